@@ -1,0 +1,224 @@
+# Conclave: one Makefile, no recursion into directories. `make help` lists the targets.
+#
+#   make deps demo            a bare Debian or Ubuntu machine to a running cluster
+#   make SANITIZE=address,undefined test-unit
+#   make V=1 WERROR= CFLAGS=-O3 prefix=$HOME/.local install
+#
+# A source file is picked up by where it lies; nothing is listed by hand.
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+SHELL := /bin/sh
+
+# --- What the user may set ----------------------------------------------------------------------
+
+CFLAGS       ?= -O2 -g
+CPPFLAGS     ?=
+LDFLAGS      ?=
+WERROR       ?= -Werror
+SANITIZE     ?=
+V            ?=
+prefix       ?= /usr/local
+bindir       ?= $(prefix)/bin
+docdir       ?= $(prefix)/share/doc/conclave
+man1dir      ?= $(prefix)/share/man/man1
+DESTDIR      ?=
+INSTALL      ?= install
+CLANG_FORMAT ?= clang-format
+PKG_CONFIG   ?= pkg-config
+# The distribution's interpreter, because the distribution's pyzmq, msgpack and pytest are its modules.
+PYTHON       ?= /usr/bin/python3
+PYTEST_ARGS  ?=
+UNIT         ?=
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+comma := ,
+VARIANT := $(if $(SANITIZE),$(if $(filter address,$(subst $(comma), ,$(SANITIZE))),asan,$(subst $(comma),-,$(SANITIZE))),release)
+B := build/$(VARIANT)
+Q := $(if $(V),,@)
+say = $(if $(V),:,printf '  %-7s %s\n' $(1) $(2))
+
+# Recursive makes use every processor unless the user chose -j.
+sub_make = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
+
+# --- Flags --------------------------------------------------------------------------------------
+
+# pkg-config is asked when the first recipe needs the answer, not when make starts: `make demo` on a
+# bare machine installs pkg-config on its way. msgpack-c has two names, gmp and lmdb may have none.
+packages = libzmq libczmq $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack) jansson libsodium
+bare_libs = $(foreach p,gmp lmdb,$(shell $(PKG_CONFIG) --libs $(p) 2>/dev/null || echo -l$(p)))
+PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(packages))))$(PKG_CFLAGS)
+PKG_LIBS    = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(packages)) $(bare_libs))$(PKG_LIBS)
+CMOCKA_LIBS = $(eval CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka))$(CMOCKA_LIBS)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings $(WERROR)
+sanitizer := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+# Asserts stay on: NDEBUG is never defined here.
+all_cppflags = -I. -D_GNU_SOURCE $(PKG_CFLAGS) $(CPPFLAGS)
+all_cflags   = -std=c11 -pthread $(WARNINGS) $(sanitizer) $(CFLAGS)
+all_ldflags  = -pthread -Wl,--as-needed $(sanitizer) $(CFLAGS) $(LDFLAGS)
+compile      = $(CC) $(all_cppflags) $(all_cflags) -MMD -MP
+
+# --- Sources ------------------------------------------------------------------------------------
+
+LIBS        := base wire bus core work io
+srcs_base   := $(wildcard shared/base/*.c)
+srcs_wire   := $(wildcard shared/wire/*.c)
+srcs_bus    := $(wildcard shared/bus/*.c)
+srcs_core   := $(wildcard nodes/core/*.c)
+srcs_work   := $(wildcard nodes/work/*.c)
+srcs_io     := $(wildcard nodes/io/*.c)
+objs         = $(patsubst %.c,$(B)/obj/%.o,$(1))
+lib          = $(patsubst %,$(B)/lib/lib%.a,$(1))
+
+PROGRAMS             := conclave conclave-node conclave-broker
+srcs_conclave        := $(wildcard clients/*.c)
+srcs_conclave-node   := $(wildcard nodes/main.c)
+srcs_conclave-broker := $(wildcard broker/*.c)
+libs_conclave        := bus wire base
+libs_conclave-node   := io work core bus wire base
+libs_conclave-broker := bus wire base
+programs             := $(foreach p,$(PROGRAMS),$(if $(srcs_$(p)),$(B)/bin/$(p)))
+
+unit_tests   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+unit_helpers := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+
+headers  := $(wildcard shared/*/*.h nodes/*.h nodes/*/*.h broker/*.h clients/*.h tests/*/*.h)
+c_files  := $(wildcard shared/*/*.c nodes/*.c nodes/*/*.c broker/*.c clients/*.c tests/*/*.c)
+
+.PHONY: all
+all: $(programs) ## build the three programs into build/VARIANT/bin
+
+# --- Compiling and linking ----------------------------------------------------------------------
+
+.PHONY: force
+force:
+
+# A file that changes only when its content does: what was compiled with other flags, or archived
+# from other members, is made again.
+define remember
+@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' >$@
+endef
+
+$(B)/flags: force
+	$(call remember,$(CC) $(all_cppflags) $(all_cflags) / $(all_ldflags) $(PKG_LIBS))
+
+$(B)/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D); $(call say,CC,$<)
+	$(Q)$(compile) -c -o $@ $<
+
+define library
+$(B)/lib/$(1).list: force
+	$$(call remember,$(srcs_$(1)))
+$(B)/lib/lib$(1).a: $(call objs,$(srcs_$(1))) $(B)/lib/$(1).list
+	@mkdir -p $$(@D); $$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && $(AR) rcs $$@ $(call objs,$(srcs_$(1)))
+endef
+$(foreach l,$(LIBS),$(eval $(call library,$(l))))
+
+link = $(CC) $(all_ldflags) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
+define program
+$(B)/bin/$(1): $(call objs,$(srcs_$(1))) $(call lib,$(libs_$(1)))
+	@mkdir -p $$(@D); $$(call say,LINK,$$@)
+	$$(Q)$$(link) $$(PKG_LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call objs,$(unit_helpers)) $(call lib,$(LIBS))
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(CMOCKA_LIBS) $(PKG_LIBS)
+.SECONDARY:
+
+# --- Checks and tests ---------------------------------------------------------------------------
+
+.PHONY: test check check-headers check-layers check-bans check-format test-unit test-cluster test-compose
+
+test: deps ## deps, build, checks, unit tests, tests on real clusters
+	@+$(sub_make) all check
+	@+$(sub_make) test-unit
+	@+$(sub_make) test-cluster
+
+check: check-headers check-layers check-bans ## the checks that only read
+
+header_marks := $(headers:%=$(B)/headers/%.ok)
+check-headers: $(header_marks) ## every header compiles alone
+	@echo "headers: $(words $(header_marks)) compile alone"
+
+$(B)/headers/%.ok: % $(B)/flags
+	@mkdir -p $(@D); $(call say,HEADER,$<)
+	$(Q)printf '#include "%s"\n' $< | $(compile) -fsyntax-only -MF $@.d -MT $@ -x c - && : >$@
+
+check-layers: $(call lib,core) ## nodes/core knows nothing of sockets, disks, clocks, threads
+	@$(PYTHON) tests/tools/check-source.py layers
+	@$(PYTHON) tests/tools/check-source.py symbols $(call lib,core)
+
+check-bans: ## no strcpy, sprintf, atoi, ...; no time, rand, sleep, printf in the cores
+	@$(PYTHON) tests/tools/check-source.py bans
+
+check-format: ## clang-format would change nothing
+	@sh tests/tools/deps.sh format
+	@$(if $(headers)$(c_files),$(CLANG_FORMAT) --dry-run -Werror $(headers) $(c_files))
+	@echo "format: $(words $(headers) $(c_files)) files"
+
+test-unit: $(unit_tests) ## every tests/unit/test_*.c (UNIT=name for one)
+	@sh tests/tools/run-unit.sh $(B) $(if $(UNIT),$(filter %/$(UNIT) %/test_$(UNIT),$(unit_tests)),$(unit_tests))
+
+test-cluster: all ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
+	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' \
+	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' $(PYTEST_ARGS)
+
+test-compose: ## the compose file, for real, on a docker engine (root)
+	@bash tests/compose/run.sh $(B)
+
+# --- The demonstration --------------------------------------------------------------------------
+
+.PHONY: deps demo
+deps: ## install what building and testing needs, or name what is missing
+	@sh tests/tools/deps.sh build test
+
+demo: ## six nodes elect a coordinator and compute 10!
+	@sh tests/tools/deps.sh build
+	@+$(sub_make) all
+	@CONCLAVE_BIN='$(abspath $(B))/bin' bash tests/tools/demo.sh
+
+# --- Install ------------------------------------------------------------------------------------
+
+man_pages := $(wildcard docs/*.1 docs/man/*.1)
+# from:to:mode, read by install and uninstall alike.
+INSTALLED := $(foreach p,$(PROGRAMS),$(B)/bin/$(p):$(bindir)/$(p):755) \
+             $(foreach m,$(man_pages),$(m):$(man1dir)/$(notdir $(m)):644) \
+             $(foreach d,$(wildcard README.md LICENSE),$(d):$(docdir)/$(d):644)
+field = $(word $(2),$(subst :, ,$(1)))
+
+.PHONY: install uninstall
+install: all ## into $(DESTDIR)$(prefix)
+	$(foreach i,$(INSTALLED),$(Q)$(INSTALL) -D -m $(call field,$(i),3) $(call field,$(i),1) '$(DESTDIR)$(call field,$(i),2)'$(newline))
+
+uninstall: ## what install put there
+	$(foreach i,$(INSTALLED),$(Q)rm -f '$(DESTDIR)$(call field,$(i),2)'$(newline))
+	$(Q)rmdir '$(DESTDIR)$(docdir)' 2>/dev/null || true
+
+define newline
+
+
+endef
+
+# --- The rest -----------------------------------------------------------------------------------
+
+.PHONY: format clean help
+format: ## clang-format -i
+	@sh tests/tools/deps.sh format
+	@$(if $(headers)$(c_files),$(CLANG_FORMAT) -i $(headers) $(c_files))
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
+
+-include $(patsubst %.o,%.d,$(call objs,$(c_files))) $(header_marks:%=%.d)

@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+"""Checks on the source text that a compiler does not make.
+
+  check-source.py layers            who may include what
+  check-source.py bans              functions that nobody calls, and those that no core calls
+  check-source.py symbols LIB...    what the cores' objects ask of the outside world
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOTS = ("shared", "nodes", "broker", "clients")
+CORE = "nodes/core/"
+
+# header pattern -> the folders that may include it; everybody else may not.
+LAYERS = {
+    r"msgpack(\.h|/)": ("shared/wire/",),
+    r"c?zmq(_\w+)?\.h": ("shared/bus/", "nodes/io/", "broker/", "clients/"),
+    r"zsys|zauth|zcert|zactor": ("shared/bus/", "nodes/io/", "broker/", "clients/"),
+    r"lmdb\.h": ("nodes/io/",),
+    r"gmp\.h": ("nodes/work/",),
+}
+# What neither a core nor any project header that it includes may include.
+CORE_HEADERS = (r"c?zmq|msgpack|lmdb|gmp|time\.h|sys/time|threads\.h|pthread|stdio\.h|unistd\.h|"
+                r"sys/socket|fcntl\.h|signal\.h|poll\.h|stdatomic\.h")
+
+BANNED = "strcpy strcat sprintf vsprintf strtok atoi atol atoll atof gets system".split()
+BANNED_IN_CORE = """time gettimeofday clock_gettime rand srand random rand_r getrandom sleep usleep nanosleep
+    printf fprintf vprintf vfprintf dprintf puts fputs putchar""".split()
+SYMBOLS_IN_CORE = re.compile(r"^(zmq_|z[a-z]+_new|msgpack_|mdb_|__gmp|pthread_|thrd_|mtx_|open|read|write|close|"
+                             r"fopen|fwrite|fread|socket|connect|bind|poll|exit|getenv|"
+                             + "|".join(BANNED + BANNED_IN_CORE) + r")$|^(zmq_|msgpack_|mdb_|__gmp|pthread_)")
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
+
+
+def sources():
+    """Every C file of the programs, in a stable order."""
+    for root in ROOTS:
+        yield from sorted(p for p in pathlib.Path(root).rglob("*.[ch]"))
+
+
+def code_of(path):
+    """The text without comments and string contents, line numbers kept."""
+    def blank(match):
+        text = match.group(0)
+        return '""' if text[0] in "\"'" else "\n" * text.count("\n") or " "
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', blank, text, flags=re.S)
+
+
+def includes(path):
+    return [(path.read_text(encoding="utf-8")[:m.start(1)].count("\n") + 1, m.group(1))
+            for m in INCLUDE.finditer(path.read_text(encoding="utf-8"))]
+
+
+def layers():
+    faults, cores = [], 0
+    for path in sources():
+        for line, header in includes(path):
+            for pattern, allowed in LAYERS.items():
+                if re.match(pattern, header) and not str(path).startswith(allowed):
+                    faults.append(f"{path}:{line}: includes {header}; only {', '.join(allowed)} may")
+        if str(path).startswith(CORE):
+            cores += 1
+            faults += core_faults(path)
+    return sorted(set(faults)), f"layers: {cores} files of the cores include nothing of the world outside"
+
+
+def core_faults(core):
+    """Follows the project's own headers from one core."""
+    faults, seen, todo = [], set(), [core]
+    while todo:
+        path = todo.pop()
+        for line, header in includes(path):
+            if re.match(CORE_HEADERS, header):
+                via = "" if path == core else f" (through it {core} does, too)"
+                faults.append(f"{path}:{line}: includes {header}, which no core may{via}")
+            if str(core).startswith(CORE) and re.match(r"nodes/(io|work)/", header):
+                faults.append(f"{path}:{line}: a core includes {header}")
+            target = pathlib.Path(header)
+            if target.is_file() and target not in seen:
+                seen.add(target)
+                todo.append(target)
+    return faults
+
+
+def bans():
+    faults, count = [], 0
+    for path in sources():
+        count += 1
+        banned = BANNED + (BANNED_IN_CORE if str(path).startswith(CORE) else [])
+        call = re.compile(r"(?<![\w.>])(" + "|".join(banned) + r")\s*\(")
+        for number, line in enumerate(code_of(path).splitlines(), 1):
+            faults += [f"{path}:{number}: {m.group(1)} is banned here" for m in call.finditer(line)]
+    return faults, f"bans: {count} files call nothing banned"
+
+
+def symbols(archives):
+    faults = []
+    for archive in archives:
+        out = subprocess.run(["nm", "-A", "-u", archive], capture_output=True, text=True, check=True).stdout
+        for line in out.splitlines():
+            where, _, name = line.rpartition(" U ")
+            if SYMBOLS_IN_CORE.search(name.split("@")[0].strip()):
+                faults.append(f"{where.strip().rstrip(':')}: asks for {name}")
+    return faults, "symbols: the cores' objects ask for no clock, file, socket, thread or number library"
+
+
+def main(argv):
+    checks = {"layers": layers, "bans": bans, "symbols": lambda: symbols(argv[1:])}
+    if not argv or argv[0] not in checks:
+        sys.exit(__doc__)
+    faults, summary = checks[argv[0]]()
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    if faults:
+        sys.exit(f"{argv[0]}: {len(faults)} faults")
+    print(summary)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
