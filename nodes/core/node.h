@@ -1,0 +1,230 @@
+/* node.h - the whole brain of a node behind one door: node_step(event) -> outputs.
+ *
+ * Pure: no socket, disk, clock, thread or randomness. Time, randomness and every result of the outside come in
+ * with events; everything that the outside must do goes out as outputs, in order. The same object code runs in
+ * conclave-node and, many times over, in tests. */
+#ifndef CONCLAVE_CORE_NODE_H
+#define CONCLAVE_CORE_NODE_H
+
+#include "shared/base/log.h"
+#include "shared/wire/message.h"
+
+struct node_config {
+    node_id_t id;            /* 1..n_nodes */
+    uint32_t n_nodes;        /* 1..NODES_MAX */
+    uint32_t n_voters;       /* nodes 1..n_voters vote; 1..n_nodes */
+    incarnation_t incarnation;
+    uint64_t heartbeat_us;
+    uint64_t election_timeout_us; /* the timeout is drawn from [T, 2T) */
+    uint64_t result_max_bytes;
+    uint64_t random;         /* seeds what must differ between nodes */
+    uint64_t pid;
+    const char *cluster;     /* these strings: borrows for the node's life */
+    const char *host;
+    const char *version;
+};
+
+/* What the disk remembers; all zero for a first start. */
+struct node_durable {
+    term_t term;
+    node_id_t vote; /* whom this node voted for in that term */
+};
+
+/* --- events -------------------------------------------------------------------------------------- */
+
+enum event_kind {
+    EVENT_TICK,         /* node_deadline() has come, or anything else woke the loop */
+    EVENT_MESSAGE,      /* a decoded message from another node, on a plane or the feed */
+    EVENT_LINK_UP,      /* our connection to a peer on a plane is made (ZMTP handshake done) */
+    EVENT_LINK_DOWN,    /* it is gone: a hint that the peer may have died */
+    EVENT_PERSISTED,    /* everything up to a persist sequence is on disk */
+    EVENT_COMPUTED,     /* the compute thread finished operations */
+    EVENT_VALUE_READY,  /* a fetched value is in memory and its hash is right */
+    EVENT_VALUE_FAILED, /* it could not be fetched from that node */
+    EVENT_VALUE_KEPT,   /* a value is durable */
+    EVENT_REQUEST       /* a client asks */
+};
+
+/* The name of a value: the operation that made it. */
+struct value_id {
+    job_id_t job;
+    op_id_t op;
+};
+
+/* What the compute thread did with a compute_op. */
+struct computed {
+    struct value_id id;
+    uint64_t attempt;
+    uint64_t operations; /* executed, those of the subtree included */
+    uint64_t elapsed_us; /* simulated delay included */
+    uint64_t len;        /* of the value in bytes */
+    uint8_t hash[HASH_BYTES];
+    struct blob *value;  /* borrowed; NULL when it is longer than VALUE_INLINE_MAX_BYTES: the runtime keeps it */
+    char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1]; /* of a text */
+    const char *error;   /* NULL: it went well; else one line, borrowed */
+};
+
+struct event {
+    enum event_kind kind;
+    uint64_t now_us;  /* monotonic */
+    uint64_t wall_ms; /* for people; may jump */
+    uint64_t random;  /* fresh with each event */
+    uint64_t rejected; /* malformed or foreign messages that the runtime has dropped so far */
+    union {
+        struct {
+            enum plane plane;
+            node_id_t from;            /* from the connection's HELLO; for a HELLO or on the feed, as it claims */
+            incarnation_t incarnation; /* likewise */
+            struct message *message;   /* borrowed for the step; the node takes references to what it keeps */
+        } message;
+        struct {
+            enum plane plane;
+            node_id_t peer;
+        } link;
+        uint64_t persisted;
+        struct {
+            const struct computed *at;
+            size_t n;
+        } computed;
+        struct {
+            struct value_id id;
+            node_id_t from;
+        } value;
+        struct {
+            uint64_t client; /* names the client until the one reply to this request */
+            struct message *message;
+        } request;
+    };
+};
+
+/* --- outputs ------------------------------------------------------------------------------------- */
+
+enum output_kind {
+    OUTPUT_PERSIST, /* make these writes durable, in one transaction, then EVENT_PERSISTED(seq) */
+    OUTPUT_SEND,    /* to a peer on a plane, once after_seq is durable; lost when there is no connection */
+    OUTPUT_REPLY,   /* to a client, once after_seq is durable */
+    OUTPUT_PUBLISH, /* on the heartbeat plane, once after_seq is durable */
+    OUTPUT_COMPUTE, /* hand an operation to the compute thread, then EVENT_COMPUTED */
+    OUTPUT_FETCH,   /* pull a value from a node, then EVENT_VALUE_READY or EVENT_VALUE_FAILED */
+    OUTPUT_KEEP,    /* write a value to disk, then EVENT_VALUE_KEPT */
+    OUTPUT_DROP,    /* forget a value, or all of a job */
+    OUTPUT_RELINK,  /* the connection is of no use: make a new one */
+    OUTPUT_LOG      /* a line for people */
+};
+
+enum write_kind {
+    WRITE_VOTE,    /* the term and the vote in it */
+    WRITE_ENTRY,   /* a log entry at an index, replacing what is there */
+    WRITE_TRUNCATE /* forget the entries from an index on */
+};
+
+struct write {
+    enum write_kind kind;
+    term_t term; /* WRITE_VOTE: current term; WRITE_ENTRY: of the entry */
+    node_id_t vote;
+    log_index_t index;
+    struct message *entry;
+};
+
+enum operator { OPERATOR_MULTIPLY, OPERATOR_TEXT };
+
+enum operand_kind {
+    OPERAND_LITERAL, /* a small integer */
+    OPERAND_BLOB,    /* a value at hand */
+    OPERAND_VALUE    /* a value that the runtime holds: computed here, or fetched (VALUE_READY) */
+};
+
+struct compute_operand {
+    enum operand_kind kind;
+    uint64_t literal;
+    struct blob *blob;
+    struct value_id id;
+};
+
+/* One operation for the compute thread, or a whole subtree of them over leaves first, first-1, ... (count > 0):
+ * executed bottom-up, four operands an operation at most, a lone node promoted. */
+struct compute_op {
+    struct value_id id;
+    uint64_t attempt;
+    enum operator operator;
+    uint64_t first, count;
+    size_t n_operands;
+    struct compute_operand operands[OPERANDS_MAX];
+};
+
+struct output {
+    enum output_kind kind;
+    uint64_t after_seq; /* SEND, REPLY, PUBLISH: hold back until this persist sequence is durable */
+    union {
+        struct {
+            uint64_t seq; /* counts up by one */
+            const struct write *writes;
+            size_t n;
+        } persist;
+        struct {
+            enum plane plane;
+            node_id_t to;
+            struct message *message;
+        } send;
+        struct {
+            uint64_t client;
+            struct message *message;
+            bool chunk; /* attach this range of a kept value as the further frame; fewer bytes at its end */
+            struct value_id id;
+            uint64_t offset, len;
+        } reply;
+        struct message *publish;
+        struct compute_op compute;
+        struct {
+            struct value_id id;
+            node_id_t from;
+            uint64_t len;
+            uint8_t hash[HASH_BYTES];
+        } fetch;
+        struct {
+            struct value_id id;
+            struct blob *value; /* NULL: the runtime holds it */
+        } keep;
+        struct {
+            struct value_id id; /* op 0: all of the job; job 0: everything that is not kept */
+            bool kept;          /* from disk as well */
+        } drop;
+        struct {
+            enum plane plane;
+            node_id_t peer;
+        } relink;
+        struct {
+            enum log_level level;
+            const char *text;
+        } log;
+    };
+};
+
+struct node_outputs {
+    const struct output *at; /* all that they point to: borrowed until the next call of any node_ function */
+    size_t n;
+};
+
+/* --- the door ------------------------------------------------------------------------------------ */
+
+struct node;
+
+/* Makes a node from what its disk remembers. Borrows config's strings. Caller destroys. */
+struct node *node_new(const struct node_config *config, const struct node_durable *durable, uint64_t now_us);
+
+/* Gives back one entry of the log from disk, in order of index from 1 without gaps, before the first step.
+ * ERR_CORRUPT when it does not fit what came before. */
+int node_restore_entry(struct node *node, log_index_t index, term_t term, struct message *entry);
+
+void node_destroy(struct node **node);
+
+/* Takes one event in, returns what the outside must do about it. */
+struct node_outputs node_step(struct node *node, const struct event *event);
+
+/* When the next EVENT_TICK is due, in the clock of now_us. */
+uint64_t node_deadline(const struct node *node);
+
+/* Panics when the state is inconsistent; tests call it after every step. */
+void node_check_invariants(const struct node *node);
+
+#endif

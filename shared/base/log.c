@@ -1,0 +1,58 @@
+#include "shared/base/log.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/base/clock.h"
+#include "shared/base/error.h"
+#include "shared/base/text.h"
+
+static const char *const level_names[LOG_LEVELS] = {"error", "warn", "info", "debug"};
+
+static struct {
+    char who[32];
+    enum log_level level;
+} log_state = {"conclave", LOG_INFO};
+
+void log_open(const char *who, enum log_level level)
+{
+    text_format(log_state.who, sizeof log_state.who, "%s", who);
+    log_state.level = level;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= log_state.level;
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+    if (!log_enabled(level))
+        return;
+    struct text body = {0};
+    va_list args;
+    va_start(args, format);
+    text_add_v(&body, format, args);
+    va_end(args);
+    for (size_t i = 0; i < body.len; i++)
+        if ((unsigned char)body.at[i] < 0x20 || body.at[i] == 0x7f)
+            body.at[i] = '?';
+    char when[CLOCK_TEXT_MAX], line[TEXT_MAX + 128];
+    size_t len = text_format(line, sizeof line, "%s %-5s %s: %s\n", clock_text(clock_wall_ms(), when),
+                             level_names[level], log_state.who, body.at);
+    /* One write a line, so that the lines of several processes do not mix. */
+    ssize_t written = write(STDERR_FILENO, line, len);
+    (void)written; /* nobody is left to be told */
+}
+
+int log_parse_level(struct slice text, enum log_level *out)
+{
+    for (int i = 0; i < LOG_LEVELS; i++) {
+        if (slice_equals(text, level_names[i])) {
+            *out = (enum log_level)i;
+            return OK;
+        }
+    }
+    return ERR_MALFORMED;
+}

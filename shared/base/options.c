@@ -1,0 +1,158 @@
+#include "shared/base/options.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/error.h"
+#include "shared/base/log.h"
+#include "shared/base/text.h"
+
+#define ENV_NAME_MAX 64
+
+static const char *env_name(const struct option_spec *spec, char at[ENV_NAME_MAX])
+{
+    size_t len = text_format(at, ENV_NAME_MAX, "CONCLAVE_%s", spec->name);
+    for (size_t i = 0; i < len; i++)
+        at[i] = at[i] == '-' ? '_' : (char)toupper((unsigned char)at[i]);
+    return at;
+}
+
+static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
+{
+    switch (spec->kind) {
+    case OPTION_FLAG:
+        return "0 or 1";
+    case OPTION_U64:
+        text_format(at, TEXT_MAX, "a whole number from %" PRIu64 " to %" PRIu64, spec->min, spec->max);
+        return at;
+    case OPTION_DURATION:
+        text_format(at, TEXT_MAX, "a time from %" PRIu64 "us to %" PRIu64 "s, such as 250ms, 2s or 10m", spec->min,
+                    spec->max / 1000000);
+        return at;
+    case OPTION_SIZE:
+        text_format(at, TEXT_MAX, "a size from %" PRIu64 " to %" PRIu64 " bytes, such as 4096, 64KiB or 128MiB",
+                    spec->min, spec->max);
+        return at;
+    case OPTION_LEVEL:
+        return "error, warn, info or debug";
+    case OPTION_STRING:
+        break;
+    }
+    return "a text that is not empty";
+}
+
+static int store_number(const struct option_spec *spec, int error, uint64_t number)
+{
+    if (error || number < spec->min)
+        return ERR_MALFORMED;
+    *(uint64_t *)spec->value = number;
+    return OK;
+}
+
+static int store(const struct option_spec *spec, const char *word)
+{
+    uint64_t number = 0;
+    struct slice text = slice_of(word);
+    switch (spec->kind) {
+    case OPTION_FLAG:
+        if (parse_u64(text, 1, &number))
+            return ERR_MALFORMED;
+        *(bool *)spec->value = number == 1;
+        return OK;
+    case OPTION_U64:
+        return store_number(spec, parse_u64(text, spec->max, &number), number);
+    case OPTION_DURATION:
+        return store_number(spec, parse_duration_us(text, spec->max, &number), number);
+    case OPTION_SIZE:
+        return store_number(spec, parse_size(text, spec->max, &number), number);
+    case OPTION_LEVEL:
+        return log_parse_level(text, spec->value);
+    case OPTION_STRING:
+        break;
+    }
+    if (!text.len)
+        return ERR_MALFORMED;
+    *(const char **)spec->value = word;
+    return OK;
+}
+
+static int complain(const struct option_spec *spec, const char *source, const char *word, char *why)
+{
+    char room[TEXT_MAX], shown[TEXT_MAX / 4];
+    text_format(why, TEXT_MAX, "%s: '%s' is not allowed; it takes %s", source,
+                text_escape(shown, sizeof shown, slice_of(word)), allowed(spec, room));
+    return ERR_MALFORMED;
+}
+
+static int parse_environment(const struct option_spec *specs, char *why)
+{
+    for (const struct option_spec *spec = specs; spec->name; spec++) {
+        char name[ENV_NAME_MAX];
+        const char *word = getenv(env_name(spec, name));
+        if (word && *word && store(spec, word))
+            return complain(spec, name, word, why);
+    }
+    return OK;
+}
+
+static const struct option_spec *find(const struct option_spec *specs, const char *name, size_t len)
+{
+    for (; specs->name; specs++)
+        if (strlen(specs->name) == len && !memcmp(specs->name, name, len))
+            return specs;
+    return NULL;
+}
+
+static int parse_one(const struct option_spec *specs, int argc, char **argv, int *at, char *why)
+{
+    const char *name = argv[*at] + 2;
+    const char *equals = strchr(name, '=');
+    size_t len = equals ? (size_t)(equals - name) : strlen(name);
+    char shown[TEXT_MAX / 4];
+    const struct option_spec *spec = find(specs, name, len);
+    if (!spec) {
+        text_format(why, TEXT_MAX, "unknown option '%s'; --help lists them",
+                    text_escape(shown, sizeof shown, slice_of(argv[*at])));
+        return ERR_MALFORMED;
+    }
+    const char *word = equals ? equals + 1 : NULL;
+    if (!word && spec->kind == OPTION_FLAG)
+        word = "1";
+    if (!word && *at + 1 < argc)
+        word = argv[++*at];
+    char source[ENV_NAME_MAX];
+    text_format(source, sizeof source, "--%s", spec->name);
+    if (word)
+        return store(spec, word) ? complain(spec, source, word, why) : OK;
+    char room[TEXT_MAX];
+    text_format(why, TEXT_MAX, "%s needs a value: %s", source, allowed(spec, room));
+    return ERR_MALFORMED;
+}
+
+int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why)
+{
+    int error = parse_environment(specs, why);
+    bool options_end = false;
+    *n_words = 0;
+    for (int i = 1; i < argc && !error; i++) {
+        if (!options_end && !strcmp(argv[i], "--"))
+            options_end = true;
+        else if (!options_end && !strncmp(argv[i], "--", 2))
+            error = parse_one(specs, argc, argv, &i, why);
+        else
+            argv[1 + (*n_words)++] = argv[i];
+    }
+    return error;
+}
+
+void options_help(const struct option_spec *specs, FILE *out)
+{
+    for (; specs->name; specs++) {
+        char left[64];
+        text_format(left, sizeof left, "--%s%s%s", specs->name, specs->argument ? " " : "",
+                    specs->argument ? specs->argument : "");
+        fprintf(out, "  %-28s %s\n", left, specs->help);
+    }
+}

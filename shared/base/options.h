@@ -1,0 +1,38 @@
+/* options.h - options declared in one table: from it come parsing, environment variables, help and the manual.
+ *
+ * "--name value" and "--name=value" on the command line, CONCLAVE_NAME in the environment (dashes become
+ * underscores); the command line wins. A flag takes no value; in the environment it is 1 or 0. */
+#ifndef CONCLAVE_BASE_OPTIONS_H
+#define CONCLAVE_BASE_OPTIONS_H
+
+#include <stdio.h>
+
+#include "shared/base/types.h"
+
+enum option_kind {
+    OPTION_FLAG,     /* bool */
+    OPTION_U64,      /* uint64_t within min..max */
+    OPTION_DURATION, /* uint64_t microseconds within min..max */
+    OPTION_SIZE,     /* uint64_t bytes within min..max */
+    OPTION_STRING,   /* const char *, borrowed from argv or the environment */
+    OPTION_LEVEL     /* enum log_level */
+};
+
+struct option_spec {
+    const char *name; /* without the dashes; NULL ends the table */
+    enum option_kind kind;
+    void *value; /* where it goes; holds the default before parsing */
+    uint64_t min, max;
+    const char *argument; /* its name in the help, NULL for a flag */
+    const char *help;     /* one line, with the default and the unit */
+};
+
+/* Reads the environment, then argv[1..]. Positional words are moved to the front of argv[1..] in their order
+ * and their number stored in *n_words; "--" ends the options. Returns OK, or ERR_MALFORMED after having written
+ * one line to `why` (TEXT_MAX bytes): what was wrong and what is allowed. */
+int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why);
+
+/* Prints one line an option. */
+void options_help(const struct option_spec *specs, FILE *out);
+
+#endif

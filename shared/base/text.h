@@ -1,0 +1,49 @@
+/* text.h - text in fixed buffers, parsing of what people type, and escaping of what strangers send. */
+#ifndef CONCLAVE_BASE_TEXT_H
+#define CONCLAVE_BASE_TEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/base/types.h"
+
+#define TEXT_MAX 512 /* a line of the log or the feed; longer ones are cut */
+
+/* A line under construction: always terminated, cut at its end when full. Zero-initialize. */
+struct text {
+    size_t len;
+    char at[TEXT_MAX];
+};
+
+/* Appends formatted text. */
+void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_add_v(struct text *text, const char *format, va_list args);
+
+/* Formats into `at` of `size` bytes, cutting at the end; returns the length written. */
+size_t text_format(char *at, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Writes the bytes with everything but printable ASCII as \xNN, cut at size - 1; returns `at`. */
+char *text_escape(char *at, size_t size, struct slice bytes);
+
+/* A terminated string as a slice (borrows), and comparisons. */
+struct slice slice_of(const char *text);
+bool slice_equals(struct slice slice, const char *text);
+bool slice_same(struct slice a, struct slice b);
+
+/* Parses a whole decimal number, digits only; ERR_MALFORMED, or ERR_RANGE when it exceeds `max`. */
+int parse_u64(struct slice text, uint64_t max, uint64_t *out);
+
+/* Parses "250ms", "2s", "10m", "1h", "500us" or "0" into microseconds. */
+int parse_duration_us(struct slice text, uint64_t max_us, uint64_t *out);
+
+/* Parses "4096", "64KiB", "128MiB", "1GiB" into bytes. */
+int parse_size(struct slice text, uint64_t max, uint64_t *out);
+
+/* A job id as people type it: "TERM-INDEX". */
+#define JOB_TEXT_MAX 24
+int parse_job_id(struct slice text, job_id_t *out);
+char *job_id_text(job_id_t job, char at[JOB_TEXT_MAX]);
+
+#endif
