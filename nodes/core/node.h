@@ -1,8 +1,8 @@
 /* node.h - the whole brain of a node behind one door: node_step(event) -> outputs.
  *
- * Pure: no socket, disk, clock, thread or randomness. Time, randomness and every result of the outside come in
- * with events; everything that the outside must do goes out as outputs, in order. The same object code runs in
- * conclave-node and, many times over, in tests. */
+ * Pure: no socket, disk, clock, thread or randomness. Time, randomness and every result of the
+ * outside come in with events; everything that the outside must do goes out as outputs, in order.
+ * The same object code runs in conclave-node and, many times over, in tests. */
 #ifndef CONCLAVE_CORE_NODE_H
 #define CONCLAVE_CORE_NODE_H
 
@@ -10,16 +10,16 @@
 #include "shared/wire/message.h"
 
 struct node_config {
-    node_id_t id;            /* 1..n_nodes */
-    uint32_t n_nodes;        /* 1..NODES_MAX */
-    uint32_t n_voters;       /* nodes 1..n_voters vote; 1..n_nodes */
+    node_id_t id;      /* 1..n_nodes */
+    uint32_t n_nodes;  /* 1..NODES_MAX */
+    uint32_t n_voters; /* nodes 1..n_voters vote; 1..n_nodes */
     incarnation_t incarnation;
     uint64_t heartbeat_us;
     uint64_t election_timeout_us; /* the timeout is drawn from [T, 2T) */
     uint64_t result_max_bytes;
-    uint64_t random;         /* seeds what must differ between nodes */
+    uint64_t random; /* seeds what must differ between nodes */
     uint64_t pid;
-    const char *cluster;     /* these strings: borrows for the node's life */
+    const char *cluster; /* these strings: borrows for the node's life */
     const char *host;
     const char *version;
 };
@@ -30,7 +30,8 @@ struct node_durable {
     node_id_t vote; /* whom this node voted for in that term */
 };
 
-/* --- events -------------------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------------------------------
+ */
 
 enum event_kind {
     EVENT_TICK,         /* node_deadline() has come, or anything else woke the loop */
@@ -59,23 +60,26 @@ struct computed {
     uint64_t elapsed_us; /* simulated delay included */
     uint64_t len;        /* of the value in bytes */
     uint8_t hash[HASH_BYTES];
-    struct blob *value;  /* borrowed; NULL when it is longer than VALUE_INLINE_MAX_BYTES: the runtime keeps it */
+    struct blob *value; /* borrowed; NULL when it is longer than VALUE_INLINE_MAX_BYTES: the runtime
+                           keeps it */
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1]; /* of a text */
-    const char *error;   /* NULL: it went well; else one line, borrowed */
+    const char *error; /* NULL: it went well; else one line, borrowed */
 };
 
 struct event {
     enum event_kind kind;
-    uint64_t now_us;  /* monotonic */
-    uint64_t wall_ms; /* for people; may jump */
-    uint64_t random;  /* fresh with each event */
+    uint64_t now_us;   /* monotonic */
+    uint64_t wall_ms;  /* for people; may jump */
+    uint64_t random;   /* fresh with each event */
     uint64_t rejected; /* malformed or foreign messages that the runtime has dropped so far */
     union {
         struct {
             enum plane plane;
-            node_id_t from;            /* from the connection's HELLO; for a HELLO or on the feed, as it claims */
+            node_id_t
+                from; /* from the connection's HELLO; for a HELLO or on the feed, as it claims */
             incarnation_t incarnation; /* likewise */
-            struct message *message;   /* borrowed for the step; the node takes references to what it keeps */
+            struct message
+                *message; /* borrowed for the step; the node takes references to what it keeps */
         } message;
         struct {
             enum plane plane;
@@ -97,11 +101,13 @@ struct event {
     };
 };
 
-/* --- outputs ------------------------------------------------------------------------------------- */
+/* --- outputs -------------------------------------------------------------------------------------
+ */
 
 enum output_kind {
     OUTPUT_PERSIST, /* make these writes durable, in one transaction, then EVENT_PERSISTED(seq) */
-    OUTPUT_SEND,    /* to a peer on a plane, once after_seq is durable; lost when there is no connection */
+    OUTPUT_SEND,    /* to a peer on a plane, once after_seq is durable; lost when there is no
+                       connection */
     OUTPUT_REPLY,   /* to a client, once after_seq is durable */
     OUTPUT_PUBLISH, /* on the heartbeat plane, once after_seq is durable */
     OUTPUT_COMPUTE, /* hand an operation to the compute thread, then EVENT_COMPUTED */
@@ -126,7 +132,7 @@ struct write {
     struct message *entry;
 };
 
-enum operator { OPERATOR_MULTIPLY, OPERATOR_TEXT };
+enum operator{ OPERATOR_MULTIPLY, OPERATOR_TEXT };
 
 enum operand_kind {
     OPERAND_LITERAL, /* a small integer */
@@ -141,8 +147,8 @@ struct compute_operand {
     struct value_id id;
 };
 
-/* One operation for the compute thread, or a whole subtree of them over leaves first, first-1, ... (count > 0):
- * executed bottom-up, four operands an operation at most, a lone node promoted. */
+/* One operation for the compute thread, or a whole subtree of them over leaves first, first-1, ...
+ * (count > 0): executed bottom-up, four operands an operation at most, a lone node promoted. */
 struct compute_op {
     struct value_id id;
     uint64_t attempt;
@@ -169,7 +175,8 @@ struct output {
         struct {
             uint64_t client;
             struct message *message;
-            bool chunk; /* attach this range of a kept value as the further frame; fewer bytes at its end */
+            bool chunk; /* attach this range of a kept value as the further frame; fewer bytes at
+                           its end */
             struct value_id id;
             uint64_t offset, len;
         } reply;
@@ -201,19 +208,22 @@ struct output {
 };
 
 struct node_outputs {
-    const struct output *at; /* all that they point to: borrowed until the next call of any node_ function */
+    const struct output
+        *at; /* all that they point to: borrowed until the next call of any node_ function */
     size_t n;
 };
 
-/* --- the door ------------------------------------------------------------------------------------ */
+/* --- the door ------------------------------------------------------------------------------------
+ */
 
 struct node;
 
 /* Makes a node from what its disk remembers. Borrows config's strings. Caller destroys. */
-struct node *node_new(const struct node_config *config, const struct node_durable *durable, uint64_t now_us);
+struct node *node_new(const struct node_config *config, const struct node_durable *durable,
+                      uint64_t now_us);
 
-/* Gives back one entry of the log from disk, in order of index from 1 without gaps, before the first step.
- * ERR_CORRUPT when it does not fit what came before. */
+/* Gives back one entry of the log from disk, in order of index from 1 without gaps, before the
+ * first step. ERR_CORRUPT when it does not fit what came before. */
 int node_restore_entry(struct node *node, log_index_t index, term_t term, struct message *entry);
 
 void node_destroy(struct node **node);

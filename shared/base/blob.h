@@ -1,4 +1,5 @@
-/* blob.h - immutable bytes with a reference count: values on their way between threads, messages and tables. */
+/* blob.h - immutable bytes with a reference count: values on their way between threads, messages
+ * and tables. */
 #ifndef CONCLAVE_BASE_BLOB_H
 #define CONCLAVE_BASE_BLOB_H
 
@@ -11,7 +12,8 @@ struct blob {
     _Alignas(16) uint8_t at[]; /* aligned for GMP limbs */
 };
 
-/* Returns a blob of `len` uninitialized bytes with one reference, to be filled before it is shared. */
+/* Returns a blob of `len` uninitialized bytes with one reference, to be filled before it is shared.
+ */
 struct blob *blob_new(size_t len);
 
 /* Returns a blob that copies `len` bytes from `at`. */

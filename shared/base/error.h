@@ -1,20 +1,21 @@
-/* error.h - one enum and one string table for every error that a function can return, and the exit codes. */
+/* error.h - one enum and one string table for every error that a function can return, and the exit
+ * codes. */
 #ifndef CONCLAVE_BASE_ERROR_H
 #define CONCLAVE_BASE_ERROR_H
 
 /* X(symbol, text). 0 is success. Interrupted, malformed, I/O, full and missing stay distinct. */
-#define ERRORS(X) \
-    X(OK, "ok") \
-    X(ERR_MALFORMED, "malformed") \
-    X(ERR_RANGE, "out of range") \
-    X(ERR_TOO_BIG, "too big") \
-    X(ERR_FULL, "full") \
-    X(ERR_NOT_FOUND, "not found") \
-    X(ERR_EXISTS, "exists already") \
-    X(ERR_STALE, "stale") \
-    X(ERR_IO, "input/output error") \
+#define ERRORS(X)                     \
+    X(OK, "ok")                       \
+    X(ERR_MALFORMED, "malformed")     \
+    X(ERR_RANGE, "out of range")      \
+    X(ERR_TOO_BIG, "too big")         \
+    X(ERR_FULL, "full")               \
+    X(ERR_NOT_FOUND, "not found")     \
+    X(ERR_EXISTS, "exists already")   \
+    X(ERR_STALE, "stale")             \
+    X(ERR_IO, "input/output error")   \
     X(ERR_INTERRUPTED, "interrupted") \
-    X(ERR_TIMEOUT, "timed out") \
+    X(ERR_TIMEOUT, "timed out")       \
     X(ERR_UNAVAILABLE, "unavailable") \
     X(ERR_UNSUPPORTED, "unsupported") \
     X(ERR_CORRUPT, "corrupt")
@@ -39,8 +40,8 @@ enum exit_code {
     EXIT_NOT_FOUND = 6
 };
 
-/* Ends the process at once with one line on stderr: for corrupt state of our own, exhausted memory, a failed
- * fsync. Never for what a peer, a client or a file brought in. */
+/* Ends the process at once with one line on stderr: for corrupt state of our own, exhausted memory,
+ * a failed fsync. Never for what a peer, a client or a file brought in. */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

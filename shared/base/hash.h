@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HASH_BYTES 32
+#define HASH_BYTES    32
 #define HASH_TEXT_MAX (2 * HASH_BYTES + 1)
 
 void hash_bytes(const void *at, size_t len, uint8_t out[HASH_BYTES]);

@@ -1,12 +1,13 @@
 /* limits.h - every limit and default of Conclave, each with its reason and its overflow policy.
  *
- * Times in microseconds end in _US, in milliseconds in _MS; sizes in bytes in _BYTES; the rest are counts. */
+ * Times in microseconds end in _US, in milliseconds in _MS; sizes in bytes in _BYTES; the rest are
+ * counts. */
 #ifndef CONCLAVE_BASE_LIMITS_H
 #define CONCLAVE_BASE_LIMITS_H
 
 #include <stdint.h>
 
-#define MS_US ((uint64_t)1000)
+#define MS_US     ((uint64_t)1000)
 #define SECOND_US ((uint64_t)1000000)
 #define KIB_BYTES ((uint64_t)1024)
 #define MIB_BYTES ((uint64_t)1024 * 1024)
@@ -14,104 +15,118 @@
 /* --- cluster ---------------------------------------------------------------------------------- */
 
 /* A full mesh of 100 nodes is 400 sockets a process; beyond that a mesh is the wrong shape. */
-#define NODES_MAX 100
+#define NODES_MAX     100
 #define NODES_DEFAULT 6
 /* The second seed asks for up to five workers and a coordinator, hence six by default. */
 
 /* Ports: below 32768, or a retrying DEALER can connect to itself (libzmq #4588). */
-#define PORT_DEFAULT 7000
-#define PORT_LIMIT 32768
+#define PORT_DEFAULT      7000
+#define PORT_LIMIT        32768
 #define PORT_NODES_OFFSET 100
-#define PORT_NODE_STRIDE 10
+#define PORT_NODE_STRIDE  10
 
 /* --- election --------------------------------------------------------------------------------- */
 
-#define HEARTBEAT_DEFAULT_US (50 * MS_US)
-#define ELECTION_TIMEOUT_DEFAULT_US (500 * MS_US) /* ten heartbeats: one lost burst elects nobody */
-#define ELECTION_RANK_DELAY_US (8 * MS_US)        /* after a disconnect voters start in turn, not at once */
-#define ELECTION_RANK_MAX 5                       /* later ranks wait no longer than this many delays */
-#define TERM_MAX (((uint64_t)1 << 24) - 1)        /* a job id holds 24 bits of term; more is refused */
-#define LOG_INDEX_MAX (((uint64_t)1 << 40) - 1)   /* and 40 bits of index */
-#define TERM_JUMP_MAX 1000000                     /* a peer's term further ahead than this is refused */
+#define HEARTBEAT_DEFAULT_US        (50 * MS_US)
+#define ELECTION_TIMEOUT_DEFAULT_US (500 * MS_US) /* ten heartbeats: one lost burst elects nobody \
+                                                   */
+#define ELECTION_RANK_DELAY_US \
+    (8 * MS_US)             /* after a disconnect voters start in turn, not at once */
+#define ELECTION_RANK_MAX 5 /* later ranks wait no longer than this many delays */
+#define TERM_MAX          (((uint64_t)1 << 24) - 1) /* a job id holds 24 bits of term; more is refused */
+#define LOG_INDEX_MAX     (((uint64_t)1 << 40) - 1) /* and 40 bits of index */
+#define TERM_JUMP_MAX     1000000 /* a peer's term further ahead than this is refused */
 
-/* A loop that was this late was itself stopped or starved: it extends deadlines before suspecting anyone. */
+/* A loop that was this late was itself stopped or starved: it extends deadlines before suspecting
+ * anyone. */
 #define LATE_US (100 * MS_US)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-#define FRAME_MAP_MAX_BYTES (64 * KIB_BYTES) /* frame 0, the msgpack map */
+#define FRAME_MAP_MAX_BYTES    (64 * KIB_BYTES) /* frame 0, the msgpack map */
 #define VALUE_INLINE_MAX_BYTES (64 * KIB_BYTES) /* a larger value is pulled on the value plane */
-#define MESSAGE_MAX_BYTES (MIB_BYTES)        /* all frames together; MAXMSGSIZE of every socket */
-#define MESSAGE_FRAMES_MAX 260               /* frame 0, 64 operations of 4 operands, and an envelope */
-#define MSGPACK_DEPTH_MAX 8
-#define MSGPACK_ELEMENTS_MAX 20000 /* more than any message of ours; bounds what decoding allocates */
-#define VALUE_CHUNK_BYTES (512 * KIB_BYTES) /* half of a message, so that a chunk never meets the cap */
+#define MESSAGE_MAX_BYTES      (MIB_BYTES) /* all frames together; MAXMSGSIZE of every socket */
+#define MESSAGE_FRAMES_MAX     260 /* frame 0, 64 operations of 4 operands, and an envelope */
+#define MSGPACK_DEPTH_MAX      8
+#define MSGPACK_ELEMENTS_MAX \
+    20000 /* more than any message of ours; bounds what decoding allocates */
+#define VALUE_CHUNK_BYTES \
+    (512 * KIB_BYTES) /* half of a message, so that a chunk never meets the cap */
 
 /* --- channels --------------------------------------------------------------------------------- */
 
-#define CHANNEL_WINDOW 1024                   /* unacknowledged messages a channel; then sends are queued */
-#define CHANNEL_QUEUE_MAX 65536               /* queued behind the window; then the send is refused */
-#define CHANNEL_ACK_EVERY 64                  /* a pure ack at the latest after so many messages */
-#define CHANNEL_ACK_DELAY_US (20 * MS_US)     /* or after this long without traffic to ride on */
-#define CHANNEL_RESEND_US (1000 * MS_US)      /* oldest message unacknowledged this long: go back */
-#define CHANNEL_SEQ_JUMP_MAX (1u << 20)       /* an ack or sequence further ahead is refused as absurd */
+#define CHANNEL_WINDOW       1024  /* unacknowledged messages a channel; then sends are queued */
+#define CHANNEL_QUEUE_MAX    65536 /* queued behind the window; then the send is refused */
+#define CHANNEL_ACK_EVERY    64    /* a pure ack at the latest after so many messages */
+#define CHANNEL_ACK_DELAY_US (20 * MS_US)   /* or after this long without traffic to ride on */
+#define CHANNEL_RESEND_US    (1000 * MS_US) /* oldest message unacknowledged this long: go back */
+#define CHANNEL_SEQ_JUMP_MAX (1u << 20) /* an ack or sequence further ahead is refused as absurd \
+                                         */
 
-/* --- sockets (why: ZeroMQ's behaviour, docs/design.md "Sockets") --------------------------------- */
+/* --- sockets (why: ZeroMQ's behaviour, docs/design.md "Sockets") ---------------------------------
+ */
 
-#define SOCKET_HWM 8192             /* above every credit window; counts messages, not bytes */
-#define FEED_HWM 64                 /* a subscriber that was stopped reads a short burst, not an hour */
-#define RECONNECT_MS 50
-#define RECONNECT_MAX_MS 1000
-#define HANDSHAKE_MS 1500
-#define TCP_MAXRT_MS 5000
-#define ZMTP_HEARTBEAT_MS 1000      /* a backstop only: the failure detector is the application's */
+#define SOCKET_HWM                8192 /* above every credit window; counts messages, not bytes */
+#define FEED_HWM                  64 /* a subscriber that was stopped reads a short burst, not an hour */
+#define RECONNECT_MS              50
+#define RECONNECT_MAX_MS          1000
+#define HANDSHAKE_MS              1500
+#define TCP_MAXRT_MS              5000
+#define ZMTP_HEARTBEAT_MS         1000 /* a backstop only: the failure detector is the application's */
 #define ZMTP_HEARTBEAT_TIMEOUT_MS 5000
-#define LINGER_CLEAN_MS 500
-#define DRAIN_MAX 256               /* messages read from one socket in one turn of the loop */
-#define FILES_MIN 8192              /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts */
-#define HELLO_RETRY_MS 1000         /* no WELCOME for this long: make a new socket and say HELLO again */
+#define LINGER_CLEAN_MS           500
+#define DRAIN_MAX                 256 /* messages read from one socket in one turn of the loop */
+#define FILES_MIN                 8192 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts */
+#define HELLO_RETRY_MS            1000 /* no WELCOME for this long: make a new socket and say HELLO again */
 
 /* --- jobs ------------------------------------------------------------------------------------- */
 
-#define JOB_KEY_MAX 64     /* a UUID has 36 */
-#define JOB_KIND_MAX 32
-#define JOB_SPEC_MAX 256
+#define JOB_KEY_MAX    64 /* a UUID has 36 */
+#define JOB_KIND_MAX   32
+#define JOB_SPEC_MAX   256
 #define JOB_REASON_MAX 256
-#define JOBS_OPEN_MAX 10000 /* accepted and not finished; then submit is refused with "busy" */
-#define JOBS_KEPT_MAX 10000 /* finished ones whose state, result and key are remembered; the oldest go first */
-#define JOB_PAGE_MAX 100    /* rows in one answer of job_list */
-#define TRACE_OPS_MAX 4096  /* jobs of up to so many operations keep their full trace */
-#define TRACE_PAGE_MAX 200
-#define TEXT_INLINE_DIGITS 1000 /* a result up to this long is logged whole and kept in the table */
+#define JOBS_OPEN_MAX  10000 /* accepted and not finished; then submit is refused with "busy" */
+#define JOBS_KEPT_MAX \
+    10000 /* finished ones whose state, result and key are remembered; the oldest go first */
+#define JOB_PAGE_MAX       100  /* rows in one answer of job_list */
+#define TRACE_OPS_MAX      4096 /* jobs of up to so many operations keep their full trace */
+#define TRACE_PAGE_MAX     200
+#define TEXT_INLINE_DIGITS 1000 /* a result up to this long is logged whole and kept in the table \
+                                 */
 #define TEXT_EDGE_DIGITS 20     /* a longer one is logged as its first and last digits */
-#define RESULT_MAX_DEFAULT_BYTES (128 * MIB_BYTES) /* estimated size of a result; costlier jobs are refused */
-#define WAIT_MAX_MS 10000       /* the longest a long poll is held */
-#define WAITERS_MAX 4096        /* long polls held at once; then they are answered at once */
+#define RESULT_MAX_DEFAULT_BYTES \
+    (128 * MIB_BYTES)             /* estimated size of a result; costlier jobs are refused */
+#define WAIT_MAX_MS         10000 /* the longest a long poll is held */
+#define WAITERS_MAX         4096  /* long polls held at once; then they are answered at once */
 #define REQUEST_CLIENTS_MAX 65536
 
 /* --- scheduling ------------------------------------------------------------------------------- */
 
-#define OPERANDS_MAX 4           /* second seed: a worker operates on at most four values */
-#define BATCH_OPS_MAX 32         /* units in one task message */
+#define OPERANDS_MAX    4           /* second seed: a worker operates on at most four values */
+#define BATCH_OPS_MAX   32          /* units in one task message */
 #define BATCH_TARGET_US (4 * MS_US) /* a batch is about this much measured work */
-#define UNITS_PER_WORKER 16      /* a job is cut into at least so many units a worker, when it has them */
-#define UNIT_LEAVES_MAX 4096     /* and no unit is larger, so that progress is seen and little is lost */
-#define ACTIVE_JOBS_MAX 64       /* jobs that are scheduled at the same time; others wait in order */
-#define COMPUTE_IN_FLIGHT 2      /* handed to the compute thread at once, so that a cancel takes effect */
+#define UNITS_PER_WORKER \
+    16 /* a job is cut into at least so many units a worker, when it has them */
+#define UNIT_LEAVES_MAX \
+    4096                   /* and no unit is larger, so that progress is seen and little is lost */
+#define ACTIVE_JOBS_MAX 64 /* jobs that are scheduled at the same time; others wait in order */
+#define COMPUTE_IN_FLIGHT \
+    2 /* handed to the compute thread at once, so that a cancel takes effect */
 
 /* --- storage ---------------------------------------------------------------------------------- */
 
-#define STORE_MAP_BYTES ((uint64_t)64 << 30) /* LMDB's map is address space, not memory */
+#define STORE_MAP_BYTES           ((uint64_t)64 << 30) /* LMDB's map is address space, not memory */
 #define STORE_MAP_SANITIZED_BYTES ((uint64_t)1 << 30)
 
 /* --- clients ---------------------------------------------------------------------------------- */
 
-#define CLIENT_UNREACHABLE_MS 2000  /* no broker answered anything for this long: exit 3 */
-#define CLIENT_UNAVAILABLE_MS 5000  /* brokers answer, but no coordinator serves for this long: exit 3 */
-#define CLIENT_RETRY_MS 1000        /* an unanswered request is sent again, to the next broker */
-#define CLIENT_BACKOFF_MS 50        /* pause before asking again when there is no coordinator */
+#define CLIENT_UNREACHABLE_MS 2000 /* no broker answered anything for this long: exit 3 */
+#define CLIENT_UNAVAILABLE_MS \
+    5000 /* brokers answer, but no coordinator serves for this long: exit 3 */
+#define CLIENT_RETRY_MS           1000 /* an unanswered request is sent again, to the next broker */
+#define CLIENT_BACKOFF_MS         50   /* pause before asking again when there is no coordinator */
 #define CLIENT_TIMEOUT_DEFAULT_MS 600000 /* submit and wait: ten minutes */
-#define CLIENT_POLL_MS 1000         /* a long poll's length while waiting for a job */
-#define JOBS_FILE_LINE_MAX 512
+#define CLIENT_POLL_MS            1000   /* a long poll's length while waiting for a job */
+#define JOBS_FILE_LINE_MAX        512
 
 #endif

@@ -39,8 +39,9 @@ void log_write(enum log_level level, const char *format, ...)
         if ((unsigned char)body.at[i] < 0x20 || body.at[i] == 0x7f)
             body.at[i] = '?';
     char when[CLOCK_TEXT_MAX], line[TEXT_MAX + 128];
-    size_t len = text_format(line, sizeof line, "%s %-5s %s: %s\n", clock_text(clock_wall_ms(), when),
-                             level_names[level], log_state.who, body.at);
+    size_t len =
+        text_format(line, sizeof line, "%s %-5s %s: %s\n", clock_text(clock_wall_ms(), when),
+                    level_names[level], log_state.who, body.at);
     /* One write a line, so that the lines of several processes do not mix. */
     ssize_t written = write(STDERR_FILENO, line, len);
     (void)written; /* nobody is left to be told */

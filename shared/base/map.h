@@ -1,4 +1,5 @@
-/* map.h - a hash map from one or two 64-bit numbers to a pointer, in insertion-independent order. */
+/* map.h - a hash map from one or two 64-bit numbers to a pointer, in insertion-independent order.
+ */
 #ifndef CONCLAVE_BASE_MAP_H
 #define CONCLAVE_BASE_MAP_H
 
@@ -23,7 +24,8 @@ struct map {
 /* Returns the value under the key, or NULL. */
 void *map_get(const struct map *map, struct map_key key);
 
-/* Puts a value (not NULL) under the key; returns the value that was there before, or NULL. Borrows the value. */
+/* Puts a value (not NULL) under the key; returns the value that was there before, or NULL. Borrows
+ * the value. */
 void *map_put(struct map *map, struct map_key key, void *value);
 
 /* Removes the key; returns the value that was there, or NULL. */

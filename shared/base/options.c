@@ -25,14 +25,17 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
     case OPTION_FLAG:
         return "0 or 1";
     case OPTION_U64:
-        text_format(at, TEXT_MAX, "a whole number from %" PRIu64 " to %" PRIu64, spec->min, spec->max);
+        text_format(at, TEXT_MAX, "a whole number from %" PRIu64 " to %" PRIu64, spec->min,
+                    spec->max);
         return at;
     case OPTION_DURATION:
-        text_format(at, TEXT_MAX, "a time from %" PRIu64 "us to %" PRIu64 "s, such as 250ms, 2s or 10m", spec->min,
-                    spec->max / 1000000);
+        text_format(at, TEXT_MAX,
+                    "a time from %" PRIu64 "us to %" PRIu64 "s, such as 250ms, 2s or 10m",
+                    spec->min, spec->max / 1000000);
         return at;
     case OPTION_SIZE:
-        text_format(at, TEXT_MAX, "a size from %" PRIu64 " to %" PRIu64 " bytes, such as 4096, 64KiB or 128MiB",
+        text_format(at, TEXT_MAX,
+                    "a size from %" PRIu64 " to %" PRIu64 " bytes, such as 4096, 64KiB or 128MiB",
                     spec->min, spec->max);
         return at;
     case OPTION_LEVEL:

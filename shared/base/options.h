@@ -1,7 +1,9 @@
-/* options.h - options declared in one table: from it come parsing, environment variables, help and the manual.
+/* options.h - options declared in one table: from it come parsing, environment variables, help and
+ * the manual.
  *
- * "--name value" and "--name=value" on the command line, CONCLAVE_NAME in the environment (dashes become
- * underscores); the command line wins. A flag takes no value; in the environment it is 1 or 0. */
+ * "--name value" and "--name=value" on the command line, CONCLAVE_NAME in the environment (dashes
+ * become underscores); the command line wins. A flag takes no value; in the environment it is 1 or
+ * 0. */
 #ifndef CONCLAVE_BASE_OPTIONS_H
 #define CONCLAVE_BASE_OPTIONS_H
 
@@ -27,9 +29,10 @@ struct option_spec {
     const char *help;     /* one line, with the default and the unit */
 };
 
-/* Reads the environment, then argv[1..]. Positional words are moved to the front of argv[1..] in their order
- * and their number stored in *n_words; "--" ends the options. Returns OK, or ERR_MALFORMED after having written
- * one line to `why` (TEXT_MAX bytes): what was wrong and what is allowed. */
+/* Reads the environment, then argv[1..]. Positional words are moved to the front of argv[1..] in
+ * their order and their number stored in *n_words; "--" ends the options. Returns OK, or
+ * ERR_MALFORMED after having written one line to `why` (TEXT_MAX bytes): what was wrong and what is
+ * allowed. */
 int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why);
 
 /* Prints one line an option. */

@@ -119,12 +119,9 @@ static int parse_with_unit(struct slice text, const struct unit *units, uint64_t
 
 int parse_duration_us(struct slice text, uint64_t max_us, uint64_t *out)
 {
-    static const struct unit units[] = {{"us", 1},
-                                        {"ms", MS_US},
-                                        {"s", SECOND_US},
-                                        {"m", 60 * SECOND_US},
-                                        {"h", 3600 * SECOND_US},
-                                        {NULL, 0}};
+    static const struct unit units[] = {
+        {"us", 1}, {"ms", MS_US}, {"s", SECOND_US}, {"m", 60 * SECOND_US}, {"h", 3600 * SECOND_US},
+        {NULL, 0}};
     return parse_with_unit(text, units, max_us, out);
 }
 
@@ -145,7 +142,8 @@ int parse_job_id(struct slice text, job_id_t *out)
     uint64_t term, index;
     int error = parse_u64((struct slice){text.at, dash}, TERM_MAX, &term);
     if (!error)
-        error = parse_u64((struct slice){text.at + dash + 1, text.len - dash - 1}, LOG_INDEX_MAX, &index);
+        error = parse_u64((struct slice){text.at + dash + 1, text.len - dash - 1}, LOG_INDEX_MAX,
+                          &index);
     if (error)
         return error;
     *out = term << JOB_INDEX_BITS | index;
@@ -154,6 +152,7 @@ int parse_job_id(struct slice text, job_id_t *out)
 
 char *job_id_text(job_id_t job, char at[JOB_TEXT_MAX])
 {
-    text_format(at, JOB_TEXT_MAX, "%" PRIu64 "-%" PRIu64, job >> JOB_INDEX_BITS, job & LOG_INDEX_MAX);
+    text_format(at, JOB_TEXT_MAX, "%" PRIu64 "-%" PRIu64, job >> JOB_INDEX_BITS,
+                job & LOG_INDEX_MAX);
     return at;
 }

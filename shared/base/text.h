@@ -1,4 +1,5 @@
-/* text.h - text in fixed buffers, parsing of what people type, and escaping of what strangers send. */
+/* text.h - text in fixed buffers, parsing of what people type, and escaping of what strangers send.
+ */
 #ifndef CONCLAVE_BASE_TEXT_H
 #define CONCLAVE_BASE_TEXT_H
 
@@ -22,7 +23,8 @@ void text_add(struct text *text, const char *format, ...) __attribute__((format(
 void text_add_v(struct text *text, const char *format, va_list args);
 
 /* Formats into `at` of `size` bytes, cutting at the end; returns the length written. */
-size_t text_format(char *at, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+size_t text_format(char *at, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Writes the bytes with everything but printable ASCII as \xNN, cut at size - 1; returns `at`. */
 char *text_escape(char *at, size_t size, struct slice bytes);

@@ -9,25 +9,27 @@
 
 #define FRAMES_FIRST 4 /* most messages carry fewer further frames */
 
-/* --- descriptions, from the same table ------------------------------------------------------------ */
+/* --- descriptions, from the same table
+ * ------------------------------------------------------------ */
 
-#define REQ true
-#define OPT false
+#define REQ                         true
+#define OPT                         false
 #define D_U64(need, name, max, doc) {#name, FIELD_U64, need, max, offsetof(self, name), NULL, doc},
-#define D_BOOL(need, name, doc) {#name, FIELD_BOOL, need, 1, offsetof(self, name), NULL, doc},
+#define D_BOOL(need, name, doc)     {#name, FIELD_BOOL, need, 1, offsetof(self, name), NULL, doc},
 #define D_STR(need, name, max, doc) {#name, FIELD_STR, need, max, offsetof(self, name), NULL, doc},
 #define D_BIN(need, name, max, doc) {#name, FIELD_BIN, need, max, offsetof(self, name), NULL, doc},
 #define D_LIST(need, name, record, max, doc) \
     {#name, FIELD_LIST, need, max, offsetof(self, name), describe_##record, doc},
 
 /* A function each, so that "self" can name the struct that is being described. */
-#define R(name, FIELDS) \
-    static const struct record *describe_##name(void) \
-    { \
-        typedef struct wire_##name self; \
-        static const struct field fields[] = {FIELDS(D_U64, D_BOOL, D_STR, D_BIN, D_LIST)}; \
-        static const struct record record = {#name, fields, sizeof fields / sizeof fields[0], sizeof(self)}; \
-        return &record; \
+#define R(name, FIELDS)                                                                       \
+    static const struct record *describe_##name(void)                                         \
+    {                                                                                         \
+        typedef struct wire_##name self;                                                      \
+        static const struct field fields[] = {FIELDS(D_U64, D_BOOL, D_STR, D_BIN, D_LIST)};   \
+        static const struct record record = {#name, fields, sizeof fields / sizeof fields[0], \
+                                             sizeof(self)};                                   \
+        return &record;                                                                       \
     }
 #define M(SYMBOL, name, FIELDS, where, doc) R(name, FIELDS)
 WIRE_RECORDS(R)
@@ -36,7 +38,8 @@ WIRE_MESSAGES(M)
 #undef R
 
 static const struct message_kind kinds[MESSAGE_TYPES] = {
-#define M(SYMBOL, name, FIELDS, where, doc) [MESSAGE_##SYMBOL] = {#name, describe_##name, where, doc},
+#define M(SYMBOL, name, FIELDS, where, doc) \
+    [MESSAGE_##SYMBOL] = {#name, describe_##name, where, doc},
     WIRE_MESSAGES(M)
 #undef M
 };
@@ -60,7 +63,8 @@ enum message_type message_type_of(struct slice name)
     return MESSAGE_NONE;
 }
 
-/* --- life ------------------------------------------------------------------------------------------ */
+/* --- life
+ * ------------------------------------------------------------------------------------------ */
 
 struct message *message_new(enum message_type type)
 {
@@ -111,7 +115,8 @@ uint64_t message_add_frame(struct message *message, struct blob *blob)
 {
     size_t n = message->n_frames;
     if (n == 0 || (n >= FRAMES_FIRST && !(n & (n - 1)))) {
-        struct blob **more = arena_new(&message->arena, (n ? 2 * n : FRAMES_FIRST) * sizeof(struct blob *));
+        struct blob **more =
+            arena_new(&message->arena, (n ? 2 * n : FRAMES_FIRST) * sizeof(struct blob *));
         if (n)
             memcpy(more, message->frames, n * sizeof(struct blob *));
         message->frames = more;

@@ -21,19 +21,20 @@ enum message_place {
     PLACE_LOG      /* entries, on disk */
 };
 
-/* --- the structs: struct wire_hello, struct wire_task_op, ... ------------------------------------- */
+/* --- the structs: struct wire_hello, struct wire_task_op, ...
+ * ------------------------------------- */
 
 #define WIRE_U64(need, name, max, doc) uint64_t name;
-#define WIRE_BOOL(need, name, doc) bool name;
+#define WIRE_BOOL(need, name, doc)     bool name;
 #define WIRE_STR(need, name, max, doc) struct slice name;
 #define WIRE_BIN(need, name, max, doc) struct slice name;
 #define WIRE_LIST(need, name, record, max, doc) \
-    struct { \
-        struct wire_##record *at; \
-        size_t n; \
+    struct {                                    \
+        struct wire_##record *at;               \
+        size_t n;                               \
     } name;
-#define R(name, FIELDS) \
-    struct wire_##name { \
+#define R(name, FIELDS)                                            \
+    struct wire_##name {                                           \
         FIELDS(WIRE_U64, WIRE_BOOL, WIRE_STR, WIRE_BIN, WIRE_LIST) \
     };
 #define M(SYMBOL, name, FIELDS, where, doc) R(name, FIELDS)
@@ -95,10 +96,12 @@ void *message_room(struct message *message, size_t n, size_t size);
 /* Adds a further frame (takes a new reference to the blob); returns its number, from 1. */
 uint64_t message_add_frame(struct message *message, struct blob *blob);
 
-/* Returns the further frame of that number (borrows), or NULL when there is none or the number is 0. */
+/* Returns the further frame of that number (borrows), or NULL when there is none or the number is
+ * 0. */
 struct blob *message_frame(const struct message *message, uint64_t number);
 
-/* --- descriptions, for the codec, the printer, the tests and the documentation -------------------- */
+/* --- descriptions, for the codec, the printer, the tests and the documentation
+ * -------------------- */
 
 enum field_kind { FIELD_U64, FIELD_BOOL, FIELD_STR, FIELD_BIN, FIELD_LIST };
 
@@ -106,8 +109,8 @@ struct field {
     const char *name;
     enum field_kind kind;
     bool required;
-    uint64_t max;                /* greatest value, or greatest length in bytes or elements */
-    size_t offset;               /* in its struct */
+    uint64_t max;  /* greatest value, or greatest length in bytes or elements */
+    size_t offset; /* in its struct */
     const struct record *(*record)(void); /* of a list's elements */
     const char *doc;
 };

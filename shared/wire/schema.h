@@ -1,235 +1,245 @@
 /* schema.h - every message of Conclave, declared once.
  *
- * From this table come the structs, encoder, decoder, printer, tests, fuzz targets and docs/protocol.md.
- * A field is KIND(need, name, limit, doc): U64's limit is its greatest value; STR's and BIN's their greatest
- * length in bytes; BOOL has none; LIST(need, name, record, limit, doc) is an array of maps of that record.
- * need is REQ (its absence is an error) or OPT (absent means zero, false or empty). On the wire every message
- * is a msgpack map with these names and "type". Unknown keys are ignored. */
+ * From this table come the structs, encoder, decoder, printer, tests, fuzz targets and
+ * docs/protocol.md. A field is KIND(need, name, limit, doc): U64's limit is its greatest value;
+ * STR's and BIN's their greatest length in bytes; BOOL has none; LIST(need, name, record, limit,
+ * doc) is an array of maps of that record. need is REQ (its absence is an error) or OPT (absent
+ * means zero, false or empty). On the wire every message is a msgpack map with these names and
+ * "type". Unknown keys are ignored. */
 #ifndef CONCLAVE_WIRE_SCHEMA_H
 #define CONCLAVE_WIRE_SCHEMA_H
 
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
 
-#define U64_ANY UINT64_MAX
-#define OP_MAX ((uint64_t)1 << 40)
+#define U64_ANY        UINT64_MAX
+#define OP_MAX         ((uint64_t)1 << 40)
 #define TEXT_FIELD_MAX 400
 
-/* --- records: maps inside lists ------------------------------------------------------------------ */
+/* --- records: maps inside lists ------------------------------------------------------------------
+ */
 
-#define OPERAND_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(OPT, op, OP_MAX, "the operation whose result this is; 0 for a literal") \
-    U64(OPT, literal, U64_ANY, "the integer, when op is 0") \
-    U64(OPT, frame, MESSAGE_FRAMES_MAX, "which further frame (from 1) holds the value; 0: fetch it") \
-    U64(OPT, len, U64_ANY, "the value's length in bytes, when it is fetched") \
+#define OPERAND_FIELDS(U64, BOOL, STR, BIN, LIST)                                  \
+    U64(OPT, op, OP_MAX, "the operation whose result this is; 0 for a literal")    \
+    U64(OPT, literal, U64_ANY, "the integer, when op is 0")                        \
+    U64(OPT, frame, MESSAGE_FRAMES_MAX,                                            \
+        "which further frame (from 1) holds the value; 0: fetch it")               \
+    U64(OPT, len, U64_ANY, "the value's length in bytes, when it is fetched")      \
     U64(OPT, source, NODES_MAX, "a node that holds the value, when it is fetched") \
     BIN(OPT, hash, HASH_BYTES, "SHA-256 of the value, when it is fetched")
 
-#define TASK_OP_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, job, U64_ANY, "the job") \
-    U64(REQ, op, OP_MAX, "the operation's number in the job's plan; a subtree's is that of its root") \
-    U64(REQ, attempt, U64_ANY, "1 for the first time it is handed out") \
-    STR(REQ, operator, JOB_KIND_MAX, "multiply or text") \
-    U64(OPT, first, U64_ANY, "a subtree over leaves: its greatest integer; 0 when operands are listed") \
+#define TASK_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
+    U64(REQ, job, U64_ANY, "the job")                                                         \
+    U64(REQ, op, OP_MAX,                                                                      \
+        "the operation's number in the job's plan; a subtree's is that of its root")          \
+    U64(REQ, attempt, U64_ANY, "1 for the first time it is handed out")                       \
+    STR(REQ, operator, JOB_KIND_MAX, "multiply or text")                                      \
+    U64(OPT, first, U64_ANY,                                                                  \
+        "a subtree over leaves: its greatest integer; 0 when operands are listed")            \
     U64(OPT, count, U64_ANY, "how many integers the subtree multiplies: first, first-1, ...") \
     LIST(OPT, operands, operand, OPERANDS_MAX, "the operands, when it is no subtree over leaves")
 
-#define RESULT_OP_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, job, U64_ANY, "as in the task") \
-    U64(REQ, op, OP_MAX, "as in the task") \
-    U64(REQ, attempt, U64_ANY, "as in the task") \
+#define RESULT_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                     \
+    U64(REQ, job, U64_ANY, "as in the task")                                            \
+    U64(REQ, op, OP_MAX, "as in the task")                                              \
+    U64(REQ, attempt, U64_ANY, "as in the task")                                        \
     U64(OPT, operations, U64_ANY, "operations executed for it, its subtree's included") \
-    U64(OPT, elapsed_us, U64_ANY, "time it took, simulated delay included") \
-    U64(OPT, len, U64_ANY, "the value's length in bytes") \
-    U64(OPT, frame, MESSAGE_FRAMES_MAX, "which further frame (from 1) holds the value; 0: the worker keeps it") \
-    BIN(OPT, hash, HASH_BYTES, "SHA-256 of the value; always there for a text and a value that is kept") \
-    STR(OPT, head, TEXT_EDGE_DIGITS, "a text's first digits") \
-    STR(OPT, tail, TEXT_EDGE_DIGITS, "a text's last digits") \
+    U64(OPT, elapsed_us, U64_ANY, "time it took, simulated delay included")             \
+    U64(OPT, len, U64_ANY, "the value's length in bytes")                               \
+    U64(OPT, frame, MESSAGE_FRAMES_MAX,                                                 \
+        "which further frame (from 1) holds the value; 0: the worker keeps it")         \
+    BIN(OPT, hash, HASH_BYTES,                                                          \
+        "SHA-256 of the value; always there for a text and a value that is kept")       \
+    STR(OPT, head, TEXT_EDGE_DIGITS, "a text's first digits")                           \
+    STR(OPT, tail, TEXT_EDGE_DIGITS, "a text's last digits")                            \
     STR(OPT, error, JOB_REASON_MAX, "why the operation cannot be executed; empty: it was")
 
-#define JOB_ROW_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, job, U64_ANY, "the job's id: term << 40 | log index") \
-    STR(REQ, key, JOB_KEY_MAX, "the client's key") \
-    STR(REQ, kind, JOB_KIND_MAX, "factorial") \
-    STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument") \
-    STR(REQ, state, JOB_KIND_MAX, "queued, running, done, failed or cancelled") \
-    U64(REQ, submitted_ms, U64_ANY, "milliseconds since 1970 UTC") \
-    U64(OPT, finished_ms, U64_ANY, "0 while it is not finished") \
-    U64(REQ, done, U64_ANY, "operations of the plan that are done") \
-    U64(REQ, total, U64_ANY, "operations of the plan") \
+#define JOB_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                          \
+    U64(REQ, job, U64_ANY, "the job's id: term << 40 | log index")                         \
+    STR(REQ, key, JOB_KEY_MAX, "the client's key")                                         \
+    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                              \
+    STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument")                                    \
+    STR(REQ, state, JOB_KIND_MAX, "queued, running, done, failed or cancelled")            \
+    U64(REQ, submitted_ms, U64_ANY, "milliseconds since 1970 UTC")                         \
+    U64(OPT, finished_ms, U64_ANY, "0 while it is not finished")                           \
+    U64(REQ, done, U64_ANY, "operations of the plan that are done")                        \
+    U64(REQ, total, U64_ANY, "operations of the plan")                                     \
     U64(OPT, executed, U64_ANY, "operations executed for it in all, repetitions included") \
-    U64(OPT, digits, U64_ANY, "length of the result as decimal text") \
-    BIN(OPT, sha256, HASH_BYTES, "of the decimal text") \
-    STR(OPT, text, TEXT_INLINE_DIGITS, "the decimal text, up to 1000 digits") \
-    STR(OPT, head, TEXT_EDGE_DIGITS, "its first digits, when it is longer") \
-    STR(OPT, tail, TEXT_EDGE_DIGITS, "its last digits, when it is longer") \
-    U64(OPT, converter, NODES_MAX, "the node that converted the result to text") \
+    U64(OPT, digits, U64_ANY, "length of the result as decimal text")                      \
+    BIN(OPT, sha256, HASH_BYTES, "of the decimal text")                                    \
+    STR(OPT, text, TEXT_INLINE_DIGITS, "the decimal text, up to 1000 digits")              \
+    STR(OPT, head, TEXT_EDGE_DIGITS, "its first digits, when it is longer")                \
+    STR(OPT, tail, TEXT_EDGE_DIGITS, "its last digits, when it is longer")                 \
+    U64(OPT, converter, NODES_MAX, "the node that converted the result to text")           \
     STR(OPT, error, JOB_REASON_MAX, "why it failed")
 
-#define TRACE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, op, OP_MAX, "the operation's number, from 1") \
-    STR(REQ, operator, JOB_KIND_MAX, "multiply") \
+#define TRACE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
+    U64(REQ, op, OP_MAX, "the operation's number, from 1")                                 \
+    STR(REQ, operator, JOB_KIND_MAX, "multiply")                                           \
     LIST(REQ, operands, operand, OPERANDS_MAX, "literals and results of other operations") \
-    U64(REQ, node, NODES_MAX, "the worker that executed it; 0: not done yet") \
+    U64(REQ, node, NODES_MAX, "the worker that executed it; 0: not done yet")              \
     U64(REQ, attempt, U64_ANY, "which attempt succeeded")
 
-#define NODE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, node, NODES_MAX, "id") \
-    STR(OPT, host, 64, "host name") \
-    U64(OPT, pid, U64_ANY, "process id on that host") \
-    STR(REQ, role, 16, "coordinator, worker, candidate or unknown") \
-    BOOL(REQ, alive, "its heartbeats arrive") \
-    U64(OPT, incarnation, U64_ANY, "its present life") \
-    U64(OPT, boots, U64_ANY, "how often it was started on its data directory") \
-    U64(OPT, term, U64_ANY, "the term that it is in") \
+#define NODE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
+    U64(REQ, node, NODES_MAX, "id")                                                            \
+    STR(OPT, host, 64, "host name")                                                            \
+    U64(OPT, pid, U64_ANY, "process id on that host")                                          \
+    STR(REQ, role, 16, "coordinator, worker, candidate or unknown")                            \
+    BOOL(REQ, alive, "its heartbeats arrive")                                                  \
+    U64(OPT, incarnation, U64_ANY, "its present life")                                         \
+    U64(OPT, boots, U64_ANY, "how often it was started on its data directory")                 \
+    U64(OPT, term, U64_ANY, "the term that it is in")                                          \
     U64(OPT, operations, U64_ANY, "operations whose results the coordinator accepted from it") \
-    U64(OPT, conversions, U64_ANY, "conversions to text accepted from it") \
-    U64(OPT, assigned, U64_ANY, "operations assigned to it now") \
-    U64(OPT, held, U64_ANY, "values that it holds in memory") \
-    U64(OPT, applied, U64_ANY, "index of the last log entry that it applied") \
-    U64(OPT, rejected, U64_ANY, "malformed or foreign messages that it dropped") \
+    U64(OPT, conversions, U64_ANY, "conversions to text accepted from it")                     \
+    U64(OPT, assigned, U64_ANY, "operations assigned to it now")                               \
+    U64(OPT, held, U64_ANY, "values that it holds in memory")                                  \
+    U64(OPT, applied, U64_ANY, "index of the last log entry that it applied")                  \
+    U64(OPT, rejected, U64_ANY, "malformed or foreign messages that it dropped")               \
     STR(OPT, version, 32, "of its program")
 
-/* --- messages ------------------------------------------------------------------------------------ */
+/* --- messages ------------------------------------------------------------------------------------
+ */
 
-#define HELLO_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    STR(REQ, cluster, JOB_KIND_MAX, "the cluster's name") \
-    U64(REQ, plane, PLANE_COUNT, "the plane of this connection") \
-    U64(REQ, src, NODES_MAX, "who connects") \
-    U64(REQ, incarnation, U64_ANY, "its incarnation") \
-    U64(REQ, dst, NODES_MAX, "whom it means to reach") \
+#define HELLO_FIELDS(U64, BOOL, STR, BIN, LIST)                                                    \
+    STR(REQ, cluster, JOB_KIND_MAX, "the cluster's name")                                          \
+    U64(REQ, plane, PLANE_COUNT, "the plane of this connection")                                   \
+    U64(REQ, src, NODES_MAX, "who connects")                                                       \
+    U64(REQ, incarnation, U64_ANY, "its incarnation")                                              \
+    U64(REQ, dst, NODES_MAX, "whom it means to reach")                                             \
     U64(REQ, connection, U64_ANY, "counts the connections of this incarnation; the newest counts") \
     STR(OPT, version, 32, "of its program")
 
-#define WELCOME_FIELDS(U64, BOOL, STR, BIN, LIST) \
+#define WELCOME_FIELDS(U64, BOOL, STR, BIN, LIST)                            \
     U64(REQ, plane, PLANE_COUNT, "the plane of the HELLO that this answers") \
-    U64(REQ, src, NODES_MAX, "who answers") \
-    U64(REQ, incarnation, U64_ANY, "its incarnation") \
-    U64(REQ, dst_incarnation, U64_ANY, "the incarnation that said HELLO") \
-    U64(OPT, connection, U64_ANY, "the HELLO's connection") \
+    U64(REQ, src, NODES_MAX, "who answers")                                  \
+    U64(REQ, incarnation, U64_ANY, "its incarnation")                        \
+    U64(REQ, dst_incarnation, U64_ANY, "the incarnation that said HELLO")    \
+    U64(OPT, connection, U64_ANY, "the HELLO's connection")                  \
     U64(OPT, last_delivered, U64_ANY, "channel: the last sequence delivered from that incarnation")
 
-#define VOTE_REQUEST_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    BOOL(REQ, pre, "a pre-vote: asks without changing terms") \
+#define VOTE_REQUEST_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
+    BOOL(REQ, pre, "a pre-vote: asks without changing terms")             \
     U64(REQ, term, TERM_MAX, "the term that the candidate wants to lead") \
     U64(REQ, last_index, LOG_INDEX_MAX, "the candidate's last log index") \
-    U64(REQ, last_term, TERM_MAX, "and its term") \
+    U64(REQ, last_term, TERM_MAX, "and its term")                         \
     BOOL(OPT, hint, "the candidate saw the coordinator's connections close")
 
-#define VOTE_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    BOOL(REQ, pre, "answers a pre-vote") \
+#define VOTE_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
+    BOOL(REQ, pre, "answers a pre-vote")                                               \
     U64(REQ, term, TERM_MAX, "the term asked for, when granted; else the voter's own") \
     BOOL(REQ, granted, "the vote")
 
 /* Every message on a channel begins with these. */
-#define CHANNEL_FIELDS(U64) \
-    U64(REQ, src, NODES_MAX, "sender") \
-    U64(REQ, src_incarnation, U64_ANY, "its incarnation") \
-    U64(REQ, dst_incarnation, U64_ANY, "the incarnation that it is meant for; another one drops it") \
-    U64(REQ, seq, U64_ANY, "from 1 in a channel; 0 for a pure acknowledgement") \
+#define CHANNEL_FIELDS(U64)                                                       \
+    U64(REQ, src, NODES_MAX, "sender")                                            \
+    U64(REQ, src_incarnation, U64_ANY, "its incarnation")                         \
+    U64(REQ, dst_incarnation, U64_ANY,                                            \
+        "the incarnation that it is meant for; another one drops it")             \
+    U64(REQ, seq, U64_ANY, "from 1 in a channel; 0 for a pure acknowledgement")   \
     U64(REQ, ack, U64_ANY, "all up to here was delivered in the other direction") \
     U64(REQ, clock, U64_ANY, "the sender's Lamport clock")
 
-#define TASK_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    CHANNEL_FIELDS(U64) \
+#define TASK_FIELDS(U64, BOOL, STR, BIN, LIST)         \
+    CHANNEL_FIELDS(U64)                                \
     U64(REQ, term, TERM_MAX, "the coordinator's term") \
     LIST(REQ, ops, task_op, BATCH_OPS_MAX, "what to execute; operands ride as further frames")
 
 #define RESULT_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    CHANNEL_FIELDS(U64) \
+    CHANNEL_FIELDS(U64)                          \
     LIST(REQ, ops, result_op, BATCH_OPS_MAX, "what was executed; values ride as further frames")
 
-#define RELEASE_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    CHANNEL_FIELDS(U64) \
+#define RELEASE_FIELDS(U64, BOOL, STR, BIN, LIST)      \
+    CHANNEL_FIELDS(U64)                                \
     U64(REQ, term, TERM_MAX, "the coordinator's term") \
     U64(REQ, job, U64_ANY, "drop its values and what is queued of it; 0: of all jobs")
 
 #define CHANNEL_ACK_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    CHANNEL_FIELDS(U64) \
+    CHANNEL_FIELDS(U64)                               \
     BOOL(OPT, gap, "a sequence is missing: send again from ack + 1")
 
 #define VALUE_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, src, NODES_MAX, "who asks") \
-    U64(REQ, job, U64_ANY, "names the value") \
-    U64(REQ, op, OP_MAX, "names the value") \
-    U64(REQ, offset, U64_ANY, "from which byte") \
+    U64(REQ, src, NODES_MAX, "who asks")            \
+    U64(REQ, job, U64_ANY, "names the value")       \
+    U64(REQ, op, OP_MAX, "names the value")         \
+    U64(REQ, offset, U64_ANY, "from which byte")    \
     U64(REQ, len, VALUE_CHUNK_BYTES, "how many bytes at most")
 
-#define VALUE_CHUNK_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, src, NODES_MAX, "who answers") \
-    U64(REQ, job, U64_ANY, "names the value") \
-    U64(REQ, op, OP_MAX, "names the value") \
+#define VALUE_CHUNK_FIELDS(U64, BOOL, STR, BIN, LIST)              \
+    U64(REQ, src, NODES_MAX, "who answers")                        \
+    U64(REQ, job, U64_ANY, "names the value")                      \
+    U64(REQ, op, OP_MAX, "names the value")                        \
     U64(REQ, offset, U64_ANY, "of the bytes in the further frame") \
-    U64(REQ, total, U64_ANY, "the value's length") \
+    U64(REQ, total, U64_ANY, "the value's length")                 \
     BOOL(REQ, found, "false: the node does not hold it")
 
-#define HEARTBEAT_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, node, NODES_MAX, "who") \
-    U64(REQ, incarnation, U64_ANY, "its incarnation") \
-    U64(REQ, seq, U64_ANY, "counts what this incarnation published") \
-    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC, for people") \
-    U64(REQ, term, TERM_MAX, "its term") \
-    STR(REQ, role, 16, "coordinator, worker or candidate") \
-    U64(REQ, coordinator, NODES_MAX, "whom it follows; 0: nobody") \
-    BOOL(OPT, serving, "it is a coordinator that accepts requests") \
-    U64(REQ, operations, U64_ANY, "operations it executed in this incarnation") \
+#define HEARTBEAT_FIELDS(U64, BOOL, STR, BIN, LIST)                                       \
+    U64(REQ, node, NODES_MAX, "who")                                                      \
+    U64(REQ, incarnation, U64_ANY, "its incarnation")                                     \
+    U64(REQ, seq, U64_ANY, "counts what this incarnation published")                      \
+    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC, for people")                 \
+    U64(REQ, term, TERM_MAX, "its term")                                                  \
+    STR(REQ, role, 16, "coordinator, worker or candidate")                                \
+    U64(REQ, coordinator, NODES_MAX, "whom it follows; 0: nobody")                        \
+    BOOL(OPT, serving, "it is a coordinator that accepts requests")                       \
+    U64(REQ, operations, U64_ANY, "operations it executed in this incarnation")           \
     U64(OPT, conversions, U64_ANY, "conversions to text it executed in this incarnation") \
-    U64(OPT, queued, U64_ANY, "operations waiting or executing here") \
-    U64(OPT, held, U64_ANY, "values held in memory") \
-    U64(OPT, applied, U64_ANY, "last log entry applied") \
-    U64(OPT, rejected, U64_ANY, "malformed or foreign messages dropped") \
-    U64(OPT, jobs, U64_ANY, "unfinished jobs, when it is the coordinator") \
-    STR(OPT, host, 64, "host name") \
-    U64(OPT, pid, U64_ANY, "process id") \
+    U64(OPT, queued, U64_ANY, "operations waiting or executing here")                     \
+    U64(OPT, held, U64_ANY, "values held in memory")                                      \
+    U64(OPT, applied, U64_ANY, "last log entry applied")                                  \
+    U64(OPT, rejected, U64_ANY, "malformed or foreign messages dropped")                  \
+    U64(OPT, jobs, U64_ANY, "unfinished jobs, when it is the coordinator")                \
+    STR(OPT, host, 64, "host name")                                                       \
+    U64(OPT, pid, U64_ANY, "process id")                                                  \
     STR(OPT, version, 32, "of its program")
 
-#define EVENT_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, node, NODES_MAX, "who publishes") \
-    U64(REQ, incarnation, U64_ANY, "its incarnation") \
-    U64(REQ, seq, U64_ANY, "counts what this incarnation published") \
-    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC, for people") \
-    U64(REQ, term, TERM_MAX, "its term") \
-    STR(REQ, event, 32, "node_started, elected, stepped_down, node_up, node_suspected, job_accepted, ...") \
-    U64(OPT, subject, NODES_MAX, "the node that it is about") \
-    U64(OPT, job, U64_ANY, "the job that it is about") \
+#define EVENT_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
+    U64(REQ, node, NODES_MAX, "who publishes")                                             \
+    U64(REQ, incarnation, U64_ANY, "its incarnation")                                      \
+    U64(REQ, seq, U64_ANY, "counts what this incarnation published")                       \
+    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC, for people")                  \
+    U64(REQ, term, TERM_MAX, "its term")                                                   \
+    STR(REQ, event, 32,                                                                    \
+        "node_started, elected, stepped_down, node_up, node_suspected, job_accepted, ...") \
+    U64(OPT, subject, NODES_MAX, "the node that it is about")                              \
+    U64(OPT, job, U64_ANY, "the job that it is about")                                     \
     STR(REQ, text, TEXT_FIELD_MAX, "the same for people, one line")
 
 /* Requests of clients; `request` comes back in the answer, `node` 0 is the coordinator. */
-#define REQUEST_FIELDS(U64) \
+#define REQUEST_FIELDS(U64)                                                      \
     U64(REQ, request, U64_ANY, "chosen by the client; comes back in the answer") \
     U64(OPT, node, NODES_MAX, "the node that is asked; 0: the coordinator")
 
-#define SUBMIT_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    REQUEST_FIELDS(U64) \
+#define SUBMIT_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
+    REQUEST_FIELDS(U64)                                                                      \
     STR(REQ, key, JOB_KEY_MAX, "makes the request idempotent: the same key is the same job") \
-    STR(REQ, kind, JOB_KIND_MAX, "factorial") \
+    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                                \
     STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument: 10")
 
 #define JOB_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    REQUEST_FIELDS(U64) \
-    U64(REQ, job, U64_ANY, "which") \
+    REQUEST_FIELDS(U64)                           \
+    U64(REQ, job, U64_ANY, "which")               \
     U64(OPT, wait_ms, WAIT_MAX_MS, "answer when it is finished, or after this long")
 
 #define JOB_LIST_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    REQUEST_FIELDS(U64) \
+    REQUEST_FIELDS(U64)                            \
     U64(OPT, after, U64_ANY, "list jobs with greater ids")
 
 #define JOB_CANCEL_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    REQUEST_FIELDS(U64) \
+    REQUEST_FIELDS(U64)                              \
     U64(REQ, job, U64_ANY, "which")
 
 #define JOB_TRACE_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    REQUEST_FIELDS(U64) \
-    U64(REQ, job, U64_ANY, "which") \
+    REQUEST_FIELDS(U64)                             \
+    U64(REQ, job, U64_ANY, "which")                 \
     U64(OPT, after, OP_MAX, "list operations with greater numbers")
 
 #define JOB_EXPLAIN_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    REQUEST_FIELDS(U64) \
+    REQUEST_FIELDS(U64)                               \
     U64(REQ, job, U64_ANY, "which")
 
 #define RESULT_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    REQUEST_FIELDS(U64) \
-    U64(REQ, job, U64_ANY, "which") \
+    REQUEST_FIELDS(U64)                              \
+    U64(REQ, job, U64_ANY, "which")                  \
     U64(REQ, offset, U64_ANY, "from which digit; at most 512 KiB come at once")
 
 #define STATUS_GET_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
@@ -237,61 +247,62 @@
 #define BROKER_GET_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
 
 /* Answers. */
-#define JOB_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, request, U64_ANY, "of the request") \
+#define JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
+    U64(REQ, request, U64_ANY, "of the request")                           \
     BOOL(OPT, created, "submit: the job is new; false: the key was known") \
     LIST(REQ, jobs, job_row, 1, "the one job")
 
-#define JOB_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, request, U64_ANY, "of the request") \
+#define JOB_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                 \
+    U64(REQ, request, U64_ANY, "of the request")                   \
     BOOL(REQ, more, "there are more: ask again after the last id") \
     LIST(REQ, jobs, job_row, JOB_PAGE_MAX, "in the order of their ids")
 
-#define TRACE_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, request, U64_ANY, "of the request") \
+#define TRACE_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                   \
+    U64(REQ, request, U64_ANY, "of the request")                       \
     BOOL(REQ, more, "there are more: ask again after the last number") \
     LIST(REQ, ops, trace_row, TRACE_PAGE_MAX, "in the order of their numbers")
 
 #define EXPLANATION_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, request, U64_ANY, "of the request") \
+    U64(REQ, request, U64_ANY, "of the request")      \
     STR(REQ, text, 4096, "lines for people")
 
-#define RESULT_CHUNK_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, request, U64_ANY, "of the request") \
+#define RESULT_CHUNK_FIELDS(U64, BOOL, STR, BIN, LIST)              \
+    U64(REQ, request, U64_ANY, "of the request")                    \
     U64(REQ, offset, U64_ANY, "of the digits in the further frame") \
     U64(REQ, total, U64_ANY, "digits in all")
 
-#define STATUS_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, request, U64_ANY, "of the request") \
-    U64(REQ, coordinator, NODES_MAX, "who leads") \
-    U64(REQ, term, TERM_MAX, "the term") \
-    U64(REQ, quorum, NODES_MAX, "votes that an election needs") \
-    BOOL(REQ, healthy, "a coordinator serves and every node is alive") \
-    LIST(REQ, nodes, node_row, NODES_MAX, "all nodes of the cluster") \
-    U64(REQ, queued, U64_ANY, "jobs that wait for others") \
-    U64(REQ, running, U64_ANY, "jobs in work") \
-    U64(REQ, done, U64_ANY, "jobs done, of those remembered") \
-    U64(REQ, failed, U64_ANY, "jobs failed, of those remembered") \
-    U64(REQ, cancelled, U64_ANY, "jobs cancelled, of those remembered") \
+#define STATUS_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
+    U64(REQ, request, U64_ANY, "of the request")                                            \
+    U64(REQ, coordinator, NODES_MAX, "who leads")                                           \
+    U64(REQ, term, TERM_MAX, "the term")                                                    \
+    U64(REQ, quorum, NODES_MAX, "votes that an election needs")                             \
+    BOOL(REQ, healthy, "a coordinator serves and every node is alive")                      \
+    LIST(REQ, nodes, node_row, NODES_MAX, "all nodes of the cluster")                       \
+    U64(REQ, queued, U64_ANY, "jobs that wait for others")                                  \
+    U64(REQ, running, U64_ANY, "jobs in work")                                              \
+    U64(REQ, done, U64_ANY, "jobs done, of those remembered")                               \
+    U64(REQ, failed, U64_ANY, "jobs failed, of those remembered")                           \
+    U64(REQ, cancelled, U64_ANY, "jobs cancelled, of those remembered")                     \
     U64(REQ, operations, U64_ANY, "operations of the plans that this coordinator finished") \
     U64(OPT, reassigned, U64_ANY, "operations handed out again")
 
-#define BROKER_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, request, U64_ANY, "of the request") \
+#define BROKER_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
+    U64(REQ, request, U64_ANY, "of the request")                                        \
     U64(REQ, coordinator, NODES_MAX, "the coordinator that this broker knows; 0: none") \
-    U64(REQ, term, TERM_MAX, "its term") \
-    U64(REQ, quorum, NODES_MAX, "votes that an election needs") \
-    LIST(REQ, nodes, node_row, NODES_MAX, "as their heartbeats tell") \
-    U64(REQ, forwarded, U64_ANY, "requests passed on") \
-    U64(REQ, rejected, U64_ANY, "malformed messages dropped") \
-    U64(OPT, pid, U64_ANY, "process id of the broker") \
+    U64(REQ, term, TERM_MAX, "its term")                                                \
+    U64(REQ, quorum, NODES_MAX, "votes that an election needs")                         \
+    LIST(REQ, nodes, node_row, NODES_MAX, "as their heartbeats tell")                   \
+    U64(REQ, forwarded, U64_ANY, "requests passed on")                                  \
+    U64(REQ, rejected, U64_ANY, "malformed messages dropped")                           \
+    U64(OPT, pid, U64_ANY, "process id of the broker")                                  \
     STR(OPT, version, 32, "of its program")
 
-#define ERROR_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, request, U64_ANY, "of the request; 0 when it could not be read") \
-    STR(REQ, code, JOB_KIND_MAX, \
-        "invalid, too_costly, not_found, unavailable, not_coordinator, busy, finished, not_kept, malformed") \
-    STR(REQ, reason, TEXT_FIELD_MAX, "one line for people") \
+#define ERROR_FIELDS(U64, BOOL, STR, BIN, LIST)                                                    \
+    U64(REQ, request, U64_ANY, "of the request; 0 when it could not be read")                      \
+    STR(REQ, code, JOB_KIND_MAX,                                                                   \
+        "invalid, too_costly, not_found, unavailable, not_coordinator, busy, finished, not_kept, " \
+        "malformed")                                                                               \
+    STR(REQ, reason, TEXT_FIELD_MAX, "one line for people")                                        \
     U64(OPT, coordinator, NODES_MAX, "not_coordinator: whom this node follows; 0: nobody")
 
 /* Entries of the log, kept on disk in the same form. */
@@ -299,75 +310,90 @@
     U64(REQ, node, NODES_MAX, "the coordinator that begins its term with this entry")
 
 #define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    STR(REQ, key, JOB_KEY_MAX, "the client's key") \
-    STR(REQ, kind, JOB_KIND_MAX, "factorial") \
-    STR(REQ, spec, JOB_SPEC_MAX, "its argument") \
+    STR(REQ, key, JOB_KEY_MAX, "the client's key")            \
+    STR(REQ, kind, JOB_KIND_MAX, "factorial")                 \
+    STR(REQ, spec, JOB_SPEC_MAX, "its argument")              \
     U64(REQ, time_ms, U64_ANY, "when it was accepted")
 
-#define ENTRY_JOB_DONE_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, job, U64_ANY, "which") \
-    U64(REQ, time_ms, U64_ANY, "when") \
-    U64(REQ, executed, U64_ANY, "operations executed for it in all") \
-    U64(REQ, digits, U64_ANY, "length of the decimal text") \
-    BIN(REQ, sha256, HASH_BYTES, "of the decimal text") \
-    STR(OPT, text, TEXT_INLINE_DIGITS, "the text, up to 1000 digits; a longer one is a value on disk") \
-    STR(OPT, head, TEXT_EDGE_DIGITS, "else its first digits") \
-    STR(OPT, tail, TEXT_EDGE_DIGITS, "and its last") \
+#define ENTRY_JOB_DONE_FIELDS(U64, BOOL, STR, BIN, LIST)                \
+    U64(REQ, job, U64_ANY, "which")                                     \
+    U64(REQ, time_ms, U64_ANY, "when")                                  \
+    U64(REQ, executed, U64_ANY, "operations executed for it in all")    \
+    U64(REQ, digits, U64_ANY, "length of the decimal text")             \
+    BIN(REQ, sha256, HASH_BYTES, "of the decimal text")                 \
+    STR(OPT, text, TEXT_INLINE_DIGITS,                                  \
+        "the text, up to 1000 digits; a longer one is a value on disk") \
+    STR(OPT, head, TEXT_EDGE_DIGITS, "else its first digits")           \
+    STR(OPT, tail, TEXT_EDGE_DIGITS, "and its last")                    \
     U64(OPT, converter, NODES_MAX, "the node that converted it")
 
 #define ENTRY_JOB_FAILED_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, job, U64_ANY, "which") \
-    U64(REQ, time_ms, U64_ANY, "when") \
+    U64(REQ, job, U64_ANY, "which")                        \
+    U64(REQ, time_ms, U64_ANY, "when")                     \
     STR(REQ, reason, JOB_REASON_MAX, "why")
 
 #define ENTRY_JOB_CANCELLED_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, job, U64_ANY, "which") \
+    U64(REQ, job, U64_ANY, "which")                           \
     U64(REQ, time_ms, U64_ANY, "when")
 
 /* R(name, FIELDS): a record comes before the records and messages that hold lists of it. */
-#define WIRE_RECORDS(R) \
-    R(operand, OPERAND_FIELDS) \
-    R(task_op, TASK_OP_FIELDS) \
+#define WIRE_RECORDS(R)            \
+    R(operand, OPERAND_FIELDS)     \
+    R(task_op, TASK_OP_FIELDS)     \
     R(result_op, RESULT_OP_FIELDS) \
-    R(job_row, JOB_ROW_FIELDS) \
+    R(job_row, JOB_ROW_FIELDS)     \
     R(trace_row, TRACE_ROW_FIELDS) \
     R(node_row, NODE_ROW_FIELDS)
 
 /* M(SYMBOL, name, FIELDS, where, doc): where is a word of enum message_place. */
-#define WIRE_MESSAGES(M) \
-    M(HELLO, hello, HELLO_FIELDS, PLACE_LINK, "opens every connection between nodes") \
-    M(WELCOME, welcome, WELCOME_FIELDS, PLACE_LINK, "answers a HELLO, over the answerer's own connection") \
-    M(VOTE_REQUEST, vote_request, VOTE_REQUEST_FIELDS, PLACE_CONTROL, "a candidate asks for a vote") \
-    M(VOTE_REPLY, vote_reply, VOTE_REPLY_FIELDS, PLACE_CONTROL, "the vote") \
-    M(TASK, task, TASK_FIELDS, PLACE_CHANNEL, "the coordinator assigns operations") \
-    M(RESULT, result, RESULT_FIELDS, PLACE_CHANNEL, "a worker returns results") \
-    M(RELEASE, release, RELEASE_FIELDS, PLACE_CHANNEL, "the coordinator ends a job at the workers") \
-    M(CHANNEL_ACK, channel_ack, CHANNEL_ACK_FIELDS, PLACE_CHANNEL, "acknowledges when nothing else does") \
-    M(VALUE_GET, value_get, VALUE_GET_FIELDS, PLACE_VALUE, "asks for a chunk of a value") \
+#define WIRE_MESSAGES(M)                                                                          \
+    M(HELLO, hello, HELLO_FIELDS, PLACE_LINK, "opens every connection between nodes")             \
+    M(WELCOME, welcome, WELCOME_FIELDS, PLACE_LINK,                                               \
+      "answers a HELLO, over the answerer's own connection")                                      \
+    M(VOTE_REQUEST, vote_request, VOTE_REQUEST_FIELDS, PLACE_CONTROL,                             \
+      "a candidate asks for a vote")                                                              \
+    M(VOTE_REPLY, vote_reply, VOTE_REPLY_FIELDS, PLACE_CONTROL, "the vote")                       \
+    M(TASK, task, TASK_FIELDS, PLACE_CHANNEL, "the coordinator assigns operations")               \
+    M(RESULT, result, RESULT_FIELDS, PLACE_CHANNEL, "a worker returns results")                   \
+    M(RELEASE, release, RELEASE_FIELDS, PLACE_CHANNEL,                                            \
+      "the coordinator ends a job at the workers")                                                \
+    M(CHANNEL_ACK, channel_ack, CHANNEL_ACK_FIELDS, PLACE_CHANNEL,                                \
+      "acknowledges when nothing else does")                                                      \
+    M(VALUE_GET, value_get, VALUE_GET_FIELDS, PLACE_VALUE, "asks for a chunk of a value")         \
     M(VALUE_CHUNK, value_chunk, VALUE_CHUNK_FIELDS, PLACE_VALUE, "the chunk, as a further frame") \
-    M(HEARTBEAT, heartbeat, HEARTBEAT_FIELDS, PLACE_FEED, "every node, every 50 ms by default") \
-    M(EVENT, event, EVENT_FIELDS, PLACE_FEED, "something that a person tailing the feed wants to know") \
-    M(SUBMIT, submit, SUBMIT_FIELDS, PLACE_REQUEST, "submits a job; answered by job or error") \
-    M(JOB_GET, job_get, JOB_GET_FIELDS, PLACE_REQUEST, "shows or awaits a job; answered by job or error") \
-    M(JOB_LIST, job_list, JOB_LIST_FIELDS, PLACE_REQUEST, "lists jobs; answered by job_page") \
-    M(JOB_CANCEL, job_cancel, JOB_CANCEL_FIELDS, PLACE_REQUEST, "cancels a job; answered by job or error") \
-    M(JOB_TRACE, job_trace, JOB_TRACE_FIELDS, PLACE_REQUEST, "lists operations; answered by trace_page or error") \
-    M(JOB_EXPLAIN, job_explain, JOB_EXPLAIN_FIELDS, PLACE_REQUEST, "answered by explanation or error") \
-    M(RESULT_GET, result_get, RESULT_GET_FIELDS, PLACE_REQUEST, "answered by result_chunk or error") \
-    M(STATUS_GET, status_get, STATUS_GET_FIELDS, PLACE_REQUEST, "answered by status") \
-    M(BROKER_GET, broker_get, BROKER_GET_FIELDS, PLACE_REQUEST, "answered by the broker itself, with broker") \
-    M(JOB, job, JOB_FIELDS, PLACE_REPLY, "a job") \
-    M(JOB_PAGE, job_page, JOB_PAGE_FIELDS, PLACE_REPLY, "jobs") \
-    M(TRACE_PAGE, trace_page, TRACE_PAGE_FIELDS, PLACE_REPLY, "operations of a job") \
-    M(EXPLANATION, explanation, EXPLANATION_FIELDS, PLACE_REPLY, "why a job is where it is") \
+    M(HEARTBEAT, heartbeat, HEARTBEAT_FIELDS, PLACE_FEED, "every node, every 50 ms by default")   \
+    M(EVENT, event, EVENT_FIELDS, PLACE_FEED,                                                     \
+      "something that a person tailing the feed wants to know")                                   \
+    M(SUBMIT, submit, SUBMIT_FIELDS, PLACE_REQUEST, "submits a job; answered by job or error")    \
+    M(JOB_GET, job_get, JOB_GET_FIELDS, PLACE_REQUEST,                                            \
+      "shows or awaits a job; answered by job or error")                                          \
+    M(JOB_LIST, job_list, JOB_LIST_FIELDS, PLACE_REQUEST, "lists jobs; answered by job_page")     \
+    M(JOB_CANCEL, job_cancel, JOB_CANCEL_FIELDS, PLACE_REQUEST,                                   \
+      "cancels a job; answered by job or error")                                                  \
+    M(JOB_TRACE, job_trace, JOB_TRACE_FIELDS, PLACE_REQUEST,                                      \
+      "lists operations; answered by trace_page or error")                                        \
+    M(JOB_EXPLAIN, job_explain, JOB_EXPLAIN_FIELDS, PLACE_REQUEST,                                \
+      "answered by explanation or error")                                                         \
+    M(RESULT_GET, result_get, RESULT_GET_FIELDS, PLACE_REQUEST,                                   \
+      "answered by result_chunk or error")                                                        \
+    M(STATUS_GET, status_get, STATUS_GET_FIELDS, PLACE_REQUEST, "answered by status")             \
+    M(BROKER_GET, broker_get, BROKER_GET_FIELDS, PLACE_REQUEST,                                   \
+      "answered by the broker itself, with broker")                                               \
+    M(JOB, job, JOB_FIELDS, PLACE_REPLY, "a job")                                                 \
+    M(JOB_PAGE, job_page, JOB_PAGE_FIELDS, PLACE_REPLY, "jobs")                                   \
+    M(TRACE_PAGE, trace_page, TRACE_PAGE_FIELDS, PLACE_REPLY, "operations of a job")              \
+    M(EXPLANATION, explanation, EXPLANATION_FIELDS, PLACE_REPLY, "why a job is where it is")      \
     M(RESULT_CHUNK, result_chunk, RESULT_CHUNK_FIELDS, PLACE_REPLY, "digits, as a further frame") \
-    M(STATUS, status, STATUS_FIELDS, PLACE_REPLY, "the cluster as its coordinator sees it") \
-    M(BROKER, broker, BROKER_FIELDS, PLACE_REPLY, "the cluster as a broker sees it") \
-    M(ERROR, error, ERROR_FIELDS, PLACE_REPLY, "the request was refused, and nothing changed") \
-    M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_LOG, "begins a term") \
-    M(ENTRY_JOB_SUBMITTED, entry_job_submitted, ENTRY_JOB_SUBMITTED_FIELDS, PLACE_LOG, "a job was accepted") \
-    M(ENTRY_JOB_DONE, entry_job_done, ENTRY_JOB_DONE_FIELDS, PLACE_LOG, "a job has its result") \
-    M(ENTRY_JOB_FAILED, entry_job_failed, ENTRY_JOB_FAILED_FIELDS, PLACE_LOG, "a job cannot be done") \
-    M(ENTRY_JOB_CANCELLED, entry_job_cancelled, ENTRY_JOB_CANCELLED_FIELDS, PLACE_LOG, "a client cancelled it")
+    M(STATUS, status, STATUS_FIELDS, PLACE_REPLY, "the cluster as its coordinator sees it")       \
+    M(BROKER, broker, BROKER_FIELDS, PLACE_REPLY, "the cluster as a broker sees it")              \
+    M(ERROR, error, ERROR_FIELDS, PLACE_REPLY, "the request was refused, and nothing changed")    \
+    M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_LOG, "begins a term")                      \
+    M(ENTRY_JOB_SUBMITTED, entry_job_submitted, ENTRY_JOB_SUBMITTED_FIELDS, PLACE_LOG,            \
+      "a job was accepted")                                                                       \
+    M(ENTRY_JOB_DONE, entry_job_done, ENTRY_JOB_DONE_FIELDS, PLACE_LOG, "a job has its result")   \
+    M(ENTRY_JOB_FAILED, entry_job_failed, ENTRY_JOB_FAILED_FIELDS, PLACE_LOG,                     \
+      "a job cannot be done")                                                                     \
+    M(ENTRY_JOB_CANCELLED, entry_job_cancelled, ENTRY_JOB_CANCELLED_FIELDS, PLACE_LOG,            \
+      "a client cancelled it")
 
 #endif
