@@ -1,0 +1,375 @@
+#include "broker/broker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "broker/tracker.h"
+#include "shared/base/clock.h"
+#include "shared/base/error.h"
+#include "shared/base/log.h"
+#include "shared/base/version.h"
+#include "shared/bus/bus.h"
+
+/* Without any message the loop still looks at the clock this often: a silent coordinator is logged.
+ */
+#define TICK_MS 250
+/* A node that lives but has answered nothing for this long (longer than any long poll) gets a new
+ * connection: a connecting socket can die for good without a sign. */
+#define MUTE_US         (15 * SECOND_US)
+#define REJECTED_LOG_US SECOND_US
+
+struct link {
+    void *socket; /* DEALER to the node's control plane */
+    uint64_t
+        asked_us; /* when the first request went out that nothing has come back after; 0: none */
+};
+
+struct broker {
+    const struct broker_config *config;
+    void *context, *front, *feed_in, *feed_out;
+    int signals;
+    struct link links[NODES_MAX + 1];
+    struct tracker tracker;
+    struct bus_parts parts; /* of the message at hand */
+    node_id_t coordinator;  /* as last logged */
+    uint64_t forwarded, rejected, dropped;
+    uint64_t rejected_logged, rejected_logged_us;
+};
+
+static unsigned node_port(const struct broker *broker, node_id_t node, enum plane plane)
+{
+    return broker->config->port + PORT_NODES_OFFSET + PORT_NODE_STRIDE * node + (unsigned)plane;
+}
+
+static void reject(struct broker *broker, const char *where, const char *why)
+{
+    uint64_t now = clock_now_us();
+    broker->rejected++;
+    if (broker->rejected_logged_us && now - broker->rejected_logged_us < REJECTED_LOG_US)
+        return;
+    log_write(LOG_WARN,
+              "%s: dropped what is no message for it (%" PRIu64 " since the last such line): %s",
+              where, broker->rejected - broker->rejected_logged, why);
+    broker->rejected_logged = broker->rejected;
+    broker->rejected_logged_us = now;
+}
+
+/* --- passing messages on
+ * ---------------------------------------------------------------------------- */
+
+/* Moves the received parts first..n-1 on behind `n_envelope` slices, without copying or decoding
+ * them. Only the first part of a message can meet a full queue. */
+static int pass_on(void *socket, const struct slice *envelope, size_t n_envelope,
+                   struct bus_parts *parts, size_t first)
+{
+    for (size_t i = 0; i < n_envelope; i++)
+        if (zmq_send(socket, envelope[i].at, envelope[i].len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+            return errno == EHOSTUNREACH ? ERR_NOT_FOUND : ERR_FULL;
+    for (size_t i = first; i < parts->n; i++) {
+        int more = i + 1 < parts->n ? ZMQ_SNDMORE : 0;
+        if (zmq_msg_send(&parts->at[i], socket, ZMQ_DONTWAIT | more) < 0)
+            return errno == EHOSTUNREACH ? ERR_NOT_FOUND : ERR_FULL;
+    }
+    return OK;
+}
+
+static void answer(struct broker *broker, struct slice client, struct message *reply)
+{
+    if (bus_send(broker->front, &client, 1, reply))
+        broker->dropped++; /* the client is gone or does not read: it asks again */
+}
+
+static void refuse(struct broker *broker, struct slice client, uint64_t request, const char *code,
+                   const char *reason)
+{
+    struct message *reply = message_new(MESSAGE_ERROR);
+    struct wire_error *error = &reply->as.error;
+    error->request = request;
+    error->code = message_text(reply, code);
+    error->reason = message_text(reply, reason);
+    error->coordinator = tracker_coordinator(&broker->tracker, clock_now_us());
+    answer(broker, client, reply);
+    message_drop(&reply);
+}
+
+static void report(struct broker *broker, struct slice client, uint64_t request)
+{
+    struct message *reply = tracker_report(&broker->tracker, clock_now_us());
+    struct wire_broker *self = &reply->as.broker;
+    self->request = request;
+    self->forwarded = broker->forwarded;
+    self->rejected = broker->rejected;
+    self->pid = (uint64_t)getpid();
+    self->version = message_text(reply, CONCLAVE_VERSION);
+    answer(broker, client, reply);
+    message_drop(&reply);
+}
+
+/* --- requests
+ * ---------------------------------------------------------------------------------------- */
+
+static void forward(struct broker *broker, node_id_t node, uint64_t request)
+{
+    struct slice client = bus_part(&broker->parts, 0);
+    const struct slice envelope[] = {client, {(const uint8_t *)"", 0}};
+    struct link *link = &broker->links[node];
+    /* The parts behind the client's routing id move to the socket; the routing id stays with us. */
+    if (pass_on(link->socket, envelope, 2, &broker->parts, 1)) {
+        refuse(broker, client, request, "unavailable", "busy: the way to the node is full");
+        return;
+    }
+    broker->forwarded++;
+    if (!link->asked_us)
+        link->asked_us = clock_now_us();
+}
+
+static void take_request(struct broker *broker)
+{
+    struct slice client = bus_part(&broker->parts, 0);
+    struct message *message = NULL;
+    struct text why = {0};
+    uint64_t now = clock_now_us();
+    if (broker->parts.n < 2) {
+        reject(broker, "front", "a message without a frame");
+        return;
+    }
+    int error = bus_decode(&broker->parts, 1, &message, &why);
+    if (!error && message_kind(message->type)->place != PLACE_REQUEST) {
+        text_add(&why, "%s is no request", message_name(message->type));
+        error = ERR_MALFORMED;
+    }
+    if (error) {
+        reject(broker, "front", why.at);
+        refuse(broker, client, 0, "malformed", why.at);
+        message_drop(&message);
+        return;
+    }
+    uint64_t request = message->as.request.request, node = message->as.request.node;
+    bool local = message->type == MESSAGE_BROKER_GET;
+    message_drop(&message);
+    if (local) {
+        report(broker, client, request);
+    } else if (node > broker->tracker.n_nodes) {
+        text_add(&why, "there is no node %" PRIu64 "; the cluster has %" PRIu32, node,
+                 broker->tracker.n_nodes);
+        refuse(broker, client, request, "invalid", why.at);
+    } else if (node && !tracker_alive(&broker->tracker, (node_id_t)node, now)) {
+        text_add(&why, "node %" PRIu64 " is not alive", node);
+        refuse(broker, client, request, "unavailable", why.at);
+    } else if (!node && !(node = tracker_coordinator(&broker->tracker, now))) {
+        tracker_reason(&broker->tracker, now, &why);
+        refuse(broker, client, request, "unavailable", why.at);
+    } else {
+        forward(broker, (node_id_t)node, request);
+    }
+}
+
+static void take_reply(struct broker *broker, struct link *link)
+{
+    link->asked_us = 0;
+    /* [client][""][frame 0]...: the delimiter goes, the rest is passed on as it is. */
+    if (broker->parts.n < 3 || bus_part(&broker->parts, 1).len) {
+        reject(broker, "node's answer", "an answer without its envelope");
+        return;
+    }
+    struct slice client = bus_part(&broker->parts, 0);
+    if (pass_on(broker->front, &client, 1, &broker->parts, 2))
+        broker->dropped++;
+}
+
+/* --- the feed
+ * ---------------------------------------------------------------------------------------- */
+
+static void take_feed(struct broker *broker)
+{
+    struct message *message = NULL;
+    struct text why = {0};
+    int error = bus_decode(&broker->parts, 0, &message, &why);
+    if (!error && message_kind(message->type)->place != PLACE_FEED) {
+        text_add(&why, "%s does not belong on the feed", message_name(message->type));
+        error = ERR_MALFORMED;
+    }
+    if (!error && tracker_hear(&broker->tracker, message, clock_now_us()) == ERR_RANGE) {
+        text_add(&why, "%s of a node that the cluster does not have", message_name(message->type));
+        error = ERR_RANGE;
+    }
+    message_drop(&message);
+    if (error)
+        reject(broker, "feed", why.at);
+    else if (pass_on(broker->feed_out, NULL, 0, &broker->parts, 0))
+        broker->dropped++;
+}
+
+static void log_coordinator(struct broker *broker)
+{
+    uint64_t now = clock_now_us();
+    node_id_t coordinator = tracker_coordinator(&broker->tracker, now);
+    if (coordinator == broker->coordinator)
+        return;
+    struct text line = {0};
+    if (coordinator)
+        text_add(&line, "node %" PRIu32 " is the coordinator in term %" PRIu64, coordinator,
+                 broker->tracker.nodes[coordinator].term);
+    else
+        tracker_reason(&broker->tracker, now, &line);
+    log_write(LOG_INFO, "%s", line.at);
+    broker->coordinator = coordinator;
+}
+
+/* --- the loop
+ * ---------------------------------------------------------------------------------------- */
+
+enum source { FROM_FEED, FROM_SUBSCRIBER, FROM_NODE, FROM_CLIENT };
+
+static void drain(struct broker *broker, void *socket, enum source source, struct link *link)
+{
+    for (int i = 0; i < DRAIN_MAX; i++) {
+        int error = bus_receive(socket, &broker->parts);
+        if (error == ERR_NOT_FOUND)
+            return;
+        if (error)
+            reject(broker, "socket", error_text(error));
+        else if (source == FROM_FEED)
+            take_feed(broker);
+        else if (source == FROM_NODE)
+            take_reply(broker, link);
+        else if (source == FROM_CLIENT)
+            take_request(broker);
+        /* What subscribers send is read and forgotten: the broker itself subscribes to everything.
+         */
+    }
+}
+
+static void link_open(struct broker *broker, node_id_t node)
+{
+    struct link *link = &broker->links[node];
+    bus_socket_close(&link->socket, 0);
+    *link = (struct link){.socket = bus_socket(broker->context, ZMQ_DEALER)};
+    const char *host = broker->config->peers[node];
+    if (bus_connect(link->socket, host, node_port(broker, node, PLANE_CONTROL)))
+        log_write(LOG_ERROR, "node %" PRIu32 " at '%s': no address that can be connected to", node,
+                  host);
+}
+
+static void mend_links(struct broker *broker)
+{
+    uint64_t now = clock_now_us();
+    for (node_id_t id = 1; id <= broker->tracker.n_nodes; id++) {
+        struct link *link = &broker->links[id];
+        if (!link->asked_us || now - link->asked_us < MUTE_US ||
+            !tracker_alive(&broker->tracker, id, now))
+            continue;
+        log_write(LOG_WARN, "node %" PRIu32 " lives but answers nothing: connecting anew", id);
+        link_open(broker, id);
+    }
+}
+
+static int loop(struct broker *broker)
+{
+    /* The feed comes first: what it tells decides where requests go. */
+    enum { SIGNALS, FEED, SUBSCRIBERS, FRONT, NODES };
+    zmq_pollitem_t items[NODES + NODES_MAX] = {
+        [SIGNALS] = {.fd = broker->signals, .events = ZMQ_POLLIN},
+        [FEED] = {.socket = broker->feed_in, .events = ZMQ_POLLIN},
+        [SUBSCRIBERS] = {.socket = broker->feed_out, .events = ZMQ_POLLIN},
+        [FRONT] = {.socket = broker->front, .events = ZMQ_POLLIN}};
+    uint32_t n = broker->tracker.n_nodes;
+    for (;;) {
+        for (node_id_t id = 1; id <= n; id++)
+            items[NODES + id - 1] =
+                (zmq_pollitem_t){.socket = broker->links[id].socket, .events = ZMQ_POLLIN};
+        if (zmq_poll(items, (int)(NODES + n), TICK_MS) < 0 && errno != EINTR)
+            panic("zmq_poll: %s", zmq_strerror(errno));
+        if (items[SIGNALS].revents)
+            return EXIT_OK;
+        drain(broker, broker->feed_in, FROM_FEED, NULL);
+        if (items[SUBSCRIBERS].revents)
+            drain(broker, broker->feed_out, FROM_SUBSCRIBER, NULL);
+        for (node_id_t id = 1; id <= n; id++)
+            if (items[NODES + id - 1].revents)
+                drain(broker, broker->links[id].socket, FROM_NODE, &broker->links[id]);
+        if (items[FRONT].revents)
+            drain(broker, broker->front, FROM_CLIENT, NULL);
+        log_coordinator(broker);
+        mend_links(broker);
+    }
+}
+
+static int bind_or_explain(void *socket, const struct broker_config *config, unsigned port)
+{
+    int error = bus_bind(socket, config->bind, port);
+    if (error == ERR_EXISTS)
+        fprintf(stderr,
+                "conclave-broker: port %u is in use (%s); choose another with --front or --port\n",
+                port, config->bind);
+    else if (error)
+        fprintf(stderr, "conclave-broker: cannot bind %s port %u: %s\n", config->bind, port,
+                error_text(error));
+    return error;
+}
+
+static int open_sockets(struct broker *broker)
+{
+    const struct broker_config *config = broker->config;
+    broker->front = bus_socket(broker->context, ZMQ_ROUTER);
+    broker->feed_out = bus_socket(broker->context, ZMQ_XPUB);
+    broker->feed_in = bus_socket(broker->context, ZMQ_XSUB);
+    if (bind_or_explain(broker->front, config, config->front) ||
+        bind_or_explain(broker->feed_out, config, config->front + 1))
+        return ERR_EXISTS;
+    for (node_id_t id = 1; id <= config->n_nodes; id++) {
+        bus_connect(broker->feed_in, config->peers[id], node_port(broker, id, PLANE_HEARTBEAT));
+        link_open(broker, id);
+    }
+    static const uint8_t everything[] = {1};
+    zmq_send(broker->feed_in, everything, sizeof everything, 0);
+    return OK;
+}
+
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        panic("signalfd failed");
+    return fd;
+}
+
+int broker_run(const struct broker_config *config)
+{
+    struct broker *broker = mem_new(1, sizeof *broker);
+    broker->config = config;
+    broker->signals = open_signals();
+    broker->context = bus_open();
+    tracker_init(&broker->tracker, config->n_nodes, config->n_voters, config->silence_us);
+    int code = EXIT_USAGE;
+    if (open_sockets(broker) == OK) {
+        log_write(LOG_INFO,
+                  "broker %s: front at port %" PRIu32 ", feed at port %" PRIu32 ", %" PRIu32
+                  " nodes from port %u, pid %d",
+                  CONCLAVE_VERSION, config->front, config->front + 1, config->n_nodes,
+                  node_port(broker, 1, PLANE_CONTROL), (int)getpid());
+        code = loop(broker);
+        log_write(LOG_INFO,
+                  "ends: %" PRIu64 " requests passed on, %" PRIu64 " dropped, %" PRIu64 " rejected",
+                  broker->forwarded, broker->dropped, broker->rejected);
+    }
+    bus_parts_clear(&broker->parts);
+    for (node_id_t id = 1; id <= config->n_nodes; id++)
+        bus_socket_close(&broker->links[id].socket, 0);
+    bus_socket_close(&broker->feed_in, 0);
+    bus_socket_close(&broker->feed_out, 0);
+    bus_socket_close(&broker->front, LINGER_CLEAN_MS);
+    bus_close(broker->context);
+    close(broker->signals);
+    free(broker);
+    return code;
+}

@@ -1,0 +1,131 @@
+#include "broker/tracker.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "shared/base/error.h"
+
+void tracker_init(struct tracker *tracker, uint32_t n_nodes, uint32_t n_voters, uint64_t silence_us)
+{
+    *tracker = (struct tracker){.n_nodes = n_nodes, .n_voters = n_voters, .silence_us = silence_us};
+}
+
+static void copy_text(char *at, size_t size, struct slice text)
+{
+    text_escape(at, size, text);
+}
+
+static void take_heartbeat(struct tracker_node *node, const struct wire_heartbeat *beat)
+{
+    node->term = beat->term;
+    node->coordinator = (node_id_t)beat->coordinator;
+    node->serving = beat->serving;
+    node->operations = beat->operations;
+    node->conversions = beat->conversions;
+    node->queued = beat->queued;
+    node->held = beat->held;
+    node->applied = beat->applied;
+    node->rejected = beat->rejected;
+    node->pid = beat->pid;
+    copy_text(node->role, sizeof node->role, beat->role);
+    copy_text(node->host, sizeof node->host, beat->host);
+    copy_text(node->version, sizeof node->version, beat->version);
+}
+
+int tracker_hear(struct tracker *tracker, const struct message *message, uint64_t now_us)
+{
+    bool beats = message->type == MESSAGE_HEARTBEAT;
+    uint64_t id = beats ? message->as.heartbeat.node : message->as.event.node;
+    incarnation_t incarnation =
+        beats ? message->as.heartbeat.incarnation : message->as.event.incarnation;
+    uint64_t seq = beats ? message->as.heartbeat.seq : message->as.event.seq;
+    if (id == 0 || id > tracker->n_nodes)
+        return ERR_RANGE;
+    struct tracker_node *node = &tracker->nodes[id];
+    bool same = node->heard && node->incarnation == incarnation;
+    if (same && seq <= node->seq)
+        return ERR_STALE;
+    /* A lower incarnation is a late message, unless the disk was wiped: then the higher one is
+     * silent. */
+    if (node->heard && incarnation < node->incarnation &&
+        tracker_alive(tracker, (node_id_t)id, now_us))
+        return ERR_STALE;
+    if (!same)
+        *node = (struct tracker_node){.heard = true, .incarnation = incarnation, .role = "unknown"};
+    node->seq = seq;
+    node->heard_us = now_us;
+    if (beats)
+        take_heartbeat(node, &message->as.heartbeat);
+    return OK;
+}
+
+bool tracker_alive(const struct tracker *tracker, node_id_t node, uint64_t now_us)
+{
+    const struct tracker_node *it = &tracker->nodes[node];
+    return it->heard && now_us - it->heard_us <= tracker->silence_us;
+}
+
+node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us)
+{
+    node_id_t best = NODE_NONE;
+    for (node_id_t id = 1; id <= tracker->n_nodes; id++) {
+        const struct tracker_node *node = &tracker->nodes[id];
+        if (node->serving && tracker_alive(tracker, id, now_us) &&
+            (best == NODE_NONE || node->term > tracker->nodes[best].term))
+            best = id;
+    }
+    return best;
+}
+
+uint32_t tracker_quorum(const struct tracker *tracker)
+{
+    return tracker->n_voters / 2 + 1;
+}
+
+void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text *out)
+{
+    uint32_t alive = 0, quorum = tracker_quorum(tracker);
+    for (node_id_t id = 1; id <= tracker->n_voters; id++)
+        alive += tracker_alive(tracker, id, now_us);
+    text_add(out, "no coordinator: %" PRIu32 " of %" PRIu32 " %s alive, %" PRIu32 " needed", alive,
+             tracker->n_voters, tracker->n_voters < tracker->n_nodes ? "voters are" : "nodes are",
+             quorum);
+    if (alive >= quorum)
+        text_add(out, "; an election is under way");
+}
+
+static void report_node(struct message *report, struct wire_node_row *row,
+                        const struct tracker_node *node)
+{
+    row->role = message_text(report, node->heard ? node->role : "unknown");
+    row->host = message_text(report, node->host);
+    row->version = message_text(report, node->version);
+    row->pid = node->pid;
+    row->incarnation = node->incarnation;
+    row->boots = node->incarnation >> 32;
+    row->term = node->term;
+    row->operations = node->operations;
+    row->conversions = node->conversions;
+    row->assigned = node->queued;
+    row->held = node->held;
+    row->applied = node->applied;
+    row->rejected = node->rejected;
+}
+
+struct message *tracker_report(const struct tracker *tracker, uint64_t now_us)
+{
+    struct message *report = message_new(MESSAGE_BROKER);
+    struct wire_broker *broker = &report->as.broker;
+    broker->coordinator = tracker_coordinator(tracker, now_us);
+    broker->term = tracker->nodes[broker->coordinator].term;
+    broker->quorum = tracker_quorum(tracker);
+    broker->nodes.n = tracker->n_nodes;
+    broker->nodes.at = message_room(report, tracker->n_nodes, sizeof *broker->nodes.at);
+    for (node_id_t id = 1; id <= tracker->n_nodes; id++) {
+        struct wire_node_row *row = &broker->nodes.at[id - 1];
+        row->node = id;
+        row->alive = tracker_alive(tracker, id, now_us);
+        report_node(report, row, &tracker->nodes[id]);
+    }
+    return report;
+}

@@ -1,0 +1,55 @@
+/* tracker.h - what the heartbeats of the nodes tell a broker: who lives, and who coordinates.
+ *
+ * Pure: the time comes in with every call. The broker keeps nothing else, so a new one knows as
+ * much after one heartbeat of each node. */
+#ifndef CONCLAVE_BROKER_TRACKER_H
+#define CONCLAVE_BROKER_TRACKER_H
+
+#include "shared/base/limits.h"
+#include "shared/base/text.h"
+#include "shared/wire/message.h"
+
+#define TRACKER_ROLE_MAX    17
+#define TRACKER_HOST_MAX    65
+#define TRACKER_VERSION_MAX 33
+
+struct tracker_node {
+    bool heard;        /* at least once */
+    uint64_t heard_us; /* last heartbeat or event of the present incarnation */
+    incarnation_t incarnation;
+    uint64_t seq;
+    term_t term;
+    node_id_t coordinator;
+    bool serving;
+    uint64_t operations, conversions, held, applied, rejected, queued, pid;
+    char role[TRACKER_ROLE_MAX], host[TRACKER_HOST_MAX], version[TRACKER_VERSION_MAX];
+};
+
+struct tracker {
+    uint32_t n_nodes, n_voters;
+    uint64_t silence_us;                      /* a node that is silent for this long is not alive */
+    struct tracker_node nodes[NODES_MAX + 1]; /* by id, from 1 */
+};
+
+/* Begins with nobody heard. `n_voters` 1..n_nodes. */
+void tracker_init(struct tracker *tracker, uint32_t n_nodes, uint32_t n_voters,
+                  uint64_t silence_us);
+
+/* Takes in a heartbeat or an event. OK; ERR_STALE: it is older than what is known, or of an earlier
+ * incarnation; ERR_RANGE: no such node. Nothing changes unless OK. */
+int tracker_hear(struct tracker *tracker, const struct message *message, uint64_t now_us);
+
+bool tracker_alive(const struct tracker *tracker, node_id_t node, uint64_t now_us);
+
+/* Returns the living node that serves in the highest term; NODE_NONE when there is none. */
+node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us);
+
+uint32_t tracker_quorum(const struct tracker *tracker);
+
+/* Appends why no coordinator serves: "no coordinator: 3 of 6 nodes are alive, 4 needed". */
+void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text *out);
+
+/* Makes the answer to broker_get, without the counters. Caller drops. */
+struct message *tracker_report(const struct tracker *tracker, uint64_t now_us);
+
+#endif
