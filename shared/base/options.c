@@ -46,8 +46,12 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
     return "a text that is not empty";
 }
 
-static int store_number(const struct option_spec *spec, int error, uint64_t number)
+static int store_number(const struct option_spec *spec, struct slice text)
 {
+    uint64_t number = 0;
+    int error = spec->kind == OPTION_U64        ? parse_u64(text, spec->max, &number)
+                : spec->kind == OPTION_DURATION ? parse_duration_us(text, spec->max, &number)
+                                                : parse_size(text, spec->max, &number);
     if (error || number < spec->min)
         return ERR_MALFORMED;
     *(uint64_t *)spec->value = number;
@@ -65,11 +69,9 @@ static int store(const struct option_spec *spec, const char *word)
         *(bool *)spec->value = number == 1;
         return OK;
     case OPTION_U64:
-        return store_number(spec, parse_u64(text, spec->max, &number), number);
     case OPTION_DURATION:
-        return store_number(spec, parse_duration_us(text, spec->max, &number), number);
     case OPTION_SIZE:
-        return store_number(spec, parse_size(text, spec->max, &number), number);
+        return store_number(spec, text);
     case OPTION_LEVEL:
         return log_parse_level(text, spec->value);
     case OPTION_STRING:
