@@ -10,6 +10,15 @@
 
 void hash_bytes(const void *at, size_t len, uint8_t out[HASH_BYTES]);
 
+/* The same over bytes that come one after another: begin, add any number of times, end. */
+struct hash_stream {
+    _Alignas(16) uint8_t state[128];
+};
+
+void hash_begin(struct hash_stream *stream);
+void hash_add(struct hash_stream *stream, const void *at, size_t len);
+void hash_end(struct hash_stream *stream, uint8_t out[HASH_BYTES]);
+
 /* Writes the hash as lower-case hexadecimal; returns `at`. */
 char *hash_text(const uint8_t hash[HASH_BYTES], char at[HASH_TEXT_MAX]);
 
