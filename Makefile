@@ -162,8 +162,10 @@ check-bans: ## no strcpy, sprintf, atoi, ...; no time, rand, sleep, printf in th
 
 check-format: ## clang-format would change nothing
 	@sh tests/tools/deps.sh format
-	@$(if $(headers)$(c_files),$(CLANG_FORMAT) --dry-run -Werror $(headers) $(c_files))
-	@echo "format: $(words $(headers) $(c_files)) files"
+	@bad=0; for f in $(headers) $(c_files); do \
+	  $(CLANG_FORMAT) $$f | cmp -s - $$f || { echo "$$f: make format would change it" >&2; bad=1; }; \
+	done; exit $$bad
+	@echo "format: $(words $(headers) $(c_files)) files are as clang-format would have them"
 
 test-unit: $(unit_tests) ## every tests/unit/test_*.c (UNIT=name for one)
 	@sh tests/tools/run-unit.sh $(B) $(if $(UNIT),$(filter %/$(UNIT) %/test_$(UNIT),$(unit_tests)),$(unit_tests))
