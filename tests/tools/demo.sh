@@ -35,12 +35,14 @@ finish() {
     conclave down --dir "$dir" >/dev/null 2>&1
     # What an interrupted `conclave up` could not hand over to `conclave down`.
     left=$(programs_left)
+    # shellcheck disable=SC2086
     [ -z "$left" ] || kill $left 2>/dev/null
     for _ in $(seq 30); do
         [ -n "$(programs_left)" ] || break
         sleep 0.1
     done
     left=$(programs_left)
+    # shellcheck disable=SC2086
     [ -z "$left" ] || kill -9 $left 2>/dev/null
     rm -rf "$dir"
     exit $status

@@ -70,15 +70,15 @@ done
 [ -n "$missing" ] || exit 0
 
 refuse() {
-    echo "deps: missing:$(echo "$missing" | sed 's/|[^ ]*//g')" >&2
+    echo "deps: missing (Debian's names, | between alternatives):$missing" >&2
     echo "deps: $1" >&2
     exit 1
 }
 
-command -v apt-get >/dev/null || refuse "install them (these are Debian's names), then try again"
+command -v apt-get >/dev/null || refuse "install them, then try again"
 as_root=''
 if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || refuse "install them as root: apt-get install$(echo "$missing" | sed 's/|[^ ]*//g')"
+    command -v sudo >/dev/null || refuse "install them as root, or have root run: make deps"
     as_root=sudo
 fi
 
