@@ -1,4 +1,5 @@
-/* bus.h - messages over ZeroMQ sockets: options, sending, receiving. What ZeroMQ does and why: docs/design.md "Sockets". */
+/* bus.h - messages over ZeroMQ sockets: options, sending, receiving. What ZeroMQ does and why:
+ * docs/design.md "Sockets". */
 #ifndef CONCLAVE_BUS_BUS_H
 #define CONCLAVE_BUS_BUS_H
 
@@ -13,26 +14,35 @@ struct bus_parts {
     zmq_msg_t at[MESSAGE_FRAMES_MAX];
 };
 
-/* Raises RLIMIT_NOFILE to FILES_MIN when the hard limit allows, takes signals away from CZMQ, makes the process's
- * one context. Call once, before any thread and any other ZeroMQ call. */
+/* Raises RLIMIT_NOFILE to FILES_MIN when the hard limit allows, takes signals away from CZMQ, makes
+ * the process's one context. Call once, before any thread and any other ZeroMQ call. */
 void *bus_open(void);
 
 /* Ends the context; all sockets must be closed. */
 void bus_close(void *context);
 
-/* Makes a socket with every option that Conclave needs (limits.h): MAXMSGSIZE, HWM, reconnect, handshake, ZMTP
- * heartbeats, LINGER 0, IMMEDIATE 0; ROUTER_MANDATORY on a ROUTER; FEED_HWM on PUB, SUB, XPUB, XSUB. Never NULL. */
+/* Makes a socket with every option that Conclave needs (limits.h): MAXMSGSIZE, HWM, reconnect,
+ * handshake, ZMTP heartbeats, LINGER 0, IMMEDIATE 0; ROUTER_MANDATORY on a ROUTER; FEED_HWM on PUB,
+ * SUB, XPUB, XSUB. Never NULL. */
 void *bus_socket(void *context, int type);
+
+/* Sets other limits on the messages queued for each peer than SOCKET_HWM; before bind or connect.
+ */
+void bus_limit(void *socket, int send_messages, int receive_messages);
 
 /* Closes with LINGER `linger_ms` and nulls the pointer. Accepts NULL. */
 void bus_socket_close(void **socket, int linger_ms);
 
-/* Binds or connects to tcp://HOST:PORT. ERR_EXISTS: the port is in use; ERR_MALFORMED, ERR_IO otherwise. */
+/* Binds or connects to tcp://HOST:PORT. ERR_EXISTS: the port is in use; ERR_MALFORMED, ERR_IO
+ * otherwise. */
 int bus_bind(void *socket, const char *host, unsigned port);
 int bus_connect(void *socket, const char *host, unsigned port);
 
-/* Receives one message without waiting. OK; ERR_NOT_FOUND when none is there; ERR_TOO_BIG when it had more than
- * MESSAGE_FRAMES_MAX parts (it was dropped). Interrupts are retried. */
+/* Undoes bus_connect(); what is queued for that peer, and from it, is lost. */
+void bus_disconnect(void *socket, const char *host, unsigned port);
+
+/* Receives one message without waiting. OK; ERR_NOT_FOUND when none is there; ERR_TOO_BIG when it
+ * had more than MESSAGE_FRAMES_MAX parts (it was dropped). Interrupts are retried. */
 int bus_receive(void *socket, struct bus_parts *parts);
 
 void bus_parts_clear(struct bus_parts *parts);
@@ -40,12 +50,14 @@ void bus_parts_clear(struct bus_parts *parts);
 /* Part number i as bytes (borrows until the next receive or clear). */
 struct slice bus_part(const struct bus_parts *parts, size_t i);
 
-/* Decodes part `first` as frame 0 and copies the parts behind it as further frames. Errors as codec_decode(). */
+/* Decodes part `first` as frame 0 and copies the parts behind it as further frames. Errors as
+ * codec_decode(). */
 int bus_decode(const struct bus_parts *parts, size_t first, struct message **out, struct text *why);
 
-/* Sends without waiting: the envelope's parts first, then frame 0, then the further frames (blobs are shared, not
- * copied). OK; ERR_FULL: the peer's queue is full; ERR_NOT_FOUND: a ROUTER does not know the peer; ERR_TOO_BIG.
- * Nothing was sent unless OK. */
-int bus_send(void *socket, const struct slice *envelope, size_t n_envelope, const struct message *message);
+/* Sends without waiting: the envelope's parts first, then frame 0, then the further frames (blobs
+ * are shared, not copied). OK; ERR_FULL: the peer's queue is full; ERR_NOT_FOUND: a ROUTER does not
+ * know the peer; ERR_TOO_BIG. Nothing was sent unless OK. */
+int bus_send(void *socket, const struct slice *envelope, size_t n_envelope,
+             const struct message *message);
 
 #endif

@@ -1,0 +1,242 @@
+#include "nodes/io/disk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "nodes/io/disk_internal.h"
+#include "shared/base/error.h"
+#include "shared/base/hash.h"
+#include "shared/base/map.h"
+#include "shared/base/memory.h"
+
+#define KEY_BOOTS        "boots"
+#define KEY_VOTE         "vote"
+#define RECORD_WORDS     3  /* two numbers and a checksum */
+#define ENTRY_HEAD_BYTES 16 /* term and checksum before a log entry */
+
+/* --- bytes ---------------------------------------------------------------------------------------
+ */
+
+void disk_put_u64(uint8_t at[8], uint64_t number)
+{
+    for (int i = 0; i < 8; i++)
+        at[i] = (uint8_t)(number >> (56 - 8 * i));
+}
+
+uint64_t disk_get_u64(const uint8_t at[8])
+{
+    uint64_t number = 0;
+    for (int i = 0; i < 8; i++)
+        number = number << 8 | at[i];
+    return number;
+}
+
+uint64_t disk_check(uint64_t seed, const void *at, size_t len)
+{
+    return map_hash(at, len) ^ (seed * UINT64_C(0x9e3779b97f4a7c15));
+}
+
+void disk_fail(const struct disk *disk, const char *doing, int number)
+{
+    /* No core dump and no retry: after a failed write only a fresh start knows what is on disk. */
+    fprintf(stderr,
+            "conclave-node: cannot %s in %s: %s; stopping, because nothing more can be promised\n",
+            doing, disk->dir, mdb_strerror(number));
+    _exit(EXIT_FAILED);
+}
+
+static int corrupt(const struct disk *disk, struct text *why, const char *what)
+{
+    text_add(why, "%s/store/data.mdb is damaged: %s", disk->dir, what);
+    return ERR_CORRUPT;
+}
+
+/* --- transactions --------------------------------------------------------------------------------
+ */
+
+void disk_begin(struct disk *disk)
+{
+    int number = mdb_txn_begin(disk->env, NULL, 0, &disk->txn);
+    if (number)
+        disk_fail(disk, "begin a transaction", number);
+}
+
+void disk_commit(struct disk *disk)
+{
+    MDB_txn *txn = disk->txn;
+    disk->txn = NULL;
+    int number = mdb_txn_commit(txn);
+    if (number)
+        disk_fail(disk, "commit", number);
+}
+
+static void put(struct disk *disk, MDB_dbi dbi, const void *key, size_t key_len, const void *at,
+                size_t len)
+{
+    MDB_val name = {key_len, (void *)key}, value = {len, (void *)at};
+    int number = mdb_put(disk->txn, dbi, &name, &value, 0);
+    if (number)
+        disk_fail(disk, "write", number);
+}
+
+/* --- the two small records: numbers and a checksum -----------------------------------------------
+ */
+
+static void put_record(struct disk *disk, const char *key, uint64_t a, uint64_t b)
+{
+    uint64_t words[RECORD_WORDS] = {a, b, 0};
+    words[2] = disk_check(1, words, 2 * sizeof words[0]);
+    put(disk, disk->meta, key, strlen(key), words, sizeof words);
+}
+
+static int get_record(struct disk *disk, MDB_txn *txn, const char *key, uint64_t *a, uint64_t *b)
+{
+    MDB_val name = {strlen(key), (void *)key}, value;
+    *a = *b = 0;
+    int number = mdb_get(txn, disk->meta, &name, &value);
+    if (number)
+        return number == MDB_NOTFOUND ? OK : ERR_CORRUPT;
+    uint64_t words[RECORD_WORDS];
+    if (value.mv_size != sizeof words)
+        return ERR_CORRUPT;
+    memcpy(words, value.mv_data, sizeof words);
+    if (words[2] != disk_check(1, words, 2 * sizeof words[0]))
+        return ERR_CORRUPT;
+    *a = words[0];
+    *b = words[1];
+    return OK;
+}
+
+int disk_boot(struct disk *disk, incarnation_t *incarnation, struct text *why)
+{
+    uint64_t boots, last;
+    disk_begin(disk);
+    int error = get_record(disk, disk->txn, KEY_BOOTS, &boots, &last);
+    if (error || boots >= UINT32_MAX) {
+        mdb_txn_abort(disk->txn);
+        disk->txn = NULL;
+        return corrupt(disk, why, "the boot counter cannot be read");
+    }
+    uint32_t nonce;
+    hash_random(&nonce, sizeof nonce);
+    *incarnation = (boots + 1) << 32 | nonce;
+    put_record(disk, KEY_BOOTS, boots + 1, *incarnation);
+    disk_commit(disk);
+    /* Even where commits do not wait for the disk, a life must not be mistaken for the one before.
+     */
+    int number = mdb_env_sync(disk->env, 1);
+    if (number)
+        disk_fail(disk, "write the boot counter", number);
+    return OK;
+}
+
+int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why)
+{
+    MDB_txn *txn;
+    if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
+        return corrupt(disk, why, "no transaction can begin");
+    uint64_t term, vote;
+    int error = get_record(disk, txn, KEY_VOTE, &term, &vote);
+    mdb_txn_abort(txn);
+    if (error || term > TERM_MAX || vote > NODES_MAX)
+        return corrupt(disk, why, "term and vote cannot be read");
+    *out = (struct node_durable){.term = term, .vote = (node_id_t)vote};
+    return OK;
+}
+
+/* --- the log -------------------------------------------------------------------------------------
+ */
+
+static void put_entry(struct disk *disk, const struct disk_write *write)
+{
+    uint8_t key[8];
+    disk_put_u64(key, write->index);
+    size_t len = ENTRY_HEAD_BYTES + write->entry->len;
+    MDB_val name = {sizeof key, key}, value = {len, NULL};
+    int number = mdb_put(disk->txn, disk->log, &name, &value, MDB_RESERVE);
+    if (number)
+        disk_fail(disk, "write a log entry", number);
+    uint8_t *at = value.mv_data;
+    disk_put_u64(at, write->term);
+    disk_put_u64(at + 8,
+                 disk_check(write->term + write->index, write->entry->at, write->entry->len));
+    memcpy(at + ENTRY_HEAD_BYTES, write->entry->at, write->entry->len);
+}
+
+static void truncate_log(struct disk *disk, log_index_t from)
+{
+    uint8_t key[8];
+    disk_put_u64(key, from);
+    MDB_val name = {sizeof key, key}, value;
+    MDB_cursor *cursor;
+    int number = mdb_cursor_open(disk->txn, disk->log, &cursor);
+    if (!number)
+        number = mdb_cursor_get(cursor, &name, &value, MDB_SET_RANGE);
+    while (!number) {
+        number = mdb_cursor_del(cursor, 0);
+        if (!number)
+            number = mdb_cursor_get(cursor, &name, &value, MDB_NEXT);
+    }
+    if (number != MDB_NOTFOUND)
+        disk_fail(disk, "truncate the log", number);
+    mdb_cursor_close(cursor);
+}
+
+void disk_write(struct disk *disk, const struct disk_write *write)
+{
+    switch (write->kind) {
+    case WRITE_VOTE:
+        put_record(disk, KEY_VOTE, write->term, write->vote);
+        break;
+    case WRITE_ENTRY:
+        put_entry(disk, write);
+        break;
+    case WRITE_TRUNCATE:
+        truncate_log(disk, write->index);
+        break;
+    }
+}
+
+static int read_entry(MDB_val key, MDB_val value, log_index_t expected, disk_entry_fn *each,
+                      void *context)
+{
+    if (key.mv_size != 8 || disk_get_u64(key.mv_data) != expected ||
+        value.mv_size < ENTRY_HEAD_BYTES)
+        return ERR_CORRUPT;
+    const uint8_t *at = value.mv_data;
+    term_t term = disk_get_u64(at);
+    struct slice entry = {at + ENTRY_HEAD_BYTES, value.mv_size - ENTRY_HEAD_BYTES};
+    if (disk_get_u64(at + 8) != disk_check(term + expected, entry.at, entry.len))
+        return ERR_CORRUPT;
+    return each(context, expected, term, entry);
+}
+
+int disk_read_log(struct disk *disk, disk_entry_fn *each, void *context, struct text *why)
+{
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
+        return corrupt(disk, why, "no transaction can begin");
+    int error = OK, number = mdb_cursor_open(txn, disk->log, &cursor);
+    bool opened = !number;
+    log_index_t index = 0;
+    while (!error && !number) {
+        MDB_val key, value;
+        number = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        if (!number)
+            error = read_entry(key, value, ++index, each, context);
+    }
+    if (opened)
+        mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    if (!error && number == MDB_NOTFOUND)
+        return OK;
+    char what[64];
+    text_format(what, sizeof what, "log entry %llu cannot be read", (unsigned long long)index);
+    corrupt(disk, why, what);
+    return error ? error : ERR_CORRUPT;
+}

@@ -1,0 +1,68 @@
+/* disk.h - what a node's data directory holds, read and written synchronously: for the store
+ * thread, and for main before that thread starts.
+ *
+ *   DIR/lock            locked by the process that uses the directory
+ *   DIR/store/data.mdb  LMDB: identity, boot counter, term and vote, log, small kept values
+ *   DIR/values/JOB-OP   larger kept values, a file each
+ *
+ * Every record carries a checksum: files are untrusted, and a damaged one is refused by name. */
+#ifndef CONCLAVE_IO_DISK_H
+#define CONCLAVE_IO_DISK_H
+
+#include "nodes/core/node.h"
+#include "shared/base/text.h"
+
+#define DISK_PATH_MAX 4096
+#define DISK_FORMAT   1 /* of everything below DIR; another version is refused */
+
+struct disk;
+
+/* A write as it goes to disk: the entry in its encoded form. */
+struct disk_write {
+    enum write_kind kind;
+    term_t term;
+    node_id_t vote;
+    log_index_t index;
+    struct blob *entry; /* WRITE_ENTRY */
+};
+
+typedef int disk_entry_fn(void *context, log_index_t index, term_t term, struct slice entry);
+
+/* Opens the directory for this node of this cluster, making it when it is not there; `sync` waits
+ * for the disk with every commit. ERR_IO (cannot be read or written), ERR_EXISTS (in use by another
+ * process), ERR_STALE (of another node, cluster or format), ERR_CORRUPT, with one line in `why`
+ * that names the file. Caller closes. */
+int disk_open(const char *dir, const char *cluster, node_id_t node, bool sync, struct disk **out,
+              struct text *why);
+void disk_close(struct disk **disk);
+
+/* Counts one more boot and returns the incarnation of this life, once it is durable. Errors as
+ * disk_open(). */
+int disk_boot(struct disk *disk, incarnation_t *incarnation, struct text *why);
+
+/* Reads term and vote; all zero for a first start. ERR_CORRUPT. */
+int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why);
+
+/* Calls `each` (borrowing the entry) for every log entry in order. ERR_CORRUPT for a gap or damage;
+ * else the first error of `each`, after the same line. */
+int disk_read_log(struct disk *disk, disk_entry_fn *each, void *context, struct text *why);
+
+/* Begins a transaction, writes, makes all durable. A failure ends the process with one line: what
+ * was promised cannot be kept, and what is on disk is known only to the next start. */
+void disk_begin(struct disk *disk);
+void disk_write(struct disk *disk, const struct disk_write *write);
+void disk_commit(struct disk *disk);
+
+/* Makes a value durable. Replaces an older one. Fails as disk_commit(). Outside of a transaction.
+ */
+void disk_keep(struct disk *disk, struct value_id id, const struct blob *value);
+
+/* Reads `len` bytes of a kept value from `offset`, fewer at its end; *out is new, caller drops.
+ * ERR_NOT_FOUND, ERR_RANGE (offset beyond the end), ERR_CORRUPT, ERR_IO. */
+int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint64_t len,
+                   struct blob **out, uint64_t *total);
+
+/* Forgets a kept value; op 0: all of the job. Fails as disk_commit(). Outside of a transaction. */
+void disk_drop_kept(struct disk *disk, struct value_id id);
+
+#endif

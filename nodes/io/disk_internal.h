@@ -1,0 +1,28 @@
+/* disk_internal.h - shared by the files that implement disk.h, and by nobody else. */
+#ifndef CONCLAVE_IO_DISK_INTERNAL_H
+#define CONCLAVE_IO_DISK_INTERNAL_H
+
+#include <lmdb.h>
+
+#include "nodes/io/disk.h"
+
+struct disk {
+    char *dir;
+    bool sync;
+    int lock_fd, values_fd; /* values_fd: the directory of the value files */
+    MDB_env *env;
+    MDB_dbi meta, log, values;
+    MDB_txn *txn; /* between disk_begin() and disk_commit() */
+};
+
+/* Ends the process with one line that names the file. */
+_Noreturn void disk_fail(const struct disk *disk, const char *doing, int number);
+
+/* A checksum over parts of a record. */
+uint64_t disk_check(uint64_t seed, const void *at, size_t len);
+
+/* Big-endian, so that LMDB's byte order is the order of numbers. */
+void disk_put_u64(uint8_t at[8], uint64_t number);
+uint64_t disk_get_u64(const uint8_t at[8]);
+
+#endif

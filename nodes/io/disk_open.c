@@ -1,0 +1,265 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "nodes/io/disk_internal.h"
+#include "shared/base/error.h"
+#include "shared/base/memory.h"
+
+#define KEY_IDENTITY   "identity"
+#define IDENTITY_BYTES 128
+#define DATABASES      3
+#define FILE_MODE      0644
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MAP_BYTES STORE_MAP_SANITIZED_BYTES
+#else
+#define MAP_BYTES STORE_MAP_BYTES
+#endif
+
+static int refuse(struct text *why, int error, const char *path, const char *what)
+{
+    text_add(why, "%s %s", path, what);
+    return error;
+}
+
+static int refuse_errno(struct text *why, const char *path, const char *doing)
+{
+    text_add(why, "cannot %s %s: %s", doing, path, strerror(errno));
+    return ERR_IO;
+}
+
+/* --- the directory -------------------------------------------------------------------------------
+ */
+
+/* mkdir -p. */
+static int make_directory(const char *path, struct text *why)
+{
+    char at[DISK_PATH_MAX];
+    size_t len = text_format(at, sizeof at, "%s", path);
+    if (!len || strlen(path) >= sizeof at - 64)
+        return refuse(why, ERR_MALFORMED, path, "is no usable name of a directory");
+    for (size_t i = 1; i <= len; i++) {
+        if (at[i] != '/' && at[i] != '\0')
+            continue;
+        char held = at[i];
+        at[i] = '\0';
+        if (mkdir(at, 0755) && errno != EEXIST)
+            return refuse_errno(why, at, "make the directory");
+        at[i] = held;
+    }
+    struct stat status;
+    if (stat(path, &status))
+        return refuse_errno(why, path, "read the directory");
+    if (!S_ISDIR(status.st_mode))
+        return refuse(why, ERR_IO, path, "is no directory");
+    return OK;
+}
+
+static int lock_directory(struct disk *disk, struct text *why)
+{
+    char path[DISK_PATH_MAX];
+    text_format(path, sizeof path, "%s/lock", disk->dir);
+    disk->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (disk->lock_fd < 0)
+        return refuse_errno(why, path, "write");
+    if (flock(disk->lock_fd, LOCK_EX | LOCK_NB)) {
+        if (errno != EWOULDBLOCK)
+            return refuse_errno(why, path, "lock");
+        return refuse(why, ERR_EXISTS, disk->dir, "is in use by another process");
+    }
+    return OK;
+}
+
+static int open_values(struct disk *disk, struct text *why)
+{
+    char path[DISK_PATH_MAX];
+    text_format(path, sizeof path, "%s/values", disk->dir);
+    int error = make_directory(path, why);
+    if (error)
+        return error;
+    disk->values_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return disk->values_fd < 0 ? refuse_errno(why, path, "open") : OK;
+}
+
+/* --- LMDB ----------------------------------------------------------------------------------------
+ */
+
+static void on_assert(MDB_env *env, const char *what)
+{
+    const char *path = "the store";
+    mdb_env_get_path(env, &path);
+    fprintf(stderr, "conclave-node: %s/data.mdb is damaged: %s\n", path, what);
+    _exit(EXIT_USAGE);
+}
+
+/* A map that reaches beyond the end of its file would end the process with SIGBUS at the first
+ * touch. */
+static int check_length(struct disk *disk, const char *path, struct text *why)
+{
+    MDB_envinfo info;
+    MDB_stat page;
+    struct stat status;
+    if (mdb_env_info(disk->env, &info) || mdb_env_stat(disk->env, &page) || stat(path, &status))
+        return refuse(why, ERR_CORRUPT, path, "is damaged: it cannot be examined");
+    if ((uint64_t)status.st_size < ((uint64_t)info.me_last_pgno + 1) * page.ms_psize &&
+        info.me_last_txnid)
+        return refuse(why, ERR_CORRUPT, path, "is damaged: it is shorter than it was");
+    return OK;
+}
+
+static int open_environment(struct disk *disk, const char *path, uint64_t map_bytes)
+{
+    /* One thread uses it at a time and the directory is locked, so LMDB needs no lock table of its
+     * own. */
+    unsigned flags = MDB_NOLOCK | MDB_NOTLS | MDB_NORDAHEAD;
+    if (!disk->sync)
+        flags |= MDB_NOSYNC | MDB_NOMETASYNC;
+    int number = mdb_env_create(&disk->env);
+    if (number)
+        panic("cannot make an LMDB environment: %s", mdb_strerror(number));
+    mdb_env_set_assert(disk->env, on_assert);
+    mdb_env_set_maxdbs(disk->env, DATABASES);
+    mdb_env_set_mapsize(disk->env, map_bytes);
+    number = mdb_env_open(disk->env, path, flags, FILE_MODE);
+    if (number) {
+        mdb_env_close(disk->env);
+        disk->env = NULL;
+    }
+    return number;
+}
+
+static int open_databases(struct disk *disk)
+{
+    MDB_txn *txn;
+    int number = mdb_txn_begin(disk->env, NULL, 0, &txn);
+    if (number)
+        return number;
+    number = mdb_dbi_open(txn, "meta", MDB_CREATE, &disk->meta);
+    if (!number)
+        number = mdb_dbi_open(txn, "log", MDB_CREATE, &disk->log);
+    if (!number)
+        number = mdb_dbi_open(txn, "values", MDB_CREATE, &disk->values);
+    if (!number)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return number;
+}
+
+static int open_store(struct disk *disk, struct text *why)
+{
+    char path[DISK_PATH_MAX], file[DISK_PATH_MAX + 16];
+    text_format(path, sizeof path, "%s/store", disk->dir);
+    text_format(file, sizeof file, "%s/data.mdb", path);
+    int error = make_directory(path, why);
+    if (error)
+        return error;
+    int number = open_environment(disk, path, MAP_BYTES);
+    if (number == ENOMEM) /* little address space: valgrind, ulimit -v */
+        number = open_environment(disk, path, STORE_MAP_SANITIZED_BYTES);
+    if (!number) {
+        error = check_length(disk, file, why);
+        if (error)
+            return error;
+        number = open_databases(disk);
+    }
+    if (!number)
+        return OK;
+    text_add(why, "%s %s: %s", file, number < 0 ? "is damaged" : "cannot be opened",
+             mdb_strerror(number));
+    return number < 0 ? ERR_CORRUPT : ERR_IO;
+}
+
+/* --- whose directory it is -----------------------------------------------------------------------
+ */
+
+static int compare_identity(const struct disk *disk, const char *found, const char *cluster,
+                            node_id_t node, struct text *why)
+{
+    unsigned format = 0, owner = 0;
+    char name[IDENTITY_BYTES] = "";
+    char shown[IDENTITY_BYTES];
+    int fields = sscanf(found, "conclave %u node %u cluster %127s", &format, &owner, name);
+    if (fields < 1 || (fields < 3 && format == DISK_FORMAT)) {
+        text_add(why, "%s/store/data.mdb is damaged: its identity cannot be read", disk->dir);
+        return ERR_CORRUPT;
+    }
+    text_escape(shown, sizeof shown, slice_of(name));
+    if (format != DISK_FORMAT)
+        text_add(why, "%s has format %u; this program knows format %u", disk->dir, format,
+                 DISK_FORMAT);
+    else if (strcmp(name, cluster) != 0)
+        text_add(why, "%s belongs to the cluster '%s', not to '%s'", disk->dir, shown, cluster);
+    else if (owner != node)
+        text_add(why, "%s belongs to node %u, not to node %u", disk->dir, owner, (unsigned)node);
+    else
+        return OK;
+    return ERR_STALE;
+}
+
+static int check_identity(struct disk *disk, const char *cluster, node_id_t node, struct text *why)
+{
+    char wanted[IDENTITY_BYTES], found[IDENTITY_BYTES];
+    text_format(wanted, sizeof wanted, "conclave %u node %u cluster %s", DISK_FORMAT,
+                (unsigned)node, cluster);
+    MDB_val key = {strlen(KEY_IDENTITY), (void *)KEY_IDENTITY}, value = {strlen(wanted), wanted};
+    MDB_txn *txn;
+    int number = mdb_txn_begin(disk->env, NULL, 0, &txn);
+    if (number)
+        disk_fail(disk, "begin a transaction", number);
+    number = mdb_put(txn, disk->meta, &key, &value, MDB_NOOVERWRITE);
+    if (number == MDB_KEYEXIST) { /* LMDB points `value` at what is there */
+        text_format(found, sizeof found, "%.*s", (int)(value.mv_size < 120 ? value.mv_size : 120),
+                    (const char *)value.mv_data);
+        mdb_txn_abort(txn);
+        return compare_identity(disk, found, cluster, node, why);
+    }
+    if (!number)
+        number = mdb_txn_commit(txn);
+    if (number)
+        disk_fail(disk, "write the identity", number);
+    return OK;
+}
+
+int disk_open(const char *dir, const char *cluster, node_id_t node, bool sync, struct disk **out,
+              struct text *why)
+{
+    struct disk *disk = mem_new(1, sizeof *disk);
+    *disk = (struct disk){.dir = mem_string(dir), .sync = sync, .lock_fd = -1, .values_fd = -1};
+    int error = make_directory(dir, why);
+    if (!error)
+        error = lock_directory(disk, why);
+    if (!error)
+        error = open_store(disk, why);
+    if (!error)
+        error = check_identity(disk, cluster, node, why);
+    if (!error)
+        error = open_values(disk, why);
+    if (error)
+        disk_close(&disk);
+    *out = disk;
+    return error;
+}
+
+void disk_close(struct disk **disk)
+{
+    struct disk *it = *disk;
+    *disk = NULL;
+    if (!it)
+        return;
+    if (it->env) {
+        mdb_env_sync(it->env, 1); /* with --durability os, a clean end leaves all on disk */
+        mdb_env_close(it->env);
+    }
+    if (it->values_fd >= 0)
+        close(it->values_fd);
+    if (it->lock_fd >= 0)
+        close(it->lock_fd);
+    free(it->dir);
+    free(it);
+}

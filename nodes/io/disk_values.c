@@ -1,0 +1,184 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "nodes/io/disk_internal.h"
+#include "shared/base/error.h"
+#include "shared/base/hash.h"
+
+/* A kept value's record in LMDB: key = job, op; value = this head, then the bytes of a small value.
+ * The bytes of a larger one are a file, because LMDB takes eight times as long for 100 MB. */
+#define KEY_BYTES     16
+#define HEAD_BYTES    (16 + HASH_BYTES) /* length, checksum, SHA-256 */
+#define FILE_NAME_MAX 48
+#define FILE_MODE     0644
+
+static void make_key(uint8_t key[KEY_BYTES], struct value_id id)
+{
+    disk_put_u64(key, id.job);
+    disk_put_u64(key + 8, id.op);
+}
+
+static void file_name(char at[FILE_NAME_MAX], struct value_id id)
+{
+    char job[JOB_TEXT_MAX];
+    text_format(at, FILE_NAME_MAX, "%s-%llu", job_id_text(id.job, job), (unsigned long long)id.op);
+}
+
+/* --- files ---------------------------------------------------------------------------------------
+ */
+
+static int write_all(int fd, const uint8_t *at, size_t len)
+{
+    while (len) {
+        ssize_t written = write(fd, at, len);
+        if (written < 0 && errno != EINTR)
+            return errno;
+        if (written > 0) {
+            at += written;
+            len -= (size_t)written;
+        }
+    }
+    return 0;
+}
+
+static int write_file(struct disk *disk, const char *name, const struct blob *value)
+{
+    char draft[FILE_NAME_MAX + 8];
+    text_format(draft, sizeof draft, "%s.tmp", name);
+    int fd = openat(disk->values_fd, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+    if (fd < 0)
+        return errno;
+    int number = write_all(fd, value->at, value->len);
+    if (!number && disk->sync && fdatasync(fd))
+        number = errno;
+    if (close(fd) && !number)
+        number = errno;
+    if (!number && renameat(disk->values_fd, draft, disk->values_fd, name))
+        number = errno;
+    if (!number && disk->sync && fsync(disk->values_fd))
+        number = errno;
+    return number;
+}
+
+void disk_keep(struct disk *disk, struct value_id id, const struct blob *value)
+{
+    bool small = value->len <= VALUE_INLINE_MAX_BYTES;
+    if (!small) {
+        char name[FILE_NAME_MAX];
+        file_name(name, id);
+        int number = write_file(disk, name, value); /* first: the record vouches for the file */
+        if (number)
+            disk_fail(disk, "write a value", number);
+    }
+    uint8_t key[KEY_BYTES];
+    make_key(key, id);
+    MDB_val at = {KEY_BYTES, key}, record = {HEAD_BYTES + (small ? value->len : 0), NULL};
+    disk_begin(disk);
+    int number = mdb_put(disk->txn, disk->values, &at, &record, MDB_RESERVE);
+    if (number)
+        disk_fail(disk, "write a value", number);
+    uint8_t *head = record.mv_data;
+    disk_put_u64(head, value->len);
+    hash_bytes(value->at, value->len, head + 16);
+    disk_put_u64(head + 8, disk_check(value->len, head + 16, HASH_BYTES));
+    if (small)
+        memcpy(head + HEAD_BYTES, value->at, value->len);
+    disk_commit(disk);
+}
+
+/* Reads part of a value's file, whose length the record knows. */
+static int read_file(struct disk *disk, struct value_id id, uint64_t total, uint64_t offset,
+                     struct blob *out)
+{
+    char name[FILE_NAME_MAX];
+    file_name(name, id);
+    int fd = openat(disk->values_fd, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? ERR_CORRUPT : ERR_IO;
+    struct stat status;
+    int error = fstat(fd, &status) ? ERR_IO : (uint64_t)status.st_size != total ? ERR_CORRUPT : OK;
+    for (size_t done = 0; !error && done < out->len;) {
+        ssize_t got = pread(fd, out->at + done, out->len - done, (off_t)(offset + done));
+        if (got > 0)
+            done += (size_t)got;
+        else if (got == 0 || errno != EINTR)
+            error = ERR_IO;
+    }
+    close(fd);
+    return error;
+}
+
+int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint64_t len,
+                   struct blob **out, uint64_t *total)
+{
+    *out = NULL;
+    uint8_t key[KEY_BYTES];
+    make_key(key, id);
+    MDB_val at = {KEY_BYTES, key}, record;
+    MDB_txn *txn;
+    if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
+        return ERR_IO;
+    int error = OK, number = mdb_get(txn, disk->values, &at, &record);
+    if (number)
+        error = number == MDB_NOTFOUND ? ERR_NOT_FOUND : ERR_IO;
+    const uint8_t *head = record.mv_data;
+    if (!error && (record.mv_size < HEAD_BYTES ||
+                   disk_get_u64(head + 8) != disk_check(disk_get_u64(head), head + 16, HASH_BYTES)))
+        error = ERR_CORRUPT;
+    bool small = false;
+    if (!error) {
+        *total = disk_get_u64(head);
+        small = *total <= VALUE_INLINE_MAX_BYTES;
+        if (record.mv_size != HEAD_BYTES + (small ? *total : 0))
+            error = ERR_CORRUPT;
+        else if (offset > *total)
+            error = ERR_RANGE;
+    }
+    if (!error) {
+        *out = blob_new((size_t)(len < *total - offset ? len : *total - offset));
+        if (small)
+            memcpy((*out)->at, head + HEAD_BYTES + offset, (*out)->len);
+        else
+            error = read_file(disk, id, *total, offset, *out);
+    }
+    mdb_txn_abort(txn);
+    if (error)
+        blob_drop(out);
+    return error;
+}
+
+void disk_drop_kept(struct disk *disk, struct value_id id)
+{
+    uint8_t key[KEY_BYTES];
+    make_key(key, id);
+    MDB_val at = {KEY_BYTES, key}, record;
+    MDB_cursor *cursor;
+    disk_begin(disk);
+    int number = mdb_cursor_open(disk->txn, disk->values, &cursor);
+    if (!number)
+        number = mdb_cursor_get(cursor, &at, &record, MDB_SET_RANGE);
+    while (!number) {
+        const uint8_t *found = at.mv_data;
+        struct value_id it = {disk_get_u64(found), disk_get_u64(found + 8)};
+        if (at.mv_size != KEY_BYTES || it.job != id.job || (id.op && it.op != id.op))
+            break;
+        if (record.mv_size == HEAD_BYTES) {
+            /* Dying here leaves a record without its file: a value that cannot be read, as asked.
+             */
+            char name[FILE_NAME_MAX];
+            file_name(name, it);
+            unlinkat(disk->values_fd, name, 0);
+        }
+        number = mdb_cursor_del(cursor, 0);
+        if (!number)
+            number = mdb_cursor_get(cursor, &at, &record, MDB_NEXT);
+    }
+    if (number && number != MDB_NOTFOUND)
+        disk_fail(disk, "forget a value", number);
+    mdb_cursor_close(cursor);
+    disk_commit(disk);
+}

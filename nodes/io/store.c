@@ -1,0 +1,286 @@
+#include "nodes/io/store.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/error.h"
+#include "shared/base/memory.h"
+#include "shared/wire/codec.h"
+
+#define STACK_BYTES (1u << 19) /* nothing here recurses or keeps much on the stack */
+
+enum task_kind { TASK_PERSIST, TASK_KEEP, TASK_READ, TASK_DROP, TASK_HASH };
+
+struct task {
+    struct mail mail;
+    enum task_kind kind;
+    uint64_t seq;
+    struct disk_write *writes; /* PERSIST; they and their entries are owned */
+    size_t n, room;
+    struct value_id id;
+    struct blob *blob; /* owned */
+    uint64_t offset, len;
+    void *cookie;
+    struct hash_stream *stream;
+    bool last;
+};
+
+struct queue {
+    struct task *first, *last;
+};
+
+struct store {
+    struct disk *disk;
+    pthread_t thread;
+    struct mailbox *tasks, *reports;
+    struct task *pending; /* what store_flush() hands over */
+    struct codec_buffer buffer;
+};
+
+static struct task *task_new(enum task_kind kind)
+{
+    struct task *task = mem_new(1, sizeof *task);
+    task->kind = kind;
+    return task;
+}
+
+static void task_free(struct task *task)
+{
+    for (size_t i = 0; i < task->n; i++)
+        blob_drop(&task->writes[i].entry);
+    free(task->writes);
+    blob_drop(&task->blob);
+    free(task);
+}
+
+static void queue_add(struct queue *queue, struct task *task)
+{
+    task->mail.next = NULL;
+    if (queue->first)
+        queue->last->mail.next = &task->mail;
+    else
+        queue->first = task;
+    queue->last = task;
+}
+
+static struct task *queue_next(struct queue *queue)
+{
+    struct task *task = queue->first;
+    if (task)
+        queue->first = (struct task *)task->mail.next;
+    return task;
+}
+
+/* --- the thread ----------------------------------------------------------------------------------
+ */
+
+static void report(struct store *store, struct store_report filled)
+{
+    struct store_report *it = mem_new(1, sizeof *it);
+    *it = filled;
+    mailbox_put(store->reports, &it->mail);
+}
+
+static void persist_all(struct store *store, struct queue *urgent)
+{
+    uint64_t seq = 0;
+    struct task *task;
+    disk_begin(store->disk);
+    while ((task = queue_next(urgent))) {
+        for (size_t i = 0; i < task->n; i++)
+            disk_write(store->disk, &task->writes[i]);
+        seq = task->seq;
+        task_free(task);
+    }
+    disk_commit(store->disk);
+    report(store, (struct store_report){.kind = STORE_PERSISTED, .seq = seq});
+}
+
+static void hash(struct store *store, struct task *task)
+{
+    if (task->blob)
+        hash_add(task->stream, task->blob->at + task->offset, (size_t)task->len);
+    if (!task->last)
+        return;
+    struct store_report done = {.kind = STORE_HASHED, .seq = task->seq};
+    hash_end(task->stream, done.hash);
+    free(task->stream);
+    report(store, done);
+}
+
+static void execute(struct store *store, struct task *task)
+{
+    struct store_report done = {.id = task->id, .cookie = task->cookie};
+    switch (task->kind) {
+    case TASK_PERSIST: /* never in this queue */
+        break;
+    case TASK_KEEP:
+        disk_keep(store->disk, task->id, task->blob);
+        done.kind = STORE_KEPT;
+        report(store, done);
+        break;
+    case TASK_READ:
+        done.kind = STORE_READ;
+        done.error =
+            disk_read_kept(store->disk, task->id, task->offset, task->len, &done.blob, &done.total);
+        report(store, done);
+        break;
+    case TASK_DROP:
+        disk_drop_kept(store->disk, task->id);
+        break;
+    case TASK_HASH:
+        hash(store, task);
+        break;
+    }
+    task_free(task);
+}
+
+static void *store_main(void *argument)
+{
+    struct store *store = argument;
+    struct queue urgent = {0}, bulk = {0};
+    for (;;) {
+        struct mail *mail = bulk.first ? mailbox_take(store->tasks) : mailbox_wait(store->tasks);
+        if (!mail && !bulk.first)
+            return NULL; /* closed, and all is done */
+        while (mail) {
+            struct task *task = (struct task *)mail;
+            mail = mail->next;
+            queue_add(task->kind == TASK_PERSIST ? &urgent : &bulk, task);
+        }
+        if (urgent.first)
+            persist_all(store, &urgent);
+        else if (bulk.first)
+            execute(store, queue_next(&bulk));
+    }
+}
+
+/* --- the event loop's side -----------------------------------------------------------------------
+ */
+
+struct store *store_start(struct disk *disk)
+{
+    struct store *store = mem_new(1, sizeof *store);
+    store->disk = disk;
+    store->tasks = mailbox_new(false);
+    store->reports = mailbox_new(true);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    int number = pthread_create(&store->thread, &attributes, store_main, store);
+    pthread_attr_destroy(&attributes);
+    if (number)
+        panic("cannot start the store thread: %s", strerror(number));
+    return store;
+}
+
+void store_stop(struct store **store)
+{
+    struct store *it = *store;
+    *store = NULL;
+    if (!it)
+        return;
+    store_flush(it);
+    mailbox_close(it->tasks);
+    pthread_join(it->thread, NULL);
+    for (struct store_report *next, *done = store_take(it); done; done = next) {
+        next = store_next(done);
+        store_report_free(done);
+    }
+    mailbox_destroy(&it->tasks);
+    mailbox_destroy(&it->reports);
+    codec_buffer_clear(&it->buffer);
+    free(it);
+}
+
+void store_persist(struct store *store, uint64_t seq, const struct write *writes, size_t n)
+{
+    struct task *task = store->pending ? store->pending : task_new(TASK_PERSIST);
+    store->pending = task;
+    task->seq = seq;
+    for (size_t i = 0; i < n; i++) {
+        if (task->n == task->room) {
+            task->room = task->room ? 2 * task->room : 8;
+            task->writes = mem_grow(task->writes, task->room, sizeof *task->writes);
+        }
+        struct disk_write *write = &task->writes[task->n++];
+        *write = (struct disk_write){.kind = writes[i].kind,
+                                     .term = writes[i].term,
+                                     .vote = writes[i].vote,
+                                     .index = writes[i].index};
+        if (writes[i].kind != WRITE_ENTRY)
+            continue;
+        int error = codec_encode(writes[i].entry, &store->buffer);
+        if (error)
+            panic("a log entry cannot be encoded: %s", error_text(error));
+        write->entry = blob_copy(store->buffer.at, store->buffer.len);
+    }
+}
+
+void store_flush(struct store *store)
+{
+    if (store->pending)
+        mailbox_put(store->tasks, &store->pending->mail);
+    store->pending = NULL;
+}
+
+void store_keep(struct store *store, struct value_id id, struct blob *value)
+{
+    struct task *task = task_new(TASK_KEEP);
+    task->id = id;
+    task->blob = blob_ref(value);
+    mailbox_put(store->tasks, &task->mail);
+}
+
+void store_read(struct store *store, struct value_id id, uint64_t offset, uint64_t len,
+                void *cookie)
+{
+    struct task *task = task_new(TASK_READ);
+    task->id = id;
+    task->offset = offset;
+    task->len = len;
+    task->cookie = cookie;
+    mailbox_put(store->tasks, &task->mail);
+}
+
+void store_drop(struct store *store, struct value_id id)
+{
+    struct task *task = task_new(TASK_DROP);
+    task->id = id;
+    mailbox_put(store->tasks, &task->mail);
+}
+
+void store_hash(struct store *store, struct hash_stream *stream, struct blob *blob, uint64_t offset,
+                uint64_t len, bool last, uint64_t seq)
+{
+    struct task *task = task_new(TASK_HASH);
+    task->stream = stream;
+    task->blob = blob_ref(blob);
+    task->offset = offset;
+    task->len = len;
+    task->last = last;
+    task->seq = seq;
+    mailbox_put(store->tasks, &task->mail);
+}
+
+struct store_report *store_take(struct store *store)
+{
+    return (struct store_report *)mailbox_take(store->reports);
+}
+
+struct store_report *store_next(const struct store_report *done)
+{
+    return (struct store_report *)done->mail.next;
+}
+
+void store_report_free(struct store_report *done)
+{
+    blob_drop(&done->blob);
+    free(done);
+}
+
+int store_fd(const struct store *store)
+{
+    return mailbox_fd(store->reports);
+}

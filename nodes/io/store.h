@@ -1,0 +1,68 @@
+/* store.h - the store thread: everything that waits for the disk, and hashing of what comes from
+ * peers.
+ *
+ * What is to be persisted goes first: the thread takes all that has come meanwhile, commits it in
+ * one transaction (group commit), reports. Values are kept, read, dropped and hashed one piece at a
+ * time in between, so that a vote never waits for more than one of them. Hashing is here and not
+ * with the compute thread, which may be inside one multiplication for seconds.
+ *
+ * All functions are for the event loop's thread. */
+#ifndef CONCLAVE_IO_STORE_H
+#define CONCLAVE_IO_STORE_H
+
+#include "nodes/io/disk.h"
+#include "nodes/work/mailbox.h"
+#include "shared/base/hash.h"
+
+struct store;
+
+enum store_report_kind { STORE_PERSISTED, STORE_KEPT, STORE_READ, STORE_HASHED };
+
+/* What the thread has done. */
+struct store_report {
+    struct mail mail; /* first: reports come as a list of these */
+    enum store_report_kind kind;
+    uint64_t seq;             /* PERSISTED: everything up to it; HASHED: which */
+    struct value_id id;       /* KEPT, READ */
+    int error;                /* READ: as disk_read_kept() */
+    struct blob *blob;        /* READ: owned */
+    uint64_t total;           /* READ: the value's length */
+    void *cookie;             /* READ: as it was asked with */
+    uint8_t hash[HASH_BYTES]; /* HASHED */
+};
+
+/* Starts the thread. Borrows the disk, which is the thread's until store_stop(). */
+struct store *store_start(struct disk *disk);
+
+/* Finishes what was asked for, ends the thread. Nulls the pointer; accepts NULL. */
+void store_stop(struct store **store);
+
+/* Asks to make writes durable: STORE_PERSISTED, once store_flush() has handed them over. Copies. */
+void store_persist(struct store *store, uint64_t seq, const struct write *writes, size_t n);
+void store_flush(struct store *store);
+
+/* Asks to make a value durable: STORE_KEPT. Takes a new reference. */
+void store_keep(struct store *store, struct value_id id, struct blob *value);
+
+/* Asks for part of a kept value: STORE_READ. */
+void store_read(struct store *store, struct value_id id, uint64_t offset, uint64_t len,
+                void *cookie);
+
+/* Asks to forget kept values: as disk_drop_kept(). */
+void store_drop(struct store *store, struct value_id id);
+
+/* Adds a range of a blob (takes a new reference) to a stream; the last call for a stream yields
+ * STORE_HASHED(seq) and frees it. Takes the stream with the first call; it comes from malloc and
+ * hash_begin(). */
+void store_hash(struct store *store, struct hash_stream *stream, struct blob *blob, uint64_t offset,
+                uint64_t len, bool last, uint64_t seq);
+
+/* Takes all reports, oldest first; NULL when there is none. Each is the caller's to free. */
+struct store_report *store_take(struct store *store);
+struct store_report *store_next(const struct store_report *report);
+void store_report_free(struct store_report *report);
+
+/* Readable while store_take() has something. */
+int store_fd(const struct store *store);
+
+#endif

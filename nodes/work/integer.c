@@ -1,0 +1,219 @@
+#include "nodes/work/integer.h"
+
+#include <gmp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/error.h"
+#include "shared/base/memory.h"
+
+_Static_assert(sizeof(mp_limb_t) == INTEGER_LIMB_BYTES && GMP_NAIL_BITS == 0,
+               "values are read as limbs in place");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are read as limbs in place");
+_Static_assert(OPERANDS_MAX == 4, "a group of the tree has four nodes");
+
+/* A number without leading zero limbs; zero has one limb. */
+struct number {
+    const mp_limb_t *at;
+    size_t n;
+};
+
+static size_t trimmed(const mp_limb_t *at, size_t n)
+{
+    while (n > 1 && !at[n - 1])
+        n--;
+    return n;
+}
+
+static bool read_value(const struct blob *value, struct number *out)
+{
+    if (!value->len || value->len % INTEGER_LIMB_BYTES)
+        return false;
+    const mp_limb_t *at = (const mp_limb_t *)(const void *)value->at;
+    *out = (struct number){at, trimmed(at, value->len / INTEGER_LIMB_BYTES)};
+    return true;
+}
+
+/* Writes a * b, a->n + b->n limbs, to a place that overlaps neither; returns its length. */
+static size_t multiply_two(mp_limb_t *out, struct number a, struct number b)
+{
+    if (a.n < b.n) {
+        struct number swap = a;
+        a = b;
+        b = swap;
+    }
+    if (b.n == 1)
+        out[a.n] = mpn_mul_1(out, a.at, (mp_size_t)a.n, b.at[0]);
+    else
+        mpn_mul(out, a.at, (mp_size_t)a.n, b.at, (mp_size_t)b.n);
+    return trimmed(out, a.n + b.n);
+}
+
+static void move_smallest_last(struct number *numbers, size_t n)
+{
+    size_t smallest = n - 1;
+    for (size_t i = 0; i + 1 < n; i++)
+        if (numbers[i].n < numbers[smallest].n)
+            smallest = i;
+    struct number swap = numbers[n - 1];
+    numbers[n - 1] = numbers[smallest];
+    numbers[smallest] = swap;
+}
+
+/* Multiplies 1..4 numbers, the two smallest first each time, so that the multiplications stay
+ * balanced. The result goes to `out`, the partial products to `scratch`; both have room for the sum
+ * of the lengths, scratch twice. Reorders `numbers`. Returns the result's length. */
+static size_t multiply_group(mp_limb_t *out, mp_limb_t *scratch, struct number *numbers, size_t n)
+{
+    if (n == 1) {
+        memcpy(out, numbers[0].at, numbers[0].n * sizeof *out);
+        return numbers[0].n;
+    }
+    for (; n > 2; n--) {
+        move_smallest_last(numbers, n);
+        move_smallest_last(numbers, n - 1);
+        struct number a = numbers[n - 1], b = numbers[n - 2];
+        numbers[n - 2] = (struct number){scratch, multiply_two(scratch, a, b)};
+        scratch += a.n + b.n;
+    }
+    return multiply_two(out, numbers[0], numbers[1]);
+}
+
+int integer_multiply(const struct integer_operand *operands, size_t n, struct blob **out)
+{
+    *out = NULL;
+    if (n < 1 || n > OPERANDS_MAX)
+        return ERR_RANGE;
+    struct number numbers[OPERANDS_MAX];
+    mp_limb_t literals[OPERANDS_MAX];
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        literals[i] = operands[i].literal;
+        numbers[i] = (struct number){&literals[i], 1};
+        if (operands[i].value && !read_value(operands[i].value, &numbers[i]))
+            return ERR_MALFORMED;
+        if (numbers[i].n > INTEGER_MAX_BYTES / INTEGER_LIMB_BYTES - total)
+            return ERR_TOO_BIG;
+        total += numbers[i].n;
+    }
+    mp_limb_t *scratch = n > 2 ? mem_grow(NULL, 2 * total, sizeof *scratch) : NULL;
+    struct blob *product = blob_new(total * INTEGER_LIMB_BYTES);
+    size_t len = multiply_group((mp_limb_t *)(void *)product->at, scratch, numbers, n);
+    product->len = len * INTEGER_LIMB_BYTES;
+    free(scratch);
+    *out = product;
+    return OK;
+}
+
+/* --- a subtree over leaves -----------------------------------------------------------------------
+ */
+
+/* One level of the tree: nodes that lie one after another in `limbs`. */
+struct level {
+    size_t n;
+    uint32_t *lengths; /* of each node, in limbs */
+    mp_limb_t *limbs;
+};
+
+/* The product of four leaves at most: in one word as long as it fits. Returns its length. */
+static size_t multiply_leaf_group(mp_limb_t *out, uint64_t first, size_t n)
+{
+    out[0] = first;
+    size_t len = 1;
+    for (size_t i = 1; i < n; i++) {
+        mp_limb_t carry = mpn_mul_1(out, out, (mp_size_t)len, first - i);
+        if (carry)
+            out[len++] = carry;
+    }
+    return len;
+}
+
+static void multiply_leaf_level(struct level *level, uint64_t first, uint64_t count)
+{
+    mp_limb_t *at = level->limbs;
+    level->n = 0;
+    for (uint64_t done = 0; done < count; done += OPERANDS_MAX) {
+        size_t n = count - done < OPERANDS_MAX ? (size_t)(count - done) : OPERANDS_MAX;
+        size_t len = multiply_leaf_group(at, first - done, n);
+        level->lengths[level->n++] = (uint32_t)len;
+        at += len;
+    }
+}
+
+static void multiply_level(const struct level *from, struct level *to, mp_limb_t *scratch)
+{
+    const mp_limb_t *at = from->limbs;
+    mp_limb_t *next = to->limbs;
+    to->n = 0;
+    for (size_t done = 0; done < from->n; done += OPERANDS_MAX) {
+        struct number group[OPERANDS_MAX];
+        size_t n = 0;
+        for (; n < OPERANDS_MAX && done + n < from->n; n++) {
+            group[n] = (struct number){at, from->lengths[done + n]};
+            at += group[n].n;
+        }
+        /* The last group of a level may be a lone node: multiply_group() copies it, which is its
+         * promotion. */
+        size_t len = multiply_group(next, scratch, group, n);
+        to->lengths[to->n++] = (uint32_t)len;
+        next += len;
+    }
+}
+
+static uint64_t operations_of(uint64_t count)
+{
+    if (count == 1)
+        return 1;
+    uint64_t operations = 0;
+    for (uint64_t n = count; n > 1; n = (n + OPERANDS_MAX - 1) / OPERANDS_MAX)
+        operations += n / OPERANDS_MAX + (n % OPERANDS_MAX > 1);
+    return operations;
+}
+
+int integer_multiply_leaves(uint64_t first, uint64_t count, struct blob **out, uint64_t *operations)
+{
+    *out = NULL;
+    if (count < 1 || count > INTEGER_LEAVES_MAX || first < count)
+        return ERR_RANGE;
+    size_t n = (size_t)(count + OPERANDS_MAX - 1) / OPERANDS_MAX;
+    /* A product of k leaves has at most k limbs; multiplying writes one limb more than it needs. */
+    size_t room = (size_t)count + OPERANDS_MAX;
+    mp_limb_t *limbs = mem_grow(NULL, 4 * room, sizeof *limbs);
+    uint32_t *lengths = mem_grow(NULL, 2 * n, sizeof *lengths);
+    struct level level = {0, lengths, limbs}, above = {0, lengths + n, limbs + room};
+    mp_limb_t *scratch = limbs + 2 * room;
+    multiply_leaf_level(&level, first, count);
+    while (level.n > 1) {
+        multiply_level(&level, &above, scratch);
+        struct level swap = level;
+        level = above;
+        above = swap;
+    }
+    *out = blob_copy(level.limbs, level.lengths[0] * sizeof *limbs);
+    *operations = operations_of(count);
+    free(lengths);
+    free(limbs);
+    return OK;
+}
+
+/* --- text ----------------------------------------------------------------------------------------
+ */
+
+int integer_to_text(const struct blob *value, struct blob **out)
+{
+    *out = NULL;
+    struct number number;
+    if (!read_value(value, &number))
+        return ERR_MALFORMED;
+    if (value->len > INTEGER_MAX_BYTES)
+        return ERR_TOO_BIG;
+    mpz_t integer;
+    mpz_roinit_n(integer, number.at, (mp_size_t)number.n);
+    size_t digits = mpz_sizeinbase(integer, 10); /* exact, or one too large */
+    struct blob *text = blob_new(digits + 2);    /* GMP may write a sign and terminates */
+    mpz_get_str((char *)text->at, 10, integer);
+    text->len = strlen((char *)text->at);
+    *out = text;
+    return OK;
+}

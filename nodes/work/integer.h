@@ -1,0 +1,42 @@
+/* integer.h - operators on big integers with GMP: pure functions from values to values.
+ *
+ * A value is a magnitude as little-endian bytes, a multiple of 8 of them and at least 8: on a
+ * little-endian machine exactly GMP's limbs, read in place. Leading zero limbs are allowed in
+ * operands, absent in results. */
+#ifndef CONCLAVE_WORK_INTEGER_H
+#define CONCLAVE_WORK_INTEGER_H
+
+#include "shared/base/blob.h"
+#include "shared/base/limits.h"
+
+#define INTEGER_LIMB_BYTES 8
+
+/* GMP aborts when it runs out of memory, so sizes are bounded before it is asked. */
+#define INTEGER_MAX_BYTES ((uint64_t)512 * MIB_BYTES) /* four times the default limit on results \
+                                                       */
+#define INTEGER_LEAVES_MAX \
+    ((uint64_t)1 << 21) /* a subtree needs at most 64 MiB of scratch memory */
+
+/* An operand: a value, or, when `value` is NULL, a small integer. */
+struct integer_operand {
+    uint64_t literal;
+    const struct blob *value; /* borrowed */
+};
+
+/* Multiplies 1..OPERANDS_MAX operands; *out is new, caller drops. ERR_RANGE: too few or too many
+ * operands; ERR_MALFORMED: an operand is no value; ERR_TOO_BIG: the product could exceed
+ * INTEGER_MAX_BYTES. */
+int integer_multiply(const struct integer_operand *operands, size_t n, struct blob **out);
+
+/* Multiplies the integers first, first-1, ..., `count` of them, by the tree of the plan: level by
+ * level, groups of four, a lone node promoted without an operation; a single leaf is one operation
+ * of one operand. *operations counts them. *out is new, caller drops. ERR_RANGE: a leaf would be
+ * below 1, or count is 0 or too large. */
+int integer_multiply_leaves(uint64_t first, uint64_t count, struct blob **out,
+                            uint64_t *operations);
+
+/* Converts a value to decimal digits (ASCII, not terminated); *out is new, caller drops.
+ * ERR_MALFORMED, ERR_TOO_BIG as above. */
+int integer_to_text(const struct blob *value, struct blob **out);
+
+#endif

@@ -1,0 +1,286 @@
+#include "shared/bus/bus.h"
+
+#include <czmq.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "shared/base/error.h"
+#include "shared/base/limits.h"
+
+#define SOCKETS_MAX  4096 /* a mesh of 100 nodes: 400 DEALERs, each with both ends of a monitor */
+#define ENDPOINT_MAX 320  /* tcp://HOST:PORT; a host name has at most 255 bytes */
+#define COPY_MAX_BYTES \
+    1024 /* up to here copying into the message is cheaper than sharing the blob */
+
+/* A program sends from one thread, but a test may do so from several. */
+static _Thread_local struct codec_buffer encoded;
+
+/* --- the process's one context -------------------------------------------------------------------
+ */
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_MIN)
+        return;
+    limit.rlim_cur = limit.rlim_max < FILES_MIN ? limit.rlim_max : FILES_MIN;
+    setrlimit(RLIMIT_NOFILE, &limit); /* a smaller cluster works with what there is */
+}
+
+void *bus_open(void)
+{
+    raise_file_limit();
+    zsys_handler_set(NULL); /* before zsys_init(), which would take SIGINT and SIGTERM */
+    zsys_set_max_sockets(SOCKETS_MAX);
+    zsys_set_io_threads(1);
+    zsys_set_ipv6(0);
+    void *context = zsys_init();
+    if (!context)
+        panic("cannot make the ZeroMQ context: %s", zmq_strerror(errno));
+    return context;
+}
+
+void bus_close(void *context)
+{
+    (void)context; /* CZMQ keeps the only one */
+    zsys_shutdown();
+    codec_buffer_clear(&encoded);
+}
+
+/* --- sockets -------------------------------------------------------------------------------------
+ */
+
+static void set(void *socket, int option, int value)
+{
+    if (zmq_setsockopt(socket, option, &value, sizeof value))
+        panic("socket option %d refused: %s", option, zmq_strerror(errno));
+}
+
+void *bus_socket(void *context, int type)
+{
+    void *socket = zmq_socket(context, type);
+    if (!socket)
+        panic("cannot make a socket: %s", zmq_strerror(errno));
+    bool feed = type == ZMQ_PUB || type == ZMQ_SUB || type == ZMQ_XPUB || type == ZMQ_XSUB;
+    set(socket, ZMQ_SNDHWM, feed ? FEED_HWM : SOCKET_HWM);
+    set(socket, ZMQ_RCVHWM, feed ? FEED_HWM : SOCKET_HWM);
+    set(socket, ZMQ_LINGER, 0);
+    set(socket, ZMQ_IMMEDIATE, 0); /* 1 would drop the queue at every disconnect */
+    set(socket, ZMQ_IPV6, 0);
+    set(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+    set(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+    set(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+    set(socket, ZMQ_CONNECT_TIMEOUT, HANDSHAKE_MS);
+    set(socket, ZMQ_TCP_MAXRT, TCP_MAXRT_MS);
+    set(socket, ZMQ_HEARTBEAT_IVL, ZMTP_HEARTBEAT_MS);
+    set(socket, ZMQ_HEARTBEAT_TIMEOUT, ZMTP_HEARTBEAT_TIMEOUT_MS);
+    int64_t message_max = (int64_t)MESSAGE_MAX_BYTES;
+    if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max))
+        panic("MAXMSGSIZE refused: %s", zmq_strerror(errno));
+    if (type == ZMQ_ROUTER)
+        set(socket, ZMQ_ROUTER_MANDATORY, 1);
+    return socket;
+}
+
+void bus_socket_close(void **socket, int linger_ms)
+{
+    void *it = *socket;
+    *socket = NULL;
+    if (!it)
+        return;
+    set(it, ZMQ_LINGER, linger_ms);
+    zmq_close(it);
+}
+
+void bus_limit(void *socket, int send_messages, int receive_messages)
+{
+    set(socket, ZMQ_SNDHWM, send_messages);
+    set(socket, ZMQ_RCVHWM, receive_messages);
+}
+
+static int endpoint_error(int number)
+{
+    switch (number) {
+    case EADDRINUSE:
+        return ERR_EXISTS;
+    case EINVAL:
+    case ENODEV:
+    case EADDRNOTAVAIL:
+    case EPROTONOSUPPORT:
+        return ERR_MALFORMED;
+    default:
+        return ERR_IO;
+    }
+}
+
+static void endpoint(char at[ENDPOINT_MAX], const char *host, unsigned port)
+{
+    text_format(at, ENDPOINT_MAX, "tcp://%s:%u", host, port);
+}
+
+int bus_bind(void *socket, const char *host, unsigned port)
+{
+    char at[ENDPOINT_MAX];
+    endpoint(at, host, port);
+    return zmq_bind(socket, at) ? endpoint_error(errno) : OK;
+}
+
+int bus_connect(void *socket, const char *host, unsigned port)
+{
+    char at[ENDPOINT_MAX];
+    endpoint(at, host, port);
+    return zmq_connect(socket, at) ? endpoint_error(errno) : OK;
+}
+
+void bus_disconnect(void *socket, const char *host, unsigned port)
+{
+    char at[ENDPOINT_MAX];
+    endpoint(at, host, port);
+    zmq_disconnect(socket, at); /* an endpoint that is not connected is no error here */
+}
+
+/* --- receiving -----------------------------------------------------------------------------------
+ */
+
+/* Receives one part; false when none is there. */
+static bool receive_part(void *socket, zmq_msg_t *part)
+{
+    zmq_msg_init(part);
+    int got;
+    do
+        got = zmq_msg_recv(part, socket, ZMQ_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        zmq_msg_close(part);
+    return got >= 0;
+}
+
+int bus_receive(void *socket, struct bus_parts *parts)
+{
+    bus_parts_clear(parts);
+    bool more = true, too_big = false;
+    size_t len_bytes = 0;
+    while (more) {
+        zmq_msg_t spare, *part = too_big ? &spare : &parts->at[parts->n];
+        if (!receive_part(socket, part))
+            break; /* the parts of a message arrive together, so this is the first one */
+        more = zmq_msg_more(part);
+        len_bytes += zmq_msg_size(part);
+        if (too_big)
+            zmq_msg_close(part);
+        else
+            parts->n++;
+        /* The envelope comes on top of the largest message, hence the second mebibyte. */
+        if (!too_big &&
+            ((more && parts->n == MESSAGE_FRAMES_MAX) || len_bytes > 2 * MESSAGE_MAX_BYTES)) {
+            too_big = true;
+            bus_parts_clear(parts);
+        }
+    }
+    if (too_big)
+        return ERR_TOO_BIG;
+    return parts->n ? OK : ERR_NOT_FOUND;
+}
+
+void bus_parts_clear(struct bus_parts *parts)
+{
+    for (size_t i = 0; i < parts->n; i++)
+        zmq_msg_close(&parts->at[i]);
+    parts->n = 0;
+}
+
+struct slice bus_part(const struct bus_parts *parts, size_t i)
+{
+    zmq_msg_t *part =
+        (zmq_msg_t *)&parts->at[i]; /* zmq_msg_data() takes no const, yet changes nothing */
+    return (struct slice){zmq_msg_data(part), zmq_msg_size(part)};
+}
+
+int bus_decode(const struct bus_parts *parts, size_t first, struct message **out, struct text *why)
+{
+    *out = NULL;
+    if (first >= parts->n) {
+        text_add(why, "the message has no frame 0");
+        return ERR_MALFORMED;
+    }
+    int error = codec_decode(bus_part(parts, first), out, why);
+    for (size_t i = first + 1; !error && i < parts->n; i++) {
+        struct slice bytes = bus_part(parts, i);
+        struct blob *frame = blob_copy(bytes.at, bytes.len);
+        message_add_frame(*out, frame);
+        blob_drop(&frame);
+    }
+    return error;
+}
+
+/* --- sending -------------------------------------------------------------------------------------
+ */
+
+static void release_blob(void *data, void *hint)
+{
+    (void)data;
+    struct blob *blob = hint;
+    blob_drop(&blob);
+}
+
+static int send_part(void *socket, zmq_msg_t *part, bool more)
+{
+    int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0), sent;
+    do
+        sent = zmq_msg_send(part, socket, flags);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0)
+        return OK;
+    int number = errno;
+    zmq_msg_close(part);
+    return number == EAGAIN ? ERR_FULL : number == EHOSTUNREACH ? ERR_NOT_FOUND : ERR_IO;
+}
+
+static int send_bytes(void *socket, const void *at, size_t len, bool more)
+{
+    zmq_msg_t part;
+    if (zmq_msg_init_size(&part, len))
+        panic("out of memory for a message of %zu bytes", len);
+    if (len)
+        memcpy(zmq_msg_data(&part), at, len);
+    return send_part(socket, &part, more);
+}
+
+static int send_blob(void *socket, struct blob *blob, bool more)
+{
+    if (blob->len <= COPY_MAX_BYTES)
+        return send_bytes(socket, blob->at, blob->len, more);
+    zmq_msg_t part;
+    if (zmq_msg_init_data(&part, blob->at, blob->len, release_blob, blob_ref(blob)))
+        panic("out of memory for a message of %zu bytes", blob->len);
+    return send_part(socket, &part, more);
+}
+
+int bus_send(void *socket, const struct slice *envelope, size_t n_envelope,
+             const struct message *message)
+{
+    int error = codec_encode(message, &encoded);
+    size_t len_bytes = encoded.len;
+    for (size_t i = 0; i < message->n_frames; i++)
+        len_bytes += message->frames[i]->len;
+    if (!error &&
+        (len_bytes > MESSAGE_MAX_BYTES || message->n_frames >= MESSAGE_FRAMES_MAX - n_envelope))
+        error = ERR_TOO_BIG;
+    if (error)
+        return error;
+    size_t sent = 0;
+    for (size_t i = 0; i < n_envelope && !error; i++, sent += !error)
+        error = send_bytes(socket, envelope[i].at, envelope[i].len, true);
+    if (!error) {
+        error = send_bytes(socket, encoded.at, encoded.len, message->n_frames > 0);
+        sent += !error;
+    }
+    for (size_t i = 0; i < message->n_frames && !error; i++, sent += !error)
+        error = send_blob(socket, message->frames[i], i + 1 < message->n_frames);
+    /* libzmq has taken back the first parts of a message whose connection ended meanwhile, but
+     * discards whatever comes until it has seen a last part. */
+    if (error && sent)
+        send_bytes(socket, NULL, 0, false);
+    return error;
+}

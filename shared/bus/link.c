@@ -1,0 +1,180 @@
+#include "shared/bus/link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/error.h"
+#include "shared/base/limits.h"
+#include "shared/base/memory.h"
+
+#define LASTING_US       SECOND_US /* a connection that lived this long did not fail at once */
+#define MONITOR_NAME_MAX 48
+#define EVENT_PART_BYTES 6 /* 16 bits of event, 32 of value */
+
+#define FAILED_EVENTS                                                             \
+    (ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | \
+     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+#define WATCHED_EVENTS (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | FAILED_EVENTS)
+
+struct link {
+    void *context;
+    char *host;
+    unsigned port;
+    int queue_max;
+    void *socket, *monitor; /* NULL while the link pauses */
+    bool up;
+    uint64_t made_us, retry_us;
+    unsigned failures; /* in a row, of connections that did not last */
+};
+
+/* --- making and unmaking the socket --------------------------------------------------------------
+ */
+
+static void make(struct link *link, uint64_t now_us)
+{
+    static _Atomic unsigned count; /* names of inproc endpoints are shared by the whole context */
+    char name[MONITOR_NAME_MAX];
+    text_format(name, sizeof name, "inproc://link-monitor-%u", count++);
+    link->socket = bus_socket(link->context, ZMQ_DEALER);
+    bus_limit(link->socket, link->queue_max, 1); /* nobody answers on this socket */
+    link->monitor = zmq_socket(link->context, ZMQ_PAIR);
+    if (!link->monitor || zmq_socket_monitor(link->socket, name, WATCHED_EVENTS) ||
+        zmq_connect(link->monitor, name))
+        panic("cannot watch a socket: %s", zmq_strerror(errno));
+    link->made_us = now_us;
+    /* The host was checked when the program started; an unknown one is looked up again at each
+     * retry. */
+    if (bus_connect(link->socket, link->host, link->port))
+        panic("cannot connect to %s:%u: %s", link->host, link->port, zmq_strerror(errno));
+}
+
+static void unmake(struct link *link, int linger_ms)
+{
+    if (!link->socket)
+        return;
+    zmq_socket_monitor(link->socket, NULL,
+                       0); /* first, or the I/O thread may wait for the PAIR forever */
+    bus_socket_close(&link->monitor, 0);
+    bus_socket_close(&link->socket, linger_ms);
+    link->up = false;
+}
+
+static void retry_later(struct link *link, uint64_t now_us)
+{
+    uint64_t pause_us = 0;
+    if (now_us - link->made_us >= LASTING_US) {
+        link->failures = 0;
+    } else {
+        pause_us = (RECONNECT_MS * MS_US) << link->failures;
+        if (pause_us < RECONNECT_MAX_MS * MS_US)
+            link->failures++;
+        else
+            pause_us = RECONNECT_MAX_MS * MS_US;
+    }
+    unmake(link, 0);
+    link->retry_us = now_us + pause_us;
+    if (!pause_us)
+        make(link, now_us);
+}
+
+struct link *link_new(void *context, const char *host, unsigned port, int queue_max,
+                      uint64_t now_us)
+{
+    struct link *link = mem_new(1, sizeof *link);
+    *link = (struct link){.context = context,
+                          .host = mem_string(host),
+                          .port = port,
+                          .queue_max = queue_max};
+    make(link, now_us);
+    return link;
+}
+
+void link_destroy(struct link **link, int linger_ms)
+{
+    struct link *it = *link;
+    *link = NULL;
+    if (!it)
+        return;
+    unmake(it, linger_ms);
+    free(it->host);
+    free(it);
+}
+
+/* --- its state -----------------------------------------------------------------------------------
+ */
+
+/* Receives the next event of the monitor: a part with the event's number, a part with the address.
+ */
+static unsigned next_event(struct link *link)
+{
+    unsigned event = 0;
+    bool more = true;
+    for (int i = 0; more; i++) {
+        zmq_msg_t part;
+        zmq_msg_init(&part);
+        if (zmq_msg_recv(&part, link->monitor, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(&part);
+            return event;
+        }
+        if (i == 0 && zmq_msg_size(&part) >= EVENT_PART_BYTES) {
+            uint16_t number;
+            memcpy(&number, zmq_msg_data(&part), sizeof number);
+            event = number;
+        }
+        more = zmq_msg_more(&part);
+        zmq_msg_close(&part);
+    }
+    return event;
+}
+
+enum link_news link_next(struct link *link, uint64_t now_us)
+{
+    if (!link->socket) {
+        if (now_us >= link->retry_us)
+            make(link, now_us);
+        return LINK_NOTHING;
+    }
+    unsigned event;
+    while ((event = next_event(link))) {
+        bool was_up = link->up;
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+            link->up = true;
+            if (!was_up)
+                return LINK_UP;
+            continue;
+        }
+        retry_later(link, now_us);
+        return was_up ? LINK_DOWN : LINK_NOTHING; /* with the socket went the rest of its events */
+    }
+    return LINK_NOTHING;
+}
+
+void link_remake(struct link *link, uint64_t now_us)
+{
+    if (link->socket)
+        retry_later(link, now_us);
+}
+
+void link_hurry(struct link *link, uint64_t now_us)
+{
+    if (link->up || (link->socket && now_us - link->made_us < RECONNECT_MS * MS_US))
+        return;
+    unmake(link, 0);
+    make(link, now_us);
+}
+
+bool link_is_up(const struct link *link)
+{
+    return link->up;
+}
+
+void *link_monitor(const struct link *link)
+{
+    return link->monitor;
+}
+
+int link_send(struct link *link, const struct message *message)
+{
+    return link->up ? bus_send(link->socket, NULL, 0, message) : ERR_UNAVAILABLE;
+}

@@ -1,0 +1,49 @@
+/* link.h - the life of our connection to one peer on one plane: a DEALER that only sends.
+ *
+ * Made -> up (the ZMTP handshake is done) -> down (disconnected, or the handshake failed) -> made
+ * again, with a growing pause when connections do not last. A link that goes down takes its socket
+ * with it, and everything that was queued for the peer: what must arrive is sent again by whoever
+ * sent it, in the next connection. A socket is never kept across a disconnect, because libzmq would
+ * hand old messages to the peer's next life and mix their order, and because some sockets never
+ * reconnect.
+ *
+ * All functions are for the one thread that made the link. */
+#ifndef CONCLAVE_BUS_LINK_H
+#define CONCLAVE_BUS_LINK_H
+
+#include "shared/bus/bus.h"
+
+struct link;
+
+enum link_news { LINK_NOTHING, LINK_UP, LINK_DOWN };
+
+/* Makes a link and starts to connect to HOST:PORT (copies the host). `queue_max` messages wait at
+ * most in it. Caller destroys. */
+struct link *link_new(void *context, const char *host, unsigned port, int queue_max,
+                      uint64_t now_us);
+
+/* Ends the connection; what is queued is still sent within `linger_ms`. Accepts NULL, nulls the
+ * pointer. */
+void link_destroy(struct link **link, int linger_ms);
+
+/* Takes the next change of state, LINK_NOTHING when there is none; makes a new socket when it is
+ * time to. Call it until LINK_NOTHING, often enough that monitors do not fill: at least every
+ * second. */
+enum link_news link_next(struct link *link, uint64_t now_us);
+
+/* Gives the socket up and makes a new one, at once or after the pause. Causes no LINK_DOWN. */
+void link_remake(struct link *link, uint64_t now_us);
+
+/* Says that the peer is there: a link that is not up and waits to retry tries again at once. */
+void link_hurry(struct link *link, uint64_t now_us);
+
+bool link_is_up(const struct link *link);
+
+/* The monitor, to be polled for ZMQ_POLLIN: link_next() then has something to say. NULL between two
+ * sockets. */
+void *link_monitor(const struct link *link);
+
+/* Sends without waiting. As bus_send(); ERR_UNAVAILABLE when the link is not up. */
+int link_send(struct link *link, const struct message *message);
+
+#endif
