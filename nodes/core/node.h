@@ -19,7 +19,8 @@ struct node_config {
     uint64_t result_max_bytes;
     uint64_t random; /* seeds what must differ between nodes */
     uint64_t pid;
-    const char *cluster; /* these strings: borrows for the node's life */
+    enum log_level log_level; /* assignments are logged one by one at LOG_DEBUG only */
+    const char *cluster;      /* these strings: borrows for the node's life */
     const char *host;
     const char *version;
 };

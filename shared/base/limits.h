@@ -27,9 +27,10 @@
 
 /* --- election --------------------------------------------------------------------------------- */
 
-#define HEARTBEAT_DEFAULT_US        (50 * MS_US)
-#define ELECTION_TIMEOUT_DEFAULT_US (500 * MS_US) /* ten heartbeats: one lost burst elects nobody \
-                                                   */
+#define HEARTBEAT_DEFAULT_US (50 * MS_US)
+#define ELECTION_TIMEOUT_DEFAULT_US                               \
+    (500 * MS_US) /* ten heartbeats: one lost burst elects nobody \
+                   */
 #define ELECTION_RANK_DELAY_US \
     (8 * MS_US)             /* after a disconnect voters start in turn, not at once */
 #define ELECTION_RANK_MAX 5 /* later ranks wait no longer than this many delays */
@@ -60,8 +61,9 @@
 #define CHANNEL_ACK_EVERY    64    /* a pure ack at the latest after so many messages */
 #define CHANNEL_ACK_DELAY_US (20 * MS_US)   /* or after this long without traffic to ride on */
 #define CHANNEL_RESEND_US    (1000 * MS_US) /* oldest message unacknowledged this long: go back */
-#define CHANNEL_SEQ_JUMP_MAX (1u << 20) /* an ack or sequence further ahead is refused as absurd \
-                                         */
+#define CHANNEL_SEQ_JUMP_MAX                                            \
+    (1u << 20) /* an ack or sequence further ahead is refused as absurd \
+                */
 
 /* --- sockets (why: ZeroMQ's behaviour, docs/design.md "Sockets") ---------------------------------
  */
@@ -88,12 +90,13 @@
 #define JOBS_OPEN_MAX  10000 /* accepted and not finished; then submit is refused with "busy" */
 #define JOBS_KEPT_MAX \
     10000 /* finished ones whose state, result and key are remembered; the oldest go first */
-#define JOB_PAGE_MAX       100  /* rows in one answer of job_list */
-#define TRACE_OPS_MAX      4096 /* jobs of up to so many operations keep their full trace */
-#define TRACE_PAGE_MAX     200
-#define TEXT_INLINE_DIGITS 1000 /* a result up to this long is logged whole and kept in the table \
-                                 */
-#define TEXT_EDGE_DIGITS 20     /* a longer one is logged as its first and last digits */
+#define JOB_PAGE_MAX   100  /* rows in one answer of job_list */
+#define TRACE_OPS_MAX  4096 /* jobs of up to so many operations keep their full trace */
+#define TRACE_PAGE_MAX 200
+#define TEXT_INLINE_DIGITS                                                                    \
+    1000                    /* a result up to this long is logged whole and kept in the table \
+                             */
+#define TEXT_EDGE_DIGITS 20 /* a longer one is logged as its first and last digits */
 #define RESULT_MAX_DEFAULT_BYTES \
     (128 * MIB_BYTES)             /* estimated size of a result; costlier jobs are refused */
 #define WAIT_MAX_MS         10000 /* the longest a long poll is held */
@@ -111,7 +114,7 @@
     4096                   /* and no unit is larger, so that progress is seen and little is lost */
 #define ACTIVE_JOBS_MAX 64 /* jobs that are scheduled at the same time; others wait in order */
 #define COMPUTE_IN_FLIGHT \
-    2 /* handed to the compute thread at once, so that a cancel takes effect */
+    64 /* at the compute thread at once; credits keep it to a few ms of work */
 
 /* --- storage ---------------------------------------------------------------------------------- */
 

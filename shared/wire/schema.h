@@ -52,6 +52,7 @@
         "SHA-256 of the value; always there for a text and a value that is kept")       \
     STR(OPT, head, TEXT_EDGE_DIGITS, "a text's first digits")                           \
     STR(OPT, tail, TEXT_EDGE_DIGITS, "a text's last digits")                            \
+    BOOL(OPT, again, "with an error: it may go better elsewhere or later")              \
     STR(OPT, error, JOB_REASON_MAX, "why the operation cannot be executed; empty: it was")
 
 #define JOB_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                          \

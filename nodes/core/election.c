@@ -1,0 +1,394 @@
+#include "nodes/core/election.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "nodes/core/feed.h"
+#include "nodes/core/journal.h"
+#include "nodes/core/peers.h"
+#include "nodes/core/requests.h"
+#include "nodes/core/schedule.h"
+#include "nodes/core/worker.h"
+#include "shared/base/text.h"
+
+#define QUICK_RETRIES \
+    10 /* pre-votes in a row after a disconnect: others may learn of it a little later */
+
+uint32_t election_quorum(const struct node *node)
+{
+    return node->config.n_voters / 2 + 1;
+}
+
+static bool is_voter(const struct node *node, node_id_t id)
+{
+    return id >= 1 && id <= node->config.n_voters;
+}
+
+const char *election_role_name(const struct node *node)
+{
+    switch (node->election.role) {
+    case ROLE_COORDINATOR:
+        return "coordinator";
+    case ROLE_PRE_CANDIDATE:
+    case ROLE_CANDIDATE:
+        return "candidate";
+    case ROLE_FOLLOWER:
+        break;
+    }
+    return "worker";
+}
+
+static void reset_timeout(struct node *node)
+{
+    uint64_t timeout_us = node->config.election_timeout_us;
+    node->election.timeout_us = node->now_us + timeout_us + node_random(node, timeout_us);
+}
+
+void election_init(struct node *node, const struct node_durable *durable)
+{
+    node->election.term = durable->term;
+    node->election.vote = durable->vote;
+    node->election.began_us = node->now_us;
+    reset_timeout(node);
+}
+
+/* --- changing role
+ * --------------------------------------------------------------------------------- */
+
+static void leave_role(struct node *node)
+{
+    if (node->election.role != ROLE_COORDINATOR)
+        return;
+    node->election.role = ROLE_FOLLOWER;
+    node->election.serving = false;
+    feed_event(node, "stepped_down", node->config.id, JOB_NONE,
+               "node %u coordinates no more (term %" PRIu64 ")", node->config.id,
+               node->election.term);
+    requests_step_down(node);
+    schedule_stop(node);
+}
+
+static void become_follower(struct node *node, node_id_t coordinator)
+{
+    struct election *election = &node->election;
+    leave_role(node);
+    election->role = ROLE_FOLLOWER;
+    election->lost = false;
+    election->retries = 0;
+    if (coordinator && coordinator != election->coordinator)
+        outbox_log(&node->out, LOG_INFO, "follows node %u in term %" PRIu64, coordinator,
+                   election->term);
+    election->coordinator = coordinator;
+    election->began_us = node->now_us;
+    node->heartbeat_now = true;
+}
+
+/* Enters a higher term, with no vote in it yet. */
+static void enter_term(struct node *node, term_t term)
+{
+    assert(term > node->election.term);
+    become_follower(node, NODE_NONE);
+    node->election.term = term;
+    node->election.vote = NODE_NONE;
+    outbox_write_vote(&node->out, term, NODE_NONE);
+}
+
+/* True when a term that somebody names may be entered: not absurdly far ahead. */
+static bool is_plausible(struct node *node, node_id_t from, term_t term)
+{
+    if (term <= node->election.term + TERM_JUMP_MAX && term <= TERM_MAX)
+        return true;
+    node_reject(node, from, "it names an absurd term");
+    return false;
+}
+
+static void become_coordinator(struct node *node)
+{
+    struct election *election = &node->election;
+    election->role = ROLE_COORDINATOR;
+    election->coordinator = node->config.id;
+    election->serving = false;
+    election->began_us = node->now_us;
+    node->heartbeat_now = true;
+    worker_reset(node, election->term);
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        node->peers[id].follows_us = 0;
+    struct message *entry = message_new(MESSAGE_ENTRY_NOOP);
+    entry->as.entry_noop.node = node->config.id;
+    journal_propose(node, entry);
+}
+
+void election_serve(struct node *node)
+{
+    if (!node_is_coordinator(node) || node->election.serving)
+        return;
+    node->election.serving = true;
+    node->heartbeat_now = true;
+    feed_event(node, "elected", node->config.id, JOB_NONE,
+               "node %u is coordinator of term %" PRIu64, node->config.id, node->election.term);
+    schedule_start(node);
+}
+
+/* --- asking for votes
+ * --------------------------------------------------------------------------------- */
+
+static unsigned count_votes(const struct node *node)
+{
+    unsigned votes = 0;
+    for (node_id_t id = 1; id <= node->config.n_voters; id++)
+        votes += node->election.voted_for_us[id];
+    return votes;
+}
+
+static void ask_for_votes(struct node *node, bool pre)
+{
+    struct election *election = &node->election;
+    memset(election->voted_for_us, 0, sizeof election->voted_for_us);
+    election->voted_for_us[node->config.id] = true;
+    for (node_id_t id = 1; id <= node->config.n_voters; id++) {
+        if (!node_is_peer(node, id))
+            continue;
+        struct message *message = message_new(MESSAGE_VOTE_REQUEST);
+        message->as.vote_request = (struct wire_vote_request){
+            .pre = pre,
+            .term = election->term + pre,
+            .last_index = node->journal.last_index,
+            .last_term = node->journal.last_term,
+            .hint = election->lost,
+        };
+        peers_send_control(node, id, message);
+    }
+}
+
+static void become_candidate(struct node *node)
+{
+    struct election *election = &node->election;
+    if (election->term >= TERM_MAX)
+        return; /* a job id could not hold it; 16 million elections are not reached in practice */
+    election->role = ROLE_CANDIDATE;
+    election->began_us = node->now_us;
+    election->term++;
+    election->vote = node->config.id;
+    outbox_write_vote(&node->out, election->term, election->vote);
+    outbox_log(&node->out, LOG_INFO, "is a candidate in term %" PRIu64, election->term);
+    reset_timeout(node);
+    ask_for_votes(node, false);
+    if (count_votes(node) >= election_quorum(node))
+        become_coordinator(node);
+}
+
+static void begin_pre_vote(struct node *node)
+{
+    struct election *election = &node->election;
+    election->role = ROLE_PRE_CANDIDATE;
+    election->began_us = node->now_us;
+    election->coordinator = NODE_NONE;
+    reset_timeout(node);
+    if (election->retries) {
+        election->retries--;
+        election->timeout_us = node->now_us + ELECTION_RANK_DELAY_US + node_random(node, 4 * MS_US);
+    }
+    ask_for_votes(node, true);
+    if (count_votes(node) >= election_quorum(node))
+        become_candidate(node);
+}
+
+void election_vote_reply(struct node *node, node_id_t from, const struct wire_vote_reply *reply)
+{
+    struct election *election = &node->election;
+    if (!is_voter(node, from))
+        return;
+    if (!reply->granted) {
+        if (reply->term > election->term && is_plausible(node, from, reply->term))
+            enter_term(node, reply->term);
+        return;
+    }
+    bool expected = reply->pre
+                        ? election->role == ROLE_PRE_CANDIDATE && reply->term == election->term + 1
+                        : election->role == ROLE_CANDIDATE && reply->term == election->term;
+    if (!expected)
+        return; /* late, or of another round */
+    election->voted_for_us[from] = true;
+    if (count_votes(node) < election_quorum(node))
+        return;
+    if (reply->pre)
+        become_candidate(node);
+    else
+        become_coordinator(node);
+}
+
+/* --- giving votes
+ * --------------------------------------------------------------------------------------- */
+
+/* Raft 5.4.1: the candidate's log must be at least as complete as ours. */
+static bool log_is_complete(const struct node *node, const struct wire_vote_request *request)
+{
+    if (request->last_term != node->journal.last_term)
+        return request->last_term > node->journal.last_term;
+    return request->last_index >= node->journal.last_index;
+}
+
+/* Stickiness: who heard from a live coordinator within the minimum timeout helps nobody to replace
+ * it. */
+static bool has_coordinator(const struct node *node)
+{
+    const struct election *election = &node->election;
+    if (election->role == ROLE_COORDINATOR)
+        return true;
+    return election->role == ROLE_FOLLOWER && election->coordinator && !election->lost &&
+           node->now_us < election->contact_us + node->config.election_timeout_us;
+}
+
+static void reply_vote(struct node *node, node_id_t to, bool pre, bool granted, term_t term)
+{
+    struct message *message = message_new(MESSAGE_VOTE_REPLY);
+    message->as.vote_reply = (struct wire_vote_reply){.pre = pre, .term = term, .granted = granted};
+    peers_send_control(node, to, message);
+}
+
+void election_vote_request(struct node *node, node_id_t from,
+                           const struct wire_vote_request *request)
+{
+    struct election *election = &node->election;
+    if (!is_voter(node, from) || !is_voter(node, node->config.id) ||
+        !is_plausible(node, from, request->term))
+        return;
+    if (has_coordinator(node) || request->term < election->term) {
+        reply_vote(node, from, request->pre, false, election->term);
+        return;
+    }
+    if (request->pre) {
+        bool granted = request->term > election->term && log_is_complete(node, request);
+        reply_vote(node, from, true, granted, granted ? request->term : election->term);
+        return;
+    }
+    if (request->term > election->term)
+        enter_term(node, request->term);
+    bool free = election->vote == NODE_NONE || election->vote == from;
+    bool granted = free && election->role == ROLE_FOLLOWER && log_is_complete(node, request);
+    if (granted && election->vote == NODE_NONE) {
+        election->vote = from;
+        outbox_write_vote(&node->out, election->term, from);
+    }
+    if (granted)
+        reset_timeout(node);
+    reply_vote(node, from, false, granted, election->term);
+}
+
+/* --- the coordinator's life
+ * --------------------------------------------------------------------------------- */
+
+bool election_accept_coordinator(struct node *node, node_id_t from, term_t term)
+{
+    struct election *election = &node->election;
+    if (term < election->term || !is_plausible(node, from, term))
+        return false;
+    if (term > election->term)
+        enter_term(node, term);
+    if (election->role == ROLE_COORDINATOR) {
+        node_reject(node, from, "it claims to coordinate our own term");
+        return false;
+    }
+    if (election->coordinator != from || election->role != ROLE_FOLLOWER)
+        become_follower(node, from);
+    worker_reset(node, term);
+    election->lost = false;
+    election->retries = 0;
+    election->contact_us = node->now_us;
+    reset_timeout(node);
+    return true;
+}
+
+void election_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat)
+{
+    const struct peer *peer = &node->peers[from];
+    if (peer->incarnation != heartbeat->incarnation || node->now_us < peer->distrust_until_us)
+        return;
+    if (slice_equals(heartbeat->role, "coordinator"))
+        election_accept_coordinator(node, from, heartbeat->term);
+    else if (heartbeat->term > node->election.term && is_plausible(node, from, heartbeat->term))
+        enter_term(node, heartbeat->term);
+}
+
+/* Voters start in turn, not all at once: the lowest living id first. */
+static unsigned rank_of(const struct node *node)
+{
+    unsigned rank = 0;
+    for (node_id_t id = 1; id < node->config.id && rank < ELECTION_RANK_MAX; id++)
+        rank += is_voter(node, id) && node->peers[id].alive;
+    return rank;
+}
+
+void election_peer_lost(struct node *node, node_id_t peer)
+{
+    struct election *election = &node->election;
+    if (election->role != ROLE_FOLLOWER || election->coordinator != peer || election->lost)
+        return;
+    election->lost = true;
+    outbox_log(&node->out, LOG_INFO, "lost the connection of the coordinator, node %u", peer);
+    if (!is_voter(node, node->config.id))
+        return;
+    election->retries = QUICK_RETRIES;
+    election->timeout_us =
+        node->now_us + rank_of(node) * ELECTION_RANK_DELAY_US + node_random(node, 2 * MS_US);
+}
+
+static unsigned count_followers(const struct node *node)
+{
+    const struct election *election = &node->election;
+    unsigned followers = is_voter(node, node->config.id);
+    for (node_id_t id = 1; id <= node->config.n_voters; id++) {
+        if (!node_is_peer(node, id))
+            continue;
+        uint64_t last = node->peers[id].follows_us;
+        if (last < election->began_us)
+            last = election->began_us;
+        followers += node->now_us < last + node->config.election_timeout_us;
+    }
+    return followers;
+}
+
+void election_tick(struct node *node)
+{
+    struct election *election = &node->election;
+    if (election->role == ROLE_COORDINATOR) {
+        /* Check-quorum: who cannot be followed by a majority must not go on accepting work. */
+        if (count_followers(node) < election_quorum(node)) {
+            outbox_log(&node->out, LOG_WARN, "steps down: no majority follows");
+            become_follower(node, NODE_NONE);
+            reset_timeout(node);
+        }
+        return;
+    }
+    if (node->now_us < election->timeout_us || !is_voter(node, node->config.id))
+        return;
+    begin_pre_vote(node);
+}
+
+uint64_t election_deadline(const struct node *node)
+{
+    bool waits = node->election.role != ROLE_COORDINATOR && is_voter(node, node->config.id);
+    return waits ? node->election.timeout_us : UINT64_MAX;
+}
+
+void election_late(struct node *node, uint64_t late_us)
+{
+    if (node_is_coordinator(node) && late_us >= node->config.election_timeout_us) {
+        outbox_log(&node->out, LOG_WARN, "was stopped for %" PRIu64 " ms: steps down",
+                   late_us / MS_US);
+        become_follower(node, NODE_NONE);
+    }
+    reset_timeout(node);
+}
+
+void election_check_invariants(const struct node *node)
+{
+    const struct election *election = &node->election;
+    bool leads = election->role == ROLE_COORDINATOR;
+    assert(!leads ||
+           (election->coordinator == node->config.id && election->vote == node->config.id));
+    assert(leads || !election->serving);
+    assert(leads || election->coordinator != node->config.id);
+    assert(election->role == ROLE_FOLLOWER || is_voter(node, node->config.id));
+}

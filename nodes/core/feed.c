@@ -1,0 +1,68 @@
+#include "nodes/core/feed.h"
+
+#include <stdarg.h>
+
+#include "nodes/core/election.h"
+#include "shared/base/text.h"
+
+void feed_event(struct node *node, const char *event, node_id_t subject, job_id_t job,
+                const char *format, ...)
+{
+    struct text text = {0};
+    va_list args;
+    va_start(args, format);
+    text_add_v(&text, format, args);
+    va_end(args);
+    outbox_log(&node->out, LOG_INFO, "%s", text.at);
+    struct slice line = {(const uint8_t *)text.at,
+                         text.len < TEXT_FIELD_MAX ? text.len : TEXT_FIELD_MAX};
+    struct message *message = message_new(MESSAGE_EVENT);
+    message->as.event = (struct wire_event){
+        .node = node->config.id,
+        .incarnation = node->config.incarnation,
+        .seq = ++node->feed_seq,
+        .time_ms = node->wall_ms,
+        .term = node->election.term,
+        .event = message_text(message, event),
+        .subject = subject,
+        .job = job,
+        .text = message_copy(message, line),
+    };
+    outbox_publish(&node->out, message);
+}
+
+static void publish_heartbeat(struct node *node)
+{
+    const struct node_config *config = &node->config;
+    struct message *message = message_new(MESSAGE_HEARTBEAT);
+    message->as.heartbeat = (struct wire_heartbeat){
+        .node = config->id,
+        .incarnation = config->incarnation,
+        .seq = ++node->feed_seq,
+        .time_ms = node->wall_ms,
+        .term = node->election.term,
+        .role = message_text(message, election_role_name(node)),
+        .coordinator = node->election.coordinator,
+        .serving = node->election.serving,
+        .operations = node->worker.operations,
+        .conversions = node->worker.conversions,
+        .queued = node->worker.queued,
+        .held = node->worker.held.count,
+        .applied = node->journal.applied,
+        .rejected = node->rejected,
+        .jobs = node_is_coordinator(node) ? node->jobs.open : 0,
+        .host = message_text(message, config->host),
+        .pid = config->pid,
+        .version = message_text(message, config->version),
+    };
+    outbox_publish(&node->out, message);
+}
+
+void feed_tick(struct node *node)
+{
+    if (!node->heartbeat_now && node->now_us < node->heartbeat_at_us)
+        return;
+    publish_heartbeat(node);
+    node->heartbeat_now = false;
+    node->heartbeat_at_us = node->now_us + node->config.heartbeat_us;
+}

@@ -1,0 +1,91 @@
+/* jobs.h - the table of jobs: a state machine of committed log entries.
+ *
+ *   queued --(scheduled)--> running --job_done--> done
+ *      \________________________|----job_failed--> failed
+ *                               \---job_cancelled--> cancelled
+ *
+ * Only entries make, finish and forget jobs; "running" is the coordinator's own mark on a queued
+ * one. */
+#ifndef CONCLAVE_CORE_JOBS_H
+#define CONCLAVE_CORE_JOBS_H
+
+#include "nodes/core/plan.h"
+#include "shared/base/map.h"
+#include "shared/wire/message.h"
+
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED, JOB_STATES };
+
+/* Who executed an operation: the trace of a small job. */
+struct trace_mark {
+    uint16_t node, attempt;
+};
+
+struct job {
+    job_id_t id;
+    enum job_state state;
+    char key[JOB_KEY_MAX + 1];
+    struct plan plan;
+    uint64_t submitted_ms, finished_ms;
+    uint64_t done;     /* operations of the plan done so far (coordinator), or all of them */
+    uint64_t executed; /* operations executed in all, repetitions included */
+    uint64_t digits;
+    uint8_t sha256[HASH_BYTES];
+    struct blob
+        *text; /* the result's digits, up to TEXT_INLINE_DIGITS; NULL: none, or a kept value */
+    char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
+    node_id_t converter;
+    char reason[JOB_REASON_MAX + 1];
+    struct trace_mark *trace; /* by operation number - 1, up to TRACE_OPS_MAX; NULL: not kept */
+    struct run *run;          /* the coordinator's schedule of it; NULL when it has none */
+};
+
+/* Zero-initialize. */
+struct jobs {
+    struct job **at; /* in the order of their ids; owned */
+    size_t n, size;
+    size_t open;   /* not finished */
+    size_t traces; /* finished ones that still have their trace */
+    size_t states[JOB_STATES];
+    struct map by_id, by_key;
+};
+
+/* True when the state is final. */
+bool job_is_finished(const struct job *job);
+const char *job_state_name(enum job_state state);
+
+/* The number of the conversion to text: it comes behind the plan's operations. */
+op_id_t job_text_op(const struct job *job);
+
+struct job *jobs_find(const struct jobs *jobs, job_id_t id);
+struct job *jobs_find_key(const struct jobs *jobs, struct slice key);
+
+/* True when another key with the same hash is taken, so that this one cannot be used. */
+bool jobs_key_collides(const struct jobs *jobs, struct slice key);
+
+/* The first job with an id greater than `after`, as an index into at[]; n when there is none. */
+size_t jobs_after(const struct jobs *jobs, job_id_t after);
+
+/* Takes a committed entry in. Returns the job that it made or finished (borrows), NULL when it
+ * changed nothing: a no-op, a key that exists, a job that is finished already. ERR_MALFORMED
+ * entries from disk are refused by the caller through jobs_entry_is_valid(). */
+struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
+                       const struct message *entry);
+
+/* True when jobs_apply() can take the entry. */
+bool jobs_entry_is_valid(const struct message *entry);
+
+/* Marks a job as running, or as queued again when its coordinator stops scheduling it. */
+void jobs_mark(struct jobs *jobs, struct job *job, enum job_state state);
+
+/* Removes the oldest finished jobs beyond JOBS_KEPT_MAX; returns one (caller frees with
+ * job_destroy()), or NULL. */
+struct job *jobs_forget_one(struct jobs *jobs);
+
+void job_destroy(struct job **job);
+void jobs_clear(struct jobs *jobs);
+void jobs_check_invariants(const struct jobs *jobs);
+
+/* Parses a factorial's argument; ERR_MALFORMED or ERR_RANGE. */
+int jobs_parse_spec(struct slice kind, struct slice spec, uint64_t *n);
+
+#endif

@@ -1,0 +1,133 @@
+#include "nodes/core/outbox.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/text.h"
+
+/* Makes room for one more element in a growing array. */
+static void *room(void *at, size_t n, size_t *size, size_t element)
+{
+    if (n < *size)
+        return at;
+    *size = *size ? *size * 2 : 16;
+    return mem_grow(at, *size, element);
+}
+
+void outbox_begin(struct outbox *outbox)
+{
+    for (size_t i = 0; i < outbox->n_messages; i++)
+        message_drop(&outbox->messages[i]);
+    outbox->n = outbox->n_writes = outbox->n_messages = 0;
+    arena_clear(&outbox->arena);
+}
+
+void outbox_end(struct outbox *outbox)
+{
+    if (!outbox->n_writes)
+        return;
+    outbox->seq++;
+    struct output *output = outbox_add(outbox, OUTPUT_PERSIST);
+    output->persist.seq = outbox->seq;
+    output->persist.writes = outbox->writes;
+    output->persist.n = outbox->n_writes;
+}
+
+void outbox_destroy(struct outbox *outbox)
+{
+    outbox_begin(outbox);
+    free(outbox->at);
+    free(outbox->writes);
+    free(outbox->messages);
+    *outbox = (struct outbox){0};
+}
+
+struct output *outbox_add(struct outbox *outbox, enum output_kind kind)
+{
+    outbox->at = room(outbox->at, outbox->n, &outbox->size, sizeof *outbox->at);
+    struct output *output = &outbox->at[outbox->n++];
+    memset(output, 0, sizeof *output);
+    output->kind = kind;
+    output->after_seq = outbox->term_seq;
+    return output;
+}
+
+static void own(struct outbox *outbox, struct message *message)
+{
+    outbox->messages =
+        room(outbox->messages, outbox->n_messages, &outbox->messages_size, sizeof message);
+    outbox->messages[outbox->n_messages++] = message;
+}
+
+void outbox_hold(struct outbox *outbox, struct message *message)
+{
+    own(outbox, message_ref(message));
+}
+
+void outbox_send(struct outbox *outbox, enum plane plane, node_id_t to, struct message *message)
+{
+    struct output *output = outbox_add(outbox, OUTPUT_SEND);
+    output->send.plane = plane;
+    output->send.to = to;
+    output->send.message = message;
+    own(outbox, message);
+}
+
+void outbox_publish(struct outbox *outbox, struct message *message)
+{
+    outbox_add(outbox, OUTPUT_PUBLISH)->publish = message;
+    own(outbox, message);
+}
+
+struct output *outbox_reply(struct outbox *outbox, uint64_t client, struct message *message)
+{
+    struct output *output = outbox_add(outbox, OUTPUT_REPLY);
+    output->reply.client = client;
+    output->reply.message = message;
+    own(outbox, message);
+    return output;
+}
+
+static struct write *add_write(struct outbox *outbox, enum write_kind kind)
+{
+    outbox->writes =
+        room(outbox->writes, outbox->n_writes, &outbox->writes_size, sizeof *outbox->writes);
+    struct write *write = &outbox->writes[outbox->n_writes++];
+    *write = (struct write){.kind = kind};
+    return write;
+}
+
+uint64_t outbox_write_vote(struct outbox *outbox, term_t term, node_id_t vote)
+{
+    struct write *write = add_write(outbox, WRITE_VOTE);
+    write->term = term;
+    write->vote = vote;
+    outbox->term_seq = outbox->seq + 1;
+    return outbox->term_seq;
+}
+
+uint64_t outbox_write_entry(struct outbox *outbox, log_index_t index, term_t term,
+                            struct message *entry)
+{
+    struct write *write = add_write(outbox, WRITE_ENTRY);
+    write->index = index;
+    write->term = term;
+    write->entry = entry;
+    outbox_hold(outbox, entry);
+    return outbox->seq + 1;
+}
+
+void outbox_log(struct outbox *outbox, enum log_level level, const char *format, ...)
+{
+    struct text text = {0};
+    va_list args;
+    va_start(args, format);
+    text_add_v(&text, format, args);
+    va_end(args);
+    char *copy = arena_new(&outbox->arena, text.len + 1);
+    memcpy(copy, text.at, text.len + 1);
+    struct output *output = outbox_add(outbox, OUTPUT_LOG);
+    output->log.level = level;
+    output->log.text = copy;
+}

@@ -1,0 +1,50 @@
+/* outbox.h - collects the outputs of one step, in order. */
+#ifndef CONCLAVE_CORE_OUTBOX_H
+#define CONCLAVE_CORE_OUTBOX_H
+
+#include "nodes/core/node.h"
+
+/* Zero-initialize. What it points to lives until outbox_begin(). */
+struct outbox {
+    struct output *at;
+    size_t n, size;
+    struct write *writes; /* of this step: one persist, at its end */
+    size_t n_writes, writes_size;
+    struct message **messages; /* owned references, for the outputs */
+    size_t n_messages, messages_size;
+    struct arena arena;
+    uint64_t seq; /* of the last persist that was asked for */
+    uint64_t
+        term_seq; /* of the persist that holds the current term: nothing leaves before it (R1) */
+};
+
+/* Forgets the last step's outputs. */
+void outbox_begin(struct outbox *outbox);
+
+/* Appends the step's one persist, if it has writes. */
+void outbox_end(struct outbox *outbox);
+
+void outbox_destroy(struct outbox *outbox);
+
+/* Each takes the message's reference. `after_seq` 0: only the term must be durable. */
+void outbox_send(struct outbox *outbox, enum plane plane, node_id_t to, struct message *message);
+void outbox_publish(struct outbox *outbox, struct message *message);
+struct output *outbox_reply(struct outbox *outbox, uint64_t client, struct message *message);
+
+/* Returns the persist sequence that will make the write durable. The entry: takes a new reference.
+ */
+uint64_t outbox_write_vote(struct outbox *outbox, term_t term, node_id_t vote);
+uint64_t outbox_write_entry(struct outbox *outbox, log_index_t index, term_t term,
+                            struct message *entry);
+
+/* Appends any other output; fill in what is returned. Its blobs: keep them alive with
+ * outbox_hold(). */
+struct output *outbox_add(struct outbox *outbox, enum output_kind kind);
+
+/* Keeps a message alive until the next step (takes a new reference). */
+void outbox_hold(struct outbox *outbox, struct message *message);
+
+void outbox_log(struct outbox *outbox, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,23 @@
+/* requests.h - what clients ask of a node. Every request gets exactly one reply. */
+#ifndef CONCLAVE_CORE_REQUESTS_H
+#define CONCLAVE_CORE_REQUESTS_H
+
+#include "nodes/core/state.h"
+
+/* A client's request; the reply may come at once or with a later step. */
+void requests_handle(struct node *node, uint64_t client, const struct message *message);
+
+/* An entry was applied; it made or finished `job` (NULL: neither): who waits for it is answered. */
+void requests_applied(struct node *node, log_index_t index, const struct job *job);
+
+/* This node coordinates no more: who waits is told to ask another; whether its job is accepted
+ * stays open. */
+void requests_step_down(struct node *node);
+
+/* Answers the long polls whose time is up. */
+void requests_tick(struct node *node);
+uint64_t requests_deadline(const struct node *node);
+
+void requests_clear(struct node *node);
+
+#endif

@@ -1,0 +1,68 @@
+/* run.h - the schedule's own picture of one job: its items, what is ready, what was cut. Used by
+ * schedule*.c only. */
+#ifndef CONCLAVE_CORE_RUN_H
+#define CONCLAVE_CORE_RUN_H
+
+#include "nodes/core/state.h"
+
+enum item_state { ITEM_PENDING, ITEM_READY, ITEM_ASSIGNED, ITEM_FETCHING, ITEM_KEEPING, ITEM_DONE };
+
+/* An operation in the frontier, or the unit (subtree) whose root it is. */
+struct item {
+    struct job *job;
+    op_id_t op;
+    enum item_state state;
+    uint64_t first, count; /* count > 0: a unit over leaves */
+    uint64_t operations;   /* that it stands for: 1, or those of the unit; 0: a conversion */
+    unsigned missing;      /* operands not done yet */
+    uint64_t attempt;      /* times it was handed out */
+    node_id_t node;        /* who has it, or had it */
+    struct blob *value;    /* done: the value, or NULL: the runtime holds it */
+    uint64_t len;
+    uint8_t hash[HASH_BYTES];
+    char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
+    struct item *next, *previous; /* in the run's list of ready ones, or of those at workers */
+    struct item *newer, *older;   /* all items of the run */
+};
+
+struct item_list {
+    struct item *first, *last;
+    uint64_t n;
+};
+
+struct run {
+    unsigned level;           /* of the units */
+    uint64_t next_cut;        /* the next unit to cut, of plan.nodes[level] */
+    struct item_list combine; /* ready operations on results: they go before starting leaves */
+    struct item_list units;   /* ready units over leaves: those handed back, and those just cut */
+    struct item_list out;     /* assigned, fetching or being kept */
+    struct item *newest;      /* of all items */
+    uint64_t n_items;
+};
+
+void list_push(struct item_list *list, struct item *item);
+void list_push_front(struct item_list *list, struct item *item);
+void list_remove(struct item_list *list, struct item *item);
+
+struct run *run_new(const struct job *job, uint64_t workers);
+
+/* Frees the run and all its items. */
+void run_destroy(struct schedule *schedule, struct job *job);
+
+struct item *run_find(const struct schedule *schedule, job_id_t job, op_id_t op);
+
+/* Makes an item for the operation, pending. */
+struct item *run_add(struct schedule *schedule, struct job *job, op_id_t op);
+
+/* Removes and frees an item that is in no list. */
+void run_remove(struct schedule *schedule, struct item *item);
+
+/* Puts a pending or returned item into its list of ready ones; in front when it is handed out
+ * again. */
+void run_make_ready(struct item *item, bool again);
+
+/* The next item to hand out (stays in its list), cutting a new unit when nothing else is ready;
+ * NULL: none now. */
+struct item *run_next(struct schedule *schedule, struct job *job);
+
+#endif

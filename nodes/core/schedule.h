@@ -1,0 +1,45 @@
+/* schedule.h - the coordinator's work: splits jobs into operations, assigns them to workers, takes
+ * results in, and hands out again what a lost worker had. It computes nothing.
+ *
+ *   item: pending (operands missing) --> ready --> assigned --> [fetching its value] --> done -->
+ * gone (consumed)
+ *                                          ^__________|______________|  worker lost, or handed back
+ *
+ * Only the frontier exists: an item is made when its unit is cut or its first operand is done, and
+ * goes when its consumer is done. */
+#ifndef CONCLAVE_CORE_SCHEDULE_H
+#define CONCLAVE_CORE_SCHEDULE_H
+
+#include "nodes/core/state.h"
+#include "shared/base/text.h"
+
+/* This node begins or stops to coordinate. */
+void schedule_start(struct node *node);
+void schedule_stop(struct node *node);
+
+/* A committed entry made or finished a job. */
+void schedule_job_accepted(struct node *node, struct job *job);
+void schedule_job_finished(struct node *node, struct job *job);
+
+/* A worker returned results. */
+void schedule_results(struct node *node, node_id_t from, const struct message *message);
+
+/* A value that the coordinator wanted from a worker is there, or cannot be had; a text is durable.
+ */
+void schedule_value_ready(struct node *node, struct value_id id);
+void schedule_value_failed(struct node *node, struct value_id id, node_id_t from);
+void schedule_value_kept(struct node *node, struct value_id id);
+
+/* A worker is gone: its operations go to others at once. */
+void schedule_worker_lost(struct node *node, node_id_t worker);
+
+/* Assigns what is ready to workers that have credit. */
+void schedule_pump(struct node *node);
+
+/* Adds what is known about a job's progress, for people. */
+void schedule_explain(const struct node *node, const struct job *job, struct text *out);
+
+void schedule_clear(struct node *node);
+void schedule_check_invariants(const struct node *node);
+
+#endif
