@@ -85,7 +85,7 @@ libs_conclave-broker := bus wire base
 programs             := $(foreach p,$(PROGRAMS),$(if $(srcs_$(p)),$(B)/bin/$(p)))
 
 unit_tests   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
-unit_helpers := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+unit_helpers := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)) $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
 
 headers  := $(wildcard shared/*/*.h nodes/*.h nodes/*/*.h broker/*.h clients/*.h tests/*/*.h)
 c_files  := $(wildcard shared/*/*.c nodes/*.c nodes/*/*.c broker/*.c clients/*.c tests/*/*.c)

@@ -1,0 +1,260 @@
+/* Complete nodes in a deterministic world: elections, jobs, failures. Statements of the checks are
+ * named. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "nodes/core/state.h"
+#include "tests/sim/world.h"
+
+static struct world *begin(uint64_t seed, uint32_t n_nodes)
+{
+    struct world_options options = {.seed = seed,
+                                    .n_nodes = n_nodes,
+                                    .delay_us = 100,
+                                    .jitter_us = 200,
+                                    .disk_us = 500,
+                                    .op_us = 5,
+                                    .story = getenv("STORY") != NULL};
+    return world_new(&options);
+}
+
+static void start_all(struct world *world)
+{
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++)
+        world_start(world, id);
+}
+
+static bool serves(const struct world *world)
+{
+    return world_coordinator(world) != NODE_NONE;
+}
+
+static bool all_idle(const struct world *world)
+{
+    for (unsigned i = 0; i < WORLD_CLIENTS_MAX; i++)
+        if (world->clients[i].busy || world->clients[i].jobs_left)
+            return false;
+    return true;
+}
+
+static void one_coordinator_comes_up(void **state)
+{
+    (void)state;
+    const uint32_t sizes[] = {1, 2, 3, 4, 5, 6, 9, 25};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        for (uint64_t seed = 1; seed <= 10; seed++) {
+            struct world *world = begin(seed, sizes[i]);
+            start_all(world);
+            assert_true(world_run_until(world, serves, 3 * SECOND_US));
+            world_free(&world);
+        }
+    }
+}
+
+static void nodes_that_start_one_by_one_elect_once(void **state)
+{
+    (void)state;
+    struct world *world = begin(7, 6);
+    for (node_id_t id = 6; id >= 1; id--) {
+        world_start(world, id);
+        world_run(world, 100 * MS_US);
+    }
+    assert_true(world_run_until(world, serves, 2 * SECOND_US));
+    node_id_t first = world_coordinator(world);
+    world_run(world, 20 * SECOND_US);
+    assert_int_equal(world_coordinator(world), first);
+    assert_int_equal(world->counts.elections, 1);
+    world_free(&world);
+}
+
+static void no_majority_elects_nobody_R27(void **state)
+{
+    (void)state;
+    struct world *world = begin(3, 6);
+    for (node_id_t id = 1; id <= 3; id++)
+        world_start(world, id);
+    world_run(world, 20 * SECOND_US);
+    assert_int_equal(world_coordinator(world), NODE_NONE);
+    assert_int_equal(world->nodes[1].durable.term, 0); /* R5: pre-votes change no term */
+    world_start(world, 4);
+    assert_true(world_run_until(world, serves, 3 * SECOND_US));
+    world_free(&world);
+}
+
+static void a_killed_coordinator_is_replaced_in_tens_of_ms(void **state)
+{
+    (void)state;
+    uint64_t worst_us = 0;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct world *world = begin(seed, 6);
+        start_all(world);
+        assert_true(world_run_until(world, serves, 3 * SECOND_US));
+        world_run(world, SECOND_US);
+        node_id_t old = world_coordinator(world);
+        term_t term = world->nodes[old].durable.term;
+        uint64_t killed_us = world->now_us;
+        world_crash(world, old);
+        assert_true(world_run_until(world, serves, 3 * SECOND_US));
+        node_id_t next = world_coordinator(world);
+        assert_true(world->nodes[next].durable.term > term);
+        worst_us = world->now_us - killed_us > worst_us ? world->now_us - killed_us : worst_us;
+        world_start(world, old);
+        world_run(world, 2 * SECOND_US);
+        assert_int_equal(world_coordinator(world), next); /* it returns as a worker */
+        world_free(&world);
+    }
+    print_message("worst of 50: %u us\n", (unsigned)worst_us);
+    assert_true(worst_us < 100 * MS_US);
+}
+
+static void a_silent_coordinator_is_replaced_and_steps_down(void **state)
+{
+    (void)state;
+    struct world *world = begin(11, 5);
+    start_all(world);
+    assert_true(world_run_until(world, serves, 3 * SECOND_US));
+    node_id_t old = world_coordinator(world);
+    world_pause(world, old, 10 * SECOND_US);
+    world_run(world, 3 * SECOND_US);
+    assert_int_not_equal(world_coordinator(world), old);
+    world_run(world, 8 * SECOND_US);
+    assert_false(node_serves(world->nodes[old].core));
+    world_free(&world);
+}
+
+static void a_deaf_coordinator_steps_down_R7(void **state)
+{
+    (void)state;
+    struct world *world = begin(12, 5);
+    start_all(world);
+    assert_true(world_run_until(world, serves, 3 * SECOND_US));
+    node_id_t old = world_coordinator(world);
+    for (node_id_t id = 1; id <= 5; id++)
+        if (id != old)
+            world_cut(world, id, old, true);
+    world_run(world, ELECTION_TIMEOUT_DEFAULT_US + 3 * HEARTBEAT_DEFAULT_US);
+    assert_false(node_is_coordinator(world->nodes[old].core));
+    world_free(&world);
+}
+
+static void jobs_get_their_results(void **state)
+{
+    (void)state;
+    const uint32_t sizes[] = {2, 3, 6, 9};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct world *world = begin(20 + i, sizes[i]);
+        start_all(world);
+        world_client(world, 0, 100, 70);
+        world_client(world, 1, 20, 3000);
+        world_client(world, 2, 2, 60000); /* values beyond 64 KiB, texts on disk */
+        assert_true(world_run_until(world, all_idle, 120 * SECOND_US));
+        assert_int_equal(world->counts.jobs_done, 122);
+        /* What the nodes did adds up to what the jobs needed. */
+        const struct node *node = world->nodes[world_coordinator(world)].core;
+        uint64_t by_nodes = 0, by_jobs = 0;
+        for (node_id_t id = 1; id <= sizes[i]; id++)
+            by_nodes += node->peers[id].slot.operations;
+        for (size_t at = 0; at < node->jobs.n; at++)
+            by_jobs += node->jobs.at[at]->plan.total;
+        assert_int_equal(by_nodes, by_jobs);
+        assert_int_equal(node->schedule.items.count, 0);
+        world_free(&world);
+    }
+}
+
+static void lost_and_doubled_messages_change_no_result(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world *world = begin(seed, 4);
+        world->options.loss = 20000;
+        world->options.duplication = 20000;
+        start_all(world);
+        world_client(world, 0, 10, 5000);
+        assert_true(world_run_until(world, all_idle, 600 * SECOND_US));
+        world_free(&world);
+    }
+}
+
+static void killed_workers_lose_no_job(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world *world = begin(seed, 6);
+        world->options.op_us = 300;
+        start_all(world);
+        assert_true(world_run_until(world, serves, 3 * SECOND_US));
+        world_client(world, 0, 5, 40000);
+        for (unsigned kills = 0; kills < 20 && !all_idle(world); kills++) {
+            world_run(world, 100 * MS_US);
+            node_id_t victim = 1 + (node_id_t)world_random(world, 6);
+            if (victim != world_coordinator(world))
+                world_crash(world, victim);
+            world_run(world, 100 * MS_US);
+            for (node_id_t id = 1; id <= 6; id++)
+                world_start(world, id);
+        }
+        assert_true(world_run_until(world, all_idle, 600 * SECOND_US));
+        world_free(&world);
+    }
+}
+
+static void killed_coordinators_lose_no_client_its_result(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world *world = begin(seed, 5);
+        start_all(world);
+        world_client(world, 0, 50, 3000);
+        world_client(world, 1, 50, 100);
+        for (unsigned kills = 0; kills < 30 && !all_idle(world); kills++) {
+            world_run(world, 200 * MS_US);
+            node_id_t victim = world_coordinator(world);
+            if (victim)
+                world_crash(world, victim);
+            world_run(world, 200 * MS_US);
+            if (victim)
+                world_start(world, victim);
+        }
+        assert_true(world_run_until(world, all_idle, 600 * SECOND_US));
+        world_free(&world);
+    }
+}
+
+static void the_same_seed_tells_the_same_story(void **state)
+{
+    (void)state;
+    uint64_t hashes[2];
+    for (int i = 0; i < 2; i++) {
+        struct world *world = begin(99, 5);
+        world->options.loss = 5000;
+        start_all(world);
+        world_client(world, 0, 20, 2000);
+        world_run(world, 5 * SECOND_US);
+        hashes[i] = world->hash;
+        world_free(&world);
+    }
+    assert_true(hashes[0] == hashes[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_coordinator_comes_up),
+        cmocka_unit_test(nodes_that_start_one_by_one_elect_once),
+        cmocka_unit_test(no_majority_elects_nobody_R27),
+        cmocka_unit_test(a_killed_coordinator_is_replaced_in_tens_of_ms),
+        cmocka_unit_test(a_silent_coordinator_is_replaced_and_steps_down),
+        cmocka_unit_test(a_deaf_coordinator_steps_down_R7),
+        cmocka_unit_test(jobs_get_their_results),
+        cmocka_unit_test(lost_and_doubled_messages_change_no_result),
+        cmocka_unit_test(killed_workers_lose_no_job),
+        cmocka_unit_test(killed_coordinators_lose_no_client_its_result),
+        cmocka_unit_test(the_same_seed_tells_the_same_story),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
