@@ -175,15 +175,19 @@ struct store *store_start(struct disk *disk)
     return store;
 }
 
-void store_stop(struct store **store)
+void store_stop(struct store *store)
+{
+    store_flush(store);
+    mailbox_close(store->tasks);
+    pthread_join(store->thread, NULL);
+}
+
+void store_destroy(struct store **store)
 {
     struct store *it = *store;
     *store = NULL;
     if (!it)
         return;
-    store_flush(it);
-    mailbox_close(it->tasks);
-    pthread_join(it->thread, NULL);
     for (struct store_report *next, *done = store_take(it); done; done = next) {
         next = store_next(done);
         store_report_free(done);

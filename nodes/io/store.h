@@ -34,8 +34,11 @@ struct store_report {
 /* Starts the thread. Borrows the disk, which is the thread's until store_stop(). */
 struct store *store_start(struct disk *disk);
 
-/* Finishes what was asked for, ends the thread. Nulls the pointer; accepts NULL. */
-void store_stop(struct store **store);
+/* Finishes what was asked for and ends the thread. What it reports can still be taken. */
+void store_stop(struct store *store);
+
+/* Frees all of a stopped store. Nulls the pointer; accepts NULL. */
+void store_destroy(struct store **store);
 
 /* Asks to make writes durable: STORE_PERSISTED, once store_flush() has handed them over. Copies. */
 void store_persist(struct store *store, uint64_t seq, const struct write *writes, size_t n);

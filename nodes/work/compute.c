@@ -144,6 +144,16 @@ void compute_submit(struct compute *compute, const struct compute_op *op)
     mailbox_put(compute->requests, &request->mail);
 }
 
+void compute_refuse(struct compute *compute, const struct compute_op *op, const char *reason)
+{
+    struct compute_result *result = mem_new(1, sizeof *result);
+    result->computed.id = op->id;
+    result->computed.attempt = op->attempt;
+    result->computed.error = result->reason;
+    text_format(result->reason, sizeof result->reason, "%s", reason);
+    mailbox_put(compute->results, &result->mail);
+}
+
 struct compute_result *compute_take(struct compute *compute)
 {
     return (struct compute_result *)mailbox_take(compute->results);

@@ -27,6 +27,9 @@ struct compute *compute_start(uint64_t delay_us);
  * allowed: whoever holds the values puts OPERAND_BLOB in its place. */
 void compute_submit(struct compute *compute, const struct compute_op *op);
 
+/* Makes a result of its own: the operation cannot be executed, for this reason. */
+void compute_refuse(struct compute *compute, const struct compute_op *op, const char *reason);
+
 /* Takes all finished results, oldest first; NULL when there is none. Each is the caller's to free.
  */
 struct compute_result *compute_take(struct compute *compute);

@@ -96,7 +96,7 @@ void link_destroy(struct link **link, int linger_ms)
     *link = NULL;
     if (!it)
         return;
-    unmake(it, linger_ms);
+    unmake(it, it->up ? linger_ms : 0); /* nobody waits for a peer that is not there */
     free(it->host);
     free(it);
 }

@@ -1,0 +1,35 @@
+/* clients.h - who waits for an answer: a number for each request, and the envelope that its answer
+ * goes back in. */
+#ifndef CONCLAVE_IO_CLIENTS_H
+#define CONCLAVE_IO_CLIENTS_H
+
+#include "shared/base/map.h"
+#include "shared/base/types.h"
+
+#define ENVELOPE_PARTS 3 /* the broker's routing id, the client's, an empty one */
+
+/* Zero-initialize before the first use. */
+struct clients {
+    struct map map;
+    uint64_t last;
+};
+
+struct client;
+
+/* Remembers an envelope (copies) and returns its number, from 1; 0 when `limit` wait already. */
+uint64_t clients_add(struct clients *clients, struct slice broker, struct slice client,
+                     size_t limit);
+
+/* Takes the envelope out: the caller frees it with client_free(). NULL when nobody of that number
+ * waits. */
+struct client *clients_take(struct clients *clients, uint64_t number);
+
+/* Fills in the parts of the envelope (borrowed from the client). */
+void client_envelope(const struct client *client, struct slice parts[ENVELOPE_PARTS]);
+
+void client_free(struct client *client);
+
+/* Forgets everybody. */
+void clients_clear(struct clients *clients);
+
+#endif

@@ -1,0 +1,264 @@
+#include "nodes/io/inbox.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/error.h"
+#include "shared/base/log.h"
+#include "shared/base/memory.h"
+#include "shared/bus/roster.h"
+
+#define COMPLAINT_US SECOND_US /* strangers must not fill the log */
+#define REFUSALS_MAX 1024 /* that wait to be sent, besides the requests that wait for answers */
+
+struct inbox {
+    node_id_t self;
+    uint32_t n_nodes;
+    struct mesh *mesh;
+    struct clients *clients;
+    struct gate *gate;
+    struct roster *roster;
+    incarnation_t *fed; /* by node: the incarnation whose feed has been heard */
+    struct bus_parts parts;
+    struct message *message; /* lent out until the next call */
+    uint64_t rejected, unsaid, said_us;
+};
+
+struct inbox *inbox_new(const char *cluster, node_id_t self, uint32_t n_nodes, struct mesh *mesh,
+                        struct clients *clients, struct gate *gate)
+{
+    struct inbox *inbox = mem_new(1, sizeof *inbox);
+    inbox->self = self;
+    inbox->n_nodes = n_nodes;
+    inbox->mesh = mesh;
+    inbox->clients = clients;
+    inbox->gate = gate;
+    inbox->roster = roster_new(cluster, self, n_nodes);
+    inbox->fed = mem_new(n_nodes + 1, sizeof *inbox->fed);
+    return inbox;
+}
+
+void inbox_destroy(struct inbox **inbox)
+{
+    struct inbox *it = *inbox;
+    *inbox = NULL;
+    if (!it)
+        return;
+    bus_parts_clear(&it->parts);
+    message_drop(&it->message);
+    roster_destroy(&it->roster);
+    free(it->fed);
+    free(it);
+}
+
+/* --- rejecting -----------------------------------------------------------------------------------
+ */
+
+void inbox_reject(struct inbox *inbox, enum plane plane, node_id_t from, uint64_t now_us,
+                  const char *why)
+{
+    inbox->rejected++;
+    inbox->unsaid++;
+    if (inbox->said_us && now_us < inbox->said_us + COMPLAINT_US)
+        return;
+    char sender[32] = "a stranger";
+    if (from)
+        text_format(sender, sizeof sender, "node %u", (unsigned)from);
+    log_write(LOG_WARN, "rejected %" PRIu64 " message%s; the last came from %s on the %s plane: %s",
+              inbox->unsaid, inbox->unsaid == 1 ? "" : "s", sender, plane_name(plane), why);
+    inbox->said_us = now_us;
+    inbox->unsaid = 0;
+}
+
+uint64_t inbox_rejected(const struct inbox *inbox)
+{
+    return inbox->rejected;
+}
+
+/* --- between nodes -------------------------------------------------------------------------------
+ */
+
+static bool is_peer(const struct inbox *inbox, uint64_t node)
+{
+    return node >= 1 && node <= inbox->n_nodes && node != inbox->self;
+}
+
+static int take_hello(struct inbox *inbox, enum plane plane, uint64_t now_us, struct event *event,
+                      struct text *why)
+{
+    const struct wire_hello *hello = &inbox->message->as.hello;
+    bool first;
+    int error = roster_hello(inbox->roster, plane, bus_part(&inbox->parts, 0), hello, &first, why);
+    if (error)
+        return error;
+    node_id_t peer = (node_id_t)hello->src;
+    event->message.from = peer;
+    event->message.incarnation = hello->incarnation;
+    /* It is there: our own connections need not sleep until their next try. */
+    mesh_hurry(inbox->mesh, plane, peer, now_us);
+    if (plane == PLANE_CONTROL && inbox->fed[peer] != hello->incarnation)
+        mesh_refeed(inbox->mesh, peer);
+    return OK;
+}
+
+/* Whom the message itself names as its sender; 0: it names none. */
+static uint64_t claimed_sender(const struct message *message)
+{
+    switch (message_kind(message->type)->place) {
+    case PLACE_CHANNEL:
+        return message->as.channel.src;
+    case PLACE_VALUE: /* both begin with it */
+        return message->as.value_get.src;
+    case PLACE_LINK:
+        return message->as.welcome.src;
+    default:
+        return 0;
+    }
+}
+
+static bool fits_plane(enum message_place place, enum plane plane)
+{
+    switch (plane) {
+    case PLANE_CONTROL:
+        return place == PLACE_CONTROL || place == PLACE_LINK;
+    case PLANE_CHANNEL:
+        return place == PLACE_CHANNEL || place == PLACE_LINK;
+    case PLANE_CHECKPOINT:
+        return place == PLACE_LINK;
+    case PLANE_HEARTBEAT:
+        return place == PLACE_FEED;
+    case PLANE_VALUE:
+        return place == PLACE_VALUE || place == PLACE_LINK;
+    case PLANE_COUNT:
+        break;
+    }
+    return false;
+}
+
+static int take_from_node(struct inbox *inbox, enum plane plane, uint64_t now_us,
+                          struct event *event, struct text *why)
+{
+    bool known = roster_find(inbox->roster, plane, bus_part(&inbox->parts, 0), &event->message.from,
+                             &event->message.incarnation);
+    int error = bus_decode(&inbox->parts, 1, &inbox->message, why);
+    if (error)
+        return error;
+    const struct message *message = inbox->message;
+    if (!fits_plane(message_kind(message->type)->place, plane)) {
+        text_add(why, "%s does not belong here", message_name(message->type));
+        return ERR_MALFORMED;
+    }
+    if (message->type == MESSAGE_HELLO)
+        return take_hello(inbox, plane, now_us, event, why);
+    if (!known) {
+        text_add(why, "%s on a connection without a HELLO that counts",
+                 message_name(message->type));
+        return ERR_STALE;
+    }
+    uint64_t claimed = claimed_sender(message);
+    if (claimed && claimed != event->message.from) {
+        text_add(why, "%s says that it is from node %" PRIu64, message_name(message->type),
+                 claimed);
+        return ERR_MALFORMED;
+    }
+    return OK;
+}
+
+static int take_from_feed(struct inbox *inbox, struct event *event, struct text *why)
+{
+    int error = bus_decode(&inbox->parts, 0, &inbox->message, why);
+    if (error)
+        return error;
+    const struct message *message = inbox->message;
+    /* Heartbeats and events both begin with node and incarnation. */
+    uint64_t node = message->as.heartbeat.node;
+    if (!fits_plane(message_kind(message->type)->place, PLANE_HEARTBEAT) || !is_peer(inbox, node)) {
+        text_add(why, "%s does not belong on the feed", message_name(message->type));
+        return ERR_MALFORMED;
+    }
+    event->message.from = (node_id_t)node;
+    event->message.incarnation = message->as.heartbeat.incarnation;
+    inbox->fed[node] = event->message.incarnation;
+    return OK;
+}
+
+/* --- clients -------------------------------------------------------------------------------------
+ */
+
+/* Answers the envelope at hand with an error. */
+static void refuse_request(struct inbox *inbox, uint64_t request, const char *code,
+                           const char *reason)
+{
+    uint64_t number = clients_add(inbox->clients, bus_part(&inbox->parts, 0),
+                                  bus_part(&inbox->parts, 1), REQUEST_CLIENTS_MAX + REFUSALS_MAX);
+    if (!number)
+        return; /* the client asks again */
+    struct message *answer = message_new(MESSAGE_ERROR);
+    answer->as.error.request = request;
+    answer->as.error.code = message_text(answer, code);
+    answer->as.error.reason = message_text(answer, reason);
+    gate_reply(inbox->gate, number, answer, 0);
+    message_drop(&answer);
+}
+
+static int take_request(struct inbox *inbox, struct event *event, struct text *why)
+{
+    int error = bus_decode(&inbox->parts, ENVELOPE_PARTS, &inbox->message, why);
+    if (!error && message_kind(inbox->message->type)->place != PLACE_REQUEST) {
+        text_add(why, "%s is no request", message_name(inbox->message->type));
+        error = ERR_MALFORMED;
+    }
+    if (error) {
+        refuse_request(inbox, 0, "malformed", why->at);
+        return error;
+    }
+    event->kind = EVENT_REQUEST;
+    event->request.message = inbox->message;
+    event->request.client = clients_add(inbox->clients, bus_part(&inbox->parts, 0),
+                                        bus_part(&inbox->parts, 1), REQUEST_CLIENTS_MAX);
+    if (event->request.client)
+        return OK;
+    text_add(why, "more than %d requests wait for an answer", REQUEST_CLIENTS_MAX);
+    refuse_request(inbox, inbox->message->as.request.request, "busy", why->at);
+    return ERR_FULL;
+}
+
+/* --- receiving -----------------------------------------------------------------------------------
+ */
+
+/* [broker's routing id][client's routing id][""][frame 0]... from somebody who is no node. */
+static bool is_request(const struct inbox *inbox, enum plane plane)
+{
+    node_id_t node;
+    incarnation_t incarnation;
+    return plane == PLANE_CONTROL && inbox->parts.n > ENVELOPE_PARTS &&
+           bus_part(&inbox->parts, 1).len > 0 && bus_part(&inbox->parts, 2).len == 0 &&
+           !roster_find(inbox->roster, plane, bus_part(&inbox->parts, 0), &node, &incarnation);
+}
+
+int inbox_receive(struct inbox *inbox, enum plane plane, uint64_t now_us, struct event *event)
+{
+    message_drop(&inbox->message);
+    int error = bus_receive(mesh_socket(inbox->mesh, plane), &inbox->parts);
+    if (error == ERR_NOT_FOUND)
+        return error;
+    struct text why = {0};
+    *event = (struct event){.kind = EVENT_MESSAGE};
+    event->message.plane = plane;
+    if (error)
+        text_add(&why, "too many parts or bytes");
+    else if (plane == PLANE_HEARTBEAT)
+        error = take_from_feed(inbox, event, &why);
+    else if (is_request(inbox, plane))
+        error = take_request(inbox, event, &why);
+    else
+        error = take_from_node(inbox, plane, now_us, event, &why);
+    if (!error && event->kind == EVENT_MESSAGE)
+        event->message.message = inbox->message;
+    if (!error)
+        return OK;
+    node_id_t from = event->kind == EVENT_MESSAGE ? event->message.from : NODE_NONE;
+    inbox_reject(inbox, plane, from, now_us, why.at);
+    return ERR_MALFORMED;
+}

@@ -1,0 +1,201 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "nodes/io/runtime_internal.h"
+#include "shared/base/clock.h"
+#include "shared/base/error.h"
+#include "shared/base/limits.h"
+#include "shared/base/log.h"
+#include "shared/base/memory.h"
+
+#define POLL_MAX_US (100 * MS_US) /* monitors that are not polled are read at least so often */
+
+/* What is polled besides the mesh. */
+enum { POLL_SIGNAL, POLL_STORE, POLL_COMPUTE, POLL_OWN };
+
+/* --- waiting -------------------------------------------------------------------------------------
+ */
+
+static long timeout_ms(const struct runtime *runtime)
+{
+    uint64_t now_us = clock_now_us(), at_us = now_us + POLL_MAX_US;
+    uint64_t node_us = node_deadline(runtime->node),
+             transfer_us = transfer_deadline(runtime->transfer);
+    at_us = node_us < at_us ? node_us : at_us;
+    at_us = transfer_us < at_us ? transfer_us : at_us;
+    return at_us <= now_us ? 0 : (long)((at_us - now_us + MS_US - 1) / MS_US);
+}
+
+/* Waits for whatever comes first. Sockets are drained in any case, which costs less than to look up
+ * which one was meant; only monitors that have something to say are told to the mesh. */
+static void wait_for_work(struct runtime *runtime)
+{
+    zmq_pollitem_t items[POLL_OWN + MESH_POLL_MAX] = {
+        [POLL_SIGNAL] = {.fd = runtime->signal_fd, .events = ZMQ_POLLIN},
+        [POLL_STORE] = {.fd = store_fd(runtime->store), .events = ZMQ_POLLIN},
+        [POLL_COMPUTE] = {.fd = compute_fd(runtime->compute), .events = ZMQ_POLLIN},
+    };
+    size_t n = mesh_poll_items(runtime->mesh, items, POLL_OWN);
+    int ready = zmq_poll(items, (int)n, timeout_ms(runtime));
+    if (ready < 0 && errno != EINTR)
+        panic("cannot poll: %s", zmq_strerror(errno));
+    if (ready <= 0)
+        return;
+    for (size_t i = POLL_OWN + PLANE_COUNT; i < n; i++)
+        if (items[i].revents)
+            mesh_sweep_now(runtime->mesh);
+    if (items[POLL_SIGNAL].revents) {
+        struct signalfd_siginfo info;
+        runtime->stopping = read(runtime->signal_fd, &info, sizeof info) == sizeof info;
+    }
+}
+
+/* --- what comes from the threads -----------------------------------------------------------------
+ */
+
+static void take_store_report(struct runtime *runtime, struct store_report *report)
+{
+    struct event event = {0};
+    switch (report->kind) {
+    case STORE_PERSISTED:
+        gate_durable(runtime->gate, report->seq);
+        event.kind = EVENT_PERSISTED;
+        event.persisted = report->seq;
+        runtime_step(runtime, &event);
+        break;
+    case STORE_KEPT:
+        event.kind = EVENT_VALUE_KEPT;
+        event.value.id = report->id;
+        runtime_step(runtime, &event);
+        break;
+    case STORE_READ:
+        serve_read(runtime->serve, report);
+        break;
+    case STORE_HASHED:
+        transfer_hashed(runtime->transfer, report->seq, report->hash);
+        break;
+    }
+}
+
+static void take_store(struct runtime *runtime)
+{
+    for (struct store_report *next, *report = store_take(runtime->store); report; report = next) {
+        next = store_next(report);
+        take_store_report(runtime, report);
+        store_report_free(report);
+    }
+}
+
+static void take_computed(struct runtime *runtime)
+{
+    struct compute_result *results = compute_take(runtime->compute);
+    if (!results)
+        return;
+    size_t n = 0;
+    for (struct compute_result *result = results; result; result = compute_next(result))
+        n++;
+    struct computed *computed = mem_new(n, sizeof *computed);
+    n = 0;
+    for (struct compute_result *result = results; result; result = compute_next(result)) {
+        if (result->value && result->value->len > VALUE_INLINE_MAX_BYTES) {
+            values_put(&runtime->values, result->computed.id, result->value);
+            result->computed.value = NULL;
+        }
+        computed[n++] = result->computed;
+    }
+    struct event event = {.kind = EVENT_COMPUTED, .computed = {.at = computed, .n = n}};
+    runtime_step(runtime, &event);
+    free(computed);
+    for (struct compute_result *next; results; results = next) {
+        next = compute_next(results);
+        compute_result_free(results);
+    }
+}
+
+/* --- what comes from the network -----------------------------------------------------------------
+ */
+
+static void take_value_message(struct runtime *runtime, const struct event *event, uint64_t now_us)
+{
+    const struct message *message = event->message.message;
+    node_id_t from = event->message.from;
+    struct text why = {0};
+    int error = message->type == MESSAGE_VALUE_GET
+                    ? serve_peer(runtime->serve, from, &message->as.value_get, &why)
+                    : transfer_chunk(runtime->transfer, from, message, now_us, &why);
+    if (error)
+        inbox_reject(runtime->inbox, PLANE_VALUE, from, now_us, why.at);
+}
+
+static void drain(struct runtime *runtime, enum plane plane)
+{
+    for (int i = 0; i < DRAIN_MAX; i++) {
+        struct event event;
+        uint64_t now_us = clock_now_us();
+        int error = inbox_receive(runtime->inbox, plane, now_us, &event);
+        if (error == ERR_NOT_FOUND)
+            return;
+        if (error)
+            continue;
+        bool value = event.kind == EVENT_MESSAGE && plane == PLANE_VALUE &&
+                     message_kind(event.message.message->type)->place == PLACE_VALUE;
+        if (value)
+            take_value_message(runtime, &event, now_us);
+        else
+            runtime_step(runtime, &event);
+    }
+}
+
+static void take_link_news(struct runtime *runtime)
+{
+    bool up;
+    enum plane plane;
+    node_id_t peer;
+    while (mesh_next(runtime->mesh, clock_now_us(), &up, &plane, &peer)) {
+        struct event event = {.kind = up ? EVENT_LINK_UP : EVENT_LINK_DOWN,
+                              .link = {.plane = plane, .peer = peer}};
+        if (!up) {
+            gate_forget(runtime->gate, plane, peer);
+            if (plane == PLANE_VALUE)
+                transfer_link_down(runtime->transfer, peer);
+        }
+        log_write(LOG_DEBUG, "connection to node %u on the %s plane is %s", (unsigned)peer,
+                  plane_name(plane), up ? "up" : "down");
+        runtime_step(runtime, &event);
+    }
+}
+
+static void take_transfers(struct runtime *runtime)
+{
+    transfer_tick(runtime->transfer, clock_now_us());
+    struct event event = {0};
+    bool ready;
+    while (transfer_next(runtime->transfer, &event.value.id, &event.value.from, &ready)) {
+        event.kind = ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED;
+        runtime_step(runtime, &event);
+    }
+}
+
+/* --- one turn ------------------------------------------------------------------------------------
+ */
+
+void runtime_turn(struct runtime *runtime)
+{
+    /* The small and urgent first. */
+    static const enum plane order[] = {PLANE_CONTROL, PLANE_HEARTBEAT, PLANE_CHECKPOINT,
+                                       PLANE_CHANNEL, PLANE_VALUE};
+    wait_for_work(runtime);
+    take_store(runtime);
+    take_computed(runtime);
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        drain(runtime, order[i]);
+    /* Behind the messages: a connection's last ones may still be in a queue when its end is
+     * reported. */
+    take_link_news(runtime);
+    take_transfers(runtime);
+    struct event tick = {.kind = EVENT_TICK};
+    runtime_step(runtime, &tick);
+    store_flush(runtime->store);
+}

@@ -1,0 +1,206 @@
+#include "nodes/io/mesh.h"
+
+#include <stdlib.h>
+
+#include "shared/base/error.h"
+#include "shared/base/limits.h"
+#include "shared/base/memory.h"
+#include "shared/bus/link.h"
+
+#define VALUE_QUEUE_MAX 64           /* chunks that wait for a peer: at most 32 MiB */
+#define SWEEP_US        (10 * MS_US) /* how often the monitors that are not polled are read */
+
+struct mesh {
+    void *context;
+    struct mesh_config config;
+    void *receivers[PLANE_COUNT]; /* ROUTERs; on the heartbeat plane the SUB */
+    void *feed;                   /* PUB */
+    struct link **links;          /* [peer * PLANE_COUNT + plane]; NULL: none */
+    size_t n_links;
+    size_t at;         /* where the sweep goes on */
+    uint64_t swept_us; /* when the last one ended */
+};
+
+unsigned mesh_base_port(unsigned cluster_port, node_id_t id)
+{
+    return cluster_port + PORT_NODES_OFFSET + PORT_NODE_STRIDE * id;
+}
+
+/* --- opening and closing -------------------------------------------------------------------------
+ */
+
+static int listen_on(struct mesh *mesh, void *socket, enum plane plane, struct text *why)
+{
+    unsigned port = mesh_base_port(mesh->config.port, mesh->config.id) + plane;
+    int error = bus_bind(socket, mesh->config.bind, port);
+    if (error == ERR_EXISTS)
+        text_add(why, "port %u (%s plane) on %s is in use", port, plane_name(plane),
+                 mesh->config.bind);
+    else if (error)
+        text_add(why, "cannot listen on %s:%u (%s plane): %s", mesh->config.bind, port,
+                 plane_name(plane), zmq_strerror(zmq_errno()));
+    return error;
+}
+
+int mesh_open(void *context, const struct mesh_config *config, struct mesh **out, struct text *why)
+{
+    struct mesh *mesh = mem_new(1, sizeof *mesh);
+    mesh->context = context;
+    mesh->config = *config;
+    mesh->n_links = (size_t)(config->n_nodes + 1) * PLANE_COUNT;
+    mesh->links = mem_new(mesh->n_links, sizeof(struct link *));
+    int error = OK;
+    for (int plane = 0; plane < PLANE_COUNT && !error; plane++) {
+        bool feed = plane == PLANE_HEARTBEAT;
+        mesh->receivers[plane] = bus_socket(context, feed ? ZMQ_SUB : ZMQ_ROUTER);
+        if (feed) {
+            mesh->feed = bus_socket(context, ZMQ_PUB);
+            zmq_setsockopt(mesh->receivers[plane], ZMQ_SUBSCRIBE, "", 0);
+        }
+        error = listen_on(mesh, feed ? mesh->feed : mesh->receivers[plane], (enum plane)plane, why);
+    }
+    if (error)
+        mesh_close(&mesh, 0);
+    *out = mesh;
+    return error;
+}
+
+void mesh_connect(struct mesh *mesh, uint64_t now_us)
+{
+    const struct mesh_config *config = &mesh->config;
+    for (node_id_t peer = 1; peer <= config->n_nodes; peer++) {
+        if (peer == config->id)
+            continue;
+        unsigned base = mesh_base_port(config->port, peer);
+        for (int plane = 0; plane < PLANE_COUNT; plane++)
+            if (plane != PLANE_HEARTBEAT)
+                mesh->links[peer * PLANE_COUNT + (unsigned)plane] =
+                    link_new(mesh->context, config->hosts[peer], base + (unsigned)plane,
+                             plane == PLANE_VALUE ? VALUE_QUEUE_MAX : SOCKET_HWM, now_us);
+        bus_connect(mesh->receivers[PLANE_HEARTBEAT], config->hosts[peer], base + PLANE_HEARTBEAT);
+    }
+}
+
+void mesh_close(struct mesh **mesh, int linger_ms)
+{
+    struct mesh *it = *mesh;
+    *mesh = NULL;
+    if (!it)
+        return;
+    for (size_t i = 0; i < it->n_links; i++)
+        link_destroy(&it->links[i], linger_ms);
+    for (int plane = 0; plane < PLANE_COUNT; plane++)
+        bus_socket_close(&it->receivers[plane], linger_ms);
+    bus_socket_close(&it->feed, linger_ms);
+    free(it->links);
+    free(it);
+}
+
+/* --- polling -------------------------------------------------------------------------------------
+ */
+
+void *mesh_socket(const struct mesh *mesh, enum plane plane)
+{
+    return mesh->receivers[plane];
+}
+
+size_t mesh_poll_items(struct mesh *mesh, zmq_pollitem_t *items, size_t n)
+{
+    for (int plane = 0; plane < PLANE_COUNT; plane++)
+        items[n++] = (zmq_pollitem_t){.socket = mesh->receivers[plane], .events = ZMQ_POLLIN};
+    /* A disconnect shows on all planes of a peer at once, so one of them is enough to notice it
+     * within a millisecond. A connection in the making has news soon. */
+    for (size_t i = 0; i < mesh->n_links; i++) {
+        struct link *link = mesh->links[i];
+        bool watched =
+            link && link_monitor(link) && (i % PLANE_COUNT == PLANE_CONTROL || !link_is_up(link));
+        if (watched)
+            items[n++] = (zmq_pollitem_t){.socket = link_monitor(link), .events = ZMQ_POLLIN};
+    }
+    return n;
+}
+
+bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, node_id_t *peer)
+{
+    /* All monitors are read, not only those that were polled, but not in every turn of a busy loop.
+     */
+    if (mesh->at == 0 && now_us < mesh->swept_us + SWEEP_US)
+        return false;
+    while (mesh->at < mesh->n_links) {
+        struct link *link = mesh->links[mesh->at];
+        enum link_news news = link ? link_next(link, now_us) : LINK_NOTHING;
+        if (news != LINK_NOTHING) {
+            *up = news == LINK_UP;
+            *plane = (enum plane)(mesh->at % PLANE_COUNT);
+            *peer = (node_id_t)(mesh->at / PLANE_COUNT);
+            return true;
+        }
+        mesh->at++;
+    }
+    mesh->at = 0;
+    mesh->swept_us = now_us;
+    return false;
+}
+
+void mesh_sweep_now(struct mesh *mesh)
+{
+    mesh->swept_us = 0;
+}
+
+/* --- connections ---------------------------------------------------------------------------------
+ */
+
+static struct link *link_of(const struct mesh *mesh, enum plane plane, node_id_t peer)
+{
+    size_t i = (size_t)peer * PLANE_COUNT + plane;
+    return i < mesh->n_links ? mesh->links[i] : NULL;
+}
+
+void mesh_remake(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t now_us)
+{
+    struct link *link = link_of(mesh, plane, peer);
+    if (link)
+        link_remake(link, now_us);
+}
+
+void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t now_us)
+{
+    struct link *link = link_of(mesh, plane, peer);
+    if (link)
+        link_hurry(link, now_us);
+}
+
+void mesh_refeed(struct mesh *mesh, node_id_t peer)
+{
+    const struct mesh_config *config = &mesh->config;
+    unsigned port = mesh_base_port(config->port, peer) + PLANE_HEARTBEAT;
+    bus_disconnect(mesh->receivers[PLANE_HEARTBEAT], config->hosts[peer], port);
+    bus_connect(mesh->receivers[PLANE_HEARTBEAT], config->hosts[peer], port);
+}
+
+bool mesh_is_up(const struct mesh *mesh, enum plane plane, node_id_t peer)
+{
+    const struct link *link = link_of(mesh, plane, peer);
+    return link && link_is_up(link);
+}
+
+/* --- sending -------------------------------------------------------------------------------------
+ */
+
+int mesh_send(struct mesh *mesh, enum plane plane, node_id_t to, const struct message *message)
+{
+    struct link *link = link_of(mesh, plane, to);
+    return link ? link_send(link, message) : ERR_UNAVAILABLE;
+}
+
+int mesh_publish(struct mesh *mesh, const struct message *message)
+{
+    return bus_send(mesh->feed, NULL, 0, message);
+}
+
+int mesh_reply(struct mesh *mesh, const struct client *client, const struct message *message)
+{
+    struct slice envelope[ENVELOPE_PARTS];
+    client_envelope(client, envelope);
+    return bus_send(mesh->receivers[PLANE_CONTROL], envelope, ENVELOPE_PARTS, message);
+}

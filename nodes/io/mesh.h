@@ -1,0 +1,65 @@
+/* mesh.h - all sockets of a node: on each plane a ROUTER that only receives and a DEALER to every
+ * peer that only sends; a PUB for its own feed and one SUB for everybody else's. Only the event
+ * loop's thread uses it. */
+#ifndef CONCLAVE_IO_MESH_H
+#define CONCLAVE_IO_MESH_H
+
+#include "nodes/io/clients.h"
+#include "shared/bus/bus.h"
+
+struct mesh_config {
+    node_id_t id;
+    uint32_t n_nodes;
+    unsigned port;            /* of the cluster; node i begins at port + 100 + 10 i */
+    const char *bind;         /* address to listen on */
+    const char *const *hosts; /* of node 1 is hosts[1]; borrowed */
+};
+
+struct mesh;
+
+/* The first port of a node. */
+unsigned mesh_base_port(unsigned cluster_port, node_id_t id);
+
+/* Binds what others connect to. ERR_EXISTS, ERR_MALFORMED, ERR_IO with one line in `why` that names
+ * the address. Copies config. Caller closes. */
+int mesh_open(void *context, const struct mesh_config *config, struct mesh **out, struct text *why);
+
+/* Starts to connect to the peers. */
+void mesh_connect(struct mesh *mesh, uint64_t now_us);
+
+/* Closes all; what is queued is still sent within `linger_ms`. Accepts NULL, nulls the pointer. */
+void mesh_close(struct mesh **mesh, int linger_ms);
+
+/* The socket to receive from: the plane's ROUTER; for the heartbeat plane the SUB. */
+void *mesh_socket(const struct mesh *mesh, enum plane plane);
+
+/* Fills in what to poll besides the caller's own `n` items, from `items[n]` on, in room for
+ * MESH_POLL_MAX more: the receiving sockets in the order of their planes, then monitors. Returns
+ * the number of all. */
+#define MESH_POLL_MAX (PLANE_COUNT + NODES_MAX * PLANE_COUNT)
+size_t mesh_poll_items(struct mesh *mesh, zmq_pollitem_t *items, size_t n);
+
+/* Says that a polled monitor is readable: mesh_next() looks at once, not only every 10 ms. */
+void mesh_sweep_now(struct mesh *mesh);
+
+/* Takes the next change of a connection's state; false when there is none. */
+bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, node_id_t *peer);
+
+/* Gives a connection up and makes a new one. */
+void mesh_remake(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t now_us);
+
+/* A HELLO came: a connection of ours that is still trying tries at once. */
+void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t now_us);
+
+/* Connects to the peer's feed anew, without waiting for libzmq's next try. */
+void mesh_refeed(struct mesh *mesh, node_id_t peer);
+
+bool mesh_is_up(const struct mesh *mesh, enum plane plane, node_id_t peer);
+
+/* These send without waiting; errors as bus_send(), ERR_UNAVAILABLE when there is no connection.
+ * Only the gate calls them. */
+int mesh_send(struct mesh *mesh, enum plane plane, node_id_t to, const struct message *message);
+int mesh_publish(struct mesh *mesh, const struct message *message);
+int mesh_reply(struct mesh *mesh, const struct client *client, const struct message *message);
+
+#endif

@@ -1,0 +1,106 @@
+#include <inttypes.h>
+
+#include "nodes/io/runtime_internal.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+
+static void compute(struct runtime *runtime, const struct compute_op *op)
+{
+    struct compute_op ready = *op;
+    for (size_t i = 0; i < ready.n_operands; i++) {
+        struct compute_operand *operand = &ready.operands[i];
+        if (operand->kind != OPERAND_VALUE)
+            continue;
+        operand->kind = OPERAND_BLOB;
+        operand->blob = values_get(&runtime->values, operand->id);
+        if (!operand->blob) {
+            compute_refuse(runtime->compute, op, "an operand is not at hand");
+            return;
+        }
+    }
+    compute_submit(runtime->compute, &ready);
+}
+
+static void keep(struct runtime *runtime, struct value_id id, struct blob *value)
+{
+    if (!value)
+        value = values_get(&runtime->values, id);
+    if (value)
+        store_keep(runtime->store, id, value);
+    else
+        log_write(LOG_ERROR, "value R%" PRIu64 " is to be kept, but it is not at hand", id.op);
+}
+
+static void drop(struct runtime *runtime, struct value_id id, bool kept)
+{
+    values_drop(&runtime->values, id);
+    transfer_cancel(runtime->transfer, id);
+    if (kept && id.job)
+        store_drop(runtime->store, id);
+}
+
+static void execute(struct runtime *runtime, const struct output *output, uint64_t now_us)
+{
+    switch (output->kind) {
+    case OUTPUT_PERSIST:
+        store_persist(runtime->store, output->persist.seq, output->persist.writes,
+                      output->persist.n);
+        break;
+    case OUTPUT_SEND:
+        gate_send(runtime->gate, output->send.plane, output->send.to, output->send.message,
+                  output->after_seq);
+        break;
+    case OUTPUT_REPLY:
+        if (output->reply.chunk)
+            serve_client(runtime->serve, output->reply.client, output->reply.message,
+                         output->reply.id, output->reply.offset, output->reply.len,
+                         output->after_seq);
+        else
+            gate_reply(runtime->gate, output->reply.client, output->reply.message,
+                       output->after_seq);
+        break;
+    case OUTPUT_PUBLISH:
+        gate_publish(runtime->gate, output->publish, output->after_seq);
+        break;
+    case OUTPUT_COMPUTE:
+        compute(runtime, &output->compute);
+        break;
+    case OUTPUT_FETCH:
+        transfer_fetch(runtime->transfer, output->fetch.id, output->fetch.from, output->fetch.len,
+                       output->fetch.hash, now_us);
+        break;
+    case OUTPUT_KEEP:
+        keep(runtime, output->keep.id, output->keep.value);
+        break;
+    case OUTPUT_DROP:
+        drop(runtime, output->drop.id, output->drop.kept);
+        break;
+    case OUTPUT_RELINK:
+        gate_forget(runtime->gate, output->relink.plane, output->relink.peer);
+        mesh_remake(runtime->mesh, output->relink.plane, output->relink.peer, now_us);
+        break;
+    case OUTPUT_LOG:
+        log_write(output->log.level, "%s", output->log.text);
+        break;
+    }
+}
+
+static uint64_t next_random(struct runtime *runtime)
+{
+    /* splitmix64 (Steele, Lea & Flood 2014), seeded by the operating system. */
+    uint64_t x = runtime->random += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+void runtime_step(struct runtime *runtime, struct event *event)
+{
+    event->now_us = clock_now_us();
+    event->wall_ms = clock_wall_ms();
+    event->random = next_random(runtime);
+    event->rejected = inbox_rejected(runtime->inbox);
+    struct node_outputs outputs = node_step(runtime->node, event);
+    for (size_t i = 0; i < outputs.n; i++)
+        execute(runtime, &outputs.at[i], event->now_us);
+}

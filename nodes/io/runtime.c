@@ -1,0 +1,166 @@
+#include "nodes/io/runtime.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "nodes/io/runtime_internal.h"
+#include "shared/base/clock.h"
+#include "shared/base/error.h"
+#include "shared/base/hash.h"
+#include "shared/base/log.h"
+#include "shared/base/memory.h"
+
+#define COMPUTE_PATIENCE_MS 500 /* of the two seconds that a clean end may take */
+
+/* --- opening -------------------------------------------------------------------------------------
+ */
+
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more ends no node */
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        panic("cannot make a signalfd");
+    return fd;
+}
+
+static int restore_entry(void *context, log_index_t index, term_t term, struct slice bytes)
+{
+    struct text why = {0};
+    struct message *entry;
+    int error = codec_decode(bytes, &entry, &why);
+    if (error)
+        return error;
+    if (message_kind(entry->type)->place == PLACE_LOG)
+        error = node_restore_entry(context, index, term, entry);
+    else
+        error = ERR_CORRUPT;
+    message_drop(&entry);
+    return error;
+}
+
+static int open_node(struct runtime *runtime, struct text *why)
+{
+    struct runtime_config *config = &runtime->config;
+    struct node_durable durable;
+    int error = disk_open(config->dir, config->node.cluster, config->node.id, config->sync,
+                          &runtime->disk, why);
+    if (!error)
+        error = disk_read_vote(runtime->disk, &durable, why);
+    if (!error)
+        error = disk_boot(runtime->disk, &config->node.incarnation, why);
+    if (error)
+        return error;
+    hash_random(&config->node.random, sizeof config->node.random);
+    hash_random(&runtime->random, sizeof runtime->random);
+    runtime->node = node_new(&config->node, &durable, clock_now_us());
+    return disk_read_log(runtime->disk, restore_entry, runtime->node, why);
+}
+
+static void start_parts(struct runtime *runtime)
+{
+    const struct runtime_config *config = &runtime->config;
+    const struct node_config *node = &config->node;
+    /* A result as text is at most as long as it was estimated, with room for the estimate's error.
+     */
+    uint64_t value_max_bytes = 4 * node->result_max_bytes + MIB_BYTES;
+    runtime->gate = gate_new(runtime->mesh, &runtime->clients, node->n_nodes);
+    runtime->inbox = inbox_new(node->cluster, node->id, node->n_nodes, runtime->mesh,
+                               &runtime->clients, runtime->gate);
+    runtime->store = store_start(runtime->disk);
+    runtime->compute = compute_start(config->delay_us);
+    runtime->transfer =
+        transfer_new(node->id, value_max_bytes, &runtime->values, runtime->store, runtime->gate);
+    runtime->serve = serve_new(node->id, &runtime->values, runtime->store, runtime->gate);
+    mesh_connect(runtime->mesh, clock_now_us());
+}
+
+int runtime_open(const struct runtime_config *config, struct runtime **out, struct text *why)
+{
+    struct runtime *runtime = mem_new(1, sizeof *runtime);
+    runtime->config = *config;
+    runtime->signal_fd = open_signals();
+    runtime->context = bus_open();
+    struct mesh_config mesh = {.id = config->node.id,
+                               .n_nodes = config->node.n_nodes,
+                               .port = config->port,
+                               .bind = config->bind,
+                               .hosts = config->hosts};
+    int error = mesh_open(runtime->context, &mesh, &runtime->mesh, why);
+    if (!error)
+        error = open_node(runtime, why);
+    if (error)
+        runtime_close(&runtime);
+    else
+        start_parts(runtime);
+    *out = runtime;
+    return error;
+}
+
+/* --- running and closing -------------------------------------------------------------------------
+ */
+
+void runtime_run(struct runtime *runtime)
+{
+    const struct runtime_config *config = &runtime->config;
+    unsigned base = mesh_base_port(config->port, config->node.id);
+    log_write(LOG_INFO,
+              "started: incarnation %" PRIu64 ".%08" PRIx64 ", listening on %s:%u-%u, pid %ld",
+              config->node.incarnation >> 32, config->node.incarnation & UINT32_MAX, config->bind,
+              base, base + PLANE_COUNT - 1, (long)getpid());
+    while (!runtime->stopping)
+        runtime_turn(runtime);
+    log_write(LOG_INFO, "stopping");
+}
+
+static void finish_store(struct runtime *runtime)
+{
+    if (!runtime->store)
+        return;
+    store_stop(runtime->store);
+    for (struct store_report *next, *done = store_take(runtime->store); done; done = next) {
+        next = store_next(done);
+        if (done->kind == STORE_PERSISTED)
+            gate_durable(runtime->gate, done->seq);
+        else if (done->kind == STORE_READ)
+            serve_read(runtime->serve, done);
+        store_report_free(done);
+    }
+}
+
+void runtime_close(struct runtime **runtime)
+{
+    struct runtime *it = *runtime;
+    *runtime = NULL;
+    if (!it)
+        return;
+    bool idle = compute_destroy(&it->compute, COMPUTE_PATIENCE_MS);
+    transfer_destroy(&it->transfer);
+    finish_store(it);
+    disk_close(&it->disk);
+    if (!idle) {
+        log_write(LOG_INFO, "stopped in the middle of an operation");
+        _exit(EXIT_OK);
+    }
+    serve_destroy(&it->serve);
+    store_destroy(&it->store);
+    inbox_destroy(&it->inbox);
+    gate_destroy(&it->gate);
+    node_destroy(&it->node);
+    values_drop(&it->values, (struct value_id){0});
+    map_clear(&it->values.map);
+    clients_clear(&it->clients);
+    mesh_close(&it->mesh, LINGER_CLEAN_MS);
+    bus_close(it->context);
+    close(it->signal_fd);
+    free(it);
+}

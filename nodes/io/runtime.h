@@ -1,0 +1,34 @@
+/* runtime.h - a node's life around its pure core: opens disk and sockets, starts the threads, runs
+ * the event loop. */
+#ifndef CONCLAVE_IO_RUNTIME_H
+#define CONCLAVE_IO_RUNTIME_H
+
+#include "nodes/core/node.h"
+#include "shared/base/text.h"
+
+struct runtime_config {
+    struct node_config node; /* incarnation and random are filled in by runtime_open() */
+    const char *dir;
+    bool sync; /* wait for the disk with every commit */
+    const char *bind;
+    unsigned port;            /* of the cluster */
+    const char *const *hosts; /* of node 1 is hosts[1] */
+    uint64_t delay_us;
+};
+
+struct runtime;
+
+/* Opens everything, in the order in which a failure changes least: sockets, then the data
+ * directory. Blocks SIGTERM and SIGINT in the whole process: call it before any thread. Borrows all
+ * of config. An error, with one line in `why`: the configuration is bad, or the directory. Caller
+ * closes. */
+int runtime_open(const struct runtime_config *config, struct runtime **out, struct text *why);
+
+/* Runs until SIGTERM or SIGINT. */
+void runtime_run(struct runtime *runtime);
+
+/* Ends cleanly, within two seconds: what is queued is sent, what was asked for is written. Does not
+ * return when an operation cannot be interrupted: then the process exits with 0. */
+void runtime_close(struct runtime **runtime);
+
+#endif

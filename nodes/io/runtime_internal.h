@@ -1,0 +1,36 @@
+/* runtime_internal.h - shared by the files that implement runtime.h, and by nobody else. */
+#ifndef CONCLAVE_IO_RUNTIME_INTERNAL_H
+#define CONCLAVE_IO_RUNTIME_INTERNAL_H
+
+#include "nodes/io/inbox.h"
+#include "nodes/io/runtime.h"
+#include "nodes/io/serve.h"
+#include "nodes/io/transfer.h"
+#include "nodes/work/compute.h"
+
+struct runtime {
+    struct runtime_config config;
+    void *context;
+    struct mesh *mesh;
+    struct clients clients;
+    struct gate *gate;
+    struct inbox *inbox;
+    struct disk *disk;
+    struct store *store;
+    struct compute *compute;
+    struct values values;
+    struct transfer *transfer;
+    struct serve *serve;
+    struct node *node;
+    uint64_t random; /* state of the generator for events */
+    int signal_fd;
+    bool stopping;
+};
+
+/* Fills in the times and the random number, steps the core, does what it asks for. */
+void runtime_step(struct runtime *runtime, struct event *event);
+
+/* Runs one turn of the event loop: waits, takes in what there is, steps the core. */
+void runtime_turn(struct runtime *runtime);
+
+#endif

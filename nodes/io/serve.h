@@ -1,0 +1,32 @@
+/* serve.h - handing out pieces of values: to peers that pull them, and to clients that read a kept
+ * result. What is in memory is answered at once, what is on disk when the store thread has read it.
+ */
+#ifndef CONCLAVE_IO_SERVE_H
+#define CONCLAVE_IO_SERVE_H
+
+#include "nodes/io/gate.h"
+#include "nodes/io/store.h"
+#include "nodes/io/values.h"
+
+#define READS_MAX 256 /* at the store thread at once; beyond, peers get no answer and ask again */
+
+struct serve;
+
+/* Borrows all. Caller destroys, once the store has stopped and its reports were taken. */
+struct serve *serve_new(node_id_t self, const struct values *values, struct store *store,
+                        struct gate *gate);
+void serve_destroy(struct serve **serve);
+
+/* Answers a peer. ERR_MALFORMED with one line in `why`: it asks for an absurd range. */
+int serve_peer(struct serve *serve, node_id_t to, const struct wire_value_get *get,
+               struct text *why);
+
+/* Answers a client with `message` and the range as its further frame, or, when that cannot be read,
+ * with an error. Takes a new reference to the message, and changes it. */
+void serve_client(struct serve *serve, uint64_t client, struct message *message, struct value_id id,
+                  uint64_t offset, uint64_t len, uint64_t after_seq);
+
+/* Takes in STORE_READ. */
+void serve_read(struct serve *serve, struct store_report *report);
+
+#endif

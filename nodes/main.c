@@ -1,0 +1,222 @@
+/* main.c - conclave-node: reads its options, refuses bad ones, runs a node. */
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "nodes/io/runtime.h"
+#include "shared/base/error.h"
+#include "shared/base/limits.h"
+#include "shared/base/log.h"
+#include "shared/base/memory.h"
+#include "shared/base/options.h"
+#include "shared/base/version.h"
+
+#define HOST_MAX        253 /* RFC 1035 */
+#define HOST_SHOWN_MAX  64
+#define ARENAS_MAX      2 /* the threads of a node do not need a heap each */
+#define DURATION_MAX_US (3600 * SECOND_US)
+
+struct settings {
+    uint64_t id, nodes, port, voters;
+    const char *dir, *bind, *peers, *cluster, *durability;
+    uint64_t heartbeat_us, election_timeout_us, delay_us, max_result_bytes;
+    enum log_level log_level;
+    bool help, version;
+};
+
+static int usage_error(const char *why)
+{
+    fprintf(stderr, "conclave-node: %s\n", why);
+    return EXIT_USAGE;
+}
+
+static void print_help(const struct option_spec *specs)
+{
+    printf("usage: conclave-node --id N --dir DIR [options]\n\n"
+           "One node of a Conclave cluster. It listens on five ports, from PORT + 100 + 10 * N.\n\n"
+           "options (each also as CONCLAVE_... in the environment, such as CONCLAVE_ID):\n");
+    options_help(specs, stdout);
+    printf("\nexit codes: 0 ended by SIGTERM or SIGINT; 1 it cannot go on (disk); 2 bad options, a "
+           "port in\n"
+           "use, or a data directory that it cannot use.\n");
+}
+
+/* --- checks
+ * --------------------------------------------------------------------------------------- */
+
+static bool is_name(const char *text, size_t len, size_t max, const char *punctuation)
+{
+    if (!len || len > max)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && !strchr(punctuation, c))
+            return false;
+    }
+    return true;
+}
+
+static int check(const struct settings *is, char why[TEXT_MAX])
+{
+    uint64_t last = is->port + PORT_NODES_OFFSET + PORT_NODE_STRIDE * is->nodes + PLANE_COUNT - 1;
+    char shown[HOST_SHOWN_MAX];
+    why[0] = '\0';
+    if (!is->id)
+        text_format(why, TEXT_MAX, "--id is missing; --help lists the options");
+    else if (!is->dir)
+        text_format(why, TEXT_MAX, "--dir is missing; --help lists the options");
+    else if (is->id > is->nodes)
+        text_format(why, TEXT_MAX, "--id %" PRIu64 " is outside the cluster of %" PRIu64 " nodes",
+                    is->id, is->nodes);
+    else if (is->voters > is->nodes)
+        text_format(why, TEXT_MAX, "--voters %" PRIu64 " is more than the %" PRIu64 " nodes",
+                    is->voters, is->nodes);
+    else if (last >= PORT_LIMIT)
+        text_format(why, TEXT_MAX,
+                    "--port %" PRIu64 " is too high: node %" PRIu64 " would use port %" PRIu64
+                    "; ports from %d on are left to the system",
+                    is->port, is->nodes, last, PORT_LIMIT);
+    else if (!is_name(is->cluster, strlen(is->cluster), JOB_KIND_MAX, "-_."))
+        text_format(
+            why, TEXT_MAX,
+            "--cluster '%s' is not allowed; it takes 1 to %d letters, digits, '-', '_' and '.'",
+            text_escape(shown, sizeof shown, slice_of(is->cluster)), JOB_KIND_MAX);
+    else if (!is_name(is->bind, strlen(is->bind), HOST_MAX, "-_.*"))
+        text_format(why, TEXT_MAX, "--bind '%s' is no address of this machine",
+                    text_escape(shown, sizeof shown, slice_of(is->bind)));
+    else if (is->election_timeout_us < 2 * is->heartbeat_us)
+        text_format(why, TEXT_MAX, "--election-timeout must be at least twice --heartbeat");
+    else if (strcmp(is->durability, "fsync") != 0 && strcmp(is->durability, "os") != 0)
+        text_format(why, TEXT_MAX, "--durability '%s' is not allowed; it takes fsync or os",
+                    text_escape(shown, sizeof shown, slice_of(is->durability)));
+    return why[0] ? ERR_MALFORMED : OK;
+}
+
+/* Splits "HOST1,HOST2,..." in place of `list` into hosts[1..n]; without a list all are this
+ * machine. */
+static int split_hosts(char *list, uint64_t n, const char **hosts, char why[TEXT_MAX])
+{
+    uint64_t found = 0;
+    for (uint64_t i = 1; i <= n && !list; i++)
+        hosts[i] = "127.0.0.1";
+    for (char *at = list; at;) {
+        char *comma = strchr(at, ','), shown[HOST_SHOWN_MAX];
+        size_t len = comma ? (size_t)(comma - at) : strlen(at);
+        if (!is_name(at, len, HOST_MAX, "-_.")) {
+            text_format(why, TEXT_MAX, "--peers: '%s' is no host name",
+                        text_escape(shown, sizeof shown, (struct slice){(uint8_t *)at, len}));
+            return ERR_MALFORMED;
+        }
+        if (++found <= n)
+            hosts[found] = at;
+        if (comma)
+            *comma = '\0';
+        at = comma ? comma + 1 : NULL;
+    }
+    if (!list || found == n)
+        return OK;
+    text_format(why, TEXT_MAX, "--peers names %" PRIu64 " hosts, but --nodes says %" PRIu64, found,
+                n);
+    return ERR_MALFORMED;
+}
+
+/* --- running -------------------------------------------------------------------------------------
+ */
+
+static int run(const struct settings *is, const char **hosts)
+{
+    char who[32], host[HOST_SHOWN_MAX + 1] = "localhost";
+    text_format(who, sizeof who, "node %" PRIu64, is->id);
+    log_open(who, is->log_level);
+    gethostname(host, sizeof host - 1);
+    struct runtime_config config = {
+        .node = {.id = (node_id_t)is->id,
+                 .n_nodes = (uint32_t)is->nodes,
+                 .n_voters = (uint32_t)(is->voters ? is->voters : is->nodes),
+                 .heartbeat_us = is->heartbeat_us,
+                 .election_timeout_us = is->election_timeout_us,
+                 .result_max_bytes = is->max_result_bytes,
+                 .pid = (uint64_t)getpid(),
+                 .cluster = is->cluster,
+                 .host = host,
+                 .version = CONCLAVE_VERSION},
+        .dir = is->dir,
+        .sync = !strcmp(is->durability, "fsync"),
+        .bind = is->bind,
+        .port = (unsigned)is->port,
+        .hosts = hosts,
+        .delay_us = is->delay_us,
+    };
+    struct runtime *runtime;
+    struct text why = {0};
+    if (runtime_open(&config, &runtime, &why))
+        return usage_error(why.at);
+    runtime_run(runtime);
+    runtime_close(&runtime);
+    log_write(LOG_INFO, "stopped");
+    return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings is = {.nodes = NODES_DEFAULT,
+                          .port = PORT_DEFAULT,
+                          .bind = "127.0.0.1",
+                          .cluster = "conclave",
+                          .durability = "fsync",
+                          .heartbeat_us = HEARTBEAT_DEFAULT_US,
+                          .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
+                          .max_result_bytes = RESULT_MAX_DEFAULT_BYTES,
+                          .log_level = LOG_INFO};
+    const struct option_spec specs[] = {
+        {"id", OPTION_U64, &is.id, 1, NODES_MAX, "N", "which node this is, from 1"},
+        {"dir", OPTION_STRING, &is.dir, 0, 0, "DIR",
+         "its data directory; made when it is not there"},
+        {"nodes", OPTION_U64, &is.nodes, 1, NODES_MAX, "N", "nodes of the cluster (6)"},
+        {"port", OPTION_U64, &is.port, 1, PORT_LIMIT - 1, "PORT", "port of the cluster (7000)"},
+        {"bind", OPTION_STRING, &is.bind, 0, 0, "ADDRESS", "address to listen on (127.0.0.1)"},
+        {"peers", OPTION_STRING, &is.peers, 0, 0, "HOST,HOST,...",
+         "hosts of node 1..N (all 127.0.0.1)"},
+        {"voters", OPTION_U64, &is.voters, 1, NODES_MAX, "K", "nodes 1..K vote (all)"},
+        {"cluster", OPTION_STRING, &is.cluster, 0, 0, "NAME", "the cluster's name (conclave)"},
+        {"heartbeat", OPTION_DURATION, &is.heartbeat_us, MS_US, 60 * SECOND_US, "TIME",
+         "time between two heartbeats (50ms)"},
+        {"election-timeout", OPTION_DURATION, &is.election_timeout_us, 10 * MS_US, DURATION_MAX_US,
+         "TIME", "silence after which a coordinator is replaced (500ms)"},
+        {"delay", OPTION_DURATION, &is.delay_us, 0, DURATION_MAX_US, "TIME",
+         "hold each result back by this long (0ms)"},
+        {"durability", OPTION_STRING, &is.durability, 0, 0, "fsync|os",
+         "os: do not wait for the disk; a power cut may undo votes (fsync)"},
+        {"max-result", OPTION_SIZE, &is.max_result_bytes, 1, 1024 * MIB_BYTES, "SIZE",
+         "refuse jobs whose result would be larger (128MiB)"},
+        {"log-level", OPTION_LEVEL, &is.log_level, 0, 0, "LEVEL",
+         "error, warn, info or debug (info)"},
+        {"help", OPTION_FLAG, &is.help, 0, 0, NULL, "show this"},
+        {"version", OPTION_FLAG, &is.version, 0, 0, NULL, "show the version"},
+        {0}};
+    char why[TEXT_MAX];
+    int n_words = 0, error = options_parse(specs, argc, argv, &n_words, why);
+    if (!error && is.help)
+        print_help(specs);
+    else if (!error && is.version)
+        printf("conclave-node %s\n", CONCLAVE_VERSION);
+    if (error)
+        return usage_error(why);
+    if (is.help || is.version)
+        return EXIT_OK;
+    if (n_words)
+        return usage_error("it takes options only; --help lists them");
+    mallopt(M_ARENA_MAX, ARENAS_MAX);
+    const char **hosts = mem_new(is.nodes + 1, sizeof *hosts);
+    char *list = is.peers ? mem_string(is.peers) : NULL;
+    error = check(&is, why);
+    if (!error)
+        error = split_hosts(list, is.nodes, hosts, why);
+    int code = error ? usage_error(why) : run(&is, hosts);
+    free(list);
+    free(hosts);
+    return code;
+}
