@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "nodes/core/feed.h"
+#include "nodes/core/follower.h"
 #include "nodes/core/journal.h"
 #include "nodes/core/peers.h"
+#include "nodes/core/replication.h"
 #include "nodes/core/requests.h"
 #include "nodes/core/schedule.h"
 #include "nodes/core/worker.h"
@@ -49,12 +51,18 @@ void election_init(struct node *node, const struct node_durable *durable)
 {
     node->election.term = durable->term;
     node->election.vote = durable->vote;
+    node->election.voter = durable->voter;
     node->election.began_us = node->now_us;
     reset_timeout(node);
 }
 
-/* --- changing role
- * --------------------------------------------------------------------------------- */
+static void write_vote(struct node *node)
+{
+    const struct election *election = &node->election;
+    outbox_write_vote(&node->out, &(struct node_durable){election->term, election->vote, election->voter});
+}
+
+/* --- changing role --- */
 
 static void leave_role(struct node *node)
 {
@@ -67,6 +75,7 @@ static void leave_role(struct node *node)
                node->election.term);
     requests_step_down(node);
     schedule_stop(node);
+    replication_stop(node);
 }
 
 static void become_follower(struct node *node, node_id_t coordinator)
@@ -76,6 +85,8 @@ static void become_follower(struct node *node, node_id_t coordinator)
     election->role = ROLE_FOLLOWER;
     election->lost = false;
     election->retries = 0;
+    if (coordinator != election->coordinator)
+        follower_reset(node);
     if (coordinator && coordinator != election->coordinator)
         outbox_log(&node->out, LOG_INFO, "follows node %u in term %" PRIu64, coordinator,
                    election->term);
@@ -91,7 +102,7 @@ static void enter_term(struct node *node, term_t term)
     become_follower(node, NODE_NONE);
     node->election.term = term;
     node->election.vote = NODE_NONE;
-    outbox_write_vote(&node->out, term, NODE_NONE);
+    write_vote(node);
 }
 
 /* True when a term that somebody names may be entered: not absurdly far ahead. */
@@ -112,6 +123,8 @@ static void become_coordinator(struct node *node)
     election->began_us = node->now_us;
     node->heartbeat_now = true;
     worker_reset(node, election->term);
+    follower_reset(node);
+    replication_start(node);
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
         node->peers[id].follows_us = 0;
     struct message *entry = message_new(MESSAGE_ENTRY_NOOP);
@@ -130,8 +143,7 @@ void election_serve(struct node *node)
     schedule_start(node);
 }
 
-/* --- asking for votes
- * --------------------------------------------------------------------------------- */
+/* --- asking for votes --- */
 
 static unsigned count_votes(const struct node *node)
 {
@@ -153,10 +165,11 @@ static void ask_for_votes(struct node *node, bool pre)
         message->as.vote_request = (struct wire_vote_request){
             .pre = pre,
             .term = election->term + pre,
-            .last_index = node->journal.last_index,
-            .last_term = node->journal.last_term,
+            .last_index = node->journal.last,
+            .last_term = journal_last_term(node),
             .hint = election->lost,
         };
+        /* What it claims of our log must be durable, too. */
         peers_send_control(node, id, message);
     }
 }
@@ -170,7 +183,8 @@ static void become_candidate(struct node *node)
     election->began_us = node->now_us;
     election->term++;
     election->vote = node->config.id;
-    outbox_write_vote(&node->out, election->term, election->vote);
+    election->voter = true; /* a new cluster begins: see may_decide() */
+    write_vote(node);
     outbox_log(&node->out, LOG_INFO, "is a candidate in term %" PRIu64, election->term);
     reset_timeout(node);
     ask_for_votes(node, false);
@@ -200,8 +214,7 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
     if (!is_voter(node, from))
         return;
     if (!reply->granted) {
-        if (reply->term > election->term && is_plausible(node, from, reply->term))
-            enter_term(node, reply->term);
+        election_see_term(node, from, reply->term);
         return;
     }
     bool expected = reply->pre
@@ -218,15 +231,21 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
         become_coordinator(node);
 }
 
-/* --- giving votes
- * --------------------------------------------------------------------------------------- */
+/* --- giving votes --- */
+
+/* A disk that is new, or was wiped, may have promised what it no longer knows. It decides nothing before it has caught
+ * up (R22), unless the whole cluster is new: then no log has an entry. */
+static bool may_decide(const struct node *node, log_index_t candidates_last)
+{
+    return node->election.voter || (candidates_last == 0 && node->journal.last == 0);
+}
 
 /* Raft 5.4.1: the candidate's log must be at least as complete as ours. */
 static bool log_is_complete(const struct node *node, const struct wire_vote_request *request)
 {
-    if (request->last_term != node->journal.last_term)
-        return request->last_term > node->journal.last_term;
-    return request->last_index >= node->journal.last_index;
+    if (request->last_term != journal_last_term(node))
+        return request->last_term > journal_last_term(node);
+    return request->last_index >= node->journal.last;
 }
 
 /* Stickiness: who heard from a live coordinator within the minimum timeout helps nobody to replace
@@ -254,7 +273,7 @@ void election_vote_request(struct node *node, node_id_t from,
     if (!is_voter(node, from) || !is_voter(node, node->config.id) ||
         !is_plausible(node, from, request->term))
         return;
-    if (has_coordinator(node) || request->term < election->term) {
+    if (has_coordinator(node) || request->term < election->term || !may_decide(node, request->last_index)) {
         reply_vote(node, from, request->pre, false, election->term);
         return;
     }
@@ -269,15 +288,31 @@ void election_vote_request(struct node *node, node_id_t from,
     bool granted = free && election->role == ROLE_FOLLOWER && log_is_complete(node, request);
     if (granted && election->vote == NODE_NONE) {
         election->vote = from;
-        outbox_write_vote(&node->out, election->term, from);
+        election->voter = true;
+        write_vote(node);
     }
     if (granted)
         reset_timeout(node);
     reply_vote(node, from, false, granted, election->term);
 }
 
-/* --- the coordinator's life
- * --------------------------------------------------------------------------------- */
+void election_caught_up(struct node *node, log_index_t commit, log_index_t match)
+{
+    term_t term;
+    if (node->election.voter || match < commit || !journal_term(node, commit, &term) || term != node->election.term)
+        return;
+    node->election.voter = true;
+    write_vote(node);
+    outbox_log(&node->out, LOG_INFO, "has caught up, and may vote");
+}
+
+/* --- the coordinator's life --- */
+
+void election_see_term(struct node *node, node_id_t from, term_t term)
+{
+    if (term > node->election.term && is_plausible(node, from, term))
+        enter_term(node, term);
+}
 
 bool election_accept_coordinator(struct node *node, node_id_t from, term_t term)
 {
@@ -307,8 +342,8 @@ void election_heartbeat(struct node *node, node_id_t from, const struct wire_hea
         return;
     if (slice_equals(heartbeat->role, "coordinator"))
         election_accept_coordinator(node, from, heartbeat->term);
-    else if (heartbeat->term > node->election.term && is_plausible(node, from, heartbeat->term))
-        enter_term(node, heartbeat->term);
+    else
+        election_see_term(node, from, heartbeat->term);
 }
 
 /* Voters start in turn, not all at once: the lowest living id first. */
@@ -363,7 +398,10 @@ void election_tick(struct node *node)
     }
     if (node->now_us < election->timeout_us || !is_voter(node, node->config.id))
         return;
-    begin_pre_vote(node);
+    if (may_decide(node, node->journal.last))
+        begin_pre_vote(node);
+    else
+        reset_timeout(node);
 }
 
 uint64_t election_deadline(const struct node *node)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/core/jobs_internal.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
@@ -83,10 +84,16 @@ bool jobs_entry_is_valid(const struct message *entry)
     case MESSAGE_ENTRY_JOB_FAILED:
     case MESSAGE_ENTRY_JOB_CANCELLED:
         return true;
+    case MESSAGE_ENTRY_PROGRESS_SET:
+    case MESSAGE_ENTRY_PROGRESS_SNAPPED:
+        return true;
+    case MESSAGE_ENTRY_OPS_DONE:
+        return jobs_done_is_valid(entry);
     case MESSAGE_ENTRY_JOB_DONE:
-        return entry->as.entry_job_done.sha256.len == HASH_BYTES;
+        return entry->as.entry_job_done.sha256.len == HASH_BYTES && jobs_done_is_valid(entry);
     case MESSAGE_ENTRY_JOB_SUBMITTED:
         return entry->as.entry_job_submitted.key.len &&
+               entry->as.entry_job_submitted.level < PLAN_LEVELS_MAX &&
                !jobs_parse_spec(entry->as.entry_job_submitted.kind,
                                 entry->as.entry_job_submitted.spec, &n);
     default:
@@ -94,7 +101,7 @@ bool jobs_entry_is_valid(const struct message *entry)
     }
 }
 
-static void copy_text(char *at, size_t size, struct slice text)
+void jobs_copy_text(char *at, size_t size, struct slice text)
 {
     size_t len = text.len < size - 1 ? text.len : size - 1;
     if (len)
@@ -102,23 +109,17 @@ static void copy_text(char *at, size_t size, struct slice text)
     at[len] = '\0';
 }
 
-static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
-                                   const struct wire_entry_job_submitted *entry)
+struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64_t n, unsigned level)
 {
-    uint64_t n;
-    /* The occupied slot may belong to another key with the same hash: that one was refused at
-     * submit. */
-    if (map_get(&jobs->by_key, text_key(entry->key)))
-        return NULL;
-    if (jobs_parse_spec(entry->kind, entry->spec, &n))
-        return NULL;
     struct job *job = mem_new(1, sizeof *job);
     job->id = id;
-    job->submitted_ms = entry->time_ms;
-    copy_text(job->key, sizeof job->key, entry->key);
+    jobs_copy_text(job->key, sizeof job->key, key);
     plan_init(&job->plan, n);
-    if (job->plan.total <= TRACE_OPS_MAX)
+    job->level = level < job->plan.levels ? level : job->plan.levels - 1;
+    if (job->plan.total <= TRACE_OPS_MAX) {
         job->trace = mem_new(job->plan.total, sizeof *job->trace);
+        job->logged_trace = mem_new(job->plan.total, sizeof *job->trace);
+    }
     if (jobs->n == jobs->size) {
         jobs->size = jobs->size ? jobs->size * 2 : 16;
         jobs->at = mem_grow(jobs->at, jobs->size, sizeof *jobs->at);
@@ -127,7 +128,22 @@ static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
     jobs->open++;
     jobs->states[JOB_QUEUED]++;
     map_put(&jobs->by_id, id_key(id), job);
-    map_put(&jobs->by_key, text_key(entry->key), job);
+    map_put(&jobs->by_key, text_key(key), job);
+    return job;
+}
+
+static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
+                                   const struct wire_entry_job_submitted *entry)
+{
+    uint64_t n;
+    /* The occupied slot may belong to another key with the same hash: that one was refused at
+     * submit. */
+    if (map_get(&jobs->by_key, text_key(entry->key)) || jobs_is_forgotten(jobs, entry->key))
+        return NULL;
+    if (jobs_parse_spec(entry->kind, entry->spec, &n))
+        return NULL;
+    struct job *job = jobs_insert(jobs, id, entry->key, n, (unsigned)entry->level);
+    job->submitted_ms = entry->time_ms;
     return job;
 }
 
@@ -146,7 +162,8 @@ static void forget_traces(struct jobs *jobs)
         if (!job_is_finished(job) || !job->trace)
             continue;
         free(job->trace);
-        job->trace = NULL;
+        free(job->logged_trace);
+        job->trace = job->logged_trace = NULL;
         jobs->traces--;
     }
 }
@@ -159,6 +176,7 @@ static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, 
     jobs_mark(jobs, job, state);
     job->finished_ms = time_ms;
     jobs->open--;
+    job_clear_frontier(job);
     if (job->trace) {
         jobs->traces++;
         forget_traces(jobs);
@@ -166,18 +184,19 @@ static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, 
     return job;
 }
 
-static struct job *apply_done(struct jobs *jobs, const struct wire_entry_job_done *entry)
+static struct job *apply_done(struct jobs *jobs, const struct message *message)
 {
+    const struct wire_entry_job_done *entry = &message->as.entry_job_done;
+    jobs_apply_ops(jobs, message);
     struct job *job = finish(jobs, entry->job, JOB_DONE, entry->time_ms);
     if (!job)
         return NULL;
     job->done = job->plan.total;
-    job->executed = entry->executed;
     job->digits = entry->digits;
     job->converter = (node_id_t)entry->converter;
     memcpy(job->sha256, entry->sha256.at, HASH_BYTES);
-    copy_text(job->head, sizeof job->head, entry->head);
-    copy_text(job->tail, sizeof job->tail, entry->tail);
+    jobs_copy_text(job->head, sizeof job->head, entry->head);
+    jobs_copy_text(job->tail, sizeof job->tail, entry->tail);
     if (entry->text.len)
         job->text = blob_copy(entry->text.at, entry->text.len);
     return job;
@@ -192,12 +211,15 @@ struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
         return apply_submitted(jobs, term << JOB_INDEX_BITS | index,
                                &entry->as.entry_job_submitted);
     case MESSAGE_ENTRY_JOB_DONE:
-        return apply_done(jobs, &entry->as.entry_job_done);
+        return apply_done(jobs, entry);
+    case MESSAGE_ENTRY_OPS_DONE:
+        jobs_apply_ops(jobs, entry);
+        return NULL;
     case MESSAGE_ENTRY_JOB_FAILED:
         job = finish(jobs, entry->as.entry_job_failed.job, JOB_FAILED,
                      entry->as.entry_job_failed.time_ms);
         if (job)
-            copy_text(job->reason, sizeof job->reason, entry->as.entry_job_failed.reason);
+            jobs_copy_text(job->reason, sizeof job->reason, entry->as.entry_job_failed.reason);
         return job;
     case MESSAGE_ENTRY_JOB_CANCELLED:
         return finish(jobs, entry->as.entry_job_cancelled.job, JOB_CANCELLED,
@@ -221,6 +243,7 @@ struct job *jobs_forget_one(struct jobs *jobs)
     jobs->traces -= job->trace != NULL;
     map_remove(&jobs->by_id, id_key(job->id));
     map_remove(&jobs->by_key, text_key(slice_of(job->key)));
+    jobs_forget_key(jobs, slice_of(job->key));
     return job;
 }
 
@@ -231,7 +254,9 @@ void job_destroy(struct job **job)
     if (!it)
         return;
     blob_drop(&it->text);
+    job_clear_frontier(it);
     free(it->trace);
+    free(it->logged_trace);
     free(it);
 }
 
@@ -242,6 +267,9 @@ void jobs_clear(struct jobs *jobs)
     free(jobs->at);
     map_clear(&jobs->by_id);
     map_clear(&jobs->by_key);
+    map_clear(&jobs->by_forgotten);
+    free(jobs->forgotten);
+    free(jobs->snaps);
     *jobs = (struct jobs){0};
 }
 

@@ -20,6 +20,16 @@ struct trace_mark {
     uint16_t node, attempt;
 };
 
+/* A finished operation whose value is still needed: its consumer is not finished. */
+struct done_op {
+    op_id_t op;
+    bool unit;
+    node_id_t node;
+    uint64_t attempt, len;
+    struct blob *value; /* NULL: on every replica's disk */
+    uint8_t hash[HASH_BYTES];
+};
+
 struct job {
     job_id_t id;
     enum job_state state;
@@ -35,8 +45,18 @@ struct job {
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
     node_id_t converter;
     char reason[JOB_REASON_MAX + 1];
+    unsigned level; /* of the plan, whose subtrees are handed out whole */
+    struct map frontier;     /* op -> struct done_op: what a new coordinator goes on from */
+    uint64_t logged, logged_executed; /* done and executed, as of the last entry */
     struct trace_mark *trace; /* by operation number - 1, up to TRACE_OPS_MAX; NULL: not kept */
+    struct trace_mark *logged_trace; /* the same, as of the last entry */
     struct run *run;          /* the coordinator's schedule of it; NULL when it has none */
+};
+
+/* A progress snap that a client's key has taken. */
+struct snap_key {
+    char key[JOB_KEY_MAX + 1];
+    uint64_t snapshot;
 };
 
 /* Zero-initialize. */
@@ -47,6 +67,13 @@ struct jobs {
     size_t traces; /* finished ones that still have their trace */
     size_t states[JOB_STATES];
     struct map by_id, by_key;
+    uint64_t operations[NODES_MAX + 1]; /* of all jobs, by the node that executed them */
+    uint64_t conversions[NODES_MAX + 1];
+    struct snap_key *snaps; /* the latest SNAP_KEYS_MAX, oldest first */
+    size_t n_snaps;
+    uint64_t *forgotten; /* a ring of the hashes of keys whose jobs are forgotten */
+    size_t n_forgotten, first_forgotten;
+    struct map by_forgotten; /* hash -> a mark */
 };
 
 /* True when the state is final. */
@@ -73,6 +100,31 @@ struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
 
 /* True when jobs_apply() can take the entry. */
 bool jobs_entry_is_valid(const struct message *entry);
+
+/* False when the entry is about a job that is unknown or finished: it changes nothing. */
+bool jobs_is_open(const struct jobs *jobs, const struct message *entry);
+
+/* True when the value of an operation on disk is still needed: its consumer is not done, or it is the result. */
+bool job_needs(const struct job *job, op_id_t op);
+
+/* Fills a record of an entry or a full checkpoint from a finished operation; its value becomes a further frame. */
+void job_write_done(struct message *message, const struct done_op *done, struct wire_done_op *out);
+
+/* True when a job's key was used and is forgotten: it must not be executed again. */
+bool jobs_is_forgotten(const struct jobs *jobs, struct slice key);
+uint64_t jobs_forgotten_at(const struct jobs *jobs, size_t i);
+
+/* The progress snap that a key has taken, if any; `snapshot` may be NULL. */
+bool jobs_find_snap(const struct jobs *jobs, struct slice key, uint64_t *snapshot);
+void jobs_add_snap(struct jobs *jobs, struct slice key, uint64_t snapshot);
+
+/* Parts of a full checkpoint. ERR_MALFORMED when they do not fit. */
+int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part);
+int jobs_load_ops(struct jobs *jobs, const struct message *part);
+int jobs_load_forgotten(struct jobs *jobs, struct slice keys);
+
+/* Marks the operations of a unit, or one operation, as executed. */
+void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit, struct trace_mark mark);
 
 /* Marks a job as running, or as queued again when its coordinator stops scheduling it. */
 void jobs_mark(struct jobs *jobs, struct job *job, enum job_state state);

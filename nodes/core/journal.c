@@ -1,45 +1,150 @@
 #include "nodes/core/journal.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nodes/core/election.h"
+#include "nodes/core/image.h"
 #include "nodes/core/requests.h"
 #include "nodes/core/schedule.h"
 #include "shared/base/error.h"
-#include "shared/base/text.h"
+#include "shared/wire/codec.h"
+
+#define KEPT_FOR_FOLLOWERS 2048 /* entries in memory behind the full checkpoint: a short lag needs no install */
+
+static struct log_entry *at(const struct journal *journal, log_index_t index)
+{
+    assert(index > journal->base && index <= journal->last);
+    return &journal->entries[index - journal->base - 1];
+}
+
+const struct log_entry *journal_at(const struct node *node, log_index_t index)
+{
+    return at(&node->journal, index);
+}
+
+bool journal_term(const struct node *node, log_index_t index, term_t *term)
+{
+    const struct journal *journal = &node->journal;
+    if (index < journal->base || index > journal->last)
+        return false;
+    *term = index == journal->base ? journal->base_term : at(journal, index)->term;
+    return true;
+}
+
+term_t journal_last_term(const struct node *node)
+{
+    term_t term = 0;
+    journal_term(node, node->journal.last, &term);
+    return term;
+}
+
+/* --- appending --- */
+
+static struct log_entry *push(struct journal *journal, term_t term, struct blob *packed)
+{
+    size_t n = journal->last - journal->base;
+    if (n == journal->size) {
+        journal->size = journal->size ? journal->size * 2 : 64;
+        journal->entries = mem_grow(journal->entries, journal->size, sizeof *journal->entries);
+    }
+    journal->last++;
+    journal->bytes += packed->len;
+    journal->entries[n] = (struct log_entry){.term = term, .packed = packed};
+    return &journal->entries[n];
+}
 
 log_index_t journal_propose(struct node *node, struct message *entry)
 {
-    struct journal *journal = &node->journal;
-    if (journal->n_pending == journal->pending_size) {
-        journal->pending_size = journal->pending_size ? journal->pending_size * 2 : 16;
-        journal->pending =
-            mem_grow(journal->pending, journal->pending_size, sizeof *journal->pending);
-    }
-    journal->last_index++;
-    journal->last_term = node->election.term;
-    journal->pending[journal->n_pending++] = (struct proposal){
-        .index = journal->last_index,
-        .term = journal->last_term,
-        .seq = outbox_write_entry(&node->out, journal->last_index, journal->last_term, entry),
-        .entry = entry,
-    };
-    return journal->last_index;
+    struct blob *packed = codec_pack(entry);
+    if (!packed)
+        panic("an entry of our own cannot be encoded: %s", message_name(entry->type));
+    struct log_entry *added = push(&node->journal, node->election.term, packed);
+    added->entry = entry;
+    added->seq = outbox_write_entry(&node->out, node->journal.last, added->term, packed);
+    return node->journal.last;
 }
 
-static void apply(struct node *node, const struct proposal *proposal)
+void journal_append(struct node *node, term_t term, struct blob *packed)
 {
-    struct job *job = jobs_apply(&node->jobs, proposal->index, proposal->term, proposal->entry);
-    node->journal.applied = proposal->index;
-    if (proposal->entry->type == MESSAGE_ENTRY_NOOP && proposal->term == node->election.term)
-        election_serve(node);
-    if (job && job_is_finished(job))
-        schedule_job_finished(node, job);
-    else if (job)
-        schedule_job_accepted(node, job);
-    requests_applied(node, proposal->index, job);
+    struct log_entry *added = push(&node->journal, term, blob_ref(packed));
+    added->seq = outbox_write_entry(&node->out, node->journal.last, term, packed);
+}
+
+static void drop_entry(struct log_entry *entry)
+{
+    blob_drop(&entry->packed);
+    message_drop(&entry->entry);
+}
+
+void journal_truncate(struct node *node, log_index_t from)
+{
+    struct journal *journal = &node->journal;
+    if (from <= journal->commit)
+        panic("committed entry %" PRIu64 " would be overwritten: the logs of this cluster diverge", from);
+    if (from > journal->last)
+        return;
+    while (journal->last >= from) {
+        struct log_entry *last = at(journal, journal->last);
+        journal->bytes -= last->packed->len < journal->bytes ? last->packed->len : journal->bytes;
+        drop_entry(last);
+        journal->last--;
+    }
+    if (journal->durable >= from)
+        journal->durable = from - 1;
+    outbox_write_truncate(&node->out, from);
+}
+
+int journal_restore(struct node *node, log_index_t index, term_t term, struct blob *packed)
+{
+    struct journal *journal = &node->journal;
+    if (index <= journal->image)
+        return OK; /* the full checkpoint covers it */
+    struct message *entry;
+    struct text why = {0};
+    if (index != journal->last + 1 || term < journal_last_term(node) || term > node->election.term ||
+        codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
+        return ERR_CORRUPT;
+    bool valid = jobs_entry_is_valid(entry);
+    message_drop(&entry);
+    if (!valid)
+        return ERR_CORRUPT;
+    push(journal, term, blob_ref(packed));
+    journal->durable = index;
+    return OK;
+}
+
+/* --- committing and applying --- */
+
+void journal_persisted(struct node *node, uint64_t seq)
+{
+    struct journal *journal = &node->journal;
+    while (journal->durable < journal->last && at(journal, journal->durable + 1)->seq <= seq)
+        journal->durable++;
+}
+
+static void apply_progress(struct node *node, const struct message *entry)
+{
+    if (entry->type == MESSAGE_ENTRY_PROGRESS_SET)
+        progress_set_state(&node->progress, entry->as.entry_progress_set.index,
+                           entry->as.entry_progress_set.state);
+    else if (entry->type == MESSAGE_ENTRY_PROGRESS_SNAPPED &&
+             !jobs_find_snap(&node->jobs, entry->as.entry_progress_snapped.key, NULL))
+        jobs_add_snap(&node->jobs, entry->as.entry_progress_snapped.key, progress_snap(&node->progress));
+}
+
+static void add_tallies(struct node *node, const struct message *entry)
+{
+    if (entry->type != MESSAGE_ENTRY_OPS_DONE && entry->type != MESSAGE_ENTRY_JOB_DONE)
+        return;
+    for (size_t i = 0; i < entry->as.done.tallies.n; i++) {
+        const struct wire_tally *tally = &entry->as.done.tallies.at[i];
+        if (tally->operations) /* SetState(idx, state), first seed */
+            progress_set_state(&node->progress, tally->node,
+                               progress_now(&node->progress, tally->node) + tally->operations);
+    }
 }
 
 /* Jobs beyond the retention limit go, with their results on disk. */
@@ -54,70 +159,149 @@ static void forget_old_jobs(struct node *node)
     }
 }
 
-void journal_persisted(struct node *node, uint64_t seq)
+static void apply(struct node *node, log_index_t index, term_t term, const struct message *entry)
 {
-    struct journal *journal = &node->journal;
-    size_t durable = 0;
-    while (durable < journal->n_pending && journal->pending[durable].seq <= seq)
-        durable++;
-    if (!durable)
-        return;
-    /* What is applied may propose more: work on a copy of the part that is durable. */
-    struct proposal *ready = mem_new(durable, sizeof *ready);
-    memcpy(ready, journal->pending, durable * sizeof *ready);
-    memmove(journal->pending, journal->pending + durable,
-            (journal->n_pending - durable) * sizeof *ready);
-    journal->n_pending -= durable;
-    for (size_t i = 0; i < durable; i++) {
-        apply(node, &ready[i]);
-        message_drop(&ready[i].entry);
-    }
-    free(ready);
+    struct job *job = NULL;
+    if (jobs_is_open(&node->jobs, entry))
+        add_tallies(node, entry);
+    apply_progress(node, entry);
+    job = jobs_apply(&node->jobs, index, term, entry);
+    node->journal.applied = index;
+    if (entry->type == MESSAGE_ENTRY_NOOP && term == node->election.term)
+        election_serve(node);
+    if (job && job_is_finished(job))
+        schedule_job_finished(node, job);
+    else if (job)
+        schedule_job_accepted(node, job);
+    requests_applied(node, index, job);
     forget_old_jobs(node);
 }
 
-int journal_restore(struct node *node, log_index_t index, term_t term, const struct message *entry)
+void journal_commit(struct node *node, log_index_t index)
 {
     struct journal *journal = &node->journal;
-    if (index != journal->last_index + 1 || term < journal->last_term ||
-        term > node->election.term || !jobs_entry_is_valid(entry))
-        return ERR_CORRUPT;
-    jobs_apply(&node->jobs, index, term, entry);
-    journal->last_index = journal->applied = index;
-    journal->last_term = term;
-    struct job *job;
-    while ((job = jobs_forget_one(&node->jobs)))
-        job_destroy(&job);
-    return OK;
+    if (index > journal->last)
+        index = journal->last;
+    if (index <= journal->commit)
+        return;
+    journal->commit = index;
+    while (journal->applied < journal->commit) {
+        struct log_entry *next = at(journal, journal->applied + 1);
+        struct message *entry = next->entry;
+        struct text why = {0};
+        next->entry = NULL;
+        if (!entry && codec_unpack((struct slice){next->packed->at, next->packed->len}, &entry, &why))
+            panic("entry %" PRIu64 " of the log cannot be read: %s", journal->applied + 1, why.at);
+        apply(node, journal->applied + 1, next->term, entry);
+        message_drop(&entry);
+    }
 }
 
-log_index_t journal_pending_key(const struct node *node, struct slice key)
+/* --- compacting --- */
+
+/* Values on disk that the entry refers to and that nothing else will. */
+static void drop_values(struct node *node, const struct log_entry *compacted)
 {
-    for (size_t i = 0; i < node->journal.n_pending; i++) {
-        const struct proposal *proposal = &node->journal.pending[i];
-        if (proposal->entry->type == MESSAGE_ENTRY_JOB_SUBMITTED &&
-            slice_same(proposal->entry->as.entry_job_submitted.key, key))
-            return proposal->index;
+    struct message *entry;
+    struct text why = {0};
+    if (codec_unpack((struct slice){compacted->packed->at, compacted->packed->len}, &entry, &why))
+        return;
+    if (entry->type == MESSAGE_ENTRY_OPS_DONE || entry->type == MESSAGE_ENTRY_JOB_DONE) {
+        struct job *job = jobs_find(&node->jobs, entry->as.done.job);
+        for (size_t i = 0; i < entry->as.done.ops.n; i++) {
+            const struct wire_done_op *op = &entry->as.done.ops.at[i];
+            if (!op->len || op->frame || (job && job_needs(job, op->op)))
+                continue;
+            struct output *output = outbox_add(&node->out, OUTPUT_DROP);
+            output->drop.id = (struct value_id){entry->as.done.job, op->op};
+            output->drop.kept = true;
+        }
+    }
+    message_drop(&entry);
+}
+
+static void drop_front(struct journal *journal, log_index_t base)
+{
+    size_t n = base - journal->base, left = journal->last - base;
+    if (!n)
+        return;
+    journal->base_term = at(journal, base)->term;
+    for (size_t i = 0; i < n; i++)
+        drop_entry(&journal->entries[i]);
+    memmove(journal->entries, journal->entries + n, left * sizeof *journal->entries);
+    journal->base = base;
+}
+
+void journal_compact(struct node *node)
+{
+    struct journal *journal = &node->journal;
+    uint64_t covered = journal->applied - journal->image;
+    if (!covered || (covered < node->config.compact_entries && journal->bytes < COMPACT_BYTES))
+        return;
+    struct image *image = image_build(node);
+    outbox_write_image(&node->out, image->index, image->term, image->parts, image->n, false);
+    for (log_index_t index = journal->image + 1; index <= image->index; index++)
+        drop_values(node, at(journal, index));
+    outbox_log(&node->out, LOG_INFO, "wrote a full checkpoint at entry %" PRIu64 ", %zu parts", image->index,
+               image->n);
+    journal->image = image->index;
+    journal->bytes = 0;
+    for (log_index_t index = image->index + 1; index <= journal->last; index++)
+        journal->bytes += at(journal, index)->packed->len;
+    image_drop(&image);
+    uint64_t kept = node->config.compact_entries < KEPT_FOR_FOLLOWERS ? node->config.compact_entries / 2 :
+                                                                         KEPT_FOR_FOLLOWERS;
+    if (journal->image > journal->base + kept)
+        drop_front(journal, journal->image - kept);
+}
+
+void journal_reset(struct node *node, log_index_t index, term_t term)
+{
+    struct journal *journal = &node->journal;
+    for (log_index_t i = journal->base + 1; i <= journal->last; i++)
+        drop_entry(at(journal, i));
+    journal->base = journal->last = journal->image = index;
+    journal->durable = journal->commit = journal->applied = index;
+    journal->base_term = term;
+    journal->bytes = 0;
+}
+
+/* --- what waits to be applied --- */
+
+log_index_t journal_pending_key(const struct node *node, enum message_type type, struct slice key)
+{
+    const struct journal *journal = &node->journal;
+    for (log_index_t index = journal->applied + 1; index <= journal->last; index++) {
+        const struct message *entry = at(journal, index)->entry;
+        if (!entry || entry->type != type)
+            continue;
+        struct slice other = type == MESSAGE_ENTRY_JOB_SUBMITTED ? entry->as.entry_job_submitted.key :
+                                                                    entry->as.entry_progress_snapped.key;
+        if (slice_same(other, key))
+            return index;
     }
     return 0;
 }
 
 size_t journal_pending_jobs(const struct node *node)
 {
+    const struct journal *journal = &node->journal;
     size_t n = 0;
-    for (size_t i = 0; i < node->journal.n_pending; i++)
-        n += node->journal.pending[i].entry->type == MESSAGE_ENTRY_JOB_SUBMITTED;
+    for (log_index_t index = journal->applied + 1; index <= journal->last; index++) {
+        const struct message *entry = at(journal, index)->entry;
+        n += entry && entry->type == MESSAGE_ENTRY_JOB_SUBMITTED;
+    }
     return n;
 }
 
 bool journal_pending_end(const struct node *node, job_id_t job)
 {
-    for (size_t i = 0; i < node->journal.n_pending; i++) {
-        const struct message *entry = node->journal.pending[i].entry;
-        if ((entry->type == MESSAGE_ENTRY_JOB_DONE && entry->as.entry_job_done.job == job) ||
-            (entry->type == MESSAGE_ENTRY_JOB_FAILED && entry->as.entry_job_failed.job == job) ||
-            (entry->type == MESSAGE_ENTRY_JOB_CANCELLED &&
-             entry->as.entry_job_cancelled.job == job))
+    const struct journal *journal = &node->journal;
+    for (log_index_t index = journal->applied + 1; index <= journal->last; index++) {
+        const struct message *entry = at(journal, index)->entry;
+        if (entry && ((entry->type == MESSAGE_ENTRY_JOB_DONE && entry->as.entry_job_done.job == job) ||
+                      (entry->type == MESSAGE_ENTRY_JOB_FAILED && entry->as.entry_job_failed.job == job) ||
+                      (entry->type == MESSAGE_ENTRY_JOB_CANCELLED && entry->as.entry_job_cancelled.job == job)))
             return true;
     }
     return false;
@@ -125,16 +309,19 @@ bool journal_pending_end(const struct node *node, job_id_t job)
 
 void journal_clear(struct node *node)
 {
-    for (size_t i = 0; i < node->journal.n_pending; i++)
-        message_drop(&node->journal.pending[i].entry);
-    free(node->journal.pending);
-    node->journal = (struct journal){0};
+    struct journal *journal = &node->journal;
+    for (log_index_t index = journal->base + 1; index <= journal->last; index++)
+        drop_entry(at(journal, index));
+    free(journal->entries);
+    *journal = (struct journal){0};
 }
 
 void journal_check_invariants(const struct node *node)
 {
     const struct journal *journal = &node->journal;
-    assert(journal->applied + journal->n_pending == journal->last_index);
-    for (size_t i = 0; i < journal->n_pending; i++)
-        assert(journal->pending[i].index == journal->applied + i + 1);
+    assert(journal->base <= journal->image && journal->image <= journal->applied);
+    assert(journal->applied == journal->commit && journal->commit <= journal->last);
+    assert(journal->durable <= journal->last && journal->base <= journal->durable);
+    for (log_index_t index = journal->base + 1; index < journal->last; index++)
+        assert(at(journal, index)->term <= at(journal, index + 1)->term);
 }

@@ -5,16 +5,18 @@
 
 #include "nodes/core/election.h"
 #include "nodes/core/feed.h"
+#include "nodes/core/follower.h"
+#include "nodes/core/image.h"
 #include "nodes/core/journal.h"
 #include "nodes/core/peers.h"
+#include "nodes/core/replication.h"
 #include "nodes/core/requests.h"
 #include "nodes/core/schedule.h"
 #include "nodes/core/state.h"
 #include "nodes/core/worker.h"
 #include "shared/base/error.h"
 
-/* --- life
- * ------------------------------------------------------------------------------------------ */
+/* --- life --- */
 
 struct node *node_new(const struct node_config *config, const struct node_durable *durable,
                       uint64_t now_us)
@@ -28,7 +30,18 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     return node;
 }
 
-int node_restore_entry(struct node *node, log_index_t index, term_t term, struct message *entry)
+int node_restore_part(struct node *node, struct slice part)
+{
+    log_index_t index = node->journal.image;
+    term_t term = node->journal.base_term;
+    if (image_load_part(node, part, &index, &term) || term > node->election.term)
+        return ERR_CORRUPT;
+    if (index != node->journal.image)
+        journal_reset(node, index, term);
+    return OK;
+}
+
+int node_restore_entry(struct node *node, log_index_t index, term_t term, struct blob *entry)
 {
     return journal_restore(node, index, term, entry);
 }
@@ -42,15 +55,17 @@ void node_destroy(struct node **node)
     schedule_clear(it);
     worker_clear(it);
     requests_clear(it);
+    replication_clear(it);
+    follower_clear(it);
     journal_clear(it);
     peers_clear(it);
     jobs_clear(&it->jobs);
+    progress_clear(&it->progress);
     outbox_destroy(&it->out);
     free(it);
 }
 
-/* --- helpers of all core files
- * ------------------------------------------------------------------------ */
+/* --- helpers of all core files --- */
 
 uint64_t node_random(struct node *node, uint64_t limit)
 {
@@ -67,8 +82,7 @@ void node_reject(struct node *node, node_id_t from, const char *why)
     outbox_log(&node->out, LOG_WARN, "dropped a message of node %u: %s", from, why);
 }
 
-/* --- messages
- * ------------------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 static void take_control(struct node *node, node_id_t from, const struct message *message)
 {
@@ -102,6 +116,27 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
     }
 }
 
+static void take_checkpoint(struct node *node, node_id_t from, const struct message *message)
+{
+    switch (message->type) {
+    case MESSAGE_APPEND:
+        follower_append(node, from, message);
+        break;
+    case MESSAGE_APPEND_REPLY:
+        replication_append_reply(node, from, &message->as.append_reply);
+        break;
+    case MESSAGE_INSTALL:
+        follower_install(node, from, message);
+        break;
+    case MESSAGE_INSTALL_REPLY:
+        replication_install_reply(node, from, &message->as.install_reply);
+        break;
+    default:
+        node_reject(node, from, "it does not belong on the checkpoint plane");
+        break;
+    }
+}
+
 static void take_feed(struct node *node, node_id_t from, struct message *message)
 {
     if (message->type != MESSAGE_HEARTBEAT)
@@ -127,14 +162,15 @@ static void take_message(struct node *node, enum plane plane, node_id_t from,
         take_control(node, from, message);
     else if (plane == PLANE_CHANNEL)
         take_channel(node, from, message);
+    else if (plane == PLANE_CHECKPOINT)
+        take_checkpoint(node, from, message);
     else if (plane == PLANE_HEARTBEAT)
         take_feed(node, from, message);
     else
         node_reject(node, from, "it does not belong on its plane");
 }
 
-/* --- the door
- * ---------------------------------------------------------------------------------------------- */
+/* --- the door --- */
 
 /* Who wakes long after the promised time was stopped or starved, and must not blame others for it.
  */
@@ -164,6 +200,7 @@ static void take_event(struct node *node, const struct event *event)
         break;
     case EVENT_PERSISTED:
         journal_persisted(node, event->persisted);
+        replication_advance(node);
         break;
     case EVENT_COMPUTED:
         worker_computed(node, event->computed.at, event->computed.n);
@@ -171,13 +208,16 @@ static void take_event(struct node *node, const struct event *event)
     case EVENT_VALUE_READY:
         schedule_value_ready(node, event->value.id);
         worker_value_ready(node, event->value.id);
+        follower_value_ready(node, event->value.id);
         break;
     case EVENT_VALUE_FAILED:
         schedule_value_failed(node, event->value.id, event->value.from);
         worker_value_failed(node, event->value.id, event->value.from);
+        follower_value_failed(node, event->value.id);
         break;
     case EVENT_VALUE_KEPT:
         schedule_value_kept(node, event->value.id);
+        follower_value_kept(node, event->value.id);
         break;
     case EVENT_REQUEST:
         requests_handle(node, event->request.client, event->request.message);
@@ -198,9 +238,13 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         peers_tick(node);
         election_tick(node);
         requests_tick(node);
+        follower_tick(node);
     }
     schedule_pump(node);
     worker_pump(node);
+    replication_pump(node);
+    requests_confirmed(node);
+    journal_compact(node);
     peers_pump(node);
     feed_tick(node);
     outbox_end(&node->out);
@@ -219,6 +263,7 @@ uint64_t node_deadline(const struct node *node)
     uint64_t at = node->heartbeat_at_us;
     at = earlier(at, election_deadline(node));
     at = earlier(at, peers_deadline(node));
+    at = earlier(at, schedule_deadline(node));
     return earlier(at, requests_deadline(node));
 }
 
@@ -226,6 +271,7 @@ void node_check_invariants(const struct node *node)
 {
     election_check_invariants(node);
     journal_check_invariants(node);
+    replication_check_invariants(node);
     jobs_check_invariants(&node->jobs);
     schedule_check_invariants(node);
     worker_check_invariants(node);

@@ -17,7 +17,10 @@ struct node_config {
     uint64_t heartbeat_us;
     uint64_t election_timeout_us; /* the timeout is drawn from [T, 2T) */
     uint64_t result_max_bytes;
-    uint64_t random; /* seeds what must differ between nodes */
+    uint64_t checkpoint_interval_us; /* finished operations are replicated this often, or ... */
+    uint64_t compact_entries;        /* the log is compacted when it has so many entries */
+    uint64_t checkpoint_bytes;       /* ... when their values are this large */
+    uint64_t random;                 /* seeds what must differ between nodes */
     uint64_t pid;
     enum log_level log_level; /* assignments are logged one by one at LOG_DEBUG only */
     const char *cluster;      /* these strings: borrows for the node's life */
@@ -29,10 +32,11 @@ struct node_config {
 struct node_durable {
     term_t term;
     node_id_t vote; /* whom this node voted for in that term */
+    bool voter; /* false: a disk that is new, or was wiped and has not caught up; it must not decide
+                   elections */
 };
 
-/* --- events --------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 enum event_kind {
     EVENT_TICK,         /* node_deadline() has come, or anything else woke the loop */
@@ -42,7 +46,8 @@ enum event_kind {
     EVENT_PERSISTED,    /* everything up to a persist sequence is on disk */
     EVENT_COMPUTED,     /* the compute thread finished operations */
     EVENT_VALUE_READY,  /* a fetched value is in memory and its hash is right */
-    EVENT_VALUE_FAILED, /* it could not be fetched from that node */
+    EVENT_VALUE_FAILED, /* it could not be fetched from that node; from this node itself:
+                           OUTPUT_KEEP found none */
     EVENT_VALUE_KEPT,   /* a value is durable */
     EVENT_REQUEST       /* a client asks */
 };
@@ -102,8 +107,7 @@ struct event {
     };
 };
 
-/* --- outputs -------------------------------------------------------------------------------------
- */
+/* --- outputs --- */
 
 enum output_kind {
     OUTPUT_PERSIST, /* make these writes durable, in one transaction, then EVENT_PERSISTED(seq) */
@@ -120,17 +124,23 @@ enum output_kind {
 };
 
 enum write_kind {
-    WRITE_VOTE,    /* the term and the vote in it */
-    WRITE_ENTRY,   /* a log entry at an index, replacing what is there */
-    WRITE_TRUNCATE /* forget the entries from an index on */
+    WRITE_VOTE,     /* the term, the vote in it, and whether this node may vote */
+    WRITE_ENTRY,    /* a log entry at an index, replacing what is there */
+    WRITE_TRUNCATE, /* forget the entries from an index on */
+    WRITE_IMAGE /* a full checkpoint, replacing the one before; forget the entries up to its index,
+                 * and all others too when `whole` */
 };
 
 struct write {
     enum write_kind kind;
-    term_t term; /* WRITE_VOTE: current term; WRITE_ENTRY: of the entry */
+    term_t term; /* WRITE_VOTE: current term; WRITE_ENTRY, WRITE_IMAGE: of the entry at the index */
     node_id_t vote;
+    bool voter;
     log_index_t index;
-    struct message *entry;
+    struct blob *entry;        /* packed */
+    struct blob *const *parts; /* WRITE_IMAGE: packed, in order */
+    size_t n_parts;
+    bool whole;
 };
 
 enum operator{ OPERATOR_MULTIPLY, OPERATOR_TEXT };
@@ -191,7 +201,7 @@ struct output {
         } fetch;
         struct {
             struct value_id id;
-            struct blob *value; /* NULL: the runtime holds it */
+            struct blob *value; /* NULL: the runtime holds it, or has it on disk already */
         } keep;
         struct {
             struct value_id id; /* op 0: all of the job; job 0: everything that is not kept */
@@ -214,8 +224,7 @@ struct node_outputs {
     size_t n;
 };
 
-/* --- the door ------------------------------------------------------------------------------------
- */
+/* --- the door --- */
 
 struct node;
 
@@ -223,9 +232,13 @@ struct node;
 struct node *node_new(const struct node_config *config, const struct node_durable *durable,
                       uint64_t now_us);
 
-/* Gives back one entry of the log from disk, in order of index from 1 without gaps, before the
- * first step. ERR_CORRUPT when it does not fit what came before. */
-int node_restore_entry(struct node *node, log_index_t index, term_t term, struct message *entry);
+/* Gives back the parts of the full checkpoint from disk, in order, before any entry. ERR_CORRUPT
+ * when one does not fit what came before. */
+int node_restore_part(struct node *node, struct slice part);
+
+/* Gives back one entry of the log from disk, in order of index without gaps, behind the full
+ * checkpoint, before the first step. ERR_CORRUPT when it does not fit what came before. */
+int node_restore_entry(struct node *node, log_index_t index, term_t term, struct blob *entry);
 
 void node_destroy(struct node **node);
 

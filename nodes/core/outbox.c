@@ -19,7 +19,9 @@ void outbox_begin(struct outbox *outbox)
 {
     for (size_t i = 0; i < outbox->n_messages; i++)
         message_drop(&outbox->messages[i]);
-    outbox->n = outbox->n_writes = outbox->n_messages = 0;
+    for (size_t i = 0; i < outbox->n_blobs; i++)
+        blob_drop(&outbox->blobs[i]);
+    outbox->n = outbox->n_writes = outbox->n_messages = outbox->n_blobs = 0;
     arena_clear(&outbox->arena);
 }
 
@@ -40,6 +42,7 @@ void outbox_destroy(struct outbox *outbox)
     free(outbox->at);
     free(outbox->writes);
     free(outbox->messages);
+    free(outbox->blobs);
     *outbox = (struct outbox){0};
 }
 
@@ -60,9 +63,10 @@ static void own(struct outbox *outbox, struct message *message)
     outbox->messages[outbox->n_messages++] = message;
 }
 
-void outbox_hold(struct outbox *outbox, struct message *message)
+void outbox_hold(struct outbox *outbox, struct blob *blob)
 {
-    own(outbox, message_ref(message));
+    outbox->blobs = room(outbox->blobs, outbox->n_blobs, &outbox->blobs_size, sizeof blob);
+    outbox->blobs[outbox->n_blobs++] = blob_ref(blob);
 }
 
 void outbox_send(struct outbox *outbox, enum plane plane, node_id_t to, struct message *message)
@@ -72,6 +76,13 @@ void outbox_send(struct outbox *outbox, enum plane plane, node_id_t to, struct m
     output->send.to = to;
     output->send.message = message;
     own(outbox, message);
+}
+
+void outbox_send_durable(struct outbox *outbox, enum plane plane, node_id_t to,
+                         struct message *message)
+{
+    outbox_send(outbox, plane, to, message);
+    outbox->at[outbox->n - 1].after_seq = outbox->seq + (outbox->n_writes > 0);
 }
 
 void outbox_publish(struct outbox *outbox, struct message *message)
@@ -98,23 +109,47 @@ static struct write *add_write(struct outbox *outbox, enum write_kind kind)
     return write;
 }
 
-uint64_t outbox_write_vote(struct outbox *outbox, term_t term, node_id_t vote)
+uint64_t outbox_write_vote(struct outbox *outbox, const struct node_durable *durable)
 {
     struct write *write = add_write(outbox, WRITE_VOTE);
-    write->term = term;
-    write->vote = vote;
+    write->term = durable->term;
+    write->vote = durable->vote;
+    write->voter = durable->voter;
     outbox->term_seq = outbox->seq + 1;
     return outbox->term_seq;
 }
 
 uint64_t outbox_write_entry(struct outbox *outbox, log_index_t index, term_t term,
-                            struct message *entry)
+                            struct blob *entry)
 {
     struct write *write = add_write(outbox, WRITE_ENTRY);
     write->index = index;
     write->term = term;
     write->entry = entry;
     outbox_hold(outbox, entry);
+    return outbox->seq + 1;
+}
+
+uint64_t outbox_write_truncate(struct outbox *outbox, log_index_t from)
+{
+    add_write(outbox, WRITE_TRUNCATE)->index = from;
+    return outbox->seq + 1;
+}
+
+uint64_t outbox_write_image(struct outbox *outbox, log_index_t index, term_t term,
+                            struct blob *const *parts, size_t n, bool whole)
+{
+    struct write *write = add_write(outbox, WRITE_IMAGE);
+    struct blob **copy = arena_new(&outbox->arena, n * sizeof *copy);
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = parts[i];
+        outbox_hold(outbox, parts[i]);
+    }
+    write->index = index;
+    write->term = term;
+    write->parts = copy;
+    write->n_parts = n;
+    write->whole = whole;
     return outbox->seq + 1;
 }
 

@@ -12,6 +12,8 @@ struct outbox {
     size_t n_writes, writes_size;
     struct message **messages; /* owned references, for the outputs */
     size_t n_messages, messages_size;
+    struct blob **blobs; /* likewise */
+    size_t n_blobs, blobs_size;
     struct arena arena;
     uint64_t seq; /* of the last persist that was asked for */
     uint64_t
@@ -31,18 +33,24 @@ void outbox_send(struct outbox *outbox, enum plane plane, node_id_t to, struct m
 void outbox_publish(struct outbox *outbox, struct message *message);
 struct output *outbox_reply(struct outbox *outbox, uint64_t client, struct message *message);
 
-/* Returns the persist sequence that will make the write durable. The entry: takes a new reference.
- */
-uint64_t outbox_write_vote(struct outbox *outbox, term_t term, node_id_t vote);
+/* The same, held back until everything written so far, in this step too, is durable. */
+void outbox_send_durable(struct outbox *outbox, enum plane plane, node_id_t to,
+                         struct message *message);
+
+/* Returns the persist sequence that will make the write durable. Blobs: takes new references. */
+uint64_t outbox_write_vote(struct outbox *outbox, const struct node_durable *durable);
 uint64_t outbox_write_entry(struct outbox *outbox, log_index_t index, term_t term,
-                            struct message *entry);
+                            struct blob *entry);
+uint64_t outbox_write_truncate(struct outbox *outbox, log_index_t from);
+uint64_t outbox_write_image(struct outbox *outbox, log_index_t index, term_t term,
+                            struct blob *const *parts, size_t n, bool whole);
 
 /* Appends any other output; fill in what is returned. Its blobs: keep them alive with
  * outbox_hold(). */
 struct output *outbox_add(struct outbox *outbox, enum output_kind kind);
 
-/* Keeps a message alive until the next step (takes a new reference). */
-void outbox_hold(struct outbox *outbox, struct message *message);
+/* Keeps a blob alive until the next step (takes a new reference). */
+void outbox_hold(struct outbox *outbox, struct blob *blob);
 
 void outbox_log(struct outbox *outbox, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -5,10 +5,10 @@
 
 #include "nodes/core/election.h"
 #include "nodes/core/feed.h"
+#include "nodes/core/replication.h"
 #include "nodes/core/schedule.h"
 
-/* --- life and death
- * -------------------------------------------------------------------------------- */
+/* --- life and death --- */
 
 static void declare_dead(struct node *node, node_id_t id, const char *why)
 {
@@ -44,8 +44,7 @@ static void meet(struct node *node, node_id_t id, incarnation_t incarnation)
             peer->links[plane].state = LINK_GREETED;
 }
 
-/* --- connections
- * ----------------------------------------------------------------------------------- */
+/* --- connections --- */
 
 static void send_welcome(struct node *node, enum plane plane, node_id_t id)
 {
@@ -122,10 +121,11 @@ void peers_welcome(struct node *node, node_id_t from, const struct wire_welcome 
     link->state = LINK_WELCOMED;
     if (welcome->plane == PLANE_CHANNEL)
         channel_linked(&peer->channel, welcome->last_delivered);
+    if (welcome->plane == PLANE_CHECKPOINT)
+        replication_probe(node, from);
 }
 
-/* --- heartbeats
- * ------------------------------------------------------------------------------------- */
+/* --- heartbeats --- */
 
 void peers_heartbeat(struct node *node, node_id_t from, struct message *message)
 {
@@ -167,8 +167,7 @@ bool peers_is_worker(const struct node *node, node_id_t id)
            peer->links[PLANE_CHANNEL].state == LINK_WELCOMED;
 }
 
-/* --- channels
- * ----------------------------------------------------------------------------------------- */
+/* --- channels --- */
 
 bool peers_receive(struct node *node, node_id_t from, struct message *message)
 {
@@ -202,7 +201,7 @@ void peers_send_control(struct node *node, node_id_t to, struct message *message
     if (node->peers[to].links[PLANE_CONTROL].state == LINK_DOWN)
         message_drop(&message);
     else
-        outbox_send(&node->out, PLANE_CONTROL, to, message);
+        outbox_send_durable(&node->out, PLANE_CONTROL, to, message);
 }
 
 static void pump(struct node *node, node_id_t id)
@@ -229,8 +228,7 @@ void peers_pump(struct node *node)
             pump(node, id);
 }
 
-/* --- time
- * ---------------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 /* A greeted connection that nobody welcomes is of no use: the socket may have died for good (libzmq
  * refuses silently), or the peer knows a newer one. */

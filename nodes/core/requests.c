@@ -46,8 +46,7 @@ static void reply_job(struct node *node, struct caller caller, const struct job 
     outbox_reply(&node->out, caller.client, message);
 }
 
-/* --- waiting
- * -------------------------------------------------------------------------------------------- */
+/* --- waiting --- */
 
 static bool wait_for(struct node *node, struct waiter waiter)
 {
@@ -211,8 +210,7 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
     wait_for(node, (struct waiter){caller.client, caller.request, JOB_NONE, index, 0});
 }
 
-/* --- the other requests
- * --------------------------------------------------------------------------------------- */
+/* --- the other requests --- */
 
 static void job_get(struct node *node, struct caller caller, const struct wire_job_get *get)
 {

@@ -10,6 +10,9 @@ void requests_handle(struct node *node, uint64_t client, const struct message *m
 /* An entry was applied; it made or finished `job` (NULL: neither): who waits for it is answered. */
 void requests_applied(struct node *node, log_index_t index, const struct job *job);
 
+/* A majority may have confirmed that we coordinate: answers the reads that waited for it. */
+void requests_confirmed(struct node *node);
+
 /* This node coordinates no more: who waits is told to ask another; whether its job is accepted
  * stays open. */
 void requests_step_down(struct node *node);

@@ -5,10 +5,56 @@
 #include "nodes/core/channel.h"
 #include "nodes/core/jobs.h"
 #include "nodes/core/outbox.h"
+#include "nodes/core/progress.h"
 #include "shared/base/map.h"
 
-/* --- peers
- * ---------------------------------------------------------------------------------------- */
+/* --- replication: the coordinator's view of a follower, and a follower's of what it lacks --- */
+
+struct image {
+    uint32_t refs;
+    log_index_t index;
+    term_t term;
+    struct blob **parts; /* packed; owned */
+    size_t n, size;
+};
+
+struct replica {
+    log_index_t next, match; /* Raft's nextIndex and matchIndex */
+    unsigned in_flight;      /* appends or installs not answered yet */
+    uint64_t sent_us;        /* the last one */
+    uint64_t sent_round, answered_round;
+    log_index_t sent_commit;
+    bool wait;           /* it fetches values and will answer when it has them */
+    struct image *image; /* being installed; NULL: none */
+    size_t sent_parts;
+};
+
+/* A value that must be on this node's disk before something can be acknowledged. */
+struct need {
+    struct value_id id;
+    node_id_t source;
+    uint64_t len;
+    uint8_t hash[HASH_BYTES];
+    bool fetching;     /* over the value plane; false: looked for here */
+    unsigned tries;
+    uint64_t retry_us; /* 0: under way */
+};
+
+struct follower {
+    struct need *needs; /* of the entry, or of the full checkpoint, that came last */
+    size_t n_needs, needs_size;
+    struct map kept;     /* needs that were met: (job, op) -> a mark */
+    struct image *image; /* being received; NULL: none */
+    size_t expected;     /* parts in all */
+    uint64_t round;      /* the greatest answered */
+};
+
+struct replication {
+    uint64_t round;    /* of the last appends */
+    bool round_wanted; /* a read waits for a new one */
+};
+
+/* --- peers --- */
 
 /* Our connection to a peer on a plane:
  *   down --EVENT_LINK_UP, HELLO sent--> greeted --WELCOME--> welcomed; EVENT_LINK_DOWN or no
@@ -44,10 +90,10 @@ struct peer {
     uint64_t distrust_until_us; /* after a disconnect: heartbeats up to here may be leftovers */
     struct message *heartbeat;  /* the last one; NULL: none yet */
     struct worker_slot slot;
+    struct replica replica;
 };
 
-/* --- election: follower -> pre-candidate -> candidate -> coordinator -> follower
- * --------------------- */
+/* --- election: follower -> pre-candidate -> candidate -> coordinator -> follower --- */
 
 enum role { ROLE_FOLLOWER, ROLE_PRE_CANDIDATE, ROLE_CANDIDATE, ROLE_COORDINATOR };
 
@@ -55,6 +101,7 @@ struct election {
     enum role role;
     term_t term;
     node_id_t vote;
+    bool voter;            /* see struct node_durable */
     node_id_t coordinator; /* whom we follow, or ourselves; NODE_NONE */
     bool voted_for_us[NODES_MAX + 1];
     uint64_t timeout_us; /* when a voter that hears nothing starts a pre-vote */
@@ -66,27 +113,28 @@ struct election {
     uint64_t announced_lost_us;
 };
 
-/* --- log
- * -------------------------------------------------------------------------------------------- */
+/* --- log --- */
 
-/* An entry that is not yet durable. */
-struct proposal {
-    log_index_t index;
+struct log_entry {
     term_t term;
-    uint64_t seq;
-    struct message *entry;
+    uint64_t seq;          /* the persist that makes it durable */
+    struct blob *packed;   /* as it is on disk and on the wire */
+    struct message *entry; /* until it is applied; NULL: unpack it then */
 };
 
+/* Entries base + 1 .. last. What is up to base is covered by a full checkpoint. */
 struct journal {
-    log_index_t last_index;
-    term_t last_term;
-    log_index_t applied; /* committed and applied; an entry commits on this node's own disk */
-    struct proposal *pending;
-    size_t n_pending, pending_size;
+    log_index_t base, last;
+    term_t base_term;
+    log_index_t image; /* what the full checkpoint on disk covers; >= base: some entries stay in
+                        * memory for slow followers */
+    log_index_t durable, commit, applied;
+    struct log_entry *entries; /* [index - base - 1] */
+    size_t size;
+    uint64_t bytes; /* of the entries behind the image, and of the values that they refer to */
 };
 
-/* --- requests that wait
- * ------------------------------------------------------------------------------ */
+/* --- requests that wait --- */
 
 struct waiter {
     uint64_t client, request;
@@ -100,8 +148,18 @@ struct waiters {
     size_t n, size;
 };
 
-/* --- scheduling (schedule.h) and working (worker.h)
- * --------------------------------------------------- */
+/* A read that waits until a majority has confirmed that we still coordinate. */
+struct read {
+    uint64_t client, round;
+    struct message *message; /* owned */
+};
+
+struct reads {
+    struct read *at;
+    size_t n, size;
+};
+
+/* --- scheduling (schedule.h) and working (worker.h) --- */
 
 struct run;
 struct work;
@@ -113,6 +171,8 @@ struct schedule {
     uint64_t reassigned;
     struct job *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled */
     size_t n_active, turn;               /* whose turn it is to have an operation assigned */
+    uint64_t checkpoint_us; /* when finished operations were last replicated */
+    uint64_t unlogged;      /* bytes of values finished since */
     job_id_t cursor;                     /* jobs up to here were taken up, or are finished */
 };
 
@@ -139,15 +199,18 @@ struct node {
     struct outbox out;
     struct election election;
     struct journal journal;
+    struct replication replication;
+    struct follower follower;
     struct jobs jobs;
+    struct progress progress;
     struct waiters waiters;
+    struct reads reads;
     struct schedule schedule;
     struct worker worker;
     struct peer peers[NODES_MAX + 1]; /* by id; our own and 0 unused */
 };
 
-/* --- small helpers that every core file uses
- * ------------------------------------------------------------ */
+/* --- small helpers that every core file uses --- */
 
 static inline bool node_is_coordinator(const struct node *node)
 {

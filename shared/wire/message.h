@@ -11,18 +11,18 @@
 
 /* Where a message may stand; each socket accepts only its own. */
 enum message_place {
-    PLACE_LINK,    /* HELLO and WELCOME, on every plane */
-    PLACE_CONTROL, /* control plane, between nodes */
-    PLACE_CHANNEL, /* channel plane */
-    PLACE_VALUE,   /* value plane */
-    PLACE_FEED,    /* heartbeat plane and the broker's feed */
-    PLACE_REQUEST, /* from a client */
-    PLACE_REPLY,   /* to a client */
-    PLACE_LOG      /* entries, on disk */
+    PLACE_LINK,       /* HELLO and WELCOME, on every plane */
+    PLACE_CONTROL,    /* control plane, between nodes */
+    PLACE_CHANNEL,    /* channel plane */
+    PLACE_CHECKPOINT, /* checkpoint plane */
+    PLACE_VALUE,      /* value plane */
+    PLACE_FEED,       /* heartbeat plane and the broker's feed */
+    PLACE_REQUEST,    /* from a client */
+    PLACE_REPLY,      /* to a client */
+    PLACE_LOG         /* entries, on disk */
 };
 
-/* --- the structs: struct wire_hello, struct wire_task_op, ...
- * ------------------------------------- */
+/* --- the structs: struct wire_hello, struct wire_task_op, ... --- */
 
 #define WIRE_U64(need, name, max, doc) uint64_t name;
 #define WIRE_BOOL(need, name, doc)     bool name;
@@ -56,6 +56,11 @@ struct wire_channel {
     CHANNEL_FIELDS(WIRE_U64)
 };
 
+/* What every entry about finished operations begins with: message->as.done. */
+struct wire_done {
+    DONE_FIELDS(WIRE_U64, WIRE_LIST)
+};
+
 /* What every request begins with: message->as.request. */
 struct wire_request {
     REQUEST_FIELDS(WIRE_U64)
@@ -71,6 +76,7 @@ struct message {
     union {
         struct wire_channel channel;
         struct wire_request request;
+        struct wire_done done;
 #define M(SYMBOL, name, FIELDS, where, doc) struct wire_##name name;
         WIRE_MESSAGES(M)
 #undef M
@@ -100,8 +106,7 @@ uint64_t message_add_frame(struct message *message, struct blob *blob);
  * 0. */
 struct blob *message_frame(const struct message *message, uint64_t number);
 
-/* --- descriptions, for the codec, the printer, the tests and the documentation
- * -------------------- */
+/* --- descriptions, for the codec, the printer, the tests and the documentation --- */
 
 enum field_kind { FIELD_U64, FIELD_BOOL, FIELD_STR, FIELD_BIN, FIELD_LIST };
 

@@ -16,8 +16,10 @@
 #define OP_MAX         ((uint64_t)1 << 40)
 #define TEXT_FIELD_MAX 400
 
-/* --- records: maps inside lists ------------------------------------------------------------------
- */
+#define TRACE_BYTES_MAX     ((uint64_t)4 * TRACE_OPS_MAX)
+#define FORGOTTEN_BYTES_MAX ((uint64_t)48 * 1024) /* of hashes in one message */
+
+/* --- records: maps inside lists --- */
 
 #define OPERAND_FIELDS(U64, BOOL, STR, BIN, LIST)                                  \
     U64(OPT, op, OP_MAX, "the operation whose result this is; 0 for a literal")    \
@@ -98,8 +100,26 @@
     U64(OPT, rejected, U64_ANY, "malformed or foreign messages that it dropped")               \
     STR(OPT, version, 32, "of its program")
 
-/* --- messages ------------------------------------------------------------------------------------
- */
+#define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
+    U64(REQ, op, OP_MAX, "the operation, or the root of the unit")                            \
+    BOOL(OPT, unit, "a whole subtree over leaves")                                            \
+    U64(REQ, node, NODES_MAX, "who executed it")                                              \
+    U64(REQ, attempt, U64_ANY, "which attempt succeeded")                                     \
+    U64(OPT, len, U64_ANY, "of the value in bytes; 0: its consumer is done, nobody needs it") \
+    U64(OPT, frame, MESSAGE_FRAMES_MAX,                                                       \
+        "which further frame (from 1) holds the value; 0: it is kept as a value on disk")     \
+    BIN(OPT, hash, HASH_BYTES, "SHA-256 of a value on disk")
+
+#define TALLY_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
+    U64(REQ, node, NODES_MAX, "who")                                         \
+    U64(OPT, operations, U64_ANY, "operations of the plan that it executed") \
+    U64(OPT, conversions, U64_ANY, "conversions to text")
+
+#define MARK_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
+    U64(REQ, snapshot, U64_ANY, "snaps taken before this change") \
+    U64(REQ, state, U64_ANY, "the state from then on")
+
+/* --- messages --- */
 
 #define HELLO_FIELDS(U64, BOOL, STR, BIN, LIST)                                                    \
     STR(REQ, cluster, JOB_KIND_MAX, "the cluster's name")                                          \
@@ -139,6 +159,44 @@
     U64(REQ, seq, U64_ANY, "from 1 in a channel; 0 for a pure acknowledgement")   \
     U64(REQ, ack, U64_ANY, "all up to here was delivered in the other direction") \
     U64(REQ, clock, U64_ANY, "the sender's Lamport clock")
+
+/* The checkpoint plane: Raft's AppendEntries and InstallSnapshot (Ongaro & Ousterhout 2014, 5.3,
+ * 7). */
+#define LOG_ITEM_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, term, TERM_MAX, "the entry's term")   \
+    U64(REQ, frame, MESSAGE_FRAMES_MAX, "which further frame (from 1) holds it, packed")
+
+#define APPEND_FIELDS(U64, BOOL, STR, BIN, LIST)                                           \
+    U64(REQ, term, TERM_MAX, "the coordinator's term")                                     \
+    U64(REQ, round, U64_ANY, "counts the coordinator's appends; comes back in the answer") \
+    U64(REQ, prev_index, LOG_INDEX_MAX, "the entry before the first one here")             \
+    U64(REQ, prev_term, TERM_MAX, "and its term")                                          \
+    U64(REQ, commit, LOG_INDEX_MAX, "what the coordinator knows to be committed")          \
+    LIST(OPT, entries, log_item, APPEND_ENTRIES_MAX, "consecutive entries, or none")
+
+#define APPEND_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
+    U64(REQ, term, TERM_MAX, "the follower's term")                                       \
+    U64(REQ, round, U64_ANY, "the greatest round that it has answered")                   \
+    BOOL(REQ, ok, "the entry before the first one is there; false: go back")              \
+    BOOL(OPT, install, "values of an entry are gone everywhere: send a full checkpoint") \
+    BOOL(OPT, wait, "it fetches values first and will answer again: send nothing before") \
+    U64(REQ, match, LOG_INDEX_MAX,                                                        \
+        "durable here, values included, and verified; when not ok: where to try next")
+
+#define INSTALL_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
+    U64(REQ, term, TERM_MAX, "the coordinator's term")                               \
+    U64(REQ, round, U64_ANY, "as in append")                                         \
+    U64(REQ, index, LOG_INDEX_MAX, "the last entry that the full checkpoint covers") \
+    U64(REQ, index_term, TERM_MAX, "and its term")                                   \
+    U64(REQ, part, U64_ANY, "number of the first part here, from 0")                 \
+    U64(REQ, parts, U64_ANY, "parts in all")                                         \
+    LIST(REQ, items, log_item, APPEND_ENTRIES_MAX, "parts, packed")
+
+#define INSTALL_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)      \
+    U64(REQ, term, TERM_MAX, "the follower's term")          \
+    U64(REQ, round, U64_ANY, "as in append_reply")           \
+    U64(REQ, index, LOG_INDEX_MAX, "of the full checkpoint") \
+    U64(REQ, next, U64_ANY, "the part that it expects next")
 
 #define TASK_FIELDS(U64, BOOL, STR, BIN, LIST)         \
     CHANNEL_FIELDS(U64)                                \
@@ -247,7 +305,28 @@
 
 #define BROKER_GET_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
 
+#define PROGRESS_SET_FIELDS(U64, BOOL, STR, BIN, LIST)                        \
+    REQUEST_FIELDS(U64)                                                       \
+    U64(REQ, index, U64_ANY, "the node whose state is set (first seed: idx)") \
+    U64(REQ, state, U64_ANY, "operations that it has completed")
+
+#define PROGRESS_SNAP_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                                 \
+    STR(REQ, key, JOB_KEY_MAX, "makes the request idempotent: the same key is the same snap")
+
+#define PROGRESS_GET_FIELDS(U64, BOOL, STR, BIN, LIST)             \
+    REQUEST_FIELDS(U64)                                            \
+    U64(REQ, index, U64_ANY, "the node whose state is wanted")     \
+    BOOL(OPT, past, "of the snap named; false: the present state") \
+    U64(OPT, snapshot, U64_ANY, "the snap's id, from 0")
+
 /* Answers. */
+#define PROGRESS_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
+    U64(REQ, request, U64_ANY, "of the request")                                     \
+    BOOL(REQ, found, "false: that snap has not been taken (None in the first seed)") \
+    U64(REQ, state, U64_ANY, "the state; 0 for a node never set")                    \
+    U64(REQ, snapshot, U64_ANY, "progress_snap: the id of the snap taken; else snaps taken so far")
+
 #define JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
     U64(REQ, request, U64_ANY, "of the request")                           \
     BOOL(OPT, created, "submit: the job is new; false: the key was known") \
@@ -310,23 +389,75 @@
 #define ENTRY_NOOP_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, node, NODES_MAX, "the coordinator that begins its term with this entry")
 
-#define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    STR(REQ, key, JOB_KEY_MAX, "the client's key")            \
-    STR(REQ, kind, JOB_KIND_MAX, "factorial")                 \
-    STR(REQ, spec, JOB_SPEC_MAX, "its argument")              \
+#define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
+    STR(REQ, key, JOB_KEY_MAX, "the client's key")                               \
+    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                    \
+    STR(REQ, spec, JOB_SPEC_MAX, "its argument")                                 \
+    U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole") \
     U64(REQ, time_ms, U64_ANY, "when it was accepted")
 
-#define ENTRY_JOB_DONE_FIELDS(U64, BOOL, STR, BIN, LIST)                \
-    U64(REQ, job, U64_ANY, "which")                                     \
-    U64(REQ, time_ms, U64_ANY, "when")                                  \
-    U64(REQ, executed, U64_ANY, "operations executed for it in all")    \
-    U64(REQ, digits, U64_ANY, "length of the decimal text")             \
-    BIN(REQ, sha256, HASH_BYTES, "of the decimal text")                 \
-    STR(OPT, text, TEXT_INLINE_DIGITS,                                  \
-        "the text, up to 1000 digits; a longer one is a value on disk") \
-    STR(OPT, head, TEXT_EDGE_DIGITS, "else its first digits")           \
-    STR(OPT, tail, TEXT_EDGE_DIGITS, "and its last")                    \
+/* What was done for a job since its last entry. */
+#define DONE_FIELDS(U64, LIST)                                                             \
+    U64(REQ, job, U64_ANY, "which")                                                        \
+    U64(REQ, executed, U64_ANY, "operations executed for it in all, repetitions included") \
+    LIST(REQ, ops, done_op, CHECKPOINT_OPS_MAX,                                            \
+         "finished operations whose values are still needed, or traced")                   \
+    LIST(REQ, tallies, tally, NODES_MAX, "what every node contributed")
+
+#define ENTRY_OPS_DONE_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    DONE_FIELDS(U64, LIST)                               \
+    U64(REQ, source, NODES_MAX, "the coordinator, which holds the values on disk")
+
+#define ENTRY_JOB_DONE_FIELDS(U64, BOOL, STR, BIN, LIST)                         \
+    DONE_FIELDS(U64, LIST)                                                       \
+    U64(REQ, source, NODES_MAX, "the coordinator, which holds the text on disk") \
+    U64(REQ, time_ms, U64_ANY, "when")                                           \
+    U64(REQ, digits, U64_ANY, "length of the decimal text")                      \
+    BIN(REQ, sha256, HASH_BYTES, "of the decimal text")                          \
+    STR(OPT, text, TEXT_INLINE_DIGITS,                                           \
+        "the text, up to 1000 digits; a longer one is a value on disk")          \
+    STR(OPT, head, TEXT_EDGE_DIGITS, "else its first digits")                    \
+    STR(OPT, tail, TEXT_EDGE_DIGITS, "and its last")                             \
     U64(OPT, converter, NODES_MAX, "the node that converted it")
+
+#define ENTRY_PROGRESS_SET_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, index, U64_ANY, "the node whose state is set")  \
+    U64(REQ, state, U64_ANY, "the state")
+
+#define ENTRY_PROGRESS_SNAPPED_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    STR(REQ, key, JOB_KEY_MAX, "the client's key")
+
+/* A full checkpoint is a sequence of these. */
+#define IMAGE_HEAD_FIELDS(U64, BOOL, STR, BIN, LIST)                \
+    U64(REQ, index, LOG_INDEX_MAX, "the last entry that it covers") \
+    U64(REQ, index_term, TERM_MAX, "and its term")                  \
+    LIST(REQ, tallies, tally, NODES_MAX, "of all jobs, by node")
+
+#define IMAGE_JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
+    LIST(REQ, jobs, job_row, 1, "the job")                                       \
+    U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole") \
+    U64(REQ, source, NODES_MAX,                                                  \
+        "a node that holds its kept text, when it is longer than 1000 digits")   \
+    BIN(OPT, trace, TRACE_BYTES_MAX,                                             \
+        "node and attempt of each operation, two little-endian bytes each")
+
+#define IMAGE_OPS_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
+    U64(REQ, job, U64_ANY, "of an unfinished job")                      \
+    U64(REQ, source, NODES_MAX, "a node that holds the values on disk") \
+    LIST(REQ, ops, done_op, CHECKPOINT_OPS_MAX, "finished operations whose values are still needed")
+
+#define IMAGE_PROGRESS_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, index, U64_ANY, "the node")                 \
+    LIST(REQ, marks, mark, CHECKPOINT_OPS_MAX, "its states, in the order of the snaps")
+
+#define IMAGE_SNAPS_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
+    U64(REQ, snapshots, U64_ANY, "snaps taken")                                                  \
+    STR(OPT, key, JOB_KEY_MAX, "of the last ones taken, one message each: the client's key ...") \
+    U64(OPT, snapshot, U64_ANY, "... and the snap that it took")
+
+#define IMAGE_FORGOTTEN_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    BIN(REQ, keys, FORGOTTEN_BYTES_MAX,                   \
+        "64-bit little-endian hashes of forgotten keys, oldest first")
 
 #define ENTRY_JOB_FAILED_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, job, U64_ANY, "which")                        \
@@ -338,13 +469,13 @@
     U64(REQ, time_ms, U64_ANY, "when")
 
 /* R(name, FIELDS): a record comes before the records and messages that hold lists of it. */
-#define WIRE_RECORDS(R)            \
-    R(operand, OPERAND_FIELDS)     \
-    R(task_op, TASK_OP_FIELDS)     \
-    R(result_op, RESULT_OP_FIELDS) \
-    R(job_row, JOB_ROW_FIELDS)     \
-    R(trace_row, TRACE_ROW_FIELDS) \
-    R(node_row, NODE_ROW_FIELDS)
+#define WIRE_RECORDS(R)                                                                          \
+    R(operand, OPERAND_FIELDS)                                                                   \
+    R(done_op, DONE_OP_FIELDS)                                                                   \
+    R(tally, TALLY_FIELDS)                                                                       \
+    R(mark, MARK_FIELDS) R(log_item, LOG_ITEM_FIELDS) R(task_op, TASK_OP_FIELDS)                 \
+        R(result_op, RESULT_OP_FIELDS) R(job_row, JOB_ROW_FIELDS) R(trace_row, TRACE_ROW_FIELDS) \
+            R(node_row, NODE_ROW_FIELDS)
 
 /* M(SYMBOL, name, FIELDS, where, doc): where is a word of enum message_place. */
 #define WIRE_MESSAGES(M)                                                                          \
@@ -354,6 +485,11 @@
     M(VOTE_REQUEST, vote_request, VOTE_REQUEST_FIELDS, PLACE_CONTROL,                             \
       "a candidate asks for a vote")                                                              \
     M(VOTE_REPLY, vote_reply, VOTE_REPLY_FIELDS, PLACE_CONTROL, "the vote")                       \
+    M(APPEND, append, APPEND_FIELDS, PLACE_CHECKPOINT, "the coordinator replicates entries")      \
+    M(APPEND_REPLY, append_reply, APPEND_REPLY_FIELDS, PLACE_CHECKPOINT,                          \
+      "what the follower has on disk")                                                            \
+    M(INSTALL, install, INSTALL_FIELDS, PLACE_CHECKPOINT, "a full checkpoint, in parts")          \
+    M(INSTALL_REPLY, install_reply, INSTALL_REPLY_FIELDS, PLACE_CHECKPOINT, "how far it got")     \
     M(TASK, task, TASK_FIELDS, PLACE_CHANNEL, "the coordinator assigns operations")               \
     M(RESULT, result, RESULT_FIELDS, PLACE_CHANNEL, "a worker returns results")                   \
     M(RELEASE, release, RELEASE_FIELDS, PLACE_CHANNEL,                                            \
@@ -380,6 +516,13 @@
     M(STATUS_GET, status_get, STATUS_GET_FIELDS, PLACE_REQUEST, "answered by status")             \
     M(BROKER_GET, broker_get, BROKER_GET_FIELDS, PLACE_REQUEST,                                   \
       "answered by the broker itself, with broker")                                               \
+    M(PROGRESS_SET, progress_set, PROGRESS_SET_FIELDS, PLACE_REQUEST,                             \
+      "SetState; answered by progress")                                                           \
+    M(PROGRESS_SNAP, progress_snap, PROGRESS_SNAP_FIELDS, PLACE_REQUEST,                          \
+      "Snap; answered by progress")                                                               \
+    M(PROGRESS_GET, progress_get, PROGRESS_GET_FIELDS, PLACE_REQUEST,                             \
+      "reads a state; answered by progress")                                                      \
+    M(PROGRESS, progress, PROGRESS_FIELDS, PLACE_REPLY, "a state, or a snap")                     \
     M(JOB, job, JOB_FIELDS, PLACE_REPLY, "a job")                                                 \
     M(JOB_PAGE, job_page, JOB_PAGE_FIELDS, PLACE_REPLY, "jobs")                                   \
     M(TRACE_PAGE, trace_page, TRACE_PAGE_FIELDS, PLACE_REPLY, "operations of a job")              \
@@ -391,6 +534,20 @@
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_LOG, "begins a term")                      \
     M(ENTRY_JOB_SUBMITTED, entry_job_submitted, ENTRY_JOB_SUBMITTED_FIELDS, PLACE_LOG,            \
       "a job was accepted")                                                                       \
+    M(ENTRY_OPS_DONE, entry_ops_done, ENTRY_OPS_DONE_FIELDS, PLACE_LOG, "a checkpoint of a job")  \
+    M(ENTRY_PROGRESS_SET, entry_progress_set, ENTRY_PROGRESS_SET_FIELDS, PLACE_LOG,               \
+      "SetState of a client")                                                                     \
+    M(ENTRY_PROGRESS_SNAPPED, entry_progress_snapped, ENTRY_PROGRESS_SNAPPED_FIELDS, PLACE_LOG,   \
+      "Snap")                                                                                     \
+    M(IMAGE_HEAD, image_head, IMAGE_HEAD_FIELDS, PLACE_LOG, "begins a full checkpoint")           \
+    M(IMAGE_JOB, image_job, IMAGE_JOB_FIELDS, PLACE_LOG, "a job in a full checkpoint")            \
+    M(IMAGE_OPS, image_ops, IMAGE_OPS_FIELDS, PLACE_LOG,                                          \
+      "finished operations in a full checkpoint")                                                 \
+    M(IMAGE_PROGRESS, image_progress, IMAGE_PROGRESS_FIELDS, PLACE_LOG,                           \
+      "progress in a full checkpoint")                                                            \
+    M(IMAGE_SNAPS, image_snaps, IMAGE_SNAPS_FIELDS, PLACE_LOG, "snaps in a full checkpoint")      \
+    M(IMAGE_FORGOTTEN, image_forgotten, IMAGE_FORGOTTEN_FIELDS, PLACE_LOG,                        \
+      "forgotten keys in a full checkpoint")                                                      \
     M(ENTRY_JOB_DONE, entry_job_done, ENTRY_JOB_DONE_FIELDS, PLACE_LOG, "a job has its result")   \
     M(ENTRY_JOB_FAILED, entry_job_failed, ENTRY_JOB_FAILED_FIELDS, PLACE_LOG,                     \
       "a job cannot be done")                                                                     \

@@ -1,0 +1,367 @@
+#include "nodes/core/follower.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/election.h"
+#include "nodes/core/image.h"
+#include "nodes/core/journal.h"
+#include "nodes/core/requests.h"
+#include "shared/base/error.h"
+#include "shared/wire/codec.h"
+
+#define FETCH_TRIES 5                /* then the coordinator is asked for a full checkpoint instead */
+#define FETCH_RETRY_US (100 * MS_US)
+#define IMAGE_PARTS_MAX 1000000      /* more is absurd: 20,000 jobs and their frontiers are far fewer */
+
+/* --- values --- */
+
+static bool same(struct value_id a, struct value_id b)
+{
+    return a.job == b.job && a.op == b.op;
+}
+
+static struct need *find_need(struct follower *follower, struct value_id id)
+{
+    for (size_t i = 0; i < follower->n_needs; i++)
+        if (same(follower->needs[i].id, id))
+            return &follower->needs[i];
+    return NULL;
+}
+
+/* First it may be here already: on disk, or in memory because this very node computed it. */
+static void look(struct node *node, struct need *need)
+{
+    need->retry_us = 0;
+    need->fetching = false;
+    outbox_add(&node->out, OUTPUT_KEEP)->keep.id = need->id;
+}
+
+static void want(struct node *node, node_id_t source, struct value_id id, uint64_t len, struct slice hash)
+{
+    struct follower *follower = &node->follower;
+    if (find_need(follower, id) || map_get(&follower->kept, (struct map_key){id.job, id.op}))
+        return;
+    if (follower->n_needs == follower->needs_size) {
+        follower->needs_size = follower->needs_size ? 2 * follower->needs_size : 16;
+        follower->needs = mem_grow(follower->needs, follower->needs_size, sizeof *follower->needs);
+    }
+    struct need *need = &follower->needs[follower->n_needs++];
+    *need = (struct need){.id = id, .source = source, .len = len};
+    if (hash.len == HASH_BYTES)
+        memcpy(need->hash, hash.at, HASH_BYTES);
+    look(node, need);
+}
+
+static void forget_needs(struct follower *follower)
+{
+    follower->n_needs = 0;
+    map_clear(&follower->kept);
+}
+
+static void want_done(struct node *node, node_id_t from, const struct message *entry)
+{
+    const struct wire_done *done = &entry->as.done;
+    for (size_t i = 0; i < done->ops.n; i++)
+        if (done->ops.at[i].len && !done->ops.at[i].frame)
+            want(node, from, (struct value_id){done->job, done->ops.at[i].op}, done->ops.at[i].len,
+                 done->ops.at[i].hash);
+}
+
+/* Asks for the values that the entry refers to; true when all are here. ERR_MALFORMED entries are no entries. */
+static int check_entry(struct node *node, node_id_t from, struct blob *packed)
+{
+    struct message *entry;
+    struct text why = {0};
+    if (codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
+        return ERR_MALFORMED;
+    int error = jobs_entry_is_valid(entry) ? OK : ERR_MALFORMED;
+    if (!error && (entry->type == MESSAGE_ENTRY_OPS_DONE || entry->type == MESSAGE_ENTRY_JOB_DONE))
+        want_done(node, from, entry);
+    message_drop(&entry);
+    return error ? error : node->follower.n_needs ? ERR_UNAVAILABLE : OK;
+}
+
+/* --- answering --- */
+
+static void reply_append(struct node *node, node_id_t to, struct wire_append_reply reply)
+{
+    struct message *message = message_new(MESSAGE_APPEND_REPLY);
+    reply.term = node->election.term;
+    reply.round = node->follower.round;
+    message->as.append_reply = reply;
+    outbox_send_durable(&node->out, PLANE_CHECKPOINT, to, message);
+}
+
+static void reply_install(struct node *node, node_id_t to, log_index_t index, uint64_t next)
+{
+    struct message *message = message_new(MESSAGE_INSTALL_REPLY);
+    message->as.install_reply = (struct wire_install_reply){
+        .term = node->election.term, .round = node->follower.round, .index = index, .next = next};
+    outbox_send_durable(&node->out, PLANE_CHECKPOINT, to, message);
+}
+
+static void note_round(struct node *node, uint64_t round)
+{
+    if (round > node->follower.round)
+        node->follower.round = round;
+}
+
+/* --- appending --- */
+
+/* Where the coordinator should try next: before all entries of the term that conflicts (Raft 5.3, end). */
+static log_index_t step_back(const struct node *node, log_index_t prev_index)
+{
+    const struct journal *journal = &node->journal;
+    term_t conflict, term;
+    if (prev_index > journal->last)
+        return journal->last;
+    journal_term(node, prev_index, &conflict);
+    log_index_t index = prev_index;
+    while (index > journal->base && journal_term(node, index, &term) && term == conflict)
+        index--;
+    return index > journal->commit ? index : journal->commit;
+}
+
+/* Takes one entry in; ERR_UNAVAILABLE: it waits for values. */
+static int take_entry(struct node *node, node_id_t from, log_index_t index, term_t term, struct blob *packed)
+{
+    term_t ours;
+    if (index <= node->journal.base || (journal_term(node, index, &ours) && ours == term))
+        return OK; /* it is here already (R16) */
+    if (index <= node->journal.commit)
+        return ERR_MALFORMED; /* what is committed cannot be otherwise */
+    int error = check_entry(node, from, packed);
+    if (error)
+        return error;
+    journal_truncate(node, index);
+    journal_append(node, term, packed);
+    return OK;
+}
+
+static int take_entries(struct node *node, node_id_t from, const struct message *message, log_index_t *match)
+{
+    const struct wire_append *append = &message->as.append;
+    int error = OK;
+    term_t before = append->prev_term;
+    *match = append->prev_index;
+    for (size_t i = 0; i < append->entries.n && !error; i++) {
+        const struct wire_log_item *item = &append->entries.at[i];
+        struct blob *packed = message_frame(message, item->frame);
+        bool sound = packed && item->term && item->term <= append->term && item->term >= before;
+        before = item->term;
+        error = sound ? take_entry(node, from, *match + 1, item->term, packed) : ERR_MALFORMED;
+        *match += !error;
+    }
+    return error;
+}
+
+void follower_append(struct node *node, node_id_t from, const struct message *message)
+{
+    const struct wire_append *append = &message->as.append;
+    term_t term;
+    if (!election_accept_coordinator(node, from, append->term)) {
+        reply_append(node, from, (struct wire_append_reply){.ok = false});
+        return;
+    }
+    note_round(node, append->round);
+    /* What a full checkpoint covers is committed, and so equal everywhere. */
+    bool covered = append->prev_index < node->journal.base;
+    if (!covered && (!journal_term(node, append->prev_index, &term) || term != append->prev_term)) {
+        reply_append(node, from, (struct wire_append_reply){.match = step_back(node, append->prev_index)});
+        return;
+    }
+    log_index_t match;
+    int error = take_entries(node, from, message, &match);
+    if (!error && !node->follower.image)
+        forget_needs(&node->follower);
+    if (error == ERR_MALFORMED)
+        node_reject(node, from, "an entry of the log is malformed");
+    /* R15: no further than what is verified to be equal. */
+    journal_commit(node, append->commit < match ? append->commit : match);
+    election_caught_up(node, append->commit, match);
+    reply_append(node, from,
+                 (struct wire_append_reply){.ok = true, .match = match, .wait = error == ERR_UNAVAILABLE});
+}
+
+/* --- full checkpoints --- */
+
+/* Loads it beside the state, which changes only when all of it is sound. */
+static int load_image(struct node *node, const struct image *image)
+{
+    struct node *scratch = mem_new(1, sizeof *scratch);
+    log_index_t index = 0;
+    term_t term = 0;
+    int error = OK;
+    for (size_t i = 0; i < image->n && !error; i++)
+        error = image_load_part(scratch, (struct slice){image->parts[i]->at, image->parts[i]->len}, &index, &term);
+    if (index != image->index || term != image->term)
+        error = ERR_MALFORMED;
+    if (!error) {
+        image_clear_state(node);
+        node->jobs = scratch->jobs;
+        node->progress = scratch->progress;
+    } else {
+        image_clear_state(scratch);
+    }
+    free(scratch);
+    return error;
+}
+
+static void finish_install(struct node *node, node_id_t to)
+{
+    struct image *image = image_ref(node->follower.image);
+    if (load_image(node, image)) {
+        node_reject(node, to, "its full checkpoint cannot be loaded");
+    } else {
+        journal_reset(node, image->index, image->term);
+        outbox_write_image(&node->out, image->index, image->term, image->parts, image->n, true);
+        outbox_log(&node->out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64, image->index);
+        reply_install(node, to, image->index, image->n);
+        election_caught_up(node, image->index, image->index);
+    }
+    image_drop(&image);
+    follower_reset(node);
+}
+
+static bool begin_install(struct node *node, node_id_t from, const struct wire_install *install)
+{
+    struct follower *follower = &node->follower;
+    bool same_image = follower->image && follower->image->index == install->index &&
+                      follower->image->term == install->index_term && follower->expected == install->parts;
+    if (same_image)
+        return true;
+    if (install->part != 0)
+        return false;
+    if (!install->parts || install->parts > IMAGE_PARTS_MAX || !install->index) {
+        node_reject(node, from, "it sends an absurd full checkpoint");
+        return false;
+    }
+    follower_reset(node);
+    follower->image = image_new(install->index, install->index_term);
+    follower->expected = install->parts;
+    return true;
+}
+
+void follower_install(struct node *node, node_id_t from, const struct message *message)
+{
+    const struct wire_install *install = &message->as.install;
+    struct follower *follower = &node->follower;
+    if (!election_accept_coordinator(node, from, install->term)) {
+        reply_install(node, from, install->index, 0);
+        return;
+    }
+    note_round(node, install->round);
+    if (install->index <= node->journal.commit) {
+        reply_install(node, from, install->index, install->parts); /* it is here already */
+        return;
+    }
+    if (!begin_install(node, from, install)) {
+        reply_install(node, from, install->index, 0);
+        return;
+    }
+    for (size_t i = 0; i < install->items.n; i++) {
+        struct blob *part = message_frame(message, install->items.at[i].frame);
+        if (install->part + i != follower->image->n || !part || follower->image->n == follower->expected)
+            continue;
+        if (image_wants(node, (struct slice){part->at, part->len}, want)) {
+            node_reject(node, from, "a part of its full checkpoint is malformed");
+            break;
+        }
+        image_add(follower->image, part);
+    }
+    if (follower->image->n == follower->expected && !follower->n_needs)
+        finish_install(node, from);
+    else
+        reply_install(node, from, install->index,
+                      follower->image->n < follower->expected ? follower->image->n : follower->expected - 1);
+}
+
+/* --- values that come --- */
+
+static void go_on(struct node *node)
+{
+    struct follower *follower = &node->follower;
+    node_id_t coordinator = node->election.coordinator;
+    if (follower->n_needs || !node_is_peer(node, coordinator))
+        return;
+    if (follower->image && follower->image->n == follower->expected)
+        finish_install(node, coordinator);
+    else if (!follower->image) /* the coordinator sends again from where we are */
+        reply_append(node, coordinator, (struct wire_append_reply){.ok = true, .match = node->journal.commit});
+}
+
+void follower_value_kept(struct node *node, struct value_id id)
+{
+    struct follower *follower = &node->follower;
+    struct need *need = find_need(follower, id);
+    if (!need)
+        return;
+    /* It came over the value plane and is of no other use in memory, unless a worker here made it. */
+    if (need->fetching)
+        outbox_add(&node->out, OUTPUT_DROP)->drop.id = id;
+    *need = follower->needs[--follower->n_needs];
+    map_put(&follower->kept, (struct map_key){id.job, id.op}, follower);
+    go_on(node);
+}
+
+void follower_value_ready(struct node *node, struct value_id id)
+{
+    struct need *need = find_need(&node->follower, id);
+    if (need)
+        outbox_add(&node->out, OUTPUT_KEEP)->keep.id = id;
+}
+
+static void fetch(struct node *node, struct need *need)
+{
+    struct output *output = outbox_add(&node->out, OUTPUT_FETCH);
+    need->retry_us = 0;
+    need->fetching = true;
+    output->fetch.id = need->id;
+    output->fetch.from = need->source;
+    output->fetch.len = need->len;
+    memcpy(output->fetch.hash, need->hash, HASH_BYTES);
+}
+
+void follower_value_failed(struct node *node, struct value_id id)
+{
+    struct need *need = find_need(&node->follower, id);
+    node_id_t coordinator = node->election.coordinator;
+    if (!need)
+        return;
+    if (!need->fetching && node_is_peer(node, need->source)) {
+        fetch(node, need);
+        return;
+    }
+    need->tries++;
+    need->retry_us = node->now_us + FETCH_RETRY_US;
+    if (node_is_peer(node, coordinator))
+        need->source = coordinator;
+    if (need->tries < FETCH_TRIES || !node_is_peer(node, coordinator))
+        return;
+    follower_reset(node);
+    reply_append(node, coordinator,
+                 (struct wire_append_reply){.ok = true, .match = node->journal.commit, .install = true});
+}
+
+void follower_tick(struct node *node)
+{
+    struct follower *follower = &node->follower;
+    for (size_t i = 0; i < follower->n_needs; i++)
+        if (follower->needs[i].retry_us && node->now_us >= follower->needs[i].retry_us)
+            look(node, &follower->needs[i]);
+}
+
+void follower_reset(struct node *node)
+{
+    image_drop(&node->follower.image);
+    node->follower.expected = 0;
+    forget_needs(&node->follower);
+}
+
+void follower_clear(struct node *node)
+{
+    follower_reset(node);
+    free(node->follower.needs);
+}

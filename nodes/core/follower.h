@@ -1,0 +1,26 @@
+/* follower.h - a follower's side of the log: takes the coordinator's entries and full checkpoints in.
+ *
+ * An entry that refers to a value (longer than 64 KiB) is appended, and so acknowledged, only when the value is on this
+ * node's disk; until then it is dropped, its values are fetched, and the coordinator is asked to send again. */
+#ifndef CONCLAVE_CORE_FOLLOWER_H
+#define CONCLAVE_CORE_FOLLOWER_H
+
+#include "nodes/core/state.h"
+
+void follower_append(struct node *node, node_id_t from, const struct message *message);
+void follower_install(struct node *node, node_id_t from, const struct message *message);
+
+/* A value became durable here, is in memory here, or could not be had. */
+void follower_value_kept(struct node *node, struct value_id id);
+void follower_value_ready(struct node *node, struct value_id id);
+void follower_value_failed(struct node *node, struct value_id id);
+
+/* Asks again for values that could not be had. */
+void follower_tick(struct node *node);
+
+/* Another coordinator, or none: what was half received is dropped. */
+void follower_reset(struct node *node);
+
+void follower_clear(struct node *node);
+
+#endif

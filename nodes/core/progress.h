@@ -1,0 +1,50 @@
+/* progress.h - the first seed's node states and their snaps: SetState(idx, state), Snap(), and
+ * reads of past snaps.
+ *
+ * A library of its own: it needs nothing of Conclave but the map and memory of shared/base. A node
+ * is known from its first SetState on; before that its state is 0. Snap is O(1); a read is O(log
+ * changes of that node); memory grows with changes only: two SetStates between two snaps are one
+ * change. */
+#ifndef CONCLAVE_CORE_PROGRESS_H
+#define CONCLAVE_CORE_PROGRESS_H
+
+#include "shared/base/map.h"
+
+/* From `snapshot` on (until the next mark of this node) the state is `state`. */
+struct progress_mark {
+    uint64_t snapshot; /* snaps taken before this change */
+    uint64_t state;
+};
+
+struct progress_node {
+    uint64_t index;
+    struct progress_mark *marks; /* ascending; owned */
+    size_t n, size;
+};
+
+/* Zero-initialize. */
+struct progress {
+    uint64_t snapshots; /* taken so far; the next one's id */
+    struct map nodes;   /* index -> struct progress_node */
+};
+
+/* Sets the present state of a node. Idempotent. */
+void progress_set_state(struct progress *progress, uint64_t index, uint64_t state);
+
+/* Takes a snap; returns its id, the first is 0. */
+uint64_t progress_snap(struct progress *progress);
+
+/* The state of a node in a past snap; 0 for a node never set by then. ERR_NOT_FOUND (the seed's
+ * None) for a snap not taken yet. */
+int progress_get_state(const struct progress *progress, uint64_t index, uint64_t snapshot,
+                       uint64_t *state);
+
+/* The present state of a node; 0 for a node never set. */
+uint64_t progress_now(const struct progress *progress, uint64_t index);
+
+/* Puts a mark behind the ones a node has, when loading; ERR_MALFORMED when it is out of order. */
+int progress_load_mark(struct progress *progress, uint64_t index, struct progress_mark mark);
+
+void progress_clear(struct progress *progress);
+
+#endif

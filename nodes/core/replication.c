@@ -1,0 +1,311 @@
+#include "nodes/core/replication.h"
+
+#include <assert.h>
+
+#include "nodes/core/election.h"
+#include "nodes/core/image.h"
+#include "nodes/core/journal.h"
+
+static bool is_voter(const struct node *node, node_id_t id)
+{
+    return id >= 1 && id <= node->config.n_voters;
+}
+
+static void stop_install(struct replica *replica)
+{
+    image_drop(&replica->image);
+    replica->sent_parts = 0;
+}
+
+void replication_probe(struct node *node, node_id_t peer)
+{
+    struct replica *replica = &node->peers[peer].replica;
+    stop_install(replica);
+    replica->next = replica->match + 1;
+    replica->in_flight = 0;
+    replica->wait = false;
+    replica->sent_us = 0;
+    replica->sent_commit = 0;
+}
+
+void replication_start(struct node *node)
+{
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        struct replica *replica = &node->peers[id].replica;
+        stop_install(replica);
+        *replica = (struct replica){.next = node->journal.last + 1};
+    }
+    node->replication = (struct replication){0};
+}
+
+void replication_stop(struct node *node)
+{
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        stop_install(&node->peers[id].replica);
+}
+
+/* --- counting --- */
+
+/* The greatest number that a majority of the voters has reached, of what `read` tells of each. */
+static uint64_t majority(const struct node *node, uint64_t own,
+                         uint64_t (*read)(const struct replica *replica))
+{
+    uint64_t values[NODES_MAX];
+    uint32_t n = 0;
+    for (node_id_t id = 1; id <= node->config.n_voters; id++) {
+        uint64_t value = id == node->config.id ? own : read(&node->peers[id].replica);
+        uint32_t at = n++;
+        for (; at && values[at - 1] < value; at--)
+            values[at] = values[at - 1];
+        values[at] = value;
+    }
+    return n ? values[election_quorum(node) - 1] : 0;
+}
+
+static uint64_t read_match(const struct replica *replica)
+{
+    return replica->match;
+}
+
+static uint64_t read_round(const struct replica *replica)
+{
+    return replica->answered_round;
+}
+
+void replication_advance(struct node *node)
+{
+    term_t term;
+    if (!node_is_coordinator(node))
+        return;
+    log_index_t index = majority(node, node->journal.durable, read_match);
+    /* Raft 5.4.2, figure 8: only an entry of our own term commits by counting; older ones beneath it. */
+    if (index > node->journal.commit && journal_term(node, index, &term) && term == node->election.term)
+        journal_commit(node, index);
+}
+
+uint64_t replication_confirm(struct node *node)
+{
+    node->replication.round_wanted = true;
+    return node->replication.round + 1;
+}
+
+uint64_t replication_confirmed(const struct node *node)
+{
+    return majority(node, node->replication.round, read_round);
+}
+
+/* --- sending --- */
+
+static void send_append(struct node *node, node_id_t id)
+{
+    struct replica *replica = &node->peers[id].replica;
+    struct message *message = message_new(MESSAGE_APPEND);
+    struct wire_append *append = &message->as.append;
+    size_t bytes = 0;
+    append->term = node->election.term;
+    append->round = node->replication.round;
+    append->prev_index = replica->next - 1;
+    append->commit = node->journal.commit;
+    journal_term(node, append->prev_index, &append->prev_term);
+    append->entries.at = message_room(message, APPEND_ENTRIES_MAX, sizeof *append->entries.at);
+    while (replica->next <= node->journal.last && append->entries.n < APPEND_ENTRIES_MAX) {
+        const struct log_entry *entry = journal_at(node, replica->next);
+        if (append->entries.n && bytes + entry->packed->len > APPEND_BYTES_MAX)
+            break;
+        bytes += entry->packed->len;
+        append->entries.at[append->entries.n++] =
+            (struct wire_log_item){entry->term, message_add_frame(message, entry->packed)};
+        replica->next++;
+    }
+    replica->sent_round = node->replication.round;
+    replica->sent_commit = node->journal.commit;
+    replica->sent_us = node->now_us;
+    replica->in_flight++;
+    outbox_send(&node->out, PLANE_CHECKPOINT, id, message);
+}
+
+static void send_parts(struct node *node, node_id_t id)
+{
+    struct replica *replica = &node->peers[id].replica;
+    struct image *image = replica->image;
+    struct message *message = message_new(MESSAGE_INSTALL);
+    struct wire_install *install = &message->as.install;
+    size_t bytes = 0;
+    *install = (struct wire_install){.term = node->election.term,
+                                     .round = node->replication.round,
+                                     .index = image->index,
+                                     .index_term = image->term,
+                                     .part = replica->sent_parts,
+                                     .parts = image->n};
+    install->items.at = message_room(message, APPEND_ENTRIES_MAX, sizeof *install->items.at);
+    while (replica->sent_parts < image->n && install->items.n < APPEND_ENTRIES_MAX) {
+        struct blob *part = image->parts[replica->sent_parts];
+        if (install->items.n && bytes + part->len > APPEND_BYTES_MAX)
+            break;
+        bytes += part->len;
+        install->items.at[install->items.n++] =
+            (struct wire_log_item){image->term, message_add_frame(message, part)};
+        replica->sent_parts++;
+    }
+    replica->sent_round = node->replication.round;
+    replica->sent_us = node->now_us;
+    replica->in_flight++;
+    outbox_send(&node->out, PLANE_CHECKPOINT, id, message);
+}
+
+static void begin_install(struct node *node, node_id_t id)
+{
+    struct replica *replica = &node->peers[id].replica;
+    stop_install(replica);
+    replica->in_flight = 0;
+    replica->wait = false;
+    /* Followers that are behind at the same time share one image. */
+    for (node_id_t other = 1; other <= node->config.n_nodes && !replica->image; other++) {
+        struct image *image = node->peers[other].replica.image;
+        if (other != id && image && image->index == node->journal.applied)
+            replica->image = image_ref(image);
+    }
+    if (!replica->image)
+        replica->image = image_build(node);
+    outbox_log(&node->out, LOG_INFO, "sends node %u a full checkpoint of %zu parts", id, replica->image->n);
+}
+
+static void pump(struct node *node, node_id_t id)
+{
+    struct replica *replica = &node->peers[id].replica;
+    if (node->peers[id].links[PLANE_CHECKPOINT].state != LINK_WELCOMED)
+        return;
+    if ((replica->in_flight || replica->wait) && node->now_us >= replica->sent_us + APPEND_RESEND_US) {
+        if (replica->image)
+            replica->sent_parts = 0;
+        replica->next = replica->match + 1;
+        replica->in_flight = 0;
+        replica->wait = false;
+    }
+    if (replica->wait)
+        return;
+    if (!replica->image && replica->next <= node->journal.base)
+        begin_install(node, id);
+    if (replica->image) {
+        while (replica->sent_parts < replica->image->n && replica->in_flight < APPEND_WINDOW)
+            send_parts(node, id);
+        return;
+    }
+    /* Until it has agreed once, one probe at a time. */
+    unsigned window = replica->match ? APPEND_WINDOW : 1;
+    while (replica->next <= node->journal.last && replica->in_flight < window)
+        send_append(node, id);
+    bool news = replica->sent_round < node->replication.round || replica->sent_commit < node->journal.commit ||
+                !replica->sent_us;
+    if (news && replica->in_flight < APPEND_WINDOW)
+        send_append(node, id);
+}
+
+void replication_pump(struct node *node)
+{
+    if (!node_is_coordinator(node))
+        return;
+    if (node->replication.round_wanted) {
+        node->replication.round++;
+        node->replication.round_wanted = false;
+    }
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        if (node_is_peer(node, id))
+            pump(node, id);
+    /* A cluster of one, or one whose only voter we are, hears no answer. */
+    replication_advance(node);
+}
+
+/* --- answers --- */
+
+/* False when the answer is not to us as coordinator of this term. */
+static bool is_current(struct node *node, node_id_t from, term_t term, uint64_t round)
+{
+    if (term > node->election.term) {
+        election_see_term(node, from, term);
+        return false;
+    }
+    if (!node_is_coordinator(node) || term != node->election.term)
+        return false;
+    if (round > node->replication.round) {
+        node_reject(node, from, "it answers what was never asked");
+        return false;
+    }
+    struct replica *replica = &node->peers[from].replica;
+    if (round > replica->answered_round)
+        replica->answered_round = round;
+    if (replica->in_flight)
+        replica->in_flight--;
+    return true;
+}
+
+void replication_append_reply(struct node *node, node_id_t from, const struct wire_append_reply *reply)
+{
+    struct replica *replica = &node->peers[from].replica;
+    if (!is_current(node, from, reply->term, reply->round))
+        return;
+    if (reply->match > node->journal.last && reply->ok) {
+        node_reject(node, from, "it has more entries than there are");
+        return;
+    }
+    replica->wait = reply->wait;
+    if (reply->install && !replica->image)
+        begin_install(node, from);
+    if (replica->image)
+        return;
+    if (!reply->ok) {
+        log_index_t next = reply->match + 1 < replica->next ? reply->match + 1 : replica->next - 1;
+        replica->next = next > replica->match ? next : replica->match + 1;
+        replica->in_flight = 0;
+        return;
+    }
+    if (reply->match > replica->match)
+        replica->match = reply->match;
+    if (replica->next <= replica->match)
+        replica->next = replica->match + 1;
+    /* All is answered, but not all is there: it dropped some while it fetched values. */
+    if (!replica->in_flight && !replica->wait)
+        replica->next = replica->match + 1;
+    replication_advance(node);
+}
+
+void replication_install_reply(struct node *node, node_id_t from, const struct wire_install_reply *reply)
+{
+    struct replica *replica = &node->peers[from].replica;
+    if (!is_current(node, from, reply->term, reply->round) || !replica->image ||
+        reply->index != replica->image->index)
+        return;
+    if (reply->next > replica->image->n) {
+        node_reject(node, from, "it has more parts than there are");
+        return;
+    }
+    if (reply->next < replica->image->n) {
+        if (!replica->in_flight)
+            replica->sent_parts = reply->next;
+        return;
+    }
+    if (reply->index > replica->match)
+        replica->match = reply->index;
+    stop_install(replica);
+    replica->next = replica->match + 1;
+    replica->in_flight = 0;
+    replica->sent_us = 0;
+    replication_advance(node);
+}
+
+void replication_clear(struct node *node)
+{
+    replication_stop(node);
+}
+
+void replication_check_invariants(const struct node *node)
+{
+    for (node_id_t id = 1; node_is_coordinator(node) && id <= node->config.n_nodes; id++) {
+        const struct replica *replica = &node->peers[id].replica;
+        if (!node_is_peer(node, id))
+            continue;
+        assert(replica->next > replica->match); /* R14 */
+        assert(replica->match <= node->journal.last);
+        assert(replica->next <= node->journal.last + 1);
+    }
+}
