@@ -59,7 +59,8 @@ void election_init(struct node *node, const struct node_durable *durable)
 static void write_vote(struct node *node)
 {
     const struct election *election = &node->election;
-    outbox_write_vote(&node->out, &(struct node_durable){election->term, election->vote, election->voter});
+    outbox_write_vote(&node->out,
+                      &(struct node_durable){election->term, election->vote, election->voter});
 }
 
 /* --- changing role --- */
@@ -233,8 +234,8 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
 
 /* --- giving votes --- */
 
-/* A disk that is new, or was wiped, may have promised what it no longer knows. It decides nothing before it has caught
- * up (R22), unless the whole cluster is new: then no log has an entry. */
+/* A disk that is new, or was wiped, may have promised what it no longer knows. It decides nothing
+ * before it has caught up (R22), unless the whole cluster is new: then no log has an entry. */
 static bool may_decide(const struct node *node, log_index_t candidates_last)
 {
     return node->election.voter || (candidates_last == 0 && node->journal.last == 0);
@@ -273,7 +274,8 @@ void election_vote_request(struct node *node, node_id_t from,
     if (!is_voter(node, from) || !is_voter(node, node->config.id) ||
         !is_plausible(node, from, request->term))
         return;
-    if (has_coordinator(node) || request->term < election->term || !may_decide(node, request->last_index)) {
+    if (has_coordinator(node) || request->term < election->term ||
+        !may_decide(node, request->last_index)) {
         reply_vote(node, from, request->pre, false, election->term);
         return;
     }
@@ -299,7 +301,8 @@ void election_vote_request(struct node *node, node_id_t from,
 void election_caught_up(struct node *node, log_index_t commit, log_index_t match)
 {
     term_t term;
-    if (node->election.voter || match < commit || !journal_term(node, commit, &term) || term != node->election.term)
+    if (node->election.voter || match < commit || !journal_term(node, commit, &term) ||
+        term != node->election.term)
         return;
     node->election.voter = true;
     write_vote(node);

@@ -25,8 +25,9 @@ bool election_accept_coordinator(struct node *node, node_id_t from, term_t term)
 /* Somebody is in a higher term: so are we, as a follower. */
 void election_see_term(struct node *node, node_id_t from, term_t term);
 
-/* We have every entry up to `match`, and `commit` is committed: a wiped disk has caught up once the coordinator has
- * committed an entry of its own term, and only then may it decide elections again. */
+/* We have every entry up to `match`, and `commit` is committed: a wiped disk has caught up once the
+ * coordinator has committed an entry of its own term, and only then may it decide elections again.
+ */
 void election_caught_up(struct node *node, log_index_t commit, log_index_t match);
 
 /* A peer's control connection closed. */

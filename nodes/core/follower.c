@@ -11,9 +11,10 @@
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 
-#define FETCH_TRIES 5                /* then the coordinator is asked for a full checkpoint instead */
-#define FETCH_RETRY_US (100 * MS_US)
-#define IMAGE_PARTS_MAX 1000000      /* more is absurd: 20,000 jobs and their frontiers are far fewer */
+#define FETCH_TRIES     5 /* then the coordinator is asked for a full checkpoint instead */
+#define FETCH_RETRY_US  (100 * MS_US)
+#define IMAGE_PARTS_MAX 1000000 /* more is absurd: 20,000 jobs and their frontiers are far fewer \
+                                 */
 
 /* --- values --- */
 
@@ -38,7 +39,8 @@ static void look(struct node *node, struct need *need)
     outbox_add(&node->out, OUTPUT_KEEP)->keep.id = need->id;
 }
 
-static void want(struct node *node, node_id_t source, struct value_id id, uint64_t len, struct slice hash)
+static void want(struct node *node, node_id_t source, struct value_id id, uint64_t len,
+                 struct slice hash)
 {
     struct follower *follower = &node->follower;
     if (find_need(follower, id) || map_get(&follower->kept, (struct map_key){id.job, id.op}))
@@ -69,7 +71,8 @@ static void want_done(struct node *node, node_id_t from, const struct message *e
                  done->ops.at[i].hash);
 }
 
-/* Asks for the values that the entry refers to; true when all are here. ERR_MALFORMED entries are no entries. */
+/* Asks for the values that the entry refers to; true when all are here. ERR_MALFORMED entries are
+ * no entries. */
 static int check_entry(struct node *node, node_id_t from, struct blob *packed)
 {
     struct message *entry;
@@ -97,8 +100,10 @@ static void reply_append(struct node *node, node_id_t to, struct wire_append_rep
 static void reply_install(struct node *node, node_id_t to, log_index_t index, uint64_t next)
 {
     struct message *message = message_new(MESSAGE_INSTALL_REPLY);
-    message->as.install_reply = (struct wire_install_reply){
-        .term = node->election.term, .round = node->follower.round, .index = index, .next = next};
+    message->as.install_reply = (struct wire_install_reply){.term = node->election.term,
+                                                            .round = node->follower.round,
+                                                            .index = index,
+                                                            .next = next};
     outbox_send_durable(&node->out, PLANE_CHECKPOINT, to, message);
 }
 
@@ -110,7 +115,8 @@ static void note_round(struct node *node, uint64_t round)
 
 /* --- appending --- */
 
-/* Where the coordinator should try next: before all entries of the term that conflicts (Raft 5.3, end). */
+/* Where the coordinator should try next: before all entries of the term that conflicts (Raft 5.3,
+ * end). */
 static log_index_t step_back(const struct node *node, log_index_t prev_index)
 {
     const struct journal *journal = &node->journal;
@@ -125,7 +131,8 @@ static log_index_t step_back(const struct node *node, log_index_t prev_index)
 }
 
 /* Takes one entry in; ERR_UNAVAILABLE: it waits for values. */
-static int take_entry(struct node *node, node_id_t from, log_index_t index, term_t term, struct blob *packed)
+static int take_entry(struct node *node, node_id_t from, log_index_t index, term_t term,
+                      struct blob *packed)
 {
     term_t ours;
     if (index <= node->journal.base || (journal_term(node, index, &ours) && ours == term))
@@ -140,7 +147,8 @@ static int take_entry(struct node *node, node_id_t from, log_index_t index, term
     return OK;
 }
 
-static int take_entries(struct node *node, node_id_t from, const struct message *message, log_index_t *match)
+static int take_entries(struct node *node, node_id_t from, const struct message *message,
+                        log_index_t *match)
 {
     const struct wire_append *append = &message->as.append;
     int error = OK;
@@ -169,7 +177,8 @@ void follower_append(struct node *node, node_id_t from, const struct message *me
     /* What a full checkpoint covers is committed, and so equal everywhere. */
     bool covered = append->prev_index < node->journal.base;
     if (!covered && (!journal_term(node, append->prev_index, &term) || term != append->prev_term)) {
-        reply_append(node, from, (struct wire_append_reply){.match = step_back(node, append->prev_index)});
+        reply_append(node, from,
+                     (struct wire_append_reply){.match = step_back(node, append->prev_index)});
         return;
     }
     log_index_t match;
@@ -182,7 +191,9 @@ void follower_append(struct node *node, node_id_t from, const struct message *me
     journal_commit(node, append->commit < match ? append->commit : match);
     election_caught_up(node, append->commit, match);
     reply_append(node, from,
-                 (struct wire_append_reply){.ok = true, .match = match, .wait = error == ERR_UNAVAILABLE});
+                 (struct wire_append_reply){.ok = true,
+                                            .match = match,
+                                            .wait = error == ERR_UNAVAILABLE});
 }
 
 /* --- full checkpoints --- */
@@ -195,7 +206,8 @@ static int load_image(struct node *node, const struct image *image)
     term_t term = 0;
     int error = OK;
     for (size_t i = 0; i < image->n && !error; i++)
-        error = image_load_part(scratch, (struct slice){image->parts[i]->at, image->parts[i]->len}, &index, &term);
+        error = image_load_part(scratch, (struct slice){image->parts[i]->at, image->parts[i]->len},
+                                &index, &term);
     if (index != image->index || term != image->term)
         error = ERR_MALFORMED;
     if (!error) {
@@ -217,7 +229,8 @@ static void finish_install(struct node *node, node_id_t to)
     } else {
         journal_reset(node, image->index, image->term);
         outbox_write_image(&node->out, image->index, image->term, image->parts, image->n, true);
-        outbox_log(&node->out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64, image->index);
+        outbox_log(&node->out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64,
+                   image->index);
         reply_install(node, to, image->index, image->n);
         election_caught_up(node, image->index, image->index);
     }
@@ -229,7 +242,8 @@ static bool begin_install(struct node *node, node_id_t from, const struct wire_i
 {
     struct follower *follower = &node->follower;
     bool same_image = follower->image && follower->image->index == install->index &&
-                      follower->image->term == install->index_term && follower->expected == install->parts;
+                      follower->image->term == install->index_term &&
+                      follower->expected == install->parts;
     if (same_image)
         return true;
     if (install->part != 0)
@@ -263,7 +277,8 @@ void follower_install(struct node *node, node_id_t from, const struct message *m
     }
     for (size_t i = 0; i < install->items.n; i++) {
         struct blob *part = message_frame(message, install->items.at[i].frame);
-        if (install->part + i != follower->image->n || !part || follower->image->n == follower->expected)
+        if (install->part + i != follower->image->n || !part ||
+            follower->image->n == follower->expected)
             continue;
         if (image_wants(node, (struct slice){part->at, part->len}, want)) {
             node_reject(node, from, "a part of its full checkpoint is malformed");
@@ -275,7 +290,8 @@ void follower_install(struct node *node, node_id_t from, const struct message *m
         finish_install(node, from);
     else
         reply_install(node, from, install->index,
-                      follower->image->n < follower->expected ? follower->image->n : follower->expected - 1);
+                      follower->image->n < follower->expected ? follower->image->n
+                                                              : follower->expected - 1);
 }
 
 /* --- values that come --- */
@@ -289,7 +305,8 @@ static void go_on(struct node *node)
     if (follower->image && follower->image->n == follower->expected)
         finish_install(node, coordinator);
     else if (!follower->image) /* the coordinator sends again from where we are */
-        reply_append(node, coordinator, (struct wire_append_reply){.ok = true, .match = node->journal.commit});
+        reply_append(node, coordinator,
+                     (struct wire_append_reply){.ok = true, .match = node->journal.commit});
 }
 
 void follower_value_kept(struct node *node, struct value_id id)
@@ -298,7 +315,8 @@ void follower_value_kept(struct node *node, struct value_id id)
     struct need *need = find_need(follower, id);
     if (!need)
         return;
-    /* It came over the value plane and is of no other use in memory, unless a worker here made it. */
+    /* It came over the value plane and is of no other use in memory, unless a worker here made it.
+     */
     if (need->fetching)
         outbox_add(&node->out, OUTPUT_DROP)->drop.id = id;
     *need = follower->needs[--follower->n_needs];
@@ -342,7 +360,9 @@ void follower_value_failed(struct node *node, struct value_id id)
         return;
     follower_reset(node);
     reply_append(node, coordinator,
-                 (struct wire_append_reply){.ok = true, .match = node->journal.commit, .install = true});
+                 (struct wire_append_reply){.ok = true,
+                                            .match = node->journal.commit,
+                                            .install = true});
 }
 
 void follower_tick(struct node *node)

@@ -1,7 +1,9 @@
-/* follower.h - a follower's side of the log: takes the coordinator's entries and full checkpoints in.
+/* follower.h - a follower's side of the log: takes the coordinator's entries and full checkpoints
+ * in.
  *
- * An entry that refers to a value (longer than 64 KiB) is appended, and so acknowledged, only when the value is on this
- * node's disk; until then it is dropped, its values are fetched, and the coordinator is asked to send again. */
+ * An entry that refers to a value (longer than 64 KiB) is appended, and so acknowledged, only when
+ * the value is on this node's disk; until then it is dropped, its values are fetched, and the
+ * coordinator is asked to send again. */
 #ifndef CONCLAVE_CORE_FOLLOWER_H
 #define CONCLAVE_CORE_FOLLOWER_H
 

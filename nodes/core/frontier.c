@@ -1,4 +1,5 @@
-/* What the log says is done of the jobs: their frontiers, keys that are used, and the parts of a full checkpoint. */
+/* What the log says is done of the jobs: their frontiers, keys that are used, and the parts of a
+ * full checkpoint. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +35,8 @@ bool job_needs(const struct job *job, op_id_t op)
     return map_get(&job->frontier, op_key(op)) != NULL;
 }
 
-/* Removes what the operation used: its operands, or, where these were used before they were logged, theirs. */
+/* Removes what the operation used: its operands, or, where these were used before they were logged,
+ * theirs. */
 static void cover(struct job *job, op_id_t op)
 {
     struct plan_operand operands[OPERANDS_MAX];
@@ -42,7 +44,8 @@ static void cover(struct job *job, op_id_t op)
         return; /* a unit, or below one: used nothing that was logged */
     size_t n = plan_operands(&job->plan, op, operands);
     for (size_t i = 0; i < n; i++) {
-        struct done_op *used = operands[i].op ? map_remove(&job->frontier, op_key(operands[i].op)) : NULL;
+        struct done_op *used =
+            operands[i].op ? map_remove(&job->frontier, op_key(operands[i].op)) : NULL;
         if (used)
             free_done(&used);
         else if (operands[i].op)
@@ -67,7 +70,8 @@ static void put_done(struct job *job, const struct message *message, const struc
     free_done(&before);
 }
 
-void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit, struct trace_mark mark)
+void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,
+                    struct trace_mark mark)
 {
     struct plan_node root = plan_node_of(&job->plan, op);
     trace[op - 1] = mark;
@@ -146,8 +150,11 @@ bool jobs_is_open(const struct jobs *jobs, const struct message *entry)
 
 void job_write_done(struct message *message, const struct done_op *done, struct wire_done_op *out)
 {
-    *out = (struct wire_done_op){
-        .op = done->op, .unit = done->unit, .node = done->node, .attempt = done->attempt, .len = done->len};
+    *out = (struct wire_done_op){.op = done->op,
+                                 .unit = done->unit,
+                                 .node = done->node,
+                                 .attempt = done->attempt,
+                                 .len = done->len};
     if (done->value)
         out->frame = message_add_frame(message, done->value);
     else if (done->len)
@@ -234,7 +241,8 @@ static void load_trace(struct jobs *jobs, struct job *job, struct slice bytes)
     }
     for (uint64_t i = 0; job->trace && i < job->plan.total; i++) {
         const uint8_t *at = bytes.at + 4 * i;
-        job->trace[i] = (struct trace_mark){(uint16_t)(at[0] | at[1] << 8), (uint16_t)(at[2] | at[3] << 8)};
+        job->trace[i] =
+            (struct trace_mark){(uint16_t)(at[0] | at[1] << 8), (uint16_t)(at[2] | at[3] << 8)};
         job->logged_trace[i] = job->trace[i];
     }
     jobs->traces += job->trace && job_is_finished(job);
@@ -245,10 +253,10 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part)
     const struct wire_job_row *row = part->jobs.n ? &part->jobs.at[0] : NULL;
     enum job_state state;
     uint64_t n;
-    if (!row || parse_state(row->state, &state) || jobs_parse_spec(row->kind, row->spec, &n) || !row->key.len ||
-        (jobs->n && row->job <= jobs->at[jobs->n - 1]->id) || jobs_find_key(jobs, row->key) ||
-        jobs_key_collides(jobs, row->key) || part->level >= PLAN_LEVELS_MAX ||
-        (state == JOB_DONE && row->sha256.len != HASH_BYTES))
+    if (!row || parse_state(row->state, &state) || jobs_parse_spec(row->kind, row->spec, &n) ||
+        !row->key.len || (jobs->n && row->job <= jobs->at[jobs->n - 1]->id) ||
+        jobs_find_key(jobs, row->key) || jobs_key_collides(jobs, row->key) ||
+        part->level >= PLAN_LEVELS_MAX || (state == JOB_DONE && row->sha256.len != HASH_BYTES))
         return ERR_MALFORMED;
     struct job *job = jobs_insert(jobs, row->job, row->key, n, (unsigned)part->level);
     job->submitted_ms = row->submitted_ms;

@@ -79,7 +79,8 @@ static void add_frontier(struct image *image, const struct node *node, const str
     size_t bytes = 0;
     for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));) {
         size_t more = done->value ? done->value->len : 0;
-        if (message && (message->as.image_ops.ops.n == CHECKPOINT_OPS_MAX || bytes + more > PART_VALUE_BYTES)) {
+        if (message && (message->as.image_ops.ops.n == CHECKPOINT_OPS_MAX ||
+                        bytes + more > PART_VALUE_BYTES)) {
             add_message(image, message);
             message = NULL;
         }
@@ -133,15 +134,16 @@ static void add_progress(struct image *image, const struct node *node)
     struct progress_node *state;
     for (size_t at = 0; (state = map_next(&node->progress.nodes, &at, NULL));) {
         for (size_t first = 0; first < state->n; first += CHECKPOINT_OPS_MAX) {
-            size_t n = state->n - first < CHECKPOINT_OPS_MAX ? state->n - first : CHECKPOINT_OPS_MAX;
+            size_t n =
+                state->n - first < CHECKPOINT_OPS_MAX ? state->n - first : CHECKPOINT_OPS_MAX;
             struct message *message = message_new(MESSAGE_IMAGE_PROGRESS);
             struct wire_image_progress *part = &message->as.image_progress;
             part->index = state->index;
             part->marks.n = n;
             part->marks.at = message_room(message, n, sizeof *part->marks.at);
             for (size_t i = 0; i < n; i++)
-                part->marks.at[i] =
-                    (struct wire_mark){state->marks[first + i].snapshot, state->marks[first + i].state};
+                part->marks.at[i] = (struct wire_mark){state->marks[first + i].snapshot,
+                                                       state->marks[first + i].state};
             add_message(image, message);
         }
     }
@@ -199,7 +201,8 @@ void image_clear_state(struct node *node)
     progress_clear(&node->progress);
 }
 
-static int load_head(struct node *node, const struct wire_image_head *head, log_index_t *index, term_t *term)
+static int load_head(struct node *node, const struct wire_image_head *head, log_index_t *index,
+                     term_t *term)
 {
     *index = head->index;
     *term = head->index_term;
@@ -218,7 +221,8 @@ static int load_progress(struct node *node, const struct wire_image_progress *pa
     int error = OK;
     for (size_t i = 0; i < part->marks.n && !error; i++)
         error = progress_load_mark(&node->progress, part->index,
-                                   (struct progress_mark){part->marks.at[i].snapshot, part->marks.at[i].state});
+                                   (struct progress_mark){part->marks.at[i].snapshot,
+                                                          part->marks.at[i].state});
     return error;
 }
 
@@ -236,7 +240,8 @@ static int load(struct node *node, const struct message *message, log_index_t *i
     case MESSAGE_IMAGE_SNAPS:
         node->progress.snapshots = message->as.image_snaps.snapshots;
         if (message->as.image_snaps.key.len)
-            jobs_add_snap(&node->jobs, message->as.image_snaps.key, message->as.image_snaps.snapshot);
+            jobs_add_snap(&node->jobs, message->as.image_snaps.key,
+                          message->as.image_snaps.snapshot);
         return OK;
     case MESSAGE_IMAGE_FORGOTTEN:
         return jobs_load_forgotten(&node->jobs, message->as.image_forgotten.keys);
@@ -253,7 +258,8 @@ int image_load_part(struct node *node, struct slice part, log_index_t *index, te
     if (error)
         return ERR_MALFORMED;
     bool first = *index == 0;
-    error = first == (message->type == MESSAGE_IMAGE_HEAD) ? load(node, message, index, term) : ERR_MALFORMED;
+    error = first == (message->type == MESSAGE_IMAGE_HEAD) ? load(node, message, index, term)
+                                                           : ERR_MALFORMED;
     message_drop(&message);
     return error;
 }
@@ -275,8 +281,8 @@ int image_wants(struct node *node, struct slice part,
     } else if (message->type == MESSAGE_IMAGE_JOB && message->as.image_job.jobs.n) {
         const struct wire_job_row *row = &message->as.image_job.jobs.at[0];
         if (slice_equals(row->state, "done") && row->digits > TEXT_INLINE_DIGITS)
-            want(node, (node_id_t)message->as.image_job.source, (struct value_id){row->job, row->total + 1},
-                 row->digits, row->sha256);
+            want(node, (node_id_t)message->as.image_job.source,
+                 (struct value_id){row->job, row->total + 1}, row->digits, row->sha256);
     }
     message_drop(&message);
     return OK;

@@ -1,4 +1,5 @@
-/* image.h - the full checkpoint: the applied state as a sequence of packed messages (schema.h: image_...). */
+/* image.h - the full checkpoint: the applied state as a sequence of packed messages (schema.h:
+ * image_...). */
 #ifndef CONCLAVE_CORE_IMAGE_H
 #define CONCLAVE_CORE_IMAGE_H
 
@@ -17,11 +18,12 @@ void image_drop(struct image **image);
 /* Forgets the state that a full checkpoint replaces. */
 void image_clear_state(struct node *node);
 
-/* Takes one part in, in order, behind image_clear_state(). The first one is the head: fills *index and *term.
- * ERR_MALFORMED when it does not fit. */
+/* Takes one part in, in order, behind image_clear_state(). The first one is the head: fills *index
+ * and *term. ERR_MALFORMED when it does not fit. */
 int image_load_part(struct node *node, struct slice part, log_index_t *index, term_t *term);
 
-/* Calls `want` for every value that the part needs on disk; ERR_MALFORMED when the part cannot be read. */
+/* Calls `want` for every value that the part needs on disk; ERR_MALFORMED when the part cannot be
+ * read. */
 int image_wants(struct node *node, struct slice part,
                 void (*want)(struct node *node, node_id_t source, struct value_id id, uint64_t len,
                              struct slice hash));

@@ -109,7 +109,8 @@ void jobs_copy_text(char *at, size_t size, struct slice text)
     at[len] = '\0';
 }
 
-struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64_t n, unsigned level)
+struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64_t n,
+                        unsigned level)
 {
     struct job *job = mem_new(1, sizeof *job);
     job->id = id;

@@ -45,12 +45,12 @@ struct job {
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
     node_id_t converter;
     char reason[JOB_REASON_MAX + 1];
-    unsigned level; /* of the plan, whose subtrees are handed out whole */
-    struct map frontier;     /* op -> struct done_op: what a new coordinator goes on from */
+    unsigned level;      /* of the plan, whose subtrees are handed out whole */
+    struct map frontier; /* op -> struct done_op: what a new coordinator goes on from */
     uint64_t logged, logged_executed; /* done and executed, as of the last entry */
     struct trace_mark *trace; /* by operation number - 1, up to TRACE_OPS_MAX; NULL: not kept */
     struct trace_mark *logged_trace; /* the same, as of the last entry */
-    struct run *run;          /* the coordinator's schedule of it; NULL when it has none */
+    struct run *run;                 /* the coordinator's schedule of it; NULL when it has none */
 };
 
 /* A progress snap that a client's key has taken. */
@@ -104,10 +104,12 @@ bool jobs_entry_is_valid(const struct message *entry);
 /* False when the entry is about a job that is unknown or finished: it changes nothing. */
 bool jobs_is_open(const struct jobs *jobs, const struct message *entry);
 
-/* True when the value of an operation on disk is still needed: its consumer is not done, or it is the result. */
+/* True when the value of an operation on disk is still needed: its consumer is not done, or it is
+ * the result. */
 bool job_needs(const struct job *job, op_id_t op);
 
-/* Fills a record of an entry or a full checkpoint from a finished operation; its value becomes a further frame. */
+/* Fills a record of an entry or a full checkpoint from a finished operation; its value becomes a
+ * further frame. */
 void job_write_done(struct message *message, const struct done_op *done, struct wire_done_op *out);
 
 /* True when a job's key was used and is forgotten: it must not be executed again. */
@@ -124,7 +126,8 @@ int jobs_load_ops(struct jobs *jobs, const struct message *part);
 int jobs_load_forgotten(struct jobs *jobs, struct slice keys);
 
 /* Marks the operations of a unit, or one operation, as executed. */
-void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit, struct trace_mark mark);
+void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,
+                    struct trace_mark mark);
 
 /* Marks a job as running, or as queued again when its coordinator stops scheduling it. */
 void jobs_mark(struct jobs *jobs, struct job *job, enum job_state state);

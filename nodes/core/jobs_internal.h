@@ -5,7 +5,8 @@
 #include "nodes/core/jobs.h"
 
 /* Puts a new job behind the last one. */
-struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64_t n, unsigned level);
+struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64_t n,
+                        unsigned level);
 
 /* Remembers a forgotten job's key, instead of the oldest one when there are KEYS_FORGOTTEN_MAX. */
 void jobs_forget_key(struct jobs *jobs, struct slice key);

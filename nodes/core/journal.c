@@ -12,7 +12,8 @@
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 
-#define KEPT_FOR_FOLLOWERS 2048 /* entries in memory behind the full checkpoint: a short lag needs no install */
+#define KEPT_FOR_FOLLOWERS \
+    2048 /* entries in memory behind the full checkpoint: a short lag needs no install */
 
 static struct log_entry *at(const struct journal *journal, log_index_t index)
 {
@@ -83,7 +84,8 @@ void journal_truncate(struct node *node, log_index_t from)
 {
     struct journal *journal = &node->journal;
     if (from <= journal->commit)
-        panic("committed entry %" PRIu64 " would be overwritten: the logs of this cluster diverge", from);
+        panic("committed entry %" PRIu64 " would be overwritten: the logs of this cluster diverge",
+              from);
     if (from > journal->last)
         return;
     while (journal->last >= from) {
@@ -104,7 +106,8 @@ int journal_restore(struct node *node, log_index_t index, term_t term, struct bl
         return OK; /* the full checkpoint covers it */
     struct message *entry;
     struct text why = {0};
-    if (index != journal->last + 1 || term < journal_last_term(node) || term > node->election.term ||
+    if (index != journal->last + 1 || term < journal_last_term(node) ||
+        term > node->election.term ||
         codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
         return ERR_CORRUPT;
     bool valid = jobs_entry_is_valid(entry);
@@ -132,7 +135,8 @@ static void apply_progress(struct node *node, const struct message *entry)
                            entry->as.entry_progress_set.state);
     else if (entry->type == MESSAGE_ENTRY_PROGRESS_SNAPPED &&
              !jobs_find_snap(&node->jobs, entry->as.entry_progress_snapped.key, NULL))
-        jobs_add_snap(&node->jobs, entry->as.entry_progress_snapped.key, progress_snap(&node->progress));
+        jobs_add_snap(&node->jobs, entry->as.entry_progress_snapped.key,
+                      progress_snap(&node->progress));
 }
 
 static void add_tallies(struct node *node, const struct message *entry)
@@ -190,7 +194,8 @@ void journal_commit(struct node *node, log_index_t index)
         struct message *entry = next->entry;
         struct text why = {0};
         next->entry = NULL;
-        if (!entry && codec_unpack((struct slice){next->packed->at, next->packed->len}, &entry, &why))
+        if (!entry &&
+            codec_unpack((struct slice){next->packed->at, next->packed->len}, &entry, &why))
             panic("entry %" PRIu64 " of the log cannot be read: %s", journal->applied + 1, why.at);
         apply(node, journal->applied + 1, next->term, entry);
         message_drop(&entry);
@@ -242,15 +247,16 @@ void journal_compact(struct node *node)
     outbox_write_image(&node->out, image->index, image->term, image->parts, image->n, false);
     for (log_index_t index = journal->image + 1; index <= image->index; index++)
         drop_values(node, at(journal, index));
-    outbox_log(&node->out, LOG_INFO, "wrote a full checkpoint at entry %" PRIu64 ", %zu parts", image->index,
-               image->n);
+    outbox_log(&node->out, LOG_INFO, "wrote a full checkpoint at entry %" PRIu64 ", %zu parts",
+               image->index, image->n);
     journal->image = image->index;
     journal->bytes = 0;
     for (log_index_t index = image->index + 1; index <= journal->last; index++)
         journal->bytes += at(journal, index)->packed->len;
     image_drop(&image);
-    uint64_t kept = node->config.compact_entries < KEPT_FOR_FOLLOWERS ? node->config.compact_entries / 2 :
-                                                                         KEPT_FOR_FOLLOWERS;
+    uint64_t kept = node->config.compact_entries < KEPT_FOR_FOLLOWERS
+                        ? node->config.compact_entries / 2
+                        : KEPT_FOR_FOLLOWERS;
     if (journal->image > journal->base + kept)
         drop_front(journal, journal->image - kept);
 }
@@ -275,8 +281,9 @@ log_index_t journal_pending_key(const struct node *node, enum message_type type,
         const struct message *entry = at(journal, index)->entry;
         if (!entry || entry->type != type)
             continue;
-        struct slice other = type == MESSAGE_ENTRY_JOB_SUBMITTED ? entry->as.entry_job_submitted.key :
-                                                                    entry->as.entry_progress_snapped.key;
+        struct slice other = type == MESSAGE_ENTRY_JOB_SUBMITTED
+                                 ? entry->as.entry_job_submitted.key
+                                 : entry->as.entry_progress_snapped.key;
         if (slice_same(other, key))
             return index;
     }
@@ -299,9 +306,11 @@ bool journal_pending_end(const struct node *node, job_id_t job)
     const struct journal *journal = &node->journal;
     for (log_index_t index = journal->applied + 1; index <= journal->last; index++) {
         const struct message *entry = at(journal, index)->entry;
-        if (entry && ((entry->type == MESSAGE_ENTRY_JOB_DONE && entry->as.entry_job_done.job == job) ||
-                      (entry->type == MESSAGE_ENTRY_JOB_FAILED && entry->as.entry_job_failed.job == job) ||
-                      (entry->type == MESSAGE_ENTRY_JOB_CANCELLED && entry->as.entry_job_cancelled.job == job)))
+        if (entry &&
+            ((entry->type == MESSAGE_ENTRY_JOB_DONE && entry->as.entry_job_done.job == job) ||
+             (entry->type == MESSAGE_ENTRY_JOB_FAILED && entry->as.entry_job_failed.job == job) ||
+             (entry->type == MESSAGE_ENTRY_JOB_CANCELLED &&
+              entry->as.entry_job_cancelled.job == job)))
             return true;
     }
     return false;

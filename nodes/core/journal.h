@@ -1,4 +1,5 @@
-/* journal.h - the log: append, commit, apply, compact. Who decides what is committed is replication.h's business. */
+/* journal.h - the log: append, commit, apply, compact. Who decides what is committed is
+ * replication.h's business. */
 #ifndef CONCLAVE_CORE_JOURNAL_H
 #define CONCLAVE_CORE_JOURNAL_H
 
@@ -35,7 +36,8 @@ void journal_reset(struct node *node, log_index_t index, term_t term);
 /* Takes an entry from disk in at start. ERR_CORRUPT when it does not continue the log. */
 int journal_restore(struct node *node, log_index_t index, term_t term, struct blob *packed);
 
-/* The index of an entry, not yet applied, that submits a job or takes a snap with this key; 0: there is none. */
+/* The index of an entry, not yet applied, that submits a job or takes a snap with this key; 0:
+ * there is none. */
 log_index_t journal_pending_key(const struct node *node, enum message_type type, struct slice key);
 
 /* Number of jobs proposed and not yet applied. */

@@ -61,7 +61,8 @@ static uint64_t state_at(const struct progress_node *node, uint64_t snapshot)
     return low ? node->marks[low - 1].state : 0;
 }
 
-int progress_get_state(const struct progress *progress, uint64_t index, uint64_t snapshot, uint64_t *state)
+int progress_get_state(const struct progress *progress, uint64_t index, uint64_t snapshot,
+                       uint64_t *state)
 {
     if (snapshot >= progress->snapshots)
         return ERR_NOT_FOUND;
@@ -77,7 +78,8 @@ uint64_t progress_now(const struct progress *progress, uint64_t index)
 int progress_load_mark(struct progress *progress, uint64_t index, struct progress_mark mark)
 {
     struct progress_node *node = find_or_add(progress, index);
-    if (mark.snapshot > progress->snapshots || (node->n && node->marks[node->n - 1].snapshot >= mark.snapshot))
+    if (mark.snapshot > progress->snapshots ||
+        (node->n && node->marks[node->n - 1].snapshot >= mark.snapshot))
         return ERR_MALFORMED;
     push(node, mark);
     return OK;

@@ -78,8 +78,10 @@ void replication_advance(struct node *node)
     if (!node_is_coordinator(node))
         return;
     log_index_t index = majority(node, node->journal.durable, read_match);
-    /* Raft 5.4.2, figure 8: only an entry of our own term commits by counting; older ones beneath it. */
-    if (index > node->journal.commit && journal_term(node, index, &term) && term == node->election.term)
+    /* Raft 5.4.2, figure 8: only an entry of our own term commits by counting; older ones beneath
+     * it. */
+    if (index > node->journal.commit && journal_term(node, index, &term) &&
+        term == node->election.term)
         journal_commit(node, index);
 }
 
@@ -167,7 +169,8 @@ static void begin_install(struct node *node, node_id_t id)
     }
     if (!replica->image)
         replica->image = image_build(node);
-    outbox_log(&node->out, LOG_INFO, "sends node %u a full checkpoint of %zu parts", id, replica->image->n);
+    outbox_log(&node->out, LOG_INFO, "sends node %u a full checkpoint of %zu parts", id,
+               replica->image->n);
 }
 
 static void pump(struct node *node, node_id_t id)
@@ -175,7 +178,8 @@ static void pump(struct node *node, node_id_t id)
     struct replica *replica = &node->peers[id].replica;
     if (node->peers[id].links[PLANE_CHECKPOINT].state != LINK_WELCOMED)
         return;
-    if ((replica->in_flight || replica->wait) && node->now_us >= replica->sent_us + APPEND_RESEND_US) {
+    if ((replica->in_flight || replica->wait) &&
+        node->now_us >= replica->sent_us + APPEND_RESEND_US) {
         if (replica->image)
             replica->sent_parts = 0;
         replica->next = replica->match + 1;
@@ -195,8 +199,8 @@ static void pump(struct node *node, node_id_t id)
     unsigned window = replica->match ? APPEND_WINDOW : 1;
     while (replica->next <= node->journal.last && replica->in_flight < window)
         send_append(node, id);
-    bool news = replica->sent_round < node->replication.round || replica->sent_commit < node->journal.commit ||
-                !replica->sent_us;
+    bool news = replica->sent_round < node->replication.round ||
+                replica->sent_commit < node->journal.commit || !replica->sent_us;
     if (news && replica->in_flight < APPEND_WINDOW)
         send_append(node, id);
 }
@@ -239,7 +243,8 @@ static bool is_current(struct node *node, node_id_t from, term_t term, uint64_t 
     return true;
 }
 
-void replication_append_reply(struct node *node, node_id_t from, const struct wire_append_reply *reply)
+void replication_append_reply(struct node *node, node_id_t from,
+                              const struct wire_append_reply *reply)
 {
     struct replica *replica = &node->peers[from].replica;
     if (!is_current(node, from, reply->term, reply->round))
@@ -269,7 +274,8 @@ void replication_append_reply(struct node *node, node_id_t from, const struct wi
     replication_advance(node);
 }
 
-void replication_install_reply(struct node *node, node_id_t from, const struct wire_install_reply *reply)
+void replication_install_reply(struct node *node, node_id_t from,
+                               const struct wire_install_reply *reply)
 {
     struct replica *replica = &node->peers[from].replica;
     if (!is_current(node, from, reply->term, reply->round) || !replica->image ||

@@ -1,7 +1,9 @@
-/* replication.h - the coordinator's side of the log: Raft's leader (Ongaro & Ousterhout 2014, 5.3, 5.4.2, 7).
+/* replication.h - the coordinator's side of the log: Raft's leader (Ongaro & Ousterhout
+ * 2014, 5.3, 5.4.2, 7).
  *
- * A follower is probed with an append; while it agrees, appends are sent ahead of its answers; when it does not, or does
- * not answer, they go back to what it is known to have. One that is behind the log gets a full checkpoint. */
+ * A follower is probed with an append; while it agrees, appends are sent ahead of its answers; when
+ * it does not, or does not answer, they go back to what it is known to have. One that is behind the
+ * log gets a full checkpoint. */
 #ifndef CONCLAVE_CORE_REPLICATION_H
 #define CONCLAVE_CORE_REPLICATION_H
 
@@ -11,8 +13,10 @@
 void replication_start(struct node *node);
 void replication_stop(struct node *node);
 
-void replication_append_reply(struct node *node, node_id_t from, const struct wire_append_reply *reply);
-void replication_install_reply(struct node *node, node_id_t from, const struct wire_install_reply *reply);
+void replication_append_reply(struct node *node, node_id_t from,
+                              const struct wire_append_reply *reply);
+void replication_install_reply(struct node *node, node_id_t from,
+                               const struct wire_install_reply *reply);
 
 /* A follower's connection was welcomed, or broke: it is probed again. */
 void replication_probe(struct node *node, node_id_t peer);

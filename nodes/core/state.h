@@ -35,7 +35,7 @@ struct need {
     node_id_t source;
     uint64_t len;
     uint8_t hash[HASH_BYTES];
-    bool fetching;     /* over the value plane; false: looked for here */
+    bool fetching; /* over the value plane; false: looked for here */
     unsigned tries;
     uint64_t retry_us; /* 0: under way */
 };
@@ -171,8 +171,8 @@ struct schedule {
     uint64_t reassigned;
     struct job *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled */
     size_t n_active, turn;               /* whose turn it is to have an operation assigned */
-    uint64_t checkpoint_us; /* when finished operations were last replicated */
-    uint64_t unlogged;      /* bytes of values finished since */
+    uint64_t checkpoint_us;              /* when finished operations were last replicated */
+    uint64_t unlogged;                   /* bytes of values finished since */
     job_id_t cursor;                     /* jobs up to here were taken up, or are finished */
 };
 

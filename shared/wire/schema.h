@@ -178,7 +178,7 @@
     U64(REQ, term, TERM_MAX, "the follower's term")                                       \
     U64(REQ, round, U64_ANY, "the greatest round that it has answered")                   \
     BOOL(REQ, ok, "the entry before the first one is there; false: go back")              \
-    BOOL(OPT, install, "values of an entry are gone everywhere: send a full checkpoint") \
+    BOOL(OPT, install, "values of an entry are gone everywhere: send a full checkpoint")  \
     BOOL(OPT, wait, "it fetches values first and will answer again: send nothing before") \
     U64(REQ, match, LOG_INDEX_MAX,                                                        \
         "durable here, values included, and verified; when not ok: where to try next")
@@ -469,13 +469,13 @@
     U64(REQ, time_ms, U64_ANY, "when")
 
 /* R(name, FIELDS): a record comes before the records and messages that hold lists of it. */
-#define WIRE_RECORDS(R)                                                                          \
-    R(operand, OPERAND_FIELDS)                                                                   \
-    R(done_op, DONE_OP_FIELDS)                                                                   \
-    R(tally, TALLY_FIELDS)                                                                       \
-    R(mark, MARK_FIELDS) R(log_item, LOG_ITEM_FIELDS) R(task_op, TASK_OP_FIELDS)                 \
-        R(result_op, RESULT_OP_FIELDS) R(job_row, JOB_ROW_FIELDS) R(trace_row, TRACE_ROW_FIELDS) \
-            R(node_row, NODE_ROW_FIELDS)
+#define WIRE_RECORDS(R)                                                                    \
+    R(operand, OPERAND_FIELDS)                                                             \
+    R(done_op, DONE_OP_FIELDS)                                                             \
+    R(tally, TALLY_FIELDS)                                                                 \
+    R(mark, MARK_FIELDS)                                                                   \
+    R(log_item, LOG_ITEM_FIELDS) R(task_op, TASK_OP_FIELDS) R(result_op, RESULT_OP_FIELDS) \
+        R(job_row, JOB_ROW_FIELDS) R(trace_row, TRACE_ROW_FIELDS) R(node_row, NODE_ROW_FIELDS)
 
 /* M(SYMBOL, name, FIELDS, where, doc): where is a word of enum message_place. */
 #define WIRE_MESSAGES(M)                                                                          \
