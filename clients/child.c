@@ -20,7 +20,7 @@
 
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
-#define LIVED_US       (10 * SECOND_US) /* whoever lived this long begins with a short pause again */
+#define LIVED_US       (10 * SECOND_US) /* a life this long makes the pause short again */
 #define EXIT_NO_EXEC   127
 
 extern char **environ;

@@ -9,10 +9,10 @@
 #include "shared/base/limits.h"
 #include "shared/bus/bus.h"
 
-#define BACKOFF_MAX_MS 500
-#define REFUSALS_PER_BROKER \
-    4 /* then another broker may know a coordinator that this one does not see */
-#define PROBE_REQUEST UINT64_MAX
+#define BACKOFF_MAX_MS      500
+#define REFUSALS_PER_BROKER 4   /* then another broker may know of a coordinator */
+#define PROBE_MS            300 /* how soon a waiting client hears of a new one */
+#define PROBE_REQUEST       UINT64_MAX
 
 struct client {
     const struct addresses *brokers;
@@ -20,10 +20,11 @@ struct client {
     void *context, *socket;
     struct bus_parts parts;
     struct client_call *calls;
-    uint64_t requests;   /* the last one's number */
-    uint64_t probed_us;  /* when the broker was last asked for a sign of life */
-    uint64_t heard_us;   /* anything, from any broker; 0: never */
-    struct text refusal; /* why the last refused call was refused */
+    uint64_t requests;          /* the last one's number */
+    uint64_t probed_us;         /* when the broker was last asked for a sign of life */
+    uint64_t heard_us;          /* anything, from any broker; 0: never */
+    uint64_t coordinator, term; /* as the broker last told; 0: not yet */
+    struct text refusal;        /* why the last refused call was refused */
     struct text reason;
 };
 
@@ -137,6 +138,20 @@ static bool refused(struct client *client, const struct message *reply)
     return true;
 }
 
+/* A broker's sign of life also tells who coordinates. What was asked of another one is asked again.
+ */
+static void take_sign_of_life(struct client *client, const struct wire_broker *broker,
+                              uint64_t now_us)
+{
+    if (!broker->coordinator ||
+        (broker->coordinator == client->coordinator && broker->term == client->term))
+        return;
+    for (struct client_call *call = client->calls; client->term && call; call = call->next)
+        call->due_us = now_us;
+    client->coordinator = broker->coordinator;
+    client->term = broker->term;
+}
+
 static void take_reply(struct client *client, uint64_t now_us)
 {
     struct message *reply = NULL;
@@ -148,6 +163,8 @@ static void take_reply(struct client *client, uint64_t now_us)
     struct client_call *call = client->calls;
     if (message_kind(reply->type)->place != PLACE_REPLY)
         call = NULL;
+    else if (reply->type == MESSAGE_BROKER && reply->as.broker.request == PROBE_REQUEST)
+        take_sign_of_life(client, &reply->as.broker, now_us);
     while (call &&
            (call->finished || call->request->as.request.request != reply->as.request.request))
         call = call->next;
@@ -199,10 +216,10 @@ static uint64_t watch_broker(struct client *client, uint64_t now_us)
     bool waits = client->probed_us >= client->heard_us;
     if (waits && now_us >= client->probed_us + share_us)
         connect_to(client, client->broker + 1, now_us);
-    else if (!waits && now_us >= client->heard_us + CLIENT_RETRY_MS * MS_US)
+    else if (!waits && now_us >= client->heard_us + PROBE_MS * MS_US)
         probe(client, now_us);
     return client->probed_us >= client->heard_us ? client->probed_us + share_us
-                                                 : client->heard_us + CLIENT_RETRY_MS * MS_US;
+                                                 : client->heard_us + PROBE_MS * MS_US;
 }
 
 /* Ends, sends and sends again what is due. Returns when to look again; 0 when the call (NULL: any)

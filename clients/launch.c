@@ -14,7 +14,7 @@
 
 #include "clients/cluster.h"
 #include "clients/interrupt.h"
-#include "clients/local.h"
+
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 
@@ -38,28 +38,29 @@ static void close_inherited(int keep)
         closedir(dir);
 }
 
-static void redirect(const char *dir)
+static void leave_terminal(void)
 {
-    char path[LOCAL_PATH_MAX];
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC), log = -1;
-    if (!local_path(dir, "supervisor.log", path))
-        log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int nothing = open("/dev/null", O_RDWR);
     dup2(nothing, STDIN_FILENO);
     dup2(nothing, STDOUT_FILENO);
-    dup2(log >= 0 ? log : nothing, STDERR_FILENO);
+    dup2(nothing, STDERR_FILENO);
+    if (nothing > STDERR_FILENO)
+        close(nothing);
 }
 
 static _Noreturn void supervise(const struct supervisor_config *config, bool bound, pid_t parent,
                                 int pipe)
 {
+    struct supervisor_config detached = *config;
     char why[TEXT_MAX] = "";
     setsid();
     if (bound && (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != parent))
         _exit(EXIT_FAILED);
     close_inherited(pipe);
     interrupt_open();
-    redirect(config->dir);
-    int code = supervisor_run(config, why);
+    leave_terminal();
+    detached.detached = true;
+    int code = supervisor_run(&detached, why);
     ssize_t written = write(pipe, why, strlen(why));
     (void)written; /* whoever launched us may be gone by now */
     exit(code);

@@ -1,6 +1,7 @@
 #include "clients/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,10 +23,9 @@
 #include "shared/base/memory.h"
 #include "shared/base/text.h"
 
-#define END_US       (3 * SECOND_US) /* each program ends within 2 s of SIGTERM; then it is killed */
-#define CHILDREN_MAX (NODES_MAX + BROKERS_LOCAL_MAX + 1)
-#define SILENCE_BEATS \
-    4 /* a broker believes a node dead after so many heartbeats, 500 ms at least */
+#define END_US        (3 * SECOND_US) /* each ends within 2 s of SIGTERM; later it is killed */
+#define CHILDREN_MAX  (NODES_MAX + BROKERS_LOCAL_MAX + 1)
+#define SILENCE_BEATS 4 /* to a broker a node is dead after so many; after 500 ms at least */
 
 struct supervisor {
     const struct supervisor_config *config;
@@ -290,16 +290,33 @@ static int open_children_fd(void)
     return fd;
 }
 
+static void redirect_remarks(const char *dir)
+{
+    char path[LOCAL_PATH_MAX];
+    int log = local_path(dir, "supervisor.log", path)
+                  ? -1
+                  : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (log < 0)
+        return; /* then nobody hears them */
+    dup2(log, STDERR_FILENO);
+    close(log);
+}
+
 static int claim_and_run(struct supervisor *supervisor, char *why)
 {
     const struct supervisor_config *config = supervisor->config;
-    if (local_claim(config->dir, &supervisor->lock, why))
-        return EXIT_USAGE;
     unsigned port = ports_in_use((unsigned)config->port, config->nodes, config->brokers);
     int code = EXIT_USAGE;
-    if (port) {
+    /* A cluster that runs there already explains the ports; otherwise nothing must have changed. */
+    if (port && local_holder(config->dir) <= 0) {
         text_format(why, TEXT_MAX, "port %u is in use; choose others with --port", port);
-    } else if (!plan(supervisor, why)) {
+        return EXIT_USAGE;
+    }
+    if (local_claim(config->dir, &supervisor->lock, why))
+        return EXIT_USAGE;
+    if (config->detached)
+        redirect_remarks(config->dir);
+    if (!plan(supervisor, why)) {
         if (local_describe(config->dir, (unsigned)config->port, config->nodes, config->brokers))
             say("%s/cluster.json could not be written", config->dir);
         supervisor->children_fd = open_children_fd();

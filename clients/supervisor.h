@@ -15,6 +15,7 @@ struct supervisor_config {
     uint64_t heartbeat_us, election_us, delay_us, max_result;
     const char *durability, *log_level;
     bool temporary; /* remove the directory at the end */
+    bool detached;  /* remarks go to DIR/supervisor.log instead of stderr */
     bool follow;    /* print the cluster's events on stdout */
 };
 
