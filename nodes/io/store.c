@@ -141,7 +141,8 @@ static void *store_main(void *argument)
     struct store *store = argument;
     struct queue urgent = {0}, bulk = {0};
     for (;;) {
-        struct mail *mail = bulk.first ? mailbox_take(store->tasks) : mailbox_wait(store->tasks);
+        struct mail *mail =
+            bulk.first ? mailbox_take(store->tasks) : mailbox_wait(store->tasks, MAILBOX_FOREVER);
         if (!mail && !bulk.first)
             return NULL; /* closed, and all is done */
         while (mail) {
