@@ -226,12 +226,12 @@ static void loss_duplication_and_reordering_change_nothing(void **state)
 {
     (void)state;
     uint64_t lost = 0, duplicated = 0, reordered = 0;
-    for (uint64_t seed = 1; seed <= 200; seed++) {
+    for (uint64_t seed = 1; seed <= 30; seed++) {
         begin(seed);
         link.loss = random_below(&link.random, 300);
         link.duplication = random_below(&link.random, 300);
         link.reordering = random_below(&link.random, 500);
-        for (int i = 0; i < 500; i++) {
+        for (int i = 0; i < 300; i++) {
             for (uint64_t n = random_below(&link.random, 5); n; n--)
                 enqueue(&link.ends[random_below(&link.random, 2)]);
             pump((int)random_below(&link.random, 2));
@@ -280,7 +280,7 @@ static void restart(int which)
 static void reconnections_lose_and_double_nothing(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 200; seed++) {
+    for (uint64_t seed = 1; seed <= 60; seed++) {
         begin(seed);
         link.loss = random_below(&link.random, 100);
         link.reordering = random_below(&link.random, 300);
