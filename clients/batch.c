@@ -117,7 +117,7 @@ static int leave(struct flight *flight)
 {
     const struct batch *batch = flight->batch;
     uint64_t open = flight->next - flight->first;
-    if (open)
+    if (open && !batch->temporary)
         cli_note("%" PRIu64 " %s in the cluster; `conclave job list` shows %s", open,
                  open == 1 ? "job goes on" : "jobs go on", open == 1 ? "it" : "them");
     for (; flight->first < flight->next; flight->first++) {

@@ -11,6 +11,7 @@ struct batch {
     const char *key;      /* NULL: each job gets a new one */
     const char *output;   /* a file for the digits, or NULL */
     bool no_wait;
+    bool temporary;  /* the cluster ends with the command */
     uint64_t n_jobs; /* for the progress bar; 0: unknown */
 };
 

@@ -13,7 +13,9 @@ static int ends[2] = {-1, -1};
 static void on_signal(int number)
 {
     int saved = errno;
-    if (seen)
+    /* SIGTERM may come twice by itself: a dying parent's threads send PR_SET_PDEATHSIG one after
+     * another. */
+    if (seen && number == SIGINT)
         _exit(128 + number);
     seen = number;
     ssize_t written = write(ends[1], "", 1);

@@ -2,7 +2,8 @@
 #ifndef CONCLAVE_CLIENTS_INTERRUPT_H
 #define CONCLAVE_CLIENTS_INTERRUPT_H
 
-/* Takes both signals over. A second one ends the process at once, whatever it is doing. Call once.
+/* Takes both signals over. A second SIGINT ends the process at once, whatever it is doing. Call
+ * once.
  */
 void interrupt_open(void);
 

@@ -164,12 +164,16 @@ int job_cancel_run(struct cli *cli, int n_words, char **words)
     code = cli_ask(cli, request, MESSAGE_JOB, &reply);
     if (code)
         return code;
-    if (cli->json && reply->as.job.jobs.n == 1)
-        cli_print_json(cli, render_job(&reply->as.job.jobs.at[0]));
+    const struct wire_job_row *row = reply->as.job.jobs.n == 1 ? &reply->as.job.jobs.at[0] : NULL;
+    job_id_text(job, id);
+    if (!row || !slice_equals(row->state, "cancelled"))
+        code = cli_fail(EXIT_FAILED, "job %s is finished already; it cannot be cancelled", id);
+    else if (cli->json)
+        cli_print_json(cli, render_job(row));
     else
-        cli_note("job %s is cancelled", job_id_text(job, id));
+        printf("job %s is cancelled\n", id);
     message_drop(&reply);
-    return EXIT_OK;
+    return code;
 }
 
 int job_explain_run(struct cli *cli, int n_words, char **words)

@@ -33,7 +33,7 @@ static int with_cluster(struct cli *cli, const struct jobspec *spec, struct laun
     struct submission *submission = mem_new(1, sizeof *submission);
     submission->spec = *spec;
     jobspec_new_key(submission->key);
-    struct batch batch = {.cli = cli, .output = output};
+    struct batch batch = {.cli = cli, .output = output, .temporary = true};
     code = batch_run(&batch, submission);
     cli_close(cli);
     launch_end(launch);

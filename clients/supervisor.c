@@ -317,6 +317,8 @@ static int claim_and_run(struct supervisor *supervisor, char *why)
     if (config->detached)
         redirect_remarks(config->dir);
     if (!plan(supervisor, why)) {
+        say("%" PRIu64 " nodes in %s, broker at tcp://127.0.0.1:%" PRIu64 "%s", config->nodes,
+            config->dir, config->port, config->detached ? "" : "; Ctrl-C ends them");
         if (local_describe(config->dir, (unsigned)config->port, config->nodes, config->brokers))
             say("%s/cluster.json could not be written", config->dir);
         supervisor->children_fd = open_children_fd();

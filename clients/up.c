@@ -68,11 +68,8 @@ static int detached(struct cli *cli)
 static int in_foreground(void)
 {
     char why[TEXT_MAX] = "";
-    struct text brokers = {0};
-    add_brokers(&brokers);
     config.follow = true;
-    cli_note("%" PRIu64 " nodes in %s, broker at %s; Ctrl-C ends them", config.nodes, config.dir,
-             brokers.at);
+
     int code = supervisor_run(&config, why);
     return code ? cli_fail(code, "%s", why) : EXIT_OK;
 }
