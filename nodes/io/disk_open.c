@@ -160,7 +160,7 @@ static int open_store(struct disk *disk, struct text *why)
     if (error)
         return error;
     int number = open_environment(disk, path, MAP_BYTES);
-    if (number == ENOMEM) /* little address space: valgrind, ulimit -v */
+    if (number == ENOMEM || number == EINVAL) /* little address space: ulimit -v, valgrind */
         number = open_environment(disk, path, STORE_MAP_SANITIZED_BYTES);
     if (!number) {
         error = check_length(disk, file, why);
