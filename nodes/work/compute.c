@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "nodes/work/integer.h"
@@ -129,6 +128,7 @@ static void *compute_main(void *argument)
             request_free(request);
         }
     }
+    mailbox_close(compute->results); /* says that the thread is about to end */
     return NULL;
 }
 
@@ -203,16 +203,9 @@ bool compute_destroy(struct compute **compute, unsigned patience_ms)
     if (!it)
         return true;
     mailbox_close(it->requests);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += patience_ms / 1000;
-    until.tv_nsec += (long)(patience_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    if (pthread_clockjoin_np(it->thread, NULL, CLOCK_MONOTONIC, &until))
+    if (!mailbox_wait_closed(it->results, clock_now_us() + patience_ms * MS_US))
         return false;
+    pthread_join(it->thread, NULL);
     *compute = NULL;
     for (struct mail *mail = mailbox_take(it->requests); mail;) {
         struct request *request = (struct request *)mail;

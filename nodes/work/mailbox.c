@@ -62,7 +62,7 @@ void mailbox_put(struct mailbox *box, struct mail *mail)
         ssize_t written = write(box->fd, &one, sizeof one);
         (void)written; /* at most one is outstanding, so it cannot be full */
     } else if (was_empty) {
-        pthread_cond_signal(&box->changed);
+        pthread_cond_broadcast(&box->changed);
     }
     pthread_mutex_unlock(&box->mutex);
 }
