@@ -142,6 +142,7 @@ static int run(const struct settings *is, const char **hosts)
                  .pid = (uint64_t)getpid(),
                  .cluster = is->cluster,
                  .host = host,
+                 .log_level = is->log_level,
                  .version = CONCLAVE_VERSION},
         .dir = is->dir,
         .sync = !strcmp(is->durability, "fsync"),
