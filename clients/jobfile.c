@@ -74,9 +74,11 @@ void jobfile_fill(struct jobfile *file)
 {
     if (!file->follow || file->ended)
         return;
-    memmove(file->at, file->at + file->next, file->len - file->next);
-    file->len -= file->next;
-    file->next = 0;
+    if (file->next) {
+        memmove(file->at, file->at + file->next, file->len - file->next);
+        file->len -= file->next;
+        file->next = 0;
+    }
     watch_truncation(file);
     struct pollfd ready = {.fd = file->fd, .events = POLLIN};
     struct stat about;

@@ -26,53 +26,59 @@ struct supervisor_config {
     .max_result = RESULT_MAX_DEFAULT_BYTES, .durability = "fsync", .log_level = "info"
 
 /* The options of `up` and `run` that fill a configuration; to be put into a command's table. */
-#define SUPERVISOR_OPTIONS(config)                                                           \
-    {"nodes", OPTION_U64, &(config).nodes, 1, NODES_MAX, "N", "how many nodes (default 6)"}, \
-        {"voters",                                                                           \
-         OPTION_U64,                                                                         \
-         &(config).voters,                                                                   \
-         1,                                                                                  \
-         NODES_MAX,                                                                          \
-         "K",                                                                                \
-         "nodes 1..K vote (default: all)"},                                                  \
-        {"delay",                                                                            \
-         OPTION_DURATION,                                                                    \
-         &(config).delay_us,                                                                 \
-         0,                                                                                  \
-         3600 * SECOND_US,                                                                   \
-         "TIME",                                                                             \
-         "workers hold every result back that long (default 0ms)"},                          \
-        {"heartbeat",                                                                        \
-         OPTION_DURATION,                                                                    \
-         &(config).heartbeat_us,                                                             \
-         MS_US,                                                                              \
-         60 * SECOND_US,                                                                     \
-         "TIME",                                                                             \
-         "between two heartbeats of a node (default 50ms)"},                                 \
-        {"election-timeout",                                                                 \
-         OPTION_DURATION,                                                                    \
-         &(config).election_us,                                                              \
-         2 * MS_US,                                                                          \
-         600 * SECOND_US,                                                                    \
-         "TIME",                                                                             \
-         "a coordinator silent this long is replaced (default 500ms)"},                      \
-        {"durability",                                                                       \
-         OPTION_STRING,                                                                      \
-         &(config).durability,                                                               \
-         0,                                                                                  \
-         0,                                                                                  \
-         "WHAT",                                                                             \
-         "fsync: safe against power failure; os: only against crashes of nodes"},            \
-        {"max-result",                                                                       \
-         OPTION_SIZE,                                                                        \
-         &(config).max_result,                                                               \
-         1,                                                                                  \
-         (uint64_t)1 << 40,                                                                  \
-         "SIZE",                                                                             \
-         "refuse jobs whose result would be larger (default 128MiB)"},                       \
-    {                                                                                        \
-        "log-level", OPTION_STRING, &(config).log_level, 0, 0, "LEVEL",                      \
-            "of the logs: error, warn, info or debug (default info)"                         \
+#define SUPERVISOR_OPTIONS(config)                                                \
+    {"nodes",                                                                     \
+     OPTION_U64,                                                                  \
+     &(config).nodes,                                                             \
+     2,                                                                           \
+     NODES_MAX,                                                                   \
+     "N",                                                                         \
+     "how many nodes, one of them coordinates (default 6)"},                      \
+        {"voters",                                                                \
+         OPTION_U64,                                                              \
+         &(config).voters,                                                        \
+         1,                                                                       \
+         NODES_MAX,                                                               \
+         "K",                                                                     \
+         "nodes 1..K vote (default: all)"},                                       \
+        {"delay",                                                                 \
+         OPTION_DURATION,                                                         \
+         &(config).delay_us,                                                      \
+         0,                                                                       \
+         3600 * SECOND_US,                                                        \
+         "TIME",                                                                  \
+         "workers hold every result back that long (default 0ms)"},               \
+        {"heartbeat",                                                             \
+         OPTION_DURATION,                                                         \
+         &(config).heartbeat_us,                                                  \
+         MS_US,                                                                   \
+         60 * SECOND_US,                                                          \
+         "TIME",                                                                  \
+         "between two heartbeats of a node (default 50ms)"},                      \
+        {"election-timeout",                                                      \
+         OPTION_DURATION,                                                         \
+         &(config).election_us,                                                   \
+         2 * MS_US,                                                               \
+         600 * SECOND_US,                                                         \
+         "TIME",                                                                  \
+         "a coordinator silent this long is replaced (default 500ms)"},           \
+        {"durability",                                                            \
+         OPTION_STRING,                                                           \
+         &(config).durability,                                                    \
+         0,                                                                       \
+         0,                                                                       \
+         "WHAT",                                                                  \
+         "fsync: safe against power failure; os: only against crashes of nodes"}, \
+        {"max-result",                                                            \
+         OPTION_SIZE,                                                             \
+         &(config).max_result,                                                    \
+         1,                                                                       \
+         (uint64_t)1 << 40,                                                       \
+         "SIZE",                                                                  \
+         "refuse jobs whose result would be larger (default 128MiB)"},            \
+    {                                                                             \
+        "log-level", OPTION_STRING, &(config).log_level, 0, 0, "LEVEL",           \
+            "of the logs: error, warn, info or debug (default info)"              \
     }
 
 /* Checks what options cannot: OK, or ERR_MALFORMED after one line in `why` (TEXT_MAX bytes). */
