@@ -184,18 +184,20 @@ static void take_reply(struct client *client, uint64_t now_us)
 
 /* --- sending --- */
 
-/* Returns the outcome that ends a call now, OK while it may go on. */
-static int verdict(const struct client *client, const struct client_call *call, uint64_t now_us)
+/* Returns when the call ends unless an answer comes, and how it ends then. */
+static uint64_t patience_ends_us(const struct client *client, const struct client_call *call,
+                                 int *outcome)
 {
     uint64_t heard_us = client->heard_us > call->started_us ? client->heard_us : call->started_us;
     uint64_t served_ms = call->need == CLIENT_ONCE ? CLIENT_UNREACHABLE_MS : CLIENT_UNAVAILABLE_MS;
-    if (now_us >= call->deadline_us)
-        return ERR_TIMEOUT;
-    if (call->need == CLIENT_LASTING)
-        return OK;
-    if (now_us >= heard_us + CLIENT_UNREACHABLE_MS * MS_US)
-        return ERR_IO;
-    return now_us >= call->started_us + call->wait_us + served_ms * MS_US ? ERR_UNAVAILABLE : OK;
+    uint64_t silent_us = heard_us + CLIENT_UNREACHABLE_MS * MS_US;
+    uint64_t unserved_us = call->started_us + call->wait_us + served_ms * MS_US;
+    uint64_t end_us = silent_us <= unserved_us ? silent_us : unserved_us;
+    *outcome = silent_us <= unserved_us ? ERR_IO : ERR_UNAVAILABLE;
+    if (call->need != CLIENT_LASTING && end_us < call->deadline_us)
+        return end_us;
+    *outcome = ERR_TIMEOUT;
+    return call->deadline_us;
 }
 
 static void send_call(struct client *client, struct client_call *call, uint64_t now_us)
@@ -230,8 +232,8 @@ static uint64_t advance(struct client *client, const struct client_call *wanted,
 {
     bool any = false;
     for (struct client_call *call = client->calls; call; call = call->next) {
-        int outcome = call->finished ? OK : verdict(client, call, now_us);
-        if (outcome)
+        int outcome;
+        if (!call->finished && now_us >= patience_ends_us(client, call, &outcome))
             finish(client, call, outcome);
         any = any || (call->finished && (!wanted || call == wanted));
     }
@@ -243,8 +245,10 @@ static uint64_t advance(struct client *client, const struct client_call *wanted,
             continue;
         if (call->due_us <= now_us)
             send_call(client, call, now_us);
+        int ignored;
+        uint64_t end_us = patience_ends_us(client, call, &ignored);
         next_us = call->due_us < next_us ? call->due_us : next_us;
-        next_us = call->deadline_us < next_us ? call->deadline_us : next_us;
+        next_us = end_us < next_us ? end_us : next_us;
     }
     next_us = until_us < next_us ? until_us : next_us;
     return next_us > now_us ? next_us : now_us + 1;
