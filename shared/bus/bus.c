@@ -8,9 +8,9 @@
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 
-#define SOCKETS_MAX          4096 /* a mesh of 100 nodes: 400 DEALERs, each with both ends of a monitor */
-#define ENDPOINT_MAX         320 /* tcp://HOST:PORT; a host name has at most 255 bytes */
-#define KEEPALIVE_IDLE_S     30  /* a connection whose other side vanished is gone after a minute */
+#define SOCKETS_MAX          4096 /* 100 nodes: 400 DEALERs, each with both ends of a monitor */
+#define ENDPOINT_MAX         320  /* tcp://HOST:PORT; a host name has at most 255 bytes */
+#define KEEPALIVE_IDLE_S     30 /* a connection whose other side vanished is gone after a minute */
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_COUNT      3
 #define COPY_MAX_BYTES \
