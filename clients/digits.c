@@ -8,6 +8,8 @@
 #include "shared/base/hash.h"
 #include "shared/base/text.h"
 
+#define PATH_ROOM 4096
+
 static bool all_digits(struct slice bytes)
 {
     for (size_t i = 0; i < bytes.len; i++)
@@ -69,16 +71,36 @@ int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out)
     return EXIT_OK;
 }
 
+/* Makes the file that becomes `path` when it is whole. */
+static int open_temporary(const char *path, char temporary[PATH_ROOM], FILE **out)
+{
+    if (text_format(temporary, PATH_ROOM, "%s.%d.tmp", path, (int)getpid()) >= PATH_ROOM - 1)
+        return cli_fail(EXIT_USAGE, "--output: the name is too long");
+    *out = fopen(temporary, "wxe");
+    return *out ? EXIT_OK
+                : cli_fail(EXIT_USAGE, "--output: cannot write %s: %s", path, strerror(errno));
+}
+
+int digits_check(const char *path)
+{
+    char temporary[PATH_ROOM];
+    FILE *out;
+    int code = open_temporary(path, temporary, &out);
+    if (code)
+        return code;
+    fclose(out);
+    unlink(temporary);
+    return EXIT_OK;
+}
+
 int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path)
 {
-    char temporary[4096];
-    if (text_format(temporary, sizeof temporary, "%s.%d.tmp", path, (int)getpid()) >=
-        sizeof temporary - 1)
-        return cli_fail(EXIT_USAGE, "--output: the name is too long");
-    FILE *out = fopen(temporary, "wxe");
-    if (!out)
-        return cli_fail(EXIT_USAGE, "--output: cannot write %s: %s", path, strerror(errno));
-    int code = digits_write(cli, row, out);
+    char temporary[PATH_ROOM];
+    FILE *out;
+    int code = open_temporary(path, temporary, &out);
+    if (code)
+        return code;
+    code = digits_write(cli, row, out);
     if (!code && (fputc('\n', out) == EOF || fflush(out)))
         code = cli_fail(EXIT_FAILED, "%s could not be written: %s", path, strerror(errno));
     if (fclose(out) && !code)

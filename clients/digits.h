@@ -14,4 +14,8 @@ int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out);
 /* The same into a file, which appears whole or not at all. */
 int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path);
 
+/* Whether digits_save() could make its file, looked at before anything is submitted: EXIT_OK, or an
+ * exit code after one line on stderr. Leaves nothing behind. */
+int digits_check(const char *path);
+
 #endif

@@ -59,12 +59,16 @@ static void take_page(const struct wire_job_page *page, json_t *array, uint64_t 
 
 int job_list_run(struct cli *cli, int n_words, char **words)
 {
+    char why[TEXT_MAX / 4];
     uint64_t after = 0;
     int code = cli_no_words(n_words, words);
     if (code)
         return code;
     if (!state_is_known())
-        return cli_fail(EXIT_USAGE, "--state takes queued, running, done, failed or cancelled");
+        return cli_fail(
+            EXIT_USAGE,
+            "--state: '%s' is not allowed; it takes queued, running, done, failed or cancelled",
+            text_escape(why, sizeof why, slice_of(options.state)));
     json_t *array = cli->json ? json_array() : NULL;
     for (bool more = true, first = true; more; first = false) {
         struct message *request = message_new(MESSAGE_JOB_LIST), *reply = NULL;

@@ -6,6 +6,7 @@
 
 #include "clients/batch.h"
 #include "clients/commands.h"
+#include "clients/digits.h"
 #include "clients/launch.h"
 #include "clients/local.h"
 #include "clients/ports.h"
@@ -61,11 +62,14 @@ int run_run(struct cli *cli, int n_words, char **words)
     struct jobspec spec;
     if (jobspec_parse(n_words, words, &spec, why))
         return cli_fail(EXIT_USAGE, "%s", why);
+    int code = output ? digits_check(output) : EXIT_OK;
+    if (code)
+        return code;
     if (local_path(parent && *parent ? parent : "/tmp", "conclave-run.XXXXXX", dir) ||
         !mkdtemp(dir))
         return cli_fail(EXIT_FAILED, "no temporary directory could be made: %s", strerror(errno));
     config.dir = dir;
-    int code = in_directory(cli, &spec);
+    code = in_directory(cli, &spec);
     local_remove(dir); /* the supervisor did, unless it never began or was killed */
     return code;
 }

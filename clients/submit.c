@@ -3,6 +3,7 @@
 
 #include "clients/batch.h"
 #include "clients/commands.h"
+#include "clients/digits.h"
 
 static struct {
     const char *file, *key, *output;
@@ -61,6 +62,9 @@ int submit_run(struct cli *cli, int n_words, char **words)
                         JOB_KEY_MAX);
     if (options.output && options.no_wait)
         return cli_fail(EXIT_USAGE, "--output needs the result, --no-wait does not wait for it");
+    int code = options.output ? digits_check(options.output) : EXIT_OK;
+    if (code)
+        return code;
     struct submission *submission = mem_new(1, sizeof *submission);
     submission->spec = spec;
     if (options.key)

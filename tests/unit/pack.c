@@ -121,8 +121,8 @@ static void add_value(struct pack *pack, const struct field *field, const void *
     case FIELD_LIST:
         pack_array(pack, list->n);
         for (size_t i = 0; i < list->n; i++)
-            add_record(pack, field->record(),
-                       (const uint8_t *)list->at + i * field->record()->size, NULL, change);
+            add_record(pack, field->record(), (const uint8_t *)list->at + i * field->record()->size,
+                       NULL, change);
         break;
     }
 }
@@ -135,7 +135,7 @@ static bool is_left_out(const struct field *field, const struct change *change)
 
 static unsigned add_strange(struct pack *pack, bool wanted, unsigned which)
 {
-    static const uint8_t nested[] = {0x93, 0xc0, 0x81, 0xa1, 'x', 0xcb, 0, 0,
+    static const uint8_t nested[] = {0x93, 0xc0, 0x81, 0xa1, 'x', 0xcb, 0,   0,
                                      0,    0,    0,    0,    0,   0,    0xff};
     if (!wanted)
         return 0;

@@ -1,5 +1,5 @@
-/* random.h - pseudo-random numbers for tests; the state is the seed (splitmix64, Steele, Lea & Flood
- * 2014). */
+/* random.h - pseudo-random numbers for tests; the state is the seed (splitmix64, Steele, Lea &
+ * Flood 2014). */
 #ifndef CONCLAVE_TESTS_RANDOM_H
 #define CONCLAVE_TESTS_RANDOM_H
 

@@ -130,8 +130,10 @@ static void stretch(struct message *message, const struct field *field, void *at
 static void clear(const struct field *field, void *at)
 {
     static const size_t sizes[] = {
-        [FIELD_U64] = sizeof(uint64_t),     [FIELD_BOOL] = sizeof(bool),
-        [FIELD_STR] = sizeof(struct slice), [FIELD_BIN] = sizeof(struct slice),
+        [FIELD_U64] = sizeof(uint64_t),
+        [FIELD_BOOL] = sizeof(bool),
+        [FIELD_STR] = sizeof(struct slice),
+        [FIELD_BIN] = sizeof(struct slice),
         [FIELD_LIST] = sizeof(struct record_list),
     };
     memset(at, 0, sizes[field->kind]);
@@ -150,8 +152,8 @@ static void change(struct message *message, const struct record *record, void *a
             clear(field, value);
         else if (field->kind == FIELD_LIST)
             for (size_t j = 0; j < list->n; j++)
-                change(message, field->record(),
-                       (uint8_t *)list->at + j * field->record()->size, wanted, stretched, over);
+                change(message, field->record(), (uint8_t *)list->at + j * field->record()->size,
+                       wanted, stretched, over);
     }
 }
 

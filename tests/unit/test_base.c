@@ -1,4 +1,5 @@
-/* The base library: what people type, what strangers send, and the containers against naive oracles. */
+/* The base library: what people type, what strangers send, and the containers against naive
+ * oracles. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,16 +95,11 @@ static void sizes_are_bytes_or_binary_units(void **state)
 {
     (void)state;
     static const struct number_case cases[] = {
-        {"4096", OK, 4096},
-        {"64KiB", OK, 65536},
-        {"128MiB", OK, 134217728},
-        {"1GiB", OK, 1073741824},
-        {"1KB", ERR_MALFORMED, 0},
-        {"1kib", ERR_MALFORMED, 0},
-        {"KiB", ERR_MALFORMED, 0},
-        {"", ERR_MALFORMED, 0},
-        {"3GiB", ERR_RANGE, 0},
-        {"17179869184GiB", ERR_RANGE, 0}, /* 2^64 */
+        {"4096", OK, 4096},        {"64KiB", OK, 65536},
+        {"128MiB", OK, 134217728}, {"1GiB", OK, 1073741824},
+        {"1KB", ERR_MALFORMED, 0}, {"1kib", ERR_MALFORMED, 0},
+        {"KiB", ERR_MALFORMED, 0}, {"", ERR_MALFORMED, 0},
+        {"3GiB", ERR_RANGE, 0},    {"17179869184GiB", ERR_RANGE, 0}, /* 2^64 */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint64_t out = 4711;
@@ -128,8 +124,8 @@ static void job_ids_are_read_as_they_are_written(void **state)
         assert_int_equal(parse_job_id(slice_of(job_id_text(wanted, text)), &job), OK);
         assert_true(job == wanted);
     }
-    static const char *const bad[] = {"",    "-",    "3",           "3-",
-                                      "-17", "3--1", "3-17-1",      "x-1",
+    static const char *const bad[] = {"",    "-",    "3",          "3-",
+                                      "-17", "3--1", "3-17-1",     "x-1",
                                       "1-x", " 3-1", "16777216-1", "1-1099511627776"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_not_equal(parse_job_id(slice_of(bad[i]), &job), OK);

@@ -37,7 +37,7 @@ struct lane {
 struct link {
     uint64_t random, now_us;
     struct end ends[2];
-    struct lane lanes[2]; /* [i]: towards end i */
+    struct lane lanes[2];                   /* [i]: towards end i */
     uint64_t loss, duplication, reordering; /* per thousand */
     uint64_t lost, duplicated, reordered, delivered, verdicts[CHANNEL_ABSURD + 1];
 };
@@ -164,7 +164,8 @@ static void tick(uint64_t us)
         channel_tick(&link.ends[i].channel, link.now_us);
 }
 
-/* Runs until everything that was sent has arrived and is acknowledged; false: not within an hour. */
+/* Runs until everything that was sent has arrived and is acknowledged; false: not within an hour.
+ */
 static bool settle(void)
 {
     for (uint64_t until = link.now_us + 3600 * SECOND_US; link.now_us < until;) {
@@ -201,7 +202,8 @@ static void all_arrives_in_order_over_a_good_network(void **state)
     }
     uint64_t began_us = link.now_us;
     assert_true(settle());
-    assert_true(link.now_us - began_us <= CHANNEL_ACK_DELAY_US); /* nothing had to wait for a resend */
+    assert_true(link.now_us - began_us <=
+                CHANNEL_ACK_DELAY_US); /* nothing had to wait for a resend */
     assert_int_equal(link.delivered, 5000);
     assert_int_equal(link.verdicts[CHANNEL_DUPLICATE] + link.verdicts[CHANNEL_GAP], 0);
     finish();

@@ -119,7 +119,7 @@ static struct slice encoded(const struct message *message)
     return pack_bytes(&pack);
 }
 
-#define EACH_TYPE(type)                                                                \
+#define EACH_TYPE(type)                                                                    \
     (enum message_type type = (enum message_type)(MESSAGE_NONE + 1); type < MESSAGE_TYPES; \
      type = (enum message_type)(type + 1))
 
@@ -129,74 +129,82 @@ static void a_frame_cut_anywhere_is_refused_X6(void **state)
 {
     (void)state;
     uint64_t random = 1;
-    for EACH_TYPE (type) {
-        for (int i = 0; i < 4; i++) {
-            struct message *message =
-                i ? sample_random(type, &random, 3, 20) : sample_small(type);
-            struct slice frame = encoded(message);
-            struct pack whole = pack;
-            for (size_t len = 0; len < frame.len; len++)
-                assert_int_equal(decode((struct slice){whole.at, len}), ERR_MALFORMED);
-            assert_int_equal(decode((struct slice){whole.at, frame.len}), OK);
-            message_drop(&message);
+    for
+        EACH_TYPE(type)
+        {
+            for (int i = 0; i < 4; i++) {
+                struct message *message =
+                    i ? sample_random(type, &random, 3, 20) : sample_small(type);
+                struct slice frame = encoded(message);
+                struct pack whole = pack;
+                for (size_t len = 0; len < frame.len; len++)
+                    assert_int_equal(decode((struct slice){whole.at, len}), ERR_MALFORMED);
+                assert_int_equal(decode((struct slice){whole.at, frame.len}), OK);
+                message_drop(&message);
+            }
         }
-    }
 }
 
 static void bytes_left_over_are_refused_X6(void **state)
 {
     (void)state;
-    for EACH_TYPE (type) {
-        struct message *message = sample_small(type);
-        encoded(message);
-        pack_number(&pack, 0);
-        assert_int_equal(decode(pack_bytes(&pack)), ERR_MALFORMED);
-        encoded(message);
-        struct pack twice = pack;
-        pack_raw(&twice, pack.at, pack.len);
-        assert_int_equal(decode(pack_bytes(&twice)), ERR_MALFORMED);
-        message_drop(&message);
-    }
+    for
+        EACH_TYPE(type)
+        {
+            struct message *message = sample_small(type);
+            encoded(message);
+            pack_number(&pack, 0);
+            assert_int_equal(decode(pack_bytes(&pack)), ERR_MALFORMED);
+            encoded(message);
+            struct pack twice = pack;
+            pack_raw(&twice, pack.at, pack.len);
+            assert_int_equal(decode(pack_bytes(&twice)), ERR_MALFORMED);
+            message_drop(&message);
+        }
 }
 
 static void a_flipped_bit_does_no_harm_X6(void **state)
 {
     (void)state;
     uint64_t random = 2;
-    for EACH_TYPE (type) {
-        for (int i = 0; i < 3; i++) {
-            struct message *message =
-                i ? sample_random(type, &random, 2, 10) : sample_small(type);
-            struct slice frame = encoded(message);
-            struct pack damaged = pack;
-            for (size_t bit = 0; bit < 8 * frame.len; bit++) {
-                damaged.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
-                decode(pack_bytes(&damaged));
-                damaged.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    for
+        EACH_TYPE(type)
+        {
+            for (int i = 0; i < 3; i++) {
+                struct message *message =
+                    i ? sample_random(type, &random, 2, 10) : sample_small(type);
+                struct slice frame = encoded(message);
+                struct pack damaged = pack;
+                for (size_t bit = 0; bit < 8 * frame.len; bit++) {
+                    damaged.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+                    decode(pack_bytes(&damaged));
+                    damaged.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+                }
+                message_drop(&message);
             }
-            message_drop(&message);
         }
-    }
 }
 
 static void damaged_in_many_places_does_no_harm_X6(void **state)
 {
     (void)state;
     uint64_t random = 3;
-    for EACH_TYPE (type) {
-        for (int i = 0; i < 1000; i++) {
-            struct message *message = sample_random(type, &random, 3, 20);
-            if (codec_encode(message, &buffer) == OK) {
-                encoded(message);
-                for (uint64_t n = random_below(&random, 8); n; n--) {
-                    size_t at = (size_t)random_below(&random, pack.len);
-                    pack.at[at] = (uint8_t)random_u64(&random);
+    for
+        EACH_TYPE(type)
+        {
+            for (int i = 0; i < 1000; i++) {
+                struct message *message = sample_random(type, &random, 3, 20);
+                if (codec_encode(message, &buffer) == OK) {
+                    encoded(message);
+                    for (uint64_t n = random_below(&random, 8); n; n--) {
+                        size_t at = (size_t)random_below(&random, pack.len);
+                        pack.at[at] = (uint8_t)random_u64(&random);
+                    }
+                    decode(pack_bytes(&pack));
                 }
-                decode(pack_bytes(&pack));
+                message_drop(&message);
             }
-            message_drop(&message);
         }
-    }
 }
 
 /* --- bytes from nowhere --- */
@@ -301,21 +309,21 @@ static void huge_counts_are_refused_X6(void **state)
         size_t len;
         int error;
     } bombs[] = {
-        {"\xdd\xff\xff\xff\xff", 5, ERR_MALFORMED},         /* array 32 */
-        {"\xdc\xff\xff", 3, ERR_MALFORMED},                 /* array 16 */
-        {"\xdf\xff\xff\xff\xff", 5, ERR_MALFORMED},         /* map 32 */
-        {"\xdf\x80\x00\x00\x00", 5, ERR_MALFORMED},         /* twice that is 2^32 */
-        {"\xde\xff\xff", 3, ERR_MALFORMED},                 /* map 16 */
-        {"\xdb\xff\xff\xff\xff", 5, ERR_MALFORMED},         /* str 32 */
-        {"\xda\xff\xff", 3, ERR_MALFORMED},                 /* str 16 */
-        {"\xd9\xff", 2, ERR_MALFORMED},                     /* str 8 */
-        {"\xc6\xff\xff\xff\xff", 5, ERR_MALFORMED},         /* bin 32 */
-        {"\xc9\xff\xff\xff\xff\x01", 6, ERR_MALFORMED},     /* ext 32 */
-        {"\xc8\xff\xff\x01", 4, ERR_MALFORMED},             /* ext 16 */
-        {"\xc7\xff\x01", 3, ERR_MALFORMED},                 /* ext 8 */
-        {"\xd8\x01", 2, ERR_MALFORMED},                     /* fixext 16 */
-        {"\xdd\x00\x00\x00\x0b", 5, ERR_MALFORMED},         /* one more than there are bytes */
-        {"\xc1", 1, ERR_MALFORMED},                         /* never used */
+        {"\xdd\xff\xff\xff\xff", 5, ERR_MALFORMED},     /* array 32 */
+        {"\xdc\xff\xff", 3, ERR_MALFORMED},             /* array 16 */
+        {"\xdf\xff\xff\xff\xff", 5, ERR_MALFORMED},     /* map 32 */
+        {"\xdf\x80\x00\x00\x00", 5, ERR_MALFORMED},     /* twice that is 2^32 */
+        {"\xde\xff\xff", 3, ERR_MALFORMED},             /* map 16 */
+        {"\xdb\xff\xff\xff\xff", 5, ERR_MALFORMED},     /* str 32 */
+        {"\xda\xff\xff", 3, ERR_MALFORMED},             /* str 16 */
+        {"\xd9\xff", 2, ERR_MALFORMED},                 /* str 8 */
+        {"\xc6\xff\xff\xff\xff", 5, ERR_MALFORMED},     /* bin 32 */
+        {"\xc9\xff\xff\xff\xff\x01", 6, ERR_MALFORMED}, /* ext 32 */
+        {"\xc8\xff\xff\x01", 4, ERR_MALFORMED},         /* ext 16 */
+        {"\xc7\xff\x01", 3, ERR_MALFORMED},             /* ext 8 */
+        {"\xd8\x01", 2, ERR_MALFORMED},                 /* fixext 16 */
+        {"\xdd\x00\x00\x00\x0b", 5, ERR_MALFORMED},     /* one more than there are bytes */
+        {"\xc1", 1, ERR_MALFORMED},                     /* never used */
     };
     for (size_t i = 0; i < sizeof bombs / sizeof bombs[0]; i++) {
         /* Alone, with a few bytes behind, and as the value of a field. */
@@ -334,7 +342,8 @@ static void huge_counts_are_refused_X6(void **state)
     }
 }
 
-/* Arrays in arrays, each claiming as many elements as there are bytes left (msgpack-c issue 1013). */
+/* Arrays in arrays, each claiming as many elements as there are bytes left (msgpack-c issue 1013).
+ */
 static void claims_that_multiply_are_refused_X6(void **state)
 {
     (void)state;

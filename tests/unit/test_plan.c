@@ -228,8 +228,7 @@ static void units_are_small_enough_and_many_enough(void **state)
         unsigned level = plan_unit_level(&plan, workers);
         assert_true(level < plan.levels);
         assert_true(level == 0 || (uint64_t)1 << 2 * (level + 1) <= UNIT_LEAVES_MAX);
-        assert_true(level == 0 ||
-                    plan.nodes[level] >= (workers ? workers : 1) * UNITS_PER_WORKER);
+        assert_true(level == 0 || plan.nodes[level] >= (workers ? workers : 1) * UNITS_PER_WORKER);
         /* And no higher level would do. */
         bool higher = level + 1 < plan.levels &&
                       plan.nodes[level + 1] >= (workers ? workers : 1) * UNITS_PER_WORKER &&
@@ -263,9 +262,13 @@ static void the_cost_never_underestimates_X7(void **state)
 static void the_cost_of_the_absurd_does_not_overflow_X7(void **state)
 {
     (void)state;
-    static const uint64_t absurd[] = {UINT64_C(1000000000000), UINT64_C(1000000000000000000),
-                                      UINT64_C(9999999999999999999), UINT64_MAX / 64,
-                                      UINT64_MAX / 64 + 1, UINT64_MAX - 1, UINT64_MAX};
+    static const uint64_t absurd[] = {UINT64_C(1000000000000),
+                                      UINT64_C(1000000000000000000),
+                                      UINT64_C(9999999999999999999),
+                                      UINT64_MAX / 64,
+                                      UINT64_MAX / 64 + 1,
+                                      UINT64_MAX - 1,
+                                      UINT64_MAX};
     for (size_t i = 0; i < sizeof absurd / sizeof absurd[0]; i++)
         assert_true(plan_result_bytes(absurd[i]) > 1024 * MIB_BYTES);
     uint64_t before = 0;
