@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/base/hash.h"
@@ -76,7 +77,12 @@ static int open_temporary(const char *path, char temporary[PATH_ROOM], FILE **ou
 {
     if (text_format(temporary, PATH_ROOM, "%s.%d.tmp", path, (int)getpid()) >= PATH_ROOM - 1)
         return cli_fail(EXIT_USAGE, "--output: the name is too long");
-    *out = fopen(temporary, "wxe");
+    struct stat about;
+    *out = NULL;
+    if (!stat(path, &about) && S_ISDIR(about.st_mode))
+        errno = EISDIR;
+    else
+        *out = fopen(temporary, "wxe");
     return *out ? EXIT_OK
                 : cli_fail(EXIT_USAGE, "--output: cannot write %s: %s", path, strerror(errno));
 }
