@@ -158,6 +158,12 @@ static void start(void)
         hello->as.hello.incarnation = 100 + id;
         hello->as.hello.connection = 1;
         say(id, hello);
+        struct message *welcome = message_new(MESSAGE_WELCOME);
+        welcome->as.welcome.src = id;
+        welcome->as.welcome.incarnation = 100 + id;
+        welcome->as.welcome.dst_incarnation = config.incarnation;
+        welcome->as.welcome.connection = 1;
+        say(id, welcome);
     }
     forget_sent();
 }
