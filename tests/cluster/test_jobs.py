@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+import harness
 from harness import CANCELLED, FAILED, NOT_FOUND, OK, TIMEOUT, seconds, wait_for
 
 
@@ -42,8 +43,10 @@ def test_50_separate_processes_at_once(cluster):
 @pytest.mark.parametrize("nodes", [3, 9, 25])
 def test_a_cluster_of_this_size_works(make_cluster, nodes):
     cluster = make_cluster(nodes=nodes)
+    # 12,500 heartbeats a second to decode are too many for 25 nodes under sanitizers.
+    slower = ["--heartbeat", "400ms", "--election-timeout", "4s"] if harness.SANITIZED else []
     up = cluster.json("up", "--detach", "--nodes", nodes, "--dir", "up", "--port", cluster.port,
-                      timeout=60)
+                      *slower, timeout=60)
     assert up["nodes"] == nodes and 1 <= up["coordinator"] <= nodes
     status = cluster.wait_healthy(30)
     assert len(status["nodes"]) == nodes and status["quorum"] == nodes // 2 + 1
@@ -134,7 +137,6 @@ def test_many_jobs_follow_each_other_through_one_client(cluster):
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory):
     """A cluster whose workers hold every result back."""
-    import harness
     it = harness.Cluster(tmp_path_factory.mktemp("slow"), delay="200ms", log_level="debug")
     try:
         it.start()
