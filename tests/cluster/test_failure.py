@@ -1,5 +1,6 @@
 """Issue 2: a worker killed in mid-job, SIGTERM "ends each within 2 s", idle use, a foreign client."""
 import math
+import os
 import pathlib
 import random
 import signal
@@ -156,6 +157,12 @@ def cpu_seconds(pid):
                for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
+def busy_seconds():
+    """What the whole machine computed, in seconds of a core."""
+    user, nice, system, *_ = map(int, pathlib.Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_mib(pid):
     text = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in text.splitlines() if "VmRSS" in line).split()[1]) / 1024
@@ -170,17 +177,22 @@ def test_an_idle_node_uses_less_than_1_percent_of_a_core_and_20_MiB(make_cluster
     pids = {f"node {i}": p.pid for i, p in cluster.nodes.items()}
     pids["broker"] = cluster.brokers[0].pid
     wait_for(lambda: max(map(resident_mib, pids.values())) < 20, 10, "memory is given back")
-    # Other work on the machine makes ours costlier, never cheaper: one quiet window is enough.
-    for _ in range(4):
-        before, began = {name: cpu_seconds(pid) for name, pid in pids.items()}, time.monotonic()
+    assert max(map(resident_mib, pids.values())) < 20
+    # Caches and wake-ups cost more beside other work: only a window of a quiet machine is a measure.
+    for _ in range(6):
+        before, busy = {n: cpu_seconds(p) for n, p in pids.items()}, busy_seconds()
+        began = time.monotonic()
         time.sleep(6)  # the measured time itself, not a synchronisation
         took = time.monotonic() - began
-        used = {name: 100 * (cpu_seconds(pid) - before[name]) / took for name, pid in pids.items()}
+        used = {n: 100 * (cpu_seconds(p) - before[n]) / took for n, p in pids.items()}
+        others = 100 * (busy_seconds() - busy) / took - sum(used.values())
         if max(used.values()) < 1:
             break
-    print({name: (round(used[name], 2), round(resident_mib(pid), 1)) for name, pid in pids.items()})
-    assert max(used.values()) < 1, used
-    assert max(map(resident_mib, pids.values())) < 20
+        print("beside", round(others), "% of other work", used)
+        if others < 20:
+            raise AssertionError(f"an idle node uses too much: {used}")
+    else:
+        pytest.skip(f"the machine was never quiet; beside {others:.0f} % of other work: {used}")
 
 
 # --- foreign clients, as docs/protocol.md shows them ---
