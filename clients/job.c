@@ -92,7 +92,9 @@ static int show(struct cli *cli, const struct wire_job_row *row)
     return ops ? list_operations(cli, row->job, NULL) : code;
 }
 
-int job_show_run(struct cli *cli, int n_words, char **words)
+/* Gets the job that the words name, and gives it to the command. */
+static int with_job(struct cli *cli, int n_words, char **words,
+                    int (*command)(struct cli *cli, const struct wire_job_row *row))
 {
     job_id_t job;
     struct message *reply = NULL;
@@ -100,9 +102,14 @@ int job_show_run(struct cli *cli, int n_words, char **words)
     if (!code)
         code = get_job(cli, job, &reply);
     if (!code)
-        code = show(cli, &reply->as.job.jobs.at[0]);
+        code = command(cli, &reply->as.job.jobs.at[0]);
     message_drop(&reply);
     return code;
+}
+
+int job_show_run(struct cli *cli, int n_words, char **words)
+{
+    return with_job(cli, n_words, words, show);
 }
 
 /* --- wait and result --- */
@@ -138,15 +145,7 @@ static int give_result(struct cli *cli, const struct wire_job_row *row)
 
 int job_result_run(struct cli *cli, int n_words, char **words)
 {
-    job_id_t job;
-    struct message *reply = NULL;
-    int code = cli_job_id(n_words, words, &job);
-    if (!code)
-        code = get_job(cli, job, &reply);
-    if (!code)
-        code = give_result(cli, &reply->as.job.jobs.at[0]);
-    message_drop(&reply);
-    return code;
+    return with_job(cli, n_words, words, give_result);
 }
 
 /* --- cancel and explain --- */

@@ -26,8 +26,7 @@ static uint64_t credit(const struct worker_slot *slot)
     return 2 * batch_units(slot);
 }
 
-/* --- the choice of a worker
- * -------------------------------------------------------------------------- */
+/* --- the choice of a worker --- */
 
 static size_t operands_of(const struct item *item, struct plan_operand out[OPERANDS_MAX])
 {
@@ -70,8 +69,7 @@ static node_id_t pick(const struct node *node, const struct item *item)
     return best;
 }
 
-/* --- task messages
- * ------------------------------------------------------------------------------------- */
+/* --- task messages --- */
 
 static void flush(struct node *node, node_id_t id)
 {
@@ -149,8 +147,7 @@ static void add_task(struct node *node, const struct item *item)
         add_operands(node, item, slot->batch, task);
 }
 
-/* --- the log line: W2 R1=10*9*8*7
- * ------------------------------------------------------------------------ */
+/* --- the log line: W2 R1=10*9*8*7 --- */
 
 static void log_assignment(struct node *node, const struct item *item)
 {
@@ -176,8 +173,7 @@ static void log_assignment(struct node *node, const struct item *item)
     outbox_log(&node->out, LOG_DEBUG, "%s", line.at);
 }
 
-/* --- assigning
- * --------------------------------------------------------------------------------------------- */
+/* --- assigning --- */
 
 static void assign(struct node *node, struct item *item, node_id_t id)
 {

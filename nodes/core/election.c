@@ -53,8 +53,7 @@ void election_init(struct node *node, const struct node_durable *durable)
     reset_timeout(node);
 }
 
-/* --- changing role
- * --------------------------------------------------------------------------------- */
+/* --- changing role --- */
 
 static void leave_role(struct node *node)
 {
@@ -130,8 +129,7 @@ void election_serve(struct node *node)
     schedule_start(node);
 }
 
-/* --- asking for votes
- * --------------------------------------------------------------------------------- */
+/* --- asking for votes --- */
 
 static unsigned count_votes(const struct node *node)
 {
@@ -218,8 +216,7 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
         become_coordinator(node);
 }
 
-/* --- giving votes
- * --------------------------------------------------------------------------------------- */
+/* --- giving votes --- */
 
 /* Raft 5.4.1: the candidate's log must be at least as complete as ours. */
 static bool log_is_complete(const struct node *node, const struct wire_vote_request *request)
@@ -276,8 +273,7 @@ void election_vote_request(struct node *node, node_id_t from,
     reply_vote(node, from, false, granted, election->term);
 }
 
-/* --- the coordinator's life
- * --------------------------------------------------------------------------------- */
+/* --- the coordinator's life --- */
 
 bool election_accept_coordinator(struct node *node, node_id_t from, term_t term)
 {

@@ -13,8 +13,7 @@
 #include "nodes/core/worker.h"
 #include "shared/base/error.h"
 
-/* --- life
- * ------------------------------------------------------------------------------------------ */
+/* --- life --- */
 
 struct node *node_new(const struct node_config *config, const struct node_durable *durable,
                       uint64_t now_us)
@@ -49,8 +48,7 @@ void node_destroy(struct node **node)
     free(it);
 }
 
-/* --- helpers of all core files
- * ------------------------------------------------------------------------ */
+/* --- helpers of all core files --- */
 
 uint64_t node_random(struct node *node, uint64_t limit)
 {
@@ -67,8 +65,7 @@ void node_reject(struct node *node, node_id_t from, const char *why)
     outbox_log(&node->out, LOG_WARN, "dropped a message of node %u: %s", from, why);
 }
 
-/* --- messages
- * ------------------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 static void take_control(struct node *node, node_id_t from, const struct message *message)
 {
@@ -133,8 +130,7 @@ static void take_message(struct node *node, enum plane plane, node_id_t from,
         node_reject(node, from, "it does not belong on its plane");
 }
 
-/* --- the door
- * ---------------------------------------------------------------------------------------------- */
+/* --- the door --- */
 
 /* Who wakes long after the promised time was stopped or starved, and must not blame others for it.
  */

@@ -31,8 +31,7 @@ struct node_durable {
     node_id_t vote; /* whom this node voted for in that term */
 };
 
-/* --- events --------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 enum event_kind {
     EVENT_TICK,         /* node_deadline() has come, or anything else woke the loop */
@@ -102,8 +101,7 @@ struct event {
     };
 };
 
-/* --- outputs -------------------------------------------------------------------------------------
- */
+/* --- outputs --- */
 
 enum output_kind {
     OUTPUT_PERSIST, /* make these writes durable, in one transaction, then EVENT_PERSISTED(seq) */
@@ -214,8 +212,7 @@ struct node_outputs {
     size_t n;
 };
 
-/* --- the door ------------------------------------------------------------------------------------
- */
+/* --- the door --- */
 
 struct node;
 

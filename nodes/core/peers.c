@@ -7,8 +7,7 @@
 #include "nodes/core/feed.h"
 #include "nodes/core/schedule.h"
 
-/* --- life and death
- * -------------------------------------------------------------------------------- */
+/* --- life and death --- */
 
 static void declare_dead(struct node *node, node_id_t id, const char *why)
 {
@@ -44,8 +43,7 @@ static void meet(struct node *node, node_id_t id, incarnation_t incarnation)
             peer->links[plane].state = LINK_GREETED;
 }
 
-/* --- connections
- * ----------------------------------------------------------------------------------- */
+/* --- connections --- */
 
 static void send_welcome(struct node *node, enum plane plane, node_id_t id)
 {
@@ -124,8 +122,7 @@ void peers_welcome(struct node *node, node_id_t from, const struct wire_welcome 
         channel_linked(&peer->channel, welcome->last_delivered);
 }
 
-/* --- heartbeats
- * ------------------------------------------------------------------------------------- */
+/* --- heartbeats --- */
 
 void peers_heartbeat(struct node *node, node_id_t from, struct message *message)
 {
@@ -167,8 +164,7 @@ bool peers_is_worker(const struct node *node, node_id_t id)
            peer->links[PLANE_CHANNEL].state == LINK_WELCOMED;
 }
 
-/* --- channels
- * ----------------------------------------------------------------------------------------- */
+/* --- channels --- */
 
 bool peers_receive(struct node *node, node_id_t from, struct message *message)
 {
@@ -229,8 +225,7 @@ void peers_pump(struct node *node)
             pump(node, id);
 }
 
-/* --- time
- * ---------------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 /* A greeted connection that nobody welcomes is of no use: the socket may have died for good (libzmq
  * refuses silently), or the peer knows a newer one. */

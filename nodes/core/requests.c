@@ -46,8 +46,7 @@ static void reply_job(struct node *node, struct caller caller, const struct job 
     outbox_reply(&node->out, caller.client, message);
 }
 
-/* --- waiting
- * -------------------------------------------------------------------------------------------- */
+/* --- waiting --- */
 
 static bool wait_for(struct node *node, struct waiter waiter)
 {
@@ -192,6 +191,11 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
         refuse(node, caller, "invalid", "this key cannot be used; choose another");
         return;
     }
+    if (node->config.n_nodes == 1) {
+        refuse(node, caller, "invalid",
+               "this cluster has one node: a coordinator computes nothing, and there is no worker");
+        return;
+    }
     log_index_t index = journal_pending_key(node, submit->key);
     bool full = !index && node->jobs.open + journal_pending_jobs(node) >= JOBS_OPEN_MAX;
     if (full || node->waiters.n == WAITERS_MAX) {
@@ -211,8 +215,7 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
     wait_for(node, (struct waiter){caller.client, caller.request, JOB_NONE, index, 0});
 }
 
-/* --- the other requests
- * --------------------------------------------------------------------------------------- */
+/* --- the other requests --- */
 
 static void job_get(struct node *node, struct caller caller, const struct wire_job_get *get)
 {

@@ -12,8 +12,7 @@
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
-/* --- taking jobs up and ending them
- * -------------------------------------------------------------------- */
+/* --- taking jobs up and ending them --- */
 
 static unsigned count_workers(const struct node *node)
 {
@@ -132,8 +131,7 @@ void schedule_job_finished(struct node *node, struct job *job)
     take_up_jobs(node);
 }
 
-/* --- results
- * ---------------------------------------------------------------------------------------------- */
+/* --- results --- */
 
 /* Takes the item out of the list that its state keeps it in, and out of its worker's account. */
 static void unlist(struct node *node, struct item *item)
@@ -413,8 +411,7 @@ void schedule_value_failed(struct node *node, struct value_id id, node_id_t from
         hand_back(node, item);
 }
 
-/* --- losing a worker
- * --------------------------------------------------------------------------------------- */
+/* --- losing a worker --- */
 
 void schedule_worker_lost(struct node *node, node_id_t worker)
 {

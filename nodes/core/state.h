@@ -7,8 +7,7 @@
 #include "nodes/core/outbox.h"
 #include "shared/base/map.h"
 
-/* --- peers
- * ---------------------------------------------------------------------------------------- */
+/* --- peers --- */
 
 /* Our connection to a peer on a plane:
  *   down --EVENT_LINK_UP, HELLO sent--> greeted --WELCOME--> welcomed; EVENT_LINK_DOWN or no
@@ -46,8 +45,7 @@ struct peer {
     struct worker_slot slot;
 };
 
-/* --- election: follower -> pre-candidate -> candidate -> coordinator -> follower
- * --------------------- */
+/* --- election: follower -> pre-candidate -> candidate -> coordinator -> follower --- */
 
 enum role { ROLE_FOLLOWER, ROLE_PRE_CANDIDATE, ROLE_CANDIDATE, ROLE_COORDINATOR };
 
@@ -66,8 +64,7 @@ struct election {
     uint64_t announced_lost_us;
 };
 
-/* --- log
- * -------------------------------------------------------------------------------------------- */
+/* --- log --- */
 
 /* An entry that is not yet durable. */
 struct proposal {
@@ -85,8 +82,7 @@ struct journal {
     size_t n_pending, pending_size;
 };
 
-/* --- requests that wait
- * ------------------------------------------------------------------------------ */
+/* --- requests that wait --- */
 
 struct waiter {
     uint64_t client, request;
@@ -100,8 +96,7 @@ struct waiters {
     size_t n, size;
 };
 
-/* --- scheduling (schedule.h) and working (worker.h)
- * --------------------------------------------------- */
+/* --- scheduling (schedule.h) and working (worker.h) --- */
 
 struct run;
 struct work;
@@ -146,8 +141,7 @@ struct node {
     struct peer peers[NODES_MAX + 1]; /* by id; our own and 0 unused */
 };
 
-/* --- small helpers that every core file uses
- * ------------------------------------------------------------ */
+/* --- small helpers that every core file uses --- */
 
 static inline bool node_is_coordinator(const struct node *node)
 {

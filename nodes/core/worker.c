@@ -54,8 +54,7 @@ static void unlink_work(struct worker *worker, struct work *previous, struct wor
         worker->computing--;
 }
 
-/* --- results
- * --------------------------------------------------------------------------------------- */
+/* --- results --- */
 
 struct batch {
     struct message *message;
@@ -183,8 +182,7 @@ void worker_computed(struct node *node, const struct computed *results, size_t n
     flush(node, to, &batch);
 }
 
-/* --- tasks
- * ------------------------------------------------------------------------------------------ */
+/* --- tasks --- */
 
 static bool read_operand(struct node *node, const struct message *message,
                          const struct wire_task_op *task, size_t i, struct work *work)
@@ -313,8 +311,7 @@ void worker_value_failed(struct node *node, struct value_id id, node_id_t from)
     }
 }
 
-/* --- ending
- * ------------------------------------------------------------------------------------------ */
+/* --- ending --- */
 
 /* Drops queued operations of a job, or of all when it is JOB_NONE. What the compute thread has goes
  * on there. */
@@ -367,8 +364,7 @@ void worker_clear(struct node *node)
     map_clear(&node->worker.held);
 }
 
-/* --- computing
- * ----------------------------------------------------------------------------------------- */
+/* --- computing --- */
 
 void worker_pump(struct node *node)
 {

@@ -17,8 +17,7 @@
 /* What is polled besides the mesh. */
 enum { POLL_SIGNAL, POLL_STORE, POLL_COMPUTE, POLL_OWN };
 
-/* --- waiting -------------------------------------------------------------------------------------
- */
+/* --- waiting --- */
 
 static int timeout_ms(const struct runtime *runtime)
 {
@@ -56,8 +55,7 @@ static void wait_for_work(struct runtime *runtime, bool readable[PLANE_COUNT])
     }
 }
 
-/* --- what comes from the threads -----------------------------------------------------------------
- */
+/* --- what comes from the threads --- */
 
 static void take_store_report(struct runtime *runtime, struct store_report *report)
 {
@@ -118,8 +116,7 @@ static void take_computed(struct runtime *runtime)
     }
 }
 
-/* --- what comes from the network -----------------------------------------------------------------
- */
+/* --- what comes from the network --- */
 
 static void take_value_message(struct runtime *runtime, const struct event *event, uint64_t now_us)
 {
@@ -182,8 +179,7 @@ static void take_transfers(struct runtime *runtime)
     }
 }
 
-/* --- one turn ------------------------------------------------------------------------------------
- */
+/* --- one turn --- */
 
 void runtime_turn(struct runtime *runtime)
 {

@@ -29,8 +29,7 @@ unsigned mesh_base_port(unsigned cluster_port, node_id_t id)
     return cluster_port + PORT_NODES_OFFSET + PORT_NODE_STRIDE * id;
 }
 
-/* --- opening and closing -------------------------------------------------------------------------
- */
+/* --- opening and closing --- */
 
 static int listen_on(struct mesh *mesh, void *socket, enum plane plane, struct text *why)
 {
@@ -101,8 +100,7 @@ void mesh_close(struct mesh **mesh, int linger_ms)
     free(it);
 }
 
-/* --- polling -------------------------------------------------------------------------------------
- */
+/* --- polling --- */
 
 void *mesh_socket(const struct mesh *mesh, enum plane plane)
 {
@@ -165,8 +163,7 @@ void mesh_sweep_now(struct mesh *mesh)
     mesh->swept_us = 0;
 }
 
-/* --- connections ---------------------------------------------------------------------------------
- */
+/* --- connections --- */
 
 static struct link *link_of(const struct mesh *mesh, enum plane plane, node_id_t peer)
 {
@@ -202,8 +199,7 @@ bool mesh_is_up(const struct mesh *mesh, enum plane plane, node_id_t peer)
     return link && link_is_up(link);
 }
 
-/* --- sending -------------------------------------------------------------------------------------
- */
+/* --- sending --- */
 
 int mesh_send(struct mesh *mesh, enum plane plane, node_id_t to, const struct message *message)
 {

@@ -72,8 +72,7 @@ static struct task *queue_next(struct queue *queue)
     return task;
 }
 
-/* --- the thread ----------------------------------------------------------------------------------
- */
+/* --- the thread --- */
 
 static void report(struct store *store, struct store_report filled)
 {
@@ -157,8 +156,7 @@ static void *store_main(void *argument)
     }
 }
 
-/* --- the event loop's side -----------------------------------------------------------------------
- */
+/* --- the event loop's side --- */
 
 struct store *store_start(struct disk *disk)
 {

@@ -36,8 +36,7 @@ static void request_free(struct request *request)
     free(request);
 }
 
-/* --- the thread ----------------------------------------------------------------------------------
- */
+/* --- the thread --- */
 
 static int execute(const struct compute_op *op, struct blob **value, uint64_t *operations)
 {
@@ -132,8 +131,7 @@ static void *compute_main(void *argument)
     return NULL;
 }
 
-/* --- the event loop's side -----------------------------------------------------------------------
- */
+/* --- the event loop's side --- */
 
 struct compute *compute_start(uint64_t delay_us)
 {

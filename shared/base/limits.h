@@ -12,7 +12,7 @@
 #define KIB_BYTES ((uint64_t)1024)
 #define MIB_BYTES ((uint64_t)1024 * 1024)
 
-/* --- cluster ---------------------------------------------------------------------------------- */
+/* --- cluster --- */
 
 /* A full mesh of 100 nodes is 400 sockets a process; beyond that a mesh is the wrong shape. */
 #define NODES_MAX     100
@@ -25,7 +25,7 @@
 #define PORT_NODES_OFFSET 100
 #define PORT_NODE_STRIDE  10
 
-/* --- election --------------------------------------------------------------------------------- */
+/* --- election --- */
 
 #define HEARTBEAT_DEFAULT_US (50 * MS_US)
 #define ELECTION_TIMEOUT_DEFAULT_US                               \
@@ -42,7 +42,7 @@
  * anyone. */
 #define LATE_US (100 * MS_US)
 
-/* --- messages --------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 #define FRAME_MAP_MAX_BYTES    (64 * KIB_BYTES) /* frame 0, the msgpack map */
 #define VALUE_INLINE_MAX_BYTES (64 * KIB_BYTES) /* a larger value is pulled on the value plane */
@@ -54,7 +54,7 @@
 #define VALUE_CHUNK_BYTES \
     (512 * KIB_BYTES) /* half of a message, so that a chunk never meets the cap */
 
-/* --- channels --------------------------------------------------------------------------------- */
+/* --- channels --- */
 
 #define CHANNEL_WINDOW       1024  /* unacknowledged messages a channel; then sends are queued */
 #define CHANNEL_QUEUE_MAX    65536 /* queued behind the window; then the send is refused */
@@ -65,8 +65,7 @@
     (1u << 20) /* an ack or sequence further ahead is refused as absurd \
                 */
 
-/* --- sockets (why: ZeroMQ's behaviour, docs/design.md "Sockets") ---------------------------------
- */
+/* --- sockets (why: ZeroMQ's behaviour, docs/design.md "Sockets") --- */
 
 #define SOCKET_HWM                8192 /* above every credit window; counts messages, not bytes */
 #define FEED_HWM                  64 /* a subscriber that was stopped reads a short burst, not an hour */
@@ -81,7 +80,7 @@
 #define FILES_MIN                 8192 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts */
 #define HELLO_RETRY_MS            1000 /* no WELCOME for this long: make a new socket and say HELLO again */
 
-/* --- jobs ------------------------------------------------------------------------------------- */
+/* --- jobs --- */
 
 #define JOB_KEY_MAX    64 /* a UUID has 36 */
 #define JOB_KIND_MAX   32
@@ -103,7 +102,7 @@
 #define WAITERS_MAX         4096  /* long polls held at once; then they are answered at once */
 #define REQUEST_CLIENTS_MAX 65536
 
-/* --- scheduling ------------------------------------------------------------------------------- */
+/* --- scheduling --- */
 
 #define OPERANDS_MAX    4           /* second seed: a worker operates on at most four values */
 #define BATCH_OPS_MAX   32          /* units in one task message */
@@ -116,12 +115,12 @@
 #define COMPUTE_IN_FLIGHT \
     64 /* at the compute thread at once; credits keep it to a few ms of work */
 
-/* --- storage ---------------------------------------------------------------------------------- */
+/* --- storage --- */
 
 #define STORE_MAP_BYTES           ((uint64_t)64 << 30) /* LMDB's map is address space, not memory */
 #define STORE_MAP_SANITIZED_BYTES ((uint64_t)1 << 30)
 
-/* --- clients ---------------------------------------------------------------------------------- */
+/* --- clients --- */
 
 #define CLIENT_UNREACHABLE_MS 2000 /* no broker answered anything for this long: exit 3 */
 #define CLIENT_UNAVAILABLE_MS \

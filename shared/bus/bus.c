@@ -19,8 +19,7 @@
 /* A program sends from one thread, but a test may do so from several. */
 static _Thread_local struct codec_buffer encoded;
 
-/* --- the process's one context -------------------------------------------------------------------
- */
+/* --- the process's one context --- */
 
 static void raise_file_limit(void)
 {
@@ -51,8 +50,7 @@ void bus_close(void *context)
     codec_buffer_clear(&encoded);
 }
 
-/* --- sockets -------------------------------------------------------------------------------------
- */
+/* --- sockets --- */
 
 static void set(void *socket, int option, int value)
 {
@@ -152,8 +150,7 @@ void bus_disconnect(void *socket, const char *host, unsigned port)
     zmq_disconnect(socket, at); /* an endpoint that is not connected is no error here */
 }
 
-/* --- receiving -----------------------------------------------------------------------------------
- */
+/* --- receiving --- */
 
 /* Receives one part; false when none is there. */
 static bool receive_part(void *socket, zmq_msg_t *part)
@@ -226,8 +223,7 @@ int bus_decode(const struct bus_parts *parts, size_t first, struct message **out
     return error;
 }
 
-/* --- sending -------------------------------------------------------------------------------------
- */
+/* --- sending --- */
 
 static void release_blob(void *data, void *hint)
 {

@@ -29,8 +29,7 @@ struct link {
     unsigned failures; /* in a row, of connections that did not last */
 };
 
-/* --- making and unmaking the socket --------------------------------------------------------------
- */
+/* --- making and unmaking the socket --- */
 
 static void make(struct link *link, uint64_t now_us)
 {
@@ -104,8 +103,7 @@ void link_destroy(struct link **link, int linger_ms)
     free(it);
 }
 
-/* --- its state -----------------------------------------------------------------------------------
- */
+/* --- its state --- */
 
 /* Receives the next event of the monitor: a part with the event's number, a part with the address.
  */

@@ -9,8 +9,7 @@
 
 #define FRAMES_FIRST 4 /* most messages carry fewer further frames */
 
-/* --- descriptions, from the same table
- * ------------------------------------------------------------ */
+/* --- descriptions, from the same table --- */
 
 #define REQ                         true
 #define OPT                         false
@@ -63,8 +62,7 @@ enum message_type message_type_of(struct slice name)
     return MESSAGE_NONE;
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------ */
+/* --- life --- */
 
 struct message *message_new(enum message_type type)
 {

@@ -21,8 +21,7 @@ enum message_place {
     PLACE_LOG      /* entries, on disk */
 };
 
-/* --- the structs: struct wire_hello, struct wire_task_op, ...
- * ------------------------------------- */
+/* --- the structs: struct wire_hello, struct wire_task_op, ... --- */
 
 #define WIRE_U64(need, name, max, doc) uint64_t name;
 #define WIRE_BOOL(need, name, doc)     bool name;
@@ -100,8 +99,7 @@ uint64_t message_add_frame(struct message *message, struct blob *blob);
  * 0. */
 struct blob *message_frame(const struct message *message, uint64_t number);
 
-/* --- descriptions, for the codec, the printer, the tests and the documentation
- * -------------------- */
+/* --- descriptions, for the codec, the printer, the tests and the documentation --- */
 
 enum field_kind { FIELD_U64, FIELD_BOOL, FIELD_STR, FIELD_BIN, FIELD_LIST };
 

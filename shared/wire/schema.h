@@ -16,8 +16,7 @@
 #define OP_MAX         ((uint64_t)1 << 40)
 #define TEXT_FIELD_MAX 400
 
-/* --- records: maps inside lists ------------------------------------------------------------------
- */
+/* --- records: maps inside lists --- */
 
 #define OPERAND_FIELDS(U64, BOOL, STR, BIN, LIST)                                  \
     U64(OPT, op, OP_MAX, "the operation whose result this is; 0 for a literal")    \
@@ -98,8 +97,7 @@
     U64(OPT, rejected, U64_ANY, "malformed or foreign messages that it dropped")               \
     STR(OPT, version, 32, "of its program")
 
-/* --- messages ------------------------------------------------------------------------------------
- */
+/* --- messages --- */
 
 #define HELLO_FIELDS(U64, BOOL, STR, BIN, LIST)                                                    \
     STR(REQ, cluster, JOB_KIND_MAX, "the cluster's name")                                          \

@@ -46,8 +46,7 @@ static void drop_values(struct map *map, struct value_id id)
     *map = kept;
 }
 
-/* --- the gate
- * ------------------------------------------------------------------------------------------- */
+/* --- the gate --- */
 
 static void reply(struct world *world, node_id_t id, const struct output *output,
                   struct message *message)
@@ -109,8 +108,7 @@ void machine_flush_held(struct world *world, node_id_t id)
     }
 }
 
-/* --- the disk
- * --------------------------------------------------------------------------------------------- */
+/* --- the disk --- */
 
 static uint64_t disk_time(struct world *world, struct world_node *node)
 {
@@ -191,8 +189,7 @@ void machine_restore(struct world *world, node_id_t id)
                   i + 1);
 }
 
-/* --- computing and values
- * ------------------------------------------------------------------------------------ */
+/* --- computing and values --- */
 
 static int operate(const struct world_node *node, const struct compute_op *op, struct blob **out,
                    uint64_t *operations)

@@ -112,8 +112,7 @@ void net_deliver(struct world *world, struct pending *pending)
     world_step(world, pending->to, &event);
 }
 
-/* --- connections
- * -------------------------------------------------------------------------------------- */
+/* --- connections --- */
 
 static void attempt(struct world *world, node_id_t from, node_id_t to, enum plane plane,
                     uint64_t after_us)

@@ -32,8 +32,7 @@ void world_say(struct world *world, node_id_t id, const char *format, ...)
         printf("[%10.3f ms] %u  %s\n", (double)world->now_us / 1000, id, line.at);
 }
 
-/* --- the queue of what will happen: a binary heap by time, then by order of posting
- * ------------------- */
+/* --- the queue of what will happen: a binary heap by time, then by order of posting --- */
 
 static bool before(const struct pending *a, const struct pending *b)
 {
@@ -86,8 +85,7 @@ static void discard(struct pending *pending)
     blob_drop(&pending->blob);
 }
 
-/* --- the oracle: what must hold after every step
- * -------------------------------------------------------- */
+/* --- the oracle: what must hold after every step --- */
 
 static void check(struct world *world, node_id_t id)
 {

@@ -115,8 +115,7 @@ node_id_t world_coordinator(const struct world *world);
 /* A pseudo-random number below the limit. */
 uint64_t world_random(struct world *world, uint64_t limit);
 
-/* --- between the files of the world only
- * ------------------------------------------------------------ */
+/* --- between the files of the world only --- */
 
 enum pending_kind {
     PENDING_WAKE,
