@@ -65,23 +65,25 @@ compile      = $(CC) $(all_cppflags) $(all_cflags) -MMD -MP
 
 # --- Sources ------------------------------------------------------------------------------------
 
-LIBS        := base wire bus core work io
+LIBS        := base wire bus core work io broker clients
 srcs_base   := $(wildcard shared/base/*.c)
 srcs_wire   := $(wildcard shared/wire/*.c)
 srcs_bus    := $(wildcard shared/bus/*.c)
 srcs_core   := $(wildcard nodes/core/*.c)
 srcs_work   := $(wildcard nodes/work/*.c)
 srcs_io     := $(wildcard nodes/io/*.c)
+srcs_broker  := $(filter-out broker/main.c,$(wildcard broker/*.c))
+srcs_clients := $(filter-out clients/main.c,$(wildcard clients/*.c))
 objs         = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib          = $(patsubst %,$(B)/lib/lib%.a,$(1))
 
 PROGRAMS             := conclave conclave-node conclave-broker
-srcs_conclave        := $(wildcard clients/*.c)
+srcs_conclave        := $(wildcard clients/main.c)
 srcs_conclave-node   := $(wildcard nodes/main.c)
-srcs_conclave-broker := $(wildcard broker/*.c)
-libs_conclave        := bus wire base
+srcs_conclave-broker := $(wildcard broker/main.c)
+libs_conclave        := clients bus wire base
 libs_conclave-node   := io work core bus wire base
-libs_conclave-broker := bus wire base
+libs_conclave-broker := broker bus wire base
 programs             := $(foreach p,$(PROGRAMS),$(if $(srcs_$(p)),$(B)/bin/$(p)))
 
 unit_tests   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))

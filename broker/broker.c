@@ -59,8 +59,7 @@ static void reject(struct broker *broker, const char *where, const char *why)
     broker->rejected_logged_us = now;
 }
 
-/* --- passing messages on
- * ---------------------------------------------------------------------------- */
+/* --- passing messages on --- */
 
 /* Moves the received parts first..n-1 on behind `n_envelope` slices, without copying or decoding
  * them. Only the first part of a message can meet a full queue. */
@@ -110,8 +109,7 @@ static void report(struct broker *broker, struct slice client, uint64_t request)
     message_drop(&reply);
 }
 
-/* --- requests
- * ---------------------------------------------------------------------------------------- */
+/* --- requests --- */
 
 static void forward(struct broker *broker, node_id_t node, uint64_t request)
 {
@@ -182,8 +180,7 @@ static void take_reply(struct broker *broker, struct link *link)
         broker->dropped++;
 }
 
-/* --- the feed
- * ---------------------------------------------------------------------------------------- */
+/* --- the feed --- */
 
 static void take_feed(struct broker *broker)
 {
@@ -221,8 +218,7 @@ static void log_coordinator(struct broker *broker)
     broker->coordinator = coordinator;
 }
 
-/* --- the loop
- * ---------------------------------------------------------------------------------------- */
+/* --- the loop --- */
 
 enum source { FROM_FEED, FROM_SUBSCRIBER, FROM_NODE, FROM_CLIENT };
 
@@ -353,8 +349,8 @@ int broker_run(const struct broker_config *config)
     int code = EXIT_USAGE;
     if (open_sockets(broker) == OK) {
         log_write(LOG_INFO,
-                  "broker %s: front at port %" PRIu32 ", feed at port %" PRIu32 ", %" PRIu32
-                  " nodes from port %u, pid %d",
+                  "conclave-broker %s: front at port %" PRIu32 ", feed at port %" PRIu32
+                  ", %" PRIu32 " nodes from port %u, pid %d",
                   CONCLAVE_VERSION, config->front, config->front + 1, config->n_nodes,
                   node_port(broker, 1, PLANE_CONTROL), (int)getpid());
         code = loop(broker);

@@ -97,7 +97,7 @@ void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text 
 static void report_node(struct message *report, struct wire_node_row *row,
                         const struct tracker_node *node)
 {
-    row->role = message_text(report, node->heard ? node->role : "unknown");
+    row->role = message_text(report, row->alive ? node->role : "unknown");
     row->host = message_text(report, node->host);
     row->version = message_text(report, node->version);
     row->pid = node->pid;

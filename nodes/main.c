@@ -43,8 +43,7 @@ static void print_help(const struct option_spec *specs)
            "use, or a data directory that it cannot use.\n");
 }
 
-/* --- checks
- * --------------------------------------------------------------------------------------- */
+/* --- checks --- */
 
 static bool is_name(const char *text, size_t len, size_t max, const char *punctuation)
 {
@@ -123,8 +122,7 @@ static int split_hosts(char *list, uint64_t n, const char **hosts, char why[TEXT
     return ERR_MALFORMED;
 }
 
-/* --- running -------------------------------------------------------------------------------------
- */
+/* --- running --- */
 
 static int run(const struct settings *is, const char **hosts)
 {
@@ -142,6 +140,7 @@ static int run(const struct settings *is, const char **hosts)
                  .pid = (uint64_t)getpid(),
                  .cluster = is->cluster,
                  .host = host,
+                 .log_level = is->log_level,
                  .version = CONCLAVE_VERSION},
         .dir = is->dir,
         .sync = !strcmp(is->durability, "fsync"),

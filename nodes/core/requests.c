@@ -191,6 +191,11 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
         refuse(node, caller, "invalid", "this key cannot be used; choose another");
         return;
     }
+    if (node->config.n_nodes == 1) {
+        refuse(node, caller, "invalid",
+               "this cluster has one node: a coordinator computes nothing, and there is no worker");
+        return;
+    }
     log_index_t index = journal_pending_key(node, submit->key);
     bool full = !index && node->jobs.open + journal_pending_jobs(node) >= JOBS_OPEN_MAX;
     if (full || node->waiters.n == WAITERS_MAX) {

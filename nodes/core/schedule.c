@@ -364,7 +364,8 @@ static void accept_result(struct node *node, node_id_t from, const struct messag
     struct job *job = jobs_find(&node->jobs, result->job);
     if (!job || !job->run)
         return;
-    if (result->operations <= UNIT_LEAVES_MAX)
+    /* The conversion to text is no operation of the plan and is counted apart. */
+    if (result->op <= job->plan.total && result->operations <= UNIT_LEAVES_MAX)
         job->executed += result->operations;
     struct item *item = run_find(&node->schedule, result->job, result->op);
     /* Only an open operation takes a result, whoever returns it and however late; the first one

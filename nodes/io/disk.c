@@ -18,8 +18,7 @@
 #define RECORD_WORDS     3  /* two numbers and a checksum */
 #define ENTRY_HEAD_BYTES 16 /* term and checksum before a log entry */
 
-/* --- bytes ---------------------------------------------------------------------------------------
- */
+/* --- bytes --- */
 
 void disk_put_u64(uint8_t at[8], uint64_t number)
 {
@@ -55,8 +54,7 @@ static int corrupt(const struct disk *disk, struct text *why, const char *what)
     return ERR_CORRUPT;
 }
 
-/* --- transactions --------------------------------------------------------------------------------
- */
+/* --- transactions --- */
 
 void disk_begin(struct disk *disk)
 {
@@ -83,8 +81,7 @@ static void put(struct disk *disk, MDB_dbi dbi, const void *key, size_t key_len,
         disk_fail(disk, "write", number);
 }
 
-/* --- the two small records: numbers and a checksum -----------------------------------------------
- */
+/* --- the two small records: numbers and a checksum --- */
 
 static void put_record(struct disk *disk, const char *key, uint64_t a, uint64_t b)
 {
@@ -148,8 +145,7 @@ int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why
     return OK;
 }
 
-/* --- the log -------------------------------------------------------------------------------------
- */
+/* --- the log --- */
 
 static void put_entry(struct disk *disk, const struct disk_write *write)
 {

@@ -34,8 +34,7 @@ static int refuse_errno(struct text *why, const char *path, const char *doing)
     return ERR_IO;
 }
 
-/* --- the directory -------------------------------------------------------------------------------
- */
+/* --- the directory --- */
 
 /* mkdir -p. */
 static int make_directory(const char *path, struct text *why)
@@ -87,8 +86,7 @@ static int open_values(struct disk *disk, struct text *why)
     return disk->values_fd < 0 ? refuse_errno(why, path, "open") : OK;
 }
 
-/* --- LMDB ----------------------------------------------------------------------------------------
- */
+/* --- LMDB --- */
 
 static void on_assert(MDB_env *env, const char *what)
 {
@@ -160,7 +158,7 @@ static int open_store(struct disk *disk, struct text *why)
     if (error)
         return error;
     int number = open_environment(disk, path, MAP_BYTES);
-    if (number == ENOMEM) /* little address space: valgrind, ulimit -v */
+    if (number == ENOMEM || number == EINVAL) /* little address space: ulimit -v, valgrind */
         number = open_environment(disk, path, STORE_MAP_SANITIZED_BYTES);
     if (!number) {
         error = check_length(disk, file, why);
@@ -175,8 +173,7 @@ static int open_store(struct disk *disk, struct text *why)
     return number < 0 ? ERR_CORRUPT : ERR_IO;
 }
 
-/* --- whose directory it is -----------------------------------------------------------------------
- */
+/* --- whose directory it is --- */
 
 static int compare_identity(const struct disk *disk, const char *found, const char *cluster,
                             node_id_t node, struct text *why)

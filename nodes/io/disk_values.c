@@ -28,8 +28,7 @@ static void file_name(char at[FILE_NAME_MAX], struct value_id id)
     text_format(at, FILE_NAME_MAX, "%s-%llu", job_id_text(id.job, job), (unsigned long long)id.op);
 }
 
-/* --- files ---------------------------------------------------------------------------------------
- */
+/* --- files --- */
 
 static int write_all(int fd, const uint8_t *at, size_t len)
 {

@@ -69,8 +69,7 @@ void gate_destroy(struct gate **gate)
     free(it);
 }
 
-/* --- the one function that sends -----------------------------------------------------------------
- */
+/* --- the one function that sends --- */
 
 static int reply(struct gate *gate, uint64_t number, const struct message *message)
 {
@@ -99,8 +98,7 @@ static void let_out(struct gate *gate, const struct item *item)
                   error_text(error));
 }
 
-/* --- holding back --------------------------------------------------------------------------------
- */
+/* --- holding back --- */
 
 static void pass(struct gate *gate, struct item item)
 {

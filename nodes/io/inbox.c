@@ -52,8 +52,7 @@ void inbox_destroy(struct inbox **inbox)
     free(it);
 }
 
-/* --- rejecting -----------------------------------------------------------------------------------
- */
+/* --- rejecting --- */
 
 void inbox_reject(struct inbox *inbox, enum plane plane, node_id_t from, uint64_t now_us,
                   const char *why)
@@ -76,8 +75,7 @@ uint64_t inbox_rejected(const struct inbox *inbox)
     return inbox->rejected;
 }
 
-/* --- between nodes -------------------------------------------------------------------------------
- */
+/* --- between nodes --- */
 
 static bool is_peer(const struct inbox *inbox, uint64_t node)
 {
@@ -183,8 +181,7 @@ static int take_from_feed(struct inbox *inbox, struct event *event, struct text 
     return OK;
 }
 
-/* --- clients -------------------------------------------------------------------------------------
- */
+/* --- clients --- */
 
 /* Answers the envelope at hand with an error. */
 static void refuse_request(struct inbox *inbox, uint64_t request, const char *code,
@@ -224,8 +221,7 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
     return ERR_FULL;
 }
 
-/* --- receiving -----------------------------------------------------------------------------------
- */
+/* --- receiving --- */
 
 /* [broker's routing id][client's routing id][""][frame 0]... from somebody who is no node. */
 static bool is_request(const struct inbox *inbox, enum plane plane)

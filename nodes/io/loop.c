@@ -1,5 +1,7 @@
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -15,34 +17,35 @@
 /* What is polled besides the mesh. */
 enum { POLL_SIGNAL, POLL_STORE, POLL_COMPUTE, POLL_OWN };
 
-/* --- waiting -------------------------------------------------------------------------------------
- */
+/* --- waiting --- */
 
-static long timeout_ms(const struct runtime *runtime)
+static int timeout_ms(const struct runtime *runtime)
 {
     uint64_t now_us = clock_now_us(), at_us = now_us + POLL_MAX_US;
     uint64_t node_us = node_deadline(runtime->node),
              transfer_us = transfer_deadline(runtime->transfer);
     at_us = node_us < at_us ? node_us : at_us;
     at_us = transfer_us < at_us ? transfer_us : at_us;
-    return at_us <= now_us ? 0 : (long)((at_us - now_us + MS_US - 1) / MS_US);
+    return at_us <= now_us ? 0 : (int)((at_us - now_us + MS_US - 1) / MS_US);
 }
 
-/* Waits for whatever comes first. Sockets are drained in any case, which costs less than to look up
- * which one was meant; only monitors that have something to say are told to the mesh. */
-static void wait_for_work(struct runtime *runtime)
+/* Waits for whatever comes first. Tells which receiving sockets may have something. */
+static void wait_for_work(struct runtime *runtime, bool readable[PLANE_COUNT])
 {
-    zmq_pollitem_t items[POLL_OWN + MESH_POLL_MAX] = {
-        [POLL_SIGNAL] = {.fd = runtime->signal_fd, .events = ZMQ_POLLIN},
-        [POLL_STORE] = {.fd = store_fd(runtime->store), .events = ZMQ_POLLIN},
-        [POLL_COMPUTE] = {.fd = compute_fd(runtime->compute), .events = ZMQ_POLLIN},
+    struct pollfd items[POLL_OWN + MESH_POLL_MAX] = {
+        [POLL_SIGNAL] = {.fd = runtime->signal_fd, .events = POLLIN},
+        [POLL_STORE] = {.fd = store_fd(runtime->store), .events = POLLIN},
+        [POLL_COMPUTE] = {.fd = compute_fd(runtime->compute), .events = POLLIN},
     };
+    bool at_once = mesh_look(runtime->mesh, readable);
     size_t n = mesh_poll_items(runtime->mesh, items, POLL_OWN);
-    int ready = zmq_poll(items, (int)n, timeout_ms(runtime));
+    int ready = poll(items, n, at_once ? 0 : timeout_ms(runtime));
     if (ready < 0 && errno != EINTR)
-        panic("cannot poll: %s", zmq_strerror(errno));
+        panic("cannot poll: %s", strerror(errno));
     if (ready <= 0)
         return;
+    for (int plane = 0; plane < PLANE_COUNT; plane++)
+        readable[plane] = readable[plane] || items[POLL_OWN + plane].revents;
     for (size_t i = POLL_OWN + PLANE_COUNT; i < n; i++)
         if (items[i].revents)
             mesh_sweep_now(runtime->mesh);
@@ -52,8 +55,7 @@ static void wait_for_work(struct runtime *runtime)
     }
 }
 
-/* --- what comes from the threads -----------------------------------------------------------------
- */
+/* --- what comes from the threads --- */
 
 static void take_store_report(struct runtime *runtime, struct store_report *report)
 {
@@ -114,8 +116,7 @@ static void take_computed(struct runtime *runtime)
     }
 }
 
-/* --- what comes from the network -----------------------------------------------------------------
- */
+/* --- what comes from the network --- */
 
 static void take_value_message(struct runtime *runtime, const struct event *event, uint64_t now_us)
 {
@@ -178,19 +179,20 @@ static void take_transfers(struct runtime *runtime)
     }
 }
 
-/* --- one turn ------------------------------------------------------------------------------------
- */
+/* --- one turn --- */
 
 void runtime_turn(struct runtime *runtime)
 {
     /* The small and urgent first. */
     static const enum plane order[] = {PLANE_CONTROL, PLANE_HEARTBEAT, PLANE_CHECKPOINT,
                                        PLANE_CHANNEL, PLANE_VALUE};
-    wait_for_work(runtime);
+    bool readable[PLANE_COUNT] = {false};
+    wait_for_work(runtime, readable);
     take_store(runtime);
     take_computed(runtime);
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
-        drain(runtime, order[i]);
+        if (readable[order[i]])
+            drain(runtime, order[i]);
     /* Behind the messages: a connection's last ones may still be in a queue when its end is
      * reported. */
     take_link_news(runtime);

@@ -7,17 +7,20 @@
 #include "shared/base/memory.h"
 #include "shared/bus/link.h"
 
-#define VALUE_QUEUE_MAX 64           /* chunks that wait for a peer: at most 32 MiB */
-#define SWEEP_US        (10 * MS_US) /* how often the monitors that are not polled are read */
+#define VALUE_QUEUE_MAX 64            /* chunks that wait for a peer: at most 32 MiB */
+#define PAUSED_US       (10 * MS_US)  /* when a link pauses */
+#define SWEEP_US        (500 * MS_US) /* all monitors are read at least so often */
 
 struct mesh {
     void *context;
     struct mesh_config config;
     void *receivers[PLANE_COUNT]; /* ROUTERs; on the heartbeat plane the SUB */
-    void *feed;                   /* PUB */
-    struct link **links;          /* [peer * PLANE_COUNT + plane]; NULL: none */
+    int receiver_fds[PLANE_COUNT];
+    void *feed;          /* PUB */
+    struct link **links; /* [peer * PLANE_COUNT + plane]; NULL: none */
     size_t n_links;
     size_t at;         /* where the sweep goes on */
+    size_t n_paused;   /* links that wait to try again, as of the last sweep */
     uint64_t swept_us; /* when the last one ended */
 };
 
@@ -26,8 +29,7 @@ unsigned mesh_base_port(unsigned cluster_port, node_id_t id)
     return cluster_port + PORT_NODES_OFFSET + PORT_NODE_STRIDE * id;
 }
 
-/* --- opening and closing -------------------------------------------------------------------------
- */
+/* --- opening and closing --- */
 
 static int listen_on(struct mesh *mesh, void *socket, enum plane plane, struct text *why)
 {
@@ -57,6 +59,8 @@ int mesh_open(void *context, const struct mesh_config *config, struct mesh **out
             mesh->feed = bus_socket(context, ZMQ_PUB);
             zmq_setsockopt(mesh->receivers[plane], ZMQ_SUBSCRIBE, "", 0);
         }
+        size_t len = sizeof mesh->receiver_fds[plane];
+        zmq_getsockopt(mesh->receivers[plane], ZMQ_FD, &mesh->receiver_fds[plane], &len);
         error = listen_on(mesh, feed ? mesh->feed : mesh->receivers[plane], (enum plane)plane, why);
     }
     if (error)
@@ -96,36 +100,47 @@ void mesh_close(struct mesh **mesh, int linger_ms)
     free(it);
 }
 
-/* --- polling -------------------------------------------------------------------------------------
- */
+/* --- polling --- */
 
 void *mesh_socket(const struct mesh *mesh, enum plane plane)
 {
     return mesh->receivers[plane];
 }
 
-size_t mesh_poll_items(struct mesh *mesh, zmq_pollitem_t *items, size_t n)
+/* Not zmq_poll(): it asks every socket twice in each turn, monitors included, and each time costs a
+ * system call. That was more than all the rest of what an idle node does. */
+bool mesh_look(struct mesh *mesh, bool readable[PLANE_COUNT])
+{
+    bool any = false;
+    for (int plane = 0; plane < PLANE_COUNT; plane++) {
+        int events = 0;
+        size_t len = sizeof events;
+        zmq_getsockopt(mesh->receivers[plane], ZMQ_EVENTS, &events, &len);
+        readable[plane] = events & ZMQ_POLLIN;
+        any = any || readable[plane];
+    }
+    return any;
+}
+
+size_t mesh_poll_items(struct mesh *mesh, struct pollfd *items, size_t n)
 {
     for (int plane = 0; plane < PLANE_COUNT; plane++)
-        items[n++] = (zmq_pollitem_t){.socket = mesh->receivers[plane], .events = ZMQ_POLLIN};
-    /* A disconnect shows on all planes of a peer at once, so one of them is enough to notice it
-     * within a millisecond. A connection in the making has news soon. */
+        items[n++] = (struct pollfd){.fd = mesh->receiver_fds[plane], .events = POLLIN};
     for (size_t i = 0; i < mesh->n_links; i++) {
-        struct link *link = mesh->links[i];
-        bool watched =
-            link && link_monitor(link) && (i % PLANE_COUNT == PLANE_CONTROL || !link_is_up(link));
-        if (watched)
-            items[n++] = (zmq_pollitem_t){.socket = link_monitor(link), .events = ZMQ_POLLIN};
+        int fd = mesh->links[i] ? link_fd(mesh->links[i]) : -1;
+        if (fd >= 0)
+            items[n++] = (struct pollfd){.fd = fd, .events = POLLIN};
     }
     return n;
 }
 
 bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, node_id_t *peer)
 {
-    /* All monitors are read, not only those that were polled, but not in every turn of a busy loop.
-     */
-    if (mesh->at == 0 && now_us < mesh->swept_us + SWEEP_US)
+    /* Links that pause have no monitor to wait for, so the clock alone wakes them. */
+    if (mesh->at == 0 && now_us < mesh->swept_us + (mesh->n_paused ? PAUSED_US : SWEEP_US))
         return false;
+    if (mesh->at == 0)
+        mesh->n_paused = 0;
     while (mesh->at < mesh->n_links) {
         struct link *link = mesh->links[mesh->at];
         enum link_news news = link ? link_next(link, now_us) : LINK_NOTHING;
@@ -135,6 +150,7 @@ bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, 
             *peer = (node_id_t)(mesh->at / PLANE_COUNT);
             return true;
         }
+        mesh->n_paused += link && link_fd(link) < 0;
         mesh->at++;
     }
     mesh->at = 0;
@@ -147,8 +163,7 @@ void mesh_sweep_now(struct mesh *mesh)
     mesh->swept_us = 0;
 }
 
-/* --- connections ---------------------------------------------------------------------------------
- */
+/* --- connections --- */
 
 static struct link *link_of(const struct mesh *mesh, enum plane plane, node_id_t peer)
 {
@@ -184,8 +199,7 @@ bool mesh_is_up(const struct mesh *mesh, enum plane plane, node_id_t peer)
     return link && link_is_up(link);
 }
 
-/* --- sending -------------------------------------------------------------------------------------
- */
+/* --- sending --- */
 
 int mesh_send(struct mesh *mesh, enum plane plane, node_id_t to, const struct message *message)
 {

@@ -4,6 +4,8 @@
 #ifndef CONCLAVE_IO_MESH_H
 #define CONCLAVE_IO_MESH_H
 
+#include <poll.h>
+
 #include "nodes/io/clients.h"
 #include "shared/bus/bus.h"
 
@@ -33,13 +35,17 @@ void mesh_close(struct mesh **mesh, int linger_ms);
 /* The socket to receive from: the plane's ROUTER; for the heartbeat plane the SUB. */
 void *mesh_socket(const struct mesh *mesh, enum plane plane);
 
-/* Fills in what to poll besides the caller's own `n` items, from `items[n]` on, in room for
- * MESH_POLL_MAX more: the receiving sockets in the order of their planes, then monitors. Returns
- * the number of all. */
-#define MESH_POLL_MAX (PLANE_COUNT + NODES_MAX * PLANE_COUNT)
-size_t mesh_poll_items(struct mesh *mesh, zmq_pollitem_t *items, size_t n);
+/* Looks which receiving sockets have something; true: at least one has. */
+bool mesh_look(struct mesh *mesh, bool readable[PLANE_COUNT]);
 
-/* Says that a polled monitor is readable: mesh_next() looks at once, not only every 10 ms. */
+/* Fills in the descriptors to poll besides the caller's own `n` items, from `items[n]` on, in room
+ * for MESH_POLL_MAX more: the receiving sockets in the order of their planes, then monitors.
+ * Returns the number of all. They are ZMQ_FDs, which signal once: call mesh_look() before waiting,
+ * or what came earlier is slept over. */
+#define MESH_POLL_MAX (PLANE_COUNT + NODES_MAX * PLANE_COUNT)
+size_t mesh_poll_items(struct mesh *mesh, struct pollfd *items, size_t n);
+
+/* Says that a polled monitor is readable: mesh_next() looks at all of them at once. */
 void mesh_sweep_now(struct mesh *mesh);
 
 /* Takes the next change of a connection's state; false when there is none. */

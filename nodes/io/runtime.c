@@ -16,8 +16,7 @@
 
 #define COMPUTE_PATIENCE_MS 500 /* of the two seconds that a clean end may take */
 
-/* --- opening -------------------------------------------------------------------------------------
- */
+/* --- opening --- */
 
 static int open_signals(void)
 {
@@ -106,8 +105,7 @@ int runtime_open(const struct runtime_config *config, struct runtime **out, stru
     return error;
 }
 
-/* --- running and closing -------------------------------------------------------------------------
- */
+/* --- running and closing --- */
 
 void runtime_run(struct runtime *runtime)
 {

@@ -42,8 +42,7 @@ static struct blob *piece(const struct blob *value, uint64_t offset, uint64_t le
     return blob_copy(value->at + offset, (size_t)(len < rest ? len : rest));
 }
 
-/* --- peers ---------------------------------------------------------------------------------------
- */
+/* --- peers --- */
 
 static void send_chunk(struct serve *serve, node_id_t to, struct value_id id, uint64_t offset,
                        uint64_t total, struct blob *bytes)
@@ -90,8 +89,7 @@ int serve_peer(struct serve *serve, node_id_t to, const struct wire_value_get *g
     return OK;
 }
 
-/* --- clients -------------------------------------------------------------------------------------
- */
+/* --- clients --- */
 
 static void refuse(struct serve *serve, uint64_t client, const struct message *answer,
                    const char *reason, uint64_t after_seq)

@@ -72,8 +72,7 @@ static struct task *queue_next(struct queue *queue)
     return task;
 }
 
-/* --- the thread ----------------------------------------------------------------------------------
- */
+/* --- the thread --- */
 
 static void report(struct store *store, struct store_report filled)
 {
@@ -141,7 +140,8 @@ static void *store_main(void *argument)
     struct store *store = argument;
     struct queue urgent = {0}, bulk = {0};
     for (;;) {
-        struct mail *mail = bulk.first ? mailbox_take(store->tasks) : mailbox_wait(store->tasks);
+        struct mail *mail =
+            bulk.first ? mailbox_take(store->tasks) : mailbox_wait(store->tasks, MAILBOX_FOREVER);
         if (!mail && !bulk.first)
             return NULL; /* closed, and all is done */
         while (mail) {
@@ -156,8 +156,7 @@ static void *store_main(void *argument)
     }
 }
 
-/* --- the event loop's side -----------------------------------------------------------------------
- */
+/* --- the event loop's side --- */
 
 struct store *store_start(struct disk *disk)
 {

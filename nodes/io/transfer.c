@@ -43,8 +43,7 @@ struct transfer *transfer_new(node_id_t self, uint64_t len_max, struct values *v
     return transfer;
 }
 
-/* --- the life of a fetch -------------------------------------------------------------------------
- */
+/* --- the life of a fetch --- */
 
 static void set_state(struct transfer *transfer, struct fetch *fetch, enum fetch_state state)
 {
@@ -168,8 +167,7 @@ void transfer_cancel(struct transfer *transfer, struct value_id id)
     }
 }
 
-/* --- chunks --------------------------------------------------------------------------------------
- */
+/* --- chunks --- */
 
 int transfer_chunk(struct transfer *transfer, node_id_t from, const struct message *message,
                    uint64_t now_us, struct text *why)
@@ -223,8 +221,7 @@ void transfer_hashed(struct transfer *transfer, uint64_t seq, const uint8_t hash
     }
 }
 
-/* --- time and ends -------------------------------------------------------------------------------
- */
+/* --- time and ends --- */
 
 void transfer_link_down(struct transfer *transfer, node_id_t peer)
 {

@@ -1,10 +1,10 @@
 #include "nodes/work/compute.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "nodes/work/integer.h"
@@ -14,8 +14,9 @@
 #include "shared/base/memory.h"
 #include "shared/base/text.h"
 
-#define NICENESS    10         /* heartbeats and votes go before numbers */
-#define STACK_BYTES (1u << 20) /* GMP keeps large temporaries on the heap */
+#define NICENESS      10 /* heartbeats and votes go before numbers */
+#define TRIM_AFTER_US (2 * SECOND_US)
+#define STACK_BYTES   (1u << 20) /* GMP keeps large temporaries on the heap */
 
 struct request {
     struct mail mail;
@@ -35,8 +36,7 @@ static void request_free(struct request *request)
     free(request);
 }
 
-/* --- the thread ----------------------------------------------------------------------------------
- */
+/* --- the thread --- */
 
 static int execute(const struct compute_op *op, struct blob **value, uint64_t *operations)
 {
@@ -87,31 +87,51 @@ static struct compute_result *work(const struct compute_op *op)
     return result;
 }
 
+static void serve_request(struct compute *compute, struct request *request)
+{
+    uint64_t start_us = clock_now_us();
+    struct compute_result *result = work(&request->op);
+    if (compute->delay_us)
+        mailbox_wait_closed(compute->requests, clock_now_us() + compute->delay_us);
+    result->computed.elapsed_us = clock_now_us() - start_us;
+    mailbox_put(compute->results, &result->mail);
+}
+
+/* Waits for requests. When none has come for a while, memory of large operations goes back to the
+ * system. */
+static struct mail *next_requests(struct compute *compute, bool *idle)
+{
+    struct mail *mail = mailbox_take(compute->requests);
+    if (!mail && !*idle) {
+        mail = mailbox_wait(compute->requests, clock_now_us() + TRIM_AFTER_US);
+        if (!mail)
+            malloc_trim(0);
+    }
+    *idle = !mail;
+    return mail ? mail : mailbox_wait(compute->requests, MAILBOX_FOREVER);
+}
+
 static void *compute_main(void *argument)
 {
     struct compute *compute = argument;
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
     struct mail *mail;
-    while ((mail = mailbox_wait(compute->requests))) {
+    bool idle = true;
+    while ((mail = next_requests(compute, &idle))) {
+        idle = false;
         while (mail) {
             struct request *request = (struct request *)mail;
             mail = mail->next;
-            if (!mailbox_is_closed(compute->requests)) {
-                uint64_t start_us = clock_now_us();
-                struct compute_result *result = work(&request->op);
-                if (compute->delay_us)
-                    mailbox_wait_closed(compute->requests, clock_now_us() + compute->delay_us);
-                result->computed.elapsed_us = clock_now_us() - start_us;
-                mailbox_put(compute->results, &result->mail);
-            }
+            if (!mailbox_is_closed(compute->requests))
+                serve_request(compute, request);
             request_free(request);
         }
     }
+    mailbox_close(compute->results); /* says that the thread is about to end */
     return NULL;
 }
 
-/* --- the event loop's side -----------------------------------------------------------------------
- */
+/* --- the event loop's side --- */
 
 struct compute *compute_start(uint64_t delay_us)
 {
@@ -181,16 +201,9 @@ bool compute_destroy(struct compute **compute, unsigned patience_ms)
     if (!it)
         return true;
     mailbox_close(it->requests);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += patience_ms / 1000;
-    until.tv_nsec += (long)(patience_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    if (pthread_clockjoin_np(it->thread, NULL, CLOCK_MONOTONIC, &until))
+    if (!mailbox_wait_closed(it->results, clock_now_us() + patience_ms * MS_US))
         return false;
+    pthread_join(it->thread, NULL);
     *compute = NULL;
     for (struct mail *mail = mailbox_take(it->requests); mail;) {
         struct request *request = (struct request *)mail;

@@ -106,8 +106,7 @@ int integer_multiply(const struct integer_operand *operands, size_t n, struct bl
     return OK;
 }
 
-/* --- a subtree over leaves -----------------------------------------------------------------------
- */
+/* --- a subtree over leaves --- */
 
 /* One level of the tree: nodes that lie one after another in `limbs`. */
 struct level {
@@ -197,8 +196,7 @@ int integer_multiply_leaves(uint64_t first, uint64_t count, struct blob **out, u
     return OK;
 }
 
-/* --- text ----------------------------------------------------------------------------------------
- */
+/* --- text --- */
 
 int integer_to_text(const struct blob *value, struct blob **out)
 {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "shared/base/error.h"
+#include "shared/base/limits.h"
 #include "shared/base/memory.h"
 
 struct mailbox {
@@ -61,7 +62,7 @@ void mailbox_put(struct mailbox *box, struct mail *mail)
         ssize_t written = write(box->fd, &one, sizeof one);
         (void)written; /* at most one is outstanding, so it cannot be full */
     } else if (was_empty) {
-        pthread_cond_signal(&box->changed);
+        pthread_cond_broadcast(&box->changed);
     }
     pthread_mutex_unlock(&box->mutex);
 }
@@ -86,11 +87,23 @@ struct mail *mailbox_take(struct mailbox *box)
     return all;
 }
 
-struct mail *mailbox_wait(struct mailbox *box)
+/* Waits for a change until the deadline; false when it has passed. */
+static bool wait_locked(struct mailbox *box, uint64_t deadline_us)
+{
+    if (deadline_us == MAILBOX_FOREVER) {
+        pthread_cond_wait(&box->changed, &box->mutex);
+        return true;
+    }
+    struct timespec until = {.tv_sec = (time_t)(deadline_us / SECOND_US),
+                             .tv_nsec = (long)(deadline_us % SECOND_US) * 1000};
+    return pthread_cond_timedwait(&box->changed, &box->mutex, &until) != ETIMEDOUT;
+}
+
+struct mail *mailbox_wait(struct mailbox *box, uint64_t deadline_us)
 {
     pthread_mutex_lock(&box->mutex);
-    while (!box->first && !box->closed)
-        pthread_cond_wait(&box->changed, &box->mutex);
+    while (!box->first && !box->closed && wait_locked(box, deadline_us))
+        ;
     struct mail *all = take_locked(box);
     pthread_mutex_unlock(&box->mutex);
     return all;
@@ -98,12 +111,9 @@ struct mail *mailbox_wait(struct mailbox *box)
 
 bool mailbox_wait_closed(struct mailbox *box, uint64_t deadline_us)
 {
-    struct timespec until = {.tv_sec = (time_t)(deadline_us / 1000000),
-                             .tv_nsec = (long)(deadline_us % 1000000) * 1000};
     pthread_mutex_lock(&box->mutex);
-    int error = 0;
-    while (!box->closed && error != ETIMEDOUT)
-        error = pthread_cond_timedwait(&box->changed, &box->mutex, &until);
+    while (!box->closed && wait_locked(box, deadline_us))
+        ;
     bool closed = box->closed;
     pthread_mutex_unlock(&box->mutex);
     return closed;

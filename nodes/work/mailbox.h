@@ -28,9 +28,10 @@ void mailbox_put(struct mailbox *box, struct mail *mail);
 /* Takes everything, oldest first; NULL when it is empty. Does not wait. */
 struct mail *mailbox_take(struct mailbox *box);
 
-/* Waits until there is something, or the box is closed; then as mailbox_take(). NULL: closed and
- * empty. */
-struct mail *mailbox_wait(struct mailbox *box);
+/* Waits until there is something, the box is closed, or the deadline (MAILBOX_FOREVER: none) has
+ * passed; then as mailbox_take(). */
+#define MAILBOX_FOREVER UINT64_MAX
+struct mail *mailbox_wait(struct mailbox *box, uint64_t deadline_us);
 
 /* Waits until the box is closed or the deadline has passed; true: closed. */
 bool mailbox_wait_closed(struct mailbox *box, uint64_t deadline_us);

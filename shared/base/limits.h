@@ -73,7 +73,7 @@
 #define RECONNECT_MAX_MS          1000
 #define HANDSHAKE_MS              1500
 #define TCP_MAXRT_MS              5000
-#define ZMTP_HEARTBEAT_MS         1000 /* a backstop only: the failure detector is the application's */
+#define ZMTP_HEARTBEAT_MS         2500 /* a backstop only: the failure detector is the application's */
 #define ZMTP_HEARTBEAT_TIMEOUT_MS 5000
 #define LINGER_CLEAN_MS           500
 #define DRAIN_MAX                 256 /* messages read from one socket in one turn of the loop */

@@ -95,6 +95,10 @@ static int parse_environment(const struct option_spec *specs, char *why)
 {
     for (const struct option_spec *spec = specs; spec->name; spec++) {
         char name[ENV_NAME_MAX];
+        /* What asks for a text instead of work is for the command line: CONCLAVE_VERSION may mean
+         * anything. */
+        if (!strcmp(spec->name, "help") || !strcmp(spec->name, "version"))
+            continue;
         const char *word = getenv(env_name(spec, name));
         if (word && *word && store(spec, word))
             return complain(spec, name, word, why);

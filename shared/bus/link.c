@@ -23,6 +23,7 @@ struct link {
     unsigned port;
     int queue_max;
     void *socket, *monitor; /* NULL while the link pauses */
+    int fd;                 /* of the monitor */
     bool up;
     uint64_t made_us, retry_us;
     unsigned failures; /* in a row, of connections that did not last */
@@ -41,6 +42,8 @@ static void make(struct link *link, uint64_t now_us)
     if (!link->monitor || zmq_socket_monitor(link->socket, name, WATCHED_EVENTS) ||
         zmq_connect(link->monitor, name))
         panic("cannot watch a socket: %s", zmq_strerror(errno));
+    size_t len = sizeof link->fd;
+    zmq_getsockopt(link->monitor, ZMQ_FD, &link->fd, &len);
     link->made_us = now_us;
     /* The host was checked when the program started; an unknown one is looked up again at each
      * retry. */
@@ -167,9 +170,9 @@ bool link_is_up(const struct link *link)
     return link->up;
 }
 
-void *link_monitor(const struct link *link)
+int link_fd(const struct link *link)
 {
-    return link->monitor;
+    return link->monitor ? link->fd : -1;
 }
 
 int link_send(struct link *link, const struct message *message)

@@ -39,9 +39,9 @@ void link_hurry(struct link *link, uint64_t now_us);
 
 bool link_is_up(const struct link *link);
 
-/* The monitor, to be polled for ZMQ_POLLIN: link_next() then has something to say. NULL between two
- * sockets. */
-void *link_monitor(const struct link *link);
+/* A descriptor that becomes readable when link_next() may have something to say; -1 between two
+ * sockets. It is ZMQ_FD, which signals once: after it, call link_next() until LINK_NOTHING. */
+int link_fd(const struct link *link);
 
 /* Sends without waiting. As bus_send(); ERR_UNAVAILABLE when the link is not up. */
 int link_send(struct link *link, const struct message *message);

@@ -14,7 +14,8 @@ static int buffer_write(void *data, const char *bytes, size_t len)
             out->size = out->len + len;
         out->at = mem_grow(out->at, out->size, 1);
     }
-    memcpy(out->at + out->len, bytes, len);
+    if (len) /* an empty text may come without an address */
+        memcpy(out->at + out->len, bytes, len);
     out->len += len;
     return 0;
 }

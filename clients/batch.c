@@ -1,0 +1,145 @@
+#include "clients/batch.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "clients/progress.h"
+#include "clients/report.h"
+#include "shared/base/clock.h"
+
+#define WINDOW                                                                        \
+    128 /* jobs between the first one that is not reported and the last one submitted \
+         */
+#define FOLLOW_MS    100 /* how often a growing file is looked at */
+#define PROGRESS_MS  200 /* how often a terminal is drawn */
+#define FAST_POLL_MS 250 /* long polls are this short when somebody watches the bar */
+
+struct flight {
+    const struct batch *batch;
+    struct client *client;
+    struct submission *ring[WINDOW];
+    uint64_t first, next; /* reported, started */
+    struct progress progress;
+    bool drained; /* no more jobs will come */
+    int code;
+};
+
+static void note_code(struct flight *flight, int code)
+{
+    flight->code = flight->code ? flight->code : code;
+}
+
+static void launch(struct flight *flight, struct submission *submission)
+{
+    submission->no_wait = flight->batch->no_wait;
+    submission->poll_us = (flight->progress.on ? FAST_POLL_MS : CLIENT_POLL_MS) * MS_US;
+    submission->deadline_us = cli_deadline_us(flight->batch->cli);
+    flight->ring[flight->next++ % WINDOW] = submission;
+    submission_start(submission, flight->client);
+}
+
+static void fill_window(struct flight *flight)
+{
+    struct jobfile *file = flight->batch->file;
+    char why[TEXT_MAX];
+    if (!file || flight->drained)
+        return;
+    jobfile_fill(file);
+    while (flight->next - flight->first < WINDOW) {
+        struct jobspec spec;
+        int error = jobfile_next(file, &spec, why);
+        if (error == ERR_NOT_FOUND) {
+            flight->drained = file->ended;
+            return;
+        }
+        if (error) {
+            progress_erase(&flight->progress);
+            note_code(flight, cli_fail(EXIT_USAGE, "line %" PRIu64 ": %s", file->line, why));
+            continue;
+        }
+        struct submission *submission = mem_new(1, sizeof *submission);
+        submission->spec = spec;
+        submission->line = file->line;
+        jobspec_new_key(submission->key);
+        launch(flight, submission);
+    }
+}
+
+static void report_ended(struct flight *flight)
+{
+    while (flight->first < flight->next && flight->ring[flight->first % WINDOW]->ended) {
+        struct submission *submission = flight->ring[flight->first++ % WINDOW];
+        progress_erase(&flight->progress);
+        note_code(flight, report_submission(flight->batch->cli, submission, flight->batch->output));
+        if (flight->batch->file)
+            fflush(stdout);
+        submission_clear(submission);
+        free(submission);
+    }
+}
+
+static void draw(struct flight *flight)
+{
+    const struct batch *batch = flight->batch;
+    uint64_t now_us = clock_now_us();
+    if (batch->file) {
+        if (batch->n_jobs)
+            progress_draw(&flight->progress, flight->first, batch->n_jobs, "jobs", now_us);
+        return;
+    }
+    const struct submission *only = flight->first < flight->next ? flight->ring[0] : NULL;
+    const struct wire_job_row *row = only ? submission_row(only) : NULL;
+    if (row && !only->ended)
+        progress_draw(&flight->progress, row->done, row->total, "operations", now_us);
+}
+
+/* Returns ERR_INTERRUPTED when a signal ended it, OK when all is done. */
+static int fly(struct flight *flight)
+{
+    for (;;) {
+        fill_window(flight);
+        if (flight->first == flight->next && flight->drained)
+            return OK;
+        uint64_t pause_ms =
+            flight->batch->file && flight->batch->file->follow ? FOLLOW_MS : PROGRESS_MS;
+        int error = client_work(flight->client, clock_now_us() + pause_ms * MS_US);
+        for (struct client_call *call; (call = client_finished(flight->client));)
+            submission_take(call->context, flight->client, call);
+        if (error == ERR_INTERRUPTED)
+            return error;
+        report_ended(flight);
+        draw(flight);
+    }
+}
+
+/* After a signal: whoever follows a file ends it that way; what is submitted goes on without us. */
+static int leave(struct flight *flight)
+{
+    const struct batch *batch = flight->batch;
+    uint64_t open = flight->next - flight->first;
+    if (open && !batch->temporary)
+        cli_note("%" PRIu64 " %s in the cluster; `conclave job list` shows %s", open,
+                 open == 1 ? "job goes on" : "jobs go on", open == 1 ? "it" : "them");
+    for (; flight->first < flight->next; flight->first++) {
+        struct submission *submission = flight->ring[flight->first % WINDOW];
+        submission_clear(submission);
+        free(submission);
+    }
+    return batch->file && batch->file->follow ? flight->code : cli_interrupted();
+}
+
+int batch_run(const struct batch *batch, struct submission *single)
+{
+    struct flight *flight = mem_new(1, sizeof *flight);
+    flight->batch = batch;
+    flight->client = cli_client(batch->cli);
+    flight->drained = !batch->file;
+    progress_begin(&flight->progress, clock_now_us());
+    if (single)
+        launch(flight, single);
+    int error = fly(flight);
+    progress_erase(&flight->progress);
+    int code = error ? leave(flight) : flight->code;
+    free(flight);
+    return code;
+}

@@ -1,0 +1,84 @@
+/* check.c - conclave check: one line and an exit code, for health checks and cron. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "clients/cluster.h"
+#include "clients/commands.h"
+#include "shared/base/limits.h"
+#include "shared/base/text.h"
+
+static struct {
+    uint64_t node;
+    bool quorum;
+} options;
+
+const struct option_spec check_options[] = {{"node", OPTION_U64, &options.node, 1, NODES_MAX, "N",
+                                             "only: does node N live and follow a coordinator?"},
+                                            {"quorum", OPTION_FLAG, &options.quorum, 0, 0, NULL,
+                                             "a serving coordinator is enough, nodes may be down"},
+                                            {0}};
+
+static void list_dead(const struct wire_node_row *rows, size_t n, struct text *out)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!rows[i].alive)
+            text_add(out, "%snode %" PRIu64, out->len ? ", " : "", rows[i].node);
+}
+
+static int check_cluster(const struct wire_status *status, struct text *line)
+{
+    struct text dead = {0};
+    list_dead(status->nodes.at, status->nodes.n, &dead);
+    if (dead.len)
+        text_add(line, "not alive: %s; ", dead.at);
+    text_add(line, "node %" PRIu64 " coordinates %zu nodes in term %" PRIu64, status->coordinator,
+             status->nodes.n, status->term);
+    return status->healthy || options.quorum ? EXIT_OK : EXIT_UNREACHABLE;
+}
+
+static int check_node(const struct wire_status *status, struct text *line)
+{
+    for (size_t i = 0; i < status->nodes.n; i++) {
+        const struct wire_node_row *row = &status->nodes.at[i];
+        char role[4 * 16 + 1];
+        if (row->node != options.node)
+            continue;
+        text_escape(role, sizeof role, row->role);
+        if (row->alive)
+            text_add(line, "node %" PRIu64 " is alive as a %s in term %" PRIu64, row->node, role,
+                     status->term);
+        else
+            text_add(line, "node %" PRIu64 " is not alive", row->node);
+        bool follows = slice_equals(row->role, "worker") || slice_equals(row->role, "coordinator");
+        return row->alive && follows ? EXIT_OK : EXIT_UNREACHABLE;
+    }
+    text_add(line, "there is no node %" PRIu64 "; the cluster has %zu", options.node,
+             status->nodes.n);
+    return EXIT_NOT_FOUND;
+}
+
+int check_run(struct cli *cli, int n_words, char **words)
+{
+    struct cluster_view view;
+    struct text line = {0};
+    int code = cli_no_words(n_words, words);
+    if (code)
+        return code;
+    code = cluster_look(cli, CLIENT_UNREACHABLE_MS * MS_US + SECOND_US, &view);
+    if (view.outcome == ERR_INTERRUPTED)
+        code = cli_interrupted();
+    else if (code)
+        text_add(&line, "%s", view.reason.at);
+    else if (options.node)
+        code = check_node(&view.status->as.status, &line);
+    else
+        code = check_cluster(&view.status->as.status, &line);
+    cluster_view_clear(&view);
+    if (cli->json)
+        cli_print_json(cli, json_pack("{s:b, s:s}", "healthy", code == EXIT_OK, "text", line.at));
+    else if (code == EXIT_OK)
+        printf("%s\n", line.at);
+    else if (line.len)
+        cli_note("%s", line.at);
+    return code;
+}

@@ -1,0 +1,149 @@
+#include "clients/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clients/interrupt.h"
+#include "shared/base/clock.h"
+#include "shared/base/limits.h"
+#include "shared/base/text.h"
+#include "shared/bus/bus.h"
+
+void *cli_context(struct cli *cli)
+{
+    if (!cli->context)
+        cli->context = bus_open();
+    return cli->context;
+}
+
+struct client *cli_client(struct cli *cli)
+{
+    if (!cli->client)
+        cli->client = client_new(cli_context(cli), &cli->brokers);
+    return cli->client;
+}
+
+void cli_close(struct cli *cli)
+{
+    client_destroy(&cli->client);
+    if (cli->context)
+        bus_close(cli->context);
+    cli->context = NULL;
+}
+
+uint64_t cli_deadline_us(const struct cli *cli)
+{
+    return clock_now_us() + cli->timeout_us;
+}
+
+static void write_line(const char *format, va_list args)
+{
+    struct text line = {0};
+    text_add_v(&line, format, args);
+    fflush(stdout);
+    fprintf(stderr, "conclave: %s\n", line.at);
+}
+
+int cli_fail(int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_line(format, args);
+    va_end(args);
+    return code;
+}
+
+void cli_note(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_line(format, args);
+    va_end(args);
+}
+
+int cli_interrupted(void)
+{
+    return 128 + interrupt_seen();
+}
+
+int cli_explain(struct cli *cli, int outcome)
+{
+    if (outcome == ERR_INTERRUPTED)
+        return cli_interrupted();
+    return cli_fail(outcome == ERR_TIMEOUT ? EXIT_TIMEOUT : EXIT_UNREACHABLE, "%s",
+                    client_reason(cli->client));
+}
+
+int cli_refusal_code(const struct message *reply)
+{
+    static const struct {
+        const char *code;
+        int exit;
+    } codes[] = {{"invalid", EXIT_USAGE},           {"too_costly", EXIT_USAGE},
+                 {"malformed", EXIT_USAGE},         {"not_found", EXIT_NOT_FOUND},
+                 {"unavailable", EXIT_UNREACHABLE}, {"not_coordinator", EXIT_UNREACHABLE}};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (slice_equals(reply->as.error.code, codes[i].code))
+            return codes[i].exit;
+    return EXIT_FAILED;
+}
+
+int cli_expect(const struct message *reply, enum message_type expected)
+{
+    char room[TEXT_MAX];
+    if (reply->type == expected)
+        return EXIT_OK;
+    if (reply->type == MESSAGE_ERROR)
+        return cli_fail(cli_refusal_code(reply), "%s",
+                        text_escape(room, sizeof room, reply->as.error.reason));
+    return cli_fail(EXIT_FAILED, "the answer is %s instead of %s", message_name(reply->type),
+                    message_name(expected));
+}
+
+int cli_ask(struct cli *cli, struct message *request, enum message_type expected,
+            struct message **reply)
+{
+    struct message *got = NULL;
+    int error = client_ask(cli_client(cli), request, CLIENT_PATIENT, 0, cli_deadline_us(cli), &got);
+    if (error)
+        return cli_explain(cli, error);
+    int code = cli_expect(got, expected);
+    if (code)
+        message_drop(&got);
+    *reply = got;
+    return code;
+}
+
+void cli_print_json(const struct cli *cli, json_t *value)
+{
+    bool indent = !cli->json_lines && isatty(STDOUT_FILENO);
+    size_t flags = JSON_ENCODE_ANY | (indent ? JSON_INDENT(2) : 0);
+    char *text = json_dumps(value, flags);
+    if (!text)
+        panic("a JSON value that cannot be printed");
+    puts(text);
+    free(text);
+    json_decref(value);
+}
+
+int cli_job_id(int n_words, char **words, job_id_t *out)
+{
+    char room[TEXT_MAX / 4];
+    if (n_words != 1)
+        return cli_fail(EXIT_USAGE,
+                        "one job id is needed, such as 3-17; `conclave job list` shows them");
+    if (parse_job_id(slice_of(words[0]), out) || !*out)
+        return cli_fail(EXIT_USAGE, "'%s' is no job id; it looks like 3-17",
+                        text_escape(room, sizeof room, slice_of(words[0])));
+    return EXIT_OK;
+}
+
+int cli_no_words(int n_words, char **words)
+{
+    char room[TEXT_MAX / 4];
+    if (!n_words)
+        return EXIT_OK;
+    return cli_fail(EXIT_USAGE, "'%s' is one word too many",
+                    text_escape(room, sizeof room, slice_of(words[0])));
+}

@@ -1,0 +1,84 @@
+/* cli.h - what every command shares: the global options, asking the cluster, lines for people,
+ * JSON, exit codes. */
+#ifndef CONCLAVE_CLIENTS_CLI_H
+#define CONCLAVE_CLIENTS_CLI_H
+
+#include <jansson.h>
+
+#include "clients/client.h"
+#include "shared/base/error.h"
+#include "shared/base/options.h"
+
+struct cli {
+    struct addresses brokers;
+    uint64_t timeout_us;
+    bool timeout_given; /* else it is the default */
+    bool json;
+    bool json_lines; /* one value a line, whatever stdout is */
+
+    void *context;         /* ZeroMQ's, and */
+    struct client *client; /* the client: opened when first asked for */
+};
+
+/* A command: one row of the table in commands.c. A name of two words is a member of a family. */
+struct command {
+    const char *name;
+    const char *arguments;             /* as the usage line shows them; may be empty */
+    const char *summary;               /* one line */
+    const char *details;               /* paragraphs for its help; may be NULL */
+    const struct option_spec *options; /* besides the global ones; NULL: none */
+    int (*run)(struct cli *cli, int n_words, char **words); /* returns an exit code */
+};
+
+/* The table, ended by a row without a name. */
+extern const struct command commands[];
+
+/* The options that every command takes. */
+extern const struct option_spec cli_options[];
+
+/* When what begins now must have ended: --timeout from now. */
+uint64_t cli_deadline_us(const struct cli *cli);
+
+/* Returns ZeroMQ's context. A command that forks does so before. */
+void *cli_context(struct cli *cli);
+
+/* Closes both. */
+void cli_close(struct cli *cli);
+
+/* Returns the client, connected to the first broker. */
+struct client *cli_client(struct cli *cli);
+
+/* Writes "conclave: ..." to stderr; returns the code. */
+int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes a remark to stderr. */
+void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Explains why a call came to nothing; returns the exit code. */
+int cli_explain(struct cli *cli, int outcome);
+
+/* Returns the exit code that an `error` answer stands for, without a word. */
+int cli_refusal_code(const struct message *reply);
+
+/* Asks patiently; takes the request. EXIT_OK and an answer of that type (caller drops), or an exit
+ * code after one line on stderr. */
+int cli_ask(struct cli *cli, struct message *request, enum message_type expected,
+            struct message **reply);
+
+/* The same for an answer that a call of CLIENT_ONCE or a submission brought: refusals and strangers
+ * explained. */
+int cli_expect(const struct message *reply, enum message_type expected);
+
+/* Prints one JSON value and a line end; takes it. Indented on a terminal. */
+void cli_print_json(const struct cli *cli, json_t *value);
+
+/* The only word of the command as a job id; EXIT_USAGE after one line otherwise. */
+int cli_job_id(int n_words, char **words, job_id_t *out);
+
+/* No words are allowed: EXIT_USAGE after one line when there are some. */
+int cli_no_words(int n_words, char **words);
+
+/* Returns the exit code of a command that a signal ended. */
+int cli_interrupted(void);
+
+#endif

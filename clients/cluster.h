@@ -1,0 +1,30 @@
+/* cluster.h - the cluster as its coordinator and its brokers see it, for `status`, `check` and
+ * `up`. */
+#ifndef CONCLAVE_CLIENTS_CLUSTER_H
+#define CONCLAVE_CLIENTS_CLUSTER_H
+
+#include "clients/cli.h"
+#include "shared/base/text.h"
+
+struct cluster_view {
+    int outcome;            /* OK: the coordinator answered; else why not, as a call's */
+    struct text reason;     /* one line, when it did not */
+    struct message *status; /* owned; the coordinator's answer, or NULL */
+    struct message *brokers[BROKERS_MAX]; /* owned; each broker's answer, NULL where it is silent */
+};
+
+/* Asks the coordinator and every broker, `within_us` at most each. EXIT_OK, or EXIT_UNREACHABLE
+ * when no coordinator answered; says nothing. */
+int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view);
+
+/* Returns the nodes as the coordinator, else the first broker that answered, sees them. False:
+ * nobody answered. */
+bool cluster_nodes(const struct cluster_view *view, const struct wire_node_row **rows, size_t *n);
+
+/* Asks one broker with broker_get; NULL when it is silent that long. Caller drops. */
+struct message *cluster_ask_broker(struct cli *cli, const struct address *broker,
+                                   uint64_t within_us);
+
+void cluster_view_clear(struct cluster_view *view);
+
+#endif

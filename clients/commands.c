@@ -1,0 +1,89 @@
+/* commands.c - the table of commands: what `conclave` can do, and what its help says about it. */
+#include "clients/commands.h"
+
+#include "clients/help.h"
+
+static const char up_details[] =
+    "Starts the nodes and a broker, and starts again what dies. Without --detach it prints what\n"
+    "happens and ends the cluster on Ctrl-C; with it, it returns once a coordinator serves.\n"
+    "DIR holds nodeN/ (data), nodeN.log, broker.log, supervisor.log, and cluster.json as long as\n"
+    "it runs. Data stay: the next `conclave up` in DIR goes on with them.";
+
+static const char down_details[] =
+    "Ends the cluster that runs in DIR, its data stay. Exit code 0 also when none runs in\n"
+    "DIR, 6 when there is no such directory.";
+
+static const char submit_details[] =
+    "Prints the result (10!=3628800) once it is there. A job that was accepted is waited for "
+    "through\n"
+    "lost brokers and changes of the coordinator, until --timeout. On a terminal a result of more "
+    "than\n"
+    "1000 digits is shortened; into a pipe or file it goes whole.\n"
+    "A file holds one job a line (factorial 10); blank lines and what follows # do not count. "
+    "Nothing\n"
+    "of it is submitted when a line is wrong, unless --follow is given. Results come in the "
+    "file's\n"
+    "order. --json prints the finished job as `job show` does, one a line for a file.";
+
+static const char show_details[] = "--json: {id, kind, spec, key, state, submitted, finished, "
+                                   "operations: {done, total, executed},\n"
+                                   "result: {digits, sha256, text, head, tail}, converter, error}; "
+                                   "with --ops also trace: [{name,\n"
+                                   "operator, operands, node, attempt}]. What does not exist is "
+                                   "null: result before the job is done,\n"
+                                   "text of a result of more than 1000 digits (head and tail are "
+                                   "then its ends), trace of a job of\n"
+                                   "more than 4096 operations. sha256 is that of the decimal text.";
+
+static const char result_details[] =
+    "Prints the decimal digits alone. They are checked against the job's SHA-256; should they\n"
+    "differ, the exit code is 1 and what was printed is wrong.";
+
+static const char status_details[] =
+    "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive, "
+    "incarnation,\n"
+    "boots, term, operations, conversions, assigned, held, applied, rejected, version}], jobs: "
+    "{queued,\n"
+    "running, done, failed, cancelled}, brokers: [{address, alive, coordinator, forwarded, "
+    "rejected,\n"
+    "pid, version}], operations, reassigned, error}. Without a coordinator it shows what the "
+    "broker\n"
+    "knows, coordinator, term and jobs are null, error says why, and the exit code is 3.\n"
+    "An incarnation is a string of 16 hexadecimal digits.";
+
+static const char check_details[] = "Exit code 0 when a coordinator serves and every node is "
+                                    "alive, else 3, with one line that says why.";
+
+static const char monitor_details[] =
+    "One line a message until Ctrl-C. With --json one object a line: type is heartbeat or event, "
+    "and\n"
+    "gap where messages of a node were missed (from, to, missed). A feed is never the whole truth.";
+
+static const char run_details[] = "Starts a cluster in a temporary directory and on free ports, "
+                                  "submits the job, prints the result\n"
+                                  "as `submit` does, and removes everything, also on Ctrl-C.";
+
+const struct command commands[] = {
+    {"up", "", "Start a supervised cluster on this machine", up_details, up_options, up_run},
+    {"down", "", "End it", down_details, down_options, down_run},
+    {"run", "KIND SPEC", "One job on a temporary cluster: run factorial 10000", run_details,
+     run_options, run_run},
+    {"submit", "KIND SPEC", "Submit a job and wait for its result: submit factorial 10",
+     submit_details, submit_options, submit_run},
+    {"job list", "", "List jobs", NULL, job_list_options, job_list_run},
+    {"job show", "ID", "Show a job", show_details, job_show_options, job_show_run},
+    {"job wait", "ID", "Wait for a job, then print its result as submit does", NULL,
+     job_output_options, job_wait_run},
+    {"job result", "ID", "Print the digits of a job's result", result_details, job_output_options,
+     job_result_run},
+    {"job cancel", "ID", "Cancel a job", NULL, NULL, job_cancel_run},
+    {"job explain", "ID", "Explain why a job is where it is", NULL, NULL, job_explain_run},
+    {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details, NULL,
+     status_run},
+    {"check", "", "Is the cluster healthy? For health checks", check_details, check_options,
+     check_run},
+    {"monitor", "", "Tail the nodes' heartbeats and events", monitor_details, monitor_options,
+     monitor_run},
+    {"version", "", "Show the version", NULL, NULL, version_run},
+    {"help", "[COMMAND]", "Show help", NULL, NULL, help_run},
+    {0}};

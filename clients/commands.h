@@ -1,0 +1,32 @@
+/* commands.h - what the table of commands points to: each command's options and its function. */
+#ifndef CONCLAVE_CLIENTS_COMMANDS_H
+#define CONCLAVE_CLIENTS_COMMANDS_H
+
+#include "clients/cli.h"
+
+/* Each takes the words behind its name and returns an exit code. */
+int submit_run(struct cli *cli, int n_words, char **words);
+int job_list_run(struct cli *cli, int n_words, char **words);
+int job_show_run(struct cli *cli, int n_words, char **words);
+int job_wait_run(struct cli *cli, int n_words, char **words);
+int job_result_run(struct cli *cli, int n_words, char **words);
+int job_cancel_run(struct cli *cli, int n_words, char **words);
+int job_explain_run(struct cli *cli, int n_words, char **words);
+int status_run(struct cli *cli, int n_words, char **words);
+int check_run(struct cli *cli, int n_words, char **words);
+int monitor_run(struct cli *cli, int n_words, char **words);
+int up_run(struct cli *cli, int n_words, char **words);
+int down_run(struct cli *cli, int n_words, char **words);
+int run_run(struct cli *cli, int n_words, char **words);
+
+extern const struct option_spec submit_options[];
+extern const struct option_spec job_list_options[];
+extern const struct option_spec job_show_options[];
+extern const struct option_spec job_output_options[];
+extern const struct option_spec check_options[];
+extern const struct option_spec monitor_options[];
+extern const struct option_spec up_options[];
+extern const struct option_spec down_options[];
+extern const struct option_spec run_options[];
+
+#endif

@@ -1,0 +1,119 @@
+#include "clients/digits.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/base/hash.h"
+#include "shared/base/text.h"
+
+#define PATH_ROOM 4096
+
+static bool all_digits(struct slice bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        if (bytes.at[i] < '0' || bytes.at[i] > '9')
+            return false;
+    return true;
+}
+
+static int write_checked(struct slice bytes, struct hash_stream *hash, FILE *out)
+{
+    /* Nothing but digits may reach a terminal, whoever answers. */
+    if (!all_digits(bytes))
+        return cli_fail(EXIT_FAILED, "the result holds bytes that are no digits");
+    hash_add(hash, bytes.at, bytes.len);
+    if (fwrite(bytes.at, 1, bytes.len, out) != bytes.len)
+        return cli_fail(EXIT_FAILED, "the digits could not be written: %s", strerror(errno));
+    return EXIT_OK;
+}
+
+static int fetch_chunk(struct cli *cli, const struct wire_job_row *row, uint64_t *offset,
+                       struct hash_stream *hash, FILE *out)
+{
+    struct message *request = message_new(MESSAGE_RESULT_GET), *reply = NULL;
+    request->as.result_get.job = row->job;
+    request->as.result_get.offset = *offset;
+    int code = cli_ask(cli, request, MESSAGE_RESULT_CHUNK, &reply);
+    if (code)
+        return code;
+    const struct wire_result_chunk *chunk = &reply->as.result_chunk;
+    const struct blob *bytes = message_frame(reply, 1);
+    if (!bytes || !bytes->len || chunk->offset != *offset || chunk->total != row->digits ||
+        bytes->len > row->digits - *offset) {
+        code = cli_fail(EXIT_FAILED,
+                        "a piece of the result that does not fit: %" PRIu64
+                        " digits in all, %" PRIu64 " expected",
+                        chunk->total, row->digits);
+    } else {
+        code = write_checked((struct slice){bytes->at, bytes->len}, hash, out);
+        *offset += bytes->len;
+    }
+    message_drop(&reply);
+    return code;
+}
+
+int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out)
+{
+    struct hash_stream hash;
+    uint8_t got[HASH_BYTES];
+    uint64_t offset = row->text.len;
+    hash_begin(&hash);
+    int code = row->text.len ? write_checked(row->text, &hash, out) : EXIT_OK;
+    while (!code && offset < row->digits)
+        code = fetch_chunk(cli, row, &offset, &hash, out);
+    if (code)
+        return code;
+    hash_end(&hash, got);
+    if (row->sha256.len != HASH_BYTES || memcmp(got, row->sha256.at, HASH_BYTES))
+        return cli_fail(EXIT_FAILED, "the result is not what its SHA-256 says: do not use it");
+    return EXIT_OK;
+}
+
+/* Makes the file that becomes `path` when it is whole. */
+static int open_temporary(const char *path, char temporary[PATH_ROOM], FILE **out)
+{
+    if (text_format(temporary, PATH_ROOM, "%s.%d.tmp", path, (int)getpid()) >= PATH_ROOM - 1)
+        return cli_fail(EXIT_USAGE, "--output: the name is too long");
+    struct stat about;
+    *out = NULL;
+    if (!stat(path, &about) && S_ISDIR(about.st_mode))
+        errno = EISDIR;
+    else
+        *out = fopen(temporary, "wxe");
+    return *out ? EXIT_OK
+                : cli_fail(EXIT_USAGE, "--output: cannot write %s: %s", path, strerror(errno));
+}
+
+int digits_check(const char *path)
+{
+    char temporary[PATH_ROOM];
+    FILE *out;
+    int code = open_temporary(path, temporary, &out);
+    if (code)
+        return code;
+    fclose(out);
+    unlink(temporary);
+    return EXIT_OK;
+}
+
+int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path)
+{
+    char temporary[PATH_ROOM];
+    FILE *out;
+    int code = open_temporary(path, temporary, &out);
+    if (code)
+        return code;
+    code = digits_write(cli, row, out);
+    if (!code && (fputc('\n', out) == EOF || fflush(out)))
+        code = cli_fail(EXIT_FAILED, "%s could not be written: %s", path, strerror(errno));
+    if (fclose(out) && !code)
+        code = cli_fail(EXIT_FAILED, "%s could not be written: %s", path, strerror(errno));
+    if (!code && rename(temporary, path))
+        code = cli_fail(EXIT_FAILED, "%s could not be written: %s", path, strerror(errno));
+    if (code)
+        unlink(temporary);
+    return code;
+}

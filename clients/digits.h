@@ -1,0 +1,21 @@
+/* digits.h - a job's decimal digits, fetched in chunks and checked against their SHA-256. */
+#ifndef CONCLAVE_CLIENTS_DIGITS_H
+#define CONCLAVE_CLIENTS_DIGITS_H
+
+#include <stdio.h>
+
+#include "clients/cli.h"
+
+/* Writes the digits of a finished job to `out`, no line end behind them. EXIT_OK, or an exit code
+ * after one line on stderr: EXIT_FAILED when what came is not what the row promises (what was
+ * written is then wrong). */
+int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out);
+
+/* The same into a file, which appears whole or not at all. */
+int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path);
+
+/* Whether digits_save() could make its file, looked at before anything is submitted: EXIT_OK, or an
+ * exit code after one line on stderr. Leaves nothing behind. */
+int digits_check(const char *path);
+
+#endif

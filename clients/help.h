@@ -1,0 +1,24 @@
+/* help.h - help texts from the table of commands, and the commands `help` and `version`. */
+#ifndef CONCLAVE_CLIENTS_HELP_H
+#define CONCLAVE_CLIENTS_HELP_H
+
+#include <stdio.h>
+
+#include "clients/cli.h"
+
+/* Returns the command of that name ("submit", "job list"), or NULL. */
+const struct command *help_find(const char *name);
+
+/* All commands, the global options and the exit codes. */
+void help_overview(FILE *out);
+
+/* One command. */
+void help_command(const struct command *command, FILE *out);
+
+/* Says that there is no such command; returns EXIT_USAGE. */
+int help_unknown(int n_words, char **words);
+
+int help_run(struct cli *cli, int n_words, char **words);
+int version_run(struct cli *cli, int n_words, char **words);
+
+#endif

@@ -1,0 +1,32 @@
+/* jobspec.h - what a job may be, checked before it is sent: one table of kinds. */
+#ifndef CONCLAVE_CLIENTS_JOBSPEC_H
+#define CONCLAVE_CLIENTS_JOBSPEC_H
+
+#include "shared/base/limits.h"
+#include "shared/base/text.h"
+
+struct jobspec {
+    char kind[JOB_KIND_MAX + 1];
+    char spec[JOB_SPEC_MAX + 1]; /* in its canonical form: no leading zeros */
+};
+
+/* Takes "factorial" "10". ERR_MALFORMED after one line in `why` (TEXT_MAX bytes). */
+int jobspec_parse(int n_words, char **words, struct jobspec *out, char *why);
+
+/* The same from a line of a file: words between blanks, "#" begins a comment. ERR_NOT_FOUND: there
+ * is no job in it. */
+int jobspec_parse_line(struct slice line, struct jobspec *out, char *why);
+
+/* Writes what stands before a result: "10!" for a factorial, else "kind(spec)". Strangers' bytes
+ * are escaped. */
+#define JOBSPEC_LABEL_MAX 600
+char *jobspec_label(struct slice kind, struct slice spec, char at[JOBSPEC_LABEL_MAX]);
+
+/* Makes a key: a random UUID (RFC 4122, version 4). */
+#define JOB_KEY_TEXT_MAX (JOB_KEY_MAX + 1)
+void jobspec_new_key(char at[JOB_KEY_TEXT_MAX]);
+
+/* A key that a person chose: 1 to JOB_KEY_MAX printable ASCII characters. */
+bool jobspec_key_is_valid(const char *key);
+
+#endif

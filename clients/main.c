@@ -1,0 +1,147 @@
+/* main.c - conclave: finds the command, reads its options, runs it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clients/cli.h"
+#include "clients/help.h"
+#include "clients/interrupt.h"
+#include "shared/base/clock.h"
+#include "shared/base/limits.h"
+#include "shared/base/memory.h"
+#include "shared/base/text.h"
+#include "shared/base/version.h"
+
+static struct {
+    const char *broker;
+    uint64_t timeout_us;
+    bool json, help, version;
+} options = {.broker = "tcp://127.0.0.1:7000"};
+
+const struct option_spec cli_options[] = {
+    {"broker", OPTION_STRING, &options.broker, 0, 0, "ADDRESS",
+     "the broker, or several with commas (default tcp://127.0.0.1:7000)"},
+    {"timeout", OPTION_DURATION, &options.timeout_us, MS_US, 30 * 24 * 3600 * SECOND_US, "TIME",
+     "give up after that long, with exit code 4 (default 10m; monitor: never)"},
+    {"json", OPTION_FLAG, &options.json, 0, 0, NULL, "results as JSON"},
+    {"help", OPTION_FLAG, &options.help, 0, 0, NULL, "show the command's help"},
+    {"version", OPTION_FLAG, &options.version, 0, 0, NULL, "show the version"},
+    {0}};
+
+static size_t options_count(const struct option_spec *specs)
+{
+    size_t n = 0;
+    while (specs && specs[n].name)
+        n++;
+    return n;
+}
+
+/* Returns where the next word that is no option stands; global options before the command may have
+ * values. */
+static int next_word(int argc, char **argv, int at)
+{
+    for (; at < argc && !strncmp(argv[at], "--", 2); at++)
+        for (const struct option_spec *spec = cli_options; spec->name; spec++)
+            if (!strcmp(argv[at] + 2, spec->name) && spec->kind != OPTION_FLAG) {
+                at++;
+                break;
+            }
+    return at;
+}
+
+static void remove_word(int *argc, char **argv, int at)
+{
+    memmove(argv + at, argv + at + 1, (size_t)(*argc - at) * sizeof *argv);
+    --*argc;
+}
+
+/* Finds the command and takes its one or two words out of argv. NULL when there is none of that
+ * name. */
+static const struct command *take_command(int *argc, char **argv)
+{
+    int at = next_word(*argc, argv, 1);
+    char name[TEXT_MAX];
+    if (at >= *argc)
+        return NULL;
+    if (at + 1 < *argc) {
+        text_format(name, sizeof name, "%s %s", argv[at], argv[at + 1]);
+        const struct command *member = help_find(name);
+        if (member) {
+            remove_word(argc, argv, at);
+            remove_word(argc, argv, at);
+            return member;
+        }
+    }
+    const struct command *command = help_find(argv[at]);
+    if (command)
+        remove_word(argc, argv, at);
+    return command;
+}
+
+/* Parses the global options and the command's in one go. Caller frees the merged table. */
+static int parse_options(const struct command *command, int argc, char **argv, int *n_words,
+                         char *why)
+{
+    size_t n_own = command ? options_count(command->options) : 0,
+           n_all = options_count(cli_options);
+    struct option_spec *merged = mem_new(n_own + n_all + 1, sizeof *merged);
+    if (n_own)
+        memcpy(merged, command->options, n_own * sizeof *merged);
+    memcpy(merged + n_own, cli_options, n_all * sizeof *merged);
+    int error = options_parse(merged, argc, argv, n_words, why);
+    free(merged);
+    return error;
+}
+
+static int no_command(int argc, char **argv)
+{
+    char why[TEXT_MAX];
+    int n_words, at = next_word(argc, argv, 1);
+    if (at < argc && strcmp(argv[at], "-h"))
+        return help_unknown(at + 1 < argc && strncmp(argv[at + 1], "--", 2) ? 2 : 1, argv + at);
+    if (parse_options(NULL, argc, argv, &n_words, why))
+        return cli_fail(EXIT_USAGE, "%s", why);
+    if (options.version)
+        printf("conclave %s\n", CONCLAVE_VERSION);
+    else
+        help_overview(options.help || n_words ? stdout : stderr);
+    return options.version || options.help || n_words ? EXIT_OK : EXIT_USAGE;
+}
+
+static int run(const struct command *command, int n_words, char **words)
+{
+    char why[TEXT_MAX];
+    struct cli cli = {.timeout_us = options.timeout_us,
+                      .json = options.json,
+                      .timeout_given = options.timeout_us};
+    if (!cli.timeout_given)
+        cli.timeout_us = CLIENT_TIMEOUT_DEFAULT_MS * MS_US;
+    if (addresses_parse(options.broker, &cli.brokers, why))
+        return cli_fail(EXIT_USAGE, "%s", why);
+    interrupt_open();
+
+    int code = command->run(&cli, n_words, words);
+    cli_close(&cli);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    char why[TEXT_MAX];
+    int n_words = 0, code;
+    const struct command *command = take_command(&argc, argv);
+    if (!command) {
+        code = no_command(argc, argv);
+    } else if (parse_options(command, argc, argv, &n_words, why)) {
+        code = cli_fail(EXIT_USAGE, "%s", why);
+    } else if (options.help) {
+        help_command(command, stdout);
+        code = EXIT_OK;
+    } else {
+        code = run(command, n_words, argv + 1);
+    }
+    if (fflush(stdout) || ferror(stdout))
+        return cli_fail(EXIT_FAILED, "the output could not be written");
+    return code;
+}

@@ -1,0 +1,38 @@
+/* render.h - jobs and nodes as JSON and as lines for people. In JSON every name is always there;
+ * what does not exist is null. */
+#ifndef CONCLAVE_CLIENTS_RENDER_H
+#define CONCLAVE_CLIENTS_RENDER_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "shared/base/text.h"
+#include "shared/wire/message.h"
+
+/* Returns a new reference: bytes as a JSON string, escaped where they are not printable ASCII; null
+ * when empty. */
+json_t *render_text(struct slice text);
+
+/* ISO 8601 UTC; null for 0. */
+json_t *render_time(uint64_t wall_ms);
+
+/* An incarnation: a string of 16 hexadecimal digits, for a number of 64 bits does not survive JSON;
+ * null for 0. */
+json_t *render_incarnation(incarnation_t incarnation);
+
+/* null for 0. */
+json_t *render_number(uint64_t number);
+
+json_t *render_job(const struct wire_job_row *row);
+json_t *render_node(const struct wire_node_row *row);
+json_t *render_operation(const struct wire_trace_row *row);
+
+/* "R4=R1*R2*R3", without a line end. */
+void render_operation_text(const struct wire_trace_row *row, struct text *out);
+
+/* Lines about a job, for `job show`. */
+void render_job_text(const struct wire_job_row *row, FILE *out);
+
+bool render_job_is_finished(const struct wire_job_row *row);
+
+#endif

@@ -1,0 +1,92 @@
+/* supervisor.h - keeps the processes of a local cluster running. It never touches ZeroMQ, so it may
+ * fork. */
+#ifndef CONCLAVE_CLIENTS_SUPERVISOR_H
+#define CONCLAVE_CLIENTS_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/base/limits.h"
+#include "shared/base/options.h"
+
+struct supervisor_config {
+    const char *dir;
+    uint64_t nodes, voters, port, brokers; /* voters 0: all */
+    uint64_t heartbeat_us, election_us, delay_us, max_result;
+    const char *durability, *log_level;
+    bool temporary; /* remove the directory at the end */
+    bool detached;  /* remarks go to DIR/supervisor.log instead of stderr */
+    bool follow;    /* print the cluster's events on stdout */
+};
+
+/* The defaults of the fields that these options do not have to set. */
+#define SUPERVISOR_DEFAULTS                                                           \
+    .nodes = NODES_DEFAULT, .port = PORT_DEFAULT, .brokers = 1,                       \
+    .heartbeat_us = HEARTBEAT_DEFAULT_US, .election_us = ELECTION_TIMEOUT_DEFAULT_US, \
+    .max_result = RESULT_MAX_DEFAULT_BYTES, .durability = "fsync", .log_level = "info"
+
+/* The options of `up` and `run` that fill a configuration; to be put into a command's table. */
+#define SUPERVISOR_OPTIONS(config)                                                \
+    {"nodes",                                                                     \
+     OPTION_U64,                                                                  \
+     &(config).nodes,                                                             \
+     2,                                                                           \
+     NODES_MAX,                                                                   \
+     "N",                                                                         \
+     "how many nodes, one of them coordinates (default 6)"},                      \
+        {"voters",                                                                \
+         OPTION_U64,                                                              \
+         &(config).voters,                                                        \
+         1,                                                                       \
+         NODES_MAX,                                                               \
+         "K",                                                                     \
+         "nodes 1..K vote (default: all)"},                                       \
+        {"delay",                                                                 \
+         OPTION_DURATION,                                                         \
+         &(config).delay_us,                                                      \
+         0,                                                                       \
+         3600 * SECOND_US,                                                        \
+         "TIME",                                                                  \
+         "workers hold every result back that long (default 0ms)"},               \
+        {"heartbeat",                                                             \
+         OPTION_DURATION,                                                         \
+         &(config).heartbeat_us,                                                  \
+         MS_US,                                                                   \
+         60 * SECOND_US,                                                          \
+         "TIME",                                                                  \
+         "between two heartbeats of a node (default 50ms)"},                      \
+        {"election-timeout",                                                      \
+         OPTION_DURATION,                                                         \
+         &(config).election_us,                                                   \
+         2 * MS_US,                                                               \
+         600 * SECOND_US,                                                         \
+         "TIME",                                                                  \
+         "a coordinator silent this long is replaced (default 500ms)"},           \
+        {"durability",                                                            \
+         OPTION_STRING,                                                           \
+         &(config).durability,                                                    \
+         0,                                                                       \
+         0,                                                                       \
+         "WHAT",                                                                  \
+         "fsync: safe against power failure; os: only against crashes of nodes"}, \
+        {"max-result",                                                            \
+         OPTION_SIZE,                                                             \
+         &(config).max_result,                                                    \
+         1,                                                                       \
+         (uint64_t)1 << 40,                                                       \
+         "SIZE",                                                                  \
+         "refuse jobs whose result would be larger (default 128MiB)"},            \
+    {                                                                             \
+        "log-level", OPTION_STRING, &(config).log_level, 0, 0, "LEVEL",           \
+            "of the logs: error, warn, info or debug (default info)"              \
+    }
+
+/* Checks what options cannot: OK, or ERR_MALFORMED after one line in `why` (TEXT_MAX bytes). */
+int supervisor_check(const struct supervisor_config *config, char *why);
+
+/* Runs the cluster until a signal, says on stderr what happens. Returns EXIT_OK, or EXIT_USAGE
+ * after one line in `why` (TEXT_MAX bytes): the directory or a port cannot be used, or a process
+ * refused its configuration. */
+int supervisor_run(const struct supervisor_config *config, char *why);
+
+#endif

@@ -1,0 +1,86 @@
+/* up.c - conclave up: a supervised cluster on this machine. */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clients/commands.h"
+#include "clients/launch.h"
+#include "clients/local.h"
+#include "clients/ports.h"
+#include "shared/base/limits.h"
+
+static struct supervisor_config config = {.dir = ".conclave", SUPERVISOR_DEFAULTS};
+static bool detach;
+
+const struct option_spec up_options[] = {
+    {"dir", OPTION_STRING, &config.dir, 0, 0, "DIR", "data and logs (default .conclave)"},
+    {"port", OPTION_U64, &config.port, 1, PORT_LIMIT - 1, "P",
+     "the broker's; the feed is at P+1, node i at P+100+10i (default 7000)"},
+    {"brokers", OPTION_U64, &config.brokers, 1, BROKERS_LOCAL_MAX, "K",
+     "brokers at P, P+2, ... (default 1)"},
+    {"detach", OPTION_FLAG, &detach, 0, 0, NULL,
+     "return once a coordinator serves, the cluster stays"},
+    SUPERVISOR_OPTIONS(config),
+    {0}};
+
+static void add_brokers(struct text *out)
+{
+    for (uint64_t i = 0; i < config.brokers; i++)
+        text_add(out, "%stcp://127.0.0.1:%" PRIu64, i ? "," : "", config.port + 2 * i);
+}
+
+static void announce(struct cli *cli, const struct launch *launch, const struct wire_status *status)
+{
+    struct text brokers = {0};
+    add_brokers(&brokers);
+    if (cli->json) {
+        cli_print_json(cli,
+                       json_pack("{s:i, s:s, s:I, s:I, s:s, s:I, s:I}", "pid", (int)launch->pid,
+                                 "dir", config.dir, "port", (json_int_t)config.port, "nodes",
+                                 (json_int_t)config.nodes, "broker", brokers.at, "coordinator",
+                                 (json_int_t)status->coordinator, "term",
+                                 (json_int_t)status->term));
+        return;
+    }
+    printf("%" PRIu64 " nodes run in %s; node %" PRIu64 " is the coordinator in term %" PRIu64 "\n",
+           config.nodes, config.dir, status->coordinator, status->term);
+    if (config.port != PORT_DEFAULT || config.brokers > 1)
+        printf("export CONCLAVE_BROKER=%s\n", brokers.at);
+}
+
+static int detached(struct cli *cli)
+{
+    struct launch launch;
+    struct message *status = NULL;
+    struct text why = {0};
+    if (launch_start(&config, false, &launch))
+        return cli_fail(EXIT_FAILED, "the supervisor could not be started");
+    int code = launch_wait(cli, &config, &launch, &status, &why);
+    if (code == EXIT_OK)
+        announce(cli, &launch, &status->as.status);
+    else if (why.len)
+        cli_note("%s", why.at);
+    message_drop(&status);
+    return code;
+}
+
+static int in_foreground(void)
+{
+    char why[TEXT_MAX] = "";
+    config.follow = true;
+
+    int code = supervisor_run(&config, why);
+    return code ? cli_fail(code, "%s", why) : EXIT_OK;
+}
+
+int up_run(struct cli *cli, int n_words, char **words)
+{
+    char why[TEXT_MAX];
+    int code = cli_no_words(n_words, words);
+    if (code)
+        return code;
+    if (supervisor_check(&config, why))
+        return cli_fail(EXIT_USAGE, "%s", why);
+    return detach ? detached(cli) : in_foreground();
+}

@@ -1,0 +1,63 @@
+"""Fixtures of the tests on real clusters."""
+import signal
+import sys
+
+import pytest
+
+import harness
+
+sys.set_int_max_str_digits(0)
+
+
+@pytest.fixture(autouse=True)
+def alarm():
+    """No test hangs for ever."""
+    def ring(*_):
+        raise AssertionError("the test took longer than any test may")
+    signal.signal(signal.SIGALRM, ring)
+    signal.alarm(int(harness.seconds(120)))
+    yield
+    signal.alarm(0)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Six healthy nodes and a broker, shared by the tests of a file that do not break them."""
+    it = harness.Cluster(tmp_path_factory.mktemp("shared"))
+    try:
+        it.start()
+        it.wait_healthy()
+        yield it
+        it.check()
+    finally:
+        it.close()
+
+
+@pytest.fixture
+def make_cluster(tmp_path):
+    """Makes clusters for one test alone, not started yet."""
+    made = []
+
+    def make(**options):
+        made.append(harness.Cluster(tmp_path / f"cluster{len(made)}", **options))
+        return made[-1]
+    make.made = made
+    try:
+        yield make
+        for it in made:
+            it.check()
+    finally:
+        for it in made:
+            it.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """The ends of the logs go with a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        made = getattr(item.funcargs.get("make_cluster"), "made", [])
+        for it in [*item.funcargs.values(), *made]:
+            if isinstance(it, harness.Cluster):
+                report.sections.append(("logs", it.logs()))

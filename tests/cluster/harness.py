@@ -1,0 +1,372 @@
+"""Real clusters for tests: processes, ports, the feed, and waiting for conditions.
+
+Nothing here sleeps to synchronise: everything waits for a condition with a deadline. Processes are
+known by an environment variable that they inherit, and ended by their ids, however a test ends.
+"""
+import fcntl
+import json
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+
+import msgpack
+import zmq
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("CONCLAVE_BIN") or ROOT / "build/release/bin")
+SANITIZED = bool(os.environ.get("CONCLAVE_SANITIZE"))
+# Sanitizers make the programs several times slower; a deadline of a test is this much longer then.
+SLOWNESS = 5 if SANITIZED else 1
+MARK = "TEST_OF_CONCLAVE"
+
+OK, FAILED, USAGE, UNREACHABLE, TIMEOUT, CANCELLED, NOT_FOUND = range(7)
+
+
+def seconds(wanted):
+    """A time that a statement promises, for programs as they were built."""
+    return wanted * SLOWNESS
+
+
+def wait_for(condition, deadline=10, what=None, pause=0.02):
+    """Returns the first true value of condition(); fails after `deadline` seconds."""
+    end = time.monotonic() + seconds(deadline)
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds(deadline)} s: {what or condition}")
+        time.sleep(pause)
+
+
+# --- ports ---------------------------------------------------------------------------------------
+
+SLOT_PORTS, SLOT_FIRST, SLOT_COUNT = 400, 9000, 58  # 58 slots of 400 ports, below 32768
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+class Ports:
+    """A range of ports that no other test, of this run or another one, uses at the same time."""
+
+    def __init__(self, nodes, brokers):
+        locks = pathlib.Path(tempfile.gettempdir()) / f"conclave-test-ports.{os.getuid()}"
+        locks.mkdir(exist_ok=True)
+        for slot in random.sample(range(SLOT_COUNT), SLOT_COUNT):
+            self.lock = open(locks / str(slot), "w", encoding="ascii")
+            self.base = SLOT_FIRST + slot * SLOT_PORTS
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self.lock.close()
+                continue
+            wanted = [*range(self.base, self.base + 2 * brokers),
+                      *range(self.base + 110, self.base + 105 + 10 * nodes)]
+            if all(map(is_free, wanted)):
+                return
+            self.lock.close()
+        raise AssertionError("no free ports")
+
+    def release(self):
+        self.lock.close()
+
+
+# --- processes -----------------------------------------------------------------------------------
+
+def clean_environment(mark=None, **more):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("CONCLAVE_")}
+    if mark:
+        env[MARK] = mark
+    return env | more
+
+
+def marked_pids(mark):
+    """The processes that inherited the mark, this one excepted."""
+    wanted = f"{MARK}={mark}".encode()
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            if wanted in (entry / "environ").read_bytes().split(b"\0") and \
+                    (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                found.append(int(entry.name))
+        except OSError:
+            pass
+    return found
+
+
+def send_signal(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def end_marked(mark):
+    for pid in marked_pids(mark):
+        send_signal(pid, signal.SIGKILL)
+    wait_for(lambda: not marked_pids(mark), 5, "every process of the test is gone")
+
+
+def sanitizer_reports(directory):
+    """What sanitizers wrote to logs: reports of faults, one string each."""
+    return [f"{log}: {line.strip()}" for log in pathlib.Path(directory).rglob("*.log")
+            for line in log.read_text(errors="replace").splitlines()
+            if "ERROR: AddressSanitizer" in line or "ERROR: LeakSanitizer" in line
+            or "runtime error:" in line or line.startswith("panic:") or "Assertion" in line]
+
+
+# --- the feed ------------------------------------------------------------------------------------
+
+class Feed:
+    """Everything that the nodes, or brokers, publish, from now on; read in a thread of its own."""
+
+    def __init__(self, addresses):
+        self.messages, self.rejected = [], 0
+        self.changed = threading.Condition()
+        self.addresses, self.running = addresses, True
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        context = zmq.Context()
+        sub = context.socket(zmq.SUB)
+        sub.setsockopt(zmq.RECONNECT_IVL, 20)
+        sub.setsockopt(zmq.RCVHWM, 100000)
+        sub.setsockopt(zmq.SUBSCRIBE, b"")
+        for address in self.addresses:
+            sub.connect(address)
+        while self.running:
+            if not sub.poll(50):
+                continue
+            message = msgpack.unpackb(sub.recv_multipart()[0])
+            message["heard"] = time.monotonic()
+            with self.changed:
+                self.messages.append(message)
+                self.changed.notify_all()
+        sub.close(0)
+        context.term()
+
+    def close(self):
+        self.running = False
+        self.thread.join()
+
+    def wait(self, condition, deadline=10, what=None, since=0):
+        """Returns the first message, from index `since` on, for which the condition holds."""
+        end = time.monotonic() + seconds(deadline)
+        with self.changed:
+            while True:
+                while since < len(self.messages):
+                    if condition(self.messages[since]):
+                        return self.messages[since]
+                    since += 1
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise AssertionError(f"the feed did not tell in time: {what or condition}")
+                self.changed.wait(left)
+
+    def mark(self):
+        """An index for wait(since=...)."""
+        with self.changed:
+            return len(self.messages)
+
+    def coordinators(self):
+        """By term: the nodes that said they coordinate in it."""
+        with self.changed:
+            by_term = {}
+            for message in self.messages:
+                if message.get("role") == "coordinator" or message.get("event") == "elected":
+                    by_term.setdefault(message["term"], set()).add(message["node"])
+            return by_term
+
+
+# --- clusters ------------------------------------------------------------------------------------
+
+class Cluster:
+    """Nodes and brokers on this machine, in a directory of their own."""
+
+    def __init__(self, directory, nodes=6, brokers=1, **options):
+        self.dir, self.n_nodes, self.n_brokers = pathlib.Path(directory), nodes, brokers
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.options = options  # of every node: delay="200ms", log_level="debug"
+        self.mark = str(uuid.uuid4())
+        self.ports = Ports(nodes, brokers)
+        self.port = self.ports.base
+        self.fronts = [self.port + 2 * i for i in range(brokers)]
+        self.nodes, self.brokers, self.clients = {}, {}, []
+        self.feed = Feed([f"tcp://127.0.0.1:{self.node_port(i, 3)}" for i in range(1, nodes + 1)])
+
+    def node_port(self, node, plane=0):
+        return self.port + 100 + 10 * node + plane
+
+    @property
+    def broker(self):
+        return ",".join(f"tcp://127.0.0.1:{front}" for front in self.fronts)
+
+    def environment(self, **more):
+        return clean_environment(self.mark, CONCLAVE_BROKER=self.broker, **more)
+
+    # starting and ending
+
+    def spawn(self, name, *arguments):
+        with open(self.dir / f"{name}.log", "ab") as log:
+            return subprocess.Popen([str(a) for a in arguments], stdin=subprocess.DEVNULL,
+                                    stdout=log, stderr=log, env=self.environment())
+
+    def node_command(self, node, **options):
+        options = {"id": node, "dir": self.dir / f"node{node}", "nodes": self.n_nodes,
+                   "port": self.port} | self.options | options
+        command = [BIN / "conclave-node"]
+        for name, value in options.items():
+            command += [f"--{name.replace('_', '-')}", str(value)]
+        return command
+
+    def broker_command(self, broker, **options):
+        options = {"port": self.port, "front": self.fronts[broker],
+                   "nodes": self.n_nodes} | options
+        command = [BIN / "conclave-broker"]
+        for name, value in options.items():
+            command += [f"--{name}", str(value)]
+        return command
+
+    def start_node(self, node, **options):
+        self.nodes[node] = self.spawn(f"node{node}", *self.node_command(node, **options))
+        return self.nodes[node]
+
+    def start_broker(self, broker=0):
+        self.brokers[broker] = self.spawn(f"broker{broker}", *self.broker_command(broker))
+        return self.brokers[broker]
+
+    def start(self, order=None):
+        for broker in range(self.n_brokers):
+            self.start_broker(broker)
+        for node in order or range(1, self.n_nodes + 1):
+            self.start_node(node)
+        return self
+
+    def wait_healthy(self, deadline=10):
+        """Until a coordinator serves and every node is alive; returns the status."""
+        def healthy():
+            status = self.status()
+            return status if status and status["healthy"] else None
+        return wait_for(healthy, deadline, "the cluster is healthy")
+
+    def wait_served(self, deadline=10):
+        """Until a coordinator serves; returns the status."""
+        def served():
+            status = self.status()
+            return status if status and status["coordinator"] else None
+        return wait_for(served, deadline, "a coordinator serves")
+
+    @staticmethod
+    def kill(process, number=signal.SIGKILL, deadline=5):
+        process.send_signal(number)
+        process.wait(seconds(deadline))
+
+    def close(self):
+        self.feed.close()
+        for process in [*self.clients, *self.brokers.values(), *self.nodes.values()]:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        end_marked(self.mark)
+        self.ports.release()
+
+    # asking
+
+    def conclave(self, *arguments, timeout=30, input=None, broker=None, env=None):
+        """Runs the command line to its end; stdout and stderr are text."""
+        environment = self.environment(**(env or {}))
+        if broker:
+            environment["CONCLAVE_BROKER"] = broker
+        return subprocess.run([str(BIN / "conclave"), *map(str, arguments)], input=input,
+                              stdin=None if input is not None else subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=seconds(timeout),
+                              env=environment, cwd=self.dir, check=False)
+
+    def start_conclave(self, *arguments, **more):
+        """Starts the command line; its end is the caller's, or that of the test."""
+        client = subprocess.Popen([str(BIN / "conclave"), *map(str, arguments)],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, env=self.environment(),
+                                  cwd=self.dir, **more)
+        self.clients.append(client)
+        return client
+
+    def ok(self, *arguments, **more):
+        """Runs a command that must succeed; returns its stdout."""
+        done = self.conclave(*arguments, **more)
+        assert done.returncode == OK, f"{arguments}: exit {done.returncode}\n{done.stderr}"
+        return done.stdout
+
+    def json(self, *arguments, **more):
+        return json.loads(self.ok(*arguments, "--json", **more))
+
+    def status(self):
+        """The cluster's status, or None when nobody tells."""
+        done = self.conclave("status", "--json")
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            return None
+
+    def submit(self, n, *more, timeout=60):
+        """Computes n! and returns the finished job's object."""
+        return self.json("submit", "factorial", n, *more, timeout=timeout)
+
+    def rejected(self, node=None, broker=None):
+        """The count of rejected messages of a node or of a broker."""
+        status = self.wait_served()
+        if node:
+            return next(row["rejected"] for row in status["nodes"] if row["id"] == node)
+        return status["brokers"][broker]["rejected"]
+
+    # what must always hold
+
+    def check(self):
+        """No sanitizer complained, nobody panicked, no term had two coordinators."""
+        faults = sanitizer_reports(self.dir)
+        assert not faults, faults
+        doubled = {t: n for t, n in self.feed.coordinators().items() if len(n) > 1}
+        assert not doubled, f"terms with more than one coordinator: {doubled}"
+
+    def logs(self, lines=15):
+        """The ends of all logs, for whoever looks at a failed test."""
+        text = []
+        for log in sorted(self.dir.rglob("*.log")):
+            tail = log.read_text(errors="replace").splitlines()[-lines:]
+            text += [f"--- {log}", *tail]
+        return "\n".join(text)
+
+
+# --- requests by hand ----------------------------------------------------------------------------
+
+def request(address, body, *frames, timeout=5):
+    """Sends one request to a broker and returns the answer's map and its further frames."""
+    context = zmq.Context.instance()
+    dealer = context.socket(zmq.DEALER)
+    dealer.setsockopt(zmq.LINGER, 0)
+    try:
+        dealer.connect(address)
+        dealer.send_multipart([msgpack.packb(body), *frames])
+        assert dealer.poll(seconds(timeout) * 1000), f"no answer to {body}"
+        answer = dealer.recv_multipart()
+        return msgpack.unpackb(answer[0]), answer[1:]
+    finally:
+        dealer.close()

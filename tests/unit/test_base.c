@@ -1,0 +1,512 @@
+/* The base library: what people type, what strangers send, and the containers against naive
+ * oracles. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "shared/base/blob.h"
+#include "shared/base/clock.h"
+#include "shared/base/error.h"
+#include "shared/base/hash.h"
+#include "shared/base/limits.h"
+#include "shared/base/log.h"
+#include "shared/base/map.h"
+#include "shared/base/memory.h"
+#include "shared/base/options.h"
+#include "shared/base/text.h"
+#include "tests/unit/random.h"
+
+/* --- numbers that people type --- */
+
+struct number_case {
+    const char *text;
+    int error;
+    uint64_t value;
+};
+
+static void whole_numbers_are_parsed_or_refused(void **state)
+{
+    (void)state;
+    static const struct number_case cases[] = {
+        {"0", OK, 0},
+        {"7", OK, 7},
+        {"007", OK, 7},
+        {"18446744073709551615", OK, UINT64_MAX},
+        {"18446744073709551616", ERR_RANGE, 0},
+        {"99999999999999999999", ERR_RANGE, 0},
+        {"99999999999999999999999999999999999999999999", ERR_RANGE, 0},
+        {"99999999999999999999999x", ERR_MALFORMED, 0},
+        {"", ERR_MALFORMED, 0},
+        {"-1", ERR_MALFORMED, 0},
+        {"+1", ERR_MALFORMED, 0},
+        {" 1", ERR_MALFORMED, 0},
+        {"1 ", ERR_MALFORMED, 0},
+        {"1.5", ERR_MALFORMED, 0},
+        {"1e3", ERR_MALFORMED, 0},
+        {"0x10", ERR_MALFORMED, 0},
+        {"x", ERR_MALFORMED, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t out = 4711;
+        assert_int_equal(parse_u64(slice_of(cases[i].text), UINT64_MAX, &out), cases[i].error);
+        assert_true(out == (cases[i].error ? 4711 : cases[i].value));
+    }
+    uint64_t out;
+    assert_int_equal(parse_u64(slice_of("10"), 10, &out), OK);
+    assert_int_equal(parse_u64(slice_of("11"), 10, &out), ERR_RANGE);
+}
+
+static void durations_need_their_unit(void **state)
+{
+    (void)state;
+    static const struct number_case cases[] = {
+        {"0", OK, 0},
+        {"0ms", OK, 0},
+        {"500us", OK, 500},
+        {"250ms", OK, 250000},
+        {"2s", OK, 2000000},
+        {"10m", OK, 600000000},
+        {"1h", OK, 3600000000},
+        {"1", ERR_MALFORMED, 0},
+        {"ms", ERR_MALFORMED, 0},
+        {"", ERR_MALFORMED, 0},
+        {"1.5s", ERR_MALFORMED, 0},
+        {"-1s", ERR_MALFORMED, 0},
+        {"1 s", ERR_MALFORMED, 0},
+        {"1d", ERR_MALFORMED, 0},
+        {"1S", ERR_MALFORMED, 0},
+        {"2h", ERR_RANGE, 0},
+        {"18446744073709551615h", ERR_RANGE, 0},
+        {"99999999999999999999us", ERR_RANGE, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t out = 4711;
+        int error = parse_duration_us(slice_of(cases[i].text), 3600 * SECOND_US, &out);
+        assert_int_equal(error, cases[i].error);
+        assert_true(out == (error ? 4711 : cases[i].value));
+    }
+}
+
+static void sizes_are_bytes_or_binary_units(void **state)
+{
+    (void)state;
+    static const struct number_case cases[] = {
+        {"4096", OK, 4096},        {"64KiB", OK, 65536},
+        {"128MiB", OK, 134217728}, {"1GiB", OK, 1073741824},
+        {"1KB", ERR_MALFORMED, 0}, {"1kib", ERR_MALFORMED, 0},
+        {"KiB", ERR_MALFORMED, 0}, {"", ERR_MALFORMED, 0},
+        {"3GiB", ERR_RANGE, 0},    {"17179869184GiB", ERR_RANGE, 0}, /* 2^64 */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t out = 4711;
+        int error = parse_size(slice_of(cases[i].text), 2048 * MIB_BYTES, &out);
+        assert_int_equal(error, cases[i].error);
+        assert_true(out == (error ? 4711 : cases[i].value));
+    }
+}
+
+static void job_ids_are_read_as_they_are_written(void **state)
+{
+    (void)state;
+    char text[JOB_TEXT_MAX];
+    job_id_t job;
+    assert_int_equal(parse_job_id(slice_of("3-17"), &job), OK);
+    assert_true(job == ((uint64_t)3 << JOB_INDEX_BITS | 17));
+    assert_string_equal(job_id_text(job, text), "3-17");
+    assert_string_equal(job_id_text(UINT64_MAX, text), "16777215-1099511627775");
+    uint64_t random = 5;
+    for (int i = 0; i < 1000; i++) {
+        job_id_t wanted = random_u64(&random);
+        assert_int_equal(parse_job_id(slice_of(job_id_text(wanted, text)), &job), OK);
+        assert_true(job == wanted);
+    }
+    static const char *const bad[] = {"",    "-",    "3",          "3-",
+                                      "-17", "3--1", "3-17-1",     "x-1",
+                                      "1-x", " 3-1", "16777216-1", "1-1099511627776"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_not_equal(parse_job_id(slice_of(bad[i]), &job), OK);
+}
+
+/* --- text --- */
+
+static void lines_are_cut_and_terminated(void **state)
+{
+    (void)state;
+    struct text text = {0};
+    for (int i = 0; i < 200; i++)
+        text_add(&text, "%d,", i);
+    assert_int_equal(text.len, TEXT_MAX - 1);
+    assert_int_equal(strlen(text.at), TEXT_MAX - 1);
+    char small[4];
+    assert_int_equal(text_format(small, sizeof small, "%s", "abcdef"), 3);
+    assert_string_equal(small, "abc");
+    assert_int_equal(text_format(small, 0, "%s", "abcdef"), 0);
+    assert_int_equal(text_format(small, sizeof small, "%s", ""), 0);
+}
+
+static void strangers_bytes_are_escaped_X9(void **state)
+{
+    (void)state;
+    char at[64];
+    assert_string_equal(text_escape(at, sizeof at, slice_of("plain text")), "plain text");
+    assert_string_equal(text_escape(at, sizeof at, slice_of("a\nb\x1b[31m\\\x7f\xff")),
+                        "a\\x0ab\\x1b[31m\\x5c\\x7f\\xff");
+    struct slice zero = {(const uint8_t *)"\0x", 2};
+    assert_string_equal(text_escape(at, sizeof at, zero), "\\x00x");
+    /* Any size is respected, and no escape is cut in two. */
+    uint8_t bytes[100];
+    memset(bytes, 1, sizeof bytes);
+    for (size_t size = 1; size < sizeof at; size++) {
+        memset(at, '#', sizeof at);
+        text_escape(at, size, (struct slice){bytes, sizeof bytes});
+        assert_true(strlen(at) < size);
+        assert_int_equal(strlen(at) % 4, 0);
+    }
+}
+
+static void slices_compare_by_bytes(void **state)
+{
+    (void)state;
+    assert_true(slice_equals(slice_of("abc"), "abc"));
+    assert_false(slice_equals(slice_of("abc"), "ab"));
+    assert_false(slice_equals(slice_of("ab"), "abc"));
+    assert_true(slice_equals((struct slice){NULL, 0}, ""));
+    assert_true(slice_same((struct slice){NULL, 0}, slice_of("")));
+}
+
+/* --- options --- */
+
+struct values {
+    bool flag;
+    uint64_t number, time, size;
+    const char *word;
+    enum log_level level;
+};
+
+static struct values values;
+static const struct option_spec specs[] = {
+    {"flag", OPTION_FLAG, &values.flag, 0, 0, NULL, "a flag"},
+    {"number", OPTION_U64, &values.number, 1, 100, "N", "a number"},
+    {"some-time", OPTION_DURATION, &values.time, 1000, 10 * SECOND_US, "TIME", "a time"},
+    {"size", OPTION_SIZE, &values.size, 1, MIB_BYTES, "SIZE", "a size"},
+    {"word", OPTION_STRING, &values.word, 0, 0, "WORD", "a word"},
+    {"level", OPTION_LEVEL, &values.level, 0, 0, "LEVEL", "a level"},
+    {0}};
+#define WORDS_MAX 20
+
+/* Parses a line whose words are separated by single blanks ("" is written as two blanks). */
+static int parse(const char *line, int *n_words, char **words, char *why)
+{
+    static char room[TEXT_MAX];
+    static char *argv[WORDS_MAX + 2];
+    int argc = 0;
+    values = (struct values){.number = 42, .level = LOG_INFO};
+    text_format(room, sizeof room, "program %s", line);
+    char *rest = room;
+    for (char *word; (word = strsep(&rest, " ")) && argc < WORDS_MAX;)
+        argv[argc++] = word;
+    if (!*line)
+        argc = 1;
+    argv[argc] = NULL;
+    why[0] = '\0';
+    int error = options_parse(specs, argc, argv, n_words, why);
+    for (int i = 0; i < *n_words && words; i++)
+        words[i] = argv[1 + i];
+    return error;
+}
+
+static void options_come_from_the_command_line(void **state)
+{
+    (void)state;
+    char why[TEXT_MAX], *words[WORDS_MAX];
+    int n_words;
+    assert_int_equal(parse("", &n_words, words, why), OK);
+    assert_int_equal(n_words, 0);
+    assert_int_equal(values.number, 42);
+    assert_int_equal(parse("one --flag --number 7 two --some-time=250ms --size 64KiB --word=a=b "
+                           "--level debug three",
+                           &n_words, words, why),
+                     OK);
+    assert_true(values.flag);
+    assert_int_equal(values.number, 7);
+    assert_int_equal(values.time, 250000);
+    assert_int_equal(values.size, 65536);
+    assert_string_equal(values.word, "a=b");
+    assert_int_equal(values.level, LOG_DEBUG);
+    assert_int_equal(n_words, 3);
+    assert_string_equal(words[0], "one");
+    assert_string_equal(words[1], "two");
+    assert_string_equal(words[2], "three");
+    assert_int_equal(parse("--flag=0 -- --number 7 -1", &n_words, words, why), OK);
+    assert_false(values.flag);
+    assert_int_equal(n_words, 3);
+    assert_string_equal(words[0], "--number");
+    assert_int_equal(parse("factorial -1", &n_words, words, why), OK);
+    assert_string_equal(words[1], "-1");
+    /* The later one wins. */
+    assert_int_equal(parse("--number 7 --number 8", &n_words, words, why), OK);
+    assert_int_equal(values.number, 8);
+}
+
+static void options_that_are_wrong_say_what_is_allowed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *name, *allowed;
+    } cases[] = {
+        {"--number 0", "--number", "from 1 to 100"},
+        {"--number 101", "--number", "from 1 to 100"},
+        {"--number=", "--number", "from 1 to 100"},
+        {"--number x", "'x'", "from 1 to 100"},
+        {"--number", "--number", "needs a value"},
+        {"--number -1", "--number", "'-1'"},
+        {"--some-time 5", "--some-time", "250ms"},
+        {"--some-time 11s", "--some-time", "10s"},
+        {"--some-time 999us", "--some-time", "from 1000us"},
+        {"--size 2MiB", "--size", "64KiB"},
+        {"--level loud", "--level", "debug"},
+        {"--flag=yes", "--flag", "0 or 1"},
+        {"--word=", "--word", "not empty"},
+        {"--nonsense", "--nonsense", "unknown option"},
+        {"--numbe 1", "--numbe", "unknown option"},
+        {"--number\x1b 1", "\\x1b", "unknown option"},
+    };
+    char why[TEXT_MAX];
+    int n_words;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(parse(cases[i].line, &n_words, NULL, why), ERR_MALFORMED);
+        assert_non_null(strstr(why, cases[i].name));
+        assert_non_null(strstr(why, cases[i].allowed));
+        assert_null(strchr(why, '\n'));
+    }
+}
+
+static void options_come_from_the_environment_too(void **state)
+{
+    (void)state;
+    char why[TEXT_MAX];
+    int n_words;
+    setenv("CONCLAVE_SOME_TIME", "2s", 1);
+    setenv("CONCLAVE_FLAG", "1", 1);
+    setenv("CONCLAVE_NUMBER", "9", 1);
+    assert_int_equal(parse("--number 10", &n_words, NULL, why), OK);
+    assert_int_equal(values.time, 2 * SECOND_US);
+    assert_true(values.flag);
+    assert_int_equal(values.number, 10); /* the command line wins */
+    setenv("CONCLAVE_NUMBER", "", 1);    /* empty is as good as unset */
+    assert_int_equal(parse("", &n_words, NULL, why), OK);
+    assert_int_equal(values.number, 42);
+    setenv("CONCLAVE_NUMBER", "many", 1);
+    assert_int_equal(parse("", &n_words, NULL, why), ERR_MALFORMED);
+    assert_non_null(strstr(why, "CONCLAVE_NUMBER"));
+    unsetenv("CONCLAVE_SOME_TIME");
+    unsetenv("CONCLAVE_FLAG");
+    unsetenv("CONCLAVE_NUMBER");
+}
+
+static void help_has_a_line_an_option(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    options_help(specs, out);
+    fclose(out);
+    for (const struct option_spec *spec = specs; spec->name; spec++) {
+        assert_non_null(strstr(text, spec->name));
+        assert_non_null(strstr(text, spec->help));
+    }
+    free(text);
+}
+
+/* --- the map against a plain array --- */
+
+#define ORACLE_KEYS 700
+
+static void the_map_agrees_with_a_naive_one(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        uint64_t random = seed;
+        struct map map = {0};
+        static int marks[ORACLE_KEYS];
+        void *oracle[ORACLE_KEYS] = {0};
+        size_t count = 0;
+        for (int step = 0; step < 20000; step++) {
+            /* Phases of growth and of shrinking; keys that differ in either half only. */
+            size_t i = (size_t)random_below(&random, ORACLE_KEYS);
+            struct map_key key = {i % 2 ? i : 0, i % 2 ? 0 : i * UINT64_C(0x100000000)};
+            bool growing = step % 8000 < 4000;
+            uint64_t dice = random_below(&random, 10);
+            if (dice < (growing ? 6 : 2)) {
+                void *value = &marks[random_below(&random, ORACLE_KEYS)];
+                assert_ptr_equal(map_put(&map, key, value), oracle[i]);
+                count += !oracle[i];
+                oracle[i] = value;
+            } else if (dice < 8) {
+                assert_ptr_equal(map_remove(&map, key), oracle[i]);
+                count -= oracle[i] != NULL;
+                oracle[i] = NULL;
+            } else {
+                assert_ptr_equal(map_get(&map, key), oracle[i]);
+            }
+            assert_int_equal(map.count, count);
+        }
+        size_t at = 0, seen = 0;
+        struct map_key key;
+        void *value;
+        while ((value = map_next(&map, &at, &key))) {
+            size_t i = key.a ? key.a : key.b >> 32;
+            assert_ptr_equal(oracle[i], value);
+            seen++;
+        }
+        assert_int_equal(seen, count);
+        map_clear(&map);
+        assert_null(map_get(&map, (struct map_key){1, 0}));
+        assert_null(map_remove(&map, (struct map_key){1, 0}));
+    }
+}
+
+static void hashes_of_keys_differ(void **state)
+{
+    (void)state;
+    assert_true(map_hash("a", 1) == map_hash("a", 1));
+    assert_true(map_hash("a", 1) != map_hash("b", 1));
+    assert_true(map_hash("a", 1) != map_hash("a\0", 2));
+    (void)map_hash(NULL, 0);
+}
+
+/* --- memory --- */
+
+static void an_arena_gives_zeroed_aligned_memory(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    uint64_t random = 3;
+    for (int i = 0; i < 2000; i++) {
+        size_t size = (size_t)random_below(&random, i % 100 ? 200 : 100000);
+        uint8_t *at = arena_new(&arena, size);
+        assert_int_equal((uintptr_t)at % 16, 0);
+        for (size_t j = 0; j < size; j++)
+            assert_int_equal(at[j], 0);
+        memset(at, 0xaa, size);
+    }
+    arena_clear(&arena);
+    arena_clear(&arena);
+}
+
+static void a_blob_lives_as_long_as_its_last_reference(void **state)
+{
+    (void)state;
+    struct blob *blob = blob_copy("value", 5);
+    assert_int_equal(blob->len, 5);
+    assert_memory_equal(blob->at, "value", 5);
+    assert_int_equal((uintptr_t)blob->at % 16, 0);
+    struct blob *other = blob_ref(blob);
+    assert_ptr_equal(other, blob);
+    blob_drop(&blob);
+    assert_null(blob);
+    assert_memory_equal(other->at, "value", 5);
+    blob_drop(&other);
+    blob_drop(&other); /* NULL is accepted */
+    assert_null(blob_ref(NULL));
+    struct blob *empty = blob_copy(NULL, 0);
+    assert_int_equal(empty->len, 0);
+    blob_drop(&empty);
+}
+
+/* --- hash, clock, log, errors --- */
+
+static void hashes_are_sha256(void **state)
+{
+    (void)state;
+    uint8_t hash[HASH_BYTES], streamed[HASH_BYTES];
+    char text[HASH_TEXT_MAX];
+    hash_bytes("abc", 3, hash); /* FIPS 180-2, appendix B.1 */
+    assert_string_equal(hash_text(hash, text),
+                        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    struct hash_stream stream;
+    hash_begin(&stream);
+    hash_add(&stream, "a", 1);
+    hash_add(&stream, NULL, 0);
+    hash_add(&stream, "bc", 2);
+    hash_end(&stream, streamed);
+    assert_memory_equal(hash, streamed, HASH_BYTES);
+}
+
+static void times_are_written_as_iso_8601(void **state)
+{
+    (void)state;
+    char at[CLOCK_TEXT_MAX];
+    assert_string_equal(clock_text(0, at), "1970-01-01T00:00:00.000Z");
+    assert_string_equal(clock_text(UINT64_C(951782400123), at), "2000-02-29T00:00:00.123Z");
+    uint64_t before = clock_now_us();
+    assert_true(clock_now_us() >= before);
+    (void)clock_text(UINT64_MAX, at); /* whatever a stranger claims */
+    assert_true(strlen(at) < sizeof at);
+}
+
+static void log_levels_are_known_by_name(void **state)
+{
+    (void)state;
+    enum log_level level;
+    assert_int_equal(log_parse_level(slice_of("error"), &level), OK);
+    assert_int_equal(level, LOG_ERROR);
+    assert_int_equal(log_parse_level(slice_of("debug"), &level), OK);
+    assert_int_equal(level, LOG_DEBUG);
+    assert_int_equal(log_parse_level(slice_of("Debug"), &level), ERR_MALFORMED);
+    assert_int_equal(log_parse_level(slice_of(""), &level), ERR_MALFORMED);
+    log_open("a test", LOG_WARN);
+    assert_true(log_enabled(LOG_ERROR));
+    assert_true(log_enabled(LOG_WARN));
+    assert_false(log_enabled(LOG_INFO));
+}
+
+static void every_error_has_a_text(void **state)
+{
+    (void)state;
+#define X(symbol, text) assert_string_equal(error_text(symbol), text);
+    ERRORS(X)
+#undef X
+    assert_string_equal(error_text(-1), "unknown error");
+    assert_string_equal(error_text(10000), "unknown error");
+}
+
+static void planes_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(plane_name(PLANE_CONTROL), "control");
+    assert_string_equal(plane_name(PLANE_VALUE), "value");
+    assert_string_equal(plane_name(PLANE_COUNT), "unknown");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_numbers_are_parsed_or_refused),
+        cmocka_unit_test(durations_need_their_unit),
+        cmocka_unit_test(sizes_are_bytes_or_binary_units),
+        cmocka_unit_test(job_ids_are_read_as_they_are_written),
+        cmocka_unit_test(lines_are_cut_and_terminated),
+        cmocka_unit_test(strangers_bytes_are_escaped_X9),
+        cmocka_unit_test(slices_compare_by_bytes),
+        cmocka_unit_test(options_come_from_the_command_line),
+        cmocka_unit_test(options_that_are_wrong_say_what_is_allowed),
+        cmocka_unit_test(options_come_from_the_environment_too),
+        cmocka_unit_test(help_has_a_line_an_option),
+        cmocka_unit_test(the_map_agrees_with_a_naive_one),
+        cmocka_unit_test(hashes_of_keys_differ),
+        cmocka_unit_test(an_arena_gives_zeroed_aligned_memory),
+        cmocka_unit_test(a_blob_lives_as_long_as_its_last_reference),
+        cmocka_unit_test(hashes_are_sha256),
+        cmocka_unit_test(times_are_written_as_iso_8601),
+        cmocka_unit_test(log_levels_are_known_by_name),
+        cmocka_unit_test(every_error_has_a_text),
+        cmocka_unit_test(planes_have_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,370 @@
+/* The pure parts of the client and of the broker: what people type, what the feed tells, what is
+ * drawn. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "broker/tracker.h"
+#include "clients/address.h"
+#include "clients/child.h"
+#include "clients/cli.h"
+#include "clients/feed.h"
+#include "clients/jobfile.h"
+#include "clients/jobspec.h"
+#include "clients/progress.h"
+#include "clients/render.h"
+
+/* --- jobs that people type --- */
+
+static void a_job_is_a_kind_and_its_argument(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *spec; /* NULL: refused */
+        const char *why;         /* what the refusal must mention */
+    } cases[] = {
+        {"factorial 10", "10", NULL},
+        {"  factorial\t0010   # ten", "10", NULL},
+        {"factorial 18446744073709551615", "18446744073709551615", NULL},
+        {"factorial 18446744073709551616", NULL, "too large"},
+        {"factorial 99999999999999999999", NULL, "too large"},
+        {"factorial -1", NULL, "'-1'"},
+        {"factorial x", NULL, "'x'"},
+        {"factorial 1.5", NULL, "'1.5'"},
+        {"factorial \x1b[31m", NULL, "\\x1b"},
+        {"factorial 10 11", NULL, "2 words"},
+        {"factorial", NULL, "one whole number"},
+        {"fibonacci 3", NULL, "'fibonacci'"},
+        {"FACTORIAL 3", NULL, "'FACTORIAL'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct jobspec spec;
+        char why[TEXT_MAX] = "";
+        int error = jobspec_parse_line(slice_of(cases[i].line), &spec, why);
+        assert_int_equal(error, cases[i].spec ? OK : ERR_MALFORMED);
+        if (cases[i].spec) {
+            assert_string_equal(spec.kind, "factorial");
+            assert_string_equal(spec.spec, cases[i].spec);
+        } else {
+            assert_non_null(strstr(why, cases[i].why));
+        }
+    }
+}
+
+static void a_line_may_hold_no_job(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"", "   \t ", "# factorial 3", "  # nothing", "\r"};
+    struct jobspec spec;
+    char why[TEXT_MAX];
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_int_equal(jobspec_parse_line(slice_of(lines[i]), &spec, why), ERR_NOT_FOUND);
+    assert_int_equal(jobspec_parse_line((struct slice){(const uint8_t *)"factorial\0 3", 12}, &spec,
+                                        why),
+                     ERR_MALFORMED);
+    uint8_t endless[JOBS_FILE_LINE_MAX + 1];
+    memset(endless, '1', sizeof endless);
+    assert_int_equal(jobspec_parse_line((struct slice){endless, sizeof endless}, &spec, why),
+                     ERR_MALFORMED);
+}
+
+static void keys_are_uuids_that_differ(void **state)
+{
+    (void)state;
+    char a[JOB_KEY_TEXT_MAX], b[JOB_KEY_TEXT_MAX];
+    jobspec_new_key(a);
+    jobspec_new_key(b);
+    assert_int_equal(strlen(a), 36);
+    assert_int_equal(a[14], '4');
+    assert_non_null(strchr("89ab", a[19]));
+    assert_string_not_equal(a, b);
+    assert_true(jobspec_key_is_valid(a));
+    assert_false(jobspec_key_is_valid(""));
+    assert_false(jobspec_key_is_valid("a b"));
+    assert_false(jobspec_key_is_valid("\x1b"));
+}
+
+/* Writes the text to a pipe, whose reading end is stdin to the job file. */
+static void open_pipe_as_file(struct jobfile *file, int ends[2], bool follow)
+{
+    assert_int_equal(pipe(ends), 0);
+    *file = (struct jobfile){.fd = ends[0], .follow = follow};
+}
+
+static void a_followed_file_waits_for_the_rest_of_a_line(void **state)
+{
+    (void)state;
+    struct jobfile file;
+    struct jobspec spec;
+    char why[TEXT_MAX];
+    int ends[2];
+    open_pipe_as_file(&file, ends, true);
+    jobfile_fill(&file);
+    assert_int_equal(jobfile_next(&file, &spec, why), ERR_NOT_FOUND);
+    assert_int_equal(write(ends[1], "factorial 3\nfactor", 18), 18);
+    jobfile_fill(&file);
+    assert_int_equal(jobfile_next(&file, &spec, why), OK);
+    assert_string_equal(spec.spec, "3");
+    assert_int_equal(jobfile_next(&file, &spec, why), ERR_NOT_FOUND);
+    assert_int_equal(write(ends[1], "ial 4\nx\nfactorial 5", 19), 19);
+    close(ends[1]);
+    jobfile_fill(&file);
+    assert_int_equal(jobfile_next(&file, &spec, why), OK);
+    assert_string_equal(spec.spec, "4");
+    assert_int_equal(jobfile_next(&file, &spec, why), ERR_MALFORMED);
+    assert_int_equal(file.line, 3);
+    assert_int_equal(jobfile_next(&file, &spec, why), OK); /* the last line needs no end */
+    assert_true(file.ended);
+    assert_int_equal(jobfile_next(&file, &spec, why), ERR_NOT_FOUND);
+    jobfile_close(&file);
+}
+
+/* --- addresses --- */
+
+static void brokers_are_named_with_commas(void **state)
+{
+    (void)state;
+    struct addresses brokers;
+    char why[TEXT_MAX], at[ADDRESS_TEXT_MAX];
+    assert_int_equal(addresses_parse("tcp://127.0.0.1:7000, broker.example:8000", &brokers, why),
+                     OK);
+    assert_int_equal(brokers.n, 2);
+    assert_string_equal(address_text(&brokers.at[1], at), "tcp://broker.example:8000");
+    static const char *const bad[] = {"",          ",",        "tcp://",         "localhost",
+                                      "a:",        "a:0",      "a:65536",        ":7000",
+                                      "a:7000,",   "a b:7000", "ipc:///tmp/x:1", "tcp://*:7000",
+                                      "a:7000:x1", "a:-1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(addresses_parse(bad[i], &brokers, why), ERR_MALFORMED);
+}
+
+/* --- the feed --- */
+
+static struct message *beat(uint64_t node, incarnation_t incarnation, uint64_t seq, term_t term,
+                            bool serving)
+{
+    struct message *message = message_new(MESSAGE_HEARTBEAT);
+    message->as.heartbeat =
+        (struct wire_heartbeat){.node = node,
+                                .incarnation = incarnation,
+                                .seq = seq,
+                                .term = term,
+                                .serving = serving,
+                                .role = message_text(message, serving ? "coordinator" : "worker")};
+    return message;
+}
+
+static int feed_take(struct feed *feed, uint64_t node, incarnation_t incarnation, uint64_t seq,
+                     uint64_t *missed)
+{
+    struct message *message = beat(node, incarnation, seq, 1, false);
+    struct feed_origin origin;
+    int error = feed_origin(message, &origin);
+    message_drop(&message);
+    return error ? error : feed_hear(feed, &origin, missed);
+}
+
+static void gaps_and_doubles_of_the_feed_are_seen(void **state)
+{
+    (void)state;
+    struct feed feed = {0};
+    uint64_t missed;
+    assert_int_equal(feed_take(&feed, 1, 7, 5, &missed), OK); /* we came late: no gap */
+    assert_int_equal(missed, 0);
+    assert_int_equal(feed_take(&feed, 1, 7, 6, &missed), OK);
+    assert_int_equal(missed, 0);
+    assert_int_equal(feed_take(&feed, 1, 7, 6, &missed), ERR_STALE); /* by the other broker */
+    assert_int_equal(feed_take(&feed, 1, 7, 10, &missed), OK);
+    assert_int_equal(missed, 3);
+    assert_int_equal(feed_take(&feed, 2, 7, 1, &missed), OK); /* each node counts for itself */
+    assert_int_equal(missed, 0);
+    assert_int_equal(feed_take(&feed, 1, 8, 1, &missed), OK); /* and each of its lives */
+    assert_int_equal(missed, 0);
+    assert_int_equal(feed_take(&feed, 1, 7, 11, &missed), ERR_STALE);
+    assert_int_equal(feed_take(&feed, 0, 7, 11, &missed), ERR_MALFORMED);
+    assert_int_equal(feed_take(&feed, NODES_MAX + 1, 7, 11, &missed), ERR_MALFORMED);
+}
+
+static void strangers_bytes_do_not_reach_the_terminal(void **state)
+{
+    (void)state;
+    struct message *event = message_new(MESSAGE_EVENT);
+    event->as.event = (struct wire_event){.node = 1, .event = message_text(event, "x\x1b[2J")};
+    event->as.event.text = message_text(event, "a\nb\a");
+    struct text line = {0};
+    feed_line(event, &line);
+    assert_null(strpbrk(line.at, "\x1b\n\a"));
+    json_t *json = feed_json(event);
+    assert_string_equal(json_string_value(json_object_get(json, "event")), "x\\x1b[2J");
+    assert_true(json_is_null(json_object_get(json, "job")));
+    json_decref(json);
+    message_drop(&event);
+}
+
+/* --- the broker's view --- */
+
+static void hear(struct tracker *tracker, struct message *message, uint64_t now_us, int expected)
+{
+    assert_int_equal(tracker_hear(tracker, message, now_us), expected);
+    message_drop(&message);
+}
+
+static void the_coordinator_is_who_serves_in_the_highest_term(void **state)
+{
+    (void)state;
+    struct tracker tracker;
+    uint64_t ms = MS_US;
+    tracker_init(&tracker, 3, 3, 500 * ms);
+    assert_int_equal(tracker_coordinator(&tracker, 1000 * ms), NODE_NONE);
+    hear(&tracker, beat(1, 7, 1, 4, true), 1000 * ms, OK);
+    hear(&tracker, beat(2, 7, 1, 5, false), 1000 * ms, OK);
+    assert_int_equal(tracker_coordinator(&tracker, 1000 * ms), 1);
+    hear(&tracker, beat(2, 7, 2, 5, true), 1010 * ms, OK);
+    assert_int_equal(tracker_coordinator(&tracker, 1010 * ms), 2);
+    /* The old one is believed as long as it speaks; when the new one falls silent it is the last
+     * that serves. */
+    hear(&tracker, beat(1, 7, 2, 4, true), 1400 * ms, OK);
+    assert_int_equal(tracker_coordinator(&tracker, 1511 * ms), 1);
+    assert_int_equal(tracker_coordinator(&tracker, 1901 * ms), NODE_NONE);
+    hear(&tracker, beat(4, 7, 1, 9, true), 1901 * ms, ERR_RANGE);
+    hear(&tracker, beat(0, 7, 1, 9, true), 1901 * ms, ERR_RANGE);
+}
+
+static void late_heartbeats_of_a_former_life_do_not_count(void **state)
+{
+    (void)state;
+    struct tracker tracker;
+    incarnation_t first = (incarnation_t)1 << 32 | 99, second = (incarnation_t)2 << 32 | 1;
+    tracker_init(&tracker, 2, 2, 500 * MS_US);
+    hear(&tracker, beat(1, first, 10, 1, true), 1000, OK);
+    hear(&tracker, beat(1, first, 10, 1, true), 2000, ERR_STALE);
+    hear(&tracker, beat(1, second, 1, 1, false), 3000, OK);
+    hear(&tracker, beat(1, first, 11, 1, true), 4000, ERR_STALE);
+    assert_int_equal(tracker_coordinator(&tracker, 4000), NODE_NONE);
+    /* A wiped disk begins with boot 1 again: heard once the former life is silent. */
+    hear(&tracker, beat(1, first + 1, 1, 1, false), 3000 + 501 * MS_US, OK);
+}
+
+static void the_reason_counts_who_is_missing(void **state)
+{
+    (void)state;
+    struct tracker tracker;
+    struct text why = {0};
+    tracker_init(&tracker, 6, 6, 500 * MS_US);
+    for (uint64_t node = 1; node <= 3; node++)
+        hear(&tracker, beat(node, 7, 1, 1, false), 1000, OK);
+    tracker_reason(&tracker, 1000, &why);
+    assert_string_equal(why.at, "no coordinator: 3 of 6 nodes are alive, 4 needed");
+    hear(&tracker, beat(4, 7, 1, 1, false), 1000, OK);
+    why = (struct text){0};
+    tracker_reason(&tracker, 1000, &why);
+    assert_non_null(strstr(why.at, "election is under way"));
+    tracker.n_voters = 5;
+    why = (struct text){0};
+    tracker_reason(&tracker, 1000 + 501 * MS_US, &why);
+    assert_string_equal(why.at, "no coordinator: 0 of 5 voters are alive, 3 needed");
+}
+
+/* --- what is shown --- */
+
+static void absent_values_are_null_in_json(void **state)
+{
+    (void)state;
+    struct message *reply = message_new(MESSAGE_JOB);
+    struct wire_job_row row = {.job = (job_id_t)3 << JOB_INDEX_BITS | 17,
+                               .kind = message_text(reply, "factorial"),
+                               .spec = message_text(reply, "10"),
+                               .state = message_text(reply, "running"),
+                               .submitted_ms = 1795305600123,
+                               .done = 1,
+                               .total = 4};
+    json_t *job = render_job(&row);
+    assert_string_equal(json_string_value(json_object_get(job, "id")), "3-17");
+    assert_string_equal(json_string_value(json_object_get(job, "submitted")),
+                        "2026-11-22T00:00:00.123Z");
+    assert_true(json_is_null(json_object_get(job, "finished")));
+    assert_true(json_is_null(json_object_get(job, "result")));
+    assert_true(json_is_null(json_object_get(job, "error")));
+    assert_int_equal(json_integer_value(
+                         json_object_get(json_object_get(job, "operations"), "total")),
+                     4);
+    json_decref(job);
+    message_drop(&reply);
+}
+
+static void operations_read_as_in_the_seed(void **state)
+{
+    (void)state;
+    struct wire_operand operands[] = {{.op = 1}, {.op = 2}, {.literal = 10}};
+    struct wire_trace_row row = {.op = 4, .operands = {operands, 3}, .node = 2, .attempt = 1};
+    struct text line = {0};
+    render_operation_text(&row, &line);
+    assert_string_equal(line.at, "R4=R1*R2*10");
+    json_t *json = render_operation(&row);
+    json_t *list = json_object_get(json, "operands");
+    assert_string_equal(json_string_value(json_array_get(list, 0)), "R1");
+    assert_string_equal(json_string_value(json_array_get(list, 2)), "10");
+    json_decref(json);
+}
+
+static void progress_tells_rate_and_eta(void **state)
+{
+    (void)state;
+    struct text line = {0};
+    progress_line(&line, 50, 100, 0, 10 * SECOND_US, "operations");
+    assert_string_equal(line.at,
+                        "[############............]  50%  50/100 operations  5.0/s  ETA 10s");
+    line = (struct text){0};
+    progress_line(&line, 0, 100, 0, 0, "jobs");
+    assert_string_equal(line.at, "[........................]   0%  0/100 jobs");
+    line = (struct text){0};
+    progress_line(&line, 0, 0, 0, 0, "jobs");
+    assert_non_null(strstr(line.at, "0/0 jobs"));
+    line = (struct text){0};
+    progress_line(&line, 100, 1000000, 0, SECOND_US, "operations");
+    assert_non_null(strstr(line.at, "ETA 2h 46m"));
+}
+
+static void short_lives_make_long_pauses(void **state)
+{
+    (void)state;
+    struct child child = {.name = "node1"};
+
+    for (int i = 0; i < 12; i++) {
+        child.started_us = 1000;
+        child_ended(&child, 2000);
+        uint64_t pause_us = child.due_us - 2000;
+        assert_in_range(pause_us, 50 * MS_US, 7500 * MS_US);
+        if (i >= 7)
+            assert_true(pause_us >= 2500 * MS_US);
+    }
+
+    child.started_us = 0;
+    child_ended(&child, 60 * SECOND_US);
+    assert_true(child.due_us - 60 * SECOND_US < 150 * MS_US);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_job_is_a_kind_and_its_argument),
+        cmocka_unit_test(a_line_may_hold_no_job),
+        cmocka_unit_test(keys_are_uuids_that_differ),
+        cmocka_unit_test(a_followed_file_waits_for_the_rest_of_a_line),
+        cmocka_unit_test(brokers_are_named_with_commas),
+        cmocka_unit_test(gaps_and_doubles_of_the_feed_are_seen),
+        cmocka_unit_test(strangers_bytes_do_not_reach_the_terminal),
+        cmocka_unit_test(the_coordinator_is_who_serves_in_the_highest_term),
+        cmocka_unit_test(late_heartbeats_of_a_former_life_do_not_count),
+        cmocka_unit_test(the_reason_counts_who_is_missing),
+        cmocka_unit_test(absent_values_are_null_in_json),
+        cmocka_unit_test(operations_read_as_in_the_seed),
+        cmocka_unit_test(progress_tells_rate_and_eta),
+        cmocka_unit_test(short_lives_make_long_pauses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

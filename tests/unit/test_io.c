@@ -1,0 +1,474 @@
+/* The parts around the core between two nodes over real sockets: the gate, the inbox, and values on
+ * their way. The test plays the cores: it greets, and it decides what is sent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <ftw.h>
+#include <unistd.h>
+
+#include "nodes/io/inbox.h"
+#include "nodes/io/serve.h"
+#include "nodes/io/transfer.h"
+#include "shared/base/clock.h"
+#include "shared/base/error.h"
+#include "shared/base/log.h"
+#include "tests/unit/random.h"
+
+#define NODES       2
+#define PATIENCE_US (20 * SECOND_US)
+#define SEEN_MAX    256
+
+/* One node without a core. */
+struct side {
+    node_id_t id;
+    struct mesh *mesh;
+    struct clients clients;
+    struct gate *gate;
+    struct inbox *inbox;
+    struct values values;
+    struct disk *disk;
+    struct store *store;
+    struct transfer *transfer;
+    struct serve *serve;
+    bool mute; /* serves nobody */
+    bool greeted[PLANE_COUNT], heard[PLANE_COUNT];
+    uint64_t seen[SEEN_MAX]; /* the terms of vote requests, in the order of their arrival */
+    size_t n_seen;
+    uint64_t client; /* the last request's */
+    size_t ready, failed;
+};
+
+static void *context;
+static char root[64];
+static unsigned port;
+static struct side sides[NODES + 1];
+
+/* --- the two nodes --- */
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
+{
+    (void)status, (void)kind, (void)at;
+    return remove(path);
+}
+
+static void open_side(node_id_t id)
+{
+    static const char *const hosts[] = {NULL, "127.0.0.1", "127.0.0.1"};
+    struct side *side = &sides[id];
+    struct mesh_config config = {
+        .id = id, .n_nodes = NODES, .port = port, .bind = "127.0.0.1", .hosts = hosts};
+    struct text why = {0};
+    char dir[128];
+    text_format(dir, sizeof dir, "%s/node%u", root, (unsigned)id);
+    *side = (struct side){.id = id};
+    if (mesh_open(context, &config, &side->mesh, &why) ||
+        disk_open(dir, "conclave", id, false, &side->disk, &why))
+        fail_msg("%s", why.at);
+    side->gate = gate_new(side->mesh, &side->clients, NODES);
+    side->inbox = inbox_new("conclave", id, NODES, side->mesh, &side->clients, side->gate);
+    side->store = store_start(side->disk);
+    side->transfer = transfer_new(id, 64 * MIB_BYTES, &side->values, side->store, side->gate);
+    side->serve = serve_new(id, &side->values, side->store, side->gate);
+    mesh_connect(side->mesh, clock_now_us());
+}
+
+static void take_reports(struct side *side)
+{
+    for (struct store_report *next, *report = store_take(side->store); report; report = next) {
+        next = store_next(report);
+        if (report->kind == STORE_READ)
+            serve_read(side->serve, report);
+        else if (report->kind == STORE_HASHED && side->transfer)
+            transfer_hashed(side->transfer, report->seq, report->hash);
+        store_report_free(report);
+    }
+}
+
+static void close_side(node_id_t id)
+{
+    struct side *side = &sides[id];
+    transfer_destroy(&side->transfer);
+    store_stop(side->store);
+    take_reports(side);
+    store_destroy(&side->store);
+    disk_close(&side->disk);
+    serve_destroy(&side->serve);
+    inbox_destroy(&side->inbox);
+    gate_destroy(&side->gate);
+    values_drop(&side->values, (struct value_id){0, 0});
+    map_clear(&side->values.map);
+    clients_clear(&side->clients);
+    mesh_close(&side->mesh, 0);
+}
+
+/* --- what they do in a turn --- */
+
+static incarnation_t incarnation_of(node_id_t id)
+{
+    return (incarnation_t)1 << 32 | id;
+}
+
+static void greet(struct side *side, enum plane plane, node_id_t peer)
+{
+    struct message *message = message_new(MESSAGE_HELLO);
+    message->as.hello = (struct wire_hello){.cluster = slice_of("conclave"),
+                                            .plane = plane,
+                                            .src = side->id,
+                                            .incarnation = incarnation_of(side->id),
+                                            .dst = peer,
+                                            .connection = 1};
+    gate_send(side->gate, plane, peer, message, 0);
+    message_drop(&message);
+    side->greeted[plane] = true;
+}
+
+static void take(struct side *side, const struct event *event)
+{
+    struct text why = {0};
+    if (event->kind == EVENT_REQUEST) {
+        side->client = event->request.client;
+        return;
+    }
+    const struct message *message = event->message.message;
+    assert_int_equal(event->message.from, NODES + 1 - side->id);
+    if (message->type == MESSAGE_HELLO)
+        side->heard[event->message.plane] = true;
+    else if (message->type == MESSAGE_VALUE_GET && !side->mute)
+        serve_peer(side->serve, event->message.from, &message->as.value_get, &why);
+    else if (message->type == MESSAGE_VALUE_CHUNK)
+        transfer_chunk(side->transfer, event->message.from, message, clock_now_us(), &why);
+    else if (message->type == MESSAGE_VOTE_REQUEST && side->n_seen < SEEN_MAX)
+        side->seen[side->n_seen++] = message->as.vote_request.term;
+}
+
+static void turn(struct side *side)
+{
+    bool up, ready;
+    enum plane plane;
+    node_id_t peer;
+    struct value_id id;
+    mesh_sweep_now(side->mesh);
+    while (mesh_next(side->mesh, clock_now_us(), &up, &plane, &peer))
+        if (up)
+            greet(side, plane, peer);
+    for (int at = 0; at < PLANE_COUNT; at++) {
+        struct event event;
+        int error;
+        while ((error = inbox_receive(side->inbox, (enum plane)at, clock_now_us(), &event)) !=
+               ERR_NOT_FOUND)
+            if (!error)
+                take(side, &event);
+    }
+    take_reports(side);
+    transfer_tick(side->transfer, clock_now_us());
+    while (transfer_next(side->transfer, &id, &peer, &ready))
+        *(ready ? &side->ready : &side->failed) += 1;
+}
+
+/* Turns both until the condition holds. */
+#define until(condition)                                \
+    do {                                                \
+        uint64_t end_us = clock_now_us() + PATIENCE_US; \
+        while (!(condition)) {                          \
+            turn(&sides[1]);                            \
+            turn(&sides[2]);                            \
+            if (clock_now_us() > end_us)                \
+                fail_msg("never: %s", #condition);      \
+            usleep(200);                                \
+        }                                               \
+    } while (0)
+
+static bool is_connected(const struct side *side)
+{
+    for (int plane = 0; plane < PLANE_COUNT; plane++)
+        if (plane != PLANE_HEARTBEAT && (!side->greeted[plane] || !side->heard[plane]))
+            return false;
+    return true;
+}
+
+static int open_both(void **state)
+{
+    (void)state;
+    log_open("test", LOG_ERROR);
+    text_format(root, sizeof root, "/tmp/conclave-io-XXXXXX");
+    if (!mkdtemp(root))
+        return -1;
+    context = bus_open();
+    port = 25000 + (unsigned)getpid() % 5000;
+    open_side(1);
+    open_side(2);
+    until(is_connected(&sides[1]) && is_connected(&sides[2]));
+    return 0;
+}
+
+static int close_both(void **state)
+{
+    (void)state;
+    close_side(1);
+    close_side(2);
+    bus_close(context);
+    return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* --- the gate --- */
+
+static void ask_for_vote(struct side *side, uint64_t term, uint64_t after_seq)
+{
+    struct message *message = message_new(MESSAGE_VOTE_REQUEST);
+    message->as.vote_request = (struct wire_vote_request){.term = term};
+    gate_send(side->gate, PLANE_CONTROL, NODES + 1 - side->id, message, after_seq);
+    message_drop(&message);
+}
+
+static void nothing_leaves_before_it_is_durable_and_all_in_order(void **state)
+{
+    (void)state;
+    struct side *from = &sides[1], *to = &sides[2];
+    size_t before = to->n_seen;
+    gate_durable(from->gate, 10);
+    ask_for_vote(from, 1, 10); /* at once */
+    ask_for_vote(from, 2, 12);
+    ask_for_vote(from, 3, 0); /* behind it, all the same */
+    ask_for_vote(from, 4, 11);
+    ask_for_vote(from, 5, 13);
+    until(to->n_seen == before + 1);
+    gate_durable(from->gate, 11);
+    for (int i = 0; i < 50; i++) {
+        turn(to);
+        usleep(200);
+    }
+    assert_int_equal(to->n_seen, before + 1);
+    gate_durable(from->gate, 12);
+    until(to->n_seen == before + 4);
+    gate_durable(from->gate, 20);
+    until(to->n_seen == before + 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_true(to->seen[before + i] == i + 1);
+}
+
+static void what_was_meant_for_a_lost_connection_is_forgotten(void **state)
+{
+    (void)state;
+    struct side *from = &sides[1], *to = &sides[2];
+    size_t before = to->n_seen;
+    ask_for_vote(from, 1, 100);
+    ask_for_vote(from, 2, 100);
+    gate_forget(from->gate, PLANE_CONTROL, to->id);
+    ask_for_vote(from, 3, 0);
+    gate_durable(from->gate, 100);
+    until(to->n_seen == before + 1);
+    assert_true(to->seen[before] == 3);
+}
+
+/* --- the inbox --- */
+
+static void *stranger(enum plane plane)
+{
+    void *dealer = bus_socket(context, ZMQ_DEALER);
+    assert_int_equal(bus_connect(dealer, "127.0.0.1", mesh_base_port(port, 2) + plane), OK);
+    return dealer;
+}
+
+static void say(void *dealer, const struct message *message)
+{
+    assert_int_equal(bus_send(dealer, NULL, 0, message), OK);
+}
+
+static void strangers_are_counted_and_not_heard(void **state)
+{
+    (void)state;
+    struct side *side = &sides[2];
+    uint64_t before = inbox_rejected(side->inbox);
+    size_t seen = side->n_seen;
+    void *dealer = stranger(PLANE_CONTROL), *channel = stranger(PLANE_CHANNEL);
+    struct message *vote = message_new(MESSAGE_VOTE_REQUEST), *hello = message_new(MESSAGE_HELLO);
+    vote->as.vote_request.term = 9;
+    hello->as.hello = (struct wire_hello){
+        .cluster = slice_of("other"), .src = 1, .incarnation = 77, .dst = 2, .connection = 9};
+    say(dealer, vote);   /* without a HELLO */
+    say(dealer, hello);  /* of another cluster */
+    say(channel, hello); /* and on the wrong plane */
+    say(channel, vote);
+    zmq_send(dealer, "\x81\xa4type", 6, 0); /* cut off */
+    zmq_send(dealer, "", 0, 0);
+    zmq_send(dealer, "a", 1, ZMQ_SNDMORE); /* an envelope around nothing */
+    zmq_send(dealer, "", 0, 0);
+    until(inbox_rejected(side->inbox) == before + 7);
+    assert_int_equal(side->n_seen, seen);
+    ask_for_vote(&sides[1], 7, 0); /* whom it knows it hears as before */
+    until(side->n_seen == seen + 1);
+    message_drop(&hello);
+    message_drop(&vote);
+    bus_socket_close(&dealer, 0);
+    bus_socket_close(&channel, 0);
+}
+
+static struct message *answer_to(void *dealer)
+{
+    struct bus_parts parts = {0};
+    struct message *answer;
+    struct text why = {0};
+    until(bus_receive(dealer, &parts) == OK);
+    assert_int_equal(parts.n, 3);
+    assert_true(slice_equals(bus_part(&parts, 0), "me") && !bus_part(&parts, 1).len);
+    assert_int_equal(bus_decode(&parts, 2, &answer, &why), OK);
+    bus_parts_clear(&parts);
+    return answer;
+}
+
+static void a_client_is_answered_once_in_its_envelope(void **state)
+{
+    (void)state;
+    struct side *side = &sides[2];
+    void *broker = stranger(PLANE_CONTROL);
+    struct slice envelope[] = {slice_of("me"), {NULL, 0}};
+    struct message *request = message_new(MESSAGE_STATUS_GET), *answer;
+    request->as.status_get.request = 5;
+    side->client = 0;
+    assert_int_equal(bus_send(broker, envelope, 2, request), OK);
+    until(side->client);
+    struct message *reply = message_new(MESSAGE_ERROR);
+    reply->as.error =
+        (struct wire_error){.request = 5, .code = slice_of("busy"), .reason = slice_of("test")};
+    gate_reply(side->gate, side->client, reply, 0);
+    gate_reply(side->gate, side->client, reply, 0); /* nobody waits any more */
+    answer = answer_to(broker);
+    assert_true(answer->type == MESSAGE_ERROR && answer->as.error.request == 5);
+    message_drop(&answer);
+    /* What cannot be read, and what is no request, is answered as well. */
+    zmq_send(broker, "me", 2, ZMQ_SNDMORE);
+    zmq_send(broker, "", 0, ZMQ_SNDMORE);
+    zmq_send(broker, "\xc1", 1, 0);
+    answer = answer_to(broker);
+    assert_true(slice_equals(answer->as.error.code, "malformed"));
+    message_drop(&answer);
+    assert_int_equal(bus_send(broker, envelope, 2, reply), OK);
+    answer = answer_to(broker);
+    assert_true(slice_equals(answer->as.error.code, "malformed"));
+    message_drop(&answer);
+    message_drop(&reply);
+    message_drop(&request);
+    assert_int_equal(side->clients.map.count, 0);
+    bus_socket_close(&broker, 0);
+}
+
+/* --- values --- */
+
+static struct blob *random_blob(size_t len)
+{
+    uint64_t random = len;
+    struct blob *blob = blob_new(len);
+    for (size_t i = 0; i < len; i++)
+        blob->at[i] = (uint8_t)random_u64(&random);
+    return blob;
+}
+
+static void fetch(struct value_id id, const struct blob *value, uint64_t len)
+{
+    uint8_t hash[HASH_BYTES];
+    hash_bytes(value->at, value->len, hash);
+    transfer_fetch(sides[1].transfer, id, 2, len, hash, clock_now_us());
+}
+
+static void big_values_are_pulled_whole(void **state)
+{
+    (void)state;
+    static const size_t lens[] = {1, 65537, VALUE_CHUNK_BYTES, VALUE_CHUNK_BYTES + 1, 5000001};
+    struct side *side = &sides[1];
+    side->ready = side->failed = 0;
+    for (size_t i = 0; i < 5; i++) {
+        struct value_id id = {1, i + 1};
+        struct blob *value = random_blob(lens[i]);
+        if (i % 2)
+            values_put(&sides[2].values, id, value);
+        else
+            store_keep(sides[2].store, id, value); /* served from its disk */
+        fetch(id, value, value->len);
+        fetch(id, value, value->len); /* twice is once */
+        until(side->ready == i + 1);
+        assert_int_equal(values_get(&side->values, id)->len, lens[i]);
+        assert_memory_equal(values_get(&side->values, id)->at, value->at, lens[i]);
+        blob_drop(&value);
+    }
+    struct blob *value = random_blob(1);
+    fetch((struct value_id){1, 1}, value, 1); /* at hand already */
+    until(side->ready == 6);
+    assert_int_equal(side->failed, 0);
+    blob_drop(&value);
+}
+
+static void what_is_missing_wrong_or_absurd_fails(void **state)
+{
+    (void)state;
+    struct side *side = &sides[1];
+    side->ready = side->failed = 0;
+    struct blob *value = random_blob(700000), *other = random_blob(700001);
+    other->len = value->len; /* the same length, another hash */
+    values_put(&sides[2].values, (struct value_id){2, 1}, value);
+    fetch((struct value_id){2, 2}, value, value->len); /* not there */
+    until(side->failed == 1);
+    fetch((struct value_id){2, 1}, other, value->len); /* another hash */
+    until(side->failed == 2);
+    fetch((struct value_id){2, 1}, value, UINT64_MAX / 2);
+    until(side->failed == 3);
+    fetch((struct value_id){2, 1}, value,
+          value->len + 1); /* a length that is not its own: no progress */
+    fetch((struct value_id){2, 3}, value, 0);
+    until(side->failed == 5);
+    assert_int_equal(side->ready, 0);
+    fetch((struct value_id){2, 1}, value, value->len);
+    until(side->ready == 1);
+    blob_drop(&value);
+    blob_drop(&other);
+}
+
+static void a_silent_source_is_asked_again_and_given_up(void **state)
+{
+    (void)state;
+    struct side *side = &sides[1];
+    side->ready = side->failed = 0;
+    struct value_id id = {3, 1};
+    struct blob *value = random_blob(3000000);
+    values_put(&sides[2].values, id, value);
+    sides[2].mute = true;
+    fetch(id, value, value->len);
+    for (int i = 0; i < 100; i++) { /* its questions are lost */
+        turn(&sides[1]);
+        turn(&sides[2]);
+        usleep(500);
+    }
+    sides[2].mute = false;
+    until(side->ready == 1); /* because it asked again */
+    sides[2].mute = true;
+    values_drop(&side->values, id);
+    fetch(id, value, value->len);
+    until(side->failed == 1);
+    fetch(id, value, value->len);
+    transfer_link_down(side->transfer, 2);
+    until(side->failed == 2);
+    fetch(id, value, value->len);
+    transfer_cancel(side->transfer, (struct value_id){3, 0});
+    sides[2].mute = false;
+    turn(side);
+    assert_true(side->ready == 1 && side->failed == 2);
+    blob_drop(&value);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_leaves_before_it_is_durable_and_all_in_order),
+        cmocka_unit_test(what_was_meant_for_a_lost_connection_is_forgotten),
+        cmocka_unit_test(strangers_are_counted_and_not_heard),
+        cmocka_unit_test(a_client_is_answered_once_in_its_envelope),
+        cmocka_unit_test(big_values_are_pulled_whole),
+        cmocka_unit_test(what_is_missing_wrong_or_absurd_fails),
+        cmocka_unit_test(a_silent_source_is_asked_again_and_given_up),
+    };
+    return cmocka_run_group_tests_name("io", tests, open_both, close_both);
+}

@@ -1,0 +1,296 @@
+/* The tree of operations of N!: against a tree that is really built, and against GMP. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <gmp.h>
+
+#include "nodes/core/plan.h"
+#include "shared/base/memory.h"
+#include "tests/unit/random.h"
+
+#define BUILT_MAX 2000 /* trees up to here are built whole */
+
+static struct plan plan_of(uint64_t n)
+{
+    struct plan plan;
+    plan_init(&plan, n);
+    return plan;
+}
+
+/* --- the second seed's example --- */
+
+static void the_plan_of_10_is_the_seeds_R1_to_R4(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n;
+        struct plan_operand operands[OPERANDS_MAX];
+    } seed[] = {
+        {4, {{0, 10}, {0, 9}, {0, 8}, {0, 7}}},
+        {4, {{0, 6}, {0, 5}, {0, 4}, {0, 3}}},
+        {2, {{0, 2}, {0, 1}}},
+        {3, {{1, 0}, {2, 0}, {3, 0}}},
+    };
+    struct plan plan = plan_of(10);
+    assert_int_equal(plan.total, 4);
+    for (op_id_t op = 1; op <= 4; op++) {
+        struct plan_operand operands[OPERANDS_MAX];
+        assert_int_equal(plan_operands(&plan, op, operands), seed[op - 1].n);
+        assert_memory_equal(operands, seed[op - 1].operands, seed[op - 1].n * sizeof operands[0]);
+        assert_int_equal(plan_consumer(&plan, op), op < 4 ? 4 : 0);
+    }
+}
+
+static void one_leaf_is_one_operation(void **state)
+{
+    (void)state;
+    for (uint64_t n = 0; n <= 1; n++) {
+        struct plan plan = plan_of(n);
+        struct plan_operand operands[OPERANDS_MAX];
+        assert_int_equal(plan.total, 1);
+        assert_int_equal(plan_operands(&plan, 1, operands), 1);
+        assert_int_equal(operands[0].op, 0);
+        assert_int_equal(operands[0].literal, 1);
+        assert_int_equal(plan_consumer(&plan, 1), 0);
+    }
+}
+
+/* --- whole trees --- */
+
+/* Walks all operations: every leaf once, every result once, consumers the inverse of operands. */
+static void check_whole(uint64_t n)
+{
+    struct plan plan = plan_of(n);
+    bool *leaf_used = mem_new(plan.leaves + 1, sizeof *leaf_used);
+    bool *op_used = mem_new(plan.total + 1, sizeof *op_used);
+    mpz_t *results = mem_new(plan.total + 1, sizeof *results), factorial;
+    for (op_id_t op = 1; op <= plan.total; op++) {
+        struct plan_operand operands[OPERANDS_MAX];
+        size_t count = plan_operands(&plan, op, operands);
+        assert_true(count >= (plan.leaves > 1 ? 2 : 1) && count <= OPERANDS_MAX);
+        mpz_init_set_ui(results[op], 1);
+        for (size_t i = 0; i < count; i++) {
+            op_id_t below = operands[i].op;
+            assert_true(below < op); /* numbers go up towards the root */
+            if (below) {
+                assert_false(op_used[below]);
+                op_used[below] = true;
+                assert_true(plan_consumer(&plan, below) == op);
+                mpz_mul(results[op], results[op], results[below]);
+            } else {
+                uint64_t leaf = operands[i].literal;
+                assert_true(leaf >= 1 && leaf <= plan.leaves && !leaf_used[leaf]);
+                leaf_used[leaf] = true;
+                mpz_mul_ui(results[op], results[op], leaf);
+            }
+        }
+        struct plan_node node = plan_node_of(&plan, op);
+        assert_true(plan_op_at(&plan, node) == op);
+    }
+    for (uint64_t leaf = 1; leaf <= plan.leaves; leaf++)
+        assert_true(leaf_used[leaf]);
+    for (op_id_t op = 1; op < plan.total; op++)
+        assert_true(op_used[op]);
+    assert_true(plan_consumer(&plan, plan.total) == 0);
+    mpz_init(factorial);
+    mpz_fac_ui(factorial, n);
+    assert_int_equal(mpz_cmp(factorial, results[plan.total]), 0);
+    mpz_clear(factorial);
+    for (op_id_t op = 1; op <= plan.total; op++)
+        mpz_clear(results[op]);
+    free(results);
+    free(op_used);
+    free(leaf_used);
+}
+
+static void every_leaf_and_every_result_is_used_once(void **state)
+{
+    (void)state;
+    for (uint64_t n = 0; n <= BUILT_MAX; n++)
+        check_whole(n);
+}
+
+/* --- trees too large to build: looked at in random places --- */
+
+static uint64_t random_n(uint64_t *random)
+{
+    /* All magnitudes, and by preference the neighbourhood of powers of four. */
+    uint64_t power = (uint64_t)1 << 2 * random_below(random, 20);
+    if (random_below(random, 2))
+        return power + random_below(random, 7) - (power > 3 ? 3 : 0);
+    return random_u64(random) % UINT64_C(1000000000000) >> random_below(random, 40);
+}
+
+static void large_plans_hold_together_in_random_places(void **state)
+{
+    (void)state;
+    uint64_t random = 2;
+    for (int i = 0; i < 20000; i++) {
+        struct plan plan = plan_of(random_n(&random));
+        for (int j = 0; j < 10; j++) {
+            struct plan_operand operands[OPERANDS_MAX];
+            /* By preference the last of a level: there the promoted nodes are. */
+            op_id_t op = 1 + random_below(&random, plan.total);
+            if (j < 5) {
+                unsigned level = (unsigned)random_below(&random, plan.levels);
+                for (op = 0; level < plan.levels; level--)
+                    op += plan.ops[level];
+                op = op ? op : 1;
+            }
+            assert_true(op <= plan.total);
+            size_t count = plan_operands(&plan, op, operands);
+            assert_true(count >= (plan.leaves > 1 ? 2 : 1) && count <= OPERANDS_MAX);
+            for (size_t k = 0; k < count; k++) {
+                assert_true(operands[k].op < op);
+                if (operands[k].op)
+                    assert_true(plan_consumer(&plan, operands[k].op) == op);
+                else
+                    assert_true(operands[k].literal >= 1 && operands[k].literal <= plan.leaves);
+            }
+            op_id_t consumer = plan_consumer(&plan, op);
+            assert_true(consumer ? consumer > op && consumer <= plan.total : op == plan.total);
+            assert_true(plan_op_at(&plan, plan_node_of(&plan, op)) == op);
+        }
+    }
+}
+
+/* The number of operations over so many leaves, by the rule itself. */
+static uint64_t count_ops(uint64_t leaves)
+{
+    if (leaves <= 1)
+        return 1;
+    uint64_t ops = 0;
+    while (leaves > 1) {
+        uint64_t groups = (leaves + 3) / 4;
+        ops += groups - (leaves % 4 == 1);
+        leaves = groups;
+    }
+    return ops;
+}
+
+static void the_total_is_that_of_the_rule(void **state)
+{
+    (void)state;
+    uint64_t random = 3;
+    for (uint64_t n = 0; n <= BUILT_MAX; n++)
+        assert_true(plan_of(n).total == count_ops(n ? n : 1));
+    for (int i = 0; i < 20000; i++) {
+        uint64_t n = random_n(&random);
+        assert_true(plan_of(n).total == count_ops(n ? n : 1));
+        assert_true(plan_subtree_ops(n) == plan_of(n).total);
+    }
+}
+
+/* --- subtrees that are handed out whole --- */
+
+static void check_subtrees(const struct plan *plan, unsigned level)
+{
+    uint64_t next = plan->leaves, ops = 0;
+    for (uint64_t at = 0; at < plan->nodes[level]; at++) {
+        uint64_t first, count;
+        plan_leaves(plan, (struct plan_node){level, at}, &first, &count);
+        assert_true(first == next && count >= 1 && count <= first);
+        next -= count;
+        /* A single leaf under a level is a promoted node: no operation at all. */
+        if (plan_op_at(plan, (struct plan_node){level, at}))
+            ops += plan_subtree_ops(count);
+    }
+    assert_true(next == 0);
+    for (unsigned above = level + 1; above < plan->levels; above++)
+        ops += plan->ops[above];
+    assert_true(ops == plan->total);
+}
+
+static void subtrees_of_any_level_add_up_to_the_total(void **state)
+{
+    (void)state;
+    uint64_t random = 4;
+    for (uint64_t n = 0; n <= BUILT_MAX + 1000; n++) {
+        if (n > BUILT_MAX)
+            n += random_below(&random, 50);
+        struct plan plan = plan_of(n);
+        for (unsigned level = 0; level < plan.levels; level++)
+            check_subtrees(&plan, level);
+    }
+}
+
+static void units_are_small_enough_and_many_enough(void **state)
+{
+    (void)state;
+    uint64_t random = 5;
+    for (int i = 0; i < 20000; i++) {
+        struct plan plan = plan_of(random_n(&random));
+        uint64_t workers = random_below(&random, 100);
+        unsigned level = plan_unit_level(&plan, workers);
+        assert_true(level < plan.levels);
+        assert_true(level == 0 || (uint64_t)1 << 2 * (level + 1) <= UNIT_LEAVES_MAX);
+        assert_true(level == 0 || plan.nodes[level] >= (workers ? workers : 1) * UNITS_PER_WORKER);
+        /* And no higher level would do. */
+        bool higher = level + 1 < plan.levels &&
+                      plan.nodes[level + 1] >= (workers ? workers : 1) * UNITS_PER_WORKER &&
+                      (uint64_t)1 << 2 * (level + 2) <= UNIT_LEAVES_MAX;
+        assert_false(higher);
+    }
+}
+
+/* --- cost --- */
+
+static void the_cost_never_underestimates_X7(void **state)
+{
+    (void)state;
+    mpz_t factorial;
+    mpz_init_set_ui(factorial, 1);
+    for (uint64_t n = 1; n <= 5000; n++) {
+        mpz_mul_ui(factorial, factorial, n);
+        assert_true(plan_result_bytes(n) >= (mpz_sizeinbase(factorial, 2) + 7) / 8);
+    }
+    static const uint64_t large[] = {10000, 65535, 65536, 100000, 1000000};
+    for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
+        mpz_fac_ui(factorial, large[i]);
+        uint64_t size = (mpz_sizeinbase(factorial, 2) + 7) / 8;
+        assert_true(plan_result_bytes(large[i]) >= size);
+        assert_true(plan_result_bytes(large[i]) <= 2 * size); /* nor is it a wild guess */
+    }
+    mpz_clear(factorial);
+    assert_true(plan_result_bytes(0) >= 1);
+}
+
+static void the_cost_of_the_absurd_does_not_overflow_X7(void **state)
+{
+    (void)state;
+    static const uint64_t absurd[] = {UINT64_C(1000000000000),
+                                      UINT64_C(1000000000000000000),
+                                      UINT64_C(9999999999999999999),
+                                      UINT64_MAX / 64,
+                                      UINT64_MAX / 64 + 1,
+                                      UINT64_MAX - 1,
+                                      UINT64_MAX};
+    for (size_t i = 0; i < sizeof absurd / sizeof absurd[0]; i++)
+        assert_true(plan_result_bytes(absurd[i]) > 1024 * MIB_BYTES);
+    uint64_t before = 0;
+    for (unsigned bit = 0; bit < 64; bit++) {
+        uint64_t bytes = plan_result_bytes((uint64_t)1 << bit);
+        assert_true(bytes >= before);
+        before = bytes;
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_plan_of_10_is_the_seeds_R1_to_R4),
+        cmocka_unit_test(one_leaf_is_one_operation),
+        cmocka_unit_test(every_leaf_and_every_result_is_used_once),
+        cmocka_unit_test(large_plans_hold_together_in_random_places),
+        cmocka_unit_test(the_total_is_that_of_the_rule),
+        cmocka_unit_test(subtrees_of_any_level_add_up_to_the_total),
+        cmocka_unit_test(units_are_small_enough_and_many_enough),
+        cmocka_unit_test(the_cost_never_underestimates_X7),
+        cmocka_unit_test(the_cost_of_the_absurd_does_not_overflow_X7),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

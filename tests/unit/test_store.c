@@ -1,0 +1,448 @@
+/* The data directory: whose it is, what survives, what is refused; and the store thread. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "nodes/io/store.h"
+#include "nodes/io/values.h"
+#include "shared/base/error.h"
+#include "shared/base/memory.h"
+#include "tests/unit/random.h"
+
+#define PATIENCE_MS 20000
+#define PATH_ROOM   512
+
+static char root[64];
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
+{
+    (void)status, (void)kind, (void)at;
+    return remove(path);
+}
+
+static int make_root(void **state)
+{
+    (void)state;
+    text_format(root, sizeof root, "/tmp/conclave-store-XXXXXX");
+    return mkdtemp(root) ? 0 : -1;
+}
+
+static int remove_root(void **state)
+{
+    (void)state;
+    return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[PATH_ROOM];
+    text_format(path, sizeof path, "%s/%s", root, name);
+    return path;
+}
+
+static struct disk *open_disk(void)
+{
+    struct disk *disk;
+    struct text why = {0};
+    int error = disk_open(path_of("node"), "conclave", 3, true, &disk, &why);
+    if (error)
+        fail_msg("%s", why.at);
+    return disk;
+}
+
+static void assert_refused(const char *name, const char *cluster, node_id_t node, int expected,
+                           const char *word)
+{
+    struct disk *disk = NULL;
+    struct text why = {0};
+    assert_int_equal(disk_open(path_of(name), cluster, node, true, &disk, &why), expected);
+    assert_null(disk);
+    if (!strstr(why.at, word) || !strstr(why.at, root))
+        fail_msg("'%s' does not say '%s'", why.at, word);
+}
+
+/* --- opening --- */
+
+static void a_directory_belongs_to_one_node_of_one_cluster(void **state)
+{
+    (void)state;
+    struct disk *disk = open_disk();
+    assert_refused("node", "conclave", 3, ERR_EXISTS, "in use");
+    disk_close(&disk);
+    assert_refused("node", "conclave", 4, ERR_STALE, "belongs to node 3");
+    assert_refused("node", "other", 3, ERR_STALE, "cluster 'conclave'");
+    disk = open_disk();
+    disk_close(&disk);
+}
+
+static void a_directory_that_cannot_be_used_is_refused(void **state)
+{
+    (void)state;
+    int fd = open(path_of("file"), O_CREAT | O_WRONLY, 0600);
+    close(fd);
+    assert_refused("file", "conclave", 3, ERR_IO, "no directory");
+    assert_refused("file/below", "conclave", 3, ERR_IO, "cannot make the directory");
+}
+
+static void each_boot_is_another_incarnation(void **state)
+{
+    (void)state;
+    incarnation_t last = 0;
+    struct text why = {0};
+    for (uint64_t boot = 1; boot <= 3; boot++) {
+        struct disk *disk = open_disk();
+        incarnation_t incarnation;
+        assert_int_equal(disk_boot(disk, &incarnation, &why), OK);
+        assert_true(incarnation >> 32 == boot && incarnation > last);
+        last = incarnation;
+        disk_close(&disk);
+    }
+}
+
+/* --- vote and log --- */
+
+struct seen {
+    log_index_t n;
+    uint64_t sum_terms;
+};
+
+static int see_entry(void *context, log_index_t index, term_t term, struct slice entry)
+{
+    struct seen *seen = context;
+    char expected[32];
+    text_format(expected, sizeof expected, "entry %llu of %llu", (unsigned long long)index,
+                (unsigned long long)term);
+    assert_true(index == seen->n + 1 && slice_equals(entry, expected));
+    seen->n = index;
+    seen->sum_terms += term;
+    return OK;
+}
+
+static void write_entry(struct disk *disk, log_index_t index, term_t term)
+{
+    char bytes[32];
+    size_t len = text_format(bytes, sizeof bytes, "entry %llu of %llu", (unsigned long long)index,
+                             (unsigned long long)term);
+    struct blob *entry = blob_copy(bytes, len);
+    disk_write(disk, &(struct disk_write){
+                         .kind = WRITE_ENTRY, .index = index, .term = term, .entry = entry});
+    blob_drop(&entry);
+}
+
+static struct seen read_log(struct disk *disk)
+{
+    struct seen seen = {0};
+    struct text why = {0};
+    if (disk_read_log(disk, see_entry, &seen, &why))
+        fail_msg("%s", why.at);
+    return seen;
+}
+
+static void vote_and_log_survive(void **state)
+{
+    (void)state;
+    struct disk *disk = open_disk();
+    struct node_durable durable;
+    struct text why = {0};
+    assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
+    assert_true(durable.term == 0 && durable.vote == 0 && read_log(disk).n == 0);
+    disk_begin(disk);
+    disk_write(disk, &(struct disk_write){.kind = WRITE_VOTE, .term = 5, .vote = 2});
+    for (log_index_t index = 1; index <= 3000; index++)
+        write_entry(disk, index, 1);
+    disk_commit(disk);
+    disk_begin(disk);
+    disk_write(disk, &(struct disk_write){.kind = WRITE_TRUNCATE, .index = 301});
+    write_entry(disk, 301, 2);
+    write_entry(disk, 300, 2); /* replaces */
+    disk_commit(disk);
+    disk_close(&disk);
+
+    disk = open_disk();
+    assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
+    assert_true(durable.term == 5 && durable.vote == 2);
+    struct seen seen = read_log(disk);
+    assert_true(seen.n == 301 && seen.sum_terms == 299 + 2 * 2);
+    disk_begin(disk);
+    disk_write(disk, &(struct disk_write){.kind = WRITE_TRUNCATE, .index = 1});
+    disk_write(disk, &(struct disk_write){.kind = WRITE_TRUNCATE, .index = 1});
+    disk_commit(disk);
+    assert_true(read_log(disk).n == 0);
+    disk_close(&disk);
+}
+
+static void a_gap_in_the_log_is_damage(void **state)
+{
+    (void)state;
+    struct disk *disk = open_disk();
+    disk_begin(disk);
+    write_entry(disk, 1, 1);
+    write_entry(disk, 3, 1);
+    disk_commit(disk);
+    struct seen seen = {0};
+    struct text why = {0};
+    assert_int_equal(disk_read_log(disk, see_entry, &seen, &why), ERR_CORRUPT);
+    assert_non_null(strstr(why.at, "data.mdb is damaged"));
+    disk_close(&disk);
+}
+
+/* Everything that could be flipped is either noticed or harmless: nothing that comes back is wrong.
+ */
+static void damage_is_noticed(void **state)
+{
+    (void)state;
+    struct disk *disk = open_disk();
+    disk_begin(disk);
+    disk_write(disk, &(struct disk_write){.kind = WRITE_VOTE, .term = 5, .vote = 2});
+    for (log_index_t index = 1; index <= 20; index++)
+        write_entry(disk, index, 1);
+    disk_commit(disk);
+    disk_close(&disk);
+    char path[PATH_ROOM];
+    text_format(path, sizeof path, "%s/node/store/data.mdb", root);
+    int fd = open(path, O_RDWR);
+    struct stat status;
+    assert_int_equal(fstat(fd, &status), 0);
+    uint8_t *bytes = mem_new((size_t)status.st_size, 1);
+    assert_true(pread(fd, bytes, (size_t)status.st_size, 0) == status.st_size);
+    /* The text of an entry, wherever its page is. */
+    const uint8_t *entry = memmem(bytes, (size_t)status.st_size, "entry 7 of 1", 12);
+    assert_non_null(entry);
+    while (entry) {
+        size_t at = (size_t)(entry - bytes);
+        assert_int_equal(pwrite(fd, "E", 1, (off_t)at), 1);
+        entry = memmem(entry + 1, (size_t)status.st_size - at - 1, "entry 7 of 1", 12);
+    }
+    disk = open_disk();
+    struct seen seen = {0};
+    struct text why = {0};
+    assert_int_equal(disk_read_log(disk, see_entry, &seen, &why), ERR_CORRUPT);
+    assert_non_null(strstr(why.at, path));
+    disk_close(&disk);
+    assert_int_equal(ftruncate(fd, 2 * 4096), 0);
+    assert_refused("node", "conclave", 3, ERR_CORRUPT, "shorter");
+    assert_int_equal(pwrite(fd, "garbage garbage garbage garbage garbage", 39, 0), 39);
+    assert_int_equal(pwrite(fd, "garbage garbage garbage garbage garbage", 39, 4096), 39);
+    assert_refused("node", "conclave", 3, ERR_CORRUPT, "damaged");
+    free(bytes);
+    close(fd);
+}
+
+/* --- values --- */
+
+static void assert_kept(struct disk *disk, struct value_id id, const struct blob *value)
+{
+    static const uint64_t ranges[][2] = {{0, 10}, {0, UINT64_MAX}, {5, 7}, {99999, 5}};
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        struct blob *got;
+        uint64_t total = 0, offset = ranges[i][0], len = ranges[i][1];
+        int error = disk_read_kept(disk, id, offset, len, &got, &total);
+        assert_int_equal(error, offset > value->len ? ERR_RANGE : OK);
+        if (error)
+            continue;
+        uint64_t rest = value->len - offset;
+        assert_true(total == value->len && got->len == (len < rest ? len : rest));
+        assert_memory_equal(got->at, value->at + offset, got->len);
+        blob_drop(&got);
+    }
+}
+
+static void values_small_and_large_are_kept_until_dropped(void **state)
+{
+    (void)state;
+    uint64_t random = 7;
+    static const size_t lens[] = {
+        0, 1, 1000, VALUE_INLINE_MAX_BYTES, VALUE_INLINE_MAX_BYTES + 1, 3000000};
+    struct blob *values[6];
+    struct disk *disk = open_disk();
+    for (size_t i = 0; i < 6; i++) {
+        values[i] = blob_new(lens[i]);
+        for (size_t k = 0; k < lens[i]; k++)
+            values[i]->at[k] = (uint8_t)random_u64(&random);
+        disk_keep(disk, (struct value_id){1 + i % 2, i + 1}, values[i]);
+        disk_keep(disk, (struct value_id){1 + i % 2, i + 1}, values[i]); /* twice is once */
+    }
+    disk_close(&disk);
+    disk = open_disk();
+    for (size_t i = 0; i < 6; i++)
+        assert_kept(disk, (struct value_id){1 + i % 2, i + 1}, values[i]);
+    struct blob *got;
+    uint64_t total;
+    disk_drop_kept(disk, (struct value_id){1, 5}); /* a file */
+    disk_drop_kept(disk, (struct value_id){1, 77});
+    assert_int_equal(disk_read_kept(disk, (struct value_id){1, 5}, 0, 1, &got, &total),
+                     ERR_NOT_FOUND);
+    assert_kept(disk, (struct value_id){1, 3}, values[2]);
+    disk_drop_kept(disk, (struct value_id){2, 0});
+    for (op_id_t op = 2; op <= 6; op += 2)
+        assert_int_equal(disk_read_kept(disk, (struct value_id){2, op}, 0, 1, &got, &total),
+                         ERR_NOT_FOUND);
+    assert_kept(disk, (struct value_id){1, 1}, values[0]);
+    disk_close(&disk);
+    for (size_t i = 0; i < 6; i++)
+        blob_drop(&values[i]);
+}
+
+static void a_value_whose_file_changed_is_not_served(void **state)
+{
+    (void)state;
+    struct disk *disk = open_disk();
+    struct blob *value = blob_new(100000), *got;
+    memset(value->at, '7', value->len);
+    disk_keep(disk, (struct value_id){1, 1}, value);
+    char path[PATH_ROOM];
+    text_format(path, sizeof path, "%s/node/values/0-1-1", root);
+    uint64_t total;
+    assert_int_equal(truncate(path, 99999), 0);
+    assert_int_equal(disk_read_kept(disk, (struct value_id){1, 1}, 0, 10, &got, &total),
+                     ERR_CORRUPT);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(disk_read_kept(disk, (struct value_id){1, 1}, 0, 10, &got, &total),
+                     ERR_CORRUPT);
+    assert_null(got);
+    blob_drop(&value);
+    disk_close(&disk);
+}
+
+static void values_in_memory_go_by_op_by_job_or_all(void **state)
+{
+    (void)state;
+    struct values values = {0};
+    for (uint64_t job = 1; job <= 3; job++) {
+        for (uint64_t op = 1; op <= 50; op++) {
+            struct blob *value = blob_copy(&op, sizeof op);
+            values_put(&values, (struct value_id){job, op}, value);
+            values_put(&values, (struct value_id){job, op}, value);
+            blob_drop(&value);
+        }
+    }
+    values_drop(&values, (struct value_id){1, 7});
+    assert_null(values_get(&values, (struct value_id){1, 7}));
+    values_drop(&values, (struct value_id){2, 0});
+    for (uint64_t op = 1; op <= 50; op++)
+        assert_null(values_get(&values, (struct value_id){2, op}));
+    assert_non_null(values_get(&values, (struct value_id){1, 8}));
+    assert_non_null(values_get(&values, (struct value_id){3, 7}));
+    values_drop(&values, (struct value_id){0, 0});
+    assert_int_equal(values.map.count, 0);
+    map_clear(&values.map);
+}
+
+/* --- the thread --- */
+
+/* Waits for reports and hands the first one out; the caller frees all. */
+static struct store_report *next_report(struct store *store)
+{
+    struct pollfd ready = {.fd = store_fd(store), .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
+    return store_take(store);
+}
+
+static void free_reports(struct store_report *report)
+{
+    for (struct store_report *next; report; report = next) {
+        next = store_next(report);
+        store_report_free(report);
+    }
+}
+
+static void what_is_reported_is_on_disk(void **state)
+{
+    (void)state;
+    struct disk *disk = open_disk();
+    struct store *store = store_start(disk);
+    struct message *entry = message_new(MESSAGE_ENTRY_NOOP);
+    entry->as.entry_noop.node = 3;
+    uint64_t seq = 0, durable = 0;
+    for (int turn = 0; turn < 50; turn++) {
+        for (int i = 0; i < 3; i++) {
+            struct write writes[] = {
+                {.kind = WRITE_VOTE, .term = ++seq, .vote = 3},
+                {.kind = WRITE_ENTRY, .term = 1, .index = seq, .entry = entry}};
+            store_persist(store, seq, writes, 2);
+        }
+        store_flush(store);
+    }
+    while (durable < seq) {
+        struct store_report *first = next_report(store);
+        for (struct store_report *report = first; report; report = store_next(report)) {
+            assert_int_equal(report->kind, STORE_PERSISTED);
+            assert_true(report->seq > durable && report->seq <= seq);
+            durable = report->seq;
+        }
+        free_reports(first);
+    }
+    store_stop(store);
+    store_destroy(&store);
+    disk_close(&disk);
+    message_drop(&entry);
+    disk = open_disk();
+    struct node_durable vote;
+    struct text why = {0};
+    assert_int_equal(disk_read_vote(disk, &vote, &why), OK);
+    assert_true(vote.term == seq && vote.vote == 3);
+    disk_close(&disk);
+}
+
+static void the_thread_keeps_reads_and_hashes(void **state)
+{
+    (void)state;
+    struct disk *disk = open_disk();
+    struct store *store = store_start(disk);
+    struct blob *value = blob_new(1000000);
+    memset(value->at, 'x', value->len);
+    int cookie;
+    store_keep(store, (struct value_id){1, 1}, value);
+    store_read(store, (struct value_id){1, 1}, 999990, 100, &cookie);
+    store_read(store, (struct value_id){1, 2}, 0, 100, &cookie);
+    struct hash_stream *stream = mem_new(1, sizeof *stream);
+    hash_begin(stream);
+    store_hash(store, stream, value, 0, 400000, false, 9);
+    store_hash(store, stream, value, 400000, 600000, true, 9);
+    store_stop(store); /* finishes what was asked for */
+    struct store_report *first = store_take(store), *kept = first, *found = store_next(kept),
+                        *missing = store_next(found), *hashed = store_next(missing);
+    assert_int_equal(kept->kind, STORE_KEPT);
+    assert_true(found->kind == STORE_READ && !found->error && found->cookie == &cookie);
+    assert_true(found->blob->len == 10 && found->total == value->len);
+    assert_true(missing->kind == STORE_READ && missing->error == ERR_NOT_FOUND && !missing->blob);
+    uint8_t hash[HASH_BYTES];
+    hash_bytes(value->at, value->len, hash);
+    assert_true(hashed->kind == STORE_HASHED && hashed->seq == 9);
+    assert_memory_equal(hashed->hash, hash, HASH_BYTES);
+    assert_null(store_next(hashed));
+    free_reports(first);
+    store_destroy(&store);
+    blob_drop(&value);
+    disk_close(&disk);
+}
+
+#define fresh(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fresh(a_directory_belongs_to_one_node_of_one_cluster),
+        fresh(a_directory_that_cannot_be_used_is_refused),
+        fresh(each_boot_is_another_incarnation),
+        fresh(vote_and_log_survive),
+        fresh(a_gap_in_the_log_is_damage),
+        fresh(damage_is_noticed),
+        fresh(values_small_and_large_are_kept_until_dropped),
+        fresh(a_value_whose_file_changed_is_not_served),
+        fresh(values_in_memory_go_by_op_by_job_or_all),
+        fresh(what_is_reported_is_on_disk),
+        fresh(the_thread_keeps_reads_and_hashes),
+    };
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}

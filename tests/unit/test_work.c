@@ -1,0 +1,347 @@
+/* The worker's operators against schoolbook arithmetic, and the compute thread. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <gmp.h>
+#include <poll.h>
+
+#include "nodes/work/compute.h"
+#include "nodes/work/integer.h"
+#include "shared/base/clock.h"
+#include "shared/base/error.h"
+#include "shared/base/hash.h"
+#include "shared/base/limits.h"
+#include "shared/base/memory.h"
+#include "shared/base/text.h"
+#include "tests/unit/random.h"
+
+#define PATIENCE_MS 10000
+
+static struct blob *value_of(uint64_t number)
+{
+    return blob_copy(&number, sizeof number);
+}
+
+static struct blob *random_value(uint64_t *random, size_t limbs)
+{
+    struct blob *value = blob_new(limbs * INTEGER_LIMB_BYTES);
+    for (size_t i = 0; i < value->len; i++)
+        value->at[i] = (uint8_t)random_u64(random);
+    value->at[value->len - 1] |= 1;
+    return value;
+}
+
+/* Multiplies bytes by bytes, as on paper. Caller frees. */
+static uint8_t *on_paper(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+    uint8_t *out = mem_new(a_len + b_len, 1);
+    for (size_t i = 0; i < a_len; i++) {
+        unsigned carry = 0;
+        for (size_t j = 0; j < b_len; j++) {
+            unsigned sum = out[i + j] + a[i] * b[j] + carry;
+            out[i + j] = (uint8_t)sum;
+            carry = sum >> 8;
+        }
+        out[i + b_len] = (uint8_t)carry;
+    }
+    return out;
+}
+
+static void assert_number(const struct blob *value, const uint8_t *bytes, size_t len)
+{
+    while (len > 1 && !bytes[len - 1])
+        len--;
+    assert_true(value->len >= len && value->len < len + INTEGER_LIMB_BYTES);
+    assert_memory_equal(value->at, bytes, len);
+    for (size_t i = len; i < value->len; i++)
+        assert_int_equal(value->at[i], 0);
+}
+
+/* --- products of operands --- */
+
+static void products_are_those_of_the_schoolbook(void **state)
+{
+    (void)state;
+    uint64_t random = 1;
+    for (int round = 0; round < 200; round++) {
+        size_t n = 1 + random_below(&random, OPERANDS_MAX);
+        struct blob *values[OPERANDS_MAX];
+        struct integer_operand operands[OPERANDS_MAX];
+        uint8_t *expected = mem_new(1, 1);
+        size_t len = 1;
+        expected[0] = 1;
+        for (size_t i = 0; i < n; i++) {
+            values[i] = random_value(&random, 1 + random_below(&random, 40));
+            operands[i] = (struct integer_operand){0, values[i]};
+            uint8_t *next = on_paper(expected, len, values[i]->at, values[i]->len);
+            free(expected);
+            expected = next;
+            len += values[i]->len;
+        }
+        struct blob *product;
+        assert_int_equal(integer_multiply(operands, n, &product), OK);
+        assert_number(product, expected, len);
+        blob_drop(&product);
+        free(expected);
+        for (size_t i = 0; i < n; i++)
+            blob_drop(&values[i]);
+    }
+}
+
+static void small_and_big_operands_mix(void **state)
+{
+    (void)state;
+    uint64_t zeros[4] = {UINT64_MAX, 0, 0, 0}; /* leading zero limbs are allowed */
+    struct blob *padded = blob_copy(zeros, sizeof zeros), *product;
+    struct integer_operand operands[] = {{7, NULL}, {0, padded}, {UINT64_MAX, NULL}};
+    assert_int_equal(integer_multiply(operands, 3, &product), OK);
+    /* 7 * (2^64 - 1)^2 = 7 * 2^128 - 14 * 2^64 + 7 */
+    uint64_t expected[3] = {7, UINT64_MAX - 13, 6};
+    assert_int_equal(product->len, sizeof expected);
+    assert_memory_equal(product->at, expected, sizeof expected);
+    blob_drop(&product);
+    operands[0].literal = 0;
+    assert_int_equal(integer_multiply(operands, 3, &product), OK);
+    assert_int_equal(product->len, INTEGER_LIMB_BYTES);
+    assert_int_equal(product->at[0], 0);
+    blob_drop(&product);
+    blob_drop(&padded);
+}
+
+static void what_is_no_value_is_refused(void **state)
+{
+    (void)state;
+    struct blob *product = NULL, *empty = blob_new(0), *odd = blob_copy("1234567", 7);
+    struct integer_operand of_empty = {0, empty}, of_odd = {0, odd}, five[5] = {{1, NULL}};
+    assert_int_equal(integer_multiply(&of_empty, 1, &product), ERR_MALFORMED);
+    assert_int_equal(integer_multiply(&of_odd, 1, &product), ERR_MALFORMED);
+    assert_int_equal(integer_multiply(five, 5, &product), ERR_RANGE);
+    assert_int_equal(integer_multiply(five, 0, &product), ERR_RANGE);
+    assert_int_equal(integer_to_text(empty, &product), ERR_MALFORMED);
+    assert_int_equal(integer_to_text(odd, &product), ERR_MALFORMED);
+    assert_null(product);
+    blob_drop(&empty);
+    blob_drop(&odd);
+}
+
+/* --- subtrees --- */
+
+/* Counts what the plan counts: groups of at most four, lone nodes promoted. */
+static uint64_t count_operations(uint64_t nodes)
+{
+    uint64_t operations = nodes == 1;
+    while (nodes > 1) {
+        uint64_t groups = (nodes + 3) / 4;
+        operations += nodes % 4 == 1 ? groups - 1 : groups;
+        nodes = groups;
+    }
+    return operations;
+}
+
+static void a_subtree_over_leaves_is_a_falling_product(void **state)
+{
+    (void)state;
+    mpz_t expected;
+    mpz_init(expected);
+    for (uint64_t count = 1; count <= 1500; count += count < 70 ? 1 : 97) {
+        static const uint64_t beyond[] = {0, 1, 1000000, UINT64_C(0xffffffffffff0000)};
+        for (size_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++) {
+            uint64_t first = count + beyond[i], operations;
+            mpz_set_ui(expected, 1);
+            for (uint64_t k = 0; k < count; k++)
+                mpz_mul_ui(expected, expected, first - k);
+            struct blob *product;
+            assert_int_equal(integer_multiply_leaves(first, count, &product, &operations), OK);
+            assert_true(operations == count_operations(count));
+            mpz_t view;
+            mpz_roinit_n(view, (const mp_limb_t *)(const void *)product->at,
+                         (mp_size_t)(product->len / INTEGER_LIMB_BYTES));
+            assert_int_equal(mpz_cmp(view, expected), 0);
+            blob_drop(&product);
+        }
+    }
+    mpz_clear(expected);
+}
+
+static void the_seed_counts_four_operations_for_ten(void **state)
+{
+    (void)state;
+    static const uint64_t cases[][2] = {{1, 1},  {2, 1},  {4, 1},   {5, 2},  {10, 4},
+                                        {16, 5}, {17, 6}, {64, 21}, {65, 22}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t operations;
+        struct blob *product;
+        assert_int_equal(integer_multiply_leaves(cases[i][0], cases[i][0], &product, &operations),
+                         OK);
+        assert_true(operations == cases[i][1]);
+        blob_drop(&product);
+    }
+}
+
+static void absurd_subtrees_are_refused(void **state)
+{
+    (void)state;
+    struct blob *product = NULL;
+    uint64_t operations;
+    assert_int_equal(integer_multiply_leaves(10, 0, &product, &operations), ERR_RANGE);
+    assert_int_equal(integer_multiply_leaves(10, 11, &product, &operations), ERR_RANGE);
+    assert_int_equal(integer_multiply_leaves(UINT64_MAX, UINT64_C(1) << 40, &product, &operations),
+                     ERR_RANGE);
+    assert_null(product);
+}
+
+/* --- text --- */
+
+static void text_has_all_digits_and_no_more(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t number;
+        const char *text;
+    } cases[] = {{0, "0"},
+                 {7, "7"},
+                 {9, "9"},
+                 {10, "10"},
+                 {99, "99"},
+                 {100, "100"},
+                 {3628800, "3628800"},
+                 {UINT64_MAX, "18446744073709551615"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct blob *value = value_of(cases[i].number), *text;
+        assert_int_equal(integer_to_text(value, &text), OK);
+        assert_int_equal(text->len, strlen(cases[i].text));
+        assert_memory_equal(text->at, cases[i].text, text->len);
+        blob_drop(&text);
+        blob_drop(&value);
+    }
+    struct blob *product, *text;
+    uint64_t operations;
+    assert_int_equal(integer_multiply_leaves(25, 25, &product, &operations), OK);
+    assert_int_equal(integer_to_text(product, &text), OK);
+    assert_int_equal(text->len, 26);
+    assert_memory_equal(text->at, "15511210043330985984000000", 26);
+    blob_drop(&text);
+    blob_drop(&product);
+}
+
+/* --- the compute thread --- */
+
+static struct compute_result *next_result(struct compute *compute)
+{
+    struct pollfd ready = {.fd = compute_fd(compute), .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
+    return compute_take(compute);
+}
+
+static void operations_come_back_in_order(void **state)
+{
+    (void)state;
+    struct compute *compute = compute_start(0);
+    for (uint64_t op = 1; op <= 100; op++)
+        compute_submit(compute,
+                       &(struct compute_op){.id = {1, op},
+                                            .attempt = 3,
+                                            .n_operands = 2,
+                                            .operands = {{.literal = op}, {.literal = 2}}});
+    for (uint64_t op = 1; op <= 100;) {
+        struct compute_result *result = next_result(compute), *next;
+        for (; result; result = next, op++) {
+            next = compute_next(result);
+            assert_true(result->computed.id.op == op && result->computed.attempt == 3);
+            assert_null(result->computed.error);
+            assert_true(*(const uint64_t *)(const void *)result->value->at == 2 * op);
+            assert_true(result->computed.operations == 1);
+            compute_result_free(result);
+        }
+    }
+    assert_true(compute_destroy(&compute, PATIENCE_MS));
+    assert_null(compute);
+}
+
+static void a_big_value_has_its_hash_and_a_text_its_ends(void **state)
+{
+    (void)state;
+    struct compute *compute = compute_start(0);
+    compute_submit(compute, &(struct compute_op){.id = {1, 1}, .first = 60000, .count = 60000});
+    struct compute_result *big = next_result(compute);
+    uint8_t hash[HASH_BYTES];
+    assert_true(big->value->len > VALUE_INLINE_MAX_BYTES);
+    hash_bytes(big->value->at, big->value->len, hash);
+    assert_memory_equal(big->computed.hash, hash, HASH_BYTES);
+    compute_submit(compute,
+                   &(struct compute_op){.id = {1, 2},
+                                        .operator= OPERATOR_TEXT,
+                                        .n_operands = 1,
+                                        .operands = {{.kind = OPERAND_BLOB, .blob = big->value}}});
+    compute_result_free(big); /* the thread holds a reference of its own */
+    struct compute_result *text = next_result(compute);
+    hash_bytes(text->value->at, text->value->len, hash);
+    assert_memory_equal(text->computed.hash, hash, HASH_BYTES);
+    assert_int_equal(strlen(text->computed.head), TEXT_EDGE_DIGITS);
+    assert_memory_equal(text->computed.head, text->value->at, TEXT_EDGE_DIGITS);
+    assert_string_equal(text->computed.tail, "00000000000000000000");
+    compute_result_free(text);
+    assert_true(compute_destroy(&compute, PATIENCE_MS));
+}
+
+static void an_operation_that_cannot_be_executed_says_why(void **state)
+{
+    (void)state;
+    struct compute *compute = compute_start(0);
+    struct blob *odd = blob_copy("x", 1);
+    compute_submit(compute,
+                   &(struct compute_op){.id = {1, 4},
+                                        .n_operands = 1,
+                                        .operands = {{.kind = OPERAND_BLOB, .blob = odd}}});
+    blob_drop(&odd);
+    struct compute_result *result = next_result(compute);
+    assert_non_null(strstr(result->computed.error, "malformed"));
+    assert_null(result->value);
+    compute_result_free(result);
+    compute_submit(compute, &(struct compute_op){.id = {1, 5}, .first = 3, .count = 9});
+    result = next_result(compute);
+    assert_non_null(result->computed.error);
+    compute_result_free(result);
+    assert_true(compute_destroy(&compute, PATIENCE_MS));
+}
+
+static void a_delay_holds_results_back_and_ends_with_the_thread(void **state)
+{
+    (void)state;
+    uint64_t delay_us = 50 * MS_US, start_us = clock_now_us();
+    struct compute *compute = compute_start(delay_us);
+    struct compute_op op = {.id = {1, 1}, .first = 4, .count = 4};
+    compute_submit(compute, &op);
+    struct compute_result *result = next_result(compute);
+    assert_true(clock_now_us() - start_us >= delay_us);
+    assert_true(result->computed.elapsed_us >= delay_us);
+    compute_result_free(result);
+    assert_true(compute_destroy(&compute, PATIENCE_MS));
+
+    compute = compute_start(3600 * SECOND_US);
+    compute_submit(compute, &op);
+    compute_submit(compute, &op);
+    assert_true(compute_destroy(&compute, PATIENCE_MS));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_are_those_of_the_schoolbook),
+        cmocka_unit_test(small_and_big_operands_mix),
+        cmocka_unit_test(what_is_no_value_is_refused),
+        cmocka_unit_test(a_subtree_over_leaves_is_a_falling_product),
+        cmocka_unit_test(the_seed_counts_four_operations_for_ten),
+        cmocka_unit_test(absurd_subtrees_are_refused),
+        cmocka_unit_test(text_has_all_digits_and_no_more),
+        cmocka_unit_test(operations_come_back_in_order),
+        cmocka_unit_test(a_big_value_has_its_hash_and_a_text_its_ends),
+        cmocka_unit_test(an_operation_that_cannot_be_executed_says_why),
+        cmocka_unit_test(a_delay_holds_results_back_and_ends_with_the_thread),
+    };
+    return cmocka_run_group_tests_name("work", tests, NULL, NULL);
+}
