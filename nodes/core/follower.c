@@ -11,10 +11,11 @@
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 
-#define FETCH_TRIES     5 /* then the coordinator is asked for a full checkpoint instead */
-#define FETCH_RETRY_US  (100 * MS_US)
-#define IMAGE_PARTS_MAX 1000000 /* more is absurd: 20,000 jobs and their frontiers are far fewer \
-                                 */
+#define FETCH_TRIES    5 /* then the coordinator is asked for a full checkpoint instead */
+#define FETCH_RETRY_US (100 * MS_US)
+#define IMAGE_PARTS_MAX                                                      \
+    1000000 /* more is absurd: 20,000 jobs and their frontiers are far fewer \
+             */
 
 /* --- values --- */
 

@@ -193,6 +193,7 @@ static struct job *apply_done(struct jobs *jobs, const struct message *message)
     if (!job)
         return NULL;
     job->done = job->plan.total;
+    job->executed = job->logged_executed;
     job->digits = entry->digits;
     job->converter = (node_id_t)entry->converter;
     memcpy(job->sha256, entry->sha256.at, HASH_BYTES);

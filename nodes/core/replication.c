@@ -6,11 +6,6 @@
 #include "nodes/core/image.h"
 #include "nodes/core/journal.h"
 
-static bool is_voter(const struct node *node, node_id_t id)
-{
-    return id >= 1 && id <= node->config.n_voters;
-}
-
 static void stop_install(struct replica *replica)
 {
     image_drop(&replica->image);

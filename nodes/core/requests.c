@@ -2,13 +2,19 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "nodes/core/election.h"
+#include "nodes/core/jobs_internal.h"
 #include "nodes/core/journal.h"
+#include "nodes/core/replication.h"
 #include "nodes/core/reports.h"
 #include "nodes/core/schedule.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
+
+#define NO_MORE \
+    "this node coordinates no more; whether the request took effect is unknown: ask again"
 
 /* Who asks, and the number that the answer must carry. */
 struct caller {
@@ -68,33 +74,61 @@ static struct waiter take_waiter(struct waiters *waiters, size_t i)
     return waiter;
 }
 
+/* The answer to a progress request. */
+static void reply_progress(struct node *node, struct caller caller, bool found, uint64_t state,
+                           uint64_t snapshot)
+{
+    struct message *message = message_new(MESSAGE_PROGRESS);
+    message->as.progress = (struct wire_progress){.request = caller.request,
+                                                  .found = found,
+                                                  .state = state,
+                                                  .snapshot = snapshot};
+    outbox_reply(&node->out, caller.client, message);
+}
+
+static void reply_applied(struct node *node, const struct waiter *waiter, const struct job *job)
+{
+    struct caller caller = {waiter->client, waiter->request};
+    uint64_t snapshot = node->progress.snapshots;
+    if (waiter->kind == WAIT_SNAP)
+        jobs_find_snap(&node->jobs, slice_of(waiter->key), &snapshot);
+    if (waiter->kind != WAIT_JOB)
+        reply_progress(node, caller, true, progress_now(&node->progress, waiter->job), snapshot);
+    else if (job)
+        reply_job(node, caller, job, waiter->index != 0);
+    else
+        refuse(node, caller, "unavailable", "the key was taken meanwhile: submit again");
+}
+
 void requests_applied(struct node *node, log_index_t index, const struct job *job)
 {
     struct waiters *waiters = &node->waiters;
     for (size_t i = 0; i < waiters->n;) {
-        bool submitted = waiters->at[i].index == index;
-        bool finished = job && job_is_finished(job) && waiters->at[i].job == job->id;
-        if (!submitted && !finished) {
+        bool ours = waiters->at[i].index == index;
+        bool finished = job && job_is_finished(job) && waiters->at[i].kind == WAIT_JOB &&
+                        waiters->at[i].job == job->id;
+        if (!ours && !finished) {
             i++;
             continue;
         }
         struct waiter waiter = take_waiter(waiters, i);
-        struct caller caller = {waiter.client, waiter.request};
-        if (job)
-            reply_job(node, caller, job, submitted);
-        else
-            refuse(node, caller, "unavailable", "the key was taken meanwhile: submit again");
+        reply_applied(node, &waiter, job);
     }
 }
 
 void requests_step_down(struct node *node)
 {
+    struct reads *reads = &node->reads;
     while (node->waiters.n) {
         struct waiter waiter = take_waiter(&node->waiters, 0);
-        refuse(
-            node, (struct caller){waiter.client, waiter.request}, "not_coordinator",
-            "this node coordinates no more; whether the request took effect is unknown: ask again");
+        refuse(node, (struct caller){waiter.client, waiter.request}, "not_coordinator", NO_MORE);
     }
+    for (size_t i = 0; i < reads->n; i++) {
+        uint64_t request = reads->at[i].message->as.request.request;
+        refuse(node, (struct caller){reads->at[i].client, request}, "not_coordinator", NO_MORE);
+        message_drop(&reads->at[i].message);
+    }
+    reads->n = 0;
 }
 
 void requests_tick(struct node *node)
@@ -126,8 +160,12 @@ uint64_t requests_deadline(const struct node *node)
 
 void requests_clear(struct node *node)
 {
+    for (size_t i = 0; i < node->reads.n; i++)
+        message_drop(&node->reads.at[i].message);
+    free(node->reads.at);
     free(node->waiters.at);
     node->waiters = (struct waiters){0};
+    node->reads = (struct reads){0};
 }
 
 /* --- submit
@@ -196,7 +234,12 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
                "this cluster has one node: a coordinator computes nothing, and there is no worker");
         return;
     }
-    log_index_t index = journal_pending_key(node, submit->key);
+    if (jobs_is_forgotten(&node->jobs, submit->key)) {
+        refuse(node, caller, "forgotten",
+               "a job with this key was finished and is forgotten; choose another key");
+        return;
+    }
+    log_index_t index = journal_pending_key(node, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
     bool full = !index && node->jobs.open + journal_pending_jobs(node) >= JOBS_OPEN_MAX;
     if (full || node->waiters.n == WAITERS_MAX) {
         refuse(node, caller, "busy", "too many jobs or requests are waiting; try again later");
@@ -208,11 +251,63 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
             .key = message_copy(entry, submit->key),
             .kind = message_copy(entry, submit->kind),
             .spec = message_copy(entry, submit->spec),
+            .level = schedule_unit_level(node, submit->spec),
             .time_ms = node->wall_ms,
         };
         index = journal_propose(node, entry);
     }
-    wait_for(node, (struct waiter){caller.client, caller.request, JOB_NONE, index, 0});
+    wait_for(node,
+             (struct waiter){.client = caller.client, .request = caller.request, .index = index});
+}
+
+/* --- progress (first seed) --- */
+
+static void progress_set(struct node *node, struct caller caller,
+                         const struct wire_progress_set *set)
+{
+    struct message *entry = message_new(MESSAGE_ENTRY_PROGRESS_SET);
+    entry->as.entry_progress_set.index = set->index;
+    entry->as.entry_progress_set.state = set->state;
+    wait_for(node, (struct waiter){.kind = WAIT_SET,
+                                   .client = caller.client,
+                                   .request = caller.request,
+                                   .job = set->index,
+                                   .index = journal_propose(node, entry)});
+}
+
+static void take_snap(struct node *node, struct caller caller,
+                      const struct wire_progress_snap *snap)
+{
+    uint64_t taken;
+    if (!is_printable(snap->key)) {
+        refuse(node, caller, "invalid", "a key is 1 to 64 printable characters without spaces");
+        return;
+    }
+    if (jobs_find_snap(&node->jobs, snap->key, &taken)) {
+        reply_progress(node, caller, true, 0, taken);
+        return;
+    }
+    struct waiter waiter = {.kind = WAIT_SNAP, .client = caller.client, .request = caller.request};
+    jobs_copy_text(waiter.key, sizeof waiter.key, snap->key);
+    waiter.index = journal_pending_key(node, MESSAGE_ENTRY_PROGRESS_SNAPPED, snap->key);
+    if (!waiter.index) {
+        struct message *entry = message_new(MESSAGE_ENTRY_PROGRESS_SNAPPED);
+        entry->as.entry_progress_snapped.key = message_copy(entry, snap->key);
+        waiter.index = journal_propose(node, entry);
+    }
+    wait_for(node, waiter);
+}
+
+static void progress_get(struct node *node, struct caller caller,
+                         const struct wire_progress_get *get)
+{
+    uint64_t state = 0;
+    bool found = true;
+    if (get->past)
+        found = !progress_get_state(&node->progress, get->index, get->snapshot, &state);
+    else
+        state = progress_now(&node->progress, get->index);
+    reply_progress(node, caller, found, state, node->progress.snapshots);
 }
 
 /* --- the other requests --- */
@@ -224,8 +319,10 @@ static void job_get(struct node *node, struct caller caller, const struct wire_j
         refuse_job(node, caller, get->job);
         return;
     }
-    struct waiter waiter = {caller.client, caller.request, job->id, 0,
-                            node->now_us + get->wait_ms * MS_US};
+    struct waiter waiter = {.client = caller.client,
+                            .request = caller.request,
+                            .job = job->id,
+                            .deadline_us = node->now_us + get->wait_ms * MS_US};
     if (!get->wait_ms || job_is_finished(job) || !wait_for(node, waiter))
         reply_job(node, caller, job, false);
 }
@@ -246,8 +343,10 @@ static void job_cancel(struct node *node, struct caller caller,
         refuse_job(node, caller, cancel->job);
         return;
     }
-    struct waiter waiter = {caller.client, caller.request, job->id, 0,
-                            node->now_us + WAIT_MAX_MS * MS_US};
+    struct waiter waiter = {.client = caller.client,
+                            .request = caller.request,
+                            .job = job->id,
+                            .deadline_us = node->now_us + WAIT_MAX_MS * MS_US};
     if (job_is_finished(job) || !wait_for(node, waiter)) {
         reply_job(node, caller, job, false);
         return;
@@ -345,20 +444,8 @@ static bool may_answer(const struct node *node, const struct message *message)
     return node_serves(node) || (message->type == MESSAGE_STATUS_GET && message->as.request.node);
 }
 
-void requests_handle(struct node *node, uint64_t client, const struct message *message)
+static void answer(struct node *node, struct caller caller, const struct message *message)
 {
-    struct caller caller = {client, message->as.request.request};
-    uint64_t target = message->as.request.node;
-    if (target && target != node->config.id) {
-        refuse(node, caller, "invalid", "the request is meant for another node");
-        return;
-    }
-    if (!may_answer(node, message)) {
-        refuse(node, caller, "not_coordinator",
-               node_is_coordinator(node) ? "this node is about to coordinate; ask again"
-                                         : "this node is not the coordinator");
-        return;
-    }
     switch (message->type) {
     case MESSAGE_SUBMIT:
         submit(node, caller, &message->as.submit);
@@ -381,6 +468,15 @@ void requests_handle(struct node *node, uint64_t client, const struct message *m
     case MESSAGE_RESULT_GET:
         result_get(node, caller, &message->as.result_get);
         break;
+    case MESSAGE_PROGRESS_SET:
+        progress_set(node, caller, &message->as.progress_set);
+        break;
+    case MESSAGE_PROGRESS_SNAP:
+        take_snap(node, caller, &message->as.progress_snap);
+        break;
+    case MESSAGE_PROGRESS_GET:
+        progress_get(node, caller, &message->as.progress_get);
+        break;
     case MESSAGE_STATUS_GET:
         status_get(node, caller);
         break;
@@ -388,4 +484,60 @@ void requests_handle(struct node *node, uint64_t client, const struct message *m
         refuse(node, caller, "invalid", "a node does not answer this request");
         break;
     }
+}
+
+/* What only reads must not be answered by a coordinator that was replaced without noticing: a
+ * majority confirms first (R11, R13). */
+static bool is_read(const struct node *node, const struct message *message)
+{
+    return node_serves(node) && message->type != MESSAGE_SUBMIT &&
+           message->type != MESSAGE_PROGRESS_SET && message->type != MESSAGE_PROGRESS_SNAP;
+}
+
+static void confirm_first(struct node *node, uint64_t client, struct message *message)
+{
+    struct reads *reads = &node->reads;
+    if (reads->n == reads->size) {
+        reads->size = reads->size ? 2 * reads->size : 16;
+        reads->at = mem_grow(reads->at, reads->size, sizeof *reads->at);
+    }
+    reads->at[reads->n++] = (struct read){client, replication_confirm(node), message_ref(message)};
+}
+
+void requests_confirmed(struct node *node)
+{
+    struct reads *reads = &node->reads;
+    size_t done = 0;
+    uint64_t confirmed = reads->n ? replication_confirmed(node) : 0;
+    while (done < reads->n && reads->at[done].round <= confirmed) {
+        struct read *read = &reads->at[done++];
+        answer(node, (struct caller){read->client, read->message->as.request.request},
+               read->message);
+        message_drop(&read->message);
+    }
+    if (done)
+        memmove(reads->at, reads->at + done, (reads->n - done) * sizeof *reads->at);
+    reads->n -= done;
+}
+
+void requests_handle(struct node *node, uint64_t client, struct message *message)
+{
+    struct caller caller = {client, message->as.request.request};
+    uint64_t target = message->as.request.node;
+    if (target && target != node->config.id) {
+        refuse(node, caller, "invalid", "the request is meant for another node");
+        return;
+    }
+    if (!may_answer(node, message)) {
+        refuse(node, caller, "not_coordinator",
+               node_is_coordinator(node) ? "this node is about to coordinate; ask again"
+                                         : "this node is not the coordinator");
+        return;
+    }
+    if (node->waiters.n >= WAITERS_MAX || node->reads.n >= WAITERS_MAX)
+        refuse(node, caller, "busy", "too many requests are waiting; try again later");
+    else if (is_read(node, message))
+        confirm_first(node, client, message);
+    else
+        answer(node, caller, message);
 }

@@ -5,10 +5,13 @@
 #include "nodes/core/state.h"
 
 /* A client's request; the reply may come at once or with a later step. */
-void requests_handle(struct node *node, uint64_t client, const struct message *message);
+void requests_handle(struct node *node, uint64_t client, struct message *message);
 
 /* An entry was applied; it made or finished `job` (NULL: neither): who waits for it is answered. */
 void requests_applied(struct node *node, log_index_t index, const struct job *job);
+
+/* A majority may have confirmed that we coordinate: answers the reads that waited for it. */
+void requests_confirmed(struct node *node);
 
 /* A majority may have confirmed that we coordinate: answers the reads that waited for it. */
 void requests_confirmed(struct node *node);

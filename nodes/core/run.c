@@ -34,10 +34,10 @@ static struct map_key item_key(job_id_t job, op_id_t op)
     return (struct map_key){job, op};
 }
 
-struct run *run_new(const struct job *job, uint64_t workers)
+struct run *run_new(const struct job *job)
 {
     struct run *run = mem_new(1, sizeof *run);
-    run->level = plan_unit_level(&job->plan, workers);
+    run->level = job->level;
     return run;
 }
 
@@ -80,6 +80,7 @@ void run_destroy(struct schedule *schedule, struct job *job)
         return;
     while (job->run->newest)
         run_remove(schedule, job->run->newest);
+    free(job->run->done);
     free(job->run);
     job->run = NULL;
 }
@@ -95,6 +96,15 @@ void run_make_ready(struct item *item, bool again)
         list_push(list, item);
 }
 
+/* True when the log says that the operation is done: it, or what used its result. */
+static bool is_covered(const struct job *job, op_id_t op)
+{
+    for (; job->frontier.count && op; op = plan_consumer(&job->plan, op))
+        if (map_get(&job->frontier, (struct map_key){op, 0}))
+            return true;
+    return false;
+}
+
 /* Cuts the next unit off the plan; NULL when all are cut. */
 static struct item *cut(struct schedule *schedule, struct job *job)
 {
@@ -104,6 +114,8 @@ static struct item *cut(struct schedule *schedule, struct job *job)
         op_id_t op = plan_op_at(&job->plan, node);
         if (!op)
             continue; /* a promoted leaf: an operand, no operation */
+        if (is_covered(job, op))
+            continue; /* done under an earlier coordinator */
         struct item *item = run_add(schedule, job, op);
         plan_leaves(&job->plan, node, &item->first, &item->count);
         item->operations = plan_subtree_ops(item->count);

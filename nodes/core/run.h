@@ -18,6 +18,8 @@ struct item {
     uint64_t attempt;      /* times it was handed out */
     node_id_t node;        /* who has it, or had it */
     struct blob *value;    /* done: the value, or NULL: the runtime holds it */
+    bool keeping, kept;    /* a value of the runtime's: on its way to our disk, or there */
+    bool logged;           /* in a checkpoint */
     uint64_t len;
     uint8_t hash[HASH_BYTES];
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
@@ -30,7 +32,17 @@ struct item_list {
     uint64_t n;
 };
 
+/* A finished operation that is in no checkpoint yet. */
+struct done_mark {
+    op_id_t op;
+    bool unit;
+    node_id_t node;
+    uint64_t attempt, operations;
+};
+
 struct run {
+    struct done_mark *done; /* in the order in which they were finished; owned */
+    size_t n_done, done_size;
     unsigned level;           /* of the units */
     uint64_t next_cut;        /* the next unit to cut, of plan.nodes[level] */
     struct item_list combine; /* ready operations on results: they go before starting leaves */
@@ -44,7 +56,7 @@ void list_push(struct item_list *list, struct item *item);
 void list_push_front(struct item_list *list, struct item *item);
 void list_remove(struct item_list *list, struct item *item);
 
-struct run *run_new(const struct job *job, uint64_t workers);
+struct run *run_new(const struct job *job);
 
 /* Frees the run and all its items. */
 void run_destroy(struct schedule *schedule, struct job *job);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nodes/core/assign.h"
+#include "nodes/core/checkpoint.h"
 #include "nodes/core/feed.h"
 #include "nodes/core/journal.h"
 #include "nodes/core/peers.h"
@@ -31,10 +32,15 @@ static void take_up_jobs(struct node *node)
         schedule->cursor = job->id;
         if (job_is_finished(job))
             continue;
-        job->done = job->executed = 0;
-        job->run = run_new(job, count_workers(node));
         jobs_mark(&node->jobs, job, JOB_RUNNING);
         schedule->active[schedule->n_active++] = job;
+        if (!checkpoint_resume(node, job))
+            continue;
+        char id[JOB_TEXT_MAX];
+        feed_event(node, "job_resumed", NODE_NONE, job->id,
+                   "job %s goes on from its checkpoint: %" PRIu64 " of %" PRIu64
+                   " operations are done",
+                   job_id_text(job->id, id), job->done, job->plan.total);
     }
 }
 
@@ -42,9 +48,12 @@ void schedule_start(struct node *node)
 {
     node->schedule.cursor = JOB_NONE;
     node->schedule.operations = node->schedule.reassigned = 0;
+    node->schedule.unlogged = node->schedule.unlogged_bytes = 0;
     for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
         message_drop(&node->peers[id].slot.batch);
-        node->peers[id].slot = (struct worker_slot){0};
+        node->peers[id].slot = (struct worker_slot){.operations = node->jobs.operations[id],
+                                                    .conversions = node->jobs.conversions[id]};
+        node->schedule.operations += node->jobs.operations[id];
     }
     take_up_jobs(node);
 }
@@ -180,9 +189,18 @@ static void propose_done(struct node *node, const struct item *item)
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_DONE);
     struct wire_entry_job_done *done = &entry->as.entry_job_done;
-    done->job = job->id;
+    bool kept = !item->value || item->len > TEXT_INLINE_DIGITS;
+    checkpoint_finish(node, job, entry);
+    if (kept) {
+        struct done_op text = {.op = item->op,
+                               .node = item->node,
+                               .attempt = item->attempt,
+                               .len = item->len};
+        memcpy(text.hash, item->hash, HASH_BYTES);
+        job_write_done(entry, &text, &done->ops.at[done->ops.n++]);
+    }
+    done->source = node->config.id;
     done->time_ms = node->wall_ms;
-    done->executed = job->executed;
     done->digits = item->len;
     done->sha256 = message_copy(entry, (struct slice){item->hash, HASH_BYTES});
     done->converter = item->node;
@@ -210,30 +228,14 @@ static void finish_text(struct node *node, struct item *item)
 void schedule_value_kept(struct node *node, struct value_id id)
 {
     struct item *item = run_find(&node->schedule, id.job, id.op);
-    if (!item || item->state != ITEM_KEEPING)
+    if (!item)
+        return;
+    item->kept = true;
+    if (item->state != ITEM_KEEPING)
         return;
     unlist(node, item);
     item->state = ITEM_DONE;
     propose_done(node, item);
-}
-
-/* Every operation of a unit is marked, level by level. */
-static void mark_trace(struct job *job, const struct item *item)
-{
-    if (!job->trace || !item->operations)
-        return;
-    struct trace_mark mark = {(uint16_t)item->node, (uint16_t)item->attempt};
-    struct plan_node root = plan_node_of(&job->plan, item->op);
-    job->trace[item->op - 1] = mark;
-    for (unsigned level = 0; item->count && level < root.level; level++) {
-        uint64_t width = (uint64_t)1 << 2 * (root.level - level);
-        uint64_t at = root.at * width, end = at + width;
-        for (; at < end && at < job->plan.nodes[level]; at++) {
-            op_id_t op = plan_op_at(&job->plan, (struct plan_node){level, at});
-            if (op)
-                job->trace[op - 1] = mark;
-        }
-    }
 }
 
 /* The values that the operation used are of no use any more. */
@@ -250,8 +252,12 @@ static void drop_operands(struct node *node, struct job *job, const struct item 
             operands[i].op ? run_find(&node->schedule, job->id, operands[i].op) : NULL;
         if (!used)
             continue;
-        if (!used->value)
-            outbox_add(&node->out, OUTPUT_DROP)->drop.id = (struct value_id){job->id, used->op};
+        if (!used->value) {
+            /* On disk it stays while the log may refer to it: until the log is compacted. */
+            struct output *output = outbox_add(&node->out, OUTPUT_DROP);
+            output->drop.id = (struct value_id){job->id, used->op};
+            output->drop.kept = used->keeping && !used->logged;
+        }
         run_remove(&node->schedule, used);
     }
 }
@@ -287,12 +293,20 @@ static void complete(struct node *node, struct item *item)
     slot->conversions += !item->operations;
     node->schedule.operations += item->operations;
     job->done += item->operations;
-    mark_trace(job, item);
+    if (job->trace && item->operations)
+        job_mark_trace(job, job->trace, item->op, item->count > 0,
+                       (struct trace_mark){(uint16_t)item->node, (uint16_t)item->attempt});
+    checkpoint_note(node, item);
     drop_operands(node, job, item);
     if (!item->operations) {
         finish_text(node, item);
         return;
     }
+    schedule_supply(node, item);
+}
+
+void schedule_supply(struct node *node, const struct item *item)
+{
     struct item *consumer = consumer_of(node, item);
     if (--consumer->missing == 0)
         run_make_ready(consumer, false);
@@ -490,6 +504,23 @@ void schedule_check_invariants(const struct node *node)
 
 void schedule_pump(struct node *node)
 {
-    if (node_serves(node))
-        assign_all(node);
+    if (!node_serves(node))
+        return;
+    assign_all(node);
+    checkpoint_pump(node);
+}
+
+uint64_t schedule_deadline(const struct node *node)
+{
+    return node_serves(node) ? checkpoint_deadline(node) : UINT64_MAX;
+}
+
+unsigned schedule_unit_level(const struct node *node, struct slice spec)
+{
+    struct plan plan;
+    uint64_t n;
+    if (parse_u64(spec, UINT64_MAX, &n))
+        return 0;
+    plan_init(&plan, n);
+    return plan_unit_level(&plan, count_workers(node));
 }

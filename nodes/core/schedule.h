@@ -35,6 +35,14 @@ void schedule_worker_lost(struct node *node, node_id_t worker);
 
 /* Assigns what is ready to workers that have credit. */
 void schedule_pump(struct node *node);
+uint64_t schedule_deadline(const struct node *node);
+
+/* The level of the plan whose subtrees are handed out whole, for a job that is being submitted. */
+unsigned schedule_unit_level(const struct node *node, struct slice spec);
+
+/* An item's value is there: its consumer has one operand more. For checkpoint.c. */
+struct item;
+void schedule_supply(struct node *node, const struct item *item);
 
 /* Adds what is known about a job's progress, for people. */
 void schedule_explain(const struct node *node, const struct job *job, struct text *out);

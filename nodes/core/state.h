@@ -136,7 +136,11 @@ struct journal {
 
 /* --- requests that wait --- */
 
+enum wait_kind { WAIT_JOB, WAIT_SET, WAIT_SNAP };
+
 struct waiter {
+    enum wait_kind kind;
+    char key[JOB_KEY_MAX + 1]; /* WAIT_SNAP */
     uint64_t client, request;
     job_id_t job;         /* answered when it is finished ... */
     log_index_t index;    /* ... or, for a submit, when this entry is applied */
@@ -171,8 +175,8 @@ struct schedule {
     uint64_t reassigned;
     struct job *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled */
     size_t n_active, turn;               /* whose turn it is to have an operation assigned */
-    uint64_t checkpoint_us;              /* when finished operations were last replicated */
-    uint64_t unlogged;                   /* bytes of values finished since */
+    uint64_t checkpoint_us;              /* when finished operations are logged next */
+    uint64_t unlogged, unlogged_bytes;   /* operations finished since, and their values' bytes */
     job_id_t cursor;                     /* jobs up to here were taken up, or are finished */
 };
 

@@ -124,9 +124,13 @@ static void persist(struct world *world, node_id_t id, const struct output *outp
     size_t n = output->persist.n;
     struct write *writes = mem_new(n, sizeof *writes);
     memcpy(writes, output->persist.writes, n * sizeof *writes);
-    for (size_t i = 0; i < n; i++)
-        if (writes[i].entry)
-            writes[i].entry = world_transmit(writes[i].entry);
+    for (size_t i = 0; i < n; i++) {
+        blob_ref(writes[i].entry);
+        struct blob **parts = mem_new(writes[i].n_parts, sizeof *parts);
+        for (size_t part = 0; part < writes[i].n_parts; part++)
+            parts[part] = blob_ref(writes[i].parts[part]);
+        writes[i].parts = parts;
+    }
     world_post(world, &(struct pending){.at_us = disk_time(world, node),
                                         .kind = PENDING_DISK,
                                         .to = id,
@@ -136,23 +140,73 @@ static void persist(struct world *world, node_id_t id, const struct output *outp
                                         .n_writes = n});
 }
 
+void machine_discard_writes(struct write *writes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        blob_drop(&writes[i].entry);
+        for (size_t part = 0; part < writes[i].n_parts; part++) {
+            struct blob *blob = writes[i].parts[part];
+            blob_drop(&blob);
+        }
+        free((void *)writes[i].parts);
+    }
+    free(writes);
+}
+
+static void truncate_log(struct world_node *node, log_index_t from)
+{
+    while (node->log_n && node->log_base + node->log_n >= from)
+        blob_drop(&node->log[--node->log_n].packed);
+}
+
 static void write_entry(struct world_node *node, struct write *write)
 {
+    truncate_log(node, write->index);
+    if (write->index != node->log_base + node->log_n + 1)
+        panic("log entry %" PRIu64 " is written behind %" PRIu64, write->index,
+              node->log_base + node->log_n);
     if (node->log_n == node->log_size) {
         node->log_size = node->log_size ? 2 * node->log_size : 64;
         node->log = mem_grow(node->log, node->log_size, sizeof *node->log);
-        node->log_terms = mem_grow(node->log_terms, node->log_size, sizeof *node->log_terms);
     }
-    if (write->index > node->log_n + 1)
-        panic("a log entry %" PRIu64 " is written behind %zu entries", write->index, node->log_n);
-    size_t at = write->index - 1;
-    if (at < node->log_n)
-        message_drop(&node->log[at]);
-    else
-        node->log_n++;
-    node->log[at] = write->entry;
-    node->log_terms[at] = write->term;
-    write->entry = NULL;
+    node->log[node->log_n++] = (struct world_entry){write->term, blob_ref(write->entry)};
+}
+
+static void drop_image(struct world_node *node)
+{
+    for (size_t i = 0; i < node->image_n; i++)
+        blob_drop(&node->image[i]);
+    free(node->image);
+    node->image = NULL;
+    node->image_n = 0;
+}
+
+static void write_image(struct world_node *node, struct write *write)
+{
+    drop_image(node);
+    node->image_n = write->n_parts;
+    node->image = mem_new(write->n_parts, sizeof *node->image);
+    for (size_t i = 0; i < write->n_parts; i++)
+        node->image[i] = blob_ref(write->parts[i]);
+    size_t covered = write->index - node->log_base;
+    if (write->whole || covered > node->log_n)
+        covered = node->log_n;
+    for (size_t i = 0; i < covered; i++)
+        blob_drop(&node->log[i].packed);
+    node->log_n -= covered;
+    memmove(node->log, node->log + covered, node->log_n * sizeof *node->log);
+    node->log_base = write->index;
+}
+
+static void write_vote(struct world *world, node_id_t id, const struct write *write)
+{
+    struct world_node *node = &world->nodes[id];
+    bool twice = write->term == node->durable.term && node->durable.vote &&
+                 write->vote != node->durable.vote;
+    if (write->term < node->durable.term || twice)
+        panic("seed %" PRIu64 ": node %u votes twice in term %" PRIu64, world->options.seed, id,
+              write->term);
+    node->durable = (struct node_durable){write->term, write->vote, write->voter};
 }
 
 static void disk_done(struct world *world, struct pending *pending)
@@ -160,19 +214,14 @@ static void disk_done(struct world *world, struct pending *pending)
     struct world_node *node = &world->nodes[pending->to];
     for (size_t i = 0; i < pending->n_writes; i++) {
         struct write *write = &pending->writes[i];
-        if (write->kind == WRITE_VOTE) {
-            if (write->term < node->durable.term ||
-                (write->term == node->durable.term && node->durable.vote &&
-                 write->vote != node->durable.vote))
-                panic("seed %" PRIu64 ": node %u votes twice in term %" PRIu64, world->options.seed,
-                      pending->to, write->term);
-            node->durable = (struct node_durable){write->term, write->vote};
-        } else if (write->kind == WRITE_ENTRY) {
+        if (write->kind == WRITE_VOTE)
+            write_vote(world, pending->to, write);
+        else if (write->kind == WRITE_ENTRY)
             write_entry(node, write);
-        } else {
-            while (node->log_n >= write->index)
-                message_drop(&node->log[--node->log_n]);
-        }
+        else if (write->kind == WRITE_IMAGE)
+            write_image(node, write);
+        else
+            truncate_log(node, write->index);
     }
     node->disk_seq = pending->seq;
     machine_flush_held(world, pending->to);
@@ -183,8 +232,13 @@ static void disk_done(struct world *world, struct pending *pending)
 void machine_restore(struct world *world, node_id_t id)
 {
     struct world_node *node = &world->nodes[id];
+    for (size_t i = 0; i < node->image_n; i++)
+        if (node_restore_part(node->core, (struct slice){node->image[i]->at, node->image[i]->len}))
+            panic("seed %" PRIu64 ": node %u refuses its own full checkpoint", world->options.seed,
+                  id);
     for (size_t i = 0; i < node->log_n; i++)
-        if (node_restore_entry(node->core, i + 1, node->log_terms[i], node->log[i]))
+        if (node_restore_entry(node->core, node->log_base + i + 1, node->log[i].term,
+                               node->log[i].packed))
             panic("seed %" PRIu64 ": node %u refuses its own log at %zu", world->options.seed, id,
                   i + 1);
 }
@@ -324,6 +378,15 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
     case OUTPUT_KEEP: {
         struct blob *blob =
             output->keep.value ? output->keep.value : find_value(node, output->keep.id);
+        if (!blob) {
+            world_post(world, &(struct pending){.at_us = world->now_us + 1,
+                                                .kind = PENDING_VALUE,
+                                                .to = id,
+                                                .from = id,
+                                                .incarnation = node->incarnation,
+                                                .id = output->keep.id});
+            break;
+        }
         world_post(world, &(struct pending){.at_us = disk_time(world, node),
                                             .kind = PENDING_KEPT,
                                             .to = id,
@@ -344,6 +407,20 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
         world_say(world, id, "%s", output->log.text);
         break;
     }
+}
+
+void machine_wipe(struct world *world, node_id_t id)
+{
+    struct world_node *node = &world->nodes[id];
+    drop_image(node);
+    truncate_log(node, 0);
+    free(node->log);
+    node->log = NULL;
+    node->log_size = 0;
+    node->log_base = 0;
+    drop_values(&node->kept, (struct value_id){0});
+    map_clear(&node->kept);
+    node->durable = (struct node_durable){0};
 }
 
 void machine_lose(struct world *world, node_id_t id)

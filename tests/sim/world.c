@@ -76,9 +76,7 @@ static struct pending pop(struct world *world)
 static void discard(struct pending *pending)
 {
     message_drop(&pending->message);
-    for (size_t i = 0; i < pending->n_writes; i++)
-        message_drop(&pending->writes[i].entry);
-    free(pending->writes);
+    machine_discard_writes(pending->writes, pending->n_writes);
     if (pending->computed)
         blob_drop(&pending->computed->value);
     free(pending->computed);
@@ -146,6 +144,10 @@ void world_start(struct world *world, node_id_t id)
         .heartbeat_us = HEARTBEAT_DEFAULT_US,
         .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
         .result_max_bytes = RESULT_MAX_DEFAULT_BYTES,
+        .checkpoint_interval_us = CHECKPOINT_INTERVAL_DEFAULT_US,
+        .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
+        .compact_entries =
+            world->options.compact_entries ? world->options.compact_entries : COMPACT_ENTRIES,
         .random = world_random(world, UINT64_MAX),
         .pid = id,
         .log_level = LOG_DEBUG,
@@ -173,6 +175,12 @@ void world_crash(struct world *world, node_id_t id)
     world->nodes[id].paused_until_us = 0;
     machine_lose(world, id);
     net_node_died(world, id);
+}
+
+void world_wipe(struct world *world, node_id_t id)
+{
+    world_say(world, id, "its disk is wiped");
+    machine_wipe(world, id);
 }
 
 void world_pause(struct world *world, node_id_t id, uint64_t for_us)
@@ -289,17 +297,8 @@ void world_free(struct world **world)
     struct world *it = *world;
     *world = NULL;
     for (node_id_t id = 1; id <= it->options.n_nodes; id++) {
-        struct world_node *node = &it->nodes[id];
         world_crash(it, id);
-        for (size_t i = 0; i < node->log_n; i++)
-            message_drop(&node->log[i]);
-        free(node->log);
-        free(node->log_terms);
-        struct map_key key;
-        struct blob *blob;
-        for (size_t at = 0; (blob = map_next(&node->kept, &at, &key));)
-            blob_drop(&blob);
-        map_clear(&node->kept);
+        machine_wipe(it, id);
     }
     for (size_t i = 0; i < it->heap_n; i++)
         discard(&it->heap[i]);

@@ -21,8 +21,14 @@ struct world_options {
     uint64_t delay_us, jitter_us; /* of every message */
     uint64_t disk_us;             /* of every persist */
     uint64_t op_us;               /* of every operation */
+    uint64_t compact_entries;     /* 0: the default */
     uint32_t loss, duplication;   /* of every message between nodes */
     bool story;                   /* print what happens */
+};
+
+struct world_entry {
+    term_t term;
+    struct blob *packed;
 };
 
 struct world_node {
@@ -34,9 +40,11 @@ struct world_node {
     uint64_t rejected;
 
     struct node_durable durable;
-    struct message **log; /* durable entries, by index - 1: owned */
-    term_t *log_terms;
+    struct world_entry *log; /* durable entries log_base + 1, ...: owned */
+    log_index_t log_base;
     size_t log_n, log_size;
+    struct blob **image; /* the durable full checkpoint: owned */
+    size_t image_n;
     uint64_t disk_seq; /* durable up to here in this incarnation */
     uint64_t disk_busy_us;
     struct map kept;   /* durable values: (job, op) -> struct blob */
@@ -94,6 +102,9 @@ void world_free(struct world **world);
  */
 void world_start(struct world *world, node_id_t id);
 void world_crash(struct world *world, node_id_t id);
+
+/* Empties the disk of a node that is down. */
+void world_wipe(struct world *world, node_id_t id);
 
 /* Stops a node as SIGSTOP does, for so long. */
 void world_pause(struct world *world, node_id_t id, uint64_t for_us);
@@ -170,6 +181,8 @@ void machine_pending(struct world *world, struct pending *pending);
 void machine_lose(struct world *world, node_id_t id);
 void machine_flush_held(struct world *world, node_id_t id);
 void machine_restore(struct world *world, node_id_t id);
+void machine_wipe(struct world *world, node_id_t id);
+void machine_discard_writes(struct write *writes, size_t n);
 
 void client_reply(struct world *world, struct pending *pending);
 void client_wake(struct world *world, unsigned client);
