@@ -54,95 +54,112 @@ static void tally(struct message *entry, const struct done_mark *mark)
     line->conversions += !mark->operations;
 }
 
-/* Puts one finished operation into the entry; false when it must wait. */
-static bool put(struct node *node, struct job *job, const struct done_mark *mark,
-                struct message *entry)
+static void write_row(struct message *entry, const struct done_mark *mark, struct item *item)
 {
-    struct item *item = run_find(&node->schedule, job->id, mark->op);
     struct wire_done *done = &entry->as.done;
-    bool needed = item && item->state == ITEM_DONE && mark->operations;
-    if (needed && !item->value && !item->kept) {
-        keep(node, item);
-        return false;
-    }
-    tally(entry, mark);
-    if (!needed && (!job->trace || !mark->operations))
-        return true;
     struct done_op op = {.op = mark->op,
                          .unit = mark->unit,
                          .node = mark->node,
                          .attempt = mark->attempt};
-    if (needed) {
+    if (item) {
         op.len = item->len;
         op.value = item->value;
         memcpy(op.hash, item->hash, HASH_BYTES);
         item->logged = true;
     }
     job_write_done(entry, &op, &done->ops.at[done->ops.n++]);
+}
+
+/* True when what used the operation's result, directly or not, is logged: only then does the log
+ * know that the operation is done. */
+static bool is_covered(const struct node *node, const struct job *job, op_id_t op)
+{
+    while ((op = plan_consumer(&job->plan, op))) {
+        const struct item *item = run_find(&node->schedule, job->id, op);
+        if (item)
+            return item->logged;
+    }
+    return false;
+}
+
+/* Puts one finished operation into the entry; false when it must wait for a later one. */
+static bool put(struct node *node, struct job *job, const struct done_mark *mark,
+                struct message *entry, size_t *bytes)
+{
+    struct item *item = run_find(&node->schedule, job->id, mark->op);
+    if (!mark->operations)
+        return false; /* a conversion: the job's last entry tells of it */
+    if (!item) {
+        if (!is_covered(node, job, mark->op))
+            return false;
+        if (job->trace)
+            write_row(entry, mark, NULL);
+        tally(entry, mark);
+        return true;
+    }
+    if (!item->value && !item->kept) {
+        keep(node, item);
+        return false;
+    }
+    size_t more = item->value ? item->value->len : 0;
+    if (*bytes && *bytes + more > CHECKPOINT_ENTRY_BYTES)
+        return false;
+    *bytes += more;
+    write_row(entry, mark, item);
+    tally(entry, mark);
     return true;
 }
 
-static size_t value_bytes(const struct node *node, const struct job *job,
-                          const struct done_mark *mark)
+static void remove_told(struct run *run)
 {
-    struct item *item = run_find(&node->schedule, job->id, mark->op);
-    return item && item->value ? item->value->len : 0;
+    size_t left = 0;
+    for (size_t i = 0; i < run->n_done; i++)
+        if (!run->done[i].told)
+            run->done[left++] = run->done[i];
+    run->n_done = left;
 }
 
-/* Fills the entry from the marks, from *at on; leaves those that must wait. Returns how many wait.
- */
-static void fill(struct node *node, struct job *job, size_t *at, size_t *waiting,
-                 struct message *entry)
+/* One entry's worth; false when there is nothing that could be told now. The latest go first: what
+ * used a result must be in the log before the result counts as done without its value. */
+static bool log_some(struct node *node, struct job *job)
 {
     struct run *run = job->run;
-    size_t bytes = 0;
+    struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);
+    size_t bytes = 0, told = 0;
     begin(node, job, entry);
-    while (*at < run->n_done && entry->as.done.ops.n < CHECKPOINT_OPS_MAX) {
-        struct done_mark mark = run->done[*at];
-        bytes += value_bytes(node, job, &mark);
-        if (bytes > CHECKPOINT_ENTRY_BYTES && entry->as.done.ops.n)
-            break;
-        (*at)++;
-        if (!put(node, job, &mark, entry))
-            run->done[(*waiting)++] = mark;
+    entry->as.entry_ops_done.source = node->config.id;
+    for (size_t i = run->n_done; i-- > 0 && entry->as.done.ops.n < CHECKPOINT_OPS_MAX;) {
+        run->done[i].told = put(node, job, &run->done[i], entry, &bytes);
+        told += run->done[i].told;
     }
-}
-
-static bool is_empty(const struct message *entry)
-{
-    bool empty = !entry->as.done.ops.n;
-    for (size_t i = 0; i < entry->as.done.tallies.n; i++) {
-        const struct wire_tally *line = &entry->as.done.tallies.at[i];
-        empty = empty && !line->operations && !line->conversions;
-    }
-    return empty;
-}
-
-static void log_job(struct node *node, struct job *job)
-{
-    size_t at = 0, waiting = 0;
-    while (at < job->run->n_done) {
-        struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);
-        fill(node, job, &at, &waiting, entry);
-        entry->as.entry_ops_done.source = node->config.id;
-        if (is_empty(entry))
-            message_drop(&entry);
-        else
-            journal_propose(node, entry);
-    }
-    job->run->n_done = waiting;
+    remove_told(run);
+    if (told)
+        journal_propose(node, entry);
+    else
+        message_drop(&entry);
+    return told > 0;
 }
 
 void checkpoint_finish(struct node *node, struct job *job, struct message *entry)
 {
-    size_t at = 0, waiting = 0;
-    while (job->run->n_done > CHECKPOINT_OPS_MAX - 1) {
-        log_job(node, job);
-        if (job->run->n_done)
-            break; /* cannot be: all values but the text's are used up */
+    struct run *run = job->run;
+    size_t at = 0;
+    /* Rows of the trace that the last entry has no room for; they count nothing before it does. */
+    while (job->trace && run->n_done - at > CHECKPOINT_OPS_MAX - 1) {
+        struct message *rows = message_new(MESSAGE_ENTRY_OPS_DONE);
+        begin(node, job, rows);
+        rows->as.entry_ops_done.source = node->config.id;
+        for (size_t i = 0; i < CHECKPOINT_OPS_MAX - 1; i++, at++)
+            write_row(rows, &run->done[at], NULL);
+        journal_propose(node, rows);
     }
-    fill(node, job, &at, &waiting, entry);
-    job->run->n_done = 0;
+    begin(node, job, entry);
+    for (size_t i = 0; i < run->n_done; i++) {
+        tally(entry, &run->done[i]);
+        if (job->trace && i >= at && run->done[i].operations)
+            write_row(entry, &run->done[i], NULL);
+    }
+    run->n_done = 0;
 }
 
 void checkpoint_pump(struct node *node)
@@ -157,7 +174,8 @@ void checkpoint_pump(struct node *node)
         struct job *job = schedule->active[i];
         if (!job->run->n_done || journal_pending_end(node, job->id))
             continue;
-        log_job(node, job);
+        while (log_some(node, job))
+            continue;
         schedule->unlogged += job->run->n_done;
     }
     schedule->checkpoint_us = node->now_us + node->config.checkpoint_interval_us;

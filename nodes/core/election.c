@@ -87,7 +87,7 @@ static void become_follower(struct node *node, node_id_t coordinator)
     election->lost = false;
     election->retries = 0;
     if (coordinator != election->coordinator)
-        follower_reset(node);
+        follower_begin(node);
     if (coordinator && coordinator != election->coordinator)
         outbox_log(&node->out, LOG_INFO, "follows node %u in term %" PRIu64, coordinator,
                    election->term);
@@ -124,7 +124,7 @@ static void become_coordinator(struct node *node)
     election->began_us = node->now_us;
     node->heartbeat_now = true;
     worker_reset(node, election->term);
-    follower_reset(node);
+    follower_begin(node);
     replication_start(node);
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
         node->peers[id].follows_us = 0;

@@ -381,6 +381,12 @@ void follower_reset(struct node *node)
     forget_needs(&node->follower);
 }
 
+void follower_begin(struct node *node)
+{
+    follower_reset(node);
+    node->follower.round = 0;
+}
+
 void follower_clear(struct node *node)
 {
     follower_reset(node);

@@ -20,8 +20,11 @@ void follower_value_failed(struct node *node, struct value_id id);
 /* Asks again for values that could not be had. */
 void follower_tick(struct node *node);
 
-/* Another coordinator, or none: what was half received is dropped. */
+/* What was half received is dropped. */
 void follower_reset(struct node *node);
+
+/* Another coordinator, or none: it counts its rounds from the beginning. */
+void follower_begin(struct node *node);
 
 void follower_clear(struct node *node);
 

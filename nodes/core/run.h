@@ -38,6 +38,7 @@ struct done_mark {
     bool unit;
     node_id_t node;
     uint64_t attempt, operations;
+    bool told;
 };
 
 struct run {
