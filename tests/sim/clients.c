@@ -134,8 +134,7 @@ void client_reply(struct world *world, struct pending *pending)
     if (message->type != MESSAGE_ERROR)
         panic("a client gets an answer that it did not ask for");
     if (slice_equals(message->as.error.code, "not_found"))
-        client->job =
-            JOB_NONE; /* another coordinator does not know it: submit again with the same key */
+        panic("seed %" PRIu64 ": an accepted job is lost", world->options.seed);
     client->retry_us = world->now_us + RETRY_US / 6;
     wake_at(world, pending->client, RETRY_US / 6);
 }

@@ -194,7 +194,8 @@ static void write_image(struct world_node *node, struct write *write)
     for (size_t i = 0; i < covered; i++)
         blob_drop(&node->log[i].packed);
     node->log_n -= covered;
-    memmove(node->log, node->log + covered, node->log_n * sizeof *node->log);
+    if (node->log_n)
+        memmove(node->log, node->log + covered, node->log_n * sizeof *node->log);
     node->log_base = write->index;
 }
 

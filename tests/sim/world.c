@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/core/journal.h"
 #include "nodes/core/state.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
@@ -85,8 +86,54 @@ static void discard(struct pending *pending)
 
 /* --- the oracle: what must hold after every step --- */
 
+/* State-machine safety: what is committed at an index is the same everywhere, for ever. */
+static void check_committed(struct world *world, node_id_t id)
+{
+    const struct node *node = world->nodes[id].core;
+    log_index_t *at = &world->nodes[id].checked;
+    if (*at < node->journal.base)
+        *at = node->journal.base;
+    while (*at < node->journal.commit) {
+        struct blob *packed = journal_at(node, ++*at)->packed;
+        struct blob *known = map_get(&world->committed, (struct map_key){*at, 0});
+        if (!known)
+            map_put(&world->committed, (struct map_key){*at, 0}, blob_ref(packed));
+        else if (known->len != packed->len || memcmp(known->at, packed->at, packed->len))
+            panic("seed %" PRIu64 ": node %u commits another entry at %" PRIu64,
+                  world->options.seed, id, *at);
+    }
+}
+
+static bool equal_jobs(const struct node *a, const struct node *b)
+{
+    bool equal = a->jobs.n == b->jobs.n;
+    for (size_t i = 0; equal && i < a->jobs.n; i++)
+        equal = a->jobs.at[i]->id == b->jobs.at[i]->id &&
+                a->jobs.at[i]->logged == b->jobs.at[i]->logged &&
+                job_is_finished(a->jobs.at[i]) == job_is_finished(b->jobs.at[i]) &&
+                a->jobs.at[i]->frontier.count == b->jobs.at[i]->frontier.count &&
+                !memcmp(a->jobs.at[i]->sha256, b->jobs.at[i]->sha256, HASH_BYTES);
+    return equal && !memcmp(a->jobs.operations, b->jobs.operations, sizeof a->jobs.operations);
+}
+
+bool world_is_equal(const struct world *world)
+{
+    const struct node *first = NULL;
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
+        const struct node *node = world->nodes[id].core;
+        if (!node)
+            continue;
+        if (first && (node->journal.applied != first->journal.applied ||
+                      node->journal.last != first->journal.last || !equal_jobs(node, first)))
+            return false;
+        first = first ? first : node;
+    }
+    return true;
+}
+
 static void check(struct world *world, node_id_t id)
 {
+    check_committed(world, id);
     const struct node *node = world->nodes[id].core;
     node_check_invariants(node);
     if (node->election.role == ROLE_COORDINATOR) {
@@ -157,6 +204,7 @@ void world_start(struct world *world, node_id_t id)
     };
     node->core = node_new(&config, &node->durable, world->now_us);
     node->disk_seq = 0;
+    node->checked = 0;
     node->wake_us = 0;
     machine_restore(world, id);
     world_say(world, id, "starts, life %" PRIu64, node->boots);
@@ -300,6 +348,10 @@ void world_free(struct world **world)
         world_crash(it, id);
         machine_wipe(it, id);
     }
+    struct blob *blob;
+    for (size_t at = 0; (blob = map_next(&it->committed, &at, NULL));)
+        blob_drop(&blob);
+    map_clear(&it->committed);
     for (size_t i = 0; i < it->heap_n; i++)
         discard(&it->heap[i]);
     free(it->heap);

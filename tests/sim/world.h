@@ -51,6 +51,8 @@ struct world_node {
     struct map values; /* in memory */
     uint64_t compute_busy_us;
 
+    log_index_t checked; /* committed entries that the oracle has seen */
+
     struct held *held_first, *held_last; /* outputs that wait for the disk */
 };
 
@@ -90,6 +92,7 @@ struct world {
     struct world_link links[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1][PLANE_COUNT];
     bool cut[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1]; /* [from][to]: nothing passes */
     struct world_client clients[WORLD_CLIENTS_MAX];
+    struct map committed;       /* index -> struct blob: the one entry ever committed there */
     node_id_t leaders[1 << 16]; /* by term: who led it, ever */
     struct world_counts counts;
     uint64_t hash; /* of everything that happened: the same seed twice gives the same */
@@ -97,6 +100,9 @@ struct world {
 
 struct world *world_new(const struct world_options *options);
 void world_free(struct world **world);
+
+/* True when all living nodes have applied the same, and agree on it. */
+bool world_is_equal(const struct world *world);
 
 /* Starts a node (on what its disk remembers); kills it as kill -9 does, losing what is not on disk.
  */

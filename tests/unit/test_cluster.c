@@ -225,6 +225,91 @@ static void killed_coordinators_lose_no_client_its_result(void **state)
     }
 }
 
+static bool all_equal(const struct world *world)
+{
+    return all_idle(world) && world_is_equal(world);
+}
+
+static void chaos(uint64_t seed, uint64_t compact_entries, bool wipe)
+{
+    struct world *world = begin(seed, 3 + (uint32_t)(seed % 4));
+    uint32_t n = world->options.n_nodes;
+    world->options.compact_entries = compact_entries;
+    world->options.loss = seed % 3 ? 0 : 10000;
+    world->options.op_us = 20;
+    start_all(world);
+    assert_true(world_run_until(world, serves, 10 * SECOND_US));
+    world_run(world, SECOND_US);
+    world_client(world, 0, 30, 3000);
+    world_client(world, 1, 30, 100);
+    world_client(world, 2, 2, 45000);
+    for (unsigned round = 0; round < 40 && !all_idle(world); round++) {
+        world_run(world, world_random(world, 300 * MS_US));
+        node_id_t victim = 1 + (node_id_t)world_random(world, n);
+        if (world_random(world, 2) && world_coordinator(world))
+            victim = world_coordinator(world);
+        switch (world_random(world, 4)) {
+        case 0:
+        case 1:
+            world_crash(world, victim);
+            world_run(world, world_random(world, 500 * MS_US));
+            if (wipe && n > 3 && world_random(world, 3) == 0)
+                world_wipe(world, victim);
+            world_start(world, victim);
+            world_run(world, 2 * SECOND_US); /* a wiped one has caught up before the next fault */
+            break;
+        case 2:
+            world_pause(world, victim, world_random(world, 3 * SECOND_US));
+            break;
+        default:
+            for (node_id_t id = 1; id <= n; id++)
+                if (id != victim)
+                    world_cut(world, id, victim, true);
+            world_run(world, world_random(world, 2 * SECOND_US));
+            for (node_id_t id = 1; id <= n; id++)
+                world_cut(world, id, victim, false);
+            break;
+        }
+    }
+    assert_true(world_run_until(world, all_equal, 600 * SECOND_US));
+    assert_int_equal(world->counts.jobs_done, 62);
+    world_free(&world);
+}
+
+static void chaos_loses_no_accepted_job(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++)
+        chaos(seed, 0, false);
+}
+
+static void compaction_and_installs_lose_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 100; seed <= 112; seed++)
+        chaos(seed, 16, true);
+}
+
+static void the_whole_cluster_loses_power_and_goes_on(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct world *world = begin(seed, 5);
+        world->options.op_us = 200;
+        start_all(world);
+        assert_true(world_run_until(world, serves, 3 * SECOND_US));
+        world_client(world, 0, 1, 60000);
+        world_client(world, 1, 20, 100);
+        world_run(world, 700 * MS_US);
+        for (node_id_t id = 1; id <= 5; id++)
+            world_crash(world, id);
+        world_run(world, SECOND_US);
+        start_all(world);
+        assert_true(world_run_until(world, all_equal, 600 * SECOND_US));
+        world_free(&world);
+    }
+}
+
 static void the_same_seed_tells_the_same_story(void **state)
 {
     (void)state;
@@ -254,6 +339,9 @@ int main(void)
         cmocka_unit_test(lost_and_doubled_messages_change_no_result),
         cmocka_unit_test(killed_workers_lose_no_job),
         cmocka_unit_test(killed_coordinators_lose_no_client_its_result),
+        cmocka_unit_test(chaos_loses_no_accepted_job),
+        cmocka_unit_test(compaction_and_installs_lose_nothing),
+        cmocka_unit_test(the_whole_cluster_loses_power_and_goes_on),
         cmocka_unit_test(the_same_seed_tells_the_same_story),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
