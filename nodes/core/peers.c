@@ -36,6 +36,7 @@ static void meet(struct node *node, node_id_t id, incarnation_t incarnation)
     if (peer->incarnation)
         declare_dead(node, id, "it was started again");
     peer->incarnation = incarnation;
+    replication_forget(node, id);
     channel_open(&peer->channel, incarnation);
     message_drop(&peer->heartbeat);
     /* A connection that its former life had welcomed is not welcomed by this one. */

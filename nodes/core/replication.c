@@ -23,12 +23,17 @@ void replication_probe(struct node *node, node_id_t peer)
     replica->sent_commit = 0;
 }
 
+void replication_forget(struct node *node, node_id_t peer)
+{
+    struct replica *replica = &node->peers[peer].replica;
+    stop_install(replica);
+    *replica = (struct replica){.next = node->journal.last + 1};
+}
+
 void replication_start(struct node *node)
 {
     for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
-        struct replica *replica = &node->peers[id].replica;
-        stop_install(replica);
-        *replica = (struct replica){.next = node->journal.last + 1};
+        replication_forget(node, id);
     }
     node->replication = (struct replication){0};
 }

@@ -21,6 +21,9 @@ void replication_install_reply(struct node *node, node_id_t from,
 /* A follower's connection was welcomed, or broke: it is probed again. */
 void replication_probe(struct node *node, node_id_t peer);
 
+/* A follower lives again: what it had, it may have lost with its disk. */
+void replication_forget(struct node *node, node_id_t peer);
+
 /* Our own log became durable, or a follower's did: commits what a majority of the voters has. */
 void replication_advance(struct node *node);
 
