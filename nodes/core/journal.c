@@ -235,6 +235,8 @@ static void drop_front(struct journal *journal, log_index_t base)
         drop_entry(&journal->entries[i]);
     memmove(journal->entries, journal->entries + n, left * sizeof *journal->entries);
     journal->base = base;
+    if (journal->durable < base)
+        journal->durable = base; /* committed already: nothing counts on us for it */
 }
 
 void journal_compact(struct node *node)

@@ -185,6 +185,7 @@ static void pump(struct node *node, node_id_t id)
         replica->next = replica->match + 1;
         replica->in_flight = 0;
         replica->wait = false;
+        replica->sent_us = 0; /* what it told may be lost, too: the commit index, a round */
     }
     if (replica->wait)
         return;
