@@ -31,6 +31,7 @@ PKG_CONFIG   ?= pkg-config
 PYTHON       ?= /usr/bin/python3
 PYTEST_ARGS  ?=
 UNIT         ?=
+FUZZ_SECONDS ?= 60
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -138,7 +139,7 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call objs,$(unit_helpers)) $(call lib,$(L
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: test check check-headers check-layers check-bans check-format test-unit test-cluster test-compose
+.PHONY: test check check-headers check-layers check-bans check-format test-unit test-cluster test-compose test-fuzz
 
 test: deps ## deps, build, checks, unit tests, tests on real clusters
 	@+$(sub_make) all check
@@ -178,6 +179,10 @@ test-cluster: all ## every tests/cluster/test_*.py, on real processes (PYTEST_AR
 
 test-compose: ## the compose file, for real, on a docker engine (root)
 	@bash tests/compose/run.sh $(B)
+
+test-fuzz: ## throws bytes at the decoder for FUZZ_SECONDS=60, with clang's fuzzer
+	@sh tests/tools/deps.sh build fuzz
+	@sh tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 # --- The demonstration --------------------------------------------------------------------------
 

@@ -28,7 +28,9 @@ finish() {
     trap '' INT TERM HUP
     trap - EXIT
     set +e
-    if [ $status -ne 0 ]; then
+    if [ $status -eq 130 ] || [ $status -eq 143 ]; then
+        printf '\nInterrupted: taking everything down.\n' >&2
+    elif [ $status -ne 0 ]; then
         printf '\nThe demonstration failed. The last lines of the logs:\n' >&2
         find "$dir" -type f -name '*log*' -exec tail -n 5 {} + >&2
     fi
