@@ -139,14 +139,14 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call objs,$(unit_helpers)) $(call lib,$(L
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: test check check-headers check-layers check-bans check-format test-unit test-cluster test-compose test-fuzz
+.PHONY: test check check-headers check-layers check-bans check-docs protocol-tables check-format test-unit test-cluster test-compose test-fuzz
 
 test: deps ## deps, build, checks, unit tests, tests on real clusters
 	@+$(sub_make) all check
 	@+$(sub_make) test-unit
 	@+$(sub_make) test-cluster
 
-check: check-headers check-layers check-bans ## the checks that only read
+check: check-headers check-layers check-bans check-docs ## the checks that only read
 
 header_marks := $(headers:%=$(B)/headers/%.ok)
 check-headers: $(header_marks) ## every header compiles alone
@@ -162,6 +162,16 @@ check-layers: $(call lib,core) ## nodes/core knows nothing of sockets, disks, cl
 
 check-bans: ## no strcpy, sprintf, atoi, ...; no time, rand, sleep, printf in the cores
 	@$(PYTHON) tests/tools/check-source.py bans
+
+$(B)/tools/protocol_tables: $(B)/obj/tests/tools/protocol_tables.o $(call lib,wire base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+
+check-docs: $(B)/tools/protocol_tables ## docs/protocol.md is as the schema has it
+	@$(PYTHON) tests/tools/protocol_tables.py $<
+
+protocol-tables: $(B)/tools/protocol_tables ## bring the tables of docs/protocol.md up to date
+	@$(PYTHON) tests/tools/protocol_tables.py $< --write
 
 check-format: ## clang-format would change nothing
 	@sh tests/tools/deps.sh format
