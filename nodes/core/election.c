@@ -171,6 +171,11 @@ static void become_candidate(struct node *node)
     outbox_write_vote(&node->out, election->term, election->vote);
     outbox_log(&node->out, LOG_INFO, "is a candidate in term %" PRIu64, election->term);
     reset_timeout(node);
+    /* After a disconnect all ask at nearly the same time, and votes may split: no full timeout
+     * then. */
+    if (election->retries)
+        election->timeout_us =
+            node->now_us + ELECTION_SPLIT_US + node_random(node, ELECTION_SPLIT_US);
     ask_for_votes(node, false);
     if (count_votes(node) >= election_quorum(node))
         become_coordinator(node);
