@@ -153,7 +153,6 @@ static void ask_for_votes(struct node *node, bool pre)
             .term = election->term + pre,
             .last_index = node->journal.last_index,
             .last_term = node->journal.last_term,
-            .hint = election->lost,
         };
         peers_send_control(node, id, message);
     }

@@ -120,8 +120,7 @@
     BOOL(REQ, pre, "a pre-vote: asks without changing terms")             \
     U64(REQ, term, TERM_MAX, "the term that the candidate wants to lead") \
     U64(REQ, last_index, LOG_INDEX_MAX, "the candidate's last log index") \
-    U64(REQ, last_term, TERM_MAX, "and its term")                         \
-    BOOL(OPT, hint, "the candidate saw the coordinator's connections close")
+    U64(REQ, last_term, TERM_MAX, "and its term")
 
 #define VOTE_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
     BOOL(REQ, pre, "answers a pre-vote")                                               \
