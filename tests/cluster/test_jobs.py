@@ -137,14 +137,7 @@ def test_many_jobs_follow_each_other_through_one_client(cluster):
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory):
     """A cluster whose workers hold every result back."""
-    it = harness.Cluster(tmp_path_factory.mktemp("slow"), delay="200ms", log_level="debug")
-    try:
-        it.start()
-        it.wait_healthy()
-        yield it
-        it.check()
-    finally:
-        it.close()
+    yield from harness.healthy(tmp_path_factory.mktemp("slow"), delay="200ms", log_level="debug")
 
 
 def test_delay_holds_every_result_back(slow):
