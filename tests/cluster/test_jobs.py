@@ -40,6 +40,19 @@ def test_50_separate_processes_at_once(cluster):
         assert (client.returncode, out) == (OK, f"{n}!={math.factorial(n)}\n"), err
 
 
+def trace_of_one_reign(cluster):
+    """The trace of a job from whose beginning to end one coordinator led and every node lived: 25
+    nodes on two cores may hold an election of their own accord, and then a worker changes."""
+    for _ in range(10):
+        before = cluster.wait_healthy(30)
+        job = cluster.submit(1000)
+        trace = cluster.json("job", "show", job["id"], "--ops")["trace"]
+        after = cluster.status()
+        if after["healthy"] and after["term"] == before["term"]:
+            return after, trace
+    raise AssertionError("the cluster holds elections all the time")
+
+
 @pytest.mark.parametrize("nodes", [3, 9, 25])
 def test_a_cluster_of_this_size_works(make_cluster, nodes):
     cluster = make_cluster(nodes=nodes)
@@ -53,7 +66,7 @@ def test_a_cluster_of_this_size_works(make_cluster, nodes):
     job = cluster.submit(1000)
     assert job["result"]["digits"] == len(str(math.factorial(1000)))
     assert cluster.ok("job", "result", job["id"]).strip() == str(math.factorial(1000))
-    trace = cluster.json("job", "show", job["id"], "--ops")["trace"]
+    status, trace = trace_of_one_reign(cluster)
     assert {op["node"] for op in trace} == set(range(1, nodes + 1)) - {status["coordinator"]}
     cluster.ok("down", "--dir", "up")
 
