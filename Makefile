@@ -31,6 +31,7 @@ PKG_CONFIG   ?= pkg-config
 PYTHON       ?= /usr/bin/python3
 PYTEST_ARGS  ?=
 UNIT         ?=
+FUZZ_SECONDS ?= 60
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -138,14 +139,14 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call objs,$(unit_helpers)) $(call lib,$(L
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: test check check-headers check-layers check-bans check-format test-unit test-cluster test-compose
+.PHONY: test check check-headers check-layers check-bans check-docs protocol-tables check-format test-unit test-cluster test-compose test-fuzz
 
 test: deps ## deps, build, checks, unit tests, tests on real clusters
 	@+$(sub_make) all check
 	@+$(sub_make) test-unit
 	@+$(sub_make) test-cluster
 
-check: check-headers check-layers check-bans ## the checks that only read
+check: check-headers check-layers check-bans check-docs ## the checks that only read
 
 header_marks := $(headers:%=$(B)/headers/%.ok)
 check-headers: $(header_marks) ## every header compiles alone
@@ -161,6 +162,16 @@ check-layers: $(call lib,core) ## nodes/core knows nothing of sockets, disks, cl
 
 check-bans: ## no strcpy, sprintf, atoi, ...; no time, rand, sleep, printf in the cores
 	@$(PYTHON) tests/tools/check-source.py bans
+
+$(B)/tools/protocol_tables: $(B)/obj/tests/tools/protocol_tables.o $(call lib,wire base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+
+check-docs: $(B)/tools/protocol_tables ## docs/protocol.md is as the schema has it
+	@$(PYTHON) tests/tools/protocol_tables.py $<
+
+protocol-tables: $(B)/tools/protocol_tables ## bring the tables of docs/protocol.md up to date
+	@$(PYTHON) tests/tools/protocol_tables.py $< --write
 
 check-format: ## clang-format would change nothing
 	@sh tests/tools/deps.sh format
@@ -178,6 +189,10 @@ test-cluster: all ## every tests/cluster/test_*.py, on real processes (PYTEST_AR
 
 test-compose: ## the compose file, for real, on a docker engine (root)
 	@bash tests/compose/run.sh $(B)
+
+test-fuzz: ## throws bytes at the decoder for FUZZ_SECONDS=60, with clang's fuzzer
+	@sh tests/tools/deps.sh build fuzz
+	@sh tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 # --- The demonstration --------------------------------------------------------------------------
 

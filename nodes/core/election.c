@@ -168,7 +168,6 @@ static void ask_for_votes(struct node *node, bool pre)
             .term = election->term + pre,
             .last_index = node->journal.last,
             .last_term = journal_last_term(node),
-            .hint = election->lost,
         };
         /* What it claims of our log must be durable, too. */
         peers_send_control(node, id, message);
@@ -188,6 +187,11 @@ static void become_candidate(struct node *node)
     write_vote(node);
     outbox_log(&node->out, LOG_INFO, "is a candidate in term %" PRIu64, election->term);
     reset_timeout(node);
+    /* After a disconnect all ask at nearly the same time, and votes may split: no full timeout
+     * then. */
+    if (election->retries)
+        election->timeout_us =
+            node->now_us + ELECTION_SPLIT_US + node_random(node, ELECTION_SPLIT_US);
     ask_for_votes(node, false);
     if (count_votes(node) >= election_quorum(node))
         become_coordinator(node);

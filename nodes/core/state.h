@@ -110,7 +110,6 @@ struct election {
     unsigned retries;    /* quick pre-votes left after that hint */
     uint64_t began_us;   /* when this role began */
     bool serving;        /* coordinator whose first entry is committed */
-    uint64_t announced_lost_us;
 };
 
 /* --- log --- */

@@ -193,12 +193,6 @@ void mesh_refeed(struct mesh *mesh, node_id_t peer)
     bus_connect(mesh->receivers[PLANE_HEARTBEAT], config->hosts[peer], port);
 }
 
-bool mesh_is_up(const struct mesh *mesh, enum plane plane, node_id_t peer)
-{
-    const struct link *link = link_of(mesh, plane, peer);
-    return link && link_is_up(link);
-}
-
 /* --- sending --- */
 
 int mesh_send(struct mesh *mesh, enum plane plane, node_id_t to, const struct message *message)

@@ -60,8 +60,6 @@ void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t no
 /* Connects to the peer's feed anew, without waiting for libzmq's next try. */
 void mesh_refeed(struct mesh *mesh, node_id_t peer);
 
-bool mesh_is_up(const struct mesh *mesh, enum plane plane, node_id_t peer);
-
 /* These send without waiting; errors as bus_send(), ERR_UNAVAILABLE when there is no connection.
  * Only the gate calls them. */
 int mesh_send(struct mesh *mesh, enum plane plane, node_id_t to, const struct message *message);

@@ -32,8 +32,9 @@
     (500 * MS_US) /* ten heartbeats: one lost burst elects nobody \
                    */
 #define ELECTION_RANK_DELAY_US \
-    (8 * MS_US)             /* after a disconnect voters start in turn, not at once */
-#define ELECTION_RANK_MAX 5 /* later ranks wait no longer than this many delays */
+    (8 * MS_US)                        /* after a disconnect voters start in turn, not at once */
+#define ELECTION_RANK_MAX 5            /* later ranks wait no longer than this many delays */
+#define ELECTION_SPLIT_US (50 * MS_US) /* votes split after a disconnect: ask again this soon */
 #define TERM_MAX          (((uint64_t)1 << 24) - 1) /* a job id holds 24 bits of term; more is refused */
 #define LOG_INDEX_MAX     (((uint64_t)1 << 40) - 1) /* and 40 bits of index */
 #define TERM_JUMP_MAX     1000000 /* a peer's term further ahead than this is refused */

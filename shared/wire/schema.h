@@ -142,8 +142,7 @@
     BOOL(REQ, pre, "a pre-vote: asks without changing terms")             \
     U64(REQ, term, TERM_MAX, "the term that the candidate wants to lead") \
     U64(REQ, last_index, LOG_INDEX_MAX, "the candidate's last log index") \
-    U64(REQ, last_term, TERM_MAX, "and its term")                         \
-    BOOL(OPT, hint, "the candidate saw the coordinator's connections close")
+    U64(REQ, last_term, TERM_MAX, "and its term")
 
 #define VOTE_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
     BOOL(REQ, pre, "answers a pre-vote")                                               \
@@ -243,13 +242,13 @@
     U64(REQ, operations, U64_ANY, "operations it executed in this incarnation")           \
     U64(OPT, conversions, U64_ANY, "conversions to text it executed in this incarnation") \
     U64(OPT, queued, U64_ANY, "operations waiting or executing here")                     \
-    U64(OPT, held, U64_ANY, "values held in memory")                                      \
-    U64(OPT, applied, U64_ANY, "last log entry applied")                                  \
-    U64(OPT, rejected, U64_ANY, "malformed or foreign messages dropped")                  \
+    U64(REQ, held, U64_ANY, "values held in memory")                                      \
+    U64(REQ, applied, U64_ANY, "last log entry applied")                                  \
+    U64(REQ, rejected, U64_ANY, "malformed or foreign messages dropped")                  \
     U64(OPT, jobs, U64_ANY, "unfinished jobs, when it is the coordinator")                \
     STR(OPT, host, 64, "host name")                                                       \
     U64(OPT, pid, U64_ANY, "process id")                                                  \
-    STR(OPT, version, 32, "of its program")
+    STR(REQ, version, 32, "of its program")
 
 #define EVENT_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
     U64(REQ, node, NODES_MAX, "who publishes")                                             \

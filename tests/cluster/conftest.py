@@ -23,14 +23,7 @@ def alarm():
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """Six healthy nodes and a broker, shared by the tests of a file that do not break them."""
-    it = harness.Cluster(tmp_path_factory.mktemp("shared"))
-    try:
-        it.start()
-        it.wait_healthy()
-        yield it
-        it.check()
-    finally:
-        it.close()
+    yield from harness.healthy(tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture

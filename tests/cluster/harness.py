@@ -357,6 +357,18 @@ class Cluster:
 
 # --- requests by hand ----------------------------------------------------------------------------
 
+def healthy(directory, **options):
+    """For fixtures: yields a cluster once it is healthy, checks it at the end, and ends it in any case."""
+    cluster = Cluster(directory, **options)
+    try:
+        cluster.start()
+        cluster.wait_healthy()
+        yield cluster
+        cluster.check()
+    finally:
+        cluster.close()
+
+
 def request(address, body, *frames, timeout=5):
     """Sends one request to a broker and returns the answer's map and its further frames."""
     context = zmq.Context.instance()

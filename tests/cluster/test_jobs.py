@@ -40,6 +40,21 @@ def test_50_separate_processes_at_once(cluster):
         assert (client.returncode, out) == (OK, f"{n}!={math.factorial(n)}\n"), err
 
 
+def job_of_one_reign(cluster, n):
+    """A job from whose beginning to end one coordinator led and every node lived: 25 nodes on two
+    cores may hold an election of their own accord, and the next one does not know the job."""
+    for _ in range(10):
+        before = cluster.wait_healthy(30)
+        job = cluster.submit(n)
+        shown = cluster.conclave("job", "show", job["id"], "--ops", "--json")
+        result = cluster.conclave("job", "result", job["id"])
+        after = cluster.status()
+        if after["healthy"] and after["term"] == before["term"]:
+            assert (shown.returncode, result.returncode) == (OK, OK), shown.stderr + result.stderr
+            return after, job, json.loads(shown.stdout)["trace"], result.stdout
+    raise AssertionError("the cluster holds elections all the time")
+
+
 @pytest.mark.parametrize("nodes", [3, 9, 25])
 def test_a_cluster_of_this_size_works(make_cluster, nodes):
     cluster = make_cluster(nodes=nodes)
@@ -50,10 +65,9 @@ def test_a_cluster_of_this_size_works(make_cluster, nodes):
     assert up["nodes"] == nodes and 1 <= up["coordinator"] <= nodes
     status = cluster.wait_healthy(30)
     assert len(status["nodes"]) == nodes and status["quorum"] == nodes // 2 + 1
-    job = cluster.submit(1000)
+    status, job, trace, result = job_of_one_reign(cluster, 1000)
     assert job["result"]["digits"] == len(str(math.factorial(1000)))
-    assert cluster.ok("job", "result", job["id"]).strip() == str(math.factorial(1000))
-    trace = cluster.json("job", "show", job["id"], "--ops")["trace"]
+    assert result.strip() == str(math.factorial(1000))
     assert {op["node"] for op in trace} == set(range(1, nodes + 1)) - {status["coordinator"]}
     cluster.ok("down", "--dir", "up")
 
@@ -137,14 +151,7 @@ def test_many_jobs_follow_each_other_through_one_client(cluster):
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory):
     """A cluster whose workers hold every result back."""
-    it = harness.Cluster(tmp_path_factory.mktemp("slow"), delay="200ms", log_level="debug")
-    try:
-        it.start()
-        it.wait_healthy()
-        yield it
-        it.check()
-    finally:
-        it.close()
+    yield from harness.healthy(tmp_path_factory.mktemp("slow"), delay="200ms", log_level="debug")
 
 
 def test_delay_holds_every_result_back(slow):

@@ -128,6 +128,15 @@ all_healthy() {
     local s
     for s in $services; do [ "$(health "$s")" = healthy ] || return 1; done
 }
+# checked SERVICE TIME: a health check of its container that began after TIME found it well
+checked() {
+    local began code good=1
+    while read -r began code; do
+        if [ "$code" = 0 ] && [ "$(date -d "$began" +%s)" -gt "$2" ]; then good=0; fi
+    done < <(docker inspect -f '{{range .State.Health.Log}}{{json .Start}} {{.ExitCode}}{{println}}{{end}}' \
+        "$(container "$1")" 2>/dev/null | tr -d '"' | grep ' ')
+    return $good
+}
 submit() { cluster run --rm -T submit factorial 10 2>>"$work/log" </dev/null; }
 coordinator() {
     cluster exec -T broker conclave status --json 2>>"$work/log" </dev/null |
@@ -146,15 +155,28 @@ scenario() {
     is "$(submit)" "10!=3628800" "submit factorial 10"
     is "$(cluster run --rm -T monitor --count 20 2>>"$work/log" </dev/null | wc -l)" 20 "monitor --count 20"
 
-    local old
+    local old s since
     old=$(coordinator)
     [ -n "$old" ] || die "status names no coordinator"
     docker kill "$(container "node$old")" >/dev/null
     is "$(submit)" "10!=3628800" "submit factorial 10 after the coordinator's container was killed"
     if [ "$(coordinator)" != "$old" ]; then ok "another node coordinates"; else bad "node $old still coordinates"; fi
+    cluster exec -T broker conclave check </dev/null >>"$work/log" 2>&1 && s=0 || s=$?
+    is "$s" 3 "conclave check tells that a node is down"
+    since=$(date +%s)
+    for s in $services; do
+        [ "$s" != "node$old" ] || continue
+        if until_true 30 checked "$s" "$since" && [ "$(health "$s")" = healthy ]; then
+            ok "$s stays healthy"
+        else
+            bad "$s: $(health "$s") while node $old is down"
+        fi
+    done
     cluster start "node$old" >>"$work/log" 2>&1
     until_true 60 all_healthy || die "the killed node is not healthy again after 60 s"
-    ok "the killed node is back"
+    ok "the killed node is back, and healthy"
+    cluster exec -T broker conclave check </dev/null >>"$work/log" 2>&1 && s=0 || s=$?
+    is "$s" 0 "conclave check tells that all is well"
 
     down
     is "$(docker ps -aq --filter "label=com.docker.compose.project=$project")" "" "down leaves no container"

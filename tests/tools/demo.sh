@@ -28,7 +28,9 @@ finish() {
     trap '' INT TERM HUP
     trap - EXIT
     set +e
-    if [ $status -ne 0 ]; then
+    if [ $status -eq 130 ] || [ $status -eq 143 ]; then
+        printf '\nInterrupted: taking everything down.\n' >&2
+    elif [ $status -ne 0 ]; then
         printf '\nThe demonstration failed. The last lines of the logs:\n' >&2
         find "$dir" -type f -name '*log*' -exec tail -n 5 {} + >&2
     fi
@@ -56,7 +58,7 @@ title() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 note() { printf '   %s\n' "$@"; }
 show() {
     printf '   %s$ %s%s\n' "$bold" "$*" "$plain"
-    "$@" | sed 's/^/     /'
+    "$@" | indent
 }
 wrong() {
     printf 'wrong: %s\n' "$*" >&2
@@ -82,10 +84,22 @@ free_port() {
 port=$(free_port)
 export CONCLAVE_BROKER=tcp://127.0.0.1:$port
 
+# from_logs PATTERN: the lines of all logs that match, in the order of time.
+from_logs() { cat "$dir"/node*.log | grep -E "$1" | sort -s -k1,1; }
+indent() { sed "s/^./     &/"; }
+
 title "1. Six equal nodes and a broker come up. The nodes elect one of themselves coordinator."
-show conclave up --nodes 6 --dir "$dir" --port "$port" --detach
-title "   Who voted for whom, from the nodes' logs:"
-find "$dir" -type f -name '*log*' -exec grep -hE 'vote|elect|coordinat' {} + | sort | head -n 24 | sed 's/^/     /'
+show conclave up --nodes 6 --dir "$dir" --port "$port" --detach --log-level debug
+# The last of them may learn who won just after the first client does.
+for _ in $(seq 50); do
+    [ "$(from_logs 'is coordinator of term|follows node' | wc -l)" -lt 6 ] || break
+    sleep 0.1
+done
+title "   The election, as the nodes' logs tell it:"
+from_logs ': (started|is a candidate|node [0-9]+ is coordinator of term|follows node)' |
+    sed 's/started: .*/started/' | indent
+title "   Every node's heartbeat, as anybody may tail it (20 a second from each):"
+show conclave monitor --heartbeats --count 6
 title "   The cluster now:"
 show conclave status
 
@@ -102,6 +116,12 @@ trace=$(conclave job show "$id" --ops --json | tr -d ' \n')
 for operation in 'R1.*"10","9","8","7"' 'R2.*"6","5","4","3"' 'R3.*"2","1"' 'R4.*"R1","R2","R3"'; do
     grep -q "$operation" <<<"$trace" || wrong "no operation $operation in $trace"
 done
+title "   The same from the coordinator's log: which worker got which operation, and the answer."
+from_logs ': (W[0-9]+ |job |[0-9]+!=)' | indent
+for line in 'R1=10\*9\*8\*7' 'R2=6\*5\*4\*3' 'R3=2\*1' 'R4=R1\*R2\*R3'; do
+    [ -n "$(from_logs ": W[0-9]+ $line\$")" ] || wrong "the coordinator's log assigns no $line"
+done
+[ "$(from_logs ': 10!=3628800$' | wc -l)" -eq 1 ] || wrong "the coordinator's log has no 10!=3628800"
 
 title "4. Everything is taken down again."
 show conclave down --dir "$dir"

@@ -2,6 +2,7 @@
 # Sees to it that what Conclave needs is installed: deps.sh GROUP...
 #   build    compiler and libraries        test    what the tests need on top
 #   format   clang-format                  compose a docker engine from the distribution
+#   fuzz     clang with its fuzzer
 # Silent and quick when nothing is missing. On Debian and Ubuntu the missing packages are installed
 # (as root, or through sudo); elsewhere, and without the right to, they are named and the exit status is 1.
 set -eu
@@ -26,6 +27,8 @@ test    py:zmq              python3-zmq
 test    py:msgpack          python3-msgpack
 test    cmd:valgrind        valgrind
 format  cmd:clang-format    clang-format
+fuzz    cmd:clang           clang
+fuzz    fuzzer:             libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
 compose cmd:dockerd         docker.io
 compose cmd:docker-compose  docker-compose
 compose cmd:debootstrap     debootstrap
@@ -38,6 +41,7 @@ there() {
     case $1 in
     cmd:*) command -v "$what" >/dev/null || [ -x "/usr/sbin/$what" ] ;;
     hdr:*) echo "#include <$what>" | ${CC:-gcc} -fsyntax-only -x c - 2>/dev/null ;;
+    fuzzer:*) echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -fsanitize=fuzzer -x c -o /dev/null - 2>/dev/null ;;
     py:*) /usr/bin/python3 -c "import $what" 2>/dev/null ;;
     pc:*)
         for name in $(echo "$what" | tr , ' '); do

@@ -111,6 +111,30 @@ static void a_killed_coordinator_is_replaced_in_tens_of_ms(void **state)
     assert_true(worst_us < 100 * MS_US);
 }
 
+/* On a slow network and slow disks candidates meet, and votes split. */
+static void a_split_vote_after_a_kill_costs_no_full_timeout(void **state)
+{
+    (void)state;
+    uint64_t split = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct world *world = begin(seed, 6);
+        world->options.jitter_us = 12 * MS_US;
+        world->options.disk_us = 8 * MS_US;
+        start_all(world);
+        assert_true(world_run_until(world, serves, 10 * SECOND_US));
+        world_run(world, SECOND_US);
+        node_id_t old = world_coordinator(world);
+        term_t term = world->nodes[old].durable.term;
+        uint64_t killed_us = world->now_us;
+        world_crash(world, old);
+        assert_true(world_run_until(world, serves, 3 * SECOND_US));
+        split += world->nodes[world_coordinator(world)].durable.term > term + 1;
+        assert_true(world->now_us - killed_us < ELECTION_TIMEOUT_DEFAULT_US);
+        world_free(&world);
+    }
+    assert_true(split > 0);
+}
+
 static void a_silent_coordinator_is_replaced_and_steps_down(void **state)
 {
     (void)state;
@@ -333,6 +357,7 @@ int main(void)
         cmocka_unit_test(nodes_that_start_one_by_one_elect_once),
         cmocka_unit_test(no_majority_elects_nobody_R27),
         cmocka_unit_test(a_killed_coordinator_is_replaced_in_tens_of_ms),
+        cmocka_unit_test(a_split_vote_after_a_kill_costs_no_full_timeout),
         cmocka_unit_test(a_silent_coordinator_is_replaced_and_steps_down),
         cmocka_unit_test(a_deaf_coordinator_steps_down_R7),
         cmocka_unit_test(jobs_get_their_results),
