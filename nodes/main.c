@@ -22,6 +22,7 @@ struct settings {
     uint64_t id, nodes, port, voters;
     const char *dir, *bind, *peers, *cluster, *durability;
     uint64_t heartbeat_us, election_timeout_us, delay_us, max_result_bytes;
+    uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
     enum log_level log_level;
     bool help, version;
 };
@@ -137,6 +138,9 @@ static int run(const struct settings *is, const char **hosts)
                  .heartbeat_us = is->heartbeat_us,
                  .election_timeout_us = is->election_timeout_us,
                  .result_max_bytes = is->max_result_bytes,
+                 .checkpoint_interval_us = is->checkpoint_us,
+                 .checkpoint_bytes = is->checkpoint_bytes,
+                 .compact_entries = is->compact_entries,
                  .pid = (uint64_t)getpid(),
                  .cluster = is->cluster,
                  .host = host,
@@ -169,6 +173,9 @@ int main(int argc, char **argv)
                           .heartbeat_us = HEARTBEAT_DEFAULT_US,
                           .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
                           .max_result_bytes = RESULT_MAX_DEFAULT_BYTES,
+                          .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US,
+                          .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
+                          .compact_entries = COMPACT_ENTRIES,
                           .log_level = LOG_INFO};
     const struct option_spec specs[] = {
         {"id", OPTION_U64, &is.id, 1, NODES_MAX, "N", "which node this is, from 1"},
@@ -187,6 +194,12 @@ int main(int argc, char **argv)
          "TIME", "silence after which a coordinator is replaced (500ms)"},
         {"delay", OPTION_DURATION, &is.delay_us, 0, DURATION_MAX_US, "TIME",
          "hold each result back by this long (0ms)"},
+        {"checkpoint-interval", OPTION_DURATION, &is.checkpoint_us, MS_US, DURATION_MAX_US, "TIME",
+         "replicate finished operations this often (100ms)"},
+        {"checkpoint-bytes", OPTION_SIZE, &is.checkpoint_bytes, 1, 1024 * MIB_BYTES, "SIZE",
+         "or whenever their values are this large (4MiB)"},
+        {"compact-entries", OPTION_U64, &is.compact_entries, COMPACT_ENTRIES_MIN,
+         COMPACT_ENTRIES_MAX, "N", "write a full checkpoint every so many log entries (8192)"},
         {"durability", OPTION_STRING, &is.durability, 0, 0, "fsync|os",
          "os: do not wait for the disk; a power cut may undo votes (fsync)"},
         {"max-result", OPTION_SIZE, &is.max_result_bytes, 1, 1024 * MIB_BYTES, "SIZE",

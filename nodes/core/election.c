@@ -100,7 +100,9 @@ static void become_follower(struct node *node, node_id_t coordinator)
 static void enter_term(struct node *node, term_t term)
 {
     assert(term > node->election.term);
+    unsigned retries = node->election.retries;
     become_follower(node, NODE_NONE);
+    node->election.retries = retries; /* the coordinator is as dead in the new term */
     node->election.term = term;
     node->election.vote = NODE_NONE;
     write_vote(node);
@@ -174,6 +176,16 @@ static void ask_for_votes(struct node *node, bool pre)
     }
 }
 
+/* After a disconnect all ask at nearly the same time, and votes may split: no full timeout then. */
+static void wait_for_winner(struct node *node)
+{
+    struct election *election = &node->election;
+    reset_timeout(node);
+    if (election->retries)
+        election->timeout_us =
+            node->now_us + ELECTION_SPLIT_US + node_random(node, ELECTION_SPLIT_US);
+}
+
 static void become_candidate(struct node *node)
 {
     struct election *election = &node->election;
@@ -186,12 +198,7 @@ static void become_candidate(struct node *node)
     election->voter = true; /* a new cluster begins: see may_decide() */
     write_vote(node);
     outbox_log(&node->out, LOG_INFO, "is a candidate in term %" PRIu64, election->term);
-    reset_timeout(node);
-    /* After a disconnect all ask at nearly the same time, and votes may split: no full timeout
-     * then. */
-    if (election->retries)
-        election->timeout_us =
-            node->now_us + ELECTION_SPLIT_US + node_random(node, ELECTION_SPLIT_US);
+    wait_for_winner(node);
     ask_for_votes(node, false);
     if (count_votes(node) >= election_quorum(node))
         become_coordinator(node);
@@ -298,7 +305,7 @@ void election_vote_request(struct node *node, node_id_t from,
         write_vote(node);
     }
     if (granted)
-        reset_timeout(node);
+        wait_for_winner(node);
     reply_vote(node, from, false, granted, election->term);
 }
 

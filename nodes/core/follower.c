@@ -318,7 +318,7 @@ void follower_value_kept(struct node *node, struct value_id id)
         return;
     /* It came over the value plane and is of no other use in memory, unless a worker here made it.
      */
-    if (need->fetching)
+    if (need->fetching && !map_get(&node->worker.held, (struct map_key){id.job, id.op}))
         outbox_add(&node->out, OUTPUT_DROP)->drop.id = id;
     *need = follower->needs[--follower->n_needs];
     map_put(&follower->kept, (struct map_key){id.job, id.op}, follower);

@@ -55,8 +55,6 @@ static void cover(struct job *job, op_id_t op)
 
 static void put_done(struct job *job, const struct message *message, const struct wire_done_op *op)
 {
-    if (!op->len)
-        return;
     struct done_op *done = mem_new(1, sizeof *done);
     *done = (struct done_op){.op = op->op,
                              .unit = op->unit,
@@ -100,9 +98,11 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
     for (size_t i = 0; i < done->ops.n; i++) {
         const struct wire_done_op *op = &done->ops.at[i];
         if (!is_op_of(job, op))
-            continue; /* the text: the entry's own fields tell all about it */
-        put_done(job, entry, op);
-        cover(job, op->op);
+            continue;  /* the text: the entry's own fields tell all about it */
+        if (op->len) { /* else it tells only who executed it */
+            put_done(job, entry, op);
+            cover(job, op->op);
+        }
         if (job->logged_trace)
             job_mark_trace(job, job->logged_trace, op->op, op->unit,
                            (struct trace_mark){(uint16_t)op->node, (uint16_t)op->attempt});

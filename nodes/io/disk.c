@@ -1,6 +1,7 @@
 #include "nodes/io/disk.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,11 @@
 #include "shared/base/map.h"
 #include "shared/base/memory.h"
 
-#define KEY_BOOTS        "boots"
-#define KEY_VOTE         "vote"
-#define RECORD_WORDS     3  /* two numbers and a checksum */
-#define ENTRY_HEAD_BYTES 16 /* term and checksum before a log entry */
+#define KEY_BOOTS    "boots"
+#define KEY_VOTE     "vote"
+#define KEY_IMAGE    "image" /* what the full checkpoint covers, and its number of parts */
+#define VOTER_FLAG   (UINT64_C(1) << 32) /* beside the vote */
+#define RECORD_WORDS 3                   /* two numbers and a checksum */
 
 /* --- bytes --- */
 
@@ -139,100 +141,52 @@ int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why
     uint64_t term, vote;
     int error = get_record(disk, txn, KEY_VOTE, &term, &vote);
     mdb_txn_abort(txn);
+    bool voter = vote & VOTER_FLAG;
+    vote &= ~VOTER_FLAG;
     if (error || term > TERM_MAX || vote > NODES_MAX)
         return corrupt(disk, why, "term and vote cannot be read");
-    *out = (struct node_durable){.term = term, .vote = (node_id_t)vote};
+    *out = (struct node_durable){.term = term, .vote = (node_id_t)vote, .voter = voter};
     return OK;
 }
 
-/* --- the log --- */
-
-static void put_entry(struct disk *disk, const struct disk_write *write)
-{
-    uint8_t key[8];
-    disk_put_u64(key, write->index);
-    size_t len = ENTRY_HEAD_BYTES + write->entry->len;
-    MDB_val name = {sizeof key, key}, value = {len, NULL};
-    int number = mdb_put(disk->txn, disk->log, &name, &value, MDB_RESERVE);
-    if (number)
-        disk_fail(disk, "write a log entry", number);
-    uint8_t *at = value.mv_data;
-    disk_put_u64(at, write->term);
-    disk_put_u64(at + 8,
-                 disk_check(write->term + write->index, write->entry->at, write->entry->len));
-    memcpy(at + ENTRY_HEAD_BYTES, write->entry->at, write->entry->len);
-}
-
-static void truncate_log(struct disk *disk, log_index_t from)
-{
-    uint8_t key[8];
-    disk_put_u64(key, from);
-    MDB_val name = {sizeof key, key}, value;
-    MDB_cursor *cursor;
-    int number = mdb_cursor_open(disk->txn, disk->log, &cursor);
-    if (!number)
-        number = mdb_cursor_get(cursor, &name, &value, MDB_SET_RANGE);
-    while (!number) {
-        number = mdb_cursor_del(cursor, 0);
-        if (!number)
-            number = mdb_cursor_get(cursor, &name, &value, MDB_NEXT);
-    }
-    if (number != MDB_NOTFOUND)
-        disk_fail(disk, "truncate the log", number);
-    mdb_cursor_close(cursor);
-}
-
-void disk_write(struct disk *disk, const struct disk_write *write)
+void disk_write(struct disk *disk, const struct write *write)
 {
     switch (write->kind) {
     case WRITE_VOTE:
-        put_record(disk, KEY_VOTE, write->term, write->vote);
+        put_record(disk, KEY_VOTE, write->term, write->vote | (write->voter ? VOTER_FLAG : 0));
         break;
     case WRITE_ENTRY:
-        put_entry(disk, write);
+        disk_put_entry(disk, write);
         break;
     case WRITE_TRUNCATE:
-        truncate_log(disk, write->index);
+        disk_truncate(disk, write->index);
+        break;
+    case WRITE_IMAGE:
+        disk_put_image(disk, write);
+        put_record(disk, KEY_IMAGE, write->index, write->n_parts);
         break;
     }
 }
 
-static int read_entry(MDB_val key, MDB_val value, log_index_t expected, disk_entry_fn *each,
-                      void *context)
-{
-    if (key.mv_size != 8 || disk_get_u64(key.mv_data) != expected ||
-        value.mv_size < ENTRY_HEAD_BYTES)
-        return ERR_CORRUPT;
-    const uint8_t *at = value.mv_data;
-    term_t term = disk_get_u64(at);
-    struct slice entry = {at + ENTRY_HEAD_BYTES, value.mv_size - ENTRY_HEAD_BYTES};
-    if (disk_get_u64(at + 8) != disk_check(term + expected, entry.at, entry.len))
-        return ERR_CORRUPT;
-    return each(context, expected, term, entry);
-}
+/* --- reading the log back --- */
 
-int disk_read_log(struct disk *disk, disk_entry_fn *each, void *context, struct text *why)
+int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, void *context,
+                  struct text *why)
 {
     MDB_txn *txn;
-    MDB_cursor *cursor;
+    uint64_t index, n_parts;
+    char what[64] = "the full checkpoint cannot be read";
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
         return corrupt(disk, why, "no transaction can begin");
-    int error = OK, number = mdb_cursor_open(txn, disk->log, &cursor);
-    bool opened = !number;
-    log_index_t index = 0;
-    while (!error && !number) {
-        MDB_val key, value;
-        number = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-        if (!number)
-            error = read_entry(key, value, ++index, each, context);
+    int error = get_record(disk, txn, KEY_IMAGE, &index, &n_parts);
+    if (!error)
+        error = disk_walk_image(disk, txn, index, n_parts, part, context);
+    if (!error) {
+        error = disk_walk_entries(disk, txn, &index, entry, context);
+        text_format(what, sizeof what, "log entry %" PRIu64 " cannot be read", index);
     }
-    if (opened)
-        mdb_cursor_close(cursor);
     mdb_txn_abort(txn);
-    if (!error && number == MDB_NOTFOUND)
-        return OK;
-    char what[64];
-    text_format(what, sizeof what, "log entry %llu cannot be read", (unsigned long long)index);
-    corrupt(disk, why, what);
-    return error ? error : ERR_CORRUPT;
+    if (error)
+        corrupt(disk, why, what);
+    return error;
 }

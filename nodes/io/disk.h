@@ -2,7 +2,8 @@
  * thread, and for main before that thread starts.
  *
  *   DIR/lock            locked by the process that uses the directory
- *   DIR/store/data.mdb  LMDB: identity, boot counter, term and vote, log, small kept values
+ *   DIR/store/data.mdb  LMDB: identity, boot counter, term and vote, full checkpoint, log, small
+ *                       kept values
  *   DIR/values/JOB-OP   larger kept values, a file each
  *
  * Every record carries a checksum: files are untrusted, and a damaged one is refused by name. */
@@ -13,19 +14,13 @@
 #include "shared/base/text.h"
 
 #define DISK_PATH_MAX 4096
-#define DISK_FORMAT   1 /* of everything below DIR; another version is refused */
+#define DISK_FORMAT   2 /* of everything below DIR; another version is refused */
 
 struct disk;
 
-/* A write as it goes to disk: the entry in its encoded form. */
-struct disk_write {
-    enum write_kind kind;
-    term_t term;
-    node_id_t vote;
-    log_index_t index;
-    struct blob *entry; /* WRITE_ENTRY */
-};
-
+/* What disk_read_log() finds, in order: the parts of the full checkpoint (index 0), then the
+ * entries behind it. Packed bytes, borrowed. */
+typedef int disk_part_fn(void *context, struct slice part);
 typedef int disk_entry_fn(void *context, log_index_t index, term_t term, struct slice entry);
 
 /* Opens the directory for this node of this cluster, making it when it is not there; `sync` waits
@@ -43,14 +38,16 @@ int disk_boot(struct disk *disk, incarnation_t *incarnation, struct text *why);
 /* Reads term and vote; all zero for a first start. ERR_CORRUPT. */
 int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why);
 
-/* Calls `each` (borrowing the entry) for every log entry in order. ERR_CORRUPT for a gap or damage;
- * else the first error of `each`, after the same line. */
-int disk_read_log(struct disk *disk, disk_entry_fn *each, void *context, struct text *why);
+/* Calls `part` for every part of the full checkpoint, then `entry` for every log entry behind it,
+ * in order. ERR_CORRUPT for a gap or damage; else the first error of either, after the same line.
+ */
+int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, void *context,
+                  struct text *why);
 
 /* Begins a transaction, writes, makes all durable. A failure ends the process with one line: what
  * was promised cannot be kept, and what is on disk is known only to the next start. */
 void disk_begin(struct disk *disk);
-void disk_write(struct disk *disk, const struct disk_write *write);
+void disk_write(struct disk *disk, const struct write *write);
 void disk_commit(struct disk *disk);
 
 /* Makes a value durable. Replaces an older one. Fails as disk_commit(). Outside of a transaction.
@@ -61,6 +58,9 @@ void disk_keep(struct disk *disk, struct value_id id, const struct blob *value);
  * ERR_NOT_FOUND, ERR_RANGE (offset beyond the end), ERR_CORRUPT, ERR_IO. */
 int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint64_t len,
                    struct blob **out, uint64_t *total);
+
+/* True when the value is kept, with its file in full length. */
+bool disk_has_kept(struct disk *disk, struct value_id id);
 
 /* Forgets a kept value; op 0: all of the job. Fails as disk_commit(). Outside of a transaction. */
 void disk_drop_kept(struct disk *disk, struct value_id id);

@@ -11,12 +11,23 @@ struct disk {
     bool sync;
     int lock_fd, values_fd; /* values_fd: the directory of the value files */
     MDB_env *env;
-    MDB_dbi meta, log, values;
+    MDB_dbi meta, log, image, values;
     MDB_txn *txn; /* between disk_begin() and disk_commit() */
 };
 
 /* Ends the process with one line that names the file. */
 _Noreturn void disk_fail(const struct disk *disk, const char *doing, int number);
+
+/* The log and the full checkpoint: disk_log.c. The first three are for within a transaction. */
+void disk_put_entry(struct disk *disk, const struct write *write);
+void disk_truncate(struct disk *disk, log_index_t from);
+void disk_put_image(struct disk *disk, const struct write *write);
+int disk_walk_image(struct disk *disk, MDB_txn *txn, log_index_t index, uint64_t n_parts,
+                    disk_part_fn *each, void *context);
+
+/* `index` begins with the last one before, and ends with the last one read. */
+int disk_walk_entries(struct disk *disk, MDB_txn *txn, log_index_t *index, disk_entry_fn *each,
+                      void *context);
 
 /* A checksum over parts of a record. */
 uint64_t disk_check(uint64_t seed, const void *at, size_t len);

@@ -111,32 +111,54 @@ static int read_file(struct disk *disk, struct value_id id, uint64_t total, uint
     return error;
 }
 
-int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint64_t len,
-                   struct blob **out, uint64_t *total)
+/* Reads the head of a value's record: how long it is, and whether its bytes follow. */
+static int read_head(struct disk *disk, MDB_txn *txn, struct value_id id, const uint8_t **head,
+                     uint64_t *total)
 {
-    *out = NULL;
     uint8_t key[KEY_BYTES];
     make_key(key, id);
     MDB_val at = {KEY_BYTES, key}, record;
+    int number = mdb_get(txn, disk->values, &at, &record);
+    if (number)
+        return number == MDB_NOTFOUND ? ERR_NOT_FOUND : ERR_IO;
+    *head = record.mv_data;
+    if (record.mv_size < HEAD_BYTES)
+        return ERR_CORRUPT;
+    *total = disk_get_u64(*head);
+    uint64_t behind = *total <= VALUE_INLINE_MAX_BYTES ? *total : 0;
+    bool sound = disk_get_u64(*head + 8) == disk_check(*total, *head + 16, HASH_BYTES);
+    return sound && record.mv_size == HEAD_BYTES + behind ? OK : ERR_CORRUPT;
+}
+
+bool disk_has_kept(struct disk *disk, struct value_id id)
+{
     MDB_txn *txn;
+    const uint8_t *head;
+    uint64_t total;
+    if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
+        return false;
+    bool found = !read_head(disk, txn, id, &head, &total);
+    mdb_txn_abort(txn);
+    if (!found || total <= VALUE_INLINE_MAX_BYTES)
+        return found;
+    char name[FILE_NAME_MAX];
+    struct stat status;
+    file_name(name, id);
+    return !fstatat(disk->values_fd, name, &status, 0) && (uint64_t)status.st_size == total;
+}
+
+int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint64_t len,
+                   struct blob **out, uint64_t *total)
+{
+    MDB_txn *txn;
+    const uint8_t *head;
+    *out = NULL;
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
         return ERR_IO;
-    int error = OK, number = mdb_get(txn, disk->values, &at, &record);
-    if (number)
-        error = number == MDB_NOTFOUND ? ERR_NOT_FOUND : ERR_IO;
-    const uint8_t *head = record.mv_data;
-    if (!error && (record.mv_size < HEAD_BYTES ||
-                   disk_get_u64(head + 8) != disk_check(disk_get_u64(head), head + 16, HASH_BYTES)))
-        error = ERR_CORRUPT;
-    bool small = false;
-    if (!error) {
-        *total = disk_get_u64(head);
-        small = *total <= VALUE_INLINE_MAX_BYTES;
-        if (record.mv_size != HEAD_BYTES + (small ? *total : 0))
-            error = ERR_CORRUPT;
-        else if (offset > *total)
-            error = ERR_RANGE;
-    }
+    int error = read_head(disk, txn, id, &head, total);
+    bool small = *total <= VALUE_INLINE_MAX_BYTES;
+    if (!error && offset > *total)
+        error = ERR_RANGE;
     if (!error) {
         *out = blob_new((size_t)(len < *total - offset ? len : *total - offset));
         if (small)

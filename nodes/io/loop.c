@@ -68,8 +68,9 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
         runtime_step(runtime, &event);
         break;
     case STORE_KEPT:
-        event.kind = EVENT_VALUE_KEPT;
+        event.kind = report->error ? EVENT_VALUE_FAILED : EVENT_VALUE_KEPT;
         event.value.id = report->id;
+        event.value.from = runtime->config.node.id;
         runtime_step(runtime, &event);
         break;
     case STORE_READ:

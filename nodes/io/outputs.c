@@ -25,10 +25,7 @@ static void keep(struct runtime *runtime, struct value_id id, struct blob *value
 {
     if (!value)
         value = values_get(&runtime->values, id);
-    if (value)
-        store_keep(runtime->store, id, value);
-    else
-        log_write(LOG_ERROR, "value R%" PRIu64 " is to be kept, but it is not at hand", id.op);
+    store_keep(runtime->store, id, value); /* without one: it may be on disk already */
 }
 
 static void drop(struct runtime *runtime, struct value_id id, bool kept)

@@ -32,18 +32,16 @@ static int open_signals(void)
     return fd;
 }
 
+static int restore_part(void *context, struct slice part)
+{
+    return node_restore_part(context, part);
+}
+
 static int restore_entry(void *context, log_index_t index, term_t term, struct slice bytes)
 {
-    struct text why = {0};
-    struct message *entry;
-    int error = codec_decode(bytes, &entry, &why);
-    if (error)
-        return error;
-    if (message_kind(entry->type)->place == PLACE_LOG)
-        error = node_restore_entry(context, index, term, entry);
-    else
-        error = ERR_CORRUPT;
-    message_drop(&entry);
+    struct blob *entry = blob_copy(bytes.at, bytes.len);
+    int error = node_restore_entry(context, index, term, entry);
+    blob_drop(&entry);
     return error;
 }
 
@@ -62,7 +60,7 @@ static int open_node(struct runtime *runtime, struct text *why)
     hash_random(&config->node.random, sizeof config->node.random);
     hash_random(&runtime->random, sizeof runtime->random);
     runtime->node = node_new(&config->node, &durable, clock_now_us());
-    return disk_read_log(runtime->disk, restore_entry, runtime->node, why);
+    return disk_read_log(runtime->disk, restore_part, restore_entry, runtime->node, why);
 }
 
 static void start_parts(struct runtime *runtime)

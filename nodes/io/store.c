@@ -6,7 +6,6 @@
 
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
-#include "shared/wire/codec.h"
 
 #define STACK_BYTES (1u << 19) /* nothing here recurses or keeps much on the stack */
 
@@ -16,7 +15,7 @@ struct task {
     struct mail mail;
     enum task_kind kind;
     uint64_t seq;
-    struct disk_write *writes; /* PERSIST; they and their entries are owned */
+    struct write *writes; /* PERSIST; they, their entries and parts are owned */
     size_t n, room;
     struct value_id id;
     struct blob *blob; /* owned */
@@ -35,7 +34,6 @@ struct store {
     pthread_t thread;
     struct mailbox *tasks, *reports;
     struct task *pending; /* what store_flush() hands over */
-    struct codec_buffer buffer;
 };
 
 static struct task *task_new(enum task_kind kind)
@@ -45,10 +43,33 @@ static struct task *task_new(enum task_kind kind)
     return task;
 }
 
+/* Copies a write, taking references to what it refers to. */
+static struct write copy_write(const struct write *write)
+{
+    struct write copy = *write;
+    if (write->entry)
+        copy.entry = blob_ref(write->entry);
+    struct blob **parts = write->n_parts ? mem_new(write->n_parts, sizeof *parts) : NULL;
+    for (size_t i = 0; i < write->n_parts; i++)
+        parts[i] = blob_ref(write->parts[i]);
+    copy.parts = parts;
+    return copy;
+}
+
+static void drop_write(struct write *write)
+{
+    blob_drop(&write->entry);
+    for (size_t i = 0; i < write->n_parts; i++) {
+        struct blob *part = write->parts[i];
+        blob_drop(&part);
+    }
+    free((void *)write->parts);
+}
+
 static void task_free(struct task *task)
 {
     for (size_t i = 0; i < task->n; i++)
-        blob_drop(&task->writes[i].entry);
+        drop_write(&task->writes[i]);
     free(task->writes);
     blob_drop(&task->blob);
     free(task);
@@ -115,8 +136,11 @@ static void execute(struct store *store, struct task *task)
     case TASK_PERSIST: /* never in this queue */
         break;
     case TASK_KEEP:
-        disk_keep(store->disk, task->id, task->blob);
         done.kind = STORE_KEPT;
+        if (task->blob)
+            disk_keep(store->disk, task->id, task->blob);
+        else if (!disk_has_kept(store->disk, task->id))
+            done.error = ERR_NOT_FOUND;
         report(store, done);
         break;
     case TASK_READ:
@@ -193,7 +217,6 @@ void store_destroy(struct store **store)
     }
     mailbox_destroy(&it->tasks);
     mailbox_destroy(&it->reports);
-    codec_buffer_clear(&it->buffer);
     free(it);
 }
 
@@ -207,17 +230,7 @@ void store_persist(struct store *store, uint64_t seq, const struct write *writes
             task->room = task->room ? 2 * task->room : 8;
             task->writes = mem_grow(task->writes, task->room, sizeof *task->writes);
         }
-        struct disk_write *write = &task->writes[task->n++];
-        *write = (struct disk_write){.kind = writes[i].kind,
-                                     .term = writes[i].term,
-                                     .vote = writes[i].vote,
-                                     .index = writes[i].index};
-        if (writes[i].kind != WRITE_ENTRY)
-            continue;
-        int error = codec_encode(writes[i].entry, &store->buffer);
-        if (error)
-            panic("a log entry cannot be encoded: %s", error_text(error));
-        write->entry = blob_copy(store->buffer.at, store->buffer.len);
+        task->writes[task->n++] = copy_write(&writes[i]);
     }
 }
 
@@ -232,7 +245,7 @@ void store_keep(struct store *store, struct value_id id, struct blob *value)
 {
     struct task *task = task_new(TASK_KEEP);
     task->id = id;
-    task->blob = blob_ref(value);
+    task->blob = value ? blob_ref(value) : NULL;
     mailbox_put(store->tasks, &task->mail);
 }
 

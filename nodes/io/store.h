@@ -24,7 +24,7 @@ struct store_report {
     enum store_report_kind kind;
     uint64_t seq;             /* PERSISTED: everything up to it; HASHED: which */
     struct value_id id;       /* KEPT, READ */
-    int error;                /* READ: as disk_read_kept() */
+    int error;                /* READ: as disk_read_kept(); KEPT: ERR_NOT_FOUND, nothing to keep */
     struct blob *blob;        /* READ: owned */
     uint64_t total;           /* READ: the value's length */
     void *cookie;             /* READ: as it was asked with */
@@ -44,7 +44,8 @@ void store_destroy(struct store **store);
 void store_persist(struct store *store, uint64_t seq, const struct write *writes, size_t n);
 void store_flush(struct store *store);
 
-/* Asks to make a value durable: STORE_KEPT. Takes a new reference. */
+/* Asks to make a value durable: STORE_KEPT. Takes a new reference. NULL: asks whether it is durable
+ * already. */
 void store_keep(struct store *store, struct value_id id, struct blob *value);
 
 /* Asks for part of a kept value: STORE_READ. */

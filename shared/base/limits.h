@@ -128,7 +128,9 @@
 #define CHECKPOINT_BYTES_DEFAULT (4 * MIB_BYTES) /* or this many bytes of values */
 #define CHECKPOINT_OPS_MAX       200 /* finished operations in one entry: fits the map's 64 KiB */
 #define CHECKPOINT_ENTRY_BYTES   (MESSAGE_MAX_BYTES / 2) /* of values in one entry */
-#define COMPACT_ENTRIES          8192 /* the log is compacted when it has so many entries ... */
+#define COMPACT_ENTRIES          8192    /* the log is compacted when it has so many entries ... */
+#define COMPACT_ENTRIES_MIN      16      /* below this a node would do little else */
+#define COMPACT_ENTRIES_MAX      1000000 /* some 200 MB of log in memory */
 #define COMPACT_BYTES            (64 * MIB_BYTES) /* ... or so many bytes */
 #define KEYS_FORGOTTEN_MAX \
     100000 /* keys remembered as forgotten: beyond, an old key would be a new job */

@@ -468,13 +468,15 @@
     U64(REQ, time_ms, U64_ANY, "when")
 
 /* R(name, FIELDS): a record comes before the records and messages that hold lists of it. */
-#define WIRE_RECORDS(R)                                                                    \
-    R(operand, OPERAND_FIELDS)                                                             \
-    R(done_op, DONE_OP_FIELDS)                                                             \
-    R(tally, TALLY_FIELDS)                                                                 \
-    R(mark, MARK_FIELDS)                                                                   \
-    R(log_item, LOG_ITEM_FIELDS) R(task_op, TASK_OP_FIELDS) R(result_op, RESULT_OP_FIELDS) \
-        R(job_row, JOB_ROW_FIELDS) R(trace_row, TRACE_ROW_FIELDS) R(node_row, NODE_ROW_FIELDS)
+#define WIRE_RECORDS(R)            \
+    R(operand, OPERAND_FIELDS)     \
+    R(done_op, DONE_OP_FIELDS)     \
+    R(tally, TALLY_FIELDS)         \
+    R(mark, MARK_FIELDS)           \
+    R(log_item, LOG_ITEM_FIELDS)   \
+    R(task_op, TASK_OP_FIELDS)     \
+    R(result_op, RESULT_OP_FIELDS) \
+    R(job_row, JOB_ROW_FIELDS) R(trace_row, TRACE_ROW_FIELDS) R(node_row, NODE_ROW_FIELDS)
 
 /* M(SYMBOL, name, FIELDS, where, doc): where is a word of enum message_place. */
 #define WIRE_MESSAGES(M)                                                                          \

@@ -34,7 +34,8 @@ void bench_sync_disk(void)
         return;
     for (size_t i = 0; i < bench.n_wanted; i++)
         if (bench.wanted[i].kind == WRITE_VOTE)
-            bench.disk = (struct node_durable){bench.wanted[i].term, bench.wanted[i].vote};
+            bench.disk = (struct node_durable){bench.wanted[i].term, bench.wanted[i].vote,
+                                               bench.wanted[i].voter};
     bench.n_wanted = 0;
     bench.disk_seq = bench.wanted_seq;
     bench_release();

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "nodes/core/journal.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "tests/unit/bench.h"
@@ -100,9 +101,7 @@ static void only_a_log_as_complete_as_ours_gets_a_vote_R3(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int pre = 0; pre < 2; pre++) {
             bench_begin(3, NODE_NONE);
-            bench.node->journal.last_index = 7;
-            bench.node->journal.last_term = 3;
-            bench.node->journal.applied = 7;
+            journal_reset(bench.node, 7, 3);
             bench_request_vote(2, pre, 9, cases[i].index, cases[i].term);
             assert_true(bench_answered(cases[i].granted, cases[i].granted || !pre ? 9 : 3));
             bench_finish();

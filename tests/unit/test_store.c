@@ -112,9 +112,19 @@ static void each_boot_is_another_incarnation(void **state)
 /* --- vote and log --- */
 
 struct seen {
-    log_index_t n;
+    log_index_t base, n;
     uint64_t sum_terms;
+    size_t parts;
 };
+
+static int see_part(void *context, struct slice part)
+{
+    struct seen *seen = context;
+    char expected[32];
+    text_format(expected, sizeof expected, "part %zu", seen->parts++);
+    assert_true(slice_equals(part, expected));
+    return OK;
+}
 
 static int see_entry(void *context, log_index_t index, term_t term, struct slice entry)
 {
@@ -122,8 +132,8 @@ static int see_entry(void *context, log_index_t index, term_t term, struct slice
     char expected[32];
     text_format(expected, sizeof expected, "entry %llu of %llu", (unsigned long long)index,
                 (unsigned long long)term);
-    assert_true(index == seen->n + 1 && slice_equals(entry, expected));
-    seen->n = index;
+    assert_true(index == seen->base + seen->n + 1 && slice_equals(entry, expected));
+    seen->n++;
     seen->sum_terms += term;
     return OK;
 }
@@ -134,16 +144,16 @@ static void write_entry(struct disk *disk, log_index_t index, term_t term)
     size_t len = text_format(bytes, sizeof bytes, "entry %llu of %llu", (unsigned long long)index,
                              (unsigned long long)term);
     struct blob *entry = blob_copy(bytes, len);
-    disk_write(disk, &(struct disk_write){
-                         .kind = WRITE_ENTRY, .index = index, .term = term, .entry = entry});
+    disk_write(disk,
+               &(struct write){.kind = WRITE_ENTRY, .index = index, .term = term, .entry = entry});
     blob_drop(&entry);
 }
 
-static struct seen read_log(struct disk *disk)
+static struct seen read_log(struct disk *disk, log_index_t base)
 {
-    struct seen seen = {0};
+    struct seen seen = {.base = base};
     struct text why = {0};
-    if (disk_read_log(disk, see_entry, &seen, &why))
+    if (disk_read_log(disk, see_part, see_entry, &seen, &why))
         fail_msg("%s", why.at);
     return seen;
 }
@@ -155,14 +165,14 @@ static void vote_and_log_survive(void **state)
     struct node_durable durable;
     struct text why = {0};
     assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
-    assert_true(durable.term == 0 && durable.vote == 0 && read_log(disk).n == 0);
+    assert_true(durable.term == 0 && durable.vote == 0 && read_log(disk, 0).n == 0);
     disk_begin(disk);
-    disk_write(disk, &(struct disk_write){.kind = WRITE_VOTE, .term = 5, .vote = 2});
+    disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = 5, .vote = 2, .voter = true});
     for (log_index_t index = 1; index <= 3000; index++)
         write_entry(disk, index, 1);
     disk_commit(disk);
     disk_begin(disk);
-    disk_write(disk, &(struct disk_write){.kind = WRITE_TRUNCATE, .index = 301});
+    disk_write(disk, &(struct write){.kind = WRITE_TRUNCATE, .index = 301});
     write_entry(disk, 301, 2);
     write_entry(disk, 300, 2); /* replaces */
     disk_commit(disk);
@@ -170,14 +180,60 @@ static void vote_and_log_survive(void **state)
 
     disk = open_disk();
     assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
-    assert_true(durable.term == 5 && durable.vote == 2);
-    struct seen seen = read_log(disk);
+    assert_true(durable.term == 5 && durable.vote == 2 && durable.voter);
+    struct seen seen = read_log(disk, 0);
     assert_true(seen.n == 301 && seen.sum_terms == 299 + 2 * 2);
     disk_begin(disk);
-    disk_write(disk, &(struct disk_write){.kind = WRITE_TRUNCATE, .index = 1});
-    disk_write(disk, &(struct disk_write){.kind = WRITE_TRUNCATE, .index = 1});
+    disk_write(disk, &(struct write){.kind = WRITE_TRUNCATE, .index = 1});
+    disk_write(disk, &(struct write){.kind = WRITE_TRUNCATE, .index = 1});
     disk_commit(disk);
-    assert_true(read_log(disk).n == 0);
+    assert_true(read_log(disk, 0).n == 0);
+    disk_close(&disk);
+}
+
+static void write_image(struct disk *disk, log_index_t index, size_t n_parts, bool whole)
+{
+    struct blob **parts = mem_new(n_parts, sizeof *parts);
+    for (size_t i = 0; i < n_parts; i++) {
+        char bytes[32];
+        parts[i] = blob_copy(bytes, text_format(bytes, sizeof bytes, "part %zu", i));
+    }
+    disk_write(disk, &(struct write){.kind = WRITE_IMAGE,
+                                     .index = index,
+                                     .term = 1,
+                                     .parts = parts,
+                                     .n_parts = n_parts,
+                                     .whole = whole});
+    for (size_t i = 0; i < n_parts; i++)
+        blob_drop(&parts[i]);
+    free(parts);
+}
+
+static void a_full_checkpoint_replaces_the_log_before_it(void **state)
+{
+    (void)state;
+    struct disk *disk = open_disk();
+    disk_begin(disk);
+    for (log_index_t index = 1; index <= 50; index++)
+        write_entry(disk, index, 1);
+    write_image(disk, 40, 300, false);
+    disk_commit(disk);
+    struct seen seen = read_log(disk, 40);
+    assert_true(seen.parts == 300 && seen.n == 10);
+    disk_begin(disk);
+    write_image(disk, 45, 2, false); /* a smaller one leaves nothing of the larger */
+    disk_commit(disk);
+    disk_close(&disk);
+
+    disk = open_disk();
+    seen = read_log(disk, 45);
+    assert_true(seen.parts == 2 && seen.n == 5);
+    disk_begin(disk);
+    write_image(disk, 47, 3, true); /* installed: what is here of the log may conflict */
+    write_entry(disk, 48, 3);
+    disk_commit(disk);
+    seen = read_log(disk, 47);
+    assert_true(seen.parts == 3 && seen.n == 1 && seen.sum_terms == 3);
     disk_close(&disk);
 }
 
@@ -191,7 +247,7 @@ static void a_gap_in_the_log_is_damage(void **state)
     disk_commit(disk);
     struct seen seen = {0};
     struct text why = {0};
-    assert_int_equal(disk_read_log(disk, see_entry, &seen, &why), ERR_CORRUPT);
+    assert_int_equal(disk_read_log(disk, see_part, see_entry, &seen, &why), ERR_CORRUPT);
     assert_non_null(strstr(why.at, "data.mdb is damaged"));
     disk_close(&disk);
 }
@@ -203,7 +259,7 @@ static void damage_is_noticed(void **state)
     (void)state;
     struct disk *disk = open_disk();
     disk_begin(disk);
-    disk_write(disk, &(struct disk_write){.kind = WRITE_VOTE, .term = 5, .vote = 2});
+    disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = 5, .vote = 2, .voter = true});
     for (log_index_t index = 1; index <= 20; index++)
         write_entry(disk, index, 1);
     disk_commit(disk);
@@ -226,7 +282,7 @@ static void damage_is_noticed(void **state)
     disk = open_disk();
     struct seen seen = {0};
     struct text why = {0};
-    assert_int_equal(disk_read_log(disk, see_entry, &seen, &why), ERR_CORRUPT);
+    assert_int_equal(disk_read_log(disk, see_part, see_entry, &seen, &why), ERR_CORRUPT);
     assert_non_null(strstr(why.at, path));
     disk_close(&disk);
     assert_int_equal(ftruncate(fd, 2 * 4096), 0);
@@ -361,8 +417,7 @@ static void what_is_reported_is_on_disk(void **state)
     (void)state;
     struct disk *disk = open_disk();
     struct store *store = store_start(disk);
-    struct message *entry = message_new(MESSAGE_ENTRY_NOOP);
-    entry->as.entry_noop.node = 3;
+    struct blob *entry = blob_copy("entry", 5);
     uint64_t seq = 0, durable = 0;
     for (int turn = 0; turn < 50; turn++) {
         for (int i = 0; i < 3; i++) {
@@ -385,7 +440,7 @@ static void what_is_reported_is_on_disk(void **state)
     store_stop(store);
     store_destroy(&store);
     disk_close(&disk);
-    message_drop(&entry);
+    blob_drop(&entry);
     disk = open_disk();
     struct node_durable vote;
     struct text why = {0};
@@ -403,6 +458,8 @@ static void the_thread_keeps_reads_and_hashes(void **state)
     memset(value->at, 'x', value->len);
     int cookie;
     store_keep(store, (struct value_id){1, 1}, value);
+    store_keep(store, (struct value_id){1, 1}, NULL); /* is it there? */
+    store_keep(store, (struct value_id){1, 2}, NULL);
     store_read(store, (struct value_id){1, 1}, 999990, 100, &cookie);
     store_read(store, (struct value_id){1, 2}, 0, 100, &cookie);
     struct hash_stream *stream = mem_new(1, sizeof *stream);
@@ -410,9 +467,12 @@ static void the_thread_keeps_reads_and_hashes(void **state)
     store_hash(store, stream, value, 0, 400000, false, 9);
     store_hash(store, stream, value, 400000, 600000, true, 9);
     store_stop(store); /* finishes what was asked for */
-    struct store_report *first = store_take(store), *kept = first, *found = store_next(kept),
+    struct store_report *first = store_take(store), *kept = first, *there = store_next(kept),
+                        *absent = store_next(there), *found = store_next(absent),
                         *missing = store_next(found), *hashed = store_next(missing);
     assert_int_equal(kept->kind, STORE_KEPT);
+    assert_true(there->kind == STORE_KEPT && !there->error);
+    assert_true(absent->kind == STORE_KEPT && absent->error == ERR_NOT_FOUND);
     assert_true(found->kind == STORE_READ && !found->error && found->cookie == &cookie);
     assert_true(found->blob->len == 10 && found->total == value->len);
     assert_true(missing->kind == STORE_READ && missing->error == ERR_NOT_FOUND && !missing->blob);
@@ -436,6 +496,7 @@ int main(void)
         fresh(a_directory_that_cannot_be_used_is_refused),
         fresh(each_boot_is_another_incarnation),
         fresh(vote_and_log_survive),
+        fresh(a_full_checkpoint_replaces_the_log_before_it),
         fresh(a_gap_in_the_log_is_damage),
         fresh(damage_is_noticed),
         fresh(values_small_and_large_are_kept_until_dropped),
