@@ -142,7 +142,7 @@ void bench_start(void)
 
 void bench_begin(term_t term, node_id_t vote)
 {
-    bench = (struct bench){.disk = {term, vote}, .now_us = SECOND_US};
+    bench = (struct bench){.disk = {term, vote, true}, .now_us = SECOND_US};
     bench_start();
 }
 
@@ -220,6 +220,22 @@ bool bench_answered(bool granted, term_t term)
     bool is = reply && reply->granted == granted && reply->term == term;
     bench_forget_sent();
     return is;
+}
+
+void bench_acknowledge(node_id_t from)
+{
+    struct event event = {.kind = EVENT_MESSAGE};
+    event.message.plane = PLANE_CHECKPOINT;
+    event.message.from = from;
+    event.message.incarnation = 100 + from;
+    event.message.message = message_new(MESSAGE_APPEND_REPLY);
+    event.message.message->as.append_reply =
+        (struct wire_append_reply){.term = bench.node->election.term,
+                                   .ok = true,
+                                   .match = bench.node->journal.last,
+                                   .round = bench.node->replication.round};
+    bench_step(event);
+    message_drop(&event.message.message);
 }
 
 void bench_become_candidate(void)

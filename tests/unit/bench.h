@@ -34,6 +34,9 @@ const struct wire_vote_reply *bench_answer(void);
 
 bool bench_answered(bool granted, term_t term);
 
+/* Says that a follower has our whole log on disk. */
+void bench_acknowledge(node_id_t from);
+
 void bench_become_candidate(void);
 
 void bench_become_coordinator(void);
