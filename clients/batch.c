@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "clients/progress.h"
+#include "clients/bar.h"
 #include "clients/report.h"
 #include "shared/base/clock.h"
 
@@ -19,7 +19,7 @@ struct flight {
     struct client *client;
     struct submission *ring[WINDOW];
     uint64_t first, next; /* reported, started */
-    struct progress progress;
+    struct bar bar;
     bool drained; /* no more jobs will come */
     int code;
 };
@@ -32,7 +32,7 @@ static void note_code(struct flight *flight, int code)
 static void launch(struct flight *flight, struct submission *submission)
 {
     submission->no_wait = flight->batch->no_wait;
-    submission->poll_us = (flight->progress.on ? FAST_POLL_MS : CLIENT_POLL_MS) * MS_US;
+    submission->poll_us = (flight->bar.on ? FAST_POLL_MS : CLIENT_POLL_MS) * MS_US;
     submission->deadline_us = cli_deadline_us(flight->batch->cli);
     flight->ring[flight->next++ % WINDOW] = submission;
     submission_start(submission, flight->client);
@@ -53,7 +53,7 @@ static void fill_window(struct flight *flight)
             return;
         }
         if (error) {
-            progress_erase(&flight->progress);
+            bar_erase(&flight->bar);
             note_code(flight, cli_fail(EXIT_USAGE, "line %" PRIu64 ": %s", file->line, why));
             continue;
         }
@@ -69,7 +69,7 @@ static void report_ended(struct flight *flight)
 {
     while (flight->first < flight->next && flight->ring[flight->first % WINDOW]->ended) {
         struct submission *submission = flight->ring[flight->first++ % WINDOW];
-        progress_erase(&flight->progress);
+        bar_erase(&flight->bar);
         note_code(flight, report_submission(flight->batch->cli, submission, flight->batch->output));
         if (flight->batch->file)
             fflush(stdout);
@@ -84,13 +84,13 @@ static void draw(struct flight *flight)
     uint64_t now_us = clock_now_us();
     if (batch->file) {
         if (batch->n_jobs)
-            progress_draw(&flight->progress, flight->first, batch->n_jobs, "jobs", now_us);
+            bar_draw(&flight->bar, flight->first, batch->n_jobs, "jobs", now_us);
         return;
     }
     const struct submission *only = flight->first < flight->next ? flight->ring[0] : NULL;
     const struct wire_job_row *row = only ? submission_row(only) : NULL;
     if (row && !only->ended)
-        progress_draw(&flight->progress, row->done, row->total, "operations", now_us);
+        bar_draw(&flight->bar, row->done, row->total, "operations", now_us);
 }
 
 /* Returns ERR_INTERRUPTED when a signal ended it, OK when all is done. */
@@ -134,11 +134,11 @@ int batch_run(const struct batch *batch, struct submission *single)
     flight->batch = batch;
     flight->client = cli_client(batch->cli);
     flight->drained = !batch->file;
-    progress_begin(&flight->progress, clock_now_us());
+    bar_begin(&flight->bar, clock_now_us());
     if (single)
         launch(flight, single);
     int error = fly(flight);
-    progress_erase(&flight->progress);
+    bar_erase(&flight->bar);
     int code = error ? leave(flight) : flight->code;
     free(flight);
     return code;

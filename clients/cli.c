@@ -82,6 +82,7 @@ int cli_refusal_code(const struct message *reply)
         int exit;
     } codes[] = {{"invalid", EXIT_USAGE},           {"too_costly", EXIT_USAGE},
                  {"malformed", EXIT_USAGE},         {"not_found", EXIT_NOT_FOUND},
+                 {"forgotten", EXIT_NOT_FOUND},     {"not_kept", EXIT_NOT_FOUND},
                  {"unavailable", EXIT_UNREACHABLE}, {"not_coordinator", EXIT_UNREACHABLE}};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (slice_equals(reply->as.error.code, codes[i].code))
@@ -136,6 +137,18 @@ int cli_job_id(int n_words, char **words, job_id_t *out)
     if (parse_job_id(slice_of(words[0]), out) || !*out)
         return cli_fail(EXIT_USAGE, "'%s' is no job id; it looks like 3-17",
                         text_escape(room, sizeof room, slice_of(words[0])));
+    return EXIT_OK;
+}
+
+int cli_key(const char *given, char at[JOB_KEY_TEXT_MAX])
+{
+    if (!given)
+        jobspec_new_key(at);
+    else if (jobspec_key_is_valid(given))
+        text_format(at, JOB_KEY_TEXT_MAX, "%s", given);
+    else
+        return cli_fail(EXIT_USAGE, "--key takes 1 to %d printable characters without blanks",
+                        JOB_KEY_MAX);
     return EXIT_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "clients/client.h"
+#include "clients/jobspec.h"
 #include "shared/base/error.h"
 #include "shared/base/options.h"
 
@@ -74,6 +75,10 @@ void cli_print_json(const struct cli *cli, json_t *value);
 
 /* The only word of the command as a job id; EXIT_USAGE after one line otherwise. */
 int cli_job_id(int n_words, char **words, job_id_t *out);
+
+/* The key that a person chose, or a new one when `given` is NULL; EXIT_USAGE after one line when it
+ * is no key. */
+int cli_key(const char *given, char at[JOB_KEY_TEXT_MAX]);
 
 /* No words are allowed: EXIT_USAGE after one line when there are some. */
 int cli_no_words(int n_words, char **words);

@@ -25,7 +25,11 @@ static const char submit_details[] =
     "file's\n"
     "order. --json prints the finished job as `job show` does, one a line for a file.";
 
-static const char show_details[] = "--json: {id, kind, spec, key, state, submitted, finished, "
+static const char show_details[] = "operations: how many of the plan's are done, and how many were "
+                                   "executed in all; what workers did in\n"
+                                   "vain or twice, because one of them or the coordinator failed, "
+                                   "is the difference.\n"
+                                   "--json: {id, kind, spec, key, state, submitted, finished, "
                                    "operations: {done, total, executed},\n"
                                    "result: {digits, sha256, text, head, tail}, converter, error}; "
                                    "with --ops also trace: [{name,\n"
@@ -38,6 +42,23 @@ static const char show_details[] = "--json: {id, kind, spec, key, state, submitt
 static const char result_details[] =
     "Prints the decimal digits alone. They are checked against the job's SHA-256; should they\n"
     "differ, the exit code is 1 and what was printed is wrong.";
+
+static const char progress_set_details[] =
+    "Prints the state. Workers' results count on from there: each one that the coordinator "
+    "accepts\n"
+    "adds its operations to its node's state. --json: {node, state}.";
+
+static const char progress_snap_details[] =
+    "The first snap is 0. It holds what every node's state is at that moment, and no later "
+    "change,\n"
+    "failure or election alters it. With --key, a retry takes no second snap: the key of one of "
+    "the\n"
+    "latest 1000 snaps prints that snap's id again. --json: {snapshot, key}.";
+
+static const char progress_get_details[] =
+    "Prints the state, 0 for a node that was never set. For a snap that was not taken yet it "
+    "prints\n"
+    "none, and the exit code is 6. --json: {node, snapshot, state}, null for none and for now.";
 
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive, "
@@ -78,6 +99,12 @@ const struct command commands[] = {
      job_result_run},
     {"job cancel", "ID", "Cancel a job", NULL, NULL, job_cancel_run},
     {"job explain", "ID", "Explain why a job is where it is", NULL, NULL, job_explain_run},
+    {"progress set", "NODE STATE", "Set a node's progress: the operations it has completed",
+     progress_set_details, NULL, progress_set_run},
+    {"progress snap", "", "Take a snap of every node's progress; prints its id",
+     progress_snap_details, progress_snap_options, progress_snap_run},
+    {"progress get", "NODE", "Print a node's progress, now or in a snap", progress_get_details,
+     progress_get_options, progress_get_run},
     {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details, NULL,
      status_run},
     {"check", "", "Is the cluster healthy? For health checks", check_details, check_options,

@@ -1,69 +1,125 @@
-#include "clients/progress.h"
-
+/* progress.c - conclave progress set, snap, get: the first seed's SetState, Snap and reads of past
+ * snaps. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
-#include "shared/base/limits.h"
+#include "clients/commands.h"
+#include "shared/base/text.h"
 
-#define BAR_WIDTH 24
+static struct {
+    const char *key, *snapshot;
+} options;
 
-void progress_begin(struct progress *progress, uint64_t now_us)
+const struct option_spec progress_snap_options[] = {{"key", OPTION_STRING, &options.key, 0, 0,
+                                                     "KEY",
+                                                     "the same key is the same snap (default: a "
+                                                     "new UUID)"},
+                                                    {0}};
+
+const struct option_spec progress_get_options[] = {{"snapshot", OPTION_STRING, &options.snapshot, 0,
+                                                    0, "ID",
+                                                    "of that snap (default: the present state)"},
+                                                   {0}};
+
+/* --- words --- */
+
+static int parse_number(const char *what, const char *word, uint64_t *out)
 {
-    *progress = (struct progress){.on = isatty(STDERR_FILENO),
-                                  .started_us = now_us,
-                                  .first_done = UINT64_MAX};
+    char room[TEXT_MAX / 4];
+    if (!parse_u64(slice_of(word), PROGRESS_STATE_MAX, out))
+        return EXIT_OK;
+    return cli_fail(EXIT_USAGE, "%s is a whole number from 0 to %" PRIu64 ", not '%s'", what,
+                    PROGRESS_STATE_MAX, text_escape(room, sizeof room, slice_of(word)));
 }
 
-static void add_duration(struct text *out, uint64_t seconds)
+static json_t *number(uint64_t value)
 {
-    if (seconds >= 3600)
-        text_add(out, "%" PRIu64 "h %02" PRIu64 "m", seconds / 3600, seconds / 60 % 60);
-    else if (seconds >= 60)
-        text_add(out, "%" PRIu64 "m %02" PRIu64 "s", seconds / 60, seconds % 60);
+    return json_integer((json_int_t)value);
+}
+
+/* --- set --- */
+
+int progress_set_run(struct cli *cli, int n_words, char **words)
+{
+    uint64_t index, state;
+    struct message *reply = NULL;
+    if (n_words != 2)
+        return cli_fail(EXIT_USAGE, "a node and its state are needed, such as `progress set 3 17`");
+    int code = parse_number("NODE", words[0], &index);
+    if (!code)
+        code = parse_number("STATE", words[1], &state);
+    if (code)
+        return code;
+    struct message *request = message_new(MESSAGE_PROGRESS_SET);
+    request->as.progress_set.index = index;
+    request->as.progress_set.state = state;
+    code = cli_ask(cli, request, MESSAGE_PROGRESS, &reply);
+    if (!code && cli->json)
+        cli_print_json(cli, json_pack("{s:o, s:o}", "node", number(index), "state", number(state)));
+    else if (!code)
+        printf("%" PRIu64 "\n", state);
+    message_drop(&reply);
+    return code;
+}
+
+/* --- snap --- */
+
+int progress_snap_run(struct cli *cli, int n_words, char **words)
+{
+    char key[JOB_KEY_TEXT_MAX];
+    struct message *reply = NULL;
+    int code = cli_no_words(n_words, words);
+    if (code)
+        return code;
+    code = cli_key(options.key, key);
+    if (code)
+        return code;
+    struct message *request = message_new(MESSAGE_PROGRESS_SNAP);
+    request->as.progress_snap.key = message_text(request, key);
+    code = cli_ask(cli, request, MESSAGE_PROGRESS, &reply);
+    if (code)
+        return code;
+    uint64_t snapshot = reply->as.progress.snapshot;
+    if (cli->json)
+        cli_print_json(cli, json_pack("{s:o, s:s}", "snapshot", number(snapshot), "key", key));
     else
-        text_add(out, "%" PRIu64 "s", seconds);
+        printf("%" PRIu64 "\n", snapshot);
+    message_drop(&reply);
+    return EXIT_OK;
 }
 
-void progress_line(struct text *out, uint64_t done, uint64_t total, uint64_t first_done,
-                   uint64_t elapsed_us, const char *what)
+/* --- get --- */
+
+static int print_state(struct cli *cli, const struct wire_progress_get *asked,
+                       const struct wire_progress *got)
 {
-    double share = total ? (double)done / (double)total : 0;
-    int full = (int)(share * BAR_WIDTH);
-    text_add(out, "[");
-    for (int i = 0; i < BAR_WIDTH; i++)
-        text_add(out, "%c", i < full ? '#' : '.');
-    text_add(out, "] %3d%%  %" PRIu64 "/%" PRIu64 " %s", (int)(share * 100), done, total, what);
-    if (done <= first_done || !elapsed_us)
-        return;
-    double rate = (double)(done - first_done) * SECOND_US / (double)elapsed_us;
-    text_add(out, "  %.*f/s", rate < 10 ? 1 : 0, rate);
-    if (done < total) {
-        text_add(out, "  ETA ");
-        add_duration(out, (uint64_t)((double)(total - done) / rate + 0.5));
-    }
+    if (cli->json)
+        cli_print_json(cli, json_pack("{s:o, s:o, s:o}", "node", number(asked->index), "snapshot",
+                                      asked->past ? number(asked->snapshot) : json_null(), "state",
+                                      got->found ? number(got->state) : json_null()));
+    else if (got->found)
+        printf("%" PRIu64 "\n", got->state);
+    else
+        printf("none\n");
+    return got->found ? EXIT_OK : EXIT_NOT_FOUND;
 }
 
-void progress_draw(struct progress *progress, uint64_t done, uint64_t total, const char *what,
-                   uint64_t now_us)
+int progress_get_run(struct cli *cli, int n_words, char **words)
 {
-    if (!progress->on)
-        return;
-    if (progress->first_done == UINT64_MAX) {
-        progress->first_done = done;
-        progress->started_us = now_us;
-    }
-    struct text line = {0};
-    progress_line(&line, done, total, progress->first_done, now_us - progress->started_us, what);
-    fflush(stdout);
-    fprintf(stderr, "\r\033[K%s", line.at);
-    fflush(stderr);
-    progress->shown = true;
-}
-
-void progress_erase(struct progress *progress)
-{
-    if (progress->shown)
-        fprintf(stderr, "\r\033[K");
-    progress->shown = false;
+    struct wire_progress_get asked = {.past = options.snapshot};
+    struct message *reply = NULL;
+    if (n_words != 1)
+        return cli_fail(EXIT_USAGE, "one node is needed, such as `progress get 3`");
+    int code = parse_number("NODE", words[0], &asked.index);
+    if (!code && asked.past)
+        code = parse_number("--snapshot", options.snapshot, &asked.snapshot);
+    if (code)
+        return code;
+    struct message *request = message_new(MESSAGE_PROGRESS_GET);
+    request->as.progress_get = asked;
+    code = cli_ask(cli, request, MESSAGE_PROGRESS, &reply);
+    if (!code)
+        code = print_state(cli, &asked, &reply->as.progress);
+    message_drop(&reply);
+    return code;
 }

@@ -70,11 +70,11 @@ static void take_error(struct submission *submission, struct client *client,
                        const struct message *reply)
 {
     char room[TEXT_MAX];
-    int code = cli_refusal_code(reply);
-    if (code == EXIT_NOT_FOUND && submission->key[0])
+    if (slice_equals(reply->as.error.code, "not_found") && submission->key[0])
         submit(submission, client);
     else
-        end(submission, code, text_escape(room, sizeof room, reply->as.error.reason));
+        end(submission, cli_refusal_code(reply),
+            text_escape(room, sizeof room, reply->as.error.reason));
 }
 
 static void take_job(struct submission *submission, struct client *client)

@@ -57,9 +57,9 @@ int submit_run(struct cli *cli, int n_words, char **words)
         return cli_fail(EXIT_USAGE, "--follow needs --file");
     if (jobspec_parse(n_words, words, &spec, why))
         return cli_fail(EXIT_USAGE, "%s", why);
-    if (options.key && !jobspec_key_is_valid(options.key))
-        return cli_fail(EXIT_USAGE, "--key takes 1 to %d printable characters without blanks",
-                        JOB_KEY_MAX);
+    char key[JOB_KEY_TEXT_MAX];
+    if (cli_key(options.key, key))
+        return EXIT_USAGE;
     if (options.output && options.no_wait)
         return cli_fail(EXIT_USAGE, "--output needs the result, --no-wait does not wait for it");
     int code = options.output ? digits_check(options.output) : EXIT_OK;
@@ -67,10 +67,7 @@ int submit_run(struct cli *cli, int n_words, char **words)
         return code;
     struct submission *submission = mem_new(1, sizeof *submission);
     submission->spec = spec;
-    if (options.key)
-        text_format(submission->key, sizeof submission->key, "%s", options.key);
-    else
-        jobspec_new_key(submission->key);
+    text_format(submission->key, sizeof submission->key, "%s", key);
     struct batch batch = {.cli = cli, .no_wait = options.no_wait, .output = options.output};
     return batch_run(&batch, submission);
 }

@@ -1,10 +1,21 @@
 /* progress.h - the first seed's node states and their snaps: SetState(idx, state), Snap(), and
  * reads of past snaps.
  *
- * A library of its own: it needs nothing of Conclave but the map and memory of shared/base. A node
- * is known from its first SetState on; before that its state is 0. Snap is O(1); a read is O(log
- * changes of that node); memory grows with changes only: two SetStates between two snaps are one
- * change. */
+ * A library of its own: it needs nothing of Conclave but the map and memory of shared/base.
+ *
+ *     struct progress progress = {0};
+ *     progress_set_state(&progress, 3, 17);
+ *     uint64_t id = progress_snap(&progress), state;          // the first snap is 0
+ *     progress_set_state(&progress, 3, 18);
+ *     progress_get_state(&progress, 3, id, &state);           // OK, 17
+ *     progress_get_state(&progress, 4, id, &state);           // OK, 0: never set
+ *     progress_get_state(&progress, 3, id + 1, &state);       // ERR_NOT_FOUND: not taken yet
+ *     progress_clear(&progress);
+ *
+ * The seed copies all states at each snap. Here a node keeps its changes only, each with the number
+ * of snaps taken before it: a snap is O(1), a read is O(log changes of that node), and memory grows
+ * with changes only: two SetStates between two snaps are one change. Indices and states are any
+ * 64-bit numbers. No function fails for lack of memory: mem_new() ends the process then. */
 #ifndef CONCLAVE_CORE_PROGRESS_H
 #define CONCLAVE_CORE_PROGRESS_H
 

@@ -137,6 +137,10 @@
 #define SNAP_KEYS_MAX \
     1000 /* keys of the latest progress snaps, so that a retry takes no second one */
 
+/* Node numbers, states and snap ids that a client may name: what JSON carries exactly everywhere,
+ * and far from where adding operations would overflow. */
+#define PROGRESS_STATE_MAX ((uint64_t)1 << 53)
+
 /* --- storage --- */
 
 #define STORE_MAP_BYTES           ((uint64_t)64 << 30) /* LMDB's map is address space, not memory */

@@ -304,20 +304,20 @@
 
 #define BROKER_GET_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
 
-#define PROGRESS_SET_FIELDS(U64, BOOL, STR, BIN, LIST)                        \
-    REQUEST_FIELDS(U64)                                                       \
-    U64(REQ, index, U64_ANY, "the node whose state is set (first seed: idx)") \
-    U64(REQ, state, U64_ANY, "operations that it has completed")
+#define PROGRESS_SET_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
+    REQUEST_FIELDS(U64)                                                                  \
+    U64(REQ, index, PROGRESS_STATE_MAX, "the node whose state is set (first seed: idx)") \
+    U64(REQ, state, PROGRESS_STATE_MAX, "operations that it has completed")
 
 #define PROGRESS_SNAP_FIELDS(U64, BOOL, STR, BIN, LIST) \
     REQUEST_FIELDS(U64)                                 \
     STR(REQ, key, JOB_KEY_MAX, "makes the request idempotent: the same key is the same snap")
 
-#define PROGRESS_GET_FIELDS(U64, BOOL, STR, BIN, LIST)             \
-    REQUEST_FIELDS(U64)                                            \
-    U64(REQ, index, U64_ANY, "the node whose state is wanted")     \
-    BOOL(OPT, past, "of the snap named; false: the present state") \
-    U64(OPT, snapshot, U64_ANY, "the snap's id, from 0")
+#define PROGRESS_GET_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
+    REQUEST_FIELDS(U64)                                                   \
+    U64(REQ, index, PROGRESS_STATE_MAX, "the node whose state is wanted") \
+    BOOL(OPT, past, "of the snap named; false: the present state")        \
+    U64(OPT, snapshot, PROGRESS_STATE_MAX, "the snap's id, from 0")
 
 /* Answers. */
 #define PROGRESS_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \

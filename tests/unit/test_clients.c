@@ -10,12 +10,12 @@
 
 #include "broker/tracker.h"
 #include "clients/address.h"
+#include "clients/bar.h"
 #include "clients/child.h"
 #include "clients/cli.h"
 #include "clients/feed.h"
 #include "clients/jobfile.h"
 #include "clients/jobspec.h"
-#include "clients/progress.h"
 #include "clients/render.h"
 
 /* --- jobs that people type --- */
@@ -311,21 +311,21 @@ static void operations_read_as_in_the_seed(void **state)
     json_decref(json);
 }
 
-static void progress_tells_rate_and_eta(void **state)
+static void the_bar_tells_rate_and_eta(void **state)
 {
     (void)state;
     struct text line = {0};
-    progress_line(&line, 50, 100, 0, 10 * SECOND_US, "operations");
+    bar_line(&line, 50, 100, 0, 10 * SECOND_US, "operations");
     assert_string_equal(line.at,
                         "[############............]  50%  50/100 operations  5.0/s  ETA 10s");
     line = (struct text){0};
-    progress_line(&line, 0, 100, 0, 0, "jobs");
+    bar_line(&line, 0, 100, 0, 0, "jobs");
     assert_string_equal(line.at, "[........................]   0%  0/100 jobs");
     line = (struct text){0};
-    progress_line(&line, 0, 0, 0, 0, "jobs");
+    bar_line(&line, 0, 0, 0, 0, "jobs");
     assert_non_null(strstr(line.at, "0/0 jobs"));
     line = (struct text){0};
-    progress_line(&line, 100, 1000000, 0, SECOND_US, "operations");
+    bar_line(&line, 100, 1000000, 0, SECOND_US, "operations");
     assert_non_null(strstr(line.at, "ETA 2h 46m"));
 }
 
@@ -363,7 +363,7 @@ int main(void)
         cmocka_unit_test(the_reason_counts_who_is_missing),
         cmocka_unit_test(absent_values_are_null_in_json),
         cmocka_unit_test(operations_read_as_in_the_seed),
-        cmocka_unit_test(progress_tells_rate_and_eta),
+        cmocka_unit_test(the_bar_tells_rate_and_eta),
         cmocka_unit_test(short_lives_make_long_pauses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
