@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# make demo: six nodes elect a coordinator, compute 10! as four operations, and go again.
-# Wants the programs in $CONCLAVE_BIN. Exits 0 only if the answer, and how it was made, are right.
+# make demo, in two acts: six nodes elect a coordinator and compute 10! as four operations; then their
+# coordinator is killed in the middle of a larger job, and the job ends right. Then they go again.
+# Wants the programs in $CONCLAVE_BIN. Exits 0 only if the answers, and how they were made, are right.
 # Nothing is left running and no file is left behind, however it ends.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -89,7 +90,8 @@ from_logs() { cat "$dir"/node*.log | grep -E "$1" | sort -s -k1,1; }
 indent() { sed "s/^./     &/"; }
 
 title "1. Six equal nodes and a broker come up. The nodes elect one of themselves coordinator."
-show conclave up --nodes 6 --dir "$dir" --port "$port" --detach --log-level debug
+note "(Workers hold every result back for 50 ms, so that there is something to see.)"
+show conclave up --nodes 6 --dir "$dir" --port "$port" --detach --delay 50ms --log-level debug
 # The last of them may learn who won just after the first client does.
 for _ in $(seq 50); do
     [ "$(from_logs 'is coordinator of term|follows node' | wc -l)" -lt 6 ] || break
@@ -123,7 +125,85 @@ for line in 'R1=10\*9\*8\*7' 'R2=6\*5\*4\*3' 'R3=2\*1' 'R4=R1\*R2\*R3'; do
 done
 [ "$(from_logs ': 10!=3628800$' | wc -l)" -eq 1 ] || wrong "the coordinator's log has no 10!=3628800"
 
-title "4. Everything is taken down again."
+
+# --- the second act ---
+
+# until_true SECONDS WHAT COMMAND...: waits for a condition.
+until_true() {
+    local end=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@"; do
+        [ $SECONDS -lt $end ] || wrong "not within the time: $what"
+        sleep 0.02
+    done
+}
+
+# field NAME: its value in the JSON on stdin, where it first stands.
+field() { tr -d ' \n' | grep -oE "\"$1\":\"?[A-Za-z0-9-]+" | head -n 1 | sed 's/.*[:"]//'; }
+job() { conclave job show "$id" --json | field "$1"; }
+
+# Sets coordinator=(NODE TERM PID); fails while nobody serves.
+find_coordinator() {
+    local status node
+    status=$(conclave status --json 2>/dev/null | tr -d ' \n') || return 1
+    node=$(field coordinator <<<"$status")
+    coordinator=("$node" "$(field term <<<"$status")"
+        "$(grep -oE "\"id\":$node,[^}]*" <<<"$status" | field pid)")
+}
+a_higher_term_is_served() { find_coordinator && [ "${coordinator[1]}" -gt "$term" ]; }
+a_third_is_done() {
+    local now
+    now=$(conclave job show "$id" --json)
+    [ "$(field state <<<"$now")" = 'done' ] ||
+        [ "$(field 'done' <<<"$now")" -ge $(($(field total <<<"$now") / 3)) ]
+}
+resumption() { from_logs ": job $id goes on from its checkpoint" | tail -n 1; }
+
+# kill_in_mid_job N: submits N!, kills the coordinator at a third of it, waits for the result.
+# Fails when the job ended before the kill.
+kill_in_mid_job() {
+    printf '   %s$ conclave submit factorial %s --no-wait%s\n' "$bold" "$1" "$plain"
+    id=$(conclave submit factorial "$1" --no-wait)
+    printf '     %s\n' "$id"
+    until_true 60 "a third of job $id" a_third_is_done
+    until_true 30 "a coordinator" find_coordinator
+    killed=${coordinator[0]} term=${coordinator[1]}
+    note "" "A third of its $(job total) operations is done. Node $killed coordinates." ""
+    printf '   %s$ kill -9 %s%s\n' "$bold" "${coordinator[2]}" "$plain"
+    kill -9 "${coordinator[2]}"
+    printf '   %s$ conclave job wait %s%s\n' "$bold" "$id" "$plain"
+    conclave job wait "$id" --timeout 60s >"$dir/result" || wrong "job $id has no result"
+    printf '     %s...\n' "$(cut -c -60 "$dir/result")"
+    until_true 30 "another coordinator" a_higher_term_is_served
+    until_true 30 "node $killed is back" conclave check >/dev/null 2>&1
+    [ -n "$(resumption)" ]
+}
+
+title "4. Now the coordinator dies in the middle of a larger job. Somebody tails the feed meanwhile."
+conclave monitor >"$dir/feed.log" 2>&1 &
+monitor=$!
+until_true 10 "the feed flows" test -s "$dir/feed.log"
+# N and how the SHA-256 of N! in decimal begins. One is enough, unless it ends before the kill.
+for pair in 3000:e759be1f6f76e634 20000:eaae0cdb4ba46ca6 50000:3fb49c6cb27ba78a; do
+    n=${pair%:*} hash=${pair#*:}
+    ! kill_in_mid_job "$n" || break
+done
+[ -n "$(resumption)" ] || wrong "job $id did not go on from a checkpoint"
+case $(sed 's/.*=//' "$dir/result" | tr -d '\n' | sha256sum) in
+    "$hash"*) ;;
+    *) wrong "the digits of $n! are others" ;;
+esac
+[ "$(job 'done')" = "$(job total)" ] || wrong "not all operations of job $id are done"
+kill "$monitor"
+wait "$monitor" || true
+title "   What the feed told: the next coordinator, the job going on from its checkpoint, its end."
+grep -vE ' (heartbeat|node_up|node_down|node_suspected|job_accepted) ' "$dir/feed.log" | indent
+title "   The job. Its plan's operations are all done; what was executed in vain is in the difference."
+show conclave job show "$id"
+note "" "The digits are those of $n!: their SHA-256 is $hash..."
+
+title "5. Everything is taken down again."
 show conclave down --dir "$dir"
 [ -z "$(programs_left)" ] || wrong "still running: $(programs_left)"
-printf '\n%s10!=3628800%s, by six nodes that are gone again.\n' "$bold" "$plain"
+printf '\n%s10!=3628800%s, and %s! in spite of a killed coordinator, by six nodes that are gone again.\n' \
+    "$bold" "$plain" "$n"
