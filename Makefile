@@ -31,6 +31,7 @@ PKG_CONFIG   ?= pkg-config
 PYTHON       ?= /usr/bin/python3
 PYTEST_ARGS  ?=
 UNIT         ?=
+BENCH_ARGS   ?=
 FUZZ_SECONDS ?= 60
 ifeq ($(origin CC),default)
 CC := gcc
@@ -194,13 +195,23 @@ test-fuzz: ## throws bytes at the decoder for FUZZ_SECONDS=60, with clang's fuzz
 	@sh tests/tools/deps.sh build fuzz
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS)
 
+# --- Measuring -----------------------------------------------------------------------------------
+
+$(B)/bench/commits: $(B)/obj/tests/bench/commits.o $(call lib,base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+
+.PHONY: bench
+bench: all $(B)/bench/commits ## what durability costs: operations/s and jobs/s with fsync, os and off (BENCH_ARGS=...)
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/bench.py --dir $(B) --commits $(B)/bench/commits $(BENCH_ARGS)
+
 # --- The demonstration --------------------------------------------------------------------------
 
 .PHONY: deps demo
 deps: ## install what building and testing needs, or name what is missing
 	@sh tests/tools/deps.sh build test
 
-demo: ## six nodes elect a coordinator and compute 10!
+demo: ## six nodes compute 10!; then their coordinator is killed in mid-job
 	@sh tests/tools/deps.sh build
 	@+$(sub_make) all
 	@CONCLAVE_BIN='$(abspath $(B))/bin' bash tests/tools/demo.sh

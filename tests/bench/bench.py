@@ -1,0 +1,167 @@
+"""make bench: what durability costs. Operations/s and jobs/s of a real cluster, once with every promise
+on the disk before it is made (fsync), once left to the operating system (os), once not written (off).
+
+The same machine, the same minute, the variants in turn, each with a fresh cluster: what is to be read
+is the ratios. Nothing here fails because something is slow.
+"""
+import argparse
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+
+import msgpack
+import zmq
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
+import harness  # noqa: E402  (it lies beside the cluster tests)
+
+VARIANTS = ("fsync", "os")
+TINY = "10"  # of the many jobs: four operations and a conversion
+
+
+class Submitter(threading.Thread):
+    """One client: keeps `window` jobs on their way, each from its submit to its result."""
+
+    def __init__(self, address, jobs, window):
+        super().__init__()
+        self.address, self.left, self.window = address, jobs, window
+        self.requests, self.done, self.failed = {}, 0, None
+
+    def ask(self, dealer, body):
+        number = body["request"] = len(self.requests) + 1
+        self.requests[number] = body
+        dealer.send(msgpack.packb(body))
+
+    def submit(self, dealer):
+        self.left -= 1
+        self.ask(dealer, {"type": "submit", "key": str(uuid.uuid4()), "kind": "factorial",
+                          "spec": TINY})
+
+    def take(self, dealer, answer):
+        if answer["type"] == "error" and answer["code"] in ("busy", "unavailable",
+                                                            "not_coordinator"):
+            time.sleep(0.01)
+            self.ask(dealer, self.requests[answer["request"]])
+            return
+        row = answer["jobs"][0]
+        if row["state"] in ("queued", "running"):
+            self.ask(dealer, {"type": "job_get", "job": row["job"], "wait_ms": 10000})
+            return
+        assert row["text"] == "3628800", row
+        self.done += 1
+        if self.left:
+            self.submit(dealer)
+
+    def run(self):
+        context = zmq.Context()
+        dealer = context.socket(zmq.DEALER)
+        dealer.linger = 0
+        dealer.connect(self.address)
+        wanted = self.left
+        try:
+            for _ in range(min(self.window, self.left)):
+                self.submit(dealer)
+            while self.done < wanted:
+                if not dealer.poll(30000):
+                    raise RuntimeError("no answer within 30 s")
+                self.take(dealer, msgpack.unpackb(dealer.recv_multipart()[0]))
+        except Exception as problem:  # pylint: disable=broad-except
+            self.failed = problem
+        dealer.close()
+        context.term()
+
+
+def jobs_per_second(cluster, options):
+    each = options.jobs // options.clients
+    clients = [Submitter(cluster.broker, each, options.window) for _ in range(options.clients)]
+    began = time.monotonic()
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+        if client.failed:
+            raise client.failed
+    return each * len(clients) / (time.monotonic() - began)
+
+
+def operations_per_second(cluster, options):
+    began = time.monotonic()
+    job = cluster.submit(options.factorial, timeout=300)
+    return job["operations"]["executed"] / (time.monotonic() - began)
+
+
+def measure(variant, directory, options):
+    """A fresh cluster: (operations/s, jobs/s)."""
+    cluster = harness.Cluster(directory, nodes=options.nodes, durability=variant,
+                              log_level="warn")
+    try:
+        cluster.start().wait_healthy()
+        cluster.submit(1000)  # connections and caches are warm
+        return operations_per_second(cluster, options), jobs_per_second(cluster, options)
+    finally:
+        cluster.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def show(what, by_variant):
+    base = statistics.median(by_variant["fsync"])
+    for variant in VARIANTS:
+        rates = by_variant[variant]
+        middle = statistics.median(rates)
+        print(f"{what:<14}{variant:<8}{middle:>12,.0f}{min(rates):>12,.0f}{max(rates):>12,.0f}"
+              f"{middle / base:>10.2f}")
+
+
+def disk_commits(commits, directory):
+    """Commits/s of LMDB alone on the same disk."""
+    directory.mkdir()
+    out = subprocess.run([commits, directory, "2"], capture_output=True, text=True, check=True)
+    return float(out.stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--nodes", type=int, default=6)
+    parser.add_argument("--factorial", type=int, default=1000000)
+    parser.add_argument("--jobs", type=int, default=2000)
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--window", type=int, default=64, help="jobs on their way, each client")
+    parser.add_argument("--dir", default=".", help="a directory on the disk that is measured")
+    parser.add_argument("--commits", help="the program of tests/bench/commits.c")
+    options = parser.parse_args()
+    top = pathlib.Path(tempfile.mkdtemp(prefix="bench.", dir=options.dir)).resolve()
+    operations = {variant: [] for variant in VARIANTS}
+    jobs = {variant: [] for variant in VARIANTS}
+    try:
+        print(f"{options.nodes} nodes, a broker and {options.clients} clients on "
+              f"{os.cpu_count()} processors; {options.rounds} rounds, variants in turn")
+        if options.commits:
+            print(f"this disk, LMDB alone: {disk_commits(options.commits, top / 'raw'):,.0f} "
+                  "synced commits/s, one after another")
+        for turn in range(options.rounds):
+            for variant in VARIANTS[turn % 3:] + VARIANTS[:turn % 3]:
+                rates = measure(variant, top / f"{variant}{turn}", options)
+                operations[variant].append(rates[0])
+                jobs[variant].append(rates[1])
+                print(f"  round {turn + 1}, {variant}: {rates[0]:,.0f} operations/s, "
+                      f"{rates[1]:,.0f} jobs/s", flush=True)
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+    print(f"\n{'':<14}{'':<8}{'median':>12}{'least':>12}{'most':>12}{'to fsync':>10}")
+    show("operations/s", operations)
+    show("jobs/s", jobs)
+    print(f"\noperations: those of factorial {options.factorial}, from submit to its text; jobs: "
+          f"{options.jobs} times\nfactorial {TINY} through {options.clients} clients with "
+          f"{options.window} on their way each, from submit to result")
+
+
+if __name__ == "__main__":
+    main()
