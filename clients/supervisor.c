@@ -46,8 +46,9 @@ int supervisor_check(const struct supervisor_config *config, char *why)
                     config->voters, config->nodes);
     else if (config->election_us < 2 * config->heartbeat_us)
         text_format(why, TEXT_MAX, "--election-timeout must be at least twice the --heartbeat");
-    else if (strcmp(config->durability, "fsync") && strcmp(config->durability, "os"))
-        text_format(why, TEXT_MAX, "--durability takes fsync or os");
+    else if (strcmp(config->durability, "fsync") && strcmp(config->durability, "os") &&
+             strcmp(config->durability, "off"))
+        text_format(why, TEXT_MAX, "--durability takes fsync, os or off");
     else if (log_parse_level(slice_of(config->log_level), &level))
         text_format(why, TEXT_MAX, "--log-level takes error, warn, info or debug");
     else

@@ -68,7 +68,7 @@ struct supervisor_config {
          0,                                                                       \
          0,                                                                       \
          "WHAT",                                                                  \
-         "fsync: safe against power failure; os: only against crashes of nodes"}, \
+         "fsync: safe against power cuts; os: against crashes; off: to measure"}, \
         {"max-result",                                                            \
          OPTION_SIZE,                                                             \
          &(config).max_result,                                                    \

@@ -63,6 +63,7 @@ static int check(const struct settings *is, char why[TEXT_MAX])
 {
     uint64_t last = is->port + PORT_NODES_OFFSET + PORT_NODE_STRIDE * is->nodes + PLANE_COUNT - 1;
     char shown[HOST_SHOWN_MAX];
+    enum durability durability;
     why[0] = '\0';
     if (!is->id)
         text_format(why, TEXT_MAX, "--id is missing; --help lists the options");
@@ -89,8 +90,8 @@ static int check(const struct settings *is, char why[TEXT_MAX])
                     text_escape(shown, sizeof shown, slice_of(is->bind)));
     else if (is->election_timeout_us < 2 * is->heartbeat_us)
         text_format(why, TEXT_MAX, "--election-timeout must be at least twice --heartbeat");
-    else if (strcmp(is->durability, "fsync") != 0 && strcmp(is->durability, "os") != 0)
-        text_format(why, TEXT_MAX, "--durability '%s' is not allowed; it takes fsync or os",
+    else if (durability_parse(is->durability, &durability))
+        text_format(why, TEXT_MAX, "--durability '%s' is not allowed; it takes fsync, os or off",
                     text_escape(shown, sizeof shown, slice_of(is->durability)));
     return why[0] ? ERR_MALFORMED : OK;
 }
@@ -147,7 +148,6 @@ static int run(const struct settings *is, const char **hosts)
                  .log_level = is->log_level,
                  .version = CONCLAVE_VERSION},
         .dir = is->dir,
-        .sync = !strcmp(is->durability, "fsync"),
         .bind = is->bind,
         .port = (unsigned)is->port,
         .hosts = hosts,
@@ -155,6 +155,7 @@ static int run(const struct settings *is, const char **hosts)
     };
     struct runtime *runtime;
     struct text why = {0};
+    (void)durability_parse(is->durability, &config.durability); /* check() has seen to it */
     if (runtime_open(&config, &runtime, &why))
         return usage_error(why.at);
     runtime_run(runtime);
@@ -200,8 +201,8 @@ int main(int argc, char **argv)
          "or whenever their values are this large (4MiB)"},
         {"compact-entries", OPTION_U64, &is.compact_entries, COMPACT_ENTRIES_MIN,
          COMPACT_ENTRIES_MAX, "N", "write a full checkpoint every so many log entries (8192)"},
-        {"durability", OPTION_STRING, &is.durability, 0, 0, "fsync|os",
-         "os: do not wait for the disk; a power cut may undo votes (fsync)"},
+        {"durability", OPTION_STRING, &is.durability, 0, 0, "fsync|os|off",
+         "os: a power cut may undo votes; off: keep no log, to measure (fsync)"},
         {"max-result", OPTION_SIZE, &is.max_result_bytes, 1, 1024 * MIB_BYTES, "SIZE",
          "refuse jobs whose result would be larger (128MiB)"},
         {"log-level", OPTION_LEVEL, &is.log_level, 0, 0, "LEVEL",

@@ -58,6 +58,11 @@ static int corrupt(const struct disk *disk, struct text *why, const char *what)
 
 /* --- transactions --- */
 
+bool disk_keeps_log(const struct disk *disk)
+{
+    return disk->durability != DURABILITY_OFF;
+}
+
 void disk_begin(struct disk *disk)
 {
     int number = mdb_txn_begin(disk->env, NULL, 0, &disk->txn);
@@ -145,6 +150,11 @@ int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why
     vote &= ~VOTER_FLAG;
     if (error || term > TERM_MAX || vote > NODES_MAX)
         return corrupt(disk, why, "term and vote cannot be read");
+    if ((term || voter) && !disk_keeps_log(disk)) {
+        text_add(why, "%s holds a log, which --durability off would not keep: use another --dir",
+                 disk->dir);
+        return ERR_STALE;
+    }
     *out = (struct node_durable){.term = term, .vote = (node_id_t)vote, .voter = voter};
     return OK;
 }

@@ -18,24 +18,35 @@
 
 struct disk;
 
+/* What a report of the store means. */
+enum durability {
+    DURABILITY_FSYNC, /* it is on the disk */
+    DURABILITY_OS,    /* the system has it: it survives the process, not a power cut */
+    DURABILITY_OFF    /* nothing: term, vote and log are in memory alone, and a node that ends is as
+                         good as wiped. For measuring what the disk costs */
+};
+
+/* Parses "fsync", "os", "off"; ERR_MALFORMED. */
+int durability_parse(const char *text, enum durability *out);
+
 /* What disk_read_log() finds, in order: the parts of the full checkpoint (index 0), then the
  * entries behind it. Packed bytes, borrowed. */
 typedef int disk_part_fn(void *context, struct slice part);
 typedef int disk_entry_fn(void *context, log_index_t index, term_t term, struct slice entry);
 
-/* Opens the directory for this node of this cluster, making it when it is not there; `sync` waits
- * for the disk with every commit. ERR_IO (cannot be read or written), ERR_EXISTS (in use by another
- * process), ERR_STALE (of another node, cluster or format), ERR_CORRUPT, with one line in `why`
- * that names the file. Caller closes. */
-int disk_open(const char *dir, const char *cluster, node_id_t node, bool sync, struct disk **out,
-              struct text *why);
+/* Opens the directory for this node of this cluster, making it when it is not there. ERR_IO (cannot
+ * be read or written), ERR_EXISTS (in use by another process), ERR_STALE (of another node, cluster
+ * or format), ERR_CORRUPT, with one line in `why` that names the file. Caller closes. */
+int disk_open(const char *dir, const char *cluster, node_id_t node, enum durability durability,
+              struct disk **out, struct text *why);
 void disk_close(struct disk **disk);
 
 /* Counts one more boot and returns the incarnation of this life, once it is durable. Errors as
  * disk_open(). */
 int disk_boot(struct disk *disk, incarnation_t *incarnation, struct text *why);
 
-/* Reads term and vote; all zero for a first start. ERR_CORRUPT. */
+/* Reads term and vote; all zero for a first start. ERR_CORRUPT; ERR_STALE when there are some and
+ * durability is off: what is not kept up to date must not be believed. */
 int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why);
 
 /* Calls `part` for every part of the full checkpoint, then `entry` for every log entry behind it,
@@ -43,6 +54,9 @@ int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why
  */
 int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, void *context,
                   struct text *why);
+
+/* Whether term, vote and log are written at all. */
+bool disk_keeps_log(const struct disk *disk);
 
 /* Begins a transaction, writes, makes all durable. A failure ends the process with one line: what
  * was promised cannot be kept, and what is on disk is known only to the next start. */

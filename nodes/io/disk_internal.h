@@ -8,7 +8,7 @@
 
 struct disk {
     char *dir;
-    bool sync;
+    enum durability durability;
     int lock_fd, values_fd; /* values_fd: the directory of the value files */
     MDB_env *env;
     MDB_dbi meta, log, image, values;

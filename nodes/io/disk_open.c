@@ -116,7 +116,7 @@ static int open_environment(struct disk *disk, const char *path, uint64_t map_by
     /* One thread uses it at a time and the directory is locked, so LMDB needs no lock table of its
      * own. */
     unsigned flags = MDB_NOLOCK | MDB_NOTLS | MDB_NORDAHEAD;
-    if (!disk->sync)
+    if (disk->durability != DURABILITY_FSYNC)
         flags |= MDB_NOSYNC | MDB_NOMETASYNC;
     int number = mdb_env_create(&disk->env);
     if (number)
@@ -225,11 +225,25 @@ static int check_identity(struct disk *disk, const char *cluster, node_id_t node
     return OK;
 }
 
-int disk_open(const char *dir, const char *cluster, node_id_t node, bool sync, struct disk **out,
-              struct text *why)
+int durability_parse(const char *text, enum durability *out)
+{
+    static const char *const names[] = {"fsync", "os", "off"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(text, names[i])) {
+            *out = (enum durability)i;
+            return OK;
+        }
+    return ERR_MALFORMED;
+}
+
+int disk_open(const char *dir, const char *cluster, node_id_t node, enum durability durability,
+              struct disk **out, struct text *why)
 {
     struct disk *disk = mem_new(1, sizeof *disk);
-    *disk = (struct disk){.dir = mem_string(dir), .sync = sync, .lock_fd = -1, .values_fd = -1};
+    *disk = (struct disk){.dir = mem_string(dir),
+                          .durability = durability,
+                          .lock_fd = -1,
+                          .values_fd = -1};
     int error = make_directory(dir, why);
     if (!error)
         error = lock_directory(disk, why);
@@ -252,7 +266,7 @@ void disk_close(struct disk **disk)
     if (!it)
         return;
     if (it->env) {
-        mdb_env_sync(it->env, 1); /* with --durability os, a clean end leaves all on disk */
+        mdb_env_sync(it->env, 1); /* without fsync, too, a clean end leaves all on disk */
         mdb_env_close(it->env);
     }
     if (it->values_fd >= 0)

@@ -52,13 +52,13 @@ static int write_file(struct disk *disk, const char *name, const struct blob *va
     if (fd < 0)
         return errno;
     int number = write_all(fd, value->at, value->len);
-    if (!number && disk->sync && fdatasync(fd))
+    if (!number && disk->durability == DURABILITY_FSYNC && fdatasync(fd))
         number = errno;
     if (close(fd) && !number)
         number = errno;
     if (!number && renameat(disk->values_fd, draft, disk->values_fd, name))
         number = errno;
-    if (!number && disk->sync && fsync(disk->values_fd))
+    if (!number && disk->durability == DURABILITY_FSYNC && fsync(disk->values_fd))
         number = errno;
     return number;
 }

@@ -49,7 +49,7 @@ static int open_node(struct runtime *runtime, struct text *why)
 {
     struct runtime_config *config = &runtime->config;
     struct node_durable durable;
-    int error = disk_open(config->dir, config->node.cluster, config->node.id, config->sync,
+    int error = disk_open(config->dir, config->node.cluster, config->node.id, config->durability,
                           &runtime->disk, why);
     if (!error)
         error = disk_read_vote(runtime->disk, &durable, why);
@@ -113,6 +113,8 @@ void runtime_run(struct runtime *runtime)
               "started: incarnation %" PRIu64 ".%08" PRIx64 ", listening on %s:%u-%u, pid %ld",
               config->node.incarnation >> 32, config->node.incarnation & UINT32_MAX, config->bind,
               base, base + PLANE_COUNT - 1, (long)getpid());
+    if (config->durability == DURABILITY_OFF)
+        log_write(LOG_WARN, "--durability off: nothing of the log is kept; for measuring only");
     while (!runtime->stopping)
         runtime_turn(runtime);
     log_write(LOG_INFO, "stopping");

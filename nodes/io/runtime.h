@@ -4,12 +4,13 @@
 #define CONCLAVE_IO_RUNTIME_H
 
 #include "nodes/core/node.h"
+#include "nodes/io/disk.h"
 #include "shared/base/text.h"
 
 struct runtime_config {
     struct node_config node; /* incarnation and random are filled in by runtime_open() */
     const char *dir;
-    bool sync; /* wait for the disk with every commit */
+    enum durability durability;
     const char *bind;
     unsigned port;            /* of the cluster */
     const char *const *hosts; /* of node 1 is hosts[1] */

@@ -106,14 +106,17 @@ static void persist_all(struct store *store, struct queue *urgent)
 {
     uint64_t seq = 0;
     struct task *task;
-    disk_begin(store->disk);
+    bool writes = disk_keeps_log(store->disk);
+    if (writes)
+        disk_begin(store->disk);
     while ((task = queue_next(urgent))) {
-        for (size_t i = 0; i < task->n; i++)
+        for (size_t i = 0; writes && i < task->n; i++)
             disk_write(store->disk, &task->writes[i]);
         seq = task->seq;
         task_free(task);
     }
-    disk_commit(store->disk);
+    if (writes)
+        disk_commit(store->disk);
     report(store, (struct store_report){.kind = STORE_PERSISTED, .seq = seq});
 }
 

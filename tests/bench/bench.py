@@ -22,7 +22,7 @@ import zmq
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
 import harness  # noqa: E402  (it lies beside the cluster tests)
 
-VARIANTS = ("fsync", "os")
+VARIANTS = ("fsync", "os", "off")
 TINY = "10"  # of the many jobs: four operations and a conversion
 
 

@@ -94,6 +94,30 @@ def test_up_takes_delay_and_nodes(make_cluster):
     cluster.ok("down", "--dir", "up")
 
 
+def test_durability_off_keeps_no_log_and_takes_none(make_cluster):
+    cluster = make_cluster()
+    up(cluster, "--durability", "off")
+    assert cluster.ok("submit", "factorial", 10) == "10!=3628800\n"
+    assert "for measuring only" in (cluster.dir / "up" / "node1.log").read_text()
+    # A node that ends is as good as wiped, and returns as such.
+    status = cluster.wait_healthy()
+    os.kill(status["nodes"][status["coordinator"] - 1]["pid"], signal.SIGKILL)
+    wait_for(lambda: (s := cluster.status()) and s["healthy"] and s["term"] > status["term"],
+             what="the others go on with it")
+    assert cluster.ok("job", "list").count("10!") == 1
+    cluster.ok("down", "--dir", "up")
+
+
+def test_durability_off_takes_no_directory_that_holds_a_log(make_cluster):
+    cluster = make_cluster()
+    up(cluster)
+    cluster.ok("down", "--dir", "up")
+    done = cluster.conclave("up", "--detach", "--dir", "up", "--port", cluster.port,
+                            "--durability", "off")
+    assert done.returncode in (USAGE, harness.FAILED) and "holds a log" in done.stderr
+    assert not harness.marked_pids(cluster.mark)
+
+
 def test_up_twice_in_one_directory_or_on_used_ports_is_refused(make_cluster):
     cluster = make_cluster()
     up(cluster)
@@ -158,7 +182,8 @@ def test_programs_tell_their_version_and_help(program):
 def test_help_knows_every_command(cluster):
     overview = cluster.ok("help")
     for command in ("up", "down", "run", "submit", "job list", "job show", "job wait", "job result",
-                    "job cancel", "job explain", "status", "monitor", "check", "version"):
+                    "job cancel", "job explain", "progress set", "progress snap", "progress get",
+                    "status", "monitor", "check", "version"):
         assert command in overview
         assert "usage: conclave " + command in cluster.ok("help", *command.split())
         assert "usage: conclave " + command in cluster.ok(*command.split(), "--help")

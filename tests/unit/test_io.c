@@ -67,7 +67,7 @@ static void open_side(node_id_t id)
     text_format(dir, sizeof dir, "%s/node%u", root, (unsigned)id);
     *side = (struct side){.id = id};
     if (mesh_open(context, &config, &side->mesh, &why) ||
-        disk_open(dir, "conclave", id, false, &side->disk, &why))
+        disk_open(dir, "conclave", id, DURABILITY_OS, &side->disk, &why))
         fail_msg("%s", why.at);
     side->gate = gate_new(side->mesh, &side->clients, NODES);
     side->inbox = inbox_new("conclave", id, NODES, side->mesh, &side->clients, side->gate);

@@ -54,7 +54,7 @@ static struct disk *open_disk(void)
 {
     struct disk *disk;
     struct text why = {0};
-    int error = disk_open(path_of("node"), "conclave", 3, true, &disk, &why);
+    int error = disk_open(path_of("node"), "conclave", 3, DURABILITY_FSYNC, &disk, &why);
     if (error)
         fail_msg("%s", why.at);
     return disk;
@@ -65,7 +65,8 @@ static void assert_refused(const char *name, const char *cluster, node_id_t node
 {
     struct disk *disk = NULL;
     struct text why = {0};
-    assert_int_equal(disk_open(path_of(name), cluster, node, true, &disk, &why), expected);
+    assert_int_equal(disk_open(path_of(name), cluster, node, DURABILITY_FSYNC, &disk, &why),
+                     expected);
     assert_null(disk);
     if (!strstr(why.at, word) || !strstr(why.at, root))
         fail_msg("'%s' does not say '%s'", why.at, word);
@@ -188,6 +189,37 @@ static void vote_and_log_survive(void **state)
     disk_write(disk, &(struct write){.kind = WRITE_TRUNCATE, .index = 1});
     disk_commit(disk);
     assert_true(read_log(disk, 0).n == 0);
+    disk_close(&disk);
+}
+
+static void durability_off_neither_keeps_nor_believes_a_log(void **state)
+{
+    (void)state;
+    struct disk *disk = NULL;
+    struct node_durable durable;
+    struct text why = {0};
+    assert_int_equal(disk_open(path_of("off"), "conclave", 3, DURABILITY_OFF, &disk, &why), OK);
+    assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
+    struct store *store = store_start(disk);
+    store_persist(store, 1, &(struct write){.kind = WRITE_VOTE, .term = 5, .voter = true}, 1);
+    store_stop(store);
+    struct store_report *done = store_take(store);
+    assert_true(done && done->kind == STORE_PERSISTED && done->seq == 1);
+    store_report_free(done);
+    store_destroy(&store);
+    disk_close(&disk);
+
+    assert_int_equal(disk_open(path_of("off"), "conclave", 3, DURABILITY_FSYNC, &disk, &why), OK);
+    assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
+    assert_true(!durable.term && !durable.voter);
+    disk_begin(disk);
+    disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = 6});
+    disk_commit(disk);
+    disk_close(&disk);
+
+    assert_int_equal(disk_open(path_of("off"), "conclave", 3, DURABILITY_OFF, &disk, &why), OK);
+    assert_int_equal(disk_read_vote(disk, &durable, &why), ERR_STALE);
+    assert_non_null(strstr(why.at, "holds a log"));
     disk_close(&disk);
 }
 
@@ -496,6 +528,7 @@ int main(void)
         fresh(a_directory_that_cannot_be_used_is_refused),
         fresh(each_boot_is_another_incarnation),
         fresh(vote_and_log_survive),
+        fresh(durability_off_neither_keeps_nor_believes_a_log),
         fresh(a_full_checkpoint_replaces_the_log_before_it),
         fresh(a_gap_in_the_log_is_damage),
         fresh(damage_is_noticed),
