@@ -104,7 +104,12 @@ def measure(variant, directory, options):
     try:
         cluster.start().wait_healthy()
         cluster.submit(1000)  # connections and caches are warm
-        return operations_per_second(cluster, options), jobs_per_second(cluster, options)
+        began = cluster.wait_served()["term"]
+        rates = operations_per_second(cluster, options), jobs_per_second(cluster, options)
+        elections = cluster.wait_served()["term"] - began
+        print(f"  {variant:<6} {rates[0]:>10,.0f} operations/s {rates[1]:>8,.0f} jobs/s"
+              f"{'   (a coordinator was replaced meanwhile)' if elections else ''}", flush=True)
+        return rates
     finally:
         cluster.close()
         shutil.rmtree(directory, ignore_errors=True)
@@ -151,8 +156,6 @@ def main():
                 rates = measure(variant, top / f"{variant}{turn}", options)
                 operations[variant].append(rates[0])
                 jobs[variant].append(rates[1])
-                print(f"  round {turn + 1}, {variant}: {rates[0]:,.0f} operations/s, "
-                      f"{rates[1]:,.0f} jobs/s", flush=True)
     finally:
         shutil.rmtree(top, ignore_errors=True)
     print(f"\n{'':<14}{'':<8}{'median':>12}{'least':>12}{'most':>12}{'to fsync':>10}")
