@@ -25,19 +25,21 @@ static const char submit_details[] =
     "file's\n"
     "order. --json prints the finished job as `job show` does, one a line for a file.";
 
-static const char show_details[] = "operations: how many of the plan's are done, and how many were "
-                                   "executed in all; what workers did in\n"
-                                   "vain or twice, because one of them or the coordinator failed, "
-                                   "is the difference.\n"
-                                   "--json: {id, kind, spec, key, state, submitted, finished, "
-                                   "operations: {done, total, executed},\n"
-                                   "result: {digits, sha256, text, head, tail}, converter, error}; "
-                                   "with --ops also trace: [{name,\n"
-                                   "operator, operands, node, attempt}]. What does not exist is "
-                                   "null: result before the job is done,\n"
-                                   "text of a result of more than 1000 digits (head and tail are "
-                                   "then its ends), trace of a job of\n"
-                                   "more than 4096 operations. sha256 is that of the decimal text.";
+static const char show_details[] =
+    "operations: how many of the plan's are done, and how many were executed for it in all, as far "
+    "as\n"
+    "coordinators recorded it: more than the plan's when workers failed or stragglers were "
+    "overtaken.\n"
+    "What reached a coordinator after its last checkpoint dies with it and is not in the count.\n"
+    "--json: {id, kind, spec, key, state, submitted, finished, operations: {done, total, "
+    "executed},\n"
+    "result: {digits, sha256, text, head, tail}, converter, error}; with --ops also trace: "
+    "[{name,\n"
+    "operator, operands, node, attempt}]. What does not exist is null: result before the job is "
+    "done,\n"
+    "text of a result of more than 1000 digits (head and tail are then its ends), trace of a job "
+    "of\n"
+    "more than 4096 operations. sha256 is that of the decimal text.";
 
 static const char result_details[] =
     "Prints the decimal digits alone. They are checked against the job's SHA-256; should they\n"

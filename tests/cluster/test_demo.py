@@ -33,3 +33,6 @@ def test_the_demonstration_shows_both_acts_and_leaves_nothing(tmp_path):
     operations = re.findall(r"(\d+) of (\d+) done, (\d+) executed", story)[-1]
     assert operations[0] == operations[1] == resumed[2]
     assert int(operations[0]) <= int(operations[2])
+    # Done again: a checkpoint interval's work and what was on its way, no more.
+    counted = int(re.search(r"heartbeats count (\d+)", story)[1])
+    assert int(operations[1]) <= counted <= 1.5 * int(operations[1])
