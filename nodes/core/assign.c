@@ -2,8 +2,11 @@
 
 #include <inttypes.h>
 
+#include "nodes/core/deadlines.h"
+#include "nodes/core/feed.h"
 #include "nodes/core/peers.h"
 #include "nodes/core/schedule.h"
+#include "nodes/core/suspicion.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
@@ -18,10 +21,18 @@ static uint64_t batch_units(const struct worker_slot *slot)
     return units < 1 ? 1 : units > BATCH_OPS_MAX ? BATCH_OPS_MAX : units;
 }
 
-/* How many units a worker may have: one batch to work on, and one to hide the round trip. */
-static uint64_t credit(const struct worker_slot *slot)
+static bool is_pressed(const struct node *node, node_id_t id)
 {
-    if (!slot->unit_us || slot->unit_us >= SLOW_UNIT_US)
+    const struct message *heartbeat = node->peers[id].heartbeat;
+    return heartbeat && heartbeat->as.heartbeat.pressed;
+}
+
+/* How many units a worker may have: one batch to work on, and one to hide the round trip. One that
+ * is short of memory gets one at a time: what it holds goes when it is used. */
+static uint64_t credit(const struct node *node, node_id_t id)
+{
+    const struct worker_slot *slot = &node->peers[id].slot;
+    if (!slot->unit_us || slot->unit_us >= SLOW_UNIT_US || is_pressed(node, id))
         return 1;
     return 2 * batch_units(slot);
 }
@@ -49,23 +60,62 @@ static void weigh(const struct node *node, const struct item *item, uint64_t byt
     }
 }
 
-static node_id_t pick(const struct node *node, const struct item *item)
+/* True when the worker may get the item, leaving aside how much it has to do. */
+static bool is_suitable(const struct node *node, node_id_t id, struct item *item)
+{
+    const struct worker_slot *slot = &node->peers[id].slot;
+    return peers_is_worker(node, id) && !slot->alone && node->now_us >= slot->rests_until_us &&
+           !deadlines_holds_back(node, id) && !hold_of(item, id) &&
+           !suspicion_avoids(node, item, id);
+}
+
+static bool has_room(const struct node *node, node_id_t id, const struct item *item)
+{
+    const struct worker_slot *slot = &node->peers[id].slot;
+    if (item->deaths)
+        return !slot->outstanding;
+    return slot->outstanding < credit(node, id) && node->now_us >= slot->reserved_until_us;
+}
+
+static bool is_better(const struct node *node, node_id_t id, node_id_t best,
+                      const uint64_t bytes[NODES_MAX + 1])
+{
+    const struct worker_slot *slot = &node->peers[id].slot, *champion = &node->peers[best].slot;
+    if (!best)
+        return true;
+    if (is_pressed(node, id) != is_pressed(node, best))
+        return !is_pressed(node, id);
+    if (bytes[id] != bytes[best])
+        return bytes[id] > bytes[best];
+    return slot->outstanding != champion->outstanding ? slot->outstanding < champion->outstanding
+                                                      : slot->last_pick < champion->last_pick;
+}
+
+/* A suspected operation waits for an idle worker: the one with least to do becomes it. */
+static void reserve(struct node *node, struct item *item)
+{
+    struct worker_slot *best = NULL;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        struct worker_slot *slot = &node->peers[id].slot;
+        if (is_suitable(node, id, item) && (!best || slot->outstanding < best->outstanding))
+            best = slot;
+    }
+    if (best)
+        best->reserved_until_us = node->now_us + RESERVED_US;
+}
+
+static node_id_t pick(struct node *node, struct item *item)
 {
     uint64_t bytes[NODES_MAX + 1] = {0};
     node_id_t best = NODE_NONE;
     weigh(node, item, bytes);
     for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
-        const struct worker_slot *slot = &node->peers[id].slot, *champion = &node->peers[best].slot;
-        if (!peers_is_worker(node, id) || slot->outstanding >= credit(slot))
-            continue;
-        bool better = !best || bytes[id] > bytes[best];
-        if (best && bytes[id] == bytes[best])
-            better = slot->outstanding != champion->outstanding
-                         ? slot->outstanding < champion->outstanding
-                         : slot->last_pick < champion->last_pick;
-        if (better)
+        if (is_suitable(node, id, item) && has_room(node, id, item) &&
+            is_better(node, id, best, bytes))
             best = id;
     }
+    if (!best && item->deaths)
+        reserve(node, item);
     return best;
 }
 
@@ -81,7 +131,7 @@ static void flush(struct node *node, node_id_t id)
     slot->batch_bytes = 0;
     /* Credits are far below what a channel queues: it refuses only when the worker is gone. */
     if (peers_send(node, id, batch))
-        schedule_worker_lost(node, id);
+        schedule_worker_lost(node, id, false);
 }
 
 static void add_operands(struct node *node, const struct item *item, struct message *message,
@@ -175,24 +225,32 @@ static void log_assignment(struct node *node, const struct item *item)
 
 /* --- assigning --- */
 
-static void assign(struct node *node, struct item *item, node_id_t id)
+static void give(struct node *node, struct item *item, node_id_t id)
 {
-    struct run *run = item->job->run;
     struct worker_slot *slot = &node->peers[id].slot;
-    list_remove(item->count ? &run->units : &run->combine, item);
-    list_push(&run->out, item);
-    item->state = ITEM_ASSIGNED;
     item->node = id;
     node->schedule.reassigned += item->attempt++ > 0;
-    slot->outstanding++;
+    hold_begin(node, item, id);
+    slot->alone = item->deaths > 0;
     slot->last_pick = ++node->schedule.picks;
     log_assignment(node, item);
     add_task(node, item);
 }
 
+static void assign(struct node *node, struct item *item, node_id_t id)
+{
+    struct run *run = item->job->run;
+    list_remove(item->count ? &run->units : &run->combine, item);
+    list_push(&run->out, item);
+    item->state = ITEM_ASSIGNED;
+    give(node, item, id);
+}
+
 /* One operation of one job; false when none is ready, or no worker has credit. */
 static bool assign_one(struct node *node, struct job *job)
 {
+    if (job->run->failing)
+        return false;
     struct item *item = run_next(&node->schedule, job);
     node_id_t id = item ? pick(node, item) : NODE_NONE;
     if (!id)
@@ -201,8 +259,47 @@ static bool assign_one(struct node *node, struct job *job)
     return true;
 }
 
+static bool is_anything_ready(struct node *node)
+{
+    for (size_t i = 0; i < node->schedule.n_active; i++)
+        if (!node->schedule.active[i]->run->failing &&
+            run_next(&node->schedule, node->schedule.active[i]))
+            return true;
+    return false;
+}
+
+static bool is_anybody_idle(const struct node *node)
+{
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        if (peers_is_worker(node, id) && !node->peers[id].slot.outstanding &&
+            !deadlines_holds_back(node, id))
+            return true;
+    return false;
+}
+
+/* Looks at deadlines, and gives copies of what takes too long to others. */
+static void watch(struct node *node)
+{
+    struct item *item;
+    if (!node->schedule.n_active || node->now_us < node->schedule.watch_us)
+        return;
+    node->schedule.watch_us = node->now_us + WATCH_US;
+    while ((item = deadlines_watch(node, is_anybody_idle(node) && !is_anything_ready(node)))) {
+        node_id_t slow = item->node, id = pick(node, item);
+        struct text name = {0};
+        if (!id)
+            return;
+        item_name(item, &name);
+        give(node, item, id);
+        node->schedule.copied++;
+        feed_event(node, "overtaking", slow, item->job->id,
+                   "node %u takes long over %s: node %u executes it, too", slow, name.at, id);
+    }
+}
+
 void assign_all(struct node *node)
 {
+    watch(node);
     struct schedule *schedule = &node->schedule;
     size_t idle = 0;
     while (schedule->n_active && idle < schedule->n_active) {

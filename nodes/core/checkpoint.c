@@ -38,6 +38,13 @@ static void begin(const struct node *node, const struct job *job, struct message
         done->tallies.at[id - 1].node = id;
 }
 
+static void propose(struct node *node, struct message *entry)
+{
+    entry->as.done.reassigned = node->schedule.reassigned;
+    node->schedule.reassigned = 0;
+    journal_propose(node, entry);
+}
+
 /* The value goes to disk here first; its operation waits for the next checkpoint. */
 static void keep(struct node *node, struct item *item)
 {
@@ -134,7 +141,7 @@ static bool log_some(struct node *node, struct job *job)
     }
     remove_told(run);
     if (told)
-        journal_propose(node, entry);
+        propose(node, entry);
     else
         message_drop(&entry);
     return told > 0;
@@ -151,7 +158,7 @@ void checkpoint_finish(struct node *node, struct job *job, struct message *entry
         rows->as.entry_ops_done.source = node->config.id;
         for (size_t i = 0; i < CHECKPOINT_OPS_MAX - 1; i++, at++)
             write_row(rows, &run->done[at], NULL);
-        journal_propose(node, rows);
+        propose(node, rows);
     }
     begin(node, job, entry);
     for (size_t i = 0; i < run->n_done; i++) {
@@ -160,6 +167,8 @@ void checkpoint_finish(struct node *node, struct job *job, struct message *entry
             write_row(entry, &run->done[i], NULL);
     }
     run->n_done = 0;
+    entry->as.done.reassigned = node->schedule.reassigned;
+    node->schedule.reassigned = 0;
 }
 
 void checkpoint_pump(struct node *node)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "nodes/core/election.h"
+#include "nodes/core/worker.h"
 #include "shared/base/text.h"
 
 void feed_event(struct node *node, const char *event, node_id_t subject, job_id_t job,
@@ -34,6 +35,7 @@ void feed_event(struct node *node, const char *event, node_id_t subject, job_id_
 static void publish_heartbeat(struct node *node)
 {
     const struct node_config *config = &node->config;
+    struct value_id executing = worker_executing(node);
     struct message *message = message_new(MESSAGE_HEARTBEAT);
     message->as.heartbeat = (struct wire_heartbeat){
         .node = config->id,
@@ -47,6 +49,11 @@ static void publish_heartbeat(struct node *node)
         .operations = node->worker.operations,
         .conversions = node->worker.conversions,
         .queued = node->worker.queued,
+        .executing_job = executing.job,
+        .executing_op = executing.op,
+        .delay_us = config->delay_us,
+        .held_bytes = node->worker.held_bytes,
+        .pressed = worker_is_pressed(node),
         .held = node->worker.held.count,
         .applied = node->journal.applied,
         .rejected = node->rejected,

@@ -93,6 +93,7 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
 {
     const struct wire_done *done = &entry->as.done;
     struct job *job = jobs_find(jobs, done->job);
+    jobs->reassigned += done->reassigned;
     if (!job || job_is_finished(job))
         return;
     for (size_t i = 0; i < done->ops.n; i++) {

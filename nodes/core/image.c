@@ -64,6 +64,8 @@ static void add_head(struct image *image, const struct node *node)
     struct wire_image_head *head = &message->as.image_head;
     head->index = image->index;
     head->index_term = image->term;
+    head->elections = node->jobs.elections;
+    head->reassigned = node->jobs.reassigned;
     head->tallies.n = NODES_MAX;
     head->tallies.at = message_room(message, NODES_MAX, sizeof *head->tallies.at);
     for (node_id_t id = 1; id <= NODES_MAX; id++)
@@ -206,6 +208,8 @@ static int load_head(struct node *node, const struct wire_image_head *head, log_
 {
     *index = head->index;
     *term = head->index_term;
+    node->jobs.elections = head->elections;
+    node->jobs.reassigned = head->reassigned;
     for (size_t i = 0; i < head->tallies.n; i++) {
         const struct wire_tally *tally = &head->tallies.at[i];
         if (!tally->node)

@@ -217,6 +217,9 @@ struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
     case MESSAGE_ENTRY_OPS_DONE:
         jobs_apply_ops(jobs, entry);
         return NULL;
+    case MESSAGE_ENTRY_NOOP:
+        jobs->elections++;
+        return NULL;
     case MESSAGE_ENTRY_JOB_FAILED:
         job = finish(jobs, entry->as.entry_job_failed.job, JOB_FAILED,
                      entry->as.entry_job_failed.time_ms);

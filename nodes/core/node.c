@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "nodes/core/deadlines.h"
 #include "nodes/core/election.h"
 #include "nodes/core/feed.h"
 #include "nodes/core/follower.h"
@@ -90,6 +91,8 @@ static void take_control(struct node *node, node_id_t from, const struct message
         election_vote_request(node, from, &message->as.vote_request);
     else if (message->type == MESSAGE_VOTE_REPLY)
         election_vote_reply(node, from, &message->as.vote_reply);
+    else if (message->type == MESSAGE_GOODBYE)
+        peers_goodbye(node, from, &message->as.goodbye);
     else
         node_reject(node, from, "it does not belong on the control plane");
 }
@@ -105,7 +108,7 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
         break;
     case MESSAGE_RELEASE:
         if (election_accept_coordinator(node, from, message->as.release.term))
-            worker_release(node, message->as.release.job);
+            worker_release(node, from, message->as.release.job, message->as.release.op);
         break;
     case MESSAGE_RESULT:
         schedule_results(node, from, message);
@@ -177,11 +180,25 @@ static void take_message(struct node *node, enum plane plane, node_id_t from,
 static void check_lateness(struct node *node)
 {
     uint64_t since = node->promised_us > node->last_us ? node->promised_us : node->last_us;
-    if (node->now_us < since + LATE_US)
-        return;
-    uint64_t late_us = node->now_us - since;
-    peers_forgive(node);
-    election_late(node, late_us);
+    uint64_t late_us = node->now_us > since ? node->now_us - since : 0;
+    if (late_us >= node->config.heartbeat_us) {
+        peers_forgive(node);
+        deadlines_forgive(node);
+    }
+    if (late_us >= LATE_US)
+        election_late(node, late_us);
+}
+
+static void say_goodbye(struct node *node, bool injected)
+{
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        if (!node_is_peer(node, id) || node->peers[id].links[PLANE_CONTROL].state == LINK_DOWN)
+            continue;
+        struct message *message = message_new(MESSAGE_GOODBYE);
+        message->as.goodbye.incarnation = node->config.incarnation;
+        message->as.goodbye.injected = injected;
+        outbox_send(&node->out, PLANE_CONTROL, id, message);
+    }
 }
 
 static void take_event(struct node *node, const struct event *event)
@@ -221,6 +238,9 @@ static void take_event(struct node *node, const struct event *event)
         break;
     case EVENT_REQUEST:
         requests_handle(node, event->request.client, event->request.message);
+        break;
+    case EVENT_STOP:
+        say_goodbye(node, event->stop.injected);
         break;
     }
 }
@@ -265,6 +285,11 @@ uint64_t node_deadline(const struct node *node)
     at = earlier(at, peers_deadline(node));
     at = earlier(at, schedule_deadline(node));
     return earlier(at, requests_deadline(node));
+}
+
+bool node_coordinates(const struct node *node)
+{
+    return node_serves(node);
 }
 
 void node_check_invariants(const struct node *node)

@@ -21,6 +21,9 @@ struct node_config {
     uint64_t compact_entries;        /* the log is compacted when it has so many entries */
     uint64_t checkpoint_bytes;       /* ... when their values are this large */
     uint64_t random;                 /* seeds what must differ between nodes */
+    uint64_t delay_us;               /* announced: the compute thread adds it to each operation */
+    uint64_t memory_limit_bytes;     /* of values held; beyond, it asks for no more work; 0: none */
+    uint64_t poison_deaths;          /* an operation that kills so many workers fails; 0: never */
     uint64_t pid;
     enum log_level log_level; /* assignments are logged one by one at LOG_DEBUG only */
     const char *cluster;      /* these strings: borrows for the node's life */
@@ -49,7 +52,8 @@ enum event_kind {
     EVENT_VALUE_FAILED, /* it could not be fetched from that node; from this node itself:
                            OUTPUT_KEEP found none */
     EVENT_VALUE_KEPT,   /* a value is durable */
-    EVENT_REQUEST       /* a client asks */
+    EVENT_REQUEST,      /* a client asks */
+    EVENT_STOP          /* the process is about to end; no event comes after it */
 };
 
 /* The name of a value: the operation that made it. */
@@ -104,6 +108,9 @@ struct event {
             uint64_t client; /* names the client until the one reply to this request */
             struct message *message;
         } request;
+        struct {
+            bool injected; /* by --fail-exit: as if it died, but no operation is to blame */
+        } stop;
     };
 };
 
@@ -247,6 +254,9 @@ struct node_outputs node_step(struct node *node, const struct event *event);
 
 /* When the next EVENT_TICK is due, in the clock of now_us. */
 uint64_t node_deadline(const struct node *node);
+
+/* True while this node is a coordinator that serves. */
+bool node_coordinates(const struct node *node);
 
 /* Panics when the state is inconsistent; tests call it after every step. */
 void node_check_invariants(const struct node *node);

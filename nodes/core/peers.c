@@ -10,13 +10,14 @@
 
 /* --- life and death --- */
 
-static void declare_dead(struct node *node, node_id_t id, const char *why)
+/* `died`: its process is gone, as far as we can tell; else it may only be out of reach. */
+static void declare_dead(struct node *node, node_id_t id, const char *why, bool died)
 {
     struct peer *peer = &node->peers[id];
     if (peer->alive && node_is_coordinator(node))
         feed_event(node, "node_suspected", id, JOB_NONE, "node %u is suspected: %s", id, why);
     peer->alive = false;
-    schedule_worker_lost(node, id);
+    schedule_worker_lost(node, id, died);
 }
 
 static void declare_alive(struct node *node, node_id_t id)
@@ -24,6 +25,8 @@ static void declare_alive(struct node *node, node_id_t id)
     struct peer *peer = &node->peers[id];
     if (!peer->alive && node_is_coordinator(node))
         feed_event(node, "node_up", id, JOB_NONE, "node %u is up", id);
+    if (!peer->alive)
+        schedule_worker_lives(node, id, true);
     peer->alive = true;
 }
 
@@ -34,8 +37,10 @@ static void meet(struct node *node, node_id_t id, incarnation_t incarnation)
     if (peer->incarnation == incarnation)
         return;
     if (peer->incarnation)
-        declare_dead(node, id, "it was started again");
+        declare_dead(node, id, "it was started again", true);
     peer->incarnation = incarnation;
+    peer->excused = false;
+    schedule_worker_lives(node, id, false);
     replication_forget(node, id);
     channel_open(&peer->channel, incarnation);
     message_drop(&peer->heartbeat);
@@ -96,7 +101,7 @@ void peers_link_down(struct node *node, enum plane plane, node_id_t id)
     if (plane != PLANE_CHANNEL && plane != PLANE_CONTROL)
         return;
     peer->distrust_until_us = node->now_us + 2 * node->config.heartbeat_us;
-    declare_dead(node, id, "its connection closed");
+    declare_dead(node, id, "its connection closed", true);
     if (plane == PLANE_CONTROL)
         election_peer_lost(node, id);
 }
@@ -124,6 +129,20 @@ void peers_welcome(struct node *node, node_id_t from, const struct wire_welcome 
         channel_linked(&peer->channel, welcome->last_delivered);
     if (welcome->plane == PLANE_CHECKPOINT)
         replication_probe(node, from);
+}
+
+void peers_goodbye(struct node *node, node_id_t from, const struct wire_goodbye *goodbye)
+{
+    struct peer *peer = &node->peers[from];
+    if (peer->incarnation != goodbye->incarnation)
+        return;
+    peer->excused = true;
+    schedule_worker_lives(node, from, true); /* should its end have been noticed before */
+    if (goodbye->injected)
+        return; /* its end is there to be noticed */
+    peer->distrust_until_us = node->now_us + 2 * node->config.heartbeat_us;
+    declare_dead(node, from, "it said goodbye", false);
+    election_peer_lost(node, from);
 }
 
 /* --- heartbeats --- */
@@ -255,7 +274,7 @@ void peers_tick(struct node *node)
         check_greetings(node, id);
         channel_tick(&peer->channel, node->now_us);
         if (peer->alive && node->now_us >= peer->heard_us + node->config.election_timeout_us)
-            declare_dead(node, id, "its heartbeats stopped");
+            declare_dead(node, id, "its heartbeats stopped", false);
     }
 }
 

@@ -10,6 +10,9 @@ void peers_link_down(struct node *node, enum plane plane, node_id_t peer);
 void peers_hello(struct node *node, node_id_t from, const struct wire_hello *hello);
 void peers_welcome(struct node *node, node_id_t from, const struct wire_welcome *welcome);
 
+/* A peer ends, deliberately or by an injected failure. */
+void peers_goodbye(struct node *node, node_id_t from, const struct wire_goodbye *goodbye);
+
 /* A peer's heartbeat: notes its life and its numbers. The election reads it separately. */
 void peers_heartbeat(struct node *node, node_id_t from, struct message *heartbeat);
 

@@ -122,7 +122,9 @@ void report_status(const struct node *node, struct message *message, struct wire
         .failed = states[JOB_FAILED],
         .cancelled = states[JOB_CANCELLED],
         .operations = node->schedule.operations,
-        .reassigned = node->schedule.reassigned,
+        .reassigned = node->jobs.reassigned + node->schedule.reassigned,
+        .copied = node->schedule.copied,
+        .elections = node->jobs.elections,
     };
     status->nodes.n = n;
     status->nodes.at = message_room(message, n, sizeof *status->nodes.at);
@@ -135,6 +137,7 @@ void report_status(const struct node *node, struct message *message, struct wire
         else
             report_peer(peer, message, row);
         row->boots = row->incarnation >> 32;
+        status->restarts += row->boots ? row->boots - 1 : 0;
         row->operations = peer->slot.operations;
         row->conversions = peer->slot.conversions;
         row->assigned = peer->slot.outstanding;

@@ -4,8 +4,17 @@
 #define CONCLAVE_CORE_RUN_H
 
 #include "nodes/core/state.h"
+#include "shared/base/text.h"
 
 enum item_state { ITEM_PENDING, ITEM_READY, ITEM_ASSIGNED, ITEM_FETCHING, ITEM_KEEPING, ITEM_DONE };
+
+/* An item in a worker's hands. */
+struct hold {
+    struct item *item;
+    node_id_t node; /* NODE_NONE: in nobody's */
+    uint64_t attempt, given_us;
+    struct hold *next, *previous; /* in the worker's queue */
+};
 
 /* An operation in the frontier, or the unit (subtree) whose root it is. */
 struct item {
@@ -16,7 +25,12 @@ struct item {
     uint64_t operations;   /* that it stands for: 1, or those of the unit; 0: a conversion */
     unsigned missing;      /* operands not done yet */
     uint64_t attempt;      /* times it was handed out */
-    node_id_t node;        /* who has it, or had it */
+    node_id_t node;        /* who made its value, or had it last */
+    struct hold holds[HOLDERS_MAX];   /* assigned: who has it, one at least */
+    unsigned deaths;                  /* workers that died while they executed it: suspicion.c */
+    node_id_t killed[POISON_DEATHS];  /* the first of them */
+    unsigned errors;                  /* workers that refused it with an error */
+    node_id_t refused_by[ERRORS_MAX]; /* the first of them */
     struct blob *value;    /* done: the value, or NULL: the runtime holds it */
     bool keeping, kept;    /* a value of the runtime's: on its way to our disk, or there */
     bool logged;           /* in a checkpoint */
@@ -42,6 +56,7 @@ struct done_mark {
 };
 
 struct run {
+    bool failing; /* its failure is proposed: nothing more is handed out */
     struct done_mark *done; /* in the order in which they were finished; owned */
     size_t n_done, done_size;
     unsigned level;           /* of the units */
@@ -59,8 +74,8 @@ void list_remove(struct item_list *list, struct item *item);
 
 struct run *run_new(const struct job *job);
 
-/* Frees the run and all its items. */
-void run_destroy(struct schedule *schedule, struct job *job);
+/* Frees the run and all its items, and takes them out of the workers' hands. */
+void run_destroy(struct node *node, struct job *job);
 
 struct item *run_find(const struct schedule *schedule, job_id_t job, op_id_t op);
 
@@ -77,5 +92,27 @@ void run_make_ready(struct item *item, bool again);
 /* The next item to hand out (stays in its list), cutting a new unit when nothing else is ready;
  * NULL: none now. */
 struct item *run_next(struct schedule *schedule, struct job *job);
+
+/* --- who holds what --- */
+
+/* The item goes to the worker, behind what that has already. */
+void hold_begin(struct node *node, struct item *item, node_id_t worker);
+
+/* Takes an item out of a worker's hands; of all of them. */
+void hold_end(struct node *node, struct hold *hold);
+void holds_end(struct node *node, struct item *item);
+
+/* The hold of that worker on the item, or NULL. */
+struct hold *hold_of(struct item *item, node_id_t worker);
+unsigned holds_count(const struct item *item);
+
+/* What the worker executes now: what it said with its last heartbeat, while it has that still; else
+ * what it has had longest. NULL: nothing. */
+struct hold *hold_executing(const struct node *node, node_id_t worker);
+
+enum item_kind item_kind(const struct item *item);
+
+/* Appends "R17", or "the conversion to text". */
+void item_name(const struct item *item, struct text *out);
 
 #endif

@@ -10,6 +10,7 @@
 #include "nodes/core/journal.h"
 #include "nodes/core/peers.h"
 #include "nodes/core/run.h"
+#include "nodes/core/suspicion.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
@@ -47,7 +48,9 @@ static void take_up_jobs(struct node *node)
 void schedule_start(struct node *node)
 {
     node->schedule.cursor = JOB_NONE;
-    node->schedule.operations = node->schedule.reassigned = 0;
+    node->schedule.operations = node->schedule.reassigned = node->schedule.copied = 0;
+    node->schedule.watch_us = 0;
+    memset(node->schedule.pace, 0, sizeof node->schedule.pace);
     node->schedule.unlogged = node->schedule.unlogged_bytes = 0;
     for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
         message_drop(&node->peers[id].slot.batch);
@@ -63,7 +66,7 @@ void schedule_stop(struct node *node)
     struct schedule *schedule = &node->schedule;
     for (size_t i = 0; i < schedule->n_active; i++) {
         jobs_mark(&node->jobs, schedule->active[i], JOB_QUEUED);
-        run_destroy(schedule, schedule->active[i]);
+        run_destroy(node, schedule->active[i]);
     }
     schedule->n_active = 0;
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
@@ -107,15 +110,22 @@ static void announce(struct node *node, const struct job *job)
     }
 }
 
+void schedule_cancel(struct node *node, node_id_t worker, job_id_t job, op_id_t op)
+{
+    if (!node->peers[worker].channel.peer)
+        return;
+    struct message *message = message_new(MESSAGE_RELEASE);
+    message->as.release.term = node->election.term;
+    message->as.release.job = job;
+    message->as.release.op = op;
+    peers_send(node, worker, message);
+}
+
 static void release_at_workers(struct node *node, job_id_t job)
 {
     for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
-        if (!node_is_peer(node, id) || !node->peers[id].channel.peer)
-            continue;
-        struct message *message = message_new(MESSAGE_RELEASE);
-        message->as.release.term = node->election.term;
-        message->as.release.job = job;
-        peers_send(node, id, message);
+        if (node_is_peer(node, id))
+            schedule_cancel(node, id, job, 0);
     }
 }
 
@@ -124,10 +134,7 @@ void schedule_job_finished(struct node *node, struct job *job)
     struct schedule *schedule = &node->schedule;
     if (!job->run)
         return;
-    for (struct item *item = job->run->out.first; item; item = item->next)
-        if (item->state == ITEM_ASSIGNED)
-            node->peers[item->node].slot.outstanding--;
-    run_destroy(schedule, job);
+    run_destroy(node, job);
     size_t at = 0;
     while (schedule->active[at] != job)
         at++;
@@ -140,315 +147,71 @@ void schedule_job_finished(struct node *node, struct job *job)
     take_up_jobs(node);
 }
 
-/* --- results --- */
+/* --- losing a worker --- */
 
-/* Takes the item out of the list that its state keeps it in, and out of its worker's account. */
-static void unlist(struct node *node, struct item *item)
+void schedule_take_back(struct node *node, struct hold *hold, bool cancel)
 {
-    struct run *run = item->job->run;
-    switch (item->state) {
-    case ITEM_READY:
-        list_remove(item->count ? &run->units : &run->combine, item);
-        break;
-    case ITEM_ASSIGNED:
-        node->peers[item->node].slot.outstanding--;
-        list_remove(&run->out, item);
-        break;
-    case ITEM_FETCHING:
-    case ITEM_KEEPING:
-        list_remove(&run->out, item);
-        break;
-    case ITEM_PENDING:
-    case ITEM_DONE:
-        break;
+    struct item *item = hold->item;
+    if (cancel)
+        schedule_cancel(node, hold->node, item->job->id, item->op);
+    hold_end(node, hold);
+    if (holds_count(item)) {
+        item->node = item->holds[0].node ? item->holds[0].node : item->holds[1].node;
+        return; /* its copy goes on */
     }
-}
-
-static void hand_back(struct node *node, struct item *item)
-{
-    unlist(node, item);
+    list_remove(&item->job->run->out, item);
     run_make_ready(item, true);
 }
 
-static void fail_job(struct node *node, struct job *job, struct slice reason)
-{
-    if (journal_pending_end(node, job->id))
-        return;
-    struct message *entry = message_new(MESSAGE_ENTRY_JOB_FAILED);
-    entry->as.entry_job_failed =
-        (struct wire_entry_job_failed){.job = job->id,
-                                       .time_ms = node->wall_ms,
-                                       .reason = message_copy(entry, reason)};
-    journal_propose(node, entry);
-}
-
-static void propose_done(struct node *node, const struct item *item)
-{
-    struct job *job = item->job;
-    if (journal_pending_end(node, job->id))
-        return;
-    struct message *entry = message_new(MESSAGE_ENTRY_JOB_DONE);
-    struct wire_entry_job_done *done = &entry->as.entry_job_done;
-    bool kept = !item->value || item->len > TEXT_INLINE_DIGITS;
-    checkpoint_finish(node, job, entry);
-    if (kept) {
-        struct done_op text = {.op = item->op,
-                               .node = item->node,
-                               .attempt = item->attempt,
-                               .len = item->len};
-        memcpy(text.hash, item->hash, HASH_BYTES);
-        job_write_done(entry, &text, &done->ops.at[done->ops.n++]);
-    }
-    done->source = node->config.id;
-    done->time_ms = node->wall_ms;
-    done->digits = item->len;
-    done->sha256 = message_copy(entry, (struct slice){item->hash, HASH_BYTES});
-    done->converter = item->node;
-    if (item->value && item->len <= TEXT_INLINE_DIGITS)
-        done->text = message_copy(entry, (struct slice){item->value->at, item->value->len});
-    done->head = message_text(entry, item->head);
-    done->tail = message_text(entry, item->tail);
-    journal_propose(node, entry);
-}
-
-/* The text is here: a short one goes into the log, a longer one to disk first. */
-static void finish_text(struct node *node, struct item *item)
-{
-    if (item->value && item->len <= TEXT_INLINE_DIGITS) {
-        propose_done(node, item);
-        return;
-    }
-    item->state = ITEM_KEEPING;
-    list_push(&item->job->run->out, item);
-    struct output *output = outbox_add(&node->out, OUTPUT_KEEP);
-    output->keep.id = (struct value_id){item->job->id, item->op};
-    output->keep.value = item->value;
-}
-
-void schedule_value_kept(struct node *node, struct value_id id)
-{
-    struct item *item = run_find(&node->schedule, id.job, id.op);
-    if (!item)
-        return;
-    item->kept = true;
-    if (item->state != ITEM_KEEPING)
-        return;
-    unlist(node, item);
-    item->state = ITEM_DONE;
-    propose_done(node, item);
-}
-
-/* The values that the operation used are of no use any more. */
-static void drop_operands(struct node *node, struct job *job, const struct item *item)
-{
-    struct plan_operand operands[OPERANDS_MAX] = {{.op = job->plan.total}};
-    size_t n = 1; /* a conversion's: the root */
-    if (item->count)
-        return;
-    if (item->operations)
-        n = plan_operands(&job->plan, item->op, operands);
-    for (size_t i = 0; i < n; i++) {
-        struct item *used =
-            operands[i].op ? run_find(&node->schedule, job->id, operands[i].op) : NULL;
-        if (!used)
-            continue;
-        if (!used->value) {
-            /* On disk it stays while the log may refer to it: until the log is compacted. */
-            struct output *output = outbox_add(&node->out, OUTPUT_DROP);
-            output->drop.id = (struct value_id){job->id, used->op};
-            output->drop.kept = used->keeping && !used->logged;
-        }
-        run_remove(&node->schedule, used);
-    }
-}
-
-static struct item *consumer_of(struct node *node, const struct item *item)
-{
-    struct job *job = item->job;
-    op_id_t op = plan_consumer(&job->plan, item->op);
-    if (!op) { /* the root: its text is wanted */
-        struct item *text = run_add(&node->schedule, job, job_text_op(job));
-        text->operations = 0;
-        text->missing = 1;
-        return text;
-    }
-    struct item *consumer = run_find(&node->schedule, job->id, op);
-    if (consumer)
-        return consumer;
-    struct plan_operand operands[OPERANDS_MAX];
-    size_t n = plan_operands(&job->plan, op, operands);
-    consumer = run_add(&node->schedule, job, op);
-    for (size_t i = 0; i < n; i++)
-        consumer->missing += operands[i].op != 0;
-    return consumer;
-}
-
-/* The item's value is in the coordinator's hands: it counts, once. */
-static void complete(struct node *node, struct item *item)
-{
-    struct job *job = item->job;
-    struct worker_slot *slot = &node->peers[item->node].slot;
-    item->state = ITEM_DONE;
-    slot->operations += item->operations;
-    slot->conversions += !item->operations;
-    node->schedule.operations += item->operations;
-    job->done += item->operations;
-    if (job->trace && item->operations)
-        job_mark_trace(job, job->trace, item->op, item->count > 0,
-                       (struct trace_mark){(uint16_t)item->node, (uint16_t)item->attempt});
-    checkpoint_note(node, item);
-    drop_operands(node, job, item);
-    if (!item->operations) {
-        finish_text(node, item);
-        return;
-    }
-    schedule_supply(node, item);
-}
-
-void schedule_supply(struct node *node, const struct item *item)
-{
-    struct item *consumer = consumer_of(node, item);
-    if (--consumer->missing == 0)
-        run_make_ready(consumer, false);
-}
-
-static void begin_fetch(struct node *node, struct item *item)
-{
-    item->state = ITEM_FETCHING;
-    list_push(&item->job->run->out, item);
-    struct output *output = outbox_add(&node->out, OUTPUT_FETCH);
-    output->fetch.id = (struct value_id){item->job->id, item->op};
-    output->fetch.from = item->node;
-    output->fetch.len = item->len;
-    memcpy(output->fetch.hash, item->hash, HASH_BYTES);
-}
-
-/* A moving average over about eight units. */
-static void note_pace(struct worker_slot *slot, uint64_t elapsed_us)
-{
-    uint64_t us = elapsed_us ? elapsed_us : 1;
-    slot->unit_us = slot->unit_us ? (7 * slot->unit_us + us) / 8 : us;
-    if (!slot->unit_us)
-        slot->unit_us = 1;
-}
-
-static void copy_edge(char *at, struct slice edge)
-{
-    size_t len = edge.len < TEXT_EDGE_DIGITS ? edge.len : TEXT_EDGE_DIGITS;
-    if (len)
-        memcpy(at, edge.at, len);
-    at[len] = '\0';
-}
-
-/* True when the result carries what its kind needs. */
-static bool is_usable(const struct node *node, const struct message *message,
-                      const struct item *item, const struct wire_result_op *result)
-{
-    struct blob *value = message_frame(message, result->frame);
-    bool text = !item->operations;
-    if (result->frame && (!value || value->len != result->len || !value->len))
-        return false;
-    if (!result->frame && (!result->len || result->len > 4 * node->config.result_max_bytes))
-        return false;
-    return (result->frame && !text) || result->hash.len == HASH_BYTES;
-}
-
-static void take_result(struct node *node, node_id_t from, const struct message *message,
-                        struct item *item, const struct wire_result_op *result)
-{
-    if (item->node == from)
-        note_pace(&node->peers[from].slot, result->elapsed_us);
-    unlist(node, item);
-    item->node = from;
-    item->len = result->len;
-    item->value = blob_ref(message_frame(message, result->frame));
-    if (result->hash.len == HASH_BYTES)
-        memcpy(item->hash, result->hash.at, HASH_BYTES);
-    copy_edge(item->head, result->head);
-    copy_edge(item->tail, result->tail);
-    if (item->value)
-        complete(node, item);
-    else
-        begin_fetch(node, item);
-}
-
-static void accept_result(struct node *node, node_id_t from, const struct message *message,
-                          const struct wire_result_op *result)
-{
-    struct job *job = jobs_find(&node->jobs, result->job);
-    if (!job || !job->run)
-        return;
-    /* The conversion to text is no operation of the plan and is counted apart. */
-    if (result->op <= job->plan.total && result->operations <= UNIT_LEAVES_MAX)
-        job->executed += result->operations;
-    struct item *item = run_find(&node->schedule, result->job, result->op);
-    /* Only an open operation takes a result, whoever returns it and however late; the first one
-     * wins. */
-    if (!item || (item->state != ITEM_ASSIGNED && item->state != ITEM_READY))
-        return;
-    bool usable = !result->error.len && is_usable(node, message, item, result);
-    if (usable) {
-        take_result(node, from, message, item, result);
-        return;
-    }
-    if (!result->error.len)
-        node_reject(node, from, "its result lacks a value");
-    if (item->state != ITEM_ASSIGNED || item->node != from)
-        return;
-    if (result->error.len && !result->again)
-        fail_job(node, job, result->error);
-    else
-        hand_back(node, item);
-}
-
-void schedule_results(struct node *node, node_id_t from, const struct message *message)
-{
-    if (!node_serves(node))
-        return;
-    for (size_t i = 0; i < message->as.result.ops.n; i++)
-        accept_result(node, from, message, &message->as.result.ops.at[i]);
-}
-
-void schedule_value_ready(struct node *node, struct value_id id)
-{
-    struct item *item = run_find(&node->schedule, id.job, id.op);
-    if (!item || item->state != ITEM_FETCHING)
-        return;
-    unlist(node, item);
-    complete(node, item);
-}
-
-void schedule_value_failed(struct node *node, struct value_id id, node_id_t from)
-{
-    struct item *item = run_find(&node->schedule, id.job, id.op);
-    if (item && item->state == ITEM_FETCHING && item->node == from)
-        hand_back(node, item);
-}
-
-/* --- losing a worker --- */
-
-void schedule_worker_lost(struct node *node, node_id_t worker)
+/* Values that were on their way from the worker. */
+static uint64_t lose_values(struct node *node, node_id_t worker)
 {
     uint64_t lost = 0;
     for (size_t i = 0; i < node->schedule.n_active; i++) {
-        struct item *next, *item = node->schedule.active[i]->run->out.first;
-        for (; item; item = next) {
+        struct item_list *out = &node->schedule.active[i]->run->out;
+        for (struct item *next, *item = out->first; item; item = next) {
             next = item->next;
-            if (item->node != worker || item->state == ITEM_KEEPING)
+            if (item->node != worker || item->state != ITEM_FETCHING)
                 continue;
-            hand_back(node, item);
+            list_remove(out, item);
+            run_make_ready(item, true);
             lost++;
         }
     }
-    node->peers[worker].slot.unit_us = 0;
+    return lost;
+}
+
+void schedule_worker_lost(struct node *node, node_id_t worker, bool died)
+{
+    struct worker_slot *slot = &node->peers[worker].slot;
+    uint64_t lost = 0;
+    if (died)
+        suspicion_blame(node, worker);
+    for (; slot->last; lost++)
+        schedule_take_back(node, slot->last, true);
+    lost += lose_values(node, worker);
+    slot->unit_us = 0;
+    memset(slot->pace, 0, sizeof slot->pace);
+    message_drop(&slot->batch);
+    slot->batch_bytes = 0;
     if (lost)
         feed_event(node, "reassigned", worker, JOB_NONE,
                    "%" PRIu64 " assignments of node %u go to others", lost, worker);
 }
 
-/* --- the rest
- * ------------------------------------------------------------------------------------------------
- */
+void schedule_worker_lives(struct node *node, node_id_t worker, bool again)
+{
+    struct worker_slot *slot = &node->peers[worker].slot;
+    if (again) {
+        suspicion_absolve(node, worker);
+        return;
+    }
+    slot->blamed = (struct value_id){0};
+    slot->errors = 0;
+    slot->rests_until_us = slot->reserved_until_us = 0;
+}
+
+/* --- for people, and for tests --- */
 
 void schedule_explain(const struct node *node, const struct job *job, struct text *out)
 {
@@ -466,7 +229,8 @@ void schedule_explain(const struct node *node, const struct job *job, struct tex
     for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
         uint64_t assigned = 0, fetching = 0;
         for (const struct item *item = run->out.first; item; item = item->next) {
-            assigned += item->node == id && item->state == ITEM_ASSIGNED;
+            for (unsigned i = 0; i < HOLDERS_MAX; i++)
+                assigned += item->holds[i].node == id;
             fetching += item->node == id && item->state == ITEM_FETCHING;
         }
         if (assigned || fetching)
@@ -494,7 +258,9 @@ void schedule_check_invariants(const struct node *node)
         for (const struct item *item = job->run->out.first; item; item = item->next) {
             assert(item->state == ITEM_ASSIGNED || item->state == ITEM_FETCHING ||
                    item->state == ITEM_KEEPING);
-            outstanding[item->node] += item->state == ITEM_ASSIGNED;
+            assert((holds_count(item) > 0) == (item->state == ITEM_ASSIGNED));
+            for (unsigned i = 0; i < HOLDERS_MAX; i++)
+                outstanding[item->holds[i].node] += item->holds[i].node != NODE_NONE;
         }
     }
     assert(items == schedule->items.count);
@@ -512,7 +278,10 @@ void schedule_pump(struct node *node)
 
 uint64_t schedule_deadline(const struct node *node)
 {
-    return node_serves(node) ? checkpoint_deadline(node) : UINT64_MAX;
+    uint64_t at = node_serves(node) ? checkpoint_deadline(node) : UINT64_MAX;
+    if (node->schedule.n_active && node->schedule.watch_us < at)
+        at = node->schedule.watch_us;
+    return at;
 }
 
 unsigned schedule_unit_level(const struct node *node, struct slice spec)

@@ -3,7 +3,7 @@
  *
  *   item: pending (operands missing) --> ready --> assigned --> [fetching its value] --> done -->
  * gone (consumed)
- *                                          ^__________|______________|  worker lost, or handed back
+ *                                          ^__________|______________|  worker lost, or taken back
  *
  * Only the frontier exists: an item is made when its unit is cut or its first operand is done, and
  * goes when its consumer is done. */
@@ -30,8 +30,12 @@ void schedule_value_ready(struct node *node, struct value_id id);
 void schedule_value_failed(struct node *node, struct value_id id, node_id_t from);
 void schedule_value_kept(struct node *node, struct value_id id);
 
-/* A worker is gone: its operations go to others at once. */
-void schedule_worker_lost(struct node *node, node_id_t worker);
+/* A worker is gone: its operations go to others at once. `died`: its process has, so that what it
+ * executed is suspected. */
+void schedule_worker_lost(struct node *node, node_id_t worker, bool died);
+
+/* A worker is there: a new life, or `again` the one that was thought to have died. */
+void schedule_worker_lives(struct node *node, node_id_t worker, bool again);
 
 /* Assigns what is ready to workers that have credit. */
 void schedule_pump(struct node *node);
@@ -39,6 +43,14 @@ uint64_t schedule_deadline(const struct node *node);
 
 /* The level of the plan whose subtrees are handed out whole, for a job that is being submitted. */
 unsigned schedule_unit_level(const struct node *node, struct slice spec);
+
+/* For the files of the schedule: takes an item out of a worker's hands, and hands it out again when
+ * nobody else has it. `cancel`: the worker is told to drop it. */
+struct hold;
+void schedule_take_back(struct node *node, struct hold *hold, bool cancel);
+
+/* Tells a worker to drop an operation, or the whole job when it is 0. */
+void schedule_cancel(struct node *node, node_id_t worker, job_id_t job, op_id_t op);
 
 /* An item's value is there: its consumer has one operand more. For checkpoint.c. */
 struct item;

@@ -69,10 +69,24 @@ struct link {
     uint64_t heard_connection;
 };
 
+/* How long what kind of operation takes: a moving average of nanoseconds per 1024 units of cost
+ * (deadlines.c); 0: unknown. */
+enum item_kind { ITEM_UNIT, ITEM_COMBINE, ITEM_TEXT, ITEM_KINDS };
+
+struct hold;
+
 /* What the coordinator gives to a worker and gets back. */
 struct worker_slot {
-    uint64_t outstanding; /* units assigned and not returned */
-    uint64_t unit_us;     /* measured pace: moving average of the time a unit takes; 0: unknown */
+    struct hold *first, *last; /* what it has, in the order in which it got it */
+    uint64_t outstanding;      /* of these */
+    uint64_t busy_us;  /* since when the first of them may be executing */
+    bool overdue;      /* it has overrun a deadline and returned nothing since */
+    bool alone;        /* it executes a suspected operation, and gets nothing beside it */
+    struct value_id blamed; /* what it was executing when it died; op 0: nothing */
+    unsigned errors;   /* results in a row that were errors */
+    uint64_t rests_until_us, reserved_until_us;
+    uint64_t pace[ITEM_KINDS];
+    uint64_t unit_us;     /* moving average of the time a unit takes; 0: unknown */
     uint64_t last_pick;   /* when it was last chosen, in picks */
     uint64_t operations;  /* accepted from it in this reign */
     uint64_t conversions;
@@ -85,6 +99,7 @@ struct peer {
     struct link links[PLANE_COUNT];
     struct channel channel;
     bool alive;                 /* its heartbeats arrive, and no disconnect came after them */
+    bool excused;               /* it said goodbye: no operation is to blame for its end */
     uint64_t heard_us;          /* the last heartbeat */
     uint64_t follows_us;        /* the last one that said it follows us in our term */
     uint64_t distrust_until_us; /* after a disconnect: heartbeats up to here may be leftovers */
@@ -171,7 +186,10 @@ struct schedule {
     struct map items;    /* (job, op) -> struct item: operations in the frontier */
     uint64_t picks;      /* counts choices of a worker */
     uint64_t operations; /* accepted in this reign */
-    uint64_t reassigned;
+    uint64_t reassigned; /* handed out again, beyond what the log tells */
+    uint64_t copied;     /* to overtake somebody, in this reign */
+    uint64_t pace[ITEM_KINDS]; /* of all workers */
+    uint64_t watch_us;         /* when deadlines are looked at next */
     struct job *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled */
     size_t n_active, turn;               /* whose turn it is to have an operation assigned */
     uint64_t checkpoint_us;              /* when finished operations are logged next */
@@ -179,13 +197,22 @@ struct schedule {
     job_id_t cursor;                     /* jobs up to here were taken up, or are finished */
 };
 
+/* An operation at the compute thread. */
+struct submitted {
+    struct value_id id;
+    uint64_t attempt;
+    node_id_t tell; /* it was cancelled: only what it cost is told to this node; NODE_NONE: not */
+};
+
 struct worker {
     term_t term; /* of the coordinator whose tasks these are */
     struct work *first, *last;
     uint64_t queued;    /* operations waiting or executing */
     unsigned computing; /* of these, at the compute thread */
-    uint64_t abandoned; /* still at the compute thread, but nobody waits for them */
-    struct map held;    /* values kept here for others: (job, op) -> a non-NULL mark */
+    struct submitted submitted[COMPUTE_IN_FLIGHT]; /* at the compute thread, which executes the */
+    size_t n_submitted;                            /* first: the queue's, and abandoned ones */
+    struct map held; /* values kept here for others: (job, op) -> struct held_value */
+    uint64_t held_bytes;
     uint64_t operations, conversions; /* executed in this incarnation */
 };
 

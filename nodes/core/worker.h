@@ -9,8 +9,15 @@
 /* A task message of the coordinator. */
 void worker_task(struct node *node, node_id_t from, const struct message *message);
 
-/* The coordinator ended a job: drop its values and what is queued of it. */
-void worker_release(struct node *node, job_id_t job);
+/* The coordinator ended a job, or (op not 0) an operation of it: drop its values and what is queued
+ * of it. */
+void worker_release(struct node *node, node_id_t from, job_id_t job, op_id_t op);
+
+/* The operation that the compute thread executes; op 0: none. */
+struct value_id worker_executing(const struct node *node);
+
+/* True when the values held here take more memory than they may. */
+bool worker_is_pressed(const struct node *node);
 
 void worker_computed(struct node *node, const struct computed *results, size_t n);
 

@@ -209,7 +209,8 @@
 #define RELEASE_FIELDS(U64, BOOL, STR, BIN, LIST)      \
     CHANNEL_FIELDS(U64)                                \
     U64(REQ, term, TERM_MAX, "the coordinator's term") \
-    U64(REQ, job, U64_ANY, "drop its values and what is queued of it; 0: of all jobs")
+    U64(REQ, job, U64_ANY, "drop its values and what is queued of it; 0: of all jobs") \
+    U64(OPT, op, OP_MAX, "only this operation of it: somebody else has its result; 0: all")
 
 #define CHANNEL_ACK_FIELDS(U64, BOOL, STR, BIN, LIST) \
     CHANNEL_FIELDS(U64)                               \
@@ -230,6 +231,10 @@
     U64(REQ, total, U64_ANY, "the value's length")                 \
     BOOL(REQ, found, "false: the node does not hold it")
 
+#define GOODBYE_FIELDS(U64, BOOL, STR, BIN, LIST)                \
+    U64(REQ, incarnation, U64_ANY, "the incarnation that ends") \
+    BOOL(OPT, injected, "by --fail-exit: it goes without having been stopped")
+
 #define HEARTBEAT_FIELDS(U64, BOOL, STR, BIN, LIST)                                       \
     U64(REQ, node, NODES_MAX, "who")                                                      \
     U64(REQ, incarnation, U64_ANY, "its incarnation")                                     \
@@ -242,6 +247,11 @@
     U64(REQ, operations, U64_ANY, "operations it executed in this incarnation")           \
     U64(OPT, conversions, U64_ANY, "conversions to text it executed in this incarnation") \
     U64(OPT, queued, U64_ANY, "operations waiting or executing here")                     \
+    U64(OPT, executing_job, U64_ANY, "the operation that it executes now: its job, ...")  \
+    U64(OPT, executing_op, OP_MAX, "... and its number; 0: none")                         \
+    U64(OPT, delay_us, U64_ANY, "simulated time that it adds to every operation")         \
+    U64(OPT, held_bytes, U64_ANY, "bytes of the values held in memory")                   \
+    BOOL(OPT, pressed, "these are more than its --memory-limit: it should get no work")   \
     U64(REQ, held, U64_ANY, "values held in memory")                                      \
     U64(REQ, applied, U64_ANY, "last log entry applied")                                  \
     U64(REQ, rejected, U64_ANY, "malformed or foreign messages dropped")                  \
@@ -362,8 +372,11 @@
     U64(REQ, done, U64_ANY, "jobs done, of those remembered")                               \
     U64(REQ, failed, U64_ANY, "jobs failed, of those remembered")                           \
     U64(REQ, cancelled, U64_ANY, "jobs cancelled, of those remembered")                     \
-    U64(REQ, operations, U64_ANY, "operations of the plans that this coordinator finished") \
-    U64(OPT, reassigned, U64_ANY, "operations handed out again")
+    U64(REQ, operations, U64_ANY, "operations of the plans that were finished")             \
+    U64(OPT, reassigned, U64_ANY, "operations handed out again")                            \
+    U64(OPT, copied, U64_ANY, "of these, to overtake a slow worker, in this reign")         \
+    U64(OPT, restarts, U64_ANY, "starts of nodes on a directory that they had before")      \
+    U64(OPT, elections, U64_ANY, "won: coordinators that came to serve")
 
 #define BROKER_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
     U64(REQ, request, U64_ANY, "of the request")                                        \
@@ -401,7 +414,8 @@
     U64(REQ, executed, U64_ANY, "operations executed for it in all, repetitions included") \
     LIST(REQ, ops, done_op, CHECKPOINT_OPS_MAX,                                            \
          "finished operations whose values are still needed, or traced")                   \
-    LIST(REQ, tallies, tally, NODES_MAX, "what every node contributed")
+    LIST(REQ, tallies, tally, NODES_MAX, "what every node contributed")                    \
+    U64(OPT, reassigned, U64_ANY, "operations of any job handed out again since the last such entry")
 
 #define ENTRY_OPS_DONE_FIELDS(U64, BOOL, STR, BIN, LIST) \
     DONE_FIELDS(U64, LIST)                               \
@@ -430,7 +444,9 @@
 #define IMAGE_HEAD_FIELDS(U64, BOOL, STR, BIN, LIST)                \
     U64(REQ, index, LOG_INDEX_MAX, "the last entry that it covers") \
     U64(REQ, index_term, TERM_MAX, "and its term")                  \
-    LIST(REQ, tallies, tally, NODES_MAX, "of all jobs, by node")
+    LIST(REQ, tallies, tally, NODES_MAX, "of all jobs, by node")    \
+    U64(OPT, elections, U64_ANY, "won so far")                      \
+    U64(OPT, reassigned, U64_ANY, "operations handed out again")
 
 #define IMAGE_JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
     LIST(REQ, jobs, job_row, 1, "the job")                                       \
@@ -486,6 +502,8 @@
     M(VOTE_REQUEST, vote_request, VOTE_REQUEST_FIELDS, PLACE_CONTROL,                             \
       "a candidate asks for a vote")                                                              \
     M(VOTE_REPLY, vote_reply, VOTE_REPLY_FIELDS, PLACE_CONTROL, "the vote")                       \
+    M(GOODBYE, goodbye, GOODBYE_FIELDS, PLACE_CONTROL,                                            \
+      "this node ends, and none of its operations is to blame")                                   \
     M(APPEND, append, APPEND_FIELDS, PLACE_CHECKPOINT, "the coordinator replicates entries")      \
     M(APPEND_REPLY, append_reply, APPEND_REPLY_FIELDS, PLACE_CHECKPOINT,                          \
       "what the follower has on disk")                                                            \
