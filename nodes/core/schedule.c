@@ -229,8 +229,8 @@ void schedule_explain(const struct node *node, const struct job *job, struct tex
     for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
         uint64_t assigned = 0, fetching = 0;
         for (const struct item *item = run->out.first; item; item = item->next) {
-            for (unsigned i = 0; i < HOLDERS_MAX; i++)
-                assigned += item->holds[i].node == id;
+            for (unsigned at = 0; at < HOLDERS_MAX; at++)
+                assigned += item->holds[at].node == id;
             fetching += item->node == id && item->state == ITEM_FETCHING;
         }
         if (assigned || fetching)
@@ -259,8 +259,8 @@ void schedule_check_invariants(const struct node *node)
             assert(item->state == ITEM_ASSIGNED || item->state == ITEM_FETCHING ||
                    item->state == ITEM_KEEPING);
             assert((holds_count(item) > 0) == (item->state == ITEM_ASSIGNED));
-            for (unsigned i = 0; i < HOLDERS_MAX; i++)
-                outstanding[item->holds[i].node] += item->holds[i].node != NODE_NONE;
+            for (unsigned at = 0; at < HOLDERS_MAX; at++)
+                outstanding[item->holds[at].node] += item->holds[at].node != NODE_NONE;
         }
     }
     assert(items == schedule->items.count);

@@ -209,9 +209,10 @@ struct worker {
     struct work *first, *last;
     uint64_t queued;    /* operations waiting or executing */
     unsigned computing; /* of these, at the compute thread */
-    struct submitted submitted[COMPUTE_IN_FLIGHT]; /* at the compute thread, which executes the */
-    size_t n_submitted;                            /* first: the queue's, and abandoned ones */
-    struct map held; /* values kept here for others: (job, op) -> struct held_value */
+    /* At the compute thread, which executes the first: of the queue, and what was dropped since. */
+    struct submitted submitted[COMPUTE_IN_FLIGHT];
+    size_t n_submitted;
+    struct map held; /* values kept here for others: (job, op) -> its length, cast */
     uint64_t held_bytes;
     uint64_t operations, conversions; /* executed in this incarnation */
 };

@@ -126,9 +126,17 @@ static void add_computed(struct node *node, node_id_t to, struct batch *batch,
         result->hash = message_copy(message, (struct slice){computed->hash, HASH_BYTES});
 }
 
+/* The map's values are lengths: a value that is held is longer than none. */
+static void hold_value(struct worker *worker, struct value_id id, uint64_t len)
+{
+    void *before = map_put(&worker->held, value_key(id), (void *)(uintptr_t)len);
+    worker->held_bytes += len - (uint64_t)(uintptr_t)before;
+}
+
 static void drop_value(struct node *node, struct value_id id)
 {
-    map_remove(&node->worker.held, value_key(id));
+    node->worker.held_bytes -=
+        (uint64_t)(uintptr_t)map_remove(&node->worker.held, value_key(id));
     outbox_add(&node->out, OUTPUT_DROP)->drop.id = id;
 }
 
@@ -152,6 +160,56 @@ static struct work *find_computing(struct worker *worker, const struct computed 
     return NULL;
 }
 
+static bool is_operand(const struct worker *worker, struct value_id id)
+{
+    for (const struct work *work = worker->first; work; work = work->next)
+        for (size_t i = 0; i < work->op.n_operands; i++)
+            if (work->op.operands[i].kind == OPERAND_VALUE &&
+                same_value(work->op.operands[i].id, id))
+                return true;
+    return false;
+}
+
+/* True when the value is held here, or another attempt will make it. */
+static bool is_wanted(const struct worker *worker, struct value_id id)
+{
+    for (const struct work *work = worker->first; work; work = work->next)
+        if (same_value(work->op.id, id))
+            return true;
+    return map_get(&worker->held, value_key(id)) != NULL;
+}
+
+static struct submitted take_submitted(struct worker *worker, const struct computed *computed)
+{
+    struct submitted found = {0};
+    for (size_t i = 0; i < worker->n_submitted; i++) {
+        if (!same_value(worker->submitted[i].id, computed->id) ||
+            worker->submitted[i].attempt != computed->attempt)
+            continue;
+        found = worker->submitted[i];
+        worker->n_submitted--;
+        memmove(&worker->submitted[i], &worker->submitted[i + 1],
+                (worker->n_submitted - i) * sizeof found);
+        break;
+    }
+    return found;
+}
+
+/* It was cancelled too late: the coordinator counts what was executed all the same. */
+static void tell_cost(struct node *node, node_id_t to, const struct computed *computed)
+{
+    struct batch batch = {0};
+    struct wire_result_op *result = add_result(node, to, &batch, 0);
+    *result = (struct wire_result_op){.job = computed->id.job,
+                                      .op = computed->id.op,
+                                      .attempt = computed->attempt,
+                                      .operations = computed->operations,
+                                      .elapsed_us = computed->elapsed_us,
+                                      .again = true,
+                                      .error = message_text(batch.message, "it was cancelled")};
+    flush(node, to, &batch);
+}
+
 void worker_computed(struct node *node, const struct computed *results, size_t n)
 {
     struct worker *worker = &node->worker;
@@ -159,10 +217,12 @@ void worker_computed(struct node *node, const struct computed *results, size_t n
     node_id_t to = NODE_NONE;
     for (size_t i = 0; i < n; i++) {
         struct work *previous, *work = find_computing(worker, &results[i], &previous);
-        if (!work) { /* of a job that was released, or of another coordinator, while it was computed
-                      */
-            worker->abandoned -= worker->abandoned > 0;
-            outbox_add(&node->out, OUTPUT_DROP)->drop.id = results[i].id;
+        struct submitted submitted = take_submitted(worker, &results[i]);
+        if (!work) { /* it was dropped while it was computed */
+            if (!is_wanted(worker, results[i].id))
+                outbox_add(&node->out, OUTPUT_DROP)->drop.id = results[i].id;
+            if (submitted.tell)
+                tell_cost(node, submitted.tell, &results[i]);
             continue;
         }
         if (to != work->coordinator)
@@ -176,7 +236,7 @@ void worker_computed(struct node *node, const struct computed *results, size_t n
             worker->operations += results[i].operations;
         drop_operands(node, work);
         if (!results[i].error && !results[i].value)
-            map_put(&worker->held, value_key(results[i].id), worker);
+            hold_value(worker, results[i].id, results[i].len);
         work_free(work);
     }
     flush(node, to, &batch);
@@ -278,7 +338,7 @@ void worker_value_ready(struct node *node, struct value_id id)
                 continue;
             work->waits[i].missing = false;
             work->missing--;
-            map_put(&node->worker.held, value_key(id), &node->worker);
+            hold_value(&node->worker, id, work->waits[i].len);
         }
     }
 }
@@ -313,19 +373,18 @@ void worker_value_failed(struct node *node, struct value_id id, node_id_t from)
 
 /* --- ending --- */
 
-/* Drops queued operations of a job, or of all when it is JOB_NONE. What the compute thread has goes
- * on there. */
-static void drop_work(struct node *node, job_id_t job)
+/* Drops queued operations: that one, or (op 0) all of a job, or of all when it is JOB_NONE. What
+ * the compute thread has goes on there. */
+static void drop_work(struct node *node, job_id_t job, op_id_t op)
 {
     struct worker *worker = &node->worker;
     struct work *previous = NULL, *next;
     for (struct work *work = worker->first; work; work = next) {
         next = work->next;
-        if (job != JOB_NONE && work->op.id.job != job) {
+        if ((job != JOB_NONE && work->op.id.job != job) || (op && work->op.id.op != op)) {
             previous = work;
             continue;
         }
-        worker->abandoned += work->computing;
         unlink_work(worker, previous, work);
         work_free(work);
     }
@@ -336,17 +395,36 @@ static void drop_held(struct node *node, job_id_t job)
     struct map kept = {0};
     struct map_key key;
     size_t at = 0;
-    while (map_next(&node->worker.held, &at, &key))
+    for (void *len; (len = map_next(&node->worker.held, &at, &key));) {
         if (job != JOB_NONE && key.a != job)
-            map_put(&kept, key, &node->worker);
+            map_put(&kept, key, len);
+        else
+            node->worker.held_bytes -= (uint64_t)(uintptr_t)len;
+    }
     map_clear(&node->worker.held);
     node->worker.held = kept;
     outbox_add(&node->out, OUTPUT_DROP)->drop.id = (struct value_id){job, 0};
 }
 
-void worker_release(struct node *node, job_id_t job)
+/* Somebody else has the operation's result, or is about to. */
+static void cancel(struct node *node, node_id_t from, struct value_id id)
 {
-    drop_work(node, job);
+    struct worker *worker = &node->worker;
+    drop_work(node, id.job, id.op);
+    if (!is_operand(worker, id))
+        drop_value(node, id);
+    for (size_t i = 0; i < worker->n_submitted; i++)
+        if (same_value(worker->submitted[i].id, id))
+            worker->submitted[i].tell = from;
+}
+
+void worker_release(struct node *node, node_id_t from, job_id_t job, op_id_t op)
+{
+    if (op) {
+        cancel(node, from, (struct value_id){job, op});
+        return;
+    }
+    drop_work(node, job, 0);
     drop_held(node, job);
 }
 
@@ -355,13 +433,39 @@ void worker_reset(struct node *node, term_t term)
     if (node->worker.term == term)
         return;
     node->worker.term = term;
-    worker_release(node, JOB_NONE);
+    worker_release(node, NODE_NONE, JOB_NONE, 0);
+    for (size_t i = 0; i < node->worker.n_submitted; i++)
+        node->worker.submitted[i].tell = NODE_NONE;
 }
 
 void worker_clear(struct node *node)
 {
-    drop_work(node, JOB_NONE);
+    drop_work(node, JOB_NONE, 0);
     map_clear(&node->worker.held);
+}
+
+/* --- memory --- */
+
+bool worker_is_pressed(const struct node *node)
+{
+    return node->config.memory_limit_bytes &&
+           node->worker.held_bytes > node->config.memory_limit_bytes;
+}
+
+/* Short of memory: gives back all that was not begun but the first, which may set memory free. */
+static void give_back(struct node *node)
+{
+    struct work *previous = NULL, *next;
+    for (struct work *work = node->worker.first; work; work = next) {
+        next = work->next;
+        if (work->computing || !previous) {
+            previous = work;
+            continue;
+        }
+        refuse(node, work->coordinator, &work->op, "memory is short", true);
+        unlink_work(&node->worker, previous, work);
+        work_free(work);
+    }
 }
 
 /* --- computing --- */
@@ -369,14 +473,23 @@ void worker_clear(struct node *node)
 void worker_pump(struct node *node)
 {
     struct worker *worker = &node->worker;
+    if (worker_is_pressed(node))
+        give_back(node);
     for (struct work *work = worker->first;
-         work && worker->computing + worker->abandoned < COMPUTE_IN_FLIGHT; work = work->next) {
+         work && worker->n_submitted < COMPUTE_IN_FLIGHT; work = work->next) {
         if (work->computing || work->missing)
             continue;
         work->computing = true;
         worker->computing++;
+        worker->submitted[worker->n_submitted++] =
+            (struct submitted){.id = work->op.id, .attempt = work->op.attempt};
         outbox_add(&node->out, OUTPUT_COMPUTE)->compute = work->op;
     }
+}
+
+struct value_id worker_executing(const struct node *node)
+{
+    return node->worker.n_submitted ? node->worker.submitted[0].id : (struct value_id){0};
 }
 
 void worker_check_invariants(const struct node *node)
@@ -391,5 +504,7 @@ void worker_check_invariants(const struct node *node)
         last = work;
     }
     assert(queued == node->worker.queued && computing == node->worker.computing);
-    assert(last == node->worker.last && computing <= COMPUTE_IN_FLIGHT);
+    assert(last == node->worker.last && computing <= node->worker.n_submitted);
+    assert(node->worker.n_submitted <= COMPUTE_IN_FLIGHT);
+    assert(!node->worker.held.count == !node->worker.held_bytes);
 }

@@ -272,13 +272,14 @@ static void compute(struct world *world, node_id_t id, const struct compute_op *
     struct computed *computed = mem_new(1, sizeof *computed);
     struct blob *value = NULL;
     int error = operate(node, op, &value, &computed->operations);
-    uint64_t took_us = computed->operations * world->options.op_us;
+    uint64_t took_us = computed->operations * failures_op_us(world, id);
     uint64_t start = node->compute_busy_us > world->now_us ? node->compute_busy_us : world->now_us;
     node->compute_busy_us = start + took_us;
     computed->id = op->id;
     computed->attempt = op->attempt;
     computed->elapsed_us = took_us;
     computed->error = error ? error_text(error) : NULL;
+    failures_compute(world, id, op, computed, node->compute_busy_us);
     if (value) {
         size_t edge = value->len < TEXT_EDGE_DIGITS ? value->len : TEXT_EDGE_DIGITS;
         computed->len = value->len;

@@ -196,6 +196,8 @@ void world_start(struct world *world, node_id_t id)
         .compact_entries =
             world->options.compact_entries ? world->options.compact_entries : COMPACT_ENTRIES,
         .random = world_random(world, UINT64_MAX),
+        .poison_deaths = world->options.poison_deaths,
+        .memory_limit_bytes = world->options.memory_limit,
         .pid = id,
         .log_level = LOG_DEBUG,
         .cluster = "sim",
@@ -282,6 +284,9 @@ static void happen(struct world *world, struct pending *pending)
         break;
     case PENDING_LINK:
         net_link(world, pending);
+        break;
+    case PENDING_DEATH:
+        world_crash(world, pending->to);
         break;
     default:
         machine_pending(world, pending);

@@ -23,6 +23,9 @@ struct world_options {
     uint64_t op_us;               /* of every operation */
     uint64_t compact_entries;     /* 0: the default */
     uint32_t loss, duplication;   /* of every message between nodes */
+    uint64_t poison_deaths;       /* 0: an operation may kill its worker for ever */
+    op_id_t poison;               /* the operation that kills its worker; 0: none */
+    uint64_t memory_limit;        /* of a worker; 0: none */
     bool story;                   /* print what happens */
 };
 
@@ -50,6 +53,9 @@ struct world_node {
     struct map kept;   /* durable values: (job, op) -> struct blob */
     struct map values; /* in memory */
     uint64_t compute_busy_us;
+    uint64_t op_us; /* of every operation on this node; 0: as options say */
+    bool refuses;   /* it returns an error for whatever it should compute */
+    uint64_t computed;
 
     log_index_t checked; /* committed entries that the oracle has seen */
 
@@ -129,6 +135,22 @@ bool world_run_until(struct world *world, bool (*condition)(const struct world *
 /* The node that serves as coordinator in the highest term; NODE_NONE: none. */
 node_id_t world_coordinator(const struct world *world);
 
+/* --- workers that fail (failures.c) --- */
+
+/* Lets the node take so long for each operation from now on. */
+void world_pace(struct world *world, node_id_t id, uint64_t op_us);
+
+/* Lets the node return an error at once for whatever it should compute, or work again. */
+void world_refuse(struct world *world, node_id_t id, bool refuses);
+
+/* Ends a node as SIGTERM does, or (injected) as --fail-exit does. */
+void world_stop(struct world *world, node_id_t id, bool injected);
+
+/* For machine.c: what an operation takes on the node, and what becomes of a poisoned one. */
+uint64_t failures_op_us(const struct world *world, node_id_t id);
+void failures_compute(struct world *world, node_id_t id, const struct compute_op *op,
+                      struct computed *computed, uint64_t end_us);
+
 /* A pseudo-random number below the limit. */
 uint64_t world_random(struct world *world, uint64_t limit);
 
@@ -144,7 +166,8 @@ enum pending_kind {
     PENDING_KEPT,
     PENDING_LINK,
     PENDING_CLIENT,
-    PENDING_REPLY
+    PENDING_REPLY,
+    PENDING_DEATH
 };
 
 struct pending {
