@@ -72,7 +72,7 @@ static bool is_suitable(const struct node *node, node_id_t id, struct item *item
 static bool has_room(const struct node *node, node_id_t id, const struct item *item)
 {
     const struct worker_slot *slot = &node->peers[id].slot;
-    if (item->deaths)
+    if (item->alone)
         return !slot->outstanding;
     return slot->outstanding < credit(node, id) && node->now_us >= slot->reserved_until_us;
 }
@@ -91,7 +91,7 @@ static bool is_better(const struct node *node, node_id_t id, node_id_t best,
                                                       : slot->last_pick < champion->last_pick;
 }
 
-/* A suspected operation waits for an idle worker: the one with least to do becomes it. */
+/* An operation that goes alone waits for an idle worker: the one with least to do becomes it. */
 static void reserve(struct node *node, struct item *item)
 {
     struct worker_slot *best = NULL;
@@ -114,7 +114,7 @@ static node_id_t pick(struct node *node, struct item *item)
             is_better(node, id, best, bytes))
             best = id;
     }
-    if (!best && item->deaths)
+    if (!best && item->alone)
         reserve(node, item);
     return best;
 }
@@ -231,7 +231,7 @@ static void give(struct node *node, struct item *item, node_id_t id)
     item->node = id;
     node->schedule.reassigned += item->attempt++ > 0;
     hold_begin(node, item, id);
-    slot->alone = item->deaths > 0;
+    slot->alone = item->alone;
     slot->last_pick = ++node->schedule.picks;
     log_assignment(node, item);
     add_task(node, item);

@@ -110,8 +110,7 @@ static void check_deadline(struct node *node, const struct hold *hold)
     slot->overdue = true;
     item_name(hold->item, &name);
     feed_event(node, "overdue", hold->node, hold->item->job->id,
-               "node %u is overdue with %s: %" PRIu64 " ms", hold->node, name.at,
-               taken_us / MS_US);
+               "node %u is overdue with %s: %" PRIu64 " ms", hold->node, name.at, taken_us / MS_US);
 }
 
 /* Takes back what the worker has not begun. */
@@ -128,8 +127,7 @@ static void recall(struct node *node, const struct hold *executing)
     }
     if (n)
         feed_event(node, "reassigned", executing->node, JOB_NONE,
-                   "%" PRIu64 " assignments that wait at node %u go to others", n,
-                   executing->node);
+                   "%" PRIu64 " assignments that wait at node %u go to others", n, executing->node);
 }
 
 /* What is suspected to kill its worker runs once at a time. */

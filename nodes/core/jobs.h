@@ -70,7 +70,7 @@ struct jobs {
     uint64_t operations[NODES_MAX + 1]; /* of all jobs, by the node that executed them */
     uint64_t conversions[NODES_MAX + 1];
     uint64_t elections, reassigned; /* counted over all reigns, as far as the log tells */
-    struct snap_key *snaps; /* the latest SNAP_KEYS_MAX, oldest first */
+    struct snap_key *snaps;         /* the latest SNAP_KEYS_MAX, oldest first */
     size_t n_snaps;
     uint64_t *forgotten; /* a ring of the hashes of keys whose jobs are forgotten */
     size_t n_forgotten, first_forgotten;

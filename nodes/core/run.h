@@ -26,14 +26,15 @@ struct item {
     unsigned missing;      /* operands not done yet */
     uint64_t attempt;      /* times it was handed out */
     node_id_t node;        /* who made its value, or had it last */
-    struct hold holds[HOLDERS_MAX];   /* assigned: who has it, one at least */
-    unsigned deaths;                  /* workers that died while they executed it: suspicion.c */
+    struct hold holds[HOLDERS_MAX]; /* assigned: who has it, one at least */
+    bool alone;      /* it was in the hands of a worker that died: handed out alone from now on */
+    unsigned deaths; /* workers that died while they executed it: suspicion.c */
     node_id_t killed[POISON_DEATHS];  /* the first of them */
     unsigned errors;                  /* workers that refused it with an error */
     node_id_t refused_by[ERRORS_MAX]; /* the first of them */
-    struct blob *value;    /* done: the value, or NULL: the runtime holds it */
-    bool keeping, kept;    /* a value of the runtime's: on its way to our disk, or there */
-    bool logged;           /* in a checkpoint */
+    struct blob *value;               /* done: the value, or NULL: the runtime holds it */
+    bool keeping, kept; /* a value of the runtime's: on its way to our disk, or there */
+    bool logged;        /* in a checkpoint */
     uint64_t len;
     uint8_t hash[HASH_BYTES];
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
@@ -56,7 +57,7 @@ struct done_mark {
 };
 
 struct run {
-    bool failing; /* its failure is proposed: nothing more is handed out */
+    bool failing;           /* its failure is proposed: nothing more is handed out */
     struct done_mark *done; /* in the order in which they were finished; owned */
     size_t n_done, done_size;
     unsigned level;           /* of the units */

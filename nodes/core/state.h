@@ -79,16 +79,16 @@ struct hold;
 struct worker_slot {
     struct hold *first, *last; /* what it has, in the order in which it got it */
     uint64_t outstanding;      /* of these */
-    uint64_t busy_us;  /* since when the first of them may be executing */
-    bool overdue;      /* it has overrun a deadline and returned nothing since */
-    bool alone;        /* it executes a suspected operation, and gets nothing beside it */
+    uint64_t busy_us;          /* since when the first of them may be executing */
+    bool overdue;              /* it has overrun a deadline and returned nothing since */
+    bool alone; /* it has an operation that may have killed a worker, and gets no other */
     struct value_id blamed; /* what it was executing when it died; op 0: nothing */
-    unsigned errors;   /* results in a row that were errors */
+    unsigned errors;        /* results in a row that were errors */
     uint64_t rests_until_us, reserved_until_us;
     uint64_t pace[ITEM_KINDS];
-    uint64_t unit_us;     /* moving average of the time a unit takes; 0: unknown */
-    uint64_t last_pick;   /* when it was last chosen, in picks */
-    uint64_t operations;  /* accepted from it in this reign */
+    uint64_t unit_us;    /* moving average of the time a unit takes; 0: unknown */
+    uint64_t last_pick;  /* when it was last chosen, in picks */
+    uint64_t operations; /* accepted from it in this reign */
     uint64_t conversions;
     struct message *batch; /* the task message being filled; NULL: none */
     size_t batch_bytes;
@@ -183,13 +183,13 @@ struct run;
 struct work;
 
 struct schedule {
-    struct map items;    /* (job, op) -> struct item: operations in the frontier */
-    uint64_t picks;      /* counts choices of a worker */
-    uint64_t operations; /* accepted in this reign */
-    uint64_t reassigned; /* handed out again, beyond what the log tells */
-    uint64_t copied;     /* to overtake somebody, in this reign */
-    uint64_t pace[ITEM_KINDS]; /* of all workers */
-    uint64_t watch_us;         /* when deadlines are looked at next */
+    struct map items;                    /* (job, op) -> struct item: operations in the frontier */
+    uint64_t picks;                      /* counts choices of a worker */
+    uint64_t operations;                 /* accepted in this reign */
+    uint64_t reassigned;                 /* handed out again, beyond what the log tells */
+    uint64_t copied;                     /* to overtake somebody, in this reign */
+    uint64_t pace[ITEM_KINDS];           /* of all workers */
+    uint64_t watch_us;                   /* when deadlines are looked at next */
     struct job *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled */
     size_t n_active, turn;               /* whose turn it is to have an operation assigned */
     uint64_t checkpoint_us;              /* when finished operations are logged next */

@@ -51,6 +51,8 @@ void suspicion_blame(struct node *node, node_id_t worker)
     if (peer->excused || !hold)
         return;
     struct item *item = hold->item;
+    for (struct hold *other = peer->slot.first; other; other = other->next)
+        other->item->alone = true;
     if (item->deaths < POISON_DEATHS)
         item->killed[item->deaths] = worker;
     item->deaths++;
@@ -65,9 +67,8 @@ void suspicion_blame(struct node *node, node_id_t worker)
 void suspicion_absolve(struct node *node, node_id_t worker)
 {
     struct worker_slot *slot = &node->peers[worker].slot;
-    struct item *item = slot->blamed.op
-                            ? run_find(&node->schedule, slot->blamed.job, slot->blamed.op)
-                            : NULL;
+    struct item *item =
+        slot->blamed.op ? run_find(&node->schedule, slot->blamed.job, slot->blamed.op) : NULL;
     slot->blamed = (struct value_id){0};
     if (!item || !item->deaths)
         return;

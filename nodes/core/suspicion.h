@@ -1,9 +1,9 @@
 /* suspicion.h - operations that kill their worker (poison), and workers that fail fast.
  *
  * When a worker's process dies, the operation that it was executing is suspected; no other one of
- * its queue. A suspected operation is then handed out alone, to an idle worker that gets nothing
- * beside it: from the second death on there is no doubt what was executing. POISON_DEATHS deaths
- * fail the job. */
+ * its queue. But results may have been lost with it, so that the wrong one is thought to have been
+ * executing: all that it had is handed out alone from then on, to idle workers that get nothing
+ * beside it, and from the second death on there is no doubt. POISON_DEATHS deaths fail the job. */
 #ifndef CONCLAVE_CORE_SUSPICION_H
 #define CONCLAVE_CORE_SUSPICION_H
 

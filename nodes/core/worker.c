@@ -135,8 +135,7 @@ static void hold_value(struct worker *worker, struct value_id id, uint64_t len)
 
 static void drop_value(struct node *node, struct value_id id)
 {
-    node->worker.held_bytes -=
-        (uint64_t)(uintptr_t)map_remove(&node->worker.held, value_key(id));
+    node->worker.held_bytes -= (uint64_t)(uintptr_t)map_remove(&node->worker.held, value_key(id));
     outbox_add(&node->out, OUTPUT_DROP)->drop.id = id;
 }
 
@@ -475,8 +474,8 @@ void worker_pump(struct node *node)
     struct worker *worker = &node->worker;
     if (worker_is_pressed(node))
         give_back(node);
-    for (struct work *work = worker->first;
-         work && worker->n_submitted < COMPUTE_IN_FLIGHT; work = work->next) {
+    for (struct work *work = worker->first; work && worker->n_submitted < COMPUTE_IN_FLIGHT;
+         work = work->next) {
         if (work->computing || work->missing)
             continue;
         work->computing = true;

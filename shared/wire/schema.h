@@ -206,9 +206,9 @@
     CHANNEL_FIELDS(U64)                          \
     LIST(REQ, ops, result_op, BATCH_OPS_MAX, "what was executed; values ride as further frames")
 
-#define RELEASE_FIELDS(U64, BOOL, STR, BIN, LIST)      \
-    CHANNEL_FIELDS(U64)                                \
-    U64(REQ, term, TERM_MAX, "the coordinator's term") \
+#define RELEASE_FIELDS(U64, BOOL, STR, BIN, LIST)                                      \
+    CHANNEL_FIELDS(U64)                                                                \
+    U64(REQ, term, TERM_MAX, "the coordinator's term")                                 \
     U64(REQ, job, U64_ANY, "drop its values and what is queued of it; 0: of all jobs") \
     U64(OPT, op, OP_MAX, "only this operation of it: somebody else has its result; 0: all")
 
@@ -231,7 +231,7 @@
     U64(REQ, total, U64_ANY, "the value's length")                 \
     BOOL(REQ, found, "false: the node does not hold it")
 
-#define GOODBYE_FIELDS(U64, BOOL, STR, BIN, LIST)                \
+#define GOODBYE_FIELDS(U64, BOOL, STR, BIN, LIST)               \
     U64(REQ, incarnation, U64_ANY, "the incarnation that ends") \
     BOOL(OPT, injected, "by --fail-exit: it goes without having been stopped")
 
@@ -360,22 +360,22 @@
     U64(REQ, offset, U64_ANY, "of the digits in the further frame") \
     U64(REQ, total, U64_ANY, "digits in all")
 
-#define STATUS_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
-    U64(REQ, request, U64_ANY, "of the request")                                            \
-    U64(REQ, coordinator, NODES_MAX, "who leads")                                           \
-    U64(REQ, term, TERM_MAX, "the term")                                                    \
-    U64(REQ, quorum, NODES_MAX, "votes that an election needs")                             \
-    BOOL(REQ, healthy, "a coordinator serves and every node is alive")                      \
-    LIST(REQ, nodes, node_row, NODES_MAX, "all nodes of the cluster")                       \
-    U64(REQ, queued, U64_ANY, "jobs that wait for others")                                  \
-    U64(REQ, running, U64_ANY, "jobs in work")                                              \
-    U64(REQ, done, U64_ANY, "jobs done, of those remembered")                               \
-    U64(REQ, failed, U64_ANY, "jobs failed, of those remembered")                           \
-    U64(REQ, cancelled, U64_ANY, "jobs cancelled, of those remembered")                     \
-    U64(REQ, operations, U64_ANY, "operations of the plans that were finished")             \
-    U64(OPT, reassigned, U64_ANY, "operations handed out again")                            \
-    U64(OPT, copied, U64_ANY, "of these, to overtake a slow worker, in this reign")         \
-    U64(OPT, restarts, U64_ANY, "starts of nodes on a directory that they had before")      \
+#define STATUS_FIELDS(U64, BOOL, STR, BIN, LIST)                                       \
+    U64(REQ, request, U64_ANY, "of the request")                                       \
+    U64(REQ, coordinator, NODES_MAX, "who leads")                                      \
+    U64(REQ, term, TERM_MAX, "the term")                                               \
+    U64(REQ, quorum, NODES_MAX, "votes that an election needs")                        \
+    BOOL(REQ, healthy, "a coordinator serves and every node is alive")                 \
+    LIST(REQ, nodes, node_row, NODES_MAX, "all nodes of the cluster")                  \
+    U64(REQ, queued, U64_ANY, "jobs that wait for others")                             \
+    U64(REQ, running, U64_ANY, "jobs in work")                                         \
+    U64(REQ, done, U64_ANY, "jobs done, of those remembered")                          \
+    U64(REQ, failed, U64_ANY, "jobs failed, of those remembered")                      \
+    U64(REQ, cancelled, U64_ANY, "jobs cancelled, of those remembered")                \
+    U64(REQ, operations, U64_ANY, "operations of the plans that were finished")        \
+    U64(OPT, reassigned, U64_ANY, "operations handed out again")                       \
+    U64(OPT, copied, U64_ANY, "of these, to overtake a slow worker, in this reign")    \
+    U64(OPT, restarts, U64_ANY, "starts of nodes on a directory that they had before") \
     U64(OPT, elections, U64_ANY, "won: coordinators that came to serve")
 
 #define BROKER_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
@@ -415,7 +415,8 @@
     LIST(REQ, ops, done_op, CHECKPOINT_OPS_MAX,                                            \
          "finished operations whose values are still needed, or traced")                   \
     LIST(REQ, tallies, tally, NODES_MAX, "what every node contributed")                    \
-    U64(OPT, reassigned, U64_ANY, "operations of any job handed out again since the last such entry")
+    U64(OPT, reassigned, U64_ANY,                                                          \
+        "operations of any job handed out again since the last such entry")
 
 #define ENTRY_OPS_DONE_FIELDS(U64, BOOL, STR, BIN, LIST) \
     DONE_FIELDS(U64, LIST)                               \
