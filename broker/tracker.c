@@ -20,6 +20,7 @@ static void take_heartbeat(struct tracker_node *node, const struct wire_heartbea
     node->term = beat->term;
     node->coordinator = (node_id_t)beat->coordinator;
     node->serving = beat->serving;
+    node->full = beat->full;
     node->operations = beat->operations;
     node->conversions = beat->conversions;
     node->queued = beat->queued;
@@ -82,16 +83,39 @@ uint32_t tracker_quorum(const struct tracker *tracker)
     return tracker->n_voters / 2 + 1;
 }
 
+static bool is_full(const struct tracker *tracker, node_id_t id, uint64_t now_us)
+{
+    return tracker->nodes[id].full && tracker_alive(tracker, id, now_us);
+}
+
+/* A coordinator may be elected, but nothing can be written by a majority, its first entry neither.
+ */
+static void add_full(const struct tracker *tracker, uint64_t now_us, uint32_t n_writing,
+                     struct text *out)
+{
+    text_add(out, "; disk full on");
+    for (node_id_t id = 1, nth = 0; id <= tracker->n_voters; id++)
+        if (is_full(tracker, id, now_us))
+            text_add(out, "%s%u", nth++ ? ", " : " ", (unsigned)id);
+    text_add(out, ", so only %" PRIu32 " can write", n_writing);
+}
+
 void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text *out)
 {
-    uint32_t alive = 0, quorum = tracker_quorum(tracker);
-    for (node_id_t id = 1; id <= tracker->n_voters; id++)
+    uint32_t alive = 0, full = 0, quorum = tracker_quorum(tracker);
+    for (node_id_t id = 1; id <= tracker->n_voters; id++) {
         alive += tracker_alive(tracker, id, now_us);
+        full += is_full(tracker, id, now_us);
+    }
     text_add(out, "no coordinator: %" PRIu32 " of %" PRIu32 " %s alive, %" PRIu32 " needed", alive,
              tracker->n_voters, tracker->n_voters < tracker->n_nodes ? "voters are" : "nodes are",
              quorum);
-    if (alive >= quorum)
+    if (alive < quorum)
+        return;
+    if (alive - full >= quorum)
         text_add(out, "; an election is under way");
+    else
+        add_full(tracker, now_us, alive - full, out);
 }
 
 static void report_node(struct message *report, struct wire_node_row *row,
@@ -99,6 +123,7 @@ static void report_node(struct message *report, struct wire_node_row *row,
 {
     row->role = message_text(report, row->alive ? node->role : "unknown");
     row->host = message_text(report, node->host);
+    row->full = node->full;
     row->version = message_text(report, node->version);
     row->pid = node->pid;
     row->incarnation = node->incarnation;

@@ -20,7 +20,7 @@ struct tracker_node {
     uint64_t seq;
     term_t term;
     node_id_t coordinator;
-    bool serving;
+    bool serving, full;
     uint64_t operations, conversions, held, applied, rejected, queued, pid;
     char role[TRACKER_ROLE_MAX], host[TRACKER_HOST_MAX], version[TRACKER_VERSION_MAX];
 };
@@ -46,7 +46,8 @@ node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us);
 
 uint32_t tracker_quorum(const struct tracker *tracker);
 
-/* Appends why no coordinator serves: "no coordinator: 3 of 6 nodes are alive, 4 needed". */
+/* Appends why no coordinator serves: "no coordinator: 3 of 6 nodes are alive, 4 needed", or whose
+ * disks are full. */
 void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text *out);
 
 /* Makes the answer to broker_get, without the counters. Caller drops. */

@@ -65,7 +65,8 @@ static const char progress_get_details[] =
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive, "
     "incarnation,\n"
-    "boots, term, operations, conversions, assigned, held, applied, rejected, version}], jobs: "
+    "boots, term, operations, conversions, assigned, held, applied, rejected, disk_full, "
+    "version}], jobs: "
     "{queued,\n"
     "running, done, failed, cancelled}, brokers: [{address, alive, coordinator, forwarded, "
     "rejected,\n"

@@ -84,6 +84,7 @@ json_t *render_node(const struct wire_node_row *row)
                   "rejected", count(row->rejected));
     json_object_update(node, counts);
     json_decref(counts);
+    json_object_set_new(node, "disk_full", json_boolean(row->full));
     json_object_set_new(node, "version", render_text(row->version));
     return node;
 }

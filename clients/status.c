@@ -92,9 +92,12 @@ static void print_nodes(const struct cluster_view *view)
         printf("%-5" PRIu64 " %-12s %-5s %-16s %8" PRIu64 " %5" PRIu64 " %11" PRIu64 " %9" PRIu64
                " %6" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n",
                rows[i].node, text_escape(role, sizeof role, rows[i].role),
-               rows[i].alive ? "yes" : "no", text_escape(host, sizeof host, rows[i].host),
-               rows[i].pid, rows[i].boots, rows[i].operations, rows[i].assigned, rows[i].held,
-               rows[i].applied, rows[i].rejected);
+               rows[i].full    ? "full"
+               : rows[i].alive ? "yes"
+                               : "no",
+               text_escape(host, sizeof host, rows[i].host), rows[i].pid, rows[i].boots,
+               rows[i].operations, rows[i].assigned, rows[i].held, rows[i].applied,
+               rows[i].rejected);
     }
 }
 

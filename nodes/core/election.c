@@ -11,6 +11,7 @@
 #include "nodes/core/replication.h"
 #include "nodes/core/requests.h"
 #include "nodes/core/schedule.h"
+#include "nodes/core/space.h"
 #include "nodes/core/worker.h"
 #include "shared/base/text.h"
 
@@ -398,9 +399,19 @@ static unsigned count_followers(const struct node *node)
     return followers;
 }
 
+void election_space(struct node *node)
+{
+    if (node->election.role != ROLE_COORDINATOR || !node->full || !space_suffices(node, NULL))
+        return;
+    outbox_log(&node->out, LOG_WARN, "steps down: its disk is full");
+    become_follower(node, NODE_NONE);
+    reset_timeout(node);
+}
+
 void election_tick(struct node *node)
 {
     struct election *election = &node->election;
+    election_space(node);
     if (election->role == ROLE_COORDINATOR) {
         /* Check-quorum: who cannot be followed by a majority must not go on accepting work. */
         if (count_followers(node) < election_quorum(node)) {
@@ -412,7 +423,8 @@ void election_tick(struct node *node)
     }
     if (node->now_us < election->timeout_us || !is_voter(node, node->config.id))
         return;
-    if (may_decide(node, node->journal.last))
+    bool makes_way = node->full && space_suffices(node, NULL);
+    if (may_decide(node, node->journal.last) && !makes_way)
         begin_pre_vote(node);
     else
         reset_timeout(node);

@@ -43,6 +43,10 @@ uint64_t election_deadline(const struct node *node);
  * timeout steps down, others wait a whole timeout again before they suspect anyone. */
 void election_late(struct node *node, uint64_t late_us);
 
+/* Our disk has become full, or has room again: a coordinator that cannot write makes way for one
+ * that can. */
+void election_space(struct node *node);
+
 uint32_t election_quorum(const struct node *node);
 const char *election_role_name(const struct node *node);
 void election_check_invariants(const struct node *node);

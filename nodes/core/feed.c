@@ -58,6 +58,7 @@ static void publish_heartbeat(struct node *node)
         .applied = node->journal.applied,
         .rejected = node->rejected,
         .jobs = node_is_coordinator(node) ? node->jobs.open : 0,
+        .full = node->full,
         .host = message_text(message, config->host),
         .pid = config->pid,
         .version = message_text(message, config->version),

@@ -140,6 +140,8 @@ static int take_entry(struct node *node, node_id_t from, log_index_t index, term
         return OK; /* it is here already (R16) */
     if (index <= node->journal.commit)
         return ERR_MALFORMED; /* what is committed cannot be otherwise */
+    if (node->full)
+        return ERR_UNAVAILABLE;
     int error = check_entry(node, from, packed);
     if (error)
         return error;

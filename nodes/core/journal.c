@@ -243,7 +243,9 @@ void journal_compact(struct node *node)
 {
     struct journal *journal = &node->journal;
     uint64_t covered = journal->applied - journal->image;
-    if (!covered || (covered < node->config.compact_entries && journal->bytes < COMPACT_BYTES))
+    /* It takes room before it gives room. */
+    if (node->full || !covered ||
+        (covered < node->config.compact_entries && journal->bytes < COMPACT_BYTES))
         return;
     struct image *image = image_build(node);
     outbox_write_image(&node->out, image->index, image->term, image->parts, image->n, false);

@@ -13,6 +13,7 @@
 #include "nodes/core/replication.h"
 #include "nodes/core/requests.h"
 #include "nodes/core/schedule.h"
+#include "nodes/core/space.h"
 #include "nodes/core/state.h"
 #include "nodes/core/worker.h"
 #include "shared/base/error.h"
@@ -235,6 +236,9 @@ static void take_event(struct node *node, const struct event *event)
     case EVENT_VALUE_KEPT:
         schedule_value_kept(node, event->value.id);
         follower_value_kept(node, event->value.id);
+        break;
+    case EVENT_SPACE:
+        space_event(node, event->full);
         break;
     case EVENT_REQUEST:
         requests_handle(node, event->request.client, event->request.message);

@@ -52,6 +52,7 @@ enum event_kind {
     EVENT_VALUE_FAILED, /* it could not be fetched from that node; from this node itself:
                            OUTPUT_KEEP found none */
     EVENT_VALUE_KEPT,   /* a value is durable */
+    EVENT_SPACE,        /* the disk has become full, or has room again: see space.h */
     EVENT_REQUEST,      /* a client asks */
     EVENT_STOP          /* the process is about to end; no event comes after it */
 };
@@ -96,6 +97,7 @@ struct event {
             node_id_t peer;
         } link;
         uint64_t persisted;
+        bool full; /* EVENT_SPACE */
         struct {
             const struct computed *at;
             size_t n;

@@ -5,6 +5,7 @@
 #include "nodes/core/election.h"
 #include "nodes/core/image.h"
 #include "nodes/core/journal.h"
+#include "nodes/core/space.h"
 
 static void stop_install(struct replica *replica)
 {
@@ -187,7 +188,8 @@ static void pump(struct node *node, node_id_t id)
         replica->wait = false;
         replica->sent_us = 0; /* what it told may be lost, too: the commit index, a round */
     }
-    if (replica->wait)
+    bool full = space_peer_is_full(node, id);
+    if (replica->wait || (full && (replica->image || replica->next <= node->journal.base)))
         return;
     if (!replica->image && replica->next <= node->journal.base)
         begin_install(node, id);
@@ -196,13 +198,13 @@ static void pump(struct node *node, node_id_t id)
             send_parts(node, id);
         return;
     }
-    /* Until it has agreed once, one probe at a time. */
-    unsigned window = replica->match ? APPEND_WINDOW : 1;
+    /* Until it has agreed once, or while it can take nothing in, one probe at a time. */
+    unsigned window = replica->match && !full ? APPEND_WINDOW : 1;
     while (replica->next <= node->journal.last && replica->in_flight < window)
         send_append(node, id);
     bool news = replica->sent_round < node->replication.round ||
                 replica->sent_commit < node->journal.commit || !replica->sent_us;
-    if (news && replica->in_flight < APPEND_WINDOW)
+    if (news && replica->in_flight < window)
         send_append(node, id);
 }
 

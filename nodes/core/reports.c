@@ -5,6 +5,7 @@
 #include "nodes/core/election.h"
 #include "nodes/core/peers.h"
 #include "nodes/core/schedule.h"
+#include "nodes/core/space.h"
 
 #define PAGE_BYTES_MAX (FRAME_MAP_MAX_BYTES / 2) /* of texts in one page of jobs */
 
@@ -86,6 +87,7 @@ static void report_self(const struct node *node, struct message *message, struct
     row->held = node->worker.held.count;
     row->applied = node->journal.applied;
     row->rejected = node->rejected;
+    row->full = node->full;
     row->version = message_text(message, node->config.version);
 }
 
@@ -104,6 +106,7 @@ static void report_peer(const struct peer *peer, struct message *message, struct
     row->held = heartbeat->held;
     row->applied = heartbeat->applied;
     row->rejected = heartbeat->rejected;
+    row->full = heartbeat->full;
     row->version = message_copy(message, heartbeat->version);
 }
 
@@ -147,6 +150,7 @@ void report_status(const struct node *node, struct message *message, struct wire
 void report_explanation(const struct node *node, const struct job *job, struct text *out)
 {
     char id[JOB_TEXT_MAX];
+    struct text full = {0};
     text_add(out, "job %s, factorial %" PRIu64 ", is %s\n", job_id_text(job->id, id), job->plan.n,
              job_state_name(job->state));
     text_add(out, "%" PRIu64 " of %" PRIu64 " operations done, %" PRIu64 " executed in all\n",
@@ -156,6 +160,8 @@ void report_explanation(const struct node *node, const struct job *job, struct t
                  job->converter);
     else if (job_is_finished(job))
         text_add(out, "%s\n", job->reason);
+    else if (!space_suffices(node, &full))
+        text_add(out, "it waits: %s\n", full.at);
     else
         schedule_explain(node, job, out);
 }

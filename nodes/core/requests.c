@@ -10,6 +10,7 @@
 #include "nodes/core/replication.h"
 #include "nodes/core/reports.h"
 #include "nodes/core/schedule.h"
+#include "nodes/core/space.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
@@ -168,9 +169,7 @@ void requests_clear(struct node *node)
     node->reads = (struct reads){0};
 }
 
-/* --- submit
- * ------------------------------------------------------------------------------------------------
- */
+/* --- submit --- */
 
 static bool is_printable(struct slice text)
 {
@@ -178,6 +177,20 @@ static bool is_printable(struct slice text)
         if (text.at[i] <= 0x20 || text.at[i] >= 0x7f)
             return false;
     return text.len > 0;
+}
+
+/* False, and the caller is told, when nothing new can be taken in now. */
+static bool may_propose(struct node *node, struct caller caller)
+{
+    struct text reason = {0};
+    if (!space_suffices(node, &reason)) {
+        refuse(node, caller, "disk_full", reason.at);
+        return false;
+    }
+    if (node->waiters.n < WAITERS_MAX)
+        return true;
+    refuse(node, caller, "busy", "too many requests are waiting; try again later");
+    return false;
 }
 
 /* Says why a submit is refused, before anything is done about it; NULL: it is not. */
@@ -240,11 +253,13 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
         return;
     }
     log_index_t index = journal_pending_key(node, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
-    bool full = !index && node->jobs.open + journal_pending_jobs(node) >= JOBS_OPEN_MAX;
-    if (full || node->waiters.n == WAITERS_MAX) {
-        refuse(node, caller, "busy", "too many jobs or requests are waiting; try again later");
+    bool many = !index && node->jobs.open + journal_pending_jobs(node) >= JOBS_OPEN_MAX;
+    if (many) {
+        refuse(node, caller, "busy", "too many jobs are waiting; try again later");
         return;
     }
+    if (!may_propose(node, caller))
+        return;
     if (!index) {
         struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
         entry->as.entry_job_submitted = (struct wire_entry_job_submitted){
@@ -265,6 +280,8 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
 static void progress_set(struct node *node, struct caller caller,
                          const struct wire_progress_set *set)
 {
+    if (!may_propose(node, caller))
+        return;
     struct message *entry = message_new(MESSAGE_ENTRY_PROGRESS_SET);
     entry->as.entry_progress_set.index = set->index;
     entry->as.entry_progress_set.state = set->state;
@@ -287,6 +304,8 @@ static void take_snap(struct node *node, struct caller caller,
         reply_progress(node, caller, true, 0, taken);
         return;
     }
+    if (!may_propose(node, caller))
+        return;
     struct waiter waiter = {.kind = WAIT_SNAP, .client = caller.client, .request = caller.request};
     jobs_copy_text(waiter.key, sizeof waiter.key, snap->key);
     waiter.index = journal_pending_key(node, MESSAGE_ENTRY_PROGRESS_SNAPPED, snap->key);

@@ -10,6 +10,7 @@
 #include "nodes/core/journal.h"
 #include "nodes/core/peers.h"
 #include "nodes/core/run.h"
+#include "nodes/core/space.h"
 #include "nodes/core/suspicion.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
@@ -270,7 +271,8 @@ void schedule_check_invariants(const struct node *node)
 
 void schedule_pump(struct node *node)
 {
-    if (!node_serves(node))
+    /* What cannot be logged need not be done. */
+    if (!node_serves(node) || !space_suffices(node, NULL))
         return;
     assign_all(node);
     checkpoint_pump(node);

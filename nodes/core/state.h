@@ -226,6 +226,7 @@ struct node {
     uint64_t clock;                   /* Lamport */
     uint64_t feed_seq;
     uint64_t heartbeat_at_us;
+    bool full;          /* our disk is, see space.h */
     bool heartbeat_now; /* something changed that others should know at once */
     struct outbox out;
     struct election election;

@@ -64,9 +64,13 @@ void disk_begin(struct disk *disk);
 void disk_write(struct disk *disk, const struct write *write);
 void disk_commit(struct disk *disk);
 
-/* Makes a value durable. Replaces an older one. Fails as disk_commit(). Outside of a transaction.
- */
-void disk_keep(struct disk *disk, struct value_id id, const struct blob *value);
+/* Extends the reserve on disk that writes of terms, votes and what was promised can fall back on.
+ * ERR_FULL: there is no room for it; what is there of it remains. Outside of a transaction. */
+int disk_reserve(struct disk *disk);
+
+/* Makes a value durable. Replaces an older one. ERR_FULL: there is no room, and nothing has
+ * changed; fails otherwise as disk_commit(). Outside of a transaction. */
+int disk_keep(struct disk *disk, struct value_id id, const struct blob *value);
 
 /* Reads `len` bytes of a kept value from `offset`, fewer at its end; *out is new, caller drops.
  * ERR_NOT_FOUND, ERR_RANGE (offset beyond the end), ERR_CORRUPT, ERR_IO. */

@@ -12,7 +12,9 @@ struct disk {
     int lock_fd, values_fd; /* values_fd: the directory of the value files */
     MDB_env *env;
     MDB_dbi meta, log, image, values;
-    MDB_txn *txn; /* between disk_begin() and disk_commit() */
+    int data_fd;         /* of data.mdb, for its reserve only */
+    uint64_t room_bytes; /* of data.mdb that are allocated on disk */
+    MDB_txn *txn;        /* between disk_begin() and disk_commit() */
 };
 
 /* Ends the process with one line that names the file. */

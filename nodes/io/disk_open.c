@@ -168,8 +168,10 @@ static int open_store(struct disk *disk, struct text *why)
             return error;
         number = open_databases(disk);
     }
-    if (!number)
-        return OK;
+    if (!number) {
+        disk->data_fd = open(file, O_RDWR | O_CLOEXEC);
+        return disk->data_fd < 0 ? refuse_errno(why, file, "open") : OK;
+    }
     text_add(why, "%s %s: %s", file, number < 0 ? "is damaged" : "cannot be opened",
              mdb_strerror(number));
     return number < 0 ? ERR_CORRUPT : ERR_IO;
@@ -243,7 +245,8 @@ int disk_open(const char *dir, const char *cluster, node_id_t node, enum durabil
     *disk = (struct disk){.dir = mem_string(dir),
                           .durability = durability,
                           .lock_fd = -1,
-                          .values_fd = -1};
+                          .values_fd = -1,
+                          .data_fd = -1};
     int error = make_directory(dir, why);
     if (!error)
         error = lock_directory(disk, why);
@@ -271,6 +274,8 @@ void disk_close(struct disk **disk)
     }
     if (it->values_fd >= 0)
         close(it->values_fd);
+    if (it->data_fd >= 0)
+        close(it->data_fd);
     if (it->lock_fd >= 0)
         close(it->lock_fd);
     free(it->dir);

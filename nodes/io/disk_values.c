@@ -60,16 +60,20 @@ static int write_file(struct disk *disk, const char *name, const struct blob *va
         number = errno;
     if (!number && disk->durability == DURABILITY_FSYNC && fsync(disk->values_fd))
         number = errno;
+    if (number)
+        unlinkat(disk->values_fd, draft, 0);
     return number;
 }
 
-void disk_keep(struct disk *disk, struct value_id id, const struct blob *value)
+int disk_keep(struct disk *disk, struct value_id id, const struct blob *value)
 {
     bool small = value->len <= VALUE_INLINE_MAX_BYTES;
     if (!small) {
         char name[FILE_NAME_MAX];
         file_name(name, id);
         int number = write_file(disk, name, value); /* first: the record vouches for the file */
+        if (number == ENOSPC || number == EDQUOT)
+            return ERR_FULL;
         if (number)
             disk_fail(disk, "write a value", number);
     }
@@ -87,6 +91,7 @@ void disk_keep(struct disk *disk, struct value_id id, const struct blob *value)
     if (small)
         memcpy(head + HEAD_BYTES, value->at, value->len);
     disk_commit(disk);
+    return OK;
 }
 
 /* Reads part of a value's file, whose length the record knows. */

@@ -73,6 +73,11 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
         event.value.from = runtime->config.node.id;
         runtime_step(runtime, &event);
         break;
+    case STORE_SPACE:
+        event.kind = EVENT_SPACE;
+        event.full = report->full;
+        runtime_step(runtime, &event);
+        break;
     case STORE_READ:
         serve_read(runtime->serve, report);
         break;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 
@@ -34,6 +35,7 @@ struct store {
     pthread_t thread;
     struct mailbox *tasks, *reports;
     struct task *pending; /* what store_flush() hands over */
+    bool full;            /* the thread's: as reported last */
 };
 
 static struct task *task_new(enum task_kind kind)
@@ -102,6 +104,13 @@ static void report(struct store *store, struct store_report filled)
     mailbox_put(store->reports, &it->mail);
 }
 
+static void set_full(struct store *store, bool full)
+{
+    if (full != store->full)
+        report(store, (struct store_report){.kind = STORE_SPACE, .full = full});
+    store->full = full;
+}
+
 static void persist_all(struct store *store, struct queue *urgent)
 {
     uint64_t seq = 0;
@@ -118,6 +127,8 @@ static void persist_all(struct store *store, struct queue *urgent)
     if (writes)
         disk_commit(store->disk);
     report(store, (struct store_report){.kind = STORE_PERSISTED, .seq = seq});
+    if (disk_reserve(store->disk))
+        set_full(store, true);
 }
 
 static void hash(struct store *store, struct task *task)
@@ -132,19 +143,58 @@ static void hash(struct store *store, struct task *task)
     report(store, done);
 }
 
-static void execute(struct store *store, struct task *task)
+/* False: there is no room for it. */
+static bool keep(struct store *store, const struct task *task)
+{
+    struct store_report done = {.kind = STORE_KEPT, .id = task->id};
+    /* A small value would take from the reserve. */
+    bool waits = task->blob && (store->full || disk_keep(store->disk, task->id, task->blob));
+    if (waits)
+        return false;
+    if (!task->blob && !disk_has_kept(store->disk, task->id))
+        done.error = ERR_NOT_FOUND;
+    report(store, done);
+    return true;
+}
+
+/* Looks whether there is room again, for the values that wait as well. */
+static void retry(struct store *store, struct queue *stuck)
+{
+    if (disk_reserve(store->disk))
+        return;
+    bool full = store->full;
+    store->full = false;
+    while (stuck->first && keep(store, stuck->first))
+        task_free(queue_next(stuck));
+    store->full = full;
+    set_full(store, stuck->first != NULL);
+}
+
+/* A value that is dropped need not be kept any more. */
+static void drop_stuck(struct queue *stuck, struct value_id id)
+{
+    struct queue left = {0};
+    for (struct task *task; (task = queue_next(stuck));) {
+        if (task->id.job == id.job && (!id.op || task->id.op == id.op))
+            task_free(task);
+        else
+            queue_add(&left, task);
+    }
+    *stuck = left;
+}
+
+static void execute(struct store *store, struct task *task, struct queue *stuck)
 {
     struct store_report done = {.id = task->id, .cookie = task->cookie};
     switch (task->kind) {
     case TASK_PERSIST: /* never in this queue */
         break;
     case TASK_KEEP:
-        done.kind = STORE_KEPT;
-        if (task->blob)
-            disk_keep(store->disk, task->id, task->blob);
-        else if (!disk_has_kept(store->disk, task->id))
-            done.error = ERR_NOT_FOUND;
-        report(store, done);
+        if (!keep(store, task)) {
+            queue_add(stuck, task);
+            set_full(store, true);
+            return;
+        }
         break;
     case TASK_READ:
         done.kind = STORE_READ;
@@ -153,6 +203,7 @@ static void execute(struct store *store, struct task *task)
         report(store, done);
         break;
     case TASK_DROP:
+        drop_stuck(stuck, task->id);
         disk_drop_kept(store->disk, task->id);
         break;
     case TASK_HASH:
@@ -165,12 +216,19 @@ static void execute(struct store *store, struct task *task)
 static void *store_main(void *argument)
 {
     struct store *store = argument;
-    struct queue urgent = {0}, bulk = {0};
+    struct queue urgent = {0}, bulk = {0}, stuck = {0};
+    uint64_t retry_us = MAILBOX_FOREVER;
+    set_full(store, disk_reserve(store->disk) != OK);
     for (;;) {
+        if (!store->full)
+            retry_us = MAILBOX_FOREVER;
+        else if (retry_us == MAILBOX_FOREVER)
+            retry_us = clock_now_us() + STORE_SPACE_RETRY_US;
         struct mail *mail =
-            bulk.first ? mailbox_take(store->tasks) : mailbox_wait(store->tasks, MAILBOX_FOREVER);
-        if (!mail && !bulk.first)
-            return NULL; /* closed, and all is done */
+            bulk.first ? mailbox_take(store->tasks) : mailbox_wait(store->tasks, retry_us);
+        bool retries = store->full && clock_now_us() >= retry_us;
+        if (!mail && !bulk.first && !retries)
+            break; /* closed, and all is done */
         while (mail) {
             struct task *task = (struct task *)mail;
             mail = mail->next;
@@ -179,8 +237,15 @@ static void *store_main(void *argument)
         if (urgent.first)
             persist_all(store, &urgent);
         else if (bulk.first)
-            execute(store, queue_next(&bulk));
+            execute(store, queue_next(&bulk), &stuck);
+        if (retries) {
+            retry(store, &stuck);
+            retry_us = MAILBOX_FOREVER;
+        }
     }
+    while (stuck.first) /* nobody was told that it is kept */
+        task_free(queue_next(&stuck));
+    return NULL;
 }
 
 /* --- the event loop's side --- */

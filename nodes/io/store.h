@@ -6,6 +6,10 @@
  * time in between, so that a vote never waits for more than one of them. Hashing is here and not
  * with the compute thread, which may be inside one multiplication for seconds.
  *
+ * A full disk: a reserve is kept for what is to be persisted (disk_reserve()); values wait until
+ * there is room again. Both ends are reported as they come. A disk that fails otherwise ends the
+ * process.
+ *
  * All functions are for the event loop's thread. */
 #ifndef CONCLAVE_IO_STORE_H
 #define CONCLAVE_IO_STORE_H
@@ -16,7 +20,7 @@
 
 struct store;
 
-enum store_report_kind { STORE_PERSISTED, STORE_KEPT, STORE_READ, STORE_HASHED };
+enum store_report_kind { STORE_PERSISTED, STORE_KEPT, STORE_READ, STORE_HASHED, STORE_SPACE };
 
 /* What the thread has done. */
 struct store_report {
@@ -29,6 +33,7 @@ struct store_report {
     uint64_t total;           /* READ: the value's length */
     void *cookie;             /* READ: as it was asked with */
     uint8_t hash[HASH_BYTES]; /* HASHED */
+    bool full;                /* SPACE: the disk has become full, or has room again */
 };
 
 /* Starts the thread. Borrows the disk, which is the thread's until store_stop(). */

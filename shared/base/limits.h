@@ -118,22 +118,23 @@
 
 /* --- failure of workers (why these: docs/decisions.md) --- */
 
-#define HOLDERS_MAX                2 /* workers that execute the same operation: one, and a copy */
-#define POISON_DEATHS              3 /* workers that an operation may kill; then its job fails */
-#define ERRORS_MAX                 3 /* workers that may refuse an operation with an error; then its job fails */
-#define QUIET_BEATS                3 /* a worker without so many heartbeats gets nothing new, and is overtaken */
-#define SLOW_FACTOR                4 /* an operation is slow after so many times what it should take ... */
-#define SLOW_MIN_US                (50 * MS_US) /* ... and this: then an idle worker may overtake it */
-#define DEADLINE_FACTOR            10           /* after so many times ... */
-#define DEADLINE_MIN_US            (1000 * MS_US)   /* ... and this it has overrun its deadline */
-#define DEADLINE_UNKNOWN_US        (10 * SECOND_US) /* likewise, when its pace is not known yet */
-#define TRANSFER_BYTES_PER_US      10               /* operands are fetched at least so fast */
-#define WATCH_US                   (20 * MS_US) /* deadlines are looked at so often while jobs run */
-#define ERROR_BACKOFF_US           (100 * MS_US) /* a worker that returned an error rests; twice as ... */
-#define ERROR_BACKOFF_MAX_US       (5 * SECOND_US) /* ... long with each further one, up to this */
-#define RESERVED_US                (100 * MS_US) /* a worker is kept free so long for a suspected operation */
-#define MEMORY_LIMIT_DEFAULT_BYTES (1024 * MIB_BYTES) /* of values that a worker holds for others \
-                                                       */
+#define HOLDERS_MAX           2 /* workers that execute the same operation: one, and a copy */
+#define POISON_DEATHS         3 /* workers that an operation may kill; then its job fails */
+#define ERRORS_MAX            3 /* workers that may refuse an operation with an error; then its job fails */
+#define QUIET_BEATS           3 /* a worker without so many heartbeats gets nothing new, and is overtaken */
+#define SLOW_FACTOR           4 /* an operation is slow after so many times what it should take ... */
+#define SLOW_MIN_US           (50 * MS_US)   /* ... and this: then an idle worker may overtake it */
+#define DEADLINE_FACTOR       10             /* after so many times ... */
+#define DEADLINE_MIN_US       (1000 * MS_US) /* ... and this it has overrun its deadline */
+#define DEADLINE_UNKNOWN_US   (10 * SECOND_US) /* likewise, when its pace is not known yet */
+#define TRANSFER_BYTES_PER_US 10               /* operands are fetched at least so fast */
+#define WATCH_US              (20 * MS_US)     /* deadlines are looked at so often while jobs run */
+#define ERROR_BACKOFF_US      (100 * MS_US) /* a worker that returned an error rests; twice as ... */
+#define ERROR_BACKOFF_MAX_US  (5 * SECOND_US) /* ... long with each further one, up to this */
+#define RESERVED_US           (100 * MS_US) /* a worker is kept free so long for a suspected operation */
+#define MEMORY_LIMIT_DEFAULT_BYTES                                 \
+    (1024 * MIB_BYTES) /* of values that a worker holds for others \
+                        */
 
 /* --- replication --- */
 
@@ -164,6 +165,11 @@
 
 #define STORE_MAP_BYTES           ((uint64_t)64 << 30) /* LMDB's map is address space, not memory */
 #define STORE_MAP_SANITIZED_BYTES ((uint64_t)1 << 30)
+/* Allocated ahead, so that votes, and the few entries that are on their way when the disk fills up,
+ * still find room: a checkpoint's bytes and as much again. */
+#define STORE_RESERVE_BYTES      (8 * MIB_BYTES)
+#define STORE_RESERVE_STEP_BYTES (4 * MIB_BYTES) /* more at a time: one call for many commits */
+#define STORE_SPACE_RETRY_US     (200 * MS_US)   /* a full disk is looked at this often */
 
 /* --- clients --- */
 

@@ -98,6 +98,7 @@
     U64(OPT, held, U64_ANY, "values that it holds in memory")                                  \
     U64(OPT, applied, U64_ANY, "index of the last log entry that it applied")                  \
     U64(OPT, rejected, U64_ANY, "malformed or foreign messages that it dropped")               \
+    BOOL(OPT, full, "its disk is full")                                                        \
     STR(OPT, version, 32, "of its program")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
@@ -256,6 +257,7 @@
     U64(REQ, applied, U64_ANY, "last log entry applied")                                  \
     U64(REQ, rejected, U64_ANY, "malformed or foreign messages dropped")                  \
     U64(OPT, jobs, U64_ANY, "unfinished jobs, when it is the coordinator")                \
+    BOOL(OPT, full, "its disk is full: it takes in no new log entries")                   \
     STR(OPT, host, 64, "host name")                                                       \
     U64(OPT, pid, U64_ANY, "process id")                                                  \
     STR(REQ, version, 32, "of its program")
