@@ -32,11 +32,12 @@ class Submitter(threading.Thread):
     def __init__(self, address, jobs, window):
         super().__init__()
         self.address, self.left, self.window = address, jobs, window
-        self.requests, self.done, self.failed = {}, 0, None
+        self.asked, self.open, self.done, self.failed = 0, {}, 0, None
 
     def ask(self, dealer, body):
-        number = body["request"] = len(self.requests) + 1
-        self.requests[number] = body
+        self.asked += 1
+        body["request"] = self.asked
+        self.open[self.asked] = body
         dealer.send(msgpack.packb(body))
 
     def submit(self, dealer):
@@ -45,14 +46,17 @@ class Submitter(threading.Thread):
                           "spec": TINY})
 
     def take(self, dealer, answer):
+        request = self.open.pop(answer["request"], None)
+        if request is None:
+            return  # answered before: it was asked twice
         if answer["type"] == "error" and answer["code"] in ("busy", "unavailable",
                                                             "not_coordinator"):
             time.sleep(0.01)
-            self.ask(dealer, self.requests[answer["request"]])
+            self.ask(dealer, request)
             return
         row = answer["jobs"][0]
         if row["state"] in ("queued", "running"):
-            self.ask(dealer, {"type": "job_get", "job": row["job"], "wait_ms": 10000})
+            self.ask(dealer, {"type": "job_get", "job": row["job"], "wait_ms": 5000})
             return
         assert row["text"] == "3628800", row
         self.done += 1
@@ -69,9 +73,11 @@ class Submitter(threading.Thread):
             for _ in range(min(self.window, self.left)):
                 self.submit(dealer)
             while self.done < wanted:
-                if not dealer.poll(30000):
-                    raise RuntimeError("no answer within 30 s")
-                self.take(dealer, msgpack.unpackb(dealer.recv_multipart()[0]))
+                if dealer.poll(1000):
+                    self.take(dealer, msgpack.unpackb(dealer.recv_multipart()[0]))
+                    continue
+                for body in self.open.values():  # lost with a coordinator
+                    dealer.send(msgpack.packb(body))
         except Exception as problem:  # pylint: disable=broad-except
             self.failed = problem
         dealer.close()
