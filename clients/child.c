@@ -130,12 +130,12 @@ int child_start(struct child *child, uint64_t now_us)
     return OK;
 }
 
-void child_ended(struct child *child, uint64_t now_us)
+void child_ended(struct child *child, uint64_t now_us, bool meant)
 {
     uint32_t random;
     hash_random(&random, sizeof random);
     child->pid = 0;
-    if (now_us - child->started_us >= LIVED_US || child->backoff_ms < BACKOFF_MIN_MS)
+    if (meant || now_us - child->started_us >= LIVED_US || child->backoff_ms < BACKOFF_MIN_MS)
         child->backoff_ms = BACKOFF_MIN_MS;
     /* Half to one and a half of the pause: what fell together does not rise together. */
     child->due_us = now_us + (child->backoff_ms / 2 + random % child->backoff_ms) * MS_US;
@@ -151,7 +151,8 @@ void child_fate(int status, struct text *out)
         text_add(out, "was killed by signal %d (%s)", WTERMSIG(status),
                  strsignal(WTERMSIG(status)));
     else
-        text_add(out, "ended with exit code %d", WEXITSTATUS(status));
+        text_add(out, "ended with exit code %d%s", WEXITSTATUS(status),
+                 WEXITSTATUS(status) == EXIT_INJECTED ? " (on purpose)" : "");
 }
 
 void child_last_words(const struct child *child, struct text *out)

@@ -37,8 +37,8 @@ void child_add(struct child *child, const char *format, ...) __attribute__((form
 int child_start(struct child *child, uint64_t now_us);
 
 /* Notes that it ended; sets when to start it again: after a pause that doubles with each short
- * life. */
-void child_ended(struct child *child, uint64_t now_us);
+ * life, unless that end was `meant`. */
+void child_ended(struct child *child, uint64_t now_us, bool meant);
 
 /* Appends the last line that its present life logged; nothing when there is none. */
 void child_last_words(const struct child *child, struct text *out);

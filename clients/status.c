@@ -54,6 +54,23 @@ static struct summary summarize(const struct cluster_view *view)
     return (struct summary){0};
 }
 
+/* Counts that only a coordinator can tell. */
+static void add_counts(json_t *all, const struct wire_status *status)
+{
+    const struct wire_status none = {0}, *is = status ? status : &none;
+    const struct {
+        const char *name;
+        uint64_t count;
+    } counts[] = {{"operations", is->operations},
+                  {"reassigned", is->reassigned},
+                  {"copied", is->copied},
+                  {"restarts", is->restarts},
+                  {"elections", is->elections}};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        json_object_set_new(all, counts[i].name,
+                            status ? json_integer((json_int_t)counts[i].count) : json_null());
+}
+
 static void print_json(const struct cli *cli, const struct cluster_view *view)
 {
     const struct wire_status *status = view->status ? &view->status->as.status : NULL;
@@ -70,10 +87,7 @@ static void print_json(const struct cli *cli, const struct cluster_view *view)
                             render_number(summary.coordinator), "term", render_number(summary.term),
                             "quorum", render_number(summary.quorum), "healthy", summary.healthy,
                             "nodes", nodes, "jobs", render_jobs(status), "brokers", brokers);
-    json_object_set_new(all, "operations",
-                        status ? json_integer((json_int_t)status->operations) : json_null());
-    json_object_set_new(all, "reassigned",
-                        status ? json_integer((json_int_t)status->reassigned) : json_null());
+    add_counts(all, status);
     json_object_set_new(all, "error", render_text(slice_of(view->reason.at)));
     cli_print_json(cli, all);
 }
@@ -111,8 +125,11 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
         printf("jobs         %" PRIu64 " queued, %" PRIu64 " running, %" PRIu64 " done, %" PRIu64
                " failed, %" PRIu64 " cancelled\n",
                status->queued, status->running, status->done, status->failed, status->cancelled);
-        printf("operations   %" PRIu64 " finished, %" PRIu64 " handed out again\n",
-               status->operations, status->reassigned);
+        printf("operations   %" PRIu64 " finished, %" PRIu64 " handed out again, %" PRIu64
+               " to overtake somebody\n",
+               status->operations, status->reassigned, status->copied);
+        printf("failures     %" PRIu64 " restarts of nodes, %" PRIu64 " elections\n",
+               status->restarts, status->elections);
     } else {
         printf("coordinator  none\n");
     }

@@ -94,6 +94,21 @@ static int name_child(struct child *child, const char *dir, const char *name, ch
     return ERR_TOO_BIG;
 }
 
+static void add_chance(struct child *child, const char *name, uint64_t ppm)
+{
+    child_add(child, "--%s=%" PRIu64 ".%06" PRIu64, name, ppm / 1000000, ppm % 1000000);
+}
+
+static void add_failures(struct child *child, const struct supervisor_config *config)
+{
+    add_chance(child, "fail-exit", config->fail_exit_ppm);
+    add_chance(child, "fail-stall", config->fail_stall_ppm);
+    child_add(child, "--stall=%" PRIu64 "us", config->stall_us);
+    child_add(child, "--fail-seed=%" PRIu64, config->fail_seed);
+    if (config->fail_on)
+        child_add(child, "--fail-on=%s", config->fail_on);
+}
+
 static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
 {
     const struct supervisor_config *config = supervisor->config;
@@ -112,6 +127,7 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child_add(child, "--delay=%" PRIu64 "us", config->delay_us);
     child_add(child, "--max-result=%" PRIu64, config->max_result);
     child_add(child, "--durability=%s", config->durability);
+    add_failures(child, config);
     child_add(child, "--log-level=%s", config->log_level);
     return OK;
 }
@@ -177,6 +193,12 @@ static bool refused(const struct child *child, int status, char *why)
     return true;
 }
 
+/* A failure on purpose says nothing about how the next life will go. */
+static bool is_meant(int status)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_INJECTED;
+}
+
 /* Returns whether the cluster can go on. */
 static bool reap(struct supervisor *supervisor, char *why)
 {
@@ -192,7 +214,7 @@ static bool reap(struct supervisor *supervisor, char *why)
             if (child->pid != pid)
                 continue;
             uint64_t now_us = clock_now_us();
-            child_ended(child, now_us);
+            child_ended(child, now_us, is_meant(status));
             child_fate(status, &fate);
             if (refused(child, status, why))
                 good = false;
@@ -219,7 +241,7 @@ static int start_due(struct supervisor *supervisor)
                 continue;
             }
             say("%s could not be started: %s", child->name, strerror(errno));
-            child_ended(child, now_us);
+            child_ended(child, now_us, false);
         }
         int due_ms = (int)((child->due_us - now_us) / MS_US) + 1;
         wait_ms = wait_ms < 0 || due_ms < wait_ms ? due_ms : wait_ms;

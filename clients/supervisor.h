@@ -13,6 +13,8 @@ struct supervisor_config {
     const char *dir;
     uint64_t nodes, voters, port, brokers; /* voters 0: all */
     uint64_t heartbeat_us, election_us, delay_us, max_result;
+    uint64_t fail_exit_ppm, fail_stall_ppm, stall_us, fail_seed; /* failures on purpose */
+    const char *fail_on;                                         /* NULL: none */
     const char *durability, *log_level;
     bool temporary; /* remove the directory at the end */
     bool detached;  /* remarks go to DIR/supervisor.log instead of stderr */
@@ -20,10 +22,11 @@ struct supervisor_config {
 };
 
 /* The defaults of the fields that these options do not have to set. */
-#define SUPERVISOR_DEFAULTS                                                           \
-    .nodes = NODES_DEFAULT, .port = PORT_DEFAULT, .brokers = 1,                       \
-    .heartbeat_us = HEARTBEAT_DEFAULT_US, .election_us = ELECTION_TIMEOUT_DEFAULT_US, \
-    .max_result = RESULT_MAX_DEFAULT_BYTES, .durability = "fsync", .log_level = "info"
+#define SUPERVISOR_DEFAULTS                                                                      \
+    .nodes = NODES_DEFAULT, .port = PORT_DEFAULT, .brokers = 1,                                  \
+    .heartbeat_us = HEARTBEAT_DEFAULT_US, .election_us = ELECTION_TIMEOUT_DEFAULT_US,            \
+    .max_result = RESULT_MAX_DEFAULT_BYTES, .stall_us = STALL_DEFAULT_US, .durability = "fsync", \
+    .log_level = "info"
 
 /* The options of `up` and `run` that fill a configuration; to be put into a command's table. */
 #define SUPERVISOR_OPTIONS(config)                                                \
@@ -76,6 +79,36 @@ struct supervisor_config {
          (uint64_t)1 << 40,                                                       \
          "SIZE",                                                                  \
          "refuse jobs whose result would be larger (default 128MiB)"},            \
+        {"fail-exit",                                                             \
+         OPTION_CHANCE,                                                           \
+         &(config).fail_exit_ppm,                                                 \
+         0,                                                                       \
+         0,                                                                       \
+         "P",                                                                     \
+         "nodes exit on purpose with this probability (default 0)"},              \
+        {"fail-stall",                                                            \
+         OPTION_CHANCE,                                                           \
+         &(config).fail_stall_ppm,                                                \
+         0,                                                                       \
+         0,                                                                       \
+         "P",                                                                     \
+         "nodes stand still on purpose with this probability (default 0)"},       \
+        {"stall",          OPTION_DURATION, &(config).stall_us,          MS_US,   \
+         3600 * SECOND_US, "TIME",          "for this long (default 3s)"},        \
+        {"fail-seed",                                                             \
+         OPTION_U64,                                                              \
+         &(config).fail_seed,                                                     \
+         0,                                                                       \
+         UINT64_MAX,                                                              \
+         "N",                                                                     \
+         "what these depend on (default: random; logged)"},                       \
+        {"fail-on",                                                               \
+         OPTION_STRING,                                                           \
+         &(config).fail_on,                                                       \
+         0,                                                                       \
+         0,                                                                       \
+         "R17",                                                                   \
+         "for tests: the operation of that number kills its worker"},             \
     {                                                                             \
         "log-level", OPTION_STRING, &(config).log_level, 0, 0, "LEVEL",           \
             "of the logs: error, warn, info or debug (default info)"              \

@@ -3,10 +3,12 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "nodes/io/runtime.h"
 #include "shared/base/error.h"
+#include "shared/base/hash.h"
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
@@ -20,7 +22,9 @@
 
 struct settings {
     uint64_t id, nodes, port, voters;
-    const char *dir, *bind, *peers, *cluster, *durability;
+    const char *dir, *bind, *peers, *cluster, *durability, *fail_on;
+    uint64_t memory_limit_bytes, start_jitter_us;
+    struct failure_config failure;
     uint64_t heartbeat_us, election_timeout_us, delay_us, max_result_bytes;
     uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
     enum log_level log_level;
@@ -41,7 +45,7 @@ static void print_help(const struct option_spec *specs)
     options_help(specs, stdout);
     printf("\nexit codes: 0 ended by SIGTERM or SIGINT; 1 it cannot go on (disk); 2 bad options, a "
            "port in\n"
-           "use, or a data directory that it cannot use.\n");
+           "use, or a data directory that it cannot use; 7 it failed on purpose (--fail-exit).\n");
 }
 
 /* --- checks --- */
@@ -96,6 +100,29 @@ static int check(const struct settings *is, char why[TEXT_MAX])
     return why[0] ? ERR_MALFORMED : OK;
 }
 
+/* Reads "R17". */
+static int read_fail_on(struct settings *is, char why[TEXT_MAX])
+{
+    char shown[HOST_SHOWN_MAX];
+    struct slice text = slice_of(is->fail_on ? is->fail_on : "R0");
+    if (text.at[0] == 'R' &&
+        !parse_u64((struct slice){text.at + 1, text.len - 1}, UINT64_MAX, &is->failure.on))
+        return OK;
+    text_format(why, TEXT_MAX, "--fail-on '%s' is no operation; it takes R and a number",
+                text_escape(shown, sizeof shown, text));
+    return ERR_MALFORMED;
+}
+
+static void wait_by_chance(uint64_t most_us)
+{
+    uint64_t random;
+    hash_random(&random, sizeof random);
+    uint64_t us = most_us ? random % most_us : 0;
+    nanosleep(&(struct timespec){.tv_sec = (time_t)(us / SECOND_US),
+                                 .tv_nsec = (long)(us % SECOND_US) * 1000},
+              NULL);
+}
+
 /* Splits "HOST1,HOST2,..." in place of `list` into hosts[1..n]; without a list all are this
  * machine. */
 static int split_hosts(char *list, uint64_t n, const char **hosts, char why[TEXT_MAX])
@@ -142,6 +169,9 @@ static int run(const struct settings *is, const char **hosts)
                  .checkpoint_interval_us = is->checkpoint_us,
                  .checkpoint_bytes = is->checkpoint_bytes,
                  .compact_entries = is->compact_entries,
+                 .delay_us = is->delay_us,
+                 .memory_limit_bytes = is->memory_limit_bytes,
+                 .poison_deaths = POISON_DEATHS,
                  .pid = (uint64_t)getpid(),
                  .cluster = is->cluster,
                  .host = host,
@@ -152,6 +182,7 @@ static int run(const struct settings *is, const char **hosts)
         .port = (unsigned)is->port,
         .hosts = hosts,
         .delay_us = is->delay_us,
+        .failure = is->failure,
     };
     struct runtime *runtime;
     struct text why = {0};
@@ -177,6 +208,8 @@ int main(int argc, char **argv)
                           .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US,
                           .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
                           .compact_entries = COMPACT_ENTRIES,
+                          .memory_limit_bytes = MEMORY_LIMIT_DEFAULT_BYTES,
+                          .failure = {.stall_us = STALL_DEFAULT_US},
                           .log_level = LOG_INFO};
     const struct option_spec specs[] = {
         {"id", OPTION_U64, &is.id, 1, NODES_MAX, "N", "which node this is, from 1"},
@@ -205,6 +238,22 @@ int main(int argc, char **argv)
          "os: a power cut may undo votes; off: keep no log, to measure (fsync)"},
         {"max-result", OPTION_SIZE, &is.max_result_bytes, 1, 1024 * MIB_BYTES, "SIZE",
          "refuse jobs whose result would be larger (128MiB)"},
+        {"memory-limit", OPTION_SIZE, &is.memory_limit_bytes, 1, 1024 * 1024 * MIB_BYTES, "SIZE",
+         "a worker whose values in memory are larger gets less work (1GiB)"},
+        {"fail-exit", OPTION_CHANCE, &is.failure.exit_ppm, 0, 0, "P",
+         "fail on purpose: exit with this probability, a worker with each batch of operations, a "
+         "coordinator with each batch of log entries (0)"},
+        {"fail-stall", OPTION_CHANCE, &is.failure.stall_ppm, 0, 0, "P",
+         "likewise: stand still (0)"},
+        {"stall", OPTION_DURATION, &is.failure.stall_us, MS_US, DURATION_MAX_US, "TIME",
+         "for this long (3s)"},
+        {"fail-seed", OPTION_U64, &is.failure.seed, 0, UINT64_MAX, "N",
+         "what these depend on, beside the node's id and boot count (0: random; it is logged)"},
+        {"fail-on", OPTION_STRING, &is.fail_on, 0, 0, "R17",
+         "for tests: kill this process whenever it executes the operation of that number"},
+        {"start-jitter", OPTION_DURATION, &is.start_jitter_us, 0, 60 * SECOND_US, "TIME",
+         "wait up to this long before starting, so that what fell together does not rise together "
+         "(0ms)"},
         {"log-level", OPTION_LEVEL, &is.log_level, 0, 0, "LEVEL",
          "error, warn, info or debug (info)"},
         {"help", OPTION_FLAG, &is.help, 0, 0, NULL, "show this"},
@@ -226,6 +275,10 @@ int main(int argc, char **argv)
     const char **hosts = mem_new(is.nodes + 1, sizeof *hosts);
     char *list = is.peers ? mem_string(is.peers) : NULL;
     error = check(&is, why);
+    if (!error)
+        error = read_fail_on(&is, why);
+    if (!error)
+        wait_by_chance(is.start_jitter_us);
     if (!error)
         error = split_hosts(list, is.nodes, hosts, why);
     int code = error ? usage_error(why) : run(&is, hosts);

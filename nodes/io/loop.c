@@ -62,6 +62,7 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
     struct event event = {0};
     switch (report->kind) {
     case STORE_PERSISTED:
+        runtime_fail_coordinating(runtime);
         gate_durable(runtime->gate, report->seq);
         event.kind = EVENT_PERSISTED;
         event.persisted = report->seq;
@@ -102,8 +103,11 @@ static void take_computed(struct runtime *runtime)
     if (!results)
         return;
     size_t n = 0;
-    for (struct compute_result *result = results; result; result = compute_next(result))
+    for (struct compute_result *result = results; result; result = compute_next(result)) {
+        if (result->exit)
+            runtime_fail(runtime);
         n++;
+    }
     struct computed *computed = mem_new(n, sizeof *computed);
     n = 0;
     for (struct compute_result *result = results; result; result = compute_next(result)) {

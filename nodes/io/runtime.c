@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "nodes/io/runtime_internal.h"
@@ -14,6 +15,7 @@
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
 
+#define LINGER_FAIL_MS      50  /* a goodbye gets out in far less, or not at all */
 #define COMPUTE_PATIENCE_MS 500 /* of the two seconds that a clean end may take */
 
 /* --- opening --- */
@@ -63,6 +65,23 @@ static int open_node(struct runtime *runtime, struct text *why)
     return disk_read_log(runtime->disk, restore_part, restore_entry, runtime->node, why);
 }
 
+static void begin_failures(struct runtime *runtime)
+{
+    struct failure_config *config = &runtime->config.failure;
+    struct failure failure;
+    node_id_t id = runtime->config.node.id;
+    uint64_t boots = runtime->config.node.incarnation >> 32;
+    if (!config->seed)
+        hash_random(&config->seed, sizeof config->seed);
+    failure_begin(&failure, config, id, boots, FAILURE_WORKER);
+    failure_begin(&runtime->failure, config, id, boots, FAILURE_COORDINATOR);
+    runtime->compute = compute_start(runtime->config.delay_us, &failure);
+    log_write(LOG_INFO,
+              "failures on purpose: exit %" PRIu64 ", stall %" PRIu64 " in a million, of %" PRIu64
+              " ms; seed %" PRIu64,
+              config->exit_ppm, config->stall_ppm, config->stall_us / MS_US, config->seed);
+}
+
 static void start_parts(struct runtime *runtime)
 {
     const struct runtime_config *config = &runtime->config;
@@ -74,7 +93,7 @@ static void start_parts(struct runtime *runtime)
     runtime->inbox = inbox_new(node->cluster, node->id, node->n_nodes, runtime->mesh,
                                &runtime->clients, runtime->gate);
     runtime->store = store_start(runtime->disk);
-    runtime->compute = compute_start(config->delay_us);
+    begin_failures(runtime);
     runtime->transfer =
         transfer_new(node->id, value_max_bytes, &runtime->values, runtime->store, runtime->gate);
     runtime->serve = serve_new(node->id, &runtime->values, runtime->store, runtime->gate);
@@ -103,7 +122,7 @@ int runtime_open(const struct runtime_config *config, struct runtime **out, stru
     return error;
 }
 
-/* --- running and closing --- */
+/* --- running --- */
 
 void runtime_run(struct runtime *runtime)
 {
@@ -118,7 +137,42 @@ void runtime_run(struct runtime *runtime)
     while (!runtime->stopping)
         runtime_turn(runtime);
     log_write(LOG_INFO, "stopping");
+    struct event goodbye = {.kind = EVENT_STOP};
+    runtime_step(runtime, &goodbye);
 }
+
+/* --- failing on purpose --- */
+
+void runtime_fail(struct runtime *runtime)
+{
+    struct event goodbye = {.kind = EVENT_STOP, .stop = {.injected = true}};
+    log_write(LOG_WARN, "exits on purpose, in the middle of an operation (--fail-exit)");
+    runtime_step(runtime, &goodbye);
+    mesh_close(&runtime->mesh, LINGER_FAIL_MS);
+    bus_close(runtime->context);
+    _exit(EXIT_INJECTED);
+}
+
+void runtime_fail_coordinating(struct runtime *runtime)
+{
+    if (!node_coordinates(runtime->node))
+        return;
+    enum failure_kind failure = failure_draw(&runtime->failure);
+    if (failure == FAILURE_EXIT) {
+        log_write(LOG_WARN, "exits on purpose, as the coordinator (--fail-exit)");
+        _exit(EXIT_INJECTED);
+    }
+    if (failure == FAILURE_STALL) {
+        uint64_t us = runtime->failure.config.stall_us;
+        log_write(LOG_WARN, "stands still on purpose for %" PRIu64 " ms (--fail-stall)",
+                  us / MS_US);
+        nanosleep(&(struct timespec){.tv_sec = (time_t)(us / SECOND_US),
+                                     .tv_nsec = (long)(us % SECOND_US) * 1000},
+                  NULL);
+    }
+}
+
+/* --- closing --- */
 
 static void finish_store(struct runtime *runtime)
 {

@@ -5,6 +5,7 @@
 
 #include "nodes/core/node.h"
 #include "nodes/io/disk.h"
+#include "nodes/work/failure.h"
 #include "shared/base/text.h"
 
 struct runtime_config {
@@ -15,6 +16,7 @@ struct runtime_config {
     unsigned port;            /* of the cluster */
     const char *const *hosts; /* of node 1 is hosts[1] */
     uint64_t delay_us;
+    struct failure_config failure;
 };
 
 struct runtime;

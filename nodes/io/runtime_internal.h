@@ -22,7 +22,8 @@ struct runtime {
     struct transfer *transfer;
     struct serve *serve;
     struct node *node;
-    uint64_t random; /* state of the generator for events */
+    uint64_t random;        /* state of the generator for events */
+    struct failure failure; /* of the coordinator */
     int signal_fd;
     bool stopping;
 };
@@ -32,5 +33,12 @@ void runtime_step(struct runtime *runtime, struct event *event);
 
 /* Runs one turn of the event loop: waits, takes in what there is, steps the core. */
 void runtime_turn(struct runtime *runtime);
+
+/* Fails on purpose, should it be this node's turn: it was about to go on as a coordinator. */
+void runtime_fail_coordinating(struct runtime *runtime);
+
+/* Exits on purpose. The others are told that no operation is to blame; of what it was doing they
+ * learn nothing. */
+_Noreturn void runtime_fail(struct runtime *runtime);
 
 #endif

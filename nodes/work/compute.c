@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -26,6 +27,7 @@ struct request {
 struct compute {
     pthread_t thread;
     uint64_t delay_us;
+    struct failure failure; /* the thread's */
     struct mailbox *requests, *results;
 };
 
@@ -87,12 +89,18 @@ static struct compute_result *work(const struct compute_op *op)
     return result;
 }
 
-static void serve_request(struct compute *compute, struct request *request)
+static void serve_request(struct compute *compute, struct request *request,
+                          enum failure_kind failure)
 {
-    uint64_t start_us = clock_now_us();
+    uint64_t start_us = clock_now_us(), delay_us = compute->delay_us;
+    if (request->op.id.op == compute->failure.config.on)
+        raise(SIGKILL); /* as a fault in it would, or the system when it takes too much memory */
     struct compute_result *result = work(&request->op);
-    if (compute->delay_us)
-        mailbox_wait_closed(compute->requests, clock_now_us() + compute->delay_us);
+    if (failure == FAILURE_STALL)
+        delay_us += compute->failure.config.stall_us;
+    result->exit = failure == FAILURE_EXIT;
+    if (delay_us && !result->exit)
+        mailbox_wait_closed(compute->requests, clock_now_us() + delay_us);
     result->computed.elapsed_us = clock_now_us() - start_us;
     mailbox_put(compute->results, &result->mail);
 }
@@ -119,11 +127,13 @@ static void *compute_main(void *argument)
     bool idle = true;
     while ((mail = next_requests(compute, &idle))) {
         idle = false;
+        enum failure_kind failure = failure_draw(&compute->failure);
         while (mail) {
             struct request *request = (struct request *)mail;
             mail = mail->next;
             if (!mailbox_is_closed(compute->requests))
-                serve_request(compute, request);
+                serve_request(compute, request, failure);
+            failure = FAILURE_NONE;
             request_free(request);
         }
     }
@@ -133,10 +143,11 @@ static void *compute_main(void *argument)
 
 /* --- the event loop's side --- */
 
-struct compute *compute_start(uint64_t delay_us)
+struct compute *compute_start(uint64_t delay_us, const struct failure *failure)
 {
     struct compute *compute = mem_new(1, sizeof *compute);
     compute->delay_us = delay_us;
+    compute->failure = *failure;
     compute->requests = mailbox_new(false);
     compute->results = mailbox_new(true);
     pthread_attr_t attributes;

@@ -6,6 +6,7 @@
 #define CONCLAVE_WORK_COMPUTE_H
 
 #include "nodes/core/node.h"
+#include "nodes/work/failure.h"
 #include "nodes/work/mailbox.h"
 
 struct compute;
@@ -17,11 +18,13 @@ struct compute_result {
         computed;       /* .value is `value`, whatever its length; .error is `reason` or NULL */
     struct blob *value; /* owned; NULL after an error */
     char reason[JOB_REASON_MAX];
+    bool exit; /* the process has to exit now, on purpose: nothing of this is to be told */
 };
 
 /* Starts the thread, at nice +10. It holds every result back for `delay_us` (simulated processing
- * time), and executes nothing else meanwhile. Caller destroys. */
-struct compute *compute_start(uint64_t delay_us);
+ * time), and executes nothing else meanwhile; it fails as `failure` says (copies). Caller destroys.
+ */
+struct compute *compute_start(uint64_t delay_us, const struct failure *failure);
 
 /* Hands one operation over. Copies it; takes new references to its blobs. OPERAND_VALUE is not
  * allowed: whoever holds the values puts OPERAND_BLOB in its place. */

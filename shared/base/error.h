@@ -37,7 +37,8 @@ enum exit_code {
     EXIT_UNREACHABLE = 3, /* no broker, or no coordinator (no quorum) */
     EXIT_TIMEOUT = 4,
     EXIT_CANCELLED = 5,
-    EXIT_NOT_FOUND = 6
+    EXIT_NOT_FOUND = 6,
+    EXIT_INJECTED = 7 /* a node failed on purpose: --fail-exit */
 };
 
 /* Ends the process at once with one line on stderr: for corrupt state of our own, exhausted memory,

@@ -132,6 +132,7 @@
 #define ERROR_BACKOFF_US      (100 * MS_US) /* a worker that returned an error rests; twice as ... */
 #define ERROR_BACKOFF_MAX_US  (5 * SECOND_US) /* ... long with each further one, up to this */
 #define RESERVED_US           (100 * MS_US) /* a worker is kept free so long for a suspected operation */
+#define STALL_DEFAULT_US      (3 * SECOND_US) /* of --fail-stall: six election timeouts */
 #define MEMORY_LIMIT_DEFAULT_BYTES                                 \
     (1024 * MIB_BYTES) /* of values that a worker holds for others \
                         */

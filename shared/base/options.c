@@ -38,6 +38,8 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
                     "a size from %" PRIu64 " to %" PRIu64 " bytes, such as 4096, 64KiB or 128MiB",
                     spec->min, spec->max);
         return at;
+    case OPTION_CHANCE:
+        return "a probability from 0 to 1, such as 0.02, with at most six decimals";
     case OPTION_LEVEL:
         return "error, warn, info or debug";
     case OPTION_STRING:
@@ -72,6 +74,11 @@ static int store(const struct option_spec *spec, const char *word)
     case OPTION_DURATION:
     case OPTION_SIZE:
         return store_number(spec, text);
+    case OPTION_CHANCE:
+        if (parse_probability(text, &number))
+            return ERR_MALFORMED;
+        *(uint64_t *)spec->value = number;
+        return OK;
     case OPTION_LEVEL:
         return log_parse_level(text, spec->value);
     case OPTION_STRING:

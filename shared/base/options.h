@@ -16,6 +16,7 @@ enum option_kind {
     OPTION_U64,      /* uint64_t within min..max */
     OPTION_DURATION, /* uint64_t microseconds within min..max */
     OPTION_SIZE,     /* uint64_t bytes within min..max */
+    OPTION_CHANCE,   /* uint64_t millionths, from a probability within 0..1 */
     OPTION_STRING,   /* const char *, borrowed from argv or the environment */
     OPTION_LEVEL     /* enum log_level */
 };

@@ -132,6 +132,27 @@ int parse_size(struct slice text, uint64_t max, uint64_t *out)
     return parse_with_unit(text, units, max, out);
 }
 
+int parse_probability(struct slice text, uint64_t *out_ppm)
+{
+    size_t point = 0;
+    while (point < text.len && text.at[point] != '.')
+        point++;
+    uint64_t whole, part = 0;
+    int error = parse_u64((struct slice){text.at, point}, 1, &whole);
+    if (!error && point < text.len) {
+        struct slice digits = {text.at + point + 1, text.len - point - 1};
+        error = digits.len > 6 ? ERR_MALFORMED : parse_u64(digits, UINT64_MAX, &part);
+        for (size_t i = digits.len; i < 6; i++)
+            part *= 10;
+    }
+    if (error)
+        return error;
+    if (whole && part)
+        return ERR_RANGE;
+    *out_ppm = whole * 1000000 + part;
+    return OK;
+}
+
 int parse_job_id(struct slice text, job_id_t *out)
 {
     size_t dash = 0;

@@ -43,6 +43,10 @@ int parse_duration_us(struct slice text, uint64_t max_us, uint64_t *out);
 /* Parses "4096", "64KiB", "128MiB", "1GiB" into bytes. */
 int parse_size(struct slice text, uint64_t max, uint64_t *out);
 
+/* Parses a probability, "0", "0.02" or "1", into millionths; at most six digits behind the point.
+ */
+int parse_probability(struct slice text, uint64_t *out_ppm);
+
 /* A job id as people type it: "TERM-INDEX". */
 #define JOB_TEXT_MAX 24
 int parse_job_id(struct slice text, job_id_t *out);

@@ -51,6 +51,8 @@ static uint8_t *on_paper(const uint8_t *a, size_t a_len, const uint8_t *b, size_
     return out;
 }
 
+static const struct failure never; /* fails on purpose */
+
 static void assert_number(const struct blob *value, const uint8_t *bytes, size_t len)
 {
     while (len > 1 && !bytes[len - 1])
@@ -240,7 +242,7 @@ static struct compute_result *next_result(struct compute *compute)
 static void operations_come_back_in_order(void **state)
 {
     (void)state;
-    struct compute *compute = compute_start(0);
+    struct compute *compute = compute_start(0, &never);
     for (uint64_t op = 1; op <= 100; op++)
         compute_submit(compute,
                        &(struct compute_op){.id = {1, op},
@@ -265,7 +267,7 @@ static void operations_come_back_in_order(void **state)
 static void a_big_value_has_its_hash_and_a_text_its_ends(void **state)
 {
     (void)state;
-    struct compute *compute = compute_start(0);
+    struct compute *compute = compute_start(0, &never);
     compute_submit(compute, &(struct compute_op){.id = {1, 1}, .first = 60000, .count = 60000});
     struct compute_result *big = next_result(compute);
     uint8_t hash[HASH_BYTES];
@@ -291,7 +293,7 @@ static void a_big_value_has_its_hash_and_a_text_its_ends(void **state)
 static void an_operation_that_cannot_be_executed_says_why(void **state)
 {
     (void)state;
-    struct compute *compute = compute_start(0);
+    struct compute *compute = compute_start(0, &never);
     struct blob *odd = blob_copy("x", 1);
     compute_submit(compute,
                    &(struct compute_op){.id = {1, 4},
@@ -313,7 +315,7 @@ static void a_delay_holds_results_back_and_ends_with_the_thread(void **state)
 {
     (void)state;
     uint64_t delay_us = 50 * MS_US, start_us = clock_now_us();
-    struct compute *compute = compute_start(delay_us);
+    struct compute *compute = compute_start(delay_us, &never);
     struct compute_op op = {.id = {1, 1}, .first = 4, .count = 4};
     compute_submit(compute, &op);
     struct compute_result *result = next_result(compute);
@@ -322,7 +324,7 @@ static void a_delay_holds_results_back_and_ends_with_the_thread(void **state)
     compute_result_free(result);
     assert_true(compute_destroy(&compute, PATIENCE_MS));
 
-    compute = compute_start(3600 * SECOND_US);
+    compute = compute_start(3600 * SECOND_US, &never);
     compute_submit(compute, &op);
     compute_submit(compute, &op);
     assert_true(compute_destroy(&compute, PATIENCE_MS));
