@@ -1,9 +1,10 @@
 /* failure.h - failures on purpose, by probability (second seed, part 2: "Modify your coordinator
  * and workers to fail based on some probability").
  *
- * A worker's turn comes with each batch of operations that it takes up (one, when they are slow): it
- * fails in the midst of the first, computed and not returned yet. A coordinator's comes with each
- * batch of log entries that it has made durable and told nobody of. The sequence of a life follows from the seed, the node's id and its boot counter. */
+ * A worker's turn comes with each batch of operations that it takes up (one, when they are slow):
+ * it fails in the midst of the first, computed and not returned yet. A coordinator's comes with
+ * each batch of log entries that it has made durable and told nobody of. The sequence of a life
+ * follows from the seed, the node's id and its boot counter. */
 #ifndef CONCLAVE_WORK_FAILURE_H
 #define CONCLAVE_WORK_FAILURE_H
 
