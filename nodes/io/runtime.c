@@ -15,6 +15,7 @@
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
 
+#define GOODBYE_US          (10 * MS_US)
 #define LINGER_FAIL_MS      50  /* a goodbye gets out in far less, or not at all */
 #define COMPUTE_PATIENCE_MS 500 /* of the two seconds that a clean end may take */
 
@@ -148,6 +149,8 @@ void runtime_fail(struct runtime *runtime)
     struct event goodbye = {.kind = EVENT_STOP, .stop = {.injected = true}};
     log_write(LOG_WARN, "exits on purpose, in the middle of an operation (--fail-exit)");
     runtime_step(runtime, &goodbye);
+    /* It should be read before the end of a connection on another plane is. */
+    nanosleep(&(struct timespec){.tv_nsec = (long)(GOODBYE_US * 1000)}, NULL);
     mesh_close(&runtime->mesh, LINGER_FAIL_MS);
     bus_close(runtime->context);
     _exit(EXIT_INJECTED);
