@@ -5,14 +5,14 @@
 
 #include "shared/base/error.h"
 
-static struct message **slot(const struct channel *channel, size_t i)
+static struct channel_entry *slot(const struct channel *channel, size_t i)
 {
     return &channel->ring[(channel->head + i) & (channel->ring_size - 1)];
 }
 
 static void pop(struct channel *channel)
 {
-    message_drop(slot(channel, 0));
+    message_drop(&slot(channel, 0)->message);
     channel->head = (channel->head + 1) & (channel->ring_size - 1);
     channel->queued--;
     if (channel->sent)
@@ -23,7 +23,7 @@ static void pop(struct channel *channel)
 static void grow(struct channel *channel)
 {
     size_t size = channel->ring_size ? channel->ring_size * 2 : 16;
-    struct message **ring = mem_new(size, sizeof *ring);
+    struct channel_entry *ring = mem_new(size, sizeof *ring);
     for (size_t i = 0; i < channel->queued; i++)
         ring[i] = *slot(channel, i);
     free(channel->ring);
@@ -74,7 +74,8 @@ void channel_unlinked(struct channel *channel)
     channel->resend_at_us = 0;
 }
 
-int channel_send(struct channel *channel, struct message *message, uint64_t *clock)
+int channel_send(struct channel *channel, struct message *message, uint64_t after_seq,
+                 uint64_t *clock)
 {
     if (!channel->peer)
         return ERR_UNAVAILABLE;
@@ -82,10 +83,15 @@ int channel_send(struct channel *channel, struct message *message, uint64_t *clo
         return ERR_FULL;
     if (channel->queued == channel->ring_size)
         grow(channel);
-    *slot(channel, channel->queued++) = message;
+    *slot(channel, channel->queued++) = (struct channel_entry){message, after_seq};
     message->as.channel.seq = channel->acked + channel->queued;
     message->as.channel.clock = ++*clock;
     return OK;
+}
+
+bool channel_has_room(const struct channel *channel)
+{
+    return channel->peer && channel->queued < CHANNEL_QUEUE_MAX;
 }
 
 void channel_stamp(struct channel *channel, struct message *message, node_id_t self,
@@ -99,13 +105,15 @@ void channel_stamp(struct channel *channel, struct message *message, node_id_t s
     channel->gap = false;
 }
 
-struct message *channel_next(struct channel *channel, uint64_t now_us)
+struct message *channel_next(struct channel *channel, uint64_t now_us, uint64_t *after_seq)
 {
     if (!channel->linked || channel->sent == channel->queued || channel->sent >= CHANNEL_WINDOW)
         return NULL;
     if (!channel->resend_at_us)
         channel->resend_at_us = now_us + CHANNEL_RESEND_US;
-    return *slot(channel, channel->sent++);
+    const struct channel_entry *entry = slot(channel, channel->sent++);
+    *after_seq = entry->after_seq;
+    return entry->message;
 }
 
 static void owe_ack(struct channel *channel, uint64_t at_us)
@@ -183,5 +191,5 @@ void channel_check_invariants(const struct channel *channel)
     assert(channel->told <= channel->delivered);
     assert(channel->peer || (!channel->queued && !channel->delivered));
     for (size_t i = 0; i < channel->queued; i++)
-        assert((*slot(channel, i))->as.channel.seq == channel->acked + i + 1);
+        assert(slot(channel, i)->message->as.channel.seq == channel->acked + i + 1);
 }

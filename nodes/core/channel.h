@@ -11,13 +11,19 @@
 
 #include "shared/wire/message.h"
 
+/* A message that waits for its turn, or for its acknowledgement. */
+struct channel_entry {
+    struct message *message; /* owned */
+    uint64_t after_seq;      /* the persist sequence that must be durable before it may leave */
+};
+
 /* Zero-initialize: closed. */
 struct channel {
     incarnation_t peer; /* 0: closed */
     bool linked;        /* our connection is welcomed: messages may go out */
 
-    uint64_t acked;        /* the peer has everything up to here */
-    struct message **ring; /* messages acked + 1, acked + 2, ...: owned */
+    uint64_t acked;             /* the peer has everything up to here */
+    struct channel_entry *ring; /* messages acked + 1, acked + 2, ... */
     size_t ring_size, head, queued;
     size_t sent;           /* how many of the queued ones are on their way */
     uint64_t resend_at_us; /* 0: nothing is on its way */
@@ -50,12 +56,18 @@ void channel_linked(struct channel *channel, uint64_t last_delivered);
 /* Our connection is gone; messages wait. */
 void channel_unlinked(struct channel *channel);
 
-/* Queues a message (takes it) and gives it its sequence. ERR_UNAVAILABLE when closed, ERR_FULL
- * beyond CHANNEL_QUEUE_MAX: then the caller keeps it. */
-int channel_send(struct channel *channel, struct message *message, uint64_t *clock);
+/* Queues a message (takes it) and gives it its sequence; `after_seq` comes back with it, 0: it
+ * waits for nothing. ERR_UNAVAILABLE when closed, ERR_FULL beyond CHANNEL_QUEUE_MAX: then the
+ * caller keeps it. */
+int channel_send(struct channel *channel, struct message *message, uint64_t after_seq,
+                 uint64_t *clock);
 
-/* The next message to put on the bus (borrows), its header complete; NULL when none may go now. */
-struct message *channel_next(struct channel *channel, uint64_t now_us);
+/* True when channel_send() would take a message. */
+bool channel_has_room(const struct channel *channel);
+
+/* The next message to put on the bus (borrows), once *after_seq is durable; what follows must not
+ * overtake it. NULL when none may go now. */
+struct message *channel_next(struct channel *channel, uint64_t now_us, uint64_t *after_seq);
 
 /* Judges a message by its header and takes its acknowledgement in. */
 enum channel_verdict channel_receive(struct channel *channel, incarnation_t self,

@@ -50,6 +50,14 @@ struct job *jobs_find_key(const struct jobs *jobs, struct slice key)
     return job && slice_equals(key, job->key) ? job : NULL;
 }
 
+bool jobs_key_is_valid(struct slice key)
+{
+    for (size_t i = 0; i < key.len; i++)
+        if (key.at[i] <= 0x20 || key.at[i] >= 0x7f)
+            return false;
+    return key.len > 0;
+}
+
 bool jobs_key_collides(const struct jobs *jobs, struct slice key)
 {
     struct job *job = map_get(&jobs->by_key, text_key(key));

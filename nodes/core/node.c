@@ -9,6 +9,8 @@
 #include "nodes/core/follower.h"
 #include "nodes/core/image.h"
 #include "nodes/core/journal.h"
+#include "nodes/core/ledger_outbox.h"
+#include "nodes/core/ledger_queries.h"
 #include "nodes/core/peers.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/requests.h"
@@ -48,6 +50,11 @@ int node_restore_entry(struct node *node, log_index_t index, term_t term, struct
     return journal_restore(node, index, term, entry);
 }
 
+int node_restore_record(struct node *node, struct slice key, struct slice value)
+{
+    return ledger_restore(node, key, value);
+}
+
 void node_destroy(struct node **node)
 {
     struct node *it = *node;
@@ -63,6 +70,7 @@ void node_destroy(struct node **node)
     peers_clear(it);
     jobs_clear(&it->jobs);
     progress_clear(&it->progress);
+    ledger_clear(it);
     outbox_destroy(&it->out);
     free(it);
 }
@@ -94,6 +102,10 @@ static void take_control(struct node *node, node_id_t from, const struct message
         election_vote_reply(node, from, &message->as.vote_reply);
     else if (message->type == MESSAGE_GOODBYE)
         peers_goodbye(node, from, &message->as.goodbye);
+    else if (message->type == MESSAGE_ACCOUNT_QUERY)
+        ledger_query(node, from, &message->as.account_query);
+    else if (message->type == MESSAGE_ACCOUNT_REPLY)
+        ledger_query_reply(node, from, &message->as.account_reply);
     else
         node_reject(node, from, "it does not belong on the control plane");
 }
@@ -113,6 +125,11 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
         break;
     case MESSAGE_RESULT:
         schedule_results(node, from, message);
+        break;
+    case MESSAGE_TRANSFER:
+    case MESSAGE_APP:
+    case MESSAGE_LEDGER_ACK:
+        ledger_message(node, from, message);
         break;
     default:
         node_reject(node, from, "it does not belong on a channel");
@@ -219,6 +236,7 @@ static void take_event(struct node *node, const struct event *event)
     case EVENT_PERSISTED:
         journal_persisted(node, event->persisted);
         replication_advance(node);
+        ledger_persisted(node, event->persisted);
         break;
     case EVENT_COMPUTED:
         worker_computed(node, event->computed.at, event->computed.n);
@@ -263,12 +281,14 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         election_tick(node);
         requests_tick(node);
         follower_tick(node);
+        ledger_queries_tick(node);
     }
     schedule_pump(node);
     worker_pump(node);
     replication_pump(node);
     requests_confirmed(node);
     journal_compact(node);
+    ledger_pump(node);
     peers_pump(node);
     feed_tick(node);
     outbox_end(&node->out);
@@ -288,6 +308,7 @@ uint64_t node_deadline(const struct node *node)
     at = earlier(at, election_deadline(node));
     at = earlier(at, peers_deadline(node));
     at = earlier(at, schedule_deadline(node));
+    at = earlier(at, ledger_queries_deadline(node));
     return earlier(at, requests_deadline(node));
 }
 
@@ -304,6 +325,7 @@ void node_check_invariants(const struct node *node)
     jobs_check_invariants(&node->jobs);
     schedule_check_invariants(node);
     worker_check_invariants(node);
+    ledger_check_invariants(node);
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
         channel_check_invariants(&node->peers[id].channel);
 }

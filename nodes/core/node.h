@@ -136,8 +136,9 @@ enum write_kind {
     WRITE_VOTE,     /* the term, the vote in it, and whether this node may vote */
     WRITE_ENTRY,    /* a log entry at an index, replacing what is there */
     WRITE_TRUNCATE, /* forget the entries from an index on */
-    WRITE_IMAGE /* a full checkpoint, replacing the one before; forget the entries up to its index,
-                 * and all others too when `whole` */
+    WRITE_IMAGE,    /* a full checkpoint, replacing the one before; forget the entries up to its
+                     * index, and all others too when `whole` */
+    WRITE_RECORD    /* what is remembered under a key, replacing what was */
 };
 
 struct write {
@@ -146,10 +147,12 @@ struct write {
     node_id_t vote;
     bool voter;
     log_index_t index;
-    struct blob *entry;        /* packed */
+    struct blob *entry;        /* packed; WRITE_RECORD: the value, NULL: forget the key */
     struct blob *const *parts; /* WRITE_IMAGE: packed, in order */
     size_t n_parts;
     bool whole;
+    uint8_t key[RECORD_KEY_MAX]; /* WRITE_RECORD */
+    size_t key_len;              /* 1..RECORD_KEY_MAX */
 };
 
 enum operator{ OPERATOR_MULTIPLY, OPERATOR_TEXT };
@@ -248,6 +251,10 @@ int node_restore_part(struct node *node, struct slice part);
 /* Gives back one entry of the log from disk, in order of index without gaps, behind the full
  * checkpoint, before the first step. ERR_CORRUPT when it does not fit what came before. */
 int node_restore_entry(struct node *node, log_index_t index, term_t term, struct blob *entry);
+
+/* Gives back one record from disk, in the order of keys, behind the log, before the first step.
+ * ERR_CORRUPT when it does not fit what came before. */
+int node_restore_record(struct node *node, struct slice key, struct slice value);
 
 void node_destroy(struct node **node);
 

@@ -1,5 +1,6 @@
 #include "nodes/core/outbox.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,8 +82,15 @@ void outbox_send(struct outbox *outbox, enum plane plane, node_id_t to, struct m
 void outbox_send_durable(struct outbox *outbox, enum plane plane, node_id_t to,
                          struct message *message)
 {
+    outbox_send_after(outbox, plane, to, message, outbox_durable_seq(outbox));
+}
+
+void outbox_send_after(struct outbox *outbox, enum plane plane, node_id_t to,
+                       struct message *message, uint64_t after_seq)
+{
     outbox_send(outbox, plane, to, message);
-    outbox->at[outbox->n - 1].after_seq = outbox->seq + (outbox->n_writes > 0);
+    struct output *output = &outbox->at[outbox->n - 1];
+    output->after_seq = after_seq > output->after_seq ? after_seq : output->after_seq;
 }
 
 void outbox_publish(struct outbox *outbox, struct message *message)
@@ -98,6 +106,16 @@ struct output *outbox_reply(struct outbox *outbox, uint64_t client, struct messa
     output->reply.message = message;
     own(outbox, message);
     return output;
+}
+
+void outbox_reply_durable(struct outbox *outbox, uint64_t client, struct message *message)
+{
+    outbox_reply(outbox, client, message)->after_seq = outbox_durable_seq(outbox);
+}
+
+uint64_t outbox_durable_seq(const struct outbox *outbox)
+{
+    return outbox->seq + (outbox->n_writes > 0);
 }
 
 static struct write *add_write(struct outbox *outbox, enum write_kind kind)
@@ -150,6 +168,18 @@ uint64_t outbox_write_image(struct outbox *outbox, log_index_t index, term_t ter
     write->parts = copy;
     write->n_parts = n;
     write->whole = whole;
+    return outbox->seq + 1;
+}
+
+uint64_t outbox_write_record(struct outbox *outbox, struct slice key, struct blob *value)
+{
+    assert(key.len > 0 && key.len <= RECORD_KEY_MAX);
+    struct write *write = add_write(outbox, WRITE_RECORD);
+    memcpy(write->key, key.at, key.len);
+    write->key_len = key.len;
+    write->entry = value;
+    if (value)
+        outbox_hold(outbox, value);
     return outbox->seq + 1;
 }
 

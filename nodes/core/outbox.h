@@ -36,6 +36,9 @@ struct output *outbox_reply(struct outbox *outbox, uint64_t client, struct messa
 /* The same, held back until everything written so far, in this step too, is durable. */
 void outbox_send_durable(struct outbox *outbox, enum plane plane, node_id_t to,
                          struct message *message);
+void outbox_send_after(struct outbox *outbox, enum plane plane, node_id_t to,
+                       struct message *message, uint64_t after_seq);
+void outbox_reply_durable(struct outbox *outbox, uint64_t client, struct message *message);
 
 /* Returns the persist sequence that will make the write durable. Blobs: takes new references. */
 uint64_t outbox_write_vote(struct outbox *outbox, const struct node_durable *durable);
@@ -44,6 +47,13 @@ uint64_t outbox_write_entry(struct outbox *outbox, log_index_t index, term_t ter
 uint64_t outbox_write_truncate(struct outbox *outbox, log_index_t from);
 uint64_t outbox_write_image(struct outbox *outbox, log_index_t index, term_t term,
                             struct blob *const *parts, size_t n, bool whole);
+
+/* Remembers a value under a key of up to RECORD_KEY_MAX bytes (copies it); NULL: forgets the key.
+ */
+uint64_t outbox_write_record(struct outbox *outbox, struct slice key, struct blob *value);
+
+/* The persist sequence after which all that was written so far, in this step too, is durable. */
+uint64_t outbox_durable_seq(const struct outbox *outbox);
 
 /* Appends any other output; fill in what is returned. Its blobs: keep them alive with
  * outbox_hold(). */

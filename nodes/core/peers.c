@@ -5,6 +5,7 @@
 
 #include "nodes/core/election.h"
 #include "nodes/core/feed.h"
+#include "nodes/core/ledger_outbox.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/schedule.h"
 
@@ -43,6 +44,7 @@ static void meet(struct node *node, node_id_t id, incarnation_t incarnation)
     schedule_worker_lives(node, id, false);
     replication_forget(node, id);
     channel_open(&peer->channel, incarnation);
+    ledger_peer_met(node, id);
     message_drop(&peer->heartbeat);
     /* A connection that its former life had welcomed is not welcomed by this one. */
     for (int plane = 0; plane < PLANE_COUNT; plane++)
@@ -208,12 +210,22 @@ bool peers_receive(struct node *node, node_id_t from, struct message *message)
     return false;
 }
 
-int peers_send(struct node *node, node_id_t to, struct message *message)
+static int enqueue(struct node *node, node_id_t to, struct message *message, uint64_t after_seq)
 {
-    int error = channel_send(&node->peers[to].channel, message, &node->clock);
+    int error = channel_send(&node->peers[to].channel, message, after_seq, &node->clock);
     if (error)
         message_drop(&message);
     return error;
+}
+
+int peers_send(struct node *node, node_id_t to, struct message *message)
+{
+    return enqueue(node, to, message, 0);
+}
+
+int peers_send_durable(struct node *node, node_id_t to, struct message *message)
+{
+    return enqueue(node, to, message, outbox_durable_seq(&node->out));
 }
 
 void peers_send_control(struct node *node, node_id_t to, struct message *message)
@@ -228,9 +240,10 @@ static void pump(struct node *node, node_id_t id)
 {
     struct channel *channel = &node->peers[id].channel;
     struct message *message;
-    while ((message = channel_next(channel, node->now_us))) {
+    uint64_t after_seq;
+    while ((message = channel_next(channel, node->now_us, &after_seq))) {
         channel_stamp(channel, message, node->config.id, node->config.incarnation);
-        outbox_send(&node->out, PLANE_CHANNEL, id, message_ref(message));
+        outbox_send_after(&node->out, PLANE_CHANNEL, id, message_ref(message), after_seq);
     }
     if (!channel_ack_due(channel, node->now_us))
         return;

@@ -22,6 +22,10 @@ bool peers_receive(struct node *node, node_id_t from, struct message *message);
 /* Queues a message for a peer's channel (takes it). ERR_UNAVAILABLE or ERR_FULL: it was dropped. */
 int peers_send(struct node *node, node_id_t to, struct message *message);
 
+/* The same for a message that must not leave before all that is written so far, in this step too,
+ * is durable. What is queued behind it waits with it. */
+int peers_send_durable(struct node *node, node_id_t to, struct message *message);
+
 /* Sends a message on the control plane, if there is a connection, once all that is written is
  * durable (takes it). */
 void peers_send_control(struct node *node, node_id_t to, struct message *message);

@@ -7,6 +7,7 @@
 #include "nodes/core/election.h"
 #include "nodes/core/jobs_internal.h"
 #include "nodes/core/journal.h"
+#include "nodes/core/ledger_requests.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/reports.h"
 #include "nodes/core/schedule.h"
@@ -22,16 +23,22 @@ struct caller {
     uint64_t client, request;
 };
 
-static void refuse(struct node *node, struct caller caller, const char *code, const char *reason)
+void requests_refuse(struct node *node, uint64_t client, uint64_t request, const char *code,
+                     const char *reason)
 {
     struct message *message = message_new(MESSAGE_ERROR);
     message->as.error = (struct wire_error){
-        .request = caller.request,
+        .request = request,
         .code = message_text(message, code),
         .reason = message_text(message, reason),
         .coordinator = node->election.coordinator,
     };
-    outbox_reply(&node->out, caller.client, message);
+    outbox_reply(&node->out, client, message);
+}
+
+static void refuse(struct node *node, struct caller caller, const char *code, const char *reason)
+{
+    requests_refuse(node, caller.client, caller.request, code, reason);
 }
 
 static void refuse_job(struct node *node, struct caller caller, job_id_t job)
@@ -171,14 +178,6 @@ void requests_clear(struct node *node)
 
 /* --- submit --- */
 
-static bool is_printable(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.at[i] <= 0x20 || text.at[i] >= 0x7f)
-            return false;
-    return text.len > 0;
-}
-
 /* False, and the caller is told, when nothing new can be taken in now. */
 static bool may_propose(struct node *node, struct caller caller)
 {
@@ -199,7 +198,7 @@ static const char *check_submit(const struct node *node, const struct wire_submi
 {
     uint64_t n = 0;
     char shown[JOB_SPEC_MAX];
-    if (!is_printable(submit->key)) {
+    if (!jobs_key_is_valid(submit->key)) {
         text_add(reason, "a key is 1 to %d printable characters without spaces", JOB_KEY_MAX);
         return "invalid";
     }
@@ -296,7 +295,7 @@ static void take_snap(struct node *node, struct caller caller,
                       const struct wire_progress_snap *snap)
 {
     uint64_t taken;
-    if (!is_printable(snap->key)) {
+    if (!jobs_key_is_valid(snap->key)) {
         refuse(node, caller, "invalid", "a key is 1 to 64 printable characters without spaces");
         return;
     }
@@ -547,6 +546,8 @@ void requests_handle(struct node *node, uint64_t client, struct message *message
         refuse(node, caller, "invalid", "the request is meant for another node");
         return;
     }
+    if (ledger_requests_handle(node, client, message))
+        return;
     if (!may_answer(node, message)) {
         refuse(node, caller, "not_coordinator",
                node_is_coordinator(node) ? "this node is about to coordinate; ask again"

@@ -7,11 +7,12 @@
 /* A client's request; the reply may come at once or with a later step. */
 void requests_handle(struct node *node, uint64_t client, struct message *message);
 
+/* Answers a request with an error. */
+void requests_refuse(struct node *node, uint64_t client, uint64_t request, const char *code,
+                     const char *reason);
+
 /* An entry was applied; it made or finished `job` (NULL: neither): who waits for it is answered. */
 void requests_applied(struct node *node, log_index_t index, const struct job *job);
-
-/* A majority may have confirmed that we coordinate: answers the reads that waited for it. */
-void requests_confirmed(struct node *node);
 
 /* A majority may have confirmed that we coordinate: answers the reads that waited for it. */
 void requests_confirmed(struct node *node);

@@ -4,6 +4,7 @@
 
 #include "nodes/core/channel.h"
 #include "nodes/core/jobs.h"
+#include "nodes/core/ledger.h"
 #include "nodes/core/outbox.h"
 #include "nodes/core/progress.h"
 #include "shared/base/map.h"
@@ -239,6 +240,7 @@ struct node {
     struct reads reads;
     struct schedule schedule;
     struct worker worker;
+    struct ledger ledger;
     struct peer peers[NODES_MAX + 1]; /* by id; our own and 0 unused */
 };
 

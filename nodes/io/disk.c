@@ -18,7 +18,7 @@
 #define KEY_VOTE     "vote"
 #define KEY_IMAGE    "image" /* what the full checkpoint covers, and its number of parts */
 #define VOTER_FLAG   (UINT64_C(1) << 32) /* beside the vote */
-#define RECORD_WORDS 3                   /* two numbers and a checksum */
+#define NUMBER_WORDS 3                   /* two numbers and a checksum */
 
 /* --- bytes --- */
 
@@ -50,7 +50,7 @@ void disk_fail(const struct disk *disk, const char *doing, int number)
     _exit(EXIT_FAILED);
 }
 
-static int corrupt(const struct disk *disk, struct text *why, const char *what)
+int disk_corrupt(const struct disk *disk, struct text *why, const char *what)
 {
     text_add(why, "%s/store/data.mdb is damaged: %s", disk->dir, what);
     return ERR_CORRUPT;
@@ -88,23 +88,23 @@ static void put(struct disk *disk, MDB_dbi dbi, const void *key, size_t key_len,
         disk_fail(disk, "write", number);
 }
 
-/* --- the two small records: numbers and a checksum --- */
+/* --- two numbers and a checksum --- */
 
-static void put_record(struct disk *disk, const char *key, uint64_t a, uint64_t b)
+static void put_numbers(struct disk *disk, const char *key, uint64_t a, uint64_t b)
 {
-    uint64_t words[RECORD_WORDS] = {a, b, 0};
+    uint64_t words[NUMBER_WORDS] = {a, b, 0};
     words[2] = disk_check(1, words, 2 * sizeof words[0]);
     put(disk, disk->meta, key, strlen(key), words, sizeof words);
 }
 
-static int get_record(struct disk *disk, MDB_txn *txn, const char *key, uint64_t *a, uint64_t *b)
+static int get_numbers(struct disk *disk, MDB_txn *txn, const char *key, uint64_t *a, uint64_t *b)
 {
     MDB_val name = {strlen(key), (void *)key}, value;
     *a = *b = 0;
     int number = mdb_get(txn, disk->meta, &name, &value);
     if (number)
         return number == MDB_NOTFOUND ? OK : ERR_CORRUPT;
-    uint64_t words[RECORD_WORDS];
+    uint64_t words[NUMBER_WORDS];
     if (value.mv_size != sizeof words)
         return ERR_CORRUPT;
     memcpy(words, value.mv_data, sizeof words);
@@ -119,16 +119,16 @@ int disk_boot(struct disk *disk, incarnation_t *incarnation, struct text *why)
 {
     uint64_t boots, last;
     disk_begin(disk);
-    int error = get_record(disk, disk->txn, KEY_BOOTS, &boots, &last);
+    int error = get_numbers(disk, disk->txn, KEY_BOOTS, &boots, &last);
     if (error || boots >= UINT32_MAX) {
         mdb_txn_abort(disk->txn);
         disk->txn = NULL;
-        return corrupt(disk, why, "the boot counter cannot be read");
+        return disk_corrupt(disk, why, "the boot counter cannot be read");
     }
     uint32_t nonce;
     hash_random(&nonce, sizeof nonce);
     *incarnation = (boots + 1) << 32 | nonce;
-    put_record(disk, KEY_BOOTS, boots + 1, *incarnation);
+    put_numbers(disk, KEY_BOOTS, boots + 1, *incarnation);
     disk_commit(disk);
     /* Even where commits do not wait for the disk, a life must not be mistaken for the one before.
      */
@@ -142,14 +142,14 @@ int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why
 {
     MDB_txn *txn;
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
-        return corrupt(disk, why, "no transaction can begin");
+        return disk_corrupt(disk, why, "no transaction can begin");
     uint64_t term, vote;
-    int error = get_record(disk, txn, KEY_VOTE, &term, &vote);
+    int error = get_numbers(disk, txn, KEY_VOTE, &term, &vote);
     mdb_txn_abort(txn);
     bool voter = vote & VOTER_FLAG;
     vote &= ~VOTER_FLAG;
     if (error || term > TERM_MAX || vote > NODES_MAX)
-        return corrupt(disk, why, "term and vote cannot be read");
+        return disk_corrupt(disk, why, "term and vote cannot be read");
     if ((term || voter) && !disk_keeps_log(disk)) {
         text_add(why, "%s holds a log, which --durability off would not keep: use another --dir",
                  disk->dir);
@@ -163,7 +163,7 @@ void disk_write(struct disk *disk, const struct write *write)
 {
     switch (write->kind) {
     case WRITE_VOTE:
-        put_record(disk, KEY_VOTE, write->term, write->vote | (write->voter ? VOTER_FLAG : 0));
+        put_numbers(disk, KEY_VOTE, write->term, write->vote | (write->voter ? VOTER_FLAG : 0));
         break;
     case WRITE_ENTRY:
         disk_put_entry(disk, write);
@@ -173,7 +173,10 @@ void disk_write(struct disk *disk, const struct write *write)
         break;
     case WRITE_IMAGE:
         disk_put_image(disk, write);
-        put_record(disk, KEY_IMAGE, write->index, write->n_parts);
+        put_numbers(disk, KEY_IMAGE, write->index, write->n_parts);
+        break;
+    case WRITE_RECORD:
+        disk_put_record(disk, write);
         break;
     }
 }
@@ -187,8 +190,8 @@ int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, v
     uint64_t index, n_parts;
     char what[64] = "the full checkpoint cannot be read";
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
-        return corrupt(disk, why, "no transaction can begin");
-    int error = get_record(disk, txn, KEY_IMAGE, &index, &n_parts);
+        return disk_corrupt(disk, why, "no transaction can begin");
+    int error = get_numbers(disk, txn, KEY_IMAGE, &index, &n_parts);
     if (!error)
         error = disk_walk_image(disk, txn, index, n_parts, part, context);
     if (!error) {
@@ -197,6 +200,6 @@ int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, v
     }
     mdb_txn_abort(txn);
     if (error)
-        corrupt(disk, why, what);
+        disk_corrupt(disk, why, what);
     return error;
 }

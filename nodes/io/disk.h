@@ -2,8 +2,8 @@
  * thread, and for main before that thread starts.
  *
  *   DIR/lock            locked by the process that uses the directory
- *   DIR/store/data.mdb  LMDB: identity, boot counter, term and vote, full checkpoint, log, small
- *                       kept values
+ *   DIR/store/data.mdb  LMDB: identity, boot counter, term and vote, full checkpoint, log, records
+ *                       (the ledger), small kept values
  *   DIR/values/JOB-OP   larger kept values, a file each
  *
  * Every record carries a checksum: files are untrusted, and a damaged one is refused by name. */
@@ -55,7 +55,12 @@ int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why
 int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, void *context,
                   struct text *why);
 
-/* Whether term, vote and log are written at all. */
+/* Calls `each` for every record, in the order of their keys. ERR_CORRUPT for damage; else the first
+ * error of `each`, after the same line. */
+typedef int disk_record_fn(void *context, struct slice key, struct slice value);
+int disk_read_records(struct disk *disk, disk_record_fn *each, void *context, struct text *why);
+
+/* Whether term, vote, log and records are written at all. */
 bool disk_keeps_log(const struct disk *disk);
 
 /* Begins a transaction, writes, makes all durable. A failure ends the process with one line: what

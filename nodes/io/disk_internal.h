@@ -11,7 +11,7 @@ struct disk {
     enum durability durability;
     int lock_fd, values_fd; /* values_fd: the directory of the value files */
     MDB_env *env;
-    MDB_dbi meta, log, image, values;
+    MDB_dbi meta, log, image, records, values;
     int data_fd;         /* of data.mdb, for its reserve only */
     uint64_t room_bytes; /* of data.mdb that are allocated on disk */
     MDB_txn *txn;        /* between disk_begin() and disk_commit() */
@@ -30,6 +30,12 @@ int disk_walk_image(struct disk *disk, MDB_txn *txn, log_index_t index, uint64_t
 /* `index` begins with the last one before, and ends with the last one read. */
 int disk_walk_entries(struct disk *disk, MDB_txn *txn, log_index_t *index, disk_entry_fn *each,
                       void *context);
+
+/* A record, within a transaction: disk_records.c. */
+void disk_put_record(struct disk *disk, const struct write *write);
+
+/* Says in `why` what of data.mdb is damaged; returns ERR_CORRUPT. */
+int disk_corrupt(const struct disk *disk, struct text *why, const char *what);
 
 /* A checksum over parts of a record. */
 uint64_t disk_check(uint64_t seed, const void *at, size_t len);

@@ -13,7 +13,7 @@
 
 #define KEY_IDENTITY   "identity"
 #define IDENTITY_BYTES 128
-#define DATABASES      4
+#define DATABASES      5
 #define FILE_MODE      0644
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -143,6 +143,8 @@ static int open_databases(struct disk *disk)
         number = mdb_dbi_open(txn, "log", MDB_CREATE, &disk->log);
     if (!number)
         number = mdb_dbi_open(txn, "image", MDB_CREATE, &disk->image);
+    if (!number)
+        number = mdb_dbi_open(txn, "records", MDB_CREATE, &disk->records);
     if (!number)
         number = mdb_dbi_open(txn, "values", MDB_CREATE, &disk->values);
     if (!number)

@@ -48,6 +48,11 @@ static int restore_entry(void *context, log_index_t index, term_t term, struct s
     return error;
 }
 
+static int restore_record(void *context, struct slice key, struct slice value)
+{
+    return node_restore_record(context, key, value);
+}
+
 static int open_node(struct runtime *runtime, struct text *why)
 {
     struct runtime_config *config = &runtime->config;
@@ -63,7 +68,8 @@ static int open_node(struct runtime *runtime, struct text *why)
     hash_random(&config->node.random, sizeof config->node.random);
     hash_random(&runtime->random, sizeof runtime->random);
     runtime->node = node_new(&config->node, &durable, clock_now_us());
-    return disk_read_log(runtime->disk, restore_part, restore_entry, runtime->node, why);
+    error = disk_read_log(runtime->disk, restore_part, restore_entry, runtime->node, why);
+    return error ? error : disk_read_records(runtime->disk, restore_record, runtime->node, why);
 }
 
 static void begin_failures(struct runtime *runtime)

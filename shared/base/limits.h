@@ -162,7 +162,26 @@
  * and far from where adding operations would overflow. */
 #define PROGRESS_STATE_MAX ((uint64_t)1 << 53)
 
+/* --- ledger --- */
+
+#define LEDGER_NAME_MAX 64 /* of an account, or of a value: [A-Za-z0-9_.-] */
+/* In minor units, of every amount and of all that a node holds: no sum over nodes overflows 63
+ * bits, and JSON carries each exactly. Beyond, a credit is refused. */
+#define MONEY_MAX             UINT64_C(1000000000000000)
+#define KV_VALUE_MAX          4096   /* bytes of a value */
+#define KV_NAMES_MAX          4096   /* of values on a node: 16 MiB; then a new one is refused */
+#define ACCOUNTS_MAX          100000 /* on a node; then a new one is refused */
+#define LEDGER_PAGE_MAX       200    /* accounts in one answer */
+#define LEDGER_KEYS_MAX       65536  /* requests whose keys a node remembers; the oldest go first */
+#define LEDGER_SENT_MAX       16384  /* messages that one node has not acknowledged; then "busy" */
+#define LEDGER_BURST_MAX      1024   /* of these sent again in one step: a few milliseconds */
+#define LEDGER_KNOWN_MAX      8192 /* accounts of other nodes known to exist; others are asked about */
+#define LEDGER_QUERY_US       (2 * SECOND_US) /* no answer for this long: the request is refused */
+#define LEDGER_QUERY_RETRY_US (250 * MS_US)
+
 /* --- storage --- */
+
+#define RECORD_KEY_MAX 96 /* a name, and what comes before it */
 
 #define STORE_MAP_BYTES           ((uint64_t)64 << 30) /* LMDB's map is address space, not memory */
 #define STORE_MAP_SANITIZED_BYTES ((uint64_t)1 << 30)

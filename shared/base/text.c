@@ -51,6 +51,32 @@ char *text_escape(char *at, size_t size, struct slice bytes)
     return at;
 }
 
+/* How many bytes the character at `at` has; 0: it is none. */
+static size_t utf8_len(const uint8_t *at, size_t left)
+{
+    uint8_t lead = at[0];
+    if (lead < 0x80)
+        return lead > 0;
+    size_t len = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || left < len)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    /* Overlong forms, surrogates, and what is beyond U+10FFFF. */
+    bool bad = (lead == 0xe0 && at[1] < 0xa0) || (lead == 0xed && at[1] > 0x9f) ||
+               (lead == 0xf0 && at[1] < 0x90) || (lead == 0xf4 && at[1] > 0x8f);
+    return bad ? 0 : len;
+}
+
+bool text_is_utf8(struct slice bytes)
+{
+    for (size_t i = 0, len; i < bytes.len; i += len)
+        if (!(len = utf8_len(bytes.at + i, bytes.len - i)))
+            return false;
+    return true;
+}
+
 struct slice slice_of(const char *text)
 {
     return (struct slice){.at = (const uint8_t *)text, .len = strlen(text)};

@@ -29,6 +29,9 @@ size_t text_format(char *at, size_t size, const char *format, ...)
 /* Writes the bytes with everything but printable ASCII as \xNN, cut at size - 1; returns `at`. */
 char *text_escape(char *at, size_t size, struct slice bytes);
 
+/* True for UTF-8 (RFC 3629) without NUL. */
+bool text_is_utf8(struct slice bytes);
+
 /* A terminated string as a slice (borrows), and comparisons. */
 struct slice slice_of(const char *text);
 bool slice_equals(struct slice slice, const char *text);

@@ -56,6 +56,16 @@ struct wire_channel {
     CHANNEL_FIELDS(WIRE_U64)
 };
 
+/* What one ledger sends to another begins with: message->as.numbered. */
+struct wire_numbered {
+    NUMBERED_FIELDS(WIRE_U64)
+};
+
+/* What every request that changes accounts begins with: message->as.bank_change. */
+struct wire_bank_change {
+    BANK_CHANGE_FIELDS(WIRE_U64, WIRE_STR)
+};
+
 /* What every entry about finished operations begins with: message->as.done. */
 struct wire_done {
     DONE_FIELDS(WIRE_U64, WIRE_LIST)
@@ -77,6 +87,8 @@ struct message {
         struct wire_channel channel;
         struct wire_request request;
         struct wire_done done;
+        struct wire_numbered numbered;
+        struct wire_bank_change bank_change;
 #define M(SYMBOL, name, FIELDS, where, doc) struct wire_##name name;
         WIRE_MESSAGES(M)
 #undef M

@@ -120,6 +120,10 @@
     U64(REQ, snapshot, U64_ANY, "snaps taken before this change") \
     U64(REQ, state, U64_ANY, "the state from then on")
 
+#define ACCOUNT_ROW_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    STR(REQ, account, LEDGER_NAME_MAX, "its name")    \
+    U64(REQ, balance, MONEY_MAX, "in minor units")
+
 /* --- messages --- */
 
 #define HELLO_FIELDS(U64, BOOL, STR, BIN, LIST)                                                    \
@@ -216,6 +220,40 @@
 #define CHANNEL_ACK_FIELDS(U64, BOOL, STR, BIN, LIST) \
     CHANNEL_FIELDS(U64)                               \
     BOOL(OPT, gap, "a sequence is missing: send again from ack + 1")
+
+/* What one ledger sends to another is numbered, kept on the sender's disk until it is acknowledged,
+ * and applied once, whatever dies in between. */
+#define NUMBERED_FIELDS(U64)                                                          \
+    CHANNEL_FIELDS(U64)                                                               \
+    U64(REQ, epoch, U64_ANY, "names the sender's ledger; after a wipe it is another") \
+    U64(REQ, number, U64_ANY, "counts what this ledger sent to that node, from 1")
+
+#define TRANSFER_FIELDS(U64, BOOL, STR, BIN, LIST)                                                \
+    NUMBERED_FIELDS(U64)                                                                          \
+    STR(REQ, from, LEDGER_NAME_MAX, "the sender's account")                                       \
+    STR(REQ, to, LEDGER_NAME_MAX, "the receiver's account")                                       \
+    U64(REQ, amount, MONEY_MAX, "in minor units")                                                 \
+    U64(OPT, returned, U64_ANY,                                                                   \
+        "not 0: the receiver's transfer of this number could not be credited and comes back; it " \
+        "and all before it were applied")                                                         \
+    U64(OPT, returned_epoch, U64_ANY, "the epoch of that number")
+
+#define APP_FIELDS(U64, BOOL, STR, BIN, LIST)                         \
+    NUMBERED_FIELDS(U64)                                              \
+    STR(REQ, name, LEDGER_NAME_MAX, "the receiver puts under it ...") \
+    STR(REQ, value, KV_VALUE_MAX, "... this value")
+
+#define LEDGER_ACK_FIELDS(U64, BOOL, STR, BIN, LIST)                \
+    CHANNEL_FIELDS(U64)                                             \
+    U64(REQ, epoch, U64_ANY, "of the numbers that it acknowledges") \
+    U64(REQ, number, U64_ANY, "applied and durable here, and all before it")
+
+#define ACCOUNT_QUERY_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    STR(REQ, account, LEDGER_NAME_MAX, "an account that money is to be sent to")
+
+#define ACCOUNT_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)   \
+    STR(REQ, account, LEDGER_NAME_MAX, "as in the query") \
+    BOOL(REQ, exists, "this node has it")
 
 #define VALUE_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, src, NODES_MAX, "who asks")            \
@@ -331,7 +369,63 @@
     BOOL(OPT, past, "of the snap named; false: the present state")        \
     U64(OPT, snapshot, PROGRESS_STATE_MAX, "the snap's id, from 0")
 
+/* The ledger of the node that the request names. `key` makes a request idempotent: the same key
+ * again changes nothing and is answered as the first time. */
+#define BANK_CHANGE_FIELDS(U64, STR)                    \
+    REQUEST_FIELDS(U64)                                 \
+    STR(REQ, key, JOB_KEY_MAX, "the client's key")      \
+    STR(REQ, account, LEDGER_NAME_MAX, "which account") \
+    U64(REQ, amount, U64_ANY, "in minor units")
+
+#define BANK_DEPOSIT_FIELDS(U64, BOOL, STR, BIN, LIST)  BANK_CHANGE_FIELDS(U64, STR)
+#define BANK_WITHDRAW_FIELDS(U64, BOOL, STR, BIN, LIST) BANK_CHANGE_FIELDS(U64, STR)
+
+#define BANK_TRANSFER_FIELDS(U64, BOOL, STR, BIN, LIST)                \
+    BANK_CHANGE_FIELDS(U64, STR)                                       \
+    STR(REQ, to, LEDGER_NAME_MAX, "the account that is to get it ...") \
+    U64(REQ, to_node, U64_ANY, "... and its node; it may be the same one")
+
+#define BANK_BALANCE_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                                \
+    STR(REQ, account, LEDGER_NAME_MAX, "which account")
+
+#define BANK_LIST_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                             \
+    STR(OPT, after, LEDGER_NAME_MAX, "list accounts behind that name")
+
+#define KV_PUT_FIELDS(U64, BOOL, STR, BIN, LIST)         \
+    REQUEST_FIELDS(U64)                                  \
+    STR(REQ, key, JOB_KEY_MAX, "the client's key")       \
+    STR(REQ, name, LEDGER_NAME_MAX, "put under it ...")  \
+    STR(REQ, value, KV_VALUE_MAX, "... this UTF-8 text") \
+    U64(OPT, to, U64_ANY, "send it to that node as an application message; 0: put it here")
+
+#define KV_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                          \
+    STR(REQ, name, LEDGER_NAME_MAX, "which value")
+
 /* Answers. */
+#define BANK_ACCOUNT_FIELDS(U64, BOOL, STR, BIN, LIST)                                         \
+    U64(REQ, request, U64_ANY, "of the request")                                               \
+    STR(REQ, account, LEDGER_NAME_MAX, "of the node that was asked")                           \
+    U64(REQ, balance, MONEY_MAX, "after what was asked for; for a repeated key: at that time") \
+    BOOL(OPT, repeated, "the key was known, and nothing changed now")
+
+#define BANK_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                                  \
+    U64(REQ, request, U64_ANY, "of the request")                                     \
+    BOOL(REQ, more, "there are more: ask again after the last name")                 \
+    LIST(REQ, accounts, account_row, LEDGER_PAGE_MAX, "in the order of their names") \
+    U64(OPT, total, U64_ANY, "of the balances of all accounts of the node")          \
+    U64(OPT, sent, U64_ANY,                                                          \
+        "money sent to other nodes that they have not acknowledged: on its way, or just there")
+
+#define KV_VALUE_FIELDS(U64, BOOL, STR, BIN, LIST)         \
+    U64(REQ, request, U64_ANY, "of the request")           \
+    STR(REQ, name, LEDGER_NAME_MAX, "of the value")        \
+    BOOL(REQ, found, "kv_get: there is one; kv_put: true") \
+    STR(OPT, value, KV_VALUE_MAX, "kv_get: the value")     \
+    BOOL(OPT, repeated, "the key was known, and nothing changed now")
+
 #define PROGRESS_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
     U64(REQ, request, U64_ANY, "of the request")                                     \
     BOOL(REQ, found, "false: that snap has not been taken (None in the first seed)") \
@@ -395,7 +489,7 @@
     U64(REQ, request, U64_ANY, "of the request; 0 when it could not be read")                      \
     STR(REQ, code, JOB_KIND_MAX,                                                                   \
         "invalid, too_costly, not_found, unavailable, not_coordinator, busy, finished, not_kept, " \
-        "malformed")                                                                               \
+        "insufficient, overflow, too_many, disk_full, malformed")                                  \
     STR(REQ, reason, TEXT_FIELD_MAX, "one line for people")                                        \
     U64(OPT, coordinator, NODES_MAX, "not_coordinator: whom this node follows; 0: nobody")
 
@@ -487,14 +581,15 @@
     U64(REQ, time_ms, U64_ANY, "when")
 
 /* R(name, FIELDS): a record comes before the records and messages that hold lists of it. */
-#define WIRE_RECORDS(R)            \
-    R(operand, OPERAND_FIELDS)     \
-    R(done_op, DONE_OP_FIELDS)     \
-    R(tally, TALLY_FIELDS)         \
-    R(mark, MARK_FIELDS)           \
-    R(log_item, LOG_ITEM_FIELDS)   \
-    R(task_op, TASK_OP_FIELDS)     \
-    R(result_op, RESULT_OP_FIELDS) \
+#define WIRE_RECORDS(R)                \
+    R(operand, OPERAND_FIELDS)         \
+    R(done_op, DONE_OP_FIELDS)         \
+    R(tally, TALLY_FIELDS)             \
+    R(mark, MARK_FIELDS)               \
+    R(log_item, LOG_ITEM_FIELDS)       \
+    R(account_row, ACCOUNT_ROW_FIELDS) \
+    R(task_op, TASK_OP_FIELDS)         \
+    R(result_op, RESULT_OP_FIELDS)     \
     R(job_row, JOB_ROW_FIELDS) R(trace_row, TRACE_ROW_FIELDS) R(node_row, NODE_ROW_FIELDS)
 
 /* M(SYMBOL, name, FIELDS, where, doc): where is a word of enum message_place. */
@@ -518,6 +613,13 @@
       "the coordinator ends a job at the workers")                                                \
     M(CHANNEL_ACK, channel_ack, CHANNEL_ACK_FIELDS, PLACE_CHANNEL,                                \
       "acknowledges when nothing else does")                                                      \
+    M(TRANSFER, transfer, TRANSFER_FIELDS, PLACE_CHANNEL, "money of one account for another")     \
+    M(APP, app, APP_FIELDS, PLACE_CHANNEL, "an application message: a value for another node")    \
+    M(LEDGER_ACK, ledger_ack, LEDGER_ACK_FIELDS, PLACE_CHANNEL,                                   \
+      "what a ledger has applied of another's transfers and application messages")                \
+    M(ACCOUNT_QUERY, account_query, ACCOUNT_QUERY_FIELDS, PLACE_CONTROL,                          \
+      "asks whether an account exists before money is sent to it")                                \
+    M(ACCOUNT_REPLY, account_reply, ACCOUNT_REPLY_FIELDS, PLACE_CONTROL, "whether it does")       \
     M(VALUE_GET, value_get, VALUE_GET_FIELDS, PLACE_VALUE, "asks for a chunk of a value")         \
     M(VALUE_CHUNK, value_chunk, VALUE_CHUNK_FIELDS, PLACE_VALUE, "the chunk, as a further frame") \
     M(HEARTBEAT, heartbeat, HEARTBEAT_FIELDS, PLACE_FEED, "every node, every 50 ms by default")   \
@@ -544,6 +646,22 @@
       "Snap; answered by progress")                                                               \
     M(PROGRESS_GET, progress_get, PROGRESS_GET_FIELDS, PLACE_REQUEST,                             \
       "reads a state; answered by progress")                                                      \
+    M(BANK_DEPOSIT, bank_deposit, BANK_DEPOSIT_FIELDS, PLACE_REQUEST,                             \
+      "adds money, and makes the account; answered by bank_account or error")                     \
+    M(BANK_WITHDRAW, bank_withdraw, BANK_WITHDRAW_FIELDS, PLACE_REQUEST,                          \
+      "takes money; answered by bank_account or error")                                           \
+    M(BANK_TRANSFER, bank_transfer, BANK_TRANSFER_FIELDS, PLACE_REQUEST,                          \
+      "moves money; answered by bank_account or error")                                           \
+    M(BANK_BALANCE, bank_balance, BANK_BALANCE_FIELDS, PLACE_REQUEST,                             \
+      "answered by bank_account or error")                                                        \
+    M(BANK_LIST, bank_list, BANK_LIST_FIELDS, PLACE_REQUEST,                                      \
+      "lists accounts; answered by bank_page")                                                    \
+    M(KV_PUT, kv_put, KV_PUT_FIELDS, PLACE_REQUEST,                                               \
+      "puts a value here or on another node; answered by kv_value or error")                      \
+    M(KV_GET, kv_get, KV_GET_FIELDS, PLACE_REQUEST, "answered by kv_value or error")              \
+    M(BANK_ACCOUNT, bank_account, BANK_ACCOUNT_FIELDS, PLACE_REPLY, "an account")                 \
+    M(BANK_PAGE, bank_page, BANK_PAGE_FIELDS, PLACE_REPLY, "accounts")                            \
+    M(KV_VALUE, kv_value, KV_VALUE_FIELDS, PLACE_REPLY, "a value")                                \
     M(PROGRESS, progress, PROGRESS_FIELDS, PLACE_REPLY, "a state, or a snap")                     \
     M(JOB, job, JOB_FIELDS, PLACE_REPLY, "a job")                                                 \
     M(JOB_PAGE, job_page, JOB_PAGE_FIELDS, PLACE_REPLY, "jobs")                                   \

@@ -221,6 +221,8 @@ static void disk_done(struct world *world, struct pending *pending)
             write_entry(node, write);
         else if (write->kind == WRITE_IMAGE)
             write_image(node, write);
+        else if (write->kind == WRITE_RECORD)
+            records_write(node, write);
         else
             truncate_log(node, write->index);
     }
@@ -242,6 +244,7 @@ void machine_restore(struct world *world, node_id_t id)
                                node->log[i].packed))
             panic("seed %" PRIu64 ": node %u refuses its own log at %zu", world->options.seed, id,
                   i + 1);
+    records_restore(world, id);
 }
 
 /* --- computing and values --- */
@@ -415,6 +418,7 @@ void machine_wipe(struct world *world, node_id_t id)
 {
     struct world_node *node = &world->nodes[id];
     drop_image(node);
+    records_wipe(node);
     truncate_log(node, 0);
     free(node->log);
     node->log = NULL;

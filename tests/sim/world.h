@@ -34,6 +34,12 @@ struct world_entry {
     struct blob *packed;
 };
 
+struct world_record {
+    uint8_t key[RECORD_KEY_MAX];
+    size_t key_len;
+    struct blob *value;
+};
+
 struct world_node {
     struct node *core; /* NULL: it is down */
     uint64_t boots;
@@ -48,6 +54,8 @@ struct world_node {
     size_t log_n, log_size;
     struct blob **image; /* the durable full checkpoint: owned */
     size_t image_n;
+    struct world_record *records; /* durable, in the order of their keys: owned */
+    size_t records_n, records_size;
     uint64_t disk_seq; /* durable up to here in this incarnation */
     uint64_t disk_busy_us;
     struct map kept;   /* durable values: (job, op) -> struct blob */
@@ -211,6 +219,9 @@ void machine_lose(struct world *world, node_id_t id);
 void machine_flush_held(struct world *world, node_id_t id);
 void machine_restore(struct world *world, node_id_t id);
 void machine_wipe(struct world *world, node_id_t id);
+void records_write(struct world_node *node, const struct write *write);
+void records_restore(struct world *world, node_id_t id);
+void records_wipe(struct world_node *node);
 void machine_discard_writes(struct write *writes, size_t n);
 
 void client_reply(struct world *world, struct pending *pending);

@@ -70,7 +70,7 @@ static int enqueue(struct end *end)
 {
     struct message *message = message_new(MESSAGE_RELEASE);
     message->as.release.job = end->sent + 1;
-    int error = channel_send(&end->channel, message, &end->clock);
+    int error = channel_send(&end->channel, message, end->sent + 1, &end->clock);
     if (error)
         message_drop(&message);
     else
@@ -108,7 +108,10 @@ static void pump(int from)
 {
     struct end *end = &link.ends[from];
     struct message *message;
-    while ((message = channel_next(&end->channel, link.now_us))) {
+    uint64_t after_seq;
+    while ((message = channel_next(&end->channel, link.now_us, &after_seq))) {
+        /* Sent again, it still waits for what it waited for. */
+        assert_int_equal(after_seq, message->as.release.job);
         channel_stamp(&end->channel, message, (node_id_t)(1 + from), end->self);
         fly(1 - from, message);
     }
@@ -257,7 +260,8 @@ static void reconnect(int from)
 {
     struct lane *lane = &link.lanes[1 - from];
     channel_unlinked(&link.ends[from].channel);
-    assert_null(channel_next(&link.ends[from].channel, link.now_us));
+    uint64_t after_seq;
+    assert_null(channel_next(&link.ends[from].channel, link.now_us, &after_seq));
     lane->n = (size_t)random_below(&link.random, lane->n + 1);
     for (uint64_t n = random_below(&link.random, 4); n; n--)
         enqueue(&link.ends[from]);
@@ -356,10 +360,10 @@ static void a_closed_channel_takes_nothing(void **state)
     struct channel channel = {0};
     uint64_t clock = 0;
     struct message *message = message_new(MESSAGE_RELEASE);
-    assert_int_equal(channel_send(&channel, message, &clock), ERR_UNAVAILABLE);
+    assert_int_equal(channel_send(&channel, message, 0, &clock), ERR_UNAVAILABLE);
     message->as.channel.dst_incarnation = 5;
     assert_int_equal(channel_receive(&channel, 5, message, 0, &clock), CHANNEL_FOREIGN);
-    assert_null(channel_next(&channel, 0));
+    assert_null(channel_next(&channel, 0, &clock));
     assert_false(channel_ack_due(&channel, UINT64_MAX));
     assert_true(channel_deadline(&channel) == UINT64_MAX);
     message_drop(&message);

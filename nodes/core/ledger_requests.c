@@ -1,0 +1,380 @@
+#include "nodes/core/ledger_requests.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "nodes/core/ledger_keys.h"
+#include "nodes/core/ledger_outbox.h"
+#include "nodes/core/ledger_queries.h"
+#include "nodes/core/requests.h"
+#include "shared/base/text.h"
+
+/* A request being answered. */
+struct asked {
+    uint64_t client;
+    struct message *message;
+};
+
+static void refuse(struct node *node, struct asked asked, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void refuse(struct node *node, struct asked asked, const char *code, const char *format, ...)
+{
+    struct text reason = {0};
+    va_list args;
+    va_start(args, format);
+    text_add_v(&reason, format, args);
+    va_end(args);
+    requests_refuse(node, asked.client, asked.message->as.request.request, code, reason.at);
+}
+
+void ledger_refuse_unknown(struct node *node, uint64_t client, uint64_t request, node_id_t where,
+                           struct slice account)
+{
+    struct text reason = {0};
+    char name[TEXT_MAX / 2];
+    text_add(&reason, "there is no account %s on node %u", text_escape(name, sizeof name, account),
+             (unsigned)where);
+    requests_refuse(node, client, request, "not_found", reason.at);
+}
+
+static void refuse_account(struct node *node, struct asked asked, struct slice account)
+{
+    ledger_refuse_unknown(node, asked.client, asked.message->as.request.request, node->config.id,
+                          account);
+}
+
+/* --- answers --- */
+
+static void reply_account(struct node *node, struct asked asked, struct slice account,
+                          uint64_t balance, bool repeated)
+{
+    struct message *reply = message_new(MESSAGE_BANK_ACCOUNT);
+    reply->as.bank_account = (struct wire_bank_account){
+        .request = asked.message->as.request.request,
+        .account = message_copy(reply, account),
+        .balance = balance,
+        .repeated = repeated,
+    };
+    outbox_reply_durable(&node->out, asked.client, reply);
+}
+
+static void reply_value(struct node *node, struct asked asked, struct slice name,
+                        const struct blob *value, bool found, bool repeated)
+{
+    struct message *reply = message_new(MESSAGE_KV_VALUE);
+    reply->as.kv_value = (struct wire_kv_value){
+        .request = asked.message->as.request.request,
+        .name = message_copy(reply, name),
+        .found = found,
+        .repeated = repeated,
+    };
+    if (value)
+        reply->as.kv_value.value = message_copy(reply, (struct slice){value->at, value->len});
+    outbox_reply_durable(&node->out, asked.client, reply);
+}
+
+/* --- what all requests have in common --- */
+
+static bool check_name(struct node *node, struct asked asked, const char *what, struct slice name)
+{
+    char shown[TEXT_MAX / 4];
+    if (ledger_name_is_valid(name))
+        return true;
+    refuse(node, asked, "invalid", "'%s' is no name of %s: 1 to %d of A-Z a-z 0-9 _ . -",
+           text_escape(shown, sizeof shown, name), what, LEDGER_NAME_MAX);
+    return false;
+}
+
+static bool check_change(struct node *node, struct asked asked)
+{
+    const struct wire_bank_change *change = &asked.message->as.bank_change;
+    if (!check_name(node, asked, "an account", change->account))
+        return false;
+    if (change->amount >= 1 && change->amount <= MONEY_MAX)
+        return true;
+    refuse(node, asked, "invalid", "an amount is a whole number from 1 to %" PRIu64, MONEY_MAX);
+    return false;
+}
+
+static bool check_node(struct node *node, struct asked asked, uint64_t id)
+{
+    if (id >= 1 && id <= node->config.n_nodes)
+        return true;
+    refuse(node, asked, "invalid", "there is no node %" PRIu64 "; the cluster has %u", id,
+           (unsigned)node->config.n_nodes);
+    return false;
+}
+
+static uint64_t mix(uint64_t hash, struct slice bytes)
+{
+    return hash * UINT64_C(0x100000001b3) ^ map_hash(bytes.at, bytes.len);
+}
+
+static uint64_t mix_u64(uint64_t hash, uint64_t number)
+{
+    return mix(hash, (struct slice){(const uint8_t *)&number, sizeof number});
+}
+
+/* True when the change is new and may be made; else it is answered: its key is known, or it cannot
+ * be made now. */
+static bool begin(struct node *node, struct asked asked, struct slice key, uint64_t request)
+{
+    if (!jobs_key_is_valid(key)) {
+        refuse(node, asked, "invalid", "a key is 1 to %d printable characters without spaces",
+               JOB_KEY_MAX);
+        return false;
+    }
+    const struct ledger_key *known = ledger_key_find(&node->ledger.keys, key);
+    if (known && known->request != request) {
+        refuse(node, asked, "invalid", "this key was used for another request; choose another");
+        return false;
+    }
+    if (known && asked.message->type == MESSAGE_KV_PUT) {
+        reply_value(node, asked, asked.message->as.kv_put.name, NULL, true, true);
+        return false;
+    }
+    if (known) {
+        reply_account(node, asked, asked.message->as.bank_change.account, known->balance, true);
+        return false;
+    }
+    if (!node->full)
+        return true;
+    refuse(node, asked, "disk_full", "the disk of node %u is full; nothing was changed",
+           (unsigned)node->config.id);
+    return false;
+}
+
+static uint64_t hash_change(const struct message *message)
+{
+    const struct wire_bank_change *change = &message->as.bank_change;
+    return mix_u64(mix(message->type, change->account), change->amount);
+}
+
+/* The change is made: remembers the key and answers. */
+static void end_change(struct node *node, struct asked asked, const struct ledger_row *row,
+                       uint64_t request)
+{
+    ledger_key_add(node, asked.message->as.bank_change.key, request, row->balance);
+    reply_account(node, asked, slice_of(row->name), row->balance, false);
+}
+
+static void refuse_overflow(struct node *node, struct asked asked)
+{
+    refuse(node, asked, "overflow",
+           "a node holds at most %" PRIu64 ": there is no room for so much more", MONEY_MAX);
+}
+
+/* --- accounts --- */
+
+static void deposit(struct node *node, struct asked asked)
+{
+    const struct wire_bank_deposit *deposit = &asked.message->as.bank_deposit;
+    const struct ledger *ledger = &node->ledger;
+    uint64_t request = hash_change(asked.message);
+    if (!check_change(node, asked) || !begin(node, asked, deposit->key, request))
+        return;
+    bool exists = ledger_table_find(&ledger->accounts, deposit->account) != NULL;
+    if (!exists && ledger->accounts.n >= ACCOUNTS_MAX)
+        refuse(node, asked, "too_many", "node %u has %d accounts and takes no more",
+               (unsigned)node->config.id, ACCOUNTS_MAX);
+    else if (!ledger_has_room(ledger, deposit->amount))
+        refuse_overflow(node, asked);
+    else
+        end_change(node, asked, ledger_credit(node, deposit->account, deposit->amount), request);
+}
+
+/* The account that money is to be taken from; NULL after a refusal. */
+static struct ledger_row *find_funds(struct node *node, struct asked asked)
+{
+    const struct wire_bank_change *change = &asked.message->as.bank_change;
+    struct ledger_row *row = ledger_table_find(&node->ledger.accounts, change->account);
+    if (!row) {
+        refuse_account(node, asked, change->account);
+        return NULL;
+    }
+    if (row->balance >= change->amount)
+        return row;
+    refuse(node, asked, "insufficient", "account %s on node %u has %" PRIu64 ", less than %" PRIu64,
+           row->name, (unsigned)node->config.id, row->balance, change->amount);
+    return NULL;
+}
+
+static void withdraw(struct node *node, struct asked asked)
+{
+    const struct wire_bank_withdraw *withdraw = &asked.message->as.bank_withdraw;
+    uint64_t request = hash_change(asked.message);
+    if (!check_change(node, asked) || !begin(node, asked, withdraw->key, request))
+        return;
+    struct ledger_row *row = find_funds(node, asked);
+    if (!row)
+        return;
+    ledger_debit(node, row, withdraw->amount);
+    end_change(node, asked, row, request);
+}
+
+static void transfer_here(struct node *node, struct asked asked, struct ledger_row *from,
+                          uint64_t request)
+{
+    const struct wire_bank_transfer *transfer = &asked.message->as.bank_transfer;
+    if (!ledger_table_find(&node->ledger.accounts, transfer->to)) {
+        refuse_account(node, asked, transfer->to);
+        return;
+    }
+    ledger_debit(node, from, transfer->amount);
+    ledger_credit(node, transfer->to, transfer->amount);
+    end_change(node, asked, from, request);
+}
+
+static void refuse_busy(struct node *node, struct asked asked, uint64_t to)
+{
+    refuse(node, asked, "busy", "node %" PRIu64 " has too much of this node to acknowledge", to);
+}
+
+static void transfer_away(struct node *node, struct asked asked, struct ledger_row *from,
+                          uint64_t request)
+{
+    const struct wire_bank_transfer *transfer = &asked.message->as.bank_transfer;
+    node_id_t to = (node_id_t)transfer->to_node;
+    if (!ledger_knows(&node->ledger, to, transfer->to)) {
+        if (!ledger_ask(node, asked.client, asked.message))
+            refuse(node, asked, "busy", "too many transfers wait; try again later");
+        return;
+    }
+    if (ledger_outbox_is_full(&node->ledger, to)) {
+        refuse_busy(node, asked, transfer->to_node);
+        return;
+    }
+    struct message *message = message_new(MESSAGE_TRANSFER);
+    message->as.transfer.from = message_copy(message, transfer->account);
+    message->as.transfer.to = message_copy(message, transfer->to);
+    message->as.transfer.amount = transfer->amount;
+    ledger_debit(node, from, transfer->amount);
+    ledger_send(node, to, message, transfer->amount);
+    end_change(node, asked, from, request);
+}
+
+static void transfer(struct node *node, struct asked asked)
+{
+    const struct wire_bank_transfer *transfer = &asked.message->as.bank_transfer;
+    uint64_t request = mix_u64(mix(hash_change(asked.message), transfer->to), transfer->to_node);
+    if (!check_change(node, asked) || !check_name(node, asked, "an account", transfer->to) ||
+        !check_node(node, asked, transfer->to_node))
+        return;
+    bool here = transfer->to_node == node->config.id;
+    if (here && slice_same(transfer->account, transfer->to)) {
+        refuse(node, asked, "invalid", "money cannot be transferred from an account to itself");
+        return;
+    }
+    if (!begin(node, asked, transfer->key, request))
+        return;
+    struct ledger_row *from = find_funds(node, asked);
+    if (from && here)
+        transfer_here(node, asked, from, request);
+    else if (from)
+        transfer_away(node, asked, from, request);
+}
+
+static void balance(struct node *node, struct asked asked)
+{
+    struct slice account = asked.message->as.bank_balance.account;
+    const struct ledger_row *row = ledger_table_find(&node->ledger.accounts, account);
+    if (row)
+        reply_account(node, asked, account, row->balance, false);
+    else if (check_name(node, asked, "an account", account))
+        refuse_account(node, asked, account);
+}
+
+static void list(struct node *node, struct asked asked)
+{
+    const struct ledger_table *accounts = &node->ledger.accounts;
+    size_t first = ledger_table_after(accounts, asked.message->as.bank_list.after);
+    size_t n = accounts->n - first < LEDGER_PAGE_MAX ? accounts->n - first : LEDGER_PAGE_MAX;
+    struct message *reply = message_new(MESSAGE_BANK_PAGE);
+    struct wire_bank_page *page = &reply->as.bank_page;
+    page->request = asked.message->as.request.request;
+    page->more = first + n < accounts->n;
+    page->total = node->ledger.total;
+    page->sent = node->ledger.away;
+    page->accounts.n = n;
+    page->accounts.at = message_room(reply, n, sizeof *page->accounts.at);
+    for (size_t i = 0; i < n; i++) {
+        const struct ledger_row *row = accounts->at[first + i];
+        page->accounts.at[i] =
+            (struct wire_account_row){message_text(reply, row->name), row->balance};
+    }
+    outbox_reply_durable(&node->out, asked.client, reply);
+}
+
+/* --- values --- */
+
+static void put_away(struct node *node, struct asked asked, uint64_t request)
+{
+    const struct wire_kv_put *put = &asked.message->as.kv_put;
+    if (ledger_outbox_is_full(&node->ledger, (node_id_t)put->to)) {
+        refuse_busy(node, asked, put->to);
+        return;
+    }
+    struct message *message = message_new(MESSAGE_APP);
+    message->as.app.name = message_copy(message, put->name);
+    message->as.app.value = message_copy(message, put->value);
+    ledger_send(node, (node_id_t)put->to, message, 0);
+    ledger_key_add(node, put->key, request, 0);
+    reply_value(node, asked, put->name, NULL, true, false);
+}
+
+static void put(struct node *node, struct asked asked)
+{
+    const struct wire_kv_put *put = &asked.message->as.kv_put;
+    uint64_t request = mix_u64(mix(mix(MESSAGE_KV_PUT, put->name), put->value), put->to);
+    if (!check_name(node, asked, "a value", put->name) ||
+        (put->to && !check_node(node, asked, put->to)))
+        return;
+    if (!text_is_utf8(put->value)) {
+        refuse(node, asked, "invalid", "a value is UTF-8 text without zero bytes");
+        return;
+    }
+    if (!begin(node, asked, put->key, request))
+        return;
+    if (put->to && put->to != node->config.id) {
+        put_away(node, asked, request);
+        return;
+    }
+    if (!ledger_put(node, put->name, put->value)) {
+        refuse(node, asked, "too_many", "node %u has %d values and takes no more",
+               (unsigned)node->config.id, KV_NAMES_MAX);
+        return;
+    }
+    ledger_key_add(node, put->key, request, 0);
+    reply_value(node, asked, put->name, NULL, true, false);
+}
+
+static void get(struct node *node, struct asked asked)
+{
+    struct slice name = asked.message->as.kv_get.name;
+    if (!check_name(node, asked, "a value", name))
+        return;
+    const struct ledger_row *row = ledger_table_find(&node->ledger.values, name);
+    reply_value(node, asked, name, row ? row->value : NULL, row != NULL, false);
+}
+
+bool ledger_requests_handle(struct node *node, uint64_t client, struct message *message)
+{
+    static void (*const handlers[MESSAGE_TYPES])(struct node *, struct asked) = {
+        [MESSAGE_BANK_DEPOSIT] = deposit,
+        [MESSAGE_BANK_WITHDRAW] = withdraw,
+        [MESSAGE_BANK_TRANSFER] = transfer,
+        [MESSAGE_BANK_BALANCE] = balance,
+        [MESSAGE_BANK_LIST] = list,
+        [MESSAGE_KV_PUT] = put,
+        [MESSAGE_KV_GET] = get,
+    };
+    struct asked asked = {client, message};
+    if (!handlers[message->type])
+        return false;
+    if (message->as.request.node)
+        handlers[message->type](node, asked);
+    else
+        refuse(node, asked, "invalid", "a ledger is that of one node: name the node");
+    return true;
+}
