@@ -44,10 +44,23 @@ struct incoming {
     bool owed; /* an acknowledgement of `durable` is to be sent */
 };
 
-/* A client's key, and how its request was answered. */
+/* How a request that would change the ledger ended. */
+enum ledger_outcome {
+    LEDGER_DONE,
+    LEDGER_INSUFFICIENT,
+    LEDGER_NO_ACCOUNT,
+    LEDGER_NO_ACCOUNT_THERE, /* on the node that a transfer goes to */
+    LEDGER_OVERFLOW,
+    LEDGER_TOO_MANY,
+    LEDGER_OUTCOMES
+};
+
+/* A client's key, and how its request was answered. Refusals count: a try that was under way for
+ * long must not move money after a later one was refused. */
 struct ledger_key {
     uint64_t seq;     /* counts the keys */
     uint64_t request; /* hash of what was asked for */
+    enum ledger_outcome outcome;
     uint64_t balance; /* as answered */
     char key[JOB_KEY_MAX + 1];
 };

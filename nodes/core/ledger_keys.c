@@ -7,7 +7,7 @@
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
-#define HEAD_BYTES 24 /* seq, request and balance before the key */
+#define HEAD_BYTES 32 /* seq, request, outcome and balance before the key */
 
 static struct map_key hash_of(struct slice key)
 {
@@ -50,34 +50,40 @@ static struct ledger_key *put(struct ledger_keys *keys, uint64_t seq, struct sli
     return key;
 }
 
-void ledger_key_add(struct node *node, struct slice text, uint64_t request, uint64_t balance)
+const struct ledger_key *ledger_key_add(struct node *node, struct slice text, uint64_t request,
+                                        enum ledger_outcome outcome, uint64_t balance)
 {
     struct ledger_keys *keys = &node->ledger.keys;
     struct ledger_key *key = put(keys, keys->last + 1, text);
     key->request = request;
+    key->outcome = outcome;
     key->balance = balance;
     uint8_t bytes[HEAD_BYTES + JOB_KEY_MAX];
     record_put_u64(bytes, key->seq);
     record_put_u64(bytes + 8, request);
-    record_put_u64(bytes + 16, balance);
+    record_put_u64(bytes + 16, outcome);
+    record_put_u64(bytes + 24, balance);
     memcpy(bytes + HEAD_BYTES, text.at, text.len);
     struct record_key name = record_key(RECORD_REQUEST);
     record_key_u32(&name, (uint32_t)(key->seq % LEDGER_KEYS_MAX));
     record_write(&node->out, &name, bytes, HEAD_BYTES + text.len);
+    return key;
 }
 
 int ledger_restore_key(struct ledger_keys *keys, struct slice key, struct slice value)
 {
     uint32_t slot;
-    uint64_t seq, request, balance;
+    uint64_t seq, request, outcome, balance;
     if (key.len != 4 || !record_u32(key, 0, &slot) || !record_u64(value, 0, &seq) ||
-        !record_u64(value, 8, &request) || !record_u64(value, 16, &balance) ||
+        !record_u64(value, 8, &request) || !record_u64(value, 16, &outcome) ||
+        !record_u64(value, 24, &balance) || outcome >= LEDGER_OUTCOMES ||
         seq % LEDGER_KEYS_MAX != slot || !seq || balance > MONEY_MAX ||
         value.len > HEAD_BYTES + JOB_KEY_MAX || value.len == HEAD_BYTES)
         return ERR_CORRUPT;
     struct ledger_key *it =
         put(keys, seq, (struct slice){value.at + HEAD_BYTES, value.len - HEAD_BYTES});
     it->request = request;
+    it->outcome = (enum ledger_outcome)outcome;
     it->balance = balance;
     return OK;
 }

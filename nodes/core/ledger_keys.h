@@ -7,8 +7,9 @@
 
 const struct ledger_key *ledger_key_find(const struct ledger_keys *keys, struct slice key);
 
-/* Remembers a key that is not known, with the change that it made, in the same step. */
-void ledger_key_add(struct node *node, struct slice key, uint64_t request, uint64_t balance);
+/* Remembers a key that is not known, in the step that did what was asked for, or refused it. */
+const struct ledger_key *ledger_key_add(struct node *node, struct slice key, uint64_t request,
+                                        enum ledger_outcome outcome, uint64_t balance);
 
 /* For ledger.c: a record from disk, behind its table's letter. */
 int ledger_restore_key(struct ledger_keys *keys, struct slice key, struct slice value);

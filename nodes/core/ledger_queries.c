@@ -103,8 +103,7 @@ void ledger_query_reply(struct node *node, node_id_t from, const struct wire_acc
         if (reply->exists)
             ledger_requests_handle(node, wait.client, wait.message);
         else
-            ledger_refuse_unknown(node, wait.client, wait.message->as.request.request, from,
-                                  reply->account);
+            ledger_requests_missing(node, wait.client, wait.message);
         message_drop(&wait.message);
     }
 }
@@ -116,8 +115,8 @@ static void give_up(struct node *node, struct ledger_wait *wait)
     struct text reason = {0};
     text_add(&reason, "node %u does not answer; nothing was changed",
              (unsigned)wait->message->as.bank_transfer.to_node);
-    requests_refuse(node, wait->client, wait->message->as.request.request, "unavailable",
-                    reason.at);
+    outbox_reply(&node->out, wait->client,
+                 requests_error(node, wait->message->as.request.request, "unavailable", reason.at));
     message_drop(&wait->message);
 }
 

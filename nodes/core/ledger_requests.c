@@ -25,23 +25,8 @@ static void refuse(struct node *node, struct asked asked, const char *code, cons
     va_start(args, format);
     text_add_v(&reason, format, args);
     va_end(args);
-    requests_refuse(node, asked.client, asked.message->as.request.request, code, reason.at);
-}
-
-void ledger_refuse_unknown(struct node *node, uint64_t client, uint64_t request, node_id_t where,
-                           struct slice account)
-{
-    struct text reason = {0};
-    char name[TEXT_MAX / 2];
-    text_add(&reason, "there is no account %s on node %u", text_escape(name, sizeof name, account),
-             (unsigned)where);
-    requests_refuse(node, client, request, "not_found", reason.at);
-}
-
-static void refuse_account(struct node *node, struct asked asked, struct slice account)
-{
-    ledger_refuse_unknown(node, asked.client, asked.message->as.request.request, node->config.id,
-                          account);
+    outbox_reply_durable(&node->out, asked.client,
+                         requests_error(node, asked.message->as.request.request, code, reason.at));
 }
 
 /* --- answers --- */
@@ -116,32 +101,78 @@ static uint64_t mix_u64(uint64_t hash, uint64_t number)
     return mix(hash, (struct slice){(const uint8_t *)&number, sizeof number});
 }
 
+static void refuse_account(struct node *node, struct asked asked, struct slice account,
+                           uint64_t where)
+{
+    char name[TEXT_MAX / 2];
+    refuse(node, asked, "not_found", "there is no account %s on node %" PRIu64,
+           text_escape(name, sizeof name, account), where);
+}
+
+/* Answers a change as its key says that it ended. */
+static void answer(struct node *node, struct asked asked, const struct ledger_key *key,
+                   bool repeated)
+{
+    const struct message *message = asked.message;
+    const struct wire_bank_change *change = &message->as.bank_change;
+    bool put = message->type == MESSAGE_KV_PUT;
+    uint64_t self = node->config.id;
+    switch (key->outcome) {
+    case LEDGER_DONE:
+        if (put)
+            reply_value(node, asked, message->as.kv_put.name, NULL, true, repeated);
+        else
+            reply_account(node, asked, change->account, key->balance, repeated);
+        break;
+    case LEDGER_INSUFFICIENT:
+        refuse(node, asked, "insufficient", "the account has %" PRIu64 ", less than %" PRIu64,
+               key->balance, change->amount);
+        break;
+    case LEDGER_NO_ACCOUNT:
+        refuse_account(node, asked, change->account, self);
+        break;
+    case LEDGER_NO_ACCOUNT_THERE:
+        refuse_account(node, asked, message->as.bank_transfer.to,
+                       message->as.bank_transfer.to_node);
+        break;
+    case LEDGER_OVERFLOW:
+        refuse(node, asked, "overflow",
+               "a node holds at most %" PRIu64 ": there is no room for so much more", MONEY_MAX);
+        break;
+    case LEDGER_TOO_MANY:
+        refuse(node, asked, "too_many", "node %" PRIu64 " has %d %s and takes no more", self,
+               put ? KV_NAMES_MAX : ACCOUNTS_MAX, put ? "values" : "accounts");
+        break;
+    case LEDGER_OUTCOMES:
+        break;
+    }
+}
+
+/* The change is made, or cannot be: remembers that under the client's key, and answers. */
+static void end(struct node *node, struct asked asked, struct slice key, uint64_t request,
+                enum ledger_outcome outcome, uint64_t balance)
+{
+    answer(node, asked, ledger_key_add(node, key, request, outcome, balance), false);
+}
+
 /* True when the change is new and may be made; else it is answered: its key is known, or it cannot
  * be made now. */
 static bool begin(struct node *node, struct asked asked, struct slice key, uint64_t request)
 {
-    if (!jobs_key_is_valid(key)) {
+    const struct ledger_key *known = ledger_key_find(&node->ledger.keys, key);
+    if (!jobs_key_is_valid(key))
         refuse(node, asked, "invalid", "a key is 1 to %d printable characters without spaces",
                JOB_KEY_MAX);
-        return false;
-    }
-    const struct ledger_key *known = ledger_key_find(&node->ledger.keys, key);
-    if (known && known->request != request) {
-        refuse(node, asked, "invalid", "this key was used for another request; choose another");
-        return false;
-    }
-    if (known && asked.message->type == MESSAGE_KV_PUT) {
-        reply_value(node, asked, asked.message->as.kv_put.name, NULL, true, true);
-        return false;
-    }
-    if (known) {
-        reply_account(node, asked, asked.message->as.bank_change.account, known->balance, true);
-        return false;
-    }
-    if (!node->full)
+    else if (known && known->request != request)
+        refuse(node, asked, "invalid",
+               "this key was used for a different request; choose another key");
+    else if (known)
+        answer(node, asked, known, true);
+    else if (node->full)
+        refuse(node, asked, "disk_full", "the disk of node %u is full; nothing was changed",
+               (unsigned)node->config.id);
+    else
         return true;
-    refuse(node, asked, "disk_full", "the disk of node %u is full; nothing was changed",
-           (unsigned)node->config.id);
     return false;
 }
 
@@ -151,18 +182,16 @@ static uint64_t hash_change(const struct message *message)
     return mix_u64(mix(message->type, change->account), change->amount);
 }
 
-/* The change is made: remembers the key and answers. */
-static void end_change(struct node *node, struct asked asked, const struct ledger_row *row,
-                       uint64_t request)
+static uint64_t hash_transfer(const struct message *message)
 {
-    ledger_key_add(node, asked.message->as.bank_change.key, request, row->balance);
-    reply_account(node, asked, slice_of(row->name), row->balance, false);
+    const struct wire_bank_transfer *transfer = &message->as.bank_transfer;
+    return mix_u64(mix(hash_change(message), transfer->to), transfer->to_node);
 }
 
-static void refuse_overflow(struct node *node, struct asked asked)
+static void end_change(struct node *node, struct asked asked, uint64_t request,
+                       enum ledger_outcome outcome, uint64_t balance)
 {
-    refuse(node, asked, "overflow",
-           "a node holds at most %" PRIu64 ": there is no room for so much more", MONEY_MAX);
+    end(node, asked, asked.message->as.bank_change.key, request, outcome, balance);
 }
 
 /* --- accounts --- */
@@ -175,28 +204,27 @@ static void deposit(struct node *node, struct asked asked)
     if (!check_change(node, asked) || !begin(node, asked, deposit->key, request))
         return;
     bool exists = ledger_table_find(&ledger->accounts, deposit->account) != NULL;
-    if (!exists && ledger->accounts.n >= ACCOUNTS_MAX)
-        refuse(node, asked, "too_many", "node %u has %d accounts and takes no more",
-               (unsigned)node->config.id, ACCOUNTS_MAX);
-    else if (!ledger_has_room(ledger, deposit->amount))
-        refuse_overflow(node, asked);
-    else
-        end_change(node, asked, ledger_credit(node, deposit->account, deposit->amount), request);
+    if (!exists && ledger->accounts.n >= ACCOUNTS_MAX) {
+        end_change(node, asked, request, LEDGER_TOO_MANY, 0);
+    } else if (!ledger_has_room(ledger, deposit->amount)) {
+        end_change(node, asked, request, LEDGER_OVERFLOW, 0);
+    } else {
+        struct ledger_row *row = ledger_credit(node, deposit->account, deposit->amount);
+        end_change(node, asked, request, LEDGER_DONE, row->balance);
+    }
 }
 
 /* The account that money is to be taken from; NULL after a refusal. */
-static struct ledger_row *find_funds(struct node *node, struct asked asked)
+static struct ledger_row *find_funds(struct node *node, struct asked asked, uint64_t request)
 {
     const struct wire_bank_change *change = &asked.message->as.bank_change;
     struct ledger_row *row = ledger_table_find(&node->ledger.accounts, change->account);
-    if (!row) {
-        refuse_account(node, asked, change->account);
-        return NULL;
-    }
-    if (row->balance >= change->amount)
+    if (row && row->balance >= change->amount)
         return row;
-    refuse(node, asked, "insufficient", "account %s on node %u has %" PRIu64 ", less than %" PRIu64,
-           row->name, (unsigned)node->config.id, row->balance, change->amount);
+    if (row)
+        end_change(node, asked, request, LEDGER_INSUFFICIENT, row->balance);
+    else
+        end_change(node, asked, request, LEDGER_NO_ACCOUNT, 0);
     return NULL;
 }
 
@@ -206,11 +234,11 @@ static void withdraw(struct node *node, struct asked asked)
     uint64_t request = hash_change(asked.message);
     if (!check_change(node, asked) || !begin(node, asked, withdraw->key, request))
         return;
-    struct ledger_row *row = find_funds(node, asked);
+    struct ledger_row *row = find_funds(node, asked, request);
     if (!row)
         return;
     ledger_debit(node, row, withdraw->amount);
-    end_change(node, asked, row, request);
+    end_change(node, asked, request, LEDGER_DONE, row->balance);
 }
 
 static void transfer_here(struct node *node, struct asked asked, struct ledger_row *from,
@@ -218,12 +246,12 @@ static void transfer_here(struct node *node, struct asked asked, struct ledger_r
 {
     const struct wire_bank_transfer *transfer = &asked.message->as.bank_transfer;
     if (!ledger_table_find(&node->ledger.accounts, transfer->to)) {
-        refuse_account(node, asked, transfer->to);
+        end_change(node, asked, request, LEDGER_NO_ACCOUNT_THERE, 0);
         return;
     }
     ledger_debit(node, from, transfer->amount);
     ledger_credit(node, transfer->to, transfer->amount);
-    end_change(node, asked, from, request);
+    end_change(node, asked, request, LEDGER_DONE, from->balance);
 }
 
 static void refuse_busy(struct node *node, struct asked asked, uint64_t to)
@@ -251,7 +279,7 @@ static void transfer_away(struct node *node, struct asked asked, struct ledger_r
     message->as.transfer.amount = transfer->amount;
     ledger_debit(node, from, transfer->amount);
     ledger_send(node, to, message, transfer->amount);
-    end_change(node, asked, from, request);
+    end_change(node, asked, request, LEDGER_DONE, from->balance);
 }
 
 static void transfer(struct node *node, struct asked asked)
@@ -268,11 +296,19 @@ static void transfer(struct node *node, struct asked asked)
     }
     if (!begin(node, asked, transfer->key, request))
         return;
-    struct ledger_row *from = find_funds(node, asked);
+    struct ledger_row *from = find_funds(node, asked, request);
     if (from && here)
         transfer_here(node, asked, from, request);
     else if (from)
         transfer_away(node, asked, from, request);
+}
+
+void ledger_requests_missing(struct node *node, uint64_t client, struct message *message)
+{
+    struct asked asked = {client, message};
+    uint64_t request = hash_transfer(message);
+    if (begin(node, asked, message->as.bank_transfer.key, request))
+        end_change(node, asked, request, LEDGER_NO_ACCOUNT_THERE, 0);
 }
 
 static void balance(struct node *node, struct asked asked)
@@ -282,7 +318,7 @@ static void balance(struct node *node, struct asked asked)
     if (row)
         reply_account(node, asked, account, row->balance, false);
     else if (check_name(node, asked, "an account", account))
-        refuse_account(node, asked, account);
+        refuse_account(node, asked, account, node->config.id);
 }
 
 static void list(struct node *node, struct asked asked)
@@ -319,8 +355,7 @@ static void put_away(struct node *node, struct asked asked, uint64_t request)
     message->as.app.name = message_copy(message, put->name);
     message->as.app.value = message_copy(message, put->value);
     ledger_send(node, (node_id_t)put->to, message, 0);
-    ledger_key_add(node, put->key, request, 0);
-    reply_value(node, asked, put->name, NULL, true, false);
+    end(node, asked, put->key, request, LEDGER_DONE, 0);
 }
 
 static void put(struct node *node, struct asked asked)
@@ -340,13 +375,8 @@ static void put(struct node *node, struct asked asked)
         put_away(node, asked, request);
         return;
     }
-    if (!ledger_put(node, put->name, put->value)) {
-        refuse(node, asked, "too_many", "node %u has %d values and takes no more",
-               (unsigned)node->config.id, KV_NAMES_MAX);
-        return;
-    }
-    ledger_key_add(node, put->key, request, 0);
-    reply_value(node, asked, put->name, NULL, true, false);
+    bool fits = ledger_put(node, put->name, put->value);
+    end(node, asked, put->key, request, fits ? LEDGER_DONE : LEDGER_TOO_MANY, 0);
 }
 
 static void get(struct node *node, struct asked asked)

@@ -8,8 +8,7 @@
  * something else. Nothing is acknowledged before it is durable. */
 bool ledger_requests_handle(struct node *node, uint64_t client, struct message *message);
 
-/* Refuses, because an account does not exist on a node. */
-void ledger_refuse_unknown(struct node *node, uint64_t client, uint64_t request, node_id_t where,
-                           struct slice account);
+/* The account that a bank_transfer names does not exist on its node. */
+void ledger_requests_missing(struct node *node, uint64_t client, struct message *message);
 
 #endif

@@ -23,8 +23,8 @@ struct caller {
     uint64_t client, request;
 };
 
-void requests_refuse(struct node *node, uint64_t client, uint64_t request, const char *code,
-                     const char *reason)
+struct message *requests_error(const struct node *node, uint64_t request, const char *code,
+                               const char *reason)
 {
     struct message *message = message_new(MESSAGE_ERROR);
     message->as.error = (struct wire_error){
@@ -33,12 +33,12 @@ void requests_refuse(struct node *node, uint64_t client, uint64_t request, const
         .reason = message_text(message, reason),
         .coordinator = node->election.coordinator,
     };
-    outbox_reply(&node->out, client, message);
+    return message;
 }
 
 static void refuse(struct node *node, struct caller caller, const char *code, const char *reason)
 {
-    requests_refuse(node, caller.client, caller.request, code, reason);
+    outbox_reply(&node->out, caller.client, requests_error(node, caller.request, code, reason));
 }
 
 static void refuse_job(struct node *node, struct caller caller, job_id_t job)

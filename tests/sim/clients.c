@@ -78,6 +78,10 @@ static void begin_job(struct world *world, unsigned number)
 
 void client_wake(struct world *world, unsigned number)
 {
+    if (number >= WORLD_CLIENTS_MAX) {
+        asker_wake(world, number - WORLD_CLIENTS_MAX);
+        return;
+    }
     struct world_client *client = client_of(world, number);
     if (!client->busy)
         begin_job(world, number);
@@ -123,6 +127,10 @@ static void take_job(struct world *world, unsigned number, const struct wire_job
 
 void client_reply(struct world *world, struct pending *pending)
 {
+    if (pending->client >= WORLD_CLIENTS_MAX) {
+        asker_reply(world, pending->client - WORLD_CLIENTS_MAX, pending);
+        return;
+    }
     struct world_client *client = client_of(world, pending->client);
     const struct message *message = pending->message;
     if (!client->busy || pending->seq != client->request)

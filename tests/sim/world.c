@@ -353,6 +353,7 @@ void world_free(struct world **world)
         world_crash(it, id);
         machine_wipe(it, id);
     }
+    askers_clear(it);
     struct blob *blob;
     for (size_t at = 0; (blob = map_next(&it->committed, &at, NULL));)
         blob_drop(&blob);

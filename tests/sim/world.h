@@ -13,6 +13,9 @@
 
 #define WORLD_NODES_MAX   25
 #define WORLD_CLIENTS_MAX 8
+#define WORLD_ASKERS_MAX  16
+
+struct world;
 
 /* Probabilities are per million. */
 struct world_options {
@@ -92,6 +95,16 @@ struct world_client {
     uint64_t n_max;
 };
 
+/* Somebody who asks one node one thing, again and again until there is an answer that settles it.
+ */
+struct world_asker {
+    struct message *request; /* owned; NULL: idle */
+    struct message *answer;  /* owned; of the last request */
+    uint64_t number;         /* of the last try */
+    uint64_t retry_us;
+    void (*done)(struct world *world, unsigned asker); /* may ask the next thing; may be NULL */
+};
+
 struct world_counts {
     uint64_t steps, messages, lost, duplicated, crashes, restarts, pauses, cuts, elections,
         jobs_done;
@@ -106,6 +119,7 @@ struct world {
     struct world_link links[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1][PLANE_COUNT];
     bool cut[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1]; /* [from][to]: nothing passes */
     struct world_client clients[WORLD_CLIENTS_MAX];
+    struct world_asker askers[WORLD_ASKERS_MAX];
     struct map committed;       /* index -> struct blob: the one entry ever committed there */
     node_id_t leaders[1 << 16]; /* by term: who led it, ever */
     struct world_counts counts;
@@ -135,6 +149,10 @@ void world_cut(struct world *world, node_id_t from, node_id_t to, bool cut);
 /* Lets a client submit `jobs` factorials of up to n_max, one after another, checking every result.
  */
 void world_client(struct world *world, unsigned client, uint64_t jobs, uint64_t n_max);
+
+/* Lets somebody ask a node (takes the request and names the node and a number in it). The answer is
+ * there until the next request. */
+void world_ask(struct world *world, unsigned asker, node_id_t node, struct message *request);
 
 /* Runs for so long; or until the condition holds (true), at most for so long (false). */
 void world_run(struct world *world, uint64_t for_us);
@@ -224,6 +242,9 @@ void records_restore(struct world *world, node_id_t id);
 void records_wipe(struct world_node *node);
 void machine_discard_writes(struct write *writes, size_t n);
 
+void asker_reply(struct world *world, unsigned asker, const struct pending *pending);
+void asker_wake(struct world *world, unsigned asker);
+void askers_clear(struct world *world);
 void client_reply(struct world *world, struct pending *pending);
 void client_wake(struct world *world, unsigned client);
 void client_send(struct world *world, unsigned client);

@@ -148,6 +148,30 @@ static void lines_are_cut_and_terminated(void **state)
     assert_int_equal(text_format(small, sizeof small, "%s", ""), 0);
 }
 
+static void text_is_utf8_or_not(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "",         "plain",        "gr\xc3\xbcn",  "\xe2\x82\xac",    "\xf0\x9f\x98\x80",
+        "\xc2\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"\x80",
+                                      "\xff",
+                                      "\xc3",
+                                      "a\xc3z",
+                                      "\xc0\x80",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xe2\x82",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf5\x80\x80\x80"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(text_is_utf8(slice_of(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(text_is_utf8(slice_of(bad[i])));
+    assert_false(text_is_utf8((struct slice){(const uint8_t *)"a\0b", 3}));
+}
+
 static void strangers_bytes_are_escaped_X9(void **state)
 {
     (void)state;
@@ -493,6 +517,7 @@ int main(void)
         cmocka_unit_test(job_ids_are_read_as_they_are_written),
         cmocka_unit_test(lines_are_cut_and_terminated),
         cmocka_unit_test(strangers_bytes_are_escaped_X9),
+        cmocka_unit_test(text_is_utf8_or_not),
         cmocka_unit_test(slices_compare_by_bytes),
         cmocka_unit_test(options_come_from_the_command_line),
         cmocka_unit_test(options_that_are_wrong_say_what_is_allowed),

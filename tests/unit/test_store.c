@@ -326,6 +326,106 @@ static void damage_is_noticed(void **state)
     close(fd);
 }
 
+/* --- records --- */
+
+struct records {
+    size_t n;
+    char last[RECORD_KEY_MAX + 1]; /* key */
+    bool refuses;
+};
+
+/* The value of every record is its key twice. */
+static int see_record(void *context, struct slice key, struct slice value)
+{
+    struct records *records = context;
+    char name[RECORD_KEY_MAX + 1], twice[2 * RECORD_KEY_MAX + 1];
+    text_format(name, sizeof name, "%.*s", (int)key.len, (const char *)key.at);
+    text_format(twice, sizeof twice, "%s%s", name, name);
+    assert_true(slice_equals(value, twice));
+    assert_true(!records->n || strcmp(records->last, name) < 0);
+    text_format(records->last, sizeof records->last, "%s", name);
+    records->n++;
+    return records->refuses ? ERR_CORRUPT : OK;
+}
+
+static void write_record(struct disk *disk, const char *key, const char *value)
+{
+    struct write write = {.kind = WRITE_RECORD, .key_len = strlen(key)};
+    memcpy(write.key, key, write.key_len);
+    write.entry = value ? blob_copy(value, strlen(value)) : NULL;
+    disk_write(disk, &write);
+    blob_drop(&write.entry);
+}
+
+static size_t count_records(struct disk *disk)
+{
+    struct records records = {0};
+    struct text why = {0};
+    if (disk_read_records(disk, see_record, &records, &why))
+        fail_msg("%s", why.at);
+    return records.n;
+}
+
+static void records_are_replaced_forgotten_and_read_in_order(void **state)
+{
+    (void)state;
+    char longest[RECORD_KEY_MAX + 1], twice[2 * RECORD_KEY_MAX + 1];
+    memset(longest, 'x', RECORD_KEY_MAX);
+    longest[RECORD_KEY_MAX] = '\0';
+    text_format(twice, sizeof twice, "%s%s", longest, longest);
+    struct disk *disk = open_disk();
+    assert_int_equal(count_records(disk), 0);
+    disk_begin(disk);
+    write_record(disk, "b", "something else");
+    write_record(disk, "c", "cc");
+    write_record(disk, longest, twice);
+    write_record(disk, "a", "aa");
+    write_record(disk, "b", "bb");
+    disk_commit(disk);
+    assert_int_equal(count_records(disk), 4);
+    disk_begin(disk);
+    write_record(disk, "c", NULL);
+    write_record(disk, "never there", NULL);
+    disk_commit(disk);
+    disk_close(&disk);
+    disk = open_disk();
+    assert_int_equal(count_records(disk), 3);
+    struct records records = {.refuses = true};
+    struct text why = {0};
+    assert_int_equal(disk_read_records(disk, see_record, &records, &why), ERR_CORRUPT);
+    assert_non_null(strstr(why.at, "record 'a'"));
+    disk_close(&disk);
+}
+
+static void a_damaged_record_is_refused_by_name(void **state)
+{
+    (void)state;
+    struct disk *disk = open_disk();
+    disk_begin(disk);
+    write_record(disk, "damaged-", "damaged-damaged-");
+    disk_commit(disk);
+    disk_close(&disk);
+    char path[PATH_ROOM];
+    text_format(path, sizeof path, "%s/node/store/data.mdb", root);
+    int fd = open(path, O_RDWR);
+    struct stat status;
+    assert_int_equal(fstat(fd, &status), 0);
+    uint8_t *bytes = mem_new((size_t)status.st_size, 1);
+    assert_true(pread(fd, bytes, (size_t)status.st_size, 0) == status.st_size);
+    const uint8_t *value = memmem(bytes, (size_t)status.st_size, "damaged-damaged-", 16);
+    assert_non_null(value);
+    assert_int_equal(pwrite(fd, "D", 1, (off_t)(value - bytes)), 1);
+    disk = open_disk();
+    struct records records = {0};
+    struct text why = {0};
+    assert_int_equal(disk_read_records(disk, see_record, &records, &why), ERR_CORRUPT);
+    assert_non_null(strstr(why.at, path));
+    assert_non_null(strstr(why.at, "record 'damaged-' cannot be read"));
+    disk_close(&disk);
+    free(bytes);
+    close(fd);
+}
+
 /* --- values --- */
 
 static void assert_kept(struct disk *disk, struct value_id id, const struct blob *value)
@@ -531,6 +631,8 @@ int main(void)
         fresh(durability_off_neither_keeps_nor_believes_a_log),
         fresh(a_full_checkpoint_replaces_the_log_before_it),
         fresh(a_gap_in_the_log_is_damage),
+        fresh(records_are_replaced_forgotten_and_read_in_order),
+        fresh(a_damaged_record_is_refused_by_name),
         fresh(damage_is_noticed),
         fresh(values_small_and_large_are_kept_until_dropped),
         fresh(a_value_whose_file_changed_is_not_served),
