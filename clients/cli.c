@@ -106,10 +106,20 @@ int cli_expect(const struct message *reply, enum message_type expected)
 int cli_ask(struct cli *cli, struct message *request, enum message_type expected,
             struct message **reply)
 {
+    return cli_change(cli, request, expected, NULL, reply);
+}
+
+int cli_change(struct cli *cli, struct message *request, enum message_type expected,
+               const char *key, struct message **reply)
+{
     struct message *got = NULL;
     int error = client_ask(cli_client(cli), request, CLIENT_PATIENT, 0, cli_deadline_us(cli), &got);
-    if (error)
-        return cli_explain(cli, error);
+    if (error) {
+        int code = cli_explain(cli, error);
+        if (key)
+            cli_note("it may still take effect; to be sure that it does so once: --key %s", key);
+        return code;
+    }
     int code = cli_expect(got, expected);
     if (code)
         message_drop(&got);

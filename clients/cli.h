@@ -66,6 +66,11 @@ int cli_refusal_code(const struct message *reply);
 int cli_ask(struct cli *cli, struct message *request, enum message_type expected,
             struct message **reply);
 
+/* The same for a change that a key makes idempotent: when no answer came, it may have taken effect,
+ * and the person is told the key. */
+int cli_change(struct cli *cli, struct message *request, enum message_type expected,
+               const char *key, struct message **reply);
+
 /* The same for an answer that a call of CLIENT_ONCE or a submission brought: refusals and strangers
  * explained. */
 int cli_expect(const struct message *reply, enum message_type expected);

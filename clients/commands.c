@@ -62,6 +62,43 @@ static const char progress_get_details[] =
     "prints\n"
     "none, and the exit code is 6. --json: {node, snapshot, state}, null for none and for now.";
 
+static const char bank_change_details[] =
+    "An account belongs to a node: alice@1 is another one than alice@2. The first deposit makes "
+    "it.\n"
+    "Amounts and balances are whole numbers of minor units, at most 10^15 for all of a node. What\n"
+    "cannot be done is refused with exit code 1 (no such account: 6), and nothing is changed. "
+    "Prints\n"
+    "the account's balance. --json: {account, node, amount, balance, key, repeated}; with a key "
+    "that\n"
+    "was used before, the answer is that of the first time, be it a refusal, and repeated is "
+    "true.\n"
+    "A node remembers the last 65536 keys.";
+
+static const char bank_transfer_details[] =
+    "Takes the money from one account and gives it to another, on the same node or another one.\n"
+    "It is durable at the first node when the command returns, and arrives at the second once, as\n"
+    "soon as that node is there, whatever is killed in between; `bank list` shows what is on its "
+    "way.\n"
+    "Both accounts must exist. Prints the first account's balance. --json: {account, node, "
+    "amount,\n"
+    "balance, key, repeated}, of the first account.";
+
+static const char bank_list_details[] =
+    "Nodes are asked one after another: while money moves, the sum is that of different moments.\n"
+    "--json: {nodes: [{node, accounts: {NAME: BALANCE, ...}, total, sent}], total, sent}; sent is "
+    "what\n"
+    "was sent to other nodes and not acknowledged by them: on its way, or just arrived.";
+
+static const char kv_put_details[] =
+    "A value is UTF-8 text of at most 4096 bytes. With --from the command returns when it is "
+    "durable\n"
+    "at that node; it arrives once, in the order in which it was sent. --json: {name, value, "
+    "node,\n"
+    "from, key, repeated}.";
+
+static const char kv_get_details[] =
+    "Prints the value; exit code 6 when there is none. --json: {name, node, value}.";
+
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive, "
     "incarnation,\n"
@@ -108,6 +145,18 @@ const struct command commands[] = {
      progress_snap_details, progress_snap_options, progress_snap_run},
     {"progress get", "NODE", "Print a node's progress, now or in a snap", progress_get_details,
      progress_get_options, progress_get_run},
+    {"bank deposit", "ACCOUNT@NODE AMOUNT", "Add money to an account, and make it",
+     bank_change_details, bank_change_options, bank_deposit_run},
+    {"bank withdraw", "ACCOUNT@NODE AMOUNT", "Take money from an account", bank_change_details,
+     bank_change_options, bank_withdraw_run},
+    {"bank balance", "ACCOUNT@NODE", "Print an account's balance", NULL, NULL, bank_balance_run},
+    {"bank transfer", "FROM@NODE TO@NODE AMOUNT", "Move money between accounts",
+     bank_transfer_details, bank_change_options, bank_transfer_run},
+    {"bank list", "", "List accounts, with their sum", bank_list_details, bank_list_options,
+     bank_list_run},
+    {"kv put", "NAME VALUE", "Put a value on a node, or send it there from another one",
+     kv_put_details, kv_put_options, kv_put_run},
+    {"kv get", "NAME", "Print a node's value", kv_get_details, kv_get_options, kv_get_run},
     {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details, NULL,
      status_run},
     {"check", "", "Is the cluster healthy? For health checks", check_details, check_options,

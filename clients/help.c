@@ -27,7 +27,7 @@ static void list(const char *family, FILE *out)
             continue;
         char left[TEXT_MAX];
         text_format(left, sizeof left, "%s %s", command->name, command->arguments);
-        fprintf(out, "  %-26s %s\n", left, command->summary);
+        fprintf(out, "  %-38s %s\n", left, command->summary);
     }
 }
 
@@ -35,8 +35,8 @@ static void list_exit_codes(FILE *out)
 {
     fprintf(out, "Exit codes:\n"
                  "  0 done                     4 --timeout has come\n"
-                 "  1 the job failed, or I did 5 the job was cancelled\n"
-                 "  2 bad usage or input       6 there is no such job, or snap\n"
+                 "  1 failed, or was refused   5 the job was cancelled\n"
+                 "  2 bad usage or input       6 there is no such job, snap, account or value\n"
                  "  3 no broker answers, or no coordinator serves\n"
                  "  130, 143 ended by SIGINT, SIGTERM\n");
 }

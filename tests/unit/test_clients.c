@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "broker/tracker.h"
+#include "clients/account.h"
 #include "clients/address.h"
 #include "clients/bar.h"
 #include "clients/child.h"
@@ -70,6 +71,75 @@ static void a_line_may_hold_no_job(void **state)
     memset(endless, '1', sizeof endless);
     assert_int_equal(jobspec_parse_line((struct slice){endless, sizeof endless}, &spec, why),
                      ERR_MALFORMED);
+}
+
+/* --- accounts and amounts --- */
+
+static void an_account_is_a_name_and_its_node(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word, *name; /* NULL: refused */
+        uint64_t node;
+        const char *why; /* what the refusal must mention */
+    } cases[] = {
+        {"alice@1", "alice", 1, NULL},
+        {"A.b-c_9@100", "A.b-c_9", 100, NULL},
+        {"alice", NULL, 0, "looks like alice@1"},
+        {"@1", NULL, 0, "'@1'"},
+        {"", NULL, 0, "''"},
+        {"al ice@1", NULL, 0, "al ice"},
+        {"al/ice@1", NULL, 0, "al/ice"},
+        {"\x1b[31m@1", NULL, 0, "\\x1b"},
+        {"alice@", NULL, 0, "from 1 to"},
+        {"alice@0", NULL, 0, "from 1 to"},
+        {"alice@101", NULL, 0, "from 1 to"},
+        {"alice@-1", NULL, 0, "from 1 to"},
+        {"alice@1@2", NULL, 0, "from 1 to"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct account account;
+        char why[TEXT_MAX] = "";
+        int error = account_parse(cases[i].word, &account, why);
+        assert_int_equal(error, cases[i].name ? OK : ERR_MALFORMED);
+        if (cases[i].name) {
+            assert_string_equal(account.name, cases[i].name);
+            assert_int_equal(account.node, cases[i].node);
+        } else {
+            assert_non_null(strstr(why, cases[i].why));
+        }
+    }
+    char longest[LEDGER_NAME_MAX + 4], why[TEXT_MAX];
+    struct account account;
+    memset(longest, 'x', sizeof longest);
+    text_format(longest + LEDGER_NAME_MAX, 4, "@7");
+    assert_int_equal(account_parse(longest, &account, why), OK);
+    text_format(longest + LEDGER_NAME_MAX, 4, "x@7");
+    assert_int_equal(account_parse(longest, &account, why), ERR_MALFORMED);
+}
+
+static void an_amount_is_a_positive_whole_number(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"0",
+                                      "-5",
+                                      "",
+                                      "1.5",
+                                      "1e3",
+                                      "abc",
+                                      "+1",
+                                      " 1",
+                                      "1000000000000001",
+                                      "99999999999999999999999"};
+    uint64_t amount;
+    char why[TEXT_MAX];
+    assert_int_equal(account_parse_amount("1", &amount, why), OK);
+    assert_int_equal(account_parse_amount("1000000000000000", &amount, why), OK);
+    assert_true(amount == MONEY_MAX);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(account_parse_amount(bad[i], &amount, why), ERR_MALFORMED);
+        assert_non_null(strstr(why, "from 1 to 1000000000000000"));
+    }
 }
 
 static void keys_are_uuids_that_differ(void **state)
@@ -359,6 +429,8 @@ int main(void)
         cmocka_unit_test(a_job_is_a_kind_and_its_argument),
         cmocka_unit_test(a_line_may_hold_no_job),
         cmocka_unit_test(keys_are_uuids_that_differ),
+        cmocka_unit_test(an_account_is_a_name_and_its_node),
+        cmocka_unit_test(an_amount_is_a_positive_whole_number),
         cmocka_unit_test(a_followed_file_waits_for_the_rest_of_a_line),
         cmocka_unit_test(brokers_are_named_with_commas),
         cmocka_unit_test(gaps_and_doubles_of_the_feed_are_seen),
