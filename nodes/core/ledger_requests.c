@@ -7,6 +7,7 @@
 #include "nodes/core/ledger_outbox.h"
 #include "nodes/core/ledger_queries.h"
 #include "nodes/core/requests.h"
+#include "nodes/core/space.h"
 #include "shared/base/text.h"
 
 /* A request being answered. */
@@ -109,6 +110,12 @@ static void refuse_account(struct node *node, struct asked asked, struct slice a
            text_escape(name, sizeof name, account), where);
 }
 
+static void refuse_full(struct node *node, struct asked asked, node_id_t id)
+{
+    refuse(node, asked, "disk_full", "the disk of node %u is full; nothing was changed",
+           (unsigned)id);
+}
+
 /* Answers a change as its key says that it ended. */
 static void answer(struct node *node, struct asked asked, const struct ledger_key *key,
                    bool repeated)
@@ -169,8 +176,7 @@ static bool begin(struct node *node, struct asked asked, struct slice key, uint6
     else if (known)
         answer(node, asked, known, true);
     else if (node->full)
-        refuse(node, asked, "disk_full", "the disk of node %u is full; nothing was changed",
-               (unsigned)node->config.id);
+        refuse_full(node, asked, node->config.id);
     else
         return true;
     return false;
@@ -254,9 +260,17 @@ static void transfer_here(struct node *node, struct asked asked, struct ledger_r
     end_change(node, asked, request, LEDGER_DONE, from->balance);
 }
 
-static void refuse_busy(struct node *node, struct asked asked, uint64_t to)
+/* False, and the client is told, when that node should be sent nothing new now. */
+static bool may_send(struct node *node, struct asked asked, node_id_t to)
 {
-    refuse(node, asked, "busy", "node %" PRIu64 " has too much of this node to acknowledge", to);
+    if (space_peer_is_full(node, to))
+        refuse_full(node, asked, to);
+    else if (ledger_outbox_is_full(&node->ledger, to))
+        refuse(node, asked, "busy", "node %u has too much of this node to acknowledge",
+               (unsigned)to);
+    else
+        return true;
+    return false;
 }
 
 static void transfer_away(struct node *node, struct asked asked, struct ledger_row *from,
@@ -269,10 +283,8 @@ static void transfer_away(struct node *node, struct asked asked, struct ledger_r
             refuse(node, asked, "busy", "too many transfers wait; try again later");
         return;
     }
-    if (ledger_outbox_is_full(&node->ledger, to)) {
-        refuse_busy(node, asked, transfer->to_node);
+    if (!may_send(node, asked, to))
         return;
-    }
     struct message *message = message_new(MESSAGE_TRANSFER);
     message->as.transfer.from = message_copy(message, transfer->account);
     message->as.transfer.to = message_copy(message, transfer->to);
@@ -347,10 +359,8 @@ static void list(struct node *node, struct asked asked)
 static void put_away(struct node *node, struct asked asked, uint64_t request)
 {
     const struct wire_kv_put *put = &asked.message->as.kv_put;
-    if (ledger_outbox_is_full(&node->ledger, (node_id_t)put->to)) {
-        refuse_busy(node, asked, put->to);
+    if (!may_send(node, asked, (node_id_t)put->to))
         return;
-    }
     struct message *message = message_new(MESSAGE_APP);
     message->as.app.name = message_copy(message, put->name);
     message->as.app.value = message_copy(message, put->value);

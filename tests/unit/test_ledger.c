@@ -415,6 +415,60 @@ static void a_request_without_a_node_is_refused(void **state)
     world_free(&world);
 }
 
+/* --- what is promised is durable --- */
+
+/* What a step of the node makes durable, and the sequences that wait for it; 0: there was none. */
+struct waits {
+    uint64_t persist, reply, transfer;
+    size_t records;
+};
+
+static struct waits step(struct node *node, const struct event *event)
+{
+    struct waits waits = {0};
+    struct node_outputs outputs = node_step(node, event);
+    for (size_t i = 0; i < outputs.n; i++) {
+        const struct output *output = &outputs.at[i];
+        if (output->kind == OUTPUT_PERSIST) {
+            waits.persist = output->persist.seq;
+            for (size_t j = 0; j < output->persist.n; j++)
+                waits.records += output->persist.writes[j].kind == WRITE_RECORD;
+        } else if (output->kind == OUTPUT_REPLY) {
+            waits.reply = output->after_seq;
+        } else if (output->kind == OUTPUT_SEND && output->send.message->type == MESSAGE_TRANSFER) {
+            waits.transfer = output->after_seq;
+        }
+    }
+    return waits;
+}
+
+static void a_transfer_and_its_answer_wait_for_the_disk(void **state)
+{
+    (void)state;
+    struct world *world = begin(13, 2);
+    assert_done(world, 1, change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
+    assert_done(world, 2, change(MESSAGE_BANK_DEPOSIT, "2", "bob", 1), 1);
+    assert_done(world, 1, transfer("3", "alice", 1, "bob", 2), 99);
+    settle(world);
+    struct node *node = world->nodes[1].core;
+    struct event event = {.kind = EVENT_REQUEST, .now_us = world->now_us};
+    event.request.message = transfer("4", "alice", 10, "bob", 2);
+    event.request.message->as.request.node = 1;
+    struct waits first = step(node, &event);
+    /* Account, letter and key are one transaction; the money is in the channel in the same step. */
+    assert_true(first.persist && first.records == 3);
+    assert_int_equal(first.reply, first.persist);
+    assert_int_equal(first.transfer, first.persist);
+    /* A second try is answered no sooner. */
+    struct waits second = step(node, &event);
+    assert_int_equal(second.records, 0);
+    assert_int_equal(second.reply, first.persist);
+    assert_int_equal(second.transfer, 0);
+    message_drop(&event.request.message);
+    world_crash(world, 1); /* what the world does not know of is lost */
+    world_free(&world);
+}
+
 /* --- money that cannot be credited, and disks that are wiped --- */
 
 static void what_does_not_fit_comes_back(void **state)
@@ -719,6 +773,7 @@ int main(void)
         cmocka_unit_test(accounts_are_listed_in_pages),
         cmocka_unit_test(values_are_put_here_and_sent_elsewhere),
         cmocka_unit_test(a_request_without_a_node_is_refused),
+        cmocka_unit_test(a_transfer_and_its_answer_wait_for_the_disk),
         cmocka_unit_test(what_does_not_fit_comes_back),
         cmocka_unit_test(a_wiped_destination_sends_money_back),
         cmocka_unit_test(a_wiped_source_begins_anew),
