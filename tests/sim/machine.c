@@ -79,11 +79,30 @@ static void let_out(struct world *world, node_id_t id, const struct output *outp
         reply(world, id, output, message);
 }
 
+static bool same_destination(const struct output *a, const struct output *b)
+{
+    return a->kind == b->kind &&
+           (a->kind != OUTPUT_SEND || (a->send.plane == b->send.plane && a->send.to == b->send.to));
+}
+
+/* As the real gate: what waits holds up what comes behind it for the same destination, and nothing
+ * else. */
+static bool must_wait(const struct world_node *node, const struct output *output,
+                      const struct held *before)
+{
+    if (output->after_seq > node->disk_seq)
+        return true;
+    for (const struct held *held = node->held_first; held != before; held = held->next)
+        if (same_destination(&held->output, output))
+            return true;
+    return false;
+}
+
 static void gate(struct world *world, node_id_t id, const struct output *output,
                  struct message *message)
 {
     struct world_node *node = &world->nodes[id];
-    if (output->after_seq <= node->disk_seq && !node->held_first) {
+    if (!must_wait(node, output, NULL)) {
         let_out(world, id, output, message);
         return;
     }
@@ -97,15 +116,20 @@ static void gate(struct world *world, node_id_t id, const struct output *output,
 void machine_flush_held(struct world *world, node_id_t id)
 {
     struct world_node *node = &world->nodes[id];
-    while (node->held_first && node->held_first->output.after_seq <= node->disk_seq) {
-        struct held *held = node->held_first;
-        node->held_first = held->next;
-        if (!node->held_first)
-            node->held_last = NULL;
+    struct held *last = NULL;
+    for (struct held **at = &node->held_first; *at;) {
+        struct held *held = *at;
+        if (must_wait(node, &held->output, held)) {
+            last = held;
+            at = &held->next;
+            continue;
+        }
+        *at = held->next;
         let_out(world, id, &held->output, held->message);
         message_drop(&held->message);
         free(held);
     }
+    node->held_last = last;
 }
 
 /* --- the disk --- */
