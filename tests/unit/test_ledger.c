@@ -284,6 +284,73 @@ static void a_node_that_does_not_answer_costs_nothing(void **state)
     world_free(&world);
 }
 
+/* An account whose node is down, and known to exist: letters for it pile up. */
+static struct world *begin_piling_up(uint64_t seed)
+{
+    struct world *world = begin(seed, 3);
+    assert_done(world, 1, change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100000), 100000);
+    assert_done(world, 2, change(MESSAGE_BANK_DEPOSIT, "2", "bob", 1), 1);
+    assert_done(world, 1, transfer("3", "alice", 1, "bob", 2), 99999);
+    settle(world);
+    world_crash(world, 2);
+    world_run(world, 100 * MS_US);
+    return world;
+}
+
+static void what_piled_up_arrives_in_order(void **state)
+{
+    (void)state;
+    struct world *world = begin_piling_up(14);
+    const uint64_t n = 2 * LEDGER_BURST_MAX + 100;
+    char key[32];
+    for (uint64_t i = 0; i < n; i++) {
+        text_format(key, sizeof key, "pile-%u", (unsigned)i);
+        if (i % 2)
+            assert_done(world, 1, transfer(key, "alice", 1, "bob", 2), 99998 - i / 2);
+        else
+            ask(world, 1, put(key, "latest", key, 2));
+    }
+    assert_int_equal(world->nodes[1].core->ledger.outgoing[2].n, n);
+    world_crash(world, 1);
+    world_start(world, 1);
+    world_start(world, 2);
+    settle(world);
+    assert_int_equal(balance_of(world, 2, "bob"), 2 + n / 2);
+    text_format(key, sizeof key, "pile-%u", (unsigned)n - 2);
+    assert_true(slice_equals(ask(world, 2, get("latest"))->as.kv_value.value, key));
+    world_free(&world);
+}
+
+static void a_full_outbox_refuses_and_loses_nothing(void **state)
+{
+    (void)state;
+    struct world *world = begin_piling_up(15);
+    struct node *node = world->nodes[1].core;
+    const char *code = NULL;
+    char key[32];
+    for (uint64_t i = 0; i <= LEDGER_SENT_MAX; i++) {
+        text_format(key, sizeof key, "pile-%u", (unsigned)i);
+        struct event event = {.kind = EVENT_REQUEST, .now_us = world->now_us};
+        event.request.message = transfer(key, "alice", 1, "bob", 2);
+        event.request.message->as.request.node = 1;
+        struct node_outputs outputs = node_step(node, &event);
+        for (size_t j = 0; j < outputs.n; j++)
+            if (outputs.at[j].kind == OUTPUT_REPLY &&
+                outputs.at[j].reply.message->type == MESSAGE_ERROR) {
+                assert_int_equal(i, LEDGER_SENT_MAX);
+                code = slice_equals(outputs.at[j].reply.message->as.error.code, "busy") ? "busy"
+                                                                                        : "other";
+            }
+        message_drop(&event.request.message);
+    }
+    assert_string_equal(code, "busy");
+    assert_int_equal(node->ledger.away, LEDGER_SENT_MAX);
+    assert_int_equal(node->ledger.total, 99999 - LEDGER_SENT_MAX);
+    node_check_invariants(node);
+    world_crash(world, 1);
+    world_free(&world);
+}
+
 static void a_repeated_key_moves_money_once(void **state)
 {
     (void)state;
@@ -768,6 +835,8 @@ int main(void)
         cmocka_unit_test(deposits_and_withdrawals_follow_the_rules),
         cmocka_unit_test(transfers_follow_the_rules),
         cmocka_unit_test(a_node_that_does_not_answer_costs_nothing),
+        cmocka_unit_test(what_piled_up_arrives_in_order),
+        cmocka_unit_test(a_full_outbox_refuses_and_loses_nothing),
         cmocka_unit_test(a_repeated_key_moves_money_once),
         cmocka_unit_test(only_the_last_keys_are_remembered),
         cmocka_unit_test(accounts_are_listed_in_pages),
