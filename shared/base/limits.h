@@ -191,6 +191,18 @@
 #define STORE_RESERVE_STEP_BYTES (4 * MIB_BYTES) /* more at a time: one call for many commits */
 #define STORE_SPACE_RETRY_US     (200 * MS_US)   /* a full disk is looked at this often */
 
+/* --- snapshots --- */
+
+#define CUT_ROWS_MAX                250 /* rows in one part of a report: fit the map's 64 KiB */
+#define SNAPSHOT_PAGE_MAX           50
+#define SNAPSHOTS_ACTIVE_MAX        64 /* recorded at once by a node; then it takes no part in more */
+#define SNAPSHOTS_KEPT_MAX          100 /* on the disk of each initiator; the oldest go first */
+#define SNAPSHOT_TIMEOUT_DEFAULT_US (2 * SECOND_US) /* who is silent for so long is missing */
+#define SNAPSHOT_RECORD_BYTES_MAX \
+    (64 * MIB_BYTES)                       /* of recorded messages; then the snapshot is given up */
+#define SNAPSHOT_REPORT_BYTES (256 * 1024) /* of parts in one report message */
+#define SNAPSHOT_ENDED_MAX    1024         /* ids whose late markers are known to be late */
+
 /* --- clients --- */
 
 #define CLIENT_UNREACHABLE_MS 2000 /* no broker answered anything for this long: exit 3 */

@@ -124,6 +124,74 @@
     STR(REQ, account, LEDGER_NAME_MAX, "its name")    \
     U64(REQ, balance, MONEY_MAX, "in minor units")
 
+/* --- snapshots (Chandy & Lamport 1985; third seed) --- */
+
+#define PARTICIPANT_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, node, NODES_MAX, "who")                  \
+    U64(REQ, incarnation, U64_ANY, "in which life")
+
+/* An operation somewhere: at a worker, handed out, or in a message. */
+#define CUT_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
+    U64(REQ, job, U64_ANY, "the job")                                                       \
+    U64(REQ, op, OP_MAX, "the operation, or the root of the unit")                          \
+    U64(REQ, attempt, U64_ANY, "which attempt")                                             \
+    U64(OPT, node, NODES_MAX, "to whom it was handed out")                                  \
+    U64(OPT, operations, U64_ANY, "operations that it stands for; 0: a conversion to text") \
+    U64(OPT, seq, U64_ANY, "of the message that it is in")
+
+#define CUT_JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
+    U64(REQ, job, U64_ANY, "an unfinished job")                                      \
+    STR(REQ, spec, JOB_SPEC_MAX, "its argument")                                     \
+    U64(REQ, total, U64_ANY, "operations of its plan")                               \
+    U64(REQ, done, U64_ANY, "of these, done")                                        \
+    U64(REQ, returned, U64_ANY, "returned, but their values are still on their way") \
+    U64(REQ, assigned, U64_ANY, "handed out")                                        \
+    U64(REQ, pending, U64_ANY, "neither")
+
+#define CUT_MESSAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                                \
+    U64(REQ, seq, U64_ANY, "its sequence in the channel")                            \
+    U64(REQ, clock, U64_ANY, "the sender's Lamport clock")                           \
+    STR(REQ, kind, JOB_KIND_MAX, "task, result, release, transfer, app, ledger_ack") \
+    U64(REQ, bytes, U64_ANY, "of its further frames")                                \
+    U64(OPT, job, U64_ANY, "release: of which job")                                  \
+    U64(OPT, number, U64_ANY, "transfer, app: its number; ledger_ack: up to which")  \
+    U64(OPT, amount, U64_ANY, "transfer: how much")                                  \
+    STR(OPT, from_account, LEDGER_NAME_MAX, "transfer: from where")                 \
+    STR(OPT, to_account, LEDGER_NAME_MAX, "transfer: to where")                     \
+    STR(OPT, name, LEDGER_NAME_MAX, "app: the key")
+
+#define CUT_COUNT_FIELDS(U64, BOOL, STR, BIN, LIST)                          \
+    U64(REQ, node, NODES_MAX, "the peer")                                    \
+    U64(REQ, incarnation, U64_ANY, "the peer's incarnation on that channel") \
+    U64(REQ, sent, U64_ANY, "messages sent to it that count, at the cut")    \
+    U64(REQ, received, U64_ANY, "messages received from it that count, at the cut")
+
+#define CUT_PART_FIELDS(U64, BOOL, STR, BIN, LIST)                                      \
+    U64(REQ, node, NODES_MAX, "who")                                                    \
+    U64(REQ, incarnation, U64_ANY, "in which life")                                     \
+    STR(OPT, missing, 64, "why its state is not here; empty: it is")                    \
+    U64(OPT, parts, U64_ANY, "parts of its report")                                     \
+    U64(OPT, bytes, U64_ANY, "bytes of its report")                                     \
+    U64(OPT, first_marker, NODES_MAX, "who sent it the first marker; 0: the initiator") \
+    U64(OPT, took_us, U64_ANY, "from the initiator's first marker to its report")
+
+#define CUT_GAP_FIELDS(U64, BOOL, STR, BIN, LIST)    \
+    U64(REQ, from, NODES_MAX, "of the channel from") \
+    U64(REQ, to, NODES_MAX, "to")                    \
+    STR(REQ, why, 64, "why its content is not known")
+
+#define SNAPSHOT_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)        \
+    U64(REQ, initiator, NODES_MAX, "who took it")             \
+    U64(REQ, incarnation, U64_ANY, "its incarnation")         \
+    U64(REQ, counter, U64_ANY, "counts its snapshots")        \
+    BOOL(REQ, complete, "nothing is missing")                 \
+    BOOL(OPT, periodic, "taken by the clock")                 \
+    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC") \
+    U64(REQ, took_us, U64_ANY, "until the last report")       \
+    U64(REQ, bytes, U64_ANY, "as it is kept")                 \
+    U64(REQ, nodes, NODES_MAX, "states in it")                \
+    STR(OPT, missing, 400, "what is missing, for people")
+
 /* --- messages --- */
 
 #define HELLO_FIELDS(U64, BOOL, STR, BIN, LIST)                                                    \
@@ -216,6 +284,102 @@
     U64(REQ, term, TERM_MAX, "the coordinator's term")                                 \
     U64(REQ, job, U64_ANY, "drop its values and what is queued of it; 0: of all jobs") \
     U64(OPT, op, OP_MAX, "only this operation of it: somebody else has its result; 0: all")
+
+/* The marker and the reports travel in the channels, behind and before what they cut. */
+#define MARKER_FIELDS(U64, BOOL, STR, BIN, LIST)             \
+    CHANNEL_FIELDS(U64)                                      \
+    U64(REQ, initiator, NODES_MAX, "who takes the snapshot") \
+    U64(REQ, incarnation, U64_ANY, "its incarnation")        \
+    U64(REQ, counter, U64_ANY, "counts its snapshots")       \
+    LIST(REQ, participants, participant, NODES_MAX, "whose states are in it")
+
+#define SNAPSHOT_REPORT_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
+    CHANNEL_FIELDS(U64)                                                       \
+    U64(REQ, initiator, NODES_MAX, "as in the marker")                        \
+    U64(REQ, incarnation, U64_ANY, "as in the marker")                        \
+    U64(REQ, counter, U64_ANY, "as in the marker")                            \
+    U64(REQ, part, U64_ANY, "number of the first part here, from 0")          \
+    U64(REQ, parts, U64_ANY, "parts in all; each is a further frame, packed") \
+    STR(OPT, refused, 64, "why this node takes no part; empty: it does")
+
+#define SNAPSHOT_END_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    CHANNEL_FIELDS(U64)                                \
+    U64(REQ, initiator, NODES_MAX, "as in the marker") \
+    U64(REQ, incarnation, U64_ANY, "as in the marker") \
+    U64(REQ, counter, U64_ANY, "as in the marker")
+
+/* Parts of a report, packed as log entries are. */
+#define CUT_STATE_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
+    U64(REQ, node, NODES_MAX, "whose state this is")                                       \
+    U64(REQ, incarnation, U64_ANY, "in which life")                                        \
+    U64(REQ, clock, U64_ANY, "Lamport clock at the cut")                                   \
+    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC, for people")                  \
+    U64(REQ, term, TERM_MAX, "its term")                                                   \
+    STR(REQ, role, 16, "coordinator, worker or candidate")                                 \
+    U64(REQ, epoch, U64_ANY, "of its ledger")                                              \
+    U64(REQ, operations, U64_ANY, "executed in this incarnation")                          \
+    U64(REQ, conversions, U64_ANY, "executed in this incarnation")                         \
+    U64(REQ, held, U64_ANY, "values held in memory")                                       \
+    U64(REQ, jobs_open, U64_ANY, "unfinished jobs in its table")                           \
+    U64(REQ, jobs_finished, U64_ANY, "finished ones")                                      \
+    U64(REQ, first_marker, NODES_MAX, "who sent the first marker; 0: it is the initiator") \
+    LIST(REQ, counts, cut_count, NODES_MAX, "of its channels")
+
+#define CUT_ACCOUNT_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    STR(REQ, name, LEDGER_NAME_MAX, "the account")   \
+    U64(REQ, balance, MONEY_MAX, "in minor units")
+
+#define CUT_PAIR_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    STR(REQ, name, LEDGER_NAME_MAX, "the key")    \
+    BIN(REQ, value, KV_VALUE_MAX, "its value")
+
+#define CUT_PENDING_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
+    U64(REQ, node, NODES_MAX, "for whom")                                \
+    U64(REQ, number, U64_ANY, "its number among those for that node")    \
+    BOOL(REQ, sent, "in the channel, or beyond it; false: not sent yet") \
+    U64(OPT, amount, MONEY_MAX, "of a transfer")                         \
+    STR(OPT, from_account, LEDGER_NAME_MAX, "of a transfer")            \
+    STR(OPT, to_account, LEDGER_NAME_MAX, "of a transfer")              \
+    BOOL(OPT, returned, "a transfer that comes back")                    \
+    STR(OPT, name, LEDGER_NAME_MAX, "of an application message")        \
+    BIN(OPT, value, KV_VALUE_MAX, "of an application message")
+
+#define CUT_APPLIED_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, node, NODES_MAX, "from whom")            \
+    U64(REQ, epoch, U64_ANY, "of that node's ledger") \
+    U64(REQ, upto, U64_ANY, "the last number applied")
+
+#define CUT_ACCOUNTS_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    LIST(REQ, rows, cut_account, CUT_ROWS_MAX, "accounts")
+#define CUT_PAIRS_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    LIST(REQ, rows, cut_pair, CUT_ROWS_MAX, "key-value state")
+#define CUT_LEDGER_FIELDS(U64, BOOL, STR, BIN, LIST)                        \
+    LIST(REQ, pending, cut_pending, CUT_PENDING_MAX, "sent, not acknowledged") \
+    LIST(REQ, applied, cut_applied, NODES_MAX, "marks; in the first such part only")
+#define CUT_WORK_FIELDS(U64, BOOL, STR, BIN, LIST)                        \
+    BOOL(REQ, coordinator, "handed out by this node; false: queued here") \
+    LIST(REQ, ops, cut_op, CUT_ROWS_MAX, "operations")
+#define CUT_JOBS_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    LIST(REQ, rows, cut_job, CUT_ROWS_MAX, "unfinished jobs that this node coordinates")
+#define CUT_CHANNEL_FIELDS(U64, BOOL, STR, BIN, LIST)                        \
+    U64(REQ, from, NODES_MAX, "the channel from this node to the reporter")  \
+    STR(OPT, missing, 64, "why its content is not known; empty: it is")      \
+    U64(REQ, recorded, U64_ANY, "messages in it that count")                 \
+    LIST(OPT, messages, cut_message, CUT_MESSAGES_MAX, "these, or some of them") \
+    LIST(OPT, ops, cut_op, CUT_ROWS_MAX, "operations in these messages")
+
+/* The first part of a snapshot as it is kept. */
+#define SNAPSHOT_HEAD_FIELDS(U64, BOOL, STR, BIN, LIST)                                  \
+    U64(REQ, initiator, NODES_MAX, "who took it")                                        \
+    U64(REQ, incarnation, U64_ANY, "its incarnation")                                    \
+    U64(REQ, counter, U64_ANY, "counts its snapshots")                                   \
+    BOOL(REQ, complete, "every participant's state and every channel's content is here") \
+    BOOL(OPT, periodic, "taken by the clock; the oldest of these go first")              \
+    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC")                            \
+    U64(REQ, took_us, U64_ANY, "until the last report")                                  \
+    U64(REQ, bytes, U64_ANY, "of all reports")                                           \
+    LIST(REQ, nodes, cut_part, NODES_MAX, "of the cluster")                              \
+    LIST(OPT, gaps, cut_gap, CUT_ROWS_MAX, "channels whose content is not known")
 
 #define CHANNEL_ACK_FIELDS(U64, BOOL, STR, BIN, LIST) \
     CHANNEL_FIELDS(U64)                               \
@@ -426,6 +590,33 @@
     STR(OPT, value, KV_VALUE_MAX, "kv_get: the value")     \
     BOOL(OPT, repeated, "the key was known, and nothing changed now")
 
+#define SNAPSHOT_TAKE_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
+
+#define SNAPSHOT_LIST_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                                 \
+    U64(OPT, after, U64_ANY, "those with greater counters")
+
+#define SNAPSHOT_GET_FIELDS(U64, BOOL, STR, BIN, LIST)               \
+    REQUEST_FIELDS(U64)                                              \
+    U64(REQ, incarnation, U64_ANY, "of the initiator, as in the id") \
+    U64(REQ, counter, U64_ANY, "as in the id")                       \
+    U64(REQ, offset, U64_ANY, "from which byte; at most 512 KiB come at once")
+
+/* Answers. */
+#define SNAPSHOT_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, request, U64_ANY, "of the request")   \
+    LIST(REQ, heads, snapshot_row, 1, "the snapshot")
+
+#define SNAPSHOT_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                             \
+    U64(REQ, request, U64_ANY, "of the request")                                    \
+    LIST(REQ, heads, snapshot_row, SNAPSHOT_PAGE_MAX, "in order of their counters") \
+    BOOL(REQ, more, "there are more, with greater counters")
+
+#define SNAPSHOT_CHUNK_FIELDS(U64, BOOL, STR, BIN, LIST)           \
+    U64(REQ, request, U64_ANY, "of the request")                   \
+    U64(REQ, offset, U64_ANY, "of the bytes in the further frame") \
+    U64(REQ, total, U64_ANY, "bytes in all")
+
 #define PROGRESS_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
     U64(REQ, request, U64_ANY, "of the request")                                     \
     BOOL(REQ, found, "false: that snap has not been taken (None in the first seed)") \
@@ -590,6 +781,27 @@
     R(account_row, ACCOUNT_ROW_FIELDS) \
     R(task_op, TASK_OP_FIELDS)         \
     R(result_op, RESULT_OP_FIELDS)     \
+
+#define WIRE_RECORDS(R)                  \
+    R(operand, OPERAND_FIELDS)           \
+    R(done_op, DONE_OP_FIELDS)           \
+    R(tally, TALLY_FIELDS)               \
+    R(mark, MARK_FIELDS)                 \
+    R(log_item, LOG_ITEM_FIELDS)         \
+    R(participant, PARTICIPANT_FIELDS)   \
+    R(cut_op, CUT_OP_FIELDS)             \
+    R(cut_job, CUT_JOB_FIELDS)           \
+    R(cut_message, CUT_MESSAGE_FIELDS)   \
+    R(cut_count, CUT_COUNT_FIELDS)       \
+    R(cut_part, CUT_PART_FIELDS)         \
+    R(cut_gap, CUT_GAP_FIELDS)           \
+    R(cut_account, CUT_ACCOUNT_FIELDS)   \
+    R(cut_pair, CUT_PAIR_FIELDS)         \
+    R(cut_pending, CUT_PENDING_FIELDS)   \
+    R(cut_applied, CUT_APPLIED_FIELDS)   \
+    R(snapshot_row, SNAPSHOT_ROW_FIELDS) \
+    R(task_op, TASK_OP_FIELDS)           \
+    R(result_op, RESULT_OP_FIELDS)       \
     R(job_row, JOB_ROW_FIELDS) R(trace_row, TRACE_ROW_FIELDS) R(node_row, NODE_ROW_FIELDS)
 
 /* M(SYMBOL, name, FIELDS, where, doc): where is a word of enum message_place. */
@@ -611,6 +823,12 @@
     M(RESULT, result, RESULT_FIELDS, PLACE_CHANNEL, "a worker returns results")                   \
     M(RELEASE, release, RELEASE_FIELDS, PLACE_CHANNEL,                                            \
       "the coordinator ends a job at the workers")                                                \
+    M(MARKER, marker, MARKER_FIELDS, PLACE_CHANNEL,                                               \
+      "cuts the channel: what is before it belongs to the snapshot")                              \
+    M(SNAPSHOT_REPORT, snapshot_report, SNAPSHOT_REPORT_FIELDS, PLACE_CHANNEL,                    \
+      "a participant's recorded state and channels, to the initiator")                            \
+    M(SNAPSHOT_END, snapshot_end, SNAPSHOT_END_FIELDS, PLACE_CHANNEL,                             \
+      "the initiator waits no longer: forget what was recorded")                                  \
     M(CHANNEL_ACK, channel_ack, CHANNEL_ACK_FIELDS, PLACE_CHANNEL,                                \
       "acknowledges when nothing else does")                                                      \
     M(TRANSFER, transfer, TRANSFER_FIELDS, PLACE_CHANNEL, "money of one account for another")     \
@@ -662,6 +880,25 @@
     M(BANK_ACCOUNT, bank_account, BANK_ACCOUNT_FIELDS, PLACE_REPLY, "an account")                 \
     M(BANK_PAGE, bank_page, BANK_PAGE_FIELDS, PLACE_REPLY, "accounts")                            \
     M(KV_VALUE, kv_value, KV_VALUE_FIELDS, PLACE_REPLY, "a value")                                \
+
+    M(SNAPSHOT_TAKE, snapshot_take, SNAPSHOT_TAKE_FIELDS, PLACE_REQUEST,                          \
+      "takes a global snapshot; answered by snapshot when it is kept")                            \
+    M(SNAPSHOT_LIST, snapshot_list, SNAPSHOT_LIST_FIELDS, PLACE_REQUEST,                          \
+      "answered by snapshot_page")                                                                \
+    M(SNAPSHOT_GET, snapshot_get, SNAPSHOT_GET_FIELDS, PLACE_REQUEST,                             \
+      "answered by snapshot_chunk")                                                               \
+    M(SNAPSHOT, snapshot, SNAPSHOT_FIELDS, PLACE_REPLY, "a snapshot's head")                      \
+    M(SNAPSHOT_PAGE, snapshot_page, SNAPSHOT_PAGE_FIELDS, PLACE_REPLY, "snapshots of a node")     \
+    M(SNAPSHOT_CHUNK, snapshot_chunk, SNAPSHOT_CHUNK_FIELDS, PLACE_REPLY,                         \
+      "part of a snapshot, as a further frame")                                                   \
+    M(CUT_STATE, cut_state, CUT_STATE_FIELDS, PLACE_LOG, "a node's state in a snapshot")          \
+    M(CUT_ACCOUNTS, cut_accounts, CUT_ACCOUNTS_FIELDS, PLACE_LOG, "its accounts")                 \
+    M(CUT_PAIRS, cut_pairs, CUT_PAIRS_FIELDS, PLACE_LOG, "its key-value state")                   \
+    M(CUT_LEDGER, cut_ledger, CUT_LEDGER_FIELDS, PLACE_LOG, "its outbox and marks")               \
+    M(CUT_WORK, cut_work, CUT_WORK_FIELDS, PLACE_LOG, "operations that it has, or handed out")    \
+    M(CUT_JOBS, cut_jobs, CUT_JOBS_FIELDS, PLACE_LOG, "the jobs that it coordinates")             \
+    M(CUT_CHANNEL, cut_channel, CUT_CHANNEL_FIELDS, PLACE_LOG, "a channel into it")               \
+    M(SNAPSHOT_HEAD, snapshot_head, SNAPSHOT_HEAD_FIELDS, PLACE_LOG, "begins a snapshot")         \
     M(PROGRESS, progress, PROGRESS_FIELDS, PLACE_REPLY, "a state, or a snap")                     \
     M(JOB, job, JOB_FIELDS, PLACE_REPLY, "a job")                                                 \
     M(JOB_PAGE, job_page, JOB_PAGE_FIELDS, PLACE_REPLY, "jobs")                                   \

@@ -1,0 +1,126 @@
+/* snapshot.h - global snapshots by the algorithm of Chandy & Lamport (1985) on the channels.
+ *
+ * Recording the own state and queuing the markers on all outgoing channels is one step of the core,
+ * so nothing can come between. The first marker of a snapshot makes a node record; the channel that
+ * it came on is empty. What comes on any other channel before that channel's marker is in the
+ * channel's state. When every channel has had its marker the node reports to the initiator, which
+ * keeps what all have reported.
+ *
+ *   recording: open channels left --marker on each--> reported --> forgotten
+ *                    \--initiator gives up, dies, or is silent--> forgotten
+ *
+ * A participant that dies, starts again or stays silent makes the snapshot partial: what is missing
+ * is named, and it is never called complete. */
+#ifndef CONCLAVE_CORE_SNAPSHOT_H
+#define CONCLAVE_CORE_SNAPSHOT_H
+
+#include "shared/wire/message.h"
+
+struct node;
+
+/* What names a snapshot for ever: an incarnation is never repeated (see types.h). */
+struct snapshot_id {
+    node_id_t initiator;
+    incarnation_t incarnation;
+    uint64_t counter;
+};
+
+/* A channel into this node, while and after it is recorded. */
+enum cut_channel_state {
+    CUT_ABSENT, /* from a node that is no participant */
+    CUT_OPEN,   /* recording: its marker has not come */
+    CUT_CLOSED, /* its marker has come */
+    CUT_VOID    /* another incarnation at its end: its content will never be known */
+};
+
+struct cut_channel {
+    enum cut_channel_state state;
+    uint64_t recorded;
+    struct wire_cut_message *messages; /* texts in the recording's arena */
+    size_t n_messages, messages_size;
+    struct wire_cut_op *ops;
+    size_t n_ops, ops_size;
+};
+
+/* What this node records, of one snapshot. */
+struct recording {
+    struct recording *next;
+    struct snapshot_id id;
+    struct wire_participant *participants; /* in the arena */
+    size_t n_participants;
+    uint64_t began_us, bytes;
+    node_id_t first_marker;       /* NODE_NONE: we are the initiator */
+    struct blob **parts;          /* of the report: the state, then the channels; owned */
+    size_t n_parts, parts_size, sent_parts;
+    unsigned open;                /* channels whose marker has not come */
+    bool closed;                  /* all have: the report is being sent */
+    struct arena arena;
+    struct cut_channel channels[]; /* by node */
+};
+
+/* What an initiator collects, of one snapshot. */
+struct collected {
+    const char *missing; /* why its report is not here and will not come; NULL: it is, or may come */
+    incarnation_t incarnation;
+    bool participant, done;
+    struct blob **parts; /* owned */
+    size_t n_parts, expected;
+    uint64_t bytes, took_us;
+};
+
+struct collection {
+    struct collection *next;
+    struct snapshot_id id;
+    uint64_t began_us, began_ms, deadline_us;
+    uint64_t client, request; /* who waits; 0: nobody, it was taken by the clock */
+    bool keeping;             /* complete or given up: on its way to the disk */
+    struct message *head;     /* then: what will be listed */
+    unsigned waiting;         /* participants that have not reported */
+    struct collected nodes[]; /* by node */
+};
+
+struct snapshots {
+    struct recording *recordings;
+    struct collection *collections;
+    size_t n_recordings, n_collections;
+    uint64_t counter;         /* of the last one taken here, ever */
+    struct snapshot_id *ended; /* a ring of the last that ended here */
+    size_t n_ended, next_ended;
+    struct message **kept; /* heads of those on disk, oldest first; owned */
+    size_t n_kept, kept_size;
+    uint64_t periodic_us; /* when the clock takes the next one */
+};
+
+/* Takes a snapshot now. `client` is answered with its head once it is kept, or refused. 0: the clock
+ * takes it. */
+void snapshot_take(struct node *node, uint64_t client, uint64_t request);
+
+/* A channel message that counts was delivered and is about to be processed. */
+void snapshot_record(struct node *node, node_id_t from, const struct message *message);
+
+/* True for what a snapshot accounts for: not markers, reports and acknowledgements. */
+bool snapshot_counts(enum message_type type);
+
+void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker *marker);
+void snapshot_report(struct node *node, node_id_t from, const struct message *message);
+void snapshot_end(struct node *node, node_id_t from, const struct wire_snapshot_end *end);
+
+/* The peer lives as another incarnation, or its channel began anew: what was open is void. */
+void snapshot_peer_met(struct node *node, node_id_t peer);
+
+/* The snapshot's bytes are on disk. */
+void snapshot_value_kept(struct node *node, struct value_id id);
+
+void snapshot_list(struct node *node, uint64_t client, const struct wire_snapshot_list *list);
+void snapshot_get(struct node *node, uint64_t client, const struct wire_snapshot_get *get);
+
+/* Takes back a kept snapshot's head from disk. ERR_CORRUPT. */
+int snapshot_restore(struct node *node, struct slice packed);
+
+void snapshot_tick(struct node *node);
+void snapshot_pump(struct node *node);
+uint64_t snapshot_deadline(const struct node *node);
+void snapshot_clear(struct node *node);
+void snapshot_check_invariants(const struct node *node);
+
+#endif

@@ -1,0 +1,575 @@
+/* The initiator's side: reports come in, the snapshot is judged and kept. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/feed.h"
+#include "nodes/core/peers.h"
+#include "nodes/core/snapshot_internal.h"
+#include "shared/base/error.h"
+#include "shared/wire/codec.h"
+
+/* Jobs have a term, so ids below the first one are free: a kept snapshot is the value (counter, 1). */
+#define SNAPSHOT_OP 1
+
+static struct collection *find(const struct node *node, struct snapshot_id id)
+{
+    struct collection *it = node->snapshots.collections;
+    while (it && !snapshot_same(it->id, id))
+        it = it->next;
+    return it;
+}
+
+static void collection_free(struct node *node, struct collection *collection)
+{
+    struct collection **at = &node->snapshots.collections;
+    while (*at != collection)
+        at = &(*at)->next;
+    *at = collection->next;
+    node->snapshots.n_collections--;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        for (size_t i = 0; i < collection->nodes[id].n_parts; i++)
+            blob_drop(&collection->nodes[id].parts[i]);
+        free(collection->nodes[id].parts);
+    }
+    message_drop(&collection->head);
+    free(collection);
+}
+
+static void refuse(struct node *node, uint64_t client, uint64_t request, const char *code,
+                   const char *reason)
+{
+    if (!client)
+        return;
+    struct message *message = message_new(MESSAGE_ERROR);
+    message->as.error.request = request;
+    message->as.error.code = message_text(message, code);
+    message->as.error.reason = message_text(message, reason);
+    message->as.error.coordinator = node->election.coordinator;
+    outbox_reply(&node->out, client, message);
+}
+
+/* --- beginning --- */
+
+static void choose_participants(struct node *node, struct collection *collection,
+                                struct wire_participant *participants, size_t *n)
+{
+    *n = 0;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        struct collected *it = &collection->nodes[id];
+        const struct peer *peer = &node->peers[id];
+        bool self = id == node->config.id;
+        it->incarnation = self ? node->config.incarnation : peer->channel.peer;
+        it->participant = self || (peer->alive && peer->channel.linked);
+        if (!it->participant) {
+            it->missing = "it was not alive";
+            continue;
+        }
+        collection->waiting++;
+        participants[(*n)++] = (struct wire_participant){id, it->incarnation};
+    }
+}
+
+void snapshot_take(struct node *node, uint64_t client, uint64_t request)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    if (snapshots->n_collections == SNAPSHOTS_ACTIVE_MAX) {
+        refuse(node, client, request, "busy", "too many snapshots are being taken; try again later");
+        return;
+    }
+    struct collection *it =
+        mem_new(1, sizeof *it + (node->config.n_nodes + 1) * sizeof(struct collected));
+    struct wire_participant participants[NODES_MAX];
+    size_t n;
+    it->id = (struct snapshot_id){node->config.id, node->config.incarnation,
+                                  snapshots->counter + 1};
+    it->client = client;
+    it->request = request;
+    it->began_us = node->now_us;
+    it->began_ms = node->wall_ms;
+    it->deadline_us = node->now_us + node->config.snapshot_timeout_us;
+    choose_participants(node, it, participants, &n);
+    it->next = snapshots->collections;
+    snapshots->collections = it;
+    snapshots->n_collections++;
+    snapshots->counter++;
+    if (!snapshot_begin(node, it->id, participants, n, NODE_NONE)) {
+        refuse(node, client, request, "busy", "too many snapshots are recorded; try again later");
+        collection_free(node, it);
+        return;
+    }
+}
+
+/* --- reports --- */
+
+static void add_part(struct collected *it, struct blob *part)
+{
+    it->parts = mem_grow(it->parts, it->n_parts + 1, sizeof(struct blob *));
+    it->parts[it->n_parts++] = blob_ref(part);
+    it->bytes += part->len;
+}
+
+/* Everything that a report may consist of. */
+static bool is_part(enum message_type type)
+{
+    switch (type) {
+    case MESSAGE_CUT_STATE:
+    case MESSAGE_CUT_ACCOUNTS:
+    case MESSAGE_CUT_PAIRS:
+    case MESSAGE_CUT_LEDGER:
+    case MESSAGE_CUT_WORK:
+    case MESSAGE_CUT_JOBS:
+    case MESSAGE_CUT_CHANNEL:
+    case MESSAGE_IMAGE_HEAD:
+    case MESSAGE_IMAGE_JOB:
+    case MESSAGE_IMAGE_OPS:
+    case MESSAGE_IMAGE_PROGRESS:
+    case MESSAGE_IMAGE_SNAPS:
+    case MESSAGE_IMAGE_FORGOTTEN:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_sound(const struct blob *part)
+{
+    struct message *message;
+    struct text why = {0};
+    if (codec_unpack((struct slice){part->at, part->len}, &message, &why))
+        return false;
+    bool sound = is_part(message->type);
+    message_drop(&message);
+    return sound;
+}
+
+static void reported(struct node *node, struct collection *collection, struct collected *it)
+{
+    it->done = true;
+    it->took_us = node->now_us - collection->began_us;
+    if (--collection->waiting == 0)
+        collect_finish(node, collection);
+}
+
+static void lost(struct node *node, struct collection *collection, struct collected *it,
+                 const char *why)
+{
+    if (it->done || it->missing)
+        return;
+    it->missing = why;
+    if (--collection->waiting == 0)
+        collect_finish(node, collection);
+}
+
+void collect_own(struct node *node, struct recording *recording)
+{
+    struct collection *collection = find(node, recording->id);
+    struct collected *it = collection ? &collection->nodes[node->config.id] : NULL;
+    if (!it || it->missing)
+        return;
+    for (size_t i = 0; i < recording->n_parts; i++)
+        add_part(it, recording->parts[i]);
+    reported(node, collection, it);
+}
+
+void snapshot_report(struct node *node, node_id_t from, const struct message *message)
+{
+    const struct wire_snapshot_report *report = &message->as.snapshot_report;
+    struct snapshot_id id = {(node_id_t)report->initiator, report->incarnation, report->counter};
+    struct collection *collection = find(node, id);
+    struct collected *it = collection ? &collection->nodes[from] : NULL;
+    if (!it || collection->keeping || it->done || it->missing || !it->participant)
+        return; /* too late */
+    if (report->refused.len) {
+        lost(node, collection, it, "it refused: too many snapshots at once");
+        return;
+    }
+    bool fits = report->part == it->n_parts && (!it->n_parts || report->parts == it->expected) &&
+                message->n_frames && message->n_frames <= report->parts - it->n_parts;
+    it->expected = report->parts;
+    for (size_t i = 0; i < message->n_frames && fits; i++) {
+        fits = is_sound(message->frames[i]);
+        if (fits)
+            add_part(it, message->frames[i]);
+    }
+    if (!fits) {
+        node_reject(node, from, "its report of a snapshot is malformed");
+        lost(node, collection, it, "its report was malformed");
+    } else if (it->n_parts == it->expected) {
+        reported(node, collection, it);
+    }
+}
+
+/* --- judging --- */
+
+static void add_gap(struct wire_snapshot_head *head, uint64_t from, uint64_t to, struct slice why)
+{
+    if (head->gaps.n < CUT_ROWS_MAX)
+        head->gaps.at[head->gaps.n++] = (struct wire_cut_gap){from, to, why};
+}
+
+/* Channels into `to` that its report says it does not know, or that end at a missing node. */
+static void add_gaps(struct node *node, const struct collection *collection, node_id_t to,
+                     struct message *message)
+{
+    struct wire_snapshot_head *head = &message->as.snapshot_head;
+    const struct collected *it = &collection->nodes[to];
+    for (node_id_t from = 1; !it->done && from <= node->config.n_nodes; from++)
+        if (from != to)
+            add_gap(head, from, to, message_text(message, "its end is missing"));
+    for (node_id_t from = 1; it->done && from <= node->config.n_nodes; from++)
+        if (!collection->nodes[from].participant)
+            add_gap(head, from, to, message_text(message, "its beginning is missing"));
+    for (size_t i = 0; it->done && i < it->n_parts; i++) {
+        struct message *part;
+        struct text why = {0};
+        if (codec_unpack((struct slice){it->parts[i]->at, it->parts[i]->len}, &part, &why))
+            continue;
+        if (part->type == MESSAGE_CUT_CHANNEL && part->as.cut_channel.missing.len)
+            add_gap(head, part->as.cut_channel.from, to,
+                    message_copy(message, part->as.cut_channel.missing));
+        message_drop(&part);
+    }
+}
+
+static node_id_t first_marker_of(const struct collected *it)
+{
+    struct message *part;
+    struct text why = {0};
+    node_id_t from = NODE_NONE;
+    if (!it->n_parts ||
+        codec_unpack((struct slice){it->parts[0]->at, it->parts[0]->len}, &part, &why))
+        return from;
+    if (part->type == MESSAGE_CUT_STATE)
+        from = (node_id_t)part->as.cut_state.first_marker;
+    message_drop(&part);
+    return from;
+}
+
+static struct message *make_head(struct node *node, const struct collection *collection)
+{
+    uint32_t n = node->config.n_nodes;
+    struct message *message = message_new(MESSAGE_SNAPSHOT_HEAD);
+    struct wire_snapshot_head *head = &message->as.snapshot_head;
+    *head = (struct wire_snapshot_head){.initiator = collection->id.initiator,
+                                        .incarnation = collection->id.incarnation,
+                                        .counter = collection->id.counter,
+                                        .periodic = !collection->client,
+                                        .complete = true,
+                                        .time_ms = collection->began_ms,
+                                        .took_us = node->now_us - collection->began_us};
+    head->nodes.n = n;
+    head->nodes.at = message_room(message, n, sizeof *head->nodes.at);
+    head->gaps.at = message_room(message, CUT_ROWS_MAX, sizeof *head->gaps.at);
+    for (node_id_t id = 1; id <= n; id++) {
+        const struct collected *it = &collection->nodes[id];
+        struct wire_cut_part *row = &head->nodes.at[id - 1];
+        *row = (struct wire_cut_part){.node = id,
+                                      .incarnation = it->incarnation,
+                                      .parts = it->n_parts,
+                                      .bytes = it->bytes,
+                                      .first_marker = first_marker_of(it),
+                                      .took_us = it->took_us};
+        if (!it->done)
+            row->missing =
+                message_text(message, it->missing ? it->missing : "no report came in time");
+        head->complete = head->complete && it->done;
+        head->bytes += it->bytes;
+        add_gaps(node, collection, id, message);
+    }
+    head->complete = head->complete && !head->gaps.n;
+    return message;
+}
+
+/* --- keeping --- */
+
+static void put_u32(uint8_t *at, size_t value)
+{
+    for (int i = 0; i < 4; i++)
+        at[i] = (uint8_t)(value >> 8 * i);
+}
+
+static size_t put_part(uint8_t *at, const struct blob *part)
+{
+    put_u32(at, part->len);
+    memcpy(at + 4, part->at, part->len);
+    return 4 + part->len;
+}
+
+/* The head, then the reports by node, each part behind its length (32 bits, little-endian). */
+static struct blob *join(const struct node *node, const struct collection *collection,
+                         const struct blob *head)
+{
+    size_t bytes = 4 + head->len;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        if (collection->nodes[id].done)
+            bytes += collection->nodes[id].bytes + 4 * collection->nodes[id].n_parts;
+    struct blob *all = blob_new(bytes);
+    size_t at = put_part(all->at, head);
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        for (size_t i = 0; collection->nodes[id].done && i < collection->nodes[id].n_parts; i++)
+            at += put_part(all->at + at, collection->nodes[id].parts[i]);
+    return all;
+}
+
+/* Who has not reported need not go on recording. */
+static void tell_the_end(struct node *node, const struct collection *collection)
+{
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        const struct collected *it = &collection->nodes[id];
+        if (!node_is_peer(node, id) || !it->participant || it->done)
+            continue;
+        struct message *message = message_new(MESSAGE_SNAPSHOT_END);
+        message->as.snapshot_end.initiator = collection->id.initiator;
+        message->as.snapshot_end.incarnation = collection->id.incarnation;
+        message->as.snapshot_end.counter = collection->id.counter;
+        peers_send(node, id, message);
+    }
+}
+
+void collect_finish(struct node *node, struct collection *collection)
+{
+    if (collection->keeping)
+        return;
+    collection->keeping = true;
+    collection->head = make_head(node, collection);
+    struct blob *head = codec_pack(collection->head);
+    if (!head)
+        panic("the head of a snapshot cannot be encoded");
+    tell_the_end(node, collection);
+    snapshot_remember_end(node, collection->id);
+    struct output *output = outbox_add(&node->out, OUTPUT_KEEP);
+    struct blob *all = join(node, collection, head);
+    outbox_hold(&node->out, all);
+    output->keep.id = (struct value_id){collection->id.counter, SNAPSHOT_OP};
+    output->keep.value = all;
+    collection->head->as.snapshot_head.bytes = all->len;
+    blob_drop(&all);
+    blob_drop(&head);
+}
+
+/* --- those that are kept --- */
+
+static struct wire_snapshot_row row_of(struct message *message, const struct wire_snapshot_head *head)
+{
+    struct text missing = {0};
+    struct wire_snapshot_row row = {.initiator = head->initiator,
+                                    .incarnation = head->incarnation,
+                                    .counter = head->counter,
+                                    .complete = head->complete,
+                                    .periodic = head->periodic,
+                                    .time_ms = head->time_ms,
+                                    .took_us = head->took_us,
+                                    .bytes = head->bytes};
+    for (size_t i = 0; i < head->nodes.n; i++) {
+        const struct wire_cut_part *node = &head->nodes.at[i];
+        row.nodes += !node->missing.len;
+        if (node->missing.len && missing.len < 300)
+            text_add(&missing, "%snode %u: %.*s", missing.len ? "; " : "", (unsigned)node->node,
+                     (int)node->missing.len, (const char *)node->missing.at);
+    }
+    for (size_t i = 0; i < head->gaps.n && missing.len < 300; i++)
+        text_add(&missing, "%schannel %u-%u", missing.len ? "; " : "",
+                 (unsigned)head->gaps.at[i].from, (unsigned)head->gaps.at[i].to);
+    row.missing = message_copy(message, (struct slice){(const uint8_t *)missing.at,
+                                                       missing.len < 400 ? missing.len : 400});
+    return row;
+}
+
+static void key_of(uint8_t key[9], uint64_t counter)
+{
+    key[0] = 's';
+    for (int i = 0; i < 8; i++)
+        key[1 + i] = (uint8_t)(counter >> (56 - 8 * i));
+}
+
+static void forget(struct node *node, size_t at)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    uint8_t key[9];
+    uint64_t counter = snapshots->kept[at]->as.snapshot_head.counter;
+    key_of(key, counter);
+    outbox_write_record(&node->out, (struct slice){key, sizeof key}, NULL);
+    struct output *output = outbox_add(&node->out, OUTPUT_DROP);
+    output->drop.id = (struct value_id){counter, SNAPSHOT_OP};
+    output->drop.kept = true;
+    message_drop(&snapshots->kept[at]);
+    memmove(snapshots->kept + at, snapshots->kept + at + 1,
+            (--snapshots->n_kept - at) * sizeof *snapshots->kept);
+}
+
+/* The clock's own are fewer, and go before those that somebody asked for. */
+static void forget_old(struct node *node)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    size_t periodic = 0, first = snapshots->n_kept;
+    for (size_t i = snapshots->n_kept; i-- > 0;)
+        if (snapshots->kept[i]->as.snapshot_head.periodic) {
+            periodic++;
+            first = i;
+        }
+    if (periodic > node->config.snapshot_keep)
+        forget(node, first);
+    if (snapshots->n_kept > SNAPSHOTS_KEPT_MAX)
+        forget(node, 0);
+}
+
+static void keep_head(struct node *node, struct message *head)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    if (snapshots->n_kept == snapshots->kept_size) {
+        snapshots->kept_size = snapshots->kept_size ? 2 * snapshots->kept_size : 16;
+        snapshots->kept =
+            mem_grow(snapshots->kept, snapshots->kept_size, sizeof *snapshots->kept);
+    }
+    snapshots->kept[snapshots->n_kept++] = head;
+}
+
+void snapshot_value_kept(struct node *node, struct value_id id)
+{
+    struct collection *it = node->snapshots.collections;
+    while (it && !(it->keeping && it->id.counter == id.job && id.op == SNAPSHOT_OP))
+        it = it->next;
+    if (!it)
+        return;
+    uint8_t key[9];
+    const struct wire_snapshot_head *head = &it->head->as.snapshot_head;
+    key_of(key, id.job);
+    struct blob *packed = codec_pack(it->head);
+    outbox_write_record(&node->out, (struct slice){key, sizeof key}, packed);
+    blob_drop(&packed);
+    if (it->client) {
+        struct message *message = message_new(MESSAGE_SNAPSHOT);
+        message->as.snapshot.request = it->request;
+        message->as.snapshot.heads.n = 1;
+        message->as.snapshot.heads.at = message_room(message, 1, sizeof(struct wire_snapshot_row));
+        message->as.snapshot.heads.at[0] = row_of(message, head);
+        outbox_reply(&node->out, it->client, message);
+    }
+    feed_event(node, head->complete ? "snapshot" : "snapshot_partial", node->config.id, JOB_NONE,
+               "node %u took snapshot %" PRIu64 " in %" PRIu64 " us%s", node->config.id, id.job,
+               head->took_us, head->complete ? "" : ", partial");
+    keep_head(node, message_ref(it->head));
+    collection_free(node, it);
+    forget_old(node);
+}
+
+int snapshot_restore(struct node *node, struct slice packed)
+{
+    struct message *message;
+    struct text why = {0};
+    if (codec_unpack(packed, &message, &why))
+        return ERR_CORRUPT;
+    uint64_t last = node->snapshots.counter;
+    if (message->type != MESSAGE_SNAPSHOT_HEAD || message->as.snapshot_head.counter <= last) {
+        message_drop(&message);
+        return ERR_CORRUPT;
+    }
+    node->snapshots.counter = message->as.snapshot_head.counter;
+    keep_head(node, message);
+    return OK;
+}
+
+void snapshot_list(struct node *node, uint64_t client, const struct wire_snapshot_list *list)
+{
+    const struct snapshots *snapshots = &node->snapshots;
+    struct message *message = message_new(MESSAGE_SNAPSHOT_PAGE);
+    struct wire_snapshot_page *page = &message->as.snapshot_page;
+    page->request = list->request;
+    page->heads.at = message_room(message, SNAPSHOT_PAGE_MAX, sizeof *page->heads.at);
+    for (size_t i = 0; i < snapshots->n_kept; i++) {
+        const struct wire_snapshot_head *head = &snapshots->kept[i]->as.snapshot_head;
+        if (head->counter <= list->after)
+            continue;
+        page->more = page->heads.n == SNAPSHOT_PAGE_MAX;
+        if (page->more)
+            break;
+        page->heads.at[page->heads.n++] = row_of(message, head);
+    }
+    outbox_reply(&node->out, client, message);
+}
+
+void snapshot_get(struct node *node, uint64_t client, const struct wire_snapshot_get *get)
+{
+    const struct wire_snapshot_head *head = NULL;
+    for (size_t i = 0; i < node->snapshots.n_kept; i++) {
+        const struct wire_snapshot_head *it = &node->snapshots.kept[i]->as.snapshot_head;
+        if (it->counter == get->counter && it->incarnation == get->incarnation)
+            head = it;
+    }
+    if (!head) {
+        refuse(node, client, get->request, "not_found", "this node has no such snapshot");
+        return;
+    }
+    if (get->offset > head->bytes) {
+        refuse(node, client, get->request, "invalid", "the offset is behind the last byte");
+        return;
+    }
+    struct message *message = message_new(MESSAGE_SNAPSHOT_CHUNK);
+    message->as.snapshot_chunk = (struct wire_snapshot_chunk){
+        .request = get->request, .offset = get->offset, .total = head->bytes};
+    struct output *output = outbox_reply(&node->out, client, message);
+    uint64_t rest = head->bytes - get->offset;
+    output->reply.chunk = true;
+    output->reply.id = (struct value_id){head->counter, SNAPSHOT_OP};
+    output->reply.offset = get->offset;
+    output->reply.len = rest < VALUE_CHUNK_BYTES / 2 ? rest : VALUE_CHUNK_BYTES / 2;
+}
+
+/* --- time and ends --- */
+
+void collect_peer_met(struct node *node, node_id_t peer)
+{
+    struct collection *next;
+    for (struct collection *it = node->snapshots.collections; it; it = next) {
+        next = it->next;
+        if (it->nodes[peer].participant && !it->keeping)
+            lost(node, it, &it->nodes[peer], "it was started again");
+    }
+}
+
+static void take_periodic(struct node *node)
+{
+    uint64_t every_us = node->config.snapshot_every_us;
+    if (!every_us || !node_serves(node)) {
+        node->snapshots.periodic_us = 0;
+        return;
+    }
+    if (!node->snapshots.periodic_us)
+        node->snapshots.periodic_us = node->now_us + every_us;
+    if (node->now_us < node->snapshots.periodic_us)
+        return;
+    node->snapshots.periodic_us = node->now_us + every_us;
+    snapshot_take(node, 0, 0);
+}
+
+void collect_tick(struct node *node)
+{
+    struct collection *next;
+    for (struct collection *it = node->snapshots.collections; it; it = next) {
+        next = it->next;
+        if (!it->keeping && node->now_us >= it->deadline_us)
+            collect_finish(node, it);
+    }
+    take_periodic(node);
+}
+
+uint64_t collect_deadline(const struct node *node)
+{
+    uint64_t at = UINT64_MAX;
+    for (const struct collection *it = node->snapshots.collections; it; it = it->next)
+        if (!it->keeping && it->deadline_us < at)
+            at = it->deadline_us;
+    if (node->snapshots.periodic_us && node->snapshots.periodic_us < at)
+        at = node->snapshots.periodic_us;
+    return at;
+}
+
+void collect_clear(struct node *node)
+{
+    while (node->snapshots.collections)
+        collection_free(node, node->snapshots.collections);
+    for (size_t i = 0; i < node->snapshots.n_kept; i++)
+        message_drop(&node->snapshots.kept[i]);
+    free(node->snapshots.kept);
+}

@@ -1,0 +1,47 @@
+/* snapshot_internal.h - shared by the files that implement snapshot.h, and by nobody else. */
+#ifndef CONCLAVE_CORE_SNAPSHOT_INTERNAL_H
+#define CONCLAVE_CORE_SNAPSHOT_INTERNAL_H
+
+#include "nodes/core/snapshot.h"
+#include "nodes/core/state.h"
+
+bool snapshot_same(struct snapshot_id a, struct snapshot_id b);
+
+/* Appends a part to the report (takes the message). */
+void recording_add(struct recording *recording, struct message *part);
+
+/* Writes the own state at the cut as the first parts of the report: snapshot_state.c. */
+void recording_add_state(struct node *node, struct recording *recording);
+
+/* Appends what the channels held, once all are closed or void: snapshot_channel.c. */
+void recording_add_channels(struct node *node, struct recording *recording);
+
+/* Notes a delivered message in the state of its channel: snapshot_channel.c. */
+void recording_note(struct recording *recording, node_id_t from, const struct message *message);
+
+/* Records the own state as initiator; the markers go out. False: too many snapshots at once. */
+bool snapshot_begin(struct node *node, struct snapshot_id id,
+                    const struct wire_participant *participants, size_t n,
+                    node_id_t first_marker);
+
+/* The own report of an initiator is whole: snapshot_collect.c. */
+void collect_own(struct node *node, struct recording *recording);
+
+/* Markers of this snapshot that come from now on are late. */
+void snapshot_remember_end(struct node *node, struct snapshot_id id);
+
+/* All who will report have: judges and keeps the snapshot. */
+void collect_finish(struct node *node, struct collection *collection);
+
+/* Appends a part that is packed already (takes a new reference). */
+void recording_add_packed(struct recording *recording, struct blob *part);
+
+/* Writes accounts, key-value state, outbox and marks: snapshot_ledger.c. */
+void snapshot_add_ledger(struct node *node, struct recording *recording);
+
+void collect_peer_met(struct node *node, node_id_t peer);
+void collect_tick(struct node *node);
+uint64_t collect_deadline(const struct node *node);
+void collect_clear(struct node *node);
+
+#endif
