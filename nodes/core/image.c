@@ -182,7 +182,7 @@ static void add_forgotten(struct image *image, const struct node *node)
     }
 }
 
-struct image *image_build(const struct node *node)
+static struct image *build(const struct node *node, bool finished)
 {
     struct image *image = image_new(node->journal.applied, 0);
     journal_term(node, image->index, &image->term);
@@ -191,8 +191,19 @@ struct image *image_build(const struct node *node)
     add_progress(image, node);
     add_forgotten(image, node);
     for (size_t i = 0; i < node->jobs.n; i++)
-        add_job(image, node, node->jobs.at[i]);
+        if (finished || !job_is_finished(node->jobs.at[i]))
+            add_job(image, node, node->jobs.at[i]);
     return image;
+}
+
+struct image *image_build(const struct node *node)
+{
+    return build(node, true);
+}
+
+struct image *image_build_open(const struct node *node)
+{
+    return build(node, false);
 }
 
 /* --- loading --- */

@@ -8,6 +8,9 @@
 /* Takes the state as it is applied now. One reference, caller drops. */
 struct image *image_build(const struct node *node);
 
+/* The same with unfinished jobs only: from this a fresh cluster goes on. */
+struct image *image_build_open(const struct node *node);
+
 /* An image to be filled part by part (takes references). */
 struct image *image_new(log_index_t index, term_t term);
 void image_add(struct image *image, struct blob *part);

@@ -114,6 +114,7 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
 {
     if (!peers_receive(node, from, message))
         return;
+    snapshot_record(node, from, message);
     switch (message->type) {
     case MESSAGE_TASK:
         if (election_accept_coordinator(node, from, message->as.task.term))
@@ -130,6 +131,15 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
     case MESSAGE_APP:
     case MESSAGE_LEDGER_ACK:
         ledger_message(node, from, message);
+        break;
+    case MESSAGE_MARKER:
+        snapshot_marker(node, from, &message->as.marker);
+        break;
+    case MESSAGE_SNAPSHOT_REPORT:
+        snapshot_report(node, from, message);
+        break;
+    case MESSAGE_SNAPSHOT_END:
+        snapshot_end(node, from, &message->as.snapshot_end);
         break;
     default:
         node_reject(node, from, "it does not belong on a channel");
@@ -254,6 +264,7 @@ static void take_event(struct node *node, const struct event *event)
     case EVENT_VALUE_KEPT:
         schedule_value_kept(node, event->value.id);
         follower_value_kept(node, event->value.id);
+        snapshot_value_kept(node, event->value.id);
         break;
     case EVENT_SPACE:
         space_event(node, event->full);
@@ -282,6 +293,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         requests_tick(node);
         follower_tick(node);
         ledger_queries_tick(node);
+        snapshot_tick(node);
     }
     schedule_pump(node);
     worker_pump(node);
@@ -289,6 +301,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     requests_confirmed(node);
     journal_compact(node);
     ledger_pump(node);
+    snapshot_pump(node);
     peers_pump(node);
     feed_tick(node);
     outbox_end(&node->out);
@@ -309,6 +322,7 @@ uint64_t node_deadline(const struct node *node)
     at = earlier(at, peers_deadline(node));
     at = earlier(at, schedule_deadline(node));
     at = earlier(at, ledger_queries_deadline(node));
+    at = earlier(at, snapshot_deadline(node));
     return earlier(at, requests_deadline(node));
 }
 
@@ -326,6 +340,7 @@ void node_check_invariants(const struct node *node)
     schedule_check_invariants(node);
     worker_check_invariants(node);
     ledger_check_invariants(node);
+    snapshot_check_invariants(node);
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
         channel_check_invariants(&node->peers[id].channel);
 }

@@ -44,6 +44,7 @@ static void meet(struct node *node, node_id_t id, incarnation_t incarnation)
     schedule_worker_lives(node, id, false);
     replication_forget(node, id);
     channel_open(&peer->channel, incarnation);
+    snapshot_peer_met(node, id); /* first: what the ledger sends counts in the new channel */
     ledger_peer_met(node, id);
     message_drop(&peer->heartbeat);
     /* A connection that its former life had welcomed is not welcomed by this one. */
@@ -215,6 +216,8 @@ static int enqueue(struct node *node, node_id_t to, struct message *message, uin
     int error = channel_send(&node->peers[to].channel, message, after_seq, &node->clock);
     if (error)
         message_drop(&message);
+    else
+        node->peers[to].counted_sent += snapshot_counts(message->type);
     return error;
 }
 

@@ -64,18 +64,23 @@ static struct recording *find(const struct node *node, struct snapshot_id id)
     return it;
 }
 
-void recording_add(struct recording *recording, struct message *part)
+void recording_add_packed(struct recording *recording, struct blob *part)
 {
     if (recording->n_parts == recording->parts_size) {
         recording->parts_size = recording->parts_size ? 2 * recording->parts_size : 16;
-        recording->parts =
-            mem_grow(recording->parts, recording->parts_size, sizeof(struct blob *));
+        recording->parts = mem_grow(recording->parts, recording->parts_size, sizeof(struct blob *));
     }
+    recording->bytes += part->len;
+    recording->parts[recording->n_parts++] = blob_ref(part);
+}
+
+void recording_add(struct recording *recording, struct message *part)
+{
     struct blob *packed = codec_pack(part);
     if (!packed)
         panic("a part of a snapshot cannot be encoded: %s", message_name(part->type));
-    recording->bytes += packed->len;
-    recording->parts[recording->n_parts++] = packed;
+    recording_add_packed(recording, packed);
+    blob_drop(&packed);
     message_drop(&part);
 }
 
@@ -111,8 +116,8 @@ static void send_markers(struct node *node, const struct recording *recording)
         marker->incarnation = recording->id.incarnation;
         marker->counter = recording->id.counter;
         marker->participants.n = recording->n_participants;
-        marker->participants.at = message_room(message, recording->n_participants,
-                                               sizeof *marker->participants.at);
+        marker->participants.at =
+            message_room(message, recording->n_participants, sizeof *marker->participants.at);
         memcpy(marker->participants.at, recording->participants,
                recording->n_participants * sizeof *recording->participants);
         peers_send(node, to, message);
@@ -170,8 +175,7 @@ bool snapshot_begin(struct node *node, struct snapshot_id id,
     return true;
 }
 
-static void close_channel(struct node *node, struct recording *recording, node_id_t from,
-                          enum cut_channel_state state)
+static void close_channel(struct recording *recording, node_id_t from, enum cut_channel_state state)
 {
     struct cut_channel *channel = &recording->channels[from];
     if (channel->state != CUT_OPEN)
@@ -236,7 +240,7 @@ void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker
         }
         recording = find(node, id);
     }
-    close_channel(node, recording, from, CUT_CLOSED);
+    close_channel(recording, from, CUT_CLOSED);
     close_if_done(node, recording);
 }
 
@@ -273,7 +277,7 @@ void snapshot_peer_met(struct node *node, node_id_t peer)
             recording_free(node, it);
             continue;
         }
-        close_channel(node, it, peer, CUT_VOID);
+        close_channel(it, peer, CUT_VOID);
         close_if_done(node, it);
     }
     collect_peer_met(node, peer);
@@ -330,7 +334,7 @@ static void give_up_channels(struct node *node, struct recording *recording)
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
         if (recording->channels[id].state == CUT_OPEN &&
             node->now_us >= recording->began_us + patience_us(node, id))
-            close_channel(node, recording, id, CUT_VOID);
+            close_channel(recording, id, CUT_VOID);
     close_if_done(node, recording);
 }
 

@@ -14,9 +14,7 @@
 #ifndef CONCLAVE_CORE_SNAPSHOT_H
 #define CONCLAVE_CORE_SNAPSHOT_H
 
-#include "shared/wire/message.h"
-
-struct node;
+#include "nodes/core/node.h"
 
 /* What names a snapshot for ever: an incarnation is never repeated (see types.h). */
 struct snapshot_id {
@@ -49,18 +47,19 @@ struct recording {
     struct wire_participant *participants; /* in the arena */
     size_t n_participants;
     uint64_t began_us, bytes;
-    node_id_t first_marker;       /* NODE_NONE: we are the initiator */
-    struct blob **parts;          /* of the report: the state, then the channels; owned */
+    node_id_t first_marker; /* NODE_NONE: we are the initiator */
+    struct blob **parts;    /* of the report: the state, then the channels; owned */
     size_t n_parts, parts_size, sent_parts;
-    unsigned open;                /* channels whose marker has not come */
-    bool closed;                  /* all have: the report is being sent */
+    unsigned open; /* channels whose marker has not come */
+    bool closed;   /* all have: the report is being sent */
     struct arena arena;
     struct cut_channel channels[]; /* by node */
 };
 
 /* What an initiator collects, of one snapshot. */
 struct collected {
-    const char *missing; /* why its report is not here and will not come; NULL: it is, or may come */
+    const char
+        *missing; /* why its report is not here and will not come; NULL: it is, or may come */
     incarnation_t incarnation;
     bool participant, done;
     struct blob **parts; /* owned */
@@ -83,7 +82,7 @@ struct snapshots {
     struct recording *recordings;
     struct collection *collections;
     size_t n_recordings, n_collections;
-    uint64_t counter;         /* of the last one taken here, ever */
+    uint64_t counter;          /* of the last one taken here, ever */
     struct snapshot_id *ended; /* a ring of the last that ended here */
     size_t n_ended, next_ended;
     struct message **kept; /* heads of those on disk, oldest first; owned */
@@ -91,8 +90,8 @@ struct snapshots {
     uint64_t periodic_us; /* when the clock takes the next one */
 };
 
-/* Takes a snapshot now. `client` is answered with its head once it is kept, or refused. 0: the clock
- * takes it. */
+/* Takes a snapshot now. `client` is answered with its head once it is kept, or refused. 0: the
+ * clock takes it. */
 void snapshot_take(struct node *node, uint64_t client, uint64_t request);
 
 /* A channel message that counts was delivered and is about to be processed. */

@@ -1,8 +1,10 @@
-/* What a channel held at the cut: messages by their headers, operations and transfers one by one. */
+/* What a channel held at the cut: messages by their headers, operations and transfers one by one.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "nodes/core/snapshot_internal.h"
+#include "shared/base/text.h"
 
 static void add_op(struct cut_channel *channel, struct wire_cut_op op)
 {
@@ -67,13 +69,13 @@ void recording_note(struct recording *recording, node_id_t from, const struct me
         const struct wire_transfer *transfer = &message->as.transfer;
         note->number = transfer->number;
         note->amount = transfer->amount;
-        note->from_account = keep_text(recording, transfer->from_account);
-        note->to_account = keep_text(recording, transfer->to_account);
+        note->from_account = keep_text(recording, transfer->from);
+        note->to_account = keep_text(recording, transfer->to);
     } else if (message->type == MESSAGE_APP) {
         note->number = message->as.app.number;
         note->name = keep_text(recording, message->as.app.name);
     } else if (message->type == MESSAGE_LEDGER_ACK) {
-        note->number = message->as.ledger_ack.upto;
+        note->number = message->as.ledger_ack.number;
     }
     size_t ops_before = channel->n_ops;
     note_ops(channel, message);

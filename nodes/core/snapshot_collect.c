@@ -9,7 +9,8 @@
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 
-/* Jobs have a term, so ids below the first one are free: a kept snapshot is the value (counter, 1). */
+/* Jobs have a term, so ids below the first one are free: a kept snapshot is the value (counter, 1).
+ */
 #define SNAPSHOT_OP 1
 
 static struct collection *find(const struct node *node, struct snapshot_id id)
@@ -74,15 +75,16 @@ void snapshot_take(struct node *node, uint64_t client, uint64_t request)
 {
     struct snapshots *snapshots = &node->snapshots;
     if (snapshots->n_collections == SNAPSHOTS_ACTIVE_MAX) {
-        refuse(node, client, request, "busy", "too many snapshots are being taken; try again later");
+        refuse(node, client, request, "busy",
+               "too many snapshots are being taken; try again later");
         return;
     }
     struct collection *it =
         mem_new(1, sizeof *it + (node->config.n_nodes + 1) * sizeof(struct collected));
     struct wire_participant participants[NODES_MAX];
     size_t n;
-    it->id = (struct snapshot_id){node->config.id, node->config.incarnation,
-                                  snapshots->counter + 1};
+    it->id =
+        (struct snapshot_id){node->config.id, node->config.incarnation, snapshots->counter + 1};
     it->client = client;
     it->request = request;
     it->began_us = node->now_us;
@@ -350,7 +352,8 @@ void collect_finish(struct node *node, struct collection *collection)
 
 /* --- those that are kept --- */
 
-static struct wire_snapshot_row row_of(struct message *message, const struct wire_snapshot_head *head)
+static struct wire_snapshot_row row_of(struct message *message,
+                                       const struct wire_snapshot_head *head)
 {
     struct text missing = {0};
     struct wire_snapshot_row row = {.initiator = head->initiator,
@@ -419,8 +422,7 @@ static void keep_head(struct node *node, struct message *head)
     struct snapshots *snapshots = &node->snapshots;
     if (snapshots->n_kept == snapshots->kept_size) {
         snapshots->kept_size = snapshots->kept_size ? 2 * snapshots->kept_size : 16;
-        snapshots->kept =
-            mem_grow(snapshots->kept, snapshots->kept_size, sizeof *snapshots->kept);
+        snapshots->kept = mem_grow(snapshots->kept, snapshots->kept_size, sizeof *snapshots->kept);
     }
     snapshots->kept[snapshots->n_kept++] = head;
 }
@@ -506,8 +508,9 @@ void snapshot_get(struct node *node, uint64_t client, const struct wire_snapshot
         return;
     }
     struct message *message = message_new(MESSAGE_SNAPSHOT_CHUNK);
-    message->as.snapshot_chunk = (struct wire_snapshot_chunk){
-        .request = get->request, .offset = get->offset, .total = head->bytes};
+    message->as.snapshot_chunk = (struct wire_snapshot_chunk){.request = get->request,
+                                                              .offset = get->offset,
+                                                              .total = head->bytes};
     struct output *output = outbox_reply(&node->out, client, message);
     uint64_t rest = head->bytes - get->offset;
     output->reply.chunk = true;

@@ -7,6 +7,7 @@
 #include "nodes/core/ledger.h"
 #include "nodes/core/outbox.h"
 #include "nodes/core/progress.h"
+#include "nodes/core/snapshot.h"
 #include "shared/base/map.h"
 
 /* --- replication: the coordinator's view of a follower, and a follower's of what it lacks --- */
@@ -99,6 +100,8 @@ struct peer {
     incarnation_t incarnation; /* 0: never met */
     struct link links[PLANE_COUNT];
     struct channel channel;
+    uint64_t counted_sent,
+        counted_received;       /* messages of this channel that snapshots account for */
     bool alive;                 /* its heartbeats arrive, and no disconnect came after them */
     bool excused;               /* it said goodbye: no operation is to blame for its end */
     uint64_t heard_us;          /* the last heartbeat */
@@ -241,6 +244,7 @@ struct node {
     struct schedule schedule;
     struct worker worker;
     struct ledger ledger;
+    struct snapshots snapshots;
     struct peer peers[NODES_MAX + 1]; /* by id; our own and 0 unused */
 };
 

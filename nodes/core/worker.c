@@ -507,3 +507,10 @@ void worker_check_invariants(const struct node *node)
     assert(node->worker.n_submitted <= COMPUTE_IN_FLIGHT);
     assert(!node->worker.held.count == !node->worker.held_bytes);
 }
+
+void worker_each(const struct node *node,
+                 void (*each)(void *context, struct value_id id, uint64_t attempt), void *context)
+{
+    for (const struct work *work = node->worker.first; work; work = work->next)
+        each(context, work->op.id, work->op.attempt);
+}

@@ -34,4 +34,8 @@ void worker_pump(struct node *node);
 void worker_clear(struct node *node);
 void worker_check_invariants(const struct node *node);
 
+/* Calls `each` for every operation that waits or is executed here. */
+void worker_each(const struct node *node,
+                 void (*each)(void *context, struct value_id id, uint64_t attempt), void *context);
+
 #endif

@@ -194,14 +194,18 @@
 /* --- snapshots --- */
 
 #define CUT_ROWS_MAX                250 /* rows in one part of a report: fit the map's 64 KiB */
+#define CUT_PENDING_MAX             100 /* of the longer rows of an outbox */
+#define CUT_MESSAGES_MAX            150 /* and of recorded messages */
 #define SNAPSHOT_PAGE_MAX           50
 #define SNAPSHOTS_ACTIVE_MAX        64 /* recorded at once by a node; then it takes no part in more */
 #define SNAPSHOTS_KEPT_MAX          100 /* on the disk of each initiator; the oldest go first */
 #define SNAPSHOT_TIMEOUT_DEFAULT_US (2 * SECOND_US) /* who is silent for so long is missing */
 #define SNAPSHOT_RECORD_BYTES_MAX \
-    (64 * MIB_BYTES)                       /* of recorded messages; then the snapshot is given up */
-#define SNAPSHOT_REPORT_BYTES (256 * 1024) /* of parts in one report message */
-#define SNAPSHOT_ENDED_MAX    1024         /* ids whose late markers are known to be late */
+    (64 * MIB_BYTES) /* of recorded messages; then the snapshot is given up */
+#define SNAPSHOT_REPORT_BYTES   (256 * 1024) /* of parts in one report message */
+#define SNAPSHOT_REPORT_FRAMES  64
+#define SNAPSHOTS_PERIODIC_KEEP 5    /* --snapshot-keep */
+#define SNAPSHOT_ENDED_MAX      1024 /* ids whose late markers are known to be late */
 
 /* --- clients --- */
 

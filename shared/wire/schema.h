@@ -353,7 +353,7 @@
     LIST(REQ, rows, cut_account, CUT_ROWS_MAX, "accounts")
 #define CUT_PAIRS_FIELDS(U64, BOOL, STR, BIN, LIST) \
     LIST(REQ, rows, cut_pair, CUT_ROWS_MAX, "key-value state")
-#define CUT_LEDGER_FIELDS(U64, BOOL, STR, BIN, LIST)                        \
+#define CUT_LEDGER_FIELDS(U64, BOOL, STR, BIN, LIST)                           \
     LIST(REQ, pending, cut_pending, CUT_PENDING_MAX, "sent, not acknowledged") \
     LIST(REQ, applied, cut_applied, NODES_MAX, "marks; in the first such part only")
 #define CUT_WORK_FIELDS(U64, BOOL, STR, BIN, LIST)                        \
@@ -361,10 +361,10 @@
     LIST(REQ, ops, cut_op, CUT_ROWS_MAX, "operations")
 #define CUT_JOBS_FIELDS(U64, BOOL, STR, BIN, LIST) \
     LIST(REQ, rows, cut_job, CUT_ROWS_MAX, "unfinished jobs that this node coordinates")
-#define CUT_CHANNEL_FIELDS(U64, BOOL, STR, BIN, LIST)                        \
-    U64(REQ, from, NODES_MAX, "the channel from this node to the reporter")  \
-    STR(OPT, missing, 64, "why its content is not known; empty: it is")      \
-    U64(REQ, recorded, U64_ANY, "messages in it that count")                 \
+#define CUT_CHANNEL_FIELDS(U64, BOOL, STR, BIN, LIST)                            \
+    U64(REQ, from, NODES_MAX, "the channel from this node to the reporter")      \
+    STR(OPT, missing, 64, "why its content is not known; empty: it is")          \
+    U64(REQ, recorded, U64_ANY, "messages in it that count")                     \
     LIST(OPT, messages, cut_message, CUT_MESSAGES_MAX, "these, or some of them") \
     LIST(OPT, ops, cut_op, CUT_ROWS_MAX, "operations in these messages")
 
