@@ -27,6 +27,7 @@ struct settings {
     struct failure_config failure;
     uint64_t heartbeat_us, election_timeout_us, delay_us, max_result_bytes;
     uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
+    uint64_t snapshot_timeout_us, snapshot_every_us, snapshot_keep;
     enum log_level log_level;
     bool help, version;
 };
@@ -169,6 +170,9 @@ static int run(const struct settings *is, const char **hosts)
                  .checkpoint_interval_us = is->checkpoint_us,
                  .checkpoint_bytes = is->checkpoint_bytes,
                  .compact_entries = is->compact_entries,
+                 .snapshot_timeout_us = is->snapshot_timeout_us,
+                 .snapshot_every_us = is->snapshot_every_us,
+                 .snapshot_keep = is->snapshot_keep,
                  .delay_us = is->delay_us,
                  .memory_limit_bytes = is->memory_limit_bytes,
                  .poison_deaths = POISON_DEATHS,
@@ -208,6 +212,8 @@ int main(int argc, char **argv)
                           .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US,
                           .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
                           .compact_entries = COMPACT_ENTRIES,
+                          .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US,
+                          .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP,
                           .memory_limit_bytes = MEMORY_LIMIT_DEFAULT_BYTES,
                           .failure = {.stall_us = STALL_DEFAULT_US},
                           .log_level = LOG_INFO};
@@ -234,6 +240,12 @@ int main(int argc, char **argv)
          "or whenever their values are this large (4MiB)"},
         {"compact-entries", OPTION_U64, &is.compact_entries, COMPACT_ENTRIES_MIN,
          COMPACT_ENTRIES_MAX, "N", "write a full checkpoint every so many log entries (8192)"},
+        {"snapshot-timeout", OPTION_DURATION, &is.snapshot_timeout_us, 10 * MS_US, DURATION_MAX_US,
+         "TIME", "who is silent for so long is missing in a snapshot (2s)"},
+        {"snapshot-every", OPTION_DURATION, &is.snapshot_every_us, 0, DURATION_MAX_US, "TIME",
+         "the coordinator takes a snapshot so often; 0: never (0)"},
+        {"snapshot-keep", OPTION_U64, &is.snapshot_keep, 1, SNAPSHOTS_KEPT_MAX, "N",
+         "and keeps so many of these (5)"},
         {"durability", OPTION_STRING, &is.durability, 0, 0, "fsync|os|off",
          "os: a power cut may undo votes; off: keep no log, to measure (fsync)"},
         {"max-result", OPTION_SIZE, &is.max_result_bytes, 1, 1024 * MIB_BYTES, "SIZE",

@@ -52,6 +52,8 @@ int node_restore_entry(struct node *node, log_index_t index, term_t term, struct
 
 int node_restore_record(struct node *node, struct slice key, struct slice value)
 {
+    if (key.len && key.at[0] == 's')
+        return snapshot_restore(node, value);
     return ledger_restore(node, key, value);
 }
 
@@ -64,6 +66,7 @@ void node_destroy(struct node **node)
     schedule_clear(it);
     worker_clear(it);
     requests_clear(it);
+    snapshot_clear(it);
     replication_clear(it);
     follower_clear(it);
     journal_clear(it);

@@ -546,7 +546,8 @@ void requests_handle(struct node *node, uint64_t client, struct message *message
         refuse(node, caller, "invalid", "the request is meant for another node");
         return;
     }
-    if (ledger_requests_handle(node, client, message))
+    if (ledger_requests_handle(node, client, message) ||
+        snapshot_requests_handle(node, client, message))
         return;
     if (!may_answer(node, message)) {
         refuse(node, caller, "not_coordinator",

@@ -362,6 +362,7 @@ void snapshot_clear(struct node *node)
     while (node->snapshots.recordings)
         recording_free(node, node->snapshots.recordings);
     collect_clear(node);
+    snapshot_kept_clear(node);
     free(node->snapshots.ended);
     node->snapshots = (struct snapshots){0};
 }

@@ -110,8 +110,8 @@ void snapshot_peer_met(struct node *node, node_id_t peer);
 /* The snapshot's bytes are on disk. */
 void snapshot_value_kept(struct node *node, struct value_id id);
 
-void snapshot_list(struct node *node, uint64_t client, const struct wire_snapshot_list *list);
-void snapshot_get(struct node *node, uint64_t client, const struct wire_snapshot_get *get);
+/* Requests about snapshots are any node's to answer; false: this is none of them. */
+bool snapshot_requests_handle(struct node *node, uint64_t client, const struct message *message);
 
 /* Takes back a kept snapshot's head from disk. ERR_CORRUPT. */
 int snapshot_restore(struct node *node, struct slice packed);

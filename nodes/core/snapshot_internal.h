@@ -38,6 +38,17 @@ void recording_add_packed(struct recording *recording, struct blob *part);
 /* Writes accounts, key-value state, outbox and marks: snapshot_ledger.c. */
 void snapshot_add_ledger(struct node *node, struct recording *recording);
 
+/* Jobs have a term, so ids below the first one are free: a kept snapshot is the value (counter, 1).
+ */
+#define SNAPSHOT_OP 1
+
+void collection_free(struct node *node, struct collection *collection);
+
+/* Refuses a request; client 0: nobody asked. */
+void snapshot_refuse(struct node *node, uint64_t client, uint64_t request, const char *code,
+                     const char *reason);
+
+void snapshot_kept_clear(struct node *node);
 void collect_peer_met(struct node *node, node_id_t peer);
 void collect_tick(struct node *node);
 uint64_t collect_deadline(const struct node *node);

@@ -16,6 +16,7 @@ static void add_head(struct node *node, struct recording *recording)
         .time_ms = node->wall_ms,
         .term = node->election.term,
         .role = message_text(part, election_role_name(node)),
+        .epoch = node->ledger.epoch,
         .operations = node->worker.operations,
         .conversions = node->worker.conversions,
         .held = node->worker.held.count,

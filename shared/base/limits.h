@@ -194,7 +194,6 @@
 /* --- snapshots --- */
 
 #define CUT_ROWS_MAX                250 /* rows in one part of a report: fit the map's 64 KiB */
-#define CUT_PENDING_MAX             100 /* of the longer rows of an outbox */
 #define CUT_MESSAGES_MAX            150 /* and of recorded messages */
 #define SNAPSHOT_PAGE_MAX           50
 #define SNAPSHOTS_ACTIVE_MAX        64 /* recorded at once by a node; then it takes no part in more */

@@ -156,8 +156,8 @@
     U64(OPT, job, U64_ANY, "release: of which job")                                  \
     U64(OPT, number, U64_ANY, "transfer, app: its number; ledger_ack: up to which")  \
     U64(OPT, amount, U64_ANY, "transfer: how much")                                  \
-    STR(OPT, from_account, LEDGER_NAME_MAX, "transfer: from where")                 \
-    STR(OPT, to_account, LEDGER_NAME_MAX, "transfer: to where")                     \
+    STR(OPT, from_account, LEDGER_NAME_MAX, "transfer: from where")                  \
+    STR(OPT, to_account, LEDGER_NAME_MAX, "transfer: to where")                      \
     STR(OPT, name, LEDGER_NAME_MAX, "app: the key")
 
 #define CUT_COUNT_FIELDS(U64, BOOL, STR, BIN, LIST)                          \
@@ -326,22 +326,23 @@
     LIST(REQ, counts, cut_count, NODES_MAX, "of its channels")
 
 #define CUT_ACCOUNT_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    STR(REQ, name, LEDGER_NAME_MAX, "the account")   \
+    STR(REQ, name, LEDGER_NAME_MAX, "the account")    \
     U64(REQ, balance, MONEY_MAX, "in minor units")
 
 #define CUT_PAIR_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    STR(REQ, name, LEDGER_NAME_MAX, "the key")    \
+    STR(REQ, name, LEDGER_NAME_MAX, "the key")     \
     BIN(REQ, value, KV_VALUE_MAX, "its value")
 
-#define CUT_PENDING_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
-    U64(REQ, node, NODES_MAX, "for whom")                                \
-    U64(REQ, number, U64_ANY, "its number among those for that node")    \
-    BOOL(REQ, sent, "in the channel, or beyond it; false: not sent yet") \
-    U64(OPT, amount, MONEY_MAX, "of a transfer")                         \
-    STR(OPT, from_account, LEDGER_NAME_MAX, "of a transfer")            \
-    STR(OPT, to_account, LEDGER_NAME_MAX, "of a transfer")              \
-    BOOL(OPT, returned, "a transfer that comes back")                    \
-    STR(OPT, name, LEDGER_NAME_MAX, "of an application message")        \
+#define CUT_PENDING_FIELDS(U64, BOOL, STR, BIN, LIST)                           \
+    U64(REQ, node, NODES_MAX, "for whom")                                       \
+    U64(REQ, number, U64_ANY, "its number among those for that node")           \
+    BOOL(REQ, sent, "in the channel, or beyond it; false: not sent yet")        \
+    U64(OPT, amount, MONEY_MAX, "of a transfer")                                \
+    STR(OPT, from_account, LEDGER_NAME_MAX, "of a transfer")                    \
+    STR(OPT, to_account, LEDGER_NAME_MAX, "of a transfer")                      \
+    U64(OPT, returned, U64_ANY, "a transfer that comes back: its number there") \
+    U64(OPT, returned_epoch, U64_ANY, "and its epoch")                          \
+    STR(OPT, name, LEDGER_NAME_MAX, "of an application message")                \
     BIN(OPT, value, KV_VALUE_MAX, "of an application message")
 
 #define CUT_APPLIED_FIELDS(U64, BOOL, STR, BIN, LIST) \
@@ -353,9 +354,10 @@
     LIST(REQ, rows, cut_account, CUT_ROWS_MAX, "accounts")
 #define CUT_PAIRS_FIELDS(U64, BOOL, STR, BIN, LIST) \
     LIST(REQ, rows, cut_pair, CUT_ROWS_MAX, "key-value state")
-#define CUT_LEDGER_FIELDS(U64, BOOL, STR, BIN, LIST)                           \
-    LIST(REQ, pending, cut_pending, CUT_PENDING_MAX, "sent, not acknowledged") \
-    LIST(REQ, applied, cut_applied, NODES_MAX, "marks; in the first such part only")
+#define CUT_LEDGER_FIELDS(U64, BOOL, STR, BIN, LIST)                                 \
+    LIST(REQ, pending, cut_pending, CUT_ROWS_MAX, "sent, not acknowledged")          \
+    LIST(OPT, applied, cut_applied, NODES_MAX, "marks; in the first such part only") \
+    LIST(OPT, issued, cut_applied, NODES_MAX, "last numbers given to letters; likewise")
 #define CUT_WORK_FIELDS(U64, BOOL, STR, BIN, LIST)                        \
     BOOL(REQ, coordinator, "handed out by this node; false: queued here") \
     LIST(REQ, ops, cut_op, CUT_ROWS_MAX, "operations")
@@ -772,22 +774,13 @@
     U64(REQ, time_ms, U64_ANY, "when")
 
 /* R(name, FIELDS): a record comes before the records and messages that hold lists of it. */
-#define WIRE_RECORDS(R)                \
-    R(operand, OPERAND_FIELDS)         \
-    R(done_op, DONE_OP_FIELDS)         \
-    R(tally, TALLY_FIELDS)             \
-    R(mark, MARK_FIELDS)               \
-    R(log_item, LOG_ITEM_FIELDS)       \
-    R(account_row, ACCOUNT_ROW_FIELDS) \
-    R(task_op, TASK_OP_FIELDS)         \
-    R(result_op, RESULT_OP_FIELDS)     \
-
 #define WIRE_RECORDS(R)                  \
     R(operand, OPERAND_FIELDS)           \
     R(done_op, DONE_OP_FIELDS)           \
     R(tally, TALLY_FIELDS)               \
     R(mark, MARK_FIELDS)                 \
     R(log_item, LOG_ITEM_FIELDS)         \
+    R(account_row, ACCOUNT_ROW_FIELDS)   \
     R(participant, PARTICIPANT_FIELDS)   \
     R(cut_op, CUT_OP_FIELDS)             \
     R(cut_job, CUT_JOB_FIELDS)           \
@@ -880,7 +873,6 @@
     M(BANK_ACCOUNT, bank_account, BANK_ACCOUNT_FIELDS, PLACE_REPLY, "an account")                 \
     M(BANK_PAGE, bank_page, BANK_PAGE_FIELDS, PLACE_REPLY, "accounts")                            \
     M(KV_VALUE, kv_value, KV_VALUE_FIELDS, PLACE_REPLY, "a value")                                \
-
     M(SNAPSHOT_TAKE, snapshot_take, SNAPSHOT_TAKE_FIELDS, PLACE_REQUEST,                          \
       "takes a global snapshot; answered by snapshot when it is kept")                            \
     M(SNAPSHOT_LIST, snapshot_list, SNAPSHOT_LIST_FIELDS, PLACE_REQUEST,                          \
