@@ -131,6 +131,19 @@ static log_index_t step_back(const struct node *node, log_index_t prev_index)
     return index > journal->commit ? index : journal->commit;
 }
 
+/* The coordinator's log and ours do not meet at the entry before the first one sent. */
+static void refuse_append(struct node *node, node_id_t from, const struct wire_append *append)
+{
+    log_index_t next = step_back(node, append->prev_index);
+    term_t ours = 0;
+    journal_term(node, append->prev_index, &ours);
+    outbox_log(&node->out, LOG_DEBUG,
+               "append behind %" PRIu64 " (term %" PRIu64 "): ours is %s%.0" PRIu64
+               " -> try behind %" PRIu64,
+               append->prev_index, append->prev_term, ours ? "of term " : "missing", ours, next);
+    reply_append(node, from, (struct wire_append_reply){.match = next});
+}
+
 /* Takes one entry in; ERR_UNAVAILABLE: it waits for values. */
 static int take_entry(struct node *node, node_id_t from, log_index_t index, term_t term,
                       struct blob *packed)
@@ -145,6 +158,11 @@ static int take_entry(struct node *node, node_id_t from, log_index_t index, term
     int error = check_entry(node, from, packed);
     if (error)
         return error;
+    if (index <= node->journal.last)
+        outbox_log(&node->out, LOG_DEBUG,
+                   "entry %" PRIu64 " is of term %" PRIu64 ", the coordinator's of %" PRIu64
+                   ": forgets %" PRIu64 " to %" PRIu64,
+                   index, ours, term, index, node->journal.last);
     journal_truncate(node, index);
     journal_append(node, term, packed);
     return OK;
@@ -180,8 +198,7 @@ void follower_append(struct node *node, node_id_t from, const struct message *me
     /* What a full checkpoint covers is committed, and so equal everywhere. */
     bool covered = append->prev_index < node->journal.base;
     if (!covered && (!journal_term(node, append->prev_index, &term) || term != append->prev_term)) {
-        reply_append(node, from,
-                     (struct wire_append_reply){.match = step_back(node, append->prev_index)});
+        refuse_append(node, from, append);
         return;
     }
     log_index_t match;

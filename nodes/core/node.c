@@ -27,6 +27,7 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->config = *config;
     node->now_us = node->last_us = node->promised_us = now_us;
     node->random = config->random;
+    node->out.level = config->log_level;
     node->heartbeat_at_us = now_us;
     election_init(node, durable);
     return node;

@@ -1,6 +1,7 @@
 #include "nodes/core/replication.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 #include "nodes/core/election.h"
 #include "nodes/core/image.h"
@@ -81,9 +82,17 @@ void replication_advance(struct node *node)
     log_index_t index = majority(node, node->journal.durable, read_match);
     /* Raft 5.4.2, figure 8: only an entry of our own term commits by counting; older ones beneath
      * it. */
-    if (index > node->journal.commit && journal_term(node, index, &term) &&
-        term == node->election.term)
+    if (index <= node->journal.commit || !journal_term(node, index, &term))
+        return;
+    if (term == node->election.term) {
         journal_commit(node, index);
+    } else if (index > node->replication.told) {
+        node->replication.told = index;
+        outbox_log(&node->out, LOG_DEBUG,
+                   "entry %" PRIu64 " is on a majority, but of term %" PRIu64 ", not %" PRIu64
+                   ": does not commit by counting",
+                   index, term, node->election.term);
+    }
 }
 
 uint64_t replication_confirm(struct node *node)

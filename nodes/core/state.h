@@ -52,6 +52,7 @@ struct follower {
 struct replication {
     uint64_t round;    /* of the last appends */
     bool round_wanted; /* a read waits for a new one */
+    log_index_t told;  /* an entry of an older term, on a majority, that was told of */
 };
 
 /* --- peers --- */
