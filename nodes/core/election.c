@@ -236,13 +236,14 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
                         ? election->role == ROLE_PRE_CANDIDATE && reply->term == election->term + 1
                         : election->role == ROLE_CANDIDATE && reply->term == election->term;
     if (!expected) {
-        outbox_log(&node->out, LOG_DEBUG, "%s of %u for term %" PRIu64 " comes late: does not count",
+        outbox_log(&node->out, LOG_DEBUG,
+                   "%s of %u for term %" PRIu64 " comes late: does not count",
                    reply->pre ? "pre-vote" : "vote", from, reply->term);
         return;
     }
     election->voted_for_us[from] = true;
-    outbox_log(&node->out, LOG_DEBUG, "%s of %u counts: has %u of %u", reply->pre ? "pre-vote" : "vote",
-               from, count_votes(node), election_quorum(node));
+    outbox_log(&node->out, LOG_DEBUG, "%s of %u counts: has %u of %u",
+               reply->pre ? "pre-vote" : "vote", from, count_votes(node), election_quorum(node));
     if (count_votes(node) < election_quorum(node))
         return;
     if (reply->pre)
@@ -312,10 +313,10 @@ static void reply_vote(struct node *node, node_id_t to, const struct wire_vote_r
 {
     struct message *message = message_new(MESSAGE_VOTE_REPLY);
     bool echo = !refused && request->pre;
-    message->as.vote_reply = (struct wire_vote_reply){.pre = request->pre,
-                                                      .term = echo ? request->term
-                                                                   : node->election.term,
-                                                      .granted = !refused};
+    message->as.vote_reply =
+        (struct wire_vote_reply){.pre = request->pre,
+                                 .term = echo ? request->term : node->election.term,
+                                 .granted = !refused};
     int sign = request->term < ours ? '<' : request->term > ours ? '>' : '=';
     const char *log = compare_logs(node, request) ? "log more complete" : "log equal";
     outbox_log(&node->out, LOG_DEBUG,

@@ -40,6 +40,7 @@ static void meet(struct node *node, node_id_t id, incarnation_t incarnation)
         declare_dead(node, id, "it was started again", true);
     peer->incarnation = incarnation;
     peer->excused = false;
+    peer->distrust_until_us = 0; /* leftovers are of the old life: this one is used at once */
     schedule_worker_lives(node, id, false);
     replication_forget(node, id);
     channel_open(&peer->channel, incarnation);

@@ -14,11 +14,18 @@ static void stop_install(struct replica *replica)
     replica->sent_parts = 0;
 }
 
+/* What is on its way may be lost: back to what the follower is known to have. While that is not
+ * known the probe is repeated; nothing says yet that it lacks the log from the beginning. */
+static void go_back(struct replica *replica)
+{
+    replica->next = replica->match ? replica->match + 1 : replica->probe;
+}
+
 void replication_probe(struct node *node, node_id_t peer)
 {
     struct replica *replica = &node->peers[peer].replica;
     stop_install(replica);
-    replica->next = replica->match + 1;
+    go_back(replica);
     replica->in_flight = 0;
     replica->wait = false;
     replica->sent_us = 0;
@@ -29,7 +36,8 @@ void replication_forget(struct node *node, node_id_t peer)
 {
     struct replica *replica = &node->peers[peer].replica;
     stop_install(replica);
-    *replica = (struct replica){.next = node->journal.last + 1};
+    log_index_t probe = node->journal.last + 1;
+    *replica = (struct replica){.next = probe, .probe = probe};
 }
 
 void replication_start(struct node *node)
@@ -192,7 +200,7 @@ static void pump(struct node *node, node_id_t id)
         node->now_us >= replica->sent_us + APPEND_RESEND_US) {
         if (replica->image)
             replica->sent_parts = 0;
-        replica->next = replica->match + 1;
+        go_back(replica);
         replica->in_flight = 0;
         replica->wait = false;
         replica->sent_us = 0; /* what it told may be lost, too: the commit index, a round */
@@ -273,6 +281,7 @@ void replication_append_reply(struct node *node, node_id_t from,
     if (!reply->ok) {
         log_index_t next = reply->match + 1 < replica->next ? reply->match + 1 : replica->next - 1;
         replica->next = next > replica->match ? next : replica->match + 1;
+        replica->probe = replica->next;
         replica->in_flight = 0;
         return;
     }
@@ -323,6 +332,7 @@ void replication_check_invariants(const struct node *node)
         if (!node_is_peer(node, id))
             continue;
         assert(replica->next > replica->match); /* R14 */
+        assert(replica->match || replica->probe);
         assert(replica->match <= node->journal.last);
         assert(replica->next <= node->journal.last + 1);
     }

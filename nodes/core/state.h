@@ -20,6 +20,7 @@ struct image {
 
 struct replica {
     log_index_t next, match; /* Raft's nextIndex and matchIndex */
+    log_index_t probe;       /* while match is unknown (0): where the last probe began */
     unsigned in_flight;      /* appends or installs not answered yet */
     uint64_t sent_us;        /* the last one */
     uint64_t sent_round, answered_round;

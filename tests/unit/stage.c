@@ -98,7 +98,7 @@ static void take_output(struct stage *stage, node_id_t id, const struct output *
                    output->log.text);
         break;
     case OUTPUT_RELINK:
-        stage_connect(stage, id, output->relink.peer, output->relink.plane);
+        stage_connect(stage, id, output->relink.peer, output->relink.plane, STAGE_DELAY_US);
         break;
     case OUTPUT_DROP: /* memory is plenty */
         break;
@@ -171,6 +171,13 @@ static void disconnect(struct stage *stage, node_id_t from, node_id_t to)
     }
 }
 
+void stage_disconnect(struct stage *stage, node_id_t from, node_id_t to)
+{
+    disconnect(stage, from, to);
+    for (size_t i = 0; i < N_PLANES; i++)
+        stage_connect(stage, from, to, planes[i], 50 * MS_US);
+}
+
 static void restore(struct stage_node *node)
 {
     for (size_t i = 0; node->image && i < node->image->n; i++) {
@@ -218,8 +225,8 @@ void stage_start(struct stage *stage, node_id_t id)
         if (peer == id || !stage->nodes[peer].core || stage->nodes[peer].stopped)
             continue;
         for (size_t i = 0; i < N_PLANES; i++) {
-            stage_connect(stage, id, peer, planes[i]);
-            stage_connect(stage, peer, id, planes[i]);
+            stage_connect(stage, id, peer, planes[i], 0);
+            stage_connect(stage, peer, id, planes[i], 0);
         }
     }
     while (stage_next_arrival(stage) <= stage->now_us)

@@ -107,18 +107,24 @@ void stage_cut(struct stage *stage, node_id_t a, node_id_t b, bool cut);
 /* One direction only. */
 void stage_cut_one_way(struct stage *stage, node_id_t from, node_id_t to, bool cut);
 
+/* The connections of one node to another close, and are made again a little later. */
+void stage_disconnect(struct stage *stage, node_id_t from, node_id_t to);
+
 void stage_rule(struct stage *stage, struct stage_rule rule);
 void stage_no_rules(struct stage *stage);
 
-/* Lets held messages arrive now, in order or in reverse, each so many times. */
-void stage_release(struct stage *stage, bool reversed, unsigned times);
+/* Lets the first `n` held messages arrive now, in order or in reverse, each so many times. */
+void stage_release(struct stage *stage, size_t n, bool reversed, unsigned times);
 void stage_forget_held(struct stage *stage);
 
 /* A message that the test makes up arrives now (takes it). */
 void stage_say(struct stage *stage, node_id_t from, node_id_t to, enum plane plane,
                struct message *message);
 
-/* Puts an entry on the disk of a node that is down: a no-op of that term. */
+/* A no-op as entries are packed (caller drops). */
+struct blob *stage_entry(void);
+
+/* Puts such an entry, of that term, on the disk of a node that is down. */
 void stage_give_entry(struct stage *stage, node_id_t id, term_t term);
 
 /* Its disk catches up. */
@@ -144,6 +150,9 @@ node_id_t stage_coordinator(const struct stage *stage);
 
 void stage_tell(struct stage *stage, enum stage_topic topic, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A line without a time, whatever the topics. */
+void stage_line(struct stage *stage, const char *line);
 
 /* True when the story so far has this in it. */
 bool stage_told(const struct stage *stage, const char *words);

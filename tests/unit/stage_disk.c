@@ -129,8 +129,7 @@ void stage_sync(struct stage *stage, node_id_t id)
         node->disk_seq = persist->seq;
         free_persist(persist);
         stage_ungate(stage, id);
-        stage_step(stage, id,
-                   (struct event){.kind = EVENT_PERSISTED, .persisted = node->disk_seq});
+        stage_step(stage, id, (struct event){.kind = EVENT_PERSISTED, .persisted = node->disk_seq});
     }
 }
 
@@ -161,15 +160,21 @@ void stage_wipe(struct stage *stage, node_id_t id)
     node->durable = (struct node_durable){0};
 }
 
-void stage_give_entry(struct stage *stage, node_id_t id, term_t term)
+struct blob *stage_entry(void)
 {
-    struct stage_node *node = &stage->nodes[id];
     struct message *entry = message_new(MESSAGE_ENTRY_NOOP);
     entry->as.entry_noop.node = 1;
     struct blob *packed = codec_pack(entry);
+    message_drop(&entry);
+    return packed;
+}
+
+void stage_give_entry(struct stage *stage, node_id_t id, term_t term)
+{
+    struct stage_node *node = &stage->nodes[id];
+    struct blob *packed = stage_entry();
     add_entry(node, term, packed);
     if (node->durable.term < term)
         node->durable = (struct node_durable){.term = term, .voter = true};
     blob_drop(&packed);
-    message_drop(&entry);
 }

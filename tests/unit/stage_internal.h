@@ -13,9 +13,9 @@ struct stage_letter {
     uint64_t after_seq;        /* while it is gated */
     incarnation_t incarnation; /* of `to`: another one does not get it */
     enum event_kind kind;
-    struct message *message;   /* owned; EVENT_MESSAGE */
-    struct computed computed;  /* EVENT_COMPUTED: owns its value */
-    struct value_id value;     /* EVENT_VALUE_...: `from` is the source */
+    struct message *message;  /* owned; EVENT_MESSAGE */
+    struct computed computed; /* EVENT_COMPUTED: owns its value */
+    struct value_id value;    /* EVENT_VALUE_...: `from` is the source */
 };
 
 struct stage_persist {
@@ -30,8 +30,9 @@ void stage_step(struct stage *stage, node_id_t id, struct event event);
 /* Takes over what the letter owns. */
 void stage_post(struct stage *stage, const struct stage_letter *letter);
 
-/* A connection of `from` to `to` is made, greeted and welcomed, on one plane. */
-void stage_connect(struct stage *stage, node_id_t from, node_id_t to, enum plane plane);
+/* A connection of `from` to `to` will be made on one plane. */
+void stage_connect(struct stage *stage, node_id_t from, node_id_t to, enum plane plane,
+                   uint64_t after_us);
 
 void stage_persist(struct stage *stage, node_id_t id, const struct output *output);
 void stage_gate(struct stage *stage, node_id_t id, const struct output *output);

@@ -78,6 +78,7 @@ static void send(struct stage *stage, struct stage_letter letter)
     tell_sent(stage, &letter, fate);
     if (fate == FATE_LOSE || !stage->nodes[letter.to].core)
         return;
+    letter.next = NULL;
     letter.kind = EVENT_MESSAGE;
     letter.message = world_transmit(letter.message);
     letter.incarnation = stage->nodes[letter.to].incarnation;
@@ -155,9 +156,10 @@ void stage_ungate(struct stage *stage, node_id_t id)
 
 /* --- arriving --- */
 
-void stage_connect(struct stage *stage, node_id_t from, node_id_t to, enum plane plane)
+void stage_connect(struct stage *stage, node_id_t from, node_id_t to, enum plane plane,
+                   uint64_t after_us)
 {
-    stage_post(stage, &(struct stage_letter){.at_us = stage->now_us,
+    stage_post(stage, &(struct stage_letter){.at_us = stage->now_us + after_us,
                                              .kind = EVENT_LINK_UP,
                                              .from = to,
                                              .to = from,
@@ -258,26 +260,36 @@ void stage_no_rules(struct stage *stage)
     stage->n_rules = 0;
 }
 
-void stage_release(struct stage *stage, bool reversed, unsigned times)
+static void release(struct stage *stage, const struct stage_letter *letter, unsigned times)
 {
-    struct stage_letter *list = stage->held, *turned = NULL;
-    stage->held = NULL;
-    stage->held_end = &stage->held;
-    while (reversed && list) {
-        struct stage_letter *letter = list;
-        list = letter->next;
-        letter->next = turned;
-        turned = letter;
+    struct text text = {0};
+    enum stage_topic topic;
+    bool told = stage_describe(letter->message, &text, &topic);
+    for (unsigned i = 0; i < times; i++) {
+        if (told)
+            stage_tell(stage, topic, "%u => %u  %s", letter->from, letter->to, text.at);
+        arrive(stage, letter);
     }
-    for (struct stage_letter *letter; (letter = reversed ? turned : list);) {
-        *(reversed ? &turned : &list) = letter->next;
-        struct text text = {0};
-        enum stage_topic topic;
-        for (unsigned i = 0; i < times; i++) {
-            if (stage_describe(letter->message, &text, &topic) && !i)
-                stage_tell(stage, topic, "%u => %u  %s", letter->from, letter->to, text.at);
-            arrive(stage, letter);
+}
+
+void stage_release(struct stage *stage, size_t n, bool reversed, unsigned times)
+{
+    struct stage_letter *list = NULL, **end = &list;
+    for (struct stage_letter *letter; n-- && (letter = stage->held);) {
+        stage->held = letter->next;
+        letter->next = reversed ? list : NULL;
+        if (reversed) {
+            list = letter;
+        } else {
+            *end = letter;
+            end = &letter->next;
         }
+    }
+    if (!stage->held)
+        stage->held_end = &stage->held;
+    for (struct stage_letter *letter; (letter = list);) {
+        list = letter->next;
+        release(stage, letter, times);
         free_letter(letter);
     }
 }

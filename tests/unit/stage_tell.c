@@ -18,6 +18,18 @@ void stage_forget_story(struct stage *stage)
     stage->story[0] = '\0';
 }
 
+void stage_line(struct stage *stage, const char *line)
+{
+    size_t len = strlen(line);
+    while (stage->story_len + len + 2 > stage->story_size) {
+        stage->story_size *= 2;
+        stage->story = mem_grow(stage->story, stage->story_size, 1);
+    }
+    memcpy(stage->story + stage->story_len, line, len);
+    stage->story_len += len;
+    memcpy(stage->story + stage->story_len++, "\n", 2);
+}
+
 void stage_tell(struct stage *stage, enum stage_topic topic, const char *format, ...)
 {
     struct text line = {0};
@@ -28,13 +40,7 @@ void stage_tell(struct stage *stage, enum stage_topic topic, const char *format,
     va_start(args, format);
     text_add_v(&line, format, args);
     va_end(args);
-    while (stage->story_len + line.len + 2 > stage->story_size) {
-        stage->story_size *= 2;
-        stage->story = mem_grow(stage->story, stage->story_size, 1);
-    }
-    memcpy(stage->story + stage->story_len, line.at, line.len);
-    stage->story_len += line.len;
-    memcpy(stage->story + stage->story_len++, "\n", 2);
+    stage_line(stage, line.at);
 }
 
 bool stage_told(const struct stage *stage, const char *words)
@@ -148,9 +154,8 @@ static void describe_answer(const struct message *message, struct text *out)
                  (const char *)message->as.error.reason.at);
         break;
     case MESSAGE_PROGRESS:
-        text_add(out, "progress: state %" PRIu64 ", snap %" PRIu64 "%s",
-                 message->as.progress.state, message->as.progress.snapshot,
-                 message->as.progress.found ? "" : " (none)");
+        text_add(out, "progress: state %" PRIu64 ", snap %" PRIu64 "%s", message->as.progress.state,
+                 message->as.progress.snapshot, message->as.progress.found ? "" : " (none)");
         break;
     default:
         text_add(out, "%s", message_name(message->type));

@@ -55,8 +55,8 @@ void stage_compute(struct stage *stage, node_id_t id, const struct compute_op *o
     int error = operate(node, op, &value, &computed.operations);
     computed.elapsed_us = computed.operations * node->op_us;
     computed.error = error ? error_text(error) : NULL;
-    node->busy_us = (node->busy_us > stage->now_us ? node->busy_us : stage->now_us) +
-                    computed.elapsed_us;
+    node->busy_us =
+        (node->busy_us > stage->now_us ? node->busy_us : stage->now_us) + computed.elapsed_us;
     if (value) {
         size_t edge = value->len < TEXT_EDGE_DIGITS ? value->len : TEXT_EDGE_DIGITS;
         computed.len = value->len;
