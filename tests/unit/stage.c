@@ -208,6 +208,7 @@ void stage_start(struct stage *stage, node_id_t id)
         .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
         .compact_entries = stage->compact_entries ? stage->compact_entries : COMPACT_ENTRIES,
         .random = id,
+        .poison_deaths = POISON_DEATHS,
         .pid = id,
         .log_level = LOG_DEBUG,
         .cluster = "stage",
