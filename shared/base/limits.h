@@ -123,7 +123,7 @@
 #define ERRORS_MAX            3 /* workers that may refuse an operation with an error; then its job fails */
 #define QUIET_BEATS           3 /* a worker without so many heartbeats gets nothing new, and is overtaken */
 #define SLOW_FACTOR           4 /* an operation is slow after so many times what it should take ... */
-#define SLOW_MIN_US           (50 * MS_US)   /* ... and this: then an idle worker may overtake it */
+#define SLOW_MIN_US           (200 * MS_US)  /* ... and this: then an idle worker may overtake it */
 #define DEADLINE_FACTOR       10             /* after so many times ... */
 #define DEADLINE_MIN_US       (1000 * MS_US) /* ... and this it has overrun its deadline */
 #define DEADLINE_UNKNOWN_US   (10 * SECOND_US) /* likewise, when its pace is not known yet */
