@@ -82,15 +82,44 @@ static uint64_t allowed_us(const struct node *node, const struct hold *hold, uin
 
 /* --- who takes too long --- */
 
+/* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
+ * happen. */
+#define STRAY_BEATS 2
+
 static bool is_quiet(const struct node *node, node_id_t worker)
 {
     return node->now_us >=
            node->peers[worker].heard_us + (QUIET_BEATS + 1) * node->config.heartbeat_us;
 }
 
+void deadlines_returned(struct node *node, node_id_t worker)
+{
+    struct worker_slot *slot = &node->peers[worker].slot;
+    slot->busy_us = node->now_us;
+    slot->slow = slot->overdue = false;
+    slot->stray = 0;
+}
+
+void deadlines_stray(struct node *node, const struct hold *hold)
+{
+    if (hold_executing(node, hold->node) == hold)
+        node->peers[hold->node].slot.stray = STRAY_BEATS;
+}
+
+void deadlines_heartbeat(struct node *node, node_id_t worker)
+{
+    const struct wire_heartbeat *heartbeat = &node->peers[worker].heartbeat->as.heartbeat;
+    struct worker_slot *slot = &node->peers[worker].slot;
+    struct item *item =
+        run_find(&node->schedule, heartbeat->executing_job, heartbeat->executing_op);
+    bool stray = heartbeat->executing_op && !(item && hold_of(item, worker));
+    slot->stray = !stray ? 0 : slot->stray < STRAY_BEATS ? slot->stray + 1 : STRAY_BEATS;
+}
+
 bool deadlines_holds_back(const struct node *node, node_id_t worker)
 {
-    return node->peers[worker].slot.overdue || is_quiet(node, worker);
+    const struct worker_slot *slot = &node->peers[worker].slot;
+    return slot->slow || slot->overdue || slot->stray >= STRAY_BEATS || is_quiet(node, worker);
 }
 
 static bool is_slow(const struct node *node, const struct hold *hold)
@@ -147,6 +176,7 @@ struct item *deadlines_watch(struct node *node, bool idle)
         check_deadline(node, executing);
         if (!slot->overdue && !(idle && is_slow(node, executing)))
             continue;
+        slot->slow = true;
         recall(node, executing);
         if (!wanted && may_be_copied(executing->item))
             wanted = executing->item;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "nodes/core/deadlines.h"
 #include "nodes/core/election.h"
 #include "nodes/core/feed.h"
 #include "nodes/core/replication.h"
@@ -162,6 +163,8 @@ void peers_heartbeat(struct node *node, node_id_t from, struct message *message)
     if (heartbeat->term == node->election.term && heartbeat->coordinator == node->config.id)
         peer->follows_us = node->now_us;
     declare_alive(node, from);
+    if (node_serves(node))
+        deadlines_heartbeat(node, from);
 }
 
 unsigned peers_count_alive(const struct node *node)

@@ -214,8 +214,10 @@ static bool is_usable(const struct node *node, const struct message *message,
 static void cancel_others(struct node *node, const struct item *item, node_id_t winner)
 {
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
-        if (item->holds[i].node && item->holds[i].node != winner)
+        if (item->holds[i].node && item->holds[i].node != winner) {
+            deadlines_stray(node, &item->holds[i]);
             schedule_cancel(node, item->holds[i].node, item->job->id, item->op);
+        }
 }
 
 static void take_result(struct node *node, node_id_t from, const struct message *message,
@@ -270,8 +272,7 @@ static void accept_result(struct node *node, node_id_t from, const struct messag
     if (result->op <= job->plan.total && result->operations <= UNIT_LEAVES_MAX)
         job->executed += result->operations;
     struct item *item = run_find(&node->schedule, result->job, result->op);
-    node->peers[from].slot.busy_us = node->now_us;
-    node->peers[from].slot.overdue = false;
+    deadlines_returned(node, from);
     bool open = item && (item->state == ITEM_ASSIGNED || item->state == ITEM_READY);
     if (open && !result->error.len && !is_usable(node, message, item, result)) {
         node_reject(node, from, "its result lacks a value");

@@ -82,8 +82,10 @@ struct worker_slot {
     struct hold *first, *last; /* what it has, in the order in which it got it */
     uint64_t outstanding;      /* of these */
     uint64_t busy_us;          /* since when the first of them may be executing */
-    bool overdue;              /* it has overrun a deadline and returned nothing since */
-    bool alone; /* it has an operation that may have killed a worker, and gets no other */
+    unsigned stray; /* heartbeats in which it executed what it does not have from us any more */
+    bool slow; /* what waited behind its operation was taken back; it has returned nothing since */
+    bool overdue; /* it has overrun a deadline and returned nothing since */
+    bool alone;   /* it has an operation that may have killed a worker, and gets no other */
     struct value_id blamed; /* what it was executing when it died; op 0: nothing */
     unsigned errors;        /* results in a row that were errors */
     uint64_t rests_until_us, reserved_until_us;
