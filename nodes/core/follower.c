@@ -287,6 +287,11 @@ void follower_install(struct node *node, node_id_t from, const struct message *m
         return;
     }
     note_round(node, install->round);
+    /* A log that has the entry at its end has all that it covers, committed; what was acknowledged
+     * behind it must stay. */
+    term_t term;
+    if (journal_term(node, install->index, &term) && term == install->index_term)
+        journal_commit(node, install->index);
     if (install->index <= node->journal.commit) {
         reply_install(node, from, install->index, install->parts); /* it is here already */
         return;

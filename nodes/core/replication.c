@@ -191,13 +191,24 @@ static void begin_install(struct node *node, node_id_t id)
                replica->image->n);
 }
 
+/* True when nothing shows that what was sent has arrived. Counting answers does not suffice: one
+ * that comes twice, or unasked, counts for an append that was lost. */
+static bool is_unanswered(const struct node *node, node_id_t id)
+{
+    const struct replica *replica = &node->peers[id].replica;
+    const struct message *heartbeat = node->peers[id].heartbeat;
+    if (replica->in_flight || replica->wait || replica->answered_round < replica->sent_round)
+        return true;
+    return heartbeat && heartbeat->as.heartbeat.applied < replica->sent_commit &&
+           replica->match >= replica->sent_commit;
+}
+
 static void pump(struct node *node, node_id_t id)
 {
     struct replica *replica = &node->peers[id].replica;
     if (node->peers[id].links[PLANE_CHECKPOINT].state != LINK_WELCOMED)
         return;
-    if ((replica->in_flight || replica->wait) &&
-        node->now_us >= replica->sent_us + APPEND_RESEND_US) {
+    if (node->now_us >= replica->sent_us + APPEND_RESEND_US && is_unanswered(node, id)) {
         if (replica->image)
             replica->sent_parts = 0;
         go_back(replica);
