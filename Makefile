@@ -140,14 +140,14 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call objs,$(unit_helpers)) $(call lib,$(L
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: test check check-headers check-layers check-bans check-docs protocol-tables check-format test-unit test-cluster test-compose test-fuzz
+.PHONY: test check check-headers check-layers check-bans check-docs check-statements protocol-tables check-format test-unit test-cluster test-compose test-fuzz
 
 test: deps ## deps, build, checks, unit tests, tests on real clusters
 	@+$(sub_make) all check
 	@+$(sub_make) test-unit
 	@+$(sub_make) test-cluster
 
-check: check-headers check-layers check-bans check-docs ## the checks that only read
+check: check-headers check-layers check-bans check-docs check-statements ## the checks that only read
 
 header_marks := $(headers:%=$(B)/headers/%.ok)
 check-headers: $(header_marks) ## every header compiles alone
@@ -170,6 +170,9 @@ $(B)/tools/protocol_tables: $(B)/obj/tests/tools/protocol_tables.o $(call lib,wi
 
 check-docs: $(B)/tools/protocol_tables ## docs/protocol.md is as the schema has it
 	@$(PYTHON) tests/tools/protocol_tables.py $<
+
+check-statements: ## every statement that must be shown to hold is named in a test
+	@$(PYTHON) tests/tools/check-statements.py
 
 protocol-tables: $(B)/tools/protocol_tables ## bring the tables of docs/protocol.md up to date
 	@$(PYTHON) tests/tools/protocol_tables.py $< --write
