@@ -481,6 +481,9 @@ static void a_value_goes_on_from_where_it_stopped_T10(void **state)
     struct value_id id = {4, 1};
     struct blob *value = random_blob(10000000);
     values_put(&sides[2].values, id, value);
+    fetch((struct value_id){4, 2}, value, 1);
+    side->failed = 0;
+    until(side->failed == 1); /* behind it nothing of earlier fetches is left on the way */
     side->ready = side->chunk_bytes = 0;
     sides[2].patience = 10;
     fetch(id, value, value->len);
@@ -489,7 +492,7 @@ static void a_value_goes_on_from_where_it_stopped_T10(void **state)
     sides[2].mute = false;
     until(side->ready == 1);
     /* Only what was behind the gap came twice. */
-    assert_true(side->chunk_bytes <= value->len + FETCH_WINDOW * VALUE_CHUNK_BYTES);
+    assert_in_range(side->chunk_bytes, value->len, value->len + FETCH_WINDOW * VALUE_CHUNK_BYTES);
     blob_drop(&value);
 }
 
