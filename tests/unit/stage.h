@@ -85,6 +85,9 @@ struct stage {
 };
 
 struct stage *stage_new(uint32_t n_nodes, uint32_t n_voters);
+
+/* The same, all started, and node 1 serves. */
+struct stage *stage_begin(uint32_t n_nodes);
 void stage_free(struct stage **stage);
 
 /* Starts a node on what its disk holds; its connections to all living nodes are made at once. */
@@ -111,6 +114,8 @@ void stage_cut_one_way(struct stage *stage, node_id_t from, node_id_t to, bool c
 void stage_disconnect(struct stage *stage, node_id_t from, node_id_t to);
 
 void stage_rule(struct stage *stage, struct stage_rule rule);
+void stage_hold(struct stage *stage, node_id_t from, node_id_t to, enum message_type type);
+void stage_lose_messages(struct stage *stage, node_id_t from, node_id_t to, enum message_type type);
 void stage_no_rules(struct stage *stage);
 
 /* Lets the first `n` held messages arrive now, in order or in reverse, each so many times. */
@@ -139,12 +144,27 @@ void stage_run(struct stage *stage, uint64_t for_us);
 /* A client asks a node (takes the message); the answer is told, and stays in stage->answer. */
 void stage_ask(struct stage *stage, node_id_t id, struct message *request);
 struct message *stage_submit_request(const char *key, const char *n);
+bool stage_answered(const struct stage *stage, enum message_type type);
+bool stage_refused(const struct stage *stage, const char *code);
+
+/* Sets the state of a node, whose number need not exist: a small entry of the log. Reads it back,
+ * which a majority must confirm. */
+void stage_set(struct stage *stage, node_id_t at, uint64_t index, uint64_t state);
+void stage_read(struct stage *stage, node_id_t at, uint64_t index);
 
 /* Campaigns and runs until the node serves; fails the test when it does not. */
 void stage_elect(struct stage *stage, node_id_t id);
 
 /* The one that serves in the highest term; NODE_NONE: nobody. */
 node_id_t stage_coordinator(const struct stage *stage);
+
+static inline struct node *stage_core(const struct stage *stage, node_id_t id)
+{
+    return stage->nodes[id].core;
+}
+
+/* True when two nodes have the same log, committed equally far. */
+bool stage_logs_are_equal(const struct stage *stage, node_id_t a, node_id_t b);
 
 /* --- the story --- */
 

@@ -255,6 +255,16 @@ void stage_rule(struct stage *stage, struct stage_rule rule)
     stage->rules[stage->n_rules++] = rule;
 }
 
+void stage_hold(struct stage *stage, node_id_t from, node_id_t to, enum message_type type)
+{
+    stage_rule(stage, (struct stage_rule){from, to, type, FATE_HOLD});
+}
+
+void stage_lose_messages(struct stage *stage, node_id_t from, node_id_t to, enum message_type type)
+{
+    stage_rule(stage, (struct stage_rule){from, to, type, FATE_LOSE});
+}
+
 void stage_no_rules(struct stage *stage)
 {
     stage->n_rules = 0;

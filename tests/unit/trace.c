@@ -6,25 +6,17 @@
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "tests/unit/stage.h"
-#include "tests/unit/trace.h"
+#include "tests/unit/trace_internal.h"
 
-#define WORDS_MAX 24
-
-/* A command's words behind its name. */
-struct words {
-    char *at[WORDS_MAX];
-    size_t n;
-};
-
-static bool to_number(const char *word, uint64_t max, uint64_t *out)
+bool trace_number(const char *word, uint64_t max, uint64_t *out)
 {
     return parse_u64(slice_of(word), max, out) == OK;
 }
 
-static bool to_node(const struct stage *stage, const char *word, node_id_t *id)
+bool trace_node(const struct stage *stage, const char *word, node_id_t *id)
 {
     uint64_t number;
-    if (!to_number(word, stage->n_nodes, &number) || !number)
+    if (!trace_number(word, stage->n_nodes, &number) || !number)
         return false;
     *id = (node_id_t)number;
     return true;
@@ -41,7 +33,7 @@ static bool each(struct stage *stage, const struct words *words,
         return true;
     }
     for (size_t i = 0; i < words->n; i++) {
-        if (!to_node(stage, words->at[i], &id))
+        if (!trace_node(stage, words->at[i], &id))
             return false;
         verb(stage, id);
     }
@@ -130,7 +122,7 @@ static bool hang_nodes(struct stage *stage, const struct words *words)
 static bool set_pace(struct stage *stage, const struct words *words)
 {
     node_id_t id;
-    return words->n == 2 && to_node(stage, words->at[0], &id) &&
+    return words->n == 2 && trace_node(stage, words->at[0], &id) &&
            parse_duration_us(slice_of(words->at[1]), SECOND_US * 3600, &stage->nodes[id].op_us) ==
                OK;
 }
@@ -140,10 +132,10 @@ static bool give_log(struct stage *stage, const struct words *words)
 {
     node_id_t id;
     uint64_t term;
-    if (!words->n || !to_node(stage, words->at[0], &id) || stage->nodes[id].core)
+    if (!words->n || !trace_node(stage, words->at[0], &id) || stage->nodes[id].core)
         return false;
     for (size_t i = 1; i < words->n; i++) {
-        if (!to_number(words->at[i], TERM_MAX, &term))
+        if (!trace_number(words->at[i], TERM_MAX, &term))
             return false;
         stage_give_entry(stage, id, term);
     }
@@ -153,205 +145,15 @@ static bool give_log(struct stage *stage, const struct words *words)
 static bool give_term(struct stage *stage, const struct words *words)
 {
     node_id_t id;
-    if (words->n != 2 || !to_node(stage, words->at[0], &id))
+    if (words->n != 2 || !trace_node(stage, words->at[0], &id))
         return false;
     stage->nodes[id].durable.voter = true;
-    return to_number(words->at[1], TERM_MAX, &stage->nodes[id].durable.term);
+    return trace_number(words->at[1], TERM_MAX, &stage->nodes[id].durable.term);
 }
 
 static bool set_compaction(struct stage *stage, const struct words *words)
 {
-    return words->n == 1 && to_number(words->at[0], COMPACT_ENTRIES, &stage->compact_entries);
-}
-
-/* --- messages --- */
-
-/* "1>2", either side may be "*". */
-static bool to_pair(const struct stage *stage, char *word, node_id_t *from, node_id_t *to)
-{
-    char *arrow = strchr(word, '>');
-    *from = *to = NODE_NONE;
-    if (!arrow)
-        return false;
-    *arrow = '\0';
-    return (!strcmp(word, "*") || to_node(stage, word, from)) &&
-           (!strcmp(arrow + 1, "*") || to_node(stage, arrow + 1, to));
-}
-
-/* "lose 1>2 append vote_reply": these types; none: all. */
-static bool add_rules(struct stage *stage, const struct words *words, enum stage_fate fate)
-{
-    struct stage_rule rule = {.fate = fate};
-    if (!words->n || !to_pair(stage, words->at[0], &rule.from, &rule.to))
-        return false;
-    if (words->n == 1)
-        stage_rule(stage, rule);
-    for (size_t i = 1; i < words->n; i++) {
-        rule.type = message_type_of(slice_of(words->at[i]));
-        if (rule.type == MESSAGE_NONE)
-            return false;
-        stage_rule(stage, rule);
-    }
-    return true;
-}
-
-static bool lose(struct stage *stage, const struct words *words)
-{
-    return add_rules(stage, words, FATE_LOSE);
-}
-
-static bool hold(struct stage *stage, const struct words *words)
-{
-    return add_rules(stage, words, FATE_HOLD);
-}
-
-static bool pass(struct stage *stage, const struct words *words)
-{
-    stage_no_rules(stage);
-    return words->n == 0;
-}
-
-/* "release 1 twice": the first held one, two times; "release reversed": all, the last one first. */
-static bool release(struct stage *stage, const struct words *words)
-{
-    bool reversed = false;
-    unsigned times = 1;
-    uint64_t n = SIZE_MAX;
-    for (size_t i = 0; i < words->n; i++) {
-        if (!strcmp(words->at[i], "reversed"))
-            reversed = true;
-        else if (!strcmp(words->at[i], "twice"))
-            times = 2;
-        else if (!to_number(words->at[i], SIZE_MAX, &n))
-            return false;
-    }
-    stage_release(stage, n, reversed, times);
-    return true;
-}
-
-static bool drop(struct stage *stage, const struct words *words)
-{
-    stage_forget_held(stage);
-    return words->n == 0;
-}
-
-/* "split 1 2 / 3 4 5": between the groups nothing passes; within them everything does. */
-static bool split(struct stage *stage, const struct words *words)
-{
-    unsigned group[STAGE_NODES_MAX + 1] = {0}, now = 1;
-    node_id_t id;
-    for (size_t i = 0; i < words->n; i++) {
-        if (!strcmp(words->at[i], "/"))
-            now++;
-        else if (to_node(stage, words->at[i], &id))
-            group[id] = now;
-        else
-            return false;
-    }
-    for (node_id_t a = 1; a <= stage->n_nodes; a++)
-        for (node_id_t b = 1; b <= stage->n_nodes; b++)
-            stage_cut_one_way(stage, a, b, group[a] != group[b]);
-    return true;
-}
-
-/* "cut 1>2": one direction, with "*" for all others. */
-static bool cut_or_mend(struct stage *stage, const struct words *words, bool cut)
-{
-    node_id_t from, to;
-    for (size_t i = 0; i < words->n; i++) {
-        if (!to_pair(stage, words->at[i], &from, &to))
-            return false;
-        for (node_id_t a = 1; a <= stage->n_nodes; a++)
-            for (node_id_t b = 1; b <= stage->n_nodes; b++)
-                if (a != b && (!from || a == from) && (!to || b == to))
-                    stage_cut_one_way(stage, a, b, cut);
-    }
-    return words->n > 0;
-}
-
-static bool cut(struct stage *stage, const struct words *words)
-{
-    return cut_or_mend(stage, words, true);
-}
-
-static bool mend(struct stage *stage, const struct words *words)
-{
-    if (words->n)
-        return cut_or_mend(stage, words, false);
-    for (node_id_t a = 1; a <= stage->n_nodes; a++)
-        for (node_id_t b = 1; b <= stage->n_nodes; b++)
-            stage_cut_one_way(stage, a, b, false);
-    return true;
-}
-
-/* "disconnect 3>2": 3 loses its connections to 2. */
-static bool disconnect(struct stage *stage, const struct words *words)
-{
-    node_id_t from, to;
-    if (words->n != 1 || !to_pair(stage, words->at[0], &from, &to) || !from || !to)
-        return false;
-    stage_disconnect(stage, from, to);
-    return true;
-}
-
-/* The number behind a word: "term 7". */
-static bool to_named(const struct words *words, const char *name, size_t behind, uint64_t *out)
-{
-    for (size_t i = 0; i + behind + 1 < words->n; i++)
-        if (!strcmp(words->at[i], name))
-            return to_number(words->at[i + behind + 1], LOG_INDEX_MAX, out);
-    return false;
-}
-
-/* A message that nobody sent arrives, and is told of. */
-static bool make_up(struct stage *stage, const struct words *words, enum plane plane,
-                    struct message *message)
-{
-    node_id_t from, to;
-    struct text text = {0};
-    enum stage_topic topic;
-    if (!words->n || !to_pair(stage, words->at[0], &from, &to) || !from || !to) {
-        message_drop(&message);
-        return false;
-    }
-    if (stage_describe(message, &text, &topic))
-        stage_tell(stage, topic, "%u => %u  %s", from, to, text.at);
-    stage_say(stage, from, to, plane, message);
-    return true;
-}
-
-/* "vote 4>2 term 7 log 9 6": a request for a vote. */
-static bool ask_vote(struct stage *stage, const struct words *words)
-{
-    struct message *message = message_new(MESSAGE_VOTE_REQUEST);
-    struct wire_vote_request *request = &message->as.vote_request;
-    bool right = to_named(words, "term", 0, &request->term) &&
-                 to_named(words, "log", 0, &request->last_index) &&
-                 to_named(words, "log", 1, &request->last_term);
-    return make_up(stage, words, PLANE_CONTROL, message) && right;
-}
-
-/* "append 1>3 term 4 behind 1 1 commit 0 entries 2 2": entries as stage_give_entry() makes them. */
-static bool ask_append(struct stage *stage, const struct words *words)
-{
-    struct message *message = message_new(MESSAGE_APPEND);
-    struct wire_append *append = &message->as.append;
-    struct blob *packed = stage_entry();
-    size_t at = 0;
-    while (at < words->n && strcmp(words->at[at], "entries"))
-        at++;
-    append->entries.at = message_room(message, WORDS_MAX, sizeof *append->entries.at);
-    while (++at < words->n) {
-        struct wire_log_item *item = &append->entries.at[append->entries.n++];
-        item->frame = message_add_frame(message, packed);
-        to_number(words->at[at], TERM_MAX, &item->term);
-    }
-    blob_drop(&packed);
-    bool right = to_named(words, "term", 0, &append->term) &&
-                 to_named(words, "behind", 0, &append->prev_index) &&
-                 to_named(words, "behind", 1, &append->prev_term) &&
-                 to_named(words, "commit", 0, &append->commit);
-    return make_up(stage, words, PLANE_CHECKPOINT, message) && right;
+    return words->n == 1 && trace_number(words->at[0], COMPACT_ENTRIES, &stage->compact_entries);
 }
 
 /* --- time and clients --- */
@@ -378,7 +180,7 @@ static bool jump(struct stage *stage, const struct words *words)
 static bool submit(struct stage *stage, const struct words *words)
 {
     node_id_t id;
-    if (words->n != 3 || !to_node(stage, words->at[0], &id))
+    if (words->n != 3 || !trace_node(stage, words->at[0], &id))
         return false;
     stage_ask(stage, id, stage_submit_request(words->at[1], words->at[2]));
     return true;
@@ -400,7 +202,7 @@ static job_id_t job_of(const struct stage *stage, const char *key)
 static bool get(struct stage *stage, const struct words *words)
 {
     node_id_t id;
-    if (words->n != 2 || !to_node(stage, words->at[0], &id))
+    if (words->n != 2 || !trace_node(stage, words->at[0], &id))
         return false;
     struct message *message = message_new(MESSAGE_JOB_GET);
     message->as.job_get.job = job_of(stage, words->at[1]);
@@ -413,13 +215,11 @@ static bool set(struct stage *stage, const struct words *words)
 {
     node_id_t id;
     uint64_t index, value;
-    if (words->n != 3 || !to_node(stage, words->at[0], &id) ||
-        !to_number(words->at[1], NODES_MAX, &index) || !to_number(words->at[2], UINT64_MAX, &value))
+    if (words->n != 3 || !trace_node(stage, words->at[0], &id) ||
+        !trace_number(words->at[1], NODES_MAX, &index) ||
+        !trace_number(words->at[2], UINT64_MAX, &value))
         return false;
-    struct message *message = message_new(MESSAGE_PROGRESS_SET);
-    message->as.progress_set.index = index;
-    message->as.progress_set.state = value;
-    stage_ask(stage, id, message);
+    stage_set(stage, id, index, value);
     return true;
 }
 
@@ -428,14 +228,11 @@ static bool fill(struct stage *stage, const struct words *words)
 {
     node_id_t id;
     uint64_t n;
-    if (words->n != 2 || !to_node(stage, words->at[0], &id) || !to_number(words->at[1], 1000, &n))
+    if (words->n != 2 || !trace_node(stage, words->at[0], &id) ||
+        !trace_number(words->at[1], 1000, &n))
         return false;
-    for (uint64_t i = 1; i <= n; i++) {
-        struct message *message = message_new(MESSAGE_PROGRESS_SET);
-        message->as.progress_set.index = 1000 + i;
-        message->as.progress_set.state = i;
-        stage_ask(stage, id, message);
-    }
+    for (uint64_t i = 1; i <= n; i++)
+        stage_set(stage, id, 1000 + i, i);
     return true;
 }
 
@@ -444,12 +241,10 @@ static bool read_state(struct stage *stage, const struct words *words)
 {
     node_id_t id;
     uint64_t index;
-    if (words->n != 2 || !to_node(stage, words->at[0], &id) ||
-        !to_number(words->at[1], NODES_MAX, &index))
+    if (words->n != 2 || !trace_node(stage, words->at[0], &id) ||
+        !trace_number(words->at[1], NODES_MAX, &index))
         return false;
-    struct message *message = message_new(MESSAGE_PROGRESS_GET);
-    message->as.progress_get.index = index;
-    stage_ask(stage, id, message);
+    stage_read(stage, id, index);
     return true;
 }
 
@@ -533,14 +328,14 @@ static const struct {
     {"log", give_log},
     {"term", give_term},
     {"compact", set_compaction},
-    {"lose", lose},
-    {"hold", hold},
-    {"pass", pass},
-    {"release", release},
-    {"drop", drop},
-    {"split", split},
-    {"cut", cut},
-    {"mend", mend},
+    {"lose", trace_lose},
+    {"hold", trace_hold},
+    {"pass", trace_pass},
+    {"release", trace_release},
+    {"drop", trace_drop},
+    {"split", trace_split},
+    {"cut", trace_cut},
+    {"mend", trace_mend},
     {"run", run},
     {"jump", jump},
     {"submit", submit},
@@ -551,19 +346,20 @@ static const struct {
     {"fill", fill},
     {"roles", roles},
     {"show", show},
-    {"disconnect", disconnect},
-    {"vote", ask_vote},
-    {"append", ask_append},
+    {"disconnect", trace_disconnect},
+    {"vote", trace_ask_vote},
+    {"append", trace_ask_append},
 };
 
 /* "nodes 5", "nodes 6 voters 3". */
 static bool begin(struct stage **stage, const struct words *words)
 {
     uint64_t n, voters;
-    if (!words->n || !to_number(words->at[0], STAGE_NODES_MAX, &n) || !n)
+    if (!words->n || !trace_number(words->at[0], STAGE_NODES_MAX, &n) || !n)
         return false;
     voters = n;
-    if (words->n == 3 && (strcmp(words->at[1], "voters") || !to_number(words->at[2], n, &voters)))
+    if (words->n == 3 &&
+        (strcmp(words->at[1], "voters") || !trace_number(words->at[2], n, &voters)))
         return false;
     if (*stage)
         stage_free(stage);
