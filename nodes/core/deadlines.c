@@ -38,10 +38,16 @@ static uint64_t operand_bytes(const struct node *node, const struct item *item)
     return bytes;
 }
 
+/* A moving average over about eight samples. One that was stopped in its midst says little: it
+ * counts as eight times the average at most. */
 static void average(uint64_t *pace, uint64_t sample)
 {
     sample = sample ? sample : 1;
+    if (*pace && sample / 8 > *pace)
+        sample = 8 * *pace;
     *pace = *pace ? (7 * *pace + sample) / 8 : sample;
+    if (!*pace)
+        *pace = 1;
 }
 
 static uint64_t delay_of(const struct node *node, node_id_t worker)
@@ -56,8 +62,9 @@ void deadlines_note(struct node *node, node_id_t worker, const struct item *item
     struct worker_slot *slot = &node->peers[worker].slot;
     uint64_t delay_us = delay_of(node, worker), cost = cost_of(item, operand_bytes(node, item));
     uint64_t work_us = elapsed_us > delay_us ? elapsed_us - delay_us : 0;
-    if (work_us > UINT64_MAX / 2000000)
+    if (elapsed_us > UINT64_MAX / 2000000)
         return; /* no clock of ours */
+    average(&slot->unit_us, elapsed_us);
     average(&slot->pace[item_kind(item)], work_us * 1000 * 1024 / cost);
     average(&node->schedule.pace[item_kind(item)], work_us * 1000 * 1024 / cost);
 }

@@ -176,19 +176,6 @@ static void begin_fetch(struct node *node, struct item *item)
     memcpy(output->fetch.hash, item->hash, HASH_BYTES);
 }
 
-/* A moving average over about eight units. */
-static void note_pace(struct node *node, node_id_t from, const struct item *item,
-                      uint64_t elapsed_us)
-{
-    struct worker_slot *slot = &node->peers[from].slot;
-    uint64_t us = elapsed_us ? elapsed_us : 1;
-    slot->unit_us = slot->unit_us ? (7 * slot->unit_us + us) / 8 : us;
-    if (!slot->unit_us)
-        slot->unit_us = 1;
-    slot->errors = 0;
-    deadlines_note(node, from, item, elapsed_us);
-}
-
 static void copy_edge(char *at, struct slice edge)
 {
     size_t len = edge.len < TEXT_EDGE_DIGITS ? edge.len : TEXT_EDGE_DIGITS;
@@ -223,8 +210,9 @@ static void cancel_others(struct node *node, const struct item *item, node_id_t 
 static void take_result(struct node *node, node_id_t from, const struct message *message,
                         struct item *item, const struct wire_result_op *result)
 {
+    node->peers[from].slot.errors = 0;
     if (item->state == ITEM_ASSIGNED && hold_of(item, from))
-        note_pace(node, from, item, result->elapsed_us);
+        deadlines_note(node, from, item, result->elapsed_us);
     cancel_others(node, item, from);
     unlist(node, item);
     item->node = from;
