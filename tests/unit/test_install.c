@@ -46,16 +46,18 @@ static void what_was_compacted_is_not_applied_again_R16(void **state)
     struct wire_append *append = &message->as.append;
     struct blob *packed = stage_entry();
     *append = (struct wire_append){.term = 1,
-                                   .prev_index = journal->base - 1,
+                                   .prev_index = journal->base - 3,
                                    .prev_term = 1,
                                    .commit = journal->commit};
-    append->entries.n = 2; /* the last one that is compacted, and the first behind it */
-    append->entries.at = message_room(message, 2, sizeof *append->entries.at);
-    for (size_t i = 0; i < 2; i++)
+    append->entries.n = 4; /* the last three that are compacted, and the first behind them */
+    append->entries.at = message_room(message, 4, sizeof *append->entries.at);
+    for (size_t i = 0; i < 4; i++)
         append->entries.at[i] = (struct wire_log_item){1, message_add_frame(message, packed)};
     blob_drop(&packed);
     log_index_t last = journal->last, applied = journal->applied;
+    uint64_t rejected = stage_core(stage, 2)->rejected_here;
     stage_say(stage, 1, 2, PLANE_CHECKPOINT, message);
+    assert_int_equal(stage_core(stage, 2)->rejected_here, rejected);
     assert_int_equal(stage_core(stage, 2)->journal.last, last);
     assert_int_equal(stage_core(stage, 2)->journal.applied, applied);
     assert_int_equal(progress_now(&stage_core(stage, 2)->progress, 1040), before);
