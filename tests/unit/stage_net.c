@@ -117,6 +117,16 @@ static void let_out(struct stage *stage, const struct stage_letter *letter)
     }
 }
 
+/* True when one before it, for the same destination, waits. */
+static bool is_blocked(const struct stage_letter *first, const struct stage_letter *end,
+                       const struct stage_letter *letter)
+{
+    for (; first != end; first = first->next)
+        if (first->to == letter->to && first->plane == letter->plane)
+            return true;
+    return false;
+}
+
 /* As the runtime's gate: nothing leaves before what it promises is durable. */
 void stage_gate(struct stage *stage, node_id_t id, const struct output *output)
 {
@@ -131,7 +141,7 @@ void stage_gate(struct stage *stage, node_id_t id, const struct output *output)
         letter.plane = feed ? PLANE_HEARTBEAT : PLANE_CONTROL;
         letter.message = feed ? output->publish : output->reply.message;
     }
-    if (letter.after_seq <= node->disk_seq && !node->gated) {
+    if (letter.after_seq <= node->disk_seq && !is_blocked(node->gated, NULL, &letter)) {
         let_out(stage, &letter);
         return;
     }
@@ -144,11 +154,15 @@ void stage_gate(struct stage *stage, node_id_t id, const struct output *output)
 void stage_ungate(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];
-    while (node->gated && node->gated->after_seq <= node->disk_seq) {
-        struct stage_letter *letter = node->gated;
-        node->gated = letter->next;
-        if (!node->gated)
-            node->gated_end = &node->gated;
+    for (struct stage_letter **at = &node->gated; *at;) {
+        struct stage_letter *letter = *at;
+        if (letter->after_seq > node->disk_seq || is_blocked(node->gated, letter, letter)) {
+            at = &letter->next;
+            continue;
+        }
+        *at = letter->next;
+        if (!*at)
+            node->gated_end = at;
         let_out(stage, letter);
         free_letter(letter);
     }

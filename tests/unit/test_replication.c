@@ -395,6 +395,7 @@ static void a_forgotten_key_is_an_error_R29(void **state)
     (void)state;
     struct stage *stage = stage_new(2, 1); /* node 1 commits alone: quick */
     stage->topics = TELL_CLIENTS;
+    stage->compact_entries = 2000;
     stage_start_all(stage);
     stage_elect(stage, 1);
     stage_run(stage, 100 * MS_US);
@@ -403,6 +404,8 @@ static void a_forgotten_key_is_an_error_R29(void **state)
         submit_and_cancel(stage, i);
         stage_run(stage, 2 * MS_US);
     }
+    for (unsigned i = 0; i < 2500; i++) /* until it is in the full checkpoint only */
+        stage_set(stage, 1, 9, i);
     for (unsigned life = 0; life < 2; life++) {
         stage_ask(stage, 1, stage_submit_request("key-0", "1"));
         assert_true(stage_refused(stage, "forgotten"));
