@@ -5,6 +5,10 @@
 #include "nodes/core/feed.h"
 #include "nodes/core/schedule.h"
 
+/* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
+ * happen. */
+#define STRAY_BEATS 2
+
 /* --- what an operation costs, and how long it should take --- */
 
 static unsigned log2_of(uint64_t number)
@@ -88,10 +92,6 @@ static uint64_t allowed_us(const struct node *node, const struct hold *hold, uin
 }
 
 /* --- who takes too long --- */
-
-/* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
- * happen. */
-#define STRAY_BEATS 2
 
 static bool is_quiet(const struct node *node, node_id_t worker)
 {

@@ -508,7 +508,5 @@ int main(void)
         cmocka_unit_test(what_three_workers_refuse_fails_with_the_reason_T14),
         cmocka_unit_test(a_coordinator_that_was_late_suspects_nobody),
     };
-    if (getenv("ONLY"))
-        cmocka_set_test_filter(getenv("ONLY"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
