@@ -69,8 +69,9 @@ static void add_head(struct image *image, const struct node *node)
     head->tallies.n = NODES_MAX;
     head->tallies.at = message_room(message, NODES_MAX, sizeof *head->tallies.at);
     for (node_id_t id = 1; id <= NODES_MAX; id++)
-        head->tallies.at[id - 1] =
-            (struct wire_tally){id, node->jobs.operations[id], node->jobs.conversions[id]};
+        head->tallies.at[id - 1] = (struct wire_tally){.node = id,
+                                                       .operations = node->jobs.operations[id],
+                                                       .conversions = node->jobs.conversions[id]};
     add_message(image, message);
 }
 
@@ -115,6 +116,14 @@ static void add_job(struct image *image, const struct node *node, const struct j
         row->jobs.at[0].executed = job->logged_executed;
     }
     row->level = job->level;
+    if (job->logged_executors && !job_is_finished(job)) {
+        row->tallies.n = NODES_MAX;
+        row->tallies.at = message_room(message, NODES_MAX, sizeof *row->tallies.at);
+        for (node_id_t id = 1; id <= NODES_MAX; id++) {
+            row->tallies.at[id - 1].node = id;
+            job_write_executed(job->logged_executors, &row->tallies.at[id - 1]);
+        }
+    }
     row->source = node->config.id;
     if (job->trace && job->logged_trace) {
         uint8_t *bytes = message_room(message, job->plan.total, 4);

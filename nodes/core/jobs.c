@@ -178,6 +178,9 @@ static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, 
     job->finished_ms = time_ms;
     jobs->open--;
     job_clear_frontier(job);
+    free(job->executors);
+    free(job->logged_executors);
+    job->executors = job->logged_executors = NULL;
     if (job->trace) {
         jobs->traces++;
         forget_traces(jobs);
@@ -262,6 +265,8 @@ void job_destroy(struct job **job)
     job_clear_frontier(it);
     free(it->trace);
     free(it->logged_trace);
+    free(it->executors);
+    free(it->logged_executors);
     free(it);
 }
 

@@ -256,9 +256,7 @@ static void accept_result(struct node *node, node_id_t from, const struct messag
     struct job *job = jobs_find(&node->jobs, result->job);
     if (!job || !job->run)
         return;
-    /* The conversion to text is no operation of the plan and is counted apart. */
-    if (result->op <= job->plan.total && result->operations <= UNIT_LEAVES_MAX)
-        job->executed += result->operations;
+    job_note_executed(job, from, node->peers[from].incarnation, result->executed);
     struct item *item = run_find(&node->schedule, result->job, result->op);
     deadlines_returned(node, from);
     bool open = item && (item->state == ITEM_ASSIGNED || item->state == ITEM_READY);

@@ -219,6 +219,7 @@ struct worker {
     struct map held; /* values kept here for others: (job, op) -> its length, cast */
     uint64_t held_bytes;
     uint64_t operations, conversions; /* executed in this incarnation */
+    struct map executed; /* job -> its operations executed in this incarnation, all included */
 };
 
 struct node {
