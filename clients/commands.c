@@ -26,11 +26,8 @@ static const char submit_details[] =
     "order. --json prints the finished job as `job show` does, one a line for a file.";
 
 static const char show_details[] =
-    "operations: how many of the plan's are done, and how many were executed for it in all, as far "
-    "as\n"
-    "coordinators recorded it: more than the plan's when workers failed or stragglers were "
-    "overtaken.\n"
-    "What reached a coordinator after its last checkpoint dies with it and is not in the count.\n"
+    "operations: how many of the plan's are done, and how many were executed for it in all: more\n"
+    "than the plan's when workers or coordinators failed or stragglers were overtaken.\n"
     "--json: {id, kind, spec, key, state, submitted, finished, operations: {done, total, "
     "executed},\n"
     "result: {digits, sha256, text, head, tail}, converter, error}; with --ops also trace: "
