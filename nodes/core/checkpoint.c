@@ -5,6 +5,7 @@
 #include "nodes/core/journal.h"
 #include "nodes/core/schedule.h"
 
+#include "shared/base/mutant.h"
 /* --- noting --- */
 
 void checkpoint_note(struct node *node, const struct item *item)
@@ -59,7 +60,7 @@ static void keep(struct node *node, struct item *item)
 static void tally(struct message *entry, const struct done_mark *mark)
 {
     struct wire_tally *line = &entry->as.done.tallies.at[mark->node - 1];
-    line->operations += mark->operations;
+    line->operations += mark->operations << MUTANT(counted_twice);
     line->conversions += !mark->operations;
 }
 

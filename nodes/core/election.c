@@ -13,6 +13,7 @@
 #include "nodes/core/schedule.h"
 #include "nodes/core/space.h"
 #include "nodes/core/worker.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 #define QUICK_RETRIES \
@@ -131,6 +132,10 @@ static void become_coordinator(struct node *node)
     replication_start(node);
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
         node->peers[id].follows_us = 0;
+    if (MUTANT(no_noop)) {
+        election_serve(node);
+        return;
+    }
     struct message *entry = message_new(MESSAGE_ENTRY_NOOP);
     entry->as.entry_noop.node = node->config.id;
     journal_propose(node, entry);
@@ -241,6 +246,9 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
                    reply->pre ? "pre-vote" : "vote", from, reply->term);
         return;
     }
+    while (MUTANT(votes_per_message) && election->voted_for_us[from] &&
+           from < node->config.n_voters)
+        from++;
     election->voted_for_us[from] = true;
     outbox_log(&node->out, LOG_DEBUG, "%s of %u counts: has %u of %u",
                reply->pre ? "pre-vote" : "vote", from, count_votes(node), election_quorum(node));
@@ -258,7 +266,8 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
  * before it has caught up (R22), unless the whole cluster is new: then no log has an entry. */
 static bool may_decide(const struct node *node, log_index_t candidates_last)
 {
-    return node->election.voter || (candidates_last == 0 && node->journal.last == 0);
+    return MUTANT(wiped_votes) || node->election.voter ||
+           (candidates_last == 0 && node->journal.last == 0);
 }
 
 /* The candidate's log beside ours (Raft 5.4.1): negative when it is less complete. */
@@ -299,11 +308,11 @@ static const char *refuses_vote(const struct node *node, node_id_t from,
                                 const struct wire_vote_request *request)
 {
     const struct election *election = &node->election;
-    if (compare_logs(node, request) < 0)
+    if (compare_logs(node, request) < 0 && !MUTANT(vote_without_log))
         return "log less complete";
     if (request->pre)
         return request->term > election->term ? NULL : "no higher term";
-    if (election->vote != NODE_NONE && election->vote != from)
+    if (election->vote != NODE_NONE && election->vote != from && !MUTANT(vote_twice))
         return "our vote is another's";
     return election->role == ROLE_FOLLOWER ? NULL : "we are a candidate";
 }
@@ -335,7 +344,8 @@ void election_vote_request(struct node *node, node_id_t from,
         return;
     term_t ours = election->term;
     const char *refused = refuses(node, request);
-    if (!refused && !request->pre && request->term > ours)
+    bool raises = !request->pre || MUTANT(pre_vote_raises_term);
+    if (!refused && raises && request->term > ours)
         enter_term(node, request->term);
     if (!refused)
         refused = refuses_vote(node, from, request);

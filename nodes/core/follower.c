@@ -9,6 +9,7 @@
 #include "nodes/core/journal.h"
 #include "nodes/core/requests.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
 #define FETCH_TRIES    5 /* then the coordinator is asked for a full checkpoint instead */
@@ -96,6 +97,8 @@ static void reply_append(struct node *node, node_id_t to, struct wire_append_rep
     reply.round = node->follower.round;
     message->as.append_reply = reply;
     outbox_send_durable(&node->out, PLANE_CHECKPOINT, to, message);
+    if (MUTANT(ack_before_disk))
+        node->out.at[node->out.n - 1].after_seq = 0;
 }
 
 static void reply_install(struct node *node, node_id_t to, log_index_t index, uint64_t next)
@@ -149,14 +152,17 @@ static int take_entry(struct node *node, node_id_t from, log_index_t index, term
                       struct blob *packed)
 {
     term_t ours;
-    if (index <= node->journal.base || (journal_term(node, index, &ours) && ours == term))
+    bool same = journal_term(node, index, &ours) && ours == term && !MUTANT(append_cuts_always);
+    if (index <= node->journal.base || same)
         return OK; /* it is here already (R16) */
     if (index <= node->journal.commit)
-        return ERR_MALFORMED; /* what is committed cannot be otherwise */
+        return MUTANT(append_cuts_always)
+                   ? OK
+                   : ERR_MALFORMED; /* what is committed cannot be otherwise */
     if (node->full)
         return ERR_UNAVAILABLE;
     int error = check_entry(node, from, packed);
-    if (error)
+    if (error && !(MUTANT(ack_without_values) && error == ERR_UNAVAILABLE))
         return error;
     if (index <= node->journal.last)
         outbox_log(&node->out, LOG_DEBUG,
@@ -196,7 +202,8 @@ void follower_append(struct node *node, node_id_t from, const struct message *me
     }
     note_round(node, append->round);
     /* What a full checkpoint covers is committed, and so equal everywhere. */
-    bool covered = append->prev_index < node->journal.base;
+    bool covered = append->prev_index < node->journal.base ||
+                   (MUTANT(skip_conflict_check) && append->prev_index <= node->journal.last);
     if (!covered && (!journal_term(node, append->prev_index, &term) || term != append->prev_term)) {
         refuse_append(node, from, append);
         return;
@@ -208,7 +215,8 @@ void follower_append(struct node *node, node_id_t from, const struct message *me
     if (error == ERR_MALFORMED)
         node_reject(node, from, "an entry of the log is malformed");
     /* R15: no further than what is verified to be equal. */
-    journal_commit(node, append->commit < match ? append->commit : match);
+    bool beyond = append->commit > match && !MUTANT(commit_unverified);
+    journal_commit(node, beyond ? match : append->commit);
     election_caught_up(node, append->commit, match);
     reply_append(node, from,
                  (struct wire_append_reply){.ok = true,
@@ -248,7 +256,8 @@ static void finish_install(struct node *node, node_id_t to)
         node_reject(node, to, "its full checkpoint cannot be loaded");
     } else {
         journal_reset(node, image->index, image->term);
-        outbox_write_image(&node->out, image->index, image->term, image->parts, image->n, true);
+        outbox_write_image(&node->out, image->index, image->term, image->parts, image->n,
+                           !MUTANT(install_keeps_suffix));
         outbox_log(&node->out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64,
                    image->index);
         reply_install(node, to, image->index, image->n);

@@ -6,6 +6,7 @@
 #include "nodes/core/journal.h"
 #include "nodes/core/reports.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
 #define PART_VALUE_BYTES (MESSAGE_MAX_BYTES / 4) /* of values in one part */
@@ -115,6 +116,8 @@ static void add_job(struct image *image, const struct node *node, const struct j
         row->jobs.at[0].done = job->logged;
         row->jobs.at[0].executed = job->logged_executed;
     }
+    if (MUTANT(image_loses_keys))
+        row->jobs.at[0].key = message_text(message, job_id_text(job->id, (char[JOB_TEXT_MAX]){0}));
     row->level = job->level;
     if (job->logged_executors && !job_is_finished(job)) {
         row->tallies.n = NODES_MAX;
@@ -194,6 +197,8 @@ static void add_forgotten(struct image *image, const struct node *node)
 struct image *image_build(const struct node *node)
 {
     struct image *image = image_new(node->journal.applied, 0);
+    if (MUTANT(image_one_behind) && image->index > node->journal.base + 1)
+        image->index--;
     journal_term(node, image->index, &image->term);
     add_head(image, node);
     add_snaps(image, node); /* before the marks, which must not be younger than the snaps */

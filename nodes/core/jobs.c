@@ -176,6 +176,10 @@ static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, 
         return NULL;
     jobs_mark(jobs, job, state);
     job->finished_ms = time_ms;
+    /* What only the coordinator had counted ends with the job: all nodes must tell the same of it.
+     */
+    job->done = job->logged;
+    job->executed = job->logged_executed;
     jobs->open--;
     job_clear_frontier(job);
     free(job->executors);
@@ -196,7 +200,6 @@ static struct job *apply_done(struct jobs *jobs, const struct message *message)
     if (!job)
         return NULL;
     job->done = job->plan.total;
-    job->executed = job->logged_executed;
     job->digits = entry->digits;
     job->converter = (node_id_t)entry->converter;
     memcpy(job->sha256, entry->sha256.at, HASH_BYTES);

@@ -9,6 +9,7 @@
 #include "nodes/core/replication.h"
 #include "nodes/core/schedule.h"
 
+#include "shared/base/mutant.h"
 /* --- life and death --- */
 
 /* `died`: its process is gone, as far as we can tell; else it may only be out of reach. */
@@ -226,6 +227,8 @@ void peers_send_control(struct node *node, node_id_t to, struct message *message
         message_drop(&message);
     else
         outbox_send_durable(&node->out, PLANE_CONTROL, to, message);
+    if (MUTANT(vote_before_disk) && node->out.n)
+        node->out.at[node->out.n - 1].after_seq = 0;
 }
 
 static void pump(struct node *node, node_id_t id)

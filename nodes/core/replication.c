@@ -8,6 +8,7 @@
 #include "nodes/core/journal.h"
 #include "nodes/core/space.h"
 
+#include "shared/base/mutant.h"
 static void stop_install(struct replica *replica)
 {
     image_drop(&replica->image);
@@ -92,7 +93,7 @@ void replication_advance(struct node *node)
      * it. */
     if (index <= node->journal.commit || !journal_term(node, index, &term))
         return;
-    if (term == node->election.term) {
+    if (term == node->election.term || MUTANT(old_term_counted)) {
         journal_commit(node, index);
     } else if (index > node->replication.told) {
         node->replication.told = index;
@@ -106,7 +107,7 @@ void replication_advance(struct node *node)
 uint64_t replication_confirm(struct node *node)
 {
     node->replication.round_wanted = true;
-    return node->replication.round + 1;
+    return node->replication.round + !MUTANT(old_ack_confirms);
 }
 
 uint64_t replication_confirmed(const struct node *node)
@@ -121,14 +122,16 @@ static void send_append(struct node *node, node_id_t id)
     struct replica *replica = &node->peers[id].replica;
     struct message *message = message_new(MESSAGE_APPEND);
     struct wire_append *append = &message->as.append;
-    size_t bytes = 0;
+    size_t bytes = 0, most = node->config.append_entries;
+    if (!most || most > APPEND_ENTRIES_MAX)
+        most = APPEND_ENTRIES_MAX;
     append->term = node->election.term;
     append->round = node->replication.round;
     append->prev_index = replica->next - 1;
     append->commit = node->journal.commit;
     journal_term(node, append->prev_index, &append->prev_term);
-    append->entries.at = message_room(message, APPEND_ENTRIES_MAX, sizeof *append->entries.at);
-    while (replica->next <= node->journal.last && append->entries.n < APPEND_ENTRIES_MAX) {
+    append->entries.at = message_room(message, most, sizeof *append->entries.at);
+    while (replica->next <= node->journal.last && append->entries.n < most) {
         const struct log_entry *entry = journal_at(node, replica->next);
         if (append->entries.n && bytes + entry->packed->len > APPEND_BYTES_MAX)
             break;
@@ -197,7 +200,8 @@ static bool is_unanswered(const struct node *node, node_id_t id)
 {
     const struct replica *replica = &node->peers[id].replica;
     const struct message *heartbeat = node->peers[id].heartbeat;
-    if (replica->in_flight || replica->wait || replica->answered_round < replica->sent_round)
+    if (replica->in_flight || replica->wait || replica->image ||
+        replica->answered_round < replica->sent_round)
         return true;
     return heartbeat && heartbeat->as.heartbeat.applied < replica->sent_commit &&
            replica->match >= replica->sent_commit;
@@ -213,11 +217,13 @@ static void pump(struct node *node, node_id_t id)
             replica->sent_parts = 0;
         go_back(replica);
         replica->in_flight = 0;
-        replica->wait = false;
+        replica->wait = replica->drains = false;
         replica->sent_us = 0; /* what it told may be lost, too: the commit index, a round */
     }
     bool full = space_peer_is_full(node, id);
-    if (replica->wait || (full && (replica->image || replica->next <= node->journal.base)))
+    replica->drains &= replica->in_flight > 0;
+    if (replica->wait || replica->drains ||
+        (full && (replica->image || replica->next <= node->journal.base)))
         return;
     if (!replica->image && replica->next <= node->journal.base)
         begin_install(node, id);
@@ -284,7 +290,8 @@ void replication_append_reply(struct node *node, node_id_t from,
         node_reject(node, from, "it has more entries than there are");
         return;
     }
-    replica->wait = reply->wait;
+    if (reply->ok) /* one that waits refuses what was sent behind, and waits on */
+        replica->wait = reply->wait;
     if (reply->install && !replica->image)
         begin_install(node, from);
     if (replica->image)
@@ -293,7 +300,7 @@ void replication_append_reply(struct node *node, node_id_t from,
         log_index_t next = reply->match + 1 < replica->next ? reply->match + 1 : replica->next - 1;
         replica->next = next > replica->match ? next : replica->match + 1;
         replica->probe = replica->next;
-        replica->in_flight = 0;
+        replica->drains = true;
         return;
     }
     if (reply->match > replica->match)

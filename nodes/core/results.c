@@ -7,6 +7,8 @@
 #include "nodes/core/schedule.h"
 #include "nodes/core/suspicion.h"
 
+#include "shared/base/mutant.h"
+
 /* Takes the item out of the list that its state keeps it in, and out of its worker's account. */
 static void unlist(struct node *node, struct item *item)
 {
@@ -269,6 +271,8 @@ static void accept_result(struct node *node, node_id_t from, const struct messag
         /* Only an open operation takes a result, whoever returns it and however late. */
         take_result(node, from, message, item, result);
     } else {
+        if (MUTANT(late_result_counts) && item && item->state == ITEM_DONE && item->operations)
+            checkpoint_note(node, item);
         discard(node, from, item, result);
     }
 }
