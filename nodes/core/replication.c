@@ -292,7 +292,9 @@ void replication_append_reply(struct node *node, node_id_t from,
     }
     if (reply->ok) /* one that waits refuses what was sent behind, and waits on */
         replica->wait = reply->wait;
-    if (reply->install && !replica->image)
+    /* It asks again when values of the one that it gets are nowhere any more: what used them is
+     * done. */
+    if (reply->install && (!replica->image || replica->image->index < node->journal.applied))
         begin_install(node, from);
     if (replica->image)
         return;

@@ -49,11 +49,22 @@ static void let_out(struct world *world, node_id_t id, const struct output *outp
         reply(world, id, output, message);
 }
 
+static bool same_destination(const struct output *a, const struct output *b)
+{
+    if (a->kind != b->kind || a->kind != OUTPUT_SEND)
+        return a->kind == b->kind;
+    return a->send.to == b->send.to && a->send.plane == b->send.plane;
+}
+
+/* As in the runtime: order is kept for each destination, not between them. */
 void disk_gate(struct world *world, node_id_t id, const struct output *output,
                struct message *message)
 {
     struct world_node *node = &world->nodes[id];
-    if (output->after_seq <= node->disk_seq && !node->held_first) {
+    bool waits = output->after_seq > node->disk_seq;
+    for (struct held *held = node->held_first; held && !waits; held = held->next)
+        waits = same_destination(&held->output, output);
+    if (!waits) {
         let_out(world, id, output, message);
         return;
     }
@@ -64,18 +75,32 @@ void disk_gate(struct world *world, node_id_t id, const struct output *output,
     node->held_last = held;
 }
 
+/* True when one that is held before it has the same destination. */
+static bool is_behind(const struct world_node *node, const struct held *held)
+{
+    for (const struct held *it = node->held_first; it != held; it = it->next)
+        if (same_destination(&it->output, &held->output))
+            return true;
+    return false;
+}
+
 static void flush_held(struct world *world, node_id_t id)
 {
     struct world_node *node = &world->nodes[id];
-    while (node->held_first && node->held_first->output.after_seq <= node->disk_seq) {
-        struct held *held = node->held_first;
-        node->held_first = held->next;
-        if (!node->held_first)
-            node->held_last = NULL;
+    struct held **at = &node->held_first, *last = NULL;
+    while (*at) {
+        struct held *held = *at;
+        if (held->output.after_seq > node->disk_seq || is_behind(node, held)) {
+            last = held;
+            at = &held->next;
+            continue;
+        }
+        *at = held->next;
         let_out(world, id, &held->output, held->message);
         message_drop(&held->message);
         free(held);
     }
+    node->held_last = last;
 }
 
 /* --- the disk --- */
