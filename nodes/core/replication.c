@@ -217,6 +217,7 @@ static void pump(struct node *node, node_id_t id)
             replica->sent_parts = 0;
         go_back(replica);
         replica->in_flight = 0;
+        replica->asks = replica->wait; /* what it fetches may take longer still */
         replica->wait = replica->drains = false;
         replica->sent_us = 0; /* what it told may be lost, too: the commit index, a round */
     }
@@ -233,7 +234,7 @@ static void pump(struct node *node, node_id_t id)
         return;
     }
     /* Until it has agreed once, or while it can take nothing in, one probe at a time. */
-    unsigned window = replica->match && !full ? APPEND_WINDOW : 1;
+    unsigned window = replica->match && !full && !replica->asks ? APPEND_WINDOW : 1;
     while (replica->next <= node->journal.last && replica->in_flight < window)
         send_append(node, id);
     bool news = replica->sent_round < node->replication.round ||
@@ -290,8 +291,10 @@ void replication_append_reply(struct node *node, node_id_t from,
         node_reject(node, from, "it has more entries than there are");
         return;
     }
-    if (reply->ok) /* one that waits refuses what was sent behind, and waits on */
+    if (reply->ok) { /* one that waits refuses what was sent behind, and waits on */
         replica->wait = reply->wait;
+        replica->asks = replica->asks && reply->wait;
+    }
     /* It asks again when values of the one that it gets are nowhere any more: what used them is
      * done. */
     if (reply->install && (!replica->image || replica->image->index < node->journal.applied))

@@ -26,6 +26,7 @@ struct replica {
     uint64_t sent_round, answered_round;
     log_index_t sent_commit;
     bool drains;         /* it refused: what is under way behind that is of no use, too */
+    bool asks;           /* it waited so long that it is asked now and then */
     bool wait;           /* it fetches values and will answer when it has them */
     struct image *image; /* being installed; NULL: none */
     size_t sent_parts;

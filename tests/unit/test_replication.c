@@ -333,6 +333,45 @@ static void doubled_and_reordered_messages_turn_nothing_back_R14(void **state)
     }
 }
 
+static void say_append_reply(struct stage *stage, struct wire_append_reply reply)
+{
+    struct message *message = message_new(MESSAGE_APPEND_REPLY);
+    reply.term = stage_core(stage, 1)->election.term;
+    reply.round = stage_core(stage, 1)->replication.round;
+    message->as.append_reply = reply;
+    stage_say(stage, 3, 1, PLANE_CHECKPOINT, message);
+}
+
+/* It fetches large values, and refuses what was sent behind them: were that sent again at once,
+ * both would do little else until the values are there. */
+static void who_waits_for_values_is_sent_nothing_more_meanwhile(void **state)
+{
+    (void)state;
+    struct stage *stage = stage_begin(3);
+    const struct replica *replica = &stage_core(stage, 1)->peers[3].replica;
+    stage->topics = 0;
+    stage_lose_messages(stage, 1, 3, MESSAGE_APPEND);
+    for (uint64_t i = 1; i <= 20; i++) {
+        stage_set(stage, 1, 9, i);
+        stage_run(stage, MS_US);
+    }
+    log_index_t match = replica->match;
+    say_append_reply(stage, (struct wire_append_reply){.ok = true, .match = match, .wait = true});
+    say_append_reply(stage, (struct wire_append_reply){.match = match});
+    unsigned in_flight = replica->in_flight;
+    stage_run(stage, APPEND_RESEND_US / 2);
+    assert_true(replica->wait && replica->match == match && replica->in_flight == in_flight);
+    assert_int_equal(replica->next, match + 1);
+    /* After a while it is asked, with one append and not with all. */
+    stage_run(stage, APPEND_RESEND_US);
+    assert_true(replica->asks && replica->in_flight == 1);
+    say_append_reply(stage, (struct wire_append_reply){.ok = true, .match = match});
+    stage_no_rules(stage);
+    stage_run(stage, SECOND_US);
+    assert_true(stage_logs_are_equal(stage, 1, 3) && !replica->asks);
+    stage_free(&stage);
+}
+
 static void a_follower_commits_no_further_than_it_has_verified_R15(void **state)
 {
     (void)state;
@@ -435,6 +474,7 @@ int main(void)
         cmocka_unit_test(no_clock_makes_a_read_valid_R12),
         cmocka_unit_test(a_lost_append_is_sent_again_although_answers_are_doubled_R14),
         cmocka_unit_test(doubled_and_reordered_messages_turn_nothing_back_R14),
+        cmocka_unit_test(who_waits_for_values_is_sent_nothing_more_meanwhile),
         cmocka_unit_test(a_follower_commits_no_further_than_it_has_verified_R15),
         cmocka_unit_test(a_retry_at_a_new_coordinator_gets_the_same_job_and_bytes_R28),
         cmocka_unit_test(a_forgotten_key_is_an_error_R29),
