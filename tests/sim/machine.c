@@ -53,7 +53,8 @@ static int operate(const struct world_node *node, const struct compute_op *op, s
         if (operand->kind == OPERAND_VALUE)
             operands[i].value = find_value(node, operand->id);
         if (operand->kind != OPERAND_LITERAL && !operands[i].value)
-            panic("an operand that should be there is not");
+            return ERR_NOT_FOUND; /* as the runtime does; a job's end may drop what is still queued
+                                   */
     }
     if (op->operator== OPERATOR_TEXT)
         return integer_to_text(operands[0].value, out);
