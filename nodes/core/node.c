@@ -121,7 +121,7 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
     }
 }
 
-static void take_checkpoint(struct node *node, node_id_t from, const struct message *message)
+static void take_checkpoint(struct node *node, node_id_t from, struct message *message)
 {
     switch (message->type) {
     case MESSAGE_APPEND:

@@ -25,11 +25,10 @@ struct replica {
     uint64_t sent_us;        /* the last one */
     uint64_t sent_round, answered_round;
     log_index_t sent_commit;
-    bool drains;         /* it refused: what is under way behind that is of no use, too */
-    bool asks;           /* it waited so long that it is asked now and then */
-    bool wait;           /* it fetches values and will answer when it has them */
-    struct image *image; /* being installed; NULL: none */
-    size_t sent_parts;
+    bool probing; /* it refused or did not answer: one empty append at a time until it agrees */
+    uint64_t probe_round; /* answers of an earlier round are to what was sent before */
+    struct image *image;  /* being installed; NULL: none */
+    size_t sent_parts, told_parts;
 };
 
 /* A value that must be on this node's disk before something can be acknowledged. */
@@ -46,7 +45,9 @@ struct need {
 struct follower {
     struct need *needs; /* of the entry, or of the full checkpoint, that came last */
     size_t n_needs, needs_size;
-    struct map kept;     /* needs that were met: (job, op) -> a mark */
+    struct map kept;                       /* needs that were met: (job, op) -> a mark */
+    struct message *parked[APPEND_WINDOW]; /* appends, in order, that wait for these values */
+    size_t n_parked;
     struct image *image; /* being received; NULL: none */
     size_t expected;     /* parts in all */
     uint64_t round;      /* the greatest answered */
@@ -54,6 +55,7 @@ struct follower {
 
 struct replication {
     uint64_t round;    /* of the last appends */
+    uint64_t asked;    /* the last one that all are asked to answer */
     bool round_wanted; /* a read waits for a new one */
     log_index_t told;  /* an entry of an older term, on a majority, that was told of */
 };

@@ -178,13 +178,13 @@
     U64(REQ, commit, LOG_INDEX_MAX, "what the coordinator knows to be committed")          \
     LIST(OPT, entries, log_item, APPEND_ENTRIES_MAX, "consecutive entries, or none")
 
-#define APPEND_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
-    U64(REQ, term, TERM_MAX, "the follower's term")                                       \
-    U64(REQ, round, U64_ANY, "the greatest round that it has answered")                   \
-    BOOL(REQ, ok, "the entry before the first one is there; false: go back")              \
-    BOOL(OPT, install, "values of an entry are gone everywhere: send a full checkpoint")  \
-    BOOL(OPT, wait, "it fetches values first and will answer again: send nothing before") \
-    U64(REQ, match, LOG_INDEX_MAX,                                                        \
+#define APPEND_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
+    U64(REQ, term, TERM_MAX, "the follower's term")                                      \
+    U64(REQ, round, U64_ANY, "the greatest round that it has answered")                  \
+    BOOL(REQ, ok, "the entry before the first one is there; false: go back")             \
+    BOOL(OPT, install, "values of an entry are gone everywhere: send a full checkpoint") \
+    BOOL(OPT, wait, "it has got them, fetches values first, and will answer again")      \
+    U64(REQ, match, LOG_INDEX_MAX,                                                       \
         "durable here, values included, and verified; when not ok: where to try next")
 
 #define INSTALL_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \

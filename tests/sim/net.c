@@ -55,6 +55,8 @@ void net_send(struct world *world, node_id_t from, enum plane plane, node_id_t t
 {
     struct world_link *link = &world->links[from][to][plane];
     world->counts.messages++;
+    if (message->type == MESSAGE_APPEND)
+        world->counts.entries += message->as.append.entries.n;
     if (!link->up || world_is_cut(world, from, to) || is_lost(world))
         return;
     unsigned copies = 1;

@@ -127,6 +127,7 @@ struct oracle;
 
 struct world_counts {
     uint64_t steps, messages, elections, jobs_done, jobs_cancelled, jobs_failed, reads;
+    uint64_t entries; /* of the log, sent */
     uint64_t simulated_us;
     uint64_t faults[FAULT_KINDS];
 };

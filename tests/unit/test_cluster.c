@@ -360,6 +360,25 @@ static void refused_appends_are_not_answered_with_more(void **state)
     }
 }
 
+/* Entries whose texts must be fetched first, one after the other, far away: the log is sent about
+ * once, not again and again until nothing else gets through. */
+static void a_slow_network_is_not_flooded(void **state)
+{
+    (void)state;
+    struct world *world = begin(1, 5);
+    world->options.jitter_us = 0;
+    start_all(world);
+    assert_true(world_run_until(world, serves, 3 * SECOND_US));
+    world->options.delay_us = 60 * MS_US;
+    world_run(world, SECOND_US);
+    for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
+        world_client(world, client, 10, 1500);
+    assert_true(world_run_until(world, all_equal, 600 * SECOND_US));
+    uint64_t entries = world->nodes[1].core->journal.last;
+    assert_true(world->counts.entries < 2 * 4 * entries); /* to four followers */
+    world_free(&world);
+}
+
 static void the_whole_cluster_loses_power_and_goes_on(void **state)
 {
     (void)state;
@@ -414,6 +433,7 @@ int main(void)
         cmocka_unit_test(compaction_and_installs_lose_nothing),
         cmocka_unit_test(a_cancelled_job_is_the_same_on_all_nodes),
         cmocka_unit_test(refused_appends_are_not_answered_with_more),
+        cmocka_unit_test(a_slow_network_is_not_flooded),
         cmocka_unit_test(the_whole_cluster_loses_power_and_goes_on),
         cmocka_unit_test(the_same_seed_tells_the_same_story),
     };
