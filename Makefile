@@ -33,12 +33,22 @@ PYTEST_ARGS  ?=
 UNIT         ?=
 BENCH_ARGS   ?=
 FUZZ_SECONDS ?= 60
+# make sim: SEED=n tells the story of one seed; SEEDS=n runs so many from SEED_FROM (1) on; else as many fresh
+# ones as fit into SIM_SECONDS. SIM_JOBS at a time (one a processor). MUTANTS=1 is a build with known bugs to plant.
+SEED         ?=
+SEEDS        ?=
+SEED_FROM    ?=
+SIM_SECONDS  ?= 60
+SIM_JOBS     ?=
+MUTANT       ?=
+MUTANTS      ?=
 ifeq ($(origin CC),default)
 CC := gcc
 endif
 
 comma := ,
-VARIANT := $(if $(SANITIZE),$(if $(filter address,$(subst $(comma), ,$(SANITIZE))),asan,$(subst $(comma),-,$(SANITIZE))),release)
+VARIANT := $(if $(MUTANTS),mutants-)$(if $(SANITIZE),$(if $(filter address,$(subst $(comma), ,$(SANITIZE))),asan,$(subst $(comma),-,$(SANITIZE))),release)
+VARIANT := $(VARIANT:mutants-release=mutants)
 B := build/$(VARIANT)
 Q := $(if $(V),,@)
 say = $(if $(V),:,printf '  %-7s %s\n' $(1) $(2))
@@ -60,7 +70,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 sanitizer := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
 # Asserts stay on: NDEBUG is never defined here.
-all_cppflags = -I. -D_GNU_SOURCE $(PKG_CFLAGS) $(CPPFLAGS)
+all_cppflags = -I. -D_GNU_SOURCE $(if $(MUTANTS),-DCONCLAVE_MUTANTS) $(PKG_CFLAGS) $(CPPFLAGS)
 all_cflags   = -std=c11 -pthread $(WARNINGS) $(sanitizer) $(CFLAGS)
 all_ldflags  = -pthread -Wl,--as-needed $(sanitizer) $(CFLAGS) $(LDFLAGS)
 compile      = $(CC) $(all_cppflags) $(all_cflags) -MMD -MP
@@ -138,16 +148,22 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call objs,$(unit_helpers)) $(call lib,$(L
 	$(Q)$(link) $(CMOCKA_LIBS) $(PKG_LIBS)
 .SECONDARY:
 
+$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c)) $(call lib,work core wire base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+
+
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: test check check-headers check-layers check-bans check-docs protocol-tables check-format test-unit test-cluster test-compose test-fuzz
+.PHONY: test check check-headers check-layers check-bans check-docs check-statements protocol-tables check-format test-unit test-cluster test-compose test-fuzz sim mutants
 
-test: deps ## deps, build, checks, unit tests, tests on real clusters
+test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests on real clusters
 	@+$(sub_make) all check
 	@+$(sub_make) test-unit
+	@+$(sub_make) sim
 	@+$(sub_make) test-cluster
 
-check: check-headers check-layers check-bans check-docs ## the checks that only read
+check: check-headers check-layers check-bans check-docs check-statements ## the checks that only read
 
 header_marks := $(headers:%=$(B)/headers/%.ok)
 check-headers: $(header_marks) ## every header compiles alone
@@ -171,6 +187,9 @@ $(B)/tools/protocol_tables: $(B)/obj/tests/tools/protocol_tables.o $(call lib,wi
 check-docs: $(B)/tools/protocol_tables ## docs/protocol.md is as the schema has it
 	@$(PYTHON) tests/tools/protocol_tables.py $<
 
+check-statements: ## every statement that must be shown to hold is named in a test
+	@$(PYTHON) tests/tools/check-statements.py
+
 protocol-tables: $(B)/tools/protocol_tables ## bring the tables of docs/protocol.md up to date
 	@$(PYTHON) tests/tools/protocol_tables.py $< --write
 
@@ -190,6 +209,17 @@ test-cluster: all ## every tests/cluster/test_*.py, on real processes (PYTEST_AR
 
 test-compose: ## the compose file, for real, on a docker engine (root)
 	@bash tests/compose/run.sh $(B)
+
+sim: $(B)/sim/sim ## whole clusters in a simulated world, from seeds (SEED=n, SEEDS=n, SIM_SECONDS=60)
+	@mkdir -p $(B)/results
+	@$(B)/sim/sim $(if $(SEED),--seed $(SEED),$(if $(SEEDS),--seeds $(SEEDS),--seconds $(SIM_SECONDS)) \
+	  $(if $(SEED_FROM),--from $(SEED_FROM)) --results $(B)/results/sim) \
+	  $(if $(SIM_JOBS),--jobs $(SIM_JOBS)) $(if $(MUTANT),--mutant $(MUTANT))
+
+mutants: ## the simulator must catch every bug that is planted
+	@+$(sub_make) MUTANTS=1 build/mutants/sim/sim
+	@mkdir -p build/mutants/results
+	@build/mutants/sim/sim --mutants --results build/mutants/results/mutants $(if $(SIM_JOBS),--jobs $(SIM_JOBS))
 
 test-fuzz: ## throws bytes at the decoder for FUZZ_SECONDS=60, with clang's fuzzer
 	@sh tests/tools/deps.sh build fuzz

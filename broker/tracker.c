@@ -107,9 +107,9 @@ void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text 
         alive += tracker_alive(tracker, id, now_us);
         full += is_full(tracker, id, now_us);
     }
-    text_add(out, "no coordinator: %" PRIu32 " of %" PRIu32 " %s alive, %" PRIu32 " needed", alive,
-             tracker->n_voters, tracker->n_voters < tracker->n_nodes ? "voters are" : "nodes are",
-             quorum);
+    text_add(out, "no %s: %" PRIu32 " of %" PRIu32 " %s alive, %" PRIu32 " needed",
+             alive < quorum ? "quorum" : "coordinator", alive, tracker->n_voters,
+             tracker->n_voters < tracker->n_nodes ? "voters are" : "nodes are", quorum);
     if (alive < quorum)
         return;
     if (alive - full >= quorum)

@@ -26,11 +26,8 @@ static const char submit_details[] =
     "order. --json prints the finished job as `job show` does, one a line for a file.";
 
 static const char show_details[] =
-    "operations: how many of the plan's are done, and how many were executed for it in all, as far "
-    "as\n"
-    "coordinators recorded it: more than the plan's when workers failed or stragglers were "
-    "overtaken.\n"
-    "What reached a coordinator after its last checkpoint dies with it and is not in the count.\n"
+    "operations: how many of the plan's are done, and how many were executed for it in all: more\n"
+    "than the plan's when workers or coordinators failed or stragglers were overtaken.\n"
     "--json: {id, kind, spec, key, state, submitted, finished, operations: {done, total, "
     "executed},\n"
     "result: {digits, sha256, text, head, tail}, converter, error}; with --ops also trace: "
@@ -103,14 +100,12 @@ static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive, "
     "incarnation,\n"
     "boots, term, operations, conversions, assigned, held, applied, rejected, disk_full, "
-    "version}], jobs: "
-    "{queued,\n"
-    "running, done, failed, cancelled}, brokers: [{address, alive, coordinator, forwarded, "
-    "rejected,\n"
-    "pid, version}], operations, reassigned, error}. Without a coordinator it shows what the "
-    "broker\n"
-    "knows, coordinator, term and jobs are null, error says why, and the exit code is 3.\n"
-    "An incarnation is a string of 16 hexadecimal digits.";
+    "version}],\n"
+    "jobs: {queued, running, done, failed, cancelled}, brokers: [{address, alive, coordinator,\n"
+    "forwarded, rejected, pid, version}], operations, reassigned, copied, restarts, elections,\n"
+    "error}. Without a coordinator it shows what the broker knows, coordinator, term and jobs are\n"
+    "null, error says why, and the exit code is 3.\n"
+    "An incarnation is a string of 16 hexadecimal digits. docs/operations.md explains the columns.";
 
 static const char check_details[] = "Exit code 0 when a coordinator serves and every node is "
                                     "alive, else 3, with one line that says why.";

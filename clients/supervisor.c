@@ -126,6 +126,9 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child_add(child, "--election-timeout=%" PRIu64 "us", config->election_us);
     child_add(child, "--delay=%" PRIu64 "us", config->delay_us);
     child_add(child, "--max-result=%" PRIu64, config->max_result);
+    child_add(child, "--checkpoint-interval=%" PRIu64 "us", config->checkpoint_us);
+    child_add(child, "--checkpoint-bytes=%" PRIu64, config->checkpoint_bytes);
+    child_add(child, "--compact-entries=%" PRIu64, config->compact_entries);
     child_add(child, "--durability=%s", config->durability);
     add_failures(child, config);
     child_add(child, "--log-level=%s", config->log_level);

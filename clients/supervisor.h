@@ -13,6 +13,7 @@ struct supervisor_config {
     const char *dir;
     uint64_t nodes, voters, port, brokers; /* voters 0: all */
     uint64_t heartbeat_us, election_us, delay_us, max_result;
+    uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
     uint64_t fail_exit_ppm, fail_stall_ppm, stall_us, fail_seed; /* failures on purpose */
     const char *fail_on;                                         /* NULL: none */
     const char *durability, *log_level;
@@ -22,11 +23,12 @@ struct supervisor_config {
 };
 
 /* The defaults of the fields that these options do not have to set. */
-#define SUPERVISOR_DEFAULTS                                                                      \
-    .nodes = NODES_DEFAULT, .port = PORT_DEFAULT, .brokers = 1,                                  \
-    .heartbeat_us = HEARTBEAT_DEFAULT_US, .election_us = ELECTION_TIMEOUT_DEFAULT_US,            \
-    .max_result = RESULT_MAX_DEFAULT_BYTES, .stall_us = STALL_DEFAULT_US, .durability = "fsync", \
-    .log_level = "info"
+#define SUPERVISOR_DEFAULTS                                                                        \
+    .nodes = NODES_DEFAULT, .port = PORT_DEFAULT, .brokers = 1,                                    \
+    .heartbeat_us = HEARTBEAT_DEFAULT_US, .election_us = ELECTION_TIMEOUT_DEFAULT_US,              \
+    .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US, .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT, \
+    .compact_entries = COMPACT_ENTRIES, .max_result = RESULT_MAX_DEFAULT_BYTES,                    \
+    .stall_us = STALL_DEFAULT_US, .durability = "fsync", .log_level = "info"
 
 /* The options of `up` and `run` that fill a configuration; to be put into a command's table. */
 #define SUPERVISOR_OPTIONS(config)                                                \
@@ -65,6 +67,27 @@ struct supervisor_config {
          600 * SECOND_US,                                                         \
          "TIME",                                                                  \
          "a coordinator silent this long is replaced (default 500ms)"},           \
+        {"checkpoint-interval",                                                   \
+         OPTION_DURATION,                                                         \
+         &(config).checkpoint_us,                                                 \
+         MS_US,                                                                   \
+         3600 * SECOND_US,                                                        \
+         "TIME",                                                                  \
+         "replicate finished operations this often (default 100ms)"},             \
+        {"checkpoint-bytes",                                                      \
+         OPTION_SIZE,                                                             \
+         &(config).checkpoint_bytes,                                              \
+         1,                                                                       \
+         1024 * MIB_BYTES,                                                        \
+         "SIZE",                                                                  \
+         "or whenever their values are this large (default 4MiB)"},               \
+        {"compact-entries",                                                       \
+         OPTION_U64,                                                              \
+         &(config).compact_entries,                                               \
+         COMPACT_ENTRIES_MIN,                                                     \
+         COMPACT_ENTRIES_MAX,                                                     \
+         "N",                                                                     \
+         "a full checkpoint every so many log entries (default 8192)"},           \
         {"durability",                                                            \
          OPTION_STRING,                                                           \
          &(config).durability,                                                    \

@@ -5,6 +5,7 @@
 #include "nodes/core/journal.h"
 #include "nodes/core/schedule.h"
 
+#include "shared/base/mutant.h"
 /* --- noting --- */
 
 void checkpoint_note(struct node *node, const struct item *item)
@@ -36,6 +37,8 @@ static void begin(const struct node *node, const struct job *job, struct message
     done->tallies.n = node->config.n_nodes;
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
         done->tallies.at[id - 1].node = id;
+    for (size_t i = 0; i < done->tallies.n; i++)
+        job_write_executed(job->executors, &done->tallies.at[i]);
 }
 
 static void propose(struct node *node, struct message *entry)
@@ -57,7 +60,7 @@ static void keep(struct node *node, struct item *item)
 static void tally(struct message *entry, const struct done_mark *mark)
 {
     struct wire_tally *line = &entry->as.done.tallies.at[mark->node - 1];
-    line->operations += mark->operations;
+    line->operations += mark->operations << MUTANT(counted_twice);
     line->conversions += !mark->operations;
 }
 
@@ -201,7 +204,7 @@ bool checkpoint_resume(struct node *node, struct job *job)
 {
     struct done_op *done;
     job->done = job->logged;
-    job->executed = job->logged_executed;
+    job_resume_executed(job);
     if (job->trace)
         memcpy(job->trace, job->logged_trace, job->plan.total * sizeof *job->trace);
     job->run = run_new(job);

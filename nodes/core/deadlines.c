@@ -5,6 +5,10 @@
 #include "nodes/core/feed.h"
 #include "nodes/core/schedule.h"
 
+/* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
+ * happen. */
+#define STRAY_BEATS 2
+
 /* --- what an operation costs, and how long it should take --- */
 
 static unsigned log2_of(uint64_t number)
@@ -38,10 +42,16 @@ static uint64_t operand_bytes(const struct node *node, const struct item *item)
     return bytes;
 }
 
+/* A moving average over about eight samples. One that was stopped in its midst says little: it
+ * counts as eight times the average at most. */
 static void average(uint64_t *pace, uint64_t sample)
 {
     sample = sample ? sample : 1;
+    if (*pace && sample / 8 > *pace)
+        sample = 8 * *pace;
     *pace = *pace ? (7 * *pace + sample) / 8 : sample;
+    if (!*pace)
+        *pace = 1;
 }
 
 static uint64_t delay_of(const struct node *node, node_id_t worker)
@@ -56,8 +66,9 @@ void deadlines_note(struct node *node, node_id_t worker, const struct item *item
     struct worker_slot *slot = &node->peers[worker].slot;
     uint64_t delay_us = delay_of(node, worker), cost = cost_of(item, operand_bytes(node, item));
     uint64_t work_us = elapsed_us > delay_us ? elapsed_us - delay_us : 0;
-    if (work_us > UINT64_MAX / 2000000)
+    if (elapsed_us > UINT64_MAX / 2000000)
         return; /* no clock of ours */
+    average(&slot->unit_us, elapsed_us);
     average(&slot->pace[item_kind(item)], work_us * 1000 * 1024 / cost);
     average(&node->schedule.pace[item_kind(item)], work_us * 1000 * 1024 / cost);
 }
@@ -88,9 +99,34 @@ static bool is_quiet(const struct node *node, node_id_t worker)
            node->peers[worker].heard_us + (QUIET_BEATS + 1) * node->config.heartbeat_us;
 }
 
+void deadlines_returned(struct node *node, node_id_t worker)
+{
+    struct worker_slot *slot = &node->peers[worker].slot;
+    slot->busy_us = node->now_us;
+    slot->slow = slot->overdue = false;
+    slot->stray = 0;
+}
+
+void deadlines_stray(struct node *node, const struct hold *hold)
+{
+    if (hold_executing(node, hold->node) == hold)
+        node->peers[hold->node].slot.stray = STRAY_BEATS;
+}
+
+void deadlines_heartbeat(struct node *node, node_id_t worker)
+{
+    const struct wire_heartbeat *heartbeat = &node->peers[worker].heartbeat->as.heartbeat;
+    struct worker_slot *slot = &node->peers[worker].slot;
+    struct item *item =
+        run_find(&node->schedule, heartbeat->executing_job, heartbeat->executing_op);
+    bool stray = heartbeat->executing_op && !(item && hold_of(item, worker));
+    slot->stray = !stray ? 0 : slot->stray < STRAY_BEATS ? slot->stray + 1 : STRAY_BEATS;
+}
+
 bool deadlines_holds_back(const struct node *node, node_id_t worker)
 {
-    return node->peers[worker].slot.overdue || is_quiet(node, worker);
+    const struct worker_slot *slot = &node->peers[worker].slot;
+    return slot->slow || slot->overdue || slot->stray >= STRAY_BEATS || is_quiet(node, worker);
 }
 
 static bool is_slow(const struct node *node, const struct hold *hold)
@@ -147,6 +183,7 @@ struct item *deadlines_watch(struct node *node, bool idle)
         check_deadline(node, executing);
         if (!slot->overdue && !(idle && is_slow(node, executing)))
             continue;
+        slot->slow = true;
         recall(node, executing);
         if (!wanted && may_be_copied(executing->item))
             wanted = executing->item;

@@ -16,6 +16,15 @@
 void deadlines_note(struct node *node, node_id_t worker, const struct item *item,
                     uint64_t elapsed_us);
 
+/* The worker returned something: it may be executing the next operation from now on. */
+void deadlines_returned(struct node *node, node_id_t worker);
+
+/* What the worker executes was cancelled: it will be busy with it for a while. */
+void deadlines_stray(struct node *node, const struct hold *hold);
+
+/* The worker's heartbeat came. */
+void deadlines_heartbeat(struct node *node, node_id_t worker);
+
 /* True when the worker should get nothing new now. */
 bool deadlines_holds_back(const struct node *node, node_id_t worker);
 

@@ -13,6 +13,7 @@
 #include "nodes/core/schedule.h"
 #include "nodes/core/space.h"
 #include "nodes/core/worker.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 #define QUICK_RETRIES \
@@ -131,6 +132,10 @@ static void become_coordinator(struct node *node)
     replication_start(node);
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
         node->peers[id].follows_us = 0;
+    if (MUTANT(no_noop)) {
+        election_serve(node);
+        return;
+    }
     struct message *entry = message_new(MESSAGE_ENTRY_NOOP);
     entry->as.entry_noop.node = node->config.id;
     journal_propose(node, entry);
@@ -216,6 +221,8 @@ static void begin_pre_vote(struct node *node)
         election->retries--;
         election->timeout_us = node->now_us + ELECTION_RANK_DELAY_US + node_random(node, 4 * MS_US);
     }
+    outbox_log(&node->out, LOG_DEBUG, "hears no coordinator: asks for pre-votes for term %" PRIu64,
+               election->term + 1);
     ask_for_votes(node, true);
     if (count_votes(node) >= election_quorum(node))
         become_candidate(node);
@@ -233,9 +240,18 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
     bool expected = reply->pre
                         ? election->role == ROLE_PRE_CANDIDATE && reply->term == election->term + 1
                         : election->role == ROLE_CANDIDATE && reply->term == election->term;
-    if (!expected)
-        return; /* late, or of another round */
+    if (!expected) {
+        outbox_log(&node->out, LOG_DEBUG,
+                   "%s of %u for term %" PRIu64 " comes late: does not count",
+                   reply->pre ? "pre-vote" : "vote", from, reply->term);
+        return;
+    }
+    while (MUTANT(votes_per_message) && election->voted_for_us[from] &&
+           from < node->config.n_voters)
+        from++;
     election->voted_for_us[from] = true;
+    outbox_log(&node->out, LOG_DEBUG, "%s of %u counts: has %u of %u",
+               reply->pre ? "pre-vote" : "vote", from, count_votes(node), election_quorum(node));
     if (count_votes(node) < election_quorum(node))
         return;
     if (reply->pre)
@@ -250,15 +266,18 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
  * before it has caught up (R22), unless the whole cluster is new: then no log has an entry. */
 static bool may_decide(const struct node *node, log_index_t candidates_last)
 {
-    return node->election.voter || (candidates_last == 0 && node->journal.last == 0);
+    return MUTANT(wiped_votes) || node->election.voter ||
+           (candidates_last == 0 && node->journal.last == 0);
 }
 
-/* Raft 5.4.1: the candidate's log must be at least as complete as ours. */
-static bool log_is_complete(const struct node *node, const struct wire_vote_request *request)
+/* The candidate's log beside ours (Raft 5.4.1): negative when it is less complete. */
+static int compare_logs(const struct node *node, const struct wire_vote_request *request)
 {
-    if (request->last_term != journal_last_term(node))
-        return request->last_term > journal_last_term(node);
-    return request->last_index >= node->journal.last;
+    term_t term = journal_last_term(node);
+    log_index_t last = node->journal.last;
+    if (request->last_term != term)
+        return request->last_term > term ? 1 : -1;
+    return request->last_index == last ? 0 : request->last_index > last ? 1 : -1;
 }
 
 /* Stickiness: who heard from a live coordinator within the minimum timeout helps nobody to replace
@@ -272,10 +291,47 @@ static bool has_coordinator(const struct node *node)
            node->now_us < election->contact_us + node->config.election_timeout_us;
 }
 
-static void reply_vote(struct node *node, node_id_t to, bool pre, bool granted, term_t term)
+/* Why a request is refused before terms and logs are compared; NULL: it is not. */
+static const char *refuses(const struct node *node, const struct wire_vote_request *request)
+{
+    if (node->election.role == ROLE_COORDINATOR)
+        return "we coordinate";
+    if (has_coordinator(node))
+        return "the coordinator lives";
+    if (request->term < node->election.term)
+        return "an old term";
+    return may_decide(node, request->last_index) ? NULL : "our disk has not caught up";
+}
+
+/* A pre-vote asks whether the vote would be given, and changes nothing. */
+static const char *refuses_vote(const struct node *node, node_id_t from,
+                                const struct wire_vote_request *request)
+{
+    const struct election *election = &node->election;
+    if (compare_logs(node, request) < 0 && !MUTANT(vote_without_log))
+        return "log less complete";
+    if (request->pre)
+        return request->term > election->term ? NULL : "no higher term";
+    if (election->vote != NODE_NONE && election->vote != from && !MUTANT(vote_twice))
+        return "our vote is another's";
+    return election->role == ROLE_FOLLOWER ? NULL : "we are a candidate";
+}
+
+static void reply_vote(struct node *node, node_id_t to, const struct wire_vote_request *request,
+                       term_t ours, const char *refused)
 {
     struct message *message = message_new(MESSAGE_VOTE_REPLY);
-    message->as.vote_reply = (struct wire_vote_reply){.pre = pre, .term = term, .granted = granted};
+    bool echo = !refused && request->pre;
+    message->as.vote_reply =
+        (struct wire_vote_reply){.pre = request->pre,
+                                 .term = echo ? request->term : node->election.term,
+                                 .granted = !refused};
+    int sign = request->term < ours ? '<' : request->term > ours ? '>' : '=';
+    const char *log = compare_logs(node, request) ? "log more complete" : "log equal";
+    outbox_log(&node->out, LOG_DEBUG,
+               "%s request from %u: term %" PRIu64 " %c %" PRIu64 ", %s -> %s",
+               request->pre ? "pre-vote" : "vote", to, request->term, sign, ours,
+               refused ? refused : log, refused ? "refuse" : "grant");
     peers_send_control(node, to, message);
 }
 
@@ -286,28 +342,22 @@ void election_vote_request(struct node *node, node_id_t from,
     if (!is_voter(node, from) || !is_voter(node, node->config.id) ||
         !is_plausible(node, from, request->term))
         return;
-    if (has_coordinator(node) || request->term < election->term ||
-        !may_decide(node, request->last_index)) {
-        reply_vote(node, from, request->pre, false, election->term);
-        return;
-    }
-    if (request->pre) {
-        bool granted = request->term > election->term && log_is_complete(node, request);
-        reply_vote(node, from, true, granted, granted ? request->term : election->term);
-        return;
-    }
-    if (request->term > election->term)
+    term_t ours = election->term;
+    const char *refused = refuses(node, request);
+    bool raises = !request->pre || MUTANT(pre_vote_raises_term);
+    if (!refused && raises && request->term > ours)
         enter_term(node, request->term);
-    bool free = election->vote == NODE_NONE || election->vote == from;
-    bool granted = free && election->role == ROLE_FOLLOWER && log_is_complete(node, request);
-    if (granted && election->vote == NODE_NONE) {
-        election->vote = from;
-        election->voter = true;
-        write_vote(node);
-    }
-    if (granted)
+    if (!refused)
+        refused = refuses_vote(node, from, request);
+    if (!refused && !request->pre) {
+        if (election->vote == NODE_NONE) {
+            election->vote = from;
+            election->voter = true;
+            write_vote(node);
+        }
         wait_for_winner(node);
-    reply_vote(node, from, false, granted, election->term);
+    }
+    reply_vote(node, from, request, ours, refused);
 }
 
 void election_caught_up(struct node *node, log_index_t commit, log_index_t match)
@@ -317,6 +367,10 @@ void election_caught_up(struct node *node, log_index_t commit, log_index_t match
         term != node->election.term)
         return;
     node->election.voter = true;
+    /* Whom it voted for in this term it may have forgotten with its disk: now it can only be for
+     * the one who was elected. */
+    if (node->election.vote == NODE_NONE)
+        node->election.vote = node->election.coordinator;
     write_vote(node);
     outbox_log(&node->out, LOG_INFO, "has caught up, and may vote");
 }

@@ -9,10 +9,13 @@
 #include "nodes/core/journal.h"
 #include "nodes/core/requests.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
 #define FETCH_TRIES    5 /* then the coordinator is asked for a full checkpoint instead */
 #define FETCH_RETRY_US (100 * MS_US)
+#define NEEDS_AHEAD_MAX \
+    256 /* values asked for before the entries that they belong to have their turn */
 #define IMAGE_PARTS_MAX                                                      \
     1000000 /* more is absurd: 20,000 jobs and their frontiers are far fewer \
              */
@@ -63,6 +66,13 @@ static void forget_needs(struct follower *follower)
     map_clear(&follower->kept);
 }
 
+static void drop_parked(struct follower *follower)
+{
+    for (size_t i = 0; i < follower->n_parked; i++)
+        message_drop(&follower->parked[i]);
+    follower->n_parked = 0;
+}
+
 static void want_done(struct node *node, node_id_t from, const struct message *entry)
 {
     const struct wire_done *done = &entry->as.done;
@@ -87,6 +97,18 @@ static int check_entry(struct node *node, node_id_t from, struct blob *packed)
     return error ? error : node->follower.n_needs ? ERR_UNAVAILABLE : OK;
 }
 
+/* Asks for the values of an append's entries from the `first` on, so that they come together. */
+static void look_ahead(struct node *node, node_id_t from, const struct message *message,
+                       size_t first)
+{
+    const struct wire_append *append = &message->as.append;
+    for (size_t i = first; i < append->entries.n && node->follower.n_needs < NEEDS_AHEAD_MAX; i++) {
+        struct blob *packed = message_frame(message, append->entries.at[i].frame);
+        if (packed)
+            check_entry(node, from, packed);
+    }
+}
+
 /* --- answering --- */
 
 static void reply_append(struct node *node, node_id_t to, struct wire_append_reply reply)
@@ -96,6 +118,8 @@ static void reply_append(struct node *node, node_id_t to, struct wire_append_rep
     reply.round = node->follower.round;
     message->as.append_reply = reply;
     outbox_send_durable(&node->out, PLANE_CHECKPOINT, to, message);
+    if (MUTANT(ack_before_disk))
+        node->out.at[node->out.n - 1].after_seq = 0;
 }
 
 static void reply_install(struct node *node, node_id_t to, log_index_t index, uint64_t next)
@@ -131,20 +155,41 @@ static log_index_t step_back(const struct node *node, log_index_t prev_index)
     return index > journal->commit ? index : journal->commit;
 }
 
+/* The coordinator's log and ours do not meet at the entry before the first one sent. */
+static void refuse_append(struct node *node, node_id_t from, const struct wire_append *append)
+{
+    log_index_t next = step_back(node, append->prev_index);
+    term_t ours = 0;
+    journal_term(node, append->prev_index, &ours);
+    outbox_log(&node->out, LOG_DEBUG,
+               "append behind %" PRIu64 " (term %" PRIu64 "): ours is %s%.0" PRIu64
+               " -> try behind %" PRIu64,
+               append->prev_index, append->prev_term, ours ? "of term " : "missing", ours, next);
+    reply_append(node, from, (struct wire_append_reply){.match = next});
+}
+
 /* Takes one entry in; ERR_UNAVAILABLE: it waits for values. */
 static int take_entry(struct node *node, node_id_t from, log_index_t index, term_t term,
                       struct blob *packed)
 {
     term_t ours;
-    if (index <= node->journal.base || (journal_term(node, index, &ours) && ours == term))
+    bool same = journal_term(node, index, &ours) && ours == term && !MUTANT(append_cuts_always);
+    if (index <= node->journal.base || same)
         return OK; /* it is here already (R16) */
     if (index <= node->journal.commit)
-        return ERR_MALFORMED; /* what is committed cannot be otherwise */
+        return MUTANT(append_cuts_always)
+                   ? OK
+                   : ERR_MALFORMED; /* what is committed cannot be otherwise */
     if (node->full)
         return ERR_UNAVAILABLE;
     int error = check_entry(node, from, packed);
-    if (error)
+    if (error && !(MUTANT(ack_without_values) && error == ERR_UNAVAILABLE))
         return error;
+    if (index <= node->journal.last)
+        outbox_log(&node->out, LOG_DEBUG,
+                   "entry %" PRIu64 " is of term %" PRIu64 ", the coordinator's of %" PRIu64
+                   ": forgets %" PRIu64 " to %" PRIu64,
+                   index, ours, term, index, node->journal.last);
     journal_truncate(node, index);
     journal_append(node, term, packed);
     return OK;
@@ -165,38 +210,102 @@ static int take_entries(struct node *node, node_id_t from, const struct message 
         error = sound ? take_entry(node, from, *match + 1, item->term, packed) : ERR_MALFORMED;
         *match += !error;
     }
+    if (error == ERR_UNAVAILABLE && node->follower.n_needs)
+        look_ahead(node, from, message, *match - append->prev_index + 1);
     return error;
 }
 
-void follower_append(struct node *node, node_id_t from, const struct message *message)
+/* Appends are parked, and new ones wait behind them. */
+static bool is_waiting(const struct node *node)
+{
+    return node->follower.n_parked > 0;
+}
+
+/* Takes in what it can. ERR_UNAVAILABLE: it waits for values, or space; ERR_NOT_FOUND: the logs do
+ * not meet, as was answered. */
+static int take_append(struct node *node, node_id_t from, const struct message *message,
+                       log_index_t *match)
 {
     const struct wire_append *append = &message->as.append;
     term_t term;
+    /* What a full checkpoint covers is committed, and so equal everywhere. */
+    bool covered = append->prev_index < node->journal.base ||
+                   (MUTANT(skip_conflict_check) && append->prev_index <= node->journal.last);
+    if (!covered && (!journal_term(node, append->prev_index, &term) || term != append->prev_term)) {
+        refuse_append(node, from, append);
+        return ERR_NOT_FOUND;
+    }
+    int error = take_entries(node, from, message, match);
+    if (error == ERR_MALFORMED)
+        node_reject(node, from, "an entry of the log is malformed");
+    /* R15: no further than what is verified to be equal. */
+    bool beyond = append->commit > *match && !MUTANT(commit_unverified);
+    journal_commit(node, beyond ? *match : append->commit);
+    election_caught_up(node, append->commit, *match);
+    return error;
+}
+
+/* Says how far the log is equal, and whether another answer will follow. */
+static void answer_append(struct node *node, node_id_t to, log_index_t match, bool wait)
+{
+    reply_append(node, to, (struct wire_append_reply){.ok = true, .match = match, .wait = wait});
+}
+
+static void park(struct follower *follower, struct message *message)
+{
+    if (follower->n_parked < APPEND_WINDOW) /* more is never on its way; it would be sent again */
+        follower->parked[follower->n_parked++] = message_ref(message);
+}
+
+/* The values have come: one answer for all that waited. */
+static void take_parked(struct node *node, node_id_t from)
+{
+    struct follower *follower = &node->follower;
+    log_index_t match = node->journal.commit;
+    size_t done = 0;
+    int error = OK;
+    if (follower->n_parked && follower->parked[0]->as.append.term != node->election.term)
+        drop_parked(follower);
+    while (done < follower->n_parked && !error) {
+        error = take_append(node, from, follower->parked[done], &match);
+        if (error != ERR_UNAVAILABLE)
+            message_drop(&follower->parked[done++]);
+    }
+    follower->n_parked -= done;
+    memmove(follower->parked, follower->parked + done,
+            follower->n_parked * sizeof *follower->parked);
+    if (error != ERR_NOT_FOUND)
+        answer_append(node, from, match, error == ERR_UNAVAILABLE);
+    if (error != ERR_UNAVAILABLE || !follower->n_needs) {
+        drop_parked(follower);
+        forget_needs(follower);
+    }
+}
+
+void follower_append(struct node *node, node_id_t from, struct message *message)
+{
+    const struct wire_append *append = &message->as.append;
+    struct follower *follower = &node->follower;
     if (!election_accept_coordinator(node, from, append->term)) {
         reply_append(node, from, (struct wire_append_reply){.ok = false});
         return;
     }
     note_round(node, append->round);
-    /* What a full checkpoint covers is committed, and so equal everywhere. */
-    bool covered = append->prev_index < node->journal.base;
-    if (!covered && (!journal_term(node, append->prev_index, &term) || term != append->prev_term)) {
-        reply_append(node, from,
-                     (struct wire_append_reply){.match = step_back(node, append->prev_index)});
+    if (is_waiting(node) && append->prev_index > node->journal.last) {
+        look_ahead(node, from, message, 0);
+        park(follower, message);
+        answer_append(node, from, node->journal.commit, true);
         return;
     }
     log_index_t match;
-    int error = take_entries(node, from, message, &match);
-    if (!error && !node->follower.image)
-        forget_needs(&node->follower);
-    if (error == ERR_MALFORMED)
-        node_reject(node, from, "an entry of the log is malformed");
-    /* R15: no further than what is verified to be equal. */
-    journal_commit(node, append->commit < match ? append->commit : match);
-    election_caught_up(node, append->commit, match);
-    reply_append(node, from,
-                 (struct wire_append_reply){.ok = true,
-                                            .match = match,
-                                            .wait = error == ERR_UNAVAILABLE});
+    int error = take_append(node, from, message, &match);
+    bool waits = is_waiting(node);
+    if (error == ERR_UNAVAILABLE && follower->n_needs && !waits)
+        park(follower, message);
+    else if (!error && !waits && !follower->image)
+        forget_needs(follower);
+    if (error != ERR_NOT_FOUND)
+        answer_append(node, from, match, waits || error == ERR_UNAVAILABLE);
 }
 
 /* --- full checkpoints --- */
@@ -231,7 +340,8 @@ static void finish_install(struct node *node, node_id_t to)
         node_reject(node, to, "its full checkpoint cannot be loaded");
     } else {
         journal_reset(node, image->index, image->term);
-        outbox_write_image(&node->out, image->index, image->term, image->parts, image->n, true);
+        outbox_write_image(&node->out, image->index, image->term, image->parts, image->n,
+                           !MUTANT(install_keeps_suffix));
         outbox_log(&node->out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64,
                    image->index);
         reply_install(node, to, image->index, image->n);
@@ -270,6 +380,11 @@ void follower_install(struct node *node, node_id_t from, const struct message *m
         return;
     }
     note_round(node, install->round);
+    /* A log that has the entry at its end has all that it covers, committed; what was acknowledged
+     * behind it must stay. */
+    term_t term;
+    if (journal_term(node, install->index, &term) && term == install->index_term)
+        journal_commit(node, install->index);
     if (install->index <= node->journal.commit) {
         reply_install(node, from, install->index, install->parts); /* it is here already */
         return;
@@ -307,9 +422,8 @@ static void go_on(struct node *node)
         return;
     if (follower->image && follower->image->n == follower->expected)
         finish_install(node, coordinator);
-    else if (!follower->image) /* the coordinator sends again from where we are */
-        reply_append(node, coordinator,
-                     (struct wire_append_reply){.ok = true, .match = node->journal.commit});
+    else if (!follower->image)
+        take_parked(node, coordinator);
 }
 
 void follower_value_kept(struct node *node, struct value_id id)
@@ -380,6 +494,7 @@ void follower_reset(struct node *node)
 {
     image_drop(&node->follower.image);
     node->follower.expected = 0;
+    drop_parked(&node->follower);
     forget_needs(&node->follower);
 }
 

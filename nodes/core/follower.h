@@ -1,15 +1,15 @@
 /* follower.h - a follower's side of the log: takes the coordinator's entries and full checkpoints
  * in.
  *
- * An entry that refers to a value (longer than 64 KiB) is appended, and so acknowledged, only when
- * the value is on this node's disk; until then it is dropped, its values are fetched, and the
- * coordinator is asked to send again. */
+ * An entry that refers to a value is appended, and so acknowledged, only when the value is on this
+ * node's disk. Until then its append is parked, and those that come behind it; the values of all of
+ * them are fetched at the same time. */
 #ifndef CONCLAVE_CORE_FOLLOWER_H
 #define CONCLAVE_CORE_FOLLOWER_H
 
 #include "nodes/core/state.h"
 
-void follower_append(struct node *node, node_id_t from, const struct message *message);
+void follower_append(struct node *node, node_id_t from, struct message *message);
 void follower_install(struct node *node, node_id_t from, const struct message *message);
 
 /* A value became durable here, is in memory here, or could not be had. */

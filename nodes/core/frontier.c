@@ -89,6 +89,54 @@ static bool is_op_of(const struct job *job, const struct wire_done_op *op)
     return op->op >= 1 && op->op <= job->plan.total;
 }
 
+/* --- what was executed, repetitions included --- */
+
+static struct executor *executor_of(struct executor **executors, node_id_t node)
+{
+    if (!*executors)
+        *executors = mem_new(NODES_MAX + 1, sizeof **executors);
+    return &(*executors)[node];
+}
+
+void job_note_executed(struct job *job, node_id_t node, incarnation_t incarnation,
+                       uint64_t executed)
+{
+    struct executor *it = executor_of(&job->executors, node);
+    if (it->incarnation != incarnation)
+        *it = (struct executor){.incarnation = incarnation};
+    if (executed <= it->executed)
+        return;
+    job->executed += executed - it->executed;
+    it->executed = executed;
+}
+
+void job_resume_executed(struct job *job)
+{
+    size_t bytes = (NODES_MAX + 1) * sizeof *job->executors;
+    job->executed = job->logged_executed;
+    free(job->executors);
+    job->executors = NULL;
+    if (job->logged_executors)
+        memcpy(executor_of(&job->executors, NODE_NONE), job->logged_executors, bytes);
+}
+
+void job_write_executed(const struct executor *executors, struct wire_tally *out)
+{
+    if (!executors)
+        return;
+    out->incarnation = executors[out->node].incarnation;
+    out->executed = executors[out->node].executed;
+}
+
+static void log_executed(struct job *job, const struct wire_tally *tally)
+{
+    if (tally->incarnation)
+        *executor_of(&job->logged_executors, (node_id_t)tally->node) =
+            (struct executor){tally->incarnation, tally->executed};
+}
+
+/* --- entries --- */
+
 void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
 {
     const struct wire_done *done = &entry->as.done;
@@ -113,6 +161,7 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
         jobs->operations[tally->node] += tally->operations;
         jobs->conversions[tally->node] += tally->conversions;
         job->logged += tally->operations;
+        log_executed(job, tally);
     }
     if (job->logged > job->plan.total)
         job->logged = job->plan.total;
@@ -264,6 +313,9 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part)
     job->finished_ms = row->finished_ms;
     job->done = job->logged = row->done <= job->plan.total ? row->done : job->plan.total;
     job->executed = job->logged_executed = row->executed;
+    for (size_t i = 0; i < part->tallies.n; i++)
+        if (part->tallies.at[i].node)
+            log_executed(job, &part->tallies.at[i]);
     job->digits = row->digits;
     job->converter = (node_id_t)row->converter;
     if (row->sha256.len == HASH_BYTES)

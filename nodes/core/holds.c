@@ -24,7 +24,7 @@ void hold_end(struct node *node, struct hold *hold)
     *(hold->previous ? &hold->previous->next : &slot->first) = hold->next;
     *(hold->next ? &hold->next->previous : &slot->last) = hold->previous;
     if (!--slot->outstanding)
-        slot->alone = slot->overdue = false;
+        slot->alone = slot->overdue = slot->slow = false;
     *hold = (struct hold){0};
 }
 

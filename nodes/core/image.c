@@ -6,6 +6,7 @@
 #include "nodes/core/journal.h"
 #include "nodes/core/reports.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
 #define PART_VALUE_BYTES (MESSAGE_MAX_BYTES / 4) /* of values in one part */
@@ -69,8 +70,9 @@ static void add_head(struct image *image, const struct node *node)
     head->tallies.n = NODES_MAX;
     head->tallies.at = message_room(message, NODES_MAX, sizeof *head->tallies.at);
     for (node_id_t id = 1; id <= NODES_MAX; id++)
-        head->tallies.at[id - 1] =
-            (struct wire_tally){id, node->jobs.operations[id], node->jobs.conversions[id]};
+        head->tallies.at[id - 1] = (struct wire_tally){.node = id,
+                                                       .operations = node->jobs.operations[id],
+                                                       .conversions = node->jobs.conversions[id]};
     add_message(image, message);
 }
 
@@ -114,7 +116,17 @@ static void add_job(struct image *image, const struct node *node, const struct j
         row->jobs.at[0].done = job->logged;
         row->jobs.at[0].executed = job->logged_executed;
     }
+    if (MUTANT(image_loses_keys))
+        row->jobs.at[0].key = message_text(message, job_id_text(job->id, (char[JOB_TEXT_MAX]){0}));
     row->level = job->level;
+    if (job->logged_executors && !job_is_finished(job)) {
+        row->tallies.n = NODES_MAX;
+        row->tallies.at = message_room(message, NODES_MAX, sizeof *row->tallies.at);
+        for (node_id_t id = 1; id <= NODES_MAX; id++) {
+            row->tallies.at[id - 1].node = id;
+            job_write_executed(job->logged_executors, &row->tallies.at[id - 1]);
+        }
+    }
     row->source = node->config.id;
     if (job->trace && job->logged_trace) {
         uint8_t *bytes = message_room(message, job->plan.total, 4);
@@ -185,6 +197,8 @@ static void add_forgotten(struct image *image, const struct node *node)
 static struct image *build(const struct node *node, bool finished)
 {
     struct image *image = image_new(node->journal.applied, 0);
+    if (MUTANT(image_one_behind) && image->index > node->journal.base + 1)
+        image->index--;
     journal_term(node, image->index, &image->term);
     add_head(image, node);
     add_snaps(image, node); /* before the marks, which must not be younger than the snaps */

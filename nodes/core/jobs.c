@@ -184,8 +184,15 @@ static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, 
         return NULL;
     jobs_mark(jobs, job, state);
     job->finished_ms = time_ms;
+    /* What only the coordinator had counted ends with the job: all nodes must tell the same of it.
+     */
+    job->done = job->logged;
+    job->executed = job->logged_executed;
     jobs->open--;
     job_clear_frontier(job);
+    free(job->executors);
+    free(job->logged_executors);
+    job->executors = job->logged_executors = NULL;
     if (job->trace) {
         jobs->traces++;
         forget_traces(jobs);
@@ -201,7 +208,6 @@ static struct job *apply_done(struct jobs *jobs, const struct message *message)
     if (!job)
         return NULL;
     job->done = job->plan.total;
-    job->executed = job->logged_executed;
     job->digits = entry->digits;
     job->converter = (node_id_t)entry->converter;
     memcpy(job->sha256, entry->sha256.at, HASH_BYTES);
@@ -270,6 +276,8 @@ void job_destroy(struct job **job)
     job_clear_frontier(it);
     free(it->trace);
     free(it->logged_trace);
+    free(it->executors);
+    free(it->logged_executors);
     free(it);
 }
 

@@ -20,6 +20,12 @@ struct trace_mark {
     uint16_t node, attempt;
 };
 
+/* What one life of a node says that it executed for a job. */
+struct executor {
+    incarnation_t incarnation;
+    uint64_t executed;
+};
+
 /* A finished operation whose value is still needed: its consumer is not finished. */
 struct done_op {
     op_id_t op;
@@ -47,7 +53,9 @@ struct job {
     char reason[JOB_REASON_MAX + 1];
     unsigned level;      /* of the plan, whose subtrees are handed out whole */
     struct map frontier; /* op -> struct done_op: what a new coordinator goes on from */
-    uint64_t logged, logged_executed; /* done and executed, as of the last entry */
+    uint64_t logged, logged_executed;  /* done and executed, as of the last entry */
+    struct executor *executors;        /* by node, while it is unfinished; NULL: none yet */
+    struct executor *logged_executors; /* the same, as of the last entry */
     struct trace_mark *trace; /* by operation number - 1, up to TRACE_OPS_MAX; NULL: not kept */
     struct trace_mark *logged_trace; /* the same, as of the last entry */
     struct run *run;                 /* the coordinator's schedule of it; NULL when it has none */
@@ -128,6 +136,16 @@ void jobs_add_snap(struct jobs *jobs, struct slice key, uint64_t snapshot);
 int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part);
 int jobs_load_ops(struct jobs *jobs, const struct message *part);
 int jobs_load_forgotten(struct jobs *jobs, struct slice keys);
+
+/* A node says how much it has executed for the job in this life: what is new of that counts. */
+void job_note_executed(struct job *job, node_id_t node, incarnation_t incarnation,
+                       uint64_t executed);
+
+/* What the log knows of that is where a new coordinator goes on counting. */
+void job_resume_executed(struct job *job);
+
+/* Fills a record of it from what is noted, or logged. */
+void job_write_executed(const struct executor *executors, struct wire_tally *out);
 
 /* Marks the operations of a unit, or one operation, as executed. */
 void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,

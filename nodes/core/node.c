@@ -29,6 +29,7 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->config = *config;
     node->now_us = node->last_us = node->promised_us = now_us;
     node->random = config->random;
+    node->out.level = config->log_level;
     node->heartbeat_at_us = now_us;
     election_init(node, durable);
     return node;
@@ -150,7 +151,7 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
     }
 }
 
-static void take_checkpoint(struct node *node, node_id_t from, const struct message *message)
+static void take_checkpoint(struct node *node, node_id_t from, struct message *message)
 {
     switch (message->type) {
     case MESSAGE_APPEND:

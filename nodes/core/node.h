@@ -23,6 +23,7 @@ struct node_config {
     uint64_t snapshot_every_us;      /* the coordinator takes one so often; 0: never */
     uint64_t snapshot_keep;          /* of those */
     uint64_t checkpoint_bytes;       /* ... when their values are this large */
+    uint64_t append_entries;         /* in one append; 0 or too many: APPEND_ENTRIES_MAX */
     uint64_t random;                 /* seeds what must differ between nodes */
     uint64_t delay_us;               /* announced: the compute thread adds it to each operation */
     uint64_t memory_limit_bytes;     /* of values held; beyond, it asks for no more work; 0: none */

@@ -187,6 +187,8 @@ void outbox_log(struct outbox *outbox, enum log_level level, const char *format,
 {
     struct text text = {0};
     va_list args;
+    if (level > outbox->level)
+        return;
     va_start(args, format);
     text_add_v(&text, format, args);
     va_end(args);

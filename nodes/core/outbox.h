@@ -15,7 +15,8 @@ struct outbox {
     struct blob **blobs; /* likewise */
     size_t n_blobs, blobs_size;
     struct arena arena;
-    uint64_t seq; /* of the last persist that was asked for */
+    enum log_level level; /* lines that are less urgent are not even formatted */
+    uint64_t seq;         /* of the last persist that was asked for */
     uint64_t
         term_seq; /* of the persist that holds the current term: nothing leaves before it (R1) */
 };

@@ -3,12 +3,14 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "nodes/core/deadlines.h"
 #include "nodes/core/election.h"
 #include "nodes/core/feed.h"
 #include "nodes/core/ledger_outbox.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/schedule.h"
 
+#include "shared/base/mutant.h"
 /* --- life and death --- */
 
 /* `died`: its process is gone, as far as we can tell; else it may only be out of reach. */
@@ -41,6 +43,7 @@ static void meet(struct node *node, node_id_t id, incarnation_t incarnation)
         declare_dead(node, id, "it was started again", true);
     peer->incarnation = incarnation;
     peer->excused = false;
+    peer->distrust_until_us = 0; /* leftovers are of the old life: this one is used at once */
     schedule_worker_lives(node, id, false);
     replication_forget(node, id);
     channel_open(&peer->channel, incarnation);
@@ -164,6 +167,8 @@ void peers_heartbeat(struct node *node, node_id_t from, struct message *message)
     if (heartbeat->term == node->election.term && heartbeat->coordinator == node->config.id)
         peer->follows_us = node->now_us;
     declare_alive(node, from);
+    if (node_serves(node))
+        deadlines_heartbeat(node, from);
 }
 
 unsigned peers_count_alive(const struct node *node)
@@ -237,6 +242,8 @@ void peers_send_control(struct node *node, node_id_t to, struct message *message
         message_drop(&message);
     else
         outbox_send_durable(&node->out, PLANE_CONTROL, to, message);
+    if (MUTANT(vote_before_disk) && node->out.n)
+        node->out.at[node->out.n - 1].after_seq = 0;
 }
 
 static void pump(struct node *node, node_id_t id)

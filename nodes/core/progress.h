@@ -1,7 +1,7 @@
 /* progress.h - the first seed's node states and their snaps: SetState(idx, state), Snap(), and
  * reads of past snaps.
  *
- * A library of its own: it needs nothing of Conclave but the map and memory of shared/base.
+ * A library of its own: all it needs is map.c, memory.c and error.c of shared/base.
  *
  *     struct progress progress = {0};
  *     progress_set_state(&progress, 3, 17);

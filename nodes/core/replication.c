@@ -1,25 +1,34 @@
 #include "nodes/core/replication.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 #include "nodes/core/election.h"
 #include "nodes/core/image.h"
 #include "nodes/core/journal.h"
 #include "nodes/core/space.h"
 
+#include "shared/base/mutant.h"
 static void stop_install(struct replica *replica)
 {
     image_drop(&replica->image);
-    replica->sent_parts = 0;
+    replica->sent_parts = replica->told_parts = 0;
+}
+
+/* What is on its way may be lost: back to what the follower is known to have. While that is not
+ * known the probe is repeated; nothing says yet that it lacks the log from the beginning. */
+static void go_back(struct replica *replica)
+{
+    replica->next = replica->match ? replica->match + 1 : replica->probe;
 }
 
 void replication_probe(struct node *node, node_id_t peer)
 {
     struct replica *replica = &node->peers[peer].replica;
     stop_install(replica);
-    replica->next = replica->match + 1;
+    go_back(replica);
     replica->in_flight = 0;
-    replica->wait = false;
+    replica->probing = false;
     replica->sent_us = 0;
     replica->sent_commit = 0;
 }
@@ -28,7 +37,8 @@ void replication_forget(struct node *node, node_id_t peer)
 {
     struct replica *replica = &node->peers[peer].replica;
     stop_install(replica);
-    *replica = (struct replica){.next = node->journal.last + 1};
+    log_index_t probe = node->journal.last + 1;
+    *replica = (struct replica){.next = probe, .probe = probe};
 }
 
 void replication_start(struct node *node)
@@ -43,6 +53,23 @@ void replication_stop(struct node *node)
 {
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
         stop_install(&node->peers[id].replica);
+}
+
+/* Nothing more is sent ahead before it agrees: a follower that is slow, or lacks an entry, would be
+ * sent everything again and again, and only fall further behind. By the time it answers a probe it
+ * has seen all that was sent before, so the answer tells what was lost; an answer to something
+ * earlier is told apart by its round. While nothing is known of its log, one append at a time is on
+ * its way in any case. */
+static void start_probing(struct node *node, struct replica *replica)
+{
+    if (!replica->match)
+        replica->next = replica->probe;
+    else if (!replica->probing) {
+        replica->probing = true;
+        replica->probe_round = ++node->replication.round;
+    }
+    replica->in_flight = 0;
+    replica->sent_us = 0; /* what it told may be lost, too: the commit index, a round */
 }
 
 /* --- counting --- */
@@ -81,15 +108,23 @@ void replication_advance(struct node *node)
     log_index_t index = majority(node, node->journal.durable, read_match);
     /* Raft 5.4.2, figure 8: only an entry of our own term commits by counting; older ones beneath
      * it. */
-    if (index > node->journal.commit && journal_term(node, index, &term) &&
-        term == node->election.term)
+    if (index <= node->journal.commit || !journal_term(node, index, &term))
+        return;
+    if (term == node->election.term || MUTANT(old_term_counted)) {
         journal_commit(node, index);
+    } else if (index > node->replication.told) {
+        node->replication.told = index;
+        outbox_log(&node->out, LOG_DEBUG,
+                   "entry %" PRIu64 " is on a majority, but of term %" PRIu64 ", not %" PRIu64
+                   ": does not commit by counting",
+                   index, term, node->election.term);
+    }
 }
 
 uint64_t replication_confirm(struct node *node)
 {
     node->replication.round_wanted = true;
-    return node->replication.round + 1;
+    return node->replication.round + !MUTANT(old_ack_confirms);
 }
 
 uint64_t replication_confirmed(const struct node *node)
@@ -104,14 +139,16 @@ static void send_append(struct node *node, node_id_t id)
     struct replica *replica = &node->peers[id].replica;
     struct message *message = message_new(MESSAGE_APPEND);
     struct wire_append *append = &message->as.append;
-    size_t bytes = 0;
+    size_t bytes = 0, most = node->config.append_entries;
+    if (!most || most > APPEND_ENTRIES_MAX)
+        most = APPEND_ENTRIES_MAX;
     append->term = node->election.term;
     append->round = node->replication.round;
-    append->prev_index = replica->next - 1;
+    append->prev_index = replica->probing ? replica->match : replica->next - 1;
     append->commit = node->journal.commit;
     journal_term(node, append->prev_index, &append->prev_term);
-    append->entries.at = message_room(message, APPEND_ENTRIES_MAX, sizeof *append->entries.at);
-    while (replica->next <= node->journal.last && append->entries.n < APPEND_ENTRIES_MAX) {
+    append->entries.at = message_room(message, most, sizeof *append->entries.at);
+    while (!replica->probing && replica->next <= node->journal.last && append->entries.n < most) {
         const struct log_entry *entry = journal_at(node, replica->next);
         if (append->entries.n && bytes + entry->packed->len > APPEND_BYTES_MAX)
             break;
@@ -161,7 +198,7 @@ static void begin_install(struct node *node, node_id_t id)
     struct replica *replica = &node->peers[id].replica;
     stop_install(replica);
     replica->in_flight = 0;
-    replica->wait = false;
+    replica->probing = false;
     /* Followers that are behind at the same time share one image. */
     for (node_id_t other = 1; other <= node->config.n_nodes && !replica->image; other++) {
         struct image *image = node->peers[other].replica.image;
@@ -174,24 +211,44 @@ static void begin_install(struct node *node, node_id_t id)
                replica->image->n);
 }
 
+/* True when nothing shows that what was sent has arrived. Counting answers does not suffice: one
+ * that comes twice, or unasked, counts for an append that was lost. */
+static bool is_unanswered(const struct node *node, node_id_t id)
+{
+    const struct replica *replica = &node->peers[id].replica;
+    const struct message *heartbeat = node->peers[id].heartbeat;
+    bool sent_ahead = replica->match && replica->next > replica->match + 1;
+    if (replica->in_flight || sent_ahead || replica->image ||
+        replica->answered_round < replica->sent_round)
+        return true;
+    return heartbeat && heartbeat->as.heartbeat.applied < replica->sent_commit &&
+           replica->match >= replica->sent_commit;
+}
+
+static void check_silence(struct node *node, node_id_t id)
+{
+    struct replica *replica = &node->peers[id].replica;
+    if (node->now_us < replica->sent_us + APPEND_RESEND_US || !is_unanswered(node, id))
+        return;
+    if (replica->image) {
+        replica->sent_parts = replica->told_parts;
+        replica->in_flight = 0;
+    } else {
+        start_probing(node, replica);
+    }
+}
+
 static void pump(struct node *node, node_id_t id)
 {
     struct replica *replica = &node->peers[id].replica;
     if (node->peers[id].links[PLANE_CHECKPOINT].state != LINK_WELCOMED)
         return;
-    if ((replica->in_flight || replica->wait) &&
-        node->now_us >= replica->sent_us + APPEND_RESEND_US) {
-        if (replica->image)
-            replica->sent_parts = 0;
-        replica->next = replica->match + 1;
-        replica->in_flight = 0;
-        replica->wait = false;
-        replica->sent_us = 0; /* what it told may be lost, too: the commit index, a round */
-    }
+    check_silence(node, id);
     bool full = space_peer_is_full(node, id);
-    if (replica->wait || (full && (replica->image || replica->next <= node->journal.base)))
+    bool behind = (replica->probing ? replica->match + 1 : replica->next) <= node->journal.base;
+    if (full && (replica->image || behind))
         return;
-    if (!replica->image && replica->next <= node->journal.base)
+    if (!replica->image && behind)
         begin_install(node, id);
     if (replica->image) {
         while (replica->sent_parts < replica->image->n && replica->in_flight < APPEND_WINDOW)
@@ -199,10 +256,10 @@ static void pump(struct node *node, node_id_t id)
         return;
     }
     /* Until it has agreed once, or while it can take nothing in, one probe at a time. */
-    unsigned window = replica->match && !full ? APPEND_WINDOW : 1;
+    unsigned window = replica->match && !full && !replica->probing ? APPEND_WINDOW : 1;
     while (replica->next <= node->journal.last && replica->in_flight < window)
         send_append(node, id);
-    bool news = replica->sent_round < node->replication.round ||
+    bool news = replica->sent_round < node->replication.asked ||
                 replica->sent_commit < node->journal.commit || !replica->sent_us;
     if (news && replica->in_flight < window)
         send_append(node, id);
@@ -213,7 +270,7 @@ void replication_pump(struct node *node)
     if (!node_is_coordinator(node))
         return;
     if (node->replication.round_wanted) {
-        node->replication.round++;
+        node->replication.asked = ++node->replication.round;
         node->replication.round_wanted = false;
     }
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
@@ -241,9 +298,38 @@ static bool is_current(struct node *node, node_id_t from, term_t term, uint64_t 
     struct replica *replica = &node->peers[from].replica;
     if (round > replica->answered_round)
         replica->answered_round = round;
+    return true;
+}
+
+static void note_answer(struct node *node, struct replica *replica)
+{
     if (replica->in_flight)
         replica->in_flight--;
-    return true;
+    replica->sent_us = node->now_us;
+}
+
+/* What the answer says about what to send next. */
+static void follow_answer(struct node *node, struct replica *replica,
+                          const struct wire_append_reply *reply)
+{
+    if (!reply->ok && !replica->match) {
+        log_index_t next = reply->match + 1 < replica->next ? reply->match + 1 : replica->next - 1;
+        replica->probe = next ? next : 1;
+    }
+    if (!reply->ok) {
+        start_probing(node, replica);
+        return;
+    }
+    if (reply->wait) {
+        replica->sent_us = node->now_us; /* it has got it, and will answer again */
+        return;
+    }
+    note_answer(node, replica);
+    if (replica->probing)
+        replica->next = replica->match + 1;
+    if (replica->next == replica->match + 1)
+        replica->in_flight = 0; /* one answer may stand for several appends that waited */
+    replica->probing = false;
 }
 
 void replication_append_reply(struct node *node, node_id_t from,
@@ -256,24 +342,17 @@ void replication_append_reply(struct node *node, node_id_t from,
         node_reject(node, from, "it has more entries than there are");
         return;
     }
-    replica->wait = reply->wait;
-    if (reply->install && !replica->image)
+    /* Values that an older full checkpoint refers to may be gone by now, too. */
+    if (reply->install && (!replica->image || replica->image->index < node->journal.applied))
         begin_install(node, from);
     if (replica->image)
         return;
-    if (!reply->ok) {
-        log_index_t next = reply->match + 1 < replica->next ? reply->match + 1 : replica->next - 1;
-        replica->next = next > replica->match ? next : replica->match + 1;
-        replica->in_flight = 0;
-        return;
-    }
-    if (reply->match > replica->match)
+    if (reply->ok && reply->match > replica->match)
         replica->match = reply->match;
     if (replica->next <= replica->match)
         replica->next = replica->match + 1;
-    /* All is answered, but not all is there: it dropped some while it fetched values. */
-    if (!replica->in_flight && !replica->wait)
-        replica->next = replica->match + 1;
+    if (!replica->probing || reply->round >= replica->probe_round)
+        follow_answer(node, replica, reply);
     replication_advance(node);
 }
 
@@ -288,8 +367,11 @@ void replication_install_reply(struct node *node, node_id_t from,
         node_reject(node, from, "it has more parts than there are");
         return;
     }
+    note_answer(node, replica);
+    replica->told_parts = reply->next;
     if (reply->next < replica->image->n) {
-        if (!replica->in_flight)
+        /* With the last part it waits until it has fetched all values. */
+        if (!replica->in_flight && reply->next + 1 < replica->image->n)
             replica->sent_parts = reply->next;
         return;
     }
@@ -314,6 +396,7 @@ void replication_check_invariants(const struct node *node)
         if (!node_is_peer(node, id))
             continue;
         assert(replica->next > replica->match); /* R14 */
+        assert(replica->match || replica->probe);
         assert(replica->match <= node->journal.last);
         assert(replica->next <= node->journal.last + 1);
     }

@@ -1,9 +1,9 @@
 /* replication.h - the coordinator's side of the log: Raft's leader (Ongaro & Ousterhout
  * 2014, 5.3, 5.4.2, 7).
  *
- * A follower is probed with an append; while it agrees, appends are sent ahead of its answers; when
- * it does not, or does not answer, they go back to what it is known to have. One that is behind the
- * log gets a full checkpoint. */
+ * A follower is probed with an append; while it agrees, appends are sent ahead of its answers. When
+ * it does not, or does not answer, it is probed again, and the answer tells from where. One that is
+ * behind the log gets a full checkpoint. */
 #ifndef CONCLAVE_CORE_REPLICATION_H
 #define CONCLAVE_CORE_REPLICATION_H
 

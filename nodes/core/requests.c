@@ -13,6 +13,7 @@
 #include "nodes/core/schedule.h"
 #include "nodes/core/space.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 #define NO_MORE \
@@ -508,7 +509,7 @@ static void answer(struct node *node, struct caller caller, const struct message
  * majority confirms first (R11, R13). */
 static bool is_read(const struct node *node, const struct message *message)
 {
-    return node_serves(node) && message->type != MESSAGE_SUBMIT &&
+    return !MUTANT(unconfirmed_reads) && node_serves(node) && message->type != MESSAGE_SUBMIT &&
            message->type != MESSAGE_PROGRESS_SET && message->type != MESSAGE_PROGRESS_SNAP;
 }
 

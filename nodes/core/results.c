@@ -7,6 +7,8 @@
 #include "nodes/core/schedule.h"
 #include "nodes/core/suspicion.h"
 
+#include "shared/base/mutant.h"
+
 /* Takes the item out of the list that its state keeps it in, and out of its worker's account. */
 static void unlist(struct node *node, struct item *item)
 {
@@ -176,19 +178,6 @@ static void begin_fetch(struct node *node, struct item *item)
     memcpy(output->fetch.hash, item->hash, HASH_BYTES);
 }
 
-/* A moving average over about eight units. */
-static void note_pace(struct node *node, node_id_t from, const struct item *item,
-                      uint64_t elapsed_us)
-{
-    struct worker_slot *slot = &node->peers[from].slot;
-    uint64_t us = elapsed_us ? elapsed_us : 1;
-    slot->unit_us = slot->unit_us ? (7 * slot->unit_us + us) / 8 : us;
-    if (!slot->unit_us)
-        slot->unit_us = 1;
-    slot->errors = 0;
-    deadlines_note(node, from, item, elapsed_us);
-}
-
 static void copy_edge(char *at, struct slice edge)
 {
     size_t len = edge.len < TEXT_EDGE_DIGITS ? edge.len : TEXT_EDGE_DIGITS;
@@ -214,15 +203,18 @@ static bool is_usable(const struct node *node, const struct message *message,
 static void cancel_others(struct node *node, const struct item *item, node_id_t winner)
 {
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
-        if (item->holds[i].node && item->holds[i].node != winner)
+        if (item->holds[i].node && item->holds[i].node != winner) {
+            deadlines_stray(node, &item->holds[i]);
             schedule_cancel(node, item->holds[i].node, item->job->id, item->op);
+        }
 }
 
 static void take_result(struct node *node, node_id_t from, const struct message *message,
                         struct item *item, const struct wire_result_op *result)
 {
+    node->peers[from].slot.errors = 0;
     if (item->state == ITEM_ASSIGNED && hold_of(item, from))
-        note_pace(node, from, item, result->elapsed_us);
+        deadlines_note(node, from, item, result->elapsed_us);
     cancel_others(node, item, from);
     unlist(node, item);
     item->node = from;
@@ -266,12 +258,9 @@ static void accept_result(struct node *node, node_id_t from, const struct messag
     struct job *job = jobs_find(&node->jobs, result->job);
     if (!job || !job->run)
         return;
-    /* The conversion to text is no operation of the plan and is counted apart. */
-    if (result->op <= job->plan.total && result->operations <= UNIT_LEAVES_MAX)
-        job->executed += result->operations;
+    job_note_executed(job, from, node->peers[from].incarnation, result->executed);
     struct item *item = run_find(&node->schedule, result->job, result->op);
-    node->peers[from].slot.busy_us = node->now_us;
-    node->peers[from].slot.overdue = false;
+    deadlines_returned(node, from);
     bool open = item && (item->state == ITEM_ASSIGNED || item->state == ITEM_READY);
     if (open && !result->error.len && !is_usable(node, message, item, result)) {
         node_reject(node, from, "its result lacks a value");
@@ -282,6 +271,8 @@ static void accept_result(struct node *node, node_id_t from, const struct messag
         /* Only an open operation takes a result, whoever returns it and however late. */
         take_result(node, from, message, item, result);
     } else {
+        if (MUTANT(late_result_counts) && item && item->state == ITEM_DONE && item->operations)
+            checkpoint_note(node, item);
         discard(node, from, item, result);
     }
 }

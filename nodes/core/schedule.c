@@ -6,6 +6,7 @@
 
 #include "nodes/core/assign.h"
 #include "nodes/core/checkpoint.h"
+#include "nodes/core/deadlines.h"
 #include "nodes/core/feed.h"
 #include "nodes/core/journal.h"
 #include "nodes/core/peers.h"
@@ -135,6 +136,10 @@ void schedule_job_finished(struct node *node, struct job *job)
     struct schedule *schedule = &node->schedule;
     if (!job->run)
         return;
+    for (const struct item *item = job->run->out.first; item; item = item->next)
+        for (unsigned i = 0; i < HOLDERS_MAX; i++)
+            if (item->holds[i].node)
+                deadlines_stray(node, &item->holds[i]);
     run_destroy(node, job);
     size_t at = 0;
     while (schedule->active[at] != job)
@@ -208,7 +213,7 @@ void schedule_worker_lives(struct node *node, node_id_t worker, bool again)
         return;
     }
     slot->blamed = (struct value_id){0};
-    slot->errors = 0;
+    slot->errors = slot->stray = 0;
     slot->rests_until_us = slot->reserved_until_us = 0;
 }
 

@@ -22,13 +22,15 @@ struct image {
 
 struct replica {
     log_index_t next, match; /* Raft's nextIndex and matchIndex */
+    log_index_t probe;       /* while match is unknown (0): where the last probe began */
     unsigned in_flight;      /* appends or installs not answered yet */
     uint64_t sent_us;        /* the last one */
     uint64_t sent_round, answered_round;
     log_index_t sent_commit;
-    bool wait;           /* it fetches values and will answer when it has them */
-    struct image *image; /* being installed; NULL: none */
-    size_t sent_parts;
+    bool probing; /* it refused or did not answer: one empty append at a time until it agrees */
+    uint64_t probe_round; /* answers of an earlier round are to what was sent before */
+    struct image *image;  /* being installed; NULL: none */
+    size_t sent_parts, told_parts;
 };
 
 /* A value that must be on this node's disk before something can be acknowledged. */
@@ -45,7 +47,9 @@ struct need {
 struct follower {
     struct need *needs; /* of the entry, or of the full checkpoint, that came last */
     size_t n_needs, needs_size;
-    struct map kept;     /* needs that were met: (job, op) -> a mark */
+    struct map kept;                       /* needs that were met: (job, op) -> a mark */
+    struct message *parked[APPEND_WINDOW]; /* appends, in order, that wait for these values */
+    size_t n_parked;
     struct image *image; /* being received; NULL: none */
     size_t expected;     /* parts in all */
     uint64_t round;      /* the greatest answered */
@@ -53,7 +57,9 @@ struct follower {
 
 struct replication {
     uint64_t round;    /* of the last appends */
+    uint64_t asked;    /* the last one that all are asked to answer */
     bool round_wanted; /* a read waits for a new one */
+    log_index_t told;  /* an entry of an older term, on a majority, that was told of */
 };
 
 /* --- peers --- */
@@ -82,8 +88,10 @@ struct worker_slot {
     struct hold *first, *last; /* what it has, in the order in which it got it */
     uint64_t outstanding;      /* of these */
     uint64_t busy_us;          /* since when the first of them may be executing */
-    bool overdue;              /* it has overrun a deadline and returned nothing since */
-    bool alone; /* it has an operation that may have killed a worker, and gets no other */
+    unsigned stray; /* heartbeats in which it executed what it does not have from us any more */
+    bool slow; /* what waited behind its operation was taken back; it has returned nothing since */
+    bool overdue; /* it has overrun a deadline and returned nothing since */
+    bool alone;   /* it has an operation that may have killed a worker, and gets no other */
     struct value_id blamed; /* what it was executing when it died; op 0: nothing */
     unsigned errors;        /* results in a row that were errors */
     uint64_t rests_until_us, reserved_until_us;
@@ -219,6 +227,7 @@ struct worker {
     struct map held; /* values kept here for others: (job, op) -> its length, cast */
     uint64_t held_bytes;
     uint64_t operations, conversions; /* executed in this incarnation */
+    struct map executed; /* job -> its operations executed in this incarnation, all included */
 };
 
 struct node {

@@ -84,6 +84,40 @@ static struct wire_result_op *add_result(struct node *node, node_id_t to, struct
     return &batch->message->as.result.ops.at[batch->message->as.result.ops.n++];
 }
 
+/* --- what is executed for a job ---
+ *
+ * Told with every result as a sum, so that no coordinator's death leaves a gap in the count. */
+
+static uint64_t executed_of(const struct worker *worker, job_id_t job)
+{
+    return (uint64_t)(uintptr_t)map_get(&worker->executed, (struct map_key){job, 0});
+}
+
+static void count_executed(struct worker *worker, const struct computed *computed)
+{
+    bool text = computed->head[0];
+    if (text || computed->error || !computed->operations)
+        return; /* the conversion is counted apart */
+    uint64_t sum = executed_of(worker, computed->id.job) + computed->operations;
+    map_put(&worker->executed, (struct map_key){computed->id.job, 0}, (void *)(uintptr_t)sum);
+}
+
+/* Jobs that are finished count no more. */
+static void forget_executed(struct node *node)
+{
+    struct map left = {0};
+    struct map_key key;
+    void *sum;
+    for (size_t at = 0; (sum = map_next(&node->worker.executed, &at, &key));) {
+        const struct job *job = jobs_find(&node->jobs, key.a);
+        bool unknown = !job && (key.a & LOG_INDEX_MAX) > node->journal.applied; /* yet */
+        if (unknown || (job && !job_is_finished(job)))
+            map_put(&left, key, sum);
+    }
+    map_clear(&node->worker.executed);
+    node->worker.executed = left;
+}
+
 /* Returns an operation that could not be executed. `again`: another node, or another time, may do
  * better. */
 static void refuse(struct node *node, node_id_t to, const struct compute_op *op, const char *why,
@@ -110,6 +144,7 @@ static void add_computed(struct node *node, node_id_t to, struct batch *batch,
         .op = computed->id.op,
         .attempt = computed->attempt,
         .operations = computed->operations,
+        .executed = executed_of(&node->worker, computed->id.job),
         .elapsed_us = computed->elapsed_us,
         .len = computed->len,
         .head = message_text(message, computed->head),
@@ -203,6 +238,7 @@ static void tell_cost(struct node *node, node_id_t to, const struct computed *co
                                       .op = computed->id.op,
                                       .attempt = computed->attempt,
                                       .operations = computed->operations,
+                                      .executed = executed_of(&node->worker, computed->id.job),
                                       .elapsed_us = computed->elapsed_us,
                                       .again = true,
                                       .error = message_text(batch.message, "it was cancelled")};
@@ -217,6 +253,7 @@ void worker_computed(struct node *node, const struct computed *results, size_t n
     for (size_t i = 0; i < n; i++) {
         struct work *previous, *work = find_computing(worker, &results[i], &previous);
         struct submitted submitted = take_submitted(worker, &results[i]);
+        count_executed(worker, &results[i]);
         if (!work) { /* it was dropped while it was computed */
             if (!is_wanted(worker, results[i].id))
                 outbox_add(&node->out, OUTPUT_DROP)->drop.id = results[i].id;
@@ -425,6 +462,8 @@ void worker_release(struct node *node, node_id_t from, job_id_t job, op_id_t op)
     }
     drop_work(node, job, 0);
     drop_held(node, job);
+    if (job)
+        map_remove(&node->worker.executed, (struct map_key){job, 0});
 }
 
 void worker_reset(struct node *node, term_t term)
@@ -432,6 +471,7 @@ void worker_reset(struct node *node, term_t term)
     if (node->worker.term == term)
         return;
     node->worker.term = term;
+    forget_executed(node);
     worker_release(node, NODE_NONE, JOB_NONE, 0);
     for (size_t i = 0; i < node->worker.n_submitted; i++)
         node->worker.submitted[i].tell = NODE_NONE;
@@ -441,6 +481,7 @@ void worker_clear(struct node *node)
 {
     drop_work(node, JOB_NONE, 0);
     map_clear(&node->worker.held);
+    map_clear(&node->worker.executed);
 }
 
 /* --- memory --- */

@@ -120,22 +120,21 @@
 
 #define HOLDERS_MAX           2 /* workers that execute the same operation: one, and a copy */
 #define POISON_DEATHS         3 /* workers that an operation may kill; then its job fails */
-#define ERRORS_MAX            3 /* workers that may refuse an operation with an error; then its job fails */
-#define QUIET_BEATS           3 /* a worker without so many heartbeats gets nothing new, and is overtaken */
-#define SLOW_FACTOR           4 /* an operation is slow after so many times what it should take ... */
-#define SLOW_MIN_US           (50 * MS_US)   /* ... and this: then an idle worker may overtake it */
-#define DEADLINE_FACTOR       10             /* after so many times ... */
-#define DEADLINE_MIN_US       (1000 * MS_US) /* ... and this it has overrun its deadline */
+#define ERRORS_MAX            3 /* workers that may refuse an operation; then its job fails */
+#define QUIET_BEATS           3 /* a worker that misses so many heartbeats gets nothing new */
+#define SLOW_FACTOR           4 /* an operation is slow after so many times what it should take */
+#define SLOW_MIN_US           (200 * MS_US)    /* and this: then an idle worker may overtake it */
+#define DEADLINE_FACTOR       10               /* after so many times what it should take ... */
+#define DEADLINE_MIN_US       (1000 * MS_US)   /* ... and this it has overrun its deadline */
 #define DEADLINE_UNKNOWN_US   (10 * SECOND_US) /* likewise, when its pace is not known yet */
 #define TRANSFER_BYTES_PER_US 10               /* operands are fetched at least so fast */
-#define WATCH_US              (20 * MS_US)     /* deadlines are looked at so often while jobs run */
-#define ERROR_BACKOFF_US      (100 * MS_US) /* a worker that returned an error rests; twice as ... */
-#define ERROR_BACKOFF_MAX_US  (5 * SECOND_US) /* ... long with each further one, up to this */
-#define RESERVED_US           (100 * MS_US) /* a worker is kept free so long for a suspected operation */
-#define STALL_DEFAULT_US      (3 * SECOND_US) /* of --fail-stall: six election timeouts */
-#define MEMORY_LIMIT_DEFAULT_BYTES                                 \
-    (1024 * MIB_BYTES) /* of values that a worker holds for others \
-                        */
+#define WATCH_US              (20 * MS_US)     /* deadlines are looked at so often */
+#define ERROR_BACKOFF_US      (100 * MS_US)    /* a worker that returned an error rests, ... */
+#define ERROR_BACKOFF_MAX_US  (5 * SECOND_US)  /* ... twice as long with each one, up to this */
+#define RESERVED_US           (100 * MS_US)    /* a worker is kept free for what goes alone */
+#define STALL_DEFAULT_US      (3 * SECOND_US)  /* of --fail-stall: six election timeouts */
+/* Of values that a worker holds in memory; beyond, it is throttled. */
+#define MEMORY_LIMIT_DEFAULT_BYTES (1024 * MIB_BYTES)
 
 /* --- replication --- */
 

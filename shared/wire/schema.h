@@ -41,20 +41,21 @@
     U64(OPT, count, U64_ANY, "how many integers the subtree multiplies: first, first-1, ...") \
     LIST(OPT, operands, operand, OPERANDS_MAX, "the operands, when it is no subtree over leaves")
 
-#define RESULT_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                     \
-    U64(REQ, job, U64_ANY, "as in the task")                                            \
-    U64(REQ, op, OP_MAX, "as in the task")                                              \
-    U64(REQ, attempt, U64_ANY, "as in the task")                                        \
-    U64(OPT, operations, U64_ANY, "operations executed for it, its subtree's included") \
-    U64(OPT, elapsed_us, U64_ANY, "time it took, simulated delay included")             \
-    U64(OPT, len, U64_ANY, "the value's length in bytes")                               \
-    U64(OPT, frame, MESSAGE_FRAMES_MAX,                                                 \
-        "which further frame (from 1) holds the value; 0: the worker keeps it")         \
-    BIN(OPT, hash, HASH_BYTES,                                                          \
-        "SHA-256 of the value; always there for a text and a value that is kept")       \
-    STR(OPT, head, TEXT_EDGE_DIGITS, "a text's first digits")                           \
-    STR(OPT, tail, TEXT_EDGE_DIGITS, "a text's last digits")                            \
-    BOOL(OPT, again, "with an error: it may go better elsewhere or later")              \
+#define RESULT_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
+    U64(REQ, job, U64_ANY, "as in the task")                                               \
+    U64(REQ, op, OP_MAX, "as in the task")                                                 \
+    U64(REQ, attempt, U64_ANY, "as in the task")                                           \
+    U64(OPT, operations, U64_ANY, "operations executed for it, its subtree's included")    \
+    U64(OPT, executed, OP_MAX, "operations of the job executed here so far, all included") \
+    U64(OPT, elapsed_us, U64_ANY, "time it took, simulated delay included")                \
+    U64(OPT, len, U64_ANY, "the value's length in bytes")                                  \
+    U64(OPT, frame, MESSAGE_FRAMES_MAX,                                                    \
+        "which further frame (from 1) holds the value; 0: the worker keeps it")            \
+    BIN(OPT, hash, HASH_BYTES,                                                             \
+        "SHA-256 of the value; always there for a text and a value that is kept")          \
+    STR(OPT, head, TEXT_EDGE_DIGITS, "a text's first digits")                              \
+    STR(OPT, tail, TEXT_EDGE_DIGITS, "a text's last digits")                               \
+    BOOL(OPT, again, "with an error: it may go better elsewhere or later")                 \
     STR(OPT, error, JOB_REASON_MAX, "why the operation cannot be executed; empty: it was")
 
 #define JOB_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                          \
@@ -114,7 +115,10 @@
 #define TALLY_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
     U64(REQ, node, NODES_MAX, "who")                                         \
     U64(OPT, operations, U64_ANY, "operations of the plan that it executed") \
-    U64(OPT, conversions, U64_ANY, "conversions to text")
+    U64(OPT, conversions, U64_ANY, "conversions to text")                    \
+    U64(OPT, incarnation, U64_ANY, "which life of it, for the next count")   \
+    U64(OPT, executed, OP_MAX,                                               \
+        "operations of the job that this life says it executed, all included")
 
 #define MARK_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
     U64(REQ, snapshot, U64_ANY, "snaps taken before this change") \
@@ -246,13 +250,13 @@
     U64(REQ, commit, LOG_INDEX_MAX, "what the coordinator knows to be committed")          \
     LIST(OPT, entries, log_item, APPEND_ENTRIES_MAX, "consecutive entries, or none")
 
-#define APPEND_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
-    U64(REQ, term, TERM_MAX, "the follower's term")                                       \
-    U64(REQ, round, U64_ANY, "the greatest round that it has answered")                   \
-    BOOL(REQ, ok, "the entry before the first one is there; false: go back")              \
-    BOOL(OPT, install, "values of an entry are gone everywhere: send a full checkpoint")  \
-    BOOL(OPT, wait, "it fetches values first and will answer again: send nothing before") \
-    U64(REQ, match, LOG_INDEX_MAX,                                                        \
+#define APPEND_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
+    U64(REQ, term, TERM_MAX, "the follower's term")                                      \
+    U64(REQ, round, U64_ANY, "the greatest round that it has answered")                  \
+    BOOL(REQ, ok, "the entry before the first one is there; false: go back")             \
+    BOOL(OPT, install, "values of an entry are gone everywhere: send a full checkpoint") \
+    BOOL(OPT, wait, "it has got them, fetches values first, and will answer again")      \
+    U64(REQ, match, LOG_INDEX_MAX,                                                       \
         "durable here, values included, and verified; when not ok: where to try next")
 
 #define INSTALL_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
@@ -744,7 +748,8 @@
     U64(REQ, source, NODES_MAX,                                                  \
         "a node that holds its kept text, when it is longer than 1000 digits")   \
     BIN(OPT, trace, TRACE_BYTES_MAX,                                             \
-        "node and attempt of each operation, two little-endian bytes each")
+        "node and attempt of each operation, two little-endian bytes each")      \
+    LIST(OPT, tallies, tally, NODES_MAX, "of an unfinished job: incarnation and executed by node")
 
 #define IMAGE_OPS_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
     U64(REQ, job, U64_ANY, "of an unfinished job")                      \

@@ -23,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
 import harness  # noqa: E402  (it lies beside the cluster tests)
 
 VARIANTS = ("fsync", "os", "off")
+LONE_SUBMITS = 100
 TINY = "10"  # of the many jobs: four operations and a conversion
 
 
@@ -103,17 +104,35 @@ def operations_per_second(cluster, options):
     return job["operations"]["executed"] / (time.monotonic() - began)
 
 
+def acknowledged_ms(cluster):
+    """What a lone client waits until its job is accepted: on disk at a majority."""
+    dealer = zmq.Context.instance().socket(zmq.DEALER)
+    dealer.linger = 0
+    dealer.connect(cluster.broker)
+    times = []
+    for number in range(LONE_SUBMITS):
+        began = time.monotonic()
+        dealer.send(msgpack.packb({"type": "submit", "request": number, "key": str(uuid.uuid4()),
+                                   "kind": "factorial", "spec": TINY}))
+        assert dealer.poll(30000) and msgpack.unpackb(dealer.recv())["type"] == "job"
+        times.append(1000 * (time.monotonic() - began))
+    dealer.close()
+    return statistics.median(times)
+
+
 def measure(variant, directory, options):
-    """A fresh cluster: (operations/s, jobs/s)."""
+    """A fresh cluster: operations/s, jobs/s, milliseconds."""
     cluster = harness.Cluster(directory, nodes=options.nodes, durability=variant,
                               log_level="warn")
     try:
         cluster.start().wait_healthy()
         cluster.submit(1000)  # connections and caches are warm
         began = cluster.wait_served()["term"]
-        rates = operations_per_second(cluster, options), jobs_per_second(cluster, options)
+        rates = (operations_per_second(cluster, options), jobs_per_second(cluster, options),
+                 acknowledged_ms(cluster))
         elections = cluster.wait_served()["term"] - began
         print(f"  {variant:<6} {rates[0]:>10,.0f} operations/s {rates[1]:>8,.0f} jobs/s"
+              f"{rates[2]:>8.1f} ms"
               f"{'   (a coordinator was replaced meanwhile)' if elections else ''}", flush=True)
         return rates
     finally:
@@ -121,13 +140,13 @@ def measure(variant, directory, options):
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def show(what, by_variant):
-    base = statistics.median(by_variant["fsync"])
+def show(what, number, measured, digits=0):
+    base = statistics.median(rates[number] for rates in measured["fsync"])
     for variant in VARIANTS:
-        rates = by_variant[variant]
+        rates = [each[number] for each in measured[variant]]
         middle = statistics.median(rates)
-        print(f"{what:<14}{variant:<8}{middle:>12,.0f}{min(rates):>12,.0f}{max(rates):>12,.0f}"
-              f"{middle / base:>10.2f}")
+        columns = "".join(f"{rate:>12,.{digits}f}" for rate in (middle, min(rates), max(rates)))
+        print(f"{what:<18}{variant:<8}{columns}{middle / base:>10.2f}")
 
 
 def disk_commits(commits, directory):
@@ -149,8 +168,7 @@ def main():
     parser.add_argument("--commits", help="the program of tests/bench/commits.c")
     options = parser.parse_args()
     top = pathlib.Path(tempfile.mkdtemp(prefix="bench.", dir=options.dir)).resolve()
-    operations = {variant: [] for variant in VARIANTS}
-    jobs = {variant: [] for variant in VARIANTS}
+    measured = {variant: [] for variant in VARIANTS}
     try:
         print(f"{options.nodes} nodes, a broker and {options.clients} clients on "
               f"{os.cpu_count()} processors; {options.rounds} rounds, variants in turn")
@@ -159,17 +177,17 @@ def main():
                   "synced commits/s, one after another")
         for turn in range(options.rounds):
             for variant in VARIANTS[turn % 3:] + VARIANTS[:turn % 3]:
-                rates = measure(variant, top / f"{variant}{turn}", options)
-                operations[variant].append(rates[0])
-                jobs[variant].append(rates[1])
+                measured[variant].append(measure(variant, top / f"{variant}{turn}", options))
     finally:
         shutil.rmtree(top, ignore_errors=True)
-    print(f"\n{'':<14}{'':<8}{'median':>12}{'least':>12}{'most':>12}{'to fsync':>10}")
-    show("operations/s", operations)
-    show("jobs/s", jobs)
+    print(f"\n{'':<26}{'median':>12}{'least':>12}{'most':>12}{'to fsync':>10}")
+    show("operations/s", 0, measured)
+    show("jobs/s", 1, measured)
+    show("accepted after ms", 2, measured, 2)
     print(f"\noperations: those of factorial {options.factorial}, from submit to its text; jobs: "
           f"{options.jobs} times\nfactorial {TINY} through {options.clients} clients with "
-          f"{options.window} on their way each, from submit to result")
+          f"{options.window} on their way each, from submit to result;\naccepted: the answer to a "
+          "lone client's submit")
 
 
 if __name__ == "__main__":

@@ -84,7 +84,8 @@ def test_a_killed_supervisor_leaves_nothing_running(make_cluster):
 
 def test_up_takes_delay_and_nodes(make_cluster):
     cluster = make_cluster()
-    up(cluster, "--nodes", 3, "--delay", "200ms", "--brokers", 2)
+    up(cluster, "--nodes", 3, "--delay", "200ms", "--brokers", 2, "--checkpoint-interval", "50ms",
+       "--checkpoint-bytes", "1MiB", "--compact-entries", 1000)
     status = cluster.wait_healthy()
     assert len(status["nodes"]) == 3
     began = time.monotonic()

@@ -1,18 +1,18 @@
+#include "tests/sim/clients.h"
+
 #include <gmp.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/base/error.h"
+#include "nodes/core/state.h"
+#include "shared/base/hash.h"
 #include "shared/base/text.h"
-#include "tests/sim/world.h"
 
-#define RETRY_US (300 * MS_US)
+#define RETRY_US    (300 * MS_US)
+#define INDEX_FIRST 1000 /* of progress that clients set: beyond all nodes */
 
-static struct world_client *client_of(struct world *world, unsigned client)
-{
-    return &world->clients[client];
-}
+static void begin(struct world *world, unsigned number);
 
 static void wake_at(struct world *world, unsigned client, uint64_t after_us)
 {
@@ -22,58 +22,157 @@ static void wake_at(struct world *world, unsigned client, uint64_t after_us)
                                         .to = 0});
 }
 
-static struct message *make_request(const struct world_client *client)
+bool world_is_idle(const struct world *world)
+{
+    for (unsigned i = 0; i < WORLD_CLIENTS_MAX; i++)
+        if (world->clients[i].wish != WISH_NONE || world->clients[i].things_left)
+            return false;
+    return true;
+}
+
+/* --- asking --- */
+
+static struct message *ask_job(const struct world_client *client)
 {
     struct message *message;
-    if (client->job) {
+    if (client->job && client->cancels && !client->cancelled) {
+        message = message_new(MESSAGE_JOB_CANCEL);
+        message->as.job_cancel.job = client->job;
+    } else if (client->job) {
         message = message_new(MESSAGE_JOB_GET);
-        message->as.job_get =
-            (struct wire_job_get){.request = client->request, .job = client->job, .wait_ms = 200};
-        return message;
+        message->as.job_get.job = client->job;
+        message->as.job_get.wait_ms = 200;
+    } else {
+        struct text spec = {0};
+        text_add(&spec, "%" PRIu64, client->n);
+        message = message_new(MESSAGE_SUBMIT);
+        message->as.submit.key = message_text(message, client->key);
+        message->as.submit.kind = message_text(message, "factorial");
+        message->as.submit.spec = message_text(message, spec.at);
     }
-    struct text spec = {0};
-    text_add(&spec, "%" PRIu64, client->n);
-    message = message_new(MESSAGE_SUBMIT);
-    message->as.submit = (struct wire_submit){
-        .request = client->request,
-        .key = message_text(message, client->key),
-        .kind = message_text(message, "factorial"),
-        .spec = message_text(message, spec.at),
-    };
     return message;
 }
 
-/* As through a broker: to whoever serves, if anybody does. */
-void client_send(struct world *world, unsigned number)
+static struct message *ask_progress(const struct world_client *client, unsigned number)
 {
-    struct world_client *client = client_of(world, number);
-    node_id_t coordinator = world_coordinator(world);
+    struct message *message;
+    if (client->wish == WISH_SET) {
+        message = message_new(MESSAGE_PROGRESS_SET);
+        message->as.progress_set.index = INDEX_FIRST + number;
+        message->as.progress_set.state = client->state + 1;
+    } else if (client->wish == WISH_SNAP) {
+        message = message_new(MESSAGE_PROGRESS_SNAP);
+        message->as.progress_snap.key = message_text(message, client->key);
+    } else {
+        message = message_new(MESSAGE_PROGRESS_GET);
+        message->as.progress_get.index = INDEX_FIRST + number;
+        message->as.progress_get.past = client->wish == WISH_GET_PAST;
+        message->as.progress_get.snapshot = client->snaps[client->about].snapshot;
+    }
+    return message;
+}
+
+/* As through a broker: to whoever serves; a broker may be behind, and name one that was replaced,
+ * or one that never served. */
+static node_id_t choose(struct world *world)
+{
+    node_id_t last = world_coordinator(world), id = last;
+    if (world_random(world, 16) == 0)
+        return 1 + (node_id_t)world_random(world, world->options.n_nodes);
+    for (node_id_t other = 1; other <= world->options.n_nodes; other++) {
+        const struct node *node = world->nodes[other].core;
+        if (node && node_serves(node) && other != last && world_random(world, 2))
+            id = other;
+    }
+    return id;
+}
+
+static void ask(struct world *world, unsigned number)
+{
+    struct world_client *client = &world->clients[number];
+    node_id_t to = choose(world);
     client->request++;
     client->retry_us = world->now_us + RETRY_US;
     wake_at(world, number, RETRY_US);
-    if (!coordinator || world->nodes[coordinator].paused_until_us > world->now_us)
+    if (!to)
         return;
-    struct message *made = make_request(client), *message = world_transmit(made);
-    message_drop(&made);
-    struct event event = {.kind = EVENT_REQUEST};
-    event.request.client = (uint64_t)number << 32 | client->request;
-    event.request.message = message;
-    world_step(world, coordinator, &event);
+    bool job = client->wish == WISH_JOB || client->wish == WISH_OLD_KEY;
+    struct message *message = job ? ask_job(client) : ask_progress(client, number);
+    message->as.request.request = client->request;
+    world_post(world, &(struct pending){.at_us = world->now_us + world->options.delay_us,
+                                        .kind = PENDING_REQUEST,
+                                        .to = to,
+                                        .incarnation = world->nodes[to].incarnation,
+                                        .client = number,
+                                        .seq = client->request,
+                                        .message = world_transmit(message)});
     message_drop(&message);
 }
 
-static void begin_job(struct world *world, unsigned number)
+void client_request(struct world *world, struct pending *pending)
 {
-    struct world_client *client = client_of(world, number);
-    client->busy = client->jobs_left > 0;
-    if (!client->busy)
+    struct event event = {.kind = EVENT_REQUEST};
+    event.request.client = (uint64_t)pending->client << 32 | pending->seq;
+    event.request.message = pending->message;
+    world_step(world, pending->to, &event);
+}
+
+/* --- wishing --- */
+
+static enum wish next_wish(struct world *world, const struct world_client *client)
+{
+    bool computes = world->options.n_nodes > 1 && client->n_max;
+    if (!client->mixed)
+        return WISH_JOB;
+    switch (world_random(world, 10)) {
+    case 0:
+    case 1:
+        return WISH_SET;
+    case 2:
+        return WISH_SNAP;
+    case 3:
+    case 8:
+    case 9:
+        return WISH_GET;
+    case 4:
+        return client->n_snaps ? WISH_GET_PAST : WISH_SET;
+    case 5:
+        return client->n_old ? WISH_OLD_KEY : computes ? WISH_JOB : WISH_GET;
+    default:
+        return computes ? WISH_JOB : WISH_SET;
+    }
+}
+
+static void begin(struct world *world, unsigned number)
+{
+    struct world_client *client = &world->clients[number];
+    if (!client->things_left)
         return;
-    client->jobs_left--;
+    client->things_left--;
+    client->wish = next_wish(world, client);
     client->job = JOB_NONE;
+    client->cancelled = false;
+    client->cancels = client->wish == WISH_JOB && world_chance(world, world->options.cancels);
     client->n = world_random(world, client->n_max + 1);
-    client->submitted_us = world->now_us;
-    text_format(client->key, sizeof client->key, "client%u-%" PRIu64, number, client->jobs_done);
-    client_send(world, number);
+    text_format(client->key, sizeof client->key, "client%u-%" PRIu64, number, client->made++);
+    if (client->wish == WISH_OLD_KEY) {
+        client->about = world_random(world, client->n_old);
+        client->n = client->old[client->about].n;
+        memcpy(client->key, client->old[client->about].key, sizeof client->key);
+    }
+    if (client->wish == WISH_GET_PAST)
+        client->about = world_random(world, client->n_snaps);
+    ask(world, number);
+}
+
+static void end(struct world *world, unsigned number)
+{
+    struct world_client *client = &world->clients[number];
+    client->wish = WISH_NONE;
+    if (client->pause_us)
+        wake_at(world, number, world_random(world, client->pause_us));
+    else
+        begin(world, number);
 }
 
 void client_wake(struct world *world, unsigned number)
@@ -82,47 +181,151 @@ void client_wake(struct world *world, unsigned number)
         asker_wake(world, number - WORLD_CLIENTS_MAX);
         return;
     }
-    struct world_client *client = client_of(world, number);
-    if (!client->busy)
-        begin_job(world, number);
+    struct world_client *client = &world->clients[number];
+    if (client->wish == WISH_NONE)
+        begin(world, number);
     else if (world->now_us >= client->retry_us)
-        client_send(world, number);
+        ask(world, number);
 }
 
-/* The result must be what another implementation says. */
+/* --- answers about jobs --- */
+
+/* Results of GMP's own factorial, remembered for the life of the process. */
+static void expect(uint64_t n, uint8_t hash[HASH_BYTES], uint64_t *digits)
+{
+    static struct map known;
+    struct {
+        uint64_t digits;
+        uint8_t hash[HASH_BYTES];
+    } *it = map_get(&known, (struct map_key){n, 0});
+    if (!it) {
+        mpz_t product;
+        it = mem_new(1, sizeof *it);
+        mpz_init(product);
+        mpz_fac_ui(product, n);
+        char *text = mpz_get_str(NULL, 10, product);
+        it->digits = strlen(text);
+        hash_bytes(text, it->digits, it->hash);
+        free(text);
+        mpz_clear(product);
+        map_put(&known, (struct map_key){n, 0}, it);
+    }
+    memcpy(hash, it->hash, HASH_BYTES);
+    *digits = it->digits;
+}
+
 static void check_result(struct world *world, const struct world_client *client,
                          const struct wire_job_row *row)
 {
-    mpz_t expected;
     uint8_t hash[HASH_BYTES];
-    mpz_init(expected);
-    mpz_fac_ui(expected, client->n);
-    char *text = mpz_get_str(NULL, 10, expected);
-    hash_bytes(text, strlen(text), hash);
-    if (row->digits != strlen(text) || row->sha256.len != HASH_BYTES ||
+    uint64_t digits;
+    expect(client->n, hash, &digits);
+    if (row->digits != digits || row->sha256.len != HASH_BYTES ||
         memcmp(hash, row->sha256.at, HASH_BYTES))
-        panic("seed %" PRIu64 ": a wrong result of factorial %" PRIu64, world->options.seed,
-              client->n);
-    if (row->done != row->total)
-        panic("seed %" PRIu64 ": a job is done without all its operations", world->options.seed);
-    free(text);
-    mpz_clear(expected);
+        world_fail(world, "a result is right", "factorial %" PRIu64 " is not", client->n);
+    if (row->done != row->total || row->executed < row->total)
+        world_fail(world, "a job that is done has all its operations",
+                   "%" PRIu64 " of %" PRIu64 ", %" PRIu64 " executed", row->done, row->total,
+                   row->executed);
+}
+
+static void remember(struct world *world, struct world_client *client, bool cancelled, bool failed)
+{
+    size_t at =
+        client->n_old < CLIENT_MEMORY ? client->n_old++ : world_random(world, CLIENT_MEMORY);
+    client->old[at] = (struct client_job){.n = client->n,
+                                          .job = client->job,
+                                          .cancelled = cancelled,
+                                          .failed = failed};
+    memcpy(client->old[at].key, client->key, sizeof client->key);
+    client->jobs++;
+}
+
+/* R28: the same key is the same job, wherever and whenever it is asked for. */
+static void check_same(struct world *world, const struct world_client *client,
+                       const struct wire_job_row *row, bool cancelled, bool failed)
+{
+    const struct client_job *old = &client->old[client->about];
+    if (row->job != old->job || cancelled != old->cancelled || failed != old->failed)
+        world_fail(world, "R28: a retry with the same key returns the same job",
+                   "key %s was job %" PRIx64 ", is now %" PRIx64, client->key, old->job, row->job);
 }
 
 static void take_job(struct world *world, unsigned number, const struct wire_job_row *row)
 {
-    struct world_client *client = client_of(world, number);
+    struct world_client *client = &world->clients[number];
+    bool cancelled = slice_equals(row->state, "cancelled"),
+         failed = slice_equals(row->state, "failed");
+    bool finished = cancelled || failed || slice_equals(row->state, "done");
+    if (client->wish == WISH_OLD_KEY)
+        check_same(world, client, row, cancelled, failed);
+    else if (client->job && client->job != row->job)
+        world_fail(world, "an answer is about the job that was asked for", "it is not");
+    /* Three deaths of the node that executed an operation fail its job; nothing else may. */
+    if (failed && world->counts.faults[FAULT_CRASH] + world->counts.faults[FAULT_FAILED_DISK] < 3)
+        world_fail(world, "no job fails", "%.*s", (int)row->error.len, (const char *)row->error.at);
+    if (cancelled && client->wish == WISH_JOB && !client->cancels)
+        world_fail(world, "no job is cancelled unless its client says so", "one was");
+    if (!client->job)
+        world_say(world, NODE_NONE, "client %u: %s is job %" PRIu64 "-%" PRIu64, number,
+                  client->key, row->job >> JOB_INDEX_BITS, row->job & LOG_INDEX_MAX);
     client->job = row->job;
-    if (slice_equals(row->state, "failed") || slice_equals(row->state, "cancelled"))
-        panic("seed %" PRIu64 ": a job failed", world->options.seed);
-    if (!slice_equals(row->state, "done")) {
-        client_send(world, number);
+    if (!finished) {
+        ask(world, number);
         return;
     }
-    check_result(world, client, row);
-    client->jobs_done++;
-    world->counts.jobs_done++;
-    begin_job(world, number);
+    world_say(world, NODE_NONE, "client %u: factorial %" PRIu64 " is %.*s", number, client->n,
+              (int)row->state.len, (const char *)row->state.at);
+    if (!cancelled && !failed)
+        check_result(world, client, row);
+    if (client->wish == WISH_JOB) {
+        remember(world, client, cancelled, failed);
+        world->counts.jobs_cancelled += cancelled;
+        world->counts.jobs_failed += failed;
+        world->counts.jobs_done += !cancelled && !failed;
+    }
+    end(world, number);
+}
+
+/* --- answers about progress --- */
+
+static void take_progress(struct world *world, unsigned number, const struct wire_progress *answer)
+{
+    struct world_client *client = &world->clients[number];
+    const struct client_snap *snap = &client->snaps[client->about];
+    uint64_t expected = client->state;
+    switch (client->wish) {
+    case WISH_SET:
+        client->state++;
+        break;
+    case WISH_SNAP: {
+        for (size_t i = 0; i < client->n_snaps; i++)
+            if (client->snaps[i].snapshot >= answer->snapshot)
+                world_fail(world, "every snap has an id of its own, in order",
+                           "%" PRIu64 " came before %" PRIu64, client->snaps[i].snapshot,
+                           answer->snapshot);
+        size_t at = client->n_snaps < CLIENT_MEMORY ? client->n_snaps++
+                                                    : world_random(world, CLIENT_MEMORY);
+        client->snaps[at] = (struct client_snap){.snapshot = answer->snapshot, .state = expected};
+        break;
+    }
+    case WISH_GET_PAST:
+        expected = snap->state;
+        /* fall through */
+    case WISH_GET:
+        world->counts.reads++;
+        if (!answer->found || answer->state != expected)
+            world_fail(world,
+                       client->wish == WISH_GET
+                           ? "R11, R13: a read sees what was acknowledged before"
+                           : "a past snap never changes",
+                       "client %u reads %" PRIu64 ", not %" PRIu64, number, answer->state,
+                       expected);
+        break;
+    default:
+        world_fail(world, "an answer fits its question", "client %u asked no such thing", number);
+    }
+    end(world, number);
 }
 
 void client_reply(struct world *world, struct pending *pending)
@@ -131,24 +334,42 @@ void client_reply(struct world *world, struct pending *pending)
         asker_reply(world, pending->client - WORLD_CLIENTS_MAX, pending);
         return;
     }
-    struct world_client *client = client_of(world, pending->client);
+    struct world_client *client = &world->clients[pending->client];
     const struct message *message = pending->message;
-    if (!client->busy || pending->seq != client->request)
+    if (client->wish == WISH_NONE || pending->seq != client->request)
         return; /* an answer to an earlier try */
+    bool cancel = client->job && client->cancels && !client->cancelled;
     if (message->type == MESSAGE_JOB) {
+        client->cancelled |= cancel;
         take_job(world, pending->client, &message->as.job.jobs.at[0]);
         return;
     }
+    if (message->type == MESSAGE_PROGRESS) {
+        take_progress(world, pending->client, &message->as.progress);
+        return;
+    }
     if (message->type != MESSAGE_ERROR)
-        panic("a client gets an answer that it did not ask for");
+        world_fail(world, "an answer fits its question", "client %u gets %s", pending->client,
+                   message_name(message->type));
     if (slice_equals(message->as.error.code, "not_found"))
-        panic("seed %" PRIu64 ": an accepted job is lost", world->options.seed);
+        world_fail(world, "an accepted job is never lost", "%.*s",
+                   (int)message->as.error.reason.len, (const char *)message->as.error.reason.at);
     client->retry_us = world->now_us + RETRY_US / 6;
     wake_at(world, pending->client, RETRY_US / 6);
 }
 
 void world_client(struct world *world, unsigned client, uint64_t jobs, uint64_t n_max)
 {
-    *client_of(world, client) = (struct world_client){.jobs_left = jobs, .n_max = n_max};
+    world->clients[client] = (struct world_client){.things_left = jobs, .n_max = n_max};
+    wake_at(world, client, 1);
+}
+
+void world_client_mixed(struct world *world, unsigned client, uint64_t things, uint64_t n_max,
+                        uint64_t pause_us)
+{
+    world->clients[client] = (struct world_client){.mixed = true,
+                                                   .things_left = things,
+                                                   .n_max = n_max,
+                                                   .pause_us = pause_us};
     wake_at(world, client, 1);
 }

@@ -26,15 +26,28 @@ struct message *world_transmit(const struct message *message)
     return copy;
 }
 
-static bool chance(struct world *world, uint32_t per_million)
-{
-    return per_million && world_random(world, 1000000) < per_million;
-}
-
 static uint64_t delay(struct world *world)
 {
-    return world->options.delay_us +
-           (world->options.jitter_us ? world_random(world, world->options.jitter_us) : 0);
+    const struct world_options *options = &world->options;
+    uint64_t us =
+        options->delay_us + (options->jitter_us ? world_random(world, options->jitter_us) : 0);
+    if (!world_chance(world, options->spikes))
+        return us;
+    world_count(world, FAULT_DELAY);
+    return us + world_random(world, options->spike_us + 1);
+}
+
+static bool is_lost(struct world *world)
+{
+    if (!world_chance(world, world->options.loss))
+        return false;
+    world_count(world, FAULT_LOSS);
+    return true;
+}
+
+bool world_is_cut(const struct world *world, node_id_t from, node_id_t to)
+{
+    return world->cut_until_us[from][to] > world->now_us;
 }
 
 void net_send(struct world *world, node_id_t from, enum plane plane, node_id_t to,
@@ -42,17 +55,16 @@ void net_send(struct world *world, node_id_t from, enum plane plane, node_id_t t
 {
     struct world_link *link = &world->links[from][to][plane];
     world->counts.messages++;
-    if (!link->up || world->cut[from][to])
+    if (message->type == MESSAGE_APPEND)
+        world->counts.entries += message->as.append.entries.n;
+    if (!link->up || world_is_cut(world, from, to) || is_lost(world))
         return;
-    if (chance(world, world->options.loss)) {
-        world->counts.lost++;
-        return;
-    }
     unsigned copies = 1;
-    if (chance(world, world->options.duplication)) {
-        world->counts.duplicated++;
+    if (world_chance(world, world->options.duplication)) {
+        world_count(world, FAULT_DUPLICATE);
         copies = 2;
     }
+    struct message *arrives = world_transmit(message);
     while (copies--) {
         uint64_t at_us = world->now_us + delay(world);
         if (at_us <= link->last_us)
@@ -65,24 +77,31 @@ void net_send(struct world *world, node_id_t from, enum plane plane, node_id_t t
                                             .incarnation = world->nodes[to].incarnation,
                                             .plane = plane,
                                             .epoch = link->epoch,
-                                            .message = world_transmit(message)});
+                                            .message = message_ref(arrives)});
     }
+    message_drop(&arrives);
 }
 
 void net_publish(struct world *world, node_id_t from, struct message *message)
 {
+    struct message *arrives = world_transmit(message);
     for (node_id_t to = 1; to <= world->options.n_nodes; to++) {
-        if (to == from || !world->nodes[to].core || world->cut[from][to] ||
-            chance(world, world->options.loss))
+        if (to == from || !world->nodes[to].core || world_is_cut(world, from, to) || is_lost(world))
             continue;
-        world_post(world, &(struct pending){.at_us = world->now_us + delay(world),
+        uint64_t at_us = world->now_us + delay(world);
+        if (at_us < world->feed_last_us[from][to])
+            world_count(world, FAULT_REORDER);
+        else
+            world->feed_last_us[from][to] = at_us;
+        world_post(world, &(struct pending){.at_us = at_us,
                                             .kind = PENDING_FEED,
                                             .to = to,
                                             .from = from,
                                             .incarnation = world->nodes[to].incarnation,
                                             .plane = PLANE_HEARTBEAT,
-                                            .message = world_transmit(message)});
+                                            .message = message_ref(arrives)});
     }
+    message_drop(&arrives);
 }
 
 void net_deliver(struct world *world, struct pending *pending)
@@ -148,7 +167,7 @@ void net_link(struct world *world, struct pending *pending)
         attempt(world, from, to, pending->plane, RETRY_US);
         return;
     }
-    if (!world->nodes[to].core || world->cut[from][to] || world->cut[to][from]) {
+    if (!world->nodes[to].core || world_is_cut(world, from, to) || world_is_cut(world, to, from)) {
         attempt(world, from, to, pending->plane, RETRY_US);
         return;
     }
@@ -173,35 +192,60 @@ void net_node_started(struct world *world, node_id_t id)
                 net_relink(world, id, to, (enum plane)plane);
 }
 
-/* Its own connections are gone at once; those to it break, and their owners notice within half a
- * millisecond. */
+/* A connection breaks; its owner notices within half a millisecond. */
+static void lose(struct world *world, node_id_t from, node_id_t to, enum plane plane)
+{
+    struct world_link *link = &world->links[from][to][plane];
+    link->up = false;
+    world_post(world, &(struct pending){.at_us = world->now_us + 1 + world_random(world, 500),
+                                        .kind = PENDING_LINK,
+                                        .to = from,
+                                        .from = to,
+                                        .plane = plane,
+                                        .incarnation = world->nodes[from].incarnation,
+                                        .epoch = link->epoch});
+}
+
+/* What it has sent may still arrive, until it connects again; connections to it break. */
 void net_node_died(struct world *world, node_id_t id)
 {
     for (node_id_t other = 1; other <= world->options.n_nodes; other++) {
         for (int plane = 0; plane < PLANE_COUNT && other != id; plane++) {
-            struct world_link *ours = &world->links[id][other][plane];
-            struct world_link *theirs = &world->links[other][id][plane];
-            ours->up = false;
-            ours->epoch++;
-            if (!theirs->up)
-                continue;
-            theirs->up = false;
-            world_post(world,
-                       &(struct pending){.at_us = world->now_us + 1 + world_random(world, 500),
-                                         .kind = PENDING_LINK,
-                                         .to = other,
-                                         .from = id,
-                                         .plane = (enum plane)plane,
-                                         .incarnation = world->nodes[other].incarnation,
-                                         .epoch = theirs->epoch});
+            world->links[id][other][plane].up = false;
+            if (world->links[other][id][plane].up)
+                lose(world, other, id, (enum plane)plane);
         }
     }
 }
+
+/* --- faults --- */
 
 void world_cut(struct world *world, node_id_t from, node_id_t to, bool cut)
 {
     /* As a cable does: connections stay and are silent. */
     world_say(world, from, cut ? "is cut off from %u" : "reaches %u again", to);
-    world->counts.cuts += cut;
-    world->cut[from][to] = cut;
+    world->cut_until_us[from][to] = cut ? UINT64_MAX : 0;
+}
+
+void world_cut_for(struct world *world, node_id_t from, node_id_t to, uint64_t for_us)
+{
+    world_say(world, from, "is cut off from %u for %" PRIu64 " ms", to, for_us / 1000);
+    world_extend(&world->cut_until_us[from][to], world->now_us + for_us);
+}
+
+void world_clog(struct world *world, node_id_t from, node_id_t to, uint64_t for_us)
+{
+    world_say(world, from, "its link to %u is clogged for %" PRIu64 " ms", to, for_us / 1000);
+    world_count(world, FAULT_CLOG);
+    world_extend(&world->clog_until_us[from][to], world->now_us + for_us);
+}
+
+void world_break(struct world *world, node_id_t from, node_id_t to, enum plane plane)
+{
+    struct world_link *link = &world->links[from][to][plane];
+    if (!link->up || !world->nodes[from].core)
+        return;
+    world_say(world, from, "its connection to %u on plane %d is reset", to, (int)plane);
+    world_count(world, FAULT_BREAK);
+    lose(world, from, to, plane);
 }

@@ -71,8 +71,8 @@ void records_restore(struct world *world, node_id_t id)
         const struct world_record *record = &node->records[i];
         if (node_restore_record(node->core, (struct slice){record->key, record->key_len},
                                 (struct slice){record->value->at, record->value->len}))
-            panic("seed %" PRIu64 ": node %u refuses its own record '%c'", world->options.seed, id,
-                  record->key[0]);
+            world_fail(world, "a node can read its own disk", "node %u refuses its record '%c'", id,
+                       record->key[0]);
     }
 }
 

@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/journal.h"
 #include "nodes/core/state.h"
-#include "shared/base/error.h"
 #include "shared/base/text.h"
+#include "tests/sim/clients.h"
+#include "tests/sim/oracle.h"
 
-#define WALL_START_MS UINT64_C(1700000000000)
+#define WALL_START_MS INT64_C(1700000000000)
+#define MILLION       UINT64_C(1000000)
+
+void (*world_on_failure)(const char *check, const char *text);
 
 uint64_t world_random(struct world *world, uint64_t limit)
 {
@@ -21,16 +24,56 @@ uint64_t world_random(struct world *world, uint64_t limit)
     return (x ^ x >> 31) % limit;
 }
 
+bool world_chance(struct world *world, uint32_t per_million)
+{
+    return per_million && world_random(world, MILLION) < per_million;
+}
+
 void world_say(struct world *world, node_id_t id, const char *format, ...)
 {
     struct text line = {0};
     va_list args;
+    if (!world->options.story)
+        return;
     va_start(args, format);
     text_add_v(&line, format, args);
     va_end(args);
-    world->hash = world->hash * 31 + map_hash(line.at, line.len) + world->now_us + id;
-    if (world->options.story)
-        printf("[%10.3f ms] %u  %s\n", (double)world->now_us / 1000, id, line.at);
+    printf("[%11.3f ms] ", (double)world->now_us / 1000);
+    if (id)
+        printf("%u  %s\n", id, line.at);
+    else
+        printf("   %s\n", line.at);
+}
+
+void world_count(struct world *world, enum fault fault)
+{
+    world->counts.faults[fault]++;
+}
+
+static void note(struct world *world, uint64_t what)
+{
+    world->hash = (world->hash ^ what) * UINT64_C(0x9e3779b97f4a7c15);
+    world->hash ^= world->hash >> 29;
+}
+
+void world_fail(const struct world *world, const char *check, const char *format, ...)
+{
+    struct text text = {0};
+    va_list args;
+    va_start(args, format);
+    text_add_v(&text, format, args);
+    va_end(args);
+    fflush(stdout);
+    fprintf(stderr, "seed %" PRIu64 ", at %.3f ms: %s: %s\n", world->options.seed,
+            (double)world->now_us / 1000, check, text.at);
+    if (world_on_failure)
+        world_on_failure(check, text.at);
+    abort();
+}
+
+uint32_t world_voters(const struct world *world)
+{
+    return world->options.n_voters ? world->options.n_voters : world->options.n_nodes;
 }
 
 /* --- the queue of what will happen: a binary heap by time, then by order of posting --- */
@@ -40,19 +83,24 @@ static bool before(const struct pending *a, const struct pending *b)
     return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
 }
 
-void world_post(struct world *world, struct pending *pending)
+static void push(struct world *world, const struct pending *pending)
 {
     if (world->heap_n == world->heap_size) {
         world->heap_size = world->heap_size ? 2 * world->heap_size : 256;
         world->heap = mem_grow(world->heap, world->heap_size, sizeof *world->heap);
     }
-    if (pending->at_us < world->now_us)
-        pending->at_us = world->now_us;
-    pending->order = world->order++;
     size_t at = world->heap_n++;
     for (; at && before(pending, &world->heap[(at - 1) / 2]); at = (at - 1) / 2)
         world->heap[at] = world->heap[(at - 1) / 2];
     world->heap[at] = *pending;
+}
+
+void world_post(struct world *world, struct pending *pending)
+{
+    if (pending->at_us < world->now_us)
+        pending->at_us = world->now_us;
+    pending->order = world->order++;
+    push(world, pending);
 }
 
 static struct pending pop(struct world *world)
@@ -77,31 +125,11 @@ static struct pending pop(struct world *world)
 static void discard(struct pending *pending)
 {
     message_drop(&pending->message);
-    machine_discard_writes(pending->writes, pending->n_writes);
+    disk_discard_writes(pending->writes, pending->n_writes);
     if (pending->computed)
         blob_drop(&pending->computed->value);
     free(pending->computed);
     blob_drop(&pending->blob);
-}
-
-/* --- the oracle: what must hold after every step --- */
-
-/* State-machine safety: what is committed at an index is the same everywhere, for ever. */
-static void check_committed(struct world *world, node_id_t id)
-{
-    const struct node *node = world->nodes[id].core;
-    log_index_t *at = &world->nodes[id].checked;
-    if (*at < node->journal.base)
-        *at = node->journal.base;
-    while (*at < node->journal.commit) {
-        struct blob *packed = journal_at(node, ++*at)->packed;
-        struct blob *known = map_get(&world->committed, (struct map_key){*at, 0});
-        if (!known)
-            map_put(&world->committed, (struct map_key){*at, 0}, blob_ref(packed));
-        else if (known->len != packed->len || memcmp(known->at, packed->at, packed->len))
-            panic("seed %" PRIu64 ": node %u commits another entry at %" PRIu64,
-                  world->options.seed, id, *at);
-    }
 }
 
 static bool equal_jobs(const struct node *a, const struct node *b)
@@ -131,49 +159,111 @@ bool world_is_equal(const struct world *world)
     return true;
 }
 
-static void check(struct world *world, node_id_t id)
+/* --- nodes --- */
+
+static uint64_t local_of(const struct world_node *node, uint64_t now_us)
 {
-    check_committed(world, id);
-    const struct node *node = world->nodes[id].core;
-    node_check_invariants(node);
-    if (node->election.role == ROLE_COORDINATOR) {
-        term_t term = node->election.term;
-        if (term < sizeof world->leaders / sizeof world->leaders[0]) {
-            if (world->leaders[term] && world->leaders[term] != id)
-                panic("seed %" PRIu64 ": nodes %u and %u both lead term %" PRIu64,
-                      world->options.seed, world->leaders[term], id, term);
-            world->counts.elections += !world->leaders[term];
-            world->leaders[term] = id;
-        }
-    }
+    const struct world_clock *clock = &node->clock;
+    return clock->local_us + (now_us - clock->since_us) * clock->rate / MILLION;
 }
 
-/* --- nodes
- * ------------------------------------------------------------------------------------------------
- */
+/* The first moment of the world at which the node's own clock shows so much, or more. */
+static uint64_t moment_of(const struct world_node *node, uint64_t local_us)
+{
+    const struct world_clock *clock = &node->clock;
+    if (local_us <= clock->local_us)
+        return clock->since_us;
+    return clock->since_us +
+           ((local_us - clock->local_us) * MILLION + clock->rate - 1) / clock->rate;
+}
+
+static void set_clock(struct world *world, struct world_node *node)
+{
+    uint64_t drift = world->options.drift, rate = MILLION;
+    if (drift)
+        rate = MILLION - drift + world_random(world, 2 * drift + 1);
+    if (rate < MILLION * 99 / 100 || rate > MILLION * 101 / 100)
+        world_count(world, FAULT_DRIFT);
+    /* A machine that starts again counts from anywhere; never from 0, which means "never". */
+    node->clock.since_us = world->now_us;
+    node->clock.local_us = SECOND_US + world_random(world, drift ? 1000000 * SECOND_US : 1);
+    node->clock.rate = rate;
+}
+
+static void wake_at(struct world *world, node_id_t id, uint64_t local_us)
+{
+    struct world_node *node = &world->nodes[id];
+    uint64_t at_us = local_us == UINT64_MAX ? UINT64_MAX : moment_of(node, local_us);
+    if (at_us <= world->now_us)
+        at_us = world->now_us + 1;
+    if (node->wake_us && node->wake_us <= at_us && node->wake_us > world->now_us)
+        return;
+    node->wake_us = at_us;
+    world_post(world, &(struct pending){.at_us = at_us,
+                                        .kind = PENDING_WAKE,
+                                        .to = id,
+                                        .incarnation = node->incarnation});
+}
 
 void world_step(struct world *world, node_id_t id, struct event *event)
 {
     struct world_node *node = &world->nodes[id];
-    event->now_us = world->now_us;
-    event->wall_ms = WALL_START_MS + world->now_us / 1000;
+    event->now_us = local_of(node, world->now_us);
+    event->wall_ms =
+        (uint64_t)(WALL_START_MS + (int64_t)(world->now_us / 1000) + node->clock.wall_offset_ms);
     event->random = world_random(world, UINT64_MAX);
     event->rejected = node->rejected;
+    oracle_before(world, id, event);
     struct node_outputs outputs = node_step(node->core, event);
     world->counts.steps++;
-    check(world, id);
-    for (size_t i = 0; i < outputs.n; i++)
+    note(world, world->now_us ^ (uint64_t)id << 56 ^ (uint64_t)event->kind << 48);
+    oracle_after(world, id, event, &outputs);
+    for (size_t i = 0; i < outputs.n; i++) {
+        if (outputs.at[i].kind != OUTPUT_LOG)
+            note(world, outputs.at[i].kind + outputs.at[i].after_seq * OUTPUT_LOG);
         machine_output(world, id, &outputs.at[i]);
-    uint64_t deadline = node_deadline(node->core);
-    if (deadline <= world->now_us)
-        deadline = world->now_us + 1;
-    if (node->wake_us && node->wake_us <= deadline && node->wake_us > world->now_us)
-        return;
-    node->wake_us = deadline;
-    world_post(world, &(struct pending){.at_us = deadline,
-                                        .kind = PENDING_WAKE,
+    }
+    wake_at(world, id, node_deadline(node->core));
+}
+
+/* After a while the node hears whether its disk is full then. */
+static void tell_space(struct world *world, node_id_t id, uint64_t after_us)
+{
+    world_post(world, &(struct pending){.at_us = world->now_us + after_us,
+                                        .kind = PENDING_SPACE,
                                         .to = id,
-                                        .incarnation = node->incarnation});
+                                        .incarnation = world->nodes[id].incarnation});
+}
+
+static struct node_config configure(struct world *world, node_id_t id)
+{
+    const struct world_options *options = &world->options;
+#define OR(value, or) ((value) ? (value) : (or))
+    return (struct node_config){
+        .id = id,
+        .n_nodes = options->n_nodes,
+        .n_voters = world_voters(world),
+        .incarnation = world->nodes[id].incarnation,
+        .heartbeat_us = OR(options->heartbeat_us, HEARTBEAT_DEFAULT_US),
+        .election_timeout_us = OR(options->election_timeout_us, ELECTION_TIMEOUT_DEFAULT_US),
+        .result_max_bytes = RESULT_MAX_DEFAULT_BYTES,
+        .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US,
+        .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP,
+        .checkpoint_interval_us =
+            OR(options->checkpoint_interval_us, CHECKPOINT_INTERVAL_DEFAULT_US),
+        .checkpoint_bytes = OR(options->checkpoint_bytes, CHECKPOINT_BYTES_DEFAULT),
+        .compact_entries = OR(options->compact_entries, COMPACT_ENTRIES),
+        .append_entries = options->append_entries,
+        .random = world_random(world, UINT64_MAX),
+        .poison_deaths = options->poison_deaths,
+        .memory_limit_bytes = options->memory_limit,
+        .pid = id,
+        .log_level = options->story ? LOG_DEBUG : LOG_INFO,
+        .cluster = "sim",
+        .host = "sim",
+        .version = "sim",
+    };
+#undef OR
 }
 
 void world_start(struct world *world, node_id_t id)
@@ -183,36 +273,36 @@ void world_start(struct world *world, node_id_t id)
         return;
     node->boots++;
     node->incarnation = node->boots << 32 | world_random(world, UINT32_MAX);
-    struct node_config config = {
-        .id = id,
-        .n_nodes = world->options.n_nodes,
-        .n_voters = world->options.n_voters ? world->options.n_voters : world->options.n_nodes,
-        .incarnation = node->incarnation,
-        .heartbeat_us = HEARTBEAT_DEFAULT_US,
-        .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
-        .result_max_bytes = RESULT_MAX_DEFAULT_BYTES,
-        .checkpoint_interval_us = CHECKPOINT_INTERVAL_DEFAULT_US,
-        .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
-        .compact_entries =
-            world->options.compact_entries ? world->options.compact_entries : COMPACT_ENTRIES,
-        .random = world_random(world, UINT64_MAX),
-        .poison_deaths = world->options.poison_deaths,
-        .memory_limit_bytes = world->options.memory_limit,
-        .pid = id,
-        .log_level = LOG_DEBUG,
-        .cluster = "sim",
-        .host = "sim",
-        .version = "sim",
-    };
-    node->core = node_new(&config, &node->durable, world->now_us);
+    set_clock(world, node);
+    struct node_config config = configure(world, id);
+    node->core = node_new(&config, &node->durable, local_of(node, world->now_us));
     node->disk_seq = 0;
-    node->checked = 0;
+    node->disk_failed = false;
     node->wake_us = 0;
-    machine_restore(world, id);
-    world_say(world, id, "starts, life %" PRIu64, node->boots);
-    world->counts.restarts += node->boots > 1;
+    disk_restore(world, id);
+    oracle_started(world, id);
+    world_say(world, id,
+              "starts, life %" PRIu64 ": term %" PRIu64 ", vote %u, checkpoint at %" PRIu64
+              ", log to %" PRIu64,
+              node->boots, node->durable.term, node->durable.vote, node->log_base,
+              node->log_base + node->log_n);
+    if (node->boots > 1)
+        world_count(world, FAULT_RESTART);
     net_node_started(world, id);
     world_step(world, id, &(struct event){.kind = EVENT_TICK});
+    if (node->disk_full_until_us > world->now_us) {
+        tell_space(world, id, 0);
+        tell_space(world, id, node->disk_full_until_us - world->now_us);
+    }
+}
+
+static void stop(struct world *world, node_id_t id)
+{
+    disk_crash(world, id);
+    node_destroy(&world->nodes[id].core);
+    world->nodes[id].paused_until_us = 0;
+    machine_lose(world, id);
+    net_node_died(world, id);
 }
 
 void world_crash(struct world *world, node_id_t id)
@@ -220,24 +310,96 @@ void world_crash(struct world *world, node_id_t id)
     if (!world->nodes[id].core)
         return;
     world_say(world, id, "is killed");
-    world->counts.crashes++;
-    node_destroy(&world->nodes[id].core);
-    world->nodes[id].paused_until_us = 0;
-    machine_lose(world, id);
-    net_node_died(world, id);
+    world_count(world, FAULT_CRASH);
+    stop(world, id);
+}
+
+void world_start_later(struct world *world, node_id_t id, uint64_t after_us)
+{
+    world_post(world, &(struct pending){.at_us = world->now_us + after_us,
+                                        .kind = PENDING_START,
+                                        .to = id});
 }
 
 void world_wipe(struct world *world, node_id_t id)
 {
     world_say(world, id, "its disk is wiped");
-    machine_wipe(world, id);
+    world_count(world, FAULT_WIPE);
+    oracle_wiped(world, id);
+    disk_wipe(world, id);
+    world->nodes[id].boots = 0;
+}
+
+void world_extend(uint64_t *until_us, uint64_t at_us)
+{
+    if (at_us > *until_us)
+        *until_us = at_us;
 }
 
 void world_pause(struct world *world, node_id_t id, uint64_t for_us)
 {
     world_say(world, id, "is stopped for %" PRIu64 " ms", for_us / 1000);
-    world->counts.pauses++;
-    world->nodes[id].paused_until_us = world->now_us + for_us;
+    world_count(world, FAULT_PAUSE);
+    world_extend(&world->nodes[id].paused_until_us, world->now_us + for_us);
+}
+
+void world_slow_disk(struct world *world, node_id_t id, uint64_t by_us, uint64_t for_us)
+{
+    world_say(world, id, "its disk takes %" PRIu64 " ms longer for %" PRIu64 " ms", by_us / 1000,
+              for_us / 1000);
+    world_count(world, FAULT_SLOW_DISK);
+    world->nodes[id].disk_slow_us = by_us;
+    world->nodes[id].disk_slow_until_us = world->now_us + for_us;
+}
+
+void world_fill_disk(struct world *world, node_id_t id, uint64_t for_us)
+{
+    world_say(world, id, "its disk is full for %" PRIu64 " ms", for_us / 1000);
+    world_count(world, FAULT_FULL_DISK);
+    world_extend(&world->nodes[id].disk_full_until_us, world->now_us + for_us);
+    tell_space(world, id, 0);
+    tell_space(world, id, for_us);
+}
+
+void world_jump(struct world *world, node_id_t id, int64_t by_ms)
+{
+    world_say(world, id, "its wall clock is set by %" PRId64 " s", by_ms / 1000);
+    world_count(world, FAULT_CLOCK_JUMP);
+    world->nodes[id].clock.wall_offset_ms += by_ms;
+}
+
+/* What was put off happens now, in the order in which it would have. */
+static void hurry(struct world *world)
+{
+    struct pending *all = world->heap;
+    size_t n = world->heap_n;
+    world->heap = NULL;
+    world->heap_n = world->heap_size = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].put_off)
+            all[i].at_us = world->now_us;
+        push(world, &all[i]);
+    }
+    free(all);
+}
+
+void world_heal(struct world *world)
+{
+    struct world_options *options = &world->options;
+    world_say(world, NODE_NONE, "all is healed");
+    options->loss = options->duplication = options->spikes = 0;
+    options->disk_failures = options->value_failures = 0;
+    memset(world->cut_until_us, 0, sizeof world->cut_until_us);
+    memset(world->clog_until_us, 0, sizeof world->clog_until_us);
+    for (node_id_t id = 1; id <= options->n_nodes; id++) {
+        struct world_node *node = &world->nodes[id];
+        node->disk_slow_until_us = node->disk_full_until_us = node->paused_until_us = 0;
+        if (node->core && node->wake_us > world->now_us)
+            node->wake_us = world->now_us;
+        world_start(world, id);
+        tell_space(world, id, 0);
+    }
+    hurry(world);
 }
 
 node_id_t world_coordinator(const struct world *world)
@@ -254,21 +416,11 @@ node_id_t world_coordinator(const struct world *world)
     return best;
 }
 
-/* --- running
- * --------------------------------------------------------------------------------------------------
- */
+/* --- running --- */
 
-static void happen(struct world *world, struct pending *pending)
+static void happen_at_node(struct world *world, struct pending *pending)
 {
     struct world_node *node = &world->nodes[pending->to];
-    if (pending->kind == PENDING_CLIENT) {
-        client_wake(world, pending->client);
-        return;
-    }
-    if (pending->kind == PENDING_REPLY) {
-        client_reply(world, pending);
-        return;
-    }
     if (!node->core || (pending->incarnation && pending->incarnation != node->incarnation))
         return;
     switch (pending->kind) {
@@ -285,20 +437,70 @@ static void happen(struct world *world, struct pending *pending)
     case PENDING_LINK:
         net_link(world, pending);
         break;
+    case PENDING_REQUEST:
+        client_request(world, pending);
+        break;
+    case PENDING_DISK:
+        disk_done(world, pending);
+        break;
+    case PENDING_SPACE:
+        world_step(world, pending->to,
+                   &(struct event){.kind = EVENT_SPACE,
+                                   .full = node->disk_full_until_us > world->now_us});
+        break;
     case PENDING_DEATH:
         world_crash(world, pending->to);
+        break;
+    case PENDING_SYNCED:
+        disk_synced(world, pending);
         break;
     default:
         machine_pending(world, pending);
         break;
     }
+    if (node->disk_failed && node->core) {
+        world_say(world, pending->to, "a write failed: it gives up (R24)");
+        stop(world, pending->to);
+        world_start_later(world, pending->to, 100 * MS_US + world_random(world, SECOND_US));
+    }
 }
 
-static bool is_paused(const struct world *world, const struct pending *pending)
+static void happen(struct world *world, struct pending *pending)
 {
-    return pending->kind != PENDING_CLIENT && pending->kind != PENDING_REPLY &&
-           pending->kind != PENDING_DISK &&
-           world->nodes[pending->to].paused_until_us > world->now_us;
+    if (pending->kind == PENDING_CLIENT)
+        client_wake(world, pending->client);
+    else if (pending->kind == PENDING_REPLY)
+        client_reply(world, pending);
+    else if (pending->kind == PENDING_START)
+        world_start(world, pending->to);
+    else
+        happen_at_node(world, pending);
+}
+
+/* Until when it must wait because its node is stopped, its link clogged, its disk full; 0: not. */
+static uint64_t waits_until(const struct world *world, const struct pending *pending)
+{
+    const struct world_node *node = &world->nodes[pending->to];
+    uint64_t until_us = 0;
+    switch (pending->kind) {
+    case PENDING_CLIENT:
+    case PENDING_REPLY:
+    case PENDING_START:
+        return 0;
+    case PENDING_KEPT: /* the reserve is for the log, not for values */
+        until_us = node->disk_full_until_us;
+        break;
+    case PENDING_DELIVER:
+    case PENDING_FEED:
+        until_us = world->clog_until_us[pending->from][pending->to];
+        break;
+    default:
+        break;
+    }
+    /* What the disk does goes on while the process is stopped. */
+    if (pending->kind != PENDING_DISK && node->paused_until_us > until_us)
+        until_us = node->paused_until_us;
+    return until_us > world->now_us ? until_us : 0;
 }
 
 static bool run_one(struct world *world, uint64_t until_us)
@@ -309,12 +511,13 @@ static bool run_one(struct world *world, uint64_t until_us)
     }
     struct pending pending = pop(world);
     world->now_us = pending.at_us;
-    if (is_paused(world, &pending)) {
-        /* It waits in the node's sockets; what came first stays first. */
+    uint64_t waits_us = waits_until(world, &pending);
+    if (waits_us) {
         if (pending.kind == PENDING_WAKE)
-            world->nodes[pending.to].wake_us = world->nodes[pending.to].paused_until_us;
-        pending.at_us = world->nodes[pending.to].paused_until_us;
-        world_post(world, &pending);
+            world->nodes[pending.to].wake_us = waits_us;
+        pending.at_us = waits_us;
+        pending.put_off = true;
+        push(world, &pending); /* with its old number: what came first stays first */
         return true;
     }
     happen(world, &pending);
@@ -341,7 +544,11 @@ struct world *world_new(const struct world_options *options)
     struct world *world = mem_new(1, sizeof *world);
     world->options = *options;
     world->random = options->seed;
-    world->now_us = 1000000; /* so that 0 can mean "never" */
+    world->now_us = SECOND_US; /* so that 0 can mean "never" */
+    world->oracle = oracle_new();
+    world->clients = mem_new(WORLD_CLIENTS_MAX, sizeof *world->clients);
+    for (node_id_t id = 1; id <= options->n_nodes; id++)
+        world->nodes[id].clock.rate = MILLION;
     return world;
 }
 
@@ -350,16 +557,16 @@ void world_free(struct world **world)
     struct world *it = *world;
     *world = NULL;
     for (node_id_t id = 1; id <= it->options.n_nodes; id++) {
-        world_crash(it, id);
-        machine_wipe(it, id);
+        if (it->nodes[id].core)
+            node_destroy(&it->nodes[id].core);
+        machine_lose(it, id);
+        disk_wipe(it, id);
     }
     askers_clear(it);
-    struct blob *blob;
-    for (size_t at = 0; (blob = map_next(&it->committed, &at, NULL));)
-        blob_drop(&blob);
-    map_clear(&it->committed);
     for (size_t i = 0; i < it->heap_n; i++)
         discard(&it->heap[i]);
+    oracle_free(&it->oracle);
+    free(it->clients);
     free(it->heap);
     free(it);
 }

@@ -4,7 +4,7 @@
  *
  * Every message is encoded and decoded by the real codec. Connections behave as ours over ZeroMQ:
  * FIFO while they last, what is under way is lost when they break, nothing is accepted before a
- * HELLO. */
+ * HELLO. The feed keeps no order. The oracle (oracle.h) looks on after every step. */
 #ifndef CONCLAVE_SIM_WORLD_H
 #define CONCLAVE_SIM_WORLD_H
 
@@ -17,19 +17,62 @@
 
 struct world;
 
-/* Probabilities are per million. */
+/* X(symbol, what is counted): every fault that the world knows. */
+#define FAULTS(X)                                                   \
+    X(DELAY, "messages held up by a slow moment of the network")    \
+    X(LOSS, "messages lost")                                        \
+    X(DUPLICATE, "messages delivered twice")                        \
+    X(REORDER, "feed messages that overtook others")                \
+    X(CUT_ONE_WAY, "links cut in one direction")                    \
+    X(CUT_BOTH, "links cut in both directions")                     \
+    X(CLOG, "links that held everything back for a while")          \
+    X(BREAK, "connections reset")                                   \
+    X(SLOW_DISK, "disks slow for a while")                          \
+    X(FAILED_DISK, "failed writes; the node died (R24)")            \
+    X(FULL_DISK, "disks full for a while")                          \
+    X(UNSYNCED_LOST, "transactions lost in a crash")                \
+    X(UNSYNCED_KEPT, "transactions on disk though nobody was told") \
+    X(TORN, "transactions torn in a crash")                         \
+    X(CRASH, "nodes killed")                                        \
+    X(RESTART, "nodes started again")                               \
+    X(BLACKOUT, "power lost everywhere at once")                    \
+    X(WIPE, "disks wiped")                                          \
+    X(PAUSE, "nodes stopped as by SIGSTOP")                         \
+    X(DRIFT, "lives whose clock ran more than 1 % wrong")           \
+    X(CLOCK_JUMP, "wall clocks set by up to an hour")               \
+    X(VALUE_LOSS, "transfers of values that failed")
+
+enum fault {
+#define X(symbol, text) FAULT_##symbol,
+    FAULTS(X)
+#undef X
+        FAULT_KINDS
+};
+
+/* Probabilities are per million; 0 means the program's default where there is one. */
 struct world_options {
     uint64_t seed;
     uint32_t n_nodes, n_voters;   /* voters 0: all */
     uint64_t delay_us, jitter_us; /* of every message */
     uint64_t disk_us;             /* of every persist */
     uint64_t op_us;               /* of every operation */
-    uint64_t compact_entries;     /* 0: the default */
-    uint32_t loss, duplication;   /* of every message between nodes */
-    uint64_t poison_deaths;       /* 0: an operation may kill its worker for ever */
-    op_id_t poison;               /* the operation that kills its worker; 0: none */
-    uint64_t memory_limit;        /* of a worker; 0: none */
-    bool story;                   /* print what happens */
+    uint64_t compact_entries, append_entries;
+    uint64_t heartbeat_us, election_timeout_us;
+    uint64_t checkpoint_interval_us, checkpoint_bytes;
+    uint64_t inline_bytes;      /* longer values are kept by the runtime, not handed over */
+    uint32_t loss, duplication; /* of every message between nodes */
+    uint32_t spikes;            /* messages that take up to spike_us longer */
+    uint64_t spike_us;
+    uint32_t disk_failures;  /* of every persist: the node dies */
+    uint32_t value_failures; /* of every transfer of a value */
+    uint32_t drift;          /* clocks run wrong by up to so many per million */
+    uint32_t unsynced_kept;  /* of every transaction under way in a crash: it is on disk all the
+                                same */
+    uint32_t cancels;        /* of every job: its client cancels it */
+    uint64_t poison_deaths;  /* 0: an operation may kill its worker for ever */
+    op_id_t poison;          /* the operation that kills its worker; 0: none */
+    uint64_t memory_limit;   /* of a worker; 0: none */
+    bool story;              /* print what happens */
 };
 
 struct world_entry {
@@ -43,6 +86,12 @@ struct world_record {
     struct blob *value;
 };
 
+/* A clock that runs by its own measure: local = local_us + (now - since_us) * rate / 1000000. */
+struct world_clock {
+    uint64_t since_us, local_us, rate;
+    int64_t wall_offset_ms;
+};
+
 struct world_node {
     struct node *core; /* NULL: it is down */
     uint64_t boots;
@@ -50,6 +99,7 @@ struct world_node {
     uint64_t wake_us;
     uint64_t paused_until_us;
     uint64_t rejected;
+    struct world_clock clock;
 
     struct node_durable durable;
     struct world_entry *log; /* durable entries log_base + 1, ...: owned */
@@ -61,14 +111,15 @@ struct world_node {
     size_t records_n, records_size;
     uint64_t disk_seq; /* durable up to here in this incarnation */
     uint64_t disk_busy_us;
+    uint64_t disk_slow_until_us, disk_slow_us; /* added to every persist until then */
+    uint64_t disk_full_until_us; /* only what the store's reserve is for is written before then */
+    bool disk_failed;
     struct map kept;   /* durable values: (job, op) -> struct blob */
     struct map values; /* in memory */
     uint64_t compute_busy_us;
     uint64_t op_us; /* of every operation on this node; 0: as options say */
     bool refuses;   /* it returns an error for whatever it should compute */
     uint64_t computed;
-
-    log_index_t checked; /* committed entries that the oracle has seen */
 
     struct held *held_first, *held_last; /* outputs that wait for the disk */
 };
@@ -82,18 +133,8 @@ struct world_link {
     uint64_t last_us; /* FIFO: nothing overtakes */
 };
 
-/* A client that submits one job after another, each until it has its result. */
-struct world_client {
-    bool busy;
-    char key[JOB_KEY_MAX + 1];
-    uint64_t n;       /* the factorial's argument */
-    job_id_t job;     /* once accepted */
-    uint64_t request; /* outstanding */
-    uint64_t retry_us;
-    uint64_t submitted_us;
-    uint64_t jobs_left, jobs_done;
-    uint64_t n_max;
-};
+struct world_client;
+struct oracle;
 
 /* Somebody who asks one node one thing, again and again until there is an answer that settles it.
  */
@@ -106,8 +147,10 @@ struct world_asker {
 };
 
 struct world_counts {
-    uint64_t steps, messages, lost, duplicated, crashes, restarts, pauses, cuts, elections,
-        jobs_done;
+    uint64_t steps, messages, elections, jobs_done, jobs_cancelled, jobs_failed, reads;
+    uint64_t entries; /* of the log, sent */
+    uint64_t simulated_us;
+    uint64_t faults[FAULT_KINDS];
 };
 
 struct world {
@@ -117,11 +160,13 @@ struct world {
     size_t heap_n, heap_size;
     struct world_node nodes[WORLD_NODES_MAX + 1];
     struct world_link links[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1][PLANE_COUNT];
-    bool cut[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1]; /* [from][to]: nothing passes */
-    struct world_client clients[WORLD_CLIENTS_MAX];
+    /* [from][to]: until then nothing passes; or: everything waits */
+    uint64_t cut_until_us[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
+    uint64_t clog_until_us[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
+    uint64_t feed_last_us[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
+    struct world_client *clients; /* WORLD_CLIENTS_MAX of them */
     struct world_asker askers[WORLD_ASKERS_MAX];
-    struct map committed;       /* index -> struct blob: the one entry ever committed there */
-    node_id_t leaders[1 << 16]; /* by term: who led it, ever */
+    struct oracle *oracle;
     struct world_counts counts;
     uint64_t hash; /* of everything that happened: the same seed twice gives the same */
 };
@@ -129,13 +174,22 @@ struct world {
 struct world *world_new(const struct world_options *options);
 void world_free(struct world **world);
 
+/* What must hold does not: says so, with the seed, and ends the process. Whoever wants to know
+ * before that sets world_on_failure. */
+_Noreturn void world_fail(const struct world *world, const char *check, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+extern void (*world_on_failure)(const char *check, const char *text);
+
 /* True when all living nodes have applied the same, and agree on it. */
 bool world_is_equal(const struct world *world);
 
-/* Starts a node (on what its disk remembers); kills it as kill -9 does, losing what is not on disk.
- */
+/* Starts a node (on what its disk remembers); kills it as kill -9 or a loss of power does: what is
+ * not on disk is lost. */
 void world_start(struct world *world, node_id_t id);
 void world_crash(struct world *world, node_id_t id);
+
+/* Starts it after a while, as a supervisor does. */
+void world_start_later(struct world *world, node_id_t id, uint64_t after_us);
 
 /* Empties the disk of a node that is down. */
 void world_wipe(struct world *world, node_id_t id);
@@ -143,8 +197,26 @@ void world_wipe(struct world *world, node_id_t id);
 /* Stops a node as SIGSTOP does, for so long. */
 void world_pause(struct world *world, node_id_t id, uint64_t for_us);
 
-/* Cuts or mends one direction between two nodes. */
+/* Cuts one direction between two nodes, or mends it. */
 void world_cut(struct world *world, node_id_t from, node_id_t to, bool cut);
+
+/* The same, for so long. A clog lets nothing through and then everything, in order. */
+void world_cut_for(struct world *world, node_id_t from, node_id_t to, uint64_t for_us);
+void world_clog(struct world *world, node_id_t from, node_id_t to, uint64_t for_us);
+bool world_is_cut(const struct world *world, node_id_t from, node_id_t to);
+
+/* Resets a connection; it is made again by itself. */
+void world_break(struct world *world, node_id_t from, node_id_t to, enum plane plane);
+
+/* A disk that takes so much longer for a while; one that has no room for a while. */
+void world_slow_disk(struct world *world, node_id_t id, uint64_t by_us, uint64_t for_us);
+void world_fill_disk(struct world *world, node_id_t id, uint64_t for_us);
+
+/* Sets a node's wall clock. */
+void world_jump(struct world *world, node_id_t id, int64_t by_ms);
+
+/* Ends every fault that goes on by itself. */
+void world_heal(struct world *world);
 
 /* Lets a client submit `jobs` factorials of up to n_max, one after another, checking every result.
  */
@@ -153,6 +225,14 @@ void world_client(struct world *world, unsigned client, uint64_t jobs, uint64_t 
 /* Lets somebody ask a node (takes the request and names the node and a number in it). The answer is
  * there until the next request. */
 void world_ask(struct world *world, unsigned asker, node_id_t node, struct message *request);
+
+/* Lets a client do so many things of every kind: jobs, old keys again, progress; pausing up to
+ * pause_us between them. */
+void world_client_mixed(struct world *world, unsigned client, uint64_t things, uint64_t n_max,
+                        uint64_t pause_us);
+
+/* True when every client has all it wanted. */
+bool world_is_idle(const struct world *world);
 
 /* Runs for so long; or until the condition holds (true), at most for so long (false). */
 void world_run(struct world *world, uint64_t for_us);
@@ -179,6 +259,10 @@ void failures_compute(struct world *world, node_id_t id, const struct compute_op
 
 /* A pseudo-random number below the limit. */
 uint64_t world_random(struct world *world, uint64_t limit);
+bool world_chance(struct world *world, uint32_t per_million);
+
+/* The number of nodes that vote. */
+uint32_t world_voters(const struct world *world);
 
 /* --- between the files of the world only --- */
 
@@ -186,11 +270,15 @@ enum pending_kind {
     PENDING_WAKE,
     PENDING_DELIVER,
     PENDING_FEED,
-    PENDING_DISK,
+    PENDING_DISK,   /* writes become durable */
+    PENDING_SYNCED, /* the node hears of it */
+    PENDING_SPACE,  /* the disk became full, or has room again */
     PENDING_COMPUTED,
     PENDING_VALUE,
     PENDING_KEPT,
     PENDING_LINK,
+    PENDING_START,
+    PENDING_REQUEST,
     PENDING_CLIENT,
     PENDING_REPLY,
     PENDING_DEATH
@@ -211,6 +299,7 @@ struct pending {
     struct computed *computed; /* owned */
     struct blob *blob;         /* owned */
     bool ok;
+    bool put_off; /* its node was stopped, its link clogged or its disk full when it was due */
     unsigned client;
 };
 
@@ -218,6 +307,8 @@ void world_post(struct world *world, struct pending *pending);
 void world_step(struct world *world, node_id_t id, struct event *event);
 void world_say(struct world *world, node_id_t id, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void world_count(struct world *world, enum fault fault);
+void world_extend(uint64_t *until_us, uint64_t at_us);
 
 /* A message as it arrives: encoded and decoded (caller drops). */
 struct message *world_transmit(const struct message *message);
@@ -234,19 +325,30 @@ void net_node_died(struct world *world, node_id_t id);
 void machine_output(struct world *world, node_id_t id, const struct output *output);
 void machine_pending(struct world *world, struct pending *pending);
 void machine_lose(struct world *world, node_id_t id);
-void machine_flush_held(struct world *world, node_id_t id);
-void machine_restore(struct world *world, node_id_t id);
-void machine_wipe(struct world *world, node_id_t id);
 void records_write(struct world_node *node, const struct write *write);
 void records_restore(struct world *world, node_id_t id);
 void records_wipe(struct world_node *node);
-void machine_discard_writes(struct write *writes, size_t n);
+struct map_key machine_value_key(struct value_id id);
+void machine_put_value(struct map *map, struct value_id id, struct blob *blob);
+void machine_drop_values(struct map *map, struct value_id id);
+
+void disk_gate(struct world *world, node_id_t id, const struct output *output,
+               struct message *message);
+void disk_persist(struct world *world, node_id_t id, const struct output *output);
+uint64_t disk_time(struct world *world, node_id_t id);
+void disk_done(struct world *world, struct pending *pending);
+void disk_synced(struct world *world, struct pending *pending);
+void disk_crash(struct world *world, node_id_t id);
+void disk_drop_held(struct world *world, node_id_t id);
+void disk_restore(struct world *world, node_id_t id);
+void disk_wipe(struct world *world, node_id_t id);
+void disk_discard_writes(struct write *writes, size_t n);
 
 void asker_reply(struct world *world, unsigned asker, const struct pending *pending);
 void asker_wake(struct world *world, unsigned asker);
 void askers_clear(struct world *world);
 void client_reply(struct world *world, struct pending *pending);
+void client_request(struct world *world, struct pending *pending);
 void client_wake(struct world *world, unsigned client);
-void client_send(struct world *world, unsigned client);
 
 #endif

@@ -109,6 +109,33 @@ static void sizes_are_bytes_or_binary_units(void **state)
     }
 }
 
+static void probabilities_are_from_0_to_1(void **state)
+{
+    (void)state;
+    static const struct number_case cases[] = {
+        {"0", OK, 0},
+        {"1", OK, 1000000},
+        {"0.02", OK, 20000},
+        {"0.000001", OK, 1},
+        {"1.000000", OK, 1000000},
+        {"0.5", OK, 500000},
+        {"1.1", ERR_RANGE, 0},
+        {"2", ERR_RANGE, 0},
+        {"-0.1", ERR_MALFORMED, 0},
+        {".5", ERR_MALFORMED, 0},
+        {"0.", ERR_MALFORMED, 0},
+        {"0.0000001", ERR_MALFORMED, 0},
+        {"0,5", ERR_MALFORMED, 0},
+        {"", ERR_MALFORMED, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t out = 4711;
+        int error = parse_probability(slice_of(cases[i].text), &out);
+        assert_int_equal(error, cases[i].error);
+        assert_true(out == (error ? 4711 : cases[i].value));
+    }
+}
+
 static void job_ids_are_read_as_they_are_written(void **state)
 {
     (void)state;
@@ -514,6 +541,7 @@ int main(void)
         cmocka_unit_test(whole_numbers_are_parsed_or_refused),
         cmocka_unit_test(durations_need_their_unit),
         cmocka_unit_test(sizes_are_bytes_or_binary_units),
+        cmocka_unit_test(probabilities_are_from_0_to_1),
         cmocka_unit_test(job_ids_are_read_as_they_are_written),
         cmocka_unit_test(lines_are_cut_and_terminated),
         cmocka_unit_test(strangers_bytes_are_escaped_X9),

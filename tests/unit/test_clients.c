@@ -328,7 +328,7 @@ static void the_reason_counts_who_is_missing(void **state)
     for (uint64_t node = 1; node <= 3; node++)
         hear(&tracker, beat(node, 7, 1, 1, false), 1000, OK);
     tracker_reason(&tracker, 1000, &why);
-    assert_string_equal(why.at, "no coordinator: 3 of 6 nodes are alive, 4 needed");
+    assert_string_equal(why.at, "no quorum: 3 of 6 nodes are alive, 4 needed");
     hear(&tracker, beat(4, 7, 1, 1, false), 1000, OK);
     why = (struct text){0};
     tracker_reason(&tracker, 1000, &why);
@@ -336,7 +336,7 @@ static void the_reason_counts_who_is_missing(void **state)
     tracker.n_voters = 5;
     why = (struct text){0};
     tracker_reason(&tracker, 1000 + 501 * MS_US, &why);
-    assert_string_equal(why.at, "no coordinator: 0 of 5 voters are alive, 3 needed");
+    assert_string_equal(why.at, "no quorum: 0 of 5 voters are alive, 3 needed");
 }
 
 /* --- what is shown --- */

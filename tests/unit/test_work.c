@@ -330,9 +330,69 @@ static void a_delay_holds_results_back_and_ends_with_the_thread(void **state)
     assert_true(compute_destroy(&compute, PATIENCE_MS));
 }
 
+/* --- failures on purpose --- */
+
+static void a_seed_gives_each_life_a_sequence_of_its_own(void **state)
+{
+    (void)state;
+    struct failure_config config = {.exit_ppm = 20000, .stall_ppm = 500000, .seed = 7};
+    struct failure a, b, next_life, other_node, coordinator;
+    failure_begin(&a, &config, 2, 5, FAILURE_WORKER);
+    failure_begin(&b, &config, 2, 5, FAILURE_WORKER);
+    failure_begin(&next_life, &config, 2, 6, FAILURE_WORKER);
+    failure_begin(&other_node, &config, 3, 5, FAILURE_WORKER);
+    failure_begin(&coordinator, &config, 2, 5, FAILURE_COORDINATOR);
+    unsigned differ[3] = {0};
+    for (int i = 0; i < 1000; i++) {
+        enum failure_kind kind = failure_draw(&a);
+        assert_int_equal(failure_draw(&b), kind);
+        differ[0] += failure_draw(&next_life) != kind;
+        differ[1] += failure_draw(&other_node) != kind;
+        differ[2] += failure_draw(&coordinator) != kind;
+    }
+    for (size_t i = 0; i < 3; i++)
+        assert_in_range(differ[i], 400, 600);
+}
+
+static void failures_come_as_often_as_they_are_asked_for(void **state)
+{
+    (void)state;
+    const uint64_t chances[] = {0, 20000, 500000, 1000000};
+    for (size_t i = 0; i < 4; i++) {
+        struct failure_config config = {.exit_ppm = chances[i], .seed = i + 1};
+        struct failure failure;
+        unsigned exits = 0;
+        failure_begin(&failure, &config, 1, 1, FAILURE_WORKER);
+        for (int n = 0; n < 100000; n++)
+            exits += failure_draw(&failure) == FAILURE_EXIT;
+        uint64_t expected = chances[i] / 10;
+        assert_in_range(exits, expected - expected / 20, expected + expected / 20);
+    }
+}
+
+static void an_exit_on_purpose_returns_nothing_to_tell(void **state)
+{
+    (void)state;
+    struct failure_config config = {.exit_ppm = 1000000, .seed = 1};
+    struct failure failure;
+    failure_begin(&failure, &config, 1, 1, FAILURE_WORKER);
+    struct compute *compute = compute_start(0, &failure);
+    struct compute_op op = {.id = {1, 1}, .attempt = 1, .first = 10, .count = 10};
+    compute_submit(compute, &op);
+    struct compute_result *result = NULL;
+    while (!result)
+        result = compute_take(compute);
+    assert_true(result->exit);
+    compute_result_free(result);
+    assert_true(compute_destroy(&compute, 1000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_seed_gives_each_life_a_sequence_of_its_own),
+        cmocka_unit_test(failures_come_as_often_as_they_are_asked_for),
+        cmocka_unit_test(an_exit_on_purpose_returns_nothing_to_tell),
         cmocka_unit_test(products_are_those_of_the_schoolbook),
         cmocka_unit_test(small_and_big_operands_mix),
         cmocka_unit_test(what_is_no_value_is_refused),

@@ -1,0 +1,22 @@
+"""make bench in small: it runs, and says what it measured. How fast that was is nobody's failure."""
+import re
+import subprocess
+import sys
+
+import harness
+from harness import OK, seconds
+
+
+def test_the_bench_measures_every_durability_side_by_side(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(harness.ROOT / "tests/bench/bench.py"), "--rounds", "1", "--nodes", "3",
+         "--factorial", "20000", "--jobs", "40", "--clients", "2", "--dir", str(tmp_path)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds(90), check=False,
+        env=harness.clean_environment(CONCLAVE_BIN=str(harness.BIN)))
+    assert done.returncode == OK, done.stdout + done.stderr
+    for what in ("operations/s", "jobs/s", "accepted after ms"):
+        for durability in ("fsync", "os", "off"):
+            row = re.search(rf"^{what} +{durability}((?: +[\d.,]+){{4}})$", done.stdout, re.M)
+            assert row, done.stdout
+            assert durability != "fsync" or row[1].split()[-1] == "1.00"
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,48 @@
+/* clients.h - what a client of the simulated world knows, so that it notices when it is lied to. */
+#ifndef CONCLAVE_SIM_CLIENTS_H
+#define CONCLAVE_SIM_CLIENTS_H
+
+#include "tests/sim/world.h"
+
+#define CLIENT_MEMORY 8 /* finished jobs, and snaps, that it asks about again */
+
+enum wish { WISH_NONE, WISH_JOB, WISH_OLD_KEY, WISH_SET, WISH_SNAP, WISH_GET, WISH_GET_PAST };
+
+/* A job that it has seen the end of. */
+struct client_job {
+    char key[JOB_KEY_MAX + 1];
+    uint64_t n;
+    job_id_t job;
+    bool cancelled, failed;
+};
+
+/* A snap that it took when its own state was so much. */
+struct client_snap {
+    char key[JOB_KEY_MAX + 1];
+    uint64_t snapshot, state;
+};
+
+/* It wants one thing after another, each until it is answered. */
+struct world_client {
+    enum wish wish;
+    bool mixed;           /* things of every kind, not jobs only */
+    uint64_t things_left; /* after this one */
+    uint64_t n_max, pause_us;
+    uint64_t made; /* counts things, for keys */
+
+    char key[JOB_KEY_MAX + 1];
+    uint64_t n;   /* the factorial's argument */
+    job_id_t job; /* once accepted */
+    bool cancels, cancelled;
+    size_t about;   /* the job or snap asked about again */
+    uint64_t state; /* its progress, as last set and acknowledged */
+    uint64_t jobs;  /* different ones that were accepted */
+
+    uint64_t request; /* outstanding */
+    uint64_t retry_us;
+    struct client_job old[CLIENT_MEMORY];
+    struct client_snap snaps[CLIENT_MEMORY];
+    size_t n_old, n_snaps;
+};
+
+#endif

@@ -1,0 +1,322 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/oracle.h"
+
+/* An output that waits for the disk. */
+struct held {
+    struct held *next;
+    struct output output;
+    struct message *message; /* owned */
+};
+
+/* --- the gate --- */
+
+static void reply(struct world *world, node_id_t id, const struct output *output,
+                  struct message *message)
+{
+    struct message *copy = world_transmit(message);
+    oracle_replied(world, id, message);
+    if (output->reply.chunk) {
+        struct blob *value = map_get(&world->nodes[id].kept, machine_value_key(output->reply.id));
+        if (!value)
+            world_fail(world, "a result stays on disk", "node %u lost it", id);
+        struct blob *part = blob_copy(value->at + output->reply.offset, output->reply.len);
+        message_add_frame(copy, part);
+        blob_drop(&part);
+    }
+    world_post(world, &(struct pending){.at_us = world->now_us + world->options.delay_us,
+                                        .kind = PENDING_REPLY,
+                                        .from = id,
+                                        .message = copy,
+                                        .client = (unsigned)(output->reply.client >> 32),
+                                        .seq = output->reply.client & UINT32_MAX});
+}
+
+static void let_out(struct world *world, node_id_t id, const struct output *output,
+                    struct message *message)
+{
+    if (output->kind == OUTPUT_SEND)
+        oracle_sent(world, id, output->send.to, message);
+    else if (output->kind == OUTPUT_PUBLISH)
+        oracle_sent(world, id, NODE_NONE, message);
+    if (output->kind == OUTPUT_SEND)
+        net_send(world, id, output->send.plane, output->send.to, message);
+    else if (output->kind == OUTPUT_PUBLISH)
+        net_publish(world, id, message);
+    else
+        reply(world, id, output, message);
+}
+
+static bool same_destination(const struct output *a, const struct output *b)
+{
+    if (a->kind != b->kind || a->kind != OUTPUT_SEND)
+        return a->kind == b->kind;
+    return a->send.to == b->send.to && a->send.plane == b->send.plane;
+}
+
+/* As in the runtime: order is kept for each destination, not between them. */
+void disk_gate(struct world *world, node_id_t id, const struct output *output,
+               struct message *message)
+{
+    struct world_node *node = &world->nodes[id];
+    bool waits = output->after_seq > node->disk_seq;
+    for (struct held *held = node->held_first; held && !waits; held = held->next)
+        waits = same_destination(&held->output, output);
+    if (!waits) {
+        let_out(world, id, output, message);
+        return;
+    }
+    struct held *held = mem_new(1, sizeof *held);
+    held->output = *output;
+    held->message = message_ref(message);
+    *(node->held_last ? &node->held_last->next : &node->held_first) = held;
+    node->held_last = held;
+}
+
+/* True when one that is held before it has the same destination. */
+static bool is_behind(const struct world_node *node, const struct held *held)
+{
+    for (const struct held *it = node->held_first; it != held; it = it->next)
+        if (same_destination(&it->output, &held->output))
+            return true;
+    return false;
+}
+
+static void flush_held(struct world *world, node_id_t id)
+{
+    struct world_node *node = &world->nodes[id];
+    struct held **at = &node->held_first, *last = NULL;
+    while (*at) {
+        struct held *held = *at;
+        if (held->output.after_seq > node->disk_seq || is_behind(node, held)) {
+            last = held;
+            at = &held->next;
+            continue;
+        }
+        *at = held->next;
+        let_out(world, id, &held->output, held->message);
+        message_drop(&held->message);
+        free(held);
+    }
+    node->held_last = last;
+}
+
+/* --- the disk --- */
+
+uint64_t disk_time(struct world *world, node_id_t id)
+{
+    struct world_node *node = &world->nodes[id];
+    uint64_t start = node->disk_busy_us > world->now_us ? node->disk_busy_us : world->now_us;
+    uint64_t slow_us = node->disk_slow_until_us > world->now_us ? node->disk_slow_us : 0;
+    node->disk_busy_us = start + slow_us + world->options.disk_us / 2 +
+                         world_random(world, world->options.disk_us + 1);
+    return node->disk_busy_us;
+}
+
+void disk_persist(struct world *world, node_id_t id, const struct output *output)
+{
+    size_t n = output->persist.n;
+    struct write *writes = mem_new(n, sizeof *writes);
+    memcpy(writes, output->persist.writes, n * sizeof *writes);
+    for (size_t i = 0; i < n; i++) {
+        blob_ref(writes[i].entry);
+        struct blob **parts = mem_new(writes[i].n_parts, sizeof *parts);
+        for (size_t part = 0; part < writes[i].n_parts; part++)
+            parts[part] = blob_ref(writes[i].parts[part]);
+        writes[i].parts = parts;
+    }
+    world_post(world, &(struct pending){.at_us = disk_time(world, id),
+                                        .kind = PENDING_DISK,
+                                        .to = id,
+                                        .incarnation = world->nodes[id].incarnation,
+                                        .seq = output->persist.seq,
+                                        .writes = writes,
+                                        .n_writes = n});
+}
+
+void disk_discard_writes(struct write *writes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        blob_drop(&writes[i].entry);
+        for (size_t part = 0; part < writes[i].n_parts; part++) {
+            struct blob *blob = writes[i].parts[part];
+            blob_drop(&blob);
+        }
+        free((void *)writes[i].parts);
+    }
+    free(writes);
+}
+
+static void truncate_log(struct world_node *node, log_index_t from)
+{
+    while (node->log_n && node->log_base + node->log_n >= from)
+        blob_drop(&node->log[--node->log_n].packed);
+}
+
+static void write_entry(struct world *world, node_id_t id, struct write *write)
+{
+    struct world_node *node = &world->nodes[id];
+    truncate_log(node, write->index);
+    if (write->index != node->log_base + node->log_n + 1)
+        world_fail(world, "the log on disk has no gap",
+                   "node %u writes entry %" PRIu64 " behind %" PRIu64, id, write->index,
+                   node->log_base + node->log_n);
+    if (node->log_n == node->log_size) {
+        node->log_size = node->log_size ? 2 * node->log_size : 64;
+        node->log = mem_grow(node->log, node->log_size, sizeof *node->log);
+    }
+    node->log[node->log_n++] = (struct world_entry){write->term, blob_ref(write->entry)};
+}
+
+static void drop_image(struct world_node *node)
+{
+    for (size_t i = 0; i < node->image_n; i++)
+        blob_drop(&node->image[i]);
+    free(node->image);
+    node->image = NULL;
+    node->image_n = 0;
+}
+
+static void write_image(struct world_node *node, struct write *write)
+{
+    drop_image(node);
+    node->image_n = write->n_parts;
+    node->image = mem_new(write->n_parts, sizeof *node->image);
+    for (size_t i = 0; i < write->n_parts; i++)
+        node->image[i] = blob_ref(write->parts[i]);
+    size_t covered = write->index - node->log_base;
+    if (write->whole || covered > node->log_n)
+        covered = node->log_n;
+    for (size_t i = 0; i < covered; i++)
+        blob_drop(&node->log[i].packed);
+    node->log_n -= covered;
+    if (node->log_n)
+        memmove(node->log, node->log + covered, node->log_n * sizeof *node->log);
+    node->log_base = write->index;
+}
+
+static void write_one(struct world *world, node_id_t id, struct write *write)
+{
+    struct world_node *node = &world->nodes[id];
+    if (write->kind == WRITE_VOTE)
+        node->durable = (struct node_durable){write->term, write->vote, write->voter};
+    else if (write->kind == WRITE_ENTRY)
+        write_entry(world, id, write);
+    else if (write->kind == WRITE_IMAGE)
+        write_image(node, write);
+    else if (write->kind == WRITE_RECORD)
+        records_write(node, write);
+    else
+        truncate_log(node, write->index);
+    oracle_wrote(world, id, write);
+}
+
+static void write_all(struct world *world, const struct pending *pending)
+{
+    for (size_t i = 0; i < pending->n_writes; i++)
+        write_one(world, pending->to, &pending->writes[i]);
+}
+
+void disk_done(struct world *world, struct pending *pending)
+{
+    struct world_node *node = &world->nodes[pending->to];
+    if (world_chance(world, world->options.disk_failures)) {
+        /* Nobody knows whether what failed is on disk. */
+        world_count(world, FAULT_FAILED_DISK);
+        if (world_random(world, 2))
+            write_all(world, pending);
+        node->disk_failed = true;
+        return;
+    }
+    write_all(world, pending);
+    world_post(world, &(struct pending){.at_us = world->now_us,
+                                        .kind = PENDING_SYNCED,
+                                        .to = pending->to,
+                                        .incarnation = pending->incarnation,
+                                        .seq = pending->seq});
+}
+
+void disk_synced(struct world *world, struct pending *pending)
+{
+    struct world_node *node = &world->nodes[pending->to];
+    node->disk_seq = pending->seq;
+    oracle_synced(world, pending->to);
+    flush_held(world, pending->to);
+    struct event event = {.kind = EVENT_PERSISTED, .persisted = pending->seq};
+    world_step(world, pending->to, &event);
+}
+
+/* The transaction of this node that comes first of those under way; NULL: there is none. */
+static struct pending *first_under_way(struct world *world, node_id_t id, uint64_t after_seq)
+{
+    struct pending *first = NULL;
+    for (size_t i = 0; i < world->heap_n; i++) {
+        struct pending *it = &world->heap[i];
+        if (it->kind == PENDING_DISK && it->to == id &&
+            it->incarnation == world->nodes[id].incarnation && it->seq > after_seq &&
+            (!first || it->seq < first->seq))
+            first = it;
+    }
+    return first;
+}
+
+/* Of the transactions under way the first ones may be on disk, though nobody was told; the next one
+ * may be half written, and is dropped whole when the disk is read again (R23); the rest is lost. */
+void disk_crash(struct world *world, node_id_t id)
+{
+    struct pending *it = first_under_way(world, id, 0);
+    while (it && !world->nodes[id].disk_failed &&
+           world_chance(world, world->options.unsynced_kept)) {
+        world_count(world, FAULT_UNSYNCED_KEPT);
+        write_all(world, it);
+        it = first_under_way(world, id, it->seq);
+    }
+    if (it && it->at_us < world->now_us + world->options.disk_us)
+        world_count(world, FAULT_TORN);
+    for (; it; it = first_under_way(world, id, it->seq))
+        world_count(world, FAULT_UNSYNCED_LOST);
+}
+
+void disk_drop_held(struct world *world, node_id_t id)
+{
+    struct world_node *node = &world->nodes[id];
+    while (node->held_first) {
+        struct held *held = node->held_first;
+        node->held_first = held->next;
+        message_drop(&held->message);
+        free(held);
+    }
+    node->held_last = NULL;
+}
+
+void disk_restore(struct world *world, node_id_t id)
+{
+    struct world_node *node = &world->nodes[id];
+    for (size_t i = 0; i < node->image_n; i++)
+        if (node_restore_part(node->core, (struct slice){node->image[i]->at, node->image[i]->len}))
+            world_fail(world, "a node can read its own disk",
+                       "node %u refuses part %zu of its full checkpoint", id, i);
+    for (size_t i = 0; i < node->log_n; i++)
+        if (node_restore_entry(node->core, node->log_base + i + 1, node->log[i].term,
+                               node->log[i].packed))
+            world_fail(world, "a node can read its own disk",
+                       "node %u refuses entry %" PRIu64 " of its log", id, node->log_base + i + 1);
+    records_restore(world, id);
+}
+
+void disk_wipe(struct world *world, node_id_t id)
+{
+    struct world_node *node = &world->nodes[id];
+    drop_image(node);
+    records_wipe(node);
+    truncate_log(node, 0);
+    free(node->log);
+    node->log = NULL;
+    node->log_size = 0;
+    node->log_base = 0;
+    machine_drop_values(&node->kept, (struct value_id){0});
+    map_clear(&node->kept);
+    node->durable = (struct node_durable){0};
+}

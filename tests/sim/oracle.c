@@ -1,0 +1,392 @@
+#include "tests/sim/oracle.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/journal.h"
+#include "nodes/core/state.h"
+#include "tests/sim/oracle_internal.h"
+
+static const struct world_entry *find_entry(const struct ghost_log *log, log_index_t index)
+{
+    return index > log->base && index <= log->base + log->n ? &log->at[index - log->base - 1]
+                                                            : NULL;
+}
+
+static void cut_log(struct ghost_log *log, log_index_t from)
+{
+    while (log->n && log->base + log->n >= from)
+        blob_drop(&log->at[--log->n].packed);
+}
+
+static void push_entry(struct ghost_log *log, log_index_t index, term_t term, struct blob *packed)
+{
+    cut_log(log, index);
+    if (!log->n)
+        log->base = index - 1;
+    if (log->n == log->size) {
+        log->size = log->size ? 2 * log->size : 64;
+        log->at = mem_grow(log->at, log->size, sizeof *log->at);
+    }
+    log->at[log->n++] = (struct world_entry){term, blob_ref(packed)};
+}
+
+static void reset_log(struct ghost_log *log, log_index_t base)
+{
+    cut_log(log, 0);
+    log->base = base;
+}
+
+struct oracle *oracle_new(void)
+{
+    return mem_new(1, sizeof(struct oracle));
+}
+
+void oracle_free(struct oracle **oracle)
+{
+    struct oracle *it = *oracle;
+    struct ghost_commit *commit;
+    void *value;
+    *oracle = NULL;
+    for (size_t at = 0; (commit = map_next(&it->commits, &at, NULL));) {
+        blob_drop(&commit->packed);
+        free(commit);
+    }
+    for (size_t at = 0; (value = map_next(&it->entries, &at, NULL));)
+        free(value);
+    for (size_t at = 0; (value = map_next(&it->states, &at, NULL));)
+        free(value);
+    for (node_id_t id = 1; id <= WORLD_NODES_MAX; id++) {
+        map_clear(&it->nodes[id].votes);
+        map_clear(&it->nodes[id].values);
+        cut_log(&it->nodes[id].log, 0);
+        free(it->nodes[id].log.at);
+    }
+    map_clear(&it->commits);
+    map_clear(&it->entries);
+    map_clear(&it->leaders);
+    map_clear(&it->states);
+    free(it);
+}
+
+/* --- the logs in memory --- */
+
+/* Log matching: the same index and term are the same entry, behind an entry of the same term; by
+ * induction the whole logs up to there are the same. */
+static void check_entry(struct world *world, node_id_t id, const struct write *write)
+{
+    struct ghost_log *log = &world->oracle->nodes[id].log;
+    struct map_key name = {write->index, write->term};
+    push_entry(log, write->index, write->term, write->entry);
+    const struct world_entry *before = find_entry(log, write->index - 1);
+    struct ghost_entry entry = {.hash = map_hash(write->entry->at, write->entry->len),
+                                .before = before ? before->term : 0};
+    struct ghost_entry *known = map_get(&world->oracle->entries, name);
+    if (!known) {
+        known = mem_new(1, sizeof *known);
+        *known = entry;
+        map_put(&world->oracle->entries, name, known);
+        return;
+    }
+    if (known->hash != entry.hash || (known->before && before && known->before != before->term))
+        world_fail(world, "log matching", "node %u has another entry %" PRIu64 " of term %" PRIu64,
+                   id, write->index, write->term);
+    known->before = known->before ? known->before : entry.before;
+}
+
+/* What is committed was counted on every disk that has it: it stays there. */
+static void check_cut(struct world *world, node_id_t id, log_index_t from)
+{
+    const struct ghost_log *log = &world->oracle->nodes[id].log;
+    const struct world_entry *entry;
+    for (log_index_t index = from > log->base ? from : log->base + 1;
+         (entry = find_entry(log, index)); index++) {
+        const struct ghost_commit *commit = map_get(&world->oracle->commits, key(index));
+        if (commit && commit->term == entry->term)
+            world_fail(world, "nothing that is committed is cut",
+                       "node %u cuts at %" PRIu64 ", %" PRIu64 " is committed", id, from, index);
+    }
+}
+
+static void check_writes(struct world *world, node_id_t id, const struct output *output)
+{
+    struct ghost_node *ghost = &world->oracle->nodes[id];
+    const struct node *node = world->nodes[id].core;
+    for (size_t i = 0; i < output->persist.n; i++) {
+        const struct write *write = &output->persist.writes[i];
+        bool cuts = write->kind == WRITE_TRUNCATE || (write->kind == WRITE_IMAGE && write->whole);
+        if (write->kind == WRITE_ENTRY)
+            check_entry(world, id, write);
+        if (cuts && (node_is_coordinator(node) || ghost->led_before) &&
+            node->election.term == ghost->term_before)
+            world_fail(world, "a coordinator only appends", "node %u cuts its log at %" PRIu64, id,
+                       write->index);
+        if (cuts)
+            check_cut(world, id, write->index + (write->kind == WRITE_IMAGE));
+        if (write->kind == WRITE_TRUNCATE)
+            cut_log(&ghost->log, write->index);
+        else if (cuts ||
+                 (write->kind == WRITE_IMAGE && write->index > ghost->log.base + ghost->log.n))
+            reset_log(&ghost->log, write->index);
+    }
+}
+
+/* --- committing --- */
+
+/* Counts the voters whose disks hold the entry, or that were wiped after they might have. */
+static unsigned count_durable(const struct world *world, log_index_t index, term_t term)
+{
+    unsigned n = 0;
+    for (node_id_t id = 1; id <= world_voters(world); id++) {
+        const struct world_node *node = &world->nodes[id];
+        bool covered = node->log_base >= index;
+        bool logged = !covered && node->log_base + node->log_n >= index &&
+                      node->log[index - node->log_base - 1].term == term;
+        n += covered || logged || world->oracle->nodes[id].wiped;
+    }
+    return n;
+}
+
+/* Leader completeness: who leads a later term has the entry. */
+static void check_later_leaders(struct world *world, log_index_t index,
+                                const struct ghost_commit *commit)
+{
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
+        const struct node *node = world->nodes[id].core;
+        term_t theirs;
+        if (!node || !node_is_coordinator(node) || node->election.term <= commit->in ||
+            node->journal.base >= index)
+            continue;
+        if (!journal_term(node, index, &theirs) || theirs != commit->term)
+            world_fail(world, "leader completeness",
+                       "node %u leads term %" PRIu64 " without entry %" PRIu64 " of term %" PRIu64,
+                       id, node->election.term, index, commit->term);
+    }
+}
+
+static void commit_new(struct world *world, node_id_t id, log_index_t index,
+                       const struct world_entry *entry)
+{
+    struct ghost_commit *commit = mem_new(1, sizeof *commit);
+    *commit = (struct ghost_commit){blob_ref(entry->packed), entry->term,
+                                    world->nodes[id].core->election.term};
+    map_put(&world->oracle->commits, key(index), commit);
+    world->oracle->committed = index;
+    check_later_leaders(world, index, commit);
+}
+
+/* State-machine safety: what is committed at an index is the same everywhere, for ever. */
+static void check_commits(struct world *world, node_id_t id)
+{
+    struct oracle *oracle = world->oracle;
+    struct ghost_node *ghost = &oracle->nodes[id];
+    const struct node *node = world->nodes[id].core;
+    log_index_t before = oracle->committed;
+    if (ghost->checked < ghost->log.base)
+        ghost->checked = ghost->log.base;
+    while (ghost->checked < node->journal.commit) {
+        log_index_t index = ++ghost->checked;
+        const struct world_entry *entry = find_entry(&ghost->log, index);
+        struct ghost_commit *known = map_get(&oracle->commits, key(index));
+        if (!entry)
+            world_fail(world, "what is committed is in the log", "node %u lacks entry %" PRIu64, id,
+                       index);
+        if (!known)
+            commit_new(world, id, index, entry);
+        else if (known->term != entry->term || known->packed->len != entry->packed->len ||
+                 memcmp(known->packed->at, entry->packed->at, entry->packed->len))
+            world_fail(world, "state-machine safety", "node %u commits another entry at %" PRIu64,
+                       id, index);
+    }
+    if (oracle->committed == before)
+        return;
+    term_t term = find_entry(&ghost->log, oracle->committed)->term;
+    unsigned durable = count_durable(world, oracle->committed, term);
+    if (durable <= world_voters(world) / 2)
+        world_fail(world, "what is committed is on the disks of a majority",
+                   "entry %" PRIu64 " is on %u of %u", oracle->committed, durable,
+                   world_voters(world));
+    if (node_is_coordinator(node) && term != node->election.term)
+        world_fail(world, "R9: only an entry of the own term commits by counting",
+                   "node %u commits entry %" PRIu64 " of term %" PRIu64, id, oracle->committed,
+                   term);
+}
+
+/* --- leading --- */
+
+static void check_election(struct world *world, node_id_t id)
+{
+    const struct oracle *oracle = world->oracle;
+    const struct node *node = world->nodes[id].core;
+    term_t term = node->election.term;
+    unsigned votes = 0;
+    for (node_id_t voter = 1; voter <= world_voters(world); voter++)
+        votes += voter == id || as_number(map_get(&oracle->nodes[voter].votes, key(term))) == id;
+    if (votes <= world_voters(world) / 2)
+        world_fail(world, "R2: a majority of different nodes voted for the coordinator",
+                   "node %u has %u votes of %u in term %" PRIu64, id, votes, world_voters(world),
+                   term);
+    for (log_index_t index = node->journal.base + 1; index <= oracle->committed; index++) {
+        const struct ghost_commit *commit = map_get(&oracle->commits, key(index));
+        term_t ours;
+        if (commit && commit->in < term &&
+            (!journal_term(node, index, &ours) || ours != commit->term))
+            world_fail(world, "leader completeness",
+                       "node %u leads term %" PRIu64 " without entry %" PRIu64, id, term, index);
+    }
+}
+
+static void check_leader(struct world *world, node_id_t id)
+{
+    const struct node *node = world->nodes[id].core;
+    term_t term = node->election.term, at_commit = 0;
+    if (!node_is_coordinator(node))
+        return;
+    node_id_t known = (node_id_t)as_number(map_get(&world->oracle->leaders, key(term)));
+    if (known && known != id)
+        world_fail(world, "one coordinator ever per term",
+                   "nodes %u and %u both lead term %" PRIu64, known, id, term);
+    if (!known) {
+        world->counts.elections++;
+        map_put(&world->oracle->leaders, key(term), as_pointer(id));
+        check_election(world, id);
+    }
+    journal_term(node, node->journal.commit, &at_commit);
+    if (node_serves(node) && at_commit != term)
+        world_fail(world, "R10: nothing is served before the first commit of the own term",
+                   "node %u serves in term %" PRIu64, id, term);
+}
+
+/* --- the replicated state --- */
+
+static uint64_t mix(uint64_t hash, uint64_t more)
+{
+    hash = (hash ^ more) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+/* All of what entries make, nothing of what a coordinator adds to it while it schedules. */
+static uint64_t digest(const struct node *node)
+{
+    const struct jobs *jobs = &node->jobs;
+    uint64_t hash = mix(jobs->n, jobs->open);
+    for (size_t i = 0; i < jobs->n; i++) {
+        const struct job *job = jobs->at[i];
+        hash = mix(hash, job->id);
+        hash = mix(hash, map_hash(job->key, strlen(job->key)));
+        hash = mix(hash, job_is_finished(job) ? job->state : JOB_QUEUED);
+        hash = mix(hash, job->logged);
+        hash = mix(hash, job->logged_executed);
+        hash = mix(hash, job->frontier.count);
+        hash = mix(hash, map_hash(job->sha256, HASH_BYTES));
+    }
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        hash = mix(hash, jobs->operations[id]);
+        hash = mix(hash, jobs->conversions[id]);
+        hash = mix(hash, progress_now(&node->progress, id));
+    }
+    hash = mix(mix(hash, jobs->elections), jobs->reassigned);
+    hash = mix(hash, node->progress.snapshots);
+    return mix(hash, jobs->n_snaps);
+}
+
+/* Every operation of the log counts once: for its job, for the node, and in the node's progress. */
+static void check_sums(struct world *world, node_id_t id)
+{
+    const struct node *node = world->nodes[id].core;
+    uint64_t by_jobs = 0, by_nodes = 0;
+    for (size_t i = 0; i < node->jobs.n; i++)
+        by_jobs += node->jobs.at[i]->logged;
+    for (node_id_t other = 1; other <= node->config.n_nodes; other++) {
+        by_nodes += node->jobs.operations[other];
+        if (progress_now(&node->progress, other) != node->jobs.operations[other])
+            world_fail(world, "progress adds up",
+                       "node %u counts %" PRIu64 " operations of node %u, its progress is %" PRIu64,
+                       id, node->jobs.operations[other], other,
+                       progress_now(&node->progress, other));
+    }
+    if (by_jobs != by_nodes)
+        world_fail(world, "every operation counts once",
+                   "node %u: jobs have %" PRIu64 " operations done, nodes did %" PRIu64, id,
+                   by_jobs, by_nodes);
+}
+
+static void check_state(struct world *world, node_id_t id)
+{
+    struct ghost_node *ghost = &world->oracle->nodes[id];
+    const struct node *node = world->nodes[id].core;
+    if (ghost->applied == node->journal.applied)
+        return;
+    ghost->applied = node->journal.applied;
+    check_sums(world, id);
+    uint64_t now = digest(node), *known = map_get(&world->oracle->states, key(ghost->applied));
+    if (!known) {
+        known = mem_new(1, sizeof *known);
+        *known = now;
+        map_put(&world->oracle->states, key(ghost->applied), known);
+    } else if (*known != now) {
+        world_fail(world, "the same entries make the same state",
+                   "node %u differs from others after entry %" PRIu64, id, ghost->applied);
+    }
+}
+
+/* --- around a step --- */
+
+void oracle_before(struct world *world, node_id_t id, const struct event *event)
+{
+    struct ghost_node *ghost = &world->oracle->nodes[id];
+    const struct node *node = world->nodes[id].core;
+    (void)event;
+    ghost->term_before = node->election.term;
+    ghost->vote_before = node->election.vote;
+    ghost->led_before = node_is_coordinator(node);
+}
+
+static bool is_pre_vote_request(const struct event *event)
+{
+    return event->kind == EVENT_MESSAGE && event->message.message->type == MESSAGE_VOTE_REQUEST &&
+           event->message.message->as.vote_request.pre;
+}
+
+void oracle_after(struct world *world, node_id_t id, const struct event *event,
+                  const struct node_outputs *outputs)
+{
+    const struct ghost_node *ghost = &world->oracle->nodes[id];
+    const struct node *node = world->nodes[id].core;
+    if (is_pre_vote_request(event) &&
+        (node->election.term != ghost->term_before || node->election.vote != ghost->vote_before))
+        world_fail(world, "R5: a pre-vote changes neither term nor vote",
+                   "node %u goes from term %" PRIu64 " to %" PRIu64, id, ghost->term_before,
+                   node->election.term);
+    for (size_t i = 0; i < outputs->n; i++)
+        if (outputs->at[i].kind == OUTPUT_PERSIST)
+            check_writes(world, id, &outputs->at[i]);
+    check_leader(world, id);
+    check_commits(world, id);
+    check_state(world, id);
+    node_check_invariants(node);
+}
+
+/* --- beginning and end --- */
+
+void oracle_started(struct world *world, node_id_t id)
+{
+    struct ghost_node *ghost = &world->oracle->nodes[id];
+    const struct world_node *disk = &world->nodes[id];
+    ghost->checked = ghost->applied = 0;
+    reset_log(&ghost->log, disk->log_base);
+    for (size_t i = 0; i < disk->log_n; i++)
+        push_entry(&ghost->log, disk->log_base + i + 1, disk->log[i].term, disk->log[i].packed);
+}
+
+void oracle_end(struct world *world)
+{
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
+        const struct node *node = world->nodes[id].core;
+        check_sums(world, id);
+        if (node->jobs.open)
+            world_fail(world, "every accepted job ends", "%zu are open at node %u", node->jobs.open,
+                       id);
+    }
+}

@@ -1,0 +1,62 @@
+/* oracle_internal.h - the ghost history, for the files of the oracle only. */
+#ifndef CONCLAVE_SIM_ORACLE_INTERNAL_H
+#define CONCLAVE_SIM_ORACLE_INTERNAL_H
+
+#include "tests/sim/oracle.h"
+
+/* An entry that was ever in any log: what it was, and the term of the one before it. */
+struct ghost_entry {
+    uint64_t hash;
+    term_t before;
+};
+
+struct ghost_commit {
+    struct blob *packed;
+    term_t term;
+    term_t in; /* the term in which it was first committed; greater when it came beneath another */
+};
+
+/* A node's log in memory, with what it has compacted in this life. */
+struct ghost_log {
+    log_index_t base;
+    struct world_entry *at; /* base + 1, ...: owned */
+    size_t n, size;
+};
+
+/* What a node has ever done, its former lives included. */
+struct ghost_node {
+    struct map votes;  /* term -> whom it voted for, on disk */
+    struct map values; /* (job, op) that its disk has ever held; since it was wiped */
+    bool wiped;        /* ever: what it had acknowledged may be gone */
+    struct ghost_log log;
+    log_index_t checked, applied; /* in this life: looked at up to here */
+    term_t term_before;           /* this step */
+    node_id_t vote_before;
+    bool led_before;
+};
+
+struct oracle {
+    struct ghost_node nodes[WORLD_NODES_MAX + 1];
+    struct map entries; /* (index, term) -> struct ghost_entry */
+    struct map commits; /* index -> struct ghost_commit */
+    log_index_t committed;
+    struct map leaders; /* term -> node */
+    struct map states;  /* applied index -> digest of the replicated state */
+};
+
+static inline void *as_pointer(uint64_t number)
+{
+    return (void *)(uintptr_t)number;
+}
+
+static inline uint64_t as_number(const void *pointer)
+{
+    return (uint64_t)(uintptr_t)pointer;
+}
+
+static inline struct map_key key(uint64_t a)
+{
+    return (struct map_key){a, 0};
+}
+
+#endif

@@ -1,0 +1,466 @@
+#include "tests/sim/swarm.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "nodes/core/state.h"
+#include "shared/base/text.h"
+#include "tests/sim/clients.h"
+#include "tests/sim/oracle.h"
+
+/* After healing: a coordinator within this time, all jobs done and all logs equal within that. */
+#define ELECTED_WITHIN_US (20 * SECOND_US)
+#define SETTLED_WITHIN_US (120 * SECOND_US)
+#define STEPS_MAX         UINT64_C(20000000) /* beyond: something goes round in circles */
+
+/* What the driver does to the world: X(symbol, weight). */
+#define DEEDS(X)       \
+    X(KILL, 6)         \
+    X(KILL_LEADER, 4)  \
+    X(WIPE, 3)         \
+    X(BLACKOUT, 1)     \
+    X(PAUSE, 3)        \
+    X(PAUSE_LEADER, 2) \
+    X(CUT_LINK, 3)     \
+    X(CUT_NODE, 3)     \
+    X(CUT_GROUPS, 2)   \
+    X(CUT_BRIDGE, 1)   \
+    X(CLOG, 3)         \
+    X(BREAK, 3)        \
+    X(SLOW_DISK, 2)    \
+    X(FULL_DISK, 2)    \
+    X(JUMP, 1)
+
+enum deed {
+#define X(symbol, weight) DEED_##symbol,
+    DEEDS(X)
+#undef X
+        DEED_KINDS
+};
+
+struct swarm {
+    struct world *world;
+    uint32_t weights[DEED_KINDS]; /* 0: this seed does without */
+    uint32_t total;
+    uint64_t gap_us;    /* between two deeds, about */
+    uint64_t length_us; /* of what lasts a while, at most */
+    bool wipes;
+};
+
+const char *swarm_fault_text(enum fault fault)
+{
+    static const char *const texts[] = {
+#define X(symbol, text) text,
+        FAULTS(X)
+#undef X
+    };
+    return texts[fault];
+}
+
+/* --- drawing a scenario --- */
+
+/* Between low and high, every order of magnitude alike. */
+static uint64_t draw_scale(struct world *world, uint64_t low, uint64_t high)
+{
+    uint64_t value = low;
+    unsigned doublings = 0;
+    for (uint64_t at = low; at < high; at *= 2)
+        doublings++;
+    value <<= world_random(world, doublings + 1);
+    value += world_random(world, value);
+    return value < high ? value : high;
+}
+
+/* Mostly 0, else up to so many per million. */
+static uint32_t draw_chance(struct world *world, uint64_t one_in, uint64_t high)
+{
+    return world_random(world, one_in) ? 0 : (uint32_t)draw_scale(world, high / 50 + 1, high);
+}
+
+static void draw_size(struct world *world)
+{
+    static const uint32_t sizes[] = {1, 2, 3, 3, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 8, 9};
+    struct world_options *options = &world->options;
+    options->n_nodes = sizes[world_random(world, sizeof sizes / sizeof sizes[0])];
+    if (world_random(world, 4) == 0)
+        options->n_voters = 1 + (uint32_t)world_random(world, options->n_nodes);
+}
+
+static void draw_times(struct world *world)
+{
+    struct world_options *options = &world->options;
+    options->delay_us = draw_scale(world, 50, 3 * MS_US);
+    options->jitter_us = draw_scale(world, 50, 10 * MS_US);
+    options->disk_us = draw_scale(world, 50, 10 * MS_US);
+    options->op_us = draw_scale(world, 2, 2 * MS_US);
+    options->heartbeat_us = draw_scale(world, 50 * MS_US, 150 * MS_US);
+    options->election_timeout_us = options->heartbeat_us * (3 + world_random(world, 8));
+    options->checkpoint_interval_us = draw_scale(world, 5 * MS_US, 400 * MS_US);
+    options->checkpoint_bytes = draw_scale(world, 1000, CHECKPOINT_BYTES_DEFAULT);
+    options->compact_entries =
+        world_random(world, 3) ? draw_scale(world, 2, 64) : draw_scale(world, 64, COMPACT_ENTRIES);
+    options->append_entries = world_random(world, 2) ? 0 : draw_scale(world, 1, 64);
+    static const uint64_t inline_bytes[] = {0, 0, 4096, 512, 64};
+    options->inline_bytes = inline_bytes[world_random(world, 5)];
+}
+
+static void draw_chances(struct world *world)
+{
+    struct world_options *options = &world->options;
+    options->loss = draw_chance(world, 3, 50000);
+    options->duplication = draw_chance(world, 3, 100000);
+    options->spikes = draw_chance(world, 3, 20000);
+    options->spike_us = draw_scale(world, 5 * MS_US, 200 * MS_US);
+    options->disk_failures = draw_chance(world, 5, 2000);
+    options->value_failures = draw_chance(world, 3, 300000);
+    options->drift = draw_chance(world, 3, 50000);
+    options->unsynced_kept = world_random(world, 2) ? 0 : 500000;
+    options->cancels = draw_chance(world, 2, 300000);
+}
+
+static void draw_deeds(struct swarm *swarm)
+{
+    static const uint32_t weights[] = {
+#define X(symbol, weight) weight,
+        DEEDS(X)
+#undef X
+    };
+    struct world *world = swarm->world;
+    for (int deed = 0; deed < DEED_KINDS; deed++) {
+        swarm->weights[deed] = world_random(world, 2) ? weights[deed] : 0;
+        swarm->total += swarm->weights[deed];
+    }
+    swarm->gap_us = draw_scale(world, 50 * MS_US, 2 * SECOND_US);
+    swarm->length_us = draw_scale(world, 20 * MS_US, 5 * SECOND_US);
+    swarm->wipes = world_random(world, 2);
+}
+
+static void draw_clients(struct world *world)
+{
+    unsigned n = 1 + (unsigned)world_random(world, 4);
+    for (unsigned client = 0; client < n; client++) {
+        uint64_t n_max =
+            world_random(world, 20) ? draw_scale(world, 10, 1000) : draw_scale(world, 1000, 20000);
+        if (world_random(world, 3))
+            world_client_mixed(world, client, 1 + world_random(world, 25), n_max,
+                               draw_scale(world, 1, 500 * MS_US));
+        else /* progress only */
+            world_client_mixed(world, client, 1 + world_random(world, 100), 0,
+                               draw_scale(world, 1, 200 * MS_US));
+    }
+}
+
+/* --- deeds --- */
+
+static node_id_t any_node(struct world *world)
+{
+    return 1 + (node_id_t)world_random(world, world->options.n_nodes);
+}
+
+static node_id_t another_node(struct world *world, node_id_t than)
+{
+    node_id_t id = 1 + (node_id_t)world_random(world, world->options.n_nodes - 1);
+    return id < than ? id : id + 1;
+}
+
+static uint64_t a_while(struct swarm *swarm)
+{
+    return draw_scale(swarm->world, 5 * MS_US, swarm->length_us);
+}
+
+static void kill_one(struct swarm *swarm, node_id_t id)
+{
+    struct world *world = swarm->world;
+    if (!id || !world->nodes[id].core)
+        return;
+    world_crash(world, id);
+    if (swarm->wipes && oracle_may_wipe(world, id) && world_random(world, 3))
+        world_wipe(world, id);
+    world_start_later(world, id, a_while(swarm));
+}
+
+/* A node comes back without its disk, and soon the coordinator is gone: the newcomer is wanted for
+ * a majority, and must not help to elect one that lacks what it had acknowledged. */
+static void wipe_one(struct swarm *swarm, node_id_t id)
+{
+    struct world *world = swarm->world;
+    node_id_t leader = world_coordinator(world);
+    if (!world->nodes[id].core || id == leader || !oracle_may_wipe(world, id))
+        return;
+    world_crash(world, id);
+    world_wipe(world, id);
+    world_start_later(world, id, draw_scale(world, MS_US, 100 * MS_US));
+    if (world_random(world, 2))
+        kill_one(swarm, leader);
+}
+
+static void black_out(struct swarm *swarm)
+{
+    struct world *world = swarm->world;
+    world_count(world, FAULT_BLACKOUT);
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
+        world_crash(world, id);
+        world_start_later(world, id, a_while(swarm));
+    }
+}
+
+static void cut_both(struct world *world, node_id_t a, node_id_t b, uint64_t for_us)
+{
+    world_cut_for(world, a, b, for_us);
+    world_cut_for(world, b, a, for_us);
+    world_count(world, FAULT_CUT_BOTH);
+}
+
+static void cut_one_way(struct world *world, node_id_t from, node_id_t to, uint64_t for_us)
+{
+    world_cut_for(world, from, to, for_us);
+    world_count(world, FAULT_CUT_ONE_WAY);
+}
+
+static void cut_link(struct swarm *swarm)
+{
+    struct world *world = swarm->world;
+    node_id_t a = any_node(world), b = another_node(world, a);
+    if (world_random(world, 2))
+        cut_both(world, a, b, a_while(swarm));
+    else
+        cut_one_way(world, a, b, a_while(swarm));
+}
+
+static void reset_all(struct world *world, node_id_t from, node_id_t to)
+{
+    static const enum plane planes[] = {PLANE_CONTROL, PLANE_CHANNEL, PLANE_CHECKPOINT};
+    for (unsigned i = 0; i < sizeof planes / sizeof planes[0]; i++)
+        world_break(world, from, to, planes[i]);
+}
+
+/* A node that nobody reaches, that reaches nobody, or both. When the others' connections to it are
+ * reset as well they replace it long before it notices: that is when it would answer what is no
+ * longer so. */
+static void cut_node(struct swarm *swarm)
+{
+    struct world *world = swarm->world;
+    node_id_t id = world_random(world, 2) ? world_coordinator(world) : any_node(world);
+    uint64_t for_us = a_while(swarm), how = world_random(world, 3);
+    bool resets = world_random(world, 2);
+    for (node_id_t other = 1; id && other <= world->options.n_nodes; other++) {
+        if (other == id)
+            continue;
+        if (how == 0)
+            cut_both(world, id, other, for_us);
+        else
+            cut_one_way(world, how == 1 ? id : other, how == 1 ? other : id, for_us);
+        if (resets)
+            reset_all(world, other, id);
+    }
+}
+
+/* Two groups that do not reach each other; with a bridge, one node reaches both (R6). */
+static void cut_groups(struct swarm *swarm, bool bridge)
+{
+    struct world *world = swarm->world;
+    uint64_t for_us = a_while(swarm), sides = world_random(world, UINT64_MAX);
+    node_id_t both = bridge ? any_node(world) : NODE_NONE;
+    for (node_id_t a = 1; a <= world->options.n_nodes; a++)
+        for (node_id_t b = a + 1; b <= world->options.n_nodes; b++)
+            if (a != both && b != both && (sides >> a & 1) != (sides >> b & 1))
+                cut_both(world, a, b, for_us);
+}
+
+static void clog_links(struct swarm *swarm)
+{
+    struct world *world = swarm->world;
+    node_id_t from = any_node(world), to = another_node(world, from);
+    uint64_t for_us = a_while(swarm);
+    bool all = world_random(world, 3) == 0;
+    for (node_id_t other = 1; other <= world->options.n_nodes; other++)
+        if (other != from && (all || other == to))
+            world_clog(world, from, other, for_us);
+}
+
+static void reset_connection(struct swarm *swarm)
+{
+    static const enum plane planes[] = {PLANE_CONTROL, PLANE_CHANNEL, PLANE_CHECKPOINT};
+    struct world *world = swarm->world;
+    node_id_t from = any_node(world), to = another_node(world, from);
+    uint64_t which = world_random(world, 4);
+    if (which == 3)
+        reset_all(world, from, to);
+    else
+        world_break(world, from, to, planes[which]);
+}
+
+static void pause_one(struct swarm *swarm, node_id_t id)
+{
+    if (id && swarm->world->nodes[id].core)
+        world_pause(swarm->world, id, a_while(swarm));
+}
+
+static bool needs_two(enum deed deed)
+{
+    return deed == DEED_CUT_LINK || deed == DEED_CLOG || deed == DEED_BREAK;
+}
+
+static void do_one(struct swarm *swarm, enum deed deed)
+{
+    struct world *world = swarm->world;
+    if (needs_two(deed) && world->options.n_nodes < 2)
+        return;
+    switch (deed) {
+    case DEED_KILL:
+        kill_one(swarm, any_node(world));
+        break;
+    case DEED_KILL_LEADER:
+        kill_one(swarm, world_coordinator(world));
+        break;
+    case DEED_WIPE:
+        wipe_one(swarm, any_node(world));
+        break;
+    case DEED_BLACKOUT:
+        black_out(swarm);
+        break;
+    case DEED_PAUSE:
+        pause_one(swarm, any_node(world));
+        break;
+    case DEED_PAUSE_LEADER:
+        pause_one(swarm, world_coordinator(world));
+        break;
+    case DEED_CUT_LINK:
+        cut_link(swarm);
+        break;
+    case DEED_CUT_NODE:
+        cut_node(swarm);
+        break;
+    case DEED_CUT_GROUPS:
+        cut_groups(swarm, false);
+        break;
+    case DEED_CUT_BRIDGE:
+        cut_groups(swarm, true);
+        break;
+    case DEED_CLOG:
+        clog_links(swarm);
+        break;
+    case DEED_BREAK:
+        reset_connection(swarm);
+        break;
+    case DEED_SLOW_DISK:
+        world_slow_disk(world, any_node(world), draw_scale(world, MS_US, 300 * MS_US),
+                        a_while(swarm));
+        break;
+    case DEED_FULL_DISK:
+        world_fill_disk(world, any_node(world), a_while(swarm));
+        break;
+    case DEED_JUMP:
+        world_jump(world, any_node(world),
+                   (int64_t)world_random(world, 7200000) - (int64_t)3600000);
+        break;
+    case DEED_KINDS:
+        break;
+    }
+}
+
+static enum deed choose(struct swarm *swarm)
+{
+    uint64_t at = world_random(swarm->world, swarm->total);
+    int deed = 0;
+    while (at >= swarm->weights[deed])
+        at -= swarm->weights[deed++];
+    return (enum deed)deed;
+}
+
+/* --- running --- */
+
+static void check_circles(const struct world *world)
+{
+    if (world->counts.steps > STEPS_MAX)
+        world_fail(world, "nothing goes round in circles", "%" PRIu64 " steps",
+                   world->counts.steps);
+}
+
+static void trouble(struct swarm *swarm)
+{
+    struct world *world = swarm->world;
+    uint64_t until_us = world->now_us + draw_scale(world, SECOND_US, 10 * SECOND_US);
+    while (world->now_us < until_us) {
+        world_run(world, draw_scale(world, swarm->gap_us / 8 + 1, 2 * swarm->gap_us));
+        check_circles(world);
+        if (swarm->total)
+            do_one(swarm, choose(swarm));
+    }
+}
+
+static bool is_settled(const struct world *world)
+{
+    return world_is_idle(world) && world_coordinator(world) && world_is_equal(world);
+}
+
+static bool wait_for(struct world *world, bool (*condition)(const struct world *), uint64_t for_us)
+{
+    for (uint64_t until_us = world->now_us + for_us; !condition(world);) {
+        if (world->now_us >= until_us)
+            return false;
+        world_run(world, 20 * MS_US);
+        check_circles(world);
+    }
+    return true;
+}
+
+static bool is_served(const struct world *world)
+{
+    return world_coordinator(world) != NODE_NONE;
+}
+
+static _Noreturn void fail_unsettled(const struct world *world)
+{
+    struct text text = {0};
+    text_add(&text, "not within %u s;", (unsigned)(SETTLED_WITHIN_US / SECOND_US));
+    for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
+        if (world->clients[client].wish != WISH_NONE)
+            text_add(&text, " client %u waits;", client);
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
+        const struct node *node = world->nodes[id].core;
+        text_add(&text, " %u%s: %" PRIu64 "/%" PRIu64, id, node_serves(node) ? " serves" : "",
+                 node->journal.applied, node->journal.last);
+    }
+    world_fail(world, "after healing every job is done and all logs are equal", "%s", text.at);
+}
+
+static uint64_t settle(struct world *world)
+{
+    uint64_t since_us = world->now_us, jobs = 0;
+    world_heal(world);
+    if (!wait_for(world, is_served, ELECTED_WITHIN_US))
+        world_fail(world, "after healing there is a coordinator", "not within %u s",
+                   (unsigned)(ELECTED_WITHIN_US / SECOND_US));
+    if (!wait_for(world, is_settled, SETTLED_WITHIN_US))
+        fail_unsettled(world);
+    oracle_end(world);
+    for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
+        jobs += world->clients[client].jobs;
+    const struct node *node = world->nodes[world_coordinator(world)].core;
+    if (node->jobs.n != jobs)
+        world_fail(world, "one job per key", "%zu jobs for %" PRIu64 " keys", node->jobs.n, jobs);
+    return world->now_us - since_us;
+}
+
+struct swarm_result swarm_run(uint64_t seed, bool story)
+{
+    struct world_options options = {.seed = seed, .story = story, .n_nodes = WORLD_NODES_MAX};
+    struct swarm swarm = {.world = world_new(&options)};
+    struct world *world = swarm.world;
+    draw_size(world);
+    draw_times(world);
+    draw_chances(world);
+    draw_deeds(&swarm);
+    world_say(world, NODE_NONE, "%u nodes, %u vote", world->options.n_nodes, world_voters(world));
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++)
+        world_start_later(world, id, world_random(world, 100 * MS_US));
+    draw_clients(world);
+    trouble(&swarm);
+    struct swarm_result result = {.settle_us = settle(world)};
+    result.hash = world->hash;
+    result.counts = world->counts;
+    result.counts.simulated_us = world->now_us - SECOND_US;
+    world_free(&world);
+    return result;
+}

@@ -1,0 +1,105 @@
+#!/usr/bin/python3
+"""Every statement that must be shown to hold is named in a test.
+
+A test names a statement at the end of its own name (..._R9, ..._r9), a trace in a comment.
+
+  check-statements.py           silent when all are named; else names those that are not, exit status 1
+  check-statements.py --list    every statement with the tests that name it
+"""
+
+import collections
+import glob
+import re
+import sys
+
+STATEMENTS = {
+    "R1": "term and vote are durable before a message of the term leaves",
+    "R2": "late, double and foreign votes never count",
+    "R3": "a vote only for a log as complete as the voter's",
+    "R4": "a coordinator grants no vote in its own term",
+    "R5": "pre-votes change nothing, and are refused while a coordinator lives",
+    "R6": "a partial mesh keeps its terms, and commits go on",
+    "R7": "a coordinator that nobody answers steps down",
+    "R8": "stepping down answers 'unknown', never 'failed'",
+    "R9": "only entries of the own term commit by counting (Raft figure 8)",
+    "R10": "no read or dispatch before the first commit of the own term",
+    "R11": "a read needs a majority's answers to that very attempt",
+    "R12": "no leases by clocks",
+    "R13": "a coordinator that was stopped serves nothing stale",
+    "R14": "duplicates and reordering turn term, commit and match never back",
+    "R15": "a follower commits no further than it has verified",
+    "R16": "what was compacted is not applied again",
+    "R17": "where the base is compacted, the full checkpoint is sent",
+    "R18": "an install advances no commit before its end; one follows another",
+    "R19": "a crash between any two steps of an install is harmless",
+    "R20": "a compacted request is still committed",
+    "R21": "a failed send to one peer stops no heartbeats to others",
+    "R22": "a wiped node does not vote before it has caught up",
+    "R23": "a torn last record is dropped, other damage is refused by name",
+    "R24": "a failed fsync: no ack, no retry, exit",
+    "R25": "disk full: clear refusals, votes persist, recovery",
+    "R26": "jumps of the wall clock elect nobody and expire nothing",
+    "R27": "4 voters need 3, 2 need 2; halves elect nobody and heal",
+    "R28": "a retry at a new coordinator gets the same job and bytes",
+    "R29": "a forgotten key is an error, never a second execution",
+    "T1": "a result without an open operation is acknowledged and discarded",
+    "T2": "a node that returns is a new worker",
+    "T3": "nothing stays assigned to a departed worker",
+    "T4": "only the operation executing at death is suspected",
+    "T5": "three deaths fail the job with the reason",
+    "T6": "deliberate stops and injected failures are no poison",
+    "T7": "a live operation of ten minutes is not lost",
+    "T8": "no redelivery timeout shorter than an operation",
+    "T9": "the first result wins; copies are capped and cancelled",
+    "T10": "large results move in chunks with hash and resume",
+    "T11": "under memory pressure: throttle, pause, hand work back",
+    "T12": "restarts back off with jitter; votes never queue behind bulk data",
+    "T13": "after a restart every accepted job is present once",
+    "T14": "a worker that fails fast does not drain the queue",
+}
+
+PLACES = ("tests/unit/test_*.c", "tests/sim/*.c", "tests/trace/*.txt", "tests/cluster/*.py")
+
+# At the end of a test's name: ..._R9( or ..._R9_R10,
+IN_NAME = re.compile(r"[a-z0-9]((?:_[RTrt]\d+)+)(?=\W)")
+# In a comment of a trace: "# R9: ...", "(R9)", "(R9, Raft 5.4.2)", "(R16 to R20; ...". Elsewhere R1
+# is an operation of a plan.
+IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RT]\d+)(?=[:,);]| to )")
+
+
+def names_in(path):
+    """Statement -> the first line that names it."""
+    found = {}
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if path.endswith(".txt"):
+                names = IN_COMMENT.findall(line) if line.startswith("#") else []
+            else:
+                names = "".join(IN_NAME.findall(line)).upper().split("_")
+            for name in names:
+                found.setdefault(name, number)
+    return found
+
+
+def main():
+    tests = collections.defaultdict(list)
+    for place in PLACES:
+        for path in sorted(glob.glob(place)):
+            for name, number in names_in(path).items():
+                tests[name].append(f"{path}:{number}")
+    missing = [name for name in STATEMENTS if not tests[name]]
+    if "--list" in sys.argv[1:]:
+        for name, text in STATEMENTS.items():
+            print(f"{name:4} {text}")
+            for test in tests[name] or ["nobody tests it"]:
+                print(f"       {test}")
+        return 0
+    for name in missing:
+        print(f"{name} ({STATEMENTS[name]}) is named in no test", file=sys.stderr)
+    if not missing:
+        print(f"statements: {len(STATEMENTS)} are each named in a test")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
