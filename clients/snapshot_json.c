@@ -2,6 +2,7 @@
 
 #include "clients/render.h"
 #include "clients/snapshot_json_rows.h"
+#include "clients/snapshot_verify.h"
 
 static json_t *number(uint64_t value)
 {
@@ -186,6 +187,18 @@ static json_t *checkpoint_json(const struct snapshot_model *model)
     return array;
 }
 
+/* Money by where it is. */
+static json_t *totals_json(const struct snapshot_model *model)
+{
+    struct findings findings;
+    snapshot_verify(model, NULL, &findings);
+    json_t *object = json_pack("{s:o, s:o, s:o, s:o}", "accounts", number(findings.balances),
+                               "in_channels", number(findings.in_channels), "in_outboxes",
+                               number(findings.in_outboxes), "all", number(findings.total));
+    findings_clear(&findings);
+    return object;
+}
+
 json_t *snapshot_json(const struct snapshot_model *model, struct snapshot_json_parts parts)
 {
     char name[SNAPSHOT_NAME_MAX];
@@ -199,6 +212,7 @@ json_t *snapshot_json(const struct snapshot_model *model, struct snapshot_json_p
     json_object_set_new(object, "process_states", states_json(model, parts.node));
     json_object_set_new(object, "channel_states", channels_json(model, parts.node));
     json_object_set_new(object, "missing", missing_json(model));
+    json_object_set_new(object, "totals", totals_json(model));
     json_object_set_new(object, "coordinator", render_number(model->coordinator));
     json_object_set_new(object, "jobs",
                         rows_json(MESSAGE_CUT_JOBS, "rows", model->jobs.at, model->jobs.n, NULL));
