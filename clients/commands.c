@@ -133,6 +133,17 @@ static const char snapshot_verify_details[] =
     "channels,\n"
     "operations}.";
 
+static const char snapshot_restore_details[] = "Makes the data directories of a fresh cluster: "
+                                               "accounts, values and messages under way as they\n"
+                                               "were, and the running jobs as far as the log knew "
+                                               "them. What was in the channels is sent again, in\n"
+                                               "its order, before anything new. A job with values "
+                                               "of more than 64 KiB begins anew. `conclave up\n"
+                                               "--restore FILE` does both. Refused are a directory "
+                                               "with data in it (2), a snapshot that does not\n"
+                                               "verify (1), and a partial one (2), with what would "
+                                               "be lost. --json: {snapshot_id, dir, nodes}.";
+
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive, "
     "incarnation,\n"
@@ -201,6 +212,8 @@ const struct command commands[] = {
      NULL, snapshot_export_run},
     {"snapshot verify", "ID|FILE", "Check that a snapshot is consistent", snapshot_verify_details,
      snapshot_verify_options, snapshot_verify_run},
+    {"snapshot restore", "FILE", "Prepare a fresh cluster that goes on from a snapshot",
+     snapshot_restore_details, snapshot_restore_options, snapshot_restore_run},
     {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details, NULL,
      status_run},
     {"check", "", "Is the cluster healthy? For health checks", check_details, check_options,

@@ -105,14 +105,21 @@ const struct wire_cut_count *model_count(const struct snapshot_model *model, uin
     return NULL;
 }
 
-uint64_t model_applied(const struct snapshot_model *model, uint64_t from, uint64_t to)
+const struct wire_cut_applied *model_mark(const struct snapshot_model *model, uint64_t from,
+                                          uint64_t to)
 {
     const struct model_node *node = &model->nodes[to];
     for (size_t i = 0; i < node->applied.n; i++)
         if (node->applied.at[i].node == from &&
             node->applied.at[i].epoch == model->nodes[from].state.epoch)
-            return node->applied.at[i].upto;
-    return 0;
+            return &node->applied.at[i];
+    return NULL;
+}
+
+uint64_t model_applied(const struct snapshot_model *model, uint64_t from, uint64_t to)
+{
+    const struct wire_cut_applied *mark = model_mark(model, from, to);
+    return mark ? mark->upto : 0;
 }
 
 bool model_is_numbered(const struct wire_cut_message *message)

@@ -93,7 +93,12 @@ struct model_channel *model_channel(const struct snapshot_model *model, uint64_t
 const struct wire_cut_count *model_count(const struct snapshot_model *model, uint64_t node,
                                          uint64_t peer);
 
-/* The last number of `from` that `to` has applied at the cut; 0: none of this ledger of his. */
+/* What `to` has applied at the cut of what the ledger of `from` sent; NULL: nothing of this ledger.
+ * Then the first that comes counts, whatever its number is. */
+const struct wire_cut_applied *model_mark(const struct snapshot_model *model, uint64_t from,
+                                          uint64_t to);
+
+/* The last number applied, 0 without a mark. */
 uint64_t model_applied(const struct snapshot_model *model, uint64_t from, uint64_t to);
 
 /* True for what ledgers send each other by number: a transfer or an application message. */

@@ -10,6 +10,7 @@
 
 #include "clients/snapshot_json.h"
 #include "clients/snapshot_pack.h"
+#include "clients/snapshot_restore.h"
 #include "clients/snapshot_verify.h"
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
@@ -280,8 +281,9 @@ static void money_that_is_off_by_one_is_found_S14(void **state)
     model->nodes[3].accounts.at[0].balance++;
     offends(model, 1, "the total is 2101, expected were 2100: 1 too many");
     model = sound();
-    model->nodes[2].outbox.at[0].number = 2; /* 1 is gone and was not applied */
-    offends(model, 1, "node 2 has forgotten numbers 1 to 1 for node 3");
+    applied(model, 3, 2, 4);
+    model->nodes[2].outbox.at[0].number = 6; /* 5 is gone and was not applied */
+    offends(model, 1, "node 2 has forgotten numbers 5 to 5 for node 3");
 }
 
 static void an_operation_that_is_nowhere_or_twice_is_found(void **state)
@@ -409,18 +411,23 @@ static void all_forms_say_the_same(struct snapshot_model *model)
     snapshot_model_destroy(&model);
 }
 
+static struct slice pack_into(struct snapshot_model *model, struct message *part)
+{
+    struct blob *packed = codec_pack(part);
+    uint8_t *at = arena_new(&model->arena, packed->len);
+    struct slice copy = {memcpy(at, packed->at, packed->len), packed->len};
+    blob_drop(&packed);
+    message_drop(&part);
+    return copy;
+}
+
 /* A container holds only messages that are known; the checkpoint of a sound() is just words. */
 static struct snapshot_model *with_checkpoint(void)
 {
     struct snapshot_model *model = sound();
     struct message *image = message_new(MESSAGE_IMAGE_SNAPS);
     image->as.image_snaps.snapshots = 7;
-    struct blob *packed = codec_pack(image);
-    uint8_t *at = arena_new(&model->arena, packed->len);
-    memcpy(at, packed->at, packed->len);
-    model->checkpoint.at[0] = (struct slice){at, packed->len};
-    blob_drop(&packed);
-    message_drop(&image);
+    model->checkpoint.at[0] = pack_into(model, image);
     return model;
 }
 
@@ -470,6 +477,83 @@ static void a_share_holds_one_node_and_the_jobs_S15(void **state)
     assert_int_equal(share->checkpoint.n, 1);
     blob_drop(&packed);
     snapshot_model_destroy(&share);
+    snapshot_model_destroy(&model);
+}
+
+/* Nothing is under way twice, nothing is lost, and all of it is numbered from 1 in its order. */
+static void a_settled_snapshot_holds_the_same_money_S15(void **state)
+{
+    (void)state;
+    struct snapshot_model *model = with_checkpoint();
+    struct restore_notes notes = {0};
+    struct findings findings;
+    struct text why = {0};
+    uint64_t total = 2100;
+    owe(model, 1, 2, 8, 0, false);
+    assert_int_equal(snapshot_model_check(model, &why), OK);
+    snapshot_losses(model, &notes);
+    assert_int_equal(notes.lines.n, 0);
+    snapshot_settle(model, &notes);
+    const struct model_node *node = &model->nodes[1];
+    assert_int_equal(node->outbox.n, 2); /* 6 was applied */
+    assert_int_equal(node->outbox.at[0].number, 1);
+    assert_int_equal(node->outbox.at[0].amount, 100);
+    assert_int_equal(node->outbox.at[1].number, 2);
+    assert_int_equal(model->nodes[3].outbox.n, 0);
+    for (uint64_t from = 1; from <= 3; from++) { /* the channels of a fresh cluster are empty */
+        model->nodes[from].applied.n = 0;
+        for (uint64_t to = 1; to <= 3; to++)
+            model_channel(model, from, to)->messages.n = 0;
+    }
+    snapshot_verify(model, &total, &findings);
+    assert_true(finds(&findings, FINDING_CHECKED, "= 2100, as expected"));
+    findings_clear(&findings);
+    restore_notes_clear(&notes);
+    snapshot_model_destroy(&model);
+}
+
+/* The value of R9 is on a disk that the fresh cluster does not have. */
+static void a_job_without_its_values_begins_anew_S15(void **state)
+{
+    (void)state;
+    struct snapshot_model *model = sound();
+    struct restore_notes notes = {0};
+    struct wire_job_row row = {.job = JOB, .done = 3, .total = 14, .state = s("queued")};
+    struct wire_done_op done = {.op = 9, .node = 2, .attempt = 1, .len = 100000};
+    struct message *job = message_new(MESSAGE_IMAGE_JOB), *ops = message_new(MESSAGE_IMAGE_OPS);
+    job->as.image_job.jobs.at = &row;
+    job->as.image_job.jobs.n = 1;
+    ops->as.image_ops.job = JOB;
+    ops->as.image_ops.ops.at = &done;
+    ops->as.image_ops.ops.n = 1;
+    struct slice parts[] = {pack_into(model, job), pack_into(model, ops)};
+    model->checkpoint.n = 0;
+    model->checkpoint.at = NULL;
+    MODEL_APPEND(model, model->checkpoint, parts, 2);
+    snapshot_settle(model, &notes);
+    assert_int_equal(notes.lines.n, 1);
+    assert_non_null(strstr(notes.lines.at[0], "job 2-5 begins anew"));
+    assert_int_equal(model->checkpoint.n, 1);
+    struct message *got;
+    struct text why = {0};
+    assert_int_equal(codec_unpack(model->checkpoint.at[0], &got, &why), OK);
+    assert_int_equal(got->type, MESSAGE_IMAGE_JOB);
+    assert_int_equal(got->as.image_job.jobs.at[0].done, 0);
+    message_drop(&got);
+    restore_notes_clear(&notes);
+    snapshot_model_destroy(&model);
+}
+
+static void a_partial_snapshot_says_what_it_would_lose_S12(void **state)
+{
+    (void)state;
+    struct snapshot_model *model = sound();
+    struct restore_notes notes = {0};
+    lose_node(model, 3);
+    snapshot_losses(model, &notes);
+    assert_int_equal(notes.lines.n, 1);
+    assert_non_null(strstr(notes.lines.at[0], "of node 3, which is missing"));
+    restore_notes_clear(&notes);
     snapshot_model_destroy(&model);
 }
 
@@ -554,6 +638,9 @@ int main(void)
         cmocka_unit_test(nothing_is_lost_between_container_and_json),
         cmocka_unit_test(large_ledgers_are_cut_into_parts),
         cmocka_unit_test(a_share_holds_one_node_and_the_jobs_S15),
+        cmocka_unit_test(a_settled_snapshot_holds_the_same_money_S15),
+        cmocka_unit_test(a_job_without_its_values_begins_anew_S15),
+        cmocka_unit_test(a_partial_snapshot_says_what_it_would_lose_S12),
         cmocka_unit_test(damaged_files_are_refused_X11),
         cmocka_unit_test(names_are_read_as_they_are_written_S8),
     };
