@@ -49,6 +49,9 @@ void snapshot_losses(const struct snapshot_model *model, struct restore_notes *o
                  id);
     if (!model->coordinator)
         note(out, "all jobs, for no coordinator's state is in it");
+    if (!out->lines.n)
+        note(out,
+             "nothing of the ledgers: what was in the channels that are missing is in outboxes");
 }
 
 /* --- the ledgers --- */

@@ -38,7 +38,7 @@ struct findings {
     uint64_t accounts, balances, in_channels, in_outboxes;         /* money, by where it is */
     uint64_t transfers_in_channels, transfers_in_outboxes, duplicates;
     uint64_t total; /* balances + in_channels + in_outboxes */
-    uint64_t handed_out, stale;
+    uint64_t handed_out, unseen, stale;
 };
 
 /* `expected` is what the money must come to, NULL when nobody knows. Caller clears. */

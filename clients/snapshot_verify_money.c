@@ -62,17 +62,17 @@ static void verify_numbers(const struct stream *stream, struct findings *out)
     uint64_t first = stream->at[0].number, last = stream->at[stream->n - 1].number;
     if (stream->marked && first > stream->applied + 1)
         findings_add(out, FINDING_OFFENCE,
-                     "money: node %" PRIu64 " has forgotten numbers %" PRIu64 " to %" PRIu64
+                     "ledger: node %" PRIu64 " has forgotten numbers %" PRIu64 " to %" PRIu64
                      " for node %" PRIu64 ", which has not applied them",
                      stream->from, stream->applied + 1, first - 1, stream->to);
     if (stream->applied > last)
         findings_add(out, FINDING_OFFENCE,
-                     "money: orphan: node %" PRIu64 " has applied number %" PRIu64
+                     "ledger: orphan: node %" PRIu64 " has applied number %" PRIu64
                      " of node %" PRIu64 ", which has sent up to %" PRIu64,
                      stream->to, stream->applied, stream->from, last);
     if (last - first + 1 != stream->n)
         findings_add(out, FINDING_OFFENCE,
-                     "money: numbers are missing in the outbox of node %" PRIu64
+                     "ledger: numbers are missing in the outbox of node %" PRIu64
                      " for node %" PRIu64,
                      stream->from, stream->to);
 }
@@ -90,17 +90,17 @@ static void verify_row(const struct stream *stream, const struct wire_cut_pendin
     const char *what = row->name.len ? "application message" : "transfer";
     if (row->sent && !copies)
         findings_add(out, FINDING_OFFENCE,
-                     "money: %s %" PRIu64 " from node %" PRIu64 " to node %" PRIu64
+                     "ledger: %s %" PRIu64 " from node %" PRIu64 " to node %" PRIu64
                      " (amount %" PRIu64 ") is lost: sent, not applied, in no channel",
                      what, row->number, stream->from, stream->to, row->amount);
     else if (copies > 1)
         findings_add(out, FINDING_OFFENCE,
-                     "money: %s %" PRIu64 " from node %" PRIu64 " to node %" PRIu64
+                     "ledger: %s %" PRIu64 " from node %" PRIu64 " to node %" PRIu64
                      " (amount %" PRIu64 ") is %u times in the channel",
                      what, row->number, stream->from, stream->to, row->amount, copies);
     else if (!row->sent && copies)
         findings_add(out, FINDING_OFFENCE,
-                     "money: %s %" PRIu64 " from node %" PRIu64 " to node %" PRIu64
+                     "ledger: %s %" PRIu64 " from node %" PRIu64 " to node %" PRIu64
                      " (amount %" PRIu64 ") is in the channel before it was sent",
                      what, row->number, stream->from, stream->to, row->amount);
 }
@@ -124,7 +124,7 @@ static void count_copies(const struct snapshot_model *model, const struct stream
             copies[row - stream->at]++;
         if (!row || !is_same(row, message))
             findings_add(out, FINDING_OFFENCE,
-                         "money: orphan: %.*s %" PRIu64 " (amount %" PRIu64 ") in channel %" PRIu64
+                         "ledger: orphan: %.*s %" PRIu64 " (amount %" PRIu64 ") in channel %" PRIu64
                          "-%" PRIu64 " is %s the outbox of node %" PRIu64,
                          (int)message->kind.len, (const char *)message->kind.at, message->number,
                          message->amount, stream->from, stream->to,
@@ -150,7 +150,7 @@ static void verify_stream(const struct snapshot_model *model, uint64_t from, uin
     if (!model->nodes[to].present) {
         if (stream.n)
             findings_add(out, FINDING_UNKNOWN,
-                         "money: what of the %zu rows of node %" PRIu64 " for node %" PRIu64
+                         "ledger: what of the %zu rows of node %" PRIu64 " for node %" PRIu64
                          " is applied there",
                          stream.n, from, to);
         return;

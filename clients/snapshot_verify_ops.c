@@ -107,12 +107,12 @@ static void list_places(const struct place *at, size_t n, struct text *out)
 
 /* at[0] was handed out; at[1..n-1] is where it was found. */
 static void verify_one(const struct snapshot_model *model, const struct place *at, size_t n,
-                       uint64_t *unseen, struct findings *out)
+                       struct findings *out)
 {
     char job[JOB_TEXT_MAX];
     struct text where = {0};
     if (!is_visible(model, at->node)) {
-        ++*unseen;
+        out->unseen++;
         return;
     }
     if (n == 2)
@@ -128,7 +128,6 @@ static void verify_one(const struct snapshot_model *model, const struct place *a
 static void verify_places(const struct snapshot_model *model, struct findings *out)
 {
     struct places places = {0};
-    uint64_t unseen = 0;
     collect(model, &places);
     if (places.n)
         qsort(places.at, places.n, sizeof *places.at, compare);
@@ -136,15 +135,15 @@ static void verify_places(const struct snapshot_model *model, struct findings *o
         for (next = i + 1; next < places.n && is_same(&places.at[i], &places.at[next]);)
             next++;
         if (places.at[i].kind == PLACE_HANDED_OUT)
-            verify_one(model, &places.at[i], next - i, &unseen, out);
+            verify_one(model, &places.at[i], next - i, out);
         else
             out->stale += next - i;
     }
-    if (unseen)
+    if (out->unseen)
         findings_add(out, FINDING_UNKNOWN,
                      "operations: where %" PRIu64 " are that were handed out to nodes or over "
                      "channels that are missing, or to nodes of a later term",
-                     unseen);
+                     out->unseen);
     out->handed_out = model->handed_out.n;
     free(places.at);
 }
@@ -208,6 +207,6 @@ void verify_operations(const struct snapshot_model *model, struct findings *out)
     if (out->offences == before)
         findings_add(out, FINDING_CHECKED,
                      "operations: running jobs: %zu, they add up; units handed out: %" PRIu64
-                     ", each in one place; stale: %" PRIu64,
-                     model->jobs.n, out->handed_out, out->stale);
+                     ", seen in one place each: %" PRIu64 "; stale: %" PRIu64,
+                     model->jobs.n, out->handed_out, out->handed_out - out->unseen, out->stale);
 }

@@ -217,7 +217,7 @@ static void a_sound_snapshot_verifies_S13_S14(void **state)
     assert_int_equal(findings.stale, 1);
     assert_int_equal(findings.channels_holding, 2);
     assert_true(finds(&findings, FINDING_CHECKED, "as expected"));
-    assert_true(finds(&findings, FINDING_CHECKED, "each in one place"));
+    assert_true(finds(&findings, FINDING_CHECKED, "seen in one place each: 3"));
     assert_false(finds(&findings, FINDING_UNKNOWN, ""));
     findings_clear(&findings);
     snapshot_model_destroy(&model);
