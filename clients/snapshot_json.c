@@ -31,7 +31,7 @@ static json_t *accounts_json(const struct model_node *node)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < node->accounts.n; i++) {
-        char name[ACCOUNT_NAME_MAX + 1];
+        char name[LEDGER_NAME_MAX + 1];
         const struct wire_cut_account *row = &node->accounts.at[i];
         json_object_set_new(object, text_escape(name, sizeof name, row->name),
                             number(row->balance));
@@ -50,7 +50,7 @@ static json_t *pairs_json(const struct model_node *node)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < node->pairs.n; i++) {
-        char name[ACCOUNT_NAME_MAX + 1];
+        char name[LEDGER_NAME_MAX + 1];
         const struct wire_cut_pair *row = &node->pairs.at[i];
         json_object_set_new(object, text_escape(name, sizeof name, row->name),
                             value_json(row->value));

@@ -120,7 +120,7 @@ static int read_accounts(struct reader *reader, json_t *object, struct model_nod
     json_object_foreach(object, name, value)
     {
         size_t len = strlen(name);
-        if (!json_is_integer(value) || json_integer_value(value) < 0 || len > ACCOUNT_NAME_MAX)
+        if (!json_is_integer(value) || json_integer_value(value) < 0 || len > LEDGER_NAME_MAX)
             return fail(reader, "an account");
         struct wire_cut_account row = {.balance = (uint64_t)json_integer_value(value)};
         row.name.len = len;
@@ -141,7 +141,7 @@ static int read_pairs(struct reader *reader, json_t *object, struct model_node *
     {
         struct wire_cut_pair row = {.value.len = json_string_length(value)};
         size_t len = strlen(name);
-        bool fits = len <= ACCOUNT_NAME_MAX;
+        bool fits = len <= LEDGER_NAME_MAX;
         if (json_is_string(value))
             row.value.at = memcpy(arena_new(arena, row.value.len + 1), json_string_value(value),
                                   row.value.len);

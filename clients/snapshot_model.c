@@ -221,7 +221,7 @@ static bool is_name(struct slice name)
         if (!letter && !(c >= '0' && c <= '9') && (!c || !strchr(marks, c)))
             return false;
     }
-    return name.len && name.len <= ACCOUNT_NAME_MAX;
+    return name.len && name.len <= LEDGER_NAME_MAX;
 }
 
 /* Sorts the rows; returns whether two of them are the same. */
