@@ -71,7 +71,7 @@ enum shape { SHAPE_NUMBER, SHAPE_HEX, SHAPE_JOB };
 
 static enum shape shape_of(const struct field *field)
 {
-    if (!strcmp(field->name, "incarnation") || !strcmp(field->name, "epoch"))
+    if (!strcmp(field->name, "incarnation") || strstr(field->name, "epoch"))
         return SHAPE_HEX;
     return strcmp(field->name, "job") ? SHAPE_NUMBER : SHAPE_JOB;
 }

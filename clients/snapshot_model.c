@@ -139,7 +139,7 @@ static bool is_printable(struct slice text)
 
 static bool is_wide(const char *name)
 {
-    return !strcmp(name, "incarnation") || !strcmp(name, "epoch") || !strcmp(name, "job");
+    return !strcmp(name, "incarnation") || !strcmp(name, "job") || strstr(name, "epoch");
 }
 
 int model_check_record(const struct record *record, const void *at, struct text *why)
