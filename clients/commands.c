@@ -96,6 +96,51 @@ static const char kv_put_details[] =
 static const char kv_get_details[] =
     "Prints the value; exit code 6 when there is none. --json: {name, node, value}.";
 
+static const char snapshot_take_details[] =
+    "Waits until all nodes have reported, milliseconds as a rule, and prints the id. A node that "
+    "is\n"
+    "dead, dies or is silent for longer than its --snapshot-timeout makes the snapshot partial: it "
+    "is\n"
+    "kept, the id is printed, stderr says what is missing, and the exit code is 1.\n"
+    "--json: {snapshot_id, is_complete, missing, initiator, periodic, time, duration_us, bytes,\n"
+    "states}; missing is null, or a text; states counts the nodes whose state is in it.";
+
+static const char snapshot_list_details[] =
+    "Every node keeps those that it has taken. --json: an array of what `snapshot take` prints.";
+
+static const char snapshot_show_details[] =
+    "The id names the node that keeps it. MARKER is who sent a node its first marker, - the "
+    "initiator.\n"
+    "--json: what `snapshot export` writes, but checkpoint is null; with --node only that node's\n"
+    "state and the channels into it.";
+
+static const char snapshot_export_details[] =
+    "Writes JSON, - is stdout: {format, snapshot_id, is_complete, initiator, periodic, time,\n"
+    "duration_us, bytes, processes, process_states, channel_states, missing, totals, coordinator,\n"
+    "jobs, handed_out, checkpoint}; docs/snapshots.md describes them. The file is there whole or "
+    "not\n"
+    "at all.";
+
+static const char snapshot_verify_details[] =
+    "Says what it checked: in every channel sent - received = recorded, and nothing that was not\n"
+    "sent before the cut; money in accounts, channels and outboxes, each transfer once; every\n"
+    "operation of every running job in one place. Of a partial snapshot it says what cannot be\n"
+    "known. Exit code 1 with what is wrong, 2 when the file is no snapshot.\n"
+    "--json: {snapshot_id, is_complete, is_consistent, checked, unknown, offences, money, "
+    "channels,\n"
+    "operations}.";
+
+static const char snapshot_restore_details[] = "Makes the data directories of a fresh cluster: "
+                                               "accounts, values and messages under way as they\n"
+                                               "were, and the running jobs as far as the log knew "
+                                               "them. What was in the channels is sent again, in\n"
+                                               "its order, before anything new. A job with values "
+                                               "of more than 64 KiB begins anew. `conclave up\n"
+                                               "--restore FILE` does both. Refused are a directory "
+                                               "with data in it (2), a snapshot that does not\n"
+                                               "verify (1), and a partial one (2), with what would "
+                                               "be lost. --json: {snapshot_id, dir, nodes}.";
+
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive, "
     "incarnation,\n"
@@ -152,6 +197,18 @@ const struct command commands[] = {
     {"kv put", "NAME VALUE", "Put a value on a node, or send it there from another one",
      kv_put_details, kv_put_options, kv_put_run},
     {"kv get", "NAME", "Print a node's value", kv_get_details, kv_get_options, kv_get_run},
+    {"snapshot take", "", "Take one consistent picture of all nodes and channels; prints its id",
+     snapshot_take_details, snapshot_take_options, snapshot_take_run},
+    {"snapshot list", "", "List the snapshots that are kept", snapshot_list_details,
+     snapshot_list_options, snapshot_list_run},
+    {"snapshot show", "ID", "Show a snapshot: nodes, channels, totals", snapshot_show_details,
+     snapshot_show_options, snapshot_show_run},
+    {"snapshot export", "ID FILE", "Write a snapshot to a file as JSON", snapshot_export_details,
+     NULL, snapshot_export_run},
+    {"snapshot verify", "ID|FILE", "Check that a snapshot is consistent", snapshot_verify_details,
+     snapshot_verify_options, snapshot_verify_run},
+    {"snapshot restore", "FILE", "Prepare a fresh cluster that goes on from a snapshot",
+     snapshot_restore_details, snapshot_restore_options, snapshot_restore_run},
     {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details, NULL,
      status_run},
     {"check", "", "Is the cluster healthy? For health checks", check_details, check_options,

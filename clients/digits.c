@@ -3,13 +3,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "clients/outfile.h"
 #include "shared/base/hash.h"
 #include "shared/base/text.h"
-
-#define PATH_ROOM 4096
 
 static bool all_digits(struct slice bytes)
 {
@@ -72,48 +69,24 @@ int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out)
     return EXIT_OK;
 }
 
-/* Makes the file that becomes `path` when it is whole. */
-static int open_temporary(const char *path, char temporary[PATH_ROOM], FILE **out)
-{
-    if (text_format(temporary, PATH_ROOM, "%s.%d.tmp", path, (int)getpid()) >= PATH_ROOM - 1)
-        return cli_fail(EXIT_USAGE, "--output: the name is too long");
-    struct stat about;
-    *out = NULL;
-    if (!stat(path, &about) && S_ISDIR(about.st_mode))
-        errno = EISDIR;
-    else
-        *out = fopen(temporary, "wxe");
-    return *out ? EXIT_OK
-                : cli_fail(EXIT_USAGE, "--output: cannot write %s: %s", path, strerror(errno));
-}
-
 int digits_check(const char *path)
 {
-    char temporary[PATH_ROOM];
-    FILE *out;
-    int code = open_temporary(path, temporary, &out);
+    struct outfile out;
+    int code = outfile_open(&out, "--output", path);
     if (code)
         return code;
-    fclose(out);
-    unlink(temporary);
+    (void)outfile_close(&out, EXIT_USAGE); /* which leaves nothing behind */
     return EXIT_OK;
 }
 
 int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path)
 {
-    char temporary[PATH_ROOM];
-    FILE *out;
-    int code = open_temporary(path, temporary, &out);
+    struct outfile out;
+    int code = outfile_open(&out, "--output", path);
     if (code)
         return code;
-    code = digits_write(cli, row, out);
-    if (!code && (fputc('\n', out) == EOF || fflush(out)))
-        code = cli_fail(EXIT_FAILED, "%s could not be written: %s", path, strerror(errno));
-    if (fclose(out) && !code)
-        code = cli_fail(EXIT_FAILED, "%s could not be written: %s", path, strerror(errno));
-    if (!code && rename(temporary, path))
-        code = cli_fail(EXIT_FAILED, "%s could not be written: %s", path, strerror(errno));
-    if (code)
-        unlink(temporary);
-    return code;
+    code = digits_write(cli, row, out.file);
+    if (!code)
+        fputc('\n', out.file);
+    return outfile_close(&out, code);
 }

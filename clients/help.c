@@ -36,7 +36,7 @@ static void list_exit_codes(FILE *out)
     fprintf(out, "Exit codes:\n"
                  "  0 done                     4 --timeout has come\n"
                  "  1 failed, or was refused   5 the job was cancelled\n"
-                 "  2 bad usage or input       6 there is no such job, snap, account or value\n"
+                 "  2 bad usage or input       6 no such job, snapshot, account or value\n"
                  "  3 no broker answers, or no coordinator serves\n"
                  "  130, 143 ended by SIGINT, SIGTERM\n");
 }

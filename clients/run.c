@@ -12,7 +12,9 @@
 #include "clients/ports.h"
 #include "shared/base/limits.h"
 
-static struct supervisor_config config = {SUPERVISOR_DEFAULTS, .temporary = true};
+static struct supervisor_config config = {.nodes = NODES_DEFAULT,
+                                          SUPERVISOR_DEFAULTS,
+                                          .temporary = true};
 static const char *output;
 
 const struct option_spec run_options[] = {{"output", OPTION_STRING, &output, 0, 0, "FILE",

@@ -109,6 +109,15 @@ static void add_failures(struct child *child, const struct supervisor_config *co
         child_add(child, "--fail-on=%s", config->fail_on);
 }
 
+/* What `conclave snapshot restore` left for the node, which takes it in when it starts for the
+ * first time. */
+static void add_restore(struct child *child, const char *data)
+{
+    char share[LOCAL_PATH_MAX];
+    if (!local_path(data, "restore", share) && !access(share, F_OK))
+        child_add(child, "--restore=%s", share);
+}
+
 static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
 {
     const struct supervisor_config *config = supervisor->config;
@@ -131,6 +140,7 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child_add(child, "--compact-entries=%" PRIu64, config->compact_entries);
     child_add(child, "--durability=%s", config->durability);
     add_failures(child, config);
+    add_restore(child, data);
     child_add(child, "--log-level=%s", config->log_level);
     return OK;
 }

@@ -23,12 +23,12 @@ struct supervisor_config {
 };
 
 /* The defaults of the fields that these options do not have to set. */
-#define SUPERVISOR_DEFAULTS                                                                        \
-    .nodes = NODES_DEFAULT, .port = PORT_DEFAULT, .brokers = 1,                                    \
-    .heartbeat_us = HEARTBEAT_DEFAULT_US, .election_us = ELECTION_TIMEOUT_DEFAULT_US,              \
-    .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US, .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT, \
-    .compact_entries = COMPACT_ENTRIES, .max_result = RESULT_MAX_DEFAULT_BYTES,                    \
-    .stall_us = STALL_DEFAULT_US, .durability = "fsync", .log_level = "info"
+#define SUPERVISOR_DEFAULTS                                                                      \
+    .port = PORT_DEFAULT, .brokers = 1, .heartbeat_us = HEARTBEAT_DEFAULT_US,                    \
+    .election_us = ELECTION_TIMEOUT_DEFAULT_US, .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US, \
+    .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT, .compact_entries = COMPACT_ENTRIES,            \
+    .max_result = RESULT_MAX_DEFAULT_BYTES, .stall_us = STALL_DEFAULT_US, .durability = "fsync", \
+    .log_level = "info"
 
 /* The options of `up` and `run` that fill a configuration; to be put into a command's table. */
 #define SUPERVISOR_OPTIONS(config)                                                \

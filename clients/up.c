@@ -8,9 +8,13 @@
 #include "clients/launch.h"
 #include "clients/local.h"
 #include "clients/ports.h"
+#include "clients/snapshot_fetch.h"
+#include "clients/snapshot_restore.h"
 #include "shared/base/limits.h"
 
+/* nodes is 0 until it is known: as --nodes says, else as the snapshot has, else the default. */
 static struct supervisor_config config = {.dir = ".conclave", SUPERVISOR_DEFAULTS};
+static const char *restore;
 static bool detach;
 
 const struct option_spec up_options[] = {
@@ -19,6 +23,8 @@ const struct option_spec up_options[] = {
      "the broker's; the feed is at P+1, node i at P+100+10i (default 7000)"},
     {"brokers", OPTION_U64, &config.brokers, 1, BROKERS_LOCAL_MAX, "K",
      "brokers at P, P+2, ... (default 1)"},
+    {"restore", OPTION_STRING, &restore, 0, 0, "FILE",
+     "begin from that snapshot, in a fresh DIR (--nodes as in it)"},
     {"detach", OPTION_FLAG, &detach, 0, 0, NULL,
      "return once a coordinator serves, the cluster stays"},
     SUPERVISOR_OPTIONS(config),
@@ -74,10 +80,27 @@ static int in_foreground(void)
     return code ? cli_fail(code, "%s", why) : EXIT_OK;
 }
 
+/* The snapshot says how many nodes there are, and whoever says otherwise means something else. */
+static int prepare(void)
+{
+    struct snapshot_model *model = NULL;
+    int code = restore ? snapshot_read(restore, &model) : EXIT_OK;
+    if (!code && model && config.nodes && config.nodes != model->n_nodes)
+        code = cli_fail(EXIT_USAGE, "--nodes: the snapshot is of %zu nodes", model->n_nodes);
+    else if (!code && model)
+        code = snapshot_restore_into(model, config.dir, false);
+    if (!config.nodes)
+        config.nodes = model ? model->n_nodes : NODES_DEFAULT;
+    snapshot_model_destroy(&model);
+    return code;
+}
+
 int up_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX];
     int code = cli_no_words(n_words, words);
+    if (!code)
+        code = prepare();
     if (code)
         return code;
     if (supervisor_check(&config, why))

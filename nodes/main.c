@@ -22,7 +22,7 @@
 
 struct settings {
     uint64_t id, nodes, port, voters;
-    const char *dir, *bind, *peers, *cluster, *durability, *fail_on;
+    const char *dir, *bind, *peers, *cluster, *durability, *fail_on, *restore;
     uint64_t memory_limit_bytes, start_jitter_us;
     struct failure_config failure;
     uint64_t heartbeat_us, election_timeout_us, delay_us, max_result_bytes;
@@ -182,6 +182,7 @@ static int run(const struct settings *is, const char **hosts)
                  .log_level = is->log_level,
                  .version = CONCLAVE_VERSION},
         .dir = is->dir,
+        .restore = is->restore,
         .bind = is->bind,
         .port = (unsigned)is->port,
         .hosts = hosts,
@@ -221,6 +222,8 @@ int main(int argc, char **argv)
         {"id", OPTION_U64, &is.id, 1, NODES_MAX, "N", "which node this is, from 1"},
         {"dir", OPTION_STRING, &is.dir, 0, 0, "DIR",
          "its data directory; made when it is not there"},
+        {"restore", OPTION_STRING, &is.restore, 0, 0, "FILE",
+         "begin with this share of a snapshot, when DIR is new (see conclave snapshot restore)"},
         {"nodes", OPTION_U64, &is.nodes, 1, NODES_MAX, "N", "nodes of the cluster (6)"},
         {"port", OPTION_U64, &is.port, 1, PORT_LIMIT - 1, "PORT", "port of the cluster (7000)"},
         {"bind", OPTION_STRING, &is.bind, 0, 0, "ADDRESS", "address to listen on (127.0.0.1)"},

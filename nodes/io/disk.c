@@ -138,6 +138,17 @@ int disk_boot(struct disk *disk, incarnation_t *incarnation, struct text *why)
     return OK;
 }
 
+int disk_boots(struct disk *disk, uint64_t *boots, struct text *why)
+{
+    MDB_txn *txn;
+    uint64_t last;
+    if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
+        return disk_corrupt(disk, why, "no transaction can begin");
+    int error = get_numbers(disk, txn, KEY_BOOTS, boots, &last);
+    mdb_txn_abort(txn);
+    return error ? disk_corrupt(disk, why, "the boot counter cannot be read") : OK;
+}
+
 int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why)
 {
     MDB_txn *txn;

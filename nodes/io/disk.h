@@ -45,6 +45,9 @@ void disk_close(struct disk **disk);
  * disk_open(). */
 int disk_boot(struct disk *disk, incarnation_t *incarnation, struct text *why);
 
+/* Reads how often it was started; 0: never. ERR_CORRUPT. */
+int disk_boots(struct disk *disk, uint64_t *boots, struct text *why);
+
 /* Reads term and vote; all zero for a first start. ERR_CORRUPT; ERR_STALE when there are some and
  * durability is off: what is not kept up to date must not be believed. */
 int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why);

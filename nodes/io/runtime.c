@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "nodes/io/restore.h"
 #include "nodes/io/runtime_internal.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
@@ -59,6 +60,8 @@ static int open_node(struct runtime *runtime, struct text *why)
     struct node_durable durable;
     int error = disk_open(config->dir, config->node.cluster, config->node.id, config->durability,
                           &runtime->disk, why);
+    if (!error && config->restore)
+        error = restore_take(runtime->disk, config->restore, &config->node, why);
     if (!error)
         error = disk_read_vote(runtime->disk, &durable, why);
     if (!error)

@@ -11,6 +11,7 @@
 struct runtime_config {
     struct node_config node; /* incarnation and random are filled in by runtime_open() */
     const char *dir;
+    const char *restore; /* a share of a snapshot to begin with (restore.h); NULL: none */
     enum durability durability;
     const char *bind;
     unsigned port;            /* of the cluster */

@@ -202,8 +202,9 @@
     (64 * MIB_BYTES) /* of recorded messages; then the snapshot is given up */
 #define SNAPSHOT_REPORT_BYTES   (256 * 1024) /* of parts in one report message */
 #define SNAPSHOT_REPORT_FRAMES  64
-#define SNAPSHOTS_PERIODIC_KEEP 5    /* --snapshot-keep */
-#define SNAPSHOT_ENDED_MAX      1024 /* ids whose late markers are known to be late */
+#define SNAPSHOTS_PERIODIC_KEEP 5                  /* --snapshot-keep */
+#define SNAPSHOT_FILE_BYTES_MAX (1024 * MIB_BYTES) /* a larger one is refused by the client */
+#define SNAPSHOT_ENDED_MAX      1024               /* ids whose late markers are known to be late */
 
 /* --- clients --- */
 

@@ -1,0 +1,89 @@
+/* snapshot_restore_run.c - conclave snapshot restore, and what `conclave up --restore` does first.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "clients/commands.h"
+#include "clients/snapshot_fetch.h"
+#include "clients/snapshot_restore.h"
+#include "clients/snapshot_verify.h"
+
+static struct {
+    const char *dir;
+    bool force;
+} options = {.dir = ".conclave"};
+
+const struct option_spec snapshot_restore_options[] = {
+    {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",
+     "the fresh cluster's directory (default .conclave)"},
+    {"force", OPTION_FLAG, &options.force, 0, 0, NULL, "a partial snapshot, too"},
+    {0}};
+
+static int refuse_offences(const struct snapshot_model *model)
+{
+    struct findings findings;
+    int code = EXIT_OK;
+    snapshot_verify(model, NULL, &findings);
+    if (findings.offences) {
+        for (size_t i = 0; i < findings.lines.n; i++)
+            if (findings.lines.at[i].kind == FINDING_OFFENCE)
+                cli_note("%s", findings.lines.at[i].text);
+        code = cli_fail(EXIT_FAILED, "the snapshot is not consistent; it is not restored");
+    }
+    findings_clear(&findings);
+    return code;
+}
+
+static int refuse_losses(const struct snapshot_model *model, bool force)
+{
+    struct restore_notes losses = {0};
+    int code = EXIT_OK;
+    snapshot_losses(model, &losses);
+    for (size_t i = 0; i < losses.lines.n; i++)
+        cli_note("%s lost: %s", force ? "is" : "would be", losses.lines.at[i]);
+    if (!model->complete && !force)
+        code = cli_fail(EXIT_USAGE, "the snapshot is partial; `conclave snapshot restore --force` "
+                                    "restores what there is");
+    restore_notes_clear(&losses);
+    return code;
+}
+
+int snapshot_restore_into(struct snapshot_model *model, const char *dir, bool force)
+{
+    char why[TEXT_MAX];
+    struct restore_notes notes = {0};
+    int code = refuse_offences(model);
+    if (!code)
+        code = refuse_losses(model, force);
+    if (code)
+        return code;
+    snapshot_settle(model, &notes);
+    if (snapshot_write_shares(model, dir, why))
+        code = cli_fail(EXIT_USAGE, "%s", why);
+    for (size_t i = 0; i < notes.lines.n && !code; i++)
+        cli_note("%s", notes.lines.at[i]);
+    restore_notes_clear(&notes);
+    return code;
+}
+
+int snapshot_restore_run(struct cli *cli, int n_words, char **words)
+{
+    char name[SNAPSHOT_NAME_MAX];
+    struct snapshot_model *model = NULL;
+    if (!n_words)
+        return cli_fail(EXIT_USAGE, "a file that `conclave snapshot export` wrote is needed");
+    int code = cli_no_words(n_words - 1, words + 1);
+    if (!code)
+        code = snapshot_find(cli, words[0], &model);
+    if (!code)
+        code = snapshot_restore_into(model, options.dir, options.force);
+    if (!code && cli->json)
+        cli_print_json(cli, json_pack("{s:s, s:s, s:I}", "snapshot_id",
+                                      snapshot_name_text(&model->name, name), "dir", options.dir,
+                                      "nodes", (json_int_t)model->n_nodes));
+    else if (!code)
+        printf("%zu nodes are ready in %s; `conclave up --dir %s --nodes %zu` starts them\n",
+               model->n_nodes, options.dir, options.dir, model->n_nodes);
+    snapshot_model_destroy(&model);
+    return code;
+}

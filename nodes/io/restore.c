@@ -1,0 +1,304 @@
+#include "nodes/io/restore.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/record.h"
+#include "shared/base/error.h"
+#include "shared/base/log.h"
+#include "shared/wire/codec.h"
+
+#define LENGTH_BYTES 4
+
+/* Everything is read and checked before anything is written. */
+struct restore {
+    const struct node_config *config;
+    struct text *why;
+    struct slice rest; /* of the file */
+    bool headed, stated;
+    uint64_t epoch;
+    term_t term;
+    struct write *writes; /* records; their blobs are owned */
+    size_t n_writes, writes_size;
+    struct blob **parts; /* of the full checkpoint; owned */
+    size_t n_parts;
+    log_index_t index;
+    term_t index_term;
+};
+
+static int fail(struct restore *restore, int error, const char *what)
+{
+    if (!restore->why->len)
+        text_add(restore->why, "%s", what);
+    return error;
+}
+
+/* --- records --- */
+
+/* Takes the blob. */
+static void add_record(struct restore *restore, const struct record_key *key, struct blob *value)
+{
+    if (restore->n_writes == restore->writes_size) {
+        restore->writes_size = restore->writes_size ? 2 * restore->writes_size : 256;
+        restore->writes = mem_grow(restore->writes, restore->writes_size, sizeof(struct write));
+    }
+    struct write *write = &restore->writes[restore->n_writes++];
+    *write = (struct write){.kind = WRITE_RECORD, .entry = value, .key_len = key->len};
+    memcpy(write->key, key->at, key->len);
+}
+
+static void add_number(struct restore *restore, const struct record_key *key, uint64_t number)
+{
+    struct blob *value = blob_new(8);
+    record_put_u64(value->at, number);
+    add_record(restore, key, value);
+}
+
+static void add_accounts(struct restore *restore, const struct wire_cut_accounts *part)
+{
+    for (size_t i = 0; i < part->rows.n; i++) {
+        struct record_key key = record_key(RECORD_ACCOUNT);
+        record_key_name(&key, part->rows.at[i].name);
+        add_number(restore, &key, part->rows.at[i].balance);
+    }
+}
+
+static void add_values(struct restore *restore, const struct wire_cut_pairs *part)
+{
+    for (size_t i = 0; i < part->rows.n; i++) {
+        struct record_key key = record_key(RECORD_VALUE);
+        struct slice value = part->rows.at[i].value;
+        record_key_name(&key, part->rows.at[i].name);
+        add_record(restore, &key, blob_copy(value.at, value.len));
+    }
+}
+
+/* Money that was on its way back arrives as any other: its account is there. */
+static struct message *make_letter(const struct restore *restore,
+                                   const struct wire_cut_pending *row)
+{
+    struct message *message = message_new(row->name.len ? MESSAGE_APP : MESSAGE_TRANSFER);
+    message->as.numbered.epoch = restore->epoch;
+    message->as.numbered.number = row->number;
+    if (row->name.len) {
+        message->as.app.name = row->name;
+        message->as.app.value = row->value;
+    } else {
+        message->as.transfer.from = row->from_account;
+        message->as.transfer.to = row->to_account;
+        message->as.transfer.amount = row->amount;
+    }
+    return message;
+}
+
+static int add_letters(struct restore *restore, const struct wire_cut_ledger *part)
+{
+    for (size_t i = 0; i < part->pending.n; i++) {
+        const struct wire_cut_pending *row = &part->pending.at[i];
+        struct message *letter = make_letter(restore, row);
+        struct blob *packed = codec_pack(letter);
+        struct record_key key = record_key(RECORD_LETTER);
+        record_key_u32(&key, (uint32_t)row->node);
+        record_key_u64(&key, row->number);
+        message_drop(&letter);
+        if (!packed || !restore->epoch || row->node == restore->config->id ||
+            row->node > restore->config->n_nodes) {
+            blob_drop(&packed);
+            return fail(restore, ERR_MALFORMED, "it has a transfer that cannot be");
+        }
+        add_record(restore, &key, packed);
+    }
+    if (part->applied.n)
+        return fail(restore, ERR_MALFORMED, "it has marks, and is no share of a snapshot");
+    return OK;
+}
+
+/* --- parts of the file --- */
+
+static int take_head(struct restore *restore, const struct wire_snapshot_head *head)
+{
+    if (head->nodes.n == restore->config->n_nodes) {
+        restore->headed = true;
+        return OK;
+    }
+    text_add(restore->why, "it is of a cluster of %zu nodes, and --nodes says %" PRIu32,
+             head->nodes.n, restore->config->n_nodes);
+    return ERR_STALE;
+}
+
+static int take_state(struct restore *restore, const struct wire_cut_state *state)
+{
+    struct record_key key = record_key(RECORD_EPOCH);
+    if (state->node != restore->config->id || restore->stated)
+        return fail(restore, ERR_STALE, "it is not this node's");
+    restore->stated = true;
+    restore->term = state->term;
+    restore->epoch = state->epoch;
+    if (state->epoch)
+        add_number(restore, &key, state->epoch);
+    return OK;
+}
+
+static int take_image(struct restore *restore, const struct message *part, struct slice packed)
+{
+    if ((part->type == MESSAGE_IMAGE_HEAD) != !restore->n_parts)
+        return fail(restore, ERR_MALFORMED, "its checkpoint does not begin with a head");
+    if (part->type == MESSAGE_IMAGE_HEAD) {
+        restore->index = part->as.image_head.index;
+        restore->index_term = part->as.image_head.index_term;
+    }
+    restore->parts = mem_grow(restore->parts, restore->n_parts + 1, sizeof(struct blob *));
+    restore->parts[restore->n_parts++] = blob_copy(packed.at, packed.len);
+    return OK;
+}
+
+static int take_part(struct restore *restore, const struct message *part, struct slice packed)
+{
+    if (!restore->headed)
+        return part->type == MESSAGE_SNAPSHOT_HEAD
+                   ? take_head(restore, &part->as.snapshot_head)
+                   : fail(restore, ERR_MALFORMED, "it does not begin as a snapshot does");
+    if (!restore->stated)
+        return part->type == MESSAGE_CUT_STATE
+                   ? take_state(restore, &part->as.cut_state)
+                   : fail(restore, ERR_MALFORMED, "it has no state of a node");
+    switch (part->type) {
+    case MESSAGE_CUT_ACCOUNTS:
+        add_accounts(restore, &part->as.cut_accounts);
+        return OK;
+    case MESSAGE_CUT_PAIRS:
+        add_values(restore, &part->as.cut_pairs);
+        return OK;
+    case MESSAGE_CUT_LEDGER:
+        return add_letters(restore, &part->as.cut_ledger);
+    case MESSAGE_CUT_JOBS:
+    case MESSAGE_CUT_WORK:
+        return OK; /* what the old coordinator had handed out: it is pending again */
+    case MESSAGE_IMAGE_HEAD:
+    case MESSAGE_IMAGE_JOB:
+    case MESSAGE_IMAGE_OPS:
+    case MESSAGE_IMAGE_PROGRESS:
+    case MESSAGE_IMAGE_SNAPS:
+    case MESSAGE_IMAGE_FORGOTTEN:
+        return take_image(restore, part, packed);
+    default:
+        return fail(restore, ERR_STALE,
+                    "it is a whole snapshot; `conclave snapshot restore` makes "
+                    "a share for each node");
+    }
+}
+
+static int take_next(struct restore *restore)
+{
+    struct slice *rest = &restore->rest, packed;
+    struct message *part;
+    size_t len = 0;
+    for (size_t i = 0; i < LENGTH_BYTES && i < rest->len; i++)
+        len |= (size_t)rest->at[i] << 8 * i;
+    if (rest->len < LENGTH_BYTES || len > rest->len - LENGTH_BYTES)
+        return fail(restore, ERR_MALFORMED, "it is cut short");
+    packed = (struct slice){rest->at + LENGTH_BYTES, len};
+    rest->at += LENGTH_BYTES + len;
+    rest->len -= LENGTH_BYTES + len;
+    int error = codec_unpack(packed, &part, restore->why);
+    if (!error)
+        error = take_part(restore, part, packed);
+    message_drop(&part);
+    return error;
+}
+
+/* --- the file and the disk --- */
+
+static int read_file(const char *path, struct blob **out, struct text *why)
+{
+    FILE *in = fopen(path, "re");
+    long size = -1;
+    *out = NULL;
+    if (in && !fseek(in, 0, SEEK_END))
+        size = ftell(in);
+    bool fits = size >= 0 && (uint64_t)size <= SNAPSHOT_FILE_BYTES_MAX && !fseek(in, 0, SEEK_SET);
+    if (fits) {
+        *out = blob_new((size_t)size);
+        fits = fread((*out)->at, 1, (size_t)size, in) == (size_t)size;
+    }
+    if (!fits) {
+        text_add(why, "it cannot be read: %s", strerror(errno));
+        blob_drop(out);
+    }
+    if (in)
+        fclose(in);
+    return fits ? OK : ERR_IO;
+}
+
+static void write_all(const struct restore *restore, struct disk *disk)
+{
+    term_t term = restore->term > restore->index_term ? restore->term : restore->index_term;
+    struct write vote = {.kind = WRITE_VOTE, .term = term, .voter = true};
+    struct write image = {.kind = WRITE_IMAGE,
+                          .index = restore->index,
+                          .term = restore->index_term,
+                          .parts = restore->parts,
+                          .n_parts = restore->n_parts,
+                          .whole = true};
+    disk_begin(disk);
+    disk_write(disk, &vote);
+    if (restore->n_parts)
+        disk_write(disk, &image);
+    for (size_t i = 0; i < restore->n_writes; i++)
+        disk_write(disk, &restore->writes[i]);
+    disk_commit(disk);
+    log_write(LOG_INFO,
+              "restored from a snapshot: %zu records, log index %" PRIu64 ", term %" PRIu64,
+              restore->n_writes, restore->index, term);
+}
+
+static void clear(struct restore *restore)
+{
+    for (size_t i = 0; i < restore->n_writes; i++)
+        blob_drop(&restore->writes[i].entry);
+    for (size_t i = 0; i < restore->n_parts; i++)
+        blob_drop(&restore->parts[i]);
+    free(restore->writes);
+    free(restore->parts);
+}
+
+static int read_share(struct restore *restore, const char *path)
+{
+    struct blob *bytes;
+    int error = read_file(path, &bytes, restore->why);
+    if (error)
+        return error;
+    restore->rest = (struct slice){bytes->at, bytes->len};
+    do
+        error = take_next(restore);
+    while (!error && restore->rest.len);
+    if (!error && !restore->stated)
+        error = fail(restore, ERR_MALFORMED, "it has no state of a node");
+    blob_drop(&bytes);
+    return error;
+}
+
+int restore_take(struct disk *disk, const char *path, const struct node_config *config,
+                 struct text *why)
+{
+    struct text reason = {0};
+    struct restore restore = {.config = config, .why = &reason};
+    uint64_t boots;
+    int error = disk_boots(disk, &boots, why);
+    if (error || boots)
+        return error;
+    if (!disk_keeps_log(disk)) {
+        text_add(why, "--restore needs a log, which --durability off does not keep");
+        return ERR_STALE;
+    }
+    error = read_share(&restore, path);
+    if (error)
+        text_add(why, "--restore: %s: %s", path, reason.at);
+    else
+        write_all(&restore, disk);
+    clear(&restore);
+    return error;
+}
