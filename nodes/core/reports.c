@@ -101,7 +101,8 @@ static void report_peer(const struct peer *peer, struct message *message, struct
     const struct wire_heartbeat *heartbeat = &peer->heartbeat->as.heartbeat;
     row->host = message_copy(message, heartbeat->host);
     row->pid = heartbeat->pid;
-    row->role = message_copy(message, heartbeat->role);
+    if (peer->alive)
+        row->role = message_copy(message, heartbeat->role);
     row->term = heartbeat->term;
     row->held = heartbeat->held;
     row->applied = heartbeat->applied;

@@ -3,8 +3,10 @@
 Nothing here sleeps to synchronise: everything waits for a condition with a deadline. Processes are
 known by an environment variable that they inherit, and ended by their ids, however a test ends.
 """
+import decimal
 import fcntl
 import json
+import math
 import os
 import pathlib
 import random
@@ -44,6 +46,19 @@ def wait_for(condition, deadline=10, what=None, pause=0.02):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds(deadline)} s: {what or condition}")
         time.sleep(pause)
+
+
+def factorial_digits(n):
+    """n! as decimal text, in decimal throughout: Python's own conversion of a long integer takes minutes."""
+    def product(first, end):
+        if end - first < 64:
+            return decimal.Decimal(math.prod(range(first, end)))
+        middle = (first + end) // 2
+        return product(first, middle) * product(middle, end)
+    with decimal.localcontext() as context:
+        context.prec, context.Emax = 10 * n + 10, decimal.MAX_EMAX
+        context.traps[decimal.Inexact] = True
+        return format(product(1, n + 1), "f")
 
 
 # --- ports ---------------------------------------------------------------------------------------
@@ -181,6 +196,15 @@ class Feed:
                     raise AssertionError(f"the feed did not tell in time: {what or condition}")
                 self.changed.wait(left)
 
+    def executed(self):
+        """Operations that the nodes said they executed, in all their lives."""
+        with self.changed:
+            lives = {}
+            for message in self.messages:
+                life = message["node"], message["incarnation"]
+                lives[life] = max(lives.get(life, 0), message.get("operations", 0))
+            return sum(lives.values())
+
     def mark(self):
         """An index for wait(since=...)."""
         with self.changed:
@@ -273,6 +297,18 @@ class Cluster:
             status = self.status()
             return status if status and status["coordinator"] else None
         return wait_for(served, deadline, "a coordinator serves")
+
+    def wait_next(self, old, since, deadline=10):
+        """Until the feed tells of another coordinator that serves in a later term than that of `old`, a
+        status; returns its heartbeat."""
+        return self.feed.wait(lambda m: m.get("serving") and m["term"] > old["term"], deadline,
+                              f"a coordinator after node {old['coordinator']}", since)
+
+    def kill_coordinator(self, status=None):
+        """kill -9 of the node that coordinates; returns the status from before."""
+        status = status or self.wait_served()
+        self.kill(self.nodes[status["coordinator"]])
+        return status
 
     @staticmethod
     def kill(process, number=signal.SIGKILL, deadline=5):
@@ -369,13 +405,18 @@ def healthy(directory, **options):
         cluster.close()
 
 
+def dealer_to(address):
+    """A socket for requests to a broker. The caller closes it."""
+    dealer = zmq.Context.instance().socket(zmq.DEALER)
+    dealer.setsockopt(zmq.LINGER, 0)
+    dealer.connect(address)
+    return dealer
+
+
 def request(address, body, *frames, timeout=5):
     """Sends one request to a broker and returns the answer's map and its further frames."""
-    context = zmq.Context.instance()
-    dealer = context.socket(zmq.DEALER)
-    dealer.setsockopt(zmq.LINGER, 0)
+    dealer = dealer_to(address)
     try:
-        dealer.connect(address)
         dealer.send_multipart([msgpack.packb(body), *frames])
         assert dealer.poll(seconds(timeout) * 1000), f"no answer to {body}"
         answer = dealer.recv_multipart()

@@ -97,7 +97,7 @@ def test_without_a_majority_nobody_coordinates_R27(make_cluster):
     began = time.monotonic()
     done = cluster.conclave("submit", "factorial", 10, timeout=30)
     assert done.returncode == UNREACHABLE
-    assert "no coordinator: 3 of 6 nodes are alive, 4 needed" in done.stderr
+    assert "no quorum: 3 of 6 nodes are alive, 4 needed" in done.stderr
     assert time.monotonic() - began < seconds(12)
     assert not cluster.feed.coordinators()
     # Pre-votes raised no term.
@@ -120,5 +120,4 @@ def test_the_whole_cluster_is_killed_and_comes_back_in_a_higher_term(make_cluste
     assert after["term"] > before["term"]
     assert all(node["boots"] == 2 for node in after["nodes"])
     assert cluster.ok("submit", "factorial", 10) == "10!=3628800\n"
-    if after["coordinator"] == before["coordinator"]:  # what it accepted is on its own disk
-        assert cluster.json("job", "show", job["id"])["result"]["text"] == "3628800"
+    assert cluster.json("job", "show", job["id"]) == job
