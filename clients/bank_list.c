@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "clients/cluster.h"
 #include "clients/commands.h"
 #include "shared/base/text.h"
 
@@ -17,17 +18,6 @@ const struct option_spec bank_list_options[] = {{"node", OPTION_U64, &options.no
 struct sums {
     uint64_t accounts, total, sent;
 };
-
-/* How many nodes there are: the broker knows. */
-static int count_nodes(struct cli *cli, uint64_t *out)
-{
-    struct message *reply = NULL;
-    int code = cli_ask(cli, message_new(MESSAGE_BROKER_GET), MESSAGE_BROKER, &reply);
-    if (!code)
-        *out = reply->as.broker.nodes.n;
-    message_drop(&reply);
-    return code;
-}
 
 static void take_account(const struct wire_account_row *row, uint64_t node, json_t *accounts,
                          struct sums *sums)
@@ -78,7 +68,7 @@ int bank_list_run(struct cli *cli, int n_words, char **words)
     struct sums all = {0};
     int code = cli_no_words(n_words, words);
     if (!code && !options.node)
-        code = count_nodes(cli, &last);
+        code = cluster_count_nodes(cli, &last);
     if (code)
         return code;
     json_t *nodes = cli->json ? json_array() : NULL;

@@ -61,6 +61,16 @@ bool cluster_nodes(const struct cluster_view *view, const struct wire_node_row *
     return false;
 }
 
+int cluster_count_nodes(struct cli *cli, uint64_t *out)
+{
+    struct message *reply = NULL;
+    int code = cli_ask(cli, message_new(MESSAGE_BROKER_GET), MESSAGE_BROKER, &reply);
+    if (!code)
+        *out = reply->as.broker.nodes.n;
+    message_drop(&reply);
+    return code;
+}
+
 void cluster_view_clear(struct cluster_view *view)
 {
     message_drop(&view->status);

@@ -25,6 +25,9 @@ bool cluster_nodes(const struct cluster_view *view, const struct wire_node_row *
 struct message *cluster_ask_broker(struct cli *cli, const struct address *broker,
                                    uint64_t within_us);
 
+/* Asks the broker how many nodes the cluster has. An exit code, after one line unless EXIT_OK. */
+int cluster_count_nodes(struct cli *cli, uint64_t *out);
+
 void cluster_view_clear(struct cluster_view *view);
 
 #endif

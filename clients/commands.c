@@ -86,6 +86,16 @@ static const char bank_list_details[] =
     "what\n"
     "was sent to other nodes and not acknowledged by them: on its way, or just arrived.";
 
+static const char bank_load_details[] =
+    "First makes accounts load-0, load-1, ... on all nodes in turn, and funds each. Keeps to the\n"
+    "rate while fewer than --window transfers wait for their answers. A latency is the time from\n"
+    "asking to the answer: the transfer is durable at the payer's node. What is refused is "
+    "counted\n"
+    "by reason; after no_answer a transfer may have taken effect or not. Exit code 1 when none\n"
+    "succeeded. --json: {nodes, accounts, deposited, seed, asked, transfers, refused,\n"
+    "refusals: {CODE: N, ...}, duration_us, transfers_per_second,\n"
+    "latency_us: {p50, p90, p99, max}}.";
+
 static const char kv_put_details[] =
     "A value is UTF-8 text of at most 4096 bytes. With --from the command returns when it is "
     "durable\n"
@@ -194,6 +204,8 @@ const struct command commands[] = {
      bank_transfer_details, bank_change_options, bank_transfer_run},
     {"bank list", "", "List accounts, with their sum", bank_list_details, bank_list_options,
      bank_list_run},
+    {"bank load", "", "Transfer between random accounts of all nodes, and measure",
+     bank_load_details, bank_load_options, bank_load_run},
     {"kv put", "NAME VALUE", "Put a value on a node, or send it there from another one",
      kv_put_details, kv_put_options, kv_put_run},
     {"kv get", "NAME", "Print a node's value", kv_get_details, kv_get_options, kv_get_run},

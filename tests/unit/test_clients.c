@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "clients/cli.h"
 #include "clients/feed.h"
 #include "clients/jobfile.h"
+#include "clients/latency.h"
 #include "clients/jobspec.h"
 #include "clients/render.h"
 
@@ -423,6 +425,23 @@ static void short_lives_make_long_pauses_T12(void **state)
     }
 }
 
+static void a_percentile_is_never_below_and_hardly_above(void **state)
+{
+    (void)state;
+    struct latency *latency = mem_new(1, sizeof *latency);
+    assert_int_equal(latency_percentile(latency, 50), 0);
+    for (uint64_t us = 1; us <= 100000; us++)
+        latency_add(latency, us);
+    for (unsigned percent = 1; percent <= 100; percent++) {
+        uint64_t exact = percent * 1000;
+        assert_in_range(latency_percentile(latency, percent), exact, exact + exact / 32);
+    }
+    assert_int_equal(latency_percentile(latency, 100), 100000);
+    latency_add(latency, UINT64_MAX);
+    assert_int_equal(latency->max_us, UINT64_MAX);
+    free(latency);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +461,7 @@ int main(void)
         cmocka_unit_test(operations_read_as_in_the_seed),
         cmocka_unit_test(the_bar_tells_rate_and_eta),
         cmocka_unit_test(short_lives_make_long_pauses_T12),
+        cmocka_unit_test(a_percentile_is_never_below_and_hardly_above),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
