@@ -14,6 +14,7 @@ struct supervisor_config {
     uint64_t nodes, voters, port, brokers; /* voters 0: all */
     uint64_t heartbeat_us, election_us, delay_us, max_result;
     uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
+    uint64_t snapshot_timeout_us, snapshot_every_us, snapshot_keep;
     uint64_t fail_exit_ppm, fail_stall_ppm, stall_us, fail_seed; /* failures on purpose */
     const char *fail_on;                                         /* NULL: none */
     const char *durability, *log_level;
@@ -23,11 +24,12 @@ struct supervisor_config {
 };
 
 /* The defaults of the fields that these options do not have to set. */
-#define SUPERVISOR_DEFAULTS                                                                      \
-    .port = PORT_DEFAULT, .brokers = 1, .heartbeat_us = HEARTBEAT_DEFAULT_US,                    \
-    .election_us = ELECTION_TIMEOUT_DEFAULT_US, .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US, \
-    .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT, .compact_entries = COMPACT_ENTRIES,            \
-    .max_result = RESULT_MAX_DEFAULT_BYTES, .stall_us = STALL_DEFAULT_US, .durability = "fsync", \
+#define SUPERVISOR_DEFAULTS                                                                       \
+    .port = PORT_DEFAULT, .brokers = 1, .heartbeat_us = HEARTBEAT_DEFAULT_US,                     \
+    .election_us = ELECTION_TIMEOUT_DEFAULT_US, .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US,  \
+    .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT, .compact_entries = COMPACT_ENTRIES,             \
+    .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US, .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP, \
+    .max_result = RESULT_MAX_DEFAULT_BYTES, .stall_us = STALL_DEFAULT_US, .durability = "fsync",  \
     .log_level = "info"
 
 /* The options of `up` and `run` that fill a configuration; to be put into a command's table. */
@@ -88,6 +90,27 @@ struct supervisor_config {
          COMPACT_ENTRIES_MAX,                                                     \
          "N",                                                                     \
          "a full checkpoint every so many log entries (default 8192)"},           \
+        {"snapshot-every",                                                        \
+         OPTION_DURATION,                                                         \
+         &(config).snapshot_every_us,                                             \
+         0,                                                                       \
+         24 * 3600 * SECOND_US,                                                   \
+         "TIME",                                                                  \
+         "the coordinator takes a snapshot so often (default: never)"},           \
+        {"snapshot-keep",                                                         \
+         OPTION_U64,                                                              \
+         &(config).snapshot_keep,                                                 \
+         1,                                                                       \
+         SNAPSHOTS_KEPT_MAX,                                                      \
+         "N",                                                                     \
+         "and every node keeps so many of these (default 5)"},                    \
+        {"snapshot-timeout",                                                      \
+         OPTION_DURATION,                                                         \
+         &(config).snapshot_timeout_us,                                           \
+         10 * MS_US,                                                              \
+         3600 * SECOND_US,                                                        \
+         "TIME",                                                                  \
+         "who is silent for so long is missing in a snapshot (default 2s)"},      \
         {"durability",                                                            \
          OPTION_STRING,                                                           \
          &(config).durability,                                                    \
