@@ -221,7 +221,7 @@ mutants: ## the simulator must catch every bug that is planted
 	@mkdir -p build/mutants/results
 	@build/mutants/sim/sim --mutants --results build/mutants/results/mutants $(if $(SIM_JOBS),--jobs $(SIM_JOBS))
 
-test-fuzz: ## throws bytes at the decoder for FUZZ_SECONDS=60, with clang's fuzzer
+test-fuzz: ## throws bytes at the decoder and at the loader of snapshots for FUZZ_SECONDS=60, with clang's fuzzer
 	@sh tests/tools/deps.sh build fuzz
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS)
 

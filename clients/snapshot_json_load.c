@@ -71,10 +71,10 @@ static uint64_t read_time(const json_t *object)
     struct tm tm = {0};
     uint64_t ms = 0;
     const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-    time_t seconds = rest ? timegm(&tm) : 0;
+    time_t seconds = rest ? timegm(&tm) : -1;
     if (rest && *rest == '.' && strlen(rest) == 5)
         (void)parse_u64((struct slice){(const uint8_t *)rest + 1, 3}, 999, &ms);
-    return seconds > 0 ? (uint64_t)seconds * 1000 + ms : 0;
+    return seconds >= 0 ? (uint64_t)seconds * 1000 + ms : 0;
 }
 
 /* --- rows --- */

@@ -242,6 +242,8 @@ static bool is_peer(const struct snapshot_model *model, const struct model_node 
     return id && id <= model->n_nodes && id != node->state.node;
 }
 
+#define TIME_MAX_MS UINT64_C(253402300799999) /* the end of the year 9999 */
+
 static const char *fault_of(const struct snapshot_model *model, struct model_node *node)
 {
     for (size_t i = 0; i < node->accounts.n; i++)
@@ -260,6 +262,8 @@ static const char *fault_of(const struct snapshot_model *model, struct model_nod
     for (size_t i = 0; i < node->state.counts.n; i++)
         if (!is_peer(model, node, node->state.counts.at[i].node))
             return "a count of a channel that cannot be";
+    if (node->state.time_ms > TIME_MAX_MS || model->time_ms > TIME_MAX_MS)
+        return "a time that cannot be";
     if (node->state.first_marker > model->n_nodes)
         return "a first marker from a node that does not exist";
     if (HAS_DOUBLES(node->accounts, compare_accounts))
