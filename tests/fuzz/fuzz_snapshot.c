@@ -1,5 +1,6 @@
-/* fuzz_snapshot.c - libFuzzer on snapshots as files (X11): whatever the bytes are, loading ends; what
- * was loaded can be verified, and is the same after a way through JSON and through a container.
+/* fuzz_snapshot.c - libFuzzer on snapshots as files (X11): whatever the bytes are, loading ends;
+ * what was loaded can be verified, and is the same after a way through JSON and through a
+ * container.
  *
  *   tests/fuzz/run.sh [seconds] snapshot
  */
