@@ -228,8 +228,8 @@ static void print_json(const struct load *load)
                              "deposited", (json_int_t)(options.accounts * options.fund), "seed",
                              json_integer((json_int_t)options.seed), "asked",
                              (json_int_t)load->started, "transfers", (json_int_t)load->done,
-                             "refused", (json_int_t)refused(load), "refusals", reasons, "seconds",
-                             (double)load->took_us / SECOND_US, "transfers_per_second",
+                             "refused", (json_int_t)refused(load), "refusals", reasons,
+                             "duration_us", (json_int_t)load->took_us, "transfers_per_second",
                              (json_int_t)rate_of(load), "latency_us", times));
 }
 
