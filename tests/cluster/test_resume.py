@@ -158,7 +158,7 @@ def test_up_goes_on_in_its_directory(make_cluster, how):
     assert cluster.json("job", "show", small["id"]) == small
     assert cluster.json("job", "wait", job_id, timeout=60)["result"]["sha256"] == SUM_100000
     cluster.ok("down", "--dir", "up")
-    assert not harness.marked_pids(cluster.mark)
+    wait_for(lambda: not harness.marked_pids(cluster.mark), 5, "nothing is left running")
 
 
 # --- half of them are down ---
