@@ -148,7 +148,7 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call objs,$(unit_helpers)) $(call lib,$(L
 	$(Q)$(link) $(CMOCKA_LIBS) $(PKG_LIBS)
 .SECONDARY:
 
-$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c)) $(call lib,work core wire base)
+$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c)) $(call lib,clients bus work core wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 

@@ -22,6 +22,7 @@ struct node_config {
     uint64_t snapshot_timeout_us;    /* who is silent for so long is missing in a snapshot */
     uint64_t snapshot_every_us;      /* the coordinator takes one so often; 0: never */
     uint64_t snapshot_keep;          /* of those */
+    uint64_t snapshot_record_bytes;  /* of messages, in one recording; 0: as many as allowed */
     uint64_t checkpoint_bytes;       /* ... when their values are this large */
     uint64_t append_entries;         /* in one append; 0 or too many: APPEND_ENTRIES_MAX */
     uint64_t random;                 /* seeds what must differ between nodes */

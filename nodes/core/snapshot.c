@@ -70,7 +70,6 @@ void recording_add_packed(struct recording *recording, struct blob *part)
         recording->parts_size = recording->parts_size ? 2 * recording->parts_size : 16;
         recording->parts = mem_grow(recording->parts, recording->parts_size, sizeof(struct blob *));
     }
-    recording->bytes += part->len;
     recording->parts[recording->n_parts++] = blob_ref(part);
 }
 
@@ -161,6 +160,9 @@ bool snapshot_begin(struct node *node, struct snapshot_id id,
     struct recording *recording = mem_new(1, sizeof *recording + channels);
     recording->id = id;
     recording->began_us = node->now_us;
+    recording->noted_max = node->config.snapshot_record_bytes;
+    if (!recording->noted_max)
+        recording->noted_max = SNAPSHOT_RECORD_BYTES_MAX;
     recording->first_marker = first_marker;
     recording->n_participants = n;
     recording->participants = arena_new(&recording->arena, n * sizeof *participants);

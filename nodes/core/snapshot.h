@@ -46,7 +46,9 @@ struct recording {
     struct snapshot_id id;
     struct wire_participant *participants; /* in the arena */
     size_t n_participants;
-    uint64_t began_us, bytes;
+    uint64_t began_us;
+    uint64_t noted_bytes;   /* of messages recorded so far ... */
+    uint64_t noted_max;     /* ... beyond which what the channels held is given up */
     node_id_t first_marker; /* NODE_NONE: we are the initiator */
     struct blob **parts;    /* of the report: the state, then the channels; owned */
     size_t n_parts, parts_size, sent_parts;

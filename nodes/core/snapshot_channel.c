@@ -19,7 +19,7 @@ static struct slice keep_text(struct recording *recording, struct slice text)
 {
     uint8_t *at = arena_new(&recording->arena, text.len + 1);
     memcpy(at, text.at, text.len);
-    recording->bytes += text.len;
+    recording->noted_bytes += text.len;
     return (struct slice){at, text.len};
 }
 
@@ -48,7 +48,7 @@ void recording_note(struct recording *recording, node_id_t from, const struct me
 {
     struct cut_channel *channel = &recording->channels[from];
     channel->recorded++;
-    if (recording->bytes > SNAPSHOT_RECORD_BYTES_MAX)
+    if (recording->noted_bytes > recording->noted_max)
         return; /* the report says so */
     if (channel->n_messages == channel->messages_size) {
         channel->messages_size = channel->messages_size ? 2 * channel->messages_size : 16;
@@ -59,7 +59,7 @@ void recording_note(struct recording *recording, node_id_t from, const struct me
     *note = (struct wire_cut_message){
         .seq = message->as.channel.seq,
         .clock = message->as.channel.clock,
-        .kind = keep_text(recording, slice_of(message_name(message->type))),
+        .kind = slice_of(message_name(message->type)),
     };
     for (size_t i = 0; i < message->n_frames; i++)
         note->bytes += message->frames[i]->len;
@@ -79,7 +79,7 @@ void recording_note(struct recording *recording, node_id_t from, const struct me
     }
     size_t ops_before = channel->n_ops;
     note_ops(channel, message);
-    recording->bytes += sizeof *note + (channel->n_ops - ops_before) * sizeof *channel->ops;
+    recording->noted_bytes += sizeof *note + (channel->n_ops - ops_before) * sizeof *channel->ops;
 }
 
 /* --- the parts of the report --- */
@@ -88,7 +88,7 @@ static const char *why_missing(const struct recording *recording, const struct c
 {
     if (channel->state == CUT_VOID)
         return "no marker came";
-    if (recording->bytes > SNAPSHOT_RECORD_BYTES_MAX)
+    if (recording->noted_bytes > recording->noted_max)
         return "more was recorded than is kept";
     return NULL;
 }

@@ -9,10 +9,6 @@
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 
-/* Jobs have a term, so ids below the first one are free: a kept snapshot is the value (counter, 1).
- */
-#define SNAPSHOT_OP 1
-
 static struct collection *find(const struct node *node, struct snapshot_id id)
 {
     struct collection *it = node->snapshots.collections;
@@ -122,13 +118,19 @@ static bool is_part(enum message_type type)
     }
 }
 
-static bool is_sound(const struct blob *part)
+/* A report is of the one who sends it, and begins with its state. */
+static bool is_sound(const struct node *node, node_id_t from, const struct blob *part, bool first)
 {
     struct message *message;
     struct text why = {0};
     if (codec_unpack((struct slice){part->at, part->len}, &message, &why))
         return false;
-    bool sound = is_part(message->type);
+    bool sound = is_part(message->type) && first == (message->type == MESSAGE_CUT_STATE);
+    if (message->type == MESSAGE_CUT_STATE)
+        sound = sound && message->as.cut_state.node == from;
+    if (message->type == MESSAGE_CUT_CHANNEL)
+        sound = message->as.cut_channel.from && message->as.cut_channel.from != from &&
+                message->as.cut_channel.from <= node->config.n_nodes;
     message_drop(&message);
     return sound;
 }
@@ -178,7 +180,7 @@ void snapshot_report(struct node *node, node_id_t from, const struct message *me
                 message->n_frames && message->n_frames <= report->parts - it->n_parts;
     it->expected = report->parts;
     for (size_t i = 0; i < message->n_frames && fits; i++) {
-        fits = is_sound(message->frames[i]);
+        fits = is_sound(node, from, message->frames[i], !it->n_parts);
         if (fits)
             add_part(it, message->frames[i]);
     }
@@ -256,15 +258,17 @@ static struct message *make_head(struct node *node, const struct collection *col
         struct wire_cut_part *row = &head->nodes.at[id - 1];
         *row = (struct wire_cut_part){.node = id,
                                       .incarnation = it->incarnation,
-                                      .parts = it->n_parts,
-                                      .bytes = it->bytes,
                                       .first_marker = first_marker_of(it),
                                       .took_us = it->took_us};
-        if (!it->done)
+        if (it->done) { /* of the others nothing is kept */
+            row->parts = it->n_parts;
+            row->bytes = it->bytes;
+        } else {
             row->missing =
                 message_text(message, it->missing ? it->missing : "no report came in time");
+        }
         head->complete = head->complete && it->done;
-        head->bytes += it->bytes;
+        head->bytes += row->bytes;
         add_gaps(node, collection, id, message);
     }
     head->complete = head->complete && !head->gaps.n;

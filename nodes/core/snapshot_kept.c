@@ -116,7 +116,7 @@ void snapshot_value_kept(struct node *node, struct value_id id)
         message->as.snapshot.heads.n = 1;
         message->as.snapshot.heads.at = message_room(message, 1, sizeof(struct wire_snapshot_row));
         message->as.snapshot.heads.at[0] = row_of(message, head);
-        outbox_reply(&node->out, it->client, message);
+        outbox_reply_durable(&node->out, it->client, message);
     }
     feed_event(node, head->complete ? "snapshot" : "snapshot_partial", node->config.id, JOB_NONE,
                "node %u took snapshot %" PRIu64 " in %" PRIu64 " us%s", node->config.id, id.job,

@@ -3,6 +3,7 @@
 #include "tests/sim/world.h"
 
 #define RETRY_US (300 * MS_US)
+#define TAKE_US  (3 * SECOND_US) /* for a snapshot: a node takes its time when others are silent */
 
 static void wake_at(struct world *world, unsigned asker, uint64_t after_us)
 {
@@ -18,7 +19,7 @@ static void send(struct world *world, unsigned number)
     struct world_asker *asker = &world->askers[number];
     node_id_t node = (node_id_t)asker->request->as.request.node;
     asker->request->as.request.request = ++asker->number;
-    wake_at(world, number, RETRY_US);
+    wake_at(world, number, asker->request->type == MESSAGE_SNAPSHOT_TAKE ? TAKE_US : RETRY_US);
     if (!world->nodes[node].core || world->nodes[node].paused_until_us > world->now_us)
         return;
     struct message *message = world_transmit(asker->request);
@@ -44,6 +45,18 @@ void asker_wake(struct world *world, unsigned number)
     struct world_asker *asker = &world->askers[number];
     if (asker->request && world->now_us >= asker->retry_us)
         send(world, number);
+    if (!asker->awake_us || world->now_us < asker->awake_us)
+        return;
+    asker->awake_us = 0;
+    asker->awake(world, number);
+}
+
+void world_wake_asker(struct world *world, unsigned number, uint64_t after_us)
+{
+    world->askers[number].awake_us = world->now_us + after_us;
+    world_post(world, &(struct pending){.at_us = world->now_us + after_us,
+                                        .kind = PENDING_CLIENT,
+                                        .client = WORLD_CLIENTS_MAX + number});
 }
 
 void asker_reply(struct world *world, unsigned number, const struct pending *pending)

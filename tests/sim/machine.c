@@ -4,6 +4,7 @@
 
 #include "nodes/work/integer.h"
 #include "shared/base/error.h"
+#include "tests/sim/bank.h"
 #include "tests/sim/oracle.h"
 
 struct map_key machine_value_key(struct value_id id)
@@ -146,6 +147,7 @@ void machine_pending(struct world *world, struct pending *pending)
     case PENDING_KEPT:
         machine_put_value(&node->kept, pending->id, pending->blob);
         oracle_kept(world, pending->to, pending->id);
+        bank_value_kept(world, pending->to, pending->id, pending->blob);
         event.kind = EVENT_VALUE_KEPT;
         event.value.id = pending->id;
         break;

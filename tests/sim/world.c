@@ -249,6 +249,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .result_max_bytes = RESULT_MAX_DEFAULT_BYTES,
         .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US,
         .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP,
+        .snapshot_record_bytes = options->record_bytes,
         .checkpoint_interval_us =
             OR(options->checkpoint_interval_us, CHECKPOINT_INTERVAL_DEFAULT_US),
         .checkpoint_bytes = OR(options->checkpoint_bytes, CHECKPOINT_BYTES_DEFAULT),

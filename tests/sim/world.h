@@ -72,6 +72,7 @@ struct world_options {
     uint64_t poison_deaths;  /* 0: an operation may kill its worker for ever */
     op_id_t poison;          /* the operation that kills its worker; 0: none */
     uint64_t memory_limit;   /* of a worker; 0: none */
+    uint64_t record_bytes;   /* of messages in one recording of a snapshot; 0: as many as allowed */
     bool story;              /* print what happens */
 };
 
@@ -144,11 +145,22 @@ struct world_asker {
     uint64_t number;         /* of the last try */
     uint64_t retry_us;
     void (*done)(struct world *world, unsigned asker); /* may ask the next thing; may be NULL */
+    uint64_t awake_us;                                 /* 0: nobody wants to be woken */
+    void (*awake)(struct world *world, unsigned asker);
+};
+
+/* See bank.h. */
+struct world_bank {
+    bool open; /* all has been deposited */
+    uint64_t deposited, begun, transfers_left, snapshots_left, rest_us;
+    unsigned takers;
 };
 
 struct world_counts {
     uint64_t steps, messages, elections, jobs_done, jobs_cancelled, jobs_failed, reads;
     uint64_t entries; /* of the log, sent */
+    uint64_t transfers, snapshots_complete, snapshots_partial;
+    uint64_t snapshots_holding; /* complete ones with money in channels */
     uint64_t simulated_us;
     uint64_t faults[FAULT_KINDS];
 };
@@ -166,6 +178,7 @@ struct world {
     uint64_t feed_last_us[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
     struct world_client *clients; /* WORLD_CLIENTS_MAX of them */
     struct world_asker askers[WORLD_ASKERS_MAX];
+    struct world_bank bank;
     struct oracle *oracle;
     struct world_counts counts;
     uint64_t hash; /* of everything that happened: the same seed twice gives the same */
@@ -225,6 +238,9 @@ void world_client(struct world *world, unsigned client, uint64_t jobs, uint64_t 
 /* Lets somebody ask a node (takes the request and names the node and a number in it). The answer is
  * there until the next request. */
 void world_ask(struct world *world, unsigned asker, node_id_t node, struct message *request);
+
+/* Calls the asker's awake() after a while. */
+void world_wake_asker(struct world *world, unsigned asker, uint64_t after_us);
 
 /* Lets a client do so many things of every kind: jobs, old keys again, progress; pausing up to
  * pause_us between them. */

@@ -42,6 +42,22 @@ STATEMENTS = {
     "R27": "4 voters need 3, 2 need 2; halves elect nobody and heal",
     "R28": "a retry at a new coordinator gets the same job and bytes",
     "R29": "a forgotten key is an error, never a second execution",
+    "S1": "recording and enqueuing all markers is one step",
+    "S2": "no message behind a marker is processed before recording",
+    "S3": "recorded is what came after the cut and before the marker",
+    "S4": "a lost message delays the marker, a second one does nothing",
+    "S5": "the same incarnation's channel resumes, a new one's is void",
+    "S6": "late markers start nothing",
+    "S7": "any number of snapshots at once, each whole",
+    "S8": "ids are unique across restarts and wiped disks",
+    "S9": "the marker carries the participants",
+    "S10": "what is recorded is capped, and beyond that given up with a reason",
+    "S11": "complete is all markers and all reports; a dead initiator frees all",
+    "S12": "a partial snapshot names the missing nodes and channels",
+    "S13": "no receipt without its sending",
+    "S14": "balances and channels come to the total",
+    "S15": "restored twice is restored alike, with the same sum",
+    "S16": "after healing a snapshot completes within a bound",
     "T1": "a result without an open operation is acknowledged and discarded",
     "T2": "a node that returns is a new worker",
     "T3": "nothing stays assigned to a departed worker",
@@ -61,10 +77,10 @@ STATEMENTS = {
 PLACES = ("tests/unit/test_*.c", "tests/sim/*.c", "tests/trace/*.txt", "tests/cluster/*.py")
 
 # At the end of a test's name: ..._R9( or ..._R9_R10,
-IN_NAME = re.compile(r"[a-z0-9]((?:_[RTrt]\d+)+)(?=\W)")
+IN_NAME = re.compile(r"[a-z0-9]((?:_[RSTrst]\d+)+)(?=\W)")
 # In a comment of a trace: "# R9: ...", "(R9)", "(R9, Raft 5.4.2)", "(R16 to R20; ...". Elsewhere R1
 # is an operation of a plan.
-IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RT]\d+)(?=[:,);]| to )")
+IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RST]\d+)(?=[:,);]| to )")
 
 
 def names_in(path):

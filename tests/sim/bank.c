@@ -1,0 +1,244 @@
+#include "tests/sim/bank.h"
+
+#include <inttypes.h>
+
+#include "nodes/core/state.h"
+#include "shared/base/text.h"
+
+#define FIRST_TELLER 1
+#define FIRST_TAKER  (FIRST_TELLER + BANK_TELLERS)
+
+/* --- requests --- */
+
+const char *bank_account(unsigned number)
+{
+    static const char *const names[BANK_ACCOUNTS] = {"alice", "bob", "carol"};
+    return names[number];
+}
+
+struct message *bank_deposit(const char *key, const char *account, uint64_t amount)
+{
+    struct message *message = message_new(MESSAGE_BANK_DEPOSIT);
+    message->as.bank_change.key = message_text(message, key);
+    message->as.bank_change.account = message_text(message, account);
+    message->as.bank_change.amount = amount;
+    return message;
+}
+
+struct message *bank_transfer(const char *key, const char *from, uint64_t amount, const char *to,
+                              uint64_t to_node)
+{
+    struct message *message = message_new(MESSAGE_BANK_TRANSFER);
+    message->as.bank_change.key = message_text(message, key);
+    message->as.bank_change.account = message_text(message, from);
+    message->as.bank_change.amount = amount;
+    message->as.bank_transfer.to = message_text(message, to);
+    message->as.bank_transfer.to_node = to_node;
+    return message;
+}
+
+static node_id_t any_node(struct world *world)
+{
+    return 1 + (node_id_t)world_random(world, world->options.n_nodes);
+}
+
+/* --- tellers and takers: each has one thing done, rests, and begins the next --- */
+
+static void rest(struct world *world, unsigned asker)
+{
+    world_wake_asker(world, asker, 1 + world_random(world, world->bank.rest_us + 1));
+}
+
+static void begin_transfer(struct world *world, unsigned teller)
+{
+    char key[32];
+    if (!world->bank.transfers_left)
+        return;
+    world->bank.transfers_left--;
+    node_id_t from = any_node(world), to = any_node(world);
+    unsigned account = (unsigned)world_random(world, BANK_ACCOUNTS);
+    unsigned other = (unsigned)world_random(world, BANK_ACCOUNTS);
+    if (from == to && account == other)
+        other = (other + 1) % BANK_ACCOUNTS;
+    text_format(key, sizeof key, "transfer-%u", (unsigned)++world->bank.begun);
+    world_ask(world, teller, from,
+              bank_transfer(key, bank_account(account), 1 + world_random(world, 400),
+                            bank_account(other), to));
+}
+
+static void transfer_answered(struct world *world, unsigned teller)
+{
+    world->counts.transfers += world->askers[teller].answer->type == MESSAGE_BANK_ACCOUNT;
+    rest(world, teller);
+}
+
+static void begin_snapshot(struct world *world, unsigned taker)
+{
+    if (!world->bank.snapshots_left)
+        return;
+    world->bank.snapshots_left--;
+    world_ask(world, taker, any_node(world), message_new(MESSAGE_SNAPSHOT_TAKE));
+}
+
+static void snapshot_answered(struct world *world, unsigned taker)
+{
+    const struct message *answer = world->askers[taker].answer;
+    if (answer->type != MESSAGE_SNAPSHOT)
+        world_fail(world, "a snapshot is taken", "the answer is %s", message_name(answer->type));
+    rest(world, taker);
+}
+
+/* --- opening: one deposit after another --- */
+
+static void open_doors(struct world *world)
+{
+    struct world_bank *bank = &world->bank;
+    bank->open = true;
+    for (unsigned i = 0; i < BANK_TELLERS; i++) {
+        world->askers[FIRST_TELLER + i].done = transfer_answered;
+        world->askers[FIRST_TELLER + i].awake = begin_transfer;
+        rest(world, FIRST_TELLER + i);
+    }
+    for (unsigned i = 0; i < bank->takers; i++) {
+        world->askers[FIRST_TAKER + i].done = snapshot_answered;
+        world->askers[FIRST_TAKER + i].awake = begin_snapshot;
+        rest(world, FIRST_TAKER + i);
+    }
+}
+
+static void deposit_next(struct world *world, unsigned asker)
+{
+    uint64_t n = world->bank.deposited;
+    char key[32];
+    if (n == (uint64_t)BANK_ACCOUNTS * world->options.n_nodes) {
+        open_doors(world);
+        return;
+    }
+    text_format(key, sizeof key, "deposit-%u", (unsigned)n);
+    world_ask(world, asker, 1 + (node_id_t)(n / BANK_ACCOUNTS),
+              bank_deposit(key, bank_account((unsigned)(n % BANK_ACCOUNTS)), BANK_DEPOSIT));
+}
+
+static void deposit_answered(struct world *world, unsigned asker)
+{
+    bool done = world->askers[asker].answer->type == MESSAGE_BANK_ACCOUNT;
+    world->bank.deposited += done; /* else its disk is full, and will not be for ever */
+    world_wake_asker(world, asker, done ? 1 : 50 * MS_US);
+}
+
+void bank_open(struct world *world, uint64_t transfers, unsigned takers, uint64_t snapshots,
+               uint64_t rest_us)
+{
+    world->bank = (struct world_bank){.transfers_left = transfers,
+                                      .snapshots_left = snapshots,
+                                      .takers = takers,
+                                      .rest_us = rest_us};
+    world->askers[FIRST_TELLER].done = deposit_answered;
+    world->askers[FIRST_TELLER].awake = deposit_next;
+    deposit_next(world, FIRST_TELLER);
+}
+
+void bank_close(struct world *world)
+{
+    world->bank.transfers_left = world->bank.snapshots_left = 0;
+}
+
+bool bank_is_idle(const struct world *world)
+{
+    const struct world_bank *bank = &world->bank;
+    bool idle = bank->open && !bank->transfers_left && !bank->snapshots_left;
+    for (unsigned i = 0; i < WORLD_ASKERS_MAX; i++)
+        idle = idle && !world->askers[i].request;
+    return idle;
+}
+
+/* --- the end --- */
+
+bool bank_is_quiet(const struct world *world)
+{
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
+        const struct node *node = world->nodes[id].core;
+        if (!node || node->snapshots.recordings || node->snapshots.collections)
+            return false;
+        for (node_id_t to = 1; to <= world->options.n_nodes; to++)
+            if (node->ledger.outgoing[to].n)
+                return false;
+    }
+    return true;
+}
+
+uint64_t bank_balances(const struct world *world)
+{
+    uint64_t sum = 0;
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++)
+        sum += world->nodes[id].core ? world->nodes[id].core->ledger.total : 0;
+    return sum;
+}
+
+/* What all the money must come to. A wiped disk takes its money along, and that of letters to it.
+ */
+static bool total(const struct world *world, uint64_t *out)
+{
+    *out = (uint64_t)BANK_ACCOUNTS * BANK_DEPOSIT * world->options.n_nodes;
+    return world->bank.open && !world->counts.faults[FAULT_WIPE];
+}
+
+void bank_check(struct world *world)
+{
+    uint64_t expected, found = bank_balances(world);
+    if (total(world, &expected) && found != expected)
+        world_fail(world, "S14: money is conserved", "%" PRIu64 " of %" PRIu64, found, expected);
+}
+
+/* --- snapshots --- */
+
+static void count(struct world *world, const struct snapshot_model *model,
+                  const struct findings *findings)
+{
+    struct world_counts *counts = &world->counts;
+    if (!model->complete) {
+        counts->snapshots_partial++;
+        return;
+    }
+    counts->snapshots_complete++;
+    counts->snapshots_holding += findings->in_channels > 0;
+}
+
+static void say(struct world *world, node_id_t id, const struct snapshot_model *model,
+                const struct findings *findings)
+{
+    world_say(world, id,
+              "keeps snapshot %" PRIu64 "%s: %" PRIu64 " messages, %" PRIu64
+              " of money in channels",
+              model->name.counter, model->complete ? "" : ", partial", findings->messages,
+              findings->in_channels);
+    for (size_t i = 0; i < findings->lines.n; i++)
+        if (findings->lines.at[i].kind != FINDING_CHECKED)
+            world_say(world, id, "  %s", findings->lines.at[i].text);
+}
+
+void bank_value_kept(struct world *world, node_id_t id, struct value_id value,
+                     const struct blob *blob)
+{
+    struct snapshot_model *model;
+    struct findings findings;
+    struct text why = {0};
+    uint64_t expected;
+    if (value.job >> 32 || value.op != 1)
+        return; /* of a job: it has a term */
+    if (snapshot_model_load((struct slice){blob->at, blob->len}, &model, &why))
+        world_fail(world, "a snapshot can be read", "node %u, %" PRIu64 ": %s", id, value.job,
+                   why.at);
+    snapshot_verify(model, total(world, &expected) ? &expected : NULL, &findings);
+    say(world, id, model, &findings);
+    count(world, model, &findings);
+    for (size_t i = 0; i < findings.lines.n; i++)
+        if (findings.lines.at[i].kind == FINDING_OFFENCE)
+            world_fail(world,
+                       model->complete ? "S13, S14: a complete snapshot verifies"
+                                       : "S12: what is known of a partial one verifies",
+                       "node %u, snapshot %" PRIu64 ": %s", id, value.job,
+                       findings.lines.at[i].text);
+    findings_clear(&findings);
+    snapshot_model_destroy(&model);
+}
