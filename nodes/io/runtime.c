@@ -86,10 +86,11 @@ static void begin_failures(struct runtime *runtime)
     failure_begin(&failure, config, id, boots, FAILURE_WORKER);
     failure_begin(&runtime->failure, config, id, boots, FAILURE_COORDINATOR);
     runtime->compute = compute_start(runtime->config.delay_us, &failure);
-    log_write(LOG_INFO,
-              "failures on purpose: exit %" PRIu64 ", stall %" PRIu64 " in a million, of %" PRIu64
-              " ms; seed %" PRIu64,
-              config->exit_ppm, config->stall_ppm, config->stall_us / MS_US, config->seed);
+    if (config->exit_ppm || config->stall_ppm)
+        log_write(LOG_INFO,
+                  "failures on purpose: exit %" PRIu64 ", stall %" PRIu64
+                  " in a million, of %" PRIu64 " ms; seed %" PRIu64,
+                  config->exit_ppm, config->stall_ppm, config->stall_us / MS_US, config->seed);
 }
 
 static void start_parts(struct runtime *runtime)

@@ -45,6 +45,9 @@ struct side {
     size_t ready, failed;
 };
 
+#define PORT_TRIES 50
+#define PORT_STEP  40 /* beyond all ports of a cluster of two */
+
 static void *context;
 static char root[64];
 static unsigned port;
@@ -68,8 +71,14 @@ static void open_side(node_id_t id)
     char dir[128];
     text_format(dir, sizeof dir, "%s/node%u", root, (unsigned)id);
     *side = (struct side){.id = id};
-    if (mesh_open(context, &config, &side->mesh, &why) ||
-        disk_open(dir, "conclave", id, DURABILITY_OS, &side->disk, &why))
+    /* Somebody else may use these ports: then others, for the first node decides for both. */
+    int error = mesh_open(context, &config, &side->mesh, &why);
+    for (unsigned tries = 0; error && id == 1 && tries < PORT_TRIES; tries++) {
+        config.port = port += PORT_STEP;
+        why = (struct text){0};
+        error = mesh_open(context, &config, &side->mesh, &why);
+    }
+    if (error || disk_open(dir, "conclave", id, DURABILITY_OS, &side->disk, &why))
         fail_msg("%s", why.at);
     side->gate = gate_new(side->mesh, &side->clients, NODES);
     side->inbox = inbox_new("conclave", id, NODES, side->mesh, &side->clients, side->gate);
