@@ -232,8 +232,9 @@ $(B)/bench/commits: $(B)/obj/tests/bench/commits.o $(call lib,base)
 	$(Q)$(link) $(PKG_LIBS)
 
 .PHONY: bench
-bench: all $(B)/bench/commits ## what durability costs: operations/s and jobs/s with fsync, os and off (BENCH_ARGS=...)
+bench: all $(B)/bench/commits ## what durability costs: operations/s and jobs/s with fsync, os and off (BENCH_ARGS=...); what snapshots cost (BENCH_SNAPSHOT_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/bench.py --dir $(B) --commits $(B)/bench/commits $(BENCH_ARGS)
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/snapshots.py --dir $(B) $(BENCH_SNAPSHOT_ARGS)
 
 # --- The demonstration --------------------------------------------------------------------------
 

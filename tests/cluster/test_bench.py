@@ -20,3 +20,17 @@ def test_the_bench_measures_every_durability_side_by_side(tmp_path):
             assert row, done.stdout
             assert durability != "fsync" or row[1].split()[-1] == "1.00"
     assert not list(tmp_path.iterdir())
+
+
+def test_the_bench_measures_what_snapshots_cost(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(harness.ROOT / "tests/bench/snapshots.py"), "--rounds", "1", "--nodes", "3",
+         "--seconds", "2", "--dir", str(tmp_path)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds(90), check=False,
+        env=harness.clean_environment(CONCLAVE_BIN=str(harness.BIN)))
+    assert done.returncode == OK, done.stdout + done.stderr
+    for what in ("none", "one a second", "one after another", "stop the world"):
+        assert re.search(rf"^{what}(?: +[\d.,]+){{4}}$", done.stdout, re.M), done.stdout
+    for what in ("idle", "one a second", "one after another"):
+        assert re.search(rf"^{what}(?: +[\d.,]+){{4,5}}$", done.stdout, re.M), done.stdout
+    assert not list(tmp_path.iterdir())
