@@ -297,6 +297,28 @@ def test_a_participant_that_sleeps_for_5_s_S4_S12_S16(make_cluster):
     assert settled(cluster) == FUND
 
 
+def test_a_hundred_snapshots_that_begin_while_a_participant_sleeps_S4_S16(make_cluster):
+    """Short naps under load: the marker waits in front of the sleeper, and nothing overtakes it."""
+    cluster, choose = make_cluster(nodes=4, log_level="warn"), random.Random(3)
+    cluster.start().wait_healthy()
+    load = cluster.start_conclave("bank", "load", "--rate", 2000, "--seconds", 6)
+    wait_for(lambda: cluster.json("bank", "list")["total"] >= FUND * 0.99, what="the accounts are funded")
+    rows = []
+    with Asker(cluster) as asker:
+        for _ in range(100):
+            sleeper, initiator = choose.sample(range(1, 5), 2)
+            cluster.nodes[sleeper].send_signal(signal.SIGSTOP)
+            request = asker.start_snapshot(initiator)
+            asker.ask(type="bank_balance", node=initiator, account=f"load-{initiator - 1}")  # it has begun
+            cluster.nodes[sleeper].send_signal(signal.SIGCONT)
+            rows.append(asker.taken(request))
+        load.communicate(timeout=seconds(30))
+        snapshots = [Snapshot(asker.fetch(row)) for row in rows]
+    assert all(s.complete and s.counts_agree() and s.money() == FUND for s in snapshots)
+    verified(cluster, snapshots[-1], FUND)
+    assert describe("with naps", snapshots, rows) and settled(cluster) == FUND
+
+
 # --- the clock ---
 
 def test_the_coordinator_takes_them_by_the_clock_and_keeps_five(make_cluster):
