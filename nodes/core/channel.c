@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 
 static struct channel_entry *slot(const struct channel *channel, size_t i)
 {
@@ -74,6 +75,17 @@ void channel_unlinked(struct channel *channel)
     channel->resend_at_us = 0;
 }
 
+/* A known bug: the last message and the one before change places. */
+static void overtake(struct channel *channel)
+{
+    struct channel_entry *last = slot(channel, channel->queued - 1),
+                         *before = slot(channel, channel->queued - 2), entry = *last;
+    *last = *before;
+    *before = entry;
+    last->message->as.channel.seq++;
+    before->message->as.channel.seq--;
+}
+
 int channel_send(struct channel *channel, struct message *message, uint64_t after_seq,
                  uint64_t *clock)
 {
@@ -86,6 +98,9 @@ int channel_send(struct channel *channel, struct message *message, uint64_t afte
     *slot(channel, channel->queued++) = (struct channel_entry){message, after_seq};
     message->as.channel.seq = channel->acked + channel->queued;
     message->as.channel.clock = ++*clock;
+    if (MUTANT(marker_overtakes) && message->type == MESSAGE_MARKER &&
+        channel->queued >= channel->sent + 2)
+        overtake(channel);
     return OK;
 }
 

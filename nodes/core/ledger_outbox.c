@@ -7,6 +7,7 @@
 #include "nodes/core/peers.h"
 #include "nodes/core/record.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 
@@ -242,6 +243,14 @@ static void apply(struct node *node, node_id_t from, const struct message *messa
     incoming->awaited_seq = incoming->applied_seq;
 }
 
+/* A known bug. */
+static void apply_again(struct node *node, node_id_t from, const struct message *message)
+{
+    uint64_t applied = node->ledger.incoming[from].applied;
+    apply(node, from, message);
+    node->ledger.incoming[from].applied = applied;
+}
+
 void ledger_message(struct node *node, node_id_t from, const struct message *message)
 {
     struct incoming *incoming = &node->ledger.incoming[from];
@@ -262,6 +271,8 @@ void ledger_message(struct node *node, node_id_t from, const struct message *mes
         apply(node, from, message);
     else if (numbered->number > incoming->applied)
         node_reject(node, from, "a letter is missing before it");
+    else if (MUTANT(transfer_applied_twice))
+        apply_again(node, from, message);
     else /* applied in another life of the source or of ours; the acknowledgement was lost */
         incoming->owed = incoming->owed || !incoming->awaited_seq;
 }
@@ -312,6 +323,10 @@ int ledger_restore_letter(struct ledger *ledger, struct slice key, struct slice 
     message_drop(&message);
     if (!fits)
         return ERR_CORRUPT;
+    if (MUTANT(outbox_lost)) {
+        outgoing->last = number;
+        return OK;
+    }
     push(outgoing, (struct letter){number, blob_copy(value.at, value.len), amount});
     ledger->away += amount;
     return OK;

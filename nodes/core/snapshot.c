@@ -8,6 +8,7 @@
 #include "nodes/core/peers.h"
 #include "nodes/core/snapshot_internal.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
 bool snapshot_same(struct snapshot_id a, struct snapshot_id b)
@@ -184,6 +185,10 @@ static void close_channel(struct recording *recording, node_id_t from, enum cut_
         return; /* a second marker changes nothing (S4) */
     channel->state = state;
     recording->open--;
+    if (MUTANT(recorder_off_by_one) && channel->n_messages) {
+        channel->n_messages--;
+        channel->recorded--;
+    }
 }
 
 static void refuse(struct node *node, node_id_t from, const struct wire_marker *marker)
@@ -220,6 +225,21 @@ static bool is_sound(const struct node *node, const struct wire_marker *marker)
     return true;
 }
 
+/* A known bug. */
+static void record_again(struct node *node, struct recording *recording)
+{
+    while (recording->n_parts)
+        blob_drop(&recording->parts[--recording->n_parts]);
+    recording_add_state(node, recording);
+}
+
+static bool is_late(const struct node *node, struct snapshot_id id)
+{
+    if (has_ended(&node->snapshots, id) || id.initiator == node->config.id)
+        return true;
+    return node->peers[id.initiator].channel.peer != id.incarnation && !MUTANT(old_marker_accepted);
+}
+
 /* Chandy & Lamport 1985, marker-receiving rule. */
 void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker *marker)
 {
@@ -231,9 +251,7 @@ void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker
     struct recording *recording = find(node, id);
     if (!recording) {
         /* Late, or of a former life of ours or of the initiator's: it starts nothing (S6). */
-        bool stale = has_ended(&node->snapshots, id) || id.initiator == node->config.id ||
-                     node->peers[id.initiator].channel.peer != id.incarnation;
-        if (stale || !is_participant(node, marker))
+        if (is_late(node, id) || !is_participant(node, marker))
             return;
         if (!snapshot_begin(node, id, marker->participants.at, marker->participants.n, from)) {
             remember_end(&node->snapshots, id);
@@ -241,6 +259,8 @@ void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker
             return;
         }
         recording = find(node, id);
+    } else if (MUTANT(second_marker_records) && !recording->closed) {
+        record_again(node, recording);
     }
     close_channel(recording, from, CUT_CLOSED);
     close_if_done(node, recording);
@@ -378,6 +398,8 @@ void snapshot_check_invariants(const struct node *node)
             open += it->channels[id].state == CUT_OPEN;
         assert(open == it->open && (open || it->closed));
         assert(!has_ended(&node->snapshots, it->id));
+        assert(it->id.initiator == node->config.id ||
+               node->peers[it->id.initiator].channel.peer == it->id.incarnation); /* S6 */
         assert(it->sent_parts <= it->n_parts);
     }
     assert(n == node->snapshots.n_recordings && n <= SNAPSHOTS_ACTIVE_MAX);

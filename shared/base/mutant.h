@@ -28,7 +28,13 @@
     X(image_one_behind, "a full checkpoint says that it covers one entry less (R16)")         \
     X(image_loses_keys, "a full checkpoint loses the keys of jobs (R28)")                     \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")          \
-    X(counted_twice, "a finished operation counts twice in its checkpoint")
+    X(counted_twice, "a finished operation counts twice in its checkpoint")                   \
+    X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                 \
+    X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")           \
+    X(second_marker_records, "the state is recorded once more at the second marker (S4)")     \
+    X(old_marker_accepted, "a marker of an old incarnation starts a recording (S6)")          \
+    X(transfer_applied_twice, "a letter that was applied is applied again (S14)")             \
+    X(outbox_lost, "a node that starts again has forgotten its outbox (S14)")
 
 enum mutant {
     MUTANT_none,

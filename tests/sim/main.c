@@ -65,6 +65,10 @@ static void print_sums(const struct report *sum, double took)
            "healing\n",
            counts->messages, counts->elections, counts->jobs_done, counts->jobs_cancelled,
            counts->jobs_failed, counts->reads, (double)sum->settle_us / 1e6);
+    printf("%" PRIu64 " transfers, %" PRIu64 " snapshots complete, %" PRIu64
+           " of them with money in channels, %" PRIu64 " partial; each verified\n",
+           counts->transfers, counts->snapshots_complete, counts->snapshots_holding,
+           counts->snapshots_partial);
 }
 
 static unsigned print_faults(const struct report *sum)
@@ -90,6 +94,11 @@ static int run_seeds(const struct settings *settings)
     if (sum.failed) {
         printf("FAIL  seed %" PRIu64 ": %s: %s\n      its story: make sim SEED=%" PRIu64 "\n",
                sum.seed, sum.check, sum.text, sum.seed);
+        write_results(settings, 0, 1);
+        return EXIT_FAILED;
+    }
+    if (!sum.counts.snapshots_holding && sum.seeds >= FAULTS_FROM_SEEDS) {
+        printf("FAIL  no snapshot held money in a channel\n");
         write_results(settings, 0, 1);
         return EXIT_FAILED;
     }

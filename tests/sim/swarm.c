@@ -5,13 +5,15 @@
 
 #include "nodes/core/state.h"
 #include "shared/base/text.h"
+#include "tests/sim/bank.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
 
 /* After healing: a coordinator within this time, all jobs done and all logs equal within that. */
-#define ELECTED_WITHIN_US (20 * SECOND_US)
-#define SETTLED_WITHIN_US (120 * SECOND_US)
-#define STEPS_MAX         UINT64_C(20000000) /* beyond: something goes round in circles */
+#define ELECTED_WITHIN_US  (20 * SECOND_US)
+#define SETTLED_WITHIN_US  (120 * SECOND_US)
+#define SNAPSHOT_WITHIN_US (30 * SECOND_US)   /* and then a snapshot that is complete (S16) */
+#define STEPS_MAX          UINT64_C(20000000) /* beyond: something goes round in circles */
 
 /* What the driver does to the world: X(symbol, weight). */
 #define DEEDS(X)       \
@@ -148,6 +150,20 @@ static void draw_clients(struct world *world)
             world_client_mixed(world, client, 1 + world_random(world, 100), 0,
                                draw_scale(world, 1, 200 * MS_US));
     }
+}
+
+/* Every third seed has a bank that is open all the time, and snapshots of it. */
+static bool has_bank(const struct world *world)
+{
+    return world->options.seed % 3 == 0;
+}
+
+static void draw_bank(struct world *world)
+{
+    if (!has_bank(world))
+        return;
+    unsigned takers = 1 + (unsigned)world_random(world, BANK_TAKERS);
+    bank_open(world, UINT64_MAX, takers, UINT64_MAX, draw_scale(world, 5 * MS_US, 300 * MS_US));
 }
 
 /* --- deeds --- */
@@ -391,7 +407,8 @@ static void trouble(struct swarm *swarm)
 
 static bool is_settled(const struct world *world)
 {
-    return world_is_idle(world) && world_coordinator(world) && world_is_equal(world);
+    return world_is_idle(world) && world_coordinator(world) && world_is_equal(world) &&
+           (!has_bank(world) || (bank_is_idle(world) && bank_is_quiet(world)));
 }
 
 static bool wait_for(struct world *world, bool (*condition)(const struct world *), uint64_t for_us)
@@ -417,6 +434,11 @@ static _Noreturn void fail_unsettled(const struct world *world)
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         if (world->clients[client].wish != WISH_NONE)
             text_add(&text, " client %u waits;", client);
+    for (unsigned asker = 0; asker < WORLD_ASKERS_MAX; asker++)
+        if (world->askers[asker].request)
+            text_add(&text, " asker %u waits;", asker);
+    if (has_bank(world) && !bank_is_quiet(world))
+        text_add(&text, " letters or snapshots are under way;");
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         text_add(&text, " %u%s: %" PRIu64 "/%" PRIu64, id, node_serves(node) ? " serves" : "",
@@ -425,10 +447,35 @@ static _Noreturn void fail_unsettled(const struct world *world)
     world_fail(world, "after healing every job is done and all logs are equal", "%s", text.at);
 }
 
+static bool is_answered(const struct world *world)
+{
+    return world->askers[0].answer != NULL;
+}
+
+/* With messages still being lost the first may be partial. */
+static void take_last(struct world *world)
+{
+    uint64_t until_us = world->now_us + SNAPSHOT_WITHIN_US;
+    for (bool complete = false; !complete;) {
+        world_ask(world, 0, any_node(world), message_new(MESSAGE_SNAPSHOT_TAKE));
+        wait_for(world, is_answered, SNAPSHOT_WITHIN_US);
+        const struct message *answer = world->askers[0].answer;
+        complete =
+            answer && answer->type == MESSAGE_SNAPSHOT && answer->as.snapshot.heads.at[0].complete;
+        if (!complete && world->now_us >= until_us)
+            world_fail(world, "S16: after healing a snapshot completes", "not within %u s",
+                       (unsigned)(SNAPSHOT_WITHIN_US / SECOND_US));
+    }
+    if (!wait_for(world, bank_is_quiet, SNAPSHOT_WITHIN_US))
+        world_fail(world, "S11: nothing of a snapshot is left", "not within %u s",
+                   (unsigned)(SNAPSHOT_WITHIN_US / SECOND_US));
+}
+
 static uint64_t settle(struct world *world)
 {
     uint64_t since_us = world->now_us, jobs = 0;
     world_heal(world);
+    bank_close(world);
     if (!wait_for(world, is_served, ELECTED_WITHIN_US))
         world_fail(world, "after healing there is a coordinator", "not within %u s",
                    (unsigned)(ELECTED_WITHIN_US / SECOND_US));
@@ -440,7 +487,12 @@ static uint64_t settle(struct world *world)
     const struct node *node = world->nodes[world_coordinator(world)].core;
     if (node->jobs.n != jobs)
         world_fail(world, "one job per key", "%zu jobs for %" PRIu64 " keys", node->jobs.n, jobs);
-    return world->now_us - since_us;
+    since_us = world->now_us - since_us;
+    if (has_bank(world)) {
+        bank_check(world);
+        take_last(world);
+    }
+    return since_us;
 }
 
 struct swarm_result swarm_run(uint64_t seed, bool story)
@@ -456,6 +508,7 @@ struct swarm_result swarm_run(uint64_t seed, bool story)
     for (node_id_t id = 1; id <= world->options.n_nodes; id++)
         world_start_later(world, id, world_random(world, 100 * MS_US));
     draw_clients(world);
+    draw_bank(world);
     trouble(&swarm);
     struct swarm_result result = {.settle_us = settle(world)};
     result.hash = world->hash;
