@@ -187,6 +187,8 @@ void snapshot_report(struct node *node, node_id_t from, const struct message *me
     if (!fits) {
         node_reject(node, from, "its report of a snapshot is malformed");
         lost(node, collection, it, "its report was malformed");
+    } else if (it->bytes > SNAPSHOT_FILE_BYTES_MAX / node->config.n_nodes) {
+        lost(node, collection, it, "its report is too large");
     } else if (it->n_parts == it->expected) {
         reported(node, collection, it);
     }
