@@ -4,7 +4,9 @@ import hashlib
 import json
 import math
 import random
+import shutil
 import signal
+import subprocess
 import time
 
 import pytest
@@ -317,6 +319,42 @@ def test_a_hundred_snapshots_that_begin_while_a_participant_sleeps_S4_S16(make_c
     assert all(s.complete and s.counts_agree() and s.money() == FUND for s in snapshots)
     verified(cluster, snapshots[-1], FUND)
     assert describe("with naps", snapshots, rows) and settled(cluster) == FUND
+
+
+def cut_connections(port):
+    """Cuts every connection to the port, as a router that has lost its memory does; False where nobody may."""
+    if not shutil.which("ss"):
+        return False
+    done = subprocess.run(["ss", "-K", "-t", "dport", "=", f":{port}"], capture_output=True, text=True, check=False)
+    return done.returncode == 0 and "ESTAB" in done.stdout
+
+
+def test_a_hundred_cuts_of_sockets_under_load_S5_S16(make_cluster):
+    cluster, choose = make_cluster(nodes=4, log_level="warn"), random.Random(4)
+    cluster.start().wait_healthy()
+    if not cut_connections(cluster.node_port(1, 1)):
+        pytest.skip("connections cannot be cut here: that takes root, ss and a kernel that lets it")
+    load = cluster.start_conclave("bank", "load", "--rate", 2000, "--seconds", 8)
+    wait_for(lambda: cluster.json("bank", "list")["total"] >= FUND * 0.99, what="the accounts are funded")
+    rows, cuts = [], 0
+    with Asker(cluster) as asker:
+        while cuts < 100:
+            request = asker.start_snapshot(choose.randrange(1, 5))
+            cuts += cut_connections(cluster.node_port(choose.randrange(1, 5), 1))
+            rows.append(asker.taken(request))
+        load.communicate(timeout=seconds(30))
+        cluster.wait_healthy()
+        snapshots = [Snapshot(asker.fetch(row)) for row in rows[-100:]]
+        for snapshot, row in zip(snapshots, rows[-100:]):
+            assert snapshot.complete or row["missing"]
+            assert not snapshot.complete or snapshot.money() == FUND
+            verified(cluster, snapshot, FUND if snapshot.complete else None)
+
+        def whole():
+            return asker.taken(asker.start_snapshot(1))["complete"]
+        wait_for(whole, 15, "a snapshot is complete again")
+    describe(f"with {cuts} cuts", snapshots, rows)
+    assert settled(cluster) == FUND
 
 
 # --- the clock ---
