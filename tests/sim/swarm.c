@@ -5,6 +5,7 @@
 
 #include "nodes/core/state.h"
 #include "shared/base/text.h"
+#include "shared/base/mutant.h"
 #include "tests/sim/bank.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
@@ -152,9 +153,14 @@ static void draw_clients(struct world *world)
     }
 }
 
-/* Every third seed has a bank that is open all the time, and snapshots of it. */
+/* Every third seed has a bank that is open all the time, and snapshots of it. A planted bug is
+ * looked for where it shows: those of snapshots and letters with the bank, the others without. */
 static bool has_bank(const struct world *world)
 {
+#ifdef CONCLAVE_MUTANTS
+    if (mutant_planted != MUTANT_none)
+        return mutant_planted >= MUTANT_marker_overtakes;
+#endif
     return world->options.seed % 3 == 0;
 }
 
