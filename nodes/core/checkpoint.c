@@ -18,7 +18,7 @@ void checkpoint_note(struct node *node, const struct item *item)
     run->done[run->n_done++] = (struct done_mark){.op = item->op,
                                                   .unit = item->count > 0,
                                                   .node = item->node,
-                                                  .attempt = item->attempt,
+                                                  .attempt = item->won,
                                                   .operations = item->operations};
     if (!node->schedule.unlogged++)
         node->schedule.checkpoint_us = node->now_us + node->config.checkpoint_interval_us;
@@ -212,7 +212,7 @@ bool checkpoint_resume(struct node *node, struct job *job)
         struct item *item = run_add(&node->schedule, job, done->op);
         item->state = ITEM_DONE;
         item->node = done->node;
-        item->attempt = done->attempt;
+        item->attempt = item->won = done->attempt;
         item->len = done->len;
         item->value = blob_ref(done->value);
         item->kept = item->keeping = item->logged = true;

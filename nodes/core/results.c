@@ -49,7 +49,7 @@ static void propose_done(struct node *node, const struct item *item)
     if (kept) {
         struct done_op text = {.op = item->op,
                                .node = item->node,
-                               .attempt = item->attempt,
+                               .attempt = item->won,
                                .len = item->len};
         memcpy(text.hash, item->hash, HASH_BYTES);
         job_write_done(entry, &text, &done->ops.at[done->ops.n++]);
@@ -150,7 +150,7 @@ static void complete(struct node *node, struct item *item)
     job->done += item->operations;
     if (job->trace && item->operations)
         job_mark_trace(job, job->trace, item->op, item->count > 0,
-                       (struct trace_mark){(uint16_t)item->node, (uint16_t)item->attempt});
+                       (struct trace_mark){(uint16_t)item->node, (uint16_t)item->won});
     checkpoint_note(node, item);
     drop_operands(node, job, item);
     if (!item->operations) {
@@ -218,7 +218,7 @@ static void take_result(struct node *node, node_id_t from, const struct message 
     cancel_others(node, item, from);
     unlist(node, item);
     item->node = from;
-    item->attempt = result->attempt;
+    item->won = result->attempt;
     item->len = result->len;
     item->value = blob_ref(message_frame(message, result->frame));
     if (result->hash.len == HASH_BYTES)

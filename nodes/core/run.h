@@ -24,7 +24,8 @@ struct item {
     uint64_t first, count; /* count > 0: a unit over leaves */
     uint64_t operations;   /* that it stands for: 1, or those of the unit; 0: a conversion */
     unsigned missing;      /* operands not done yet */
-    uint64_t attempt;      /* times it was handed out */
+    uint64_t attempt;      /* times it was handed out: never goes back, so no number comes twice */
+    uint64_t won;          /* done, or on its way back: the attempt that made the value */
     node_id_t node;        /* who made its value, or had it last */
     struct hold holds[HOLDERS_MAX]; /* assigned: who has it, one at least */
     bool alone;      /* it was in the hands of a worker that died: handed out alone from now on */
