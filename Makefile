@@ -34,7 +34,7 @@ UNIT         ?=
 BENCH_ARGS   ?=
 FUZZ_SECONDS ?= 60
 # make sim: SEED=n tells the story of one seed; SEEDS=n runs so many from SEED_FROM (1) on; else as many fresh
-# ones as fit into SIM_SECONDS. SIM_JOBS at a time (one a processor). MUTANTS=1 is a build with known bugs to plant.
+# ones as fit into SIM_SECONDS (from SEED_FROM on, if it is given: `make test` has the same ones every time). SIM_JOBS at a time (one a processor). MUTANTS=1 is a build with known bugs to plant.
 SEED         ?=
 SEEDS        ?=
 SEED_FROM    ?=
@@ -160,7 +160,7 @@ $(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c)) $(call lib,clients bus work
 test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests on real clusters
 	@+$(sub_make) all check
 	@+$(sub_make) test-unit
-	@+$(sub_make) sim
+	@+$(sub_make) sim SEED_FROM=1
 	@+$(sub_make) test-cluster
 
 check: check-headers check-layers check-bans check-docs check-statements ## the checks that only read
