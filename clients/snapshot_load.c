@@ -46,21 +46,6 @@ static int next_part(struct loader *loader, struct slice *packed, struct message
     return codec_unpack(*packed, out, loader->why);
 }
 
-static bool is_checkpoint(enum message_type type)
-{
-    switch (type) {
-    case MESSAGE_IMAGE_HEAD:
-    case MESSAGE_IMAGE_JOB:
-    case MESSAGE_IMAGE_OPS:
-    case MESSAGE_IMAGE_PROGRESS:
-    case MESSAGE_IMAGE_SNAPS:
-    case MESSAGE_IMAGE_FORGOTTEN:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* --- the head --- */
 
 static int take_head(struct loader *loader, const struct wire_snapshot_head *head)
@@ -219,7 +204,7 @@ static int take_part(struct loader *loader, const struct message *part, struct s
     case MESSAGE_CUT_CHANNEL:
         return take_channel(loader, &part->as.cut_channel);
     default:
-        if (!is_checkpoint(part->type))
+        if (!message_is_image(part->type))
             return fail(loader, "a part that is %s", message_name(part->type));
         take_checkpoint(loader, packed);
         return OK;
@@ -257,7 +242,7 @@ static int load_part(struct loader *loader)
     int error = next_part(loader, &packed, &message);
     if (error)
         return error;
-    if (is_checkpoint(message->type)) { /* stays as it is, and is read by nodes only */
+    if (message_is_image(message->type)) { /* stays as it is, and is read by nodes only */
         error = take_part(loader, message, packed);
         message_drop(&message);
         return error;

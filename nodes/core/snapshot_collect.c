@@ -106,15 +106,9 @@ static bool is_part(enum message_type type)
     case MESSAGE_CUT_WORK:
     case MESSAGE_CUT_JOBS:
     case MESSAGE_CUT_CHANNEL:
-    case MESSAGE_IMAGE_HEAD:
-    case MESSAGE_IMAGE_JOB:
-    case MESSAGE_IMAGE_OPS:
-    case MESSAGE_IMAGE_PROGRESS:
-    case MESSAGE_IMAGE_SNAPS:
-    case MESSAGE_IMAGE_FORGOTTEN:
         return true;
     default:
-        return false;
+        return message_is_image(type);
     }
 }
 

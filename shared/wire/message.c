@@ -127,3 +127,18 @@ struct blob *message_frame(const struct message *message, uint64_t number)
 {
     return number && number <= message->n_frames ? message->frames[number - 1] : NULL;
 }
+
+bool message_is_image(enum message_type type)
+{
+    switch (type) {
+    case MESSAGE_IMAGE_HEAD:
+    case MESSAGE_IMAGE_JOB:
+    case MESSAGE_IMAGE_OPS:
+    case MESSAGE_IMAGE_PROGRESS:
+    case MESSAGE_IMAGE_SNAPS:
+    case MESSAGE_IMAGE_FORGOTTEN:
+        return true;
+    default:
+        return false;
+    }
+}

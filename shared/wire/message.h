@@ -95,6 +95,9 @@ struct message {
     } as;
 };
 
+/* True for the parts of a full checkpoint. */
+bool message_is_image(enum message_type type);
+
 /* Returns a message of the type with all fields zero and one reference. */
 struct message *message_new(enum message_type type);
 
