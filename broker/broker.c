@@ -315,9 +315,11 @@ static int open_sockets(struct broker *broker)
     broker->front = bus_socket(broker->context, ZMQ_ROUTER);
     broker->feed_out = bus_socket(broker->context, ZMQ_XPUB);
     broker->feed_in = bus_socket(broker->context, ZMQ_XSUB);
-    if (bind_or_explain(broker->front, config, config->front) ||
-        bind_or_explain(broker->feed_out, config, config->front + 1))
-        return ERR_EXISTS;
+    int error = bind_or_explain(broker->front, config, config->front);
+    if (!error)
+        error = bind_or_explain(broker->feed_out, config, config->front + 1);
+    if (error)
+        return error;
     for (node_id_t id = 1; id <= config->n_nodes; id++) {
         bus_connect(broker->feed_in, config->peers[id], node_port(broker, id, PLANE_HEARTBEAT));
         link_open(broker, id);
@@ -346,8 +348,8 @@ int broker_run(const struct broker_config *config)
     broker->signals = open_signals();
     broker->context = bus_open();
     tracker_init(&broker->tracker, config->n_nodes, config->n_voters, config->silence_us);
-    int code = EXIT_USAGE;
-    if (open_sockets(broker) == OK) {
+    int error = open_sockets(broker), code = exit_code_of(error);
+    if (!error) {
         log_write(LOG_INFO,
                   "conclave-broker %s: front at port %" PRIu32 ", feed at port %" PRIu32
                   ", %" PRIu32 " nodes from port %u, pid %d",

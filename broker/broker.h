@@ -16,8 +16,9 @@ struct broker_config {
     const char *peers[NODES_MAX + 1]; /* host of node i, from 1 */
 };
 
-/* Runs until SIGTERM or SIGINT, which the caller has blocked; returns an exit code. EXIT_USAGE
- * after one line on stderr when a port cannot be bound. */
+/* Runs until SIGTERM or SIGINT, which the caller has blocked; returns an exit code.
+ * EXIT_ENVIRONMENT or EXIT_USAGE, after one line on stderr, when a port cannot be bound: it is in
+ * use, or --bind is no address of this machine. */
 int broker_run(const struct broker_config *config);
 
 #endif

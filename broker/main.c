@@ -51,7 +51,8 @@ static void help(void)
     options_help(specs, stdout);
     printf(
         "\nEvery option is also an environment variable: --log-level is CONCLAVE_LOG_LEVEL.\n"
-        "Exit codes: 0 ended by SIGTERM or SIGINT, 1 failure, 2 bad options or a port in use.\n");
+        "Exit codes: 0 ended by SIGTERM or SIGINT, 1 failure, 2 bad options, 8 a port in use or\n"
+        "too few descriptors.\n");
 }
 
 static int refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));

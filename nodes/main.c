@@ -38,15 +38,25 @@ static int usage_error(const char *why)
     return EXIT_USAGE;
 }
 
+/* The outside is to blame, or the options are: `error` tells. */
+static int refuse_start(int error, const char *why)
+{
+    fprintf(stderr, "conclave-node: %s\n", why);
+    return exit_code_of(error);
+}
+
 static void print_help(const struct option_spec *specs)
 {
     printf("usage: conclave-node --id N --dir DIR [options]\n\n"
            "One node of a Conclave cluster. It listens on five ports, from PORT + 100 + 10 * N.\n\n"
            "options (each also as CONCLAVE_... in the environment, such as CONCLAVE_ID):\n");
     options_help(specs, stdout);
-    printf("\nexit codes: 0 ended by SIGTERM or SIGINT; 1 it cannot go on (disk); 2 bad options, a "
-           "port in\n"
-           "use, or a data directory that it cannot use; 7 it failed on purpose (--fail-exit).\n");
+    printf("\nexit codes: 0 ended by SIGTERM or SIGINT; 2 bad options, or a data directory of "
+           "another node,\n"
+           "cluster or format; 7 it failed on purpose (--fail-exit); 8 what it needs is missing: a "
+           "port in use,\n"
+           "a data directory that is damaged, in use or unusable, a full or failing disk, too few "
+           "descriptors.\n");
 }
 
 /* --- checks --- */
@@ -192,8 +202,9 @@ static int run(const struct settings *is, const char **hosts)
     struct runtime *runtime;
     struct text why = {0};
     (void)durability_parse(is->durability, &config.durability); /* check() has seen to it */
-    if (runtime_open(&config, &runtime, &why))
-        return usage_error(why.at);
+    int error = runtime_open(&config, &runtime, &why);
+    if (error)
+        return refuse_start(error, why.at);
     runtime_run(runtime);
     runtime_close(&runtime);
     log_write(LOG_INFO, "stopped");

@@ -47,7 +47,7 @@ void disk_fail(const struct disk *disk, const char *doing, int number)
     fprintf(stderr,
             "conclave-node: cannot %s in %s: %s; stopping, because nothing more can be promised\n",
             doing, disk->dir, mdb_strerror(number));
-    _exit(EXIT_FAILED);
+    _exit(EXIT_ENVIRONMENT);
 }
 
 int disk_corrupt(const struct disk *disk, struct text *why, const char *what)

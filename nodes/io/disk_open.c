@@ -93,7 +93,7 @@ static void on_assert(MDB_env *env, const char *what)
     const char *path = "the store";
     mdb_env_get_path(env, &path);
     fprintf(stderr, "conclave-node: %s/data.mdb is damaged: %s\n", path, what);
-    _exit(EXIT_USAGE);
+    _exit(EXIT_ENVIRONMENT);
 }
 
 /* A map that reaches beyond the end of its file would end the process with SIGBUS at the first

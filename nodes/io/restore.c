@@ -230,7 +230,7 @@ static int read_file(const char *path, struct blob **out, struct text *why)
     }
     if (in)
         fclose(in);
-    return fits ? OK : ERR_IO;
+    return fits ? OK : ERR_NOT_FOUND; /* the option that names it is wrong */
 }
 
 static void write_all(const struct restore *restore, struct disk *disk)

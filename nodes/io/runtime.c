@@ -72,7 +72,10 @@ static int open_node(struct runtime *runtime, struct text *why)
     hash_random(&runtime->random, sizeof runtime->random);
     runtime->node = node_new(&config->node, &durable, clock_now_us());
     error = disk_read_log(runtime->disk, restore_part, restore_entry, runtime->node, why);
-    return error ? error : disk_read_records(runtime->disk, restore_record, runtime->node, why);
+    if (!error)
+        error = disk_read_records(runtime->disk, restore_record, runtime->node, why);
+    /* What the core cannot read is damage too: no option is wrong. */
+    return error ? ERR_CORRUPT : OK;
 }
 
 static void begin_failures(struct runtime *runtime)

@@ -24,8 +24,10 @@ struct runtime;
 
 /* Opens everything, in the order in which a failure changes least: sockets, then the data
  * directory. Blocks SIGTERM and SIGINT in the whole process: call it before any thread. Borrows all
- * of config. An error, with one line in `why`: the configuration is bad, or the directory. Caller
- * closes. */
+ * of config. An error, with one line in `why`; exit_code_of() tells whether the options are to
+ * blame (ERR_MALFORMED: an address; ERR_STALE: a directory of another node, cluster or format) or
+ * the outside (ERR_EXISTS: a port or the directory is in use; ERR_CORRUPT; ERR_IO; ERR_FULL).
+ * Caller closes. */
 int runtime_open(const struct runtime_config *config, struct runtime **out, struct text *why);
 
 /* Runs until SIGTERM or SIGINT. */

@@ -16,6 +16,23 @@ const char *error_text(int error)
     return texts[error];
 }
 
+int exit_code_of(int error)
+{
+    switch (error) {
+    case OK:
+        return EXIT_OK;
+    case ERR_CORRUPT:
+    case ERR_EXISTS: /* a port, or a directory, that another process uses */
+    case ERR_FULL:
+    case ERR_IO:
+    case ERR_TIMEOUT:
+    case ERR_UNAVAILABLE:
+        return EXIT_ENVIRONMENT;
+    default:
+        return EXIT_USAGE;
+    }
+}
+
 void panic(const char *format, ...)
 {
     va_list args;

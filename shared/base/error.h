@@ -38,8 +38,15 @@ enum exit_code {
     EXIT_TIMEOUT = 4,
     EXIT_CANCELLED = 5,
     EXIT_NOT_FOUND = 6,
-    EXIT_INJECTED = 7 /* a node failed on purpose: --fail-exit */
+    EXIT_INJECTED = 7,   /* a node failed on purpose: --fail-exit */
+    EXIT_ENVIRONMENT = 8 /* what a node or broker needs is missing: a damaged or unusable data
+                          * directory, a port in use, descriptors, a full or failing disk. The
+                          * options are right: the next start may succeed */
 };
+
+/* Returns with which exit code a node or a broker ends that cannot start because of this error:
+ * EXIT_ENVIRONMENT when the outside is to blame, EXIT_USAGE when the options are. */
+int exit_code_of(int error);
 
 /* Ends the process at once with one line on stderr: for corrupt state of our own, exhausted memory,
  * a failed fsync. Never for what a peer, a client or a file brought in. */

@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 import harness
-from harness import OK, UNREACHABLE, USAGE, wait_for
+from harness import ENVIRONMENT, OK, UNREACHABLE, wait_for
 
 SMALL_MIB = 64  # of a disk that is to be filled: the reserve and some jobs fit
 
@@ -182,7 +182,7 @@ def test_a_node_whose_fsync_fails_ends_and_acknowledges_nothing_R24(make_cluster
     cluster.wait_healthy()
     trigger.touch()
     assert cluster.submit(100)["result"]["text"] == str(math.factorial(100))
-    assert failing.wait(harness.seconds(10)) == 1
+    assert failing.wait(harness.seconds(10)) == ENVIRONMENT
     log = (cluster.dir / "node1.log").read_text()
     assert "stopping, because nothing more can be promised" in log and "node1" in log
     trigger.unlink()
@@ -211,7 +211,7 @@ def test_a_damaged_store_is_refused_by_name_R23(make_cluster):
         at = damaged.rfind(b"entry_job_submitted")
     data.write_bytes(damaged)
     refused = cluster.start_node(1)
-    assert refused.wait(harness.seconds(10)) == USAGE
+    assert refused.wait(harness.seconds(10)) == ENVIRONMENT
     last = (cluster.dir / "node1.log").read_text().splitlines()[-1]
     assert str(data) in last and "damaged" in last, last
     # The others go on, and the damaged one starts anew as a wiped one.

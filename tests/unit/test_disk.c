@@ -269,7 +269,7 @@ static void a_failed_fsync_ends_the_process_without_an_acknowledgement_R24(void 
     }
     int status;
     assert_true(waitpid(child, &status, 0) == child && WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), EXIT_FAILED);
+    assert_int_equal(WEXITSTATUS(status), EXIT_ENVIRONMENT);
     struct disk *disk = open_disk();
     struct node_durable durable;
     struct text why = {0};
