@@ -21,7 +21,8 @@
 #define DURATION_MAX_US (3600 * SECOND_US)
 
 struct settings {
-    uint64_t id, nodes, port, voters;
+    uint64_t id, port;
+    uint64_t nodes, voters; /* 0: not given */
     const char *dir, *bind, *peers, *cluster, *durability, *fail_on, *restore;
     uint64_t memory_limit_bytes, start_jitter_us;
     struct failure_config failure;
@@ -74,17 +75,12 @@ static bool is_name(const char *text, size_t len, size_t max, const char *punctu
     return true;
 }
 
-static int check(const struct settings *is, char why[TEXT_MAX])
+/* What depends on the size of the cluster. */
+static int check_size(const struct settings *is, char why[TEXT_MAX])
 {
     uint64_t last = is->port + PORT_NODES_OFFSET + PORT_NODE_STRIDE * is->nodes + PLANE_COUNT - 1;
-    char shown[HOST_SHOWN_MAX];
-    enum durability durability;
     why[0] = '\0';
-    if (!is->id)
-        text_format(why, TEXT_MAX, "--id is missing; --help lists the options");
-    else if (!is->dir)
-        text_format(why, TEXT_MAX, "--dir is missing; --help lists the options");
-    else if (is->id > is->nodes)
+    if (is->id > is->nodes)
         text_format(why, TEXT_MAX, "--id %" PRIu64 " is outside the cluster of %" PRIu64 " nodes",
                     is->id, is->nodes);
     else if (is->voters > is->nodes)
@@ -95,6 +91,18 @@ static int check(const struct settings *is, char why[TEXT_MAX])
                     "--port %" PRIu64 " is too high: node %" PRIu64 " would use port %" PRIu64
                     "; ports from %d on are left to the system",
                     is->port, is->nodes, last, PORT_LIMIT);
+    return why[0] ? ERR_MALFORMED : OK;
+}
+
+static int check(const struct settings *is, char why[TEXT_MAX])
+{
+    char shown[HOST_SHOWN_MAX];
+    enum durability durability;
+    why[0] = '\0';
+    if (!is->id)
+        text_format(why, TEXT_MAX, "--id is missing; --help lists the options");
+    else if (!is->dir)
+        text_format(why, TEXT_MAX, "--dir is missing; --help lists the options");
     else if (!is_name(is->cluster, strlen(is->cluster), JOB_KIND_MAX, "-_."))
         text_format(
             why, TEXT_MAX,
@@ -162,9 +170,59 @@ static int split_hosts(char *list, uint64_t n, const char **hosts, char why[TEXT
     return ERR_MALFORMED;
 }
 
+/* --- the size of the cluster --- */
+
+/* One number of it: 0 means that it was not given. */
+static int settle(uint64_t *given, uint64_t known, const char *dir, const char *what,
+                  char why[TEXT_MAX])
+{
+    if (*given && *given != known) {
+        text_format(why, TEXT_MAX,
+                    "%s belongs to a cluster of %" PRIu64 " %s; --%s says %" PRIu64
+                    ", and that cannot be changed",
+                    dir, known, what, what, *given);
+        return ERR_STALE;
+    }
+    *given = known;
+    return OK;
+}
+
+/* A store that belongs to a cluster knows its size, and no option says otherwise; the defaults are
+ * for a new one. */
+static int settle_size(struct settings *is, const struct identity *identity, char why[TEXT_MAX])
+{
+    if (identity_is_set(identity)) {
+        int error = settle(&is->nodes, identity->n_nodes, is->dir, "nodes", why);
+        return error ? error : settle(&is->voters, identity->n_voters, is->dir, "voters", why);
+    }
+    if (!is->nodes)
+        is->nodes = NODES_DEFAULT;
+    if (!is->voters)
+        is->voters = is->nodes;
+    return OK;
+}
+
+/* Opens the store when there is one, and reads which cluster it belongs to. */
+static int open_known(const struct settings *is, struct disk **disk, struct identity *identity,
+                      char why[TEXT_MAX])
+{
+    enum durability durability;
+    struct node_durable durable = {0};
+    struct text reason = {0};
+    int error = OK;
+    (void)durability_parse(is->durability, &durability); /* check() has seen to it */
+    if (disk_exists(is->dir))
+        error = disk_open(is->dir, is->cluster, (node_id_t)is->id, durability, disk, &reason);
+    if (!error && *disk)
+        error = disk_read_vote(*disk, &durable, &reason);
+    *identity = durable.identity;
+    text_format(why, TEXT_MAX, "%s", reason.at);
+    return error;
+}
+
 /* --- running --- */
 
-static int run(const struct settings *is, const char **hosts)
+static int run(const struct settings *is, struct disk *disk, const char **hosts)
 {
     char who[32], host[HOST_SHOWN_MAX + 1] = "localhost";
     text_format(who, sizeof who, "node %" PRIu64, is->id);
@@ -173,7 +231,7 @@ static int run(const struct settings *is, const char **hosts)
     struct runtime_config config = {
         .node = {.id = (node_id_t)is->id,
                  .n_nodes = (uint32_t)is->nodes,
-                 .n_voters = (uint32_t)(is->voters ? is->voters : is->nodes),
+                 .n_voters = (uint32_t)is->voters,
                  .heartbeat_us = is->heartbeat_us,
                  .election_timeout_us = is->election_timeout_us,
                  .result_max_bytes = is->max_result_bytes,
@@ -192,6 +250,7 @@ static int run(const struct settings *is, const char **hosts)
                  .log_level = is->log_level,
                  .version = CONCLAVE_VERSION},
         .dir = is->dir,
+        .disk = disk,
         .restore = is->restore,
         .bind = is->bind,
         .port = (unsigned)is->port,
@@ -211,10 +270,36 @@ static int run(const struct settings *is, const char **hosts)
     return EXIT_OK;
 }
 
+static int start(struct settings *is)
+{
+    const char *hosts[NODES_MAX + 1] = {0};
+    char *list = is->peers ? mem_string(is->peers) : NULL;
+    char why[TEXT_MAX];
+    struct disk *disk = NULL;
+    struct identity identity;
+    int error = check(is, why);
+    if (!error)
+        error = read_fail_on(is, why);
+    if (!error)
+        wait_by_chance(is->start_jitter_us);
+    if (!error)
+        error = open_known(is, &disk, &identity, why);
+    if (!error)
+        error = settle_size(is, &identity, why);
+    if (!error)
+        error = check_size(is, why);
+    if (!error)
+        error = split_hosts(list, is->nodes, hosts, why);
+    if (error)
+        disk_close(&disk);
+    int code = error ? usage_error(why) : run(is, disk, hosts);
+    free(list);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
-    struct settings is = {.nodes = NODES_DEFAULT,
-                          .port = PORT_DEFAULT,
+    struct settings is = {.port = PORT_DEFAULT,
                           .bind = "127.0.0.1",
                           .cluster = "conclave",
                           .durability = "fsync",
@@ -235,12 +320,14 @@ int main(int argc, char **argv)
          "its data directory; made when it is not there"},
         {"restore", OPTION_STRING, &is.restore, 0, 0, "FILE",
          "begin with this share of a snapshot, when DIR is new (see conclave snapshot restore)"},
-        {"nodes", OPTION_U64, &is.nodes, 1, NODES_MAX, "N", "nodes of the cluster (6)"},
+        {"nodes", OPTION_U64, &is.nodes, 1, NODES_MAX, "N",
+         "nodes of the cluster (6, or what DIR says)"},
         {"port", OPTION_U64, &is.port, 1, PORT_LIMIT - 1, "PORT", "port of the cluster (7000)"},
         {"bind", OPTION_STRING, &is.bind, 0, 0, "ADDRESS", "address to listen on (127.0.0.1)"},
         {"peers", OPTION_STRING, &is.peers, 0, 0, "HOST,HOST,...",
          "hosts of node 1..N (all 127.0.0.1)"},
-        {"voters", OPTION_U64, &is.voters, 1, NODES_MAX, "K", "nodes 1..K vote (all)"},
+        {"voters", OPTION_U64, &is.voters, 1, NODES_MAX, "K",
+         "nodes 1..K vote (all, or what DIR says)"},
         {"cluster", OPTION_STRING, &is.cluster, 0, 0, "NAME", "the cluster's name (conclave)"},
         {"heartbeat", OPTION_DURATION, &is.heartbeat_us, MS_US, 60 * SECOND_US, "TIME",
          "time between two heartbeats (50ms)"},
@@ -298,17 +385,5 @@ int main(int argc, char **argv)
     if (n_words)
         return usage_error("it takes options only; --help lists them");
     mallopt(M_ARENA_MAX, ARENAS_MAX);
-    const char **hosts = mem_new(is.nodes + 1, sizeof *hosts);
-    char *list = is.peers ? mem_string(is.peers) : NULL;
-    error = check(&is, why);
-    if (!error)
-        error = read_fail_on(&is, why);
-    if (!error)
-        wait_by_chance(is.start_jitter_us);
-    if (!error)
-        error = split_hosts(list, is.nodes, hosts, why);
-    int code = error ? usage_error(why) : run(&is, hosts);
-    free(list);
-    free(hosts);
-    return code;
+    return start(&is);
 }

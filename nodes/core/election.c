@@ -54,6 +54,7 @@ void election_init(struct node *node, const struct node_durable *durable)
     node->election.term = durable->term;
     node->election.vote = durable->vote;
     node->election.voter = durable->voter;
+    node->members = (struct members){durable->identity, durable->birth};
     node->election.began_us = node->now_us;
     reset_timeout(node);
 }
@@ -61,8 +62,11 @@ void election_init(struct node *node, const struct node_durable *durable)
 static void write_vote(struct node *node)
 {
     const struct election *election = &node->election;
-    outbox_write_vote(&node->out,
-                      &(struct node_durable){election->term, election->vote, election->voter});
+    outbox_write_vote(&node->out, &(struct node_durable){.term = election->term,
+                                                         .vote = election->vote,
+                                                         .voter = election->voter,
+                                                         .birth = node->members.birth,
+                                                         .identity = node->members.identity});
 }
 
 /* --- changing role --- */

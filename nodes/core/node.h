@@ -6,6 +6,7 @@
 #ifndef CONCLAVE_CORE_NODE_H
 #define CONCLAVE_CORE_NODE_H
 
+#include "nodes/core/identity.h"
 #include "shared/base/log.h"
 #include "shared/wire/message.h"
 
@@ -36,12 +37,14 @@ struct node_config {
     const char *version;
 };
 
-/* What the disk remembers; all zero for a first start. */
+/* What the disk remembers; all zero but for the birth at a first start. */
 struct node_durable {
     term_t term;
     node_id_t vote; /* whom this node voted for in that term */
     bool voter; /* false: a disk that is new, or was wiped and has not caught up; it must not decide
                    elections */
+    incarnation_t birth; /* of the disk: of the first life on it */
+    struct identity identity;
 };
 
 /* --- events --- */
@@ -138,7 +141,7 @@ enum output_kind {
 };
 
 enum write_kind {
-    WRITE_VOTE,     /* the term, the vote in it, and whether this node may vote */
+    WRITE_VOTE,     /* the term, the vote in it, whether this node may vote, and in which cluster */
     WRITE_ENTRY,    /* a log entry at an index, replacing what is there */
     WRITE_TRUNCATE, /* forget the entries from an index on */
     WRITE_IMAGE,    /* a full checkpoint, replacing the one before; forget the entries up to its
@@ -151,6 +154,7 @@ struct write {
     term_t term; /* WRITE_VOTE: current term; WRITE_ENTRY, WRITE_IMAGE: of the entry at the index */
     node_id_t vote;
     bool voter;
+    const struct identity *identity; /* WRITE_VOTE: the cluster's; NULL: as it is */
     log_index_t index;
     struct blob *entry;        /* packed; WRITE_RECORD: the value, NULL: forget the key */
     struct blob *const *parts; /* WRITE_IMAGE: packed, in order */
@@ -159,6 +163,16 @@ struct write {
     uint8_t key[RECORD_KEY_MAX]; /* WRITE_RECORD */
     size_t key_len;              /* 1..RECORD_KEY_MAX */
 };
+
+/* What a disk remembers after a WRITE_VOTE. */
+static inline void node_durable_write(struct node_durable *durable, const struct write *write)
+{
+    durable->term = write->term;
+    durable->vote = write->vote;
+    durable->voter = write->voter;
+    if (write->identity)
+        durable->identity = *write->identity;
+}
 
 enum operator{ OPERATOR_MULTIPLY, OPERATOR_TEXT };
 

@@ -133,6 +133,11 @@ uint64_t outbox_write_vote(struct outbox *outbox, const struct node_durable *dur
     write->term = durable->term;
     write->vote = durable->vote;
     write->voter = durable->voter;
+    if (identity_is_set(&durable->identity)) {
+        struct identity *copy = arena_new(&outbox->arena, sizeof *copy);
+        *copy = durable->identity;
+        write->identity = copy;
+    }
     outbox->term_seq = outbox->seq + 1;
     return outbox->term_seq;
 }

@@ -120,6 +120,13 @@ struct peer {
     struct replica replica;
 };
 
+/* --- who belongs to the cluster --- */
+
+struct members {
+    struct identity identity; /* of the cluster; none: not founded yet */
+    incarnation_t birth;      /* of our disk */
+};
+
 /* --- election: follower -> pre-candidate -> candidate -> coordinator -> follower --- */
 
 enum role { ROLE_FOLLOWER, ROLE_PRE_CANDIDATE, ROLE_CANDIDATE, ROLE_COORDINATOR };
@@ -242,6 +249,7 @@ struct node {
     bool full;          /* our disk is, see space.h */
     bool heartbeat_now; /* something changed that others should know at once */
     struct outbox out;
+    struct members members;
     struct election election;
     struct journal journal;
     struct replication replication;

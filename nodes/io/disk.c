@@ -16,6 +16,7 @@
 
 #define KEY_BOOTS    "boots"
 #define KEY_VOTE     "vote"
+#define KEY_BIRTH    "birth"
 #define KEY_IMAGE    "image" /* what the full checkpoint covers, and its number of parts */
 #define VOTER_FLAG   (UINT64_C(1) << 32) /* beside the vote */
 #define NUMBER_WORDS 3                   /* two numbers and a checksum */
@@ -115,7 +116,17 @@ static int get_numbers(struct disk *disk, MDB_txn *txn, const char *key, uint64_
     return OK;
 }
 
-int disk_boot(struct disk *disk, incarnation_t *incarnation, struct text *why)
+/* A disk that keeps nothing is a new one each time. */
+static void give_birth(struct disk *disk, incarnation_t incarnation, struct node_durable *durable)
+{
+    if (durable->birth && disk_keeps_log(disk))
+        return;
+    durable->birth = incarnation;
+    put_numbers(disk, KEY_BIRTH, incarnation, 0);
+}
+
+int disk_boot(struct disk *disk, incarnation_t *incarnation, struct node_durable *durable,
+              struct text *why)
 {
     uint64_t boots, last;
     disk_begin(disk);
@@ -129,6 +140,7 @@ int disk_boot(struct disk *disk, incarnation_t *incarnation, struct text *why)
     hash_random(&nonce, sizeof nonce);
     *incarnation = (boots + 1) << 32 | nonce;
     put_numbers(disk, KEY_BOOTS, boots + 1, *incarnation);
+    give_birth(disk, *incarnation, durable);
     disk_commit(disk);
     /* Even where commits do not wait for the disk, a life must not be mistaken for the one before.
      */
@@ -154,19 +166,28 @@ int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why
     MDB_txn *txn;
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
         return disk_corrupt(disk, why, "no transaction can begin");
-    uint64_t term, vote;
+    uint64_t term, vote, birth, unused;
+    struct identity identity;
     int error = get_numbers(disk, txn, KEY_VOTE, &term, &vote);
+    if (!error)
+        error = get_numbers(disk, txn, KEY_BIRTH, &birth, &unused);
+    if (!error)
+        error = disk_get_identity(disk, txn, &identity);
     mdb_txn_abort(txn);
     bool voter = vote & VOTER_FLAG;
     vote &= ~VOTER_FLAG;
     if (error || term > TERM_MAX || vote > NODES_MAX)
-        return disk_corrupt(disk, why, "term and vote cannot be read");
-    if ((term || voter) && !disk_keeps_log(disk)) {
+        return disk_corrupt(disk, why, "term, vote and cluster cannot be read");
+    if ((term || voter || identity_is_set(&identity)) && !disk_keeps_log(disk)) {
         text_add(why, "%s holds a log, which --durability off would not keep: use another --dir",
                  disk->dir);
         return ERR_STALE;
     }
-    *out = (struct node_durable){.term = term, .vote = (node_id_t)vote, .voter = voter};
+    *out = (struct node_durable){.term = term,
+                                 .vote = (node_id_t)vote,
+                                 .voter = voter,
+                                 .birth = birth,
+                                 .identity = identity};
     return OK;
 }
 
@@ -175,6 +196,8 @@ void disk_write(struct disk *disk, const struct write *write)
     switch (write->kind) {
     case WRITE_VOTE:
         put_numbers(disk, KEY_VOTE, write->term, write->vote | (write->voter ? VOTER_FLAG : 0));
+        if (write->identity)
+            disk_put_identity(disk, write->identity);
         break;
     case WRITE_ENTRY:
         disk_put_entry(disk, write);

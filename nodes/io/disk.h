@@ -2,9 +2,9 @@
  * thread, and for main before that thread starts.
  *
  *   DIR/lock            locked by the process that uses the directory
- *   DIR/store/data.mdb  LMDB: identity, boot counter, term and vote, full checkpoint, log, records
- *                       (the ledger), small kept values
- *   DIR/values/JOB-OP   larger kept values, a file each
+ *   DIR/store/data.mdb  LMDB: whose it is, the cluster's identity, boot counter, term and vote,
+ * full checkpoint, log, records (the ledger), small kept values DIR/values/JOB-OP   larger kept
+ * values, a file each
  *
  * Every record carries a checksum: files are untrusted, and a damaged one is refused by name. */
 #ifndef CONCLAVE_IO_DISK_H
@@ -14,7 +14,7 @@
 #include "shared/base/text.h"
 
 #define DISK_PATH_MAX 4096
-#define DISK_FORMAT   2 /* of everything below DIR; another version is refused */
+#define DISK_FORMAT   3 /* of everything below DIR; format 2 is migrated, others are refused */
 
 struct disk;
 
@@ -34,22 +34,38 @@ int durability_parse(const char *text, enum durability *out);
 typedef int disk_part_fn(void *context, struct slice part);
 typedef int disk_entry_fn(void *context, log_index_t index, term_t term, struct slice entry);
 
-/* Opens the directory for this node of this cluster, making it when it is not there. ERR_IO (cannot
+/* True when there is a store in the directory. */
+bool disk_exists(const char *dir);
+
+/* Opens the directory for this node of this cluster, making it when it is not there. Without a
+ * cluster (NULL) or node (0) whatever store there is is opened, and none is made: for tools that
+ * look at a directory (ERR_NOT_FOUND when there is none). ERR_IO (cannot
  * be read or written), ERR_EXISTS (in use by another process), ERR_STALE (of another node, cluster
  * or format), ERR_CORRUPT, with one line in `why` that names the file. Caller closes. */
 int disk_open(const char *dir, const char *cluster, node_id_t node, enum durability durability,
               struct disk **out, struct text *why);
 void disk_close(struct disk **disk);
 
-/* Counts one more boot and returns the incarnation of this life, once it is durable. Errors as
- * disk_open(). */
-int disk_boot(struct disk *disk, incarnation_t *incarnation, struct text *why);
+/* Whose store it is. The string: borrowed until disk_close(). */
+node_id_t disk_node(const struct disk *disk);
+const char *disk_cluster(const struct disk *disk);
+
+/* Brings a store of format 2 to the present one. It did not know its cluster's size: if it has been
+ * part of a cluster, it was one of that size, and gets an identity that all members of that cluster
+ * derive alike. Does nothing to a store of the present format. ERR_CORRUPT. */
+int disk_migrate(struct disk *disk, uint32_t n_nodes, uint32_t n_voters, struct text *why);
+
+/* Counts one more boot and returns the incarnation of this life, once it is durable; the first one
+ * is the disk's birth, too, as `durable` then says. Errors as disk_open(). */
+int disk_boot(struct disk *disk, incarnation_t *incarnation, struct node_durable *durable,
+              struct text *why);
 
 /* Reads how often it was started; 0: never. ERR_CORRUPT. */
 int disk_boots(struct disk *disk, uint64_t *boots, struct text *why);
 
-/* Reads term and vote; all zero for a first start. ERR_CORRUPT; ERR_STALE when there are some and
- * durability is off: what is not kept up to date must not be believed. */
+/* Reads term, vote, birth and the cluster's identity; all zero for a first start. ERR_CORRUPT;
+ * ERR_STALE when there are some and durability is off: what is not kept up to date must not be
+ * believed. */
 int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why);
 
 /* Calls `part` for every part of the full checkpoint, then `entry` for every log entry behind it,

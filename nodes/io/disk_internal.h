@@ -9,6 +9,9 @@
 struct disk {
     char *dir;
     enum durability durability;
+    unsigned format; /* as it was found, or is since it was migrated */
+    node_id_t node;  /* whose it is, of which cluster */
+    char cluster[128];
     int lock_fd, values_fd; /* values_fd: the directory of the value files */
     MDB_env *env;
     MDB_dbi meta, log, image, records, values;
@@ -30,6 +33,13 @@ int disk_walk_image(struct disk *disk, MDB_txn *txn, log_index_t index, uint64_t
 /* `index` begins with the last one before, and ends with the last one read. */
 int disk_walk_entries(struct disk *disk, MDB_txn *txn, log_index_t *index, disk_entry_fn *each,
                       void *context);
+
+/* Whose directory it is: disk_identity.c. */
+int disk_check_owner(struct disk *disk, const char *cluster, node_id_t node, struct text *why);
+
+/* The cluster's identity, within a transaction; ERR_CORRUPT. */
+void disk_put_identity(struct disk *disk, const struct identity *identity);
+int disk_get_identity(struct disk *disk, MDB_txn *txn, struct identity *out);
 
 /* A record, within a transaction: disk_records.c. */
 void disk_put_record(struct disk *disk, const struct write *write);

@@ -11,10 +11,8 @@
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 
-#define KEY_IDENTITY   "identity"
-#define IDENTITY_BYTES 128
-#define DATABASES      5
-#define FILE_MODE      0644
+#define DATABASES 5
+#define FILE_MODE 0644
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MAP_BYTES STORE_MAP_SANITIZED_BYTES
@@ -179,56 +177,6 @@ static int open_store(struct disk *disk, struct text *why)
     return number < 0 ? ERR_CORRUPT : ERR_IO;
 }
 
-/* --- whose directory it is --- */
-
-static int compare_identity(const struct disk *disk, const char *found, const char *cluster,
-                            node_id_t node, struct text *why)
-{
-    unsigned format = 0, owner = 0;
-    char name[IDENTITY_BYTES] = "";
-    char shown[IDENTITY_BYTES];
-    int fields = sscanf(found, "conclave %u node %u cluster %127s", &format, &owner, name);
-    if (fields < 1 || (fields < 3 && format == DISK_FORMAT)) {
-        text_add(why, "%s/store/data.mdb is damaged: its identity cannot be read", disk->dir);
-        return ERR_CORRUPT;
-    }
-    text_escape(shown, sizeof shown, slice_of(name));
-    if (format != DISK_FORMAT)
-        text_add(why, "%s has format %u; this program knows format %u", disk->dir, format,
-                 DISK_FORMAT);
-    else if (strcmp(name, cluster) != 0)
-        text_add(why, "%s belongs to the cluster '%s', not to '%s'", disk->dir, shown, cluster);
-    else if (owner != node)
-        text_add(why, "%s belongs to node %u, not to node %u", disk->dir, owner, (unsigned)node);
-    else
-        return OK;
-    return ERR_STALE;
-}
-
-static int check_identity(struct disk *disk, const char *cluster, node_id_t node, struct text *why)
-{
-    char wanted[IDENTITY_BYTES], found[IDENTITY_BYTES];
-    text_format(wanted, sizeof wanted, "conclave %u node %u cluster %s", DISK_FORMAT,
-                (unsigned)node, cluster);
-    MDB_val key = {strlen(KEY_IDENTITY), (void *)KEY_IDENTITY}, value = {strlen(wanted), wanted};
-    MDB_txn *txn;
-    int number = mdb_txn_begin(disk->env, NULL, 0, &txn);
-    if (number)
-        disk_fail(disk, "begin a transaction", number);
-    number = mdb_put(txn, disk->meta, &key, &value, MDB_NOOVERWRITE);
-    if (number == MDB_KEYEXIST) { /* LMDB points `value` at what is there */
-        text_format(found, sizeof found, "%.*s", (int)(value.mv_size < 120 ? value.mv_size : 120),
-                    (const char *)value.mv_data);
-        mdb_txn_abort(txn);
-        return compare_identity(disk, found, cluster, node, why);
-    }
-    if (!number)
-        number = mdb_txn_commit(txn);
-    if (number)
-        disk_fail(disk, "write the identity", number);
-    return OK;
-}
-
 int durability_parse(const char *text, enum durability *out)
 {
     static const char *const names[] = {"fsync", "os", "off"};
@@ -249,13 +197,17 @@ int disk_open(const char *dir, const char *cluster, node_id_t node, enum durabil
                           .lock_fd = -1,
                           .values_fd = -1,
                           .data_fd = -1};
-    int error = make_directory(dir, why);
+    int error = OK;
+    if ((!cluster || !node) && !disk_exists(dir))
+        error = refuse(why, ERR_NOT_FOUND, dir, "holds no store of a node");
+    if (!error)
+        error = make_directory(dir, why);
     if (!error)
         error = lock_directory(disk, why);
     if (!error)
         error = open_store(disk, why);
     if (!error)
-        error = check_identity(disk, cluster, node, why);
+        error = disk_check_owner(disk, cluster, node, why);
     if (!error)
         error = open_values(disk, why);
     if (error)

@@ -58,14 +58,18 @@ static int open_node(struct runtime *runtime, struct text *why)
 {
     struct runtime_config *config = &runtime->config;
     struct node_durable durable;
-    int error = disk_open(config->dir, config->node.cluster, config->node.id, config->durability,
+    int error = OK;
+    if (!runtime->disk)
+        error = disk_open(config->dir, config->node.cluster, config->node.id, config->durability,
                           &runtime->disk, why);
+    if (!error)
+        error = disk_migrate(runtime->disk, config->node.n_nodes, config->node.n_voters, why);
     if (!error && config->restore)
         error = restore_take(runtime->disk, config->restore, &config->node, why);
     if (!error)
         error = disk_read_vote(runtime->disk, &durable, why);
     if (!error)
-        error = disk_boot(runtime->disk, &config->node.incarnation, why);
+        error = disk_boot(runtime->disk, &config->node.incarnation, &durable, why);
     if (error)
         return error;
     hash_random(&config->node.random, sizeof config->node.random);
@@ -118,6 +122,7 @@ int runtime_open(const struct runtime_config *config, struct runtime **out, stru
 {
     struct runtime *runtime = mem_new(1, sizeof *runtime);
     runtime->config = *config;
+    runtime->disk = config->disk;
     runtime->signal_fd = open_signals();
     runtime->context = bus_open();
     struct mesh_config mesh = {.id = config->node.id,

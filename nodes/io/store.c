@@ -55,6 +55,11 @@ static struct write copy_write(const struct write *write)
     for (size_t i = 0; i < write->n_parts; i++)
         parts[i] = blob_ref(write->parts[i]);
     copy.parts = parts;
+    if (write->identity) {
+        struct identity *identity = mem_new(1, sizeof *identity);
+        *identity = *write->identity;
+        copy.identity = identity;
+    }
     return copy;
 }
 
@@ -66,6 +71,7 @@ static void drop_write(struct write *write)
         blob_drop(&part);
     }
     free((void *)write->parts);
+    free((void *)write->identity);
 }
 
 static void task_free(struct task *task)

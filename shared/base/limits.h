@@ -19,6 +19,8 @@
 #define NODES_DEFAULT 6
 /* The second seed asks for up to five workers and a coordinator, hence six by default. */
 
+#define CLUSTER_ID_BYTES 16 /* a UUID, as random as two clusters must be apart */
+
 /* Ports: below 32768, or a retrying DEALER can connect to itself (libzmq #4588). */
 #define PORT_DEFAULT      7000
 #define PORT_LIMIT        32768

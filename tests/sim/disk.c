@@ -126,6 +126,11 @@ void disk_persist(struct world *world, node_id_t id, const struct output *output
         for (size_t part = 0; part < writes[i].n_parts; part++)
             parts[part] = blob_ref(writes[i].parts[part]);
         writes[i].parts = parts;
+        if (writes[i].identity) {
+            struct identity *identity = mem_new(1, sizeof *identity);
+            *identity = *writes[i].identity;
+            writes[i].identity = identity;
+        }
     }
     world_post(world, &(struct pending){.at_us = disk_time(world, id),
                                         .kind = PENDING_DISK,
@@ -145,6 +150,7 @@ void disk_discard_writes(struct write *writes, size_t n)
             blob_drop(&blob);
         }
         free((void *)writes[i].parts);
+        free((void *)writes[i].identity);
     }
     free(writes);
 }
@@ -201,7 +207,7 @@ static void write_one(struct world *world, node_id_t id, struct write *write)
 {
     struct world_node *node = &world->nodes[id];
     if (write->kind == WRITE_VOTE)
-        node->durable = (struct node_durable){write->term, write->vote, write->voter};
+        node_durable_write(&node->durable, write);
     else if (write->kind == WRITE_ENTRY)
         write_entry(world, id, write);
     else if (write->kind == WRITE_IMAGE)

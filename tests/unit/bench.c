@@ -34,12 +34,22 @@ void bench_sync_disk(void)
         return;
     for (size_t i = 0; i < bench.n_wanted; i++)
         if (bench.wanted[i].kind == WRITE_VOTE)
-            bench.disk = (struct node_durable){bench.wanted[i].term, bench.wanted[i].vote,
-                                               bench.wanted[i].voter};
+            node_durable_write(&bench.disk, &bench.wanted[i]);
     bench.n_wanted = 0;
     bench.disk_seq = bench.wanted_seq;
     bench_release();
     bench_step((struct event){.kind = EVENT_PERSISTED, .persisted = bench.disk_seq});
+}
+
+/* The last identity is that of all. */
+static void bench_want(const struct write *write)
+{
+    struct write *wanted = &bench.wanted[bench.n_wanted++];
+    *wanted = *write;
+    if (write->identity) {
+        bench.identity = *write->identity;
+        wanted->identity = &bench.identity;
+    }
 }
 
 static void bench_take(const struct output *output)
@@ -49,7 +59,7 @@ static void bench_take(const struct output *output)
         assert_int_equal(output->persist.seq, bench.wanted_seq + 1);
         bench.wanted_seq = output->persist.seq;
         for (size_t i = 0; i < output->persist.n; i++)
-            bench.wanted[bench.n_wanted++] = output->persist.writes[i];
+            bench_want(&output->persist.writes[i]);
         break;
     case OUTPUT_SEND:
         if (output->send.plane != PLANE_CONTROL)

@@ -12,6 +12,7 @@
 struct bench {
     struct node *node;
     struct node_durable disk;
+    struct identity identity; /* of what is on its way there */
     uint64_t now_us;
     uint64_t disk_seq;      /* durable up to here */
     uint64_t wanted_seq;    /* asked for */

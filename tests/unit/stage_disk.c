@@ -24,6 +24,11 @@ void stage_persist(struct stage *stage, node_id_t id, const struct output *outpu
         for (size_t part = 0; part < write->n_parts; part++)
             parts[part] = blob_ref(write->parts[part]);
         write->parts = parts;
+        if (write->identity) {
+            struct identity *identity = mem_new(1, sizeof *identity);
+            *identity = *write->identity;
+            write->identity = identity;
+        }
     }
     *node->wanted_end = persist;
     node->wanted_end = &persist->next;
@@ -48,6 +53,7 @@ static void free_persist(struct stage_persist *persist)
             blob_drop(&blob);
         }
         free((void *)write->parts);
+        free((void *)write->identity);
     }
     free(persist->writes);
     free(persist);
@@ -94,7 +100,7 @@ static void apply_write(struct stage *stage, node_id_t id, const struct write *w
             (write->term == node->durable.term && node->durable.vote &&
              write->vote != node->durable.vote))
             panic("node %u votes twice in term %" PRIu64, id, write->term);
-        node->durable = (struct node_durable){write->term, write->vote, write->voter};
+        node_durable_write(&node->durable, write);
         stage_tell(stage, TELL_DISKS, "%u > on disk: term %" PRIu64 ", vote %u", id, write->term,
                    write->vote);
         break;

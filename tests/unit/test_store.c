@@ -98,13 +98,18 @@ static void a_directory_that_cannot_be_used_is_refused(void **state)
 static void each_boot_is_another_incarnation(void **state)
 {
     (void)state;
-    incarnation_t last = 0;
+    incarnation_t last = 0, first = 0;
     struct text why = {0};
     for (uint64_t boot = 1; boot <= 3; boot++) {
         struct disk *disk = open_disk();
         incarnation_t incarnation;
-        assert_int_equal(disk_boot(disk, &incarnation, &why), OK);
+        struct node_durable durable;
+        assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
+        assert_int_equal(durable.birth, first);
+        assert_int_equal(disk_boot(disk, &incarnation, &durable, &why), OK);
         assert_true(incarnation >> 32 == boot && incarnation > last);
+        first = first ? first : incarnation;
+        assert_int_equal(durable.birth, first); /* a restart keeps it */
         last = incarnation;
         disk_close(&disk);
     }
