@@ -35,6 +35,7 @@ BENCH_ARGS   ?=
 FUZZ_SECONDS ?= 60
 CHAOS_SECONDS ?= 120
 CHAOS_NODES  ?= 5
+STEADY_ARGS  ?=
 # make sim: SEED=n tells the story of one seed; SEEDS=n runs so many from SEED_FROM (1) on; else as many fresh
 # ones as fit into SIM_SECONDS (from SEED_FROM on, if it is given: `make test` has the same ones every time). SIM_JOBS at a time (one a processor). MUTANTS=1 is a build with known bugs to plant.
 SEED         ?=
@@ -157,7 +158,7 @@ $(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c)) $(call lib,clients bus work
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: test check check-headers check-layers check-bans check-docs check-statements protocol-tables check-format test-unit test-cluster test-compose test-fuzz sim mutants chaos
+.PHONY: test check check-headers check-layers check-bans check-docs check-statements protocol-tables check-format test-unit test-cluster test-compose test-fuzz sim mutants chaos steady
 
 test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests on real clusters
 	@+$(sub_make) all check
@@ -213,6 +214,9 @@ chaos: all ## real trouble for a real cluster, from a seed, then a verdict (CHAO
 	@mkdir -p $(B)/results
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' $(PYTHON) -B tests/chaos/trouble.py \
 	  --seconds $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) --nodes $(CHAOS_NODES) --results $(B)/results/chaos
+
+steady: all ## the highest load and no fault: nobody is suspected, no loop stands still (STEADY_ARGS='--runs 10')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/chaos/steady.py $(STEADY_ARGS)
 
 test-compose: ## the compose file, for real, on a docker engine (root)
 	@bash tests/compose/run.sh $(B)

@@ -154,8 +154,8 @@ static const char snapshot_restore_details[] = "Makes the data directories of a 
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive, "
     "incarnation,\n"
-    "boots, term, operations, conversions, assigned, held, applied, rejected, disk_full, "
-    "version}],\n"
+    "boots, term, operations, conversions, assigned, held, applied, rejected, disk_full,\n"
+    "longest_turn_us, longest_turn_in, version}],\n"
     "jobs: {queued, running, done, failed, cancelled}, brokers: [{address, alive, coordinator,\n"
     "forwarded, rejected, pid, version}], operations, reassigned, copied, restarts, elections,\n"
     "error}. Without a coordinator it shows what the broker knows, coordinator, term and jobs are\n"

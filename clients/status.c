@@ -115,6 +115,23 @@ static void print_nodes(const struct cluster_view *view)
     }
 }
 
+/* The event loop that stood still longest: one that does for an election timeout looks dead. */
+static void print_loops(const struct cluster_view *view)
+{
+    const struct wire_node_row *rows = NULL, *worst = NULL;
+    size_t n = 0;
+    cluster_nodes(view, &rows, &n);
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].turn_us && (!worst || rows[i].turn_us > worst->turn_us))
+            worst = &rows[i];
+    char in[4 * 16 + 1];
+    if (worst)
+        printf("loops        the longest turn of the last minute took %" PRIu64 ".%" PRIu64
+               " ms, on node %" PRIu64 " (%s)\n",
+               worst->turn_us / MS_US, worst->turn_us % MS_US / 100, worst->node,
+               text_escape(in, sizeof in, worst->turn_in));
+}
+
 static void print_text(const struct cli *cli, const struct cluster_view *view)
 {
     struct summary summary = summarize(view);
@@ -133,6 +150,7 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
     } else {
         printf("coordinator  none\n");
     }
+    print_loops(view);
     print_nodes(view);
     printf("\n");
     for (size_t i = 0; i < cli->brokers.n; i++) {

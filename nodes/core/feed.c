@@ -59,6 +59,8 @@ static void publish_heartbeat(struct node *node)
         .rejected = node->rejected,
         .jobs = node_is_coordinator(node) ? node->jobs.open : 0,
         .full = node->full,
+        .turn_us = node->turn_us,
+        .turn_in = message_text(message, node->turn_in ? node->turn_in : ""),
         .host = message_text(message, config->host),
         .pid = config->pid,
         .version = message_text(message, config->version),

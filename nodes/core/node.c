@@ -289,6 +289,8 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     node->wall_ms = event->wall_ms;
     node->random ^= event->random;
     node->rejected = event->rejected + node->rejected_here;
+    node->turn_us = event->turn_us;
+    node->turn_in = event->turn_in;
     check_lateness(node);
     take_event(node, event);
     if (event->kind == EVENT_TICK) {

@@ -88,6 +88,8 @@ static void report_self(const struct node *node, struct message *message, struct
     row->applied = node->journal.applied;
     row->rejected = node->rejected;
     row->full = node->full;
+    row->turn_us = node->turn_us;
+    row->turn_in = message_text(message, node->turn_in ? node->turn_in : "");
     row->version = message_text(message, node->config.version);
 }
 
@@ -108,6 +110,8 @@ static void report_peer(const struct peer *peer, struct message *message, struct
     row->applied = heartbeat->applied;
     row->rejected = heartbeat->rejected;
     row->full = heartbeat->full;
+    row->turn_us = heartbeat->turn_us;
+    row->turn_in = message_copy(message, heartbeat->turn_in);
     row->version = message_copy(message, heartbeat->version);
 }
 

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
 
-#define POLL_MAX_US (100 * MS_US) /* monitors that are not polled are read at least so often */
+#define POLL_MAX_US  (100 * MS_US) /* monitors that are not polled are read at least so often */
+#define TURN_LONG_US (250 * MS_US) /* half an election timeout: worth a line in the log */
 
 /* What is polled besides the mesh. */
 enum { POLL_SIGNAL, POLL_STORE, POLL_COMPUTE, POLL_OWN };
@@ -191,6 +193,16 @@ static void take_transfers(struct runtime *runtime)
 
 /* --- one turn --- */
 
+static void end_turn(struct runtime *runtime)
+{
+    uint64_t now_us = clock_now_us();
+    turns_part(&runtime->turns, "tick", now_us);
+    uint64_t took_us = turns_end(&runtime->turns, now_us);
+    if (took_us >= TURN_LONG_US)
+        log_write(LOG_WARN, "a turn of the event loop took %" PRIu64 " ms, most of it in: %s",
+                  took_us / MS_US, runtime->turns.most);
+}
+
 void runtime_turn(struct runtime *runtime)
 {
     /* The small and urgent first. */
@@ -198,16 +210,25 @@ void runtime_turn(struct runtime *runtime)
                                        PLANE_CHANNEL, PLANE_VALUE};
     bool readable[PLANE_COUNT] = {false};
     wait_for_work(runtime, readable);
+    turns_begin(&runtime->turns, clock_now_us());
     take_store(runtime);
+    turns_part(&runtime->turns, "store", clock_now_us());
     take_computed(runtime);
-    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
-        if (readable[order[i]])
-            drain(runtime, order[i]);
+    turns_part(&runtime->turns, "compute", clock_now_us());
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        if (!readable[order[i]])
+            continue;
+        drain(runtime, order[i]);
+        turns_part(&runtime->turns, plane_name(order[i]), clock_now_us());
+    }
     /* Behind the messages: a connection's last ones may still be in a queue when its end is
      * reported. */
     take_link_news(runtime);
+    turns_part(&runtime->turns, "links", clock_now_us());
     take_transfers(runtime);
+    turns_part(&runtime->turns, "transfers", clock_now_us());
     struct event tick = {.kind = EVENT_TICK};
     runtime_step(runtime, &tick);
     store_flush(runtime->store);
+    end_turn(runtime);
 }

@@ -97,6 +97,7 @@ void runtime_step(struct runtime *runtime, struct event *event)
     event->wall_ms = clock_wall_ms();
     event->random = next_random(runtime);
     event->rejected = inbox_rejected(runtime->inbox);
+    event->turn_us = turns_longest(&runtime->turns, event->now_us, &event->turn_in);
     struct node_outputs outputs = node_step(runtime->node, event);
     for (size_t i = 0; i < outputs.n; i++)
         execute(runtime, &outputs.at[i], event->now_us);

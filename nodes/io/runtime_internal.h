@@ -6,6 +6,7 @@
 #include "nodes/io/runtime.h"
 #include "nodes/io/serve.h"
 #include "nodes/io/transfer.h"
+#include "nodes/io/turns.h"
 #include "nodes/work/compute.h"
 
 struct runtime {
@@ -24,6 +25,7 @@ struct runtime {
     struct node *node;
     uint64_t random;        /* state of the generator for events */
     struct failure failure; /* of the coordinator */
+    struct turns turns;
     int signal_fd;
     bool stopping;
 };

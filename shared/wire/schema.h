@@ -100,6 +100,8 @@
     U64(OPT, applied, U64_ANY, "index of the last log entry that it applied")                  \
     U64(OPT, rejected, U64_ANY, "malformed or foreign messages that it dropped")               \
     BOOL(OPT, full, "its disk is full")                                                        \
+    U64(OPT, turn_us, U64_ANY, "the longest turn of its event loop in the last minute")        \
+    STR(OPT, turn_in, 16, "what most of that turn was in")                                     \
     STR(OPT, version, 32, "of its program")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
@@ -466,6 +468,8 @@
     U64(REQ, rejected, U64_ANY, "malformed or foreign messages dropped")                  \
     U64(OPT, jobs, U64_ANY, "unfinished jobs, when it is the coordinator")                \
     BOOL(OPT, full, "its disk is full: it takes in no new log entries")                   \
+    U64(OPT, turn_us, U64_ANY, "the longest turn of its event loop in the last minute")   \
+    STR(OPT, turn_in, 16, "what most of that turn was in")                                \
     STR(OPT, host, 64, "host name")                                                       \
     U64(OPT, pid, U64_ANY, "process id")                                                  \
     STR(REQ, version, 32, "of its program")

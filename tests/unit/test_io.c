@@ -14,6 +14,7 @@
 #include "nodes/io/inbox.h"
 #include "nodes/io/serve.h"
 #include "nodes/io/transfer.h"
+#include "nodes/io/turns.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/log.h"
@@ -505,6 +506,35 @@ static void a_value_goes_on_from_where_it_stopped_T10(void **state)
     blob_drop(&value);
 }
 
+/* --- turns of the loop --- */
+
+static void take_turn(struct turns *turns, uint64_t at_us, uint64_t store_us, uint64_t value_us)
+{
+    turns_begin(turns, at_us);
+    turns_part(turns, "store", at_us + store_us);
+    turns_part(turns, "value", at_us + store_us + value_us);
+    turns_end(turns, at_us + store_us + value_us);
+}
+
+static void the_longest_turn_of_the_last_minute_is_known(void **state)
+{
+    struct turns turns = {0};
+    const char *in;
+    (void)state;
+    assert_int_equal(turns_longest(&turns, 500 * SECOND_US, &in), 0);
+    take_turn(&turns, 500 * SECOND_US, 300, 100);
+    take_turn(&turns, 501 * SECOND_US, 10, 20);
+    assert_int_equal(turns_longest(&turns, 501 * SECOND_US, &in), 400);
+    assert_string_equal(in, "store");
+    take_turn(&turns, 515 * SECOND_US, 100, 500);
+    assert_int_equal(turns_longest(&turns, 559 * SECOND_US, &in), 600);
+    assert_string_equal(in, "value");
+    take_turn(&turns, 570 * SECOND_US, 1, 2);
+    assert_int_equal(turns_longest(&turns, 579 * SECOND_US, &in), 600);
+    assert_int_equal(turns_longest(&turns, 580 * SECOND_US, &in), 3);
+    assert_int_equal(turns_longest(&turns, 900 * SECOND_US, &in), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +546,7 @@ int main(void)
         cmocka_unit_test(what_is_missing_wrong_or_absurd_fails),
         cmocka_unit_test(a_silent_source_is_asked_again_and_given_up),
         cmocka_unit_test(a_value_goes_on_from_where_it_stopped_T10),
+        cmocka_unit_test(the_longest_turn_of_the_last_minute_is_known),
     };
     return cmocka_run_group_tests_name("io", tests, open_both, close_both);
 }
