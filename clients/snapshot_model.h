@@ -69,6 +69,10 @@ struct snapshot_model {
     MODEL_LIST(struct wire_cut_op) handed_out;
     MODEL_LIST(struct slice) checkpoint; /* packed image_... messages */
 
+    /* Of the cluster that is restored with it; for shares only. */
+    uint8_t cluster_id[CLUSTER_ID_BYTES];
+    uint64_t voters;
+
     struct arena arena;
     MODEL_LIST(struct message *) parts; /* whose bytes the rows point to; owned */
 };

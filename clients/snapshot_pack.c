@@ -174,6 +174,10 @@ static struct message *make_head(const struct snapshot_model *model, uint64_t on
                                         .bytes = model->bytes};
     head->nodes.n = model->n_nodes;
     head->nodes.at = message_room(message, model->n_nodes, sizeof *head->nodes.at);
+    if (only) {
+        head->cluster_id = (struct slice){model->cluster_id, CLUSTER_ID_BYTES};
+        head->voters = model->voters;
+    }
     head->gaps.at = message_room(message, CUT_ROWS_MAX, sizeof *head->gaps.at);
     for (uint64_t id = 1; id <= model->n_nodes; id++) {
         head->nodes.at[id - 1] = model->nodes[id].about;

@@ -26,8 +26,10 @@ void snapshot_losses(const struct snapshot_model *model, struct restore_notes *o
 void snapshot_settle(struct snapshot_model *model, struct restore_notes *notes);
 
 /* All of it: refuses a snapshot that is not consistent, or partial unless `force`; settles it, says
- * what becomes of the jobs, writes the shares. Returns an exit code, after one line or more. */
-int snapshot_restore_into(struct snapshot_model *model, const char *dir, bool force);
+ * what becomes of the jobs, writes the shares of a new cluster with so many voters (0: all nodes).
+ * Returns an exit code, after one line or more. */
+int snapshot_restore_into(struct snapshot_model *model, const char *dir, uint64_t voters,
+                          bool force);
 
 /* Writes DIR/nodeN/restore for every node of a settled model; makes DIR. ERR_EXISTS when one of
  * these directories has something in it, ERR_IO, with one line in `why` (TEXT_MAX bytes). */

@@ -7,15 +7,18 @@
 #include "clients/snapshot_fetch.h"
 #include "clients/snapshot_restore.h"
 #include "clients/snapshot_verify.h"
+#include "shared/base/hash.h"
 
 static struct {
     const char *dir;
+    uint64_t voters;
     bool force;
 } options = {.dir = ".conclave"};
 
 const struct option_spec snapshot_restore_options[] = {
     {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",
      "the fresh cluster's directory (default .conclave)"},
+    {"voters", OPTION_U64, &options.voters, 1, NODES_MAX, "K", "nodes 1..K vote (default: all)"},
     {"force", OPTION_FLAG, &options.force, 0, 0, NULL, "a partial snapshot, too"},
     {0}};
 
@@ -48,16 +51,29 @@ static int refuse_losses(const struct snapshot_model *model, bool force)
     return code;
 }
 
-int snapshot_restore_into(struct snapshot_model *model, const char *dir, bool force)
+/* Another cluster each time: no store of the old one, or of one that was restored from the same
+ * snapshot, is taken for one of its own. */
+static void found(struct snapshot_model *model, uint64_t voters)
+{
+    hash_random(model->cluster_id, sizeof model->cluster_id);
+    model->voters = voters ? voters : model->n_nodes;
+}
+
+int snapshot_restore_into(struct snapshot_model *model, const char *dir, uint64_t voters,
+                          bool force)
 {
     char why[TEXT_MAX];
     struct restore_notes notes = {0};
+    if (voters > model->n_nodes)
+        return cli_fail(EXIT_USAGE, "--voters %" PRIu64 ": the snapshot is of %zu nodes", voters,
+                        model->n_nodes);
     int code = refuse_offences(model);
     if (!code)
         code = refuse_losses(model, force);
     if (code)
         return code;
     snapshot_settle(model, &notes);
+    found(model, voters);
     if (snapshot_write_shares(model, dir, why))
         code = cli_fail(EXIT_USAGE, "%s", why);
     for (size_t i = 0; i < notes.lines.n && !code; i++)
@@ -76,7 +92,7 @@ int snapshot_restore_run(struct cli *cli, int n_words, char **words)
     if (!code)
         code = snapshot_find(cli, words[0], &model);
     if (!code)
-        code = snapshot_restore_into(model, options.dir, options.force);
+        code = snapshot_restore_into(model, options.dir, options.voters, options.force);
     if (!code && cli->json)
         cli_print_json(cli, json_pack("{s:s, s:s, s:I}", "snapshot_id",
                                       snapshot_name_text(&model->name, name), "dir", options.dir,

@@ -109,15 +109,6 @@ static void add_failures(struct child *child, const struct supervisor_config *co
         child_add(child, "--fail-on=%s", config->fail_on);
 }
 
-/* What `conclave snapshot restore` left for the node, which takes it in when it starts for the
- * first time. */
-static void add_restore(struct child *child, const char *data)
-{
-    char share[LOCAL_PATH_MAX];
-    if (!local_path(data, "restore", share) && !access(share, F_OK))
-        child_add(child, "--restore=%s", share);
-}
-
 static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
 {
     const struct supervisor_config *config = supervisor->config;
@@ -143,7 +134,6 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child_add(child, "--snapshot-keep=%" PRIu64, config->snapshot_keep);
     child_add(child, "--durability=%s", config->durability);
     add_failures(child, config);
-    add_restore(child, data);
     child_add(child, "--log-level=%s", config->log_level);
     return OK;
 }

@@ -79,6 +79,11 @@ int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, v
 typedef int disk_record_fn(void *context, struct slice key, struct slice value);
 int disk_read_records(struct disk *disk, disk_record_fn *each, void *context, struct text *why);
 
+/* Which share of a snapshot this store began with, by the hash of its file; false: with none. The
+ * first one within a transaction. ERR_CORRUPT. */
+void disk_note_share(struct disk *disk, const uint8_t hash[HASH_BYTES]);
+int disk_read_share(struct disk *disk, uint8_t hash[HASH_BYTES], bool *taken, struct text *why);
+
 /* Whether term, vote, log and records are written at all. */
 bool disk_keeps_log(const struct disk *disk);
 

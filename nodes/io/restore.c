@@ -1,24 +1,34 @@
 #include "nodes/io/restore.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nodes/core/record.h"
 #include "shared/base/error.h"
+#include "shared/base/hash.h"
 #include "shared/base/log.h"
+#include "shared/base/memory.h"
 #include "shared/wire/codec.h"
 
 #define LENGTH_BYTES 4
+#define SHARE_NAME                                                                 \
+    "restore" /* in the node's directory, as `conclave snapshot restore` leaves it \
+               */
 
 /* Everything is read and checked before anything is written. */
 struct restore {
     const struct node_config *config;
     struct text *why;
     struct slice rest; /* of the file */
+    uint8_t hash[HASH_BYTES];
     bool headed, stated;
+    struct identity identity;
     uint64_t epoch;
     term_t term;
     struct write *writes; /* records; their blobs are owned */
@@ -118,15 +128,39 @@ static int add_letters(struct restore *restore, const struct wire_cut_ledger *pa
 
 /* --- parts of the file --- */
 
+/* The share founds a cluster of its own: the disks' births are not known before they take it. */
 static int take_head(struct restore *restore, const struct wire_snapshot_head *head)
 {
-    if (head->nodes.n == restore->config->n_nodes) {
-        restore->headed = true;
-        return OK;
+    const struct node_config *config = restore->config;
+    struct identity *identity = &restore->identity;
+    if (head->nodes.n != config->n_nodes) {
+        text_add(restore->why, "it is of a cluster of %zu nodes, and --nodes says %" PRIu32,
+                 head->nodes.n, config->n_nodes);
+        return ERR_STALE;
     }
-    text_add(restore->why, "it is of a cluster of %zu nodes, and --nodes says %" PRIu32,
-             head->nodes.n, restore->config->n_nodes);
-    return ERR_STALE;
+    if (head->cluster_id.len != CLUSTER_ID_BYTES || !head->voters)
+        return fail(restore, ERR_STALE,
+                    "it names no cluster; `conclave snapshot restore` makes a share for each node");
+    if (head->voters != config->n_voters) {
+        text_add(restore->why,
+                 "it is of a cluster of %" PRIu64 " voters, and --voters says %" PRIu32,
+                 head->voters, config->n_voters);
+        return ERR_STALE;
+    }
+    *identity =
+        (struct identity){.founder = 1, .n_nodes = config->n_nodes, .n_voters = config->n_voters};
+    memcpy(identity->cluster_id, head->cluster_id.at, CLUSTER_ID_BYTES);
+    restore->headed = true;
+    return identity_is_set(identity) ? OK : fail(restore, ERR_MALFORMED, "it names no cluster");
+}
+
+/* A name that no ledger had before. Under the name of the ledger that the snapshot was taken of,
+ * other nodes would take new transfers for old ones whenever a share is taken a second time. */
+static uint64_t new_epoch(void)
+{
+    uint64_t epoch;
+    hash_random(&epoch, sizeof epoch);
+    return epoch | 1; /* 0 is no name */
 }
 
 static int take_state(struct restore *restore, const struct wire_cut_state *state)
@@ -136,9 +170,8 @@ static int take_state(struct restore *restore, const struct wire_cut_state *stat
         return fail(restore, ERR_STALE, "it is not this node's");
     restore->stated = true;
     restore->term = state->term;
-    restore->epoch = state->epoch;
-    if (state->epoch)
-        add_number(restore, &key, state->epoch);
+    restore->epoch = new_epoch();
+    add_number(restore, &key, restore->epoch);
     return OK;
 }
 
@@ -186,8 +219,8 @@ static int take_part(struct restore *restore, const struct message *part, struct
         return take_image(restore, part, packed);
     default:
         return fail(restore, ERR_STALE,
-                    "it is a whole snapshot; `conclave snapshot restore` makes "
-                    "a share for each node");
+                    "it is a whole snapshot; `conclave snapshot restore` makes a share for each "
+                    "node");
     }
 }
 
@@ -224,10 +257,13 @@ static int read_file(const char *path, struct blob **out, struct text *why)
         *out = blob_new((size_t)size);
         fits = fread((*out)->at, 1, (size_t)size, in) == (size_t)size;
     }
-    if (!fits) {
+    if (!in && errno == ENOENT)
+        text_add(why, "there is no such file; a share is taken once, and a store that was wiped "
+                      "later is filled by the other nodes: start it without --restore");
+    else if (!fits)
         text_add(why, "it cannot be read: %s", strerror(errno));
+    if (!fits)
         blob_drop(out);
-    }
     if (in)
         fclose(in);
     return fits ? OK : ERR_NOT_FOUND; /* the option that names it is wrong */
@@ -236,7 +272,10 @@ static int read_file(const char *path, struct blob **out, struct text *why)
 static void write_all(const struct restore *restore, struct disk *disk)
 {
     term_t term = restore->term > restore->index_term ? restore->term : restore->index_term;
-    struct write vote = {.kind = WRITE_VOTE, .term = term, .voter = true};
+    struct write vote = {.kind = WRITE_VOTE,
+                         .term = term,
+                         .voter = restore->config->id <= restore->identity.n_voters,
+                         .identity = &restore->identity};
     struct write image = {.kind = WRITE_IMAGE,
                           .index = restore->index,
                           .term = restore->index_term,
@@ -249,6 +288,7 @@ static void write_all(const struct restore *restore, struct disk *disk)
         disk_write(disk, &image);
     for (size_t i = 0; i < restore->n_writes; i++)
         disk_write(disk, &restore->writes[i]);
+    disk_note_share(disk, restore->hash);
     disk_commit(disk);
     log_write(LOG_INFO,
               "restored from a snapshot: %zu records, log index %" PRIu64 ", term %" PRIu64,
@@ -272,6 +312,7 @@ static int read_share(struct restore *restore, const char *path)
     if (error)
         return error;
     restore->rest = (struct slice){bytes->at, bytes->len};
+    hash_bytes(bytes->at, bytes->len, restore->hash);
     do
         error = take_next(restore);
     while (!error && restore->rest.len);
@@ -281,24 +322,95 @@ static int read_share(struct restore *restore, const char *path)
     return error;
 }
 
-int restore_take(struct disk *disk, const char *path, const struct node_config *config,
-                 struct text *why)
+static int take(struct disk *disk, const char *path, const struct node_config *config,
+                struct text *why)
 {
     struct text reason = {0};
     struct restore restore = {.config = config, .why = &reason};
-    uint64_t boots;
-    int error = disk_boots(disk, &boots, why);
-    if (error || boots)
-        return error;
     if (!disk_keeps_log(disk)) {
-        text_add(why, "--restore needs a log, which --durability off does not keep");
+        text_add(why, "%s: a share of a snapshot needs a log, which --durability off does not keep",
+                 path);
         return ERR_STALE;
     }
-    error = read_share(&restore, path);
+    int error = read_share(&restore, path);
     if (error)
-        text_add(why, "--restore: %s: %s", path, reason.at);
+        text_add(why, "the share %s cannot be taken: %s", path, reason.at);
     else
         write_all(&restore, disk);
     clear(&restore);
+    return error;
+}
+
+/* --- taking a share once --- */
+
+static void sync_directory_of(const char *path)
+{
+    char *copy = mem_string(path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(copy);
+}
+
+static bool is_that_file(const char *path, const uint8_t hash[HASH_BYTES])
+{
+    struct blob *bytes;
+    struct text why = {0};
+    uint8_t found[HASH_BYTES];
+    if (read_file(path, &bytes, &why))
+        return false;
+    hash_bytes(bytes->at, bytes->len, found);
+    blob_drop(&bytes);
+    return !memcmp(found, hash, HASH_BYTES);
+}
+
+/* Before this node speaks to any other one, so that no store that is empty later finds the file:
+ * what the share says is true at the beginning of the cluster only. One that this store did not
+ * take is kept under another name. */
+static int put_away(const char *path, bool taken, const uint8_t hash[HASH_BYTES], struct text *why)
+{
+    char aside[DISK_PATH_MAX];
+    int failed;
+    if (access(path, F_OK))
+        return OK;
+    if (taken && is_that_file(path, hash)) {
+        failed = unlink(path);
+    } else {
+        text_format(aside, sizeof aside, "%s.unused", path);
+        failed = rename(path, aside);
+        log_write(LOG_WARN, "%s: this store is in use and takes no share; it is %s now", path,
+                  failed ? "still there" : aside);
+    }
+    sync_directory_of(path);
+    if (!failed)
+        return OK;
+    text_add(why,
+             "the share %s cannot be removed: %s; a store that was wiped would take it once more",
+             path, strerror(errno));
+    return ERR_IO;
+}
+
+int restore_take(struct disk *disk, const char *dir, const char *given,
+                 const struct node_config *config, struct text *why)
+{
+    char standard[DISK_PATH_MAX];
+    uint8_t hash[HASH_BYTES];
+    bool taken = false;
+    uint64_t boots = 0;
+    text_format(standard, sizeof standard, "%s/" SHARE_NAME, dir);
+    int error = disk_boots(disk, &boots, why);
+    if (!error)
+        error = disk_read_share(disk, hash, &taken, why);
+    if (!error && !boots && !taken && (given || !access(standard, F_OK))) {
+        error = take(disk, given ? given : standard, config, why);
+        if (!error)
+            error = disk_read_share(disk, hash, &taken, why);
+    }
+    if (!error && given)
+        error = put_away(given, taken, hash, why);
+    if (!error)
+        error = put_away(standard, taken, hash, why);
     return error;
 }

@@ -4,12 +4,17 @@
 
 #include "nodes/io/disk.h"
 
-/* Takes in the file that `conclave snapshot restore` wrote for this node: term, full checkpoint and
- * ledger, in one transaction. A disk on which the node was started before keeps what it has: then
- * the file was taken in, and nothing happens. Behind disk_open(), before anything is read.
- * ERR_NOT_FOUND (the file cannot be read), ERR_MALFORMED or ERR_STALE (of another node, or of a
- * cluster of another size) with one line in `why`. */
-int restore_take(struct disk *disk, const char *path, const struct node_config *config,
-                 struct text *why);
+/* Takes in the file that `conclave snapshot restore` wrote for this node: `given`, or without one
+ * (NULL) DIR/restore when it is there. Term, full checkpoint and ledger, under a name that no
+ * ledger had before, become durable in one transaction, together with a note of the file; then the
+ * file is removed, before the node speaks to anybody. So a share is taken once: a store that was in
+ * use takes none, and one that is wiped later finds none and is filled by the other nodes. A file
+ * that this store did not take is renamed to FILE.unused.
+ *
+ * After disk_open(), before anything is read; may be called again after any interruption.
+ * ERR_NOT_FOUND (it cannot be read), ERR_IO (it cannot be removed), ERR_MALFORMED or ERR_STALE (of
+ * another node, or of a cluster of another size) with one line in `why`. */
+int restore_take(struct disk *disk, const char *dir, const char *given,
+                 const struct node_config *config, struct text *why);
 
 #endif

@@ -64,8 +64,8 @@ static int open_node(struct runtime *runtime, struct text *why)
                           &runtime->disk, why);
     if (!error)
         error = disk_migrate(runtime->disk, config->node.n_nodes, config->node.n_voters, why);
-    if (!error && config->restore)
-        error = restore_take(runtime->disk, config->restore, &config->node, why);
+    if (!error)
+        error = restore_take(runtime->disk, config->dir, config->restore, &config->node, why);
     if (!error)
         error = disk_read_vote(runtime->disk, &durable, why);
     if (!error)

@@ -12,7 +12,7 @@ struct runtime_config {
     struct node_config node; /* incarnation and random are filled in by runtime_open() */
     const char *dir;
     struct disk *disk;   /* this directory, opened before (takes it); NULL: not yet */
-    const char *restore; /* a share of a snapshot to begin with (restore.h); NULL: none */
+    const char *restore; /* a share of a snapshot to begin with; NULL: see restore.h */
     enum durability durability;
     const char *bind;
     unsigned port;            /* of the cluster */

@@ -387,7 +387,9 @@
     U64(REQ, took_us, U64_ANY, "until the last report")                                  \
     U64(REQ, bytes, U64_ANY, "of all reports")                                           \
     LIST(REQ, nodes, cut_part, NODES_MAX, "of the cluster")                              \
-    LIST(OPT, gaps, cut_gap, CUT_ROWS_MAX, "channels whose content is not known")
+    LIST(OPT, gaps, cut_gap, CUT_ROWS_MAX, "channels whose content is not known")        \
+    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "of a share: the cluster that is restored")   \
+    U64(OPT, voters, NODES_MAX, "of a share: of that cluster")
 
 #define CHANNEL_ACK_FIELDS(U64, BOOL, STR, BIN, LIST) \
     CHANNEL_FIELDS(U64)                               \

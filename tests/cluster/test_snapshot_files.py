@@ -3,6 +3,7 @@ import json
 import os
 import signal
 
+import msgpack
 import pytest
 
 import harness
@@ -128,15 +129,32 @@ def test_a_silent_node_makes_it_partial_S12(cluster, tmp_path):
 
 # --- restoring ---
 
+def share_of(cluster, node):
+    return cluster.dir / f"node{node}" / "restore"
+
+
+def split_share(shares):
+    """The cluster that shares are of, and what else is in them."""
+    clusters, rests = set(), []
+    for share in shares:
+        length = int.from_bytes(share[:4], "little")
+        head = msgpack.unpackb(share[8:4 + length])
+        clusters.add(head.pop("cluster_id"))
+        rests.append((head, share[4 + length:]))
+    return clusters, rests
+
+
 def restored(cluster, make_cluster, path):
     """A fresh cluster that goes on from the file."""
     fresh = make_cluster(nodes=cluster.n_nodes)
     cluster.ok("snapshot", "restore", path, "--dir", fresh.dir)
+    fresh.shares = [share_of(fresh, node).read_bytes() for node in range(1, fresh.n_nodes + 1)]
     for broker in range(fresh.n_brokers):
         fresh.start_broker(broker)
     for node in range(1, fresh.n_nodes + 1):
-        fresh.start_node(node, restore=fresh.dir / f"node{node}" / "restore")
+        fresh.start_node(node, restore=share_of(fresh, node))
     fresh.wait_healthy()
+    assert not any(share_of(fresh, node).exists() for node in range(1, fresh.n_nodes + 1))
     return fresh
 
 
@@ -161,9 +179,9 @@ def test_a_fresh_cluster_goes_on_from_a_snapshot_S15(make_cluster, tmp_path):
     expected = cluster.json("job", "wait", job)["result"]["sha256"]
 
     first, second = (restored(cluster, make_cluster, path) for _ in range(2))
-    for node in (1, 2, 3):
-        shares = [(c.dir / f"node{node}" / "restore").read_bytes() for c in (first, second)]
-        assert shares[0] == shares[1]
+    apart = [split_share(c.shares) for c in (first, second)]
+    assert apart[0][1] == apart[1][1]  # the same shares, of two clusters
+    assert apart[0][0] != apart[1][0] and all(len(i) == 1 for i, _ in apart), apart
     for fresh in (first, second):
         wait_for(lambda: sum(sum(a.values()) for a in money(fresh).values()) == 2000,
                  what="what was under way has arrived")
@@ -172,11 +190,14 @@ def test_a_fresh_cluster_goes_on_from_a_snapshot_S15(make_cluster, tmp_path):
         again = take(fresh)
         assert "as expected" in fresh.ok("snapshot", "verify", again, "--total", 2000)
     assert money(first) == money(second)
+    epochs = [state["epoch"] for c in (cluster, first, second)
+              for state in json.loads(c.ok("snapshot", "export", take(c), "-"))["process_states"]]
+    assert len(set(epochs) - {"0" * 16}) == len([e for e in epochs if e != "0" * 16]) >= 6, epochs
 
     # A restart keeps what happened since; the share is not taken in a second time.
     first.ok("bank", "deposit", "A@1", 5)
     first.kill(first.nodes[1])
-    first.start_node(1, restore=first.dir / "node1" / "restore")
+    first.start_node(1, restore=share_of(first, 1))
     first.wait_healthy()
     assert money(first)[1]["A"] == money(second)[1]["A"] + 5
 
@@ -192,8 +213,9 @@ def test_what_is_no_share_of_this_node_is_refused(cluster, tmp_path):
     share.with_name("cut").write_bytes(whole[:-3])
     cases = [("not this node's", {"node": 2, "restore": share}),
              ("of a cluster of 3 nodes", {"node": 1, "restore": share, "nodes": 4}),
+             ("of a cluster of 3 voters", {"node": 1, "restore": share, "voters": 1}),
              ("cut short", {"node": 1, "restore": share.with_name("cut")}),
-             ("cannot be read", {"node": 1, "restore": tmp_path / "nothing"}),
+             ("taken once", {"node": 1, "restore": tmp_path / "nothing"}),
              ("--durability off", {"node": 1, "restore": share, "durability": "off"})]
     for i, (word, options) in enumerate(cases):
         command = cluster.node_command(**options | {"dir": tmp_path / f"data{i}", "port": 20000})

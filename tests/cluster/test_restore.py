@@ -1,0 +1,112 @@
+"""Disks that are lost after a restore: a share of a snapshot is taken once, and never again."""
+import shutil
+import signal
+
+import pytest
+
+import harness
+from harness import OK, USAGE, wait_for
+
+
+def row(cluster, node):
+    status = cluster.status()
+    return status and next((n for n in status["nodes"] if n["id"] == node), None)
+
+
+def wipe(cluster, node, what=""):
+    """The disk of a running node is lost, and then its process dies; `up` starts it again."""
+    pid = row(cluster, node)["pid"]
+    shutil.rmtree(cluster.dir / "up" / f"node{node}" / what)
+    harness.send_signal(pid, signal.SIGKILL)
+
+    def back():
+        found = row(cluster, node)
+        return found and found["alive"] and found["pid"] != pid
+    wait_for(back, 30, f"node {node} has started again")
+    return cluster.wait_healthy(30)
+
+
+def money(cluster):
+    return {n["node"]: n["accounts"] for n in cluster.json("bank", "list")["nodes"]}
+
+
+def up(cluster, *more):
+    return cluster.ok("up", "--detach", "--port", cluster.port, "--dir", "up",
+                      "--nodes", cluster.n_nodes, *more, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    """A cluster of three, with 1000 on each node, and a snapshot of it in a file."""
+    directory = tmp_path_factory.mktemp("restore")
+    for cluster in harness.healthy(directory, nodes=3):
+        for node, account in enumerate("ABC", 1):
+            cluster.ok("bank", "deposit", f"{account}@{node}", 1000)
+        # Every ledger has written to every other one: its name and numbers are known there.
+        for a, b in ("A@1", "B@2"), ("B@2", "A@1"), ("B@2", "C@3"), ("C@3", "A@1"):
+            cluster.ok("bank", "transfer", a, b, 1)
+        cluster.ok("kv", "put", "--node", 1, "greeting", "hello")
+        path = directory / "picture.json"
+        cluster.ok("snapshot", "export", cluster.ok("snapshot", "take").strip(), path)
+        cluster.picture = path
+        yield cluster
+
+
+@pytest.fixture
+def restored(picture, make_cluster):
+    """What `up --restore` makes of it."""
+    fresh = make_cluster(nodes=3)
+    up(fresh, "--restore", picture.picture)
+    fresh.wait_healthy()
+    wait_for(lambda: sum(sum(a.values()) for a in money(fresh).values()) == 3000,
+             what="what was under way has arrived")
+    yield fresh
+    fresh.ok("down", "--dir", "up")
+
+
+@pytest.mark.parametrize("what", ["", "store"])
+def test_a_wiped_node_of_a_restored_cluster_heals_S15(restored, what):
+    held = money(restored)
+    job = restored.json("submit", "factorial", 300)
+    for _ in range(3):  # so that the numbers of the old ledger have been used
+        restored.ok("bank", "transfer", "A@1", "B@2", 10)
+    wait_for(lambda: money(restored)[2]["B"] == held[2]["B"] + 30, what="the transfers are applied")
+    wipe(restored, 1, what)
+    # What only the wiped node had is gone, all else is there, and nothing of the snapshot came back.
+    assert money(restored) == {1: {}, 2: {"B": held[2]["B"] + 30}, 3: held[3]}
+    assert restored.conclave("kv", "get", "--node", 1, "greeting").returncode != OK
+    assert restored.json("job", "show", job["id"])["state"] == "done"
+    # Transfers to it and from it count, from the first one on.
+    restored.ok("bank", "deposit", "A@1", 100)
+    for amount in 1, 2, 3:
+        restored.ok("bank", "transfer", "A@1", "B@2", amount)
+        restored.ok("bank", "transfer", "B@2", "A@1", amount)
+    expected = {1: {"A": 100}, 2: {"B": held[2]["B"] + 30}, 3: held[3]}
+    wait_for(lambda: money(restored) == expected, what="all transfers have arrived")
+
+
+def test_shares_are_gone_once_they_were_taken_S15(restored):
+    names = {p.name for n in (1, 2, 3) for p in (restored.dir / "up" / f"node{n}").iterdir()}
+    assert not [name for name in names if "restore" in name], names
+    restored.ok("down", "--dir", "up")
+    up(restored)  # and nothing asks for them later
+    restored.wait_healthy()
+
+
+def test_a_store_in_use_takes_no_share(picture, restored, tmp_path):
+    held = money(restored)
+    restored.ok("down", "--dir", "up")
+    picture.ok("snapshot", "restore", picture.picture, "--dir", tmp_path / "second")
+    share = restored.dir / "up" / "node1" / "restore"
+    shutil.copy(tmp_path / "second" / "node1" / "restore", share)
+    up(restored)
+    restored.wait_healthy()
+    assert money(restored) == held
+    assert not share.exists() and share.with_name("restore.unused").exists()
+
+
+def test_a_share_that_is_not_there_is_refused(picture, tmp_path):
+    command = picture.node_command(1, dir=tmp_path / "data", port=20000, restore=tmp_path / "nothing")
+    done = harness.subprocess.run([str(c) for c in command], capture_output=True, text=True,
+                                  timeout=20, env=harness.clean_environment(), check=False)
+    assert done.returncode == USAGE and "taken once" in done.stderr, done
