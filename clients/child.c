@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clients/interrupt.h"
+#include "clients/outfile.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
@@ -108,7 +109,7 @@ int child_start(struct child *child, uint64_t now_us)
 {
     int log = -1;
     if (child->log[0]) {
-        log = open(child->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+        log = outfile_append(child->log);
         if (log < 0)
             return ERR_IO;
         child->log_from = lseek(log, 0, SEEK_END);

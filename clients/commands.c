@@ -23,7 +23,10 @@ static const char submit_details[] =
     "Nothing\n"
     "of it is submitted when a line is wrong, unless --follow is given. Results come in the "
     "file's\n"
-    "order. --json prints the finished job as `job show` does, one a line for a file.";
+    "order. --output writes a file whole or not at all, follows links, and writes devices and "
+    "FIFOs "
+    "in\n"
+    "place; - is stdout. --json prints the finished job as `job show` does, one a line for a file.";
 
 static const char show_details[] =
     "operations: how many of the plan's are done, and how many were executed for it in all: more\n"

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "clients/interrupt.h"
 #include "clients/outfile.h"
 #include "shared/base/hash.h"
 #include "shared/base/text.h"
@@ -22,9 +23,11 @@ static int write_checked(struct slice bytes, struct hash_stream *hash, FILE *out
     if (!all_digits(bytes))
         return cli_fail(EXIT_FAILED, "the result holds bytes that are no digits");
     hash_add(hash, bytes.at, bytes.len);
-    if (fwrite(bytes.at, 1, bytes.len, out) != bytes.len)
-        return cli_fail(EXIT_FAILED, "the digits could not be written: %s", strerror(errno));
-    return EXIT_OK;
+    if (fwrite(bytes.at, 1, bytes.len, out) == bytes.len)
+        return EXIT_OK;
+    if (errno == EINTR && interrupt_seen())
+        return cli_interrupted();
+    return cli_fail(EXIT_FAILED, "the digits could not be written: %s", strerror(errno));
 }
 
 static int fetch_chunk(struct cli *cli, const struct wire_job_row *row, uint64_t *offset,
@@ -69,14 +72,11 @@ int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out)
     return EXIT_OK;
 }
 
-int digits_check(const char *path)
+int digits_check(const struct cli *cli, const char *path)
 {
-    struct outfile out;
-    int code = outfile_open(&out, "--output", path);
-    if (code)
-        return code;
-    (void)outfile_close(&out, EXIT_USAGE); /* which leaves nothing behind */
-    return EXIT_OK;
+    if (cli->json && !strcmp(path, "-"))
+        return cli_fail(EXIT_USAGE, "--output - and --json both write to stdout; one is possible");
+    return outfile_check("--output", path);
 }
 
 int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path)

@@ -11,11 +11,11 @@
  * written is then wrong). */
 int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out);
 
-/* The same into a file, which appears whole or not at all. */
+/* The same into a file, as outfile.h says; `-` is stdout. */
 int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path);
 
 /* Whether digits_save() could make its file, looked at before anything is submitted: EXIT_OK, or an
  * exit code after one line on stderr. Leaves nothing behind. */
-int digits_check(const char *path);
+int digits_check(const struct cli *cli, const char *path);
 
 #endif

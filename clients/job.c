@@ -20,7 +20,7 @@ const struct option_spec job_show_options[] = {
 
 const struct option_spec job_output_options[] = {{"output", OPTION_STRING, &options.output, 0, 0,
                                                   "FILE",
-                                                  "write the digits there instead of to stdout"},
+                                                  "write the digits there alone; - is stdout"},
                                                  {0}};
 
 static int get_job(struct cli *cli, job_id_t job, struct message **reply)
@@ -118,6 +118,8 @@ int job_wait_run(struct cli *cli, int n_words, char **words)
 {
     job_id_t job;
     int code = cli_job_id(n_words, words, &job);
+    if (!code && options.output)
+        code = digits_check(cli, options.output);
     if (code)
         return code;
     struct submission *submission = mem_new(1, sizeof *submission);
@@ -145,7 +147,8 @@ static int give_result(struct cli *cli, const struct wire_job_row *row)
 
 int job_result_run(struct cli *cli, int n_words, char **words)
 {
-    return with_job(cli, n_words, words, give_result);
+    int code = options.output ? digits_check(cli, options.output) : EXIT_OK;
+    return code ? code : with_job(cli, n_words, words, give_result);
 }
 
 /* --- cancel and explain --- */

@@ -6,10 +6,12 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clients/outfile.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
@@ -76,17 +78,28 @@ pid_t local_holder(const char *dir)
 
 /* --- the description --- */
 
-int local_describe(const char *dir, unsigned port, uint64_t nodes, uint64_t brokers)
+int local_put_json(const char *dir, const char *name, json_t *value, char *why)
 {
-    char path[LOCAL_PATH_MAX], temporary[LOCAL_PATH_MAX], when[CLOCK_TEXT_MAX];
-    if (local_path(dir, DESCRIPTION, path) || local_path(dir, DESCRIPTION ".tmp", temporary))
-        return ERR_TOO_BIG;
+    char path[LOCAL_PATH_MAX];
+    char *bytes = json_dumps(value, JSON_INDENT(2));
+    json_decref(value);
+    if (!bytes || local_path(dir, name, path)) {
+        text_format(why, TEXT_MAX, "%s/%s cannot be written", dir, name);
+        free(bytes);
+        return ERR_IO;
+    }
+    int error = outfile_put(path, bytes, strlen(bytes), why);
+    free(bytes);
+    return error;
+}
+
+int local_describe(const char *dir, unsigned port, uint64_t nodes, uint64_t brokers, char *why)
+{
+    char when[CLOCK_TEXT_MAX];
     json_t *about = json_pack("{s:i, s:i, s:I, s:I, s:s}", "pid", (int)getpid(), "port", (int)port,
                               "nodes", (json_int_t)nodes, "brokers", (json_int_t)brokers, "started",
                               clock_text(clock_wall_ms(), when));
-    int error = json_dump_file(about, temporary, JSON_INDENT(2)) || rename(temporary, path);
-    json_decref(about);
-    return error ? ERR_IO : OK;
+    return local_put_json(dir, DESCRIPTION, about, why);
 }
 
 void local_forget(const char *dir)

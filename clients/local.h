@@ -6,6 +6,7 @@
 #ifndef CONCLAVE_CLIENTS_LOCAL_H
 #define CONCLAVE_CLIENTS_LOCAL_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,8 +25,11 @@ int local_claim(const char *dir, int *lock, char *why);
  * directory. */
 pid_t local_holder(const char *dir);
 
+/* Writes DIR/NAME, whole or not at all; takes the value. ERR_IO after one line in `why`. */
+int local_put_json(const char *dir, const char *name, json_t *value, char *why);
+
 /* Writes and removes cluster.json. */
-int local_describe(const char *dir, unsigned port, uint64_t nodes, uint64_t brokers);
+int local_describe(const char *dir, unsigned port, uint64_t nodes, uint64_t brokers, char *why);
 void local_forget(const char *dir);
 
 /* Removes the directory with all that is in it; only for one that this program made. */

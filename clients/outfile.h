@@ -1,22 +1,47 @@
-/* outfile.h - files that are there whole or not at all: written beside, then renamed. */
+/* outfile.h - the one place where the command line writes files.
+ *
+ * A regular file is there whole or not at all: written beside its place, synced, then renamed over
+ * it, with the permissions of the file that it replaces. A symbolic link is followed and stays a
+ * link: what it points to is replaced, or made. A device, a FIFO, and what a link of /proc points
+ * to
+ * (/dev/stdout, /dev/fd/3) are written in place. `-` is stdout. */
 #ifndef CONCLAVE_CLIENTS_OUTFILE_H
 #define CONCLAVE_CLIENTS_OUTFILE_H
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define OUTFILE_PATH_MAX 4096
 
 struct outfile {
     FILE *file;
-    const char *path; /* borrowed */
-    char temporary[OUTFILE_PATH_MAX];
+    const char *path;                 /* borrowed; as it was given */
+    char target[OUTFILE_PATH_MAX];    /* behind the links */
+    char temporary[OUTFILE_PATH_MAX]; /* empty: it is written in place */
+    bool ignores_pipe;                /* until it is closed */
+    void (*on_pipe)(int);             /* what SIGPIPE did before */
 };
 
-/* Opens what becomes `path`. EXIT_OK, or EXIT_USAGE after one line that begins with `what`. */
+/* For commands: opens what becomes `path` (borrows it). A FIFO waits for its reader, until a
+ * signal. EXIT_OK, or an exit code after one line that begins with `what`: EXIT_USAGE when it
+ * cannot be opened. */
 int outfile_open(struct outfile *out, const char *what, const char *path);
 
 /* Closes it. With EXIT_OK it becomes `path`, unless it could not be written: EXIT_FAILED after one
- * line. With any other code nothing is left of it. Returns the code. */
+ * line. With any other code nothing is left of it, except what a device or a FIFO has taken.
+ * Returns the code. */
 int outfile_close(struct outfile *out, int code);
+
+/* Whether outfile_open() could open it, looked at before any work is done: the same codes and
+ * lines. Opens no FIFO and no device, leaves nothing behind. */
+int outfile_check(const char *what, const char *path);
+
+/* For the rest: a whole file at once; never waits. OK, or ERR_IO after one line in `why` (TEXT_MAX
+ * bytes). */
+int outfile_put(const char *path, const void *bytes, size_t len, char *why);
+
+/* Opens a log to append to; makes it. Returns the descriptor, -1 with errno. */
+int outfile_append(const char *path);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clients/digits.h"
@@ -43,7 +44,7 @@ static int print_job(struct cli *cli, const struct wire_job_row *row, const char
     int code = report_state(row);
     if (!code && output) {
         code = digits_save(cli, row, output);
-        if (!code)
+        if (!code && strcmp(output, "-"))
             cli_note("%" PRIu64 " digits are in %s", row->digits, output);
     }
     if (cli->json)

@@ -18,7 +18,7 @@ static struct supervisor_config config = {.nodes = NODES_DEFAULT,
 static const char *output;
 
 const struct option_spec run_options[] = {{"output", OPTION_STRING, &output, 0, 0, "FILE",
-                                           "write the digits there instead of to stdout"},
+                                           "write the digits there alone; - is stdout"},
                                           SUPERVISOR_OPTIONS(config),
                                           {0}};
 
@@ -64,7 +64,7 @@ int run_run(struct cli *cli, int n_words, char **words)
     struct jobspec spec;
     if (jobspec_parse(n_words, words, &spec, why))
         return cli_fail(EXIT_USAGE, "%s", why);
-    int code = output ? digits_check(output) : EXIT_OK;
+    int code = output ? digits_check(cli, output) : EXIT_OK;
     if (code)
         return code;
     if (local_path(parent && *parent ? parent : "/tmp", "conclave-run.XXXXXX", dir) ||

@@ -1,4 +1,5 @@
 /* snapshot_file.c - conclave snapshot export, verify. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,15 +25,13 @@ const struct option_spec snapshot_verify_options[] = {
 static int write_json(const json_t *object, FILE *out)
 {
     if (json_dumpf(object, out, JSON_INDENT(1)) || fputc('\n', out) == EOF)
-        return cli_fail(EXIT_FAILED, "the snapshot could not be written");
+        return cli_fail(EXIT_FAILED, "the snapshot could not be written: %s", strerror(errno));
     return EXIT_OK;
 }
 
 static int write_file(const json_t *object, const char *path)
 {
     struct outfile out;
-    if (!strcmp(path, "-"))
-        return write_json(object, stdout);
     int code = outfile_open(&out, "FILE", path);
     if (code)
         return code;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clients/local.h"
+#include "clients/outfile.h"
 #include "clients/snapshot_pack.h"
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
@@ -200,17 +201,6 @@ static int node_dir(const char *dir, uint64_t id, const char *name, char at[LOCA
     return local_path(dir, below, at);
 }
 
-static int write_all(const char *path, const struct blob *bytes)
-{
-    FILE *out = fopen(path, "wxe");
-    if (!out)
-        return ERR_IO;
-    bool failed =
-        fwrite(bytes->at, 1, bytes->len, out) != bytes->len || fflush(out) || fsync(fileno(out));
-    failed = fclose(out) || failed;
-    return failed ? ERR_IO : OK;
-}
-
 static int write_share(const struct snapshot_model *model, const char *dir, uint64_t id, char *why)
 {
     char path[LOCAL_PATH_MAX];
@@ -220,10 +210,12 @@ static int write_share(const struct snapshot_model *model, const char *dir, uint
         return ERR_TOO_BIG;
     }
     int error = node_dir(dir, id, "", path) || (mkdir(path, 0777) && errno != EEXIST) ||
-                node_dir(dir, id, "/restore", path) || write_all(path, share);
-    blob_drop(&share);
+                node_dir(dir, id, "/restore", path);
     if (error)
         text_format(why, TEXT_MAX, "cannot write %s: %s", path, strerror(errno));
+    else
+        error = outfile_put(path, share->at, share->len, why);
+    blob_drop(&share);
     return error ? ERR_IO : OK;
 }
 

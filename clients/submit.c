@@ -15,8 +15,7 @@ const struct option_spec submit_options[] = {{"no-wait", OPTION_FLAG, &options.n
                                              {"key", OPTION_STRING, &options.key, 0, 0, "KEY",
                                               "the same key is the same job (default: a new UUID)"},
                                              {"output", OPTION_STRING, &options.output, 0, 0,
-                                              "FILE",
-                                              "write the digits there instead of to stdout"},
+                                              "FILE", "write the digits there alone; - is stdout"},
                                              {"file", OPTION_STRING, &options.file, 0, 0, "JOBS",
                                               "submit the file's jobs, one a line (-: stdin)"},
                                              {"follow", OPTION_FLAG, &options.follow, 0, 0, NULL,
@@ -62,7 +61,7 @@ int submit_run(struct cli *cli, int n_words, char **words)
         return EXIT_USAGE;
     if (options.output && options.no_wait)
         return cli_fail(EXIT_USAGE, "--output needs the result, --no-wait does not wait for it");
-    int code = options.output ? digits_check(options.output) : EXIT_OK;
+    int code = options.output ? digits_check(cli, options.output) : EXIT_OK;
     if (code)
         return code;
     struct submission *submission = mem_new(1, sizeof *submission);

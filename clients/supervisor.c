@@ -15,6 +15,7 @@
 #include "clients/child.h"
 #include "clients/interrupt.h"
 #include "clients/local.h"
+#include "clients/outfile.h"
 #include "clients/ports.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
@@ -322,9 +323,7 @@ static int open_children_fd(void)
 static void redirect_remarks(const char *dir)
 {
     char path[LOCAL_PATH_MAX];
-    int log = local_path(dir, "supervisor.log", path)
-                  ? -1
-                  : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int log = local_path(dir, "supervisor.log", path) ? -1 : outfile_append(path);
     if (log < 0)
         return; /* then nobody hears them */
     dup2(log, STDERR_FILENO);
@@ -348,8 +347,10 @@ static int claim_and_run(struct supervisor *supervisor, char *why)
     if (!plan(supervisor, why)) {
         say("%" PRIu64 " nodes in %s, broker at tcp://127.0.0.1:%" PRIu64 "%s", config->nodes,
             config->dir, config->port, config->detached ? "" : "; Ctrl-C ends them");
-        if (local_describe(config->dir, (unsigned)config->port, config->nodes, config->brokers))
-            say("%s/cluster.json could not be written", config->dir);
+        if (local_describe(config->dir, (unsigned)config->port, config->nodes, config->brokers,
+                           why))
+            say("%s", why);
+        why[0] = '\0';
         supervisor->children_fd = open_children_fd();
         code = watch(supervisor, why);
         say("the cluster ends");

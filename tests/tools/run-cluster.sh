@@ -14,8 +14,14 @@ if [ -z "$(find tests/cluster -name 'test_*.py' 2>/dev/null)" ]; then
 fi
 export PYTHONDONTWRITEBYTECODE=1
 pytest() { "$python" -m pytest -p no:cacheprovider -q "$@" </dev/null; }
+# All of them, unless the arguments name some.
+named=
+for argument; do
+    case $argument in tests/cluster/*) named=1 ;; esac
+done
+[ -n "$named" ] || set -- "$@" tests/cluster
 status=0
-pytest --durations=5 --junitxml="$results/cluster.xml" "$@" tests/cluster || status=$?
+pytest --durations=5 --junitxml="$results/cluster.xml" "$@" || status=$?
 # With CONCLAVE_REPEAT a test that failed is run once more, alone, and is called unsteady when it then passes:
 # a machine that stood still for a second is no reason to throw an hour of tests away, nor to say nothing of it.
 rm -f "$results/again.xml"
