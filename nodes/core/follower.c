@@ -16,8 +16,8 @@
 #define FETCH_RETRY_US (100 * MS_US)
 #define NEEDS_AHEAD_MAX \
     256 /* values asked for before the entries that they belong to have their turn */
-#define IMAGE_PARTS_MAX                                                      \
-    1000000 /* more is absurd: 20,000 jobs and their frontiers are far fewer \
+#define IMAGE_PARTS_MAX                                                                        \
+    1000000 /* out of range: the largest state is a few hundred (older releases: a part a row) \
              */
 
 /* --- values --- */
@@ -310,35 +310,14 @@ void follower_append(struct node *node, node_id_t from, struct message *message)
 
 /* --- full checkpoints --- */
 
-/* Loads it beside the state, which changes only when all of it is sound. */
-static int load_image(struct node *node, const struct image *image)
-{
-    struct node *scratch = mem_new(1, sizeof *scratch);
-    log_index_t index = 0;
-    term_t term = 0;
-    int error = OK;
-    for (size_t i = 0; i < image->n && !error; i++)
-        error = image_load_part(scratch, (struct slice){image->parts[i]->at, image->parts[i]->len},
-                                &index, &term);
-    if (index != image->index || term != image->term)
-        error = ERR_MALFORMED;
-    if (!error) {
-        image_clear_state(node);
-        node->jobs = scratch->jobs;
-        node->progress = scratch->progress;
-    } else {
-        image_clear_state(scratch);
-    }
-    free(scratch);
-    return error;
-}
-
 static void finish_install(struct node *node, node_id_t to)
 {
-    struct image *image = image_ref(node->follower.image);
-    if (load_image(node, image)) {
-        node_reject(node, to, "its full checkpoint cannot be loaded");
+    struct follower *follower = &node->follower;
+    struct image *image = image_ref(follower->image);
+    if (follower->index != image->index || follower->term != image->term) {
+        node_reject(node, to, "its full checkpoint is of another entry than it said");
     } else {
+        image_replace_state(node, &follower->loaded);
         journal_reset(node, image->index, image->term);
         outbox_write_image(&node->out, image->index, image->term, image->parts, image->n,
                            !MUTANT(install_keeps_suffix));
@@ -367,8 +346,29 @@ static bool begin_install(struct node *node, node_id_t from, const struct wire_i
     }
     follower_reset(node);
     follower->image = image_new(install->index, install->index_term);
+    follower->loaded = image_scratch_new();
     follower->expected = install->parts;
     return true;
+}
+
+/* Loads what has come beside the state, which changes only when all of it is here and sound: so no
+ * step takes longer than a parcel. */
+static int load_parts(struct node *node, const struct message *message)
+{
+    const struct wire_install *install = &message->as.install;
+    struct follower *follower = &node->follower;
+    int error = OK;
+    for (size_t i = 0; i < install->items.n && !error; i++) {
+        struct blob *part = message_frame(message, install->items.at[i].frame);
+        if (install->part + i != follower->image->n || !part ||
+            follower->image->n == follower->expected)
+            continue;
+        error = image_load_part(follower->loaded, (struct slice){part->at, part->len},
+                                &follower->index, &follower->term, want, node);
+        if (!error)
+            image_add(follower->image, part);
+    }
+    return error;
 }
 
 void follower_install(struct node *node, node_id_t from, const struct message *message)
@@ -393,16 +393,11 @@ void follower_install(struct node *node, node_id_t from, const struct message *m
         reply_install(node, from, install->index, 0);
         return;
     }
-    for (size_t i = 0; i < install->items.n; i++) {
-        struct blob *part = message_frame(message, install->items.at[i].frame);
-        if (install->part + i != follower->image->n || !part ||
-            follower->image->n == follower->expected)
-            continue;
-        if (image_wants(node, (struct slice){part->at, part->len}, want)) {
-            node_reject(node, from, "a part of its full checkpoint is malformed");
-            break;
-        }
-        image_add(follower->image, part);
+    if (load_parts(node, message)) {
+        node_reject(node, from, "a part of its full checkpoint is malformed");
+        follower_reset(node);
+        reply_install(node, from, install->index, 0);
+        return;
     }
     if (follower->image->n == follower->expected && !follower->n_needs)
         finish_install(node, from);
@@ -493,7 +488,10 @@ void follower_tick(struct node *node)
 void follower_reset(struct node *node)
 {
     image_drop(&node->follower.image);
+    image_scratch_drop(&node->follower.loaded);
     node->follower.expected = 0;
+    node->follower.index = 0;
+    node->follower.term = 0;
     drop_parked(&node->follower);
     forget_needs(&node->follower);
 }

@@ -144,6 +144,7 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
     jobs->reassigned += done->reassigned;
     if (!job || job_is_finished(job))
         return;
+    row_changes(jobs->watch, TABLE_JOBS, &job->row);
     for (size_t i = 0; i < done->ops.n; i++) {
         const struct wire_done_op *op = &done->ops.at[i];
         if (!is_op_of(job, op))
@@ -304,9 +305,9 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part)
     enum job_state state;
     uint64_t n;
     if (!row || parse_state(row->state, &state) || jobs_parse_spec(row->kind, row->spec, &n) ||
-        !row->key.len || (jobs->n && row->job <= jobs->at[jobs->n - 1]->id) ||
-        jobs_find_key(jobs, row->key) || jobs_key_collides(jobs, row->key) ||
-        part->level >= PLAN_LEVELS_MAX || (state == JOB_DONE && row->sha256.len != HASH_BYTES))
+        !row->key.len || jobs_find(jobs, row->job) || jobs_find_key(jobs, row->key) ||
+        jobs_key_collides(jobs, row->key) || part->level >= PLAN_LEVELS_MAX ||
+        (state == JOB_DONE && row->sha256.len != HASH_BYTES))
         return ERR_MALFORMED;
     struct job *job = jobs_insert(jobs, row->job, row->key, n, (unsigned)part->level);
     job->submitted_ms = row->submitted_ms;

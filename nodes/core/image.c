@@ -1,15 +1,28 @@
+/* Full checkpoints: their parts, and building them in slices. Their tables: image_tables.c. */
 #include "nodes/core/image.h"
 
+#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "nodes/core/journal.h"
-#include "nodes/core/reports.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
-#define PART_VALUE_BYTES (MESSAGE_MAX_BYTES / 4) /* of values in one part */
+#define BUNDLE_BYTES (MESSAGE_MAX_BYTES / 4) /* a bundle of rows ends when it is this large ... */
+#define BUNDLE_ROWS  256                     /* ... or has so many frames */
+
+struct image_build {
+    struct image_build *next; /* in the order in which they began */
+    enum { BUILD_GOES_ON, BUILD_DONE, BUILD_LOST } state;
+    enum image_use use;
+    uint64_t number;
+    struct image *image;
+    struct message *bundle; /* being filled; NULL: none */
+    size_t bundle_bytes;
+    unsigned table; /* where the sweep over the tables is ... */
+    uint64_t cursor;
+};
 
 struct image *image_new(log_index_t index, term_t term)
 {
@@ -47,180 +60,244 @@ void image_drop(struct image **image)
     free(it);
 }
 
-/* --- building --- */
+/* --- what is packed goes to the builds that lack it --- */
 
-static void add_message(struct image *image, struct message *message)
+static void flush(struct image_build *build)
 {
-    struct blob *part = codec_pack(message);
+    if (!build->bundle)
+        return;
+    build->bundle->as.image_bundle.rows = build->bundle->n_frames;
+    struct blob *part = codec_pack(build->bundle);
     if (!part)
-        panic("a part of a full checkpoint cannot be encoded: %s", message_name(message->type));
-    image_add(image, part);
+        panic("a part of a full checkpoint cannot be encoded");
+    image_add(build->image, part);
     blob_drop(&part);
+    message_drop(&build->bundle);
+    build->bundle_bytes = 0;
+}
+
+static void give(const struct node *node, struct image_build *build, const struct image_sink *sink)
+{
+    size_t most = node->config.image_bundle_rows ? node->config.image_bundle_rows : BUNDLE_ROWS;
+    for (size_t i = 0; i < sink->n; i++) {
+        /* The head comes first, as it is: from it a reader knows what he has. */
+        if (build->use == IMAGE_OPEN || !build->image->n) {
+            image_add(build->image, sink->at[i]);
+            continue;
+        }
+        if (!build->bundle)
+            build->bundle = message_new(MESSAGE_IMAGE_BUNDLE);
+        message_add_frame(build->bundle, sink->at[i]);
+        build->bundle_bytes += sink->at[i]->len;
+        if (build->bundle->n_frames >= most || build->bundle_bytes >= BUNDLE_BYTES)
+            flush(build);
+    }
+}
+
+void image_sink_add(struct image_sink *sink, struct message *message)
+{
+    struct blob *packed = codec_pack(message);
+    if (!packed)
+        panic("a row of a full checkpoint cannot be encoded: %s", message_name(message->type));
+    if (sink->n == sink->size) {
+        sink->size = sink->size ? 2 * sink->size : 16;
+        sink->at = mem_grow(sink->at, sink->size, sizeof(struct blob *));
+    }
+    sink->at[sink->n++] = packed;
+    sink->bytes += packed->len;
     message_drop(&message);
 }
 
-static void add_head(struct image *image, const struct node *node)
+static void empty(struct image_sink *sink)
 {
-    struct message *message = message_new(MESSAGE_IMAGE_HEAD);
-    struct wire_image_head *head = &message->as.image_head;
-    head->index = image->index;
-    head->index_term = image->term;
-    head->elections = node->jobs.elections;
-    head->reassigned = node->jobs.reassigned;
-    head->tallies.n = NODES_MAX;
-    head->tallies.at = message_room(message, NODES_MAX, sizeof *head->tallies.at);
-    for (node_id_t id = 1; id <= NODES_MAX; id++)
-        head->tallies.at[id - 1] = (struct wire_tally){.node = id,
-                                                       .operations = node->jobs.operations[id],
-                                                       .conversions = node->jobs.conversions[id]};
-    add_message(image, message);
+    for (size_t i = 0; i < sink->n; i++)
+        blob_drop(&sink->at[i]);
+    sink->n = sink->bytes = 0;
 }
 
-static void add_frontier(struct image *image, const struct node *node, const struct job *job)
+/* A row has not changed since the oldest build that lacks it began: it is the same for all. */
+static void save_row(struct node *node, enum row_table at, struct row *row)
 {
-    struct message *message = NULL;
-    struct done_op *done;
-    size_t bytes = 0;
-    for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));) {
-        size_t more = done->value ? done->value->len : 0;
-        if (message && (message->as.image_ops.ops.n == CHECKPOINT_OPS_MAX ||
-                        bytes + more > PART_VALUE_BYTES)) {
-            add_message(image, message);
-            message = NULL;
-        }
-        if (!message) {
-            message = message_new(MESSAGE_IMAGE_OPS);
-            message->as.image_ops.job = job->id;
-            message->as.image_ops.source = node->config.id;
-            message->as.image_ops.ops.at =
-                message_room(message, CHECKPOINT_OPS_MAX, sizeof(struct wire_done_op));
-            bytes = 0;
-        }
-        bytes += more;
-        job_write_done(message, done, &message->as.image_ops.ops.at[message->as.image_ops.ops.n++]);
+    struct image_builds *builds = &node->builds;
+    const struct image_table *table = image_table(at);
+    struct image_sink sink = {0};
+    bool open = !table->is_open || table->is_open(row);
+    for (struct image_build *it = builds->first; it; it = it->next) {
+        if (it->state != BUILD_GOES_ON || it->number <= row->saved ||
+            (it->use == IMAGE_OPEN && !open))
+            continue;
+        if (!sink.n)
+            table->save(&sink, node, row);
+        give(node, it, &sink);
     }
-    if (message)
-        add_message(image, message);
+    row->saved = builds->watch.newest;
+    builds->slice_rows += sink.n;
+    builds->slice_bytes += sink.bytes;
+    empty(&sink);
+    free(sink.at);
 }
 
-static void add_job(struct image *image, const struct node *node, const struct job *job)
+static void save_before_change(struct row_watch *watch, enum row_table table, struct row *row)
 {
-    struct message *message = message_new(MESSAGE_IMAGE_JOB);
-    struct wire_image_job *row = &message->as.image_job;
-    row->jobs.n = 1;
-    row->jobs.at = message_room(message, 1, sizeof *row->jobs.at);
-    report_job(message, job, &row->jobs.at[0]);
-    if (!job_is_finished(job)) {
-        /* What a coordinator has done beyond its last entry is not part of the state. */
-        row->jobs.at[0].state = message_text(message, "queued");
-        row->jobs.at[0].done = job->logged;
-        row->jobs.at[0].executed = job->logged_executed;
+    if (MUTANT(checkpoint_torn))
+        return;
+    if (MUTANT(checkpoint_misses)) {
+        row->saved = watch->newest;
+        return;
     }
-    if (MUTANT(image_loses_keys))
-        row->jobs.at[0].key = message_text(message, job_id_text(job->id, (char[JOB_TEXT_MAX]){0}));
-    row->level = job->level;
-    if (job->logged_executors && !job_is_finished(job)) {
-        row->tallies.n = NODES_MAX;
-        row->tallies.at = message_room(message, NODES_MAX, sizeof *row->tallies.at);
-        for (node_id_t id = 1; id <= NODES_MAX; id++) {
-            row->tallies.at[id - 1].node = id;
-            job_write_executed(job->logged_executors, &row->tallies.at[id - 1]);
-        }
-    }
-    row->source = node->config.id;
-    if (job->trace && job->logged_trace) {
-        uint8_t *bytes = message_room(message, job->plan.total, 4);
-        for (uint64_t i = 0; i < job->plan.total; i++) {
-            struct trace_mark mark = job->logged_trace[i];
-            bytes[4 * i] = (uint8_t)mark.node;
-            bytes[4 * i + 1] = (uint8_t)(mark.node >> 8);
-            bytes[4 * i + 2] = (uint8_t)mark.attempt;
-            bytes[4 * i + 3] = (uint8_t)(mark.attempt >> 8);
-        }
-        row->trace = (struct slice){bytes, 4 * job->plan.total};
-    }
-    add_message(image, message);
-    add_frontier(image, node, job);
+    save_row(watch->context, table, row);
 }
 
-static void add_progress(struct image *image, const struct node *node)
+/* --- slices --- */
+
+static uint64_t slice_rows_max(const struct node *node)
 {
-    struct progress_node *state;
-    for (size_t at = 0; (state = map_next(&node->progress.nodes, &at, NULL));) {
-        for (size_t first = 0; first < state->n; first += CHECKPOINT_OPS_MAX) {
-            size_t n =
-                state->n - first < CHECKPOINT_OPS_MAX ? state->n - first : CHECKPOINT_OPS_MAX;
-            struct message *message = message_new(MESSAGE_IMAGE_PROGRESS);
-            struct wire_image_progress *part = &message->as.image_progress;
-            part->index = state->index;
-            part->marks.n = n;
-            part->marks.at = message_room(message, n, sizeof *part->marks.at);
-            for (size_t i = 0; i < n; i++)
-                part->marks.at[i] = (struct wire_mark){state->marks[first + i].snapshot,
-                                                       state->marks[first + i].state};
-            add_message(image, message);
+    return node->config.image_slice_rows ? node->config.image_slice_rows : IMAGE_SLICE_ROWS;
+}
+
+static bool is_spent(const struct node *node)
+{
+    const struct image_builds *builds = &node->builds;
+    return builds->slice_rows >= slice_rows_max(node) || builds->slice_bytes >= IMAGE_SLICE_BYTES ||
+           builds->slice_visits >= IMAGE_SLICE_VISITS;
+}
+
+/* Goes on with one build until it is done, or the slice is spent. */
+static void sweep(struct node *node, struct image_build *build)
+{
+    while (build->table < TABLE_COUNT) {
+        const struct image_table *table = image_table((enum row_table)build->table);
+        if (is_spent(node))
+            return;
+        struct row *row = table->next ? table->next(node, &build->cursor) : NULL;
+        node->builds.slice_visits++;
+        if (!row) {
+            build->table++;
+            build->cursor = 0;
+        } else if (row->saved < build->number) {
+            save_row(node, (enum row_table)build->table, row);
         }
     }
+    flush(build);
+    build->state = BUILD_DONE;
 }
 
-static void add_snaps(struct image *image, const struct node *node)
+void image_pump(struct node *node)
 {
-    struct message *message = message_new(MESSAGE_IMAGE_SNAPS);
-    message->as.image_snaps.snapshots = node->progress.snapshots;
-    add_message(image, message);
-    for (size_t i = 0; i < node->jobs.n_snaps; i++) {
-        const struct snap_key *snap = &node->jobs.snaps[i];
-        message = message_new(MESSAGE_IMAGE_SNAPS);
-        message->as.image_snaps.snapshots = node->progress.snapshots;
-        message->as.image_snaps.key = message_text(message, snap->key);
-        message->as.image_snaps.snapshot = snap->snapshot;
-        add_message(image, message);
+    struct image_builds *builds = &node->builds;
+    bool building = false;
+    if (!builds->watch.building)
+        return;
+    if (node->now_us >= builds->slice_us + IMAGE_SLICE_GAP_US) {
+        builds->slice_us = node->now_us;
+        builds->slice_rows = builds->slice_bytes = builds->slice_visits = 0;
     }
-}
-
-static void add_forgotten(struct image *image, const struct node *node)
-{
-    const struct jobs *jobs = &node->jobs;
-    size_t per_part = FORGOTTEN_BYTES_MAX / 8;
-    for (size_t first = 0; first < jobs->n_forgotten; first += per_part) {
-        size_t n = jobs->n_forgotten - first < per_part ? jobs->n_forgotten - first : per_part;
-        struct message *message = message_new(MESSAGE_IMAGE_FORGOTTEN);
-        uint8_t *bytes = message_room(message, n, 8);
-        for (size_t i = 0; i < n; i++)
-            for (int byte = 0; byte < 8; byte++)
-                bytes[8 * i + byte] = (uint8_t)(jobs_forgotten_at(jobs, first + i) >> 8 * byte);
-        message->as.image_forgotten.keys = (struct slice){bytes, 8 * n};
-        add_message(image, message);
+    for (struct image_build *it = builds->first; it; it = it->next) {
+        if (it->state == BUILD_GOES_ON)
+            sweep(node, it);
+        building = building || it->state == BUILD_GOES_ON;
     }
+    builds->watch.building = building;
 }
 
-static struct image *build(const struct node *node, bool finished)
+uint64_t image_deadline(const struct node *node)
 {
-    struct image *image = image_new(node->journal.applied, 0);
-    if (MUTANT(image_one_behind) && image->index > node->journal.base + 1)
-        image->index--;
-    journal_term(node, image->index, &image->term);
-    add_head(image, node);
-    add_snaps(image, node); /* before the marks, which must not be younger than the snaps */
-    add_progress(image, node);
-    add_forgotten(image, node);
-    for (size_t i = 0; i < node->jobs.n; i++)
-        if (finished || !job_is_finished(node->jobs.at[i]))
-            add_job(image, node, node->jobs.at[i]);
-    return image;
+    const struct image_builds *builds = &node->builds;
+    return builds->watch.building ? builds->slice_us + IMAGE_SLICE_GAP_US : UINT64_MAX;
 }
 
-struct image *image_build(const struct node *node)
+/* --- beginning and ending --- */
+
+struct image_build *image_begin(struct node *node, enum image_use use)
 {
-    return build(node, true);
+    struct image_builds *builds = &node->builds;
+    struct image_build *build = mem_new(1, sizeof *build), **end = &builds->first;
+    log_index_t index = node->journal.applied;
+    term_t term = 0;
+    if (MUTANT(image_one_behind) && index > node->journal.base + 1)
+        index--;
+    journal_term(node, index, &term);
+    while (*end)
+        end = &(*end)->next;
+    *end = build;
+    build->use = use;
+    build->image = image_new(index, term);
+    build->number = ++builds->watch.newest;
+    builds->watch.building = true;
+    for (int at = 0; at < TABLE_COUNT; at++) {
+        const struct image_table *table = image_table((enum row_table)at);
+        struct image_sink sink = {.index = index, .term = term};
+        if (!table->save_all)
+            continue;
+        table->save_all(&sink, node);
+        give(node, build, &sink);
+        builds->slice_bytes += sink.bytes;
+        empty(&sink);
+        free(sink.at);
+    }
+    image_pump(node);
+    return build;
 }
 
-struct image *image_build_open(const struct node *node)
+void image_end(struct node *node, struct image_build **build)
 {
-    return build(node, false);
+    struct image_build *it = *build, **at = &node->builds.first;
+    *build = NULL;
+    if (!it)
+        return;
+    while (*at != it)
+        at = &(*at)->next;
+    *at = it->next;
+    image_drop(&it->image);
+    message_drop(&it->bundle);
+    free(it);
 }
 
-/* --- loading --- */
+bool image_is_done(const struct image_build *build)
+{
+    return build->state == BUILD_DONE;
+}
+
+bool image_is_lost(const struct image_build *build)
+{
+    return build->state == BUILD_LOST;
+}
+
+struct image *image_of(const struct image_build *build)
+{
+    return image_is_done(build) ? build->image : NULL;
+}
+
+/* --- the state as a whole --- */
+
+/* The tables say what changes in them. */
+static void watch(struct node *node)
+{
+    struct row_watch *it = &node->builds.watch;
+    it->save = save_before_change;
+    it->context = node;
+    node->jobs.watch = it;
+    node->progress.watch = it;
+    node->progress.snaps_max = node->config.progress_snaps_max;
+}
+
+void image_init(struct node *node)
+{
+    watch(node);
+}
+
+struct node *image_scratch_new(void)
+{
+    return mem_new(1, sizeof(struct node));
+}
+
+void image_scratch_drop(struct node **scratch)
+{
+    if (*scratch)
+        image_clear_state(*scratch);
+    free(*scratch);
+    *scratch = NULL;
+}
 
 void image_clear_state(struct node *node)
 {
@@ -228,91 +305,17 @@ void image_clear_state(struct node *node)
     progress_clear(&node->progress);
 }
 
-static int load_head(struct node *node, const struct wire_image_head *head, log_index_t *index,
-                     term_t *term)
+void image_replace_state(struct node *node, struct node **scratch)
 {
-    *index = head->index;
-    *term = head->index_term;
-    node->jobs.elections = head->elections;
-    node->jobs.reassigned = head->reassigned;
-    for (size_t i = 0; i < head->tallies.n; i++) {
-        const struct wire_tally *tally = &head->tallies.at[i];
-        if (!tally->node)
-            return ERR_MALFORMED;
-        node->jobs.operations[tally->node] = tally->operations;
-        node->jobs.conversions[tally->node] = tally->conversions;
-    }
-    return OK;
-}
-
-static int load_progress(struct node *node, const struct wire_image_progress *part)
-{
-    int error = OK;
-    for (size_t i = 0; i < part->marks.n && !error; i++)
-        error = progress_load_mark(&node->progress, part->index,
-                                   (struct progress_mark){part->marks.at[i].snapshot,
-                                                          part->marks.at[i].state});
-    return error;
-}
-
-static int load(struct node *node, const struct message *message, log_index_t *index, term_t *term)
-{
-    switch (message->type) {
-    case MESSAGE_IMAGE_HEAD:
-        return load_head(node, &message->as.image_head, index, term);
-    case MESSAGE_IMAGE_JOB:
-        return jobs_load_job(&node->jobs, &message->as.image_job);
-    case MESSAGE_IMAGE_OPS:
-        return jobs_load_ops(&node->jobs, message);
-    case MESSAGE_IMAGE_PROGRESS:
-        return load_progress(node, &message->as.image_progress);
-    case MESSAGE_IMAGE_SNAPS:
-        node->progress.snapshots = message->as.image_snaps.snapshots;
-        if (message->as.image_snaps.key.len)
-            jobs_add_snap(&node->jobs, message->as.image_snaps.key,
-                          message->as.image_snaps.snapshot);
-        return OK;
-    case MESSAGE_IMAGE_FORGOTTEN:
-        return jobs_load_forgotten(&node->jobs, message->as.image_forgotten.keys);
-    default:
-        return ERR_MALFORMED;
-    }
-}
-
-int image_load_part(struct node *node, struct slice part, log_index_t *index, term_t *term)
-{
-    struct message *message;
-    struct text why = {0};
-    int error = codec_unpack(part, &message, &why);
-    if (error)
-        return ERR_MALFORMED;
-    bool first = *index == 0;
-    error = first == (message->type == MESSAGE_IMAGE_HEAD) ? load(node, message, index, term)
-                                                           : ERR_MALFORMED;
-    message_drop(&message);
-    return error;
-}
-
-int image_wants(struct node *node, struct slice part,
-                void (*want)(struct node *node, node_id_t source, struct value_id id, uint64_t len,
-                             struct slice hash))
-{
-    struct message *message;
-    struct text why = {0};
-    if (codec_unpack(part, &message, &why))
-        return ERR_MALFORMED;
-    if (message->type == MESSAGE_IMAGE_OPS) {
-        const struct wire_image_ops *ops = &message->as.image_ops;
-        for (size_t i = 0; i < ops->ops.n; i++)
-            if (ops->ops.at[i].len && !ops->ops.at[i].frame)
-                want(node, (node_id_t)ops->source, (struct value_id){ops->job, ops->ops.at[i].op},
-                     ops->ops.at[i].len, ops->ops.at[i].hash);
-    } else if (message->type == MESSAGE_IMAGE_JOB && message->as.image_job.jobs.n) {
-        const struct wire_job_row *row = &message->as.image_job.jobs.at[0];
-        if (slice_equals(row->state, "done") && row->digits > TEXT_INLINE_DIGITS)
-            want(node, (node_id_t)message->as.image_job.source,
-                 (struct value_id){row->job, row->total + 1}, row->digits, row->sha256);
-    }
-    message_drop(&message);
-    return OK;
+    struct image_builds *builds = &node->builds;
+    for (struct image_build *it = builds->first; it; it = it->next)
+        if (it->state == BUILD_GOES_ON)
+            it->state = BUILD_LOST;
+    builds->watch.building = false;
+    image_clear_state(node);
+    node->jobs = (*scratch)->jobs;
+    node->progress = (*scratch)->progress;
+    free(*scratch);
+    *scratch = NULL;
+    watch(node);
 }

@@ -1,15 +1,20 @@
 /* image.h - the full checkpoint: the applied state as a sequence of packed messages (schema.h:
- * image_...). */
+ * image_...).
+ *
+ * It is built in slices: image_begin() takes the state as it is applied then, image_pump() packs
+ * some rows in a step, and a row that is about to change is packed before (row.h). So it never
+ * holds the event loop, however large the state is, and entries go on being applied meanwhile.
+ * Any number may be under way at the same time; a row is packed once for all that lack it.
+ *
+ *   building --all rows packed--> done
+ *       \-----the state was replaced by a checkpoint of another node--> lost
+ */
 #ifndef CONCLAVE_CORE_IMAGE_H
 #define CONCLAVE_CORE_IMAGE_H
 
 #include "nodes/core/state.h"
 
-/* Takes the state as it is applied now. One reference, caller drops. */
-struct image *image_build(const struct node *node);
-
-/* The same with unfinished jobs only: from this a fresh cluster goes on. */
-struct image *image_build_open(const struct node *node);
+/* --- parts --- */
 
 /* An image to be filled part by part (takes references). */
 struct image *image_new(log_index_t index, term_t term);
@@ -18,17 +23,86 @@ void image_add(struct image *image, struct blob *part);
 struct image *image_ref(struct image *image);
 void image_drop(struct image **image);
 
-/* Forgets the state that a full checkpoint replaces. */
+/* The tables of a new node say what changes in them, from now on. */
+void image_init(struct node *node);
+
+/* --- building --- */
+
+/* What a checkpoint is for. */
+enum image_use {
+    IMAGE_WHOLE, /* for a disk: rows are bundled into few large parts */
+    IMAGE_OPEN   /* for a snapshot: without finished jobs, a part for each row; from this a fresh
+                  * cluster goes on */
+};
+
+/* Begins a checkpoint of the state as it is applied now. A small state is done at once. Caller ends
+ * it. */
+struct image_build *image_begin(struct node *node, enum image_use use);
+
+/* Forgets a build, done or not, and nulls the pointer. Accepts NULL. */
+void image_end(struct node *node, struct image_build **build);
+
+bool image_is_done(const struct image_build *build);
+bool image_is_lost(const struct image_build *build);
+
+/* The checkpoint of a build that is done (borrows); NULL: it is not. */
+struct image *image_of(const struct image_build *build);
+
+/* Packs a slice of what is under way; at most one every IMAGE_SLICE_GAP_US. */
+void image_pump(struct node *node);
+
+/* When the next slice is due; UINT64_MAX: nothing is under way. */
+uint64_t image_deadline(const struct node *node);
+
+/* --- the tables of the state: image_tables.c --- */
+
+/* Collects the packed messages of one row, or of one table. */
+struct image_sink {
+    struct blob **at; /* owned */
+    size_t n, size, bytes;
+    log_index_t index; /* what the checkpoint covers, for its head */
+    term_t term;
+};
+
+/* A table of the replicated state. A new one is a row in image_tables.c, with a message of its own
+ * and a function that loads it. */
+struct image_table {
+    const char *name;
+    /* A small table: packs all of it when a checkpoint begins. */
+    void (*save_all)(struct image_sink *sink, const struct node *node);
+    /* A large one, row by row: the first row at or behind the cursor, which moves behind it; NULL:
+     * no more. */
+    struct row *(*next)(const struct node *node, uint64_t *cursor);
+    void (*save)(struct image_sink *sink, const struct node *node, const struct row *row);
+    /* False for rows that IMAGE_OPEN goes without; NULL: it has all. */
+    bool (*is_open)(const struct row *row);
+};
+
+const struct image_table *image_table(enum row_table table);
+
+/* Packs a message (takes it) into the sink. */
+void image_sink_add(struct image_sink *sink, struct message *message);
+
+/* --- loading --- */
+
+/* Somebody must have the value on disk before the checkpoint counts as his. */
+typedef void image_want(struct node *node, node_id_t source, struct value_id id, uint64_t len,
+                        struct slice hash);
+
+/* Takes one part in, in order, into a state that was empty before the first one. The first one is
+ * the head: fills *index and *term. Calls `want` (may be NULL) with `wanting` for every value that
+ * the part needs on disk. ERR_MALFORMED when it does not fit. */
+int image_load_part(struct node *into, struct slice part, log_index_t *index, term_t *term,
+                    image_want *want, struct node *wanting);
+
+/* An empty state to load a checkpoint into, beside the one that goes on; it can do nothing else. */
+struct node *image_scratch_new(void);
+void image_scratch_drop(struct node **scratch);
+
+/* Replaces the node's state by the loaded one, and frees that. What is being built is lost. */
+void image_replace_state(struct node *node, struct node **scratch);
+
+/* Forgets the state. */
 void image_clear_state(struct node *node);
-
-/* Takes one part in, in order, behind image_clear_state(). The first one is the head: fills *index
- * and *term. ERR_MALFORMED when it does not fit. */
-int image_load_part(struct node *node, struct slice part, log_index_t *index, term_t *term);
-
-/* Calls `want` for every value that the part needs on disk; ERR_MALFORMED when the part cannot be
- * read. */
-int image_wants(struct node *node, struct slice part,
-                void (*want)(struct node *node, node_id_t source, struct value_id id, uint64_t len,
-                             struct slice hash));
 
 #endif

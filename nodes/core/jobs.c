@@ -133,7 +133,10 @@ struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64
         jobs->size = jobs->size ? jobs->size * 2 : 16;
         jobs->at = mem_grow(jobs->at, jobs->size, sizeof *jobs->at);
     }
-    jobs->at[jobs->n++] = job;
+    size_t at = jobs_after(jobs, id); /* from a checkpoint they may come in any order */
+    memmove(&jobs->at[at + 1], &jobs->at[at], (jobs->n++ - at) * sizeof *jobs->at);
+    jobs->at[at] = job;
+    row_is_made(jobs->watch, &job->row);
     jobs->open++;
     jobs->states[JOB_QUEUED]++;
     map_put(&jobs->by_id, id_key(id), job);
@@ -170,6 +173,7 @@ static void forget_traces(struct jobs *jobs)
         struct job *job = jobs->at[i];
         if (!job_is_finished(job) || !job->trace)
             continue;
+        row_changes(jobs->watch, TABLE_JOBS, &job->row);
         free(job->trace);
         free(job->logged_trace);
         job->trace = job->logged_trace = NULL;
@@ -182,6 +186,7 @@ static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, 
     struct job *job = jobs_find(jobs, id);
     if (!job || job_is_finished(job))
         return NULL;
+    row_changes(jobs->watch, TABLE_JOBS, &job->row);
     jobs_mark(jobs, job, state);
     job->finished_ms = time_ms;
     /* What only the coordinator had counted ends with the job: all nodes must tell the same of it.
@@ -248,14 +253,15 @@ struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
     }
 }
 
-struct job *jobs_forget_one(struct jobs *jobs)
+struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max)
 {
-    if (jobs->n - jobs->open <= JOBS_KEPT_MAX)
+    if (jobs->n - jobs->open <= kept_max)
         return NULL;
     size_t i = 0;
     while (!job_is_finished(jobs->at[i]))
         i++;
     struct job *job = jobs->at[i];
+    row_changes(jobs->watch, TABLE_JOBS, &job->row);
     memmove(&jobs->at[i], &jobs->at[i + 1], (jobs->n - i - 1) * sizeof(struct job *));
     jobs->n--;
     jobs->states[job->state]--;

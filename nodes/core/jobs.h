@@ -10,6 +10,7 @@
 #define CONCLAVE_CORE_JOBS_H
 
 #include "nodes/core/plan.h"
+#include "nodes/core/row.h"
 #include "shared/base/map.h"
 #include "shared/wire/message.h"
 
@@ -37,6 +38,7 @@ struct done_op {
 };
 
 struct job {
+    struct row row;
     job_id_t id;
     enum job_state state;
     char key[JOB_KEY_MAX + 1];
@@ -83,6 +85,7 @@ struct jobs {
     uint64_t *forgotten; /* a ring of the hashes of keys whose jobs are forgotten */
     size_t n_forgotten, first_forgotten;
     struct map by_forgotten; /* hash -> a mark */
+    struct row_watch *watch; /* told before a job changes; NULL: nobody */
 };
 
 /* True when the state is final. */
@@ -132,7 +135,7 @@ uint64_t jobs_forgotten_at(const struct jobs *jobs, size_t i);
 bool jobs_find_snap(const struct jobs *jobs, struct slice key, uint64_t *snapshot);
 void jobs_add_snap(struct jobs *jobs, struct slice key, uint64_t snapshot);
 
-/* Parts of a full checkpoint. ERR_MALFORMED when they do not fit. */
+/* Parts of a full checkpoint; jobs come in any order. ERR_MALFORMED when they do not fit. */
 int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part);
 int jobs_load_ops(struct jobs *jobs, const struct message *part);
 int jobs_load_forgotten(struct jobs *jobs, struct slice keys);
@@ -154,9 +157,9 @@ void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op,
 /* Marks a job as running, or as queued again when its coordinator stops scheduling it. */
 void jobs_mark(struct jobs *jobs, struct job *job, enum job_state state);
 
-/* Removes the oldest finished jobs beyond JOBS_KEPT_MAX; returns one (caller frees with
- * job_destroy()), or NULL. */
-struct job *jobs_forget_one(struct jobs *jobs);
+/* Removes the oldest finished job when there are more than so many; caller frees it with
+ * job_destroy(). NULL: there are not. */
+struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max);
 
 void job_destroy(struct job **job);
 void jobs_clear(struct jobs *jobs);

@@ -4,7 +4,7 @@
 
 #include "nodes/core/jobs.h"
 
-/* Puts a new job behind the last one. */
+/* Puts a new job into the order of ids. */
 struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64_t n,
                         unsigned level);
 

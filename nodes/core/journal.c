@@ -14,6 +14,7 @@
 
 #define KEPT_FOR_FOLLOWERS \
     2048 /* entries in memory behind the full checkpoint: a short lag needs no install */
+#define SWEEP_ENTRIES 256 /* looked at in one slice: about a millisecond */
 
 static struct log_entry *at(const struct journal *journal, log_index_t index)
 {
@@ -155,7 +156,8 @@ static void add_tallies(struct node *node, const struct message *entry)
 static void forget_old_jobs(struct node *node)
 {
     struct job *job;
-    while ((job = jobs_forget_one(&node->jobs))) {
+    size_t most = node->config.jobs_kept_max ? node->config.jobs_kept_max : JOBS_KEPT_MAX;
+    while ((job = jobs_forget_one(&node->jobs, most))) {
         struct output *output = outbox_add(&node->out, OUTPUT_DROP);
         output->drop.id.job = job->id;
         output->drop.kept = true;
@@ -239,30 +241,63 @@ static void drop_front(struct journal *journal, log_index_t base)
         journal->durable = base; /* committed already: nothing counts on us for it */
 }
 
-void journal_compact(struct node *node)
+/* What the checkpoint covers is looked at in slices, too, and then leaves memory. */
+static void sweep(struct node *node)
 {
     struct journal *journal = &node->journal;
-    uint64_t covered = journal->applied - journal->image;
-    /* It takes room before it gives room. */
-    if (node->full || !covered ||
-        (covered < node->config.compact_entries && journal->bytes < COMPACT_BYTES))
+    uint64_t kept = node->config.compact_entries < KEPT_FOR_FOLLOWERS
+                        ? node->config.compact_entries / 2
+                        : KEPT_FOR_FOLLOWERS;
+    if (journal->swept == journal->image || node->now_us < journal->sweep_us)
         return;
-    struct image *image = image_build(node);
+    journal->sweep_us = node->now_us + IMAGE_SLICE_GAP_US;
+    for (unsigned n = 0; n < SWEEP_ENTRIES && journal->swept < journal->image; n++)
+        drop_values(node, at(journal, ++journal->swept));
+    if (journal->swept == journal->image && journal->image > journal->base + kept)
+        drop_front(journal, journal->image - kept);
+}
+
+uint64_t journal_deadline(const struct node *node)
+{
+    const struct journal *journal = &node->journal;
+    return journal->swept < journal->image ? journal->sweep_us : UINT64_MAX;
+}
+
+static bool is_due(const struct node *node, log_index_t index)
+{
+    const struct journal *journal = &node->journal;
+    return index > journal->image && (index - journal->image >= node->config.compact_entries ||
+                                      journal->bytes >= COMPACT_BYTES);
+}
+
+static void write_image(struct node *node, const struct image *image)
+{
+    struct journal *journal = &node->journal;
     outbox_write_image(&node->out, image->index, image->term, image->parts, image->n, false);
-    for (log_index_t index = journal->image + 1; index <= image->index; index++)
-        drop_values(node, at(journal, index));
     outbox_log(&node->out, LOG_INFO, "wrote a full checkpoint at entry %" PRIu64 ", %zu parts",
                image->index, image->n);
     journal->image = image->index;
     journal->bytes = 0;
     for (log_index_t index = image->index + 1; index <= journal->last; index++)
         journal->bytes += at(journal, index)->packed->len;
-    image_drop(&image);
-    uint64_t kept = node->config.compact_entries < KEPT_FOR_FOLLOWERS
-                        ? node->config.compact_entries / 2
-                        : KEPT_FOR_FOLLOWERS;
-    if (journal->image > journal->base + kept)
-        drop_front(journal, journal->image - kept);
+}
+
+/* A checkpoint that was built for a follower is written as well when the log is due. */
+void journal_compact(struct node *node)
+{
+    struct journal *journal = &node->journal;
+    sweep(node);
+    /* It takes room before it gives room. */
+    if (node->full || journal->swept < journal->image)
+        return;
+    if (!journal->build && is_due(node, journal->applied))
+        journal->build = image_begin(node, IMAGE_WHOLE);
+    if (!journal->build || !image_is_done(journal->build))
+        return;
+    if (is_due(node, image_of(journal->build)->index))
+        write_image(node, image_of(journal->build));
+    image_end(node, &journal->build);
+    sweep(node);
 }
 
 void journal_reset(struct node *node, log_index_t index, term_t term)
@@ -270,7 +305,8 @@ void journal_reset(struct node *node, log_index_t index, term_t term)
     struct journal *journal = &node->journal;
     for (log_index_t i = journal->base + 1; i <= journal->last; i++)
         drop_entry(at(journal, i));
-    journal->base = journal->last = journal->image = index;
+    image_end(node, &journal->build);
+    journal->base = journal->last = journal->image = journal->swept = index;
     journal->durable = journal->commit = journal->applied = index;
     journal->base_term = term;
     journal->bytes = 0;
@@ -326,12 +362,14 @@ void journal_clear(struct node *node)
     for (log_index_t index = journal->base + 1; index <= journal->last; index++)
         drop_entry(at(journal, index));
     free(journal->entries);
+    image_end(node, &journal->build);
     *journal = (struct journal){0};
 }
 
 void journal_check_invariants(const struct node *node)
 {
     const struct journal *journal = &node->journal;
+    assert(journal->base <= journal->swept && journal->swept <= journal->image);
     assert(journal->base <= journal->image && journal->image <= journal->applied);
     assert(journal->applied == journal->commit && journal->commit <= journal->last);
     assert(journal->durable <= journal->last && journal->base <= journal->durable);

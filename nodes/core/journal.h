@@ -27,8 +27,12 @@ void journal_persisted(struct node *node, uint64_t seq);
 /* Everything up to an index is committed (never beyond the last entry): applies it, in order. */
 void journal_commit(struct node *node, log_index_t index);
 
-/* Writes a full checkpoint and drops the entries that it covers, when there are enough of them. */
+/* Writes a full checkpoint and drops the entries that it covers, when there are enough of them:
+ * slice by slice, and entries go on being applied meanwhile. */
 void journal_compact(struct node *node);
+
+/* When the next slice is due; UINT64_MAX: none is. */
+uint64_t journal_deadline(const struct node *node);
 
 /* A full checkpoint was loaded: the log begins behind it, empty. */
 void journal_reset(struct node *node, log_index_t index, term_t term);

@@ -31,6 +31,7 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->random = config->random;
     node->out.level = config->log_level;
     node->heartbeat_at_us = now_us;
+    image_init(node);
     election_init(node, durable);
     return node;
 }
@@ -39,7 +40,7 @@ int node_restore_part(struct node *node, struct slice part)
 {
     log_index_t index = node->journal.image;
     term_t term = node->journal.base_term;
-    if (image_load_part(node, part, &index, &term) || term > node->election.term)
+    if (image_load_part(node, part, &index, &term, NULL, NULL) || term > node->election.term)
         return ERR_CORRUPT;
     if (index != node->journal.image)
         journal_reset(node, index, term);
@@ -303,6 +304,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     }
     schedule_pump(node);
     worker_pump(node);
+    image_pump(node);
     replication_pump(node);
     requests_confirmed(node);
     journal_compact(node);
@@ -329,6 +331,8 @@ uint64_t node_deadline(const struct node *node)
     at = earlier(at, schedule_deadline(node));
     at = earlier(at, ledger_queries_deadline(node));
     at = earlier(at, snapshot_deadline(node));
+    at = earlier(at, image_deadline(node));
+    at = earlier(at, journal_deadline(node));
     return earlier(at, requests_deadline(node));
 }
 

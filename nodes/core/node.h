@@ -26,10 +26,17 @@ struct node_config {
     uint64_t snapshot_record_bytes;  /* of messages, in one recording; 0: as many as allowed */
     uint64_t checkpoint_bytes;       /* ... when their values are this large */
     uint64_t append_entries;         /* in one append; 0 or too many: APPEND_ENTRIES_MAX */
-    uint64_t random;                 /* seeds what must differ between nodes */
-    uint64_t delay_us;               /* announced: the compute thread adds it to each operation */
-    uint64_t memory_limit_bytes;     /* of values held; beyond, it asks for no more work; 0: none */
-    uint64_t poison_deaths;          /* an operation that kills so many workers fails; 0: never */
+    /* Smaller limits, for tests; 0: as in limits.h. All nodes must have the same of the state's. */
+    uint64_t image_slice_rows;   /* of a full checkpoint, packed in one slice */
+    uint64_t image_bundle_rows;  /* in one part */
+    uint64_t install_bytes;      /* of parts in one message */
+    uint64_t progress_index_max; /* greatest index that a client may set; 0: the nodes */
+    uint64_t progress_snaps_max; /* snaps that can be read */
+    uint64_t jobs_kept_max;      /* finished jobs */
+    uint64_t random;             /* seeds what must differ between nodes */
+    uint64_t delay_us;           /* announced: the compute thread adds it to each operation */
+    uint64_t memory_limit_bytes; /* of values held; beyond, it asks for no more work; 0: none */
+    uint64_t poison_deaths;      /* an operation that kills so many workers fails; 0: never */
     uint64_t pid;
     enum log_level log_level; /* assignments are logged one by one at LOG_DEBUG only */
     const char *cluster;      /* these strings: borrows for the node's life */

@@ -9,9 +9,11 @@
 #include "nodes/core/space.h"
 
 #include "shared/base/mutant.h"
+
 static void stop_install(struct replica *replica)
 {
     image_drop(&replica->image);
+    replica->install = false;
     replica->sent_parts = replica->told_parts = 0;
 }
 
@@ -170,7 +172,8 @@ static void send_parts(struct node *node, node_id_t id)
     struct image *image = replica->image;
     struct message *message = message_new(MESSAGE_INSTALL);
     struct wire_install *install = &message->as.install;
-    size_t bytes = 0;
+    size_t bytes = 0, most = node->config.install_bytes;
+    most = most ? most : INSTALL_BYTES_MAX;
     *install = (struct wire_install){.term = node->election.term,
                                      .round = node->replication.round,
                                      .index = image->index,
@@ -180,7 +183,7 @@ static void send_parts(struct node *node, node_id_t id)
     install->items.at = message_room(message, APPEND_ENTRIES_MAX, sizeof *install->items.at);
     while (replica->sent_parts < image->n && install->items.n < APPEND_ENTRIES_MAX) {
         struct blob *part = image->parts[replica->sent_parts];
-        if (install->items.n && bytes + part->len > APPEND_BYTES_MAX)
+        if (install->items.n && bytes + part->len > most)
             break;
         bytes += part->len;
         install->items.at[install->items.n++] =
@@ -193,22 +196,43 @@ static void send_parts(struct node *node, node_id_t id)
     outbox_send(&node->out, PLANE_CHECKPOINT, id, message);
 }
 
+/* A checkpoint that the log goes on from, and whose values are not known to be gone. */
+static bool is_useful(const struct node *node, const struct replica *replica,
+                      const struct image *image)
+{
+    return image && image->index >= node->journal.base && image->index > replica->useless;
+}
+
+/* Followers that are behind at the same time share one checkpoint; else the one under way is
+ * theirs, or a new one. */
+static void take_image(struct node *node, node_id_t id)
+{
+    struct replica *replica = &node->peers[id].replica;
+    struct journal *journal = &node->journal;
+    for (node_id_t other = 1; other <= node->config.n_nodes && !replica->image; other++)
+        if (other != id && is_useful(node, replica, node->peers[other].replica.image))
+            replica->image = image_ref(node->peers[other].replica.image);
+    if (!replica->image && journal->build && image_is_done(journal->build) &&
+        !is_useful(node, replica, image_of(journal->build)))
+        image_end(node, &journal->build);
+    if (!replica->image && !journal->build)
+        journal->build = image_begin(node, IMAGE_WHOLE);
+    if (!replica->image && image_is_done(journal->build) &&
+        is_useful(node, replica, image_of(journal->build)))
+        replica->image = image_ref(image_of(journal->build));
+    if (replica->image)
+        outbox_log(&node->out, LOG_INFO, "sends node %u a full checkpoint of %zu parts", id,
+                   replica->image->n);
+}
+
 static void begin_install(struct node *node, node_id_t id)
 {
     struct replica *replica = &node->peers[id].replica;
     stop_install(replica);
+    replica->install = true;
     replica->in_flight = 0;
     replica->probing = false;
-    /* Followers that are behind at the same time share one image. */
-    for (node_id_t other = 1; other <= node->config.n_nodes && !replica->image; other++) {
-        struct image *image = node->peers[other].replica.image;
-        if (other != id && image && image->index == node->journal.applied)
-            replica->image = image_ref(image);
-    }
-    if (!replica->image)
-        replica->image = image_build(node);
-    outbox_log(&node->out, LOG_INFO, "sends node %u a full checkpoint of %zu parts", id,
-               replica->image->n);
+    take_image(node, id);
 }
 
 /* True when nothing shows that what was sent has arrived. Counting answers does not suffice: one
@@ -230,6 +254,8 @@ static void check_silence(struct node *node, node_id_t id)
     struct replica *replica = &node->peers[id].replica;
     if (node->now_us < replica->sent_us + APPEND_RESEND_US || !is_unanswered(node, id))
         return;
+    if (replica->install && !replica->image)
+        return;
     if (replica->image) {
         replica->sent_parts = replica->told_parts;
         replica->in_flight = 0;
@@ -246,15 +272,17 @@ static void pump(struct node *node, node_id_t id)
     check_silence(node, id);
     bool full = space_peer_is_full(node, id);
     bool behind = (replica->probing ? replica->match + 1 : replica->next) <= node->journal.base;
-    if (full && (replica->image || behind))
+    if (full && (replica->install || behind))
         return;
-    if (!replica->image && behind)
+    if (!replica->install && behind)
         begin_install(node, id);
-    if (replica->image) {
-        while (replica->sent_parts < replica->image->n && replica->in_flight < APPEND_WINDOW)
-            send_parts(node, id);
+    else if (replica->install && !replica->image)
+        take_image(node, id);
+    while (replica->image && replica->sent_parts < replica->image->n &&
+           replica->in_flight < INSTALL_WINDOW)
+        send_parts(node, id);
+    if (replica->install)
         return;
-    }
     /* Until it has agreed once, or while it can take nothing in, one probe at a time. */
     unsigned window = replica->match && !full && !replica->probing ? APPEND_WINDOW : 1;
     while (replica->next <= node->journal.last && replica->in_flight < window)
@@ -343,9 +371,12 @@ void replication_append_reply(struct node *node, node_id_t from,
         return;
     }
     /* Values that an older full checkpoint refers to may be gone by now, too. */
-    if (reply->install && (!replica->image || replica->image->index < node->journal.applied))
+    bool anew = replica->image && replica->image->index < node->journal.applied;
+    if (reply->install && (!replica->install || anew)) {
+        replica->useless = anew ? replica->image->index : replica->useless;
         begin_install(node, from);
-    if (replica->image)
+    }
+    if (replica->install)
         return;
     if (reply->ok && reply->match > replica->match)
         replica->match = reply->match;
@@ -396,6 +427,7 @@ void replication_check_invariants(const struct node *node)
         if (!node_is_peer(node, id))
             continue;
         assert(replica->next > replica->match); /* R14 */
+        assert(replica->install || !replica->image);
         assert(replica->match || replica->probe);
         assert(replica->match <= node->journal.last);
         assert(replica->next <= node->journal.last + 1);

@@ -277,9 +277,31 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
 
 /* --- progress (first seed) --- */
 
+/* The greatest index that a client may set: the index of a node (first seed). */
+static uint64_t index_max(const struct node *node)
+{
+    return node->config.progress_index_max ? node->config.progress_index_max : node->config.n_nodes;
+}
+
+/* False, and the caller is told, when there is no such node. What an earlier release has stored
+ * under another number can be read. */
+static bool is_index(struct node *node, struct caller caller, uint64_t index, bool stored)
+{
+    struct text reason = {0};
+    if ((index >= 1 && index <= index_max(node)) ||
+        (stored && progress_find(&node->progress, index)))
+        return true;
+    text_add(&reason, "there is no node %" PRIu64 ": the nodes of this cluster are 1 to %" PRIu64,
+             index, index_max(node));
+    refuse(node, caller, "invalid", reason.at);
+    return false;
+}
+
 static void progress_set(struct node *node, struct caller caller,
                          const struct wire_progress_set *set)
 {
+    if (!is_index(node, caller, set->index, false))
+        return;
     if (!may_propose(node, caller))
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_PROGRESS_SET);
@@ -321,12 +343,20 @@ static void progress_get(struct node *node, struct caller caller,
                          const struct wire_progress_get *get)
 {
     uint64_t state = 0;
-    bool found = true;
-    if (get->past)
-        found = !progress_get_state(&node->progress, get->index, get->snapshot, &state);
-    else
+    struct text reason = {0};
+    if (!is_index(node, caller, get->index, true))
+        return;
+    int error =
+        get->past ? progress_get_state(&node->progress, get->index, get->snapshot, &state) : OK;
+    if (error == ERR_STALE) {
+        text_add(&reason, "snap %" PRIu64 " is forgotten: the oldest that can be read is %" PRIu64,
+                 get->snapshot, progress_first_snap(&node->progress));
+        refuse(node, caller, "forgotten", reason.at);
+        return;
+    }
+    if (!get->past)
         state = progress_now(&node->progress, get->index);
-    reply_progress(node, caller, found, state, node->progress.snapshots);
+    reply_progress(node, caller, !error, state, node->progress.snapshots);
 }
 
 /* --- the other requests --- */

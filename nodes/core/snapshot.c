@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/core/image.h"
 #include "nodes/core/peers.h"
 #include "nodes/core/snapshot_internal.h"
 #include "shared/base/error.h"
@@ -96,6 +97,7 @@ static void recording_free(struct node *node, struct recording *recording)
     for (size_t i = 0; i < recording->n_parts; i++)
         blob_drop(&recording->parts[i]);
     free(recording->parts);
+    image_end(node, &recording->checkpoint);
     for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
         free(recording->channels[id].messages);
         free(recording->channels[id].ops);
@@ -136,10 +138,23 @@ static void open_channels(struct node *node, struct recording *recording)
     }
 }
 
+/* The coordinator's checkpoint is packed in slices; false: it is not whole yet. */
+static bool take_checkpoint(struct node *node, struct recording *recording)
+{
+    if (!recording->checkpoint)
+        return true;
+    const struct image *image = image_of(recording->checkpoint);
+    for (size_t i = 0; image && i < image->n; i++)
+        recording_add_packed(recording, image->parts[i]);
+    if (image)
+        image_end(node, &recording->checkpoint);
+    return image;
+}
+
 /* Local completion: nothing more is recorded. */
 static void close_if_done(struct node *node, struct recording *recording)
 {
-    if (recording->open || recording->closed)
+    if (recording->open || recording->closed || !take_checkpoint(node, recording))
         return;
     recording->closed = true;
     recording_add_channels(node, recording);
@@ -191,16 +206,25 @@ static void close_channel(struct recording *recording, node_id_t from, enum cut_
     }
 }
 
-static void refuse(struct node *node, node_id_t from, const struct wire_marker *marker)
+/* The initiator learns at once that no report will come, and why. */
+static void refuse(struct node *node, struct snapshot_id id, const char *why)
 {
     struct message *message = message_new(MESSAGE_SNAPSHOT_REPORT);
     struct wire_snapshot_report *report = &message->as.snapshot_report;
-    report->initiator = marker->initiator;
-    report->incarnation = marker->incarnation;
-    report->counter = marker->counter;
-    report->refused = message_text(message, "too many snapshots at once");
-    (void)from;
-    peers_send(node, (node_id_t)marker->initiator, message);
+    report->initiator = id.initiator;
+    report->incarnation = id.incarnation;
+    report->counter = id.counter;
+    report->refused = message_text(message, why);
+    peers_send(node, id.initiator, message);
+}
+
+static void give_up(struct node *node, struct recording *recording, const char *why)
+{
+    if (recording->id.initiator == node->config.id)
+        collect_own_failed(node, recording->id, why);
+    else
+        refuse(node, recording->id, why);
+    recording_free(node, recording);
 }
 
 static bool is_participant(const struct node *node, const struct wire_marker *marker)
@@ -255,7 +279,7 @@ void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker
             return;
         if (!snapshot_begin(node, id, marker->participants.at, marker->participants.n, from)) {
             remember_end(&node->snapshots, id);
-            refuse(node, from, marker);
+            refuse(node, id, "too many snapshots at once");
             return;
         }
         recording = find(node, id);
@@ -333,6 +357,14 @@ void snapshot_pump(struct node *node)
     for (struct recording *it = node->snapshots.recordings; it; it = next) {
         size_t before = 1;
         next = it->next;
+        if (!it->open && !it->closed) {
+            if (it->checkpoint && image_is_lost(it->checkpoint)) {
+                give_up(node, it, "its state was replaced meanwhile");
+                continue;
+            }
+            close_if_done(node, it);
+            continue; /* the initiator's own is gone by now */
+        }
         while (it->closed && it->sent_parts < it->n_parts && before != it->sent_parts) {
             before = it->sent_parts;
             send_some(node, it);
@@ -396,7 +428,7 @@ void snapshot_check_invariants(const struct node *node)
         unsigned open = 0;
         for (node_id_t id = 1; id <= node->config.n_nodes; id++)
             open += it->channels[id].state == CUT_OPEN;
-        assert(open == it->open && (open || it->closed));
+        assert(open == it->open && (open || it->closed || it->checkpoint));
         assert(!has_ended(&node->snapshots, it->id));
         assert(it->id.initiator == node->config.id ||
                node->peers[it->id.initiator].channel.peer == it->id.incarnation); /* S6 */

@@ -52,8 +52,9 @@ struct recording {
     node_id_t first_marker; /* NODE_NONE: we are the initiator */
     struct blob **parts;    /* of the report: the state, then the channels; owned */
     size_t n_parts, parts_size, sent_parts;
-    unsigned open; /* channels whose marker has not come */
-    bool closed;   /* all have: the report is being sent */
+    struct image_build *checkpoint; /* a coordinator's, until it is in the report; NULL: none */
+    unsigned open;                  /* channels whose marker has not come */
+    bool closed;                    /* all have: the report is being sent */
     struct arena arena;
     struct cut_channel channels[]; /* by node */
 };

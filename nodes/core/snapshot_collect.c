@@ -158,6 +158,13 @@ void collect_own(struct node *node, struct recording *recording)
     reported(node, collection, it);
 }
 
+void collect_own_failed(struct node *node, struct snapshot_id id, const char *why)
+{
+    struct collection *collection = find(node, id);
+    if (collection && !collection->keeping)
+        lost(node, collection, &collection->nodes[node->config.id], why);
+}
+
 void snapshot_report(struct node *node, node_id_t from, const struct message *message)
 {
     const struct wire_snapshot_report *report = &message->as.snapshot_report;

@@ -26,6 +26,9 @@ bool snapshot_begin(struct node *node, struct snapshot_id id,
 /* The own report of an initiator is whole: snapshot_collect.c. */
 void collect_own(struct node *node, struct recording *recording);
 
+/* It will not be; `why` is a string constant. */
+void collect_own_failed(struct node *node, struct snapshot_id id, const char *why);
+
 /* Markers of this snapshot that come from now on are late. */
 void snapshot_remember_end(struct node *node, struct snapshot_id id);
 

@@ -110,15 +110,6 @@ static void add_jobs(const struct node *node, struct recording *recording)
     recording_add(recording, part);
 }
 
-/* What the log knows of the unfinished jobs: from this a fresh cluster goes on. */
-static void add_checkpoint(const struct node *node, struct recording *recording)
-{
-    struct image *image = image_build_open(node);
-    for (size_t i = 0; i < image->n; i++)
-        recording_add_packed(recording, image->parts[i]);
-    image_drop(&image);
-}
-
 void recording_add_state(struct node *node, struct recording *recording)
 {
     struct ops queued = {.recording = recording};
@@ -132,5 +123,7 @@ void recording_add_state(struct node *node, struct recording *recording)
     add_jobs(node, recording);
     add_assigned(node, &assigned);
     flush(&assigned);
-    add_checkpoint(node, recording);
+    /* What the log knows of the unfinished jobs: from this a fresh cluster goes on. */
+    image_end(node, &recording->checkpoint);
+    recording->checkpoint = image_begin(node, IMAGE_OPEN);
 }

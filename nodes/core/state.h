@@ -7,6 +7,7 @@
 #include "nodes/core/ledger.h"
 #include "nodes/core/outbox.h"
 #include "nodes/core/progress.h"
+#include "nodes/core/row.h"
 #include "nodes/core/snapshot.h"
 #include "shared/base/map.h"
 
@@ -20,6 +21,16 @@ struct image {
     size_t n, size;
 };
 
+struct image_build;
+
+/* Checkpoints under way: image.h. */
+struct image_builds {
+    struct image_build *first; /* in the order in which they began; owned by who began them */
+    struct row_watch watch;
+    uint64_t slice_us; /* when the present slice began, and what was packed in it */
+    size_t slice_rows, slice_bytes, slice_visits;
+};
+
 struct replica {
     log_index_t next, match; /* Raft's nextIndex and matchIndex */
     log_index_t probe;       /* while match is unknown (0): where the last probe began */
@@ -29,7 +40,9 @@ struct replica {
     log_index_t sent_commit;
     bool probing; /* it refused or did not answer: one empty append at a time until it agrees */
     uint64_t probe_round; /* answers of an earlier round are to what was sent before */
-    struct image *image;  /* being installed; NULL: none */
+    bool install; /* it lacks what the log does not hold any more: it gets a checkpoint ... */
+    struct image *image; /* ... this one; NULL: it is being built */
+    log_index_t useless; /* values that a checkpoint up to here refers to are gone */
     size_t sent_parts, told_parts;
 };
 
@@ -51,8 +64,11 @@ struct follower {
     struct message *parked[APPEND_WINDOW]; /* appends, in order, that wait for these values */
     size_t n_parked;
     struct image *image; /* being received; NULL: none */
-    size_t expected;     /* parts in all */
-    uint64_t round;      /* the greatest answered */
+    struct node *loaded; /* the state as far as it has come; owned */
+    log_index_t index;   /* what its head says that it covers */
+    term_t term;
+    size_t expected; /* parts in all */
+    uint64_t round;  /* the greatest answered */
 };
 
 struct replication {
@@ -161,7 +177,10 @@ struct journal {
     term_t base_term;
     log_index_t image; /* what the full checkpoint on disk covers; >= base: some entries stay in
                         * memory for slow followers */
+    log_index_t swept; /* up to here, values that only covered entries refer to are dropped */
+    uint64_t sweep_us; /* when more of them are looked at */
     log_index_t durable, commit, applied;
+    struct image_build *build; /* the full checkpoint being built; NULL: none */
     struct log_entry *entries; /* [index - base - 1] */
     size_t size;
     uint64_t bytes; /* of the entries behind the image, and of the values that they refer to */
@@ -254,6 +273,7 @@ struct node {
     struct members members;
     struct election election;
     struct journal journal;
+    struct image_builds builds;
     struct replication replication;
     struct follower follower;
     struct jobs jobs;

@@ -211,6 +211,7 @@ static int take_part(struct restore *restore, const struct message *part, struct
     case MESSAGE_CUT_WORK:
         return OK; /* what the old coordinator had handed out: it is pending again */
     case MESSAGE_IMAGE_HEAD:
+    case MESSAGE_IMAGE_BUNDLE:
     case MESSAGE_IMAGE_JOB:
     case MESSAGE_IMAGE_OPS:
     case MESSAGE_IMAGE_PROGRESS:

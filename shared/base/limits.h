@@ -163,6 +163,21 @@
  * and far from where adding operations would overflow. */
 #define PROGRESS_STATE_MAX ((uint64_t)1 << 53)
 
+/* Indexes that clients may set are the cluster's nodes; others are refused. Earlier releases took
+ * any: of what such a store holds, this many small ones are kept, and the others are forgotten. */
+#define PROGRESS_INDEX_MAX 1000
+#define PROGRESS_SNAPS_MAX 10000 /* latest snaps that can be read: 16 MB with 100 busy nodes */
+
+/* --- full checkpoints: built in slices, so that the event loop is never held --- */
+
+#define IMAGE_SLICE_ROWS   128               /* packed in one slice: about a millisecond */
+#define IMAGE_SLICE_BYTES  (256 * KIB_BYTES) /* likewise */
+#define IMAGE_SLICE_VISITS 8192              /* rows looked at, most of which are packed already */
+#define IMAGE_SLICE_GAP_US (4 * MS_US)       /* from slice to slice: the largest state takes 1 s */
+#define INSTALL_WINDOW     2                 /* parcels of parts on their way to one follower */
+#define INSTALL_BYTES_MAX \
+    (256 * KIB_BYTES) /* of a parcel: a follower loads it in one step, some 6 ms */
+
 /* --- ledger --- */
 
 #define LEDGER_NAME_MAX 64 /* of an account, or of a value: [A-Za-z0-9_.-] */

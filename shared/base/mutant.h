@@ -8,32 +8,34 @@
 #include <stdbool.h>
 
 /* X(name, what it breaks) */
-#define MUTANTS(X)                                                                            \
-    X(vote_before_disk, "a vote leaves before it is on disk (R1)")                            \
-    X(vote_twice, "a second candidate of the same term gets a vote, too (R1)")                \
-    X(vote_without_log, "a vote goes to a candidate whose log is behind (R3)")                \
-    X(votes_per_message, "votes are counted per message, not per node (R2)")                  \
-    X(pre_vote_raises_term, "a request for a pre-vote raises the term (R5)")                  \
-    X(wiped_votes, "a node with a wiped disk votes at once (R22)")                            \
-    X(old_term_counted, "an entry of an older term commits by counting (R9, Raft figure 8)")  \
-    X(no_noop, "a coordinator begins without an entry of its own (R10)")                      \
-    X(unconfirmed_reads, "a read is answered without asking a majority (R11, R13)")           \
-    X(old_ack_confirms, "acks to an earlier round confirm a read (R11)")                      \
-    X(ack_before_disk, "entries are acknowledged before they are on disk (R1)")               \
-    X(ack_without_values, "entries are acknowledged without the values they refer to")        \
-    X(commit_unverified, "a follower commits what it has not compared (R15)")                 \
-    X(append_cuts_always, "an append cuts off what is behind it, conflict or not")            \
-    X(skip_conflict_check, "a follower does not compare the entry before an append's first")  \
-    X(install_keeps_suffix, "an installed checkpoint leaves the old log's end on disk (R18)") \
-    X(image_one_behind, "a full checkpoint says that it covers one entry less (R16)")         \
-    X(image_loses_keys, "a full checkpoint loses the keys of jobs (R28)")                     \
-    X(late_result_counts, "a result of an operation that is done counts again (T1)")          \
-    X(counted_twice, "a finished operation counts twice in its checkpoint")                   \
-    X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                 \
-    X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")           \
-    X(second_marker_records, "the state is recorded once more at the second marker (S4)")     \
-    X(old_marker_accepted, "a marker of an old incarnation starts a recording (S6)")          \
-    X(transfer_applied_twice, "a letter that was applied is applied again (S14)")             \
+#define MUTANTS(X)                                                                               \
+    X(vote_before_disk, "a vote leaves before it is on disk (R1)")                               \
+    X(vote_twice, "a second candidate of the same term gets a vote, too (R1)")                   \
+    X(vote_without_log, "a vote goes to a candidate whose log is behind (R3)")                   \
+    X(votes_per_message, "votes are counted per message, not per node (R2)")                     \
+    X(pre_vote_raises_term, "a request for a pre-vote raises the term (R5)")                     \
+    X(wiped_votes, "a node with a wiped disk votes at once (R22)")                               \
+    X(old_term_counted, "an entry of an older term commits by counting (R9, Raft figure 8)")     \
+    X(no_noop, "a coordinator begins without an entry of its own (R10)")                         \
+    X(unconfirmed_reads, "a read is answered without asking a majority (R11, R13)")              \
+    X(old_ack_confirms, "acks to an earlier round confirm a read (R11)")                         \
+    X(ack_before_disk, "entries are acknowledged before they are on disk (R1)")                  \
+    X(ack_without_values, "entries are acknowledged without the values they refer to")           \
+    X(commit_unverified, "a follower commits what it has not compared (R15)")                    \
+    X(append_cuts_always, "an append cuts off what is behind it, conflict or not")               \
+    X(skip_conflict_check, "a follower does not compare the entry before an append's first")     \
+    X(install_keeps_suffix, "an installed checkpoint leaves the old log's end on disk (R18)")    \
+    X(image_one_behind, "a full checkpoint says that it covers one entry less (R16)")            \
+    X(image_loses_keys, "a full checkpoint loses the keys of jobs (R28)")                        \
+    X(checkpoint_torn, "a row that changes while a checkpoint is built is packed as it is then") \
+    X(checkpoint_misses, "a row that changes while a checkpoint is built is not packed")         \
+    X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
+    X(counted_twice, "a finished operation counts twice in its checkpoint")                      \
+    X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
+    X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \
+    X(second_marker_records, "the state is recorded once more at the second marker (S4)")        \
+    X(old_marker_accepted, "a marker of an old incarnation starts a recording (S6)")             \
+    X(transfer_applied_twice, "a letter that was applied is applied again (S14)")                \
     X(outbox_lost, "a node that starts again has forgotten its outbox (S14)")
 
 enum mutant {

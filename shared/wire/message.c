@@ -132,6 +132,7 @@ bool message_is_image(enum message_type type)
 {
     switch (type) {
     case MESSAGE_IMAGE_HEAD:
+    case MESSAGE_IMAGE_BUNDLE:
     case MESSAGE_IMAGE_JOB:
     case MESSAGE_IMAGE_OPS:
     case MESSAGE_IMAGE_PROGRESS:

@@ -18,6 +18,7 @@
 
 #define TRACE_BYTES_MAX     ((uint64_t)4 * TRACE_OPS_MAX)
 #define FORGOTTEN_BYTES_MAX ((uint64_t)48 * 1024) /* of hashes in one message */
+#define PROGRESS_BYTES_MAX  ((uint64_t)48 * 1024) /* of marks in one message */
 
 /* --- records: maps inside lists --- */
 
@@ -740,7 +741,10 @@
 #define ENTRY_PROGRESS_SNAPPED_FIELDS(U64, BOOL, STR, BIN, LIST) \
     STR(REQ, key, JOB_KEY_MAX, "the client's key")
 
-/* A full checkpoint is a sequence of these. */
+/* A full checkpoint is a sequence of these. On disk and between nodes many are bundled into one. */
+#define IMAGE_BUNDLE_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, rows, MESSAGE_FRAMES_MAX, "further frames, each of them a packed part")
+
 #define IMAGE_HEAD_FIELDS(U64, BOOL, STR, BIN, LIST)                \
     U64(REQ, index, LOG_INDEX_MAX, "the last entry that it covers") \
     U64(REQ, index_term, TERM_MAX, "and its term")                  \
@@ -762,9 +766,12 @@
     U64(REQ, source, NODES_MAX, "a node that holds the values on disk") \
     LIST(REQ, ops, done_op, CHECKPOINT_OPS_MAX, "finished operations whose values are still needed")
 
-#define IMAGE_PROGRESS_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, index, U64_ANY, "the node")                 \
-    LIST(REQ, marks, mark, CHECKPOINT_OPS_MAX, "its states, in the order of the snaps")
+#define IMAGE_PROGRESS_FIELDS(U64, BOOL, STR, BIN, LIST)                \
+    U64(REQ, index, U64_ANY, "the node")                                \
+    LIST(REQ, marks, mark, CHECKPOINT_OPS_MAX,                          \
+         "its states, in the order of the snaps (releases before 1.1)") \
+    BIN(OPT, packed, PROGRESS_BYTES_MAX,                                \
+        "the same: snaps taken before, and state, 64-bit little-endian, for each")
 
 #define IMAGE_SNAPS_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
     U64(REQ, snapshots, U64_ANY, "snaps taken")                                                  \
@@ -920,6 +927,8 @@
     M(ENTRY_PROGRESS_SNAPPED, entry_progress_snapped, ENTRY_PROGRESS_SNAPPED_FIELDS, PLACE_LOG,   \
       "Snap")                                                                                     \
     M(IMAGE_HEAD, image_head, IMAGE_HEAD_FIELDS, PLACE_LOG, "begins a full checkpoint")           \
+    M(IMAGE_BUNDLE, image_bundle, IMAGE_BUNDLE_FIELDS, PLACE_LOG,                                 \
+      "parts of a full checkpoint, as many as fit")                                               \
     M(IMAGE_JOB, image_job, IMAGE_JOB_FIELDS, PLACE_LOG, "a job in a full checkpoint")            \
     M(IMAGE_OPS, image_ops, IMAGE_OPS_FIELDS, PLACE_LOG,                                          \
       "finished operations in a full checkpoint")                                                 \

@@ -62,15 +62,15 @@ def test_set_snap_and_get_are_the_first_seeds(make_cluster):
 
 def test_json_is_complete(cluster):
     key = str(uuid.uuid4())
-    assert cluster.json("progress", "set", 77, 4) == {"node": 77, "state": 4}
+    assert cluster.json("progress", "set", 5, 4) == {"node": 5, "state": 4}
     taken = cluster.json("progress", "snap", "--key", key)
     assert taken == {"snapshot": taken["snapshot"], "key": key}
-    assert cluster.json("progress", "get", 77) == {"node": 77, "snapshot": None, "state": 4}
-    assert cluster.json("progress", "get", 77, "--snapshot", taken["snapshot"]) == \
-        {"node": 77, "snapshot": taken["snapshot"], "state": 4}
-    done = cluster.conclave("progress", "get", 77, "--snapshot", 10**6, "--json")
+    assert cluster.json("progress", "get", 5) == {"node": 5, "snapshot": None, "state": 4}
+    assert cluster.json("progress", "get", 5, "--snapshot", taken["snapshot"]) == \
+        {"node": 5, "snapshot": taken["snapshot"], "state": 4}
+    done = cluster.conclave("progress", "get", 5, "--snapshot", 10**6, "--json")
     assert done.returncode == NOT_FOUND and not done.stderr
-    assert json.loads(done.stdout) == {"node": 77, "snapshot": 10**6, "state": None}
+    assert json.loads(done.stdout) == {"node": 5, "snapshot": 10**6, "state": None}
 
 
 @pytest.mark.parametrize("words", [
@@ -79,6 +79,7 @@ def test_json_is_complete(cluster):
     ["snap", "1"], ["snap", "--key", ""], ["snap", "--key", "a b"], ["snap", "--key", "k" * 65],
     ["get"], ["get", "1", "2"], ["get", "one"], ["get", "1", "--snapshot", "last"],
     ["get", "1", "--snapshot", "-1"], ["get", "1", "--snapshot", ""],
+    ["set", "0", "1"], ["set", "7", "1"], ["set", str(2**53), "1"], ["get", "0"], ["get", "7"],
 ])
 def test_bad_input_is_one_clear_line(cluster, words):
     done = cluster.conclave("progress", *words)
@@ -90,6 +91,11 @@ def test_progress_alone_lists_what_there_is(cluster):
     done = cluster.conclave("progress")
     assert done.returncode == USAGE and not done.stdout
     assert all(f"progress {word}" in done.stderr for word in ("set", "snap", "get"))
+
+
+def test_an_index_that_is_no_node_is_refused_and_the_range_named_W5(cluster):
+    done = cluster.conclave("progress", "set", 7, 1)
+    assert done.returncode == USAGE and "there is no node 7" in done.stderr and "1 to 6" in done.stderr
 
 
 # --- SetState on every accepted result ---
@@ -122,11 +128,11 @@ def test_failover_changes_no_past_snap(make_cluster):
     cluster.wait_healthy()
     expected = {}
     for turn in range(3):
-        cluster.ok("progress", "set", 40 + turn, turn + 1)
+        cluster.ok("progress", "set", 1 + turn, 1000 * (turn + 1))
         cluster.submit(300)
         taken = snap(cluster, "--key", f"turn-{turn}")
         assert taken == turn
-        for node in [*range(1, 7), 40, 41, 42, 43]:
+        for node in range(1, 7):
             expected[node, taken] = get(cluster, node, taken)
         kill_coordinator(cluster)
         assert snap(cluster, "--key", f"turn-{turn}") == taken  # a retry takes no second one
@@ -176,12 +182,12 @@ def test_a_foreign_client_reads_and_sets_progress(cluster):
         assert dealer.poll(harness.seconds(5) * 1000)
         return msgpack.unpackb(dealer.recv_multipart()[0])
     try:
-        assert ask(type="progress_set", index=55, state=9)["type"] == "progress"
+        assert ask(type="progress_set", index=4, state=9)["type"] == "progress"
         taken = ask(type="progress_snap", key=str(uuid.uuid4()))
-        ask(type="progress_set", index=55, state=10)
-        past = ask(type="progress_get", index=55, past=True, snapshot=taken["snapshot"])
+        ask(type="progress_set", index=4, state=10)
+        past = ask(type="progress_get", index=4, past=True, snapshot=taken["snapshot"])
         assert past["found"] and past["state"] == 9
-        assert ask(type="progress_get", index=55)["state"] == 10
-        assert not ask(type="progress_get", index=55, past=True, snapshot=10**6)["found"]
+        assert ask(type="progress_get", index=4)["state"] == 10
+        assert not ask(type="progress_get", index=4, past=True, snapshot=10**6)["found"]
     finally:
         dealer.close()

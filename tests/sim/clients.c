@@ -10,7 +10,7 @@
 #include "shared/base/text.h"
 
 #define RETRY_US    (300 * MS_US)
-#define INDEX_FIRST 1000 /* of progress that clients set: beyond all nodes */
+#define INDEX_FIRST 100 /* of progress that clients set: beyond all nodes, see world_start() */
 
 static void begin(struct world *world, unsigned number);
 
@@ -328,6 +328,18 @@ static void take_progress(struct world *world, unsigned number, const struct wir
     end(world, number);
 }
 
+/* Low limits forget what this client was about; ends it. */
+static bool is_forgotten(const struct world *world, const struct world_client *client,
+                         const struct message *message)
+{
+    bool job = client->wish == WISH_JOB || client->wish == WISH_OLD_KEY;
+    struct slice code = message->as.error.code;
+    if (slice_equals(code, "forgotten"))
+        return job ? world->options.jobs_kept_max != 0
+                   : client->wish == WISH_GET_PAST && world->options.progress_snaps_max;
+    return slice_equals(code, "not_found") && job && world->options.jobs_kept_max;
+}
+
 void client_reply(struct world *world, struct pending *pending)
 {
     if (pending->client >= WORLD_CLIENTS_MAX) {
@@ -351,6 +363,10 @@ void client_reply(struct world *world, struct pending *pending)
     if (message->type != MESSAGE_ERROR)
         world_fail(world, "an answer fits its question", "client %u gets %s", pending->client,
                    message_name(message->type));
+    if (is_forgotten(world, client, message)) {
+        end(world, pending->client);
+        return;
+    }
     if (slice_equals(message->as.error.code, "not_found"))
         world_fail(world, "an accepted job is never lost", "%.*s",
                    (int)message->as.error.reason.len, (const char *)message->as.error.reason.at);

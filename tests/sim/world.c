@@ -255,6 +255,12 @@ static struct node_config configure(struct world *world, node_id_t id)
         .checkpoint_bytes = OR(options->checkpoint_bytes, CHECKPOINT_BYTES_DEFAULT),
         .compact_entries = OR(options->compact_entries, COMPACT_ENTRIES),
         .append_entries = options->append_entries,
+        .image_slice_rows = options->image_slice_rows,
+        .image_bundle_rows = options->image_bundle_rows,
+        .install_bytes = options->install_bytes,
+        .progress_index_max = PROGRESS_INDEX_MAX, /* clients count beside the workers */
+        .progress_snaps_max = options->progress_snaps_max,
+        .jobs_kept_max = options->jobs_kept_max,
         .random = world_random(world, UINT64_MAX),
         .poison_deaths = options->poison_deaths,
         .memory_limit_bytes = options->memory_limit,

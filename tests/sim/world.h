@@ -57,6 +57,9 @@ struct world_options {
     uint64_t disk_us;             /* of every persist */
     uint64_t op_us;               /* of every operation */
     uint64_t compact_entries, append_entries;
+    uint64_t image_slice_rows; /* packed in one slice of a checkpoint */
+    uint64_t image_bundle_rows, install_bytes;
+    uint64_t progress_snaps_max, jobs_kept_max;
     uint64_t heartbeat_us, election_timeout_us;
     uint64_t checkpoint_interval_us, checkpoint_bytes;
     uint64_t inline_bytes;      /* longer values are kept by the runtime, not handed over */

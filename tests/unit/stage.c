@@ -130,6 +130,7 @@ struct stage *stage_new(uint32_t n_nodes, uint32_t n_voters)
     assert_in_range(n_nodes, 1, STAGE_NODES_MAX);
     stage->n_nodes = n_nodes;
     stage->n_voters = n_voters;
+    stage->progress_index_max = PROGRESS_INDEX_MAX;
     stage->now_us = stage->begun_us = 1000 * SECOND_US;
     stage->topics = ~0u & ~(unsigned)TELL_DISKS;
     stage->held_end = &stage->held;
@@ -207,6 +208,10 @@ void stage_start(struct stage *stage, node_id_t id)
         .checkpoint_interval_us = CHECKPOINT_INTERVAL_DEFAULT_US,
         .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
         .compact_entries = stage->compact_entries ? stage->compact_entries : COMPACT_ENTRIES,
+        .image_slice_rows = stage->image_slice_rows,
+        .install_bytes = stage->install_bytes,
+        .progress_index_max = stage->progress_index_max,
+        .progress_snaps_max = stage->progress_snaps_max,
         .random = id,
         .poison_deaths = POISON_DEATHS,
         .pid = id,

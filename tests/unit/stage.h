@@ -68,7 +68,9 @@ struct stage_node {
 
 struct stage {
     uint32_t n_nodes, n_voters;
-    uint64_t compact_entries; /* 0: the default */
+    uint64_t compact_entries;                                     /* 0: the default */
+    uint64_t image_slice_rows, install_bytes, progress_snaps_max; /* likewise */
+    uint64_t progress_index_max; /* clients may set so many; 0: the nodes only */
     uint64_t now_us, begun_us, wall_skew_ms;
     unsigned topics;
     struct stage_node nodes[STAGE_NODES_MAX + 1];

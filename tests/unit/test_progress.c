@@ -10,6 +10,7 @@
 #include "nodes/core/progress.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
+#include "shared/base/limits.h"
 #include "tests/unit/random.h"
 
 static uint64_t state_in(const struct progress *progress, uint64_t index, uint64_t snapshot)
@@ -108,15 +109,55 @@ static void set_is_idempotent(void **state)
     progress_clear(&progress);
 }
 
-static void any_64_bit_index_and_state_will_do(void **state)
+static void any_64_bit_state_will_do(void **state)
 {
     (void)state;
     struct progress progress = {0};
-    progress_set_state(&progress, UINT64_MAX, UINT64_MAX);
+    progress_set_state(&progress, PROGRESS_INDEX_MAX, UINT64_MAX);
     progress_set_state(&progress, 0, 1);
     progress_snap(&progress);
-    assert_int_equal(state_in(&progress, UINT64_MAX, 0), UINT64_MAX);
+    assert_int_equal(state_in(&progress, PROGRESS_INDEX_MAX, 0), UINT64_MAX);
     assert_int_equal(state_in(&progress, 0, 0), 1);
+    progress_clear(&progress);
+}
+
+/* --- bounds --- */
+
+static void an_index_beyond_the_last_one_changes_nothing_W5(void **state)
+{
+    (void)state;
+    struct progress progress = {0};
+    for (uint64_t i = 0; i < 400000; i++)
+        progress_set_state(&progress, i, i + 1);
+    assert_int_equal(progress.nodes.count, PROGRESS_INDEX_MAX + 1);
+    assert_int_equal(progress_now(&progress, PROGRESS_INDEX_MAX), PROGRESS_INDEX_MAX + 1);
+    assert_int_equal(progress_now(&progress, PROGRESS_INDEX_MAX + 1), 0);
+    /* A store of an earlier release may hold some: they are forgotten, and the rest is read. */
+    assert_int_equal(progress_load_mark(&progress, UINT64_MAX, (struct progress_mark){0, 1}), OK);
+    assert_int_equal(progress.nodes.count, PROGRESS_INDEX_MAX + 1);
+    progress_clear(&progress);
+}
+
+/* Set and snap, for ever: the latest snaps can be read, and older changes are forgotten. */
+static void marks_that_no_snap_sees_any_more_are_forgotten_W5(void **state)
+{
+    (void)state;
+    enum { SNAPS = 1000 };
+    struct progress progress = {.snaps_max = 50};
+    uint64_t got;
+    progress_set_state(&progress, 2, 77); /* once, and never again */
+    for (uint64_t i = 0; i < SNAPS; i++) {
+        progress_set_state(&progress, 1, i + 1);
+        assert_int_equal(progress_snap(&progress), i);
+        assert_true(progress_find(&progress, 1)->n <= 50 + 50 / 4 + 16);
+        for (uint64_t past = progress_first_snap(&progress); past <= i; past++) {
+            assert_int_equal(state_in(&progress, 1, past), past + 1);
+            assert_int_equal(state_in(&progress, 2, past), 77);
+        }
+    }
+    assert_int_equal(progress_first_snap(&progress), SNAPS - 50);
+    assert_int_equal(progress_get_state(&progress, 1, SNAPS - 51, &got), ERR_STALE);
+    assert_int_equal(progress_get_state(&progress, 1, SNAPS, &got), ERR_NOT_FOUND);
     progress_clear(&progress);
 }
 
@@ -153,6 +194,7 @@ static uint64_t read_us(uint64_t changes)
     enum { READS = 100000 };
     struct progress progress = {0};
     uint64_t seed = changes, sum = 0, wanted = 0;
+    progress.snaps_max = changes;
     for (uint64_t i = 0; i < changes; i++) {
         progress_set_state(&progress, 0, i + 1);
         progress_snap(&progress);
@@ -259,7 +301,9 @@ int main(void)
         cmocka_unit_test(ids_count_the_snaps_from_0),
         cmocka_unit_test(a_snap_holds_what_was_set_before_it_and_nothing_later),
         cmocka_unit_test(set_is_idempotent),
-        cmocka_unit_test(any_64_bit_index_and_state_will_do),
+        cmocka_unit_test(any_64_bit_state_will_do),
+        cmocka_unit_test(an_index_beyond_the_last_one_changes_nothing_W5),
+        cmocka_unit_test(marks_that_no_snap_sees_any_more_are_forgotten_W5),
         cmocka_unit_test(memory_grows_with_changes_only),
         cmocka_unit_test(a_read_is_logarithmic_in_the_changes),
         cmocka_unit_test(everything_is_as_with_a_copy_for_every_snap),

@@ -232,7 +232,7 @@ static bool fill(struct stage *stage, const struct words *words)
         !trace_number(words->at[1], 1000, &n))
         return false;
     for (uint64_t i = 1; i <= n; i++)
-        stage_set(stage, id, 1000 + i, i);
+        stage_set(stage, id, 100 + i, i);
     return true;
 }
 
