@@ -15,9 +15,14 @@
 #include "shared/base/options.h"
 #include "shared/base/version.h"
 
-#define HOST_MAX        253 /* RFC 1035 */
-#define HOST_SHOWN_MAX  64
-#define ARENAS_MAX      2 /* the threads of a node do not need a heap each */
+#define HOST_MAX       253 /* RFC 1035 */
+#define HOST_SHOWN_MAX 64
+/* A heap for each of the threads (loop, store, compute, two of ZeroMQ), and some to spare: with
+ * fewer the loop shares one, and its lock, with the compute thread, which has nice +10. */
+#define ARENAS_MAX 8
+/* What is as large as this has pages of its own, which go back to the system as it is freed: no
+ * heap has to be trimmed. Above VALUE_CHUNK_BYTES, which are many. */
+#define LARGE_BYTES     MIB_BYTES
 #define DURATION_MAX_US (3600 * SECOND_US)
 
 struct settings {
@@ -385,5 +390,6 @@ int main(int argc, char **argv)
     if (n_words)
         return usage_error("it takes options only; --help lists them");
     mallopt(M_ARENA_MAX, ARENAS_MAX);
+    mallopt(M_MMAP_THRESHOLD, (int)LARGE_BYTES);
     return start(&is);
 }

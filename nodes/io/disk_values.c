@@ -86,7 +86,7 @@ int disk_keep(struct disk *disk, struct value_id id, const struct blob *value)
         disk_fail(disk, "write a value", number);
     uint8_t *head = record.mv_data;
     disk_put_u64(head, value->len);
-    hash_bytes(value->at, value->len, head + 16);
+    blob_hash(value, head + 16);
     disk_put_u64(head + 8, disk_check(value->len, head + 16, HASH_BYTES));
     if (small)
         memcpy(head + HEAD_BYTES, value->at, value->len);

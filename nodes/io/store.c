@@ -260,8 +260,8 @@ struct store *store_start(struct disk *disk)
 {
     struct store *store = mem_new(1, sizeof *store);
     store->disk = disk;
-    store->tasks = mailbox_new(false);
-    store->reports = mailbox_new(true);
+    store->tasks = mailbox_new();
+    store->reports = mailbox_new();
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);

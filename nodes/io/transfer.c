@@ -215,6 +215,7 @@ void transfer_hashed(struct transfer *transfer, uint64_t seq, const uint8_t hash
             fail(transfer, fetch);
             return;
         }
+        blob_set_hash(fetch->blob, hash);
         values_put(transfer->values, fetch->id, fetch->blob);
         set_state(transfer, fetch, FETCH_READY);
         return;

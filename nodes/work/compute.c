@@ -1,6 +1,5 @@
 #include "nodes/work/compute.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,13 +14,16 @@
 #include "shared/base/memory.h"
 #include "shared/base/text.h"
 
-#define NICENESS      10 /* heartbeats and votes go before numbers */
-#define TRIM_AFTER_US (2 * SECOND_US)
-#define STACK_BYTES   (1u << 20) /* GMP keeps large temporaries on the heap */
+#define NICENESS    10         /* heartbeats and votes go before numbers */
+#define STACK_BYTES (1u << 20) /* GMP keeps large temporaries on the heap */
 
+/* A request, and the room for what becomes of it. The event loop allocates and frees all of it, the
+ * result's value included: an allocator's lock that both threads took would let the loop wait for a
+ * thread of nice +10. */
 struct request {
-    struct mail mail;
-    struct compute_op op; /* its blobs are owned references */
+    struct compute_result result; /* first: results are requests that have come back */
+    struct compute_op op;         /* its blobs are owned references */
+    int error;                    /* no room was made, and this is why */
 };
 
 struct compute {
@@ -31,30 +33,17 @@ struct compute {
     struct mailbox *requests, *results;
 };
 
-static void request_free(struct request *request)
+static struct request *request_of(struct compute_result *result)
 {
-    for (size_t i = 0; i < request->op.n_operands; i++)
-        blob_drop(&request->op.operands[i].blob);
-    free(request);
+    return (struct request *)result;
 }
 
 /* --- the thread --- */
 
-static int execute(const struct compute_op *op, struct blob **value, uint64_t *operations)
+static void read_operands(const struct compute_op *op, struct integer_operand *operands)
 {
-    struct integer_operand operands[OPERANDS_MAX];
-    *operations = 1;
-    if (op->count)
-        return op->operator== OPERATOR_MULTIPLY
-                   ? integer_multiply_leaves(op->first, op->count, value, operations)
-                   : ERR_UNSUPPORTED;
     for (size_t i = 0; i < op->n_operands; i++)
         operands[i] = (struct integer_operand){op->operands[i].literal, op->operands[i].blob};
-    if (op->operator== OPERATOR_MULTIPLY)
-        return integer_multiply(operands, op->n_operands, value);
-    if (op->operator== OPERATOR_TEXT && op->n_operands == 1 && operands[0].value)
-        return integer_to_text(operands[0].value, value);
-    return ERR_UNSUPPORTED;
 }
 
 static void describe_text(struct computed *computed, const struct blob *text)
@@ -64,29 +53,36 @@ static void describe_text(struct computed *computed, const struct blob *text)
     memcpy(computed->tail, text->at + text->len - edge, edge);
 }
 
-static struct compute_result *work(const struct compute_op *op)
+static void work(struct request *request)
 {
-    struct compute_result *result = mem_new(1, sizeof *result);
-    struct computed *computed = &result->computed;
-    computed->id = op->id;
-    computed->attempt = op->attempt;
-    int error = execute(op, &result->value, &computed->operations);
-    if (error) {
-        text_format(result->reason, sizeof result->reason, "R%llu: an operand is %s",
-                    (unsigned long long)op->id.op, error_text(error));
-        computed->operations = 0;
-        computed->error = result->reason;
-        return result;
+    const struct compute_op *op = &request->op;
+    struct computed *computed = &request->result.computed;
+    struct blob *value = request->result.value;
+    if (request->error) {
+        text_format(request->result.reason, sizeof request->result.reason,
+                    "R%llu: an operand is %s", (unsigned long long)op->id.op,
+                    error_text(request->error));
+        computed->error = request->result.reason;
+        return;
     }
-    computed->value = result->value;
-    computed->len = result->value->len;
+    struct integer_operand operands[OPERANDS_MAX];
+    read_operands(op, operands);
+    computed->operations = 1;
+    if (op->count)
+        integer_leaves_into(op->first, op->count, value, &computed->operations);
+    else if (op->operator== OPERATOR_TEXT)
+        integer_text_into(operands[0].value, value);
+    else
+        integer_multiply_into(operands, op->n_operands, value);
+    computed->value = value;
+    computed->len = value->len;
     if (op->operator== OPERATOR_TEXT)
-        describe_text(computed, result->value);
+        describe_text(computed, value);
     /* A short value travels inside a message; only what travels alone needs a hash to be recognized
      * by. */
-    if (op->operator== OPERATOR_TEXT || result->value->len> VALUE_INLINE_MAX_BYTES)
-        hash_bytes(result->value->at, result->value->len, computed->hash);
-    return result;
+    if (op->operator== OPERATOR_TEXT || value->len> VALUE_INLINE_MAX_BYTES)
+        blob_hash(value, computed->hash);
+    blob_set_hash(value, computed->hash); /* a large one is kept without hashing it again */
 }
 
 static void serve_request(struct compute *compute, struct request *request,
@@ -95,28 +91,13 @@ static void serve_request(struct compute *compute, struct request *request,
     uint64_t start_us = clock_now_us(), delay_us = compute->delay_us;
     if (request->op.id.op == compute->failure.config.on)
         raise(SIGKILL); /* as a fault in it would, or the system when it takes too much memory */
-    struct compute_result *result = work(&request->op);
+    work(request);
     if (failure == FAILURE_STALL)
         delay_us += compute->failure.config.stall_us;
-    result->exit = failure == FAILURE_EXIT;
-    if (delay_us && !result->exit)
+    request->result.exit = failure == FAILURE_EXIT;
+    if (delay_us && !request->result.exit)
         mailbox_wait_closed(compute->requests, clock_now_us() + delay_us);
-    result->computed.elapsed_us = clock_now_us() - start_us;
-    mailbox_put(compute->results, &result->mail);
-}
-
-/* Waits for requests. When none has come for a while, memory of large operations goes back to the
- * system. */
-static struct mail *next_requests(struct compute *compute, bool *idle)
-{
-    struct mail *mail = mailbox_take(compute->requests);
-    if (!mail && !*idle) {
-        mail = mailbox_wait(compute->requests, clock_now_us() + TRIM_AFTER_US);
-        if (!mail)
-            malloc_trim(0);
-    }
-    *idle = !mail;
-    return mail ? mail : mailbox_wait(compute->requests, MAILBOX_FOREVER);
+    request->result.computed.elapsed_us = clock_now_us() - start_us;
 }
 
 static void *compute_main(void *argument)
@@ -124,9 +105,7 @@ static void *compute_main(void *argument)
     struct compute *compute = argument;
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
     struct mail *mail;
-    bool idle = true;
-    while ((mail = next_requests(compute, &idle))) {
-        idle = false;
+    while ((mail = mailbox_wait(compute->requests, MAILBOX_FOREVER))) {
         enum failure_kind failure = failure_draw(&compute->failure);
         while (mail) {
             struct request *request = (struct request *)mail;
@@ -134,7 +113,7 @@ static void *compute_main(void *argument)
             if (!mailbox_is_closed(compute->requests))
                 serve_request(compute, request, failure);
             failure = FAILURE_NONE;
-            request_free(request);
+            mailbox_put(compute->results, &request->result.mail); /* it is freed there */
         }
     }
     mailbox_close(compute->results); /* says that the thread is about to end */
@@ -148,8 +127,8 @@ struct compute *compute_start(uint64_t delay_us, const struct failure *failure)
     struct compute *compute = mem_new(1, sizeof *compute);
     compute->delay_us = delay_us;
     compute->failure = *failure;
-    compute->requests = mailbox_new(false);
-    compute->results = mailbox_new(true);
+    compute->requests = mailbox_new();
+    compute->results = mailbox_new();
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
@@ -160,11 +139,39 @@ struct compute *compute_start(uint64_t delay_us, const struct failure *failure)
     return compute;
 }
 
-void compute_submit(struct compute *compute, const struct compute_op *op)
+/* Makes room for the result; an operation that cannot be executed has none. */
+static int make_room(const struct compute_op *op, struct blob **room)
+{
+    struct integer_operand operands[OPERANDS_MAX];
+    size_t room_bytes;
+    int error;
+    read_operands(op, operands);
+    if (op->operator!= OPERATOR_MULTIPLY && op->operator!= OPERATOR_TEXT)
+        error = ERR_UNSUPPORTED;
+    else if (op->operator== OPERATOR_MULTIPLY)
+        error = op->count ? integer_leaves_room(op->first, op->count, &room_bytes)
+                          : integer_multiply_room(operands, op->n_operands, &room_bytes);
+    else if (op->count || op->n_operands != 1 || !operands[0].value)
+        error = ERR_UNSUPPORTED;
+    else
+        error = integer_text_room(operands[0].value, &room_bytes);
+    *room = error ? NULL : blob_new(room_bytes);
+    return error;
+}
+
+static struct request *request_new(const struct compute_op *op)
 {
     struct request *request = mem_new(1, sizeof *request);
     request->op = *op;
-    if (request->op.n_operands > OPERANDS_MAX)
+    request->result.computed.id = op->id;
+    request->result.computed.attempt = op->attempt;
+    return request;
+}
+
+void compute_submit(struct compute *compute, const struct compute_op *op)
+{
+    struct request *request = request_new(op);
+    if (op->n_operands > OPERANDS_MAX)
         panic("an operation of %zu operands", op->n_operands);
     for (size_t i = 0; i < op->n_operands; i++) {
         struct compute_operand *operand = &request->op.operands[i];
@@ -172,17 +179,17 @@ void compute_submit(struct compute *compute, const struct compute_op *op)
             panic("an operand without its value was handed to the compute thread");
         operand->blob = operand->kind == OPERAND_BLOB ? blob_ref(operand->blob) : NULL;
     }
-    mailbox_put(compute->requests, &request->mail);
+    request->error = make_room(&request->op, &request->result.value);
+    mailbox_put(compute->requests, &request->result.mail);
 }
 
 void compute_refuse(struct compute *compute, const struct compute_op *op, const char *reason)
 {
-    struct compute_result *result = mem_new(1, sizeof *result);
-    result->computed.id = op->id;
-    result->computed.attempt = op->attempt;
-    result->computed.error = result->reason;
-    text_format(result->reason, sizeof result->reason, "%s", reason);
-    mailbox_put(compute->results, &result->mail);
+    struct request *request = request_new(op);
+    request->op.n_operands = 0; /* it refers to none */
+    request->result.computed.error = request->result.reason;
+    text_format(request->result.reason, sizeof request->result.reason, "%s", reason);
+    mailbox_put(compute->results, &request->result.mail);
 }
 
 struct compute_result *compute_take(struct compute *compute)
@@ -197,8 +204,20 @@ struct compute_result *compute_next(const struct compute_result *result)
 
 void compute_result_free(struct compute_result *result)
 {
+    struct request *request = request_of(result);
+    for (size_t i = 0; i < request->op.n_operands; i++)
+        blob_drop(&request->op.operands[i].blob);
     blob_drop(&result->value);
-    free(result);
+    free(request);
+}
+
+static void free_all(struct mailbox *box)
+{
+    for (struct mail *mail = mailbox_take(box); mail;) {
+        struct compute_result *result = (struct compute_result *)mail;
+        mail = mail->next;
+        compute_result_free(result);
+    }
 }
 
 int compute_fd(const struct compute *compute)
@@ -216,16 +235,8 @@ bool compute_destroy(struct compute **compute, unsigned patience_ms)
         return false;
     pthread_join(it->thread, NULL);
     *compute = NULL;
-    for (struct mail *mail = mailbox_take(it->requests); mail;) {
-        struct request *request = (struct request *)mail;
-        mail = mail->next;
-        request_free(request);
-    }
-    for (struct mail *mail = mailbox_take(it->results); mail;) {
-        struct compute_result *result = (struct compute_result *)mail;
-        mail = mail->next;
-        compute_result_free(result);
-    }
+    free_all(it->requests);
+    free_all(it->results);
     mailbox_destroy(&it->requests);
     mailbox_destroy(&it->results);
     free(it);

@@ -1,5 +1,6 @@
 #include "nodes/work/integer.h"
 
+#include <assert.h>
 #include <gmp.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -80,30 +81,53 @@ static size_t multiply_group(mp_limb_t *out, mp_limb_t *scratch, struct number *
     return multiply_two(out, numbers[0], numbers[1]);
 }
 
-int integer_multiply(const struct integer_operand *operands, size_t n, struct blob **out)
+/* Reads the operands; *total becomes the sum of their lengths. */
+static int read_operands(const struct integer_operand *operands, size_t n, struct number *numbers,
+                         size_t *total)
 {
-    *out = NULL;
+    *total = 0;
     if (n < 1 || n > OPERANDS_MAX)
         return ERR_RANGE;
-    struct number numbers[OPERANDS_MAX];
-    mp_limb_t literals[OPERANDS_MAX];
-    size_t total = 0;
     for (size_t i = 0; i < n; i++) {
-        literals[i] = operands[i].literal;
-        numbers[i] = (struct number){&literals[i], 1};
+        numbers[i] = (struct number){&operands[i].literal, 1};
         if (operands[i].value && !read_value(operands[i].value, &numbers[i]))
             return ERR_MALFORMED;
-        if (numbers[i].n > INTEGER_MAX_BYTES / INTEGER_LIMB_BYTES - total)
+        if (numbers[i].n > INTEGER_MAX_BYTES / INTEGER_LIMB_BYTES - *total)
             return ERR_TOO_BIG;
-        total += numbers[i].n;
+        *total += numbers[i].n;
     }
-    mp_limb_t *scratch = n > 2 ? mem_grow(NULL, 2 * total, sizeof *scratch) : NULL;
-    struct blob *product = blob_new(total * INTEGER_LIMB_BYTES);
-    size_t len = multiply_group((mp_limb_t *)(void *)product->at, scratch, numbers, n);
-    product->len = len * INTEGER_LIMB_BYTES;
-    free(scratch);
-    *out = product;
     return OK;
+}
+
+int integer_multiply_room(const struct integer_operand *operands, size_t n, size_t *room_bytes)
+{
+    struct number numbers[OPERANDS_MAX];
+    size_t total;
+    int error = read_operands(operands, n, numbers, &total);
+    *room_bytes = total * INTEGER_LIMB_BYTES;
+    return error;
+}
+
+void integer_multiply_into(const struct integer_operand *operands, size_t n, struct blob *out)
+{
+    struct number numbers[OPERANDS_MAX];
+    size_t total;
+    int error = read_operands(operands, n, numbers, &total);
+    assert(!error && out->len >= total * INTEGER_LIMB_BYTES);
+    mp_limb_t *scratch = n > 2 ? mem_grow(NULL, 2 * total, sizeof *scratch) : NULL;
+    size_t len = multiply_group((mp_limb_t *)(void *)out->at, scratch, numbers, n);
+    out->len = len * INTEGER_LIMB_BYTES;
+    free(scratch);
+}
+
+int integer_multiply(const struct integer_operand *operands, size_t n, struct blob **out)
+{
+    size_t room_bytes;
+    int error = integer_multiply_room(operands, n, &room_bytes);
+    *out = error ? NULL : blob_new(room_bytes);
+    if (!error)
+        integer_multiply_into(operands, n, *out);
+    return error;
 }
 
 /* --- a subtree over leaves --- */
@@ -170,11 +194,18 @@ static uint64_t operations_of(uint64_t count)
     return operations;
 }
 
-int integer_multiply_leaves(uint64_t first, uint64_t count, struct blob **out, uint64_t *operations)
+int integer_leaves_room(uint64_t first, uint64_t count, size_t *room_bytes)
 {
-    *out = NULL;
+    *room_bytes = 0;
     if (count < 1 || count > INTEGER_LEAVES_MAX || first < count)
         return ERR_RANGE;
+    uint64_t bits = 64 - (uint64_t)__builtin_clzll(first); /* of the largest leaf */
+    *room_bytes = (size_t)(count * bits + 63) / 64 * INTEGER_LIMB_BYTES;
+    return OK;
+}
+
+void integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint64_t *operations)
+{
     size_t n = (size_t)(count + OPERANDS_MAX - 1) / OPERANDS_MAX;
     /* A product of k leaves has at most k limbs; multiplying writes one limb more than it needs. */
     size_t room = (size_t)count + OPERANDS_MAX;
@@ -189,29 +220,63 @@ int integer_multiply_leaves(uint64_t first, uint64_t count, struct blob **out, u
         level = above;
         above = swap;
     }
-    *out = blob_copy(level.limbs, level.lengths[0] * sizeof *limbs);
+    size_t len_bytes = level.lengths[0] * sizeof *limbs;
+    assert(out->len >= len_bytes);
+    memcpy(out->at, level.limbs, len_bytes);
+    out->len = len_bytes;
     *operations = operations_of(count);
     free(lengths);
     free(limbs);
-    return OK;
+}
+
+int integer_multiply_leaves(uint64_t first, uint64_t count, struct blob **out, uint64_t *operations)
+{
+    size_t room_bytes;
+    int error = integer_leaves_room(first, count, &room_bytes);
+    *out = error ? NULL : blob_new(room_bytes);
+    if (!error)
+        integer_leaves_into(first, count, *out, operations);
+    return error;
 }
 
 /* --- text --- */
 
-int integer_to_text(const struct blob *value, struct blob **out)
+/* Reads a value as GMP's number, without copying it. */
+static int read_integer(const struct blob *value, mpz_t out)
 {
-    *out = NULL;
     struct number number;
     if (!read_value(value, &number))
         return ERR_MALFORMED;
     if (value->len > INTEGER_MAX_BYTES)
         return ERR_TOO_BIG;
-    mpz_t integer;
-    mpz_roinit_n(integer, number.at, (mp_size_t)number.n);
-    size_t digits = mpz_sizeinbase(integer, 10); /* exact, or one too large */
-    struct blob *text = blob_new(digits + 2);    /* GMP may write a sign and terminates */
-    mpz_get_str((char *)text->at, 10, integer);
-    text->len = strlen((char *)text->at);
-    *out = text;
+    mpz_roinit_n(out, number.at, (mp_size_t)number.n);
     return OK;
+}
+
+int integer_text_room(const struct blob *value, size_t *room_bytes)
+{
+    mpz_t integer;
+    int error = read_integer(value, integer);
+    /* Its digits, exact or one too many; GMP may write a sign and terminates. */
+    *room_bytes = error ? 0 : mpz_sizeinbase(integer, 10) + 2;
+    return error;
+}
+
+void integer_text_into(const struct blob *value, struct blob *out)
+{
+    mpz_t integer;
+    int error = read_integer(value, integer);
+    assert(!error && out->len >= mpz_sizeinbase(integer, 10) + 2);
+    mpz_get_str((char *)out->at, 10, integer);
+    out->len = strlen((char *)out->at);
+}
+
+int integer_to_text(const struct blob *value, struct blob **out)
+{
+    size_t room_bytes;
+    int error = integer_text_room(value, &room_bytes);
+    *out = error ? NULL : blob_new(room_bytes);
+    if (!error)
+        integer_text_into(value, *out);
+    return error;
 }

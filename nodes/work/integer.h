@@ -40,4 +40,15 @@ int integer_multiply_leaves(uint64_t first, uint64_t count, struct blob **out,
  * ERR_MALFORMED, ERR_TOO_BIG as above. */
 int integer_to_text(const struct blob *value, struct blob **out);
 
+/* The same in two steps, for a thread that shares no memory allocator with the one that takes the
+ * result: the first tells how much room the result needs at most (errors as above), the second
+ * writes it into a blob of that length and sets the length. The second needs the same arguments,
+ * found to be good. */
+int integer_multiply_room(const struct integer_operand *operands, size_t n, size_t *room_bytes);
+void integer_multiply_into(const struct integer_operand *operands, size_t n, struct blob *out);
+int integer_leaves_room(uint64_t first, uint64_t count, size_t *room_bytes);
+void integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint64_t *operations);
+int integer_text_room(const struct blob *value, size_t *room_bytes);
+void integer_text_into(const struct blob *value, struct blob *out);
+
 #endif

@@ -1,36 +1,41 @@
 #include "nodes/work/mailbox.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 
+/* A stack that writers push to and the reader takes whole (Treiber 1986). No mail is ever taken
+ * alone, so an address that comes again (the ABA problem) does no harm. */
 struct mailbox {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    struct mail *first, *last;
-    bool closed;
-    int fd; /* -1: not polled */
+    struct mail *_Atomic top;
+    atomic_bool closed;
+    int fd;        /* an eventfd: readable after something came into an empty box, or it closed */
+    int closed_fd; /* likewise, and only once it is closed */
 };
 
-struct mailbox *mailbox_new(bool polled)
+static int make_event(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        panic("cannot make a mailbox: %s", strerror(errno));
+    return fd;
+}
+
+struct mailbox *mailbox_new(void)
 {
     struct mailbox *box = mem_new(1, sizeof *box);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* the clock of every deadline */
-    box->fd = polled ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
-    if ((polled && box->fd < 0) || pthread_mutex_init(&box->mutex, NULL) ||
-        pthread_cond_init(&box->changed, &attributes))
-        panic("cannot make a mailbox: %s", strerror(errno));
-    pthread_condattr_destroy(&attributes);
+    box->fd = make_event();
+    box->closed_fd = make_event();
     return box;
 }
 
@@ -40,99 +45,91 @@ void mailbox_destroy(struct mailbox **box)
     *box = NULL;
     if (!it)
         return;
-    if (it->fd >= 0)
-        close(it->fd);
-    pthread_cond_destroy(&it->changed);
-    pthread_mutex_destroy(&it->mutex);
+    close(it->fd);
+    close(it->closed_fd);
     free(it);
+}
+
+static void ring(int fd)
+{
+    uint64_t one = 1;
+    ssize_t written;
+    do
+        written = write(fd, &one, sizeof one);
+    while (written < 0 && errno == EINTR); /* it cannot be full: each reading sets it to 0 */
 }
 
 void mailbox_put(struct mailbox *box, struct mail *mail)
 {
-    mail->next = NULL;
-    pthread_mutex_lock(&box->mutex);
-    bool was_empty = !box->first;
-    if (was_empty)
-        box->first = mail;
-    else
-        box->last->next = mail;
-    box->last = mail;
-    if (was_empty && box->fd >= 0) {
-        uint64_t one = 1;
-        ssize_t written = write(box->fd, &one, sizeof one);
-        (void)written; /* at most one is outstanding, so it cannot be full */
-    } else if (was_empty) {
-        pthread_cond_broadcast(&box->changed);
-    }
-    pthread_mutex_unlock(&box->mutex);
-}
-
-static struct mail *take_locked(struct mailbox *box)
-{
-    struct mail *all = box->first;
-    if (all && box->fd >= 0) {
-        uint64_t count;
-        ssize_t got = read(box->fd, &count, sizeof count);
-        (void)got; /* put wrote it under the same mutex */
-    }
-    box->first = box->last = NULL;
-    return all;
+    struct mail *top = atomic_load_explicit(&box->top, memory_order_relaxed);
+    do
+        mail->next = top;
+    while (!atomic_compare_exchange_weak_explicit(&box->top, &top, mail, memory_order_release,
+                                                  memory_order_relaxed));
+    /* A writer that is stopped here, or before, holds nothing that the reader needs. */
+    if (!top)
+        ring(box->fd);
 }
 
 struct mail *mailbox_take(struct mailbox *box)
 {
-    pthread_mutex_lock(&box->mutex);
-    struct mail *all = take_locked(box);
-    pthread_mutex_unlock(&box->mutex);
-    return all;
+    /* In this order: what comes between the two is taken now, and its bell rings for nothing. */
+    uint64_t count;
+    ssize_t got = read(box->fd, &count, sizeof count);
+    (void)got; /* nothing rang: there may be mail all the same, whose writer has not got so far */
+    struct mail *newest = atomic_exchange_explicit(&box->top, NULL, memory_order_acquire);
+    struct mail *oldest = NULL;
+    while (newest) {
+        struct mail *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
 }
 
-/* Waits for a change until the deadline; false when it has passed. */
-static bool wait_locked(struct mailbox *box, uint64_t deadline_us)
+/* Waits until one of the descriptors is readable; false when the deadline has passed. */
+static bool wait_for(struct pollfd *items, nfds_t n, uint64_t deadline_us)
 {
-    if (deadline_us == MAILBOX_FOREVER) {
-        pthread_cond_wait(&box->changed, &box->mutex);
-        return true;
+    for (;;) {
+        uint64_t now_us = clock_now_us();
+        uint64_t left_us = deadline_us > now_us ? deadline_us - now_us : 0;
+        struct timespec left = {.tv_sec = (time_t)(left_us / SECOND_US),
+                                .tv_nsec = (long)(left_us % SECOND_US) * 1000};
+        int ready = ppoll(items, n, deadline_us == MAILBOX_FOREVER ? NULL : &left, NULL);
+        if (ready >= 0)
+            return ready > 0;
+        if (errno != EINTR)
+            panic("cannot wait for a mailbox: %s", strerror(errno));
     }
-    struct timespec until = {.tv_sec = (time_t)(deadline_us / SECOND_US),
-                             .tv_nsec = (long)(deadline_us % SECOND_US) * 1000};
-    return pthread_cond_timedwait(&box->changed, &box->mutex, &until) != ETIMEDOUT;
 }
 
 struct mail *mailbox_wait(struct mailbox *box, uint64_t deadline_us)
 {
-    pthread_mutex_lock(&box->mutex);
-    while (!box->first && !box->closed && wait_locked(box, deadline_us))
-        ;
-    struct mail *all = take_locked(box);
-    pthread_mutex_unlock(&box->mutex);
-    return all;
+    struct pollfd items[] = {{.fd = box->fd, .events = POLLIN},
+                             {.fd = box->closed_fd, .events = POLLIN}};
+    for (;;) {
+        struct mail *all = mailbox_take(box);
+        if (all || mailbox_is_closed(box) || !wait_for(items, 2, deadline_us))
+            return all ? all : mailbox_take(box); /* what was put before it closed is not lost */
+    }
 }
 
 bool mailbox_wait_closed(struct mailbox *box, uint64_t deadline_us)
 {
-    pthread_mutex_lock(&box->mutex);
-    while (!box->closed && wait_locked(box, deadline_us))
-        ;
-    bool closed = box->closed;
-    pthread_mutex_unlock(&box->mutex);
-    return closed;
+    struct pollfd item = {.fd = box->closed_fd, .events = POLLIN};
+    return wait_for(&item, 1, deadline_us) || mailbox_is_closed(box);
 }
 
 void mailbox_close(struct mailbox *box)
 {
-    pthread_mutex_lock(&box->mutex);
-    box->closed = true;
-    pthread_cond_broadcast(&box->changed);
-    pthread_mutex_unlock(&box->mutex);
+    atomic_store_explicit(&box->closed, true, memory_order_release);
+    ring(box->closed_fd);
 }
 
 bool mailbox_is_closed(struct mailbox *box)
 {
-    pthread_mutex_lock(&box->mutex);
-    bool closed = box->closed;
-    pthread_mutex_unlock(&box->mutex);
-    return closed;
+    return atomic_load_explicit(&box->closed, memory_order_acquire);
 }
 
 int mailbox_fd(const struct mailbox *box)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -61,9 +62,16 @@ ssize_t pwrite64(int fd, const void *at, size_t len, off64_t offset)
     return pwrite(fd, at, len, offset);
 }
 
+/* Not the eventfd by which threads wake each other. */
+static bool is_file(int fd)
+{
+    struct stat status;
+    return fd > STDERR_FILENO && !fstat(fd, &status) && S_ISREG(status.st_mode);
+}
+
 ssize_t write(int fd, const void *at, size_t len)
 {
-    if (fd > STDERR_FILENO) {
+    if (is_file(fd)) {
         if (fault.full) {
             errno = ENOSPC;
             return -1;

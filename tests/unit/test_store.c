@@ -537,8 +537,11 @@ static void values_in_memory_go_by_op_by_job_or_all(void **state)
 static struct store_report *next_report(struct store *store)
 {
     struct pollfd ready = {.fd = store_fd(store), .events = POLLIN};
-    assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
-    return store_take(store);
+    struct store_report *report;
+    do
+        assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
+    while (!(report = store_take(store)));
+    return report;
 }
 
 static void free_reports(struct store_report *report)

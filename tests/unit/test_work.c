@@ -235,8 +235,11 @@ static void text_has_all_digits_and_no_more(void **state)
 static struct compute_result *next_result(struct compute *compute)
 {
     struct pollfd ready = {.fd = compute_fd(compute), .events = POLLIN};
-    assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
-    return compute_take(compute);
+    struct compute_result *result;
+    do
+        assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
+    while (!(result = compute_take(compute)));
+    return result;
 }
 
 static void operations_come_back_in_order(void **state)
@@ -287,6 +290,38 @@ static void a_big_value_has_its_hash_and_a_text_its_ends(void **state)
     assert_memory_equal(text->computed.head, text->value->at, TEXT_EDGE_DIGITS);
     assert_string_equal(text->computed.tail, "00000000000000000000");
     compute_result_free(text);
+    assert_true(compute_destroy(&compute, PATIENCE_MS));
+}
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define NON_MAIN_ARENA 4 /* glibc, malloc/malloc.c: a bit of the size before a chunk */
+
+static bool is_of_the_main_arena(const void *at)
+{
+    return !(((const size_t *)at)[-1] & NON_MAIN_ARENA);
+}
+#else
+static bool is_of_the_main_arena(const void *at)
+{
+    return at != NULL;
+}
+#endif
+
+/* Freeing takes the lock of the heap from which the memory came: no heap is shared with the thread
+ * of nice +10. */
+static void what_the_loop_frees_it_has_allocated_itself(void **state)
+{
+    (void)state;
+    struct compute *compute = compute_start(0, &never);
+    static const uint64_t counts[] = {1, 10, 4000, 60000};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        struct compute_op op = {.id = {1, 1}, .first = 60000, .count = counts[i]};
+        compute_submit(compute, &op);
+        struct compute_result *result = next_result(compute);
+        assert_true(is_of_the_main_arena(result));
+        assert_true(is_of_the_main_arena(result->value));
+        compute_result_free(result);
+    }
     assert_true(compute_destroy(&compute, PATIENCE_MS));
 }
 
@@ -402,6 +437,7 @@ int main(void)
         cmocka_unit_test(text_has_all_digits_and_no_more),
         cmocka_unit_test(operations_come_back_in_order),
         cmocka_unit_test(a_big_value_has_its_hash_and_a_text_its_ends),
+        cmocka_unit_test(what_the_loop_frees_it_has_allocated_itself),
         cmocka_unit_test(an_operation_that_cannot_be_executed_says_why),
         cmocka_unit_test(a_delay_holds_results_back_and_ends_with_the_thread),
     };
