@@ -284,6 +284,7 @@ static void watch(struct node *node)
     if (!node->schedule.n_active || node->now_us < node->schedule.watch_us)
         return;
     node->schedule.watch_us = node->now_us + WATCH_US;
+    schedule_watch_values(node);
     while ((item = deadlines_watch(node, is_anybody_idle(node) && !is_anything_ready(node)))) {
         node_id_t slow = item->node, id = pick(node, item);
         struct text name = {0};

@@ -54,7 +54,7 @@ static void keep(struct node *node, struct item *item)
     if (item->keeping)
         return;
     item->keeping = true;
-    outbox_add(&node->out, OUTPUT_KEEP)->keep.id = (struct value_id){item->job->id, item->op};
+    outbox_keep(&node->out, USER_SCHEDULE, (struct value_id){item->job->id, item->op}, NULL);
 }
 
 static void tally(struct message *entry, const struct done_mark *mark)

@@ -12,7 +12,7 @@
 #include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
-#define FETCH_TRIES    5 /* then the coordinator is asked for a full checkpoint instead */
+#define FETCH_TRIES    5 /* at least; and all nodes: then a full checkpoint is asked for instead */
 #define FETCH_RETRY_US (100 * MS_US)
 #define NEEDS_AHEAD_MAX \
     256 /* values asked for before the entries that they belong to have their turn */
@@ -38,9 +38,9 @@ static struct need *find_need(struct follower *follower, struct value_id id)
 /* First it may be here already: on disk, or in memory because this very node computed it. */
 static void look(struct node *node, struct need *need)
 {
-    need->retry_us = 0;
-    need->fetching = false;
-    outbox_add(&node->out, OUTPUT_KEEP)->keep.id = need->id;
+    need->state = NEED_LOOKING;
+    need->wake_us = node->now_us + value_wait_us(need->len);
+    outbox_keep(&node->out, USER_FOLLOWER, need->id, NULL);
 }
 
 static void want(struct node *node, node_id_t source, struct value_id id, uint64_t len,
@@ -60,8 +60,11 @@ static void want(struct node *node, node_id_t source, struct value_id id, uint64
     look(node, need);
 }
 
-static void forget_needs(struct follower *follower)
+static void forget_needs(struct node *node)
 {
+    struct follower *follower = &node->follower;
+    for (size_t i = 0; i < follower->n_needs; i++)
+        outbox_drop(&node->out, USER_FOLLOWER, follower->needs[i].id);
     follower->n_needs = 0;
     map_clear(&follower->kept);
 }
@@ -278,7 +281,7 @@ static void take_parked(struct node *node, node_id_t from)
         answer_append(node, from, match, error == ERR_UNAVAILABLE);
     if (error != ERR_UNAVAILABLE || !follower->n_needs) {
         drop_parked(follower);
-        forget_needs(follower);
+        forget_needs(node);
     }
 }
 
@@ -303,7 +306,7 @@ void follower_append(struct node *node, node_id_t from, struct message *message)
     if (error == ERR_UNAVAILABLE && follower->n_needs && !waits)
         park(follower, message);
     else if (!error && !waits && !follower->image)
-        forget_needs(follower);
+        forget_needs(node);
     if (error != ERR_NOT_FOUND)
         answer_append(node, from, match, waits || error == ERR_UNAVAILABLE);
 }
@@ -427,10 +430,7 @@ void follower_value_kept(struct node *node, struct value_id id)
     struct need *need = find_need(follower, id);
     if (!need)
         return;
-    /* It came over the value plane and is of no other use in memory, unless a worker here made it.
-     */
-    if (need->fetching && !map_get(&node->worker.held, (struct map_key){id.job, id.op}))
-        outbox_add(&node->out, OUTPUT_DROP)->drop.id = id;
+    outbox_drop(&node->out, USER_FOLLOWER, id); /* from memory, where it is of no use any more */
     *need = follower->needs[--follower->n_needs];
     map_put(&follower->kept, (struct map_key){id.job, id.op}, follower);
     go_on(node);
@@ -439,19 +439,33 @@ void follower_value_kept(struct node *node, struct value_id id)
 void follower_value_ready(struct node *node, struct value_id id)
 {
     struct need *need = find_need(&node->follower, id);
-    if (need)
-        outbox_add(&node->out, OUTPUT_KEEP)->keep.id = id;
+    if (!need || need->state != NEED_FETCHING)
+        return;
+    need->state = NEED_KEEPING;
+    need->wake_us = node->now_us + value_wait_us(need->len);
+    outbox_keep(&node->out, USER_FOLLOWER, id, NULL);
 }
 
 static void fetch(struct node *node, struct need *need)
 {
-    struct output *output = outbox_add(&node->out, OUTPUT_FETCH);
-    need->retry_us = 0;
-    need->fetching = true;
-    output->fetch.id = need->id;
-    output->fetch.from = need->source;
-    output->fetch.len = need->len;
-    memcpy(output->fetch.hash, need->hash, HASH_BYTES);
+    need->state = NEED_FETCHING;
+    need->wake_us = node->now_us + value_wait_us(need->len);
+    outbox_fetch(&node->out, USER_FOLLOWER, need->id, need->source, need->len, need->hash);
+}
+
+/* Whom to ask after a source that did not have it: the coordinator, then one node after another. */
+static node_id_t next_source(const struct node *node, const struct need *need)
+{
+    uint32_t n = node->config.n_nodes;
+    node_id_t coordinator = node->election.coordinator;
+    if (need->tries == 1 && need->source != coordinator && node_is_peer(node, coordinator))
+        return coordinator;
+    for (uint32_t i = 0; i < n; i++) {
+        node_id_t id = (need->source + i) % n + 1;
+        if (node_is_peer(node, id) && node->peers[id].alive)
+            return id;
+    }
+    return need->source;
 }
 
 void follower_value_failed(struct node *node, struct value_id id)
@@ -460,15 +474,16 @@ void follower_value_failed(struct node *node, struct value_id id)
     node_id_t coordinator = node->election.coordinator;
     if (!need)
         return;
-    if (!need->fetching && node_is_peer(node, need->source)) {
+    if (need->state == NEED_LOOKING && node_is_peer(node, need->source)) {
         fetch(node, need);
         return;
     }
     need->tries++;
-    need->retry_us = node->now_us + FETCH_RETRY_US;
-    if (node_is_peer(node, coordinator))
-        need->source = coordinator;
-    if (need->tries < FETCH_TRIES || !node_is_peer(node, coordinator))
+    need->state = NEED_RESTING;
+    need->wake_us = node->now_us + FETCH_RETRY_US;
+    need->source = next_source(node, need);
+    if (need->tries < FETCH_TRIES || need->tries < node->config.n_nodes ||
+        !node_is_peer(node, coordinator))
         return;
     follower_reset(node);
     reply_append(node, coordinator,
@@ -480,9 +495,14 @@ void follower_value_failed(struct node *node, struct value_id id)
 void follower_tick(struct node *node)
 {
     struct follower *follower = &node->follower;
-    for (size_t i = 0; i < follower->n_needs; i++)
-        if (follower->needs[i].retry_us && node->now_us >= follower->needs[i].retry_us)
-            look(node, &follower->needs[i]);
+    for (size_t i = 0; i < follower->n_needs; i++) {
+        struct need *need = &follower->needs[i];
+        if (node->now_us < need->wake_us)
+            continue;
+        if (need->state == NEED_FETCHING)
+            outbox_drop(&node->out, USER_FOLLOWER, need->id);
+        look(node, need);
+    }
 }
 
 void follower_reset(struct node *node)
@@ -493,7 +513,7 @@ void follower_reset(struct node *node)
     node->follower.index = 0;
     node->follower.term = 0;
     drop_parked(&node->follower);
-    forget_needs(&node->follower);
+    forget_needs(node);
 }
 
 void follower_begin(struct node *node)

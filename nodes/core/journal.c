@@ -158,9 +158,8 @@ static void forget_old_jobs(struct node *node)
     struct job *job;
     size_t most = node->config.jobs_kept_max ? node->config.jobs_kept_max : JOBS_KEPT_MAX;
     while ((job = jobs_forget_one(&node->jobs, most))) {
-        struct output *output = outbox_add(&node->out, OUTPUT_DROP);
-        output->drop.id.job = job->id;
-        output->drop.kept = true;
+        outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){job->id, 0});
+        node->out.at[node->out.n - 1].drop.kept = true;
         job_destroy(&job);
     }
 }
@@ -219,9 +218,8 @@ static void drop_values(struct node *node, const struct log_entry *compacted)
             const struct wire_done_op *op = &entry->as.done.ops.at[i];
             if (!op->len || op->frame || (job && job_needs(job, op->op)))
                 continue;
-            struct output *output = outbox_add(&node->out, OUTPUT_DROP);
-            output->drop.id = (struct value_id){entry->as.done.job, op->op};
-            output->drop.kept = true;
+            outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){entry->as.done.job, op->op});
+            node->out.at[node->out.n - 1].drop.kept = true;
         }
     }
     message_drop(&entry);

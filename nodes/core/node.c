@@ -234,6 +234,22 @@ static void say_goodbye(struct node *node, bool injected)
     }
 }
 
+/* The end of what one user has asked for, for that user alone. */
+static void take_value(struct node *node, enum event_kind kind, enum value_user user,
+                       struct value_id id)
+{
+    typedef void take_fn(struct node * node, struct value_id id);
+    static take_fn *const table[VALUE_USERS][3] = {
+        [USER_SCHEDULE] = {schedule_value_ready, schedule_value_failed, schedule_value_kept},
+        [USER_WORKER] = {worker_value_ready, worker_value_failed, NULL},
+        [USER_FOLLOWER] = {follower_value_ready, follower_value_failed, follower_value_kept},
+        [USER_SNAPSHOT] = {NULL, snapshot_value_failed, snapshot_value_kept},
+    };
+    take_fn *take = table[user][kind - EVENT_VALUE_READY];
+    if (take)
+        take(node, id);
+}
+
 static void take_event(struct node *node, const struct event *event)
 {
     switch (event->kind) {
@@ -257,19 +273,9 @@ static void take_event(struct node *node, const struct event *event)
         worker_computed(node, event->computed.at, event->computed.n);
         break;
     case EVENT_VALUE_READY:
-        schedule_value_ready(node, event->value.id);
-        worker_value_ready(node, event->value.id);
-        follower_value_ready(node, event->value.id);
-        break;
     case EVENT_VALUE_FAILED:
-        schedule_value_failed(node, event->value.id, event->value.from);
-        worker_value_failed(node, event->value.id, event->value.from);
-        follower_value_failed(node, event->value.id);
-        break;
     case EVENT_VALUE_KEPT:
-        schedule_value_kept(node, event->value.id);
-        follower_value_kept(node, event->value.id);
-        snapshot_value_kept(node, event->value.id);
+        take_value(node, event->kind, event->value.user, event->value.id);
         break;
     case EVENT_SPACE:
         space_event(node, event->full);
@@ -299,6 +305,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         election_tick(node);
         requests_tick(node);
         follower_tick(node);
+        worker_tick(node);
         ledger_queries_tick(node);
         snapshot_tick(node);
     }

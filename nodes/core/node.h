@@ -63,10 +63,10 @@ enum event_kind {
     EVENT_LINK_DOWN,    /* it is gone: a hint that the peer may have died */
     EVENT_PERSISTED,    /* everything up to a persist sequence is on disk */
     EVENT_COMPUTED,     /* the compute thread finished operations */
-    EVENT_VALUE_READY,  /* a fetched value is in memory and its hash is right */
-    EVENT_VALUE_FAILED, /* it could not be fetched from that node; from this node itself:
-                           OUTPUT_KEEP found none */
-    EVENT_VALUE_KEPT,   /* a value is durable */
+    EVENT_VALUE_READY,  /* OUTPUT_FETCH: the value is in memory and its hash is right */
+    EVENT_VALUE_FAILED, /* OUTPUT_FETCH: no source that was named has it; OUTPUT_KEEP (from this
+                           node itself): there is none, or it was forgotten before it was written */
+    EVENT_VALUE_KEPT,   /* OUTPUT_KEEP: the value is durable */
     EVENT_SPACE,        /* the disk has become full, or has room again: see space.h */
     EVENT_REQUEST,      /* a client asks */
     EVENT_STOP          /* the process is about to end; no event comes after it */
@@ -76,6 +76,16 @@ enum event_kind {
 struct value_id {
     job_id_t job;
     op_id_t op;
+};
+
+/* Who in a node wants a value. Each asks for itself and is answered for itself: every OUTPUT_FETCH
+ * and OUTPUT_KEEP ends in exactly one event for its user, or in the user's own OUTPUT_DROP. */
+enum value_user {
+    USER_SCHEDULE, /* as coordinator, results */
+    USER_WORKER,   /* operands, and what was computed here */
+    USER_FOLLOWER, /* what entries and full checkpoints refer to */
+    USER_SNAPSHOT,
+    VALUE_USERS
 };
 
 /* What the compute thread did with a compute_op. */
@@ -120,6 +130,7 @@ struct event {
             size_t n;
         } computed;
         struct {
+            enum value_user user;
             struct value_id id;
             node_id_t from;
         } value;
@@ -143,10 +154,10 @@ enum output_kind {
     OUTPUT_PUBLISH, /* on the heartbeat plane, once after_seq is durable */
     OUTPUT_COMPUTE, /* hand an operation to the compute thread, then EVENT_COMPUTED */
     OUTPUT_FETCH,   /* pull a value from a node, then EVENT_VALUE_READY or EVENT_VALUE_FAILED */
-    OUTPUT_KEEP,    /* write a value to disk, then EVENT_VALUE_KEPT */
-    OUTPUT_DROP,    /* forget a value, or all of a job */
-    OUTPUT_RELINK,  /* the connection is of no use: make a new one */
-    OUTPUT_LOG      /* a line for people */
+    OUTPUT_KEEP,    /* write a value to disk, then EVENT_VALUE_KEPT or EVENT_VALUE_FAILED */
+    OUTPUT_DROP,   /* the user wants a value, or all of a job, in memory no more: its fetches end */
+    OUTPUT_RELINK, /* the connection is of no use: make a new one */
+    OUTPUT_LOG     /* a line for people */
 };
 
 enum write_kind {
@@ -234,16 +245,19 @@ struct output {
         struct message *publish;
         struct compute_op compute;
         struct {
+            enum value_user user;
             struct value_id id;
             node_id_t from;
             uint64_t len;
             uint8_t hash[HASH_BYTES];
         } fetch;
         struct {
+            enum value_user user;
             struct value_id id;
             struct blob *value; /* NULL: the runtime holds it, or has it on disk already */
         } keep;
         struct {
+            enum value_user user;
             struct value_id id; /* op 0: all of the job; job 0: everything that is not kept */
             bool kept;          /* from disk as well */
         } drop;

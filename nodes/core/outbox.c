@@ -188,6 +188,35 @@ uint64_t outbox_write_record(struct outbox *outbox, struct slice key, struct blo
     return outbox->seq + 1;
 }
 
+void outbox_drop(struct outbox *outbox, enum value_user user, struct value_id id)
+{
+    struct output *output = outbox_add(outbox, OUTPUT_DROP);
+    output->drop.user = user;
+    output->drop.id = id;
+}
+
+void outbox_keep(struct outbox *outbox, enum value_user user, struct value_id id,
+                 struct blob *value)
+{
+    struct output *output = outbox_add(outbox, OUTPUT_KEEP);
+    output->keep.user = user;
+    output->keep.id = id;
+    output->keep.value = value;
+    if (value)
+        outbox_hold(outbox, value);
+}
+
+void outbox_fetch(struct outbox *outbox, enum value_user user, struct value_id id, node_id_t from,
+                  uint64_t len, const uint8_t hash[HASH_BYTES])
+{
+    struct output *output = outbox_add(outbox, OUTPUT_FETCH);
+    output->fetch.user = user;
+    output->fetch.id = id;
+    output->fetch.from = from;
+    output->fetch.len = len;
+    memcpy(output->fetch.hash, hash, HASH_BYTES);
+}
+
 void outbox_log(struct outbox *outbox, enum log_level level, const char *format, ...)
 {
     struct text text = {0};

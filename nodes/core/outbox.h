@@ -60,6 +60,14 @@ uint64_t outbox_durable_seq(const struct outbox *outbox);
  * outbox_hold(). */
 struct output *outbox_add(struct outbox *outbox, enum output_kind kind);
 
+/* Values: a user lets go of one (op 0: of all of the job; job 0: of all), wants one on disk (NULL:
+ * the runtime holds it, or has it on disk), or fetches one (fill in the hash). */
+void outbox_drop(struct outbox *outbox, enum value_user user, struct value_id id);
+void outbox_keep(struct outbox *outbox, enum value_user user, struct value_id id,
+                 struct blob *value);
+void outbox_fetch(struct outbox *outbox, enum value_user user, struct value_id id, node_id_t from,
+                  uint64_t len, const uint8_t hash[HASH_BYTES]);
+
 /* Keeps a blob alive until the next step (takes a new reference). */
 void outbox_hold(struct outbox *outbox, struct blob *blob);
 

@@ -31,6 +31,11 @@ static void unlist(struct node *node, struct item *item)
     }
 }
 
+static struct value_id id_of(const struct item *item)
+{
+    return (struct value_id){item->job->id, item->op};
+}
+
 static void hand_back(struct node *node, struct item *item)
 {
     unlist(node, item);
@@ -74,10 +79,9 @@ static void finish_text(struct node *node, struct item *item)
         return;
     }
     item->state = ITEM_KEEPING;
+    item->value_deadline_us = node->now_us + value_wait_us(item->len);
     list_push(&item->job->run->out, item);
-    struct output *output = outbox_add(&node->out, OUTPUT_KEEP);
-    output->keep.id = (struct value_id){item->job->id, item->op};
-    output->keep.value = item->value;
+    outbox_keep(&node->out, USER_SCHEDULE, id_of(item), item->value);
 }
 
 void schedule_value_kept(struct node *node, struct value_id id)
@@ -109,9 +113,8 @@ static void drop_operands(struct node *node, struct job *job, const struct item 
             continue;
         if (!used->value) {
             /* On disk it stays while the log may refer to it: until the log is compacted. */
-            struct output *output = outbox_add(&node->out, OUTPUT_DROP);
-            output->drop.id = (struct value_id){job->id, used->op};
-            output->drop.kept = used->keeping && !used->logged;
+            outbox_drop(&node->out, USER_SCHEDULE, id_of(used));
+            node->out.at[node->out.n - 1].drop.kept = used->keeping && !used->logged;
         }
         run_remove(&node->schedule, used);
     }
@@ -170,12 +173,9 @@ void schedule_supply(struct node *node, const struct item *item)
 static void begin_fetch(struct node *node, struct item *item)
 {
     item->state = ITEM_FETCHING;
+    item->value_deadline_us = node->now_us + value_wait_us(item->len);
     list_push(&item->job->run->out, item);
-    struct output *output = outbox_add(&node->out, OUTPUT_FETCH);
-    output->fetch.id = (struct value_id){item->job->id, item->op};
-    output->fetch.from = item->node;
-    output->fetch.len = item->len;
-    memcpy(output->fetch.hash, item->hash, HASH_BYTES);
+    outbox_fetch(&node->out, USER_SCHEDULE, id_of(item), item->node, item->len, item->hash);
 }
 
 static void copy_edge(char *at, struct slice edge)
@@ -294,9 +294,33 @@ void schedule_value_ready(struct node *node, struct value_id id)
     complete(node, item);
 }
 
-void schedule_value_failed(struct node *node, struct value_id id, node_id_t from)
+void schedule_value_failed(struct node *node, struct value_id id)
 {
     struct item *item = run_find(&node->schedule, id.job, id.op);
-    if (item && item->state == ITEM_FETCHING && item->node == from)
+    if (!item)
+        return;
+    if (item->state == ITEM_FETCHING || item->state == ITEM_KEEPING)
         hand_back(node, item);
+    else if (!item->kept)
+        item->keeping = false; /* the next checkpoint asks again */
+}
+
+void schedule_watch_values(struct node *node)
+{
+    for (size_t i = 0; i < node->schedule.n_active; i++) {
+        for (struct item *next, *item = node->schedule.active[i]->run->out.first; item;
+             item = next) {
+            next = item->next;
+            bool waits = item->state == ITEM_FETCHING || item->state == ITEM_KEEPING;
+            if (!waits || node->now_us < item->value_deadline_us)
+                continue;
+            if (item->state == ITEM_FETCHING) {
+                outbox_drop(&node->out, USER_SCHEDULE, id_of(item));
+                hand_back(node, item);
+            } else {
+                item->value_deadline_us = node->now_us + value_wait_us(item->len);
+                outbox_keep(&node->out, USER_SCHEDULE, id_of(item), item->value);
+            }
+        }
+    }
 }

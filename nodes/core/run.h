@@ -34,6 +34,7 @@ struct item {
     unsigned errors;                  /* workers that refused it with an error */
     node_id_t refused_by[ERRORS_MAX]; /* the first of them */
     struct blob *value;               /* done: the value, or NULL: the runtime holds it */
+    uint64_t value_deadline_us;       /* fetching or keeping: then it is asked for again */
     bool keeping, kept; /* a value of the runtime's: on its way to our disk, or there */
     bool logged;        /* in a checkpoint */
     uint64_t len;

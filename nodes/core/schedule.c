@@ -71,6 +71,7 @@ void schedule_stop(struct node *node)
         run_destroy(node, schedule->active[i]);
     }
     schedule->n_active = 0;
+    outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){0});
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
         message_drop(&node->peers[id].slot.batch);
 }
@@ -146,9 +147,8 @@ void schedule_job_finished(struct node *node, struct job *job)
         at++;
     schedule->active[at] = schedule->active[--schedule->n_active];
     release_at_workers(node, job->id);
-    struct output *output = outbox_add(&node->out, OUTPUT_DROP);
-    output->drop.id.job = job->id;
-    output->drop.kept = job->state != JOB_DONE;
+    outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){job->id, 0});
+    node->out.at[node->out.n - 1].drop.kept = job->state != JOB_DONE;
     announce(node, job);
     take_up_jobs(node);
 }
@@ -179,6 +179,7 @@ static uint64_t lose_values(struct node *node, node_id_t worker)
             next = item->next;
             if (item->node != worker || item->state != ITEM_FETCHING)
                 continue;
+            outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){item->job->id, item->op});
             list_remove(out, item);
             run_make_ready(item, true);
             lost++;

@@ -27,7 +27,10 @@ void schedule_results(struct node *node, node_id_t from, const struct message *m
 /* A value that the coordinator wanted from a worker is there, or cannot be had; a text is durable.
  */
 void schedule_value_ready(struct node *node, struct value_id id);
-void schedule_value_failed(struct node *node, struct value_id id, node_id_t from);
+void schedule_value_failed(struct node *node, struct value_id id);
+
+/* What has waited for a value beyond its deadline asks again. */
+void schedule_watch_values(struct node *node);
 void schedule_value_kept(struct node *node, struct value_id id);
 
 /* A worker is gone: its operations go to others at once. `died`: its process has, so that what it

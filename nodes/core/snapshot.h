@@ -113,6 +113,9 @@ void snapshot_peer_met(struct node *node, node_id_t peer);
 /* The snapshot's bytes are on disk. */
 void snapshot_value_kept(struct node *node, struct value_id id);
 
+/* It could not be kept: its taker is told. */
+void snapshot_value_failed(struct node *node, struct value_id id);
+
 /* Requests about snapshots are any node's to answer; false: this is none of them. */
 bool snapshot_requests_handle(struct node *node, uint64_t client, const struct message *message);
 

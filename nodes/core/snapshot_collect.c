@@ -335,11 +335,9 @@ void collect_finish(struct node *node, struct collection *collection)
         panic("the head of a snapshot cannot be encoded");
     tell_the_end(node, collection);
     snapshot_remember_end(node, collection->id);
-    struct output *output = outbox_add(&node->out, OUTPUT_KEEP);
     struct blob *all = join(node, collection, head);
-    outbox_hold(&node->out, all);
-    output->keep.id = (struct value_id){collection->id.counter, SNAPSHOT_OP};
-    output->keep.value = all;
+    outbox_keep(&node->out, USER_SNAPSHOT, (struct value_id){collection->id.counter, SNAPSHOT_OP},
+                all);
     collection->head->as.snapshot_head.bytes = all->len;
     blob_drop(&all);
     blob_drop(&head);

@@ -63,9 +63,8 @@ static void forget(struct node *node, size_t at)
     uint64_t counter = snapshots->kept[at]->as.snapshot_head.counter;
     key_of(key, counter);
     outbox_write_record(&node->out, (struct slice){key, sizeof key}, NULL);
-    struct output *output = outbox_add(&node->out, OUTPUT_DROP);
-    output->drop.id = (struct value_id){counter, SNAPSHOT_OP};
-    output->drop.kept = true;
+    outbox_drop(&node->out, USER_SNAPSHOT, (struct value_id){counter, SNAPSHOT_OP});
+    node->out.at[node->out.n - 1].drop.kept = true;
     message_drop(&snapshots->kept[at]);
     memmove(snapshots->kept + at, snapshots->kept + at + 1,
             (--snapshots->n_kept - at) * sizeof *snapshots->kept);
@@ -97,11 +96,26 @@ static void keep_head(struct node *node, struct message *head)
     snapshots->kept[snapshots->n_kept++] = head;
 }
 
-void snapshot_value_kept(struct node *node, struct value_id id)
+static struct collection *find_keeping(struct node *node, struct value_id id)
 {
     struct collection *it = node->snapshots.collections;
     while (it && !(it->keeping && it->id.counter == id.job && id.op == SNAPSHOT_OP))
         it = it->next;
+    return it;
+}
+
+void snapshot_value_failed(struct node *node, struct value_id id)
+{
+    struct collection *it = find_keeping(node, id);
+    if (!it)
+        return;
+    snapshot_refuse(node, it->client, it->request, "not_kept", "the snapshot could not be kept");
+    collection_free(node, it);
+}
+
+void snapshot_value_kept(struct node *node, struct value_id id)
+{
+    struct collection *it = find_keeping(node, id);
     if (!it)
         return;
     uint8_t key[9];

@@ -46,15 +46,18 @@ struct replica {
     size_t sent_parts, told_parts;
 };
 
+/* looked for here --> fetched --> kept; what fails rests, and is looked for again. */
+enum need_state { NEED_LOOKING, NEED_FETCHING, NEED_KEEPING, NEED_RESTING };
+
 /* A value that must be on this node's disk before something can be acknowledged. */
 struct need {
     struct value_id id;
     node_id_t source;
     uint64_t len;
     uint8_t hash[HASH_BYTES];
-    bool fetching; /* over the value plane; false: looked for here */
-    unsigned tries;
-    uint64_t retry_us; /* 0: under way */
+    enum need_state state;
+    unsigned tries;   /* sources that did not have it */
+    uint64_t wake_us; /* RESTING: when it is looked for again; else: then it waited too long */
 };
 
 struct follower {
@@ -302,6 +305,12 @@ static inline bool node_serves(const struct node *node)
 static inline bool node_is_peer(const struct node *node, uint64_t id)
 {
     return id >= 1 && id <= node->config.n_nodes && id != node->config.id;
+}
+
+/* How long a value of so many bytes may be waited for before it is asked for again. */
+static inline uint64_t value_wait_us(uint64_t len)
+{
+    return VALUE_WAIT_US + len / VALUE_WAIT_BYTES_PER_US;
 }
 
 /* Counts a message that is malformed, foreign or absurd. */

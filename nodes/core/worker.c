@@ -24,6 +24,7 @@ struct work {
     struct wait waits[OPERANDS_MAX];
     node_id_t coordinator;
     unsigned missing;
+    uint64_t deadline_us; /* while operands are missing: then it goes back */
     bool computing;
 };
 
@@ -171,7 +172,7 @@ static void hold_value(struct worker *worker, struct value_id id, uint64_t len)
 static void drop_value(struct node *node, struct value_id id)
 {
     node->worker.held_bytes -= (uint64_t)(uintptr_t)map_remove(&node->worker.held, value_key(id));
-    outbox_add(&node->out, OUTPUT_DROP)->drop.id = id;
+    outbox_drop(&node->out, USER_WORKER, id);
 }
 
 /* Operands that were used are of no use here any more: the coordinator holds them until their
@@ -256,7 +257,7 @@ void worker_computed(struct node *node, const struct computed *results, size_t n
         count_executed(worker, &results[i]);
         if (!work) { /* it was dropped while it was computed */
             if (!is_wanted(worker, results[i].id))
-                outbox_add(&node->out, OUTPUT_DROP)->drop.id = results[i].id;
+                outbox_drop(&node->out, USER_WORKER, results[i].id);
             if (submitted.tell)
                 tell_cost(node, submitted.tell, &results[i]);
             continue;
@@ -331,13 +332,14 @@ static bool read_task(struct node *node, const struct message *message,
     return true;
 }
 
-static void fetch(struct node *node, const struct work *work, size_t i)
+static void fetch(struct node *node, struct work *work, size_t i)
 {
-    struct output *output = outbox_add(&node->out, OUTPUT_FETCH);
-    output->fetch.id = work->op.operands[i].id;
-    output->fetch.from = work->waits[i].source;
-    output->fetch.len = work->waits[i].len;
-    memcpy(output->fetch.hash, work->waits[i].hash, HASH_BYTES);
+    const struct wait *wait = &work->waits[i];
+    uint64_t deadline_us = node->now_us + value_wait_us(wait->len);
+    if (deadline_us > work->deadline_us)
+        work->deadline_us = deadline_us;
+    outbox_fetch(&node->out, USER_WORKER, work->op.operands[i].id, wait->source, wait->len,
+                 wait->hash);
 }
 
 static void accept_task(struct node *node, node_id_t from, const struct message *message,
@@ -368,20 +370,50 @@ void worker_task(struct node *node, node_id_t from, const struct message *messag
 
 void worker_value_ready(struct node *node, struct value_id id)
 {
+    bool wanted = false;
     for (struct work *work = node->worker.first; work; work = work->next) {
         for (size_t i = 0; i < work->op.n_operands; i++) {
             if (!work->waits[i].missing || !same_value(work->op.operands[i].id, id))
                 continue;
             work->waits[i].missing = false;
             work->missing--;
+            wanted = true;
             hold_value(&node->worker, id, work->waits[i].len);
         }
     }
+    if (!wanted && !map_get(&node->worker.held, value_key(id)))
+        outbox_drop(&node->out, USER_WORKER, id);
+}
+
+/* True when an operation, that one excepted, waits for the operand. */
+static bool is_awaited(const struct worker *worker, const struct work *except, struct value_id id)
+{
+    for (const struct work *work = worker->first; work; work = work->next)
+        for (size_t i = 0; work != except && i < work->op.n_operands; i++)
+            if (work->waits[i].missing && same_value(work->op.operands[i].id, id))
+                return true;
+    return false;
+}
+
+/* Nobody else waits for the operands that the operation still lacks: their fetches end. */
+static void stop_fetches(struct node *node, struct work *work)
+{
+    for (size_t i = 0; i < work->op.n_operands; i++)
+        if (work->waits[i].missing && !is_awaited(&node->worker, work, work->op.operands[i].id))
+            outbox_drop(&node->out, USER_WORKER, work->op.operands[i].id);
+}
+
+/* Takes an operation out of the queue, unfinished. */
+static void remove_work(struct node *node, struct work *previous, struct work *work)
+{
+    stop_fetches(node, work);
+    unlink_work(&node->worker, previous, work);
+    work_free(work);
 }
 
 /* An operand that its first source has lost is asked of the coordinator; without it the operation
  * goes back. */
-void worker_value_failed(struct node *node, struct value_id id, node_id_t from)
+void worker_value_failed(struct node *node, struct value_id id)
 {
     struct worker *worker = &node->worker;
     struct work *previous = NULL, *next;
@@ -390,9 +422,9 @@ void worker_value_failed(struct node *node, struct value_id id, node_id_t from)
         bool give_up = false;
         for (size_t i = 0; i < work->op.n_operands && !give_up; i++) {
             struct wait *wait = &work->waits[i];
-            if (!wait->missing || wait->source != from || !same_value(work->op.operands[i].id, id))
+            if (!wait->missing || !same_value(work->op.operands[i].id, id))
                 continue;
-            give_up = from == work->coordinator;
+            give_up = wait->source == work->coordinator;
             wait->source = work->coordinator;
             if (!give_up)
                 fetch(node, work, i);
@@ -402,8 +434,21 @@ void worker_value_failed(struct node *node, struct value_id id, node_id_t from)
             continue;
         }
         refuse(node, work->coordinator, &work->op, "an operand cannot be fetched", true);
-        unlink_work(worker, previous, work);
-        work_free(work);
+        remove_work(node, previous, work);
+    }
+}
+
+void worker_tick(struct node *node)
+{
+    struct work *previous = NULL, *next;
+    for (struct work *work = node->worker.first; work; work = next) {
+        next = work->next;
+        if (!work->missing || node->now_us < work->deadline_us) {
+            previous = work;
+            continue;
+        }
+        refuse(node, work->coordinator, &work->op, "an operand does not come", true);
+        remove_work(node, previous, work);
     }
 }
 
@@ -421,8 +466,7 @@ static void drop_work(struct node *node, job_id_t job, op_id_t op)
             previous = work;
             continue;
         }
-        unlink_work(worker, previous, work);
-        work_free(work);
+        remove_work(node, previous, work);
     }
 }
 
@@ -439,7 +483,7 @@ static void drop_held(struct node *node, job_id_t job)
     }
     map_clear(&node->worker.held);
     node->worker.held = kept;
-    outbox_add(&node->out, OUTPUT_DROP)->drop.id = (struct value_id){job, 0};
+    outbox_drop(&node->out, USER_WORKER, (struct value_id){job, 0});
 }
 
 /* Somebody else has the operation's result, or is about to. */
@@ -503,8 +547,7 @@ static void give_back(struct node *node)
             continue;
         }
         refuse(node, work->coordinator, &work->op, "memory is short", true);
-        unlink_work(&node->worker, previous, work);
-        work_free(work);
+        remove_work(node, previous, work);
     }
 }
 

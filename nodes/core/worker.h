@@ -21,9 +21,12 @@ bool worker_is_pressed(const struct node *node);
 
 void worker_computed(struct node *node, const struct computed *results, size_t n);
 
-/* A fetched operand is there, or cannot be had from that node. */
+/* A fetched operand is there, or cannot be had. */
 void worker_value_ready(struct node *node, struct value_id id);
-void worker_value_failed(struct node *node, struct value_id id, node_id_t from);
+void worker_value_failed(struct node *node, struct value_id id);
+
+/* Gives back what has waited for operands beyond its deadline. */
+void worker_tick(struct node *node);
 
 /* Another term's coordinator begins: nothing of an older one's work counts. */
 void worker_reset(struct node *node, term_t term);

@@ -72,6 +72,7 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
         break;
     case STORE_KEPT:
         event.kind = report->error ? EVENT_VALUE_FAILED : EVENT_VALUE_KEPT;
+        event.value.user = report->user;
         event.value.id = report->id;
         event.value.from = runtime->config.node.id;
         runtime_step(runtime, &event);
@@ -85,7 +86,7 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
         serve_read(runtime->serve, report);
         break;
     case STORE_HASHED:
-        transfer_hashed(runtime->transfer, report->seq, report->hash);
+        transfer_hashed(runtime->transfer, report->seq, report->hash, clock_now_us());
         break;
     }
 }
@@ -114,7 +115,8 @@ static void take_computed(struct runtime *runtime)
     n = 0;
     for (struct compute_result *result = results; result; result = compute_next(result)) {
         if (result->value && result->value->len > VALUE_INLINE_MAX_BYTES) {
-            values_put(&runtime->values, result->computed.id, result->value);
+            values_put(&runtime->values, result->computed.id, result->value,
+                       value_user_bit(USER_WORKER));
             result->computed.value = NULL;
         }
         computed[n++] = result->computed;
@@ -172,7 +174,7 @@ static void take_link_news(struct runtime *runtime)
         if (!up) {
             gate_forget(runtime->gate, plane, peer);
             if (plane == PLANE_VALUE)
-                transfer_link_down(runtime->transfer, peer);
+                transfer_link_down(runtime->transfer, peer, clock_now_us());
         }
         log_write(LOG_DEBUG, "connection to node %u on the %s plane is %s", (unsigned)peer,
                   plane_name(plane), up ? "up" : "down");
@@ -183,10 +185,10 @@ static void take_link_news(struct runtime *runtime)
 static void take_transfers(struct runtime *runtime)
 {
     transfer_tick(runtime->transfer, clock_now_us());
-    struct event event = {0};
-    bool ready;
-    while (transfer_next(runtime->transfer, &event.value.id, &event.value.from, &ready)) {
-        event.kind = ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED;
+    struct transfer_output end;
+    while (pull_next(&runtime->pull, &end)) {
+        struct event event = {.kind = end.ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED,
+                              .value = {.user = end.user, .id = end.id, .from = end.node}};
         runtime_step(runtime, &event);
     }
 }

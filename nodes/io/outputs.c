@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <string.h>
 
 #include "nodes/io/runtime_internal.h"
 #include "shared/base/clock.h"
@@ -21,19 +22,22 @@ static void compute(struct runtime *runtime, const struct compute_op *op)
     compute_submit(runtime->compute, &ready);
 }
 
-static void keep(struct runtime *runtime, struct value_id id, struct blob *value)
+static void keep(struct runtime *runtime, enum value_user user, struct value_id id,
+                 struct blob *value)
 {
     if (!value)
         value = values_get(&runtime->values, id);
-    store_keep(runtime->store, id, value); /* without one: it may be on disk already */
+    store_keep(runtime->store, user, id, value); /* without one: it may be on disk already */
 }
 
-static void drop(struct runtime *runtime, struct value_id id, bool kept)
+static void fetch(struct runtime *runtime, const struct output *output, uint64_t now_us)
 {
-    values_drop(&runtime->values, id);
-    transfer_cancel(runtime->transfer, id);
-    if (kept && id.job)
-        store_drop(runtime->store, id);
+    struct fetch_order order = {.user = output->fetch.user,
+                                .id = output->fetch.id,
+                                .from = output->fetch.from,
+                                .len = output->fetch.len};
+    memcpy(order.hash, output->fetch.hash, HASH_BYTES);
+    transfer_fetch(runtime->transfer, &order, now_us);
 }
 
 static void execute(struct runtime *runtime, const struct output *output, uint64_t now_us)
@@ -63,14 +67,15 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
         compute(runtime, &output->compute);
         break;
     case OUTPUT_FETCH:
-        transfer_fetch(runtime->transfer, output->fetch.id, output->fetch.from, output->fetch.len,
-                       output->fetch.hash, now_us);
+        fetch(runtime, output, now_us);
         break;
     case OUTPUT_KEEP:
-        keep(runtime, output->keep.id, output->keep.value);
+        keep(runtime, output->keep.user, output->keep.id, output->keep.value);
         break;
     case OUTPUT_DROP:
-        drop(runtime, output->drop.id, output->drop.kept);
+        transfer_drop(runtime->transfer, output->drop.user, output->drop.id, now_us);
+        if (output->drop.kept && output->drop.id.job)
+            store_drop(runtime->store, output->drop.id);
         break;
     case OUTPUT_RELINK:
         gate_forget(runtime->gate, output->relink.plane, output->relink.peer);

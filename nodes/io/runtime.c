@@ -112,8 +112,11 @@ static void start_parts(struct runtime *runtime)
                                &runtime->clients, runtime->gate);
     runtime->store = store_start(runtime->disk);
     begin_failures(runtime);
-    runtime->transfer =
-        transfer_new(node->id, value_max_bytes, &runtime->values, runtime->store, runtime->gate);
+    struct transfer_config transfer = {.self = node->id, .len_max = value_max_bytes};
+    runtime->transfer = transfer_new(&transfer, &runtime->values);
+    runtime->pull = (struct pull){.transfer = runtime->transfer,
+                                  .store = runtime->store,
+                                  .gate = runtime->gate};
     runtime->serve = serve_new(node->id, &runtime->values, runtime->store, runtime->gate);
     mesh_connect(runtime->mesh, clock_now_us());
 }
@@ -218,6 +221,8 @@ void runtime_close(struct runtime **runtime)
         return;
     bool idle = compute_destroy(&it->compute, COMPUTE_PATIENCE_MS);
     transfer_destroy(&it->transfer);
+    if (it->store)
+        pull_clear(&it->pull);
     finish_store(it);
     disk_close(&it->disk);
     if (!idle) {
@@ -229,8 +234,7 @@ void runtime_close(struct runtime **runtime)
     inbox_destroy(&it->inbox);
     gate_destroy(&it->gate);
     node_destroy(&it->node);
-    values_drop(&it->values, (struct value_id){0});
-    map_clear(&it->values.map);
+    values_clear(&it->values);
     clients_clear(&it->clients);
     mesh_close(&it->mesh, LINGER_CLEAN_MS);
     bus_close(it->context);

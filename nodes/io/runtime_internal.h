@@ -3,9 +3,9 @@
 #define CONCLAVE_IO_RUNTIME_INTERNAL_H
 
 #include "nodes/io/inbox.h"
+#include "nodes/io/pull.h"
 #include "nodes/io/runtime.h"
 #include "nodes/io/serve.h"
-#include "nodes/io/transfer.h"
 #include "nodes/io/turns.h"
 #include "nodes/work/compute.h"
 
@@ -21,6 +21,7 @@ struct runtime {
     struct compute *compute;
     struct values values;
     struct transfer *transfer;
+    struct pull pull;
     struct serve *serve;
     struct node *node;
     uint64_t random;        /* state of the generator for events */

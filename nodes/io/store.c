@@ -16,6 +16,7 @@ struct task {
     struct mail mail;
     enum task_kind kind;
     uint64_t seq;
+    enum value_user user; /* KEEP */
     struct write *writes; /* PERSIST; they, their entries and parts are owned */
     size_t n, room;
     struct value_id id;
@@ -152,7 +153,7 @@ static void hash(struct store *store, struct task *task)
 /* False: there is no room for it. */
 static bool keep(struct store *store, const struct task *task)
 {
-    struct store_report done = {.kind = STORE_KEPT, .id = task->id};
+    struct store_report done = {.kind = STORE_KEPT, .user = task->user, .id = task->id};
     /* A small value would take from the reserve. */
     bool waits = task->blob && (store->full || disk_keep(store->disk, task->id, task->blob));
     if (waits)
@@ -176,15 +177,20 @@ static void retry(struct store *store, struct queue *stuck)
     set_full(store, stuck->first != NULL);
 }
 
-/* A value that is dropped need not be kept any more. */
-static void drop_stuck(struct queue *stuck, struct value_id id)
+/* A value that is dropped need not be kept any more: who asked is told. */
+static void drop_stuck(struct store *store, struct queue *stuck, struct value_id id)
 {
     struct queue left = {0};
     for (struct task *task; (task = queue_next(stuck));) {
-        if (task->id.job == id.job && (!id.op || task->id.op == id.op))
+        if (task->id.job == id.job && (!id.op || task->id.op == id.op)) {
+            report(store, (struct store_report){.kind = STORE_KEPT,
+                                                .user = task->user,
+                                                .id = task->id,
+                                                .error = ERR_NOT_FOUND});
             task_free(task);
-        else
+        } else {
             queue_add(&left, task);
+        }
     }
     *stuck = left;
 }
@@ -209,7 +215,7 @@ static void execute(struct store *store, struct task *task, struct queue *stuck)
         report(store, done);
         break;
     case TASK_DROP:
-        drop_stuck(stuck, task->id);
+        drop_stuck(store, stuck, task->id);
         disk_drop_kept(store->disk, task->id);
         break;
     case TASK_HASH:
@@ -315,9 +321,10 @@ void store_flush(struct store *store)
     store->pending = NULL;
 }
 
-void store_keep(struct store *store, struct value_id id, struct blob *value)
+void store_keep(struct store *store, enum value_user user, struct value_id id, struct blob *value)
 {
     struct task *task = task_new(TASK_KEEP);
+    task->user = user;
     task->id = id;
     task->blob = value ? blob_ref(value) : NULL;
     mailbox_put(store->tasks, &task->mail);

@@ -27,8 +27,10 @@ struct store_report {
     struct mail mail; /* first: reports come as a list of these */
     enum store_report_kind kind;
     uint64_t seq;             /* PERSISTED: everything up to it; HASHED: which */
+    enum value_user user;     /* KEPT: who asked */
     struct value_id id;       /* KEPT, READ */
-    int error;                /* READ: as disk_read_kept(); KEPT: ERR_NOT_FOUND, nothing to keep */
+    int error;                /* READ: as disk_read_kept(); KEPT: ERR_NOT_FOUND, nothing to keep, or
+                                 it was dropped first */
     struct blob *blob;        /* READ: owned */
     uint64_t total;           /* READ: the value's length */
     void *cookie;             /* READ: as it was asked with */
@@ -49,9 +51,9 @@ void store_destroy(struct store **store);
 void store_persist(struct store *store, uint64_t seq, const struct write *writes, size_t n);
 void store_flush(struct store *store);
 
-/* Asks to make a value durable: STORE_KEPT. Takes a new reference. NULL: asks whether it is durable
- * already. */
-void store_keep(struct store *store, struct value_id id, struct blob *value);
+/* Asks to make a value durable: one STORE_KEPT, whatever happens. Takes a new reference. NULL: asks
+ * whether it is durable already. */
+void store_keep(struct store *store, enum value_user user, struct value_id id, struct blob *value);
 
 /* Asks for part of a kept value: STORE_READ. */
 void store_read(struct store *store, struct value_id id, uint64_t offset, uint64_t len,

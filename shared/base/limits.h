@@ -138,6 +138,13 @@
 /* Of values that a worker holds in memory; beyond, it is throttled. */
 #define MEMORY_LIMIT_DEFAULT_BYTES (1024 * MIB_BYTES)
 
+/* --- values --- */
+
+/* No end of a fetch, or of a write to disk, within this: it is asked for again. The transfer itself
+ * gives a silent source up after FETCH_FAIL_US; this is for what nobody thought of. */
+#define VALUE_WAIT_US           (30 * SECOND_US)
+#define VALUE_WAIT_BYTES_PER_US 1 /* and so much slower than any network of use */
+
 /* --- replication --- */
 
 #define APPEND_ENTRIES_MAX 128 /* entries in one append */

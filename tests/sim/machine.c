@@ -18,12 +18,6 @@ void machine_put_value(struct map *map, struct value_id id, struct blob *blob)
     blob_drop(&before);
 }
 
-static struct blob *find_value(const struct world_node *node, struct value_id id)
-{
-    struct blob *blob = map_get(&node->values, machine_value_key(id));
-    return blob ? blob : map_get(&node->kept, machine_value_key(id));
-}
-
 void machine_drop_values(struct map *map, struct value_id id)
 {
     struct map kept = {0};
@@ -52,7 +46,7 @@ static int operate(const struct world_node *node, const struct compute_op *op, s
         const struct compute_operand *operand = &op->operands[i];
         operands[i] = (struct integer_operand){operand->literal, operand->blob};
         if (operand->kind == OPERAND_VALUE)
-            operands[i].value = find_value(node, operand->id);
+            operands[i].value = values_find(node, operand->id);
         if (operand->kind != OPERAND_LITERAL && !operands[i].value)
             return ERR_NOT_FOUND; /* as the runtime does; a job's end may drop what is still queued
                                    */
@@ -100,29 +94,6 @@ static void compute(struct world *world, node_id_t id, const struct compute_op *
     world_post(world, &pending);
 }
 
-static void fetch(struct world *world, node_id_t id, const struct output *output)
-{
-    struct world_node *node = &world->nodes[id];
-    struct pending pending = {.at_us = world->now_us + 3 * world->options.delay_us + MS_US,
-                              .kind = PENDING_VALUE,
-                              .to = id,
-                              .from = output->fetch.from,
-                              .incarnation = node->incarnation,
-                              .id = output->fetch.id};
-    struct blob *mine = find_value(node, output->fetch.id);
-    struct world_node *source = &world->nodes[output->fetch.from];
-    struct blob *theirs = source->core ? find_value(source, output->fetch.id) : NULL;
-    pending.blob = blob_ref(mine ? mine : theirs);
-    if (pending.blob && pending.blob->len != output->fetch.len)
-        world_fail(world, "a value is what its reference says", "%zu bytes, not %" PRIu64,
-                   pending.blob->len, output->fetch.len);
-    if (pending.blob && !mine && world_chance(world, world->options.value_failures)) {
-        world_count(world, FAULT_VALUE_LOSS);
-        blob_drop(&pending.blob);
-    }
-    world_post(world, &pending);
-}
-
 void machine_pending(struct world *world, struct pending *pending)
 {
     struct world_node *node = &world->nodes[pending->to];
@@ -132,29 +103,48 @@ void machine_pending(struct world *world, struct pending *pending)
     switch (pending->kind) {
     case PENDING_COMPUTED:
         if (pending->blob)
-            machine_put_value(&node->values, pending->id, pending->blob);
+            values_put(&node->values, pending->id, pending->blob, value_user_bit(USER_WORKER));
         break;
-    case PENDING_VALUE: {
-        bool reachable = !world_is_cut(world, pending->from, pending->to) &&
-                         !world_is_cut(world, pending->to, pending->from);
-        if (pending->blob && reachable)
-            machine_put_value(&node->values, pending->id, pending->blob);
-        event.kind = pending->blob && reachable ? EVENT_VALUE_READY : EVENT_VALUE_FAILED;
+    case PENDING_PULL:
+        values_pull(world, pending->to);
+        return;
+    case PENDING_HASHED:
+        values_hashed(world, pending);
+        return;
+    case PENDING_NOT_KEPT:
+        event.kind = EVENT_VALUE_FAILED;
+        event.value.user = pending->user;
         event.value.id = pending->id;
-        event.value.from = pending->from;
+        event.value.from = pending->to;
         break;
-    }
     case PENDING_KEPT:
         machine_put_value(&node->kept, pending->id, pending->blob);
         oracle_kept(world, pending->to, pending->id);
         bank_value_kept(world, pending->to, pending->id, pending->blob);
         event.kind = EVENT_VALUE_KEPT;
+        event.value.user = pending->user;
         event.value.id = pending->id;
         break;
     default:
         return;
     }
     world_step(world, pending->to, &event);
+}
+
+static void keep(struct world *world, node_id_t id, const struct output *output)
+{
+    struct world_node *node = &world->nodes[id];
+    struct blob *blob =
+        output->keep.value ? output->keep.value : values_find(node, output->keep.id);
+    bool here = map_get(&node->kept, machine_value_key(output->keep.id)) != NULL;
+    world_post(world,
+               &(struct pending){.at_us = here || !blob ? world->now_us + 1 : disk_time(world, id),
+                                 .kind = blob ? PENDING_KEPT : PENDING_NOT_KEPT,
+                                 .to = id,
+                                 .incarnation = node->incarnation,
+                                 .user = output->keep.user,
+                                 .id = output->keep.id,
+                                 .blob = blob_ref(blob)});
 }
 
 void machine_output(struct world *world, node_id_t id, const struct output *output)
@@ -177,32 +167,13 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
         compute(world, id, &output->compute);
         break;
     case OUTPUT_FETCH:
-        fetch(world, id, output);
+        values_fetch(world, id, output);
         break;
-    case OUTPUT_KEEP: {
-        struct blob *blob =
-            output->keep.value ? output->keep.value : find_value(node, output->keep.id);
-        if (!blob) {
-            world_post(world, &(struct pending){.at_us = world->now_us + 1,
-                                                .kind = PENDING_VALUE,
-                                                .to = id,
-                                                .from = id,
-                                                .incarnation = node->incarnation,
-                                                .id = output->keep.id});
-            break;
-        }
-        bool here = map_get(&node->kept, machine_value_key(output->keep.id)) != NULL;
-        world_post(world,
-                   &(struct pending){.at_us = here ? world->now_us + 1 : disk_time(world, id),
-                                     .kind = PENDING_KEPT,
-                                     .to = id,
-                                     .incarnation = node->incarnation,
-                                     .id = output->keep.id,
-                                     .blob = blob_ref(blob)});
+    case OUTPUT_KEEP:
+        keep(world, id, output);
         break;
-    }
     case OUTPUT_DROP:
-        machine_drop_values(&node->values, output->drop.id);
+        values_let_go(world, id, output->drop.user, output->drop.id);
         if (output->drop.kept)
             machine_drop_values(&node->kept, output->drop.id);
         break;
@@ -218,7 +189,7 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
 void machine_lose(struct world *world, node_id_t id)
 {
     struct world_node *node = &world->nodes[id];
-    machine_drop_values(&node->values, (struct value_id){0});
+    values_lose(world, id);
     disk_drop_held(world, id);
     node->disk_busy_us = node->compute_busy_us = 0;
 }

@@ -123,6 +123,10 @@ void net_deliver(struct world *world, struct pending *pending)
             return;
         }
         event.message.incarnation = link->greeter;
+        if (message->type == MESSAGE_VALUE_GET || message->type == MESSAGE_VALUE_CHUNK) {
+            values_message(world, pending->to, pending->from, message);
+            return;
+        }
     } else {
         event.message.incarnation = message->type == MESSAGE_HEARTBEAT
                                         ? message->as.heartbeat.incarnation
@@ -151,6 +155,8 @@ static void report(struct world *world, node_id_t from, node_id_t to, enum plane
     struct event event = {.kind = up ? EVENT_LINK_UP : EVENT_LINK_DOWN};
     event.link.plane = plane;
     event.link.peer = to;
+    if (!up && plane == PLANE_VALUE)
+        values_link_down(world, from, to);
     world_step(world, from, &event);
 }
 

@@ -117,6 +117,8 @@ static void draw_times(struct world *world)
     options->append_entries = world_random(world, 2) ? 0 : draw_scale(world, 1, 64);
     static const uint64_t inline_bytes[] = {0, 0, 4096, 512, 64};
     options->inline_bytes = inline_bytes[world_random(world, 5)];
+    static const uint64_t chunk_bytes[] = {0, 0, 16384, 2048};
+    options->chunk_bytes = chunk_bytes[world_random(world, 4)];
 }
 
 static void draw_chances(struct world *world)
@@ -263,7 +265,8 @@ static void cut_link(struct swarm *swarm)
 
 static void reset_all(struct world *world, node_id_t from, node_id_t to)
 {
-    static const enum plane planes[] = {PLANE_CONTROL, PLANE_CHANNEL, PLANE_CHECKPOINT};
+    static const enum plane planes[] = {PLANE_CONTROL, PLANE_CHANNEL, PLANE_CHECKPOINT,
+                                        PLANE_VALUE};
     for (unsigned i = 0; i < sizeof planes / sizeof planes[0]; i++)
         world_break(world, from, to, planes[i]);
 }
@@ -314,11 +317,12 @@ static void clog_links(struct swarm *swarm)
 
 static void reset_connection(struct swarm *swarm)
 {
-    static const enum plane planes[] = {PLANE_CONTROL, PLANE_CHANNEL, PLANE_CHECKPOINT};
+    static const enum plane planes[] = {PLANE_CONTROL, PLANE_CHANNEL, PLANE_CHECKPOINT,
+                                        PLANE_VALUE};
     struct world *world = swarm->world;
     node_id_t from = any_node(world), to = another_node(world, from);
-    uint64_t which = world_random(world, 4);
-    if (which == 3)
+    uint64_t which = world_random(world, 5);
+    if (which == 4)
         reset_all(world, from, to);
     else
         world_break(world, from, to, planes[which]);

@@ -177,6 +177,19 @@ static uint64_t moment_of(const struct world_node *node, uint64_t local_us)
            ((local_us - clock->local_us) * MILLION + clock->rate - 1) / clock->rate;
 }
 
+uint64_t world_local_us(const struct world *world, node_id_t id)
+{
+    return local_of(&world->nodes[id], world->now_us);
+}
+
+uint64_t world_moment(const struct world *world, node_id_t id, uint64_t local_us)
+{
+    if (local_us == UINT64_MAX)
+        return UINT64_MAX;
+    uint64_t at_us = moment_of(&world->nodes[id], local_us);
+    return at_us > world->now_us ? at_us : world->now_us + 1;
+}
+
 static void set_clock(struct world *world, struct world_node *node)
 {
     uint64_t drift = world->options.drift, rate = MILLION;
@@ -193,9 +206,7 @@ static void set_clock(struct world *world, struct world_node *node)
 static void wake_at(struct world *world, node_id_t id, uint64_t local_us)
 {
     struct world_node *node = &world->nodes[id];
-    uint64_t at_us = local_us == UINT64_MAX ? UINT64_MAX : moment_of(node, local_us);
-    if (at_us <= world->now_us)
-        at_us = world->now_us + 1;
+    uint64_t at_us = world_moment(world, id, local_us);
     if (node->wake_us && node->wake_us <= at_us && node->wake_us > world->now_us)
         return;
     node->wake_us = at_us;
@@ -283,6 +294,7 @@ void world_start(struct world *world, node_id_t id)
     set_clock(world, node);
     struct node_config config = configure(world, id);
     node->core = node_new(&config, &node->durable, local_of(node, world->now_us));
+    values_start(world, id);
     node->disk_seq = 0;
     node->disk_failed = false;
     node->wake_us = 0;

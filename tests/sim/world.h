@@ -8,7 +8,7 @@
 #ifndef CONCLAVE_SIM_WORLD_H
 #define CONCLAVE_SIM_WORLD_H
 
-#include "nodes/core/node.h"
+#include "nodes/core/values.h"
 #include "shared/base/map.h"
 
 #define WORLD_NODES_MAX   25
@@ -63,11 +63,12 @@ struct world_options {
     uint64_t heartbeat_us, election_timeout_us;
     uint64_t checkpoint_interval_us, checkpoint_bytes;
     uint64_t inline_bytes;      /* longer values are kept by the runtime, not handed over */
+    uint64_t chunk_bytes;       /* of values on the value plane */
     uint32_t loss, duplication; /* of every message between nodes */
     uint32_t spikes;            /* messages that take up to spike_us longer */
     uint64_t spike_us;
     uint32_t disk_failures;  /* of every persist: the node dies */
-    uint32_t value_failures; /* of every transfer of a value */
+    uint32_t value_failures; /* of every question for a part of a value */
     uint32_t drift;          /* clocks run wrong by up to so many per million */
     uint32_t unsynced_kept;  /* of every transaction under way in a crash: it is on disk all the
                                 same */
@@ -118,8 +119,11 @@ struct world_node {
     uint64_t disk_slow_until_us, disk_slow_us; /* added to every persist until then */
     uint64_t disk_full_until_us; /* only what the store's reserve is for is written before then */
     bool disk_failed;
-    struct map kept;   /* durable values: (job, op) -> struct blob */
-    struct map values; /* in memory */
+    struct map kept;      /* durable values: (job, op) -> struct blob */
+    struct values values; /* in memory */
+    struct transfer *transfer;
+    struct map wants; /* fetches whose end is to come: values.c */
+    uint64_t pull_us; /* when the transfer is looked at next; 0: not */
     uint64_t compute_busy_us;
     uint64_t op_us; /* of every operation on this node; 0: as options say */
     bool refuses;   /* it returns an error for whatever it should compute */
@@ -293,7 +297,9 @@ enum pending_kind {
     PENDING_SYNCED, /* the node hears of it */
     PENDING_SPACE,  /* the disk became full, or has room again */
     PENDING_COMPUTED,
-    PENDING_VALUE,
+    PENDING_NOT_KEPT, /* there was nothing to keep */
+    PENDING_PULL,     /* the transfer is looked at */
+    PENDING_HASHED,   /* a value that was pulled has its hash */
     PENDING_KEPT,
     PENDING_LINK,
     PENDING_START,
@@ -311,6 +317,7 @@ struct pending {
     enum plane plane;
     uint64_t epoch;
     struct message *message; /* owned */
+    enum value_user user;
     struct value_id id;
     uint64_t seq;
     struct write *writes; /* owned, with their entries */
@@ -344,6 +351,22 @@ void net_node_died(struct world *world, node_id_t id);
 void machine_output(struct world *world, node_id_t id, const struct output *output);
 void machine_pending(struct world *world, struct pending *pending);
 void machine_lose(struct world *world, node_id_t id);
+
+/* The node's own clock, now; and the first moment of the world at which it shows so much (0, or
+ * what is past: the next one). */
+uint64_t world_local_us(const struct world *world, node_id_t id);
+uint64_t world_moment(const struct world *world, node_id_t id, uint64_t local_us);
+
+void values_start(struct world *world, node_id_t id);
+void values_lose(struct world *world, node_id_t id);
+struct blob *values_find(const struct world_node *node, struct value_id id);
+void values_fetch(struct world *world, node_id_t id, const struct output *output);
+void values_let_go(struct world *world, node_id_t id, enum value_user user, struct value_id meant);
+void values_pull(struct world *world, node_id_t id);
+void values_hashed(struct world *world, const struct pending *pending);
+void values_message(struct world *world, node_id_t id, node_id_t from,
+                    const struct message *message);
+void values_link_down(struct world *world, node_id_t id, node_id_t peer);
 void records_write(struct world_node *node, const struct write *write);
 void records_restore(struct world *world, node_id_t id);
 void records_wipe(struct world_node *node);

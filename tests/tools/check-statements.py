@@ -72,12 +72,15 @@ STATEMENTS = {
     "T12": "restarts back off with jitter; votes never queue behind bulk data",
     "T13": "after a restart every accepted job is present once",
     "T14": "a worker that fails fast does not drain the queue",
+    "W1": "each request to the outside ends in one event for each consumer",
+    "W2": "no wait without a deadline and a way to be seen",
+    "W3": "nobody cancels, redirects or swallows for another",
 }
 
 PLACES = ("tests/unit/test_*.c", "tests/sim/*.c", "tests/trace/*.txt", "tests/cluster/*.py")
 
 # At the end of a test's name: ..._R9( or ..._R9_R10,
-IN_NAME = re.compile(r"[a-z0-9]((?:_[RSTrst]\d+)+)(?=\W)")
+IN_NAME = re.compile(r"[a-z0-9]((?:_[RSTWrstw]\d+)+)(?=\W)")
 # In a comment of a trace: "# R9: ...", "(R9)", "(R9, Raft 5.4.2)", "(R16 to R20; ...". Elsewhere R1
 # is an operation of a plan.
 IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RST]\d+)(?=[:,);]| to )")

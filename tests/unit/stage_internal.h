@@ -15,7 +15,8 @@ struct stage_letter {
     enum event_kind kind;
     struct message *message;  /* owned; EVENT_MESSAGE */
     struct computed computed; /* EVENT_COMPUTED: owns its value */
-    struct value_id value;    /* EVENT_VALUE_...: `from` is the source */
+    enum value_user user;     /* EVENT_VALUE_... */
+    struct value_id value;    /* likewise: `from` is the source */
 };
 
 struct stage_persist {

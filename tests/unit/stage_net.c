@@ -231,6 +231,7 @@ static void arrive(struct stage *stage, const struct stage_letter *letter)
         event.computed.n = 1;
         break;
     default:
+        event.value.user = letter->user;
         event.value.id = letter->value;
         event.value.from = letter->from;
         break;

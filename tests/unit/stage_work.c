@@ -86,6 +86,7 @@ void stage_value(struct stage *stage, node_id_t id, const struct output *output)
                                   .to = id,
                                   .from = fetch ? output->fetch.from : id,
                                   .incarnation = node->incarnation,
+                                  .user = fetch ? output->fetch.user : output->keep.user,
                                   .value = fetch ? output->fetch.id : output->keep.id};
     const struct stage_node *source = &stage->nodes[letter.from];
     bool reachable = source->core && !stage->cut[letter.from][id] && !stage->cut[id][letter.from];

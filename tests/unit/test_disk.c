@@ -326,7 +326,7 @@ static void a_full_disk_takes_votes_and_what_was_promised_R25(void **state)
     wait_report(store, STORE_PERSISTED);
 
     fault.full = true;
-    store_keep(store, (struct value_id){1, 1}, big); /* waits */
+    store_keep(store, USER_FOLLOWER, (struct value_id){1, 1}, big); /* waits */
     assert_true(wait_report(store, STORE_SPACE).full);
     for (log_index_t index = 1; index <= 4; index++) { /* out of the reserve */
         struct write writes[] = {{.kind = WRITE_VOTE, .term = index + 1, .vote = 2, .voter = true},

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "nodes/io/inbox.h"
+#include "nodes/io/pull.h"
 #include "nodes/io/serve.h"
-#include "nodes/io/transfer.h"
 #include "nodes/io/turns.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
@@ -35,6 +35,7 @@ struct side {
     struct disk *disk;
     struct store *store;
     struct transfer *transfer;
+    struct pull pull;
     struct serve *serve;
     bool mute;            /* serves nobody */
     unsigned patience;    /* serves so many chunks and falls mute; 0: any number */
@@ -84,7 +85,10 @@ static void open_side(node_id_t id)
     side->gate = gate_new(side->mesh, &side->clients, NODES);
     side->inbox = inbox_new("conclave", id, NODES, side->mesh, &side->clients, side->gate);
     side->store = store_start(side->disk);
-    side->transfer = transfer_new(id, 64 * MIB_BYTES, &side->values, side->store, side->gate);
+    struct transfer_config transfer = {.self = id, .len_max = 64 * MIB_BYTES};
+    side->transfer = transfer_new(&transfer, &side->values);
+    side->pull =
+        (struct pull){.transfer = side->transfer, .store = side->store, .gate = side->gate};
     side->serve = serve_new(id, &side->values, side->store, side->gate);
     mesh_connect(side->mesh, clock_now_us());
 }
@@ -96,7 +100,7 @@ static void take_reports(struct side *side)
         if (report->kind == STORE_READ)
             serve_read(side->serve, report);
         else if (report->kind == STORE_HASHED && side->transfer)
-            transfer_hashed(side->transfer, report->seq, report->hash);
+            transfer_hashed(side->transfer, report->seq, report->hash, clock_now_us());
         store_report_free(report);
     }
 }
@@ -105,6 +109,7 @@ static void close_side(node_id_t id)
 {
     struct side *side = &sides[id];
     transfer_destroy(&side->transfer);
+    pull_clear(&side->pull);
     store_stop(side->store);
     take_reports(side);
     store_destroy(&side->store);
@@ -112,8 +117,7 @@ static void close_side(node_id_t id)
     serve_destroy(&side->serve);
     inbox_destroy(&side->inbox);
     gate_destroy(&side->gate);
-    values_drop(&side->values, (struct value_id){0, 0});
-    map_clear(&side->values.map);
+    values_clear(&side->values);
     clients_clear(&side->clients);
     mesh_close(&side->mesh, 0);
 }
@@ -173,10 +177,10 @@ static void take(struct side *side, const struct event *event)
 
 static void turn(struct side *side)
 {
-    bool up, ready;
+    bool up;
     enum plane plane;
     node_id_t peer;
-    struct value_id id;
+    struct transfer_output end;
     mesh_sweep_now(side->mesh);
     while (mesh_next(side->mesh, clock_now_us(), &up, &plane, &peer))
         if (up)
@@ -191,8 +195,8 @@ static void turn(struct side *side)
     }
     take_reports(side);
     transfer_tick(side->transfer, clock_now_us());
-    while (transfer_next(side->transfer, &id, &peer, &ready))
-        *(ready ? &side->ready : &side->failed) += 1;
+    while (pull_next(&side->pull, &end))
+        *(end.ready ? &side->ready : &side->failed) += 1;
 }
 
 /* Turns both until the condition holds. */
@@ -395,9 +399,9 @@ static struct blob *random_blob(size_t len)
 
 static void fetch(struct value_id id, const struct blob *value, uint64_t len)
 {
-    uint8_t hash[HASH_BYTES];
-    hash_bytes(value->at, value->len, hash);
-    transfer_fetch(sides[1].transfer, id, 2, len, hash, clock_now_us());
+    struct fetch_order order = {.user = USER_WORKER, .id = id, .from = 2, .len = len};
+    hash_bytes(value->at, value->len, order.hash);
+    transfer_fetch(sides[1].transfer, &order, clock_now_us());
 }
 
 static void big_values_are_pulled_whole_T10(void **state)
@@ -410,9 +414,9 @@ static void big_values_are_pulled_whole_T10(void **state)
         struct value_id id = {1, i + 1};
         struct blob *value = random_blob(lens[i]);
         if (i % 2)
-            values_put(&sides[2].values, id, value);
+            values_put(&sides[2].values, id, value, ~0u);
         else
-            store_keep(sides[2].store, id, value); /* served from its disk */
+            store_keep(sides[2].store, USER_WORKER, id, value); /* served from its disk */
         fetch(id, value, value->len);
         fetch(id, value, value->len); /* twice is once */
         until(side->ready == i + 1);
@@ -434,7 +438,7 @@ static void what_is_missing_wrong_or_absurd_fails(void **state)
     side->ready = side->failed = 0;
     struct blob *value = random_blob(700000), *other = random_blob(700001);
     other->len = value->len; /* the same length, another hash */
-    values_put(&sides[2].values, (struct value_id){2, 1}, value);
+    values_put(&sides[2].values, (struct value_id){2, 1}, value, ~0u);
     fetch((struct value_id){2, 2}, value, value->len); /* not there */
     until(side->failed == 1);
     fetch((struct value_id){2, 1}, other, value->len); /* another hash */
@@ -459,7 +463,7 @@ static void a_silent_source_is_asked_again_and_given_up(void **state)
     side->ready = side->failed = 0;
     struct value_id id = {3, 1};
     struct blob *value = random_blob(3000000);
-    values_put(&sides[2].values, id, value);
+    values_put(&sides[2].values, id, value, ~0u);
     sides[2].mute = true;
     fetch(id, value, value->len);
     for (int i = 0; i < 100; i++) { /* its questions are lost */
@@ -470,14 +474,14 @@ static void a_silent_source_is_asked_again_and_given_up(void **state)
     sides[2].mute = false;
     until(side->ready == 1); /* because it asked again */
     sides[2].mute = true;
-    values_drop(&side->values, id);
+    values_drop(&side->values, USER_WORKER, id);
     fetch(id, value, value->len);
     until(side->failed == 1);
     fetch(id, value, value->len);
-    transfer_link_down(side->transfer, 2);
+    transfer_link_down(side->transfer, 2, clock_now_us());
     until(side->failed == 2);
     fetch(id, value, value->len);
-    transfer_cancel(side->transfer, (struct value_id){3, 0});
+    transfer_drop(side->transfer, USER_WORKER, (struct value_id){3, 0}, clock_now_us());
     sides[2].mute = false;
     turn(side);
     assert_true(side->ready == 1 && side->failed == 2);
@@ -490,7 +494,7 @@ static void a_value_goes_on_from_where_it_stopped_T10(void **state)
     struct side *side = &sides[1];
     struct value_id id = {4, 1};
     struct blob *value = random_blob(10000000);
-    values_put(&sides[2].values, id, value);
+    values_put(&sides[2].values, id, value, ~0u);
     fetch((struct value_id){4, 2}, value, 1);
     side->failed = 0;
     until(side->failed == 1); /* behind it nothing of earlier fetches is left on the way */

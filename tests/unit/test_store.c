@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "nodes/io/store.h"
-#include "nodes/io/values.h"
+#include "nodes/core/values.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "tests/unit/random.h"
@@ -514,19 +514,19 @@ static void values_in_memory_go_by_op_by_job_or_all(void **state)
     for (uint64_t job = 1; job <= 3; job++) {
         for (uint64_t op = 1; op <= 50; op++) {
             struct blob *value = blob_copy(&op, sizeof op);
-            values_put(&values, (struct value_id){job, op}, value);
-            values_put(&values, (struct value_id){job, op}, value);
+            values_put(&values, (struct value_id){job, op}, value, value_user_bit(USER_WORKER));
+            values_put(&values, (struct value_id){job, op}, value, value_user_bit(USER_WORKER));
             blob_drop(&value);
         }
     }
-    values_drop(&values, (struct value_id){1, 7});
+    values_drop(&values, USER_WORKER, (struct value_id){1, 7});
     assert_null(values_get(&values, (struct value_id){1, 7}));
-    values_drop(&values, (struct value_id){2, 0});
+    values_drop(&values, USER_WORKER, (struct value_id){2, 0});
     for (uint64_t op = 1; op <= 50; op++)
         assert_null(values_get(&values, (struct value_id){2, op}));
     assert_non_null(values_get(&values, (struct value_id){1, 8}));
     assert_non_null(values_get(&values, (struct value_id){3, 7}));
-    values_drop(&values, (struct value_id){0, 0});
+    values_drop(&values, USER_WORKER, (struct value_id){0, 0});
     assert_int_equal(values.map.count, 0);
     map_clear(&values.map);
 }
@@ -597,9 +597,9 @@ static void the_thread_keeps_reads_and_hashes(void **state)
     struct blob *value = blob_new(1000000);
     memset(value->at, 'x', value->len);
     int cookie;
-    store_keep(store, (struct value_id){1, 1}, value);
-    store_keep(store, (struct value_id){1, 1}, NULL); /* is it there? */
-    store_keep(store, (struct value_id){1, 2}, NULL);
+    store_keep(store, USER_FOLLOWER, (struct value_id){1, 1}, value);
+    store_keep(store, USER_FOLLOWER, (struct value_id){1, 1}, NULL); /* is it there? */
+    store_keep(store, USER_FOLLOWER, (struct value_id){1, 2}, NULL);
     store_read(store, (struct value_id){1, 1}, 999990, 100, &cookie);
     store_read(store, (struct value_id){1, 2}, 0, 100, &cookie);
     struct hash_stream *stream = mem_new(1, sizeof *stream);

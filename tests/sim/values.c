@@ -1,0 +1,243 @@
+/* The value plane: each node's transfer is the very object of conclave-node, its chunks are
+ * messages of the virtual network. What is added here is an account of who waits for what: every
+ * fetch ends in exactly one event for who asked (W1), and nobody ends another's, nor swallows a
+ * source that another has named (W3). */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/transfer.h"
+#include "shared/base/error.h"
+#include "tests/sim/world.h"
+
+/* A fetch whose end is to come. */
+struct want {
+    enum value_user user;
+    struct value_id id;
+    node_id_t from; /* the source that was named last */
+    bool asked;     /* it was asked since, or its connection broke */
+};
+
+static struct map_key want_key(enum value_user user, struct value_id id)
+{
+    return (struct map_key){id.job, id.op * VALUE_USERS + user};
+}
+
+void values_start(struct world *world, node_id_t id)
+{
+    struct world_node *node = &world->nodes[id];
+    struct transfer_config config = {.self = id,
+                                     .len_max = RESULT_MAX_DEFAULT_BYTES,
+                                     .chunk_bytes = world->options.chunk_bytes};
+    node->transfer = transfer_new(&config, &node->values);
+    node->pull_us = 0;
+}
+
+void values_lose(struct world *world, node_id_t id)
+{
+    struct world_node *node = &world->nodes[id];
+    struct want *want;
+    transfer_destroy(&node->transfer);
+    values_clear(&node->values);
+    for (size_t at = 0; (want = map_next(&node->wants, &at, NULL));)
+        free(want);
+    map_clear(&node->wants);
+}
+
+struct blob *values_find(const struct world_node *node, struct value_id id)
+{
+    struct blob *blob = values_get(&node->values, id);
+    return blob ? blob : map_get(&node->kept, machine_value_key(id));
+}
+
+/* Makes sure that the node looks at its transfer when that is due. */
+static void wake(struct world *world, node_id_t id)
+{
+    struct world_node *node = &world->nodes[id];
+    uint64_t at_us = world_moment(world, id, transfer_deadline(node->transfer));
+    if (at_us == UINT64_MAX || (node->pull_us > world->now_us && node->pull_us <= at_us))
+        return;
+    node->pull_us = at_us;
+    world_post(world, &(struct pending){.at_us = at_us,
+                                        .kind = PENDING_PULL,
+                                        .to = id,
+                                        .incarnation = node->incarnation});
+}
+
+/* --- what the core asks for --- */
+
+void values_fetch(struct world *world, node_id_t id, const struct output *output)
+{
+    struct world_node *node = &world->nodes[id];
+    struct fetch_order order = {.user = output->fetch.user,
+                                .id = output->fetch.id,
+                                .from = output->fetch.from,
+                                .len = output->fetch.len};
+    memcpy(order.hash, output->fetch.hash, HASH_BYTES);
+    struct want *want = map_get(&node->wants, want_key(order.user, order.id));
+    if (!want) {
+        want = mem_new(1, sizeof *want);
+        map_put(&node->wants, want_key(order.user, order.id), want);
+    }
+    *want = (struct want){.user = order.user, .id = order.id, .from = order.from};
+    /* It joins one that is being pulled from there. */
+    want->asked = transfer_source(node->transfer, order.id) == order.from;
+    transfer_fetch(node->transfer, &order, world_local_us(world, id));
+    wake(world, id);
+}
+
+/* Nobody else's fetch may end with it. */
+static void check_others(const struct world *world, node_id_t id)
+{
+    const struct world_node *node = &world->nodes[id];
+    const struct want *want;
+    for (size_t at = 0; (want = map_next(&node->wants, &at, NULL));)
+        if (!transfer_is_wanted(node->transfer, want->user, want->id))
+            world_fail(world, "W3: nobody cancels another's fetch",
+                       "node %u: user %d waits for operation %" PRIu64 " of %" PRIu64
+                       ", and nothing will come",
+                       id, (int)want->user, want->id.op, want->id.job);
+}
+
+void values_let_go(struct world *world, node_id_t id, enum value_user user, struct value_id meant)
+{
+    struct world_node *node = &world->nodes[id];
+    struct map left = {0};
+    struct map_key key;
+    struct want *want;
+    transfer_drop(node->transfer, user, meant, world_local_us(world, id));
+    for (size_t at = 0; (want = map_next(&node->wants, &at, &key));) {
+        bool all = !meant.job || (want->id.job == meant.job && !meant.op);
+        bool ends =
+            want->user == user && (all || (want->id.job == meant.job && want->id.op == meant.op));
+        if (ends)
+            free(want);
+        else
+            map_put(&left, key, want);
+    }
+    map_clear(&node->wants);
+    node->wants = left;
+    check_others(world, id);
+    wake(world, id);
+}
+
+/* --- what the transfer asks for --- */
+
+static void mark_asked(struct world_node *node, const struct value_id *id, node_id_t from)
+{
+    struct want *want;
+    for (size_t at = 0; (want = map_next(&node->wants, &at, NULL));)
+        if (want->from == from && (!id || (want->id.job == id->job && want->id.op == id->op)))
+            want->asked = true;
+}
+
+static void end(struct world *world, node_id_t id, const struct transfer_output *output)
+{
+    struct want *want = map_remove(&world->nodes[id].wants, want_key(output->user, output->id));
+    if (!want)
+        world_fail(world, "W1: a fetch ends once", "node %u: operation %" PRIu64 " of %" PRIu64, id,
+                   output->id.op, output->id.job);
+    if (!output->ready && !want->asked)
+        world_fail(world, "W3: no source that was named is ignored",
+                   "node %u: operation %" PRIu64 " of %" PRIu64 " was not asked of node %u", id,
+                   output->id.op, output->id.job, want->from);
+    free(want);
+    struct event event = {.kind = output->ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED,
+                          .value = {output->user, output->id, output->node}};
+    world_step(world, id, &event);
+}
+
+static void carry_out(struct world *world, node_id_t id, const struct transfer_output *output)
+{
+    switch (output->kind) {
+    case TRANSFER_ASK:
+        mark_asked(&world->nodes[id], &output->id, output->node);
+        net_send(world, id, PLANE_VALUE, output->node, output->message);
+        break;
+    case TRANSFER_HASH:
+        if (output->last)
+            world_post(world, &(struct pending){.at_us = world->now_us + world->options.disk_us,
+                                                .kind = PENDING_HASHED,
+                                                .to = id,
+                                                .incarnation = world->nodes[id].incarnation,
+                                                .seq = output->seq,
+                                                .blob = blob_ref(output->blob)});
+        break;
+    case TRANSFER_ABANDON:
+        break;
+    case TRANSFER_END:
+        end(world, id, output);
+        break;
+    }
+}
+
+void values_pull(struct world *world, node_id_t id)
+{
+    struct world_node *node = &world->nodes[id];
+    struct transfer_output output;
+    node->pull_us = 0;
+    transfer_tick(node->transfer, world_local_us(world, id));
+    while (transfer_next(node->transfer, &output)) {
+        carry_out(world, id, &output);
+        transfer_output_clear(&output);
+    }
+    wake(world, id);
+}
+
+void values_hashed(struct world *world, const struct pending *pending)
+{
+    uint8_t hash[HASH_BYTES];
+    hash_bytes(pending->blob->at, pending->blob->len, hash);
+    transfer_hashed(world->nodes[pending->to].transfer, pending->seq, hash,
+                    world_local_us(world, pending->to));
+    wake(world, pending->to);
+}
+
+/* --- the plane --- */
+
+static void serve(struct world *world, node_id_t id, node_id_t to, const struct wire_value_get *get)
+{
+    struct value_id value = {get->job, get->op};
+    const struct blob *blob = values_find(&world->nodes[id], value);
+    if (blob && world_chance(world, world->options.value_failures)) {
+        world_count(world, FAULT_VALUE_LOSS);
+        blob = NULL;
+    }
+    if (blob && get->offset >= blob->len)
+        blob = NULL;
+    struct message *message = message_new(MESSAGE_VALUE_CHUNK);
+    message->as.value_chunk = (struct wire_value_chunk){.src = id,
+                                                        .job = get->job,
+                                                        .op = get->op,
+                                                        .offset = get->offset,
+                                                        .total = blob ? blob->len : 0,
+                                                        .found = blob != NULL};
+    if (blob) {
+        uint64_t rest = blob->len - get->offset;
+        struct blob *bytes =
+            blob_copy(blob->at + get->offset, (size_t)(get->len < rest ? get->len : rest));
+        message_add_frame(message, bytes);
+        blob_drop(&bytes);
+    }
+    net_send(world, id, PLANE_VALUE, to, message);
+    message_drop(&message);
+}
+
+void values_message(struct world *world, node_id_t id, node_id_t from,
+                    const struct message *message)
+{
+    struct text why = {0};
+    if (message->type == MESSAGE_VALUE_GET)
+        serve(world, id, from, &message->as.value_get);
+    else if (transfer_chunk(world->nodes[id].transfer, from, message, world_local_us(world, id),
+                            &why))
+        world->nodes[id].rejected++;
+    wake(world, id);
+}
+
+void values_link_down(struct world *world, node_id_t id, node_id_t peer)
+{
+    mark_asked(&world->nodes[id], NULL, peer);
+    transfer_link_down(world->nodes[id].transfer, peer, world_local_us(world, id));
+    wake(world, id);
+}
