@@ -9,6 +9,24 @@ static const char up_details[] =
     "DIR holds nodeN/ (data), nodeN.log, broker.log, supervisor.log, and cluster.json as long as\n"
     "it runs. Data stay: the next `conclave up` in DIR goes on with them.";
 
+static const char recover_details[] =
+    "When a majority of the voters' disks is lost, the rest serves nothing. This command, while "
+    "no\n"
+    "node runs, lists what each store holds, takes the most complete one, and says what may be "
+    "lost;\n"
+    "with --yes the cluster goes on from there: all stores that are named get its log and values "
+    "and\n"
+    "a new cluster id, so that disks that come back later are refused. Ledgers stay where they "
+    "are. "
+    "\n"
+    "What is replaced is kept in NODE_DIR.replaced-ID. Words name directories of nodes (ID=DIR for "
+    "an\n"
+    "empty one) instead of --dir. It may be interrupted and repeated. Exit code 1 without --yes, 2 "
+    "when\n"
+    "a majority is there or a node runs, 6 when there is no store. --json: {done, cluster_id, "
+    "from,\n"
+    "stores: [{node, dir, state, cluster_id, term, last_term, last_index, jobs, ...}], lost}.";
+
 static const char down_details[] =
     "Ends the cluster that runs in DIR, its data stay. Exit code 0 also when none runs in\n"
     "DIR, 6 when there is no such directory.";
@@ -180,6 +198,8 @@ static const char run_details[] = "Starts a cluster in a temporary directory and
 const struct command commands[] = {
     {"up", "", "Start a supervised cluster on this machine", up_details, up_options, up_run},
     {"down", "", "End it", down_details, down_options, down_run},
+    {"recover", "[[ID=]NODE_DIR...]", "Go on after a majority of the voters' disks was lost",
+     recover_details, recover_options, recover_run},
     {"run", "KIND SPEC", "One job on a temporary cluster: run factorial 10000", run_details,
      run_options, run_run},
     {"submit", "KIND SPEC", "Submit a job and wait for its result: submit factorial 10",

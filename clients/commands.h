@@ -33,6 +33,7 @@ int status_run(struct cli *cli, int n_words, char **words);
 int check_run(struct cli *cli, int n_words, char **words);
 int monitor_run(struct cli *cli, int n_words, char **words);
 int up_run(struct cli *cli, int n_words, char **words);
+int recover_run(struct cli *cli, int n_words, char **words);
 int down_run(struct cli *cli, int n_words, char **words);
 int run_run(struct cli *cli, int n_words, char **words);
 
@@ -55,6 +56,7 @@ extern const struct option_spec snapshot_restore_options[];
 extern const struct option_spec check_options[];
 extern const struct option_spec monitor_options[];
 extern const struct option_spec up_options[];
+extern const struct option_spec recover_options[];
 extern const struct option_spec down_options[];
 extern const struct option_spec run_options[];
 

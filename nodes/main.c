@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "nodes/io/runtime.h"
+#include "nodes/io/tool.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
@@ -378,6 +379,9 @@ int main(int argc, char **argv)
         {"version", OPTION_FLAG, &is.version, 0, 0, NULL, "show the version"},
         {0}};
     char why[TEXT_MAX];
+    int tool = tool_run(argc - 1, argv + 1); /* argv ends with NULL */
+    if (tool >= 0)
+        return tool;
     int n_words = 0, error = options_parse(specs, argc, argv, &n_words, why);
     if (!error && is.help)
         print_help(specs);

@@ -17,7 +17,6 @@
 #define KEY_BOOTS    "boots"
 #define KEY_VOTE     "vote"
 #define KEY_BIRTH    "birth"
-#define KEY_IMAGE    "image" /* what the full checkpoint covers, and its number of parts */
 #define VOTER_FLAG   (UINT64_C(1) << 32) /* beside the vote */
 #define NUMBER_WORDS 3                   /* two numbers and a checksum */
 

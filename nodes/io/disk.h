@@ -84,6 +84,23 @@ int disk_read_records(struct disk *disk, disk_record_fn *each, void *context, st
 void disk_note_share(struct disk *disk, const uint8_t hash[HASH_BYTES]);
 int disk_read_share(struct disk *disk, uint8_t hash[HASH_BYTES], bool *taken, struct text *why);
 
+/* For recovery: makes log, full checkpoint and kept values of `to` those of `from`; files of values
+ * first, for they only count with their rows. The ledger stays as it is. Begins and commits a
+ * transaction of `to`, together with what `vote` says (WRITE_VOTE) and a note of the cluster that is
+ * recovered. ERR_IO with one line in `why`: nothing that counts has changed. */
+int disk_copy(struct disk *from, struct disk *to, const struct write *vote,
+              const uint8_t origin[CLUSTER_ID_BYTES], struct text *why);
+
+/* Writes `vote` and the note alone. */
+void disk_refound(struct disk *disk, const struct write *vote,
+                  const uint8_t origin[CLUSTER_ID_BYTES]);
+
+/* The cluster whose state a recovery has put here; all zero: none. ERR_CORRUPT. */
+int disk_read_origin(struct disk *disk, uint8_t origin[CLUSTER_ID_BYTES], struct text *why);
+
+/* Writes a copy of the store into a directory, which must be empty. ERR_IO. */
+int disk_save(struct disk *disk, const char *path, struct text *why);
+
 /* Whether term, vote, log and records are written at all. */
 bool disk_keeps_log(const struct disk *disk);
 

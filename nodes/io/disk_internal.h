@@ -6,6 +6,8 @@
 
 #include "nodes/io/disk.h"
 
+#define KEY_IMAGE "image" /* in meta: what the full checkpoint covers, and its number of parts */
+
 struct disk {
     char *dir;
     enum durability durability;

@@ -42,6 +42,7 @@ STATEMENTS = {
     "R27": "4 voters need 3, 2 need 2; halves elect nobody and heal",
     "R28": "a retry at a new coordinator gets the same job and bytes",
     "R29": "a forgotten key is an error, never a second execution",
+    "R32": "a wiped majority serves nothing until `conclave recover`; old disks are fenced",
     "S1": "recording and enqueuing all markers is one step",
     "S2": "no message behind a marker is processed before recording",
     "S3": "recorded is what came after the cut and before the marker",
