@@ -4,19 +4,24 @@
 
 #include "clients/cluster.h"
 #include "clients/commands.h"
+#include "clients/supervised.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 
 static struct {
     uint64_t node;
     bool quorum;
+    const char *dir;
 } options;
 
-const struct option_spec check_options[] = {{"node", OPTION_U64, &options.node, 1, NODES_MAX, "N",
-                                             "only: does node N live and follow a coordinator?"},
-                                            {"quorum", OPTION_FLAG, &options.quorum, 0, 0, NULL,
-                                             "a serving coordinator is enough, nodes may be down"},
-                                            {0}};
+const struct option_spec check_options[] = {
+    {"node", OPTION_U64, &options.node, 1, NODES_MAX, "N",
+     "only: does node N live and follow a coordinator?"},
+    {"quorum", OPTION_FLAG, &options.quorum, 0, 0, NULL,
+     "a serving coordinator is enough, nodes may be down"},
+    {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",
+     "also: does all that `up` started in DIR run? (default .conclave)"},
+    {0}};
 
 static void list_dead(const struct wire_node_row *rows, size_t n, struct text *out)
 {
@@ -57,6 +62,21 @@ static int check_node(const struct wire_status *status, struct text *line)
     return EXIT_NOT_FOUND;
 }
 
+/* What the supervisor cannot start, be it a broker that another one stands in for. */
+static int check_supervised(const struct cli *cli, int code, struct text *line)
+{
+    char trouble[TEXT_MAX];
+    bool runs;
+    json_t *supervised = supervised_find(options.dir, &cli->brokers);
+    for (size_t at = 0; supervised_next(supervised, &at, trouble, &runs);) {
+        text_add(line, "%s%s", line->len ? "; " : "", trouble);
+        if (!runs && !options.quorum && code == EXIT_OK)
+            code = EXIT_UNREACHABLE;
+    }
+    json_decref(supervised);
+    return code;
+}
+
 int check_run(struct cli *cli, int n_words, char **words)
 {
     struct cluster_view view;
@@ -73,6 +93,8 @@ int check_run(struct cli *cli, int n_words, char **words)
         code = check_node(&view.status->as.status, &line);
     else
         code = check_cluster(&view.status->as.status, &line);
+    if (!options.node && view.outcome != ERR_INTERRUPTED)
+        code = check_supervised(cli, code, &line);
     cluster_view_clear(&view);
     if (cli->json)
         cli_print_json(cli, json_pack("{s:b, s:s}", "healthy", code == EXIT_OK, "text", line.at));

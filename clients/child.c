@@ -101,6 +101,8 @@ static _Noreturn void become(const struct child *child, char **table, int log, p
     dup2(log >= 0 ? log : nothing, STDERR_FILENO);
     if (log >= 0)
         dup2(log, STDOUT_FILENO);
+    else if (child->quiet)
+        dup2(nothing, STDOUT_FILENO);
     execve(child->program, child->args, table);
     _exit(EXIT_NO_EXEC);
 }
@@ -131,22 +133,18 @@ int child_start(struct child *child, uint64_t now_us)
     return OK;
 }
 
-void child_ended(struct child *child, uint64_t now_us, bool meant)
-{
-    uint32_t random;
-    hash_random(&random, sizeof random);
-    child->pid = 0;
-    if (meant || now_us - child->started_us >= LIVED_US || child->backoff_ms < BACKOFF_MIN_MS)
-        child->backoff_ms = BACKOFF_MIN_MS;
-    /* Half to one and a half of the pause: what fell together does not rise together. */
-    child->due_us = now_us + (child->backoff_ms / 2 + random % child->backoff_ms) * MS_US;
-    child->backoff_ms =
-        child->backoff_ms * 2 < BACKOFF_MAX_MS ? child->backoff_ms * 2 : BACKOFF_MAX_MS;
-}
-
 /* --- ends --- */
 
-void child_fate(int status, struct text *out)
+char *child_title(const struct child *child, char at[sizeof child->name])
+{
+    size_t letters = strcspn(child->name, "0123456789");
+    text_format(at, sizeof child->name, "%.*s%s%s", (int)letters, child->name,
+                child->name[letters] ? " " : "", child->name + letters);
+    return at;
+}
+
+/* "ended with exit code 1", "was killed by signal 9 (Killed)". */
+static void add_fate(int status, struct text *out)
 {
     if (WIFSIGNALED(status))
         text_add(out, "was killed by signal %d (%s)", WTERMSIG(status),
@@ -156,7 +154,8 @@ void child_fate(int status, struct text *out)
                  WEXITSTATUS(status) == EXIT_INJECTED ? " (on purpose)" : "");
 }
 
-void child_last_words(const struct child *child, struct text *out)
+/* Appends the last line that its present life logged; nothing when there is none. */
+static void add_last_words(const struct child *child, struct text *out)
 {
     char tail[4096], shown[TEXT_MAX];
     int fd = open(child->log, O_RDONLY | O_CLOEXEC);
@@ -174,4 +173,62 @@ void child_last_words(const struct child *child, struct text *out)
         text_add(out, "%s",
                  text_escape(shown, sizeof shown,
                              (struct slice){(uint8_t *)tail + start, (size_t)(len - start)}));
+}
+
+static void plan_restart(struct child *child, uint64_t now_us, bool short_pause)
+{
+    uint32_t random;
+    hash_random(&random, sizeof random);
+    if (short_pause || child->backoff_ms < BACKOFF_MIN_MS)
+        child->backoff_ms = BACKOFF_MIN_MS;
+    /* Half to one and a half of the pause: what fell together does not rise together. */
+    child->due_us = now_us + (child->backoff_ms / 2 + random % child->backoff_ms) * MS_US;
+    child->backoff_ms =
+        child->backoff_ms * 2 < BACKOFF_MAX_MS ? child->backoff_ms * 2 : BACKOFF_MAX_MS;
+}
+
+void child_ended(struct child *child, int status, uint64_t now_us)
+{
+    struct text fate = {0}, words = {0};
+    char title[sizeof child->name];
+    bool unfit = WIFEXITED(status) &&
+                 (WEXITSTATUS(status) == EXIT_USAGE || WEXITSTATUS(status) == EXIT_ENVIRONMENT);
+    /* A failure on purpose says nothing about how the next life will go. */
+    bool meant = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_INJECTED;
+    uint64_t lived_us = now_us - child->started_us;
+    child->pid = 0;
+    child->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    child->tries = meant ? 0 : child->tries + 1;
+    child->trouble[0] = '\0';
+    add_fate(status, &fate);
+    if (child->log[0] && WIFEXITED(status))
+        add_last_words(child, &words);
+    if (!meant)
+        text_format(child->trouble, sizeof child->trouble, "%s %s%s%s", child_title(child, title),
+                    unfit && lived_us < CHILD_SETTLED_US ? "cannot start" : fate.at,
+                    words.len ? ": " : "", words.at);
+    plan_restart(child, now_us, meant || lived_us >= LIVED_US);
+}
+
+void child_not_started(struct child *child, uint64_t now_us)
+{
+    char title[sizeof child->name];
+    child->pid = 0;
+    child->exit_code = -1;
+    child->tries++;
+    text_format(child->trouble, sizeof child->trouble, "%s cannot start: %s",
+                child_title(child, title), strerror(errno));
+    plan_restart(child, now_us, false);
+}
+
+uint64_t child_settle(struct child *child, uint64_t now_us)
+{
+    uint64_t at_us = child->started_us + CHILD_SETTLED_US;
+    if (!child->pid || !child->tries)
+        return UINT64_MAX;
+    if (now_us < at_us)
+        return at_us - now_us;
+    child->tries = 0;
+    child->trouble[0] = '\0';
+    return 0;
 }

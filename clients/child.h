@@ -7,10 +7,13 @@
 #include <sys/types.h>
 
 #include "clients/local.h"
+#include "shared/base/limits.h"
 #include "shared/base/text.h"
 
 #define CHILD_ARGS_MAX 40
 #define CHILD_ARG_TEXT 64
+/* Whoever runs for so long has started: longer than a node needs to read its store. */
+#define CHILD_SETTLED_US (3 * SECOND_US)
 
 struct child {
     char name[32];
@@ -19,11 +22,16 @@ struct child {
                                  nowhere */
     char *args[CHILD_ARGS_MAX]; /* owned; ended by NULL */
     size_t n_args;
-    pid_t pid;           /* 0: not running */
-    uint64_t started_us; /* when it was last started */
-    uint64_t due_us;     /* when to start it */
-    uint64_t backoff_ms; /* before the next start */
-    off_t log_from;      /* where its present life begins in the log */
+    pid_t pid;              /* 0: not running */
+    uint64_t started_us;    /* when it was last started */
+    uint64_t due_us;        /* when to start it */
+    uint64_t backoff_ms;    /* before the next start */
+    off_t log_from;         /* where its present life begins in the log */
+    uint32_t node;          /* its id, 0: it is no node */
+    bool quiet;             /* without a log: stdout goes nowhere, too */
+    int exit_code;          /* of its last end; -1: none, or a signal */
+    unsigned tries;         /* ends in a row without a life of CHILD_SETTLED_US between them */
+    char trouble[TEXT_MAX]; /* why it does not run, in one line; empty: all is well */
 };
 
 /* Finds a program of ours: beside the running one, else in PATH. ERR_NOT_FOUND. */
@@ -36,15 +44,19 @@ void child_add(struct child *child, const char *format, ...) __attribute__((form
  * variable: its arguments say all. It is killed when this process dies. ERR_IO when it cannot. */
 int child_start(struct child *child, uint64_t now_us);
 
-/* Notes that it ended; sets when to start it again: after a pause that doubles with each short
- * life, unless that end was `meant`. */
-void child_ended(struct child *child, uint64_t now_us, bool meant);
+/* Notes how it ended, and with which last words; sets when to start it again: after a pause that
+ * doubles with each short life, unless it ended on purpose. */
+void child_ended(struct child *child, int status, uint64_t now_us);
 
-/* Appends the last line that its present life logged; nothing when there is none. */
-void child_last_words(const struct child *child, struct text *out);
+/* Notes that it could not be started, for the reason errno. */
+void child_not_started(struct child *child, uint64_t now_us);
 
-/* Appends how a process ended: "ended with exit code 1", "was killed by signal 9 (Killed)". */
-void child_fate(int status, struct text *out);
+/* Forgets its trouble once it has run for CHILD_SETTLED_US. Returns how long until then, 0: it has
+ * just been forgotten, UINT64_MAX: it is not running, or has no trouble. */
+uint64_t child_settle(struct child *child, uint64_t now_us);
+
+/* "node 3", "broker", "broker 2"; returns `at`. */
+char *child_title(const struct child *child, char at[sizeof(((struct child *)0)->name)]);
 
 void child_clear(struct child *child);
 

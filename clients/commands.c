@@ -6,8 +6,18 @@
 static const char up_details[] =
     "Starts the nodes and a broker, and starts again what dies. Without --detach it prints what\n"
     "happens and ends the cluster on Ctrl-C; with it, it returns once a coordinator serves.\n"
-    "DIR holds nodeN/ (data), nodeN.log, broker.log, supervisor.log, and cluster.json as long as\n"
-    "it runs. Data stay: the next `conclave up` in DIR goes on with them.";
+    "DIR holds nodeN/ (data), nodeN.log, broker.log, supervisor.log; cluster.json and\n"
+    "supervisor.json as long as it runs; and founded.json, which says what the cluster is: the "
+    "next\n"
+    "`conclave up` in DIR goes on with its data, nodes, voters, port and brokers. Another number "
+    "of\n"
+    "nodes or voters is refused (2), and so is a DIR whose stores are all gone. Once a "
+    "coordinator\n"
+    "has served, no process ends the others: who cannot start is tried again and again, and "
+    "`status`\n"
+    "names it. Before that, one that refuses its configuration ends `up` (2), and so do too many\n"
+    "voters that cannot start (1). --json: {pid, dir, port, nodes, broker, coordinator, term,\n"
+    "troubles}; troubles is a list of lines, one for each process that does not start.";
 
 static const char recover_details[] =
     "When a majority of the voters' disks is lost, the rest serves nothing. This command, while "
@@ -179,12 +189,14 @@ static const char status_details[] =
     "longest_turn_us, longest_turn_in, version}],\n"
     "jobs: {queued, running, done, failed, cancelled}, brokers: [{address, alive, coordinator,\n"
     "forwarded, rejected, pid, version}], operations, reassigned, copied, restarts, elections,\n"
-    "error}. Without a coordinator it shows what the broker knows, coordinator, term and jobs are\n"
+    "troubles, error}. troubles is a list of lines: which process of DIR does not start, and why. "
+    "Without a coordinator it shows what the broker knows, coordinator, term and jobs are\n"
     "null, error says why, and the exit code is 3.\n"
     "An incarnation is a string of 16 hexadecimal digits. docs/operations.md explains the columns.";
 
 static const char check_details[] = "Exit code 0 when a coordinator serves and every node is "
-                                    "alive, else 3, with one line that says why.";
+                                    "alive, and all processes that `up` started in DIR run; else\n"
+                                    "3, with one line that says why.";
 
 static const char monitor_details[] =
     "One line a message until Ctrl-C. With --json one object a line: type is heartbeat or event, "
@@ -244,8 +256,8 @@ const struct command commands[] = {
      snapshot_verify_options, snapshot_verify_run},
     {"snapshot restore", "FILE", "Prepare a fresh cluster that goes on from a snapshot",
      snapshot_restore_details, snapshot_restore_options, snapshot_restore_run},
-    {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details, NULL,
-     status_run},
+    {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details,
+     status_options, status_run},
     {"check", "", "Is the cluster healthy? For health checks", check_details, check_options,
      check_run},
     {"monitor", "", "Tail the nodes' heartbeats and events", monitor_details, monitor_options,

@@ -53,6 +53,7 @@ extern const struct option_spec snapshot_list_options[];
 extern const struct option_spec snapshot_show_options[];
 extern const struct option_spec snapshot_verify_options[];
 extern const struct option_spec snapshot_restore_options[];
+extern const struct option_spec status_options[];
 extern const struct option_spec check_options[];
 extern const struct option_spec monitor_options[];
 extern const struct option_spec up_options[];

@@ -7,6 +7,7 @@
 
 #include "clients/commands.h"
 #include "clients/local.h"
+#include "clients/supervised.h"
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
@@ -14,7 +15,7 @@
 #define END_US    (8 * SECOND_US) /* the supervisor gives its processes three seconds */
 #define KILLED_US (2 * SECOND_US)
 
-static const char *dir = ".conclave";
+static const char *dir = LOCAL_DIR_DEFAULT;
 
 const struct option_spec down_options[] = {{"dir", OPTION_STRING, &dir, 0, 0, "DIR",
                                             "the cluster's directory (default .conclave)"},
@@ -56,6 +57,7 @@ int down_run(struct cli *cli, int n_words, char **words)
         if (!wait_gone(pid, KILLED_US))
             return cli_fail(EXIT_FAILED, "the supervisor (pid %d) is still there", (int)pid);
         local_forget(dir);
+        supervised_forget(dir);
     }
     if (cli->json)
         cli_print_json(cli, json_pack("{s:i, s:s}", "pid", (int)pid, "dir", dir));

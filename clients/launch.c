@@ -14,6 +14,7 @@
 
 #include "clients/cluster.h"
 #include "clients/interrupt.h"
+#include "clients/supervised.h"
 
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
@@ -115,6 +116,26 @@ static int take_last_words(struct launch *launch, struct text *why)
     return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_FAILED;
 }
 
+/* The supervisor has to know it, too: from then on it ends the cluster for no node's sake, and DIR
+ * says which cluster it is. */
+static bool has_seen_it(const char *dir)
+{
+    json_t *supervised = supervised_read(dir, NULL);
+    bool served = supervised_served(supervised);
+    json_decref(supervised);
+    return served;
+}
+
+static void add_troubles(const char *dir, struct text *why)
+{
+    char line[TEXT_MAX];
+    bool runs;
+    json_t *supervised = supervised_read(dir, NULL);
+    for (size_t at = 0; supervised_next(supervised, &at, line, &runs);)
+        text_add(why, "%s%s", why->len ? "; " : "", line);
+    json_decref(supervised);
+}
+
 int launch_wait(struct cli *cli, const struct supervisor_config *config, struct launch *launch,
                 struct message **status, struct text *why)
 {
@@ -132,16 +153,19 @@ int launch_wait(struct cli *cli, const struct supervisor_config *config, struct 
             return cli_interrupted();
         }
         struct cluster_view view;
+        message_drop(status);
         if (!cluster_look(cli, LOOK_US, &view)) {
             *status = view.status;
             view.status = NULL;
         }
         *why = view.reason;
         cluster_view_clear(&view);
-        if (*status)
+        if (*status && has_seen_it(config->dir))
             return EXIT_OK;
         if (clock_now_us() < until_us)
             continue;
+        message_drop(status);
+        add_troubles(config->dir, why);
         launch_end(launch);
         return EXIT_UNREACHABLE;
     }

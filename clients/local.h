@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define LOCAL_PATH_MAX 4096
+#define LOCAL_PATH_MAX    4096
+#define LOCAL_DIR_DEFAULT ".conclave"
 
 /* Writes DIR/NAME. ERR_TOO_BIG when it does not fit. */
 int local_path(const char *dir, const char *name, char at[LOCAL_PATH_MAX]);

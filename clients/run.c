@@ -13,6 +13,7 @@
 #include "shared/base/limits.h"
 
 static struct supervisor_config config = {.nodes = NODES_DEFAULT,
+                                          .brokers = 1,
                                           SUPERVISOR_DEFAULTS,
                                           .temporary = true};
 static const char *output;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "clients/commands.h"
+#include "clients/founded.h"
 #include "clients/snapshot_fetch.h"
 #include "clients/snapshot_restore.h"
 #include "clients/snapshot_verify.h"
@@ -59,6 +60,16 @@ static void found(struct snapshot_model *model, uint64_t voters)
     model->voters = voters ? voters : model->n_nodes;
 }
 
+/* `up` takes the size of the new cluster from there. */
+static int prepare_record(const struct snapshot_model *model, const char *dir, char *why)
+{
+    struct founded is = {.nodes = model->n_nodes,
+                         .voters = model->voters,
+                         .port = PORT_DEFAULT,
+                         .brokers = 1};
+    return founded_write(dir, &is, false, why);
+}
+
 int snapshot_restore_into(struct snapshot_model *model, const char *dir, uint64_t voters,
                           bool force)
 {
@@ -74,7 +85,7 @@ int snapshot_restore_into(struct snapshot_model *model, const char *dir, uint64_
         return code;
     snapshot_settle(model, &notes);
     found(model, voters);
-    if (snapshot_write_shares(model, dir, why))
+    if (snapshot_write_shares(model, dir, why) || prepare_record(model, dir, why))
         code = cli_fail(EXIT_USAGE, "%s", why);
     for (size_t i = 0; i < notes.lines.n && !code; i++)
         cli_note("%s", notes.lines.at[i]);

@@ -5,9 +5,17 @@
 #include "clients/cluster.h"
 #include "clients/commands.h"
 #include "clients/render.h"
+#include "clients/supervised.h"
 #include "shared/base/limits.h"
 
 #define STATUS_US (1000 * MS_US)
+
+static const char *dir;
+
+const struct option_spec status_options[] = {
+    {"dir", OPTION_STRING, &dir, 0, 0, "DIR",
+     "of a cluster that `up` started: who does not start, and why (default .conclave)"},
+    {0}};
 
 /* --- JSON --- */
 
@@ -71,6 +79,16 @@ static void add_counts(json_t *all, const struct wire_status *status)
                             status ? json_integer((json_int_t)counts[i].count) : json_null());
 }
 
+static void print_troubles(const struct cli *cli)
+{
+    json_t *supervised = supervised_find(dir, &cli->brokers),
+           *lines = supervised_troubles(supervised);
+    for (size_t i = 0; i < json_array_size(lines); i++)
+        printf("supervisor   %s\n", json_string_value(json_array_get(lines, i)));
+    json_decref(lines);
+    json_decref(supervised);
+}
+
 static void print_json(const struct cli *cli, const struct cluster_view *view)
 {
     const struct wire_status *status = view->status ? &view->status->as.status : NULL;
@@ -89,6 +107,9 @@ static void print_json(const struct cli *cli, const struct cluster_view *view)
                             "nodes", nodes, "jobs", render_jobs(status), "brokers", brokers);
     add_counts(all, status);
     json_object_set_new(all, "error", render_text(slice_of(view->reason.at)));
+    json_t *supervised = supervised_find(dir, &cli->brokers);
+    json_object_set_new(all, "troubles", supervised_troubles(supervised));
+    json_decref(supervised);
     cli_print_json(cli, all);
 }
 
@@ -163,6 +184,7 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
         else
             printf("does not answer\n");
     }
+    print_troubles(cli);
 }
 
 int status_run(struct cli *cli, int n_words, char **words)

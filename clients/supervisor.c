@@ -13,10 +13,13 @@
 #include <unistd.h>
 
 #include "clients/child.h"
+#include "clients/founded.h"
 #include "clients/interrupt.h"
 #include "clients/local.h"
 #include "clients/outfile.h"
 #include "clients/ports.h"
+#include "clients/supervised.h"
+#include "clients/supervisor_internal.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
@@ -24,16 +27,9 @@
 #include "shared/base/memory.h"
 #include "shared/base/text.h"
 
-#define END_US        (3 * SECOND_US) /* each ends within 2 s of SIGTERM; later it is killed */
-#define CHILDREN_MAX  (NODES_MAX + BROKERS_LOCAL_MAX + 1)
-#define SILENCE_BEATS 4 /* to a broker a node is dead after so many; after 500 ms at least */
-
-struct supervisor {
-    const struct supervisor_config *config;
-    int lock, children_fd;
-    size_t n;
-    struct child children[CHILDREN_MAX];
-};
+#define END_US         (3 * SECOND_US) /* each ends within 2 s of SIGTERM; later it is killed */
+#define UNFIT_TRIES    4               /* starts in a row: most of a second */
+#define PROBE_PAUSE_US (150 * MS_US)   /* between two looks for a serving coordinator */
 
 int supervisor_check(const struct supervisor_config *config, char *why)
 {
@@ -69,205 +65,155 @@ static void say(const char *format, ...)
     fprintf(stderr, "%s up: %s\n", clock_text(clock_wall_ms(), when), line.at);
 }
 
-/* --- the processes --- */
-
-static struct child *add_child(struct supervisor *supervisor, const char *program, char *why)
-{
-    struct child *child = &supervisor->children[supervisor->n];
-    if (child_find(program, child->program)) {
-        text_format(why, TEXT_MAX, "the program %s is neither beside this one nor in PATH",
-                    program);
-        return NULL;
-    }
-    supervisor->n++;
-    child_add(child, "%s", program);
-    return child;
-}
-
-static int name_child(struct child *child, const char *dir, const char *name, char *why)
-{
-    char log[64];
-    text_format(child->name, sizeof child->name, "%s", name);
-    text_format(log, sizeof log, "%s.log", name);
-    if (!local_path(dir, log, child->log))
-        return OK;
-    text_format(why, TEXT_MAX, "--dir: the name is too long");
-    return ERR_TOO_BIG;
-}
-
-static void add_chance(struct child *child, const char *name, uint64_t ppm)
-{
-    child_add(child, "--%s=%" PRIu64 ".%06" PRIu64, name, ppm / 1000000, ppm % 1000000);
-}
-
-static void add_failures(struct child *child, const struct supervisor_config *config)
-{
-    add_chance(child, "fail-exit", config->fail_exit_ppm);
-    add_chance(child, "fail-stall", config->fail_stall_ppm);
-    child_add(child, "--stall=%" PRIu64 "us", config->stall_us);
-    child_add(child, "--fail-seed=%" PRIu64, config->fail_seed);
-    if (config->fail_on)
-        child_add(child, "--fail-on=%s", config->fail_on);
-}
-
-static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
-{
-    const struct supervisor_config *config = supervisor->config;
-    char name[32], data[LOCAL_PATH_MAX];
-    struct child *child = add_child(supervisor, "conclave-node", why);
-    text_format(name, sizeof name, "node%" PRIu64, id);
-    if (!child || name_child(child, config->dir, name, why) || local_path(config->dir, name, data))
-        return ERR_NOT_FOUND;
-    child_add(child, "--id=%" PRIu64, id);
-    child_add(child, "--dir=%s", data);
-    child_add(child, "--nodes=%" PRIu64, config->nodes);
-    child_add(child, "--voters=%" PRIu64, config->voters ? config->voters : config->nodes);
-    child_add(child, "--port=%" PRIu64, config->port);
-    child_add(child, "--heartbeat=%" PRIu64 "us", config->heartbeat_us);
-    child_add(child, "--election-timeout=%" PRIu64 "us", config->election_us);
-    child_add(child, "--delay=%" PRIu64 "us", config->delay_us);
-    child_add(child, "--max-result=%" PRIu64, config->max_result);
-    child_add(child, "--checkpoint-interval=%" PRIu64 "us", config->checkpoint_us);
-    child_add(child, "--checkpoint-bytes=%" PRIu64, config->checkpoint_bytes);
-    child_add(child, "--compact-entries=%" PRIu64, config->compact_entries);
-    child_add(child, "--snapshot-timeout=%" PRIu64 "us", config->snapshot_timeout_us);
-    child_add(child, "--snapshot-every=%" PRIu64 "us", config->snapshot_every_us);
-    child_add(child, "--snapshot-keep=%" PRIu64, config->snapshot_keep);
-    child_add(child, "--durability=%s", config->durability);
-    add_failures(child, config);
-    child_add(child, "--log-level=%s", config->log_level);
-    return OK;
-}
-
-static int plan_broker(struct supervisor *supervisor, uint64_t i, char *why)
-{
-    const struct supervisor_config *config = supervisor->config;
-    uint64_t silence_us = SILENCE_BEATS * config->heartbeat_us;
-    char name[32] = "broker";
-    if (i)
-        text_format(name, sizeof name, "broker%" PRIu64, i + 1);
-    struct child *child = add_child(supervisor, "conclave-broker", why);
-    if (!child || name_child(child, config->dir, name, why))
-        return ERR_NOT_FOUND;
-    child_add(child, "--nodes=%" PRIu64, config->nodes);
-    child_add(child, "--voters=%" PRIu64, config->voters ? config->voters : config->nodes);
-    child_add(child, "--port=%" PRIu64, config->port);
-    child_add(child, "--front=%" PRIu64, config->port + 2 * i);
-    child_add(child, "--silence=%" PRIu64 "us",
-              silence_us > ELECTION_TIMEOUT_DEFAULT_US ? silence_us : ELECTION_TIMEOUT_DEFAULT_US);
-    child_add(child, "--log-level=%s", config->log_level);
-    return OK;
-}
-
-/* The feed is read by a process of its own: this one must stay without ZeroMQ. */
-static int plan_monitor(struct supervisor *supervisor, char *why)
-{
-    struct child *child = add_child(supervisor, "conclave", why);
-    if (!child)
-        return ERR_NOT_FOUND;
-    text_format(child->name, sizeof child->name, "monitor");
-    child_add(child, "monitor");
-    child_add(child, "--events");
-    child_add(child, "--broker=tcp://127.0.0.1:%" PRIu64, supervisor->config->port);
-    return OK;
-}
-
-static int plan(struct supervisor *supervisor, char *why)
-{
-    const struct supervisor_config *config = supervisor->config;
-    int error = OK;
-    for (uint64_t i = 0; i < config->brokers && !error; i++)
-        error = plan_broker(supervisor, i, why);
-    if (config->follow && !error)
-        error = plan_monitor(supervisor, why);
-    for (uint64_t id = 1; id <= config->nodes && !error; id++)
-        error = plan_node(supervisor, id, why);
-    return error;
-}
-
 /* --- keeping them running --- */
 
-/* Exit code 2 means that the next try would end the same way: the whole cluster ends, with the
- * child's words. */
-static bool refused(const struct child *child, int status, char *why)
+static bool is_voter(const struct supervisor *supervisor, const struct child *child)
 {
-    struct text words = {0};
-    if (!child->log[0] || !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_USAGE)
-        return false;
-    child_last_words(child, &words);
-    text_format(why, TEXT_MAX, "%s cannot run: %s", child->name,
-                words.len ? words.at : "it does not say why");
-    return true;
+    const struct supervisor_config *config = supervisor->config;
+    return child->node && child->node <= (config->voters ? config->voters : config->nodes);
 }
 
-/* A failure on purpose says nothing about how the next life will go. */
-static bool is_meant(int status)
+/* Something outside keeps it from starting: not for a moment only, as when its predecessor is just
+ * about to end. */
+static bool is_unfit(const struct child *child)
 {
-    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_INJECTED;
+    return child->exit_code == EXIT_ENVIRONMENT && child->tries >= UNFIT_TRIES;
 }
 
-/* Returns whether the cluster can go on. */
-static bool reap(struct supervisor *supervisor, char *why)
+/* Before a coordinator has served: whether none ever will. A wrong configuration is wrong at the
+ * next start, too; without a majority of the voters, or without a broker, nothing is served. */
+static int find_hopeless(const struct supervisor *supervisor, char *why)
+{
+    const struct supervisor_config *config = supervisor->config;
+    uint64_t voters = config->voters ? config->voters : config->nodes, unfit = 0, doors = 0;
+    const char *trouble = NULL;
+    for (size_t i = 0; i < supervisor->n; i++) {
+        const struct child *child = &supervisor->children[i];
+        bool voter = is_voter(supervisor, child), door = child->log[0] && !child->node;
+        if (child->log[0] && !child->pid && child->exit_code == EXIT_USAGE) {
+            text_format(why, TEXT_MAX, "%s", child->trouble);
+            return EXIT_USAGE;
+        }
+        if (!is_unfit(child) || !child->trouble[0])
+            continue;
+        unfit += voter;
+        doors += door;
+        trouble = voter || (door && !trouble) ? child->trouble : trouble;
+    }
+    if (voters - unfit > voters / 2 && doors < config->brokers)
+        return EXIT_OK;
+    if (voters - unfit > voters / 2)
+        text_format(why, TEXT_MAX, "no broker can start; %s", trouble);
+    else
+        text_format(why, TEXT_MAX, "%" PRIu64 " of %" PRIu64 " voters cannot start; %s", unfit,
+                    voters, trouble);
+    return EXIT_FAILED;
+}
+
+static void note_served(struct supervisor *supervisor)
+{
+    const struct supervisor_config *config = supervisor->config;
+    char why[TEXT_MAX];
+    struct founded is = {config->nodes, config->voters ? config->voters : config->nodes,
+                         config->port, config->brokers};
+    supervisor->served = supervisor->changed = true;
+    if (config->record && founded_write(config->dir, &is, true, why))
+        say("%s", why);
+}
+
+static void note_end(struct supervisor *supervisor, struct child *child, int status)
+{
+    uint64_t now_us = clock_now_us();
+    if (child == supervisor->probe) {
+        bool good = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK;
+        child->pid = 0;
+        child->due_us = good ? UINT64_MAX : now_us + PROBE_PAUSE_US;
+        if (good)
+            note_served(supervisor);
+        return;
+    }
+    child_ended(child, status, now_us);
+    supervisor->changed = true;
+    if (!child->log[0])
+        return;
+    uint64_t pause_ms = (child->due_us - now_us) / MS_US;
+    if (child->trouble[0])
+        say("%s; it starts again in %" PRIu64 " ms", child->trouble, pause_ms);
+    else
+        say("%s failed on purpose; it starts again in %" PRIu64 " ms", child->name, pause_ms);
+}
+
+static void reap(struct supervisor *supervisor)
 {
     struct signalfd_siginfo ignored;
     int status;
-    bool good = true;
     while (read(supervisor->children_fd, &ignored, sizeof ignored) > 0)
         continue;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-        for (size_t i = 0; i < supervisor->n; i++) {
-            struct child *child = &supervisor->children[i];
-            struct text fate = {0};
-            if (child->pid != pid)
-                continue;
-            uint64_t now_us = clock_now_us();
-            child_ended(child, now_us, is_meant(status));
-            child_fate(status, &fate);
-            if (refused(child, status, why))
-                good = false;
-            else if (child->log[0])
-                say("%s %s; it starts again in %" PRIu64 " ms", child->name, fate.at,
-                    (child->due_us - now_us) / MS_US);
-        }
-    return good;
+        for (size_t i = 0; i < supervisor->n; i++)
+            if (supervisor->children[i].pid == pid)
+                note_end(supervisor, &supervisor->children[i], status);
 }
 
-/* Starts what is due. Returns how long nothing else is, in milliseconds; -1: for ever. */
+static void start(struct supervisor *supervisor, struct child *child, uint64_t now_us)
+{
+    if (!child_start(child, now_us)) {
+        supervisor->changed = child->log[0] || supervisor->changed;
+        if (child->log[0])
+            say("%s started, pid %d", child->name, (int)child->pid);
+        return;
+    }
+    child_not_started(child, now_us);
+    supervisor->changed = true;
+    say("%s", child->trouble);
+}
+
+/* Starts what is due, forgets troubles that are over. Returns how long nothing else is due, in
+ * milliseconds; -1: for ever. */
 static int start_due(struct supervisor *supervisor)
 {
-    uint64_t now_us = clock_now_us();
-    int wait_ms = -1;
+    uint64_t now_us = clock_now_us(), wait_us = UINT64_MAX;
     for (size_t i = 0; i < supervisor->n; i++) {
         struct child *child = &supervisor->children[i];
-        if (child->pid)
-            continue;
-        if (child->due_us <= now_us) {
-            if (!child_start(child, now_us)) {
-                if (child->log[0])
-                    say("%s started, pid %d", child->name, (int)child->pid);
-                continue;
-            }
-            say("%s could not be started: %s", child->name, strerror(errno));
-            child_ended(child, now_us, false);
-        }
-        int due_ms = (int)((child->due_us - now_us) / MS_US) + 1;
-        wait_ms = wait_ms < 0 || due_ms < wait_ms ? due_ms : wait_ms;
+        if (!child->pid && child->due_us <= now_us)
+            start(supervisor, child, now_us);
+        uint64_t settles_us = child_settle(child, now_us), due_us = UINT64_MAX;
+        supervisor->changed = settles_us == 0 || supervisor->changed;
+        if (!child->pid && child->due_us != UINT64_MAX)
+            due_us = child->due_us - now_us;
+        else if (settles_us)
+            due_us = settles_us;
+        wait_us = due_us < wait_us ? due_us : wait_us;
     }
-    return wait_ms;
+    return wait_us == UINT64_MAX ? -1 : (int)(wait_us / MS_US) + 1;
+}
+
+static void report(struct supervisor *supervisor)
+{
+    const struct supervisor_config *config = supervisor->config;
+    char why[TEXT_MAX];
+    if (supervisor->changed &&
+        supervised_write(config->dir, config->port, config->brokers, supervisor->served,
+                         supervisor->children, supervisor->n, why))
+        say("%s", why);
+    supervisor->changed = false;
 }
 
 static int watch(struct supervisor *supervisor, char *why)
 {
     for (;;) {
+        int code = supervisor->served ? EXIT_OK : find_hopeless(supervisor, why);
+        if (code)
+            return code;
         int wait_ms = start_due(supervisor);
+        report(supervisor);
         struct pollfd items[] = {{.fd = interrupt_fd(), .events = POLLIN},
                                  {.fd = supervisor->children_fd, .events = POLLIN}};
         if (poll(items, 2, wait_ms) < 0 && errno != EINTR)
             panic("poll: %s", strerror(errno));
         if (interrupt_seen())
             return EXIT_OK;
-        if (!reap(supervisor, why))
-            return EXIT_USAGE;
+        reap(supervisor);
     }
 }
 
@@ -344,7 +290,7 @@ static int claim_and_run(struct supervisor *supervisor, char *why)
         return EXIT_USAGE;
     if (config->detached)
         redirect_remarks(config->dir);
-    if (!plan(supervisor, why)) {
+    if (!supervisor_plan(supervisor, why)) {
         say("%" PRIu64 " nodes in %s, broker at tcp://127.0.0.1:%" PRIu64 "%s", config->nodes,
             config->dir, config->port, config->detached ? "" : "; Ctrl-C ends them");
         if (local_describe(config->dir, (unsigned)config->port, config->nodes, config->brokers,
@@ -357,6 +303,7 @@ static int claim_and_run(struct supervisor *supervisor, char *why)
         end_all(supervisor);
         close(supervisor->children_fd);
         local_forget(config->dir);
+        supervised_forget(config->dir);
     }
     if (config->temporary)
         local_remove(config->dir);

@@ -18,19 +18,19 @@ struct supervisor_config {
     uint64_t fail_exit_ppm, fail_stall_ppm, stall_us, fail_seed; /* failures on purpose */
     const char *fail_on;                                         /* NULL: none */
     const char *durability, *log_level;
+    bool record;    /* write DIR/founded.json once a coordinator has served */
     bool temporary; /* remove the directory at the end */
     bool detached;  /* remarks go to DIR/supervisor.log instead of stderr */
     bool follow;    /* print the cluster's events on stdout */
 };
 
 /* The defaults of the fields that these options do not have to set. */
-#define SUPERVISOR_DEFAULTS                                                                       \
-    .port = PORT_DEFAULT, .brokers = 1, .heartbeat_us = HEARTBEAT_DEFAULT_US,                     \
-    .election_us = ELECTION_TIMEOUT_DEFAULT_US, .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US,  \
-    .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT, .compact_entries = COMPACT_ENTRIES,             \
-    .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US, .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP, \
-    .max_result = RESULT_MAX_DEFAULT_BYTES, .stall_us = STALL_DEFAULT_US, .durability = "fsync",  \
-    .log_level = "info"
+#define SUPERVISOR_DEFAULTS                                                                        \
+    .heartbeat_us = HEARTBEAT_DEFAULT_US, .election_us = ELECTION_TIMEOUT_DEFAULT_US,              \
+    .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US, .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT, \
+    .compact_entries = COMPACT_ENTRIES, .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US,        \
+    .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP, .max_result = RESULT_MAX_DEFAULT_BYTES,              \
+    .stall_us = STALL_DEFAULT_US, .durability = "fsync", .log_level = "info"
 
 /* The options of `up` and `run` that fill a configuration; to be put into a command's table. */
 #define SUPERVISOR_OPTIONS(config)                                                \
@@ -40,14 +40,14 @@ struct supervisor_config {
      2,                                                                           \
      NODES_MAX,                                                                   \
      "N",                                                                         \
-     "how many nodes, one of them coordinates (default 6)"},                      \
+     "how many nodes, one of them coordinates (default: DIR's, 6)"},              \
         {"voters",                                                                \
          OPTION_U64,                                                              \
          &(config).voters,                                                        \
          1,                                                                       \
          NODES_MAX,                                                               \
          "K",                                                                     \
-         "nodes 1..K vote (default: all)"},                                       \
+         "nodes 1..K vote (default: DIR's, all)"},                                \
         {"delay",                                                                 \
          OPTION_DURATION,                                                         \
          &(config).delay_us,                                                      \
@@ -163,9 +163,12 @@ struct supervisor_config {
 /* Checks what options cannot: OK, or ERR_MALFORMED after one line in `why` (TEXT_MAX bytes). */
 int supervisor_check(const struct supervisor_config *config, char *why);
 
-/* Runs the cluster until a signal, says on stderr what happens. Returns EXIT_OK, or EXIT_USAGE
- * after one line in `why` (TEXT_MAX bytes): the directory or a port cannot be used, or a process
- * refused its configuration. */
+/* Runs the cluster until a signal, says on stderr what happens. Whatever ends is started again,
+ * after pauses that grow; DIR/supervisor.json names it meanwhile, with its last words
+ * (supervised.h). Only before a coordinator has served for the first time may one end all: then it
+ * returns, after one line in `why` (TEXT_MAX bytes), EXIT_USAGE when a process refuses its
+ * configuration, or when the directory or a port cannot be used at all, and EXIT_FAILED when so
+ * many voters, or all brokers, cannot start that none ever will. Else EXIT_OK. */
 int supervisor_run(const struct supervisor_config *config, char *why);
 
 #endif

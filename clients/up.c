@@ -5,24 +5,27 @@
 #include <stdlib.h>
 
 #include "clients/commands.h"
+#include "clients/founded.h"
 #include "clients/launch.h"
 #include "clients/local.h"
 #include "clients/ports.h"
 #include "clients/snapshot_fetch.h"
 #include "clients/snapshot_restore.h"
+#include "clients/supervised.h"
 #include "shared/base/limits.h"
 
-/* nodes is 0 until it is known: as --nodes says, else as the snapshot has, else the default. */
-static struct supervisor_config config = {.dir = ".conclave", SUPERVISOR_DEFAULTS};
+/* nodes, voters, port and brokers are 0 until they are known: as the options say, else as the
+ * snapshot has, else as DIR was founded, else the defaults. */
+static struct supervisor_config config = {.dir = LOCAL_DIR_DEFAULT, SUPERVISOR_DEFAULTS};
 static const char *restore;
 static bool detach;
 
 const struct option_spec up_options[] = {
     {"dir", OPTION_STRING, &config.dir, 0, 0, "DIR", "data and logs (default .conclave)"},
     {"port", OPTION_U64, &config.port, 1, PORT_LIMIT - 1, "P",
-     "the broker's; the feed is at P+1, node i at P+100+10i (default 7000)"},
+     "the broker's; the feed is at P+1, node i at P+100+10i (default: DIR's, 7000)"},
     {"brokers", OPTION_U64, &config.brokers, 1, BROKERS_LOCAL_MAX, "K",
-     "brokers at P, P+2, ... (default 1)"},
+     "brokers at P, P+2, ... (default: DIR's, 1)"},
     {"restore", OPTION_STRING, &restore, 0, 0, "FILE",
      "begin from that snapshot, in a fresh DIR (--nodes as in it)"},
     {"detach", OPTION_FLAG, &detach, 0, 0, NULL,
@@ -36,19 +39,32 @@ static void add_brokers(struct text *out)
         text_add(out, "%stcp://127.0.0.1:%" PRIu64, i ? "," : "", config.port + 2 * i);
 }
 
+/* Who does not start, although the cluster serves: to stderr, and as a list. */
+static json_t *report_troubles(void)
+{
+    json_t *supervised = supervised_read(config.dir, NULL),
+           *lines = supervised_troubles(supervised);
+    for (size_t i = 0; i < json_array_size(lines); i++)
+        cli_note("%s", json_string_value(json_array_get(lines, i)));
+    json_decref(supervised);
+    return lines;
+}
+
 static void announce(struct cli *cli, const struct launch *launch, const struct wire_status *status)
 {
     struct text brokers = {0};
     add_brokers(&brokers);
+    json_t *troubles = report_troubles();
     if (cli->json) {
-        cli_print_json(cli,
-                       json_pack("{s:i, s:s, s:I, s:I, s:s, s:I, s:I}", "pid", (int)launch->pid,
-                                 "dir", config.dir, "port", (json_int_t)config.port, "nodes",
-                                 (json_int_t)config.nodes, "broker", brokers.at, "coordinator",
-                                 (json_int_t)status->coordinator, "term",
-                                 (json_int_t)status->term));
+        cli_print_json(cli, json_pack("{s:i, s:s, s:I, s:I, s:s, s:I, s:I, s:o}", "pid",
+                                      (int)launch->pid, "dir", config.dir, "port",
+                                      (json_int_t)config.port, "nodes", (json_int_t)config.nodes,
+                                      "broker", brokers.at, "coordinator",
+                                      (json_int_t)status->coordinator, "term",
+                                      (json_int_t)status->term, "troubles", troubles));
         return;
     }
+    json_decref(troubles);
     printf("%" PRIu64 " nodes run in %s; node %" PRIu64 " is the coordinator in term %" PRIu64 "\n",
            config.nodes, config.dir, status->coordinator, status->term);
     if (config.port != PORT_DEFAULT || config.brokers > 1)
@@ -89,21 +105,34 @@ static int prepare(void)
         code = cli_fail(EXIT_USAGE, "--nodes: the snapshot is of %zu nodes", model->n_nodes);
     else if (!code && model)
         code = snapshot_restore_into(model, config.dir, config.voters, false);
-    if (!config.nodes)
-        config.nodes = model ? model->n_nodes : NODES_DEFAULT;
+    if (!config.nodes && model)
+        config.nodes = model->n_nodes;
     snapshot_model_destroy(&model);
     return code;
 }
 
-int up_run(struct cli *cli, int n_words, char **words)
+/* Takes what the options do not say from DIR. */
+static int settle(void)
 {
     char why[TEXT_MAX];
+    struct founded is = {config.nodes, config.voters, config.port, config.brokers};
+    if (founded_settle(config.dir, &is, &config.record, why))
+        return cli_fail(EXIT_USAGE, "%s", why);
+    config.nodes = is.nodes;
+    config.voters = is.voters;
+    config.port = is.port;
+    config.brokers = is.brokers;
+    return supervisor_check(&config, why) ? cli_fail(EXIT_USAGE, "%s", why) : EXIT_OK;
+}
+
+int up_run(struct cli *cli, int n_words, char **words)
+{
     int code = cli_no_words(n_words, words);
     if (!code)
         code = prepare();
+    if (!code)
+        code = settle();
     if (code)
         return code;
-    if (supervisor_check(&config, why))
-        return cli_fail(EXIT_USAGE, "%s", why);
     return detach ? detached(cli) : in_foreground();
 }

@@ -298,7 +298,7 @@ static int start(struct settings *is)
         error = split_hosts(list, is->nodes, hosts, why);
     if (error)
         disk_close(&disk);
-    int code = error ? usage_error(why) : run(is, disk, hosts);
+    int code = error ? refuse_start(error, why) : run(is, disk, hosts);
     free(list);
     return code;
 }
