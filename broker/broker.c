@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -22,9 +24,14 @@
  * connection: a connecting socket can die for good without a sign. */
 #define MUTE_US         (15 * SECOND_US)
 #define REJECTED_LOG_US SECOND_US
+/* libzmq 4.3 receives into buffers of 8 KiB, and messages that fit into one stay there. */
+#define RECEIVE_BUFFER_BYTES 8192
+#define TRIM_US              SECOND_US
+#define TRIM_BYTES           (16 * MIB_BYTES) /* passed on since: less than that is not worth it */
 
 struct link {
-    void *socket; /* DEALER to the node's control plane */
+    void *socket;        /* DEALER to the node's control plane */
+    struct gauge *gauge; /* requests that wait in it */
     uint64_t
         asked_us; /* when the first request went out that nothing has come back after; 0: none */
 };
@@ -37,8 +44,10 @@ struct broker {
     struct tracker tracker;
     struct bus_parts parts; /* of the message at hand */
     node_id_t coordinator;  /* as last logged */
-    uint64_t forwarded, rejected, dropped;
+    struct gauges clients;  /* answers that wait in `front` */
+    uint64_t forwarded, rejected, refused, dropped;
     uint64_t rejected_logged, rejected_logged_us;
+    uint64_t passed, trimmed, trimmed_us; /* bytes to clients: now, at the last trim; when */
 };
 
 static unsigned node_port(const struct broker *broker, node_id_t node, enum plane plane)
@@ -61,11 +70,31 @@ static void reject(struct broker *broker, const char *where, const char *why)
 
 /* --- passing messages on --- */
 
-/* Moves the received parts first..n-1 on behind `n_envelope` slices, without copying or decoding
- * them. Only the first part of a message can meet a full queue. */
-static int pass_on(void *socket, const struct slice *envelope, size_t n_envelope,
-                   struct bus_parts *parts, size_t first)
+/* Readies a received part to wait: a small one lies within a buffer that ZeroMQ received it in, and
+ * would keep all of that; it is copied out. */
+static void settle(zmq_msg_t *part, struct gauge *gauge)
 {
+    size_t len = zmq_msg_size(part);
+    zmq_msg_t copy;
+    if (len <= RECEIVE_BUFFER_BYTES) {
+        if (zmq_msg_init_size(&copy, len))
+            panic("out of memory for a message of %zu bytes", len);
+        if (len)
+            memcpy(zmq_msg_data(&copy), zmq_msg_data(part), len);
+        zmq_msg_move(part, &copy);
+        zmq_msg_close(&copy);
+    }
+    if (gauge)
+        gauge_count(gauge, part);
+}
+
+/* Moves the received parts first..n-1 on behind `n_envelope` slices, without decoding them; the
+ * gauge, if there is one, counts them. Only the first part of a message can meet a full queue. */
+static int pass_on(void *socket, const struct slice *envelope, size_t n_envelope,
+                   struct bus_parts *parts, size_t first, struct gauge *gauge)
+{
+    for (size_t i = first; i < parts->n; i++)
+        settle(&parts->at[i], gauge);
     for (size_t i = 0; i < n_envelope; i++)
         if (zmq_send(socket, envelope[i].at, envelope[i].len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
             return errno == EHOSTUNREACH ? ERR_NOT_FOUND : ERR_FULL;
@@ -103,10 +132,24 @@ static void report(struct broker *broker, struct slice client, uint64_t request)
     self->request = request;
     self->forwarded = broker->forwarded;
     self->rejected = broker->rejected;
+    self->refused = broker->refused;
+    self->dropped = broker->dropped;
+    self->waiting = gauge_bytes(broker->clients.all);
     self->pid = (uint64_t)getpid();
     self->version = message_text(reply, CONCLAVE_VERSION);
     answer(broker, client, reply);
     message_drop(&reply);
+}
+
+/* Whether a client may get another answer of that size to wait for it. Who reads has room: it waits
+ * for one or two pieces of a result at most. Who does not asks again, when it does. */
+static bool has_room(const struct broker *broker, struct slice client, uint64_t len)
+{
+    uint64_t waiting = gauge_bytes(gauges_find(&broker->clients, client));
+    if (!waiting || len < GAUGE_MIN_BYTES)
+        return true;
+    return waiting + len <= CLIENT_WAITING_BYTES &&
+           gauge_bytes(broker->clients.all) + len <= BROKER_WAITING_BYTES;
 }
 
 /* --- requests --- */
@@ -117,7 +160,8 @@ static void forward(struct broker *broker, node_id_t node, uint64_t request)
     const struct slice envelope[] = {client, {(const uint8_t *)"", 0}};
     struct link *link = &broker->links[node];
     /* The parts behind the client's routing id move to the socket; the routing id stays with us. */
-    if (pass_on(link->socket, envelope, 2, &broker->parts, 1)) {
+    if (gauge_bytes(link->gauge) > LINK_WAITING_BYTES ||
+        pass_on(link->socket, envelope, 2, &broker->parts, 1, link->gauge)) {
         refuse(broker, client, request, "unavailable", "busy: the way to the node is full");
         return;
     }
@@ -152,6 +196,10 @@ static void take_request(struct broker *broker)
     message_drop(&message);
     if (local) {
         report(broker, client, request);
+    } else if (!has_room(broker, client, MESSAGE_MAX_BYTES)) {
+        broker->refused++;
+        refuse(broker, client, request, "unavailable",
+               "busy: answers wait for this client to read them");
     } else if (node > broker->tracker.n_nodes) {
         text_add(&why, "there is no node %" PRIu64 "; the cluster has %" PRIu32, node,
                  broker->tracker.n_nodes);
@@ -176,8 +224,15 @@ static void take_reply(struct broker *broker, struct link *link)
         return;
     }
     struct slice client = bus_part(&broker->parts, 0);
-    if (pass_on(broker->front, &client, 1, &broker->parts, 2))
+    uint64_t len = 0;
+    for (size_t i = 2; i < broker->parts.n; i++)
+        len += bus_part(&broker->parts, i).len;
+    struct gauge *gauge = len < GAUGE_MIN_BYTES ? NULL : gauges_get(&broker->clients, client);
+    if (!has_room(broker, client, len) ||
+        pass_on(broker->front, &client, 1, &broker->parts, 2, gauge))
         broker->dropped++;
+    else
+        broker->passed += len;
 }
 
 /* --- the feed --- */
@@ -198,7 +253,7 @@ static void take_feed(struct broker *broker)
     message_drop(&message);
     if (error)
         reject(broker, "feed", why.at);
-    else if (pass_on(broker->feed_out, NULL, 0, &broker->parts, 0))
+    else if (pass_on(broker->feed_out, NULL, 0, &broker->parts, 0, NULL))
         broker->dropped++;
 }
 
@@ -245,7 +300,9 @@ static void link_open(struct broker *broker, node_id_t node)
 {
     struct link *link = &broker->links[node];
     bus_socket_close(&link->socket, 0);
-    *link = (struct link){.socket = bus_socket(broker->context, ZMQ_DEALER)};
+    gauge_drop(&link->gauge);
+    *link =
+        (struct link){.socket = bus_socket(broker->context, ZMQ_DEALER), .gauge = gauge_new(NULL)};
     const char *host = broker->config->peers[node];
     if (bus_connect(link->socket, host, node_port(broker, node, PLANE_CONTROL)))
         log_write(LOG_ERROR, "node %" PRIu32 " at '%s': no address that can be connected to", node,
@@ -263,6 +320,23 @@ static void mend_links(struct broker *broker)
         log_write(LOG_WARN, "node %" PRIu32 " lives but answers nothing: connecting anew", id);
         link_open(broker, id);
     }
+}
+
+/* What clients let wait is freed piece by piece, between other things; whole pages of it go back to
+ * the system now and then. */
+static void give_back(struct broker *broker)
+{
+    uint64_t now = clock_now_us();
+    if (now - broker->trimmed_us < TRIM_US)
+        return;
+    broker->trimmed_us = now;
+    gauges_sweep(&broker->clients);
+    if (broker->passed - broker->trimmed < TRIM_BYTES)
+        return;
+    /* Once more after all has been read, or dropped. */
+    if (!gauge_bytes(broker->clients.all))
+        broker->trimmed = broker->passed;
+    malloc_trim(0);
 }
 
 static int loop(struct broker *broker)
@@ -293,6 +367,7 @@ static int loop(struct broker *broker)
             drain(broker, broker->front, FROM_CLIENT, NULL);
         log_coordinator(broker);
         mend_links(broker);
+        give_back(broker);
     }
 }
 
@@ -313,6 +388,7 @@ static int open_sockets(struct broker *broker)
 {
     const struct broker_config *config = broker->config;
     broker->front = bus_socket(broker->context, ZMQ_ROUTER);
+    bus_limit(broker->front, FRONT_HWM, FRONT_HWM);
     broker->feed_out = bus_socket(broker->context, ZMQ_XPUB);
     broker->feed_in = bus_socket(broker->context, ZMQ_XSUB);
     int error = bind_or_explain(broker->front, config, config->front);
@@ -347,6 +423,7 @@ int broker_run(const struct broker_config *config)
     broker->config = config;
     broker->signals = open_signals();
     broker->context = bus_open();
+    broker->clients.all = gauge_new(NULL);
     tracker_init(&broker->tracker, config->n_nodes, config->n_voters, config->silence_us);
     int error = open_sockets(broker), code = exit_code_of(error);
     if (!error) {
@@ -357,8 +434,9 @@ int broker_run(const struct broker_config *config)
                   node_port(broker, 1, PLANE_CONTROL), (int)getpid());
         code = loop(broker);
         log_write(LOG_INFO,
-                  "ends: %" PRIu64 " requests passed on, %" PRIu64 " dropped, %" PRIu64 " rejected",
-                  broker->forwarded, broker->dropped, broker->rejected);
+                  "ends: %" PRIu64 " requests passed on, %" PRIu64 " refused, %" PRIu64
+                  " answers dropped, %" PRIu64 " messages rejected",
+                  broker->forwarded, broker->refused, broker->dropped, broker->rejected);
     }
     bus_parts_clear(&broker->parts);
     for (node_id_t id = 1; id <= config->n_nodes; id++)
@@ -367,6 +445,9 @@ int broker_run(const struct broker_config *config)
     bus_socket_close(&broker->feed_out, 0);
     bus_socket_close(&broker->front, LINGER_CLEAN_MS);
     bus_close(broker->context);
+    for (node_id_t id = 1; id <= config->n_nodes; id++)
+        gauge_drop(&broker->links[id].gauge);
+    gauges_clear(&broker->clients);
     close(broker->signals);
     free(broker);
     return code;

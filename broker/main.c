@@ -1,5 +1,6 @@
 /* main.c - conclave-broker: options, and what is wrong with them. */
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,11 @@
 #include "shared/base/options.h"
 #include "shared/base/text.h"
 #include "shared/base/version.h"
+
+#define ARENAS_MAX 2 /* the loop's and that of ZeroMQ's thread */
+/* Pieces of results have pages of their own, which go back to the system at once. Left alone, glibc
+ * would take the first one that is freed for a sign to keep all of that size. */
+#define LARGE_BYTES (128 * 1024)
 
 static struct {
     uint64_t port, front, nodes, voters, silence_us;
@@ -131,6 +137,8 @@ int main(int argc, char **argv)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    mallopt(M_ARENA_MAX, ARENAS_MAX);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     log_open("broker", options.level);
     struct broker_config config;
     char *peers = options.peers ? mem_string(options.peers) : NULL;

@@ -35,10 +35,17 @@ static json_t *render_broker(const struct address *address, const struct message
         json_pack("{s:s, s:b}", "address", address_text(address, at), "alive", answer != NULL);
     const struct wire_broker empty = {0}, *row = answer ? &answer->as.broker : &empty;
     json_object_set_new(broker, "coordinator", render_number(row->coordinator));
-    json_object_set_new(broker, "forwarded",
-                        answer ? json_integer((json_int_t)row->forwarded) : json_null());
-    json_object_set_new(broker, "rejected",
-                        answer ? json_integer((json_int_t)row->rejected) : json_null());
+    const struct {
+        const char *name;
+        uint64_t count;
+    } counts[] = {{"forwarded", row->forwarded},
+                  {"rejected", row->rejected},
+                  {"refused", row->refused},
+                  {"dropped", row->dropped},
+                  {"waiting", row->waiting}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        json_object_set_new(broker, counts[i].name,
+                            answer ? json_integer((json_int_t)counts[i].count) : json_null());
     json_object_set_new(broker, "pid", render_number(row->pid));
     json_object_set_new(broker, "version", render_text(row->version));
     return broker;
@@ -179,8 +186,10 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
         const struct message *answer = view->brokers[i];
         printf("broker       %s ", address_text(&cli->brokers.at[i], at));
         if (answer)
-            printf("passed on %" PRIu64 " requests, rejected %" PRIu64 "\n",
-                   answer->as.broker.forwarded, answer->as.broker.rejected);
+            printf("passed on %" PRIu64 " requests, rejected %" PRIu64 ", dropped %" PRIu64
+                   " answers\n",
+                   answer->as.broker.forwarded, answer->as.broker.rejected,
+                   answer->as.broker.dropped);
         else
             printf("does not answer\n");
     }

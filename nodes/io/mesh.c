@@ -19,9 +19,10 @@ struct mesh {
     void *feed;          /* PUB */
     struct link **links; /* [peer * PLANE_COUNT + plane]; NULL: none */
     size_t n_links;
-    size_t at;         /* where the sweep goes on */
-    size_t n_paused;   /* links that wait to try again, as of the last sweep */
-    uint64_t swept_us; /* when the last one ended */
+    size_t at;             /* where the sweep goes on */
+    size_t n_paused;       /* links that wait to try again, as of the last sweep */
+    uint64_t swept_us;     /* when the last one ended */
+    struct gauges replies; /* by broker */
 };
 
 unsigned mesh_base_port(unsigned cluster_port, node_id_t id)
@@ -96,6 +97,7 @@ void mesh_close(struct mesh **mesh, int linger_ms)
     for (int plane = 0; plane < PLANE_COUNT; plane++)
         bus_socket_close(&it->receivers[plane], linger_ms);
     bus_socket_close(&it->feed, linger_ms);
+    gauges_clear(&it->replies);
     free(it->links);
     free(it);
 }
@@ -155,6 +157,7 @@ bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, 
     }
     mesh->at = 0;
     mesh->swept_us = now_us;
+    gauges_sweep(&mesh->replies);
     return false;
 }
 
@@ -210,5 +213,10 @@ int mesh_reply(struct mesh *mesh, const struct client *client, const struct mess
 {
     struct slice envelope[ENVELOPE_PARTS];
     client_envelope(client, envelope);
-    return bus_send(mesh->receivers[PLANE_CONTROL], envelope, ENVELOPE_PARTS, message);
+    struct gauge *gauge = gauges_get(&mesh->replies, envelope[0]);
+    uint64_t limit = message->n_frames ? REPLIES_WAITING_BYTES : 2 * REPLIES_WAITING_BYTES;
+    if (gauge_bytes(gauge) > limit)
+        return ERR_FULL; /* the broker does not read; whoever needs the answer asks again */
+    return bus_send_counted(mesh->receivers[PLANE_CONTROL], envelope, ENVELOPE_PARTS, message,
+                            gauge);
 }

@@ -71,6 +71,7 @@
 /* --- sockets (why: ZeroMQ's behaviour, docs/design.md "Sockets") --- */
 
 #define SOCKET_HWM                8192 /* above every credit window; counts messages, not bytes */
+#define FRONT_HWM                 4096 /* of a client: as many as the widest window of ours */
 #define FEED_HWM                  64 /* a subscriber that was stopped reads a short burst, not an hour */
 #define RECONNECT_MS              50
 #define RECONNECT_MAX_MS          1000
@@ -81,7 +82,19 @@
 #define LINGER_CLEAN_MS           500
 #define DRAIN_MAX                 256 /* messages read from one socket in one turn of the loop */
 #define FILES_MIN                 8192 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts */
-#define HELLO_RETRY_MS            1000 /* no WELCOME for this long: make a new socket and say HELLO again */
+/* ZeroMQ's limits count messages; answers have 40 bytes or 1 MiB. Smaller parts are left to them.
+ */
+#define GAUGE_MIN_BYTES KIB_BYTES
+/* Of answers that wait in a broker for one client to read them: 16 pieces of a result. Beyond, the
+ * newest are dropped, and its requests are refused as "busy". */
+#define CLIENT_WAITING_BYTES (8 * MIB_BYTES)
+/* For all clients of a broker: beyond, only those for whom nothing waits get another answer. */
+#define BROKER_WAITING_BYTES (64 * MIB_BYTES)
+/* Of requests that wait in a broker for one node: beyond, "busy". */
+#define LINK_WAITING_BYTES (16 * MIB_BYTES)
+/* Of answers that wait in a node for one broker: beyond, they are dropped and asked for again. */
+#define REPLIES_WAITING_BYTES (32 * MIB_BYTES)
+#define HELLO_RETRY_MS        1000 /* no WELCOME for this long: make a new socket and say HELLO again */
 
 /* --- jobs --- */
 

@@ -232,8 +232,10 @@ static void release_blob(void *data, void *hint)
     blob_drop(&blob);
 }
 
-static int send_part(void *socket, zmq_msg_t *part, bool more)
+static int send_part(void *socket, zmq_msg_t *part, bool more, struct gauge *gauge)
 {
+    if (gauge)
+        gauge_count(gauge, part);
     int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0), sent;
     do
         sent = zmq_msg_send(part, socket, flags);
@@ -245,28 +247,34 @@ static int send_part(void *socket, zmq_msg_t *part, bool more)
     return number == EAGAIN ? ERR_FULL : number == EHOSTUNREACH ? ERR_NOT_FOUND : ERR_IO;
 }
 
-static int send_bytes(void *socket, const void *at, size_t len, bool more)
+static int send_bytes(void *socket, const void *at, size_t len, bool more, struct gauge *gauge)
 {
     zmq_msg_t part;
     if (zmq_msg_init_size(&part, len))
         panic("out of memory for a message of %zu bytes", len);
     if (len)
         memcpy(zmq_msg_data(&part), at, len);
-    return send_part(socket, &part, more);
+    return send_part(socket, &part, more, gauge);
 }
 
-static int send_blob(void *socket, struct blob *blob, bool more)
+static int send_blob(void *socket, struct blob *blob, bool more, struct gauge *gauge)
 {
     if (blob->len <= COPY_MAX_BYTES)
-        return send_bytes(socket, blob->at, blob->len, more);
+        return send_bytes(socket, blob->at, blob->len, more, gauge);
     zmq_msg_t part;
     if (zmq_msg_init_data(&part, blob->at, blob->len, release_blob, blob_ref(blob)))
         panic("out of memory for a message of %zu bytes", blob->len);
-    return send_part(socket, &part, more);
+    return send_part(socket, &part, more, gauge);
 }
 
 int bus_send(void *socket, const struct slice *envelope, size_t n_envelope,
              const struct message *message)
+{
+    return bus_send_counted(socket, envelope, n_envelope, message, NULL);
+}
+
+int bus_send_counted(void *socket, const struct slice *envelope, size_t n_envelope,
+                     const struct message *message, struct gauge *gauge)
 {
     int error = codec_encode(message, &encoded);
     size_t len_bytes = encoded.len;
@@ -279,16 +287,16 @@ int bus_send(void *socket, const struct slice *envelope, size_t n_envelope,
         return error;
     size_t sent = 0;
     for (size_t i = 0; i < n_envelope && !error; i++, sent += !error)
-        error = send_bytes(socket, envelope[i].at, envelope[i].len, true);
+        error = send_bytes(socket, envelope[i].at, envelope[i].len, true, NULL);
     if (!error) {
-        error = send_bytes(socket, encoded.at, encoded.len, message->n_frames > 0);
+        error = send_bytes(socket, encoded.at, encoded.len, message->n_frames > 0, gauge);
         sent += !error;
     }
     for (size_t i = 0; i < message->n_frames && !error; i++, sent += !error)
-        error = send_blob(socket, message->frames[i], i + 1 < message->n_frames);
+        error = send_blob(socket, message->frames[i], i + 1 < message->n_frames, gauge);
     /* libzmq has taken back the first parts of a message whose connection ended meanwhile, but
      * discards whatever comes until it has seen a last part. */
     if (error && sent)
-        send_bytes(socket, NULL, 0, false);
+        send_bytes(socket, NULL, 0, false, NULL);
     return error;
 }

@@ -6,6 +6,7 @@
 #include <zmq.h>
 
 #include "shared/base/text.h"
+#include "shared/bus/gauge.h"
 #include "shared/wire/codec.h"
 
 /* The whole of a received multipart message. Zero-initialize; reuse. */
@@ -59,5 +60,9 @@ int bus_decode(const struct bus_parts *parts, size_t first, struct message **out
  * know the peer; ERR_TOO_BIG. Nothing was sent unless OK. */
 int bus_send(void *socket, const struct slice *envelope, size_t n_envelope,
              const struct message *message);
+
+/* The same; the gauge (may be NULL) counts what is sent until ZeroMQ has sent it. */
+int bus_send_counted(void *socket, const struct slice *envelope, size_t n_envelope,
+                     const struct message *message, struct gauge *gauge);
 
 #endif

@@ -686,6 +686,9 @@
     LIST(REQ, nodes, node_row, NODES_MAX, "as their heartbeats tell")                   \
     U64(REQ, forwarded, U64_ANY, "requests passed on")                                  \
     U64(REQ, rejected, U64_ANY, "malformed messages dropped")                           \
+    U64(OPT, refused, U64_ANY, "requests refused: too much waits for their client")     \
+    U64(OPT, dropped, U64_ANY, "answers dropped: so, or their client is gone")          \
+    U64(OPT, waiting, U64_ANY, "bytes of answers that wait for clients to read them")   \
     U64(OPT, pid, U64_ANY, "process id of the broker")                                  \
     STR(OPT, version, 32, "of its program")
 

@@ -159,6 +159,52 @@ static void a_full_queue_and_an_unknown_peer_are_told_apart(void **state)
     bus_socket_close(&dealer, 0);
 }
 
+static void a_gauge_counts_until_it_is_read(void **state)
+{
+    (void)state;
+    struct gauges gauges = {.all = gauge_new(NULL)};
+    struct slice id = {(const uint8_t *)"peer", 4}, other = {(const uint8_t *)"peers", 5};
+    struct gauge *gauge = gauges_get(&gauges, id);
+    void *to = bus_socket(context, ZMQ_PUSH), *from = bus_socket(context, ZMQ_PULL);
+    assert_int_equal(zmq_bind(from, "inproc://gauge"), 0);
+    assert_int_equal(zmq_connect(to, "inproc://gauge"), 0);
+    assert_ptr_equal(gauges_get(&gauges, id), gauge);
+    assert_null(gauges_find(&gauges, other));
+
+    struct message *message = value_get(0);
+    struct blob *large = blob_copy((uint8_t[4096]){7}, 4096), *small = blob_copy("x", 1);
+    message_add_frame(message, large);
+    message_add_frame(message, small);
+    assert_int_equal(bus_send_counted(to, NULL, 0, message, gauge), OK);
+    assert_int_equal(gauge_bytes(gauge), 4096);
+    assert_int_equal(gauge_bytes(gauges.all), 4096);
+    gauges_sweep(&gauges);
+    assert_ptr_equal(gauges_find(&gauges, id), gauge);
+
+    struct bus_parts parts = {0};
+    receive(from, &parts);
+    assert_int_equal(bus_part(&parts, 1).len, 4096);
+    assert_int_equal(bus_part(&parts, 1).at[0], 7);
+    bus_parts_clear(&parts);
+    assert_int_equal(gauge_bytes(gauge), 0);
+    gauges_sweep(&gauges);
+    assert_null(gauges_find(&gauges, id));
+
+    /* What is never read is counted until its socket is gone. */
+    assert_int_equal(bus_send_counted(to, NULL, 0, message, gauges_get(&gauges, id)), OK);
+    assert_int_equal(gauge_bytes(gauges.all), 4096);
+    bus_socket_close(&to, 0);
+    bus_socket_close(&from, 0);
+    uint64_t deadline_us = clock_now_us() + PATIENCE_US;
+    while (gauge_bytes(gauges.all) && clock_now_us() < deadline_us)
+        poll(NULL, 0, 1);
+    assert_int_equal(gauge_bytes(gauges.all), 0);
+    blob_drop(&large);
+    blob_drop(&small);
+    message_drop(&message);
+    gauges_clear(&gauges);
+}
+
 static void a_port_in_use_and_a_bad_address_are_told_apart(void **state)
 {
     (void)state;
@@ -328,6 +374,7 @@ int main(void)
         cmocka_unit_test(what_is_too_big_is_not_sent),
         cmocka_unit_test(too_many_parts_are_dropped_and_the_next_message_is_not),
         cmocka_unit_test(a_full_queue_and_an_unknown_peer_are_told_apart),
+        cmocka_unit_test(a_gauge_counts_until_it_is_read),
         cmocka_unit_test(a_port_in_use_and_a_bad_address_are_told_apart),
         cmocka_unit_test(a_link_comes_up_goes_down_and_comes_back),
         cmocka_unit_test(connections_that_do_not_last_are_made_less_and_less_often),

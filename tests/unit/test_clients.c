@@ -1,10 +1,12 @@
 /* The pure parts of the client and of the broker: what people type, what the feed tells, what is
  * drawn. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -408,7 +410,8 @@ static void short_lives_make_long_pauses_T12(void **state)
 
     for (int i = 0; i < 12; i++) {
         child.started_us = 1000;
-        child_ended(&child, 2000, false);
+        child_ended(&child, W_EXITCODE(EXIT_FAILED, 0), 2000);
+        assert_string_equal(child.trouble, "node 1 ended with exit code 1");
         uint64_t pause_us = child.due_us - 2000;
         assert_in_range(pause_us, 50 * MS_US, 7500 * MS_US);
         if (i >= 7)
@@ -416,13 +419,31 @@ static void short_lives_make_long_pauses_T12(void **state)
     }
 
     child.started_us = 0;
-    child_ended(&child, 60 * SECOND_US, false);
+    child_ended(&child, W_EXITCODE(0, SIGKILL), 60 * SECOND_US);
+    assert_string_equal(child.trouble, "node 1 was killed by signal 9 (Killed)");
     assert_true(child.due_us - 60 * SECOND_US < 150 * MS_US);
     for (int i = 0; i < 5; i++) {
         child.started_us = 60 * SECOND_US;
-        child_ended(&child, 60 * SECOND_US, true);
+        child_ended(&child, W_EXITCODE(EXIT_INJECTED, 0), 60 * SECOND_US);
+        assert_string_equal(child.trouble, "");
         assert_in_range(child.due_us - 60 * SECOND_US, 50 * MS_US, 150 * MS_US);
     }
+}
+
+static void a_trouble_is_forgotten_after_a_life_that_lasts(void **state)
+{
+    (void)state;
+    struct child child = {.name = "broker2", .started_us = SECOND_US};
+    child_ended(&child, W_EXITCODE(EXIT_ENVIRONMENT, 0), SECOND_US + 1);
+    assert_string_equal(child.trouble, "broker 2 cannot start");
+    assert_int_equal(child_settle(&child, 2 * SECOND_US), UINT64_MAX); /* it does not run */
+    child.pid = 1;
+    child.started_us = 2 * SECOND_US;
+    assert_int_equal(child_settle(&child, 3 * SECOND_US), CHILD_SETTLED_US - SECOND_US);
+    assert_string_equal(child.trouble, "broker 2 cannot start");
+    assert_int_equal(child_settle(&child, 2 * SECOND_US + CHILD_SETTLED_US), 0);
+    assert_string_equal(child.trouble, "");
+    assert_int_equal(child_settle(&child, 60 * SECOND_US), UINT64_MAX);
 }
 
 static void a_percentile_is_never_below_and_hardly_above(void **state)
@@ -461,6 +482,7 @@ int main(void)
         cmocka_unit_test(operations_read_as_in_the_seed),
         cmocka_unit_test(the_bar_tells_rate_and_eta),
         cmocka_unit_test(short_lives_make_long_pauses_T12),
+        cmocka_unit_test(a_trouble_is_forgotten_after_a_life_that_lasts),
         cmocka_unit_test(a_percentile_is_never_below_and_hardly_above),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
