@@ -4,6 +4,7 @@
 
 #include "clients/cluster.h"
 #include "clients/commands.h"
+#include "clients/health.h"
 #include "clients/supervised.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
@@ -16,28 +17,19 @@ static struct {
 
 const struct option_spec check_options[] = {
     {"node", OPTION_U64, &options.node, 1, NODES_MAX, "N",
-     "only: does node N live and follow a coordinator?"},
+     "only: does node N live, follow a coordinator and keep up?"},
     {"quorum", OPTION_FLAG, &options.quorum, 0, 0, NULL,
-     "a serving coordinator is enough, nodes may be down"},
+     "a serving coordinator is enough, nodes may be down or behind"},
     {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",
      "also: does all that `up` started in DIR run? (default .conclave)"},
     {0}};
 
-static void list_dead(const struct wire_node_row *rows, size_t n, struct text *out)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!rows[i].alive)
-            text_add(out, "%snode %" PRIu64, out->len ? ", " : "", rows[i].node);
-}
-
 static int check_cluster(const struct wire_status *status, struct text *line)
 {
-    struct text dead = {0};
-    list_dead(status->nodes.at, status->nodes.n, &dead);
-    if (dead.len)
-        text_add(line, "not alive: %s; ", dead.at);
-    text_add(line, "node %" PRIu64 " coordinates %zu nodes in term %" PRIu64, status->coordinator,
-             status->nodes.n, status->term);
+    health_add_faults(status, line);
+    text_add(line, "node %" PRIu64 " coordinates %zu nodes in term %" PRIu64 "; ",
+             status->coordinator, status->nodes.n, status->term);
+    health_add_margin(status, line);
     return status->healthy || options.quorum ? EXIT_OK : EXIT_UNREACHABLE;
 }
 
@@ -54,8 +46,14 @@ static int check_node(const struct wire_status *status, struct text *line)
                      status->term);
         else
             text_add(line, "node %" PRIu64 " is not alive", row->node);
+        if (row->alive && row->behind_ms)
+            text_add(line, ", behind for %.1f s", (double)row->behind_ms / 1000);
+        if (row->alive && row->stalled_ms)
+            text_add(line, ", its disk finishes nothing for %.1f s",
+                     (double)row->stalled_ms / 1000);
         bool follows = slice_equals(row->role, "worker") || slice_equals(row->role, "coordinator");
-        return row->alive && follows ? EXIT_OK : EXIT_UNREACHABLE;
+        bool good = row->alive && follows && !row->behind_ms && !row->stalled_ms;
+        return good ? EXIT_OK : EXIT_UNREACHABLE;
     }
     text_add(line, "there is no node %" PRIu64 "; the cluster has %zu", options.node,
              status->nodes.n);
@@ -95,12 +93,16 @@ int check_run(struct cli *cli, int n_words, char **words)
         code = check_cluster(&view.status->as.status, &line);
     if (!options.node && view.outcome != ERR_INTERRUPTED)
         code = check_supervised(cli, code, &line);
+    json_t *object = json_pack("{s:b, s:s}", "healthy", code == EXIT_OK, "text", line.at);
+    if (view.status)
+        health_put_json(&view.status->as.status, object);
     cluster_view_clear(&view);
     if (cli->json)
-        cli_print_json(cli, json_pack("{s:b, s:s}", "healthy", code == EXIT_OK, "text", line.at));
+        cli_print_json(cli, json_incref(object));
     else if (code == EXIT_OK)
         printf("%s\n", line.at);
     else if (line.len)
         cli_note("%s", line.at);
+    json_decref(object);
     return code;
 }

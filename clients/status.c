@@ -4,6 +4,7 @@
 
 #include "clients/cluster.h"
 #include "clients/commands.h"
+#include "clients/health.h"
 #include "clients/render.h"
 #include "clients/supervised.h"
 #include "shared/base/limits.h"
@@ -76,11 +77,9 @@ static void add_counts(json_t *all, const struct wire_status *status)
     const struct {
         const char *name;
         uint64_t count;
-    } counts[] = {{"operations", is->operations},
-                  {"reassigned", is->reassigned},
-                  {"copied", is->copied},
-                  {"restarts", is->restarts},
-                  {"elections", is->elections}};
+    } counts[] = {{"operations", is->operations}, {"reassigned", is->reassigned},
+                  {"copied", is->copied},         {"restarts", is->restarts},
+                  {"elections", is->elections},   {"may_fail", is->may_fail}};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         json_object_set_new(all, counts[i].name,
                             status ? json_integer((json_int_t)counts[i].count) : json_null());
@@ -127,16 +126,13 @@ static void print_nodes(const struct cluster_view *view)
     const struct wire_node_row *rows = NULL;
     size_t n = 0;
     cluster_nodes(view, &rows, &n);
-    printf("\n%-5s %-12s %-5s %-16s %8s %5s %11s %9s %6s %8s %8s\n", "NODE", "ROLE", "ALIVE",
+    printf("\n%-5s %-12s %-6s %-16s %8s %5s %11s %9s %6s %8s %8s\n", "NODE", "ROLE", "ALIVE",
            "HOST", "PID", "BOOTS", "OPERATIONS", "ASSIGNED", "HELD", "APPLIED", "REJECTED");
     for (size_t i = 0; i < n; i++) {
         char role[4 * 16 + 1], host[4 * 64 + 1];
-        printf("%-5" PRIu64 " %-12s %-5s %-16s %8" PRIu64 " %5" PRIu64 " %11" PRIu64 " %9" PRIu64
+        printf("%-5" PRIu64 " %-12s %-6s %-16s %8" PRIu64 " %5" PRIu64 " %11" PRIu64 " %9" PRIu64
                " %6" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n",
-               rows[i].node, text_escape(role, sizeof role, rows[i].role),
-               rows[i].full    ? "full"
-               : rows[i].alive ? "yes"
-                               : "no",
+               rows[i].node, text_escape(role, sizeof role, rows[i].role), health_word(&rows[i]),
                text_escape(host, sizeof host, rows[i].host), rows[i].pid, rows[i].boots,
                rows[i].operations, rows[i].assigned, rows[i].held, rows[i].applied,
                rows[i].rejected);
@@ -165,8 +161,13 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
     struct summary summary = summarize(view);
     if (view->status) {
         const struct wire_status *status = &view->status->as.status;
+        struct text faults = {0};
+        health_add_faults(status, &faults);
+        health_add_margin(status, &faults);
         printf("coordinator  node %" PRIu64 " in term %" PRIu64 ", %s\n", summary.coordinator,
-               summary.term, summary.healthy ? "all nodes are alive" : "not all nodes are alive");
+               summary.term,
+               summary.healthy ? "all nodes are alive and level" : "not all nodes are well");
+        printf("health       %s\n", faults.at);
         printf("jobs         %" PRIu64 " queued, %" PRIu64 " running, %" PRIu64 " done, %" PRIu64
                " failed, %" PRIu64 " cancelled\n",
                status->queued, status->running, status->done, status->failed, status->cancelled);

@@ -6,6 +6,7 @@
 
 #include "nodes/core/feed.h"
 #include "nodes/core/follower.h"
+#include "nodes/core/health.h"
 #include "nodes/core/journal.h"
 #include "nodes/core/peers.h"
 #include "nodes/core/replication.h"
@@ -466,10 +467,26 @@ void election_space(struct node *node)
     reset_timeout(node);
 }
 
+/* R35: heartbeats alone do not make a coordinator. Whoever led without any progress is not the one
+ * to be elected next: its own disk or plane may be the reason. */
+static void make_way(struct node *node)
+{
+    const char *stall = node_is_coordinator(node) ? health_stall(node) : NULL;
+    if (!stall)
+        return;
+    outbox_log(&node->out, LOG_WARN, "steps down: %s for %u election timeouts", stall,
+               (unsigned)STALL_TIMEOUTS);
+    become_follower(node, NODE_NONE);
+    node->election.rests_until_us =
+        node->now_us + STALL_REST_TIMEOUTS * node->config.election_timeout_us;
+    reset_timeout(node);
+}
+
 void election_tick(struct node *node)
 {
     struct election *election = &node->election;
     election_space(node);
+    make_way(node);
     if (election->role == ROLE_COORDINATOR) {
         /* Check-quorum: who cannot be followed by a majority must not go on accepting work. */
         if (count_followers(node) < election_quorum(node)) {
@@ -481,7 +498,7 @@ void election_tick(struct node *node)
     }
     if (node->now_us < election->timeout_us || !is_voter(node, node->config.id))
         return;
-    bool makes_way = node->full && space_suffices(node, NULL);
+    bool makes_way = health_rests(node) || (node->full && space_suffices(node, NULL));
     if (may_decide(node, node->journal.last) && !makes_way)
         begin_pre_vote(node);
     else

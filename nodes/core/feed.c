@@ -61,6 +61,8 @@ static void publish_heartbeat(struct node *node)
         .full = node->full,
         .turn_us = node->turn_us,
         .turn_in = message_text(message, node->turn_in ? node->turn_in : ""),
+        .fetched = node->follower.fetched,
+        .disk_ms = node->disk_busy_us / MS_US,
         .host = message_text(message, config->host),
         .pid = config->pid,
         .version = message_text(message, config->version),

@@ -7,6 +7,7 @@
 #include "nodes/core/election.h"
 #include "nodes/core/feed.h"
 #include "nodes/core/follower.h"
+#include "nodes/core/health.h"
 #include "nodes/core/image.h"
 #include "nodes/core/journal.h"
 #include "nodes/core/ledger_outbox.h"
@@ -298,10 +299,12 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     node->rejected = event->rejected + node->rejected_here;
     node->turn_us = event->turn_us;
     node->turn_in = event->turn_in;
+    health_note(node, event);
     check_lateness(node);
     take_event(node, event);
     if (event->kind == EVENT_TICK) {
         peers_tick(node);
+        health_tick(node);
         election_tick(node);
         requests_tick(node);
         follower_tick(node);

@@ -6,6 +6,7 @@
 #include "nodes/core/deadlines.h"
 #include "nodes/core/election.h"
 #include "nodes/core/feed.h"
+#include "nodes/core/health.h"
 #include "nodes/core/ledger_outbox.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/schedule.h"
@@ -161,6 +162,7 @@ void peers_heartbeat(struct node *node, node_id_t from, struct message *message)
         return; /* a leftover, or a new life that has not said HELLO yet */
     if (!peer->incarnation || node->now_us < peer->distrust_until_us)
         return;
+    health_heartbeat(node, from, heartbeat);
     message_drop(&peer->heartbeat);
     peer->heartbeat = message_ref(message);
     peer->heard_us = node->now_us;

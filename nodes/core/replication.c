@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "nodes/core/election.h"
+#include "nodes/core/health.h"
 #include "nodes/core/image.h"
 #include "nodes/core/journal.h"
 #include "nodes/core/space.h"
@@ -378,8 +379,10 @@ void replication_append_reply(struct node *node, node_id_t from,
     }
     if (replica->install)
         return;
-    if (reply->ok && reply->match > replica->match)
+    if (reply->ok && reply->match > replica->match) {
         replica->match = reply->match;
+        health_moved(node, from);
+    }
     if (replica->next <= replica->match)
         replica->next = replica->match + 1;
     if (!replica->probing || reply->round >= replica->probe_round)
@@ -399,6 +402,8 @@ void replication_install_reply(struct node *node, node_id_t from,
         return;
     }
     note_answer(node, replica);
+    if (reply->next > replica->told_parts)
+        health_moved(node, from);
     replica->told_parts = reply->next;
     if (reply->next < replica->image->n) {
         /* With the last part it waits until it has fetched all values. */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "nodes/core/election.h"
+#include "nodes/core/health.h"
 #include "nodes/core/peers.h"
 #include "nodes/core/schedule.h"
 #include "nodes/core/space.h"
@@ -123,7 +124,8 @@ void report_status(const struct node *node, struct message *message, struct wire
         .coordinator = node->election.coordinator,
         .term = node->election.term,
         .quorum = election_quorum(node),
-        .healthy = node_serves(node) && peers_count_alive(node) == n,
+        .healthy = health_is_good(node),
+        .may_fail = health_may_fail(node),
         .queued = states[JOB_QUEUED],
         .running = states[JOB_RUNNING],
         .done = states[JOB_DONE],
@@ -144,6 +146,8 @@ void report_status(const struct node *node, struct message *message, struct wire
             report_self(node, message, row);
         else
             report_peer(peer, message, row);
+        row->behind_ms = health_behind_ms(node, id);
+        row->stalled_ms = health_stalled_ms(node, id);
         row->boots = row->incarnation >> 32;
         status->restarts += row->boots ? row->boots - 1 : 0;
         row->operations = peer->slot.operations;

@@ -31,6 +31,14 @@ struct image_builds {
     size_t slice_rows, slice_bytes, slice_visits;
 };
 
+/* Whether a peer keeps up, as the coordinator sees it: health.h. */
+struct level {
+    log_index_t goal;  /* what was committed at since_us */
+    uint64_t since_us; /* 0: it was not alive */
+    bool reached;      /* it has been level since it is alive */
+    bool behind;       /* it was said to be behind */
+};
+
 struct replica {
     log_index_t next, match; /* Raft's nextIndex and matchIndex */
     log_index_t probe;       /* while match is unknown (0): where the last probe began */
@@ -44,6 +52,8 @@ struct replica {
     struct image *image; /* ... this one; NULL: it is being built */
     log_index_t useless; /* values that a checkpoint up to here refers to are gone */
     size_t sent_parts, told_parts;
+    uint64_t moved_us; /* when it last acknowledged more, or took in bytes of values for it */
+    struct level level;
 };
 
 /* looked for here --> fetched --> kept; what fails rests, and is looked for again. */
@@ -70,15 +80,19 @@ struct follower {
     struct node *loaded; /* the state as far as it has come; owned */
     log_index_t index;   /* what its head says that it covers */
     term_t term;
-    size_t expected; /* parts in all */
-    uint64_t round;  /* the greatest answered */
+    size_t expected;  /* parts in all */
+    uint64_t round;   /* the greatest answered */
+    uint64_t fetched; /* bytes of values that came while entries waited for them */
 };
 
 struct replication {
-    uint64_t round;    /* of the last appends */
-    uint64_t asked;    /* the last one that all are asked to answer */
-    bool round_wanted; /* a read waits for a new one */
-    log_index_t told;  /* an entry of an older term, on a majority, that was told of */
+    uint64_t round;        /* of the last appends */
+    uint64_t asked;        /* the last one that all are asked to answer */
+    bool round_wanted;     /* a read waits for a new one */
+    log_index_t told;      /* an entry of an older term, on a majority, that was told of */
+    log_index_t waits_for; /* the commit index when entries last began to wait, or it moved */
+    uint64_t waits_us;     /* and when that was; 0: nothing waits */
+    uint64_t unconfirmed, unconfirmed_us; /* likewise, of rounds that reads wait for */
 };
 
 /* --- peers --- */
@@ -157,12 +171,13 @@ struct election {
     bool voter;            /* see struct node_durable */
     node_id_t coordinator; /* whom we follow, or ourselves; NODE_NONE */
     bool voted_for_us[NODES_MAX + 1];
-    uint64_t timeout_us; /* when a voter that hears nothing starts a pre-vote */
-    uint64_t contact_us; /* the last contact with the coordinator */
-    bool lost;           /* its connection closed: a hint that it died */
-    unsigned retries;    /* quick pre-votes left after that hint */
-    uint64_t began_us;   /* when this role began */
-    bool serving;        /* coordinator whose first entry is committed */
+    uint64_t timeout_us;     /* when a voter that hears nothing starts a pre-vote */
+    uint64_t contact_us;     /* the last contact with the coordinator */
+    bool lost;               /* its connection closed: a hint that it died */
+    unsigned retries;        /* quick pre-votes left after that hint */
+    uint64_t began_us;       /* when this role began */
+    uint64_t rests_until_us; /* it leads badly: others are to be elected until then */
+    bool serving;            /* coordinator whose first entry is committed */
 };
 
 /* --- log --- */
@@ -267,7 +282,8 @@ struct node {
     const char *turn_in;              /* ... and what it was in; NULL: not measured */
     uint64_t promised_us;             /* the deadline that we gave; a step long after it was late */
     uint64_t last_us;                 /* of the last step */
-    uint64_t clock;                   /* Lamport */
+    uint64_t value_bytes, disk_busy_us; /* as the last event said */
+    uint64_t clock;                     /* Lamport */
     uint64_t feed_seq;
     uint64_t heartbeat_at_us;
     bool full;          /* our disk is, see space.h */

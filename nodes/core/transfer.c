@@ -30,7 +30,7 @@ struct fetch {
 struct transfer {
     struct transfer_config config;
     struct values *values;
-    uint64_t last_seq;
+    uint64_t last_seq, received_bytes;
     struct fetch *first, **end;
     size_t n_pulling;
     struct transfer_output *outputs; /* a queue: from `taken` to `n` */
@@ -302,6 +302,7 @@ static void take_bytes(struct transfer *transfer, struct fetch *fetch, uint64_t 
 {
     memcpy(fetch->blob->at + offset, bytes->at, bytes->len);
     fetch->received += bytes->len;
+    transfer->received_bytes += bytes->len;
     fetch->progress_us = fetch->asked_us = now_us;
     struct transfer_output *output = put(transfer, TRANSFER_HASH);
     output->seq = fetch->seq;
@@ -372,6 +373,11 @@ void transfer_link_down(struct transfer *transfer, node_id_t peer, uint64_t now_
             fail_source(transfer, fetch);
     }
     pull_waiting(transfer, now_us);
+}
+
+uint64_t transfer_received(const struct transfer *transfer)
+{
+    return transfer->received_bytes;
 }
 
 void transfer_tick(struct transfer *transfer, uint64_t now_us)

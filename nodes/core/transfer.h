@@ -85,6 +85,9 @@ void transfer_hashed(struct transfer *transfer, uint64_t seq, const uint8_t hash
 /* The connection to a peer is gone: as a source it failed. */
 void transfer_link_down(struct transfer *transfer, node_id_t peer, uint64_t now_us);
 
+/* Bytes of values that have come so far. */
+uint64_t transfer_received(const struct transfer *transfer);
+
 /* Asks again for what has not come. */
 void transfer_tick(struct transfer *transfer, uint64_t now_us);
 

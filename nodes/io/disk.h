@@ -110,6 +110,14 @@ void disk_begin(struct disk *disk);
 void disk_write(struct disk *disk, const struct write *write);
 void disk_commit(struct disk *disk);
 
+/* Around each piece of work that waits for the disk; a piece of a piece begins it anew. */
+void disk_working(struct disk *disk, bool working);
+
+/* For any thread: for so long the disk has been at one piece of work (0: at none), and the bytes of
+ * values that it has written so far. */
+uint64_t disk_busy_us(const struct disk *disk, uint64_t now_us);
+uint64_t disk_written_bytes(const struct disk *disk);
+
 /* Extends the reserve on disk that writes of terms, votes and what was promised can fall back on.
  * ERR_FULL: there is no room for it; what is there of it remains. Outside of a transaction. */
 int disk_reserve(struct disk *disk);

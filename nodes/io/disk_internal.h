@@ -17,9 +17,10 @@ struct disk {
     int lock_fd, values_fd; /* values_fd: the directory of the value files */
     MDB_env *env;
     MDB_dbi meta, log, image, records, values;
-    int data_fd;         /* of data.mdb, for its reserve only */
-    uint64_t room_bytes; /* of data.mdb that are allocated on disk */
-    MDB_txn *txn;        /* between disk_begin() and disk_commit() */
+    int data_fd;                                      /* of data.mdb, for its reserve only */
+    uint64_t room_bytes;                              /* of data.mdb that are allocated on disk */
+    MDB_txn *txn;                                     /* between disk_begin() and disk_commit() */
+    _Atomic uint64_t working_since_us, written_bytes; /* read by the loop's thread */
 };
 
 /* Ends the process with one line that names the file. */

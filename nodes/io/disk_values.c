@@ -28,6 +28,9 @@ static void file_name(char at[FILE_NAME_MAX], struct value_id id)
     text_format(at, FILE_NAME_MAX, "%s-%llu", job_id_text(id.job, job), (unsigned long long)id.op);
 }
 
+/* Made durable before more is written: a large value on a slow disk is then seen to go on. */
+#define SLICE_BYTES (8 * MIB_BYTES)
+
 /* --- files --- */
 
 static int write_all(int fd, const uint8_t *at, size_t len)
@@ -44,6 +47,22 @@ static int write_all(int fd, const uint8_t *at, size_t len)
     return 0;
 }
 
+static int write_slices(struct disk *disk, int fd, const struct blob *value)
+{
+    for (size_t at = 0; at < value->len;) {
+        size_t len = value->len - at < SLICE_BYTES ? value->len - at : SLICE_BYTES;
+        int number = write_all(fd, value->at + at, len);
+        if (!number && disk->durability == DURABILITY_FSYNC && fdatasync(fd))
+            number = errno;
+        if (number)
+            return number;
+        at += len;
+        disk->written_bytes += len;
+        disk_working(disk, true);
+    }
+    return 0;
+}
+
 static int write_file(struct disk *disk, const char *name, const struct blob *value)
 {
     char draft[FILE_NAME_MAX + 8];
@@ -51,9 +70,7 @@ static int write_file(struct disk *disk, const char *name, const struct blob *va
     int fd = openat(disk->values_fd, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
     if (fd < 0)
         return errno;
-    int number = write_all(fd, value->at, value->len);
-    if (!number && disk->durability == DURABILITY_FSYNC && fdatasync(fd))
-        number = errno;
+    int number = write_slices(disk, fd, value);
     if (close(fd) && !number)
         number = errno;
     if (!number && renameat(disk->values_fd, draft, disk->values_fd, name))

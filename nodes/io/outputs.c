@@ -103,6 +103,8 @@ void runtime_step(struct runtime *runtime, struct event *event)
     event->random = next_random(runtime);
     event->rejected = inbox_rejected(runtime->inbox);
     event->turn_us = turns_longest(&runtime->turns, event->now_us, &event->turn_in);
+    event->value_bytes = transfer_received(runtime->transfer) + disk_written_bytes(runtime->disk);
+    event->disk_busy_us = disk_busy_us(runtime->disk, event->now_us);
     struct node_outputs outputs = node_step(runtime->node, event);
     for (size_t i = 0; i < outputs.n; i++)
         execute(runtime, &outputs.at[i], event->now_us);

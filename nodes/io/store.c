@@ -246,10 +246,12 @@ static void *store_main(void *argument)
             mail = mail->next;
             queue_add(task->kind == TASK_PERSIST ? &urgent : &bulk, task);
         }
+        disk_working(store->disk, true);
         if (urgent.first)
             persist_all(store, &urgent);
         else if (bulk.first)
             execute(store, queue_next(&bulk), &stuck);
+        disk_working(store->disk, false);
         if (retries) {
             retry(store, &stuck);
             retry_us = MAILBOX_FOREVER;

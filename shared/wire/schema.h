@@ -103,6 +103,10 @@
     BOOL(OPT, full, "its disk is full")                                                        \
     U64(OPT, turn_us, U64_ANY, "the longest turn of its event loop in the last minute")        \
     STR(OPT, turn_in, 16, "what most of that turn was in")                                     \
+    U64(OPT, behind_ms, U64_ANY,                                                               \
+        "for so long it has not reached what was committed by then; 0: it is level")           \
+    U64(OPT, stalled_ms, U64_ANY,                                                              \
+        "for so long its disk has finished nothing of what it has to do; 0: it works")         \
     STR(OPT, version, 32, "of its program")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
@@ -473,6 +477,8 @@
     BOOL(OPT, full, "its disk is full: it takes in no new log entries")                   \
     U64(OPT, turn_us, U64_ANY, "the longest turn of its event loop in the last minute")   \
     STR(OPT, turn_in, 16, "what most of that turn was in")                                \
+    U64(OPT, fetched, U64_ANY, "bytes of values that came while log entries waited")      \
+    U64(OPT, disk_ms, U64_ANY, "for so long its disk is at one piece of work")            \
     STR(OPT, host, 64, "host name")                                                       \
     U64(OPT, pid, U64_ANY, "process id")                                                  \
     STR(REQ, version, 32, "of its program")
@@ -660,22 +666,23 @@
     U64(REQ, offset, U64_ANY, "of the digits in the further frame") \
     U64(REQ, total, U64_ANY, "digits in all")
 
-#define STATUS_FIELDS(U64, BOOL, STR, BIN, LIST)                                       \
-    U64(REQ, request, U64_ANY, "of the request")                                       \
-    U64(REQ, coordinator, NODES_MAX, "who leads")                                      \
-    U64(REQ, term, TERM_MAX, "the term")                                               \
-    U64(REQ, quorum, NODES_MAX, "votes that an election needs")                        \
-    BOOL(REQ, healthy, "a coordinator serves and every node is alive")                 \
-    LIST(REQ, nodes, node_row, NODES_MAX, "all nodes of the cluster")                  \
-    U64(REQ, queued, U64_ANY, "jobs that wait for others")                             \
-    U64(REQ, running, U64_ANY, "jobs in work")                                         \
-    U64(REQ, done, U64_ANY, "jobs done, of those remembered")                          \
-    U64(REQ, failed, U64_ANY, "jobs failed, of those remembered")                      \
-    U64(REQ, cancelled, U64_ANY, "jobs cancelled, of those remembered")                \
-    U64(REQ, operations, U64_ANY, "operations of the plans that were finished")        \
-    U64(OPT, reassigned, U64_ANY, "operations handed out again")                       \
-    U64(OPT, copied, U64_ANY, "of these, to overtake a slow worker, in this reign")    \
-    U64(OPT, restarts, U64_ANY, "starts of nodes on a directory that they had before") \
+#define STATUS_FIELDS(U64, BOOL, STR, BIN, LIST)                                              \
+    U64(REQ, request, U64_ANY, "of the request")                                              \
+    U64(REQ, coordinator, NODES_MAX, "who leads")                                             \
+    U64(REQ, term, TERM_MAX, "the term")                                                      \
+    U64(REQ, quorum, NODES_MAX, "votes that an election needs")                               \
+    BOOL(REQ, healthy, "a coordinator serves, every node is alive, none is behind or stalls") \
+    U64(OPT, may_fail, NODES_MAX, "so many more voters may stop, and service goes on")        \
+    LIST(REQ, nodes, node_row, NODES_MAX, "all nodes of the cluster")                         \
+    U64(REQ, queued, U64_ANY, "jobs that wait for others")                                    \
+    U64(REQ, running, U64_ANY, "jobs in work")                                                \
+    U64(REQ, done, U64_ANY, "jobs done, of those remembered")                                 \
+    U64(REQ, failed, U64_ANY, "jobs failed, of those remembered")                             \
+    U64(REQ, cancelled, U64_ANY, "jobs cancelled, of those remembered")                       \
+    U64(REQ, operations, U64_ANY, "operations of the plans that were finished")               \
+    U64(OPT, reassigned, U64_ANY, "operations handed out again")                              \
+    U64(OPT, copied, U64_ANY, "of these, to overtake a slow worker, in this reign")           \
+    U64(OPT, restarts, U64_ANY, "starts of nodes on a directory that they had before")        \
     U64(OPT, elections, U64_ANY, "won: coordinators that came to serve")
 
 #define BROKER_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \

@@ -43,6 +43,8 @@ STATEMENTS = {
     "R28": "a retry at a new coordinator gets the same job and bytes",
     "R29": "a forgotten key is an error, never a second execution",
     "R32": "a wiped majority serves nothing until `conclave recover`; old disks are fenced",
+    "R35": "a coordinator whose waiting entries stand still for 4 T steps down",
+    "R36": "check and status name who is behind or stalls, and how many more may fail",
     "S1": "recording and enqueuing all markers is one step",
     "S2": "no message behind a marker is processed before recording",
     "S3": "recorded is what came after the cut and before the marker",

@@ -110,6 +110,8 @@ void stage_step(struct stage *stage, node_id_t id, struct event event)
     struct stage_node *node = &stage->nodes[id];
     event.now_us = stage->now_us;
     event.wall_ms = WALL_START_MS + stage->now_us / 1000 + stage->wall_skew_ms;
+    event.value_bytes = node->value_bytes;
+    event.disk_busy_us = node->wanted ? stage->now_us - node->wanted_since_us : 0;
     struct node_outputs outputs = node_step(node->core, &event);
     /* What a node says comes before what others hear of it. */
     for (int logs = 1; logs >= 0; logs--)

@@ -44,11 +44,13 @@ struct stage_entry {
 
 /* A node and what its disk holds. */
 struct stage_node {
-    struct node *core; /* NULL: it is down */
-    bool stopped;      /* as by SIGSTOP */
-    bool slow_disk;    /* nothing gets durable until stage_sync() */
-    bool hangs;        /* what it computes is never ready */
-    uint64_t op_us;    /* how long an operation takes here */
+    struct node *core;    /* NULL: it is down */
+    bool stopped;         /* as by SIGSTOP */
+    bool slow_disk;       /* nothing gets durable until stage_sync() */
+    bool slow_values;     /* it gets and keeps no value */
+    uint64_t value_bytes; /* of values that came so far, as events say */
+    bool hangs;           /* what it computes is never ready */
+    uint64_t op_us;       /* how long an operation takes here */
     uint64_t boots;
     incarnation_t incarnation;
     uint64_t pinned_us; /* the timeout as the stage set it */
@@ -62,7 +64,7 @@ struct stage_node {
     size_t log_n, log_size;
     struct image *image; /* NULL: none */
     struct stage_persist *wanted, **wanted_end;
-    uint64_t wanted_seq, disk_seq;
+    uint64_t wanted_seq, disk_seq, wanted_since_us;
     struct stage_letter *gated, **gated_end; /* wait for the disk */
 };
 

@@ -30,6 +30,8 @@ void stage_persist(struct stage *stage, node_id_t id, const struct output *outpu
             write->identity = identity;
         }
     }
+    if (!node->wanted)
+        node->wanted_since_us = stage->now_us;
     *node->wanted_end = persist;
     node->wanted_end = &persist->next;
 }
@@ -135,6 +137,7 @@ void stage_sync(struct stage *stage, node_id_t id)
         for (size_t i = 0; i < persist->n; i++)
             apply_write(stage, id, &persist->writes[i]);
         node->disk_seq = persist->seq;
+        node->wanted_since_us = stage->now_us;
         free_persist(persist);
         stage_ungate(stage, id);
         stage_step(stage, id, (struct event){.kind = EVENT_PERSISTED, .persisted = node->disk_seq});

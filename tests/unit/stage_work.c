@@ -82,6 +82,8 @@ void stage_value(struct stage *stage, node_id_t id, const struct output *output)
 {
     struct stage_node *node = &stage->nodes[id];
     bool fetch = output->kind == OUTPUT_FETCH;
+    if (node->slow_values)
+        return;
     struct stage_letter letter = {.at_us = stage->now_us + (fetch ? 2 * STAGE_DELAY_US : 0),
                                   .to = id,
                                   .from = fetch ? output->fetch.from : id,

@@ -1,0 +1,23 @@
+/* health.h - what is wrong with a cluster, as its status tells: for conclave check and status. */
+#ifndef CONCLAVE_CLIENTS_HEALTH_H
+#define CONCLAVE_CLIENTS_HEALTH_H
+
+#include <jansson.h>
+
+#include "shared/base/text.h"
+#include "shared/wire/message.h"
+
+/* Adds every node that is not alive, behind or stalls, by name, each kind followed by "; ";
+ * nothing when all is well. */
+void health_add_faults(const struct wire_status *status, struct text *out);
+
+/* Adds how many more voters may stop. */
+void health_add_margin(const struct wire_status *status, struct text *out);
+
+/* One word for a row of the table of nodes: yes, no, full, behind or stalls. */
+const char *health_word(const struct wire_node_row *row);
+
+/* Puts "not_alive", "behind", "stalled" (lists of node ids) and "may_fail" into an object. */
+void health_put_json(const struct wire_status *status, json_t *object);
+
+#endif

@@ -1,0 +1,39 @@
+/* health.h - who is no use though its heartbeats arrive: a node whose log stands still, a disk that
+ * hangs without failing, a coordinator whose entries nobody acknowledges (R35, R36).
+ *
+ * All of it is told by progress, never by life: what was committed at some time must be applied and
+ * acknowledged some time later, what waits must move. */
+#ifndef CONCLAVE_CORE_HEALTH_H
+#define CONCLAVE_CORE_HEALTH_H
+
+#include "nodes/core/state.h"
+
+/* Takes in what an event says of the disk and of values, before the event itself. */
+void health_note(struct node *node, const struct event *event);
+
+/* A peer acknowledged more of the log than before, or of a full checkpoint. */
+void health_moved(struct node *node, node_id_t peer);
+
+/* A heartbeat of a peer came, and is not yet in the place of the last one. */
+void health_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat);
+
+/* Looks who is level, and says on the feed who is no longer, or is again. */
+void health_tick(struct node *node);
+
+/* Why a coordinator must make way (one line, static); NULL: it need not. */
+const char *health_stall(const struct node *node);
+
+/* True while a node should leave elections to others. */
+bool health_rests(const struct node *node);
+
+/* For so long, in milliseconds, the node has been behind, or its disk stalls; 0: it is not. */
+uint64_t health_behind_ms(const struct node *node, node_id_t id);
+uint64_t health_stalled_ms(const struct node *node, node_id_t id);
+
+/* True when a coordinator serves, all nodes are alive, none is behind, none stalls. */
+bool health_is_good(const struct node *node);
+
+/* How many more voters may stop such that a quorum of the others is alive and level. */
+uint32_t health_may_fail(const struct node *node);
+
+#endif
