@@ -132,6 +132,7 @@ void disk_persist(struct world *world, node_id_t id, const struct output *output
             writes[i].identity = identity;
         }
     }
+    disk_begins(world, id);
     world_post(world, &(struct pending){.at_us = disk_time(world, id),
                                         .kind = PENDING_DISK,
                                         .to = id,
@@ -228,6 +229,7 @@ static void write_all(struct world *world, const struct pending *pending)
 void disk_done(struct world *world, struct pending *pending)
 {
     struct world_node *node = &world->nodes[pending->to];
+    disk_ends(world, pending->to);
     if (world_chance(world, world->options.disk_failures)) {
         /* Nobody knows whether what failed is on disk. */
         world_count(world, FAULT_FAILED_DISK);

@@ -118,6 +118,8 @@ void machine_pending(struct world *world, struct pending *pending)
         event.value.from = pending->to;
         break;
     case PENDING_KEPT:
+        disk_ends(world, pending->to);
+        node->value_bytes += pending->blob->len;
         machine_put_value(&node->kept, pending->id, pending->blob);
         oracle_kept(world, pending->to, pending->id);
         bank_value_kept(world, pending->to, pending->id, pending->blob);
@@ -137,6 +139,8 @@ static void keep(struct world *world, node_id_t id, const struct output *output)
     struct blob *blob =
         output->keep.value ? output->keep.value : values_find(node, output->keep.id);
     bool here = map_get(&node->kept, machine_value_key(output->keep.id)) != NULL;
+    if (blob)
+        disk_begins(world, id);
     world_post(world,
                &(struct pending){.at_us = here || !blob ? world->now_us + 1 : disk_time(world, id),
                                  .kind = blob ? PENDING_KEPT : PENDING_NOT_KEPT,
@@ -192,4 +196,5 @@ void machine_lose(struct world *world, node_id_t id)
     values_lose(world, id);
     disk_drop_held(world, id);
     node->disk_busy_us = node->compute_busy_us = 0;
+    node->disk_pieces = node->value_bytes = 0;
 }

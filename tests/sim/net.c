@@ -57,7 +57,7 @@ void net_send(struct world *world, node_id_t from, enum plane plane, node_id_t t
     world->counts.messages++;
     if (message->type == MESSAGE_APPEND)
         world->counts.entries += message->as.append.entries.n;
-    if (!link->up || world_is_cut(world, from, to) || is_lost(world))
+    if (!link->up || planes_are_cut(world, from, to, plane) || is_lost(world))
         return;
     unsigned copies = 1;
     if (world_chance(world, world->options.duplication)) {
@@ -86,7 +86,8 @@ void net_publish(struct world *world, node_id_t from, struct message *message)
 {
     struct message *arrives = world_transmit(message);
     for (node_id_t to = 1; to <= world->options.n_nodes; to++) {
-        if (to == from || !world->nodes[to].core || world_is_cut(world, from, to) || is_lost(world))
+        if (to == from || !world->nodes[to].core ||
+            planes_are_cut(world, from, to, PLANE_HEARTBEAT) || is_lost(world))
             continue;
         uint64_t at_us = world->now_us + delay(world);
         if (at_us < world->feed_last_us[from][to])
@@ -173,7 +174,8 @@ void net_link(struct world *world, struct pending *pending)
         attempt(world, from, to, pending->plane, RETRY_US);
         return;
     }
-    if (!world->nodes[to].core || world_is_cut(world, from, to) || world_is_cut(world, to, from)) {
+    if (!world->nodes[to].core || planes_are_cut(world, from, to, pending->plane) ||
+        planes_are_cut(world, to, from, pending->plane)) {
         attempt(world, from, to, pending->plane, RETRY_US);
         return;
     }

@@ -365,6 +365,7 @@ void oracle_after(struct world *world, node_id_t id, const struct event *event,
     check_leader(world, id);
     check_commits(world, id);
     check_state(world, id);
+    oracle_health(world, id, event);
     node_check_invariants(node);
 }
 
@@ -375,6 +376,7 @@ void oracle_started(struct world *world, node_id_t id)
     struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct world_node *disk = &world->nodes[id];
     ghost->checked = ghost->applied = 0;
+    ghost->health = (struct ghost_health){.still_us = world->now_us};
     reset_log(&ghost->log, disk->log_base);
     for (size_t i = 0; i < disk->log_n; i++)
         push_entry(&ghost->log, disk->log_base + i + 1, disk->log[i].term, disk->log[i].packed);

@@ -23,6 +23,17 @@ struct ghost_log {
     size_t n, size;
 };
 
+/* What a coordinator sees of a peer, as it is: goal was committed at since_us. */
+struct ghost_level {
+    log_index_t goal;
+    uint64_t since_us;
+};
+
+struct ghost_health {
+    uint64_t progress, still_us; /* of what waits, since when it is the same */
+    struct ghost_level levels[WORLD_NODES_MAX + 1];
+};
+
 /* What a node has ever done, its former lives included. */
 struct ghost_node {
     struct map votes;  /* term -> whom it voted for, on disk */
@@ -33,6 +44,7 @@ struct ghost_node {
     term_t term_before;           /* this step */
     node_id_t vote_before;
     bool led_before;
+    struct ghost_health health; /* in this life */
 };
 
 struct oracle {
@@ -43,6 +55,9 @@ struct oracle {
     struct map leaders; /* term -> node */
     struct map states;  /* applied index -> digest of the replicated state */
 };
+
+/* After a step: oracle_health.c. */
+void oracle_health(struct world *world, node_id_t id, const struct event *event);
 
 static inline void *as_pointer(uint64_t number)
 {

@@ -6,6 +6,7 @@
 #include "nodes/core/state.h"
 #include "shared/base/text.h"
 #include "shared/base/mutant.h"
+#include "tests/sim/after.h"
 #include "tests/sim/bank.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
@@ -29,6 +30,8 @@
     X(CUT_GROUPS, 2)   \
     X(CUT_BRIDGE, 1)   \
     X(CLOG, 3)         \
+    X(PLANE, 5)        \
+    X(HANG_DISK, 3)    \
     X(BREAK, 3)        \
     X(SLOW_DISK, 2)    \
     X(FULL_DISK, 2)    \
@@ -315,6 +318,38 @@ static void clog_links(struct swarm *swarm)
             world_clog(world, from, other, for_us);
 }
 
+/* What lasts long enough for a coordinator to be taken for dead, or to find out that it is of no
+ * use. */
+static uint64_t a_long_while(struct swarm *swarm)
+{
+    uint64_t most_us = 16 * swarm->world->options.election_timeout_us;
+    return draw_scale(swarm->world, 5 * MS_US,
+                      most_us > swarm->length_us ? most_us : swarm->length_us);
+}
+
+/* One plane of a pair of nodes, or of a node with all others; mostly that of the log, in one
+ * direction or both. */
+static void trouble_plane(struct swarm *swarm)
+{
+    static const enum plane planes[] = {PLANE_CONTROL,    PLANE_CHANNEL,   PLANE_CHECKPOINT,
+                                        PLANE_CHECKPOINT, PLANE_HEARTBEAT, PLANE_VALUE};
+    struct world *world = swarm->world;
+    node_id_t leader = world_coordinator(world);
+    node_id_t id = leader && world_random(world, 2) ? leader : any_node(world);
+    node_id_t only = another_node(world, id);
+    enum plane plane = planes[world_random(world, sizeof planes / sizeof planes[0])];
+    uint64_t for_us = a_long_while(swarm), ways = 1 + world_random(world, 3);
+    bool all = world_random(world, 2), clogs = world_random(world, 3) == 0;
+    for (node_id_t other = 1; other <= world->options.n_nodes; other++) {
+        if (other == id || (!all && other != only))
+            continue;
+        if (ways & 1)
+            (clogs ? world_clog_plane : world_cut_plane)(world, id, other, plane, for_us);
+        if (ways & 2)
+            (clogs ? world_clog_plane : world_cut_plane)(world, other, id, plane, for_us);
+    }
+}
+
 static void reset_connection(struct swarm *swarm)
 {
     static const enum plane planes[] = {PLANE_CONTROL, PLANE_CHANNEL, PLANE_CHECKPOINT,
@@ -336,7 +371,7 @@ static void pause_one(struct swarm *swarm, node_id_t id)
 
 static bool needs_two(enum deed deed)
 {
-    return deed == DEED_CUT_LINK || deed == DEED_CLOG || deed == DEED_BREAK;
+    return deed == DEED_CUT_LINK || deed == DEED_CLOG || deed == DEED_BREAK || deed == DEED_PLANE;
 }
 
 static void do_one(struct swarm *swarm, enum deed deed)
@@ -380,6 +415,12 @@ static void do_one(struct swarm *swarm, enum deed deed)
         break;
     case DEED_BREAK:
         reset_connection(swarm);
+        break;
+    case DEED_PLANE:
+        trouble_plane(swarm);
+        break;
+    case DEED_HANG_DISK:
+        world_hang_disk(world, any_node(world), a_long_while(swarm));
         break;
     case DEED_SLOW_DISK:
         world_slow_disk(world, any_node(world), draw_scale(world, MS_US, 300 * MS_US),
@@ -430,6 +471,7 @@ static void trouble(struct swarm *swarm)
 static bool is_settled(const struct world *world)
 {
     return world_is_idle(world) && world_coordinator(world) && world_is_equal(world) &&
+           after_is_good(world) &&
            (!has_bank(world) || (bank_is_idle(world) && bank_is_quiet(world)));
 }
 
@@ -493,6 +535,20 @@ static void take_last(struct world *world)
                    (unsigned)(SNAPSHOT_WITHIN_US / SECOND_US));
 }
 
+/* Any minority of the voters may stop: a submit is accepted all the same, and its job ends. */
+static void stop_minority(struct world *world)
+{
+    if (!after_stop_minority(world))
+        return;
+    if (!wait_for(world, after_job_done, ELECTED_WITHIN_US))
+        world_fail(world, "any minority of the voters may stop", "no job ends within %u s",
+                   (unsigned)(ELECTED_WITHIN_US / SECOND_US));
+    world_heal(world);
+    if (!wait_for(world, is_settled, SETTLED_WITHIN_US))
+        fail_unsettled(world);
+    after_check_values(world);
+}
+
 static uint64_t settle(struct world *world)
 {
     uint64_t since_us = world->now_us, jobs = 0;
@@ -504,6 +560,7 @@ static uint64_t settle(struct world *world)
     if (!wait_for(world, is_settled, SETTLED_WITHIN_US))
         fail_unsettled(world);
     oracle_end(world);
+    after_check_values(world);
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         jobs += world->clients[client].jobs;
     const struct node *node = world->nodes[world_coordinator(world)].core;
@@ -514,6 +571,7 @@ static uint64_t settle(struct world *world)
         bank_check(world);
         take_last(world);
     }
+    stop_minority(world);
     return since_us;
 }
 

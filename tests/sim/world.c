@@ -224,6 +224,8 @@ void world_step(struct world *world, node_id_t id, struct event *event)
         (uint64_t)(WALL_START_MS + (int64_t)(world->now_us / 1000) + node->clock.wall_offset_ms);
     event->random = world_random(world, UINT64_MAX);
     event->rejected = node->rejected;
+    event->value_bytes = node->value_bytes + transfer_received(node->transfer);
+    event->disk_busy_us = disk_is_busy_us(world, id);
     oracle_before(world, id, event);
     struct node_outputs outputs = node_step(node->core, event);
     world->counts.steps++;
@@ -410,9 +412,11 @@ void world_heal(struct world *world)
     options->disk_failures = options->value_failures = 0;
     memset(world->cut_until_us, 0, sizeof world->cut_until_us);
     memset(world->clog_until_us, 0, sizeof world->clog_until_us);
+    memset(world->planes, 0, sizeof world->planes);
     for (node_id_t id = 1; id <= options->n_nodes; id++) {
         struct world_node *node = &world->nodes[id];
         node->disk_slow_until_us = node->disk_full_until_us = node->paused_until_us = 0;
+        node->disk_hung_until_us = 0;
         if (node->core && node->wake_us > world->now_us)
             node->wake_us = world->now_us;
         world_start(world, id);
@@ -508,10 +512,14 @@ static uint64_t waits_until(const struct world *world, const struct pending *pen
         return 0;
     case PENDING_KEPT: /* the reserve is for the log, not for values */
         until_us = node->disk_full_until_us;
+        world_extend(&until_us, node->disk_hung_until_us);
+        break;
+    case PENDING_DISK:
+        until_us = node->disk_hung_until_us;
         break;
     case PENDING_DELIVER:
     case PENDING_FEED:
-        until_us = world->clog_until_us[pending->from][pending->to];
+        until_us = planes_clog_us(world, pending->from, pending->to, pending->plane);
         break;
     default:
         break;

@@ -26,6 +26,10 @@ struct world;
     X(CUT_ONE_WAY, "links cut in one direction")                    \
     X(CUT_BOTH, "links cut in both directions")                     \
     X(CLOG, "links that held everything back for a while")          \
+    X(CUT_PLANE, "links cut on one plane only")                     \
+    X(CLOG_PLANE, "links that held back one plane only")            \
+    X(HANG_DISK, "disks that hung without failing")                 \
+    X(MINORITY, "minorities of the voters stopped after healing")   \
     X(BREAK, "connections reset")                                   \
     X(SLOW_DISK, "disks slow for a while")                          \
     X(FAILED_DISK, "failed writes; the node died (R24)")            \
@@ -118,6 +122,9 @@ struct world_node {
     uint64_t disk_busy_us;
     uint64_t disk_slow_until_us, disk_slow_us; /* added to every persist until then */
     uint64_t disk_full_until_us; /* only what the store's reserve is for is written before then */
+    uint64_t disk_hung_until_us; /* nothing is finished before then */
+    uint64_t disk_pieces, disk_moved_us; /* under way; when one was begun or finished last */
+    uint64_t value_bytes;                /* of values that came or were kept, in this life */
     bool disk_failed;
     struct map kept;      /* durable values: (job, op) -> struct blob */
     struct values values; /* in memory */
@@ -139,6 +146,11 @@ struct world_link {
     uint64_t greeted; /* the epoch whose HELLO the receiver has seen */
     incarnation_t greeter;
     uint64_t last_us; /* FIFO: nothing overtakes */
+};
+
+/* One plane of a pair of nodes: until then nothing passes, or everything waits. */
+struct world_plane {
+    uint64_t cut_us, clog_us;
 };
 
 struct world_client;
@@ -182,6 +194,7 @@ struct world {
     /* [from][to]: until then nothing passes; or: everything waits */
     uint64_t cut_until_us[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
     uint64_t clog_until_us[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
+    struct world_plane planes[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1][PLANE_COUNT];
     uint64_t feed_last_us[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
     struct world_client *clients; /* WORLD_CLIENTS_MAX of them */
     struct world_asker askers[WORLD_ASKERS_MAX];
@@ -224,6 +237,15 @@ void world_cut(struct world *world, node_id_t from, node_id_t to, bool cut);
 void world_cut_for(struct world *world, node_id_t from, node_id_t to, uint64_t for_us);
 void world_clog(struct world *world, node_id_t from, node_id_t to, uint64_t for_us);
 bool world_is_cut(const struct world *world, node_id_t from, node_id_t to);
+
+/* The same, on one plane only: planes.c. */
+void world_cut_plane(struct world *world, node_id_t from, node_id_t to, enum plane plane,
+                     uint64_t for_us);
+void world_clog_plane(struct world *world, node_id_t from, node_id_t to, enum plane plane,
+                      uint64_t for_us);
+
+/* A disk that finishes nothing for so long, and does not fail. */
+void world_hang_disk(struct world *world, node_id_t id, uint64_t for_us);
 
 /* Resets a connection; it is made again by itself. */
 void world_break(struct world *world, node_id_t from, node_id_t to, enum plane plane);
@@ -347,6 +369,15 @@ void net_link(struct world *world, struct pending *pending);
 void net_relink(struct world *world, node_id_t from, node_id_t to, enum plane plane);
 void net_node_started(struct world *world, node_id_t id);
 void net_node_died(struct world *world, node_id_t id);
+
+/* Whether a plane, or the whole link, is cut; until when it is clogged. */
+bool planes_are_cut(const struct world *world, node_id_t from, node_id_t to, enum plane plane);
+uint64_t planes_clog_us(const struct world *world, node_id_t from, node_id_t to, enum plane plane);
+
+/* Around what a disk does; for so long, by the node's own clock, it has not finished a piece. */
+void disk_begins(struct world *world, node_id_t id);
+void disk_ends(struct world *world, node_id_t id);
+uint64_t disk_is_busy_us(const struct world *world, node_id_t id);
 
 void machine_output(struct world *world, node_id_t id, const struct output *output);
 void machine_pending(struct world *world, struct pending *pending);

@@ -1,0 +1,62 @@
+#include "tests/sim/after.h"
+
+#include <inttypes.h>
+
+#include "nodes/core/health.h"
+#include "shared/base/text.h"
+#include "tests/sim/clients.h"
+
+#define AFTER_CLIENT (WORLD_CLIENTS_MAX - 1) /* who submits while a minority is stopped */
+#define AFTER_N_MAX  200
+#define FOREVER_US   (3600 * SECOND_US) /* of a stop; healing ends it */
+
+bool after_is_good(const struct world *world)
+{
+    const struct node *node = world->nodes[world_coordinator(world)].core;
+    uint32_t voters = world_voters(world);
+    return node && health_is_good(node) && health_may_fail(node) == voters - (voters / 2 + 1);
+}
+
+void after_check_values(const struct world *world)
+{
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
+        const struct world_node *node = &world->nodes[id];
+        const struct jobs *jobs = &node->core->jobs;
+        for (size_t i = 0; i < jobs->n; i++) {
+            const struct job *job = jobs->at[i];
+            struct value_id value = {job->id, job_text_op(job)};
+            if (job->state == JOB_DONE && job->digits > TEXT_INLINE_DIGITS &&
+                !map_get(&node->kept, machine_value_key(value)))
+                world_fail(world, "after healing every result is on every disk",
+                           "node %u lacks that of job %zu", id, i + 1);
+        }
+    }
+}
+
+bool after_stop_minority(struct world *world)
+{
+    uint32_t voters = world_voters(world), most = voters - (voters / 2 + 1);
+    if (!most)
+        return false;
+    uint32_t stops = 1 + (uint32_t)world_random(world, most);
+    world_say(world, NODE_NONE, "a minority of %u of %u voters stops", stops, voters);
+    world_count(world, FAULT_MINORITY);
+    while (stops) {
+        node_id_t id = 1 + (node_id_t)world_random(world, voters);
+        struct world_node *node = &world->nodes[id];
+        if (!node->core || node->paused_until_us > world->now_us)
+            continue;
+        if (world_random(world, 2))
+            world_crash(world, id);
+        else
+            world_pause(world, id, FOREVER_US);
+        stops--;
+    }
+    world_client(world, AFTER_CLIENT, 1, AFTER_N_MAX);
+    return true;
+}
+
+bool after_job_done(const struct world *world)
+{
+    return world->clients[AFTER_CLIENT].wish == WISH_NONE;
+}

@@ -1,0 +1,19 @@
+/* after.h - what is looked at when all is healed and quiet: nobody lacks anything, and any minority
+ * of the voters may stop. */
+#ifndef CONCLAVE_SIM_AFTER_H
+#define CONCLAVE_SIM_AFTER_H
+
+#include "tests/sim/world.h"
+
+/* True when the coordinator says so, too: all alive, none behind, as many may fail as can be. */
+bool after_is_good(const struct world *world);
+
+/* Every node has the values that its state names on its disk. */
+void after_check_values(const struct world *world);
+
+/* Stops a minority of the voters; false when there is none. after_job_done() must become true, then
+ * all go on with world_heal(). */
+bool after_stop_minority(struct world *world);
+bool after_job_done(const struct world *world);
+
+#endif

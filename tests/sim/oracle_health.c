@@ -1,0 +1,80 @@
+/* Who is no use though its heartbeats arrive (R35, R36). What the cores decide by what they are
+ * told, this decides by what is so. */
+#include <inttypes.h>
+
+#include "nodes/core/health.h"
+#include "nodes/core/space.h"
+#include "tests/sim/oracle_internal.h"
+
+/* Beyond the core's own time: clocks run wrong by 5 %, and ticks, heartbeats and pauses come in
+ * between. */
+static uint64_t late_us(const struct node *node, uint64_t timeouts)
+{
+    return (timeouts * 11 / 10 + 2) * node->config.election_timeout_us + SECOND_US / 2;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t more)
+{
+    hash = (hash ^ more) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+/* Changes with whatever any voter acknowledges or takes in. */
+static uint64_t progress_of(const struct world *world, const struct node *node)
+{
+    uint64_t hash = mix(node->journal.commit, node->journal.durable);
+    for (node_id_t id = 1; id <= world_voters(world); id++) {
+        const struct node *peer = world->nodes[id].core;
+        hash = mix(hash, node->peers[id].replica.match);
+        hash = mix(hash, node->peers[id].replica.told_parts);
+        hash = mix(hash, peer ? peer->follower.fetched : 0);
+    }
+    return hash;
+}
+
+static void check_leading(struct world *world, node_id_t id)
+{
+    struct ghost_health *ghost = &world->oracle->nodes[id].health;
+    const struct node *node = world->nodes[id].core;
+    bool waits = node_is_coordinator(node) && node->journal.last > node->journal.commit &&
+                 space_suffices(node, NULL);
+    uint64_t progress = waits ? progress_of(world, node) : 0;
+    if (!waits || progress != ghost->progress)
+        ghost->still_us = world->now_us;
+    ghost->progress = progress;
+    if (waits && world->now_us > ghost->still_us + late_us(node, STALL_TIMEOUTS))
+        world_fail(world, "R35: a coordinator that nobody acknowledges makes way",
+                   "node %u leads, and nothing moves for %" PRIu64 " ms", id,
+                   (world->now_us - ghost->still_us) / MS_US);
+}
+
+static void check_peer(struct world *world, node_id_t id, node_id_t peer)
+{
+    struct ghost_level *level = &world->oracle->nodes[id].health.levels[peer];
+    const struct node *node = world->nodes[id].core, *other = world->nodes[peer].core;
+    log_index_t match = node->peers[peer].replica.match, applied = 0;
+    if (other)
+        applied = other->journal.applied < match ? other->journal.applied : match;
+    if (!node_serves(node) || !node->peers[peer].alive || !level->since_us ||
+        applied >= level->goal) {
+        *level = (struct ghost_level){node->journal.commit, world->now_us};
+        return;
+    }
+    if (world->now_us > level->since_us + late_us(node, BEHIND_TIMEOUTS) &&
+        !health_behind_ms(node, peer))
+        world_fail(world, "R36: a node that stands still is named",
+                   "node %u calls node %u level: it has entry %" PRIu64 " of %" PRIu64
+                   " for %" PRIu64 " ms",
+                   id, peer, applied, level->goal, (world->now_us - level->since_us) / MS_US);
+}
+
+/* Only ticks look at the time. */
+void oracle_health(struct world *world, node_id_t id, const struct event *event)
+{
+    if (event->kind != EVENT_TICK)
+        return;
+    check_leading(world, id);
+    for (node_id_t peer = 1; peer <= world->options.n_nodes; peer++)
+        if (peer != id)
+            check_peer(world, id, peer);
+}
