@@ -1,0 +1,190 @@
+"""Who is no use though its heartbeats arrive: blocked planes, and disks that hang without failing."""
+import math
+import pathlib
+import subprocess
+
+import pytest
+
+import harness
+from harness import OK, UNREACHABLE, seconds, wait_for
+from relay import CHECKPOINT, VALUE, Relay
+
+T = 0.5                    # the election timeout, in seconds
+REPLACED = 4 * T + 2 * T + 2  # 4 T without progress, an election, and what a loaded machine takes
+BEHIND = 10 * T
+
+
+@pytest.fixture
+def relayed(make_cluster, request):
+    """Healthy nodes behind a relay, three unless the test says otherwise."""
+    cluster = make_cluster(**{"nodes": 3} | getattr(request, "param", {}))
+    relay = Relay(cluster)
+    try:
+        cluster.start_broker()
+        for node in range(1, cluster.n_nodes + 1):
+            cluster.start_node(node, **relay.options(node))
+        cluster.wait_healthy()
+        cluster.relay = relay
+        yield cluster
+    finally:
+        relay.close()
+
+
+@pytest.fixture
+def hanging(make_cluster, tmp_path):
+    """Three healthy nodes; cluster.disks[ID] is a file: while it is there the node's disk hangs."""
+    shim = tmp_path / "hang.so"
+    source = pathlib.Path(__file__).with_name("hang.c")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", shim, source], check=True)
+    cluster = make_cluster(nodes=3)
+    cluster.disks = {node: tmp_path / f"hangs{node}" for node in (1, 2, 3)}
+    plain = cluster.environment
+    cluster.start_broker()
+    for node, file in cluster.disks.items():
+        cluster.environment = lambda f=file, **more: plain(**more) | {
+            "LD_PRELOAD": str(shim), "HANGING_DISK": str(f)}
+        cluster.start_node(node)
+    cluster.environment = plain
+    cluster.wait_healthy()
+    yield cluster
+    for file in cluster.disks.values():
+        file.unlink(missing_ok=True)
+
+
+needs_shim = pytest.mark.skipif(harness.SANITIZED, reason="sanitizers want to be loaded first")
+
+
+def row_of(status, node):
+    return next(row for row in status["nodes"] if row["id"] == node)
+
+
+def submit_meanwhile(cluster, n):
+    """A submit that begins now; ends well, and returns the job."""
+    client = cluster.start_conclave("submit", "factorial", n, "--json")
+
+    def end():
+        out, err = client.communicate(timeout=seconds(30))
+        assert client.returncode == OK, err
+        return harness.json.loads(out)
+    return end
+
+
+def stays(cluster, heartbeat):
+    """Nobody else is elected while the coordinator of this heartbeat beats 60 times more."""
+    later = cluster.feed.wait(lambda m: m["type"] == "heartbeat" and m["node"] == heartbeat["node"]
+                              and m["seq"] > heartbeat["seq"] + 60, 20, "it goes on")
+    assert later["role"] == "coordinator" and later["term"] == heartbeat["term"]
+
+
+# --- a coordinator that is no use ---
+
+@pytest.mark.parametrize("ways", ["out", "in"])
+def test_a_coordinator_whose_log_plane_is_blocked_is_replaced_R35(relayed, ways):
+    cluster, relay = relayed, relayed.relay
+    old, mark = cluster.wait_served(), cluster.feed.mark()
+    leader, others = old["coordinator"], relay.others(old["coordinator"])
+    relay.block(CHECKPOINT, [leader] if ways == "out" else others,
+                others if ways == "out" else [leader])
+    end = submit_meanwhile(cluster, 50)
+    new = cluster.wait_next(old, mark, REPLACED)
+    assert new["node"] != leader
+    assert end()["result"]["text"] == str(math.factorial(50))
+    assert "steps down: no majority" in (cluster.dir / f"node{leader}.log").read_text()
+    stays(cluster, new)
+    relay.pass_all()
+    cluster.wait_healthy(20)
+
+
+@needs_shim
+def test_a_coordinator_whose_disk_hangs_is_replaced_R35(hanging):
+    cluster = hanging
+    old, mark = cluster.wait_served(), cluster.feed.mark()
+    leader = old["coordinator"]
+    cluster.disks[leader].touch()
+    end = submit_meanwhile(cluster, 50)
+    new = cluster.wait_next(old, mark, REPLACED)
+    assert new["node"] != leader
+    assert end()["result"]["text"] == str(math.factorial(50))
+    assert "steps down: its disk finishes nothing" in (cluster.dir / f"node{leader}.log").read_text()
+    stays(cluster, new)
+    cluster.disks[leader].unlink()
+    cluster.wait_healthy(20)
+
+
+@pytest.mark.parametrize("relayed", [{"nodes": 5, "election_timeout": "300ms"}], indirect=True)
+def test_a_coordinator_stays_while_a_large_result_moves_slowly_R35(relayed):
+    """What followers fetch is progress, though for longer than 4 T no entry is acknowledged. Of five
+    voters two have the result at once: who coordinates, and who made its text."""
+    cluster, relay = relayed, relayed.relay
+    old, mark = cluster.wait_served(), cluster.feed.mark()
+    leader, n = old["coordinator"], 2000000
+    job = cluster.json("submit", "factorial", n, "--no-wait")
+    total = cluster.json("job", "show", job["id"])["operations"]["total"]
+    cluster.feed.wait(lambda m: m.get("executing_op", 0) > total, 60, "the text is made", since=mark)
+    for other in relay.others(leader):
+        relay.rates[(leader, other, VALUE)] = 4_000_000
+    job = cluster.json("job", "wait", job["id"], timeout=90)
+    assert job["result"]["digits"] == int(math.lgamma(n + 1) / math.log(10)) + 1
+    assert cluster.wait_served()["term"] == old["term"]
+    assert not [m for m in cluster.feed.messages[mark:] if m.get("event") == "stepped_down"]
+
+
+# --- a node that is no use ---
+
+def test_a_node_that_stands_still_is_named_R36(relayed):
+    cluster, relay = relayed, relayed.relay
+    status = cluster.wait_healthy()
+    assert status["may_fail"] == 1 and not any(row["behind_ms"] for row in status["nodes"])
+    leader, mark = status["coordinator"], cluster.feed.mark()
+    late = relay.others(leader)[0]
+    monitor = cluster.start_conclave("monitor", "--events", "--json")
+    relay.block(CHECKPOINT, [leader], [late])
+    cluster.submit(40)
+    told = cluster.feed.wait(lambda m: m.get("event") == "node_behind", BEHIND + 5, since=mark)
+    assert told["subject"] == late and told["node"] == leader
+    status = cluster.status()
+    assert not status["healthy"] and status["may_fail"] == 0
+    row = row_of(status, late)
+    assert row["alive"] and row["behind_ms"] >= BEHIND * 1000
+    assert f"behind: node {late} (for " in cluster.ok("status")
+    check = cluster.conclave("check")
+    assert check.returncode == UNREACHABLE and f"behind: node {late} (for " in check.stderr
+    assert "0 more voters may fail" in check.stderr
+    check = cluster.conclave("check", "--json")
+    assert check.returncode == UNREACHABLE
+    assert harness.json.loads(check.stdout) | {"text": ""} == {
+        "healthy": False, "text": "", "not_alive": [], "behind": [late], "stalled": [],
+        "may_fail": 0}
+    assert cluster.conclave("check", "--node", late).returncode == UNREACHABLE
+    assert cluster.conclave("check", "--node", leader).returncode == OK
+    assert cluster.conclave("check", "--quorum").returncode == OK
+    relay.pass_all()
+    cluster.feed.wait(lambda m: m.get("event") == "node_level" and m["subject"] == late, 15,
+                      since=mark)
+    assert cluster.wait_healthy()["may_fail"] == 1
+    assert "1 more voter may fail" in cluster.ok("check")
+    events = [m for m in cluster.feed.messages[mark:] if m.get("event") in ("node_behind", "node_level")]
+    assert len(events) == 2
+    monitor.terminate()
+    assert {"node_behind", "node_level"} <= {
+        harness.json.loads(line).get("event") for line in monitor.communicate()[0].splitlines()}
+
+
+@needs_shim
+def test_a_disk_that_hangs_is_named_R36(hanging):
+    cluster = hanging
+    leader = cluster.wait_served()["coordinator"]
+    sick = next(node for node in (1, 2, 3) if node != leader)
+    cluster.disks[sick].touch()
+    cluster.submit(41)
+    check = wait_for(lambda: (it := cluster.conclave("check")).returncode and it, 10, "check says so")
+    assert f"the disk finishes nothing: node {sick} (for " in check.stderr, check.stderr
+    status = cluster.status()
+    row = row_of(status, sick)
+    assert row["alive"] and row["stalled_ms"] >= 4 * T * 1000
+    assert not status["healthy"] and status["may_fail"] == 0
+    assert status["coordinator"] == leader
+    cluster.submit(42)
+    cluster.disks[sick].unlink()
+    assert cluster.wait_healthy(20)["may_fail"] == 1
+    assert cluster.conclave("check").returncode == OK
