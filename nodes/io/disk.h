@@ -86,8 +86,8 @@ int disk_read_share(struct disk *disk, uint8_t hash[HASH_BYTES], bool *taken, st
 
 /* For recovery: makes log, full checkpoint and kept values of `to` those of `from`; files of values
  * first, for they only count with their rows. The ledger stays as it is. Begins and commits a
- * transaction of `to`, together with what `vote` says (WRITE_VOTE) and a note of the cluster that is
- * recovered. ERR_IO with one line in `why`: nothing that counts has changed. */
+ * transaction of `to`, together with what `vote` says (WRITE_VOTE) and a note of the cluster that
+ * is recovered. ERR_IO with one line in `why`: nothing that counts has changed. */
 int disk_copy(struct disk *from, struct disk *to, const struct write *vote,
               const uint8_t origin[CLUSTER_ID_BYTES], struct text *why);
 
