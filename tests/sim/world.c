@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "nodes/core/state.h"
+#include "nodes/core/transfer.h"
 #include "shared/base/text.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
