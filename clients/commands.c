@@ -171,16 +171,27 @@ static const char snapshot_verify_details[] =
     "channels,\n"
     "operations}.";
 
-static const char snapshot_restore_details[] = "Makes the data directories of a fresh cluster: "
-                                               "accounts, values and messages under way as they\n"
-                                               "were, and the running jobs as far as the log knew "
-                                               "them. What was in the channels is sent again, in\n"
-                                               "its order, before anything new. A job with values "
-                                               "of more than 64 KiB begins anew. `conclave up\n"
-                                               "--restore FILE` does both. Refused are a directory "
-                                               "with data in it (2), a snapshot that does not\n"
-                                               "verify (1), and a partial one (2), with what would "
-                                               "be lost. --json: {snapshot_id, dir, nodes}.";
+static const char snapshot_restore_details[] =
+    "Makes the data directories of a fresh cluster: accounts, values and messages under way as "
+    "they\n"
+    "were, and the running jobs as far as the log knew them. What was in the channels is sent "
+    "again, in\n"
+    "its order, before anything new. A job with values of more than 64 KiB begins anew. `conclave "
+    "up\n"
+    "--restore FILE` does both. Refused are a directory with data in it (2), a snapshot that does "
+    "not\n"
+    "verify (1), and a partial one (2), with what would be lost. --json: {snapshot_id, dir, "
+    "nodes}.\n"
+    "\n"
+    "With --node it puts accounts, values and transfers under way of one node, whose disk was lost "
+    "and\n"
+    "which the others have admitted again, back into its empty ledger. No node may run in DIR. It "
+    "says\n"
+    "what the others tell of it: what is sent again, what may be counted twice or missing, and by "
+    "how\n"
+    "much the sum differs from that of the snapshot. --json: {snapshot_id, node, done, accounts, "
+    "total,\n"
+    "values, sent_again, notes}. docs/snapshots.md tells more.";
 
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive, "

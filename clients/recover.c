@@ -196,6 +196,11 @@ static void find_losses(struct recovery *recovery)
                  "accounts, values and transfers under way of node %" PRIu64
                  ": the store in %s is damaged, and is moved to %s.replaced-...",
                  it->node, it->dir, it->dir);
+        else if (!it->voter && it->node <= it->voters && it != chosen)
+            lose(recovery,
+                 "accounts, values and transfers under way of node %" PRIu64
+                 ": the disk in %s is a new one, which was not admitted yet",
+                 it->node, it->dir);
         else if (it->last_index > chosen->last_index)
             lose(recovery,
                  "entries %" PRIu64 " to %" PRIu64 " of node %" PRIu64
@@ -379,7 +384,7 @@ int recover_run(struct cli *cli, int n_words, char **words)
     int lock = -1;
     if (n_words && options.dir)
         return cli_fail(EXIT_USAGE, "either --dir or the directories of nodes, not both");
-    if (!n_words && local_holder(dir) < 0)
+    if (!n_words && access(dir, F_OK))
         return cli_fail(EXIT_NOT_FOUND, "there is no cluster in %s", dir);
     if (!n_words && local_claim(dir, &lock, why))
         return cli_fail(EXIT_USAGE, "%s", why);

@@ -3,6 +3,7 @@
 #ifndef CONCLAVE_CLIENTS_SNAPSHOT_RESTORE_H
 #define CONCLAVE_CLIENTS_SNAPSHOT_RESTORE_H
 
+#include "clients/cli.h"
 #include "clients/snapshot_model.h"
 
 /* What happens with the jobs, and what a partial snapshot loses: a line each. */
@@ -34,5 +35,11 @@ int snapshot_restore_into(struct snapshot_model *model, const char *dir, uint64_
 /* Writes DIR/nodeN/restore for every node of a settled model; makes DIR. ERR_EXISTS when one of
  * these directories has something in it, ERR_IO, with one line in `why` (TEXT_MAX bytes). */
 int snapshot_write_shares(const struct snapshot_model *model, const char *dir, char *why);
+
+/* Puts a node's accounts, values and transfers under way back into its ledger, which must be empty,
+ * in the directory of a local cluster that does not run; says what is counted twice, missing or not
+ * known. Changes the model. Returns an exit code, after one line when it failed. */
+int snapshot_restore_node(struct cli *cli, struct snapshot_model *model, uint64_t id,
+                          const char *dir, bool dry_run);
 
 #endif

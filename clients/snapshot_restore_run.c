@@ -12,14 +12,18 @@
 
 static struct {
     const char *dir;
-    uint64_t voters;
-    bool force;
+    uint64_t voters, node;
+    bool force, dry_run;
 } options = {.dir = ".conclave"};
 
 const struct option_spec snapshot_restore_options[] = {
     {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",
      "the fresh cluster's directory (default .conclave)"},
     {"voters", OPTION_U64, &options.voters, 1, NODES_MAX, "K", "nodes 1..K vote (default: all)"},
+    {"node", OPTION_U64, &options.node, 1, NODES_MAX, "ID",
+     "only this node's ledger, back into the cluster in DIR, which must not run"},
+    {"dry-run", OPTION_FLAG, &options.dry_run, 0, 0, NULL,
+     "with --node: say what would be counted twice or missing, change nothing"},
     {"force", OPTION_FLAG, &options.force, 0, 0, NULL, "a partial snapshot, too"},
     {0}};
 
@@ -99,9 +103,19 @@ int snapshot_restore_run(struct cli *cli, int n_words, char **words)
     struct snapshot_model *model = NULL;
     if (!n_words)
         return cli_fail(EXIT_USAGE, "a file that `conclave snapshot export` wrote is needed");
+    if (options.node ? options.voters || options.force : options.dry_run)
+        return cli_fail(EXIT_USAGE, options.node ? "--voters and --force do not go with --node"
+                                                 : "--dry-run goes with --node");
     int code = cli_no_words(n_words - 1, words + 1);
     if (!code)
         code = snapshot_find(cli, words[0], &model);
+    if (!code && options.node) {
+        code = refuse_offences(model);
+        if (!code)
+            code = snapshot_restore_node(cli, model, options.node, options.dir, options.dry_run);
+        snapshot_model_destroy(&model);
+        return code;
+    }
     if (!code)
         code = snapshot_restore_into(model, options.dir, options.voters, options.force);
     if (!code && cli->json)

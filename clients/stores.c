@@ -14,15 +14,22 @@
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 
-#define WORDS_MAX 8
-#define OUTPUT_BYTES \
-    (64 << 10) /* of one line of inspect: a thousand job ids and a ledger's peers */
+#define WORDS_MAX  8
+#define READ_BYTES 65536
 
 /* --- running conclave-node --- */
 
-/* Runs it; what it prints on stdout goes to `out` (OUTPUT_BYTES) when that is not NULL. The status
- * as of waitpid(); -1: it cannot be started. */
-static int run(const char *const words[], char *out)
+static void read_all(int fd, FILE *out)
+{
+    char room[READ_BYTES];
+    for (ssize_t got; (got = read(fd, room, sizeof room)) > 0 || (got < 0 && errno == EINTR);)
+        if (got > 0)
+            fwrite(room, 1, (size_t)got, out);
+}
+
+/* Runs it; what it prints on stdout goes to `out` when that is not NULL. The status as of
+ * waitpid(); -1: it cannot be started. */
+static int run(const char *const words[], FILE *out)
 {
     char program[LOCAL_PATH_MAX];
     char *argv[WORDS_MAX + 2] = {program};
@@ -43,15 +50,8 @@ static int run(const char *const words[], char *out)
         _exit(EXIT_FAILED);
     }
     close(ends[1]);
-    size_t len = 0;
-    for (ssize_t got; out && len + 1 < OUTPUT_BYTES; len += (size_t)got) {
-        got = read(ends[0], out + len, OUTPUT_BYTES - 1 - len);
-        if (got == 0 || (got < 0 && errno != EINTR))
-            break;
-        got = got < 0 ? 0 : got;
-    }
     if (out)
-        out[len] = '\0';
+        read_all(ends[0], out);
     close(ends[0]);
     if (pid < 0)
         return -1;
@@ -145,10 +145,15 @@ uint64_t store_node_of(const char *dir)
 
 int store_look(struct store_found *store)
 {
-    char *out = mem_new(OUTPUT_BYTES, 1);
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        panic("no memory for what a store says");
     int status = run((const char *const[]){"inspect", store->dir, NULL}, out);
-    store->about = json_loads(out, 0, NULL);
-    free(out);
+    fclose(out);
+    store->about = json_loads(text, 0, NULL);
+    free(text);
     int code = take(store, status);
     /* A damaged one does not tell whose it is. */
     if (!code && !store->node)

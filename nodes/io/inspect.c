@@ -26,7 +26,11 @@ struct inspected {
     job_id_t *jobs; /* the last ones, at their number modulo INSPECT_JOBS_MAX; owned */
     uint64_t n_accounts, total, n_values, epoch;
     struct {
-        uint64_t last, pending, amount;
+        uint64_t last;
+        struct {
+            uint64_t number, amount;
+        } * letters; /* not acknowledged; owned */
+        size_t pending;
     } outbox[NODES_MAX + 1]; /* by destination */
     struct {
         uint64_t epoch, upto;
@@ -131,11 +135,15 @@ static int read_letter(struct inspected *it, uint32_t to, struct slice value)
     struct text why = {0};
     if (codec_unpack(value, &message, &why))
         return ERR_CORRUPT;
-    it->outbox[to].pending++;
-    if (message->as.numbered.number > it->outbox[to].last)
-        it->outbox[to].last = message->as.numbered.number;
-    if (message->type == MESSAGE_TRANSFER)
-        it->outbox[to].amount += message->as.transfer.amount;
+    uint64_t number = message->as.numbered.number;
+    uint64_t amount = message->type == MESSAGE_TRANSFER ? message->as.transfer.amount : 0;
+    size_t n = it->outbox[to].pending++;
+    it->outbox[to].letters =
+        mem_grow(it->outbox[to].letters, n + 1, sizeof *it->outbox[to].letters);
+    it->outbox[to].letters[n].number = number;
+    it->outbox[to].letters[n].amount = amount;
+    if (number > it->outbox[to].last)
+        it->outbox[to].last = number;
     message_drop(&message);
     return OK;
 }
@@ -213,10 +221,12 @@ static void print_ledger(const struct inspected *it, FILE *out)
     for (unsigned to = 1; to <= NODES_MAX; to++) {
         if (!it->outbox[to].last)
             continue;
-        fprintf(out,
-                "%s{\"to\": %u, \"last\": %" PRIu64 ", \"pending\": %" PRIu64
-                ", \"amount\": %" PRIu64 "}",
-                gap, to, it->outbox[to].last, it->outbox[to].pending, it->outbox[to].amount);
+        fprintf(out, "%s{\"to\": %u, \"last\": %" PRIu64 ", \"letters\": [", gap, to,
+                it->outbox[to].last);
+        for (size_t i = 0; i < it->outbox[to].pending; i++)
+            fprintf(out, "%s[%" PRIu64 ", %" PRIu64 "]", i ? ", " : "",
+                    it->outbox[to].letters[i].number, it->outbox[to].letters[i].amount);
+        fputs("]}", out);
         gap = ", ";
     }
     fputs("], \"applied\": [", out);
@@ -286,5 +296,7 @@ void inspect_print(const char *dir, FILE *out)
     fputs("}\n", out);
     disk_close(&disk);
     free(it->jobs);
+    for (size_t to = 0; to <= NODES_MAX; to++)
+        free(it->outbox[to].letters);
     free(it);
 }

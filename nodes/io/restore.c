@@ -415,3 +415,76 @@ int restore_take(struct disk *disk, const char *dir, const char *given,
         error = put_away(standard, taken, hash, why);
     return error;
 }
+
+/* --- one ledger --- */
+
+/* Marks of what was applied stay: others count on from there. */
+static int refuse_record(void *context, struct slice key, struct slice value)
+{
+    (void)value;
+    bool *used = context;
+    char table = key.len ? (char)key.at[0] : 0;
+    *used = *used || table == RECORD_ACCOUNT || table == RECORD_VALUE || table == RECORD_LETTER;
+    return OK;
+}
+
+/* Under its new name the ledger numbers what it sends from 1 on. */
+static void forget_numbers(struct disk *disk)
+{
+    for (uint32_t to = 1; to <= NODES_MAX; to++) {
+        struct record_key key = record_key(RECORD_LAST);
+        record_key_u32(&key, to);
+        struct write write = {.kind = WRITE_RECORD, .key_len = key.len};
+        memcpy(write.key, key.at, key.len);
+        disk_write(disk, &write);
+    }
+}
+
+static int check_ledger(struct disk *disk, const struct restore *restore,
+                        const struct identity *identity, const char *dir, struct text *why)
+{
+    bool used = false;
+    if (!identity_is_set(identity) || !identity_same_cluster(identity, &restore->identity)) {
+        text_add(why, "%s does not belong to the cluster of the share", dir);
+        return ERR_STALE;
+    }
+    int error = disk_read_records(disk, refuse_record, &used, why);
+    if (error || !used)
+        return error;
+    text_add(why,
+             "the ledger in %s is not empty: accounts, values or transfers under way are there",
+             dir);
+    return ERR_STALE;
+}
+
+int restore_ledger(const char *dir, const char *share, struct text *why)
+{
+    struct text reason = {0};
+    struct disk *disk = NULL;
+    struct node_durable durable;
+    struct node_config config = {0};
+    struct restore restore = {.config = &config, .why = &reason};
+    int error = disk_open(dir, NULL, 0, DURABILITY_FSYNC, &disk, why);
+    if (!error)
+        error = disk_read_vote(disk, &durable, why);
+    if (!error) {
+        config.id = disk_node(disk);
+        config.n_nodes = durable.identity.n_nodes;
+        config.n_voters = durable.identity.n_voters;
+        error = read_share(&restore, share);
+        if (error)
+            text_add(why, "the share %s cannot be taken: %s", share, reason.at);
+    }
+    if (!error)
+        error = check_ledger(disk, &restore, &durable.identity, dir, why);
+    if (!error) {
+        disk_begin(disk);
+        forget_numbers(disk);
+        for (size_t i = 0; i < restore.n_writes; i++)
+            disk_write(disk, &restore.writes[i]);
+        disk_commit(disk);
+    }
+    clear(&restore);
+    disk_close(&disk);
+    return error;
+}

@@ -17,4 +17,10 @@
 int restore_take(struct disk *disk, const char *dir, const char *given,
                  const struct node_config *config, struct text *why);
 
+/* Takes accounts, values and transfers under way, and nothing else, out of a share that `conclave
+ * snapshot restore --node` made for this node, into its empty ledger, under a new name: one
+ * transaction. No node may run there. ERR_STALE: of another cluster or node, or the ledger is not
+ * empty. Else as above. */
+int restore_ledger(const char *dir, const char *share, struct text *why);
+
 #endif

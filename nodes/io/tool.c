@@ -5,6 +5,7 @@
 
 #include "nodes/io/inspect.h"
 #include "nodes/io/recover.h"
+#include "nodes/io/restore.h"
 #include "shared/base/error.h"
 
 static int end(int error, const struct text *why)
@@ -48,13 +49,23 @@ static int adopt(char **words)
     return end(error, &why);
 }
 
+static int ledger(char **words)
+{
+    struct text why = {0};
+    int error = restore_ledger(words[1], words[2], &why);
+    return end(error, &why);
+}
+
 int tool_run(int n_words, char **words)
 {
     static const struct tool {
         const char *name;
         int least, most; /* words, with the name */
         int (*run)(char **words);
-    } tools[] = {{"inspect", 2, 2, inspect}, {"refound", 3, 3, refound}, {"adopt", 4, 5, adopt}};
+    } tools[] = {{"inspect", 2, 2, inspect},
+                 {"refound", 3, 3, refound},
+                 {"adopt", 4, 5, adopt},
+                 {"ledger", 3, 3, ledger}};
     for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
         if (n_words < 1 || strcmp(words[0], tools[i].name))
             continue;

@@ -4,8 +4,9 @@
 #ifndef CONCLAVE_IO_TOOL_H
 #define CONCLAVE_IO_TOOL_H
 
-/* Runs "inspect DIR", "refound DIR TERM" or "adopt FROM DIR ID [damaged]": words[0] is the name.
- * Returns an exit code, after one line on stderr when it failed; -1: that is none of its names. */
+/* Runs "inspect DIR", "refound DIR TERM" "adopt FROM DIR ID [damaged]" or "ledger DIR SHARE":
+ * words[0] is the name. Returns an exit code, after one line on stderr when it failed; -1: that is
+ * none of its names. */
 int tool_run(int n_words, char **words);
 
 #endif

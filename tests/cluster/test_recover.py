@@ -145,7 +145,7 @@ def test_what_cannot_be_recovered_is_refused(make_cluster, tmp_path):
     (tmp_path / "nothing").mkdir()
     for code, word, arguments in [
             (NOT_FOUND, "no cluster", ["--dir", tmp_path / "absent"]),
-            (NOT_FOUND, "no cluster", ["--dir", tmp_path / "nothing"]),
+            (NOT_FOUND, "no store", ["--dir", tmp_path / "nothing"]),
             (NOT_FOUND, "no store", [f"1={tmp_path / 'nothing'}"]),
             (USAGE, "ID=", [tmp_path / "nothing"]),
             (USAGE, "not both", ["--dir", tmp_path, tmp_path / "nothing"])]:

@@ -1,4 +1,5 @@
 """Disks that are lost after a restore: a share of a snapshot is taken once, and never again."""
+import json
 import shutil
 import signal
 
@@ -110,3 +111,62 @@ def test_a_share_that_is_not_there_is_refused(picture, tmp_path):
     done = harness.subprocess.run([str(c) for c in command], capture_output=True, text=True,
                                   timeout=20, env=harness.clean_environment(), check=False)
     assert done.returncode == USAGE and "taken once" in done.stderr, done
+
+
+# --- one ledger ---
+
+def put_back(cluster, path, node, *more):
+    return cluster.conclave("snapshot", "restore", path, "--node", node, "--dir", "up", "--json", *more)
+
+
+def test_a_ledger_is_put_back_and_the_difference_is_exact(restored, tmp_path):
+    held = money(restored)
+    a, b, c = held[1]["A"], held[2]["B"], held[3]["C"]
+    restored.ok("bank", "transfer", "C@3", "A@1", 10)
+    restored.ok("kv", "put", "--node", 3, "greeting", "hello")
+    wait_for(lambda: money(restored)[1]["A"] == a + 10, what="the transfer has arrived")
+    path = tmp_path / "picture.json"
+    restored.ok("snapshot", "export", restored.ok("snapshot", "take").strip(), path)
+    for payer, payee, amount in ("C@3", "A@1", 7), ("C@3", "B@2", 2), ("A@1", "C@3", 4):
+        restored.ok("bank", "transfer", payer, payee, amount)
+    wait_for(lambda: money(restored) == {1: {"A": a + 13}, 2: {"B": b + 2}, 3: {"C": c - 15}},
+             what="the transfers have arrived")
+    done = put_back(restored, path, 3)
+    assert done.returncode == USAGE and "runs" in done.stderr, done
+    restored.ok("down", "--dir", "up")
+    shutil.rmtree(restored.dir / "up" / "node3")
+    done = put_back(restored, path, 3)
+    assert done.returncode == USAGE and "no cluster yet" in done.stderr, done
+    restored.ok("recover", "--dir", "up", "--yes", "--force")
+    done = put_back(restored, path, 1)
+    assert done.returncode == USAGE and "not empty" in done.stderr, done
+    told = json.loads(put_back(restored, path, 3, "--dry-run").stdout)
+    assert not told["done"] and (told["accounts"], told["total"], told["values"]) == (1, c - 10, 1)
+    notes = "\n".join(json.loads(put_back(restored, path, 3).stdout)["notes"])
+    # 7 and 2 were paid by the lost account after the cut, 4 were paid to it: 5 are there twice.
+    assert f"3000 at the cut; the other nodes have {a + b + 15} now" in notes, notes
+    assert ": 5 more than at the cut" in notes, notes
+    assert notes.count("counted twice: 1 messages that node 3 sent") == 2, notes
+    assert "missing: 1 messages from node 1 to node 3" in notes, notes
+    assert put_back(restored, path, 3).returncode == USAGE
+    up(restored)
+    restored.wait_healthy()
+    assert money(restored) == {1: {"A": a + 13}, 2: {"B": b + 2}, 3: {"C": c - 10}}
+    assert restored.ok("kv", "get", "--node", 3, "greeting").strip() == "hello"
+    # Its new name starts at number 1, and nobody takes that for what was applied before.
+    for payer, payee, amount in ("C@3", "A@1", 1), ("C@3", "A@1", 1), ("A@1", "C@3", 50):
+        restored.ok("bank", "transfer", payer, payee, amount)
+    wait_for(lambda: money(restored) == {1: {"A": a - 35}, 2: {"B": b + 2}, 3: {"C": c + 38}},
+             what="transfers to and from it arrive")
+
+
+def test_a_ledger_that_cannot_be_put_back_is_refused(picture):
+    for word, more in [("not in the snapshot", ["--node", 9]),
+                       ("do not go with", ["--node", 1, "--force"]),
+                       ("do not go with", ["--node", 1, "--voters", 2]),
+                       ("goes with --node", ["--dry-run"])]:
+        done = picture.conclave("snapshot", "restore", picture.picture, "--dir", "up", *more)
+        lines = done.stderr.strip().splitlines()
+        assert (done.returncode, len(lines)) == (USAGE, 1) and word in lines[0], (more, done)
+    done = picture.conclave("snapshot", "restore", picture.picture, "--dir", "absent", "--node", 1)
+    assert done.returncode == harness.NOT_FOUND and not (picture.dir / "absent").exists()
