@@ -193,6 +193,9 @@ static void take_request(struct broker *broker)
     }
     uint64_t request = message->as.request.request, node = message->as.request.node;
     bool local = message->type == MESSAGE_BROKER_GET;
+    /* There is no coordinator yet: the lowest that is there founds. */
+    if (message->type == MESSAGE_INIT && !node)
+        node = tracker_lowest(&broker->tracker, now);
     message_drop(&message);
     if (local) {
         report(broker, client, request);

@@ -21,6 +21,7 @@ static void take_heartbeat(struct tracker_node *node, const struct wire_heartbea
     node->coordinator = (node_id_t)beat->coordinator;
     node->serving = beat->serving;
     node->full = beat->full;
+    node->founded = beat->cluster_id.len > 0;
     node->operations = beat->operations;
     node->conversions = beat->conversions;
     node->queued = beat->queued;
@@ -78,6 +79,14 @@ node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us)
     return best;
 }
 
+node_id_t tracker_lowest(const struct tracker *tracker, uint64_t now_us)
+{
+    for (node_id_t id = 1; id <= tracker->n_nodes; id++)
+        if (tracker_alive(tracker, id, now_us))
+            return id;
+    return NODE_NONE;
+}
+
 uint32_t tracker_quorum(const struct tracker *tracker)
 {
     return tracker->n_voters / 2 + 1;
@@ -100,8 +109,40 @@ static void add_full(const struct tracker *tracker, uint64_t now_us, uint32_t n_
     text_add(out, ", so only %" PRIu32 " can write", n_writing);
 }
 
+/* All who live have blank disks. */
+static bool is_unfounded(const struct tracker *tracker, uint64_t now_us)
+{
+    bool any = false;
+    for (node_id_t id = 1; id <= tracker->n_nodes; id++) {
+        if (!tracker_alive(tracker, id, now_us))
+            continue;
+        if (tracker->nodes[id].founded)
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+static void add_unfounded(const struct tracker *tracker, uint64_t now_us, struct text *out)
+{
+    unsigned missing = 0;
+    text_add(out, "not founded: ");
+    for (node_id_t id = 1; id <= tracker->n_voters; id++)
+        if (!tracker_alive(tracker, id, now_us))
+            text_add(out, "%snode %u %s", missing++ ? ", " : "", (unsigned)id,
+                     tracker->nodes[id].heard ? "is not alive" : "has never been heard");
+    if (missing)
+        text_add(out, "; `conclave init` founds without %s", missing == 1 ? "it" : "them");
+    else
+        text_add(out, "all voters are there; it will be in a moment");
+}
+
 void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text *out)
 {
+    if (is_unfounded(tracker, now_us)) {
+        add_unfounded(tracker, now_us, out);
+        return;
+    }
     uint32_t alive = 0, full = 0, quorum = tracker_quorum(tracker);
     for (node_id_t id = 1; id <= tracker->n_voters; id++) {
         alive += tracker_alive(tracker, id, now_us);

@@ -21,6 +21,7 @@ struct tracker_node {
     term_t term;
     node_id_t coordinator;
     bool serving, full;
+    bool founded; /* its disk belongs to a cluster */
     uint64_t operations, conversions, held, applied, rejected, queued, pid;
     char role[TRACKER_ROLE_MAX], host[TRACKER_HOST_MAX], version[TRACKER_VERSION_MAX];
 };
@@ -44,10 +45,13 @@ bool tracker_alive(const struct tracker *tracker, node_id_t node, uint64_t now_u
 /* Returns the living node that serves in the highest term; NODE_NONE when there is none. */
 node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us);
 
+/* Returns the living node of the lowest id; NODE_NONE when none is. */
+node_id_t tracker_lowest(const struct tracker *tracker, uint64_t now_us);
+
 uint32_t tracker_quorum(const struct tracker *tracker);
 
-/* Appends why no coordinator serves: "no coordinator: 3 of 6 nodes are alive, 4 needed", or whose
- * disks are full. */
+/* Appends why no coordinator serves: "no coordinator: 3 of 6 nodes are alive, 4 needed", whose
+ * disks are full, or which voters a new cluster waits for. */
 void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text *out);
 
 /* Makes the answer to broker_get, without the counters. Caller drops. */

@@ -206,6 +206,16 @@ static const char status_details[] =
     "null, error says why, and the exit code is 3.\n"
     "An incarnation is a string of 16 hexadecimal digits. docs/operations.md explains the columns.";
 
+static const char init_details[] =
+    "A cluster is founded by itself as soon as all its voters are there; `status` names those "
+    "that\n"
+    "are missing. This founds it with those that are, when they are a majority. The others are\n"
+    "admitted when they come. Refused, with exit code 1, when any node that can be reached belongs "
+    "to\n"
+    "a cluster, and with 3 when no majority is there: an empty disk is not a new cluster. A "
+    "cluster\n"
+    "whose disks were lost needs `conclave recover`. --json: {cluster_id, nodes, voters, missing}.";
+
 static const char check_details[] = "Exit code 0 when a coordinator serves and every node is "
                                     "alive, and all processes that `up` started in DIR run; else\n"
                                     "3, with one line that says why.";
@@ -270,6 +280,8 @@ const struct command commands[] = {
      snapshot_restore_details, snapshot_restore_options, snapshot_restore_run},
     {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details,
      status_options, status_run},
+    {"init", "", "Found a new cluster while voters are missing", init_details, init_options,
+     init_run},
     {"check", "", "Is the cluster healthy? For health checks", check_details, check_options,
      check_run},
     {"monitor", "", "Tail the nodes' heartbeats and events", monitor_details, monitor_options,

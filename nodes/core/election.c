@@ -8,6 +8,7 @@
 #include "nodes/core/follower.h"
 #include "nodes/core/health.h"
 #include "nodes/core/journal.h"
+#include "nodes/core/members.h"
 #include "nodes/core/peers.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/requests.h"
@@ -50,17 +51,26 @@ static void reset_timeout(struct node *node)
     node->election.timeout_us = node->now_us + timeout_us + node_random(node, timeout_us);
 }
 
+void election_rest(struct node *node)
+{
+    reset_timeout(node);
+}
+
+void election_hurry(struct node *node, uint64_t after_us)
+{
+    node->election.timeout_us = node->now_us + after_us;
+}
+
 void election_init(struct node *node, const struct node_durable *durable)
 {
     node->election.term = durable->term;
     node->election.vote = durable->vote;
     node->election.voter = durable->voter;
-    node->members = (struct members){durable->identity, durable->birth};
     node->election.began_us = node->now_us;
     reset_timeout(node);
 }
 
-static void write_vote(struct node *node)
+void election_write(struct node *node)
 {
     const struct election *election = &node->election;
     outbox_write_vote(&node->out, &(struct node_durable){.term = election->term,
@@ -112,7 +122,7 @@ static void enter_term(struct node *node, term_t term)
     node->election.retries = retries; /* the coordinator is as dead in the new term */
     node->election.term = term;
     node->election.vote = NODE_NONE;
-    write_vote(node);
+    election_write(node);
 }
 
 /* True when a term that somebody names may be entered: not absurdly far ahead. */
@@ -163,7 +173,7 @@ static unsigned count_votes(const struct node *node)
 {
     unsigned votes = 0;
     for (node_id_t id = 1; id <= node->config.n_voters; id++)
-        votes += node->election.voted_for_us[id];
+        votes += node->election.voted_for_us[id] && members_counts(node, id);
     return votes;
 }
 
@@ -181,6 +191,7 @@ static void ask_for_votes(struct node *node, bool pre)
             .term = election->term + pre,
             .last_index = node->journal.last,
             .last_term = journal_last_term(node),
+            .cluster_id = message_copy(message, members_cluster_id(node)),
         };
         /* What it claims of our log must be durable, too. */
         peers_send_control(node, id, message);
@@ -206,8 +217,7 @@ static void become_candidate(struct node *node)
     election->began_us = node->now_us;
     election->term++;
     election->vote = node->config.id;
-    election->voter = true; /* a new cluster begins: see may_decide() */
-    write_vote(node);
+    election_write(node);
     outbox_log(&node->out, LOG_INFO, "is a candidate in term %" PRIu64, election->term);
     wait_for_winner(node);
     ask_for_votes(node, false);
@@ -238,6 +248,9 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
     struct election *election = &node->election;
     if (!is_voter(node, from))
         return;
+    if (!members_accepts(node, from, reply->cluster_id))
+        return;
+    members_claims(node, from, reply->voter);
     if (!reply->granted) {
         election_see_term(node, from, reply->term);
         return;
@@ -266,14 +279,6 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
 }
 
 /* --- giving votes --- */
-
-/* A disk that is new, or was wiped, may have promised what it no longer knows. It decides nothing
- * before it has caught up (R22), unless the whole cluster is new: then no log has an entry. */
-static bool may_decide(const struct node *node, log_index_t candidates_last)
-{
-    return MUTANT(wiped_votes) || node->election.voter ||
-           (candidates_last == 0 && node->journal.last == 0);
-}
 
 /* The candidate's log beside ours (Raft 5.4.1): negative when it is less complete. */
 static int compare_logs(const struct node *node, const struct wire_vote_request *request)
@@ -305,7 +310,8 @@ static const char *refuses(const struct node *node, const struct wire_vote_reque
         return "the coordinator lives";
     if (request->term < node->election.term)
         return "an old term";
-    return may_decide(node, request->last_index) ? NULL : "our disk has not caught up";
+    /* A disk that is new, or was wiped, may have promised what it no longer knows (R22, R31). */
+    return members_counts(node, node->config.id) ? NULL : "our disk is not admitted";
 }
 
 /* A pre-vote asks whether the vote would be given, and changes nothing. */
@@ -330,7 +336,9 @@ static void reply_vote(struct node *node, node_id_t to, const struct wire_vote_r
     message->as.vote_reply =
         (struct wire_vote_reply){.pre = request->pre,
                                  .term = echo ? request->term : node->election.term,
-                                 .granted = !refused};
+                                 .granted = !refused,
+                                 .voter = members_counts(node, node->config.id),
+                                 .cluster_id = message_copy(message, members_cluster_id(node))};
     int sign = request->term < ours ? '<' : request->term > ours ? '>' : '=';
     const char *log = compare_logs(node, request) ? "log more complete" : "log equal";
     outbox_log(&node->out, LOG_DEBUG,
@@ -347,6 +355,8 @@ void election_vote_request(struct node *node, node_id_t from,
     if (!is_voter(node, from) || !is_voter(node, node->config.id) ||
         !is_plausible(node, from, request->term))
         return;
+    if (!members_accepts(node, from, request->cluster_id))
+        return;
     term_t ours = election->term;
     const char *refused = refuses(node, request);
     bool raises = !request->pre || MUTANT(pre_vote_raises_term);
@@ -357,41 +367,37 @@ void election_vote_request(struct node *node, node_id_t from,
     if (!refused && !request->pre) {
         if (election->vote == NODE_NONE) {
             election->vote = from;
-            election->voter = true;
-            write_vote(node);
+            election_write(node);
         }
         wait_for_winner(node);
     }
     reply_vote(node, from, request, ours, refused);
 }
 
-void election_caught_up(struct node *node, log_index_t commit, log_index_t match)
+void election_admitted(struct node *node)
 {
-    term_t term;
-    if (node->election.voter || match < commit || !journal_term(node, commit, &term) ||
-        term != node->election.term)
-        return;
     node->election.voter = true;
-    /* Whom it voted for in this term it may have forgotten with its disk: now it can only be for
-     * the one who was elected. */
-    if (node->election.vote == NODE_NONE)
+    /* Whom the disk before it voted for in this term is forgotten: it can only be for the one who
+     * was elected. */
+    if (node->election.vote == NODE_NONE && node->election.coordinator != node->config.id)
         node->election.vote = node->election.coordinator;
-    write_vote(node);
-    outbox_log(&node->out, LOG_INFO, "has caught up, and may vote");
+    election_write(node);
+    node->heartbeat_now = true;
+    outbox_log(&node->out, LOG_INFO, "is admitted as a voter");
 }
 
 /* --- the coordinator's life --- */
 
 void election_see_term(struct node *node, node_id_t from, term_t term)
 {
-    if (term > node->election.term && is_plausible(node, from, term))
+    if (members_is_founded(node) && term > node->election.term && is_plausible(node, from, term))
         enter_term(node, term);
 }
 
 bool election_accept_coordinator(struct node *node, node_id_t from, term_t term)
 {
     struct election *election = &node->election;
-    if (term < election->term || !is_plausible(node, from, term))
+    if (!members_is_founded(node) || term < election->term || !is_plausible(node, from, term))
         return false;
     if (term > election->term)
         enter_term(node, term);
@@ -446,9 +452,9 @@ void election_peer_lost(struct node *node, node_id_t peer)
 static unsigned count_followers(const struct node *node)
 {
     const struct election *election = &node->election;
-    unsigned followers = is_voter(node, node->config.id);
+    unsigned followers = members_counts(node, node->config.id);
     for (node_id_t id = 1; id <= node->config.n_voters; id++) {
-        if (!node_is_peer(node, id))
+        if (!node_is_peer(node, id) || !members_may_count(node, id))
             continue;
         uint64_t last = node->peers[id].follows_us;
         if (last < election->began_us)
@@ -499,7 +505,7 @@ void election_tick(struct node *node)
     if (node->now_us < election->timeout_us || !is_voter(node, node->config.id))
         return;
     bool makes_way = health_rests(node) || (node->full && space_suffices(node, NULL));
-    if (may_decide(node, node->journal.last) && !makes_way)
+    if (members_counts(node, node->config.id) && !makes_way)
         begin_pre_vote(node);
     else
         reset_timeout(node);

@@ -25,10 +25,17 @@ bool election_accept_coordinator(struct node *node, node_id_t from, term_t term)
 /* Somebody is in a higher term: so are we, as a follower. */
 void election_see_term(struct node *node, node_id_t from, term_t term);
 
-/* We have every entry up to `match`, and `commit` is committed: a wiped disk has caught up once the
- * coordinator has committed an entry of its own term, and only then may it decide elections again.
- */
-void election_caught_up(struct node *node, log_index_t commit, log_index_t match);
+/* Our disk's admission is applied: from now on, once that is durable, it counts as a voter's. */
+void election_admitted(struct node *node);
+
+/* The wait for a coordinator begins now. */
+void election_rest(struct node *node);
+
+/* It ends after so long. */
+void election_hurry(struct node *node, uint64_t after_us);
+
+/* Writes term, vote and the cluster's identity; nothing leaves before they are durable. */
+void election_write(struct node *node);
 
 /* A peer's control connection closed. */
 void election_peer_lost(struct node *node, node_id_t peer);

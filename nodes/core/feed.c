@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "nodes/core/election.h"
+#include "nodes/core/members.h"
 #include "nodes/core/worker.h"
 #include "shared/base/text.h"
 
@@ -66,6 +67,9 @@ static void publish_heartbeat(struct node *node)
         .host = message_text(message, config->host),
         .pid = config->pid,
         .version = message_text(message, config->version),
+        .cluster_id = message_copy(message, members_cluster_id(node)),
+        .birth = node->members.birth,
+        .voter = members_counts(node, config->id),
     };
     outbox_publish(&node->out, message);
 }

@@ -7,6 +7,7 @@
 #include "nodes/core/election.h"
 #include "nodes/core/image.h"
 #include "nodes/core/journal.h"
+#include "nodes/core/members.h"
 #include "nodes/core/requests.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
@@ -119,6 +120,7 @@ static void reply_append(struct node *node, node_id_t to, struct wire_append_rep
     struct message *message = message_new(MESSAGE_APPEND_REPLY);
     reply.term = node->election.term;
     reply.round = node->follower.round;
+    reply.voter = members_counts(node, node->config.id);
     message->as.append_reply = reply;
     outbox_send_durable(&node->out, PLANE_CHECKPOINT, to, message);
     if (MUTANT(ack_before_disk))
@@ -128,10 +130,12 @@ static void reply_append(struct node *node, node_id_t to, struct wire_append_rep
 static void reply_install(struct node *node, node_id_t to, log_index_t index, uint64_t next)
 {
     struct message *message = message_new(MESSAGE_INSTALL_REPLY);
-    message->as.install_reply = (struct wire_install_reply){.term = node->election.term,
-                                                            .round = node->follower.round,
-                                                            .index = index,
-                                                            .next = next};
+    message->as.install_reply =
+        (struct wire_install_reply){.term = node->election.term,
+                                    .round = node->follower.round,
+                                    .index = index,
+                                    .next = next,
+                                    .voter = members_counts(node, node->config.id)};
     outbox_send_durable(&node->out, PLANE_CHECKPOINT, to, message);
 }
 
@@ -244,7 +248,6 @@ static int take_append(struct node *node, node_id_t from, const struct message *
     /* R15: no further than what is verified to be equal. */
     bool beyond = append->commit > *match && !MUTANT(commit_unverified);
     journal_commit(node, beyond ? *match : append->commit);
-    election_caught_up(node, append->commit, *match);
     return error;
 }
 
@@ -289,6 +292,8 @@ void follower_append(struct node *node, node_id_t from, struct message *message)
 {
     const struct wire_append *append = &message->as.append;
     struct follower *follower = &node->follower;
+    if (!members_accepts(node, from, append->cluster_id))
+        return;
     if (!election_accept_coordinator(node, from, append->term)) {
         reply_append(node, from, (struct wire_append_reply){.ok = false});
         return;
@@ -324,10 +329,10 @@ static void finish_install(struct node *node, node_id_t to)
         journal_reset(node, image->index, image->term);
         outbox_write_image(&node->out, image->index, image->term, image->parts, image->n,
                            !MUTANT(install_keeps_suffix));
+        members_installed(node);
         outbox_log(&node->out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64,
                    image->index);
         reply_install(node, to, image->index, image->n);
-        election_caught_up(node, image->index, image->index);
     }
     image_drop(&image);
     follower_reset(node);
@@ -349,7 +354,7 @@ static bool begin_install(struct node *node, node_id_t from, const struct wire_i
     }
     follower_reset(node);
     follower->image = image_new(install->index, install->index_term);
-    follower->loaded = image_scratch_new();
+    follower->loaded = image_scratch_new(node);
     follower->expected = install->parts;
     return true;
 }
@@ -378,6 +383,8 @@ void follower_install(struct node *node, node_id_t from, const struct message *m
 {
     const struct wire_install *install = &message->as.install;
     struct follower *follower = &node->follower;
+    if (!members_accepts(node, from, install->cluster_id))
+        return;
     if (!election_accept_coordinator(node, from, install->term)) {
         reply_install(node, from, install->index, 0);
         return;

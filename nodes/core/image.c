@@ -286,9 +286,11 @@ void image_init(struct node *node)
     watch(node);
 }
 
-struct node *image_scratch_new(void)
+struct node *image_scratch_new(const struct node *node)
 {
-    return mem_new(1, sizeof(struct node));
+    struct node *scratch = mem_new(1, sizeof *scratch);
+    scratch->members.identity = node->members.identity; /* says whose voters are in a head */
+    return scratch;
 }
 
 void image_scratch_drop(struct node **scratch)
@@ -315,6 +317,7 @@ void image_replace_state(struct node *node, struct node **scratch)
     image_clear_state(node);
     node->jobs = (*scratch)->jobs;
     node->progress = (*scratch)->progress;
+    node->births = (*scratch)->births;
     free(*scratch);
     *scratch = NULL;
     watch(node);

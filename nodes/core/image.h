@@ -96,7 +96,7 @@ int image_load_part(struct node *into, struct slice part, log_index_t *index, te
                     image_want *want, struct node *wanting);
 
 /* An empty state to load a checkpoint into, beside the one that goes on; it can do nothing else. */
-struct node *image_scratch_new(void);
+struct node *image_scratch_new(const struct node *node);
 void image_scratch_drop(struct node **scratch);
 
 /* Replaces the node's state by the loaded one, and frees that. What is being built is lost. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nodes/core/image.h"
+#include "nodes/core/members.h"
 #include "nodes/core/reports.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
@@ -37,6 +38,7 @@ static void save_head(struct image_sink *sink, const struct node *node)
     head->index_term = sink->term;
     head->elections = node->jobs.elections;
     head->reassigned = node->jobs.reassigned;
+    members_save(node, message, head);
     head->tallies.n = NODES_MAX;
     head->tallies.at = message_room(message, NODES_MAX, sizeof *head->tallies.at);
     for (node_id_t id = 1; id <= NODES_MAX; id++)
@@ -220,6 +222,10 @@ static int load_head(struct node *node, const struct wire_image_head *head, log_
     *term = head->index_term;
     node->jobs.elections = head->elections;
     node->jobs.reassigned = head->reassigned;
+    for (size_t i = 0; i < head->births.n; i++)
+        if (!head->births.at[i].node)
+            return ERR_MALFORMED;
+    members_load(node, head);
     for (size_t i = 0; i < head->tallies.n; i++) {
         const struct wire_tally *tally = &head->tallies.at[i];
         if (!tally->node)

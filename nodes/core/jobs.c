@@ -89,6 +89,7 @@ bool jobs_entry_is_valid(const struct message *entry)
     uint64_t n;
     switch (entry->type) {
     case MESSAGE_ENTRY_NOOP:
+    case MESSAGE_ENTRY_VOTER_ADMITTED:
     case MESSAGE_ENTRY_JOB_FAILED:
     case MESSAGE_ENTRY_JOB_CANCELLED:
         return true;

@@ -7,6 +7,7 @@
 
 #include "nodes/core/election.h"
 #include "nodes/core/image.h"
+#include "nodes/core/members.h"
 #include "nodes/core/requests.h"
 #include "nodes/core/schedule.h"
 #include "shared/base/error.h"
@@ -66,6 +67,7 @@ log_index_t journal_propose(struct node *node, struct message *entry)
     struct log_entry *added = push(&node->journal, node->election.term, packed);
     added->entry = entry;
     added->seq = outbox_write_entry(&node->out, node->journal.last, added->term, packed);
+    members_appended(node, node->journal.last, packed);
     return node->journal.last;
 }
 
@@ -73,6 +75,7 @@ void journal_append(struct node *node, term_t term, struct blob *packed)
 {
     struct log_entry *added = push(&node->journal, term, blob_ref(packed));
     added->seq = outbox_write_entry(&node->out, node->journal.last, term, packed);
+    members_appended(node, node->journal.last, packed);
 }
 
 static void drop_entry(struct log_entry *entry)
@@ -89,6 +92,7 @@ void journal_truncate(struct node *node, log_index_t from)
               from);
     if (from > journal->last)
         return;
+    members_cut(node, from);
     while (journal->last >= from) {
         struct log_entry *last = at(journal, journal->last);
         journal->bytes -= last->packed->len < journal->bytes ? last->packed->len : journal->bytes;
@@ -117,6 +121,7 @@ int journal_restore(struct node *node, log_index_t index, term_t term, struct bl
         return ERR_CORRUPT;
     push(journal, term, blob_ref(packed));
     journal->durable = index;
+    members_appended(node, index, packed);
     return OK;
 }
 
@@ -170,6 +175,8 @@ static void apply(struct node *node, log_index_t index, term_t term, const struc
     if (jobs_is_open(&node->jobs, entry))
         add_tallies(node, entry);
     apply_progress(node, entry);
+    if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED)
+        members_apply(node, index, &entry->as.entry_voter_admitted);
     job = jobs_apply(&node->jobs, index, term, entry);
     node->journal.applied = index;
     if (entry->type == MESSAGE_ENTRY_NOOP && term == node->election.term)

@@ -8,10 +8,12 @@
 #include "nodes/core/feed.h"
 #include "nodes/core/follower.h"
 #include "nodes/core/health.h"
+#include "nodes/core/founding.h"
 #include "nodes/core/image.h"
 #include "nodes/core/journal.h"
 #include "nodes/core/ledger_outbox.h"
 #include "nodes/core/ledger_queries.h"
+#include "nodes/core/members.h"
 #include "nodes/core/peers.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/requests.h"
@@ -33,6 +35,8 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->out.level = config->log_level;
     node->heartbeat_at_us = now_us;
     image_init(node);
+    members_init(node, durable);
+    node->members.began_us = now_us;
     election_init(node, durable);
     return node;
 }
@@ -74,6 +78,7 @@ void node_destroy(struct node **node)
     follower_clear(it);
     journal_clear(it);
     peers_clear(it);
+    members_clear(it);
     jobs_clear(&it->jobs);
     progress_clear(&it->progress);
     ledger_clear(it);
@@ -106,6 +111,8 @@ static void take_control(struct node *node, node_id_t from, const struct message
         election_vote_request(node, from, &message->as.vote_request);
     else if (message->type == MESSAGE_VOTE_REPLY)
         election_vote_reply(node, from, &message->as.vote_reply);
+    else if (message->type == MESSAGE_FOUND)
+        founding_take(node, from, &message->as.found);
     else if (message->type == MESSAGE_GOODBYE)
         peers_goodbye(node, from, &message->as.goodbye);
     else if (message->type == MESSAGE_ACCOUNT_QUERY)
@@ -178,6 +185,9 @@ static void take_feed(struct node *node, node_id_t from, struct message *message
 {
     if (message->type != MESSAGE_HEARTBEAT)
         return;
+    founding_heartbeat(node, from, &message->as.heartbeat);
+    if (members_is_foreign(node, from))
+        return;
     election_heartbeat(node, from, &message->as.heartbeat);
     peers_heartbeat(node, from, message);
 }
@@ -189,6 +199,12 @@ static void take_message(struct node *node, enum plane plane, node_id_t from,
 {
     if (!node_is_peer(node, from)) {
         node_reject(node, from, "there is no such node");
+        return;
+    }
+    bool joins = message->type == MESSAGE_HELLO || message->type == MESSAGE_FOUND ||
+                 plane == PLANE_HEARTBEAT;
+    if (members_is_foreign(node, from) && !joins) {
+        members_complain(node, from, "it belongs to another cluster than we do");
         return;
     }
     if (message->type == MESSAGE_HELLO && message->as.hello.plane == plane)
@@ -305,6 +321,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     if (event->kind == EVENT_TICK) {
         peers_tick(node);
         health_tick(node);
+        founding_tick(node);
         election_tick(node);
         requests_tick(node);
         follower_tick(node);
@@ -316,6 +333,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     worker_pump(node);
     image_pump(node);
     replication_pump(node);
+    members_pump(node);
     requests_confirmed(node);
     journal_compact(node);
     ledger_pump(node);

@@ -7,7 +7,9 @@
 #include "nodes/core/election.h"
 #include "nodes/core/feed.h"
 #include "nodes/core/health.h"
+#include "nodes/core/founding.h"
 #include "nodes/core/ledger_outbox.h"
+#include "nodes/core/members.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/schedule.h"
 
@@ -43,6 +45,7 @@ static void meet(struct node *node, node_id_t id, incarnation_t incarnation)
     if (peer->incarnation)
         declare_dead(node, id, "it was started again", true);
     peer->incarnation = incarnation;
+    members_forget(node, id);
     peer->excused = false;
     peer->distrust_until_us = 0; /* leftovers are of the old life: this one is used at once */
     schedule_worker_lives(node, id, false);
@@ -92,6 +95,10 @@ void peers_link_up(struct node *node, enum plane plane, node_id_t id)
         .dst = id,
         .connection = link->connection,
         .version = message_text(message, node->config.version),
+        .cluster_id = message_copy(message, members_cluster_id(node)),
+        .birth = node->members.birth,
+        .nodes = node->config.n_nodes,
+        .voters = node->config.n_voters,
     };
     outbox_send(&node->out, plane, id, message);
     send_welcome(node, plane, id);
@@ -113,10 +120,34 @@ void peers_link_down(struct node *node, enum plane plane, node_id_t id)
         election_peer_lost(node, id);
 }
 
+/* Whoever is of another cluster, or of one of another size, is not met. */
+static bool is_welcome(struct node *node, node_id_t from, const struct wire_hello *hello)
+{
+    const struct node_config *config = &node->config;
+    struct text why = {0};
+    if (hello->cluster_id.len && members_is_founded(node) &&
+        !members_is_ours(node, hello->cluster_id))
+        text_add(&why, "it belongs to another cluster than we do");
+    else if (hello->nodes && hello->nodes != config->n_nodes)
+        text_add(&why, "its cluster has %" PRIu64 " nodes, ours %" PRIu32, hello->nodes,
+                 config->n_nodes);
+    else if (hello->voters && hello->voters != config->n_voters)
+        text_add(&why, "its cluster has %" PRIu64 " voters, ours %" PRIu32, hello->voters,
+                 config->n_voters);
+    if (why.len)
+        members_complain(node, from, why.at);
+    return !why.len;
+}
+
 void peers_hello(struct node *node, node_id_t from, const struct wire_hello *hello)
 {
     struct link *link = &node->peers[from].links[hello->plane];
+    if (!is_welcome(node, from, hello))
+        return;
     meet(node, from, hello->incarnation);
+    members_learn(node, from, hello->cluster_id, hello->birth, false);
+    if (hello->plane == PLANE_CONTROL)
+        founding_met(node, from);
     link->heard_from = hello->incarnation;
     link->heard_connection = hello->connection;
     send_welcome(node, (enum plane)hello->plane, from);
@@ -193,7 +224,7 @@ void peers_forgive(struct node *node)
 bool peers_is_worker(const struct node *node, node_id_t id)
 {
     const struct peer *peer = &node->peers[id];
-    return node_is_peer(node, id) && peer->alive &&
+    return node_is_peer(node, id) && peer->alive && members_is_member(node, id) &&
            peer->links[PLANE_CHANNEL].state == LINK_WELCOMED;
 }
 

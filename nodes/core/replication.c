@@ -7,6 +7,7 @@
 #include "nodes/core/health.h"
 #include "nodes/core/image.h"
 #include "nodes/core/journal.h"
+#include "nodes/core/members.h"
 #include "nodes/core/space.h"
 
 #include "shared/base/mutant.h"
@@ -85,6 +86,8 @@ static uint64_t majority(const struct node *node, uint64_t own,
     uint32_t n = 0;
     for (node_id_t id = 1; id <= node->config.n_voters; id++) {
         uint64_t value = id == node->config.id ? own : read(&node->peers[id].replica);
+        if (!members_counts(node, id))
+            value = 0; /* it holds what it holds, but its disk is not admitted (R31) */
         uint32_t at = n++;
         for (; at && values[at - 1] < value; at--)
             values[at] = values[at - 1];
@@ -149,6 +152,7 @@ static void send_append(struct node *node, node_id_t id)
     append->round = node->replication.round;
     append->prev_index = replica->probing ? replica->match : replica->next - 1;
     append->commit = node->journal.commit;
+    append->cluster_id = message_copy(message, members_cluster_id(node));
     journal_term(node, append->prev_index, &append->prev_term);
     append->entries.at = message_room(message, most, sizeof *append->entries.at);
     while (!replica->probing && replica->next <= node->journal.last && append->entries.n < most) {
@@ -180,7 +184,8 @@ static void send_parts(struct node *node, node_id_t id)
                                      .index = image->index,
                                      .index_term = image->term,
                                      .part = replica->sent_parts,
-                                     .parts = image->n};
+                                     .parts = image->n,
+                                     .cluster_id = message_copy(message, members_cluster_id(node))};
     install->items.at = message_room(message, APPEND_ENTRIES_MAX, sizeof *install->items.at);
     while (replica->sent_parts < image->n && install->items.n < APPEND_ENTRIES_MAX) {
         struct blob *part = image->parts[replica->sent_parts];
@@ -268,7 +273,8 @@ static void check_silence(struct node *node, node_id_t id)
 static void pump(struct node *node, node_id_t id)
 {
     struct replica *replica = &node->peers[id].replica;
-    if (node->peers[id].links[PLANE_CHECKPOINT].state != LINK_WELCOMED)
+    if (node->peers[id].links[PLANE_CHECKPOINT].state != LINK_WELCOMED ||
+        !members_is_member(node, id))
         return;
     check_silence(node, id);
     bool full = space_peer_is_full(node, id);
@@ -367,6 +373,7 @@ void replication_append_reply(struct node *node, node_id_t from,
     struct replica *replica = &node->peers[from].replica;
     if (!is_current(node, from, reply->term, reply->round))
         return;
+    members_claims(node, from, reply->voter);
     if (reply->match > node->journal.last && reply->ok) {
         node_reject(node, from, "it has more entries than there are");
         return;
@@ -397,6 +404,7 @@ void replication_install_reply(struct node *node, node_id_t from,
     if (!is_current(node, from, reply->term, reply->round) || !replica->image ||
         reply->index != replica->image->index)
         return;
+    members_claims(node, from, reply->voter);
     if (reply->next > replica->image->n) {
         node_reject(node, from, "it has more parts than there are");
         return;

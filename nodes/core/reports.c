@@ -1,9 +1,12 @@
 #include "nodes/core/reports.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "nodes/core/election.h"
 #include "nodes/core/health.h"
+#include "nodes/core/founding.h"
+#include "nodes/core/members.h"
 #include "nodes/core/peers.h"
 #include "nodes/core/schedule.h"
 #include "nodes/core/space.h"
@@ -91,6 +94,7 @@ static void report_self(const struct node *node, struct message *message, struct
     row->full = node->full;
     row->turn_us = node->turn_us;
     row->turn_in = message_text(message, node->turn_in ? node->turn_in : "");
+    row->cluster_id = message_copy(message, members_cluster_id(node));
     row->version = message_text(message, node->config.version);
 }
 
@@ -98,6 +102,9 @@ static void report_peer(const struct peer *peer, struct message *message, struct
 {
     row->alive = peer->alive;
     row->incarnation = peer->incarnation;
+    if (memcmp(peer->membership.cluster_id, (uint8_t[CLUSTER_ID_BYTES]){0}, CLUSTER_ID_BYTES))
+        row->cluster_id =
+            message_copy(message, (struct slice){peer->membership.cluster_id, CLUSTER_ID_BYTES});
     row->role = message_text(message, "unknown");
     if (!peer->heartbeat)
         return;
@@ -120,6 +127,7 @@ void report_status(const struct node *node, struct message *message, struct wire
 {
     const size_t *states = node->jobs.states;
     uint32_t n = node->config.n_nodes;
+    struct text founding = {0};
     *status = (struct wire_status){
         .coordinator = node->election.coordinator,
         .term = node->election.term,
@@ -135,7 +143,11 @@ void report_status(const struct node *node, struct message *message, struct wire
         .reassigned = node->jobs.reassigned + node->schedule.reassigned,
         .copied = node->schedule.copied,
         .elections = node->jobs.elections,
+        .founded = members_is_founded(node),
+        .cluster_id = message_copy(message, members_cluster_id(node)),
     };
+    founding_reason(node, &founding);
+    status->founding = message_text(message, founding.at);
     status->nodes.n = n;
     status->nodes.at = message_room(message, n, sizeof *status->nodes.at);
     for (node_id_t id = 1; id <= n; id++) {
@@ -148,6 +160,8 @@ void report_status(const struct node *node, struct message *message, struct wire
             report_peer(peer, message, row);
         row->behind_ms = health_behind_ms(node, id);
         row->stalled_ms = health_stalled_ms(node, id);
+        row->voter = id <= node->config.n_voters;
+        row->admitted = members_counts(node, id);
         row->boots = row->incarnation >> 32;
         status->restarts += row->boots ? row->boots - 1 : 0;
         row->operations = peer->slot.operations;

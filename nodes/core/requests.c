@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nodes/core/election.h"
+#include "nodes/core/founding.h"
 #include "nodes/core/jobs_internal.h"
 #include "nodes/core/journal.h"
 #include "nodes/core/ledger_requests.h"
@@ -575,6 +576,11 @@ void requests_handle(struct node *node, uint64_t client, struct message *message
     uint64_t target = message->as.request.node;
     if (target && target != node->config.id) {
         refuse(node, caller, "invalid", "the request is meant for another node");
+        return;
+    }
+    if (message->type == MESSAGE_INIT) {
+        /* Nobody hears of a cluster before it is on this disk. */
+        outbox_reply_durable(&node->out, client, founding_init(node, caller.request));
         return;
     }
     if (ledger_requests_handle(node, client, message) ||

@@ -137,8 +137,19 @@ struct worker_slot {
     size_t batch_bytes;
 };
 
+/* What a peer says of its disk. */
+struct membership {
+    uint8_t cluster_id[CLUSTER_ID_BYTES]; /* all zero: blank, or not heard yet */
+    incarnation_t birth, last_birth;      /* of this life's disk; of the life before; 0: unknown */
+    bool voter;                           /* it claims to be admitted */
+    bool last_voter;                      /* the life before did */
+    uint64_t found_us;                    /* when it was last told of the cluster */
+    uint64_t complained_us;               /* when it was last complained about */
+};
+
 struct peer {
     incarnation_t incarnation; /* 0: never met */
+    struct membership membership;
     struct link links[PLANE_COUNT];
     struct channel channel;
     uint64_t counted_sent,
@@ -155,9 +166,24 @@ struct peer {
 
 /* --- who belongs to the cluster --- */
 
+/* A voter's disk is admitted by an entry of the log that is not applied yet. */
+struct admission {
+    log_index_t index;
+    node_id_t node;
+    incarnation_t birth;
+};
+
 struct members {
-    struct identity identity; /* of the cluster; none: not founded yet */
-    incarnation_t birth;      /* of our disk */
+    struct identity identity;  /* of the cluster; none: not founded yet */
+    incarnation_t birth;       /* of our disk */
+    struct admission *pending; /* in the order of the log */
+    size_t n_pending, pending_size;
+    uint64_t began_us; /* when this node started, to wait for others before it founds */
+};
+
+/* The voters' disks as the applied log has them; 0: not known. Part of the replicated state. */
+struct births {
+    incarnation_t at[NODES_MAX + 1];
 };
 
 /* --- election: follower -> pre-candidate -> candidate -> coordinator -> follower --- */
@@ -297,6 +323,7 @@ struct node {
     struct follower follower;
     struct jobs jobs;
     struct progress progress;
+    struct births births;
     struct waiters waiters;
     struct reads reads;
     struct schedule schedule;

@@ -14,7 +14,10 @@
     X(vote_without_log, "a vote goes to a candidate whose log is behind (R3)")                   \
     X(votes_per_message, "votes are counted per message, not per node (R2)")                     \
     X(pre_vote_raises_term, "a request for a pre-vote raises the term (R5)")                     \
-    X(wiped_votes, "a node with a wiped disk votes at once (R22)")                               \
+    X(empty_disk_votes, "a disk that is not admitted votes and acknowledges (R31)")              \
+    X(admission_counts_itself, "a disk acknowledges its own admission (R31)")                    \
+    X(old_disk_counts, "votes and acks of a disk that was replaced count (R31)")                 \
+    X(founds_without_all, "a cluster is founded while voters are missing (R30)")                 \
     X(old_term_counted, "an entry of an older term commits by counting (R9, Raft figure 8)")     \
     X(no_noop, "a coordinator begins without an entry of its own (R10)")                         \
     X(unconfirmed_reads, "a read is answered without asking a majority (R11, R13)")              \

@@ -85,28 +85,31 @@
     U64(REQ, node, NODES_MAX, "the worker that executed it; 0: not done yet")              \
     U64(REQ, attempt, U64_ANY, "which attempt succeeded")
 
-#define NODE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
-    U64(REQ, node, NODES_MAX, "id")                                                            \
-    STR(OPT, host, 64, "host name")                                                            \
-    U64(OPT, pid, U64_ANY, "process id on that host")                                          \
-    STR(REQ, role, 16, "coordinator, worker, candidate or unknown")                            \
-    BOOL(REQ, alive, "its heartbeats arrive")                                                  \
-    U64(OPT, incarnation, U64_ANY, "its present life")                                         \
-    U64(OPT, boots, U64_ANY, "how often it was started on its data directory")                 \
-    U64(OPT, term, U64_ANY, "the term that it is in")                                          \
-    U64(OPT, operations, U64_ANY, "operations whose results the coordinator accepted from it") \
-    U64(OPT, conversions, U64_ANY, "conversions to text accepted from it")                     \
-    U64(OPT, assigned, U64_ANY, "operations assigned to it now")                               \
-    U64(OPT, held, U64_ANY, "values that it holds in memory")                                  \
-    U64(OPT, applied, U64_ANY, "index of the last log entry that it applied")                  \
-    U64(OPT, rejected, U64_ANY, "malformed or foreign messages that it dropped")               \
-    BOOL(OPT, full, "its disk is full")                                                        \
-    U64(OPT, turn_us, U64_ANY, "the longest turn of its event loop in the last minute")        \
-    STR(OPT, turn_in, 16, "what most of that turn was in")                                     \
-    U64(OPT, behind_ms, U64_ANY,                                                               \
-        "for so long it has not reached what was committed by then; 0: it is level")           \
-    U64(OPT, stalled_ms, U64_ANY,                                                              \
-        "for so long its disk has finished nothing of what it has to do; 0: it works")         \
+#define NODE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                              \
+    U64(REQ, node, NODES_MAX, "id")                                                             \
+    STR(OPT, host, 64, "host name")                                                             \
+    U64(OPT, pid, U64_ANY, "process id on that host")                                           \
+    STR(REQ, role, 16, "coordinator, worker, candidate or unknown")                             \
+    BOOL(REQ, alive, "its heartbeats arrive")                                                   \
+    U64(OPT, incarnation, U64_ANY, "its present life")                                          \
+    U64(OPT, boots, U64_ANY, "how often it was started on its data directory")                  \
+    U64(OPT, term, U64_ANY, "the term that it is in")                                           \
+    U64(OPT, operations, U64_ANY, "operations whose results the coordinator accepted from it")  \
+    U64(OPT, conversions, U64_ANY, "conversions to text accepted from it")                      \
+    U64(OPT, assigned, U64_ANY, "operations assigned to it now")                                \
+    U64(OPT, held, U64_ANY, "values that it holds in memory")                                   \
+    U64(OPT, applied, U64_ANY, "index of the last log entry that it applied")                   \
+    U64(OPT, rejected, U64_ANY, "malformed or foreign messages that it dropped")                \
+    BOOL(OPT, full, "its disk is full")                                                         \
+    U64(OPT, turn_us, U64_ANY, "the longest turn of its event loop in the last minute")         \
+    STR(OPT, turn_in, 16, "what most of that turn was in")                                      \
+    U64(OPT, behind_ms, U64_ANY,                                                                \
+        "for so long it has not reached what was committed by then; 0: it is level")            \
+    U64(OPT, stalled_ms, U64_ANY,                                                               \
+        "for so long its disk has finished nothing of what it has to do; 0: it works")          \
+    BOOL(OPT, voter, "it votes, once its disk is admitted")                                     \
+    BOOL(OPT, admitted, "its disk counts: votes and acknowledgements")                          \
+    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster of its disk; absent: none, or unheard") \
     STR(OPT, version, 32, "of its program")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
@@ -126,6 +129,11 @@
     U64(OPT, incarnation, U64_ANY, "which life of it, for the next count")   \
     U64(OPT, executed, OP_MAX,                                               \
         "operations of the job that this life says it executed, all included")
+
+/* A voter's disk, see nodes/core/identity.h. */
+#define VOTER_BIRTH_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, node, NODES_MAX, "which voter")          \
+    U64(REQ, birth, U64_ANY, "the incarnation of its disk's first life; 0: not known")
 
 #define MARK_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
     U64(REQ, snapshot, U64_ANY, "snaps taken before this change") \
@@ -212,7 +220,11 @@
     U64(REQ, incarnation, U64_ANY, "its incarnation")                                              \
     U64(REQ, dst, NODES_MAX, "whom it means to reach")                                             \
     U64(REQ, connection, U64_ANY, "counts the connections of this incarnation; the newest counts") \
-    STR(OPT, version, 32, "of its program")
+    STR(OPT, version, 32, "of its program")                                                        \
+    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster that its disk belongs to; absent: none")   \
+    U64(OPT, birth, U64_ANY, "the incarnation of its disk's first life")                           \
+    U64(OPT, nodes, NODES_MAX, "how many nodes its cluster has")                                   \
+    U64(OPT, voters, NODES_MAX, "and how many of them vote")
 
 #define WELCOME_FIELDS(U64, BOOL, STR, BIN, LIST)                            \
     U64(REQ, plane, PLANE_COUNT, "the plane of the HELLO that this answers") \
@@ -226,12 +238,24 @@
     BOOL(REQ, pre, "a pre-vote: asks without changing terms")             \
     U64(REQ, term, TERM_MAX, "the term that the candidate wants to lead") \
     U64(REQ, last_index, LOG_INDEX_MAX, "the candidate's last log index") \
-    U64(REQ, last_term, TERM_MAX, "and its term")
+    U64(REQ, last_term, TERM_MAX, "and its term")                         \
+    BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "the candidate's cluster")
 
 #define VOTE_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
     BOOL(REQ, pre, "answers a pre-vote")                                               \
     U64(REQ, term, TERM_MAX, "the term asked for, when granted; else the voter's own") \
-    BOOL(REQ, granted, "the vote")
+    BOOL(REQ, granted, "the vote")                                                     \
+    BOOL(OPT, voter, "its disk is admitted; else its vote counts for nothing")         \
+    BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "the voter's cluster; empty: none")
+
+/* The identity of the cluster, for a disk that has none yet. */
+#define FOUND_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
+    BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "random, made at the founding")         \
+    U64(REQ, founder, NODES_MAX, "who made it")                                    \
+    U64(REQ, nodes, NODES_MAX, "nodes of the cluster")                             \
+    U64(REQ, voters, NODES_MAX, "of these, 1 to this one vote")                    \
+    LIST(REQ, births, voter_birth, NODES_MAX, "the voters' disks at the founding") \
+    BOOL(OPT, elected, "the sender's log has an entry: this cluster has elected somebody")
 
 /* Every message on a channel begins with these. */
 #define CHANNEL_FIELDS(U64)                                                       \
@@ -255,6 +279,7 @@
     U64(REQ, prev_index, LOG_INDEX_MAX, "the entry before the first one here")             \
     U64(REQ, prev_term, TERM_MAX, "and its term")                                          \
     U64(REQ, commit, LOG_INDEX_MAX, "what the coordinator knows to be committed")          \
+    BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "the coordinator's cluster")                    \
     LIST(OPT, entries, log_item, APPEND_ENTRIES_MAX, "consecutive entries, or none")
 
 #define APPEND_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
@@ -263,6 +288,7 @@
     BOOL(REQ, ok, "the entry before the first one is there; false: go back")             \
     BOOL(OPT, install, "values of an entry are gone everywhere: send a full checkpoint") \
     BOOL(OPT, wait, "it has got them, fetches values first, and will answer again")      \
+    BOOL(OPT, voter, "its disk is admitted; else this counts for nothing")               \
     U64(REQ, match, LOG_INDEX_MAX,                                                       \
         "durable here, values included, and verified; when not ok: where to try next")
 
@@ -273,13 +299,15 @@
     U64(REQ, index_term, TERM_MAX, "and its term")                                   \
     U64(REQ, part, U64_ANY, "number of the first part here, from 0")                 \
     U64(REQ, parts, U64_ANY, "parts in all")                                         \
+    BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "the coordinator's cluster")              \
     LIST(REQ, items, log_item, APPEND_ENTRIES_MAX, "parts, packed")
 
 #define INSTALL_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)      \
     U64(REQ, term, TERM_MAX, "the follower's term")          \
     U64(REQ, round, U64_ANY, "as in append_reply")           \
     U64(REQ, index, LOG_INDEX_MAX, "of the full checkpoint") \
-    U64(REQ, next, U64_ANY, "the part that it expects next")
+    U64(REQ, next, U64_ANY, "the part that it expects next") \
+    BOOL(OPT, voter, "its disk is admitted")
 
 #define TASK_FIELDS(U64, BOOL, STR, BIN, LIST)         \
     CHANNEL_FIELDS(U64)                                \
@@ -481,6 +509,9 @@
     U64(OPT, disk_ms, U64_ANY, "for so long its disk is at one piece of work")            \
     STR(OPT, host, 64, "host name")                                                       \
     U64(OPT, pid, U64_ANY, "process id")                                                  \
+    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "its disk's cluster; absent: none, it is new") \
+    U64(OPT, birth, U64_ANY, "the incarnation of its disk's first life")                  \
+    BOOL(OPT, voter, "its disk is admitted as a voter's")                                 \
     STR(REQ, version, 32, "of its program")
 
 #define EVENT_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
@@ -536,6 +567,8 @@
 #define STATUS_GET_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
 
 #define BROKER_GET_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
+
+#define INIT_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
 
 #define PROGRESS_SET_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
     REQUEST_FIELDS(U64)                                                                  \
@@ -683,7 +716,17 @@
     U64(OPT, reassigned, U64_ANY, "operations handed out again")                              \
     U64(OPT, copied, U64_ANY, "of these, to overtake a slow worker, in this reign")           \
     U64(OPT, restarts, U64_ANY, "starts of nodes on a directory that they had before")        \
-    U64(OPT, elections, U64_ANY, "won: coordinators that came to serve")
+    U64(OPT, elections, U64_ANY, "won: coordinators that came to serve")                      \
+    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "of the cluster; absent: it is not founded")       \
+    BOOL(OPT, founded, "this node's disk belongs to a cluster")                               \
+    STR(OPT, founding, TEXT_FIELD_MAX, "why it does not, one line for people")
+
+#define INITED_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
+    U64(REQ, request, U64_ANY, "of the request")                     \
+    BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "of the cluster founded") \
+    U64(REQ, nodes, NODES_MAX, "its nodes")                          \
+    U64(REQ, voters, NODES_MAX, "of these, so many vote")            \
+    STR(OPT, missing, 400, "voters that took no part, and are admitted when they come")
 
 #define BROKER_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
     U64(REQ, request, U64_ANY, "of the request")                                        \
@@ -710,6 +753,11 @@
 /* Entries of the log, kept on disk in the same form. */
 #define ENTRY_NOOP_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, node, NODES_MAX, "the coordinator that begins its term with this entry")
+
+#define ENTRY_VOTER_ADMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                          \
+    U64(REQ, node, NODES_MAX, "the voter")                                              \
+    U64(REQ, birth, U64_ANY, "its disk from now on; acks and votes of others are void") \
+    BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "in which cluster; means nothing in another")
 
 #define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
     STR(REQ, key, JOB_KEY_MAX, "the client's key")                               \
@@ -760,7 +808,9 @@
     U64(REQ, index_term, TERM_MAX, "and its term")                  \
     LIST(REQ, tallies, tally, NODES_MAX, "of all jobs, by node")    \
     U64(OPT, elections, U64_ANY, "won so far")                      \
-    U64(OPT, reassigned, U64_ANY, "operations handed out again")
+    U64(OPT, reassigned, U64_ANY, "operations handed out again")    \
+    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster ...")       \
+    LIST(OPT, births, voter_birth, NODES_MAX, "... and the disks of its voters")
 
 #define IMAGE_JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
     LIST(REQ, jobs, job_row, 1, "the job")                                       \
@@ -807,6 +857,7 @@
     R(done_op, DONE_OP_FIELDS)           \
     R(tally, TALLY_FIELDS)               \
     R(mark, MARK_FIELDS)                 \
+    R(voter_birth, VOTER_BIRTH_FIELDS)   \
     R(log_item, LOG_ITEM_FIELDS)         \
     R(account_row, ACCOUNT_ROW_FIELDS)   \
     R(participant, PARTICIPANT_FIELDS)   \
@@ -833,6 +884,8 @@
     M(VOTE_REQUEST, vote_request, VOTE_REQUEST_FIELDS, PLACE_CONTROL,                             \
       "a candidate asks for a vote")                                                              \
     M(VOTE_REPLY, vote_reply, VOTE_REPLY_FIELDS, PLACE_CONTROL, "the vote")                       \
+    M(FOUND, found, FOUND_FIELDS, PLACE_CONTROL,                                                  \
+      "the identity of the cluster, to a node whose disk has none")                               \
     M(GOODBYE, goodbye, GOODBYE_FIELDS, PLACE_CONTROL,                                            \
       "this node ends, and none of its operations is to blame")                                   \
     M(APPEND, append, APPEND_FIELDS, PLACE_CHECKPOINT, "the coordinator replicates entries")      \
@@ -879,6 +932,8 @@
     M(STATUS_GET, status_get, STATUS_GET_FIELDS, PLACE_REQUEST, "answered by status")             \
     M(BROKER_GET, broker_get, BROKER_GET_FIELDS, PLACE_REQUEST,                                   \
       "answered by the broker itself, with broker")                                               \
+    M(INIT, init, INIT_FIELDS, PLACE_REQUEST,                                                     \
+      "founds the cluster with the voters that are there; answered by inited or error")           \
     M(PROGRESS_SET, progress_set, PROGRESS_SET_FIELDS, PLACE_REQUEST,                             \
       "SetState; answered by progress")                                                           \
     M(PROGRESS_SNAP, progress_snap, PROGRESS_SNAP_FIELDS, PLACE_REQUEST,                          \
@@ -926,9 +981,12 @@
     M(EXPLANATION, explanation, EXPLANATION_FIELDS, PLACE_REPLY, "why a job is where it is")      \
     M(RESULT_CHUNK, result_chunk, RESULT_CHUNK_FIELDS, PLACE_REPLY, "digits, as a further frame") \
     M(STATUS, status, STATUS_FIELDS, PLACE_REPLY, "the cluster as its coordinator sees it")       \
+    M(INITED, inited, INITED_FIELDS, PLACE_REPLY, "the cluster is founded")                       \
     M(BROKER, broker, BROKER_FIELDS, PLACE_REPLY, "the cluster as a broker sees it")              \
     M(ERROR, error, ERROR_FIELDS, PLACE_REPLY, "the request was refused, and nothing changed")    \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_LOG, "begins a term")                      \
+    M(ENTRY_VOTER_ADMITTED, entry_voter_admitted, ENTRY_VOTER_ADMITTED_FIELDS, PLACE_LOG,         \
+      "a voter's disk counts from now on, and no former one of it")                               \
     M(ENTRY_JOB_SUBMITTED, entry_job_submitted, ENTRY_JOB_SUBMITTED_FIELDS, PLACE_LOG,            \
       "a job was accepted")                                                                       \
     M(ENTRY_OPS_DONE, entry_ops_done, ENTRY_OPS_DONE_FIELDS, PLACE_LOG, "a checkpoint of a job")  \

@@ -59,6 +59,7 @@ void oracle_free(struct oracle **oracle)
         free(value);
     for (node_id_t id = 1; id <= WORLD_NODES_MAX; id++) {
         map_clear(&it->nodes[id].votes);
+        map_clear(&it->nodes[id].given);
         map_clear(&it->nodes[id].values);
         cut_log(&it->nodes[id].log, 0);
         free(it->nodes[id].log.at);
@@ -173,6 +174,7 @@ static void commit_new(struct world *world, node_id_t id, log_index_t index,
                                     world->nodes[id].core->election.term};
     map_put(&world->oracle->commits, key(index), commit);
     world->oracle->committed = index;
+    oracle_admitted(world, entry->packed);
     check_later_leaders(world, index, commit);
 }
 
@@ -222,7 +224,7 @@ static void check_election(struct world *world, node_id_t id)
     term_t term = node->election.term;
     unsigned votes = 0;
     for (node_id_t voter = 1; voter <= world_voters(world); voter++)
-        votes += voter == id || as_number(map_get(&oracle->nodes[voter].votes, key(term))) == id;
+        votes += voter == id || map_get(&oracle->nodes[voter].given, (struct map_key){term, id});
     if (votes <= world_voters(world) / 2)
         world_fail(world, "R2: a majority of different nodes voted for the coordinator",
                    "node %u has %u votes of %u in term %" PRIu64, id, votes, world_voters(world),
@@ -285,6 +287,7 @@ static uint64_t digest(const struct node *node)
         hash = mix(hash, jobs->operations[id]);
         hash = mix(hash, jobs->conversions[id]);
         hash = mix(hash, progress_now(&node->progress, id));
+        hash = mix(hash, node->births.at[id]);
     }
     hash = mix(mix(hash, jobs->elections), jobs->reassigned);
     hash = mix(hash, node->progress.snapshots);

@@ -1,5 +1,6 @@
 /* What is on disk, what leaves a node, and which disks may be lost. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "nodes/core/journal.h"
 #include "nodes/core/state.h"
@@ -10,19 +11,22 @@
 
 static void wrote_vote(struct world *world, node_id_t id, const struct write *write)
 {
-    const struct ghost_node *ghost = &world->oracle->nodes[id];
-    struct map *votes = &world->oracle->nodes[id].votes;
+    struct ghost_node *ghost = &world->oracle->nodes[id];
+    struct map *votes = &ghost->votes;
     node_id_t before = (node_id_t)as_number(map_get(votes, key(write->term)));
-    /* A wiped node that has caught up notes whom the others elected: no vote of its own leaves. */
-    if (ghost->wiped && before &&
-        as_number(map_get(&world->oracle->leaders, key(write->term))) == write->vote)
-        return;
     if (write->vote && before && before != write->vote)
         world_fail(world, "R1: one vote per node and term",
                    "node %u votes for %u and for %u in term %" PRIu64, id, before, write->vote,
                    write->term);
-    if (write->vote)
+    if (write->vote) {
         map_put(votes, key(write->term), as_pointer(write->vote));
+        map_put(&ghost->given, (struct map_key){write->term, write->vote}, ghost);
+    }
+    ghost->wiped = ghost->wiped && !write->voter;
+    if (write->identity && !world->oracle->founded) {
+        world->oracle->founded = true;
+        memcpy(world->oracle->births, write->identity->births, sizeof world->oracle->births);
+    }
 }
 
 /* A log entry promises that the values that it refers to are on this disk. */
@@ -81,6 +85,7 @@ void oracle_wiped(struct world *world, node_id_t id)
     struct ghost_node *ghost = &world->oracle->nodes[id];
     ghost->wiped = true;
     map_clear(&ghost->values);
+    map_clear(&ghost->votes); /* the next disk knows nothing of them */
 }
 
 /* --- persisted before sent --- */
@@ -177,34 +182,49 @@ void oracle_replied(struct world *world, node_id_t id, const struct message *mes
 
 /* --- wiping --- */
 
-/* A wiped node has forgotten its votes and what it acknowledged. R22 keeps it from deciding
- * anything until it has caught up with a coordinator. That is enough when
- *
- * - the wiped voters that have not caught up, and those that never voted, are a minority, and those
- *   that remember are a majority;
- * - a majority of these holds an entry of a term not below the wiped node's: so every vote that it
- *   ever gave is decided, and nobody can win such a term any more with a second one;
- * - nobody's disk is in a lower term: so no coordinator of a former term is left under which it
- *   could catch up, not knowing the later ones.
- *
- * What it acknowledged, and what only a majority with it holds, is then safe: whoever is elected
- * before it has caught up is elected by a majority without it, and such a majority holds all that
- * is committed. A node that does not vote may be wiped at any time. */
+void oracle_admitted(struct world *world, const struct blob *packed)
+{
+    struct message *entry;
+    struct text why = {0};
+    if (codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
+        world_fail(world, "an entry can be read", "%s", why.at);
+    if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED) {
+        node_id_t id = (node_id_t)entry->as.entry_voter_admitted.node;
+        world->oracle->births[id] = entry->as.entry_voter_admitted.birth;
+        world->oracle->admitted[id] = true;
+    }
+    message_drop(&entry);
+}
+
+/* Its disk is there, and counts, or will as soon as it hears of the founding. */
+static bool is_sound(const struct world *world, const incarnation_t *births, node_id_t id)
+{
+    const struct node_durable *durable = &world->nodes[id].durable;
+    return births[id] && durable->birth == births[id] &&
+           (durable->voter || !world->oracle->admitted[id]);
+}
+
+/* A disk is the voter's, by the log, once its birth is there, and once it knows so itself. Of those
+ * that are not, any minority of the voters heals while the others are up: a majority that counts
+ * holds all that is committed, and admits them one by one. So a disk may be wiped whenever no more
+ * than a minority would then lack one that counts. Before the founding nothing is lost with a disk;
+ * but while it is under way, a disk that has not heard of it is as good as one that has. A node
+ * that does not vote may be wiped at any time. */
 bool oracle_may_wipe(const struct world *world, node_id_t id)
 {
-    uint32_t voters = world_voters(world), remember = 0, settled = 0;
-    term_t term = world->nodes[id].durable.term;
+    const struct oracle *oracle = world->oracle;
+    uint32_t voters = world_voters(world), lost = 0;
+    const incarnation_t *births = oracle->births;
     if (id > voters)
         return true;
-    for (node_id_t other = 1; other <= voters; other++) {
-        const struct world_node *node = &world->nodes[other];
-        term_t last = node->log_n ? node->log[node->log_n - 1].term : 0;
-        if (other == id)
-            continue;
-        if (node->durable.term < term)
-            return false;
-        remember += node->durable.voter;
-        settled += node->durable.voter && last >= term;
+    for (node_id_t other = 1; other <= voters && !oracle->founded; other++) {
+        const struct node *node = world->nodes[other].core;
+        if (node && identity_is_set(&node->members.identity))
+            births = node->members.identity.births; /* not on any disk yet */
     }
-    return remember > voters / 2 && settled > voters / 2;
+    if (births == oracle->births && !oracle->founded)
+        return true;
+    for (node_id_t other = 1; other <= voters; other++)
+        lost += other == id || !is_sound(world, births, other);
+    return lost <= (voters - 1) / 2;
 }

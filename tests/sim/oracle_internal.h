@@ -36,9 +36,10 @@ struct ghost_health {
 
 /* What a node has ever done, its former lives included. */
 struct ghost_node {
-    struct map votes;  /* term -> whom it voted for, on disk */
+    struct map votes;  /* term -> whom it voted for, on this disk */
+    struct map given;  /* (term, candidate): a vote of this disk or of one before it */
     struct map values; /* (job, op) that its disk has ever held; since it was wiped */
-    bool wiped;        /* ever: what it had acknowledged may be gone */
+    bool wiped;        /* its disk is not the one that acknowledged, and is not admitted again */
     struct ghost_log log;
     log_index_t checked, applied; /* in this life: looked at up to here */
     term_t term_before;           /* this step */
@@ -52,12 +53,17 @@ struct oracle {
     struct map entries; /* (index, term) -> struct ghost_entry */
     struct map commits; /* index -> struct ghost_commit */
     log_index_t committed;
-    struct map leaders; /* term -> node */
-    struct map states;  /* applied index -> digest of the replicated state */
+    struct map leaders;                        /* term -> node */
+    incarnation_t births[WORLD_NODES_MAX + 1]; /* by the committed log */
+    bool admitted[WORLD_NODES_MAX + 1];        /* since the founding */
+    bool founded;
+    struct map states; /* applied index -> digest of the replicated state */
 };
 
 /* After a step: oracle_health.c. */
 void oracle_health(struct world *world, node_id_t id, const struct event *event);
+/* An entry is committed: should it admit a voter's disk, that is its disk from now on. */
+void oracle_admitted(struct world *world, const struct blob *packed);
 
 static inline void *as_pointer(uint64_t number)
 {

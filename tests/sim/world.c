@@ -296,6 +296,8 @@ void world_start(struct world *world, node_id_t id)
     node->incarnation = node->boots << 32 | world_random(world, UINT32_MAX);
     set_clock(world, node);
     struct node_config config = configure(world, id);
+    if (!node->durable.birth)
+        node->durable.birth = node->incarnation;
     node->core = node_new(&config, &node->durable, local_of(node, world->now_us));
     values_start(world, id);
     node->disk_seq = 0;

@@ -8,7 +8,10 @@
 
 #include "shared/base/error.h"
 #include "shared/base/text.h"
+#include "tests/sim/founded.h"
 #include "tests/unit/bench.h"
+
+#define BIRTH 77 /* of its disk; peers' are 100 + id */
 
 struct bench bench;
 
@@ -105,6 +108,7 @@ void bench_crash(void)
 
 static void bench_say(node_id_t from, struct message *message)
 {
+    founded_sign(message);
     struct event event = {.kind = EVENT_MESSAGE};
     event.message.plane = PLANE_CONTROL;
     event.message.from = from;
@@ -138,6 +142,7 @@ void bench_start(void)
         hello->as.hello.src = id;
         hello->as.hello.dst = 1;
         hello->as.hello.incarnation = 100 + id;
+        hello->as.hello.birth = 100 + id;
         hello->as.hello.connection = 1;
         bench_say(id, hello);
         struct message *welcome = message_new(MESSAGE_WELCOME);
@@ -152,7 +157,15 @@ void bench_start(void)
 
 void bench_begin(term_t term, node_id_t vote)
 {
-    bench = (struct bench){.disk = {term, vote, true}, .now_us = SECOND_US};
+    bench = (struct bench){.disk = {.term = term,
+                                    .vote = vote,
+                                    .voter = true,
+                                    .birth = BIRTH,
+                                    .identity = founded_identity(N_NODES, N_NODES)},
+                           .now_us = SECOND_US};
+    bench.disk.identity.births[1] = BIRTH;
+    for (node_id_t id = 2; id <= N_NODES; id++)
+        bench.disk.identity.births[id] = 100 + id;
     bench_start();
 }
 
@@ -185,7 +198,9 @@ void bench_heartbeat(node_id_t from, const char *role, term_t term, node_id_t co
                                                     .incarnation = 100 + from,
                                                     .term = term,
                                                     .coordinator = coordinator,
+                                                    .birth = 100 + from,
                                                     .role = message_text(message, role)};
+    founded_sign(message);
     struct event event = {.kind = EVENT_MESSAGE};
     event.message.plane = PLANE_HEARTBEAT;
     event.message.from = from;
@@ -244,6 +259,7 @@ void bench_acknowledge(node_id_t from)
                                    .ok = true,
                                    .match = bench.node->journal.last,
                                    .round = bench.node->replication.round};
+    founded_sign(event.message.message);
     bench_step(event);
     message_drop(&event.message.message);
 }

@@ -13,6 +13,7 @@
 #include "nodes/core/journal.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
+#include "tests/sim/founded.h"
 #include "tests/unit/stage_internal.h"
 
 #define T             ELECTION_TIMEOUT_DEFAULT_US
@@ -193,6 +194,16 @@ static void restore(struct stage_node *node)
                          OK);
 }
 
+/* A first life's incarnation is known beforehand, and so is every disk's birth. */
+static void found(struct stage *stage, node_id_t id)
+{
+    struct node_durable *durable = &stage->nodes[id].durable;
+    durable->identity = founded_identity(stage->n_nodes, stage->n_voters);
+    for (node_id_t voter = 1; voter <= stage->n_voters; voter++)
+        durable->identity.births[voter] = UINT64_C(1) << 32 | voter;
+    durable->voter = id <= stage->n_voters;
+}
+
 void stage_start(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];
@@ -222,6 +233,11 @@ void stage_start(struct stage *stage, node_id_t id)
         .host = "stage",
         .version = "0",
     };
+    if (!node->durable.birth)
+        node->durable.birth = node->incarnation;
+    if (!node->lived && !stage->unfounded)
+        found(stage, id);
+    node->lived = true;
     node->core = node_new(&config, &node->durable, stage->now_us);
     node->wanted_seq = node->disk_seq = 0;
     node->checked = node->pinned_us = 0;

@@ -57,6 +57,7 @@ struct stage_node {
     uint64_t busy_us;   /* it computes until then */
     log_index_t told_commit, checked;
     struct map values; /* (job, op) -> struct blob */
+    bool lived;        /* its disk was used: it is what it is, wiped or not */
 
     struct node_durable durable;
     struct stage_entry *log; /* log_base + 1, ... */
@@ -70,6 +71,7 @@ struct stage_node {
 
 struct stage {
     uint32_t n_nodes, n_voters;
+    bool unfounded; /* the disks are blank; else they belong to one cluster from the beginning */
     uint64_t compact_entries;                                     /* 0: the default */
     uint64_t image_slice_rows, install_bytes, progress_snaps_max; /* likewise */
     uint64_t progress_index_max; /* clients may set so many; 0: the nodes only */

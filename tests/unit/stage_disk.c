@@ -186,6 +186,6 @@ void stage_give_entry(struct stage *stage, node_id_t id, term_t term)
     struct blob *packed = stage_entry();
     add_entry(node, term, packed);
     if (node->durable.term < term)
-        node->durable = (struct node_durable){.term = term, .voter = true};
+        node->durable.term = term;
     blob_drop(&packed);
 }

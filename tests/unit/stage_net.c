@@ -4,6 +4,7 @@
 
 #include "shared/base/error.h"
 #include "shared/base/text.h"
+#include "tests/sim/founded.h"
 #include "tests/sim/world.h"
 #include "tests/unit/stage_internal.h"
 
@@ -322,6 +323,7 @@ void stage_release(struct stage *stage, size_t n, bool reversed, unsigned times)
 void stage_say(struct stage *stage, node_id_t from, node_id_t to, enum plane plane,
                struct message *message)
 {
+    founded_sign(message);
     struct stage_letter letter = {.kind = EVENT_MESSAGE,
                                   .from = from,
                                   .to = to,

@@ -228,6 +228,7 @@ static struct message *beat(uint64_t node, incarnation_t incarnation, uint64_t s
                                 .seq = seq,
                                 .term = term,
                                 .serving = serving,
+                                .cluster_id = message_text(message, "of some cluster"),
                                 .role = message_text(message, serving ? "coordinator" : "worker")};
     return message;
 }
@@ -341,6 +342,24 @@ static void the_reason_counts_who_is_missing(void **state)
     why = (struct text){0};
     tracker_reason(&tracker, 1000 + 501 * MS_US, &why);
     assert_string_equal(why.at, "no quorum: 0 of 5 voters are alive, 3 needed");
+}
+
+static void the_reason_names_whom_a_new_cluster_waits_for_R30(void **state)
+{
+    (void)state;
+    struct tracker tracker;
+    struct text why = {0};
+    tracker_init(&tracker, 4, 3, 500 * MS_US);
+    assert_int_equal(tracker_lowest(&tracker, 1000), NODE_NONE);
+    for (uint64_t node = 2; node <= 4; node++) {
+        struct message *message = beat(node, 7, 1, 0, false);
+        message->as.heartbeat.cluster_id = (struct slice){0};
+        hear(&tracker, message, node == 3 ? 1000 : 600 * MS_US, OK);
+    }
+    tracker_reason(&tracker, 600 * MS_US, &why);
+    assert_string_equal(why.at, "not founded: node 1 has never been heard, node 3 is not alive; "
+                                "`conclave init` founds without them");
+    assert_int_equal(tracker_lowest(&tracker, 600 * MS_US), 2);
 }
 
 /* --- what is shown --- */
@@ -478,6 +497,7 @@ int main(void)
         cmocka_unit_test(the_coordinator_is_who_serves_in_the_highest_term),
         cmocka_unit_test(late_heartbeats_of_a_former_life_do_not_count),
         cmocka_unit_test(the_reason_counts_who_is_missing),
+        cmocka_unit_test(the_reason_names_whom_a_new_cluster_waits_for_R30),
         cmocka_unit_test(absent_values_are_null_in_json),
         cmocka_unit_test(operations_read_as_in_the_seed),
         cmocka_unit_test(the_bar_tells_rate_and_eta),

@@ -147,7 +147,6 @@ static bool give_term(struct stage *stage, const struct words *words)
     node_id_t id;
     if (words->n != 2 || !trace_node(stage, words->at[0], &id))
         return false;
-    stage->nodes[id].durable.voter = true;
     return trace_number(words->at[1], TERM_MAX, &stage->nodes[id].durable.term);
 }
 

@@ -1,0 +1,34 @@
+/* founding.h - how a cluster comes to be, once (R30).
+ *
+ * When every voter is heard to be there, with a blank disk, the lowest id makes the cluster's
+ * identity: a random identifier, the size, the birth of each voter's disk. It and everybody who
+ * holds an identity repeats it to whoever has none, so a death at any step is repaired by whoever
+ * has the record. A client's `init` founds with those that are there, if they are a quorum.
+ *
+ * A disk whose birth is in the record is a voter's; any other disk waits for its admission
+ * (members.h). No start option founds. */
+#ifndef CONCLAVE_CORE_FOUNDING_H
+#define CONCLAVE_CORE_FOUNDING_H
+
+#include "nodes/core/state.h"
+#include "shared/base/text.h"
+
+/* A peer's heartbeat, whether or not it counts otherwise. */
+void founding_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat);
+
+/* A peer said HELLO: it need not wait for its first heartbeat to hear of the cluster. */
+void founding_met(struct node *node, node_id_t from);
+
+/* A peer tells of a cluster. */
+void founding_take(struct node *node, node_id_t from, const struct wire_found *found);
+
+/* Founds when it is our turn. */
+void founding_tick(struct node *node);
+
+/* A client asks to found with those that are there. Returns the answer (caller gives it away). */
+struct message *founding_init(struct node *node, uint64_t request);
+
+/* Says who is missing; nothing when the cluster is founded. */
+void founding_reason(const struct node *node, struct text *out);
+
+#endif

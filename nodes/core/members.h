@@ -1,0 +1,88 @@
+/* members.h - whose votes and acknowledgements count: the voters' disks, by the log.
+ *
+ * A voter counts when it claims to be one (its disk was there at the founding, or has applied its
+ * own admission) and when its disk is the one that the log names: by the last entry
+ * `voter_admitted` for it in our log, committed or not, else by the applied state. By the log,
+ * because after a restart the applied state is the checkpoint's.
+ *
+ * An admission is committed by a full quorum that does not count the disk that it admits. A vote
+ * quorum that counted a vote of the disk before, which the new one cannot know, has q - 1 others,
+ * and q - 1 + q > n - 1: the two share a voter, whose log has the admission, and which gives no
+ * vote to a candidate without it. So a forgotten vote does no harm (R31). */
+#ifndef CONCLAVE_CORE_MEMBERS_H
+#define CONCLAVE_CORE_MEMBERS_H
+
+#include "nodes/core/state.h"
+
+void members_init(struct node *node, const struct node_durable *durable);
+
+/* Our disk belongs to a cluster. */
+bool members_is_founded(const struct node *node);
+
+/* The identifier is that of our cluster, which there is. */
+bool members_is_ours(const struct node *node, struct slice cluster_id);
+
+/* The same for what a peer sent; another cluster's is complained about. */
+bool members_accepts(struct node *node, node_id_t from, struct slice cluster_id);
+
+/* Ours as a field of a message; empty for none. Borrowed. */
+struct slice members_cluster_id(const struct node *node);
+
+/* The disk that the log names for a voter; 0: none yet, any will do. */
+incarnation_t members_birth(const struct node *node, node_id_t id);
+
+/* True when this voter's votes and acknowledgements count; of ourselves, too. */
+bool members_counts(const struct node *node, node_id_t id);
+
+/* The same; a peer that has just restarted, and has not said from which disk, is given time. */
+bool members_may_count(const struct node *node, node_id_t id);
+
+/* --- what peers say --- */
+
+/* A peer's HELLO or heartbeat tells of its disk. */
+void members_learn(struct node *node, node_id_t from, struct slice cluster_id, incarnation_t birth,
+                   bool voter);
+
+/* A new life of a peer: nothing is known of its disk. */
+void members_forget(struct node *node, node_id_t peer);
+
+/* Its answer claims (or not) that it votes. */
+void members_claims(struct node *node, node_id_t from, bool voter);
+
+/* True when the peer is heard to belong to our cluster: before, it would take nothing in. */
+bool members_is_member(const struct node *node, node_id_t peer);
+
+/* True when the peer belongs to another cluster than we do. */
+bool members_is_foreign(const struct node *node, node_id_t peer);
+
+/* Says so, once in a while. */
+void members_complain(struct node *node, node_id_t from, const char *what);
+
+/* --- admissions in the log --- */
+
+/* An entry was appended, or restored from disk. */
+void members_appended(struct node *node, log_index_t index, const struct blob *packed);
+
+/* Entries from `from` on are cut off. */
+void members_cut(struct node *node, log_index_t from);
+
+/* An admission is committed. */
+void members_apply(struct node *node, log_index_t index,
+                   const struct wire_entry_voter_admitted *entry);
+
+/* A full checkpoint replaced the log; `births` are those of its head. */
+void members_installed(struct node *node);
+
+/* The births in the head of a full checkpoint; of another cluster: those of our founding. */
+void members_save(const struct node *node, struct message *message, struct wire_image_head *head);
+void members_load(struct node *node, const struct wire_image_head *head);
+
+/* Proposes what is due, as the coordinator: one admission at a time. */
+void members_pump(struct node *node);
+
+/* Voters that do not count now, so many; and what a person should know of them. */
+unsigned members_missing(const struct node *node);
+
+void members_clear(struct node *node);
+
+#endif
