@@ -22,6 +22,7 @@ static void take_heartbeat(struct tracker_node *node, const struct wire_heartbea
     node->serving = beat->serving;
     node->full = beat->full;
     node->founded = beat->cluster_id.len > 0;
+    node->admitted = beat->voter;
     node->operations = beat->operations;
     node->conversions = beat->conversions;
     node->queued = beat->queued;
@@ -132,7 +133,8 @@ static void add_unfounded(const struct tracker *tracker, uint64_t now_us, struct
             text_add(out, "%snode %u %s", missing++ ? ", " : "", (unsigned)id,
                      tracker->nodes[id].heard ? "is not alive" : "has never been heard");
     if (missing)
-        text_add(out, "; `conclave init` founds without %s", missing == 1 ? "it" : "them");
+        text_add(out, "; if the cluster is new, `conclave init` founds without %s",
+                 missing == 1 ? "it" : "them");
     else
         text_add(out, "all voters are there; it will be in a moment");
 }
@@ -143,9 +145,10 @@ void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text 
         add_unfounded(tracker, now_us, out);
         return;
     }
-    uint32_t alive = 0, full = 0, quorum = tracker_quorum(tracker);
+    uint32_t alive = 0, full = 0, admitted = 0, quorum = tracker_quorum(tracker);
     for (node_id_t id = 1; id <= tracker->n_voters; id++) {
         alive += tracker_alive(tracker, id, now_us);
+        admitted += tracker_alive(tracker, id, now_us) && tracker->nodes[id].admitted;
         full += is_full(tracker, id, now_us);
     }
     text_add(out, "no %s: %" PRIu32 " of %" PRIu32 " %s alive, %" PRIu32 " needed",
@@ -153,6 +156,13 @@ void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text 
              tracker->n_voters < tracker->n_nodes ? "voters are" : "nodes are", quorum);
     if (alive < quorum)
         return;
+    if (admitted < quorum) {
+        text_add(out,
+                 "; only %" PRIu32 " with a disk that counts: the others were wiped, or never "
+                 "admitted, and wait for a majority that counts (else: `conclave recover`)",
+                 admitted);
+        return;
+    }
     if (alive - full >= quorum)
         text_add(out, "; an election is under way");
     else

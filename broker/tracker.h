@@ -21,7 +21,8 @@ struct tracker_node {
     term_t term;
     node_id_t coordinator;
     bool serving, full;
-    bool founded; /* its disk belongs to a cluster */
+    bool founded;  /* its disk belongs to a cluster */
+    bool admitted; /* and counts as a voter's */
     uint64_t operations, conversions, held, applied, rejected, queued, pid;
     char role[TRACKER_ROLE_MAX], host[TRACKER_HOST_MAX], version[TRACKER_VERSION_MAX];
 };

@@ -245,7 +245,7 @@ void founding_reason(const struct node *node, struct text *out)
     else
         text_add(out, "all voters are there; it will be in a moment");
     if (!member && count_there(node) < node->config.n_voters)
-        text_add(out, "; `conclave init` founds without %s",
+        text_add(out, "; if the cluster is new, `conclave init` founds without %s",
                  node->config.n_voters - count_there(node) == 1 ? "it" : "them");
 }
 

@@ -228,6 +228,7 @@ static struct message *beat(uint64_t node, incarnation_t incarnation, uint64_t s
                                 .seq = seq,
                                 .term = term,
                                 .serving = serving,
+                                .voter = true,
                                 .cluster_id = message_text(message, "of some cluster"),
                                 .role = message_text(message, serving ? "coordinator" : "worker")};
     return message;
@@ -358,8 +359,23 @@ static void the_reason_names_whom_a_new_cluster_waits_for_R30(void **state)
     }
     tracker_reason(&tracker, 600 * MS_US, &why);
     assert_string_equal(why.at, "not founded: node 1 has never been heard, node 3 is not alive; "
-                                "`conclave init` founds without them");
+                                "if the cluster is new, `conclave init` founds without them");
     assert_int_equal(tracker_lowest(&tracker, 600 * MS_US), 2);
+}
+
+static void the_reason_tells_of_disks_that_do_not_count_R31(void **state)
+{
+    (void)state;
+    struct tracker tracker;
+    struct text why = {0};
+    tracker_init(&tracker, 3, 3, 500 * MS_US);
+    for (uint64_t node = 1; node <= 3; node++) {
+        struct message *message = beat(node, 7, 1, 1, false);
+        message->as.heartbeat.voter = node == 1;
+        hear(&tracker, message, 1000, OK);
+    }
+    tracker_reason(&tracker, 1000, &why);
+    assert_non_null(strstr(why.at, "only 1 with a disk that counts"));
 }
 
 /* --- what is shown --- */
@@ -498,6 +514,7 @@ int main(void)
         cmocka_unit_test(late_heartbeats_of_a_former_life_do_not_count),
         cmocka_unit_test(the_reason_counts_who_is_missing),
         cmocka_unit_test(the_reason_names_whom_a_new_cluster_waits_for_R30),
+        cmocka_unit_test(the_reason_tells_of_disks_that_do_not_count_R31),
         cmocka_unit_test(absent_values_are_null_in_json),
         cmocka_unit_test(operations_read_as_in_the_seed),
         cmocka_unit_test(the_bar_tells_rate_and_eta),
