@@ -276,7 +276,7 @@ static const char *check_init(const struct node *node, struct text *why)
     return "unavailable";
 }
 
-struct message *founding_init(struct node *node, uint64_t request)
+static struct message *init(struct node *node, uint64_t request)
 {
     struct text why = {0}, missing = {0};
     const char *code = check_init(node, &why);
@@ -293,4 +293,13 @@ struct message *founding_init(struct node *node, uint64_t request)
         .missing = message_text(message, missing.at),
     };
     return message;
+}
+
+bool founding_request(struct node *node, uint64_t client, const struct message *message)
+{
+    if (message->type != MESSAGE_INIT)
+        return false;
+    /* Nobody hears of a cluster before it is on this disk. */
+    outbox_reply_durable(&node->out, client, init(node, message->as.request.request));
+    return true;
 }

@@ -25,8 +25,8 @@ void founding_take(struct node *node, node_id_t from, const struct wire_found *f
 /* Founds when it is our turn. */
 void founding_tick(struct node *node);
 
-/* A client asks to found with those that are there. Returns the answer (caller gives it away). */
-struct message *founding_init(struct node *node, uint64_t request);
+/* A client asks to found with those that are there; false: it asks for something else. */
+bool founding_request(struct node *node, uint64_t client, const struct message *message);
 
 /* Says who is missing; nothing when the cluster is founded. */
 void founding_reason(const struct node *node, struct text *out);

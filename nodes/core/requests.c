@@ -578,12 +578,7 @@ void requests_handle(struct node *node, uint64_t client, struct message *message
         refuse(node, caller, "invalid", "the request is meant for another node");
         return;
     }
-    if (message->type == MESSAGE_INIT) {
-        /* Nobody hears of a cluster before it is on this disk. */
-        outbox_reply_durable(&node->out, client, founding_init(node, caller.request));
-        return;
-    }
-    if (ledger_requests_handle(node, client, message) ||
+    if (founding_request(node, client, message) || ledger_requests_handle(node, client, message) ||
         snapshot_requests_handle(node, client, message))
         return;
     if (!may_answer(node, message)) {
