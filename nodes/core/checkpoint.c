@@ -53,7 +53,7 @@ static void keep(struct node *node, struct item *item)
 {
     if (item->keeping)
         return;
-    item->keeping = true;
+    item->keeping = item->job->keeps = true;
     outbox_keep(&node->out, USER_SCHEDULE, (struct value_id){item->job->id, item->op}, NULL);
 }
 

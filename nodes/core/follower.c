@@ -9,6 +9,7 @@
 #include "nodes/core/journal.h"
 #include "nodes/core/members.h"
 #include "nodes/core/requests.h"
+#include "nodes/core/sweep.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
@@ -45,7 +46,7 @@ static void look(struct node *node, struct need *need)
 }
 
 static void want(struct node *node, node_id_t source, struct value_id id, uint64_t len,
-                 struct slice hash)
+                 struct slice hash, log_index_t index)
 {
     struct follower *follower = &node->follower;
     if (find_need(follower, id) || map_get(&follower->kept, (struct map_key){id.job, id.op}))
@@ -55,7 +56,7 @@ static void want(struct node *node, node_id_t source, struct value_id id, uint64
         follower->needs = mem_grow(follower->needs, follower->needs_size, sizeof *follower->needs);
     }
     struct need *need = &follower->needs[follower->n_needs++];
-    *need = (struct need){.id = id, .source = source, .len = len};
+    *need = (struct need){.id = id, .source = source, .len = len, .index = index};
     if (hash.len == HASH_BYTES)
         memcpy(need->hash, hash.at, HASH_BYTES);
     look(node, need);
@@ -77,18 +78,19 @@ static void drop_parked(struct follower *follower)
     follower->n_parked = 0;
 }
 
-static void want_done(struct node *node, node_id_t from, const struct message *entry)
+static void want_done(struct node *node, node_id_t from, const struct message *entry,
+                      log_index_t index)
 {
     const struct wire_done *done = &entry->as.done;
     for (size_t i = 0; i < done->ops.n; i++)
         if (done->ops.at[i].len && !done->ops.at[i].frame)
             want(node, from, (struct value_id){done->job, done->ops.at[i].op}, done->ops.at[i].len,
-                 done->ops.at[i].hash);
+                 done->ops.at[i].hash, index);
 }
 
 /* Asks for the values that the entry refers to; true when all are here. ERR_MALFORMED entries are
  * no entries. */
-static int check_entry(struct node *node, node_id_t from, struct blob *packed)
+static int check_entry(struct node *node, node_id_t from, struct blob *packed, log_index_t index)
 {
     struct message *entry;
     struct text why = {0};
@@ -96,7 +98,7 @@ static int check_entry(struct node *node, node_id_t from, struct blob *packed)
         return ERR_MALFORMED;
     int error = jobs_entry_is_valid(entry) ? OK : ERR_MALFORMED;
     if (!error && (entry->type == MESSAGE_ENTRY_OPS_DONE || entry->type == MESSAGE_ENTRY_JOB_DONE))
-        want_done(node, from, entry);
+        want_done(node, from, entry, index);
     message_drop(&entry);
     return error ? error : node->follower.n_needs ? ERR_UNAVAILABLE : OK;
 }
@@ -109,7 +111,7 @@ static void look_ahead(struct node *node, node_id_t from, const struct message *
     for (size_t i = first; i < append->entries.n && node->follower.n_needs < NEEDS_AHEAD_MAX; i++) {
         struct blob *packed = message_frame(message, append->entries.at[i].frame);
         if (packed)
-            check_entry(node, from, packed);
+            check_entry(node, from, packed, append->prev_index + 1 + i);
     }
 }
 
@@ -189,7 +191,7 @@ static int take_entry(struct node *node, node_id_t from, log_index_t index, term
                    : ERR_MALFORMED; /* what is committed cannot be otherwise */
     if (node->full)
         return ERR_UNAVAILABLE;
-    int error = check_entry(node, from, packed);
+    int error = check_entry(node, from, packed, index);
     if (error && !(MUTANT(ack_without_values) && error == ERR_UNAVAILABLE))
         return error;
     if (index <= node->journal.last)
@@ -333,6 +335,7 @@ static void finish_install(struct node *node, node_id_t to)
         outbox_log(&node->out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64,
                    image->index);
         reply_install(node, to, image->index, image->n);
+        sweep_all(node);
     }
     image_drop(&image);
     follower_reset(node);
@@ -359,6 +362,12 @@ static bool begin_install(struct node *node, node_id_t from, const struct wire_i
     return true;
 }
 
+static void want_of_image(struct node *node, node_id_t source, struct value_id id, uint64_t len,
+                          struct slice hash)
+{
+    want(node, source, id, len, hash, node->follower.image->index);
+}
+
 /* Loads what has come beside the state, which changes only when all of it is here and sound: so no
  * step takes longer than a parcel. */
 static int load_parts(struct node *node, const struct message *message)
@@ -372,7 +381,7 @@ static int load_parts(struct node *node, const struct message *message)
             follower->image->n == follower->expected)
             continue;
         error = image_load_part(follower->loaded, (struct slice){part->at, part->len},
-                                &follower->index, &follower->term, want, node);
+                                &follower->index, &follower->term, want_of_image, node);
         if (!error)
             image_add(follower->image, part);
     }
@@ -431,16 +440,30 @@ static void go_on(struct node *node)
         take_parked(node, coordinator);
 }
 
-void follower_value_kept(struct node *node, struct value_id id)
+/* It is on disk here, or nobody needs it any more. */
+static void meet(struct node *node, struct need *need)
 {
     struct follower *follower = &node->follower;
-    struct need *need = find_need(follower, id);
+    struct map_key key = {need->id.job, need->id.op};
+    *need = follower->needs[--follower->n_needs];
+    map_put(&follower->kept, key, follower);
+    go_on(node);
+}
+
+void follower_value_kept(struct node *node, struct value_id id)
+{
+    struct need *need = find_need(&node->follower, id);
     if (!need)
         return;
     outbox_drop(&node->out, USER_FOLLOWER, id); /* from memory, where it is of no use any more */
-    *need = follower->needs[--follower->n_needs];
-    map_put(&follower->kept, (struct map_key){id.job, id.op}, follower);
-    go_on(node);
+    meet(node, need);
+}
+
+void follower_value_used(struct node *node, struct value_id id)
+{
+    struct need *need = find_need(&node->follower, id);
+    if (need)
+        meet(node, need);
 }
 
 void follower_value_ready(struct node *node, struct value_id id)
@@ -457,7 +480,8 @@ static void fetch(struct node *node, struct need *need)
 {
     need->state = NEED_FETCHING;
     need->wake_us = node->now_us + value_wait_us(need->len);
-    outbox_fetch(&node->out, USER_FOLLOWER, need->id, need->source, need->len, need->hash);
+    outbox_fetch(&node->out, USER_FOLLOWER, need->id, need->source, need->len, need->hash,
+                 need->index);
 }
 
 /* Whom to ask after a source that did not have it: the coordinator, then one node after another. */

@@ -17,6 +17,10 @@ void follower_value_kept(struct node *node, struct value_id id);
 void follower_value_ready(struct node *node, struct value_id id);
 void follower_value_failed(struct node *node, struct value_id id);
 
+/* A source says that what is committed since the entry does not name it any more: it need not be
+ * here. Whoever becomes coordinator has all of that in its log. */
+void follower_value_used(struct node *node, struct value_id id);
+
 /* Asks again for values that could not be had. */
 void follower_tick(struct node *node);
 

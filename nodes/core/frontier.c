@@ -62,6 +62,7 @@ static void put_done(struct job *job, const struct message *message, const struc
                              .attempt = op->attempt,
                              .len = op->len,
                              .value = blob_ref(message_frame(message, op->frame))};
+    job->keeps = job->keeps || !done->value;
     if (op->hash.len == HASH_BYTES)
         memcpy(done->hash, op->hash.at, HASH_BYTES);
     struct done_op *before = map_put(&job->frontier, op_key(op->op), done);

@@ -60,7 +60,8 @@ struct job {
     struct executor *logged_executors; /* the same, as of the last entry */
     struct trace_mark *trace; /* by operation number - 1, up to TRACE_OPS_MAX; NULL: not kept */
     struct trace_mark *logged_trace; /* the same, as of the last entry */
-    struct run *run;                 /* the coordinator's schedule of it; NULL when it has none */
+    bool keeps;      /* values of its operations may be on this node's disk: its end sweeps them */
+    struct run *run; /* the coordinator's schedule of it; NULL when it has none */
 };
 
 /* A progress snap that a client's key has taken. */

@@ -10,12 +10,12 @@
 #include "nodes/core/members.h"
 #include "nodes/core/requests.h"
 #include "nodes/core/schedule.h"
+#include "nodes/core/sweep.h"
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 
 #define KEPT_FOR_FOLLOWERS \
     2048 /* entries in memory behind the full checkpoint: a short lag needs no install */
-#define SWEEP_ENTRIES 256 /* looked at in one slice: about a millisecond */
 
 static struct log_entry *at(const struct journal *journal, log_index_t index)
 {
@@ -163,8 +163,7 @@ static void forget_old_jobs(struct node *node)
     struct job *job;
     size_t most = node->config.jobs_kept_max ? node->config.jobs_kept_max : JOBS_KEPT_MAX;
     while ((job = jobs_forget_one(&node->jobs, most))) {
-        outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){job->id, 0});
-        node->out.at[node->out.n - 1].drop.kept = true;
+        sweep_job(node, job->id);
         job_destroy(&job);
     }
 }
@@ -181,6 +180,8 @@ static void apply(struct node *node, log_index_t index, term_t term, const struc
     node->journal.applied = index;
     if (entry->type == MESSAGE_ENTRY_NOOP && term == node->election.term)
         election_serve(node);
+    if (job && job_is_finished(job) && (job->keeps || job->state != JOB_DONE))
+        sweep_job(node, job->id);
     if (job && job_is_finished(job))
         schedule_job_finished(node, job);
     else if (job)
@@ -212,26 +213,6 @@ void journal_commit(struct node *node, log_index_t index)
 
 /* --- compacting --- */
 
-/* Values on disk that the entry refers to and that nothing else will. */
-static void drop_values(struct node *node, const struct log_entry *compacted)
-{
-    struct message *entry;
-    struct text why = {0};
-    if (codec_unpack((struct slice){compacted->packed->at, compacted->packed->len}, &entry, &why))
-        return;
-    if (entry->type == MESSAGE_ENTRY_OPS_DONE || entry->type == MESSAGE_ENTRY_JOB_DONE) {
-        struct job *job = jobs_find(&node->jobs, entry->as.done.job);
-        for (size_t i = 0; i < entry->as.done.ops.n; i++) {
-            const struct wire_done_op *op = &entry->as.done.ops.at[i];
-            if (!op->len || op->frame || (job && job_needs(job, op->op)))
-                continue;
-            outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){entry->as.done.job, op->op});
-            node->out.at[node->out.n - 1].drop.kept = true;
-        }
-    }
-    message_drop(&entry);
-}
-
 static void drop_front(struct journal *journal, log_index_t base)
 {
     size_t n = base - journal->base, left = journal->last - base;
@@ -246,26 +227,16 @@ static void drop_front(struct journal *journal, log_index_t base)
         journal->durable = base; /* committed already: nothing counts on us for it */
 }
 
-/* What the checkpoint covers is looked at in slices, too, and then leaves memory. */
-static void sweep(struct node *node)
+/* What the checkpoint covers leaves memory, but for the last entries, which a follower that is just
+ * behind may still need. */
+static void drop_covered(struct node *node)
 {
     struct journal *journal = &node->journal;
     uint64_t kept = node->config.compact_entries < KEPT_FOR_FOLLOWERS
                         ? node->config.compact_entries / 2
                         : KEPT_FOR_FOLLOWERS;
-    if (journal->swept == journal->image || node->now_us < journal->sweep_us)
-        return;
-    journal->sweep_us = node->now_us + IMAGE_SLICE_GAP_US;
-    for (unsigned n = 0; n < SWEEP_ENTRIES && journal->swept < journal->image; n++)
-        drop_values(node, at(journal, ++journal->swept));
-    if (journal->swept == journal->image && journal->image > journal->base + kept)
+    if (journal->image > journal->base + kept)
         drop_front(journal, journal->image - kept);
-}
-
-uint64_t journal_deadline(const struct node *node)
-{
-    const struct journal *journal = &node->journal;
-    return journal->swept < journal->image ? journal->sweep_us : UINT64_MAX;
 }
 
 static bool is_due(const struct node *node, log_index_t index)
@@ -291,9 +262,8 @@ static void write_image(struct node *node, const struct image *image)
 void journal_compact(struct node *node)
 {
     struct journal *journal = &node->journal;
-    sweep(node);
     /* It takes room before it gives room. */
-    if (node->full || journal->swept < journal->image)
+    if (node->full)
         return;
     if (!journal->build && is_due(node, journal->applied))
         journal->build = image_begin(node, IMAGE_WHOLE);
@@ -302,7 +272,7 @@ void journal_compact(struct node *node)
     if (is_due(node, image_of(journal->build)->index))
         write_image(node, image_of(journal->build));
     image_end(node, &journal->build);
-    sweep(node);
+    drop_covered(node);
 }
 
 void journal_reset(struct node *node, log_index_t index, term_t term)
@@ -311,7 +281,7 @@ void journal_reset(struct node *node, log_index_t index, term_t term)
     for (log_index_t i = journal->base + 1; i <= journal->last; i++)
         drop_entry(at(journal, i));
     image_end(node, &journal->build);
-    journal->base = journal->last = journal->image = journal->swept = index;
+    journal->base = journal->last = journal->image = index;
     journal->durable = journal->commit = journal->applied = index;
     journal->base_term = term;
     journal->bytes = 0;
@@ -374,7 +344,6 @@ void journal_clear(struct node *node)
 void journal_check_invariants(const struct node *node)
 {
     const struct journal *journal = &node->journal;
-    assert(journal->base <= journal->swept && journal->swept <= journal->image);
     assert(journal->base <= journal->image && journal->image <= journal->applied);
     assert(journal->applied == journal->commit && journal->commit <= journal->last);
     assert(journal->durable <= journal->last && journal->base <= journal->durable);

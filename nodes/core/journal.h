@@ -31,9 +31,6 @@ void journal_commit(struct node *node, log_index_t index);
  * slice by slice, and entries go on being applied meanwhile. */
 void journal_compact(struct node *node);
 
-/* When the next slice is due; UINT64_MAX: none is. */
-uint64_t journal_deadline(const struct node *node);
-
 /* A full checkpoint was loaded: the log begins behind it, empty. */
 void journal_reset(struct node *node, log_index_t index, term_t term);
 

@@ -20,6 +20,7 @@
 #include "nodes/core/schedule.h"
 #include "nodes/core/space.h"
 #include "nodes/core/state.h"
+#include "nodes/core/sweep.h"
 #include "nodes/core/worker.h"
 #include "shared/base/error.h"
 
@@ -292,7 +293,14 @@ static void take_event(struct node *node, const struct event *event)
     case EVENT_VALUE_READY:
     case EVENT_VALUE_FAILED:
     case EVENT_VALUE_KEPT:
-        take_value(node, event->kind, event->value.user, event->value.id);
+        if (event->kind == EVENT_VALUE_FAILED && event->value.used &&
+            event->value.user == USER_FOLLOWER)
+            follower_value_used(node, event->value.id);
+        else
+            take_value(node, event->kind, event->value.user, event->value.id);
+        break;
+    case EVENT_VALUES_LISTED:
+        sweep_listed(node, event->listed.ids, event->listed.n, event->listed.end);
         break;
     case EVENT_SPACE:
         space_event(node, event->full);
@@ -338,6 +346,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     journal_compact(node);
     ledger_pump(node);
     snapshot_pump(node);
+    sweep_pump(node);
     peers_pump(node);
     feed_tick(node);
     outbox_end(&node->out);
@@ -360,13 +369,22 @@ uint64_t node_deadline(const struct node *node)
     at = earlier(at, ledger_queries_deadline(node));
     at = earlier(at, snapshot_deadline(node));
     at = earlier(at, image_deadline(node));
-    at = earlier(at, journal_deadline(node));
     return earlier(at, requests_deadline(node));
 }
 
 bool node_coordinates(const struct node *node)
 {
     return node_serves(node);
+}
+
+bool node_names(const struct node *node, struct value_id id)
+{
+    return sweep_names(node, id);
+}
+
+bool node_is_done_with(const struct node *node, struct value_id id, log_index_t index)
+{
+    return index && node->journal.applied >= index && !sweep_names(node, id);
 }
 
 void node_check_invariants(const struct node *node)

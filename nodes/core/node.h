@@ -34,6 +34,7 @@ struct node_config {
     uint64_t progress_snaps_max; /* snaps that can be read */
     uint64_t jobs_kept_max;      /* finished jobs */
     uint64_t random;             /* seeds what must differ between nodes */
+    uint64_t sweep_every_us;     /* the disk is swept so often; 0: SWEEP_EVERY_US */
     uint64_t delay_us;           /* announced: the compute thread adds it to each operation */
     uint64_t memory_limit_bytes; /* of values held; beyond, it asks for no more work; 0: none */
     uint64_t poison_deaths;      /* an operation that kills so many workers fails; 0: never */
@@ -57,19 +58,20 @@ struct node_durable {
 /* --- events --- */
 
 enum event_kind {
-    EVENT_TICK,         /* node_deadline() has come, or anything else woke the loop */
-    EVENT_MESSAGE,      /* a decoded message from another node, on a plane or the feed */
-    EVENT_LINK_UP,      /* our connection to a peer on a plane is made (ZMTP handshake done) */
-    EVENT_LINK_DOWN,    /* it is gone: a hint that the peer may have died */
-    EVENT_PERSISTED,    /* everything up to a persist sequence is on disk */
-    EVENT_COMPUTED,     /* the compute thread finished operations */
-    EVENT_VALUE_READY,  /* OUTPUT_FETCH: the value is in memory and its hash is right */
-    EVENT_VALUE_FAILED, /* OUTPUT_FETCH: no source that was named has it; OUTPUT_KEEP (from this
-                           node itself): there is none, or it was forgotten before it was written */
-    EVENT_VALUE_KEPT,   /* OUTPUT_KEEP: the value is durable */
-    EVENT_SPACE,        /* the disk has become full, or has room again: see space.h */
-    EVENT_REQUEST,      /* a client asks */
-    EVENT_STOP          /* the process is about to end; no event comes after it */
+    EVENT_TICK,          /* node_deadline() has come, or anything else woke the loop */
+    EVENT_MESSAGE,       /* a decoded message from another node, on a plane or the feed */
+    EVENT_LINK_UP,       /* our connection to a peer on a plane is made (ZMTP handshake done) */
+    EVENT_LINK_DOWN,     /* it is gone: a hint that the peer may have died */
+    EVENT_PERSISTED,     /* everything up to a persist sequence is on disk */
+    EVENT_COMPUTED,      /* the compute thread finished operations */
+    EVENT_VALUE_READY,   /* OUTPUT_FETCH: the value is in memory and its hash is right */
+    EVENT_VALUE_FAILED,  /* OUTPUT_FETCH: no source that was named has it; OUTPUT_KEEP (from this
+                            node itself): there is none, or it was forgotten before it was written */
+    EVENT_VALUE_KEPT,    /* OUTPUT_KEEP: the value is durable */
+    EVENT_VALUES_LISTED, /* OUTPUT_LIST */
+    EVENT_SPACE,         /* the disk has become full, or has room again: see space.h */
+    EVENT_REQUEST,       /* a client asks */
+    EVENT_STOP           /* the process is about to end; no event comes after it */
 };
 
 /* The name of a value: the operation that made it. */
@@ -135,7 +137,13 @@ struct event {
             enum value_user user;
             struct value_id id;
             node_id_t from;
+            bool used; /* FAILED: the source says that no later state names it */
         } value;
+        struct {
+            const struct value_id *ids; /* in their order */
+            size_t n;
+            bool end; /* there is nothing behind them */
+        } listed;
         struct {
             uint64_t client; /* names the client until the one reply to this request */
             struct message *message;
@@ -157,6 +165,8 @@ enum output_kind {
     OUTPUT_COMPUTE, /* hand an operation to the compute thread, then EVENT_COMPUTED */
     OUTPUT_FETCH,   /* pull a value from a node, then EVENT_VALUE_READY or EVENT_VALUE_FAILED */
     OUTPUT_KEEP,    /* write a value to disk, then EVENT_VALUE_KEPT or EVENT_VALUE_FAILED */
+    OUTPUT_LIST,    /* names of values on disk, in order, then EVENT_VALUES_LISTED */
+    OUTPUT_FORGET,  /* remove values from disk */
     OUTPUT_DROP,   /* the user wants a value, or all of a job, in memory no more: its fetches end */
     OUTPUT_RELINK, /* the connection is of no use: make a new one */
     OUTPUT_LOG     /* a line for people */
@@ -252,6 +262,7 @@ struct output {
             node_id_t from;
             uint64_t len;
             uint8_t hash[HASH_BYTES];
+            log_index_t index; /* of the entry that names it; 0: an answer "used" is of no use */
         } fetch;
         struct {
             enum value_user user;
@@ -260,9 +271,16 @@ struct output {
         } keep;
         struct {
             enum value_user user;
-            struct value_id id; /* op 0: all of the job; job 0: everything that is not kept */
-            bool kept;          /* from disk as well */
+            struct value_id id; /* op 0: all of the job; job 0: everything */
         } drop;
+        struct {
+            job_id_t job;          /* JOB_NONE: of all */
+            struct value_id after; /* begin behind it; at most SWEEP_SLICE_MAX */
+        } list;
+        struct {
+            const struct value_id *ids;
+            size_t n;
+        } forget;
         struct {
             enum plane plane;
             node_id_t peer;
@@ -310,6 +328,13 @@ uint64_t node_deadline(const struct node *node);
 
 /* True while this node is a coordinator that serves. */
 bool node_coordinates(const struct node *node);
+
+/* True when this node knows that nobody needs the value of entry `index` any more: it has applied
+ * that entry, and what it has applied since does not name the value. */
+bool node_is_done_with(const struct node *node, struct value_id id, log_index_t index);
+
+/* True while a value must stay on this node's disk (sweep.h). */
+bool node_names(const struct node *node, struct value_id id);
 
 /* Panics when the state is inconsistent; tests call it after every step. */
 void node_check_invariants(const struct node *node);

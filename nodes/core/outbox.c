@@ -207,13 +207,14 @@ void outbox_keep(struct outbox *outbox, enum value_user user, struct value_id id
 }
 
 void outbox_fetch(struct outbox *outbox, enum value_user user, struct value_id id, node_id_t from,
-                  uint64_t len, const uint8_t hash[HASH_BYTES])
+                  uint64_t len, const uint8_t hash[HASH_BYTES], log_index_t index)
 {
     struct output *output = outbox_add(outbox, OUTPUT_FETCH);
     output->fetch.user = user;
     output->fetch.id = id;
     output->fetch.from = from;
     output->fetch.len = len;
+    output->fetch.index = index;
     memcpy(output->fetch.hash, hash, HASH_BYTES);
 }
 

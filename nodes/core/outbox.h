@@ -66,7 +66,7 @@ void outbox_drop(struct outbox *outbox, enum value_user user, struct value_id id
 void outbox_keep(struct outbox *outbox, enum value_user user, struct value_id id,
                  struct blob *value);
 void outbox_fetch(struct outbox *outbox, enum value_user user, struct value_id id, node_id_t from,
-                  uint64_t len, const uint8_t hash[HASH_BYTES]);
+                  uint64_t len, const uint8_t hash[HASH_BYTES], log_index_t index);
 
 /* Keeps a blob alive until the next step (takes a new reference). */
 void outbox_hold(struct outbox *outbox, struct blob *blob);

@@ -111,11 +111,8 @@ static void drop_operands(struct node *node, struct job *job, const struct item 
             operands[i].op ? run_find(&node->schedule, job->id, operands[i].op) : NULL;
         if (!used)
             continue;
-        if (!used->value) {
-            /* On disk it stays while the log may refer to it: until the log is compacted. */
+        if (!used->value)
             outbox_drop(&node->out, USER_SCHEDULE, id_of(used));
-            node->out.at[node->out.n - 1].drop.kept = used->keeping && !used->logged;
-        }
         run_remove(&node->schedule, used);
     }
 }
@@ -175,7 +172,7 @@ static void begin_fetch(struct node *node, struct item *item)
     item->state = ITEM_FETCHING;
     item->value_deadline_us = node->now_us + value_wait_us(item->len);
     list_push(&item->job->run->out, item);
-    outbox_fetch(&node->out, USER_SCHEDULE, id_of(item), item->node, item->len, item->hash);
+    outbox_fetch(&node->out, USER_SCHEDULE, id_of(item), item->node, item->len, item->hash, 0);
 }
 
 static void copy_edge(char *at, struct slice edge)

@@ -148,7 +148,6 @@ void schedule_job_finished(struct node *node, struct job *job)
     schedule->active[at] = schedule->active[--schedule->n_active];
     release_at_workers(node, job->id);
     outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){job->id, 0});
-    node->out.at[node->out.n - 1].drop.kept = job->state != JOB_DONE;
     announce(node, job);
     take_up_jobs(node);
 }

@@ -113,6 +113,9 @@ void snapshot_peer_met(struct node *node, node_id_t peer);
 /* The snapshot's bytes are on disk. */
 void snapshot_value_kept(struct node *node, struct value_id id);
 
+/* True while the value is a snapshot of this node, on its disk or on its way there. */
+bool snapshot_names(const struct node *node, struct value_id id);
+
 /* It could not be kept: its taker is told. */
 void snapshot_value_failed(struct node *node, struct value_id id);
 

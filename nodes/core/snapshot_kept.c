@@ -5,6 +5,7 @@
 
 #include "nodes/core/feed.h"
 #include "nodes/core/snapshot_internal.h"
+#include "nodes/core/sweep.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
@@ -63,8 +64,7 @@ static void forget(struct node *node, size_t at)
     uint64_t counter = snapshots->kept[at]->as.snapshot_head.counter;
     key_of(key, counter);
     outbox_write_record(&node->out, (struct slice){key, sizeof key}, NULL);
-    outbox_drop(&node->out, USER_SNAPSHOT, (struct value_id){counter, SNAPSHOT_OP});
-    node->out.at[node->out.n - 1].drop.kept = true;
+    sweep_job(node, counter);
     message_drop(&snapshots->kept[at]);
     memmove(snapshots->kept + at, snapshots->kept + at + 1,
             (--snapshots->n_kept - at) * sizeof *snapshots->kept);
@@ -96,12 +96,20 @@ static void keep_head(struct node *node, struct message *head)
     snapshots->kept[snapshots->n_kept++] = head;
 }
 
-static struct collection *find_keeping(struct node *node, struct value_id id)
+static struct collection *find_keeping(const struct node *node, struct value_id id)
 {
     struct collection *it = node->snapshots.collections;
     while (it && !(it->keeping && it->id.counter == id.job && id.op == SNAPSHOT_OP))
         it = it->next;
     return it;
+}
+
+bool snapshot_names(const struct node *node, struct value_id id)
+{
+    for (size_t i = 0; i < node->snapshots.n_kept; i++)
+        if (node->snapshots.kept[i]->as.snapshot_head.counter == id.job && id.op == SNAPSHOT_OP)
+            return true;
+    return find_keeping(node, id) != NULL;
 }
 
 void snapshot_value_failed(struct node *node, struct value_id id)

@@ -65,6 +65,7 @@ struct need {
     node_id_t source;
     uint64_t len;
     uint8_t hash[HASH_BYTES];
+    log_index_t index; /* of the entry, or full checkpoint, that names it */
     enum need_state state;
     unsigned tries;   /* sources that did not have it */
     uint64_t wake_us; /* RESTING: when it is looked for again; else: then it waited too long */
@@ -221,8 +222,6 @@ struct journal {
     term_t base_term;
     log_index_t image; /* what the full checkpoint on disk covers; >= base: some entries stay in
                         * memory for slow followers */
-    log_index_t swept; /* up to here, values that only covered entries refer to are dropped */
-    uint64_t sweep_us; /* when more of them are looked at */
     log_index_t durable, commit, applied;
     struct image_build *build; /* the full checkpoint being built; NULL: none */
     struct log_entry *entries; /* [index - base - 1] */
@@ -300,6 +299,16 @@ struct worker {
     struct map executed; /* job -> its operations executed in this incarnation, all included */
 };
 
+/* See sweep.h. */
+struct sweep {
+    bool listing, all; /* a listing is under way; one of all is wanted */
+    job_id_t job;      /* the listing's; JOB_NONE: of all */
+    struct value_id after;
+    uint64_t asked_us, next_us;    /* when it was asked for; when all is listed next */
+    job_id_t jobs[SWEEP_JOBS_MAX]; /* that wait for theirs */
+    size_t n_jobs;
+};
+
 struct node {
     struct node_config config;
     uint64_t now_us, wall_ms, random;
@@ -328,6 +337,7 @@ struct node {
     struct reads reads;
     struct schedule schedule;
     struct worker worker;
+    struct sweep sweep;
     struct ledger ledger;
     struct snapshots snapshots;
     struct peer peers[NODES_MAX + 1]; /* by id; our own and 0 unused */

@@ -19,6 +19,7 @@ struct fetch {
     struct value_id id;
     uint64_t len;
     uint8_t hash[HASH_BYTES];
+    log_index_t index; /* of the latest entry that names it, as far as its users said */
     uint8_t sources[NODES_MAX + 1]; /* enum source_state, by node */
     node_id_t from;                 /* the source in use, or to be used */
     uint64_t seq;                   /* names its stream; 0: none was begun */
@@ -77,14 +78,15 @@ void transfer_output_clear(struct transfer_output *output)
     blob_drop(&output->blob);
 }
 
-static void put_end(struct transfer *transfer, enum value_user user, struct value_id id,
-                    node_id_t from, bool ready)
+static struct transfer_output *put_end(struct transfer *transfer, enum value_user user,
+                                       struct value_id id, node_id_t from, bool ready)
 {
     struct transfer_output *end = put(transfer, TRANSFER_END);
     end->user = user;
     end->id = id;
     end->node = from;
     end->ready = ready;
+    return end;
 }
 
 /* --- the life of a fetch --- */
@@ -155,6 +157,7 @@ static void ask(struct transfer *transfer, struct fetch *fetch, uint64_t now_us)
         output->message->as.value_get = (struct wire_value_get){.src = transfer->config.self,
                                                                 .job = fetch->id.job,
                                                                 .op = fetch->id.op,
+                                                                .index = fetch->index,
                                                                 .offset = fetch->asked,
                                                                 .len = rest < chunk ? rest : chunk};
         fetch->asked += output->message->as.value_get.len;
@@ -180,11 +183,11 @@ static void pull_waiting(struct transfer *transfer, uint64_t now_us)
 }
 
 /* Each of its users gets its end. */
-static void end_fetch(struct transfer *transfer, struct fetch *fetch, bool ready)
+static void end_fetch(struct transfer *transfer, struct fetch *fetch, bool ready, bool used)
 {
     for (int user = 0; user < VALUE_USERS; user++)
         if (fetch->users & value_user_bit((enum value_user)user))
-            put_end(transfer, (enum value_user)user, fetch->id, fetch->from, ready);
+            put_end(transfer, (enum value_user)user, fetch->id, fetch->from, ready)->used = used;
     remove_fetch(transfer, fetch);
 }
 
@@ -201,7 +204,7 @@ static void fail_source(struct transfer *transfer, struct fetch *fetch)
         fetch->from = id;
         return;
     }
-    end_fetch(transfer, fetch, false);
+    end_fetch(transfer, fetch, false, false);
 }
 
 static void add_source(struct fetch *fetch, node_id_t from)
@@ -220,6 +223,8 @@ void transfer_fetch(struct transfer *transfer, const struct fetch_order *order, 
     if (fetch && !other && sound) {
         fetch->users |= value_user_bit(order->user);
         add_source(fetch, order->from);
+        if (order->index > fetch->index)
+            fetch->index = order->index;
         return;
     }
     if (fetch && fetch->users & value_user_bit(order->user))
@@ -236,7 +241,8 @@ void transfer_fetch(struct transfer *transfer, const struct fetch_order *order, 
     *fetch = (struct fetch){.users = value_user_bit(order->user),
                             .id = order->id,
                             .from = order->from,
-                            .len = order->len};
+                            .len = order->len,
+                            .index = order->index};
     memcpy(fetch->hash, order->hash, HASH_BYTES);
     *transfer->end = fetch;
     transfer->end = &fetch->next;
@@ -325,6 +331,11 @@ int transfer_chunk(struct transfer *transfer, node_id_t from, const struct messa
     struct fetch *fetch = find(transfer, (struct value_id){chunk->job, chunk->op});
     if (!fetch || fetch->state != FETCH_PULLING || fetch->from != from)
         return OK; /* late: it was asked for twice, or is not wanted any more */
+    if (!chunk->found && chunk->used && fetch->index) {
+        end_fetch(transfer, fetch, false, true);
+        pull_waiting(transfer, now_us);
+        return OK;
+    }
     if (!chunk->found) {
         fail_source(transfer, fetch);
         pull_waiting(transfer, now_us);
@@ -354,7 +365,7 @@ void transfer_hashed(struct transfer *transfer, uint64_t seq, const uint8_t hash
     if (memcmp(hash, fetch->hash, HASH_BYTES) == 0) {
         blob_set_hash(fetch->blob, hash);
         values_put(transfer->values, fetch->id, fetch->blob, fetch->users);
-        end_fetch(transfer, fetch, true);
+        end_fetch(transfer, fetch, true, false);
     } else {
         fail_source(transfer, fetch);
         pull_waiting(transfer, now_us);

@@ -51,6 +51,7 @@ struct transfer_output {
     enum value_user user; /* END */
     struct value_id id;
     bool ready; /* in memory, held for the user */
+    bool used;  /* not ready: nobody needs it any more */
 };
 
 /* Borrows the values, into which it puts what has come. Caller destroys. */
@@ -65,6 +66,7 @@ struct fetch_order {
     node_id_t from;
     uint64_t len;
     uint8_t hash[HASH_BYTES];
+    log_index_t index; /* see struct output */
 };
 
 void transfer_fetch(struct transfer *transfer, const struct fetch_order *order, uint64_t now_us);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nodes/core/peers.h"
+#include "nodes/core/sweep.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
@@ -339,7 +340,7 @@ static void fetch(struct node *node, struct work *work, size_t i)
     if (deadline_us > work->deadline_us)
         work->deadline_us = deadline_us;
     outbox_fetch(&node->out, USER_WORKER, work->op.operands[i].id, wait->source, wait->len,
-                 wait->hash);
+                 wait->hash, 0);
 }
 
 static void accept_task(struct node *node, node_id_t from, const struct message *message,
@@ -516,6 +517,7 @@ void worker_reset(struct node *node, term_t term)
         return;
     node->worker.term = term;
     forget_executed(node);
+    sweep_all(node); /* what a dead term had kept and not logged */
     worker_release(node, NODE_NONE, JOB_NONE, 0);
     for (size_t i = 0; i < node->worker.n_submitted; i++)
         node->worker.submitted[i].tell = NODE_NONE;

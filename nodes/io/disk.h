@@ -134,7 +134,15 @@ int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint6
 /* True when the value is kept, with its file in full length. */
 bool disk_has_kept(struct disk *disk, struct value_id id);
 
-/* Forgets a kept value; op 0: all of the job. Fails as disk_commit(). Outside of a transaction. */
-void disk_drop_kept(struct disk *disk, struct value_id id);
+/* Forgets kept values (op 0: all of a job). Fails as disk_commit(). Outside of a transaction. */
+void disk_drop_kept(struct disk *disk, const struct value_id *ids, size_t n);
+
+/* Fills in up to `max` names of kept values behind `after`, in order; of one job, or (JOB_NONE) of
+ * all. Returns how many; *end: there are no more. */
+size_t disk_list_kept(struct disk *disk, job_id_t job, struct value_id after, struct value_id *ids,
+                      size_t max, bool *end);
+
+/* Removes files of values that no record vouches for: a crash left them. For disk_open(). */
+void disk_clean_values(struct disk *disk);
 
 #endif

@@ -210,6 +210,8 @@ int disk_open(const char *dir, const char *cluster, node_id_t node, enum durabil
         error = disk_check_owner(disk, cluster, node, why);
     if (!error)
         error = open_values(disk, why);
+    if (!error && cluster && node)
+        disk_clean_values(disk);
     if (error)
         disk_close(&disk);
     *out = disk;

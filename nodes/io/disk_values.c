@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include "nodes/io/disk_internal.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
+#include "shared/base/text.h"
 
 /* A kept value's record in LMDB: key = job, op; value = this head, then the bytes of a small value.
  * The bytes of a larger one are a file, because LMDB takes eight times as long for 100 MB. */
@@ -194,34 +196,110 @@ int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint6
     return error;
 }
 
-void disk_drop_kept(struct disk *disk, struct value_id id)
+static struct value_id id_of(const MDB_val *at)
+{
+    const uint8_t *key = at->mv_data;
+    return (struct value_id){disk_get_u64(key), disk_get_u64(key + 8)};
+}
+
+/* Within a transaction; returns LMDB's number. */
+static int drop_one(struct disk *disk, MDB_cursor *cursor, struct value_id id)
 {
     uint8_t key[KEY_BYTES];
     make_key(key, id);
     MDB_val at = {KEY_BYTES, key}, record;
-    MDB_cursor *cursor;
-    disk_begin(disk);
-    int number = mdb_cursor_open(disk->txn, disk->values, &cursor);
-    if (!number)
-        number = mdb_cursor_get(cursor, &at, &record, MDB_SET_RANGE);
+    int number = mdb_cursor_get(cursor, &at, &record, MDB_SET_RANGE);
     while (!number) {
-        const uint8_t *found = at.mv_data;
-        struct value_id it = {disk_get_u64(found), disk_get_u64(found + 8)};
+        struct value_id it = id_of(&at);
         if (at.mv_size != KEY_BYTES || it.job != id.job || (id.op && it.op != id.op))
             break;
-        if (record.mv_size == HEAD_BYTES) {
-            /* Dying here leaves a record without its file: a value that cannot be read, as asked.
-             */
-            char name[FILE_NAME_MAX];
-            file_name(name, it);
-            unlinkat(disk->values_fd, name, 0);
-        }
+        /* Dying here leaves a record without its file: a value that cannot be read, as asked. */
+        char name[FILE_NAME_MAX];
+        file_name(name, it);
+        unlinkat(disk->values_fd, name, 0);
         number = mdb_cursor_del(cursor, 0);
         if (!number)
             number = mdb_cursor_get(cursor, &at, &record, MDB_NEXT);
     }
-    if (number && number != MDB_NOTFOUND)
+    return number == MDB_NOTFOUND ? 0 : number;
+}
+
+void disk_drop_kept(struct disk *disk, const struct value_id *ids, size_t n)
+{
+    MDB_cursor *cursor;
+    disk_begin(disk);
+    int number = mdb_cursor_open(disk->txn, disk->values, &cursor);
+    for (size_t i = 0; i < n && !number; i++)
+        number = drop_one(disk, cursor, ids[i]);
+    if (number)
         disk_fail(disk, "forget a value", number);
     mdb_cursor_close(cursor);
     disk_commit(disk);
+}
+
+size_t disk_list_kept(struct disk *disk, job_id_t job, struct value_id after, struct value_id *ids,
+                      size_t max, bool *end)
+{
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    uint8_t key[KEY_BYTES];
+    size_t n = 0;
+    *end = true;
+    make_key(key, (struct value_id){after.job, after.op + 1});
+    MDB_val at = {KEY_BYTES, key}, record;
+    if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
+        return 0;
+    if (!mdb_cursor_open(txn, disk->values, &cursor)) {
+        int number = mdb_cursor_get(cursor, &at, &record, MDB_SET_RANGE);
+        for (; !number && at.mv_size == KEY_BYTES; n++) {
+            struct value_id id = id_of(&at);
+            if (job && id.job != job)
+                break;
+            *end = n < max;
+            if (!*end)
+                break;
+            ids[n] = id;
+            number = mdb_cursor_get(cursor, &at, &record, MDB_NEXT);
+        }
+        mdb_cursor_close(cursor);
+    }
+    mdb_txn_abort(txn);
+    return n;
+}
+
+/* The value whose file has that name; job 0: none of ours. */
+static struct value_id parse_name(const char *name)
+{
+    struct value_id id = {0};
+    const char *dash = strrchr(name, '-');
+    if (!dash ||
+        parse_job_id((struct slice){(const uint8_t *)name, (size_t)(dash - name)}, &id.job) ||
+        parse_u64(slice_of(dash + 1), UINT64_MAX, &id.op))
+        return (struct value_id){0};
+    return id;
+}
+
+static bool has_record(struct disk *disk, MDB_txn *txn, struct value_id id)
+{
+    uint8_t key[KEY_BYTES];
+    make_key(key, id);
+    MDB_val at = {KEY_BYTES, key}, record;
+    return id.job && mdb_get(txn, disk->values, &at, &record) != MDB_NOTFOUND;
+}
+
+void disk_clean_values(struct disk *disk)
+{
+    MDB_txn *txn;
+    int fd = openat(disk->values_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir || mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn)) {
+        if (dir)
+            closedir(dir);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (entry->d_name[0] != '.' && !has_record(disk, txn, parse_name(entry->d_name)))
+            unlinkat(disk->values_fd, entry->d_name, 0);
+    mdb_txn_abort(txn);
+    closedir(dir);
 }

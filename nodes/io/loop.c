@@ -77,6 +77,13 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
         event.value.from = runtime->config.node.id;
         runtime_step(runtime, &event);
         break;
+    case STORE_LISTED:
+        event.kind = EVENT_VALUES_LISTED;
+        event.listed.ids = report->ids;
+        event.listed.n = report->n;
+        event.listed.end = report->end;
+        runtime_step(runtime, &event);
+        break;
     case STORE_SPACE:
         event.kind = EVENT_SPACE;
         event.full = report->full;
@@ -137,9 +144,15 @@ static void take_value_message(struct runtime *runtime, const struct event *even
     const struct message *message = event->message.message;
     node_id_t from = event->message.from;
     struct text why = {0};
-    int error = message->type == MESSAGE_VALUE_GET
-                    ? serve_peer(runtime->serve, from, &message->as.value_get, &why)
-                    : transfer_chunk(runtime->transfer, from, message, now_us, &why);
+    int error;
+    if (message->type == MESSAGE_VALUE_GET) {
+        const struct wire_value_get *get = &message->as.value_get;
+        bool used =
+            node_is_done_with(runtime->node, (struct value_id){get->job, get->op}, get->index);
+        error = serve_peer(runtime->serve, from, get, used, &why);
+    } else {
+        error = transfer_chunk(runtime->transfer, from, message, now_us, &why);
+    }
     if (error)
         inbox_reject(runtime->inbox, PLANE_VALUE, from, now_us, why.at);
 }
@@ -187,8 +200,9 @@ static void take_transfers(struct runtime *runtime)
     transfer_tick(runtime->transfer, clock_now_us());
     struct transfer_output end;
     while (pull_next(&runtime->pull, &end)) {
-        struct event event = {.kind = end.ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED,
-                              .value = {.user = end.user, .id = end.id, .from = end.node}};
+        struct event event = {
+            .kind = end.ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED,
+            .value = {.user = end.user, .id = end.id, .from = end.node, .used = end.used}};
         runtime_step(runtime, &event);
     }
 }

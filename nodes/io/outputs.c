@@ -35,7 +35,8 @@ static void fetch(struct runtime *runtime, const struct output *output, uint64_t
     struct fetch_order order = {.user = output->fetch.user,
                                 .id = output->fetch.id,
                                 .from = output->fetch.from,
-                                .len = output->fetch.len};
+                                .len = output->fetch.len,
+                                .index = output->fetch.index};
     memcpy(order.hash, output->fetch.hash, HASH_BYTES);
     transfer_fetch(runtime->transfer, &order, now_us);
 }
@@ -74,8 +75,12 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
         break;
     case OUTPUT_DROP:
         transfer_drop(runtime->transfer, output->drop.user, output->drop.id, now_us);
-        if (output->drop.kept && output->drop.id.job)
-            store_drop(runtime->store, output->drop.id);
+        break;
+    case OUTPUT_LIST:
+        store_list(runtime->store, output->list.job, output->list.after);
+        break;
+    case OUTPUT_FORGET:
+        store_drop(runtime->store, output->forget.ids, output->forget.n);
         break;
     case OUTPUT_RELINK:
         gate_forget(runtime->gate, output->relink.plane, output->relink.peer);

@@ -45,7 +45,7 @@ static struct blob *piece(const struct blob *value, uint64_t offset, uint64_t le
 /* --- peers --- */
 
 static void send_chunk(struct serve *serve, node_id_t to, struct value_id id, uint64_t offset,
-                       uint64_t total, struct blob *bytes)
+                       uint64_t total, struct blob *bytes, bool used)
 {
     struct message *message = message_new(MESSAGE_VALUE_CHUNK);
     message->as.value_chunk = (struct wire_value_chunk){.src = serve->self,
@@ -53,7 +53,8 @@ static void send_chunk(struct serve *serve, node_id_t to, struct value_id id, ui
                                                         .op = id.op,
                                                         .offset = offset,
                                                         .total = total,
-                                                        .found = bytes != NULL};
+                                                        .found = bytes != NULL,
+                                                        .used = used};
     if (bytes)
         message_add_frame(message, bytes);
     gate_send(serve->gate, PLANE_VALUE, to, message, 0);
@@ -69,7 +70,7 @@ static void read_from_disk(struct serve *serve, struct value_id id, uint64_t len
     store_read(serve->store, id, reading.offset, len, cookie);
 }
 
-int serve_peer(struct serve *serve, node_id_t to, const struct wire_value_get *get,
+int serve_peer(struct serve *serve, node_id_t to, const struct wire_value_get *get, bool used,
                struct text *why)
 {
     struct value_id id = {get->job, get->op};
@@ -79,9 +80,11 @@ int serve_peer(struct serve *serve, node_id_t to, const struct wire_value_get *g
                  value ? value->len : 0);
         return ERR_MALFORMED;
     }
-    if (value) {
+    if (used) {
+        send_chunk(serve, to, id, get->offset, 0, NULL, true);
+    } else if (value) {
         struct blob *bytes = piece(value, get->offset, get->len);
-        send_chunk(serve, to, id, get->offset, value->len, bytes);
+        send_chunk(serve, to, id, get->offset, value->len, bytes, false);
         blob_drop(&bytes);
     } else if (serve->n_reads < READS_MAX) {
         read_from_disk(serve, id, get->len, (struct reading){.peer = to, .offset = get->offset});
@@ -128,7 +131,8 @@ void serve_read(struct serve *serve, struct store_report *report)
     struct reading *reading = report->cookie;
     serve->n_reads--;
     if (reading->peer) {
-        send_chunk(serve, reading->peer, report->id, reading->offset, report->total, report->blob);
+        send_chunk(serve, reading->peer, report->id, reading->offset, report->total, report->blob,
+                   false);
     } else if (report->blob) {
         message_add_frame(reading->message, report->blob);
         gate_reply(serve->gate, reading->client, reading->message, reading->after_seq);

@@ -17,8 +17,9 @@ struct serve *serve_new(node_id_t self, const struct values *values, struct stor
                         struct gate *gate);
 void serve_destroy(struct serve **serve);
 
-/* Answers a peer. ERR_MALFORMED with one line in `why`: it asks for an absurd range. */
-int serve_peer(struct serve *serve, node_id_t to, const struct wire_value_get *get,
+/* Answers a peer; `used`: with word that nobody needs the value any more. ERR_MALFORMED with one
+ * line in `why`: it asks for a range that cannot be. */
+int serve_peer(struct serve *serve, node_id_t to, const struct wire_value_get *get, bool used,
                struct text *why);
 
 /* Answers a client with `message` and the range as its further frame, or, when that cannot be read,

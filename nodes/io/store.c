@@ -10,7 +10,7 @@
 
 #define STACK_BYTES (1u << 19) /* nothing here recurses or keeps much on the stack */
 
-enum task_kind { TASK_PERSIST, TASK_KEEP, TASK_READ, TASK_DROP, TASK_HASH };
+enum task_kind { TASK_PERSIST, TASK_KEEP, TASK_READ, TASK_DROP, TASK_LIST, TASK_HASH };
 
 struct task {
     struct mail mail;
@@ -20,6 +20,9 @@ struct task {
     struct write *writes; /* PERSIST; they, their entries and parts are owned */
     size_t n, room;
     struct value_id id;
+    job_id_t job;         /* LIST */
+    struct value_id *ids; /* DROP: owned */
+    size_t n_ids;
     struct blob *blob; /* owned */
     uint64_t offset, len;
     void *cookie;
@@ -80,6 +83,7 @@ static void task_free(struct task *task)
     for (size_t i = 0; i < task->n; i++)
         drop_write(&task->writes[i]);
     free(task->writes);
+    free(task->ids);
     blob_drop(&task->blob);
     free(task);
 }
@@ -177,24 +181,6 @@ static void retry(struct store *store, struct queue *stuck)
     set_full(store, stuck->first != NULL);
 }
 
-/* A value that is dropped need not be kept any more: who asked is told. */
-static void drop_stuck(struct store *store, struct queue *stuck, struct value_id id)
-{
-    struct queue left = {0};
-    for (struct task *task; (task = queue_next(stuck));) {
-        if (task->id.job == id.job && (!id.op || task->id.op == id.op)) {
-            report(store, (struct store_report){.kind = STORE_KEPT,
-                                                .user = task->user,
-                                                .id = task->id,
-                                                .error = ERR_NOT_FOUND});
-            task_free(task);
-        } else {
-            queue_add(&left, task);
-        }
-    }
-    *stuck = left;
-}
-
 static void execute(struct store *store, struct task *task, struct queue *stuck)
 {
     struct store_report done = {.id = task->id, .cookie = task->cookie};
@@ -215,8 +201,14 @@ static void execute(struct store *store, struct task *task, struct queue *stuck)
         report(store, done);
         break;
     case TASK_DROP:
-        drop_stuck(store, stuck, task->id);
-        disk_drop_kept(store->disk, task->id);
+        disk_drop_kept(store->disk, task->ids, task->n_ids);
+        break;
+    case TASK_LIST:
+        done.kind = STORE_LISTED;
+        done.ids = mem_new(SWEEP_SLICE_MAX, sizeof *done.ids);
+        done.n =
+            disk_list_kept(store->disk, task->job, task->id, done.ids, SWEEP_SLICE_MAX, &done.end);
+        report(store, done);
         break;
     case TASK_HASH:
         hash(store, task);
@@ -332,6 +324,14 @@ void store_keep(struct store *store, enum value_user user, struct value_id id, s
     mailbox_put(store->tasks, &task->mail);
 }
 
+void store_list(struct store *store, job_id_t job, struct value_id after)
+{
+    struct task *task = task_new(TASK_LIST);
+    task->job = job;
+    task->id = after;
+    mailbox_put(store->tasks, &task->mail);
+}
+
 void store_read(struct store *store, struct value_id id, uint64_t offset, uint64_t len,
                 void *cookie)
 {
@@ -343,10 +343,12 @@ void store_read(struct store *store, struct value_id id, uint64_t offset, uint64
     mailbox_put(store->tasks, &task->mail);
 }
 
-void store_drop(struct store *store, struct value_id id)
+void store_drop(struct store *store, const struct value_id *ids, size_t n)
 {
     struct task *task = task_new(TASK_DROP);
-    task->id = id;
+    task->ids = mem_new(n, sizeof *ids);
+    task->n_ids = n;
+    memcpy(task->ids, ids, n * sizeof *ids);
     mailbox_put(store->tasks, &task->mail);
 }
 
@@ -376,6 +378,7 @@ struct store_report *store_next(const struct store_report *done)
 void store_report_free(struct store_report *done)
 {
     blob_drop(&done->blob);
+    free(done->ids);
     free(done);
 }
 

@@ -20,7 +20,14 @@
 
 struct store;
 
-enum store_report_kind { STORE_PERSISTED, STORE_KEPT, STORE_READ, STORE_HASHED, STORE_SPACE };
+enum store_report_kind {
+    STORE_PERSISTED,
+    STORE_KEPT,
+    STORE_READ,
+    STORE_HASHED,
+    STORE_LISTED,
+    STORE_SPACE
+};
 
 /* What the thread has done. */
 struct store_report {
@@ -33,6 +40,9 @@ struct store_report {
                                  it was dropped first */
     struct blob *blob;        /* READ: owned */
     uint64_t total;           /* READ: the value's length */
+    struct value_id *ids;     /* LISTED: owned */
+    size_t n;                 /* LISTED */
+    bool end;                 /* LISTED: there are no more */
     void *cookie;             /* READ: as it was asked with */
     uint8_t hash[HASH_BYTES]; /* HASHED */
     bool full;                /* SPACE: the disk has become full, or has room again */
@@ -59,8 +69,11 @@ void store_keep(struct store *store, enum value_user user, struct value_id id, s
 void store_read(struct store *store, struct value_id id, uint64_t offset, uint64_t len,
                 void *cookie);
 
-/* Asks to forget kept values: as disk_drop_kept(). */
-void store_drop(struct store *store, struct value_id id);
+/* Asks to forget kept values: as disk_drop_kept(). Copies. */
+void store_drop(struct store *store, const struct value_id *ids, size_t n);
+
+/* Asks for names of kept values, at most SWEEP_SLICE_MAX: STORE_LISTED, as disk_list_kept(). */
+void store_list(struct store *store, job_id_t job, struct value_id after);
 
 /* Adds a range of a blob (takes a new reference) to a stream; the last call for a stream yields
  * STORE_HASHED(seq) and frees it. Takes the stream with the first call; it comes from malloc and

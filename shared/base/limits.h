@@ -169,6 +169,12 @@
 #define VALUE_WAIT_US           (30 * SECOND_US)
 #define VALUE_WAIT_BYTES_PER_US 1 /* and so much slower than any network of use */
 
+/* Values on disk that no state names are looked for this often, besides at start, at a job's end
+ * and when a term begins: 10,000 results are 40 slices. */
+#define SWEEP_EVERY_US  (60 * SECOND_US)
+#define SWEEP_SLICE_MAX 256 /* values listed at once: a fraction of a millisecond */
+#define SWEEP_JOBS_MAX  256 /* ended jobs that wait for their sweep; beyond, all is swept */
+
 /* --- replication --- */
 
 #define APPEND_ENTRIES_MAX 128 /* entries in one append */

@@ -108,6 +108,9 @@ void machine_pending(struct world *world, struct pending *pending)
     case PENDING_PULL:
         values_pull(world, pending->to);
         return;
+    case PENDING_LISTED:
+        values_list(world, pending);
+        return;
     case PENDING_HASHED:
         values_hashed(world, pending);
         return;
@@ -178,8 +181,18 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
         break;
     case OUTPUT_DROP:
         values_let_go(world, id, output->drop.user, output->drop.id);
-        if (output->drop.kept)
-            machine_drop_values(&node->kept, output->drop.id);
+        break;
+    case OUTPUT_LIST:
+        world_post(world, &(struct pending){.at_us = world->now_us + world->options.disk_us,
+                                            .kind = PENDING_LISTED,
+                                            .to = id,
+                                            .incarnation = node->incarnation,
+                                            .seq = output->list.job,
+                                            .id = output->list.after});
+        break;
+    case OUTPUT_FORGET:
+        for (size_t i = 0; i < output->forget.n; i++)
+            machine_drop_values(&node->kept, output->forget.ids[i]);
         break;
     case OUTPUT_RELINK:
         net_relink(world, id, output->relink.peer, output->relink.plane);

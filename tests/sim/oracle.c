@@ -65,6 +65,7 @@ void oracle_free(struct oracle **oracle)
         free(it->nodes[id].log.at);
     }
     map_clear(&it->commits);
+    map_clear(&it->used);
     map_clear(&it->entries);
     map_clear(&it->leaders);
     map_clear(&it->states);
@@ -387,6 +388,7 @@ void oracle_started(struct world *world, node_id_t id)
 
 void oracle_end(struct world *world)
 {
+    oracle_values(world);
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         check_sums(world, id);

@@ -27,10 +27,14 @@ void oracle_kept(struct world *world, node_id_t id, struct value_id value);
 void oracle_sent(struct world *world, node_id_t id, node_id_t to, const struct message *message);
 void oracle_replied(struct world *world, node_id_t id, const struct message *message);
 
+/* A node says of a value that what is committed does not name it any more. */
+void oracle_used(struct world *world, node_id_t id, struct value_id value);
+
 void oracle_started(struct world *world, node_id_t id);
 void oracle_wiped(struct world *world, node_id_t id);
 
-/* When all is healed and quiet: what the log says was done adds up. */
+/* When all is healed and quiet: what the log says was done adds up, and each disk has the values
+ * that its node's state names. */
 void oracle_end(struct world *world);
 
 /* True when the rule of R22 can bear that this node, which is down, loses its disk. */

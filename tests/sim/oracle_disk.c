@@ -29,7 +29,43 @@ static void wrote_vote(struct world *world, node_id_t id, const struct write *wr
     }
 }
 
-/* A log entry promises that the values that it refers to are on this disk. */
+/* The claim is checked against the table of jobs alone: the job is finished, or forgotten, or the
+ * operation is not in its frontier. That no later state names it is checked at the end. */
+void oracle_used(struct world *world, node_id_t id, struct value_id value)
+{
+    const struct node *node = world->nodes[id].core;
+    const struct job *job = jobs_find(&node->jobs, value.job);
+    if (job && job_needs(job, value.op))
+        world_fail(world, "what is used up is not named",
+                   "node %u: operation %" PRIu64 " of %" PRIu64, id, value.op, value.job);
+    map_put(&world->oracle->used, machine_value_key(value), world);
+}
+
+static void check_named(struct world *world, node_id_t id, struct value_id value)
+{
+    if (!map_get(&world->nodes[id].kept, machine_value_key(value)))
+        world_fail(world, "W4: a value that the state names is on disk",
+                   "node %u lacks operation %" PRIu64 " of %" PRIu64, id, value.op, value.job);
+}
+
+void oracle_values(struct world *world)
+{
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
+        const struct jobs *jobs = &world->nodes[id].core->jobs;
+        for (size_t i = 0; i < jobs->n; i++) {
+            struct job *job = jobs->at[i];
+            struct done_op *done;
+            if (job->state == JOB_DONE && job->digits > TEXT_INLINE_DIGITS)
+                check_named(world, id, (struct value_id){job->id, job_text_op(job)});
+            for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));)
+                if (!done->value)
+                    check_named(world, id, (struct value_id){job->id, done->op});
+        }
+    }
+}
+
+/* A log entry promises that the values that it refers to are on this disk, unless nobody needs them
+ * any more. */
 static void check_values(struct world *world, node_id_t id, const struct write *write)
 {
     struct message *entry;
@@ -41,7 +77,8 @@ static void check_values(struct world *world, node_id_t id, const struct write *
         const struct wire_done_op *op = &entry->as.done.ops.at[i];
         struct value_id value = {entry->as.done.job, op->op};
         if (op->len && !op->frame &&
-            !map_get(&world->oracle->nodes[id].values, machine_value_key(value)))
+            !map_get(&world->oracle->nodes[id].values, machine_value_key(value)) &&
+            !map_get(&world->oracle->used, machine_value_key(value)))
             world_fail(world, "an entry is acknowledged only with its values on disk",
                        "node %u lacks operation %" PRIu64 " of entry %" PRIu64, id, op->op,
                        write->index);

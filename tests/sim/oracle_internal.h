@@ -58,12 +58,16 @@ struct oracle {
     bool admitted[WORLD_NODES_MAX + 1];        /* since the founding */
     bool founded;
     struct map states; /* applied index -> digest of the replicated state */
+    struct map used;   /* (job, op): some node's committed state does not name it any more */
 };
 
 /* After a step: oracle_health.c. */
 void oracle_health(struct world *world, node_id_t id, const struct event *event);
 /* An entry is committed: should it admit a voter's disk, that is its disk from now on. */
 void oracle_admitted(struct world *world, const struct blob *packed);
+
+/* Each disk has the values that its node's state names. */
+void oracle_values(struct world *world);
 
 static inline void *as_pointer(uint64_t number)
 {

@@ -14,6 +14,7 @@
 /* After healing: a coordinator within this time, all jobs done and all logs equal within that. */
 #define ELECTED_WITHIN_US  (20 * SECOND_US)
 #define SETTLED_WITHIN_US  (120 * SECOND_US)
+#define SWEPT_WITHIN_US    (10 * SECOND_US)   /* and then no disk has what no state names */
 #define SNAPSHOT_WITHIN_US (30 * SECOND_US)   /* and then a snapshot that is complete (S16) */
 #define STEPS_MAX          UINT64_C(20000000) /* beyond: something goes round in circles */
 
@@ -561,6 +562,9 @@ static uint64_t settle(struct world *world)
         fail_unsettled(world);
     oracle_end(world);
     after_check_values(world);
+    if (!wait_for(world, values_are_swept, SWEPT_WITHIN_US))
+        world_fail(world, "W4: what no state names is collected", "not within %u s",
+                   (unsigned)(SWEPT_WITHIN_US / SECOND_US));
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         jobs += world->clients[client].jobs;
     const struct node *node = world->nodes[world_coordinator(world)].core;

@@ -8,7 +8,9 @@
 
 #include "nodes/core/transfer.h"
 #include "shared/base/error.h"
-#include "tests/sim/world.h"
+#include "tests/sim/oracle.h"
+
+#define SIM_SLICE 7 /* names in one listing: many slices */
 
 /* A fetch whose end is to come. */
 struct want {
@@ -72,7 +74,8 @@ void values_fetch(struct world *world, node_id_t id, const struct output *output
     struct fetch_order order = {.user = output->fetch.user,
                                 .id = output->fetch.id,
                                 .from = output->fetch.from,
-                                .len = output->fetch.len};
+                                .len = output->fetch.len,
+                                .index = output->fetch.index};
     memcpy(order.hash, output->fetch.hash, HASH_BYTES);
     struct want *want = map_get(&node->wants, want_key(order.user, order.id));
     if (!want) {
@@ -137,13 +140,13 @@ static void end(struct world *world, node_id_t id, const struct transfer_output 
     if (!want)
         world_fail(world, "W1: a fetch ends once", "node %u: operation %" PRIu64 " of %" PRIu64, id,
                    output->id.op, output->id.job);
-    if (!output->ready && !want->asked)
+    if (!output->ready && !output->used && !want->asked)
         world_fail(world, "W3: no source that was named is ignored",
                    "node %u: operation %" PRIu64 " of %" PRIu64 " was not asked of node %u", id,
                    output->id.op, output->id.job, want->from);
     free(want);
     struct event event = {.kind = output->ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED,
-                          .value = {output->user, output->id, output->node}};
+                          .value = {output->user, output->id, output->node, output->used}};
     world_step(world, id, &event);
 }
 
@@ -193,25 +196,69 @@ void values_hashed(struct world *world, const struct pending *pending)
     wake(world, pending->to);
 }
 
+/* --- what is on disk --- */
+
+static int by_id(const void *a, const void *b)
+{
+    const struct value_id *x = a, *y = b;
+    if (x->job != y->job)
+        return x->job < y->job ? -1 : 1;
+    return x->op < y->op ? -1 : x->op > y->op;
+}
+
+void values_list(struct world *world, const struct pending *pending)
+{
+    const struct world_node *node = &world->nodes[pending->to];
+    struct value_id *ids = mem_new(node->kept.count + 1, sizeof *ids);
+    struct map_key key;
+    size_t n = 0;
+    for (size_t at = 0; map_next(&node->kept, &at, &key);) {
+        struct value_id id = {key.a, key.b};
+        if ((!pending->seq || id.job == pending->seq) && by_id(&id, &pending->id) > 0)
+            ids[n++] = id;
+    }
+    qsort(ids, n, sizeof *ids, by_id);
+    struct event event = {.kind = EVENT_VALUES_LISTED};
+    event.listed.ids = ids;
+    event.listed.n = n < SIM_SLICE ? n : SIM_SLICE;
+    event.listed.end = n <= SIM_SLICE;
+    world_step(world, pending->to, &event);
+    free(ids);
+}
+
+bool values_are_swept(const struct world *world)
+{
+    struct map_key key;
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++)
+        for (size_t at = 0; map_next(&world->nodes[id].kept, &at, &key);)
+            if (!node_names(world->nodes[id].core, (struct value_id){key.a, key.b}))
+                return false;
+    return true;
+}
+
 /* --- the plane --- */
 
 static void serve(struct world *world, node_id_t id, node_id_t to, const struct wire_value_get *get)
 {
     struct value_id value = {get->job, get->op};
     const struct blob *blob = values_find(&world->nodes[id], value);
+    bool used = node_is_done_with(world->nodes[id].core, value, get->index);
     if (blob && world_chance(world, world->options.value_failures)) {
         world_count(world, FAULT_VALUE_LOSS);
         blob = NULL;
     }
-    if (blob && get->offset >= blob->len)
+    if (used || (blob && get->offset >= blob->len))
         blob = NULL;
+    if (used)
+        oracle_used(world, id, value);
     struct message *message = message_new(MESSAGE_VALUE_CHUNK);
     message->as.value_chunk = (struct wire_value_chunk){.src = id,
                                                         .job = get->job,
                                                         .op = get->op,
                                                         .offset = get->offset,
                                                         .total = blob ? blob->len : 0,
-                                                        .found = blob != NULL};
+                                                        .found = blob != NULL,
+                                                        .used = used};
     if (blob) {
         uint64_t rest = blob->len - get->offset;
         struct blob *bytes =

@@ -15,6 +15,9 @@
 #define WALL_START_MS INT64_C(1700000000000)
 #define MILLION       UINT64_C(1000000)
 
+#define SIM_SWEEP_EVERY_US \
+    (2 * SECOND_US) /* so that what nobody names is gone soon after healing */
+
 void (*world_on_failure)(const char *check, const char *text);
 
 uint64_t world_random(struct world *world, uint64_t limit)
@@ -276,6 +279,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .progress_snaps_max = options->progress_snaps_max,
         .jobs_kept_max = options->jobs_kept_max,
         .random = world_random(world, UINT64_MAX),
+        .sweep_every_us = SIM_SWEEP_EVERY_US,
         .poison_deaths = options->poison_deaths,
         .memory_limit_bytes = options->memory_limit,
         .pid = id,

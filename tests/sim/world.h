@@ -276,6 +276,9 @@ void world_wake_asker(struct world *world, unsigned asker, uint64_t after_us);
 void world_client_mixed(struct world *world, unsigned client, uint64_t things, uint64_t n_max,
                         uint64_t pause_us);
 
+/* True when no disk has a value that its node's state does not name (W4). */
+bool values_are_swept(const struct world *world);
+
 /* True when every client has all it wanted. */
 bool world_is_idle(const struct world *world);
 
@@ -321,6 +324,7 @@ enum pending_kind {
     PENDING_COMPUTED,
     PENDING_NOT_KEPT, /* there was nothing to keep */
     PENDING_PULL,     /* the transfer is looked at */
+    PENDING_LISTED,   /* names of values on disk */
     PENDING_HASHED,   /* a value that was pulled has its hash */
     PENDING_KEPT,
     PENDING_LINK,
@@ -394,6 +398,7 @@ struct blob *values_find(const struct world_node *node, struct value_id id);
 void values_fetch(struct world *world, node_id_t id, const struct output *output);
 void values_let_go(struct world *world, node_id_t id, enum value_user user, struct value_id meant);
 void values_pull(struct world *world, node_id_t id);
+void values_list(struct world *world, const struct pending *pending);
 void values_hashed(struct world *world, const struct pending *pending);
 void values_message(struct world *world, node_id_t id, node_id_t from,
                     const struct message *message);

@@ -78,6 +78,7 @@ STATEMENTS = {
     "W1": "each request to the outside ends in one event for each consumer",
     "W2": "no wait without a deadline and a way to be seen",
     "W3": "nobody cancels, redirects or swallows for another",
+    "W4": "every value on a node's disk is named by its state",
 }
 
 PLACES = ("tests/unit/test_*.c", "tests/sim/*.c", "tests/trace/*.txt", "tests/cluster/*.py")

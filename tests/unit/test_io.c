@@ -146,7 +146,7 @@ static void greet(struct side *side, enum plane plane, node_id_t peer)
 static void serve(struct side *side, node_id_t from, const struct wire_value_get *get)
 {
     struct text why = {0};
-    serve_peer(side->serve, from, get, &why);
+    serve_peer(side->serve, from, get, false, &why);
     side->mute = side->patience && --side->patience == 0;
 }
 

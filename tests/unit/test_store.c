@@ -471,12 +471,12 @@ static void values_small_and_large_are_kept_until_dropped(void **state)
         assert_kept(disk, (struct value_id){1 + i % 2, i + 1}, values[i]);
     struct blob *got;
     uint64_t total;
-    disk_drop_kept(disk, (struct value_id){1, 5}); /* a file */
-    disk_drop_kept(disk, (struct value_id){1, 77});
+    disk_drop_kept(disk, &(struct value_id){1, 5}, 1); /* a file */
+    disk_drop_kept(disk, &(struct value_id){1, 77}, 1);
     assert_int_equal(disk_read_kept(disk, (struct value_id){1, 5}, 0, 1, &got, &total),
                      ERR_NOT_FOUND);
     assert_kept(disk, (struct value_id){1, 3}, values[2]);
-    disk_drop_kept(disk, (struct value_id){2, 0});
+    disk_drop_kept(disk, &(struct value_id){2, 0}, 1);
     for (op_id_t op = 2; op <= 6; op += 2)
         assert_int_equal(disk_read_kept(disk, (struct value_id){2, op}, 0, 1, &got, &total),
                          ERR_NOT_FOUND);
@@ -484,6 +484,58 @@ static void values_small_and_large_are_kept_until_dropped(void **state)
     disk_close(&disk);
     for (size_t i = 0; i < 6; i++)
         blob_drop(&values[i]);
+}
+
+static void write_stray(const char *name)
+{
+    char path[PATH_ROOM];
+    text_format(path, sizeof path, "%s/node/values/%s", root, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("left by a crash", file);
+    fclose(file);
+}
+
+static bool is_there(const char *name)
+{
+    char path[PATH_ROOM];
+    text_format(path, sizeof path, "%s/node/values/%s", root, name);
+    return access(path, F_OK) == 0;
+}
+
+static void kept_values_are_listed_and_files_without_a_record_go_W4(void **state)
+{
+    (void)state;
+    struct disk *disk = open_disk();
+    struct blob *big = blob_new(VALUE_INLINE_MAX_BYTES + 1), *small = blob_new(5);
+    struct value_id ids[8];
+    bool end;
+    memset(big->at, '1', big->len);
+    memset(small->at, '2', small->len);
+    for (op_id_t op = 1; op <= 3; op++) {
+        disk_keep(disk, (struct value_id){4, op}, op == 2 ? big : small);
+        disk_keep(disk, (struct value_id){9, op}, small);
+    }
+    assert_int_equal(disk_list_kept(disk, JOB_NONE, (struct value_id){0}, ids, 4, &end), 4);
+    assert_true(!end && ids[0].job == 4 && ids[0].op == 1 && ids[3].job == 9 && ids[3].op == 1);
+    assert_int_equal(disk_list_kept(disk, JOB_NONE, ids[3], ids, 4, &end), 2);
+    assert_true(end && ids[1].op == 3);
+    assert_int_equal(disk_list_kept(disk, 4, (struct value_id){4, 0}, ids, 8, &end), 3);
+    assert_true(end && ids[2].job == 4);
+    assert_int_equal(disk_list_kept(disk, 5, (struct value_id){5, 0}, ids, 8, &end), 0);
+    assert_true(end);
+    disk_close(&disk);
+    write_stray("0-4-2.tmp");
+    write_stray("0-4-7");
+    write_stray("0-9-1x");
+    assert_true(is_there("0-4-2"));
+    disk = open_disk();
+    assert_true(is_there("0-4-2"));
+    assert_false(is_there("0-4-2.tmp") || is_there("0-4-7") || is_there("0-9-1x"));
+    assert_kept(disk, (struct value_id){4, 2}, big);
+    disk_close(&disk);
+    blob_drop(&big);
+    blob_drop(&small);
 }
 
 static void a_value_whose_file_changed_is_not_served(void **state)
@@ -643,6 +695,7 @@ int main(void)
         fresh(a_damaged_record_is_refused_by_name),
         fresh(damage_is_noticed),
         fresh(values_small_and_large_are_kept_until_dropped),
+        fresh(kept_values_are_listed_and_files_without_a_record_go_W4),
         fresh(a_value_whose_file_changed_is_not_served),
         fresh(values_in_memory_go_by_op_by_job_or_all),
         fresh(what_is_reported_is_on_disk),
