@@ -15,6 +15,7 @@
 #include "nodes/core/ledger_queries.h"
 #include "nodes/core/members.h"
 #include "nodes/core/peers.h"
+#include "nodes/core/repair.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/requests.h"
 #include "nodes/core/schedule.h"
@@ -262,6 +263,7 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
         [USER_WORKER] = {worker_value_ready, worker_value_failed, NULL},
         [USER_FOLLOWER] = {follower_value_ready, follower_value_failed, follower_value_kept},
         [USER_SNAPSHOT] = {NULL, snapshot_value_failed, snapshot_value_kept},
+        [USER_REPAIR] = {repair_value_ready, repair_value_failed, repair_value_kept},
     };
     take_fn *take = table[user][kind - EVENT_VALUE_READY];
     if (take)
@@ -299,6 +301,9 @@ static void take_event(struct node *node, const struct event *event)
         else
             take_value(node, event->kind, event->value.user, event->value.id);
         break;
+    case EVENT_VALUE_LOST:
+        repair_lost(node, event->value.id);
+        break;
     case EVENT_VALUES_LISTED:
         sweep_listed(node, event->listed.ids, event->listed.n, event->listed.end);
         break;
@@ -334,6 +339,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         requests_tick(node);
         follower_tick(node);
         worker_tick(node);
+        repair_tick(node);
         ledger_queries_tick(node);
         snapshot_tick(node);
     }

@@ -69,6 +69,7 @@ enum event_kind {
                             node itself): there is none, or it was forgotten before it was written */
     EVENT_VALUE_KEPT,    /* OUTPUT_KEEP: the value is durable */
     EVENT_VALUES_LISTED, /* OUTPUT_LIST */
+    EVENT_VALUE_LOST,    /* what was kept cannot be read: its file is gone, or damaged */
     EVENT_SPACE,         /* the disk has become full, or has room again: see space.h */
     EVENT_REQUEST,       /* a client asks */
     EVENT_STOP           /* the process is about to end; no event comes after it */
@@ -87,6 +88,7 @@ enum value_user {
     USER_WORKER,   /* operands, and what was computed here */
     USER_FOLLOWER, /* what entries and full checkpoints refer to */
     USER_SNAPSHOT,
+    USER_REPAIR, /* what this disk has lost */
     VALUE_USERS
 };
 

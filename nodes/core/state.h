@@ -299,6 +299,20 @@ struct worker {
     struct map executed; /* job -> its operations executed in this incarnation, all included */
 };
 
+/* See repair.h. */
+struct repair {
+    struct value_id id;
+    node_id_t source; /* asked last */
+    bool waits;       /* for a fetch, or for the disk */
+    uint64_t len, wake_us;
+    uint8_t hash[HASH_BYTES];
+};
+
+struct repairs {
+    struct repair at[REPAIRS_MAX];
+    size_t n;
+};
+
 /* See sweep.h. */
 struct sweep {
     bool listing, all; /* a listing is under way; one of all is wanted */
@@ -338,6 +352,7 @@ struct node {
     struct schedule schedule;
     struct worker worker;
     struct sweep sweep;
+    struct repairs repairs;
     struct ledger ledger;
     struct snapshots snapshots;
     struct peer peers[NODES_MAX + 1]; /* by id; our own and 0 unused */

@@ -126,10 +126,19 @@ int disk_reserve(struct disk *disk);
  * changed; fails otherwise as disk_commit(). Outside of a transaction. */
 int disk_keep(struct disk *disk, struct value_id id, const struct blob *value);
 
-/* Reads `len` bytes of a kept value from `offset`, fewer at its end; *out is new, caller drops.
- * ERR_NOT_FOUND, ERR_RANGE (offset beyond the end), ERR_CORRUPT, ERR_IO. */
+/* Reads `len` bytes of a kept value from `offset`, fewer at its end, and checks them; *out is new,
+ * caller drops. ERR_NOT_FOUND, ERR_RANGE (offset beyond the end), ERR_CORRUPT, ERR_IO. */
 int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint64_t len,
                    struct blob **out, uint64_t *total);
+
+/* Where reading all kept values again has come to. Zero-initialize; it goes round for ever. */
+struct scrub {
+    struct value_id id;
+    uint64_t offset, total;
+};
+
+/* Reads one block more. ERR_CORRUPT, ERR_IO: scrub->id is missing or damaged. */
+int disk_scrub(struct disk *disk, struct scrub *scrub);
 
 /* True when the value is kept, with its file in full length. */
 bool disk_has_kept(struct disk *disk, struct value_id id);

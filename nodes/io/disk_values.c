@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,10 +14,14 @@
 
 /* A kept value's record in LMDB: key = job, op; value = this head, then the bytes of a small value.
  * The bytes of a larger one are a file, because LMDB takes eight times as long for 100 MB. */
-#define KEY_BYTES     16
-#define HEAD_BYTES    (16 + HASH_BYTES) /* length, checksum, SHA-256 */
-#define FILE_NAME_MAX 48
-#define FILE_MODE     0644
+#define KEY_BYTES  16
+#define HEAD_BYTES (16 + HASH_BYTES) /* length, checksum, SHA-256 */
+/* Behind the head of a larger one: a checksum for each block, so that a part can be checked when it
+ * is read. Stores of older builds have none: there the whole is checked when its beginning is. */
+#define BLOCK_BYTES     VALUE_CHUNK_BYTES
+#define BLOCK_SUM_BYTES 8
+#define FILE_NAME_MAX   48
+#define FILE_MODE       0644
 
 static void make_key(uint8_t key[KEY_BYTES], struct value_id id)
 {
@@ -84,6 +89,22 @@ static int write_file(struct disk *disk, const char *name, const struct blob *va
     return number;
 }
 
+static uint64_t blocks_of(uint64_t len)
+{
+    return (len + BLOCK_BYTES - 1) / BLOCK_BYTES;
+}
+
+static size_t block_bytes(uint64_t len, uint64_t block)
+{
+    uint64_t rest = len - block * BLOCK_BYTES;
+    return (size_t)(rest < BLOCK_BYTES ? rest : BLOCK_BYTES);
+}
+
+static uint64_t sum_of(uint64_t block, const uint8_t *at, size_t len)
+{
+    return disk_check(block + 1, at, len);
+}
+
 int disk_keep(struct disk *disk, struct value_id id, const struct blob *value)
 {
     bool small = value->len <= VALUE_INLINE_MAX_BYTES;
@@ -98,7 +119,9 @@ int disk_keep(struct disk *disk, struct value_id id, const struct blob *value)
     }
     uint8_t key[KEY_BYTES];
     make_key(key, id);
-    MDB_val at = {KEY_BYTES, key}, record = {HEAD_BYTES + (small ? value->len : 0), NULL};
+    MDB_val at = {KEY_BYTES, key},
+            record = {HEAD_BYTES + (small ? value->len : blocks_of(value->len) * BLOCK_SUM_BYTES),
+                      NULL};
     disk_begin(disk);
     int number = mdb_put(disk->txn, disk->values, &at, &record, MDB_RESERVE);
     if (number)
@@ -109,35 +132,23 @@ int disk_keep(struct disk *disk, struct value_id id, const struct blob *value)
     disk_put_u64(head + 8, disk_check(value->len, head + 16, HASH_BYTES));
     if (small)
         memcpy(head + HEAD_BYTES, value->at, value->len);
+    for (uint64_t block = 0; !small && block < blocks_of(value->len); block++)
+        disk_put_u64(head + HEAD_BYTES + block * BLOCK_SUM_BYTES,
+                     sum_of(block, value->at + block * BLOCK_BYTES,
+                            block_bytes(value->len, block)));
     disk_commit(disk);
     return OK;
 }
 
-/* Reads part of a value's file, whose length the record knows. */
-static int read_file(struct disk *disk, struct value_id id, uint64_t total, uint64_t offset,
-                     struct blob *out)
-{
-    char name[FILE_NAME_MAX];
-    file_name(name, id);
-    int fd = openat(disk->values_fd, name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? ERR_CORRUPT : ERR_IO;
-    struct stat status;
-    int error = fstat(fd, &status) ? ERR_IO : (uint64_t)status.st_size != total ? ERR_CORRUPT : OK;
-    for (size_t done = 0; !error && done < out->len;) {
-        ssize_t got = pread(fd, out->at + done, out->len - done, (off_t)(offset + done));
-        if (got > 0)
-            done += (size_t)got;
-        else if (got == 0 || errno != EINTR)
-            error = ERR_IO;
-    }
-    close(fd);
-    return error;
-}
+/* What a record says of a value. */
+struct kept {
+    uint64_t total;
+    const uint8_t *hash;  /* borrowed from LMDB, as the others */
+    const uint8_t *bytes; /* of a small one; NULL: in a file */
+    const uint8_t *sums;  /* of its blocks; NULL: an older build wrote it */
+};
 
-/* Reads the head of a value's record: how long it is, and whether its bytes follow. */
-static int read_head(struct disk *disk, MDB_txn *txn, struct value_id id, const uint8_t **head,
-                     uint64_t *total)
+static int read_head(struct disk *disk, MDB_txn *txn, struct value_id id, struct kept *kept)
 {
     uint8_t key[KEY_BYTES];
     make_key(key, id);
@@ -145,55 +156,162 @@ static int read_head(struct disk *disk, MDB_txn *txn, struct value_id id, const 
     int number = mdb_get(txn, disk->values, &at, &record);
     if (number)
         return number == MDB_NOTFOUND ? ERR_NOT_FOUND : ERR_IO;
-    *head = record.mv_data;
+    const uint8_t *head = record.mv_data;
     if (record.mv_size < HEAD_BYTES)
         return ERR_CORRUPT;
-    *total = disk_get_u64(*head);
-    uint64_t behind = *total <= VALUE_INLINE_MAX_BYTES ? *total : 0;
-    bool sound = disk_get_u64(*head + 8) == disk_check(*total, *head + 16, HASH_BYTES);
-    return sound && record.mv_size == HEAD_BYTES + behind ? OK : ERR_CORRUPT;
+    *kept = (struct kept){.total = disk_get_u64(head), .hash = head + 16};
+    if (disk_get_u64(head + 8) != disk_check(kept->total, kept->hash, HASH_BYTES))
+        return ERR_CORRUPT;
+    size_t behind = record.mv_size - HEAD_BYTES;
+    if (kept->total <= VALUE_INLINE_MAX_BYTES)
+        kept->bytes = head + HEAD_BYTES;
+    else if (behind)
+        kept->sums = head + HEAD_BYTES;
+    size_t wanted = kept->bytes  ? kept->total
+                    : kept->sums ? blocks_of(kept->total) * BLOCK_SUM_BYTES
+                                 : 0;
+    return behind == wanted ? OK : ERR_CORRUPT;
+}
+
+static int open_file(struct disk *disk, struct value_id id, uint64_t total, int *fd)
+{
+    char name[FILE_NAME_MAX];
+    struct stat status;
+    file_name(name, id);
+    *fd = openat(disk->values_fd, name, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
+        return errno == ENOENT ? ERR_CORRUPT : ERR_IO;
+    if (fstat(*fd, &status))
+        return ERR_IO;
+    return (uint64_t)status.st_size == total ? OK : ERR_CORRUPT;
+}
+
+static int read_at(int fd, uint8_t *at, size_t len, uint64_t offset)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t got = pread(fd, at + done, len - done, (off_t)(offset + done));
+        if (got == 0 || (got < 0 && errno != EINTR))
+            return ERR_IO;
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return OK;
+}
+
+/* Reads a block into the buffer and compares its checksum. */
+static int read_block(int fd, const struct kept *kept, uint64_t block, uint8_t *buffer)
+{
+    size_t len = block_bytes(kept->total, block);
+    int error = read_at(fd, buffer, len, block * BLOCK_BYTES);
+    if (!error && kept->sums &&
+        disk_get_u64(kept->sums + block * BLOCK_SUM_BYTES) != sum_of(block, buffer, len))
+        error = ERR_CORRUPT;
+    return error;
+}
+
+/* Where there are no checksums of blocks, the whole has its hash. */
+static int check_whole(int fd, const struct kept *kept, uint8_t *buffer)
+{
+    struct hash_stream stream;
+    uint8_t hash[HASH_BYTES];
+    int error = OK;
+    hash_begin(&stream);
+    for (uint64_t block = 0; !error && block < blocks_of(kept->total); block++) {
+        error = read_block(fd, kept, block, buffer);
+        hash_add(&stream, buffer, block_bytes(kept->total, block));
+    }
+    hash_end(&stream, hash);
+    return error || !memcmp(hash, kept->hash, HASH_BYTES) ? error : ERR_CORRUPT;
+}
+
+static int read_file(struct disk *disk, struct value_id id, const struct kept *kept,
+                     uint64_t offset, struct blob *out)
+{
+    int fd, error = open_file(disk, id, kept->total, &fd);
+    uint8_t *buffer = mem_grow(NULL, BLOCK_BYTES, 1);
+    if (!error && !kept->sums && offset == 0)
+        error = check_whole(fd, kept, buffer);
+    for (uint64_t at = offset, end = offset + out->len; !error && at < end;) {
+        uint64_t block = at / BLOCK_BYTES, from = at - block * BLOCK_BYTES;
+        error = read_block(fd, kept, block, buffer);
+        uint64_t n = block_bytes(kept->total, block) - from;
+        n = n < end - at ? n : end - at;
+        memcpy(out->at + (at - offset), buffer + from, (size_t)n);
+        at += n;
+    }
+    free(buffer);
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+static int check_small(const struct kept *kept)
+{
+    uint8_t hash[HASH_BYTES];
+    hash_bytes(kept->bytes, (size_t)kept->total, hash);
+    return memcmp(hash, kept->hash, HASH_BYTES) ? ERR_CORRUPT : OK;
 }
 
 bool disk_has_kept(struct disk *disk, struct value_id id)
 {
     MDB_txn *txn;
-    const uint8_t *head;
-    uint64_t total;
+    struct kept kept;
+    int fd = -1;
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
         return false;
-    bool found = !read_head(disk, txn, id, &head, &total);
+    int error = read_head(disk, txn, id, &kept);
+    if (!error)
+        error = kept.bytes ? check_small(&kept) : open_file(disk, id, kept.total, &fd);
     mdb_txn_abort(txn);
-    if (!found || total <= VALUE_INLINE_MAX_BYTES)
-        return found;
-    char name[FILE_NAME_MAX];
-    struct stat status;
-    file_name(name, id);
-    return !fstatat(disk->values_fd, name, &status, 0) && (uint64_t)status.st_size == total;
+    if (fd >= 0)
+        close(fd);
+    return !error;
 }
 
 int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint64_t len,
                    struct blob **out, uint64_t *total)
 {
     MDB_txn *txn;
-    const uint8_t *head;
+    struct kept kept;
     *out = NULL;
+    *total = 0;
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
         return ERR_IO;
-    int error = read_head(disk, txn, id, &head, total);
-    bool small = *total <= VALUE_INLINE_MAX_BYTES;
-    if (!error && offset > *total)
-        error = ERR_RANGE;
+    int error = read_head(disk, txn, id, &kept);
     if (!error) {
-        *out = blob_new((size_t)(len < *total - offset ? len : *total - offset));
-        if (small)
-            memcpy((*out)->at, head + HEAD_BYTES + offset, (*out)->len);
+        *total = kept.total;
+        error = offset > kept.total ? ERR_RANGE : kept.bytes ? check_small(&kept) : OK;
+    }
+    if (!error) {
+        *out = blob_new((size_t)(len < kept.total - offset ? len : kept.total - offset));
+        if (kept.bytes)
+            memcpy((*out)->at, kept.bytes + offset, (*out)->len);
         else
-            error = read_file(disk, id, *total, offset, *out);
+            error = read_file(disk, id, &kept, offset, *out);
     }
     mdb_txn_abort(txn);
     if (error)
         blob_drop(out);
     return error;
+}
+
+int disk_scrub(struct disk *disk, struct scrub *scrub)
+{
+    struct value_id id;
+    struct blob *block;
+    uint64_t total;
+    bool end;
+    if (!scrub->id.job || scrub->offset >= scrub->total) { /* on to the next value */
+        if (!disk_list_kept(disk, JOB_NONE, scrub->id, &id, 1, &end))
+            id = (struct value_id){0}; /* and round again */
+        *scrub = (struct scrub){.id = id};
+        if (!id.job)
+            return OK;
+    }
+    int error = disk_read_kept(disk, scrub->id, scrub->offset, BLOCK_BYTES, &block, &total);
+    blob_drop(&block);
+    scrub->total = error ? 0 : total;
+    scrub->offset += BLOCK_BYTES;
+    return error == ERR_NOT_FOUND ? OK : error;
 }
 
 static struct value_id id_of(const MDB_val *at)

@@ -76,6 +76,8 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
         event.value.id = report->id;
         event.value.from = runtime->config.node.id;
         runtime_step(runtime, &event);
+        if (report->user == USER_REPAIR && !report->error)
+            serve_repaired(runtime->serve, report->id);
         break;
     case STORE_LISTED:
         event.kind = EVENT_VALUES_LISTED;
@@ -90,7 +92,19 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
         runtime_step(runtime, &event);
         break;
     case STORE_READ:
-        serve_read(runtime->serve, report);
+        if (serve_read(runtime->serve, report, clock_now_us())) {
+            event.kind = EVENT_VALUE_LOST;
+            event.value.id = report->id;
+            runtime_step(runtime, &event);
+        }
+        break;
+    case STORE_SCRUBBED:
+        runtime->scrubbing = false;
+        if (report->error) {
+            event.kind = EVENT_VALUE_LOST;
+            event.value.id = report->id;
+            runtime_step(runtime, &event);
+        }
         break;
     case STORE_HASHED:
         transfer_hashed(runtime->transfer, report->seq, report->hash, clock_now_us());
@@ -195,9 +209,21 @@ static void take_link_news(struct runtime *runtime)
     }
 }
 
+/* Reads what is kept again, slowly: rot is found before it is needed. */
+static void scrub(struct runtime *runtime, uint64_t now_us)
+{
+    if (runtime->scrubbing || now_us < runtime->scrub_us)
+        return;
+    runtime->scrubbing = true;
+    runtime->scrub_us = now_us + SCRUB_EVERY_US;
+    store_scrub(runtime->store);
+}
+
 static void take_transfers(struct runtime *runtime)
 {
     transfer_tick(runtime->transfer, clock_now_us());
+    serve_tick(runtime->serve, clock_now_us());
+    scrub(runtime, clock_now_us());
     struct transfer_output end;
     while (pull_next(&runtime->pull, &end)) {
         struct event event = {

@@ -208,7 +208,7 @@ static void finish_store(struct runtime *runtime)
         if (done->kind == STORE_PERSISTED)
             gate_durable(runtime->gate, done->seq);
         else if (done->kind == STORE_READ)
-            serve_read(runtime->serve, done);
+            serve_read(runtime->serve, done, 0);
         store_report_free(done);
     }
 }

@@ -22,6 +22,8 @@ struct runtime {
     struct values values;
     struct transfer *transfer;
     struct pull pull;
+    bool scrubbing; /* a block is being read */
+    uint64_t scrub_us;
     struct serve *serve;
     struct node *node;
     uint64_t random;        /* state of the generator for events */

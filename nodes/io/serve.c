@@ -8,6 +8,9 @@
 
 /* Who asked for what the store thread reads. */
 struct reading {
+    struct reading *next; /* among those that wait for a repair */
+    struct value_id id;
+    uint64_t len, deadline_us;
     node_id_t peer; /* NODE_NONE: a client */
     uint64_t offset;
     uint64_t client, after_seq;
@@ -20,6 +23,7 @@ struct serve {
     struct store *store;
     struct gate *gate;
     size_t n_reads;
+    struct reading *lame; /* their value could not be read: it is being repaired */
 };
 
 struct serve *serve_new(node_id_t self, const struct values *values, struct store *store,
@@ -32,6 +36,12 @@ struct serve *serve_new(node_id_t self, const struct values *values, struct stor
 
 void serve_destroy(struct serve **serve)
 {
+    while (*serve && (*serve)->lame) {
+        struct reading *reading = (*serve)->lame;
+        (*serve)->lame = reading->next;
+        message_drop(&reading->message);
+        free(reading);
+    }
     free(*serve);
     *serve = NULL;
 }
@@ -66,6 +76,8 @@ static void read_from_disk(struct serve *serve, struct value_id id, uint64_t len
 {
     struct reading *cookie = mem_new(1, sizeof *cookie);
     *cookie = reading;
+    cookie->id = id;
+    cookie->len = len;
     serve->n_reads++;
     store_read(serve->store, id, reading.offset, len, cookie);
 }
@@ -126,22 +138,65 @@ void serve_client(struct serve *serve, uint64_t client, struct message *message,
     }
 }
 
-void serve_read(struct serve *serve, struct store_report *report)
+static void refuse_reading(struct serve *serve, struct reading *reading, const char *why)
+{
+    char reason[128];
+    text_format(reason, sizeof reason, "the result cannot be read from disk: %s", why);
+    refuse(serve, reading->client, reading->message, reason, reading->after_seq);
+    message_drop(&reading->message);
+    free(reading);
+    serve->n_reads--;
+}
+
+void serve_repaired(struct serve *serve, struct value_id id)
+{
+    for (struct reading **at = &serve->lame; *at;) {
+        struct reading *reading = *at;
+        if (reading->id.job != id.job || reading->id.op != id.op) {
+            at = &reading->next;
+            continue;
+        }
+        *at = reading->next;
+        store_read(serve->store, id, reading->offset, reading->len, reading);
+    }
+}
+
+void serve_tick(struct serve *serve, uint64_t now_us)
+{
+    for (struct reading **at = &serve->lame; *at;) {
+        struct reading *reading = *at;
+        if (now_us < reading->deadline_us) {
+            at = &reading->next;
+            continue;
+        }
+        *at = reading->next;
+        refuse_reading(serve, reading, "it is damaged, and no other node has it");
+    }
+}
+
+bool serve_read(struct serve *serve, struct store_report *report, uint64_t now_us)
 {
     struct reading *reading = report->cookie;
+    bool lost = !report->blob && report->error != ERR_RANGE;
+    if (!reading->peer && lost && !reading->deadline_us && now_us) {
+        reading->deadline_us = now_us + SERVE_REPAIR_US;
+        reading->next = serve->lame;
+        serve->lame = reading;
+        return true;
+    }
+    if (!reading->peer && !report->blob) {
+        refuse_reading(serve, reading, error_text(report->error));
+        return lost;
+    }
     serve->n_reads--;
     if (reading->peer) {
         send_chunk(serve, reading->peer, report->id, reading->offset, report->total, report->blob,
                    false);
-    } else if (report->blob) {
+    } else {
         message_add_frame(reading->message, report->blob);
         gate_reply(serve->gate, reading->client, reading->message, reading->after_seq);
-    } else {
-        char reason[128];
-        text_format(reason, sizeof reason, "the result cannot be read from disk: %s",
-                    error_text(report->error));
-        refuse(serve, reading->client, reading->message, reason, reading->after_seq);
     }
     message_drop(&reading->message);
     free(reading);
+    return lost;
 }

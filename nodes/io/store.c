@@ -10,7 +10,7 @@
 
 #define STACK_BYTES (1u << 19) /* nothing here recurses or keeps much on the stack */
 
-enum task_kind { TASK_PERSIST, TASK_KEEP, TASK_READ, TASK_DROP, TASK_LIST, TASK_HASH };
+enum task_kind { TASK_PERSIST, TASK_KEEP, TASK_READ, TASK_DROP, TASK_LIST, TASK_SCRUB, TASK_HASH };
 
 struct task {
     struct mail mail;
@@ -40,6 +40,7 @@ struct store {
     struct mailbox *tasks, *reports;
     struct task *pending; /* what store_flush() hands over */
     bool full;            /* the thread's: as reported last */
+    struct scrub scrub;   /* the thread's */
 };
 
 static struct task *task_new(enum task_kind kind)
@@ -203,6 +204,12 @@ static void execute(struct store *store, struct task *task, struct queue *stuck)
     case TASK_DROP:
         disk_drop_kept(store->disk, task->ids, task->n_ids);
         break;
+    case TASK_SCRUB:
+        done.kind = STORE_SCRUBBED;
+        done.error = disk_scrub(store->disk, &store->scrub);
+        done.id = store->scrub.id;
+        report(store, done);
+        break;
     case TASK_LIST:
         done.kind = STORE_LISTED;
         done.ids = mem_new(SWEEP_SLICE_MAX, sizeof *done.ids);
@@ -321,6 +328,12 @@ void store_keep(struct store *store, enum value_user user, struct value_id id, s
     task->user = user;
     task->id = id;
     task->blob = value ? blob_ref(value) : NULL;
+    mailbox_put(store->tasks, &task->mail);
+}
+
+void store_scrub(struct store *store)
+{
+    struct task *task = task_new(TASK_SCRUB);
     mailbox_put(store->tasks, &task->mail);
 }
 

@@ -26,6 +26,7 @@ enum store_report_kind {
     STORE_READ,
     STORE_HASHED,
     STORE_LISTED,
+    STORE_SCRUBBED,
     STORE_SPACE
 };
 
@@ -71,6 +72,10 @@ void store_read(struct store *store, struct value_id id, uint64_t offset, uint64
 
 /* Asks to forget kept values: as disk_drop_kept(). Copies. */
 void store_drop(struct store *store, const struct value_id *ids, size_t n);
+
+/* Asks to read one block of what is kept again: STORE_SCRUBBED, with an error and the value's name
+ * when it is damaged. */
+void store_scrub(struct store *store);
 
 /* Asks for names of kept values, at most SWEEP_SLICE_MAX: STORE_LISTED, as disk_list_kept(). */
 void store_list(struct store *store, job_id_t job, struct value_id after);

@@ -173,7 +173,13 @@
  * and when a term begins: 10,000 results are 40 slices. */
 #define SWEEP_EVERY_US  (60 * SECOND_US)
 #define SWEEP_SLICE_MAX 256 /* values listed at once: a fraction of a millisecond */
-#define SWEEP_JOBS_MAX  256 /* ended jobs that wait for their sweep; beyond, all is swept */
+#define REPAIRS_MAX     64  /* of damaged values at once; others are found again */
+/* Kept values are read again in blocks of VALUE_CHUNK_BYTES, one this often: 2.5 MB/s, 100 MB in 40
+ * s. */
+#define SCRUB_EVERY_US (200 * MS_US)
+#define SERVE_REPAIR_US \
+    (8 * SECOND_US)        /* a client's read waits so long for a value to be repaired */
+#define SWEEP_JOBS_MAX 256 /* ended jobs that wait for their sweep; beyond, all is swept */
 
 /* --- replication --- */
 

@@ -45,6 +45,7 @@ STATEMENTS = {
     "R32": "a wiped majority serves nothing until `conclave recover`; old disks are fenced",
     "R35": "a coordinator whose waiting entries stand still for 4 T steps down",
     "R36": "check and status name who is behind or stalls, and how many more may fail",
+    "R37": "a value that is missing or rotten on one disk comes from another; reads check hashes",
     "S1": "recording and enqueuing all markers is one step",
     "S2": "no message behind a marker is processed before recording",
     "S3": "recorded is what came after the cut and before the marker",

@@ -98,7 +98,7 @@ static void take_reports(struct side *side)
     for (struct store_report *next, *report = store_take(side->store); report; report = next) {
         next = store_next(report);
         if (report->kind == STORE_READ)
-            serve_read(side->serve, report);
+            serve_read(side->serve, report, 0);
         else if (report->kind == STORE_HASHED && side->transfer)
             transfer_hashed(side->transfer, report->seq, report->hash, clock_now_us());
         store_report_free(report);

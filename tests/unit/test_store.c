@@ -486,6 +486,44 @@ static void values_small_and_large_are_kept_until_dropped(void **state)
         blob_drop(&values[i]);
 }
 
+/* A flipped byte is found by whoever reads it, and by the scrub, whoever comes first. */
+static void a_rotten_value_is_found_by_reads_and_by_the_scrub_R37(void **state)
+{
+    (void)state;
+    struct disk *disk = open_disk();
+    struct blob *value = blob_new(3 * VALUE_CHUNK_BYTES + 7), *got;
+    struct scrub scrub = {0};
+    uint64_t total;
+    char path[PATH_ROOM];
+    memset(value->at, '7', value->len);
+    disk_keep(disk, (struct value_id){1, 1}, value);
+    disk_keep(disk, (struct value_id){1, 2}, value);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(disk_scrub(disk, &scrub), OK);
+    text_format(path, sizeof path, "%s/node/values/0-1-2", root);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    fseek(file, (long)(2 * VALUE_CHUNK_BYTES + 11), SEEK_SET);
+    fputc('8', file);
+    fclose(file);
+    assert_int_equal(disk_read_kept(disk, (struct value_id){1, 2}, 0, 100, &got, &total), OK);
+    blob_drop(&got);
+    assert_int_equal(disk_read_kept(disk, (struct value_id){1, 2}, 2 * VALUE_CHUNK_BYTES - 1, 2,
+                                    &got, &total),
+                     ERR_CORRUPT);
+    int error = OK;
+    for (int i = 0; i < 20 && !error; i++)
+        error = disk_scrub(disk, &scrub);
+    assert_int_equal(error, ERR_CORRUPT);
+    assert_true(scrub.id.job == 1 && scrub.id.op == 2);
+    disk_keep(disk, (struct value_id){1, 2}, value); /* repaired */
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(disk_scrub(disk, &scrub), OK);
+    assert_kept(disk, (struct value_id){1, 2}, value);
+    disk_close(&disk);
+    blob_drop(&value);
+}
+
 static void write_stray(const char *name)
 {
     char path[PATH_ROOM];
@@ -695,6 +733,7 @@ int main(void)
         fresh(a_damaged_record_is_refused_by_name),
         fresh(damage_is_noticed),
         fresh(values_small_and_large_are_kept_until_dropped),
+        fresh(a_rotten_value_is_found_by_reads_and_by_the_scrub_R37),
         fresh(kept_values_are_listed_and_files_without_a_record_go_W4),
         fresh(a_value_whose_file_changed_is_not_served),
         fresh(values_in_memory_go_by_op_by_job_or_all),
