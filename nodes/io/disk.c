@@ -52,7 +52,7 @@ void disk_fail(const struct disk *disk, const char *doing, int number)
 
 int disk_corrupt(const struct disk *disk, struct text *why, const char *what)
 {
-    text_add(why, "%s/store/data.mdb is damaged: %s", disk->dir, what);
+    text_add(why, "%s/store/data.mdb is damaged: %s" DISK_ADVICE, disk->dir, what);
     return ERR_CORRUPT;
 }
 

@@ -2,9 +2,9 @@
  * thread, and for main before that thread starts.
  *
  *   DIR/lock            locked by the process that uses the directory
- *   DIR/store/data.mdb  LMDB: whose it is, the cluster's identity, boot counter, term and vote,
- * full checkpoint, log, records (the ledger), small kept values DIR/values/JOB-OP   larger kept
- * values, a file each
+ *   DIR/store/data.mdb  LMDB: whose it is, the cluster's identity, boot counter, term, vote,
+ *                       full checkpoint, log, records (the ledger), small kept values
+ *   DIR/values/JOB-OP   larger kept values, a file each
  *
  * Every record carries a checksum: files are untrusted, and a damaged one is refused by name. */
 #ifndef CONCLAVE_IO_DISK_H
@@ -34,7 +34,7 @@ int durability_parse(const char *text, enum durability *out);
 typedef int disk_part_fn(void *context, struct slice part);
 typedef int disk_entry_fn(void *context, log_index_t index, term_t term, struct slice entry);
 
-/* True when there is a store in the directory. */
+/* True when there is a store in the directory, or was one: then disk_open() says what is wrong. */
 bool disk_exists(const char *dir);
 
 /* Opens the directory for this node of this cluster, making it when it is not there. Without a

@@ -82,8 +82,7 @@ static int compare_owner(struct disk *disk, const char *found, const char *clust
         sscanf(found, "conclave %u node %u cluster %127s", &disk->format, &owner, disk->cluster);
     bool known = disk->format == DISK_FORMAT || disk->format == FORMAT_OLD;
     if (fields < 1 || (fields < 3 && known)) {
-        text_add(why, "%s/store/data.mdb is damaged: its identity cannot be read", disk->dir);
-        return ERR_CORRUPT;
+        return disk_corrupt(disk, why, "its identity cannot be read");
     }
     disk->node = (node_id_t)owner;
     text_escape(shown, sizeof shown, slice_of(disk->cluster));
@@ -200,8 +199,13 @@ int disk_migrate(struct disk *disk, uint32_t n_nodes, uint32_t n_voters, struct 
 
 bool disk_exists(const char *dir)
 {
-    char path[DISK_PATH_MAX];
-    struct stat status;
-    text_format(path, sizeof path, "%s/store/data.mdb", dir);
-    return !stat(path, &status);
+    static const char *const parts[] = {"store", "values"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char path[DISK_PATH_MAX];
+        struct stat status;
+        text_format(path, sizeof path, "%s/%s", dir, parts[i]);
+        if (!stat(path, &status))
+            return true;
+    }
+    return false;
 }

@@ -5,6 +5,10 @@
 #include <lmdb.h>
 
 #include "nodes/io/disk.h"
+#include "nodes/io/pages.h"
+
+/* What to do about a damaged store: the end of every line that says there is one. */
+#define DISK_ADVICE "; move the node's directory away and start it with an empty one"
 
 #define KEY_IMAGE "image" /* in meta: what the full checkpoint covers, and its number of parts */
 
@@ -46,6 +50,27 @@ int disk_get_identity(struct disk *disk, MDB_txn *txn, struct identity *out);
 
 /* A record, within a transaction: disk_records.c. */
 void disk_put_record(struct disk *disk, const struct write *write);
+
+/* Whether a record's checksum is right: of the log, of the records, of the small values. Allocate
+ * nothing. */
+bool disk_entry_is_sound(struct slice key, struct slice value);
+bool disk_record_is_sound(struct slice key, struct slice value);
+bool disk_value_is_sound(struct slice key, struct slice value);
+
+/* Looks through the store before LMDB opens it, in a child process with a time limit:
+ * disk_verify.c. ERR_NOT_FOUND: the directory is new; ERR_CORRUPT. */
+int disk_verify(struct disk *disk, struct text *why);
+
+/* Its parts. Calls `verify` in a child process. ERR_CORRUPT, with why, also when the child crashes,
+ * or does not end within the limit; ERR_IO: no child could be made. */
+typedef int disk_verify_fn(int fd, struct pages_report *report);
+int disk_verify_file(int fd, struct pages_report *report);
+int disk_verify_apart(disk_verify_fn *verify, int fd, uint64_t limit_us, char why[PAGES_WHY_MAX]);
+
+/* From now on a fault within the map of the open store ends the process with one line and
+ * EXIT_ENVIRONMENT: disk_guard.c. One store a process. */
+void disk_guard(const struct disk *disk);
+void disk_unguard(void);
 
 /* Says in `why` what of data.mdb is damaged; returns ERR_CORRUPT. */
 int disk_corrupt(const struct disk *disk, struct text *why, const char *what);

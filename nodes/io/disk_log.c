@@ -76,6 +76,15 @@ static bool is_record(MDB_val key, MDB_val value, uint64_t expected, size_t head
     return key.mv_size == 8 && disk_get_u64(key.mv_data) == expected && value.mv_size > head_bytes;
 }
 
+bool disk_entry_is_sound(struct slice key, struct slice value)
+{
+    if (key.len != 8 || value.len <= ENTRY_HEAD_BYTES)
+        return false;
+    uint64_t seed = disk_get_u64(value.at) + disk_get_u64(key.at);
+    return disk_get_u64(value.at + 8) ==
+           disk_check(seed, value.at + ENTRY_HEAD_BYTES, value.len - ENTRY_HEAD_BYTES);
+}
+
 int disk_walk_image(struct disk *disk, MDB_txn *txn, log_index_t index, uint64_t n_parts,
                     disk_part_fn *each, void *context)
 {

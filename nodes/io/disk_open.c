@@ -90,23 +90,8 @@ static void on_assert(MDB_env *env, const char *what)
 {
     const char *path = "the store";
     mdb_env_get_path(env, &path);
-    fprintf(stderr, "conclave-node: %s/data.mdb is damaged: %s\n", path, what);
+    fprintf(stderr, "conclave-node: %s/data.mdb is damaged: %s" DISK_ADVICE "\n", path, what);
     _exit(EXIT_ENVIRONMENT);
-}
-
-/* A map that reaches beyond the end of its file would end the process with SIGBUS at the first
- * touch. */
-static int check_length(struct disk *disk, const char *path, struct text *why)
-{
-    MDB_envinfo info;
-    MDB_stat page;
-    struct stat status;
-    if (mdb_env_info(disk->env, &info) || mdb_env_stat(disk->env, &page) || stat(path, &status))
-        return refuse(why, ERR_CORRUPT, path, "is damaged: it cannot be examined");
-    if ((uint64_t)status.st_size < ((uint64_t)info.me_last_pgno + 1) * page.ms_psize &&
-        info.me_last_txnid)
-        return refuse(why, ERR_CORRUPT, path, "is damaged: it is shorter than it was");
-    return OK;
 }
 
 static int open_environment(struct disk *disk, const char *path, uint64_t map_bytes)
@@ -151,30 +136,78 @@ static int open_databases(struct disk *disk)
     return number;
 }
 
+static int open_at(struct disk *disk, const char *path)
+{
+    int number = open_environment(disk, path, MAP_BYTES);
+    if (number == ENOMEM || number == EINVAL) /* little address space: ulimit -v, valgrind */
+        number = open_environment(disk, path, STORE_MAP_SANITIZED_BYTES);
+    return number;
+}
+
+static int sync_directory(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    int number = fsync(fd) ? errno : 0;
+    close(fd);
+    return number;
+}
+
+/* Makes DIR/store: aside, then all at once. So a store that is there was complete once, and one
+ * that is empty or cut short is damaged, not new. */
+static int make_store(struct disk *disk, const char *path, struct text *why)
+{
+    char draft[DISK_PATH_MAX + 16], file[DISK_PATH_MAX + 32];
+    text_format(draft, sizeof draft, "%s.new", path);
+    text_format(file, sizeof file, "%s/data.mdb", draft);
+    int error = make_directory(draft, why);
+    if (error)
+        return error;
+    unlink(file); /* of a start that was cut short */
+    int number = open_at(disk, draft);
+    if (!number) {
+        number = open_databases(disk);
+        if (!number)
+            number = mdb_env_sync(disk->env, 1);
+        mdb_env_close(disk->env);
+        disk->env = NULL;
+    }
+    if (!number)
+        number = sync_directory(draft);
+    if (!number && rename(draft, path))
+        number = errno;
+    if (!number)
+        number = sync_directory(disk->dir);
+    if (!number)
+        return OK;
+    text_add(why, "%s cannot be made: %s", path, mdb_strerror(number));
+    return ERR_IO;
+}
+
 static int open_store(struct disk *disk, struct text *why)
 {
     char path[DISK_PATH_MAX], file[DISK_PATH_MAX + 16];
     text_format(path, sizeof path, "%s/store", disk->dir);
     text_format(file, sizeof file, "%s/data.mdb", path);
-    int error = make_directory(path, why);
+    int error = disk_verify(disk, why);
+    if (error == ERR_NOT_FOUND)
+        error = make_store(disk, path, why);
     if (error)
         return error;
-    int number = open_environment(disk, path, MAP_BYTES);
-    if (number == ENOMEM || number == EINVAL) /* little address space: ulimit -v, valgrind */
-        number = open_environment(disk, path, STORE_MAP_SANITIZED_BYTES);
+    int number = open_at(disk, path);
     if (!number) {
-        error = check_length(disk, file, why);
-        if (error)
-            return error;
+        disk_guard(disk);
         number = open_databases(disk);
     }
     if (!number) {
         disk->data_fd = open(file, O_RDWR | O_CLOEXEC);
         return disk->data_fd < 0 ? refuse_errno(why, file, "open") : OK;
     }
-    text_add(why, "%s %s: %s", file, number < 0 ? "is damaged" : "cannot be opened",
-             mdb_strerror(number));
-    return number < 0 ? ERR_CORRUPT : ERR_IO;
+    if (number < 0)
+        return disk_corrupt(disk, why, mdb_strerror(number));
+    text_add(why, "%s cannot be opened: %s", file, mdb_strerror(number));
+    return ERR_IO;
 }
 
 int durability_parse(const char *text, enum durability *out)
@@ -225,6 +258,7 @@ void disk_close(struct disk **disk)
     if (!it)
         return;
     if (it->env) {
+        disk_unguard();
         mdb_env_sync(it->env, 1); /* without fsync, too, a clean end leaves all on disk */
         mdb_env_close(it->env);
     }

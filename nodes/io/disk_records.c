@@ -31,16 +31,19 @@ void disk_put_record(struct disk *disk, const struct write *write)
     memcpy(at + HEAD_BYTES, record->at, record->len);
 }
 
+bool disk_record_is_sound(struct slice key, struct slice value)
+{
+    return value.len >= HEAD_BYTES && key.len <= RECORD_KEY_MAX &&
+           disk_get_u64(value.at) == check(key, value.at + HEAD_BYTES, value.len - HEAD_BYTES);
+}
+
 static int read_one(MDB_val name, MDB_val found, disk_record_fn *each, void *context)
 {
     struct slice key = {name.mv_data, name.mv_size};
     const uint8_t *at = found.mv_data;
-    if (found.mv_size < HEAD_BYTES || key.len > RECORD_KEY_MAX)
+    if (!disk_record_is_sound(key, (struct slice){at, found.mv_size}))
         return ERR_CORRUPT;
-    struct slice value = {at + HEAD_BYTES, found.mv_size - HEAD_BYTES};
-    if (disk_get_u64(at) != check(key, value.at, value.len))
-        return ERR_CORRUPT;
-    return each(context, key, value);
+    return each(context, key, (struct slice){at + HEAD_BYTES, found.mv_size - HEAD_BYTES});
 }
 
 int disk_read_records(struct disk *disk, disk_record_fn *each, void *context, struct text *why)

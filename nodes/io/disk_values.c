@@ -148,21 +148,15 @@ struct kept {
     const uint8_t *sums;  /* of its blocks; NULL: an older build wrote it */
 };
 
-static int read_head(struct disk *disk, MDB_txn *txn, struct value_id id, struct kept *kept)
+/* A record as it was written, with what follows its head; ERR_CORRUPT: it is none. */
+static int parse_record(const uint8_t *head, size_t len, struct kept *kept)
 {
-    uint8_t key[KEY_BYTES];
-    make_key(key, id);
-    MDB_val at = {KEY_BYTES, key}, record;
-    int number = mdb_get(txn, disk->values, &at, &record);
-    if (number)
-        return number == MDB_NOTFOUND ? ERR_NOT_FOUND : ERR_IO;
-    const uint8_t *head = record.mv_data;
-    if (record.mv_size < HEAD_BYTES)
+    if (len < HEAD_BYTES)
         return ERR_CORRUPT;
     *kept = (struct kept){.total = disk_get_u64(head), .hash = head + 16};
     if (disk_get_u64(head + 8) != disk_check(kept->total, kept->hash, HASH_BYTES))
         return ERR_CORRUPT;
-    size_t behind = record.mv_size - HEAD_BYTES;
+    size_t behind = len - HEAD_BYTES;
     if (kept->total <= VALUE_INLINE_MAX_BYTES)
         kept->bytes = head + HEAD_BYTES;
     else if (behind)
@@ -171,6 +165,32 @@ static int read_head(struct disk *disk, MDB_txn *txn, struct value_id id, struct
                     : kept->sums ? blocks_of(kept->total) * BLOCK_SUM_BYTES
                                  : 0;
     return behind == wanted ? OK : ERR_CORRUPT;
+}
+
+static int check_small(const struct kept *kept)
+{
+    uint8_t hash[HASH_BYTES];
+    hash_bytes(kept->bytes, (size_t)kept->total, hash);
+    return memcmp(hash, kept->hash, HASH_BYTES) ? ERR_CORRUPT : OK;
+}
+
+bool disk_value_is_sound(struct slice key, struct slice value)
+{
+    struct kept kept;
+    if (key.len != KEY_BYTES || parse_record(value.at, value.len, &kept))
+        return false;
+    return !kept.bytes || !check_small(&kept); /* a file is checked when it is read */
+}
+
+static int read_head(struct disk *disk, MDB_txn *txn, struct value_id id, struct kept *kept)
+{
+    uint8_t key[KEY_BYTES];
+    make_key(key, id);
+    MDB_val at = {KEY_BYTES, key}, record;
+    int number = mdb_get(txn, disk->values, &at, &record);
+    if (number)
+        return number == MDB_NOTFOUND ? ERR_NOT_FOUND : ERR_IO;
+    return parse_record(record.mv_data, record.mv_size, kept);
 }
 
 static int open_file(struct disk *disk, struct value_id id, uint64_t total, int *fd)
@@ -242,13 +262,6 @@ static int read_file(struct disk *disk, struct value_id id, const struct kept *k
     if (fd >= 0)
         close(fd);
     return error;
-}
-
-static int check_small(const struct kept *kept)
-{
-    uint8_t hash[HASH_BYTES];
-    hash_bytes(kept->bytes, (size_t)kept->total, hash);
-    return memcmp(hash, kept->hash, HASH_BYTES) ? ERR_CORRUPT : OK;
 }
 
 bool disk_has_kept(struct disk *disk, struct value_id id)

@@ -248,7 +248,11 @@
  * still find room: a checkpoint's bytes and as much again. */
 #define STORE_RESERVE_BYTES      (8 * MIB_BYTES)
 #define STORE_RESERVE_STEP_BYTES (4 * MIB_BYTES) /* more at a time: one call for many commits */
-#define STORE_SPACE_RETRY_US     (200 * MS_US)   /* a full disk is looked at this often */
+/* A store is looked through before it is opened: for so long at most, and as much longer as it is
+ * large. A disk that is slower hangs. */
+#define STORE_CHECK_US           (10 * SECOND_US)
+#define STORE_CHECK_BYTES_PER_US 10
+#define STORE_SPACE_RETRY_US     (200 * MS_US) /* a full disk is looked at this often */
 
 /* --- snapshots --- */
 

@@ -232,10 +232,9 @@ def test_damaged_data_are_refused_with_the_name_of_the_file_X11(make_cluster):
         files[0].write_bytes(damage)
         done = subprocess.run([str(w) for w in cluster.node_command(1)], capture_output=True,
                               text=True, env=cluster.environment(), timeout=seconds(10),
-                              check=False) if damage else None
-        if done:
-            assert done.returncode == ENVIRONMENT, done.stderr
-            assert "node1" in done.stderr and "AddressSanitizer" not in done.stderr
+                              check=False)
+        assert done.returncode == ENVIRONMENT, done.stderr
+        assert "node1" in done.stderr and "AddressSanitizer" not in done.stderr
         files[0].write_bytes(whole)
     cluster.start_node(1)
     cluster.feed.wait(lambda m: m["node"] == 1 and m["type"] == "heartbeat" and

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,10 +19,13 @@
 
 #include <cmocka.h>
 
+#include "nodes/io/disk_internal.h"
 #include "nodes/io/store.h"
+#include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
+#include "tests/unit/random.h"
 
 #define PATH_ROOM    256
 #define CRASHED      99
@@ -34,20 +38,21 @@
 /* --- the disk that fails --- */
 
 static struct {
-    long writes_left; /* then the process dies in the middle of a write; < 0: never */
-    bool sync_fails;
-    bool full; /* no new room: neither for files nor ahead */
+    long writes_left;              /* then the process dies in the middle of a write; < 0: never */
+    bool sync_fails, sync_skipped; /* skipped: only the process ends, and the system goes on */
+    unsigned part;                 /* of 256: how much of the last write gets there */
+    bool full;                     /* no new room: neither for files nor ahead */
 } fault;
 
 static void die_in_the_middle(int fd, const void *at, size_t len, off_t offset)
 {
     if (fault.writes_left < 0 || fault.writes_left-- > 0)
         return;
-    /* Half of it gets there. */
+    len = len * fault.part / 256;
     if (offset >= 0)
-        syscall(SYS_pwrite64, fd, at, len / 2, offset);
+        syscall(SYS_pwrite64, fd, at, len, offset);
     else
-        syscall(SYS_write, fd, at, len / 2);
+        syscall(SYS_write, fd, at, len);
     _exit(CRASHED);
 }
 
@@ -99,6 +104,8 @@ ssize_t pwritev(int fd, const struct iovec *at, int n, off_t offset)
 
 int fdatasync(int fd)
 {
+    if (fault.sync_skipped)
+        return 0;
     if (fault.sync_fails) {
         errno = EIO;
         return -1;
@@ -128,7 +135,8 @@ static int make_root(void **state)
 {
     (void)state;
     fault.writes_left = -1;
-    fault.sync_fails = fault.full = false;
+    fault.part = 128;
+    fault.sync_fails = fault.sync_skipped = fault.full = false;
     text_format(root, sizeof root, "/tmp/conclave-test-disk.XXXXXX");
     return mkdtemp(root) ? 0 : -1;
 }
@@ -251,13 +259,287 @@ static void a_crash_in_the_middle_of_any_write_loses_nothing_acknowledged_R23(vo
     long at = 0;
     for (; !ended && at < CRASHES_MAX; at++) {
         uint64_t told = crash_at(at, &ended);
-        if (at > 8) /* before, the directory itself is being made */
-            check_what_is_left(told);
+        check_what_is_left(told); /* wherever it died: while the directory was being made, too */
         remove_root(state);
         make_root(state);
     }
     assert_true(ended && at > 3 * COMMITS);
     print_message("%ld crashes\n", at - 1);
+}
+
+/* --- exits in the middle of group commits, one after another in the same store --- */
+
+#define EXITS_FULL    10000
+#define EXITS_US      (15 * SECOND_US) /* without EXITS_ALL in the environment: as many as fit */
+#define EXITS_ALL     "CONCLAVE_DISK_EXITS"
+#define LIFE_COMMITS  8  /* of a life that is not cut short */
+#define LIFE_WRITES   24 /* by which most are cut short */
+#define MODEL_LOG     64 /* entries; then a full checkpoint takes their place */
+#define MODEL_RECORDS 16
+#define GROUP_MAX     6 /* writes in one commit */
+#define LARGE_BYTES   300000
+
+/* What the store must hold after commit number `term`. */
+struct model {
+    term_t term;
+    log_index_t before, last; /* the full checkpoint's index, the last entry's */
+    struct {
+        term_t term;
+        size_t len;
+    } log[MODEL_LOG + 1];          /* of entry before + i */
+    size_t records[MODEL_RECORDS]; /* lengths; 0: none */
+};
+
+/* Some lie on pages of their own. */
+static size_t random_len(uint64_t *random)
+{
+    return 1 + random_below(random, random_below(random, 8) ? 3000 : LARGE_BYTES / 3);
+}
+
+static struct blob *filled(size_t len, uint64_t with)
+{
+    struct blob *blob = blob_new(len);
+    memset(blob->at, (int)(with & 0xff), len);
+    return blob;
+}
+
+/* One write of the commit, into the store (NULL: none) and the model. */
+static void write_one(struct model *model, uint64_t *random, struct disk *disk)
+{
+    struct write write = {.term = model->term};
+    char key[16];
+    uint64_t kind = random_below(random, 8), n = model->last - model->before;
+    if (kind < 4 && n < MODEL_LOG) {
+        write.kind = WRITE_ENTRY;
+        write.index = ++model->last;
+        write.entry = filled(random_len(random), write.index + write.term);
+        model->log[n + 1].term = write.term;
+        model->log[n + 1].len = write.entry->len;
+    } else if (kind < 6) { /* what was written before it in the same commit, too */
+        write.kind = WRITE_TRUNCATE;
+        write.index = model->last + 1 - random_below(random, n + 1);
+        model->last = write.index - 1;
+    } else if (kind < 7) {
+        uint64_t i = random_below(random, MODEL_RECORDS);
+        write.kind = WRITE_RECORD;
+        text_format(key, sizeof key, "record-%02u", (unsigned)i);
+        write.key_len = strlen(key);
+        memcpy(write.key, key, write.key_len);
+        model->records[i] = random_below(random, 3) ? random_below(random, 3000) + 1 : 0;
+        write.entry = model->records[i] ? filled(model->records[i], i) : NULL;
+    } else {
+        write.kind = WRITE_IMAGE;
+        write.entry = filled(random_len(random), 'i');
+        write.parts = &write.entry;
+        write.n_parts = 1;
+        write.index = model->last;
+        model->before = model->last;
+    }
+    if (disk)
+        disk_write(disk, &write);
+    blob_drop(&write.entry);
+}
+
+/* Commit number term + 1: it depends on that number alone. */
+static void commit_one(struct model *model, struct disk *disk)
+{
+    uint64_t random = ++model->term * 7919;
+    if (disk) {
+        disk_begin(disk);
+        disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = model->term, .vote = 1});
+    }
+    for (uint64_t n = 1 + random_below(&random, GROUP_MAX); n; n--)
+        write_one(model, &random, disk);
+    if (disk)
+        disk_commit(disk);
+}
+
+static _Noreturn void live(struct model *model, int told)
+{
+    struct disk *disk;
+    struct text why = {0};
+    if (disk_open(root, "conclave", 1, DURABILITY_OS, &disk, &why))
+        _exit(1);
+    for (int i = 0; i < LIFE_COMMITS; i++) {
+        commit_one(model, disk);
+        if (syscall(SYS_write, told, &model->term, sizeof model->term) != sizeof model->term)
+            _exit(1);
+    }
+    disk_close(&disk);
+    _exit(0);
+}
+
+struct compared {
+    const struct model *model;
+    log_index_t last;
+    size_t n_records;
+};
+
+static int compare_entry(void *context, log_index_t index, term_t term, struct slice entry)
+{
+    struct compared *compared = context;
+    const struct model *model = compared->model;
+    size_t i = index - model->before;
+    assert_true(index > model->before && index <= model->last);
+    assert_int_equal(term, model->log[i].term);
+    assert_int_equal(entry.len, model->log[i].len);
+    assert_int_equal(entry.at[entry.len - 1], (index + term) & 0xff);
+    compared->last = index;
+    return OK;
+}
+
+static int compare_record(void *context, struct slice key, struct slice value)
+{
+    struct compared *compared = context;
+    size_t i = (size_t)(key.at[key.len - 2] - '0') * 10 + (size_t)(key.at[key.len - 1] - '0');
+    assert_int_equal(value.len, compared->model->records[i]);
+    compared->n_records++;
+    return OK;
+}
+
+/* Opens what is left. It is all of what was acknowledged, and nothing or all of the commit after.
+ */
+static void check_life(struct model *model, term_t told, int exits)
+{
+    struct disk *disk;
+    struct text why = {0};
+    struct node_durable durable;
+    if (disk_open(root, "conclave", 1, DURABILITY_OS, &disk, &why))
+        fail_msg("after %d exits: %s", exits, why.at);
+    assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
+    assert_true(durable.term == told || durable.term == told + 1);
+    while (model->term < durable.term)
+        commit_one(model, NULL);
+    struct compared compared = {.model = model, .last = model->before};
+    if (disk_read_log(disk, see_part, compare_entry, &compared, &why) ||
+        disk_read_records(disk, compare_record, &compared, &why))
+        fail_msg("after %d exits: %s", exits, why.at);
+    assert_int_equal(compared.last, model->last);
+    for (size_t i = 0; i < MODEL_RECORDS; i++)
+        compared.n_records -= model->records[i] > 0;
+    assert_int_equal(compared.n_records, 0);
+    disk_close(&disk);
+}
+
+static void every_store_opens_after_exits_in_the_middle_of_group_commits_R23(void **state)
+{
+    (void)state;
+    struct model model = {0};
+    bool all = getenv(EXITS_ALL) != NULL;
+    fault.sync_skipped = true;
+    uint64_t random = 5, start_us = clock_now_us();
+    int exits = 0, cut_short = 0;
+    while (exits < EXITS_FULL && (all || clock_now_us() - start_us < EXITS_US)) {
+        int told[2], status;
+        long at = (long)random_below(&random, LIFE_WRITES);
+        unsigned part = (unsigned)random_below(&random, 257);
+        assert_int_equal(pipe(told), 0);
+        pid_t child = fork();
+        if (!child) {
+            fault.writes_left = at;
+            fault.part = part;
+            live(&model, told[1]);
+        }
+        close(told[1]);
+        term_t term, last = model.term;
+        while (read(told[0], &term, sizeof term) == sizeof term)
+            last = term;
+        close(told[0]);
+        assert_true(waitpid(child, &status, 0) == child && WIFEXITED(status));
+        assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == CRASHED);
+        cut_short += WEXITSTATUS(status) == CRASHED;
+        check_life(&model, last, ++exits);
+    }
+    assert_true(cut_short > exits / 2);
+    print_message("%d exits, %d of them in the middle of a write, %" PRIu64 " commits\n", exits,
+                  cut_short, model.term);
+}
+
+/* --- a file that is shorter than its last page --- */
+
+/* LMDB does not write pages that one transaction takes at the end of the file and gives back, once
+ * it has begun to use free pages again. */
+static void make_short_file(size_t n_entries)
+{
+    struct disk *disk = open_disk();
+    struct blob *entry = filled(LARGE_BYTES, 'e');
+    for (term_t term = 1; term < 4; term++) {
+        disk_begin(disk);
+        disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = term, .vote = 1});
+        disk_commit(disk);
+    }
+    disk_begin(disk);
+    disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = 4, .vote = 1, .voter = true});
+    for (log_index_t index = 1; index <= n_entries; index++)
+        disk_write(disk,
+                   &(struct write){.kind = WRITE_ENTRY, .term = 1, .index = index, .entry = entry});
+    disk_write(disk, &(struct write){.kind = WRITE_TRUNCATE, .index = 2});
+    disk_commit(disk);
+    blob_drop(&entry);
+    MDB_envinfo info;
+    MDB_stat page;
+    struct stat status;
+    char path[PATH_ROOM + 32];
+    text_format(path, sizeof path, "%s/store/data.mdb", root);
+    assert_true(!mdb_env_info(disk->env, &info) && !mdb_env_stat(disk->env, &page));
+    assert_int_equal(stat(path, &status), 0);
+    assert_true((uint64_t)status.st_size < (info.me_last_pgno + 1) * page.ms_psize);
+    disk_close(&disk);
+}
+
+static int see_large(void *context, log_index_t index, term_t term, struct slice entry)
+{
+    log_index_t *last = context;
+    assert_true(term == 1 && index == *last + 1 && entry.len == LARGE_BYTES);
+    *last = index;
+    return OK;
+}
+
+static void a_file_that_LMDB_left_short_is_sound(void **state)
+{
+    (void)state;
+    make_short_file(5);
+    for (int round = 0; round < 3; round++) {
+        struct disk *disk = open_disk();
+        struct blob *entry = filled(LARGE_BYTES, 'e');
+        struct text why = {0};
+        log_index_t last = 0;
+        assert_int_equal(disk_read_log(disk, see_part, see_large, &last, &why), OK);
+        assert_int_equal(last, 1 + 2 * round);
+        disk_begin(disk); /* it takes the pages that lie beyond the end */
+        for (int i = 0; i < 2; i++)
+            disk_write(disk, &(struct write){
+                                 .kind = WRITE_ENTRY, .term = 1, .index = ++last, .entry = entry});
+        disk_commit(disk);
+        blob_drop(&entry);
+        disk_close(&disk);
+    }
+}
+
+static void a_file_that_was_cut_off_is_refused_by_name(void **state)
+{
+    (void)state;
+    make_short_file(3);
+    char path[PATH_ROOM + 32];
+    struct stat status;
+    text_format(path, sizeof path, "%s/store/data.mdb", root);
+    assert_int_equal(stat(path, &status), 0);
+    for (off_t len = status.st_size - 4096; len >= 0; len = len ? (len > 8192 ? len / 2 : 0) : -1) {
+        assert_int_equal(truncate(path, len), 0);
+        struct disk *disk;
+        struct text why = {0};
+        assert_int_equal(disk_open(root, "conclave", 1, DURABILITY_FSYNC, &disk, &why),
+                         ERR_CORRUPT);
+        assert_non_null(strstr(why.at, path));
+        assert_non_null(strstr(why.at, "is damaged"));
+        assert_null(strchr(why.at, '\n'));
+        assert_null(disk);
+    }
+    assert_int_equal(unlink(path), 0);
+    struct disk *disk;
+    struct text why = {0};
+    assert_int_equal(disk_open(root, "conclave", 1, DURABILITY_FSYNC, &disk, &why), ERR_CORRUPT);
+    assert_non_null(strstr(why.at, "missing"));
 }
 
 /* --- R24 --- */
@@ -353,6 +635,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fresh(a_crash_in_the_middle_of_any_write_loses_nothing_acknowledged_R23),
+        fresh(every_store_opens_after_exits_in_the_middle_of_group_commits_R23),
+        fresh(a_file_that_LMDB_left_short_is_sound),
+        fresh(a_file_that_was_cut_off_is_refused_by_name),
         fresh(a_failed_fsync_ends_the_process_without_an_acknowledgement_R24),
         fresh(a_full_disk_takes_votes_and_what_was_promised_R25),
     };

@@ -1,0 +1,378 @@
+/* Stores that are damaged in every page, cut off everywhere, or made to crash or hang their reader:
+ * what the look before LMDB lets pass reads as it was written. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "nodes/io/disk_internal.h"
+#include "shared/base/clock.h"
+#include "shared/base/error.h"
+#include "shared/base/map.h"
+#include "shared/base/memory.h"
+#include "tests/unit/random.h"
+
+#define PATH_ROOM  256
+#define PAGE_BYTES 4096
+#define ENTRIES    400
+#define RECORDS    300
+#define OUT_ROOM   1024
+
+/* Nothing here is about power cuts, and there are many stores. */
+int fdatasync(int fd)
+{
+    return fd < 0 ? -1 : 0;
+}
+
+int fsync(int fd)
+{
+    return fd < 0 ? -1 : 0;
+}
+
+static char root[PATH_ROOM], file[PATH_ROOM + 32];
+
+static int make_root(void **state)
+{
+    (void)state;
+    text_format(root, sizeof root, "/tmp/conclave-test-pages.XXXXXX");
+    if (!mkdtemp(root))
+        return -1;
+    text_format(file, sizeof file, "%s/store/data.mdb", root);
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+static int remove_root(void **state)
+{
+    (void)state;
+    return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* --- a store with trees of several levels, values on pages of their own, and free pages --- */
+
+static void fill_store(void)
+{
+    struct disk *disk;
+    struct text why = {0};
+    uint64_t random = 3;
+    if (disk_open(root, "conclave", 1, DURABILITY_OS, &disk, &why))
+        fail_msg("%s", why.at);
+    for (log_index_t index = 1; index <= ENTRIES;) {
+        disk_begin(disk);
+        for (int i = 0; i < 20; i++, index++) {
+            size_t len = 1 + random_below(&random, index % 16 ? 400 : 20000);
+            struct blob *blob = blob_new(len);
+            memset(blob->at, (int)index, len);
+            disk_write(disk, &(struct write){
+                                 .kind = WRITE_ENTRY, .term = 1, .index = index, .entry = blob});
+            if (index <= RECORDS) {
+                struct write record = {.kind = WRITE_RECORD, .entry = blob};
+                record.key_len =
+                    text_format((char *)record.key, RECORD_KEY_MAX, "r-%05u", (unsigned)index);
+                disk_write(disk, &record);
+            }
+            blob_drop(&blob);
+        }
+        disk_commit(disk);
+    }
+    struct blob *small = blob_new(3000);
+    memset(small->at, 's', small->len);
+    disk_keep(disk, (struct value_id){1, 1}, small);
+    blob_drop(&small);
+    disk_begin(disk);
+    disk_write(disk, &(struct write){.kind = WRITE_TRUNCATE, .index = ENTRIES - 40});
+    disk_commit(disk);
+    disk_close(&disk);
+}
+
+struct read_back {
+    uint64_t n, sum;
+};
+
+static int add_entry(void *context, log_index_t index, term_t term, struct slice entry)
+{
+    struct read_back *sum = context;
+    sum->n++;
+    sum->sum = sum->sum * 31 + map_hash(entry.at, entry.len) + index + term;
+    return OK;
+}
+
+static int add_record(void *context, struct slice key, struct slice value)
+{
+    return add_entry(context, key.len, 0, value);
+}
+
+static int no_part(void *context, struct slice part)
+{
+    (void)context;
+    (void)part;
+    return ERR_CORRUPT;
+}
+
+static struct read_back read_all(void)
+{
+    struct disk *disk;
+    struct text why = {0};
+    struct read_back sum = {0};
+    if (disk_open(root, "conclave", 1, DURABILITY_OS, &disk, &why))
+        fail_msg("%s", why.at);
+    if (disk_read_log(disk, no_part, add_entry, &sum, &why) ||
+        disk_read_records(disk, add_record, &sum, &why))
+        fail_msg("%s", why.at);
+    disk_close(&disk);
+    return sum;
+}
+
+static uint8_t *read_file(size_t *len)
+{
+    struct stat status;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0 && !fstat(fd, &status));
+    *len = (size_t)status.st_size;
+    uint8_t *at = mem_new(*len, 1);
+    assert_int_equal(read(fd, at, *len), *len);
+    close(fd);
+    return at;
+}
+
+static void write_file(const uint8_t *at, size_t len)
+{
+    int fd = open(file, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, at, len), len);
+    close(fd);
+}
+
+/* Looks through the file in this process: it must not crash, whatever is in it. */
+static int look(struct pages_report *report)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    int error = disk_verify_file(fd, report);
+    close(fd);
+    if (error)
+        assert_true(report->why[0]);
+    return error;
+}
+
+/* --- damage --- */
+
+enum damage { NOISE, ZEROS, ONES, ANOTHER_PAGE, ONE_BYTE, DAMAGES };
+
+static void damage_page(uint8_t *at, size_t len, size_t page, enum damage how, uint64_t *random)
+{
+    uint8_t *bytes = at + page * PAGE_BYTES;
+    size_t other = random_below(random, len / PAGE_BYTES);
+    switch (how) {
+    case NOISE:
+        for (size_t i = 0; i < PAGE_BYTES; i++)
+            bytes[i] = (uint8_t)random_u64(random);
+        break;
+    case ZEROS:
+    case ONES:
+        memset(bytes, how == ONES ? 0xff : 0, PAGE_BYTES);
+        break;
+    case ANOTHER_PAGE:
+        memmove(bytes, at + other * PAGE_BYTES, PAGE_BYTES);
+        break;
+    default: /* where a page keeps what leads on: its head, its nodes' places */
+        bytes[random_below(random, 64)] ^= (uint8_t)(1u << random_below(random, 8));
+    }
+}
+
+static void what_passes_reads_as_it_was_written_X11(void **state)
+{
+    (void)state;
+    fill_store();
+    struct read_back before = read_all();
+    size_t len, refused[DAMAGES] = {0}, n_pages;
+    uint8_t *whole = read_file(&len), *damaged = mem_new(len, 1);
+    uint64_t random = 11;
+    struct pages_report report;
+    assert_int_equal(look(&report), OK);
+    n_pages = len / PAGE_BYTES;
+    assert_true(report.n_pages > n_pages / 2);
+    for (size_t page = 0; page < n_pages; page++)
+        for (enum damage how = 0; how < DAMAGES; how++) {
+            memcpy(damaged, whole, len);
+            damage_page(damaged, len, page, how, &random);
+            write_file(damaged, len);
+            if (look(&report)) {
+                refused[how]++;
+                continue;
+            }
+            struct read_back after = read_all();
+            assert_true(after.n == before.n && after.sum == before.sum);
+        }
+    print_message(
+        "of %zu pages refused: noise %zu, zeros %zu, ones %zu, another page %zu, a bit %zu\n",
+        n_pages, refused[NOISE], refused[ZEROS], refused[ONES], refused[ANOTHER_PAGE],
+        refused[ONE_BYTE]);
+    assert_true(refused[NOISE] > n_pages / 2);
+    free(whole);
+    free(damaged);
+}
+
+static void a_file_that_is_cut_off_anywhere_is_refused(void **state)
+{
+    (void)state;
+    fill_store();
+    struct read_back before = read_all();
+    size_t len, refused = 0;
+    uint8_t *whole = read_file(&len);
+    struct pages_report report;
+    for (size_t left = 0; left < len; left += PAGE_BYTES / 2) {
+        write_file(whole, left);
+        if (look(&report)) {
+            refused++;
+            continue;
+        }
+        struct read_back after = read_all(); /* it was free, what is missing */
+        assert_true(after.n == before.n && after.sum == before.sum);
+    }
+    assert_true(refused > len / PAGE_BYTES);
+    free(whole);
+}
+
+/* --- a reader that crashes or hangs --- */
+
+static int crash(int fd, struct pages_report *report)
+{
+    (void)fd;
+    (void)report;
+    raise(SIGKILL); /* SIGSEGV would be a sanitizer's to report */
+    return OK;
+}
+
+static int hang(int fd, struct pages_report *report)
+{
+    (void)fd;
+    (void)report;
+    while (pause())
+        continue;
+    return OK;
+}
+
+static int pass(int fd, struct pages_report *report)
+{
+    (void)fd;
+    (void)report;
+    return OK;
+}
+
+static void a_reader_that_crashes_or_hangs_is_damage(void **state)
+{
+    (void)state;
+    char why[PAGES_WHY_MAX];
+    assert_int_equal(disk_verify_apart(pass, -1, 10 * SECOND_US, why), OK);
+    assert_int_equal(disk_verify_apart(crash, -1, 10 * SECOND_US, why), ERR_CORRUPT);
+    assert_non_null(strstr(why, "signal 9"));
+    assert_int_equal(disk_verify_apart(hang, -1, SECOND_US, why), ERR_CORRUPT);
+    assert_non_null(strstr(why, "within 1 s"));
+    assert_int_equal(disk_verify_apart(disk_verify_file, -1, SECOND_US, why), ERR_IO);
+    while (waitpid(-1, NULL, 0) > 0)
+        continue;
+}
+
+/* --- faults while it is open --- */
+
+/* Runs `fn` with an open store in a child; returns how it ended and what it wrote on stderr. */
+static int run_apart(void (*fn)(struct disk *disk), char out[OUT_ROOM])
+{
+    int ends[2], status;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (!child) {
+        struct disk *disk;
+        struct text why = {0};
+        dup2(ends[1], STDERR_FILENO);
+        signal(SIGSEGV, SIG_DFL); /* cmocka has its own */
+        signal(SIGBUS, SIG_DFL);
+        if (disk_open(root, "conclave", 1, DURABILITY_OS, &disk, &why))
+            _exit(99);
+        fn(disk);
+        _exit(0);
+    }
+    close(ends[1]);
+    size_t len = 0;
+    ssize_t got;
+    while (len + 1 < OUT_ROOM && (got = read(ends[0], out + len, OUT_ROOM - 1 - len)) > 0)
+        len += (size_t)got;
+    out[len] = '\0';
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void read_what_is_gone(struct disk *disk)
+{
+    struct read_back sum = {0};
+    struct text why = {0};
+    if (truncate(file, 2 * PAGE_BYTES))
+        _exit(98);
+    disk_read_log(disk, no_part, add_entry, &sum, &why);
+}
+
+static void read_elsewhere(struct disk *disk)
+{
+    (void)disk;
+    volatile int *volatile nowhere = NULL;
+    *nowhere = 1;
+}
+
+static void a_fault_within_the_map_ends_with_one_line_and_8(void **state)
+{
+    (void)state;
+    fill_store();
+    char out[OUT_ROOM];
+    int status = run_apart(read_what_is_gone, out);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_ENVIRONMENT);
+    assert_non_null(strstr(out, file));
+    assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
+}
+
+static void a_fault_elsewhere_ends_as_it_always_did(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* the sanitizer reports it, and exits */
+#endif
+    fill_store();
+    char out[OUT_ROOM];
+    int status = run_apart(read_elsewhere, out);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    assert_string_equal(out, "");
+}
+
+#define fresh(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fresh(what_passes_reads_as_it_was_written_X11),
+        fresh(a_file_that_is_cut_off_anywhere_is_refused),
+        cmocka_unit_test(a_reader_that_crashes_or_hangs_is_damage),
+        fresh(a_fault_within_the_map_ends_with_one_line_and_8),
+        fresh(a_fault_elsewhere_ends_as_it_always_did),
+    };
+    return cmocka_run_group_tests_name("pages", tests, NULL, NULL);
+}
