@@ -16,6 +16,7 @@
 #include "shared/base/log.h"
 #include "shared/base/version.h"
 #include "shared/bus/bus.h"
+#include "shared/bus/descriptors.h"
 
 /* Without any message the loop still looks at the clock this often: a silent coordinator is logged.
  */
@@ -420,8 +421,21 @@ static int open_signals(void)
     return fd;
 }
 
+static int claim_descriptors(uint32_t n_nodes)
+{
+    struct text why = {0};
+    uint64_t links = (uint64_t)FILES_LINK_OF_BROKER * n_nodes;
+    int error = descriptors_claim(FILES_OWN + links + FILES_CLIENTS + links, links, &why);
+    if (error)
+        fprintf(stderr, "conclave-broker: %s\n", why.at);
+    return error;
+}
+
 int broker_run(const struct broker_config *config)
 {
+    int refused = claim_descriptors(config->n_nodes);
+    if (refused)
+        return exit_code_of(refused);
     struct broker *broker = mem_new(1, sizeof *broker);
     broker->config = config;
     broker->signals = open_signals();

@@ -15,6 +15,7 @@
 #include "shared/base/hash.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
+#include "shared/bus/descriptors.h"
 
 #define GOODBYE_US          (10 * MS_US)
 #define LINGER_FAIL_MS      50  /* a goodbye gets out in far less, or not at all */
@@ -121,11 +122,26 @@ static void start_parts(struct runtime *runtime)
     mesh_connect(runtime->mesh, clock_now_us());
 }
 
+static int claim_descriptors(uint32_t n_nodes, struct text *why)
+{
+    uint64_t links = (uint64_t)FILES_PEER * (n_nodes - 1);
+    uint64_t connections = (uint64_t)FILES_FROM_PEER * (n_nodes - 1) + FILES_BROKERS;
+    /* The links once more: strangers may have taken what a peer that was down had left. */
+    return descriptors_claim(FILES_OWN + links + connections + links, links, why);
+}
+
 int runtime_open(const struct runtime_config *config, struct runtime **out, struct text *why)
 {
+    struct disk *disk = config->disk;
+    *out = NULL;
+    int error = claim_descriptors(config->node.n_nodes, why);
+    if (error) {
+        disk_close(&disk);
+        return error;
+    }
     struct runtime *runtime = mem_new(1, sizeof *runtime);
     runtime->config = *config;
-    runtime->disk = config->disk;
+    runtime->disk = disk;
     runtime->signal_fd = open_signals();
     runtime->context = bus_open();
     struct mesh_config mesh = {.id = config->node.id,
@@ -133,7 +149,7 @@ int runtime_open(const struct runtime_config *config, struct runtime **out, stru
                                .port = config->port,
                                .bind = config->bind,
                                .hosts = config->hosts};
-    int error = mesh_open(runtime->context, &mesh, &runtime->mesh, why);
+    error = mesh_open(runtime->context, &mesh, &runtime->mesh, why);
     if (!error)
         error = open_node(runtime, why);
     if (error)

@@ -92,7 +92,15 @@
 #define ZMTP_HEARTBEAT_TIMEOUT_MS 5000
 #define LINGER_CLEAN_MS           500
 #define DRAIN_MAX                 256 /* messages read from one socket in one turn of the loop */
-#define FILES_MIN                 8192 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts */
+/* Descriptors that a process of N nodes needs (descriptors.h): a link is a socket, the two of its
+ * monitor and a connection; four planes have links, the fifth a connection. */
+#define FILES_OWN            64 /* the store, values, eventfds, listening sockets, ZeroMQ's, and some more */
+#define FILES_PEER           17 /* of a node, for each other node: four links and the heartbeat's */
+#define FILES_FROM_PEER      5  /* and as many connections come from it */
+#define FILES_BROKERS        32 /* two connections of each of 16 brokers to a node */
+#define FILES_LINK_OF_BROKER 3  /* of a broker, for each node: a socket, two connections */
+#define FILES_CLIENTS        64 /* two connections of each of 32 clients, at least */
+#define FILES_MIN            8192 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts */
 /* ZeroMQ's limits count messages; answers have 40 bytes or 1 MiB. Smaller parts are left to them.
  */
 #define GAUGE_MIN_BYTES KIB_BYTES

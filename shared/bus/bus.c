@@ -3,10 +3,10 @@
 #include <czmq.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
+#include "shared/bus/descriptors.h"
 
 #define SOCKETS_MAX          4096 /* 100 nodes: 400 DEALERs, each with both ends of a monitor */
 #define ENDPOINT_MAX         320  /* tcp://HOST:PORT; a host name has at most 255 bytes */
@@ -21,18 +21,9 @@ static _Thread_local struct codec_buffer encoded;
 
 /* --- the process's one context --- */
 
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_MIN)
-        return;
-    limit.rlim_cur = limit.rlim_max < FILES_MIN ? limit.rlim_max : FILES_MIN;
-    setrlimit(RLIMIT_NOFILE, &limit); /* a smaller cluster works with what there is */
-}
-
 void *bus_open(void)
 {
-    raise_file_limit();
+    descriptors_raise();
     zsys_handler_set(NULL); /* before zsys_init(), which would take SIGINT and SIGTERM */
     zsys_set_max_sockets(SOCKETS_MAX);
     zsys_set_io_threads(1);
@@ -60,9 +51,17 @@ static void set(void *socket, int option, int value)
 
 void *bus_socket(void *context, int type)
 {
-    void *socket = zmq_socket(context, type);
+    void *socket = bus_socket_try(context, type);
     if (!socket)
         panic("cannot make a socket: %s", zmq_strerror(errno));
+    return socket;
+}
+
+void *bus_socket_try(void *context, int type)
+{
+    void *socket = zmq_socket(context, type);
+    if (!socket)
+        return NULL;
     bool feed = type == ZMQ_PUB || type == ZMQ_SUB || type == ZMQ_XPUB || type == ZMQ_XSUB;
     set(socket, ZMQ_SNDHWM, feed ? FEED_HWM : SOCKET_HWM);
     set(socket, ZMQ_RCVHWM, feed ? FEED_HWM : SOCKET_HWM);

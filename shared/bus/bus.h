@@ -27,6 +27,9 @@ void bus_close(void *context);
  * SUB, XPUB, XSUB. Never NULL. */
 void *bus_socket(void *context, int type);
 
+/* The same; NULL when there is no descriptor for it. For what can be tried again. */
+void *bus_socket_try(void *context, int type);
+
 /* Sets other limits on the messages queued for each peer than SOCKET_HWM; before bind or connect.
  */
 void bus_limit(void *socket, int send_messages, int receive_messages);

@@ -31,26 +31,6 @@ struct link {
 
 /* --- making and unmaking the socket --- */
 
-static void make(struct link *link, uint64_t now_us)
-{
-    static _Atomic unsigned count; /* names of inproc endpoints are shared by the whole context */
-    char name[MONITOR_NAME_MAX];
-    text_format(name, sizeof name, "inproc://link-monitor-%u", count++);
-    link->socket = bus_socket(link->context, ZMQ_DEALER);
-    bus_limit(link->socket, link->queue_max, 1); /* nobody answers on this socket */
-    link->monitor = zmq_socket(link->context, ZMQ_PAIR);
-    if (!link->monitor || zmq_socket_monitor(link->socket, name, WATCHED_EVENTS) ||
-        zmq_connect(link->monitor, name))
-        panic("cannot watch a socket: %s", zmq_strerror(errno));
-    size_t len = sizeof link->fd;
-    zmq_getsockopt(link->monitor, ZMQ_FD, &link->fd, &len);
-    link->made_us = now_us;
-    /* The host was checked when the program started; an unknown one is looked up again at each
-     * retry. */
-    if (bus_connect(link->socket, link->host, link->port))
-        panic("cannot connect to %s:%u: %s", link->host, link->port, zmq_strerror(errno));
-}
-
 static void unmake(struct link *link, int linger_ms)
 {
     if (!link->socket)
@@ -60,6 +40,32 @@ static void unmake(struct link *link, int linger_ms)
     bus_socket_close(&link->monitor, 0);
     bus_socket_close(&link->socket, linger_ms);
     link->up = false;
+}
+
+static void make(struct link *link, uint64_t now_us)
+{
+    static _Atomic unsigned count; /* names of inproc endpoints are shared by the whole context */
+    char name[MONITOR_NAME_MAX];
+    text_format(name, sizeof name, "inproc://link-monitor-%u", count++);
+    link->made_us = now_us;
+    link->socket = bus_socket_try(link->context, ZMQ_DEALER);
+    if (link->socket) {
+        bus_limit(link->socket, link->queue_max, 1); /* nobody answers on this socket */
+        link->monitor = zmq_socket(link->context, ZMQ_PAIR);
+    }
+    if (!link->monitor || zmq_socket_monitor(link->socket, name, WATCHED_EVENTS) ||
+        zmq_connect(link->monitor, name)) {
+        /* Out of descriptors: as a connection that failed. */
+        unmake(link, 0);
+        link->retry_us = now_us + RECONNECT_MAX_MS * MS_US;
+        return;
+    }
+    size_t len = sizeof link->fd;
+    zmq_getsockopt(link->monitor, ZMQ_FD, &link->fd, &len);
+    /* The host was checked when the program started; an unknown one is looked up again at each
+     * retry. */
+    if (bus_connect(link->socket, link->host, link->port))
+        panic("cannot connect to %s:%u: %s", link->host, link->port, zmq_strerror(errno));
 }
 
 static void retry_later(struct link *link, uint64_t now_us)
