@@ -127,16 +127,22 @@ def test_a_dash_is_stdout(cluster, job, place):
     nothing_beside(place)
 
 
-@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
-def test_a_descriptor_is_written_where_it_stands(cluster, job, place, name):
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_a_descriptor_is_written_where_it_stands(cluster, job, place, through_a_link):
+    """As /dev/stdout is: a link to a link of /proc. No real device is named: a broken build would replace it."""
+    name = "/proc/self/fd/1"
+    if through_a_link:
+        (place / "stdout").symlink_to(name)
+        name = place / "stdout"
     assert cluster.ok("job", "result", job, "--output", name) == DIGITS  # a pipe
     path = place / "log"
     path.write_text("first\n")
     with open(path, "a", encoding="ascii") as log:
-        subprocess.run([str(harness.BIN / "conclave"), "job", "result", job, "--output", name],
+        subprocess.run([str(harness.BIN / "conclave"), "job", "result", job, "--output", str(name)],
                        stdout=log, env=cluster.environment(), timeout=seconds(20), check=True)
     assert path.read_text() == "first\n" + DIGITS
-    nothing_beside(place, "log")
+    nothing_beside(place, "log", *["stdout"] * through_a_link)
+    assert not through_a_link or name.is_symlink()
 
 
 # --- devices ---
