@@ -34,7 +34,7 @@ struct settings {
     struct failure_config failure;
     uint64_t heartbeat_us, election_timeout_us, delay_us, max_result_bytes;
     uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
-    uint64_t snapshot_timeout_us, snapshot_every_us, snapshot_keep;
+    uint64_t snapshot_timeout_us, snapshot_every_us, snapshot_keep, snapshot_memory_bytes;
     enum log_level log_level;
     bool help, version;
 };
@@ -247,6 +247,7 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
                  .snapshot_timeout_us = is->snapshot_timeout_us,
                  .snapshot_every_us = is->snapshot_every_us,
                  .snapshot_keep = is->snapshot_keep,
+                 .snapshot_memory_bytes = is->snapshot_memory_bytes,
                  .delay_us = is->delay_us,
                  .memory_limit_bytes = is->memory_limit_bytes,
                  .poison_deaths = POISON_DEATHS,
@@ -351,6 +352,8 @@ int main(int argc, char **argv)
          "TIME", "who is silent for so long is missing in a snapshot (2s)"},
         {"snapshot-every", OPTION_DURATION, &is.snapshot_every_us, 0, DURATION_MAX_US, "TIME",
          "the coordinator takes a snapshot so often; 0: never (0)"},
+        {"snapshot-memory", OPTION_SIZE, &is.snapshot_memory_bytes, 1, 1024 * 1024 * MIB_BYTES,
+         "SIZE", "of all snapshots under way; beyond, they are refused or partial (1GiB)"},
         {"snapshot-keep", OPTION_U64, &is.snapshot_keep, 1, SNAPSHOTS_KEPT_MAX, "N",
          "and keeps so many of these (5)"},
         {"durability", OPTION_STRING, &is.durability, 0, 0, "fsync|os|off",

@@ -205,6 +205,7 @@ bool checkpoint_resume(struct node *node, struct job *job)
     struct done_op *done;
     job->done = job->logged;
     job_resume_executed(job);
+    job_open_trace(job);
     if (job->trace)
         memcpy(job->trace, job->logged_trace, job->plan.total * sizeof *job->trace);
     job->run = run_new(job);

@@ -69,6 +69,18 @@ static void put_done(struct job *job, const struct message *message, const struc
     free_done(&before);
 }
 
+static void make_trace(struct job *job)
+{
+    job->trace = mem_new(job->plan.total, sizeof *job->trace);
+    job->logged_trace = mem_new(job->plan.total, sizeof *job->trace);
+}
+
+void job_open_trace(struct job *job)
+{
+    if (!job->trace && !job_is_finished(job) && job->plan.total <= TRACE_OPS_MAX)
+        make_trace(job);
+}
+
 void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,
                     struct trace_mark mark)
 {
@@ -146,6 +158,7 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
     if (!job || job_is_finished(job))
         return;
     row_changes(jobs->watch, TABLE_JOBS, &job->row);
+    job_open_trace(job);
     for (size_t i = 0; i < done->ops.n; i++) {
         const struct wire_done_op *op = &done->ops.at[i];
         if (!is_op_of(job, op))
@@ -286,11 +299,8 @@ static int parse_state(struct slice name, enum job_state *state)
 
 static void load_trace(struct jobs *jobs, struct job *job, struct slice bytes)
 {
-    if (job->trace && bytes.len != 4 * job->plan.total) {
-        free(job->trace);
-        free(job->logged_trace);
-        job->trace = job->logged_trace = NULL;
-    }
+    if (bytes.len == 4 * job->plan.total && job->plan.total <= TRACE_OPS_MAX)
+        make_trace(job);
     for (uint64_t i = 0; job->trace && i < job->plan.total; i++) {
         const uint8_t *at = bytes.at + 4 * i;
         job->trace[i] =

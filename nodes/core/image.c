@@ -10,7 +10,7 @@
 #include "shared/wire/codec.h"
 
 #define BUNDLE_BYTES (MESSAGE_MAX_BYTES / 4) /* a bundle of rows ends when it is this large ... */
-#define BUNDLE_ROWS  256                     /* ... or has so many frames */
+#define BUNDLE_ROWS  128 /* ... or has so many: a follower loads it in one step */
 
 struct image_build {
     struct image_build *next; /* in the order in which they began */

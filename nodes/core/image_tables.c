@@ -192,7 +192,7 @@ static void save_job(struct image_sink *sink, const struct node *node, const str
         }
     }
     row->source = node->config.id;
-    if (job->trace && job->logged_trace)
+    if (job->logged_trace && (job->logged || job_is_finished(job)))
         write_trace(message, job);
     image_sink_add(sink, message);
     save_frontier(sink, node, job);

@@ -126,10 +126,6 @@ struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64
     jobs_copy_text(job->key, sizeof job->key, key);
     plan_init(&job->plan, n);
     job->level = level < job->plan.levels ? level : job->plan.levels - 1;
-    if (job->plan.total <= TRACE_OPS_MAX) {
-        job->trace = mem_new(job->plan.total, sizeof *job->trace);
-        job->logged_trace = mem_new(job->plan.total, sizeof *job->trace);
-    }
     if (jobs->n == jobs->size) {
         jobs->size = jobs->size ? jobs->size * 2 : 16;
         jobs->at = mem_grow(jobs->at, jobs->size, sizeof *jobs->at);

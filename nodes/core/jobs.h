@@ -58,7 +58,8 @@ struct job {
     uint64_t logged, logged_executed;  /* done and executed, as of the last entry */
     struct executor *executors;        /* by node, while it is unfinished; NULL: none yet */
     struct executor *logged_executors; /* the same, as of the last entry */
-    struct trace_mark *trace; /* by operation number - 1, up to TRACE_OPS_MAX; NULL: not kept */
+    /* By operation number - 1, up to TRACE_OPS_MAX; NULL: not kept, or nothing is done yet. */
+    struct trace_mark *trace;
     struct trace_mark *logged_trace; /* the same, as of the last entry */
     bool keeps;      /* values of its operations may be on this node's disk: its end sweeps them */
     struct run *run; /* the coordinator's schedule of it; NULL when it has none */
@@ -150,6 +151,10 @@ void job_resume_executed(struct job *job);
 
 /* Fills a record of it from what is noted, or logged. */
 void job_write_executed(const struct executor *executors, struct wire_tally *out);
+
+/* Makes room for the trace of an unfinished job, when it is short enough for one: not before
+ * something is done of it, because ten thousand that wait would take 300 MB. */
+void job_open_trace(struct job *job);
 
 /* Marks the operations of a unit, or one operation, as executed. */
 void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,

@@ -24,6 +24,7 @@ struct node_config {
     uint64_t snapshot_every_us;      /* the coordinator takes one so often; 0: never */
     uint64_t snapshot_keep;          /* of those */
     uint64_t snapshot_record_bytes;  /* of messages, in one recording; 0: as many as allowed */
+    uint64_t snapshot_memory_bytes;  /* of all recordings and reports here; 0: the default */
     uint64_t checkpoint_bytes;       /* ... when their values are this large */
     uint64_t append_entries;         /* in one append; 0 or too many: APPEND_ENTRIES_MAX */
     /* Smaller limits, for tests; 0: as in limits.h. All nodes must have the same of the state's. */

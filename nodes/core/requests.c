@@ -416,10 +416,11 @@ static void job_trace(struct node *node, struct caller caller, const struct wire
         refuse_job(node, caller, trace->job);
         return;
     }
+    job_open_trace(job);
     if (!job->trace) {
         refuse(node, caller, "not_kept",
-               "the trace of this job is not kept: it has more than 4096 operations, or many jobs "
-               "came after it");
+               "the trace of this job is not kept: it has more than 4096 operations, or none was "
+               "executed, or many jobs came after it");
         return;
     }
     struct message *message = message_new(MESSAGE_TRACE_PAGE);

@@ -66,8 +66,27 @@ static struct recording *find(const struct node *node, struct snapshot_id id)
     return it;
 }
 
+bool snapshot_charge(struct snapshots *all, uint64_t *share, uint64_t bytes)
+{
+    if (bytes > all->bytes_max || all->bytes > all->bytes_max - bytes)
+        return false;
+    all->bytes += bytes;
+    *share += bytes;
+    return true;
+}
+
+void snapshot_release(struct snapshots *all, uint64_t *share)
+{
+    all->bytes -= *share;
+    *share = 0;
+}
+
 void recording_add_packed(struct recording *recording, struct blob *part)
 {
+    recording->too_much =
+        recording->too_much || !snapshot_charge(recording->all, &recording->bytes, part->len);
+    if (recording->too_much)
+        return;
     if (recording->n_parts == recording->parts_size) {
         recording->parts_size = recording->parts_size ? 2 * recording->parts_size : 16;
         recording->parts = mem_grow(recording->parts, recording->parts_size, sizeof(struct blob *));
@@ -93,11 +112,13 @@ static void recording_free(struct node *node, struct recording *recording)
         at = &(*at)->next;
     *at = recording->next;
     snapshots->n_recordings--;
+    snapshot_release(snapshots, &recording->bytes);
     remember_end(snapshots, recording->id);
     for (size_t i = 0; i < recording->n_parts; i++)
         blob_drop(&recording->parts[i]);
     free(recording->parts);
     image_end(node, &recording->checkpoint);
+    snapshot_free_ledger(&recording->ledger);
     for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
         free(recording->channels[id].messages);
         free(recording->channels[id].ops);
@@ -138,6 +159,25 @@ static void open_channels(struct node *node, struct recording *recording)
     }
 }
 
+/* A slice of the ledger, at most one every IMAGE_SLICE_GAP_US for all recordings; true: all of it
+ * is packed. */
+static bool pack_ledger(struct node *node, struct recording *recording)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    uint64_t before = recording->bytes;
+    if (!recording->ledger || recording->too_much)
+        return true;
+    if (node->now_us >= snapshots->slice_us + IMAGE_SLICE_GAP_US) {
+        snapshots->slice_us = node->now_us;
+        snapshots->slice_bytes = 0;
+    }
+    if (snapshots->slice_bytes >= IMAGE_SLICE_BYTES)
+        return false;
+    bool whole = snapshot_pack_ledger(recording, IMAGE_SLICE_BYTES - snapshots->slice_bytes);
+    snapshots->slice_bytes += recording->bytes - before;
+    return whole;
+}
+
 /* The coordinator's checkpoint is packed in slices; false: it is not whole yet. */
 static bool take_checkpoint(struct node *node, struct recording *recording)
 {
@@ -154,10 +194,13 @@ static bool take_checkpoint(struct node *node, struct recording *recording)
 /* Local completion: nothing more is recorded. */
 static void close_if_done(struct node *node, struct recording *recording)
 {
-    if (recording->open || recording->closed || !take_checkpoint(node, recording))
+    if (recording->open || recording->closed || !pack_ledger(node, recording) ||
+        !take_checkpoint(node, recording))
         return;
-    recording->closed = true;
     recording_add_channels(node, recording);
+    if (recording->too_much)
+        return; /* snapshot_pump() gives it up */
+    recording->closed = true;
     if (recording->id.initiator != node->config.id)
         return; /* snapshot_pump() sends it */
     collect_own(node, recording);
@@ -170,11 +213,15 @@ bool snapshot_begin(struct node *node, struct snapshot_id id,
                     const struct wire_participant *participants, size_t n, node_id_t first_marker)
 {
     struct snapshots *snapshots = &node->snapshots;
-    if (snapshots->n_recordings == SNAPSHOTS_ACTIVE_MAX)
+    snapshots->bytes_max = node->config.snapshot_memory_bytes;
+    if (!snapshots->bytes_max)
+        snapshots->bytes_max = SNAPSHOT_MEMORY_BYTES;
+    if (snapshots->n_recordings == SNAPSHOTS_ACTIVE_MAX || snapshots->bytes >= snapshots->bytes_max)
         return false;
     size_t channels = (node->config.n_nodes + 1) * sizeof(struct cut_channel);
     struct recording *recording = mem_new(1, sizeof *recording + channels);
     recording->id = id;
+    recording->all = snapshots;
     recording->began_us = node->now_us;
     recording->noted_max = node->config.snapshot_record_bytes;
     if (!recording->noted_max)
@@ -351,17 +398,30 @@ static void send_some(struct node *node, struct recording *recording)
         recording->sent_parts = at;
 }
 
+/* NULL: it can still be whole. */
+static const char *why_hopeless(const struct recording *recording)
+{
+    if (recording->too_much)
+        return TOO_MUCH;
+    if (recording->checkpoint && image_is_lost(recording->checkpoint))
+        return REPLACED;
+    return NULL;
+}
+
 void snapshot_pump(struct node *node)
 {
     struct recording *next;
     for (struct recording *it = node->snapshots.recordings; it; it = next) {
         size_t before = 1;
         next = it->next;
+        const char *why = why_hopeless(it);
+        if (why) {
+            give_up(node, it, why);
+            continue;
+        }
+        if (!it->closed)
+            pack_ledger(node, it);
         if (!it->open && !it->closed) {
-            if (it->checkpoint && image_is_lost(it->checkpoint)) {
-                give_up(node, it, "its state was replaced meanwhile");
-                continue;
-            }
             close_if_done(node, it);
             continue; /* the initiator's own is gone by now */
         }
@@ -408,7 +468,11 @@ void snapshot_tick(struct node *node)
 uint64_t snapshot_deadline(const struct node *node)
 {
     /* Patience is looked at with every heartbeat of our own, which is fine enough. */
-    return collect_deadline(node);
+    uint64_t at = collect_deadline(node), slice_us = node->snapshots.slice_us + IMAGE_SLICE_GAP_US;
+    for (const struct recording *it = node->snapshots.recordings; it; it = it->next)
+        if (it->ledger && slice_us < at)
+            at = slice_us;
+    return at;
 }
 
 void snapshot_clear(struct node *node)
@@ -424,15 +488,21 @@ void snapshot_clear(struct node *node)
 void snapshot_check_invariants(const struct node *node)
 {
     size_t n = 0;
+    uint64_t bytes = 0;
     for (const struct recording *it = node->snapshots.recordings; it; it = it->next, n++) {
         unsigned open = 0;
         for (node_id_t id = 1; id <= node->config.n_nodes; id++)
             open += it->channels[id].state == CUT_OPEN;
-        assert(open == it->open && (open || it->closed || it->checkpoint));
+        assert(open == it->open &&
+               (open || it->closed || it->checkpoint || it->ledger || it->too_much));
+        bytes += it->bytes;
         assert(!has_ended(&node->snapshots, it->id));
         assert(it->id.initiator == node->config.id ||
                node->peers[it->id.initiator].channel.peer == it->id.incarnation); /* S6 */
         assert(it->sent_parts <= it->n_parts);
     }
+    for (const struct collection *it = node->snapshots.collections; it; it = it->next)
+        bytes += it->bytes;
+    assert(bytes == node->snapshots.bytes && bytes <= node->snapshots.bytes_max); /* S10 */
     assert(n == node->snapshots.n_recordings && n <= SNAPSHOTS_ACTIVE_MAX);
 }

@@ -40,6 +40,8 @@ struct cut_channel {
     size_t n_ops, ops_size;
 };
 
+struct frozen_ledger;
+
 /* What this node records, of one snapshot. */
 struct recording {
     struct recording *next;
@@ -47,11 +49,15 @@ struct recording {
     struct wire_participant *participants; /* in the arena */
     size_t n_participants;
     uint64_t began_us;
+    struct snapshots *all;  /* whose memory it takes a share of */
+    uint64_t bytes;         /* that share */
+    bool too_much;          /* it did not fit: the recording is given up */
     uint64_t noted_bytes;   /* of messages recorded so far ... */
     uint64_t noted_max;     /* ... beyond which what the channels held is given up */
     node_id_t first_marker; /* NODE_NONE: we are the initiator */
     struct blob **parts;    /* of the report: the state, then the channels; owned */
     size_t n_parts, parts_size, sent_parts;
+    struct frozen_ledger *ledger;   /* what of it is not packed yet; NULL: all is */
     struct image_build *checkpoint; /* a coordinator's, until it is in the report; NULL: none */
     unsigned open;                  /* channels whose marker has not come */
     bool closed;                    /* all have: the report is being sent */
@@ -77,6 +83,7 @@ struct collection {
     uint64_t client, request; /* who waits; 0: nobody, it was taken by the clock */
     bool keeping;             /* complete or given up: on its way to the disk */
     struct message *head;     /* then: what will be listed */
+    uint64_t bytes;           /* of the reports: its share of the memory for snapshots */
     unsigned waiting;         /* participants that have not reported */
     struct collected nodes[]; /* by node */
 };
@@ -85,8 +92,10 @@ struct snapshots {
     struct recording *recordings;
     struct collection *collections;
     size_t n_recordings, n_collections;
-    uint64_t counter;          /* of the last one taken here, ever */
-    struct snapshot_id *ended; /* a ring of the last that ended here */
+    uint64_t bytes, bytes_max;      /* of all that they hold (S10) */
+    uint64_t slice_us, slice_bytes; /* when a slice of ledgers began to be packed, and its bytes */
+    uint64_t counter;               /* of the last one taken here, ever */
+    struct snapshot_id *ended;      /* a ring of the last that ended here */
     size_t n_ended, next_ended;
     struct message **kept; /* heads of those on disk, oldest first; owned */
     size_t n_kept, kept_size;

@@ -44,12 +44,28 @@ static void note_ops(struct cut_channel *channel, const struct message *message)
     }
 }
 
+/* What a note takes in memory: itself, its operations, its texts. */
+static uint64_t cost_of(const struct message *message)
+{
+    uint64_t cost = 2 * sizeof(struct wire_cut_message);
+    if (message->type == MESSAGE_TASK)
+        cost += 2 * message->as.task.ops.n * sizeof(struct wire_cut_op);
+    else if (message->type == MESSAGE_RESULT)
+        cost += 2 * message->as.result.ops.n * sizeof(struct wire_cut_op);
+    else if (message->type == MESSAGE_TRANSFER)
+        cost += message->as.transfer.from.len + message->as.transfer.to.len;
+    return cost;
+}
+
 void recording_note(struct recording *recording, node_id_t from, const struct message *message)
 {
     struct cut_channel *channel = &recording->channels[from];
     channel->recorded++;
-    if (recording->noted_bytes > recording->noted_max)
+    if (recording->too_much || recording->noted_bytes > recording->noted_max)
         return; /* the report says so */
+    recording->too_much = !snapshot_charge(recording->all, &recording->bytes, cost_of(message));
+    if (recording->too_much)
+        return;
     if (channel->n_messages == channel->messages_size) {
         channel->messages_size = channel->messages_size ? 2 * channel->messages_size : 16;
         channel->messages =

@@ -24,6 +24,7 @@ void collection_free(struct node *node, struct collection *collection)
         at = &(*at)->next;
     *at = collection->next;
     node->snapshots.n_collections--;
+    snapshot_release(&node->snapshots, &collection->bytes);
     for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
         for (size_t i = 0; i < collection->nodes[id].n_parts; i++)
             blob_drop(&collection->nodes[id].parts[i]);
@@ -88,11 +89,16 @@ void snapshot_take(struct node *node, uint64_t client, uint64_t request)
 
 /* --- reports --- */
 
-static void add_part(struct collected *it, struct blob *part)
+/* False: there is no memory for it. */
+static bool add_part(struct node *node, struct collection *collection, struct collected *it,
+                     struct blob *part)
 {
+    if (!snapshot_charge(&node->snapshots, &collection->bytes, part->len))
+        return false;
     it->parts = mem_grow(it->parts, it->n_parts + 1, sizeof(struct blob *));
     it->parts[it->n_parts++] = blob_ref(part);
     it->bytes += part->len;
+    return true;
 }
 
 /* Everything that a report may consist of. */
@@ -137,12 +143,25 @@ static void reported(struct node *node, struct collection *collection, struct co
         collect_finish(node, collection);
 }
 
+/* Of a report that will not be whole nothing is kept. */
+static void drop_parts(struct node *node, struct collection *collection, struct collected *it)
+{
+    uint64_t share = it->bytes;
+    for (size_t i = 0; i < it->n_parts; i++)
+        blob_drop(&it->parts[i]);
+    it->n_parts = 0;
+    it->bytes = 0;
+    collection->bytes -= share;
+    snapshot_release(&node->snapshots, &share);
+}
+
 static void lost(struct node *node, struct collection *collection, struct collected *it,
                  const char *why)
 {
     if (it->done || it->missing)
         return;
     it->missing = why;
+    drop_parts(node, collection, it);
     if (--collection->waiting == 0)
         collect_finish(node, collection);
 }
@@ -153,8 +172,9 @@ void collect_own(struct node *node, struct recording *recording)
     struct collected *it = collection ? &collection->nodes[node->config.id] : NULL;
     if (!it || it->missing)
         return;
+    snapshot_release(&node->snapshots, &recording->bytes); /* they change hands */
     for (size_t i = 0; i < recording->n_parts; i++)
-        add_part(it, recording->parts[i]);
+        add_part(node, collection, it, recording->parts[i]);
     reported(node, collection, it);
 }
 
@@ -174,18 +194,25 @@ void snapshot_report(struct node *node, node_id_t from, const struct message *me
     if (!it || collection->keeping || it->done || it->missing || !it->participant)
         return; /* too late */
     if (report->refused.len) {
-        lost(node, collection, it, "it refused: too many snapshots at once");
+        bool memory = slice_equals(report->refused, TOO_MUCH);
+        bool replaced = slice_equals(report->refused, REPLACED);
+        lost(node, collection, it,
+             memory     ? "it gave up: " TOO_MUCH
+             : replaced ? "it gave up: " REPLACED
+                        : "it refused: too many snapshots at once");
         return;
     }
     bool fits = report->part == it->n_parts && (!it->n_parts || report->parts == it->expected) &&
                 message->n_frames && message->n_frames <= report->parts - it->n_parts;
+    bool room = true;
     it->expected = report->parts;
-    for (size_t i = 0; i < message->n_frames && fits; i++) {
+    for (size_t i = 0; i < message->n_frames && fits && room; i++) {
         fits = is_sound(node, from, message->frames[i], !it->n_parts);
-        if (fits)
-            add_part(it, message->frames[i]);
+        room = fits && add_part(node, collection, it, message->frames[i]);
     }
-    if (!fits) {
+    if (fits && !room) {
+        lost(node, collection, it, TOO_MUCH);
+    } else if (!fits) {
         node_reject(node, from, "its report of a snapshot is malformed");
         lost(node, collection, it, "its report was malformed");
     } else if (it->bytes > SNAPSHOT_FILE_BYTES_MAX / node->config.n_nodes) {
@@ -294,7 +321,7 @@ static size_t put_part(uint8_t *at, const struct blob *part)
 }
 
 /* The head, then the reports by node, each part behind its length (32 bits, little-endian). */
-static struct blob *join(const struct node *node, const struct collection *collection,
+static struct blob *join(const struct node *node, struct collection *collection,
                          const struct blob *head)
 {
     size_t bytes = 4 + head->len;
@@ -304,8 +331,10 @@ static struct blob *join(const struct node *node, const struct collection *colle
     struct blob *all = blob_new(bytes);
     size_t at = put_part(all->at, head);
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
-        for (size_t i = 0; collection->nodes[id].done && i < collection->nodes[id].n_parts; i++)
+        for (size_t i = 0; collection->nodes[id].done && i < collection->nodes[id].n_parts; i++) {
             at += put_part(all->at + at, collection->nodes[id].parts[i]);
+            blob_drop(&collection->nodes[id].parts[i]); /* not all of it twice in memory */
+        }
     return all;
 }
 

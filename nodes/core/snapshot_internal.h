@@ -7,6 +7,14 @@
 
 bool snapshot_same(struct snapshot_id a, struct snapshot_id b);
 
+/* What all recordings and reports of a node may take; both kinds are counted, so that none of them
+ * can take all of the memory. False: it does not fit, and nothing is counted (S10). */
+bool snapshot_charge(struct snapshots *all, uint64_t *share, uint64_t bytes);
+void snapshot_release(struct snapshots *all, uint64_t *share);
+
+#define TOO_MUCH "the memory for snapshots is used up"
+#define REPLACED "its state was replaced meanwhile"
+
 /* Appends a part to the report (takes the message). */
 void recording_add(struct recording *recording, struct message *part);
 
@@ -38,8 +46,11 @@ void collect_finish(struct node *node, struct collection *collection);
 /* Appends a part that is packed already (takes a new reference). */
 void recording_add_packed(struct recording *recording, struct blob *part);
 
-/* Writes accounts, key-value state, outbox and marks: snapshot_ledger.c. */
+/* Notes accounts, key-value state, outbox and marks as they are now; packs about so many bytes of
+ * that, true: all is packed; forgets it. snapshot_ledger.c. */
 void snapshot_add_ledger(struct node *node, struct recording *recording);
+bool snapshot_pack_ledger(struct recording *recording, uint64_t bytes);
+void snapshot_free_ledger(struct frozen_ledger **frozen);
 
 /* Jobs have a term, so ids below the first one are free: a kept snapshot is the value (counter, 1).
  */

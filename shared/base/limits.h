@@ -221,13 +221,14 @@
 
 /* --- full checkpoints: built in slices, so that the event loop is never held --- */
 
-#define IMAGE_SLICE_ROWS   128               /* packed in one slice: about a millisecond */
+#define IMAGE_SLICE_ROWS   128               /* packed in one slice: one to five milliseconds */
 #define IMAGE_SLICE_BYTES  (256 * KIB_BYTES) /* likewise */
 #define IMAGE_SLICE_VISITS 8192              /* rows looked at, most of which are packed already */
 #define IMAGE_SLICE_GAP_US (4 * MS_US)       /* from slice to slice: the largest state takes 1 s */
 #define INSTALL_WINDOW     2                 /* parcels of parts on their way to one follower */
 #define INSTALL_BYTES_MAX \
-    (256 * KIB_BYTES) /* of a parcel: a follower loads it in one step, some 6 ms */
+    (64 *                 \
+     KIB_BYTES) /* of a parcel of several parts: a follower loads it in one step, up to 20 ms */
 
 /* --- ledger --- */
 
@@ -272,6 +273,9 @@
 #define SNAPSHOT_TIMEOUT_DEFAULT_US (2 * SECOND_US) /* who is silent for so long is missing */
 #define SNAPSHOT_RECORD_BYTES_MAX \
     (64 * MIB_BYTES) /* of recorded messages; then the snapshot is given up */
+/* Of all recordings and reports that a node holds at once. Beyond, a snapshot is refused, or what
+ * does not fit is given up with a reason: one of the largest states of many nodes fits, alone. */
+#define SNAPSHOT_MEMORY_BYTES   (1024 * MIB_BYTES)
 #define SNAPSHOT_REPORT_BYTES   (256 * 1024) /* of parts in one report message */
 #define SNAPSHOT_REPORT_FRAMES  64
 #define SNAPSHOTS_PERIODIC_KEEP 5                  /* --snapshot-keep */

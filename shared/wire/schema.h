@@ -831,7 +831,7 @@
 #define IMAGE_PROGRESS_FIELDS(U64, BOOL, STR, BIN, LIST)                \
     U64(REQ, index, U64_ANY, "the node")                                \
     LIST(REQ, marks, mark, CHECKPOINT_OPS_MAX,                          \
-         "its states, in the order of the snaps (releases before 1.1)") \
+         "its states, in the order of the snaps (of earlier releases)") \
     BIN(OPT, packed, PROGRESS_BYTES_MAX,                                \
         "the same: snaps taken before, and state, 64-bit little-endian, for each")
 

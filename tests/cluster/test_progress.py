@@ -50,7 +50,7 @@ def test_set_snap_and_get_are_the_first_seeds(make_cluster):
     assert snap(cluster) == 1
     assert [get(cluster, 3, s) for s in (0, 1, 2)] == [17, 18, None]
     assert get(cluster, 3) == 18
-    assert get(cluster, 5, 0) == 0 and get(cluster, 999999, 1) == 0
+    assert get(cluster, 5, 0) == 0 and get(cluster, 6, 1) == 0
     # Set is idempotent: it is the state, not a step.
     cluster.ok("progress", "set", 3, 18)
     assert get(cluster, 3) == 18
@@ -139,7 +139,7 @@ def test_failover_changes_no_past_snap(make_cluster):
         assert get(cluster, 1, taken + 1) is None
         for (node, snapshot), state in expected.items():
             assert get(cluster, node, snapshot) == state
-    assert expected[40, 0] == 1 and expected[42, 1] == 0 and expected[42, 2] == 3
+    assert expected[1, 0] >= 1000 and expected[3, 1] < 3000 and expected[3, 2] >= 3000
 
 
 def test_progress_outlives_the_death_of_all_nodes(make_cluster):

@@ -267,6 +267,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US,
         .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP,
         .snapshot_record_bytes = options->record_bytes,
+        .snapshot_memory_bytes = options->snapshot_memory,
         .checkpoint_interval_us =
             OR(options->checkpoint_interval_us, CHECKPOINT_INTERVAL_DEFAULT_US),
         .checkpoint_bytes = OR(options->checkpoint_bytes, CHECKPOINT_BYTES_DEFAULT),

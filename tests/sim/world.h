@@ -81,7 +81,8 @@ struct world_options {
     op_id_t poison;          /* the operation that kills its worker; 0: none */
     uint64_t memory_limit;   /* of a worker; 0: none */
     uint64_t record_bytes;   /* of messages in one recording of a snapshot; 0: as many as allowed */
-    bool story;              /* print what happens */
+    uint64_t snapshot_memory; /* of all snapshots on a node; 0: the default */
+    bool story;               /* print what happens */
 };
 
 struct world_entry {

@@ -80,6 +80,7 @@ STATEMENTS = {
     "W2": "no wait without a deadline and a way to be seen",
     "W3": "nobody cancels, redirects or swallows for another",
     "W4": "every value on a node's disk is named by its state",
+    "W5": "every queue and every replicated table has a bound and a policy",
 }
 
 PLACES = ("tests/unit/test_*.c", "tests/sim/*.c", "tests/trace/*.txt", "tests/cluster/*.py")
@@ -88,7 +89,7 @@ PLACES = ("tests/unit/test_*.c", "tests/sim/*.c", "tests/trace/*.txt", "tests/cl
 IN_NAME = re.compile(r"[a-z0-9]((?:_[RSTWrstw]\d+)+)(?=\W)")
 # In a comment of a trace: "# R9: ...", "(R9)", "(R9, Raft 5.4.2)", "(R16 to R20; ...". Elsewhere R1
 # is an operation of a plan.
-IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RST]\d+)(?=[:,);]| to )")
+IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RSTW]\d+)(?=[:,);]| to )")
 
 
 def names_in(path):

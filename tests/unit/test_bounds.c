@@ -1,0 +1,482 @@
+/* The largest state that the bounds allow: a full checkpoint of it is built, loaded and replaced in
+ * small steps, and holds the state as it was when it began, whatever is applied meanwhile. Work is
+ * counted, not timed; what it took is printed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "nodes/core/image.h"
+#include "nodes/core/jobs_internal.h"
+#include "nodes/core/journal.h"
+#include "shared/base/error.h"
+#include "shared/base/text.h"
+#include "shared/wire/codec.h"
+#include "tests/sim/world.h"
+#include "tests/unit/random.h"
+
+enum { INDEX = 1000000, MARKED = 100, LIVE_JOBS = 64, LIVE_OPS = 50, LIVE_BYTES = 4096 };
+
+/* --- a node whose state the test fills --- */
+
+static struct node *node_of(void)
+{
+    struct node_config config = {.id = 1,
+                                 .n_nodes = 3,
+                                 .n_voters = 3,
+                                 .incarnation = 1,
+                                 .heartbeat_us = HEARTBEAT_DEFAULT_US,
+                                 .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
+                                 .compact_entries = COMPACT_ENTRIES,
+                                 .log_level = LOG_ERROR,
+                                 .cluster = "bounds",
+                                 .host = "bounds",
+                                 .version = "0"};
+    struct node_durable durable = {.term = 1};
+    struct node *node = node_new(&config, &durable, SECOND_US);
+    journal_reset(node, INDEX, 1);
+    return node;
+}
+
+static struct message *submitted(unsigned number, const char *spec)
+{
+    char key[JOB_KEY_MAX];
+    struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
+    text_format(key, sizeof key, "a-key-as-long-as-they-get-0123456789-0123456789-%08u", number);
+    entry->as.entry_job_submitted.key = message_text(entry, key);
+    entry->as.entry_job_submitted.kind = message_text(entry, "factorial");
+    entry->as.entry_job_submitted.spec = message_text(entry, spec);
+    return entry;
+}
+
+static struct message *done(job_id_t job)
+{
+    static char digits[TEXT_INLINE_DIGITS + 1];
+    static uint8_t hash[HASH_BYTES] = {1, 2, 3};
+    struct message *entry = message_new(MESSAGE_ENTRY_JOB_DONE);
+    memset(digits, '7', TEXT_INLINE_DIGITS);
+    entry->as.entry_job_done.job = job;
+    entry->as.entry_job_done.source = 1;
+    entry->as.entry_job_done.digits = TEXT_INLINE_DIGITS;
+    entry->as.entry_job_done.text = slice_of(digits);
+    entry->as.entry_job_done.sha256 = (struct slice){hash, sizeof hash};
+    return entry;
+}
+
+static struct message *ops_done(job_id_t job, op_id_t first, size_t n)
+{
+    struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);
+    struct wire_done *it = &entry->as.done;
+    struct blob *value = blob_new(LIVE_BYTES);
+    memset(value->at, 9, value->len);
+    it->job = job;
+    it->ops.n = n;
+    it->ops.at = message_room(entry, n, sizeof *it->ops.at);
+    for (size_t i = 0; i < n; i++)
+        it->ops.at[i] = (struct wire_done_op){.op = first + i,
+                                              .node = 2,
+                                              .len = LIVE_BYTES,
+                                              .frame = message_add_frame(entry, value)};
+    it->tallies.n = 1;
+    it->tallies.at = message_room(entry, 1, sizeof *it->tallies.at);
+    it->tallies.at[0] =
+        (struct wire_tally){.node = 2, .operations = n, .incarnation = 5, .executed = n};
+    entry->as.entry_ops_done.source = 1;
+    blob_drop(&value);
+    return entry;
+}
+
+static void apply(struct node *node, uint64_t number, struct message *entry)
+{
+    assert_true(jobs_entry_is_valid(entry));
+    jobs_apply(&node->jobs, number, 1, entry);
+    message_drop(&entry);
+}
+
+static job_id_t id_of(uint64_t number)
+{
+    return (job_id_t)1 << JOB_INDEX_BITS | number;
+}
+
+static void fill(struct node *node, unsigned finished, unsigned open, unsigned snaps)
+{
+    for (unsigned i = 1; i <= finished + open; i++)
+        apply(node, i, submitted(i, i % 10 && i <= finished ? "10" : "12000"));
+    for (unsigned i = 1; i <= finished; i++)
+        apply(node, i, done(id_of(i)));
+    for (unsigned i = 1; i <= LIVE_JOBS && i <= open; i++)
+        apply(node, i, ops_done(id_of(finished + i), 1, LIVE_OPS));
+    for (unsigned snap = 0; snap < snaps; snap++) {
+        char key[JOB_KEY_MAX];
+        for (unsigned index = 1; index <= MARKED; index++)
+            progress_set_state(&node->progress, index, snap * 1000 + index);
+        text_format(key, sizeof key, "snap-%u", snap);
+        jobs_add_snap(&node->jobs, slice_of(key), progress_snap(&node->progress));
+    }
+    for (unsigned i = 0; i < 10 * finished; i++) {
+        char key[JOB_KEY_MAX];
+        text_format(key, sizeof key, "forgotten-%u", i);
+        jobs_forget_key(&node->jobs, slice_of(key));
+    }
+}
+
+/* --- what the state is --- */
+
+static uint64_t mix(uint64_t hash, uint64_t more)
+{
+    hash = (hash ^ more) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+static uint64_t digest_job(const struct job *job)
+{
+    struct done_op *live;
+    uint64_t sum = 0, hash = mix(job->id, map_hash(job->key, strlen(job->key)));
+    for (size_t at = 0; (live = map_next(&job->frontier, &at, NULL));)
+        sum += mix(live->op, live->len);
+    hash = mix(mix(hash, job->state), sum);
+    if (!job_is_finished(job))
+        hash = mix(mix(hash, job->logged), job->logged_executed);
+    hash = mix(hash, job->text ? map_hash(job->text->at, job->text->len) : 0);
+    for (op_id_t op = 0; job->logged_trace && op < job->plan.total; op++)
+        hash = mix(hash, job->logged_trace[op].node);
+    return mix(hash, job->logged_trace != NULL);
+}
+
+static uint64_t digest(const struct node *node)
+{
+    const struct jobs *jobs = &node->jobs;
+    uint64_t hash = mix(jobs->n, jobs->open), state;
+    for (size_t i = 0; i < jobs->n; i++)
+        hash = mix(hash, digest_job(jobs->at[i]));
+    for (size_t i = 0; i < jobs->n_snaps; i++)
+        hash = mix(hash, jobs->snaps[i].snapshot);
+    for (size_t i = 0; i < jobs->n_forgotten; i++)
+        hash = mix(hash, jobs_forgotten_at(jobs, i));
+    for (uint64_t index = 0; index <= MARKED; index++) {
+        hash = mix(hash, progress_now(&node->progress, index));
+        for (uint64_t snap = 0; snap < node->progress.snapshots; snap += 7)
+            hash = mix(hash, progress_get_state(&node->progress, index, snap, &state) ? 0 : state);
+    }
+    return mix(mix(hash, jobs->operations[2]), node->progress.snapshots);
+}
+
+/* --- measuring --- */
+
+static uint64_t longest_us;
+
+/* Of this thread: what others do on this machine does not count. */
+static uint64_t cpu_us(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+    return (uint64_t)at.tv_sec * SECOND_US + (uint64_t)at.tv_nsec / 1000;
+}
+
+static void took(uint64_t began_us)
+{
+    uint64_t us = cpu_us() - began_us;
+    longest_us = us > longest_us ? us : longest_us;
+}
+
+static void report(const char *what)
+{
+    printf("%s: longest step %.1f ms\n", what, (double)longest_us / 1000);
+    longest_us = 0;
+}
+
+static void tick(struct node *node, uint64_t now_us)
+{
+    uint64_t began_us = cpu_us();
+    node_step(node, &(struct event){.kind = EVENT_TICK, .now_us = now_us});
+    took(began_us);
+}
+
+/* Loads it as a follower does: parcel by parcel, beside the state. */
+static struct node *load(const struct image *image, size_t *most_bytes)
+{
+    struct node *scratch = image_scratch_new();
+    log_index_t index = 0;
+    term_t term = 0;
+    for (size_t at = 0; at < image->n;) {
+        uint64_t began_us = cpu_us();
+        size_t bytes = 0;
+        do {
+            assert_int_equal(image_load_part(scratch,
+                                             (struct slice){image->parts[at]->at,
+                                                            image->parts[at]->len},
+                                             &index, &term, NULL, NULL),
+                             OK);
+            bytes += image->parts[at++]->len;
+        } while (at < image->n && bytes + image->parts[at]->len <= INSTALL_BYTES_MAX);
+        *most_bytes = bytes > *most_bytes ? bytes : *most_bytes;
+        took(began_us);
+    }
+    assert_int_equal(index, INDEX);
+    return scratch;
+}
+
+/* --- the statements --- */
+
+static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **state)
+{
+    (void)state;
+    struct node *node = node_of();
+    uint64_t now_us = SECOND_US, draw = 1, steps = 0;
+    fill(node, JOBS_KEPT_MAX, JOBS_OPEN_MAX, PROGRESS_SNAPS_MAX);
+    uint64_t expected = digest(node), began_us = cpu_us();
+    struct image_build *build = image_begin(node, IMAGE_WHOLE);
+    took(began_us);
+    report("the largest state: begins");
+    while (!image_is_done(build)) {
+        const struct image_builds *builds = &node->builds;
+        tick(node, now_us += IMAGE_SLICE_GAP_US);
+        assert_true(++steps < 2000);
+        assert_true(builds->slice_rows <= IMAGE_SLICE_ROWS + 8);
+        assert_true(builds->slice_bytes <= IMAGE_SLICE_BYTES + 2 * LIVE_OPS * LIVE_BYTES);
+        /* Entries go on: rows change before and behind what is packed, come and go. */
+        for (unsigned i = 0; i < 3; i++) {
+            uint64_t open = JOBS_KEPT_MAX + random_below(&draw, JOBS_OPEN_MAX) + 1;
+            apply(node, 0, i ? done(id_of(open)) : ops_done(id_of(open), 1, 1));
+            progress_set_state(&node->progress, 1 + random_below(&draw, MARKED), draw);
+            struct job *job = jobs_forget_one(&node->jobs, JOBS_KEPT_MAX);
+            job_destroy(&job);
+        }
+        apply(node, 30000 + steps, submitted((unsigned)(30000 + steps), "10"));
+        jobs_check_invariants(&node->jobs);
+    }
+    report("the largest state: packing a slice");
+    struct image *image = image_of(build);
+    size_t bytes = 0, most = 0;
+    for (size_t i = 0; i < image->n; i++)
+        bytes += image->parts[i]->len;
+    printf("the largest state: %zu parts, %zu MiB, %u slices\n", image->n,
+           (size_t)(bytes / MIB_BYTES), (unsigned)steps);
+    assert_true(image->n < 1000);
+    struct node *loaded = load(image, &most);
+    report("the largest state: loading a parcel");
+    assert_true(most <= INSTALL_BYTES_MAX + MESSAGE_MAX_BYTES / 2);
+    assert_true(digest(node) != expected);
+    began_us = cpu_us();
+    image_replace_state(node, &loaded);
+    took(began_us);
+    report("the largest state: replacing it");
+    assert_true(digest(node) == expected);
+    image_end(node, &build);
+    node_destroy(&node);
+}
+
+/* Of several that began at different times each holds its own state; a row is packed once for all.
+ */
+static void checkpoints_that_overlap_are_each_whole_W5(void **state)
+{
+    (void)state;
+    enum { BUILDS = 20 };
+    struct node *node = node_of();
+    struct image_build *builds[BUILDS];
+    uint64_t expected[BUILDS], now_us = SECOND_US, draw = 7;
+    fill(node, 300, 900, 50);
+    for (unsigned i = 0; i < BUILDS; i++) {
+        expected[i] = digest(node);
+        builds[i] = image_begin(node, IMAGE_WHOLE);
+        for (unsigned n = 0; n < 10; n++) {
+            apply(node, 0, done(id_of(301 + random_below(&draw, 900))));
+            progress_set_state(&node->progress, 1 + random_below(&draw, MARKED), draw);
+        }
+        tick(node, now_us += IMAGE_SLICE_GAP_US);
+    }
+    for (unsigned i = 0; i < BUILDS; i++) {
+        size_t most = 0;
+        while (!image_is_done(builds[i]))
+            tick(node, now_us += IMAGE_SLICE_GAP_US);
+        struct node *loaded = load(image_of(builds[i]), &most);
+        assert_true(digest(loaded) == expected[i]);
+        image_scratch_drop(&loaded);
+        image_end(node, &builds[i]);
+    }
+    longest_us = 0;
+    node_destroy(&node);
+}
+
+/* What the build of the release before wrote: a part a row, marks as a list, any index. */
+static void parts_of_an_earlier_release_are_read_W5(void **state)
+{
+    (void)state;
+    struct node *node = node_of(), *loaded = image_scratch_new();
+    size_t most = 0;
+    fill(node, 0, 40, 3);
+    struct image_build *build = image_begin(node, IMAGE_OPEN); /* a part a row, as then */
+    struct image *old = image_new(INDEX, 1);
+    uint64_t now_us = SECOND_US, got;
+    while (!image_is_done(build))
+        tick(node, now_us += IMAGE_SLICE_GAP_US);
+    for (size_t i = 0; i < image_of(build)->n; i++)
+        image_add(old, image_of(build)->parts[i]);
+    const uint64_t foreign[] = {0, 500, 1000, 1001, 378000, (uint64_t)1 << 53};
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        struct message *message = message_new(MESSAGE_IMAGE_PROGRESS);
+        message->as.image_progress.index = foreign[i];
+        message->as.image_progress.marks.n = 2;
+        message->as.image_progress.marks.at = message_room(message, 2, sizeof(struct wire_mark));
+        message->as.image_progress.marks.at[0] = (struct wire_mark){0, 5};
+        message->as.image_progress.marks.at[1] = (struct wire_mark){2, 6};
+        struct blob *packed = codec_pack(message);
+        image_add(old, packed);
+        blob_drop(&packed);
+        message_drop(&message);
+    }
+    image_scratch_drop(&loaded);
+    loaded = load(old, &most);
+    assert_true(digest(loaded) != digest(node)); /* index 0, which is no node */
+    assert_int_equal(progress_now(&loaded->progress, 0), 6);
+    assert_int_equal(progress_now(&loaded->progress, 1000), 6);
+    assert_int_equal(progress_get_state(&loaded->progress, 500, 1, &got), OK);
+    assert_int_equal(got, 5);
+    assert_int_equal(progress_now(&loaded->progress, 1001), 0);
+    assert_int_equal(progress_now(&loaded->progress, 378000), 0);
+    assert_int_equal(loaded->progress.nodes.count, MARKED + 3);
+    image_scratch_drop(&loaded);
+    image_drop(&old);
+    image_end(node, &build);
+    node_destroy(&node);
+}
+
+/* Another node's checkpoint replaces the state: what was being built can never be finished. */
+static void a_build_of_a_state_that_was_replaced_is_lost_W5(void **state)
+{
+    (void)state;
+    struct node *node = node_of(), *other = image_scratch_new();
+    fill(node, 0, 1000, 3);
+    struct image_build *build = image_begin(node, IMAGE_WHOLE);
+    assert_false(image_is_done(build));
+    image_replace_state(node, &other);
+    assert_true(image_is_lost(build));
+    assert_null(image_of(build));
+    for (unsigned i = 0; i < 10; i++)
+        tick(node, SECOND_US + i * IMAGE_SLICE_GAP_US);
+    assert_true(image_is_lost(build));
+    image_end(node, &build);
+    longest_us = 0;
+    node_destroy(&node);
+}
+
+/* --- snapshots --- */
+
+/* Recording is one step (Chandy & Lamport 1985), so it must be a short one. */
+static void a_full_ledger_is_recorded_in_one_short_step_W5(void **state)
+{
+    (void)state;
+    struct node *node = node_of();
+    char name[LEDGER_NAME_MAX];
+    struct blob *value = blob_new(KV_VALUE_MAX);
+    memset(value->at, 'x', value->len);
+    for (unsigned i = 0; i < ACCOUNTS_MAX; i++) {
+        text_format(name, sizeof name, "an-account-with-a-long-name-%08u", i);
+        ledger_table_add(&node->ledger.accounts, slice_of(name))->balance = i;
+        node->ledger.total += i;
+    }
+    for (unsigned i = 0; i < KV_NAMES_MAX; i++) {
+        text_format(name, sizeof name, "a-value-%08u", i);
+        ledger_table_add(&node->ledger.values, slice_of(name))->value = blob_ref(value);
+    }
+    blob_drop(&value);
+    struct message *take = message_new(MESSAGE_SNAPSHOT_TAKE);
+    struct event event = {.kind = EVENT_REQUEST, .now_us = SECOND_US};
+    event.request.client = 1;
+    event.request.message = take;
+    uint64_t began_us = cpu_us();
+    node_step(node, &event);
+    took(began_us);
+    report("a full ledger: recording it");
+    assert_int_equal(node->snapshots.n_collections, 1);
+    message_drop(&take);
+    node_destroy(&node);
+}
+
+static bool all_answered(const struct world *world)
+{
+    for (unsigned i = 0; i < WORLD_ASKERS_MAX; i++)
+        if (!world->askers[i].answer)
+            return false;
+    return true;
+}
+
+static uint64_t memory_of(const struct world *world)
+{
+    uint64_t most = 0;
+    for (node_id_t id = 1; id <= world->options.n_nodes; id++)
+        if (world->nodes[id].core->snapshots.bytes > most)
+            most = world->nodes[id].core->snapshots.bytes;
+    return most;
+}
+
+/* Asks all nodes for snapshots at once; counts the complete. */
+static unsigned take_many(struct world *world, uint64_t *most)
+{
+    unsigned complete = 0;
+    for (unsigned i = 0; i < WORLD_ASKERS_MAX; i++)
+        world_ask(world, i, 1 + i % 3, message_new(MESSAGE_SNAPSHOT_TAKE));
+    for (unsigned i = 0; i < 10000 && !all_answered(world); i++) {
+        world_run(world, 100);
+        *most = memory_of(world) > *most ? memory_of(world) : *most;
+        assert_true(memory_of(world) <= world->options.snapshot_memory);
+    }
+    assert_true(all_answered(world));
+    for (unsigned i = 0; i < WORLD_ASKERS_MAX; i++) {
+        const struct message *answer = world->askers[i].answer;
+        if (answer->type == MESSAGE_ERROR) {
+            assert_true(slice_equals(answer->as.error.code, "busy"));
+            continue;
+        }
+        const struct wire_snapshot_row *row = &answer->as.snapshot.heads.at[0];
+        complete += row->complete;
+        assert_true(row->complete || row->missing.len);
+    }
+    return complete;
+}
+
+/* The simulator's invariants say after every step that no node holds more than it may. */
+static void snapshots_share_one_bound_of_memory_S10(void **state)
+{
+    (void)state;
+    uint64_t limits[] = {MIB_BYTES, 0, 1000}, most = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        struct world_options options = {.seed = 90,
+                                        .n_nodes = 3,
+                                        .delay_us = 100,
+                                        .snapshot_memory = limits[i]};
+        struct world *world = world_new(&options);
+        for (node_id_t id = 1; id <= 3; id++)
+            world_start(world, id);
+        world_run(world, SECOND_US);
+        world->options.disk_us = 50 * MS_US; /* what is whole waits for the disk */
+        unsigned complete = take_many(world, &most);
+        limits[1] = i ? limits[1] : most / 2; /* of what they took when they could */
+        printf("snapshots in %zu bytes: %u of %d complete\n", (size_t)limits[i], complete,
+               WORLD_ASKERS_MAX);
+        assert_true(i == 0   ? complete == WORLD_ASKERS_MAX
+                    : i == 1 ? complete > 0 && complete < WORLD_ASKERS_MAX
+                             : complete == 0);
+        world_run(world, 5 * SECOND_US);
+        assert_int_equal(memory_of(world), 0);
+        world_free(&world);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_largest_state_is_packed_and_loaded_in_small_steps_W5),
+        cmocka_unit_test(checkpoints_that_overlap_are_each_whole_W5),
+        cmocka_unit_test(parts_of_an_earlier_release_are_read_W5),
+        cmocka_unit_test(a_build_of_a_state_that_was_replaced_is_lost_W5),
+        cmocka_unit_test(a_full_ledger_is_recorded_in_one_short_step_W5),
+        cmocka_unit_test(snapshots_share_one_bound_of_memory_S10),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
