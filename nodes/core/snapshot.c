@@ -394,8 +394,10 @@ static void send_some(struct node *node, struct recording *recording)
         bytes += recording->parts[at]->len;
         message_add_frame(message, recording->parts[at]);
     }
-    if (!peers_send_durable(node, recording->id.initiator, message))
-        recording->sent_parts = at;
+    if (peers_send_durable(node, recording->id.initiator, message))
+        return;
+    recording->sent_parts = at;
+    node->snapshots.send_bytes += bytes;
 }
 
 /* NULL: it can still be whole. */
@@ -410,7 +412,13 @@ static const char *why_hopeless(const struct recording *recording)
 
 void snapshot_pump(struct node *node)
 {
+    struct snapshots *snapshots = &node->snapshots;
     struct recording *next;
+    if (node->now_us >= snapshots->send_us + IMAGE_SLICE_GAP_US) {
+        snapshots->send_us = node->now_us;
+        snapshots->send_bytes = 0;
+    }
+    collect_pump(node);
     for (struct recording *it = node->snapshots.recordings; it; it = next) {
         size_t before = 1;
         next = it->next;
@@ -425,7 +433,8 @@ void snapshot_pump(struct node *node)
             close_if_done(node, it);
             continue; /* the initiator's own is gone by now */
         }
-        while (it->closed && it->sent_parts < it->n_parts && before != it->sent_parts) {
+        while (it->closed && it->sent_parts < it->n_parts && before != it->sent_parts &&
+               snapshots->send_bytes < SNAPSHOT_REPORT_BYTES) {
             before = it->sent_parts;
             send_some(node, it);
         }
@@ -469,9 +478,13 @@ uint64_t snapshot_deadline(const struct node *node)
 {
     /* Patience is looked at with every heartbeat of our own, which is fine enough. */
     uint64_t at = collect_deadline(node), slice_us = node->snapshots.slice_us + IMAGE_SLICE_GAP_US;
-    for (const struct recording *it = node->snapshots.recordings; it; it = it->next)
+    uint64_t send_us = node->snapshots.send_us + IMAGE_SLICE_GAP_US;
+    for (const struct recording *it = node->snapshots.recordings; it; it = it->next) {
         if (it->ledger && slice_us < at)
             at = slice_us;
+        if (it->closed && send_us < at)
+            at = send_us;
+    }
     return at;
 }
 

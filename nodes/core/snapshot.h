@@ -83,6 +83,10 @@ struct collection {
     uint64_t client, request; /* who waits; 0: nobody, it was taken by the clock */
     bool keeping;             /* complete or given up: on its way to the disk */
     struct message *head;     /* then: what will be listed */
+    struct blob *file;        /* being filled from the reports, in slices; NULL: not yet, or done */
+    size_t file_at, file_part;
+    node_id_t file_node;
+    uint64_t file_us;         /* when the next slice is due */
     uint64_t bytes;           /* of the reports: its share of the memory for snapshots */
     unsigned waiting;         /* participants that have not reported */
     struct collected nodes[]; /* by node */
@@ -93,6 +97,7 @@ struct snapshots {
     struct collection *collections;
     size_t n_recordings, n_collections;
     uint64_t bytes, bytes_max;      /* of all that they hold (S10) */
+    uint64_t send_us, send_bytes;   /* likewise of reports that are sent */
     uint64_t slice_us, slice_bytes; /* when a slice of ledgers began to be packed, and its bytes */
     uint64_t counter;               /* of the last one taken here, ever */
     struct snapshot_id *ended;      /* a ring of the last that ended here */

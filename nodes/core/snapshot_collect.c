@@ -31,8 +31,12 @@ void collection_free(struct node *node, struct collection *collection)
         free(collection->nodes[id].parts);
     }
     message_drop(&collection->head);
+    blob_drop(&collection->file);
     free(collection);
 }
+
+#define LENGTH_BYTES 4
+#define COPY_BYTES   MIB_BYTES /* into a snapshot's file in one step: a few milliseconds */
 
 /* --- beginning --- */
 
@@ -118,11 +122,38 @@ static bool is_part(enum message_type type)
     }
 }
 
-/* A report is of the one who sends it, and begins with its state. */
+/* What a packed part is, without decoding it: the first field of its map says. MESSAGE_NONE: it
+ * must be decoded to know. */
+static enum message_type peek(const struct blob *part, struct slice *map)
+{
+    static const char key[] = "\xa4type"; /* in msgpack */
+    const uint8_t *at = part->at + LENGTH_BYTES, *end = part->at + part->len;
+    if (part->len < LENGTH_BYTES + 16)
+        return MESSAGE_NONE;
+    size_t len = (size_t)part->at[0] | (size_t)part->at[1] << 8 | (size_t)part->at[2] << 16 |
+                 (size_t)part->at[3] << 24;
+    if (len > part->len - LENGTH_BYTES)
+        return MESSAGE_NONE;
+    *map = (struct slice){at, len};
+    at += (*at & 0xf0) == 0x80 ? 1 : 3; /* a map of up to 15 fields, or a larger one */
+    if (memcmp(at, key, sizeof key - 1))
+        return MESSAGE_NONE;
+    at += sizeof key - 1;
+    size_t name = *at++ & 0x1f;
+    bool fits = (at[-1] & 0xe0) == 0xa0 && name <= (size_t)(end - at);
+    return fits ? message_type_of((struct slice){at, name}) : MESSAGE_NONE;
+}
+
+/* A report is of the one who sends it, and begins with its state. Only what is asked of a part here
+ * is decoded: a large report must not hold the loop. */
 static bool is_sound(const struct node *node, node_id_t from, const struct blob *part, bool first)
 {
     struct message *message;
     struct text why = {0};
+    struct slice map;
+    enum message_type type = peek(part, &map);
+    if (type != MESSAGE_NONE && type != MESSAGE_CUT_STATE && type != MESSAGE_CUT_CHANNEL)
+        return is_part(type) && !first && !codec_scan(map, &why);
     if (codec_unpack((struct slice){part->at, part->len}, &message, &why))
         return false;
     bool sound = is_part(message->type) && first == (message->type == MESSAGE_CUT_STATE);
@@ -245,7 +276,10 @@ static void add_gaps(struct node *node, const struct collection *collection, nod
     for (size_t i = 0; it->done && i < it->n_parts; i++) {
         struct message *part;
         struct text why = {0};
-        if (codec_unpack((struct slice){it->parts[i]->at, it->parts[i]->len}, &part, &why))
+        struct slice map;
+        enum message_type type = peek(it->parts[i], &map);
+        if ((type != MESSAGE_NONE && type != MESSAGE_CUT_CHANNEL) ||
+            codec_unpack((struct slice){it->parts[i]->at, it->parts[i]->len}, &part, &why))
             continue;
         if (part->type == MESSAGE_CUT_CHANNEL && part->as.cut_channel.missing.len)
             add_gap(head, part->as.cut_channel.from, to,
@@ -320,22 +354,55 @@ static size_t put_part(uint8_t *at, const struct blob *part)
     return 4 + part->len;
 }
 
-/* The head, then the reports by node, each part behind its length (32 bits, little-endian). */
-static struct blob *join(const struct node *node, struct collection *collection,
-                         const struct blob *head)
+/* Makes room for the head, then the reports by node, each part behind its length (32 bits,
+ * little-endian), and writes the head. */
+static void begin_file(const struct node *node, struct collection *collection,
+                       const struct blob *head)
 {
-    size_t bytes = 4 + head->len;
+    size_t bytes = LENGTH_BYTES + head->len;
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
         if (collection->nodes[id].done)
-            bytes += collection->nodes[id].bytes + 4 * collection->nodes[id].n_parts;
-    struct blob *all = blob_new(bytes);
-    size_t at = put_part(all->at, head);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
-        for (size_t i = 0; collection->nodes[id].done && i < collection->nodes[id].n_parts; i++) {
-            at += put_part(all->at + at, collection->nodes[id].parts[i]);
-            blob_drop(&collection->nodes[id].parts[i]); /* not all of it twice in memory */
+            bytes += collection->nodes[id].bytes + LENGTH_BYTES * collection->nodes[id].n_parts;
+    collection->file = blob_new(bytes);
+    collection->file_at = put_part(collection->file->at, head);
+    collection->file_node = 1;
+    collection->file_part = 0;
+}
+
+/* Copies a slice of the parts, and drops them: not all of it is in memory twice. True: all is
+ * copied. */
+static bool copy_some(const struct node *node, struct collection *collection)
+{
+    size_t end = collection->file_at + COPY_BYTES;
+    for (; collection->file_node <= node->config.n_nodes;
+         collection->file_node++, collection->file_part = 0) {
+        struct collected *it = &collection->nodes[collection->file_node];
+        for (; it->done && collection->file_part < it->n_parts; collection->file_part++) {
+            if (collection->file_at >= end)
+                return false;
+            struct blob **part = &it->parts[collection->file_part];
+            collection->file_at += put_part(collection->file->at + collection->file_at, *part);
+            blob_drop(part);
         }
-    return all;
+    }
+    return true;
+}
+
+static void keep_some(struct node *node, struct collection *collection)
+{
+    collection->file_us = node->now_us + IMAGE_SLICE_GAP_US;
+    if (!copy_some(node, collection))
+        return;
+    outbox_keep(&node->out, USER_SNAPSHOT, (struct value_id){collection->id.counter, SNAPSHOT_OP},
+                collection->file);
+    blob_drop(&collection->file);
+}
+
+void collect_pump(struct node *node)
+{
+    for (struct collection *it = node->snapshots.collections; it; it = it->next)
+        if (it->file && node->now_us >= it->file_us)
+            keep_some(node, it);
 }
 
 /* Who has not reported need not go on recording. */
@@ -364,11 +431,9 @@ void collect_finish(struct node *node, struct collection *collection)
         panic("the head of a snapshot cannot be encoded");
     tell_the_end(node, collection);
     snapshot_remember_end(node, collection->id);
-    struct blob *all = join(node, collection, head);
-    outbox_keep(&node->out, USER_SNAPSHOT, (struct value_id){collection->id.counter, SNAPSHOT_OP},
-                all);
-    collection->head->as.snapshot_head.bytes = all->len;
-    blob_drop(&all);
+    begin_file(node, collection, head);
+    collection->head->as.snapshot_head.bytes = collection->file->len;
+    keep_some(node, collection);
     blob_drop(&head);
 }
 
@@ -413,9 +478,12 @@ void collect_tick(struct node *node)
 uint64_t collect_deadline(const struct node *node)
 {
     uint64_t at = UINT64_MAX;
-    for (const struct collection *it = node->snapshots.collections; it; it = it->next)
+    for (const struct collection *it = node->snapshots.collections; it; it = it->next) {
         if (!it->keeping && it->deadline_us < at)
             at = it->deadline_us;
+        else if (it->file && it->file_us < at)
+            at = it->file_us;
+    }
     if (node->snapshots.periodic_us && node->snapshots.periodic_us < at)
         at = node->snapshots.periodic_us;
     return at;

@@ -65,6 +65,9 @@ void snapshot_refuse(struct node *node, uint64_t client, uint64_t request, const
 void snapshot_kept_clear(struct node *node);
 void collect_peer_met(struct node *node, node_id_t peer);
 void collect_tick(struct node *node);
+
+/* Goes on with files that are being filled. */
+void collect_pump(struct node *node);
 uint64_t collect_deadline(const struct node *node);
 void collect_clear(struct node *node);
 
