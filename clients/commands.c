@@ -83,7 +83,8 @@ static const char progress_snap_details[] =
     "change,\n"
     "failure or election alters it. With --key, a retry takes no second snap: the key of one of "
     "the\n"
-    "latest 1000 snaps prints that snap's id again. --json: {snapshot, key}.";
+    "latest 1000 snaps prints that snap's id again; an older one is refused (exit code "
+    "6).\n--json: {snapshot, key}.";
 
 static const char progress_get_details[] =
     "Prints the state, 0 for a node that was never set. For a snap that was not taken yet it "
@@ -100,7 +101,8 @@ static const char bank_change_details[] =
     "that\n"
     "was used before, the answer is that of the first time, be it a refusal, and repeated is "
     "true.\n"
-    "A node remembers the last 65536 keys.";
+    "A node remembers the last 65536 answers; a key before those is refused, exit code 6, until\n"
+    "10,000,000 other keys came after it: then it is a new one.";
 
 static const char bank_transfer_details[] =
     "Takes the money from one account and gives it to another, on the same node or another one.\n"

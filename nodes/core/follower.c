@@ -8,6 +8,7 @@
 #include "nodes/core/image.h"
 #include "nodes/core/journal.h"
 #include "nodes/core/members.h"
+#include "nodes/core/keys_replicated.h"
 #include "nodes/core/requests.h"
 #include "nodes/core/sweep.h"
 #include "shared/base/error.h"
@@ -324,11 +325,13 @@ static void finish_install(struct node *node, node_id_t to)
 {
     struct follower *follower = &node->follower;
     struct image *image = image_ref(follower->image);
-    if (follower->index != image->index || follower->term != image->term) {
-        node_reject(node, to, "its full checkpoint is of another entry than it said");
+    if (follower->index != image->index || follower->term != image->term ||
+        follower->loaded->keys.window.missing) {
+        node_reject(node, to, "its full checkpoint is not what its head says");
     } else {
         image_replace_state(node, &follower->loaded);
         journal_reset(node, image->index, image->term);
+        keys_forget_blocks(node);
         outbox_write_image(&node->out, image->index, image->term, image->parts, image->n,
                            !MUTANT(install_keeps_suffix));
         members_installed(node);

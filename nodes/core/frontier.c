@@ -1,5 +1,5 @@
-/* What the log says is done of the jobs: their frontiers, keys that are used, and the parts of a
- * full checkpoint. */
+/* What the log says is done of the jobs: their frontiers, the snaps that keys have taken, and the
+ * parts of a full checkpoint. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,40 +226,7 @@ void job_write_done(struct message *message, const struct done_op *done, struct 
         out->hash = message_copy(message, (struct slice){done->hash, HASH_BYTES});
 }
 
-/* --- keys that are used --- */
-
-static struct map_key forgotten_key(uint64_t hash)
-{
-    return (struct map_key){hash, 0};
-}
-
-bool jobs_is_forgotten(const struct jobs *jobs, struct slice key)
-{
-    return map_get(&jobs->by_forgotten, forgotten_key(map_hash(key.at, key.len))) != NULL;
-}
-
-uint64_t jobs_forgotten_at(const struct jobs *jobs, size_t i)
-{
-    return jobs->forgotten[(jobs->first_forgotten + i) % KEYS_FORGOTTEN_MAX];
-}
-
-static void remember_forgotten(struct jobs *jobs, uint64_t hash)
-{
-    if (!jobs->forgotten)
-        jobs->forgotten = mem_new(KEYS_FORGOTTEN_MAX, sizeof *jobs->forgotten);
-    if (jobs->n_forgotten == KEYS_FORGOTTEN_MAX) {
-        map_remove(&jobs->by_forgotten, forgotten_key(jobs_forgotten_at(jobs, 0)));
-        jobs->first_forgotten = (jobs->first_forgotten + 1) % KEYS_FORGOTTEN_MAX;
-        jobs->n_forgotten--;
-    }
-    jobs->forgotten[(jobs->first_forgotten + jobs->n_forgotten++) % KEYS_FORGOTTEN_MAX] = hash;
-    map_put(&jobs->by_forgotten, forgotten_key(hash), jobs);
-}
-
-void jobs_forget_key(struct jobs *jobs, struct slice key)
-{
-    remember_forgotten(jobs, map_hash(key.at, key.len));
-}
+/* --- snaps that keys have taken --- */
 
 bool jobs_find_snap(const struct jobs *jobs, struct slice key, uint64_t *snapshot)
 {
@@ -276,12 +243,21 @@ bool jobs_find_snap(const struct jobs *jobs, struct slice key, uint64_t *snapsho
 void jobs_add_snap(struct jobs *jobs, struct slice key, uint64_t snapshot)
 {
     if (!jobs->snaps)
-        jobs->snaps = mem_new(SNAP_KEYS_MAX, sizeof *jobs->snaps);
-    if (jobs->n_snaps == SNAP_KEYS_MAX)
-        memmove(jobs->snaps, jobs->snaps + 1, --jobs->n_snaps * sizeof *jobs->snaps);
+        jobs->snaps = mem_new(SNAP_KEYS_MAX + 1, sizeof *jobs->snaps);
+    if (jobs->n_snaps > SNAP_KEYS_MAX)
+        return; /* a checkpoint has more than it may have */
     struct snap_key *snap = &jobs->snaps[jobs->n_snaps++];
     snap->snapshot = snapshot;
     jobs_copy_text(snap->key, sizeof snap->key, key);
+}
+
+bool jobs_forget_snap(struct jobs *jobs, size_t kept, struct snap_key *out)
+{
+    if (jobs->n_snaps <= kept)
+        return false;
+    *out = jobs->snaps[0];
+    memmove(jobs->snaps, jobs->snaps + 1, --jobs->n_snaps * sizeof *jobs->snaps);
+    return true;
 }
 
 /* --- parts of a full checkpoint --- */
@@ -356,19 +332,6 @@ int jobs_load_ops(struct jobs *jobs, const struct message *part)
             (!op->frame && op->hash.len != HASH_BYTES))
             return ERR_MALFORMED;
         put_done(job, part, op);
-    }
-    return OK;
-}
-
-int jobs_load_forgotten(struct jobs *jobs, struct slice keys)
-{
-    if (keys.len % 8)
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < keys.len; i += 8) {
-        uint64_t hash = 0;
-        for (int byte = 0; byte < 8; byte++)
-            hash |= (uint64_t)keys.at[i + byte] << 8 * byte;
-        remember_forgotten(jobs, hash);
     }
     return OK;
 }

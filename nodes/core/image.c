@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "nodes/core/journal.h"
+#include "nodes/core/keys_replicated.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
@@ -22,6 +23,7 @@ struct image_build {
     size_t bundle_bytes;
     unsigned table; /* where the sweep over the tables is ... */
     uint64_t cursor;
+    struct image *blocks; /* of forgotten keys, as they were when it began; NULL: none */
 };
 
 struct image *image_new(log_index_t index, term_t term)
@@ -179,6 +181,8 @@ static void sweep(struct node *node, struct image_build *build)
         }
     }
     flush(build);
+    for (size_t i = 0; build->blocks && i < build->blocks->n; i++)
+        image_add(build->image, build->blocks->parts[i]);
     build->state = BUILD_DONE;
 }
 
@@ -224,9 +228,14 @@ struct image_build *image_begin(struct node *node, enum image_use use)
     build->image = image_new(index, term);
     build->number = ++builds->watch.newest;
     builds->watch.building = true;
+    if (use == IMAGE_WHOLE) {
+        build->blocks = keys_blocks(node);
+        build->image->n_blocks = build->blocks->n;
+        build->image->next_block = node->keys.window.next;
+    }
     for (int at = 0; at < TABLE_COUNT; at++) {
         const struct image_table *table = image_table((enum row_table)at);
-        struct image_sink sink = {.index = index, .term = term};
+        struct image_sink sink = {.index = index, .term = term, .use = use};
         if (!table->save_all)
             continue;
         table->save_all(&sink, node);
@@ -249,6 +258,8 @@ void image_end(struct node *node, struct image_build **build)
         at = &(*at)->next;
     *at = it->next;
     image_drop(&it->image);
+    if (it->blocks)
+        image_drop(&it->blocks);
     message_drop(&it->bundle);
     free(it);
 }
@@ -290,6 +301,7 @@ struct node *image_scratch_new(const struct node *node)
 {
     struct node *scratch = mem_new(1, sizeof *scratch);
     scratch->members.identity = node->members.identity; /* says whose voters are in a head */
+    keys_init(&scratch->keys, &node->config.keys);
     return scratch;
 }
 
@@ -304,6 +316,7 @@ void image_scratch_drop(struct node **scratch)
 void image_clear_state(struct node *node)
 {
     jobs_clear(&node->jobs);
+    keys_clear(&node->keys);
     progress_clear(&node->progress);
 }
 
@@ -316,6 +329,7 @@ void image_replace_state(struct node *node, struct node **scratch)
     builds->watch.building = false;
     image_clear_state(node);
     node->jobs = (*scratch)->jobs;
+    node->keys = (*scratch)->keys;
     node->progress = (*scratch)->progress;
     node->births = (*scratch)->births;
     free(*scratch);

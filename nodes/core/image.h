@@ -62,6 +62,7 @@ struct image_sink {
     size_t n, size, bytes;
     log_index_t index; /* what the checkpoint covers, for its head */
     term_t term;
+    enum image_use use;
 };
 
 /* A table of the replicated state. A new one is a row in image_tables.c, with a message of its own

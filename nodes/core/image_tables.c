@@ -4,6 +4,7 @@
 
 #include "nodes/core/image.h"
 #include "nodes/core/members.h"
+#include "nodes/core/keys_replicated.h"
 #include "nodes/core/reports.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
@@ -60,21 +61,6 @@ static void save_snaps(struct image_sink *sink, const struct node *node)
         message->as.image_snaps.snapshots = node->progress.snapshots;
         message->as.image_snaps.key = message_text(message, snap->key);
         message->as.image_snaps.snapshot = snap->snapshot;
-        image_sink_add(sink, message);
-    }
-}
-
-static void save_forgotten(struct image_sink *sink, const struct node *node)
-{
-    const struct jobs *jobs = &node->jobs;
-    size_t per_part = FORGOTTEN_BYTES_MAX / 8;
-    for (size_t first = 0; first < jobs->n_forgotten; first += per_part) {
-        size_t n = jobs->n_forgotten - first < per_part ? jobs->n_forgotten - first : per_part;
-        struct message *message = message_new(MESSAGE_IMAGE_FORGOTTEN);
-        uint8_t *bytes = message_room(message, n, 8);
-        for (size_t i = 0; i < n; i++)
-            put_u64(bytes + 8 * i, jobs_forgotten_at(jobs, first + i));
-        message->as.image_forgotten.keys = (struct slice){bytes, 8 * n};
         image_sink_add(sink, message);
     }
 }
@@ -203,7 +189,7 @@ static void save_job(struct image_sink *sink, const struct node *node, const str
 static const struct image_table tables[TABLE_COUNT] = {
     [TABLE_HEAD] = {"head", .save_all = save_head},
     [TABLE_SNAPS] = {"snaps", .save_all = save_snaps},
-    [TABLE_FORGOTTEN] = {"forgotten keys", .save_all = save_forgotten},
+    [TABLE_KEYS] = {"keys", .save_all = keys_save},
     [TABLE_PROGRESS] = {"progress", .next = next_progress, .save = save_progress},
     [TABLE_JOBS] = {"jobs", .next = next_job, .save = save_job, .is_open = job_is_open},
 };
@@ -268,7 +254,8 @@ static void want_values(const struct message *message, image_want *want, struct 
     }
 }
 
-static int load(struct node *node, const struct message *message, log_index_t *index, term_t *term)
+static int load(struct node *node, const struct message *message, struct slice packed,
+                log_index_t *index, term_t *term)
 {
     switch (message->type) {
     case MESSAGE_IMAGE_HEAD:
@@ -285,18 +272,16 @@ static int load(struct node *node, const struct message *message, log_index_t *i
             jobs_add_snap(&node->jobs, message->as.image_snaps.key,
                           message->as.image_snaps.snapshot);
         return OK;
-    case MESSAGE_IMAGE_FORGOTTEN:
-        return jobs_load_forgotten(&node->jobs, message->as.image_forgotten.keys);
     default:
-        return ERR_MALFORMED;
+        return keys_load_part(&node->keys, message, packed);
     }
 }
 
-static int load_message(struct node *into, const struct message *message, log_index_t *index,
-                        term_t *term, image_want *want, struct node *wanting)
+static int load_message(struct node *into, const struct message *message, struct slice packed,
+                        log_index_t *index, term_t *term, image_want *want, struct node *wanting)
 {
     bool first = *index == 0;
-    if (first != (message->type == MESSAGE_IMAGE_HEAD) || load(into, message, index, term))
+    if (first != (message->type == MESSAGE_IMAGE_HEAD) || load(into, message, packed, index, term))
         return ERR_MALFORMED;
     if (want)
         want_values(message, want, wanting);
@@ -311,11 +296,11 @@ static int load_bundle(struct node *into, const struct message *bundle, log_inde
     for (size_t i = 0; i < bundle->n_frames && !error; i++) {
         struct message *message;
         struct text why = {0};
-        error = codec_unpack((struct slice){bundle->frames[i]->at, bundle->frames[i]->len},
-                             &message, &why);
+        struct slice packed = {bundle->frames[i]->at, bundle->frames[i]->len};
+        error = codec_unpack(packed, &message, &why);
         if (error)
             return ERR_MALFORMED;
-        error = load_message(into, message, index, term, want, wanting);
+        error = load_message(into, message, packed, index, term, want, wanting);
         message_drop(&message);
     }
     return error;
@@ -330,7 +315,7 @@ int image_load_part(struct node *into, struct slice part, log_index_t *index, te
         return ERR_MALFORMED;
     int error = message->type == MESSAGE_IMAGE_BUNDLE
                     ? load_bundle(into, message, index, term, want, wanting)
-                    : load_message(into, message, index, term, want, wanting);
+                    : load_message(into, message, part, index, term, want, wanting);
     message_drop(&message);
     return error;
 }

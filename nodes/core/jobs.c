@@ -95,6 +95,7 @@ bool jobs_entry_is_valid(const struct message *entry)
         return true;
     case MESSAGE_ENTRY_PROGRESS_SET:
     case MESSAGE_ENTRY_PROGRESS_SNAPPED:
+    case MESSAGE_ENTRY_SESSION_OPENED:
         return true;
     case MESSAGE_ENTRY_OPS_DONE:
         return jobs_done_is_valid(entry);
@@ -147,7 +148,7 @@ static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
     uint64_t n;
     /* The occupied slot may belong to another key with the same hash: that one was refused at
      * submit. */
-    if (map_get(&jobs->by_key, text_key(entry->key)) || jobs_is_forgotten(jobs, entry->key))
+    if (map_get(&jobs->by_key, text_key(entry->key)))
         return NULL;
     if (jobs_parse_spec(entry->kind, entry->spec, &n))
         return NULL;
@@ -265,7 +266,6 @@ struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max)
     jobs->traces -= job->trace != NULL;
     map_remove(&jobs->by_id, id_key(job->id));
     map_remove(&jobs->by_key, text_key(slice_of(job->key)));
-    jobs_forget_key(jobs, slice_of(job->key));
     return job;
 }
 
@@ -291,8 +291,6 @@ void jobs_clear(struct jobs *jobs)
     free(jobs->at);
     map_clear(&jobs->by_id);
     map_clear(&jobs->by_key);
-    map_clear(&jobs->by_forgotten);
-    free(jobs->forgotten);
     free(jobs->snaps);
     *jobs = (struct jobs){0};
 }

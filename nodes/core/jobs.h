@@ -82,11 +82,8 @@ struct jobs {
     uint64_t operations[NODES_MAX + 1]; /* of all jobs, by the node that executed them */
     uint64_t conversions[NODES_MAX + 1];
     uint64_t elections, reassigned; /* counted over all reigns, as far as the log tells */
-    struct snap_key *snaps;         /* the latest SNAP_KEYS_MAX, oldest first */
+    struct snap_key *snaps;         /* the latest ones, oldest first; owned */
     size_t n_snaps;
-    uint64_t *forgotten; /* a ring of the hashes of keys whose jobs are forgotten */
-    size_t n_forgotten, first_forgotten;
-    struct map by_forgotten; /* hash -> a mark */
     struct row_watch *watch; /* told before a job changes; NULL: nobody */
 };
 
@@ -129,18 +126,16 @@ bool job_needs(const struct job *job, op_id_t op);
  * further frame. */
 void job_write_done(struct message *message, const struct done_op *done, struct wire_done_op *out);
 
-/* True when a job's key was used and is forgotten: it must not be executed again. */
-bool jobs_is_forgotten(const struct jobs *jobs, struct slice key);
-uint64_t jobs_forgotten_at(const struct jobs *jobs, size_t i);
-
 /* The progress snap that a key has taken, if any; `snapshot` may be NULL. */
 bool jobs_find_snap(const struct jobs *jobs, struct slice key, uint64_t *snapshot);
 void jobs_add_snap(struct jobs *jobs, struct slice key, uint64_t snapshot);
 
+/* Takes the oldest snap's key off when there are more than `kept`; false: there are not. */
+bool jobs_forget_snap(struct jobs *jobs, size_t kept, struct snap_key *out);
+
 /* Parts of a full checkpoint; jobs come in any order. ERR_MALFORMED when they do not fit. */
 int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part);
 int jobs_load_ops(struct jobs *jobs, const struct message *part);
-int jobs_load_forgotten(struct jobs *jobs, struct slice keys);
 
 /* A node says how much it has executed for the job in this life: what is new of that counts. */
 void job_note_executed(struct job *job, node_id_t node, incarnation_t incarnation,

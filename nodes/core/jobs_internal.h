@@ -8,9 +8,6 @@
 struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64_t n,
                         unsigned level);
 
-/* Remembers a forgotten job's key, instead of the oldest one when there are KEYS_FORGOTTEN_MAX. */
-void jobs_forget_key(struct jobs *jobs, struct slice key);
-
 /* True when an entry about finished operations holds what it must. */
 bool jobs_done_is_valid(const struct message *entry);
 

@@ -8,10 +8,12 @@
 #include "nodes/core/election.h"
 #include "nodes/core/image.h"
 #include "nodes/core/members.h"
+#include "nodes/core/keys_replicated.h"
 #include "nodes/core/requests.h"
 #include "nodes/core/schedule.h"
 #include "nodes/core/sweep.h"
 #include "shared/base/error.h"
+#include "shared/base/text.h"
 #include "shared/wire/codec.h"
 
 #define KEPT_FOR_FOLLOWERS \
@@ -134,6 +136,15 @@ void journal_persisted(struct node *node, uint64_t seq)
         journal->durable++;
 }
 
+static void apply_snap(struct node *node, struct slice key)
+{
+    struct snap_key old;
+    jobs_add_snap(&node->jobs, key, progress_snap(&node->progress));
+    keys_use(&node->keys, key);
+    while (jobs_forget_snap(&node->jobs, (size_t)node->keys.limits.snaps, &old))
+        keys_forget(&node->keys, KEY_OF_SNAP, slice_of(old.key));
+}
+
 static void apply_progress(struct node *node, const struct message *entry)
 {
     if (entry->type == MESSAGE_ENTRY_PROGRESS_SET)
@@ -141,8 +152,7 @@ static void apply_progress(struct node *node, const struct message *entry)
                            entry->as.entry_progress_set.state);
     else if (entry->type == MESSAGE_ENTRY_PROGRESS_SNAPPED &&
              !jobs_find_snap(&node->jobs, entry->as.entry_progress_snapped.key, NULL))
-        jobs_add_snap(&node->jobs, entry->as.entry_progress_snapped.key,
-                      progress_snap(&node->progress));
+        apply_snap(node, entry->as.entry_progress_snapped.key);
 }
 
 static void add_tallies(struct node *node, const struct message *entry)
@@ -163,6 +173,7 @@ static void forget_old_jobs(struct node *node)
     struct job *job;
     size_t most = node->config.jobs_kept_max ? node->config.jobs_kept_max : JOBS_KEPT_MAX;
     while ((job = jobs_forget_one(&node->jobs, most))) {
+        keys_forget(&node->keys, KEY_OF_JOB, slice_of(job->key));
         sweep_job(node, job->id);
         job_destroy(&job);
     }
@@ -177,6 +188,10 @@ static void apply(struct node *node, log_index_t index, term_t term, const struc
     if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED)
         members_apply(node, index, &entry->as.entry_voter_admitted);
     job = jobs_apply(&node->jobs, index, term, entry);
+    if (entry->type == MESSAGE_ENTRY_JOB_SUBMITTED)
+        keys_use(&node->keys, entry->as.entry_job_submitted.key);
+    else if (entry->type == MESSAGE_ENTRY_SESSION_OPENED)
+        keys_apply_session(node, index, term, &entry->as.entry_session_opened);
     node->journal.applied = index;
     if (entry->type == MESSAGE_ENTRY_NOOP && term == node->election.term)
         election_serve(node);
@@ -249,9 +264,11 @@ static bool is_due(const struct node *node, log_index_t index)
 static void write_image(struct node *node, const struct image *image)
 {
     struct journal *journal = &node->journal;
-    outbox_write_image(&node->out, image->index, image->term, image->parts, image->n, false);
+    keys_store_blocks(node, image);
+    outbox_write_image(&node->out, image->index, image->term, image->parts,
+                       image->n - image->n_blocks, false);
     outbox_log(&node->out, LOG_INFO, "wrote a full checkpoint at entry %" PRIu64 ", %zu parts",
-               image->index, image->n);
+               image->index, image->n - image->n_blocks);
     journal->image = image->index;
     journal->bytes = 0;
     for (log_index_t index = image->index + 1; index <= journal->last; index++)

@@ -99,6 +99,12 @@ int ledger_restore(struct node *node, struct slice key, struct slice value)
         return ledger_restore_letter(ledger, rest, value);
     case RECORD_REQUEST:
         return ledger_restore_key(&ledger->keys, rest, value);
+    case RECORD_BLOCK:
+        return ledger_restore_block(&ledger->keys, rest, value);
+    case RECORD_SESSION:
+        return ledger_restore_session(&ledger->keys, rest, value);
+    case RECORD_FLOOR:
+        return ledger_restore_floor(&ledger->keys, rest, value);
     default:
         return ERR_CORRUPT;
     }

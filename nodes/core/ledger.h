@@ -15,6 +15,7 @@
 #ifndef CONCLAVE_CORE_LEDGER_H
 #define CONCLAVE_CORE_LEDGER_H
 
+#include "nodes/core/keys.h"
 #include "nodes/core/ledger_table.h"
 #include "shared/base/map.h"
 #include "shared/wire/message.h"
@@ -66,10 +67,12 @@ struct ledger_key {
 };
 
 struct ledger_keys {
-    struct ledger_key **ring; /* the key of number seq is at seq % LEDGER_KEYS_MAX; owned */
+    struct ledger_key **ring; /* the key of number seq is at seq % limits.requests; owned */
     size_t size;
     uint64_t last;  /* seq of the newest; 0: none */
+    uint64_t floor; /* what is up to here has its key in `forgotten`, and may be overwritten */
     struct map map; /* hash of a key -> struct ledger_key */
+    struct keys forgotten; /* what is known of keys without an outcome */
 };
 
 /* A transfer that waits until its destination says whether the account exists. */

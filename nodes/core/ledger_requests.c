@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "nodes/core/keys_replicated.h"
 #include "nodes/core/ledger_keys.h"
 #include "nodes/core/ledger_outbox.h"
 #include "nodes/core/ledger_queries.h"
@@ -175,6 +176,9 @@ static bool begin(struct node *node, struct asked asked, struct slice key, uint6
                "this key was used for a different request; choose another key");
     else if (known)
         answer(node, asked, known, true);
+    else if (keys_is_forgotten(&node->ledger.keys.forgotten, KEY_OF_CHANGE, key))
+        refuse(node, asked, "forgotten",
+               "this key was used and what came of it is forgotten; choose another key");
     else if (node->full)
         refuse_full(node, asked, node->config.id);
     else
@@ -398,6 +402,16 @@ static void get(struct node *node, struct asked asked)
     reply_value(node, asked, name, row ? row->value : NULL, row != NULL, false);
 }
 
+static void open_session(struct node *node, struct asked asked)
+{
+    if (node->full)
+        refuse_full(node, asked, node->config.id);
+    else
+        outbox_reply_durable(&node->out, asked.client,
+                             keys_session_reply(ledger_open_session(node),
+                                                asked.message->as.request.request));
+}
+
 bool ledger_requests_handle(struct node *node, uint64_t client, struct message *message)
 {
     static void (*const handlers[MESSAGE_TYPES])(struct node *, struct asked) = {
@@ -408,10 +422,13 @@ bool ledger_requests_handle(struct node *node, uint64_t client, struct message *
         [MESSAGE_BANK_LIST] = list,
         [MESSAGE_KV_PUT] = put,
         [MESSAGE_KV_GET] = get,
+        [MESSAGE_SESSION_OPEN] = open_session,
     };
     struct asked asked = {client, message};
     if (!handlers[message->type])
         return false;
+    if (message->type == MESSAGE_SESSION_OPEN && !message->as.request.node)
+        return false; /* one of the coordinator's */
     if (message->as.request.node)
         handlers[message->type](node, asked);
     else

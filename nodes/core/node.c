@@ -11,10 +11,12 @@
 #include "nodes/core/founding.h"
 #include "nodes/core/image.h"
 #include "nodes/core/journal.h"
+#include "nodes/core/keys_replicated.h"
 #include "nodes/core/ledger_outbox.h"
 #include "nodes/core/ledger_queries.h"
 #include "nodes/core/members.h"
 #include "nodes/core/peers.h"
+#include "nodes/core/record.h"
 #include "nodes/core/repair.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/requests.h"
@@ -36,6 +38,8 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->random = config->random;
     node->out.level = config->log_level;
     node->heartbeat_at_us = now_us;
+    keys_init(&node->keys, &config->keys);
+    keys_init(&node->ledger.keys.forgotten, &config->keys);
     image_init(node);
     members_init(node, durable);
     node->members.began_us = now_us;
@@ -63,7 +67,14 @@ int node_restore_record(struct node *node, struct slice key, struct slice value)
 {
     if (key.len && key.at[0] == 's')
         return snapshot_restore(node, value);
+    if (key.len && key.at[0] == RECORD_FORGOTTEN)
+        return keys_restore_block(node, (struct slice){key.at + 1, key.len - 1}, value);
     return ledger_restore(node, key, value);
+}
+
+int node_restore_end(struct node *node)
+{
+    return node->keys.window.missing ? ERR_CORRUPT : OK;
 }
 
 void node_destroy(struct node **node)
@@ -82,6 +93,7 @@ void node_destroy(struct node **node)
     peers_clear(it);
     members_clear(it);
     jobs_clear(&it->jobs);
+    keys_clear(&it->keys);
     progress_clear(&it->progress);
     ledger_clear(it);
     outbox_destroy(&it->out);
@@ -399,6 +411,7 @@ void node_check_invariants(const struct node *node)
     journal_check_invariants(node);
     replication_check_invariants(node);
     jobs_check_invariants(&node->jobs);
+    keys_check_invariants(&node->keys);
     schedule_check_invariants(node);
     worker_check_invariants(node);
     ledger_check_invariants(node);

@@ -10,6 +10,15 @@
 #include "shared/base/log.h"
 #include "shared/wire/message.h"
 
+/* Smaller limits of what is remembered of keys (keys.h), for tests; 0: as in limits.h. All nodes
+ * must have the same ones, always. */
+struct key_limits {
+    uint64_t snaps;         /* up to SNAP_KEYS_MAX */
+    uint64_t requests;      /* to a ledger: LEDGER_KEYS_MAX */
+    uint64_t sessions;      /* SESSIONS_MAX */
+    uint64_t block, blocks; /* KEY_BLOCK_HASHES, KEY_BLOCKS_MAX */
+};
+
 struct node_config {
     node_id_t id;      /* 1..n_nodes */
     uint32_t n_nodes;  /* 1..NODES_MAX */
@@ -34,6 +43,7 @@ struct node_config {
     uint64_t progress_index_max; /* greatest index that a client may set; 0: the nodes */
     uint64_t progress_snaps_max; /* snaps that can be read */
     uint64_t jobs_kept_max;      /* finished jobs */
+    struct key_limits keys;
     uint64_t random;             /* seeds what must differ between nodes */
     uint64_t sweep_every_us;     /* the disk is swept so often; 0: SWEEP_EVERY_US */
     uint64_t delay_us;           /* announced: the compute thread adds it to each operation */
@@ -320,6 +330,9 @@ int node_restore_entry(struct node *node, log_index_t index, term_t term, struct
 /* Gives back one record from disk, in the order of keys, behind the log, before the first step.
  * ERR_CORRUPT when it does not fit what came before. */
 int node_restore_record(struct node *node, struct slice key, struct slice value);
+
+/* All was given back. ERR_CORRUPT when something is missing. */
+int node_restore_end(struct node *node);
 
 void node_destroy(struct node **node);
 

@@ -7,13 +7,17 @@
 
 /* In the order in which they come back from disk: what a table refers to is there before it. */
 enum record_table {
-    RECORD_ACCOUNT = 'a', /* name -> balance */
-    RECORD_EPOCH = 'e',   /* -> the ledger's own epoch */
-    RECORD_VALUE = 'k',   /* name -> text */
-    RECORD_MARK = 'm',    /* source -> its epoch, the last number applied */
-    RECORD_LAST = 'n',    /* destination -> the last number issued, when all were acknowledged */
-    RECORD_LETTER = 'o',  /* destination, number -> a packed message, until it is acknowledged */
-    RECORD_REQUEST = 'r'  /* slot -> a client's key, and how the request was answered */
+    RECORD_ACCOUNT = 'a',   /* name -> balance */
+    RECORD_EPOCH = 'e',     /* -> the ledger's own epoch */
+    RECORD_FORGOTTEN = 'f', /* number -> a sealed block of the keys of jobs and snaps */
+    RECORD_BLOCK = 'g',     /* number -> a block of the keys of the ledger; the last one is open */
+    RECORD_VALUE = 'k',     /* name -> text */
+    RECORD_MARK = 'm',      /* source -> its epoch, the last number applied */
+    RECORD_LAST = 'n',      /* destination -> the last number issued, when all were acknowledged */
+    RECORD_LETTER = 'o',    /* destination, number -> a packed message, until it is acknowledged */
+    RECORD_REQUEST = 'r',   /* slot -> a client's key, and how the request was answered */
+    RECORD_SESSION = 't',   /* id -> a session of the ledger's clients */
+    RECORD_FLOOR = 'u' /* -> requests up to this number have their keys in blocks and sessions */
 };
 
 struct record_key {

@@ -8,6 +8,7 @@
 #include "nodes/core/founding.h"
 #include "nodes/core/jobs_internal.h"
 #include "nodes/core/journal.h"
+#include "nodes/core/keys_replicated.h"
 #include "nodes/core/ledger_requests.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/reports.h"
@@ -102,7 +103,10 @@ static void reply_applied(struct node *node, const struct waiter *waiter, const 
     uint64_t snapshot = node->progress.snapshots;
     if (waiter->kind == WAIT_SNAP)
         jobs_find_snap(&node->jobs, slice_of(waiter->key), &snapshot);
-    if (waiter->kind != WAIT_JOB)
+    if (waiter->kind == WAIT_SESSION)
+        outbox_reply(&node->out, caller.client,
+                     keys_session_reply(node->keys.newest, caller.request));
+    else if (waiter->kind != WAIT_JOB)
         reply_progress(node, caller, true, progress_now(&node->progress, waiter->job), snapshot);
     else if (job)
         reply_job(node, caller, job, waiter->index != 0);
@@ -226,6 +230,17 @@ static const char *check_submit(const struct node *node, const struct wire_submi
     return NULL;
 }
 
+/* True, and the caller is told, when a key without an outcome may have had one. */
+static bool is_forgotten(struct node *node, struct caller caller, enum key_use use,
+                         struct slice key)
+{
+    if (!keys_is_forgotten(&node->keys, use, key))
+        return false;
+    refuse(node, caller, "forgotten",
+           "this key was used and what came of it is forgotten; choose another key");
+    return true;
+}
+
 static void submit(struct node *node, struct caller caller, const struct wire_submit *submit)
 {
     struct text reason = {0};
@@ -248,11 +263,8 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
                "this cluster has one node: a coordinator computes nothing, and there is no worker");
         return;
     }
-    if (jobs_is_forgotten(&node->jobs, submit->key)) {
-        refuse(node, caller, "forgotten",
-               "a job with this key was finished and is forgotten; choose another key");
+    if (is_forgotten(node, caller, KEY_OF_JOB, submit->key))
         return;
-    }
     log_index_t index = journal_pending_key(node, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
     bool many = !index && node->jobs.open + journal_pending_jobs(node) >= JOBS_OPEN_MAX;
     if (many) {
@@ -327,7 +339,7 @@ static void take_snap(struct node *node, struct caller caller,
         reply_progress(node, caller, true, 0, taken);
         return;
     }
-    if (!may_propose(node, caller))
+    if (is_forgotten(node, caller, KEY_OF_SNAP, snap->key) || !may_propose(node, caller))
         return;
     struct waiter waiter = {.kind = WAIT_SNAP, .client = caller.client, .request = caller.request};
     jobs_copy_text(waiter.key, sizeof waiter.key, snap->key);
@@ -338,6 +350,15 @@ static void take_snap(struct node *node, struct caller caller,
         waiter.index = journal_propose(node, entry);
     }
     wait_for(node, waiter);
+}
+
+static void open_session(struct node *node, struct caller caller)
+{
+    if (may_propose(node, caller))
+        wait_for(node, (struct waiter){.kind = WAIT_SESSION,
+                                       .client = caller.client,
+                                       .request = caller.request,
+                                       .index = keys_propose_session(node)});
 }
 
 static void progress_get(struct node *node, struct caller caller,
@@ -525,6 +546,9 @@ static void answer(struct node *node, struct caller caller, const struct message
     case MESSAGE_PROGRESS_SNAP:
         take_snap(node, caller, &message->as.progress_snap);
         break;
+    case MESSAGE_SESSION_OPEN:
+        open_session(node, caller);
+        break;
     case MESSAGE_PROGRESS_GET:
         progress_get(node, caller, &message->as.progress_get);
         break;
@@ -542,7 +566,8 @@ static void answer(struct node *node, struct caller caller, const struct message
 static bool is_read(const struct node *node, const struct message *message)
 {
     return !MUTANT(unconfirmed_reads) && node_serves(node) && message->type != MESSAGE_SUBMIT &&
-           message->type != MESSAGE_PROGRESS_SET && message->type != MESSAGE_PROGRESS_SNAP;
+           message->type != MESSAGE_PROGRESS_SET && message->type != MESSAGE_PROGRESS_SNAP &&
+           message->type != MESSAGE_SESSION_OPEN;
 }
 
 static void confirm_first(struct node *node, uint64_t client, struct message *message)

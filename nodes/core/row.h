@@ -15,14 +15,7 @@
 #include <stdint.h>
 
 /* The tables of the replicated state, in the order in which a checkpoint holds them. */
-enum row_table {
-    TABLE_HEAD,
-    TABLE_SNAPS,
-    TABLE_FORGOTTEN,
-    TABLE_PROGRESS,
-    TABLE_JOBS,
-    TABLE_COUNT
-};
+enum row_table { TABLE_HEAD, TABLE_SNAPS, TABLE_KEYS, TABLE_PROGRESS, TABLE_JOBS, TABLE_COUNT };
 
 /* The first member of a row. */
 struct row {

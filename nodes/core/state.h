@@ -4,6 +4,7 @@
 
 #include "nodes/core/channel.h"
 #include "nodes/core/jobs.h"
+#include "nodes/core/keys.h"
 #include "nodes/core/ledger.h"
 #include "nodes/core/outbox.h"
 #include "nodes/core/progress.h"
@@ -19,6 +20,8 @@ struct image {
     term_t term;
     struct blob **parts; /* packed; owned */
     size_t n, size;
+    size_t n_blocks;     /* the last ones: blocks of keys, not for the disk of who has made it */
+    uint64_t next_block; /* number behind the last of them */
 };
 
 struct image_build;
@@ -231,7 +234,7 @@ struct journal {
 
 /* --- requests that wait --- */
 
-enum wait_kind { WAIT_JOB, WAIT_SET, WAIT_SNAP };
+enum wait_kind { WAIT_JOB, WAIT_SET, WAIT_SNAP, WAIT_SESSION };
 
 struct waiter {
     enum wait_kind kind;
@@ -345,6 +348,9 @@ struct node {
     struct replication replication;
     struct follower follower;
     struct jobs jobs;
+    struct keys keys; /* of jobs and snaps */
+    /* Sealed blocks of these that are on disk as records: the first number, and behind the last. */
+    uint64_t keys_stored_first, keys_stored_next;
     struct progress progress;
     struct births births;
     struct waiters waiters;

@@ -198,6 +198,8 @@ static int take_part(struct restore *restore, const struct message *part, struct
         return part->type == MESSAGE_CUT_STATE
                    ? take_state(restore, &part->as.cut_state)
                    : fail(restore, ERR_MALFORMED, "it has no state of a node");
+    if (message_is_image(part->type))
+        return take_image(restore, part, packed);
     switch (part->type) {
     case MESSAGE_CUT_ACCOUNTS:
         add_accounts(restore, &part->as.cut_accounts);
@@ -210,14 +212,6 @@ static int take_part(struct restore *restore, const struct message *part, struct
     case MESSAGE_CUT_JOBS:
     case MESSAGE_CUT_WORK:
         return OK; /* what the old coordinator had handed out: it is pending again */
-    case MESSAGE_IMAGE_HEAD:
-    case MESSAGE_IMAGE_BUNDLE:
-    case MESSAGE_IMAGE_JOB:
-    case MESSAGE_IMAGE_OPS:
-    case MESSAGE_IMAGE_PROGRESS:
-    case MESSAGE_IMAGE_SNAPS:
-    case MESSAGE_IMAGE_FORGOTTEN:
-        return take_image(restore, part, packed);
     default:
         return fail(restore, ERR_STALE,
                     "it is a whole snapshot; `conclave snapshot restore` makes a share for each "

@@ -79,6 +79,10 @@ static int open_node(struct runtime *runtime, struct text *why)
     error = disk_read_log(runtime->disk, restore_part, restore_entry, runtime->node, why);
     if (!error)
         error = disk_read_records(runtime->disk, restore_record, runtime->node, why);
+    if (!error && node_restore_end(runtime->node)) {
+        text_add(why, "%s is damaged: blocks of forgotten keys are missing", config->dir);
+        error = ERR_CORRUPT;
+    }
     /* What the core cannot read is damage too: no option is wrong. */
     return error ? ERR_CORRUPT : OK;
 }

@@ -205,10 +205,17 @@
 #define COMPACT_ENTRIES_MIN      16      /* below this a node would do little else */
 #define COMPACT_ENTRIES_MAX      1000000 /* some 200 MB of log in memory */
 #define COMPACT_BYTES            (64 * MIB_BYTES) /* ... or so many bytes */
-#define KEYS_FORGOTTEN_MAX \
-    100000 /* keys remembered as forgotten: beyond, an old key would be a new job */
 #define SNAP_KEYS_MAX \
     1000 /* keys of the latest progress snaps, so that a retry takes no second one */
+
+/* Keys whose outcomes are forgotten: 153 blocks of 65,536 hashes are 10,027,008, in 80 MB of memory
+ * and of disk. Beyond, the oldest block goes, and its keys would be executed again. One for jobs
+ * and snaps on every node, one for each ledger on its own node. */
+#define KEY_BLOCK_HASHES 65536 /* 512 KiB: half a message, and sorted in a few milliseconds */
+#define KEY_BLOCKS_MAX   153
+/* Sessions that a cluster, and each ledger, remembers; a new one evicts the one unused for longest:
+ * 240 KB in every full checkpoint. */
+#define SESSIONS_MAX 10000
 
 /* Node numbers, states and snap ids that a client may name: what JSON carries exactly everywhere,
  * and far from where adding operations would overflow. */
@@ -240,9 +247,9 @@
 #define KV_NAMES_MAX          4096   /* of values on a node: 16 MiB; then a new one is refused */
 #define ACCOUNTS_MAX          100000 /* on a node; then a new one is refused */
 #define LEDGER_PAGE_MAX       200    /* accounts in one answer */
-#define LEDGER_KEYS_MAX       65536  /* requests whose keys a node remembers; the oldest go first */
-#define LEDGER_SENT_MAX       16384  /* messages that one node has not acknowledged; then "busy" */
-#define LEDGER_BURST_MAX      1024   /* of these sent again in one step: a few milliseconds */
+#define LEDGER_KEYS_MAX       65536 /* requests whose outcomes a node remembers; the oldest go first */
+#define LEDGER_SENT_MAX       16384 /* messages that one node has not acknowledged; then "busy" */
+#define LEDGER_BURST_MAX      1024  /* of these sent again in one step: a few milliseconds */
 #define LEDGER_KNOWN_MAX      8192 /* accounts of other nodes known to exist; others are asked about */
 #define LEDGER_QUERY_US       (2 * SECOND_US) /* no answer for this long: the request is refused */
 #define LEDGER_QUERY_RETRY_US (250 * MS_US)

@@ -32,6 +32,9 @@
     X(image_loses_keys, "a full checkpoint loses the keys of jobs (R28)")                        \
     X(checkpoint_torn, "a row that changes while a checkpoint is built is packed as it is then") \
     X(checkpoint_misses, "a row that changes while a checkpoint is built is not packed")         \
+    X(image_loses_window, "a full checkpoint loses the keys of forgotten jobs (R29)")            \
+    X(evicted_executes, "a key of an evicted session is executed again (R29)")                   \
+    X(watermark_ignored, "a key below its session's watermark is executed again (R29)")          \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
     X(counted_twice, "a finished operation counts twice in its checkpoint")                      \
     X(cancel_for_others, "who gives up a fetch gives it up for the others, too (W3)")            \
@@ -46,7 +49,8 @@
     X(second_marker_records, "the state is recorded once more at the second marker (S4)")        \
     X(old_marker_accepted, "a marker of an old incarnation starts a recording (S6)")             \
     X(transfer_applied_twice, "a letter that was applied is applied again (S14)")                \
-    X(outbox_lost, "a node that starts again has forgotten its outbox (S14)")
+    X(outbox_lost, "a node that starts again has forgotten its outbox (S14)")                    \
+    X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
 
 enum mutant {
     MUTANT_none,

@@ -138,6 +138,9 @@ bool message_is_image(enum message_type type)
     case MESSAGE_IMAGE_PROGRESS:
     case MESSAGE_IMAGE_SNAPS:
     case MESSAGE_IMAGE_FORGOTTEN:
+    case MESSAGE_IMAGE_KEYS:
+    case MESSAGE_IMAGE_KEY_BLOCK:
+    case MESSAGE_IMAGE_SESSIONS:
         return true;
     default:
         return false;

@@ -17,7 +17,7 @@
 #define TEXT_FIELD_MAX 400
 
 #define TRACE_BYTES_MAX     ((uint64_t)4 * TRACE_OPS_MAX)
-#define FORGOTTEN_BYTES_MAX ((uint64_t)48 * 1024) /* of hashes in one message */
+#define FORGOTTEN_BYTES_MAX ((uint64_t)48 * 1024) /* of hashes, or sessions, in one message */
 #define PROGRESS_BYTES_MAX  ((uint64_t)48 * 1024) /* of marks in one message */
 
 /* --- records: maps inside lists --- */
@@ -577,6 +577,8 @@
     U64(REQ, index, PROGRESS_STATE_MAX, "the node whose state is set (first seed: idx)") \
     U64(REQ, state, PROGRESS_STATE_MAX, "operations that it has completed")
 
+#define SESSION_OPEN_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
+
 #define PROGRESS_SNAP_FIELDS(U64, BOOL, STR, BIN, LIST) \
     REQUEST_FIELDS(U64)                                 \
     STR(REQ, key, JOB_KEY_MAX, "makes the request idempotent: the same key is the same snap")
@@ -670,6 +672,14 @@
     U64(REQ, request, U64_ANY, "of the request")                   \
     U64(REQ, offset, U64_ANY, "of the bytes in the further frame") \
     U64(REQ, total, U64_ANY, "bytes in all")
+
+#define SESSION_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
+    U64(REQ, request, U64_ANY, "of the request")                     \
+    U64(REQ, session, U64_ANY,                                       \
+        "its id; keys are session-ID-TOKEN-NUMBER, ID and TOKEN in " \
+        "16 hexadecimal digits, NUMBER from 1 on, up by one")        \
+    U64(REQ, token, U64_ANY,                                         \
+        "tells it from a session of the same id in another life of the cluster")
 
 #define PROGRESS_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
     U64(REQ, request, U64_ANY, "of the request")                                     \
@@ -842,7 +852,25 @@
 
 #define IMAGE_FORGOTTEN_FIELDS(U64, BOOL, STR, BIN, LIST) \
     BIN(REQ, keys, FORGOTTEN_BYTES_MAX,                   \
-        "64-bit little-endian hashes of forgotten keys, oldest first")
+        "64-bit little-endian hashes of forgotten keys that are in no sealed block")
+
+#define IMAGE_KEYS_FIELDS(U64, BOOL, STR, BIN, LIST)                  \
+    U64(REQ, next, U64_ANY, "number of the block that is open")       \
+    U64(REQ, sealed, KEY_BLOCKS_MAX,                                  \
+        "how many before it are full: these are image_key_block, or " \
+        "records of the same store")
+
+#define IMAGE_KEY_BLOCK_FIELDS(U64, BOOL, STR, BIN, LIST)                  \
+    U64(REQ, number, U64_ANY,                                              \
+        "of the block; the further frame has 64-bit little-endian hashes " \
+        "of forgotten keys, ascending")
+
+#define IMAGE_SESSIONS_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    BIN(REQ, sessions, FORGOTTEN_BYTES_MAX,              \
+        "24 bytes each, 64-bit little-endian: id, token, watermark; the longest unused first")
+
+#define ENTRY_SESSION_OPENED_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, token, U64_ANY, "random; the id is made of the entry's term and index, as a job's is")
 
 #define ENTRY_JOB_FAILED_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, job, U64_ANY, "which")                        \
@@ -936,6 +964,8 @@
       "answered by the broker itself, with broker")                                               \
     M(INIT, init, INIT_FIELDS, PLACE_REQUEST,                                                     \
       "founds the cluster with the voters that are there; answered by inited or error")           \
+    M(SESSION_OPEN, session_open, SESSION_OPEN_FIELDS, PLACE_REQUEST,                             \
+      "opens a session for keys; answered by session or error")                                   \
     M(PROGRESS_SET, progress_set, PROGRESS_SET_FIELDS, PLACE_REQUEST,                             \
       "SetState; answered by progress")                                                           \
     M(PROGRESS_SNAP, progress_snap, PROGRESS_SNAP_FIELDS, PLACE_REQUEST,                          \
@@ -976,6 +1006,7 @@
     M(CUT_JOBS, cut_jobs, CUT_JOBS_FIELDS, PLACE_LOG, "the jobs that it coordinates")             \
     M(CUT_CHANNEL, cut_channel, CUT_CHANNEL_FIELDS, PLACE_LOG, "a channel into it")               \
     M(SNAPSHOT_HEAD, snapshot_head, SNAPSHOT_HEAD_FIELDS, PLACE_LOG, "begins a snapshot")         \
+    M(SESSION, session, SESSION_FIELDS, PLACE_REPLY, "a session that was opened")                 \
     M(PROGRESS, progress, PROGRESS_FIELDS, PLACE_REPLY, "a state, or a snap")                     \
     M(JOB, job, JOB_FIELDS, PLACE_REPLY, "a job")                                                 \
     M(JOB_PAGE, job_page, JOB_PAGE_FIELDS, PLACE_REPLY, "jobs")                                   \
@@ -996,6 +1027,8 @@
       "SetState of a client")                                                                     \
     M(ENTRY_PROGRESS_SNAPPED, entry_progress_snapped, ENTRY_PROGRESS_SNAPPED_FIELDS, PLACE_LOG,   \
       "Snap")                                                                                     \
+    M(ENTRY_SESSION_OPENED, entry_session_opened, ENTRY_SESSION_OPENED_FIELDS, PLACE_LOG,         \
+      "a client's session for keys")                                                              \
     M(IMAGE_HEAD, image_head, IMAGE_HEAD_FIELDS, PLACE_LOG, "begins a full checkpoint")           \
     M(IMAGE_BUNDLE, image_bundle, IMAGE_BUNDLE_FIELDS, PLACE_LOG,                                 \
       "parts of a full checkpoint, as many as fit")                                               \
@@ -1007,6 +1040,12 @@
     M(IMAGE_SNAPS, image_snaps, IMAGE_SNAPS_FIELDS, PLACE_LOG, "snaps in a full checkpoint")      \
     M(IMAGE_FORGOTTEN, image_forgotten, IMAGE_FORGOTTEN_FIELDS, PLACE_LOG,                        \
       "forgotten keys in a full checkpoint")                                                      \
+    M(IMAGE_KEYS, image_keys, IMAGE_KEYS_FIELDS, PLACE_LOG,                                       \
+      "blocks of forgotten keys in a full checkpoint")                                            \
+    M(IMAGE_KEY_BLOCK, image_key_block, IMAGE_KEY_BLOCK_FIELDS, PLACE_LOG,                        \
+      "a block of forgotten keys")                                                                \
+    M(IMAGE_SESSIONS, image_sessions, IMAGE_SESSIONS_FIELDS, PLACE_LOG,                           \
+      "sessions in a full checkpoint")                                                            \
     M(ENTRY_JOB_DONE, entry_job_done, ENTRY_JOB_DONE_FIELDS, PLACE_LOG, "a job has its result")   \
     M(ENTRY_JOB_FAILED, entry_job_failed, ENTRY_JOB_FAILED_FIELDS, PLACE_LOG,                     \
       "a job cannot be done")                                                                     \

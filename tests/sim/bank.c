@@ -49,27 +49,93 @@ static void rest(struct world *world, unsigned asker)
     world_wake_asker(world, asker, 1 + world_random(world, world->bank.rest_us + 1));
 }
 
-static void begin_transfer(struct world *world, unsigned teller)
+static void ask_transfer(struct world *world, unsigned teller, const struct world_transfer *it)
 {
-    char key[32];
+    world_ask(world, teller, it->from,
+              bank_transfer(it->key, bank_account(it->account), it->amount, bank_account(it->other),
+                            it->to));
+}
+
+/* Every other teller's keys are of sessions, where little is remembered. */
+static void ask_new(struct world *world, unsigned number)
+{
+    struct world_teller *teller = &world->bank.tellers[number];
+    struct world_transfer *it = &teller->now;
+    struct session_key *session = &teller->sessions[it->from];
+    if (!world->options.keys.requests || number % 2) {
+        text_format(it->key, sizeof it->key, "transfer-%u", (unsigned)++world->bank.begun);
+    } else if (session->id) {
+        session->sequence++;
+        session_key_write(it->key, *session);
+    } else {
+        world_ask(world, number, it->from, message_new(MESSAGE_SESSION_OPEN));
+        return;
+    }
+    ask_transfer(world, number, it);
+}
+
+static void begin_transfer(struct world *world, unsigned number)
+{
+    struct world_teller *teller = &world->bank.tellers[number];
     if (!world->bank.transfers_left)
         return;
     world->bank.transfers_left--;
-    node_id_t from = any_node(world), to = any_node(world);
-    unsigned account = (unsigned)world_random(world, BANK_ACCOUNTS);
-    unsigned other = (unsigned)world_random(world, BANK_ACCOUNTS);
-    if (from == to && account == other)
-        other = (other + 1) % BANK_ACCOUNTS;
-    text_format(key, sizeof key, "transfer-%u", (unsigned)++world->bank.begun);
-    world_ask(world, teller, from,
-              bank_transfer(key, bank_account(account), 1 + world_random(world, 400),
-                            bank_account(other), to));
+    teller->again = world->options.keys.requests && teller->n_old && world_random(world, 4) == 0;
+    if (teller->again) {
+        teller->about = world_random(world, teller->n_old);
+        ask_transfer(world, number, &teller->old[teller->about]);
+        return;
+    }
+    teller->now.from = any_node(world);
+    teller->now.to = any_node(world);
+    teller->now.account = (unsigned)world_random(world, BANK_ACCOUNTS);
+    teller->now.other = (unsigned)world_random(world, BANK_ACCOUNTS);
+    teller->now.amount = 1 + world_random(world, 400);
+    if (teller->now.from == teller->now.to && teller->now.account == teller->now.other)
+        teller->now.other = (teller->now.other + 1) % BANK_ACCOUNTS;
+    ask_new(world, number);
 }
 
-static void transfer_answered(struct world *world, unsigned teller)
+/* A wiped ledger remembers no key, and its money is gone as well. */
+static void check_again(struct world *world, const struct world_transfer *old,
+                        const struct message *answer)
 {
-    world->counts.transfers += world->askers[teller].answer->type == MESSAGE_BANK_ACCOUNT;
-    rest(world, teller);
+    if (answer->type == MESSAGE_BANK_ACCOUNT && !world->counts.faults[FAULT_WIPE] &&
+        (old->forgotten || !answer->as.bank_account.repeated))
+        world_fail(world, "R29: a retry with the same key moves no money twice", "key %s does",
+                   old->key);
+}
+
+static void transfer_answered(struct world *world, unsigned number)
+{
+    struct world_teller *teller = &world->bank.tellers[number];
+    const struct message *answer = world->askers[number].answer;
+    struct world_transfer *old = &teller->old[teller->about];
+    bool done = answer->type == MESSAGE_BANK_ACCOUNT;
+    bool forgotten =
+        answer->type == MESSAGE_ERROR && slice_equals(answer->as.error.code, "forgotten");
+    if (answer->type == MESSAGE_SESSION) {
+        teller->sessions[teller->now.from] =
+            (struct session_key){.id = answer->as.session.session,
+                                 .token = answer->as.session.token};
+        ask_new(world, number);
+        return;
+    }
+    if (forgotten && !world->options.keys.requests)
+        world_fail(world, "R29: what was asked for lately is remembered", "teller %u", number);
+    world->counts.forgotten += forgotten;
+    if (teller->again) {
+        check_again(world, old, answer);
+        old->forgotten |= forgotten;
+    } else if (done) {
+        size_t room = sizeof teller->old / sizeof *teller->old;
+        world->counts.transfers++;
+        teller->old[teller->n_old < room ? teller->n_old++ : world_random(world, room)] =
+            teller->now;
+    } else if (forgotten) {
+        teller->sessions[teller->now.from].id = 0;
+    }
+    rest(world, number);
 }
 
 static void begin_snapshot(struct world *world, unsigned taker)

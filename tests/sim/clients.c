@@ -60,7 +60,9 @@ static struct message *ask_progress(const struct world_client *client, unsigned 
         message = message_new(MESSAGE_PROGRESS_SET);
         message->as.progress_set.index = INDEX_FIRST + number;
         message->as.progress_set.state = client->state + 1;
-    } else if (client->wish == WISH_SNAP) {
+    } else if (client->wish == WISH_SESSION) {
+        message = message_new(MESSAGE_SESSION_OPEN);
+    } else if (client->wish == WISH_SNAP || client->wish == WISH_OLD_SNAP) {
         message = message_new(MESSAGE_PROGRESS_SNAP);
         message->as.progress_snap.key = message_text(message, client->key);
     } else {
@@ -124,7 +126,9 @@ static enum wish next_wish(struct world *world, const struct world_client *clien
     bool computes = world->options.n_nodes > 1 && client->n_max;
     if (!client->mixed)
         return WISH_JOB;
-    switch (world_random(world, 10)) {
+    if (client->sessions && (!client->session.id || world_random(world, 20) == 0))
+        return WISH_SESSION;
+    switch (world_random(world, 11)) {
     case 0:
     case 1:
         return WISH_SET;
@@ -138,6 +142,8 @@ static enum wish next_wish(struct world *world, const struct world_client *clien
         return client->n_snaps ? WISH_GET_PAST : WISH_SET;
     case 5:
         return client->n_old ? WISH_OLD_KEY : computes ? WISH_JOB : WISH_GET;
+    case 10:
+        return client->n_snaps ? WISH_OLD_SNAP : WISH_SNAP;
     default:
         return computes ? WISH_JOB : WISH_SET;
     }
@@ -154,14 +160,20 @@ static void begin(struct world *world, unsigned number)
     client->cancelled = false;
     client->cancels = client->wish == WISH_JOB && world_chance(world, world->options.cancels);
     client->n = world_random(world, client->n_max + 1);
-    text_format(client->key, sizeof client->key, "client%u-%" PRIu64, number, client->made++);
+    client->session.sequence++;
+    if (client->sessions)
+        session_key_write(client->key, client->session);
+    else
+        text_format(client->key, sizeof client->key, "client%u-%" PRIu64, number, client->made++);
     if (client->wish == WISH_OLD_KEY) {
         client->about = world_random(world, client->n_old);
         client->n = client->old[client->about].n;
         memcpy(client->key, client->old[client->about].key, sizeof client->key);
     }
-    if (client->wish == WISH_GET_PAST)
+    if (client->wish == WISH_GET_PAST || client->wish == WISH_OLD_SNAP)
         client->about = world_random(world, client->n_snaps);
+    if (client->wish == WISH_OLD_SNAP)
+        memcpy(client->key, client->snaps[client->about].key, sizeof client->key);
     ask(world, number);
 }
 
@@ -246,6 +258,9 @@ static void check_same(struct world *world, const struct world_client *client,
                        const struct wire_job_row *row, bool cancelled, bool failed)
 {
     const struct client_job *old = &client->old[client->about];
+    if (old->forgotten)
+        world_fail(world, "R29: a forgotten key is refused for ever", "key %s is a job again",
+                   client->key);
     if (row->job != old->job || cancelled != old->cancelled || failed != old->failed)
         world_fail(world, "R28: a retry with the same key returns the same job",
                    "key %s was job %" PRIx64 ", is now %" PRIx64, client->key, old->job, row->job);
@@ -307,8 +322,15 @@ static void take_progress(struct world *world, unsigned number, const struct wir
         size_t at = client->n_snaps < CLIENT_MEMORY ? client->n_snaps++
                                                     : world_random(world, CLIENT_MEMORY);
         client->snaps[at] = (struct client_snap){.snapshot = answer->snapshot, .state = expected};
+        memcpy(client->snaps[at].key, client->key, sizeof client->key);
         break;
     }
+    case WISH_OLD_SNAP:
+        if (snap->forgotten || answer->snapshot != snap->snapshot)
+            world_fail(world, "R29: a retry with the same key takes no second snap",
+                       "key %s took %" PRIu64 ", now %" PRIu64, client->key, snap->snapshot,
+                       answer->snapshot);
+        break;
     case WISH_GET_PAST:
         expected = snap->state;
         /* fall through */
@@ -334,10 +356,27 @@ static bool is_forgotten(const struct world *world, const struct world_client *c
 {
     bool job = client->wish == WISH_JOB || client->wish == WISH_OLD_KEY;
     struct slice code = message->as.error.code;
+    bool snap = client->wish == WISH_SNAP || client->wish == WISH_OLD_SNAP;
     if (slice_equals(code, "forgotten"))
-        return job ? world->options.jobs_kept_max != 0
-                   : client->wish == WISH_GET_PAST && world->options.progress_snaps_max;
+        return snap  ? world->options.keys.snaps != 0
+               : job ? world->options.jobs_kept_max || client->sessions
+                     : client->wish == WISH_GET_PAST && world->options.progress_snaps_max;
     return slice_equals(code, "not_found") && job && world->options.jobs_kept_max;
+}
+
+/* Whoever was told so must be told so for ever. */
+static void take_forgotten(struct world *world, struct world_client *client,
+                           const struct message *message)
+{
+    if (!slice_equals(message->as.error.code, "forgotten"))
+        return;
+    world->counts.forgotten++;
+    if (client->wish == WISH_OLD_KEY)
+        client->old[client->about].forgotten = true;
+    else if (client->wish == WISH_OLD_SNAP)
+        client->snaps[client->about].forgotten = true;
+    else if (client->wish != WISH_GET_PAST)
+        client->session.id = 0; /* evicted; or its request was done and forgotten meanwhile */
 }
 
 void client_reply(struct world *world, struct pending *pending)
@@ -360,10 +399,17 @@ void client_reply(struct world *world, struct pending *pending)
         take_progress(world, pending->client, &message->as.progress);
         return;
     }
+    if (message->type == MESSAGE_SESSION) {
+        client->session = (struct session_key){.id = message->as.session.session,
+                                               .token = message->as.session.token};
+        end(world, pending->client);
+        return;
+    }
     if (message->type != MESSAGE_ERROR)
         world_fail(world, "an answer fits its question", "client %u gets %s", pending->client,
                    message_name(message->type));
     if (is_forgotten(world, client, message)) {
+        take_forgotten(world, client, message);
         end(world, pending->client);
         return;
     }
@@ -383,9 +429,11 @@ void world_client(struct world *world, unsigned client, uint64_t jobs, uint64_t 
 void world_client_mixed(struct world *world, unsigned client, uint64_t things, uint64_t n_max,
                         uint64_t pause_us)
 {
-    world->clients[client] = (struct world_client){.mixed = true,
-                                                   .things_left = things,
-                                                   .n_max = n_max,
-                                                   .pause_us = pause_us};
+    world->clients[client] =
+        (struct world_client){.mixed = true,
+                              .sessions = world->options.keys.sessions && world_random(world, 2),
+                              .things_left = things,
+                              .n_max = n_max,
+                              .pause_us = pause_us};
     wake_at(world, client, 1);
 }

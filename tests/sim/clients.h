@@ -2,11 +2,22 @@
 #ifndef CONCLAVE_SIM_CLIENTS_H
 #define CONCLAVE_SIM_CLIENTS_H
 
+#include "shared/base/session_key.h"
 #include "tests/sim/world.h"
 
 #define CLIENT_MEMORY 8 /* finished jobs, and snaps, that it asks about again */
 
-enum wish { WISH_NONE, WISH_JOB, WISH_OLD_KEY, WISH_SET, WISH_SNAP, WISH_GET, WISH_GET_PAST };
+enum wish {
+    WISH_NONE,
+    WISH_SESSION,
+    WISH_JOB,
+    WISH_OLD_KEY,
+    WISH_SET,
+    WISH_SNAP,
+    WISH_OLD_SNAP,
+    WISH_GET,
+    WISH_GET_PAST
+};
 
 /* A job that it has seen the end of. */
 struct client_job {
@@ -14,12 +25,14 @@ struct client_job {
     uint64_t n;
     job_id_t job;
     bool cancelled, failed;
+    bool forgotten; /* so its key was answered */
 };
 
 /* A snap that it took when its own state was so much. */
 struct client_snap {
     char key[JOB_KEY_MAX + 1];
     uint64_t snapshot, state;
+    bool forgotten;
 };
 
 /* It wants one thing after another, each until it is answered. */
@@ -28,7 +41,9 @@ struct world_client {
     bool mixed;           /* things of every kind, not jobs only */
     uint64_t things_left; /* after this one */
     uint64_t n_max, pause_us;
-    uint64_t made; /* counts things, for keys */
+    uint64_t made;              /* counts things, for keys */
+    bool sessions;              /* its keys are of sessions */
+    struct session_key session; /* id 0: it has none */
 
     char key[JOB_KEY_MAX + 1];
     uint64_t n;   /* the factorial's argument */

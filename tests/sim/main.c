@@ -66,9 +66,10 @@ static void print_sums(const struct report *sum, double took)
            counts->messages, counts->elections, counts->jobs_done, counts->jobs_cancelled,
            counts->jobs_failed, counts->reads, (double)sum->settle_us / 1e6);
     printf("%" PRIu64 " transfers, %" PRIu64 " snapshots complete, %" PRIu64
-           " of them with money in channels, %" PRIu64 " partial; each verified\n",
+           " of them with money in channels, %" PRIu64 " partial; each verified\n%" PRIu64
+           " forgotten keys were refused\n",
            counts->transfers, counts->snapshots_complete, counts->snapshots_holding,
-           counts->snapshots_partial);
+           counts->snapshots_partial, counts->forgotten);
 }
 
 static unsigned print_faults(const struct report *sum)

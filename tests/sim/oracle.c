@@ -269,6 +269,18 @@ static uint64_t mix(uint64_t hash, uint64_t more)
     return hash ^ hash >> 32;
 }
 
+/* In the open block hashes have no order that matters. */
+static uint64_t digest_keys(const struct keys *keys)
+{
+    uint64_t hash = mix(keys->window.next, keys->window.n), open = 0;
+    for (size_t i = 0; i < keys->window.n_open; i++)
+        open ^= keys->window.open[i];
+    hash = mix(mix(hash, keys->window.n_open), open);
+    for (const struct key_session *it = keys->oldest; it; it = it->newer)
+        hash = mix(mix(mix(hash, it->id), it->token), it->watermark);
+    return hash;
+}
+
 /* All of what entries make, nothing of what a coordinator adds to it while it schedules. */
 static uint64_t digest(const struct node *node)
 {
@@ -292,7 +304,8 @@ static uint64_t digest(const struct node *node)
     }
     hash = mix(mix(hash, jobs->elections), jobs->reassigned);
     hash = mix(hash, node->progress.snapshots);
-    return mix(hash, jobs->n_snaps);
+    hash = mix(hash, jobs->n_snaps);
+    return mix(hash, digest_keys(&node->keys));
 }
 
 /* Every operation of the log counts once: for its job, for the node, and in the node's progress. */

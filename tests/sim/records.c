@@ -74,6 +74,8 @@ void records_restore(struct world *world, node_id_t id)
             world_fail(world, "a node can read its own disk", "node %u refuses its record '%c'", id,
                        record->key[0]);
     }
+    if (node_restore_end(node->core))
+        world_fail(world, "a node can read its own disk", "node %u: records are missing", id);
 }
 
 void records_wipe(struct world_node *node)

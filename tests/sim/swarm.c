@@ -125,6 +125,20 @@ static void draw_times(struct world *world)
     options->chunk_bytes = chunk_bytes[world_random(world, 4)];
 }
 
+/* In every other seed nodes remember so little that old keys are asked for again and again when
+ * their outcomes are forgotten; but never more than the window holds. */
+static void draw_keys(struct world *world)
+{
+    if (world_random(world, 2))
+        return;
+    struct key_limits *keys = &world->options.keys;
+    world->options.jobs_kept_max = draw_scale(world, 1, 8);
+    keys->snaps = draw_scale(world, 1, 8);
+    keys->requests = draw_scale(world, 2, 64);
+    keys->sessions = draw_scale(world, 1, 16);
+    keys->block = draw_scale(world, 2, 32);
+}
+
 static void draw_chances(struct world *world)
 {
     struct world_options *options = &world->options;
@@ -588,6 +602,7 @@ struct swarm_result swarm_run(uint64_t seed, bool story)
     draw_times(world);
     draw_chances(world);
     draw_limits(world);
+    draw_keys(world);
     draw_deeds(&swarm);
     world_say(world, NODE_NONE, "%u nodes, %u vote", world->options.n_nodes, world_voters(world));
     for (node_id_t id = 1; id <= world->options.n_nodes; id++)

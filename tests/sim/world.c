@@ -282,6 +282,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .random = world_random(world, UINT64_MAX),
         .sweep_every_us = SIM_SWEEP_EVERY_US,
         .poison_deaths = options->poison_deaths,
+        .keys = options->keys,
         .memory_limit_bytes = options->memory_limit,
         .pid = id,
         .log_level = options->story ? LOG_DEBUG : LOG_INFO,

@@ -10,6 +10,7 @@
 
 #include "nodes/core/values.h"
 #include "shared/base/map.h"
+#include "shared/base/session_key.h"
 
 #define WORLD_NODES_MAX   25
 #define WORLD_CLIENTS_MAX 8
@@ -81,6 +82,7 @@ struct world_options {
     op_id_t poison;          /* the operation that kills its worker; 0: none */
     uint64_t memory_limit;   /* of a worker; 0: none */
     uint64_t record_bytes;   /* of messages in one recording of a snapshot; 0: as many as allowed */
+    struct key_limits keys;  /* what is remembered of keys; 0: as much as in the programs */
     uint64_t snapshot_memory; /* of all snapshots on a node; 0: the default */
     bool story;               /* print what happens */
 };
@@ -169,9 +171,26 @@ struct world_asker {
     void (*awake)(struct world *world, unsigned asker);
 };
 
+struct world_transfer {
+    char key[JOB_KEY_MAX + 1];
+    node_id_t from, to;
+    unsigned account, other;
+    uint64_t amount;
+    bool forgotten; /* so its key was answered */
+};
+
+/* Asks again for what was answered long ago. */
+struct world_teller {
+    struct session_key sessions[WORLD_NODES_MAX + 1]; /* with each node; id 0: none */
+    struct world_transfer now, old[4];
+    size_t n_old, about; /* which of the old ones it asks about */
+    bool again;
+};
+
 /* See bank.h. */
 struct world_bank {
     bool open; /* all has been deposited */
+    struct world_teller tellers[WORLD_ASKERS_MAX];
     uint64_t deposited, begun, transfers_left, snapshots_left, rest_us;
     unsigned takers;
 };
@@ -180,6 +199,7 @@ struct world_counts {
     uint64_t steps, messages, elections, jobs_done, jobs_cancelled, jobs_failed, reads;
     uint64_t entries; /* of the log, sent */
     uint64_t transfers, snapshots_complete, snapshots_partial;
+    uint64_t forgotten;         /* keys that were refused for that */
     uint64_t snapshots_holding; /* complete ones with money in channels */
     uint64_t simulated_us;
     uint64_t faults[FAULT_KINDS];

@@ -17,9 +17,10 @@
 
 #define PATIENCE_US (60 * SECOND_US)
 
-static struct world *begin(uint64_t seed, uint32_t n_nodes)
+static struct world *begin_with(uint64_t seed, uint32_t n_nodes, struct key_limits keys)
 {
     struct world_options options = {.seed = seed,
+                                    .keys = keys,
                                     .n_nodes = n_nodes,
                                     .delay_us = 100,
                                     .jitter_us = 200,
@@ -31,6 +32,11 @@ static struct world *begin(uint64_t seed, uint32_t n_nodes)
         world_start(world, id);
     world_run(world, SECOND_US);
     return world;
+}
+
+static struct world *begin(uint64_t seed, uint32_t n_nodes)
+{
+    return begin_with(seed, n_nodes, (struct key_limits){0});
 }
 
 /* --- requests --- */
@@ -406,6 +412,113 @@ static void only_the_last_keys_are_remembered(void **state)
     world_free(&world);
 }
 
+/* --- keys whose outcomes are forgotten --- */
+
+static void deposit_keys(struct world *world, unsigned from, unsigned to)
+{
+    char key[32];
+    for (unsigned i = from; i < to; i++) {
+        text_format(key, sizeof key, "key-%u", i);
+        assert_int_equal(ask(world, 1, change(MESSAGE_BANK_DEPOSIT, key, "alice", 1))->type,
+                         MESSAGE_BANK_ACCOUNT);
+    }
+}
+
+static void restart(struct world *world)
+{
+    world_crash(world, 1);
+    world_start(world, 1);
+    world_run(world, SECOND_US);
+}
+
+static void a_retry_after_long_moves_no_money_R29(void **state)
+{
+    (void)state;
+    struct world *world = begin_with(21, 2, (struct key_limits){.requests = 32, .block = 50});
+    char key[32];
+    deposit_keys(world, 0, 100);
+    for (unsigned life = 0; life < 3; life++) {
+        for (unsigned i = 0; i < 68; i += 11) {
+            text_format(key, sizeof key, "key-%u", i);
+            assert_refused(world, 1, change(MESSAGE_BANK_DEPOSIT, key, "alice", 1), "forgotten",
+                           "what came of it is forgotten");
+        }
+        assert_int_equal(balance_of(world, 1, "alice"), 100 + 200 * life);
+        restart(world);
+        deposit_keys(world, 100 + 200 * life, 300 + 200 * life);
+    }
+    assert_true(world->nodes[1].core->ledger.keys.forgotten.window.n > 10); /* some are sealed */
+    world_free(&world);
+}
+
+static const char *open_session(struct world *world, uint64_t sequence)
+{
+    static char key[SESSION_KEY_MAX + 1];
+    const struct message *answer = ask(world, 1, message_new(MESSAGE_SESSION_OPEN));
+    assert_int_equal(answer->type, MESSAGE_SESSION);
+    session_key_write(key, (struct session_key){answer->as.session.session,
+                                                answer->as.session.token, sequence});
+    return key;
+}
+
+static void an_evicted_session_is_refused_for_ever_R29(void **state)
+{
+    (void)state;
+    struct world *world = begin_with(22, 2, (struct key_limits){.requests = 16, .sessions = 2});
+    char key[SESSION_KEY_MAX + 1], next[SESSION_KEY_MAX + 1];
+    text_format(key, sizeof key, "%s", open_session(world, 1));
+    text_format(next, sizeof next, "%.*s2", (int)strlen(key) - 1, key);
+    assert_done(world, 1, change(MESSAGE_BANK_DEPOSIT, key, "alice", 10), 10);
+    assert_true(
+        ask(world, 1, change(MESSAGE_BANK_DEPOSIT, key, "alice", 10))->as.bank_account.repeated);
+    deposit_keys(world, 0, 40);
+    for (unsigned life = 0; life < 2; life++) {
+        assert_refused(world, 1, change(MESSAGE_BANK_DEPOSIT, key, "alice", 10), "forgotten",
+                       "key");
+        restart(world);
+    }
+    assert_done(world, 1, change(MESSAGE_BANK_DEPOSIT, next, "alice", 10), 60); /* still open */
+    open_session(world, 1);
+    open_session(world, 1);
+    deposit_keys(world, 40, 80);
+    for (unsigned life = 0; life < 2; life++) {
+        assert_refused(world, 1, change(MESSAGE_BANK_DEPOSIT, next, "alice", 10), "forgotten", "");
+        text_format(key, sizeof key, "%.*s9", (int)strlen(next) - 1, next);
+        assert_refused(world, 1, change(MESSAGE_BANK_DEPOSIT, key, "alice", 10), "forgotten", "");
+        restart(world);
+    }
+    assert_int_equal(world->nodes[1].core->ledger.keys.forgotten.by_id.count, 2);
+    world_free(&world);
+}
+
+/* A store that was written before there were blocks: whatever it remembers then is never lost. */
+static void an_older_store_goes_on_remembering_R29(void **state)
+{
+    (void)state;
+    struct world *world = begin_with(23, 2, (struct key_limits){.requests = 32});
+    struct world_node *node = &world->nodes[1];
+    char key[32];
+    deposit_keys(world, 0, 100);
+    world_crash(world, 1);
+    for (size_t i = node->records_n; i-- > 0;) {
+        const struct world_record *record = &node->records[i];
+        if (record->key[0] != RECORD_BLOCK && record->key[0] != RECORD_FLOOR)
+            continue;
+        struct write write = {.kind = WRITE_RECORD, .key_len = record->key_len};
+        memcpy(write.key, record->key, record->key_len);
+        records_write(node, &write);
+    }
+    world_start(world, 1);
+    world_run(world, SECOND_US);
+    deposit_keys(world, 100, 180);
+    for (unsigned i = 68; i < 140; i++) {
+        text_format(key, sizeof key, "key-%u", i);
+        assert_refused(world, 1, change(MESSAGE_BANK_DEPOSIT, key, "alice", 1), "forgotten", "key");
+    }
+    assert_int_equal(balance_of(world, 1, "alice"), 180);
+    world_free(&world);
+}
+
 static void accounts_are_listed_in_pages(void **state)
 {
     (void)state;
@@ -625,6 +738,12 @@ static void a_foreign_record_is_refused(void **state)
         {"o\0\0\0\2\0\0\0\0\0\0\0\1", 13, "garbage", 7},
         {"o\0\0\0\2", 5, "", 0},
         {"r\0\0\0\2", 5, "\0\0\0\0\0\0\0\1", 8},
+        {"f", 1, "", 0},
+        {"f\0\0\0\0\0\0\0\1", 9, "garbage", 7},
+        {"g", 1, "", 0},
+        {"g\0\0\0\0\0\0\0\1", 9, "garbage", 7},
+        {"t\0\0\0\0\0\0\0\1", 9, "\0\0\0\0\0\0\0\1", 8},
+        {"u", 1, "\0\0\0\0\0\0\0\1", 8},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(node_restore_record(
@@ -840,6 +959,9 @@ int main(void)
         cmocka_unit_test(a_full_outbox_refuses_and_loses_nothing),
         cmocka_unit_test(a_repeated_key_moves_money_once),
         cmocka_unit_test(only_the_last_keys_are_remembered),
+        cmocka_unit_test(a_retry_after_long_moves_no_money_R29),
+        cmocka_unit_test(an_evicted_session_is_refused_for_ever_R29),
+        cmocka_unit_test(an_older_store_goes_on_remembering_R29),
         cmocka_unit_test(accounts_are_listed_in_pages),
         cmocka_unit_test(values_are_put_here_and_sent_elsewhere),
         cmocka_unit_test(a_request_without_a_node_is_refused),
