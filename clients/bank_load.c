@@ -8,6 +8,7 @@
 #include "clients/cluster.h"
 #include "clients/commands.h"
 #include "clients/latency.h"
+#include "clients/session.h"
 #include "shared/base/clock.h"
 #include "shared/base/hash.h"
 #include "shared/base/memory.h"
@@ -38,7 +39,7 @@ const struct option_spec bank_load_options[] = {
 struct load {
     struct cli *cli;
     struct client *client;
-    char run[JOB_KEY_TEXT_MAX]; /* begins every key of this run */
+    struct session_key sessions[NODES_MAX + 1]; /* by node: every key of this run is of these */
     uint64_t nodes, random;
     uint64_t started, done, in_flight; /* transfers */
     uint64_t began_us, took_us;
@@ -74,12 +75,11 @@ static struct slice name_of(struct message *message, uint64_t account)
 }
 
 static struct message *new_change(struct load *load, enum message_type type, uint64_t account,
-                                  uint64_t amount, uint64_t number)
+                                  uint64_t amount)
 {
     char key[JOB_KEY_TEXT_MAX];
     struct message *request = message_new(type);
-    text_format(key, sizeof key, "%s-%c%" PRIu64, load->run,
-                type == MESSAGE_BANK_DEPOSIT ? 'd' : 't', number);
+    session_next_key(&load->sessions[node_of(load, account)], key);
     request->as.bank_change.node = node_of(load, account);
     request->as.bank_change.key = message_text(request, key);
     request->as.bank_change.account = name_of(request, account);
@@ -92,7 +92,7 @@ static struct message *new_transfer(struct load *load)
     uint64_t from = pick(load, options.accounts);
     uint64_t to = (from + 1 + pick(load, options.accounts - 1)) % options.accounts;
     struct message *request =
-        new_change(load, MESSAGE_BANK_TRANSFER, from, 1 + pick(load, AMOUNT_MAX), load->started);
+        new_change(load, MESSAGE_BANK_TRANSFER, from, 1 + pick(load, AMOUNT_MAX));
     request->as.bank_transfer.to = name_of(request, to);
     request->as.bank_transfer.to_node = node_of(load, to);
     return request;
@@ -122,7 +122,7 @@ static int fund(struct load *load)
 {
     int code = EXIT_OK;
     for (uint64_t i = 0; i < options.accounts && !code; i++) {
-        struct message *request = new_change(load, MESSAGE_BANK_DEPOSIT, i, options.fund, i);
+        struct message *request = new_change(load, MESSAGE_BANK_DEPOSIT, i, options.fund);
         client_start(load->client, request, CLIENT_PATIENT, 0, cli_deadline_us(load->cli), NULL);
         load->in_flight++;
         code = take_funded(load, false);
@@ -252,11 +252,21 @@ static void print_text(const struct load *load)
     printf("\n");
 }
 
+static int open_session(struct load *load, uint64_t node)
+{
+    int error = session_open(load->client, node, cli_deadline_us(load->cli), &load->sessions[node]);
+    if (error == ERR_UNSUPPORTED)
+        return cli_fail(EXIT_FAILED, "node %" PRIu64 " opens no session", node);
+    return error ? cli_explain(load->cli, error) : EXIT_OK;
+}
+
 static int run(struct load *load)
 {
     int code = cluster_count_nodes(load->cli, &load->nodes);
     if (!code && !load->nodes)
         code = cli_fail(EXIT_FAILED, "the broker knows of no nodes");
+    for (uint64_t node = 1; node <= load->nodes && node <= options.accounts && !code; node++)
+        code = open_session(load, node);
     if (!code)
         code = fund(load);
     if (code)
@@ -282,7 +292,6 @@ int bank_load_run(struct cli *cli, int n_words, char **words)
     load->cli = cli;
     load->client = cli_client(cli);
     load->random = options.seed;
-    jobspec_new_key(load->run);
     code = run(load);
     free(load);
     return code;

@@ -5,14 +5,17 @@
 
 #include "clients/bar.h"
 #include "clients/report.h"
+#include "clients/session.h"
 #include "shared/base/clock.h"
 
 #define WINDOW                                                                        \
     128 /* jobs between the first one that is not reported and the last one submitted \
          */
-#define FOLLOW_MS    100 /* how often a growing file is looked at */
-#define PROGRESS_MS  200 /* how often a terminal is drawn */
-#define FAST_POLL_MS 250 /* long polls are this short when somebody watches the bar */
+#define SESSION_IDLE_US     (60 * SECOND_US) /* without a key: then a new one is opened */
+#define SESSION_PATIENCE_US SECOND_US
+#define FOLLOW_MS           100 /* how often a growing file is looked at */
+#define PROGRESS_MS         200 /* how often a terminal is drawn */
+#define FAST_POLL_MS        250 /* long polls are this short when somebody watches the bar */
 
 struct flight {
     const struct batch *batch;
@@ -20,7 +23,9 @@ struct flight {
     struct submission *ring[WINDOW];
     uint64_t first, next; /* reported, started */
     struct bar bar;
-    bool drained; /* no more jobs will come */
+    bool drained;               /* no more jobs will come */
+    struct session_key session; /* of the keys; id 0: none yet */
+    uint64_t renew_us;          /* when the next key needs another one */
     int code;
 };
 
@@ -36,6 +41,22 @@ static void launch(struct flight *flight, struct submission *submission)
     submission->deadline_us = cli_deadline_us(flight->batch->cli);
     flight->ring[flight->next++ % WINDOW] = submission;
     submission_start(submission, flight->client);
+}
+
+/* One that was idle may have been evicted: then even a new key of it would be refused. Without a
+ * session, for there is no coordinator yet, free keys do. */
+static void make_key(struct flight *flight, char at[JOB_KEY_TEXT_MAX])
+{
+    uint64_t now_us = clock_now_us();
+    if (now_us >= flight->renew_us &&
+        session_open(flight->client, 0, now_us + SESSION_PATIENCE_US, &flight->session))
+        flight->session.id = 0;
+    if (flight->session.id || now_us >= flight->renew_us)
+        flight->renew_us = clock_now_us() + SESSION_IDLE_US;
+    if (flight->session.id)
+        session_next_key(&flight->session, at);
+    else
+        jobspec_new_key(at);
 }
 
 static void fill_window(struct flight *flight)
@@ -60,7 +81,7 @@ static void fill_window(struct flight *flight)
         struct submission *submission = mem_new(1, sizeof *submission);
         submission->spec = spec;
         submission->line = file->line;
-        jobspec_new_key(submission->key);
+        make_key(flight, submission->key);
         launch(flight, submission);
     }
 }
