@@ -12,6 +12,7 @@
 #include "nodes/core/ledger_requests.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/reports.h"
+#include "nodes/core/requests_internal.h"
 #include "nodes/core/schedule.h"
 #include "nodes/core/space.h"
 #include "shared/base/error.h"
@@ -20,11 +21,6 @@
 
 #define NO_MORE \
     "this node coordinates no more; whether the request took effect is unknown: ask again"
-
-/* Who asks, and the number that the answer must carry. */
-struct caller {
-    uint64_t client, request;
-};
 
 struct message *requests_error(const struct node *node, uint64_t request, const char *code,
                                const char *reason)
@@ -39,7 +35,7 @@ struct message *requests_error(const struct node *node, uint64_t request, const 
     return message;
 }
 
-static void refuse(struct node *node, struct caller caller, const char *code, const char *reason)
+void requests_refuse(struct node *node, struct caller caller, const char *code, const char *reason)
 {
     outbox_reply(&node->out, caller.client, requests_error(node, caller.request, code, reason));
 }
@@ -49,7 +45,7 @@ static void refuse_job(struct node *node, struct caller caller, job_id_t job)
     struct text reason = {0};
     char id[JOB_TEXT_MAX];
     text_add(&reason, "no job %s is known here", job_id_text(job, id));
-    refuse(node, caller, "not_found", reason.at);
+    requests_refuse(node, caller, "not_found", reason.at);
 }
 
 static void reply_job(struct node *node, struct caller caller, const struct job *job, bool created)
@@ -65,7 +61,7 @@ static void reply_job(struct node *node, struct caller caller, const struct job 
 
 /* --- waiting --- */
 
-static bool wait_for(struct node *node, struct waiter waiter)
+bool requests_wait(struct node *node, struct waiter waiter)
 {
     struct waiters *waiters = &node->waiters;
     if (waiters->n == WAITERS_MAX)
@@ -86,8 +82,8 @@ static struct waiter take_waiter(struct waiters *waiters, size_t i)
 }
 
 /* The answer to a progress request. */
-static void reply_progress(struct node *node, struct caller caller, bool found, uint64_t state,
-                           uint64_t snapshot)
+void requests_reply_progress(struct node *node, struct caller caller, bool found, uint64_t state,
+                             uint64_t snapshot)
 {
     struct message *message = message_new(MESSAGE_PROGRESS);
     message->as.progress = (struct wire_progress){.request = caller.request,
@@ -107,11 +103,12 @@ static void reply_applied(struct node *node, const struct waiter *waiter, const 
         outbox_reply(&node->out, caller.client,
                      keys_session_reply(node->keys.newest, caller.request));
     else if (waiter->kind != WAIT_JOB)
-        reply_progress(node, caller, true, progress_now(&node->progress, waiter->job), snapshot);
+        requests_reply_progress(node, caller, true, progress_now(&node->progress, waiter->job),
+                                snapshot);
     else if (job)
         reply_job(node, caller, job, waiter->index != 0);
     else
-        refuse(node, caller, "unavailable", "the key was taken meanwhile: submit again");
+        requests_refuse(node, caller, "unavailable", "the key was taken meanwhile: submit again");
 }
 
 void requests_applied(struct node *node, log_index_t index, const struct job *job)
@@ -135,11 +132,13 @@ void requests_step_down(struct node *node)
     struct reads *reads = &node->reads;
     while (node->waiters.n) {
         struct waiter waiter = take_waiter(&node->waiters, 0);
-        refuse(node, (struct caller){waiter.client, waiter.request}, "not_coordinator", NO_MORE);
+        requests_refuse(node, (struct caller){waiter.client, waiter.request}, "not_coordinator",
+                        NO_MORE);
     }
     for (size_t i = 0; i < reads->n; i++) {
         uint64_t request = reads->at[i].message->as.request.request;
-        refuse(node, (struct caller){reads->at[i].client, request}, "not_coordinator", NO_MORE);
+        requests_refuse(node, (struct caller){reads->at[i].client, request}, "not_coordinator",
+                        NO_MORE);
         message_drop(&reads->at[i].message);
     }
     reads->n = 0;
@@ -185,16 +184,16 @@ void requests_clear(struct node *node)
 /* --- submit --- */
 
 /* False, and the caller is told, when nothing new can be taken in now. */
-static bool may_propose(struct node *node, struct caller caller)
+bool requests_may_propose(struct node *node, struct caller caller)
 {
     struct text reason = {0};
     if (!space_suffices(node, &reason)) {
-        refuse(node, caller, "disk_full", reason.at);
+        requests_refuse(node, caller, "disk_full", reason.at);
         return false;
     }
     if (node->waiters.n < WAITERS_MAX)
         return true;
-    refuse(node, caller, "busy", "too many requests are waiting; try again later");
+    requests_refuse(node, caller, "busy", "too many requests are waiting; try again later");
     return false;
 }
 
@@ -231,13 +230,13 @@ static const char *check_submit(const struct node *node, const struct wire_submi
 }
 
 /* True, and the caller is told, when a key without an outcome may have had one. */
-static bool is_forgotten(struct node *node, struct caller caller, enum key_use use,
-                         struct slice key)
+bool requests_are_forgotten(struct node *node, struct caller caller, enum key_use use,
+                            struct slice key)
 {
     if (!keys_is_forgotten(&node->keys, use, key))
         return false;
-    refuse(node, caller, "forgotten",
-           "this key was used and what came of it is forgotten; choose another key");
+    requests_refuse(node, caller, "forgotten",
+                    "this key was used and what came of it is forgotten; choose another key");
     return true;
 }
 
@@ -246,7 +245,7 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
     struct text reason = {0};
     const char *code = check_submit(node, submit, &reason);
     if (code) {
-        refuse(node, caller, code, reason.at);
+        requests_refuse(node, caller, code, reason.at);
         return;
     }
     struct job *job = jobs_find_key(&node->jobs, submit->key);
@@ -255,23 +254,24 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
         return;
     }
     if (jobs_key_collides(&node->jobs, submit->key)) {
-        refuse(node, caller, "invalid", "this key cannot be used; choose another");
+        requests_refuse(node, caller, "invalid", "this key cannot be used; choose another");
         return;
     }
     if (node->config.n_nodes == 1) {
-        refuse(node, caller, "invalid",
-               "this cluster has one node: a coordinator computes nothing, and there is no worker");
+        requests_refuse(
+            node, caller, "invalid",
+            "this cluster has one node: a coordinator computes nothing, and there is no worker");
         return;
     }
-    if (is_forgotten(node, caller, KEY_OF_JOB, submit->key))
+    if (requests_are_forgotten(node, caller, KEY_OF_JOB, submit->key))
         return;
     log_index_t index = journal_pending_key(node, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
     bool many = !index && node->jobs.open + journal_pending_jobs(node) >= JOBS_OPEN_MAX;
     if (many) {
-        refuse(node, caller, "busy", "too many jobs are waiting; try again later");
+        requests_refuse(node, caller, "busy", "too many jobs are waiting; try again later");
         return;
     }
-    if (!may_propose(node, caller))
+    if (!requests_may_propose(node, caller))
         return;
     if (!index) {
         struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
@@ -284,101 +284,9 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
         };
         index = journal_propose(node, entry);
     }
-    wait_for(node,
-             (struct waiter){.client = caller.client, .request = caller.request, .index = index});
-}
-
-/* --- progress (first seed) --- */
-
-/* The greatest index that a client may set: the index of a node (first seed). */
-static uint64_t index_max(const struct node *node)
-{
-    return node->config.progress_index_max ? node->config.progress_index_max : node->config.n_nodes;
-}
-
-/* False, and the caller is told, when there is no such node. What an earlier release has stored
- * under another number can be read. */
-static bool is_index(struct node *node, struct caller caller, uint64_t index, bool stored)
-{
-    struct text reason = {0};
-    if ((index >= 1 && index <= index_max(node)) ||
-        (stored && progress_find(&node->progress, index)))
-        return true;
-    text_add(&reason, "there is no node %" PRIu64 ": the nodes of this cluster are 1 to %" PRIu64,
-             index, index_max(node));
-    refuse(node, caller, "invalid", reason.at);
-    return false;
-}
-
-static void progress_set(struct node *node, struct caller caller,
-                         const struct wire_progress_set *set)
-{
-    if (!is_index(node, caller, set->index, false))
-        return;
-    if (!may_propose(node, caller))
-        return;
-    struct message *entry = message_new(MESSAGE_ENTRY_PROGRESS_SET);
-    entry->as.entry_progress_set.index = set->index;
-    entry->as.entry_progress_set.state = set->state;
-    wait_for(node, (struct waiter){.kind = WAIT_SET,
-                                   .client = caller.client,
-                                   .request = caller.request,
-                                   .job = set->index,
-                                   .index = journal_propose(node, entry)});
-}
-
-static void take_snap(struct node *node, struct caller caller,
-                      const struct wire_progress_snap *snap)
-{
-    uint64_t taken;
-    if (!jobs_key_is_valid(snap->key)) {
-        refuse(node, caller, "invalid", "a key is 1 to 64 printable characters without spaces");
-        return;
-    }
-    if (jobs_find_snap(&node->jobs, snap->key, &taken)) {
-        reply_progress(node, caller, true, 0, taken);
-        return;
-    }
-    if (is_forgotten(node, caller, KEY_OF_SNAP, snap->key) || !may_propose(node, caller))
-        return;
-    struct waiter waiter = {.kind = WAIT_SNAP, .client = caller.client, .request = caller.request};
-    jobs_copy_text(waiter.key, sizeof waiter.key, snap->key);
-    waiter.index = journal_pending_key(node, MESSAGE_ENTRY_PROGRESS_SNAPPED, snap->key);
-    if (!waiter.index) {
-        struct message *entry = message_new(MESSAGE_ENTRY_PROGRESS_SNAPPED);
-        entry->as.entry_progress_snapped.key = message_copy(entry, snap->key);
-        waiter.index = journal_propose(node, entry);
-    }
-    wait_for(node, waiter);
-}
-
-static void open_session(struct node *node, struct caller caller)
-{
-    if (may_propose(node, caller))
-        wait_for(node, (struct waiter){.kind = WAIT_SESSION,
-                                       .client = caller.client,
-                                       .request = caller.request,
-                                       .index = keys_propose_session(node)});
-}
-
-static void progress_get(struct node *node, struct caller caller,
-                         const struct wire_progress_get *get)
-{
-    uint64_t state = 0;
-    struct text reason = {0};
-    if (!is_index(node, caller, get->index, true))
-        return;
-    int error =
-        get->past ? progress_get_state(&node->progress, get->index, get->snapshot, &state) : OK;
-    if (error == ERR_STALE) {
-        text_add(&reason, "snap %" PRIu64 " is forgotten: the oldest that can be read is %" PRIu64,
-                 get->snapshot, progress_first_snap(&node->progress));
-        refuse(node, caller, "forgotten", reason.at);
-        return;
-    }
-    if (!get->past)
-        state = progress_now(&node->progress, get->index);
-    reply_progress(node, caller, !error, state, node->progress.snapshots);
+    requests_wait(node, (struct waiter){.client = caller.client,
+                                        .request = caller.request,
+                                        .index = index});
 }
 
 /* --- the other requests --- */
@@ -394,7 +302,7 @@ static void job_get(struct node *node, struct caller caller, const struct wire_j
                             .request = caller.request,
                             .job = job->id,
                             .deadline_us = node->now_us + get->wait_ms * MS_US};
-    if (!get->wait_ms || job_is_finished(job) || !wait_for(node, waiter))
+    if (!get->wait_ms || job_is_finished(job) || !requests_wait(node, waiter))
         reply_job(node, caller, job, false);
 }
 
@@ -418,7 +326,7 @@ static void job_cancel(struct node *node, struct caller caller,
                             .request = caller.request,
                             .job = job->id,
                             .deadline_us = node->now_us + WAIT_MAX_MS * MS_US};
-    if (job_is_finished(job) || !wait_for(node, waiter)) {
+    if (job_is_finished(job) || !requests_wait(node, waiter)) {
         reply_job(node, caller, job, false);
         return;
     }
@@ -439,9 +347,10 @@ static void job_trace(struct node *node, struct caller caller, const struct wire
     }
     job_open_trace(job);
     if (!job->trace) {
-        refuse(node, caller, "not_kept",
-               "the trace of this job is not kept: it has more than 4096 operations, or none was "
-               "executed, or many jobs came after it");
+        requests_refuse(
+            node, caller, "not_kept",
+            "the trace of this job is not kept: it has more than 4096 operations, or none was "
+            "executed, or many jobs came after it");
         return;
     }
     struct message *message = message_new(MESSAGE_TRACE_PAGE);
@@ -476,11 +385,11 @@ static void result_get(struct node *node, struct caller caller, const struct wir
     if (job->state != JOB_DONE) {
         struct text reason = {0};
         text_add(&reason, "the job has no result: it is %s", job_state_name(job->state));
-        refuse(node, caller, job_is_finished(job) ? "finished" : "unavailable", reason.at);
+        requests_refuse(node, caller, job_is_finished(job) ? "finished" : "unavailable", reason.at);
         return;
     }
     if (get->offset > job->digits) {
-        refuse(node, caller, "invalid", "the offset is behind the last digit");
+        requests_refuse(node, caller, "invalid", "the offset is behind the last digit");
         return;
     }
     struct message *message = message_new(MESSAGE_RESULT_CHUNK);
@@ -541,22 +450,22 @@ static void answer(struct node *node, struct caller caller, const struct message
         result_get(node, caller, &message->as.result_get);
         break;
     case MESSAGE_PROGRESS_SET:
-        progress_set(node, caller, &message->as.progress_set);
+        requests_progress_set(node, caller, &message->as.progress_set);
         break;
     case MESSAGE_PROGRESS_SNAP:
-        take_snap(node, caller, &message->as.progress_snap);
+        requests_progress_snap(node, caller, &message->as.progress_snap);
         break;
     case MESSAGE_SESSION_OPEN:
-        open_session(node, caller);
+        requests_open_session(node, caller);
         break;
     case MESSAGE_PROGRESS_GET:
-        progress_get(node, caller, &message->as.progress_get);
+        requests_progress_get(node, caller, &message->as.progress_get);
         break;
     case MESSAGE_STATUS_GET:
         status_get(node, caller);
         break;
     default:
-        refuse(node, caller, "invalid", "a node does not answer this request");
+        requests_refuse(node, caller, "invalid", "a node does not answer this request");
         break;
     }
 }
@@ -601,20 +510,20 @@ void requests_handle(struct node *node, uint64_t client, struct message *message
     struct caller caller = {client, message->as.request.request};
     uint64_t target = message->as.request.node;
     if (target && target != node->config.id) {
-        refuse(node, caller, "invalid", "the request is meant for another node");
+        requests_refuse(node, caller, "invalid", "the request is meant for another node");
         return;
     }
     if (founding_request(node, client, message) || ledger_requests_handle(node, client, message) ||
         snapshot_requests_handle(node, client, message))
         return;
     if (!may_answer(node, message)) {
-        refuse(node, caller, "not_coordinator",
-               node_is_coordinator(node) ? "this node is about to coordinate; ask again"
-                                         : "this node is not the coordinator");
+        requests_refuse(node, caller, "not_coordinator",
+                        node_is_coordinator(node) ? "this node is about to coordinate; ask again"
+                                                  : "this node is not the coordinator");
         return;
     }
     if (node->waiters.n >= WAITERS_MAX || node->reads.n >= WAITERS_MAX)
-        refuse(node, caller, "busy", "too many requests are waiting; try again later");
+        requests_refuse(node, caller, "busy", "too many requests are waiting; try again later");
     else if (is_read(node, message))
         confirm_first(node, client, message);
     else
