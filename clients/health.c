@@ -1,7 +1,8 @@
 #include "clients/health.h"
 
 #include <inttypes.h>
-#include <string.h>
+
+#include "shared/base/limits.h"
 
 /* What can be wrong with a node: its name in JSON and for people, and for how long it has been. */
 struct fault {
@@ -27,10 +28,19 @@ static bool is_stalled(const struct wire_node_row *row, uint64_t *ms)
     return row->alive && row->stalled_ms;
 }
 
+/* In the last minute it was so late that it could have been deposed. It works again: this is said,
+ * and does not make a cluster unwell. */
+static bool is_loop_stalled(const struct wire_node_row *row, uint64_t *ms)
+{
+    *ms = row->turn_us / MS_US;
+    return row->alive && row->turn_us >= ELECTION_TIMEOUT_DEFAULT_US;
+}
+
 static const struct fault faults[] = {
     {"not_alive", "not alive", is_dead},
     {"behind", "behind", is_behind},
     {"stalled", "the disk finishes nothing", is_stalled},
+    {"loop_stalled", "the event loop stood still within the last minute", is_loop_stalled},
 };
 
 #define FAULTS (sizeof faults / sizeof faults[0])

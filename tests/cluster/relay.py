@@ -1,4 +1,4 @@
-"""A relay between nodes: one plane between two of them can be blocked, or be slow.
+"""A relay between nodes: one plane between two of them can be blocked.
 
 Each node reaches its peers through an address of its own, 127.0.1.ID, where the relay listens on the
 peers' ports; so it knows who speaks to whom on which plane.
@@ -15,7 +15,6 @@ class Relay:
     def __init__(self, cluster):
         self.cluster = cluster
         self.blocked = set()  # (from, to, plane): nothing passes
-        self.rates = {}       # (from, to, plane) -> bytes a second
         self.servers = []
         self.loop = asyncio.new_event_loop()
         self.ready = threading.Event()
@@ -33,7 +32,7 @@ class Relay:
         self.blocked |= {(a, b, plane) for a in sources for b in targets if a != b}
 
     def pass_all(self):
-        self.blocked, self.rates = set(), {}
+        self.blocked = set()
 
     def close(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -75,8 +74,6 @@ class Relay:
             while data := await reader.read(65536):
                 while link in self.blocked:
                     await asyncio.sleep(0.02)
-                if link in self.rates:
-                    await asyncio.sleep(len(data) / self.rates[link])
                 writer.write(data)
                 await writer.drain()
         except (OSError, asyncio.CancelledError):
