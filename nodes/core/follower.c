@@ -15,7 +15,7 @@
 #include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
-#define FETCH_TRIES    5 /* at least; and all nodes: then a full checkpoint is asked for instead */
+#define FETCH_TRIES    5 /* at least, in rounds of all nodes: then a full checkpoint is asked for */
 #define FETCH_RETRY_US (100 * MS_US)
 #define NEEDS_AHEAD_MAX \
     256 /* values asked for before the entries that they belong to have their turn */
@@ -513,11 +513,15 @@ void follower_value_failed(struct node *node, struct value_id id)
         return;
     }
     need->tries++;
+    need->source = next_source(node, need);
+    bool all_asked = need->tries % (node->config.n_nodes - 1) == 0;
+    if (!all_asked) {
+        fetch(node, need); /* who does not have it says so at once: no reason to rest */
+        return;
+    }
     need->state = NEED_RESTING;
     need->wake_us = node->now_us + FETCH_RETRY_US;
-    need->source = next_source(node, need);
-    if (need->tries < FETCH_TRIES || need->tries < node->config.n_nodes ||
-        !node_is_peer(node, coordinator))
+    if (need->tries < FETCH_TRIES || !node_is_peer(node, coordinator))
         return;
     follower_reset(node);
     reply_append(node, coordinator,
