@@ -54,9 +54,12 @@ static int refuse_start(int error, const char *why)
 
 static void print_help(const struct option_spec *specs)
 {
-    printf("usage: conclave-node --id N --dir DIR [options]\n\n"
-           "One node of a Conclave cluster. It listens on five ports, from PORT + 100 + 10 * N.\n\n"
-           "options (each also as CONCLAVE_... in the environment, such as CONCLAVE_ID):\n");
+    printf(
+        "usage: conclave-node --id N --dir DIR [options]\n"
+        "       conclave-node inspect DIR    (one line of JSON on what it holds; no node may run "
+        "there)\n\n"
+        "One node of a Conclave cluster. It listens on five ports, from PORT + 100 + 10 * N.\n\n"
+        "options (each also as CONCLAVE_... in the environment, such as CONCLAVE_ID):\n");
     options_help(specs, stdout);
     printf("\nexit codes: 0 ended by SIGTERM or SIGINT; 2 bad options, or a data directory of "
            "another node,\n"

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import subprocess
 import pytest
 
 import harness
-from harness import FAILED, NOT_FOUND, OK, USAGE, wait_for
+from harness import FAILED, NOT_FOUND, OK, TIMEOUT, UNREACHABLE, USAGE, wait_for
 
 
 def up(cluster, *more):
@@ -57,7 +58,7 @@ def recover(cluster, *more, **options):
 
 
 @pytest.fixture
-def founded(make_cluster, tmp_path):
+def founded(make_cluster):
     """Makes clusters that `up` runs, with money on every node."""
     def make(nodes):
         cluster = make_cluster(nodes=nodes)
@@ -65,12 +66,6 @@ def founded(make_cluster, tmp_path):
         cluster.wait_healthy()
         for node in range(1, nodes + 1):
             cluster.ok("bank", "deposit", f"A@{node}", 100 + node)
-        path = tmp_path / "picture.json"
-        cluster.ok("snapshot", "export", cluster.ok("snapshot", "take").strip(), path)
-        down(cluster)
-        shutil.rmtree(cluster.dir / "up")
-        up(cluster, "--restore", path)
-        cluster.wait_healthy()
         return cluster
     return make
 
@@ -78,6 +73,21 @@ def founded(make_cluster, tmp_path):
 def wipe(cluster, nodes):
     for node in nodes:
         shutil.rmtree(cluster.dir / "up" / f"node{node}")
+
+
+def serves_nothing(cluster):
+    """All nodes run, and none of them serves; who asks is told what to do."""
+    process = cluster.start_conclave("up", "--port", cluster.port, "--dir", "up",
+                                     "--nodes", cluster.n_nodes)
+    wait_for(lambda: "conclave recover" in cluster.conclave("check").stderr, 20,
+             "check names the command")
+    status = cluster.status()
+    assert status["coordinator"] is None and "conclave recover" in status["error"], status
+    assert all(row["alive"] for row in status["nodes"])
+    done = cluster.conclave("submit", "factorial", 11, "--timeout", "1s")
+    assert done.returncode in (TIMEOUT, UNREACHABLE) and not done.stdout, done
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=harness.seconds(15))
 
 
 @pytest.mark.parametrize("nodes, wiped", [(2, [2]), (3, [1, 3]), (5, [1, 2, 4])])
@@ -88,13 +98,14 @@ def test_a_wiped_majority_goes_on_from_the_most_complete_disk_R32(founded, nodes
     down(cluster)
     wipe(cluster, wiped)
     rest = [node for node in range(1, nodes + 1) if node not in wiped]
+    serves_nothing(cluster)
     before = {node: inspect(cluster.dir / "up" / f"node{node}") for node in rest}
 
     done = recover(cluster)
     assert done.returncode == FAILED and "--yes" in done.stderr, done
     assert "the most complete" in done.stdout and work.jobs[0]["id"] in done.stdout
     for node in wiped:
-        assert f"node {node}: up/node{node} is empty" in done.stdout
+        assert f"transfers under way of node {node}: " in done.stdout
     for node in rest:
         assert inspect(cluster.dir / "up" / f"node{node}") == before[node]
 
@@ -114,6 +125,40 @@ def test_a_wiped_majority_goes_on_from_the_most_complete_disk_R32(founded, nodes
     down(cluster)
     done = recover(cluster, "--yes")
     assert done.returncode == USAGE and "by themselves" in done.stderr, done
+
+
+def restart_with(cluster, node, disk):
+    """Another disk (None: an empty one) for a node that `up` runs."""
+    directory = cluster.dir / "up" / f"node{node}"
+    started = re.findall(rf"node{node} started, pid (\d+)",
+                         (cluster.dir / "up" / "supervisor.log").read_text())
+    shutil.rmtree(directory)
+    if disk:
+        shutil.copytree(disk, directory)
+    harness.send_signal(int(started[-1]), signal.SIGKILL)
+
+
+def test_disks_of_before_are_refused_and_empty_ones_are_filled_R32(founded):
+    cluster = founded(3)
+    work = Work(cluster)
+    down(cluster)
+    shutil.copytree(cluster.dir / "up" / "node1", cluster.dir / "old")
+    wipe(cluster, [1, 3])
+    assert recover(cluster, "--yes").returncode == OK
+    up(cluster)
+    cluster.wait_healthy(30)
+    restart_with(cluster, 1, cluster.dir / "old")
+    logs = [cluster.dir / "up" / f"node{node}.log" for node in (2, 3)]
+    wait_for(lambda: any("refuses node 1: it belongs to another cluster" in log.read_text()
+                         for log in logs), 20, "the old disk is refused by name")
+    work.check(cluster)
+    restart_with(cluster, 1, None)
+    wait_for(lambda: all(row["applied"] == cluster.status()["nodes"][1]["applied"]
+                         for row in cluster.status()["nodes"]), 30, "the empty disk is filled")
+    cluster.wait_healthy(30)
+    work.check(cluster)
+    down(cluster)
+    assert len({inspect(cluster.dir / "up" / f"node{node}")["cluster_id"] for node in (1, 2, 3)}) == 1
 
 
 def test_a_recovery_may_be_killed_at_any_step_R32(founded):

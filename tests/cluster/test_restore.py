@@ -170,3 +170,52 @@ def test_a_ledger_that_cannot_be_put_back_is_refused(picture):
         assert (done.returncode, len(lines)) == (USAGE, 1) and word in lines[0], (more, done)
     done = picture.conclave("snapshot", "restore", picture.picture, "--dir", "absent", "--node", 1)
     assert done.returncode == harness.NOT_FOUND and not (picture.dir / "absent").exists()
+
+
+def start(cluster, nodes=(1, 2, 3)):
+    for node in nodes:
+        cluster.start_node(node)
+    cluster.wait_healthy(30)
+
+
+def stop(cluster):
+    for node in list(cluster.nodes):
+        cluster.kill(cluster.nodes[node], signal.SIGTERM)
+
+
+def lose_disk(cluster, node):
+    cluster.kill(cluster.nodes[node])
+    shutil.rmtree(cluster.dir / f"node{node}")
+
+
+def export(cluster, path, *arguments):
+    done = cluster.conclave("snapshot", "take", *arguments)
+    cluster.ok("snapshot", "export", done.stdout.strip(), path)
+    return path
+
+
+@pytest.fixture
+def banked(make_cluster):
+    cluster = make_cluster(nodes=3)
+    cluster.start().wait_healthy()
+    for node, account in enumerate("ABC", 1):
+        cluster.ok("bank", "deposit", f"{account}@{node}", 1000)
+    cluster.ok("bank", "transfer", "C@3", "A@1", 10)
+    wait_for(lambda: money(cluster)[1]["A"] == 1010, what="the transfer has arrived")
+    return cluster
+
+
+def test_what_never_arrived_is_sent_again(banked, tmp_path):
+    banked.kill(banked.nodes[1])
+    banked.wait_served()
+    banked.ok("bank", "transfer", "C@3", "A@1", 20)
+    path = export(banked, tmp_path / "partial.json", "--node", 3)
+    lose_disk(banked, 3)
+    start(banked, [1, 3])
+    assert money(banked)[1] == {"A": 1010}
+    stop(banked)
+    told = banked.json("snapshot", "restore", path, "--node", 3, "--dir", banked.dir)
+    assert told["sent_again"] == 1 and any("partial" in note for note in told["notes"]), told
+    start(banked)
+    wait_for(lambda: money(banked) == {1: {"A": 1030}, 2: {"B": 1000}, 3: {"C": 970}},
+             what="the transfer of 20 has arrived, once")
