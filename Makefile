@@ -158,7 +158,7 @@ $(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c)) $(call lib,clients bus work
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: test check check-headers check-layers check-bans check-docs check-statements protocol-tables check-format test-unit test-cluster test-compose test-fuzz sim mutants chaos steady
+.PHONY: soak-values test check check-headers check-layers check-bans check-docs check-statements protocol-tables check-format test-unit test-cluster test-compose test-fuzz sim mutants chaos steady
 
 test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests on real clusters
 	@+$(sub_make) all check
@@ -217,6 +217,10 @@ chaos: all ## real trouble for a real cluster, from a seed, then a verdict (CHAO
 
 steady: all ## the highest load and no fault: nobody is suspected, no loop stands still (STEADY_ARGS='--runs 10')
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/chaos/steady.py $(STEADY_ARGS)
+
+soak-values: all ## VALUES=20000 large results while followers are stopped at random
+	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SOAK_VALUES='$(or $(VALUES),20000)' \
+	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' -s -k twenty_thousand tests/cluster/test_values.py
 
 test-compose: ## the compose file, for real, on a docker engine (root)
 	@bash tests/compose/run.sh $(B)

@@ -43,7 +43,6 @@
     X(level_while_alive, "a node whose heartbeats arrive counts as level (R36)")                 \
     X(value_collected_too_early, "a value that is not logged yet is collected (W4)")             \
     X(values_never_collected, "what no state names stays on disk (W4)")                          \
-    X(rot_stays, "a damaged value is not repaired (R37)")                                        \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
     X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \
     X(second_marker_records, "the state is recorded once more at the second marker (S4)")        \

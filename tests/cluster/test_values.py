@@ -28,7 +28,7 @@ def files(cluster, node):
 
 def file_of(cluster, node, job):
     """The file of a job's result."""
-    return next(p for p in (cluster.dir / f"node{node}" / "values").glob(f"{job['job']}-*"))
+    return next(p for p in (cluster.dir / f"node{node}" / "values").glob(f"{job['id']}-*"))
 
 
 def large_jobs(cluster, name, n):
@@ -118,7 +118,7 @@ def test_a_damaged_result_is_read_and_repaired_R37(make_cluster, fault):
         path.write_bytes(sound[:-1])
     else:
         path.write_bytes(sound[:30000] + b"x" + sound[30001:])
-    digits = cluster.ok("job", "result", job["job"]).strip()
+    digits = cluster.ok("job", "result", job["id"]).strip()
     assert hashlib.sha256(digits.encode()).hexdigest() == SUM_20000
     wait_for(lambda: path.exists() and path.read_bytes() == sound, 10, "the file is repaired")
 
@@ -139,8 +139,8 @@ def test_rot_is_found_before_it_is_needed_R37(make_cluster):
 
 def named(cluster):
     """The files that the state names: the results of jobs that are done."""
-    jobs = cluster.json("job", "list") if True else []
-    return sorted(f"{job['job']}-{job['operations']['total'] + 1}" for job in jobs
+    jobs = cluster.json("job", "list")
+    return sorted(f"{job['id']}-{job['operations']['total'] + 1}" for job in jobs
                   if job["state"] == "done" and job["result"]["digits"] > 65536)
 
 
@@ -165,7 +165,7 @@ def test_only_what_the_state_names_stays_on_disk_W4(make_cluster):
         job = next(j for j in jobs if j["spec"] == "1000000")
         return job["operations"]["done"] > 0.9 * job["operations"]["total"] and job
     job = wait_for(far, 60, "1000000! is almost done", pause=0.05)
-    cluster.conclave("job", "cancel", job["job"])
+    cluster.conclave("job", "cancel", job["id"])
     client.wait(seconds(60))
     assert_collected(cluster)
     # The coordinator dies in the middle of one.
