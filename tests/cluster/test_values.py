@@ -162,8 +162,8 @@ def test_only_what_the_state_names_stays_on_disk_W4(make_cluster):
     client = cluster.start_conclave("submit", "factorial", 1000000)
     def far():
         jobs = cluster.json("job", "list")
-        job = next(j for j in jobs if j["spec"] == "1000000")
-        return job["operations"]["done"] > 0.9 * job["operations"]["total"] and job
+        job = next((j for j in jobs if j["spec"] == "1000000"), None)
+        return job and job["operations"]["done"] > 0.9 * job["operations"]["total"] and job
     job = wait_for(far, 60, "1000000! is almost done", pause=0.05)
     cluster.conclave("job", "cancel", job["id"])
     client.wait(seconds(60))
@@ -174,6 +174,7 @@ def test_only_what_the_state_names_stays_on_disk_W4(make_cluster):
                          for j in cluster.json("job", "list")), 60)
     status = cluster.kill_coordinator()
     cluster.start_node(status["coordinator"])
-    assert client.wait(seconds(120)) == OK
+    client.communicate(timeout=seconds(60))  # it prints millions of digits
+    assert client.returncode == OK
     cluster.wait_healthy(20)
     assert_collected(cluster)
