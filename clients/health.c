@@ -28,6 +28,12 @@ static bool is_stalled(const struct wire_node_row *row, uint64_t *ms)
     return row->alive && row->stalled_ms;
 }
 
+static bool is_outside(const struct wire_node_row *row, uint64_t *ms)
+{
+    *ms = 0;
+    return row->alive && row->voter && !row->admitted;
+}
+
 /* In the last minute it was so late that it could have been deposed. It works again: this is said,
  * and does not make a cluster unwell. */
 static bool is_loop_stalled(const struct wire_node_row *row, uint64_t *ms)
@@ -38,6 +44,7 @@ static bool is_loop_stalled(const struct wire_node_row *row, uint64_t *ms)
 
 static const struct fault faults[] = {
     {"not_alive", "not alive", is_dead},
+    {"not_admitted", "not admitted", is_outside},
     {"behind", "behind", is_behind},
     {"stalled", "the disk finishes nothing", is_stalled},
     {"loop_stalled", "the event loop stood still within the last minute", is_loop_stalled},

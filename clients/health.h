@@ -17,8 +17,8 @@ void health_add_margin(const struct wire_status *status, struct text *out);
 /* One word for a row of the table of nodes: yes, no, full, behind or stalls. */
 const char *health_word(const struct wire_node_row *row);
 
-/* Puts "not_alive", "behind", "stalled", "loop_stalled" (lists of node ids) and "may_fail" into an
- * object. */
+/* Puts "not_alive", "not_admitted", "behind", "stalled", "loop_stalled" (lists of node ids) and
+ * "may_fail" into an object. */
 void health_put_json(const struct wire_status *status, json_t *object);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "nodes/core/election.h"
 #include "nodes/core/feed.h"
+#include "nodes/core/members.h"
 #include "nodes/core/replication.h"
 #include "nodes/core/space.h"
 #include "shared/base/mutant.h"
@@ -94,7 +95,7 @@ const char *health_stall(const struct node *node)
     if (!node->replication.waits_us)
         return NULL;
     for (node_id_t id = 1; id <= node->config.n_voters; id++)
-        moving += is_moving(node, id);
+        moving += members_counts(node, id) && is_moving(node, id);
     return moving < election_quorum(node) ? "no majority acknowledges what waits" : NULL;
 }
 
@@ -192,7 +193,8 @@ bool health_is_good(const struct node *node)
 {
     bool good = node_serves(node);
     for (node_id_t id = 1; good && id <= node->config.n_nodes; id++)
-        good = is_alive(node, id) && !health_behind_ms(node, id) && !health_stalled_ms(node, id);
+        good = is_alive(node, id) && !health_behind_ms(node, id) && !health_stalled_ms(node, id) &&
+               (id > node->config.n_voters || members_counts(node, id));
     return good;
 }
 
@@ -202,7 +204,8 @@ uint32_t health_may_fail(const struct node *node)
     for (node_id_t id = 1; node_serves(node) && id <= node->config.n_voters; id++) {
         const struct level *level = &node->peers[id].replica.level;
         bool level_now = id == node->config.id || (level->reached && !level->behind);
-        good += is_alive(node, id) && level_now && !health_stalled_ms(node, id);
+        good += is_alive(node, id) && members_counts(node, id) && level_now &&
+                !health_stalled_ms(node, id);
     }
     return good > quorum ? good - quorum : 0;
 }

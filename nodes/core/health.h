@@ -30,10 +30,11 @@ bool health_rests(const struct node *node);
 uint64_t health_behind_ms(const struct node *node, node_id_t id);
 uint64_t health_stalled_ms(const struct node *node, node_id_t id);
 
-/* True when a coordinator serves, all nodes are alive, none is behind, none stalls. */
+/* True when a coordinator serves, all nodes are alive, none is behind, none stalls, and all voters'
+ * disks count. */
 bool health_is_good(const struct node *node);
 
-/* How many more voters may stop such that a quorum of the others is alive and level. */
+/* How many more voters may stop such that a quorum of the others is alive, admitted and level. */
 uint32_t health_may_fail(const struct node *node);
 
 #endif
