@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "nodes/core/image.h"
-#include "nodes/core/members.h"
 #include "nodes/core/keys_replicated.h"
+#include "nodes/core/members.h"
 #include "nodes/core/reports.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"

@@ -7,8 +7,8 @@
 
 #include "nodes/core/election.h"
 #include "nodes/core/image.h"
-#include "nodes/core/members.h"
 #include "nodes/core/keys_replicated.h"
+#include "nodes/core/members.h"
 #include "nodes/core/requests.h"
 #include "nodes/core/schedule.h"
 #include "nodes/core/sweep.h"

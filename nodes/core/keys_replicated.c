@@ -104,9 +104,11 @@ void keys_save(struct image_sink *sink, const struct node *node)
         save_latest(sink, node);
         return;
     }
-    struct message *head = message_new(MESSAGE_IMAGE_KEYS);
-    head->as.image_keys = (struct wire_image_keys){.next = window->next, .sealed = window->n};
-    image_sink_add(sink, head);
+    if (window->next) { /* else no block was ever sealed */
+        struct message *head = message_new(MESSAGE_IMAGE_KEYS);
+        head->as.image_keys = (struct wire_image_keys){.next = window->next, .sealed = window->n};
+        image_sink_add(sink, head);
+    }
     if (!MUTANT(image_loses_window))
         key_window_each(window, window->n, add_hash, &open);
     flush(&open);
