@@ -274,10 +274,10 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
     int error = runtime_open(&config, &runtime, &why);
     if (error)
         return refuse_start(error, why.at);
-    runtime_run(runtime);
+    int code = runtime_run(runtime);
     runtime_close(&runtime);
     log_write(LOG_INFO, "stopped");
-    return EXIT_OK;
+    return code;
 }
 
 static int start(struct settings *is)

@@ -390,6 +390,24 @@ uint64_t node_deadline(const struct node *node)
     return earlier(at, requests_deadline(node));
 }
 
+bool node_refuses(const struct node *node, node_id_t from, incarnation_t incarnation,
+                  struct message **refusal)
+{
+    if (!node_is_peer(node, from) || !peers_is_doubled(node, from, incarnation))
+        return false;
+    const struct peer *peer = &node->peers[from];
+    const struct wire_heartbeat *heartbeat = &peer->heartbeat->as.heartbeat;
+    if (!refusal)
+        return true;
+    *refusal = message_new(MESSAGE_REFUSED);
+    (*refusal)->as.refused = (struct wire_refused){.plane = PLANE_CONTROL,
+                                                   .src = node->config.id,
+                                                   .incarnation = peer->incarnation,
+                                                   .host = message_copy(*refusal, heartbeat->host),
+                                                   .pid = heartbeat->pid};
+    return true;
+}
+
 bool node_coordinates(const struct node *node)
 {
     return node_serves(node);

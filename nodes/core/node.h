@@ -352,6 +352,12 @@ bool node_is_done_with(const struct node *node, struct value_id id, log_index_t 
 /* True while a value must stay on this node's disk (sweep.h). */
 bool node_names(const struct node *node, struct value_id id);
 
+/* True when a HELLO of that incarnation is not to be taken for the node's: another one of the same
+ * id is heard, and its connection stands. `refusal`, when not NULL, gets the answer (caller drops).
+ */
+bool node_refuses(const struct node *node, node_id_t from, incarnation_t incarnation,
+                  struct message **refusal);
+
 /* Panics when the state is inconsistent; tests call it after every step. */
 void node_check_invariants(const struct node *node);
 

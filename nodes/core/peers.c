@@ -139,9 +139,21 @@ static bool is_welcome(struct node *node, node_id_t from, const struct wire_hell
     return !why.len;
 }
 
+bool peers_is_doubled(const struct node *node, node_id_t id, incarnation_t incarnation)
+{
+    const struct peer *peer = &node->peers[id];
+    return peer->incarnation && peer->incarnation != incarnation && peer->alive &&
+           peer->heartbeat && peer->links[PLANE_CONTROL].state == LINK_WELCOMED &&
+           node->now_us < peer->heard_us + node->config.election_timeout_us;
+}
+
 void peers_hello(struct node *node, node_id_t from, const struct wire_hello *hello)
 {
     struct link *link = &node->peers[from].links[hello->plane];
+    if (peers_is_doubled(node, from, hello->incarnation)) {
+        members_complain(node, from, "another process of that id runs already");
+        return;
+    }
     if (!is_welcome(node, from, hello))
         return;
     meet(node, from, hello->incarnation);

@@ -8,6 +8,8 @@
 void peers_link_up(struct node *node, enum plane plane, node_id_t peer);
 void peers_link_down(struct node *node, enum plane plane, node_id_t peer);
 void peers_hello(struct node *node, node_id_t from, const struct wire_hello *hello);
+/* Another incarnation of the node than this one is heard, and our connection to it stands. */
+bool peers_is_doubled(const struct node *node, node_id_t peer, incarnation_t incarnation);
 void peers_welcome(struct node *node, node_id_t from, const struct wire_welcome *welcome);
 
 /* A peer ends, deliberately or by an injected failure. */

@@ -19,7 +19,8 @@ struct inbox {
     struct clients *clients;
     struct gate *gate;
     struct roster *roster;
-    incarnation_t *fed; /* by node: the incarnation whose feed has been heard */
+    const struct node *node; /* NULL: none that refuses */
+    incarnation_t *fed;      /* by node: the incarnation whose feed has been heard */
     struct bus_parts parts;
     struct message *message; /* lent out until the next call */
     uint64_t rejected, unsaid, said_us;
@@ -82,11 +83,34 @@ static bool is_peer(const struct inbox *inbox, uint64_t node)
     return node >= 1 && node <= inbox->n_nodes && node != inbox->self;
 }
 
+void inbox_serve(struct inbox *inbox, const struct node *node)
+{
+    inbox->node = node;
+}
+
+/* Before the roster, which would fence the connections of the one that lives. */
+static bool refuse_double(struct inbox *inbox, enum plane plane, const struct wire_hello *hello,
+                          struct text *why)
+{
+    struct message *refusal;
+    if (!inbox->node || !is_peer(inbox, hello->src) ||
+        !node_refuses(inbox->node, (node_id_t)hello->src, hello->incarnation, &refusal))
+        return false;
+    struct slice to = bus_part(&inbox->parts, 0);
+    if (plane == PLANE_CONTROL)
+        bus_send(mesh_socket(inbox->mesh, plane), &to, 1, refusal);
+    message_drop(&refusal);
+    text_add(why, "HELLO of a second node %u, which runs already", (unsigned)hello->src);
+    return true;
+}
+
 static int take_hello(struct inbox *inbox, enum plane plane, uint64_t now_us, struct event *event,
                       struct text *why)
 {
     const struct wire_hello *hello = &inbox->message->as.hello;
     bool first;
+    if (refuse_double(inbox, plane, hello, why))
+        return ERR_STALE;
     int error = roster_hello(inbox->roster, plane, bus_part(&inbox->parts, 0), hello, &first, why);
     if (error)
         return error;

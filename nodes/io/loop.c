@@ -266,6 +266,7 @@ void runtime_turn(struct runtime *runtime)
     /* Behind the messages: a connection's last ones may still be in a queue when its end is
      * reported. */
     take_link_news(runtime);
+    runtime_check_refusals(runtime);
     turns_part(&runtime->turns, "links", clock_now_us());
     take_transfers(runtime);
     turns_part(&runtime->turns, "transfers", clock_now_us());

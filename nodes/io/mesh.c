@@ -204,6 +204,12 @@ int mesh_send(struct mesh *mesh, enum plane plane, node_id_t to, const struct me
     return link ? link_send(link, message) : ERR_UNAVAILABLE;
 }
 
+int mesh_receive(struct mesh *mesh, enum plane plane, node_id_t from, struct bus_parts *parts)
+{
+    struct link *link = link_of(mesh, plane, from);
+    return link ? link_receive(link, parts) : ERR_NOT_FOUND;
+}
+
 int mesh_publish(struct mesh *mesh, const struct message *message)
 {
     return bus_send(mesh->feed, NULL, 0, message);

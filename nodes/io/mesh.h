@@ -63,6 +63,9 @@ void mesh_refeed(struct mesh *mesh, node_id_t peer);
 /* These send without waiting; errors as bus_send(), ERR_UNAVAILABLE when there is no connection.
  * Only the gate calls them. */
 int mesh_send(struct mesh *mesh, enum plane plane, node_id_t to, const struct message *message);
+/* Receives what a peer answers on our own connection to it, as bus_receive(). */
+int mesh_receive(struct mesh *mesh, enum plane plane, node_id_t from, struct bus_parts *parts);
+
 int mesh_publish(struct mesh *mesh, const struct message *message);
 int mesh_reply(struct mesh *mesh, const struct client *client, const struct message *message);
 

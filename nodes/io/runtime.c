@@ -115,6 +115,8 @@ static void start_parts(struct runtime *runtime)
     runtime->gate = gate_new(runtime->mesh, &runtime->clients, node->n_nodes);
     runtime->inbox = inbox_new(node->cluster, node->id, node->n_nodes, runtime->mesh,
                                &runtime->clients, runtime->gate);
+    inbox_serve(runtime->inbox, runtime->node);
+    runtime->started_us = clock_now_us();
     runtime->store = store_start(runtime->disk);
     begin_failures(runtime);
     struct transfer_config transfer = {.self = node->id, .len_max = value_max_bytes};
@@ -166,7 +168,7 @@ int runtime_open(const struct runtime_config *config, struct runtime **out, stru
 
 /* --- running --- */
 
-void runtime_run(struct runtime *runtime)
+int runtime_run(struct runtime *runtime)
 {
     const struct runtime_config *config = &runtime->config;
     unsigned base = mesh_base_port(config->port, config->node.id);
@@ -181,6 +183,7 @@ void runtime_run(struct runtime *runtime)
     log_write(LOG_INFO, "stopping");
     struct event goodbye = {.kind = EVENT_STOP};
     runtime_step(runtime, &goodbye);
+    return runtime->exit_code;
 }
 
 /* --- failing on purpose --- */

@@ -31,8 +31,9 @@ struct runtime;
  * Caller closes. */
 int runtime_open(const struct runtime_config *config, struct runtime **out, struct text *why);
 
-/* Runs until SIGTERM or SIGINT. */
-void runtime_run(struct runtime *runtime);
+/* Runs until SIGTERM or SIGINT; returns the exit code: 0, or 2 when another process of this node's
+ * id runs already. */
+int runtime_run(struct runtime *runtime);
 
 /* Ends cleanly, within two seconds: what is queued is sent, what was asked for is written. Does not
  * return when an operation cannot be interrupted: then the process exits with 0. */

@@ -31,6 +31,8 @@ struct runtime {
     struct turns turns;
     int signal_fd;
     bool stopping;
+    int exit_code;
+    uint64_t started_us, refusals_us; /* refusals are looked for until some time after the start */
 };
 
 /* Fills in the times and the random number, steps the core, does what it asks for. */
@@ -38,6 +40,9 @@ void runtime_step(struct runtime *runtime, struct event *event);
 
 /* Runs one turn of the event loop: waits, takes in what there is, steps the core. */
 void runtime_turn(struct runtime *runtime);
+
+/* Ends this node when others refuse it because another one of its id lives: refusals.c. */
+void runtime_check_refusals(struct runtime *runtime);
 
 /* Fails on purpose, should it be this node's turn: it was about to go on as a coordinator. */
 void runtime_fail_coordinating(struct runtime *runtime);

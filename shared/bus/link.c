@@ -185,3 +185,8 @@ int link_send(struct link *link, const struct message *message)
 {
     return link->up ? bus_send(link->socket, NULL, 0, message) : ERR_UNAVAILABLE;
 }
+
+int link_receive(struct link *link, struct bus_parts *parts)
+{
+    return link->up ? bus_receive(link->socket, parts) : ERR_NOT_FOUND;
+}

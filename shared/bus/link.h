@@ -46,4 +46,8 @@ int link_fd(const struct link *link);
 /* Sends without waiting. As bus_send(); ERR_UNAVAILABLE when the link is not up. */
 int link_send(struct link *link, const struct message *message);
 
+/* Receives without waiting what the peer answers on this very connection, as bus_receive();
+ * ERR_NOT_FOUND when the link is not up. */
+int link_receive(struct link *link, struct bus_parts *parts);
+
 #endif

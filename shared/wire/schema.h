@@ -234,6 +234,14 @@
     U64(OPT, connection, U64_ANY, "the HELLO's connection")                  \
     U64(OPT, last_delivered, U64_ANY, "channel: the last sequence delivered from that incarnation")
 
+/* Goes back on the connection that said HELLO: there is no other way to reach that process. */
+#define REFUSED_FIELDS(U64, BOOL, STR, BIN, LIST)                            \
+    U64(REQ, plane, PLANE_COUNT, "the plane of the HELLO that this answers") \
+    U64(REQ, src, NODES_MAX, "who answers")                                  \
+    U64(REQ, incarnation, U64_ANY, "of the node of that id that lives")      \
+    STR(OPT, host, 64, "its host name")                                      \
+    U64(OPT, pid, U64_ANY, "its process id")
+
 #define VOTE_REQUEST_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
     BOOL(REQ, pre, "a pre-vote: asks without changing terms")             \
     U64(REQ, term, TERM_MAX, "the term that the candidate wants to lead") \
@@ -911,6 +919,8 @@
     M(HELLO, hello, HELLO_FIELDS, PLACE_LINK, "opens every connection between nodes")             \
     M(WELCOME, welcome, WELCOME_FIELDS, PLACE_LINK,                                               \
       "answers a HELLO, over the answerer's own connection")                                      \
+    M(REFUSED, refused, REFUSED_FIELDS, PLACE_LINK,                                               \
+      "answers a HELLO of an id whose other incarnation lives")                                   \
     M(VOTE_REQUEST, vote_request, VOTE_REQUEST_FIELDS, PLACE_CONTROL,                             \
       "a candidate asks for a vote")                                                              \
     M(VOTE_REPLY, vote_reply, VOTE_REPLY_FIELDS, PLACE_CONTROL, "the vote")                       \

@@ -117,6 +117,9 @@ void net_deliver(struct world *world, struct pending *pending)
         if (link->epoch != pending->epoch)
             return; /* that connection broke */
         if (message->type == MESSAGE_HELLO) {
+            if (node_refuses(world->nodes[pending->to].core, pending->from,
+                             message->as.hello.incarnation, NULL))
+                return; /* the former life is still heard: it says HELLO again */
             link->greeted = link->epoch;
             link->greeter = message->as.hello.incarnation;
         } else if (link->greeted != link->epoch) {
