@@ -145,8 +145,10 @@ static void become_coordinator(struct node *node)
     worker_reset(node, election->term);
     follower_begin(node);
     replication_start(node);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
         node->peers[id].follows_us = 0;
+        members_claims(node, id, election->voted_for_us[id]); /* until it answers */
+    }
     if (MUTANT(no_noop)) {
         election_serve(node);
         return;
@@ -173,7 +175,7 @@ static unsigned count_votes(const struct node *node)
 {
     unsigned votes = 0;
     for (node_id_t id = 1; id <= node->config.n_voters; id++)
-        votes += node->election.voted_for_us[id] && members_counts(node, id);
+        votes += node->election.voted_for_us[id] && members_is_named(node, id);
     return votes;
 }
 
@@ -250,7 +252,6 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
         return;
     if (!members_accepts(node, from, reply->cluster_id))
         return;
-    members_claims(node, from, reply->voter);
     if (!reply->granted) {
         election_see_term(node, from, reply->term);
         return;
@@ -264,6 +265,8 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
                    reply->pre ? "pre-vote" : "vote", from, reply->term);
         return;
     }
+    if (!reply->voter && !MUTANT(empty_disk_votes))
+        return;
     while (MUTANT(votes_per_message) && election->voted_for_us[from] &&
            from < node->config.n_voters)
         from++;

@@ -57,7 +57,7 @@ void founding_heartbeat(struct node *node, node_id_t from, const struct wire_hea
     struct peer *peer = &node->peers[from];
     if (peer->incarnation && peer->incarnation != heartbeat->incarnation)
         return;
-    members_learn(node, from, heartbeat->cluster_id, heartbeat->birth, heartbeat->voter);
+    members_learn(node, from, heartbeat->cluster_id, heartbeat->birth);
     bool lacks = is_blank(peer->membership.cluster_id) ||
                  (members_is_foreign(node, from) && !heartbeat->term);
     if (members_is_founded(node) && lacks &&

@@ -123,7 +123,7 @@ int journal_restore(struct node *node, log_index_t index, term_t term, struct bl
         return ERR_CORRUPT;
     push(journal, term, blob_ref(packed));
     journal->durable = index;
-    members_appended(node, index, packed);
+    members_restored(node, index, packed);
     return OK;
 }
 

@@ -53,6 +53,14 @@ static bool is_voter(const struct node *node, node_id_t id)
     return id >= 1 && id <= node->config.n_voters;
 }
 
+bool members_is_named(const struct node *node, node_id_t id)
+{
+    incarnation_t named = members_birth(node, id);
+    incarnation_t birth =
+        id == node->config.id ? node->members.birth : node->peers[id].membership.birth;
+    return !named || named == birth || MUTANT(empty_disk_votes) || MUTANT(old_disk_counts);
+}
+
 bool members_counts(const struct node *node, node_id_t id)
 {
     bool self = id == node->config.id;
@@ -66,7 +74,7 @@ bool members_counts(const struct node *node, node_id_t id)
     incarnation_t named = members_birth(node, id);
     if (MUTANT(admission_counts_itself) && named && named == birth)
         return true;
-    return claims && (!named || named == birth || MUTANT(old_disk_counts));
+    return claims && members_is_named(node, id);
 }
 
 bool members_may_count(const struct node *node, node_id_t id)
@@ -86,25 +94,29 @@ void members_forget(struct node *node, node_id_t peer)
                               .complained_us = it->complained_us};
 }
 
-void members_learn(struct node *node, node_id_t from, struct slice cluster_id, incarnation_t birth,
-                   bool voter)
+void members_learn(struct node *node, node_id_t from, struct slice cluster_id, incarnation_t birth)
 {
     struct membership *peer = &node->peers[from].membership;
     memset(peer->cluster_id, 0, CLUSTER_ID_BYTES);
     if (cluster_id.len == CLUSTER_ID_BYTES)
         memcpy(peer->cluster_id, cluster_id.at, CLUSTER_ID_BYTES);
     peer->birth = birth;
-    /* A disk stays admitted while its node restarts. */
-    members_claims(node, from, voter || (birth && birth == peer->last_birth && peer->last_voter));
-    /* A vote of its disk before is not known to this one. */
+    /* A vote of its disk before is not known to this one. A disk stays admitted while its node
+     * restarts. */
     if (peer->last_birth && birth && peer->last_birth != birth)
         node->election.voted_for_us[from] = false;
+    if (birth && birth == peer->last_birth && peer->last_voter)
+        peer->voter = true;
+    if (birth) {
+        peer->last_birth = birth;
+        peer->last_voter = false;
+    }
 }
 
 void members_claims(struct node *node, node_id_t from, bool voter)
 {
     struct membership *peer = &node->peers[from].membership;
-    peer->voter = peer->voter || voter;
+    peer->voter = voter;
 }
 
 bool members_is_member(const struct node *node, node_id_t peer)
@@ -161,7 +173,19 @@ static void note(struct members *members, log_index_t index, node_id_t id, incar
     members->pending[members->n_pending++] = (struct admission){index, id, birth};
 }
 
-void members_appended(struct node *node, log_index_t index, const struct blob *packed)
+/* Another disk is admitted in the place of ours. Should a later entry admit ours again, it counts
+ * when that one is applied, not before: else it would help to commit its own admission. Durable
+ * together with the entry. */
+static void be_replaced(struct node *node)
+{
+    if (!node->election.voter)
+        return;
+    node->election.voter = false;
+    election_write(node);
+    outbox_log(&node->out, LOG_WARN, "another disk is admitted in the place of ours");
+}
+
+void members_restored(struct node *node, log_index_t index, const struct blob *packed)
 {
     struct message *entry;
     struct text why = {0};
@@ -174,6 +198,17 @@ void members_appended(struct node *node, log_index_t index, const struct blob *p
         members_is_ours(node, admitted->cluster_id))
         note(&node->members, index, (node_id_t)admitted->node, admitted->birth);
     message_drop(&entry);
+}
+
+void members_appended(struct node *node, log_index_t index, const struct blob *packed)
+{
+    const struct members *members = &node->members;
+    members_restored(node, index, packed);
+    const struct admission *last =
+        members->n_pending ? &members->pending[members->n_pending - 1] : NULL;
+    if (last && last->index == index && last->node == node->config.id &&
+        last->birth != members->birth)
+        be_replaced(node);
 }
 
 void members_cut(struct node *node, log_index_t from)
@@ -194,12 +229,18 @@ static void forget_applied(struct members *members, log_index_t upto)
                 members->n_pending * sizeof *members->pending);
 }
 
-/* Our own admission is applied, with all that is before it and the values. */
+/* Our own admission is applied, with all that is before it and the values; or a full checkpoint
+ * names another disk. */
 static void check_own(struct node *node)
 {
-    if (is_voter(node, node->config.id) && !node->election.voter &&
-        node->births.at[node->config.id] == node->members.birth && node->members.birth)
+    incarnation_t named = node->births.at[node->config.id];
+    bool ours = named && named == node->members.birth;
+    if (!is_voter(node, node->config.id))
+        return;
+    if (ours && !node->election.voter)
         election_admitted(node);
+    else if (named && !ours)
+        be_replaced(node);
 }
 
 void members_apply(struct node *node, log_index_t index,
@@ -266,6 +307,15 @@ static bool has_caught_up(const struct node *node, node_id_t id)
            peer->replica.match >= node->journal.commit;
 }
 
+/* It has applied all, and does not count itself: an admission of another disk that was cut off
+ * again had made it forget its own. */
+static bool has_forgotten(const struct node *node, node_id_t id)
+{
+    const struct peer *peer = &node->peers[id];
+    return !peer->membership.voter && peer->heartbeat && !peer->heartbeat->as.heartbeat.voter &&
+           peer->heartbeat->as.heartbeat.applied >= node->journal.commit;
+}
+
 void members_pump(struct node *node)
 {
     if (!node_serves(node) || node->members.n_pending || node->full)
@@ -273,7 +323,8 @@ void members_pump(struct node *node)
     for (node_id_t id = 1; id <= node->config.n_voters; id++) {
         bool self = id == node->config.id;
         incarnation_t birth = self ? node->members.birth : node->peers[id].membership.birth;
-        if (!birth || birth == members_birth(node, id) || (!self && !has_caught_up(node, id)))
+        bool named = birth == members_birth(node, id) && (self || !has_forgotten(node, id));
+        if (!birth || named || (!self && !has_caught_up(node, id)))
             continue;
         propose(node, id, birth);
         return;

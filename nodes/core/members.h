@@ -31,22 +31,26 @@ struct slice members_cluster_id(const struct node *node);
 /* The disk that the log names for a voter; 0: none yet, any will do. */
 incarnation_t members_birth(const struct node *node, node_id_t id);
 
+/* The log names this voter's present disk, or none yet. Says nothing of what it has applied. */
+bool members_is_named(const struct node *node, node_id_t id);
+
 /* True when this voter's votes and acknowledgements count; of ourselves, too. */
 bool members_counts(const struct node *node, node_id_t id);
 
-/* The same; a peer that has just restarted, and has not said from which disk, is given time. */
+/* members_counts(), but a peer that has just restarted, and has not said from which disk, is given
+ * time. */
 bool members_may_count(const struct node *node, node_id_t id);
 
 /* --- what peers say --- */
 
 /* A peer's HELLO or heartbeat tells of its disk. */
-void members_learn(struct node *node, node_id_t from, struct slice cluster_id, incarnation_t birth,
-                   bool voter);
+void members_learn(struct node *node, node_id_t from, struct slice cluster_id, incarnation_t birth);
 
 /* A new life of a peer: nothing is known of its disk. */
 void members_forget(struct node *node, node_id_t peer);
 
-/* Its answer claims (or not) that it votes. */
+/* Its answer claims (or not) that it votes. Only answers count, the last one of its connection:
+ * heartbeats keep no order, and an old one may claim what its disk no longer does. */
 void members_claims(struct node *node, node_id_t from, bool voter);
 
 /* True when the peer is heard to belong to our cluster: before, it would take nothing in. */
@@ -60,7 +64,8 @@ void members_complain(struct node *node, node_id_t from, const char *what);
 
 /* --- admissions in the log --- */
 
-/* An entry was appended, or restored from disk. */
+/* An entry was restored from disk, or appended. */
+void members_restored(struct node *node, log_index_t index, const struct blob *packed);
 void members_appended(struct node *node, log_index_t index, const struct blob *packed);
 
 /* Entries from `from` on are cut off. */

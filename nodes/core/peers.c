@@ -157,7 +157,7 @@ void peers_hello(struct node *node, node_id_t from, const struct wire_hello *hel
     if (!is_welcome(node, from, hello))
         return;
     meet(node, from, hello->incarnation);
-    members_learn(node, from, hello->cluster_id, hello->birth, false);
+    members_learn(node, from, hello->cluster_id, hello->birth);
     if (hello->plane == PLANE_CONTROL)
         founding_met(node, from);
     link->heard_from = hello->incarnation;

@@ -161,7 +161,9 @@ void report_status(const struct node *node, struct message *message, struct wire
         row->behind_ms = health_behind_ms(node, id);
         row->stalled_ms = health_stalled_ms(node, id);
         row->voter = id <= node->config.n_voters;
-        row->admitted = members_counts(node, id);
+        row->admitted = id != node->config.id && peer->heartbeat
+                            ? peer->heartbeat->as.heartbeat.voter
+                            : members_counts(node, id);
         row->boots = row->incarnation >> 32;
         status->restarts += row->boots ? row->boots - 1 : 0;
         row->operations = peer->slot.operations;

@@ -175,7 +175,7 @@ static void commit_new(struct world *world, node_id_t id, log_index_t index,
                                     world->nodes[id].core->election.term};
     map_put(&world->oracle->commits, key(index), commit);
     world->oracle->committed = index;
-    oracle_admitted(world, entry->packed);
+    oracle_admitted(world, index, entry->term, entry->packed);
     check_later_leaders(world, index, commit);
 }
 

@@ -38,6 +38,8 @@ void oracle_wiped(struct world *world, node_id_t id);
 void oracle_end(struct world *world);
 
 /* True when the rule of R22 can bear that this node, which is down, loses its disk. */
+/* True when the committed log admits another disk of the node. */
+bool oracle_is_replaced(const struct world *world, node_id_t id, incarnation_t birth);
 bool oracle_may_wipe(const struct world *world, node_id_t id);
 
 #endif

@@ -22,7 +22,8 @@ static void wrote_vote(struct world *world, node_id_t id, const struct write *wr
         map_put(votes, key(write->term), as_pointer(write->vote));
         map_put(&ghost->given, (struct map_key){write->term, write->vote}, ghost);
     }
-    ghost->wiped = ghost->wiped && !write->voter;
+    ghost->wiped = ghost->wiped &&
+                   !(write->voter && world->nodes[id].durable.birth == world->oracle->births[id]);
     if (write->identity && !world->oracle->founded) {
         world->oracle->founded = true;
         memcpy(world->oracle->births, write->identity->births, sizeof world->oracle->births);
@@ -219,7 +220,22 @@ void oracle_replied(struct world *world, node_id_t id, const struct message *mes
 
 /* --- wiping --- */
 
-void oracle_admitted(struct world *world, const struct blob *packed)
+/* Voters other than this one whose disks count and hold the entry, or held it before a wipe. */
+static unsigned count_without(const struct world *world, node_id_t without, log_index_t index,
+                              term_t term)
+{
+    unsigned n = 0;
+    for (node_id_t id = 1; id <= world_voters(world); id++) {
+        const struct world_node *node = &world->nodes[id];
+        bool covered = node->log_base >= index;
+        bool logged = !covered && node->log_base + node->log_n >= index &&
+                      node->log[index - node->log_base - 1].term == term;
+        n += id != without && (covered || logged || world->oracle->nodes[id].wiped);
+    }
+    return n;
+}
+
+void oracle_admitted(struct world *world, log_index_t index, term_t term, const struct blob *packed)
 {
     struct message *entry;
     struct text why = {0};
@@ -227,6 +243,10 @@ void oracle_admitted(struct world *world, const struct blob *packed)
         world_fail(world, "an entry can be read", "%s", why.at);
     if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED) {
         node_id_t id = (node_id_t)entry->as.entry_voter_admitted.node;
+        unsigned others = count_without(world, id, index, term);
+        if (world->oracle->births[id] && others <= world_voters(world) / 2)
+            world_fail(world, "R31: an admission is committed without the disk that it admits",
+                       "that of node %u by %u of %u", id, others, world_voters(world));
         world->oracle->births[id] = entry->as.entry_voter_admitted.birth;
         world->oracle->admitted[id] = true;
     }
@@ -247,6 +267,12 @@ static bool is_sound(const struct world *world, const incarnation_t *births, nod
  * than a minority would then lack one that counts. Before the founding nothing is lost with a disk;
  * but while it is under way, a disk that has not heard of it is as good as one that has. A node
  * that does not vote may be wiped at any time. */
+bool oracle_is_replaced(const struct world *world, node_id_t id, incarnation_t birth)
+{
+    const struct oracle *oracle = world->oracle;
+    return oracle->founded && oracle->births[id] && oracle->births[id] != birth;
+}
+
 bool oracle_may_wipe(const struct world *world, node_id_t id)
 {
     const struct oracle *oracle = world->oracle;

@@ -64,7 +64,8 @@ struct oracle {
 /* After a step: oracle_health.c. */
 void oracle_health(struct world *world, node_id_t id, const struct event *event);
 /* An entry is committed: should it admit a voter's disk, that is its disk from now on. */
-void oracle_admitted(struct world *world, const struct blob *packed);
+void oracle_admitted(struct world *world, log_index_t index, term_t term,
+                     const struct blob *packed);
 
 /* Each disk has the values that its node's state names. */
 void oracle_values(struct world *world);

@@ -228,7 +228,8 @@ static void kill_one(struct swarm *swarm, node_id_t id)
     if (!id || !world->nodes[id].core)
         return;
     world_crash(world, id);
-    if (swarm->wipes && oracle_may_wipe(world, id) && world_random(world, 3))
+    if (swarm->wipes && oracle_may_wipe(world, id) && world_random(world, 3) &&
+        !world_put_back(world, id))
         world_wipe(world, id);
     world_start_later(world, id, a_while(swarm));
 }
@@ -242,7 +243,8 @@ static void wipe_one(struct swarm *swarm, node_id_t id)
     if (!world->nodes[id].core || id == leader || !oracle_may_wipe(world, id))
         return;
     world_crash(world, id);
-    world_wipe(world, id);
+    if (world_random(world, 4) == 0 || !world_put_back(world, id))
+        world_wipe(world, id);
     world_start_later(world, id, draw_scale(world, MS_US, 100 * MS_US));
     if (world_random(world, 2))
         kill_one(swarm, leader);
@@ -463,7 +465,6 @@ static enum deed choose(struct swarm *swarm)
 }
 
 /* --- running --- */
-
 static void check_circles(const struct world *world)
 {
     if (world->counts.steps > STEPS_MAX)
@@ -605,14 +606,13 @@ struct swarm_result swarm_run(uint64_t seed, bool story)
     draw_keys(world);
     draw_deeds(&swarm);
     world_say(world, NODE_NONE, "%u nodes, %u vote", world->options.n_nodes, world_voters(world));
-    for (node_id_t id = 1; id <= world->options.n_nodes; id++)
-        world_start_later(world, id, world_random(world, 100 * MS_US));
+    beginning_start(world);
     draw_clients(world);
     draw_bank(world);
     trouble(&swarm);
     struct swarm_result result = {.settle_us = settle(world)};
-    result.hash = world->hash;
-    result.counts = world->counts;
+    beginning_again(world);
+    result.hash = world->hash, result.counts = world->counts;
     result.counts.simulated_us = world->now_us - SECOND_US;
     world_free(&world);
     return result;

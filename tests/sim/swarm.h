@@ -18,4 +18,9 @@ struct swarm_result swarm_run(uint64_t seed, bool story);
 
 const char *swarm_fault_text(enum fault fault);
 
+/* Starts all nodes, some of them late; at the end, loses a majority of the disks: beginning.c. */
+struct world;
+void beginning_start(struct world *world);
+void beginning_again(struct world *world);
+
 #endif

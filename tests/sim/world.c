@@ -351,15 +351,6 @@ void world_start_later(struct world *world, node_id_t id, uint64_t after_us)
                                         .to = id});
 }
 
-void world_wipe(struct world *world, node_id_t id)
-{
-    world_say(world, id, "its disk is wiped");
-    world_count(world, FAULT_WIPE);
-    oracle_wiped(world, id);
-    disk_wipe(world, id);
-    world->nodes[id].boots = 0;
-}
-
 void world_extend(uint64_t *until_us, uint64_t at_us)
 {
     if (at_us > *until_us)

@@ -42,6 +42,7 @@ struct world;
     X(RESTART, "nodes started again")                               \
     X(BLACKOUT, "power lost everywhere at once")                    \
     X(WIPE, "disks wiped")                                          \
+    X(OLD_DISK, "disks that were replaced came back")               \
     X(PAUSE, "nodes stopped as by SIGSTOP")                         \
     X(DRIFT, "lives whose clock ran more than 1 % wrong")           \
     X(CLOCK_JUMP, "wall clocks set by up to an hour")               \
@@ -114,6 +115,7 @@ struct world_node {
     struct world_clock clock;
 
     struct node_durable durable;
+    struct node_durable old; /* a copy, from just after the founding, of a disk that was wiped */
     struct world_entry *log; /* durable entries log_base + 1, ...: owned */
     log_index_t log_base;
     size_t log_n, log_size;
@@ -247,6 +249,9 @@ void world_start_later(struct world *world, node_id_t id, uint64_t after_us);
 
 /* Empties the disk of a node that is down. */
 void world_wipe(struct world *world, node_id_t id);
+
+/* Puts that copy in the place of the disk of a node that is down; false: there is none. */
+bool world_put_back(struct world *world, node_id_t id);
 
 /* Stops a node as SIGSTOP does, for so long. */
 void world_pause(struct world *world, node_id_t id, uint64_t for_us);
