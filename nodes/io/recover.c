@@ -82,22 +82,33 @@ static int make_aside(const char *dir, const struct identity *identity, char at[
     return ERR_IO;
 }
 
-/* Moves DIR/store away, whatever is in it, while no node can start there. */
+static int move(const char *dir, const char *aside, const char *name, struct text *why)
+{
+    char from[DISK_PATH_MAX + 8], to[DISK_PATH_MAX + 8];
+    text_format(from, sizeof from, "%s/%s", dir, name);
+    text_format(to, sizeof to, "%s/%s", aside, name);
+    if (!rename(from, to) || errno == ENOENT)
+        return OK;
+    text_add(why, "cannot move %s to %s: %s", from, to, strerror(errno));
+    return ERR_IO;
+}
+
+/* Moves store and values away, whatever is in them, while no node can start there: the directory is
+ * a new one then. */
 static int move_store(const char *dir, const char *aside, struct text *why)
 {
-    char lock[DISK_PATH_MAX + 8], store[DISK_PATH_MAX + 8], moved[DISK_PATH_MAX + 8];
+    char lock[DISK_PATH_MAX + 8];
     text_format(lock, sizeof lock, "%s/lock", dir);
-    text_format(store, sizeof store, "%s/store", dir);
-    text_format(moved, sizeof moved, "%s/store", aside);
     int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE), error = OK;
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) {
         text_add(why, "%s is in use by another process, or cannot be locked: %s", dir,
                  strerror(errno));
         error = ERR_EXISTS;
-    } else if (rename(store, moved) && errno != ENOENT) {
-        text_add(why, "cannot move %s to %s: %s", store, moved, strerror(errno));
-        error = ERR_IO;
     }
+    if (!error)
+        error = move(dir, aside, "store", why);
+    if (!error)
+        error = move(dir, aside, "values", why);
     if (fd >= 0)
         close(fd);
     return error;

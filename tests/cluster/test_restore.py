@@ -19,6 +19,10 @@ def wipe(cluster, node, what=""):
     pid = row(cluster, node)["pid"]
     shutil.rmtree(cluster.dir / "up" / f"node{node}" / what)
     harness.send_signal(pid, signal.SIGKILL)
+    if what:  # part of a directory is damage, and is not filled from anywhere; a new directory is
+        wait_for(lambda: "though the directory was in use" in
+                 (cluster.dir / "up" / f"node{node}.log").read_text(), 20, "what is left is refused")
+        shutil.rmtree(cluster.dir / "up" / f"node{node}")
 
     def back():
         found = row(cluster, node)
