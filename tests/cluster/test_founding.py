@@ -1,12 +1,14 @@
 """A cluster is founded once, an empty disk is not a new cluster, and a node is not there twice."""
+import pathlib
 import random
 import shutil
 import signal
 import subprocess
+import tarfile
 
 import pytest
 
-from harness import FAILED, OK, UNREACHABLE, USAGE, seconds, wait_for
+from harness import factorial_digits, FAILED, OK, UNREACHABLE, USAGE, seconds, wait_for
 
 
 def kill_all(cluster, nodes):
@@ -195,3 +197,42 @@ def test_a_second_process_of_an_id_ends_and_the_first_is_not_harmed_R33(make_clu
     assert (after["coordinator"], after["term"]) == (node, before["term"])
     assert not [m for m in cluster.feed.messages[since:] if m.get("event") == "node_suspected"]
     cluster.submit(10)
+
+
+# --- stores of the format before ------------------------------------------------------------------
+
+def unpack_format_2(cluster):
+    with tarfile.open(pathlib.Path(__file__).parent / "data/format2.tar.gz") as archive:
+        archive.extractall(cluster.dir)
+
+
+def test_directories_of_the_former_format_go_on_with_all_they_had(make_cluster):
+    cluster = make_cluster(nodes=3)
+    unpack_format_2(cluster)
+    cluster.start()
+    cluster.wait_healthy()
+    jobs = {job["key"]: job for job in cluster.json("job", "list")}
+    assert set(jobs) == {"ten", "thousand"} and all(j["state"] == "done" for j in jobs.values())
+    assert cluster.submit(10, "--key", "ten")["id"] == jobs["ten"]["id"]
+    assert cluster.ok("job", "result", jobs["thousand"]["id"]).strip() == factorial_digits(1000)
+    assert cluster.ok("progress", "get", 1).strip() == "42"
+    assert cluster.ok("bank", "balance", "alice@1").strip() == "70"
+    assert cluster.ok("bank", "balance", "bob@2").strip() == "37"
+    # They know their cluster now, and one that is wiped is admitted.
+    cluster.kill(cluster.nodes[2])
+    wipe(cluster, 2)
+    since = cluster.feed.mark()
+    cluster.start_node(2)
+    cluster.feed.wait(lambda m: m["node"] == 2 and m.get("voter"), 30, "node 2 is admitted", since)
+
+
+def test_a_migrated_store_is_of_its_size_R33(make_cluster):
+    cluster = make_cluster(nodes=3)
+    unpack_format_2(cluster)
+    cluster.start()
+    cluster.wait_healthy()
+    cluster.kill(cluster.nodes[1])
+    command = [str(a) for a in cluster.node_command(1, nodes=5)]
+    done = subprocess.run(command, capture_output=True, text=True, env=cluster.environment(),
+                          timeout=seconds(10), check=False)
+    assert done.returncode == USAGE and "3 nodes; --nodes says 5" in done.stderr
