@@ -81,9 +81,11 @@ def serves_nothing(cluster):
                                      "--nodes", cluster.n_nodes)
     wait_for(lambda: "conclave recover" in cluster.conclave("check").stderr, 20,
              "check names the command")
-    status = cluster.status()
+    def all_live():
+        status = cluster.status()
+        return status if all(row["alive"] for row in status["nodes"]) else None
+    status = wait_for(all_live, 20, "all nodes run")
     assert status["coordinator"] is None and "conclave recover" in status["error"], status
-    assert all(row["alive"] for row in status["nodes"])
     done = cluster.conclave("submit", "factorial", 11, "--timeout", "1s")
     assert done.returncode in (TIMEOUT, UNREACHABLE) and not done.stdout, done
     process.send_signal(signal.SIGINT)
