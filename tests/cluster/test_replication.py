@@ -173,7 +173,7 @@ def test_a_wiped_node_catches_up_and_does_not_vote_before_R22(make_cluster):
     cluster.start_node(1)
     status = wait_level(cluster, wiped)
     assert "installed a full checkpoint" in log_of(cluster, wiped)
-    assert "has caught up, and may vote" in log_of(cluster, wiped)
+    wait_for(lambda: "is admitted as a voter" in log_of(cluster, wiped), 10, "it is admitted")
     assert cluster.json("job", "list") == before
     # Now it is one of four who elect.
     cluster.kill(cluster.nodes[min({1, 4, 5, 6} - {status["coordinator"]})])
