@@ -98,10 +98,12 @@ def test_control_bytes_are_escaped_in_what_is_said_X9(cluster):
 
 
 def test_no_quorum_exits_with_the_reason(make_cluster):
-    cluster = make_cluster()
-    cluster.start([1, 2])
-    cluster.feed.wait(lambda m: m["node"] == 2, what="heartbeats")
-    wait_for(lambda: (s := cluster.status()) and [n["alive"] for n in s["nodes"]].count(True) == 2)
+    cluster = make_cluster().start()
+    cluster.wait_healthy()
+    for node in (3, 4, 5, 6):
+        cluster.kill(cluster.nodes[node])
+    wait_for(lambda: (s := cluster.status()) and not s["coordinator"] and
+             [n["alive"] for n in s["nodes"]].count(True) == 2)
     clients = [cluster.start_conclave(*command.split()) for command in (
         "submit factorial 10", "job list", "job show 1-1", "submit factorial 10 --timeout 1s")]
     for client in clients:

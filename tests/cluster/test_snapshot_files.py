@@ -34,7 +34,9 @@ def take(cluster, *arguments):
 
 
 def test_a_snapshot_is_taken_listed_and_shown(cluster):
-    taken = cluster.json("snapshot", "take", "--node", 2)
+    # Just founded: the coordinator hears all, node 2 may not yet.
+    taken = wait_for(lambda: (done := cluster.conclave("snapshot", "take", "--node", 2, "--json")).returncode == OK
+                     and json.loads(done.stdout), what="node 2 hears all others")
     assert taken["is_complete"] and taken["missing"] is None and taken["states"] == 3
     snapshot = taken["snapshot_id"]
     assert snapshot.startswith("2-") and taken["initiator"] == 2
