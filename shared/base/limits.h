@@ -92,6 +92,7 @@
 #define ZMTP_HEARTBEAT_TIMEOUT_MS 5000
 #define LINGER_CLEAN_MS           500
 #define DRAIN_MAX                 256 /* messages read from one socket in one turn of the loop */
+#define DRAIN_US                  (5 * MS_US) /* nor longer: 256 chunks of values would take 100 ms */
 /* Descriptors that a process of N nodes needs (descriptors.h): a link is a socket, the two of its
  * monitor and a connection; four planes have links, the fifth a connection. */
 #define FILES_OWN            64 /* the store, values, eventfds, listening sockets, ZeroMQ's, and some more */
