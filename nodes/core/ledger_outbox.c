@@ -211,7 +211,7 @@ static void apply_transfer(struct node *node, node_id_t from, const struct wire_
     else if (ledger_table_find(&node->ledger.accounts, transfer->to) &&
              ledger_has_room(&node->ledger, transfer->amount))
         ledger_credit(node, transfer->to, transfer->amount);
-    else
+    else if (!MUTANT(return_lost))
         give_back(node, from, transfer);
 }
 

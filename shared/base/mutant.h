@@ -49,6 +49,7 @@
     X(old_marker_accepted, "a marker of an old incarnation starts a recording (S6)")             \
     X(transfer_applied_twice, "a letter that was applied is applied again (S14)")                \
     X(outbox_lost, "a node that starts again has forgotten its outbox (S14)")                    \
+    X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
     X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
 
 enum mutant {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/losses.h"
 #include "tests/sim/oracle.h"
 
 /* An output that waits for the disk. */
@@ -204,6 +205,12 @@ static void write_image(struct world_node *node, struct write *write)
     node->log_base = write->index;
 }
 
+static void write_record(struct world *world, node_id_t id, const struct write *write)
+{
+    losses_write(world, id, write);
+    records_write(&world->nodes[id], write);
+}
+
 static void write_one(struct world *world, node_id_t id, struct write *write)
 {
     struct world_node *node = &world->nodes[id];
@@ -214,7 +221,7 @@ static void write_one(struct world *world, node_id_t id, struct write *write)
     else if (write->kind == WRITE_IMAGE)
         write_image(node, write);
     else if (write->kind == WRITE_RECORD)
-        records_write(node, write);
+        write_record(world, id, write);
     else
         truncate_log(node, write->index);
     oracle_wrote(world, id, write);

@@ -54,6 +54,15 @@ static void insert(struct world_node *node, size_t at, const struct write *write
     memcpy(record->key, write->key, write->key_len);
 }
 
+const struct world_record *records_find(const struct world_node *node, const struct record_key *key)
+{
+    struct write write = {.key_len = key->len};
+    bool found;
+    memcpy(write.key, key->at, key->len);
+    size_t at = find(node, &write, &found);
+    return found ? &node->records[at] : NULL;
+}
+
 void records_write(struct world_node *node, const struct write *write)
 {
     bool found;

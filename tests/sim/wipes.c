@@ -1,5 +1,6 @@
 /* Disks that are lost, and disks that come back. */
 #include "nodes/core/state.h"
+#include "tests/sim/losses.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/world.h"
 
@@ -8,6 +9,7 @@ void world_wipe(struct world *world, node_id_t id)
     world_say(world, id, "its disk is wiped");
     world_count(world, FAULT_WIPE);
     oracle_wiped(world, id);
+    losses_wipe(world, id);
     if (world->nodes[id].durable.voter && identity_is_set(&world->nodes[id].durable.identity)) {
         world->nodes[id].old = world->nodes[id].durable;
         world->nodes[id].old.term = world->nodes[id].old.vote = 0;

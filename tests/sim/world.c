@@ -593,6 +593,7 @@ void world_free(struct world **world)
     for (size_t i = 0; i < it->heap_n; i++)
         discard(&it->heap[i]);
     oracle_free(&it->oracle);
+    losses_free(&it->losses);
     free(it->clients);
     free(it->heap);
     free(it);

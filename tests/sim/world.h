@@ -8,6 +8,7 @@
 #ifndef CONCLAVE_SIM_WORLD_H
 #define CONCLAVE_SIM_WORLD_H
 
+#include "nodes/core/record.h"
 #include "nodes/core/values.h"
 #include "shared/base/map.h"
 #include "shared/base/session_key.h"
@@ -160,6 +161,7 @@ struct world_plane {
 
 struct world_client;
 struct oracle;
+struct losses;
 
 /* Somebody who asks one node one thing, again and again until there is an answer that settles it.
  */
@@ -223,6 +225,7 @@ struct world {
     struct world_asker askers[WORLD_ASKERS_MAX];
     struct world_bank bank;
     struct oracle *oracle;
+    struct losses *losses; /* losses.h; NULL: the ledgers have written nothing yet */
     struct world_counts counts;
     uint64_t hash; /* of everything that happened: the same seed twice gives the same */
 };
@@ -429,6 +432,9 @@ void values_hashed(struct world *world, const struct pending *pending);
 void values_message(struct world *world, node_id_t id, node_id_t from,
                     const struct message *message);
 void values_link_down(struct world *world, node_id_t id, node_id_t peer);
+/* The record of that key; NULL: there is none. */
+const struct world_record *records_find(const struct world_node *node,
+                                        const struct record_key *key);
 void records_write(struct world_node *node, const struct write *write);
 void records_restore(struct world *world, node_id_t id);
 void records_wipe(struct world_node *node);
@@ -447,6 +453,7 @@ void disk_drop_held(struct world *world, node_id_t id);
 void disk_restore(struct world *world, node_id_t id);
 void disk_wipe(struct world *world, node_id_t id);
 void disk_discard_writes(struct write *writes, size_t n);
+void losses_free(struct losses **losses);
 
 void asker_reply(struct world *world, unsigned asker, const struct pending *pending);
 void asker_wake(struct world *world, unsigned asker);
