@@ -7,7 +7,7 @@ import msgpack
 import zmq
 
 import harness
-from harness import wait_for
+from harness import SANITIZED, wait_for
 
 SETS, SNAPS, WINDOW = 300_000, 20_000, 4000
 
@@ -92,6 +92,7 @@ def test_64_snapshots_at_once_elect_nobody_and_share_one_memory_S10(make_cluster
     quiet(cluster, term)
     for node, process in cluster.nodes.items():
         rss = int(open(f"/proc/{process.pid}/statm").read().split()[1]) * 4096
-        assert rss < 400 * 1024 * 1024, (node, rss)
+        # The address sanitizer holds back 256 MiB of what is freed.
+        assert rss < (400 + 400 * SANITIZED) * 1024 * 1024, (node, rss)
     wait_for(lambda: cluster.conclave("snapshot", "take", "--json").returncode == 0, 60,
              "when they are over the next one is whole")
