@@ -136,17 +136,21 @@ static void check_writes(struct world *world, node_id_t id, const struct output 
 
 /* --- committing --- */
 
+bool oracle_held(const struct world *world, node_id_t id, log_index_t index, term_t term)
+{
+    const struct world_node *node = &world->nodes[id];
+    bool covered = node->log_base >= index;
+    bool logged = !covered && node->log_base + node->log_n >= index &&
+                  node->log[index - node->log_base - 1].term == term;
+    return covered || logged || world->oracle->nodes[id].wiped;
+}
+
 /* Counts the voters whose disks hold the entry, or that were wiped after they might have. */
 static unsigned count_durable(const struct world *world, log_index_t index, term_t term)
 {
     unsigned n = 0;
-    for (node_id_t id = 1; id <= world_voters(world); id++) {
-        const struct world_node *node = &world->nodes[id];
-        bool covered = node->log_base >= index;
-        bool logged = !covered && node->log_base + node->log_n >= index &&
-                      node->log[index - node->log_base - 1].term == term;
-        n += covered || logged || world->oracle->nodes[id].wiped;
-    }
+    for (node_id_t id = 1; id <= world_voters(world); id++)
+        n += oracle_held(world, id, index, term);
     return n;
 }
 

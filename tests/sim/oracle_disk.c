@@ -225,13 +225,8 @@ static unsigned count_without(const struct world *world, node_id_t without, log_
                               term_t term)
 {
     unsigned n = 0;
-    for (node_id_t id = 1; id <= world_voters(world); id++) {
-        const struct world_node *node = &world->nodes[id];
-        bool covered = node->log_base >= index;
-        bool logged = !covered && node->log_base + node->log_n >= index &&
-                      node->log[index - node->log_base - 1].term == term;
-        n += id != without && (covered || logged || world->oracle->nodes[id].wiped);
-    }
+    for (node_id_t id = 1; id <= world_voters(world); id++)
+        n += id != without && oracle_held(world, id, index, term);
     return n;
 }
 

@@ -67,6 +67,9 @@ void oracle_health(struct world *world, node_id_t id, const struct event *event)
 void oracle_admitted(struct world *world, log_index_t index, term_t term,
                      const struct blob *packed);
 
+/* True when the disk of a node holds the entry, or was wiped after it might have. */
+bool oracle_held(const struct world *world, node_id_t id, log_index_t index, term_t term);
+
 /* Each disk has the values that its node's state names. */
 void oracle_values(struct world *world);
 
