@@ -25,6 +25,7 @@ docdir       ?= $(prefix)/share/doc/conclave
 man1dir      ?= $(prefix)/share/man/man1
 DESTDIR      ?=
 INSTALL      ?= install
+CLANG        ?= clang
 CLANG_FORMAT ?= clang-format
 PKG_CONFIG   ?= pkg-config
 # The distribution's interpreter, because the distribution's pyzmq, msgpack and pytest are its modules.
@@ -151,6 +152,14 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call objs,$(unit_helpers)) $(call lib,$(L
 	$(Q)$(link) $(CMOCKA_LIBS) $(PKG_LIBS)
 .SECONDARY:
 
+# From archives, so that a fuzzer gets what it calls and what that calls, wherever it lies.
+fuzzers := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+.PHONY: fuzzers
+fuzzers: $(fuzzers)
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call lib,$(libs_conclave))
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+
 $(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c)) $(call lib,clients bus work core wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
@@ -238,6 +247,7 @@ mutants: ## the simulator must catch every bug that is planted
 
 test-fuzz: ## throws bytes at the decoder and at the loader of snapshots for FUZZ_SECONDS=60, with clang's fuzzer
 	@sh tests/tools/deps.sh build fuzz
+	@+$(sub_make) CC='$(CLANG)' CFLAGS='-g -O1' SANITIZE=fuzzer,address,undefined B=build/fuzz fuzzers
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 # --- Measuring -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 /* fuzz_codec.c - libFuzzer on the codec (X6): whatever the bytes are, decoding ends, and what comes
  * out can be printed, encoded, and decoded to the same again.
  *
- *   tests/fuzz/run.sh [seconds]    builds with clang and runs on a corpus made from every message
+ *   make test-fuzz FUZZ_SECONDS=60    on a corpus made from every message
  */
 #include <assert.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
  * what was loaded can be verified, and is the same after a way through JSON and through a
  * container.
  *
- *   tests/fuzz/run.sh [seconds] snapshot
+ *   make test-fuzz FUZZ_SECONDS=60
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,20 +1,11 @@
 #!/bin/sh
 # Fuzzes the codec, then snapshots as files, for some seconds in all (default 60): tests/fuzz/run.sh [seconds]
-# Needs clang. What it learns stays in build/fuzz/NAME; a finding ends it and is left in build/fuzz as crash-*.
+# `make test-fuzz` builds the fuzzers, then calls this. What it learns stays in build/fuzz/NAME; a finding ends it
+# and is left in build/fuzz as crash-*.
 set -eu
 cd "$(dirname "$0")/../.."
-msgpack=$(pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
 seconds=$((${1:-60} / 2))
-
-build() { # NAME SOURCE...
-    name=$1
-    shift
-    mkdir -p "build/fuzz/$name"
-    # shellcheck disable=SC2046
-    clang -g -O1 -std=c11 -I. -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-        -o "build/fuzz/fuzz_$name" "tests/fuzz/fuzz_$name.c" "$@" shared/wire/*.c shared/base/*.c \
-        $(pkg-config --cflags --libs "$msgpack" libsodium jansson)
-}
+mkdir -p build/fuzz/codec build/fuzz/snapshot
 
 # A fuzzer talks much: only its end is of interest, and after a finding all of it.
 fuzz() { # NAME
@@ -26,10 +17,6 @@ fuzz() { # NAME
     return "$status"
 }
 
-build codec
-build snapshot clients/snapshot_model.c clients/snapshot_load.c clients/snapshot_json.c \
-    clients/snapshot_json_load.c clients/snapshot_pack.c clients/snapshot_restore.c \
-    clients/snapshot_verify*.c clients/record_json.c clients/local.c clients/render.c clients/jobspec.c
 /usr/bin/python3 - build/fuzz <<'PY'
 import pathlib, re, struct, sys
 import msgpack
