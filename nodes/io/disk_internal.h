@@ -51,11 +51,12 @@ int disk_get_identity(struct disk *disk, MDB_txn *txn, struct identity *out);
 /* A record, within a transaction: disk_records.c. */
 void disk_put_record(struct disk *disk, const struct write *write);
 
-/* Whether a record's checksum is right: of the log, of the records, of the small values. Allocate
- * nothing. */
+/* Whether a record's checksum is right: of the log, of the records. Allocate nothing. */
 bool disk_entry_is_sound(struct slice key, struct slice value);
 bool disk_record_is_sound(struct slice key, struct slice value);
-bool disk_value_is_sound(struct slice key, struct slice value);
+
+/* Whether it is the key of a value. Allocates nothing. */
+bool disk_value_is_named(struct slice key);
 
 /* Looks through the store before LMDB opens it, in a child process with a time limit:
  * disk_verify.c. ERR_NOT_FOUND: the directory is new; ERR_CORRUPT. */

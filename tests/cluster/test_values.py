@@ -140,6 +140,27 @@ def test_rot_is_found_before_it_is_needed_R37(make_cluster):
     wait_for(lambda: path.read_bytes() == sound, 20, "the scrub has found it, and it is repaired")
 
 
+def test_a_small_value_that_rots_in_the_store_is_repaired_R37(make_cluster):
+    """It lies inside data.mdb: the node starts all the same, the scrub finds it, and another node's is written."""
+    cluster = make_cluster(nodes=3).start()
+    status = cluster.wait_healthy(20)
+    cluster.submit(5000)
+    wait_for(lambda: all_level(cluster), 10)
+    digits = factorial_digits(5000).encode()
+    node = next(n for n in cluster.nodes if n != status["coordinator"])
+    cluster.kill(cluster.nodes[node], signal.SIGTERM)
+    data = cluster.dir / f"node{node}" / "store" / "data.mdb"
+    whole, middle = data.read_bytes(), digits[6000:6100]
+    assert middle in whole, "the result is kept there"
+    data.write_bytes(whole.replace(middle, b"x" + middle[1:]))
+    cluster.start_node(node)
+    cluster.wait_healthy(20)
+    log = cluster.dir / f"node{node}.log"
+    wait_for(lambda: "is repaired" in log.read_text(), 20, "the value is repaired")
+    cluster.kill(cluster.nodes[node], signal.SIGTERM)
+    assert middle in data.read_bytes()
+
+
 # --- collection ---
 
 def named(cluster):

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -515,6 +516,61 @@ static void a_rotten_value_is_found_by_reads_and_by_the_scrub_R37(void **state)
     blob_drop(&value);
 }
 
+/* Changes a byte `offset` bytes from where `mark` is in data.mdb. */
+static void rot(const uint8_t *mark, size_t len, long offset)
+{
+    char path[PATH_ROOM];
+    text_format(path, sizeof path, "%s/node/store/data.mdb", root);
+    int fd = open(path, O_RDWR);
+    struct stat status;
+    assert_true(fd >= 0 && !fstat(fd, &status));
+    uint8_t *at = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_true(at != MAP_FAILED);
+    uint8_t *found = memmem(at, (size_t)status.st_size, mark, len);
+    assert_non_null(found);
+    found[offset] ^= 1;
+    munmap(at, (size_t)status.st_size);
+    close(fd);
+}
+
+static void check_small_rot(size_t len, long offset, int fill)
+{
+    const struct value_id id = {1, 2};
+    struct blob *value = blob_new(len), *got;
+    struct scrub scrub = {0};
+    uint64_t total;
+    memset(value->at, fill, len); /* nothing else in the file looks like it */
+    struct disk *disk = open_disk();
+    disk_keep(disk, id, value);
+    disk_close(&disk);
+    rot(value->at, len < 64 ? len : 64, offset);
+    disk = open_disk(); /* it is not refused */
+    assert_false(disk_has_kept(disk, id));
+    assert_int_equal(disk_read_kept(disk, id, 0, len, &got, &total), ERR_CORRUPT);
+    assert_null(got);
+    assert_int_equal(disk_scrub(disk, &scrub), ERR_CORRUPT);
+    assert_true(scrub.id.job == id.job && scrub.id.op == id.op);
+    disk_keep(disk, id, value); /* repaired */
+    assert_kept(disk, id, value);
+    disk_close(&disk);
+    disk = open_disk();
+    assert_kept(disk, id, value);
+    disk_close(&disk);
+    blob_drop(&value);
+}
+
+/* In data.mdb: the store opens, and the value is missing until another node's is written. */
+static void a_small_value_that_rots_is_missing_and_the_store_opens_R37(void **state)
+{
+    (void)state;
+    /* In a page with others, and with pages of its own; the hash, its checksum, the length. */
+    static const size_t lens[] = {40, 1000, VALUE_INLINE_MAX_BYTES};
+    static const long offsets[] = {0, 17, -1, -HASH_BYTES - 1, -HASH_BYTES - 16, -HASH_BYTES - 9};
+    for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++)
+        for (size_t k = 0; k < sizeof offsets / sizeof offsets[0]; k++)
+            check_small_rot(lens[i], offsets[k], (int)(128 + 8 * i + k));
+}
+
 static void write_stray(const char *name)
 {
     char path[PATH_ROOM];
@@ -725,6 +781,7 @@ int main(void)
         fresh(damage_is_noticed),
         fresh(values_small_and_large_are_kept_until_dropped),
         fresh(a_rotten_value_is_found_by_reads_and_by_the_scrub_R37),
+        fresh(a_small_value_that_rots_is_missing_and_the_store_opens_R37),
         fresh(kept_values_are_listed_and_files_without_a_record_go_W4),
         fresh(a_value_whose_file_changed_is_not_served),
         fresh(values_in_memory_go_by_op_by_job_or_all),
