@@ -196,7 +196,8 @@ static void deposit_answered(struct world *world, unsigned asker)
 void bank_open(struct world *world, uint64_t transfers, unsigned takers, uint64_t snapshots,
                uint64_t rest_us)
 {
-    world->bank = (struct world_bank){.transfers_left = transfers,
+    world->bank = (struct world_bank){.in_use = true,
+                                      .transfers_left = transfers,
                                       .snapshots_left = snapshots,
                                       .takers = takers,
                                       .rest_us = rest_us};

@@ -137,7 +137,8 @@ void losses_wipe(struct world *world, node_id_t id)
 {
     struct losses *losses = losses_of(world);
     int64_t now = money(world, NODE_NONE), expected = (int64_t)losses_expected(world);
-    if (now != expected)
+    /* A test with requests of its own has other deposits, and checks its sums itself. */
+    if (world->bank.in_use && now != expected)
         world_fail(world, "S14: money is conserved",
                    "%" PRId64 " of %" PRId64 " on all disks, before that of node %u is wiped", now,
                    expected, id);

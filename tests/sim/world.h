@@ -193,7 +193,8 @@ struct world_teller {
 
 /* See bank.h. */
 struct world_bank {
-    bool open; /* all has been deposited */
+    bool in_use; /* all money of this world is its own */
+    bool open;   /* all has been deposited */
     struct world_teller tellers[WORLD_ASKERS_MAX];
     uint64_t deposited, begun, transfers_left, snapshots_left, rest_us;
     unsigned takers;
