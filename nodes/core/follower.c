@@ -83,6 +83,7 @@ static void want_done(struct node *node, node_id_t from, const struct message *e
                       log_index_t index)
 {
     const struct wire_done *done = &entry->as.done;
+    sweep_note(node, index, entry);
     for (size_t i = 0; i < done->ops.n; i++)
         if (done->ops.at[i].len && !done->ops.at[i].frame)
             want(node, from, (struct value_id){done->job, done->ops.at[i].op}, done->ops.at[i].len,
@@ -123,6 +124,7 @@ static void reply_append(struct node *node, node_id_t to, struct wire_append_rep
     struct message *message = message_new(MESSAGE_APPEND_REPLY);
     reply.term = node->election.term;
     reply.round = node->follower.round;
+    reply.commit = node->journal.commit;
     reply.voter = members_counts(node, node->config.id);
     message->as.append_reply = reply;
     outbox_send_durable(&node->out, PLANE_CHECKPOINT, to, message);
@@ -332,8 +334,9 @@ static void finish_install(struct node *node, node_id_t to)
         image_replace_state(node, &follower->loaded);
         journal_reset(node, image->index, image->term);
         keys_forget_blocks(node);
-        outbox_write_image(&node->out, image->index, image->term, image->parts, image->n,
-                           !MUTANT(install_keeps_suffix));
+        uint64_t seq = outbox_write_image(&node->out, image->index, image->term, image->parts,
+                                          image->n, !MUTANT(install_keeps_suffix));
+        journal_saves(node, image, seq);
         members_installed(node);
         outbox_log(&node->out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64,
                    image->index);

@@ -77,7 +77,8 @@ static bool is_moving(const struct node *node, node_id_t id)
         return node->journal.durable == node->journal.last || node->disk_busy_us < stall_us(node);
     if (replica->moved_us > since_us)
         since_us = replica->moved_us;
-    bool builds = replica->install && !replica->image; /* the checkpoint for it, slice by slice */
+    /* the checkpoint for it, slice by slice */
+    bool builds = replica->install && !replica->image && node->journal.build;
     return replica->match == node->journal.last || builds ||
            is_within(since_us, stall_us(node), node->now_us);
 }

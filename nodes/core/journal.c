@@ -70,6 +70,7 @@ log_index_t journal_propose(struct node *node, struct message *entry)
     added->entry = entry;
     added->seq = outbox_write_entry(&node->out, node->journal.last, added->term, packed);
     members_appended(node, node->journal.last, packed);
+    node->journal.bytes += sweep_note(node, node->journal.last, entry);
     return node->journal.last;
 }
 
@@ -118,6 +119,8 @@ int journal_restore(struct node *node, log_index_t index, term_t term, struct bl
         codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
         return ERR_CORRUPT;
     bool valid = jobs_entry_is_valid(entry);
+    if (valid)
+        journal->bytes += sweep_note(node, index, entry);
     message_drop(&entry);
     if (!valid)
         return ERR_CORRUPT;
@@ -134,6 +137,11 @@ void journal_persisted(struct node *node, uint64_t seq)
     struct journal *journal = &node->journal;
     while (journal->durable < journal->last && at(journal, journal->durable + 1)->seq <= seq)
         journal->durable++;
+    if (journal->saving && journal->saving <= seq) {
+        journal->saved = journal->image;
+        journal->saving = 0;
+        sweep_saved(node);
+    }
 }
 
 static void apply_snap(struct node *node, struct slice key)
@@ -193,6 +201,7 @@ static void apply(struct node *node, log_index_t index, term_t term, const struc
     else if (entry->type == MESSAGE_ENTRY_SESSION_OPENED)
         keys_apply_session(node, index, term, &entry->as.entry_session_opened);
     node->journal.applied = index;
+    node->journal.tidy_us = node->now_us + TIDY_AFTER_US;
     if (entry->type == MESSAGE_ENTRY_NOOP && term == node->election.term)
         election_serve(node);
     if (job && job_is_finished(job) && (job->keeps || job->state != JOB_DONE))
@@ -258,18 +267,43 @@ static bool is_due(const struct node *node, log_index_t index)
 {
     const struct journal *journal = &node->journal;
     return index > journal->image && (index - journal->image >= node->config.compact_entries ||
-                                      journal->bytes >= COMPACT_BYTES);
+                                      journal->bytes >= COMPACT_BYTES || journal->tidy);
+}
+
+/* Nothing goes on, and values are on disk only because entries behind the checkpoint name them. A
+ * checkpoint frees them; one that is larger than what it frees is written once in a while only. */
+static void look_if_tidy(struct node *node)
+{
+    struct journal *journal = &node->journal;
+    if (node->now_us < journal->tidy_us || node->jobs.open || journal->applied == journal->image)
+        return;
+    uint64_t bytes = sweep_held_bytes(node);
+    bool rested = node->now_us >= journal->image_us + sweep_every_us(node);
+    journal->tidy = bytes && (bytes >= journal->image_bytes || rested);
+    journal->tidy_us = node->now_us + sweep_every_us(node);
+}
+
+void journal_saves(struct node *node, const struct image *image, uint64_t seq)
+{
+    struct journal *journal = &node->journal;
+    journal->image = image->index;
+    journal->saving = seq;
+    journal->image_us = node->now_us;
+    journal->image_bytes = 0;
+    journal->tidy = false;
+    for (size_t i = 0; i < image->n; i++)
+        journal->image_bytes += image->parts[i]->len;
 }
 
 static void write_image(struct node *node, const struct image *image)
 {
     struct journal *journal = &node->journal;
     keys_store_blocks(node, image);
-    outbox_write_image(&node->out, image->index, image->term, image->parts,
-                       image->n - image->n_blocks, false);
+    uint64_t seq = outbox_write_image(&node->out, image->index, image->term, image->parts,
+                                      image->n - image->n_blocks, false);
     outbox_log(&node->out, LOG_INFO, "wrote a full checkpoint at entry %" PRIu64 ", %zu parts",
                image->index, image->n - image->n_blocks);
-    journal->image = image->index;
+    journal_saves(node, image, seq);
     journal->bytes = 0;
     for (log_index_t index = image->index + 1; index <= journal->last; index++)
         journal->bytes += at(journal, index)->packed->len;
@@ -282,6 +316,7 @@ void journal_compact(struct node *node)
     /* It takes room before it gives room. */
     if (node->full)
         return;
+    look_if_tidy(node);
     if (!journal->build && is_due(node, journal->applied))
         journal->build = image_begin(node, IMAGE_WHOLE);
     if (!journal->build || !image_is_done(journal->build))
@@ -361,6 +396,7 @@ void journal_clear(struct node *node)
 void journal_check_invariants(const struct node *node)
 {
     const struct journal *journal = &node->journal;
+    assert(journal->saved <= journal->image || journal->saving);
     assert(journal->base <= journal->image && journal->image <= journal->applied);
     assert(journal->applied == journal->commit && journal->commit <= journal->last);
     assert(journal->durable <= journal->last && journal->base <= journal->durable);

@@ -31,6 +31,9 @@ void journal_commit(struct node *node, log_index_t index);
  * slice by slice, and entries go on being applied meanwhile. */
 void journal_compact(struct node *node);
 
+/* The full checkpoint is being written to disk; it is there when the persist is durable. */
+void journal_saves(struct node *node, const struct image *image, uint64_t seq);
+
 /* A full checkpoint was loaded: the log begins behind it, empty. */
 void journal_reset(struct node *node, log_index_t index, term_t term);
 

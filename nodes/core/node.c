@@ -55,6 +55,7 @@ int node_restore_part(struct node *node, struct slice part)
         return ERR_CORRUPT;
     if (index != node->journal.image)
         journal_reset(node, index, term);
+    node->journal.saved = node->journal.image;
     return OK;
 }
 
@@ -90,6 +91,7 @@ void node_destroy(struct node **node)
     replication_clear(it);
     follower_clear(it);
     journal_clear(it);
+    sweep_clear(it);
     peers_clear(it);
     members_clear(it);
     jobs_clear(&it->jobs);
@@ -420,7 +422,7 @@ bool node_names(const struct node *node, struct value_id id)
 
 bool node_is_done_with(const struct node *node, struct value_id id, log_index_t index)
 {
-    return index && node->journal.applied >= index && !sweep_names(node, id);
+    return index && node->journal.applied >= index && !sweep_keeps(node, id);
 }
 
 void node_check_invariants(const struct node *node)

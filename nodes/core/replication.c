@@ -367,6 +367,16 @@ static void follow_answer(struct node *node, struct replica *replica,
     replica->probing = false;
 }
 
+/* What is committed anywhere is in the log of every later coordinator (Raft 5.4.3), so one that has
+ * gone back to its checkpoint need not count again. It may not even be able to: who has applied an
+ * entry, and has a checkpoint of that on disk, keeps the values no more that a slower follower
+ * needs before it acknowledges. */
+static void learn_commit(struct node *node, log_index_t commit)
+{
+    if (commit > node->journal.commit)
+        journal_commit(node, commit);
+}
+
 void replication_append_reply(struct node *node, node_id_t from,
                               const struct wire_append_reply *reply)
 {
@@ -374,10 +384,11 @@ void replication_append_reply(struct node *node, node_id_t from,
     if (!is_current(node, from, reply->term, reply->round))
         return;
     members_claims(node, from, reply->voter);
-    if (reply->match > node->journal.last && reply->ok) {
+    if ((reply->match > node->journal.last && reply->ok) || reply->commit > node->journal.last) {
         node_reject(node, from, "it has more entries than there are");
         return;
     }
+    learn_commit(node, reply->commit);
     /* Values that an older full checkpoint refers to may be gone by now, too. */
     bool anew = replica->image && replica->image->index < node->journal.applied;
     if (reply->install && (!replica->install || anew)) {

@@ -225,11 +225,17 @@ struct journal {
     term_t base_term;
     log_index_t image; /* what the full checkpoint on disk covers; >= base: some entries stay in
                         * memory for slow followers */
+    log_index_t saved; /* the same, once that is durable: a start goes on from there */
+    uint64_t saving;   /* the persist that makes `image` durable; 0: it is */
     log_index_t durable, commit, applied;
     struct image_build *build; /* the full checkpoint being built; NULL: none */
     struct log_entry *entries; /* [index - base - 1] */
     size_t size;
     uint64_t bytes; /* of the entries behind the image, and of the values that they refer to */
+    uint64_t image_bytes; /* of the last full checkpoint written */
+    uint64_t image_us;    /* when */
+    uint64_t tidy_us;     /* when to look next whether a full checkpoint would free values */
+    bool tidy;            /* it would */
 };
 
 /* --- requests that wait --- */
@@ -324,6 +330,7 @@ struct sweep {
     uint64_t asked_us, next_us;    /* when it was asked for; when all is listed next */
     job_id_t jobs[SWEEP_JOBS_MAX]; /* that wait for theirs */
     size_t n_jobs;
+    struct map logged; /* struct logged: values that entries behind the checkpoint on disk name */
 };
 
 struct node {

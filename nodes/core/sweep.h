@@ -1,20 +1,36 @@
-/* sweep.h - which values on this node's disk its state still names, and the removal of the others.
+/* sweep.h - which values on this node's disk are still of use, and the removal of the others.
  *
- * There is one rule (sweep_names()) and one way (list the disk, forget what is not named): no other
- * part of a core removes a kept value. All of the disk is listed at start, when a term begins,
- * after an install, and every SWEEP_EVERY_US; a job's own values when it ends or is forgotten.
+ * There is one rule (sweep_keeps()) and one way: no other part of a core removes a kept value. All
+ * of the disk is listed at start, when a term begins, after an install, and every SWEEP_EVERY_US; a
+ * job's own values when it ends or is forgotten.
  *
- * A value that the applied state does not name is never named again: what is committed only goes
- * forward. So a sweep needs no lock, and a node that asks for such a value can be told that it is
- * used up (node_is_done_with()). */
+ * A value is kept for two reasons. The applied state names it; or an entry behind the full
+ * checkpoint on disk does: a start takes the applied state back to that checkpoint, and whoever
+ * coordinates then must be able to give the value to a follower that lacks the entry. What neither
+ * names is never named again, so a node that asks for such a value can be told that it is used up
+ * (node_is_done_with()). What only entries name goes when a checkpoint that covers them is durable.
+ */
 #ifndef CONCLAVE_CORE_SWEEP_H
 #define CONCLAVE_CORE_SWEEP_H
 
 #include "nodes/core/state.h"
 
-/* True while the value must stay on disk: it is in the frontier of an unfinished job or the result
- * of a finished one, or may still become so; or it is a snapshot of this node. */
+/* True while the applied state names the value: it is in the frontier of an unfinished job or the
+ * result of a finished one, or may still become so; or it is a snapshot of this node. */
 bool sweep_names(const struct node *node, struct value_id id);
+
+/* True while the value must stay on disk. */
+bool sweep_keeps(const struct node *node, struct value_id id);
+
+/* The entry at the index names these values, or will when it is appended; returns their bytes. */
+uint64_t sweep_note(struct node *node, log_index_t index, const struct message *entry);
+
+/* The full checkpoint on disk covers all up to journal.saved: what only entries up to there name
+ * goes. */
+void sweep_saved(struct node *node);
+
+/* Bytes of values that only entries name: a full checkpoint would free them. */
+uint64_t sweep_held_bytes(const struct node *node);
 
 /* Sweeps all; sweeps the values of one job. */
 void sweep_all(struct node *node);
@@ -23,7 +39,12 @@ void sweep_job(struct node *node, job_id_t job);
 /* EVENT_VALUES_LISTED. */
 void sweep_listed(struct node *node, const struct value_id *ids, size_t n, bool end);
 
+/* How often all is swept. */
+uint64_t sweep_every_us(const struct node *node);
+
 /* Begins what is due. */
 void sweep_pump(struct node *node);
+
+void sweep_clear(struct node *node);
 
 #endif

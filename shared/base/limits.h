@@ -180,7 +180,9 @@
 
 /* Values on disk that no state names are looked for this often, besides at start, at a job's end
  * and when a term begins: 10,000 results are 40 slices. */
-#define SWEEP_EVERY_US  (60 * SECOND_US)
+#define SWEEP_EVERY_US (60 * SECOND_US)
+/* A cluster that has done nothing for so long frees values that only its log still names. */
+#define TIDY_AFTER_US   (2 * SECOND_US)
 #define SWEEP_SLICE_MAX 256 /* values listed at once: a fraction of a millisecond */
 #define REPAIRS_MAX     64  /* of damaged values at once; others are found again */
 /* Kept values are read again in blocks of VALUE_CHUNK_BYTES, one this often: 2.5 MB/s, 100 MB in 40

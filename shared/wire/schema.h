@@ -297,6 +297,7 @@
     BOOL(OPT, install, "values of an entry are gone everywhere: send a full checkpoint") \
     BOOL(OPT, wait, "it has got them, fetches values first, and will answer again")      \
     BOOL(OPT, voter, "its disk is admitted; else this counts for nothing")               \
+    U64(OPT, commit, LOG_INDEX_MAX, "what it knows to be committed")                     \
     U64(REQ, match, LOG_INDEX_MAX,                                                       \
         "durable here, values included, and verified; when not ok: where to try next")
 

@@ -396,6 +396,7 @@ void oracle_started(struct world *world, node_id_t id)
 {
     struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct world_node *disk = &world->nodes[id];
+    oracle_log_values(world, id);
     ghost->checked = ghost->applied = 0;
     ghost->health = (struct ghost_health){.still_us = world->now_us};
     reset_log(&ghost->log, disk->log_base);

@@ -67,24 +67,32 @@ void oracle_values(struct world *world)
 
 /* A log entry promises that the values that it refers to are on this disk, unless nobody needs them
  * any more. */
-static void check_values(struct world *world, node_id_t id, const struct write *write)
+static void check_values(struct world *world, node_id_t id, const struct blob *packed,
+                         log_index_t index, const struct map *values, const char *check)
 {
     struct message *entry;
     struct text why = {0};
-    if (codec_unpack((struct slice){write->entry->at, write->entry->len}, &entry, &why))
+    if (codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
         world_fail(world, "an entry can be read", "%s", why.at);
     bool done = entry->type == MESSAGE_ENTRY_OPS_DONE || entry->type == MESSAGE_ENTRY_JOB_DONE;
     for (size_t i = 0; done && i < entry->as.done.ops.n; i++) {
         const struct wire_done_op *op = &entry->as.done.ops.at[i];
         struct value_id value = {entry->as.done.job, op->op};
-        if (op->len && !op->frame &&
-            !map_get(&world->oracle->nodes[id].values, machine_value_key(value)) &&
+        if (op->len && !op->frame && !map_get(values, machine_value_key(value)) &&
             !map_get(&world->oracle->used, machine_value_key(value)))
-            world_fail(world, "an entry is acknowledged only with its values on disk",
-                       "node %u lacks operation %" PRIu64 " of entry %" PRIu64, id, op->op,
-                       write->index);
+            world_fail(world, check, "node %u lacks operation %" PRIu64 " of entry %" PRIu64, id,
+                       op->op, index);
     }
     message_drop(&entry);
+}
+
+/* It may have to give them to a follower: its applied state begins at the checkpoint. */
+void oracle_log_values(struct world *world, node_id_t id)
+{
+    const struct world_node *disk = &world->nodes[id];
+    for (size_t i = 0; i < disk->log_n; i++)
+        check_values(world, id, disk->log[i].packed, disk->log_base + i + 1, &disk->kept,
+                     "W4: a value that an entry behind the checkpoint names is on disk");
 }
 
 void oracle_wrote(struct world *world, node_id_t id, const struct write *write)
@@ -92,7 +100,8 @@ void oracle_wrote(struct world *world, node_id_t id, const struct write *write)
     if (write->kind == WRITE_VOTE)
         wrote_vote(world, id, write);
     else if (write->kind == WRITE_ENTRY)
-        check_values(world, id, write);
+        check_values(world, id, write->entry, write->index, &world->oracle->nodes[id].values,
+                     "an entry is acknowledged only with its values on disk");
 }
 
 void oracle_kept(struct world *world, node_id_t id, struct value_id value)

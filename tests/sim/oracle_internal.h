@@ -73,6 +73,9 @@ bool oracle_held(const struct world *world, node_id_t id, log_index_t index, ter
 /* Each disk has the values that its node's state names. */
 void oracle_values(struct world *world);
 
+/* A node starts: what its log names is on its disk, too (W4). */
+void oracle_log_values(struct world *world, node_id_t id);
+
 static inline void *as_pointer(uint64_t number)
 {
     return (void *)(uintptr_t)number;

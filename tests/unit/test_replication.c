@@ -101,6 +101,30 @@ static void a_stopped_coordinator_says_and_does_nothing_stale_R13(void **state)
     stage_free(&stage);
 }
 
+/* It has gone back to its checkpoint, and a slower follower can't acknowledge. */
+static void a_coordinator_learns_what_is_committed_from_who_knows_R9(void **state)
+{
+    (void)state;
+    struct stage *stage = stage_begin(3);
+    stage_cut(stage, 1, 2, true);
+    stage_cut(stage, 1, 3, true);
+    stage_set(stage, 1, 2, 7);
+    const struct node *node = stage_core(stage, 1);
+    log_index_t last = node->journal.last;
+    assert_true(node->journal.commit < last);
+    for (log_index_t commit = last + 1; commit >= last; commit--) {
+        struct message *message = message_new(MESSAGE_APPEND_REPLY);
+        message->as.append_reply = (struct wire_append_reply){.term = node->election.term,
+                                                              .ok = true,
+                                                              .voter = true,
+                                                              .commit = commit};
+        stage_say(stage, 2, 1, PLANE_CHECKPOINT, message);
+        assert_int_equal(node->journal.commit, commit > last ? last - 1 : last);
+    }
+    assert_int_equal(progress_now(&node->progress, 2), 7);
+    stage_free(&stage);
+}
+
 static void an_unreachable_peer_stops_no_heartbeats_to_others_R21(void **state)
 {
     (void)state;
@@ -465,6 +489,7 @@ int main(void)
         cmocka_unit_test(a_chain_of_nodes_keeps_its_terms_and_commits_R6),
         cmocka_unit_test(stepping_down_answers_unknown_R8),
         cmocka_unit_test(a_stopped_coordinator_says_and_does_nothing_stale_R13),
+        cmocka_unit_test(a_coordinator_learns_what_is_committed_from_who_knows_R9),
         cmocka_unit_test(an_unreachable_peer_stops_no_heartbeats_to_others_R21),
         cmocka_unit_test(an_hour_of_the_wall_clock_elects_nobody_and_expires_nothing_R26),
         cmocka_unit_test(halves_elect_nobody_and_heal_R27),
