@@ -5,6 +5,7 @@
 
 #include "nodes/core/snapshot.h"
 #include "nodes/core/sweep.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 #define REPAIR_RETRY_US (200 * MS_US) /* between one node and the next */
@@ -64,7 +65,7 @@ static void fetch(struct node *node, struct repair *repair)
 void repair_lost(struct node *node, struct value_id id)
 {
     struct repair repair = {.id = id, .source = node->config.id};
-    if (find(node, id) || node->repairs.n == REPAIRS_MAX)
+    if (find(node, id) || node->repairs.n == REPAIRS_MAX || MUTANT(rot_stays))
         return;
     if (!describe(node, &repair)) {
         if (snapshot_names(node, id)) /* only this node has it */

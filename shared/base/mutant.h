@@ -44,6 +44,7 @@
     X(log_not_kept, "what only entries behind the checkpoint on disk name is collected (W4)")    \
     X(value_collected_too_early, "a value that is not logged yet is collected (W4)")             \
     X(values_never_collected, "what no state names stays on disk (W4)")                          \
+    X(rot_stays, "a value that is missing or damaged is not repaired (R37)")                     \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
     X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \
     X(second_marker_records, "the state is recorded once more at the second marker (S4)")        \

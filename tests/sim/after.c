@@ -5,6 +5,7 @@
 #include "nodes/core/health.h"
 #include "shared/base/text.h"
 #include "tests/sim/clients.h"
+#include "tests/sim/rot.h"
 
 #define AFTER_CLIENT (WORLD_CLIENTS_MAX - 1) /* who submits while a minority is stopped */
 #define AFTER_N_MAX  200
@@ -26,7 +27,7 @@ void after_check_values(const struct world *world)
             const struct job *job = jobs->at[i];
             struct value_id value = {job->id, job_text_op(job)};
             if (job->state == JOB_DONE && job->digits > TEXT_INLINE_DIGITS &&
-                !map_get(&node->kept, machine_value_key(value)))
+                !rot_read(node, value))
                 world_fail(world, "after healing every result is on every disk",
                            "node %u lacks that of job %zu", id, i + 1);
         }

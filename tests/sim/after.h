@@ -8,7 +8,7 @@
 /* True when the coordinator says so, too: all alive, none behind, as many may fail as can be. */
 bool after_is_good(const struct world *world);
 
-/* Every node has the values that its state names on its disk. */
+/* Every node has the results that its state names on its disk, and can read them. */
 void after_check_values(const struct world *world);
 
 /* Stops a minority of the voters; false when there is none. after_job_done() must become true, then

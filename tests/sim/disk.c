@@ -4,6 +4,7 @@
 
 #include "tests/sim/losses.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/rot.h"
 
 /* An output that waits for the disk. */
 struct held {
@@ -20,7 +21,13 @@ static void reply(struct world *world, node_id_t id, const struct output *output
     struct message *copy = world_transmit(message);
     oracle_replied(world, id, message);
     if (output->reply.chunk) {
-        struct blob *value = map_get(&world->nodes[id].kept, machine_value_key(output->reply.id));
+        struct blob *value = rot_read(&world->nodes[id], output->reply.id);
+        if (!value && rot_is_damaged(&world->nodes[id], output->reply.id)) {
+            /* The answer waits for the repair. Here the client always asks again meanwhile. */
+            rot_found(world, id, output->reply.id);
+            message_drop(&copy);
+            return;
+        }
         if (!value)
             world_fail(world, "a result stays on disk", "node %u lost it", id);
         struct blob *part = blob_copy(value->at + output->reply.offset, output->reply.len);
@@ -333,5 +340,6 @@ void disk_wipe(struct world *world, node_id_t id)
     node->log_base = 0;
     machine_drop_values(&node->kept, (struct value_id){0});
     map_clear(&node->kept);
+    rot_forget(node);
     node->durable = (struct node_durable){0};
 }

@@ -6,6 +6,7 @@
 #include "shared/base/error.h"
 #include "tests/sim/bank.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/rot.h"
 
 struct map_key machine_value_key(struct value_id id)
 {
@@ -46,7 +47,7 @@ static int operate(const struct world_node *node, const struct compute_op *op, s
         const struct compute_operand *operand = &op->operands[i];
         operands[i] = (struct integer_operand){operand->literal, operand->blob};
         if (operand->kind == OPERAND_VALUE)
-            operands[i].value = values_find(node, operand->id);
+            operands[i].value = values_get(&node->values, operand->id);
         if (operand->kind != OPERAND_LITERAL && !operands[i].value)
             return ERR_NOT_FOUND; /* as the runtime does; a job's end may drop what is still queued
                                    */
@@ -123,13 +124,26 @@ void machine_pending(struct world *world, struct pending *pending)
     case PENDING_KEPT:
         disk_ends(world, pending->to);
         node->value_bytes += pending->blob->len;
-        machine_put_value(&node->kept, pending->id, pending->blob);
+        if (pending->ok) {
+            machine_put_value(&node->kept, pending->id, pending->blob);
+            rot_mend(node, pending->id);
+        }
         oracle_kept(world, pending->to, pending->id);
         bank_value_kept(world, pending->to, pending->id, pending->blob);
         event.kind = EVENT_VALUE_KEPT;
         event.value.user = pending->user;
         event.value.id = pending->id;
         break;
+    case PENDING_LOST:
+        event.kind = EVENT_VALUE_LOST;
+        event.value.id = pending->id;
+        break;
+    case PENDING_SCRUB:
+        rot_scrub(world, pending->to);
+        return;
+    case PENDING_ROT:
+        rot_strike(world, pending->to);
+        return;
     default:
         return;
     }
@@ -139,9 +153,11 @@ void machine_pending(struct world *world, struct pending *pending)
 static void keep(struct world *world, node_id_t id, const struct output *output)
 {
     struct world_node *node = &world->nodes[id];
-    struct blob *blob =
-        output->keep.value ? output->keep.value : values_find(node, output->keep.id);
-    bool here = map_get(&node->kept, machine_value_key(output->keep.id)) != NULL;
+    struct value_id value = output->keep.id;
+    struct blob *new = output->keep.value ? output->keep.value : values_get(&node->values, value);
+    /* Without bytes it is asked whether the file is there: that it is rotten is not seen. */
+    struct blob *blob = new ? new : rot_look(node, value);
+    bool here = rot_read(node, value) != NULL;
     if (blob)
         disk_begins(world, id);
     world_post(world,
@@ -150,7 +166,8 @@ static void keep(struct world *world, node_id_t id, const struct output *output)
                                  .to = id,
                                  .incarnation = node->incarnation,
                                  .user = output->keep.user,
-                                 .id = output->keep.id,
+                                 .id = value,
+                                 .ok = new != NULL,
                                  .blob = blob_ref(blob)});
 }
 

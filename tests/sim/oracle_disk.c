@@ -6,6 +6,7 @@
 #include "nodes/core/state.h"
 #include "shared/wire/codec.h"
 #include "tests/sim/oracle_internal.h"
+#include "tests/sim/rot.h"
 
 /* --- the disk --- */
 
@@ -42,9 +43,18 @@ void oracle_used(struct world *world, node_id_t id, struct value_id value)
     map_put(&world->oracle->used, machine_value_key(value), world);
 }
 
-static void check_named(struct world *world, node_id_t id, struct value_id value)
+static void check_named(struct world *world, node_id_t id, struct value_id value,
+                        const uint8_t hash[HASH_BYTES])
 {
-    if (!map_get(&world->nodes[id].kept, machine_value_key(value)))
+    const struct blob *blob = map_get(&world->nodes[id].kept, machine_value_key(value));
+    uint8_t is[HASH_BYTES];
+    if (blob)
+        hash_bytes(blob->at, blob->len, is);
+    if (blob && memcmp(is, hash, HASH_BYTES))
+        world_fail(world, "R37: a value that the state names is sound",
+                   "node %u has other bytes of operation %" PRIu64 " of %" PRIu64, id, value.op,
+                   value.job);
+    if (!blob)
         world_fail(world, "W4: a value that the state names is on disk",
                    "node %u lacks operation %" PRIu64 " of %" PRIu64, id, value.op, value.job);
 }
@@ -57,10 +67,10 @@ void oracle_values(struct world *world)
             struct job *job = jobs->at[i];
             struct done_op *done;
             if (job->state == JOB_DONE && job->digits > TEXT_INLINE_DIGITS)
-                check_named(world, id, (struct value_id){job->id, job_text_op(job)});
+                check_named(world, id, (struct value_id){job->id, job_text_op(job)}, job->sha256);
             for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));)
                 if (!done->value)
-                    check_named(world, id, (struct value_id){job->id, done->op});
+                    check_named(world, id, (struct value_id){job->id, done->op}, done->hash);
         }
     }
 }
@@ -282,6 +292,8 @@ bool oracle_may_wipe(const struct world *world, node_id_t id)
     const struct oracle *oracle = world->oracle;
     uint32_t voters = world_voters(world), lost = 0;
     const incarnation_t *births = oracle->births;
+    if (!rot_may_wipe(world, id))
+        return false;
     if (id > voters)
         return true;
     for (node_id_t other = 1; other <= voters && !oracle->founded; other++) {

@@ -10,11 +10,14 @@
 #include "tests/sim/bank.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/rot.h"
+#include "tests/sim/scenario.h"
 
 /* After healing: a coordinator within this time, all jobs done and all logs equal within that. */
 #define ELECTED_WITHIN_US  (20 * SECOND_US)
 #define SETTLED_WITHIN_US  (120 * SECOND_US)
 #define SWEPT_WITHIN_US    (10 * SECOND_US)   /* and then no disk has what no state names */
+#define REPAIRED_WITHIN_US (20 * SECOND_US)   /* and then no value that is named is damaged */
 #define SNAPSHOT_WITHIN_US (30 * SECOND_US)   /* and then a snapshot that is complete (S16) */
 #define STEPS_MAX          UINT64_C(20000000) /* beyond: something goes round in circles */
 
@@ -64,94 +67,7 @@ const char *swarm_fault_text(enum fault fault)
     return texts[fault];
 }
 
-/* --- drawing a scenario --- */
-
-/* Between low and high, every order of magnitude alike. */
-static uint64_t draw_scale(struct world *world, uint64_t low, uint64_t high)
-{
-    uint64_t value = low;
-    unsigned doublings = 0;
-    for (uint64_t at = low; at < high; at *= 2)
-        doublings++;
-    value <<= world_random(world, doublings + 1);
-    value += world_random(world, value);
-    return value < high ? value : high;
-}
-
-/* Mostly 0, else up to so many per million. */
-static uint32_t draw_chance(struct world *world, uint64_t one_in, uint64_t high)
-{
-    return world_random(world, one_in) ? 0 : (uint32_t)draw_scale(world, high / 50 + 1, high);
-}
-
-static void draw_size(struct world *world)
-{
-    static const uint32_t sizes[] = {1, 2, 3, 3, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 8, 9};
-    struct world_options *options = &world->options;
-    options->n_nodes = sizes[world_random(world, sizeof sizes / sizeof sizes[0])];
-    if (world_random(world, 4) == 0)
-        options->n_voters = 1 + (uint32_t)world_random(world, options->n_nodes);
-}
-
-/* Full tables, and checkpoints that take many slices, cost nothing when the limits are low. */
-static void draw_limits(struct world *world)
-{
-    struct world_options *options = &world->options;
-    options->image_slice_rows = world_random(world, 2) ? 0 : draw_scale(world, 1, 16);
-    options->image_bundle_rows = world_random(world, 2) ? 0 : draw_scale(world, 1, 16);
-    options->install_bytes = world_random(world, 2) ? 0 : draw_scale(world, 1, 4096);
-    options->progress_snaps_max = world_random(world, 2) ? 0 : draw_scale(world, 1, 64);
-    options->jobs_kept_max = world_random(world, 2) ? 0 : draw_scale(world, 4, 64);
-}
-
-static void draw_times(struct world *world)
-{
-    struct world_options *options = &world->options;
-    options->delay_us = draw_scale(world, 50, 3 * MS_US);
-    options->jitter_us = draw_scale(world, 50, 10 * MS_US);
-    options->disk_us = draw_scale(world, 50, 10 * MS_US);
-    options->op_us = draw_scale(world, 2, 2 * MS_US);
-    options->heartbeat_us = draw_scale(world, 50 * MS_US, 150 * MS_US);
-    options->election_timeout_us = options->heartbeat_us * (3 + world_random(world, 8));
-    options->checkpoint_interval_us = draw_scale(world, 5 * MS_US, 400 * MS_US);
-    options->checkpoint_bytes = draw_scale(world, 1000, CHECKPOINT_BYTES_DEFAULT);
-    options->compact_entries =
-        world_random(world, 3) ? draw_scale(world, 2, 64) : draw_scale(world, 64, COMPACT_ENTRIES);
-    draw_limits(world);
-    options->append_entries = world_random(world, 2) ? 0 : draw_scale(world, 1, 64);
-    static const uint64_t inline_bytes[] = {0, 0, 4096, 512, 64};
-    options->inline_bytes = inline_bytes[world_random(world, 5)];
-    static const uint64_t chunk_bytes[] = {0, 0, 16384, 2048};
-    options->chunk_bytes = chunk_bytes[world_random(world, 4)];
-}
-
-/* In every other seed nodes remember so little that old keys are asked for again and again when
- * their outcomes are forgotten; but never more than the window holds. */
-static void draw_keys(struct world *world)
-{
-    if (world_random(world, 2))
-        return;
-    struct key_limits *keys = &world->options.keys;
-    world->options.jobs_kept_max = draw_scale(world, 1, 8);
-    keys->snaps = draw_scale(world, 1, 8);
-    keys->requests = draw_scale(world, 2, 64);
-    keys->sessions = draw_scale(world, 1, 16);
-    keys->block = draw_scale(world, 2, 32);
-}
-
-static void draw_chances(struct world *world)
-{
-    struct world_options *options = &world->options;
-    options->loss = draw_chance(world, 3, 50000);
-    options->duplication = draw_chance(world, 3, 100000);
-    options->spikes = draw_chance(world, 3, 20000);
-    options->spike_us = draw_scale(world, 5 * MS_US, 200 * MS_US);
-    options->disk_failures = draw_chance(world, 5, 2000);
-    options->value_failures = draw_chance(world, 3, 300000);
-    options->drift = draw_chance(world, 3, 50000);
-    options->unsynced_kept = world_random(world, 2) ? 0 : 500000;
-    options->cancels = draw_chance(world, 2, 300000);
-}
+/* --- drawing deeds and clients --- */
 
 static void draw_deeds(struct swarm *swarm)
 {
@@ -165,8 +81,8 @@ static void draw_deeds(struct swarm *swarm)
         swarm->weights[deed] = world_random(world, 2) ? weights[deed] : 0;
         swarm->total += swarm->weights[deed];
     }
-    swarm->gap_us = draw_scale(world, 50 * MS_US, 2 * SECOND_US);
-    swarm->length_us = draw_scale(world, 20 * MS_US, 5 * SECOND_US);
+    swarm->gap_us = scenario_scale(world, 50 * MS_US, 2 * SECOND_US);
+    swarm->length_us = scenario_scale(world, 20 * MS_US, 5 * SECOND_US);
     swarm->wipes = world_random(world, 2);
 }
 
@@ -174,14 +90,14 @@ static void draw_clients(struct world *world)
 {
     unsigned n = 1 + (unsigned)world_random(world, 4);
     for (unsigned client = 0; client < n; client++) {
-        uint64_t n_max =
-            world_random(world, 20) ? draw_scale(world, 10, 1000) : draw_scale(world, 1000, 20000);
+        uint64_t n_max = world_random(world, 20) ? scenario_scale(world, 10, 1000)
+                                                 : scenario_scale(world, 1000, 20000);
         if (world_random(world, 3))
             world_client_mixed(world, client, 1 + world_random(world, 25), n_max,
-                               draw_scale(world, 1, 500 * MS_US));
+                               scenario_scale(world, 1, 500 * MS_US));
         else /* progress only */
             world_client_mixed(world, client, 1 + world_random(world, 100), 0,
-                               draw_scale(world, 1, 200 * MS_US));
+                               scenario_scale(world, 1, 200 * MS_US));
     }
 }
 
@@ -201,7 +117,7 @@ static void draw_bank(struct world *world)
     if (!has_bank(world))
         return;
     unsigned takers = 1 + (unsigned)world_random(world, BANK_TAKERS);
-    bank_open(world, UINT64_MAX, takers, UINT64_MAX, draw_scale(world, 5 * MS_US, 300 * MS_US));
+    bank_open(world, UINT64_MAX, takers, UINT64_MAX, scenario_scale(world, 5 * MS_US, 300 * MS_US));
 }
 
 /* --- deeds --- */
@@ -219,7 +135,7 @@ static node_id_t another_node(struct world *world, node_id_t than)
 
 static uint64_t a_while(struct swarm *swarm)
 {
-    return draw_scale(swarm->world, 5 * MS_US, swarm->length_us);
+    return scenario_scale(swarm->world, 5 * MS_US, swarm->length_us);
 }
 
 static void kill_one(struct swarm *swarm, node_id_t id)
@@ -245,7 +161,7 @@ static void wipe_one(struct swarm *swarm, node_id_t id)
     world_crash(world, id);
     if (world_random(world, 4) == 0 || !world_put_back(world, id))
         world_wipe(world, id);
-    world_start_later(world, id, draw_scale(world, MS_US, 100 * MS_US));
+    world_start_later(world, id, scenario_scale(world, MS_US, 100 * MS_US));
     if (world_random(world, 2))
         kill_one(swarm, leader);
 }
@@ -340,8 +256,8 @@ static void clog_links(struct swarm *swarm)
 static uint64_t a_long_while(struct swarm *swarm)
 {
     uint64_t most_us = 16 * swarm->world->options.election_timeout_us;
-    return draw_scale(swarm->world, 5 * MS_US,
-                      most_us > swarm->length_us ? most_us : swarm->length_us);
+    return scenario_scale(swarm->world, 5 * MS_US,
+                          most_us > swarm->length_us ? most_us : swarm->length_us);
 }
 
 /* One plane of a pair of nodes, or of a node with all others; mostly that of the log, in one
@@ -440,7 +356,7 @@ static void do_one(struct swarm *swarm, enum deed deed)
         world_hang_disk(world, any_node(world), a_long_while(swarm));
         break;
     case DEED_SLOW_DISK:
-        world_slow_disk(world, any_node(world), draw_scale(world, MS_US, 300 * MS_US),
+        world_slow_disk(world, any_node(world), scenario_scale(world, MS_US, 300 * MS_US),
                         a_while(swarm));
         break;
     case DEED_FULL_DISK:
@@ -475,12 +391,13 @@ static void check_circles(const struct world *world)
 static void trouble(struct swarm *swarm)
 {
     struct world *world = swarm->world;
-    uint64_t until_us = world->now_us + draw_scale(world, SECOND_US, 10 * SECOND_US);
+    uint64_t until_us = world->now_us + scenario_scale(world, SECOND_US, 10 * SECOND_US);
     while (world->now_us < until_us) {
-        world_run(world, draw_scale(world, swarm->gap_us / 8 + 1, 2 * swarm->gap_us));
+        world_run(world, scenario_scale(world, swarm->gap_us / 8 + 1, 2 * swarm->gap_us));
         check_circles(world);
         if (swarm->total)
             do_one(swarm, choose(swarm));
+        rot_trouble(world, 2 * swarm->gap_us);
     }
 }
 
@@ -562,6 +479,7 @@ static void stop_minority(struct world *world)
     world_heal(world);
     if (!wait_for(world, is_settled, SETTLED_WITHIN_US))
         fail_unsettled(world);
+    wait_for(world, rot_is_repaired, REPAIRED_WITHIN_US);
     after_check_values(world);
 }
 
@@ -575,6 +493,7 @@ static uint64_t settle(struct world *world)
                    (unsigned)(ELECTED_WITHIN_US / SECOND_US));
     if (!wait_for(world, is_settled, SETTLED_WITHIN_US))
         fail_unsettled(world);
+    wait_for(world, rot_is_repaired, REPAIRED_WITHIN_US); /* the oracle says what is not */
     oracle_end(world);
     after_check_values(world);
     if (!wait_for(world, values_are_swept, SWEPT_WITHIN_US))
@@ -599,11 +518,7 @@ struct swarm_result swarm_run(uint64_t seed, bool story)
     struct world_options options = {.seed = seed, .story = story, .n_nodes = WORLD_NODES_MAX};
     struct swarm swarm = {.world = world_new(&options)};
     struct world *world = swarm.world;
-    draw_size(world);
-    draw_times(world);
-    draw_chances(world);
-    draw_limits(world);
-    draw_keys(world);
+    scenario_draw(world);
     draw_deeds(&swarm);
     world_say(world, NODE_NONE, "%u nodes, %u vote", world->options.n_nodes, world_voters(world));
     beginning_start(world);

@@ -9,6 +9,7 @@
 #include "nodes/core/transfer.h"
 #include "shared/base/error.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/rot.h"
 
 #define SIM_SLICE 7 /* names in one listing: many slices */
 
@@ -33,6 +34,7 @@ void values_start(struct world *world, node_id_t id)
                                      .chunk_bytes = world->options.chunk_bytes};
     node->transfer = transfer_new(&config, &node->values);
     node->pull_us = 0;
+    rot_start(world, id);
 }
 
 void values_lose(struct world *world, node_id_t id)
@@ -49,7 +51,7 @@ void values_lose(struct world *world, node_id_t id)
 struct blob *values_find(const struct world_node *node, struct value_id id)
 {
     struct blob *blob = values_get(&node->values, id);
-    return blob ? blob : map_get(&node->kept, machine_value_key(id));
+    return blob ? blob : rot_read(node, id);
 }
 
 /* Makes sure that the node looks at its transfer when that is due. */
@@ -243,6 +245,8 @@ static void serve(struct world *world, node_id_t id, node_id_t to, const struct 
     struct value_id value = {get->job, get->op};
     const struct blob *blob = values_find(&world->nodes[id], value);
     bool used = node_is_done_with(world->nodes[id].core, value, get->index);
+    if (!used && !blob && rot_is_damaged(&world->nodes[id], value))
+        rot_found(world, id, value);
     if (blob && world_chance(world, world->options.value_failures)) {
         world_count(world, FAULT_VALUE_LOSS);
         blob = NULL;

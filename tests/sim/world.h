@@ -47,7 +47,9 @@ struct world;
     X(PAUSE, "nodes stopped as by SIGSTOP")                         \
     X(DRIFT, "lives whose clock ran more than 1 % wrong")           \
     X(CLOCK_JUMP, "wall clocks set by up to an hour")               \
-    X(VALUE_LOSS, "transfers of values that failed")
+    X(VALUE_LOSS, "transfers of values that failed")                \
+    X(MISSING_VALUE, "values whose file was gone or cut short")     \
+    X(ROTTEN_VALUE, "values that rotted on disk")
 
 enum fault {
 #define X(symbol, text) FAULT_##symbol,
@@ -132,8 +134,10 @@ struct world_node {
     uint64_t disk_pieces, disk_moved_us; /* under way; when one was begun or finished last */
     uint64_t value_bytes;                /* of values that came or were kept, in this life */
     bool disk_failed;
-    struct map kept;      /* durable values: (job, op) -> struct blob */
-    struct values values; /* in memory */
+    struct map kept;          /* durable values: (job, op) -> struct blob */
+    struct map damaged;       /* of those, the ones that cannot be read: rot.c */
+    struct value_id scrubbed; /* the scrub has come so far */
+    struct values values;     /* in memory */
     struct transfer *transfer;
     struct map wants; /* fetches whose end is to come: values.c */
     uint64_t pull_us; /* when the transfer is looked at next; 0: not */
@@ -213,6 +217,7 @@ struct world_counts {
 struct world {
     struct world_options options;
     uint64_t random, now_us, order;
+    uint64_t rot_random; /* rot.c */
     struct pending *heap;
     size_t heap_n, heap_size;
     struct world_node nodes[WORLD_NODES_MAX + 1];
@@ -357,6 +362,9 @@ enum pending_kind {
     PENDING_LISTED,   /* names of values on disk */
     PENDING_HASHED,   /* a value that was pulled has its hash */
     PENDING_KEPT,
+    PENDING_LOST,  /* a value on disk could not be read: the node hears of it */
+    PENDING_SCRUB, /* the next value on disk is looked at */
+    PENDING_ROT,   /* files are damaged: rot.c */
     PENDING_LINK,
     PENDING_START,
     PENDING_REQUEST,
@@ -380,7 +388,7 @@ struct pending {
     size_t n_writes;
     struct computed *computed; /* owned */
     struct blob *blob;         /* owned */
-    bool ok;
+    bool ok;                   /* of a link: it is up; of a value that is kept: it was written */
     bool put_off; /* its node was stopped, its link clogged or its disk full when it was due */
     unsigned client;
 };

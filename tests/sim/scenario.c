@@ -1,0 +1,96 @@
+#include "tests/sim/scenario.h"
+
+uint64_t scenario_scale(struct world *world, uint64_t low, uint64_t high)
+{
+    uint64_t value = low;
+    unsigned doublings = 0;
+    for (uint64_t at = low; at < high; at *= 2)
+        doublings++;
+    value <<= world_random(world, doublings + 1);
+    value += world_random(world, value);
+    return value < high ? value : high;
+}
+
+/* Mostly 0, else up to so many per million. */
+static uint32_t draw_chance(struct world *world, uint64_t one_in, uint64_t high)
+{
+    return world_random(world, one_in) ? 0 : (uint32_t)scenario_scale(world, high / 50 + 1, high);
+}
+
+static void draw_size(struct world *world)
+{
+    static const uint32_t sizes[] = {1, 2, 3, 3, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 8, 9};
+    struct world_options *options = &world->options;
+    options->n_nodes = sizes[world_random(world, sizeof sizes / sizeof sizes[0])];
+    if (world_random(world, 4) == 0)
+        options->n_voters = 1 + (uint32_t)world_random(world, options->n_nodes);
+}
+
+/* Full tables, and checkpoints that take many slices, cost nothing when the limits are low. */
+static void draw_limits(struct world *world)
+{
+    struct world_options *options = &world->options;
+    options->image_slice_rows = world_random(world, 2) ? 0 : scenario_scale(world, 1, 16);
+    options->image_bundle_rows = world_random(world, 2) ? 0 : scenario_scale(world, 1, 16);
+    options->install_bytes = world_random(world, 2) ? 0 : scenario_scale(world, 1, 4096);
+    options->progress_snaps_max = world_random(world, 2) ? 0 : scenario_scale(world, 1, 64);
+    options->jobs_kept_max = world_random(world, 2) ? 0 : scenario_scale(world, 4, 64);
+}
+
+static void draw_times(struct world *world)
+{
+    struct world_options *options = &world->options;
+    options->delay_us = scenario_scale(world, 50, 3 * MS_US);
+    options->jitter_us = scenario_scale(world, 50, 10 * MS_US);
+    options->disk_us = scenario_scale(world, 50, 10 * MS_US);
+    options->op_us = scenario_scale(world, 2, 2 * MS_US);
+    options->heartbeat_us = scenario_scale(world, 50 * MS_US, 150 * MS_US);
+    options->election_timeout_us = options->heartbeat_us * (3 + world_random(world, 8));
+    options->checkpoint_interval_us = scenario_scale(world, 5 * MS_US, 400 * MS_US);
+    options->checkpoint_bytes = scenario_scale(world, 1000, CHECKPOINT_BYTES_DEFAULT);
+    options->compact_entries = world_random(world, 3) ? scenario_scale(world, 2, 64)
+                                                      : scenario_scale(world, 64, COMPACT_ENTRIES);
+    draw_limits(world);
+    options->append_entries = world_random(world, 2) ? 0 : scenario_scale(world, 1, 64);
+    static const uint64_t inline_bytes[] = {0, 0, 4096, 512, 64};
+    options->inline_bytes = inline_bytes[world_random(world, 5)];
+    static const uint64_t chunk_bytes[] = {0, 0, 16384, 2048};
+    options->chunk_bytes = chunk_bytes[world_random(world, 4)];
+}
+
+/* In every other seed nodes remember so little that old keys are asked for again and again when
+ * their outcomes are forgotten; but never more than the window holds. */
+static void draw_keys(struct world *world)
+{
+    if (world_random(world, 2))
+        return;
+    struct key_limits *keys = &world->options.keys;
+    world->options.jobs_kept_max = scenario_scale(world, 1, 8);
+    keys->snaps = scenario_scale(world, 1, 8);
+    keys->requests = scenario_scale(world, 2, 64);
+    keys->sessions = scenario_scale(world, 1, 16);
+    keys->block = scenario_scale(world, 2, 32);
+}
+
+static void draw_chances(struct world *world)
+{
+    struct world_options *options = &world->options;
+    options->loss = draw_chance(world, 3, 50000);
+    options->duplication = draw_chance(world, 3, 100000);
+    options->spikes = draw_chance(world, 3, 20000);
+    options->spike_us = scenario_scale(world, 5 * MS_US, 200 * MS_US);
+    options->disk_failures = draw_chance(world, 5, 2000);
+    options->value_failures = draw_chance(world, 3, 300000);
+    options->drift = draw_chance(world, 3, 50000);
+    options->unsynced_kept = world_random(world, 2) ? 0 : 500000;
+    options->cancels = draw_chance(world, 2, 300000);
+}
+
+void scenario_draw(struct world *world)
+{
+    draw_size(world);
+    draw_times(world);
+    draw_chances(world);
+    draw_limits(world);
+    draw_keys(world);
+}
