@@ -19,10 +19,14 @@ static uint64_t mix(uint64_t hash, uint64_t more)
     return hash ^ hash >> 32;
 }
 
-/* Changes with whatever any voter acknowledges or takes in. */
+/* Changes with whatever any voter acknowledges or takes in, and while the log waits for its turn on
+ * the coordinator's own disk, with whatever that finishes: a disk of this world that is slow groups
+ * no transactions, so a ledger's may stand in front of it for seconds. */
 static uint64_t progress_of(const struct world *world, const struct node *node)
 {
     uint64_t hash = mix(node->journal.commit, node->journal.durable);
+    if (node->journal.durable < node->journal.last)
+        hash = mix(hash, world->nodes[node->config.id].disk_moved_us);
     for (node_id_t id = 1; id <= world_voters(world); id++) {
         const struct node *peer = world->nodes[id].core;
         hash = mix(hash, node->peers[id].replica.match);
