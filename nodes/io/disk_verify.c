@@ -131,6 +131,13 @@ int disk_verify_apart(disk_verify_fn *verify, int fd, uint64_t limit_us, char wh
 
 /* --- what is there --- */
 
+/* Everything but larger values is in one file: without it nothing of the node is left. */
+#define MISSING                                                                                  \
+    " is missing, but the directory was in use: this node's identity, term, log and accounts "   \
+    "were in that file; put it back, or if it is lost move the node's directory away and start " \
+    "it with an empty one, which the other nodes fill (conclave recover, when most voters have " \
+    "lost theirs)"
+
 static bool is_there(const struct disk *disk, const char *name)
 {
     char path[DISK_PATH_MAX];
@@ -150,7 +157,8 @@ int disk_verify(struct disk *disk, struct text *why)
          * use. */
         if (!is_there(disk, "store") && !is_there(disk, "values"))
             return ERR_NOT_FOUND;
-        return disk_corrupt(disk, why, "it is missing, though the directory was in use");
+        text_add(why, "%s" MISSING, path);
+        return ERR_CORRUPT;
     }
     if (fd < 0 || fstat(fd, &status)) {
         text_add(why, "%s cannot be opened: %s", path, strerror(errno));

@@ -81,9 +81,69 @@ def test_an_empty_or_missing_store_is_no_new_one_X11(busy, what):
     else:
         os.truncate(data, 0 if what == "empty" else data.stat().st_size // PAGE // 2 * PAGE)
     last = refused(busy, 1)
-    assert str(data) in last and "damaged" in last, last
+    assert str(data) in last and ("is missing" if what == "missing" else "damaged") in last, last
     assert not data.exists() if what == "missing" else True
     wipe_and_heal(busy, 1)
+
+
+# What every file of a node's directory is: lost or emptied, the node refuses with these words, or (None) heals.
+IS_GONE, IS_DAMAGED = ("is missing", "put it back", "an empty one", "conclave recover"), ("damaged", "an empty one")
+PARTS = {"store": (IS_GONE, None), "store/data.mdb": (IS_GONE, IS_DAMAGED), "values": (None, None),
+         "lock": (None, None)}
+
+
+def start_or_refuse(cluster, node):
+    """Starts a node and waits until it serves or has ended; returns the process and what it wrote since."""
+    log = cluster.dir / f"node{node}.log"
+    mark = log.stat().st_size
+    process = cluster.start_node(node)
+    wait_for(lambda: process.poll() is not None or "started: incarnation" in log.read_text()[mark:], 20,
+             "it runs or refuses")
+    return process, log.read_text()[mark:]
+
+
+def part_of(path, top):
+    """The row of PARTS for a file: the larger values are one kind."""
+    name = str(path.relative_to(top))
+    return PARTS["values"] if name.startswith("values/") else PARTS[name]
+
+
+def test_each_part_of_a_directory_that_is_lost_or_emptied_heals_or_is_named_X11_R37(busy):
+    top, aside = busy.dir / "node1", busy.dir / "aside"
+    busy.start_node(1)
+    busy.wait_healthy(20)
+    busy.submit(20000)  # a value with a file of its own
+    wait_for(lambda: list((top / "values").iterdir()), 10, "it has a copy")
+    busy.kill(busy.nodes[1])
+    boots = max(row["boots"] for row in busy.wait_served()["nodes"] if row["id"] == 1)
+    parts = sorted(path for path in top.rglob("*"))
+    assert {"store", "store/data.mdb", "values", "lock"} < {str(path.relative_to(top)) for path in parts}
+    for path in parts:
+        lost, emptied = part_of(path, top)
+        for how, words in (("lost", lost), ("emptied", emptied)):
+            if how == "emptied" and path.is_dir():
+                continue
+            os.rename(path, aside)
+            if how == "emptied":
+                path.touch()
+            process, said = start_or_refuse(busy, 1)
+            if words:
+                assert process.wait(harness.seconds(20)) == ENVIRONMENT
+                line = said.splitlines()[-1]
+                assert str(top) in line and all(word in line for word in words), (path, how, line)
+                path.unlink(missing_ok=True)
+                os.rename(aside, path)
+                continue
+            boots += 1  # as a disk that it always was, never as a new one
+            assert f"incarnation {boots}." in said, (path, how, said)
+            busy.wait_healthy(20)
+            if "values" in str(path):
+                wait_for(lambda: list((top / "values").iterdir()), 20, "the value comes from another node")
+            busy.kill(process)
+            shutil.rmtree(aside) if aside.is_dir() else aside.unlink()
+    busy.start_node(1)
+    busy.wait_healthy(20)
+    assert busy.submit(34)["result"]["text"] == str(math.factorial(34))
 
 
 def test_damage_while_a_node_runs_ends_it_with_one_line_X11(make_cluster):

@@ -20,7 +20,7 @@ def wipe(cluster, node, what=""):
     shutil.rmtree(cluster.dir / "up" / f"node{node}" / what)
     harness.send_signal(pid, signal.SIGKILL)
     if what:  # part of a directory is damage, and is not filled from anywhere; a new directory is
-        wait_for(lambda: "though the directory was in use" in
+        wait_for(lambda: "but the directory was in use" in
                  (cluster.dir / "up" / f"node{node}.log").read_text(), 20, "what is left is refused")
         shutil.rmtree(cluster.dir / "up" / f"node{node}")
 
