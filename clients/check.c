@@ -46,6 +46,7 @@ static int check_node(const struct wire_status *status, struct text *line)
                      status->term);
         else
             text_add(line, "node %" PRIu64 " is not alive", row->node);
+        health_add_refusal(row, line);
         if (row->alive && row->behind_ms)
             text_add(line, ", behind for %.1f s", (double)row->behind_ms / 1000);
         if (row->alive && row->stalled_ms)

@@ -8,6 +8,7 @@
 struct fault {
     const char *name, *text;
     bool (*has)(const struct wire_node_row *row, uint64_t *ms);
+    bool tells_why;
 };
 
 static bool is_dead(const struct wire_node_row *row, uint64_t *ms)
@@ -34,6 +35,13 @@ static bool is_outside(const struct wire_node_row *row, uint64_t *ms)
     return row->alive && row->voter && !row->admitted;
 }
 
+/* A process speaks as that node and is not let in; another one may be alive as that node. */
+static bool is_refused(const struct wire_node_row *row, uint64_t *ms)
+{
+    *ms = 0;
+    return row->refusal.len;
+}
+
 /* In the last minute it was so late that it could have been deposed. It works again: this is said,
  * and does not make a cluster unwell. */
 static bool is_loop_stalled(const struct wire_node_row *row, uint64_t *ms)
@@ -43,14 +51,22 @@ static bool is_loop_stalled(const struct wire_node_row *row, uint64_t *ms)
 }
 
 static const struct fault faults[] = {
-    {"not_alive", "not alive", is_dead},
-    {"not_admitted", "not admitted", is_outside},
-    {"behind", "behind", is_behind},
-    {"stalled", "the disk finishes nothing", is_stalled},
-    {"loop_stalled", "the event loop stood still within the last minute", is_loop_stalled},
+    {"not_alive", "not alive", is_dead, false},
+    {"refused", "a process is refused", is_refused, true},
+    {"not_admitted", "not admitted", is_outside, false},
+    {"behind", "behind", is_behind, false},
+    {"stalled", "the disk finishes nothing", is_stalled, false},
+    {"loop_stalled", "the event loop stood still within the last minute", is_loop_stalled, false},
 };
 
 #define FAULTS (sizeof faults / sizeof faults[0])
+
+void health_add_refusal(const struct wire_node_row *row, struct text *out)
+{
+    char why[4 * REFUSAL_MAX + 1];
+    if (row->refusal.len)
+        text_add(out, " (%s)", text_escape(why, sizeof why, row->refusal));
+}
 
 void health_add_faults(const struct wire_status *status, struct text *out)
 {
@@ -64,6 +80,8 @@ void health_add_faults(const struct wire_status *status, struct text *out)
             text_add(out, "%s%snode %" PRIu64, n ? "" : faults[i].text, n ? ", " : ": ", row->node);
             if (ms)
                 text_add(out, " (for %.1f s)", (double)ms / 1000);
+            if (faults[i].tells_why)
+                health_add_refusal(row, out);
             n++;
         }
         if (n)

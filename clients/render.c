@@ -89,6 +89,7 @@ json_t *render_node(const struct wire_node_row *row)
     json_object_set_new(node, "longest_turn_in", render_text(row->turn_in));
     json_object_set_new(node, "behind_ms", count(row->behind_ms));
     json_object_set_new(node, "stalled_ms", count(row->stalled_ms));
+    json_object_set_new(node, "refusal", render_text(row->refusal));
     json_object_set_new(node, "version", render_text(row->version));
     return node;
 }

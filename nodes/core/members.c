@@ -15,6 +15,9 @@
 #define ADMISSION_NAME      "entry_voter_admitted"
 #define ADMISSION_BYTES_MAX 192 /* packed; a longer entry is none */
 #define COMPLAINT_US        (10 * SECOND_US)
+#define REFUSAL_SHOWN_US                                                     \
+    (3 * SECOND_US) /* several heartbeats, of any configuration that is sane \
+                     */
 
 void members_init(struct node *node, const struct node_durable *durable)
 {
@@ -89,9 +92,12 @@ bool members_may_count(const struct node *node, node_id_t id)
 void members_forget(struct node *node, node_id_t peer)
 {
     struct membership *it = &node->peers[peer].membership;
-    *it = (struct membership){.last_birth = it->birth ? it->birth : it->last_birth,
-                              .last_voter = it->birth ? it->voter : it->last_voter,
-                              .complained_us = it->complained_us};
+    it->last_birth = it->birth ? it->birth : it->last_birth;
+    it->last_voter = it->birth ? it->voter : it->last_voter;
+    memset(it->cluster_id, 0, CLUSTER_ID_BYTES);
+    it->birth = 0;
+    it->voter = false;
+    it->found_us = 0;
 }
 
 void members_learn(struct node *node, node_id_t from, struct slice cluster_id, incarnation_t birth)
@@ -137,10 +143,19 @@ void members_complain(struct node *node, node_id_t from, const char *what)
 {
     struct membership *peer = &node->peers[from].membership;
     node->rejected_here++;
+    peer->refused_us = node->now_us;
+    text_format(peer->refusal, sizeof peer->refusal, "%s", what);
     if (peer->complained_us && node->now_us < peer->complained_us + COMPLAINT_US)
         return;
     peer->complained_us = node->now_us;
     outbox_log(&node->out, LOG_WARN, "refuses node %u: %s", from, what);
+}
+
+const char *members_refusal(const struct node *node, node_id_t id)
+{
+    const struct membership *peer = &node->peers[id].membership;
+    bool now = peer->refused_us && node->now_us < peer->refused_us + REFUSAL_SHOWN_US;
+    return now ? peer->refusal : "";
 }
 
 bool members_accepts(struct node *node, node_id_t from, struct slice cluster_id)
@@ -148,7 +163,7 @@ bool members_accepts(struct node *node, node_id_t from, struct slice cluster_id)
     if (members_is_ours(node, cluster_id))
         return true;
     if (members_is_founded(node) && cluster_id.len)
-        members_complain(node, from, "it belongs to another cluster than we do");
+        members_complain(node, from, MEMBERS_FOREIGN);
     return false;
 }
 

@@ -59,8 +59,14 @@ bool members_is_member(const struct node *node, node_id_t peer);
 /* True when the peer belongs to another cluster than we do. */
 bool members_is_foreign(const struct node *node, node_id_t peer);
 
-/* Says so, once in a while. */
+#define MEMBERS_FOREIGN "it belongs to another cluster than we do"
+
+/* What it sent is dropped, and why: the log says so once in a while, status as long as it goes on.
+ */
 void members_complain(struct node *node, node_id_t from, const char *what);
+
+/* Why a process of that id is refused now; empty: none is. Borrowed. */
+const char *members_refusal(const struct node *node, node_id_t id);
 
 /* --- admissions in the log --- */
 

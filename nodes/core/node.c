@@ -202,8 +202,11 @@ static void take_feed(struct node *node, node_id_t from, struct message *message
     if (message->type != MESSAGE_HEARTBEAT)
         return;
     founding_heartbeat(node, from, &message->as.heartbeat);
-    if (members_is_foreign(node, from))
+    if (members_is_foreign(node, from)) {
+        if (message->as.heartbeat.term) /* else it may still join ours */
+            members_complain(node, from, MEMBERS_FOREIGN);
         return;
+    }
     election_heartbeat(node, from, &message->as.heartbeat);
     peers_heartbeat(node, from, message);
 }
@@ -220,7 +223,7 @@ static void take_message(struct node *node, enum plane plane, node_id_t from,
     bool joins = message->type == MESSAGE_HELLO || message->type == MESSAGE_FOUND ||
                  plane == PLANE_HEARTBEAT;
     if (members_is_foreign(node, from) && !joins) {
-        members_complain(node, from, "it belongs to another cluster than we do");
+        members_complain(node, from, MEMBERS_FOREIGN);
         return;
     }
     if (message->type == MESSAGE_HELLO && message->as.hello.plane == plane)

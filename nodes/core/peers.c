@@ -127,7 +127,7 @@ static bool is_welcome(struct node *node, node_id_t from, const struct wire_hell
     struct text why = {0};
     if (hello->cluster_id.len && members_is_founded(node) &&
         !members_is_ours(node, hello->cluster_id))
-        text_add(&why, "it belongs to another cluster than we do");
+        text_add(&why, MEMBERS_FOREIGN);
     else if (hello->nodes && hello->nodes != config->n_nodes)
         text_add(&why, "its cluster has %" PRIu64 " nodes, ours %" PRIu32, hello->nodes,
                  config->n_nodes);

@@ -164,6 +164,7 @@ void report_status(const struct node *node, struct message *message, struct wire
         row->admitted = id != node->config.id && peer->heartbeat
                             ? peer->heartbeat->as.heartbeat.voter
                             : members_counts(node, id);
+        row->refusal = message_text(message, members_refusal(node, id));
         row->boots = row->incarnation >> 32;
         status->restarts += row->boots ? row->boots - 1 : 0;
         row->operations = peer->slot.operations;

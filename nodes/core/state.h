@@ -148,7 +148,9 @@ struct membership {
     bool voter;                           /* it claims to be admitted */
     bool last_voter;                      /* the life before did */
     uint64_t found_us;                    /* when it was last told of the cluster */
-    uint64_t complained_us;               /* when it was last complained about */
+    uint64_t complained_us;               /* when the log last said that it is refused */
+    uint64_t refused_us;                  /* when it was last refused, and why */
+    char refusal[REFUSAL_MAX];
 };
 
 struct peer {

@@ -20,6 +20,7 @@
 /* The second seed asks for up to five workers and a coordinator, hence six by default. */
 
 #define CLUSTER_ID_BYTES 16 /* a UUID, as random as two clusters must be apart */
+#define REFUSAL_MAX      80 /* bytes of a reason why a node is refused: each is a short clause */
 
 /* Ports: below 32768, or a retrying DEALER can connect to itself (libzmq #4588). */
 #define PORT_DEFAULT      7000

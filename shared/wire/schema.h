@@ -110,6 +110,7 @@
     BOOL(OPT, voter, "it votes, once its disk is admitted")                                     \
     BOOL(OPT, admitted, "its disk counts: votes and acknowledgements")                          \
     BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster of its disk; absent: none, or unheard") \
+    STR(OPT, refusal, REFUSAL_MAX, "why a process of that id is refused now; absent: none is")  \
     STR(OPT, version, 32, "of its program")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \

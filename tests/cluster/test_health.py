@@ -135,8 +135,8 @@ def test_a_node_that_stands_still_is_named_R36(relayed):
     check = cluster.conclave("check", "--json")
     assert check.returncode == UNREACHABLE
     assert harness.json.loads(check.stdout) | {"text": "", "loop_stalled": []} == {
-        "healthy": False, "text": "", "not_alive": [], "not_admitted": [], "behind": [late], "stalled": [],
-        "loop_stalled": [], "may_fail": 0}
+        "healthy": False, "text": "", "not_alive": [], "refused": [], "not_admitted": [], "behind": [late],
+        "stalled": [], "loop_stalled": [], "may_fail": 0}
     assert cluster.conclave("check", "--node", late).returncode == UNREACHABLE
     assert cluster.conclave("check", "--node", leader).returncode == OK
     assert cluster.conclave("check", "--quorum").returncode == OK

@@ -140,6 +140,11 @@ def restart_with(cluster, node, disk):
     harness.send_signal(int(started[-1]), signal.SIGKILL)
 
 
+def refusal(cluster, node):
+    status = cluster.status()
+    return status and next(row["refusal"] for row in status["nodes"] if row["id"] == node)
+
+
 def test_disks_of_before_are_refused_and_empty_ones_are_filled_R32(founded):
     cluster = founded(3)
     work = Work(cluster)
@@ -153,10 +158,19 @@ def test_disks_of_before_are_refused_and_empty_ones_are_filled_R32(founded):
     logs = [cluster.dir / "up" / f"node{node}.log" for node in (2, 3)]
     wait_for(lambda: any("refuses node 1: it belongs to another cluster" in log.read_text()
                          for log in logs), 20, "the old disk is refused by name")
+    foreign = "it belongs to another cluster than we do"
+    wait_for(lambda: refusal(cluster, 1) == foreign, 20, "status has the reason")
+    assert f"node 1 ({foreign})" in cluster.ok("status")
+    for words in ([], ["--node", 1]):
+        done = cluster.conclave("check", "--dir", "up", *words)
+        assert done.returncode == UNREACHABLE and f"({foreign})" in done.stderr, done
+    done = cluster.conclave("check", "--dir", "up", "--json")
+    assert json.loads(done.stdout)["refused"] == [1], done
     work.check(cluster)
     restart_with(cluster, 1, None)
     wait_for(lambda: all(row["applied"] == cluster.status()["nodes"][1]["applied"]
                          for row in cluster.status()["nodes"]), 30, "the empty disk is filled")
+    wait_for(lambda: refusal(cluster, 1) is None, 10, "nobody is refused any more")
     cluster.wait_healthy(30)
     work.check(cluster)
     down(cluster)
