@@ -19,7 +19,10 @@
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 
-#define READY_US      (30 * SECOND_US) /* six nodes elect in less than one */
+/* Six nodes elect in less than a second; each connects to all others, so many of them on a machine
+ * that has other work need longer. --timeout says otherwise. */
+#define READY_US      (30 * SECOND_US)
+#define READY_NODE_US (3 * SECOND_US) /* and this for each node */
 #define LOOK_US       (500 * MS_US)
 #define LOOK_PAUSE_MS 50
 #define END_US        (8 * SECOND_US)
@@ -139,7 +142,8 @@ static void add_troubles(const char *dir, struct text *why)
 int launch_wait(struct cli *cli, const struct supervisor_config *config, struct launch *launch,
                 struct message **status, struct text *why)
 {
-    uint64_t limit_us = cli->timeout_given ? cli->timeout_us : READY_US,
+    uint64_t limit_us =
+                 cli->timeout_given ? cli->timeout_us : READY_US + config->nodes * READY_NODE_US,
              until_us = clock_now_us() + limit_us;
     cli->brokers =
         (struct addresses){.n = 1, .at = {{.host = "127.0.0.1", .port = (unsigned)config->port}}};

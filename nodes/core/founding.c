@@ -10,7 +10,7 @@
 #include "nodes/core/requests.h"
 #include "shared/base/mutant.h"
 
-#define FOUND_EVERY 2 /* heartbeats: a blank peer is told of the cluster so often */
+#define FOUND_EVERY 2 /* heartbeats: the founder tells a blank peer of the cluster so often */
 
 static bool is_blank(const uint8_t cluster_id[CLUSTER_ID_BYTES])
 {
@@ -51,6 +51,15 @@ void founding_met(struct node *node, node_id_t from)
         tell(node, from);
 }
 
+/* All others repeat it more slowly: only the founder's death makes that needed, and if each of N
+ * told all, founding would take N squared messages of N births. */
+static uint64_t repeat_us(const struct node *node)
+{
+    return node->members.identity.founder == node->config.id
+               ? FOUND_EVERY * node->config.heartbeat_us
+               : node->config.election_timeout_us;
+}
+
 /* One that has elected nobody yet may still change to the cluster that wins. */
 void founding_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat)
 {
@@ -61,7 +70,7 @@ void founding_heartbeat(struct node *node, node_id_t from, const struct wire_hea
     bool lacks = is_blank(peer->membership.cluster_id) ||
                  (members_is_foreign(node, from) && !heartbeat->term);
     if (members_is_founded(node) && lacks &&
-        node->now_us >= peer->membership.found_us + FOUND_EVERY * node->config.heartbeat_us)
+        node->now_us >= peer->membership.found_us + repeat_us(node))
         tell(node, from);
 }
 
@@ -83,7 +92,8 @@ static void join(struct node *node, const struct identity *identity)
                " of them vote, founded by node %u%s",
                identity->n_nodes, identity->n_voters, identity->founder,
                node->election.voter || self > identity->n_voters ? "" : "; waits to be admitted");
-    tell_all(node);
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        node->peers[id].membership.found_us = node->now_us;
 }
 
 static bool read_record(const struct wire_found *found, struct identity *out)
@@ -156,18 +166,24 @@ static void found_with(struct node *node, bool (*takes_part)(const struct node *
     feed_event(node, "founded", node->config.id, JOB_NONE, "node %u founds the cluster",
                node->config.id);
     join(node, &identity);
+    tell_all(node);
     /* Nobody coordinates yet, so there is nobody to wait for: only for the others to hear of it. */
     election_hurry(node, FOUND_EVERY * node->config.heartbeat_us);
 }
 
-/* There, with a blank disk that has promised nothing. */
-static bool is_there(const struct node *node, node_id_t id)
+/* Its process said, in this life of it, that its disk is blank and has promised nothing. */
+static bool is_ready(const struct node *node, node_id_t id)
 {
     const struct peer *peer = &node->peers[id];
     if (id == node->config.id)
         return true;
-    return peer->alive && peer->heartbeat && peer->membership.birth &&
-           is_blank(peer->membership.cluster_id) && !peer->heartbeat->as.heartbeat.term;
+    return peer->heartbeat && peer->membership.birth && is_blank(peer->membership.cluster_id) &&
+           !peer->heartbeat->as.heartbeat.term;
+}
+
+static bool is_there(const struct node *node, node_id_t id)
+{
+    return is_ready(node, id) && (id == node->config.id || node->peers[id].alive);
 }
 
 /* Somebody has an identity, or a term: then it is for them to tell of their cluster. */
@@ -191,6 +207,14 @@ static unsigned count_there(const struct node *node)
     return n;
 }
 
+static unsigned count_ready(const struct node *node)
+{
+    unsigned n = 0;
+    for (node_id_t id = 1; id <= node->config.n_voters; id++)
+        n += is_ready(node, id);
+    return n;
+}
+
 static bool all_were_heard(const struct node *node)
 {
     for (node_id_t id = 1; id <= node->config.n_nodes; id++)
@@ -199,21 +223,24 @@ static bool all_were_heard(const struct node *node)
     return true;
 }
 
+/* All voters have said that they are ready, and enough to elect and to admit others are there. That
+ * all are alive at the same moment is not asked: many nodes that start on few processors suspect
+ * each other again and again. */
 void founding_tick(struct node *node)
 {
-    uint32_t wanted = node->config.n_voters;
+    uint32_t wanted = node->config.n_voters, quorum = election_quorum(node);
     if (MUTANT(founds_without_all))
-        wanted = election_quorum(node);
+        wanted = quorum;
     if (members_is_founded(node) || node->config.id > node->config.n_voters || find_member(node) ||
-        count_there(node) < wanted)
+        count_ready(node) < wanted || count_there(node) < quorum)
         return;
     for (node_id_t id = 1; id < node->config.id; id++)
-        if (is_there(node, id))
+        if (is_ready(node, id))
             return; /* the lowest founds */
     /* A node that does not vote may know of a cluster that all voters have forgotten. */
     if (all_were_heard(node) ||
         node->now_us >= node->members.began_us + 2 * node->config.election_timeout_us)
-        found_with(node, is_there);
+        found_with(node, is_ready);
 }
 
 /* --- a client's wish --- */
@@ -234,17 +261,19 @@ static void add_missing(const struct node *node, struct text *out)
 void founding_reason(const struct node *node, struct text *out)
 {
     node_id_t member = find_member(node);
+    bool lacks =
+        count_ready(node) < node->config.n_voters || count_there(node) < election_quorum(node);
     if (members_is_founded(node))
         return;
     text_add(out, "not founded: ");
     if (member)
         text_add(out, "node %u belongs to a cluster already; this node waits to hear of it",
                  member);
-    else if (count_there(node) < node->config.n_voters)
+    else if (lacks)
         add_missing(node, out);
     else
         text_add(out, "all voters are there; it will be in a moment");
-    if (!member && count_there(node) < node->config.n_voters)
+    if (!member && lacks)
         text_add(out, "; if the cluster is new, `conclave init` founds without %s",
                  node->config.n_voters - count_there(node) == 1 ? "it" : "them");
 }
@@ -283,7 +312,7 @@ static struct message *init(struct node *node, uint64_t request)
     if (code)
         return requests_error(node, request, code, why.at);
     add_missing(node, &missing);
-    found_with(node, is_there);
+    found_with(node, is_ready);
     struct message *message = message_new(MESSAGE_INITED);
     message->as.inited = (struct wire_inited){
         .request = request,

@@ -175,6 +175,7 @@ void peers_welcome(struct node *node, node_id_t from, const struct wire_welcome 
         return; /* it answers a connection that is no more */
     meet(node, from, welcome->incarnation);
     link->state = LINK_WELCOMED;
+    link->unanswered = 0;
     if (welcome->plane == PLANE_CHANNEL)
         channel_linked(&peer->channel, welcome->last_delivered);
     if (welcome->plane == PLANE_CHECKPOINT)
@@ -230,6 +231,8 @@ void peers_forgive(struct node *node)
         struct peer *peer = &node->peers[id];
         if (peer->alive)
             peer->heard_us = peer->follows_us = node->now_us;
+        for (int plane = 0; plane < PLANE_COUNT; plane++)
+            peer->links[plane].greeted_us = node->now_us;
     }
 }
 
@@ -318,15 +321,25 @@ void peers_pump(struct node *node)
 
 /* --- time --- */
 
+static uint64_t greeting_patience_us(const struct node *node, const struct link *link)
+{
+    uint64_t first_us = HELLO_RETRY_MS * MS_US;
+    if (first_us < node->config.election_timeout_us)
+        first_us = node->config.election_timeout_us;
+    return first_us << link->unanswered;
+}
+
 /* A greeted connection that nobody welcomes is of no use: the socket may have died for good (libzmq
- * refuses silently), or the peer knows a newer one. */
+ * refuses silently), or the peer knows a newer one. Or the peer is slow: so less and less often. */
 static void check_greetings(struct node *node, node_id_t id)
 {
     for (int plane = 0; plane < PLANE_COUNT; plane++) {
         struct link *link = &node->peers[id].links[plane];
-        if (link->state != LINK_GREETED || node->now_us < link->greeted_us + HELLO_RETRY_MS * MS_US)
+        if (link->state != LINK_GREETED ||
+            node->now_us < link->greeted_us + greeting_patience_us(node, link))
             continue;
         link->state = LINK_DOWN;
+        link->unanswered += link->unanswered < HELLO_RETRY_DOUBLINGS;
         struct output *output = outbox_add(&node->out, OUTPUT_RELINK);
         output->relink.plane = (enum plane)plane;
         output->relink.peer = id;

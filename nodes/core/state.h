@@ -110,6 +110,7 @@ struct link {
     enum link_state state;
     uint64_t connection; /* counts our connections on this plane */
     uint64_t greeted_us;
+    unsigned unanswered;      /* HELLOs in a row that nobody welcomed */
     incarnation_t heard_from; /* the incarnation of the peer's last HELLO on this plane; 0: none */
     uint64_t heard_connection;
 };

@@ -12,6 +12,12 @@
 #define COMPLAINT_US SECOND_US /* strangers must not fill the log */
 #define REFUSALS_MAX 1024 /* that wait to be sent, besides the requests that wait for answers */
 
+/* A node's heartbeats and events. */
+struct feed {
+    incarnation_t heard, connected; /* whose feed was heard; for whom it was connected again */
+    uint64_t connected_us;
+};
+
 struct inbox {
     node_id_t self;
     uint32_t n_nodes;
@@ -20,7 +26,7 @@ struct inbox {
     struct gate *gate;
     struct roster *roster;
     const struct node *node; /* NULL: none that refuses */
-    incarnation_t *fed;      /* by node: the incarnation whose feed has been heard */
+    struct feed *feeds;      /* by node */
     struct bus_parts parts;
     struct message *message; /* lent out until the next call */
     uint64_t rejected, unsaid, said_us;
@@ -36,7 +42,7 @@ struct inbox *inbox_new(const char *cluster, node_id_t self, uint32_t n_nodes, s
     inbox->clients = clients;
     inbox->gate = gate;
     inbox->roster = roster_new(cluster, self, n_nodes);
-    inbox->fed = mem_new(n_nodes + 1, sizeof *inbox->fed);
+    inbox->feeds = mem_new(n_nodes + 1, sizeof *inbox->feeds);
     return inbox;
 }
 
@@ -49,7 +55,7 @@ void inbox_destroy(struct inbox **inbox)
     bus_parts_clear(&it->parts);
     message_drop(&it->message);
     roster_destroy(&it->roster);
-    free(it->fed);
+    free(it->feeds);
     free(it);
 }
 
@@ -104,6 +110,20 @@ static bool refuse_double(struct inbox *inbox, enum plane plane, const struct wi
     return true;
 }
 
+/* It is there: the connection to its feed need not sleep until its next try. One that is being made
+ * is not begun again for each HELLO. */
+static void connect_feed(struct inbox *inbox, node_id_t peer, incarnation_t incarnation,
+                         uint64_t now_us)
+{
+    struct feed *feed = &inbox->feeds[peer];
+    if (feed->heard == incarnation ||
+        (feed->connected == incarnation && now_us < feed->connected_us + FEED_RETRY_MS * MS_US))
+        return;
+    feed->connected = incarnation;
+    feed->connected_us = now_us;
+    mesh_refeed(inbox->mesh, peer);
+}
+
 static int take_hello(struct inbox *inbox, enum plane plane, uint64_t now_us, struct event *event,
                       struct text *why)
 {
@@ -118,9 +138,9 @@ static int take_hello(struct inbox *inbox, enum plane plane, uint64_t now_us, st
     event->message.from = peer;
     event->message.incarnation = hello->incarnation;
     /* It is there: our own connections need not sleep until their next try. */
-    mesh_hurry(inbox->mesh, plane, peer, now_us);
-    if (plane == PLANE_CONTROL && inbox->fed[peer] != hello->incarnation)
-        mesh_refeed(inbox->mesh, peer);
+    mesh_hurry(inbox->mesh, plane, peer);
+    if (plane == PLANE_CONTROL)
+        connect_feed(inbox, peer, hello->incarnation, now_us);
     return OK;
 }
 
@@ -201,7 +221,7 @@ static int take_from_feed(struct inbox *inbox, struct event *event, struct text 
     }
     event->message.from = (node_id_t)node;
     event->message.incarnation = message->as.heartbeat.incarnation;
-    inbox->fed[node] = event->message.incarnation;
+    inbox->feeds[node].heard = event->message.incarnation;
     return OK;
 }
 

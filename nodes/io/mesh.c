@@ -181,11 +181,13 @@ void mesh_remake(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t n
         link_remake(link, now_us);
 }
 
-void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t now_us)
+void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer)
 {
     struct link *link = link_of(mesh, plane, peer);
-    if (link)
-        link_hurry(link, now_us);
+    if (!link || link_is_up(link))
+        return;
+    link_hurry(link);
+    mesh_sweep_now(mesh);
 }
 
 void mesh_refeed(struct mesh *mesh, node_id_t peer)

@@ -55,7 +55,7 @@ bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, 
 void mesh_remake(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t now_us);
 
 /* A HELLO came: a connection of ours that is still trying tries at once. */
-void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t now_us);
+void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer);
 
 /* Connects to the peer's feed anew, without waiting for libzmq's next try. */
 void mesh_refeed(struct mesh *mesh, node_id_t peer);

@@ -82,12 +82,15 @@
 
 /* --- sockets (why: ZeroMQ's behaviour, docs/design.md "Sockets") --- */
 
-#define SOCKET_HWM                8192 /* above every credit window; counts messages, not bytes */
-#define FRONT_HWM                 4096 /* of a client: as many as the widest window of ours */
-#define FEED_HWM                  64 /* a subscriber that was stopped reads a short burst, not an hour */
-#define RECONNECT_MS              50
-#define RECONNECT_MAX_MS          1000
-#define HANDSHAKE_MS              1500
+#define SOCKET_HWM       8192 /* above every credit window; counts messages, not bytes */
+#define FRONT_HWM        4096 /* of a client: as many as the widest window of ours */
+#define FEED_HWM         64   /* a subscriber that was stopped reads a short burst, not an hour */
+#define RECONNECT_MS     50
+#define RECONNECT_MAX_MS 1000
+#define CONNECT_MS       1500
+/* Of a connection that is made: 40 nodes that start at once on two processors need seconds for
+ * their 6,240; who gives up and connects again makes it worse for all. */
+#define HANDSHAKE_MS              5000
 #define TCP_MAXRT_MS              5000
 #define ZMTP_HEARTBEAT_MS         2500 /* a backstop only: the failure detector is the application's */
 #define ZMTP_HEARTBEAT_TIMEOUT_MS 5000
@@ -115,7 +118,12 @@
 #define LINK_WAITING_BYTES (16 * MIB_BYTES)
 /* Of answers that wait in a node for one broker: beyond, they are dropped and asked for again. */
 #define REPLIES_WAITING_BYTES (32 * MIB_BYTES)
-#define HELLO_RETRY_MS        1000 /* no WELCOME for this long: make a new socket and say HELLO again */
+/* No WELCOME for this long (and at least an election timeout): make a new socket and say HELLO
+ * again. Twice as long each time, up to 16 times: a peer that is slow is not helped by more. */
+#define HELLO_RETRY_MS        1000
+#define HELLO_RETRY_DOUBLINGS 4
+/* A feed that is connected and not heard is connected again, at a HELLO, no sooner than this. */
+#define FEED_RETRY_MS 10000
 
 /* --- jobs --- */
 

@@ -71,7 +71,7 @@ void *bus_socket_try(void *context, int type)
     set(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
     set(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
     set(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
-    set(socket, ZMQ_CONNECT_TIMEOUT, HANDSHAKE_MS);
+    set(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_MS);
     set(socket, ZMQ_TCP_MAXRT, TCP_MAXRT_MS);
     /* Who connects asks whether the other side lives; asking from both sides would double what an
      * idle mesh costs. Who accepts loses no more than memory on a dead connection, and TCP finds it

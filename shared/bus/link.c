@@ -15,7 +15,9 @@
 #define FAILED_EVENTS                                                             \
     (ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | \
      ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-#define WATCHED_EVENTS (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | FAILED_EVENTS)
+#define TRYING_EVENTS (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED)
+#define WATCHED_EVENTS \
+    (TRYING_EVENTS | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | FAILED_EVENTS)
 
 struct link {
     void *context;
@@ -25,6 +27,8 @@ struct link {
     void *socket, *monitor; /* NULL while the link pauses */
     int fd;                 /* of the monitor */
     bool up;
+    bool sleeps;  /* it was refused, and libzmq waits until it tries again */
+    bool hurried; /* the peer is there: sleep no longer */
     uint64_t made_us, retry_us;
     unsigned failures; /* in a row, of connections that did not last */
 };
@@ -39,7 +43,7 @@ static void unmake(struct link *link, int linger_ms)
                        0); /* first, or the I/O thread may wait for the PAIR forever */
     bus_socket_close(&link->monitor, 0);
     bus_socket_close(&link->socket, linger_ms);
-    link->up = false;
+    link->up = link->sleeps = false;
 }
 
 static void make(struct link *link, uint64_t now_us)
@@ -48,6 +52,7 @@ static void make(struct link *link, uint64_t now_us)
     char name[MONITOR_NAME_MAX];
     text_format(name, sizeof name, "inproc://link-monitor-%u", count++);
     link->made_us = now_us;
+    link->hurried = false;
     link->socket = bus_socket_try(link->context, ZMQ_DEALER);
     if (link->socket) {
         bus_limit(link->socket, link->queue_max, 1); /* nobody answers on this socket */
@@ -138,13 +143,17 @@ static unsigned next_event(struct link *link)
 enum link_news link_next(struct link *link, uint64_t now_us)
 {
     if (!link->socket) {
-        if (now_us >= link->retry_us)
+        if (now_us >= link->retry_us || link->hurried)
             make(link, now_us);
         return LINK_NOTHING;
     }
     unsigned event;
     while ((event = next_event(link))) {
         bool was_up = link->up;
+        if (event & TRYING_EVENTS) {
+            link->sleeps = event == ZMQ_EVENT_CONNECT_RETRIED;
+            continue;
+        }
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
             link->up = true;
             if (!was_up)
@@ -154,6 +163,13 @@ enum link_news link_next(struct link *link, uint64_t now_us)
         retry_later(link, now_us);
         return was_up ? LINK_DOWN : LINK_NOTHING; /* with the socket went the rest of its events */
     }
+    /* Only now, with all events read: a connection that is being made must not be given up. With
+     * many nodes on few processors a handshake takes long; each new one would delay all others. */
+    if (link->hurried && link->sleeps) {
+        unmake(link, 0);
+        make(link, now_us);
+    }
+    link->hurried = false;
     return LINK_NOTHING;
 }
 
@@ -163,12 +179,9 @@ void link_remake(struct link *link, uint64_t now_us)
         retry_later(link, now_us);
 }
 
-void link_hurry(struct link *link, uint64_t now_us)
+void link_hurry(struct link *link)
 {
-    if (link->up || (link->socket && now_us - link->made_us < RECONNECT_MS * MS_US))
-        return;
-    unmake(link, 0);
-    make(link, now_us);
+    link->hurried = !link->up;
 }
 
 bool link_is_up(const struct link *link)

@@ -34,8 +34,9 @@ enum link_news link_next(struct link *link, uint64_t now_us);
 /* Gives the socket up and makes a new one, at once or after the pause. Causes no LINK_DOWN. */
 void link_remake(struct link *link, uint64_t now_us);
 
-/* Says that the peer is there: a link that is not up and waits to retry tries again at once. */
-void link_hurry(struct link *link, uint64_t now_us);
+/* Says that the peer is there: a link that waits to retry does so in the next link_next(). One that
+ * is connecting, or is up, is left alone. */
+void link_hurry(struct link *link);
 
 bool link_is_up(const struct link *link);
 

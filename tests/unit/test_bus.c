@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "shared/base/clock.h"
@@ -254,7 +256,7 @@ static void a_link_comes_up_goes_down_and_comes_back(void **state)
         uint64_t deadline_us = clock_now_us() + PATIENCE_US;
         while (bus_bind(router, HOST, port) && clock_now_us() < deadline_us)
             poll(NULL, 0, 1);
-        link_hurry(link, clock_now_us());
+        link_hurry(link);
     }
     assert_int_equal(next_news(link), LINK_UP);
     link_remake(link, clock_now_us());
@@ -284,6 +286,42 @@ static void connections_that_do_not_last_are_made_less_and_less_often(void **sta
     assert_in_range(made, 15, 30);
     assert_true(now_us - last_us <= 1001 * MS_US);
     link_destroy(&link, 0);
+}
+
+/* Accepts TCP connections and never answers, as a node that has no processor for the handshake. */
+static int listen_silently(unsigned *port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    at.sin_addr.s_addr = inet_addr(HOST);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    assert_true(fd >= 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    do {
+        *port = next_port++;
+        at.sin_port = htons((uint16_t)*port);
+    } while (bind(fd, (struct sockaddr *)&at, sizeof at));
+    assert_int_equal(listen(fd, 16), 0);
+    return fd;
+}
+
+/* 40 nodes that started at once never met: each HELLO of a peer gave up the connection to it that
+ * was being made, after 50 ms. */
+static void a_connection_that_is_being_made_is_not_given_up(void **state)
+{
+    (void)state;
+    unsigned port, accepted = 0;
+    int fd = listen_silently(&port);
+    struct link *link = link_new(context, HOST, port, 100, clock_now_us());
+    for (uint64_t end_us = clock_now_us() + SECOND_US; clock_now_us() < end_us;) {
+        link_next(link, clock_now_us());
+        poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 2 * RECONNECT_MS);
+        int peer = accept(fd, NULL, NULL);
+        accepted += peer >= 0;
+        link_hurry(link);
+    }
+    link_destroy(&link, 0);
+    close(fd);
+    assert_int_equal(accepted, 1);
 }
 
 /* --- the roster --- */
@@ -378,6 +416,7 @@ int main(void)
         cmocka_unit_test(a_port_in_use_and_a_bad_address_are_told_apart),
         cmocka_unit_test(a_link_comes_up_goes_down_and_comes_back),
         cmocka_unit_test(connections_that_do_not_last_are_made_less_and_less_often),
+        cmocka_unit_test(a_connection_that_is_being_made_is_not_given_up),
         cmocka_unit_test(only_a_hello_for_us_is_accepted),
         cmocka_unit_test(the_newest_connection_of_the_newest_life_counts),
     };
