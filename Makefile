@@ -224,6 +224,11 @@ chaos: all ## real trouble for a real cluster, from a seed, then a verdict (CHAO
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' $(PYTHON) -B tests/chaos/trouble.py \
 	  --seconds $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) --nodes $(CHAOS_NODES) --results $(B)/results/chaos
 
+wipes: all ## wipes of every minority of 3 and 5 voters, in every order, under load (SEED=n WIPES_ARGS='--voters 3')
+	@mkdir -p $(B)/results
+	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' $(PYTHON) -B tests/chaos/wipes.py \
+	  $(if $(SEED),--seed $(SEED)) --results $(B)/results/wipes $(WIPES_ARGS)
+
 steady: all ## the highest load and no fault: nobody is suspected, no loop stands still (STEADY_ARGS='--runs 10')
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/chaos/steady.py $(STEADY_ARGS)
 

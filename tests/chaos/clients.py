@@ -125,6 +125,26 @@ class Snapper(Client):
         time.sleep(0.1)
 
 
+class Setter(Client):
+    """Sets the progress of the nodes, higher each time, and knows what was acknowledged last. Jobs add to it: the steps
+    are so large that a step is told from what jobs add."""
+    STEP = 10 ** 9
+
+    def __init__(self, cluster, seed):
+        super().__init__(cluster, seed)
+        self.told = {}
+
+    def work(self):
+        index = self.random.randint(1, self.cluster.n_nodes)
+        state = self.told.get(index, 0) + self.STEP
+        answer = self.talk.ask(type="progress_set", index=index, state=state)
+        if answer["type"] != "progress":
+            raise AssertionError(f"progress_set was answered by {answer}")
+        self.told[index] = state
+        self.settled += 1
+        time.sleep(0.01)
+
+
 class Teller(Client):
     """Moves money between all nodes; each transfer is asked for until it is settled."""
 
