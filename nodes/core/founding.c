@@ -51,8 +51,8 @@ void founding_met(struct node *node, node_id_t from)
         tell(node, from);
 }
 
-/* All others repeat it more slowly: only the founder's death makes that needed, and if each of N
- * told all, founding would take N squared messages of N births. */
+/* All others tell once, and repeat it more slowly: only the founder's death makes that needed, and
+ * each time that N tell all, N squared messages of N births are sent. */
 static uint64_t repeat_us(const struct node *node)
 {
     return node->members.identity.founder == node->config.id
@@ -92,8 +92,7 @@ static void join(struct node *node, const struct identity *identity)
                " of them vote, founded by node %u%s",
                identity->n_nodes, identity->n_voters, identity->founder,
                node->election.voter || self > identity->n_voters ? "" : "; waits to be admitted");
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
-        node->peers[id].membership.found_us = node->now_us;
+    tell_all(node);
 }
 
 static bool read_record(const struct wire_found *found, struct identity *out)
@@ -166,7 +165,6 @@ static void found_with(struct node *node, bool (*takes_part)(const struct node *
     feed_event(node, "founded", node->config.id, JOB_NONE, "node %u founds the cluster",
                node->config.id);
     join(node, &identity);
-    tell_all(node);
     /* Nobody coordinates yet, so there is nobody to wait for: only for the others to hear of it. */
     election_hurry(node, FOUND_EVERY * node->config.heartbeat_us);
 }

@@ -3,8 +3,8 @@
  * When every voter has said that its disk is blank, and a quorum is alive, the lowest id makes the
  * cluster's identity: a random identifier, the size, the birth of each voter's disk. It and
  * everybody who holds an identity repeats it to whoever has none, so a death at any step is
- * repaired by whoever has the record. Without deaths that is one message and one write for each
- * node. A client's `init` founds with those that are there, if they are a quorum.
+ * repaired by whoever has the record. A client's `init` founds with
+ * those that are there, if they are a quorum.
  *
  * A disk whose birth is in the record is a voter's; any other disk waits for its admission
  * (members.h). No start option founds. */
