@@ -199,7 +199,7 @@ static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive, "
     "incarnation,\n"
     "boots, term, operations, conversions, assigned, held, applied, rejected, disk_full,\n"
-    "longest_turn_us, longest_turn_in, refusal, version}],\n"
+    "longest_turn_us, longest_turn_own_us, longest_turn_in, refusal, version}],\n"
     "jobs: {queued, running, done, failed, cancelled}, brokers: [{address, alive, coordinator,\n"
     "forwarded, rejected, refused, dropped, waiting, pid, version}], operations, reassigned, "
     "copied, restarts, elections,\n"

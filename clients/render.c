@@ -86,6 +86,7 @@ json_t *render_node(const struct wire_node_row *row)
     json_decref(counts);
     json_object_set_new(node, "disk_full", json_boolean(row->full));
     json_object_set_new(node, "longest_turn_us", count(row->turn_us));
+    json_object_set_new(node, "longest_turn_own_us", count(row->turn_own_us));
     json_object_set_new(node, "longest_turn_in", render_text(row->turn_in));
     json_object_set_new(node, "behind_ms", count(row->behind_ms));
     json_object_set_new(node, "stalled_ms", count(row->stalled_ms));

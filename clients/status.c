@@ -151,9 +151,11 @@ static void print_loops(const struct cluster_view *view)
     char in[4 * 16 + 1];
     if (worst)
         printf("loops        the longest turn of the last minute took %" PRIu64 ".%" PRIu64
-               " ms, on node %" PRIu64 " (%s)\n",
+               " ms, on node %" PRIu64 " (%s); %" PRIu64 ".%" PRIu64
+               " ms without waiting for a processor\n",
                worst->turn_us / MS_US, worst->turn_us % MS_US / 100, worst->node,
-               text_escape(in, sizeof in, worst->turn_in));
+               text_escape(in, sizeof in, worst->turn_in), worst->turn_own_us / MS_US,
+               worst->turn_own_us % MS_US / 100);
 }
 
 static void print_text(const struct cli *cli, const struct cluster_view *view)

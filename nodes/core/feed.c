@@ -61,6 +61,7 @@ static void publish_heartbeat(struct node *node)
         .jobs = node_is_coordinator(node) ? node->jobs.open : 0,
         .full = node->full,
         .turn_us = node->turn_us,
+        .turn_own_us = node->turn_own_us,
         .turn_in = message_text(message, node->turn_in ? node->turn_in : ""),
         .fetched = node->follower.fetched,
         .disk_ms = node->disk_busy_us / MS_US,

@@ -344,6 +344,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     node->random ^= event->random;
     node->rejected = event->rejected + node->rejected_here;
     node->turn_us = event->turn_us;
+    node->turn_own_us = event->turn_own_us;
     node->turn_in = event->turn_in;
     health_note(node, event);
     check_lateness(node);

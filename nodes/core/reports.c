@@ -93,6 +93,7 @@ static void report_self(const struct node *node, struct message *message, struct
     row->rejected = node->rejected;
     row->full = node->full;
     row->turn_us = node->turn_us;
+    row->turn_own_us = node->turn_own_us;
     row->turn_in = message_text(message, node->turn_in ? node->turn_in : "");
     row->cluster_id = message_copy(message, members_cluster_id(node));
     row->version = message_text(message, node->config.version);
@@ -119,6 +120,7 @@ static void report_peer(const struct peer *peer, struct message *message, struct
     row->rejected = heartbeat->rejected;
     row->full = heartbeat->full;
     row->turn_us = heartbeat->turn_us;
+    row->turn_own_us = heartbeat->turn_own_us;
     row->turn_in = message_copy(message, heartbeat->turn_in);
     row->version = message_copy(message, heartbeat->version);
 }

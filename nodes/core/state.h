@@ -340,10 +340,10 @@ struct node {
     struct node_config config;
     uint64_t now_us, wall_ms, random;
     uint64_t rejected, rejected_here; /* messages dropped: in all, and by the core */
-    uint64_t turn_us;                 /* the longest turn of the loop in the last minute ... */
-    const char *turn_in;              /* ... and what it was in; NULL: not measured */
-    uint64_t promised_us;             /* the deadline that we gave; a step long after it was late */
-    uint64_t last_us;                 /* of the last step */
+    uint64_t turn_us, turn_own_us;    /* as the last event said */
+    const char *turn_in;
+    uint64_t promised_us; /* the deadline that we gave; a step long after it was late */
+    uint64_t last_us;     /* of the last step */
     uint64_t value_bytes, disk_busy_us; /* as the last event said */
     uint64_t clock;                     /* Lamport */
     uint64_t feed_seq;

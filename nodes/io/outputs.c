@@ -107,7 +107,10 @@ void runtime_step(struct runtime *runtime, struct event *event)
     event->wall_ms = clock_wall_ms();
     event->random = next_random(runtime);
     event->rejected = inbox_rejected(runtime->inbox);
-    event->turn_us = turns_longest(&runtime->turns, event->now_us, &event->turn_in);
+    struct turns_longest turns = turns_longest(&runtime->turns, event->now_us);
+    event->turn_us = turns.us;
+    event->turn_own_us = turns.own_us;
+    event->turn_in = turns.in;
     event->value_bytes = transfer_received(runtime->transfer) + disk_written_bytes(runtime->disk);
     event->disk_busy_us = disk_busy_us(runtime->disk, event->now_us);
     struct node_outputs outputs = node_step(runtime->node, event);

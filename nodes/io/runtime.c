@@ -178,8 +178,10 @@ int runtime_run(struct runtime *runtime)
               base, base + PLANE_COUNT - 1, (long)getpid());
     if (config->durability == DURABILITY_OFF)
         log_write(LOG_WARN, "--durability off: nothing of the log is kept; for measuring only");
+    turns_open(&runtime->turns);
     while (!runtime->stopping)
         runtime_turn(runtime);
+    turns_close(&runtime->turns);
     log_write(LOG_INFO, "stopping");
     struct event goodbye = {.kind = EVENT_STOP};
     runtime_step(runtime, &goodbye);

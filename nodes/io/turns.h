@@ -1,5 +1,8 @@
 /* turns.h - how long the turns of the event loop take, and in what: a loop that stands still looks
- * like a node that died, so the longest turn of the last minute is told with every heartbeat. */
+ * like a node that died, so the longest turn of the last minute is told with every heartbeat.
+ *
+ * A loop that wants to go on but is given no processor stands still as well, and is not to blame:
+ * what the kernel counts of that (schedstat's second number) is told apart. */
 #ifndef CONCLAVE_IO_TURNS_H
 #define CONCLAVE_IO_TURNS_H
 
@@ -11,16 +14,31 @@
 struct turns_window {
     uint64_t number; /* which ten seconds of the clock */
     uint64_t longest_us;
-    const char *in; /* what took most of that turn; a static string */
+    const char *in;  /* what took most of that turn; a static string */
+    uint64_t own_us; /* the longest, without what it waited for a processor */
 };
 
-/* Zero-initialize. */
+/* What the turns of a minute came to. */
+struct turns_longest {
+    uint64_t us;
+    uint64_t own_us; /* of the turn that was longest without waiting for a processor */
+    const char *in;
+};
+
+/* Zero-initialize; without turns_open() waiting for a processor is not told apart. */
 struct turns {
+    int schedstat;              /* a descriptor; 0: none */
+    uint64_t told_us;           /* when that was read last before the present turn ... */
+    uint64_t wait_us;           /* ... and how long the thread had waited for a processor by then */
     uint64_t began_us, part_us; /* of the present turn, and of its present part; 0: it waits */
     uint64_t most_us;           /* of its longest part so far ... */
     const char *most;           /* ... and what that was */
     struct turns_window windows[TURNS_WINDOWS];
 };
+
+/* For turns of the calling thread. Does nothing where the kernel does not tell. */
+void turns_open(struct turns *turns);
+void turns_close(struct turns *turns);
 
 /* The loop has woken. */
 void turns_begin(struct turns *turns, uint64_t now_us);
@@ -31,8 +49,7 @@ void turns_part(struct turns *turns, const char *in, uint64_t now_us);
 /* The turn ends. Returns its length. */
 uint64_t turns_end(struct turns *turns, uint64_t now_us);
 
-/* The longest turn of the last minute in microseconds, 0 when there was none; `in` is then what it
- * was in. */
-uint64_t turns_longest(const struct turns *turns, uint64_t now_us, const char **in);
+/* The longest turns of the last minute; 0 when there was none. */
+struct turns_longest turns_longest(const struct turns *turns, uint64_t now_us);
 
 #endif

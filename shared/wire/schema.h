@@ -103,6 +103,7 @@
     BOOL(OPT, full, "its disk is full")                                                         \
     U64(OPT, turn_us, U64_ANY, "the longest turn of its event loop in the last minute")         \
     STR(OPT, turn_in, 16, "what most of that turn was in")                                      \
+    U64(OPT, turn_own_us, U64_ANY, "the longest, without what it waited for a processor")       \
     U64(OPT, behind_ms, U64_ANY,                                                                \
         "for so long it has not reached what was committed by then; 0: it is level")            \
     U64(OPT, stalled_ms, U64_ANY,                                                               \
@@ -517,6 +518,7 @@
     BOOL(OPT, full, "its disk is full: it takes in no new log entries")                   \
     U64(OPT, turn_us, U64_ANY, "the longest turn of its event loop in the last minute")   \
     STR(OPT, turn_in, 16, "what most of that turn was in")                                \
+    U64(OPT, turn_own_us, U64_ANY, "the longest, without what it waited for a processor") \
     U64(OPT, fetched, U64_ANY, "bytes of values that came while log entries waited")      \
     U64(OPT, disk_ms, U64_ANY, "for so long its disk is at one piece of work")            \
     STR(OPT, host, 64, "host name")                                                       \

@@ -5,7 +5,8 @@
 
 Each run starts a cluster, fills its state, then computes the largest job that the default limits allow while money is
 moved as fast as it goes, and checkpoints of the full state are written. Exit status 0 when in every run the first
-coordinator stayed, nobody was suspected, and no turn of an event loop took longer than --turn-ms.
+coordinator stayed, nobody was suspected, and no turn of an event loop took longer than --turn-ms, not counting what it
+waited for a processor: six nodes and their clients want more processors than a small machine has.
 """
 import argparse
 import pathlib
@@ -37,8 +38,9 @@ def run(directory, arguments):
         while job.poll() is None and time.monotonic() < began + 600:
             status = cluster.status()
             for row in status["nodes"] if status else []:
-                if row["longest_turn_us"] > worst.get(row["id"], (0, ""))[0]:
-                    worst[row["id"]] = row["longest_turn_us"], row["longest_turn_in"]
+                own = max(row["longest_turn_own_us"], worst.get(row["id"], (0, 0, ""))[0])
+                turn = (row["longest_turn_us"], row["longest_turn_in"])
+                worst[row["id"]] = own, *max(turn, worst.get(row["id"], (0, 0, ""))[1:])
             time.sleep(0.5)
         for client in (bank, more):
             client.terminate()
@@ -46,7 +48,8 @@ def run(directory, arguments):
         heard = cluster.feed.messages[since:]
         suspected = [m["text"] for m in heard if m.get("event") in ("node_suspected", "stepped_down", "elected")]
         return {"done": job.poll() == 0, "seconds": time.monotonic() - began, "suspected": suspected,
-                "elections": last["term"] - first["term"], "turn": max(worst.values(), default=(0, ""))}
+                "elections": last["term"] - first["term"], "own": max((row[0] for row in worst.values()), default=0),
+                "turn": max((row[1:] for row in worst.values()), default=(0, ""))}
     finally:
         cluster.close()
 
@@ -67,10 +70,12 @@ def main():
         finally:
             shutil.rmtree(directory, ignore_errors=True)
         longest_us, where = seen["turn"]
-        good = seen["done"] and not seen["elections"] and not seen["suspected"] and longest_us <= 1000 * arguments.turn_ms
+        good = (seen["done"] and not seen["elections"] and not seen["suspected"] and
+                seen["own"] <= 1000 * arguments.turn_ms)
         failed += not good
         print(f"run {number}: {'ok' if good else 'FAIL'}, {arguments.job}! in {seen['seconds']:.1f} s, "
-              f"{seen['elections']} elections, longest turn {longest_us / 1000:.1f} ms ({where})", flush=True)
+              f"{seen['elections']} elections, longest turn {seen['own'] / 1000:.1f} ms of its own, "
+              f"{longest_us / 1000:.1f} ms with waiting for a processor ({where})", flush=True)
         for line in seen["suspected"]:
             print(f"    {line}")
     if arguments.results:

@@ -523,20 +523,38 @@ static void take_turn(struct turns *turns, uint64_t at_us, uint64_t store_us, ui
 static void the_longest_turn_of_the_last_minute_is_known(void **state)
 {
     struct turns turns = {0};
-    const char *in;
     (void)state;
-    assert_int_equal(turns_longest(&turns, 500 * SECOND_US, &in), 0);
+    assert_int_equal(turns_longest(&turns, 500 * SECOND_US).us, 0);
     take_turn(&turns, 500 * SECOND_US, 300, 100);
     take_turn(&turns, 501 * SECOND_US, 10, 20);
-    assert_int_equal(turns_longest(&turns, 501 * SECOND_US, &in), 400);
-    assert_string_equal(in, "store");
+    assert_int_equal(turns_longest(&turns, 501 * SECOND_US).us, 400);
+    assert_string_equal(turns_longest(&turns, 501 * SECOND_US).in, "store");
     take_turn(&turns, 515 * SECOND_US, 100, 500);
-    assert_int_equal(turns_longest(&turns, 559 * SECOND_US, &in), 600);
-    assert_string_equal(in, "value");
+    assert_int_equal(turns_longest(&turns, 559 * SECOND_US).us, 600);
+    assert_int_equal(turns_longest(&turns, 559 * SECOND_US).own_us, 600);
+    assert_string_equal(turns_longest(&turns, 559 * SECOND_US).in, "value");
     take_turn(&turns, 570 * SECOND_US, 1, 2);
-    assert_int_equal(turns_longest(&turns, 579 * SECOND_US, &in), 600);
-    assert_int_equal(turns_longest(&turns, 580 * SECOND_US, &in), 3);
-    assert_int_equal(turns_longest(&turns, 900 * SECOND_US, &in), 0);
+    assert_int_equal(turns_longest(&turns, 579 * SECOND_US).us, 600);
+    assert_int_equal(turns_longest(&turns, 580 * SECOND_US).us, 3);
+    assert_int_equal(turns_longest(&turns, 900 * SECOND_US).us, 0);
+}
+
+/* The file that the kernel would show; a turn of 100 ms waits 70 ms for a processor. */
+static void waiting_for_a_processor_is_told_apart(void **state)
+{
+    struct turns turns = {0};
+    (void)state;
+    FILE *schedstat = tmpfile();
+    assert_non_null(schedstat);
+    turns.schedstat = fileno(schedstat);
+    assert_int_equal(pwrite(turns.schedstat, "5000 90000000 7\n", 16, 0), 16);
+    turns_begin(&turns, 500 * SECOND_US);
+    assert_int_equal(pwrite(turns.schedstat, "30005000 160000000 9\n", 21, 0), 21);
+    turns_part(&turns, "tick", 500 * SECOND_US + 100 * MS_US);
+    turns_end(&turns, 500 * SECOND_US + 100 * MS_US);
+    assert_int_equal(turns_longest(&turns, 501 * SECOND_US).us, 100 * MS_US);
+    assert_int_equal(turns_longest(&turns, 501 * SECOND_US).own_us, 30 * MS_US);
+    fclose(schedstat);
 }
 
 int main(void)
@@ -551,6 +569,7 @@ int main(void)
         cmocka_unit_test(a_silent_source_is_asked_again_and_given_up),
         cmocka_unit_test(a_value_goes_on_from_where_it_stopped_T10),
         cmocka_unit_test(the_longest_turn_of_the_last_minute_is_known),
+        cmocka_unit_test(waiting_for_a_processor_is_told_apart),
     };
     return cmocka_run_group_tests_name("io", tests, open_both, close_both);
 }
