@@ -152,6 +152,15 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call objs,$(unit_helpers)) $(call lib,$(L
 	$(Q)$(link) $(CMOCKA_LIBS) $(PKG_LIBS)
 .SECONDARY:
 
+# Libraries that a test loads into a program before all others, to stand in for the C library. No sanitizers: these want to
+# be loaded first themselves.
+shims := $(patsubst tests/shim/%.c,$(B)/lib/%.so,$(wildcard tests/shim/*.c))
+.PHONY: shims
+shims: $(shims)
+$(B)/lib/%.so: tests/shim/%.c $(B)/flags
+	@mkdir -p $(@D); $(call say,SHIM,$@)
+	$(Q)$(filter-out $(sanitizer),$(compile)) -MF $(@:.so=.d) -fPIC -shared $(LDFLAGS) -o $@ $<
+
 # From archives, so that a fuzzer gets what it calls and what that calls, wherever it lies.
 fuzzers := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 .PHONY: fuzzers
@@ -215,7 +224,7 @@ check-format: ## clang-format would change nothing
 test-unit: $(unit_tests) ## every tests/unit/test_*.c (UNIT=name for one)
 	@sh tests/tools/run-unit.sh $(B) $(if $(UNIT),$(filter %/$(UNIT) %/test_$(UNIT),$(unit_tests)),$(unit_tests))
 
-test-cluster: all ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
+test-cluster: all shims ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' \
 	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' $(PYTEST_ARGS)
 
@@ -312,4 +321,4 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
 
--include $(patsubst %.o,%.d,$(call objs,$(c_files))) $(header_marks:%=%.d)
+-include $(patsubst %.o,%.d,$(call objs,$(c_files))) $(shims:.so=.d) $(header_marks:%=%.d)

@@ -23,6 +23,7 @@ import zmq
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("CONCLAVE_BIN") or ROOT / "build/release/bin")
+LIB = BIN.parent / "lib"
 SANITIZED = bool(os.environ.get("CONCLAVE_SANITIZE"))
 # Sanitizers make the programs several times slower; a deadline of a test is this much longer then.
 SLOWNESS = 5 if SANITIZED else 1
@@ -248,10 +249,10 @@ class Cluster:
 
     # starting and ending
 
-    def spawn(self, name, *arguments):
+    def spawn(self, name, *arguments, **variables):
         with open(self.dir / f"{name}.log", "ab") as log:
             return subprocess.Popen([str(a) for a in arguments], stdin=subprocess.DEVNULL,
-                                    stdout=log, stderr=log, env=self.environment())
+                                    stdout=log, stderr=log, env=self.environment(**variables))
 
     def node_command(self, node, **options):
         options = {"id": node, "dir": self.dir / f"node{node}", "nodes": self.n_nodes,
@@ -271,6 +272,13 @@ class Cluster:
 
     def start_node(self, node, **options):
         self.nodes[node] = self.spawn(f"node{node}", *self.node_command(node, **options))
+        return self.nodes[node]
+
+    def start_preloaded(self, node, shim, **variables):
+        """A node with a library of tests/shim, which is told by environment variables what to do."""
+        self.nodes[node] = self.spawn(f"node{node}", *self.node_command(node),
+                                      LD_PRELOAD=str(LIB / f"{shim}.so"),
+                                      **{name: str(value) for name, value in variables.items()})
         return self.nodes[node]
 
     def start_broker(self, broker=0):
@@ -361,6 +369,12 @@ class Cluster:
             return json.loads(done.stdout)
         except ValueError:
             return None
+
+    def store(self, node):
+        """What a node's disk holds, by `conclave-node inspect`; the node must have ended."""
+        done = subprocess.run([BIN / "conclave-node", "inspect", self.dir / f"node{node}"], env=self.environment(),
+                              capture_output=True, text=True, timeout=seconds(30), check=True)
+        return json.loads(done.stdout)
 
     def submit(self, n, *more, timeout=60):
         """Computes n! and returns the finished job's object."""

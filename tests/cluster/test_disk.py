@@ -4,7 +4,6 @@ import os
 import pathlib
 import shutil
 import subprocess
-import textwrap
 
 import pytest
 
@@ -147,35 +146,11 @@ def test_full_disks_of_a_majority_refuse_jobs_and_lose_nothing_R25(make_cluster,
 
 # --- a disk that fails ---
 
-SHIM = textwrap.dedent(r"""
-    #define _GNU_SOURCE
-    #include <errno.h>
-    #include <stdlib.h>
-    #include <sys/syscall.h>
-    #include <unistd.h>
-    int fdatasync(int fd)
-    {
-        if (access(getenv("FAILING_DISK"), F_OK) == 0) {
-            errno = EIO;
-            return -1;
-        }
-        return (int)syscall(SYS_fdatasync, fd);
-    }
-""")
-
-
 @pytest.mark.skipif(harness.SANITIZED, reason="sanitizers want to be loaded first")
 def test_a_node_whose_fsync_fails_ends_and_acknowledges_nothing_R24(make_cluster, tmp_path):
-    (tmp_path / "shim.c").write_text(SHIM)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "shim.so", tmp_path / "shim.c"],
-                   check=True)
     cluster = make_cluster(nodes=3)
     trigger = tmp_path / "the-disk-fails"
-    plain = cluster.environment
-    cluster.environment = lambda **more: plain(**more) | (
-        {"LD_PRELOAD": str(tmp_path / "shim.so"), "FAILING_DISK": str(trigger)})
-    failing = cluster.start_node(1)
-    cluster.environment = plain
+    failing = cluster.start_preloaded(1, "fail_disk", FAILING_DISK=trigger)
     cluster.start_broker()
     cluster.start_node(2)
     cluster.start_node(3)

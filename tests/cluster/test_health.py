@@ -1,7 +1,5 @@
 """Who is no use though its heartbeats arrive: blocked planes, and disks that hang without failing."""
 import math
-import pathlib
-import subprocess
 
 import pytest
 
@@ -33,18 +31,11 @@ def relayed(make_cluster):
 @pytest.fixture
 def hanging(make_cluster, tmp_path):
     """Three healthy nodes; cluster.disks[ID] is a file: while it is there the node's disk hangs."""
-    shim = tmp_path / "hang.so"
-    source = pathlib.Path(__file__).with_name("hang.c")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", shim, source], check=True)
     cluster = make_cluster(nodes=3)
     cluster.disks = {node: tmp_path / f"hangs{node}" for node in (1, 2, 3)}
-    plain = cluster.environment
     cluster.start_broker()
     for node, file in cluster.disks.items():
-        cluster.environment = lambda f=file, **more: plain(**more) | {
-            "LD_PRELOAD": str(shim), "HANGING_DISK": str(f)}
-        cluster.start_node(node)
-    cluster.environment = plain
+        cluster.start_preloaded(node, "hang_disk", HANGING_DISK=file)
     cluster.wait_healthy()
     yield cluster
     for file in cluster.disks.values():

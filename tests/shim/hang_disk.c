@@ -1,6 +1,5 @@
-/* hang.c - preloaded into a node: while the file that HANGING_DISK names exists, its disk finishes
- * nothing, and does not fail either. */
-#define _GNU_SOURCE
+/* hang_disk.c - preloaded into a node: while the file that HANGING_DISK names exists, its disk
+ * finishes nothing, and does not fail either. */
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
