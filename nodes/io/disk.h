@@ -135,9 +135,10 @@ int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint6
 struct scrub {
     struct value_id id;
     uint64_t offset, total;
+    uint64_t len; /* of the block that was just read */
 };
 
-/* Reads one block more. ERR_CORRUPT, ERR_IO: scrub->id is missing or damaged. */
+/* Reads one block more; id.job 0: a round has ended. ERR_CORRUPT, ERR_IO: scrub->id is missing or damaged. */
 int disk_scrub(struct disk *disk, struct scrub *scrub);
 
 /* True when the value is kept, with its file in full length. */

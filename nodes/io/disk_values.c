@@ -320,6 +320,7 @@ int disk_scrub(struct disk *disk, struct scrub *scrub)
             return OK;
     }
     int error = disk_read_kept(disk, scrub->id, scrub->offset, BLOCK_BYTES, &block, &total);
+    scrub->len = error ? 0 : block->len;
     blob_drop(&block);
     scrub->total = error ? 0 : total;
     scrub->offset += BLOCK_BYTES;

@@ -59,6 +59,15 @@ static void wait_for_work(struct runtime *runtime, bool readable[PLANE_COUNT])
 
 /* --- what comes from the threads --- */
 
+/* Until the next block is read again. */
+static uint64_t scrub_pause_us(const struct store_report *report)
+{
+    uint64_t pause_us = report->total * SECOND_US / SCRUB_BYTES_PER_S;
+    if (!report->id.job)
+        return SCRUB_ROUND_US;
+    return pause_us > SCRUB_LEAST_US ? pause_us : SCRUB_LEAST_US;
+}
+
 static void take_store_report(struct runtime *runtime, struct store_report *report)
 {
     struct event event = {0};
@@ -100,6 +109,7 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
         break;
     case STORE_SCRUBBED:
         runtime->scrubbing = false;
+        runtime->scrub_us = clock_now_us() + scrub_pause_us(report);
         if (report->error) {
             event.kind = EVENT_VALUE_LOST;
             event.value.id = report->id;
@@ -218,7 +228,6 @@ static void scrub(struct runtime *runtime, uint64_t now_us)
     if (runtime->scrubbing || now_us < runtime->scrub_us)
         return;
     runtime->scrubbing = true;
-    runtime->scrub_us = now_us + SCRUB_EVERY_US;
     store_scrub(runtime->store);
 }
 

@@ -208,6 +208,7 @@ static void execute(struct store *store, struct task *task, struct queue *stuck)
         done.kind = STORE_SCRUBBED;
         done.error = disk_scrub(store->disk, &store->scrub);
         done.id = store->scrub.id;
+        done.total = store->scrub.len;
         report(store, done);
         break;
     case TASK_LIST:

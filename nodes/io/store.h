@@ -36,11 +36,11 @@ struct store_report {
     enum store_report_kind kind;
     uint64_t seq;             /* PERSISTED: everything up to it; HASHED: which */
     enum value_user user;     /* KEPT: who asked */
-    struct value_id id;       /* KEPT, READ */
+    struct value_id id;       /* KEPT, READ; SCRUBBED: job 0, a round has ended */
     int error;                /* READ: as disk_read_kept(); KEPT: ERR_NOT_FOUND, nothing to keep, or
                                  it was dropped first */
     struct blob *blob;        /* READ: owned */
-    uint64_t total;           /* READ: the value's length */
+    uint64_t total;           /* READ: the value's length; SCRUBBED: bytes that were read */
     struct value_id *ids;     /* LISTED: owned */
     size_t n;                 /* LISTED */
     bool end;                 /* LISTED: there are no more */

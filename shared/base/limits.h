@@ -194,9 +194,11 @@
 #define TIDY_AFTER_US   (2 * SECOND_US)
 #define SWEEP_SLICE_MAX 256 /* values listed at once: a fraction of a millisecond */
 #define REPAIRS_MAX     64  /* of damaged values at once; others are found again */
-/* Kept values are read again in blocks of VALUE_CHUNK_BYTES, one this often: 2.5 MB/s, 100 MB in 40
- * s. */
-#define SCRUB_EVERY_US (200 * MS_US)
+/* Kept values are read again, so slowly that an idle node stays one (100 MB in 200 s, 0.3 % of a
+ * processor), a value this often at most, and none again before the next round. */
+#define SCRUB_BYTES_PER_S (512 * KIB_BYTES)
+#define SCRUB_LEAST_US    (50 * MS_US)
+#define SCRUB_ROUND_US    (10 * SECOND_US)
 #define SERVE_REPAIR_US \
     (8 * SECOND_US)        /* a client's read waits so long for a value to be repaired */
 #define SWEEP_JOBS_MAX 256 /* ended jobs that wait for their sweep; beyond, all is swept */

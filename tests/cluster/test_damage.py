@@ -123,6 +123,8 @@ def test_each_part_of_a_directory_that_is_lost_or_emptied_heals_or_is_named_X11_
         for how, words in (("lost", lost), ("emptied", emptied)):
             if how == "emptied" and path.is_dir():
                 continue
+            if not path.exists() and path.parent.name == "values":
+                break  # nothing named it any more, and it was collected while the node ran
             os.rename(path, aside)
             if how == "emptied":
                 path.touch()

@@ -10,7 +10,7 @@
 
 /* From one damaged value to the next, for the scrub: the sound ones are skipped. It takes long
  * enough, mostly, for a read to come first. */
-#define SCRUB_LEAST_US (10 * MS_US)
+#define SIM_SCRUB_LEAST_US (10 * MS_US)
 #define SCRUB_STEPS    8 /* doublings of it */
 #define ROT_MOST       8 /* damaged at once on a node: the scrub comes round in time to repair it */
 #define ROT_EVERY      2 /* of so many deeds one comes with damage */
@@ -149,7 +149,7 @@ static void post(struct world *world, node_id_t id, enum pending_kind kind, uint
 
 static void scrub_later(struct world *world, node_id_t id)
 {
-    post(world, id, PENDING_SCRUB, SCRUB_LEAST_US << draw(world, SCRUB_STEPS),
+    post(world, id, PENDING_SCRUB, SIM_SCRUB_LEAST_US << draw(world, SCRUB_STEPS),
          (struct value_id){0});
 }
 
