@@ -138,7 +138,8 @@ struct scrub {
     uint64_t len; /* of the block that was just read */
 };
 
-/* Reads one block more; id.job 0: a round has ended. ERR_CORRUPT, ERR_IO: scrub->id is missing or damaged. */
+/* Reads one block more; id.job 0: a round has ended. ERR_CORRUPT, ERR_IO: scrub->id is missing or
+ * damaged. */
 int disk_scrub(struct disk *disk, struct scrub *scrub);
 
 /* True when the value is kept, with its file in full length. */
