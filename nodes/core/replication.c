@@ -251,6 +251,10 @@ static bool is_unanswered(const struct node *node, node_id_t id)
     if (replica->in_flight || sent_ahead || replica->image ||
         replica->answered_round < replica->sent_round)
         return true;
+    /* The answer in which it first claimed to vote was lost: only answers count. */
+    if (heartbeat && heartbeat->as.heartbeat.voter && !node->peers[id].membership.voter &&
+        id <= node->config.n_voters && members_is_named(node, id))
+        return true;
     return heartbeat && heartbeat->as.heartbeat.applied < replica->sent_commit &&
            replica->match >= replica->sent_commit;
 }
