@@ -122,6 +122,18 @@ uint64_t disk_written_bytes(const struct disk *disk);
  * ERR_FULL: there is no room for it; what is there of it remains. Outside of a transaction. */
 int disk_reserve(struct disk *disk);
 
+#define DISK_KEEP_MAX 16 /* values at once */
+
+struct disk_value {
+    struct value_id id;
+    const struct blob *value;
+    int error;
+};
+
+/* Makes up to DISK_KEEP_MAX values of different ids durable, in hardly more time than one takes;
+ * sets the error of each, as disk_keep() returns it. Outside of a transaction. */
+void disk_keep_some(struct disk *disk, struct disk_value *values, size_t n);
+
 /* Makes a value durable. Replaces an older one. ERR_FULL: there is no room, and nothing has
  * changed; fails otherwise as disk_commit(). Outside of a transaction. */
 int disk_keep(struct disk *disk, struct value_id id, const struct blob *value);

@@ -54,38 +54,58 @@ static int write_all(int fd, const uint8_t *at, size_t len)
     return 0;
 }
 
+/* Leaves it to the caller to make the last slice durable. */
 static int write_slices(struct disk *disk, int fd, const struct blob *value)
 {
     for (size_t at = 0; at < value->len;) {
         size_t len = value->len - at < SLICE_BYTES ? value->len - at : SLICE_BYTES;
         int number = write_all(fd, value->at + at, len);
-        if (!number && disk->durability == DURABILITY_FSYNC && fdatasync(fd))
+        at += len;
+        if (!number && at < value->len && disk->durability == DURABILITY_FSYNC && fdatasync(fd))
             number = errno;
         if (number)
             return number;
-        at += len;
         disk->written_bytes += len;
         disk_working(disk, true);
     }
     return 0;
 }
 
-static int write_file(struct disk *disk, const char *name, const struct blob *value)
+/* A file that is written, and not yet durable under its own name. */
+struct draft {
+    char name[FILE_NAME_MAX];
+    int fd; /* -1: none */
+};
+
+static void draft_name(char at[FILE_NAME_MAX + 8], const struct draft *draft)
 {
-    char draft[FILE_NAME_MAX + 8];
-    text_format(draft, sizeof draft, "%s.tmp", name);
-    int fd = openat(disk->values_fd, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
-    if (fd < 0)
-        return errno;
-    int number = write_slices(disk, fd, value);
-    if (close(fd) && !number)
+    text_format(at, FILE_NAME_MAX + 8, "%s.tmp", draft->name);
+}
+
+static int begin_draft(struct disk *disk, struct draft *draft, struct value_id id,
+                       const struct blob *value)
+{
+    char name[FILE_NAME_MAX + 8];
+    file_name(draft->name, id);
+    draft_name(name, draft);
+    draft->fd = openat(disk->values_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+    return draft->fd < 0 ? errno : write_slices(disk, draft->fd, value);
+}
+
+/* `number` is what went wrong before, or 0. The directory is not durable yet. */
+static int end_draft(struct disk *disk, struct draft *draft, int number)
+{
+    char name[FILE_NAME_MAX + 8];
+    draft_name(name, draft);
+    if (!number && disk->durability == DURABILITY_FSYNC && fdatasync(draft->fd))
         number = errno;
-    if (!number && renameat(disk->values_fd, draft, disk->values_fd, name))
+    if (draft->fd >= 0 && close(draft->fd) && !number)
         number = errno;
-    if (!number && disk->durability == DURABILITY_FSYNC && fsync(disk->values_fd))
+    if (!number && renameat(disk->values_fd, name, disk->values_fd, draft->name))
         number = errno;
     if (number)
-        unlinkat(disk->values_fd, draft, 0);
+        unlinkat(disk->values_fd, name, 0);
+    draft->fd = -1;
     return number;
 }
 
@@ -105,24 +125,15 @@ static uint64_t sum_of(uint64_t block, const uint8_t *at, size_t len)
     return disk_check(block + 1, at, len);
 }
 
-int disk_keep(struct disk *disk, struct value_id id, const struct blob *value)
+static void write_record(struct disk *disk, const struct disk_value *it)
 {
+    const struct blob *value = it->value;
     bool small = value->len <= VALUE_INLINE_MAX_BYTES;
-    if (!small) {
-        char name[FILE_NAME_MAX];
-        file_name(name, id);
-        int number = write_file(disk, name, value); /* first: the record vouches for the file */
-        if (number == ENOSPC || number == EDQUOT)
-            return ERR_FULL;
-        if (number)
-            disk_fail(disk, "write a value", number);
-    }
     uint8_t key[KEY_BYTES];
-    make_key(key, id);
+    make_key(key, it->id);
     MDB_val at = {KEY_BYTES, key},
             record = {HEAD_BYTES + (small ? value->len : blocks_of(value->len) * BLOCK_SUM_BYTES),
                       NULL};
-    disk_begin(disk);
     int number = mdb_put(disk->txn, disk->values, &at, &record, MDB_RESERVE);
     if (number)
         disk_fail(disk, "write a value", number);
@@ -136,8 +147,50 @@ int disk_keep(struct disk *disk, struct value_id id, const struct blob *value)
         disk_put_u64(head + HEAD_BYTES + block * BLOCK_SUM_BYTES,
                      sum_of(block, value->at + block * BLOCK_BYTES,
                             block_bytes(value->len, block)));
+}
+
+/* All are written before the first is made durable, so that the file system's journal has them
+ * together. The files first: the records vouch for them. */
+static void write_files(struct disk *disk, struct disk_value *values, size_t n)
+{
+    struct draft drafts[DISK_KEEP_MAX];
+    int numbers[DISK_KEEP_MAX] = {0};
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        drafts[i].fd = -1;
+        if (values[i].value->len > VALUE_INLINE_MAX_BYTES)
+            numbers[i] = begin_draft(disk, &drafts[i], values[i].id, values[i].value);
+    }
+    for (size_t i = 0; i < n; i++) {
+        values[i].error = OK;
+        if (values[i].value->len <= VALUE_INLINE_MAX_BYTES)
+            continue;
+        int number = end_draft(disk, &drafts[i], numbers[i]);
+        if (number == ENOSPC || number == EDQUOT)
+            values[i].error = ERR_FULL;
+        else if (number)
+            disk_fail(disk, "write a value", number);
+        any = any || !number;
+    }
+    if (any && disk->durability == DURABILITY_FSYNC && fsync(disk->values_fd))
+        disk_fail(disk, "write a value", errno);
+}
+
+void disk_keep_some(struct disk *disk, struct disk_value *values, size_t n)
+{
+    write_files(disk, values, n);
+    disk_begin(disk);
+    for (size_t i = 0; i < n; i++)
+        if (!values[i].error)
+            write_record(disk, &values[i]);
     disk_commit(disk);
-    return OK;
+}
+
+int disk_keep(struct disk *disk, struct value_id id, const struct blob *value)
+{
+    struct disk_value one = {.id = id, .value = value};
+    disk_keep_some(disk, &one, 1);
+    return one.error;
 }
 
 /* What a record says of a value. */

@@ -155,18 +155,55 @@ static void hash(struct store *store, struct task *task)
     report(store, done);
 }
 
+static void report_kept(struct store *store, const struct task *task, int error)
+{
+    report(store, (struct store_report){
+                      .kind = STORE_KEPT, .user = task->user, .id = task->id, .error = error});
+}
+
 /* False: there is no room for it. */
 static bool keep(struct store *store, const struct task *task)
 {
-    struct store_report done = {.kind = STORE_KEPT, .user = task->user, .id = task->id};
     /* A small value would take from the reserve. */
-    bool waits = task->blob && (store->full || disk_keep(store->disk, task->id, task->blob));
-    if (waits)
+    if (task->blob && (store->full || disk_keep(store->disk, task->id, task->blob)))
         return false;
-    if (!task->blob && !disk_has_kept(store->disk, task->id))
-        done.error = ERR_NOT_FOUND;
-    report(store, done);
+    bool here = task->blob || disk_has_kept(store->disk, task->id);
+    report_kept(store, task, here ? OK : ERR_NOT_FOUND);
     return true;
+}
+
+static bool is_among(const struct disk_value *values, size_t n, struct value_id id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (values[i].id.job == id.job && values[i].id.op == id.op)
+            return true;
+    return false;
+}
+
+/* The values at the front of the queue, together; what finds no room is stuck. */
+static void keep_some(struct store *store, struct queue *bulk, struct queue *stuck)
+{
+    struct disk_value values[DISK_KEEP_MAX];
+    struct task *tasks[DISK_KEEP_MAX], *next;
+    size_t n = 0;
+    uint64_t bytes = 0;
+    while ((next = bulk->first) && next->kind == TASK_KEEP && next->blob && n < DISK_KEEP_MAX &&
+           (!n || bytes + next->blob->len <= STORE_KEEP_BYTES) && !is_among(values, n, next->id)) {
+        tasks[n] = queue_next(bulk);
+        bytes += next->blob->len;
+        values[n++] = (struct disk_value){next->id, next->blob, ERR_FULL};
+    }
+    if (!store->full)
+        disk_keep_some(store->disk, values, n);
+    for (size_t i = 0; i < n; i++) {
+        if (values[i].error) {
+            queue_add(stuck, tasks[i]);
+            set_full(store, true);
+            continue;
+        }
+        report_kept(store, tasks[i], OK);
+        task_free(tasks[i]);
+    }
 }
 
 /* Looks whether there is room again, for the values that wait as well. */
@@ -182,18 +219,14 @@ static void retry(struct store *store, struct queue *stuck)
     set_full(store, stuck->first != NULL);
 }
 
-static void execute(struct store *store, struct task *task, struct queue *stuck)
+static void execute(struct store *store, struct task *task)
 {
     struct store_report done = {.id = task->id, .cookie = task->cookie};
     switch (task->kind) {
     case TASK_PERSIST: /* never in this queue */
         break;
     case TASK_KEEP:
-        if (!keep(store, task)) {
-            queue_add(stuck, task);
-            set_full(store, true);
-            return;
-        }
+        keep(store, task); /* whether it is here; values to be kept: keep_some() */
         break;
     case TASK_READ:
         done.kind = STORE_READ;
@@ -231,7 +264,10 @@ static void execute_some(struct store *store, struct queue *bulk, struct queue *
 {
     uint64_t end_us = clock_now_us() + STORE_SLICE_US;
     while (bulk->first) {
-        execute(store, queue_next(bulk), stuck);
+        if (bulk->first->kind == TASK_KEEP && bulk->first->blob)
+            keep_some(store, bulk, stuck);
+        else
+            execute(store, queue_next(bulk));
         if (clock_now_us() >= end_us)
             return;
     }

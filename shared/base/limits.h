@@ -191,10 +191,11 @@
  * and when a term begins: 10,000 results are 40 slices. */
 #define SWEEP_EVERY_US (60 * SECOND_US)
 /* A cluster that has done nothing for so long frees values that only its log still names. */
-#define TIDY_AFTER_US   (2 * SECOND_US)
-#define SWEEP_SLICE_MAX 256         /* values listed at once: a fraction of a millisecond */
-#define REPAIRS_MAX     64          /* of damaged values at once; others are found again */
-#define STORE_SLICE_US  (2 * MS_US) /* of work with values between two writes of the log */
+#define TIDY_AFTER_US    (2 * SECOND_US)
+#define SWEEP_SLICE_MAX  256             /* values listed at once: a fraction of a millisecond */
+#define REPAIRS_MAX      64              /* of damaged values at once; others are found again */
+#define STORE_KEEP_BYTES (4 * MIB_BYTES) /* of values that are made durable together */
+#define STORE_SLICE_US   (2 * MS_US)     /* of work with values between two writes of the log */
 /* Kept values are read again, so slowly that an idle node stays one (100 MB in 200 s, 0.3 % of a
  * processor), a value this often at most, and none again before the next round. */
 #define SCRUB_BYTES_PER_S (512 * KIB_BYTES)
