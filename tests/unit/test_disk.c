@@ -2,7 +2,6 @@
  * (R24, R25): the functions through which LMDB and the store write are stood in for here. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +25,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 #include "tests/unit/random.h"
+#include "tests/unit/tree.h"
 
 #define PATH_ROOM    256
 #define CRASHED      99
@@ -141,19 +141,11 @@ static int make_root(void **state)
     return mkdtemp(root) ? 0 : -1;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
 static int remove_root(void **state)
 {
     (void)state;
     fault.full = false;
-    return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return tree_remove(root);
 }
 
 static struct disk *open_disk(void)

@@ -7,20 +7,14 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 #include <lmdb.h>
 #include <unistd.h>
 
 #include "nodes/io/disk.h"
 #include "shared/base/error.h"
+#include "tests/unit/tree.h"
 
 static char root[64];
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
-{
-    (void)status, (void)kind, (void)at;
-    return remove(path);
-}
 
 static int make_root(void **state)
 {
@@ -32,7 +26,7 @@ static int make_root(void **state)
 static int remove_root(void **state)
 {
     (void)state;
-    return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return tree_remove(root);
 }
 
 static struct disk *open_as(const char *cluster, node_id_t node)

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 #include <unistd.h>
 
 #include "nodes/io/inbox.h"
@@ -19,6 +18,7 @@
 #include "shared/base/error.h"
 #include "shared/base/log.h"
 #include "tests/unit/random.h"
+#include "tests/unit/tree.h"
 
 #define NODES       2
 #define PATIENCE_US (20 * SECOND_US)
@@ -56,12 +56,6 @@ static unsigned port;
 static struct side sides[NODES + 1];
 
 /* --- the two nodes --- */
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
-{
-    (void)status, (void)kind, (void)at;
-    return remove(path);
-}
 
 static void open_side(node_id_t id)
 {
@@ -241,7 +235,7 @@ static int close_both(void **state)
     close_side(1);
     close_side(2);
     bus_close(context);
-    return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return tree_remove(root);
 }
 
 /* --- the gate --- */

@@ -2,7 +2,6 @@
  * what the look before LMDB lets pass reads as it was written. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,6 +22,7 @@
 #include "shared/base/map.h"
 #include "shared/base/memory.h"
 #include "tests/unit/random.h"
+#include "tests/unit/tree.h"
 
 #define PATH_ROOM  256
 #define PAGE_BYTES 4096
@@ -53,18 +53,10 @@ static int make_root(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
 static int remove_root(void **state)
 {
     (void)state;
-    return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return tree_remove(root);
 }
 
 /* --- a store with trees of several levels, values on pages of their own, and free pages --- */

@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -19,17 +18,12 @@
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "tests/unit/random.h"
+#include "tests/unit/tree.h"
 
 #define PATIENCE_MS 20000
 #define PATH_ROOM   512
 
 static char root[64];
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
-{
-    (void)status, (void)kind, (void)at;
-    return remove(path);
-}
 
 static int make_root(void **state)
 {
@@ -41,7 +35,7 @@ static int make_root(void **state)
 static int remove_root(void **state)
 {
     (void)state;
-    return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return tree_remove(root);
 }
 
 static const char *path_of(const char *name)
