@@ -45,6 +45,14 @@ class Verdict:
             self.faults.append(text)
             print(f"FAIL {text}", flush=True)
 
+    def end(self, name, results):
+        """Says the sums, into the file too if there is one; returns the exit status."""
+        sums = self.checks - len(self.faults), len(self.faults)
+        if results:
+            pathlib.Path(results).write_text(f"{sums[0]} {sums[1]}\n")
+        print(f"{name}: {sums[0]} passed, {sums[1]} failed")
+        return 1 if self.faults else 0
+
 
 def level(cluster):
     """The status when every node has applied the same and no job is open; else None."""
@@ -171,10 +179,7 @@ def main():
             shutil.rmtree(directory, ignore_errors=True)
         else:
             print(f"kept: {directory}")
-    if arguments.results:
-        pathlib.Path(arguments.results).write_text(f"{verdict.checks - len(verdict.faults)} {len(verdict.faults)}\n")
-    print(f"trouble: {verdict.checks - len(verdict.faults)} passed, {len(verdict.faults)} failed")
-    return 1 if verdict.faults else 0
+    return verdict.end("trouble", arguments.results)
 
 
 if __name__ == "__main__":

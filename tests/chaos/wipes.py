@@ -161,10 +161,7 @@ def main():
     verdict = Verdict()
     for voters in map(int, arguments.voters.split(",")):
         run_size(voters, arguments, verdict)
-    if arguments.results:
-        pathlib.Path(arguments.results).write_text(f"{verdict.checks - len(verdict.faults)} {len(verdict.faults)}\n")
-    print(f"wipes: {verdict.checks - len(verdict.faults)} passed, {len(verdict.faults)} failed")
-    return 1 if verdict.faults else 0
+    return verdict.end("wipes", arguments.results)
 
 
 if __name__ == "__main__":
