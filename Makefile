@@ -81,15 +81,16 @@ compile      = $(CC) $(all_cppflags) $(all_cflags) -MMD -MP
 
 # --- Sources ------------------------------------------------------------------------------------
 
-LIBS        := base wire bus core work io broker clients
+LIBS        := base wire bus snapshot core work io broker clients
 srcs_base   := $(wildcard shared/base/*.c)
 srcs_wire   := $(wildcard shared/wire/*.c)
 srcs_bus    := $(wildcard shared/bus/*.c)
-srcs_core   := $(wildcard nodes/core/*.c)
+srcs_core   := $(wildcard nodes/core/*.c nodes/core/*/*.c)
 srcs_work   := $(wildcard nodes/work/*.c)
 srcs_io     := $(wildcard nodes/io/*.c)
 srcs_broker  := $(filter-out broker/main.c,$(wildcard broker/*.c))
-srcs_clients := $(filter-out clients/main.c,$(wildcard clients/*.c))
+srcs_clients := $(filter-out clients/main.c,$(wildcard clients/*.c clients/*/*.c))
+srcs_snapshot := $(wildcard shared/snapshot/*.c)
 objs         = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib          = $(patsubst %,$(B)/lib/lib%.a,$(1))
 
@@ -97,16 +98,16 @@ PROGRAMS             := conclave conclave-node conclave-broker
 srcs_conclave        := $(wildcard clients/main.c)
 srcs_conclave-node   := $(wildcard nodes/main.c)
 srcs_conclave-broker := $(wildcard broker/main.c)
-libs_conclave        := clients bus wire base
+libs_conclave        := clients snapshot bus wire base
 libs_conclave-node   := io work core bus wire base
 libs_conclave-broker := broker bus wire base
 programs             := $(foreach p,$(PROGRAMS),$(if $(srcs_$(p)),$(B)/bin/$(p)))
 
 unit_tests   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
-unit_helpers := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)) $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
+unit_helpers := $(wildcard tests/harness/*.c) $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)) $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
 
-headers  := $(wildcard shared/*/*.h nodes/*.h nodes/*/*.h broker/*.h clients/*.h tests/*/*.h)
-c_files  := $(wildcard shared/*/*.c nodes/*.c nodes/*/*.c broker/*.c clients/*.c tests/*/*.c)
+headers  := $(wildcard shared/*/*.h nodes/*.h nodes/*/*.h nodes/*/*/*.h broker/*.h clients/*.h clients/*/*.h tests/*/*.h)
+c_files  := $(wildcard shared/*/*.c nodes/*.c nodes/*/*.c nodes/*/*/*.c broker/*.c clients/*.c clients/*/*.c tests/*/*.c)
 
 .PHONY: all
 all: $(programs) ## build the three programs into build/VARIANT/bin
@@ -169,7 +170,7 @@ $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call lib,$(libs_conclave))
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
-$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c)) $(call lib,clients bus work core wire base)
+$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c)) $(call lib,clients snapshot bus work core wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 

@@ -5,8 +5,8 @@
 
 #include <jansson.h>
 
-#include "clients/client.h"
-#include "clients/jobspec.h"
+#include "clients/ask/client.h"
+#include "clients/ask/jobspec.h"
 #include "shared/base/error.h"
 #include "shared/base/options.h"
 

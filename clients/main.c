@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "clients/cli.h"
-#include "clients/help.h"
-#include "clients/interrupt.h"
+#include "clients/command/help.h"
+#include "clients/ask/interrupt.h"
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"

@@ -6,7 +6,7 @@
 #ifndef CONCLAVE_CORE_NODE_H
 #define CONCLAVE_CORE_NODE_H
 
-#include "nodes/core/identity.h"
+#include "nodes/core/raft/identity.h"
 #include "shared/base/log.h"
 #include "shared/wire/message.h"
 

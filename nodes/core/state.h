@@ -2,14 +2,14 @@
 #ifndef CONCLAVE_CORE_STATE_H
 #define CONCLAVE_CORE_STATE_H
 
-#include "nodes/core/channel.h"
-#include "nodes/core/jobs.h"
-#include "nodes/core/keys.h"
-#include "nodes/core/ledger.h"
-#include "nodes/core/outbox.h"
-#include "nodes/core/progress.h"
-#include "nodes/core/row.h"
-#include "nodes/core/snapshot.h"
+#include "nodes/core/link/channel.h"
+#include "nodes/core/state/jobs.h"
+#include "nodes/core/state/keys.h"
+#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/step/outbox.h"
+#include "nodes/core/state/progress.h"
+#include "nodes/core/state/row.h"
+#include "nodes/core/snapshot/snapshot.h"
 #include "shared/base/map.h"
 
 /* --- replication: the coordinator's view of a follower, and a follower's of what it lacks --- */

@@ -1,9 +1,9 @@
-/* pull.h - does for the transfer (nodes/core/transfer.h) what it asks for: questions go out through
+/* pull.h - does for the transfer (nodes/core/values/transfer.h) what it asks for: questions go out through
  * the gate, chunks are hashed by the store thread. */
 #ifndef CONCLAVE_IO_PULL_H
 #define CONCLAVE_IO_PULL_H
 
-#include "nodes/core/transfer.h"
+#include "nodes/core/values/transfer.h"
 #include "nodes/io/gate.h"
 #include "nodes/io/store.h"
 

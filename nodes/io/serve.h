@@ -6,7 +6,7 @@
 
 #include "nodes/io/gate.h"
 #include "nodes/io/store.h"
-#include "nodes/core/values.h"
+#include "nodes/core/values/values.h"
 
 #define READS_MAX 256 /* at the store thread at once; beyond, peers get no answer and ask again */
 

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clients/snapshot_json.h"
-#include "clients/snapshot_pack.h"
-#include "clients/snapshot_restore.h"
-#include "clients/snapshot_verify.h"
+#include "clients/show/snapshot_json.h"
+#include "shared/snapshot/pack.h"
+#include "clients/command/snapshot_restore.h"
+#include "shared/snapshot/verify.h"
 #include "shared/base/error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "nodes/core/health.h"
+#include "nodes/core/raft/health.h"
 #include "shared/base/text.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/rot.h"

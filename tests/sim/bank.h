@@ -6,7 +6,7 @@
 #ifndef CONCLAVE_SIM_BANK_H
 #define CONCLAVE_SIM_BANK_H
 
-#include "clients/snapshot_verify.h"
+#include "shared/snapshot/verify.h"
 #include "tests/sim/world.h"
 
 #define BANK_ACCOUNTS 3    /* on each node */

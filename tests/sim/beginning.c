@@ -1,5 +1,5 @@
 /* How a cluster begins, and how it must not begin again. */
-#include "nodes/core/members.h"
+#include "nodes/core/raft/members.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/world.h"
 

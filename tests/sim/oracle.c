@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/journal.h"
+#include "nodes/core/raft/journal.h"
 #include "nodes/core/state.h"
 #include "tests/sim/oracle_internal.h"
 

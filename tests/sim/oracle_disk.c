@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "nodes/core/journal.h"
+#include "nodes/core/raft/journal.h"
 #include "nodes/core/state.h"
 #include "shared/wire/codec.h"
 #include "tests/sim/oracle_internal.h"

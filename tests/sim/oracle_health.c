@@ -2,8 +2,8 @@
  * told, this decides by what is so. */
 #include <inttypes.h>
 
-#include "nodes/core/health.h"
-#include "nodes/core/space.h"
+#include "nodes/core/raft/health.h"
+#include "nodes/core/raft/space.h"
 #include "tests/sim/oracle_internal.h"
 
 /* Beyond the core's own time: clocks run wrong by 5 %, and ticks, heartbeats and pauses come in

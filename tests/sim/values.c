@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/transfer.h"
+#include "nodes/core/values/transfer.h"
 #include "shared/base/error.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rot.h"

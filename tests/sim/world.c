@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "nodes/core/state.h"
-#include "nodes/core/transfer.h"
+#include "nodes/core/values/transfer.h"
 #include "shared/base/text.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"

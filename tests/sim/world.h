@@ -8,8 +8,8 @@
 #ifndef CONCLAVE_SIM_WORLD_H
 #define CONCLAVE_SIM_WORLD_H
 
-#include "nodes/core/record.h"
-#include "nodes/core/values.h"
+#include "nodes/core/step/record.h"
+#include "nodes/core/values/values.h"
 #include "shared/base/map.h"
 #include "shared/base/session_key.h"
 

@@ -32,9 +32,9 @@ SYMBOLS_IN_CORE = re.compile(r"^(zmq_|z[a-z]+_new|msgpack_|mdb_|__gmp|pthread_|t
                              r"fopen|fwrite|fread|socket|connect|bind|poll|exit|getenv|"
                              + "|".join(BANNED + BANNED_IN_CORE) + r")$|^(zmq_|msgpack_|mdb_|__gmp|pthread_)")
 
-# Files for users come from one place (clients/outfile.h); the lock of a directory is opened, not written.
+# Files for users come from one place (clients/local/outfile.h); the lock of a directory is opened, not written.
 WRITES = re.compile(r'\bO_CREAT\b|\bmkstemp\w*\s*\(|\bjson_dump_file\s*\(|\bfopen\s*\([^;]*"[wa]')
-WRITERS = ("clients/outfile.c", "clients/local.c")
+WRITERS = ("clients/local/outfile.c", "clients/local/local.c")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 
@@ -100,7 +100,7 @@ def bans():
             faults += [f"{path}:{number}: {m.group(1)} is banned here" for m in call.finditer(line)]
         if str(path).startswith(("clients/", "broker/")) and str(path) not in WRITERS:
             text = path.read_text(encoding="utf-8")
-            faults += [f"{path}:{text[:m.start()].count(chr(10)) + 1}: only clients/outfile.c writes files"
+            faults += [f"{path}:{text[:m.start()].count(chr(10)) + 1}: only clients/local/outfile.c writes files"
                        for m in WRITES.finditer(text)]
     return faults, f"bans: {count} files call nothing banned"
 

@@ -18,7 +18,7 @@
 #include "shared/base/memory.h"
 #include "shared/base/options.h"
 #include "shared/base/text.h"
-#include "tests/unit/random.h"
+#include "tests/harness/random.h"
 
 /* --- numbers that people type --- */
 

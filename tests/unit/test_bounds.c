@@ -11,14 +11,14 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/image.h"
-#include "nodes/core/jobs_internal.h"
-#include "nodes/core/journal.h"
+#include "nodes/core/state/image.h"
+#include "nodes/core/state/jobs_internal.h"
+#include "nodes/core/raft/journal.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 #include "tests/sim/world.h"
-#include "tests/unit/random.h"
+#include "tests/harness/random.h"
 
 enum { INDEX = 1000000, MARKED = 100, LIVE_JOBS = 64, LIVE_OPS = 50, LIVE_BYTES = 4096 };
 

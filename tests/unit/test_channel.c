@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/channel.h"
+#include "nodes/core/link/channel.h"
 #include "shared/base/error.h"
-#include "tests/unit/random.h"
+#include "tests/harness/random.h"
 
 #define FLYING_MAX 8192
 

@@ -12,16 +12,16 @@
 #include <cmocka.h>
 
 #include "broker/tracker.h"
-#include "clients/account.h"
-#include "clients/address.h"
-#include "clients/bar.h"
-#include "clients/child.h"
+#include "clients/ask/account.h"
+#include "clients/ask/address.h"
+#include "clients/show/bar.h"
+#include "clients/local/child.h"
 #include "clients/cli.h"
-#include "clients/feed.h"
-#include "clients/jobfile.h"
-#include "clients/latency.h"
-#include "clients/jobspec.h"
-#include "clients/render.h"
+#include "clients/show/feed.h"
+#include "clients/ask/jobfile.h"
+#include "clients/ask/latency.h"
+#include "clients/ask/jobspec.h"
+#include "clients/show/render.h"
 
 /* --- jobs that people type --- */
 

@@ -24,7 +24,7 @@
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
-#include "tests/unit/random.h"
+#include "tests/harness/random.h"
 #include "tests/unit/tree.h"
 
 #define PATH_ROOM    256

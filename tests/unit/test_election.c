@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/journal.h"
+#include "nodes/core/raft/journal.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
-#include "tests/unit/bench.h"
+#include "tests/harness/bench.h"
 
 /* --- R1, R3, R4 --- */
 

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/run.h"
+#include "nodes/core/schedule/run.h"
 #include "nodes/core/state.h"
-#include "nodes/core/worker.h"
+#include "nodes/core/worker/worker.h"
 #include "shared/base/text.h"
 #include "tests/sim/world.h"
 

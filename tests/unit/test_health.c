@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/health.h"
-#include "tests/unit/stage.h"
+#include "nodes/core/raft/health.h"
+#include "tests/harness/stage.h"
 
 #define T            ELECTION_TIMEOUT_DEFAULT_US
 #define STALL_US     (STALL_TIMEOUTS * T)

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/journal.h"
+#include "nodes/core/raft/journal.h"
 #include "shared/base/text.h"
-#include "tests/unit/stage.h"
+#include "tests/harness/stage.h"
 
 #define T ELECTION_TIMEOUT_DEFAULT_US
 

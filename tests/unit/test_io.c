@@ -17,7 +17,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/log.h"
-#include "tests/unit/random.h"
+#include "tests/harness/random.h"
 #include "tests/unit/tree.h"
 
 #define NODES       2

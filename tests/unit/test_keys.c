@@ -9,13 +9,13 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/image.h"
-#include "nodes/core/keys_replicated.h"
+#include "nodes/core/state/image.h"
+#include "nodes/core/state/keys_replicated.h"
 #include "shared/base/error.h"
 #include "shared/base/session_key.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
-#include "tests/unit/random.h"
+#include "tests/harness/random.h"
 
 static const char *session_text(uint64_t id, uint64_t token, uint64_t sequence)
 {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/record.h"
+#include "nodes/core/step/record.h"
 #include "nodes/core/state.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"

@@ -8,9 +8,9 @@
 #include <cmocka.h>
 #include <gmp.h>
 
-#include "nodes/core/plan.h"
+#include "nodes/core/kinds/plan.h"
 #include "shared/base/memory.h"
-#include "tests/unit/random.h"
+#include "tests/harness/random.h"
 
 #define BUILT_MAX 2000 /* trees up to here are built whole */
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "clients/snapshot_verify.h"
+#include "shared/snapshot/verify.h"
 #include "nodes/core/state.h"
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"

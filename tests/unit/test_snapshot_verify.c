@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include "clients/snapshot_json.h"
-#include "clients/snapshot_pack.h"
-#include "clients/snapshot_restore.h"
-#include "clients/snapshot_verify.h"
+#include "clients/show/snapshot_json.h"
+#include "shared/snapshot/pack.h"
+#include "clients/command/snapshot_restore.h"
+#include "shared/snapshot/verify.h"
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 

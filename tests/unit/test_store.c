@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "nodes/io/store.h"
-#include "nodes/core/values.h"
+#include "nodes/core/values/values.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
-#include "tests/unit/random.h"
+#include "tests/harness/random.h"
 #include "tests/unit/tree.h"
 
 #define PATIENCE_MS 20000

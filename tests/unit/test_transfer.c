@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/transfer.h"
+#include "nodes/core/values/transfer.h"
 #include "shared/base/error.h"
 
 #define CHUNK 1000

@@ -10,9 +10,9 @@
 
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
-#include "tests/unit/pack.h"
-#include "tests/unit/random.h"
-#include "tests/unit/samples.h"
+#include "tests/harness/pack.h"
+#include "tests/harness/random.h"
+#include "tests/harness/samples.h"
 
 static struct codec_buffer buffer;
 static struct pack pack;

@@ -17,7 +17,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 #include "shared/base/text.h"
-#include "tests/unit/random.h"
+#include "tests/harness/random.h"
 
 #define PATIENCE_MS 10000
 

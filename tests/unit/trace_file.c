@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "shared/base/memory.h"
-#include "tests/unit/stage.h"
+#include "tests/harness/stage.h"
 #include "tests/unit/trace.h"
 
 struct lines {

@@ -2,7 +2,7 @@
 #ifndef CONCLAVE_UNIT_TRACE_INTERNAL_H
 #define CONCLAVE_UNIT_TRACE_INTERNAL_H
 
-#include "tests/unit/stage.h"
+#include "tests/harness/stage.h"
 #include "tests/unit/trace.h"
 
 #define WORDS_MAX 24

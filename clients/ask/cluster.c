@@ -1,0 +1,79 @@
+#include "clients/ask/cluster.h"
+
+#include "shared/base/clock.h"
+#include "shared/base/limits.h"
+#include "shared/base/text.h"
+
+struct message *cluster_ask_broker(struct cli *cli, const struct address *broker,
+                                   uint64_t within_us)
+{
+    struct addresses only = {.n = 1, .at = {*broker}};
+    struct client *client = client_new(cli_context(cli), &only);
+    struct message *reply = NULL;
+    int error = client_ask(client, message_new(MESSAGE_BROKER_GET), CLIENT_ONCE, 0,
+                           clock_now_us() + within_us, &reply);
+    client_destroy(&client);
+    if (!error && reply->type != MESSAGE_BROKER)
+        message_drop(&reply);
+    return error ? NULL : reply;
+}
+
+int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
+{
+    struct message *reply = NULL;
+    char room[TEXT_MAX];
+    *view = (struct cluster_view){0};
+    view->outcome = client_ask(cli_client(cli), message_new(MESSAGE_STATUS_GET), CLIENT_ONCE, 0,
+                               clock_now_us() + within_us, &reply);
+    if (view->outcome)
+        text_add(&view->reason, "%s", client_reason(cli->client));
+    else if (reply->type == MESSAGE_STATUS)
+        view->status = reply;
+    else if (reply->type == MESSAGE_ERROR)
+        text_add(&view->reason, "%s", text_escape(room, sizeof room, reply->as.error.reason));
+    else
+        text_add(&view->reason, "the answer is %s instead of status", message_name(reply->type));
+    if (!view->outcome && !view->status) {
+        message_drop(&reply);
+        view->outcome = ERR_UNAVAILABLE;
+    }
+    if (view->outcome == ERR_INTERRUPTED || view->outcome == ERR_IO)
+        return EXIT_UNREACHABLE;
+    for (size_t i = 0; i < cli->brokers.n; i++)
+        view->brokers[i] = cluster_ask_broker(cli, &cli->brokers.at[i], within_us);
+    return view->status ? EXIT_OK : EXIT_UNREACHABLE;
+}
+
+bool cluster_nodes(const struct cluster_view *view, const struct wire_node_row **rows, size_t *n)
+{
+    if (view->status) {
+        *rows = view->status->as.status.nodes.at;
+        *n = view->status->as.status.nodes.n;
+        return true;
+    }
+    for (size_t i = 0; i < BROKERS_MAX; i++) {
+        if (!view->brokers[i])
+            continue;
+        *rows = view->brokers[i]->as.broker.nodes.at;
+        *n = view->brokers[i]->as.broker.nodes.n;
+        return true;
+    }
+    return false;
+}
+
+int cluster_count_nodes(struct cli *cli, uint64_t *out)
+{
+    struct message *reply = NULL;
+    int code = cli_ask(cli, message_new(MESSAGE_BROKER_GET), MESSAGE_BROKER, &reply);
+    if (!code)
+        *out = reply->as.broker.nodes.n;
+    message_drop(&reply);
+    return code;
+}
+
+void cluster_view_clear(struct cluster_view *view)
+{
+    message_drop(&view->status);
+    for (size_t i = 0; i < BROKERS_MAX; i++)
+        message_drop(&view->brokers[i]);
+}

@@ -1,0 +1,43 @@
+/* submission.h - one job on its way from a client to its end, over lost brokers and changing
+ * coordinators.
+ *
+ *   SUBMITTING --accepted--> WAITING --finished--> ENDED
+ *       ^                       |
+ *       +-----not found---------+   a new coordinator may not know the job: the same key makes it
+ * the same job
+ */
+#ifndef CONCLAVE_CLIENTS_SUBMISSION_H
+#define CONCLAVE_CLIENTS_SUBMISSION_H
+
+#include "clients/cli.h"
+#include "clients/ask/jobspec.h"
+
+struct submission {
+    struct jobspec spec;
+    char key[JOB_KEY_TEXT_MAX]; /* empty: a job that somebody else submitted is only waited for */
+    bool no_wait;               /* accepted is the end */
+    uint64_t poll_us;           /* how often to hear of progress */
+    uint64_t deadline_us;
+    uint64_t line; /* of the file it comes from; 0: none */
+
+    job_id_t job;         /* JOB_NONE until it is accepted */
+    struct message *last; /* owned: the last `job` answer; NULL before */
+    bool ended;
+    int exit_code; /* when ended; EXIT_OK also while the job's own end is still to be looked at */
+    struct text reason; /* why not, one line */
+};
+
+/* Starts it: with a key it is submitted, else `job` is waited for. */
+void submission_start(struct submission *submission, struct client *client);
+
+/* Takes in its finished call (and drops it), starts the next one unless it ended. */
+void submission_take(struct submission *submission, struct client *client,
+                     struct client_call *call);
+
+/* The job as last seen, or NULL. */
+const struct wire_job_row *submission_row(const struct submission *submission);
+
+/* Drops what it owns. */
+void submission_clear(struct submission *submission);
+
+#endif

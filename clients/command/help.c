@@ -1,0 +1,120 @@
+#include "clients/command/help.h"
+
+#include <string.h>
+
+#include "shared/base/text.h"
+#include "shared/base/version.h"
+
+const struct command *help_find(const char *name)
+{
+    for (const struct command *command = commands; command->name; command++)
+        if (!strcmp(command->name, name))
+            return command;
+    return NULL;
+}
+
+/* Returns whether the command belongs to the family: "job list" to "job". */
+static bool is_member(const struct command *command, const char *family)
+{
+    size_t len = strlen(family);
+    return !strncmp(command->name, family, len) && command->name[len] == ' ';
+}
+
+static void list(const char *family, FILE *out)
+{
+    for (const struct command *command = commands; command->name; command++) {
+        if (family && !is_member(command, family))
+            continue;
+        char left[TEXT_MAX];
+        text_format(left, sizeof left, "%s %s", command->name, command->arguments);
+        fprintf(out, "  %-38s %s\n", left, command->summary);
+    }
+}
+
+static void list_exit_codes(FILE *out)
+{
+    fprintf(out, "Exit codes:\n"
+                 "  0 done                     4 --timeout has come\n"
+                 "  1 failed, or was refused   5 the job was cancelled\n"
+                 "  2 bad usage or input       6 no such job, snapshot, account or value\n"
+                 "  3 no broker answers, or no coordinator serves\n"
+                 "  130, 143 ended by SIGINT, SIGTERM\n");
+}
+
+void help_overview(FILE *out)
+{
+    fprintf(
+        out,
+        "usage: conclave COMMAND [options]\n\n"
+        "Distributed computation with an elected coordinator. `conclave up` starts a cluster on\n"
+        "this machine, `conclave submit factorial 10` gives it something to do.\n\nCommands:\n");
+    list(NULL, out);
+    fprintf(out, "\nOptions of every command:\n");
+    options_help(cli_options, out);
+    fprintf(out, "\nEvery option is also an environment variable: --broker is CONCLAVE_BROKER.\n"
+                 "Results go to stdout, everything else to stderr.\n");
+    list_exit_codes(out);
+    fprintf(out, "`conclave help COMMAND` says more.\n");
+}
+
+void help_command(const struct command *command, FILE *out)
+{
+    fprintf(out, "usage: conclave %s%s%s%s\n\n%s.\n", command->name,
+            command->options ? " [options]" : "", *command->arguments ? " " : "",
+            command->arguments, command->summary);
+    if (command->details)
+        fprintf(out, "\n%s\n", command->details);
+    if (command->options) {
+        fprintf(out, "\nOptions:\n");
+        options_help(command->options, out);
+    }
+    fprintf(out, "\nOptions of every command:\n");
+    options_help(cli_options, out);
+    fprintf(out, "\n");
+    list_exit_codes(out);
+}
+
+int help_unknown(int n_words, char **words)
+{
+    char name[TEXT_MAX / 4], given[TEXT_MAX];
+    text_format(given, sizeof given, "%s", words[0]);
+    for (const struct command *command = commands; command->name && n_words == 1; command++)
+        if (is_member(command, given)) {
+            fprintf(stderr, "conclave: %s takes one of these:\n", given);
+            list(given, stderr);
+            return EXIT_USAGE;
+        }
+    if (n_words > 1)
+        text_format(given, sizeof given, "%s %s", words[0], words[1]);
+    return cli_fail(EXIT_USAGE, "there is no command '%s'; `conclave help` lists them",
+                    text_escape(name, sizeof name, slice_of(given)));
+}
+
+int help_run(struct cli *cli, int n_words, char **words)
+{
+    (void)cli;
+    char name[TEXT_MAX];
+    if (!n_words) {
+        help_overview(stdout);
+        return EXIT_OK;
+    }
+    text_format(name, sizeof name, "%s%s%s", words[0], n_words > 1 ? " " : "",
+                n_words > 1 ? words[1] : "");
+    const struct command *command = help_find(name);
+    if (!command)
+        return help_unknown(n_words, words);
+    help_command(command, stdout);
+    return EXIT_OK;
+}
+
+int version_run(struct cli *cli, int n_words, char **words)
+{
+    int code = cli_no_words(n_words, words);
+    if (code)
+        return code;
+    if (cli->json)
+        cli_print_json(cli, json_pack("{s:s}", "version", CONCLAVE_VERSION));
+    else
+        printf("conclave %s\n", CONCLAVE_VERSION);
+    return EXIT_OK;
+}

@@ -1,0 +1,214 @@
+/* job.c - conclave job show, wait, result, cancel, explain. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "clients/ask/batch.h"
+#include "clients/command/commands.h"
+#include "clients/ask/digits.h"
+#include "clients/show/render.h"
+#include "clients/show/report.h"
+
+static struct {
+    bool ops;
+    const char *output;
+} options;
+
+const struct option_spec job_show_options[] = {
+    {"ops", OPTION_FLAG, &options.ops, 0, 0, NULL,
+     "list every operation: what, by which node, at which attempt"},
+    {0}};
+
+const struct option_spec job_output_options[] = {{"output", OPTION_STRING, &options.output, 0, 0,
+                                                  "FILE",
+                                                  "write the digits there alone; - is stdout"},
+                                                 {0}};
+
+static int get_job(struct cli *cli, job_id_t job, struct message **reply)
+{
+    struct message *request = message_new(MESSAGE_JOB_GET);
+    request->as.job_get.job = job;
+    int code = cli_ask(cli, request, MESSAGE_JOB, reply);
+    if (!code && (*reply)->as.job.jobs.n != 1) {
+        message_drop(reply);
+        code = cli_fail(EXIT_FAILED, "the answer is not about one job");
+    }
+    return code;
+}
+
+/* --- show --- */
+
+/* Hands every operation of the job to either the JSON array or stdout. */
+static int list_operations(struct cli *cli, job_id_t job, json_t *array)
+{
+    uint64_t after = 0;
+    for (bool more = true; more;) {
+        struct message *request = message_new(MESSAGE_JOB_TRACE), *reply = NULL;
+        request->as.job_trace.job = job;
+        request->as.job_trace.after = after;
+        int code = cli_ask(cli, request, MESSAGE_TRACE_PAGE, &reply);
+        if (code)
+            return code;
+        const struct wire_trace_page *page = &reply->as.trace_page;
+        uint64_t before = after;
+        for (size_t i = 0; i < page->ops.n; i++) {
+            const struct wire_trace_row *row = &page->ops.at[i];
+            struct text line = {0};
+            after = row->op > after ? row->op : after;
+            render_operation_text(row, &line);
+            if (array)
+                json_array_append_new(array, render_operation(row));
+            else if (row->node)
+                printf("  W%-3" PRIu64 " %s%s\n", row->node, line.at,
+                       row->attempt > 1 ? "  (not the first attempt)" : "");
+            else
+                printf("  ...  %s\n", line.at);
+        }
+        more = page->more && after > before;
+        message_drop(&reply);
+    }
+    return EXIT_OK;
+}
+
+static int show(struct cli *cli, const struct wire_job_row *row)
+{
+    bool ops = options.ops && row->total <= TRACE_OPS_MAX;
+    int code = EXIT_OK;
+    if (options.ops && !ops)
+        cli_note("a job of %" PRIu64 " operations keeps no list of them; up to %d are kept",
+                 row->total, TRACE_OPS_MAX);
+    if (cli->json) {
+        json_t *job = render_job(row), *trace = ops ? json_array() : json_null();
+        code = ops ? list_operations(cli, row->job, trace) : EXIT_OK;
+        if (options.ops)
+            json_object_set(job, "trace", trace);
+        json_decref(trace);
+        if (code)
+            json_decref(job);
+        else
+            cli_print_json(cli, job);
+        return code;
+    }
+    render_job_text(row, stdout);
+    return ops ? list_operations(cli, row->job, NULL) : code;
+}
+
+/* Gets the job that the words name, and gives it to the command. */
+static int with_job(struct cli *cli, int n_words, char **words,
+                    int (*command)(struct cli *cli, const struct wire_job_row *row))
+{
+    job_id_t job;
+    struct message *reply = NULL;
+    int code = cli_job_id(n_words, words, &job);
+    if (!code)
+        code = get_job(cli, job, &reply);
+    if (!code)
+        code = command(cli, &reply->as.job.jobs.at[0]);
+    message_drop(&reply);
+    return code;
+}
+
+int job_show_run(struct cli *cli, int n_words, char **words)
+{
+    return with_job(cli, n_words, words, show);
+}
+
+/* --- wait and result --- */
+
+int job_wait_run(struct cli *cli, int n_words, char **words)
+{
+    job_id_t job;
+    int code = cli_job_id(n_words, words, &job);
+    if (!code && options.output)
+        code = digits_check(cli, options.output);
+    if (code)
+        return code;
+    struct submission *submission = mem_new(1, sizeof *submission);
+    submission->job = job;
+    struct batch batch = {.cli = cli, .output = options.output};
+    return batch_run(&batch, submission);
+}
+
+static int give_result(struct cli *cli, const struct wire_job_row *row)
+{
+    int code = report_state(row);
+    if (code)
+        return code;
+    if (options.output)
+        code = digits_save(cli, row, options.output);
+    if (cli->json)
+        cli_print_json(cli, render_job(row));
+    else if (!options.output) {
+        code = digits_write(cli, row, stdout);
+        if (!code)
+            printf("\n");
+    }
+    return code;
+}
+
+int job_result_run(struct cli *cli, int n_words, char **words)
+{
+    int code = options.output ? digits_check(cli, options.output) : EXIT_OK;
+    return code ? code : with_job(cli, n_words, words, give_result);
+}
+
+/* --- cancel and explain --- */
+
+int job_cancel_run(struct cli *cli, int n_words, char **words)
+{
+    job_id_t job;
+    char id[JOB_TEXT_MAX];
+    struct message *reply = NULL, *request;
+    int code = cli_job_id(n_words, words, &job);
+    if (code)
+        return code;
+    request = message_new(MESSAGE_JOB_CANCEL);
+    request->as.job_cancel.job = job;
+    code = cli_ask(cli, request, MESSAGE_JOB, &reply);
+    if (code)
+        return code;
+    const struct wire_job_row *row = reply->as.job.jobs.n == 1 ? &reply->as.job.jobs.at[0] : NULL;
+    job_id_text(job, id);
+    if (!row || !slice_equals(row->state, "cancelled"))
+        code = cli_fail(EXIT_FAILED, "job %s is finished already; it cannot be cancelled", id);
+    else if (cli->json)
+        cli_print_json(cli, render_job(row));
+    else
+        printf("job %s is cancelled\n", id);
+    message_drop(&reply);
+    return code;
+}
+
+int job_explain_run(struct cli *cli, int n_words, char **words)
+{
+    job_id_t job;
+    struct message *reply = NULL, *request;
+    int code = cli_job_id(n_words, words, &job);
+    if (code)
+        return code;
+    request = message_new(MESSAGE_JOB_EXPLAIN);
+    request->as.job_explain.job = job;
+    code = cli_ask(cli, request, MESSAGE_EXPLANATION, &reply);
+    if (code)
+        return code;
+    struct slice text = reply->as.explanation.text;
+    char id[JOB_TEXT_MAX];
+    json_t *lines = json_array();
+    while (text.len) {
+        char line[4 * 1024];
+        size_t len = 0;
+        while (len < text.len && text.at[len] != '\n')
+            len++;
+        text_escape(line, sizeof line, (struct slice){text.at, len});
+        json_array_append_new(lines, json_string(line));
+        if (!cli->json)
+            printf("%s\n", line);
+        len += len < text.len;
+        text = (struct slice){text.at + len, text.len - len};
+    }
+    if (cli->json)
+        cli_print_json(cli,
+                       json_pack("{s:s, s:O}", "id", job_id_text(job, id), "explanation", lines));
+    json_decref(lines);
+    message_drop(&reply);
+    return EXIT_OK;
+}

@@ -1,0 +1,92 @@
+/* job_list.c - conclave job list. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clients/command/commands.h"
+#include "clients/ask/jobspec.h"
+#include "clients/show/render.h"
+#include "shared/base/clock.h"
+
+static struct {
+    const char *state;
+} options;
+
+const struct option_spec job_list_options[] = {
+    {"state", OPTION_STRING, &options.state, 0, 0, "STATE",
+     "only jobs that are queued, running, done, failed or cancelled"},
+    {0}};
+
+static bool state_is_known(void)
+{
+    static const char *const states[] = {"queued", "running", "done", "failed", "cancelled"};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (!options.state || !strcmp(options.state, states[i]))
+            return true;
+    return false;
+}
+
+static void print_row(const struct wire_job_row *row)
+{
+    char id[JOB_TEXT_MAX], state[JOB_KIND_MAX + 1], label[JOBSPEC_LABEL_MAX], when[CLOCK_TEXT_MAX],
+        done[48];
+    char detail[TEXT_MAX] = "", room[TEXT_MAX];
+    text_format(done, sizeof done, "%" PRIu64 "/%" PRIu64, row->done, row->total);
+    if (row->error.len)
+        text_format(detail, sizeof detail, "  %s", text_escape(room, sizeof room, row->error));
+    else if (row->text.len && row->text.len <= 2 * TEXT_EDGE_DIGITS)
+        text_format(detail, sizeof detail, "  %s", text_escape(room, sizeof room, row->text));
+    else if (row->digits)
+        text_format(detail, sizeof detail, "  %" PRIu64 " digits", row->digits);
+    printf("%-10s %-10s %-16s %-15s %s%s\n", job_id_text(row->job, id),
+           text_escape(state, sizeof state, row->state), jobspec_label(row->kind, row->spec, label),
+           done, clock_text(row->submitted_ms, when), detail);
+}
+
+static void take_page(const struct wire_job_page *page, json_t *array, uint64_t *after)
+{
+    for (size_t i = 0; i < page->jobs.n; i++) {
+        const struct wire_job_row *row = &page->jobs.at[i];
+        *after = row->job > *after ? row->job : *after;
+        if (options.state && !slice_equals(row->state, options.state))
+            continue;
+        if (array)
+            json_array_append_new(array, render_job(row));
+        else
+            print_row(row);
+    }
+}
+
+int job_list_run(struct cli *cli, int n_words, char **words)
+{
+    char why[TEXT_MAX / 4];
+    uint64_t after = 0;
+    int code = cli_no_words(n_words, words);
+    if (code)
+        return code;
+    if (!state_is_known())
+        return cli_fail(
+            EXIT_USAGE,
+            "--state: '%s' is not allowed; it takes queued, running, done, failed or cancelled",
+            text_escape(why, sizeof why, slice_of(options.state)));
+    json_t *array = cli->json ? json_array() : NULL;
+    for (bool more = true, first = true; more; first = false) {
+        struct message *request = message_new(MESSAGE_JOB_LIST), *reply = NULL;
+        request->as.job_list.after = after;
+        code = cli_ask(cli, request, MESSAGE_JOB_PAGE, &reply);
+        if (code)
+            break;
+        if (first && !array)
+            printf("%-10s %-10s %-16s %-15s %-24s\n", "ID", "STATE", "JOB", "OPERATIONS",
+                   "SUBMITTED");
+        uint64_t before = after;
+        take_page(&reply->as.job_page, array, &after);
+        more = reply->as.job_page.more && after > before;
+        message_drop(&reply);
+    }
+    if (array && !code)
+        cli_print_json(cli, array);
+    else
+        json_decref(array);
+    return code;
+}

@@ -1,0 +1,45 @@
+/* snapshot_restore.h - what a fresh cluster needs to go on from a snapshot: a share for each node,
+ * which `conclave-node --restore` takes in when it starts for the first time. */
+#ifndef CONCLAVE_CLIENTS_SNAPSHOT_RESTORE_H
+#define CONCLAVE_CLIENTS_SNAPSHOT_RESTORE_H
+
+#include "clients/cli.h"
+#include "shared/snapshot/model.h"
+
+/* What happens with the jobs, and what a partial snapshot loses: a line each. */
+struct restore_notes {
+    struct arena arena;
+    MODEL_LIST(const char *) lines;
+};
+
+void restore_notes_clear(struct restore_notes *notes);
+
+/* What restoring a partial snapshot would lose. Nothing for a complete one. */
+void snapshot_losses(const struct snapshot_model *model, struct restore_notes *out);
+
+/* Turns the model into the state that a fresh cluster begins with, the same each time:
+ *
+ *   - outboxes keep only what was under way at the cut, numbered from 1 in its order, and marks are
+ *     gone: what was in the channels is sent again, in order, before anything new;
+ *   - all nodes are in the highest term of the snapshot;
+ *   - a job with values on the disks of the old cluster begins anew;
+ *   - missing nodes begin with nothing. */
+void snapshot_settle(struct snapshot_model *model, struct restore_notes *notes);
+
+/* All of it: refuses a snapshot that is not consistent, or partial unless `force`; settles it, says
+ * what becomes of the jobs, writes the shares of a new cluster with so many voters (0: all nodes).
+ * Returns an exit code, after one line or more. */
+int snapshot_restore_into(struct snapshot_model *model, const char *dir, uint64_t voters,
+                          bool force);
+
+/* Writes DIR/nodeN/restore for every node of a settled model; makes DIR. ERR_EXISTS when one of
+ * these directories has something in it, ERR_IO, with one line in `why` (TEXT_MAX bytes). */
+int snapshot_write_shares(const struct snapshot_model *model, const char *dir, char *why);
+
+/* Puts a node's accounts, values and transfers under way back into its ledger, which must be empty,
+ * in the directory of a local cluster that does not run; says what is counted twice, missing or not
+ * known. Changes the model. Returns an exit code, after one line when it failed. */
+int snapshot_restore_node(struct cli *cli, struct snapshot_model *model, uint64_t id,
+                          const char *dir, bool dry_run);
+
+#endif

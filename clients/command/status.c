@@ -1,0 +1,223 @@
+/* status.c - conclave status. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "clients/ask/cluster.h"
+#include "clients/command/commands.h"
+#include "clients/show/health.h"
+#include "clients/show/render.h"
+#include "clients/local/supervised.h"
+#include "shared/base/limits.h"
+
+#define STATUS_US (1000 * MS_US)
+
+static const char *dir;
+
+const struct option_spec status_options[] = {
+    {"dir", OPTION_STRING, &dir, 0, 0, "DIR",
+     "of a cluster that `up` started: who does not start, and why (default .conclave)"},
+    {0}};
+
+/* --- JSON --- */
+
+static json_t *render_jobs(const struct wire_status *status)
+{
+    if (!status)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "queued", (json_int_t)status->queued, "running",
+                     (json_int_t)status->running, "done", (json_int_t)status->done, "failed",
+                     (json_int_t)status->failed, "cancelled", (json_int_t)status->cancelled);
+}
+
+static json_t *render_broker(const struct address *address, const struct message *answer)
+{
+    char at[ADDRESS_TEXT_MAX];
+    json_t *broker =
+        json_pack("{s:s, s:b}", "address", address_text(address, at), "alive", answer != NULL);
+    const struct wire_broker empty = {0}, *row = answer ? &answer->as.broker : &empty;
+    json_object_set_new(broker, "coordinator", render_number(row->coordinator));
+    const struct {
+        const char *name;
+        uint64_t count;
+    } counts[] = {{"forwarded", row->forwarded},
+                  {"rejected", row->rejected},
+                  {"refused", row->refused},
+                  {"dropped", row->dropped},
+                  {"waiting", row->waiting}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        json_object_set_new(broker, counts[i].name,
+                            answer ? json_integer((json_int_t)counts[i].count) : json_null());
+    json_object_set_new(broker, "pid", render_number(row->pid));
+    json_object_set_new(broker, "version", render_text(row->version));
+    return broker;
+}
+
+/* What the coordinator says, or without one what the first broker knows. */
+struct summary {
+    uint64_t coordinator, term, quorum;
+    bool healthy;
+};
+
+static struct summary summarize(const struct cluster_view *view)
+{
+    if (view->status) {
+        const struct wire_status *status = &view->status->as.status;
+        return (struct summary){status->coordinator, status->term, status->quorum, status->healthy};
+    }
+    for (size_t i = 0; i < BROKERS_MAX; i++)
+        if (view->brokers[i])
+            return (struct summary){.quorum = view->brokers[i]->as.broker.quorum};
+    return (struct summary){0};
+}
+
+/* Counts that only a coordinator can tell. */
+static void add_counts(json_t *all, const struct wire_status *status)
+{
+    const struct wire_status none = {0}, *is = status ? status : &none;
+    const struct {
+        const char *name;
+        uint64_t count;
+    } counts[] = {{"operations", is->operations}, {"reassigned", is->reassigned},
+                  {"copied", is->copied},         {"restarts", is->restarts},
+                  {"elections", is->elections},   {"may_fail", is->may_fail}};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        json_object_set_new(all, counts[i].name,
+                            status ? json_integer((json_int_t)counts[i].count) : json_null());
+}
+
+static void print_troubles(const struct cli *cli)
+{
+    json_t *supervised = supervised_find(dir, &cli->brokers),
+           *lines = supervised_troubles(supervised);
+    for (size_t i = 0; i < json_array_size(lines); i++)
+        printf("supervisor   %s\n", json_string_value(json_array_get(lines, i)));
+    json_decref(lines);
+    json_decref(supervised);
+}
+
+static void print_json(const struct cli *cli, const struct cluster_view *view)
+{
+    const struct wire_status *status = view->status ? &view->status->as.status : NULL;
+    const struct wire_node_row *rows = NULL;
+    size_t n = 0;
+    json_t *nodes = json_array(), *brokers = json_array();
+    struct summary summary = summarize(view);
+    cluster_nodes(view, &rows, &n);
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(nodes, render_node(&rows[i]));
+    for (size_t i = 0; i < cli->brokers.n; i++)
+        json_array_append_new(brokers, render_broker(&cli->brokers.at[i], view->brokers[i]));
+    json_t *all = json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "coordinator",
+                            render_number(summary.coordinator), "term", render_number(summary.term),
+                            "quorum", render_number(summary.quorum), "healthy", summary.healthy,
+                            "nodes", nodes, "jobs", render_jobs(status), "brokers", brokers);
+    add_counts(all, status);
+    json_object_set_new(all, "error", render_text(slice_of(view->reason.at)));
+    json_t *supervised = supervised_find(dir, &cli->brokers);
+    json_object_set_new(all, "troubles", supervised_troubles(supervised));
+    json_decref(supervised);
+    cli_print_json(cli, all);
+}
+
+/* --- text --- */
+
+static void print_nodes(const struct cluster_view *view)
+{
+    const struct wire_node_row *rows = NULL;
+    size_t n = 0;
+    cluster_nodes(view, &rows, &n);
+    printf("\n%-5s %-12s %-6s %-16s %8s %5s %11s %9s %6s %8s %8s\n", "NODE", "ROLE", "ALIVE",
+           "HOST", "PID", "BOOTS", "OPERATIONS", "ASSIGNED", "HELD", "APPLIED", "REJECTED");
+    for (size_t i = 0; i < n; i++) {
+        char role[4 * 16 + 1], host[4 * 64 + 1];
+        printf("%-5" PRIu64 " %-12s %-6s %-16s %8" PRIu64 " %5" PRIu64 " %11" PRIu64 " %9" PRIu64
+               " %6" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n",
+               rows[i].node, text_escape(role, sizeof role, rows[i].role), health_word(&rows[i]),
+               text_escape(host, sizeof host, rows[i].host), rows[i].pid, rows[i].boots,
+               rows[i].operations, rows[i].assigned, rows[i].held, rows[i].applied,
+               rows[i].rejected);
+    }
+}
+
+/* The event loop that stood still longest: one that does for an election timeout looks dead. */
+static void print_loops(const struct cluster_view *view)
+{
+    const struct wire_node_row *rows = NULL, *worst = NULL;
+    size_t n = 0;
+    cluster_nodes(view, &rows, &n);
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].turn_us && (!worst || rows[i].turn_us > worst->turn_us))
+            worst = &rows[i];
+    char in[4 * 16 + 1];
+    if (worst)
+        printf("loops        the longest turn of the last minute took %" PRIu64 ".%" PRIu64
+               " ms, on node %" PRIu64 " (%s); %" PRIu64 ".%" PRIu64
+               " ms without waiting for a processor\n",
+               worst->turn_us / MS_US, worst->turn_us % MS_US / 100, worst->node,
+               text_escape(in, sizeof in, worst->turn_in), worst->turn_own_us / MS_US,
+               worst->turn_own_us % MS_US / 100);
+}
+
+static void print_text(const struct cli *cli, const struct cluster_view *view)
+{
+    struct summary summary = summarize(view);
+    if (view->status) {
+        const struct wire_status *status = &view->status->as.status;
+        struct text faults = {0};
+        health_add_faults(status, &faults);
+        health_add_margin(status, &faults);
+        printf("coordinator  node %" PRIu64 " in term %" PRIu64 ", %s\n", summary.coordinator,
+               summary.term,
+               summary.healthy ? "all nodes are alive and level" : "not all nodes are well");
+        printf("health       %s\n", faults.at);
+        printf("jobs         %" PRIu64 " queued, %" PRIu64 " running, %" PRIu64 " done, %" PRIu64
+               " failed, %" PRIu64 " cancelled\n",
+               status->queued, status->running, status->done, status->failed, status->cancelled);
+        printf("operations   %" PRIu64 " finished, %" PRIu64 " handed out again, %" PRIu64
+               " to overtake somebody\n",
+               status->operations, status->reassigned, status->copied);
+        printf("failures     %" PRIu64 " restarts of nodes, %" PRIu64 " elections\n",
+               status->restarts, status->elections);
+    } else {
+        printf("coordinator  none\n");
+    }
+    print_loops(view);
+    print_nodes(view);
+    printf("\n");
+    for (size_t i = 0; i < cli->brokers.n; i++) {
+        char at[ADDRESS_TEXT_MAX];
+        const struct message *answer = view->brokers[i];
+        printf("broker       %s ", address_text(&cli->brokers.at[i], at));
+        if (answer)
+            printf("passed on %" PRIu64 " requests, rejected %" PRIu64 ", dropped %" PRIu64
+                   " answers\n",
+                   answer->as.broker.forwarded, answer->as.broker.rejected,
+                   answer->as.broker.dropped);
+        else
+            printf("does not answer\n");
+    }
+    print_troubles(cli);
+}
+
+int status_run(struct cli *cli, int n_words, char **words)
+{
+    struct cluster_view view;
+    const struct wire_node_row *rows;
+    size_t n;
+    int code = cli_no_words(n_words, words);
+    if (code)
+        return code;
+    code = cluster_look(cli, CLIENT_UNREACHABLE_MS * MS_US + STATUS_US, &view);
+    if (view.outcome == ERR_INTERRUPTED)
+        code = cli_interrupted();
+    else if (!cluster_nodes(&view, &rows, &n))
+        code = cli_fail(code, "%s", view.reason.at);
+    else if (cli->json)
+        print_json(cli, &view);
+    else
+        print_text(cli, &view);
+    if (code == EXIT_UNREACHABLE && cluster_nodes(&view, &rows, &n))
+        cli_note("%s", view.reason.at);
+    cluster_view_clear(&view);
+    return code;
+}

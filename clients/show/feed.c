@@ -1,0 +1,114 @@
+#include "clients/show/feed.h"
+
+#include <inttypes.h>
+
+#include "clients/show/render.h"
+#include "shared/base/clock.h"
+#include "shared/base/error.h"
+
+int feed_origin(const struct message *message, struct feed_origin *out)
+{
+    const struct wire_heartbeat *beat = &message->as.heartbeat;
+    const struct wire_event *event = &message->as.event;
+    if (message->type == MESSAGE_HEARTBEAT)
+        *out = (struct feed_origin){(node_id_t)beat->node, beat->incarnation, beat->seq,
+                                    beat->time_ms, beat->term};
+    else if (message->type == MESSAGE_EVENT)
+        *out = (struct feed_origin){(node_id_t)event->node, event->incarnation, event->seq,
+                                    event->time_ms, event->term};
+    else
+        return ERR_MALFORMED;
+    return out->node >= 1 && out->node <= NODES_MAX ? OK : ERR_MALFORMED;
+}
+
+int feed_hear(struct feed *feed, const struct feed_origin *origin, uint64_t *missed)
+{
+    *missed = 0;
+    bool known =
+        feed->nodes[origin->node].incarnation == origin->incarnation && origin->incarnation;
+    if (!known && origin->incarnation == feed->nodes[origin->node].before && origin->incarnation)
+        return ERR_STALE;
+    if (known && origin->seq <= feed->nodes[origin->node].seq)
+        return ERR_STALE;
+    if (known)
+        *missed = origin->seq - feed->nodes[origin->node].seq - 1;
+    else
+        feed->nodes[origin->node].before = feed->nodes[origin->node].incarnation;
+    feed->nodes[origin->node].incarnation = origin->incarnation;
+    feed->nodes[origin->node].seq = origin->seq;
+    return OK;
+}
+
+/* --- lines --- */
+
+static void heartbeat_line(const struct wire_heartbeat *beat, struct text *out)
+{
+    char role[4 * 16 + 1];
+    text_add(out, "%-10s %-12s", "heartbeat", text_escape(role, sizeof role, beat->role));
+    if (beat->coordinator)
+        text_add(out, "follows %-4" PRIu64, beat->coordinator);
+    else
+        text_add(out, "%-12s", "follows none");
+    text_add(out, " operations %-8" PRIu64 " queued %-5" PRIu64 " held %-5" PRIu64,
+             beat->operations, beat->queued, beat->held);
+    if (beat->jobs)
+        text_add(out, " jobs %" PRIu64, beat->jobs);
+    if (beat->rejected)
+        text_add(out, " rejected %" PRIu64, beat->rejected);
+}
+
+void feed_line(const struct message *message, struct text *out)
+{
+    struct feed_origin origin;
+    char when[CLOCK_TEXT_MAX], name[4 * 32 + 1], text[TEXT_MAX];
+    if (feed_origin(message, &origin))
+        return;
+    text_add(out, "%s node %-3" PRIu32 " term %-4" PRIu64 " ", clock_text(origin.time_ms, when),
+             origin.node, origin.term);
+    if (message->type == MESSAGE_HEARTBEAT) {
+        heartbeat_line(&message->as.heartbeat, out);
+        return;
+    }
+    const struct wire_event *event = &message->as.event;
+    text_add(out, "%-10s %s", text_escape(name, sizeof name, event->event),
+             text_escape(text, sizeof text, event->text));
+}
+
+/* --- JSON --- */
+
+static json_t *heartbeat_json(const struct wire_heartbeat *beat)
+{
+    return json_pack("{s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "role",
+                     render_text(beat->role), "coordinator", render_number(beat->coordinator),
+                     "serving", beat->serving, "operations", (json_int_t)beat->operations,
+                     "conversions", (json_int_t)beat->conversions, "queued",
+                     (json_int_t)beat->queued, "held", (json_int_t)beat->held, "applied",
+                     (json_int_t)beat->applied, "rejected", (json_int_t)beat->rejected, "jobs",
+                     (json_int_t)beat->jobs, "host", render_text(beat->host), "pid",
+                     render_number(beat->pid), "version", render_text(beat->version));
+}
+
+static json_t *event_json(const struct wire_event *event)
+{
+    char id[JOB_TEXT_MAX];
+    return json_pack("{s:o, s:o, s:o, s:o}", "event", render_text(event->event), "subject",
+                     render_number(event->subject), "job",
+                     event->job ? json_string(job_id_text(event->job, id)) : json_null(), "text",
+                     render_text(event->text));
+}
+
+json_t *feed_json(const struct message *message)
+{
+    struct feed_origin origin;
+    if (feed_origin(message, &origin))
+        return json_null();
+    bool beats = message->type == MESSAGE_HEARTBEAT;
+    json_t *all = json_pack("{s:s, s:I, s:o, s:I, s:o, s:I}", "type", message_name(message->type),
+                            "node", (json_int_t)origin.node, "incarnation",
+                            render_incarnation(origin.incarnation), "seq", (json_int_t)origin.seq,
+                            "time", render_time(origin.time_ms), "term", (json_int_t)origin.term);
+    json_t *rest = beats ? heartbeat_json(&message->as.heartbeat) : event_json(&message->as.event);
+    json_object_update(all, rest);
+    json_decref(rest);
+    return all;
+}

@@ -1,0 +1,174 @@
+#include "clients/show/render.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "clients/ask/jobspec.h"
+#include "shared/base/clock.h"
+
+/* --- JSON --- */
+
+json_t *render_text(struct slice text)
+{
+    if (!text.len)
+        return json_null();
+    size_t size = 4 * text.len + 1;
+    char *room = mem_new(size, 1);
+    json_t *value = json_string(text_escape(room, size, text));
+    free(room);
+    return value;
+}
+
+json_t *render_time(uint64_t wall_ms)
+{
+    char at[CLOCK_TEXT_MAX];
+    return wall_ms ? json_string(clock_text(wall_ms, at)) : json_null();
+}
+
+json_t *render_incarnation(incarnation_t incarnation)
+{
+    char at[24];
+    text_format(at, sizeof at, "%016" PRIx64, incarnation);
+    return incarnation ? json_string(at) : json_null();
+}
+
+static json_t *count(uint64_t number)
+{
+    return json_integer((json_int_t)(number & INT64_MAX));
+}
+
+json_t *render_number(uint64_t number)
+{
+    return number ? count(number) : json_null();
+}
+
+static json_t *render_hash(struct slice hash)
+{
+    char at[HASH_TEXT_MAX];
+    return hash.len == HASH_BYTES ? json_string(hash_text(hash.at, at)) : json_null();
+}
+
+static json_t *render_result(const struct wire_job_row *row)
+{
+    if (!slice_equals(row->state, "done"))
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "digits", count(row->digits), "sha256",
+                     render_hash(row->sha256), "text", render_text(row->text), "head",
+                     render_text(row->head), "tail", render_text(row->tail));
+}
+
+json_t *render_job(const struct wire_job_row *row)
+{
+    char id[JOB_TEXT_MAX];
+    json_t *operations = json_pack("{s:o, s:o, s:o}", "done", count(row->done), "total",
+                                   count(row->total), "executed", count(row->executed));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+                     job_id_text(row->job, id), "kind", render_text(row->kind), "spec",
+                     render_text(row->spec), "key", render_text(row->key), "state",
+                     render_text(row->state), "submitted", render_time(row->submitted_ms),
+                     "finished", render_time(row->finished_ms), "operations", operations, "result",
+                     render_result(row), "converter", render_number(row->converter), "error",
+                     render_text(row->error));
+}
+
+json_t *render_node(const struct wire_node_row *row)
+{
+    json_t *node = json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "id", count(row->node), "host",
+                             render_text(row->host), "pid", render_number(row->pid), "role",
+                             render_text(row->role), "alive", row->alive, "incarnation",
+                             render_incarnation(row->incarnation), "boots", count(row->boots));
+    json_t *counts =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "term", count(row->term), "operations",
+                  count(row->operations), "conversions", count(row->conversions), "assigned",
+                  count(row->assigned), "held", count(row->held), "applied", count(row->applied),
+                  "rejected", count(row->rejected));
+    json_object_update(node, counts);
+    json_decref(counts);
+    json_object_set_new(node, "disk_full", json_boolean(row->full));
+    json_object_set_new(node, "longest_turn_us", count(row->turn_us));
+    json_object_set_new(node, "longest_turn_own_us", count(row->turn_own_us));
+    json_object_set_new(node, "longest_turn_in", render_text(row->turn_in));
+    json_object_set_new(node, "behind_ms", count(row->behind_ms));
+    json_object_set_new(node, "stalled_ms", count(row->stalled_ms));
+    json_object_set_new(node, "refusal", render_text(row->refusal));
+    json_object_set_new(node, "version", render_text(row->version));
+    return node;
+}
+
+/* An operand as the second seed writes it: an integer, or R and the number of an operation. */
+static const char *operand_text(const struct wire_operand *operand, char at[32])
+{
+    if (operand->op)
+        text_format(at, 32, "R%" PRIu64, operand->op);
+    else
+        text_format(at, 32, "%" PRIu64, operand->literal);
+    return at;
+}
+
+json_t *render_operation(const struct wire_trace_row *row)
+{
+    char at[32];
+    json_t *operands = json_array();
+    for (size_t i = 0; i < row->operands.n; i++)
+        json_array_append_new(operands, json_string(operand_text(&row->operands.at[i], at)));
+    text_format(at, sizeof at, "R%" PRIu64, row->op);
+    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", at, "operator",
+                     render_text(row->operator), "operands", operands, "node",
+                     render_number(row->node), "attempt", count(row->attempt));
+}
+
+/* --- text --- */
+
+void render_operation_text(const struct wire_trace_row *row, struct text *out)
+{
+    char at[32];
+    text_add(out, "R%" PRIu64 "=", row->op);
+    for (size_t i = 0; i < row->operands.n; i++)
+        text_add(out, "%s%s", i ? "*" : "", operand_text(&row->operands.at[i], at));
+}
+
+bool render_job_is_finished(const struct wire_job_row *row)
+{
+    return slice_equals(row->state, "done") || slice_equals(row->state, "failed") ||
+           slice_equals(row->state, "cancelled");
+}
+
+static void show(FILE *out, const char *name, struct slice text)
+{
+    char room[TEXT_MAX];
+    if (text.len)
+        fprintf(out, "%-12s%s\n", name, text_escape(room, sizeof room, text));
+}
+
+static void show_result(const struct wire_job_row *row, FILE *out)
+{
+    char label[JOBSPEC_LABEL_MAX], head[4 * TEXT_EDGE_DIGITS + 1], tail[4 * TEXT_EDGE_DIGITS + 1];
+    char hash[HASH_TEXT_MAX], text[TEXT_INLINE_DIGITS + 1];
+    jobspec_label(row->kind, row->spec, label);
+    if (row->text.len)
+        fprintf(out, "%-12s%s=%s\n", "result", label, text_escape(text, sizeof text, row->text));
+    else
+        fprintf(out, "%-12s%s=%s...%s\n", "result", label,
+                text_escape(head, sizeof head, row->head),
+                text_escape(tail, sizeof tail, row->tail));
+    fprintf(out, "%-12s%" PRIu64 "\n", "digits", row->digits);
+    if (row->sha256.len == HASH_BYTES)
+        fprintf(out, "%-12s%s\n", "sha256", hash_text(row->sha256.at, hash));
+}
+
+void render_job_text(const struct wire_job_row *row, FILE *out)
+{
+    char id[JOB_TEXT_MAX], when[CLOCK_TEXT_MAX], label[JOBSPEC_LABEL_MAX];
+    fprintf(out, "%-12s%s\n", "job", job_id_text(row->job, id));
+    fprintf(out, "%-12s%s\n", "asks for", jobspec_label(row->kind, row->spec, label));
+    show(out, "key", row->key);
+    show(out, "state", row->state);
+    fprintf(out, "%-12s%s\n", "submitted", clock_text(row->submitted_ms, when));
+    if (row->finished_ms)
+        fprintf(out, "%-12s%s\n", "finished", clock_text(row->finished_ms, when));
+    fprintf(out, "%-12s%" PRIu64 " of %" PRIu64 " done, %" PRIu64 " executed\n", "operations",
+            row->done, row->total, row->executed);
+    if (slice_equals(row->state, "done"))
+        show_result(row, out);
+    show(out, "error", row->error);
+}

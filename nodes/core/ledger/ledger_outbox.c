@@ -1,0 +1,359 @@
+#include "nodes/core/ledger/ledger_outbox.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "nodes/core/link/peers.h"
+#include "nodes/core/step/record.h"
+#include "shared/base/error.h"
+#include "shared/base/mutant.h"
+#include "shared/base/text.h"
+#include "shared/wire/codec.h"
+
+/* --- letters of one destination --- */
+
+static struct letter *letter_at(const struct outgoing *outgoing, size_t i)
+{
+    return &outgoing->ring[(outgoing->head + i) & (outgoing->ring_size - 1)];
+}
+
+/* Takes the packed message. */
+static void push(struct outgoing *outgoing, struct letter letter)
+{
+    if (outgoing->n == outgoing->ring_size) {
+        size_t size = outgoing->ring_size ? 2 * outgoing->ring_size : 16;
+        struct letter *ring = mem_new(size, sizeof *ring);
+        for (size_t i = 0; i < outgoing->n; i++)
+            ring[i] = *letter_at(outgoing, i);
+        free(outgoing->ring);
+        outgoing->ring = ring;
+        outgoing->ring_size = size;
+        outgoing->head = 0;
+    }
+    *letter_at(outgoing, outgoing->n++) = letter;
+    outgoing->last = letter.number;
+}
+
+static void pop(struct ledger *ledger, struct outgoing *outgoing)
+{
+    struct letter *letter = letter_at(outgoing, 0);
+    ledger->away -= letter->amount;
+    blob_drop(&letter->packed);
+    outgoing->head = (outgoing->head + 1) & (outgoing->ring_size - 1);
+    outgoing->n--;
+    if (outgoing->enqueued)
+        outgoing->enqueued--;
+}
+
+static struct record_key letter_key(node_id_t to, uint64_t number)
+{
+    struct record_key key = record_key(RECORD_LETTER);
+    record_key_u32(&key, to);
+    record_key_u64(&key, number);
+    return key;
+}
+
+bool ledger_outbox_is_full(const struct ledger *ledger, node_id_t to)
+{
+    return ledger->outgoing[to].n >= LEDGER_SENT_MAX;
+}
+
+/* --- sending --- */
+
+/* An incarnation is never used twice, not by a wiped disk either: the first one that writes to
+ * another ledger names this one for good. */
+static void name_ledger(struct node *node)
+{
+    struct record_key key = record_key(RECORD_EPOCH);
+    node->ledger.epoch = node->config.incarnation;
+    record_write_u64(&node->out, &key, node->ledger.epoch);
+}
+
+void ledger_send(struct node *node, node_id_t to, struct message *message, uint64_t amount)
+{
+    struct outgoing *outgoing = &node->ledger.outgoing[to];
+    if (!node->ledger.epoch)
+        name_ledger(node);
+    message->as.numbered.epoch = node->ledger.epoch;
+    message->as.numbered.number = outgoing->last + 1;
+    struct blob *packed = codec_pack(message);
+    assert(packed); /* requests and letters that came in have been checked */
+    struct record_key key = letter_key(to, outgoing->last + 1);
+    outbox_write_record(&node->out, (struct slice){key.at, key.len}, packed);
+    push(outgoing, (struct letter){outgoing->last + 1, packed, amount});
+    node->ledger.away += amount;
+    if (outgoing->enqueued + 1 < outgoing->n)
+        message_drop(&message); /* it waits behind others */
+    else if (!peers_send_durable(node, to, message))
+        outgoing->enqueued++;
+}
+
+static struct message *unpack(const struct letter *letter)
+{
+    struct message *message;
+    struct text why = {0};
+    if (codec_unpack((struct slice){letter->packed->at, letter->packed->len}, &message, &why))
+        panic("a letter that was packed cannot be unpacked: %s", why.at);
+    return message;
+}
+
+static void pump_letters(struct node *node, node_id_t to)
+{
+    struct outgoing *outgoing = &node->ledger.outgoing[to];
+    for (unsigned burst = 0; burst < LEDGER_BURST_MAX && outgoing->enqueued < outgoing->n &&
+                             channel_has_room(&node->peers[to].channel);
+         burst++)
+        if (!peers_send_durable(node, to, unpack(letter_at(outgoing, outgoing->enqueued))))
+            outgoing->enqueued++;
+}
+
+/* What came back must reach the source before the acknowledgement of what it answers: until then
+ * the source keeps room for it. So nothing is acknowledged while letters wait for the channel. */
+static void pump_ack(struct node *node, node_id_t to)
+{
+    struct incoming *incoming = &node->ledger.incoming[to];
+    const struct outgoing *outgoing = &node->ledger.outgoing[to];
+    if (!incoming->owed || outgoing->enqueued < outgoing->n)
+        return;
+    struct message *message = message_new(MESSAGE_LEDGER_ACK);
+    message->as.ledger_ack.epoch = incoming->epoch;
+    message->as.ledger_ack.number = incoming->durable;
+    incoming->owed = peers_send(node, to, message) != OK;
+}
+
+void ledger_pump(struct node *node)
+{
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        if (!node_is_peer(node, id))
+            continue;
+        pump_letters(node, id);
+        pump_ack(node, id);
+    }
+}
+
+void ledger_peer_met(struct node *node, node_id_t id)
+{
+    node->ledger.outgoing[id].enqueued = 0;
+}
+
+/* --- acknowledgements --- */
+
+static void take_ack(struct node *node, node_id_t from, uint64_t epoch, uint64_t number)
+{
+    struct ledger *ledger = &node->ledger;
+    struct outgoing *outgoing = &ledger->outgoing[from];
+    if (epoch != ledger->epoch)
+        return; /* of what our disk held before it was wiped */
+    if (number > outgoing->last) {
+        node_reject(node, from, "it acknowledges a letter that was never sent");
+        return;
+    }
+    bool had = outgoing->n > 0;
+    while (outgoing->n && letter_at(outgoing, 0)->number <= number) {
+        struct record_key key = letter_key(from, letter_at(outgoing, 0)->number);
+        record_forget(&node->out, &key);
+        pop(ledger, outgoing);
+    }
+    if (!had || outgoing->n)
+        return;
+    struct record_key key = record_key(RECORD_LAST);
+    record_key_u32(&key, from);
+    record_write_u64(&node->out, &key, outgoing->last);
+}
+
+void ledger_persisted(struct node *node, uint64_t seq)
+{
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        struct incoming *incoming = &node->ledger.incoming[id];
+        if (!incoming->awaited_seq || incoming->awaited_seq > seq)
+            continue;
+        bool all = incoming->applied_seq <= seq;
+        incoming->durable = all ? incoming->applied : incoming->awaited;
+        incoming->awaited = incoming->applied;
+        incoming->awaited_seq = all ? 0 : incoming->applied_seq;
+        incoming->owed = true;
+    }
+}
+
+/* --- applying --- */
+
+static void give_back(struct node *node, node_id_t from, const struct wire_transfer *transfer)
+{
+    struct message *message = message_new(MESSAGE_TRANSFER);
+    message->as.transfer.from = message_copy(message, transfer->to);
+    message->as.transfer.to = message_copy(message, transfer->from);
+    message->as.transfer.amount = transfer->amount;
+    message->as.transfer.returned = transfer->number;
+    message->as.transfer.returned_epoch = transfer->epoch;
+    ledger_send(node, from, message, 0);
+}
+
+/* Money that comes back finds the room that was kept for it, and its account, unless our disk was
+ * wiped meanwhile. */
+static void take_back(struct node *node, node_id_t from, const struct wire_transfer *transfer)
+{
+    take_ack(node, from, transfer->returned_epoch, transfer->returned);
+    if (ledger_has_room(&node->ledger, transfer->amount))
+        ledger_credit(node, transfer->to, transfer->amount);
+    else
+        outbox_log(&node->out, LOG_ERROR, "%" PRIu64 " that node %u returns do not fit: lost",
+                   transfer->amount, (unsigned)from);
+}
+
+static void apply_transfer(struct node *node, node_id_t from, const struct wire_transfer *transfer)
+{
+    if (!ledger_name_is_valid(transfer->from) || !ledger_name_is_valid(transfer->to) ||
+        !transfer->amount)
+        node_reject(node, from, "a transfer without accounts or an amount");
+    else if (transfer->returned)
+        take_back(node, from, transfer);
+    else if (ledger_table_find(&node->ledger.accounts, transfer->to) &&
+             ledger_has_room(&node->ledger, transfer->amount))
+        ledger_credit(node, transfer->to, transfer->amount);
+    else if (!MUTANT(return_lost))
+        give_back(node, from, transfer);
+}
+
+static void apply_app(struct node *node, node_id_t from, const struct wire_app *app)
+{
+    if (!ledger_name_is_valid(app->name) || !text_is_utf8(app->value))
+        node_reject(node, from, "an application message without a name, or not of text");
+    else if (!ledger_put(node, app->name, app->value))
+        outbox_log(&node->out, LOG_WARN, "no room for another value: that from node %u is dropped",
+                   (unsigned)from);
+}
+
+/* Whatever is in it, a letter counts as applied: else all behind it would wait for ever. */
+static void apply(struct node *node, node_id_t from, const struct message *message)
+{
+    struct incoming *incoming = &node->ledger.incoming[from];
+    if (message->type == MESSAGE_TRANSFER)
+        apply_transfer(node, from, &message->as.transfer);
+    else
+        apply_app(node, from, &message->as.app);
+    incoming->applied = message->as.numbered.number;
+    struct record_key key = record_key(RECORD_MARK);
+    record_key_u32(&key, from);
+    record_write_pair(&node->out, &key, incoming->epoch, incoming->applied);
+    incoming->applied_seq = outbox_durable_seq(&node->out);
+    if (incoming->awaited_seq)
+        return;
+    incoming->awaited = incoming->applied;
+    incoming->awaited_seq = incoming->applied_seq;
+}
+
+/* A known bug. */
+static void apply_again(struct node *node, node_id_t from, const struct message *message)
+{
+    uint64_t applied = node->ledger.incoming[from].applied;
+    apply(node, from, message);
+    node->ledger.incoming[from].applied = applied;
+}
+
+void ledger_message(struct node *node, node_id_t from, const struct message *message)
+{
+    struct incoming *incoming = &node->ledger.incoming[from];
+    if (message->type == MESSAGE_LEDGER_ACK) {
+        take_ack(node, from, message->as.ledger_ack.epoch, message->as.ledger_ack.number);
+        return;
+    }
+    const struct wire_numbered *numbered = &message->as.numbered;
+    if (!numbered->epoch || !numbered->number) {
+        node_reject(node, from, "a letter without a number");
+        return;
+    }
+    /* A wiped source begins anew; to a wiped destination, or a new one, a source sends the oldest
+     * that was not acknowledged first. */
+    if (numbered->epoch != incoming->epoch)
+        *incoming = (struct incoming){.epoch = numbered->epoch, .applied = numbered->number - 1};
+    if (numbered->number == incoming->applied + 1)
+        apply(node, from, message);
+    else if (numbered->number > incoming->applied)
+        node_reject(node, from, "a letter is missing before it");
+    else if (MUTANT(transfer_applied_twice))
+        apply_again(node, from, message);
+    else /* applied in another life of the source or of ours; the acknowledgement was lost */
+        incoming->owed = incoming->owed || !incoming->awaited_seq;
+}
+
+/* --- from disk --- */
+
+static bool read_peer(struct slice key, size_t len, node_id_t *id)
+{
+    return key.len == len && record_u32(key, 0, id) && *id >= 1 && *id <= NODES_MAX;
+}
+
+int ledger_restore_mark(struct ledger *ledger, struct slice key, struct slice value)
+{
+    node_id_t id;
+    uint64_t epoch, applied;
+    if (!read_peer(key, 4, &id) || !record_u64(value, 0, &epoch) || !record_u64(value, 8, &applied))
+        return ERR_CORRUPT;
+    ledger->incoming[id] =
+        (struct incoming){.epoch = epoch, .applied = applied, .durable = applied};
+    return OK;
+}
+
+int ledger_restore_last(struct ledger *ledger, struct slice key, struct slice value)
+{
+    node_id_t id;
+    if (!read_peer(key, 4, &id) || !record_u64(value, 0, &ledger->outgoing[id].last))
+        return ERR_CORRUPT;
+    return OK;
+}
+
+int ledger_restore_letter(struct ledger *ledger, struct slice key, struct slice value)
+{
+    node_id_t id;
+    uint64_t number;
+    struct message *message;
+    struct text why = {0};
+    if (!read_peer(key, 12, &id) || !record_u64(key, 4, &number) ||
+        codec_unpack(value, &message, &why))
+        return ERR_CORRUPT;
+    struct outgoing *outgoing = &ledger->outgoing[id];
+    const struct wire_numbered *numbered = &message->as.numbered;
+    const struct wire_transfer *transfer = &message->as.transfer;
+    bool money = message->type == MESSAGE_TRANSFER;
+    uint64_t amount = money && !transfer->returned ? transfer->amount : 0;
+    bool fits = (money || message->type == MESSAGE_APP) && number > outgoing->last &&
+                (!outgoing->n || number == outgoing->last + 1) && numbered->number == number &&
+                numbered->epoch == ledger->epoch && ledger_has_room(ledger, amount);
+    message_drop(&message);
+    if (!fits)
+        return ERR_CORRUPT;
+    if (MUTANT(outbox_lost)) {
+        outgoing->last = number;
+        return OK;
+    }
+    push(outgoing, (struct letter){number, blob_copy(value.at, value.len), amount});
+    ledger->away += amount;
+    return OK;
+}
+
+void ledger_clear_outbox(struct ledger *ledger)
+{
+    for (node_id_t id = 0; id <= NODES_MAX; id++) {
+        while (ledger->outgoing[id].n)
+            pop(ledger, &ledger->outgoing[id]);
+        free(ledger->outgoing[id].ring);
+        ledger->outgoing[id] = (struct outgoing){0};
+    }
+}
+
+void ledger_check_outbox(const struct ledger *ledger)
+{
+    uint64_t away = 0;
+    for (node_id_t id = 1; id <= NODES_MAX; id++) {
+        const struct outgoing *outgoing = &ledger->outgoing[id];
+        const struct incoming *incoming = &ledger->incoming[id];
+        assert(outgoing->enqueued <= outgoing->n && outgoing->n <= outgoing->ring_size);
+        for (size_t i = 0; i < outgoing->n; i++) {
+            assert(letter_at(outgoing, i)->number == outgoing->last - outgoing->n + 1 + i);
+            away += letter_at(outgoing, i)->amount;
+        }
+        assert(incoming->durable <= incoming->applied && incoming->awaited <= incoming->applied);
+    }
+    assert(away == ledger->away);
+}

@@ -1,0 +1,437 @@
+#include "nodes/core/ledger/ledger_requests.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "nodes/core/state/keys_replicated.h"
+#include "nodes/core/ledger/ledger_keys.h"
+#include "nodes/core/ledger/ledger_outbox.h"
+#include "nodes/core/ledger/ledger_queries.h"
+#include "nodes/core/service/requests.h"
+#include "nodes/core/raft/space.h"
+#include "shared/base/text.h"
+
+/* A request being answered. */
+struct asked {
+    uint64_t client;
+    struct message *message;
+};
+
+static void refuse(struct node *node, struct asked asked, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void refuse(struct node *node, struct asked asked, const char *code, const char *format, ...)
+{
+    struct text reason = {0};
+    va_list args;
+    va_start(args, format);
+    text_add_v(&reason, format, args);
+    va_end(args);
+    outbox_reply_durable(&node->out, asked.client,
+                         requests_error(node, asked.message->as.request.request, code, reason.at));
+}
+
+/* --- answers --- */
+
+static void reply_account(struct node *node, struct asked asked, struct slice account,
+                          uint64_t balance, bool repeated)
+{
+    struct message *reply = message_new(MESSAGE_BANK_ACCOUNT);
+    reply->as.bank_account = (struct wire_bank_account){
+        .request = asked.message->as.request.request,
+        .account = message_copy(reply, account),
+        .balance = balance,
+        .repeated = repeated,
+    };
+    outbox_reply_durable(&node->out, asked.client, reply);
+}
+
+static void reply_value(struct node *node, struct asked asked, struct slice name,
+                        const struct blob *value, bool found, bool repeated)
+{
+    struct message *reply = message_new(MESSAGE_KV_VALUE);
+    reply->as.kv_value = (struct wire_kv_value){
+        .request = asked.message->as.request.request,
+        .name = message_copy(reply, name),
+        .found = found,
+        .repeated = repeated,
+    };
+    if (value)
+        reply->as.kv_value.value = message_copy(reply, (struct slice){value->at, value->len});
+    outbox_reply_durable(&node->out, asked.client, reply);
+}
+
+/* --- what all requests have in common --- */
+
+static bool check_name(struct node *node, struct asked asked, const char *what, struct slice name)
+{
+    char shown[TEXT_MAX / 4];
+    if (ledger_name_is_valid(name))
+        return true;
+    refuse(node, asked, "invalid", "'%s' is no name of %s: 1 to %d of A-Z a-z 0-9 _ . -",
+           text_escape(shown, sizeof shown, name), what, LEDGER_NAME_MAX);
+    return false;
+}
+
+static bool check_change(struct node *node, struct asked asked)
+{
+    const struct wire_bank_change *change = &asked.message->as.bank_change;
+    if (!check_name(node, asked, "an account", change->account))
+        return false;
+    if (change->amount >= 1 && change->amount <= MONEY_MAX)
+        return true;
+    refuse(node, asked, "invalid", "an amount is a whole number from 1 to %" PRIu64, MONEY_MAX);
+    return false;
+}
+
+static bool check_node(struct node *node, struct asked asked, uint64_t id)
+{
+    if (id >= 1 && id <= node->config.n_nodes)
+        return true;
+    refuse(node, asked, "invalid", "there is no node %" PRIu64 "; the cluster has %u", id,
+           (unsigned)node->config.n_nodes);
+    return false;
+}
+
+static uint64_t mix(uint64_t hash, struct slice bytes)
+{
+    return hash * UINT64_C(0x100000001b3) ^ map_hash(bytes.at, bytes.len);
+}
+
+static uint64_t mix_u64(uint64_t hash, uint64_t number)
+{
+    return mix(hash, (struct slice){(const uint8_t *)&number, sizeof number});
+}
+
+static void refuse_account(struct node *node, struct asked asked, struct slice account,
+                           uint64_t where)
+{
+    char name[TEXT_MAX / 2];
+    refuse(node, asked, "not_found", "there is no account %s on node %" PRIu64,
+           text_escape(name, sizeof name, account), where);
+}
+
+static void refuse_full(struct node *node, struct asked asked, node_id_t id)
+{
+    refuse(node, asked, "disk_full", "the disk of node %u is full; nothing was changed",
+           (unsigned)id);
+}
+
+/* Answers a change as its key says that it ended. */
+static void answer(struct node *node, struct asked asked, const struct ledger_key *key,
+                   bool repeated)
+{
+    const struct message *message = asked.message;
+    const struct wire_bank_change *change = &message->as.bank_change;
+    bool put = message->type == MESSAGE_KV_PUT;
+    uint64_t self = node->config.id;
+    switch (key->outcome) {
+    case LEDGER_DONE:
+        if (put)
+            reply_value(node, asked, message->as.kv_put.name, NULL, true, repeated);
+        else
+            reply_account(node, asked, change->account, key->balance, repeated);
+        break;
+    case LEDGER_INSUFFICIENT:
+        refuse(node, asked, "insufficient", "the account has %" PRIu64 ", less than %" PRIu64,
+               key->balance, change->amount);
+        break;
+    case LEDGER_NO_ACCOUNT:
+        refuse_account(node, asked, change->account, self);
+        break;
+    case LEDGER_NO_ACCOUNT_THERE:
+        refuse_account(node, asked, message->as.bank_transfer.to,
+                       message->as.bank_transfer.to_node);
+        break;
+    case LEDGER_OVERFLOW:
+        refuse(node, asked, "overflow",
+               "a node holds at most %" PRIu64 ": there is no room for so much more", MONEY_MAX);
+        break;
+    case LEDGER_TOO_MANY:
+        refuse(node, asked, "too_many", "node %" PRIu64 " has %d %s and takes no more", self,
+               put ? KV_NAMES_MAX : ACCOUNTS_MAX, put ? "values" : "accounts");
+        break;
+    case LEDGER_OUTCOMES:
+        break;
+    }
+}
+
+/* The change is made, or cannot be: remembers that under the client's key, and answers. */
+static void end(struct node *node, struct asked asked, struct slice key, uint64_t request,
+                enum ledger_outcome outcome, uint64_t balance)
+{
+    answer(node, asked, ledger_key_add(node, key, request, outcome, balance), false);
+}
+
+/* True when the change is new and may be made; else it is answered: its key is known, or it cannot
+ * be made now. */
+static bool begin(struct node *node, struct asked asked, struct slice key, uint64_t request)
+{
+    const struct ledger_key *known = ledger_key_find(&node->ledger.keys, key);
+    if (!jobs_key_is_valid(key))
+        refuse(node, asked, "invalid", "a key is 1 to %d printable characters without spaces",
+               JOB_KEY_MAX);
+    else if (known && known->request != request)
+        refuse(node, asked, "invalid",
+               "this key was used for a different request; choose another key");
+    else if (known)
+        answer(node, asked, known, true);
+    else if (keys_is_forgotten(&node->ledger.keys.forgotten, KEY_OF_CHANGE, key))
+        refuse(node, asked, "forgotten",
+               "this key was used and what came of it is forgotten; choose another key");
+    else if (node->full)
+        refuse_full(node, asked, node->config.id);
+    else
+        return true;
+    return false;
+}
+
+static uint64_t hash_change(const struct message *message)
+{
+    const struct wire_bank_change *change = &message->as.bank_change;
+    return mix_u64(mix(message->type, change->account), change->amount);
+}
+
+static uint64_t hash_transfer(const struct message *message)
+{
+    const struct wire_bank_transfer *transfer = &message->as.bank_transfer;
+    return mix_u64(mix(hash_change(message), transfer->to), transfer->to_node);
+}
+
+static void end_change(struct node *node, struct asked asked, uint64_t request,
+                       enum ledger_outcome outcome, uint64_t balance)
+{
+    end(node, asked, asked.message->as.bank_change.key, request, outcome, balance);
+}
+
+/* --- accounts --- */
+
+static void deposit(struct node *node, struct asked asked)
+{
+    const struct wire_bank_deposit *deposit = &asked.message->as.bank_deposit;
+    const struct ledger *ledger = &node->ledger;
+    uint64_t request = hash_change(asked.message);
+    if (!check_change(node, asked) || !begin(node, asked, deposit->key, request))
+        return;
+    bool exists = ledger_table_find(&ledger->accounts, deposit->account) != NULL;
+    if (!exists && ledger->accounts.n >= ACCOUNTS_MAX) {
+        end_change(node, asked, request, LEDGER_TOO_MANY, 0);
+    } else if (!ledger_has_room(ledger, deposit->amount)) {
+        end_change(node, asked, request, LEDGER_OVERFLOW, 0);
+    } else {
+        struct ledger_row *row = ledger_credit(node, deposit->account, deposit->amount);
+        end_change(node, asked, request, LEDGER_DONE, row->balance);
+    }
+}
+
+/* The account that money is to be taken from; NULL after a refusal. */
+static struct ledger_row *find_funds(struct node *node, struct asked asked, uint64_t request)
+{
+    const struct wire_bank_change *change = &asked.message->as.bank_change;
+    struct ledger_row *row = ledger_table_find(&node->ledger.accounts, change->account);
+    if (row && row->balance >= change->amount)
+        return row;
+    if (row)
+        end_change(node, asked, request, LEDGER_INSUFFICIENT, row->balance);
+    else
+        end_change(node, asked, request, LEDGER_NO_ACCOUNT, 0);
+    return NULL;
+}
+
+static void withdraw(struct node *node, struct asked asked)
+{
+    const struct wire_bank_withdraw *withdraw = &asked.message->as.bank_withdraw;
+    uint64_t request = hash_change(asked.message);
+    if (!check_change(node, asked) || !begin(node, asked, withdraw->key, request))
+        return;
+    struct ledger_row *row = find_funds(node, asked, request);
+    if (!row)
+        return;
+    ledger_debit(node, row, withdraw->amount);
+    end_change(node, asked, request, LEDGER_DONE, row->balance);
+}
+
+static void transfer_here(struct node *node, struct asked asked, struct ledger_row *from,
+                          uint64_t request)
+{
+    const struct wire_bank_transfer *transfer = &asked.message->as.bank_transfer;
+    if (!ledger_table_find(&node->ledger.accounts, transfer->to)) {
+        end_change(node, asked, request, LEDGER_NO_ACCOUNT_THERE, 0);
+        return;
+    }
+    ledger_debit(node, from, transfer->amount);
+    ledger_credit(node, transfer->to, transfer->amount);
+    end_change(node, asked, request, LEDGER_DONE, from->balance);
+}
+
+/* False, and the client is told, when that node should be sent nothing new now. */
+static bool may_send(struct node *node, struct asked asked, node_id_t to)
+{
+    if (space_peer_is_full(node, to))
+        refuse_full(node, asked, to);
+    else if (ledger_outbox_is_full(&node->ledger, to))
+        refuse(node, asked, "busy", "node %u has too much of this node to acknowledge",
+               (unsigned)to);
+    else
+        return true;
+    return false;
+}
+
+static void transfer_away(struct node *node, struct asked asked, struct ledger_row *from,
+                          uint64_t request)
+{
+    const struct wire_bank_transfer *transfer = &asked.message->as.bank_transfer;
+    node_id_t to = (node_id_t)transfer->to_node;
+    if (!ledger_knows(&node->ledger, to, transfer->to)) {
+        if (!ledger_ask(node, asked.client, asked.message))
+            refuse(node, asked, "busy", "too many transfers wait; try again later");
+        return;
+    }
+    if (!may_send(node, asked, to))
+        return;
+    struct message *message = message_new(MESSAGE_TRANSFER);
+    message->as.transfer.from = message_copy(message, transfer->account);
+    message->as.transfer.to = message_copy(message, transfer->to);
+    message->as.transfer.amount = transfer->amount;
+    ledger_debit(node, from, transfer->amount);
+    ledger_send(node, to, message, transfer->amount);
+    end_change(node, asked, request, LEDGER_DONE, from->balance);
+}
+
+static void transfer(struct node *node, struct asked asked)
+{
+    const struct wire_bank_transfer *transfer = &asked.message->as.bank_transfer;
+    uint64_t request = mix_u64(mix(hash_change(asked.message), transfer->to), transfer->to_node);
+    if (!check_change(node, asked) || !check_name(node, asked, "an account", transfer->to) ||
+        !check_node(node, asked, transfer->to_node))
+        return;
+    bool here = transfer->to_node == node->config.id;
+    if (here && slice_same(transfer->account, transfer->to)) {
+        refuse(node, asked, "invalid", "money cannot be transferred from an account to itself");
+        return;
+    }
+    if (!begin(node, asked, transfer->key, request))
+        return;
+    struct ledger_row *from = find_funds(node, asked, request);
+    if (from && here)
+        transfer_here(node, asked, from, request);
+    else if (from)
+        transfer_away(node, asked, from, request);
+}
+
+void ledger_requests_missing(struct node *node, uint64_t client, struct message *message)
+{
+    struct asked asked = {client, message};
+    uint64_t request = hash_transfer(message);
+    if (begin(node, asked, message->as.bank_transfer.key, request))
+        end_change(node, asked, request, LEDGER_NO_ACCOUNT_THERE, 0);
+}
+
+static void balance(struct node *node, struct asked asked)
+{
+    struct slice account = asked.message->as.bank_balance.account;
+    const struct ledger_row *row = ledger_table_find(&node->ledger.accounts, account);
+    if (row)
+        reply_account(node, asked, account, row->balance, false);
+    else if (check_name(node, asked, "an account", account))
+        refuse_account(node, asked, account, node->config.id);
+}
+
+static void list(struct node *node, struct asked asked)
+{
+    const struct ledger_table *accounts = &node->ledger.accounts;
+    size_t first = ledger_table_after(accounts, asked.message->as.bank_list.after);
+    size_t n = accounts->n - first < LEDGER_PAGE_MAX ? accounts->n - first : LEDGER_PAGE_MAX;
+    struct message *reply = message_new(MESSAGE_BANK_PAGE);
+    struct wire_bank_page *page = &reply->as.bank_page;
+    page->request = asked.message->as.request.request;
+    page->more = first + n < accounts->n;
+    page->total = node->ledger.total;
+    page->sent = node->ledger.away;
+    page->accounts.n = n;
+    page->accounts.at = message_room(reply, n, sizeof *page->accounts.at);
+    for (size_t i = 0; i < n; i++) {
+        const struct ledger_row *row = accounts->at[first + i];
+        page->accounts.at[i] =
+            (struct wire_account_row){message_text(reply, row->name), row->balance};
+    }
+    outbox_reply_durable(&node->out, asked.client, reply);
+}
+
+/* --- values --- */
+
+static void put_away(struct node *node, struct asked asked, uint64_t request)
+{
+    const struct wire_kv_put *put = &asked.message->as.kv_put;
+    if (!may_send(node, asked, (node_id_t)put->to))
+        return;
+    struct message *message = message_new(MESSAGE_APP);
+    message->as.app.name = message_copy(message, put->name);
+    message->as.app.value = message_copy(message, put->value);
+    ledger_send(node, (node_id_t)put->to, message, 0);
+    end(node, asked, put->key, request, LEDGER_DONE, 0);
+}
+
+static void put(struct node *node, struct asked asked)
+{
+    const struct wire_kv_put *put = &asked.message->as.kv_put;
+    uint64_t request = mix_u64(mix(mix(MESSAGE_KV_PUT, put->name), put->value), put->to);
+    if (!check_name(node, asked, "a value", put->name) ||
+        (put->to && !check_node(node, asked, put->to)))
+        return;
+    if (!text_is_utf8(put->value)) {
+        refuse(node, asked, "invalid", "a value is UTF-8 text without zero bytes");
+        return;
+    }
+    if (!begin(node, asked, put->key, request))
+        return;
+    if (put->to && put->to != node->config.id) {
+        put_away(node, asked, request);
+        return;
+    }
+    bool fits = ledger_put(node, put->name, put->value);
+    end(node, asked, put->key, request, fits ? LEDGER_DONE : LEDGER_TOO_MANY, 0);
+}
+
+static void get(struct node *node, struct asked asked)
+{
+    struct slice name = asked.message->as.kv_get.name;
+    if (!check_name(node, asked, "a value", name))
+        return;
+    const struct ledger_row *row = ledger_table_find(&node->ledger.values, name);
+    reply_value(node, asked, name, row ? row->value : NULL, row != NULL, false);
+}
+
+static void open_session(struct node *node, struct asked asked)
+{
+    if (node->full)
+        refuse_full(node, asked, node->config.id);
+    else
+        outbox_reply_durable(&node->out, asked.client,
+                             keys_session_reply(ledger_open_session(node),
+                                                asked.message->as.request.request));
+}
+
+bool ledger_requests_handle(struct node *node, uint64_t client, struct message *message)
+{
+    static void (*const handlers[MESSAGE_TYPES])(struct node *, struct asked) = {
+        [MESSAGE_BANK_DEPOSIT] = deposit,
+        [MESSAGE_BANK_WITHDRAW] = withdraw,
+        [MESSAGE_BANK_TRANSFER] = transfer,
+        [MESSAGE_BANK_BALANCE] = balance,
+        [MESSAGE_BANK_LIST] = list,
+        [MESSAGE_KV_PUT] = put,
+        [MESSAGE_KV_GET] = get,
+        [MESSAGE_SESSION_OPEN] = open_session,
+    };
+    struct asked asked = {client, message};
+    if (!handlers[message->type])
+        return false;
+    if (message->type == MESSAGE_SESSION_OPEN && !message->as.request.node)
+        return false; /* one of the coordinator's */
+    if (message->as.request.node)
+        handlers[message->type](node, asked);
+    else
+        refuse(node, asked, "invalid", "a ledger is that of one node: name the node");
+    return true;
+}

@@ -1,0 +1,78 @@
+#include "nodes/core/ledger/ledger_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/memory.h"
+#include "shared/base/text.h"
+
+bool ledger_name_is_valid(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t byte = name.at[i];
+        bool fits = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                    (byte >= '0' && byte <= '9') || byte == '_' || byte == '.' || byte == '-';
+        if (!fits)
+            return false;
+    }
+    return name.len >= 1 && name.len <= LEDGER_NAME_MAX;
+}
+
+static int compare(const struct ledger_row *row, struct slice name)
+{
+    size_t len = strlen(row->name), shorter = len < name.len ? len : name.len;
+    int order = shorter ? memcmp(row->name, name.at, shorter) : 0;
+    return order ? order : (len > name.len) - (len < name.len);
+}
+
+/* The index of the first row whose name is not before it. */
+static size_t bisect(const struct ledger_table *table, struct slice name)
+{
+    size_t low = 0, high = table->n;
+    if (high && compare(table->at[high - 1], name) < 0)
+        return high;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare(table->at[middle], name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct ledger_row *ledger_table_find(const struct ledger_table *table, struct slice name)
+{
+    size_t at = bisect(table, name);
+    bool found = at < table->n && slice_equals(name, table->at[at]->name);
+    return found ? table->at[at] : NULL;
+}
+
+size_t ledger_table_after(const struct ledger_table *table, struct slice name)
+{
+    size_t at = bisect(table, name);
+    return at + (at < table->n && slice_equals(name, table->at[at]->name));
+}
+
+struct ledger_row *ledger_table_add(struct ledger_table *table, struct slice name)
+{
+    size_t at = bisect(table, name);
+    if (table->n == table->size) {
+        table->size = table->size ? 2 * table->size : 16;
+        table->at = mem_grow(table->at, table->size, sizeof *table->at);
+    }
+    memmove(&table->at[at + 1], &table->at[at], (table->n++ - at) * sizeof *table->at);
+    struct ledger_row *row = mem_new(1, sizeof *row);
+    memcpy(row->name, name.at, name.len);
+    return table->at[at] = row;
+}
+
+void ledger_table_clear(struct ledger_table *table)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        blob_drop(&table->at[i]->value);
+        free(table->at[i]);
+    }
+    free(table->at);
+    *table = (struct ledger_table){0};
+}

@@ -1,0 +1,54 @@
+#include "nodes/core/raft/space.h"
+
+#include <inttypes.h>
+
+#include "nodes/core/raft/election.h"
+#include "nodes/core/step/feed.h"
+
+bool space_peer_is_full(const struct node *node, node_id_t id)
+{
+    const struct peer *peer = &node->peers[id];
+    return peer->alive && peer->heartbeat && peer->heartbeat->as.heartbeat.full;
+}
+
+static bool is_full(const struct node *node, node_id_t id)
+{
+    return id == node->config.id ? node->full : space_peer_is_full(node, id);
+}
+
+bool space_suffices(const struct node *node, struct text *reason)
+{
+    uint32_t n_full = 0, n_writing = 0, n_voters = node->config.n_voters;
+    for (node_id_t id = 1; id <= n_voters; id++) {
+        bool full = is_full(node, id), alive = id == node->config.id || node->peers[id].alive;
+        n_full += full;
+        n_writing += alive && !full;
+    }
+    /* Where no disk is full, a lack of living voters is the election's business. */
+    if (!n_full || n_writing >= election_quorum(node))
+        return true;
+    if (!reason)
+        return false;
+    text_add(reason, "disk full on node%s", n_full == 1 ? "" : "s");
+    for (node_id_t id = 1, nth = 0; id <= n_voters; id++)
+        if (is_full(node, id))
+            text_add(reason, "%s%u", nth++ ? ", " : " ", (unsigned)id);
+    text_add(reason, ": %u of %u can write, %u needed", (unsigned)n_writing, (unsigned)n_voters,
+             (unsigned)election_quorum(node));
+    return false;
+}
+
+void space_event(struct node *node, bool full)
+{
+    if (node->full == full)
+        return;
+    node->full = full;
+    node->heartbeat_now = true;
+    if (full)
+        feed_event(node, "disk_full", node->config.id, JOB_NONE,
+                   "the disk of node %u is full: it takes in nothing new", node->config.id);
+    else
+        feed_event(node, "disk_free", node->config.id, JOB_NONE,
+                   "the disk of node %u has room again", node->config.id);
+    election_space(node);
+}

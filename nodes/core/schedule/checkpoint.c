@@ -1,0 +1,224 @@
+#include "nodes/core/schedule/checkpoint.h"
+
+#include <string.h>
+
+#include "nodes/core/raft/journal.h"
+#include "nodes/core/schedule/schedule.h"
+
+#include "shared/base/mutant.h"
+/* --- noting --- */
+
+void checkpoint_note(struct node *node, const struct item *item)
+{
+    struct run *run = item->job->run;
+    if (run->n_done == run->done_size) {
+        run->done_size = run->done_size ? 2 * run->done_size : 16;
+        run->done = mem_grow(run->done, run->done_size, sizeof *run->done);
+    }
+    run->done[run->n_done++] = (struct done_mark){.op = item->op,
+                                                  .unit = item->count > 0,
+                                                  .node = item->node,
+                                                  .attempt = item->won,
+                                                  .operations = item->operations};
+    if (!node->schedule.unlogged++)
+        node->schedule.checkpoint_us = node->now_us + node->config.checkpoint_interval_us;
+    node->schedule.unlogged_bytes += item->len;
+}
+
+/* --- writing --- */
+
+static void begin(const struct node *node, const struct job *job, struct message *entry)
+{
+    struct wire_done *done = &entry->as.done;
+    done->job = job->id;
+    done->executed = job->executed;
+    done->ops.at = message_room(entry, CHECKPOINT_OPS_MAX, sizeof *done->ops.at);
+    done->tallies.at = message_room(entry, node->config.n_nodes, sizeof *done->tallies.at);
+    done->tallies.n = node->config.n_nodes;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        done->tallies.at[id - 1].node = id;
+    for (size_t i = 0; i < done->tallies.n; i++)
+        job_write_executed(job->executors, &done->tallies.at[i]);
+}
+
+static void propose(struct node *node, struct message *entry)
+{
+    entry->as.done.reassigned = node->schedule.reassigned;
+    node->schedule.reassigned = 0;
+    journal_propose(node, entry);
+}
+
+/* The value goes to disk here first; its operation waits for the next checkpoint. */
+static void keep(struct node *node, struct item *item)
+{
+    if (item->keeping)
+        return;
+    item->keeping = item->job->keeps = true;
+    outbox_keep(&node->out, USER_SCHEDULE, (struct value_id){item->job->id, item->op}, NULL);
+}
+
+static void tally(struct message *entry, const struct done_mark *mark)
+{
+    struct wire_tally *line = &entry->as.done.tallies.at[mark->node - 1];
+    line->operations += mark->operations << MUTANT(counted_twice);
+    line->conversions += !mark->operations;
+}
+
+static void write_row(struct message *entry, const struct done_mark *mark, struct item *item)
+{
+    struct wire_done *done = &entry->as.done;
+    struct done_op op = {.op = mark->op,
+                         .unit = mark->unit,
+                         .node = mark->node,
+                         .attempt = mark->attempt};
+    if (item) {
+        op.len = item->len;
+        op.value = item->value;
+        memcpy(op.hash, item->hash, HASH_BYTES);
+        item->logged = true;
+    }
+    job_write_done(entry, &op, &done->ops.at[done->ops.n++]);
+}
+
+/* True when what used the operation's result, directly or not, is logged: only then does the log
+ * know that the operation is done. */
+static bool is_covered(const struct node *node, const struct job *job, op_id_t op)
+{
+    while ((op = plan_consumer(&job->plan, op))) {
+        const struct item *item = run_find(&node->schedule, job->id, op);
+        if (item)
+            return item->logged;
+    }
+    return false;
+}
+
+/* Puts one finished operation into the entry; false when it must wait for a later one. */
+static bool put(struct node *node, struct job *job, const struct done_mark *mark,
+                struct message *entry, size_t *bytes)
+{
+    struct item *item = run_find(&node->schedule, job->id, mark->op);
+    if (!mark->operations)
+        return false; /* a conversion: the job's last entry tells of it */
+    if (!item) {
+        if (!is_covered(node, job, mark->op))
+            return false;
+        if (job->trace)
+            write_row(entry, mark, NULL);
+        tally(entry, mark);
+        return true;
+    }
+    if (!item->value && !item->kept) {
+        keep(node, item);
+        return false;
+    }
+    size_t more = item->value ? item->value->len : 0;
+    if (*bytes && *bytes + more > CHECKPOINT_ENTRY_BYTES)
+        return false;
+    *bytes += more;
+    write_row(entry, mark, item);
+    tally(entry, mark);
+    return true;
+}
+
+static void remove_told(struct run *run)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < run->n_done; i++)
+        if (!run->done[i].told)
+            run->done[left++] = run->done[i];
+    run->n_done = left;
+}
+
+/* One entry's worth; false when there is nothing that could be told now. The latest go first: what
+ * used a result must be in the log before the result counts as done without its value. */
+static bool log_some(struct node *node, struct job *job)
+{
+    struct run *run = job->run;
+    struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);
+    size_t bytes = 0, told = 0;
+    begin(node, job, entry);
+    entry->as.entry_ops_done.source = node->config.id;
+    for (size_t i = run->n_done; i-- > 0 && entry->as.done.ops.n < CHECKPOINT_OPS_MAX;) {
+        run->done[i].told = put(node, job, &run->done[i], entry, &bytes);
+        told += run->done[i].told;
+    }
+    remove_told(run);
+    if (told)
+        propose(node, entry);
+    else
+        message_drop(&entry);
+    return told > 0;
+}
+
+void checkpoint_finish(struct node *node, struct job *job, struct message *entry)
+{
+    struct run *run = job->run;
+    size_t at = 0;
+    /* Rows of the trace that the last entry has no room for; they count nothing before it does. */
+    while (job->trace && run->n_done - at > CHECKPOINT_OPS_MAX - 1) {
+        struct message *rows = message_new(MESSAGE_ENTRY_OPS_DONE);
+        begin(node, job, rows);
+        rows->as.entry_ops_done.source = node->config.id;
+        for (size_t i = 0; i < CHECKPOINT_OPS_MAX - 1; i++, at++)
+            write_row(rows, &run->done[at], NULL);
+        propose(node, rows);
+    }
+    begin(node, job, entry);
+    for (size_t i = 0; i < run->n_done; i++) {
+        tally(entry, &run->done[i]);
+        if (job->trace && i >= at && run->done[i].operations)
+            write_row(entry, &run->done[i], NULL);
+    }
+    run->n_done = 0;
+    entry->as.done.reassigned = node->schedule.reassigned;
+    node->schedule.reassigned = 0;
+}
+
+void checkpoint_pump(struct node *node)
+{
+    struct schedule *schedule = &node->schedule;
+    bool due = schedule->unlogged && (node->now_us >= schedule->checkpoint_us ||
+                                      schedule->unlogged_bytes >= node->config.checkpoint_bytes);
+    if (!due)
+        return;
+    schedule->unlogged = schedule->unlogged_bytes = 0;
+    for (size_t i = 0; i < schedule->n_active; i++) {
+        struct job *job = schedule->active[i];
+        if (!job->run->n_done || journal_pending_end(node, job->id))
+            continue;
+        while (log_some(node, job))
+            continue;
+        schedule->unlogged += job->run->n_done;
+    }
+    schedule->checkpoint_us = node->now_us + node->config.checkpoint_interval_us;
+}
+
+uint64_t checkpoint_deadline(const struct node *node)
+{
+    return node->schedule.unlogged ? node->schedule.checkpoint_us : UINT64_MAX;
+}
+
+/* --- going on --- */
+
+bool checkpoint_resume(struct node *node, struct job *job)
+{
+    struct done_op *done;
+    job->done = job->logged;
+    job_resume_executed(job);
+    job_open_trace(job);
+    if (job->trace)
+        memcpy(job->trace, job->logged_trace, job->plan.total * sizeof *job->trace);
+    job->run = run_new(job);
+    for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));) {
+        struct item *item = run_add(&node->schedule, job, done->op);
+        item->state = ITEM_DONE;
+        item->node = done->node;
+        item->attempt = item->won = done->attempt;
+        item->len = done->len;
+        item->value = blob_ref(done->value);
+        item->kept = item->keeping = item->logged = true;
+        memcpy(item->hash, done->hash, HASH_BYTES);
+        schedule_supply(node, item);
+    }
+    return job->logged > 0;
+}

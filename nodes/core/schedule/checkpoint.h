@@ -1,0 +1,28 @@
+/* checkpoint.h - what the coordinator tells the log about its work, and how a new one goes on from
+ * it.
+ *
+ * Finished operations are logged together, every checkpoint interval or so many bytes of values. A
+ * value that was used up in between is not logged at all: what used it is. */
+#ifndef CONCLAVE_CORE_CHECKPOINT_H
+#define CONCLAVE_CORE_CHECKPOINT_H
+
+#include "nodes/core/schedule/run.h"
+
+/* An operation is finished: it will be in the next checkpoint. */
+void checkpoint_note(struct node *node, const struct item *item);
+
+/* Logs what is finished, when it is time. */
+void checkpoint_pump(struct node *node);
+
+/* When it is time; UINT64_MAX: nothing waits. */
+uint64_t checkpoint_deadline(const struct node *node);
+
+/* Logs what is finished of a job, all but the last part, which it puts into `entry`: a job_done
+ * entry. */
+void checkpoint_finish(struct node *node, struct job *job, struct message *entry);
+
+/* Makes the run of a job from what the log says is done of it; returns true when that is anything.
+ */
+bool checkpoint_resume(struct node *node, struct job *job);
+
+#endif

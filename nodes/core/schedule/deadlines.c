@@ -1,0 +1,198 @@
+#include "nodes/core/schedule/deadlines.h"
+
+#include <inttypes.h>
+
+#include "nodes/core/step/feed.h"
+#include "nodes/core/schedule/schedule.h"
+
+/* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
+ * happen. */
+#define STRAY_BEATS 2
+
+/* --- what an operation costs, and how long it should take --- */
+
+static unsigned log2_of(uint64_t number)
+{
+    unsigned log = 0;
+    while (number >>= 1)
+        log++;
+    return log;
+}
+
+/* Multiplication of n bytes costs about n log n, conversion n log^2 n: constants are measured, so
+ * only the growth matters. */
+static uint64_t cost_of(const struct item *item, uint64_t bytes)
+{
+    uint64_t cost = (bytes + 64) * log2_of(bytes + 64);
+    return item->operations ? cost : cost * log2_of(bytes + 64);
+}
+
+static uint64_t operand_bytes(const struct node *node, const struct item *item)
+{
+    struct plan_operand operands[OPERANDS_MAX] = {{.op = item->job->plan.total}};
+    uint64_t bytes = 0;
+    if (item->count)
+        return item->count * (log2_of(item->first) + 1) / 8;
+    size_t n = item->operations ? plan_operands(&item->job->plan, item->op, operands) : 1;
+    for (size_t i = 0; i < n; i++) {
+        const struct item *used =
+            operands[i].op ? run_find(&node->schedule, item->job->id, operands[i].op) : NULL;
+        bytes += used ? used->len : sizeof(uint64_t);
+    }
+    return bytes;
+}
+
+/* A moving average over about eight samples. One that was stopped in its midst says little: it
+ * counts as eight times the average at most. */
+static void average(uint64_t *pace, uint64_t sample)
+{
+    sample = sample ? sample : 1;
+    if (*pace && sample / 8 > *pace)
+        sample = 8 * *pace;
+    *pace = *pace ? (7 * *pace + sample) / 8 : sample;
+    if (!*pace)
+        *pace = 1;
+}
+
+static uint64_t delay_of(const struct node *node, node_id_t worker)
+{
+    const struct message *heartbeat = node->peers[worker].heartbeat;
+    return heartbeat ? heartbeat->as.heartbeat.delay_us : 0;
+}
+
+void deadlines_note(struct node *node, node_id_t worker, const struct item *item,
+                    uint64_t elapsed_us)
+{
+    struct worker_slot *slot = &node->peers[worker].slot;
+    uint64_t delay_us = delay_of(node, worker), cost = cost_of(item, operand_bytes(node, item));
+    uint64_t work_us = elapsed_us > delay_us ? elapsed_us - delay_us : 0;
+    if (elapsed_us > UINT64_MAX / 2000000)
+        return; /* no clock of ours */
+    average(&slot->unit_us, elapsed_us);
+    average(&slot->pace[item_kind(item)], work_us * 1000 * 1024 / cost);
+    average(&node->schedule.pace[item_kind(item)], work_us * 1000 * 1024 / cost);
+}
+
+/* Microseconds; 0: nothing of its kind was measured yet. */
+static uint64_t expected_us(const struct node *node, const struct hold *hold)
+{
+    enum item_kind kind = item_kind(hold->item);
+    uint64_t pace = node->peers[hold->node].slot.pace[kind];
+    uint64_t bytes = operand_bytes(node, hold->item), cost = cost_of(hold->item, bytes);
+    pace = pace ? pace : node->schedule.pace[kind];
+    return pace ? cost * pace / (1000 * 1024) + bytes / TRANSFER_BYTES_PER_US + 1 : 0;
+}
+
+static uint64_t allowed_us(const struct node *node, const struct hold *hold, uint64_t factor,
+                           uint64_t least_us)
+{
+    uint64_t expected = expected_us(node, hold);
+    uint64_t delay_us = delay_of(node, hold->node) * 3 / 2;
+    return delay_us + least_us + (expected ? factor * expected : DEADLINE_UNKNOWN_US);
+}
+
+/* --- who takes too long --- */
+
+static bool is_quiet(const struct node *node, node_id_t worker)
+{
+    return node->now_us >=
+           node->peers[worker].heard_us + (QUIET_BEATS + 1) * node->config.heartbeat_us;
+}
+
+void deadlines_returned(struct node *node, node_id_t worker)
+{
+    struct worker_slot *slot = &node->peers[worker].slot;
+    slot->busy_us = node->now_us;
+    slot->slow = slot->overdue = false;
+    slot->stray = 0;
+}
+
+void deadlines_stray(struct node *node, const struct hold *hold)
+{
+    if (hold_executing(node, hold->node) == hold)
+        node->peers[hold->node].slot.stray = STRAY_BEATS;
+}
+
+void deadlines_heartbeat(struct node *node, node_id_t worker)
+{
+    const struct wire_heartbeat *heartbeat = &node->peers[worker].heartbeat->as.heartbeat;
+    struct worker_slot *slot = &node->peers[worker].slot;
+    struct item *item =
+        run_find(&node->schedule, heartbeat->executing_job, heartbeat->executing_op);
+    bool stray = heartbeat->executing_op && !(item && hold_of(item, worker));
+    slot->stray = !stray ? 0 : slot->stray < STRAY_BEATS ? slot->stray + 1 : STRAY_BEATS;
+}
+
+bool deadlines_holds_back(const struct node *node, node_id_t worker)
+{
+    const struct worker_slot *slot = &node->peers[worker].slot;
+    return slot->slow || slot->overdue || slot->stray >= STRAY_BEATS || is_quiet(node, worker);
+}
+
+static bool is_slow(const struct node *node, const struct hold *hold)
+{
+    uint64_t taken_us = node->now_us - node->peers[hold->node].slot.busy_us;
+    return is_quiet(node, hold->node) ||
+           taken_us > allowed_us(node, hold, SLOW_FACTOR, SLOW_MIN_US);
+}
+
+static void check_deadline(struct node *node, const struct hold *hold)
+{
+    struct worker_slot *slot = &node->peers[hold->node].slot;
+    uint64_t taken_us = node->now_us - slot->busy_us;
+    struct text name = {0};
+    if (slot->overdue || taken_us <= allowed_us(node, hold, DEADLINE_FACTOR, DEADLINE_MIN_US))
+        return;
+    slot->overdue = true;
+    item_name(hold->item, &name);
+    feed_event(node, "overdue", hold->node, hold->item->job->id,
+               "node %u is overdue with %s: %" PRIu64 " ms", hold->node, name.at, taken_us / MS_US);
+}
+
+/* Takes back what the worker has not begun. */
+static void recall(struct node *node, const struct hold *executing)
+{
+    struct hold *next, *hold = node->peers[executing->node].slot.first;
+    uint64_t n = 0;
+    for (; hold; hold = next) {
+        next = hold->next;
+        if (hold == executing)
+            continue;
+        schedule_take_back(node, hold, true);
+        n++;
+    }
+    if (n)
+        feed_event(node, "reassigned", executing->node, JOB_NONE,
+                   "%" PRIu64 " assignments that wait at node %u go to others", n, executing->node);
+}
+
+/* What is suspected to kill its worker runs once at a time. */
+static bool may_be_copied(const struct item *item)
+{
+    return holds_count(item) < HOLDERS_MAX && !item->deaths && !item->job->run->failing;
+}
+
+struct item *deadlines_watch(struct node *node, bool idle)
+{
+    struct item *wanted = NULL;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        struct worker_slot *slot = &node->peers[id].slot;
+        const struct hold *executing = slot->first ? hold_executing(node, id) : NULL;
+        if (!executing)
+            continue;
+        check_deadline(node, executing);
+        if (!slot->overdue && !(idle && is_slow(node, executing)))
+            continue;
+        slot->slow = true;
+        recall(node, executing);
+        if (!wanted && may_be_copied(executing->item))
+            wanted = executing->item;
+    }
+    return wanted;
+}
+
+void deadlines_forgive(struct node *node)
+{
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        node->peers[id].slot.busy_us = node->now_us;
+}

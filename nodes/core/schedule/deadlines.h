@@ -1,0 +1,38 @@
+/* deadlines.h - operations that take too long: measured paces, slow workers, deadlines, copies.
+ *
+ *   a worker:  well --> slow, or quiet (heartbeats missing) --> overdue (a deadline has passed)
+ *
+ * What waits behind the operation that a slow, quiet or overdue worker executes is taken back; that
+ * operation itself stays where it is, for it may be a live one of ten minutes, and gets one copy
+ * elsewhere: of an overdue worker as soon as another has room, else when there is nothing else to
+ * hand out and another worker is idle. The first result wins. Nothing here declares a worker dead.
+ */
+#ifndef CONCLAVE_CORE_DEADLINES_H
+#define CONCLAVE_CORE_DEADLINES_H
+
+#include "nodes/core/schedule/run.h"
+
+/* A worker returned a result of the item: its pace, and a new chance. */
+void deadlines_note(struct node *node, node_id_t worker, const struct item *item,
+                    uint64_t elapsed_us);
+
+/* The worker returned something: it may be executing the next operation from now on. */
+void deadlines_returned(struct node *node, node_id_t worker);
+
+/* What the worker executes was cancelled: it will be busy with it for a while. */
+void deadlines_stray(struct node *node, const struct hold *hold);
+
+/* The worker's heartbeat came. */
+void deadlines_heartbeat(struct node *node, node_id_t worker);
+
+/* True when the worker should get nothing new now. */
+bool deadlines_holds_back(const struct node *node, node_id_t worker);
+
+/* Takes back what waits behind an operation that takes too long. `idle`: everything ready was
+ * handed out. Returns an item that should get a copy; NULL: none. */
+struct item *deadlines_watch(struct node *node, bool idle);
+
+/* This node's loop stood still: nobody is blamed for that time. */
+void deadlines_forgive(struct node *node);
+
+#endif

@@ -1,0 +1,79 @@
+/* Who holds what: each worker's queue, as the coordinator sees it. Declared in run.h. */
+#include <inttypes.h>
+
+#include "nodes/core/schedule/run.h"
+
+void hold_begin(struct node *node, struct item *item, node_id_t worker)
+{
+    struct worker_slot *slot = &node->peers[worker].slot;
+    struct hold *hold = item->holds[0].node ? &item->holds[1] : &item->holds[0];
+    *hold = (struct hold){.item = item,
+                          .node = worker,
+                          .attempt = item->attempt,
+                          .given_us = node->now_us,
+                          .previous = slot->last};
+    *(slot->last ? &slot->last->next : &slot->first) = hold;
+    slot->last = hold;
+    if (!slot->outstanding++)
+        slot->busy_us = node->now_us;
+}
+
+void hold_end(struct node *node, struct hold *hold)
+{
+    struct worker_slot *slot = &node->peers[hold->node].slot;
+    *(hold->previous ? &hold->previous->next : &slot->first) = hold->next;
+    *(hold->next ? &hold->next->previous : &slot->last) = hold->previous;
+    if (!--slot->outstanding)
+        slot->alone = slot->overdue = slot->slow = false;
+    *hold = (struct hold){0};
+}
+
+void holds_end(struct node *node, struct item *item)
+{
+    for (unsigned i = 0; i < HOLDERS_MAX; i++)
+        if (item->holds[i].node)
+            hold_end(node, &item->holds[i]);
+}
+
+struct hold *hold_of(struct item *item, node_id_t worker)
+{
+    for (unsigned i = 0; i < HOLDERS_MAX; i++)
+        if (item->holds[i].node == worker)
+            return &item->holds[i];
+    return NULL;
+}
+
+unsigned holds_count(const struct item *item)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < HOLDERS_MAX; i++)
+        n += item->holds[i].node != NODE_NONE;
+    return n;
+}
+
+struct hold *hold_executing(const struct node *node, node_id_t worker)
+{
+    const struct peer *peer = &node->peers[worker];
+    if (peer->heartbeat && peer->heartbeat->as.heartbeat.executing_op) {
+        const struct wire_heartbeat *heartbeat = &peer->heartbeat->as.heartbeat;
+        struct item *item =
+            run_find(&node->schedule, heartbeat->executing_job, heartbeat->executing_op);
+        struct hold *hold = item ? hold_of(item, worker) : NULL;
+        if (hold)
+            return hold;
+    }
+    return peer->slot.first;
+}
+
+enum item_kind item_kind(const struct item *item)
+{
+    return item->count ? ITEM_UNIT : item->operations ? ITEM_COMBINE : ITEM_TEXT;
+}
+
+void item_name(const struct item *item, struct text *out)
+{
+    if (item->operations)
+        text_add(out, "R%" PRIu64, item->op);
+    else
+        text_add(out, "the conversion to text");
+}

@@ -1,0 +1,302 @@
+#include "nodes/core/schedule/schedule.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "nodes/core/schedule/assign.h"
+#include "nodes/core/schedule/checkpoint.h"
+#include "nodes/core/schedule/deadlines.h"
+#include "nodes/core/step/feed.h"
+#include "nodes/core/raft/journal.h"
+#include "nodes/core/link/peers.h"
+#include "nodes/core/schedule/run.h"
+#include "nodes/core/raft/space.h"
+#include "nodes/core/schedule/suspicion.h"
+#include "shared/base/error.h"
+#include "shared/base/text.h"
+
+/* --- taking jobs up and ending them --- */
+
+static unsigned count_workers(const struct node *node)
+{
+    unsigned workers = 0;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        workers += peers_is_worker(node, id);
+    return workers;
+}
+
+static void take_up_jobs(struct node *node)
+{
+    struct schedule *schedule = &node->schedule;
+    size_t at = jobs_after(&node->jobs, schedule->cursor);
+    for (; at < node->jobs.n && schedule->n_active < ACTIVE_JOBS_MAX; at++) {
+        struct job *job = node->jobs.at[at];
+        schedule->cursor = job->id;
+        if (job_is_finished(job))
+            continue;
+        jobs_mark(&node->jobs, job, JOB_RUNNING);
+        schedule->active[schedule->n_active++] = job;
+        if (!checkpoint_resume(node, job))
+            continue;
+        char id[JOB_TEXT_MAX];
+        feed_event(node, "job_resumed", NODE_NONE, job->id,
+                   "job %s goes on from its checkpoint: %" PRIu64 " of %" PRIu64
+                   " operations are done",
+                   job_id_text(job->id, id), job->done, job->plan.total);
+    }
+}
+
+void schedule_start(struct node *node)
+{
+    node->schedule.cursor = JOB_NONE;
+    node->schedule.operations = node->schedule.reassigned = node->schedule.copied = 0;
+    node->schedule.watch_us = 0;
+    memset(node->schedule.pace, 0, sizeof node->schedule.pace);
+    node->schedule.unlogged = node->schedule.unlogged_bytes = 0;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        message_drop(&node->peers[id].slot.batch);
+        node->peers[id].slot = (struct worker_slot){.operations = node->jobs.operations[id],
+                                                    .conversions = node->jobs.conversions[id]};
+        node->schedule.operations += node->jobs.operations[id];
+    }
+    take_up_jobs(node);
+}
+
+void schedule_stop(struct node *node)
+{
+    struct schedule *schedule = &node->schedule;
+    for (size_t i = 0; i < schedule->n_active; i++) {
+        jobs_mark(&node->jobs, schedule->active[i], JOB_QUEUED);
+        run_destroy(node, schedule->active[i]);
+    }
+    schedule->n_active = 0;
+    outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){0});
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        message_drop(&node->peers[id].slot.batch);
+}
+
+void schedule_job_accepted(struct node *node, struct job *job)
+{
+    char id[JOB_TEXT_MAX];
+    if (!node_serves(node))
+        return;
+    feed_event(node, "job_accepted", NODE_NONE, job->id,
+               "job %s: factorial %" PRIu64 " accepted, %" PRIu64 " operations",
+               job_id_text(job->id, id), job->plan.n, job->plan.total);
+    take_up_jobs(node);
+}
+
+static void announce(struct node *node, const struct job *job)
+{
+    char id[JOB_TEXT_MAX];
+    job_id_text(job->id, id);
+    switch (job->state) {
+    case JOB_DONE:
+        if (job->text) /* the second seed's line: 10!=3628800 */
+            outbox_log(&node->out, LOG_INFO, "%" PRIu64 "!=%.*s", job->plan.n, (int)job->text->len,
+                       (const char *)job->text->at);
+        else
+            outbox_log(&node->out, LOG_INFO, "%" PRIu64 "!=%s...%s (%" PRIu64 " digits)",
+                       job->plan.n, job->head, job->tail, job->digits);
+        feed_event(node, "job_done", NODE_NONE, job->id,
+                   "job %s: factorial %" PRIu64 " done, %" PRIu64 " digits, %" PRIu64 " ms", id,
+                   job->plan.n, job->digits,
+                   job->finished_ms > job->submitted_ms ? job->finished_ms - job->submitted_ms : 0);
+        break;
+    case JOB_FAILED:
+        feed_event(node, "job_failed", NODE_NONE, job->id, "job %s failed: %s", id, job->reason);
+        break;
+    default:
+        feed_event(node, "job_cancelled", NODE_NONE, job->id, "job %s was cancelled", id);
+        break;
+    }
+}
+
+void schedule_cancel(struct node *node, node_id_t worker, job_id_t job, op_id_t op)
+{
+    if (!node->peers[worker].channel.peer)
+        return;
+    struct message *message = message_new(MESSAGE_RELEASE);
+    message->as.release.term = node->election.term;
+    message->as.release.job = job;
+    message->as.release.op = op;
+    peers_send(node, worker, message);
+}
+
+static void release_at_workers(struct node *node, job_id_t job)
+{
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        if (node_is_peer(node, id))
+            schedule_cancel(node, id, job, 0);
+    }
+}
+
+void schedule_job_finished(struct node *node, struct job *job)
+{
+    struct schedule *schedule = &node->schedule;
+    if (!job->run)
+        return;
+    for (const struct item *item = job->run->out.first; item; item = item->next)
+        for (unsigned i = 0; i < HOLDERS_MAX; i++)
+            if (item->holds[i].node)
+                deadlines_stray(node, &item->holds[i]);
+    run_destroy(node, job);
+    size_t at = 0;
+    while (schedule->active[at] != job)
+        at++;
+    schedule->active[at] = schedule->active[--schedule->n_active];
+    release_at_workers(node, job->id);
+    outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){job->id, 0});
+    announce(node, job);
+    take_up_jobs(node);
+}
+
+/* --- losing a worker --- */
+
+void schedule_take_back(struct node *node, struct hold *hold, bool cancel)
+{
+    struct item *item = hold->item;
+    if (cancel)
+        schedule_cancel(node, hold->node, item->job->id, item->op);
+    hold_end(node, hold);
+    if (holds_count(item)) {
+        item->node = item->holds[0].node ? item->holds[0].node : item->holds[1].node;
+        return; /* its copy goes on */
+    }
+    list_remove(&item->job->run->out, item);
+    run_make_ready(item, true);
+}
+
+/* Values that were on their way from the worker. */
+static uint64_t lose_values(struct node *node, node_id_t worker)
+{
+    uint64_t lost = 0;
+    for (size_t i = 0; i < node->schedule.n_active; i++) {
+        struct item_list *out = &node->schedule.active[i]->run->out;
+        for (struct item *next, *item = out->first; item; item = next) {
+            next = item->next;
+            if (item->node != worker || item->state != ITEM_FETCHING)
+                continue;
+            outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){item->job->id, item->op});
+            list_remove(out, item);
+            run_make_ready(item, true);
+            lost++;
+        }
+    }
+    return lost;
+}
+
+void schedule_worker_lost(struct node *node, node_id_t worker, bool died)
+{
+    struct worker_slot *slot = &node->peers[worker].slot;
+    uint64_t lost = 0;
+    if (died)
+        suspicion_blame(node, worker);
+    for (; slot->last; lost++)
+        schedule_take_back(node, slot->last, true);
+    lost += lose_values(node, worker);
+    slot->unit_us = 0;
+    memset(slot->pace, 0, sizeof slot->pace);
+    message_drop(&slot->batch);
+    slot->batch_bytes = 0;
+    if (lost)
+        feed_event(node, "reassigned", worker, JOB_NONE,
+                   "%" PRIu64 " assignments of node %u go to others", lost, worker);
+}
+
+void schedule_worker_lives(struct node *node, node_id_t worker, bool again)
+{
+    struct worker_slot *slot = &node->peers[worker].slot;
+    if (again) {
+        suspicion_absolve(node, worker);
+        return;
+    }
+    slot->blamed = (struct value_id){0};
+    slot->errors = slot->stray = 0;
+    slot->rests_until_us = slot->reserved_until_us = 0;
+}
+
+/* --- for people, and for tests --- */
+
+void schedule_explain(const struct node *node, const struct job *job, struct text *out)
+{
+    const struct run *run = job->run;
+    if (!run) {
+        text_add(out, "it waits: %d jobs are in work, the most at once\n", ACTIVE_JOBS_MAX);
+        return;
+    }
+    uint64_t uncut = job->plan.nodes[run->level] - run->next_cut;
+    text_add(out, "units over leaves: %" PRIu64 " not yet cut, %" PRIu64 " ready\n", uncut,
+             run->units.n);
+    text_add(out, "combining operations ready: %" PRIu64 "\n", run->combine.n);
+    if (!count_workers(node))
+        text_add(out, "it waits: no worker is alive\n");
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        uint64_t assigned = 0, fetching = 0;
+        for (const struct item *item = run->out.first; item; item = item->next) {
+            for (unsigned at = 0; at < HOLDERS_MAX; at++)
+                assigned += item->holds[at].node == id;
+            fetching += item->node == id && item->state == ITEM_FETCHING;
+        }
+        if (assigned || fetching)
+            text_add(out, "node %u: %" PRIu64 " assigned, %" PRIu64 " values on their way back\n",
+                     id, assigned, fetching);
+    }
+}
+
+void schedule_clear(struct node *node)
+{
+    schedule_stop(node);
+    map_clear(&node->schedule.items);
+}
+
+void schedule_check_invariants(const struct node *node)
+{
+    const struct schedule *schedule = &node->schedule;
+    uint64_t outstanding[NODES_MAX + 1] = {0};
+    uint64_t items = 0;
+    assert(schedule->n_active == 0 || node_serves(node));
+    for (size_t i = 0; i < schedule->n_active; i++) {
+        const struct job *job = schedule->active[i];
+        assert(job->run && job->state == JOB_RUNNING);
+        items += job->run->n_items;
+        for (const struct item *item = job->run->out.first; item; item = item->next) {
+            assert(item->state == ITEM_ASSIGNED || item->state == ITEM_FETCHING ||
+                   item->state == ITEM_KEEPING);
+            assert((holds_count(item) > 0) == (item->state == ITEM_ASSIGNED));
+            for (unsigned at = 0; at < HOLDERS_MAX; at++)
+                outstanding[item->holds[at].node] += item->holds[at].node != NODE_NONE;
+        }
+    }
+    assert(items == schedule->items.count);
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        assert(!node_serves(node) || outstanding[id] == node->peers[id].slot.outstanding);
+}
+
+void schedule_pump(struct node *node)
+{
+    /* What cannot be logged need not be done. */
+    if (!node_serves(node) || !space_suffices(node, NULL))
+        return;
+    assign_all(node);
+    checkpoint_pump(node);
+}
+
+uint64_t schedule_deadline(const struct node *node)
+{
+    uint64_t at = node_serves(node) ? checkpoint_deadline(node) : UINT64_MAX;
+    if (node->schedule.n_active && node->schedule.watch_us < at)
+        at = node->schedule.watch_us;
+    return at;
+}
+
+unsigned schedule_unit_level(const struct node *node, struct slice spec)
+{
+    struct plan plan;
+    uint64_t n;
+    if (parse_u64(spec, UINT64_MAX, &n))
+        return 0;
+    plan_init(&plan, n);
+    return plan_unit_level(&plan, count_workers(node));
+}

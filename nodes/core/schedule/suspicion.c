@@ -1,0 +1,130 @@
+#include "nodes/core/schedule/suspicion.h"
+
+#include <inttypes.h>
+
+#include "nodes/core/step/feed.h"
+#include "nodes/core/raft/journal.h"
+#include "nodes/core/link/peers.h"
+
+void suspicion_fail(struct node *node, struct job *job, struct slice reason)
+{
+    if (job->run->failing || journal_pending_end(node, job->id))
+        return;
+    job->run->failing = true;
+    struct message *entry = message_new(MESSAGE_ENTRY_JOB_FAILED);
+    if (reason.len > JOB_REASON_MAX)
+        reason.len = JOB_REASON_MAX;
+    entry->as.entry_job_failed =
+        (struct wire_entry_job_failed){.job = job->id,
+                                       .time_ms = node->wall_ms,
+                                       .reason = message_copy(entry, reason)};
+    journal_propose(node, entry);
+}
+
+static void add_nodes(struct text *out, const node_id_t *nodes, unsigned n)
+{
+    text_add(out, n == 1 ? "node " : "nodes ");
+    for (unsigned i = 0; i < n; i++)
+        text_add(out, "%s%u", i ? ", " : "", nodes[i]);
+}
+
+/* --- poison --- */
+
+static void check_poison(struct node *node, struct item *item)
+{
+    struct text reason = {0};
+    if (!node->config.poison_deaths || item->deaths < node->config.poison_deaths)
+        return;
+    item_name(item, &reason);
+    text_add(&reason, " killed its worker %u times (", item->deaths);
+    add_nodes(&reason, item->killed,
+              item->deaths < POISON_DEATHS ? item->deaths : (unsigned)POISON_DEATHS);
+    text_add(&reason, ")");
+    suspicion_fail(node, item->job, slice_of(reason.at));
+}
+
+void suspicion_blame(struct node *node, node_id_t worker)
+{
+    struct peer *peer = &node->peers[worker];
+    struct hold *hold = hold_executing(node, worker);
+    struct text name = {0};
+    if (peer->excused || !hold)
+        return;
+    struct item *item = hold->item;
+    for (struct hold *other = peer->slot.first; other; other = other->next)
+        other->item->alone = true;
+    if (item->deaths < POISON_DEATHS)
+        item->killed[item->deaths] = worker;
+    item->deaths++;
+    peer->slot.blamed = (struct value_id){item->job->id, item->op};
+    item_name(item, &name);
+    feed_event(node, "operation_suspected", worker, item->job->id,
+               "node %u died while it executed %s: death %u of it, %" PRIu64 " fail the job",
+               worker, name.at, item->deaths, node->config.poison_deaths);
+    check_poison(node, item);
+}
+
+void suspicion_absolve(struct node *node, node_id_t worker)
+{
+    struct worker_slot *slot = &node->peers[worker].slot;
+    struct item *item =
+        slot->blamed.op ? run_find(&node->schedule, slot->blamed.job, slot->blamed.op) : NULL;
+    slot->blamed = (struct value_id){0};
+    if (!item || !item->deaths)
+        return;
+    /* It is the last of the list, unless another death came in between. */
+    unsigned n = item->deaths < POISON_DEATHS ? item->deaths : (unsigned)POISON_DEATHS, at = n;
+    while (at && item->killed[at - 1] != worker)
+        at--;
+    for (; at && at < n; at++)
+        item->killed[at - 1] = item->killed[at];
+    item->deaths--;
+}
+
+/* --- errors --- */
+
+static bool has_refused(const struct item *item, node_id_t worker)
+{
+    for (unsigned i = 0; i < item->errors && i < ERRORS_MAX; i++)
+        if (item->refused_by[i] == worker)
+            return true;
+    return false;
+}
+
+bool suspicion_avoids(const struct node *node, const struct item *item, node_id_t worker)
+{
+    if (!has_refused(item, worker))
+        return false;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        if (peers_is_worker(node, id) && !has_refused(item, id))
+            return true;
+    return false; /* nobody else is there: it may do better later */
+}
+
+static void rest(struct node *node, node_id_t worker)
+{
+    struct worker_slot *slot = &node->peers[worker].slot;
+    if (node->now_us < slot->rests_until_us)
+        return; /* of the same batch: one failure */
+    uint64_t pause_us = ERROR_BACKOFF_US << (slot->errors < 8 ? slot->errors : 8);
+    slot->errors++;
+    slot->rests_until_us =
+        node->now_us + (pause_us < ERROR_BACKOFF_MAX_US ? pause_us : ERROR_BACKOFF_MAX_US);
+}
+
+void suspicion_error(struct node *node, node_id_t worker, struct item *item, struct slice error,
+                     bool again)
+{
+    struct text reason = {0};
+    rest(node, worker);
+    if (again)
+        return;
+    if (item->errors < ERRORS_MAX)
+        item->refused_by[item->errors] = worker;
+    if (++item->errors < ERRORS_MAX)
+        return;
+    text_add(&reason, "%.*s (refused by ", (int)error.len, (const char *)error.at);
+    add_nodes(&reason, item->refused_by, ERRORS_MAX);
+    text_add(&reason, ")");
+    suspicion_fail(node, item->job, slice_of(reason.at));
+}

@@ -1,0 +1,29 @@
+/* suspicion.h - operations that kill their worker (poison), and workers that fail fast.
+ *
+ * When a worker's process dies, the operation that it was executing is suspected; no other one of
+ * its queue. But results may have been lost with it, so that the wrong one is thought to have been
+ * executing: all that it had is handed out alone from then on, to idle workers that get nothing
+ * beside it, and from the second death on there is no doubt. POISON_DEATHS deaths fail the job. */
+#ifndef CONCLAVE_CORE_SUSPICION_H
+#define CONCLAVE_CORE_SUSPICION_H
+
+#include "nodes/core/schedule/run.h"
+
+/* The worker's process has died; before its operations go to others. */
+void suspicion_blame(struct node *node, node_id_t worker);
+
+/* It had not died, or not of an operation: takes the last blame back. */
+void suspicion_absolve(struct node *node, node_id_t worker);
+
+/* The worker returned an error. It rests, longer with each one in a row; ERRORS_MAX workers that
+ * refuse the same operation for good fail its job. */
+void suspicion_error(struct node *node, node_id_t worker, struct item *item, struct slice error,
+                     bool again);
+
+/* True when the operation should rather go to others: the worker refused it. */
+bool suspicion_avoids(const struct node *node, const struct item *item, node_id_t worker);
+
+/* Proposes that the job has failed; nothing more of it is handed out. */
+void suspicion_fail(struct node *node, struct job *job, struct slice reason);
+
+#endif

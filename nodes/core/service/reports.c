@@ -1,0 +1,195 @@
+#include "nodes/core/service/reports.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "nodes/core/raft/election.h"
+#include "nodes/core/raft/health.h"
+#include "nodes/core/raft/founding.h"
+#include "nodes/core/raft/members.h"
+#include "nodes/core/link/peers.h"
+#include "nodes/core/schedule/schedule.h"
+#include "nodes/core/raft/space.h"
+
+#define PAGE_BYTES_MAX (FRAME_MAP_MAX_BYTES / 2) /* of texts in one page of jobs */
+
+void report_job(struct message *message, const struct job *job, struct wire_job_row *row)
+{
+    struct text spec = {0};
+    text_add(&spec, "%" PRIu64, job->plan.n);
+    *row = (struct wire_job_row){
+        .job = job->id,
+        .key = message_text(message, job->key),
+        .kind = message_text(message, "factorial"),
+        .spec = message_text(message, spec.at),
+        .state = message_text(message, job_state_name(job->state)),
+        .submitted_ms = job->submitted_ms,
+        .finished_ms = job->finished_ms,
+        .done = job->done,
+        .total = job->plan.total,
+        .executed = job->executed,
+        .error = message_text(message, job->reason),
+    };
+    if (job->state != JOB_DONE)
+        return;
+    row->digits = job->digits;
+    row->converter = job->converter;
+    row->sha256 = message_copy(message, (struct slice){job->sha256, HASH_BYTES});
+    row->head = message_text(message, job->head);
+    row->tail = message_text(message, job->tail);
+    if (job->text)
+        row->text = message_copy(message, (struct slice){job->text->at, job->text->len});
+}
+
+void report_jobs(struct message *message, const struct jobs *jobs, job_id_t after,
+                 struct wire_job_page *page)
+{
+    size_t at = jobs_after(jobs, after), bytes = 0;
+    page->jobs.at = message_room(message, JOB_PAGE_MAX, sizeof *page->jobs.at);
+    while (at < jobs->n && page->jobs.n < JOB_PAGE_MAX) {
+        const struct job *job = jobs->at[at];
+        /* Room for the numbers and names, and for the texts of this one. */
+        size_t wanted = 512 + (job->text ? job->text->len : 0) + slice_of(job->reason).len;
+        if (bytes + wanted > PAGE_BYTES_MAX)
+            break;
+        bytes += wanted;
+        report_job(message, job, &page->jobs.at[page->jobs.n++]);
+        at++;
+    }
+    page->more = at < jobs->n;
+}
+
+void report_trace(struct message *message, const struct job *job, op_id_t after,
+                  struct wire_trace_page *page)
+{
+    page->ops.at = message_room(message, TRACE_PAGE_MAX, sizeof *page->ops.at);
+    for (op_id_t op = after + 1; op <= job->plan.total && page->ops.n < TRACE_PAGE_MAX; op++) {
+        struct wire_trace_row *row = &page->ops.at[page->ops.n++];
+        struct plan_operand operands[OPERANDS_MAX];
+        size_t n = plan_operands(&job->plan, op, operands);
+        row->op = op;
+        row->operator= message_text(message, "multiply");
+        row->node = job->trace[op - 1].node;
+        row->attempt = job->trace[op - 1].attempt;
+        row->operands.n = n;
+        row->operands.at = message_room(message, n, sizeof *row->operands.at);
+        for (size_t i = 0; i < n; i++)
+            row->operands.at[i] =
+                (struct wire_operand){.op = operands[i].op, .literal = operands[i].literal};
+    }
+    page->more = after + page->ops.n < job->plan.total;
+}
+
+static void report_self(const struct node *node, struct message *message, struct wire_node_row *row)
+{
+    row->host = message_text(message, node->config.host);
+    row->pid = node->config.pid;
+    row->role = message_text(message, election_role_name(node));
+    row->alive = true;
+    row->incarnation = node->config.incarnation;
+    row->term = node->election.term;
+    row->held = node->worker.held.count;
+    row->applied = node->journal.applied;
+    row->rejected = node->rejected;
+    row->full = node->full;
+    row->turn_us = node->turn_us;
+    row->turn_own_us = node->turn_own_us;
+    row->turn_in = message_text(message, node->turn_in ? node->turn_in : "");
+    row->cluster_id = message_copy(message, members_cluster_id(node));
+    row->version = message_text(message, node->config.version);
+}
+
+static void report_peer(const struct peer *peer, struct message *message, struct wire_node_row *row)
+{
+    row->alive = peer->alive;
+    row->incarnation = peer->incarnation;
+    if (memcmp(peer->membership.cluster_id, (uint8_t[CLUSTER_ID_BYTES]){0}, CLUSTER_ID_BYTES))
+        row->cluster_id =
+            message_copy(message, (struct slice){peer->membership.cluster_id, CLUSTER_ID_BYTES});
+    row->role = message_text(message, "unknown");
+    if (!peer->heartbeat)
+        return;
+    const struct wire_heartbeat *heartbeat = &peer->heartbeat->as.heartbeat;
+    row->host = message_copy(message, heartbeat->host);
+    row->pid = heartbeat->pid;
+    if (peer->alive)
+        row->role = message_copy(message, heartbeat->role);
+    row->term = heartbeat->term;
+    row->held = heartbeat->held;
+    row->applied = heartbeat->applied;
+    row->rejected = heartbeat->rejected;
+    row->full = heartbeat->full;
+    row->turn_us = heartbeat->turn_us;
+    row->turn_own_us = heartbeat->turn_own_us;
+    row->turn_in = message_copy(message, heartbeat->turn_in);
+    row->version = message_copy(message, heartbeat->version);
+}
+
+void report_status(const struct node *node, struct message *message, struct wire_status *status)
+{
+    const size_t *states = node->jobs.states;
+    uint32_t n = node->config.n_nodes;
+    struct text founding = {0};
+    *status = (struct wire_status){
+        .coordinator = node->election.coordinator,
+        .term = node->election.term,
+        .quorum = election_quorum(node),
+        .healthy = health_is_good(node),
+        .may_fail = health_may_fail(node),
+        .queued = states[JOB_QUEUED],
+        .running = states[JOB_RUNNING],
+        .done = states[JOB_DONE],
+        .failed = states[JOB_FAILED],
+        .cancelled = states[JOB_CANCELLED],
+        .operations = node->schedule.operations,
+        .reassigned = node->jobs.reassigned + node->schedule.reassigned,
+        .copied = node->schedule.copied,
+        .elections = node->jobs.elections,
+        .founded = members_is_founded(node),
+        .cluster_id = message_copy(message, members_cluster_id(node)),
+    };
+    founding_reason(node, &founding);
+    status->founding = message_text(message, founding.at);
+    status->nodes.n = n;
+    status->nodes.at = message_room(message, n, sizeof *status->nodes.at);
+    for (node_id_t id = 1; id <= n; id++) {
+        struct wire_node_row *row = &status->nodes.at[id - 1];
+        const struct peer *peer = &node->peers[id];
+        row->node = id;
+        if (id == node->config.id)
+            report_self(node, message, row);
+        else
+            report_peer(peer, message, row);
+        row->behind_ms = health_behind_ms(node, id);
+        row->stalled_ms = health_stalled_ms(node, id);
+        row->voter = id <= node->config.n_voters;
+        row->admitted = id != node->config.id && peer->heartbeat
+                            ? peer->heartbeat->as.heartbeat.voter
+                            : members_counts(node, id);
+        row->refusal = message_text(message, members_refusal(node, id));
+        row->boots = row->incarnation >> 32;
+        status->restarts += row->boots ? row->boots - 1 : 0;
+        row->operations = peer->slot.operations;
+        row->conversions = peer->slot.conversions;
+        row->assigned = peer->slot.outstanding;
+    }
+}
+
+void report_explanation(const struct node *node, const struct job *job, struct text *out)
+{
+    char id[JOB_TEXT_MAX];
+    struct text full = {0};
+    text_add(out, "job %s, factorial %" PRIu64 ", is %s\n", job_id_text(job->id, id), job->plan.n,
+             job_state_name(job->state));
+    text_add(out, "%" PRIu64 " of %" PRIu64 " operations done, %" PRIu64 " executed in all\n",
+             job->done, job->plan.total, job->executed);
+    if (job->state == JOB_DONE)
+        text_add(out, "its result has %" PRIu64 " digits, converted by node %u\n", job->digits,
+                 job->converter);
+    else if (job_is_finished(job))
+        text_add(out, "%s\n", job->reason);
+    else if (!space_suffices(node, &full))
+        text_add(out, "it waits: %s\n", full.at);
+    else
+        schedule_explain(node, job, out);
+}

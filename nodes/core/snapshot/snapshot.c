@@ -1,0 +1,521 @@
+#include "nodes/core/snapshot/snapshot.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/state/image.h"
+#include "nodes/core/link/peers.h"
+#include "nodes/core/snapshot/snapshot_internal.h"
+#include "shared/base/error.h"
+#include "shared/base/mutant.h"
+#include "shared/wire/codec.h"
+
+bool snapshot_same(struct snapshot_id a, struct snapshot_id b)
+{
+    return a.initiator == b.initiator && a.incarnation == b.incarnation && a.counter == b.counter;
+}
+
+bool snapshot_counts(enum message_type type)
+{
+    switch (type) {
+    case MESSAGE_MARKER:
+    case MESSAGE_SNAPSHOT_REPORT:
+    case MESSAGE_SNAPSHOT_END:
+    case MESSAGE_CHANNEL_ACK:
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* --- snapshots that are over --- */
+
+static bool has_ended(const struct snapshots *snapshots, struct snapshot_id id)
+{
+    for (size_t i = 0; i < snapshots->n_ended; i++)
+        if (snapshot_same(snapshots->ended[i], id))
+            return true;
+    return false;
+}
+
+static void remember_end(struct snapshots *snapshots, struct snapshot_id id)
+{
+    if (has_ended(snapshots, id))
+        return;
+    if (!snapshots->ended)
+        snapshots->ended = mem_new(SNAPSHOT_ENDED_MAX, sizeof *snapshots->ended);
+    snapshots->ended[snapshots->next_ended] = id;
+    snapshots->next_ended = (snapshots->next_ended + 1) % SNAPSHOT_ENDED_MAX;
+    snapshots->n_ended += snapshots->n_ended < SNAPSHOT_ENDED_MAX;
+}
+
+void snapshot_remember_end(struct node *node, struct snapshot_id id)
+{
+    remember_end(&node->snapshots, id);
+}
+
+/* --- recordings --- */
+
+static struct recording *find(const struct node *node, struct snapshot_id id)
+{
+    struct recording *it = node->snapshots.recordings;
+    while (it && !snapshot_same(it->id, id))
+        it = it->next;
+    return it;
+}
+
+bool snapshot_charge(struct snapshots *all, uint64_t *share, uint64_t bytes)
+{
+    if (bytes > all->bytes_max || all->bytes > all->bytes_max - bytes)
+        return false;
+    all->bytes += bytes;
+    *share += bytes;
+    return true;
+}
+
+void snapshot_release(struct snapshots *all, uint64_t *share)
+{
+    all->bytes -= *share;
+    *share = 0;
+}
+
+void recording_add_packed(struct recording *recording, struct blob *part)
+{
+    recording->too_much =
+        recording->too_much || !snapshot_charge(recording->all, &recording->bytes, part->len);
+    if (recording->too_much)
+        return;
+    if (recording->n_parts == recording->parts_size) {
+        recording->parts_size = recording->parts_size ? 2 * recording->parts_size : 16;
+        recording->parts = mem_grow(recording->parts, recording->parts_size, sizeof(struct blob *));
+    }
+    recording->parts[recording->n_parts++] = blob_ref(part);
+}
+
+void recording_add(struct recording *recording, struct message *part)
+{
+    struct blob *packed = codec_pack(part);
+    if (!packed)
+        panic("a part of a snapshot cannot be encoded: %s", message_name(part->type));
+    recording_add_packed(recording, packed);
+    blob_drop(&packed);
+    message_drop(&part);
+}
+
+static void recording_free(struct node *node, struct recording *recording)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    struct recording **at = &snapshots->recordings;
+    while (*at != recording)
+        at = &(*at)->next;
+    *at = recording->next;
+    snapshots->n_recordings--;
+    snapshot_release(snapshots, &recording->bytes);
+    remember_end(snapshots, recording->id);
+    for (size_t i = 0; i < recording->n_parts; i++)
+        blob_drop(&recording->parts[i]);
+    free(recording->parts);
+    image_end(node, &recording->checkpoint);
+    snapshot_free_ledger(&recording->ledger);
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        free(recording->channels[id].messages);
+        free(recording->channels[id].ops);
+    }
+    arena_clear(&recording->arena);
+    free(recording);
+}
+
+static void send_markers(struct node *node, const struct recording *recording)
+{
+    for (size_t i = 0; i < recording->n_participants; i++) {
+        node_id_t to = (node_id_t)recording->participants[i].node;
+        if (!node_is_peer(node, to) || recording->channels[to].state != CUT_OPEN)
+            continue;
+        struct message *message = message_new(MESSAGE_MARKER);
+        struct wire_marker *marker = &message->as.marker;
+        marker->initiator = recording->id.initiator;
+        marker->incarnation = recording->id.incarnation;
+        marker->counter = recording->id.counter;
+        marker->participants.n = recording->n_participants;
+        marker->participants.at =
+            message_room(message, recording->n_participants, sizeof *marker->participants.at);
+        memcpy(marker->participants.at, recording->participants,
+               recording->n_participants * sizeof *recording->participants);
+        peers_send(node, to, message);
+    }
+}
+
+static void open_channels(struct node *node, struct recording *recording)
+{
+    for (size_t i = 0; i < recording->n_participants; i++) {
+        const struct wire_participant *it = &recording->participants[i];
+        if (!node_is_peer(node, it->node))
+            continue;
+        bool same = node->peers[it->node].channel.peer == it->incarnation;
+        recording->channels[it->node].state = same ? CUT_OPEN : CUT_VOID;
+        recording->open += same;
+    }
+}
+
+/* A slice of the ledger, at most one every IMAGE_SLICE_GAP_US for all recordings; true: all of it
+ * is packed. */
+static bool pack_ledger(struct node *node, struct recording *recording)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    uint64_t before = recording->bytes;
+    if (!recording->ledger || recording->too_much)
+        return true;
+    if (node->now_us >= snapshots->slice_us + IMAGE_SLICE_GAP_US) {
+        snapshots->slice_us = node->now_us;
+        snapshots->slice_bytes = 0;
+    }
+    if (snapshots->slice_bytes >= IMAGE_SLICE_BYTES)
+        return false;
+    bool whole = snapshot_pack_ledger(recording, IMAGE_SLICE_BYTES - snapshots->slice_bytes);
+    snapshots->slice_bytes += recording->bytes - before;
+    return whole;
+}
+
+/* The coordinator's checkpoint is packed in slices; false: it is not whole yet. */
+static bool take_checkpoint(struct node *node, struct recording *recording)
+{
+    if (!recording->checkpoint)
+        return true;
+    const struct image *image = image_of(recording->checkpoint);
+    for (size_t i = 0; image && i < image->n; i++)
+        recording_add_packed(recording, image->parts[i]);
+    if (image)
+        image_end(node, &recording->checkpoint);
+    return image;
+}
+
+/* Local completion: nothing more is recorded. */
+static void close_if_done(struct node *node, struct recording *recording)
+{
+    if (recording->open || recording->closed || !pack_ledger(node, recording) ||
+        !take_checkpoint(node, recording))
+        return;
+    recording_add_channels(node, recording);
+    if (recording->too_much)
+        return; /* snapshot_pump() gives it up */
+    recording->closed = true;
+    if (recording->id.initiator != node->config.id)
+        return; /* snapshot_pump() sends it */
+    collect_own(node, recording);
+    recording_free(node, recording);
+}
+
+/* Chandy & Lamport 1985, marker-sending rule: the state, then a marker on every outgoing channel,
+ * before anything else is sent there. Both are within one step (S1). */
+bool snapshot_begin(struct node *node, struct snapshot_id id,
+                    const struct wire_participant *participants, size_t n, node_id_t first_marker)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    snapshots->bytes_max = node->config.snapshot_memory_bytes;
+    if (!snapshots->bytes_max)
+        snapshots->bytes_max = SNAPSHOT_MEMORY_BYTES;
+    if (snapshots->n_recordings == SNAPSHOTS_ACTIVE_MAX || snapshots->bytes >= snapshots->bytes_max)
+        return false;
+    size_t channels = (node->config.n_nodes + 1) * sizeof(struct cut_channel);
+    struct recording *recording = mem_new(1, sizeof *recording + channels);
+    recording->id = id;
+    recording->all = snapshots;
+    recording->began_us = node->now_us;
+    recording->noted_max = node->config.snapshot_record_bytes;
+    if (!recording->noted_max)
+        recording->noted_max = SNAPSHOT_RECORD_BYTES_MAX;
+    recording->first_marker = first_marker;
+    recording->n_participants = n;
+    recording->participants = arena_new(&recording->arena, n * sizeof *participants);
+    memcpy(recording->participants, participants, n * sizeof *participants);
+    recording->next = snapshots->recordings;
+    snapshots->recordings = recording;
+    snapshots->n_recordings++;
+    open_channels(node, recording);
+    recording_add_state(node, recording);
+    send_markers(node, recording);
+    close_if_done(node, recording); /* alone */
+    return true;
+}
+
+static void close_channel(struct recording *recording, node_id_t from, enum cut_channel_state state)
+{
+    struct cut_channel *channel = &recording->channels[from];
+    if (channel->state != CUT_OPEN)
+        return; /* a second marker changes nothing (S4) */
+    channel->state = state;
+    recording->open--;
+    if (MUTANT(recorder_off_by_one) && channel->n_messages) {
+        channel->n_messages--;
+        channel->recorded--;
+    }
+}
+
+/* The initiator learns at once that no report will come, and why. */
+static void refuse(struct node *node, struct snapshot_id id, const char *why)
+{
+    struct message *message = message_new(MESSAGE_SNAPSHOT_REPORT);
+    struct wire_snapshot_report *report = &message->as.snapshot_report;
+    report->initiator = id.initiator;
+    report->incarnation = id.incarnation;
+    report->counter = id.counter;
+    report->refused = message_text(message, why);
+    peers_send(node, id.initiator, message);
+}
+
+static void give_up(struct node *node, struct recording *recording, const char *why)
+{
+    if (recording->id.initiator == node->config.id)
+        collect_own_failed(node, recording->id, why);
+    else
+        refuse(node, recording->id, why);
+    recording_free(node, recording);
+}
+
+static bool is_participant(const struct node *node, const struct wire_marker *marker)
+{
+    for (size_t i = 0; i < marker->participants.n; i++)
+        if (marker->participants.at[i].node == node->config.id)
+            return marker->participants.at[i].incarnation == node->config.incarnation;
+    return false;
+}
+
+static bool is_sound(const struct node *node, const struct wire_marker *marker)
+{
+    bool seen[NODES_MAX + 1] = {false};
+    if (!marker->initiator || marker->initiator > node->config.n_nodes)
+        return false;
+    for (size_t i = 0; i < marker->participants.n; i++) {
+        uint64_t id = marker->participants.at[i].node;
+        if (!id || id > node->config.n_nodes || seen[id])
+            return false;
+        seen[id] = true;
+    }
+    return true;
+}
+
+/* A known bug. */
+static void record_again(struct node *node, struct recording *recording)
+{
+    while (recording->n_parts)
+        blob_drop(&recording->parts[--recording->n_parts]);
+    recording_add_state(node, recording);
+}
+
+static bool is_late(const struct node *node, struct snapshot_id id)
+{
+    if (has_ended(&node->snapshots, id) || id.initiator == node->config.id)
+        return true;
+    return node->peers[id.initiator].channel.peer != id.incarnation && !MUTANT(old_marker_accepted);
+}
+
+/* Chandy & Lamport 1985, marker-receiving rule. */
+void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker *marker)
+{
+    struct snapshot_id id = {(node_id_t)marker->initiator, marker->incarnation, marker->counter};
+    if (!is_sound(node, marker)) {
+        node_reject(node, from, "its marker names nodes that cannot be");
+        return;
+    }
+    struct recording *recording = find(node, id);
+    if (!recording) {
+        /* Late, or of a former life of ours or of the initiator's: it starts nothing (S6). */
+        if (is_late(node, id) || !is_participant(node, marker))
+            return;
+        if (!snapshot_begin(node, id, marker->participants.at, marker->participants.n, from)) {
+            remember_end(&node->snapshots, id);
+            refuse(node, id, "too many snapshots at once");
+            return;
+        }
+        recording = find(node, id);
+    } else if (MUTANT(second_marker_records) && !recording->closed) {
+        record_again(node, recording);
+    }
+    close_channel(recording, from, CUT_CLOSED);
+    close_if_done(node, recording);
+}
+
+void snapshot_record(struct node *node, node_id_t from, const struct message *message)
+{
+    if (!snapshot_counts(message->type))
+        return;
+    node->peers[from].counted_received++;
+    for (struct recording *it = node->snapshots.recordings; it; it = it->next)
+        if (it->channels[from].state == CUT_OPEN)
+            recording_note(it, from, message);
+}
+
+void snapshot_end(struct node *node, node_id_t from, const struct wire_snapshot_end *end)
+{
+    struct snapshot_id id = {(node_id_t)end->initiator, end->incarnation, end->counter};
+    if (id.initiator != from) {
+        node_reject(node, from, "it ends a snapshot of another node's");
+        return;
+    }
+    struct recording *recording = find(node, id);
+    remember_end(&node->snapshots, id);
+    if (recording)
+        recording_free(node, recording);
+}
+
+void snapshot_peer_met(struct node *node, node_id_t peer)
+{
+    struct recording *next;
+    node->peers[peer].counted_sent = node->peers[peer].counted_received = 0;
+    for (struct recording *it = node->snapshots.recordings; it; it = next) {
+        next = it->next;
+        if (it->id.initiator == peer) { /* it has forgotten what it wanted this for */
+            recording_free(node, it);
+            continue;
+        }
+        close_channel(it, peer, CUT_VOID);
+        close_if_done(node, it);
+    }
+    collect_peer_met(node, peer);
+}
+
+/* --- sending the report --- */
+
+static void send_some(struct node *node, struct recording *recording)
+{
+    struct message *message = message_new(MESSAGE_SNAPSHOT_REPORT);
+    struct wire_snapshot_report *report = &message->as.snapshot_report;
+    size_t bytes = 0, at = recording->sent_parts;
+    report->initiator = recording->id.initiator;
+    report->incarnation = recording->id.incarnation;
+    report->counter = recording->id.counter;
+    report->part = at;
+    report->parts = recording->n_parts;
+    for (; at < recording->n_parts && message->n_frames < SNAPSHOT_REPORT_FRAMES; at++) {
+        if (bytes && bytes + recording->parts[at]->len > SNAPSHOT_REPORT_BYTES)
+            break;
+        bytes += recording->parts[at]->len;
+        message_add_frame(message, recording->parts[at]);
+    }
+    if (peers_send_durable(node, recording->id.initiator, message))
+        return;
+    recording->sent_parts = at;
+    node->snapshots.send_bytes += bytes;
+}
+
+/* NULL: it can still be whole. */
+static const char *why_hopeless(const struct recording *recording)
+{
+    if (recording->too_much)
+        return TOO_MUCH;
+    if (recording->checkpoint && image_is_lost(recording->checkpoint))
+        return REPLACED;
+    return NULL;
+}
+
+void snapshot_pump(struct node *node)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    struct recording *next;
+    if (node->now_us >= snapshots->send_us + IMAGE_SLICE_GAP_US) {
+        snapshots->send_us = node->now_us;
+        snapshots->send_bytes = 0;
+    }
+    collect_pump(node);
+    for (struct recording *it = node->snapshots.recordings; it; it = next) {
+        size_t before = 1;
+        next = it->next;
+        const char *why = why_hopeless(it);
+        if (why) {
+            give_up(node, it, why);
+            continue;
+        }
+        if (!it->closed)
+            pack_ledger(node, it);
+        if (!it->open && !it->closed) {
+            close_if_done(node, it);
+            continue; /* the initiator's own is gone by now */
+        }
+        while (it->closed && it->sent_parts < it->n_parts && before != it->sent_parts &&
+               snapshots->send_bytes < SNAPSHOT_REPORT_BYTES) {
+            before = it->sent_parts;
+            send_some(node, it);
+        }
+        if (it->closed && it->sent_parts == it->n_parts)
+            recording_free(node, it);
+    }
+}
+
+/* --- time --- */
+
+/* From whom no marker comes is missing; sooner when it seems to be dead. */
+static uint64_t patience_us(const struct node *node, node_id_t peer)
+{
+    uint64_t timeout_us = node->config.snapshot_timeout_us;
+    return node->peers[peer].alive ? timeout_us / 4 * 3 : timeout_us / 2;
+}
+
+static void give_up_channels(struct node *node, struct recording *recording)
+{
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        if (recording->channels[id].state == CUT_OPEN &&
+            node->now_us >= recording->began_us + patience_us(node, id))
+            close_channel(recording, id, CUT_VOID);
+    close_if_done(node, recording);
+}
+
+void snapshot_tick(struct node *node)
+{
+    struct recording *next;
+    for (struct recording *it = node->snapshots.recordings; it; it = next) {
+        next = it->next;
+        if (node->now_us >= it->began_us + 2 * node->config.snapshot_timeout_us)
+            recording_free(node, it); /* nobody waits for it any more */
+        else if (!it->closed)
+            give_up_channels(node, it);
+    }
+    collect_tick(node);
+}
+
+uint64_t snapshot_deadline(const struct node *node)
+{
+    /* Patience is looked at with every heartbeat of our own, which is fine enough. */
+    uint64_t at = collect_deadline(node), slice_us = node->snapshots.slice_us + IMAGE_SLICE_GAP_US;
+    uint64_t send_us = node->snapshots.send_us + IMAGE_SLICE_GAP_US;
+    for (const struct recording *it = node->snapshots.recordings; it; it = it->next) {
+        if (it->ledger && slice_us < at)
+            at = slice_us;
+        if (it->closed && send_us < at)
+            at = send_us;
+    }
+    return at;
+}
+
+void snapshot_clear(struct node *node)
+{
+    while (node->snapshots.recordings)
+        recording_free(node, node->snapshots.recordings);
+    collect_clear(node);
+    snapshot_kept_clear(node);
+    free(node->snapshots.ended);
+    node->snapshots = (struct snapshots){0};
+}
+
+void snapshot_check_invariants(const struct node *node)
+{
+    size_t n = 0;
+    uint64_t bytes = 0;
+    for (const struct recording *it = node->snapshots.recordings; it; it = it->next, n++) {
+        unsigned open = 0;
+        for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+            open += it->channels[id].state == CUT_OPEN;
+        assert(open == it->open &&
+               (open || it->closed || it->checkpoint || it->ledger || it->too_much));
+        bytes += it->bytes;
+        assert(!has_ended(&node->snapshots, it->id));
+        assert(it->id.initiator == node->config.id ||
+               node->peers[it->id.initiator].channel.peer == it->id.incarnation); /* S6 */
+        assert(it->sent_parts <= it->n_parts);
+    }
+    for (const struct collection *it = node->snapshots.collections; it; it = it->next)
+        bytes += it->bytes;
+    assert(bytes == node->snapshots.bytes && bytes <= node->snapshots.bytes_max); /* S10 */
+    assert(n == node->snapshots.n_recordings && n <= SNAPSHOTS_ACTIVE_MAX);
+}

@@ -1,0 +1,496 @@
+/* The initiator's side: reports come in, the snapshot is judged and kept. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/step/feed.h"
+#include "nodes/core/link/peers.h"
+#include "nodes/core/snapshot/snapshot_internal.h"
+#include "shared/base/error.h"
+#include "shared/wire/codec.h"
+
+static struct collection *find(const struct node *node, struct snapshot_id id)
+{
+    struct collection *it = node->snapshots.collections;
+    while (it && !snapshot_same(it->id, id))
+        it = it->next;
+    return it;
+}
+
+void collection_free(struct node *node, struct collection *collection)
+{
+    struct collection **at = &node->snapshots.collections;
+    while (*at != collection)
+        at = &(*at)->next;
+    *at = collection->next;
+    node->snapshots.n_collections--;
+    snapshot_release(&node->snapshots, &collection->bytes);
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        for (size_t i = 0; i < collection->nodes[id].n_parts; i++)
+            blob_drop(&collection->nodes[id].parts[i]);
+        free(collection->nodes[id].parts);
+    }
+    message_drop(&collection->head);
+    blob_drop(&collection->file);
+    free(collection);
+}
+
+#define LENGTH_BYTES 4
+#define COPY_BYTES   MIB_BYTES /* into a snapshot's file in one step: a few milliseconds */
+
+/* --- beginning --- */
+
+static void choose_participants(struct node *node, struct collection *collection,
+                                struct wire_participant *participants, size_t *n)
+{
+    *n = 0;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        struct collected *it = &collection->nodes[id];
+        const struct peer *peer = &node->peers[id];
+        bool self = id == node->config.id;
+        it->incarnation = self ? node->config.incarnation : peer->channel.peer;
+        it->participant = self || (peer->alive && peer->channel.linked);
+        if (!it->participant) {
+            it->missing = "it was not alive";
+            continue;
+        }
+        collection->waiting++;
+        participants[(*n)++] = (struct wire_participant){id, it->incarnation};
+    }
+}
+
+void snapshot_take(struct node *node, uint64_t client, uint64_t request)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    if (snapshots->n_collections == SNAPSHOTS_ACTIVE_MAX) {
+        snapshot_refuse(node, client, request, "busy",
+                        "too many snapshots are being taken; try again later");
+        return;
+    }
+    struct collection *it =
+        mem_new(1, sizeof *it + (node->config.n_nodes + 1) * sizeof(struct collected));
+    struct wire_participant participants[NODES_MAX];
+    size_t n;
+    it->id =
+        (struct snapshot_id){node->config.id, node->config.incarnation, snapshots->counter + 1};
+    it->client = client;
+    it->request = request;
+    it->began_us = node->now_us;
+    it->began_ms = node->wall_ms;
+    it->deadline_us = node->now_us + node->config.snapshot_timeout_us;
+    choose_participants(node, it, participants, &n);
+    it->next = snapshots->collections;
+    snapshots->collections = it;
+    snapshots->n_collections++;
+    snapshots->counter++;
+    if (!snapshot_begin(node, it->id, participants, n, NODE_NONE)) {
+        snapshot_refuse(node, client, request, "busy",
+                        "too many snapshots are recorded; try again later");
+        collection_free(node, it);
+        return;
+    }
+}
+
+/* --- reports --- */
+
+/* False: there is no memory for it. */
+static bool add_part(struct node *node, struct collection *collection, struct collected *it,
+                     struct blob *part)
+{
+    if (!snapshot_charge(&node->snapshots, &collection->bytes, part->len))
+        return false;
+    it->parts = mem_grow(it->parts, it->n_parts + 1, sizeof(struct blob *));
+    it->parts[it->n_parts++] = blob_ref(part);
+    it->bytes += part->len;
+    return true;
+}
+
+/* Everything that a report may consist of. */
+static bool is_part(enum message_type type)
+{
+    switch (type) {
+    case MESSAGE_CUT_STATE:
+    case MESSAGE_CUT_ACCOUNTS:
+    case MESSAGE_CUT_PAIRS:
+    case MESSAGE_CUT_LEDGER:
+    case MESSAGE_CUT_WORK:
+    case MESSAGE_CUT_JOBS:
+    case MESSAGE_CUT_CHANNEL:
+        return true;
+    default:
+        return message_is_image(type);
+    }
+}
+
+/* What a packed part is, without decoding it: the first field of its map says. MESSAGE_NONE: it
+ * must be decoded to know. */
+static enum message_type peek(const struct blob *part, struct slice *map)
+{
+    static const char key[] = "\xa4type"; /* in msgpack */
+    const uint8_t *at = part->at + LENGTH_BYTES, *end = part->at + part->len;
+    if (part->len < LENGTH_BYTES + 16)
+        return MESSAGE_NONE;
+    size_t len = (size_t)part->at[0] | (size_t)part->at[1] << 8 | (size_t)part->at[2] << 16 |
+                 (size_t)part->at[3] << 24;
+    if (len > part->len - LENGTH_BYTES)
+        return MESSAGE_NONE;
+    *map = (struct slice){at, len};
+    at += (*at & 0xf0) == 0x80 ? 1 : 3; /* a map of up to 15 fields, or a larger one */
+    if (memcmp(at, key, sizeof key - 1))
+        return MESSAGE_NONE;
+    at += sizeof key - 1;
+    size_t name = *at++ & 0x1f;
+    bool fits = (at[-1] & 0xe0) == 0xa0 && name <= (size_t)(end - at);
+    return fits ? message_type_of((struct slice){at, name}) : MESSAGE_NONE;
+}
+
+/* A report is of the one who sends it, and begins with its state. Only what is asked of a part here
+ * is decoded: a large report must not hold the loop. */
+static bool is_sound(const struct node *node, node_id_t from, const struct blob *part, bool first)
+{
+    struct message *message;
+    struct text why = {0};
+    struct slice map;
+    enum message_type type = peek(part, &map);
+    if (type != MESSAGE_NONE && type != MESSAGE_CUT_STATE && type != MESSAGE_CUT_CHANNEL)
+        return is_part(type) && !first && !codec_scan(map, &why);
+    if (codec_unpack((struct slice){part->at, part->len}, &message, &why))
+        return false;
+    bool sound = is_part(message->type) && first == (message->type == MESSAGE_CUT_STATE);
+    if (message->type == MESSAGE_CUT_STATE)
+        sound = sound && message->as.cut_state.node == from;
+    if (message->type == MESSAGE_CUT_CHANNEL)
+        sound = message->as.cut_channel.from && message->as.cut_channel.from != from &&
+                message->as.cut_channel.from <= node->config.n_nodes;
+    message_drop(&message);
+    return sound;
+}
+
+static void reported(struct node *node, struct collection *collection, struct collected *it)
+{
+    it->done = true;
+    it->took_us = node->now_us - collection->began_us;
+    if (--collection->waiting == 0)
+        collect_finish(node, collection);
+}
+
+/* Of a report that will not be whole nothing is kept. */
+static void drop_parts(struct node *node, struct collection *collection, struct collected *it)
+{
+    uint64_t share = it->bytes;
+    for (size_t i = 0; i < it->n_parts; i++)
+        blob_drop(&it->parts[i]);
+    it->n_parts = 0;
+    it->bytes = 0;
+    collection->bytes -= share;
+    snapshot_release(&node->snapshots, &share);
+}
+
+static void lost(struct node *node, struct collection *collection, struct collected *it,
+                 const char *why)
+{
+    if (it->done || it->missing)
+        return;
+    it->missing = why;
+    drop_parts(node, collection, it);
+    if (--collection->waiting == 0)
+        collect_finish(node, collection);
+}
+
+void collect_own(struct node *node, struct recording *recording)
+{
+    struct collection *collection = find(node, recording->id);
+    struct collected *it = collection ? &collection->nodes[node->config.id] : NULL;
+    if (!it || it->missing)
+        return;
+    snapshot_release(&node->snapshots, &recording->bytes); /* they change hands */
+    for (size_t i = 0; i < recording->n_parts; i++)
+        add_part(node, collection, it, recording->parts[i]);
+    reported(node, collection, it);
+}
+
+void collect_own_failed(struct node *node, struct snapshot_id id, const char *why)
+{
+    struct collection *collection = find(node, id);
+    if (collection && !collection->keeping)
+        lost(node, collection, &collection->nodes[node->config.id], why);
+}
+
+void snapshot_report(struct node *node, node_id_t from, const struct message *message)
+{
+    const struct wire_snapshot_report *report = &message->as.snapshot_report;
+    struct snapshot_id id = {(node_id_t)report->initiator, report->incarnation, report->counter};
+    struct collection *collection = find(node, id);
+    struct collected *it = collection ? &collection->nodes[from] : NULL;
+    if (!it || collection->keeping || it->done || it->missing || !it->participant)
+        return; /* too late */
+    if (report->refused.len) {
+        bool memory = slice_equals(report->refused, TOO_MUCH);
+        bool replaced = slice_equals(report->refused, REPLACED);
+        lost(node, collection, it,
+             memory     ? "it gave up: " TOO_MUCH
+             : replaced ? "it gave up: " REPLACED
+                        : "it refused: too many snapshots at once");
+        return;
+    }
+    bool fits = report->part == it->n_parts && (!it->n_parts || report->parts == it->expected) &&
+                message->n_frames && message->n_frames <= report->parts - it->n_parts;
+    bool room = true;
+    it->expected = report->parts;
+    for (size_t i = 0; i < message->n_frames && fits && room; i++) {
+        fits = is_sound(node, from, message->frames[i], !it->n_parts);
+        room = fits && add_part(node, collection, it, message->frames[i]);
+    }
+    if (fits && !room) {
+        lost(node, collection, it, TOO_MUCH);
+    } else if (!fits) {
+        node_reject(node, from, "its report of a snapshot is malformed");
+        lost(node, collection, it, "its report was malformed");
+    } else if (it->bytes > SNAPSHOT_FILE_BYTES_MAX / node->config.n_nodes) {
+        lost(node, collection, it, "its report is too large");
+    } else if (it->n_parts == it->expected) {
+        reported(node, collection, it);
+    }
+}
+
+/* --- judging --- */
+
+static void add_gap(struct wire_snapshot_head *head, uint64_t from, uint64_t to, struct slice why)
+{
+    if (head->gaps.n < CUT_ROWS_MAX)
+        head->gaps.at[head->gaps.n++] = (struct wire_cut_gap){from, to, why};
+}
+
+/* Channels into `to` that its report says it does not know, or that end at a missing node. */
+static void add_gaps(struct node *node, const struct collection *collection, node_id_t to,
+                     struct message *message)
+{
+    struct wire_snapshot_head *head = &message->as.snapshot_head;
+    const struct collected *it = &collection->nodes[to];
+    for (node_id_t from = 1; !it->done && from <= node->config.n_nodes; from++)
+        if (from != to)
+            add_gap(head, from, to, message_text(message, "its end is missing"));
+    for (node_id_t from = 1; it->done && from <= node->config.n_nodes; from++)
+        if (!collection->nodes[from].participant)
+            add_gap(head, from, to, message_text(message, "its beginning is missing"));
+    for (size_t i = 0; it->done && i < it->n_parts; i++) {
+        struct message *part;
+        struct text why = {0};
+        struct slice map;
+        enum message_type type = peek(it->parts[i], &map);
+        if ((type != MESSAGE_NONE && type != MESSAGE_CUT_CHANNEL) ||
+            codec_unpack((struct slice){it->parts[i]->at, it->parts[i]->len}, &part, &why))
+            continue;
+        if (part->type == MESSAGE_CUT_CHANNEL && part->as.cut_channel.missing.len)
+            add_gap(head, part->as.cut_channel.from, to,
+                    message_copy(message, part->as.cut_channel.missing));
+        message_drop(&part);
+    }
+}
+
+static node_id_t first_marker_of(const struct collected *it)
+{
+    struct message *part;
+    struct text why = {0};
+    node_id_t from = NODE_NONE;
+    if (!it->n_parts ||
+        codec_unpack((struct slice){it->parts[0]->at, it->parts[0]->len}, &part, &why))
+        return from;
+    if (part->type == MESSAGE_CUT_STATE)
+        from = (node_id_t)part->as.cut_state.first_marker;
+    message_drop(&part);
+    return from;
+}
+
+static struct message *make_head(struct node *node, const struct collection *collection)
+{
+    uint32_t n = node->config.n_nodes;
+    struct message *message = message_new(MESSAGE_SNAPSHOT_HEAD);
+    struct wire_snapshot_head *head = &message->as.snapshot_head;
+    *head = (struct wire_snapshot_head){.initiator = collection->id.initiator,
+                                        .incarnation = collection->id.incarnation,
+                                        .counter = collection->id.counter,
+                                        .periodic = !collection->client,
+                                        .complete = true,
+                                        .time_ms = collection->began_ms,
+                                        .took_us = node->now_us - collection->began_us};
+    head->nodes.n = n;
+    head->nodes.at = message_room(message, n, sizeof *head->nodes.at);
+    head->gaps.at = message_room(message, CUT_ROWS_MAX, sizeof *head->gaps.at);
+    for (node_id_t id = 1; id <= n; id++) {
+        const struct collected *it = &collection->nodes[id];
+        struct wire_cut_part *row = &head->nodes.at[id - 1];
+        *row = (struct wire_cut_part){.node = id,
+                                      .incarnation = it->incarnation,
+                                      .first_marker = first_marker_of(it),
+                                      .took_us = it->took_us};
+        if (it->done) { /* of the others nothing is kept */
+            row->parts = it->n_parts;
+            row->bytes = it->bytes;
+        } else {
+            row->missing =
+                message_text(message, it->missing ? it->missing : "no report came in time");
+        }
+        head->complete = head->complete && it->done;
+        head->bytes += row->bytes;
+        add_gaps(node, collection, id, message);
+    }
+    head->complete = head->complete && !head->gaps.n;
+    return message;
+}
+
+/* --- keeping --- */
+
+static void put_u32(uint8_t *at, size_t value)
+{
+    for (int i = 0; i < 4; i++)
+        at[i] = (uint8_t)(value >> 8 * i);
+}
+
+static size_t put_part(uint8_t *at, const struct blob *part)
+{
+    put_u32(at, part->len);
+    memcpy(at + 4, part->at, part->len);
+    return 4 + part->len;
+}
+
+/* Makes room for the head, then the reports by node, each part behind its length (32 bits,
+ * little-endian), and writes the head. */
+static void begin_file(const struct node *node, struct collection *collection,
+                       const struct blob *head)
+{
+    size_t bytes = LENGTH_BYTES + head->len;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        if (collection->nodes[id].done)
+            bytes += collection->nodes[id].bytes + LENGTH_BYTES * collection->nodes[id].n_parts;
+    collection->file = blob_new(bytes);
+    collection->file_at = put_part(collection->file->at, head);
+    collection->file_node = 1;
+    collection->file_part = 0;
+}
+
+/* Copies a slice of the parts, and drops them: not all of it is in memory twice. True: all is
+ * copied. */
+static bool copy_some(const struct node *node, struct collection *collection)
+{
+    size_t end = collection->file_at + COPY_BYTES;
+    for (; collection->file_node <= node->config.n_nodes;
+         collection->file_node++, collection->file_part = 0) {
+        struct collected *it = &collection->nodes[collection->file_node];
+        for (; it->done && collection->file_part < it->n_parts; collection->file_part++) {
+            if (collection->file_at >= end)
+                return false;
+            struct blob **part = &it->parts[collection->file_part];
+            collection->file_at += put_part(collection->file->at + collection->file_at, *part);
+            blob_drop(part);
+        }
+    }
+    return true;
+}
+
+static void keep_some(struct node *node, struct collection *collection)
+{
+    collection->file_us = node->now_us + IMAGE_SLICE_GAP_US;
+    if (!copy_some(node, collection))
+        return;
+    outbox_keep(&node->out, USER_SNAPSHOT, (struct value_id){collection->id.counter, SNAPSHOT_OP},
+                collection->file);
+    blob_drop(&collection->file);
+}
+
+void collect_pump(struct node *node)
+{
+    for (struct collection *it = node->snapshots.collections; it; it = it->next)
+        if (it->file && node->now_us >= it->file_us)
+            keep_some(node, it);
+}
+
+/* Who has not reported need not go on recording. */
+static void tell_the_end(struct node *node, const struct collection *collection)
+{
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        const struct collected *it = &collection->nodes[id];
+        if (!node_is_peer(node, id) || !it->participant || it->done)
+            continue;
+        struct message *message = message_new(MESSAGE_SNAPSHOT_END);
+        message->as.snapshot_end.initiator = collection->id.initiator;
+        message->as.snapshot_end.incarnation = collection->id.incarnation;
+        message->as.snapshot_end.counter = collection->id.counter;
+        peers_send(node, id, message);
+    }
+}
+
+void collect_finish(struct node *node, struct collection *collection)
+{
+    if (collection->keeping)
+        return;
+    collection->keeping = true;
+    collection->head = make_head(node, collection);
+    struct blob *head = codec_pack(collection->head);
+    if (!head)
+        panic("the head of a snapshot cannot be encoded");
+    tell_the_end(node, collection);
+    snapshot_remember_end(node, collection->id);
+    begin_file(node, collection, head);
+    collection->head->as.snapshot_head.bytes = collection->file->len;
+    keep_some(node, collection);
+    blob_drop(&head);
+}
+
+/* --- time and ends --- */
+
+void collect_peer_met(struct node *node, node_id_t peer)
+{
+    struct collection *next;
+    for (struct collection *it = node->snapshots.collections; it; it = next) {
+        next = it->next;
+        if (it->nodes[peer].participant && !it->keeping)
+            lost(node, it, &it->nodes[peer], "it was started again");
+    }
+}
+
+static void take_periodic(struct node *node)
+{
+    uint64_t every_us = node->config.snapshot_every_us;
+    if (!every_us || !node_serves(node)) {
+        node->snapshots.periodic_us = 0;
+        return;
+    }
+    if (!node->snapshots.periodic_us)
+        node->snapshots.periodic_us = node->now_us + every_us;
+    if (node->now_us < node->snapshots.periodic_us)
+        return;
+    node->snapshots.periodic_us = node->now_us + every_us;
+    snapshot_take(node, 0, 0);
+}
+
+void collect_tick(struct node *node)
+{
+    struct collection *next;
+    for (struct collection *it = node->snapshots.collections; it; it = next) {
+        next = it->next;
+        if (!it->keeping && node->now_us >= it->deadline_us)
+            collect_finish(node, it);
+    }
+    take_periodic(node);
+}
+
+uint64_t collect_deadline(const struct node *node)
+{
+    uint64_t at = UINT64_MAX;
+    for (const struct collection *it = node->snapshots.collections; it; it = it->next) {
+        if (!it->keeping && it->deadline_us < at)
+            at = it->deadline_us;
+        else if (it->file && it->file_us < at)
+            at = it->file_us;
+    }
+    if (node->snapshots.periodic_us && node->snapshots.periodic_us < at)
+        at = node->snapshots.periodic_us;
+    return at;
+}
+
+void collect_clear(struct node *node)
+{
+    while (node->snapshots.collections)
+        collection_free(node, node->snapshots.collections);
+}

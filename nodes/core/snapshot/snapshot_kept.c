@@ -1,0 +1,237 @@
+/* Snapshots on the initiator's disk, and requests about them. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/step/feed.h"
+#include "nodes/core/snapshot/snapshot_internal.h"
+#include "nodes/core/raft/sweep.h"
+#include "shared/base/error.h"
+#include "shared/base/text.h"
+#include "shared/wire/codec.h"
+
+void snapshot_refuse(struct node *node, uint64_t client, uint64_t request, const char *code,
+                     const char *reason)
+{
+    if (!client)
+        return;
+    struct message *message = message_new(MESSAGE_ERROR);
+    message->as.error.request = request;
+    message->as.error.code = message_text(message, code);
+    message->as.error.reason = message_text(message, reason);
+    message->as.error.coordinator = node->election.coordinator;
+    outbox_reply(&node->out, client, message);
+}
+
+static struct wire_snapshot_row row_of(struct message *message,
+                                       const struct wire_snapshot_head *head)
+{
+    struct text missing = {0};
+    struct wire_snapshot_row row = {.initiator = head->initiator,
+                                    .incarnation = head->incarnation,
+                                    .counter = head->counter,
+                                    .complete = head->complete,
+                                    .periodic = head->periodic,
+                                    .time_ms = head->time_ms,
+                                    .took_us = head->took_us,
+                                    .bytes = head->bytes};
+    for (size_t i = 0; i < head->nodes.n; i++) {
+        const struct wire_cut_part *node = &head->nodes.at[i];
+        row.nodes += !node->missing.len;
+        if (node->missing.len && missing.len < 300)
+            text_add(&missing, "%snode %u: %.*s", missing.len ? "; " : "", (unsigned)node->node,
+                     (int)node->missing.len, (const char *)node->missing.at);
+    }
+    for (size_t i = 0; i < head->gaps.n && missing.len < 300; i++)
+        text_add(&missing, "%schannel %u-%u", missing.len ? "; " : "",
+                 (unsigned)head->gaps.at[i].from, (unsigned)head->gaps.at[i].to);
+    row.missing = message_copy(message, (struct slice){(const uint8_t *)missing.at,
+                                                       missing.len < 400 ? missing.len : 400});
+    return row;
+}
+
+static void key_of(uint8_t key[9], uint64_t counter)
+{
+    key[0] = 's';
+    for (int i = 0; i < 8; i++)
+        key[1 + i] = (uint8_t)(counter >> (56 - 8 * i));
+}
+
+static void forget(struct node *node, size_t at)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    uint8_t key[9];
+    uint64_t counter = snapshots->kept[at]->as.snapshot_head.counter;
+    key_of(key, counter);
+    outbox_write_record(&node->out, (struct slice){key, sizeof key}, NULL);
+    sweep_job(node, counter);
+    message_drop(&snapshots->kept[at]);
+    memmove(snapshots->kept + at, snapshots->kept + at + 1,
+            (--snapshots->n_kept - at) * sizeof *snapshots->kept);
+}
+
+/* The clock's own are fewer, and go before those that somebody asked for. */
+static void forget_old(struct node *node)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    size_t periodic = 0, first = snapshots->n_kept;
+    for (size_t i = snapshots->n_kept; i-- > 0;)
+        if (snapshots->kept[i]->as.snapshot_head.periodic) {
+            periodic++;
+            first = i;
+        }
+    if (periodic > node->config.snapshot_keep)
+        forget(node, first);
+    if (snapshots->n_kept > SNAPSHOTS_KEPT_MAX)
+        forget(node, 0);
+}
+
+static void keep_head(struct node *node, struct message *head)
+{
+    struct snapshots *snapshots = &node->snapshots;
+    if (snapshots->n_kept == snapshots->kept_size) {
+        snapshots->kept_size = snapshots->kept_size ? 2 * snapshots->kept_size : 16;
+        snapshots->kept = mem_grow(snapshots->kept, snapshots->kept_size, sizeof *snapshots->kept);
+    }
+    snapshots->kept[snapshots->n_kept++] = head;
+}
+
+static struct collection *find_keeping(const struct node *node, struct value_id id)
+{
+    struct collection *it = node->snapshots.collections;
+    while (it && !(it->keeping && it->id.counter == id.job && id.op == SNAPSHOT_OP))
+        it = it->next;
+    return it;
+}
+
+bool snapshot_names(const struct node *node, struct value_id id)
+{
+    for (size_t i = 0; i < node->snapshots.n_kept; i++)
+        if (node->snapshots.kept[i]->as.snapshot_head.counter == id.job && id.op == SNAPSHOT_OP)
+            return true;
+    return find_keeping(node, id) != NULL;
+}
+
+void snapshot_value_failed(struct node *node, struct value_id id)
+{
+    struct collection *it = find_keeping(node, id);
+    if (!it)
+        return;
+    snapshot_refuse(node, it->client, it->request, "not_kept", "the snapshot could not be kept");
+    collection_free(node, it);
+}
+
+void snapshot_value_kept(struct node *node, struct value_id id)
+{
+    struct collection *it = find_keeping(node, id);
+    if (!it)
+        return;
+    uint8_t key[9];
+    const struct wire_snapshot_head *head = &it->head->as.snapshot_head;
+    key_of(key, id.job);
+    struct blob *packed = codec_pack(it->head);
+    outbox_write_record(&node->out, (struct slice){key, sizeof key}, packed);
+    blob_drop(&packed);
+    if (it->client) {
+        struct message *message = message_new(MESSAGE_SNAPSHOT);
+        message->as.snapshot.request = it->request;
+        message->as.snapshot.heads.n = 1;
+        message->as.snapshot.heads.at = message_room(message, 1, sizeof(struct wire_snapshot_row));
+        message->as.snapshot.heads.at[0] = row_of(message, head);
+        outbox_reply_durable(&node->out, it->client, message);
+    }
+    feed_event(node, head->complete ? "snapshot" : "snapshot_partial", node->config.id, JOB_NONE,
+               "node %u took snapshot %" PRIu64 " in %" PRIu64 " us%s", node->config.id, id.job,
+               head->took_us, head->complete ? "" : ", partial");
+    keep_head(node, message_ref(it->head));
+    collection_free(node, it);
+    forget_old(node);
+}
+
+int snapshot_restore(struct node *node, struct slice packed)
+{
+    struct message *message;
+    struct text why = {0};
+    if (codec_unpack(packed, &message, &why))
+        return ERR_CORRUPT;
+    uint64_t last = node->snapshots.counter;
+    if (message->type != MESSAGE_SNAPSHOT_HEAD || message->as.snapshot_head.counter <= last) {
+        message_drop(&message);
+        return ERR_CORRUPT;
+    }
+    node->snapshots.counter = message->as.snapshot_head.counter;
+    keep_head(node, message);
+    return OK;
+}
+
+static void list_kept(struct node *node, uint64_t client, const struct wire_snapshot_list *list)
+{
+    const struct snapshots *snapshots = &node->snapshots;
+    struct message *message = message_new(MESSAGE_SNAPSHOT_PAGE);
+    struct wire_snapshot_page *page = &message->as.snapshot_page;
+    page->request = list->request;
+    page->heads.at = message_room(message, SNAPSHOT_PAGE_MAX, sizeof *page->heads.at);
+    for (size_t i = 0; i < snapshots->n_kept; i++) {
+        const struct wire_snapshot_head *head = &snapshots->kept[i]->as.snapshot_head;
+        if (head->counter <= list->after)
+            continue;
+        page->more = page->heads.n == SNAPSHOT_PAGE_MAX;
+        if (page->more)
+            break;
+        page->heads.at[page->heads.n++] = row_of(message, head);
+    }
+    outbox_reply(&node->out, client, message);
+}
+
+static void get_kept(struct node *node, uint64_t client, const struct wire_snapshot_get *get)
+{
+    const struct wire_snapshot_head *head = NULL;
+    for (size_t i = 0; i < node->snapshots.n_kept; i++) {
+        const struct wire_snapshot_head *it = &node->snapshots.kept[i]->as.snapshot_head;
+        if (it->counter == get->counter && it->incarnation == get->incarnation)
+            head = it;
+    }
+    if (!head) {
+        snapshot_refuse(node, client, get->request, "not_found", "this node has no such snapshot");
+        return;
+    }
+    if (get->offset > head->bytes) {
+        snapshot_refuse(node, client, get->request, "invalid",
+                        "the offset is behind the last byte");
+        return;
+    }
+    struct message *message = message_new(MESSAGE_SNAPSHOT_CHUNK);
+    message->as.snapshot_chunk = (struct wire_snapshot_chunk){.request = get->request,
+                                                              .offset = get->offset,
+                                                              .total = head->bytes};
+    struct output *output = outbox_reply(&node->out, client, message);
+    uint64_t rest = head->bytes - get->offset;
+    output->reply.chunk = true;
+    output->reply.id = (struct value_id){head->counter, SNAPSHOT_OP};
+    output->reply.offset = get->offset;
+    output->reply.len = rest < VALUE_CHUNK_BYTES / 2 ? rest : VALUE_CHUNK_BYTES / 2;
+}
+
+bool snapshot_requests_handle(struct node *node, uint64_t client, const struct message *message)
+{
+    switch (message->type) {
+    case MESSAGE_SNAPSHOT_TAKE:
+        snapshot_take(node, client, message->as.request.request);
+        return true;
+    case MESSAGE_SNAPSHOT_LIST:
+        list_kept(node, client, &message->as.snapshot_list);
+        return true;
+    case MESSAGE_SNAPSHOT_GET:
+        get_kept(node, client, &message->as.snapshot_get);
+        return true;
+    default:
+        return false;
+    }
+}
+
+void snapshot_kept_clear(struct node *node)
+{
+    for (size_t i = 0; i < node->snapshots.n_kept; i++)
+        message_drop(&node->snapshots.kept[i]);
+    free(node->snapshots.kept);
+}

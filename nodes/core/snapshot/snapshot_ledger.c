@@ -1,0 +1,253 @@
+/* The ledger at the cut: accounts, key-value state, letters that are not acknowledged, marks.
+ *
+ * Recording is one step, and a full ledger takes too long to be packed in one. So the step only
+ * notes what there is: balances as numbers, and references to what never changes (names, values,
+ * letters as they are on disk). It is packed in slices afterwards. */
+#include <stdlib.h>
+
+#include "nodes/core/snapshot/snapshot_internal.h"
+#include "shared/base/error.h"
+#include "shared/wire/codec.h"
+
+#define ROW_BYTES      64          /* of a row's names and numbers, and of what it holds */
+#define PART_BYTES_MAX (40 * 1024) /* of a part: its map must stay below 64 KiB */
+
+/* A list of rows under construction, a part for every so many. */
+struct rows {
+    struct recording *recording;
+    enum message_type type;
+    struct message *part;
+    size_t bytes;
+};
+
+static void flush(struct rows *rows)
+{
+    if (rows->part)
+        recording_add(rows->recording, rows->part);
+    rows->part = NULL;
+    rows->bytes = 0;
+}
+
+/* The part that the next row of so many bytes goes into. */
+static struct message *part_for(struct rows *rows, size_t bytes, size_t n)
+{
+    if (rows->part && (n == CUT_ROWS_MAX || rows->bytes + bytes + ROW_BYTES > PART_BYTES_MAX))
+        flush(rows);
+    if (!rows->part)
+        rows->part = message_new(rows->type);
+    rows->bytes += bytes + ROW_BYTES;
+    return rows->part;
+}
+
+/* --- what is noted in the step of the cut --- */
+
+struct frozen_account {
+    const struct ledger_row *row; /* lives as long as the ledger */
+    uint64_t balance;
+};
+
+struct frozen_value {
+    const struct ledger_row *row;
+    struct blob *value; /* owned reference */
+};
+
+struct frozen_letter {
+    node_id_t to;
+    bool sent;
+    uint64_t number;
+    struct blob *packed; /* owned reference */
+};
+
+struct frozen_ledger {
+    struct frozen_account *accounts;
+    struct frozen_value *values;
+    struct frozen_letter *letters;
+    size_t n_accounts, n_values, n_letters;
+    size_t at_account, at_value, at_letter; /* these are packed */
+};
+
+static void freeze_letters(struct frozen_ledger *frozen, const struct node *node)
+{
+    size_t n = 0;
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        n += node->ledger.outgoing[id].n;
+    frozen->letters = mem_new(n, sizeof *frozen->letters);
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        const struct outgoing *outgoing = &node->ledger.outgoing[id];
+        for (size_t i = 0; i < outgoing->n; i++) {
+            const struct letter *it = &outgoing->ring[(outgoing->head + i) % outgoing->ring_size];
+            frozen->letters[frozen->n_letters++] =
+                (struct frozen_letter){id, i < outgoing->enqueued, it->number,
+                                       blob_ref(it->packed)};
+        }
+    }
+}
+
+static struct frozen_ledger *freeze(const struct node *node)
+{
+    const struct ledger *ledger = &node->ledger;
+    struct frozen_ledger *frozen = mem_new(1, sizeof *frozen);
+    frozen->n_accounts = ledger->accounts.n;
+    frozen->accounts = mem_new(frozen->n_accounts, sizeof *frozen->accounts);
+    for (size_t i = 0; i < frozen->n_accounts; i++)
+        frozen->accounts[i] =
+            (struct frozen_account){ledger->accounts.at[i], ledger->accounts.at[i]->balance};
+    frozen->n_values = ledger->values.n;
+    frozen->values = mem_new(frozen->n_values, sizeof *frozen->values);
+    for (size_t i = 0; i < frozen->n_values; i++)
+        frozen->values[i] =
+            (struct frozen_value){ledger->values.at[i], blob_ref(ledger->values.at[i]->value)};
+    freeze_letters(frozen, node);
+    return frozen;
+}
+
+void snapshot_free_ledger(struct frozen_ledger **frozen)
+{
+    struct frozen_ledger *it = *frozen;
+    *frozen = NULL;
+    if (!it)
+        return;
+    for (size_t i = 0; i < it->n_values; i++)
+        blob_drop(&it->values[i].value);
+    for (size_t i = 0; i < it->n_letters; i++)
+        blob_drop(&it->letters[i].packed);
+    free(it->accounts);
+    free(it->values);
+    free(it->letters);
+    free(it);
+}
+
+/* --- accounts and values --- */
+
+/* Each packs rows until the recording has grown to `end`; true: all are. */
+static bool add_accounts(struct frozen_ledger *frozen, struct recording *recording, uint64_t end)
+{
+    struct rows rows = {recording, MESSAGE_CUT_ACCOUNTS, NULL, 0};
+    size_t n = 0;
+    while (frozen->at_account < frozen->n_accounts && recording->bytes + rows.bytes < end &&
+           !recording->too_much) {
+        const struct frozen_account *it = &frozen->accounts[frozen->at_account++];
+        struct slice name = slice_of(it->row->name);
+        struct wire_cut_accounts *part = &part_for(&rows, name.len, n)->as.cut_accounts;
+        if (!part->rows.at)
+            part->rows.at = message_room(rows.part, CUT_ROWS_MAX, sizeof *part->rows.at);
+        part->rows.at[part->rows.n++] = (struct wire_cut_account){name, it->balance};
+        n = part->rows.n;
+    }
+    flush(&rows);
+    return frozen->at_account == frozen->n_accounts;
+}
+
+static bool add_pairs(struct frozen_ledger *frozen, struct recording *recording, uint64_t end)
+{
+    struct rows rows = {recording, MESSAGE_CUT_PAIRS, NULL, 0};
+    size_t n = 0;
+    while (frozen->at_value < frozen->n_values && recording->bytes + rows.bytes < end &&
+           !recording->too_much) {
+        const struct frozen_value *it = &frozen->values[frozen->at_value++];
+        struct slice name = slice_of(it->row->name);
+        struct wire_cut_pairs *part = &part_for(&rows, name.len + it->value->len, n)->as.cut_pairs;
+        if (!part->rows.at)
+            part->rows.at = message_room(rows.part, CUT_ROWS_MAX, sizeof *part->rows.at);
+        part->rows.at[part->rows.n++] =
+            (struct wire_cut_pair){name, {it->value->at, it->value->len}};
+        n = part->rows.n;
+    }
+    flush(&rows);
+    return frozen->at_value == frozen->n_values;
+}
+
+/* --- letters and marks --- */
+
+static struct wire_cut_pending pending_of(struct message *part, const struct message *letter)
+{
+    struct wire_cut_pending row = {0};
+    if (letter->type == MESSAGE_TRANSFER) {
+        const struct wire_transfer *transfer = &letter->as.transfer;
+        row.amount = transfer->amount;
+        row.from_account = message_copy(part, transfer->from);
+        row.to_account = message_copy(part, transfer->to);
+        row.returned = transfer->returned;
+        row.returned_epoch = transfer->returned_epoch;
+    } else {
+        row.name = message_copy(part, letter->as.app.name);
+        row.value = message_copy(part, letter->as.app.value);
+    }
+    return row;
+}
+
+static void add_letter(struct rows *rows, const struct frozen_letter *letter, size_t *n)
+{
+    struct message *message;
+    struct text why = {0};
+    if (codec_unpack((struct slice){letter->packed->at, letter->packed->len}, &message, &why))
+        panic("a letter of the ledger cannot be read: %s", why.at);
+    struct wire_cut_ledger *part = &part_for(rows, letter->packed->len, *n)->as.cut_ledger;
+    if (!part->pending.at)
+        part->pending.at = message_room(rows->part, CUT_ROWS_MAX, sizeof *part->pending.at);
+    struct wire_cut_pending *row = &part->pending.at[part->pending.n++];
+    *row = pending_of(rows->part, message);
+    row->node = letter->to;
+    row->number = letter->number;
+    row->sent = letter->sent;
+    *n = part->pending.n;
+    message_drop(&message);
+}
+
+static void add_marks(const struct node *node, struct rows *rows)
+{
+    struct message *message = part_for(rows, node->config.n_nodes * ROW_BYTES, 0);
+    struct wire_cut_ledger *part = &message->as.cut_ledger;
+    part->applied.at = message_room(message, node->config.n_nodes, sizeof *part->applied.at);
+    part->issued.at = message_room(message, node->config.n_nodes, sizeof *part->issued.at);
+    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+        const struct incoming *incoming = &node->ledger.incoming[id];
+        if (incoming->epoch)
+            part->applied.at[part->applied.n++] =
+                (struct wire_cut_applied){id, incoming->epoch, incoming->applied};
+        if (node->ledger.outgoing[id].last)
+            part->issued.at[part->issued.n++] =
+                (struct wire_cut_applied){id, node->ledger.epoch, node->ledger.outgoing[id].last};
+    }
+}
+
+static bool add_letters(struct frozen_ledger *frozen, struct recording *recording, uint64_t end)
+{
+    struct rows rows = {recording, MESSAGE_CUT_LEDGER, NULL, 0};
+    size_t n = 0;
+    while (frozen->at_letter < frozen->n_letters && recording->bytes + rows.bytes < end &&
+           !recording->too_much)
+        add_letter(&rows, &frozen->letters[frozen->at_letter++], &n);
+    flush(&rows);
+    return frozen->at_letter == frozen->n_letters;
+}
+
+/* --- all of it --- */
+
+bool snapshot_pack_ledger(struct recording *recording, uint64_t bytes)
+{
+    struct frozen_ledger *frozen = recording->ledger;
+    uint64_t end = recording->bytes + bytes;
+    if (!frozen)
+        return true;
+    if (!add_accounts(frozen, recording, end) || !add_pairs(frozen, recording, end) ||
+        !add_letters(frozen, recording, end))
+        return false;
+    snapshot_free_ledger(&recording->ledger);
+    return true;
+}
+
+void snapshot_add_ledger(struct node *node, struct recording *recording)
+{
+    struct rows rows = {recording, MESSAGE_CUT_LEDGER, NULL, 0};
+    add_marks(node, &rows);
+    flush(&rows);
+    snapshot_free_ledger(&recording->ledger);
+    recording->ledger = freeze(node);
+    const struct frozen_ledger *frozen = recording->ledger;
+    uint64_t bytes = frozen->n_accounts * sizeof *frozen->accounts +
+                     frozen->n_values * sizeof *frozen->values +
+                     frozen->n_letters * sizeof *frozen->letters;
+    recording->too_much =
+        recording->too_much || !snapshot_charge(recording->all, &recording->bytes, bytes);
+}

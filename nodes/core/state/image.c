@@ -1,0 +1,338 @@
+/* Full checkpoints: their parts, and building them in slices. Their tables: image_tables.c. */
+#include "nodes/core/state/image.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "nodes/core/raft/journal.h"
+#include "nodes/core/state/keys_replicated.h"
+#include "shared/base/error.h"
+#include "shared/base/mutant.h"
+#include "shared/wire/codec.h"
+
+#define BUNDLE_BYTES (MESSAGE_MAX_BYTES / 4) /* a bundle of rows ends when it is this large ... */
+#define BUNDLE_ROWS  128 /* ... or has so many: a follower loads it in one step */
+
+struct image_build {
+    struct image_build *next; /* in the order in which they began */
+    enum { BUILD_GOES_ON, BUILD_DONE, BUILD_LOST } state;
+    enum image_use use;
+    uint64_t number;
+    struct image *image;
+    struct message *bundle; /* being filled; NULL: none */
+    size_t bundle_bytes;
+    unsigned table; /* where the sweep over the tables is ... */
+    uint64_t cursor;
+    struct image *blocks; /* of forgotten keys, as they were when it began; NULL: none */
+};
+
+struct image *image_new(log_index_t index, term_t term)
+{
+    struct image *image = mem_new(1, sizeof *image);
+    image->refs = 1;
+    image->index = index;
+    image->term = term;
+    return image;
+}
+
+void image_add(struct image *image, struct blob *part)
+{
+    if (image->n == image->size) {
+        image->size = image->size ? 2 * image->size : 16;
+        image->parts = mem_grow(image->parts, image->size, sizeof(struct blob *));
+    }
+    image->parts[image->n++] = blob_ref(part);
+}
+
+struct image *image_ref(struct image *image)
+{
+    image->refs++;
+    return image;
+}
+
+void image_drop(struct image **image)
+{
+    struct image *it = *image;
+    *image = NULL;
+    if (!it || --it->refs)
+        return;
+    for (size_t i = 0; i < it->n; i++)
+        blob_drop(&it->parts[i]);
+    free(it->parts);
+    free(it);
+}
+
+/* --- what is packed goes to the builds that lack it --- */
+
+static void flush(struct image_build *build)
+{
+    if (!build->bundle)
+        return;
+    build->bundle->as.image_bundle.rows = build->bundle->n_frames;
+    struct blob *part = codec_pack(build->bundle);
+    if (!part)
+        panic("a part of a full checkpoint cannot be encoded");
+    image_add(build->image, part);
+    blob_drop(&part);
+    message_drop(&build->bundle);
+    build->bundle_bytes = 0;
+}
+
+static void give(const struct node *node, struct image_build *build, const struct image_sink *sink)
+{
+    size_t most = node->config.image_bundle_rows ? node->config.image_bundle_rows : BUNDLE_ROWS;
+    for (size_t i = 0; i < sink->n; i++) {
+        /* The head comes first, as it is: from it a reader knows what he has. */
+        if (build->use == IMAGE_OPEN || !build->image->n) {
+            image_add(build->image, sink->at[i]);
+            continue;
+        }
+        if (!build->bundle)
+            build->bundle = message_new(MESSAGE_IMAGE_BUNDLE);
+        message_add_frame(build->bundle, sink->at[i]);
+        build->bundle_bytes += sink->at[i]->len;
+        if (build->bundle->n_frames >= most || build->bundle_bytes >= BUNDLE_BYTES)
+            flush(build);
+    }
+}
+
+void image_sink_add(struct image_sink *sink, struct message *message)
+{
+    struct blob *packed = codec_pack(message);
+    if (!packed)
+        panic("a row of a full checkpoint cannot be encoded: %s", message_name(message->type));
+    if (sink->n == sink->size) {
+        sink->size = sink->size ? 2 * sink->size : 16;
+        sink->at = mem_grow(sink->at, sink->size, sizeof(struct blob *));
+    }
+    sink->at[sink->n++] = packed;
+    sink->bytes += packed->len;
+    message_drop(&message);
+}
+
+static void empty(struct image_sink *sink)
+{
+    for (size_t i = 0; i < sink->n; i++)
+        blob_drop(&sink->at[i]);
+    sink->n = sink->bytes = 0;
+}
+
+/* A row has not changed since the oldest build that lacks it began: it is the same for all. */
+static void save_row(struct node *node, enum row_table at, struct row *row)
+{
+    struct image_builds *builds = &node->builds;
+    const struct image_table *table = image_table(at);
+    struct image_sink sink = {0};
+    bool open = !table->is_open || table->is_open(row);
+    for (struct image_build *it = builds->first; it; it = it->next) {
+        if (it->state != BUILD_GOES_ON || it->number <= row->saved ||
+            (it->use == IMAGE_OPEN && !open))
+            continue;
+        if (!sink.n)
+            table->save(&sink, node, row);
+        give(node, it, &sink);
+    }
+    row->saved = builds->watch.newest;
+    builds->slice_rows += sink.n;
+    builds->slice_bytes += sink.bytes;
+    empty(&sink);
+    free(sink.at);
+}
+
+static void save_before_change(struct row_watch *watch, enum row_table table, struct row *row)
+{
+    if (MUTANT(checkpoint_torn))
+        return;
+    if (MUTANT(checkpoint_misses)) {
+        row->saved = watch->newest;
+        return;
+    }
+    save_row(watch->context, table, row);
+}
+
+/* --- slices --- */
+
+static uint64_t slice_rows_max(const struct node *node)
+{
+    return node->config.image_slice_rows ? node->config.image_slice_rows : IMAGE_SLICE_ROWS;
+}
+
+static bool is_spent(const struct node *node)
+{
+    const struct image_builds *builds = &node->builds;
+    return builds->slice_rows >= slice_rows_max(node) || builds->slice_bytes >= IMAGE_SLICE_BYTES ||
+           builds->slice_visits >= IMAGE_SLICE_VISITS;
+}
+
+/* Goes on with one build until it is done, or the slice is spent. */
+static void sweep(struct node *node, struct image_build *build)
+{
+    while (build->table < TABLE_COUNT) {
+        const struct image_table *table = image_table((enum row_table)build->table);
+        if (is_spent(node))
+            return;
+        struct row *row = table->next ? table->next(node, &build->cursor) : NULL;
+        node->builds.slice_visits++;
+        if (!row) {
+            build->table++;
+            build->cursor = 0;
+        } else if (row->saved < build->number) {
+            save_row(node, (enum row_table)build->table, row);
+        }
+    }
+    flush(build);
+    for (size_t i = 0; build->blocks && i < build->blocks->n; i++)
+        image_add(build->image, build->blocks->parts[i]);
+    build->state = BUILD_DONE;
+}
+
+void image_pump(struct node *node)
+{
+    struct image_builds *builds = &node->builds;
+    bool building = false;
+    if (!builds->watch.building)
+        return;
+    if (node->now_us >= builds->slice_us + IMAGE_SLICE_GAP_US) {
+        builds->slice_us = node->now_us;
+        builds->slice_rows = builds->slice_bytes = builds->slice_visits = 0;
+    }
+    for (struct image_build *it = builds->first; it; it = it->next) {
+        if (it->state == BUILD_GOES_ON)
+            sweep(node, it);
+        building = building || it->state == BUILD_GOES_ON;
+    }
+    builds->watch.building = building;
+}
+
+uint64_t image_deadline(const struct node *node)
+{
+    const struct image_builds *builds = &node->builds;
+    return builds->watch.building ? builds->slice_us + IMAGE_SLICE_GAP_US : UINT64_MAX;
+}
+
+/* --- beginning and ending --- */
+
+struct image_build *image_begin(struct node *node, enum image_use use)
+{
+    struct image_builds *builds = &node->builds;
+    struct image_build *build = mem_new(1, sizeof *build), **end = &builds->first;
+    log_index_t index = node->journal.applied;
+    term_t term = 0;
+    if (MUTANT(image_one_behind) && index > node->journal.base + 1)
+        index--;
+    journal_term(node, index, &term);
+    while (*end)
+        end = &(*end)->next;
+    *end = build;
+    build->use = use;
+    build->image = image_new(index, term);
+    build->number = ++builds->watch.newest;
+    builds->watch.building = true;
+    if (use == IMAGE_WHOLE) {
+        build->blocks = keys_blocks(node);
+        build->image->n_blocks = build->blocks->n;
+        build->image->next_block = node->keys.window.next;
+    }
+    for (int at = 0; at < TABLE_COUNT; at++) {
+        const struct image_table *table = image_table((enum row_table)at);
+        struct image_sink sink = {.index = index, .term = term, .use = use};
+        if (!table->save_all)
+            continue;
+        table->save_all(&sink, node);
+        give(node, build, &sink);
+        builds->slice_bytes += sink.bytes;
+        empty(&sink);
+        free(sink.at);
+    }
+    image_pump(node);
+    return build;
+}
+
+void image_end(struct node *node, struct image_build **build)
+{
+    struct image_build *it = *build, **at = &node->builds.first;
+    *build = NULL;
+    if (!it)
+        return;
+    while (*at != it)
+        at = &(*at)->next;
+    *at = it->next;
+    image_drop(&it->image);
+    if (it->blocks)
+        image_drop(&it->blocks);
+    message_drop(&it->bundle);
+    free(it);
+}
+
+bool image_is_done(const struct image_build *build)
+{
+    return build->state == BUILD_DONE;
+}
+
+bool image_is_lost(const struct image_build *build)
+{
+    return build->state == BUILD_LOST;
+}
+
+struct image *image_of(const struct image_build *build)
+{
+    return image_is_done(build) ? build->image : NULL;
+}
+
+/* --- the state as a whole --- */
+
+/* The tables say what changes in them. */
+static void watch(struct node *node)
+{
+    struct row_watch *it = &node->builds.watch;
+    it->save = save_before_change;
+    it->context = node;
+    node->jobs.watch = it;
+    node->progress.watch = it;
+    node->progress.snaps_max = node->config.progress_snaps_max;
+}
+
+void image_init(struct node *node)
+{
+    watch(node);
+}
+
+struct node *image_scratch_new(const struct node *node)
+{
+    struct node *scratch = mem_new(1, sizeof *scratch);
+    scratch->members.identity = node->members.identity; /* says whose voters are in a head */
+    keys_init(&scratch->keys, &node->config.keys);
+    return scratch;
+}
+
+void image_scratch_drop(struct node **scratch)
+{
+    if (*scratch)
+        image_clear_state(*scratch);
+    free(*scratch);
+    *scratch = NULL;
+}
+
+void image_clear_state(struct node *node)
+{
+    jobs_clear(&node->jobs);
+    keys_clear(&node->keys);
+    progress_clear(&node->progress);
+}
+
+void image_replace_state(struct node *node, struct node **scratch)
+{
+    struct image_builds *builds = &node->builds;
+    for (struct image_build *it = builds->first; it; it = it->next)
+        if (it->state == BUILD_GOES_ON)
+            it->state = BUILD_LOST;
+    builds->watch.building = false;
+    image_clear_state(node);
+    node->jobs = (*scratch)->jobs;
+    node->keys = (*scratch)->keys;
+    node->progress = (*scratch)->progress;
+    node->births = (*scratch)->births;
+    free(*scratch);
+    *scratch = NULL;
+    watch(node);
+}

@@ -1,0 +1,321 @@
+/* The tables of the replicated state: how each is packed into a full checkpoint, and loaded. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/state/image.h"
+#include "nodes/core/state/keys_replicated.h"
+#include "nodes/core/raft/members.h"
+#include "nodes/core/service/reports.h"
+#include "shared/base/error.h"
+#include "shared/base/mutant.h"
+#include "shared/wire/codec.h"
+
+#define PART_VALUE_BYTES (MESSAGE_MAX_BYTES / 4) /* of values in one part */
+#define MARK_BYTES       16
+
+/* --- numbers, little-endian --- */
+
+static void put_u64(uint8_t *at, uint64_t number)
+{
+    for (int byte = 0; byte < 8; byte++)
+        at[byte] = (uint8_t)(number >> 8 * byte);
+}
+
+static uint64_t get_u64(const uint8_t *at)
+{
+    uint64_t number = 0;
+    for (int byte = 0; byte < 8; byte++)
+        number |= (uint64_t)at[byte] << 8 * byte;
+    return number;
+}
+
+/* --- saving the small tables --- */
+
+static void save_head(struct image_sink *sink, const struct node *node)
+{
+    struct message *message = message_new(MESSAGE_IMAGE_HEAD);
+    struct wire_image_head *head = &message->as.image_head;
+    head->index = sink->index;
+    head->index_term = sink->term;
+    head->elections = node->jobs.elections;
+    head->reassigned = node->jobs.reassigned;
+    members_save(node, message, head);
+    head->tallies.n = NODES_MAX;
+    head->tallies.at = message_room(message, NODES_MAX, sizeof *head->tallies.at);
+    for (node_id_t id = 1; id <= NODES_MAX; id++)
+        head->tallies.at[id - 1] = (struct wire_tally){.node = id,
+                                                       .operations = node->jobs.operations[id],
+                                                       .conversions = node->jobs.conversions[id]};
+    image_sink_add(sink, message);
+}
+
+/* Before the marks of progress, which must not be younger than the snaps. */
+static void save_snaps(struct image_sink *sink, const struct node *node)
+{
+    struct message *message = message_new(MESSAGE_IMAGE_SNAPS);
+    message->as.image_snaps.snapshots = node->progress.snapshots;
+    image_sink_add(sink, message);
+    for (size_t i = 0; i < node->jobs.n_snaps; i++) {
+        const struct snap_key *snap = &node->jobs.snaps[i];
+        message = message_new(MESSAGE_IMAGE_SNAPS);
+        message->as.image_snaps.snapshots = node->progress.snapshots;
+        message->as.image_snaps.key = message_text(message, snap->key);
+        message->as.image_snaps.snapshot = snap->snapshot;
+        image_sink_add(sink, message);
+    }
+}
+
+/* --- progress: a row is a node with all its marks --- */
+
+static struct row *next_progress(const struct node *node, uint64_t *cursor)
+{
+    struct progress_node *found = progress_from(&node->progress, *cursor);
+    if (!found)
+        return NULL;
+    *cursor = found->index + 1;
+    return &found->row;
+}
+
+static void save_progress(struct image_sink *sink, const struct node *node, const struct row *row)
+{
+    const struct progress_node *it = (const struct progress_node *)row;
+    size_t most = PROGRESS_BYTES_MAX / MARK_BYTES;
+    (void)node;
+    for (size_t first = 0; first < it->n; first += most) {
+        size_t n = it->n - first < most ? it->n - first : most;
+        struct message *message = message_new(MESSAGE_IMAGE_PROGRESS);
+        uint8_t *bytes = message_room(message, n, MARK_BYTES);
+        for (size_t i = 0; i < n; i++) {
+            put_u64(bytes + MARK_BYTES * i, it->marks[first + i].snapshot);
+            put_u64(bytes + MARK_BYTES * i + 8, it->marks[first + i].state);
+        }
+        message->as.image_progress.index = it->index;
+        message->as.image_progress.packed = (struct slice){bytes, MARK_BYTES * n};
+        image_sink_add(sink, message);
+    }
+}
+
+/* --- jobs: a row is a job with its live results --- */
+
+static struct row *next_job(const struct node *node, uint64_t *cursor)
+{
+    size_t at = jobs_after(&node->jobs, *cursor);
+    if (at == node->jobs.n)
+        return NULL;
+    *cursor = node->jobs.at[at]->id;
+    return &node->jobs.at[at]->row;
+}
+
+static bool job_is_open(const struct row *row)
+{
+    return !job_is_finished((const struct job *)row);
+}
+
+static void save_frontier(struct image_sink *sink, const struct node *node, const struct job *job)
+{
+    struct message *message = NULL;
+    struct done_op *done;
+    size_t bytes = 0;
+    for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));) {
+        size_t more = done->value ? done->value->len : 0;
+        if (message && (message->as.image_ops.ops.n == CHECKPOINT_OPS_MAX ||
+                        bytes + more > PART_VALUE_BYTES)) {
+            image_sink_add(sink, message);
+            message = NULL;
+        }
+        if (!message) {
+            message = message_new(MESSAGE_IMAGE_OPS);
+            message->as.image_ops.job = job->id;
+            message->as.image_ops.source = node->config.id;
+            message->as.image_ops.ops.at =
+                message_room(message, CHECKPOINT_OPS_MAX, sizeof(struct wire_done_op));
+            bytes = 0;
+        }
+        bytes += more;
+        job_write_done(message, done, &message->as.image_ops.ops.at[message->as.image_ops.ops.n++]);
+    }
+    if (message)
+        image_sink_add(sink, message);
+}
+
+static void write_trace(struct message *message, const struct job *job)
+{
+    uint8_t *bytes = message_room(message, job->plan.total, 4);
+    for (uint64_t i = 0; i < job->plan.total; i++) {
+        struct trace_mark mark = job->logged_trace[i];
+        bytes[4 * i] = (uint8_t)mark.node;
+        bytes[4 * i + 1] = (uint8_t)(mark.node >> 8);
+        bytes[4 * i + 2] = (uint8_t)mark.attempt;
+        bytes[4 * i + 3] = (uint8_t)(mark.attempt >> 8);
+    }
+    message->as.image_job.trace = (struct slice){bytes, 4 * job->plan.total};
+}
+
+static void save_job(struct image_sink *sink, const struct node *node, const struct row *saved)
+{
+    const struct job *job = (const struct job *)saved;
+    struct message *message = message_new(MESSAGE_IMAGE_JOB);
+    struct wire_image_job *row = &message->as.image_job;
+    row->jobs.n = 1;
+    row->jobs.at = message_room(message, 1, sizeof *row->jobs.at);
+    report_job(message, job, &row->jobs.at[0]);
+    if (!job_is_finished(job)) {
+        /* What a coordinator has done beyond its last entry is not part of the state. */
+        row->jobs.at[0].state = message_text(message, "queued");
+        row->jobs.at[0].done = job->logged;
+        row->jobs.at[0].executed = job->logged_executed;
+    }
+    if (MUTANT(image_loses_keys))
+        row->jobs.at[0].key = message_text(message, job_id_text(job->id, (char[JOB_TEXT_MAX]){0}));
+    row->level = job->level;
+    if (job->logged_executors && !job_is_finished(job)) {
+        row->tallies.at = message_room(message, NODES_MAX, sizeof *row->tallies.at);
+        for (node_id_t id = 1; id <= NODES_MAX; id++) {
+            struct wire_tally tally = {.node = id};
+            job_write_executed(job->logged_executors, &tally);
+            if (tally.incarnation)
+                row->tallies.at[row->tallies.n++] = tally;
+        }
+    }
+    row->source = node->config.id;
+    if (job->logged_trace && (job->logged || job_is_finished(job)))
+        write_trace(message, job);
+    image_sink_add(sink, message);
+    save_frontier(sink, node, job);
+}
+
+/* --- all of them --- */
+
+static const struct image_table tables[TABLE_COUNT] = {
+    [TABLE_HEAD] = {"head", .save_all = save_head},
+    [TABLE_SNAPS] = {"snaps", .save_all = save_snaps},
+    [TABLE_KEYS] = {"keys", .save_all = keys_save},
+    [TABLE_PROGRESS] = {"progress", .next = next_progress, .save = save_progress},
+    [TABLE_JOBS] = {"jobs", .next = next_job, .save = save_job, .is_open = job_is_open},
+};
+
+const struct image_table *image_table(enum row_table table)
+{
+    return &tables[table];
+}
+
+/* --- loading --- */
+
+static int load_head(struct node *node, const struct wire_image_head *head, log_index_t *index,
+                     term_t *term)
+{
+    *index = head->index;
+    *term = head->index_term;
+    node->jobs.elections = head->elections;
+    node->jobs.reassigned = head->reassigned;
+    for (size_t i = 0; i < head->births.n; i++)
+        if (!head->births.at[i].node)
+            return ERR_MALFORMED;
+    members_load(node, head);
+    for (size_t i = 0; i < head->tallies.n; i++) {
+        const struct wire_tally *tally = &head->tallies.at[i];
+        if (!tally->node)
+            return ERR_MALFORMED;
+        node->jobs.operations[tally->node] = tally->operations;
+        node->jobs.conversions[tally->node] = tally->conversions;
+    }
+    return OK;
+}
+
+static int load_progress(struct node *node, const struct wire_image_progress *part)
+{
+    int error = part->packed.len % MARK_BYTES ? ERR_MALFORMED : OK;
+    for (size_t i = 0; i < part->marks.n && !error; i++)
+        error = progress_load_mark(&node->progress, part->index,
+                                   (struct progress_mark){part->marks.at[i].snapshot,
+                                                          part->marks.at[i].state});
+    for (size_t i = 0; i < part->packed.len && !error; i += MARK_BYTES)
+        error = progress_load_mark(&node->progress, part->index,
+                                   (struct progress_mark){get_u64(part->packed.at + i),
+                                                          get_u64(part->packed.at + i + 8)});
+    return error;
+}
+
+/* Values of a job that a node must have on disk. */
+static void want_values(const struct message *message, image_want *want, struct node *wanting)
+{
+    if (message->type == MESSAGE_IMAGE_OPS) {
+        const struct wire_image_ops *ops = &message->as.image_ops;
+        for (size_t i = 0; i < ops->ops.n; i++)
+            if (ops->ops.at[i].len && !ops->ops.at[i].frame)
+                want(wanting, (node_id_t)ops->source,
+                     (struct value_id){ops->job, ops->ops.at[i].op}, ops->ops.at[i].len,
+                     ops->ops.at[i].hash);
+    } else if (message->type == MESSAGE_IMAGE_JOB && message->as.image_job.jobs.n) {
+        const struct wire_job_row *row = &message->as.image_job.jobs.at[0];
+        if (slice_equals(row->state, "done") && row->digits > TEXT_INLINE_DIGITS)
+            want(wanting, (node_id_t)message->as.image_job.source,
+                 (struct value_id){row->job, row->total + 1}, row->digits, row->sha256);
+    }
+}
+
+static int load(struct node *node, const struct message *message, struct slice packed,
+                log_index_t *index, term_t *term)
+{
+    switch (message->type) {
+    case MESSAGE_IMAGE_HEAD:
+        return load_head(node, &message->as.image_head, index, term);
+    case MESSAGE_IMAGE_JOB:
+        return jobs_load_job(&node->jobs, &message->as.image_job);
+    case MESSAGE_IMAGE_OPS:
+        return jobs_load_ops(&node->jobs, message);
+    case MESSAGE_IMAGE_PROGRESS:
+        return load_progress(node, &message->as.image_progress);
+    case MESSAGE_IMAGE_SNAPS:
+        node->progress.snapshots = message->as.image_snaps.snapshots;
+        if (message->as.image_snaps.key.len)
+            jobs_add_snap(&node->jobs, message->as.image_snaps.key,
+                          message->as.image_snaps.snapshot);
+        return OK;
+    default:
+        return keys_load_part(&node->keys, message, packed);
+    }
+}
+
+static int load_message(struct node *into, const struct message *message, struct slice packed,
+                        log_index_t *index, term_t *term, image_want *want, struct node *wanting)
+{
+    bool first = *index == 0;
+    if (first != (message->type == MESSAGE_IMAGE_HEAD) || load(into, message, packed, index, term))
+        return ERR_MALFORMED;
+    if (want)
+        want_values(message, want, wanting);
+    return OK;
+}
+
+/* A bundle holds no bundles. */
+static int load_bundle(struct node *into, const struct message *bundle, log_index_t *index,
+                       term_t *term, image_want *want, struct node *wanting)
+{
+    int error = OK;
+    for (size_t i = 0; i < bundle->n_frames && !error; i++) {
+        struct message *message;
+        struct text why = {0};
+        struct slice packed = {bundle->frames[i]->at, bundle->frames[i]->len};
+        error = codec_unpack(packed, &message, &why);
+        if (error)
+            return ERR_MALFORMED;
+        error = load_message(into, message, packed, index, term, want, wanting);
+        message_drop(&message);
+    }
+    return error;
+}
+
+int image_load_part(struct node *into, struct slice part, log_index_t *index, term_t *term,
+                    image_want *want, struct node *wanting)
+{
+    struct message *message;
+    struct text why = {0};
+    if (codec_unpack(part, &message, &why))
+        return ERR_MALFORMED;
+    int error = message->type == MESSAGE_IMAGE_BUNDLE
+                    ? load_bundle(into, message, index, term, want, wanting)
+                    : load_message(into, message, part, index, term, want, wanting);
+    message_drop(&message);
+    return error;
+}

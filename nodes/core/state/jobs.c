@@ -1,0 +1,313 @@
+#include "nodes/core/state/jobs.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/state/jobs_internal.h"
+#include "shared/base/error.h"
+#include "shared/base/text.h"
+
+#define TRACES_KEPT_MAX 1000 /* of finished jobs; at 16 KiB each at most */
+
+bool job_is_finished(const struct job *job)
+{
+    return job->state >= JOB_DONE;
+}
+
+const char *job_state_name(enum job_state state)
+{
+    static const char *const names[JOB_STATES] = {"queued", "running", "done", "failed",
+                                                  "cancelled"};
+    return names[state];
+}
+
+op_id_t job_text_op(const struct job *job)
+{
+    return job->plan.total + 1;
+}
+
+static struct map_key id_key(job_id_t id)
+{
+    return (struct map_key){id, 0};
+}
+
+/* A collision is caught by comparing the keys. */
+static struct map_key text_key(struct slice key)
+{
+    uint64_t hash = map_hash(key.at, key.len);
+    return (struct map_key){hash, (uint64_t)key.len};
+}
+
+struct job *jobs_find(const struct jobs *jobs, job_id_t id)
+{
+    return map_get(&jobs->by_id, id_key(id));
+}
+
+struct job *jobs_find_key(const struct jobs *jobs, struct slice key)
+{
+    struct job *job = map_get(&jobs->by_key, text_key(key));
+    return job && slice_equals(key, job->key) ? job : NULL;
+}
+
+bool jobs_key_is_valid(struct slice key)
+{
+    for (size_t i = 0; i < key.len; i++)
+        if (key.at[i] <= 0x20 || key.at[i] >= 0x7f)
+            return false;
+    return key.len > 0;
+}
+
+bool jobs_key_collides(const struct jobs *jobs, struct slice key)
+{
+    struct job *job = map_get(&jobs->by_key, text_key(key));
+    return job && !slice_equals(key, job->key);
+}
+
+size_t jobs_after(const struct jobs *jobs, job_id_t after)
+{
+    size_t low = 0, high = jobs->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (jobs->at[middle]->id > after)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+int jobs_parse_spec(struct slice kind, struct slice spec, uint64_t *n)
+{
+    if (!slice_equals(kind, "factorial"))
+        return ERR_UNSUPPORTED;
+    return parse_u64(spec, UINT64_MAX, n);
+}
+
+bool jobs_entry_is_valid(const struct message *entry)
+{
+    uint64_t n;
+    switch (entry->type) {
+    case MESSAGE_ENTRY_NOOP:
+    case MESSAGE_ENTRY_VOTER_ADMITTED:
+    case MESSAGE_ENTRY_JOB_FAILED:
+    case MESSAGE_ENTRY_JOB_CANCELLED:
+        return true;
+    case MESSAGE_ENTRY_PROGRESS_SET:
+    case MESSAGE_ENTRY_PROGRESS_SNAPPED:
+    case MESSAGE_ENTRY_SESSION_OPENED:
+        return true;
+    case MESSAGE_ENTRY_OPS_DONE:
+        return jobs_done_is_valid(entry);
+    case MESSAGE_ENTRY_JOB_DONE:
+        return entry->as.entry_job_done.sha256.len == HASH_BYTES && jobs_done_is_valid(entry);
+    case MESSAGE_ENTRY_JOB_SUBMITTED:
+        return entry->as.entry_job_submitted.key.len &&
+               entry->as.entry_job_submitted.level < PLAN_LEVELS_MAX &&
+               !jobs_parse_spec(entry->as.entry_job_submitted.kind,
+                                entry->as.entry_job_submitted.spec, &n);
+    default:
+        return false;
+    }
+}
+
+void jobs_copy_text(char *at, size_t size, struct slice text)
+{
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+    if (len)
+        memcpy(at, text.at, len);
+    at[len] = '\0';
+}
+
+struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64_t n,
+                        unsigned level)
+{
+    struct job *job = mem_new(1, sizeof *job);
+    job->id = id;
+    jobs_copy_text(job->key, sizeof job->key, key);
+    plan_init(&job->plan, n);
+    job->level = level < job->plan.levels ? level : job->plan.levels - 1;
+    if (jobs->n == jobs->size) {
+        jobs->size = jobs->size ? jobs->size * 2 : 16;
+        jobs->at = mem_grow(jobs->at, jobs->size, sizeof *jobs->at);
+    }
+    size_t at = jobs_after(jobs, id); /* from a checkpoint they may come in any order */
+    memmove(&jobs->at[at + 1], &jobs->at[at], (jobs->n++ - at) * sizeof *jobs->at);
+    jobs->at[at] = job;
+    row_is_made(jobs->watch, &job->row);
+    jobs->open++;
+    jobs->states[JOB_QUEUED]++;
+    map_put(&jobs->by_id, id_key(id), job);
+    map_put(&jobs->by_key, text_key(key), job);
+    return job;
+}
+
+static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
+                                   const struct wire_entry_job_submitted *entry)
+{
+    uint64_t n;
+    /* The occupied slot may belong to another key with the same hash: that one was refused at
+     * submit. */
+    if (map_get(&jobs->by_key, text_key(entry->key)))
+        return NULL;
+    if (jobs_parse_spec(entry->kind, entry->spec, &n))
+        return NULL;
+    struct job *job = jobs_insert(jobs, id, entry->key, n, (unsigned)entry->level);
+    job->submitted_ms = entry->time_ms;
+    return job;
+}
+
+void jobs_mark(struct jobs *jobs, struct job *job, enum job_state state)
+{
+    jobs->states[job->state]--;
+    jobs->states[state]++;
+    job->state = state;
+}
+
+/* Traces of long finished jobs go first: from the oldest on, until few enough are left. */
+static void forget_traces(struct jobs *jobs)
+{
+    for (size_t i = 0; i < jobs->n && jobs->traces > TRACES_KEPT_MAX; i++) {
+        struct job *job = jobs->at[i];
+        if (!job_is_finished(job) || !job->trace)
+            continue;
+        row_changes(jobs->watch, TABLE_JOBS, &job->row);
+        free(job->trace);
+        free(job->logged_trace);
+        job->trace = job->logged_trace = NULL;
+        jobs->traces--;
+    }
+}
+
+static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, uint64_t time_ms)
+{
+    struct job *job = jobs_find(jobs, id);
+    if (!job || job_is_finished(job))
+        return NULL;
+    row_changes(jobs->watch, TABLE_JOBS, &job->row);
+    jobs_mark(jobs, job, state);
+    job->finished_ms = time_ms;
+    /* What only the coordinator had counted ends with the job: all nodes must tell the same of it.
+     */
+    job->done = job->logged;
+    job->executed = job->logged_executed;
+    jobs->open--;
+    job_clear_frontier(job);
+    free(job->executors);
+    free(job->logged_executors);
+    job->executors = job->logged_executors = NULL;
+    if (job->trace) {
+        jobs->traces++;
+        forget_traces(jobs);
+    }
+    return job;
+}
+
+static struct job *apply_done(struct jobs *jobs, const struct message *message)
+{
+    const struct wire_entry_job_done *entry = &message->as.entry_job_done;
+    jobs_apply_ops(jobs, message);
+    struct job *job = finish(jobs, entry->job, JOB_DONE, entry->time_ms);
+    if (!job)
+        return NULL;
+    job->done = job->plan.total;
+    job->digits = entry->digits;
+    job->converter = (node_id_t)entry->converter;
+    memcpy(job->sha256, entry->sha256.at, HASH_BYTES);
+    jobs_copy_text(job->head, sizeof job->head, entry->head);
+    jobs_copy_text(job->tail, sizeof job->tail, entry->tail);
+    if (entry->text.len)
+        job->text = blob_copy(entry->text.at, entry->text.len);
+    return job;
+}
+
+struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
+                       const struct message *entry)
+{
+    struct job *job = NULL;
+    switch (entry->type) {
+    case MESSAGE_ENTRY_JOB_SUBMITTED:
+        return apply_submitted(jobs, term << JOB_INDEX_BITS | index,
+                               &entry->as.entry_job_submitted);
+    case MESSAGE_ENTRY_JOB_DONE:
+        return apply_done(jobs, entry);
+    case MESSAGE_ENTRY_OPS_DONE:
+        jobs_apply_ops(jobs, entry);
+        return NULL;
+    case MESSAGE_ENTRY_NOOP:
+        jobs->elections++;
+        return NULL;
+    case MESSAGE_ENTRY_JOB_FAILED:
+        job = finish(jobs, entry->as.entry_job_failed.job, JOB_FAILED,
+                     entry->as.entry_job_failed.time_ms);
+        if (job)
+            jobs_copy_text(job->reason, sizeof job->reason, entry->as.entry_job_failed.reason);
+        return job;
+    case MESSAGE_ENTRY_JOB_CANCELLED:
+        return finish(jobs, entry->as.entry_job_cancelled.job, JOB_CANCELLED,
+                      entry->as.entry_job_cancelled.time_ms);
+    default:
+        return NULL;
+    }
+}
+
+struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max)
+{
+    if (jobs->n - jobs->open <= kept_max)
+        return NULL;
+    size_t i = 0;
+    while (!job_is_finished(jobs->at[i]))
+        i++;
+    struct job *job = jobs->at[i];
+    row_changes(jobs->watch, TABLE_JOBS, &job->row);
+    memmove(&jobs->at[i], &jobs->at[i + 1], (jobs->n - i - 1) * sizeof(struct job *));
+    jobs->n--;
+    jobs->states[job->state]--;
+    jobs->traces -= job->trace != NULL;
+    map_remove(&jobs->by_id, id_key(job->id));
+    map_remove(&jobs->by_key, text_key(slice_of(job->key)));
+    return job;
+}
+
+void job_destroy(struct job **job)
+{
+    struct job *it = *job;
+    *job = NULL;
+    if (!it)
+        return;
+    blob_drop(&it->text);
+    job_clear_frontier(it);
+    free(it->trace);
+    free(it->logged_trace);
+    free(it->executors);
+    free(it->logged_executors);
+    free(it);
+}
+
+void jobs_clear(struct jobs *jobs)
+{
+    for (size_t i = 0; i < jobs->n; i++)
+        job_destroy(&jobs->at[i]);
+    free(jobs->at);
+    map_clear(&jobs->by_id);
+    map_clear(&jobs->by_key);
+    free(jobs->snaps);
+    *jobs = (struct jobs){0};
+}
+
+void jobs_check_invariants(const struct jobs *jobs)
+{
+    size_t open = 0, total = 0;
+    assert(jobs->by_id.count == jobs->n && jobs->by_key.count == jobs->n);
+    for (size_t i = 0; i < jobs->n; i++) {
+        const struct job *job = jobs->at[i];
+        assert(i == 0 || jobs->at[i - 1]->id < job->id);
+        assert(jobs_find(jobs, job->id) == job);
+        assert(job->done <= job->plan.total);
+        assert(!job->run || !job_is_finished(job));
+        open += !job_is_finished(job);
+    }
+    for (int state = 0; state < JOB_STATES; state++)
+        total += jobs->states[state];
+    assert(open == jobs->open && total == jobs->n);
+}

@@ -1,0 +1,172 @@
+/* jobs.h - the table of jobs: a state machine of committed log entries.
+ *
+ *   queued --(scheduled)--> running --job_done--> done
+ *      \________________________|----job_failed--> failed
+ *                               \---job_cancelled--> cancelled
+ *
+ * Only entries make, finish and forget jobs; "running" is the coordinator's own mark on a queued
+ * one. */
+#ifndef CONCLAVE_CORE_JOBS_H
+#define CONCLAVE_CORE_JOBS_H
+
+#include "nodes/core/kinds/plan.h"
+#include "nodes/core/state/row.h"
+#include "shared/base/map.h"
+#include "shared/wire/message.h"
+
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED, JOB_STATES };
+
+/* Who executed an operation: the trace of a small job. */
+struct trace_mark {
+    uint16_t node, attempt;
+};
+
+/* What one life of a node says that it executed for a job. */
+struct executor {
+    incarnation_t incarnation;
+    uint64_t executed;
+};
+
+/* A finished operation whose value is still needed: its consumer is not finished. */
+struct done_op {
+    op_id_t op;
+    bool unit;
+    node_id_t node;
+    uint64_t attempt, len;
+    struct blob *value; /* NULL: on every replica's disk */
+    uint8_t hash[HASH_BYTES];
+};
+
+struct job {
+    struct row row;
+    job_id_t id;
+    enum job_state state;
+    char key[JOB_KEY_MAX + 1];
+    struct plan plan;
+    uint64_t submitted_ms, finished_ms;
+    uint64_t done;     /* operations of the plan done so far (coordinator), or all of them */
+    uint64_t executed; /* operations executed in all, repetitions included */
+    uint64_t digits;
+    uint8_t sha256[HASH_BYTES];
+    struct blob
+        *text; /* the result's digits, up to TEXT_INLINE_DIGITS; NULL: none, or a kept value */
+    char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
+    node_id_t converter;
+    char reason[JOB_REASON_MAX + 1];
+    unsigned level;      /* of the plan, whose subtrees are handed out whole */
+    struct map frontier; /* op -> struct done_op: what a new coordinator goes on from */
+    uint64_t logged, logged_executed;  /* done and executed, as of the last entry */
+    struct executor *executors;        /* by node, while it is unfinished; NULL: none yet */
+    struct executor *logged_executors; /* the same, as of the last entry */
+    /* By operation number - 1, up to TRACE_OPS_MAX; NULL: not kept, or nothing is done yet. */
+    struct trace_mark *trace;
+    struct trace_mark *logged_trace; /* the same, as of the last entry */
+    bool keeps;      /* values of its operations may be on this node's disk: its end sweeps them */
+    struct run *run; /* the coordinator's schedule of it; NULL when it has none */
+};
+
+/* A progress snap that a client's key has taken. */
+struct snap_key {
+    char key[JOB_KEY_MAX + 1];
+    uint64_t snapshot;
+};
+
+/* Zero-initialize. */
+struct jobs {
+    struct job **at; /* in the order of their ids; owned */
+    size_t n, size;
+    size_t open;   /* not finished */
+    size_t traces; /* finished ones that still have their trace */
+    size_t states[JOB_STATES];
+    struct map by_id, by_key;
+    uint64_t operations[NODES_MAX + 1]; /* of all jobs, by the node that executed them */
+    uint64_t conversions[NODES_MAX + 1];
+    uint64_t elections, reassigned; /* counted over all reigns, as far as the log tells */
+    struct snap_key *snaps;         /* the latest ones, oldest first; owned */
+    size_t n_snaps;
+    struct row_watch *watch; /* told before a job changes; NULL: nobody */
+};
+
+/* True when the state is final. */
+bool job_is_finished(const struct job *job);
+const char *job_state_name(enum job_state state);
+
+/* The number of the conversion to text: it comes behind the plan's operations. */
+op_id_t job_text_op(const struct job *job);
+
+struct job *jobs_find(const struct jobs *jobs, job_id_t id);
+struct job *jobs_find_key(const struct jobs *jobs, struct slice key);
+
+/* A client's key: printable characters without spaces. */
+bool jobs_key_is_valid(struct slice key);
+
+/* True when another key with the same hash is taken, so that this one cannot be used. */
+bool jobs_key_collides(const struct jobs *jobs, struct slice key);
+
+/* The first job with an id greater than `after`, as an index into at[]; n when there is none. */
+size_t jobs_after(const struct jobs *jobs, job_id_t after);
+
+/* Takes a committed entry in. Returns the job that it made or finished (borrows), NULL when it
+ * changed nothing: a no-op, a key that exists, a job that is finished already. ERR_MALFORMED
+ * entries from disk are refused by the caller through jobs_entry_is_valid(). */
+struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
+                       const struct message *entry);
+
+/* True when jobs_apply() can take the entry. */
+bool jobs_entry_is_valid(const struct message *entry);
+
+/* False when the entry is about a job that is unknown or finished: it changes nothing. */
+bool jobs_is_open(const struct jobs *jobs, const struct message *entry);
+
+/* True when the value of an operation on disk is still needed: its consumer is not done, or it is
+ * the result. */
+bool job_needs(const struct job *job, op_id_t op);
+
+/* Fills a record of an entry or a full checkpoint from a finished operation; its value becomes a
+ * further frame. */
+void job_write_done(struct message *message, const struct done_op *done, struct wire_done_op *out);
+
+/* The progress snap that a key has taken, if any; `snapshot` may be NULL. */
+bool jobs_find_snap(const struct jobs *jobs, struct slice key, uint64_t *snapshot);
+void jobs_add_snap(struct jobs *jobs, struct slice key, uint64_t snapshot);
+
+/* Takes the oldest snap's key off when there are more than `kept`; false: there are not. */
+bool jobs_forget_snap(struct jobs *jobs, size_t kept, struct snap_key *out);
+
+/* Parts of a full checkpoint; jobs come in any order. ERR_MALFORMED when they do not fit. */
+int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part);
+int jobs_load_ops(struct jobs *jobs, const struct message *part);
+
+/* A node says how much it has executed for the job in this life: what is new of that counts. */
+void job_note_executed(struct job *job, node_id_t node, incarnation_t incarnation,
+                       uint64_t executed);
+
+/* What the log knows of that is where a new coordinator goes on counting. */
+void job_resume_executed(struct job *job);
+
+/* Fills a record of it from what is noted, or logged. */
+void job_write_executed(const struct executor *executors, struct wire_tally *out);
+
+/* Makes room for the trace of an unfinished job, when it is short enough for one: not before
+ * something is done of it, because ten thousand that wait would take 300 MB. */
+void job_open_trace(struct job *job);
+
+/* Marks the operations of a unit, or one operation, as executed. */
+void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,
+                    struct trace_mark mark);
+
+/* Marks a job as running, or as queued again when its coordinator stops scheduling it. */
+void jobs_mark(struct jobs *jobs, struct job *job, enum job_state state);
+
+/* Removes the oldest finished job when there are more than so many; caller frees it with
+ * job_destroy(). NULL: there are not. */
+struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max);
+
+void job_destroy(struct job **job);
+void jobs_clear(struct jobs *jobs);
+void jobs_check_invariants(const struct jobs *jobs);
+
+/* Parses a factorial's argument; ERR_MALFORMED or ERR_RANGE. */
+int jobs_parse_spec(struct slice kind, struct slice spec, uint64_t *n);
+
+#endif

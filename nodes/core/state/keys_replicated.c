@@ -1,0 +1,218 @@
+#include "nodes/core/state/keys_replicated.h"
+
+#include "nodes/core/state/image.h"
+#include "nodes/core/raft/journal.h"
+#include "nodes/core/step/record.h"
+#include "shared/base/error.h"
+#include "shared/base/memory.h"
+#include "shared/base/mutant.h"
+#include "shared/base/session_key.h"
+#include "shared/base/text.h"
+#include "shared/wire/codec.h"
+
+/* --- sessions --- */
+
+void keys_apply_session(struct node *node, log_index_t index, term_t term,
+                        const struct wire_entry_session_opened *entry)
+{
+    uint64_t evicted;
+    keys_open(&node->keys, term << JOB_INDEX_BITS | index, entry->token, &evicted);
+}
+
+log_index_t keys_propose_session(struct node *node)
+{
+    struct message *entry = message_new(MESSAGE_ENTRY_SESSION_OPENED);
+    entry->as.entry_session_opened.token = node_random(node, UINT64_MAX);
+    return journal_propose(node, entry);
+}
+
+struct message *keys_session_reply(const struct key_session *session, uint64_t request)
+{
+    struct message *reply = message_new(MESSAGE_SESSION);
+    reply->as.session =
+        (struct wire_session){.request = request, .session = session->id, .token = session->token};
+    return reply;
+}
+
+/* --- parts of a full checkpoint --- */
+
+/* Parts of hashes, packed full. */
+struct hashes {
+    struct image_sink *sink;
+    struct message *message; /* NULL: none begun */
+    uint8_t *at;
+    size_t len;
+};
+
+static void flush(struct hashes *hashes)
+{
+    if (!hashes->message)
+        return;
+    hashes->message->as.image_forgotten.keys = (struct slice){hashes->at, hashes->len};
+    image_sink_add(hashes->sink, hashes->message);
+    hashes->message = NULL;
+}
+
+static void add_hash(void *context, uint64_t hash)
+{
+    struct hashes *hashes = context;
+    if (!hashes->message) {
+        hashes->message = message_new(MESSAGE_IMAGE_FORGOTTEN);
+        hashes->at = message_room(hashes->message, FORGOTTEN_BYTES_MAX, 1);
+        hashes->len = 0;
+    }
+    for (int byte = 0; byte < 8; byte++)
+        hashes->at[hashes->len++] = (uint8_t)(hash >> 8 * byte);
+    if (hashes->len == FORGOTTEN_BYTES_MAX)
+        flush(hashes);
+}
+
+static void add_sessions(struct image_sink *sink, const struct keys *keys)
+{
+    size_t per_part = FORGOTTEN_BYTES_MAX / KEY_SESSION_BYTES;
+    for (const struct key_session *it = keys->oldest; it;) {
+        struct message *message = message_new(MESSAGE_IMAGE_SESSIONS);
+        uint8_t *bytes = message_room(message, per_part, KEY_SESSION_BYTES);
+        size_t n = 0;
+        for (; it && n < per_part; it = it->newer, n++)
+            keys_pack_session(it, bytes + KEY_SESSION_BYTES * n);
+        message->as.image_sessions.sessions = (struct slice){bytes, KEY_SESSION_BYTES * n};
+        image_sink_add(sink, message);
+    }
+}
+
+static void save_latest(struct image_sink *sink, const struct node *node)
+{
+    const struct key_window *window = &node->keys.window;
+    const struct jobs *jobs = &node->jobs;
+    struct hashes hashes = {.sink = sink};
+    struct session_key ignored;
+    key_window_each(window, window->n ? window->n - 1 : 0, add_hash, &hashes);
+    for (size_t i = 0; i < jobs->n; i++) {
+        struct slice key = slice_of(jobs->at[i]->key);
+        if (job_is_finished(jobs->at[i]) && !session_key_parse(key, &ignored))
+            add_hash(&hashes, keys_hash(KEY_OF_JOB, key));
+    }
+    flush(&hashes);
+}
+
+void keys_save(struct image_sink *sink, const struct node *node)
+{
+    const struct key_window *window = &node->keys.window;
+    struct hashes open = {.sink = sink};
+    if (sink->use == IMAGE_OPEN) {
+        save_latest(sink, node);
+        return;
+    }
+    if (window->next) { /* else no block was ever sealed */
+        struct message *head = message_new(MESSAGE_IMAGE_KEYS);
+        head->as.image_keys = (struct wire_image_keys){.next = window->next, .sealed = window->n};
+        image_sink_add(sink, head);
+    }
+    if (!MUTANT(image_loses_window))
+        key_window_each(window, window->n, add_hash, &open);
+    flush(&open);
+    add_sessions(sink, &node->keys);
+}
+
+struct image *keys_blocks(const struct node *node)
+{
+    struct image *blocks = image_new(0, 0);
+    for (size_t i = 0; i < node->keys.window.n; i++)
+        image_add(blocks, node->keys.window.blocks[i].packed);
+    return blocks;
+}
+
+/* --- records --- */
+
+static struct record_key record_of(uint64_t number)
+{
+    struct record_key key = record_key(RECORD_FORGOTTEN);
+    record_key_u64(&key, number);
+    return key;
+}
+
+static void forget_records(struct node *node, uint64_t end)
+{
+    for (; node->keys_stored_first < end; node->keys_stored_first++) {
+        struct record_key key = record_of(node->keys_stored_first);
+        record_forget(&node->out, &key);
+    }
+}
+
+void keys_store_blocks(struct node *node, const struct image *image)
+{
+    uint64_t first = image->next_block - image->n_blocks;
+    forget_records(node, first < node->keys_stored_next ? first : node->keys_stored_next);
+    for (size_t i = 0; i < image->n_blocks; i++) {
+        struct record_key key = record_of(first + i);
+        if (first + i >= node->keys_stored_next)
+            outbox_write_record(&node->out, (struct slice){key.at, key.len},
+                                image->parts[image->n - image->n_blocks + i]);
+    }
+    node->keys_stored_first = first;
+    node->keys_stored_next = image->next_block;
+}
+
+void keys_forget_blocks(struct node *node)
+{
+    forget_records(node, node->keys_stored_next);
+    node->keys_stored_first = node->keys_stored_next = 0;
+}
+
+int keys_restore_block(struct node *node, struct slice key, struct slice packed)
+{
+    struct message *message;
+    struct text why = {0};
+    uint64_t number;
+    if (key.len != 8 || !record_u64(key, 0, &number) || codec_unpack(packed, &message, &why))
+        return ERR_CORRUPT;
+    int error = message->type != MESSAGE_IMAGE_KEY_BLOCK ||
+                message->as.image_key_block.number != number ||
+                key_window_load(&node->keys.window, message, packed);
+    message_drop(&message);
+    if (!node->keys_stored_next)
+        node->keys_stored_first = number;
+    node->keys_stored_next = number + 1;
+    return error ? ERR_CORRUPT : OK;
+}
+
+/* --- loading --- */
+
+static int load_hashes(struct keys *keys, struct slice hashes)
+{
+    if (hashes.len % 8)
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < hashes.len; i += 8) {
+        uint64_t hash = 0;
+        for (size_t byte = 8; byte-- > 0;)
+            hash = hash << 8 | hashes.at[i + byte];
+        key_window_add(&keys->window, hash);
+    }
+    return OK;
+}
+
+static int load_sessions(struct keys *keys, struct slice sessions)
+{
+    int error = sessions.len % KEY_SESSION_BYTES ? ERR_MALFORMED : OK;
+    for (size_t i = 0; i < sessions.len && !error; i += KEY_SESSION_BYTES)
+        error = keys_load_session(keys, keys_unpack_session(sessions.at + i));
+    return error;
+}
+
+int keys_load_part(struct keys *keys, const struct message *message, struct slice packed)
+{
+    switch (message->type) {
+    case MESSAGE_IMAGE_KEYS:
+        return key_window_begin(&keys->window, message->as.image_keys.next,
+                                message->as.image_keys.sealed);
+    case MESSAGE_IMAGE_KEY_BLOCK:
+        return key_window_load(&keys->window, message, packed);
+    case MESSAGE_IMAGE_FORGOTTEN:
+        return load_hashes(keys, message->as.image_forgotten.keys);
+    case MESSAGE_IMAGE_SESSIONS:
+        return load_sessions(keys, message->as.image_sessions.sessions);
+    default:
+        return ERR_MALFORMED;
+    }
+}

@@ -1,0 +1,91 @@
+#include "nodes/core/step/record.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct record_key record_key(enum record_table table)
+{
+    return (struct record_key){.at = {(uint8_t)table}, .len = 1};
+}
+
+static void append(struct record_key *key, const void *at, size_t len)
+{
+    assert(key->len + len <= sizeof key->at);
+    memcpy(key->at + key->len, at, len);
+    key->len += len;
+}
+
+void record_key_name(struct record_key *key, struct slice name)
+{
+    append(key, name.at, name.len);
+}
+
+void record_put_u64(uint8_t *at, uint64_t number)
+{
+    for (int i = 0; i < 8; i++)
+        at[i] = (uint8_t)(number >> (56 - 8 * i));
+}
+
+void record_key_u32(struct record_key *key, uint32_t number)
+{
+    uint8_t bytes[8];
+    record_put_u64(bytes, number);
+    append(key, bytes + 4, 4);
+}
+
+void record_key_u64(struct record_key *key, uint64_t number)
+{
+    uint8_t bytes[8];
+    record_put_u64(bytes, number);
+    append(key, bytes, sizeof bytes);
+}
+
+static bool get(struct slice bytes, size_t offset, size_t len, uint64_t *out)
+{
+    *out = 0;
+    if (bytes.len < offset + len)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        *out = *out << 8 | bytes.at[offset + i];
+    return true;
+}
+
+bool record_u32(struct slice bytes, size_t offset, uint32_t *out)
+{
+    uint64_t number;
+    bool there = get(bytes, offset, 4, &number);
+    *out = (uint32_t)number;
+    return there;
+}
+
+bool record_u64(struct slice bytes, size_t offset, uint64_t *out)
+{
+    return get(bytes, offset, 8, out);
+}
+
+void record_write(struct outbox *out, const struct record_key *key, const void *at, size_t len)
+{
+    struct blob *value = blob_copy(at, len);
+    outbox_write_record(out, (struct slice){key->at, key->len}, value);
+    blob_drop(&value);
+}
+
+void record_write_u64(struct outbox *out, const struct record_key *key, uint64_t number)
+{
+    uint8_t bytes[8];
+    record_put_u64(bytes, number);
+    record_write(out, key, bytes, sizeof bytes);
+}
+
+void record_write_pair(struct outbox *out, const struct record_key *key, uint64_t a, uint64_t b)
+{
+    uint8_t bytes[16];
+    record_put_u64(bytes, a);
+    record_put_u64(bytes + 8, b);
+    record_write(out, key, bytes, sizeof bytes);
+}
+
+void record_forget(struct outbox *out, const struct record_key *key)
+{
+    outbox_write_record(out, (struct slice){key->at, key->len}, NULL);
+}

@@ -1,0 +1,602 @@
+#include "nodes/core/worker/worker.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/link/peers.h"
+#include "nodes/core/raft/sweep.h"
+#include "shared/base/error.h"
+#include "shared/base/text.h"
+
+#define RESULT_BYTES_MAX (MESSAGE_MAX_BYTES / 2) /* of values in one result message */
+
+/* An operand on its way. */
+struct wait {
+    bool missing;
+    node_id_t source; /* where it is being fetched */
+    uint64_t len;
+    uint8_t hash[HASH_BYTES];
+};
+
+struct work {
+    struct work *next;
+    struct compute_op op;
+    struct wait waits[OPERANDS_MAX];
+    node_id_t coordinator;
+    unsigned missing;
+    uint64_t deadline_us; /* while operands are missing: then it goes back */
+    bool computing;
+};
+
+static struct map_key value_key(struct value_id id)
+{
+    return (struct map_key){id.job, id.op};
+}
+
+static bool same_value(struct value_id a, struct value_id b)
+{
+    return a.job == b.job && a.op == b.op;
+}
+
+static void work_free(struct work *work)
+{
+    for (size_t i = 0; i < work->op.n_operands; i++)
+        blob_drop(&work->op.operands[i].blob);
+    free(work);
+}
+
+static void unlink_work(struct worker *worker, struct work *previous, struct work *work)
+{
+    *(previous ? &previous->next : &worker->first) = work->next;
+    if (worker->last == work)
+        worker->last = previous;
+    worker->queued--;
+    if (work->computing)
+        worker->computing--;
+}
+
+/* --- results --- */
+
+struct batch {
+    struct message *message;
+    size_t bytes;
+};
+
+static void flush(struct node *node, node_id_t to, struct batch *batch)
+{
+    if (!batch->message)
+        return;
+    peers_send(node, to, batch->message);
+    *batch = (struct batch){0};
+}
+
+static struct wire_result_op *add_result(struct node *node, node_id_t to, struct batch *batch,
+                                         size_t bytes)
+{
+    if (batch->message && (batch->message->as.result.ops.n == BATCH_OPS_MAX ||
+                           batch->bytes + bytes > RESULT_BYTES_MAX))
+        flush(node, to, batch);
+    if (!batch->message) {
+        batch->message = message_new(MESSAGE_RESULT);
+        batch->message->as.result.ops.at =
+            message_room(batch->message, BATCH_OPS_MAX, sizeof(struct wire_result_op));
+    }
+    batch->bytes += bytes;
+    return &batch->message->as.result.ops.at[batch->message->as.result.ops.n++];
+}
+
+/* --- what is executed for a job ---
+ *
+ * Told with every result as a sum, so that no coordinator's death leaves a gap in the count. */
+
+static uint64_t executed_of(const struct worker *worker, job_id_t job)
+{
+    return (uint64_t)(uintptr_t)map_get(&worker->executed, (struct map_key){job, 0});
+}
+
+static void count_executed(struct worker *worker, const struct computed *computed)
+{
+    bool text = computed->head[0];
+    if (text || computed->error || !computed->operations)
+        return; /* the conversion is counted apart */
+    uint64_t sum = executed_of(worker, computed->id.job) + computed->operations;
+    map_put(&worker->executed, (struct map_key){computed->id.job, 0}, (void *)(uintptr_t)sum);
+}
+
+/* Jobs that are finished count no more. */
+static void forget_executed(struct node *node)
+{
+    struct map left = {0};
+    struct map_key key;
+    void *sum;
+    for (size_t at = 0; (sum = map_next(&node->worker.executed, &at, &key));) {
+        const struct job *job = jobs_find(&node->jobs, key.a);
+        bool unknown = !job && (key.a & LOG_INDEX_MAX) > node->journal.applied; /* yet */
+        if (unknown || (job && !job_is_finished(job)))
+            map_put(&left, key, sum);
+    }
+    map_clear(&node->worker.executed);
+    node->worker.executed = left;
+}
+
+/* Returns an operation that could not be executed. `again`: another node, or another time, may do
+ * better. */
+static void refuse(struct node *node, node_id_t to, const struct compute_op *op, const char *why,
+                   bool again)
+{
+    struct batch batch = {0};
+    struct wire_result_op *result = add_result(node, to, &batch, 0);
+    result->job = op->id.job;
+    result->op = op->id.op;
+    result->attempt = op->attempt;
+    result->error = message_text(batch.message, why);
+    result->again = again;
+    flush(node, to, &batch);
+}
+
+static void add_computed(struct node *node, node_id_t to, struct batch *batch,
+                         const struct computed *computed)
+{
+    struct wire_result_op *result =
+        add_result(node, to, batch, computed->value ? computed->value->len : 0);
+    struct message *message = batch->message;
+    *result = (struct wire_result_op){
+        .job = computed->id.job,
+        .op = computed->id.op,
+        .attempt = computed->attempt,
+        .operations = computed->operations,
+        .executed = executed_of(&node->worker, computed->id.job),
+        .elapsed_us = computed->elapsed_us,
+        .len = computed->len,
+        .head = message_text(message, computed->head),
+        .tail = message_text(message, computed->tail),
+    };
+    if (computed->error) {
+        struct slice error = slice_of(computed->error);
+        error.len = error.len < JOB_REASON_MAX ? error.len : JOB_REASON_MAX;
+        result->error = message_copy(message, error);
+    } else if (computed->value) {
+        result->frame = message_add_frame(message, computed->value);
+    }
+    if (!computed->error && (!computed->value || computed->head[0]))
+        result->hash = message_copy(message, (struct slice){computed->hash, HASH_BYTES});
+}
+
+/* The map's values are lengths: a value that is held is longer than none. */
+static void hold_value(struct worker *worker, struct value_id id, uint64_t len)
+{
+    void *before = map_put(&worker->held, value_key(id), (void *)(uintptr_t)len);
+    worker->held_bytes += len - (uint64_t)(uintptr_t)before;
+}
+
+static void drop_value(struct node *node, struct value_id id)
+{
+    node->worker.held_bytes -= (uint64_t)(uintptr_t)map_remove(&node->worker.held, value_key(id));
+    outbox_drop(&node->out, USER_WORKER, id);
+}
+
+/* Operands that were used are of no use here any more: the coordinator holds them until their
+ * consumer is done. */
+static void drop_operands(struct node *node, const struct work *work)
+{
+    for (size_t i = 0; i < work->op.n_operands; i++)
+        if (work->op.operands[i].kind == OPERAND_VALUE)
+            drop_value(node, work->op.operands[i].id);
+}
+
+static struct work *find_computing(struct worker *worker, const struct computed *computed,
+                                   struct work **previous)
+{
+    *previous = NULL;
+    for (struct work *work = worker->first; work; *previous = work, work = work->next)
+        if (work->computing && same_value(work->op.id, computed->id) &&
+            work->op.attempt == computed->attempt)
+            return work;
+    return NULL;
+}
+
+static bool is_operand(const struct worker *worker, struct value_id id)
+{
+    for (const struct work *work = worker->first; work; work = work->next)
+        for (size_t i = 0; i < work->op.n_operands; i++)
+            if (work->op.operands[i].kind == OPERAND_VALUE &&
+                same_value(work->op.operands[i].id, id))
+                return true;
+    return false;
+}
+
+/* True when the value is held here, or another attempt will make it. */
+static bool is_wanted(const struct worker *worker, struct value_id id)
+{
+    for (const struct work *work = worker->first; work; work = work->next)
+        if (same_value(work->op.id, id))
+            return true;
+    return map_get(&worker->held, value_key(id)) != NULL;
+}
+
+static struct submitted take_submitted(struct worker *worker, const struct computed *computed)
+{
+    struct submitted found = {0};
+    for (size_t i = 0; i < worker->n_submitted; i++) {
+        if (!same_value(worker->submitted[i].id, computed->id) ||
+            worker->submitted[i].attempt != computed->attempt)
+            continue;
+        found = worker->submitted[i];
+        worker->n_submitted--;
+        memmove(&worker->submitted[i], &worker->submitted[i + 1],
+                (worker->n_submitted - i) * sizeof found);
+        break;
+    }
+    return found;
+}
+
+/* It was cancelled too late: the coordinator counts what was executed all the same. */
+static void tell_cost(struct node *node, node_id_t to, const struct computed *computed)
+{
+    struct batch batch = {0};
+    struct wire_result_op *result = add_result(node, to, &batch, 0);
+    *result = (struct wire_result_op){.job = computed->id.job,
+                                      .op = computed->id.op,
+                                      .attempt = computed->attempt,
+                                      .operations = computed->operations,
+                                      .executed = executed_of(&node->worker, computed->id.job),
+                                      .elapsed_us = computed->elapsed_us,
+                                      .again = true,
+                                      .error = message_text(batch.message, "it was cancelled")};
+    flush(node, to, &batch);
+}
+
+void worker_computed(struct node *node, const struct computed *results, size_t n)
+{
+    struct worker *worker = &node->worker;
+    struct batch batch = {0};
+    node_id_t to = NODE_NONE;
+    for (size_t i = 0; i < n; i++) {
+        struct work *previous, *work = find_computing(worker, &results[i], &previous);
+        struct submitted submitted = take_submitted(worker, &results[i]);
+        count_executed(worker, &results[i]);
+        if (!work) { /* it was dropped while it was computed */
+            if (!is_wanted(worker, results[i].id))
+                outbox_drop(&node->out, USER_WORKER, results[i].id);
+            if (submitted.tell)
+                tell_cost(node, submitted.tell, &results[i]);
+            continue;
+        }
+        if (to != work->coordinator)
+            flush(node, to, &batch);
+        to = work->coordinator;
+        add_computed(node, to, &batch, &results[i]);
+        unlink_work(worker, previous, work);
+        if (!results[i].error && work->op.operator== OPERATOR_TEXT)
+            worker->conversions++;
+        else if (!results[i].error)
+            worker->operations += results[i].operations;
+        drop_operands(node, work);
+        if (!results[i].error && !results[i].value)
+            hold_value(worker, results[i].id, results[i].len);
+        work_free(work);
+    }
+    flush(node, to, &batch);
+}
+
+/* --- tasks --- */
+
+static bool read_operand(struct node *node, const struct message *message,
+                         const struct wire_task_op *task, size_t i, struct work *work)
+{
+    const struct wire_operand *operand = &task->operands.at[i];
+    struct compute_operand *out = &work->op.operands[i];
+    out->id = (struct value_id){task->job, operand->op};
+    if (!operand->op) {
+        out->kind = OPERAND_LITERAL;
+        out->literal = operand->literal;
+        return true;
+    }
+    if (operand->frame) {
+        out->kind = OPERAND_BLOB;
+        out->blob = blob_ref(message_frame(message, operand->frame));
+        return out->blob != NULL;
+    }
+    out->kind = OPERAND_VALUE;
+    if (map_get(&node->worker.held, value_key(out->id)))
+        return true;
+    if (operand->hash.len != HASH_BYTES || !operand->len || !node_is_peer(node, operand->source))
+        return false;
+    work->waits[i] = (struct wait){true, (node_id_t)operand->source, operand->len, {0}};
+    memcpy(work->waits[i].hash, operand->hash.at, HASH_BYTES);
+    work->missing++;
+    return true;
+}
+
+static bool read_task(struct node *node, const struct message *message,
+                      const struct wire_task_op *task, struct work *work)
+{
+    work->op.id = (struct value_id){task->job, task->op};
+    work->op.attempt = task->attempt;
+    work->op.first = task->first;
+    work->op.count = task->count;
+    bool text = slice_equals(task->operator, "text");
+    work->op.operator= text ? OPERATOR_TEXT : OPERATOR_MULTIPLY;
+    if (!text && !slice_equals(task->operator, "multiply"))
+        return false;
+    if (task->count)
+        return !text && !task->operands.n && task->first >= task->count &&
+               task->count <= UNIT_LEAVES_MAX;
+    if (!task->operands.n || (text && task->operands.n != 1))
+        return false;
+    for (size_t i = 0; i < task->operands.n; i++) {
+        work->op.n_operands = i + 1;
+        if (!read_operand(node, message, task, i, work))
+            return false;
+    }
+    return true;
+}
+
+static void fetch(struct node *node, struct work *work, size_t i)
+{
+    const struct wait *wait = &work->waits[i];
+    uint64_t deadline_us = node->now_us + value_wait_us(wait->len);
+    if (deadline_us > work->deadline_us)
+        work->deadline_us = deadline_us;
+    outbox_fetch(&node->out, USER_WORKER, work->op.operands[i].id, wait->source, wait->len,
+                 wait->hash, 0);
+}
+
+static void accept_task(struct node *node, node_id_t from, const struct message *message,
+                        const struct wire_task_op *task)
+{
+    struct worker *worker = &node->worker;
+    struct work *work = mem_new(1, sizeof *work);
+    work->coordinator = from;
+    if (!read_task(node, message, task, work)) {
+        node_reject(node, from, "it assigned a malformed operation");
+        refuse(node, from, &work->op, "the operation is malformed", false);
+        work_free(work);
+        return;
+    }
+    *(worker->last ? &worker->last->next : &worker->first) = work;
+    worker->last = work;
+    worker->queued++;
+    for (size_t i = 0; i < work->op.n_operands; i++)
+        if (work->waits[i].missing)
+            fetch(node, work, i);
+}
+
+void worker_task(struct node *node, node_id_t from, const struct message *message)
+{
+    for (size_t i = 0; i < message->as.task.ops.n; i++)
+        accept_task(node, from, message, &message->as.task.ops.at[i]);
+}
+
+void worker_value_ready(struct node *node, struct value_id id)
+{
+    bool wanted = false;
+    for (struct work *work = node->worker.first; work; work = work->next) {
+        for (size_t i = 0; i < work->op.n_operands; i++) {
+            if (!work->waits[i].missing || !same_value(work->op.operands[i].id, id))
+                continue;
+            work->waits[i].missing = false;
+            work->missing--;
+            wanted = true;
+            hold_value(&node->worker, id, work->waits[i].len);
+        }
+    }
+    if (!wanted && !map_get(&node->worker.held, value_key(id)))
+        outbox_drop(&node->out, USER_WORKER, id);
+}
+
+/* True when an operation, that one excepted, waits for the operand. */
+static bool is_awaited(const struct worker *worker, const struct work *except, struct value_id id)
+{
+    for (const struct work *work = worker->first; work; work = work->next)
+        for (size_t i = 0; work != except && i < work->op.n_operands; i++)
+            if (work->waits[i].missing && same_value(work->op.operands[i].id, id))
+                return true;
+    return false;
+}
+
+/* Nobody else waits for the operands that the operation still lacks: their fetches end. */
+static void stop_fetches(struct node *node, struct work *work)
+{
+    for (size_t i = 0; i < work->op.n_operands; i++)
+        if (work->waits[i].missing && !is_awaited(&node->worker, work, work->op.operands[i].id))
+            outbox_drop(&node->out, USER_WORKER, work->op.operands[i].id);
+}
+
+/* Takes an operation out of the queue, unfinished. */
+static void remove_work(struct node *node, struct work *previous, struct work *work)
+{
+    stop_fetches(node, work);
+    unlink_work(&node->worker, previous, work);
+    work_free(work);
+}
+
+/* An operand that its first source has lost is asked of the coordinator; without it the operation
+ * goes back. */
+void worker_value_failed(struct node *node, struct value_id id)
+{
+    struct worker *worker = &node->worker;
+    struct work *previous = NULL, *next;
+    for (struct work *work = worker->first; work; work = next) {
+        next = work->next;
+        bool give_up = false;
+        for (size_t i = 0; i < work->op.n_operands && !give_up; i++) {
+            struct wait *wait = &work->waits[i];
+            if (!wait->missing || !same_value(work->op.operands[i].id, id))
+                continue;
+            give_up = wait->source == work->coordinator;
+            wait->source = work->coordinator;
+            if (!give_up)
+                fetch(node, work, i);
+        }
+        if (!give_up) {
+            previous = work;
+            continue;
+        }
+        refuse(node, work->coordinator, &work->op, "an operand cannot be fetched", true);
+        remove_work(node, previous, work);
+    }
+}
+
+void worker_tick(struct node *node)
+{
+    struct work *previous = NULL, *next;
+    for (struct work *work = node->worker.first; work; work = next) {
+        next = work->next;
+        if (!work->missing || node->now_us < work->deadline_us) {
+            previous = work;
+            continue;
+        }
+        refuse(node, work->coordinator, &work->op, "an operand does not come", true);
+        remove_work(node, previous, work);
+    }
+}
+
+/* --- ending --- */
+
+/* Drops queued operations: that one, or (op 0) all of a job, or of all when it is JOB_NONE. What
+ * the compute thread has goes on there. */
+static void drop_work(struct node *node, job_id_t job, op_id_t op)
+{
+    struct worker *worker = &node->worker;
+    struct work *previous = NULL, *next;
+    for (struct work *work = worker->first; work; work = next) {
+        next = work->next;
+        if ((job != JOB_NONE && work->op.id.job != job) || (op && work->op.id.op != op)) {
+            previous = work;
+            continue;
+        }
+        remove_work(node, previous, work);
+    }
+}
+
+static void drop_held(struct node *node, job_id_t job)
+{
+    struct map kept = {0};
+    struct map_key key;
+    size_t at = 0;
+    for (void *len; (len = map_next(&node->worker.held, &at, &key));) {
+        if (job != JOB_NONE && key.a != job)
+            map_put(&kept, key, len);
+        else
+            node->worker.held_bytes -= (uint64_t)(uintptr_t)len;
+    }
+    map_clear(&node->worker.held);
+    node->worker.held = kept;
+    outbox_drop(&node->out, USER_WORKER, (struct value_id){job, 0});
+}
+
+/* Somebody else has the operation's result, or is about to. */
+static void cancel(struct node *node, node_id_t from, struct value_id id)
+{
+    struct worker *worker = &node->worker;
+    drop_work(node, id.job, id.op);
+    if (!is_operand(worker, id))
+        drop_value(node, id);
+    for (size_t i = 0; i < worker->n_submitted; i++)
+        if (same_value(worker->submitted[i].id, id))
+            worker->submitted[i].tell = from;
+}
+
+void worker_release(struct node *node, node_id_t from, job_id_t job, op_id_t op)
+{
+    if (op) {
+        cancel(node, from, (struct value_id){job, op});
+        return;
+    }
+    drop_work(node, job, 0);
+    drop_held(node, job);
+    if (job)
+        map_remove(&node->worker.executed, (struct map_key){job, 0});
+}
+
+void worker_reset(struct node *node, term_t term)
+{
+    if (node->worker.term == term)
+        return;
+    node->worker.term = term;
+    forget_executed(node);
+    sweep_all(node); /* what a dead term had kept and not logged */
+    worker_release(node, NODE_NONE, JOB_NONE, 0);
+    for (size_t i = 0; i < node->worker.n_submitted; i++)
+        node->worker.submitted[i].tell = NODE_NONE;
+}
+
+void worker_clear(struct node *node)
+{
+    drop_work(node, JOB_NONE, 0);
+    map_clear(&node->worker.held);
+    map_clear(&node->worker.executed);
+}
+
+/* --- memory --- */
+
+bool worker_is_pressed(const struct node *node)
+{
+    return node->config.memory_limit_bytes &&
+           node->worker.held_bytes > node->config.memory_limit_bytes;
+}
+
+/* Short of memory: gives back all that was not begun but the first, which may set memory free. */
+static void give_back(struct node *node)
+{
+    struct work *previous = NULL, *next;
+    for (struct work *work = node->worker.first; work; work = next) {
+        next = work->next;
+        if (work->computing || !previous) {
+            previous = work;
+            continue;
+        }
+        refuse(node, work->coordinator, &work->op, "memory is short", true);
+        remove_work(node, previous, work);
+    }
+}
+
+/* --- computing --- */
+
+void worker_pump(struct node *node)
+{
+    struct worker *worker = &node->worker;
+    if (worker_is_pressed(node))
+        give_back(node);
+    for (struct work *work = worker->first; work && worker->n_submitted < COMPUTE_IN_FLIGHT;
+         work = work->next) {
+        if (work->computing || work->missing)
+            continue;
+        work->computing = true;
+        worker->computing++;
+        worker->submitted[worker->n_submitted++] =
+            (struct submitted){.id = work->op.id, .attempt = work->op.attempt};
+        outbox_add(&node->out, OUTPUT_COMPUTE)->compute = work->op;
+    }
+}
+
+struct value_id worker_executing(const struct node *node)
+{
+    return node->worker.n_submitted ? node->worker.submitted[0].id : (struct value_id){0};
+}
+
+void worker_check_invariants(const struct node *node)
+{
+    uint64_t queued = 0;
+    unsigned computing = 0;
+    const struct work *last = NULL;
+    for (const struct work *work = node->worker.first; work; work = work->next) {
+        queued++;
+        computing += work->computing;
+        assert(work->missing <= work->op.n_operands);
+        last = work;
+    }
+    assert(queued == node->worker.queued && computing == node->worker.computing);
+    assert(last == node->worker.last && computing <= node->worker.n_submitted);
+    assert(node->worker.n_submitted <= COMPUTE_IN_FLIGHT);
+    assert(!node->worker.held.count == !node->worker.held_bytes);
+}
+
+void worker_each(const struct node *node,
+                 void (*each)(void *context, struct value_id id, uint64_t attempt), void *context)
+{
+    for (const struct work *work = node->worker.first; work; work = work->next)
+        each(context, work->op.id, work->op.attempt);
+}

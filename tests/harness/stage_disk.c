@@ -1,0 +1,191 @@
+/* The disks of the stage: what each holds, and what waits to get there. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/state/image.h"
+#include "shared/base/error.h"
+#include "shared/base/text.h"
+#include "shared/wire/codec.h"
+#include "tests/harness/stage_internal.h"
+
+void stage_persist(struct stage *stage, node_id_t id, const struct output *output)
+{
+    struct stage_node *node = &stage->nodes[id];
+    struct stage_persist *persist = mem_new(1, sizeof *persist);
+    persist->seq = node->wanted_seq = output->persist.seq;
+    persist->n = output->persist.n;
+    persist->writes = mem_new(persist->n, sizeof *persist->writes);
+    for (size_t i = 0; i < persist->n; i++) {
+        struct write *write = &persist->writes[i];
+        *write = output->persist.writes[i];
+        blob_ref(write->entry);
+        struct blob **parts = mem_new(write->n_parts + 1, sizeof *parts);
+        for (size_t part = 0; part < write->n_parts; part++)
+            parts[part] = blob_ref(write->parts[part]);
+        write->parts = parts;
+        if (write->identity) {
+            struct identity *identity = mem_new(1, sizeof *identity);
+            *identity = *write->identity;
+            write->identity = identity;
+        }
+    }
+    if (!node->wanted)
+        node->wanted_since_us = stage->now_us;
+    *node->wanted_end = persist;
+    node->wanted_end = &persist->next;
+}
+
+static struct stage_persist *take_persist(struct stage_node *node)
+{
+    struct stage_persist *persist = node->wanted;
+    node->wanted = persist->next;
+    if (!node->wanted)
+        node->wanted_end = &node->wanted;
+    return persist;
+}
+
+static void free_persist(struct stage_persist *persist)
+{
+    for (size_t i = 0; i < persist->n; i++) {
+        struct write *write = &persist->writes[i];
+        blob_drop(&write->entry);
+        for (size_t part = 0; part < write->n_parts; part++) {
+            struct blob *blob = write->parts[part];
+            blob_drop(&blob);
+        }
+        free((void *)write->parts);
+        free((void *)write->identity);
+    }
+    free(persist->writes);
+    free(persist);
+}
+
+static void truncate_log(struct stage_node *node, log_index_t from)
+{
+    while (node->log_n && node->log_base + node->log_n >= from)
+        blob_drop(&node->log[--node->log_n].packed);
+}
+
+static void add_entry(struct stage_node *node, term_t term, struct blob *packed)
+{
+    if (node->log_n == node->log_size) {
+        node->log_size = node->log_size ? 2 * node->log_size : 64;
+        node->log = mem_grow(node->log, node->log_size, sizeof *node->log);
+    }
+    node->log[node->log_n++] = (struct stage_entry){term, blob_ref(packed)};
+}
+
+static void write_image(struct stage_node *node, const struct write *write)
+{
+    size_t covered = write->index - node->log_base;
+    if (write->whole || covered > node->log_n)
+        covered = node->log_n;
+    image_drop(&node->image);
+    node->image = image_new(write->index, write->term);
+    for (size_t i = 0; i < write->n_parts; i++)
+        image_add(node->image, write->parts[i]);
+    for (size_t i = 0; i < covered; i++)
+        blob_drop(&node->log[i].packed);
+    node->log_n -= covered;
+    if (node->log_n)
+        memmove(node->log, node->log + covered, node->log_n * sizeof *node->log);
+    node->log_base = write->index;
+}
+
+static void apply_write(struct stage *stage, node_id_t id, const struct write *write)
+{
+    struct stage_node *node = &stage->nodes[id];
+    switch (write->kind) {
+    case WRITE_VOTE:
+        if (write->term < node->durable.term ||
+            (write->term == node->durable.term && node->durable.vote &&
+             write->vote != node->durable.vote))
+            panic("node %u votes twice in term %" PRIu64, id, write->term);
+        node_durable_write(&node->durable, write);
+        stage_tell(stage, TELL_DISKS, "%u > on disk: term %" PRIu64 ", vote %u", id, write->term,
+                   write->vote);
+        break;
+    case WRITE_ENTRY:
+        truncate_log(node, write->index);
+        if (write->index != node->log_base + node->log_n + 1)
+            panic("node %u leaves a gap in its log before %" PRIu64, id, write->index);
+        add_entry(node, write->term, write->entry);
+        stage_tell(stage, TELL_DISKS, "%u > on disk: entry %" PRIu64 " (term %" PRIu64 ")", id,
+                   write->index, write->term);
+        break;
+    case WRITE_RECORD:
+        break; /* no test on the stage looks at ledgers */
+    case WRITE_TRUNCATE:
+        truncate_log(node, write->index);
+        stage_tell(stage, TELL_DISKS, "%u > on disk: no entry from %" PRIu64 " on", id,
+                   write->index);
+        break;
+    case WRITE_IMAGE:
+        write_image(node, write);
+        stage_tell(stage, TELL_DISKS, "%u > on disk: full checkpoint up to %" PRIu64, id,
+                   write->index);
+        break;
+    }
+}
+
+void stage_sync(struct stage *stage, node_id_t id)
+{
+    struct stage_node *node = &stage->nodes[id];
+    while (node->core && node->wanted) {
+        struct stage_persist *persist = take_persist(node);
+        for (size_t i = 0; i < persist->n; i++)
+            apply_write(stage, id, &persist->writes[i]);
+        node->disk_seq = persist->seq;
+        node->wanted_since_us = stage->now_us;
+        free_persist(persist);
+        stage_ungate(stage, id);
+        stage_step(stage, id, (struct event){.kind = EVENT_PERSISTED, .persisted = node->disk_seq});
+    }
+}
+
+void stage_lose(struct stage *stage, node_id_t id)
+{
+    struct stage_node *node = &stage->nodes[id];
+    while (node->wanted)
+        free_persist(take_persist(node));
+    node->disk_seq = UINT64_MAX; /* what is gated goes nowhere: nobody is alive to send it */
+    for (struct stage_letter *letter; (letter = node->gated);) {
+        node->gated = letter->next;
+        message_drop(&letter->message);
+        free(letter);
+    }
+    node->gated_end = &node->gated;
+}
+
+void stage_wipe(struct stage *stage, node_id_t id)
+{
+    struct stage_node *node = &stage->nodes[id];
+    truncate_log(node, 0);
+    free(node->log);
+    node->log = NULL;
+    node->log_size = 0;
+    node->log_base = 0;
+    image_drop(&node->image);
+    stage_forget_values(node);
+    node->durable = (struct node_durable){0};
+}
+
+struct blob *stage_entry(void)
+{
+    struct message *entry = message_new(MESSAGE_ENTRY_NOOP);
+    entry->as.entry_noop.node = 1;
+    struct blob *packed = codec_pack(entry);
+    message_drop(&entry);
+    return packed;
+}
+
+void stage_give_entry(struct stage *stage, node_id_t id, term_t term)
+{
+    struct stage_node *node = &stage->nodes[id];
+    struct blob *packed = stage_entry();
+    add_entry(node, term, packed);
+    if (node->durable.term < term)
+        node->durable.term = term;
+    blob_drop(&packed);
+}
