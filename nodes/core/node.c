@@ -5,9 +5,9 @@
 
 #include "nodes/core/schedule/deadlines.h"
 #include "nodes/core/raft/election.h"
-#include "nodes/core/step/feed.h"
 #include "nodes/core/raft/follower.h"
 #include "nodes/core/raft/health.h"
+#include "nodes/core/service/heartbeat.h"
 #include "nodes/core/raft/founding.h"
 #include "nodes/core/state/image.h"
 #include "nodes/core/raft/journal.h"
@@ -33,10 +33,10 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
                       uint64_t now_us)
 {
     struct node *node = mem_new(1, sizeof *node);
-    node->config = *config;
-    node->now_us = node->last_us = node->promised_us = now_us;
-    node->random = config->random;
-    node->out.level = config->log_level;
+    node->step.config = *config;
+    node->step.now_us = node->last_us = node->promised_us = now_us;
+    node->step.random = config->random;
+    node->step.out.level = config->log_level;
     node->heartbeat_at_us = now_us;
     keys_init(&node->keys, &config->keys);
     keys_init(&node->ledger.keys.forgotten, &config->keys);
@@ -51,7 +51,7 @@ int node_restore_part(struct node *node, struct slice part)
 {
     log_index_t index = node->journal.image;
     term_t term = node->journal.base_term;
-    if (image_load_part(node, part, &index, &term, NULL, NULL) || term > node->election.term)
+    if (image_load_part(node, part, &index, &term, NULL, NULL) || term > node->step.term)
         return ERR_CORRUPT;
     if (index != node->journal.image)
         journal_reset(node, index, term);
@@ -98,25 +98,8 @@ void node_destroy(struct node **node)
     keys_clear(&it->keys);
     progress_clear(&it->progress);
     ledger_clear(it);
-    outbox_destroy(&it->out);
+    outbox_destroy(&it->step.out);
     free(it);
-}
-
-/* --- helpers of all core files --- */
-
-uint64_t node_random(struct node *node, uint64_t limit)
-{
-    /* splitmix64 (Steele, Lea & Flood 2014). */
-    uint64_t x = node->random += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (x ^ x >> 31) % limit;
-}
-
-void node_reject(struct node *node, node_id_t from, const char *why)
-{
-    node->rejected_here++;
-    outbox_log(&node->out, LOG_WARN, "dropped a message of node %u: %s", from, why);
 }
 
 /* --- messages --- */
@@ -136,7 +119,7 @@ static void take_control(struct node *node, node_id_t from, const struct message
     else if (message->type == MESSAGE_ACCOUNT_REPLY)
         ledger_query_reply(node, from, &message->as.account_reply);
     else
-        node_reject(node, from, "it does not belong on the control plane");
+        step_reject(&node->step, from, "it does not belong on the control plane");
 }
 
 static void take_channel(struct node *node, node_id_t from, struct message *message)
@@ -171,7 +154,7 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
         snapshot_end(node, from, &message->as.snapshot_end);
         break;
     default:
-        node_reject(node, from, "it does not belong on a channel");
+        step_reject(&node->step, from, "it does not belong on a channel");
         break;
     }
 }
@@ -192,7 +175,7 @@ static void take_checkpoint(struct node *node, node_id_t from, struct message *m
         replication_install_reply(node, from, &message->as.install_reply);
         break;
     default:
-        node_reject(node, from, "it does not belong on the checkpoint plane");
+        step_reject(&node->step, from, "it does not belong on the checkpoint plane");
         break;
     }
 }
@@ -216,8 +199,8 @@ static void take_feed(struct node *node, node_id_t from, struct message *message
 static void take_message(struct node *node, enum plane plane, node_id_t from,
                          struct message *message)
 {
-    if (!node_is_peer(node, from)) {
-        node_reject(node, from, "there is no such node");
+    if (!step_is_peer(&node->step, from)) {
+        step_reject(&node->step, from, "there is no such node");
         return;
     }
     bool joins = message->type == MESSAGE_HELLO || message->type == MESSAGE_FOUND ||
@@ -239,7 +222,7 @@ static void take_message(struct node *node, enum plane plane, node_id_t from,
     else if (plane == PLANE_HEARTBEAT)
         take_feed(node, from, message);
     else
-        node_reject(node, from, "it does not belong on its plane");
+        step_reject(&node->step, from, "it does not belong on its plane");
 }
 
 /* --- the door --- */
@@ -249,8 +232,8 @@ static void take_message(struct node *node, enum plane plane, node_id_t from,
 static void check_lateness(struct node *node)
 {
     uint64_t since = node->promised_us > node->last_us ? node->promised_us : node->last_us;
-    uint64_t late_us = node->now_us > since ? node->now_us - since : 0;
-    if (late_us >= node->config.heartbeat_us) {
+    uint64_t late_us = node->step.now_us > since ? node->step.now_us - since : 0;
+    if (late_us >= node->step.config.heartbeat_us) {
         peers_forgive(node);
         deadlines_forgive(node);
     }
@@ -260,13 +243,13 @@ static void check_lateness(struct node *node)
 
 static void say_goodbye(struct node *node, bool injected)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
-        if (!node_is_peer(node, id) || node->peers[id].links[PLANE_CONTROL].state == LINK_DOWN)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
+        if (!step_is_peer(&node->step, id) || node->peers[id].links[PLANE_CONTROL].state == LINK_DOWN)
             continue;
         struct message *message = message_new(MESSAGE_GOODBYE);
-        message->as.goodbye.incarnation = node->config.incarnation;
+        message->as.goodbye.incarnation = node->step.config.incarnation;
         message->as.goodbye.injected = injected;
-        outbox_send(&node->out, PLANE_CONTROL, id, message);
+        outbox_send(&node->step.out, PLANE_CONTROL, id, message);
     }
 }
 
@@ -338,11 +321,11 @@ static void take_event(struct node *node, const struct event *event)
 
 struct node_outputs node_step(struct node *node, const struct event *event)
 {
-    outbox_begin(&node->out);
-    node->now_us = event->now_us;
-    node->wall_ms = event->wall_ms;
-    node->random ^= event->random;
-    node->rejected = event->rejected + node->rejected_here;
+    outbox_begin(&node->step.out);
+    node->step.now_us = event->now_us;
+    node->step.wall_ms = event->wall_ms;
+    node->step.random ^= event->random;
+    node->step.rejected = event->rejected + node->step.rejected_here;
     node->turn_us = event->turn_us;
     node->turn_own_us = event->turn_own_us;
     node->turn_in = event->turn_in;
@@ -372,11 +355,11 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     snapshot_pump(node);
     sweep_pump(node);
     peers_pump(node);
-    feed_tick(node);
-    outbox_end(&node->out);
-    node->last_us = node->now_us;
+    heartbeat_tick(node);
+    outbox_end(&node->step.out);
+    node->last_us = node->step.now_us;
     node->promised_us = node_deadline(node);
-    return (struct node_outputs){node->out.at, node->out.n};
+    return (struct node_outputs){node->step.out.at, node->step.out.n};
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -399,7 +382,7 @@ uint64_t node_deadline(const struct node *node)
 bool node_refuses(const struct node *node, node_id_t from, incarnation_t incarnation,
                   struct message **refusal)
 {
-    if (!node_is_peer(node, from) || !peers_is_doubled(node, from, incarnation))
+    if (!step_is_peer(&node->step, from) || !peers_is_doubled(node, from, incarnation))
         return false;
     const struct peer *peer = &node->peers[from];
     const struct wire_heartbeat *heartbeat = &peer->heartbeat->as.heartbeat;
@@ -407,7 +390,7 @@ bool node_refuses(const struct node *node, node_id_t from, incarnation_t incarna
         return true;
     *refusal = message_new(MESSAGE_REFUSED);
     (*refusal)->as.refused = (struct wire_refused){.plane = PLANE_CONTROL,
-                                                   .src = node->config.id,
+                                                   .src = node->step.config.id,
                                                    .incarnation = peer->incarnation,
                                                    .host = message_copy(*refusal, heartbeat->host),
                                                    .pid = heartbeat->pid};
@@ -440,6 +423,6 @@ void node_check_invariants(const struct node *node)
     worker_check_invariants(node);
     ledger_check_invariants(node);
     snapshot_check_invariants(node);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         channel_check_invariants(&node->peers[id].channel);
 }

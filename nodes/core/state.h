@@ -6,7 +6,7 @@
 #include "nodes/core/state/jobs.h"
 #include "nodes/core/state/keys.h"
 #include "nodes/core/ledger/ledger.h"
-#include "nodes/core/step/outbox.h"
+#include "nodes/core/step/step.h"
 #include "nodes/core/state/progress.h"
 #include "nodes/core/state/row.h"
 #include "nodes/core/snapshot/snapshot.h"
@@ -199,10 +199,8 @@ enum role { ROLE_FOLLOWER, ROLE_PRE_CANDIDATE, ROLE_CANDIDATE, ROLE_COORDINATOR 
 
 struct election {
     enum role role;
-    term_t term;
     node_id_t vote;
-    bool voter;            /* see struct node_durable */
-    node_id_t coordinator; /* whom we follow, or ourselves; NODE_NONE */
+    bool voter; /* see struct node_durable */
     bool voted_for_us[NODES_MAX + 1];
     uint64_t timeout_us;     /* when a voter that hears nothing starts a pre-vote */
     uint64_t contact_us;     /* the last contact with the coordinator */
@@ -337,20 +335,15 @@ struct sweep {
 };
 
 struct node {
-    struct node_config config;
-    uint64_t now_us, wall_ms, random;
-    uint64_t rejected, rejected_here; /* messages dropped: in all, and by the core */
+    struct step step;
     uint64_t turn_us, turn_own_us;    /* as the last event said */
     const char *turn_in;
     uint64_t promised_us; /* the deadline that we gave; a step long after it was late */
     uint64_t last_us;     /* of the last step */
     uint64_t value_bytes, disk_busy_us; /* as the last event said */
     uint64_t clock;                     /* Lamport */
-    uint64_t feed_seq;
     uint64_t heartbeat_at_us;
     bool full;          /* our disk is, see space.h */
-    bool heartbeat_now; /* something changed that others should know at once */
-    struct outbox out;
     struct members members;
     struct election election;
     struct journal journal;
@@ -385,22 +378,5 @@ static inline bool node_serves(const struct node *node)
 {
     return node_is_coordinator(node) && node->election.serving;
 }
-
-static inline bool node_is_peer(const struct node *node, uint64_t id)
-{
-    return id >= 1 && id <= node->config.n_nodes && id != node->config.id;
-}
-
-/* How long a value of so many bytes may be waited for before it is asked for again. */
-static inline uint64_t value_wait_us(uint64_t len)
-{
-    return VALUE_WAIT_US + len / VALUE_WAIT_BYTES_PER_US;
-}
-
-/* Counts a message that is malformed, foreign or absurd. */
-void node_reject(struct node *node, node_id_t from, const char *why);
-
-/* A pseudo-random number below `limit` (> 0), from the event's randomness. */
-uint64_t node_random(struct node *node, uint64_t limit);
 
 #endif

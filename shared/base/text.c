@@ -203,3 +203,11 @@ char *job_id_text(job_id_t job, char at[JOB_TEXT_MAX])
                 job & LOG_INDEX_MAX);
     return at;
 }
+
+void text_copy(char *at, size_t size, struct slice text)
+{
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+    if (len)
+        memcpy(at, text.at, len);
+    at[len] = '\0';
+}

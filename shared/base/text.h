@@ -55,4 +55,7 @@ int parse_probability(struct slice text, uint64_t *out_ppm);
 int parse_job_id(struct slice text, job_id_t *out);
 char *job_id_text(job_id_t job, char at[JOB_TEXT_MAX]);
 
+/* Copies into a terminated array of `size` bytes, cutting at its end. */
+void text_copy(char *at, size_t size, struct slice text);
+
 #endif

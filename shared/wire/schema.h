@@ -132,7 +132,7 @@
     U64(OPT, executed, OP_MAX,                                               \
         "operations of the job that this life says it executed, all included")
 
-/* A voter's disk, see nodes/core/raft/identity.h. */
+/* A voter's disk, see nodes/core/step/identity.h. */
 #define VOTER_BIRTH_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, node, NODES_MAX, "which voter")          \
     U64(REQ, birth, U64_ANY, "the incarnation of its disk's first life; 0: not known")

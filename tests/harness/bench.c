@@ -255,7 +255,7 @@ void bench_acknowledge(node_id_t from)
     event.message.incarnation = 100 + from;
     event.message.message = message_new(MESSAGE_APPEND_REPLY);
     event.message.message->as.append_reply =
-        (struct wire_append_reply){.term = bench.node->election.term,
+        (struct wire_append_reply){.term = bench.node->step.term,
                                    .ok = true,
                                    .match = bench.node->journal.last,
                                    .round = bench.node->replication.round};
@@ -267,17 +267,17 @@ void bench_acknowledge(node_id_t from)
 void bench_become_candidate(void)
 {
     bench_pass_until_candidate(true);
-    term_t term = bench.node->election.term + 1;
+    term_t term = bench.node->step.term + 1;
     for (node_id_t id = 2; id <= 3; id++)
         bench_reply_vote(id, true, term, true);
     assert_int_equal(bench.node->election.role, ROLE_CANDIDATE);
-    assert_int_equal(bench.node->election.term, term);
+    assert_int_equal(bench.node->step.term, term);
 }
 
 void bench_become_coordinator(void)
 {
     bench_become_candidate();
     for (node_id_t id = 2; id <= 3; id++)
-        bench_reply_vote(id, false, bench.node->election.term, true);
+        bench_reply_vote(id, false, bench.node->step.term, true);
     assert_true(node_is_coordinator(bench.node));
 }

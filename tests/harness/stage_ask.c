@@ -24,9 +24,9 @@ node_id_t stage_coordinator(const struct stage *stage)
     term_t term = 0;
     for (node_id_t id = 1; id <= stage->n_nodes; id++) {
         const struct node *node = stage->nodes[id].core;
-        if (node && node_serves(node) && node->election.term > term) {
+        if (node && node_serves(node) && node->step.term > term) {
             best = id;
-            term = node->election.term;
+            term = node->step.term;
         }
     }
     return best;

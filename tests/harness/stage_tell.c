@@ -225,5 +225,5 @@ void stage_describe_log(const struct stage *stage, node_id_t id, struct text *ou
     if (journal->last == journal->base && !journal->base)
         text_add(out, "empty ");
     text_add(out, "| committed %" PRIu64 ", term %" PRIu64, journal->commit,
-             node->core->election.term);
+             node->core->step.term);
 }

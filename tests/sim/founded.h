@@ -2,7 +2,7 @@
 #ifndef CONCLAVE_SIM_FOUNDED_H
 #define CONCLAVE_SIM_FOUNDED_H
 
-#include "nodes/core/raft/identity.h"
+#include "nodes/core/step/identity.h"
 #include "shared/wire/message.h"
 
 /* The births that the test's voters have: fills in all but these. */

@@ -121,7 +121,7 @@ static void check_writes(struct world *world, node_id_t id, const struct output 
         if (write->kind == WRITE_ENTRY)
             check_entry(world, id, write);
         if (cuts && (node_is_coordinator(node) || ghost->led_before) &&
-            node->election.term == ghost->term_before)
+            node->step.term == ghost->term_before)
             world_fail(world, "a coordinator only appends", "node %u cuts its log at %" PRIu64, id,
                        write->index);
         if (cuts)
@@ -161,13 +161,13 @@ static void check_later_leaders(struct world *world, log_index_t index,
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         term_t theirs;
-        if (!node || !node_is_coordinator(node) || node->election.term <= commit->in ||
+        if (!node || !node_is_coordinator(node) || node->step.term <= commit->in ||
             node->journal.base >= index)
             continue;
         if (!journal_term(node, index, &theirs) || theirs != commit->term)
             world_fail(world, "leader completeness",
                        "node %u leads term %" PRIu64 " without entry %" PRIu64 " of term %" PRIu64,
-                       id, node->election.term, index, commit->term);
+                       id, node->step.term, index, commit->term);
     }
 }
 
@@ -176,7 +176,7 @@ static void commit_new(struct world *world, node_id_t id, log_index_t index,
 {
     struct ghost_commit *commit = mem_new(1, sizeof *commit);
     *commit = (struct ghost_commit){blob_ref(entry->packed), entry->term,
-                                    world->nodes[id].core->election.term};
+                                    world->nodes[id].core->step.term};
     map_put(&world->oracle->commits, key(index), commit);
     world->oracle->committed = index;
     oracle_admitted(world, index, entry->term, entry->packed);
@@ -214,7 +214,7 @@ static void check_commits(struct world *world, node_id_t id)
         world_fail(world, "what is committed is on the disks of a majority",
                    "entry %" PRIu64 " is on %u of %u", oracle->committed, durable,
                    world_voters(world));
-    if (node_is_coordinator(node) && term != node->election.term)
+    if (node_is_coordinator(node) && term != node->step.term)
         world_fail(world, "R9: only an entry of the own term commits by counting",
                    "node %u commits entry %" PRIu64 " of term %" PRIu64, id, oracle->committed,
                    term);
@@ -226,7 +226,7 @@ static void check_election(struct world *world, node_id_t id)
 {
     const struct oracle *oracle = world->oracle;
     const struct node *node = world->nodes[id].core;
-    term_t term = node->election.term;
+    term_t term = node->step.term;
     unsigned votes = 0;
     for (node_id_t voter = 1; voter <= world_voters(world); voter++)
         votes += voter == id || map_get(&oracle->nodes[voter].given, (struct map_key){term, id});
@@ -247,7 +247,7 @@ static void check_election(struct world *world, node_id_t id)
 static void check_leader(struct world *world, node_id_t id)
 {
     const struct node *node = world->nodes[id].core;
-    term_t term = node->election.term, at_commit = 0;
+    term_t term = node->step.term, at_commit = 0;
     if (!node_is_coordinator(node))
         return;
     node_id_t known = (node_id_t)as_number(map_get(&world->oracle->leaders, key(term)));
@@ -300,7 +300,7 @@ static uint64_t digest(const struct node *node)
         hash = mix(hash, job->frontier.count);
         hash = mix(hash, map_hash(job->sha256, HASH_BYTES));
     }
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         hash = mix(hash, jobs->operations[id]);
         hash = mix(hash, jobs->conversions[id]);
         hash = mix(hash, progress_now(&node->progress, id));
@@ -319,7 +319,7 @@ static void check_sums(struct world *world, node_id_t id)
     uint64_t by_jobs = 0, by_nodes = 0;
     for (size_t i = 0; i < node->jobs.n; i++)
         by_jobs += node->jobs.at[i]->logged;
-    for (node_id_t other = 1; other <= node->config.n_nodes; other++) {
+    for (node_id_t other = 1; other <= node->step.config.n_nodes; other++) {
         by_nodes += node->jobs.operations[other];
         if (progress_now(&node->progress, other) != node->jobs.operations[other])
             world_fail(world, "progress adds up",
@@ -359,7 +359,7 @@ void oracle_before(struct world *world, node_id_t id, const struct event *event)
     struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct node *node = world->nodes[id].core;
     (void)event;
-    ghost->term_before = node->election.term;
+    ghost->term_before = node->step.term;
     ghost->vote_before = node->election.vote;
     ghost->led_before = node_is_coordinator(node);
 }
@@ -376,10 +376,10 @@ void oracle_after(struct world *world, node_id_t id, const struct event *event,
     const struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct node *node = world->nodes[id].core;
     if (is_pre_vote_request(event) &&
-        (node->election.term != ghost->term_before || node->election.vote != ghost->vote_before))
+        (node->step.term != ghost->term_before || node->election.vote != ghost->vote_before))
         world_fail(world, "R5: a pre-vote changes neither term nor vote",
                    "node %u goes from term %" PRIu64 " to %" PRIu64, id, ghost->term_before,
-                   node->election.term);
+                   node->step.term);
     for (size_t i = 0; i < outputs->n; i++)
         if (outputs->at[i].kind == OUTPUT_PERSIST)
             check_writes(world, id, &outputs->at[i]);

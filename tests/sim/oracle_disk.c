@@ -123,7 +123,7 @@ void oracle_synced(struct world *world, node_id_t id)
 {
     const struct world_node *disk = &world->nodes[id];
     const struct node *node = disk->core;
-    if (disk->disk_seq != node->out.seq)
+    if (disk->disk_seq != node->step.out.seq)
         return;
     log_index_t last = disk->log_base + disk->log_n;
     term_t on_disk = disk->log_n ? disk->log[disk->log_n - 1].term : 0;
@@ -131,9 +131,9 @@ void oracle_synced(struct world *world, node_id_t id)
         world_fail(world, "disk and memory agree",
                    "node %u has %" PRIu64 " entries, its disk %" PRIu64, id, node->journal.last,
                    last);
-    if (disk->durable.term != node->election.term || disk->durable.vote != node->election.vote)
+    if (disk->durable.term != node->step.term || disk->durable.vote != node->election.vote)
         world_fail(world, "disk and memory agree",
-                   "node %u is in term %" PRIu64 ", its disk in %" PRIu64, id, node->election.term,
+                   "node %u is in term %" PRIu64 ", its disk in %" PRIu64, id, node->step.term,
                    disk->durable.term);
 }
 
@@ -179,7 +179,7 @@ static void check_equal(struct world *world, node_id_t id, node_id_t to, term_t 
     const struct world_node *disk = &world->nodes[id];
     const struct node *leader = world->nodes[to].core;
     term_t theirs;
-    if (!leader || !node_is_coordinator(leader) || leader->election.term != term ||
+    if (!leader || !node_is_coordinator(leader) || leader->step.term != term ||
         disk->durable.term != term || match <= disk->log_base ||
         !journal_term(leader, match, &theirs))
         return;

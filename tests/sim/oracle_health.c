@@ -10,7 +10,7 @@
  * between. */
 static uint64_t late_us(const struct node *node, uint64_t timeouts)
 {
-    return (timeouts * 11 / 10 + 2) * node->config.election_timeout_us + SECOND_US / 2;
+    return (timeouts * 11 / 10 + 2) * node->step.config.election_timeout_us + SECOND_US / 2;
 }
 
 static uint64_t mix(uint64_t hash, uint64_t more)
@@ -26,7 +26,7 @@ static uint64_t progress_of(const struct world *world, const struct node *node)
 {
     uint64_t hash = mix(node->journal.commit, node->journal.durable);
     if (node->journal.durable < node->journal.last)
-        hash = mix(hash, world->nodes[node->config.id].disk_moved_us);
+        hash = mix(hash, world->nodes[node->step.config.id].disk_moved_us);
     for (node_id_t id = 1; id <= world_voters(world); id++) {
         const struct node *peer = world->nodes[id].core;
         hash = mix(hash, node->peers[id].replica.match);

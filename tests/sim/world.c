@@ -431,9 +431,9 @@ node_id_t world_coordinator(const struct world *world)
     term_t term = 0;
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
-        if (node && node_serves(node) && node->election.term >= term) {
+        if (node && node_serves(node) && node->step.term >= term) {
             best = id;
-            term = node->election.term;
+            term = node->step.term;
         }
     }
     return best;

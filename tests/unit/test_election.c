@@ -39,7 +39,7 @@ static void no_message_of_a_term_leaves_before_the_term_is_on_disk_R1(void **sta
     bench.slow_disk = true;
     for (node_id_t id = 2; id <= 3; id++)
         bench_reply_vote(id, true, 4, true);
-    assert_int_equal(bench.node->election.term, 4);
+    assert_int_equal(bench.node->step.term, 4);
     for (size_t i = 0; i < bench.n_sent; i++)
         assert_int_not_equal(bench.sent[i]->type, MESSAGE_VOTE_REQUEST);
     bench_sync_disk();
@@ -114,7 +114,7 @@ static void a_coordinator_grants_no_vote_R4(void **state)
     (void)state;
     bench_begin(0, NODE_NONE);
     bench_become_coordinator();
-    term_t term = bench.node->election.term;
+    term_t term = bench.node->step.term;
     bench_forget_sent();
     bench_request_vote(2, false, term, 100, term);
     assert_true(bench_answered(false, term));
@@ -161,7 +161,7 @@ static void late_foreign_and_wrong_votes_do_not_count_R2(void **state)
     bench_pass_until_candidate(true);
     for (node_id_t id = 2; id <= 3; id++)
         bench_reply_vote(id, true, 2, true);
-    assert_int_equal(bench.node->election.term, 2);
+    assert_int_equal(bench.node->step.term, 2);
     bench_reply_vote(3, false, 2, true);
     bench_reply_vote(4, false, 1, true);
     assert_int_equal(bench.node->election.role, ROLE_CANDIDATE);
@@ -194,12 +194,12 @@ static void a_pre_vote_changes_neither_term_nor_vote_R5(void **state)
     assert_true(bench_answered(true, 4));
     bench_request_vote(3, true, 1000, 0, 0);
     assert_true(bench_answered(true, 1000));
-    assert_int_equal(bench.node->election.term, 3);
+    assert_int_equal(bench.node->step.term, 3);
     assert_int_equal(bench.node->election.vote, NODE_NONE);
     assert_int_equal(bench.wanted_seq, 0);
     /* Its own pre-votes, without an answer, do not either. */
     bench_pass(20 * T);
-    assert_int_equal(bench.node->election.term, 3);
+    assert_int_equal(bench.node->step.term, 3);
     assert_int_equal(bench.disk.term, 3);
     bench_finish();
 }
@@ -209,13 +209,13 @@ static void who_hears_a_coordinator_helps_nobody_to_replace_it_R5(void **state)
     (void)state;
     bench_begin(3, NODE_NONE);
     bench_heartbeat(4, "coordinator", 3, 4);
-    assert_int_equal(bench.node->election.coordinator, 4);
+    assert_int_equal(bench.node->step.coordinator, 4);
     for (uint64_t us = 0; us + 20 * MS_US < T; us += 20 * MS_US) {
         bench_request_vote(2, true, 4, 100, 3);
         assert_true(bench_answered(false, 3));
         bench_request_vote(2, false, 4, 100, 3);
         assert_true(bench_answered(false, 3));
-        assert_int_equal(bench.node->election.term, 3);
+        assert_int_equal(bench.node->step.term, 3);
         bench.now_us += 20 * MS_US;
         bench_step((struct event){.kind = EVENT_TICK});
     }
@@ -234,7 +234,7 @@ static void a_higher_term_ends_a_reign(void **state)
     bench_become_coordinator();
     bench_heartbeat(2, "worker", 7, 3);
     assert_false(node_is_coordinator(bench.node));
-    assert_int_equal(bench.node->election.term, 7);
+    assert_int_equal(bench.node->step.term, 7);
     assert_int_equal(bench.disk.term, 7);
     assert_int_equal(bench.disk.vote, NODE_NONE);
     bench_finish();
@@ -256,7 +256,7 @@ static void absurd_terms_are_refused_X10(void **state)
         }
         assert_int_equal(bench.node->rejected_here, rejected + 5);
     }
-    assert_int_equal(bench.node->election.term, 3);
+    assert_int_equal(bench.node->step.term, 3);
     assert_int_equal(bench.wanted_seq, 0);
     bench_finish();
 }
@@ -271,8 +271,8 @@ static void a_term_never_falls_R14(void **state)
         bench_request_vote(4, false, term, 100, term);
         assert_true(bench_answered(false, 9));
         bench_reply_vote(4, false, term, false);
-        assert_int_equal(bench.node->election.term, 9);
-        assert_int_equal(bench.node->election.coordinator, NODE_NONE);
+        assert_int_equal(bench.node->step.term, 9);
+        assert_int_equal(bench.node->step.coordinator, NODE_NONE);
     }
     bench_finish();
 }
@@ -283,7 +283,7 @@ static void a_second_coordinator_of_a_term_is_not_believed(void **state)
     bench_begin(0, NODE_NONE);
     bench_become_coordinator();
     uint64_t rejected = bench.node->rejected_here;
-    bench_heartbeat(2, "coordinator", bench.node->election.term, 2);
+    bench_heartbeat(2, "coordinator", bench.node->step.term, 2);
     assert_true(node_is_coordinator(bench.node));
     assert_int_equal(bench.node->rejected_here, rejected + 1);
     bench_finish();
@@ -328,7 +328,7 @@ static void a_coordinator_that_nobody_follows_steps_down_R7(void **state)
         assert_true(i <= 11);
     }
     assert_false(node_is_coordinator(bench.node));
-    assert_int_equal(bench.node->election.term, 1);
+    assert_int_equal(bench.node->step.term, 1);
     bench_finish();
 }
 
@@ -361,7 +361,7 @@ static void a_jump_of_the_wall_clock_changes_nothing_R26(void **state)
         bench_step((struct event){.kind = EVENT_TICK, .wall_ms = i % 2 ? 1 : 3600000});
     }
     assert_true(node_serves(bench.node));
-    assert_int_equal(bench.node->election.term, 1);
+    assert_int_equal(bench.node->step.term, 1);
     bench_finish();
 }
 

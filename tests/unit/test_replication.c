@@ -27,7 +27,7 @@ static void not_even_a_heartbeat_tells_a_term_before_it_is_on_disk_R1(void **sta
     message->as.vote_request.term = 5;
     stage_say(stage, 3, 2, PLANE_CONTROL, message);
     stage_run(stage, 3 * HEARTBEAT_DEFAULT_US);
-    assert_int_equal(stage_core(stage, 2)->election.term, 5);
+    assert_int_equal(stage_core(stage, 2)->step.term, 5);
     assert_int_equal(stage_core(stage, 1)->peers[2].heartbeat->as.heartbeat.term, 0);
     assert_false(stage_told(stage, "2 -> 3"));
     stage_sync(stage, 2);
@@ -55,7 +55,7 @@ static void a_chain_of_nodes_keeps_its_terms_and_commits_R6(void **state)
             assert_int_equal(progress_now(&stage_core(stage, leader)->progress, 77), round);
         }
         for (node_id_t id = 1; id <= 5; id++)
-            assert_int_equal(stage_core(stage, id)->election.term, 1);
+            assert_int_equal(stage_core(stage, id)->step.term, 1);
         stage_free(&stage);
     }
 }
@@ -97,7 +97,7 @@ static void a_stopped_coordinator_says_and_does_nothing_stale_R13(void **state)
     assert_false(stage_told(stage, "1 -> 2  task"));
     assert_false(stage_told(stage, "1 -> 3  task"));
     assert_false(stage_told(stage, "1 -> client  progress"));
-    assert_int_equal(stage_core(stage, 1)->election.coordinator, next);
+    assert_int_equal(stage_core(stage, 1)->step.coordinator, next);
     stage_free(&stage);
 }
 
@@ -114,7 +114,7 @@ static void a_coordinator_learns_what_is_committed_from_who_knows_R9(void **stat
     assert_true(node->journal.commit < last);
     for (log_index_t commit = last + 1; commit >= last; commit--) {
         struct message *message = message_new(MESSAGE_APPEND_REPLY);
-        message->as.append_reply = (struct wire_append_reply){.term = node->election.term,
+        message->as.append_reply = (struct wire_append_reply){.term = node->step.term,
                                                               .ok = true,
                                                               .voter = true,
                                                               .commit = commit};
@@ -164,7 +164,7 @@ static void an_hour_of_the_wall_clock_elects_nobody_and_expires_nothing_R26(void
     stage_run(stage, 3 * SECOND_US);
     assert_true(stage_answered(stage, MESSAGE_JOB));
     assert_true(slice_equals(stage->answer->as.job.jobs.at[0].state, "done"));
-    assert_int_equal(stage_core(stage, 1)->election.term, 1);
+    assert_int_equal(stage_core(stage, 1)->step.term, 1);
     assert_false(stage_told(stage, "suspected"));
     stage_free(&stage);
 }
@@ -180,7 +180,7 @@ static void halves_elect_nobody_and_heal_R27(void **state)
     stage_run(stage, 40 * T);
     assert_int_equal(stage_coordinator(stage), NODE_NONE);
     for (node_id_t id = 1; id <= 4; id++)
-        assert_int_equal(stage_core(stage, id)->election.term, 0);
+        assert_int_equal(stage_core(stage, id)->step.term, 0);
     for (node_id_t a = 1; a <= 2; a++)
         for (node_id_t b = 3; b <= 4; b++)
             stage_cut(stage, a, b, false);
@@ -319,10 +319,10 @@ static void check_heights(const struct stage *stage, struct heights *heights)
 {
     for (node_id_t id = 1; id <= stage->n_nodes; id++) {
         const struct node *node = stage_core(stage, id);
-        assert_true(node->election.term >= heights->term[id]);
+        assert_true(node->step.term >= heights->term[id]);
         assert_true(node->journal.commit >= heights->commit[id]);
         assert_true(stage_core(stage, 1)->peers[id].replica.match >= heights->match[id]);
-        heights->term[id] = node->election.term;
+        heights->term[id] = node->step.term;
         heights->commit[id] = node->journal.commit;
         heights->match[id] = stage_core(stage, 1)->peers[id].replica.match;
     }
@@ -354,7 +354,7 @@ static void doubled_and_reordered_messages_turn_nothing_back_R14(void **state)
         check_heights(stage, &heights);
         for (node_id_t id = 2; id <= 5; id++)
             assert_true(stage_logs_are_equal(stage, 1, id));
-        assert_int_equal(stage_core(stage, 1)->election.term, 1);
+        assert_int_equal(stage_core(stage, 1)->step.term, 1);
         stage_free(&stage);
     }
 }
@@ -362,7 +362,7 @@ static void doubled_and_reordered_messages_turn_nothing_back_R14(void **state)
 static void say_append_reply(struct stage *stage, struct wire_append_reply reply)
 {
     struct message *message = message_new(MESSAGE_APPEND_REPLY);
-    reply.term = stage_core(stage, 1)->election.term;
+    reply.term = stage_core(stage, 1)->step.term;
     reply.round = stage_core(stage, 1)->replication.round;
     message->as.append_reply = reply;
     stage_say(stage, 3, 1, PLANE_CHECKPOINT, message);

@@ -270,14 +270,14 @@ static bool roles(struct stage *stage, const struct words *words)
             text_add(&line, "%u: down", id);
         else if (stage->nodes[id].stopped)
             text_add(&line, "%u: stopped", id);
-        else if (node->election.role == ROLE_FOLLOWER && !node->election.coordinator)
-            text_add(&line, "%u: follows nobody, term %" PRIu64, id, node->election.term);
+        else if (node->election.role == ROLE_FOLLOWER && !node->step.coordinator)
+            text_add(&line, "%u: follows nobody, term %" PRIu64, id, node->step.term);
         else if (node->election.role == ROLE_FOLLOWER)
-            text_add(&line, "%u: follows %u, term %" PRIu64, id, node->election.coordinator,
-                     node->election.term);
+            text_add(&line, "%u: follows %u, term %" PRIu64, id, node->step.coordinator,
+                     node->step.term);
         else
             text_add(&line, "%u: %s, term %" PRIu64, id, names[node->election.role],
-                     node->election.term);
+                     node->step.term);
         stage_line(stage, line.at);
     }
     return words->n == 0;

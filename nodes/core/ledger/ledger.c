@@ -20,7 +20,7 @@ static void write_account(struct node *node, const struct ledger_row *row)
 {
     struct record_key key = record_key(RECORD_ACCOUNT);
     record_key_name(&key, slice_of(row->name));
-    record_write_u64(&node->out, &key, row->balance);
+    record_write_u64(&node->step.out, &key, row->balance);
 }
 
 struct ledger_row *ledger_credit(struct node *node, struct slice account, uint64_t amount)
@@ -54,7 +54,7 @@ bool ledger_put(struct node *node, struct slice name, struct slice value)
     row->value = blob_copy(value.at, value.len);
     struct record_key key = record_key(RECORD_VALUE);
     record_key_name(&key, name);
-    outbox_write_record(&node->out, (struct slice){key.at, key.len}, row->value);
+    outbox_write_record(&node->step.out, (struct slice){key.at, key.len}, row->value);
     return true;
 }
 

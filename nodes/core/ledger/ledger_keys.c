@@ -62,7 +62,7 @@ static void write_session(struct node *node, const struct key_session *session)
     struct record_key name = record_key(RECORD_SESSION);
     record_key_u64(&name, session->id);
     keys_pack_session(session, bytes);
-    record_write(&node->out, &name, bytes, sizeof bytes);
+    record_write(&node->step.out, &name, bytes, sizeof bytes);
 }
 
 static struct record_key block_record(uint64_t number)
@@ -75,7 +75,7 @@ static struct record_key block_record(uint64_t number)
 static void write_block(struct node *node, uint64_t number, struct blob *packed)
 {
     struct record_key name = block_record(number);
-    outbox_write_record(&node->out, (struct slice){name.at, name.len}, packed);
+    outbox_write_record(&node->step.out, (struct slice){name.at, name.len}, packed);
 }
 
 /* What changed of the window since it had these blocks. */
@@ -84,7 +84,7 @@ static void write_window(struct node *node, uint64_t first, uint64_t open)
     const struct key_window *window = &node->ledger.keys.forgotten.window;
     for (; first < key_window_first(window); first++) {
         struct record_key name = block_record(first);
-        record_forget(&node->out, &name);
+        record_forget(&node->step.out, &name);
     }
     for (size_t i = 0; i < window->n; i++)
         if (window->blocks[i].number >= open)
@@ -125,7 +125,7 @@ static void forget_batch(struct node *node)
     if (key_window_count(window) != before || window->next != open)
         write_window(node, first, open);
     struct record_key name = record_key(RECORD_FLOOR);
-    record_write_u64(&node->out, &name, keys->floor);
+    record_write_u64(&node->step.out, &name, keys->floor);
 }
 
 /* The next key's place is that of one whose key must be forgotten first. */
@@ -146,11 +146,11 @@ const struct key_session *ledger_open_session(struct node *node)
     struct keys *keys = &node->ledger.keys.forgotten;
     uint64_t evicted;
     const struct key_session *session =
-        keys_open(keys, keys->last + 1, node_random(node, UINT64_MAX), &evicted);
+        keys_open(keys, keys->last + 1, step_random(&node->step, UINT64_MAX), &evicted);
     if (evicted) {
         struct record_key name = record_key(RECORD_SESSION);
         record_key_u64(&name, evicted);
-        record_forget(&node->out, &name);
+        record_forget(&node->step.out, &name);
     }
     write_session(node, session);
     return session;
@@ -176,7 +176,7 @@ const struct ledger_key *ledger_key_add(struct node *node, struct slice text, ui
     memcpy(bytes + HEAD_BYTES, text.at, text.len);
     struct record_key name = record_key(RECORD_REQUEST);
     record_key_u32(&name, (uint32_t)(key->seq % keys->forgotten.limits.requests));
-    record_write(&node->out, &name, bytes, HEAD_BYTES + text.len);
+    record_write(&node->step.out, &name, bytes, HEAD_BYTES + text.len);
     return key;
 }
 

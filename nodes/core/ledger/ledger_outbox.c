@@ -66,8 +66,8 @@ bool ledger_outbox_is_full(const struct ledger *ledger, node_id_t to)
 static void name_ledger(struct node *node)
 {
     struct record_key key = record_key(RECORD_EPOCH);
-    node->ledger.epoch = node->config.incarnation;
-    record_write_u64(&node->out, &key, node->ledger.epoch);
+    node->ledger.epoch = node->step.config.incarnation;
+    record_write_u64(&node->step.out, &key, node->ledger.epoch);
 }
 
 void ledger_send(struct node *node, node_id_t to, struct message *message, uint64_t amount)
@@ -80,7 +80,7 @@ void ledger_send(struct node *node, node_id_t to, struct message *message, uint6
     struct blob *packed = codec_pack(message);
     assert(packed); /* requests and letters that came in have been checked */
     struct record_key key = letter_key(to, outgoing->last + 1);
-    outbox_write_record(&node->out, (struct slice){key.at, key.len}, packed);
+    outbox_write_record(&node->step.out, (struct slice){key.at, key.len}, packed);
     push(outgoing, (struct letter){outgoing->last + 1, packed, amount});
     node->ledger.away += amount;
     if (outgoing->enqueued + 1 < outgoing->n)
@@ -124,8 +124,8 @@ static void pump_ack(struct node *node, node_id_t to)
 
 void ledger_pump(struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
-        if (!node_is_peer(node, id))
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
+        if (!step_is_peer(&node->step, id))
             continue;
         pump_letters(node, id);
         pump_ack(node, id);
@@ -146,25 +146,25 @@ static void take_ack(struct node *node, node_id_t from, uint64_t epoch, uint64_t
     if (epoch != ledger->epoch)
         return; /* of what our disk held before it was wiped */
     if (number > outgoing->last) {
-        node_reject(node, from, "it acknowledges a letter that was never sent");
+        step_reject(&node->step, from, "it acknowledges a letter that was never sent");
         return;
     }
     bool had = outgoing->n > 0;
     while (outgoing->n && letter_at(outgoing, 0)->number <= number) {
         struct record_key key = letter_key(from, letter_at(outgoing, 0)->number);
-        record_forget(&node->out, &key);
+        record_forget(&node->step.out, &key);
         pop(ledger, outgoing);
     }
     if (!had || outgoing->n)
         return;
     struct record_key key = record_key(RECORD_LAST);
     record_key_u32(&key, from);
-    record_write_u64(&node->out, &key, outgoing->last);
+    record_write_u64(&node->step.out, &key, outgoing->last);
 }
 
 void ledger_persisted(struct node *node, uint64_t seq)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         struct incoming *incoming = &node->ledger.incoming[id];
         if (!incoming->awaited_seq || incoming->awaited_seq > seq)
             continue;
@@ -197,7 +197,7 @@ static void take_back(struct node *node, node_id_t from, const struct wire_trans
     if (ledger_has_room(&node->ledger, transfer->amount))
         ledger_credit(node, transfer->to, transfer->amount);
     else
-        outbox_log(&node->out, LOG_ERROR, "%" PRIu64 " that node %u returns do not fit: lost",
+        outbox_log(&node->step.out, LOG_ERROR, "%" PRIu64 " that node %u returns do not fit: lost",
                    transfer->amount, (unsigned)from);
 }
 
@@ -205,7 +205,7 @@ static void apply_transfer(struct node *node, node_id_t from, const struct wire_
 {
     if (!ledger_name_is_valid(transfer->from) || !ledger_name_is_valid(transfer->to) ||
         !transfer->amount)
-        node_reject(node, from, "a transfer without accounts or an amount");
+        step_reject(&node->step, from, "a transfer without accounts or an amount");
     else if (transfer->returned)
         take_back(node, from, transfer);
     else if (ledger_table_find(&node->ledger.accounts, transfer->to) &&
@@ -218,9 +218,9 @@ static void apply_transfer(struct node *node, node_id_t from, const struct wire_
 static void apply_app(struct node *node, node_id_t from, const struct wire_app *app)
 {
     if (!ledger_name_is_valid(app->name) || !text_is_utf8(app->value))
-        node_reject(node, from, "an application message without a name, or not of text");
+        step_reject(&node->step, from, "an application message without a name, or not of text");
     else if (!ledger_put(node, app->name, app->value))
-        outbox_log(&node->out, LOG_WARN, "no room for another value: that from node %u is dropped",
+        outbox_log(&node->step.out, LOG_WARN, "no room for another value: that from node %u is dropped",
                    (unsigned)from);
 }
 
@@ -235,8 +235,8 @@ static void apply(struct node *node, node_id_t from, const struct message *messa
     incoming->applied = message->as.numbered.number;
     struct record_key key = record_key(RECORD_MARK);
     record_key_u32(&key, from);
-    record_write_pair(&node->out, &key, incoming->epoch, incoming->applied);
-    incoming->applied_seq = outbox_durable_seq(&node->out);
+    record_write_pair(&node->step.out, &key, incoming->epoch, incoming->applied);
+    incoming->applied_seq = outbox_durable_seq(&node->step.out);
     if (incoming->awaited_seq)
         return;
     incoming->awaited = incoming->applied;
@@ -260,7 +260,7 @@ void ledger_message(struct node *node, node_id_t from, const struct message *mes
     }
     const struct wire_numbered *numbered = &message->as.numbered;
     if (!numbered->epoch || !numbered->number) {
-        node_reject(node, from, "a letter without a number");
+        step_reject(&node->step, from, "a letter without a number");
         return;
     }
     /* A wiped source begins anew; to a wiped destination, or a new one, a source sends the oldest
@@ -270,7 +270,7 @@ void ledger_message(struct node *node, node_id_t from, const struct message *mes
     if (numbered->number == incoming->applied + 1)
         apply(node, from, message);
     else if (numbered->number > incoming->applied)
-        node_reject(node, from, "a letter is missing before it");
+        step_reject(&node->step, from, "a letter is missing before it");
     else if (MUTANT(transfer_applied_twice))
         apply_again(node, from, message);
     else /* applied in another life of the source or of ours; the acknowledgement was lost */

@@ -45,7 +45,7 @@ static void ask(struct node *node, struct ledger_wait *wait)
     struct message *message = message_new(MESSAGE_ACCOUNT_QUERY);
     message->as.account_query.account = message_copy(message, transfer->to);
     peers_send_control(node, (node_id_t)transfer->to_node, message);
-    wait->ask_us = node->now_us + LEDGER_QUERY_RETRY_US;
+    wait->ask_us = node->step.now_us + LEDGER_QUERY_RETRY_US;
 }
 
 bool ledger_ask(struct node *node, uint64_t client, struct message *request)
@@ -60,7 +60,7 @@ bool ledger_ask(struct node *node, uint64_t client, struct message *request)
     struct ledger_wait *wait = &queries->waits[queries->n++];
     *wait = (struct ledger_wait){.client = client,
                                  .message = message_ref(request),
-                                 .deadline_us = node->now_us + LEDGER_QUERY_US};
+                                 .deadline_us = node->step.now_us + LEDGER_QUERY_US};
     ask(node, wait);
     return true;
 }
@@ -88,7 +88,7 @@ void ledger_query_reply(struct node *node, node_id_t from, const struct wire_acc
 {
     struct ledger_queries *queries = &node->ledger.queries;
     if (!ledger_name_is_valid(reply->account)) {
-        node_reject(node, from, "it answers about an account that cannot be");
+        step_reject(&node->step, from, "it answers about an account that cannot be");
         return;
     }
     if (reply->exists)
@@ -115,8 +115,8 @@ static void give_up(struct node *node, struct ledger_wait *wait)
     struct text reason = {0};
     text_add(&reason, "node %u does not answer; nothing was changed",
              (unsigned)wait->message->as.bank_transfer.to_node);
-    outbox_reply(&node->out, wait->client,
-                 requests_error(node, wait->message->as.request.request, "unavailable", reason.at));
+    outbox_reply(&node->step.out, wait->client,
+                 step_error(&node->step, wait->message->as.request.request, "unavailable", reason.at));
     message_drop(&wait->message);
 }
 
@@ -125,12 +125,12 @@ void ledger_queries_tick(struct node *node)
     struct ledger_queries *queries = &node->ledger.queries;
     for (size_t i = 0; i < queries->n;) {
         struct ledger_wait *wait = &queries->waits[i];
-        if (node->now_us >= wait->deadline_us) {
+        if (node->step.now_us >= wait->deadline_us) {
             struct ledger_wait taken = take(queries, i);
             give_up(node, &taken);
             continue;
         }
-        if (node->now_us >= wait->ask_us)
+        if (node->step.now_us >= wait->ask_us)
             ask(node, wait);
         i++;
     }

@@ -27,8 +27,8 @@ static void refuse(struct node *node, struct asked asked, const char *code, cons
     va_start(args, format);
     text_add_v(&reason, format, args);
     va_end(args);
-    outbox_reply_durable(&node->out, asked.client,
-                         requests_error(node, asked.message->as.request.request, code, reason.at));
+    outbox_reply_durable(&node->step.out, asked.client,
+                         step_error(&node->step, asked.message->as.request.request, code, reason.at));
 }
 
 /* --- answers --- */
@@ -43,7 +43,7 @@ static void reply_account(struct node *node, struct asked asked, struct slice ac
         .balance = balance,
         .repeated = repeated,
     };
-    outbox_reply_durable(&node->out, asked.client, reply);
+    outbox_reply_durable(&node->step.out, asked.client, reply);
 }
 
 static void reply_value(struct node *node, struct asked asked, struct slice name,
@@ -58,7 +58,7 @@ static void reply_value(struct node *node, struct asked asked, struct slice name
     };
     if (value)
         reply->as.kv_value.value = message_copy(reply, (struct slice){value->at, value->len});
-    outbox_reply_durable(&node->out, asked.client, reply);
+    outbox_reply_durable(&node->step.out, asked.client, reply);
 }
 
 /* --- what all requests have in common --- */
@@ -86,10 +86,10 @@ static bool check_change(struct node *node, struct asked asked)
 
 static bool check_node(struct node *node, struct asked asked, uint64_t id)
 {
-    if (id >= 1 && id <= node->config.n_nodes)
+    if (id >= 1 && id <= node->step.config.n_nodes)
         return true;
     refuse(node, asked, "invalid", "there is no node %" PRIu64 "; the cluster has %u", id,
-           (unsigned)node->config.n_nodes);
+           (unsigned)node->step.config.n_nodes);
     return false;
 }
 
@@ -124,7 +124,7 @@ static void answer(struct node *node, struct asked asked, const struct ledger_ke
     const struct message *message = asked.message;
     const struct wire_bank_change *change = &message->as.bank_change;
     bool put = message->type == MESSAGE_KV_PUT;
-    uint64_t self = node->config.id;
+    uint64_t self = node->step.config.id;
     switch (key->outcome) {
     case LEDGER_DONE:
         if (put)
@@ -168,7 +168,7 @@ static void end(struct node *node, struct asked asked, struct slice key, uint64_
 static bool begin(struct node *node, struct asked asked, struct slice key, uint64_t request)
 {
     const struct ledger_key *known = ledger_key_find(&node->ledger.keys, key);
-    if (!jobs_key_is_valid(key))
+    if (!step_key_is_valid(key))
         refuse(node, asked, "invalid", "a key is 1 to %d printable characters without spaces",
                JOB_KEY_MAX);
     else if (known && known->request != request)
@@ -180,7 +180,7 @@ static bool begin(struct node *node, struct asked asked, struct slice key, uint6
         refuse(node, asked, "forgotten",
                "this key was used and what came of it is forgotten; choose another key");
     else if (node->full)
-        refuse_full(node, asked, node->config.id);
+        refuse_full(node, asked, node->step.config.id);
     else
         return true;
     return false;
@@ -305,7 +305,7 @@ static void transfer(struct node *node, struct asked asked)
     if (!check_change(node, asked) || !check_name(node, asked, "an account", transfer->to) ||
         !check_node(node, asked, transfer->to_node))
         return;
-    bool here = transfer->to_node == node->config.id;
+    bool here = transfer->to_node == node->step.config.id;
     if (here && slice_same(transfer->account, transfer->to)) {
         refuse(node, asked, "invalid", "money cannot be transferred from an account to itself");
         return;
@@ -334,7 +334,7 @@ static void balance(struct node *node, struct asked asked)
     if (row)
         reply_account(node, asked, account, row->balance, false);
     else if (check_name(node, asked, "an account", account))
-        refuse_account(node, asked, account, node->config.id);
+        refuse_account(node, asked, account, node->step.config.id);
 }
 
 static void list(struct node *node, struct asked asked)
@@ -355,7 +355,7 @@ static void list(struct node *node, struct asked asked)
         page->accounts.at[i] =
             (struct wire_account_row){message_text(reply, row->name), row->balance};
     }
-    outbox_reply_durable(&node->out, asked.client, reply);
+    outbox_reply_durable(&node->step.out, asked.client, reply);
 }
 
 /* --- values --- */
@@ -385,7 +385,7 @@ static void put(struct node *node, struct asked asked)
     }
     if (!begin(node, asked, put->key, request))
         return;
-    if (put->to && put->to != node->config.id) {
+    if (put->to && put->to != node->step.config.id) {
         put_away(node, asked, request);
         return;
     }
@@ -405,9 +405,9 @@ static void get(struct node *node, struct asked asked)
 static void open_session(struct node *node, struct asked asked)
 {
     if (node->full)
-        refuse_full(node, asked, node->config.id);
+        refuse_full(node, asked, node->step.config.id);
     else
-        outbox_reply_durable(&node->out, asked.client,
+        outbox_reply_durable(&node->step.out, asked.client,
                              keys_session_reply(ledger_open_session(node),
                                                 asked.message->as.request.request));
 }

@@ -5,7 +5,6 @@
 
 #include "nodes/core/schedule/deadlines.h"
 #include "nodes/core/raft/election.h"
-#include "nodes/core/step/feed.h"
 #include "nodes/core/raft/health.h"
 #include "nodes/core/raft/founding.h"
 #include "nodes/core/ledger/ledger_outbox.h"
@@ -21,7 +20,7 @@ static void declare_dead(struct node *node, node_id_t id, const char *why, bool 
 {
     struct peer *peer = &node->peers[id];
     if (peer->alive && node_is_coordinator(node))
-        feed_event(node, "node_suspected", id, JOB_NONE, "node %u is suspected: %s", id, why);
+        step_event(&node->step, "node_suspected", id, JOB_NONE, "node %u is suspected: %s", id, why);
     peer->alive = false;
     schedule_worker_lost(node, id, died);
 }
@@ -30,7 +29,7 @@ static void declare_alive(struct node *node, node_id_t id)
 {
     struct peer *peer = &node->peers[id];
     if (!peer->alive && node_is_coordinator(node))
-        feed_event(node, "node_up", id, JOB_NONE, "node %u is up", id);
+        step_event(&node->step, "node_up", id, JOB_NONE, "node %u is up", id);
     if (!peer->alive)
         schedule_worker_lives(node, id, true);
     peer->alive = true;
@@ -71,36 +70,36 @@ static void send_welcome(struct node *node, enum plane plane, node_id_t id)
     struct message *message = message_new(MESSAGE_WELCOME);
     message->as.welcome = (struct wire_welcome){
         .plane = plane,
-        .src = node->config.id,
-        .incarnation = node->config.incarnation,
+        .src = node->step.config.id,
+        .incarnation = node->step.config.incarnation,
         .dst_incarnation = link->heard_from,
         .connection = link->heard_connection,
         .last_delivered = plane == PLANE_CHANNEL ? peer->channel.delivered : 0,
     };
-    outbox_send(&node->out, plane, id, message);
+    outbox_send(&node->step.out, plane, id, message);
 }
 
 void peers_link_up(struct node *node, enum plane plane, node_id_t id)
 {
     struct link *link = &node->peers[id].links[plane];
     link->state = LINK_GREETED;
-    link->greeted_us = node->now_us;
+    link->greeted_us = node->step.now_us;
     link->connection++;
     struct message *message = message_new(MESSAGE_HELLO);
     message->as.hello = (struct wire_hello){
-        .cluster = message_text(message, node->config.cluster),
+        .cluster = message_text(message, node->step.config.cluster),
         .plane = plane,
-        .src = node->config.id,
-        .incarnation = node->config.incarnation,
+        .src = node->step.config.id,
+        .incarnation = node->step.config.incarnation,
         .dst = id,
         .connection = link->connection,
-        .version = message_text(message, node->config.version),
+        .version = message_text(message, node->step.config.version),
         .cluster_id = message_copy(message, members_cluster_id(node)),
         .birth = node->members.birth,
-        .nodes = node->config.n_nodes,
-        .voters = node->config.n_voters,
+        .nodes = node->step.config.n_nodes,
+        .voters = node->step.config.n_voters,
     };
-    outbox_send(&node->out, plane, id, message);
+    outbox_send(&node->step.out, plane, id, message);
     send_welcome(node, plane, id);
 }
 
@@ -114,7 +113,7 @@ void peers_link_down(struct node *node, enum plane plane, node_id_t id)
         channel_unlinked(&peer->channel);
     if (plane != PLANE_CHANNEL && plane != PLANE_CONTROL)
         return;
-    peer->distrust_until_us = node->now_us + 2 * node->config.heartbeat_us;
+    peer->distrust_until_us = node->step.now_us + 2 * node->step.config.heartbeat_us;
     declare_dead(node, id, "its connection closed", true);
     if (plane == PLANE_CONTROL)
         election_peer_lost(node, id);
@@ -123,7 +122,7 @@ void peers_link_down(struct node *node, enum plane plane, node_id_t id)
 /* Whoever is of another cluster, or of one of another size, is not met. */
 static bool is_welcome(struct node *node, node_id_t from, const struct wire_hello *hello)
 {
-    const struct node_config *config = &node->config;
+    const struct node_config *config = &node->step.config;
     struct text why = {0};
     if (hello->cluster_id.len && members_is_founded(node) &&
         !members_is_ours(node, hello->cluster_id))
@@ -144,7 +143,7 @@ bool peers_is_doubled(const struct node *node, node_id_t id, incarnation_t incar
     const struct peer *peer = &node->peers[id];
     return peer->incarnation && peer->incarnation != incarnation && peer->alive &&
            peer->heartbeat && peer->links[PLANE_CONTROL].state == LINK_WELCOMED &&
-           node->now_us < peer->heard_us + node->config.election_timeout_us;
+           node->step.now_us < peer->heard_us + node->step.config.election_timeout_us;
 }
 
 void peers_hello(struct node *node, node_id_t from, const struct wire_hello *hello)
@@ -169,7 +168,7 @@ void peers_welcome(struct node *node, node_id_t from, const struct wire_welcome 
 {
     struct peer *peer = &node->peers[from];
     struct link *link = &peer->links[welcome->plane];
-    bool ours = welcome->dst_incarnation == node->config.incarnation &&
+    bool ours = welcome->dst_incarnation == node->step.config.incarnation &&
                 welcome->connection == link->connection && link->state != LINK_DOWN;
     if (!ours)
         return; /* it answers a connection that is no more */
@@ -191,7 +190,7 @@ void peers_goodbye(struct node *node, node_id_t from, const struct wire_goodbye 
     schedule_worker_lives(node, from, true); /* should its end have been noticed before */
     if (goodbye->injected)
         return; /* its end is there to be noticed */
-    peer->distrust_until_us = node->now_us + 2 * node->config.heartbeat_us;
+    peer->distrust_until_us = node->step.now_us + 2 * node->step.config.heartbeat_us;
     declare_dead(node, from, "it said goodbye", false);
     election_peer_lost(node, from);
 }
@@ -204,14 +203,14 @@ void peers_heartbeat(struct node *node, node_id_t from, struct message *message)
     struct peer *peer = &node->peers[from];
     if (peer->incarnation && peer->incarnation != heartbeat->incarnation)
         return; /* a leftover, or a new life that has not said HELLO yet */
-    if (!peer->incarnation || node->now_us < peer->distrust_until_us)
+    if (!peer->incarnation || node->step.now_us < peer->distrust_until_us)
         return;
     health_heartbeat(node, from, heartbeat);
     message_drop(&peer->heartbeat);
     peer->heartbeat = message_ref(message);
-    peer->heard_us = node->now_us;
-    if (heartbeat->term == node->election.term && heartbeat->coordinator == node->config.id)
-        peer->follows_us = node->now_us;
+    peer->heard_us = node->step.now_us;
+    if (heartbeat->term == node->step.term && heartbeat->coordinator == node->step.config.id)
+        peer->follows_us = node->step.now_us;
     declare_alive(node, from);
     if (node_serves(node))
         deadlines_heartbeat(node, from);
@@ -220,26 +219,26 @@ void peers_heartbeat(struct node *node, node_id_t from, struct message *message)
 unsigned peers_count_alive(const struct node *node)
 {
     unsigned alive = 1;
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
-        alive += node_is_peer(node, id) && node->peers[id].alive;
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+        alive += step_is_peer(&node->step, id) && node->peers[id].alive;
     return alive;
 }
 
 void peers_forgive(struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         struct peer *peer = &node->peers[id];
         if (peer->alive)
-            peer->heard_us = peer->follows_us = node->now_us;
+            peer->heard_us = peer->follows_us = node->step.now_us;
         for (int plane = 0; plane < PLANE_COUNT; plane++)
-            peer->links[plane].greeted_us = node->now_us;
+            peer->links[plane].greeted_us = node->step.now_us;
     }
 }
 
 bool peers_is_worker(const struct node *node, node_id_t id)
 {
     const struct peer *peer = &node->peers[id];
-    return node_is_peer(node, id) && peer->alive && members_is_member(node, id) &&
+    return step_is_peer(&node->step, id) && peer->alive && members_is_member(node, id) &&
            peer->links[PLANE_CHANNEL].state == LINK_WELCOMED;
 }
 
@@ -249,11 +248,11 @@ bool peers_receive(struct node *node, node_id_t from, struct message *message)
 {
     struct channel *channel = &node->peers[from].channel;
     switch (
-        channel_receive(channel, node->config.incarnation, message, node->now_us, &node->clock)) {
+        channel_receive(channel, node->step.config.incarnation, message, node->step.now_us, &node->clock)) {
     case CHANNEL_DELIVER:
         return true;
     case CHANNEL_ABSURD:
-        node_reject(node, from, "its channel message acknowledges or numbers what cannot be");
+        step_reject(&node->step, from, "its channel message acknowledges or numbers what cannot be");
         return false;
     case CHANNEL_ACK_ONLY:
     case CHANNEL_DUPLICATE:
@@ -281,7 +280,7 @@ int peers_send(struct node *node, node_id_t to, struct message *message)
 
 int peers_send_durable(struct node *node, node_id_t to, struct message *message)
 {
-    return enqueue(node, to, message, outbox_durable_seq(&node->out));
+    return enqueue(node, to, message, outbox_durable_seq(&node->step.out));
 }
 
 void peers_send_control(struct node *node, node_id_t to, struct message *message)
@@ -289,9 +288,9 @@ void peers_send_control(struct node *node, node_id_t to, struct message *message
     if (node->peers[to].links[PLANE_CONTROL].state == LINK_DOWN)
         message_drop(&message);
     else
-        outbox_send_durable(&node->out, PLANE_CONTROL, to, message);
-    if (MUTANT(vote_before_disk) && node->out.n)
-        node->out.at[node->out.n - 1].after_seq = 0;
+        outbox_send_durable(&node->step.out, PLANE_CONTROL, to, message);
+    if (MUTANT(vote_before_disk) && node->step.out.n)
+        node->step.out.at[node->step.out.n - 1].after_seq = 0;
 }
 
 static void pump(struct node *node, node_id_t id)
@@ -299,23 +298,23 @@ static void pump(struct node *node, node_id_t id)
     struct channel *channel = &node->peers[id].channel;
     struct message *message;
     uint64_t after_seq;
-    while ((message = channel_next(channel, node->now_us, &after_seq))) {
-        channel_stamp(channel, message, node->config.id, node->config.incarnation);
-        outbox_send_after(&node->out, PLANE_CHANNEL, id, message_ref(message), after_seq);
+    while ((message = channel_next(channel, node->step.now_us, &after_seq))) {
+        channel_stamp(channel, message, node->step.config.id, node->step.config.incarnation);
+        outbox_send_after(&node->step.out, PLANE_CHANNEL, id, message_ref(message), after_seq);
     }
-    if (!channel_ack_due(channel, node->now_us))
+    if (!channel_ack_due(channel, node->step.now_us))
         return;
     message = message_new(MESSAGE_CHANNEL_ACK);
     message->as.channel_ack.gap = channel->gap;
     message->as.channel.clock = node->clock;
-    channel_stamp(channel, message, node->config.id, node->config.incarnation);
-    outbox_send(&node->out, PLANE_CHANNEL, id, message);
+    channel_stamp(channel, message, node->step.config.id, node->step.config.incarnation);
+    outbox_send(&node->step.out, PLANE_CHANNEL, id, message);
 }
 
 void peers_pump(struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
-        if (node_is_peer(node, id))
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+        if (step_is_peer(&node->step, id))
             pump(node, id);
 }
 
@@ -324,8 +323,8 @@ void peers_pump(struct node *node)
 static uint64_t greeting_patience_us(const struct node *node, const struct link *link)
 {
     uint64_t first_us = HELLO_RETRY_MS * MS_US;
-    if (first_us < node->config.election_timeout_us)
-        first_us = node->config.election_timeout_us;
+    if (first_us < node->step.config.election_timeout_us)
+        first_us = node->step.config.election_timeout_us;
     return first_us << link->unanswered;
 }
 
@@ -336,11 +335,11 @@ static void check_greetings(struct node *node, node_id_t id)
     for (int plane = 0; plane < PLANE_COUNT; plane++) {
         struct link *link = &node->peers[id].links[plane];
         if (link->state != LINK_GREETED ||
-            node->now_us < link->greeted_us + greeting_patience_us(node, link))
+            node->step.now_us < link->greeted_us + greeting_patience_us(node, link))
             continue;
         link->state = LINK_DOWN;
         link->unanswered += link->unanswered < HELLO_RETRY_DOUBLINGS;
-        struct output *output = outbox_add(&node->out, OUTPUT_RELINK);
+        struct output *output = outbox_add(&node->step.out, OUTPUT_RELINK);
         output->relink.plane = (enum plane)plane;
         output->relink.peer = id;
     }
@@ -348,13 +347,13 @@ static void check_greetings(struct node *node, node_id_t id)
 
 void peers_tick(struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         struct peer *peer = &node->peers[id];
-        if (!node_is_peer(node, id))
+        if (!step_is_peer(&node->step, id))
             continue;
         check_greetings(node, id);
-        channel_tick(&peer->channel, node->now_us);
-        if (peer->alive && node->now_us >= peer->heard_us + node->config.election_timeout_us)
+        channel_tick(&peer->channel, node->step.now_us);
+        if (peer->alive && node->step.now_us >= peer->heard_us + node->step.config.election_timeout_us)
             declare_dead(node, id, "its heartbeats stopped", false);
     }
 }
@@ -364,7 +363,7 @@ uint64_t peers_deadline(const struct node *node)
     /* Silence and greetings are looked at with every heartbeat of our own; only the channels are
      * finer. */
     uint64_t at = UINT64_MAX;
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         uint64_t due = channel_deadline(&node->peers[id].channel);
         at = due < at ? due : at;
     }
@@ -373,7 +372,7 @@ uint64_t peers_deadline(const struct node *node)
 
 void peers_clear(struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         channel_close(&node->peers[id].channel);
         message_drop(&node->peers[id].heartbeat);
         message_drop(&node->peers[id].slot.batch);

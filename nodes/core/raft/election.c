@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "nodes/core/step/feed.h"
 #include "nodes/core/raft/follower.h"
 #include "nodes/core/raft/health.h"
 #include "nodes/core/raft/journal.h"
@@ -23,12 +22,12 @@
 
 uint32_t election_quorum(const struct node *node)
 {
-    return node->config.n_voters / 2 + 1;
+    return node->step.config.n_voters / 2 + 1;
 }
 
 static bool is_voter(const struct node *node, node_id_t id)
 {
-    return id >= 1 && id <= node->config.n_voters;
+    return id >= 1 && id <= node->step.config.n_voters;
 }
 
 const char *election_role_name(const struct node *node)
@@ -47,8 +46,8 @@ const char *election_role_name(const struct node *node)
 
 static void reset_timeout(struct node *node)
 {
-    uint64_t timeout_us = node->config.election_timeout_us;
-    node->election.timeout_us = node->now_us + timeout_us + node_random(node, timeout_us);
+    uint64_t timeout_us = node->step.config.election_timeout_us;
+    node->election.timeout_us = node->step.now_us + timeout_us + step_random(&node->step, timeout_us);
 }
 
 void election_rest(struct node *node)
@@ -58,22 +57,22 @@ void election_rest(struct node *node)
 
 void election_hurry(struct node *node, uint64_t after_us)
 {
-    node->election.timeout_us = node->now_us + after_us;
+    node->election.timeout_us = node->step.now_us + after_us;
 }
 
 void election_init(struct node *node, const struct node_durable *durable)
 {
-    node->election.term = durable->term;
+    node->step.term = durable->term;
     node->election.vote = durable->vote;
     node->election.voter = durable->voter;
-    node->election.began_us = node->now_us;
+    node->election.began_us = node->step.now_us;
     reset_timeout(node);
 }
 
 void election_write(struct node *node)
 {
     const struct election *election = &node->election;
-    outbox_write_vote(&node->out, &(struct node_durable){.term = election->term,
+    outbox_write_vote(&node->step.out, &(struct node_durable){.term = node->step.term,
                                                          .vote = election->vote,
                                                          .voter = election->voter,
                                                          .birth = node->members.birth,
@@ -88,9 +87,9 @@ static void leave_role(struct node *node)
         return;
     node->election.role = ROLE_FOLLOWER;
     node->election.serving = false;
-    feed_event(node, "stepped_down", node->config.id, JOB_NONE,
-               "node %u coordinates no more (term %" PRIu64 ")", node->config.id,
-               node->election.term);
+    step_event(&node->step, "stepped_down", node->step.config.id, JOB_NONE,
+               "node %u coordinates no more (term %" PRIu64 ")", node->step.config.id,
+               node->step.term);
     requests_step_down(node);
     schedule_stop(node);
     replication_stop(node);
@@ -103,24 +102,24 @@ static void become_follower(struct node *node, node_id_t coordinator)
     election->role = ROLE_FOLLOWER;
     election->lost = false;
     election->retries = 0;
-    if (coordinator != election->coordinator)
+    if (coordinator != node->step.coordinator)
         follower_begin(node);
-    if (coordinator && coordinator != election->coordinator)
-        outbox_log(&node->out, LOG_INFO, "follows node %u in term %" PRIu64, coordinator,
-                   election->term);
-    election->coordinator = coordinator;
-    election->began_us = node->now_us;
-    node->heartbeat_now = true;
+    if (coordinator && coordinator != node->step.coordinator)
+        outbox_log(&node->step.out, LOG_INFO, "follows node %u in term %" PRIu64, coordinator,
+                   node->step.term);
+    node->step.coordinator = coordinator;
+    election->began_us = node->step.now_us;
+    node->step.news = true;
 }
 
 /* Enters a higher term, with no vote in it yet. */
 static void enter_term(struct node *node, term_t term)
 {
-    assert(term > node->election.term);
+    assert(term > node->step.term);
     unsigned retries = node->election.retries;
     become_follower(node, NODE_NONE);
     node->election.retries = retries; /* the coordinator is as dead in the new term */
-    node->election.term = term;
+    node->step.term = term;
     node->election.vote = NODE_NONE;
     election_write(node);
 }
@@ -128,9 +127,9 @@ static void enter_term(struct node *node, term_t term)
 /* True when a term that somebody names may be entered: not absurdly far ahead. */
 static bool is_plausible(struct node *node, node_id_t from, term_t term)
 {
-    if (term <= node->election.term + TERM_JUMP_MAX && term <= TERM_MAX)
+    if (term <= node->step.term + TERM_JUMP_MAX && term <= TERM_MAX)
         return true;
-    node_reject(node, from, "it names an absurd term");
+    step_reject(&node->step, from, "it names an absurd term");
     return false;
 }
 
@@ -138,14 +137,14 @@ static void become_coordinator(struct node *node)
 {
     struct election *election = &node->election;
     election->role = ROLE_COORDINATOR;
-    election->coordinator = node->config.id;
+    node->step.coordinator = node->step.config.id;
     election->serving = false;
-    election->began_us = node->now_us;
-    node->heartbeat_now = true;
-    worker_reset(node, election->term);
+    election->began_us = node->step.now_us;
+    node->step.news = true;
+    worker_reset(node, node->step.term);
     follower_begin(node);
     replication_start(node);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         node->peers[id].follows_us = 0;
         members_claims(node, id, election->voted_for_us[id]); /* until it answers */
     }
@@ -154,7 +153,7 @@ static void become_coordinator(struct node *node)
         return;
     }
     struct message *entry = message_new(MESSAGE_ENTRY_NOOP);
-    entry->as.entry_noop.node = node->config.id;
+    entry->as.entry_noop.node = node->step.config.id;
     journal_propose(node, entry);
 }
 
@@ -163,9 +162,9 @@ void election_serve(struct node *node)
     if (!node_is_coordinator(node) || node->election.serving)
         return;
     node->election.serving = true;
-    node->heartbeat_now = true;
-    feed_event(node, "elected", node->config.id, JOB_NONE,
-               "node %u is coordinator of term %" PRIu64, node->config.id, node->election.term);
+    node->step.news = true;
+    step_event(&node->step, "elected", node->step.config.id, JOB_NONE,
+               "node %u is coordinator of term %" PRIu64, node->step.config.id, node->step.term);
     schedule_start(node);
 }
 
@@ -174,7 +173,7 @@ void election_serve(struct node *node)
 static unsigned count_votes(const struct node *node)
 {
     unsigned votes = 0;
-    for (node_id_t id = 1; id <= node->config.n_voters; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_voters; id++)
         votes += node->election.voted_for_us[id] && members_is_named(node, id);
     return votes;
 }
@@ -183,14 +182,14 @@ static void ask_for_votes(struct node *node, bool pre)
 {
     struct election *election = &node->election;
     memset(election->voted_for_us, 0, sizeof election->voted_for_us);
-    election->voted_for_us[node->config.id] = true;
-    for (node_id_t id = 1; id <= node->config.n_voters; id++) {
-        if (!node_is_peer(node, id))
+    election->voted_for_us[node->step.config.id] = true;
+    for (node_id_t id = 1; id <= node->step.config.n_voters; id++) {
+        if (!step_is_peer(&node->step, id))
             continue;
         struct message *message = message_new(MESSAGE_VOTE_REQUEST);
         message->as.vote_request = (struct wire_vote_request){
             .pre = pre,
-            .term = election->term + pre,
+            .term = node->step.term + pre,
             .last_index = node->journal.last,
             .last_term = journal_last_term(node),
             .cluster_id = message_copy(message, members_cluster_id(node)),
@@ -207,20 +206,20 @@ static void wait_for_winner(struct node *node)
     reset_timeout(node);
     if (election->retries)
         election->timeout_us =
-            node->now_us + ELECTION_SPLIT_US + node_random(node, ELECTION_SPLIT_US);
+            node->step.now_us + ELECTION_SPLIT_US + step_random(&node->step, ELECTION_SPLIT_US);
 }
 
 static void become_candidate(struct node *node)
 {
     struct election *election = &node->election;
-    if (election->term >= TERM_MAX)
+    if (node->step.term >= TERM_MAX)
         return; /* a job id could not hold it; 16 million elections are not reached in practice */
     election->role = ROLE_CANDIDATE;
-    election->began_us = node->now_us;
-    election->term++;
-    election->vote = node->config.id;
+    election->began_us = node->step.now_us;
+    node->step.term++;
+    election->vote = node->step.config.id;
     election_write(node);
-    outbox_log(&node->out, LOG_INFO, "is a candidate in term %" PRIu64, election->term);
+    outbox_log(&node->step.out, LOG_INFO, "is a candidate in term %" PRIu64, node->step.term);
     wait_for_winner(node);
     ask_for_votes(node, false);
     if (count_votes(node) >= election_quorum(node))
@@ -231,15 +230,15 @@ static void begin_pre_vote(struct node *node)
 {
     struct election *election = &node->election;
     election->role = ROLE_PRE_CANDIDATE;
-    election->began_us = node->now_us;
-    election->coordinator = NODE_NONE;
+    election->began_us = node->step.now_us;
+    node->step.coordinator = NODE_NONE;
     reset_timeout(node);
     if (election->retries) {
         election->retries--;
-        election->timeout_us = node->now_us + ELECTION_RANK_DELAY_US + node_random(node, 4 * MS_US);
+        election->timeout_us = node->step.now_us + ELECTION_RANK_DELAY_US + step_random(&node->step, 4 * MS_US);
     }
-    outbox_log(&node->out, LOG_DEBUG, "hears no coordinator: asks for pre-votes for term %" PRIu64,
-               election->term + 1);
+    outbox_log(&node->step.out, LOG_DEBUG, "hears no coordinator: asks for pre-votes for term %" PRIu64,
+               node->step.term + 1);
     ask_for_votes(node, true);
     if (count_votes(node) >= election_quorum(node))
         become_candidate(node);
@@ -257,10 +256,10 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
         return;
     }
     bool expected = reply->pre
-                        ? election->role == ROLE_PRE_CANDIDATE && reply->term == election->term + 1
-                        : election->role == ROLE_CANDIDATE && reply->term == election->term;
+                        ? election->role == ROLE_PRE_CANDIDATE && reply->term == node->step.term + 1
+                        : election->role == ROLE_CANDIDATE && reply->term == node->step.term;
     if (!expected) {
-        outbox_log(&node->out, LOG_DEBUG,
+        outbox_log(&node->step.out, LOG_DEBUG,
                    "%s of %u for term %" PRIu64 " comes late: does not count",
                    reply->pre ? "pre-vote" : "vote", from, reply->term);
         return;
@@ -268,10 +267,10 @@ void election_vote_reply(struct node *node, node_id_t from, const struct wire_vo
     if (!reply->voter && !MUTANT(empty_disk_votes))
         return;
     while (MUTANT(votes_per_message) && election->voted_for_us[from] &&
-           from < node->config.n_voters)
+           from < node->step.config.n_voters)
         from++;
     election->voted_for_us[from] = true;
-    outbox_log(&node->out, LOG_DEBUG, "%s of %u counts: has %u of %u",
+    outbox_log(&node->step.out, LOG_DEBUG, "%s of %u counts: has %u of %u",
                reply->pre ? "pre-vote" : "vote", from, count_votes(node), election_quorum(node));
     if (count_votes(node) < election_quorum(node))
         return;
@@ -300,8 +299,8 @@ static bool has_coordinator(const struct node *node)
     const struct election *election = &node->election;
     if (election->role == ROLE_COORDINATOR)
         return true;
-    return election->role == ROLE_FOLLOWER && election->coordinator && !election->lost &&
-           node->now_us < election->contact_us + node->config.election_timeout_us;
+    return election->role == ROLE_FOLLOWER && node->step.coordinator && !election->lost &&
+           node->step.now_us < election->contact_us + node->step.config.election_timeout_us;
 }
 
 /* Why a request is refused before terms and logs are compared; NULL: it is not. */
@@ -311,10 +310,10 @@ static const char *refuses(const struct node *node, const struct wire_vote_reque
         return "we coordinate";
     if (has_coordinator(node))
         return "the coordinator lives";
-    if (request->term < node->election.term)
+    if (request->term < node->step.term)
         return "an old term";
     /* A disk that is new, or was wiped, may have promised what it no longer knows (R22, R31). */
-    return members_counts(node, node->config.id) ? NULL : "our disk is not admitted";
+    return members_counts(node, node->step.config.id) ? NULL : "our disk is not admitted";
 }
 
 /* A pre-vote asks whether the vote would be given, and changes nothing. */
@@ -325,7 +324,7 @@ static const char *refuses_vote(const struct node *node, node_id_t from,
     if (compare_logs(node, request) < 0 && !MUTANT(vote_without_log))
         return "log less complete";
     if (request->pre)
-        return request->term > election->term ? NULL : "no higher term";
+        return request->term > node->step.term ? NULL : "no higher term";
     if (election->vote != NODE_NONE && election->vote != from && !MUTANT(vote_twice))
         return "our vote is another's";
     return election->role == ROLE_FOLLOWER ? NULL : "we are a candidate";
@@ -338,13 +337,13 @@ static void reply_vote(struct node *node, node_id_t to, const struct wire_vote_r
     bool echo = !refused && request->pre;
     message->as.vote_reply =
         (struct wire_vote_reply){.pre = request->pre,
-                                 .term = echo ? request->term : node->election.term,
+                                 .term = echo ? request->term : node->step.term,
                                  .granted = !refused,
-                                 .voter = members_counts(node, node->config.id),
+                                 .voter = members_counts(node, node->step.config.id),
                                  .cluster_id = message_copy(message, members_cluster_id(node))};
     int sign = request->term < ours ? '<' : request->term > ours ? '>' : '=';
     const char *log = compare_logs(node, request) ? "log more complete" : "log equal";
-    outbox_log(&node->out, LOG_DEBUG,
+    outbox_log(&node->step.out, LOG_DEBUG,
                "%s request from %u: term %" PRIu64 " %c %" PRIu64 ", %s -> %s",
                request->pre ? "pre-vote" : "vote", to, request->term, sign, ours,
                refused ? refused : log, refused ? "refuse" : "grant");
@@ -355,12 +354,12 @@ void election_vote_request(struct node *node, node_id_t from,
                            const struct wire_vote_request *request)
 {
     struct election *election = &node->election;
-    if (!is_voter(node, from) || !is_voter(node, node->config.id) ||
+    if (!is_voter(node, from) || !is_voter(node, node->step.config.id) ||
         !is_plausible(node, from, request->term))
         return;
     if (!members_accepts(node, from, request->cluster_id))
         return;
-    term_t ours = election->term;
+    term_t ours = node->step.term;
     const char *refused = refuses(node, request);
     bool raises = !request->pre || MUTANT(pre_vote_raises_term);
     if (!refused && raises && request->term > ours)
@@ -382,38 +381,38 @@ void election_admitted(struct node *node)
     node->election.voter = true;
     /* Whom the disk before it voted for in this term is forgotten: it can only be for the one who
      * was elected. */
-    if (node->election.vote == NODE_NONE && node->election.coordinator != node->config.id)
-        node->election.vote = node->election.coordinator;
+    if (node->election.vote == NODE_NONE && node->step.coordinator != node->step.config.id)
+        node->election.vote = node->step.coordinator;
     election_write(node);
-    node->heartbeat_now = true;
-    outbox_log(&node->out, LOG_INFO, "is admitted as a voter");
+    node->step.news = true;
+    outbox_log(&node->step.out, LOG_INFO, "is admitted as a voter");
 }
 
 /* --- the coordinator's life --- */
 
 void election_see_term(struct node *node, node_id_t from, term_t term)
 {
-    if (members_is_founded(node) && term > node->election.term && is_plausible(node, from, term))
+    if (members_is_founded(node) && term > node->step.term && is_plausible(node, from, term))
         enter_term(node, term);
 }
 
 bool election_accept_coordinator(struct node *node, node_id_t from, term_t term)
 {
     struct election *election = &node->election;
-    if (!members_is_founded(node) || term < election->term || !is_plausible(node, from, term))
+    if (!members_is_founded(node) || term < node->step.term || !is_plausible(node, from, term))
         return false;
-    if (term > election->term)
+    if (term > node->step.term)
         enter_term(node, term);
     if (election->role == ROLE_COORDINATOR) {
-        node_reject(node, from, "it claims to coordinate our own term");
+        step_reject(&node->step, from, "it claims to coordinate our own term");
         return false;
     }
-    if (election->coordinator != from || election->role != ROLE_FOLLOWER)
+    if (node->step.coordinator != from || election->role != ROLE_FOLLOWER)
         become_follower(node, from);
     worker_reset(node, term);
     election->lost = false;
     election->retries = 0;
-    election->contact_us = node->now_us;
+    election->contact_us = node->step.now_us;
     reset_timeout(node);
     return true;
 }
@@ -421,7 +420,7 @@ bool election_accept_coordinator(struct node *node, node_id_t from, term_t term)
 void election_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat)
 {
     const struct peer *peer = &node->peers[from];
-    if (peer->incarnation != heartbeat->incarnation || node->now_us < peer->distrust_until_us)
+    if (peer->incarnation != heartbeat->incarnation || node->step.now_us < peer->distrust_until_us)
         return;
     if (slice_equals(heartbeat->role, "coordinator"))
         election_accept_coordinator(node, from, heartbeat->term);
@@ -433,7 +432,7 @@ void election_heartbeat(struct node *node, node_id_t from, const struct wire_hea
 static unsigned rank_of(const struct node *node)
 {
     unsigned rank = 0;
-    for (node_id_t id = 1; id < node->config.id && rank < ELECTION_RANK_MAX; id++)
+    for (node_id_t id = 1; id < node->step.config.id && rank < ELECTION_RANK_MAX; id++)
         rank += is_voter(node, id) && node->peers[id].alive;
     return rank;
 }
@@ -441,28 +440,28 @@ static unsigned rank_of(const struct node *node)
 void election_peer_lost(struct node *node, node_id_t peer)
 {
     struct election *election = &node->election;
-    if (election->role != ROLE_FOLLOWER || election->coordinator != peer || election->lost)
+    if (election->role != ROLE_FOLLOWER || node->step.coordinator != peer || election->lost)
         return;
     election->lost = true;
-    outbox_log(&node->out, LOG_INFO, "lost the connection of the coordinator, node %u", peer);
-    if (!is_voter(node, node->config.id))
+    outbox_log(&node->step.out, LOG_INFO, "lost the connection of the coordinator, node %u", peer);
+    if (!is_voter(node, node->step.config.id))
         return;
     election->retries = QUICK_RETRIES;
     election->timeout_us =
-        node->now_us + rank_of(node) * ELECTION_RANK_DELAY_US + node_random(node, 2 * MS_US);
+        node->step.now_us + rank_of(node) * ELECTION_RANK_DELAY_US + step_random(&node->step, 2 * MS_US);
 }
 
 static unsigned count_followers(const struct node *node)
 {
     const struct election *election = &node->election;
-    unsigned followers = members_counts(node, node->config.id);
-    for (node_id_t id = 1; id <= node->config.n_voters; id++) {
-        if (!node_is_peer(node, id) || !members_may_count(node, id))
+    unsigned followers = members_counts(node, node->step.config.id);
+    for (node_id_t id = 1; id <= node->step.config.n_voters; id++) {
+        if (!step_is_peer(&node->step, id) || !members_may_count(node, id))
             continue;
         uint64_t last = node->peers[id].follows_us;
         if (last < election->began_us)
             last = election->began_us;
-        followers += node->now_us < last + node->config.election_timeout_us;
+        followers += node->step.now_us < last + node->step.config.election_timeout_us;
     }
     return followers;
 }
@@ -471,7 +470,7 @@ void election_space(struct node *node)
 {
     if (node->election.role != ROLE_COORDINATOR || !node->full || !space_suffices(node, NULL))
         return;
-    outbox_log(&node->out, LOG_WARN, "steps down: its disk is full");
+    outbox_log(&node->step.out, LOG_WARN, "steps down: its disk is full");
     become_follower(node, NODE_NONE);
     reset_timeout(node);
 }
@@ -483,11 +482,11 @@ static void make_way(struct node *node)
     const char *stall = node_is_coordinator(node) ? health_stall(node) : NULL;
     if (!stall)
         return;
-    outbox_log(&node->out, LOG_WARN, "steps down: %s for %u election timeouts", stall,
+    outbox_log(&node->step.out, LOG_WARN, "steps down: %s for %u election timeouts", stall,
                (unsigned)STALL_TIMEOUTS);
     become_follower(node, NODE_NONE);
     node->election.rests_until_us =
-        node->now_us + STALL_REST_TIMEOUTS * node->config.election_timeout_us;
+        node->step.now_us + STALL_REST_TIMEOUTS * node->step.config.election_timeout_us;
     reset_timeout(node);
 }
 
@@ -499,16 +498,16 @@ void election_tick(struct node *node)
     if (election->role == ROLE_COORDINATOR) {
         /* Check-quorum: who cannot be followed by a majority must not go on accepting work. */
         if (count_followers(node) < election_quorum(node)) {
-            outbox_log(&node->out, LOG_WARN, "steps down: no majority follows");
+            outbox_log(&node->step.out, LOG_WARN, "steps down: no majority follows");
             become_follower(node, NODE_NONE);
             reset_timeout(node);
         }
         return;
     }
-    if (node->now_us < election->timeout_us || !is_voter(node, node->config.id))
+    if (node->step.now_us < election->timeout_us || !is_voter(node, node->step.config.id))
         return;
     bool makes_way = health_rests(node) || (node->full && space_suffices(node, NULL));
-    if (members_counts(node, node->config.id) && !makes_way)
+    if (members_counts(node, node->step.config.id) && !makes_way)
         begin_pre_vote(node);
     else
         reset_timeout(node);
@@ -516,14 +515,14 @@ void election_tick(struct node *node)
 
 uint64_t election_deadline(const struct node *node)
 {
-    bool waits = node->election.role != ROLE_COORDINATOR && is_voter(node, node->config.id);
+    bool waits = node->election.role != ROLE_COORDINATOR && is_voter(node, node->step.config.id);
     return waits ? node->election.timeout_us : UINT64_MAX;
 }
 
 void election_late(struct node *node, uint64_t late_us)
 {
-    if (node_is_coordinator(node) && late_us >= node->config.election_timeout_us) {
-        outbox_log(&node->out, LOG_WARN, "was stopped for %" PRIu64 " ms: steps down",
+    if (node_is_coordinator(node) && late_us >= node->step.config.election_timeout_us) {
+        outbox_log(&node->step.out, LOG_WARN, "was stopped for %" PRIu64 " ms: steps down",
                    late_us / MS_US);
         become_follower(node, NODE_NONE);
     }
@@ -535,8 +534,8 @@ void election_check_invariants(const struct node *node)
     const struct election *election = &node->election;
     bool leads = election->role == ROLE_COORDINATOR;
     assert(!leads ||
-           (election->coordinator == node->config.id && election->vote == node->config.id));
+           (node->step.coordinator == node->step.config.id && election->vote == node->step.config.id));
     assert(leads || !election->serving);
-    assert(leads || election->coordinator != node->config.id);
-    assert(election->role == ROLE_FOLLOWER || is_voter(node, node->config.id));
+    assert(leads || node->step.coordinator != node->step.config.id);
+    assert(election->role == ROLE_FOLLOWER || is_voter(node, node->step.config.id));
 }

@@ -42,8 +42,8 @@ static struct need *find_need(struct follower *follower, struct value_id id)
 static void look(struct node *node, struct need *need)
 {
     need->state = NEED_LOOKING;
-    need->wake_us = node->now_us + value_wait_us(need->len);
-    outbox_keep(&node->out, USER_FOLLOWER, need->id, NULL);
+    need->wake_us = node->step.now_us + value_wait_us(need->len);
+    outbox_keep(&node->step.out, USER_FOLLOWER, need->id, NULL);
 }
 
 static void want(struct node *node, node_id_t source, struct value_id id, uint64_t len,
@@ -67,7 +67,7 @@ static void forget_needs(struct node *node)
 {
     struct follower *follower = &node->follower;
     for (size_t i = 0; i < follower->n_needs; i++)
-        outbox_drop(&node->out, USER_FOLLOWER, follower->needs[i].id);
+        outbox_drop(&node->step.out, USER_FOLLOWER, follower->needs[i].id);
     follower->n_needs = 0;
     map_clear(&follower->kept);
 }
@@ -122,26 +122,26 @@ static void look_ahead(struct node *node, node_id_t from, const struct message *
 static void reply_append(struct node *node, node_id_t to, struct wire_append_reply reply)
 {
     struct message *message = message_new(MESSAGE_APPEND_REPLY);
-    reply.term = node->election.term;
+    reply.term = node->step.term;
     reply.round = node->follower.round;
     reply.commit = node->journal.commit;
-    reply.voter = members_counts(node, node->config.id);
+    reply.voter = members_counts(node, node->step.config.id);
     message->as.append_reply = reply;
-    outbox_send_durable(&node->out, PLANE_CHECKPOINT, to, message);
+    outbox_send_durable(&node->step.out, PLANE_CHECKPOINT, to, message);
     if (MUTANT(ack_before_disk))
-        node->out.at[node->out.n - 1].after_seq = 0;
+        node->step.out.at[node->step.out.n - 1].after_seq = 0;
 }
 
 static void reply_install(struct node *node, node_id_t to, log_index_t index, uint64_t next)
 {
     struct message *message = message_new(MESSAGE_INSTALL_REPLY);
     message->as.install_reply =
-        (struct wire_install_reply){.term = node->election.term,
+        (struct wire_install_reply){.term = node->step.term,
                                     .round = node->follower.round,
                                     .index = index,
                                     .next = next,
-                                    .voter = members_counts(node, node->config.id)};
-    outbox_send_durable(&node->out, PLANE_CHECKPOINT, to, message);
+                                    .voter = members_counts(node, node->step.config.id)};
+    outbox_send_durable(&node->step.out, PLANE_CHECKPOINT, to, message);
 }
 
 static void note_round(struct node *node, uint64_t round)
@@ -173,7 +173,7 @@ static void refuse_append(struct node *node, node_id_t from, const struct wire_a
     log_index_t next = step_back(node, append->prev_index);
     term_t ours = 0;
     journal_term(node, append->prev_index, &ours);
-    outbox_log(&node->out, LOG_DEBUG,
+    outbox_log(&node->step.out, LOG_DEBUG,
                "append behind %" PRIu64 " (term %" PRIu64 "): ours is %s%.0" PRIu64
                " -> try behind %" PRIu64,
                append->prev_index, append->prev_term, ours ? "of term " : "missing", ours, next);
@@ -198,7 +198,7 @@ static int take_entry(struct node *node, node_id_t from, log_index_t index, term
     if (error && !(MUTANT(ack_without_values) && error == ERR_UNAVAILABLE))
         return error;
     if (index <= node->journal.last)
-        outbox_log(&node->out, LOG_DEBUG,
+        outbox_log(&node->step.out, LOG_DEBUG,
                    "entry %" PRIu64 " is of term %" PRIu64 ", the coordinator's of %" PRIu64
                    ": forgets %" PRIu64 " to %" PRIu64,
                    index, ours, term, index, node->journal.last);
@@ -249,7 +249,7 @@ static int take_append(struct node *node, node_id_t from, const struct message *
     }
     int error = take_entries(node, from, message, match);
     if (error == ERR_MALFORMED)
-        node_reject(node, from, "an entry of the log is malformed");
+        step_reject(&node->step, from, "an entry of the log is malformed");
     /* R15: no further than what is verified to be equal. */
     bool beyond = append->commit > *match && !MUTANT(commit_unverified);
     journal_commit(node, beyond ? *match : append->commit);
@@ -275,7 +275,7 @@ static void take_parked(struct node *node, node_id_t from)
     log_index_t match = node->journal.commit;
     size_t done = 0;
     int error = OK;
-    if (follower->n_parked && follower->parked[0]->as.append.term != node->election.term)
+    if (follower->n_parked && follower->parked[0]->as.append.term != node->step.term)
         drop_parked(follower);
     while (done < follower->n_parked && !error) {
         error = take_append(node, from, follower->parked[done], &match);
@@ -329,16 +329,16 @@ static void finish_install(struct node *node, node_id_t to)
     struct image *image = image_ref(follower->image);
     if (follower->index != image->index || follower->term != image->term ||
         follower->loaded->keys.window.missing) {
-        node_reject(node, to, "its full checkpoint is not what its head says");
+        step_reject(&node->step, to, "its full checkpoint is not what its head says");
     } else {
         image_replace_state(node, &follower->loaded);
         journal_reset(node, image->index, image->term);
         keys_forget_blocks(node);
-        uint64_t seq = outbox_write_image(&node->out, image->index, image->term, image->parts,
+        uint64_t seq = outbox_write_image(&node->step.out, image->index, image->term, image->parts,
                                           image->n, !MUTANT(install_keeps_suffix));
         journal_saves(node, image, seq);
         members_installed(node);
-        outbox_log(&node->out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64,
+        outbox_log(&node->step.out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64,
                    image->index);
         reply_install(node, to, image->index, image->n);
         sweep_all(node);
@@ -358,7 +358,7 @@ static bool begin_install(struct node *node, node_id_t from, const struct wire_i
     if (install->part != 0)
         return false;
     if (!install->parts || install->parts > IMAGE_PARTS_MAX || !install->index) {
-        node_reject(node, from, "it sends an absurd full checkpoint");
+        step_reject(&node->step, from, "it sends an absurd full checkpoint");
         return false;
     }
     follower_reset(node);
@@ -419,7 +419,7 @@ void follower_install(struct node *node, node_id_t from, const struct message *m
         return;
     }
     if (load_parts(node, message)) {
-        node_reject(node, from, "a part of its full checkpoint is malformed");
+        step_reject(&node->step, from, "a part of its full checkpoint is malformed");
         follower_reset(node);
         reply_install(node, from, install->index, 0);
         return;
@@ -437,8 +437,8 @@ void follower_install(struct node *node, node_id_t from, const struct message *m
 static void go_on(struct node *node)
 {
     struct follower *follower = &node->follower;
-    node_id_t coordinator = node->election.coordinator;
-    if (follower->n_needs || !node_is_peer(node, coordinator))
+    node_id_t coordinator = node->step.coordinator;
+    if (follower->n_needs || !step_is_peer(&node->step, coordinator))
         return;
     if (follower->image && follower->image->n == follower->expected)
         finish_install(node, coordinator);
@@ -461,7 +461,7 @@ void follower_value_kept(struct node *node, struct value_id id)
     struct need *need = find_need(&node->follower, id);
     if (!need)
         return;
-    outbox_drop(&node->out, USER_FOLLOWER, id); /* from memory, where it is of no use any more */
+    outbox_drop(&node->step.out, USER_FOLLOWER, id); /* from memory, where it is of no use any more */
     meet(node, need);
 }
 
@@ -478,28 +478,28 @@ void follower_value_ready(struct node *node, struct value_id id)
     if (!need || need->state != NEED_FETCHING)
         return;
     need->state = NEED_KEEPING;
-    need->wake_us = node->now_us + value_wait_us(need->len);
-    outbox_keep(&node->out, USER_FOLLOWER, id, NULL);
+    need->wake_us = node->step.now_us + value_wait_us(need->len);
+    outbox_keep(&node->step.out, USER_FOLLOWER, id, NULL);
 }
 
 static void fetch(struct node *node, struct need *need)
 {
     need->state = NEED_FETCHING;
-    need->wake_us = node->now_us + value_wait_us(need->len);
-    outbox_fetch(&node->out, USER_FOLLOWER, need->id, need->source, need->len, need->hash,
+    need->wake_us = node->step.now_us + value_wait_us(need->len);
+    outbox_fetch(&node->step.out, USER_FOLLOWER, need->id, need->source, need->len, need->hash,
                  need->index);
 }
 
 /* Whom to ask after a source that did not have it: the coordinator, then one node after another. */
 static node_id_t next_source(const struct node *node, const struct need *need)
 {
-    uint32_t n = node->config.n_nodes;
-    node_id_t coordinator = node->election.coordinator;
-    if (need->tries == 1 && need->source != coordinator && node_is_peer(node, coordinator))
+    uint32_t n = node->step.config.n_nodes;
+    node_id_t coordinator = node->step.coordinator;
+    if (need->tries == 1 && need->source != coordinator && step_is_peer(&node->step, coordinator))
         return coordinator;
     for (uint32_t i = 0; i < n; i++) {
         node_id_t id = (need->source + i) % n + 1;
-        if (node_is_peer(node, id) && node->peers[id].alive)
+        if (step_is_peer(&node->step, id) && node->peers[id].alive)
             return id;
     }
     return need->source;
@@ -508,23 +508,23 @@ static node_id_t next_source(const struct node *node, const struct need *need)
 void follower_value_failed(struct node *node, struct value_id id)
 {
     struct need *need = find_need(&node->follower, id);
-    node_id_t coordinator = node->election.coordinator;
+    node_id_t coordinator = node->step.coordinator;
     if (!need)
         return;
-    if (need->state == NEED_LOOKING && node_is_peer(node, need->source)) {
+    if (need->state == NEED_LOOKING && step_is_peer(&node->step, need->source)) {
         fetch(node, need);
         return;
     }
     need->tries++;
     need->source = next_source(node, need);
-    bool all_asked = need->tries % (node->config.n_nodes - 1) == 0;
+    bool all_asked = need->tries % (node->step.config.n_nodes - 1) == 0;
     if (!all_asked) {
         fetch(node, need); /* who does not have it says so at once: no reason to rest */
         return;
     }
     need->state = NEED_RESTING;
-    need->wake_us = node->now_us + FETCH_RETRY_US;
-    if (need->tries < FETCH_TRIES || !node_is_peer(node, coordinator))
+    need->wake_us = node->step.now_us + FETCH_RETRY_US;
+    if (need->tries < FETCH_TRIES || !step_is_peer(&node->step, coordinator))
         return;
     follower_reset(node);
     reply_append(node, coordinator,
@@ -538,10 +538,10 @@ void follower_tick(struct node *node)
     struct follower *follower = &node->follower;
     for (size_t i = 0; i < follower->n_needs; i++) {
         struct need *need = &follower->needs[i];
-        if (node->now_us < need->wake_us)
+        if (node->step.now_us < need->wake_us)
             continue;
         if (need->state == NEED_FETCHING)
-            outbox_drop(&node->out, USER_FOLLOWER, need->id);
+            outbox_drop(&node->step.out, USER_FOLLOWER, need->id);
         look(node, need);
     }
 }

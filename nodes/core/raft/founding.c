@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "nodes/core/raft/election.h"
-#include "nodes/core/step/feed.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/link/peers.h"
 #include "nodes/core/service/requests.h"
@@ -34,14 +33,14 @@ static void tell(struct node *node, node_id_t to)
     found->births.at = message_room(message, found->births.n, sizeof *found->births.at);
     for (node_id_t id = 1; id <= identity->n_voters; id++)
         found->births.at[id - 1] = (struct wire_voter_birth){id, identity->births[id]};
-    node->peers[to].membership.found_us = node->now_us;
+    node->peers[to].membership.found_us = node->step.now_us;
     peers_send_control(node, to, message);
 }
 
 static void tell_all(struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
-        if (node_is_peer(node, id))
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+        if (step_is_peer(&node->step, id))
             tell(node, id);
 }
 
@@ -55,9 +54,9 @@ void founding_met(struct node *node, node_id_t from)
  * each time that N tell all, N squared messages of N births are sent. */
 static uint64_t repeat_us(const struct node *node)
 {
-    return node->members.identity.founder == node->config.id
-               ? FOUND_EVERY * node->config.heartbeat_us
-               : node->config.election_timeout_us;
+    return node->members.identity.founder == node->step.config.id
+               ? FOUND_EVERY * node->step.config.heartbeat_us
+               : node->step.config.election_timeout_us;
 }
 
 /* One that has elected nobody yet may still change to the cluster that wins. */
@@ -70,7 +69,7 @@ void founding_heartbeat(struct node *node, node_id_t from, const struct wire_hea
     bool lacks = is_blank(peer->membership.cluster_id) ||
                  (members_is_foreign(node, from) && !heartbeat->term);
     if (members_is_founded(node) && lacks &&
-        node->now_us >= peer->membership.found_us + repeat_us(node))
+        node->step.now_us >= peer->membership.found_us + repeat_us(node))
         tell(node, from);
 }
 
@@ -78,7 +77,7 @@ void founding_heartbeat(struct node *node, node_id_t from, const struct wire_hea
 
 static void join(struct node *node, const struct identity *identity)
 {
-    node_id_t self = node->config.id;
+    node_id_t self = node->step.config.id;
     node->members.identity = *identity;
     memcpy(node->births.at, identity->births, sizeof node->births.at);
     /* Our disk has been the same since before the founding, and has forgotten nothing. */
@@ -86,8 +85,8 @@ static void join(struct node *node, const struct identity *identity)
         self <= identity->n_voters && identity->births[self] == node->members.birth;
     election_write(node);
     election_rest(node);
-    node->heartbeat_now = true;
-    outbox_log(&node->out, LOG_INFO,
+    node->step.news = true;
+    outbox_log(&node->step.out, LOG_INFO,
                "belongs to a cluster of %" PRIu32 " nodes, %" PRIu32
                " of them vote, founded by node %u%s",
                identity->n_nodes, identity->n_voters, identity->founder,
@@ -115,7 +114,7 @@ static bool read_record(const struct wire_found *found, struct identity *out)
 static bool changes_to(const struct node *node, const struct identity *other, bool elected)
 {
     const struct identity *ours = &node->members.identity;
-    if (node->election.term || node->journal.last)
+    if (node->step.term || node->journal.last)
         return false;
     if (elected || other->founder != ours->founder)
         return elected || other->founder < ours->founder;
@@ -127,14 +126,14 @@ void founding_take(struct node *node, node_id_t from, const struct wire_found *f
     struct identity identity;
     struct text why = {0};
     if (!read_record(found, &identity)) {
-        node_reject(node, from, "the identity of its cluster is malformed");
+        step_reject(&node->step, from, "the identity of its cluster is malformed");
         return;
     }
-    if (identity.n_nodes != node->config.n_nodes || identity.n_voters != node->config.n_voters) {
+    if (identity.n_nodes != node->step.config.n_nodes || identity.n_voters != node->step.config.n_voters) {
         text_add(&why,
                  "its cluster has %" PRIu32 " nodes, %" PRIu32 " of them vote; we were started "
                  "with %" PRIu32 " and %" PRIu32,
-                 identity.n_nodes, identity.n_voters, node->config.n_nodes, node->config.n_voters);
+                 identity.n_nodes, identity.n_voters, node->step.config.n_nodes, node->step.config.n_voters);
         members_complain(node, from, why.at);
         return;
     }
@@ -148,32 +147,32 @@ void founding_take(struct node *node, node_id_t from, const struct wire_found *f
 
 static void found_with(struct node *node, bool (*takes_part)(const struct node *, node_id_t))
 {
-    struct identity identity = {.founder = node->config.id,
-                                .n_nodes = node->config.n_nodes,
-                                .n_voters = node->config.n_voters};
+    struct identity identity = {.founder = node->step.config.id,
+                                .n_nodes = node->step.config.n_nodes,
+                                .n_voters = node->step.config.n_voters};
     for (size_t i = 0; i < CLUSTER_ID_BYTES; i += 8) {
-        uint64_t word = node_random(node, UINT64_MAX);
+        uint64_t word = step_random(&node->step, UINT64_MAX);
         memcpy(identity.cluster_id + i, &word, 8);
     }
     identity.cluster_id[0] |= 1; /* never all zero */
     for (node_id_t id = 1; id <= identity.n_voters; id++) {
-        if (id == node->config.id)
+        if (id == node->step.config.id)
             identity.births[id] = node->members.birth;
         else if (takes_part(node, id))
             identity.births[id] = node->peers[id].membership.birth;
     }
-    feed_event(node, "founded", node->config.id, JOB_NONE, "node %u founds the cluster",
-               node->config.id);
+    step_event(&node->step, "founded", node->step.config.id, JOB_NONE, "node %u founds the cluster",
+               node->step.config.id);
     join(node, &identity);
     /* Nobody coordinates yet, so there is nobody to wait for: only for the others to hear of it. */
-    election_hurry(node, FOUND_EVERY * node->config.heartbeat_us);
+    election_hurry(node, FOUND_EVERY * node->step.config.heartbeat_us);
 }
 
 /* Its process said, in this life of it, that its disk is blank and has promised nothing. */
 static bool is_ready(const struct node *node, node_id_t id)
 {
     const struct peer *peer = &node->peers[id];
-    if (id == node->config.id)
+    if (id == node->step.config.id)
         return true;
     return peer->heartbeat && peer->membership.birth && is_blank(peer->membership.cluster_id) &&
            !peer->heartbeat->as.heartbeat.term;
@@ -181,17 +180,17 @@ static bool is_ready(const struct node *node, node_id_t id)
 
 static bool is_there(const struct node *node, node_id_t id)
 {
-    return is_ready(node, id) && (id == node->config.id || node->peers[id].alive);
+    return is_ready(node, id) && (id == node->step.config.id || node->peers[id].alive);
 }
 
 /* Somebody has an identity, or a term: then it is for them to tell of their cluster. */
 static node_id_t find_member(const struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         const struct peer *peer = &node->peers[id];
         bool used = !is_blank(peer->membership.cluster_id) ||
                     (peer->heartbeat && peer->heartbeat->as.heartbeat.term);
-        if (node_is_peer(node, id) && used)
+        if (step_is_peer(&node->step, id) && used)
             return id;
     }
     return NODE_NONE;
@@ -200,7 +199,7 @@ static node_id_t find_member(const struct node *node)
 static unsigned count_there(const struct node *node)
 {
     unsigned n = 0;
-    for (node_id_t id = 1; id <= node->config.n_voters; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_voters; id++)
         n += is_there(node, id);
     return n;
 }
@@ -208,15 +207,15 @@ static unsigned count_there(const struct node *node)
 static unsigned count_ready(const struct node *node)
 {
     unsigned n = 0;
-    for (node_id_t id = 1; id <= node->config.n_voters; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_voters; id++)
         n += is_ready(node, id);
     return n;
 }
 
 static bool all_were_heard(const struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
-        if (node_is_peer(node, id) && !node->peers[id].heartbeat)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+        if (step_is_peer(&node->step, id) && !node->peers[id].heartbeat)
             return false;
     return true;
 }
@@ -226,18 +225,18 @@ static bool all_were_heard(const struct node *node)
  * each other again and again. */
 void founding_tick(struct node *node)
 {
-    uint32_t wanted = node->config.n_voters, quorum = election_quorum(node);
+    uint32_t wanted = node->step.config.n_voters, quorum = election_quorum(node);
     if (MUTANT(founds_without_all))
         wanted = quorum;
-    if (members_is_founded(node) || node->config.id > node->config.n_voters || find_member(node) ||
+    if (members_is_founded(node) || node->step.config.id > node->step.config.n_voters || find_member(node) ||
         count_ready(node) < wanted || count_there(node) < quorum)
         return;
-    for (node_id_t id = 1; id < node->config.id; id++)
+    for (node_id_t id = 1; id < node->step.config.id; id++)
         if (is_ready(node, id))
             return; /* the lowest founds */
     /* A node that does not vote may know of a cluster that all voters have forgotten. */
     if (all_were_heard(node) ||
-        node->now_us >= node->members.began_us + 2 * node->config.election_timeout_us)
+        node->step.now_us >= node->members.began_us + 2 * node->step.config.election_timeout_us)
         found_with(node, is_ready);
 }
 
@@ -246,7 +245,7 @@ void founding_tick(struct node *node)
 static void add_missing(const struct node *node, struct text *out)
 {
     const char *between = "";
-    for (node_id_t id = 1; id <= node->config.n_voters; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_voters; id++) {
         const struct peer *peer = &node->peers[id];
         if (is_there(node, id))
             continue;
@@ -260,7 +259,7 @@ void founding_reason(const struct node *node, struct text *out)
 {
     node_id_t member = find_member(node);
     bool lacks =
-        count_ready(node) < node->config.n_voters || count_there(node) < election_quorum(node);
+        count_ready(node) < node->step.config.n_voters || count_there(node) < election_quorum(node);
     if (members_is_founded(node))
         return;
     text_add(out, "not founded: ");
@@ -273,7 +272,7 @@ void founding_reason(const struct node *node, struct text *out)
         text_add(out, "all voters are there; it will be in a moment");
     if (!member && lacks)
         text_add(out, "; if the cluster is new, `conclave init` founds without %s",
-                 node->config.n_voters - count_there(node) == 1 ? "it" : "them");
+                 node->step.config.n_voters - count_there(node) == 1 ? "it" : "them");
 }
 
 /* Why it cannot found; empty: it can. */
@@ -281,7 +280,7 @@ static const char *check_init(const struct node *node, struct text *why)
 {
     node_id_t member = find_member(node);
     if (members_is_founded(node)) {
-        text_add(why, "the cluster is founded already; node %u belongs to it", node->config.id);
+        text_add(why, "the cluster is founded already; node %u belongs to it", node->step.config.id);
         return "founded";
     }
     if (member) {
@@ -290,15 +289,15 @@ static const char *check_init(const struct node *node, struct text *why)
                  member);
         return "founded";
     }
-    if (node->config.id > node->config.n_voters) {
-        text_add(why, "node %u does not vote; ask one of nodes 1 to %" PRIu32, node->config.id,
-                 node->config.n_voters);
+    if (node->step.config.id > node->step.config.n_voters) {
+        text_add(why, "node %u does not vote; ask one of nodes 1 to %" PRIu32, node->step.config.id,
+                 node->step.config.n_voters);
         return "invalid";
     }
     if (count_there(node) >= election_quorum(node))
         return NULL;
     text_add(why, "%u of %" PRIu32 " voters are there, %" PRIu32 " are needed: ", count_there(node),
-             node->config.n_voters, election_quorum(node));
+             node->step.config.n_voters, election_quorum(node));
     add_missing(node, why);
     return "unavailable";
 }
@@ -308,15 +307,15 @@ static struct message *init(struct node *node, uint64_t request)
     struct text why = {0}, missing = {0};
     const char *code = check_init(node, &why);
     if (code)
-        return requests_error(node, request, code, why.at);
+        return step_error(&node->step, request, code, why.at);
     add_missing(node, &missing);
     found_with(node, is_ready);
     struct message *message = message_new(MESSAGE_INITED);
     message->as.inited = (struct wire_inited){
         .request = request,
         .cluster_id = message_copy(message, members_cluster_id(node)),
-        .nodes = node->config.n_nodes,
-        .voters = node->config.n_voters,
+        .nodes = node->step.config.n_nodes,
+        .voters = node->step.config.n_voters,
         .missing = message_text(message, missing.at),
     };
     return message;
@@ -327,6 +326,6 @@ bool founding_request(struct node *node, uint64_t client, const struct message *
     if (message->type != MESSAGE_INIT)
         return false;
     /* Nobody hears of a cluster before it is on this disk. */
-    outbox_reply_durable(&node->out, client, init(node, message->as.request.request));
+    outbox_reply_durable(&node->step.out, client, init(node, message->as.request.request));
     return true;
 }

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "nodes/core/raft/election.h"
-#include "nodes/core/step/feed.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/raft/replication.h"
 #include "nodes/core/raft/space.h"
@@ -11,7 +10,7 @@
 
 static uint64_t stall_us(const struct node *node)
 {
-    return STALL_TIMEOUTS * node->config.election_timeout_us;
+    return STALL_TIMEOUTS * node->step.config.election_timeout_us;
 }
 
 static bool is_within(uint64_t since_us, uint64_t for_us, uint64_t now_us)
@@ -31,7 +30,7 @@ void health_note(struct node *node, const struct event *event)
 
 void health_moved(struct node *node, node_id_t peer)
 {
-    node->peers[peer].replica.moved_us = node->now_us;
+    node->peers[peer].replica.moved_us = node->step.now_us;
 }
 
 void health_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat)
@@ -52,7 +51,7 @@ static void watch_waiting(struct node *node)
     if (!waits)
         replication->waits_us = 0;
     else if (!replication->waits_us || replication->waits_for != node->journal.commit)
-        replication->waits_us = node->now_us;
+        replication->waits_us = node->step.now_us;
     replication->waits_for = node->journal.commit;
 }
 
@@ -64,7 +63,7 @@ static void watch_reads(struct node *node)
     if (confirmed >= replication->asked)
         replication->unconfirmed_us = 0;
     else if (!replication->unconfirmed_us || replication->unconfirmed != confirmed)
-        replication->unconfirmed_us = node->now_us;
+        replication->unconfirmed_us = node->step.now_us;
     replication->unconfirmed = confirmed;
 }
 
@@ -73,14 +72,14 @@ static bool is_moving(const struct node *node, node_id_t id)
 {
     const struct replica *replica = &node->peers[id].replica;
     uint64_t since_us = node->replication.waits_us;
-    if (id == node->config.id)
+    if (id == node->step.config.id)
         return node->journal.durable == node->journal.last || node->disk_busy_us < stall_us(node);
     if (replica->moved_us > since_us)
         since_us = replica->moved_us;
     /* the checkpoint for it, slice by slice */
     bool builds = replica->install && !replica->image && node->journal.build;
     return replica->match == node->journal.last || builds ||
-           is_within(since_us, stall_us(node), node->now_us);
+           is_within(since_us, stall_us(node), node->step.now_us);
 }
 
 const char *health_stall(const struct node *node)
@@ -91,25 +90,25 @@ const char *health_stall(const struct node *node)
     if (node->disk_busy_us >= stall_us(node))
         return "its disk finishes nothing";
     uint64_t reads_us = node->replication.unconfirmed_us;
-    if (reads_us && !is_within(reads_us, stall_us(node), node->now_us))
+    if (reads_us && !is_within(reads_us, stall_us(node), node->step.now_us))
         return "no majority confirms what is read";
     if (!node->replication.waits_us)
         return NULL;
-    for (node_id_t id = 1; id <= node->config.n_voters; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_voters; id++)
         moving += members_counts(node, id) && is_moving(node, id);
     return moving < election_quorum(node) ? "no majority acknowledges what waits" : NULL;
 }
 
 bool health_rests(const struct node *node)
 {
-    return node->now_us < node->election.rests_until_us || node->disk_busy_us >= stall_us(node);
+    return node->step.now_us < node->election.rests_until_us || node->disk_busy_us >= stall_us(node);
 }
 
 /* --- who is level (R36) --- */
 
 static uint64_t behind_us(const struct node *node)
 {
-    return BEHIND_TIMEOUTS * node->config.election_timeout_us;
+    return BEHIND_TIMEOUTS * node->step.config.election_timeout_us;
 }
 
 /* What a peer has both applied and acknowledged: a disk that hangs stops only the second. */
@@ -124,13 +123,13 @@ static void say_level(struct node *node, node_id_t id, const char *event)
     const struct peer *peer = &node->peers[id];
     const struct level *level = &peer->replica.level;
     if (level->behind)
-        feed_event(node, event, id, JOB_NONE,
+        step_event(&node->step, event, id, JOB_NONE,
                    "node %u is behind: it has entry %" PRIu64 " of %" PRIu64 ", and %" PRIu64
                    " ms ago there were %" PRIu64 " already",
                    id, reached(peer), node->journal.commit,
-                   (node->now_us - level->since_us) / MS_US, level->goal);
+                   (node->step.now_us - level->since_us) / MS_US, level->goal);
     else
-        feed_event(node, event, id, JOB_NONE, "node %u is level again: it has entry %" PRIu64, id,
+        step_event(&node->step, event, id, JOB_NONE, "node %u is level again: it has entry %" PRIu64, id,
                    reached(peer));
 }
 
@@ -144,14 +143,14 @@ static void look_at(struct node *node, node_id_t id)
         return;
     }
     if (!level->since_us)
-        *level = (struct level){.goal = node->journal.commit, .since_us = node->now_us};
+        *level = (struct level){.goal = node->journal.commit, .since_us = node->step.now_us};
     if (reached(peer) >= level->goal || MUTANT(level_while_alive)) {
         bool was_behind = level->behind;
         *level =
-            (struct level){.goal = node->journal.commit, .since_us = node->now_us, .reached = true};
+            (struct level){.goal = node->journal.commit, .since_us = node->step.now_us, .reached = true};
         if (was_behind)
             say_level(node, id, "node_level");
-    } else if (!level->behind && !is_within(level->since_us, behind_us(node), node->now_us)) {
+    } else if (!level->behind && !is_within(level->since_us, behind_us(node), node->step.now_us)) {
         level->behind = true;
         say_level(node, id, "node_behind");
     }
@@ -163,8 +162,8 @@ void health_tick(struct node *node)
         return;
     watch_waiting(node);
     watch_reads(node);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
-        if (node_is_peer(node, id))
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+        if (step_is_peer(&node->step, id))
             look_at(node, id);
 }
 
@@ -173,38 +172,38 @@ void health_tick(struct node *node)
 uint64_t health_behind_ms(const struct node *node, node_id_t id)
 {
     const struct level *level = &node->peers[id].replica.level;
-    return level->behind ? (node->now_us - level->since_us) / MS_US : 0;
+    return level->behind ? (node->step.now_us - level->since_us) / MS_US : 0;
 }
 
 uint64_t health_stalled_ms(const struct node *node, node_id_t id)
 {
     const struct peer *peer = &node->peers[id];
     uint64_t ms = node->disk_busy_us / MS_US;
-    if (id != node->config.id)
+    if (id != node->step.config.id)
         ms = peer->alive && peer->heartbeat ? peer->heartbeat->as.heartbeat.disk_ms : 0;
     return ms * MS_US >= stall_us(node) ? ms : 0;
 }
 
 static bool is_alive(const struct node *node, node_id_t id)
 {
-    return id == node->config.id || node->peers[id].alive;
+    return id == node->step.config.id || node->peers[id].alive;
 }
 
 bool health_is_good(const struct node *node)
 {
     bool good = node_serves(node);
-    for (node_id_t id = 1; good && id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; good && id <= node->step.config.n_nodes; id++)
         good = is_alive(node, id) && !health_behind_ms(node, id) && !health_stalled_ms(node, id) &&
-               (id > node->config.n_voters || members_counts(node, id));
+               (id > node->step.config.n_voters || members_counts(node, id));
     return good;
 }
 
 uint32_t health_may_fail(const struct node *node)
 {
     uint32_t good = 0, quorum = election_quorum(node);
-    for (node_id_t id = 1; node_serves(node) && id <= node->config.n_voters; id++) {
+    for (node_id_t id = 1; node_serves(node) && id <= node->step.config.n_voters; id++) {
         const struct level *level = &node->peers[id].replica.level;
-        bool level_now = id == node->config.id || (level->reached && !level->behind);
+        bool level_now = id == node->step.config.id || (level->reached && !level->behind);
         good += is_alive(node, id) && members_counts(node, id) && level_now &&
                 !health_stalled_ms(node, id);
     }

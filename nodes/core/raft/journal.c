@@ -66,9 +66,9 @@ log_index_t journal_propose(struct node *node, struct message *entry)
     struct blob *packed = codec_pack(entry);
     if (!packed)
         panic("an entry of our own cannot be encoded: %s", message_name(entry->type));
-    struct log_entry *added = push(&node->journal, node->election.term, packed);
+    struct log_entry *added = push(&node->journal, node->step.term, packed);
     added->entry = entry;
-    added->seq = outbox_write_entry(&node->out, node->journal.last, added->term, packed);
+    added->seq = outbox_write_entry(&node->step.out, node->journal.last, added->term, packed);
     members_appended(node, node->journal.last, packed);
     node->journal.bytes += sweep_note(node, node->journal.last, entry);
     return node->journal.last;
@@ -77,7 +77,7 @@ log_index_t journal_propose(struct node *node, struct message *entry)
 void journal_append(struct node *node, term_t term, struct blob *packed)
 {
     struct log_entry *added = push(&node->journal, term, blob_ref(packed));
-    added->seq = outbox_write_entry(&node->out, node->journal.last, term, packed);
+    added->seq = outbox_write_entry(&node->step.out, node->journal.last, term, packed);
     members_appended(node, node->journal.last, packed);
 }
 
@@ -104,7 +104,7 @@ void journal_truncate(struct node *node, log_index_t from)
     }
     if (journal->durable >= from)
         journal->durable = from - 1;
-    outbox_write_truncate(&node->out, from);
+    outbox_write_truncate(&node->step.out, from);
 }
 
 int journal_restore(struct node *node, log_index_t index, term_t term, struct blob *packed)
@@ -115,7 +115,7 @@ int journal_restore(struct node *node, log_index_t index, term_t term, struct bl
     struct message *entry;
     struct text why = {0};
     if (index != journal->last + 1 || term < journal_last_term(node) ||
-        term > node->election.term ||
+        term > node->step.term ||
         codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
         return ERR_CORRUPT;
     bool valid = jobs_entry_is_valid(entry);
@@ -179,7 +179,7 @@ static void add_tallies(struct node *node, const struct message *entry)
 static void forget_old_jobs(struct node *node)
 {
     struct job *job;
-    size_t most = node->config.jobs_kept_max ? node->config.jobs_kept_max : JOBS_KEPT_MAX;
+    size_t most = node->step.config.jobs_kept_max ? node->step.config.jobs_kept_max : JOBS_KEPT_MAX;
     while ((job = jobs_forget_one(&node->jobs, most))) {
         keys_forget(&node->keys, KEY_OF_JOB, slice_of(job->key));
         sweep_job(node, job->id);
@@ -201,8 +201,8 @@ static void apply(struct node *node, log_index_t index, term_t term, const struc
     else if (entry->type == MESSAGE_ENTRY_SESSION_OPENED)
         keys_apply_session(node, index, term, &entry->as.entry_session_opened);
     node->journal.applied = index;
-    node->journal.tidy_us = node->now_us + TIDY_AFTER_US;
-    if (entry->type == MESSAGE_ENTRY_NOOP && term == node->election.term)
+    node->journal.tidy_us = node->step.now_us + TIDY_AFTER_US;
+    if (entry->type == MESSAGE_ENTRY_NOOP && term == node->step.term)
         election_serve(node);
     if (job && job_is_finished(job) && (job->keeps || job->state != JOB_DONE))
         sweep_job(node, job->id);
@@ -256,8 +256,8 @@ static void drop_front(struct journal *journal, log_index_t base)
 static void drop_covered(struct node *node)
 {
     struct journal *journal = &node->journal;
-    uint64_t kept = node->config.compact_entries < KEPT_FOR_FOLLOWERS
-                        ? node->config.compact_entries / 2
+    uint64_t kept = node->step.config.compact_entries < KEPT_FOR_FOLLOWERS
+                        ? node->step.config.compact_entries / 2
                         : KEPT_FOR_FOLLOWERS;
     if (journal->image > journal->base + kept)
         drop_front(journal, journal->image - kept);
@@ -266,7 +266,7 @@ static void drop_covered(struct node *node)
 static bool is_due(const struct node *node, log_index_t index)
 {
     const struct journal *journal = &node->journal;
-    return index > journal->image && (index - journal->image >= node->config.compact_entries ||
+    return index > journal->image && (index - journal->image >= node->step.config.compact_entries ||
                                       journal->bytes >= COMPACT_BYTES || journal->tidy);
 }
 
@@ -275,12 +275,12 @@ static bool is_due(const struct node *node, log_index_t index)
 static void look_if_tidy(struct node *node)
 {
     struct journal *journal = &node->journal;
-    if (node->now_us < journal->tidy_us || node->jobs.open || journal->applied == journal->image)
+    if (node->step.now_us < journal->tidy_us || node->jobs.open || journal->applied == journal->image)
         return;
     uint64_t bytes = sweep_held_bytes(node);
-    bool rested = node->now_us >= journal->image_us + sweep_every_us(node);
+    bool rested = node->step.now_us >= journal->image_us + sweep_every_us(node);
     journal->tidy = bytes && (bytes >= journal->image_bytes || rested);
-    journal->tidy_us = node->now_us + sweep_every_us(node);
+    journal->tidy_us = node->step.now_us + sweep_every_us(node);
 }
 
 void journal_saves(struct node *node, const struct image *image, uint64_t seq)
@@ -288,7 +288,7 @@ void journal_saves(struct node *node, const struct image *image, uint64_t seq)
     struct journal *journal = &node->journal;
     journal->image = image->index;
     journal->saving = seq;
-    journal->image_us = node->now_us;
+    journal->image_us = node->step.now_us;
     journal->image_bytes = 0;
     journal->tidy = false;
     for (size_t i = 0; i < image->n; i++)
@@ -299,9 +299,9 @@ static void write_image(struct node *node, const struct image *image)
 {
     struct journal *journal = &node->journal;
     keys_store_blocks(node, image);
-    uint64_t seq = outbox_write_image(&node->out, image->index, image->term, image->parts,
+    uint64_t seq = outbox_write_image(&node->step.out, image->index, image->term, image->parts,
                                       image->n - image->n_blocks, false);
-    outbox_log(&node->out, LOG_INFO, "wrote a full checkpoint at entry %" PRIu64 ", %zu parts",
+    outbox_log(&node->step.out, LOG_INFO, "wrote a full checkpoint at entry %" PRIu64 ", %zu parts",
                image->index, image->n - image->n_blocks);
     journal_saves(node, image, seq);
     journal->bytes = 0;

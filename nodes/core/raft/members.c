@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "nodes/core/raft/election.h"
-#include "nodes/core/step/feed.h"
 #include "nodes/core/raft/journal.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
@@ -53,20 +52,20 @@ incarnation_t members_birth(const struct node *node, node_id_t id)
 
 static bool is_voter(const struct node *node, node_id_t id)
 {
-    return id >= 1 && id <= node->config.n_voters;
+    return id >= 1 && id <= node->step.config.n_voters;
 }
 
 bool members_is_named(const struct node *node, node_id_t id)
 {
     incarnation_t named = members_birth(node, id);
     incarnation_t birth =
-        id == node->config.id ? node->members.birth : node->peers[id].membership.birth;
+        id == node->step.config.id ? node->members.birth : node->peers[id].membership.birth;
     return !named || named == birth || MUTANT(empty_disk_votes) || MUTANT(old_disk_counts);
 }
 
 bool members_counts(const struct node *node, node_id_t id)
 {
-    bool self = id == node->config.id;
+    bool self = id == node->step.config.id;
     const struct membership *peer = &node->peers[id].membership;
     incarnation_t birth = self ? node->members.birth : peer->birth;
     bool claims = self ? node->election.voter : peer->voter;
@@ -83,7 +82,7 @@ bool members_counts(const struct node *node, node_id_t id)
 bool members_may_count(const struct node *node, node_id_t id)
 {
     const struct membership *peer = &node->peers[id].membership;
-    bool met = id == node->config.id || peer->birth;
+    bool met = id == node->step.config.id || peer->birth;
     return met ? members_counts(node, id) : peer->last_voter;
 }
 
@@ -142,19 +141,19 @@ bool members_is_foreign(const struct node *node, node_id_t peer)
 void members_complain(struct node *node, node_id_t from, const char *what)
 {
     struct membership *peer = &node->peers[from].membership;
-    node->rejected_here++;
-    peer->refused_us = node->now_us;
+    node->step.rejected_here++;
+    peer->refused_us = node->step.now_us;
     text_format(peer->refusal, sizeof peer->refusal, "%s", what);
-    if (peer->complained_us && node->now_us < peer->complained_us + COMPLAINT_US)
+    if (peer->complained_us && node->step.now_us < peer->complained_us + COMPLAINT_US)
         return;
-    peer->complained_us = node->now_us;
-    outbox_log(&node->out, LOG_WARN, "refuses node %u: %s", from, what);
+    peer->complained_us = node->step.now_us;
+    outbox_log(&node->step.out, LOG_WARN, "refuses node %u: %s", from, what);
 }
 
 const char *members_refusal(const struct node *node, node_id_t id)
 {
     const struct membership *peer = &node->peers[id].membership;
-    bool now = peer->refused_us && node->now_us < peer->refused_us + REFUSAL_SHOWN_US;
+    bool now = peer->refused_us && node->step.now_us < peer->refused_us + REFUSAL_SHOWN_US;
     return now ? peer->refusal : "";
 }
 
@@ -197,7 +196,7 @@ static void be_replaced(struct node *node)
         return;
     node->election.voter = false;
     election_write(node);
-    outbox_log(&node->out, LOG_WARN, "another disk is admitted in the place of ours");
+    outbox_log(&node->step.out, LOG_WARN, "another disk is admitted in the place of ours");
 }
 
 void members_restored(struct node *node, log_index_t index, const struct blob *packed)
@@ -221,7 +220,7 @@ void members_appended(struct node *node, log_index_t index, const struct blob *p
     members_restored(node, index, packed);
     const struct admission *last =
         members->n_pending ? &members->pending[members->n_pending - 1] : NULL;
-    if (last && last->index == index && last->node == node->config.id &&
+    if (last && last->index == index && last->node == node->step.config.id &&
         last->birth != members->birth)
         be_replaced(node);
 }
@@ -248,9 +247,9 @@ static void forget_applied(struct members *members, log_index_t upto)
  * names another disk. */
 static void check_own(struct node *node)
 {
-    incarnation_t named = node->births.at[node->config.id];
+    incarnation_t named = node->births.at[node->step.config.id];
     bool ours = named && named == node->members.birth;
-    if (!is_voter(node, node->config.id))
+    if (!is_voter(node, node->step.config.id))
         return;
     if (ours && !node->election.voter)
         election_admitted(node);
@@ -267,7 +266,7 @@ void members_apply(struct node *node, log_index_t index,
         return;
     node->births.at[id] = entry->birth;
     if (node_is_coordinator(node))
-        feed_event(node, "voter_admitted", id, JOB_NONE, "node %u is admitted as a voter", id);
+        step_event(&node->step, "voter_admitted", id, JOB_NONE, "node %u is admitted as a voter", id);
     check_own(node);
 }
 
@@ -281,7 +280,7 @@ void members_installed(struct node *node)
 
 void members_save(const struct node *node, struct message *message, struct wire_image_head *head)
 {
-    uint32_t n = node->config.n_voters;
+    uint32_t n = node->step.config.n_voters;
     if (!members_is_founded(node))
         return;
     head->cluster_id = message_copy(message, members_cluster_id(node));
@@ -309,7 +308,7 @@ static void propose(struct node *node, node_id_t id, incarnation_t birth)
     struct message *entry = message_new(MESSAGE_ENTRY_VOTER_ADMITTED);
     entry->as.entry_voter_admitted = (struct wire_entry_voter_admitted){
         .node = id, .birth = birth, .cluster_id = message_copy(entry, members_cluster_id(node))};
-    outbox_log(&node->out, LOG_INFO, "proposes to admit node %u as a voter", id);
+    outbox_log(&node->step.out, LOG_INFO, "proposes to admit node %u as a voter", id);
     journal_propose(node, entry);
 }
 
@@ -335,8 +334,8 @@ void members_pump(struct node *node)
 {
     if (!node_serves(node) || node->members.n_pending || node->full)
         return;
-    for (node_id_t id = 1; id <= node->config.n_voters; id++) {
-        bool self = id == node->config.id;
+    for (node_id_t id = 1; id <= node->step.config.n_voters; id++) {
+        bool self = id == node->step.config.id;
         incarnation_t birth = self ? node->members.birth : node->peers[id].membership.birth;
         bool named = birth == members_birth(node, id) && (self || !has_forgotten(node, id));
         if (!birth || named || (!self && !has_caught_up(node, id)))
@@ -349,7 +348,7 @@ void members_pump(struct node *node)
 unsigned members_missing(const struct node *node)
 {
     unsigned missing = 0;
-    for (node_id_t id = 1; id <= node->config.n_voters; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_voters; id++)
         missing += !members_counts(node, id);
     return missing;
 }

@@ -20,7 +20,7 @@ static struct repair *find(struct node *node, struct value_id id)
 
 static void forget(struct node *node, struct repair *repair)
 {
-    outbox_drop(&node->out, USER_REPAIR, repair->id);
+    outbox_drop(&node->step.out, USER_REPAIR, repair->id);
     *repair = node->repairs.at[--node->repairs.n];
 }
 
@@ -42,29 +42,29 @@ static bool describe(const struct node *node, struct repair *repair)
 static void say(struct node *node, enum log_level level, struct value_id id, const char *what)
 {
     char job[JOB_TEXT_MAX];
-    outbox_log(&node->out, level, "value %s-%" PRIu64 " on this disk %s", job_id_text(id.job, job),
+    outbox_log(&node->step.out, level, "value %s-%" PRIu64 " on this disk %s", job_id_text(id.job, job),
                id.op, what);
 }
 
 static void fetch(struct node *node, struct repair *repair)
 {
-    uint32_t n = node->config.n_nodes;
-    repair->wake_us = node->now_us + REPAIR_RETRY_US;
+    uint32_t n = node->step.config.n_nodes;
+    repair->wake_us = node->step.now_us + REPAIR_RETRY_US;
     for (uint32_t i = 0; i < n; i++) {
         node_id_t id = (repair->source + i) % n + 1;
-        if (!node_is_peer(node, id) || !node->peers[id].alive)
+        if (!step_is_peer(&node->step, id) || !node->peers[id].alive)
             continue;
         repair->source = id;
         repair->waits = true;
-        repair->wake_us = node->now_us + value_wait_us(repair->len);
-        outbox_fetch(&node->out, USER_REPAIR, repair->id, id, repair->len, repair->hash, 0);
+        repair->wake_us = node->step.now_us + value_wait_us(repair->len);
+        outbox_fetch(&node->step.out, USER_REPAIR, repair->id, id, repair->len, repair->hash, 0);
         return;
     }
 }
 
 void repair_lost(struct node *node, struct value_id id)
 {
-    struct repair repair = {.id = id, .source = node->config.id};
+    struct repair repair = {.id = id, .source = node->step.config.id};
     if (find(node, id) || node->repairs.n == REPAIRS_MAX || MUTANT(rot_stays))
         return;
     if (!describe(node, &repair)) {
@@ -83,8 +83,8 @@ void repair_value_ready(struct node *node, struct value_id id)
     struct repair *repair = find(node, id);
     if (!repair)
         return;
-    repair->wake_us = node->now_us + value_wait_us(repair->len);
-    outbox_keep(&node->out, USER_REPAIR, id, NULL);
+    repair->wake_us = node->step.now_us + value_wait_us(repair->len);
+    outbox_keep(&node->step.out, USER_REPAIR, id, NULL);
 }
 
 void repair_value_failed(struct node *node, struct value_id id)
@@ -93,7 +93,7 @@ void repair_value_failed(struct node *node, struct value_id id)
     if (!repair)
         return;
     repair->waits = false;
-    repair->wake_us = node->now_us + REPAIR_RETRY_US;
+    repair->wake_us = node->step.now_us + REPAIR_RETRY_US;
 }
 
 void repair_value_kept(struct node *node, struct value_id id)
@@ -109,14 +109,14 @@ void repair_tick(struct node *node)
 {
     for (size_t i = node->repairs.n; i-- > 0;) {
         struct repair *repair = &node->repairs.at[i];
-        if (node->now_us < repair->wake_us)
+        if (node->step.now_us < repair->wake_us)
             continue;
         if (!sweep_names(node, repair->id)) {
             forget(node, repair);
             continue;
         }
         if (repair->waits)
-            outbox_drop(&node->out, USER_REPAIR, repair->id);
+            outbox_drop(&node->step.out, USER_REPAIR, repair->id);
         fetch(node, repair);
     }
 }

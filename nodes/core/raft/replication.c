@@ -47,7 +47,7 @@ void replication_forget(struct node *node, node_id_t peer)
 
 void replication_start(struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         replication_forget(node, id);
     }
     node->replication = (struct replication){0};
@@ -55,7 +55,7 @@ void replication_start(struct node *node)
 
 void replication_stop(struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         stop_install(&node->peers[id].replica);
 }
 
@@ -84,8 +84,8 @@ static uint64_t majority(const struct node *node, uint64_t own,
 {
     uint64_t values[NODES_MAX];
     uint32_t n = 0;
-    for (node_id_t id = 1; id <= node->config.n_voters; id++) {
-        uint64_t value = id == node->config.id ? own : read(&node->peers[id].replica);
+    for (node_id_t id = 1; id <= node->step.config.n_voters; id++) {
+        uint64_t value = id == node->step.config.id ? own : read(&node->peers[id].replica);
         if (!members_counts(node, id))
             value = 0; /* it holds what it holds, but its disk is not admitted (R31) */
         uint32_t at = n++;
@@ -116,14 +116,14 @@ void replication_advance(struct node *node)
      * it. */
     if (index <= node->journal.commit || !journal_term(node, index, &term))
         return;
-    if (term == node->election.term || MUTANT(old_term_counted)) {
+    if (term == node->step.term || MUTANT(old_term_counted)) {
         journal_commit(node, index);
     } else if (index > node->replication.told) {
         node->replication.told = index;
-        outbox_log(&node->out, LOG_DEBUG,
+        outbox_log(&node->step.out, LOG_DEBUG,
                    "entry %" PRIu64 " is on a majority, but of term %" PRIu64 ", not %" PRIu64
                    ": does not commit by counting",
-                   index, term, node->election.term);
+                   index, term, node->step.term);
     }
 }
 
@@ -145,10 +145,10 @@ static void send_append(struct node *node, node_id_t id)
     struct replica *replica = &node->peers[id].replica;
     struct message *message = message_new(MESSAGE_APPEND);
     struct wire_append *append = &message->as.append;
-    size_t bytes = 0, most = node->config.append_entries;
+    size_t bytes = 0, most = node->step.config.append_entries;
     if (!most || most > APPEND_ENTRIES_MAX)
         most = APPEND_ENTRIES_MAX;
-    append->term = node->election.term;
+    append->term = node->step.term;
     append->round = node->replication.round;
     append->prev_index = replica->probing ? replica->match : replica->next - 1;
     append->commit = node->journal.commit;
@@ -166,9 +166,9 @@ static void send_append(struct node *node, node_id_t id)
     }
     replica->sent_round = node->replication.round;
     replica->sent_commit = node->journal.commit;
-    replica->sent_us = node->now_us;
+    replica->sent_us = node->step.now_us;
     replica->in_flight++;
-    outbox_send(&node->out, PLANE_CHECKPOINT, id, message);
+    outbox_send(&node->step.out, PLANE_CHECKPOINT, id, message);
 }
 
 static void send_parts(struct node *node, node_id_t id)
@@ -177,9 +177,9 @@ static void send_parts(struct node *node, node_id_t id)
     struct image *image = replica->image;
     struct message *message = message_new(MESSAGE_INSTALL);
     struct wire_install *install = &message->as.install;
-    size_t bytes = 0, most = node->config.install_bytes;
+    size_t bytes = 0, most = node->step.config.install_bytes;
     most = most ? most : INSTALL_BYTES_MAX;
-    *install = (struct wire_install){.term = node->election.term,
+    *install = (struct wire_install){.term = node->step.term,
                                      .round = node->replication.round,
                                      .index = image->index,
                                      .index_term = image->term,
@@ -197,9 +197,9 @@ static void send_parts(struct node *node, node_id_t id)
         replica->sent_parts++;
     }
     replica->sent_round = node->replication.round;
-    replica->sent_us = node->now_us;
+    replica->sent_us = node->step.now_us;
     replica->in_flight++;
-    outbox_send(&node->out, PLANE_CHECKPOINT, id, message);
+    outbox_send(&node->step.out, PLANE_CHECKPOINT, id, message);
 }
 
 /* A checkpoint that the log goes on from, and whose values are not known to be gone. */
@@ -215,7 +215,7 @@ static void take_image(struct node *node, node_id_t id)
 {
     struct replica *replica = &node->peers[id].replica;
     struct journal *journal = &node->journal;
-    for (node_id_t other = 1; other <= node->config.n_nodes && !replica->image; other++)
+    for (node_id_t other = 1; other <= node->step.config.n_nodes && !replica->image; other++)
         if (other != id && is_useful(node, replica, node->peers[other].replica.image))
             replica->image = image_ref(node->peers[other].replica.image);
     if (!replica->image && journal->build && image_is_done(journal->build) &&
@@ -227,7 +227,7 @@ static void take_image(struct node *node, node_id_t id)
         is_useful(node, replica, image_of(journal->build)))
         replica->image = image_ref(image_of(journal->build));
     if (replica->image)
-        outbox_log(&node->out, LOG_INFO, "sends node %u a full checkpoint of %zu parts", id,
+        outbox_log(&node->step.out, LOG_INFO, "sends node %u a full checkpoint of %zu parts", id,
                    replica->image->n);
 }
 
@@ -262,7 +262,7 @@ static bool is_unanswered(const struct node *node, node_id_t id)
 static void check_silence(struct node *node, node_id_t id)
 {
     struct replica *replica = &node->peers[id].replica;
-    if (node->now_us < replica->sent_us + APPEND_RESEND_US || !is_unanswered(node, id))
+    if (node->step.now_us < replica->sent_us + APPEND_RESEND_US || !is_unanswered(node, id))
         return;
     if (replica->install && !replica->image)
         return;
@@ -312,8 +312,8 @@ void replication_pump(struct node *node)
         node->replication.asked = ++node->replication.round;
         node->replication.round_wanted = false;
     }
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
-        if (node_is_peer(node, id))
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+        if (step_is_peer(&node->step, id))
             pump(node, id);
     /* A cluster of one, or one whose only voter we are, hears no answer. */
     replication_advance(node);
@@ -324,14 +324,14 @@ void replication_pump(struct node *node)
 /* False when the answer is not to us as coordinator of this term. */
 static bool is_current(struct node *node, node_id_t from, term_t term, uint64_t round)
 {
-    if (term > node->election.term) {
+    if (term > node->step.term) {
         election_see_term(node, from, term);
         return false;
     }
-    if (!node_is_coordinator(node) || term != node->election.term)
+    if (!node_is_coordinator(node) || term != node->step.term)
         return false;
     if (round > node->replication.round) {
-        node_reject(node, from, "it answers what was never asked");
+        step_reject(&node->step, from, "it answers what was never asked");
         return false;
     }
     struct replica *replica = &node->peers[from].replica;
@@ -344,7 +344,7 @@ static void note_answer(struct node *node, struct replica *replica)
 {
     if (replica->in_flight)
         replica->in_flight--;
-    replica->sent_us = node->now_us;
+    replica->sent_us = node->step.now_us;
 }
 
 /* What the answer says about what to send next. */
@@ -360,7 +360,7 @@ static void follow_answer(struct node *node, struct replica *replica,
         return;
     }
     if (reply->wait) {
-        replica->sent_us = node->now_us; /* it has got it, and will answer again */
+        replica->sent_us = node->step.now_us; /* it has got it, and will answer again */
         return;
     }
     note_answer(node, replica);
@@ -389,7 +389,7 @@ void replication_append_reply(struct node *node, node_id_t from,
         return;
     members_claims(node, from, reply->voter);
     if ((reply->match > node->journal.last && reply->ok) || reply->commit > node->journal.last) {
-        node_reject(node, from, "it has more entries than there are");
+        step_reject(&node->step, from, "it has more entries than there are");
         return;
     }
     learn_commit(node, reply->commit);
@@ -421,7 +421,7 @@ void replication_install_reply(struct node *node, node_id_t from,
         return;
     members_claims(node, from, reply->voter);
     if (reply->next > replica->image->n) {
-        node_reject(node, from, "it has more parts than there are");
+        step_reject(&node->step, from, "it has more parts than there are");
         return;
     }
     note_answer(node, replica);
@@ -450,9 +450,9 @@ void replication_clear(struct node *node)
 
 void replication_check_invariants(const struct node *node)
 {
-    for (node_id_t id = 1; node_is_coordinator(node) && id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; node_is_coordinator(node) && id <= node->step.config.n_nodes; id++) {
         const struct replica *replica = &node->peers[id].replica;
-        if (!node_is_peer(node, id))
+        if (!step_is_peer(&node->step, id))
             continue;
         assert(replica->next > replica->match); /* R14 */
         assert(replica->install || !replica->image);

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "nodes/core/raft/election.h"
-#include "nodes/core/step/feed.h"
 
 bool space_peer_is_full(const struct node *node, node_id_t id)
 {
@@ -13,14 +12,14 @@ bool space_peer_is_full(const struct node *node, node_id_t id)
 
 static bool is_full(const struct node *node, node_id_t id)
 {
-    return id == node->config.id ? node->full : space_peer_is_full(node, id);
+    return id == node->step.config.id ? node->full : space_peer_is_full(node, id);
 }
 
 bool space_suffices(const struct node *node, struct text *reason)
 {
-    uint32_t n_full = 0, n_writing = 0, n_voters = node->config.n_voters;
+    uint32_t n_full = 0, n_writing = 0, n_voters = node->step.config.n_voters;
     for (node_id_t id = 1; id <= n_voters; id++) {
-        bool full = is_full(node, id), alive = id == node->config.id || node->peers[id].alive;
+        bool full = is_full(node, id), alive = id == node->step.config.id || node->peers[id].alive;
         n_full += full;
         n_writing += alive && !full;
     }
@@ -43,12 +42,12 @@ void space_event(struct node *node, bool full)
     if (node->full == full)
         return;
     node->full = full;
-    node->heartbeat_now = true;
+    node->step.news = true;
     if (full)
-        feed_event(node, "disk_full", node->config.id, JOB_NONE,
-                   "the disk of node %u is full: it takes in nothing new", node->config.id);
+        step_event(&node->step, "disk_full", node->step.config.id, JOB_NONE,
+                   "the disk of node %u is full: it takes in nothing new", node->step.config.id);
     else
-        feed_event(node, "disk_free", node->config.id, JOB_NONE,
-                   "the disk of node %u has room again", node->config.id);
+        step_event(&node->step, "disk_free", node->step.config.id, JOB_NONE,
+                   "the disk of node %u has room again", node->step.config.id);
     election_space(node);
 }

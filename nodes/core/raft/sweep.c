@@ -89,7 +89,7 @@ static void forget(struct node *node, struct value_id *ids, size_t n)
 {
     if (!n)
         return;
-    struct output *output = outbox_add(&node->out, OUTPUT_FORGET);
+    struct output *output = outbox_add(&node->step.out, OUTPUT_FORGET);
     output->forget.ids = ids;
     output->forget.n = n;
 }
@@ -103,7 +103,7 @@ void sweep_saved(struct node *node)
     for (size_t at = 0; (logged = map_next(map, &at, &key));)
         if (logged->index <= node->journal.saved)
             covered[n++] = key;
-    struct value_id *useless = n ? arena_new(&node->out.arena, n * sizeof *useless) : NULL;
+    struct value_id *useless = n ? arena_new(&node->step.out.arena, n * sizeof *useless) : NULL;
     for (size_t i = 0; i < n; i++) {
         struct value_id id = {covered[i].a, covered[i].b};
         free(map_remove(map, covered[i]));
@@ -153,8 +153,8 @@ void sweep_job(struct node *node, job_id_t job)
 static void list(struct node *node)
 {
     struct sweep *sweep = &node->sweep;
-    sweep->asked_us = node->now_us;
-    struct output *output = outbox_add(&node->out, OUTPUT_LIST);
+    sweep->asked_us = node->step.now_us;
+    struct output *output = outbox_add(&node->step.out, OUTPUT_LIST);
     output->list.job = sweep->job;
     output->list.after = sweep->after;
 }
@@ -162,7 +162,7 @@ static void list(struct node *node)
 void sweep_listed(struct node *node, const struct value_id *ids, size_t n, bool end)
 {
     struct sweep *sweep = &node->sweep;
-    struct value_id *useless = n ? arena_new(&node->out.arena, n * sizeof *useless) : NULL;
+    struct value_id *useless = n ? arena_new(&node->step.out.arena, n * sizeof *useless) : NULL;
     size_t n_useless = 0;
     for (size_t i = 0; i < n; i++)
         if (!sweep_keeps(node, ids[i]) && !MUTANT(values_never_collected))
@@ -177,16 +177,16 @@ void sweep_listed(struct node *node, const struct value_id *ids, size_t n, bool 
 
 uint64_t sweep_every_us(const struct node *node)
 {
-    return node->config.sweep_every_us ? node->config.sweep_every_us : SWEEP_EVERY_US;
+    return node->step.config.sweep_every_us ? node->step.config.sweep_every_us : SWEEP_EVERY_US;
 }
 
 void sweep_pump(struct node *node)
 {
     struct sweep *sweep = &node->sweep;
-    if (sweep->listing && node->now_us < sweep->asked_us + VALUE_WAIT_US)
+    if (sweep->listing && node->step.now_us < sweep->asked_us + VALUE_WAIT_US)
         return;
-    if (node->now_us >= sweep->next_us) {
-        sweep->next_us = node->now_us + sweep_every_us(node);
+    if (node->step.now_us >= sweep->next_us) {
+        sweep->next_us = node->step.now_us + sweep_every_us(node);
         sweep->all = true;
     }
     if (!sweep->all && !sweep->n_jobs)

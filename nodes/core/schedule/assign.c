@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "nodes/core/schedule/deadlines.h"
-#include "nodes/core/step/feed.h"
 #include "nodes/core/link/peers.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/schedule/suspicion.h"
@@ -64,7 +63,7 @@ static void weigh(const struct node *node, const struct item *item, uint64_t byt
 static bool is_suitable(const struct node *node, node_id_t id, struct item *item)
 {
     const struct worker_slot *slot = &node->peers[id].slot;
-    return peers_is_worker(node, id) && !slot->alone && node->now_us >= slot->rests_until_us &&
+    return peers_is_worker(node, id) && !slot->alone && node->step.now_us >= slot->rests_until_us &&
            !deadlines_holds_back(node, id) && !hold_of(item, id) &&
            !suspicion_avoids(node, item, id);
 }
@@ -74,7 +73,7 @@ static bool has_room(const struct node *node, node_id_t id, const struct item *i
     const struct worker_slot *slot = &node->peers[id].slot;
     if (item->alone)
         return !slot->outstanding;
-    return slot->outstanding < credit(node, id) && node->now_us >= slot->reserved_until_us;
+    return slot->outstanding < credit(node, id) && node->step.now_us >= slot->reserved_until_us;
 }
 
 static bool is_better(const struct node *node, node_id_t id, node_id_t best,
@@ -95,13 +94,13 @@ static bool is_better(const struct node *node, node_id_t id, node_id_t best,
 static void reserve(struct node *node, struct item *item)
 {
     struct worker_slot *best = NULL;
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         struct worker_slot *slot = &node->peers[id].slot;
         if (is_suitable(node, id, item) && (!best || slot->outstanding < best->outstanding))
             best = slot;
     }
     if (best)
-        best->reserved_until_us = node->now_us + RESERVED_US;
+        best->reserved_until_us = node->step.now_us + RESERVED_US;
 }
 
 static node_id_t pick(struct node *node, struct item *item)
@@ -109,7 +108,7 @@ static node_id_t pick(struct node *node, struct item *item)
     uint64_t bytes[NODES_MAX + 1] = {0};
     node_id_t best = NODE_NONE;
     weigh(node, item, bytes);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         if (is_suitable(node, id, item) && has_room(node, id, item) &&
             is_better(node, id, best, bytes))
             best = id;
@@ -152,9 +151,9 @@ static void add_operands(struct node *node, const struct item *item, struct mess
             out->frame = message_add_frame(message, used->value);
         } else {
             out->len = used->len;
-            out->source = used->node == item->node ? node->config.id : used->node;
+            out->source = used->node == item->node ? node->step.config.id : used->node;
             if (!peers_is_worker(node, used->node))
-                out->source = node->config.id;
+                out->source = node->step.config.id;
             out->hash = message_copy(message, (struct slice){used->hash, HASH_BYTES});
         }
     }
@@ -181,7 +180,7 @@ static void add_task(struct node *node, const struct item *item)
         flush(node, item->node);
     if (!slot->batch) {
         slot->batch = message_new(MESSAGE_TASK);
-        slot->batch->as.task.term = node->election.term;
+        slot->batch->as.task.term = node->step.term;
         slot->batch->as.task.ops.at =
             message_room(slot->batch, BATCH_OPS_MAX, sizeof(struct wire_task_op));
     }
@@ -202,10 +201,10 @@ static void add_task(struct node *node, const struct item *item)
 static void log_assignment(struct node *node, const struct item *item)
 {
     struct text line = {0};
-    if (node->config.log_level < LOG_DEBUG)
+    if (node->step.config.log_level < LOG_DEBUG)
         return;
     if (!item->operations) {
-        outbox_log(&node->out, LOG_DEBUG, "W%u text of R%" PRIu64, item->node,
+        outbox_log(&node->step.out, LOG_DEBUG, "W%u text of R%" PRIu64, item->node,
                    item->job->plan.total);
         return;
     }
@@ -220,7 +219,7 @@ static void log_assignment(struct node *node, const struct item *item)
             text_add(&line, "%s%s%" PRIu64, i ? "*" : "", operands[i].op ? "R" : "",
                      operands[i].op ? operands[i].op : operands[i].literal);
     }
-    outbox_log(&node->out, LOG_DEBUG, "%s", line.at);
+    outbox_log(&node->step.out, LOG_DEBUG, "%s", line.at);
 }
 
 /* --- assigning --- */
@@ -270,7 +269,7 @@ static bool is_anything_ready(struct node *node)
 
 static bool is_anybody_idle(const struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         if (peers_is_worker(node, id) && !node->peers[id].slot.outstanding &&
             !deadlines_holds_back(node, id))
             return true;
@@ -281,9 +280,9 @@ static bool is_anybody_idle(const struct node *node)
 static void watch(struct node *node)
 {
     struct item *item;
-    if (!node->schedule.n_active || node->now_us < node->schedule.watch_us)
+    if (!node->schedule.n_active || node->step.now_us < node->schedule.watch_us)
         return;
-    node->schedule.watch_us = node->now_us + WATCH_US;
+    node->schedule.watch_us = node->step.now_us + WATCH_US;
     schedule_watch_values(node);
     while ((item = deadlines_watch(node, is_anybody_idle(node) && !is_anything_ready(node)))) {
         node_id_t slow = item->node, id = pick(node, item);
@@ -293,7 +292,7 @@ static void watch(struct node *node)
         item_name(item, &name);
         give(node, item, id);
         node->schedule.copied++;
-        feed_event(node, "overtaking", slow, item->job->id,
+        step_event(&node->step, "overtaking", slow, item->job->id,
                    "node %u takes long over %s: node %u executes it, too", slow, name.at, id);
     }
 }
@@ -307,6 +306,6 @@ void assign_all(struct node *node)
         schedule->turn = (schedule->turn + 1) % schedule->n_active;
         idle = assign_one(node, schedule->active[schedule->turn]) ? 0 : idle + 1;
     }
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         flush(node, id);
 }

@@ -21,7 +21,7 @@ void checkpoint_note(struct node *node, const struct item *item)
                                                   .attempt = item->won,
                                                   .operations = item->operations};
     if (!node->schedule.unlogged++)
-        node->schedule.checkpoint_us = node->now_us + node->config.checkpoint_interval_us;
+        node->schedule.checkpoint_us = node->step.now_us + node->step.config.checkpoint_interval_us;
     node->schedule.unlogged_bytes += item->len;
 }
 
@@ -33,9 +33,9 @@ static void begin(const struct node *node, const struct job *job, struct message
     done->job = job->id;
     done->executed = job->executed;
     done->ops.at = message_room(entry, CHECKPOINT_OPS_MAX, sizeof *done->ops.at);
-    done->tallies.at = message_room(entry, node->config.n_nodes, sizeof *done->tallies.at);
-    done->tallies.n = node->config.n_nodes;
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    done->tallies.at = message_room(entry, node->step.config.n_nodes, sizeof *done->tallies.at);
+    done->tallies.n = node->step.config.n_nodes;
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         done->tallies.at[id - 1].node = id;
     for (size_t i = 0; i < done->tallies.n; i++)
         job_write_executed(job->executors, &done->tallies.at[i]);
@@ -54,7 +54,7 @@ static void keep(struct node *node, struct item *item)
     if (item->keeping)
         return;
     item->keeping = item->job->keeps = true;
-    outbox_keep(&node->out, USER_SCHEDULE, (struct value_id){item->job->id, item->op}, NULL);
+    outbox_keep(&node->step.out, USER_SCHEDULE, (struct value_id){item->job->id, item->op}, NULL);
 }
 
 static void tally(struct message *entry, const struct done_mark *mark)
@@ -137,7 +137,7 @@ static bool log_some(struct node *node, struct job *job)
     struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);
     size_t bytes = 0, told = 0;
     begin(node, job, entry);
-    entry->as.entry_ops_done.source = node->config.id;
+    entry->as.entry_ops_done.source = node->step.config.id;
     for (size_t i = run->n_done; i-- > 0 && entry->as.done.ops.n < CHECKPOINT_OPS_MAX;) {
         run->done[i].told = put(node, job, &run->done[i], entry, &bytes);
         told += run->done[i].told;
@@ -158,7 +158,7 @@ void checkpoint_finish(struct node *node, struct job *job, struct message *entry
     while (job->trace && run->n_done - at > CHECKPOINT_OPS_MAX - 1) {
         struct message *rows = message_new(MESSAGE_ENTRY_OPS_DONE);
         begin(node, job, rows);
-        rows->as.entry_ops_done.source = node->config.id;
+        rows->as.entry_ops_done.source = node->step.config.id;
         for (size_t i = 0; i < CHECKPOINT_OPS_MAX - 1; i++, at++)
             write_row(rows, &run->done[at], NULL);
         propose(node, rows);
@@ -177,8 +177,8 @@ void checkpoint_finish(struct node *node, struct job *job, struct message *entry
 void checkpoint_pump(struct node *node)
 {
     struct schedule *schedule = &node->schedule;
-    bool due = schedule->unlogged && (node->now_us >= schedule->checkpoint_us ||
-                                      schedule->unlogged_bytes >= node->config.checkpoint_bytes);
+    bool due = schedule->unlogged && (node->step.now_us >= schedule->checkpoint_us ||
+                                      schedule->unlogged_bytes >= node->step.config.checkpoint_bytes);
     if (!due)
         return;
     schedule->unlogged = schedule->unlogged_bytes = 0;
@@ -190,7 +190,7 @@ void checkpoint_pump(struct node *node)
             continue;
         schedule->unlogged += job->run->n_done;
     }
-    schedule->checkpoint_us = node->now_us + node->config.checkpoint_interval_us;
+    schedule->checkpoint_us = node->step.now_us + node->step.config.checkpoint_interval_us;
 }
 
 uint64_t checkpoint_deadline(const struct node *node)

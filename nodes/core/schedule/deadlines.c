@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 
-#include "nodes/core/step/feed.h"
 #include "nodes/core/schedule/schedule.h"
 
 /* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
@@ -95,14 +94,14 @@ static uint64_t allowed_us(const struct node *node, const struct hold *hold, uin
 
 static bool is_quiet(const struct node *node, node_id_t worker)
 {
-    return node->now_us >=
-           node->peers[worker].heard_us + (QUIET_BEATS + 1) * node->config.heartbeat_us;
+    return node->step.now_us >=
+           node->peers[worker].heard_us + (QUIET_BEATS + 1) * node->step.config.heartbeat_us;
 }
 
 void deadlines_returned(struct node *node, node_id_t worker)
 {
     struct worker_slot *slot = &node->peers[worker].slot;
-    slot->busy_us = node->now_us;
+    slot->busy_us = node->step.now_us;
     slot->slow = slot->overdue = false;
     slot->stray = 0;
 }
@@ -131,7 +130,7 @@ bool deadlines_holds_back(const struct node *node, node_id_t worker)
 
 static bool is_slow(const struct node *node, const struct hold *hold)
 {
-    uint64_t taken_us = node->now_us - node->peers[hold->node].slot.busy_us;
+    uint64_t taken_us = node->step.now_us - node->peers[hold->node].slot.busy_us;
     return is_quiet(node, hold->node) ||
            taken_us > allowed_us(node, hold, SLOW_FACTOR, SLOW_MIN_US);
 }
@@ -139,13 +138,13 @@ static bool is_slow(const struct node *node, const struct hold *hold)
 static void check_deadline(struct node *node, const struct hold *hold)
 {
     struct worker_slot *slot = &node->peers[hold->node].slot;
-    uint64_t taken_us = node->now_us - slot->busy_us;
+    uint64_t taken_us = node->step.now_us - slot->busy_us;
     struct text name = {0};
     if (slot->overdue || taken_us <= allowed_us(node, hold, DEADLINE_FACTOR, DEADLINE_MIN_US))
         return;
     slot->overdue = true;
     item_name(hold->item, &name);
-    feed_event(node, "overdue", hold->node, hold->item->job->id,
+    step_event(&node->step, "overdue", hold->node, hold->item->job->id,
                "node %u is overdue with %s: %" PRIu64 " ms", hold->node, name.at, taken_us / MS_US);
 }
 
@@ -162,7 +161,7 @@ static void recall(struct node *node, const struct hold *executing)
         n++;
     }
     if (n)
-        feed_event(node, "reassigned", executing->node, JOB_NONE,
+        step_event(&node->step, "reassigned", executing->node, JOB_NONE,
                    "%" PRIu64 " assignments that wait at node %u go to others", n, executing->node);
 }
 
@@ -175,7 +174,7 @@ static bool may_be_copied(const struct item *item)
 struct item *deadlines_watch(struct node *node, bool idle)
 {
     struct item *wanted = NULL;
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         struct worker_slot *slot = &node->peers[id].slot;
         const struct hold *executing = slot->first ? hold_executing(node, id) : NULL;
         if (!executing)
@@ -193,6 +192,6 @@ struct item *deadlines_watch(struct node *node, bool idle)
 
 void deadlines_forgive(struct node *node)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
-        node->peers[id].slot.busy_us = node->now_us;
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+        node->peers[id].slot.busy_us = node->step.now_us;
 }

@@ -10,12 +10,12 @@ void hold_begin(struct node *node, struct item *item, node_id_t worker)
     *hold = (struct hold){.item = item,
                           .node = worker,
                           .attempt = item->attempt,
-                          .given_us = node->now_us,
+                          .given_us = node->step.now_us,
                           .previous = slot->last};
     *(slot->last ? &slot->last->next : &slot->first) = hold;
     slot->last = hold;
     if (!slot->outstanding++)
-        slot->busy_us = node->now_us;
+        slot->busy_us = node->step.now_us;
 }
 
 void hold_end(struct node *node, struct hold *hold)

@@ -59,8 +59,8 @@ static void propose_done(struct node *node, const struct item *item)
         memcpy(text.hash, item->hash, HASH_BYTES);
         job_write_done(entry, &text, &done->ops.at[done->ops.n++]);
     }
-    done->source = node->config.id;
-    done->time_ms = node->wall_ms;
+    done->source = node->step.config.id;
+    done->time_ms = node->step.wall_ms;
     done->digits = item->len;
     done->sha256 = message_copy(entry, (struct slice){item->hash, HASH_BYTES});
     done->converter = item->node;
@@ -79,9 +79,9 @@ static void finish_text(struct node *node, struct item *item)
         return;
     }
     item->state = ITEM_KEEPING;
-    item->value_deadline_us = node->now_us + value_wait_us(item->len);
+    item->value_deadline_us = node->step.now_us + value_wait_us(item->len);
     list_push(&item->job->run->out, item);
-    outbox_keep(&node->out, USER_SCHEDULE, id_of(item), item->value);
+    outbox_keep(&node->step.out, USER_SCHEDULE, id_of(item), item->value);
 }
 
 void schedule_value_kept(struct node *node, struct value_id id)
@@ -112,7 +112,7 @@ static void drop_operands(struct node *node, struct job *job, const struct item 
         if (!used)
             continue;
         if (!used->value)
-            outbox_drop(&node->out, USER_SCHEDULE, id_of(used));
+            outbox_drop(&node->step.out, USER_SCHEDULE, id_of(used));
         run_remove(&node->schedule, used);
     }
 }
@@ -170,9 +170,9 @@ void schedule_supply(struct node *node, const struct item *item)
 static void begin_fetch(struct node *node, struct item *item)
 {
     item->state = ITEM_FETCHING;
-    item->value_deadline_us = node->now_us + value_wait_us(item->len);
+    item->value_deadline_us = node->step.now_us + value_wait_us(item->len);
     list_push(&item->job->run->out, item);
-    outbox_fetch(&node->out, USER_SCHEDULE, id_of(item), item->node, item->len, item->hash, 0);
+    outbox_fetch(&node->step.out, USER_SCHEDULE, id_of(item), item->node, item->len, item->hash, 0);
 }
 
 static void copy_edge(char *at, struct slice edge)
@@ -191,7 +191,7 @@ static bool is_usable(const struct node *node, const struct message *message,
     bool text = !item->operations;
     if (result->frame && (!value || value->len != result->len || !value->len))
         return false;
-    if (!result->frame && (!result->len || result->len > 4 * node->config.result_max_bytes))
+    if (!result->frame && (!result->len || result->len > 4 * node->step.config.result_max_bytes))
         return false;
     return (result->frame && !text) || result->hash.len == HASH_BYTES;
 }
@@ -260,7 +260,7 @@ static void accept_result(struct node *node, node_id_t from, const struct messag
     deadlines_returned(node, from);
     bool open = item && (item->state == ITEM_ASSIGNED || item->state == ITEM_READY);
     if (open && !result->error.len && !is_usable(node, message, item, result)) {
-        node_reject(node, from, "its result lacks a value");
+        step_reject(&node->step, from, "its result lacks a value");
         take_error(node, from, item, result);
     } else if (result->error.len) {
         take_error(node, from, item, result);
@@ -309,14 +309,14 @@ void schedule_watch_values(struct node *node)
              item = next) {
             next = item->next;
             bool waits = item->state == ITEM_FETCHING || item->state == ITEM_KEEPING;
-            if (!waits || node->now_us < item->value_deadline_us)
+            if (!waits || node->step.now_us < item->value_deadline_us)
                 continue;
             if (item->state == ITEM_FETCHING) {
-                outbox_drop(&node->out, USER_SCHEDULE, id_of(item));
+                outbox_drop(&node->step.out, USER_SCHEDULE, id_of(item));
                 hand_back(node, item);
             } else {
-                item->value_deadline_us = node->now_us + value_wait_us(item->len);
-                outbox_keep(&node->out, USER_SCHEDULE, id_of(item), item->value);
+                item->value_deadline_us = node->step.now_us + value_wait_us(item->len);
+                outbox_keep(&node->step.out, USER_SCHEDULE, id_of(item), item->value);
             }
         }
     }

@@ -7,7 +7,6 @@
 #include "nodes/core/schedule/assign.h"
 #include "nodes/core/schedule/checkpoint.h"
 #include "nodes/core/schedule/deadlines.h"
-#include "nodes/core/step/feed.h"
 #include "nodes/core/raft/journal.h"
 #include "nodes/core/link/peers.h"
 #include "nodes/core/schedule/run.h"
@@ -21,7 +20,7 @@
 static unsigned count_workers(const struct node *node)
 {
     unsigned workers = 0;
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         workers += peers_is_worker(node, id);
     return workers;
 }
@@ -40,7 +39,7 @@ static void take_up_jobs(struct node *node)
         if (!checkpoint_resume(node, job))
             continue;
         char id[JOB_TEXT_MAX];
-        feed_event(node, "job_resumed", NODE_NONE, job->id,
+        step_event(&node->step, "job_resumed", NODE_NONE, job->id,
                    "job %s goes on from its checkpoint: %" PRIu64 " of %" PRIu64
                    " operations are done",
                    job_id_text(job->id, id), job->done, job->plan.total);
@@ -54,7 +53,7 @@ void schedule_start(struct node *node)
     node->schedule.watch_us = 0;
     memset(node->schedule.pace, 0, sizeof node->schedule.pace);
     node->schedule.unlogged = node->schedule.unlogged_bytes = 0;
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         message_drop(&node->peers[id].slot.batch);
         node->peers[id].slot = (struct worker_slot){.operations = node->jobs.operations[id],
                                                     .conversions = node->jobs.conversions[id]};
@@ -71,8 +70,8 @@ void schedule_stop(struct node *node)
         run_destroy(node, schedule->active[i]);
     }
     schedule->n_active = 0;
-    outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){0});
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    outbox_drop(&node->step.out, USER_SCHEDULE, (struct value_id){0});
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         message_drop(&node->peers[id].slot.batch);
 }
 
@@ -81,7 +80,7 @@ void schedule_job_accepted(struct node *node, struct job *job)
     char id[JOB_TEXT_MAX];
     if (!node_serves(node))
         return;
-    feed_event(node, "job_accepted", NODE_NONE, job->id,
+    step_event(&node->step, "job_accepted", NODE_NONE, job->id,
                "job %s: factorial %" PRIu64 " accepted, %" PRIu64 " operations",
                job_id_text(job->id, id), job->plan.n, job->plan.total);
     take_up_jobs(node);
@@ -94,21 +93,21 @@ static void announce(struct node *node, const struct job *job)
     switch (job->state) {
     case JOB_DONE:
         if (job->text) /* the second seed's line: 10!=3628800 */
-            outbox_log(&node->out, LOG_INFO, "%" PRIu64 "!=%.*s", job->plan.n, (int)job->text->len,
+            outbox_log(&node->step.out, LOG_INFO, "%" PRIu64 "!=%.*s", job->plan.n, (int)job->text->len,
                        (const char *)job->text->at);
         else
-            outbox_log(&node->out, LOG_INFO, "%" PRIu64 "!=%s...%s (%" PRIu64 " digits)",
+            outbox_log(&node->step.out, LOG_INFO, "%" PRIu64 "!=%s...%s (%" PRIu64 " digits)",
                        job->plan.n, job->head, job->tail, job->digits);
-        feed_event(node, "job_done", NODE_NONE, job->id,
+        step_event(&node->step, "job_done", NODE_NONE, job->id,
                    "job %s: factorial %" PRIu64 " done, %" PRIu64 " digits, %" PRIu64 " ms", id,
                    job->plan.n, job->digits,
                    job->finished_ms > job->submitted_ms ? job->finished_ms - job->submitted_ms : 0);
         break;
     case JOB_FAILED:
-        feed_event(node, "job_failed", NODE_NONE, job->id, "job %s failed: %s", id, job->reason);
+        step_event(&node->step, "job_failed", NODE_NONE, job->id, "job %s failed: %s", id, job->reason);
         break;
     default:
-        feed_event(node, "job_cancelled", NODE_NONE, job->id, "job %s was cancelled", id);
+        step_event(&node->step, "job_cancelled", NODE_NONE, job->id, "job %s was cancelled", id);
         break;
     }
 }
@@ -118,7 +117,7 @@ void schedule_cancel(struct node *node, node_id_t worker, job_id_t job, op_id_t 
     if (!node->peers[worker].channel.peer)
         return;
     struct message *message = message_new(MESSAGE_RELEASE);
-    message->as.release.term = node->election.term;
+    message->as.release.term = node->step.term;
     message->as.release.job = job;
     message->as.release.op = op;
     peers_send(node, worker, message);
@@ -126,8 +125,8 @@ void schedule_cancel(struct node *node, node_id_t worker, job_id_t job, op_id_t 
 
 static void release_at_workers(struct node *node, job_id_t job)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
-        if (node_is_peer(node, id))
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
+        if (step_is_peer(&node->step, id))
             schedule_cancel(node, id, job, 0);
     }
 }
@@ -147,7 +146,7 @@ void schedule_job_finished(struct node *node, struct job *job)
         at++;
     schedule->active[at] = schedule->active[--schedule->n_active];
     release_at_workers(node, job->id);
-    outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){job->id, 0});
+    outbox_drop(&node->step.out, USER_SCHEDULE, (struct value_id){job->id, 0});
     announce(node, job);
     take_up_jobs(node);
 }
@@ -178,7 +177,7 @@ static uint64_t lose_values(struct node *node, node_id_t worker)
             next = item->next;
             if (item->node != worker || item->state != ITEM_FETCHING)
                 continue;
-            outbox_drop(&node->out, USER_SCHEDULE, (struct value_id){item->job->id, item->op});
+            outbox_drop(&node->step.out, USER_SCHEDULE, (struct value_id){item->job->id, item->op});
             list_remove(out, item);
             run_make_ready(item, true);
             lost++;
@@ -201,7 +200,7 @@ void schedule_worker_lost(struct node *node, node_id_t worker, bool died)
     message_drop(&slot->batch);
     slot->batch_bytes = 0;
     if (lost)
-        feed_event(node, "reassigned", worker, JOB_NONE,
+        step_event(&node->step, "reassigned", worker, JOB_NONE,
                    "%" PRIu64 " assignments of node %u go to others", lost, worker);
 }
 
@@ -232,7 +231,7 @@ void schedule_explain(const struct node *node, const struct job *job, struct tex
     text_add(out, "combining operations ready: %" PRIu64 "\n", run->combine.n);
     if (!count_workers(node))
         text_add(out, "it waits: no worker is alive\n");
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         uint64_t assigned = 0, fetching = 0;
         for (const struct item *item = run->out.first; item; item = item->next) {
             for (unsigned at = 0; at < HOLDERS_MAX; at++)
@@ -270,7 +269,7 @@ void schedule_check_invariants(const struct node *node)
         }
     }
     assert(items == schedule->items.count);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         assert(!node_serves(node) || outstanding[id] == node->peers[id].slot.outstanding);
 }
 

@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 
-#include "nodes/core/step/feed.h"
 #include "nodes/core/raft/journal.h"
 #include "nodes/core/link/peers.h"
 
@@ -16,7 +15,7 @@ void suspicion_fail(struct node *node, struct job *job, struct slice reason)
         reason.len = JOB_REASON_MAX;
     entry->as.entry_job_failed =
         (struct wire_entry_job_failed){.job = job->id,
-                                       .time_ms = node->wall_ms,
+                                       .time_ms = node->step.wall_ms,
                                        .reason = message_copy(entry, reason)};
     journal_propose(node, entry);
 }
@@ -33,7 +32,7 @@ static void add_nodes(struct text *out, const node_id_t *nodes, unsigned n)
 static void check_poison(struct node *node, struct item *item)
 {
     struct text reason = {0};
-    if (!node->config.poison_deaths || item->deaths < node->config.poison_deaths)
+    if (!node->step.config.poison_deaths || item->deaths < node->step.config.poison_deaths)
         return;
     item_name(item, &reason);
     text_add(&reason, " killed its worker %u times (", item->deaths);
@@ -58,9 +57,9 @@ void suspicion_blame(struct node *node, node_id_t worker)
     item->deaths++;
     peer->slot.blamed = (struct value_id){item->job->id, item->op};
     item_name(item, &name);
-    feed_event(node, "operation_suspected", worker, item->job->id,
+    step_event(&node->step, "operation_suspected", worker, item->job->id,
                "node %u died while it executed %s: death %u of it, %" PRIu64 " fail the job",
-               worker, name.at, item->deaths, node->config.poison_deaths);
+               worker, name.at, item->deaths, node->step.config.poison_deaths);
     check_poison(node, item);
 }
 
@@ -95,7 +94,7 @@ bool suspicion_avoids(const struct node *node, const struct item *item, node_id_
 {
     if (!has_refused(item, worker))
         return false;
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         if (peers_is_worker(node, id) && !has_refused(item, id))
             return true;
     return false; /* nobody else is there: it may do better later */
@@ -104,12 +103,12 @@ bool suspicion_avoids(const struct node *node, const struct item *item, node_id_
 static void rest(struct node *node, node_id_t worker)
 {
     struct worker_slot *slot = &node->peers[worker].slot;
-    if (node->now_us < slot->rests_until_us)
+    if (node->step.now_us < slot->rests_until_us)
         return; /* of the same batch: one failure */
     uint64_t pause_us = ERROR_BACKOFF_US << (slot->errors < 8 ? slot->errors : 8);
     slot->errors++;
     slot->rests_until_us =
-        node->now_us + (pause_us < ERROR_BACKOFF_MAX_US ? pause_us : ERROR_BACKOFF_MAX_US);
+        node->step.now_us + (pause_us < ERROR_BACKOFF_MAX_US ? pause_us : ERROR_BACKOFF_MAX_US);
 }
 
 void suspicion_error(struct node *node, node_id_t worker, struct item *item, struct slice error,

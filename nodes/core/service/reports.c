@@ -82,21 +82,21 @@ void report_trace(struct message *message, const struct job *job, op_id_t after,
 
 static void report_self(const struct node *node, struct message *message, struct wire_node_row *row)
 {
-    row->host = message_text(message, node->config.host);
-    row->pid = node->config.pid;
+    row->host = message_text(message, node->step.config.host);
+    row->pid = node->step.config.pid;
     row->role = message_text(message, election_role_name(node));
     row->alive = true;
-    row->incarnation = node->config.incarnation;
-    row->term = node->election.term;
+    row->incarnation = node->step.config.incarnation;
+    row->term = node->step.term;
     row->held = node->worker.held.count;
     row->applied = node->journal.applied;
-    row->rejected = node->rejected;
+    row->rejected = node->step.rejected;
     row->full = node->full;
     row->turn_us = node->turn_us;
     row->turn_own_us = node->turn_own_us;
     row->turn_in = message_text(message, node->turn_in ? node->turn_in : "");
     row->cluster_id = message_copy(message, members_cluster_id(node));
-    row->version = message_text(message, node->config.version);
+    row->version = message_text(message, node->step.config.version);
 }
 
 static void report_peer(const struct peer *peer, struct message *message, struct wire_node_row *row)
@@ -128,11 +128,11 @@ static void report_peer(const struct peer *peer, struct message *message, struct
 void report_status(const struct node *node, struct message *message, struct wire_status *status)
 {
     const size_t *states = node->jobs.states;
-    uint32_t n = node->config.n_nodes;
+    uint32_t n = node->step.config.n_nodes;
     struct text founding = {0};
     *status = (struct wire_status){
-        .coordinator = node->election.coordinator,
-        .term = node->election.term,
+        .coordinator = node->step.coordinator,
+        .term = node->step.term,
         .quorum = election_quorum(node),
         .healthy = health_is_good(node),
         .may_fail = health_may_fail(node),
@@ -156,14 +156,14 @@ void report_status(const struct node *node, struct message *message, struct wire
         struct wire_node_row *row = &status->nodes.at[id - 1];
         const struct peer *peer = &node->peers[id];
         row->node = id;
-        if (id == node->config.id)
+        if (id == node->step.config.id)
             report_self(node, message, row);
         else
             report_peer(peer, message, row);
         row->behind_ms = health_behind_ms(node, id);
         row->stalled_ms = health_stalled_ms(node, id);
-        row->voter = id <= node->config.n_voters;
-        row->admitted = id != node->config.id && peer->heartbeat
+        row->voter = id <= node->step.config.n_voters;
+        row->admitted = id != node->step.config.id && peer->heartbeat
                             ? peer->heartbeat->as.heartbeat.voter
                             : members_counts(node, id);
         row->refusal = message_text(message, members_refusal(node, id));

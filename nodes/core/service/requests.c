@@ -22,22 +22,9 @@
 #define NO_MORE \
     "this node coordinates no more; whether the request took effect is unknown: ask again"
 
-struct message *requests_error(const struct node *node, uint64_t request, const char *code,
-                               const char *reason)
-{
-    struct message *message = message_new(MESSAGE_ERROR);
-    message->as.error = (struct wire_error){
-        .request = request,
-        .code = message_text(message, code),
-        .reason = message_text(message, reason),
-        .coordinator = node->election.coordinator,
-    };
-    return message;
-}
-
 void requests_refuse(struct node *node, struct caller caller, const char *code, const char *reason)
 {
-    outbox_reply(&node->out, caller.client, requests_error(node, caller.request, code, reason));
+    outbox_reply(&node->step.out, caller.client, step_error(&node->step, caller.request, code, reason));
 }
 
 static void refuse_job(struct node *node, struct caller caller, job_id_t job)
@@ -56,7 +43,7 @@ static void reply_job(struct node *node, struct caller caller, const struct job 
     message->as.job.jobs.n = 1;
     message->as.job.jobs.at = message_room(message, 1, sizeof(struct wire_job_row));
     report_job(message, job, &message->as.job.jobs.at[0]);
-    outbox_reply(&node->out, caller.client, message);
+    outbox_reply(&node->step.out, caller.client, message);
 }
 
 /* --- waiting --- */
@@ -90,7 +77,7 @@ void requests_reply_progress(struct node *node, struct caller caller, bool found
                                                   .found = found,
                                                   .state = state,
                                                   .snapshot = snapshot};
-    outbox_reply(&node->out, caller.client, message);
+    outbox_reply(&node->step.out, caller.client, message);
 }
 
 static void reply_applied(struct node *node, const struct waiter *waiter, const struct job *job)
@@ -100,7 +87,7 @@ static void reply_applied(struct node *node, const struct waiter *waiter, const 
     if (waiter->kind == WAIT_SNAP)
         jobs_find_snap(&node->jobs, slice_of(waiter->key), &snapshot);
     if (waiter->kind == WAIT_SESSION)
-        outbox_reply(&node->out, caller.client,
+        outbox_reply(&node->step.out, caller.client,
                      keys_session_reply(node->keys.newest, caller.request));
     else if (waiter->kind != WAIT_JOB)
         requests_reply_progress(node, caller, true, progress_now(&node->progress, waiter->job),
@@ -148,7 +135,7 @@ void requests_tick(struct node *node)
 {
     struct waiters *waiters = &node->waiters;
     for (size_t i = 0; i < waiters->n;) {
-        if (waiters->at[i].index || node->now_us < waiters->at[i].deadline_us) {
+        if (waiters->at[i].index || node->step.now_us < waiters->at[i].deadline_us) {
             i++;
             continue;
         }
@@ -203,7 +190,7 @@ static const char *check_submit(const struct node *node, const struct wire_submi
 {
     uint64_t n = 0;
     char shown[JOB_SPEC_MAX];
-    if (!jobs_key_is_valid(submit->key)) {
+    if (!step_key_is_valid(submit->key)) {
         text_add(reason, "a key is 1 to %d printable characters without spaces", JOB_KEY_MAX);
         return "invalid";
     }
@@ -219,11 +206,11 @@ static const char *check_submit(const struct node *node, const struct wire_submi
         return "invalid";
     }
     uint64_t bytes = plan_result_bytes(n);
-    if (bytes > node->config.result_max_bytes) {
+    if (bytes > node->step.config.result_max_bytes) {
         text_add(reason,
                  "factorial %" PRIu64 " is too costly: its result takes about %" PRIu64
                  " MiB, the limit is %" PRIu64 " MiB (--max-result)",
-                 n, bytes / MIB_BYTES, node->config.result_max_bytes / MIB_BYTES);
+                 n, bytes / MIB_BYTES, node->step.config.result_max_bytes / MIB_BYTES);
         return "too_costly";
     }
     return NULL;
@@ -257,7 +244,7 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
         requests_refuse(node, caller, "invalid", "this key cannot be used; choose another");
         return;
     }
-    if (node->config.n_nodes == 1) {
+    if (node->step.config.n_nodes == 1) {
         requests_refuse(
             node, caller, "invalid",
             "this cluster has one node: a coordinator computes nothing, and there is no worker");
@@ -280,7 +267,7 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
             .kind = message_copy(entry, submit->kind),
             .spec = message_copy(entry, submit->spec),
             .level = schedule_unit_level(node, submit->spec),
-            .time_ms = node->wall_ms,
+            .time_ms = node->step.wall_ms,
         };
         index = journal_propose(node, entry);
     }
@@ -301,7 +288,7 @@ static void job_get(struct node *node, struct caller caller, const struct wire_j
     struct waiter waiter = {.client = caller.client,
                             .request = caller.request,
                             .job = job->id,
-                            .deadline_us = node->now_us + get->wait_ms * MS_US};
+                            .deadline_us = node->step.now_us + get->wait_ms * MS_US};
     if (!get->wait_ms || job_is_finished(job) || !requests_wait(node, waiter))
         reply_job(node, caller, job, false);
 }
@@ -311,7 +298,7 @@ static void job_list(struct node *node, struct caller caller, const struct wire_
     struct message *message = message_new(MESSAGE_JOB_PAGE);
     report_jobs(message, &node->jobs, list->after, &message->as.job_page);
     message->as.job_page.request = caller.request;
-    outbox_reply(&node->out, caller.client, message);
+    outbox_reply(&node->step.out, caller.client, message);
 }
 
 static void job_cancel(struct node *node, struct caller caller,
@@ -325,7 +312,7 @@ static void job_cancel(struct node *node, struct caller caller,
     struct waiter waiter = {.client = caller.client,
                             .request = caller.request,
                             .job = job->id,
-                            .deadline_us = node->now_us + WAIT_MAX_MS * MS_US};
+                            .deadline_us = node->step.now_us + WAIT_MAX_MS * MS_US};
     if (job_is_finished(job) || !requests_wait(node, waiter)) {
         reply_job(node, caller, job, false);
         return;
@@ -334,7 +321,7 @@ static void job_cancel(struct node *node, struct caller caller,
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_CANCELLED);
     entry->as.entry_job_cancelled =
-        (struct wire_entry_job_cancelled){.job = job->id, .time_ms = node->wall_ms};
+        (struct wire_entry_job_cancelled){.job = job->id, .time_ms = node->step.wall_ms};
     journal_propose(node, entry);
 }
 
@@ -356,7 +343,7 @@ static void job_trace(struct node *node, struct caller caller, const struct wire
     struct message *message = message_new(MESSAGE_TRACE_PAGE);
     report_trace(message, job, trace->after, &message->as.trace_page);
     message->as.trace_page.request = caller.request;
-    outbox_reply(&node->out, caller.client, message);
+    outbox_reply(&node->step.out, caller.client, message);
 }
 
 static void job_explain(struct node *node, struct caller caller,
@@ -372,7 +359,7 @@ static void job_explain(struct node *node, struct caller caller,
     struct message *message = message_new(MESSAGE_EXPLANATION);
     message->as.explanation.request = caller.request;
     message->as.explanation.text = message_text(message, text.at);
-    outbox_reply(&node->out, caller.client, message);
+    outbox_reply(&node->step.out, caller.client, message);
 }
 
 static void result_get(struct node *node, struct caller caller, const struct wire_result_get *get)
@@ -400,10 +387,10 @@ static void result_get(struct node *node, struct caller caller, const struct wir
         struct blob *rest = blob_copy(job->text->at + get->offset, job->text->len - get->offset);
         message_add_frame(message, rest);
         blob_drop(&rest);
-        outbox_reply(&node->out, caller.client, message);
+        outbox_reply(&node->step.out, caller.client, message);
         return;
     }
-    struct output *output = outbox_reply(&node->out, caller.client, message);
+    struct output *output = outbox_reply(&node->step.out, caller.client, message);
     output->reply.chunk = true;
     output->reply.id = (struct value_id){job->id, job_text_op(job)};
     output->reply.offset = get->offset;
@@ -416,7 +403,7 @@ static void status_get(struct node *node, struct caller caller)
     struct message *message = message_new(MESSAGE_STATUS);
     report_status(node, message, &message->as.status);
     message->as.status.request = caller.request;
-    outbox_reply(&node->out, caller.client, message);
+    outbox_reply(&node->step.out, caller.client, message);
 }
 
 /* A status may be asked of any node; everything else is the coordinator's to answer. */
@@ -509,7 +496,7 @@ void requests_handle(struct node *node, uint64_t client, struct message *message
 {
     struct caller caller = {client, message->as.request.request};
     uint64_t target = message->as.request.node;
-    if (target && target != node->config.id) {
+    if (target && target != node->step.config.id) {
         requests_refuse(node, caller, "invalid", "the request is meant for another node");
         return;
     }

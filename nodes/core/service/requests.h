@@ -7,10 +7,6 @@
 /* A client's request; the reply may come at once or with a later step. */
 void requests_handle(struct node *node, uint64_t client, struct message *message);
 
-/* Returns the answer that refuses a request. */
-struct message *requests_error(const struct node *node, uint64_t request, const char *code,
-                               const char *reason);
-
 /* An entry was applied; it made or finished `job` (NULL: neither): who waits for it is answered. */
 void requests_applied(struct node *node, log_index_t index, const struct job *job);
 

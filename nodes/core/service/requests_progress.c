@@ -11,7 +11,7 @@
 /* The greatest index that a client may set: the index of a node (first seed). */
 static uint64_t index_max(const struct node *node)
 {
-    return node->config.progress_index_max ? node->config.progress_index_max : node->config.n_nodes;
+    return node->step.config.progress_index_max ? node->step.config.progress_index_max : node->step.config.n_nodes;
 }
 
 /* False, and the caller is told, when there is no such node. What an earlier release has stored
@@ -49,7 +49,7 @@ void requests_progress_snap(struct node *node, struct caller caller,
                             const struct wire_progress_snap *snap)
 {
     uint64_t taken;
-    if (!jobs_key_is_valid(snap->key)) {
+    if (!step_key_is_valid(snap->key)) {
         requests_refuse(node, caller, "invalid",
                         "a key is 1 to 64 printable characters without spaces");
         return;
@@ -62,7 +62,7 @@ void requests_progress_snap(struct node *node, struct caller caller,
         !requests_may_propose(node, caller))
         return;
     struct waiter waiter = {.kind = WAIT_SNAP, .client = caller.client, .request = caller.request};
-    jobs_copy_text(waiter.key, sizeof waiter.key, snap->key);
+    text_copy(waiter.key, sizeof waiter.key, snap->key);
     waiter.index = journal_pending_key(node, MESSAGE_ENTRY_PROGRESS_SNAPPED, snap->key);
     if (!waiter.index) {
         struct message *entry = message_new(MESSAGE_ENTRY_PROGRESS_SNAPPED);

@@ -119,7 +119,7 @@ static void recording_free(struct node *node, struct recording *recording)
     free(recording->parts);
     image_end(node, &recording->checkpoint);
     snapshot_free_ledger(&recording->ledger);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         free(recording->channels[id].messages);
         free(recording->channels[id].ops);
     }
@@ -131,7 +131,7 @@ static void send_markers(struct node *node, const struct recording *recording)
 {
     for (size_t i = 0; i < recording->n_participants; i++) {
         node_id_t to = (node_id_t)recording->participants[i].node;
-        if (!node_is_peer(node, to) || recording->channels[to].state != CUT_OPEN)
+        if (!step_is_peer(&node->step, to) || recording->channels[to].state != CUT_OPEN)
             continue;
         struct message *message = message_new(MESSAGE_MARKER);
         struct wire_marker *marker = &message->as.marker;
@@ -151,7 +151,7 @@ static void open_channels(struct node *node, struct recording *recording)
 {
     for (size_t i = 0; i < recording->n_participants; i++) {
         const struct wire_participant *it = &recording->participants[i];
-        if (!node_is_peer(node, it->node))
+        if (!step_is_peer(&node->step, it->node))
             continue;
         bool same = node->peers[it->node].channel.peer == it->incarnation;
         recording->channels[it->node].state = same ? CUT_OPEN : CUT_VOID;
@@ -167,8 +167,8 @@ static bool pack_ledger(struct node *node, struct recording *recording)
     uint64_t before = recording->bytes;
     if (!recording->ledger || recording->too_much)
         return true;
-    if (node->now_us >= snapshots->slice_us + IMAGE_SLICE_GAP_US) {
-        snapshots->slice_us = node->now_us;
+    if (node->step.now_us >= snapshots->slice_us + IMAGE_SLICE_GAP_US) {
+        snapshots->slice_us = node->step.now_us;
         snapshots->slice_bytes = 0;
     }
     if (snapshots->slice_bytes >= IMAGE_SLICE_BYTES)
@@ -201,7 +201,7 @@ static void close_if_done(struct node *node, struct recording *recording)
     if (recording->too_much)
         return; /* snapshot_pump() gives it up */
     recording->closed = true;
-    if (recording->id.initiator != node->config.id)
+    if (recording->id.initiator != node->step.config.id)
         return; /* snapshot_pump() sends it */
     collect_own(node, recording);
     recording_free(node, recording);
@@ -213,17 +213,17 @@ bool snapshot_begin(struct node *node, struct snapshot_id id,
                     const struct wire_participant *participants, size_t n, node_id_t first_marker)
 {
     struct snapshots *snapshots = &node->snapshots;
-    snapshots->bytes_max = node->config.snapshot_memory_bytes;
+    snapshots->bytes_max = node->step.config.snapshot_memory_bytes;
     if (!snapshots->bytes_max)
         snapshots->bytes_max = SNAPSHOT_MEMORY_BYTES;
     if (snapshots->n_recordings == SNAPSHOTS_ACTIVE_MAX || snapshots->bytes >= snapshots->bytes_max)
         return false;
-    size_t channels = (node->config.n_nodes + 1) * sizeof(struct cut_channel);
+    size_t channels = (node->step.config.n_nodes + 1) * sizeof(struct cut_channel);
     struct recording *recording = mem_new(1, sizeof *recording + channels);
     recording->id = id;
     recording->all = snapshots;
-    recording->began_us = node->now_us;
-    recording->noted_max = node->config.snapshot_record_bytes;
+    recording->began_us = node->step.now_us;
+    recording->noted_max = node->step.config.snapshot_record_bytes;
     if (!recording->noted_max)
         recording->noted_max = SNAPSHOT_RECORD_BYTES_MAX;
     recording->first_marker = first_marker;
@@ -267,7 +267,7 @@ static void refuse(struct node *node, struct snapshot_id id, const char *why)
 
 static void give_up(struct node *node, struct recording *recording, const char *why)
 {
-    if (recording->id.initiator == node->config.id)
+    if (recording->id.initiator == node->step.config.id)
         collect_own_failed(node, recording->id, why);
     else
         refuse(node, recording->id, why);
@@ -277,19 +277,19 @@ static void give_up(struct node *node, struct recording *recording, const char *
 static bool is_participant(const struct node *node, const struct wire_marker *marker)
 {
     for (size_t i = 0; i < marker->participants.n; i++)
-        if (marker->participants.at[i].node == node->config.id)
-            return marker->participants.at[i].incarnation == node->config.incarnation;
+        if (marker->participants.at[i].node == node->step.config.id)
+            return marker->participants.at[i].incarnation == node->step.config.incarnation;
     return false;
 }
 
 static bool is_sound(const struct node *node, const struct wire_marker *marker)
 {
     bool seen[NODES_MAX + 1] = {false};
-    if (!marker->initiator || marker->initiator > node->config.n_nodes)
+    if (!marker->initiator || marker->initiator > node->step.config.n_nodes)
         return false;
     for (size_t i = 0; i < marker->participants.n; i++) {
         uint64_t id = marker->participants.at[i].node;
-        if (!id || id > node->config.n_nodes || seen[id])
+        if (!id || id > node->step.config.n_nodes || seen[id])
             return false;
         seen[id] = true;
     }
@@ -306,7 +306,7 @@ static void record_again(struct node *node, struct recording *recording)
 
 static bool is_late(const struct node *node, struct snapshot_id id)
 {
-    if (has_ended(&node->snapshots, id) || id.initiator == node->config.id)
+    if (has_ended(&node->snapshots, id) || id.initiator == node->step.config.id)
         return true;
     return node->peers[id.initiator].channel.peer != id.incarnation && !MUTANT(old_marker_accepted);
 }
@@ -316,7 +316,7 @@ void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker
 {
     struct snapshot_id id = {(node_id_t)marker->initiator, marker->incarnation, marker->counter};
     if (!is_sound(node, marker)) {
-        node_reject(node, from, "its marker names nodes that cannot be");
+        step_reject(&node->step, from, "its marker names nodes that cannot be");
         return;
     }
     struct recording *recording = find(node, id);
@@ -351,7 +351,7 @@ void snapshot_end(struct node *node, node_id_t from, const struct wire_snapshot_
 {
     struct snapshot_id id = {(node_id_t)end->initiator, end->incarnation, end->counter};
     if (id.initiator != from) {
-        node_reject(node, from, "it ends a snapshot of another node's");
+        step_reject(&node->step, from, "it ends a snapshot of another node's");
         return;
     }
     struct recording *recording = find(node, id);
@@ -414,8 +414,8 @@ void snapshot_pump(struct node *node)
 {
     struct snapshots *snapshots = &node->snapshots;
     struct recording *next;
-    if (node->now_us >= snapshots->send_us + IMAGE_SLICE_GAP_US) {
-        snapshots->send_us = node->now_us;
+    if (node->step.now_us >= snapshots->send_us + IMAGE_SLICE_GAP_US) {
+        snapshots->send_us = node->step.now_us;
         snapshots->send_bytes = 0;
     }
     collect_pump(node);
@@ -448,15 +448,15 @@ void snapshot_pump(struct node *node)
 /* From whom no marker comes is missing; sooner when it seems to be dead. */
 static uint64_t patience_us(const struct node *node, node_id_t peer)
 {
-    uint64_t timeout_us = node->config.snapshot_timeout_us;
+    uint64_t timeout_us = node->step.config.snapshot_timeout_us;
     return node->peers[peer].alive ? timeout_us / 4 * 3 : timeout_us / 2;
 }
 
 static void give_up_channels(struct node *node, struct recording *recording)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         if (recording->channels[id].state == CUT_OPEN &&
-            node->now_us >= recording->began_us + patience_us(node, id))
+            node->step.now_us >= recording->began_us + patience_us(node, id))
             close_channel(recording, id, CUT_VOID);
     close_if_done(node, recording);
 }
@@ -466,7 +466,7 @@ void snapshot_tick(struct node *node)
     struct recording *next;
     for (struct recording *it = node->snapshots.recordings; it; it = next) {
         next = it->next;
-        if (node->now_us >= it->began_us + 2 * node->config.snapshot_timeout_us)
+        if (node->step.now_us >= it->began_us + 2 * node->step.config.snapshot_timeout_us)
             recording_free(node, it); /* nobody waits for it any more */
         else if (!it->closed)
             give_up_channels(node, it);
@@ -504,13 +504,13 @@ void snapshot_check_invariants(const struct node *node)
     uint64_t bytes = 0;
     for (const struct recording *it = node->snapshots.recordings; it; it = it->next, n++) {
         unsigned open = 0;
-        for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+        for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
             open += it->channels[id].state == CUT_OPEN;
         assert(open == it->open &&
                (open || it->closed || it->checkpoint || it->ledger || it->too_much));
         bytes += it->bytes;
         assert(!has_ended(&node->snapshots, it->id));
-        assert(it->id.initiator == node->config.id ||
+        assert(it->id.initiator == node->step.config.id ||
                node->peers[it->id.initiator].channel.peer == it->id.incarnation); /* S6 */
         assert(it->sent_parts <= it->n_parts);
     }

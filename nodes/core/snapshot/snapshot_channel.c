@@ -137,7 +137,7 @@ static void add_channel(struct recording *recording, node_id_t from)
 
 void recording_add_channels(struct node *node, struct recording *recording)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         if (recording->channels[id].state != CUT_ABSENT)
             add_channel(recording, id);
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/step/feed.h"
 #include "nodes/core/link/peers.h"
 #include "nodes/core/snapshot/snapshot_internal.h"
 #include "shared/base/error.h"
@@ -25,7 +24,7 @@ void collection_free(struct node *node, struct collection *collection)
     *at = collection->next;
     node->snapshots.n_collections--;
     snapshot_release(&node->snapshots, &collection->bytes);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         for (size_t i = 0; i < collection->nodes[id].n_parts; i++)
             blob_drop(&collection->nodes[id].parts[i]);
         free(collection->nodes[id].parts);
@@ -44,11 +43,11 @@ static void choose_participants(struct node *node, struct collection *collection
                                 struct wire_participant *participants, size_t *n)
 {
     *n = 0;
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         struct collected *it = &collection->nodes[id];
         const struct peer *peer = &node->peers[id];
-        bool self = id == node->config.id;
-        it->incarnation = self ? node->config.incarnation : peer->channel.peer;
+        bool self = id == node->step.config.id;
+        it->incarnation = self ? node->step.config.incarnation : peer->channel.peer;
         it->participant = self || (peer->alive && peer->channel.linked);
         if (!it->participant) {
             it->missing = "it was not alive";
@@ -68,16 +67,16 @@ void snapshot_take(struct node *node, uint64_t client, uint64_t request)
         return;
     }
     struct collection *it =
-        mem_new(1, sizeof *it + (node->config.n_nodes + 1) * sizeof(struct collected));
+        mem_new(1, sizeof *it + (node->step.config.n_nodes + 1) * sizeof(struct collected));
     struct wire_participant participants[NODES_MAX];
     size_t n;
     it->id =
-        (struct snapshot_id){node->config.id, node->config.incarnation, snapshots->counter + 1};
+        (struct snapshot_id){node->step.config.id, node->step.config.incarnation, snapshots->counter + 1};
     it->client = client;
     it->request = request;
-    it->began_us = node->now_us;
-    it->began_ms = node->wall_ms;
-    it->deadline_us = node->now_us + node->config.snapshot_timeout_us;
+    it->began_us = node->step.now_us;
+    it->began_ms = node->step.wall_ms;
+    it->deadline_us = node->step.now_us + node->step.config.snapshot_timeout_us;
     choose_participants(node, it, participants, &n);
     it->next = snapshots->collections;
     snapshots->collections = it;
@@ -161,7 +160,7 @@ static bool is_sound(const struct node *node, node_id_t from, const struct blob 
         sound = sound && message->as.cut_state.node == from;
     if (message->type == MESSAGE_CUT_CHANNEL)
         sound = message->as.cut_channel.from && message->as.cut_channel.from != from &&
-                message->as.cut_channel.from <= node->config.n_nodes;
+                message->as.cut_channel.from <= node->step.config.n_nodes;
     message_drop(&message);
     return sound;
 }
@@ -169,7 +168,7 @@ static bool is_sound(const struct node *node, node_id_t from, const struct blob 
 static void reported(struct node *node, struct collection *collection, struct collected *it)
 {
     it->done = true;
-    it->took_us = node->now_us - collection->began_us;
+    it->took_us = node->step.now_us - collection->began_us;
     if (--collection->waiting == 0)
         collect_finish(node, collection);
 }
@@ -200,7 +199,7 @@ static void lost(struct node *node, struct collection *collection, struct collec
 void collect_own(struct node *node, struct recording *recording)
 {
     struct collection *collection = find(node, recording->id);
-    struct collected *it = collection ? &collection->nodes[node->config.id] : NULL;
+    struct collected *it = collection ? &collection->nodes[node->step.config.id] : NULL;
     if (!it || it->missing)
         return;
     snapshot_release(&node->snapshots, &recording->bytes); /* they change hands */
@@ -213,7 +212,7 @@ void collect_own_failed(struct node *node, struct snapshot_id id, const char *wh
 {
     struct collection *collection = find(node, id);
     if (collection && !collection->keeping)
-        lost(node, collection, &collection->nodes[node->config.id], why);
+        lost(node, collection, &collection->nodes[node->step.config.id], why);
 }
 
 void snapshot_report(struct node *node, node_id_t from, const struct message *message)
@@ -244,9 +243,9 @@ void snapshot_report(struct node *node, node_id_t from, const struct message *me
     if (fits && !room) {
         lost(node, collection, it, TOO_MUCH);
     } else if (!fits) {
-        node_reject(node, from, "its report of a snapshot is malformed");
+        step_reject(&node->step, from, "its report of a snapshot is malformed");
         lost(node, collection, it, "its report was malformed");
-    } else if (it->bytes > SNAPSHOT_FILE_BYTES_MAX / node->config.n_nodes) {
+    } else if (it->bytes > SNAPSHOT_FILE_BYTES_MAX / node->step.config.n_nodes) {
         lost(node, collection, it, "its report is too large");
     } else if (it->n_parts == it->expected) {
         reported(node, collection, it);
@@ -267,10 +266,10 @@ static void add_gaps(struct node *node, const struct collection *collection, nod
 {
     struct wire_snapshot_head *head = &message->as.snapshot_head;
     const struct collected *it = &collection->nodes[to];
-    for (node_id_t from = 1; !it->done && from <= node->config.n_nodes; from++)
+    for (node_id_t from = 1; !it->done && from <= node->step.config.n_nodes; from++)
         if (from != to)
             add_gap(head, from, to, message_text(message, "its end is missing"));
-    for (node_id_t from = 1; it->done && from <= node->config.n_nodes; from++)
+    for (node_id_t from = 1; it->done && from <= node->step.config.n_nodes; from++)
         if (!collection->nodes[from].participant)
             add_gap(head, from, to, message_text(message, "its beginning is missing"));
     for (size_t i = 0; it->done && i < it->n_parts; i++) {
@@ -304,7 +303,7 @@ static node_id_t first_marker_of(const struct collected *it)
 
 static struct message *make_head(struct node *node, const struct collection *collection)
 {
-    uint32_t n = node->config.n_nodes;
+    uint32_t n = node->step.config.n_nodes;
     struct message *message = message_new(MESSAGE_SNAPSHOT_HEAD);
     struct wire_snapshot_head *head = &message->as.snapshot_head;
     *head = (struct wire_snapshot_head){.initiator = collection->id.initiator,
@@ -313,7 +312,7 @@ static struct message *make_head(struct node *node, const struct collection *col
                                         .periodic = !collection->client,
                                         .complete = true,
                                         .time_ms = collection->began_ms,
-                                        .took_us = node->now_us - collection->began_us};
+                                        .took_us = node->step.now_us - collection->began_us};
     head->nodes.n = n;
     head->nodes.at = message_room(message, n, sizeof *head->nodes.at);
     head->gaps.at = message_room(message, CUT_ROWS_MAX, sizeof *head->gaps.at);
@@ -360,7 +359,7 @@ static void begin_file(const struct node *node, struct collection *collection,
                        const struct blob *head)
 {
     size_t bytes = LENGTH_BYTES + head->len;
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         if (collection->nodes[id].done)
             bytes += collection->nodes[id].bytes + LENGTH_BYTES * collection->nodes[id].n_parts;
     collection->file = blob_new(bytes);
@@ -374,7 +373,7 @@ static void begin_file(const struct node *node, struct collection *collection,
 static bool copy_some(const struct node *node, struct collection *collection)
 {
     size_t end = collection->file_at + COPY_BYTES;
-    for (; collection->file_node <= node->config.n_nodes;
+    for (; collection->file_node <= node->step.config.n_nodes;
          collection->file_node++, collection->file_part = 0) {
         struct collected *it = &collection->nodes[collection->file_node];
         for (; it->done && collection->file_part < it->n_parts; collection->file_part++) {
@@ -390,10 +389,10 @@ static bool copy_some(const struct node *node, struct collection *collection)
 
 static void keep_some(struct node *node, struct collection *collection)
 {
-    collection->file_us = node->now_us + IMAGE_SLICE_GAP_US;
+    collection->file_us = node->step.now_us + IMAGE_SLICE_GAP_US;
     if (!copy_some(node, collection))
         return;
-    outbox_keep(&node->out, USER_SNAPSHOT, (struct value_id){collection->id.counter, SNAPSHOT_OP},
+    outbox_keep(&node->step.out, USER_SNAPSHOT, (struct value_id){collection->id.counter, SNAPSHOT_OP},
                 collection->file);
     blob_drop(&collection->file);
 }
@@ -401,16 +400,16 @@ static void keep_some(struct node *node, struct collection *collection)
 void collect_pump(struct node *node)
 {
     for (struct collection *it = node->snapshots.collections; it; it = it->next)
-        if (it->file && node->now_us >= it->file_us)
+        if (it->file && node->step.now_us >= it->file_us)
             keep_some(node, it);
 }
 
 /* Who has not reported need not go on recording. */
 static void tell_the_end(struct node *node, const struct collection *collection)
 {
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         const struct collected *it = &collection->nodes[id];
-        if (!node_is_peer(node, id) || !it->participant || it->done)
+        if (!step_is_peer(&node->step, id) || !it->participant || it->done)
             continue;
         struct message *message = message_new(MESSAGE_SNAPSHOT_END);
         message->as.snapshot_end.initiator = collection->id.initiator;
@@ -451,16 +450,16 @@ void collect_peer_met(struct node *node, node_id_t peer)
 
 static void take_periodic(struct node *node)
 {
-    uint64_t every_us = node->config.snapshot_every_us;
+    uint64_t every_us = node->step.config.snapshot_every_us;
     if (!every_us || !node_serves(node)) {
         node->snapshots.periodic_us = 0;
         return;
     }
     if (!node->snapshots.periodic_us)
-        node->snapshots.periodic_us = node->now_us + every_us;
-    if (node->now_us < node->snapshots.periodic_us)
+        node->snapshots.periodic_us = node->step.now_us + every_us;
+    if (node->step.now_us < node->snapshots.periodic_us)
         return;
-    node->snapshots.periodic_us = node->now_us + every_us;
+    node->snapshots.periodic_us = node->step.now_us + every_us;
     snapshot_take(node, 0, 0);
 }
 
@@ -469,7 +468,7 @@ void collect_tick(struct node *node)
     struct collection *next;
     for (struct collection *it = node->snapshots.collections; it; it = next) {
         next = it->next;
-        if (!it->keeping && node->now_us >= it->deadline_us)
+        if (!it->keeping && node->step.now_us >= it->deadline_us)
             collect_finish(node, it);
     }
     take_periodic(node);

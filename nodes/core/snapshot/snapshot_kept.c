@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/step/feed.h"
 #include "nodes/core/snapshot/snapshot_internal.h"
 #include "nodes/core/raft/sweep.h"
 #include "shared/base/error.h"
@@ -19,8 +18,8 @@ void snapshot_refuse(struct node *node, uint64_t client, uint64_t request, const
     message->as.error.request = request;
     message->as.error.code = message_text(message, code);
     message->as.error.reason = message_text(message, reason);
-    message->as.error.coordinator = node->election.coordinator;
-    outbox_reply(&node->out, client, message);
+    message->as.error.coordinator = node->step.coordinator;
+    outbox_reply(&node->step.out, client, message);
 }
 
 static struct wire_snapshot_row row_of(struct message *message,
@@ -63,7 +62,7 @@ static void forget(struct node *node, size_t at)
     uint8_t key[9];
     uint64_t counter = snapshots->kept[at]->as.snapshot_head.counter;
     key_of(key, counter);
-    outbox_write_record(&node->out, (struct slice){key, sizeof key}, NULL);
+    outbox_write_record(&node->step.out, (struct slice){key, sizeof key}, NULL);
     sweep_job(node, counter);
     message_drop(&snapshots->kept[at]);
     memmove(snapshots->kept + at, snapshots->kept + at + 1,
@@ -80,7 +79,7 @@ static void forget_old(struct node *node)
             periodic++;
             first = i;
         }
-    if (periodic > node->config.snapshot_keep)
+    if (periodic > node->step.config.snapshot_keep)
         forget(node, first);
     if (snapshots->n_kept > SNAPSHOTS_KEPT_MAX)
         forget(node, 0);
@@ -130,7 +129,7 @@ void snapshot_value_kept(struct node *node, struct value_id id)
     const struct wire_snapshot_head *head = &it->head->as.snapshot_head;
     key_of(key, id.job);
     struct blob *packed = codec_pack(it->head);
-    outbox_write_record(&node->out, (struct slice){key, sizeof key}, packed);
+    outbox_write_record(&node->step.out, (struct slice){key, sizeof key}, packed);
     blob_drop(&packed);
     if (it->client) {
         struct message *message = message_new(MESSAGE_SNAPSHOT);
@@ -138,10 +137,10 @@ void snapshot_value_kept(struct node *node, struct value_id id)
         message->as.snapshot.heads.n = 1;
         message->as.snapshot.heads.at = message_room(message, 1, sizeof(struct wire_snapshot_row));
         message->as.snapshot.heads.at[0] = row_of(message, head);
-        outbox_reply_durable(&node->out, it->client, message);
+        outbox_reply_durable(&node->step.out, it->client, message);
     }
-    feed_event(node, head->complete ? "snapshot" : "snapshot_partial", node->config.id, JOB_NONE,
-               "node %u took snapshot %" PRIu64 " in %" PRIu64 " us%s", node->config.id, id.job,
+    step_event(&node->step, head->complete ? "snapshot" : "snapshot_partial", node->step.config.id, JOB_NONE,
+               "node %u took snapshot %" PRIu64 " in %" PRIu64 " us%s", node->step.config.id, id.job,
                head->took_us, head->complete ? "" : ", partial");
     keep_head(node, message_ref(it->head));
     collection_free(node, it);
@@ -180,7 +179,7 @@ static void list_kept(struct node *node, uint64_t client, const struct wire_snap
             break;
         page->heads.at[page->heads.n++] = row_of(message, head);
     }
-    outbox_reply(&node->out, client, message);
+    outbox_reply(&node->step.out, client, message);
 }
 
 static void get_kept(struct node *node, uint64_t client, const struct wire_snapshot_get *get)
@@ -204,7 +203,7 @@ static void get_kept(struct node *node, uint64_t client, const struct wire_snaps
     message->as.snapshot_chunk = (struct wire_snapshot_chunk){.request = get->request,
                                                               .offset = get->offset,
                                                               .total = head->bytes};
-    struct output *output = outbox_reply(&node->out, client, message);
+    struct output *output = outbox_reply(&node->step.out, client, message);
     uint64_t rest = head->bytes - get->offset;
     output->reply.chunk = true;
     output->reply.id = (struct value_id){head->counter, SNAPSHOT_OP};

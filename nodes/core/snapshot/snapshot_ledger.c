@@ -69,10 +69,10 @@ struct frozen_ledger {
 static void freeze_letters(struct frozen_ledger *frozen, const struct node *node)
 {
     size_t n = 0;
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++)
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         n += node->ledger.outgoing[id].n;
     frozen->letters = mem_new(n, sizeof *frozen->letters);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         const struct outgoing *outgoing = &node->ledger.outgoing[id];
         for (size_t i = 0; i < outgoing->n; i++) {
             const struct letter *it = &outgoing->ring[(outgoing->head + i) % outgoing->ring_size];
@@ -196,11 +196,11 @@ static void add_letter(struct rows *rows, const struct frozen_letter *letter, si
 
 static void add_marks(const struct node *node, struct rows *rows)
 {
-    struct message *message = part_for(rows, node->config.n_nodes * ROW_BYTES, 0);
+    struct message *message = part_for(rows, node->step.config.n_nodes * ROW_BYTES, 0);
     struct wire_cut_ledger *part = &message->as.cut_ledger;
-    part->applied.at = message_room(message, node->config.n_nodes, sizeof *part->applied.at);
-    part->issued.at = message_room(message, node->config.n_nodes, sizeof *part->issued.at);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    part->applied.at = message_room(message, node->step.config.n_nodes, sizeof *part->applied.at);
+    part->issued.at = message_room(message, node->step.config.n_nodes, sizeof *part->issued.at);
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         const struct incoming *incoming = &node->ledger.incoming[id];
         if (incoming->epoch)
             part->applied.at[part->applied.n++] =

@@ -10,11 +10,11 @@ static void add_head(struct node *node, struct recording *recording)
     struct message *part = message_new(MESSAGE_CUT_STATE);
     struct wire_cut_state *state = &part->as.cut_state;
     *state = (struct wire_cut_state){
-        .node = node->config.id,
-        .incarnation = node->config.incarnation,
+        .node = node->step.config.id,
+        .incarnation = node->step.config.incarnation,
         .clock = node->clock,
-        .time_ms = node->wall_ms,
-        .term = node->election.term,
+        .time_ms = node->step.wall_ms,
+        .term = node->step.term,
         .role = message_text(part, election_role_name(node)),
         .epoch = node->ledger.epoch,
         .operations = node->worker.operations,
@@ -24,8 +24,8 @@ static void add_head(struct node *node, struct recording *recording)
         .jobs_finished = node->jobs.n - node->jobs.open,
         .first_marker = recording->first_marker,
     };
-    state->counts.at = message_room(part, node->config.n_nodes, sizeof *state->counts.at);
-    for (node_id_t id = 1; id <= node->config.n_nodes; id++) {
+    state->counts.at = message_room(part, node->step.config.n_nodes, sizeof *state->counts.at);
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         const struct peer *peer = &node->peers[id];
         if (recording->channels[id].state != CUT_ABSENT)
             state->counts.at[state->counts.n++] =

@@ -248,7 +248,7 @@ void jobs_add_snap(struct jobs *jobs, struct slice key, uint64_t snapshot)
         return; /* a checkpoint has more than it may have */
     struct snap_key *snap = &jobs->snaps[jobs->n_snaps++];
     snap->snapshot = snapshot;
-    jobs_copy_text(snap->key, sizeof snap->key, key);
+    text_copy(snap->key, sizeof snap->key, key);
 }
 
 bool jobs_forget_snap(struct jobs *jobs, size_t kept, struct snap_key *out)
@@ -308,9 +308,9 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part)
     job->converter = (node_id_t)row->converter;
     if (row->sha256.len == HASH_BYTES)
         memcpy(job->sha256, row->sha256.at, HASH_BYTES);
-    jobs_copy_text(job->head, sizeof job->head, row->head);
-    jobs_copy_text(job->tail, sizeof job->tail, row->tail);
-    jobs_copy_text(job->reason, sizeof job->reason, row->error);
+    text_copy(job->head, sizeof job->head, row->head);
+    text_copy(job->tail, sizeof job->tail, row->tail);
+    text_copy(job->reason, sizeof job->reason, row->error);
     if (row->text.len)
         job->text = blob_copy(row->text.at, row->text.len);
     jobs_mark(jobs, job, state);

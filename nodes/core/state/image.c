@@ -80,7 +80,7 @@ static void flush(struct image_build *build)
 
 static void give(const struct node *node, struct image_build *build, const struct image_sink *sink)
 {
-    size_t most = node->config.image_bundle_rows ? node->config.image_bundle_rows : BUNDLE_ROWS;
+    size_t most = node->step.config.image_bundle_rows ? node->step.config.image_bundle_rows : BUNDLE_ROWS;
     for (size_t i = 0; i < sink->n; i++) {
         /* The head comes first, as it is: from it a reader knows what he has. */
         if (build->use == IMAGE_OPEN || !build->image->n) {
@@ -154,7 +154,7 @@ static void save_before_change(struct row_watch *watch, enum row_table table, st
 
 static uint64_t slice_rows_max(const struct node *node)
 {
-    return node->config.image_slice_rows ? node->config.image_slice_rows : IMAGE_SLICE_ROWS;
+    return node->step.config.image_slice_rows ? node->step.config.image_slice_rows : IMAGE_SLICE_ROWS;
 }
 
 static bool is_spent(const struct node *node)
@@ -192,8 +192,8 @@ void image_pump(struct node *node)
     bool building = false;
     if (!builds->watch.building)
         return;
-    if (node->now_us >= builds->slice_us + IMAGE_SLICE_GAP_US) {
-        builds->slice_us = node->now_us;
+    if (node->step.now_us >= builds->slice_us + IMAGE_SLICE_GAP_US) {
+        builds->slice_us = node->step.now_us;
         builds->slice_rows = builds->slice_bytes = builds->slice_visits = 0;
     }
     for (struct image_build *it = builds->first; it; it = it->next) {
@@ -289,7 +289,7 @@ static void watch(struct node *node)
     it->context = node;
     node->jobs.watch = it;
     node->progress.watch = it;
-    node->progress.snaps_max = node->config.progress_snaps_max;
+    node->progress.snaps_max = node->step.config.progress_snaps_max;
 }
 
 void image_init(struct node *node)
@@ -301,7 +301,7 @@ struct node *image_scratch_new(const struct node *node)
 {
     struct node *scratch = mem_new(1, sizeof *scratch);
     scratch->members.identity = node->members.identity; /* says whose voters are in a head */
-    keys_init(&scratch->keys, &node->config.keys);
+    keys_init(&scratch->keys, &node->step.config.keys);
     return scratch;
 }
 

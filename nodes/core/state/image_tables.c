@@ -126,7 +126,7 @@ static void save_frontier(struct image_sink *sink, const struct node *node, cons
         if (!message) {
             message = message_new(MESSAGE_IMAGE_OPS);
             message->as.image_ops.job = job->id;
-            message->as.image_ops.source = node->config.id;
+            message->as.image_ops.source = node->step.config.id;
             message->as.image_ops.ops.at =
                 message_room(message, CHECKPOINT_OPS_MAX, sizeof(struct wire_done_op));
             bytes = 0;
@@ -177,7 +177,7 @@ static void save_job(struct image_sink *sink, const struct node *node, const str
                 row->tallies.at[row->tallies.n++] = tally;
         }
     }
-    row->source = node->config.id;
+    row->source = node->step.config.id;
     if (job->logged_trace && (job->logged || job_is_finished(job)))
         write_trace(message, job);
     image_sink_add(sink, message);

@@ -50,14 +50,6 @@ struct job *jobs_find_key(const struct jobs *jobs, struct slice key)
     return job && slice_equals(key, job->key) ? job : NULL;
 }
 
-bool jobs_key_is_valid(struct slice key)
-{
-    for (size_t i = 0; i < key.len; i++)
-        if (key.at[i] <= 0x20 || key.at[i] >= 0x7f)
-            return false;
-    return key.len > 0;
-}
-
 bool jobs_key_collides(const struct jobs *jobs, struct slice key)
 {
     struct job *job = map_get(&jobs->by_key, text_key(key));
@@ -111,20 +103,12 @@ bool jobs_entry_is_valid(const struct message *entry)
     }
 }
 
-void jobs_copy_text(char *at, size_t size, struct slice text)
-{
-    size_t len = text.len < size - 1 ? text.len : size - 1;
-    if (len)
-        memcpy(at, text.at, len);
-    at[len] = '\0';
-}
-
 struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64_t n,
                         unsigned level)
 {
     struct job *job = mem_new(1, sizeof *job);
     job->id = id;
-    jobs_copy_text(job->key, sizeof job->key, key);
+    text_copy(job->key, sizeof job->key, key);
     plan_init(&job->plan, n);
     job->level = level < job->plan.levels ? level : job->plan.levels - 1;
     if (jobs->n == jobs->size) {
@@ -214,8 +198,8 @@ static struct job *apply_done(struct jobs *jobs, const struct message *message)
     job->digits = entry->digits;
     job->converter = (node_id_t)entry->converter;
     memcpy(job->sha256, entry->sha256.at, HASH_BYTES);
-    jobs_copy_text(job->head, sizeof job->head, entry->head);
-    jobs_copy_text(job->tail, sizeof job->tail, entry->tail);
+    text_copy(job->head, sizeof job->head, entry->head);
+    text_copy(job->tail, sizeof job->tail, entry->tail);
     if (entry->text.len)
         job->text = blob_copy(entry->text.at, entry->text.len);
     return job;
@@ -241,7 +225,7 @@ struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
         job = finish(jobs, entry->as.entry_job_failed.job, JOB_FAILED,
                      entry->as.entry_job_failed.time_ms);
         if (job)
-            jobs_copy_text(job->reason, sizeof job->reason, entry->as.entry_job_failed.reason);
+            text_copy(job->reason, sizeof job->reason, entry->as.entry_job_failed.reason);
         return job;
     case MESSAGE_ENTRY_JOB_CANCELLED:
         return finish(jobs, entry->as.entry_job_cancelled.job, JOB_CANCELLED,

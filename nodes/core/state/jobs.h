@@ -97,9 +97,6 @@ op_id_t job_text_op(const struct job *job);
 struct job *jobs_find(const struct jobs *jobs, job_id_t id);
 struct job *jobs_find_key(const struct jobs *jobs, struct slice key);
 
-/* A client's key: printable characters without spaces. */
-bool jobs_key_is_valid(struct slice key);
-
 /* True when another key with the same hash is taken, so that this one cannot be used. */
 bool jobs_key_collides(const struct jobs *jobs, struct slice key);
 

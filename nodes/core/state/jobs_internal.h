@@ -16,7 +16,4 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry);
 
 void job_clear_frontier(struct job *job);
 
-/* Copies into a terminated array of `size` bytes, cutting at its end. */
-void jobs_copy_text(char *at, size_t size, struct slice text);
-
 #endif

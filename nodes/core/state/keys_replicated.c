@@ -22,7 +22,7 @@ void keys_apply_session(struct node *node, log_index_t index, term_t term,
 log_index_t keys_propose_session(struct node *node)
 {
     struct message *entry = message_new(MESSAGE_ENTRY_SESSION_OPENED);
-    entry->as.entry_session_opened.token = node_random(node, UINT64_MAX);
+    entry->as.entry_session_opened.token = step_random(&node->step, UINT64_MAX);
     return journal_propose(node, entry);
 }
 
@@ -136,7 +136,7 @@ static void forget_records(struct node *node, uint64_t end)
 {
     for (; node->keys_stored_first < end; node->keys_stored_first++) {
         struct record_key key = record_of(node->keys_stored_first);
-        record_forget(&node->out, &key);
+        record_forget(&node->step.out, &key);
     }
 }
 
@@ -147,7 +147,7 @@ void keys_store_blocks(struct node *node, const struct image *image)
     for (size_t i = 0; i < image->n_blocks; i++) {
         struct record_key key = record_of(first + i);
         if (first + i >= node->keys_stored_next)
-            outbox_write_record(&node->out, (struct slice){key.at, key.len},
+            outbox_write_record(&node->step.out, (struct slice){key.at, key.len},
                                 image->parts[image->n - image->n_blocks + i]);
     }
     node->keys_stored_first = first;

@@ -2,7 +2,7 @@
 #ifndef CONCLAVE_CORE_OUTBOX_H
 #define CONCLAVE_CORE_OUTBOX_H
 
-#include "nodes/core/node.h"
+#include "nodes/core/step/output.h"
 
 /* Zero-initialize. What it points to lives until outbox_begin(). */
 struct outbox {

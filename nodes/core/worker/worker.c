@@ -173,7 +173,7 @@ static void hold_value(struct worker *worker, struct value_id id, uint64_t len)
 static void drop_value(struct node *node, struct value_id id)
 {
     node->worker.held_bytes -= (uint64_t)(uintptr_t)map_remove(&node->worker.held, value_key(id));
-    outbox_drop(&node->out, USER_WORKER, id);
+    outbox_drop(&node->step.out, USER_WORKER, id);
 }
 
 /* Operands that were used are of no use here any more: the coordinator holds them until their
@@ -258,7 +258,7 @@ void worker_computed(struct node *node, const struct computed *results, size_t n
         count_executed(worker, &results[i]);
         if (!work) { /* it was dropped while it was computed */
             if (!is_wanted(worker, results[i].id))
-                outbox_drop(&node->out, USER_WORKER, results[i].id);
+                outbox_drop(&node->step.out, USER_WORKER, results[i].id);
             if (submitted.tell)
                 tell_cost(node, submitted.tell, &results[i]);
             continue;
@@ -301,7 +301,7 @@ static bool read_operand(struct node *node, const struct message *message,
     out->kind = OPERAND_VALUE;
     if (map_get(&node->worker.held, value_key(out->id)))
         return true;
-    if (operand->hash.len != HASH_BYTES || !operand->len || !node_is_peer(node, operand->source))
+    if (operand->hash.len != HASH_BYTES || !operand->len || !step_is_peer(&node->step, operand->source))
         return false;
     work->waits[i] = (struct wait){true, (node_id_t)operand->source, operand->len, {0}};
     memcpy(work->waits[i].hash, operand->hash.at, HASH_BYTES);
@@ -336,10 +336,10 @@ static bool read_task(struct node *node, const struct message *message,
 static void fetch(struct node *node, struct work *work, size_t i)
 {
     const struct wait *wait = &work->waits[i];
-    uint64_t deadline_us = node->now_us + value_wait_us(wait->len);
+    uint64_t deadline_us = node->step.now_us + value_wait_us(wait->len);
     if (deadline_us > work->deadline_us)
         work->deadline_us = deadline_us;
-    outbox_fetch(&node->out, USER_WORKER, work->op.operands[i].id, wait->source, wait->len,
+    outbox_fetch(&node->step.out, USER_WORKER, work->op.operands[i].id, wait->source, wait->len,
                  wait->hash, 0);
 }
 
@@ -350,7 +350,7 @@ static void accept_task(struct node *node, node_id_t from, const struct message 
     struct work *work = mem_new(1, sizeof *work);
     work->coordinator = from;
     if (!read_task(node, message, task, work)) {
-        node_reject(node, from, "it assigned a malformed operation");
+        step_reject(&node->step, from, "it assigned a malformed operation");
         refuse(node, from, &work->op, "the operation is malformed", false);
         work_free(work);
         return;
@@ -383,7 +383,7 @@ void worker_value_ready(struct node *node, struct value_id id)
         }
     }
     if (!wanted && !map_get(&node->worker.held, value_key(id)))
-        outbox_drop(&node->out, USER_WORKER, id);
+        outbox_drop(&node->step.out, USER_WORKER, id);
 }
 
 /* True when an operation, that one excepted, waits for the operand. */
@@ -401,7 +401,7 @@ static void stop_fetches(struct node *node, struct work *work)
 {
     for (size_t i = 0; i < work->op.n_operands; i++)
         if (work->waits[i].missing && !is_awaited(&node->worker, work, work->op.operands[i].id))
-            outbox_drop(&node->out, USER_WORKER, work->op.operands[i].id);
+            outbox_drop(&node->step.out, USER_WORKER, work->op.operands[i].id);
 }
 
 /* Takes an operation out of the queue, unfinished. */
@@ -444,7 +444,7 @@ void worker_tick(struct node *node)
     struct work *previous = NULL, *next;
     for (struct work *work = node->worker.first; work; work = next) {
         next = work->next;
-        if (!work->missing || node->now_us < work->deadline_us) {
+        if (!work->missing || node->step.now_us < work->deadline_us) {
             previous = work;
             continue;
         }
@@ -484,7 +484,7 @@ static void drop_held(struct node *node, job_id_t job)
     }
     map_clear(&node->worker.held);
     node->worker.held = kept;
-    outbox_drop(&node->out, USER_WORKER, (struct value_id){job, 0});
+    outbox_drop(&node->step.out, USER_WORKER, (struct value_id){job, 0});
 }
 
 /* Somebody else has the operation's result, or is about to. */
@@ -534,8 +534,8 @@ void worker_clear(struct node *node)
 
 bool worker_is_pressed(const struct node *node)
 {
-    return node->config.memory_limit_bytes &&
-           node->worker.held_bytes > node->config.memory_limit_bytes;
+    return node->step.config.memory_limit_bytes &&
+           node->worker.held_bytes > node->step.config.memory_limit_bytes;
 }
 
 /* Short of memory: gives back all that was not begun but the first, which may set memory free. */
@@ -568,7 +568,7 @@ void worker_pump(struct node *node)
         worker->computing++;
         worker->submitted[worker->n_submitted++] =
             (struct submitted){.id = work->op.id, .attempt = work->op.attempt};
-        outbox_add(&node->out, OUTPUT_COMPUTE)->compute = work->op;
+        outbox_add(&node->step.out, OUTPUT_COMPUTE)->compute = work->op;
     }
 }
 

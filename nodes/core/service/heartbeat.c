@@ -1,51 +1,23 @@
-#include "nodes/core/step/feed.h"
-
-#include <stdarg.h>
+#include "nodes/core/service/heartbeat.h"
 
 #include "nodes/core/raft/election.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/worker/worker.h"
 #include "shared/base/text.h"
 
-void feed_event(struct node *node, const char *event, node_id_t subject, job_id_t job,
-                const char *format, ...)
-{
-    struct text text = {0};
-    va_list args;
-    va_start(args, format);
-    text_add_v(&text, format, args);
-    va_end(args);
-    outbox_log(&node->out, LOG_INFO, "%s", text.at);
-    struct slice line = {(const uint8_t *)text.at,
-                         text.len < TEXT_FIELD_MAX ? text.len : TEXT_FIELD_MAX};
-    struct message *message = message_new(MESSAGE_EVENT);
-    message->as.event = (struct wire_event){
-        .node = node->config.id,
-        .incarnation = node->config.incarnation,
-        .seq = ++node->feed_seq,
-        .time_ms = node->wall_ms,
-        .term = node->election.term,
-        .event = message_text(message, event),
-        .subject = subject,
-        .job = job,
-        .text = message_copy(message, line),
-    };
-    outbox_publish(&node->out, message);
-}
-
 static void publish_heartbeat(struct node *node)
 {
-    const struct node_config *config = &node->config;
+    const struct node_config *config = &node->step.config;
     struct value_id executing = worker_executing(node);
     struct message *message = message_new(MESSAGE_HEARTBEAT);
     message->as.heartbeat = (struct wire_heartbeat){
         .node = config->id,
         .incarnation = config->incarnation,
-        .seq = ++node->feed_seq,
-        .time_ms = node->wall_ms,
-        .term = node->election.term,
+        .seq = ++node->step.feed_seq,
+        .time_ms = node->step.wall_ms,
+        .term = node->step.term,
         .role = message_text(message, election_role_name(node)),
-        .coordinator = node->election.coordinator,
+        .coordinator = node->step.coordinator,
         .serving = node->election.serving,
         .operations = node->worker.operations,
         .conversions = node->worker.conversions,
@@ -57,7 +29,7 @@ static void publish_heartbeat(struct node *node)
         .pressed = worker_is_pressed(node),
         .held = node->worker.held.count,
         .applied = node->journal.applied,
-        .rejected = node->rejected,
+        .rejected = node->step.rejected,
         .jobs = node_is_coordinator(node) ? node->jobs.open : 0,
         .full = node->full,
         .turn_us = node->turn_us,
@@ -72,17 +44,17 @@ static void publish_heartbeat(struct node *node)
         .birth = node->members.birth,
         .voter = members_counts(node, config->id),
     };
-    outbox_publish(&node->out, message);
+    outbox_publish(&node->step.out, message);
 }
 
-void feed_tick(struct node *node)
+void heartbeat_tick(struct node *node)
 {
-    if (!node->heartbeat_now && node->now_us < node->heartbeat_at_us)
+    if (!node->step.news && node->step.now_us < node->heartbeat_at_us)
         return;
     publish_heartbeat(node);
-    node->heartbeat_now = false;
+    node->step.news = false;
     /* Multiples of the period: nodes of one machine, whose clock is one, then wake each other once
      * a period and not once for every peer, which halves what an idle cluster costs. */
     node->heartbeat_at_us =
-        (node->now_us / node->config.heartbeat_us + 1) * node->config.heartbeat_us;
+        (node->step.now_us / node->step.config.heartbeat_us + 1) * node->step.config.heartbeat_us;
 }

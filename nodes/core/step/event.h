@@ -1,0 +1,107 @@
+/* event.h - what comes in from outside: everything that a node learns, it learns from an event. */
+#ifndef CONCLAVE_CORE_EVENT_H
+#define CONCLAVE_CORE_EVENT_H
+
+#include "shared/wire/message.h"
+
+enum event_kind {
+    EVENT_TICK,          /* node_deadline() has come, or anything else woke the loop */
+    EVENT_MESSAGE,       /* a decoded message from another node, on a plane or the feed */
+    EVENT_LINK_UP,       /* our connection to a peer on a plane is made (ZMTP handshake done) */
+    EVENT_LINK_DOWN,     /* it is gone: a hint that the peer may have died */
+    EVENT_PERSISTED,     /* everything up to a persist sequence is on disk */
+    EVENT_COMPUTED,      /* the compute thread finished operations */
+    EVENT_VALUE_READY,   /* OUTPUT_FETCH: the value is in memory and its hash is right */
+    EVENT_VALUE_FAILED,  /* OUTPUT_FETCH: no source that was named has it; OUTPUT_KEEP (from this
+                            node itself): there is none, or it was forgotten before it was written */
+    EVENT_VALUE_KEPT,    /* OUTPUT_KEEP: the value is durable */
+    EVENT_VALUES_LISTED, /* OUTPUT_LIST */
+    EVENT_VALUE_LOST,    /* what was kept cannot be read: its file is gone, or damaged */
+    EVENT_SPACE,         /* the disk has become full, or has room again: see space.h */
+    EVENT_REQUEST,       /* a client asks */
+    EVENT_STOP           /* the process is about to end; no event comes after it */
+};
+
+/* The name of a value: the operation that made it. */
+struct value_id {
+    job_id_t job;
+    op_id_t op;
+};
+
+/* Who in a node wants a value. Each asks for itself and is answered for itself: every OUTPUT_FETCH
+ * and OUTPUT_KEEP ends in exactly one event for its user, or in the user's own OUTPUT_DROP. */
+enum value_user {
+    USER_SCHEDULE, /* as coordinator, results */
+    USER_WORKER,   /* operands, and what was computed here */
+    USER_FOLLOWER, /* what entries and full checkpoints refer to */
+    USER_SNAPSHOT,
+    USER_REPAIR, /* what this disk has lost */
+    VALUE_USERS
+};
+
+/* What the compute thread did with a compute_op. */
+struct computed {
+    struct value_id id;
+    uint64_t attempt;
+    uint64_t operations; /* executed, those of the subtree included */
+    uint64_t elapsed_us; /* simulated delay included */
+    uint64_t len;        /* of the value in bytes */
+    uint8_t hash[HASH_BYTES];
+    struct blob *value; /* borrowed; NULL when it is longer than VALUE_INLINE_MAX_BYTES: the runtime
+                           keeps it */
+    char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1]; /* of a text */
+    const char *error; /* NULL: it went well; else one line, borrowed */
+};
+
+struct event {
+    enum event_kind kind;
+    uint64_t now_us;      /* monotonic */
+    uint64_t wall_ms;     /* for people; may jump */
+    uint64_t random;      /* fresh with each event */
+    uint64_t rejected;    /* malformed or foreign messages that the runtime has dropped so far */
+    uint64_t turn_us;     /* the longest turn of the runtime's loop in the last minute ... */
+    uint64_t turn_own_us; /* ... and without what turns waited for a processor; the first one ... */
+    const char *turn_in;  /* ... and what it was in, a static string; NULL: not measured */
+    uint64_t value_bytes; /* of values that came from peers or went to disk so far */
+    uint64_t disk_busy_us; /* for so long the disk has been at one piece of work; 0: it waits */
+    union {
+        struct {
+            enum plane plane;
+            node_id_t
+                from; /* from the connection's HELLO; for a HELLO or on the feed, as it claims */
+            incarnation_t incarnation; /* likewise */
+            struct message
+                *message; /* borrowed for the step; the node takes references to what it keeps */
+        } message;
+        struct {
+            enum plane plane;
+            node_id_t peer;
+        } link;
+        uint64_t persisted;
+        bool full; /* EVENT_SPACE */
+        struct {
+            const struct computed *at;
+            size_t n;
+        } computed;
+        struct {
+            enum value_user user;
+            struct value_id id;
+            node_id_t from;
+            bool used; /* FAILED: the source says that no later state names it */
+        } value;
+        struct {
+            const struct value_id *ids; /* in their order */
+            size_t n;
+            bool end; /* there is nothing behind them */
+        } listed;
+        struct {
+            uint64_t client; /* names the client until the one reply to this request */
+            struct message *message;
+        } request;
+        struct {
+            bool injected; /* by --fail-exit: as if it died, but no operation is to blame */
+        } stop;
+    };
+};
+
+#endif

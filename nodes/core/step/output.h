@@ -1,0 +1,150 @@
+/* output.h - what the outside must do about an event, in order. */
+#ifndef CONCLAVE_CORE_OUTPUT_H
+#define CONCLAVE_CORE_OUTPUT_H
+
+#include "nodes/core/step/config.h"
+#include "nodes/core/step/event.h"
+
+enum output_kind {
+    OUTPUT_PERSIST, /* make these writes durable, in one transaction, then EVENT_PERSISTED(seq) */
+    OUTPUT_SEND,    /* to a peer on a plane, once after_seq is durable; lost when there is no
+                       connection */
+    OUTPUT_REPLY,   /* to a client, once after_seq is durable */
+    OUTPUT_PUBLISH, /* on the heartbeat plane, once after_seq is durable */
+    OUTPUT_COMPUTE, /* hand an operation to the compute thread, then EVENT_COMPUTED */
+    OUTPUT_FETCH,   /* pull a value from a node, then EVENT_VALUE_READY or EVENT_VALUE_FAILED */
+    OUTPUT_KEEP,    /* write a value to disk, then EVENT_VALUE_KEPT or EVENT_VALUE_FAILED */
+    OUTPUT_LIST,    /* names of values on disk, in order, then EVENT_VALUES_LISTED */
+    OUTPUT_FORGET,  /* remove values from disk */
+    OUTPUT_DROP,   /* the user wants a value, or all of a job, in memory no more: its fetches end */
+    OUTPUT_RELINK, /* the connection is of no use: make a new one */
+    OUTPUT_LOG     /* a line for people */
+};
+
+enum write_kind {
+    WRITE_VOTE,     /* the term, the vote in it, whether this node may vote, and in which cluster */
+    WRITE_ENTRY,    /* a log entry at an index, replacing what is there */
+    WRITE_TRUNCATE, /* forget the entries from an index on */
+    WRITE_IMAGE,    /* a full checkpoint, replacing the one before; forget the entries up to its
+                     * index, and all others too when `whole` */
+    WRITE_RECORD    /* what is remembered under a key, replacing what was */
+};
+
+struct write {
+    enum write_kind kind;
+    term_t term; /* WRITE_VOTE: current term; WRITE_ENTRY, WRITE_IMAGE: of the entry at the index */
+    node_id_t vote;
+    bool voter;
+    const struct identity *identity; /* WRITE_VOTE: the cluster's; NULL: as it is */
+    log_index_t index;
+    struct blob *entry;        /* packed; WRITE_RECORD: the value, NULL: forget the key */
+    struct blob *const *parts; /* WRITE_IMAGE: packed, in order */
+    size_t n_parts;
+    bool whole;
+    uint8_t key[RECORD_KEY_MAX]; /* WRITE_RECORD */
+    size_t key_len;              /* 1..RECORD_KEY_MAX */
+};
+
+/* What a disk remembers after a WRITE_VOTE. */
+static inline void node_durable_write(struct node_durable *durable, const struct write *write)
+{
+    durable->term = write->term;
+    durable->vote = write->vote;
+    durable->voter = write->voter;
+    if (write->identity)
+        durable->identity = *write->identity;
+}
+
+enum operator{ OPERATOR_MULTIPLY, OPERATOR_TEXT };
+
+enum operand_kind {
+    OPERAND_LITERAL, /* a small integer */
+    OPERAND_BLOB,    /* a value at hand */
+    OPERAND_VALUE    /* a value that the runtime holds: computed here, or fetched (VALUE_READY) */
+};
+
+struct compute_operand {
+    enum operand_kind kind;
+    uint64_t literal;
+    struct blob *blob;
+    struct value_id id;
+};
+
+/* One operation for the compute thread, or a whole subtree of them over leaves first, first-1, ...
+ * (count > 0): executed bottom-up, four operands an operation at most, a lone node promoted. */
+struct compute_op {
+    struct value_id id;
+    uint64_t attempt;
+    enum operator operator;
+    uint64_t first, count;
+    size_t n_operands;
+    struct compute_operand operands[OPERANDS_MAX];
+};
+
+struct output {
+    enum output_kind kind;
+    uint64_t after_seq; /* SEND, REPLY, PUBLISH: hold back until this persist sequence is durable */
+    union {
+        struct {
+            uint64_t seq; /* counts up by one */
+            const struct write *writes;
+            size_t n;
+        } persist;
+        struct {
+            enum plane plane;
+            node_id_t to;
+            struct message *message;
+        } send;
+        struct {
+            uint64_t client;
+            struct message *message;
+            bool chunk; /* attach this range of a kept value as the further frame; fewer bytes at
+                           its end */
+            struct value_id id;
+            uint64_t offset, len;
+        } reply;
+        struct message *publish;
+        struct compute_op compute;
+        struct {
+            enum value_user user;
+            struct value_id id;
+            node_id_t from;
+            uint64_t len;
+            uint8_t hash[HASH_BYTES];
+            log_index_t index; /* of the entry that names it; 0: an answer "used" is of no use */
+        } fetch;
+        struct {
+            enum value_user user;
+            struct value_id id;
+            struct blob *value; /* NULL: the runtime holds it, or has it on disk already */
+        } keep;
+        struct {
+            enum value_user user;
+            struct value_id id; /* op 0: all of the job; job 0: everything */
+        } drop;
+        struct {
+            job_id_t job;          /* JOB_NONE: of all */
+            struct value_id after; /* begin behind it; at most SWEEP_SLICE_MAX */
+        } list;
+        struct {
+            const struct value_id *ids;
+            size_t n;
+        } forget;
+        struct {
+            enum plane plane;
+            node_id_t peer;
+        } relink;
+        struct {
+            enum log_level level;
+            const char *text;
+        } log;
+    };
+};
+
+struct node_outputs {
+    const struct output
+        *at; /* all that they point to: borrowed until the next call of any node_ function */
+    size_t n;
+};
+
+#endif

@@ -1,0 +1,67 @@
+#include "nodes/core/step/step.h"
+
+#include <stdarg.h>
+
+#include "shared/base/text.h"
+
+void step_reject(struct step *step, node_id_t from, const char *why)
+{
+    step->rejected_here++;
+    outbox_log(&step->out, LOG_WARN, "dropped a message of node %u: %s", from, why);
+}
+
+uint64_t step_random(struct step *step, uint64_t limit)
+{
+    /* splitmix64 (Steele, Lea & Flood 2014). */
+    uint64_t x = step->random += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (x ^ x >> 31) % limit;
+}
+
+void step_event(struct step *step, const char *event, node_id_t subject, job_id_t job,
+                const char *format, ...)
+{
+    struct text text = {0};
+    va_list args;
+    va_start(args, format);
+    text_add_v(&text, format, args);
+    va_end(args);
+    outbox_log(&step->out, LOG_INFO, "%s", text.at);
+    struct slice line = {(const uint8_t *)text.at,
+                         text.len < TEXT_FIELD_MAX ? text.len : TEXT_FIELD_MAX};
+    struct message *message = message_new(MESSAGE_EVENT);
+    message->as.event = (struct wire_event){
+        .node = step->config.id,
+        .incarnation = step->config.incarnation,
+        .seq = ++step->feed_seq,
+        .time_ms = step->wall_ms,
+        .term = step->term,
+        .event = message_text(message, event),
+        .subject = subject,
+        .job = job,
+        .text = message_copy(message, line),
+    };
+    outbox_publish(&step->out, message);
+}
+
+struct message *step_error(const struct step *step, uint64_t request, const char *code,
+                           const char *reason)
+{
+    struct message *message = message_new(MESSAGE_ERROR);
+    message->as.error = (struct wire_error){
+        .request = request,
+        .code = message_text(message, code),
+        .reason = message_text(message, reason),
+        .coordinator = step->coordinator,
+    };
+    return message;
+}
+
+bool step_key_is_valid(struct slice key)
+{
+    for (size_t i = 0; i < key.len; i++)
+        if (key.at[i] <= 0x20 || key.at[i] >= 0x7f)
+            return false;
+    return key.len > 0;
+}

@@ -1,0 +1,51 @@
+/* step.h - what every room of a node gets instead of the node: its configuration, the time of the
+ * present step, randomness, and the outbox; log lines, events and error replies.
+ *
+ * This is the door of the room; it includes all that the room has. */
+#ifndef CONCLAVE_CORE_STEP_H
+#define CONCLAVE_CORE_STEP_H
+
+#include "nodes/core/step/outbox.h"
+
+struct step {
+    struct node_config config;
+    uint64_t now_us, wall_ms;
+    uint64_t random;
+    uint64_t rejected, rejected_here; /* messages dropped: in all, and by the core */
+    uint64_t feed_seq;                /* of the last heartbeat or event */
+    term_t term;                      /* ours, and whom we follow in it: the election's */
+    node_id_t coordinator;
+    bool news; /* something changed that others should know at once: a heartbeat is due */
+    struct outbox out;
+};
+
+static inline bool step_is_peer(const struct step *step, uint64_t id)
+{
+    return id >= 1 && id <= step->config.n_nodes && id != step->config.id;
+}
+
+/* How long a value of so many bytes may be waited for before it is asked for again. */
+static inline uint64_t value_wait_us(uint64_t len)
+{
+    return VALUE_WAIT_US + len / VALUE_WAIT_BYTES_PER_US;
+}
+
+/* Counts a message that is malformed, foreign or absurd. */
+void step_reject(struct step *step, node_id_t from, const char *why);
+
+/* A pseudo-random number below `limit` (> 0), from the event's randomness. */
+uint64_t step_random(struct step *step, uint64_t limit);
+
+/* Publishes an event and writes the same line to the log. `subject` NODE_NONE, `job` JOB_NONE:
+ * about none. */
+void step_event(struct step *step, const char *event, node_id_t subject, job_id_t job,
+                const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* An error reply to a client's request. Caller sends it. */
+struct message *step_error(const struct step *step, uint64_t request, const char *code,
+                           const char *reason);
+
+/* A client's key: printable characters without spaces. */
+bool step_key_is_valid(struct slice key);
+
+#endif
