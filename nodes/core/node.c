@@ -41,6 +41,7 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     keys_init(&node->keys, &config->keys);
     keys_init(&node->ledger.keys.forgotten, &config->keys);
     image_init(node);
+    node->links.step = &node->step;
     members_init(node, durable);
     node->members.began_us = now_us;
     election_init(node, durable);
@@ -92,7 +93,7 @@ void node_destroy(struct node **node)
     follower_clear(it);
     journal_clear(it);
     sweep_clear(it);
-    peers_clear(it);
+    peers_clear(&it->links);
     members_clear(it);
     jobs_clear(&it->jobs);
     keys_clear(&it->keys);
@@ -102,7 +103,76 @@ void node_destroy(struct node **node)
     free(it);
 }
 
+/* --- facts: which room hears what, and in what order --- */
+
+static void settle_link(struct node *node, const struct link_fact *fact)
+{
+    switch (fact->kind) {
+    case LINK_LOST:
+        schedule_worker_lost(node, fact->node, fact->died);
+        break;
+    case LINK_BACK:
+        schedule_worker_lives(node, fact->node, true);
+        break;
+    case LINK_MET:
+        members_forget(node, fact->node);
+        schedule_worker_lives(node, fact->node, false);
+        replication_forget(node, fact->node);
+        snapshot_peer_met(node, fact->node); /* before: what the ledger sends counts */
+        ledger_peer_met(node, fact->node);
+        break;
+    case LINK_GONE:
+        election_peer_lost(node, fact->node);
+        break;
+    case LINK_OPEN:
+        replication_probe(node, fact->node);
+        break;
+    }
+}
+
+static void settle(struct node *node)
+{
+    struct link_facts *facts = &node->links.facts;
+    for (size_t i = 0; i < facts->n; i++) {
+        struct link_fact fact = facts->at[i]; /* more may come meanwhile */
+        settle_link(node, &fact);
+    }
+    facts->n = 0;
+}
+
 /* --- messages --- */
+
+/* A peer is heard as this incarnation. */
+static void meet(struct node *node, node_id_t from, incarnation_t incarnation)
+{
+    peers_end_life(&node->links, from, incarnation);
+    settle(node);
+    peers_meet(&node->links, from, incarnation);
+    settle(node);
+}
+
+static void take_hello(struct node *node, node_id_t from, const struct wire_hello *hello)
+{
+    if (peers_is_doubled(&node->links, from, hello->incarnation)) {
+        peers_complain(&node->links, from, "another process of that id runs already");
+        return;
+    }
+    if (!members_welcomes(node, from, hello))
+        return;
+    meet(node, from, hello->incarnation);
+    members_learn(node, from, hello->cluster_id, hello->birth);
+    if (hello->plane == PLANE_CONTROL)
+        founding_met(node, from);
+    peers_hello(&node->links, from, hello);
+}
+
+static void take_welcome(struct node *node, node_id_t from, const struct wire_welcome *welcome)
+{
+    if (!peers_is_ours(&node->links, from, welcome))
+        return; /* it answers a connection that is no more */
+    meet(node, from, welcome->incarnation);
+    peers_welcome(&node->links, from, welcome);
+}
 
 static void take_control(struct node *node, node_id_t from, const struct message *message)
 {
@@ -113,7 +183,7 @@ static void take_control(struct node *node, node_id_t from, const struct message
     else if (message->type == MESSAGE_FOUND)
         founding_take(node, from, &message->as.found);
     else if (message->type == MESSAGE_GOODBYE)
-        peers_goodbye(node, from, &message->as.goodbye);
+        peers_goodbye(&node->links, from, &message->as.goodbye);
     else if (message->type == MESSAGE_ACCOUNT_QUERY)
         ledger_query(node, from, &message->as.account_query);
     else if (message->type == MESSAGE_ACCOUNT_REPLY)
@@ -124,7 +194,7 @@ static void take_control(struct node *node, node_id_t from, const struct message
 
 static void take_channel(struct node *node, node_id_t from, struct message *message)
 {
-    if (!peers_receive(node, from, message))
+    if (!peers_receive(&node->links, from, message))
         return;
     snapshot_record(node, from, message);
     switch (message->type) {
@@ -187,11 +257,16 @@ static void take_feed(struct node *node, node_id_t from, struct message *message
     founding_heartbeat(node, from, &message->as.heartbeat);
     if (members_is_foreign(node, from)) {
         if (message->as.heartbeat.term) /* else it may still join ours */
-            members_complain(node, from, MEMBERS_FOREIGN);
+            peers_complain(&node->links, from, PEERS_FOREIGN);
         return;
     }
     election_heartbeat(node, from, &message->as.heartbeat);
-    peers_heartbeat(node, from, message);
+    if (!peers_heartbeat(&node->links, from, message))
+        return;
+    health_heartbeat(node, from, &message->as.heartbeat);
+    settle(node);
+    if (node_serves(node))
+        deadlines_heartbeat(node, from);
 }
 
 /* The place of a message on a plane was checked by the runtime; who sent it, too. What is in it was
@@ -206,13 +281,13 @@ static void take_message(struct node *node, enum plane plane, node_id_t from,
     bool joins = message->type == MESSAGE_HELLO || message->type == MESSAGE_FOUND ||
                  plane == PLANE_HEARTBEAT;
     if (members_is_foreign(node, from) && !joins) {
-        members_complain(node, from, MEMBERS_FOREIGN);
+        peers_complain(&node->links, from, PEERS_FOREIGN);
         return;
     }
     if (message->type == MESSAGE_HELLO && message->as.hello.plane == plane)
-        peers_hello(node, from, &message->as.hello);
+        take_hello(node, from, &message->as.hello);
     else if (message->type == MESSAGE_WELCOME && message->as.welcome.plane == plane)
-        peers_welcome(node, from, &message->as.welcome);
+        take_welcome(node, from, &message->as.welcome);
     else if (plane == PLANE_CONTROL)
         take_control(node, from, message);
     else if (plane == PLANE_CHANNEL)
@@ -234,7 +309,7 @@ static void check_lateness(struct node *node)
     uint64_t since = node->promised_us > node->last_us ? node->promised_us : node->last_us;
     uint64_t late_us = node->step.now_us > since ? node->step.now_us - since : 0;
     if (late_us >= node->step.config.heartbeat_us) {
-        peers_forgive(node);
+        peers_forgive(&node->links);
         deadlines_forgive(node);
     }
     if (late_us >= LATE_US)
@@ -244,7 +319,8 @@ static void check_lateness(struct node *node)
 static void say_goodbye(struct node *node, bool injected)
 {
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        if (!step_is_peer(&node->step, id) || node->peers[id].links[PLANE_CONTROL].state == LINK_DOWN)
+        if (!step_is_peer(&node->step, id) ||
+            node->links.peers[id].links[PLANE_CONTROL].state == LINK_DOWN)
             continue;
         struct message *message = message_new(MESSAGE_GOODBYE);
         message->as.goodbye.incarnation = node->step.config.incarnation;
@@ -279,10 +355,10 @@ static void take_event(struct node *node, const struct event *event)
         take_message(node, event->message.plane, event->message.from, event->message.message);
         break;
     case EVENT_LINK_UP:
-        peers_link_up(node, event->link.plane, event->link.peer);
+        peers_link_up(&node->links, event->link.plane, event->link.peer);
         break;
     case EVENT_LINK_DOWN:
-        peers_link_down(node, event->link.plane, event->link.peer);
+        peers_link_down(&node->links, event->link.plane, event->link.peer);
         break;
     case EVENT_PERSISTED:
         journal_persisted(node, event->persisted);
@@ -332,8 +408,10 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     health_note(node, event);
     check_lateness(node);
     take_event(node, event);
+    settle(node);
     if (event->kind == EVENT_TICK) {
-        peers_tick(node);
+        peers_tick(&node->links);
+        settle(node);
         health_tick(node);
         founding_tick(node);
         election_tick(node);
@@ -354,7 +432,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     ledger_pump(node);
     snapshot_pump(node);
     sweep_pump(node);
-    peers_pump(node);
+    peers_pump(&node->links);
     heartbeat_tick(node);
     outbox_end(&node->step.out);
     node->last_us = node->step.now_us;
@@ -371,7 +449,7 @@ uint64_t node_deadline(const struct node *node)
 {
     uint64_t at = node->heartbeat_at_us;
     at = earlier(at, election_deadline(node));
-    at = earlier(at, peers_deadline(node));
+    at = earlier(at, peers_deadline(&node->links));
     at = earlier(at, schedule_deadline(node));
     at = earlier(at, ledger_queries_deadline(node));
     at = earlier(at, snapshot_deadline(node));
@@ -382,9 +460,9 @@ uint64_t node_deadline(const struct node *node)
 bool node_refuses(const struct node *node, node_id_t from, incarnation_t incarnation,
                   struct message **refusal)
 {
-    if (!step_is_peer(&node->step, from) || !peers_is_doubled(node, from, incarnation))
+    if (!step_is_peer(&node->step, from) || !peers_is_doubled(&node->links, from, incarnation))
         return false;
-    const struct peer *peer = &node->peers[from];
+    const struct peer *peer = &node->links.peers[from];
     const struct wire_heartbeat *heartbeat = &peer->heartbeat->as.heartbeat;
     if (!refusal)
         return true;
@@ -424,5 +502,5 @@ void node_check_invariants(const struct node *node)
     ledger_check_invariants(node);
     snapshot_check_invariants(node);
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        channel_check_invariants(&node->peers[id].channel);
+        channel_check_invariants(&node->links.peers[id].channel);
 }

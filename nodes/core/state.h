@@ -2,7 +2,7 @@
 #ifndef CONCLAVE_CORE_STATE_H
 #define CONCLAVE_CORE_STATE_H
 
-#include "nodes/core/link/channel.h"
+#include "nodes/core/link/peers.h"
 #include "nodes/core/state/jobs.h"
 #include "nodes/core/state/keys.h"
 #include "nodes/core/ledger/ledger.h"
@@ -56,6 +56,8 @@ struct replica {
     log_index_t useless; /* values that a checkpoint up to here refers to are gone */
     size_t sent_parts, told_parts;
     uint64_t moved_us; /* when it last acknowledged more, or took in bytes of values for it */
+    bool heard;        /* its heartbeat came ... */
+    uint64_t fetched;  /* ... and said that so many bytes of values came while entries waited */
     struct level level;
 };
 
@@ -99,22 +101,6 @@ struct replication {
     uint64_t unconfirmed, unconfirmed_us; /* likewise, of rounds that reads wait for */
 };
 
-/* --- peers --- */
-
-/* Our connection to a peer on a plane:
- *   down --EVENT_LINK_UP, HELLO sent--> greeted --WELCOME--> welcomed; EVENT_LINK_DOWN or no
- * WELCOME in time: down */
-enum link_state { LINK_DOWN, LINK_GREETED, LINK_WELCOMED };
-
-struct link {
-    enum link_state state;
-    uint64_t connection; /* counts our connections on this plane */
-    uint64_t greeted_us;
-    unsigned unanswered;      /* HELLOs in a row that nobody welcomed */
-    incarnation_t heard_from; /* the incarnation of the peer's last HELLO on this plane; 0: none */
-    uint64_t heard_connection;
-};
-
 /* How long what kind of operation takes: a moving average of nanoseconds per 1024 units of cost
  * (deadlines.c); 0: unknown. */
 enum item_kind { ITEM_UNIT, ITEM_COMBINE, ITEM_TEXT, ITEM_KINDS };
@@ -149,26 +135,6 @@ struct membership {
     bool voter;                           /* it claims to be admitted */
     bool last_voter;                      /* the life before did */
     uint64_t found_us;                    /* when it was last told of the cluster */
-    uint64_t complained_us;               /* when the log last said that it is refused */
-    uint64_t refused_us;                  /* when it was last refused, and why */
-    char refusal[REFUSAL_MAX];
-};
-
-struct peer {
-    incarnation_t incarnation; /* 0: never met */
-    struct membership membership;
-    struct link links[PLANE_COUNT];
-    struct channel channel;
-    uint64_t counted_sent,
-        counted_received;       /* messages of this channel that snapshots account for */
-    bool alive;                 /* its heartbeats arrive, and no disconnect came after them */
-    bool excused;               /* it said goodbye: no operation is to blame for its end */
-    uint64_t heard_us;          /* the last heartbeat */
-    uint64_t follows_us;        /* the last one that said it follows us in our term */
-    uint64_t distrust_until_us; /* after a disconnect: heartbeats up to here may be leftovers */
-    struct message *heartbeat;  /* the last one; NULL: none yet */
-    struct worker_slot slot;
-    struct replica replica;
 };
 
 /* --- who belongs to the cluster --- */
@@ -181,11 +147,10 @@ struct admission {
 };
 
 struct members {
-    struct identity identity;  /* of the cluster; none: not founded yet */
-    incarnation_t birth;       /* of our disk */
     struct admission *pending; /* in the order of the log */
     size_t n_pending, pending_size;
     uint64_t began_us; /* when this node started, to wait for others before it founds */
+    struct membership of[NODES_MAX + 1];
 };
 
 /* The voters' disks as the applied log has them; 0: not known. Part of the replicated state. */
@@ -274,6 +239,7 @@ struct run;
 struct work;
 
 struct schedule {
+    struct worker_slot slots[NODES_MAX + 1];
     struct map items;                    /* (job, op) -> struct item: operations in the frontier */
     uint64_t picks;                      /* counts choices of a worker */
     uint64_t operations;                 /* accepted in this reign */
@@ -336,14 +302,13 @@ struct sweep {
 
 struct node {
     struct step step;
-    uint64_t turn_us, turn_own_us;    /* as the last event said */
+    uint64_t turn_us, turn_own_us; /* as the last event said */
     const char *turn_in;
     uint64_t promised_us; /* the deadline that we gave; a step long after it was late */
     uint64_t last_us;     /* of the last step */
     uint64_t value_bytes, disk_busy_us; /* as the last event said */
-    uint64_t clock;                     /* Lamport */
     uint64_t heartbeat_at_us;
-    bool full;          /* our disk is, see space.h */
+    bool full; /* our disk is, see space.h */
     struct members members;
     struct election election;
     struct journal journal;
@@ -364,7 +329,8 @@ struct node {
     struct repairs repairs;
     struct ledger ledger;
     struct snapshots snapshots;
-    struct peer peers[NODES_MAX + 1]; /* by id; our own and 0 unused */
+    struct replica replicas[NODES_MAX + 1];
+    struct links links;
 };
 
 /* --- small helpers that every core file uses --- */

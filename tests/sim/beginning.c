@@ -27,8 +27,8 @@ static void check_cluster(const struct world *world, const struct identity *clus
 {
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
-        if (node && members_is_founded(node) &&
-            !identity_same_cluster(&node->members.identity, cluster))
+        if (node && step_is_founded(&node->step) &&
+            !identity_same_cluster(&node->step.identity, cluster))
             world_fail(world, "R32: a wiped majority does not begin again",
                        "node %u belongs to another cluster now", id);
     }
@@ -41,7 +41,7 @@ void beginning_again(struct world *world)
     uint32_t voters = world_voters(world), quorum = voters / 2 + 1, wiped = 0;
     if (voters < 3 || !world_coordinator(world) || world_random(world, 4))
         return;
-    struct identity cluster = world->nodes[world_coordinator(world)].core->members.identity;
+    struct identity cluster = world->nodes[world_coordinator(world)].core->step.identity;
     world_say(world, NODE_NONE, "a majority of the disks is lost");
     for (node_id_t id = 1; id <= world->options.n_nodes; id++)
         world_crash(world, id);

@@ -298,8 +298,8 @@ bool oracle_may_wipe(const struct world *world, node_id_t id)
         return true;
     for (node_id_t other = 1; other <= voters && !oracle->founded; other++) {
         const struct node *node = world->nodes[other].core;
-        if (node && identity_is_set(&node->members.identity))
-            births = node->members.identity.births; /* not on any disk yet */
+        if (node && identity_is_set(&node->step.identity))
+            births = node->step.identity.births; /* not on any disk yet */
     }
     if (births == oracle->births && !oracle->founded)
         return true;

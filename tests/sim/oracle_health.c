@@ -29,8 +29,8 @@ static uint64_t progress_of(const struct world *world, const struct node *node)
         hash = mix(hash, world->nodes[node->step.config.id].disk_moved_us);
     for (node_id_t id = 1; id <= world_voters(world); id++) {
         const struct node *peer = world->nodes[id].core;
-        hash = mix(hash, node->peers[id].replica.match);
-        hash = mix(hash, node->peers[id].replica.told_parts);
+        hash = mix(hash, node->replicas[id].match);
+        hash = mix(hash, node->replicas[id].told_parts);
         hash = mix(hash, peer ? peer->follower.fetched : 0);
     }
     return hash;
@@ -56,10 +56,10 @@ static void check_peer(struct world *world, node_id_t id, node_id_t peer)
 {
     struct ghost_level *level = &world->oracle->nodes[id].health.levels[peer];
     const struct node *node = world->nodes[id].core, *other = world->nodes[peer].core;
-    log_index_t match = node->peers[peer].replica.match, applied = 0;
+    log_index_t match = node->replicas[peer].match, applied = 0;
     if (other)
         applied = other->journal.applied < match ? other->journal.applied : match;
-    if (!node_serves(node) || !node->peers[peer].alive || !level->since_us ||
+    if (!node_serves(node) || !node->links.peers[peer].alive || !level->since_us ||
         applied >= level->goal) {
         *level = (struct ghost_level){node->journal.commit, world->now_us};
         return;

@@ -42,8 +42,8 @@ static bool is_whole(const struct world *world)
         return false;
     for (node_id_t peer = 1; peer <= world->options.n_nodes; peer++)
         if (peer != id &&
-            (!world->nodes[id].core->peers[peer].alive ||
-             world->nodes[id].core->peers[peer].links[PLANE_CHANNEL].state != LINK_WELCOMED))
+            (!world->nodes[id].core->links.peers[peer].alive ||
+             world->nodes[id].core->links.peers[peer].links[PLANE_CHANNEL].state != LINK_WELCOMED))
             return false;
     return true;
 }
@@ -124,7 +124,8 @@ static node_id_t somebody_busy(const struct world *world, bool queue)
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         if (node && coordinator(world) && node != coordinator(world) && node->worker.n_submitted &&
-            node->worker.queued > queue && coordinator(world)->peers[id].slot.outstanding > queue)
+            node->worker.queued > queue &&
+            coordinator(world)->schedule.slots[id].outstanding > queue)
             return id;
     }
     return NODE_NONE;
@@ -158,7 +159,7 @@ static void a_late_result_changes_nothing_T1(void **state)
     assert_ptr_equal(coordinator(world), node);
     assert_int_equal(job_of(world, "a")->executed, executed);
     assert_int_equal(node->schedule.operations, operations);
-    assert_true(node->peers[late].alive);
+    assert_true(node->links.peers[late].alive);
     submit(world, "b", 30000);
     assert_done(world, "b", 15 * SECOND_US);
     world_free(&world);
@@ -178,7 +179,7 @@ static void a_node_that_returns_is_a_new_worker_and_used_at_once_T2(void **state
     world->nodes[victim].computed = 0;
     world_start(world, victim);
     world_run(world, 250 * MS_US); /* its connections are made, its first heartbeat arrives */
-    assert_int_not_equal(coordinator(world)->peers[victim].incarnation, before);
+    assert_int_not_equal(coordinator(world)->links.peers[victim].incarnation, before);
     assert_true(world->nodes[victim].computed > 0);
     assert_done(world, "a", 60 * SECOND_US);
     world_free(&world);
@@ -197,8 +198,8 @@ static void nothing_stays_with_a_departed_worker_T3(void **state)
         world_crash(world, victim);
         world_run(world, 5 * MS_US);
         struct node *node = coordinator(world);
-        assert_int_equal(node->peers[victim].slot.outstanding, 0);
-        assert_null(node->peers[victim].slot.first);
+        assert_int_equal(node->schedule.slots[victim].outstanding, 0);
+        assert_null(node->schedule.slots[victim].first);
         assert_done(world, "a", 60 * SECOND_US);
         world_free(&world);
     }
@@ -340,7 +341,7 @@ static void the_first_result_wins_and_copies_are_cancelled_T9(void **state)
         assert_true(coordinator(world)->schedule.copied > 0);
         world_run(world, 10 * MS_US);
         assert_int_equal(world->nodes[slow].core->worker.queued, 0);
-        assert_int_equal(coordinator(world)->peers[slow].slot.outstanding, 0);
+        assert_int_equal(coordinator(world)->schedule.slots[slow].outstanding, 0);
         world_free(&world);
     }
 }
@@ -357,7 +358,7 @@ static void a_stopped_straggler_is_overtaken_before_its_heartbeats_are_missed_T9
     uint64_t stopped_us = world->now_us;
     assert_done(world, "a", 10 * SECOND_US);
     assert_true(world->now_us - stopped_us < ELECTION_TIMEOUT_DEFAULT_US);
-    assert_true(coordinator(world)->peers[straggler].alive); /* not declared dead yet */
+    assert_true(coordinator(world)->links.peers[straggler].alive); /* not declared dead yet */
     world_free(&world);
 }
 
@@ -371,8 +372,8 @@ static void an_overdue_worker_keeps_no_queue_waiting_T9(void **state)
     node_id_t slow = world_coordinator(world) % 6 + 1;
     world_pace(world, slow, 100 * MS_US);
     world_run(world, 3 * SECOND_US);
-    assert_true(coordinator(world)->peers[slow].slot.outstanding <= 1);
-    assert_true(coordinator(world)->peers[slow].alive);
+    assert_true(coordinator(world)->schedule.slots[slow].outstanding <= 1);
+    assert_true(coordinator(world)->links.peers[slow].alive);
     assert_done(world, "a", 60 * SECOND_US);
     world_free(&world);
 }

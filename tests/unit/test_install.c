@@ -135,7 +135,7 @@ static void a_crash_between_any_two_steps_of_an_install_is_harmless_R19(void **s
                 stage_release(stage, 1, false, 1);
                 stage_run(stage, 3 * MS_US);
             }
-            assert_true(!slow || !stage_core(stage, 1)->peers[3].replica.match); /* untold */
+            assert_true(!slow || !stage_core(stage, 1)->replicas[3].match); /* untold */
             stage_kill(stage, 3);
             bool has = stage->nodes[3].image != NULL;
             assert_int_equal(has, step >= PARTS && !slow);

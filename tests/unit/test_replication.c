@@ -28,11 +28,11 @@ static void not_even_a_heartbeat_tells_a_term_before_it_is_on_disk_R1(void **sta
     stage_say(stage, 3, 2, PLANE_CONTROL, message);
     stage_run(stage, 3 * HEARTBEAT_DEFAULT_US);
     assert_int_equal(stage_core(stage, 2)->step.term, 5);
-    assert_int_equal(stage_core(stage, 1)->peers[2].heartbeat->as.heartbeat.term, 0);
+    assert_int_equal(stage_core(stage, 1)->links.peers[2].heartbeat->as.heartbeat.term, 0);
     assert_false(stage_told(stage, "2 -> 3"));
     stage_sync(stage, 2);
     stage_run(stage, MS_US);
-    assert_int_equal(stage_core(stage, 1)->peers[2].heartbeat->as.heartbeat.term, 5);
+    assert_int_equal(stage_core(stage, 1)->links.peers[2].heartbeat->as.heartbeat.term, 5);
     assert_true(stage_told(stage, "2 -> 3  vote granted"));
     stage_free(&stage);
 }
@@ -132,15 +132,15 @@ static void an_unreachable_peer_stops_no_heartbeats_to_others_R21(void **state)
     stage_kill(stage, 2);
     stage_cut(stage, 1, 3, true);
     stage_disconnect(stage, 1, 3);
-    uint64_t seq = stage_core(stage, 4)->peers[1].heartbeat->as.heartbeat.seq;
+    uint64_t seq = stage_core(stage, 4)->links.peers[1].heartbeat->as.heartbeat.seq;
     for (uint64_t round = 1; round <= 20; round++) {
         stage_set(stage, 1, 5, round); /* what cannot be sent to 2 and 3 goes to 4 and 5 */
         stage_run(stage, HEARTBEAT_DEFAULT_US);
         assert_int_equal(stage_core(stage, 4)->journal.last, 1 + round);
-        assert_true(stage->now_us - stage_core(stage, 4)->peers[1].heard_us <=
+        assert_true(stage->now_us - stage_core(stage, 4)->links.peers[1].heard_us <=
                     2 * HEARTBEAT_DEFAULT_US);
     }
-    assert_true(stage_core(stage, 4)->peers[1].heartbeat->as.heartbeat.seq >= seq + 18);
+    assert_true(stage_core(stage, 4)->links.peers[1].heartbeat->as.heartbeat.seq >= seq + 18);
     stage_free(&stage);
 }
 
@@ -321,10 +321,10 @@ static void check_heights(const struct stage *stage, struct heights *heights)
         const struct node *node = stage_core(stage, id);
         assert_true(node->step.term >= heights->term[id]);
         assert_true(node->journal.commit >= heights->commit[id]);
-        assert_true(stage_core(stage, 1)->peers[id].replica.match >= heights->match[id]);
+        assert_true(stage_core(stage, 1)->replicas[id].match >= heights->match[id]);
         heights->term[id] = node->step.term;
         heights->commit[id] = node->journal.commit;
-        heights->match[id] = stage_core(stage, 1)->peers[id].replica.match;
+        heights->match[id] = stage_core(stage, 1)->replicas[id].match;
     }
 }
 
@@ -374,7 +374,7 @@ static void who_waits_for_values_is_sent_nothing_more_meanwhile(void **state)
 {
     (void)state;
     struct stage *stage = stage_begin(3);
-    const struct replica *replica = &stage_core(stage, 1)->peers[3].replica;
+    const struct replica *replica = &stage_core(stage, 1)->replicas[3];
     stage->topics = 0;
     stage_lose_messages(stage, 1, 3, MESSAGE_APPEND);
     for (uint64_t i = 1; i <= 20; i++) {

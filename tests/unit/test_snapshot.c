@@ -426,15 +426,15 @@ static void everything_fails_and_nothing_is_lost_S12_S14_S16(void **state)
 static void inject(struct world *world, node_id_t to, node_id_t from, struct message *message)
 {
     struct node *node = world->nodes[to].core;
-    message->as.channel.seq = node->peers[from].channel.delivered + 1;
+    message->as.channel.seq = node->links.peers[from].channel.delivered + 1;
     message->as.channel.src = from;
-    message->as.channel.src_incarnation = node->peers[from].channel.peer;
+    message->as.channel.src_incarnation = node->links.peers[from].channel.peer;
     message->as.channel.dst_incarnation = node->config.incarnation;
-    message->as.channel.ack = node->peers[from].channel.acked;
+    message->as.channel.ack = node->links.peers[from].channel.acked;
     struct event event = {.kind = EVENT_MESSAGE, .now_us = node->now_us};
     event.message.plane = PLANE_CHANNEL;
     event.message.from = from;
-    event.message.incarnation = node->peers[from].channel.peer;
+    event.message.incarnation = node->links.peers[from].channel.peer;
     event.message.message = message;
     node_step(node, &event);
     node_check_invariants(node);

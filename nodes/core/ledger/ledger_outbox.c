@@ -85,7 +85,7 @@ void ledger_send(struct node *node, node_id_t to, struct message *message, uint6
     node->ledger.away += amount;
     if (outgoing->enqueued + 1 < outgoing->n)
         message_drop(&message); /* it waits behind others */
-    else if (!peers_send_durable(node, to, message))
+    else if (!peers_send_durable(&node->links, to, message))
         outgoing->enqueued++;
 }
 
@@ -102,9 +102,9 @@ static void pump_letters(struct node *node, node_id_t to)
 {
     struct outgoing *outgoing = &node->ledger.outgoing[to];
     for (unsigned burst = 0; burst < LEDGER_BURST_MAX && outgoing->enqueued < outgoing->n &&
-                             channel_has_room(&node->peers[to].channel);
+                             channel_has_room(&node->links.peers[to].channel);
          burst++)
-        if (!peers_send_durable(node, to, unpack(letter_at(outgoing, outgoing->enqueued))))
+        if (!peers_send_durable(&node->links, to, unpack(letter_at(outgoing, outgoing->enqueued))))
             outgoing->enqueued++;
 }
 
@@ -119,7 +119,7 @@ static void pump_ack(struct node *node, node_id_t to)
     struct message *message = message_new(MESSAGE_LEDGER_ACK);
     message->as.ledger_ack.epoch = incoming->epoch;
     message->as.ledger_ack.number = incoming->durable;
-    incoming->owed = peers_send(node, to, message) != OK;
+    incoming->owed = peers_send(&node->links, to, message) != OK;
 }
 
 void ledger_pump(struct node *node)
@@ -220,8 +220,8 @@ static void apply_app(struct node *node, node_id_t from, const struct wire_app *
     if (!ledger_name_is_valid(app->name) || !text_is_utf8(app->value))
         step_reject(&node->step, from, "an application message without a name, or not of text");
     else if (!ledger_put(node, app->name, app->value))
-        outbox_log(&node->step.out, LOG_WARN, "no room for another value: that from node %u is dropped",
-                   (unsigned)from);
+        outbox_log(&node->step.out, LOG_WARN,
+                   "no room for another value: that from node %u is dropped", (unsigned)from);
 }
 
 /* Whatever is in it, a letter counts as applied: else all behind it would wait for ever. */

@@ -44,7 +44,7 @@ static void ask(struct node *node, struct ledger_wait *wait)
     const struct wire_bank_transfer *transfer = &wait->message->as.bank_transfer;
     struct message *message = message_new(MESSAGE_ACCOUNT_QUERY);
     message->as.account_query.account = message_copy(message, transfer->to);
-    peers_send_control(node, (node_id_t)transfer->to_node, message);
+    peers_send_control(&node->links, (node_id_t)transfer->to_node, message);
     wait->ask_us = node->step.now_us + LEDGER_QUERY_RETRY_US;
 }
 
@@ -81,7 +81,7 @@ void ledger_query(struct node *node, node_id_t from, const struct wire_account_q
     message->as.account_reply.account = message_copy(message, query->account);
     message->as.account_reply.exists =
         ledger_table_find(&node->ledger.accounts, query->account) != NULL;
-    peers_send_control(node, from, message);
+    peers_send_control(&node->links, from, message);
 }
 
 void ledger_query_reply(struct node *node, node_id_t from, const struct wire_account_reply *reply)
@@ -116,7 +116,8 @@ static void give_up(struct node *node, struct ledger_wait *wait)
     text_add(&reason, "node %u does not answer; nothing was changed",
              (unsigned)wait->message->as.bank_transfer.to_node);
     outbox_reply(&node->step.out, wait->client,
-                 step_error(&node->step, wait->message->as.request.request, "unavailable", reason.at));
+                 step_error(&node->step, wait->message->as.request.request, "unavailable",
+                            reason.at));
     message_drop(&wait->message);
 }
 

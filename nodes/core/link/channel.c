@@ -208,3 +208,16 @@ void channel_check_invariants(const struct channel *channel)
     for (size_t i = 0; i < channel->queued; i++)
         assert(slot(channel, i)->message->as.channel.seq == channel->acked + i + 1);
 }
+
+bool channel_counts(enum message_type type)
+{
+    switch (type) {
+    case MESSAGE_MARKER:
+    case MESSAGE_SNAPSHOT_REPORT:
+    case MESSAGE_SNAPSHOT_END:
+    case MESSAGE_CHANNEL_ACK:
+        return false;
+    default:
+        return true;
+    }
+}

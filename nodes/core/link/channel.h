@@ -87,6 +87,9 @@ uint64_t channel_deadline(const struct channel *channel);
 void channel_stamp(struct channel *channel, struct message *message, node_id_t self,
                    incarnation_t incarnation);
 
+/* True for what a snapshot accounts for: not markers, reports and acknowledgements. */
+bool channel_counts(enum message_type type);
+
 void channel_close(struct channel *channel);
 void channel_check_invariants(const struct channel *channel);
 

@@ -2,110 +2,120 @@
 
 #include <assert.h>
 #include <inttypes.h>
-
-#include "nodes/core/schedule/deadlines.h"
-#include "nodes/core/raft/election.h"
-#include "nodes/core/raft/health.h"
-#include "nodes/core/raft/founding.h"
-#include "nodes/core/ledger/ledger_outbox.h"
-#include "nodes/core/raft/members.h"
-#include "nodes/core/raft/replication.h"
-#include "nodes/core/schedule/schedule.h"
+#include <stdlib.h>
 
 #include "shared/base/mutant.h"
+#include "shared/base/text.h"
+
+#define COMPLAINT_US     (10 * SECOND_US)
+#define REFUSAL_SHOWN_US (3 * SECOND_US) /* several heartbeats, of any sane configuration */
+
+/* --- facts --- */
+
+static void report(struct links *links, enum link_fact_kind kind, node_id_t id, bool flag)
+{
+    struct link_facts *facts = &links->facts;
+    if (facts->n == facts->size) {
+        facts->size = facts->size ? 2 * facts->size : 16;
+        facts->at = mem_grow(facts->at, facts->size, sizeof *facts->at);
+    }
+    facts->at[facts->n++] = (struct link_fact){kind, id, flag};
+}
+
 /* --- life and death --- */
 
 /* `died`: its process is gone, as far as we can tell; else it may only be out of reach. */
-static void declare_dead(struct node *node, node_id_t id, const char *why, bool died)
+static void declare_dead(struct links *links, node_id_t id, const char *why, bool died)
 {
-    struct peer *peer = &node->peers[id];
-    if (peer->alive && node_is_coordinator(node))
-        step_event(&node->step, "node_suspected", id, JOB_NONE, "node %u is suspected: %s", id, why);
+    struct peer *peer = &links->peers[id];
+    if (peer->alive && step_coordinates(links->step))
+        step_event(links->step, "node_suspected", id, JOB_NONE, "node %u is suspected: %s", id,
+                   why);
     peer->alive = false;
-    schedule_worker_lost(node, id, died);
+    report(links, LINK_LOST, id, died);
 }
 
-static void declare_alive(struct node *node, node_id_t id)
+static void declare_alive(struct links *links, node_id_t id)
 {
-    struct peer *peer = &node->peers[id];
-    if (!peer->alive && node_is_coordinator(node))
-        step_event(&node->step, "node_up", id, JOB_NONE, "node %u is up", id);
+    struct peer *peer = &links->peers[id];
+    if (!peer->alive && step_coordinates(links->step))
+        step_event(links->step, "node_up", id, JOB_NONE, "node %u is up", id);
     if (!peer->alive)
-        schedule_worker_lives(node, id, true);
+        report(links, LINK_BACK, id, false);
     peer->alive = true;
 }
 
-/* A peer's new life: nothing of the old one counts any more. */
-static void meet(struct node *node, node_id_t id, incarnation_t incarnation)
+void peers_end_life(struct links *links, node_id_t id, incarnation_t incarnation)
 {
-    struct peer *peer = &node->peers[id];
+    if (links->peers[id].incarnation && links->peers[id].incarnation != incarnation)
+        declare_dead(links, id, "it was started again", true);
+}
+
+void peers_meet(struct links *links, node_id_t id, incarnation_t incarnation)
+{
+    struct peer *peer = &links->peers[id];
     if (peer->incarnation == incarnation)
         return;
-    if (peer->incarnation)
-        declare_dead(node, id, "it was started again", true);
     peer->incarnation = incarnation;
-    members_forget(node, id);
     peer->excused = false;
     peer->distrust_until_us = 0; /* leftovers are of the old life: this one is used at once */
-    schedule_worker_lives(node, id, false);
-    replication_forget(node, id);
     channel_open(&peer->channel, incarnation);
-    snapshot_peer_met(node, id); /* first: what the ledger sends counts in the new channel */
-    ledger_peer_met(node, id);
+    peer->counted_sent = peer->counted_received = 0;
     message_drop(&peer->heartbeat);
     /* A connection that its former life had welcomed is not welcomed by this one. */
     for (int plane = 0; plane < PLANE_COUNT; plane++)
         if (peer->links[plane].state == LINK_WELCOMED)
             peer->links[plane].state = LINK_GREETED;
+    report(links, LINK_MET, id, false);
 }
 
 /* --- connections --- */
 
-static void send_welcome(struct node *node, enum plane plane, node_id_t id)
+static void send_welcome(struct links *links, enum plane plane, node_id_t id)
 {
-    struct peer *peer = &node->peers[id];
+    struct peer *peer = &links->peers[id];
     struct link *link = &peer->links[plane];
     if (link->state == LINK_DOWN || !link->heard_from)
         return; /* it is sent behind our own HELLO, when the connection is made */
     struct message *message = message_new(MESSAGE_WELCOME);
     message->as.welcome = (struct wire_welcome){
         .plane = plane,
-        .src = node->step.config.id,
-        .incarnation = node->step.config.incarnation,
+        .src = links->step->config.id,
+        .incarnation = links->step->config.incarnation,
         .dst_incarnation = link->heard_from,
         .connection = link->heard_connection,
         .last_delivered = plane == PLANE_CHANNEL ? peer->channel.delivered : 0,
     };
-    outbox_send(&node->step.out, plane, id, message);
+    outbox_send(&links->step->out, plane, id, message);
 }
 
-void peers_link_up(struct node *node, enum plane plane, node_id_t id)
+void peers_link_up(struct links *links, enum plane plane, node_id_t id)
 {
-    struct link *link = &node->peers[id].links[plane];
+    struct link *link = &links->peers[id].links[plane];
     link->state = LINK_GREETED;
-    link->greeted_us = node->step.now_us;
+    link->greeted_us = links->step->now_us;
     link->connection++;
     struct message *message = message_new(MESSAGE_HELLO);
     message->as.hello = (struct wire_hello){
-        .cluster = message_text(message, node->step.config.cluster),
+        .cluster = message_text(message, links->step->config.cluster),
         .plane = plane,
-        .src = node->step.config.id,
-        .incarnation = node->step.config.incarnation,
+        .src = links->step->config.id,
+        .incarnation = links->step->config.incarnation,
         .dst = id,
         .connection = link->connection,
-        .version = message_text(message, node->step.config.version),
-        .cluster_id = message_copy(message, members_cluster_id(node)),
-        .birth = node->members.birth,
-        .nodes = node->step.config.n_nodes,
-        .voters = node->step.config.n_voters,
+        .version = message_text(message, links->step->config.version),
+        .cluster_id = message_copy(message, step_cluster_id(links->step)),
+        .birth = links->step->birth,
+        .nodes = links->step->config.n_nodes,
+        .voters = links->step->config.n_voters,
     };
-    outbox_send(&node->step.out, plane, id, message);
-    send_welcome(node, plane, id);
+    outbox_send(&links->step->out, plane, id, message);
+    send_welcome(links, plane, id);
 }
 
-void peers_link_down(struct node *node, enum plane plane, node_id_t id)
+void peers_link_down(struct links *links, enum plane plane, node_id_t id)
 {
-    struct peer *peer = &node->peers[id];
+    struct peer *peer = &links->peers[id];
     if (peer->links[plane].state == LINK_DOWN)
         return;
     peer->links[plane].state = LINK_DOWN;
@@ -113,146 +123,138 @@ void peers_link_down(struct node *node, enum plane plane, node_id_t id)
         channel_unlinked(&peer->channel);
     if (plane != PLANE_CHANNEL && plane != PLANE_CONTROL)
         return;
-    peer->distrust_until_us = node->step.now_us + 2 * node->step.config.heartbeat_us;
-    declare_dead(node, id, "its connection closed", true);
+    peer->distrust_until_us = links->step->now_us + 2 * links->step->config.heartbeat_us;
+    declare_dead(links, id, "its connection closed", true);
     if (plane == PLANE_CONTROL)
-        election_peer_lost(node, id);
+        report(links, LINK_GONE, id, false);
 }
 
-/* Whoever is of another cluster, or of one of another size, is not met. */
-static bool is_welcome(struct node *node, node_id_t from, const struct wire_hello *hello)
+bool peers_is_doubled(const struct links *links, node_id_t id, incarnation_t incarnation)
 {
-    const struct node_config *config = &node->step.config;
-    struct text why = {0};
-    if (hello->cluster_id.len && members_is_founded(node) &&
-        !members_is_ours(node, hello->cluster_id))
-        text_add(&why, MEMBERS_FOREIGN);
-    else if (hello->nodes && hello->nodes != config->n_nodes)
-        text_add(&why, "its cluster has %" PRIu64 " nodes, ours %" PRIu32, hello->nodes,
-                 config->n_nodes);
-    else if (hello->voters && hello->voters != config->n_voters)
-        text_add(&why, "its cluster has %" PRIu64 " voters, ours %" PRIu32, hello->voters,
-                 config->n_voters);
-    if (why.len)
-        members_complain(node, from, why.at);
-    return !why.len;
-}
-
-bool peers_is_doubled(const struct node *node, node_id_t id, incarnation_t incarnation)
-{
-    const struct peer *peer = &node->peers[id];
+    const struct peer *peer = &links->peers[id];
     return peer->incarnation && peer->incarnation != incarnation && peer->alive &&
            peer->heartbeat && peer->links[PLANE_CONTROL].state == LINK_WELCOMED &&
-           node->step.now_us < peer->heard_us + node->step.config.election_timeout_us;
+           links->step->now_us < peer->heard_us + links->step->config.election_timeout_us;
 }
 
-void peers_hello(struct node *node, node_id_t from, const struct wire_hello *hello)
+void peers_hello(struct links *links, node_id_t from, const struct wire_hello *hello)
 {
-    struct link *link = &node->peers[from].links[hello->plane];
-    if (peers_is_doubled(node, from, hello->incarnation)) {
-        members_complain(node, from, "another process of that id runs already");
-        return;
-    }
-    if (!is_welcome(node, from, hello))
-        return;
-    meet(node, from, hello->incarnation);
-    members_learn(node, from, hello->cluster_id, hello->birth);
-    if (hello->plane == PLANE_CONTROL)
-        founding_met(node, from);
+    struct link *link = &links->peers[from].links[hello->plane];
     link->heard_from = hello->incarnation;
     link->heard_connection = hello->connection;
-    send_welcome(node, (enum plane)hello->plane, from);
+    send_welcome(links, (enum plane)hello->plane, from);
 }
 
-void peers_welcome(struct node *node, node_id_t from, const struct wire_welcome *welcome)
+bool peers_is_ours(const struct links *links, node_id_t from, const struct wire_welcome *welcome)
 {
-    struct peer *peer = &node->peers[from];
+    const struct link *link = &links->peers[from].links[welcome->plane];
+    return welcome->dst_incarnation == links->step->config.incarnation &&
+           welcome->connection == link->connection && link->state != LINK_DOWN;
+}
+
+void peers_welcome(struct links *links, node_id_t from, const struct wire_welcome *welcome)
+{
+    struct peer *peer = &links->peers[from];
     struct link *link = &peer->links[welcome->plane];
-    bool ours = welcome->dst_incarnation == node->step.config.incarnation &&
-                welcome->connection == link->connection && link->state != LINK_DOWN;
-    if (!ours)
-        return; /* it answers a connection that is no more */
-    meet(node, from, welcome->incarnation);
     link->state = LINK_WELCOMED;
     link->unanswered = 0;
     if (welcome->plane == PLANE_CHANNEL)
         channel_linked(&peer->channel, welcome->last_delivered);
     if (welcome->plane == PLANE_CHECKPOINT)
-        replication_probe(node, from);
+        report(links, LINK_OPEN, from, false);
 }
 
-void peers_goodbye(struct node *node, node_id_t from, const struct wire_goodbye *goodbye)
+void peers_goodbye(struct links *links, node_id_t from, const struct wire_goodbye *goodbye)
 {
-    struct peer *peer = &node->peers[from];
+    struct peer *peer = &links->peers[from];
     if (peer->incarnation != goodbye->incarnation)
         return;
     peer->excused = true;
-    schedule_worker_lives(node, from, true); /* should its end have been noticed before */
+    report(links, LINK_BACK, from, false); /* should its end have been noticed before */
     if (goodbye->injected)
         return; /* its end is there to be noticed */
-    peer->distrust_until_us = node->step.now_us + 2 * node->step.config.heartbeat_us;
-    declare_dead(node, from, "it said goodbye", false);
-    election_peer_lost(node, from);
+    peer->distrust_until_us = links->step->now_us + 2 * links->step->config.heartbeat_us;
+    declare_dead(links, from, "it said goodbye", false);
+    report(links, LINK_GONE, from, false);
 }
 
 /* --- heartbeats --- */
 
-void peers_heartbeat(struct node *node, node_id_t from, struct message *message)
+bool peers_heartbeat(struct links *links, node_id_t from, struct message *message)
 {
     const struct wire_heartbeat *heartbeat = &message->as.heartbeat;
-    struct peer *peer = &node->peers[from];
+    struct peer *peer = &links->peers[from];
     if (peer->incarnation && peer->incarnation != heartbeat->incarnation)
-        return; /* a leftover, or a new life that has not said HELLO yet */
-    if (!peer->incarnation || node->step.now_us < peer->distrust_until_us)
-        return;
-    health_heartbeat(node, from, heartbeat);
+        return false; /* a leftover, or a new life that has not said HELLO yet */
+    if (!peer->incarnation || links->step->now_us < peer->distrust_until_us)
+        return false;
     message_drop(&peer->heartbeat);
     peer->heartbeat = message_ref(message);
-    peer->heard_us = node->step.now_us;
-    if (heartbeat->term == node->step.term && heartbeat->coordinator == node->step.config.id)
-        peer->follows_us = node->step.now_us;
-    declare_alive(node, from);
-    if (node_serves(node))
-        deadlines_heartbeat(node, from);
+    peer->heard_us = links->step->now_us;
+    if (heartbeat->term == links->step->term && heartbeat->coordinator == links->step->config.id)
+        peer->follows_us = links->step->now_us;
+    declare_alive(links, from);
+    return true;
 }
 
-unsigned peers_count_alive(const struct node *node)
+unsigned peers_count_alive(const struct links *links)
 {
     unsigned alive = 1;
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        alive += step_is_peer(&node->step, id) && node->peers[id].alive;
+    for (node_id_t id = 1; id <= links->step->config.n_nodes; id++)
+        alive += step_is_peer(links->step, id) && links->peers[id].alive;
     return alive;
 }
 
-void peers_forgive(struct node *node)
+void peers_forgive(struct links *links)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        struct peer *peer = &node->peers[id];
+    for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
+        struct peer *peer = &links->peers[id];
         if (peer->alive)
-            peer->heard_us = peer->follows_us = node->step.now_us;
+            peer->heard_us = peer->follows_us = links->step->now_us;
         for (int plane = 0; plane < PLANE_COUNT; plane++)
-            peer->links[plane].greeted_us = node->step.now_us;
+            peer->links[plane].greeted_us = links->step->now_us;
     }
 }
 
-bool peers_is_worker(const struct node *node, node_id_t id)
+bool peers_is_linked(const struct links *links, node_id_t id)
 {
-    const struct peer *peer = &node->peers[id];
-    return step_is_peer(&node->step, id) && peer->alive && members_is_member(node, id) &&
+    const struct peer *peer = &links->peers[id];
+    return step_is_peer(links->step, id) && peer->alive &&
            peer->links[PLANE_CHANNEL].state == LINK_WELCOMED;
+}
+
+void peers_complain(struct links *links, node_id_t from, const char *what)
+{
+    struct peer *peer = &links->peers[from];
+    uint64_t now_us = links->step->now_us;
+    links->step->rejected_here++;
+    peer->refused_us = now_us;
+    text_format(peer->refusal, sizeof peer->refusal, "%s", what);
+    if (peer->complained_us && now_us < peer->complained_us + COMPLAINT_US)
+        return;
+    peer->complained_us = now_us;
+    outbox_log(&links->step->out, LOG_WARN, "refuses node %u: %s", from, what);
+}
+
+const char *peers_refusal(const struct links *links, node_id_t id)
+{
+    const struct peer *peer = &links->peers[id];
+    bool now = peer->refused_us && links->step->now_us < peer->refused_us + REFUSAL_SHOWN_US;
+    return now ? peer->refusal : "";
 }
 
 /* --- channels --- */
 
-bool peers_receive(struct node *node, node_id_t from, struct message *message)
+bool peers_receive(struct links *links, node_id_t from, struct message *message)
 {
-    struct channel *channel = &node->peers[from].channel;
-    switch (
-        channel_receive(channel, node->step.config.incarnation, message, node->step.now_us, &node->clock)) {
+    struct channel *channel = &links->peers[from].channel;
+    switch (channel_receive(channel, links->step->config.incarnation, message, links->step->now_us,
+                            &links->clock)) {
     case CHANNEL_DELIVER:
         return true;
     case CHANNEL_ABSURD:
-        step_reject(&node->step, from, "its channel message acknowledges or numbers what cannot be");
+        step_reject(links->step, from,
+                    "its channel message acknowledges or numbers what cannot be");
         return false;
     case CHANNEL_ACK_ONLY:
     case CHANNEL_DUPLICATE:
@@ -263,118 +265,120 @@ bool peers_receive(struct node *node, node_id_t from, struct message *message)
     return false;
 }
 
-static int enqueue(struct node *node, node_id_t to, struct message *message, uint64_t after_seq)
+static int enqueue(struct links *links, node_id_t to, struct message *message, uint64_t after_seq)
 {
-    int error = channel_send(&node->peers[to].channel, message, after_seq, &node->clock);
+    int error = channel_send(&links->peers[to].channel, message, after_seq, &links->clock);
     if (error)
         message_drop(&message);
     else
-        node->peers[to].counted_sent += snapshot_counts(message->type);
+        links->peers[to].counted_sent += channel_counts(message->type);
     return error;
 }
 
-int peers_send(struct node *node, node_id_t to, struct message *message)
+int peers_send(struct links *links, node_id_t to, struct message *message)
 {
-    return enqueue(node, to, message, 0);
+    return enqueue(links, to, message, 0);
 }
 
-int peers_send_durable(struct node *node, node_id_t to, struct message *message)
+int peers_send_durable(struct links *links, node_id_t to, struct message *message)
 {
-    return enqueue(node, to, message, outbox_durable_seq(&node->step.out));
+    return enqueue(links, to, message, outbox_durable_seq(&links->step->out));
 }
 
-void peers_send_control(struct node *node, node_id_t to, struct message *message)
+void peers_send_control(struct links *links, node_id_t to, struct message *message)
 {
-    if (node->peers[to].links[PLANE_CONTROL].state == LINK_DOWN)
+    if (links->peers[to].links[PLANE_CONTROL].state == LINK_DOWN)
         message_drop(&message);
     else
-        outbox_send_durable(&node->step.out, PLANE_CONTROL, to, message);
-    if (MUTANT(vote_before_disk) && node->step.out.n)
-        node->step.out.at[node->step.out.n - 1].after_seq = 0;
+        outbox_send_durable(&links->step->out, PLANE_CONTROL, to, message);
+    if (MUTANT(vote_before_disk) && links->step->out.n)
+        links->step->out.at[links->step->out.n - 1].after_seq = 0;
 }
 
-static void pump(struct node *node, node_id_t id)
+static void pump(struct links *links, node_id_t id)
 {
-    struct channel *channel = &node->peers[id].channel;
+    struct channel *channel = &links->peers[id].channel;
     struct message *message;
     uint64_t after_seq;
-    while ((message = channel_next(channel, node->step.now_us, &after_seq))) {
-        channel_stamp(channel, message, node->step.config.id, node->step.config.incarnation);
-        outbox_send_after(&node->step.out, PLANE_CHANNEL, id, message_ref(message), after_seq);
+    while ((message = channel_next(channel, links->step->now_us, &after_seq))) {
+        channel_stamp(channel, message, links->step->config.id, links->step->config.incarnation);
+        outbox_send_after(&links->step->out, PLANE_CHANNEL, id, message_ref(message), after_seq);
     }
-    if (!channel_ack_due(channel, node->step.now_us))
+    if (!channel_ack_due(channel, links->step->now_us))
         return;
     message = message_new(MESSAGE_CHANNEL_ACK);
     message->as.channel_ack.gap = channel->gap;
-    message->as.channel.clock = node->clock;
-    channel_stamp(channel, message, node->step.config.id, node->step.config.incarnation);
-    outbox_send(&node->step.out, PLANE_CHANNEL, id, message);
+    message->as.channel.clock = links->clock;
+    channel_stamp(channel, message, links->step->config.id, links->step->config.incarnation);
+    outbox_send(&links->step->out, PLANE_CHANNEL, id, message);
 }
 
-void peers_pump(struct node *node)
+void peers_pump(struct links *links)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        if (step_is_peer(&node->step, id))
-            pump(node, id);
+    for (node_id_t id = 1; id <= links->step->config.n_nodes; id++)
+        if (step_is_peer(links->step, id))
+            pump(links, id);
 }
 
 /* --- time --- */
 
-static uint64_t greeting_patience_us(const struct node *node, const struct link *link)
+static uint64_t greeting_patience_us(const struct links *links, const struct link *link)
 {
     uint64_t first_us = HELLO_RETRY_MS * MS_US;
-    if (first_us < node->step.config.election_timeout_us)
-        first_us = node->step.config.election_timeout_us;
+    if (first_us < links->step->config.election_timeout_us)
+        first_us = links->step->config.election_timeout_us;
     return first_us << link->unanswered;
 }
 
 /* A greeted connection that nobody welcomes is of no use: the socket may have died for good (libzmq
  * refuses silently), or the peer knows a newer one. Or the peer is slow: so less and less often. */
-static void check_greetings(struct node *node, node_id_t id)
+static void check_greetings(struct links *links, node_id_t id)
 {
     for (int plane = 0; plane < PLANE_COUNT; plane++) {
-        struct link *link = &node->peers[id].links[plane];
+        struct link *link = &links->peers[id].links[plane];
         if (link->state != LINK_GREETED ||
-            node->step.now_us < link->greeted_us + greeting_patience_us(node, link))
+            links->step->now_us < link->greeted_us + greeting_patience_us(links, link))
             continue;
         link->state = LINK_DOWN;
         link->unanswered += link->unanswered < HELLO_RETRY_DOUBLINGS;
-        struct output *output = outbox_add(&node->step.out, OUTPUT_RELINK);
+        struct output *output = outbox_add(&links->step->out, OUTPUT_RELINK);
         output->relink.plane = (enum plane)plane;
         output->relink.peer = id;
     }
 }
 
-void peers_tick(struct node *node)
+void peers_tick(struct links *links)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        struct peer *peer = &node->peers[id];
-        if (!step_is_peer(&node->step, id))
+    for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
+        struct peer *peer = &links->peers[id];
+        if (!step_is_peer(links->step, id))
             continue;
-        check_greetings(node, id);
-        channel_tick(&peer->channel, node->step.now_us);
-        if (peer->alive && node->step.now_us >= peer->heard_us + node->step.config.election_timeout_us)
-            declare_dead(node, id, "its heartbeats stopped", false);
+        check_greetings(links, id);
+        channel_tick(&peer->channel, links->step->now_us);
+        if (peer->alive &&
+            links->step->now_us >= peer->heard_us + links->step->config.election_timeout_us)
+            declare_dead(links, id, "its heartbeats stopped", false);
     }
 }
 
-uint64_t peers_deadline(const struct node *node)
+uint64_t peers_deadline(const struct links *links)
 {
     /* Silence and greetings are looked at with every heartbeat of our own; only the channels are
      * finer. */
     uint64_t at = UINT64_MAX;
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        uint64_t due = channel_deadline(&node->peers[id].channel);
+    for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
+        uint64_t due = channel_deadline(&links->peers[id].channel);
         at = due < at ? due : at;
     }
     return at;
 }
 
-void peers_clear(struct node *node)
+void peers_clear(struct links *links)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        channel_close(&node->peers[id].channel);
-        message_drop(&node->peers[id].heartbeat);
-        message_drop(&node->peers[id].slot.batch);
+    for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
+        channel_close(&links->peers[id].channel);
+        message_drop(&links->peers[id].heartbeat);
     }
+    free(links->facts.at);
+    links->facts = (struct link_facts){0};
 }

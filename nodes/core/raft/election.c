@@ -47,7 +47,8 @@ const char *election_role_name(const struct node *node)
 static void reset_timeout(struct node *node)
 {
     uint64_t timeout_us = node->step.config.election_timeout_us;
-    node->election.timeout_us = node->step.now_us + timeout_us + step_random(&node->step, timeout_us);
+    node->election.timeout_us =
+        node->step.now_us + timeout_us + step_random(&node->step, timeout_us);
 }
 
 void election_rest(struct node *node)
@@ -73,10 +74,10 @@ void election_write(struct node *node)
 {
     const struct election *election = &node->election;
     outbox_write_vote(&node->step.out, &(struct node_durable){.term = node->step.term,
-                                                         .vote = election->vote,
-                                                         .voter = election->voter,
-                                                         .birth = node->members.birth,
-                                                         .identity = node->members.identity});
+                                                              .vote = election->vote,
+                                                              .voter = election->voter,
+                                                              .birth = node->step.birth,
+                                                              .identity = node->step.identity});
 }
 
 /* --- changing role --- */
@@ -145,7 +146,7 @@ static void become_coordinator(struct node *node)
     follower_begin(node);
     replication_start(node);
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        node->peers[id].follows_us = 0;
+        node->links.peers[id].follows_us = 0;
         members_claims(node, id, election->voted_for_us[id]); /* until it answers */
     }
     if (MUTANT(no_noop)) {
@@ -192,10 +193,10 @@ static void ask_for_votes(struct node *node, bool pre)
             .term = node->step.term + pre,
             .last_index = node->journal.last,
             .last_term = journal_last_term(node),
-            .cluster_id = message_copy(message, members_cluster_id(node)),
+            .cluster_id = message_copy(message, step_cluster_id(&node->step)),
         };
         /* What it claims of our log must be durable, too. */
-        peers_send_control(node, id, message);
+        peers_send_control(&node->links, id, message);
     }
 }
 
@@ -235,10 +236,11 @@ static void begin_pre_vote(struct node *node)
     reset_timeout(node);
     if (election->retries) {
         election->retries--;
-        election->timeout_us = node->step.now_us + ELECTION_RANK_DELAY_US + step_random(&node->step, 4 * MS_US);
+        election->timeout_us =
+            node->step.now_us + ELECTION_RANK_DELAY_US + step_random(&node->step, 4 * MS_US);
     }
-    outbox_log(&node->step.out, LOG_DEBUG, "hears no coordinator: asks for pre-votes for term %" PRIu64,
-               node->step.term + 1);
+    outbox_log(&node->step.out, LOG_DEBUG,
+               "hears no coordinator: asks for pre-votes for term %" PRIu64, node->step.term + 1);
     ask_for_votes(node, true);
     if (count_votes(node) >= election_quorum(node))
         become_candidate(node);
@@ -340,14 +342,14 @@ static void reply_vote(struct node *node, node_id_t to, const struct wire_vote_r
                                  .term = echo ? request->term : node->step.term,
                                  .granted = !refused,
                                  .voter = members_counts(node, node->step.config.id),
-                                 .cluster_id = message_copy(message, members_cluster_id(node))};
+                                 .cluster_id = message_copy(message, step_cluster_id(&node->step))};
     int sign = request->term < ours ? '<' : request->term > ours ? '>' : '=';
     const char *log = compare_logs(node, request) ? "log more complete" : "log equal";
     outbox_log(&node->step.out, LOG_DEBUG,
                "%s request from %u: term %" PRIu64 " %c %" PRIu64 ", %s -> %s",
                request->pre ? "pre-vote" : "vote", to, request->term, sign, ours,
                refused ? refused : log, refused ? "refuse" : "grant");
-    peers_send_control(node, to, message);
+    peers_send_control(&node->links, to, message);
 }
 
 void election_vote_request(struct node *node, node_id_t from,
@@ -392,14 +394,14 @@ void election_admitted(struct node *node)
 
 void election_see_term(struct node *node, node_id_t from, term_t term)
 {
-    if (members_is_founded(node) && term > node->step.term && is_plausible(node, from, term))
+    if (step_is_founded(&node->step) && term > node->step.term && is_plausible(node, from, term))
         enter_term(node, term);
 }
 
 bool election_accept_coordinator(struct node *node, node_id_t from, term_t term)
 {
     struct election *election = &node->election;
-    if (!members_is_founded(node) || term < node->step.term || !is_plausible(node, from, term))
+    if (!step_is_founded(&node->step) || term < node->step.term || !is_plausible(node, from, term))
         return false;
     if (term > node->step.term)
         enter_term(node, term);
@@ -419,7 +421,7 @@ bool election_accept_coordinator(struct node *node, node_id_t from, term_t term)
 
 void election_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat)
 {
-    const struct peer *peer = &node->peers[from];
+    const struct peer *peer = &node->links.peers[from];
     if (peer->incarnation != heartbeat->incarnation || node->step.now_us < peer->distrust_until_us)
         return;
     if (slice_equals(heartbeat->role, "coordinator"))
@@ -433,7 +435,7 @@ static unsigned rank_of(const struct node *node)
 {
     unsigned rank = 0;
     for (node_id_t id = 1; id < node->step.config.id && rank < ELECTION_RANK_MAX; id++)
-        rank += is_voter(node, id) && node->peers[id].alive;
+        rank += is_voter(node, id) && node->links.peers[id].alive;
     return rank;
 }
 
@@ -447,8 +449,8 @@ void election_peer_lost(struct node *node, node_id_t peer)
     if (!is_voter(node, node->step.config.id))
         return;
     election->retries = QUICK_RETRIES;
-    election->timeout_us =
-        node->step.now_us + rank_of(node) * ELECTION_RANK_DELAY_US + step_random(&node->step, 2 * MS_US);
+    election->timeout_us = node->step.now_us + rank_of(node) * ELECTION_RANK_DELAY_US +
+                           step_random(&node->step, 2 * MS_US);
 }
 
 static unsigned count_followers(const struct node *node)
@@ -458,7 +460,7 @@ static unsigned count_followers(const struct node *node)
     for (node_id_t id = 1; id <= node->step.config.n_voters; id++) {
         if (!step_is_peer(&node->step, id) || !members_may_count(node, id))
             continue;
-        uint64_t last = node->peers[id].follows_us;
+        uint64_t last = node->links.peers[id].follows_us;
         if (last < election->began_us)
             last = election->began_us;
         followers += node->step.now_us < last + node->step.config.election_timeout_us;
@@ -533,8 +535,8 @@ void election_check_invariants(const struct node *node)
 {
     const struct election *election = &node->election;
     bool leads = election->role == ROLE_COORDINATOR;
-    assert(!leads ||
-           (node->step.coordinator == node->step.config.id && election->vote == node->step.config.id));
+    assert(!leads || (node->step.coordinator == node->step.config.id &&
+                      election->vote == node->step.config.id));
     assert(leads || !election->serving);
     assert(leads || node->step.coordinator != node->step.config.id);
     assert(election->role == ROLE_FOLLOWER || is_voter(node, node->step.config.id));

@@ -461,7 +461,8 @@ void follower_value_kept(struct node *node, struct value_id id)
     struct need *need = find_need(&node->follower, id);
     if (!need)
         return;
-    outbox_drop(&node->step.out, USER_FOLLOWER, id); /* from memory, where it is of no use any more */
+    outbox_drop(&node->step.out, USER_FOLLOWER,
+                id); /* from memory, where it is of no use any more */
     meet(node, need);
 }
 
@@ -499,7 +500,7 @@ static node_id_t next_source(const struct node *node, const struct need *need)
         return coordinator;
     for (uint32_t i = 0; i < n; i++) {
         node_id_t id = (need->source + i) % n + 1;
-        if (step_is_peer(&node->step, id) && node->peers[id].alive)
+        if (step_is_peer(&node->step, id) && node->links.peers[id].alive)
             return id;
     }
     return need->source;

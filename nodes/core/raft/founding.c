@@ -21,10 +21,10 @@ static bool is_blank(const uint8_t cluster_id[CLUSTER_ID_BYTES])
 
 static void tell(struct node *node, node_id_t to)
 {
-    const struct identity *identity = &node->members.identity;
+    const struct identity *identity = &node->step.identity;
     struct message *message = message_new(MESSAGE_FOUND);
     struct wire_found *found = &message->as.found;
-    *found = (struct wire_found){.cluster_id = message_copy(message, members_cluster_id(node)),
+    *found = (struct wire_found){.cluster_id = message_copy(message, step_cluster_id(&node->step)),
                                  .founder = identity->founder,
                                  .nodes = identity->n_nodes,
                                  .voters = identity->n_voters,
@@ -33,8 +33,8 @@ static void tell(struct node *node, node_id_t to)
     found->births.at = message_room(message, found->births.n, sizeof *found->births.at);
     for (node_id_t id = 1; id <= identity->n_voters; id++)
         found->births.at[id - 1] = (struct wire_voter_birth){id, identity->births[id]};
-    node->peers[to].membership.found_us = node->step.now_us;
-    peers_send_control(node, to, message);
+    node->members.of[to].found_us = node->step.now_us;
+    peers_send_control(&node->links, to, message);
 }
 
 static void tell_all(struct node *node)
@@ -46,7 +46,7 @@ static void tell_all(struct node *node)
 
 void founding_met(struct node *node, node_id_t from)
 {
-    if (members_is_founded(node) && is_blank(node->peers[from].membership.cluster_id))
+    if (step_is_founded(&node->step) && is_blank(node->members.of[from].cluster_id))
         tell(node, from);
 }
 
@@ -54,7 +54,7 @@ void founding_met(struct node *node, node_id_t from)
  * each time that N tell all, N squared messages of N births are sent. */
 static uint64_t repeat_us(const struct node *node)
 {
-    return node->members.identity.founder == node->step.config.id
+    return node->step.identity.founder == node->step.config.id
                ? FOUND_EVERY * node->step.config.heartbeat_us
                : node->step.config.election_timeout_us;
 }
@@ -62,14 +62,14 @@ static uint64_t repeat_us(const struct node *node)
 /* One that has elected nobody yet may still change to the cluster that wins. */
 void founding_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat)
 {
-    struct peer *peer = &node->peers[from];
+    struct peer *peer = &node->links.peers[from];
     if (peer->incarnation && peer->incarnation != heartbeat->incarnation)
         return;
     members_learn(node, from, heartbeat->cluster_id, heartbeat->birth);
-    bool lacks = is_blank(peer->membership.cluster_id) ||
+    bool lacks = is_blank(node->members.of[from].cluster_id) ||
                  (members_is_foreign(node, from) && !heartbeat->term);
-    if (members_is_founded(node) && lacks &&
-        node->step.now_us >= peer->membership.found_us + repeat_us(node))
+    if (step_is_founded(&node->step) && lacks &&
+        node->step.now_us >= node->members.of[from].found_us + repeat_us(node))
         tell(node, from);
 }
 
@@ -78,11 +78,10 @@ void founding_heartbeat(struct node *node, node_id_t from, const struct wire_hea
 static void join(struct node *node, const struct identity *identity)
 {
     node_id_t self = node->step.config.id;
-    node->members.identity = *identity;
+    node->step.identity = *identity;
     memcpy(node->births.at, identity->births, sizeof node->births.at);
     /* Our disk has been the same since before the founding, and has forgotten nothing. */
-    node->election.voter =
-        self <= identity->n_voters && identity->births[self] == node->members.birth;
+    node->election.voter = self <= identity->n_voters && identity->births[self] == node->step.birth;
     election_write(node);
     election_rest(node);
     node->step.news = true;
@@ -113,7 +112,7 @@ static bool read_record(const struct wire_found *found, struct identity *out)
  * a quorum of each are needed to elect anybody, and who has voted never changes. */
 static bool changes_to(const struct node *node, const struct identity *other, bool elected)
 {
-    const struct identity *ours = &node->members.identity;
+    const struct identity *ours = &node->step.identity;
     if (node->step.term || node->journal.last)
         return false;
     if (elected || other->founder != ours->founder)
@@ -129,17 +128,19 @@ void founding_take(struct node *node, node_id_t from, const struct wire_found *f
         step_reject(&node->step, from, "the identity of its cluster is malformed");
         return;
     }
-    if (identity.n_nodes != node->step.config.n_nodes || identity.n_voters != node->step.config.n_voters) {
+    if (identity.n_nodes != node->step.config.n_nodes ||
+        identity.n_voters != node->step.config.n_voters) {
         text_add(&why,
                  "its cluster has %" PRIu32 " nodes, %" PRIu32 " of them vote; we were started "
                  "with %" PRIu32 " and %" PRIu32,
-                 identity.n_nodes, identity.n_voters, node->step.config.n_nodes, node->step.config.n_voters);
-        members_complain(node, from, why.at);
+                 identity.n_nodes, identity.n_voters, node->step.config.n_nodes,
+                 node->step.config.n_voters);
+        peers_complain(&node->links, from, why.at);
         return;
     }
-    if (identity_same_cluster(&identity, &node->members.identity))
+    if (identity_same_cluster(&identity, &node->step.identity))
         return;
-    if (!members_is_founded(node) || changes_to(node, &identity, found->elected))
+    if (!step_is_founded(&node->step) || changes_to(node, &identity, found->elected))
         join(node, &identity);
 }
 
@@ -157,9 +158,9 @@ static void found_with(struct node *node, bool (*takes_part)(const struct node *
     identity.cluster_id[0] |= 1; /* never all zero */
     for (node_id_t id = 1; id <= identity.n_voters; id++) {
         if (id == node->step.config.id)
-            identity.births[id] = node->members.birth;
+            identity.births[id] = node->step.birth;
         else if (takes_part(node, id))
-            identity.births[id] = node->peers[id].membership.birth;
+            identity.births[id] = node->members.of[id].birth;
     }
     step_event(&node->step, "founded", node->step.config.id, JOB_NONE, "node %u founds the cluster",
                node->step.config.id);
@@ -171,24 +172,24 @@ static void found_with(struct node *node, bool (*takes_part)(const struct node *
 /* Its process said, in this life of it, that its disk is blank and has promised nothing. */
 static bool is_ready(const struct node *node, node_id_t id)
 {
-    const struct peer *peer = &node->peers[id];
+    const struct peer *peer = &node->links.peers[id];
     if (id == node->step.config.id)
         return true;
-    return peer->heartbeat && peer->membership.birth && is_blank(peer->membership.cluster_id) &&
-           !peer->heartbeat->as.heartbeat.term;
+    return peer->heartbeat && node->members.of[id].birth &&
+           is_blank(node->members.of[id].cluster_id) && !peer->heartbeat->as.heartbeat.term;
 }
 
 static bool is_there(const struct node *node, node_id_t id)
 {
-    return is_ready(node, id) && (id == node->step.config.id || node->peers[id].alive);
+    return is_ready(node, id) && (id == node->step.config.id || node->links.peers[id].alive);
 }
 
 /* Somebody has an identity, or a term: then it is for them to tell of their cluster. */
 static node_id_t find_member(const struct node *node)
 {
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        const struct peer *peer = &node->peers[id];
-        bool used = !is_blank(peer->membership.cluster_id) ||
+        const struct peer *peer = &node->links.peers[id];
+        bool used = !is_blank(node->members.of[id].cluster_id) ||
                     (peer->heartbeat && peer->heartbeat->as.heartbeat.term);
         if (step_is_peer(&node->step, id) && used)
             return id;
@@ -215,7 +216,7 @@ static unsigned count_ready(const struct node *node)
 static bool all_were_heard(const struct node *node)
 {
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        if (step_is_peer(&node->step, id) && !node->peers[id].heartbeat)
+        if (step_is_peer(&node->step, id) && !node->links.peers[id].heartbeat)
             return false;
     return true;
 }
@@ -228,8 +229,8 @@ void founding_tick(struct node *node)
     uint32_t wanted = node->step.config.n_voters, quorum = election_quorum(node);
     if (MUTANT(founds_without_all))
         wanted = quorum;
-    if (members_is_founded(node) || node->step.config.id > node->step.config.n_voters || find_member(node) ||
-        count_ready(node) < wanted || count_there(node) < quorum)
+    if (step_is_founded(&node->step) || node->step.config.id > node->step.config.n_voters ||
+        find_member(node) || count_ready(node) < wanted || count_there(node) < quorum)
         return;
     for (node_id_t id = 1; id < node->step.config.id; id++)
         if (is_ready(node, id))
@@ -246,7 +247,7 @@ static void add_missing(const struct node *node, struct text *out)
 {
     const char *between = "";
     for (node_id_t id = 1; id <= node->step.config.n_voters; id++) {
-        const struct peer *peer = &node->peers[id];
+        const struct peer *peer = &node->links.peers[id];
         if (is_there(node, id))
             continue;
         text_add(out, "%snode %u %s", between, id,
@@ -260,7 +261,7 @@ void founding_reason(const struct node *node, struct text *out)
     node_id_t member = find_member(node);
     bool lacks =
         count_ready(node) < node->step.config.n_voters || count_there(node) < election_quorum(node);
-    if (members_is_founded(node))
+    if (step_is_founded(&node->step))
         return;
     text_add(out, "not founded: ");
     if (member)
@@ -279,8 +280,9 @@ void founding_reason(const struct node *node, struct text *out)
 static const char *check_init(const struct node *node, struct text *why)
 {
     node_id_t member = find_member(node);
-    if (members_is_founded(node)) {
-        text_add(why, "the cluster is founded already; node %u belongs to it", node->step.config.id);
+    if (step_is_founded(&node->step)) {
+        text_add(why, "the cluster is founded already; node %u belongs to it",
+                 node->step.config.id);
         return "founded";
     }
     if (member) {
@@ -313,7 +315,7 @@ static struct message *init(struct node *node, uint64_t request)
     struct message *message = message_new(MESSAGE_INITED);
     message->as.inited = (struct wire_inited){
         .request = request,
-        .cluster_id = message_copy(message, members_cluster_id(node)),
+        .cluster_id = message_copy(message, step_cluster_id(&node->step)),
         .nodes = node->step.config.n_nodes,
         .voters = node->step.config.n_voters,
         .missing = message_text(message, missing.at),

@@ -30,14 +30,16 @@ void health_note(struct node *node, const struct event *event)
 
 void health_moved(struct node *node, node_id_t peer)
 {
-    node->peers[peer].replica.moved_us = node->step.now_us;
+    node->replicas[peer].moved_us = node->step.now_us;
 }
 
 void health_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat)
 {
-    const struct message *last = node->peers[from].heartbeat;
-    if (last && heartbeat->fetched > last->as.heartbeat.fetched)
+    struct replica *replica = &node->replicas[from];
+    if (replica->heard && heartbeat->fetched > replica->fetched)
         health_moved(node, from);
+    replica->heard = true;
+    replica->fetched = heartbeat->fetched;
 }
 
 /* --- a coordinator whose entries stand still (R35) --- */
@@ -70,7 +72,7 @@ static void watch_reads(struct node *node)
 /* Nothing is wanted of a voter that has acknowledged all. */
 static bool is_moving(const struct node *node, node_id_t id)
 {
-    const struct replica *replica = &node->peers[id].replica;
+    const struct replica *replica = &node->replicas[id];
     uint64_t since_us = node->replication.waits_us;
     if (id == node->step.config.id)
         return node->journal.durable == node->journal.last || node->disk_busy_us < stall_us(node);
@@ -101,7 +103,8 @@ const char *health_stall(const struct node *node)
 
 bool health_rests(const struct node *node)
 {
-    return node->step.now_us < node->election.rests_until_us || node->disk_busy_us >= stall_us(node);
+    return node->step.now_us < node->election.rests_until_us ||
+           node->disk_busy_us >= stall_us(node);
 }
 
 /* --- who is level (R36) --- */
@@ -112,42 +115,43 @@ static uint64_t behind_us(const struct node *node)
 }
 
 /* What a peer has both applied and acknowledged: a disk that hangs stops only the second. */
-static log_index_t reached(const struct peer *peer)
+static log_index_t reached(const struct node *node, node_id_t id)
 {
-    log_index_t applied = peer->heartbeat ? peer->heartbeat->as.heartbeat.applied : 0;
-    return applied < peer->replica.match ? applied : peer->replica.match;
+    const struct message *heartbeat = node->links.peers[id].heartbeat;
+    log_index_t applied = heartbeat ? heartbeat->as.heartbeat.applied : 0;
+    return applied < node->replicas[id].match ? applied : node->replicas[id].match;
 }
 
 static void say_level(struct node *node, node_id_t id, const char *event)
 {
-    const struct peer *peer = &node->peers[id];
-    const struct level *level = &peer->replica.level;
+    const struct level *level = &node->replicas[id].level;
     if (level->behind)
         step_event(&node->step, event, id, JOB_NONE,
                    "node %u is behind: it has entry %" PRIu64 " of %" PRIu64 ", and %" PRIu64
                    " ms ago there were %" PRIu64 " already",
-                   id, reached(peer), node->journal.commit,
+                   id, reached(node, id), node->journal.commit,
                    (node->step.now_us - level->since_us) / MS_US, level->goal);
     else
-        step_event(&node->step, event, id, JOB_NONE, "node %u is level again: it has entry %" PRIu64, id,
-                   reached(peer));
+        step_event(&node->step, event, id, JOB_NONE,
+                   "node %u is level again: it has entry %" PRIu64, id, reached(node, id));
 }
 
 /* A node can be said to be behind only once in behind_us(), so the feed cannot be flooded. */
 static void look_at(struct node *node, node_id_t id)
 {
-    const struct peer *peer = &node->peers[id];
-    struct level *level = &node->peers[id].replica.level;
+    const struct peer *peer = &node->links.peers[id];
+    struct level *level = &node->replicas[id].level;
     if (!peer->alive) {
         *level = (struct level){0};
         return;
     }
     if (!level->since_us)
         *level = (struct level){.goal = node->journal.commit, .since_us = node->step.now_us};
-    if (reached(peer) >= level->goal || MUTANT(level_while_alive)) {
+    if (reached(node, id) >= level->goal || MUTANT(level_while_alive)) {
         bool was_behind = level->behind;
-        *level =
-            (struct level){.goal = node->journal.commit, .since_us = node->step.now_us, .reached = true};
+        *level = (struct level){.goal = node->journal.commit,
+                                .since_us = node->step.now_us,
+                                .reached = true};
         if (was_behind)
             say_level(node, id, "node_level");
     } else if (!level->behind && !is_within(level->since_us, behind_us(node), node->step.now_us)) {
@@ -171,13 +175,13 @@ void health_tick(struct node *node)
 
 uint64_t health_behind_ms(const struct node *node, node_id_t id)
 {
-    const struct level *level = &node->peers[id].replica.level;
+    const struct level *level = &node->replicas[id].level;
     return level->behind ? (node->step.now_us - level->since_us) / MS_US : 0;
 }
 
 uint64_t health_stalled_ms(const struct node *node, node_id_t id)
 {
-    const struct peer *peer = &node->peers[id];
+    const struct peer *peer = &node->links.peers[id];
     uint64_t ms = node->disk_busy_us / MS_US;
     if (id != node->step.config.id)
         ms = peer->alive && peer->heartbeat ? peer->heartbeat->as.heartbeat.disk_ms : 0;
@@ -186,7 +190,7 @@ uint64_t health_stalled_ms(const struct node *node, node_id_t id)
 
 static bool is_alive(const struct node *node, node_id_t id)
 {
-    return id == node->step.config.id || node->peers[id].alive;
+    return id == node->step.config.id || node->links.peers[id].alive;
 }
 
 bool health_is_good(const struct node *node)
@@ -202,7 +206,7 @@ uint32_t health_may_fail(const struct node *node)
 {
     uint32_t good = 0, quorum = election_quorum(node);
     for (node_id_t id = 1; node_serves(node) && id <= node->step.config.n_voters; id++) {
-        const struct level *level = &node->peers[id].replica.level;
+        const struct level *level = &node->replicas[id].level;
         bool level_now = id == node->step.config.id || (level->reached && !level->behind);
         good += is_alive(node, id) && members_counts(node, id) && level_now &&
                 !health_stalled_ms(node, id);

@@ -14,7 +14,7 @@ void health_note(struct node *node, const struct event *event);
 /* A peer acknowledged more of the log than before, or of a full checkpoint. */
 void health_moved(struct node *node, node_id_t peer);
 
-/* A heartbeat of a peer came, and is not yet in the place of the last one. */
+/* A heartbeat of a peer came. */
 void health_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat);
 
 /* Looks who is level, and says on the feed who is no longer, or is again. */

@@ -13,32 +13,12 @@
 
 #define ADMISSION_NAME      "entry_voter_admitted"
 #define ADMISSION_BYTES_MAX 192 /* packed; a longer entry is none */
-#define COMPLAINT_US        (10 * SECOND_US)
-#define REFUSAL_SHOWN_US                                                     \
-    (3 * SECOND_US) /* several heartbeats, of any configuration that is sane \
-                     */
 
 void members_init(struct node *node, const struct node_durable *durable)
 {
-    node->members = (struct members){.identity = durable->identity, .birth = durable->birth};
+    node->step.identity = durable->identity;
+    node->step.birth = durable->birth;
     memcpy(node->births.at, durable->identity.births, sizeof node->births.at);
-}
-
-bool members_is_founded(const struct node *node)
-{
-    return identity_is_set(&node->members.identity);
-}
-
-bool members_is_ours(const struct node *node, struct slice id)
-{
-    return members_is_founded(node) && id.len == CLUSTER_ID_BYTES &&
-           !memcmp(id.at, node->members.identity.cluster_id, CLUSTER_ID_BYTES);
-}
-
-struct slice members_cluster_id(const struct node *node)
-{
-    size_t len = members_is_founded(node) ? CLUSTER_ID_BYTES : 0;
-    return (struct slice){node->members.identity.cluster_id, len};
 }
 
 incarnation_t members_birth(const struct node *node, node_id_t id)
@@ -59,17 +39,17 @@ bool members_is_named(const struct node *node, node_id_t id)
 {
     incarnation_t named = members_birth(node, id);
     incarnation_t birth =
-        id == node->step.config.id ? node->members.birth : node->peers[id].membership.birth;
+        id == node->step.config.id ? node->step.birth : node->members.of[id].birth;
     return !named || named == birth || MUTANT(empty_disk_votes) || MUTANT(old_disk_counts);
 }
 
 bool members_counts(const struct node *node, node_id_t id)
 {
     bool self = id == node->step.config.id;
-    const struct membership *peer = &node->peers[id].membership;
-    incarnation_t birth = self ? node->members.birth : peer->birth;
+    const struct membership *peer = &node->members.of[id];
+    incarnation_t birth = self ? node->step.birth : peer->birth;
     bool claims = self ? node->election.voter : peer->voter;
-    if (!is_voter(node, id) || !members_is_founded(node))
+    if (!is_voter(node, id) || !step_is_founded(&node->step))
         return false;
     if (MUTANT(empty_disk_votes))
         return true;
@@ -81,7 +61,7 @@ bool members_counts(const struct node *node, node_id_t id)
 
 bool members_may_count(const struct node *node, node_id_t id)
 {
-    const struct membership *peer = &node->peers[id].membership;
+    const struct membership *peer = &node->members.of[id];
     bool met = id == node->step.config.id || peer->birth;
     return met ? members_counts(node, id) : peer->last_voter;
 }
@@ -90,7 +70,7 @@ bool members_may_count(const struct node *node, node_id_t id)
 
 void members_forget(struct node *node, node_id_t peer)
 {
-    struct membership *it = &node->peers[peer].membership;
+    struct membership *it = &node->members.of[peer];
     it->last_birth = it->birth ? it->birth : it->last_birth;
     it->last_voter = it->birth ? it->voter : it->last_voter;
     memset(it->cluster_id, 0, CLUSTER_ID_BYTES);
@@ -101,7 +81,7 @@ void members_forget(struct node *node, node_id_t peer)
 
 void members_learn(struct node *node, node_id_t from, struct slice cluster_id, incarnation_t birth)
 {
-    struct membership *peer = &node->peers[from].membership;
+    struct membership *peer = &node->members.of[from];
     memset(peer->cluster_id, 0, CLUSTER_ID_BYTES);
     if (cluster_id.len == CLUSTER_ID_BYTES)
         memcpy(peer->cluster_id, cluster_id.at, CLUSTER_ID_BYTES);
@@ -120,50 +100,50 @@ void members_learn(struct node *node, node_id_t from, struct slice cluster_id, i
 
 void members_claims(struct node *node, node_id_t from, bool voter)
 {
-    struct membership *peer = &node->peers[from].membership;
+    struct membership *peer = &node->members.of[from];
     peer->voter = voter;
 }
 
 bool members_is_member(const struct node *node, node_id_t peer)
 {
-    return members_is_ours(node, (struct slice){node->peers[peer].membership.cluster_id,
-                                                CLUSTER_ID_BYTES});
+    return step_is_ours(&node->step,
+                        (struct slice){node->members.of[peer].cluster_id, CLUSTER_ID_BYTES});
 }
 
 bool members_is_foreign(const struct node *node, node_id_t peer)
 {
     static const uint8_t none[CLUSTER_ID_BYTES];
-    const uint8_t *theirs = node->peers[peer].membership.cluster_id;
-    return members_is_founded(node) && memcmp(theirs, none, CLUSTER_ID_BYTES) &&
-           memcmp(theirs, node->members.identity.cluster_id, CLUSTER_ID_BYTES);
-}
-
-void members_complain(struct node *node, node_id_t from, const char *what)
-{
-    struct membership *peer = &node->peers[from].membership;
-    node->step.rejected_here++;
-    peer->refused_us = node->step.now_us;
-    text_format(peer->refusal, sizeof peer->refusal, "%s", what);
-    if (peer->complained_us && node->step.now_us < peer->complained_us + COMPLAINT_US)
-        return;
-    peer->complained_us = node->step.now_us;
-    outbox_log(&node->step.out, LOG_WARN, "refuses node %u: %s", from, what);
-}
-
-const char *members_refusal(const struct node *node, node_id_t id)
-{
-    const struct membership *peer = &node->peers[id].membership;
-    bool now = peer->refused_us && node->step.now_us < peer->refused_us + REFUSAL_SHOWN_US;
-    return now ? peer->refusal : "";
+    const uint8_t *theirs = node->members.of[peer].cluster_id;
+    return step_is_founded(&node->step) && memcmp(theirs, none, CLUSTER_ID_BYTES) &&
+           memcmp(theirs, node->step.identity.cluster_id, CLUSTER_ID_BYTES);
 }
 
 bool members_accepts(struct node *node, node_id_t from, struct slice cluster_id)
 {
-    if (members_is_ours(node, cluster_id))
+    if (step_is_ours(&node->step, cluster_id))
         return true;
-    if (members_is_founded(node) && cluster_id.len)
-        members_complain(node, from, MEMBERS_FOREIGN);
+    if (step_is_founded(&node->step) && cluster_id.len)
+        peers_complain(&node->links, from, PEERS_FOREIGN);
     return false;
+}
+
+/* Whoever is of another cluster, or of one of another size, is not met. */
+bool members_welcomes(struct node *node, node_id_t from, const struct wire_hello *hello)
+{
+    const struct node_config *config = &node->step.config;
+    struct text why = {0};
+    if (hello->cluster_id.len && step_is_founded(&node->step) &&
+        !step_is_ours(&node->step, hello->cluster_id))
+        text_add(&why, PEERS_FOREIGN);
+    else if (hello->nodes && hello->nodes != config->n_nodes)
+        text_add(&why, "its cluster has %" PRIu64 " nodes, ours %" PRIu32, hello->nodes,
+                 config->n_nodes);
+    else if (hello->voters && hello->voters != config->n_voters)
+        text_add(&why, "its cluster has %" PRIu64 " voters, ours %" PRIu32, hello->voters,
+                 config->n_voters);
+    if (why.len)
+        peers_complain(&node->links, from, why.at);
+    return !why.len;
 }
 
 /* --- admissions in the log --- */
@@ -209,7 +189,7 @@ void members_restored(struct node *node, log_index_t index, const struct blob *p
         return;
     const struct wire_entry_voter_admitted *admitted = &entry->as.entry_voter_admitted;
     if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED && is_voter(node, (node_id_t)admitted->node) &&
-        members_is_ours(node, admitted->cluster_id))
+        step_is_ours(&node->step, admitted->cluster_id))
         note(&node->members, index, (node_id_t)admitted->node, admitted->birth);
     message_drop(&entry);
 }
@@ -221,7 +201,7 @@ void members_appended(struct node *node, log_index_t index, const struct blob *p
     const struct admission *last =
         members->n_pending ? &members->pending[members->n_pending - 1] : NULL;
     if (last && last->index == index && last->node == node->step.config.id &&
-        last->birth != members->birth)
+        last->birth != node->step.birth)
         be_replaced(node);
 }
 
@@ -248,7 +228,7 @@ static void forget_applied(struct members *members, log_index_t upto)
 static void check_own(struct node *node)
 {
     incarnation_t named = node->births.at[node->step.config.id];
-    bool ours = named && named == node->members.birth;
+    bool ours = named && named == node->step.birth;
     if (!is_voter(node, node->step.config.id))
         return;
     if (ours && !node->election.voter)
@@ -262,11 +242,12 @@ void members_apply(struct node *node, log_index_t index,
 {
     node_id_t id = (node_id_t)entry->node;
     forget_applied(&node->members, index);
-    if (!is_voter(node, id) || !members_is_ours(node, entry->cluster_id))
+    if (!is_voter(node, id) || !step_is_ours(&node->step, entry->cluster_id))
         return;
     node->births.at[id] = entry->birth;
     if (node_is_coordinator(node))
-        step_event(&node->step, "voter_admitted", id, JOB_NONE, "node %u is admitted as a voter", id);
+        step_event(&node->step, "voter_admitted", id, JOB_NONE, "node %u is admitted as a voter",
+                   id);
     check_own(node);
 }
 
@@ -281,9 +262,9 @@ void members_installed(struct node *node)
 void members_save(const struct node *node, struct message *message, struct wire_image_head *head)
 {
     uint32_t n = node->step.config.n_voters;
-    if (!members_is_founded(node))
+    if (!step_is_founded(&node->step))
         return;
-    head->cluster_id = message_copy(message, members_cluster_id(node));
+    head->cluster_id = message_copy(message, step_cluster_id(&node->step));
     head->births.n = n;
     head->births.at = message_room(message, n, sizeof *head->births.at);
     for (node_id_t id = 1; id <= n; id++)
@@ -292,10 +273,10 @@ void members_save(const struct node *node, struct message *message, struct wire_
 
 void members_load(struct node *node, const struct wire_image_head *head)
 {
-    const struct identity *identity = &node->members.identity;
+    const struct identity *identity = &node->step.identity;
     memcpy(node->births.at, identity->births, sizeof node->births.at);
     /* That of a cluster from whose snapshot this one was made, or that was recovered. */
-    if (!members_is_ours(node, head->cluster_id))
+    if (!step_is_ours(&node->step, head->cluster_id))
         return;
     for (size_t i = 0; i < head->births.n; i++)
         node->births.at[head->births.at[i].node] = head->births.at[i].birth;
@@ -306,8 +287,11 @@ void members_load(struct node *node, const struct wire_image_head *head)
 static void propose(struct node *node, node_id_t id, incarnation_t birth)
 {
     struct message *entry = message_new(MESSAGE_ENTRY_VOTER_ADMITTED);
-    entry->as.entry_voter_admitted = (struct wire_entry_voter_admitted){
-        .node = id, .birth = birth, .cluster_id = message_copy(entry, members_cluster_id(node))};
+    entry->as.entry_voter_admitted =
+        (struct wire_entry_voter_admitted){.node = id,
+                                           .birth = birth,
+                                           .cluster_id =
+                                               message_copy(entry, step_cluster_id(&node->step))};
     outbox_log(&node->step.out, LOG_INFO, "proposes to admit node %u as a voter", id);
     journal_propose(node, entry);
 }
@@ -315,18 +299,18 @@ static void propose(struct node *node, node_id_t id, incarnation_t birth)
 /* Its disk has all that is committed, values included. */
 static bool has_caught_up(const struct node *node, node_id_t id)
 {
-    const struct peer *peer = &node->peers[id];
+    const struct peer *peer = &node->links.peers[id];
     return peer->alive && peer->links[PLANE_CHECKPOINT].state == LINK_WELCOMED &&
-           peer->membership.birth && !members_is_foreign(node, id) && peer->replica.match &&
-           peer->replica.match >= node->journal.commit;
+           node->members.of[id].birth && !members_is_foreign(node, id) &&
+           node->replicas[id].match && node->replicas[id].match >= node->journal.commit;
 }
 
 /* It has applied all, and does not count itself: an admission of another disk that was cut off
  * again had made it forget its own. */
 static bool has_forgotten(const struct node *node, node_id_t id)
 {
-    const struct peer *peer = &node->peers[id];
-    return !peer->membership.voter && peer->heartbeat && !peer->heartbeat->as.heartbeat.voter &&
+    const struct peer *peer = &node->links.peers[id];
+    return !node->members.of[id].voter && peer->heartbeat && !peer->heartbeat->as.heartbeat.voter &&
            peer->heartbeat->as.heartbeat.applied >= node->journal.commit;
 }
 
@@ -336,7 +320,7 @@ void members_pump(struct node *node)
         return;
     for (node_id_t id = 1; id <= node->step.config.n_voters; id++) {
         bool self = id == node->step.config.id;
-        incarnation_t birth = self ? node->members.birth : node->peers[id].membership.birth;
+        incarnation_t birth = self ? node->step.birth : node->members.of[id].birth;
         bool named = birth == members_birth(node, id) && (self || !has_forgotten(node, id));
         if (!birth || named || (!self && !has_caught_up(node, id)))
             continue;

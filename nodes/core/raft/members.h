@@ -16,17 +16,8 @@
 
 void members_init(struct node *node, const struct node_durable *durable);
 
-/* Our disk belongs to a cluster. */
-bool members_is_founded(const struct node *node);
-
-/* The identifier is that of our cluster, which there is. */
-bool members_is_ours(const struct node *node, struct slice cluster_id);
-
 /* The same for what a peer sent; another cluster's is complained about. */
 bool members_accepts(struct node *node, node_id_t from, struct slice cluster_id);
-
-/* Ours as a field of a message; empty for none. Borrowed. */
-struct slice members_cluster_id(const struct node *node);
 
 /* The disk that the log names for a voter; 0: none yet, any will do. */
 incarnation_t members_birth(const struct node *node, node_id_t id);
@@ -59,15 +50,6 @@ bool members_is_member(const struct node *node, node_id_t peer);
 /* True when the peer belongs to another cluster than we do. */
 bool members_is_foreign(const struct node *node, node_id_t peer);
 
-#define MEMBERS_FOREIGN "it belongs to another cluster than we do"
-
-/* What it sent is dropped, and why: the log says so once in a while, status as long as it goes on.
- */
-void members_complain(struct node *node, node_id_t from, const char *what);
-
-/* Why a process of that id is refused now; empty: none is. Borrowed. */
-const char *members_refusal(const struct node *node, node_id_t id);
-
 /* --- admissions in the log --- */
 
 /* An entry was restored from disk, or appended. */
@@ -83,6 +65,10 @@ void members_apply(struct node *node, log_index_t index,
 
 /* A full checkpoint replaced the log; `births` are those of its head. */
 void members_installed(struct node *node);
+
+/* Whether a peer may be met: not when it is of another cluster, or of one of another size. Then why
+ * is complained about. */
+bool members_welcomes(struct node *node, node_id_t from, const struct wire_hello *hello);
 
 /* The births in the head of a full checkpoint; of another cluster: those of our founding. */
 void members_save(const struct node *node, struct message *message, struct wire_image_head *head);

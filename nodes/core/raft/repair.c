@@ -42,8 +42,8 @@ static bool describe(const struct node *node, struct repair *repair)
 static void say(struct node *node, enum log_level level, struct value_id id, const char *what)
 {
     char job[JOB_TEXT_MAX];
-    outbox_log(&node->step.out, level, "value %s-%" PRIu64 " on this disk %s", job_id_text(id.job, job),
-               id.op, what);
+    outbox_log(&node->step.out, level, "value %s-%" PRIu64 " on this disk %s",
+               job_id_text(id.job, job), id.op, what);
 }
 
 static void fetch(struct node *node, struct repair *repair)
@@ -52,7 +52,7 @@ static void fetch(struct node *node, struct repair *repair)
     repair->wake_us = node->step.now_us + REPAIR_RETRY_US;
     for (uint32_t i = 0; i < n; i++) {
         node_id_t id = (repair->source + i) % n + 1;
-        if (!step_is_peer(&node->step, id) || !node->peers[id].alive)
+        if (!step_is_peer(&node->step, id) || !node->links.peers[id].alive)
             continue;
         repair->source = id;
         repair->waits = true;

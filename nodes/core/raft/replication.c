@@ -28,7 +28,7 @@ static void go_back(struct replica *replica)
 
 void replication_probe(struct node *node, node_id_t peer)
 {
-    struct replica *replica = &node->peers[peer].replica;
+    struct replica *replica = &node->replicas[peer];
     stop_install(replica);
     go_back(replica);
     replica->in_flight = 0;
@@ -39,7 +39,7 @@ void replication_probe(struct node *node, node_id_t peer)
 
 void replication_forget(struct node *node, node_id_t peer)
 {
-    struct replica *replica = &node->peers[peer].replica;
+    struct replica *replica = &node->replicas[peer];
     stop_install(replica);
     log_index_t probe = node->journal.last + 1;
     *replica = (struct replica){.next = probe, .probe = probe};
@@ -56,7 +56,7 @@ void replication_start(struct node *node)
 void replication_stop(struct node *node)
 {
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        stop_install(&node->peers[id].replica);
+        stop_install(&node->replicas[id]);
 }
 
 /* Nothing more is sent ahead before it agrees: a follower that is slow, or lacks an entry, would be
@@ -85,7 +85,7 @@ static uint64_t majority(const struct node *node, uint64_t own,
     uint64_t values[NODES_MAX];
     uint32_t n = 0;
     for (node_id_t id = 1; id <= node->step.config.n_voters; id++) {
-        uint64_t value = id == node->step.config.id ? own : read(&node->peers[id].replica);
+        uint64_t value = id == node->step.config.id ? own : read(&node->replicas[id]);
         if (!members_counts(node, id))
             value = 0; /* it holds what it holds, but its disk is not admitted (R31) */
         uint32_t at = n++;
@@ -142,7 +142,7 @@ uint64_t replication_confirmed(const struct node *node)
 
 static void send_append(struct node *node, node_id_t id)
 {
-    struct replica *replica = &node->peers[id].replica;
+    struct replica *replica = &node->replicas[id];
     struct message *message = message_new(MESSAGE_APPEND);
     struct wire_append *append = &message->as.append;
     size_t bytes = 0, most = node->step.config.append_entries;
@@ -152,7 +152,7 @@ static void send_append(struct node *node, node_id_t id)
     append->round = node->replication.round;
     append->prev_index = replica->probing ? replica->match : replica->next - 1;
     append->commit = node->journal.commit;
-    append->cluster_id = message_copy(message, members_cluster_id(node));
+    append->cluster_id = message_copy(message, step_cluster_id(&node->step));
     journal_term(node, append->prev_index, &append->prev_term);
     append->entries.at = message_room(message, most, sizeof *append->entries.at);
     while (!replica->probing && replica->next <= node->journal.last && append->entries.n < most) {
@@ -173,19 +173,20 @@ static void send_append(struct node *node, node_id_t id)
 
 static void send_parts(struct node *node, node_id_t id)
 {
-    struct replica *replica = &node->peers[id].replica;
+    struct replica *replica = &node->replicas[id];
     struct image *image = replica->image;
     struct message *message = message_new(MESSAGE_INSTALL);
     struct wire_install *install = &message->as.install;
     size_t bytes = 0, most = node->step.config.install_bytes;
     most = most ? most : INSTALL_BYTES_MAX;
-    *install = (struct wire_install){.term = node->step.term,
-                                     .round = node->replication.round,
-                                     .index = image->index,
-                                     .index_term = image->term,
-                                     .part = replica->sent_parts,
-                                     .parts = image->n,
-                                     .cluster_id = message_copy(message, members_cluster_id(node))};
+    *install =
+        (struct wire_install){.term = node->step.term,
+                              .round = node->replication.round,
+                              .index = image->index,
+                              .index_term = image->term,
+                              .part = replica->sent_parts,
+                              .parts = image->n,
+                              .cluster_id = message_copy(message, step_cluster_id(&node->step))};
     install->items.at = message_room(message, APPEND_ENTRIES_MAX, sizeof *install->items.at);
     while (replica->sent_parts < image->n && install->items.n < APPEND_ENTRIES_MAX) {
         struct blob *part = image->parts[replica->sent_parts];
@@ -213,11 +214,11 @@ static bool is_useful(const struct node *node, const struct replica *replica,
  * theirs, or a new one. */
 static void take_image(struct node *node, node_id_t id)
 {
-    struct replica *replica = &node->peers[id].replica;
+    struct replica *replica = &node->replicas[id];
     struct journal *journal = &node->journal;
     for (node_id_t other = 1; other <= node->step.config.n_nodes && !replica->image; other++)
-        if (other != id && is_useful(node, replica, node->peers[other].replica.image))
-            replica->image = image_ref(node->peers[other].replica.image);
+        if (other != id && is_useful(node, replica, node->replicas[other].image))
+            replica->image = image_ref(node->replicas[other].image);
     if (!replica->image && journal->build && image_is_done(journal->build) &&
         !is_useful(node, replica, image_of(journal->build)))
         image_end(node, &journal->build);
@@ -233,7 +234,7 @@ static void take_image(struct node *node, node_id_t id)
 
 static void begin_install(struct node *node, node_id_t id)
 {
-    struct replica *replica = &node->peers[id].replica;
+    struct replica *replica = &node->replicas[id];
     stop_install(replica);
     replica->install = true;
     replica->in_flight = 0;
@@ -245,8 +246,8 @@ static void begin_install(struct node *node, node_id_t id)
  * that comes twice, or unasked, counts for an append that was lost. */
 static bool is_unanswered(const struct node *node, node_id_t id)
 {
-    const struct replica *replica = &node->peers[id].replica;
-    const struct message *heartbeat = node->peers[id].heartbeat;
+    const struct replica *replica = &node->replicas[id];
+    const struct message *heartbeat = node->links.peers[id].heartbeat;
     bool sent_ahead = replica->match && replica->next > replica->match + 1;
     if (replica->in_flight || sent_ahead || replica->image ||
         replica->answered_round < replica->sent_round)
@@ -261,7 +262,7 @@ static bool is_unanswered(const struct node *node, node_id_t id)
 
 static void check_silence(struct node *node, node_id_t id)
 {
-    struct replica *replica = &node->peers[id].replica;
+    struct replica *replica = &node->replicas[id];
     if (node->step.now_us < replica->sent_us + APPEND_RESEND_US || !is_unanswered(node, id))
         return;
     if (replica->install && !replica->image)
@@ -276,8 +277,8 @@ static void check_silence(struct node *node, node_id_t id)
 
 static void pump(struct node *node, node_id_t id)
 {
-    struct replica *replica = &node->peers[id].replica;
-    if (node->peers[id].links[PLANE_CHECKPOINT].state != LINK_WELCOMED ||
+    struct replica *replica = &node->replicas[id];
+    if (node->links.peers[id].links[PLANE_CHECKPOINT].state != LINK_WELCOMED ||
         !members_is_member(node, id))
         return;
     check_silence(node, id);
@@ -334,7 +335,7 @@ static bool is_current(struct node *node, node_id_t from, term_t term, uint64_t 
         step_reject(&node->step, from, "it answers what was never asked");
         return false;
     }
-    struct replica *replica = &node->peers[from].replica;
+    struct replica *replica = &node->replicas[from];
     if (round > replica->answered_round)
         replica->answered_round = round;
     return true;
@@ -384,7 +385,7 @@ static void learn_commit(struct node *node, log_index_t commit)
 void replication_append_reply(struct node *node, node_id_t from,
                               const struct wire_append_reply *reply)
 {
-    struct replica *replica = &node->peers[from].replica;
+    struct replica *replica = &node->replicas[from];
     if (!is_current(node, from, reply->term, reply->round))
         return;
     members_claims(node, from, reply->voter);
@@ -415,7 +416,7 @@ void replication_append_reply(struct node *node, node_id_t from,
 void replication_install_reply(struct node *node, node_id_t from,
                                const struct wire_install_reply *reply)
 {
-    struct replica *replica = &node->peers[from].replica;
+    struct replica *replica = &node->replicas[from];
     if (!is_current(node, from, reply->term, reply->round) || !replica->image ||
         reply->index != replica->image->index)
         return;
@@ -451,7 +452,7 @@ void replication_clear(struct node *node)
 void replication_check_invariants(const struct node *node)
 {
     for (node_id_t id = 1; node_is_coordinator(node) && id <= node->step.config.n_nodes; id++) {
-        const struct replica *replica = &node->peers[id].replica;
+        const struct replica *replica = &node->replicas[id];
         if (!step_is_peer(&node->step, id))
             continue;
         assert(replica->next > replica->match); /* R14 */

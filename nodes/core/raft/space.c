@@ -6,7 +6,7 @@
 
 bool space_peer_is_full(const struct node *node, node_id_t id)
 {
-    const struct peer *peer = &node->peers[id];
+    const struct peer *peer = &node->links.peers[id];
     return peer->alive && peer->heartbeat && peer->heartbeat->as.heartbeat.full;
 }
 
@@ -19,7 +19,8 @@ bool space_suffices(const struct node *node, struct text *reason)
 {
     uint32_t n_full = 0, n_writing = 0, n_voters = node->step.config.n_voters;
     for (node_id_t id = 1; id <= n_voters; id++) {
-        bool full = is_full(node, id), alive = id == node->step.config.id || node->peers[id].alive;
+        bool full = is_full(node, id),
+             alive = id == node->step.config.id || node->links.peers[id].alive;
         n_full += full;
         n_writing += alive && !full;
     }

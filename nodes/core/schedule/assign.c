@@ -22,7 +22,7 @@ static uint64_t batch_units(const struct worker_slot *slot)
 
 static bool is_pressed(const struct node *node, node_id_t id)
 {
-    const struct message *heartbeat = node->peers[id].heartbeat;
+    const struct message *heartbeat = node->links.peers[id].heartbeat;
     return heartbeat && heartbeat->as.heartbeat.pressed;
 }
 
@@ -30,7 +30,7 @@ static bool is_pressed(const struct node *node, node_id_t id)
  * is short of memory gets one at a time: what it holds goes when it is used. */
 static uint64_t credit(const struct node *node, node_id_t id)
 {
-    const struct worker_slot *slot = &node->peers[id].slot;
+    const struct worker_slot *slot = &node->schedule.slots[id];
     if (!slot->unit_us || slot->unit_us >= SLOW_UNIT_US || is_pressed(node, id))
         return 1;
     return 2 * batch_units(slot);
@@ -62,15 +62,15 @@ static void weigh(const struct node *node, const struct item *item, uint64_t byt
 /* True when the worker may get the item, leaving aside how much it has to do. */
 static bool is_suitable(const struct node *node, node_id_t id, struct item *item)
 {
-    const struct worker_slot *slot = &node->peers[id].slot;
-    return peers_is_worker(node, id) && !slot->alone && node->step.now_us >= slot->rests_until_us &&
-           !deadlines_holds_back(node, id) && !hold_of(item, id) &&
-           !suspicion_avoids(node, item, id);
+    const struct worker_slot *slot = &node->schedule.slots[id];
+    return schedule_is_worker(node, id) && !slot->alone &&
+           node->step.now_us >= slot->rests_until_us && !deadlines_holds_back(node, id) &&
+           !hold_of(item, id) && !suspicion_avoids(node, item, id);
 }
 
 static bool has_room(const struct node *node, node_id_t id, const struct item *item)
 {
-    const struct worker_slot *slot = &node->peers[id].slot;
+    const struct worker_slot *slot = &node->schedule.slots[id];
     if (item->alone)
         return !slot->outstanding;
     return slot->outstanding < credit(node, id) && node->step.now_us >= slot->reserved_until_us;
@@ -79,7 +79,8 @@ static bool has_room(const struct node *node, node_id_t id, const struct item *i
 static bool is_better(const struct node *node, node_id_t id, node_id_t best,
                       const uint64_t bytes[NODES_MAX + 1])
 {
-    const struct worker_slot *slot = &node->peers[id].slot, *champion = &node->peers[best].slot;
+    const struct worker_slot *slot = &node->schedule.slots[id],
+                             *champion = &node->schedule.slots[best];
     if (!best)
         return true;
     if (is_pressed(node, id) != is_pressed(node, best))
@@ -95,7 +96,7 @@ static void reserve(struct node *node, struct item *item)
 {
     struct worker_slot *best = NULL;
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        struct worker_slot *slot = &node->peers[id].slot;
+        struct worker_slot *slot = &node->schedule.slots[id];
         if (is_suitable(node, id, item) && (!best || slot->outstanding < best->outstanding))
             best = slot;
     }
@@ -122,14 +123,14 @@ static node_id_t pick(struct node *node, struct item *item)
 
 static void flush(struct node *node, node_id_t id)
 {
-    struct worker_slot *slot = &node->peers[id].slot;
+    struct worker_slot *slot = &node->schedule.slots[id];
     struct message *batch = slot->batch;
     if (!batch)
         return;
     slot->batch = NULL;
     slot->batch_bytes = 0;
     /* Credits are far below what a channel queues: it refuses only when the worker is gone. */
-    if (peers_send(node, id, batch))
+    if (peers_send(&node->links, id, batch))
         schedule_worker_lost(node, id, false);
 }
 
@@ -152,7 +153,7 @@ static void add_operands(struct node *node, const struct item *item, struct mess
         } else {
             out->len = used->len;
             out->source = used->node == item->node ? node->step.config.id : used->node;
-            if (!peers_is_worker(node, used->node))
+            if (!schedule_is_worker(node, used->node))
                 out->source = node->step.config.id;
             out->hash = message_copy(message, (struct slice){used->hash, HASH_BYTES});
         }
@@ -173,7 +174,7 @@ static size_t operand_bytes(const struct node *node, const struct item *item)
 
 static void add_task(struct node *node, const struct item *item)
 {
-    struct worker_slot *slot = &node->peers[item->node].slot;
+    struct worker_slot *slot = &node->schedule.slots[item->node];
     size_t bytes = operand_bytes(node, item);
     if (slot->batch && (slot->batch->as.task.ops.n >= batch_units(slot) ||
                         slot->batch_bytes + bytes > TASK_BYTES_MAX))
@@ -226,7 +227,7 @@ static void log_assignment(struct node *node, const struct item *item)
 
 static void give(struct node *node, struct item *item, node_id_t id)
 {
-    struct worker_slot *slot = &node->peers[id].slot;
+    struct worker_slot *slot = &node->schedule.slots[id];
     item->node = id;
     node->schedule.reassigned += item->attempt++ > 0;
     hold_begin(node, item, id);
@@ -270,7 +271,7 @@ static bool is_anything_ready(struct node *node)
 static bool is_anybody_idle(const struct node *node)
 {
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        if (peers_is_worker(node, id) && !node->peers[id].slot.outstanding &&
+        if (schedule_is_worker(node, id) && !node->schedule.slots[id].outstanding &&
             !deadlines_holds_back(node, id))
             return true;
     return false;

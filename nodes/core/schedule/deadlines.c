@@ -55,14 +55,14 @@ static void average(uint64_t *pace, uint64_t sample)
 
 static uint64_t delay_of(const struct node *node, node_id_t worker)
 {
-    const struct message *heartbeat = node->peers[worker].heartbeat;
+    const struct message *heartbeat = node->links.peers[worker].heartbeat;
     return heartbeat ? heartbeat->as.heartbeat.delay_us : 0;
 }
 
 void deadlines_note(struct node *node, node_id_t worker, const struct item *item,
                     uint64_t elapsed_us)
 {
-    struct worker_slot *slot = &node->peers[worker].slot;
+    struct worker_slot *slot = &node->schedule.slots[worker];
     uint64_t delay_us = delay_of(node, worker), cost = cost_of(item, operand_bytes(node, item));
     uint64_t work_us = elapsed_us > delay_us ? elapsed_us - delay_us : 0;
     if (elapsed_us > UINT64_MAX / 2000000)
@@ -76,7 +76,7 @@ void deadlines_note(struct node *node, node_id_t worker, const struct item *item
 static uint64_t expected_us(const struct node *node, const struct hold *hold)
 {
     enum item_kind kind = item_kind(hold->item);
-    uint64_t pace = node->peers[hold->node].slot.pace[kind];
+    uint64_t pace = node->schedule.slots[hold->node].pace[kind];
     uint64_t bytes = operand_bytes(node, hold->item), cost = cost_of(hold->item, bytes);
     pace = pace ? pace : node->schedule.pace[kind];
     return pace ? cost * pace / (1000 * 1024) + bytes / TRANSFER_BYTES_PER_US + 1 : 0;
@@ -95,12 +95,12 @@ static uint64_t allowed_us(const struct node *node, const struct hold *hold, uin
 static bool is_quiet(const struct node *node, node_id_t worker)
 {
     return node->step.now_us >=
-           node->peers[worker].heard_us + (QUIET_BEATS + 1) * node->step.config.heartbeat_us;
+           node->links.peers[worker].heard_us + (QUIET_BEATS + 1) * node->step.config.heartbeat_us;
 }
 
 void deadlines_returned(struct node *node, node_id_t worker)
 {
-    struct worker_slot *slot = &node->peers[worker].slot;
+    struct worker_slot *slot = &node->schedule.slots[worker];
     slot->busy_us = node->step.now_us;
     slot->slow = slot->overdue = false;
     slot->stray = 0;
@@ -109,13 +109,13 @@ void deadlines_returned(struct node *node, node_id_t worker)
 void deadlines_stray(struct node *node, const struct hold *hold)
 {
     if (hold_executing(node, hold->node) == hold)
-        node->peers[hold->node].slot.stray = STRAY_BEATS;
+        node->schedule.slots[hold->node].stray = STRAY_BEATS;
 }
 
 void deadlines_heartbeat(struct node *node, node_id_t worker)
 {
-    const struct wire_heartbeat *heartbeat = &node->peers[worker].heartbeat->as.heartbeat;
-    struct worker_slot *slot = &node->peers[worker].slot;
+    const struct wire_heartbeat *heartbeat = &node->links.peers[worker].heartbeat->as.heartbeat;
+    struct worker_slot *slot = &node->schedule.slots[worker];
     struct item *item =
         run_find(&node->schedule, heartbeat->executing_job, heartbeat->executing_op);
     bool stray = heartbeat->executing_op && !(item && hold_of(item, worker));
@@ -124,20 +124,20 @@ void deadlines_heartbeat(struct node *node, node_id_t worker)
 
 bool deadlines_holds_back(const struct node *node, node_id_t worker)
 {
-    const struct worker_slot *slot = &node->peers[worker].slot;
+    const struct worker_slot *slot = &node->schedule.slots[worker];
     return slot->slow || slot->overdue || slot->stray >= STRAY_BEATS || is_quiet(node, worker);
 }
 
 static bool is_slow(const struct node *node, const struct hold *hold)
 {
-    uint64_t taken_us = node->step.now_us - node->peers[hold->node].slot.busy_us;
+    uint64_t taken_us = node->step.now_us - node->schedule.slots[hold->node].busy_us;
     return is_quiet(node, hold->node) ||
            taken_us > allowed_us(node, hold, SLOW_FACTOR, SLOW_MIN_US);
 }
 
 static void check_deadline(struct node *node, const struct hold *hold)
 {
-    struct worker_slot *slot = &node->peers[hold->node].slot;
+    struct worker_slot *slot = &node->schedule.slots[hold->node];
     uint64_t taken_us = node->step.now_us - slot->busy_us;
     struct text name = {0};
     if (slot->overdue || taken_us <= allowed_us(node, hold, DEADLINE_FACTOR, DEADLINE_MIN_US))
@@ -151,7 +151,7 @@ static void check_deadline(struct node *node, const struct hold *hold)
 /* Takes back what the worker has not begun. */
 static void recall(struct node *node, const struct hold *executing)
 {
-    struct hold *next, *hold = node->peers[executing->node].slot.first;
+    struct hold *next, *hold = node->schedule.slots[executing->node].first;
     uint64_t n = 0;
     for (; hold; hold = next) {
         next = hold->next;
@@ -175,7 +175,7 @@ struct item *deadlines_watch(struct node *node, bool idle)
 {
     struct item *wanted = NULL;
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        struct worker_slot *slot = &node->peers[id].slot;
+        struct worker_slot *slot = &node->schedule.slots[id];
         const struct hold *executing = slot->first ? hold_executing(node, id) : NULL;
         if (!executing)
             continue;
@@ -193,5 +193,5 @@ struct item *deadlines_watch(struct node *node, bool idle)
 void deadlines_forgive(struct node *node)
 {
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        node->peers[id].slot.busy_us = node->step.now_us;
+        node->schedule.slots[id].busy_us = node->step.now_us;
 }

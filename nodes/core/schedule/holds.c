@@ -5,7 +5,7 @@
 
 void hold_begin(struct node *node, struct item *item, node_id_t worker)
 {
-    struct worker_slot *slot = &node->peers[worker].slot;
+    struct worker_slot *slot = &node->schedule.slots[worker];
     struct hold *hold = item->holds[0].node ? &item->holds[1] : &item->holds[0];
     *hold = (struct hold){.item = item,
                           .node = worker,
@@ -20,7 +20,7 @@ void hold_begin(struct node *node, struct item *item, node_id_t worker)
 
 void hold_end(struct node *node, struct hold *hold)
 {
-    struct worker_slot *slot = &node->peers[hold->node].slot;
+    struct worker_slot *slot = &node->schedule.slots[hold->node];
     *(hold->previous ? &hold->previous->next : &slot->first) = hold->next;
     *(hold->next ? &hold->next->previous : &slot->last) = hold->previous;
     if (!--slot->outstanding)
@@ -53,7 +53,7 @@ unsigned holds_count(const struct item *item)
 
 struct hold *hold_executing(const struct node *node, node_id_t worker)
 {
-    const struct peer *peer = &node->peers[worker];
+    const struct peer *peer = &node->links.peers[worker];
     if (peer->heartbeat && peer->heartbeat->as.heartbeat.executing_op) {
         const struct wire_heartbeat *heartbeat = &peer->heartbeat->as.heartbeat;
         struct item *item =
@@ -62,7 +62,7 @@ struct hold *hold_executing(const struct node *node, node_id_t worker)
         if (hold)
             return hold;
     }
-    return peer->slot.first;
+    return node->schedule.slots[worker].first;
 }
 
 enum item_kind item_kind(const struct item *item)

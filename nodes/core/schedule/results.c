@@ -142,7 +142,7 @@ static struct item *consumer_of(struct node *node, const struct item *item)
 static void complete(struct node *node, struct item *item)
 {
     struct job *job = item->job;
-    struct worker_slot *slot = &node->peers[item->node].slot;
+    struct worker_slot *slot = &node->schedule.slots[item->node];
     item->state = ITEM_DONE;
     slot->operations += item->operations;
     slot->conversions += !item->operations;
@@ -209,7 +209,7 @@ static void cancel_others(struct node *node, const struct item *item, node_id_t 
 static void take_result(struct node *node, node_id_t from, const struct message *message,
                         struct item *item, const struct wire_result_op *result)
 {
-    node->peers[from].slot.errors = 0;
+    node->schedule.slots[from].errors = 0;
     if (item->state == ITEM_ASSIGNED && hold_of(item, from))
         deadlines_note(node, from, item, result->elapsed_us);
     cancel_others(node, item, from);
@@ -255,7 +255,7 @@ static void accept_result(struct node *node, node_id_t from, const struct messag
     struct job *job = jobs_find(&node->jobs, result->job);
     if (!job || !job->run)
         return;
-    job_note_executed(job, from, node->peers[from].incarnation, result->executed);
+    job_note_executed(job, from, node->links.peers[from].incarnation, result->executed);
     struct item *item = run_find(&node->schedule, result->job, result->op);
     deadlines_returned(node, from);
     bool open = item && (item->state == ITEM_ASSIGNED || item->state == ITEM_READY);

@@ -8,6 +8,7 @@
 #include "nodes/core/schedule/checkpoint.h"
 #include "nodes/core/schedule/deadlines.h"
 #include "nodes/core/raft/journal.h"
+#include "nodes/core/raft/members.h"
 #include "nodes/core/link/peers.h"
 #include "nodes/core/schedule/run.h"
 #include "nodes/core/raft/space.h"
@@ -17,11 +18,16 @@
 
 /* --- taking jobs up and ending them --- */
 
+bool schedule_is_worker(const struct node *node, node_id_t id)
+{
+    return peers_is_linked(&node->links, id) && members_is_member(node, id);
+}
+
 static unsigned count_workers(const struct node *node)
 {
     unsigned workers = 0;
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        workers += peers_is_worker(node, id);
+        workers += schedule_is_worker(node, id);
     return workers;
 }
 
@@ -54,9 +60,9 @@ void schedule_start(struct node *node)
     memset(node->schedule.pace, 0, sizeof node->schedule.pace);
     node->schedule.unlogged = node->schedule.unlogged_bytes = 0;
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        message_drop(&node->peers[id].slot.batch);
-        node->peers[id].slot = (struct worker_slot){.operations = node->jobs.operations[id],
-                                                    .conversions = node->jobs.conversions[id]};
+        message_drop(&node->schedule.slots[id].batch);
+        node->schedule.slots[id] = (struct worker_slot){.operations = node->jobs.operations[id],
+                                                        .conversions = node->jobs.conversions[id]};
         node->schedule.operations += node->jobs.operations[id];
     }
     take_up_jobs(node);
@@ -72,7 +78,7 @@ void schedule_stop(struct node *node)
     schedule->n_active = 0;
     outbox_drop(&node->step.out, USER_SCHEDULE, (struct value_id){0});
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        message_drop(&node->peers[id].slot.batch);
+        message_drop(&node->schedule.slots[id].batch);
 }
 
 void schedule_job_accepted(struct node *node, struct job *job)
@@ -93,8 +99,8 @@ static void announce(struct node *node, const struct job *job)
     switch (job->state) {
     case JOB_DONE:
         if (job->text) /* the second seed's line: 10!=3628800 */
-            outbox_log(&node->step.out, LOG_INFO, "%" PRIu64 "!=%.*s", job->plan.n, (int)job->text->len,
-                       (const char *)job->text->at);
+            outbox_log(&node->step.out, LOG_INFO, "%" PRIu64 "!=%.*s", job->plan.n,
+                       (int)job->text->len, (const char *)job->text->at);
         else
             outbox_log(&node->step.out, LOG_INFO, "%" PRIu64 "!=%s...%s (%" PRIu64 " digits)",
                        job->plan.n, job->head, job->tail, job->digits);
@@ -104,7 +110,8 @@ static void announce(struct node *node, const struct job *job)
                    job->finished_ms > job->submitted_ms ? job->finished_ms - job->submitted_ms : 0);
         break;
     case JOB_FAILED:
-        step_event(&node->step, "job_failed", NODE_NONE, job->id, "job %s failed: %s", id, job->reason);
+        step_event(&node->step, "job_failed", NODE_NONE, job->id, "job %s failed: %s", id,
+                   job->reason);
         break;
     default:
         step_event(&node->step, "job_cancelled", NODE_NONE, job->id, "job %s was cancelled", id);
@@ -114,13 +121,13 @@ static void announce(struct node *node, const struct job *job)
 
 void schedule_cancel(struct node *node, node_id_t worker, job_id_t job, op_id_t op)
 {
-    if (!node->peers[worker].channel.peer)
+    if (!node->links.peers[worker].channel.peer)
         return;
     struct message *message = message_new(MESSAGE_RELEASE);
     message->as.release.term = node->step.term;
     message->as.release.job = job;
     message->as.release.op = op;
-    peers_send(node, worker, message);
+    peers_send(&node->links, worker, message);
 }
 
 static void release_at_workers(struct node *node, job_id_t job)
@@ -188,7 +195,7 @@ static uint64_t lose_values(struct node *node, node_id_t worker)
 
 void schedule_worker_lost(struct node *node, node_id_t worker, bool died)
 {
-    struct worker_slot *slot = &node->peers[worker].slot;
+    struct worker_slot *slot = &node->schedule.slots[worker];
     uint64_t lost = 0;
     if (died)
         suspicion_blame(node, worker);
@@ -206,7 +213,7 @@ void schedule_worker_lost(struct node *node, node_id_t worker, bool died)
 
 void schedule_worker_lives(struct node *node, node_id_t worker, bool again)
 {
-    struct worker_slot *slot = &node->peers[worker].slot;
+    struct worker_slot *slot = &node->schedule.slots[worker];
     if (again) {
         suspicion_absolve(node, worker);
         return;
@@ -248,6 +255,8 @@ void schedule_clear(struct node *node)
 {
     schedule_stop(node);
     map_clear(&node->schedule.items);
+    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+        message_drop(&node->schedule.slots[id].batch);
 }
 
 void schedule_check_invariants(const struct node *node)
@@ -270,7 +279,7 @@ void schedule_check_invariants(const struct node *node)
     }
     assert(items == schedule->items.count);
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        assert(!node_serves(node) || outstanding[id] == node->peers[id].slot.outstanding);
+        assert(!node_serves(node) || outstanding[id] == node->schedule.slots[id].outstanding);
 }
 
 void schedule_pump(struct node *node)

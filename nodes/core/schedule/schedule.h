@@ -33,6 +33,9 @@ void schedule_value_failed(struct node *node, struct value_id id);
 void schedule_watch_values(struct node *node);
 void schedule_value_kept(struct node *node, struct value_id id);
 
+/* True when operations can be assigned to it. */
+bool schedule_is_worker(const struct node *node, node_id_t worker);
+
 /* A worker is gone: its operations go to others at once. `died`: its process has, so that what it
  * executed is suspected. */
 void schedule_worker_lost(struct node *node, node_id_t worker, bool died);

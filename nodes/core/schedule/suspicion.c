@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "nodes/core/schedule/schedule.h"
 #include "nodes/core/raft/journal.h"
 #include "nodes/core/link/peers.h"
 
@@ -44,18 +45,18 @@ static void check_poison(struct node *node, struct item *item)
 
 void suspicion_blame(struct node *node, node_id_t worker)
 {
-    struct peer *peer = &node->peers[worker];
+    struct peer *peer = &node->links.peers[worker];
     struct hold *hold = hold_executing(node, worker);
     struct text name = {0};
     if (peer->excused || !hold)
         return;
     struct item *item = hold->item;
-    for (struct hold *other = peer->slot.first; other; other = other->next)
+    for (struct hold *other = node->schedule.slots[worker].first; other; other = other->next)
         other->item->alone = true;
     if (item->deaths < POISON_DEATHS)
         item->killed[item->deaths] = worker;
     item->deaths++;
-    peer->slot.blamed = (struct value_id){item->job->id, item->op};
+    node->schedule.slots[worker].blamed = (struct value_id){item->job->id, item->op};
     item_name(item, &name);
     step_event(&node->step, "operation_suspected", worker, item->job->id,
                "node %u died while it executed %s: death %u of it, %" PRIu64 " fail the job",
@@ -65,7 +66,7 @@ void suspicion_blame(struct node *node, node_id_t worker)
 
 void suspicion_absolve(struct node *node, node_id_t worker)
 {
-    struct worker_slot *slot = &node->peers[worker].slot;
+    struct worker_slot *slot = &node->schedule.slots[worker];
     struct item *item =
         slot->blamed.op ? run_find(&node->schedule, slot->blamed.job, slot->blamed.op) : NULL;
     slot->blamed = (struct value_id){0};
@@ -95,14 +96,14 @@ bool suspicion_avoids(const struct node *node, const struct item *item, node_id_
     if (!has_refused(item, worker))
         return false;
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        if (peers_is_worker(node, id) && !has_refused(item, id))
+        if (schedule_is_worker(node, id) && !has_refused(item, id))
             return true;
     return false; /* nobody else is there: it may do better later */
 }
 
 static void rest(struct node *node, node_id_t worker)
 {
-    struct worker_slot *slot = &node->peers[worker].slot;
+    struct worker_slot *slot = &node->schedule.slots[worker];
     if (node->step.now_us < slot->rests_until_us)
         return; /* of the same batch: one failure */
     uint64_t pause_us = ERROR_BACKOFF_US << (slot->errors < 8 ? slot->errors : 8);

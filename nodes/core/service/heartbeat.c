@@ -40,8 +40,8 @@ static void publish_heartbeat(struct node *node)
         .host = message_text(message, config->host),
         .pid = config->pid,
         .version = message_text(message, config->version),
-        .cluster_id = message_copy(message, members_cluster_id(node)),
-        .birth = node->members.birth,
+        .cluster_id = message_copy(message, step_cluster_id(&node->step)),
+        .birth = node->step.birth,
         .voter = members_counts(node, config->id),
     };
     outbox_publish(&node->step.out, message);

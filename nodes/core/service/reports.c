@@ -95,17 +95,19 @@ static void report_self(const struct node *node, struct message *message, struct
     row->turn_us = node->turn_us;
     row->turn_own_us = node->turn_own_us;
     row->turn_in = message_text(message, node->turn_in ? node->turn_in : "");
-    row->cluster_id = message_copy(message, members_cluster_id(node));
+    row->cluster_id = message_copy(message, step_cluster_id(&node->step));
     row->version = message_text(message, node->step.config.version);
 }
 
-static void report_peer(const struct peer *peer, struct message *message, struct wire_node_row *row)
+static void report_peer(const struct node *node, node_id_t id, struct message *message,
+                        struct wire_node_row *row)
 {
+    const struct peer *peer = &node->links.peers[id];
+    const uint8_t *cluster_id = node->members.of[id].cluster_id;
     row->alive = peer->alive;
     row->incarnation = peer->incarnation;
-    if (memcmp(peer->membership.cluster_id, (uint8_t[CLUSTER_ID_BYTES]){0}, CLUSTER_ID_BYTES))
-        row->cluster_id =
-            message_copy(message, (struct slice){peer->membership.cluster_id, CLUSTER_ID_BYTES});
+    if (memcmp(cluster_id, (uint8_t[CLUSTER_ID_BYTES]){0}, CLUSTER_ID_BYTES))
+        row->cluster_id = message_copy(message, (struct slice){cluster_id, CLUSTER_ID_BYTES});
     row->role = message_text(message, "unknown");
     if (!peer->heartbeat)
         return;
@@ -145,8 +147,8 @@ void report_status(const struct node *node, struct message *message, struct wire
         .reassigned = node->jobs.reassigned + node->schedule.reassigned,
         .copied = node->schedule.copied,
         .elections = node->jobs.elections,
-        .founded = members_is_founded(node),
-        .cluster_id = message_copy(message, members_cluster_id(node)),
+        .founded = step_is_founded(&node->step),
+        .cluster_id = message_copy(message, step_cluster_id(&node->step)),
     };
     founding_reason(node, &founding);
     status->founding = message_text(message, founding.at);
@@ -154,24 +156,24 @@ void report_status(const struct node *node, struct message *message, struct wire
     status->nodes.at = message_room(message, n, sizeof *status->nodes.at);
     for (node_id_t id = 1; id <= n; id++) {
         struct wire_node_row *row = &status->nodes.at[id - 1];
-        const struct peer *peer = &node->peers[id];
+        const struct peer *peer = &node->links.peers[id];
         row->node = id;
         if (id == node->step.config.id)
             report_self(node, message, row);
         else
-            report_peer(peer, message, row);
+            report_peer(node, id, message, row);
         row->behind_ms = health_behind_ms(node, id);
         row->stalled_ms = health_stalled_ms(node, id);
         row->voter = id <= node->step.config.n_voters;
         row->admitted = id != node->step.config.id && peer->heartbeat
                             ? peer->heartbeat->as.heartbeat.voter
                             : members_counts(node, id);
-        row->refusal = message_text(message, members_refusal(node, id));
+        row->refusal = message_text(message, peers_refusal(&node->links, id));
         row->boots = row->incarnation >> 32;
         status->restarts += row->boots ? row->boots - 1 : 0;
-        row->operations = peer->slot.operations;
-        row->conversions = peer->slot.conversions;
-        row->assigned = peer->slot.outstanding;
+        row->operations = node->schedule.slots[id].operations;
+        row->conversions = node->schedule.slots[id].conversions;
+        row->assigned = node->schedule.slots[id].outstanding;
     }
 }
 

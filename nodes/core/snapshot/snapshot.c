@@ -17,19 +17,6 @@ bool snapshot_same(struct snapshot_id a, struct snapshot_id b)
     return a.initiator == b.initiator && a.incarnation == b.incarnation && a.counter == b.counter;
 }
 
-bool snapshot_counts(enum message_type type)
-{
-    switch (type) {
-    case MESSAGE_MARKER:
-    case MESSAGE_SNAPSHOT_REPORT:
-    case MESSAGE_SNAPSHOT_END:
-    case MESSAGE_CHANNEL_ACK:
-        return false;
-    default:
-        return true;
-    }
-}
-
 /* --- snapshots that are over --- */
 
 static bool has_ended(const struct snapshots *snapshots, struct snapshot_id id)
@@ -143,7 +130,7 @@ static void send_markers(struct node *node, const struct recording *recording)
             message_room(message, recording->n_participants, sizeof *marker->participants.at);
         memcpy(marker->participants.at, recording->participants,
                recording->n_participants * sizeof *recording->participants);
-        peers_send(node, to, message);
+        peers_send(&node->links, to, message);
     }
 }
 
@@ -153,7 +140,7 @@ static void open_channels(struct node *node, struct recording *recording)
         const struct wire_participant *it = &recording->participants[i];
         if (!step_is_peer(&node->step, it->node))
             continue;
-        bool same = node->peers[it->node].channel.peer == it->incarnation;
+        bool same = node->links.peers[it->node].channel.peer == it->incarnation;
         recording->channels[it->node].state = same ? CUT_OPEN : CUT_VOID;
         recording->open += same;
     }
@@ -262,7 +249,7 @@ static void refuse(struct node *node, struct snapshot_id id, const char *why)
     report->incarnation = id.incarnation;
     report->counter = id.counter;
     report->refused = message_text(message, why);
-    peers_send(node, id.initiator, message);
+    peers_send(&node->links, id.initiator, message);
 }
 
 static void give_up(struct node *node, struct recording *recording, const char *why)
@@ -308,7 +295,8 @@ static bool is_late(const struct node *node, struct snapshot_id id)
 {
     if (has_ended(&node->snapshots, id) || id.initiator == node->step.config.id)
         return true;
-    return node->peers[id.initiator].channel.peer != id.incarnation && !MUTANT(old_marker_accepted);
+    return node->links.peers[id.initiator].channel.peer != id.incarnation &&
+           !MUTANT(old_marker_accepted);
 }
 
 /* Chandy & Lamport 1985, marker-receiving rule. */
@@ -339,9 +327,9 @@ void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker
 
 void snapshot_record(struct node *node, node_id_t from, const struct message *message)
 {
-    if (!snapshot_counts(message->type))
+    if (!channel_counts(message->type))
         return;
-    node->peers[from].counted_received++;
+    node->links.peers[from].counted_received++;
     for (struct recording *it = node->snapshots.recordings; it; it = it->next)
         if (it->channels[from].state == CUT_OPEN)
             recording_note(it, from, message);
@@ -363,7 +351,6 @@ void snapshot_end(struct node *node, node_id_t from, const struct wire_snapshot_
 void snapshot_peer_met(struct node *node, node_id_t peer)
 {
     struct recording *next;
-    node->peers[peer].counted_sent = node->peers[peer].counted_received = 0;
     for (struct recording *it = node->snapshots.recordings; it; it = next) {
         next = it->next;
         if (it->id.initiator == peer) { /* it has forgotten what it wanted this for */
@@ -394,7 +381,7 @@ static void send_some(struct node *node, struct recording *recording)
         bytes += recording->parts[at]->len;
         message_add_frame(message, recording->parts[at]);
     }
-    if (peers_send_durable(node, recording->id.initiator, message))
+    if (peers_send_durable(&node->links, recording->id.initiator, message))
         return;
     recording->sent_parts = at;
     node->snapshots.send_bytes += bytes;
@@ -449,7 +436,7 @@ void snapshot_pump(struct node *node)
 static uint64_t patience_us(const struct node *node, node_id_t peer)
 {
     uint64_t timeout_us = node->step.config.snapshot_timeout_us;
-    return node->peers[peer].alive ? timeout_us / 4 * 3 : timeout_us / 2;
+    return node->links.peers[peer].alive ? timeout_us / 4 * 3 : timeout_us / 2;
 }
 
 static void give_up_channels(struct node *node, struct recording *recording)
@@ -511,7 +498,7 @@ void snapshot_check_invariants(const struct node *node)
         bytes += it->bytes;
         assert(!has_ended(&node->snapshots, it->id));
         assert(it->id.initiator == node->step.config.id ||
-               node->peers[it->id.initiator].channel.peer == it->id.incarnation); /* S6 */
+               node->links.peers[it->id.initiator].channel.peer == it->id.incarnation); /* S6 */
         assert(it->sent_parts <= it->n_parts);
     }
     for (const struct collection *it = node->snapshots.collections; it; it = it->next)

@@ -114,9 +114,6 @@ void snapshot_take(struct node *node, uint64_t client, uint64_t request);
 /* A channel message that counts was delivered and is about to be processed. */
 void snapshot_record(struct node *node, node_id_t from, const struct message *message);
 
-/* True for what a snapshot accounts for: not markers, reports and acknowledgements. */
-bool snapshot_counts(enum message_type type);
-
 void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker *marker);
 void snapshot_report(struct node *node, node_id_t from, const struct message *message);
 void snapshot_end(struct node *node, node_id_t from, const struct wire_snapshot_end *end);

@@ -45,7 +45,7 @@ static void choose_participants(struct node *node, struct collection *collection
     *n = 0;
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         struct collected *it = &collection->nodes[id];
-        const struct peer *peer = &node->peers[id];
+        const struct peer *peer = &node->links.peers[id];
         bool self = id == node->step.config.id;
         it->incarnation = self ? node->step.config.incarnation : peer->channel.peer;
         it->participant = self || (peer->alive && peer->channel.linked);
@@ -70,8 +70,8 @@ void snapshot_take(struct node *node, uint64_t client, uint64_t request)
         mem_new(1, sizeof *it + (node->step.config.n_nodes + 1) * sizeof(struct collected));
     struct wire_participant participants[NODES_MAX];
     size_t n;
-    it->id =
-        (struct snapshot_id){node->step.config.id, node->step.config.incarnation, snapshots->counter + 1};
+    it->id = (struct snapshot_id){node->step.config.id, node->step.config.incarnation,
+                                  snapshots->counter + 1};
     it->client = client;
     it->request = request;
     it->began_us = node->step.now_us;
@@ -392,8 +392,8 @@ static void keep_some(struct node *node, struct collection *collection)
     collection->file_us = node->step.now_us + IMAGE_SLICE_GAP_US;
     if (!copy_some(node, collection))
         return;
-    outbox_keep(&node->step.out, USER_SNAPSHOT, (struct value_id){collection->id.counter, SNAPSHOT_OP},
-                collection->file);
+    outbox_keep(&node->step.out, USER_SNAPSHOT,
+                (struct value_id){collection->id.counter, SNAPSHOT_OP}, collection->file);
     blob_drop(&collection->file);
 }
 
@@ -415,7 +415,7 @@ static void tell_the_end(struct node *node, const struct collection *collection)
         message->as.snapshot_end.initiator = collection->id.initiator;
         message->as.snapshot_end.incarnation = collection->id.incarnation;
         message->as.snapshot_end.counter = collection->id.counter;
-        peers_send(node, id, message);
+        peers_send(&node->links, id, message);
     }
 }
 

@@ -12,7 +12,7 @@ static void add_head(struct node *node, struct recording *recording)
     *state = (struct wire_cut_state){
         .node = node->step.config.id,
         .incarnation = node->step.config.incarnation,
-        .clock = node->clock,
+        .clock = node->links.clock,
         .time_ms = node->step.wall_ms,
         .term = node->step.term,
         .role = message_text(part, election_role_name(node)),
@@ -26,7 +26,7 @@ static void add_head(struct node *node, struct recording *recording)
     };
     state->counts.at = message_room(part, node->step.config.n_nodes, sizeof *state->counts.at);
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        const struct peer *peer = &node->peers[id];
+        const struct peer *peer = &node->links.peers[id];
         if (recording->channels[id].state != CUT_ABSENT)
             state->counts.at[state->counts.n++] =
                 (struct wire_cut_count){.node = id,

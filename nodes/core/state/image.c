@@ -80,7 +80,8 @@ static void flush(struct image_build *build)
 
 static void give(const struct node *node, struct image_build *build, const struct image_sink *sink)
 {
-    size_t most = node->step.config.image_bundle_rows ? node->step.config.image_bundle_rows : BUNDLE_ROWS;
+    size_t most =
+        node->step.config.image_bundle_rows ? node->step.config.image_bundle_rows : BUNDLE_ROWS;
     for (size_t i = 0; i < sink->n; i++) {
         /* The head comes first, as it is: from it a reader knows what he has. */
         if (build->use == IMAGE_OPEN || !build->image->n) {
@@ -154,7 +155,8 @@ static void save_before_change(struct row_watch *watch, enum row_table table, st
 
 static uint64_t slice_rows_max(const struct node *node)
 {
-    return node->step.config.image_slice_rows ? node->step.config.image_slice_rows : IMAGE_SLICE_ROWS;
+    return node->step.config.image_slice_rows ? node->step.config.image_slice_rows
+                                              : IMAGE_SLICE_ROWS;
 }
 
 static bool is_spent(const struct node *node)
@@ -300,7 +302,7 @@ void image_init(struct node *node)
 struct node *image_scratch_new(const struct node *node)
 {
     struct node *scratch = mem_new(1, sizeof *scratch);
-    scratch->members.identity = node->members.identity; /* says whose voters are in a head */
+    scratch->step.identity = node->step.identity; /* says whose voters are in a head */
     keys_init(&scratch->keys, &node->step.config.keys);
     return scratch;
 }

@@ -1,8 +1,21 @@
 #include "nodes/core/step/step.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "shared/base/text.h"
+
+bool step_is_ours(const struct step *step, struct slice id)
+{
+    return step_is_founded(step) && id.len == CLUSTER_ID_BYTES &&
+           !memcmp(id.at, step->identity.cluster_id, CLUSTER_ID_BYTES);
+}
+
+struct slice step_cluster_id(const struct step *step)
+{
+    size_t len = step_is_founded(step) ? CLUSTER_ID_BYTES : 0;
+    return (struct slice){step->identity.cluster_id, len};
+}
 
 void step_reject(struct step *step, node_id_t from, const char *why)
 {

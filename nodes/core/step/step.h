@@ -13,6 +13,8 @@ struct step {
     uint64_t random;
     uint64_t rejected, rejected_here; /* messages dropped: in all, and by the core */
     uint64_t feed_seq;                /* of the last heartbeat or event */
+    struct identity identity;         /* of the cluster; none: not founded yet: as raft has it */
+    incarnation_t birth;              /* of our disk */
     term_t term;                      /* ours, and whom we follow in it: the election's */
     node_id_t coordinator;
     bool news; /* something changed that others should know at once: a heartbeat is due */
@@ -22,6 +24,23 @@ struct step {
 static inline bool step_is_peer(const struct step *step, uint64_t id)
 {
     return id >= 1 && id <= step->config.n_nodes && id != step->config.id;
+}
+
+static inline bool step_is_founded(const struct step *step)
+{
+    return identity_is_set(&step->identity);
+}
+
+/* The identifier is that of our cluster, which there is. */
+bool step_is_ours(const struct step *step, struct slice cluster_id);
+
+/* Ours as a field of a message; empty for none. Borrowed. */
+struct slice step_cluster_id(const struct step *step);
+
+/* This node is the coordinator of its term. */
+static inline bool step_coordinates(const struct step *step)
+{
+    return step->coordinator == step->config.id;
 }
 
 /* How long a value of so many bytes may be waited for before it is asked for again. */

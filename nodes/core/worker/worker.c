@@ -67,7 +67,7 @@ static void flush(struct node *node, node_id_t to, struct batch *batch)
 {
     if (!batch->message)
         return;
-    peers_send(node, to, batch->message);
+    peers_send(&node->links, to, batch->message);
     *batch = (struct batch){0};
 }
 
@@ -301,7 +301,8 @@ static bool read_operand(struct node *node, const struct message *message,
     out->kind = OPERAND_VALUE;
     if (map_get(&node->worker.held, value_key(out->id)))
         return true;
-    if (operand->hash.len != HASH_BYTES || !operand->len || !step_is_peer(&node->step, operand->source))
+    if (operand->hash.len != HASH_BYTES || !operand->len ||
+        !step_is_peer(&node->step, operand->source))
         return false;
     work->waits[i] = (struct wait){true, (node_id_t)operand->source, operand->len, {0}};
     memcpy(work->waits[i].hash, operand->hash.at, HASH_BYTES);
