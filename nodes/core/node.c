@@ -9,7 +9,7 @@
 #include "nodes/core/raft/health.h"
 #include "nodes/core/service/heartbeat.h"
 #include "nodes/core/raft/founding.h"
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/raft/journal.h"
 #include "nodes/core/state/keys_replicated.h"
 #include "nodes/core/ledger/ledger_outbox.h"
@@ -38,9 +38,10 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->step.random = config->random;
     node->step.out.level = config->log_level;
     node->heartbeat_at_us = now_us;
-    keys_init(&node->keys, &config->keys);
+    keys_init(&node->state.keys, &config->keys);
     keys_init(&node->ledger.keys.forgotten, &config->keys);
-    image_init(node);
+    node->state.step = &node->step;
+    image_init(&node->state);
     node->links.step = &node->step;
     members_init(node, durable);
     node->members.began_us = now_us;
@@ -50,12 +51,11 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
 
 int node_restore_part(struct node *node, struct slice part)
 {
-    log_index_t index = node->journal.image;
-    term_t term = node->journal.base_term;
-    if (image_load_part(node, part, &index, &term, NULL, NULL) || term > node->step.term)
+    struct state *state = &node->state;
+    if (image_load_part(state, part, NULL, NULL) || state->applied_term > node->step.term)
         return ERR_CORRUPT;
-    if (index != node->journal.image)
-        journal_reset(node, index, term);
+    if (state->applied != node->journal.image)
+        journal_reset(node, state->applied, state->applied_term);
     node->journal.saved = node->journal.image;
     return OK;
 }
@@ -70,13 +70,13 @@ int node_restore_record(struct node *node, struct slice key, struct slice value)
     if (key.len && key.at[0] == 's')
         return snapshot_restore(node, value);
     if (key.len && key.at[0] == RECORD_FORGOTTEN)
-        return keys_restore_block(node, (struct slice){key.at + 1, key.len - 1}, value);
+        return keys_restore_block(&node->state, (struct slice){key.at + 1, key.len - 1}, value);
     return ledger_restore(node, key, value);
 }
 
 int node_restore_end(struct node *node)
 {
-    return node->keys.window.missing ? ERR_CORRUPT : OK;
+    return node->state.keys.window.missing ? ERR_CORRUPT : OK;
 }
 
 void node_destroy(struct node **node)
@@ -95,9 +95,9 @@ void node_destroy(struct node **node)
     sweep_clear(it);
     peers_clear(&it->links);
     members_clear(it);
-    jobs_clear(&it->jobs);
-    keys_clear(&it->keys);
-    progress_clear(&it->progress);
+    jobs_clear(&it->state.jobs);
+    keys_clear(&it->state.keys);
+    progress_clear(&it->state.progress);
     ledger_clear(it);
     outbox_destroy(&it->step.out);
     free(it);
@@ -424,7 +424,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     }
     schedule_pump(node);
     worker_pump(node);
-    image_pump(node);
+    image_pump(&node->state);
     replication_pump(node);
     members_pump(node);
     requests_confirmed(node);
@@ -453,7 +453,7 @@ uint64_t node_deadline(const struct node *node)
     at = earlier(at, schedule_deadline(node));
     at = earlier(at, ledger_queries_deadline(node));
     at = earlier(at, snapshot_deadline(node));
-    at = earlier(at, image_deadline(node));
+    at = earlier(at, image_deadline(&node->state));
     return earlier(at, requests_deadline(node));
 }
 
@@ -495,8 +495,8 @@ void node_check_invariants(const struct node *node)
     election_check_invariants(node);
     journal_check_invariants(node);
     replication_check_invariants(node);
-    jobs_check_invariants(&node->jobs);
-    keys_check_invariants(&node->keys);
+    jobs_check_invariants(&node->state.jobs);
+    keys_check_invariants(&node->state.keys);
     schedule_check_invariants(node);
     worker_check_invariants(node);
     ledger_check_invariants(node);

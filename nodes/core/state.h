@@ -3,36 +3,14 @@
 #define CONCLAVE_CORE_STATE_H
 
 #include "nodes/core/link/peers.h"
-#include "nodes/core/state/jobs.h"
-#include "nodes/core/state/keys.h"
+#include "nodes/core/raft/image.h"
+#include "nodes/core/state/state.h"
 #include "nodes/core/ledger/ledger.h"
 #include "nodes/core/step/step.h"
-#include "nodes/core/state/progress.h"
-#include "nodes/core/state/row.h"
 #include "nodes/core/snapshot/snapshot.h"
 #include "shared/base/map.h"
 
 /* --- replication: the coordinator's view of a follower, and a follower's of what it lacks --- */
-
-struct image {
-    uint32_t refs;
-    log_index_t index;
-    term_t term;
-    struct blob **parts; /* packed; owned */
-    size_t n, size;
-    size_t n_blocks;     /* the last ones: blocks of keys, not for the disk of who has made it */
-    uint64_t next_block; /* number behind the last of them */
-};
-
-struct image_build;
-
-/* Checkpoints under way: image.h. */
-struct image_builds {
-    struct image_build *first; /* in the order in which they began; owned by who began them */
-    struct row_watch watch;
-    uint64_t slice_us; /* when the present slice began, and what was packed in it */
-    size_t slice_rows, slice_bytes, slice_visits;
-};
 
 /* Whether a peer keeps up, as the coordinator sees it: health.h. */
 struct level {
@@ -82,13 +60,11 @@ struct follower {
     struct map kept;                       /* needs that were met: (job, op) -> a mark */
     struct message *parked[APPEND_WINDOW]; /* appends, in order, that wait for these values */
     size_t n_parked;
-    struct image *image; /* being received; NULL: none */
-    struct node *loaded; /* the state as far as it has come; owned */
-    log_index_t index;   /* what its head says that it covers */
-    term_t term;
-    size_t expected;  /* parts in all */
-    uint64_t round;   /* the greatest answered */
-    uint64_t fetched; /* bytes of values that came while entries waited for them */
+    struct image *image;  /* being received; NULL: none */
+    struct state *loaded; /* the state as far as it has come; owned */
+    size_t expected;      /* parts in all */
+    uint64_t round;       /* the greatest answered */
+    uint64_t fetched;     /* bytes of values that came while entries waited for them */
 };
 
 struct replication {
@@ -151,11 +127,6 @@ struct members {
     size_t n_pending, pending_size;
     uint64_t began_us; /* when this node started, to wait for others before it founds */
     struct membership of[NODES_MAX + 1];
-};
-
-/* The voters' disks as the applied log has them; 0: not known. Part of the replicated state. */
-struct births {
-    incarnation_t at[NODES_MAX + 1];
 };
 
 /* --- election: follower -> pre-candidate -> candidate -> coordinator -> follower --- */
@@ -312,15 +283,9 @@ struct node {
     struct members members;
     struct election election;
     struct journal journal;
-    struct image_builds builds;
     struct replication replication;
     struct follower follower;
-    struct jobs jobs;
-    struct keys keys; /* of jobs and snaps */
-    /* Sealed blocks of these that are on disk as records: the first number, and behind the last. */
-    uint64_t keys_stored_first, keys_stored_next;
-    struct progress progress;
-    struct births births;
+    struct state state;
     struct waiters waiters;
     struct reads reads;
     struct schedule schedule;

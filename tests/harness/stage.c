@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/raft/journal.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"

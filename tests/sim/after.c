@@ -22,7 +22,7 @@ void after_check_values(const struct world *world)
 {
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct world_node *node = &world->nodes[id];
-        const struct jobs *jobs = &node->core->jobs;
+        const struct jobs *jobs = &node->core->state.jobs;
         for (size_t i = 0; i < jobs->n; i++) {
             const struct job *job = jobs->at[i];
             struct value_id value = {job->id, job_text_op(job)};

@@ -288,7 +288,7 @@ static uint64_t digest_keys(const struct keys *keys)
 /* All of what entries make, nothing of what a coordinator adds to it while it schedules. */
 static uint64_t digest(const struct node *node)
 {
-    const struct jobs *jobs = &node->jobs;
+    const struct jobs *jobs = &node->state.jobs;
     uint64_t hash = mix(jobs->n, jobs->open);
     for (size_t i = 0; i < jobs->n; i++) {
         const struct job *job = jobs->at[i];
@@ -303,13 +303,13 @@ static uint64_t digest(const struct node *node)
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         hash = mix(hash, jobs->operations[id]);
         hash = mix(hash, jobs->conversions[id]);
-        hash = mix(hash, progress_now(&node->progress, id));
-        hash = mix(hash, node->births.at[id]);
+        hash = mix(hash, progress_now(&node->state.progress, id));
+        hash = mix(hash, node->state.births.at[id]);
     }
     hash = mix(mix(hash, jobs->elections), jobs->reassigned);
-    hash = mix(hash, node->progress.snapshots);
+    hash = mix(hash, node->state.progress.snapshots);
     hash = mix(hash, jobs->n_snaps);
-    return mix(hash, digest_keys(&node->keys));
+    return mix(hash, digest_keys(&node->state.keys));
 }
 
 /* Every operation of the log counts once: for its job, for the node, and in the node's progress. */
@@ -317,15 +317,15 @@ static void check_sums(struct world *world, node_id_t id)
 {
     const struct node *node = world->nodes[id].core;
     uint64_t by_jobs = 0, by_nodes = 0;
-    for (size_t i = 0; i < node->jobs.n; i++)
-        by_jobs += node->jobs.at[i]->logged;
+    for (size_t i = 0; i < node->state.jobs.n; i++)
+        by_jobs += node->state.jobs.at[i]->logged;
     for (node_id_t other = 1; other <= node->step.config.n_nodes; other++) {
-        by_nodes += node->jobs.operations[other];
-        if (progress_now(&node->progress, other) != node->jobs.operations[other])
+        by_nodes += node->state.jobs.operations[other];
+        if (progress_now(&node->state.progress, other) != node->state.jobs.operations[other])
             world_fail(world, "progress adds up",
                        "node %u counts %" PRIu64 " operations of node %u, its progress is %" PRIu64,
-                       id, node->jobs.operations[other], other,
-                       progress_now(&node->progress, other));
+                       id, node->state.jobs.operations[other], other,
+                       progress_now(&node->state.progress, other));
     }
     if (by_jobs != by_nodes && !world->options.jobs_kept_max) /* none is forgotten */
         world_fail(world, "every operation counts once",
@@ -410,8 +410,8 @@ void oracle_end(struct world *world)
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         check_sums(world, id);
-        if (node->jobs.open)
-            world_fail(world, "every accepted job ends", "%zu are open at node %u", node->jobs.open,
-                       id);
+        if (node->state.jobs.open)
+            world_fail(world, "every accepted job ends", "%zu are open at node %u",
+                       node->state.jobs.open, id);
     }
 }

@@ -36,7 +36,7 @@ static void wrote_vote(struct world *world, node_id_t id, const struct write *wr
 void oracle_used(struct world *world, node_id_t id, struct value_id value)
 {
     const struct node *node = world->nodes[id].core;
-    const struct job *job = jobs_find(&node->jobs, value.job);
+    const struct job *job = jobs_find(&node->state.jobs, value.job);
     if (job && job_needs(job, value.op))
         world_fail(world, "what is used up is not named",
                    "node %u: operation %" PRIu64 " of %" PRIu64, id, value.op, value.job);
@@ -62,7 +62,7 @@ static void check_named(struct world *world, node_id_t id, struct value_id value
 void oracle_values(struct world *world)
 {
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
-        const struct jobs *jobs = &world->nodes[id].core->jobs;
+        const struct jobs *jobs = &world->nodes[id].core->state.jobs;
         for (size_t i = 0; i < jobs->n; i++) {
             struct job *job = jobs->at[i];
             struct done_op *done;

@@ -86,7 +86,7 @@ void rot_forget(struct world_node *node)
 /* True when the state refers to it by its hash: so any other node's copy can be checked. */
 static bool is_named(const struct node *node, struct value_id id)
 {
-    const struct job *job = jobs_find(&node->jobs, id.job);
+    const struct job *job = jobs_find(&node->state.jobs, id.job);
     if (!job)
         return false;
     if (job->state == JOB_DONE && id.op == job_text_op(job))

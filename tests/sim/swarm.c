@@ -502,8 +502,9 @@ static uint64_t settle(struct world *world)
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         jobs += world->clients[client].jobs;
     const struct node *node = world->nodes[world_coordinator(world)].core;
-    if (node->jobs.n != jobs && !world->options.jobs_kept_max)
-        world_fail(world, "one job per key", "%zu jobs for %" PRIu64 " keys", node->jobs.n, jobs);
+    if (node->state.jobs.n != jobs && !world->options.jobs_kept_max)
+        world_fail(world, "one job per key", "%zu jobs for %" PRIu64 " keys", node->state.jobs.n,
+                   jobs);
     since_us = world->now_us - since_us;
     if (has_bank(world)) {
         bank_check(world);

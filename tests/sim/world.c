@@ -138,14 +138,15 @@ static void discard(struct pending *pending)
 
 static bool equal_jobs(const struct node *a, const struct node *b)
 {
-    bool equal = a->jobs.n == b->jobs.n;
-    for (size_t i = 0; equal && i < a->jobs.n; i++)
-        equal = a->jobs.at[i]->id == b->jobs.at[i]->id &&
-                a->jobs.at[i]->logged == b->jobs.at[i]->logged &&
-                job_is_finished(a->jobs.at[i]) == job_is_finished(b->jobs.at[i]) &&
-                a->jobs.at[i]->frontier.count == b->jobs.at[i]->frontier.count &&
-                !memcmp(a->jobs.at[i]->sha256, b->jobs.at[i]->sha256, HASH_BYTES);
-    return equal && !memcmp(a->jobs.operations, b->jobs.operations, sizeof a->jobs.operations);
+    bool equal = a->state.jobs.n == b->state.jobs.n;
+    for (size_t i = 0; equal && i < a->state.jobs.n; i++)
+        equal = a->state.jobs.at[i]->id == b->state.jobs.at[i]->id &&
+                a->state.jobs.at[i]->logged == b->state.jobs.at[i]->logged &&
+                job_is_finished(a->state.jobs.at[i]) == job_is_finished(b->state.jobs.at[i]) &&
+                a->state.jobs.at[i]->frontier.count == b->state.jobs.at[i]->frontier.count &&
+                !memcmp(a->state.jobs.at[i]->sha256, b->state.jobs.at[i]->sha256, HASH_BYTES);
+    return equal && !memcmp(a->state.jobs.operations, b->state.jobs.operations,
+                            sizeof a->state.jobs.operations);
 }
 
 bool world_is_equal(const struct world *world)

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/state/jobs_internal.h"
 #include "nodes/core/raft/journal.h"
 #include "shared/base/error.h"
@@ -94,7 +94,7 @@ static struct message *ops_done(job_id_t job, op_id_t first, size_t n)
 static void apply(struct node *node, uint64_t number, struct message *entry)
 {
     assert_true(jobs_entry_is_valid(entry));
-    jobs_apply(&node->jobs, number, 1, entry);
+    jobs_apply(&node->state.jobs, number, 1, entry);
     message_drop(&entry);
 }
 
@@ -114,15 +114,15 @@ static void fill(struct node *node, unsigned finished, unsigned open, unsigned s
     for (unsigned snap = 0; snap < snaps; snap++) {
         char key[JOB_KEY_MAX];
         for (unsigned index = 1; index <= MARKED; index++)
-            progress_set_state(&node->progress, index, snap * 1000 + index);
+            progress_set_state(&node->state.progress, index, snap * 1000 + index);
         text_format(key, sizeof key, "snap-%u", snap);
-        jobs_add_snap(&node->jobs, slice_of(key), progress_snap(&node->progress));
+        jobs_add_snap(&node->state.jobs, slice_of(key), progress_snap(&node->state.progress));
     }
     /* Sealed blocks of keys are no parts of a checkpoint on disk: these stay in the open one. */
     for (unsigned i = 0; i < finished; i++) {
         char key[JOB_KEY_MAX];
         text_format(key, sizeof key, "forgotten-%u", i);
-        keys_forget(&node->keys, KEY_OF_JOB, slice_of(key));
+        keys_forget(&node->state.keys, KEY_OF_JOB, slice_of(key));
     }
 }
 
@@ -157,19 +157,20 @@ static void mix_key(void *context, uint64_t key)
 
 static uint64_t digest(const struct node *node)
 {
-    const struct jobs *jobs = &node->jobs;
+    const struct jobs *jobs = &node->state.jobs;
     uint64_t hash = mix(jobs->n, jobs->open), state;
     for (size_t i = 0; i < jobs->n; i++)
         hash = mix(hash, digest_job(jobs->at[i]));
     for (size_t i = 0; i < jobs->n_snaps; i++)
         hash = mix(hash, jobs->snaps[i].snapshot);
-    key_window_each(&node->keys.window, 0, mix_key, &hash);
+    key_window_each(&node->state.keys.window, 0, mix_key, &hash);
     for (uint64_t index = 0; index <= MARKED; index++) {
-        hash = mix(hash, progress_now(&node->progress, index));
-        for (uint64_t snap = 0; snap < node->progress.snapshots; snap += 7)
-            hash = mix(hash, progress_get_state(&node->progress, index, snap, &state) ? 0 : state);
+        hash = mix(hash, progress_now(&node->state.progress, index));
+        for (uint64_t snap = 0; snap < node->state.progress.snapshots; snap += 7)
+            hash = mix(hash,
+                       progress_get_state(&node->state.progress, index, snap, &state) ? 0 : state);
     }
-    return mix(mix(hash, jobs->operations[2]), node->progress.snapshots);
+    return mix(mix(hash, jobs->operations[2]), node->state.progress.snapshots);
 }
 
 /* --- measuring --- */
@@ -240,7 +241,7 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
     took(began_us);
     report("the largest state: begins");
     while (!image_is_done(build)) {
-        const struct image_builds *builds = &node->builds;
+        const struct image_builds *builds = &node->state.builds;
         tick(node, now_us += IMAGE_SLICE_GAP_US);
         assert_true(++steps < 2000);
         assert_true(builds->slice_rows <= IMAGE_SLICE_ROWS + 8);
@@ -249,12 +250,12 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
         for (unsigned i = 0; i < 3; i++) {
             uint64_t open = JOBS_KEPT_MAX + random_below(&draw, JOBS_OPEN_MAX) + 1;
             apply(node, 0, i ? done(id_of(open)) : ops_done(id_of(open), 1, 1));
-            progress_set_state(&node->progress, 1 + random_below(&draw, MARKED), draw);
-            struct job *job = jobs_forget_one(&node->jobs, JOBS_KEPT_MAX);
+            progress_set_state(&node->state.progress, 1 + random_below(&draw, MARKED), draw);
+            struct job *job = jobs_forget_one(&node->state.jobs, JOBS_KEPT_MAX);
             job_destroy(&job);
         }
         apply(node, 30000 + steps, submitted((unsigned)(30000 + steps), "10"));
-        jobs_check_invariants(&node->jobs);
+        jobs_check_invariants(&node->state.jobs);
     }
     report("the largest state: packing a slice");
     struct image *image = image_of(build);
@@ -292,7 +293,7 @@ static void checkpoints_that_overlap_are_each_whole_W5(void **state)
         builds[i] = image_begin(node, IMAGE_WHOLE);
         for (unsigned n = 0; n < 10; n++) {
             apply(node, 0, done(id_of(301 + random_below(&draw, 900))));
-            progress_set_state(&node->progress, 1 + random_below(&draw, MARKED), draw);
+            progress_set_state(&node->state.progress, 1 + random_below(&draw, MARKED), draw);
         }
         tick(node, now_us += IMAGE_SLICE_GAP_US);
     }
@@ -339,13 +340,13 @@ static void parts_of_an_earlier_release_are_read_W5(void **state)
     image_scratch_drop(&loaded);
     loaded = load(node, old, &most);
     assert_true(digest(loaded) != digest(node)); /* index 0, which is no node */
-    assert_int_equal(progress_now(&loaded->progress, 0), 6);
-    assert_int_equal(progress_now(&loaded->progress, 1000), 6);
-    assert_int_equal(progress_get_state(&loaded->progress, 500, 1, &got), OK);
+    assert_int_equal(progress_now(&loaded->state.progress, 0), 6);
+    assert_int_equal(progress_now(&loaded->state.progress, 1000), 6);
+    assert_int_equal(progress_get_state(&loaded->state.progress, 500, 1, &got), OK);
     assert_int_equal(got, 5);
-    assert_int_equal(progress_now(&loaded->progress, 1001), 0);
-    assert_int_equal(progress_now(&loaded->progress, 378000), 0);
-    assert_int_equal(loaded->progress.nodes.count, MARKED + 3);
+    assert_int_equal(progress_now(&loaded->state.progress, 1001), 0);
+    assert_int_equal(progress_now(&loaded->state.progress, 378000), 0);
+    assert_int_equal(loaded->state.progress.nodes.count, MARKED + 3);
     image_scratch_drop(&loaded);
     image_drop(&old);
     image_end(node, &build);

@@ -183,8 +183,8 @@ static void jobs_get_their_results(void **state)
         uint64_t by_nodes = 0, by_jobs = 0;
         for (node_id_t id = 1; id <= sizes[i]; id++)
             by_nodes += node->schedule.slots[id].operations;
-        for (size_t at = 0; at < node->jobs.n; at++)
-            by_jobs += node->jobs.at[at]->plan.total;
+        for (size_t at = 0; at < node->state.jobs.n; at++)
+            by_jobs += node->state.jobs.at[at]->plan.total;
         assert_int_equal(by_nodes, by_jobs);
         assert_int_equal(node->schedule.items.count, 0);
         world_free(&world);

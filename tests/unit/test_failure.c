@@ -81,7 +81,7 @@ static void submit(struct world *world, const char *key, uint64_t n)
 static struct job *job_of(const struct world *world, const char *key)
 {
     struct node *node = coordinator(world);
-    return node ? jobs_find_key(&node->jobs, slice_of(key)) : NULL;
+    return node ? jobs_find_key(&node->state.jobs, slice_of(key)) : NULL;
 }
 
 static const char *awaited;
@@ -422,13 +422,13 @@ static void after_a_restart_every_accepted_job_is_there_once_T13(void **state)
     for (size_t i = 0; i < 5; i++)
         submit(world, keys[i], 5000);
     world_run(world, 300 * MS_US);
-    assert_int_equal(coordinator(world)->jobs.n, 5);
+    assert_int_equal(coordinator(world)->state.jobs.n, 5);
     for (node_id_t id = 1; id <= 6; id++)
         world_crash(world, id);
     for (node_id_t id = 1; id <= 6; id++)
         world_start(world, id);
     assert_true(world_run_until(world, is_whole, 10 * SECOND_US));
-    assert_int_equal(coordinator(world)->jobs.n, 5);
+    assert_int_equal(coordinator(world)->state.jobs.n, 5);
     for (size_t i = 0; i < 5; i++)
         assert_done(world, keys[i], 120 * SECOND_US);
     world_free(&world);
@@ -482,7 +482,7 @@ static void a_coordinator_that_was_late_suspects_nobody(void **state)
         assert_ptr_equal(coordinator(world), node);
         assert_true(is_whole(world));
         assert_int_equal(node->schedule.copied, 0);
-        assert_int_equal(node->jobs.reassigned + node->schedule.reassigned, 0);
+        assert_int_equal(node->state.jobs.reassigned + node->schedule.reassigned, 0);
         assert_done(world, "a", 60 * SECOND_US);
         world_free(&world);
     }

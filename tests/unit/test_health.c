@@ -45,7 +45,7 @@ static void a_coordinator_that_nobody_acknowledges_makes_way_R35(void **state)
         assert_int_equal(stage_coordinator(stage), 2); /* 1 would have been first, and rests */
         stage_set(stage, 2, 9, 2);
         stage_run(stage, 100 * MS_US);
-        assert_int_equal(progress_now(&stage_core(stage, 2)->progress, 9), 2);
+        assert_int_equal(progress_now(&stage_core(stage, 2)->state.progress, 9), 2);
         stage_run(stage, 20 * T);
         assert_int_equal(stage_coordinator(stage), 2); /* no ping-pong */
         stage_free(&stage);

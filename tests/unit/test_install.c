@@ -42,7 +42,7 @@ static void what_was_compacted_is_not_applied_again_R16(void **state)
     (void)state;
     struct stage *stage = begin_behind(40);
     const struct journal *journal = &stage_core(stage, 2)->journal;
-    uint64_t before = progress_now(&stage_core(stage, 2)->progress, 140);
+    uint64_t before = progress_now(&stage_core(stage, 2)->state.progress, 140);
     struct message *message = message_new(MESSAGE_APPEND);
     struct wire_append *append = &message->as.append;
     struct blob *packed = stage_entry();
@@ -61,7 +61,7 @@ static void what_was_compacted_is_not_applied_again_R16(void **state)
     assert_int_equal(stage_core(stage, 2)->rejected_here, rejected);
     assert_int_equal(stage_core(stage, 2)->journal.last, last);
     assert_int_equal(stage_core(stage, 2)->journal.applied, applied);
-    assert_int_equal(progress_now(&stage_core(stage, 2)->progress, 140), before);
+    assert_int_equal(progress_now(&stage_core(stage, 2)->state.progress, 140), before);
     assert_true(stage_logs_are_equal(stage, 1, 2));
     stage_free(&stage);
 }
@@ -74,7 +74,7 @@ static void where_the_log_is_compacted_the_full_checkpoint_is_sent_R17(void **st
     stage_run(stage, 50 * MS_US);
     assert_true(stage_told(stage, "1 -> 3  install"));
     assert_true(stage_logs_are_equal(stage, 1, 3));
-    assert_int_equal(progress_now(&stage_core(stage, 3)->progress, 140), 40);
+    assert_int_equal(progress_now(&stage_core(stage, 3)->state.progress, 140), 40);
     /* Started again it has all: no second one, and not the log from its beginning either. */
     stage_forget_story(stage);
     stage_kill(stage, 3);
@@ -146,7 +146,7 @@ static void a_crash_between_any_two_steps_of_an_install_is_harmless_R19(void **s
             assert_int_equal(stage_core(stage, 3)->journal.commit > 3, has);
             stage_run(stage, SECOND_US);
             assert_true(stage_logs_are_equal(stage, 1, 3));
-            assert_int_equal(progress_now(&stage_core(stage, 3)->progress, 400), 300);
+            assert_int_equal(progress_now(&stage_core(stage, 3)->state.progress, 400), 300);
             stage_free(&stage);
         }
     }
@@ -161,7 +161,7 @@ static void a_compacted_job_is_still_committed_R20(void **state)
     stage_run(stage, 300 * MS_US);
     stage_start(stage, 3);
     stage_run(stage, 100 * MS_US);
-    job_id_t job = jobs_find_key(&stage_core(stage, 1)->jobs, slice_of("key"))->id;
+    job_id_t job = jobs_find_key(&stage_core(stage, 1)->state.jobs, slice_of("key"))->id;
     assert_true((job & LOG_INDEX_MAX) <= stage_core(stage, 3)->journal.base);
     stage_lose_messages(stage, 2, NODE_NONE, MESSAGE_VOTE_REQUEST);
     stage_kill(stage, 1);
@@ -227,7 +227,7 @@ static void a_wiped_node_votes_when_it_has_caught_up_R22(void **state)
     assert_int_equal(stage_coordinator(stage), 1);
     assert_true(stage->nodes[3].durable.voter);
     for (node_id_t id = 1; id <= 3; id++)
-        assert_int_equal(progress_now(&stage_core(stage, id)->progress, 9), 9);
+        assert_int_equal(progress_now(&stage_core(stage, id)->state.progress, 9), 9);
     stage_free(&stage);
 }
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/state/keys_replicated.h"
 #include "shared/base/error.h"
 #include "shared/base/session_key.h"
@@ -256,7 +256,7 @@ static void move(struct model *model)
     struct node *node = mem_new(1, sizeof *node);
     struct image_sink sink = {.use = IMAGE_WHOLE};
     struct keys before = model->keys;
-    node->keys = before;
+    node->state.keys = before;
     keys_save(&sink, node);
     struct image *blocks = keys_blocks(node);
     model->keys = (struct keys){0};
@@ -356,10 +356,10 @@ static void a_checkpoint_costs_what_is_new(void **state)
 {
     (void)state;
     struct node *node = mem_new(1, sizeof *node);
-    keys_init(&node->keys, &(struct key_limits){.block = 4096});
+    keys_init(&node->state.keys, &(struct key_limits){.block = 4096});
     uint64_t random = 3;
     for (size_t i = 0; i < 4096 * 20 + 1000; i++)
-        key_window_add(&node->keys.window, random_u64(&random));
+        key_window_add(&node->state.keys.window, random_u64(&random));
     struct image_sink sink = {.use = IMAGE_WHOLE};
     keys_save(&sink, node);
     assert_true(sink.bytes < 8 * 1000 + 200);
@@ -367,18 +367,18 @@ static void a_checkpoint_costs_what_is_new(void **state)
     for (unsigned more = 0; more < 3; more++) {
         struct image *image = keys_blocks(node);
         image->n_blocks = image->n;
-        image->next_block = node->keys.window.next;
+        image->next_block = node->state.keys.window.next;
         outbox_begin(&node->out);
         keys_store_blocks(node, image);
         assert_int_equal(node->out.n_writes, more == 0 ? 20 : more == 2);
         if (!more) /* shared, not packed again */
-            assert_ptr_equal(node->out.writes[0].entry, node->keys.window.blocks[0].packed);
+            assert_ptr_equal(node->out.writes[0].entry, node->state.keys.window.blocks[0].packed);
         image_drop(&image);
         for (size_t i = 0; more && i < 4096; i++)
-            key_window_add(&node->keys.window, random_u64(&random));
+            key_window_add(&node->state.keys.window, random_u64(&random));
     }
     outbox_destroy(&node->out);
-    keys_clear(&node->keys);
+    keys_clear(&node->state.keys);
     free(node);
 }
 

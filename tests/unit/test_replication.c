@@ -52,7 +52,7 @@ static void a_chain_of_nodes_keeps_its_terms_and_commits_R6(void **state)
         for (uint64_t round = 1; round <= 30; round++) {
             stage_set(stage, leader, 77, round);
             stage_run(stage, 2 * T);
-            assert_int_equal(progress_now(&stage_core(stage, leader)->progress, 77), round);
+            assert_int_equal(progress_now(&stage_core(stage, leader)->state.progress, 77), round);
         }
         for (node_id_t id = 1; id <= 5; id++)
             assert_int_equal(stage_core(stage, id)->step.term, 1);
@@ -121,7 +121,7 @@ static void a_coordinator_learns_what_is_committed_from_who_knows_R9(void **stat
         stage_say(stage, 2, 1, PLANE_CHECKPOINT, message);
         assert_int_equal(node->journal.commit, commit > last ? last - 1 : last);
     }
-    assert_int_equal(progress_now(&node->progress, 2), 7);
+    assert_int_equal(progress_now(&node->state.progress, 2), 7);
     stage_free(&stage);
 }
 

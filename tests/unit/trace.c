@@ -189,7 +189,7 @@ static job_id_t job_of(const struct stage *stage, const char *key)
 {
     for (node_id_t id = 1; id <= stage->n_nodes; id++) {
         struct job *job = stage->nodes[id].core
-                              ? jobs_find_key(&stage->nodes[id].core->jobs, slice_of(key))
+                              ? jobs_find_key(&stage->nodes[id].core->state.jobs, slice_of(key))
                               : NULL;
         if (job)
             return job->id;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "nodes/core/raft/election.h"
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/raft/journal.h"
 #include "nodes/core/state/keys_replicated.h"
 #include "nodes/core/raft/members.h"
@@ -327,13 +327,13 @@ static void finish_install(struct node *node, node_id_t to)
 {
     struct follower *follower = &node->follower;
     struct image *image = image_ref(follower->image);
-    if (follower->index != image->index || follower->term != image->term ||
-        follower->loaded->keys.window.missing) {
+    if (follower->loaded->applied != image->index ||
+        follower->loaded->applied_term != image->term || follower->loaded->keys.window.missing) {
         step_reject(&node->step, to, "its full checkpoint is not what its head says");
     } else {
-        image_replace_state(node, &follower->loaded);
+        image_replace_state(&node->state, &follower->loaded);
         journal_reset(node, image->index, image->term);
-        keys_forget_blocks(node);
+        keys_forget_blocks(&node->state);
         uint64_t seq = outbox_write_image(&node->step.out, image->index, image->term, image->parts,
                                           image->n, !MUTANT(install_keeps_suffix));
         journal_saves(node, image, seq);
@@ -363,14 +363,15 @@ static bool begin_install(struct node *node, node_id_t from, const struct wire_i
     }
     follower_reset(node);
     follower->image = image_new(install->index, install->index_term);
-    follower->loaded = image_scratch_new(node);
+    follower->loaded = image_scratch_new(&node->state);
     follower->expected = install->parts;
     return true;
 }
 
-static void want_of_image(struct node *node, node_id_t source, struct value_id id, uint64_t len,
+static void want_of_image(void *wanting, node_id_t source, struct value_id id, uint64_t len,
                           struct slice hash)
 {
+    struct node *node = wanting;
     want(node, source, id, len, hash, node->follower.image->index);
 }
 
@@ -387,7 +388,7 @@ static int load_parts(struct node *node, const struct message *message)
             follower->image->n == follower->expected)
             continue;
         error = image_load_part(follower->loaded, (struct slice){part->at, part->len},
-                                &follower->index, &follower->term, want_of_image, node);
+                                want_of_image, node);
         if (!error)
             image_add(follower->image, part);
     }
@@ -552,8 +553,6 @@ void follower_reset(struct node *node)
     image_drop(&node->follower.image);
     image_scratch_drop(&node->follower.loaded);
     node->follower.expected = 0;
-    node->follower.index = 0;
-    node->follower.term = 0;
     drop_parked(&node->follower);
     forget_needs(node);
 }

@@ -79,7 +79,7 @@ static void join(struct node *node, const struct identity *identity)
 {
     node_id_t self = node->step.config.id;
     node->step.identity = *identity;
-    memcpy(node->births.at, identity->births, sizeof node->births.at);
+    memcpy(node->state.births.at, identity->births, sizeof node->state.births.at);
     /* Our disk has been the same since before the founding, and has forgotten nothing. */
     node->election.voter = self <= identity->n_voters && identity->births[self] == node->step.birth;
     election_write(node);

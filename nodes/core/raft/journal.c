@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "nodes/core/raft/election.h"
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/state/keys_replicated.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/service/requests.h"
@@ -114,8 +114,7 @@ int journal_restore(struct node *node, log_index_t index, term_t term, struct bl
         return OK; /* the full checkpoint covers it */
     struct message *entry;
     struct text why = {0};
-    if (index != journal->last + 1 || term < journal_last_term(node) ||
-        term > node->step.term ||
+    if (index != journal->last + 1 || term < journal_last_term(node) || term > node->step.term ||
         codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
         return ERR_CORRUPT;
     bool valid = jobs_entry_is_valid(entry);
@@ -147,19 +146,19 @@ void journal_persisted(struct node *node, uint64_t seq)
 static void apply_snap(struct node *node, struct slice key)
 {
     struct snap_key old;
-    jobs_add_snap(&node->jobs, key, progress_snap(&node->progress));
-    keys_use(&node->keys, key);
-    while (jobs_forget_snap(&node->jobs, (size_t)node->keys.limits.snaps, &old))
-        keys_forget(&node->keys, KEY_OF_SNAP, slice_of(old.key));
+    jobs_add_snap(&node->state.jobs, key, progress_snap(&node->state.progress));
+    keys_use(&node->state.keys, key);
+    while (jobs_forget_snap(&node->state.jobs, (size_t)node->state.keys.limits.snaps, &old))
+        keys_forget(&node->state.keys, KEY_OF_SNAP, slice_of(old.key));
 }
 
 static void apply_progress(struct node *node, const struct message *entry)
 {
     if (entry->type == MESSAGE_ENTRY_PROGRESS_SET)
-        progress_set_state(&node->progress, entry->as.entry_progress_set.index,
+        progress_set_state(&node->state.progress, entry->as.entry_progress_set.index,
                            entry->as.entry_progress_set.state);
     else if (entry->type == MESSAGE_ENTRY_PROGRESS_SNAPPED &&
-             !jobs_find_snap(&node->jobs, entry->as.entry_progress_snapped.key, NULL))
+             !jobs_find_snap(&node->state.jobs, entry->as.entry_progress_snapped.key, NULL))
         apply_snap(node, entry->as.entry_progress_snapped.key);
 }
 
@@ -170,8 +169,9 @@ static void add_tallies(struct node *node, const struct message *entry)
     for (size_t i = 0; i < entry->as.done.tallies.n; i++) {
         const struct wire_tally *tally = &entry->as.done.tallies.at[i];
         if (tally->operations) /* SetState(idx, state), first seed */
-            progress_set_state(&node->progress, tally->node,
-                               progress_now(&node->progress, tally->node) + tally->operations);
+            progress_set_state(&node->state.progress, tally->node,
+                               progress_now(&node->state.progress, tally->node) +
+                                   tally->operations);
     }
 }
 
@@ -180,8 +180,8 @@ static void forget_old_jobs(struct node *node)
 {
     struct job *job;
     size_t most = node->step.config.jobs_kept_max ? node->step.config.jobs_kept_max : JOBS_KEPT_MAX;
-    while ((job = jobs_forget_one(&node->jobs, most))) {
-        keys_forget(&node->keys, KEY_OF_JOB, slice_of(job->key));
+    while ((job = jobs_forget_one(&node->state.jobs, most))) {
+        keys_forget(&node->state.keys, KEY_OF_JOB, slice_of(job->key));
         sweep_job(node, job->id);
         job_destroy(&job);
     }
@@ -190,17 +190,18 @@ static void forget_old_jobs(struct node *node)
 static void apply(struct node *node, log_index_t index, term_t term, const struct message *entry)
 {
     struct job *job = NULL;
-    if (jobs_is_open(&node->jobs, entry))
+    if (jobs_is_open(&node->state.jobs, entry))
         add_tallies(node, entry);
     apply_progress(node, entry);
     if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED)
         members_apply(node, index, &entry->as.entry_voter_admitted);
-    job = jobs_apply(&node->jobs, index, term, entry);
+    job = jobs_apply(&node->state.jobs, index, term, entry);
     if (entry->type == MESSAGE_ENTRY_JOB_SUBMITTED)
-        keys_use(&node->keys, entry->as.entry_job_submitted.key);
+        keys_use(&node->state.keys, entry->as.entry_job_submitted.key);
     else if (entry->type == MESSAGE_ENTRY_SESSION_OPENED)
-        keys_apply_session(node, index, term, &entry->as.entry_session_opened);
-    node->journal.applied = index;
+        keys_apply_session(&node->state, index, term, &entry->as.entry_session_opened);
+    node->journal.applied = node->state.applied = index;
+    node->state.applied_term = term;
     node->journal.tidy_us = node->step.now_us + TIDY_AFTER_US;
     if (entry->type == MESSAGE_ENTRY_NOOP && term == node->step.term)
         election_serve(node);
@@ -275,7 +276,8 @@ static bool is_due(const struct node *node, log_index_t index)
 static void look_if_tidy(struct node *node)
 {
     struct journal *journal = &node->journal;
-    if (node->step.now_us < journal->tidy_us || node->jobs.open || journal->applied == journal->image)
+    if (node->step.now_us < journal->tidy_us || node->state.jobs.open ||
+        journal->applied == journal->image)
         return;
     uint64_t bytes = sweep_held_bytes(node);
     bool rested = node->step.now_us >= journal->image_us + sweep_every_us(node);
@@ -298,7 +300,7 @@ void journal_saves(struct node *node, const struct image *image, uint64_t seq)
 static void write_image(struct node *node, const struct image *image)
 {
     struct journal *journal = &node->journal;
-    keys_store_blocks(node, image);
+    keys_store_blocks(&node->state, image);
     uint64_t seq = outbox_write_image(&node->step.out, image->index, image->term, image->parts,
                                       image->n - image->n_blocks, false);
     outbox_log(&node->step.out, LOG_INFO, "wrote a full checkpoint at entry %" PRIu64 ", %zu parts",
@@ -318,12 +320,12 @@ void journal_compact(struct node *node)
         return;
     look_if_tidy(node);
     if (!journal->build && is_due(node, journal->applied))
-        journal->build = image_begin(node, IMAGE_WHOLE);
+        journal->build = image_begin(&node->state, IMAGE_WHOLE);
     if (!journal->build || !image_is_done(journal->build))
         return;
     if (is_due(node, image_of(journal->build)->index))
         write_image(node, image_of(journal->build));
-    image_end(node, &journal->build);
+    image_end(&node->state, &journal->build);
     drop_covered(node);
 }
 
@@ -332,7 +334,7 @@ void journal_reset(struct node *node, log_index_t index, term_t term)
     struct journal *journal = &node->journal;
     for (log_index_t i = journal->base + 1; i <= journal->last; i++)
         drop_entry(at(journal, i));
-    image_end(node, &journal->build);
+    image_end(&node->state, &journal->build);
     journal->base = journal->last = journal->image = index;
     journal->durable = journal->commit = journal->applied = index;
     journal->base_term = term;
@@ -389,7 +391,7 @@ void journal_clear(struct node *node)
     for (log_index_t index = journal->base + 1; index <= journal->last; index++)
         drop_entry(at(journal, index));
     free(journal->entries);
-    image_end(node, &journal->build);
+    image_end(&node->state, &journal->build);
     *journal = (struct journal){0};
 }
 

@@ -18,7 +18,7 @@ void members_init(struct node *node, const struct node_durable *durable)
 {
     node->step.identity = durable->identity;
     node->step.birth = durable->birth;
-    memcpy(node->births.at, durable->identity.births, sizeof node->births.at);
+    memcpy(node->state.births.at, durable->identity.births, sizeof node->state.births.at);
 }
 
 incarnation_t members_birth(const struct node *node, node_id_t id)
@@ -27,7 +27,7 @@ incarnation_t members_birth(const struct node *node, node_id_t id)
     for (size_t i = members->n_pending; i > 0; i--)
         if (members->pending[i - 1].node == id)
             return members->pending[i - 1].birth;
-    return node->births.at[id];
+    return node->state.births.at[id];
 }
 
 static bool is_voter(const struct node *node, node_id_t id)
@@ -227,7 +227,7 @@ static void forget_applied(struct members *members, log_index_t upto)
  * names another disk. */
 static void check_own(struct node *node)
 {
-    incarnation_t named = node->births.at[node->step.config.id];
+    incarnation_t named = node->state.births.at[node->step.config.id];
     bool ours = named && named == node->step.birth;
     if (!is_voter(node, node->step.config.id))
         return;
@@ -244,7 +244,7 @@ void members_apply(struct node *node, log_index_t index,
     forget_applied(&node->members, index);
     if (!is_voter(node, id) || !step_is_ours(&node->step, entry->cluster_id))
         return;
-    node->births.at[id] = entry->birth;
+    node->state.births.at[id] = entry->birth;
     if (node_is_coordinator(node))
         step_event(&node->step, "voter_admitted", id, JOB_NONE, "node %u is admitted as a voter",
                    id);
@@ -255,31 +255,6 @@ void members_installed(struct node *node)
 {
     node->members.n_pending = 0; /* the log is gone, with what it named */
     check_own(node);
-}
-
-/* --- full checkpoints --- */
-
-void members_save(const struct node *node, struct message *message, struct wire_image_head *head)
-{
-    uint32_t n = node->step.config.n_voters;
-    if (!step_is_founded(&node->step))
-        return;
-    head->cluster_id = message_copy(message, step_cluster_id(&node->step));
-    head->births.n = n;
-    head->births.at = message_room(message, n, sizeof *head->births.at);
-    for (node_id_t id = 1; id <= n; id++)
-        head->births.at[id - 1] = (struct wire_voter_birth){id, node->births.at[id]};
-}
-
-void members_load(struct node *node, const struct wire_image_head *head)
-{
-    const struct identity *identity = &node->step.identity;
-    memcpy(node->births.at, identity->births, sizeof node->births.at);
-    /* That of a cluster from whose snapshot this one was made, or that was recovered. */
-    if (!step_is_ours(&node->step, head->cluster_id))
-        return;
-    for (size_t i = 0; i < head->births.n; i++)
-        node->births.at[head->births.at[i].node] = head->births.at[i].birth;
 }
 
 /* --- admitting --- */

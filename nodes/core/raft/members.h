@@ -70,10 +70,6 @@ void members_installed(struct node *node);
  * is complained about. */
 bool members_welcomes(struct node *node, node_id_t from, const struct wire_hello *hello);
 
-/* The births in the head of a full checkpoint; of another cluster: those of our founding. */
-void members_save(const struct node *node, struct message *message, struct wire_image_head *head);
-void members_load(struct node *node, const struct wire_image_head *head);
-
 /* Proposes what is due, as the coordinator: one admission at a time. */
 void members_pump(struct node *node);
 

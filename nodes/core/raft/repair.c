@@ -27,7 +27,7 @@ static void forget(struct node *node, struct repair *repair)
 /* What the state says of the value; false: it tells no hash, so no other node's can be checked. */
 static bool describe(const struct node *node, struct repair *repair)
 {
-    const struct job *job = jobs_find(&node->jobs, repair->id.job);
+    const struct job *job = jobs_find(&node->state.jobs, repair->id.job);
     if (!job || !sweep_names(node, repair->id))
         return false;
     const struct done_op *done = map_get(&job->frontier, (struct map_key){repair->id.op, 0});

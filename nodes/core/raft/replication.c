@@ -5,7 +5,7 @@
 
 #include "nodes/core/raft/election.h"
 #include "nodes/core/raft/health.h"
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/raft/journal.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/raft/space.h"
@@ -221,9 +221,9 @@ static void take_image(struct node *node, node_id_t id)
             replica->image = image_ref(node->replicas[other].image);
     if (!replica->image && journal->build && image_is_done(journal->build) &&
         !is_useful(node, replica, image_of(journal->build)))
-        image_end(node, &journal->build);
+        image_end(&node->state, &journal->build);
     if (!replica->image && !journal->build)
-        journal->build = image_begin(node, IMAGE_WHOLE);
+        journal->build = image_begin(&node->state, IMAGE_WHOLE);
     if (!replica->image && image_is_done(journal->build) &&
         is_useful(node, replica, image_of(journal->build)))
         replica->image = image_ref(image_of(journal->build));

@@ -34,7 +34,7 @@ bool sweep_names(const struct node *node, struct value_id id)
 {
     if (is_snapshot(id))
         return snapshot_names(node, id);
-    const struct job *job = jobs_find(&node->jobs, id.job);
+    const struct job *job = jobs_find(&node->state.jobs, id.job);
     if (!job) /* forgotten, or of an entry that was cut off; or one that is not applied yet */
         return (id.job & LOG_INDEX_MAX) > node->journal.applied;
     if (job_is_finished(job) || MUTANT(value_collected_too_early))

@@ -252,7 +252,7 @@ static void take_error(struct node *node, node_id_t from, struct item *item,
 static void accept_result(struct node *node, node_id_t from, const struct message *message,
                           const struct wire_result_op *result)
 {
-    struct job *job = jobs_find(&node->jobs, result->job);
+    struct job *job = jobs_find(&node->state.jobs, result->job);
     if (!job || !job->run)
         return;
     job_note_executed(job, from, node->links.peers[from].incarnation, result->executed);

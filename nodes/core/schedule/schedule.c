@@ -34,13 +34,13 @@ static unsigned count_workers(const struct node *node)
 static void take_up_jobs(struct node *node)
 {
     struct schedule *schedule = &node->schedule;
-    size_t at = jobs_after(&node->jobs, schedule->cursor);
-    for (; at < node->jobs.n && schedule->n_active < ACTIVE_JOBS_MAX; at++) {
-        struct job *job = node->jobs.at[at];
+    size_t at = jobs_after(&node->state.jobs, schedule->cursor);
+    for (; at < node->state.jobs.n && schedule->n_active < ACTIVE_JOBS_MAX; at++) {
+        struct job *job = node->state.jobs.at[at];
         schedule->cursor = job->id;
         if (job_is_finished(job))
             continue;
-        jobs_mark(&node->jobs, job, JOB_RUNNING);
+        jobs_mark(&node->state.jobs, job, JOB_RUNNING);
         schedule->active[schedule->n_active++] = job;
         if (!checkpoint_resume(node, job))
             continue;
@@ -61,9 +61,10 @@ void schedule_start(struct node *node)
     node->schedule.unlogged = node->schedule.unlogged_bytes = 0;
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         message_drop(&node->schedule.slots[id].batch);
-        node->schedule.slots[id] = (struct worker_slot){.operations = node->jobs.operations[id],
-                                                        .conversions = node->jobs.conversions[id]};
-        node->schedule.operations += node->jobs.operations[id];
+        node->schedule.slots[id] =
+            (struct worker_slot){.operations = node->state.jobs.operations[id],
+                                 .conversions = node->state.jobs.conversions[id]};
+        node->schedule.operations += node->state.jobs.operations[id];
     }
     take_up_jobs(node);
 }
@@ -72,7 +73,7 @@ void schedule_stop(struct node *node)
 {
     struct schedule *schedule = &node->schedule;
     for (size_t i = 0; i < schedule->n_active; i++) {
-        jobs_mark(&node->jobs, schedule->active[i], JOB_QUEUED);
+        jobs_mark(&node->state.jobs, schedule->active[i], JOB_QUEUED);
         run_destroy(node, schedule->active[i]);
     }
     schedule->n_active = 0;

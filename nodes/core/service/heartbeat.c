@@ -30,7 +30,7 @@ static void publish_heartbeat(struct node *node)
         .held = node->worker.held.count,
         .applied = node->journal.applied,
         .rejected = node->step.rejected,
-        .jobs = node_is_coordinator(node) ? node->jobs.open : 0,
+        .jobs = node_is_coordinator(node) ? node->state.jobs.open : 0,
         .full = node->full,
         .turn_us = node->turn_us,
         .turn_own_us = node->turn_own_us,

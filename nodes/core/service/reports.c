@@ -13,34 +13,6 @@
 
 #define PAGE_BYTES_MAX (FRAME_MAP_MAX_BYTES / 2) /* of texts in one page of jobs */
 
-void report_job(struct message *message, const struct job *job, struct wire_job_row *row)
-{
-    struct text spec = {0};
-    text_add(&spec, "%" PRIu64, job->plan.n);
-    *row = (struct wire_job_row){
-        .job = job->id,
-        .key = message_text(message, job->key),
-        .kind = message_text(message, "factorial"),
-        .spec = message_text(message, spec.at),
-        .state = message_text(message, job_state_name(job->state)),
-        .submitted_ms = job->submitted_ms,
-        .finished_ms = job->finished_ms,
-        .done = job->done,
-        .total = job->plan.total,
-        .executed = job->executed,
-        .error = message_text(message, job->reason),
-    };
-    if (job->state != JOB_DONE)
-        return;
-    row->digits = job->digits;
-    row->converter = job->converter;
-    row->sha256 = message_copy(message, (struct slice){job->sha256, HASH_BYTES});
-    row->head = message_text(message, job->head);
-    row->tail = message_text(message, job->tail);
-    if (job->text)
-        row->text = message_copy(message, (struct slice){job->text->at, job->text->len});
-}
-
 void report_jobs(struct message *message, const struct jobs *jobs, job_id_t after,
                  struct wire_job_page *page)
 {
@@ -53,7 +25,7 @@ void report_jobs(struct message *message, const struct jobs *jobs, job_id_t afte
         if (bytes + wanted > PAGE_BYTES_MAX)
             break;
         bytes += wanted;
-        report_job(message, job, &page->jobs.at[page->jobs.n++]);
+        job_write_row(message, job, &page->jobs.at[page->jobs.n++]);
         at++;
     }
     page->more = at < jobs->n;
@@ -129,7 +101,7 @@ static void report_peer(const struct node *node, node_id_t id, struct message *m
 
 void report_status(const struct node *node, struct message *message, struct wire_status *status)
 {
-    const size_t *states = node->jobs.states;
+    const size_t *states = node->state.jobs.states;
     uint32_t n = node->step.config.n_nodes;
     struct text founding = {0};
     *status = (struct wire_status){
@@ -144,9 +116,9 @@ void report_status(const struct node *node, struct message *message, struct wire
         .failed = states[JOB_FAILED],
         .cancelled = states[JOB_CANCELLED],
         .operations = node->schedule.operations,
-        .reassigned = node->jobs.reassigned + node->schedule.reassigned,
+        .reassigned = node->state.jobs.reassigned + node->schedule.reassigned,
         .copied = node->schedule.copied,
-        .elections = node->jobs.elections,
+        .elections = node->state.jobs.elections,
         .founded = step_is_founded(&node->step),
         .cluster_id = message_copy(message, step_cluster_id(&node->step)),
     };

@@ -5,8 +5,6 @@
 #include "nodes/core/state.h"
 #include "shared/base/text.h"
 
-/* Each fills a part of `message`, which owns what the part points to. */
-void report_job(struct message *message, const struct job *job, struct wire_job_row *row);
 void report_jobs(struct message *message, const struct jobs *jobs, job_id_t after,
                  struct wire_job_page *page);
 void report_trace(struct message *message, const struct job *job, op_id_t after,

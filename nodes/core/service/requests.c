@@ -24,7 +24,8 @@
 
 void requests_refuse(struct node *node, struct caller caller, const char *code, const char *reason)
 {
-    outbox_reply(&node->step.out, caller.client, step_error(&node->step, caller.request, code, reason));
+    outbox_reply(&node->step.out, caller.client,
+                 step_error(&node->step, caller.request, code, reason));
 }
 
 static void refuse_job(struct node *node, struct caller caller, job_id_t job)
@@ -42,7 +43,7 @@ static void reply_job(struct node *node, struct caller caller, const struct job 
     message->as.job.created = created;
     message->as.job.jobs.n = 1;
     message->as.job.jobs.at = message_room(message, 1, sizeof(struct wire_job_row));
-    report_job(message, job, &message->as.job.jobs.at[0]);
+    job_write_row(message, job, &message->as.job.jobs.at[0]);
     outbox_reply(&node->step.out, caller.client, message);
 }
 
@@ -83,15 +84,15 @@ void requests_reply_progress(struct node *node, struct caller caller, bool found
 static void reply_applied(struct node *node, const struct waiter *waiter, const struct job *job)
 {
     struct caller caller = {waiter->client, waiter->request};
-    uint64_t snapshot = node->progress.snapshots;
+    uint64_t snapshot = node->state.progress.snapshots;
     if (waiter->kind == WAIT_SNAP)
-        jobs_find_snap(&node->jobs, slice_of(waiter->key), &snapshot);
+        jobs_find_snap(&node->state.jobs, slice_of(waiter->key), &snapshot);
     if (waiter->kind == WAIT_SESSION)
         outbox_reply(&node->step.out, caller.client,
-                     keys_session_reply(node->keys.newest, caller.request));
+                     keys_session_reply(node->state.keys.newest, caller.request));
     else if (waiter->kind != WAIT_JOB)
-        requests_reply_progress(node, caller, true, progress_now(&node->progress, waiter->job),
-                                snapshot);
+        requests_reply_progress(node, caller, true,
+                                progress_now(&node->state.progress, waiter->job), snapshot);
     else if (job)
         reply_job(node, caller, job, waiter->index != 0);
     else
@@ -141,7 +142,7 @@ void requests_tick(struct node *node)
         }
         struct waiter waiter = take_waiter(waiters, i);
         struct caller caller = {waiter.client, waiter.request};
-        struct job *job = jobs_find(&node->jobs, waiter.job);
+        struct job *job = jobs_find(&node->state.jobs, waiter.job);
         if (job)
             reply_job(node, caller, job, false);
         else
@@ -220,7 +221,7 @@ static const char *check_submit(const struct node *node, const struct wire_submi
 bool requests_are_forgotten(struct node *node, struct caller caller, enum key_use use,
                             struct slice key)
 {
-    if (!keys_is_forgotten(&node->keys, use, key))
+    if (!keys_is_forgotten(&node->state.keys, use, key))
         return false;
     requests_refuse(node, caller, "forgotten",
                     "this key was used and what came of it is forgotten; choose another key");
@@ -235,12 +236,12 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
         requests_refuse(node, caller, code, reason.at);
         return;
     }
-    struct job *job = jobs_find_key(&node->jobs, submit->key);
+    struct job *job = jobs_find_key(&node->state.jobs, submit->key);
     if (job) {
         reply_job(node, caller, job, false);
         return;
     }
-    if (jobs_key_collides(&node->jobs, submit->key)) {
+    if (jobs_key_collides(&node->state.jobs, submit->key)) {
         requests_refuse(node, caller, "invalid", "this key cannot be used; choose another");
         return;
     }
@@ -253,7 +254,7 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
     if (requests_are_forgotten(node, caller, KEY_OF_JOB, submit->key))
         return;
     log_index_t index = journal_pending_key(node, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
-    bool many = !index && node->jobs.open + journal_pending_jobs(node) >= JOBS_OPEN_MAX;
+    bool many = !index && node->state.jobs.open + journal_pending_jobs(node) >= JOBS_OPEN_MAX;
     if (many) {
         requests_refuse(node, caller, "busy", "too many jobs are waiting; try again later");
         return;
@@ -280,7 +281,7 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
 
 static void job_get(struct node *node, struct caller caller, const struct wire_job_get *get)
 {
-    struct job *job = jobs_find(&node->jobs, get->job);
+    struct job *job = jobs_find(&node->state.jobs, get->job);
     if (!job) {
         refuse_job(node, caller, get->job);
         return;
@@ -296,7 +297,7 @@ static void job_get(struct node *node, struct caller caller, const struct wire_j
 static void job_list(struct node *node, struct caller caller, const struct wire_job_list *list)
 {
     struct message *message = message_new(MESSAGE_JOB_PAGE);
-    report_jobs(message, &node->jobs, list->after, &message->as.job_page);
+    report_jobs(message, &node->state.jobs, list->after, &message->as.job_page);
     message->as.job_page.request = caller.request;
     outbox_reply(&node->step.out, caller.client, message);
 }
@@ -304,7 +305,7 @@ static void job_list(struct node *node, struct caller caller, const struct wire_
 static void job_cancel(struct node *node, struct caller caller,
                        const struct wire_job_cancel *cancel)
 {
-    struct job *job = jobs_find(&node->jobs, cancel->job);
+    struct job *job = jobs_find(&node->state.jobs, cancel->job);
     if (!job) {
         refuse_job(node, caller, cancel->job);
         return;
@@ -327,7 +328,7 @@ static void job_cancel(struct node *node, struct caller caller,
 
 static void job_trace(struct node *node, struct caller caller, const struct wire_job_trace *trace)
 {
-    struct job *job = jobs_find(&node->jobs, trace->job);
+    struct job *job = jobs_find(&node->state.jobs, trace->job);
     if (!job) {
         refuse_job(node, caller, trace->job);
         return;
@@ -349,7 +350,7 @@ static void job_trace(struct node *node, struct caller caller, const struct wire
 static void job_explain(struct node *node, struct caller caller,
                         const struct wire_job_explain *explain)
 {
-    struct job *job = jobs_find(&node->jobs, explain->job);
+    struct job *job = jobs_find(&node->state.jobs, explain->job);
     if (!job) {
         refuse_job(node, caller, explain->job);
         return;
@@ -364,7 +365,7 @@ static void job_explain(struct node *node, struct caller caller,
 
 static void result_get(struct node *node, struct caller caller, const struct wire_result_get *get)
 {
-    struct job *job = jobs_find(&node->jobs, get->job);
+    struct job *job = jobs_find(&node->state.jobs, get->job);
     if (!job) {
         refuse_job(node, caller, get->job);
         return;

@@ -11,7 +11,8 @@
 /* The greatest index that a client may set: the index of a node (first seed). */
 static uint64_t index_max(const struct node *node)
 {
-    return node->step.config.progress_index_max ? node->step.config.progress_index_max : node->step.config.n_nodes;
+    return node->step.config.progress_index_max ? node->step.config.progress_index_max
+                                                : node->step.config.n_nodes;
 }
 
 /* False, and the caller is told, when there is no such node. What an earlier release has stored
@@ -20,7 +21,7 @@ static bool is_index(struct node *node, struct caller caller, uint64_t index, bo
 {
     struct text reason = {0};
     if ((index >= 1 && index <= index_max(node)) ||
-        (stored && progress_find(&node->progress, index)))
+        (stored && progress_find(&node->state.progress, index)))
         return true;
     text_add(&reason, "there is no node %" PRIu64 ": the nodes of this cluster are 1 to %" PRIu64,
              index, index_max(node));
@@ -54,7 +55,7 @@ void requests_progress_snap(struct node *node, struct caller caller,
                         "a key is 1 to 64 printable characters without spaces");
         return;
     }
-    if (jobs_find_snap(&node->jobs, snap->key, &taken)) {
+    if (jobs_find_snap(&node->state.jobs, snap->key, &taken)) {
         requests_reply_progress(node, caller, true, 0, taken);
         return;
     }
@@ -74,11 +75,14 @@ void requests_progress_snap(struct node *node, struct caller caller,
 
 void requests_open_session(struct node *node, struct caller caller)
 {
-    if (requests_may_propose(node, caller))
-        requests_wait(node, (struct waiter){.kind = WAIT_SESSION,
-                                            .client = caller.client,
-                                            .request = caller.request,
-                                            .index = keys_propose_session(node)});
+    if (!requests_may_propose(node, caller))
+        return;
+    struct message *entry = message_new(MESSAGE_ENTRY_SESSION_OPENED);
+    entry->as.entry_session_opened.token = step_random(&node->step, UINT64_MAX);
+    requests_wait(node, (struct waiter){.kind = WAIT_SESSION,
+                                        .client = caller.client,
+                                        .request = caller.request,
+                                        .index = journal_propose(node, entry)});
 }
 
 void requests_progress_get(struct node *node, struct caller caller,
@@ -88,15 +92,16 @@ void requests_progress_get(struct node *node, struct caller caller,
     struct text reason = {0};
     if (!is_index(node, caller, get->index, true))
         return;
-    int error =
-        get->past ? progress_get_state(&node->progress, get->index, get->snapshot, &state) : OK;
+    int error = get->past
+                    ? progress_get_state(&node->state.progress, get->index, get->snapshot, &state)
+                    : OK;
     if (error == ERR_STALE) {
         text_add(&reason, "snap %" PRIu64 " is forgotten: the oldest that can be read is %" PRIu64,
-                 get->snapshot, progress_first_snap(&node->progress));
+                 get->snapshot, progress_first_snap(&node->state.progress));
         requests_refuse(node, caller, "forgotten", reason.at);
         return;
     }
     if (!get->past)
-        state = progress_now(&node->progress, get->index);
-    requests_reply_progress(node, caller, !error, state, node->progress.snapshots);
+        state = progress_now(&node->state.progress, get->index);
+    requests_reply_progress(node, caller, !error, state, node->state.progress.snapshots);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/link/peers.h"
 #include "nodes/core/snapshot/snapshot_internal.h"
 #include "shared/base/error.h"
@@ -104,7 +104,7 @@ static void recording_free(struct node *node, struct recording *recording)
     for (size_t i = 0; i < recording->n_parts; i++)
         blob_drop(&recording->parts[i]);
     free(recording->parts);
-    image_end(node, &recording->checkpoint);
+    image_end(&node->state, &recording->checkpoint);
     snapshot_free_ledger(&recording->ledger);
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
         free(recording->channels[id].messages);
@@ -174,7 +174,7 @@ static bool take_checkpoint(struct node *node, struct recording *recording)
     for (size_t i = 0; image && i < image->n; i++)
         recording_add_packed(recording, image->parts[i]);
     if (image)
-        image_end(node, &recording->checkpoint);
+        image_end(&node->state, &recording->checkpoint);
     return image;
 }
 

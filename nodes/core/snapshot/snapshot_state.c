@@ -1,6 +1,6 @@
 /* A node's own state at the cut: counts, work, the jobs that it coordinates, its ledger. */
 #include "nodes/core/raft/election.h"
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/schedule/run.h"
 #include "nodes/core/snapshot/snapshot_internal.h"
 #include "nodes/core/worker/worker.h"
@@ -20,8 +20,8 @@ static void add_head(struct node *node, struct recording *recording)
         .operations = node->worker.operations,
         .conversions = node->worker.conversions,
         .held = node->worker.held.count,
-        .jobs_open = node->jobs.open,
-        .jobs_finished = node->jobs.n - node->jobs.open,
+        .jobs_open = node->state.jobs.open,
+        .jobs_finished = node->state.jobs.n - node->state.jobs.open,
         .first_marker = recording->first_marker,
     };
     state->counts.at = message_room(part, node->step.config.n_nodes, sizeof *state->counts.at);
@@ -124,6 +124,6 @@ void recording_add_state(struct node *node, struct recording *recording)
     add_assigned(node, &assigned);
     flush(&assigned);
     /* What the log knows of the unfinished jobs: from this a fresh cluster goes on. */
-    image_end(node, &recording->checkpoint);
-    recording->checkpoint = image_begin(node, IMAGE_OPEN);
+    image_end(&node->state, &recording->checkpoint);
+    recording->checkpoint = image_begin(&node->state, IMAGE_OPEN);
 }

@@ -1,6 +1,7 @@
 #include "nodes/core/state/jobs.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -294,4 +295,32 @@ void jobs_check_invariants(const struct jobs *jobs)
     for (int state = 0; state < JOB_STATES; state++)
         total += jobs->states[state];
     assert(open == jobs->open && total == jobs->n);
+}
+
+void job_write_row(struct message *message, const struct job *job, struct wire_job_row *row)
+{
+    struct text spec = {0};
+    text_add(&spec, "%" PRIu64, job->plan.n);
+    *row = (struct wire_job_row){
+        .job = job->id,
+        .key = message_text(message, job->key),
+        .kind = message_text(message, "factorial"),
+        .spec = message_text(message, spec.at),
+        .state = message_text(message, job_state_name(job->state)),
+        .submitted_ms = job->submitted_ms,
+        .finished_ms = job->finished_ms,
+        .done = job->done,
+        .total = job->plan.total,
+        .executed = job->executed,
+        .error = message_text(message, job->reason),
+    };
+    if (job->state != JOB_DONE)
+        return;
+    row->digits = job->digits;
+    row->converter = job->converter;
+    row->sha256 = message_copy(message, (struct slice){job->sha256, HASH_BYTES});
+    row->head = message_text(message, job->head);
+    row->tail = message_text(message, job->tail);
+    if (job->text)
+        row->text = message_copy(message, (struct slice){job->text->at, job->text->len});
 }

@@ -144,6 +144,9 @@ void job_resume_executed(struct job *job);
 /* Fills a record of it from what is noted, or logged. */
 void job_write_executed(const struct executor *executors, struct wire_tally *out);
 
+/* A row of a reply to clients, and of a full checkpoint. */
+void job_write_row(struct message *message, const struct job *job, struct wire_job_row *row);
+
 /* Makes room for the trace of an unfinished job, when it is short enough for one: not before
  * something is done of it, because ten thousand that wait would take 300 MB. */
 void job_open_trace(struct job *job);

@@ -1,7 +1,6 @@
 #include "nodes/core/state/keys_replicated.h"
 
-#include "nodes/core/state/image.h"
-#include "nodes/core/raft/journal.h"
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/step/record.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
@@ -12,18 +11,11 @@
 
 /* --- sessions --- */
 
-void keys_apply_session(struct node *node, log_index_t index, term_t term,
+void keys_apply_session(struct state *state, log_index_t index, term_t term,
                         const struct wire_entry_session_opened *entry)
 {
     uint64_t evicted;
-    keys_open(&node->keys, term << JOB_INDEX_BITS | index, entry->token, &evicted);
-}
-
-log_index_t keys_propose_session(struct node *node)
-{
-    struct message *entry = message_new(MESSAGE_ENTRY_SESSION_OPENED);
-    entry->as.entry_session_opened.token = step_random(&node->step, UINT64_MAX);
-    return journal_propose(node, entry);
+    keys_open(&state->keys, term << JOB_INDEX_BITS | index, entry->token, &evicted);
 }
 
 struct message *keys_session_reply(const struct key_session *session, uint64_t request)
@@ -81,10 +73,10 @@ static void add_sessions(struct image_sink *sink, const struct keys *keys)
     }
 }
 
-static void save_latest(struct image_sink *sink, const struct node *node)
+static void save_latest(struct image_sink *sink, const struct state *state)
 {
-    const struct key_window *window = &node->keys.window;
-    const struct jobs *jobs = &node->jobs;
+    const struct key_window *window = &state->keys.window;
+    const struct jobs *jobs = &state->jobs;
     struct hashes hashes = {.sink = sink};
     struct session_key ignored;
     key_window_each(window, window->n ? window->n - 1 : 0, add_hash, &hashes);
@@ -96,12 +88,12 @@ static void save_latest(struct image_sink *sink, const struct node *node)
     flush(&hashes);
 }
 
-void keys_save(struct image_sink *sink, const struct node *node)
+void keys_save(struct image_sink *sink, const struct state *state)
 {
-    const struct key_window *window = &node->keys.window;
+    const struct key_window *window = &state->keys.window;
     struct hashes open = {.sink = sink};
     if (sink->use == IMAGE_OPEN) {
-        save_latest(sink, node);
+        save_latest(sink, state);
         return;
     }
     if (window->next) { /* else no block was ever sealed */
@@ -112,14 +104,14 @@ void keys_save(struct image_sink *sink, const struct node *node)
     if (!MUTANT(image_loses_window))
         key_window_each(window, window->n, add_hash, &open);
     flush(&open);
-    add_sessions(sink, &node->keys);
+    add_sessions(sink, &state->keys);
 }
 
-struct image *keys_blocks(const struct node *node)
+struct image *keys_blocks(const struct state *state)
 {
     struct image *blocks = image_new(0, 0);
-    for (size_t i = 0; i < node->keys.window.n; i++)
-        image_add(blocks, node->keys.window.blocks[i].packed);
+    for (size_t i = 0; i < state->keys.window.n; i++)
+        image_add(blocks, state->keys.window.blocks[i].packed);
     return blocks;
 }
 
@@ -132,35 +124,35 @@ static struct record_key record_of(uint64_t number)
     return key;
 }
 
-static void forget_records(struct node *node, uint64_t end)
+static void forget_records(struct state *state, uint64_t end)
 {
-    for (; node->keys_stored_first < end; node->keys_stored_first++) {
-        struct record_key key = record_of(node->keys_stored_first);
-        record_forget(&node->step.out, &key);
+    for (; state->keys_stored_first < end; state->keys_stored_first++) {
+        struct record_key key = record_of(state->keys_stored_first);
+        record_forget(&state->step->out, &key);
     }
 }
 
-void keys_store_blocks(struct node *node, const struct image *image)
+void keys_store_blocks(struct state *state, const struct image *image)
 {
     uint64_t first = image->next_block - image->n_blocks;
-    forget_records(node, first < node->keys_stored_next ? first : node->keys_stored_next);
+    forget_records(state, first < state->keys_stored_next ? first : state->keys_stored_next);
     for (size_t i = 0; i < image->n_blocks; i++) {
         struct record_key key = record_of(first + i);
-        if (first + i >= node->keys_stored_next)
-            outbox_write_record(&node->step.out, (struct slice){key.at, key.len},
+        if (first + i >= state->keys_stored_next)
+            outbox_write_record(&state->step->out, (struct slice){key.at, key.len},
                                 image->parts[image->n - image->n_blocks + i]);
     }
-    node->keys_stored_first = first;
-    node->keys_stored_next = image->next_block;
+    state->keys_stored_first = first;
+    state->keys_stored_next = image->next_block;
 }
 
-void keys_forget_blocks(struct node *node)
+void keys_forget_blocks(struct state *state)
 {
-    forget_records(node, node->keys_stored_next);
-    node->keys_stored_first = node->keys_stored_next = 0;
+    forget_records(state, state->keys_stored_next);
+    state->keys_stored_first = state->keys_stored_next = 0;
 }
 
-int keys_restore_block(struct node *node, struct slice key, struct slice packed)
+int keys_restore_block(struct state *state, struct slice key, struct slice packed)
 {
     struct message *message;
     struct text why = {0};
@@ -169,11 +161,11 @@ int keys_restore_block(struct node *node, struct slice key, struct slice packed)
         return ERR_CORRUPT;
     int error = message->type != MESSAGE_IMAGE_KEY_BLOCK ||
                 message->as.image_key_block.number != number ||
-                key_window_load(&node->keys.window, message, packed);
+                key_window_load(&state->keys.window, message, packed);
     message_drop(&message);
-    if (!node->keys_stored_next)
-        node->keys_stored_first = number;
-    node->keys_stored_next = number + 1;
+    if (!state->keys_stored_next)
+        state->keys_stored_first = number;
+    state->keys_stored_next = number + 1;
     return error ? ERR_CORRUPT : OK;
 }
 

@@ -8,14 +8,11 @@
 #ifndef CONCLAVE_CORE_KEYS_REPLICATED_H
 #define CONCLAVE_CORE_KEYS_REPLICATED_H
 
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 
 /* Opens the session of a committed entry. */
-void keys_apply_session(struct node *node, log_index_t index, term_t term,
+void keys_apply_session(struct state *state, log_index_t index, term_t term,
                         const struct wire_entry_session_opened *entry);
-
-/* Proposes one; returns the entry's index. */
-log_index_t keys_propose_session(struct node *node);
 
 /* The answer to who asked for a session. */
 struct message *keys_session_reply(const struct key_session *session, uint64_t request);
@@ -23,21 +20,21 @@ struct message *keys_session_reply(const struct key_session *session, uint64_t r
 /* Packs the table for a full checkpoint, without the sealed blocks. For a fresh cluster that goes
  * on from a snapshot: the keys of the latest forgotten jobs, and of finished ones, which do not go
  * there; sessions end. */
-void keys_save(struct image_sink *sink, const struct node *node);
+void keys_save(struct image_sink *sink, const struct state *state);
 
 /* The sealed blocks as they are now, as parts (caller drops): for a peer behind all other parts. */
-struct image *keys_blocks(const struct node *node);
+struct image *keys_blocks(const struct state *state);
 
 /* Writes the blocks of a checkpoint that are not on disk yet, and forgets those that it does not
  * need: in the step that writes the checkpoint. */
-void keys_store_blocks(struct node *node, const struct image *image);
+void keys_store_blocks(struct state *state, const struct image *image);
 
 /* The state was replaced, by one that came with its blocks: none is on disk as a record. */
-void keys_forget_blocks(struct node *node);
+void keys_forget_blocks(struct state *state);
 
 /* Takes back a part of a full checkpoint, or a block from its record. ERR_MALFORMED when it does
  * not fit. */
 int keys_load_part(struct keys *keys, const struct message *message, struct slice packed);
-int keys_restore_block(struct node *node, struct slice key, struct slice packed);
+int keys_restore_block(struct state *state, struct slice key, struct slice packed);
 
 #endif

@@ -111,7 +111,7 @@ static void forget_executed(struct node *node)
     struct map_key key;
     void *sum;
     for (size_t at = 0; (sum = map_next(&node->worker.executed, &at, &key));) {
-        const struct job *job = jobs_find(&node->jobs, key.a);
+        const struct job *job = jobs_find(&node->state.jobs, key.a);
         bool unknown = !job && (key.a & LOG_INDEX_MAX) > node->journal.applied; /* yet */
         if (unknown || (job && !job_is_finished(job)))
             map_put(&left, key, sum);

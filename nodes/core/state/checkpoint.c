@@ -1,10 +1,9 @@
 /* Full checkpoints: their parts, and building them in slices. Their tables: image_tables.c. */
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "nodes/core/raft/journal.h"
 #include "nodes/core/state/keys_replicated.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
@@ -26,42 +25,6 @@ struct image_build {
     struct image *blocks; /* of forgotten keys, as they were when it began; NULL: none */
 };
 
-struct image *image_new(log_index_t index, term_t term)
-{
-    struct image *image = mem_new(1, sizeof *image);
-    image->refs = 1;
-    image->index = index;
-    image->term = term;
-    return image;
-}
-
-void image_add(struct image *image, struct blob *part)
-{
-    if (image->n == image->size) {
-        image->size = image->size ? 2 * image->size : 16;
-        image->parts = mem_grow(image->parts, image->size, sizeof(struct blob *));
-    }
-    image->parts[image->n++] = blob_ref(part);
-}
-
-struct image *image_ref(struct image *image)
-{
-    image->refs++;
-    return image;
-}
-
-void image_drop(struct image **image)
-{
-    struct image *it = *image;
-    *image = NULL;
-    if (!it || --it->refs)
-        return;
-    for (size_t i = 0; i < it->n; i++)
-        blob_drop(&it->parts[i]);
-    free(it->parts);
-    free(it);
-}
-
 /* --- what is packed goes to the builds that lack it --- */
 
 static void flush(struct image_build *build)
@@ -78,10 +41,11 @@ static void flush(struct image_build *build)
     build->bundle_bytes = 0;
 }
 
-static void give(const struct node *node, struct image_build *build, const struct image_sink *sink)
+static void give(const struct state *state, struct image_build *build,
+                 const struct image_sink *sink)
 {
     size_t most =
-        node->step.config.image_bundle_rows ? node->step.config.image_bundle_rows : BUNDLE_ROWS;
+        state->step->config.image_bundle_rows ? state->step->config.image_bundle_rows : BUNDLE_ROWS;
     for (size_t i = 0; i < sink->n; i++) {
         /* The head comes first, as it is: from it a reader knows what he has. */
         if (build->use == IMAGE_OPEN || !build->image->n) {
@@ -119,9 +83,9 @@ static void empty(struct image_sink *sink)
 }
 
 /* A row has not changed since the oldest build that lacks it began: it is the same for all. */
-static void save_row(struct node *node, enum row_table at, struct row *row)
+static void save_row(struct state *state, enum row_table at, struct row *row)
 {
-    struct image_builds *builds = &node->builds;
+    struct image_builds *builds = &state->builds;
     const struct image_table *table = image_table(at);
     struct image_sink sink = {0};
     bool open = !table->is_open || table->is_open(row);
@@ -130,8 +94,8 @@ static void save_row(struct node *node, enum row_table at, struct row *row)
             (it->use == IMAGE_OPEN && !open))
             continue;
         if (!sink.n)
-            table->save(&sink, node, row);
-        give(node, it, &sink);
+            table->save(&sink, state, row);
+        give(state, it, &sink);
     }
     row->saved = builds->watch.newest;
     builds->slice_rows += sink.n;
@@ -153,33 +117,33 @@ static void save_before_change(struct row_watch *watch, enum row_table table, st
 
 /* --- slices --- */
 
-static uint64_t slice_rows_max(const struct node *node)
+static uint64_t slice_rows_max(const struct state *state)
 {
-    return node->step.config.image_slice_rows ? node->step.config.image_slice_rows
-                                              : IMAGE_SLICE_ROWS;
+    return state->step->config.image_slice_rows ? state->step->config.image_slice_rows
+                                                : IMAGE_SLICE_ROWS;
 }
 
-static bool is_spent(const struct node *node)
+static bool is_spent(const struct state *state)
 {
-    const struct image_builds *builds = &node->builds;
-    return builds->slice_rows >= slice_rows_max(node) || builds->slice_bytes >= IMAGE_SLICE_BYTES ||
-           builds->slice_visits >= IMAGE_SLICE_VISITS;
+    const struct image_builds *builds = &state->builds;
+    return builds->slice_rows >= slice_rows_max(state) ||
+           builds->slice_bytes >= IMAGE_SLICE_BYTES || builds->slice_visits >= IMAGE_SLICE_VISITS;
 }
 
 /* Goes on with one build until it is done, or the slice is spent. */
-static void sweep(struct node *node, struct image_build *build)
+static void sweep(struct state *state, struct image_build *build)
 {
     while (build->table < TABLE_COUNT) {
         const struct image_table *table = image_table((enum row_table)build->table);
-        if (is_spent(node))
+        if (is_spent(state))
             return;
-        struct row *row = table->next ? table->next(node, &build->cursor) : NULL;
-        node->builds.slice_visits++;
+        struct row *row = table->next ? table->next(state, &build->cursor) : NULL;
+        state->builds.slice_visits++;
         if (!row) {
             build->table++;
             build->cursor = 0;
         } else if (row->saved < build->number) {
-            save_row(node, (enum row_table)build->table, row);
+            save_row(state, (enum row_table)build->table, row);
         }
     }
     flush(build);
@@ -188,71 +152,69 @@ static void sweep(struct node *node, struct image_build *build)
     build->state = BUILD_DONE;
 }
 
-void image_pump(struct node *node)
+void image_pump(struct state *state)
 {
-    struct image_builds *builds = &node->builds;
+    struct image_builds *builds = &state->builds;
     bool building = false;
     if (!builds->watch.building)
         return;
-    if (node->step.now_us >= builds->slice_us + IMAGE_SLICE_GAP_US) {
-        builds->slice_us = node->step.now_us;
+    if (state->step->now_us >= builds->slice_us + IMAGE_SLICE_GAP_US) {
+        builds->slice_us = state->step->now_us;
         builds->slice_rows = builds->slice_bytes = builds->slice_visits = 0;
     }
     for (struct image_build *it = builds->first; it; it = it->next) {
         if (it->state == BUILD_GOES_ON)
-            sweep(node, it);
+            sweep(state, it);
         building = building || it->state == BUILD_GOES_ON;
     }
     builds->watch.building = building;
 }
 
-uint64_t image_deadline(const struct node *node)
+uint64_t image_deadline(const struct state *state)
 {
-    const struct image_builds *builds = &node->builds;
+    const struct image_builds *builds = &state->builds;
     return builds->watch.building ? builds->slice_us + IMAGE_SLICE_GAP_US : UINT64_MAX;
 }
 
 /* --- beginning and ending --- */
 
-struct image_build *image_begin(struct node *node, enum image_use use)
+struct image_build *image_begin(struct state *state, enum image_use use)
 {
-    struct image_builds *builds = &node->builds;
+    struct image_builds *builds = &state->builds;
     struct image_build *build = mem_new(1, sizeof *build), **end = &builds->first;
-    log_index_t index = node->journal.applied;
-    term_t term = 0;
-    if (MUTANT(image_one_behind) && index > node->journal.base + 1)
+    log_index_t index = state->applied;
+    if (MUTANT(image_one_behind) && index > 1)
         index--;
-    journal_term(node, index, &term);
     while (*end)
         end = &(*end)->next;
     *end = build;
     build->use = use;
-    build->image = image_new(index, term);
+    build->image = image_new(index, state->applied_term);
     build->number = ++builds->watch.newest;
     builds->watch.building = true;
     if (use == IMAGE_WHOLE) {
-        build->blocks = keys_blocks(node);
+        build->blocks = keys_blocks(state);
         build->image->n_blocks = build->blocks->n;
-        build->image->next_block = node->keys.window.next;
+        build->image->next_block = state->keys.window.next;
     }
     for (int at = 0; at < TABLE_COUNT; at++) {
         const struct image_table *table = image_table((enum row_table)at);
-        struct image_sink sink = {.index = index, .term = term, .use = use};
+        struct image_sink sink = {.index = index, .term = state->applied_term, .use = use};
         if (!table->save_all)
             continue;
-        table->save_all(&sink, node);
-        give(node, build, &sink);
+        table->save_all(&sink, state);
+        give(state, build, &sink);
         builds->slice_bytes += sink.bytes;
         empty(&sink);
         free(sink.at);
     }
-    image_pump(node);
+    image_pump(state);
     return build;
 }
 
-void image_end(struct node *node, struct image_build **build)
+void image_end(struct state *state, struct image_build **build)
 {
-    struct image_build *it = *build, **at = &node->builds.first;
+    struct image_build *it = *build, **at = &state->builds.first;
     *build = NULL;
     if (!it)
         return;
@@ -284,30 +246,30 @@ struct image *image_of(const struct image_build *build)
 /* --- the state as a whole --- */
 
 /* The tables say what changes in them. */
-static void watch(struct node *node)
+static void watch(struct state *state)
 {
-    struct row_watch *it = &node->builds.watch;
+    struct row_watch *it = &state->builds.watch;
     it->save = save_before_change;
-    it->context = node;
-    node->jobs.watch = it;
-    node->progress.watch = it;
-    node->progress.snaps_max = node->step.config.progress_snaps_max;
+    it->context = state;
+    state->jobs.watch = it;
+    state->progress.watch = it;
+    state->progress.snaps_max = state->step->config.progress_snaps_max;
 }
 
-void image_init(struct node *node)
+void image_init(struct state *state)
 {
-    watch(node);
+    watch(state);
 }
 
-struct node *image_scratch_new(const struct node *node)
+struct state *image_scratch_new(const struct state *state)
 {
-    struct node *scratch = mem_new(1, sizeof *scratch);
-    scratch->step.identity = node->step.identity; /* says whose voters are in a head */
-    keys_init(&scratch->keys, &node->step.config.keys);
+    struct state *scratch = mem_new(1, sizeof *scratch);
+    scratch->step = state->step;
+    keys_init(&scratch->keys, &state->step->config.keys);
     return scratch;
 }
 
-void image_scratch_drop(struct node **scratch)
+void image_scratch_drop(struct state **scratch)
 {
     if (*scratch)
         image_clear_state(*scratch);
@@ -315,26 +277,28 @@ void image_scratch_drop(struct node **scratch)
     *scratch = NULL;
 }
 
-void image_clear_state(struct node *node)
+void image_clear_state(struct state *state)
 {
-    jobs_clear(&node->jobs);
-    keys_clear(&node->keys);
-    progress_clear(&node->progress);
+    jobs_clear(&state->jobs);
+    keys_clear(&state->keys);
+    progress_clear(&state->progress);
 }
 
-void image_replace_state(struct node *node, struct node **scratch)
+void image_replace_state(struct state *state, struct state **scratch)
 {
-    struct image_builds *builds = &node->builds;
+    struct image_builds *builds = &state->builds;
     for (struct image_build *it = builds->first; it; it = it->next)
         if (it->state == BUILD_GOES_ON)
             it->state = BUILD_LOST;
     builds->watch.building = false;
-    image_clear_state(node);
-    node->jobs = (*scratch)->jobs;
-    node->keys = (*scratch)->keys;
-    node->progress = (*scratch)->progress;
-    node->births = (*scratch)->births;
+    image_clear_state(state);
+    state->applied = (*scratch)->applied;
+    state->applied_term = (*scratch)->applied_term;
+    state->jobs = (*scratch)->jobs;
+    state->keys = (*scratch)->keys;
+    state->progress = (*scratch)->progress;
+    state->births = (*scratch)->births;
     free(*scratch);
     *scratch = NULL;
-    watch(node);
+    watch(state);
 }

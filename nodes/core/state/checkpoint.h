@@ -1,4 +1,4 @@
-/* image.h - the full checkpoint: the applied state as a sequence of packed messages (schema.h:
+/* checkpoint.h - the full checkpoint: the applied state as a sequence of packed messages (schema.h:
  * image_...).
  *
  * It is built in slices: image_begin() takes the state as it is applied then, image_pump() packs
@@ -9,22 +9,14 @@
  *   building --all rows packed--> done
  *       \-----the state was replaced by a checkpoint of another node--> lost
  */
-#ifndef CONCLAVE_CORE_IMAGE_H
-#define CONCLAVE_CORE_IMAGE_H
+#ifndef CONCLAVE_CORE_CHECKPOINT_STATE_H
+#define CONCLAVE_CORE_CHECKPOINT_STATE_H
 
-#include "nodes/core/state.h"
-
-/* --- parts --- */
-
-/* An image to be filled part by part (takes references). */
-struct image *image_new(log_index_t index, term_t term);
-void image_add(struct image *image, struct blob *part);
-
-struct image *image_ref(struct image *image);
-void image_drop(struct image **image);
+#include "nodes/core/raft/image.h"
+#include "nodes/core/state/state.h"
 
 /* The tables of a new node say what changes in them, from now on. */
-void image_init(struct node *node);
+void image_init(struct state *state);
 
 /* --- building --- */
 
@@ -37,10 +29,10 @@ enum image_use {
 
 /* Begins a checkpoint of the state as it is applied now. A small state is done at once. Caller ends
  * it. */
-struct image_build *image_begin(struct node *node, enum image_use use);
+struct image_build *image_begin(struct state *state, enum image_use use);
 
 /* Forgets a build, done or not, and nulls the pointer. Accepts NULL. */
-void image_end(struct node *node, struct image_build **build);
+void image_end(struct state *state, struct image_build **build);
 
 bool image_is_done(const struct image_build *build);
 bool image_is_lost(const struct image_build *build);
@@ -49,10 +41,10 @@ bool image_is_lost(const struct image_build *build);
 struct image *image_of(const struct image_build *build);
 
 /* Packs a slice of what is under way; at most one every IMAGE_SLICE_GAP_US. */
-void image_pump(struct node *node);
+void image_pump(struct state *state);
 
 /* When the next slice is due; UINT64_MAX: nothing is under way. */
-uint64_t image_deadline(const struct node *node);
+uint64_t image_deadline(const struct state *state);
 
 /* --- the tables of the state: image_tables.c --- */
 
@@ -70,11 +62,11 @@ struct image_sink {
 struct image_table {
     const char *name;
     /* A small table: packs all of it when a checkpoint begins. */
-    void (*save_all)(struct image_sink *sink, const struct node *node);
+    void (*save_all)(struct image_sink *sink, const struct state *state);
     /* A large one, row by row: the first row at or behind the cursor, which moves behind it; NULL:
      * no more. */
-    struct row *(*next)(const struct node *node, uint64_t *cursor);
-    void (*save)(struct image_sink *sink, const struct node *node, const struct row *row);
+    struct row *(*next)(const struct state *state, uint64_t *cursor);
+    void (*save)(struct image_sink *sink, const struct state *state, const struct row *row);
     /* False for rows that IMAGE_OPEN goes without; NULL: it has all. */
     bool (*is_open)(const struct row *row);
 };
@@ -87,23 +79,22 @@ void image_sink_add(struct image_sink *sink, struct message *message);
 /* --- loading --- */
 
 /* Somebody must have the value on disk before the checkpoint counts as his. */
-typedef void image_want(struct node *node, node_id_t source, struct value_id id, uint64_t len,
+typedef void image_want(void *wanting, node_id_t source, struct value_id id, uint64_t len,
                         struct slice hash);
 
-/* Takes one part in, in order, into a state that was empty before the first one. The first one is
- * the head: fills *index and *term. Calls `want` (may be NULL) with `wanting` for every value that
- * the part needs on disk. ERR_MALFORMED when it does not fit. */
-int image_load_part(struct node *into, struct slice part, log_index_t *index, term_t *term,
-                    image_want *want, struct node *wanting);
+/* Takes one part in, in order, into a state that was empty before the first one, the head, which
+ * says what is applied. Calls `want` (may be NULL) with `wanting` for every value that the part
+ * needs on disk. ERR_MALFORMED when it does not fit. */
+int image_load_part(struct state *into, struct slice part, image_want *want, void *wanting);
 
 /* An empty state to load a checkpoint into, beside the one that goes on; it can do nothing else. */
-struct node *image_scratch_new(const struct node *node);
-void image_scratch_drop(struct node **scratch);
+struct state *image_scratch_new(const struct state *state);
+void image_scratch_drop(struct state **scratch);
 
 /* Replaces the node's state by the loaded one, and frees that. What is being built is lost. */
-void image_replace_state(struct node *node, struct node **scratch);
+void image_replace_state(struct state *state, struct state **scratch);
 
 /* Forgets the state. */
-void image_clear_state(struct node *node);
+void image_clear_state(struct state *state);
 
 #endif

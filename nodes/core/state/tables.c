@@ -2,10 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/state/image.h"
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/state/keys_replicated.h"
-#include "nodes/core/raft/members.h"
-#include "nodes/core/service/reports.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
@@ -31,34 +29,47 @@ static uint64_t get_u64(const uint8_t *at)
 
 /* --- saving the small tables --- */
 
-static void save_head(struct image_sink *sink, const struct node *node)
+static void save_births(const struct state *state, struct message *message,
+                        struct wire_image_head *head)
+{
+    uint32_t n = state->step->config.n_voters;
+    if (!step_is_founded(state->step))
+        return;
+    head->cluster_id = message_copy(message, step_cluster_id(state->step));
+    head->births.n = n;
+    head->births.at = message_room(message, n, sizeof *head->births.at);
+    for (node_id_t id = 1; id <= n; id++)
+        head->births.at[id - 1] = (struct wire_voter_birth){id, state->births.at[id]};
+}
+
+static void save_head(struct image_sink *sink, const struct state *state)
 {
     struct message *message = message_new(MESSAGE_IMAGE_HEAD);
     struct wire_image_head *head = &message->as.image_head;
     head->index = sink->index;
     head->index_term = sink->term;
-    head->elections = node->jobs.elections;
-    head->reassigned = node->jobs.reassigned;
-    members_save(node, message, head);
+    head->elections = state->jobs.elections;
+    head->reassigned = state->jobs.reassigned;
+    save_births(state, message, head);
     head->tallies.n = NODES_MAX;
     head->tallies.at = message_room(message, NODES_MAX, sizeof *head->tallies.at);
     for (node_id_t id = 1; id <= NODES_MAX; id++)
         head->tallies.at[id - 1] = (struct wire_tally){.node = id,
-                                                       .operations = node->jobs.operations[id],
-                                                       .conversions = node->jobs.conversions[id]};
+                                                       .operations = state->jobs.operations[id],
+                                                       .conversions = state->jobs.conversions[id]};
     image_sink_add(sink, message);
 }
 
 /* Before the marks of progress, which must not be younger than the snaps. */
-static void save_snaps(struct image_sink *sink, const struct node *node)
+static void save_snaps(struct image_sink *sink, const struct state *state)
 {
     struct message *message = message_new(MESSAGE_IMAGE_SNAPS);
-    message->as.image_snaps.snapshots = node->progress.snapshots;
+    message->as.image_snaps.snapshots = state->progress.snapshots;
     image_sink_add(sink, message);
-    for (size_t i = 0; i < node->jobs.n_snaps; i++) {
-        const struct snap_key *snap = &node->jobs.snaps[i];
+    for (size_t i = 0; i < state->jobs.n_snaps; i++) {
+        const struct snap_key *snap = &state->jobs.snaps[i];
         message = message_new(MESSAGE_IMAGE_SNAPS);
-        message->as.image_snaps.snapshots = node->progress.snapshots;
+        message->as.image_snaps.snapshots = state->progress.snapshots;
         message->as.image_snaps.key = message_text(message, snap->key);
         message->as.image_snaps.snapshot = snap->snapshot;
         image_sink_add(sink, message);
@@ -67,20 +78,20 @@ static void save_snaps(struct image_sink *sink, const struct node *node)
 
 /* --- progress: a row is a node with all its marks --- */
 
-static struct row *next_progress(const struct node *node, uint64_t *cursor)
+static struct row *next_progress(const struct state *state, uint64_t *cursor)
 {
-    struct progress_node *found = progress_from(&node->progress, *cursor);
+    struct progress_node *found = progress_from(&state->progress, *cursor);
     if (!found)
         return NULL;
     *cursor = found->index + 1;
     return &found->row;
 }
 
-static void save_progress(struct image_sink *sink, const struct node *node, const struct row *row)
+static void save_progress(struct image_sink *sink, const struct state *state, const struct row *row)
 {
     const struct progress_node *it = (const struct progress_node *)row;
     size_t most = PROGRESS_BYTES_MAX / MARK_BYTES;
-    (void)node;
+    (void)state;
     for (size_t first = 0; first < it->n; first += most) {
         size_t n = it->n - first < most ? it->n - first : most;
         struct message *message = message_new(MESSAGE_IMAGE_PROGRESS);
@@ -97,13 +108,13 @@ static void save_progress(struct image_sink *sink, const struct node *node, cons
 
 /* --- jobs: a row is a job with its live results --- */
 
-static struct row *next_job(const struct node *node, uint64_t *cursor)
+static struct row *next_job(const struct state *state, uint64_t *cursor)
 {
-    size_t at = jobs_after(&node->jobs, *cursor);
-    if (at == node->jobs.n)
+    size_t at = jobs_after(&state->jobs, *cursor);
+    if (at == state->jobs.n)
         return NULL;
-    *cursor = node->jobs.at[at]->id;
-    return &node->jobs.at[at]->row;
+    *cursor = state->jobs.at[at]->id;
+    return &state->jobs.at[at]->row;
 }
 
 static bool job_is_open(const struct row *row)
@@ -111,7 +122,7 @@ static bool job_is_open(const struct row *row)
     return !job_is_finished((const struct job *)row);
 }
 
-static void save_frontier(struct image_sink *sink, const struct node *node, const struct job *job)
+static void save_frontier(struct image_sink *sink, const struct state *state, const struct job *job)
 {
     struct message *message = NULL;
     struct done_op *done;
@@ -126,7 +137,7 @@ static void save_frontier(struct image_sink *sink, const struct node *node, cons
         if (!message) {
             message = message_new(MESSAGE_IMAGE_OPS);
             message->as.image_ops.job = job->id;
-            message->as.image_ops.source = node->step.config.id;
+            message->as.image_ops.source = state->step->config.id;
             message->as.image_ops.ops.at =
                 message_room(message, CHECKPOINT_OPS_MAX, sizeof(struct wire_done_op));
             bytes = 0;
@@ -151,14 +162,14 @@ static void write_trace(struct message *message, const struct job *job)
     message->as.image_job.trace = (struct slice){bytes, 4 * job->plan.total};
 }
 
-static void save_job(struct image_sink *sink, const struct node *node, const struct row *saved)
+static void save_job(struct image_sink *sink, const struct state *state, const struct row *saved)
 {
     const struct job *job = (const struct job *)saved;
     struct message *message = message_new(MESSAGE_IMAGE_JOB);
     struct wire_image_job *row = &message->as.image_job;
     row->jobs.n = 1;
     row->jobs.at = message_room(message, 1, sizeof *row->jobs.at);
-    report_job(message, job, &row->jobs.at[0]);
+    job_write_row(message, job, &row->jobs.at[0]);
     if (!job_is_finished(job)) {
         /* What a coordinator has done beyond its last entry is not part of the state. */
         row->jobs.at[0].state = message_text(message, "queued");
@@ -177,11 +188,11 @@ static void save_job(struct image_sink *sink, const struct node *node, const str
                 row->tallies.at[row->tallies.n++] = tally;
         }
     }
-    row->source = node->step.config.id;
+    row->source = state->step->config.id;
     if (job->logged_trace && (job->logged || job_is_finished(job)))
         write_trace(message, job);
     image_sink_add(sink, message);
-    save_frontier(sink, node, job);
+    save_frontier(sink, state, job);
 }
 
 /* --- all of them --- */
@@ -201,43 +212,54 @@ const struct image_table *image_table(enum row_table table)
 
 /* --- loading --- */
 
-static int load_head(struct node *node, const struct wire_image_head *head, log_index_t *index,
-                     term_t *term)
+/* The births in the head; of another cluster: those of our founding. */
+static void load_births(struct state *state, const struct wire_image_head *head)
 {
-    *index = head->index;
-    *term = head->index_term;
-    node->jobs.elections = head->elections;
-    node->jobs.reassigned = head->reassigned;
+    const struct identity *identity = &state->step->identity;
+    memcpy(state->births.at, identity->births, sizeof state->births.at);
+    /* That of a cluster from whose snapshot this one was made, or that was recovered. */
+    if (!step_is_ours(state->step, head->cluster_id))
+        return;
+    for (size_t i = 0; i < head->births.n; i++)
+        state->births.at[head->births.at[i].node] = head->births.at[i].birth;
+}
+
+static int load_head(struct state *state, const struct wire_image_head *head)
+{
+    state->applied = head->index;
+    state->applied_term = head->index_term;
+    state->jobs.elections = head->elections;
+    state->jobs.reassigned = head->reassigned;
     for (size_t i = 0; i < head->births.n; i++)
         if (!head->births.at[i].node)
             return ERR_MALFORMED;
-    members_load(node, head);
+    load_births(state, head);
     for (size_t i = 0; i < head->tallies.n; i++) {
         const struct wire_tally *tally = &head->tallies.at[i];
         if (!tally->node)
             return ERR_MALFORMED;
-        node->jobs.operations[tally->node] = tally->operations;
-        node->jobs.conversions[tally->node] = tally->conversions;
+        state->jobs.operations[tally->node] = tally->operations;
+        state->jobs.conversions[tally->node] = tally->conversions;
     }
     return OK;
 }
 
-static int load_progress(struct node *node, const struct wire_image_progress *part)
+static int load_progress(struct state *state, const struct wire_image_progress *part)
 {
     int error = part->packed.len % MARK_BYTES ? ERR_MALFORMED : OK;
     for (size_t i = 0; i < part->marks.n && !error; i++)
-        error = progress_load_mark(&node->progress, part->index,
+        error = progress_load_mark(&state->progress, part->index,
                                    (struct progress_mark){part->marks.at[i].snapshot,
                                                           part->marks.at[i].state});
     for (size_t i = 0; i < part->packed.len && !error; i += MARK_BYTES)
-        error = progress_load_mark(&node->progress, part->index,
+        error = progress_load_mark(&state->progress, part->index,
                                    (struct progress_mark){get_u64(part->packed.at + i),
                                                           get_u64(part->packed.at + i + 8)});
     return error;
 }
 
 /* Values of a job that a node must have on disk. */
-static void want_values(const struct message *message, image_want *want, struct node *wanting)
+static void want_values(const struct message *message, image_want *want, void *wanting)
 {
     if (message->type == MESSAGE_IMAGE_OPS) {
         const struct wire_image_ops *ops = &message->as.image_ops;
@@ -254,34 +276,33 @@ static void want_values(const struct message *message, image_want *want, struct 
     }
 }
 
-static int load(struct node *node, const struct message *message, struct slice packed,
-                log_index_t *index, term_t *term)
+static int load(struct state *state, const struct message *message, struct slice packed)
 {
     switch (message->type) {
     case MESSAGE_IMAGE_HEAD:
-        return load_head(node, &message->as.image_head, index, term);
+        return load_head(state, &message->as.image_head);
     case MESSAGE_IMAGE_JOB:
-        return jobs_load_job(&node->jobs, &message->as.image_job);
+        return jobs_load_job(&state->jobs, &message->as.image_job);
     case MESSAGE_IMAGE_OPS:
-        return jobs_load_ops(&node->jobs, message);
+        return jobs_load_ops(&state->jobs, message);
     case MESSAGE_IMAGE_PROGRESS:
-        return load_progress(node, &message->as.image_progress);
+        return load_progress(state, &message->as.image_progress);
     case MESSAGE_IMAGE_SNAPS:
-        node->progress.snapshots = message->as.image_snaps.snapshots;
+        state->progress.snapshots = message->as.image_snaps.snapshots;
         if (message->as.image_snaps.key.len)
-            jobs_add_snap(&node->jobs, message->as.image_snaps.key,
+            jobs_add_snap(&state->jobs, message->as.image_snaps.key,
                           message->as.image_snaps.snapshot);
         return OK;
     default:
-        return keys_load_part(&node->keys, message, packed);
+        return keys_load_part(&state->keys, message, packed);
     }
 }
 
-static int load_message(struct node *into, const struct message *message, struct slice packed,
-                        log_index_t *index, term_t *term, image_want *want, struct node *wanting)
+static int load_message(struct state *into, const struct message *message, struct slice packed,
+                        image_want *want, void *wanting)
 {
-    bool first = *index == 0;
-    if (first != (message->type == MESSAGE_IMAGE_HEAD) || load(into, message, packed, index, term))
+    bool first = into->applied == 0;
+    if (first != (message->type == MESSAGE_IMAGE_HEAD) || load(into, message, packed))
         return ERR_MALFORMED;
     if (want)
         want_values(message, want, wanting);
@@ -289,8 +310,8 @@ static int load_message(struct node *into, const struct message *message, struct
 }
 
 /* A bundle holds no bundles. */
-static int load_bundle(struct node *into, const struct message *bundle, log_index_t *index,
-                       term_t *term, image_want *want, struct node *wanting)
+static int load_bundle(struct state *into, const struct message *bundle, image_want *want,
+                       void *wanting)
 {
     int error = OK;
     for (size_t i = 0; i < bundle->n_frames && !error; i++) {
@@ -300,22 +321,21 @@ static int load_bundle(struct node *into, const struct message *bundle, log_inde
         error = codec_unpack(packed, &message, &why);
         if (error)
             return ERR_MALFORMED;
-        error = load_message(into, message, packed, index, term, want, wanting);
+        error = load_message(into, message, packed, want, wanting);
         message_drop(&message);
     }
     return error;
 }
 
-int image_load_part(struct node *into, struct slice part, log_index_t *index, term_t *term,
-                    image_want *want, struct node *wanting)
+int image_load_part(struct state *into, struct slice part, image_want *want, void *wanting)
 {
     struct message *message;
     struct text why = {0};
     if (codec_unpack(part, &message, &why))
         return ERR_MALFORMED;
     int error = message->type == MESSAGE_IMAGE_BUNDLE
-                    ? load_bundle(into, message, index, term, want, wanting)
-                    : load_message(into, message, part, index, term, want, wanting);
+                    ? load_bundle(into, message, want, wanting)
+                    : load_message(into, message, part, want, wanting);
     message_drop(&message);
     return error;
 }
