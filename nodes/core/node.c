@@ -23,9 +23,122 @@
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/raft/space.h"
 #include "nodes/core/state.h"
+#include "nodes/core/state/apply.h"
 #include "nodes/core/raft/sweep.h"
 #include "nodes/core/worker/worker.h"
 #include "shared/base/error.h"
+
+static void settle(struct node *node);
+
+/* --- what the log sees of the state --- */
+
+/* Which room hears of a committed entry, and in what order. */
+static void apply(void *context, log_index_t index, term_t term, const struct message *entry)
+{
+    struct node *node = context;
+    settle(node);
+    struct job *job = state_apply(&node->state, index, term, entry);
+    if (job && job_is_finished(job) && (job->keeps || job->state != JOB_DONE))
+        sweep_job(&node->raft, job->id);
+    if (job && job_is_finished(job))
+        schedule_job_finished(node, job);
+    else if (job)
+        schedule_job_accepted(node, job);
+    requests_applied(node, index, job);
+    while ((job = state_forget_one(&node->state))) {
+        sweep_job(&node->raft, job->id);
+        job_destroy(&job);
+    }
+}
+
+/* Snapshots have no term in their numbers, jobs always have one. */
+static bool names(const void *context, struct value_id id)
+{
+    const struct node *node = context;
+    return id.job >> JOB_INDEX_BITS ? state_names(&node->state, id) : snapshot_names(node, id);
+}
+
+static bool describe(const void *context, struct value_id id, uint64_t *len,
+                     uint8_t hash[HASH_BYTES])
+{
+    return state_describes(&((const struct node *)context)->state, id, len, hash);
+}
+
+static bool rests(const void *context)
+{
+    return !((const struct node *)context)->state.jobs.open;
+}
+
+static incarnation_t *births(void *context)
+{
+    return ((struct node *)context)->state.births.at;
+}
+
+static struct image_build *save(void *context)
+{
+    return image_begin(&((struct node *)context)->state, IMAGE_WHOLE);
+}
+
+static void stores(void *context, const struct image *image)
+{
+    keys_store_blocks(&((struct node *)context)->state, image);
+}
+
+static void end_build(void *context, struct image_build **build)
+{
+    image_end(&((struct node *)context)->state, build);
+}
+
+static void *fresh(const void *context)
+{
+    return image_scratch_new(&((const struct node *)context)->state);
+}
+
+static int load(void *fresh, struct slice part, machine_value *each, void *each_context)
+{
+    return image_load_part(fresh, part, each, each_context);
+}
+
+static bool is_whole(const void *fresh, const struct image *image)
+{
+    const struct state *state = fresh;
+    return state->applied == image->index && state->applied_term == image->term &&
+           !state->keys.window.missing;
+}
+
+static void replace(void *context, void **fresh)
+{
+    struct state *state = &((struct node *)context)->state, *loaded = *fresh;
+    image_replace_state(state, &loaded);
+    keys_forget_blocks(state);
+    *fresh = NULL;
+}
+
+static void drop(void **fresh)
+{
+    struct state *loaded = *fresh;
+    image_scratch_drop(&loaded);
+    *fresh = NULL;
+}
+
+static const struct machine machine = {
+    .check = jobs_entry_is_valid,
+    .values = state_entry_values,
+    .apply = apply,
+    .names = names,
+    .describe = describe,
+    .rests = rests,
+    .births = births,
+    .save = save,
+    .saved = image_of,
+    .stores = stores,
+    .end = end_build,
+    .fresh = fresh,
+    .load = load,
+    .is_whole = is_whole,
+    .replace = replace,
+    .drop = drop,
+};
 
 /* --- life --- */
 
@@ -43,9 +156,13 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->state.step = &node->step;
     image_init(&node->state);
     node->links.step = &node->step;
-    members_init(node, durable);
-    node->members.began_us = now_us;
-    election_init(node, durable);
+    node->raft.step = &node->step;
+    node->raft.links = &node->links;
+    node->raft.machine = &machine;
+    node->raft.context = node;
+    members_init(&node->raft, durable);
+    node->raft.members.began_us = now_us;
+    election_init(&node->raft, durable);
     return node;
 }
 
@@ -54,15 +171,15 @@ int node_restore_part(struct node *node, struct slice part)
     struct state *state = &node->state;
     if (image_load_part(state, part, NULL, NULL) || state->applied_term > node->step.term)
         return ERR_CORRUPT;
-    if (state->applied != node->journal.image)
-        journal_reset(node, state->applied, state->applied_term);
-    node->journal.saved = node->journal.image;
+    if (state->applied != node->raft.journal.image)
+        journal_reset(&node->raft, state->applied, state->applied_term);
+    node->raft.journal.saved = node->raft.journal.image;
     return OK;
 }
 
 int node_restore_entry(struct node *node, log_index_t index, term_t term, struct blob *entry)
 {
-    return journal_restore(node, index, term, entry);
+    return journal_restore(&node->raft, index, term, entry);
 }
 
 int node_restore_record(struct node *node, struct slice key, struct slice value)
@@ -89,12 +206,12 @@ void node_destroy(struct node **node)
     worker_clear(it);
     requests_clear(it);
     snapshot_clear(it);
-    replication_clear(it);
-    follower_clear(it);
-    journal_clear(it);
-    sweep_clear(it);
+    replication_clear(&it->raft);
+    follower_clear(&it->raft);
+    journal_clear(&it->raft);
+    sweep_clear(&it->raft);
     peers_clear(&it->links);
-    members_clear(it);
+    members_clear(&it->raft);
     jobs_clear(&it->state.jobs);
     keys_clear(&it->state.keys);
     progress_clear(&it->state.progress);
@@ -115,23 +232,44 @@ static void settle_link(struct node *node, const struct link_fact *fact)
         schedule_worker_lives(node, fact->node, true);
         break;
     case LINK_MET:
-        members_forget(node, fact->node);
+        members_forget(&node->raft, fact->node);
         schedule_worker_lives(node, fact->node, false);
-        replication_forget(node, fact->node);
+        replication_forget(&node->raft, fact->node);
         snapshot_peer_met(node, fact->node); /* before: what the ledger sends counts */
         ledger_peer_met(node, fact->node);
         break;
     case LINK_GONE:
-        election_peer_lost(node, fact->node);
+        election_peer_lost(&node->raft, fact->node);
         break;
     case LINK_OPEN:
-        replication_probe(node, fact->node);
+        replication_probe(&node->raft, fact->node);
+        break;
+    }
+}
+
+static void settle_raft(struct node *node, const struct raft_fact *fact)
+{
+    switch (fact->kind) {
+    case RAFT_SERVES:
+        schedule_start(node);
+        break;
+    case RAFT_ENDED:
+        requests_step_down(node);
+        schedule_stop(node);
+        break;
+    case RAFT_FOLLOWS:
+        worker_reset(node, fact->term);
         break;
     }
 }
 
 static void settle(struct node *node)
 {
+    for (size_t i = 0; i < node->raft.n_facts; i++) {
+        struct raft_fact fact = node->raft.facts[i];
+        settle_raft(node, &fact);
+    }
+    node->raft.n_facts = 0;
     struct link_facts *facts = &node->links.facts;
     for (size_t i = 0; i < facts->n; i++) {
         struct link_fact fact = facts->at[i]; /* more may come meanwhile */
@@ -157,12 +295,12 @@ static void take_hello(struct node *node, node_id_t from, const struct wire_hell
         peers_complain(&node->links, from, "another process of that id runs already");
         return;
     }
-    if (!members_welcomes(node, from, hello))
+    if (!members_welcomes(&node->raft, from, hello))
         return;
     meet(node, from, hello->incarnation);
-    members_learn(node, from, hello->cluster_id, hello->birth);
+    members_learn(&node->raft, from, hello->cluster_id, hello->birth);
     if (hello->plane == PLANE_CONTROL)
-        founding_met(node, from);
+        founding_met(&node->raft, from);
     peers_hello(&node->links, from, hello);
 }
 
@@ -177,11 +315,11 @@ static void take_welcome(struct node *node, node_id_t from, const struct wire_we
 static void take_control(struct node *node, node_id_t from, const struct message *message)
 {
     if (message->type == MESSAGE_VOTE_REQUEST)
-        election_vote_request(node, from, &message->as.vote_request);
+        election_vote_request(&node->raft, from, &message->as.vote_request);
     else if (message->type == MESSAGE_VOTE_REPLY)
-        election_vote_reply(node, from, &message->as.vote_reply);
+        election_vote_reply(&node->raft, from, &message->as.vote_reply);
     else if (message->type == MESSAGE_FOUND)
-        founding_take(node, from, &message->as.found);
+        founding_take(&node->raft, from, &message->as.found);
     else if (message->type == MESSAGE_GOODBYE)
         peers_goodbye(&node->links, from, &message->as.goodbye);
     else if (message->type == MESSAGE_ACCOUNT_QUERY)
@@ -192,6 +330,15 @@ static void take_control(struct node *node, node_id_t from, const struct message
         step_reject(&node->step, from, "it does not belong on the control plane");
 }
 
+/* Something that only the coordinator of a term sends; what that changes is known before it is
+ * read. */
+static bool follows(struct node *node, node_id_t from, term_t term)
+{
+    bool accepted = election_accept_coordinator(&node->raft, from, term);
+    settle(node);
+    return accepted;
+}
+
 static void take_channel(struct node *node, node_id_t from, struct message *message)
 {
     if (!peers_receive(&node->links, from, message))
@@ -199,11 +346,11 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
     snapshot_record(node, from, message);
     switch (message->type) {
     case MESSAGE_TASK:
-        if (election_accept_coordinator(node, from, message->as.task.term))
+        if (follows(node, from, message->as.task.term))
             worker_task(node, from, message);
         break;
     case MESSAGE_RELEASE:
-        if (election_accept_coordinator(node, from, message->as.release.term))
+        if (follows(node, from, message->as.release.term))
             worker_release(node, from, message->as.release.job, message->as.release.op);
         break;
     case MESSAGE_RESULT:
@@ -233,16 +380,16 @@ static void take_checkpoint(struct node *node, node_id_t from, struct message *m
 {
     switch (message->type) {
     case MESSAGE_APPEND:
-        follower_append(node, from, message);
+        follower_append(&node->raft, from, message);
         break;
     case MESSAGE_APPEND_REPLY:
-        replication_append_reply(node, from, &message->as.append_reply);
+        replication_append_reply(&node->raft, from, &message->as.append_reply);
         break;
     case MESSAGE_INSTALL:
-        follower_install(node, from, message);
+        follower_install(&node->raft, from, message);
         break;
     case MESSAGE_INSTALL_REPLY:
-        replication_install_reply(node, from, &message->as.install_reply);
+        replication_install_reply(&node->raft, from, &message->as.install_reply);
         break;
     default:
         step_reject(&node->step, from, "it does not belong on the checkpoint plane");
@@ -254,16 +401,16 @@ static void take_feed(struct node *node, node_id_t from, struct message *message
 {
     if (message->type != MESSAGE_HEARTBEAT)
         return;
-    founding_heartbeat(node, from, &message->as.heartbeat);
-    if (members_is_foreign(node, from)) {
+    founding_heartbeat(&node->raft, from, &message->as.heartbeat);
+    if (members_is_foreign(&node->raft, from)) {
         if (message->as.heartbeat.term) /* else it may still join ours */
             peers_complain(&node->links, from, PEERS_FOREIGN);
         return;
     }
-    election_heartbeat(node, from, &message->as.heartbeat);
+    election_heartbeat(&node->raft, from, &message->as.heartbeat);
     if (!peers_heartbeat(&node->links, from, message))
         return;
-    health_heartbeat(node, from, &message->as.heartbeat);
+    health_heartbeat(&node->raft, from, &message->as.heartbeat);
     settle(node);
     if (node_serves(node))
         deadlines_heartbeat(node, from);
@@ -280,7 +427,7 @@ static void take_message(struct node *node, enum plane plane, node_id_t from,
     }
     bool joins = message->type == MESSAGE_HELLO || message->type == MESSAGE_FOUND ||
                  plane == PLANE_HEARTBEAT;
-    if (members_is_foreign(node, from) && !joins) {
+    if (members_is_foreign(&node->raft, from) && !joins) {
         peers_complain(&node->links, from, PEERS_FOREIGN);
         return;
     }
@@ -313,7 +460,7 @@ static void check_lateness(struct node *node)
         deadlines_forgive(node);
     }
     if (late_us >= LATE_US)
-        election_late(node, late_us);
+        election_late(&node->raft, late_us);
 }
 
 static void say_goodbye(struct node *node, bool injected)
@@ -333,17 +480,22 @@ static void say_goodbye(struct node *node, bool injected)
 static void take_value(struct node *node, enum event_kind kind, enum value_user user,
                        struct value_id id)
 {
-    typedef void take_fn(struct node * node, struct value_id id);
-    static take_fn *const table[VALUE_USERS][3] = {
+    typedef void node_fn(struct node * node, struct value_id id);
+    typedef void raft_fn(struct raft * raft, struct value_id id);
+    static node_fn *const nodes[VALUE_USERS][3] = {
         [USER_SCHEDULE] = {schedule_value_ready, schedule_value_failed, schedule_value_kept},
         [USER_WORKER] = {worker_value_ready, worker_value_failed, NULL},
-        [USER_FOLLOWER] = {follower_value_ready, follower_value_failed, follower_value_kept},
         [USER_SNAPSHOT] = {NULL, snapshot_value_failed, snapshot_value_kept},
+    };
+    static raft_fn *const rafts[VALUE_USERS][3] = {
+        [USER_FOLLOWER] = {follower_value_ready, follower_value_failed, follower_value_kept},
         [USER_REPAIR] = {repair_value_ready, repair_value_failed, repair_value_kept},
     };
-    take_fn *take = table[user][kind - EVENT_VALUE_READY];
-    if (take)
-        take(node, id);
+    size_t at = kind - EVENT_VALUE_READY;
+    if (nodes[user][at])
+        nodes[user][at](node, id);
+    if (rafts[user][at])
+        rafts[user][at](&node->raft, id);
 }
 
 static void take_event(struct node *node, const struct event *event)
@@ -361,8 +513,8 @@ static void take_event(struct node *node, const struct event *event)
         peers_link_down(&node->links, event->link.plane, event->link.peer);
         break;
     case EVENT_PERSISTED:
-        journal_persisted(node, event->persisted);
-        replication_advance(node);
+        journal_persisted(&node->raft, event->persisted);
+        replication_advance(&node->raft);
         ledger_persisted(node, event->persisted);
         break;
     case EVENT_COMPUTED:
@@ -373,18 +525,18 @@ static void take_event(struct node *node, const struct event *event)
     case EVENT_VALUE_KEPT:
         if (event->kind == EVENT_VALUE_FAILED && event->value.used &&
             event->value.user == USER_FOLLOWER)
-            follower_value_used(node, event->value.id);
+            follower_value_used(&node->raft, event->value.id);
         else
             take_value(node, event->kind, event->value.user, event->value.id);
         break;
     case EVENT_VALUE_LOST:
-        repair_lost(node, event->value.id);
+        repair_lost(&node->raft, event->value.id);
         break;
     case EVENT_VALUES_LISTED:
-        sweep_listed(node, event->listed.ids, event->listed.n, event->listed.end);
+        sweep_listed(&node->raft, event->listed.ids, event->listed.n, event->listed.end);
         break;
     case EVENT_SPACE:
-        space_event(node, event->full);
+        space_event(&node->raft, event->full);
         break;
     case EVENT_REQUEST:
         requests_handle(node, event->request.client, event->request.message);
@@ -405,33 +557,33 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     node->turn_us = event->turn_us;
     node->turn_own_us = event->turn_own_us;
     node->turn_in = event->turn_in;
-    health_note(node, event);
+    health_note(&node->raft, event);
     check_lateness(node);
     take_event(node, event);
     settle(node);
     if (event->kind == EVENT_TICK) {
         peers_tick(&node->links);
         settle(node);
-        health_tick(node);
-        founding_tick(node);
-        election_tick(node);
+        health_tick(&node->raft);
+        founding_tick(&node->raft);
+        election_tick(&node->raft);
         requests_tick(node);
-        follower_tick(node);
+        follower_tick(&node->raft);
         worker_tick(node);
-        repair_tick(node);
+        repair_tick(&node->raft);
         ledger_queries_tick(node);
         snapshot_tick(node);
     }
     schedule_pump(node);
     worker_pump(node);
     image_pump(&node->state);
-    replication_pump(node);
-    members_pump(node);
+    replication_pump(&node->raft);
+    members_pump(&node->raft);
     requests_confirmed(node);
-    journal_compact(node);
+    journal_compact(&node->raft);
     ledger_pump(node);
     snapshot_pump(node);
-    sweep_pump(node);
+    sweep_pump(&node->raft);
     peers_pump(&node->links);
     heartbeat_tick(node);
     outbox_end(&node->step.out);
@@ -448,7 +600,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 uint64_t node_deadline(const struct node *node)
 {
     uint64_t at = node->heartbeat_at_us;
-    at = earlier(at, election_deadline(node));
+    at = earlier(at, election_deadline(&node->raft));
     at = earlier(at, peers_deadline(&node->links));
     at = earlier(at, schedule_deadline(node));
     at = earlier(at, ledger_queries_deadline(node));
@@ -482,19 +634,19 @@ bool node_coordinates(const struct node *node)
 
 bool node_names(const struct node *node, struct value_id id)
 {
-    return sweep_names(node, id);
+    return sweep_names(&node->raft, id);
 }
 
 bool node_is_done_with(const struct node *node, struct value_id id, log_index_t index)
 {
-    return index && node->journal.applied >= index && !sweep_keeps(node, id);
+    return index && node->raft.journal.applied >= index && !sweep_keeps(&node->raft, id);
 }
 
 void node_check_invariants(const struct node *node)
 {
-    election_check_invariants(node);
-    journal_check_invariants(node);
-    replication_check_invariants(node);
+    election_check_invariants(&node->raft);
+    journal_check_invariants(&node->raft);
+    replication_check_invariants(&node->raft);
     jobs_check_invariants(&node->state.jobs);
     keys_check_invariants(&node->state.keys);
     schedule_check_invariants(node);

@@ -257,8 +257,8 @@ void bench_acknowledge(node_id_t from)
     event.message.message->as.append_reply =
         (struct wire_append_reply){.term = bench.node->step.term,
                                    .ok = true,
-                                   .match = bench.node->journal.last,
-                                   .round = bench.node->replication.round};
+                                   .match = bench.node->raft.journal.last,
+                                   .round = bench.node->raft.replication.round};
     founded_sign(event.message.message);
     bench_step(event);
     message_drop(&event.message.message);
@@ -270,7 +270,7 @@ void bench_become_candidate(void)
     term_t term = bench.node->step.term + 1;
     for (node_id_t id = 2; id <= 3; id++)
         bench_reply_vote(id, true, term, true);
-    assert_int_equal(bench.node->election.role, ROLE_CANDIDATE);
+    assert_int_equal(bench.node->raft.election.role, ROLE_CANDIDATE);
     assert_int_equal(bench.node->step.term, term);
 }
 

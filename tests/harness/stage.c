@@ -11,6 +11,7 @@
 
 #include "nodes/core/state/checkpoint.h"
 #include "nodes/core/raft/journal.h"
+#include "nodes/core/state.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "tests/sim/founded.h"
@@ -54,10 +55,10 @@ static void check(struct stage *stage, node_id_t id)
             fail_msg("nodes %u and %u both lead term %u", *leader, id, (unsigned)election->term);
         *leader = id;
     }
-    if (node->core->journal.commit > node->told_commit)
+    if (node->core->raft.journal.commit > node->told_commit)
         stage_tell(stage, TELL_COMMITS, "%u > committed up to %" PRIu64, id,
-                   node->core->journal.commit);
-    node->told_commit = node->core->journal.commit;
+                   node->core->raft.journal.commit);
+    node->told_commit = node->core->raft.journal.commit;
 }
 
 /* --- one step --- */
@@ -245,7 +246,7 @@ void stage_start(struct stage *stage, node_id_t id)
     node->checked = node->pinned_us = 0;
     node->stopped = false;
     restore(node);
-    node->told_commit = node->core->journal.commit;
+    node->told_commit = node->core->raft.journal.commit;
     stage_step(stage, id, (struct event){.kind = EVENT_TICK});
     for (node_id_t peer = 1; peer <= stage->n_nodes; peer++) {
         if (peer == id || !stage->nodes[peer].core || stage->nodes[peer].stopped)
@@ -295,7 +296,7 @@ void stage_campaign(struct stage *stage, node_id_t id)
     struct stage_node *node = &stage->nodes[id];
     if (node_is_coordinator(node->core))
         return;
-    node->core->election.timeout_us = node->pinned_us = stage->now_us;
+    node->core->raft.election.timeout_us = node->pinned_us = stage->now_us;
     stage_step(stage, id, (struct event){.kind = EVENT_TICK});
 }
 

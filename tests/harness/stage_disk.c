@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "nodes/core/state/checkpoint.h"
+#include "nodes/core/state.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nodes/core/raft/journal.h"
+#include "nodes/core/state.h"
 #include "shared/base/text.h"
 #include "tests/harness/stage.h"
 
@@ -224,6 +225,5 @@ void stage_describe_log(const struct stage *stage, node_id_t id, struct text *ou
         text_add(out, "%" PRIu64 " ", journal_at(node->core, index)->term);
     if (journal->last == journal->base && !journal->base)
         text_add(out, "empty ");
-    text_add(out, "| committed %" PRIu64 ", term %" PRIu64, journal->commit,
-             node->core->step.term);
+    text_add(out, "| committed %" PRIu64 ", term %" PRIu64, journal->commit, node->core->step.term);
 }

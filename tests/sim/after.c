@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "nodes/core/raft/health.h"
+#include "nodes/core/state.h"
 #include "shared/base/text.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/rot.h"
@@ -15,7 +16,8 @@ bool after_is_good(const struct world *world)
 {
     const struct node *node = world->nodes[world_coordinator(world)].core;
     uint32_t voters = world_voters(world);
-    return node && health_is_good(node) && health_may_fail(node) == voters - (voters / 2 + 1);
+    return node && health_is_good(&node->raft) &&
+           health_may_fail(&node->raft) == voters - (voters / 2 + 1);
 }
 
 void after_check_values(const struct world *world)

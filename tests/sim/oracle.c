@@ -162,9 +162,9 @@ static void check_later_leaders(struct world *world, log_index_t index,
         const struct node *node = world->nodes[id].core;
         term_t theirs;
         if (!node || !node_is_coordinator(node) || node->step.term <= commit->in ||
-            node->journal.base >= index)
+            node->raft.journal.base >= index)
             continue;
-        if (!journal_term(node, index, &theirs) || theirs != commit->term)
+        if (!journal_term(&node->raft, index, &theirs) || theirs != commit->term)
             world_fail(world, "leader completeness",
                        "node %u leads term %" PRIu64 " without entry %" PRIu64 " of term %" PRIu64,
                        id, node->step.term, index, commit->term);
@@ -192,7 +192,7 @@ static void check_commits(struct world *world, node_id_t id)
     log_index_t before = oracle->committed;
     if (ghost->checked < ghost->log.base)
         ghost->checked = ghost->log.base;
-    while (ghost->checked < node->journal.commit) {
+    while (ghost->checked < node->raft.journal.commit) {
         log_index_t index = ++ghost->checked;
         const struct world_entry *entry = find_entry(&ghost->log, index);
         struct ghost_commit *known = map_get(&oracle->commits, key(index));
@@ -234,11 +234,11 @@ static void check_election(struct world *world, node_id_t id)
         world_fail(world, "R2: a majority of different nodes voted for the coordinator",
                    "node %u has %u votes of %u in term %" PRIu64, id, votes, world_voters(world),
                    term);
-    for (log_index_t index = node->journal.base + 1; index <= oracle->committed; index++) {
+    for (log_index_t index = node->raft.journal.base + 1; index <= oracle->committed; index++) {
         const struct ghost_commit *commit = map_get(&oracle->commits, key(index));
         term_t ours;
         if (commit && commit->in < term &&
-            (!journal_term(node, index, &ours) || ours != commit->term))
+            (!journal_term(&node->raft, index, &ours) || ours != commit->term))
             world_fail(world, "leader completeness",
                        "node %u leads term %" PRIu64 " without entry %" PRIu64, id, term, index);
     }
@@ -259,7 +259,7 @@ static void check_leader(struct world *world, node_id_t id)
         map_put(&world->oracle->leaders, key(term), as_pointer(id));
         check_election(world, id);
     }
-    journal_term(node, node->journal.commit, &at_commit);
+    journal_term(&node->raft, node->raft.journal.commit, &at_commit);
     if (node_serves(node) && at_commit != term)
         world_fail(world, "R10: nothing is served before the first commit of the own term",
                    "node %u serves in term %" PRIu64, id, term);
@@ -337,9 +337,9 @@ static void check_state(struct world *world, node_id_t id)
 {
     struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct node *node = world->nodes[id].core;
-    if (ghost->applied == node->journal.applied)
+    if (ghost->applied == node->raft.journal.applied)
         return;
-    ghost->applied = node->journal.applied;
+    ghost->applied = node->raft.journal.applied;
     check_sums(world, id);
     uint64_t now = digest(node), *known = map_get(&world->oracle->states, key(ghost->applied));
     if (!known) {
@@ -360,7 +360,7 @@ void oracle_before(struct world *world, node_id_t id, const struct event *event)
     const struct node *node = world->nodes[id].core;
     (void)event;
     ghost->term_before = node->step.term;
-    ghost->vote_before = node->election.vote;
+    ghost->vote_before = node->raft.election.vote;
     ghost->led_before = node_is_coordinator(node);
 }
 
@@ -376,7 +376,7 @@ void oracle_after(struct world *world, node_id_t id, const struct event *event,
     const struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct node *node = world->nodes[id].core;
     if (is_pre_vote_request(event) &&
-        (node->step.term != ghost->term_before || node->election.vote != ghost->vote_before))
+        (node->step.term != ghost->term_before || node->raft.election.vote != ghost->vote_before))
         world_fail(world, "R5: a pre-vote changes neither term nor vote",
                    "node %u goes from term %" PRIu64 " to %" PRIu64, id, ghost->term_before,
                    node->step.term);

@@ -127,11 +127,12 @@ void oracle_synced(struct world *world, node_id_t id)
         return;
     log_index_t last = disk->log_base + disk->log_n;
     term_t on_disk = disk->log_n ? disk->log[disk->log_n - 1].term : 0;
-    if (last != node->journal.last || (disk->log_n && on_disk != journal_last_term(node)))
+    if (last != node->raft.journal.last ||
+        (disk->log_n && on_disk != journal_last_term(&node->raft)))
         world_fail(world, "disk and memory agree",
-                   "node %u has %" PRIu64 " entries, its disk %" PRIu64, id, node->journal.last,
-                   last);
-    if (disk->durable.term != node->step.term || disk->durable.vote != node->election.vote)
+                   "node %u has %" PRIu64 " entries, its disk %" PRIu64, id,
+                   node->raft.journal.last, last);
+    if (disk->durable.term != node->step.term || disk->durable.vote != node->raft.election.vote)
         world_fail(world, "disk and memory agree",
                    "node %u is in term %" PRIu64 ", its disk in %" PRIu64, id, node->step.term,
                    disk->durable.term);
@@ -181,7 +182,7 @@ static void check_equal(struct world *world, node_id_t id, node_id_t to, term_t 
     term_t theirs;
     if (!leader || !node_is_coordinator(leader) || leader->step.term != term ||
         disk->durable.term != term || match <= disk->log_base ||
-        !journal_term(leader, match, &theirs))
+        !journal_term(&leader->raft, match, &theirs))
         return;
     if (disk->log[match - disk->log_base - 1].term != theirs)
         world_fail(world, "an acknowledged entry is the coordinator's",

@@ -4,6 +4,7 @@
 
 #include "nodes/core/raft/health.h"
 #include "nodes/core/raft/space.h"
+#include "nodes/core/state.h"
 #include "tests/sim/oracle_internal.h"
 
 /* Beyond the core's own time: clocks run wrong by 5 %, and ticks, heartbeats and pauses come in
@@ -24,14 +25,14 @@ static uint64_t mix(uint64_t hash, uint64_t more)
  * no transactions, so a ledger's may stand in front of it for seconds. */
 static uint64_t progress_of(const struct world *world, const struct node *node)
 {
-    uint64_t hash = mix(node->journal.commit, node->journal.durable);
-    if (node->journal.durable < node->journal.last)
+    uint64_t hash = mix(node->raft.journal.commit, node->raft.journal.durable);
+    if (node->raft.journal.durable < node->raft.journal.last)
         hash = mix(hash, world->nodes[node->step.config.id].disk_moved_us);
     for (node_id_t id = 1; id <= world_voters(world); id++) {
         const struct node *peer = world->nodes[id].core;
-        hash = mix(hash, node->replicas[id].match);
-        hash = mix(hash, node->replicas[id].told_parts);
-        hash = mix(hash, peer ? peer->follower.fetched : 0);
+        hash = mix(hash, node->raft.replicas[id].match);
+        hash = mix(hash, node->raft.replicas[id].told_parts);
+        hash = mix(hash, peer ? peer->raft.follower.fetched : 0);
     }
     return hash;
 }
@@ -40,8 +41,8 @@ static void check_leading(struct world *world, node_id_t id)
 {
     struct ghost_health *ghost = &world->oracle->nodes[id].health;
     const struct node *node = world->nodes[id].core;
-    bool waits = node_is_coordinator(node) && node->journal.last > node->journal.commit &&
-                 space_suffices(node, NULL);
+    bool waits = node_is_coordinator(node) && node->raft.journal.last > node->raft.journal.commit &&
+                 space_suffices(&node->raft, NULL);
     uint64_t progress = waits ? progress_of(world, node) : 0;
     if (!waits || progress != ghost->progress)
         ghost->still_us = world->now_us;
@@ -56,16 +57,16 @@ static void check_peer(struct world *world, node_id_t id, node_id_t peer)
 {
     struct ghost_level *level = &world->oracle->nodes[id].health.levels[peer];
     const struct node *node = world->nodes[id].core, *other = world->nodes[peer].core;
-    log_index_t match = node->replicas[peer].match, applied = 0;
+    log_index_t match = node->raft.replicas[peer].match, applied = 0;
     if (other)
-        applied = other->journal.applied < match ? other->journal.applied : match;
+        applied = other->raft.journal.applied < match ? other->raft.journal.applied : match;
     if (!node_serves(node) || !node->links.peers[peer].alive || !level->since_us ||
         applied >= level->goal) {
-        *level = (struct ghost_level){node->journal.commit, world->now_us};
+        *level = (struct ghost_level){node->raft.journal.commit, world->now_us};
         return;
     }
     if (world->now_us > level->since_us + late_us(node, BEHIND_TIMEOUTS) &&
-        !health_behind_ms(node, peer))
+        !health_behind_ms(&node->raft, peer))
         world_fail(world, "R36: a node that stands still is named",
                    "node %u calls node %u level: it has entry %" PRIu64 " of %" PRIu64
                    " for %" PRIu64 " ms",

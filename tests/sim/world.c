@@ -156,8 +156,9 @@ bool world_is_equal(const struct world *world)
         const struct node *node = world->nodes[id].core;
         if (!node)
             continue;
-        if (first && (node->journal.applied != first->journal.applied ||
-                      node->journal.last != first->journal.last || !equal_jobs(node, first)))
+        if (first &&
+            (node->raft.journal.applied != first->raft.journal.applied ||
+             node->raft.journal.last != first->raft.journal.last || !equal_jobs(node, first)))
             return false;
         first = first ? first : node;
     }

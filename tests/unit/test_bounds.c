@@ -14,6 +14,7 @@
 #include "nodes/core/state/checkpoint.h"
 #include "nodes/core/state/jobs_internal.h"
 #include "nodes/core/raft/journal.h"
+#include "nodes/core/state.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
@@ -39,7 +40,7 @@ static struct node *node_of(void)
                                  .version = "0"};
     struct node_durable durable = {.term = 1};
     struct node *node = node_new(&config, &durable, SECOND_US);
-    journal_reset(node, INDEX, 1);
+    journal_reset(&node->raft, INDEX, 1);
     return node;
 }
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "nodes/core/link/channel.h"
+#include "nodes/core/state.h"
 #include "shared/base/error.h"
 #include "tests/harness/random.h"
 

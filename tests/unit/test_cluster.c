@@ -380,7 +380,7 @@ static void a_slow_network_is_not_flooded(void **state)
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         world_client(world, client, 10, 1500);
     assert_true(world_run_until(world, all_equal, 600 * SECOND_US));
-    uint64_t entries = world->nodes[1].core->journal.last;
+    uint64_t entries = world->nodes[1].core->raft.journal.last;
     assert_true(world->counts.entries < 2 * 4 * entries); /* to four followers */
     world_free(&world);
 }

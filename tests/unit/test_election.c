@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "nodes/core/raft/journal.h"
+#include "nodes/core/state.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "tests/harness/bench.h"
@@ -135,7 +136,7 @@ static void votes_are_counted_per_distinct_node_R2(void **state)
     bench_become_candidate();
     for (int i = 0; i < 10; i++)
         bench_reply_vote(2, false, 1, true);
-    assert_int_equal(bench.node->election.role, ROLE_CANDIDATE);
+    assert_int_equal(bench.node->raft.election.role, ROLE_CANDIDATE);
     bench_reply_vote(3, false, 1, true);
     assert_true(node_is_coordinator(bench.node));
     bench_finish();
@@ -156,7 +157,7 @@ static void late_foreign_and_wrong_votes_do_not_count_R2(void **state)
     bench_reply_vote(0, false, 1, true);
     bench_reply_vote(6, false, 1, true);
     bench_reply_vote(UINT32_MAX, false, 1, true);
-    assert_int_equal(bench.node->election.role, ROLE_CANDIDATE);
+    assert_int_equal(bench.node->raft.election.role, ROLE_CANDIDATE);
     /* In the next term the votes of this one are forgotten. */
     bench_pass_until_candidate(true);
     for (node_id_t id = 2; id <= 3; id++)
@@ -164,7 +165,7 @@ static void late_foreign_and_wrong_votes_do_not_count_R2(void **state)
     assert_int_equal(bench.node->step.term, 2);
     bench_reply_vote(3, false, 2, true);
     bench_reply_vote(4, false, 1, true);
-    assert_int_equal(bench.node->election.role, ROLE_CANDIDATE);
+    assert_int_equal(bench.node->raft.election.role, ROLE_CANDIDATE);
     bench_reply_vote(5, false, 2, true);
     assert_true(node_is_coordinator(bench.node));
     bench_finish();
@@ -180,7 +181,7 @@ static void a_vote_of_a_former_life_does_not_count_R2(void **state)
     assert_int_equal(bench.disk.term, 1);
     for (node_id_t id = 2; id <= 5; id++)
         bench_reply_vote(id, false, 1, true);
-    assert_int_equal(bench.node->election.role, ROLE_FOLLOWER);
+    assert_int_equal(bench.node->raft.election.role, ROLE_FOLLOWER);
     bench_finish();
 }
 
@@ -195,7 +196,7 @@ static void a_pre_vote_changes_neither_term_nor_vote_R5(void **state)
     bench_request_vote(3, true, 1000, 0, 0);
     assert_true(bench_answered(true, 1000));
     assert_int_equal(bench.node->step.term, 3);
-    assert_int_equal(bench.node->election.vote, NODE_NONE);
+    assert_int_equal(bench.node->raft.election.vote, NODE_NONE);
     assert_int_equal(bench.wanted_seq, 0);
     /* Its own pre-votes, without an answer, do not either. */
     bench_pass(20 * T);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "nodes/core/raft/health.h"
+#include "nodes/core/state.h"
 #include "tests/harness/stage.h"
 
 #define T            ELECTION_TIMEOUT_DEFAULT_US
@@ -108,7 +109,8 @@ static void values_on_their_way_are_progress_R35(void **state)
         stage->nodes[id].op_us = 1;
     stage_ask(stage, 1, stage_submit_request("key", "30000"));
     stage_run(stage, T);
-    assert_true(stage_core(stage, 1)->journal.last > stage_core(stage, 1)->journal.commit);
+    assert_true(stage_core(stage, 1)->raft.journal.last >
+                stage_core(stage, 1)->raft.journal.commit);
     for (int i = 0; i < 20; i++) {
         stage->nodes[2].value_bytes += 1000;
         stage_run(stage, T);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "nodes/core/raft/journal.h"
+#include "nodes/core/state.h"
 #include "shared/base/text.h"
 #include "tests/harness/random.h"
 #include "tests/harness/stage.h"
@@ -110,8 +111,8 @@ static void a_coordinator_learns_what_is_committed_from_who_knows_R9(void **stat
     stage_cut(stage, 1, 3, true);
     stage_set(stage, 1, 2, 7);
     const struct node *node = stage_core(stage, 1);
-    log_index_t last = node->journal.last;
-    assert_true(node->journal.commit < last);
+    log_index_t last = node->raft.journal.last;
+    assert_true(node->raft.journal.commit < last);
     for (log_index_t commit = last + 1; commit >= last; commit--) {
         struct message *message = message_new(MESSAGE_APPEND_REPLY);
         message->as.append_reply = (struct wire_append_reply){.term = node->step.term,
@@ -119,7 +120,7 @@ static void a_coordinator_learns_what_is_committed_from_who_knows_R9(void **stat
                                                               .voter = true,
                                                               .commit = commit};
         stage_say(stage, 2, 1, PLANE_CHECKPOINT, message);
-        assert_int_equal(node->journal.commit, commit > last ? last - 1 : last);
+        assert_int_equal(node->raft.journal.commit, commit > last ? last - 1 : last);
     }
     assert_int_equal(progress_now(&node->state.progress, 2), 7);
     stage_free(&stage);
@@ -136,7 +137,7 @@ static void an_unreachable_peer_stops_no_heartbeats_to_others_R21(void **state)
     for (uint64_t round = 1; round <= 20; round++) {
         stage_set(stage, 1, 5, round); /* what cannot be sent to 2 and 3 goes to 4 and 5 */
         stage_run(stage, HEARTBEAT_DEFAULT_US);
-        assert_int_equal(stage_core(stage, 4)->journal.last, 1 + round);
+        assert_int_equal(stage_core(stage, 4)->raft.journal.last, 1 + round);
         assert_true(stage->now_us - stage_core(stage, 4)->links.peers[1].heard_us <=
                     2 * HEARTBEAT_DEFAULT_US);
     }
@@ -217,10 +218,10 @@ static void old_entries_commit_beneath_one_of_the_own_term_only_R9(void **state)
     stage->nodes[1].slow_disk = true;
     stage_run(stage, 20 * MS_US);
     assert_true(stage_told(stage, "entry 2 is on a majority, but of term 2"));
-    assert_int_equal(stage_core(stage, 1)->journal.commit, 0);
+    assert_int_equal(stage_core(stage, 1)->raft.journal.commit, 0);
     stage->nodes[1].slow_disk = false;
     stage_sync(stage, 1);
-    assert_int_equal(stage_core(stage, 1)->journal.commit, 3);
+    assert_int_equal(stage_core(stage, 1)->raft.journal.commit, 3);
     stage_free(&stage);
 }
 
@@ -259,7 +260,7 @@ static void a_read_needs_a_majority_of_answers_to_its_own_round_R11(void **state
     stage->rules[0].fate = FATE_PASS;
     stage_read(stage, 1, 9);
     stage_release(stage, SIZE_MAX, false, 3);
-    assert_int_equal(stage_core(stage, 1)->journal.commit,
+    assert_int_equal(stage_core(stage, 1)->raft.journal.commit,
                      2); /* they commit, and confirm nothing */
     assert_int_equal(stage_told_times(stage, "client  progress"),
                      1); /* the answer to stage_set() */
@@ -305,7 +306,7 @@ static void a_lost_append_is_sent_again_although_answers_are_doubled_R14(void **
     stage_no_rules(stage);
     stage_run(stage, SECOND_US);
     for (node_id_t id = 1; id <= 3; id++)
-        assert_int_equal(stage_core(stage, id)->journal.commit, 2);
+        assert_int_equal(stage_core(stage, id)->raft.journal.commit, 2);
     stage_free(&stage);
 }
 
@@ -320,11 +321,11 @@ static void check_heights(const struct stage *stage, struct heights *heights)
     for (node_id_t id = 1; id <= stage->n_nodes; id++) {
         const struct node *node = stage_core(stage, id);
         assert_true(node->step.term >= heights->term[id]);
-        assert_true(node->journal.commit >= heights->commit[id]);
-        assert_true(stage_core(stage, 1)->replicas[id].match >= heights->match[id]);
+        assert_true(node->raft.journal.commit >= heights->commit[id]);
+        assert_true(stage_core(stage, 1)->raft.replicas[id].match >= heights->match[id]);
         heights->term[id] = node->step.term;
-        heights->commit[id] = node->journal.commit;
-        heights->match[id] = stage_core(stage, 1)->replicas[id].match;
+        heights->commit[id] = node->raft.journal.commit;
+        heights->match[id] = stage_core(stage, 1)->raft.replicas[id].match;
     }
 }
 
@@ -363,7 +364,7 @@ static void say_append_reply(struct stage *stage, struct wire_append_reply reply
 {
     struct message *message = message_new(MESSAGE_APPEND_REPLY);
     reply.term = stage_core(stage, 1)->step.term;
-    reply.round = stage_core(stage, 1)->replication.round;
+    reply.round = stage_core(stage, 1)->raft.replication.round;
     message->as.append_reply = reply;
     stage_say(stage, 3, 1, PLANE_CHECKPOINT, message);
 }
@@ -374,7 +375,7 @@ static void who_waits_for_values_is_sent_nothing_more_meanwhile(void **state)
 {
     (void)state;
     struct stage *stage = stage_begin(3);
-    const struct replica *replica = &stage_core(stage, 1)->replicas[3];
+    const struct replica *replica = &stage_core(stage, 1)->raft.replicas[3];
     stage->topics = 0;
     stage_lose_messages(stage, 1, 3, MESSAGE_APPEND);
     for (uint64_t i = 1; i <= 20; i++) {
@@ -410,7 +411,7 @@ static void a_follower_commits_no_further_than_it_has_verified_R15(void **state)
     message->as.append =
         (struct wire_append){.term = 2, .prev_index = 1, .prev_term = 1, .commit = 3};
     stage_say(stage, 1, 3, PLANE_CHECKPOINT, message);
-    assert_int_equal(stage_core(stage, 3)->journal.commit, 1);
+    assert_int_equal(stage_core(stage, 3)->raft.journal.commit, 1);
     stage_free(&stage);
 }
 

@@ -270,13 +270,13 @@ static bool roles(struct stage *stage, const struct words *words)
             text_add(&line, "%u: down", id);
         else if (stage->nodes[id].stopped)
             text_add(&line, "%u: stopped", id);
-        else if (node->election.role == ROLE_FOLLOWER && !node->step.coordinator)
+        else if (node->raft.election.role == ROLE_FOLLOWER && !node->step.coordinator)
             text_add(&line, "%u: follows nobody, term %" PRIu64, id, node->step.term);
-        else if (node->election.role == ROLE_FOLLOWER)
+        else if (node->raft.election.role == ROLE_FOLLOWER)
             text_add(&line, "%u: follows %u, term %" PRIu64, id, node->step.coordinator,
                      node->step.term);
         else
-            text_add(&line, "%u: %s, term %" PRIu64, id, names[node->election.role],
+            text_add(&line, "%u: %s, term %" PRIu64, id, names[node->raft.election.role],
                      node->step.term);
         stage_line(stage, line.at);
     }

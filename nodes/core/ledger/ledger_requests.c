@@ -28,7 +28,8 @@ static void refuse(struct node *node, struct asked asked, const char *code, cons
     text_add_v(&reason, format, args);
     va_end(args);
     outbox_reply_durable(&node->step.out, asked.client,
-                         step_error(&node->step, asked.message->as.request.request, code, reason.at));
+                         step_error(&node->step, asked.message->as.request.request, code,
+                                    reason.at));
 }
 
 /* --- answers --- */
@@ -179,7 +180,7 @@ static bool begin(struct node *node, struct asked asked, struct slice key, uint6
     else if (keys_is_forgotten(&node->ledger.keys.forgotten, KEY_OF_CHANGE, key))
         refuse(node, asked, "forgotten",
                "this key was used and what came of it is forgotten; choose another key");
-    else if (node->full)
+    else if (node->raft.full)
         refuse_full(node, asked, node->step.config.id);
     else
         return true;
@@ -267,7 +268,7 @@ static void transfer_here(struct node *node, struct asked asked, struct ledger_r
 /* False, and the client is told, when that node should be sent nothing new now. */
 static bool may_send(struct node *node, struct asked asked, node_id_t to)
 {
-    if (space_peer_is_full(node, to))
+    if (space_peer_is_full(&node->raft, to))
         refuse_full(node, asked, to);
     else if (ledger_outbox_is_full(&node->ledger, to))
         refuse(node, asked, "busy", "node %u has too much of this node to acknowledge",
@@ -404,7 +405,7 @@ static void get(struct node *node, struct asked asked)
 
 static void open_session(struct node *node, struct asked asked)
 {
-    if (node->full)
+    if (node->raft.full)
         refuse_full(node, asked, node->step.config.id);
     else
         outbox_reply_durable(&node->step.out, asked.client,

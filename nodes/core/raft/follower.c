@@ -5,11 +5,8 @@
 #include <string.h>
 
 #include "nodes/core/raft/election.h"
-#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/raft/journal.h"
-#include "nodes/core/state/keys_replicated.h"
 #include "nodes/core/raft/members.h"
-#include "nodes/core/service/requests.h"
 #include "nodes/core/raft/sweep.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
@@ -39,17 +36,17 @@ static struct need *find_need(struct follower *follower, struct value_id id)
 }
 
 /* First it may be here already: on disk, or in memory because this very node computed it. */
-static void look(struct node *node, struct need *need)
+static void look(struct raft *raft, struct need *need)
 {
     need->state = NEED_LOOKING;
-    need->wake_us = node->step.now_us + value_wait_us(need->len);
-    outbox_keep(&node->step.out, USER_FOLLOWER, need->id, NULL);
+    need->wake_us = raft->step->now_us + value_wait_us(need->len);
+    outbox_keep(&raft->step->out, USER_FOLLOWER, need->id, NULL);
 }
 
-static void want(struct node *node, node_id_t source, struct value_id id, uint64_t len,
+static void want(struct raft *raft, node_id_t source, struct value_id id, uint64_t len,
                  struct slice hash, log_index_t index)
 {
-    struct follower *follower = &node->follower;
+    struct follower *follower = &raft->follower;
     if (find_need(follower, id) || map_get(&follower->kept, (struct map_key){id.job, id.op}))
         return;
     if (follower->n_needs == follower->needs_size) {
@@ -60,14 +57,14 @@ static void want(struct node *node, node_id_t source, struct value_id id, uint64
     *need = (struct need){.id = id, .source = source, .len = len, .index = index};
     if (hash.len == HASH_BYTES)
         memcpy(need->hash, hash.at, HASH_BYTES);
-    look(node, need);
+    look(raft, need);
 }
 
-static void forget_needs(struct node *node)
+static void forget_needs(struct raft *raft)
 {
-    struct follower *follower = &node->follower;
+    struct follower *follower = &raft->follower;
     for (size_t i = 0; i < follower->n_needs; i++)
-        outbox_drop(&node->step.out, USER_FOLLOWER, follower->needs[i].id);
+        outbox_drop(&raft->step->out, USER_FOLLOWER, follower->needs[i].id);
     follower->n_needs = 0;
     map_clear(&follower->kept);
 }
@@ -79,135 +76,141 @@ static void drop_parked(struct follower *follower)
     follower->n_parked = 0;
 }
 
-static void want_done(struct node *node, node_id_t from, const struct message *entry,
-                      log_index_t index)
+/* An entry that is being looked at. */
+struct seen {
+    struct raft *raft;
+    node_id_t from;
+    log_index_t index;
+};
+
+static void want_of_entry(void *context, node_id_t source, struct value_id id, uint64_t len,
+                          struct slice hash)
 {
-    const struct wire_done *done = &entry->as.done;
-    sweep_note(node, index, entry);
-    for (size_t i = 0; i < done->ops.n; i++)
-        if (done->ops.at[i].len && !done->ops.at[i].frame)
-            want(node, from, (struct value_id){done->job, done->ops.at[i].op}, done->ops.at[i].len,
-                 done->ops.at[i].hash, index);
+    const struct seen *seen = context;
+    (void)source;
+    want(seen->raft, seen->from, id, len, hash, seen->index);
 }
 
 /* Asks for the values that the entry refers to; true when all are here. ERR_MALFORMED entries are
  * no entries. */
-static int check_entry(struct node *node, node_id_t from, struct blob *packed, log_index_t index)
+static int check_entry(struct raft *raft, node_id_t from, struct blob *packed, log_index_t index)
 {
     struct message *entry;
     struct text why = {0};
     if (codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
         return ERR_MALFORMED;
-    int error = jobs_entry_is_valid(entry) ? OK : ERR_MALFORMED;
-    if (!error && (entry->type == MESSAGE_ENTRY_OPS_DONE || entry->type == MESSAGE_ENTRY_JOB_DONE))
-        want_done(node, from, entry, index);
+    int error = raft->machine->check(entry) ? OK : ERR_MALFORMED;
+    if (!error) {
+        sweep_note(raft, index, entry);
+        raft->machine->values(entry, want_of_entry, &(struct seen){raft, from, index});
+    }
     message_drop(&entry);
-    return error ? error : node->follower.n_needs ? ERR_UNAVAILABLE : OK;
+    return error ? error : raft->follower.n_needs ? ERR_UNAVAILABLE : OK;
 }
 
 /* Asks for the values of an append's entries from the `first` on, so that they come together. */
-static void look_ahead(struct node *node, node_id_t from, const struct message *message,
+static void look_ahead(struct raft *raft, node_id_t from, const struct message *message,
                        size_t first)
 {
     const struct wire_append *append = &message->as.append;
-    for (size_t i = first; i < append->entries.n && node->follower.n_needs < NEEDS_AHEAD_MAX; i++) {
+    for (size_t i = first; i < append->entries.n && raft->follower.n_needs < NEEDS_AHEAD_MAX; i++) {
         struct blob *packed = message_frame(message, append->entries.at[i].frame);
         if (packed)
-            check_entry(node, from, packed, append->prev_index + 1 + i);
+            check_entry(raft, from, packed, append->prev_index + 1 + i);
     }
 }
 
 /* --- answering --- */
 
-static void reply_append(struct node *node, node_id_t to, struct wire_append_reply reply)
+static void reply_append(struct raft *raft, node_id_t to, struct wire_append_reply reply)
 {
     struct message *message = message_new(MESSAGE_APPEND_REPLY);
-    reply.term = node->step.term;
-    reply.round = node->follower.round;
-    reply.commit = node->journal.commit;
-    reply.voter = members_counts(node, node->step.config.id);
+    reply.term = raft->step->term;
+    reply.round = raft->follower.round;
+    reply.commit = raft->journal.commit;
+    reply.voter = members_counts(raft, raft->step->config.id);
     message->as.append_reply = reply;
-    outbox_send_durable(&node->step.out, PLANE_CHECKPOINT, to, message);
+    outbox_send_durable(&raft->step->out, PLANE_CHECKPOINT, to, message);
     if (MUTANT(ack_before_disk))
-        node->step.out.at[node->step.out.n - 1].after_seq = 0;
+        raft->step->out.at[raft->step->out.n - 1].after_seq = 0;
 }
 
-static void reply_install(struct node *node, node_id_t to, log_index_t index, uint64_t next)
+static void reply_install(struct raft *raft, node_id_t to, log_index_t index, uint64_t next)
 {
     struct message *message = message_new(MESSAGE_INSTALL_REPLY);
     message->as.install_reply =
-        (struct wire_install_reply){.term = node->step.term,
-                                    .round = node->follower.round,
+        (struct wire_install_reply){.term = raft->step->term,
+                                    .round = raft->follower.round,
                                     .index = index,
                                     .next = next,
-                                    .voter = members_counts(node, node->step.config.id)};
-    outbox_send_durable(&node->step.out, PLANE_CHECKPOINT, to, message);
+                                    .voter = members_counts(raft, raft->step->config.id)};
+    outbox_send_durable(&raft->step->out, PLANE_CHECKPOINT, to, message);
 }
 
-static void note_round(struct node *node, uint64_t round)
+static void note_round(struct raft *raft, uint64_t round)
 {
-    if (round > node->follower.round)
-        node->follower.round = round;
+    if (round > raft->follower.round)
+        raft->follower.round = round;
 }
 
 /* --- appending --- */
 
 /* Where the coordinator should try next: before all entries of the term that conflicts (Raft 5.3,
  * end). */
-static log_index_t step_back(const struct node *node, log_index_t prev_index)
+static log_index_t step_back(const struct raft *raft, log_index_t prev_index)
 {
-    const struct journal *journal = &node->journal;
+    const struct journal *journal = &raft->journal;
     term_t conflict, term;
     if (prev_index > journal->last)
         return journal->last;
-    journal_term(node, prev_index, &conflict);
+    journal_term(raft, prev_index, &conflict);
     log_index_t index = prev_index;
-    while (index > journal->base && journal_term(node, index, &term) && term == conflict)
+    while (index > journal->base && journal_term(raft, index, &term) && term == conflict)
         index--;
     return index > journal->commit ? index : journal->commit;
 }
 
 /* The coordinator's log and ours do not meet at the entry before the first one sent. */
-static void refuse_append(struct node *node, node_id_t from, const struct wire_append *append)
+static void refuse_append(struct raft *raft, node_id_t from, const struct wire_append *append)
 {
-    log_index_t next = step_back(node, append->prev_index);
+    log_index_t next = step_back(raft, append->prev_index);
     term_t ours = 0;
-    journal_term(node, append->prev_index, &ours);
-    outbox_log(&node->step.out, LOG_DEBUG,
+    journal_term(raft, append->prev_index, &ours);
+    outbox_log(&raft->step->out, LOG_DEBUG,
                "append behind %" PRIu64 " (term %" PRIu64 "): ours is %s%.0" PRIu64
                " -> try behind %" PRIu64,
                append->prev_index, append->prev_term, ours ? "of term " : "missing", ours, next);
-    reply_append(node, from, (struct wire_append_reply){.match = next});
+    reply_append(raft, from, (struct wire_append_reply){.match = next});
 }
 
 /* Takes one entry in; ERR_UNAVAILABLE: it waits for values. */
-static int take_entry(struct node *node, node_id_t from, log_index_t index, term_t term,
+static int take_entry(struct raft *raft, node_id_t from, log_index_t index, term_t term,
                       struct blob *packed)
 {
     term_t ours;
-    bool same = journal_term(node, index, &ours) && ours == term && !MUTANT(append_cuts_always);
-    if (index <= node->journal.base || same)
+    bool same = journal_term(raft, index, &ours) && ours == term && !MUTANT(append_cuts_always);
+    if (index <= raft->journal.base || same)
         return OK; /* it is here already (R16) */
-    if (index <= node->journal.commit)
+    if (index <= raft->journal.commit)
         return MUTANT(append_cuts_always)
                    ? OK
                    : ERR_MALFORMED; /* what is committed cannot be otherwise */
-    if (node->full)
+    if (raft->full)
         return ERR_UNAVAILABLE;
-    int error = check_entry(node, from, packed, index);
+    int error = check_entry(raft, from, packed, index);
     if (error && !(MUTANT(ack_without_values) && error == ERR_UNAVAILABLE))
         return error;
-    if (index <= node->journal.last)
-        outbox_log(&node->step.out, LOG_DEBUG,
+    if (index <= raft->journal.last)
+        outbox_log(&raft->step->out, LOG_DEBUG,
                    "entry %" PRIu64 " is of term %" PRIu64 ", the coordinator's of %" PRIu64
                    ": forgets %" PRIu64 " to %" PRIu64,
-                   index, ours, term, index, node->journal.last);
-    journal_truncate(node, index);
-    journal_append(node, term, packed);
+                   index, ours, term, index, raft->journal.last);
+    journal_truncate(raft, index);
+    journal_append(raft, term, packed);
     return OK;
 }
 
-static int take_entries(struct node *node, node_id_t from, const struct message *message,
+static int take_entries(struct raft *raft, node_id_t from, const struct message *message,
                         log_index_t *match)
 {
     const struct wire_append *append = &message->as.append;
@@ -219,47 +222,47 @@ static int take_entries(struct node *node, node_id_t from, const struct message 
         struct blob *packed = message_frame(message, item->frame);
         bool sound = packed && item->term && item->term <= append->term && item->term >= before;
         before = item->term;
-        error = sound ? take_entry(node, from, *match + 1, item->term, packed) : ERR_MALFORMED;
+        error = sound ? take_entry(raft, from, *match + 1, item->term, packed) : ERR_MALFORMED;
         *match += !error;
     }
-    if (error == ERR_UNAVAILABLE && node->follower.n_needs)
-        look_ahead(node, from, message, *match - append->prev_index + 1);
+    if (error == ERR_UNAVAILABLE && raft->follower.n_needs)
+        look_ahead(raft, from, message, *match - append->prev_index + 1);
     return error;
 }
 
 /* Appends are parked, and new ones wait behind them. */
-static bool is_waiting(const struct node *node)
+static bool is_waiting(const struct raft *raft)
 {
-    return node->follower.n_parked > 0;
+    return raft->follower.n_parked > 0;
 }
 
 /* Takes in what it can. ERR_UNAVAILABLE: it waits for values, or space; ERR_NOT_FOUND: the logs do
  * not meet, as was answered. */
-static int take_append(struct node *node, node_id_t from, const struct message *message,
+static int take_append(struct raft *raft, node_id_t from, const struct message *message,
                        log_index_t *match)
 {
     const struct wire_append *append = &message->as.append;
     term_t term;
     /* What a full checkpoint covers is committed, and so equal everywhere. */
-    bool covered = append->prev_index < node->journal.base ||
-                   (MUTANT(skip_conflict_check) && append->prev_index <= node->journal.last);
-    if (!covered && (!journal_term(node, append->prev_index, &term) || term != append->prev_term)) {
-        refuse_append(node, from, append);
+    bool covered = append->prev_index < raft->journal.base ||
+                   (MUTANT(skip_conflict_check) && append->prev_index <= raft->journal.last);
+    if (!covered && (!journal_term(raft, append->prev_index, &term) || term != append->prev_term)) {
+        refuse_append(raft, from, append);
         return ERR_NOT_FOUND;
     }
-    int error = take_entries(node, from, message, match);
+    int error = take_entries(raft, from, message, match);
     if (error == ERR_MALFORMED)
-        step_reject(&node->step, from, "an entry of the log is malformed");
+        step_reject(raft->step, from, "an entry of the log is malformed");
     /* R15: no further than what is verified to be equal. */
     bool beyond = append->commit > *match && !MUTANT(commit_unverified);
-    journal_commit(node, beyond ? *match : append->commit);
+    journal_commit(raft, beyond ? *match : append->commit);
     return error;
 }
 
 /* Says how far the log is equal, and whether another answer will follow. */
-static void answer_append(struct node *node, node_id_t to, log_index_t match, bool wait)
+static void answer_append(struct raft *raft, node_id_t to, log_index_t match, bool wait)
 {
-    reply_append(node, to, (struct wire_append_reply){.ok = true, .match = match, .wait = wait});
+    reply_append(raft, to, (struct wire_append_reply){.ok = true, .match = match, .wait = wait});
 }
 
 static void park(struct follower *follower, struct message *message)
@@ -269,16 +272,16 @@ static void park(struct follower *follower, struct message *message)
 }
 
 /* The values have come: one answer for all that waited. */
-static void take_parked(struct node *node, node_id_t from)
+static void take_parked(struct raft *raft, node_id_t from)
 {
-    struct follower *follower = &node->follower;
-    log_index_t match = node->journal.commit;
+    struct follower *follower = &raft->follower;
+    log_index_t match = raft->journal.commit;
     size_t done = 0;
     int error = OK;
-    if (follower->n_parked && follower->parked[0]->as.append.term != node->step.term)
+    if (follower->n_parked && follower->parked[0]->as.append.term != raft->step->term)
         drop_parked(follower);
     while (done < follower->n_parked && !error) {
-        error = take_append(node, from, follower->parked[done], &match);
+        error = take_append(raft, from, follower->parked[done], &match);
         if (error != ERR_UNAVAILABLE)
             message_drop(&follower->parked[done++]);
     }
@@ -286,70 +289,68 @@ static void take_parked(struct node *node, node_id_t from)
     memmove(follower->parked, follower->parked + done,
             follower->n_parked * sizeof *follower->parked);
     if (error != ERR_NOT_FOUND)
-        answer_append(node, from, match, error == ERR_UNAVAILABLE);
+        answer_append(raft, from, match, error == ERR_UNAVAILABLE);
     if (error != ERR_UNAVAILABLE || !follower->n_needs) {
         drop_parked(follower);
-        forget_needs(node);
+        forget_needs(raft);
     }
 }
 
-void follower_append(struct node *node, node_id_t from, struct message *message)
+void follower_append(struct raft *raft, node_id_t from, struct message *message)
 {
     const struct wire_append *append = &message->as.append;
-    struct follower *follower = &node->follower;
-    if (!members_accepts(node, from, append->cluster_id))
+    struct follower *follower = &raft->follower;
+    if (!members_accepts(raft, from, append->cluster_id))
         return;
-    if (!election_accept_coordinator(node, from, append->term)) {
-        reply_append(node, from, (struct wire_append_reply){.ok = false});
+    if (!election_accept_coordinator(raft, from, append->term)) {
+        reply_append(raft, from, (struct wire_append_reply){.ok = false});
         return;
     }
-    note_round(node, append->round);
-    if (is_waiting(node) && append->prev_index > node->journal.last) {
-        look_ahead(node, from, message, 0);
+    note_round(raft, append->round);
+    if (is_waiting(raft) && append->prev_index > raft->journal.last) {
+        look_ahead(raft, from, message, 0);
         park(follower, message);
-        answer_append(node, from, node->journal.commit, true);
+        answer_append(raft, from, raft->journal.commit, true);
         return;
     }
     log_index_t match;
-    int error = take_append(node, from, message, &match);
-    bool waits = is_waiting(node);
+    int error = take_append(raft, from, message, &match);
+    bool waits = is_waiting(raft);
     if (error == ERR_UNAVAILABLE && follower->n_needs && !waits)
         park(follower, message);
     else if (!error && !waits && !follower->image)
-        forget_needs(node);
+        forget_needs(raft);
     if (error != ERR_NOT_FOUND)
-        answer_append(node, from, match, waits || error == ERR_UNAVAILABLE);
+        answer_append(raft, from, match, waits || error == ERR_UNAVAILABLE);
 }
 
 /* --- full checkpoints --- */
 
-static void finish_install(struct node *node, node_id_t to)
+static void finish_install(struct raft *raft, node_id_t to)
 {
-    struct follower *follower = &node->follower;
+    struct follower *follower = &raft->follower;
     struct image *image = image_ref(follower->image);
-    if (follower->loaded->applied != image->index ||
-        follower->loaded->applied_term != image->term || follower->loaded->keys.window.missing) {
-        step_reject(&node->step, to, "its full checkpoint is not what its head says");
+    if (!raft->machine->is_whole(follower->loaded, image)) {
+        step_reject(raft->step, to, "its full checkpoint is not what its head says");
     } else {
-        image_replace_state(&node->state, &follower->loaded);
-        journal_reset(node, image->index, image->term);
-        keys_forget_blocks(&node->state);
-        uint64_t seq = outbox_write_image(&node->step.out, image->index, image->term, image->parts,
+        raft->machine->replace(raft->context, &follower->loaded);
+        journal_reset(raft, image->index, image->term);
+        uint64_t seq = outbox_write_image(&raft->step->out, image->index, image->term, image->parts,
                                           image->n, !MUTANT(install_keeps_suffix));
-        journal_saves(node, image, seq);
-        members_installed(node);
-        outbox_log(&node->step.out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64,
+        journal_saves(raft, image, seq);
+        members_installed(raft);
+        outbox_log(&raft->step->out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64,
                    image->index);
-        reply_install(node, to, image->index, image->n);
-        sweep_all(node);
+        reply_install(raft, to, image->index, image->n);
+        sweep_all(raft);
     }
     image_drop(&image);
-    follower_reset(node);
+    follower_reset(raft);
 }
 
-static bool begin_install(struct node *node, node_id_t from, const struct wire_install *install)
+static bool begin_install(struct raft *raft, node_id_t from, const struct wire_install *install)
 {
-    struct follower *follower = &node->follower;
+    struct follower *follower = &raft->follower;
     bool same_image = follower->image && follower->image->index == install->index &&
                       follower->image->term == install->index_term &&
                       follower->expected == install->parts;
@@ -358,12 +359,12 @@ static bool begin_install(struct node *node, node_id_t from, const struct wire_i
     if (install->part != 0)
         return false;
     if (!install->parts || install->parts > IMAGE_PARTS_MAX || !install->index) {
-        step_reject(&node->step, from, "it sends an absurd full checkpoint");
+        step_reject(raft->step, from, "it sends an absurd full checkpoint");
         return false;
     }
-    follower_reset(node);
+    follower_reset(raft);
     follower->image = image_new(install->index, install->index_term);
-    follower->loaded = image_scratch_new(&node->state);
+    follower->loaded = raft->machine->fresh(raft->context);
     follower->expected = install->parts;
     return true;
 }
@@ -371,200 +372,200 @@ static bool begin_install(struct node *node, node_id_t from, const struct wire_i
 static void want_of_image(void *wanting, node_id_t source, struct value_id id, uint64_t len,
                           struct slice hash)
 {
-    struct node *node = wanting;
-    want(node, source, id, len, hash, node->follower.image->index);
+    struct raft *raft = wanting;
+    want(raft, source, id, len, hash, raft->follower.image->index);
 }
 
 /* Loads what has come beside the state, which changes only when all of it is here and sound: so no
  * step takes longer than a parcel. */
-static int load_parts(struct node *node, const struct message *message)
+static int load_parts(struct raft *raft, const struct message *message)
 {
     const struct wire_install *install = &message->as.install;
-    struct follower *follower = &node->follower;
+    struct follower *follower = &raft->follower;
     int error = OK;
     for (size_t i = 0; i < install->items.n && !error; i++) {
         struct blob *part = message_frame(message, install->items.at[i].frame);
         if (install->part + i != follower->image->n || !part ||
             follower->image->n == follower->expected)
             continue;
-        error = image_load_part(follower->loaded, (struct slice){part->at, part->len},
-                                want_of_image, node);
+        error = raft->machine->load(follower->loaded, (struct slice){part->at, part->len},
+                                    want_of_image, raft);
         if (!error)
             image_add(follower->image, part);
     }
     return error;
 }
 
-void follower_install(struct node *node, node_id_t from, const struct message *message)
+void follower_install(struct raft *raft, node_id_t from, const struct message *message)
 {
     const struct wire_install *install = &message->as.install;
-    struct follower *follower = &node->follower;
-    if (!members_accepts(node, from, install->cluster_id))
+    struct follower *follower = &raft->follower;
+    if (!members_accepts(raft, from, install->cluster_id))
         return;
-    if (!election_accept_coordinator(node, from, install->term)) {
-        reply_install(node, from, install->index, 0);
+    if (!election_accept_coordinator(raft, from, install->term)) {
+        reply_install(raft, from, install->index, 0);
         return;
     }
-    note_round(node, install->round);
+    note_round(raft, install->round);
     /* A log that has the entry at its end has all that it covers, committed; what was acknowledged
      * behind it must stay. */
     term_t term;
-    if (journal_term(node, install->index, &term) && term == install->index_term)
-        journal_commit(node, install->index);
-    if (install->index <= node->journal.commit) {
-        reply_install(node, from, install->index, install->parts); /* it is here already */
+    if (journal_term(raft, install->index, &term) && term == install->index_term)
+        journal_commit(raft, install->index);
+    if (install->index <= raft->journal.commit) {
+        reply_install(raft, from, install->index, install->parts); /* it is here already */
         return;
     }
-    if (!begin_install(node, from, install)) {
-        reply_install(node, from, install->index, 0);
+    if (!begin_install(raft, from, install)) {
+        reply_install(raft, from, install->index, 0);
         return;
     }
-    if (load_parts(node, message)) {
-        step_reject(&node->step, from, "a part of its full checkpoint is malformed");
-        follower_reset(node);
-        reply_install(node, from, install->index, 0);
+    if (load_parts(raft, message)) {
+        step_reject(raft->step, from, "a part of its full checkpoint is malformed");
+        follower_reset(raft);
+        reply_install(raft, from, install->index, 0);
         return;
     }
     if (follower->image->n == follower->expected && !follower->n_needs)
-        finish_install(node, from);
+        finish_install(raft, from);
     else
-        reply_install(node, from, install->index,
+        reply_install(raft, from, install->index,
                       follower->image->n < follower->expected ? follower->image->n
                                                               : follower->expected - 1);
 }
 
 /* --- values that come --- */
 
-static void go_on(struct node *node)
+static void go_on(struct raft *raft)
 {
-    struct follower *follower = &node->follower;
-    node_id_t coordinator = node->step.coordinator;
-    if (follower->n_needs || !step_is_peer(&node->step, coordinator))
+    struct follower *follower = &raft->follower;
+    node_id_t coordinator = raft->step->coordinator;
+    if (follower->n_needs || !step_is_peer(raft->step, coordinator))
         return;
     if (follower->image && follower->image->n == follower->expected)
-        finish_install(node, coordinator);
+        finish_install(raft, coordinator);
     else if (!follower->image)
-        take_parked(node, coordinator);
+        take_parked(raft, coordinator);
 }
 
 /* It is on disk here, or nobody needs it any more. */
-static void meet(struct node *node, struct need *need)
+static void meet(struct raft *raft, struct need *need)
 {
-    struct follower *follower = &node->follower;
+    struct follower *follower = &raft->follower;
     struct map_key key = {need->id.job, need->id.op};
     *need = follower->needs[--follower->n_needs];
     map_put(&follower->kept, key, follower);
-    go_on(node);
+    go_on(raft);
 }
 
-void follower_value_kept(struct node *node, struct value_id id)
+void follower_value_kept(struct raft *raft, struct value_id id)
 {
-    struct need *need = find_need(&node->follower, id);
+    struct need *need = find_need(&raft->follower, id);
     if (!need)
         return;
-    outbox_drop(&node->step.out, USER_FOLLOWER,
+    outbox_drop(&raft->step->out, USER_FOLLOWER,
                 id); /* from memory, where it is of no use any more */
-    meet(node, need);
+    meet(raft, need);
 }
 
-void follower_value_used(struct node *node, struct value_id id)
+void follower_value_used(struct raft *raft, struct value_id id)
 {
-    struct need *need = find_need(&node->follower, id);
+    struct need *need = find_need(&raft->follower, id);
     if (need)
-        meet(node, need);
+        meet(raft, need);
 }
 
-void follower_value_ready(struct node *node, struct value_id id)
+void follower_value_ready(struct raft *raft, struct value_id id)
 {
-    struct need *need = find_need(&node->follower, id);
+    struct need *need = find_need(&raft->follower, id);
     if (!need || need->state != NEED_FETCHING)
         return;
     need->state = NEED_KEEPING;
-    need->wake_us = node->step.now_us + value_wait_us(need->len);
-    outbox_keep(&node->step.out, USER_FOLLOWER, id, NULL);
+    need->wake_us = raft->step->now_us + value_wait_us(need->len);
+    outbox_keep(&raft->step->out, USER_FOLLOWER, id, NULL);
 }
 
-static void fetch(struct node *node, struct need *need)
+static void fetch(struct raft *raft, struct need *need)
 {
     need->state = NEED_FETCHING;
-    need->wake_us = node->step.now_us + value_wait_us(need->len);
-    outbox_fetch(&node->step.out, USER_FOLLOWER, need->id, need->source, need->len, need->hash,
+    need->wake_us = raft->step->now_us + value_wait_us(need->len);
+    outbox_fetch(&raft->step->out, USER_FOLLOWER, need->id, need->source, need->len, need->hash,
                  need->index);
 }
 
 /* Whom to ask after a source that did not have it: the coordinator, then one node after another. */
-static node_id_t next_source(const struct node *node, const struct need *need)
+static node_id_t next_source(const struct raft *raft, const struct need *need)
 {
-    uint32_t n = node->step.config.n_nodes;
-    node_id_t coordinator = node->step.coordinator;
-    if (need->tries == 1 && need->source != coordinator && step_is_peer(&node->step, coordinator))
+    uint32_t n = raft->step->config.n_nodes;
+    node_id_t coordinator = raft->step->coordinator;
+    if (need->tries == 1 && need->source != coordinator && step_is_peer(raft->step, coordinator))
         return coordinator;
     for (uint32_t i = 0; i < n; i++) {
         node_id_t id = (need->source + i) % n + 1;
-        if (step_is_peer(&node->step, id) && node->links.peers[id].alive)
+        if (step_is_peer(raft->step, id) && raft->links->peers[id].alive)
             return id;
     }
     return need->source;
 }
 
-void follower_value_failed(struct node *node, struct value_id id)
+void follower_value_failed(struct raft *raft, struct value_id id)
 {
-    struct need *need = find_need(&node->follower, id);
-    node_id_t coordinator = node->step.coordinator;
+    struct need *need = find_need(&raft->follower, id);
+    node_id_t coordinator = raft->step->coordinator;
     if (!need)
         return;
-    if (need->state == NEED_LOOKING && step_is_peer(&node->step, need->source)) {
-        fetch(node, need);
+    if (need->state == NEED_LOOKING && step_is_peer(raft->step, need->source)) {
+        fetch(raft, need);
         return;
     }
     need->tries++;
-    need->source = next_source(node, need);
-    bool all_asked = need->tries % (node->step.config.n_nodes - 1) == 0;
+    need->source = next_source(raft, need);
+    bool all_asked = need->tries % (raft->step->config.n_nodes - 1) == 0;
     if (!all_asked) {
-        fetch(node, need); /* who does not have it says so at once: no reason to rest */
+        fetch(raft, need); /* who does not have it says so at once: no reason to rest */
         return;
     }
     need->state = NEED_RESTING;
-    need->wake_us = node->step.now_us + FETCH_RETRY_US;
-    if (need->tries < FETCH_TRIES || !step_is_peer(&node->step, coordinator))
+    need->wake_us = raft->step->now_us + FETCH_RETRY_US;
+    if (need->tries < FETCH_TRIES || !step_is_peer(raft->step, coordinator))
         return;
-    follower_reset(node);
-    reply_append(node, coordinator,
+    follower_reset(raft);
+    reply_append(raft, coordinator,
                  (struct wire_append_reply){.ok = true,
-                                            .match = node->journal.commit,
+                                            .match = raft->journal.commit,
                                             .install = true});
 }
 
-void follower_tick(struct node *node)
+void follower_tick(struct raft *raft)
 {
-    struct follower *follower = &node->follower;
+    struct follower *follower = &raft->follower;
     for (size_t i = 0; i < follower->n_needs; i++) {
         struct need *need = &follower->needs[i];
-        if (node->step.now_us < need->wake_us)
+        if (raft->step->now_us < need->wake_us)
             continue;
         if (need->state == NEED_FETCHING)
-            outbox_drop(&node->step.out, USER_FOLLOWER, need->id);
-        look(node, need);
+            outbox_drop(&raft->step->out, USER_FOLLOWER, need->id);
+        look(raft, need);
     }
 }
 
-void follower_reset(struct node *node)
+void follower_reset(struct raft *raft)
 {
-    image_drop(&node->follower.image);
-    image_scratch_drop(&node->follower.loaded);
-    node->follower.expected = 0;
-    drop_parked(&node->follower);
-    forget_needs(node);
+    image_drop(&raft->follower.image);
+    raft->machine->drop(&raft->follower.loaded);
+    raft->follower.expected = 0;
+    drop_parked(&raft->follower);
+    forget_needs(raft);
 }
 
-void follower_begin(struct node *node)
+void follower_begin(struct raft *raft)
 {
-    follower_reset(node);
-    node->follower.round = 0;
+    follower_reset(raft);
+    raft->follower.round = 0;
 }
 
-void follower_clear(struct node *node)
+void follower_clear(struct raft *raft)
 {
-    follower_reset(node);
-    free(node->follower.needs);
+    follower_reset(raft);
+    free(raft->follower.needs);
 }

@@ -7,29 +7,29 @@
 #ifndef CONCLAVE_CORE_FOLLOWER_H
 #define CONCLAVE_CORE_FOLLOWER_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/raft/raft.h"
 
-void follower_append(struct node *node, node_id_t from, struct message *message);
-void follower_install(struct node *node, node_id_t from, const struct message *message);
+void follower_append(struct raft *raft, node_id_t from, struct message *message);
+void follower_install(struct raft *raft, node_id_t from, const struct message *message);
 
 /* A value became durable here, is in memory here, or could not be had. */
-void follower_value_kept(struct node *node, struct value_id id);
-void follower_value_ready(struct node *node, struct value_id id);
-void follower_value_failed(struct node *node, struct value_id id);
+void follower_value_kept(struct raft *raft, struct value_id id);
+void follower_value_ready(struct raft *raft, struct value_id id);
+void follower_value_failed(struct raft *raft, struct value_id id);
 
 /* A source says that what is committed since the entry does not name it any more: it need not be
  * here. Whoever becomes coordinator has all of that in its log. */
-void follower_value_used(struct node *node, struct value_id id);
+void follower_value_used(struct raft *raft, struct value_id id);
 
 /* Asks again for values that could not be had. */
-void follower_tick(struct node *node);
+void follower_tick(struct raft *raft);
 
 /* What was half received is dropped. */
-void follower_reset(struct node *node);
+void follower_reset(struct raft *raft);
 
 /* Another coordinator, or none: it counts its rounds from the beginning. */
-void follower_begin(struct node *node);
+void follower_begin(struct raft *raft);
 
-void follower_clear(struct node *node);
+void follower_clear(struct raft *raft);
 
 #endif

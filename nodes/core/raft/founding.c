@@ -6,7 +6,6 @@
 #include "nodes/core/raft/election.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/link/peers.h"
-#include "nodes/core/service/requests.h"
 #include "shared/base/mutant.h"
 
 #define FOUND_EVERY 2 /* heartbeats: the founder tells a blank peer of the cluster so often */
@@ -19,78 +18,79 @@ static bool is_blank(const uint8_t cluster_id[CLUSTER_ID_BYTES])
 
 /* --- telling of it --- */
 
-static void tell(struct node *node, node_id_t to)
+static void tell(struct raft *raft, node_id_t to)
 {
-    const struct identity *identity = &node->step.identity;
+    const struct identity *identity = &raft->step->identity;
     struct message *message = message_new(MESSAGE_FOUND);
     struct wire_found *found = &message->as.found;
-    *found = (struct wire_found){.cluster_id = message_copy(message, step_cluster_id(&node->step)),
+    *found = (struct wire_found){.cluster_id = message_copy(message, step_cluster_id(raft->step)),
                                  .founder = identity->founder,
                                  .nodes = identity->n_nodes,
                                  .voters = identity->n_voters,
-                                 .elected = node->journal.last > 0};
+                                 .elected = raft->journal.last > 0};
     found->births.n = identity->n_voters;
     found->births.at = message_room(message, found->births.n, sizeof *found->births.at);
     for (node_id_t id = 1; id <= identity->n_voters; id++)
         found->births.at[id - 1] = (struct wire_voter_birth){id, identity->births[id]};
-    node->members.of[to].found_us = node->step.now_us;
-    peers_send_control(&node->links, to, message);
+    raft->members.of[to].found_us = raft->step->now_us;
+    peers_send_control(raft->links, to, message);
 }
 
-static void tell_all(struct node *node)
+static void tell_all(struct raft *raft)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        if (step_is_peer(&node->step, id))
-            tell(node, id);
+    for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++)
+        if (step_is_peer(raft->step, id))
+            tell(raft, id);
 }
 
-void founding_met(struct node *node, node_id_t from)
+void founding_met(struct raft *raft, node_id_t from)
 {
-    if (step_is_founded(&node->step) && is_blank(node->members.of[from].cluster_id))
-        tell(node, from);
+    if (step_is_founded(raft->step) && is_blank(raft->members.of[from].cluster_id))
+        tell(raft, from);
 }
 
 /* All others tell once, and repeat it more slowly: only the founder's death makes that needed, and
  * each time that N tell all, N squared messages of N births are sent. */
-static uint64_t repeat_us(const struct node *node)
+static uint64_t repeat_us(const struct raft *raft)
 {
-    return node->step.identity.founder == node->step.config.id
-               ? FOUND_EVERY * node->step.config.heartbeat_us
-               : node->step.config.election_timeout_us;
+    return raft->step->identity.founder == raft->step->config.id
+               ? FOUND_EVERY * raft->step->config.heartbeat_us
+               : raft->step->config.election_timeout_us;
 }
 
 /* One that has elected nobody yet may still change to the cluster that wins. */
-void founding_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat)
+void founding_heartbeat(struct raft *raft, node_id_t from, const struct wire_heartbeat *heartbeat)
 {
-    struct peer *peer = &node->links.peers[from];
+    struct peer *peer = &raft->links->peers[from];
     if (peer->incarnation && peer->incarnation != heartbeat->incarnation)
         return;
-    members_learn(node, from, heartbeat->cluster_id, heartbeat->birth);
-    bool lacks = is_blank(node->members.of[from].cluster_id) ||
-                 (members_is_foreign(node, from) && !heartbeat->term);
-    if (step_is_founded(&node->step) && lacks &&
-        node->step.now_us >= node->members.of[from].found_us + repeat_us(node))
-        tell(node, from);
+    members_learn(raft, from, heartbeat->cluster_id, heartbeat->birth);
+    bool lacks = is_blank(raft->members.of[from].cluster_id) ||
+                 (members_is_foreign(raft, from) && !heartbeat->term);
+    if (step_is_founded(raft->step) && lacks &&
+        raft->step->now_us >= raft->members.of[from].found_us + repeat_us(raft))
+        tell(raft, from);
 }
 
 /* --- becoming part of it --- */
 
-static void join(struct node *node, const struct identity *identity)
+static void join(struct raft *raft, const struct identity *identity)
 {
-    node_id_t self = node->step.config.id;
-    node->step.identity = *identity;
-    memcpy(node->state.births.at, identity->births, sizeof node->state.births.at);
+    node_id_t self = raft->step->config.id;
+    raft->step->identity = *identity;
+    members_found(raft, identity);
     /* Our disk has been the same since before the founding, and has forgotten nothing. */
-    node->election.voter = self <= identity->n_voters && identity->births[self] == node->step.birth;
-    election_write(node);
-    election_rest(node);
-    node->step.news = true;
-    outbox_log(&node->step.out, LOG_INFO,
+    raft->election.voter =
+        self <= identity->n_voters && identity->births[self] == raft->step->birth;
+    election_write(raft);
+    election_rest(raft);
+    raft->step->news = true;
+    outbox_log(&raft->step->out, LOG_INFO,
                "belongs to a cluster of %" PRIu32 " nodes, %" PRIu32
                " of them vote, founded by node %u%s",
                identity->n_nodes, identity->n_voters, identity->founder,
-               node->election.voter || self > identity->n_voters ? "" : "; waits to be admitted");
-    tell_all(node);
+               raft->election.voter || self > identity->n_voters ? "" : "; waits to be admitted");
+    tell_all(raft);
 }
 
 static bool read_record(const struct wire_found *found, struct identity *out)
@@ -110,113 +110,113 @@ static bool read_record(const struct wire_found *found, struct identity *out)
 
 /* Two were founded at the same time. Who has never voted in one may change to the other: votes of
  * a quorum of each are needed to elect anybody, and who has voted never changes. */
-static bool changes_to(const struct node *node, const struct identity *other, bool elected)
+static bool changes_to(const struct raft *raft, const struct identity *other, bool elected)
 {
-    const struct identity *ours = &node->step.identity;
-    if (node->step.term || node->journal.last)
+    const struct identity *ours = &raft->step->identity;
+    if (raft->step->term || raft->journal.last)
         return false;
     if (elected || other->founder != ours->founder)
         return elected || other->founder < ours->founder;
     return memcmp(other->cluster_id, ours->cluster_id, CLUSTER_ID_BYTES) < 0;
 }
 
-void founding_take(struct node *node, node_id_t from, const struct wire_found *found)
+void founding_take(struct raft *raft, node_id_t from, const struct wire_found *found)
 {
     struct identity identity;
     struct text why = {0};
     if (!read_record(found, &identity)) {
-        step_reject(&node->step, from, "the identity of its cluster is malformed");
+        step_reject(raft->step, from, "the identity of its cluster is malformed");
         return;
     }
-    if (identity.n_nodes != node->step.config.n_nodes ||
-        identity.n_voters != node->step.config.n_voters) {
+    if (identity.n_nodes != raft->step->config.n_nodes ||
+        identity.n_voters != raft->step->config.n_voters) {
         text_add(&why,
                  "its cluster has %" PRIu32 " nodes, %" PRIu32 " of them vote; we were started "
                  "with %" PRIu32 " and %" PRIu32,
-                 identity.n_nodes, identity.n_voters, node->step.config.n_nodes,
-                 node->step.config.n_voters);
-        peers_complain(&node->links, from, why.at);
+                 identity.n_nodes, identity.n_voters, raft->step->config.n_nodes,
+                 raft->step->config.n_voters);
+        peers_complain(raft->links, from, why.at);
         return;
     }
-    if (identity_same_cluster(&identity, &node->step.identity))
+    if (identity_same_cluster(&identity, &raft->step->identity))
         return;
-    if (!step_is_founded(&node->step) || changes_to(node, &identity, found->elected))
-        join(node, &identity);
+    if (!step_is_founded(raft->step) || changes_to(raft, &identity, found->elected))
+        join(raft, &identity);
 }
 
 /* --- founding --- */
 
-static void found_with(struct node *node, bool (*takes_part)(const struct node *, node_id_t))
+static void found_with(struct raft *raft, bool (*takes_part)(const struct raft *, node_id_t))
 {
-    struct identity identity = {.founder = node->step.config.id,
-                                .n_nodes = node->step.config.n_nodes,
-                                .n_voters = node->step.config.n_voters};
+    struct identity identity = {.founder = raft->step->config.id,
+                                .n_nodes = raft->step->config.n_nodes,
+                                .n_voters = raft->step->config.n_voters};
     for (size_t i = 0; i < CLUSTER_ID_BYTES; i += 8) {
-        uint64_t word = step_random(&node->step, UINT64_MAX);
+        uint64_t word = step_random(raft->step, UINT64_MAX);
         memcpy(identity.cluster_id + i, &word, 8);
     }
     identity.cluster_id[0] |= 1; /* never all zero */
     for (node_id_t id = 1; id <= identity.n_voters; id++) {
-        if (id == node->step.config.id)
-            identity.births[id] = node->step.birth;
-        else if (takes_part(node, id))
-            identity.births[id] = node->members.of[id].birth;
+        if (id == raft->step->config.id)
+            identity.births[id] = raft->step->birth;
+        else if (takes_part(raft, id))
+            identity.births[id] = raft->members.of[id].birth;
     }
-    step_event(&node->step, "founded", node->step.config.id, JOB_NONE, "node %u founds the cluster",
-               node->step.config.id);
-    join(node, &identity);
+    step_event(raft->step, "founded", raft->step->config.id, JOB_NONE, "node %u founds the cluster",
+               raft->step->config.id);
+    join(raft, &identity);
     /* Nobody coordinates yet, so there is nobody to wait for: only for the others to hear of it. */
-    election_hurry(node, FOUND_EVERY * node->step.config.heartbeat_us);
+    election_hurry(raft, FOUND_EVERY * raft->step->config.heartbeat_us);
 }
 
 /* Its process said, in this life of it, that its disk is blank and has promised nothing. */
-static bool is_ready(const struct node *node, node_id_t id)
+static bool is_ready(const struct raft *raft, node_id_t id)
 {
-    const struct peer *peer = &node->links.peers[id];
-    if (id == node->step.config.id)
+    const struct peer *peer = &raft->links->peers[id];
+    if (id == raft->step->config.id)
         return true;
-    return peer->heartbeat && node->members.of[id].birth &&
-           is_blank(node->members.of[id].cluster_id) && !peer->heartbeat->as.heartbeat.term;
+    return peer->heartbeat && raft->members.of[id].birth &&
+           is_blank(raft->members.of[id].cluster_id) && !peer->heartbeat->as.heartbeat.term;
 }
 
-static bool is_there(const struct node *node, node_id_t id)
+static bool is_there(const struct raft *raft, node_id_t id)
 {
-    return is_ready(node, id) && (id == node->step.config.id || node->links.peers[id].alive);
+    return is_ready(raft, id) && (id == raft->step->config.id || raft->links->peers[id].alive);
 }
 
 /* Somebody has an identity, or a term: then it is for them to tell of their cluster. */
-static node_id_t find_member(const struct node *node)
+static node_id_t find_member(const struct raft *raft)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        const struct peer *peer = &node->links.peers[id];
-        bool used = !is_blank(node->members.of[id].cluster_id) ||
+    for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++) {
+        const struct peer *peer = &raft->links->peers[id];
+        bool used = !is_blank(raft->members.of[id].cluster_id) ||
                     (peer->heartbeat && peer->heartbeat->as.heartbeat.term);
-        if (step_is_peer(&node->step, id) && used)
+        if (step_is_peer(raft->step, id) && used)
             return id;
     }
     return NODE_NONE;
 }
 
-static unsigned count_there(const struct node *node)
+static unsigned count_there(const struct raft *raft)
 {
     unsigned n = 0;
-    for (node_id_t id = 1; id <= node->step.config.n_voters; id++)
-        n += is_there(node, id);
+    for (node_id_t id = 1; id <= raft->step->config.n_voters; id++)
+        n += is_there(raft, id);
     return n;
 }
 
-static unsigned count_ready(const struct node *node)
+static unsigned count_ready(const struct raft *raft)
 {
     unsigned n = 0;
-    for (node_id_t id = 1; id <= node->step.config.n_voters; id++)
-        n += is_ready(node, id);
+    for (node_id_t id = 1; id <= raft->step->config.n_voters; id++)
+        n += is_ready(raft, id);
     return n;
 }
 
-static bool all_were_heard(const struct node *node)
+static bool all_were_heard(const struct raft *raft)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        if (step_is_peer(&node->step, id) && !node->links.peers[id].heartbeat)
+    for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++)
+        if (step_is_peer(raft->step, id) && !raft->links->peers[id].heartbeat)
             return false;
     return true;
 }
@@ -224,31 +224,31 @@ static bool all_were_heard(const struct node *node)
 /* All voters have said that they are ready, and enough to elect and to admit others are there. That
  * all are alive at the same moment is not asked: many nodes that start on few processors suspect
  * each other again and again. */
-void founding_tick(struct node *node)
+void founding_tick(struct raft *raft)
 {
-    uint32_t wanted = node->step.config.n_voters, quorum = election_quorum(node);
+    uint32_t wanted = raft->step->config.n_voters, quorum = election_quorum(raft);
     if (MUTANT(founds_without_all))
         wanted = quorum;
-    if (step_is_founded(&node->step) || node->step.config.id > node->step.config.n_voters ||
-        find_member(node) || count_ready(node) < wanted || count_there(node) < quorum)
+    if (step_is_founded(raft->step) || raft->step->config.id > raft->step->config.n_voters ||
+        find_member(raft) || count_ready(raft) < wanted || count_there(raft) < quorum)
         return;
-    for (node_id_t id = 1; id < node->step.config.id; id++)
-        if (is_ready(node, id))
+    for (node_id_t id = 1; id < raft->step->config.id; id++)
+        if (is_ready(raft, id))
             return; /* the lowest founds */
     /* A node that does not vote may know of a cluster that all voters have forgotten. */
-    if (all_were_heard(node) ||
-        node->step.now_us >= node->members.began_us + 2 * node->step.config.election_timeout_us)
-        found_with(node, is_ready);
+    if (all_were_heard(raft) ||
+        raft->step->now_us >= raft->members.began_us + 2 * raft->step->config.election_timeout_us)
+        found_with(raft, is_ready);
 }
 
 /* --- a client's wish --- */
 
-static void add_missing(const struct node *node, struct text *out)
+static void add_missing(const struct raft *raft, struct text *out)
 {
     const char *between = "";
-    for (node_id_t id = 1; id <= node->step.config.n_voters; id++) {
-        const struct peer *peer = &node->links.peers[id];
-        if (is_there(node, id))
+    for (node_id_t id = 1; id <= raft->step->config.n_voters; id++) {
+        const struct peer *peer = &raft->links->peers[id];
+        if (is_there(raft, id))
             continue;
         text_add(out, "%snode %u %s", between, id,
                  !peer->heartbeat ? "has never been heard" : "is not alive");
@@ -256,33 +256,33 @@ static void add_missing(const struct node *node, struct text *out)
     }
 }
 
-void founding_reason(const struct node *node, struct text *out)
+void founding_reason(const struct raft *raft, struct text *out)
 {
-    node_id_t member = find_member(node);
-    bool lacks =
-        count_ready(node) < node->step.config.n_voters || count_there(node) < election_quorum(node);
-    if (step_is_founded(&node->step))
+    node_id_t member = find_member(raft);
+    bool lacks = count_ready(raft) < raft->step->config.n_voters ||
+                 count_there(raft) < election_quorum(raft);
+    if (step_is_founded(raft->step))
         return;
     text_add(out, "not founded: ");
     if (member)
         text_add(out, "node %u belongs to a cluster already; this node waits to hear of it",
                  member);
     else if (lacks)
-        add_missing(node, out);
+        add_missing(raft, out);
     else
         text_add(out, "all voters are there; it will be in a moment");
     if (!member && lacks)
         text_add(out, "; if the cluster is new, `conclave init` founds without %s",
-                 node->step.config.n_voters - count_there(node) == 1 ? "it" : "them");
+                 raft->step->config.n_voters - count_there(raft) == 1 ? "it" : "them");
 }
 
 /* Why it cannot found; empty: it can. */
-static const char *check_init(const struct node *node, struct text *why)
+static const char *check_init(const struct raft *raft, struct text *why)
 {
-    node_id_t member = find_member(node);
-    if (step_is_founded(&node->step)) {
+    node_id_t member = find_member(raft);
+    if (step_is_founded(raft->step)) {
         text_add(why, "the cluster is founded already; node %u belongs to it",
-                 node->step.config.id);
+                 raft->step->config.id);
         return "founded";
     }
     if (member) {
@@ -291,43 +291,43 @@ static const char *check_init(const struct node *node, struct text *why)
                  member);
         return "founded";
     }
-    if (node->step.config.id > node->step.config.n_voters) {
-        text_add(why, "node %u does not vote; ask one of nodes 1 to %" PRIu32, node->step.config.id,
-                 node->step.config.n_voters);
+    if (raft->step->config.id > raft->step->config.n_voters) {
+        text_add(why, "node %u does not vote; ask one of nodes 1 to %" PRIu32,
+                 raft->step->config.id, raft->step->config.n_voters);
         return "invalid";
     }
-    if (count_there(node) >= election_quorum(node))
+    if (count_there(raft) >= election_quorum(raft))
         return NULL;
-    text_add(why, "%u of %" PRIu32 " voters are there, %" PRIu32 " are needed: ", count_there(node),
-             node->step.config.n_voters, election_quorum(node));
-    add_missing(node, why);
+    text_add(why, "%u of %" PRIu32 " voters are there, %" PRIu32 " are needed: ", count_there(raft),
+             raft->step->config.n_voters, election_quorum(raft));
+    add_missing(raft, why);
     return "unavailable";
 }
 
-static struct message *init(struct node *node, uint64_t request)
+static struct message *init(struct raft *raft, uint64_t request)
 {
     struct text why = {0}, missing = {0};
-    const char *code = check_init(node, &why);
+    const char *code = check_init(raft, &why);
     if (code)
-        return step_error(&node->step, request, code, why.at);
-    add_missing(node, &missing);
-    found_with(node, is_ready);
+        return step_error(raft->step, request, code, why.at);
+    add_missing(raft, &missing);
+    found_with(raft, is_ready);
     struct message *message = message_new(MESSAGE_INITED);
     message->as.inited = (struct wire_inited){
         .request = request,
-        .cluster_id = message_copy(message, step_cluster_id(&node->step)),
-        .nodes = node->step.config.n_nodes,
-        .voters = node->step.config.n_voters,
+        .cluster_id = message_copy(message, step_cluster_id(raft->step)),
+        .nodes = raft->step->config.n_nodes,
+        .voters = raft->step->config.n_voters,
         .missing = message_text(message, missing.at),
     };
     return message;
 }
 
-bool founding_request(struct node *node, uint64_t client, const struct message *message)
+bool founding_request(struct raft *raft, uint64_t client, const struct message *message)
 {
     if (message->type != MESSAGE_INIT)
         return false;
     /* Nobody hears of a cluster before it is on this disk. */
-    outbox_reply_durable(&node->step.out, client, init(node, message->as.request.request));
+    outbox_reply_durable(&raft->step->out, client, init(raft, message->as.request.request));
     return true;
 }

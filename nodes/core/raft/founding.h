@@ -11,25 +11,25 @@
 #ifndef CONCLAVE_CORE_FOUNDING_H
 #define CONCLAVE_CORE_FOUNDING_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/raft/raft.h"
 #include "shared/base/text.h"
 
 /* A peer's heartbeat, whether or not it counts otherwise. */
-void founding_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat);
+void founding_heartbeat(struct raft *raft, node_id_t from, const struct wire_heartbeat *heartbeat);
 
 /* A peer said HELLO: it need not wait for its first heartbeat to hear of the cluster. */
-void founding_met(struct node *node, node_id_t from);
+void founding_met(struct raft *raft, node_id_t from);
 
 /* A peer tells of a cluster. */
-void founding_take(struct node *node, node_id_t from, const struct wire_found *found);
+void founding_take(struct raft *raft, node_id_t from, const struct wire_found *found);
 
 /* Founds when it is our turn. */
-void founding_tick(struct node *node);
+void founding_tick(struct raft *raft);
 
 /* A client asks to found with those that are there; false: it asks for something else. */
-bool founding_request(struct node *node, uint64_t client, const struct message *message);
+bool founding_request(struct raft *raft, uint64_t client, const struct message *message);
 
 /* Says who is missing; nothing when the cluster is founded. */
-void founding_reason(const struct node *node, struct text *out);
+void founding_reason(const struct raft *raft, struct text *out);
 
 #endif

@@ -8,9 +8,9 @@
 #include "nodes/core/raft/space.h"
 #include "shared/base/mutant.h"
 
-static uint64_t stall_us(const struct node *node)
+static uint64_t stall_us(const struct raft *raft)
 {
-    return STALL_TIMEOUTS * node->step.config.election_timeout_us;
+    return STALL_TIMEOUTS * raft->step->config.election_timeout_us;
 }
 
 static bool is_within(uint64_t since_us, uint64_t for_us, uint64_t now_us)
@@ -20,24 +20,24 @@ static bool is_within(uint64_t since_us, uint64_t for_us, uint64_t now_us)
 
 /* --- what moves --- */
 
-void health_note(struct node *node, const struct event *event)
+void health_note(struct raft *raft, const struct event *event)
 {
-    if (node->follower.n_needs && event->value_bytes > node->value_bytes)
-        node->follower.fetched += event->value_bytes - node->value_bytes;
-    node->value_bytes = event->value_bytes;
-    node->disk_busy_us = event->disk_busy_us;
+    if (raft->follower.n_needs && event->value_bytes > raft->value_bytes)
+        raft->follower.fetched += event->value_bytes - raft->value_bytes;
+    raft->value_bytes = event->value_bytes;
+    raft->disk_busy_us = event->disk_busy_us;
 }
 
-void health_moved(struct node *node, node_id_t peer)
+void health_moved(struct raft *raft, node_id_t peer)
 {
-    node->replicas[peer].moved_us = node->step.now_us;
+    raft->replicas[peer].moved_us = raft->step->now_us;
 }
 
-void health_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat)
+void health_heartbeat(struct raft *raft, node_id_t from, const struct wire_heartbeat *heartbeat)
 {
-    struct replica *replica = &node->replicas[from];
+    struct replica *replica = &raft->replicas[from];
     if (replica->heard && heartbeat->fetched > replica->fetched)
-        health_moved(node, from);
+        health_moved(raft, from);
     replica->heard = true;
     replica->fetched = heartbeat->fetched;
 }
@@ -46,170 +46,170 @@ void health_heartbeat(struct node *node, node_id_t from, const struct wire_heart
 
 /* Entries that wait for room on full disks are known to wait, and no other coordinator would do
  * better: see space.h. */
-static void watch_waiting(struct node *node)
+static void watch_waiting(struct raft *raft)
 {
-    struct replication *replication = &node->replication;
-    bool waits = node->journal.last > node->journal.commit && space_suffices(node, NULL);
+    struct replication *replication = &raft->replication;
+    bool waits = raft->journal.last > raft->journal.commit && space_suffices(raft, NULL);
     if (!waits)
         replication->waits_us = 0;
-    else if (!replication->waits_us || replication->waits_for != node->journal.commit)
-        replication->waits_us = node->step.now_us;
-    replication->waits_for = node->journal.commit;
+    else if (!replication->waits_us || replication->waits_for != raft->journal.commit)
+        replication->waits_us = raft->step->now_us;
+    replication->waits_for = raft->journal.commit;
 }
 
 /* The same for reads, which wait until a majority has answered a round. */
-static void watch_reads(struct node *node)
+static void watch_reads(struct raft *raft)
 {
-    struct replication *replication = &node->replication;
-    uint64_t confirmed = replication_confirmed(node);
+    struct replication *replication = &raft->replication;
+    uint64_t confirmed = replication_confirmed(raft);
     if (confirmed >= replication->asked)
         replication->unconfirmed_us = 0;
     else if (!replication->unconfirmed_us || replication->unconfirmed != confirmed)
-        replication->unconfirmed_us = node->step.now_us;
+        replication->unconfirmed_us = raft->step->now_us;
     replication->unconfirmed = confirmed;
 }
 
 /* Nothing is wanted of a voter that has acknowledged all. */
-static bool is_moving(const struct node *node, node_id_t id)
+static bool is_moving(const struct raft *raft, node_id_t id)
 {
-    const struct replica *replica = &node->replicas[id];
-    uint64_t since_us = node->replication.waits_us;
-    if (id == node->step.config.id)
-        return node->journal.durable == node->journal.last || node->disk_busy_us < stall_us(node);
+    const struct replica *replica = &raft->replicas[id];
+    uint64_t since_us = raft->replication.waits_us;
+    if (id == raft->step->config.id)
+        return raft->journal.durable == raft->journal.last || raft->disk_busy_us < stall_us(raft);
     if (replica->moved_us > since_us)
         since_us = replica->moved_us;
     /* the checkpoint for it, slice by slice */
-    bool builds = replica->install && !replica->image && node->journal.build;
-    return replica->match == node->journal.last || builds ||
-           is_within(since_us, stall_us(node), node->step.now_us);
+    bool builds = replica->install && !replica->image && raft->journal.build;
+    return replica->match == raft->journal.last || builds ||
+           is_within(since_us, stall_us(raft), raft->step->now_us);
 }
 
-const char *health_stall(const struct node *node)
+const char *health_stall(const struct raft *raft)
 {
     uint32_t moving = 0;
     if (MUTANT(leads_without_acks))
         return NULL;
-    if (node->disk_busy_us >= stall_us(node))
+    if (raft->disk_busy_us >= stall_us(raft))
         return "its disk finishes nothing";
-    uint64_t reads_us = node->replication.unconfirmed_us;
-    if (reads_us && !is_within(reads_us, stall_us(node), node->step.now_us))
+    uint64_t reads_us = raft->replication.unconfirmed_us;
+    if (reads_us && !is_within(reads_us, stall_us(raft), raft->step->now_us))
         return "no majority confirms what is read";
-    if (!node->replication.waits_us)
+    if (!raft->replication.waits_us)
         return NULL;
-    for (node_id_t id = 1; id <= node->step.config.n_voters; id++)
-        moving += members_counts(node, id) && is_moving(node, id);
-    return moving < election_quorum(node) ? "no majority acknowledges what waits" : NULL;
+    for (node_id_t id = 1; id <= raft->step->config.n_voters; id++)
+        moving += members_counts(raft, id) && is_moving(raft, id);
+    return moving < election_quorum(raft) ? "no majority acknowledges what waits" : NULL;
 }
 
-bool health_rests(const struct node *node)
+bool health_rests(const struct raft *raft)
 {
-    return node->step.now_us < node->election.rests_until_us ||
-           node->disk_busy_us >= stall_us(node);
+    return raft->step->now_us < raft->election.rests_until_us ||
+           raft->disk_busy_us >= stall_us(raft);
 }
 
 /* --- who is level (R36) --- */
 
-static uint64_t behind_us(const struct node *node)
+static uint64_t behind_us(const struct raft *raft)
 {
-    return BEHIND_TIMEOUTS * node->step.config.election_timeout_us;
+    return BEHIND_TIMEOUTS * raft->step->config.election_timeout_us;
 }
 
 /* What a peer has both applied and acknowledged: a disk that hangs stops only the second. */
-static log_index_t reached(const struct node *node, node_id_t id)
+static log_index_t reached(const struct raft *raft, node_id_t id)
 {
-    const struct message *heartbeat = node->links.peers[id].heartbeat;
+    const struct message *heartbeat = raft->links->peers[id].heartbeat;
     log_index_t applied = heartbeat ? heartbeat->as.heartbeat.applied : 0;
-    return applied < node->replicas[id].match ? applied : node->replicas[id].match;
+    return applied < raft->replicas[id].match ? applied : raft->replicas[id].match;
 }
 
-static void say_level(struct node *node, node_id_t id, const char *event)
+static void say_level(struct raft *raft, node_id_t id, const char *event)
 {
-    const struct level *level = &node->replicas[id].level;
+    const struct level *level = &raft->replicas[id].level;
     if (level->behind)
-        step_event(&node->step, event, id, JOB_NONE,
+        step_event(raft->step, event, id, JOB_NONE,
                    "node %u is behind: it has entry %" PRIu64 " of %" PRIu64 ", and %" PRIu64
                    " ms ago there were %" PRIu64 " already",
-                   id, reached(node, id), node->journal.commit,
-                   (node->step.now_us - level->since_us) / MS_US, level->goal);
+                   id, reached(raft, id), raft->journal.commit,
+                   (raft->step->now_us - level->since_us) / MS_US, level->goal);
     else
-        step_event(&node->step, event, id, JOB_NONE,
-                   "node %u is level again: it has entry %" PRIu64, id, reached(node, id));
+        step_event(raft->step, event, id, JOB_NONE, "node %u is level again: it has entry %" PRIu64,
+                   id, reached(raft, id));
 }
 
 /* A node can be said to be behind only once in behind_us(), so the feed cannot be flooded. */
-static void look_at(struct node *node, node_id_t id)
+static void look_at(struct raft *raft, node_id_t id)
 {
-    const struct peer *peer = &node->links.peers[id];
-    struct level *level = &node->replicas[id].level;
+    const struct peer *peer = &raft->links->peers[id];
+    struct level *level = &raft->replicas[id].level;
     if (!peer->alive) {
         *level = (struct level){0};
         return;
     }
     if (!level->since_us)
-        *level = (struct level){.goal = node->journal.commit, .since_us = node->step.now_us};
-    if (reached(node, id) >= level->goal || MUTANT(level_while_alive)) {
+        *level = (struct level){.goal = raft->journal.commit, .since_us = raft->step->now_us};
+    if (reached(raft, id) >= level->goal || MUTANT(level_while_alive)) {
         bool was_behind = level->behind;
-        *level = (struct level){.goal = node->journal.commit,
-                                .since_us = node->step.now_us,
+        *level = (struct level){.goal = raft->journal.commit,
+                                .since_us = raft->step->now_us,
                                 .reached = true};
         if (was_behind)
-            say_level(node, id, "node_level");
-    } else if (!level->behind && !is_within(level->since_us, behind_us(node), node->step.now_us)) {
+            say_level(raft, id, "node_level");
+    } else if (!level->behind && !is_within(level->since_us, behind_us(raft), raft->step->now_us)) {
         level->behind = true;
-        say_level(node, id, "node_behind");
+        say_level(raft, id, "node_behind");
     }
 }
 
-void health_tick(struct node *node)
+void health_tick(struct raft *raft)
 {
-    if (!node_is_coordinator(node))
+    if (!election_leads(raft))
         return;
-    watch_waiting(node);
-    watch_reads(node);
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        if (step_is_peer(&node->step, id))
-            look_at(node, id);
+    watch_waiting(raft);
+    watch_reads(raft);
+    for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++)
+        if (step_is_peer(raft->step, id))
+            look_at(raft, id);
 }
 
 /* --- what is said of it --- */
 
-uint64_t health_behind_ms(const struct node *node, node_id_t id)
+uint64_t health_behind_ms(const struct raft *raft, node_id_t id)
 {
-    const struct level *level = &node->replicas[id].level;
-    return level->behind ? (node->step.now_us - level->since_us) / MS_US : 0;
+    const struct level *level = &raft->replicas[id].level;
+    return level->behind ? (raft->step->now_us - level->since_us) / MS_US : 0;
 }
 
-uint64_t health_stalled_ms(const struct node *node, node_id_t id)
+uint64_t health_stalled_ms(const struct raft *raft, node_id_t id)
 {
-    const struct peer *peer = &node->links.peers[id];
-    uint64_t ms = node->disk_busy_us / MS_US;
-    if (id != node->step.config.id)
+    const struct peer *peer = &raft->links->peers[id];
+    uint64_t ms = raft->disk_busy_us / MS_US;
+    if (id != raft->step->config.id)
         ms = peer->alive && peer->heartbeat ? peer->heartbeat->as.heartbeat.disk_ms : 0;
-    return ms * MS_US >= stall_us(node) ? ms : 0;
+    return ms * MS_US >= stall_us(raft) ? ms : 0;
 }
 
-static bool is_alive(const struct node *node, node_id_t id)
+static bool is_alive(const struct raft *raft, node_id_t id)
 {
-    return id == node->step.config.id || node->links.peers[id].alive;
+    return id == raft->step->config.id || raft->links->peers[id].alive;
 }
 
-bool health_is_good(const struct node *node)
+bool health_is_good(const struct raft *raft)
 {
-    bool good = node_serves(node);
-    for (node_id_t id = 1; good && id <= node->step.config.n_nodes; id++)
-        good = is_alive(node, id) && !health_behind_ms(node, id) && !health_stalled_ms(node, id) &&
-               (id > node->step.config.n_voters || members_counts(node, id));
+    bool good = raft_serves(raft);
+    for (node_id_t id = 1; good && id <= raft->step->config.n_nodes; id++)
+        good = is_alive(raft, id) && !health_behind_ms(raft, id) && !health_stalled_ms(raft, id) &&
+               (id > raft->step->config.n_voters || members_counts(raft, id));
     return good;
 }
 
-uint32_t health_may_fail(const struct node *node)
+uint32_t health_may_fail(const struct raft *raft)
 {
-    uint32_t good = 0, quorum = election_quorum(node);
-    for (node_id_t id = 1; node_serves(node) && id <= node->step.config.n_voters; id++) {
-        const struct level *level = &node->replicas[id].level;
-        bool level_now = id == node->step.config.id || (level->reached && !level->behind);
-        good += is_alive(node, id) && members_counts(node, id) && level_now &&
-                !health_stalled_ms(node, id);
+    uint32_t good = 0, quorum = election_quorum(raft);
+    for (node_id_t id = 1; raft_serves(raft) && id <= raft->step->config.n_voters; id++) {
+        const struct level *level = &raft->replicas[id].level;
+        bool level_now = id == raft->step->config.id || (level->reached && !level->behind);
+        good += is_alive(raft, id) && members_counts(raft, id) && level_now &&
+                !health_stalled_ms(raft, id);
     }
     return good > quorum ? good - quorum : 0;
 }

@@ -6,35 +6,35 @@
 #ifndef CONCLAVE_CORE_HEALTH_H
 #define CONCLAVE_CORE_HEALTH_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/raft/raft.h"
 
 /* Takes in what an event says of the disk and of values, before the event itself. */
-void health_note(struct node *node, const struct event *event);
+void health_note(struct raft *raft, const struct event *event);
 
 /* A peer acknowledged more of the log than before, or of a full checkpoint. */
-void health_moved(struct node *node, node_id_t peer);
+void health_moved(struct raft *raft, node_id_t peer);
 
 /* A heartbeat of a peer came. */
-void health_heartbeat(struct node *node, node_id_t from, const struct wire_heartbeat *heartbeat);
+void health_heartbeat(struct raft *raft, node_id_t from, const struct wire_heartbeat *heartbeat);
 
 /* Looks who is level, and says on the feed who is no longer, or is again. */
-void health_tick(struct node *node);
+void health_tick(struct raft *raft);
 
 /* Why a coordinator must make way (one line, static); NULL: it need not. */
-const char *health_stall(const struct node *node);
+const char *health_stall(const struct raft *raft);
 
 /* True while a node should leave elections to others. */
-bool health_rests(const struct node *node);
+bool health_rests(const struct raft *raft);
 
 /* For so long, in milliseconds, the node has been behind, or its disk stalls; 0: it is not. */
-uint64_t health_behind_ms(const struct node *node, node_id_t id);
-uint64_t health_stalled_ms(const struct node *node, node_id_t id);
+uint64_t health_behind_ms(const struct raft *raft, node_id_t id);
+uint64_t health_stalled_ms(const struct raft *raft, node_id_t id);
 
 /* True when a coordinator serves, all nodes are alive, none is behind, none stalls, and all voters'
  * disks count. */
-bool health_is_good(const struct node *node);
+bool health_is_good(const struct raft *raft);
 
 /* How many more voters may stop such that a quorum of the others is alive, admitted and level. */
-uint32_t health_may_fail(const struct node *node);
+uint32_t health_may_fail(const struct raft *raft);
 
 #endif

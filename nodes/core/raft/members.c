@@ -14,63 +14,74 @@
 #define ADMISSION_NAME      "entry_voter_admitted"
 #define ADMISSION_BYTES_MAX 192 /* packed; a longer entry is none */
 
-void members_init(struct node *node, const struct node_durable *durable)
+/* The voters' disks as the applied log has them. */
+static incarnation_t *births_of(const struct raft *raft)
 {
-    node->step.identity = durable->identity;
-    node->step.birth = durable->birth;
-    memcpy(node->state.births.at, durable->identity.births, sizeof node->state.births.at);
+    return raft->machine->births(raft->context);
 }
 
-incarnation_t members_birth(const struct node *node, node_id_t id)
+void members_found(struct raft *raft, const struct identity *identity)
 {
-    const struct members *members = &node->members;
+    memcpy(births_of(raft), identity->births, sizeof identity->births);
+}
+
+void members_init(struct raft *raft, const struct node_durable *durable)
+{
+    raft->step->identity = durable->identity;
+    raft->step->birth = durable->birth;
+    members_found(raft, &durable->identity);
+}
+
+incarnation_t members_birth(const struct raft *raft, node_id_t id)
+{
+    const struct members *members = &raft->members;
     for (size_t i = members->n_pending; i > 0; i--)
         if (members->pending[i - 1].node == id)
             return members->pending[i - 1].birth;
-    return node->state.births.at[id];
+    return births_of(raft)[id];
 }
 
-static bool is_voter(const struct node *node, node_id_t id)
+static bool is_voter(const struct raft *raft, node_id_t id)
 {
-    return id >= 1 && id <= node->step.config.n_voters;
+    return id >= 1 && id <= raft->step->config.n_voters;
 }
 
-bool members_is_named(const struct node *node, node_id_t id)
+bool members_is_named(const struct raft *raft, node_id_t id)
 {
-    incarnation_t named = members_birth(node, id);
+    incarnation_t named = members_birth(raft, id);
     incarnation_t birth =
-        id == node->step.config.id ? node->step.birth : node->members.of[id].birth;
+        id == raft->step->config.id ? raft->step->birth : raft->members.of[id].birth;
     return !named || named == birth || MUTANT(empty_disk_votes) || MUTANT(old_disk_counts);
 }
 
-bool members_counts(const struct node *node, node_id_t id)
+bool members_counts(const struct raft *raft, node_id_t id)
 {
-    bool self = id == node->step.config.id;
-    const struct membership *peer = &node->members.of[id];
-    incarnation_t birth = self ? node->step.birth : peer->birth;
-    bool claims = self ? node->election.voter : peer->voter;
-    if (!is_voter(node, id) || !step_is_founded(&node->step))
+    bool self = id == raft->step->config.id;
+    const struct membership *peer = &raft->members.of[id];
+    incarnation_t birth = self ? raft->step->birth : peer->birth;
+    bool claims = self ? raft->election.voter : peer->voter;
+    if (!is_voter(raft, id) || !step_is_founded(raft->step))
         return false;
     if (MUTANT(empty_disk_votes))
         return true;
-    incarnation_t named = members_birth(node, id);
+    incarnation_t named = members_birth(raft, id);
     if (MUTANT(admission_counts_itself) && named && named == birth)
         return true;
-    return claims && members_is_named(node, id);
+    return claims && members_is_named(raft, id);
 }
 
-bool members_may_count(const struct node *node, node_id_t id)
+bool members_may_count(const struct raft *raft, node_id_t id)
 {
-    const struct membership *peer = &node->members.of[id];
-    bool met = id == node->step.config.id || peer->birth;
-    return met ? members_counts(node, id) : peer->last_voter;
+    const struct membership *peer = &raft->members.of[id];
+    bool met = id == raft->step->config.id || peer->birth;
+    return met ? members_counts(raft, id) : peer->last_voter;
 }
 
 /* --- what peers say --- */
 
-void members_forget(struct node *node, node_id_t peer)
+void members_forget(struct raft *raft, node_id_t peer)
 {
-    struct membership *it = &node->members.of[peer];
+    struct membership *it = &raft->members.of[peer];
     it->last_birth = it->birth ? it->birth : it->last_birth;
     it->last_voter = it->birth ? it->voter : it->last_voter;
     memset(it->cluster_id, 0, CLUSTER_ID_BYTES);
@@ -79,9 +90,9 @@ void members_forget(struct node *node, node_id_t peer)
     it->found_us = 0;
 }
 
-void members_learn(struct node *node, node_id_t from, struct slice cluster_id, incarnation_t birth)
+void members_learn(struct raft *raft, node_id_t from, struct slice cluster_id, incarnation_t birth)
 {
-    struct membership *peer = &node->members.of[from];
+    struct membership *peer = &raft->members.of[from];
     memset(peer->cluster_id, 0, CLUSTER_ID_BYTES);
     if (cluster_id.len == CLUSTER_ID_BYTES)
         memcpy(peer->cluster_id, cluster_id.at, CLUSTER_ID_BYTES);
@@ -89,7 +100,7 @@ void members_learn(struct node *node, node_id_t from, struct slice cluster_id, i
     /* A vote of its disk before is not known to this one. A disk stays admitted while its node
      * restarts. */
     if (peer->last_birth && birth && peer->last_birth != birth)
-        node->election.voted_for_us[from] = false;
+        raft->election.voted_for_us[from] = false;
     if (birth && birth == peer->last_birth && peer->last_voter)
         peer->voter = true;
     if (birth) {
@@ -98,42 +109,42 @@ void members_learn(struct node *node, node_id_t from, struct slice cluster_id, i
     }
 }
 
-void members_claims(struct node *node, node_id_t from, bool voter)
+void members_claims(struct raft *raft, node_id_t from, bool voter)
 {
-    struct membership *peer = &node->members.of[from];
+    struct membership *peer = &raft->members.of[from];
     peer->voter = voter;
 }
 
-bool members_is_member(const struct node *node, node_id_t peer)
+bool members_is_member(const struct raft *raft, node_id_t peer)
 {
-    return step_is_ours(&node->step,
-                        (struct slice){node->members.of[peer].cluster_id, CLUSTER_ID_BYTES});
+    return step_is_ours(raft->step,
+                        (struct slice){raft->members.of[peer].cluster_id, CLUSTER_ID_BYTES});
 }
 
-bool members_is_foreign(const struct node *node, node_id_t peer)
+bool members_is_foreign(const struct raft *raft, node_id_t peer)
 {
     static const uint8_t none[CLUSTER_ID_BYTES];
-    const uint8_t *theirs = node->members.of[peer].cluster_id;
-    return step_is_founded(&node->step) && memcmp(theirs, none, CLUSTER_ID_BYTES) &&
-           memcmp(theirs, node->step.identity.cluster_id, CLUSTER_ID_BYTES);
+    const uint8_t *theirs = raft->members.of[peer].cluster_id;
+    return step_is_founded(raft->step) && memcmp(theirs, none, CLUSTER_ID_BYTES) &&
+           memcmp(theirs, raft->step->identity.cluster_id, CLUSTER_ID_BYTES);
 }
 
-bool members_accepts(struct node *node, node_id_t from, struct slice cluster_id)
+bool members_accepts(struct raft *raft, node_id_t from, struct slice cluster_id)
 {
-    if (step_is_ours(&node->step, cluster_id))
+    if (step_is_ours(raft->step, cluster_id))
         return true;
-    if (step_is_founded(&node->step) && cluster_id.len)
-        peers_complain(&node->links, from, PEERS_FOREIGN);
+    if (step_is_founded(raft->step) && cluster_id.len)
+        peers_complain(raft->links, from, PEERS_FOREIGN);
     return false;
 }
 
 /* Whoever is of another cluster, or of one of another size, is not met. */
-bool members_welcomes(struct node *node, node_id_t from, const struct wire_hello *hello)
+bool members_welcomes(struct raft *raft, node_id_t from, const struct wire_hello *hello)
 {
-    const struct node_config *config = &node->step.config;
+    const struct node_config *config = &raft->step->config;
     struct text why = {0};
-    if (hello->cluster_id.len && step_is_founded(&node->step) &&
-        !step_is_ours(&node->step, hello->cluster_id))
+    if (hello->cluster_id.len && step_is_founded(raft->step) &&
+        !step_is_ours(raft->step, hello->cluster_id))
         text_add(&why, PEERS_FOREIGN);
     else if (hello->nodes && hello->nodes != config->n_nodes)
         text_add(&why, "its cluster has %" PRIu64 " nodes, ours %" PRIu32, hello->nodes,
@@ -142,7 +153,7 @@ bool members_welcomes(struct node *node, node_id_t from, const struct wire_hello
         text_add(&why, "its cluster has %" PRIu64 " voters, ours %" PRIu32, hello->voters,
                  config->n_voters);
     if (why.len)
-        peers_complain(&node->links, from, why.at);
+        peers_complain(raft->links, from, why.at);
     return !why.len;
 }
 
@@ -170,16 +181,16 @@ static void note(struct members *members, log_index_t index, node_id_t id, incar
 /* Another disk is admitted in the place of ours. Should a later entry admit ours again, it counts
  * when that one is applied, not before: else it would help to commit its own admission. Durable
  * together with the entry. */
-static void be_replaced(struct node *node)
+static void be_replaced(struct raft *raft)
 {
-    if (!node->election.voter)
+    if (!raft->election.voter)
         return;
-    node->election.voter = false;
-    election_write(node);
-    outbox_log(&node->step.out, LOG_WARN, "another disk is admitted in the place of ours");
+    raft->election.voter = false;
+    election_write(raft);
+    outbox_log(&raft->step->out, LOG_WARN, "another disk is admitted in the place of ours");
 }
 
-void members_restored(struct node *node, log_index_t index, const struct blob *packed)
+void members_restored(struct raft *raft, log_index_t index, const struct blob *packed)
 {
     struct message *entry;
     struct text why = {0};
@@ -188,26 +199,26 @@ void members_restored(struct node *node, log_index_t index, const struct blob *p
         codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
         return;
     const struct wire_entry_voter_admitted *admitted = &entry->as.entry_voter_admitted;
-    if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED && is_voter(node, (node_id_t)admitted->node) &&
-        step_is_ours(&node->step, admitted->cluster_id))
-        note(&node->members, index, (node_id_t)admitted->node, admitted->birth);
+    if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED && is_voter(raft, (node_id_t)admitted->node) &&
+        step_is_ours(raft->step, admitted->cluster_id))
+        note(&raft->members, index, (node_id_t)admitted->node, admitted->birth);
     message_drop(&entry);
 }
 
-void members_appended(struct node *node, log_index_t index, const struct blob *packed)
+void members_appended(struct raft *raft, log_index_t index, const struct blob *packed)
 {
-    const struct members *members = &node->members;
-    members_restored(node, index, packed);
+    const struct members *members = &raft->members;
+    members_restored(raft, index, packed);
     const struct admission *last =
         members->n_pending ? &members->pending[members->n_pending - 1] : NULL;
-    if (last && last->index == index && last->node == node->step.config.id &&
-        last->birth != node->step.birth)
-        be_replaced(node);
+    if (last && last->index == index && last->node == raft->step->config.id &&
+        last->birth != raft->step->birth)
+        be_replaced(raft);
 }
 
-void members_cut(struct node *node, log_index_t from)
+void members_cut(struct raft *raft, log_index_t from)
 {
-    struct members *members = &node->members;
+    struct members *members = &raft->members;
     while (members->n_pending && members->pending[members->n_pending - 1].index >= from)
         members->n_pending--;
 }
@@ -225,96 +236,93 @@ static void forget_applied(struct members *members, log_index_t upto)
 
 /* Our own admission is applied, with all that is before it and the values; or a full checkpoint
  * names another disk. */
-static void check_own(struct node *node)
+static void check_own(struct raft *raft)
 {
-    incarnation_t named = node->state.births.at[node->step.config.id];
-    bool ours = named && named == node->step.birth;
-    if (!is_voter(node, node->step.config.id))
+    incarnation_t named = births_of(raft)[raft->step->config.id];
+    bool ours = named && named == raft->step->birth;
+    if (!is_voter(raft, raft->step->config.id))
         return;
-    if (ours && !node->election.voter)
-        election_admitted(node);
+    if (ours && !raft->election.voter)
+        election_admitted(raft);
     else if (named && !ours)
-        be_replaced(node);
+        be_replaced(raft);
 }
 
-void members_apply(struct node *node, log_index_t index,
+void members_apply(struct raft *raft, log_index_t index,
                    const struct wire_entry_voter_admitted *entry)
 {
     node_id_t id = (node_id_t)entry->node;
-    forget_applied(&node->members, index);
-    if (!is_voter(node, id) || !step_is_ours(&node->step, entry->cluster_id))
+    forget_applied(&raft->members, index);
+    if (!is_voter(raft, id) || !step_is_ours(raft->step, entry->cluster_id))
         return;
-    node->state.births.at[id] = entry->birth;
-    if (node_is_coordinator(node))
-        step_event(&node->step, "voter_admitted", id, JOB_NONE, "node %u is admitted as a voter",
+    births_of(raft)[id] = entry->birth;
+    if (election_leads(raft))
+        step_event(raft->step, "voter_admitted", id, JOB_NONE, "node %u is admitted as a voter",
                    id);
-    check_own(node);
+    check_own(raft);
 }
 
-void members_installed(struct node *node)
+void members_installed(struct raft *raft)
 {
-    node->members.n_pending = 0; /* the log is gone, with what it named */
-    check_own(node);
+    raft->members.n_pending = 0; /* the log is gone, with what it named */
+    check_own(raft);
 }
 
 /* --- admitting --- */
 
-static void propose(struct node *node, node_id_t id, incarnation_t birth)
+static void propose(struct raft *raft, node_id_t id, incarnation_t birth)
 {
     struct message *entry = message_new(MESSAGE_ENTRY_VOTER_ADMITTED);
-    entry->as.entry_voter_admitted =
-        (struct wire_entry_voter_admitted){.node = id,
-                                           .birth = birth,
-                                           .cluster_id =
-                                               message_copy(entry, step_cluster_id(&node->step))};
-    outbox_log(&node->step.out, LOG_INFO, "proposes to admit node %u as a voter", id);
-    journal_propose(node, entry);
+    entry->as.entry_voter_admitted = (struct wire_entry_voter_admitted){
+        .node = id, .birth = birth, .cluster_id = message_copy(entry, step_cluster_id(raft->step))};
+    outbox_log(&raft->step->out, LOG_INFO, "proposes to admit node %u as a voter", id);
+    journal_propose(raft, entry);
 }
 
 /* Its disk has all that is committed, values included. */
-static bool has_caught_up(const struct node *node, node_id_t id)
+static bool has_caught_up(const struct raft *raft, node_id_t id)
 {
-    const struct peer *peer = &node->links.peers[id];
+    const struct peer *peer = &raft->links->peers[id];
     return peer->alive && peer->links[PLANE_CHECKPOINT].state == LINK_WELCOMED &&
-           node->members.of[id].birth && !members_is_foreign(node, id) &&
-           node->replicas[id].match && node->replicas[id].match >= node->journal.commit;
+           raft->members.of[id].birth && !members_is_foreign(raft, id) &&
+           raft->replicas[id].match && raft->replicas[id].match >= raft->journal.commit;
 }
 
 /* It has applied all, and does not count itself: an admission of another disk that was cut off
  * again had made it forget its own. */
-static bool has_forgotten(const struct node *node, node_id_t id)
+static bool has_forgotten(const struct raft *raft, node_id_t id)
 {
-    const struct peer *peer = &node->links.peers[id];
-    return !node->members.of[id].voter && peer->heartbeat && !peer->heartbeat->as.heartbeat.voter &&
-           peer->heartbeat->as.heartbeat.applied >= node->journal.commit;
+    const struct peer *peer = &raft->links->peers[id];
+    return !raft->members.of[id].voter && peer->heartbeat && !peer->heartbeat->as.heartbeat.voter &&
+           peer->heartbeat->as.heartbeat.applied >= raft->journal.commit;
 }
 
-void members_pump(struct node *node)
+void members_pump(struct raft *raft)
 {
-    if (!node_serves(node) || node->members.n_pending || node->full)
+    if (!raft_serves(raft) || raft->members.n_pending || raft->full)
         return;
-    for (node_id_t id = 1; id <= node->step.config.n_voters; id++) {
-        bool self = id == node->step.config.id;
-        incarnation_t birth = self ? node->step.birth : node->members.of[id].birth;
-        bool named = birth == members_birth(node, id) && (self || !has_forgotten(node, id));
-        if (!birth || named || (!self && !has_caught_up(node, id)))
+    for (node_id_t id = 1; id <= raft->step->config.n_voters; id++) {
+        bool self = id == raft->step->config.id;
+        incarnation_t birth = self ? raft->step->birth : raft->members.of[id].birth;
+        bool named = birth == members_birth(raft, id) && (self || !has_forgotten(raft, id));
+        if (!birth || named || (!self && !has_caught_up(raft, id)))
             continue;
-        propose(node, id, birth);
+        propose(raft, id, birth);
         return;
     }
 }
 
-unsigned members_missing(const struct node *node)
+unsigned members_missing(const struct raft *raft)
 {
     unsigned missing = 0;
-    for (node_id_t id = 1; id <= node->step.config.n_voters; id++)
-        missing += !members_counts(node, id);
+    for (node_id_t id = 1; id <= raft->step->config.n_voters; id++)
+        missing += !members_counts(raft, id);
     return missing;
 }
 
-void members_clear(struct node *node)
+void members_clear(struct raft *raft)
 {
-    free(node->members.pending);
-    node->members.pending = NULL;
-    node->members.n_pending = node->members.pending_size = 0;
+    free(raft->members.pending);
+    raft->members.pending = NULL;
+    raft->members.n_pending = raft->members.pending_size = 0;
 }

@@ -12,70 +12,73 @@
 #ifndef CONCLAVE_CORE_MEMBERS_H
 #define CONCLAVE_CORE_MEMBERS_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/raft/raft.h"
 
-void members_init(struct node *node, const struct node_durable *durable);
+/* The cluster is founded: these are its voters' disks. */
+void members_found(struct raft *raft, const struct identity *identity);
+
+void members_init(struct raft *raft, const struct node_durable *durable);
 
 /* The same for what a peer sent; another cluster's is complained about. */
-bool members_accepts(struct node *node, node_id_t from, struct slice cluster_id);
+bool members_accepts(struct raft *raft, node_id_t from, struct slice cluster_id);
 
 /* The disk that the log names for a voter; 0: none yet, any will do. */
-incarnation_t members_birth(const struct node *node, node_id_t id);
+incarnation_t members_birth(const struct raft *raft, node_id_t id);
 
 /* The log names this voter's present disk, or none yet. Says nothing of what it has applied. */
-bool members_is_named(const struct node *node, node_id_t id);
+bool members_is_named(const struct raft *raft, node_id_t id);
 
 /* True when this voter's votes and acknowledgements count; of ourselves, too. */
-bool members_counts(const struct node *node, node_id_t id);
+bool members_counts(const struct raft *raft, node_id_t id);
 
 /* members_counts(), but a peer that has just restarted, and has not said from which disk, is given
  * time. */
-bool members_may_count(const struct node *node, node_id_t id);
+bool members_may_count(const struct raft *raft, node_id_t id);
 
 /* --- what peers say --- */
 
 /* A peer's HELLO or heartbeat tells of its disk. */
-void members_learn(struct node *node, node_id_t from, struct slice cluster_id, incarnation_t birth);
+void members_learn(struct raft *raft, node_id_t from, struct slice cluster_id, incarnation_t birth);
 
 /* A new life of a peer: nothing is known of its disk. */
-void members_forget(struct node *node, node_id_t peer);
+void members_forget(struct raft *raft, node_id_t peer);
 
 /* Its answer claims (or not) that it votes. Only answers count, the last one of its connection:
  * heartbeats keep no order, and an old one may claim what its disk no longer does. */
-void members_claims(struct node *node, node_id_t from, bool voter);
+void members_claims(struct raft *raft, node_id_t from, bool voter);
 
 /* True when the peer is heard to belong to our cluster: before, it would take nothing in. */
-bool members_is_member(const struct node *node, node_id_t peer);
+bool members_is_member(const struct raft *raft, node_id_t peer);
 
 /* True when the peer belongs to another cluster than we do. */
-bool members_is_foreign(const struct node *node, node_id_t peer);
+bool members_is_foreign(const struct raft *raft, node_id_t peer);
 
 /* --- admissions in the log --- */
 
 /* An entry was restored from disk, or appended. */
-void members_restored(struct node *node, log_index_t index, const struct blob *packed);
-void members_appended(struct node *node, log_index_t index, const struct blob *packed);
+void members_restored(struct raft *raft, log_index_t index, const struct blob *packed);
+void members_appended(struct raft *raft, log_index_t index, const struct blob *packed);
 
 /* Entries from `from` on are cut off. */
-void members_cut(struct node *node, log_index_t from);
+void members_cut(struct raft *raft, log_index_t from);
 
 /* An admission is committed. */
-void members_apply(struct node *node, log_index_t index,
+void members_apply(struct raft *raft, log_index_t index,
                    const struct wire_entry_voter_admitted *entry);
 
 /* A full checkpoint replaced the log; `births` are those of its head. */
-void members_installed(struct node *node);
+void members_installed(struct raft *raft);
 
 /* Whether a peer may be met: not when it is of another cluster, or of one of another size. Then why
  * is complained about. */
-bool members_welcomes(struct node *node, node_id_t from, const struct wire_hello *hello);
+bool members_welcomes(struct raft *raft, node_id_t from, const struct wire_hello *hello);
 
 /* Proposes what is due, as the coordinator: one admission at a time. */
-void members_pump(struct node *node);
+void members_pump(struct raft *raft);
 
 /* Voters that do not count now, so many; and what a person should know of them. */
-unsigned members_missing(const struct node *node);
+unsigned members_missing(const struct raft *raft);
 
-void members_clear(struct node *node);
+void members_clear(struct raft *raft);
 
 #endif

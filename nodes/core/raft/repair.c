@@ -3,120 +3,111 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "nodes/core/snapshot/snapshot.h"
 #include "nodes/core/raft/sweep.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 #define REPAIR_RETRY_US (200 * MS_US) /* between one node and the next */
 
-static struct repair *find(struct node *node, struct value_id id)
+static struct repair *find(struct raft *raft, struct value_id id)
 {
-    for (size_t i = 0; i < node->repairs.n; i++)
-        if (node->repairs.at[i].id.job == id.job && node->repairs.at[i].id.op == id.op)
-            return &node->repairs.at[i];
+    for (size_t i = 0; i < raft->repairs.n; i++)
+        if (raft->repairs.at[i].id.job == id.job && raft->repairs.at[i].id.op == id.op)
+            return &raft->repairs.at[i];
     return NULL;
 }
 
-static void forget(struct node *node, struct repair *repair)
+static void forget(struct raft *raft, struct repair *repair)
 {
-    outbox_drop(&node->step.out, USER_REPAIR, repair->id);
-    *repair = node->repairs.at[--node->repairs.n];
+    outbox_drop(&raft->step->out, USER_REPAIR, repair->id);
+    *repair = raft->repairs.at[--raft->repairs.n];
 }
 
 /* What the state says of the value; false: it tells no hash, so no other node's can be checked. */
-static bool describe(const struct node *node, struct repair *repair)
+static bool describe(const struct raft *raft, struct repair *repair)
 {
-    const struct job *job = jobs_find(&node->state.jobs, repair->id.job);
-    if (!job || !sweep_names(node, repair->id))
-        return false;
-    const struct done_op *done = map_get(&job->frontier, (struct map_key){repair->id.op, 0});
-    bool result = job->state == JOB_DONE && repair->id.op == job_text_op(job);
-    if (!result && (!done || done->value))
-        return false;
-    repair->len = result ? job->digits : done->len;
-    memcpy(repair->hash, result ? job->sha256 : done->hash, HASH_BYTES);
-    return true;
+    return sweep_names(raft, repair->id) &&
+           raft->machine->describe(raft->context, repair->id, &repair->len, repair->hash);
 }
 
-static void say(struct node *node, enum log_level level, struct value_id id, const char *what)
+static void say(struct raft *raft, enum log_level level, struct value_id id, const char *what)
 {
     char job[JOB_TEXT_MAX];
-    outbox_log(&node->step.out, level, "value %s-%" PRIu64 " on this disk %s",
+    outbox_log(&raft->step->out, level, "value %s-%" PRIu64 " on this disk %s",
                job_id_text(id.job, job), id.op, what);
 }
 
-static void fetch(struct node *node, struct repair *repair)
+static void fetch(struct raft *raft, struct repair *repair)
 {
-    uint32_t n = node->step.config.n_nodes;
-    repair->wake_us = node->step.now_us + REPAIR_RETRY_US;
+    uint32_t n = raft->step->config.n_nodes;
+    repair->wake_us = raft->step->now_us + REPAIR_RETRY_US;
     for (uint32_t i = 0; i < n; i++) {
         node_id_t id = (repair->source + i) % n + 1;
-        if (!step_is_peer(&node->step, id) || !node->links.peers[id].alive)
+        if (!step_is_peer(raft->step, id) || !raft->links->peers[id].alive)
             continue;
         repair->source = id;
         repair->waits = true;
-        repair->wake_us = node->step.now_us + value_wait_us(repair->len);
-        outbox_fetch(&node->step.out, USER_REPAIR, repair->id, id, repair->len, repair->hash, 0);
+        repair->wake_us = raft->step->now_us + value_wait_us(repair->len);
+        outbox_fetch(&raft->step->out, USER_REPAIR, repair->id, id, repair->len, repair->hash, 0);
         return;
     }
 }
 
-void repair_lost(struct node *node, struct value_id id)
+void repair_lost(struct raft *raft, struct value_id id)
 {
-    struct repair repair = {.id = id, .source = node->step.config.id};
-    if (find(node, id) || node->repairs.n == REPAIRS_MAX || MUTANT(rot_stays))
+    struct repair repair = {.id = id, .source = raft->step->config.id};
+    if (find(raft, id) || raft->repairs.n == REPAIRS_MAX || MUTANT(rot_stays))
         return;
-    if (!describe(node, &repair)) {
-        if (snapshot_names(node, id)) /* only this node has it */
-            say(node, LOG_WARN, id, "is missing or damaged: that snapshot cannot be read");
+    if (!describe(raft, &repair)) {
+        if (!(id.job >> JOB_INDEX_BITS) && sweep_names(raft, id)) /* only this node has it */
+            say(raft, LOG_WARN, id, "is missing or damaged: that snapshot cannot be read");
         return;
     }
-    say(node, LOG_WARN, id, "is missing or damaged: it is fetched from another node");
-    struct repair *it = &node->repairs.at[node->repairs.n++];
+    say(raft, LOG_WARN, id, "is missing or damaged: it is fetched from another node");
+    struct repair *it = &raft->repairs.at[raft->repairs.n++];
     *it = repair;
-    fetch(node, it);
+    fetch(raft, it);
 }
 
-void repair_value_ready(struct node *node, struct value_id id)
+void repair_value_ready(struct raft *raft, struct value_id id)
 {
-    struct repair *repair = find(node, id);
+    struct repair *repair = find(raft, id);
     if (!repair)
         return;
-    repair->wake_us = node->step.now_us + value_wait_us(repair->len);
-    outbox_keep(&node->step.out, USER_REPAIR, id, NULL);
+    repair->wake_us = raft->step->now_us + value_wait_us(repair->len);
+    outbox_keep(&raft->step->out, USER_REPAIR, id, NULL);
 }
 
-void repair_value_failed(struct node *node, struct value_id id)
+void repair_value_failed(struct raft *raft, struct value_id id)
 {
-    struct repair *repair = find(node, id);
+    struct repair *repair = find(raft, id);
     if (!repair)
         return;
     repair->waits = false;
-    repair->wake_us = node->step.now_us + REPAIR_RETRY_US;
+    repair->wake_us = raft->step->now_us + REPAIR_RETRY_US;
 }
 
-void repair_value_kept(struct node *node, struct value_id id)
+void repair_value_kept(struct raft *raft, struct value_id id)
 {
-    struct repair *repair = find(node, id);
+    struct repair *repair = find(raft, id);
     if (!repair)
         return;
-    say(node, LOG_INFO, id, "is repaired");
-    forget(node, repair);
+    say(raft, LOG_INFO, id, "is repaired");
+    forget(raft, repair);
 }
 
-void repair_tick(struct node *node)
+void repair_tick(struct raft *raft)
 {
-    for (size_t i = node->repairs.n; i-- > 0;) {
-        struct repair *repair = &node->repairs.at[i];
-        if (node->step.now_us < repair->wake_us)
+    for (size_t i = raft->repairs.n; i-- > 0;) {
+        struct repair *repair = &raft->repairs.at[i];
+        if (raft->step->now_us < repair->wake_us)
             continue;
-        if (!sweep_names(node, repair->id)) {
-            forget(node, repair);
+        if (!sweep_names(raft, repair->id)) {
+            forget(raft, repair);
             continue;
         }
         if (repair->waits)
-            outbox_drop(&node->step.out, USER_REPAIR, repair->id);
-        fetch(node, repair);
+            outbox_drop(&raft->step->out, USER_REPAIR, repair->id);
+        fetch(raft, repair);
     }
 }

@@ -5,15 +5,15 @@
 #ifndef CONCLAVE_CORE_REPAIR_H
 #define CONCLAVE_CORE_REPAIR_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/raft/raft.h"
 
 /* EVENT_VALUE_LOST. Beyond REPAIRS_MAX nothing is begun: who looks at the disk finds it again. */
-void repair_lost(struct node *node, struct value_id id);
+void repair_lost(struct raft *raft, struct value_id id);
 
-void repair_value_ready(struct node *node, struct value_id id);
-void repair_value_failed(struct node *node, struct value_id id);
-void repair_value_kept(struct node *node, struct value_id id);
+void repair_value_ready(struct raft *raft, struct value_id id);
+void repair_value_failed(struct raft *raft, struct value_id id);
+void repair_value_kept(struct raft *raft, struct value_id id);
 
-void repair_tick(struct node *node);
+void repair_tick(struct raft *raft);
 
 #endif

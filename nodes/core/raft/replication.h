@@ -7,36 +7,36 @@
 #ifndef CONCLAVE_CORE_REPLICATION_H
 #define CONCLAVE_CORE_REPLICATION_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/raft/raft.h"
 
 /* This node begins to coordinate. */
-void replication_start(struct node *node);
-void replication_stop(struct node *node);
+void replication_start(struct raft *raft);
+void replication_stop(struct raft *raft);
 
-void replication_append_reply(struct node *node, node_id_t from,
+void replication_append_reply(struct raft *raft, node_id_t from,
                               const struct wire_append_reply *reply);
-void replication_install_reply(struct node *node, node_id_t from,
+void replication_install_reply(struct raft *raft, node_id_t from,
                                const struct wire_install_reply *reply);
 
 /* A follower's connection was welcomed, or broke: it is probed again. */
-void replication_probe(struct node *node, node_id_t peer);
+void replication_probe(struct raft *raft, node_id_t peer);
 
 /* A follower lives again: what it had, it may have lost with its disk. */
-void replication_forget(struct node *node, node_id_t peer);
+void replication_forget(struct raft *raft, node_id_t peer);
 
 /* Our own log became durable, or a follower's did: commits what a majority of the voters has. */
-void replication_advance(struct node *node);
+void replication_advance(struct raft *raft);
 
 /* Asks a majority to confirm that we still coordinate; returns the round to wait for. */
-uint64_t replication_confirm(struct node *node);
+uint64_t replication_confirm(struct raft *raft);
 
 /* The greatest round that a majority has answered. */
-uint64_t replication_confirmed(const struct node *node);
+uint64_t replication_confirmed(const struct raft *raft);
 
 /* Sends what followers lack. */
-void replication_pump(struct node *node);
+void replication_pump(struct raft *raft);
 
-void replication_clear(struct node *node);
-void replication_check_invariants(const struct node *node);
+void replication_clear(struct raft *raft);
+void replication_check_invariants(const struct raft *raft);
 
 #endif

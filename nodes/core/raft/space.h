@@ -8,17 +8,17 @@
 #ifndef CONCLAVE_CORE_SPACE_H
 #define CONCLAVE_CORE_SPACE_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/raft/raft.h"
 #include "shared/base/text.h"
 
 /* Our disk has become full, or has room again. */
-void space_event(struct node *node, bool full);
+void space_event(struct raft *raft, bool full);
 
 /* True when the peer said so in its last heartbeat. */
-bool space_peer_is_full(const struct node *node, node_id_t id);
+bool space_peer_is_full(const struct raft *raft, node_id_t id);
 
 /* True when a majority of the voters can write, as far as we know; else says why in `reason`, which
  * may be NULL. */
-bool space_suffices(const struct node *node, struct text *reason);
+bool space_suffices(const struct raft *raft, struct text *reason);
 
 #endif

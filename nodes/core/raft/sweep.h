@@ -13,38 +13,38 @@
 #ifndef CONCLAVE_CORE_SWEEP_H
 #define CONCLAVE_CORE_SWEEP_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/raft/raft.h"
 
 /* True while the applied state names the value: it is in the frontier of an unfinished job or the
  * result of a finished one, or may still become so; or it is a snapshot of this node. */
-bool sweep_names(const struct node *node, struct value_id id);
+bool sweep_names(const struct raft *raft, struct value_id id);
 
 /* True while the value must stay on disk. */
-bool sweep_keeps(const struct node *node, struct value_id id);
+bool sweep_keeps(const struct raft *raft, struct value_id id);
 
 /* The entry at the index names these values, or will when it is appended; returns their bytes. */
-uint64_t sweep_note(struct node *node, log_index_t index, const struct message *entry);
+uint64_t sweep_note(struct raft *raft, log_index_t index, const struct message *entry);
 
 /* The full checkpoint on disk covers all up to journal.saved: what only entries up to there name
  * goes. */
-void sweep_saved(struct node *node);
+void sweep_saved(struct raft *raft);
 
 /* Bytes of values that only entries name: a full checkpoint would free them. */
-uint64_t sweep_held_bytes(const struct node *node);
+uint64_t sweep_held_bytes(const struct raft *raft);
 
 /* Sweeps all; sweeps the values of one job. */
-void sweep_all(struct node *node);
-void sweep_job(struct node *node, job_id_t job);
+void sweep_all(struct raft *raft);
+void sweep_job(struct raft *raft, job_id_t job);
 
 /* EVENT_VALUES_LISTED. */
-void sweep_listed(struct node *node, const struct value_id *ids, size_t n, bool end);
+void sweep_listed(struct raft *raft, const struct value_id *ids, size_t n, bool end);
 
 /* How often all is swept. */
-uint64_t sweep_every_us(const struct node *node);
+uint64_t sweep_every_us(const struct raft *raft);
 
 /* Begins what is due. */
-void sweep_pump(struct node *node);
+void sweep_pump(struct raft *raft);
 
-void sweep_clear(struct node *node);
+void sweep_clear(struct raft *raft);
 
 #endif

@@ -45,7 +45,7 @@ static void propose(struct node *node, struct message *entry)
 {
     entry->as.done.reassigned = node->schedule.reassigned;
     node->schedule.reassigned = 0;
-    journal_propose(node, entry);
+    journal_propose(&node->raft, entry);
 }
 
 /* The value goes to disk here first; its operation waits for the next checkpoint. */
@@ -177,14 +177,15 @@ void checkpoint_finish(struct node *node, struct job *job, struct message *entry
 void checkpoint_pump(struct node *node)
 {
     struct schedule *schedule = &node->schedule;
-    bool due = schedule->unlogged && (node->step.now_us >= schedule->checkpoint_us ||
-                                      schedule->unlogged_bytes >= node->step.config.checkpoint_bytes);
+    bool due =
+        schedule->unlogged && (node->step.now_us >= schedule->checkpoint_us ||
+                               schedule->unlogged_bytes >= node->step.config.checkpoint_bytes);
     if (!due)
         return;
     schedule->unlogged = schedule->unlogged_bytes = 0;
     for (size_t i = 0; i < schedule->n_active; i++) {
         struct job *job = schedule->active[i];
-        if (!job->run->n_done || journal_pending_end(node, job->id))
+        if (!job->run->n_done || schedule_end_is_pending(node, job->id))
             continue;
         while (log_some(node, job))
             continue;

@@ -45,7 +45,7 @@ static void hand_back(struct node *node, struct item *item)
 static void propose_done(struct node *node, const struct item *item)
 {
     struct job *job = item->job;
-    if (journal_pending_end(node, job->id))
+    if (schedule_end_is_pending(node, job->id))
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_DONE);
     struct wire_entry_job_done *done = &entry->as.entry_job_done;
@@ -68,7 +68,7 @@ static void propose_done(struct node *node, const struct item *item)
         done->text = message_copy(entry, (struct slice){item->value->at, item->value->len});
     done->head = message_text(entry, item->head);
     done->tail = message_text(entry, item->tail);
-    journal_propose(node, entry);
+    journal_propose(&node->raft, entry);
 }
 
 /* The text is here: a short one goes into the log, a longer one to disk first. */

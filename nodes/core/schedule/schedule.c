@@ -18,9 +18,24 @@
 
 /* --- taking jobs up and ending them --- */
 
+bool schedule_end_is_pending(const struct node *node, job_id_t job)
+{
+    const struct raft *raft = &node->raft;
+    for (log_index_t index = raft->journal.applied + 1; index <= raft->journal.last; index++) {
+        const struct message *entry = journal_waiting(raft, index);
+        if (entry &&
+            ((entry->type == MESSAGE_ENTRY_JOB_DONE && entry->as.entry_job_done.job == job) ||
+             (entry->type == MESSAGE_ENTRY_JOB_FAILED && entry->as.entry_job_failed.job == job) ||
+             (entry->type == MESSAGE_ENTRY_JOB_CANCELLED &&
+              entry->as.entry_job_cancelled.job == job)))
+            return true;
+    }
+    return false;
+}
+
 bool schedule_is_worker(const struct node *node, node_id_t id)
 {
-    return peers_is_linked(&node->links, id) && members_is_member(node, id);
+    return peers_is_linked(&node->links, id) && members_is_member(&node->raft, id);
 }
 
 static unsigned count_workers(const struct node *node)
@@ -286,7 +301,7 @@ void schedule_check_invariants(const struct node *node)
 void schedule_pump(struct node *node)
 {
     /* What cannot be logged need not be done. */
-    if (!node_serves(node) || !space_suffices(node, NULL))
+    if (!node_serves(node) || !space_suffices(&node->raft, NULL))
         return;
     assign_all(node);
     checkpoint_pump(node);

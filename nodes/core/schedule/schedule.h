@@ -33,6 +33,9 @@ void schedule_value_failed(struct node *node, struct value_id id);
 void schedule_watch_values(struct node *node);
 void schedule_value_kept(struct node *node, struct value_id id);
 
+/* True when an entry that finishes the job waits to be applied. */
+bool schedule_end_is_pending(const struct node *node, job_id_t job);
+
 /* True when operations can be assigned to it. */
 bool schedule_is_worker(const struct node *node, node_id_t worker);
 

@@ -8,7 +8,7 @@
 
 void suspicion_fail(struct node *node, struct job *job, struct slice reason)
 {
-    if (job->run->failing || journal_pending_end(node, job->id))
+    if (job->run->failing || schedule_end_is_pending(node, job->id))
         return;
     job->run->failing = true;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_FAILED);
@@ -18,7 +18,7 @@ void suspicion_fail(struct node *node, struct job *job, struct slice reason)
         (struct wire_entry_job_failed){.job = job->id,
                                        .time_ms = node->step.wall_ms,
                                        .reason = message_copy(entry, reason)};
-    journal_propose(node, entry);
+    journal_propose(&node->raft, entry);
 }
 
 static void add_nodes(struct text *out, const node_id_t *nodes, unsigned n)

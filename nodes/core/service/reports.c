@@ -56,14 +56,14 @@ static void report_self(const struct node *node, struct message *message, struct
 {
     row->host = message_text(message, node->step.config.host);
     row->pid = node->step.config.pid;
-    row->role = message_text(message, election_role_name(node));
+    row->role = message_text(message, election_role_name(&node->raft));
     row->alive = true;
     row->incarnation = node->step.config.incarnation;
     row->term = node->step.term;
     row->held = node->worker.held.count;
-    row->applied = node->journal.applied;
+    row->applied = node->raft.journal.applied;
     row->rejected = node->step.rejected;
-    row->full = node->full;
+    row->full = node->raft.full;
     row->turn_us = node->turn_us;
     row->turn_own_us = node->turn_own_us;
     row->turn_in = message_text(message, node->turn_in ? node->turn_in : "");
@@ -75,7 +75,7 @@ static void report_peer(const struct node *node, node_id_t id, struct message *m
                         struct wire_node_row *row)
 {
     const struct peer *peer = &node->links.peers[id];
-    const uint8_t *cluster_id = node->members.of[id].cluster_id;
+    const uint8_t *cluster_id = node->raft.members.of[id].cluster_id;
     row->alive = peer->alive;
     row->incarnation = peer->incarnation;
     if (memcmp(cluster_id, (uint8_t[CLUSTER_ID_BYTES]){0}, CLUSTER_ID_BYTES))
@@ -107,9 +107,9 @@ void report_status(const struct node *node, struct message *message, struct wire
     *status = (struct wire_status){
         .coordinator = node->step.coordinator,
         .term = node->step.term,
-        .quorum = election_quorum(node),
-        .healthy = health_is_good(node),
-        .may_fail = health_may_fail(node),
+        .quorum = election_quorum(&node->raft),
+        .healthy = health_is_good(&node->raft),
+        .may_fail = health_may_fail(&node->raft),
         .queued = states[JOB_QUEUED],
         .running = states[JOB_RUNNING],
         .done = states[JOB_DONE],
@@ -122,7 +122,7 @@ void report_status(const struct node *node, struct message *message, struct wire
         .founded = step_is_founded(&node->step),
         .cluster_id = message_copy(message, step_cluster_id(&node->step)),
     };
-    founding_reason(node, &founding);
+    founding_reason(&node->raft, &founding);
     status->founding = message_text(message, founding.at);
     status->nodes.n = n;
     status->nodes.at = message_room(message, n, sizeof *status->nodes.at);
@@ -134,12 +134,12 @@ void report_status(const struct node *node, struct message *message, struct wire
             report_self(node, message, row);
         else
             report_peer(node, id, message, row);
-        row->behind_ms = health_behind_ms(node, id);
-        row->stalled_ms = health_stalled_ms(node, id);
+        row->behind_ms = health_behind_ms(&node->raft, id);
+        row->stalled_ms = health_stalled_ms(&node->raft, id);
         row->voter = id <= node->step.config.n_voters;
         row->admitted = id != node->step.config.id && peer->heartbeat
                             ? peer->heartbeat->as.heartbeat.voter
-                            : members_counts(node, id);
+                            : members_counts(&node->raft, id);
         row->refusal = message_text(message, peers_refusal(&node->links, id));
         row->boots = row->incarnation >> 32;
         status->restarts += row->boots ? row->boots - 1 : 0;
@@ -162,7 +162,7 @@ void report_explanation(const struct node *node, const struct job *job, struct t
                  job->converter);
     else if (job_is_finished(job))
         text_add(out, "%s\n", job->reason);
-    else if (!space_suffices(node, &full))
+    else if (!space_suffices(&node->raft, &full))
         text_add(out, "it waits: %s\n", full.at);
     else
         schedule_explain(node, job, out);

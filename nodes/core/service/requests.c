@@ -47,6 +47,37 @@ static void reply_job(struct node *node, struct caller caller, const struct job 
     outbox_reply(&node->step.out, caller.client, message);
 }
 
+/* --- what waits to be applied --- */
+
+/* The index of an entry, not yet applied, that submits a job or takes a snap with this key; 0:
+ * there is none. */
+log_index_t requests_pending_key(const struct node *node, enum message_type type, struct slice key)
+{
+    const struct raft *raft = &node->raft;
+    for (log_index_t index = raft->journal.applied + 1; index <= raft->journal.last; index++) {
+        const struct message *entry = journal_waiting(raft, index);
+        if (!entry || entry->type != type)
+            continue;
+        struct slice other = type == MESSAGE_ENTRY_JOB_SUBMITTED
+                                 ? entry->as.entry_job_submitted.key
+                                 : entry->as.entry_progress_snapped.key;
+        if (slice_same(other, key))
+            return index;
+    }
+    return 0;
+}
+
+static size_t count_pending_jobs(const struct node *node)
+{
+    const struct raft *raft = &node->raft;
+    size_t n = 0;
+    for (log_index_t index = raft->journal.applied + 1; index <= raft->journal.last; index++) {
+        const struct message *entry = journal_waiting(raft, index);
+        n += entry && entry->type == MESSAGE_ENTRY_JOB_SUBMITTED;
+    }
+    return n;
+}
+
 /* --- waiting --- */
 
 bool requests_wait(struct node *node, struct waiter waiter)
@@ -175,7 +206,7 @@ void requests_clear(struct node *node)
 bool requests_may_propose(struct node *node, struct caller caller)
 {
     struct text reason = {0};
-    if (!space_suffices(node, &reason)) {
+    if (!space_suffices(&node->raft, &reason)) {
         requests_refuse(node, caller, "disk_full", reason.at);
         return false;
     }
@@ -253,8 +284,8 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
     }
     if (requests_are_forgotten(node, caller, KEY_OF_JOB, submit->key))
         return;
-    log_index_t index = journal_pending_key(node, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
-    bool many = !index && node->state.jobs.open + journal_pending_jobs(node) >= JOBS_OPEN_MAX;
+    log_index_t index = requests_pending_key(node, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
+    bool many = !index && node->state.jobs.open + count_pending_jobs(node) >= JOBS_OPEN_MAX;
     if (many) {
         requests_refuse(node, caller, "busy", "too many jobs are waiting; try again later");
         return;
@@ -270,7 +301,7 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
             .level = schedule_unit_level(node, submit->spec),
             .time_ms = node->step.wall_ms,
         };
-        index = journal_propose(node, entry);
+        index = journal_propose(&node->raft, entry);
     }
     requests_wait(node, (struct waiter){.client = caller.client,
                                         .request = caller.request,
@@ -318,12 +349,12 @@ static void job_cancel(struct node *node, struct caller caller,
         reply_job(node, caller, job, false);
         return;
     }
-    if (journal_pending_end(node, job->id))
+    if (schedule_end_is_pending(node, job->id))
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_CANCELLED);
     entry->as.entry_job_cancelled =
         (struct wire_entry_job_cancelled){.job = job->id, .time_ms = node->step.wall_ms};
-    journal_propose(node, entry);
+    journal_propose(&node->raft, entry);
 }
 
 static void job_trace(struct node *node, struct caller caller, const struct wire_job_trace *trace)
@@ -474,14 +505,15 @@ static void confirm_first(struct node *node, uint64_t client, struct message *me
         reads->size = reads->size ? 2 * reads->size : 16;
         reads->at = mem_grow(reads->at, reads->size, sizeof *reads->at);
     }
-    reads->at[reads->n++] = (struct read){client, replication_confirm(node), message_ref(message)};
+    reads->at[reads->n++] =
+        (struct read){client, replication_confirm(&node->raft), message_ref(message)};
 }
 
 void requests_confirmed(struct node *node)
 {
     struct reads *reads = &node->reads;
     size_t done = 0;
-    uint64_t confirmed = reads->n ? replication_confirmed(node) : 0;
+    uint64_t confirmed = reads->n ? replication_confirmed(&node->raft) : 0;
     while (done < reads->n && reads->at[done].round <= confirmed) {
         struct read *read = &reads->at[done++];
         answer(node, (struct caller){read->client, read->message->as.request.request},
@@ -501,7 +533,8 @@ void requests_handle(struct node *node, uint64_t client, struct message *message
         requests_refuse(node, caller, "invalid", "the request is meant for another node");
         return;
     }
-    if (founding_request(node, client, message) || ledger_requests_handle(node, client, message) ||
+    if (founding_request(&node->raft, client, message) ||
+        ledger_requests_handle(node, client, message) ||
         snapshot_requests_handle(node, client, message))
         return;
     if (!may_answer(node, message)) {

@@ -21,6 +21,8 @@ bool requests_may_propose(struct node *node, struct caller caller);
 bool requests_are_forgotten(struct node *node, struct caller caller, enum key_use use,
                             struct slice key);
 
+log_index_t requests_pending_key(const struct node *node, enum message_type type, struct slice key);
+
 /* The answer to a progress request. */
 void requests_reply_progress(struct node *node, struct caller caller, bool found, uint64_t state,
                              uint64_t snapshot);

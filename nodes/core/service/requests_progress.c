@@ -43,7 +43,7 @@ void requests_progress_set(struct node *node, struct caller caller,
                                         .client = caller.client,
                                         .request = caller.request,
                                         .job = set->index,
-                                        .index = journal_propose(node, entry)});
+                                        .index = journal_propose(&node->raft, entry)});
 }
 
 void requests_progress_snap(struct node *node, struct caller caller,
@@ -64,11 +64,11 @@ void requests_progress_snap(struct node *node, struct caller caller,
         return;
     struct waiter waiter = {.kind = WAIT_SNAP, .client = caller.client, .request = caller.request};
     text_copy(waiter.key, sizeof waiter.key, snap->key);
-    waiter.index = journal_pending_key(node, MESSAGE_ENTRY_PROGRESS_SNAPPED, snap->key);
+    waiter.index = requests_pending_key(node, MESSAGE_ENTRY_PROGRESS_SNAPPED, snap->key);
     if (!waiter.index) {
         struct message *entry = message_new(MESSAGE_ENTRY_PROGRESS_SNAPPED);
         entry->as.entry_progress_snapped.key = message_copy(entry, snap->key);
-        waiter.index = journal_propose(node, entry);
+        waiter.index = journal_propose(&node->raft, entry);
     }
     requests_wait(node, waiter);
 }
@@ -82,7 +82,7 @@ void requests_open_session(struct node *node, struct caller caller)
     requests_wait(node, (struct waiter){.kind = WAIT_SESSION,
                                         .client = caller.client,
                                         .request = caller.request,
-                                        .index = journal_propose(node, entry)});
+                                        .index = journal_propose(&node->raft, entry)});
 }
 
 void requests_progress_get(struct node *node, struct caller caller,

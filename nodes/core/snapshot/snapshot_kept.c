@@ -63,7 +63,7 @@ static void forget(struct node *node, size_t at)
     uint64_t counter = snapshots->kept[at]->as.snapshot_head.counter;
     key_of(key, counter);
     outbox_write_record(&node->step.out, (struct slice){key, sizeof key}, NULL);
-    sweep_job(node, counter);
+    sweep_job(&node->raft, counter);
     message_drop(&snapshots->kept[at]);
     memmove(snapshots->kept + at, snapshots->kept + at + 1,
             (--snapshots->n_kept - at) * sizeof *snapshots->kept);
@@ -139,9 +139,9 @@ void snapshot_value_kept(struct node *node, struct value_id id)
         message->as.snapshot.heads.at[0] = row_of(message, head);
         outbox_reply_durable(&node->step.out, it->client, message);
     }
-    step_event(&node->step, head->complete ? "snapshot" : "snapshot_partial", node->step.config.id, JOB_NONE,
-               "node %u took snapshot %" PRIu64 " in %" PRIu64 " us%s", node->step.config.id, id.job,
-               head->took_us, head->complete ? "" : ", partial");
+    step_event(&node->step, head->complete ? "snapshot" : "snapshot_partial", node->step.config.id,
+               JOB_NONE, "node %u took snapshot %" PRIu64 " in %" PRIu64 " us%s",
+               node->step.config.id, id.job, head->took_us, head->complete ? "" : ", partial");
     keep_head(node, message_ref(it->head));
     collection_free(node, it);
     forget_old(node);

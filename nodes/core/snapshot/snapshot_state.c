@@ -15,7 +15,7 @@ static void add_head(struct node *node, struct recording *recording)
         .clock = node->links.clock,
         .time_ms = node->step.wall_ms,
         .term = node->step.term,
-        .role = message_text(part, election_role_name(node)),
+        .role = message_text(part, election_role_name(&node->raft)),
         .epoch = node->ledger.epoch,
         .operations = node->worker.operations,
         .conversions = node->worker.conversions,

@@ -12,7 +12,7 @@
 #ifndef CONCLAVE_CORE_CHECKPOINT_STATE_H
 #define CONCLAVE_CORE_CHECKPOINT_STATE_H
 
-#include "nodes/core/raft/image.h"
+#include "nodes/core/raft/machine.h"
 #include "nodes/core/state/state.h"
 
 /* The tables of a new node say what changes in them, from now on. */
@@ -78,14 +78,10 @@ void image_sink_add(struct image_sink *sink, struct message *message);
 
 /* --- loading --- */
 
-/* Somebody must have the value on disk before the checkpoint counts as his. */
-typedef void image_want(void *wanting, node_id_t source, struct value_id id, uint64_t len,
-                        struct slice hash);
-
 /* Takes one part in, in order, into a state that was empty before the first one, the head, which
  * says what is applied. Calls `want` (may be NULL) with `wanting` for every value that the part
  * needs on disk. ERR_MALFORMED when it does not fit. */
-int image_load_part(struct state *into, struct slice part, image_want *want, void *wanting);
+int image_load_part(struct state *into, struct slice part, machine_value *want, void *wanting);
 
 /* An empty state to load a checkpoint into, beside the one that goes on; it can do nothing else. */
 struct state *image_scratch_new(const struct state *state);

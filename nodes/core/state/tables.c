@@ -259,7 +259,7 @@ static int load_progress(struct state *state, const struct wire_image_progress *
 }
 
 /* Values of a job that a node must have on disk. */
-static void want_values(const struct message *message, image_want *want, void *wanting)
+static void want_values(const struct message *message, machine_value *want, void *wanting)
 {
     if (message->type == MESSAGE_IMAGE_OPS) {
         const struct wire_image_ops *ops = &message->as.image_ops;
@@ -299,7 +299,7 @@ static int load(struct state *state, const struct message *message, struct slice
 }
 
 static int load_message(struct state *into, const struct message *message, struct slice packed,
-                        image_want *want, void *wanting)
+                        machine_value *want, void *wanting)
 {
     bool first = into->applied == 0;
     if (first != (message->type == MESSAGE_IMAGE_HEAD) || load(into, message, packed))
@@ -310,7 +310,7 @@ static int load_message(struct state *into, const struct message *message, struc
 }
 
 /* A bundle holds no bundles. */
-static int load_bundle(struct state *into, const struct message *bundle, image_want *want,
+static int load_bundle(struct state *into, const struct message *bundle, machine_value *want,
                        void *wanting)
 {
     int error = OK;
@@ -327,7 +327,7 @@ static int load_bundle(struct state *into, const struct message *bundle, image_w
     return error;
 }
 
-int image_load_part(struct state *into, struct slice part, image_want *want, void *wanting)
+int image_load_part(struct state *into, struct slice part, machine_value *want, void *wanting)
 {
     struct message *message;
     struct text why = {0};

@@ -112,7 +112,7 @@ static void forget_executed(struct node *node)
     void *sum;
     for (size_t at = 0; (sum = map_next(&node->worker.executed, &at, &key));) {
         const struct job *job = jobs_find(&node->state.jobs, key.a);
-        bool unknown = !job && (key.a & LOG_INDEX_MAX) > node->journal.applied; /* yet */
+        bool unknown = !job && (key.a & LOG_INDEX_MAX) > node->raft.journal.applied; /* yet */
         if (unknown || (job && !job_is_finished(job)))
             map_put(&left, key, sum);
     }
@@ -518,7 +518,7 @@ void worker_reset(struct node *node, term_t term)
         return;
     node->worker.term = term;
     forget_executed(node);
-    sweep_all(node); /* what a dead term had kept and not logged */
+    sweep_all(&node->raft); /* what a dead term had kept and not logged */
     worker_release(node, NODE_NONE, JOB_NONE, 0);
     for (size_t i = 0; i < node->worker.n_submitted; i++)
         node->worker.submitted[i].tell = NODE_NONE;

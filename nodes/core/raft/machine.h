@@ -1,0 +1,57 @@
+/* machine.h - all that the log knows of the replicated state: what its entries make is the
+ * machine's business alone.
+ *
+ * Implemented by state/, and for apply() by node.c, which tells other rooms, too, in one visible
+ * order. */
+#ifndef CONCLAVE_CORE_MACHINE_H
+#define CONCLAVE_CORE_MACHINE_H
+
+#include "nodes/core/raft/image.h"
+#include "nodes/core/step/step.h"
+
+/* A value that must be on the disk of whoever acknowledges the entry, or the full checkpoint, that
+ * names it; `source`: who has it, NODE_NONE: whoever sent the entry. */
+typedef void machine_value(void *context, node_id_t source, struct value_id id, uint64_t len,
+                           struct slice hash);
+
+struct image_build;
+
+struct machine {
+    /* True when an entry holds what its type promises. */
+    bool (*check)(const struct message *entry);
+
+    /* Calls `each` for the values that the entry names. */
+    void (*values)(const struct message *entry, machine_value *each, void *context);
+
+    /* Takes a committed entry in. */
+    void (*apply)(void *context, log_index_t index, term_t term, const struct message *entry);
+
+    /* True while the state names the value, or may still come to; what it says of it: false when it
+     * has no hash for it. */
+    bool (*names)(const void *context, struct value_id id);
+    bool (*describe)(const void *context, struct value_id id, uint64_t *len,
+                     uint8_t hash[HASH_BYTES]);
+
+    /* True when nothing is under way that will change the state soon. */
+    bool (*rests)(const void *context);
+
+    /* Which disk is a voter's, as the applied log has it; 0: none yet. */
+    incarnation_t *(*births)(void *context); /* NODES_MAX + 1, by id */
+
+    /* A full checkpoint of the state as it is applied now; done() returns it when it is whole, else
+     * NULL. `stores`: it is being written to this disk. */
+    struct image_build *(*save)(void *context);
+    struct image *(*saved)(const struct image_build *build);
+    void (*stores)(void *context, const struct image *image);
+    void (*end)(void *context, struct image_build **build);
+
+    /* An empty state beside the one that goes on; loads a part into it, in order (ERR_MALFORMED
+     * when it does not fit); whether all of the checkpoint is there; and puts it in place. */
+    void *(*fresh)(const void *context);
+    int (*load)(void *fresh, struct slice part, machine_value *each, void *each_context);
+    bool (*is_whole)(const void *fresh, const struct image *image);
+    void (*replace)(void *context, void **fresh);
+    void (*drop)(void **fresh);
+};
+
+#endif

@@ -1,0 +1,26 @@
+/* apply.h - what committed entries make of the state, and which values it names. */
+#ifndef CONCLAVE_CORE_APPLY_H
+#define CONCLAVE_CORE_APPLY_H
+
+#include "nodes/core/raft/machine.h"
+#include "nodes/core/state/state.h"
+
+/* Takes a committed entry in. Returns the job that it made or finished (borrows), or NULL. */
+struct job *state_apply(struct state *state, log_index_t index, term_t term,
+                        const struct message *entry);
+
+/* Takes the oldest job beyond the retention limit out; caller destroys it. NULL: there is none. */
+struct job *state_forget_one(struct state *state);
+
+/* The values that an entry names: see machine.h. */
+void state_entry_values(const struct message *entry, machine_value *each, void *context);
+
+/* True while a job's value is in the frontier of an unfinished job or the result of a finished one,
+ * or may still become so. */
+bool state_names(const struct state *state, struct value_id id);
+
+/* What the state says of a value; false: it tells no hash. */
+bool state_describes(const struct state *state, struct value_id id, uint64_t *len,
+                     uint8_t hash[HASH_BYTES]);
+
+#endif
