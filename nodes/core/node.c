@@ -160,6 +160,9 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->raft.links = &node->links;
     node->raft.machine = &machine;
     node->raft.context = node;
+    node->ledger.step = &node->step;
+    node->ledger.links = &node->links;
+    node->ledger.raft = &node->raft;
     members_init(&node->raft, durable);
     node->raft.members.began_us = now_us;
     election_init(&node->raft, durable);
@@ -188,7 +191,7 @@ int node_restore_record(struct node *node, struct slice key, struct slice value)
         return snapshot_restore(node, value);
     if (key.len && key.at[0] == RECORD_FORGOTTEN)
         return keys_restore_block(&node->state, (struct slice){key.at + 1, key.len - 1}, value);
-    return ledger_restore(node, key, value);
+    return ledger_restore(&node->ledger, key, value);
 }
 
 int node_restore_end(struct node *node)
@@ -215,7 +218,7 @@ void node_destroy(struct node **node)
     jobs_clear(&it->state.jobs);
     keys_clear(&it->state.keys);
     progress_clear(&it->state.progress);
-    ledger_clear(it);
+    ledger_clear(&it->ledger);
     outbox_destroy(&it->step.out);
     free(it);
 }
@@ -236,7 +239,7 @@ static void settle_link(struct node *node, const struct link_fact *fact)
         schedule_worker_lives(node, fact->node, false);
         replication_forget(&node->raft, fact->node);
         snapshot_peer_met(node, fact->node); /* before: what the ledger sends counts */
-        ledger_peer_met(node, fact->node);
+        ledger_peer_met(&node->ledger, fact->node);
         break;
     case LINK_GONE:
         election_peer_lost(&node->raft, fact->node);
@@ -323,9 +326,9 @@ static void take_control(struct node *node, node_id_t from, const struct message
     else if (message->type == MESSAGE_GOODBYE)
         peers_goodbye(&node->links, from, &message->as.goodbye);
     else if (message->type == MESSAGE_ACCOUNT_QUERY)
-        ledger_query(node, from, &message->as.account_query);
+        ledger_query(&node->ledger, from, &message->as.account_query);
     else if (message->type == MESSAGE_ACCOUNT_REPLY)
-        ledger_query_reply(node, from, &message->as.account_reply);
+        ledger_query_reply(&node->ledger, from, &message->as.account_reply);
     else
         step_reject(&node->step, from, "it does not belong on the control plane");
 }
@@ -359,7 +362,7 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
     case MESSAGE_TRANSFER:
     case MESSAGE_APP:
     case MESSAGE_LEDGER_ACK:
-        ledger_message(node, from, message);
+        ledger_message(&node->ledger, from, message);
         break;
     case MESSAGE_MARKER:
         snapshot_marker(node, from, &message->as.marker);
@@ -515,7 +518,7 @@ static void take_event(struct node *node, const struct event *event)
     case EVENT_PERSISTED:
         journal_persisted(&node->raft, event->persisted);
         replication_advance(&node->raft);
-        ledger_persisted(node, event->persisted);
+        ledger_persisted(&node->ledger, event->persisted);
         break;
     case EVENT_COMPUTED:
         worker_computed(node, event->computed.at, event->computed.n);
@@ -571,7 +574,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         follower_tick(&node->raft);
         worker_tick(node);
         repair_tick(&node->raft);
-        ledger_queries_tick(node);
+        ledger_queries_tick(&node->ledger);
         snapshot_tick(node);
     }
     schedule_pump(node);
@@ -581,7 +584,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     members_pump(&node->raft);
     requests_confirmed(node);
     journal_compact(&node->raft);
-    ledger_pump(node);
+    ledger_pump(&node->ledger);
     snapshot_pump(node);
     sweep_pump(&node->raft);
     peers_pump(&node->links);
@@ -603,7 +606,7 @@ uint64_t node_deadline(const struct node *node)
     at = earlier(at, election_deadline(&node->raft));
     at = earlier(at, peers_deadline(&node->links));
     at = earlier(at, schedule_deadline(node));
-    at = earlier(at, ledger_queries_deadline(node));
+    at = earlier(at, ledger_queries_deadline(&node->ledger));
     at = earlier(at, snapshot_deadline(node));
     at = earlier(at, image_deadline(&node->state));
     return earlier(at, requests_deadline(node));
@@ -651,7 +654,7 @@ void node_check_invariants(const struct node *node)
     keys_check_invariants(&node->state.keys);
     schedule_check_invariants(node);
     worker_check_invariants(node);
-    ledger_check_invariants(node);
+    ledger_check_invariants(&node->ledger);
     snapshot_check_invariants(node);
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         channel_check_invariants(&node->links.peers[id].channel);

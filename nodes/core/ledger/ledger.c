@@ -7,7 +7,7 @@
 #include "nodes/core/ledger/ledger_outbox.h"
 #include "nodes/core/ledger/ledger_queries.h"
 #include "nodes/core/step/record.h"
-#include "nodes/core/state.h"
+#include "nodes/core/ledger/ledger.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
@@ -16,35 +16,34 @@ bool ledger_has_room(const struct ledger *ledger, uint64_t amount)
     return amount <= MONEY_MAX && ledger->total + ledger->away <= MONEY_MAX - amount;
 }
 
-static void write_account(struct node *node, const struct ledger_row *row)
+static void write_account(struct ledger *ledger, const struct ledger_row *row)
 {
     struct record_key key = record_key(RECORD_ACCOUNT);
     record_key_name(&key, slice_of(row->name));
-    record_write_u64(&node->step.out, &key, row->balance);
+    record_write_u64(&ledger->step->out, &key, row->balance);
 }
 
-struct ledger_row *ledger_credit(struct node *node, struct slice account, uint64_t amount)
+struct ledger_row *ledger_credit(struct ledger *ledger, struct slice account, uint64_t amount)
 {
-    struct ledger *ledger = &node->ledger;
     struct ledger_row *row = ledger_table_find(&ledger->accounts, account);
     if (!row)
         row = ledger_table_add(&ledger->accounts, account);
     row->balance += amount;
     ledger->total += amount;
-    write_account(node, row);
+    write_account(ledger, row);
     return row;
 }
 
-void ledger_debit(struct node *node, struct ledger_row *account, uint64_t amount)
+void ledger_debit(struct ledger *ledger, struct ledger_row *account, uint64_t amount)
 {
     account->balance -= amount;
-    node->ledger.total -= amount;
-    write_account(node, account);
+    ledger->total -= amount;
+    write_account(ledger, account);
 }
 
-bool ledger_put(struct node *node, struct slice name, struct slice value)
+bool ledger_put(struct ledger *ledger, struct slice name, struct slice value)
 {
-    struct ledger_table *values = &node->ledger.values;
+    struct ledger_table *values = &ledger->values;
     struct ledger_row *row = ledger_table_find(values, name);
     if (!row && values->n == KV_NAMES_MAX)
         return false;
@@ -54,7 +53,7 @@ bool ledger_put(struct node *node, struct slice name, struct slice value)
     row->value = blob_copy(value.at, value.len);
     struct record_key key = record_key(RECORD_VALUE);
     record_key_name(&key, name);
-    outbox_write_record(&node->step.out, (struct slice){key.at, key.len}, row->value);
+    outbox_write_record(&ledger->step->out, (struct slice){key.at, key.len}, row->value);
     return true;
 }
 
@@ -80,9 +79,8 @@ static int restore_value(struct ledger *ledger, struct slice name, struct slice 
     return OK;
 }
 
-int ledger_restore(struct node *node, struct slice key, struct slice value)
+int ledger_restore(struct ledger *ledger, struct slice key, struct slice value)
 {
-    struct ledger *ledger = &node->ledger;
     struct slice rest = {key.at + 1, key.len - 1};
     switch (key.len ? key.at[0] : 0) {
     case RECORD_ACCOUNT:
@@ -112,18 +110,17 @@ int ledger_restore(struct node *node, struct slice key, struct slice value)
 
 /* --- the end --- */
 
-void ledger_clear(struct node *node)
+void ledger_clear(struct ledger *ledger)
 {
-    ledger_table_clear(&node->ledger.accounts);
-    ledger_table_clear(&node->ledger.values);
-    ledger_clear_outbox(&node->ledger);
-    ledger_clear_keys(&node->ledger.keys);
-    ledger_clear_queries(&node->ledger.queries);
+    ledger_table_clear(&ledger->accounts);
+    ledger_table_clear(&ledger->values);
+    ledger_clear_outbox(ledger);
+    ledger_clear_keys(&ledger->keys);
+    ledger_clear_queries(&ledger->queries);
 }
 
-void ledger_check_invariants(const struct node *node)
+void ledger_check_invariants(const struct ledger *ledger)
 {
-    const struct ledger *ledger = &node->ledger;
     uint64_t total = 0;
     for (size_t i = 0; i < ledger->accounts.n; i++) {
         total += ledger->accounts.at[i]->balance;

@@ -15,6 +15,7 @@
 #ifndef CONCLAVE_CORE_LEDGER_H
 #define CONCLAVE_CORE_LEDGER_H
 
+#include "nodes/core/raft/raft.h"
 #include "nodes/core/state/keys.h"
 #include "nodes/core/ledger/ledger_table.h"
 #include "shared/base/map.h"
@@ -88,7 +89,11 @@ struct ledger_queries {
     char (*known)[LEDGER_NAME_MAX + 8]; /* LEDGER_KNOWN_MAX of "node account"; NULL: none yet */
 };
 
+/* Zero-initialize, then set the first three. */
 struct ledger {
+    struct step *step;
+    struct links *links;
+    const struct raft *raft; /* whether disks are full */
     struct ledger_table accounts, values;
     uint64_t total; /* of all balances */
     uint64_t away;  /* of all letters' amounts; total + away <= MONEY_MAX, so that what comes back
@@ -100,25 +105,23 @@ struct ledger {
     struct ledger_queries queries;
 };
 
-struct node;
-
 /* Takes a record back from disk, in the order of keys. ERR_CORRUPT when it does not fit. */
-int ledger_restore(struct node *node, struct slice key, struct slice value);
+int ledger_restore(struct ledger *ledger, struct slice key, struct slice value);
 
 /* True when so much more money may come to this node. */
 bool ledger_has_room(const struct ledger *ledger, uint64_t amount);
 
 /* Adds to or takes from an account, which is NULL when it is to be made; writes it. The caller has
  * checked that it fits. */
-struct ledger_row *ledger_credit(struct node *node, struct slice account, uint64_t amount);
-void ledger_debit(struct node *node, struct ledger_row *account, uint64_t amount);
+struct ledger_row *ledger_credit(struct ledger *ledger, struct slice account, uint64_t amount);
+void ledger_debit(struct ledger *ledger, struct ledger_row *account, uint64_t amount);
 
 /* Puts a value under a name; false when there are too many names. */
-bool ledger_put(struct node *node, struct slice name, struct slice value);
+bool ledger_put(struct ledger *ledger, struct slice name, struct slice value);
 
-void ledger_clear(struct node *node);
+void ledger_clear(struct ledger *ledger);
 
 /* Panics when it is inconsistent; tests call it after every step. */
-void ledger_check_invariants(const struct node *node);
+void ledger_check_invariants(const struct ledger *ledger);
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "nodes/core/step/record.h"
-#include "nodes/core/state.h"
+#include "nodes/core/ledger/ledger.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
@@ -56,13 +56,13 @@ static struct ledger_key *put(struct ledger_keys *keys, uint64_t seq, struct sli
 
 /* --- forgetting --- */
 
-static void write_session(struct node *node, const struct key_session *session)
+static void write_session(struct ledger *ledger, const struct key_session *session)
 {
     uint8_t bytes[KEY_SESSION_BYTES];
     struct record_key name = record_key(RECORD_SESSION);
     record_key_u64(&name, session->id);
     keys_pack_session(session, bytes);
-    record_write(&node->step.out, &name, bytes, sizeof bytes);
+    record_write(&ledger->step->out, &name, bytes, sizeof bytes);
 }
 
 static struct record_key block_record(uint64_t number)
@@ -72,27 +72,27 @@ static struct record_key block_record(uint64_t number)
     return name;
 }
 
-static void write_block(struct node *node, uint64_t number, struct blob *packed)
+static void write_block(struct ledger *ledger, uint64_t number, struct blob *packed)
 {
     struct record_key name = block_record(number);
-    outbox_write_record(&node->step.out, (struct slice){name.at, name.len}, packed);
+    outbox_write_record(&ledger->step->out, (struct slice){name.at, name.len}, packed);
 }
 
 /* What changed of the window since it had these blocks. */
-static void write_window(struct node *node, uint64_t first, uint64_t open)
+static void write_window(struct ledger *ledger, uint64_t first, uint64_t open)
 {
-    const struct key_window *window = &node->ledger.keys.forgotten.window;
+    const struct key_window *window = &ledger->keys.forgotten.window;
     for (; first < key_window_first(window); first++) {
         struct record_key name = block_record(first);
-        record_forget(&node->step.out, &name);
+        record_forget(&ledger->step->out, &name);
     }
     for (size_t i = 0; i < window->n; i++)
         if (window->blocks[i].number >= open)
-            write_block(node, window->blocks[i].number, window->blocks[i].packed);
+            write_block(ledger, window->blocks[i].number, window->blocks[i].packed);
     if (!window->n_open)
         return;
     struct blob *packed = key_window_pack_open(window);
-    write_block(node, window->next, packed);
+    write_block(ledger, window->next, packed);
     blob_drop(&packed);
 }
 
@@ -103,9 +103,9 @@ static const struct ledger_key *remembered(const struct ledger_keys *keys, uint6
     return key && key->seq == seq ? key : NULL;
 }
 
-static void forget_batch(struct node *node)
+static void forget_batch(struct ledger *ledger)
 {
-    struct ledger_keys *keys = &node->ledger.keys;
+    struct ledger_keys *keys = &ledger->keys;
     const struct key_window *window = &keys->forgotten.window;
     const struct ledger_key *key;
     uint64_t first = key_window_first(window), open = window->next;
@@ -120,49 +120,49 @@ static void forget_batch(struct node *node)
         if ((key = remembered(keys, seq)))
             session = keys_session(&keys->forgotten, slice_of(key->key), &sequence);
         if (session && session->watermark == sequence) /* the last one of the batch */
-            write_session(node, session);
+            write_session(ledger, session);
     }
     if (key_window_count(window) != before || window->next != open)
-        write_window(node, first, open);
+        write_window(ledger, first, open);
     struct record_key name = record_key(RECORD_FLOOR);
-    record_write_u64(&node->step.out, &name, keys->floor);
+    record_write_u64(&ledger->step->out, &name, keys->floor);
 }
 
 /* The next key's place is that of one whose key must be forgotten first. */
-static void make_room(struct node *node)
+static void make_room(struct ledger *ledger)
 {
-    struct ledger_keys *keys = &node->ledger.keys;
+    struct ledger_keys *keys = &ledger->keys;
     uint64_t kept = keys->forgotten.limits.requests;
     if (keys->last < kept)
         return;
     if (!keys->floor)
         keys->floor = keys->last - kept; /* a store that was written before there were blocks */
     if (keys->floor < keys->last + 1 - kept)
-        forget_batch(node);
+        forget_batch(ledger);
 }
 
-const struct key_session *ledger_open_session(struct node *node)
+const struct key_session *ledger_open_session(struct ledger *ledger)
 {
-    struct keys *keys = &node->ledger.keys.forgotten;
+    struct keys *keys = &ledger->keys.forgotten;
     uint64_t evicted;
     const struct key_session *session =
-        keys_open(keys, keys->last + 1, step_random(&node->step, UINT64_MAX), &evicted);
+        keys_open(keys, keys->last + 1, step_random(ledger->step, UINT64_MAX), &evicted);
     if (evicted) {
         struct record_key name = record_key(RECORD_SESSION);
         record_key_u64(&name, evicted);
-        record_forget(&node->step.out, &name);
+        record_forget(&ledger->step->out, &name);
     }
-    write_session(node, session);
+    write_session(ledger, session);
     return session;
 }
 
 /* --- adding --- */
 
-const struct ledger_key *ledger_key_add(struct node *node, struct slice text, uint64_t request,
+const struct ledger_key *ledger_key_add(struct ledger *ledger, struct slice text, uint64_t request,
                                         enum ledger_outcome outcome, uint64_t balance)
 {
-    struct ledger_keys *keys = &node->ledger.keys;
-    make_room(node);
+    struct ledger_keys *keys = &ledger->keys;
+    make_room(ledger);
     keys_use(&keys->forgotten, text);
     struct ledger_key *key = put(keys, keys->last + 1, text);
     key->request = request;
@@ -176,7 +176,7 @@ const struct ledger_key *ledger_key_add(struct node *node, struct slice text, ui
     memcpy(bytes + HEAD_BYTES, text.at, text.len);
     struct record_key name = record_key(RECORD_REQUEST);
     record_key_u32(&name, (uint32_t)(key->seq % keys->forgotten.limits.requests));
-    record_write(&node->step.out, &name, bytes, HEAD_BYTES + text.len);
+    record_write(&ledger->step->out, &name, bytes, HEAD_BYTES + text.len);
     return key;
 }
 

@@ -14,11 +14,11 @@
 const struct ledger_key *ledger_key_find(const struct ledger_keys *keys, struct slice key);
 
 /* Remembers a key that is not known, in the step that did what was asked for, or refused it. */
-const struct ledger_key *ledger_key_add(struct node *node, struct slice key, uint64_t request,
+const struct ledger_key *ledger_key_add(struct ledger *ledger, struct slice key, uint64_t request,
                                         enum ledger_outcome outcome, uint64_t balance);
 
 /* Opens a session for keys of this ledger, and writes it. */
-const struct key_session *ledger_open_session(struct node *node);
+const struct key_session *ledger_open_session(struct ledger *ledger);
 
 /* Take records back from disk, in the order of their tables. ERR_CORRUPT when one does not fit. */
 int ledger_restore_key(struct ledger_keys *keys, struct slice key, struct slice value);

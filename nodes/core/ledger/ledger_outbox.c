@@ -63,29 +63,29 @@ bool ledger_outbox_is_full(const struct ledger *ledger, node_id_t to)
 
 /* An incarnation is never used twice, not by a wiped disk either: the first one that writes to
  * another ledger names this one for good. */
-static void name_ledger(struct node *node)
+static void name_ledger(struct ledger *ledger)
 {
     struct record_key key = record_key(RECORD_EPOCH);
-    node->ledger.epoch = node->step.config.incarnation;
-    record_write_u64(&node->step.out, &key, node->ledger.epoch);
+    ledger->epoch = ledger->step->config.incarnation;
+    record_write_u64(&ledger->step->out, &key, ledger->epoch);
 }
 
-void ledger_send(struct node *node, node_id_t to, struct message *message, uint64_t amount)
+void ledger_send(struct ledger *ledger, node_id_t to, struct message *message, uint64_t amount)
 {
-    struct outgoing *outgoing = &node->ledger.outgoing[to];
-    if (!node->ledger.epoch)
-        name_ledger(node);
-    message->as.numbered.epoch = node->ledger.epoch;
+    struct outgoing *outgoing = &ledger->outgoing[to];
+    if (!ledger->epoch)
+        name_ledger(ledger);
+    message->as.numbered.epoch = ledger->epoch;
     message->as.numbered.number = outgoing->last + 1;
     struct blob *packed = codec_pack(message);
     assert(packed); /* requests and letters that came in have been checked */
     struct record_key key = letter_key(to, outgoing->last + 1);
-    outbox_write_record(&node->step.out, (struct slice){key.at, key.len}, packed);
+    outbox_write_record(&ledger->step->out, (struct slice){key.at, key.len}, packed);
     push(outgoing, (struct letter){outgoing->last + 1, packed, amount});
-    node->ledger.away += amount;
+    ledger->away += amount;
     if (outgoing->enqueued + 1 < outgoing->n)
         message_drop(&message); /* it waits behind others */
-    else if (!peers_send_durable(&node->links, to, message))
+    else if (!peers_send_durable(ledger->links, to, message))
         outgoing->enqueued++;
 }
 
@@ -98,74 +98,73 @@ static struct message *unpack(const struct letter *letter)
     return message;
 }
 
-static void pump_letters(struct node *node, node_id_t to)
+static void pump_letters(struct ledger *ledger, node_id_t to)
 {
-    struct outgoing *outgoing = &node->ledger.outgoing[to];
+    struct outgoing *outgoing = &ledger->outgoing[to];
     for (unsigned burst = 0; burst < LEDGER_BURST_MAX && outgoing->enqueued < outgoing->n &&
-                             channel_has_room(&node->links.peers[to].channel);
+                             channel_has_room(&ledger->links->peers[to].channel);
          burst++)
-        if (!peers_send_durable(&node->links, to, unpack(letter_at(outgoing, outgoing->enqueued))))
+        if (!peers_send_durable(ledger->links, to, unpack(letter_at(outgoing, outgoing->enqueued))))
             outgoing->enqueued++;
 }
 
 /* What came back must reach the source before the acknowledgement of what it answers: until then
  * the source keeps room for it. So nothing is acknowledged while letters wait for the channel. */
-static void pump_ack(struct node *node, node_id_t to)
+static void pump_ack(struct ledger *ledger, node_id_t to)
 {
-    struct incoming *incoming = &node->ledger.incoming[to];
-    const struct outgoing *outgoing = &node->ledger.outgoing[to];
+    struct incoming *incoming = &ledger->incoming[to];
+    const struct outgoing *outgoing = &ledger->outgoing[to];
     if (!incoming->owed || outgoing->enqueued < outgoing->n)
         return;
     struct message *message = message_new(MESSAGE_LEDGER_ACK);
     message->as.ledger_ack.epoch = incoming->epoch;
     message->as.ledger_ack.number = incoming->durable;
-    incoming->owed = peers_send(&node->links, to, message) != OK;
+    incoming->owed = peers_send(ledger->links, to, message) != OK;
 }
 
-void ledger_pump(struct node *node)
+void ledger_pump(struct ledger *ledger)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        if (!step_is_peer(&node->step, id))
+    for (node_id_t id = 1; id <= ledger->step->config.n_nodes; id++) {
+        if (!step_is_peer(ledger->step, id))
             continue;
-        pump_letters(node, id);
-        pump_ack(node, id);
+        pump_letters(ledger, id);
+        pump_ack(ledger, id);
     }
 }
 
-void ledger_peer_met(struct node *node, node_id_t id)
+void ledger_peer_met(struct ledger *ledger, node_id_t id)
 {
-    node->ledger.outgoing[id].enqueued = 0;
+    ledger->outgoing[id].enqueued = 0;
 }
 
 /* --- acknowledgements --- */
 
-static void take_ack(struct node *node, node_id_t from, uint64_t epoch, uint64_t number)
+static void take_ack(struct ledger *ledger, node_id_t from, uint64_t epoch, uint64_t number)
 {
-    struct ledger *ledger = &node->ledger;
     struct outgoing *outgoing = &ledger->outgoing[from];
     if (epoch != ledger->epoch)
         return; /* of what our disk held before it was wiped */
     if (number > outgoing->last) {
-        step_reject(&node->step, from, "it acknowledges a letter that was never sent");
+        step_reject(ledger->step, from, "it acknowledges a letter that was never sent");
         return;
     }
     bool had = outgoing->n > 0;
     while (outgoing->n && letter_at(outgoing, 0)->number <= number) {
         struct record_key key = letter_key(from, letter_at(outgoing, 0)->number);
-        record_forget(&node->step.out, &key);
+        record_forget(&ledger->step->out, &key);
         pop(ledger, outgoing);
     }
     if (!had || outgoing->n)
         return;
     struct record_key key = record_key(RECORD_LAST);
     record_key_u32(&key, from);
-    record_write_u64(&node->step.out, &key, outgoing->last);
+    record_write_u64(&ledger->step->out, &key, outgoing->last);
 }
 
-void ledger_persisted(struct node *node, uint64_t seq)
+void ledger_persisted(struct ledger *ledger, uint64_t seq)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        struct incoming *incoming = &node->ledger.incoming[id];
+    for (node_id_t id = 1; id <= ledger->step->config.n_nodes; id++) {
+        struct incoming *incoming = &ledger->incoming[id];
         if (!incoming->awaited_seq || incoming->awaited_seq > seq)
             continue;
         bool all = incoming->applied_seq <= seq;
@@ -178,7 +177,7 @@ void ledger_persisted(struct node *node, uint64_t seq)
 
 /* --- applying --- */
 
-static void give_back(struct node *node, node_id_t from, const struct wire_transfer *transfer)
+static void give_back(struct ledger *ledger, node_id_t from, const struct wire_transfer *transfer)
 {
     struct message *message = message_new(MESSAGE_TRANSFER);
     message->as.transfer.from = message_copy(message, transfer->to);
@@ -186,57 +185,57 @@ static void give_back(struct node *node, node_id_t from, const struct wire_trans
     message->as.transfer.amount = transfer->amount;
     message->as.transfer.returned = transfer->number;
     message->as.transfer.returned_epoch = transfer->epoch;
-    ledger_send(node, from, message, 0);
+    ledger_send(ledger, from, message, 0);
 }
 
 /* Money that comes back finds the room that was kept for it, and its account, unless our disk was
  * wiped meanwhile. */
-static void take_back(struct node *node, node_id_t from, const struct wire_transfer *transfer)
+static void take_back(struct ledger *ledger, node_id_t from, const struct wire_transfer *transfer)
 {
-    take_ack(node, from, transfer->returned_epoch, transfer->returned);
-    if (ledger_has_room(&node->ledger, transfer->amount))
-        ledger_credit(node, transfer->to, transfer->amount);
+    take_ack(ledger, from, transfer->returned_epoch, transfer->returned);
+    if (ledger_has_room(ledger, transfer->amount))
+        ledger_credit(ledger, transfer->to, transfer->amount);
     else
-        outbox_log(&node->step.out, LOG_ERROR, "%" PRIu64 " that node %u returns do not fit: lost",
+        outbox_log(&ledger->step->out, LOG_ERROR, "%" PRIu64 " that node %u returns do not fit: lost",
                    transfer->amount, (unsigned)from);
 }
 
-static void apply_transfer(struct node *node, node_id_t from, const struct wire_transfer *transfer)
+static void apply_transfer(struct ledger *ledger, node_id_t from, const struct wire_transfer *transfer)
 {
     if (!ledger_name_is_valid(transfer->from) || !ledger_name_is_valid(transfer->to) ||
         !transfer->amount)
-        step_reject(&node->step, from, "a transfer without accounts or an amount");
+        step_reject(ledger->step, from, "a transfer without accounts or an amount");
     else if (transfer->returned)
-        take_back(node, from, transfer);
-    else if (ledger_table_find(&node->ledger.accounts, transfer->to) &&
-             ledger_has_room(&node->ledger, transfer->amount))
-        ledger_credit(node, transfer->to, transfer->amount);
+        take_back(ledger, from, transfer);
+    else if (ledger_table_find(&ledger->accounts, transfer->to) &&
+             ledger_has_room(ledger, transfer->amount))
+        ledger_credit(ledger, transfer->to, transfer->amount);
     else if (!MUTANT(return_lost))
-        give_back(node, from, transfer);
+        give_back(ledger, from, transfer);
 }
 
-static void apply_app(struct node *node, node_id_t from, const struct wire_app *app)
+static void apply_app(struct ledger *ledger, node_id_t from, const struct wire_app *app)
 {
     if (!ledger_name_is_valid(app->name) || !text_is_utf8(app->value))
-        step_reject(&node->step, from, "an application message without a name, or not of text");
-    else if (!ledger_put(node, app->name, app->value))
-        outbox_log(&node->step.out, LOG_WARN,
+        step_reject(ledger->step, from, "an application message without a name, or not of text");
+    else if (!ledger_put(ledger, app->name, app->value))
+        outbox_log(&ledger->step->out, LOG_WARN,
                    "no room for another value: that from node %u is dropped", (unsigned)from);
 }
 
 /* Whatever is in it, a letter counts as applied: else all behind it would wait for ever. */
-static void apply(struct node *node, node_id_t from, const struct message *message)
+static void apply(struct ledger *ledger, node_id_t from, const struct message *message)
 {
-    struct incoming *incoming = &node->ledger.incoming[from];
+    struct incoming *incoming = &ledger->incoming[from];
     if (message->type == MESSAGE_TRANSFER)
-        apply_transfer(node, from, &message->as.transfer);
+        apply_transfer(ledger, from, &message->as.transfer);
     else
-        apply_app(node, from, &message->as.app);
+        apply_app(ledger, from, &message->as.app);
     incoming->applied = message->as.numbered.number;
     struct record_key key = record_key(RECORD_MARK);
     record_key_u32(&key, from);
-    record_write_pair(&node->step.out, &key, incoming->epoch, incoming->applied);
-    incoming->applied_seq = outbox_durable_seq(&node->step.out);
+    record_write_pair(&ledger->step->out, &key, incoming->epoch, incoming->applied);
+    incoming->applied_seq = outbox_durable_seq(&ledger->step->out);
     if (incoming->awaited_seq)
         return;
     incoming->awaited = incoming->applied;
@@ -244,23 +243,23 @@ static void apply(struct node *node, node_id_t from, const struct message *messa
 }
 
 /* A known bug. */
-static void apply_again(struct node *node, node_id_t from, const struct message *message)
+static void apply_again(struct ledger *ledger, node_id_t from, const struct message *message)
 {
-    uint64_t applied = node->ledger.incoming[from].applied;
-    apply(node, from, message);
-    node->ledger.incoming[from].applied = applied;
+    uint64_t applied = ledger->incoming[from].applied;
+    apply(ledger, from, message);
+    ledger->incoming[from].applied = applied;
 }
 
-void ledger_message(struct node *node, node_id_t from, const struct message *message)
+void ledger_message(struct ledger *ledger, node_id_t from, const struct message *message)
 {
-    struct incoming *incoming = &node->ledger.incoming[from];
+    struct incoming *incoming = &ledger->incoming[from];
     if (message->type == MESSAGE_LEDGER_ACK) {
-        take_ack(node, from, message->as.ledger_ack.epoch, message->as.ledger_ack.number);
+        take_ack(ledger, from, message->as.ledger_ack.epoch, message->as.ledger_ack.number);
         return;
     }
     const struct wire_numbered *numbered = &message->as.numbered;
     if (!numbered->epoch || !numbered->number) {
-        step_reject(&node->step, from, "a letter without a number");
+        step_reject(ledger->step, from, "a letter without a number");
         return;
     }
     /* A wiped source begins anew; to a wiped destination, or a new one, a source sends the oldest
@@ -268,11 +267,11 @@ void ledger_message(struct node *node, node_id_t from, const struct message *mes
     if (numbered->epoch != incoming->epoch)
         *incoming = (struct incoming){.epoch = numbered->epoch, .applied = numbered->number - 1};
     if (numbered->number == incoming->applied + 1)
-        apply(node, from, message);
+        apply(ledger, from, message);
     else if (numbered->number > incoming->applied)
-        step_reject(&node->step, from, "a letter is missing before it");
+        step_reject(ledger->step, from, "a letter is missing before it");
     else if (MUTANT(transfer_applied_twice))
-        apply_again(node, from, message);
+        apply_again(ledger, from, message);
     else /* applied in another life of the source or of ours; the acknowledgement was lost */
         incoming->owed = incoming->owed || !incoming->awaited_seq;
 }

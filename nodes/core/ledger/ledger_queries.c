@@ -39,18 +39,18 @@ static void remember(struct ledger_queries *queries, node_id_t node, struct slic
 
 /* --- asking --- */
 
-static void ask(struct node *node, struct ledger_wait *wait)
+static void ask(struct ledger *ledger, struct ledger_wait *wait)
 {
     const struct wire_bank_transfer *transfer = &wait->message->as.bank_transfer;
     struct message *message = message_new(MESSAGE_ACCOUNT_QUERY);
     message->as.account_query.account = message_copy(message, transfer->to);
-    peers_send_control(&node->links, (node_id_t)transfer->to_node, message);
-    wait->ask_us = node->step.now_us + LEDGER_QUERY_RETRY_US;
+    peers_send_control(ledger->links, (node_id_t)transfer->to_node, message);
+    wait->ask_us = ledger->step->now_us + LEDGER_QUERY_RETRY_US;
 }
 
-bool ledger_ask(struct node *node, uint64_t client, struct message *request)
+bool ledger_ask(struct ledger *ledger, uint64_t client, struct message *request)
 {
-    struct ledger_queries *queries = &node->ledger.queries;
+    struct ledger_queries *queries = &ledger->queries;
     if (queries->n == WAITERS_MAX)
         return false;
     if (queries->n == queries->size) {
@@ -60,8 +60,8 @@ bool ledger_ask(struct node *node, uint64_t client, struct message *request)
     struct ledger_wait *wait = &queries->waits[queries->n++];
     *wait = (struct ledger_wait){.client = client,
                                  .message = message_ref(request),
-                                 .deadline_us = node->step.now_us + LEDGER_QUERY_US};
-    ask(node, wait);
+                                 .deadline_us = ledger->step->now_us + LEDGER_QUERY_US};
+    ask(ledger, wait);
     return true;
 }
 
@@ -75,20 +75,20 @@ static struct ledger_wait take(struct ledger_queries *queries, size_t i)
 
 /* --- answers --- */
 
-void ledger_query(struct node *node, node_id_t from, const struct wire_account_query *query)
+void ledger_query(struct ledger *ledger, node_id_t from, const struct wire_account_query *query)
 {
     struct message *message = message_new(MESSAGE_ACCOUNT_REPLY);
     message->as.account_reply.account = message_copy(message, query->account);
     message->as.account_reply.exists =
-        ledger_table_find(&node->ledger.accounts, query->account) != NULL;
-    peers_send_control(&node->links, from, message);
+        ledger_table_find(&ledger->accounts, query->account) != NULL;
+    peers_send_control(ledger->links, from, message);
 }
 
-void ledger_query_reply(struct node *node, node_id_t from, const struct wire_account_reply *reply)
+void ledger_query_reply(struct ledger *ledger, node_id_t from, const struct wire_account_reply *reply)
 {
-    struct ledger_queries *queries = &node->ledger.queries;
+    struct ledger_queries *queries = &ledger->queries;
     if (!ledger_name_is_valid(reply->account)) {
-        step_reject(&node->step, from, "it answers about an account that cannot be");
+        step_reject(ledger->step, from, "it answers about an account that cannot be");
         return;
     }
     if (reply->exists)
@@ -101,47 +101,47 @@ void ledger_query_reply(struct node *node, node_id_t from, const struct wire_acc
         }
         struct ledger_wait wait = take(queries, i);
         if (reply->exists)
-            ledger_requests_handle(node, wait.client, wait.message);
+            ledger_requests_handle(ledger, wait.client, wait.message);
         else
-            ledger_requests_missing(node, wait.client, wait.message);
+            ledger_requests_missing(ledger, wait.client, wait.message);
         message_drop(&wait.message);
     }
 }
 
 /* --- time --- */
 
-static void give_up(struct node *node, struct ledger_wait *wait)
+static void give_up(struct ledger *ledger, struct ledger_wait *wait)
 {
     struct text reason = {0};
     text_add(&reason, "node %u does not answer; nothing was changed",
              (unsigned)wait->message->as.bank_transfer.to_node);
-    outbox_reply(&node->step.out, wait->client,
-                 step_error(&node->step, wait->message->as.request.request, "unavailable",
+    outbox_reply(&ledger->step->out, wait->client,
+                 step_error(ledger->step, wait->message->as.request.request, "unavailable",
                             reason.at));
     message_drop(&wait->message);
 }
 
-void ledger_queries_tick(struct node *node)
+void ledger_queries_tick(struct ledger *ledger)
 {
-    struct ledger_queries *queries = &node->ledger.queries;
+    struct ledger_queries *queries = &ledger->queries;
     for (size_t i = 0; i < queries->n;) {
         struct ledger_wait *wait = &queries->waits[i];
-        if (node->step.now_us >= wait->deadline_us) {
+        if (ledger->step->now_us >= wait->deadline_us) {
             struct ledger_wait taken = take(queries, i);
-            give_up(node, &taken);
+            give_up(ledger, &taken);
             continue;
         }
-        if (node->step.now_us >= wait->ask_us)
-            ask(node, wait);
+        if (ledger->step->now_us >= wait->ask_us)
+            ask(ledger, wait);
         i++;
     }
 }
 
-uint64_t ledger_queries_deadline(const struct node *node)
+uint64_t ledger_queries_deadline(const struct ledger *ledger)
 {
     uint64_t at = UINT64_MAX;
-    for (size_t i = 0; i < node->ledger.queries.n; i++) {
-        const struct ledger_wait *wait = &node->ledger.queries.waits[i];
+    for (size_t i = 0; i < ledger->queries.n; i++) {
+        const struct ledger_wait *wait = &ledger->queries.waits[i];
         at = wait->deadline_us < at ? wait->deadline_us : at;
         at = wait->ask_us < at ? wait->ask_us : at;
     }

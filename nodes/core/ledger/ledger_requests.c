@@ -17,24 +17,24 @@ struct asked {
     struct message *message;
 };
 
-static void refuse(struct node *node, struct asked asked, const char *code, const char *format, ...)
+static void refuse(struct ledger *ledger, struct asked asked, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-static void refuse(struct node *node, struct asked asked, const char *code, const char *format, ...)
+static void refuse(struct ledger *ledger, struct asked asked, const char *code, const char *format, ...)
 {
     struct text reason = {0};
     va_list args;
     va_start(args, format);
     text_add_v(&reason, format, args);
     va_end(args);
-    outbox_reply_durable(&node->step.out, asked.client,
-                         step_error(&node->step, asked.message->as.request.request, code,
+    outbox_reply_durable(&ledger->step->out, asked.client,
+                         step_error(ledger->step, asked.message->as.request.request, code,
                                     reason.at));
 }
 
 /* --- answers --- */
 
-static void reply_account(struct node *node, struct asked asked, struct slice account,
+static void reply_account(struct ledger *ledger, struct asked asked, struct slice account,
                           uint64_t balance, bool repeated)
 {
     struct message *reply = message_new(MESSAGE_BANK_ACCOUNT);
@@ -44,10 +44,10 @@ static void reply_account(struct node *node, struct asked asked, struct slice ac
         .balance = balance,
         .repeated = repeated,
     };
-    outbox_reply_durable(&node->step.out, asked.client, reply);
+    outbox_reply_durable(&ledger->step->out, asked.client, reply);
 }
 
-static void reply_value(struct node *node, struct asked asked, struct slice name,
+static void reply_value(struct ledger *ledger, struct asked asked, struct slice name,
                         const struct blob *value, bool found, bool repeated)
 {
     struct message *reply = message_new(MESSAGE_KV_VALUE);
@@ -59,38 +59,38 @@ static void reply_value(struct node *node, struct asked asked, struct slice name
     };
     if (value)
         reply->as.kv_value.value = message_copy(reply, (struct slice){value->at, value->len});
-    outbox_reply_durable(&node->step.out, asked.client, reply);
+    outbox_reply_durable(&ledger->step->out, asked.client, reply);
 }
 
 /* --- what all requests have in common --- */
 
-static bool check_name(struct node *node, struct asked asked, const char *what, struct slice name)
+static bool check_name(struct ledger *ledger, struct asked asked, const char *what, struct slice name)
 {
     char shown[TEXT_MAX / 4];
     if (ledger_name_is_valid(name))
         return true;
-    refuse(node, asked, "invalid", "'%s' is no name of %s: 1 to %d of A-Z a-z 0-9 _ . -",
+    refuse(ledger, asked, "invalid", "'%s' is no name of %s: 1 to %d of A-Z a-z 0-9 _ . -",
            text_escape(shown, sizeof shown, name), what, LEDGER_NAME_MAX);
     return false;
 }
 
-static bool check_change(struct node *node, struct asked asked)
+static bool check_change(struct ledger *ledger, struct asked asked)
 {
     const struct wire_bank_change *change = &asked.message->as.bank_change;
-    if (!check_name(node, asked, "an account", change->account))
+    if (!check_name(ledger, asked, "an account", change->account))
         return false;
     if (change->amount >= 1 && change->amount <= MONEY_MAX)
         return true;
-    refuse(node, asked, "invalid", "an amount is a whole number from 1 to %" PRIu64, MONEY_MAX);
+    refuse(ledger, asked, "invalid", "an amount is a whole number from 1 to %" PRIu64, MONEY_MAX);
     return false;
 }
 
-static bool check_node(struct node *node, struct asked asked, uint64_t id)
+static bool check_node(struct ledger *ledger, struct asked asked, uint64_t id)
 {
-    if (id >= 1 && id <= node->step.config.n_nodes)
+    if (id >= 1 && id <= ledger->step->config.n_nodes)
         return true;
-    refuse(node, asked, "invalid", "there is no node %" PRIu64 "; the cluster has %u", id,
-           (unsigned)node->step.config.n_nodes);
+    refuse(ledger, asked, "invalid", "there is no node %" PRIu64 "; the cluster has %u", id,
+           (unsigned)ledger->step->config.n_nodes);
     return false;
 }
 
@@ -104,52 +104,52 @@ static uint64_t mix_u64(uint64_t hash, uint64_t number)
     return mix(hash, (struct slice){(const uint8_t *)&number, sizeof number});
 }
 
-static void refuse_account(struct node *node, struct asked asked, struct slice account,
+static void refuse_account(struct ledger *ledger, struct asked asked, struct slice account,
                            uint64_t where)
 {
     char name[TEXT_MAX / 2];
-    refuse(node, asked, "not_found", "there is no account %s on node %" PRIu64,
+    refuse(ledger, asked, "not_found", "there is no account %s on node %" PRIu64,
            text_escape(name, sizeof name, account), where);
 }
 
-static void refuse_full(struct node *node, struct asked asked, node_id_t id)
+static void refuse_full(struct ledger *ledger, struct asked asked, node_id_t id)
 {
-    refuse(node, asked, "disk_full", "the disk of node %u is full; nothing was changed",
+    refuse(ledger, asked, "disk_full", "the disk of node %u is full; nothing was changed",
            (unsigned)id);
 }
 
 /* Answers a change as its key says that it ended. */
-static void answer(struct node *node, struct asked asked, const struct ledger_key *key,
+static void answer(struct ledger *ledger, struct asked asked, const struct ledger_key *key,
                    bool repeated)
 {
     const struct message *message = asked.message;
     const struct wire_bank_change *change = &message->as.bank_change;
     bool put = message->type == MESSAGE_KV_PUT;
-    uint64_t self = node->step.config.id;
+    uint64_t self = ledger->step->config.id;
     switch (key->outcome) {
     case LEDGER_DONE:
         if (put)
-            reply_value(node, asked, message->as.kv_put.name, NULL, true, repeated);
+            reply_value(ledger, asked, message->as.kv_put.name, NULL, true, repeated);
         else
-            reply_account(node, asked, change->account, key->balance, repeated);
+            reply_account(ledger, asked, change->account, key->balance, repeated);
         break;
     case LEDGER_INSUFFICIENT:
-        refuse(node, asked, "insufficient", "the account has %" PRIu64 ", less than %" PRIu64,
+        refuse(ledger, asked, "insufficient", "the account has %" PRIu64 ", less than %" PRIu64,
                key->balance, change->amount);
         break;
     case LEDGER_NO_ACCOUNT:
-        refuse_account(node, asked, change->account, self);
+        refuse_account(ledger, asked, change->account, self);
         break;
     case LEDGER_NO_ACCOUNT_THERE:
-        refuse_account(node, asked, message->as.bank_transfer.to,
+        refuse_account(ledger, asked, message->as.bank_transfer.to,
                        message->as.bank_transfer.to_node);
         break;
     case LEDGER_OVERFLOW:
-        refuse(node, asked, "overflow",
+        refuse(ledger, asked, "overflow",
                "a node holds at most %" PRIu64 ": there is no room for so much more", MONEY_MAX);
         break;
     case LEDGER_TOO_MANY:
-        refuse(node, asked, "too_many", "node %" PRIu64 " has %d %s and takes no more", self,
+        refuse(ledger, asked, "too_many", "node %" PRIu64 " has %d %s and takes no more", self,
                put ? KV_NAMES_MAX : ACCOUNTS_MAX, put ? "values" : "accounts");
         break;
     case LEDGER_OUTCOMES:
@@ -158,30 +158,30 @@ static void answer(struct node *node, struct asked asked, const struct ledger_ke
 }
 
 /* The change is made, or cannot be: remembers that under the client's key, and answers. */
-static void end(struct node *node, struct asked asked, struct slice key, uint64_t request,
+static void end(struct ledger *ledger, struct asked asked, struct slice key, uint64_t request,
                 enum ledger_outcome outcome, uint64_t balance)
 {
-    answer(node, asked, ledger_key_add(node, key, request, outcome, balance), false);
+    answer(ledger, asked, ledger_key_add(ledger, key, request, outcome, balance), false);
 }
 
 /* True when the change is new and may be made; else it is answered: its key is known, or it cannot
  * be made now. */
-static bool begin(struct node *node, struct asked asked, struct slice key, uint64_t request)
+static bool begin(struct ledger *ledger, struct asked asked, struct slice key, uint64_t request)
 {
-    const struct ledger_key *known = ledger_key_find(&node->ledger.keys, key);
+    const struct ledger_key *known = ledger_key_find(&ledger->keys, key);
     if (!step_key_is_valid(key))
-        refuse(node, asked, "invalid", "a key is 1 to %d printable characters without spaces",
+        refuse(ledger, asked, "invalid", "a key is 1 to %d printable characters without spaces",
                JOB_KEY_MAX);
     else if (known && known->request != request)
-        refuse(node, asked, "invalid",
+        refuse(ledger, asked, "invalid",
                "this key was used for a different request; choose another key");
     else if (known)
-        answer(node, asked, known, true);
-    else if (keys_is_forgotten(&node->ledger.keys.forgotten, KEY_OF_CHANGE, key))
-        refuse(node, asked, "forgotten",
+        answer(ledger, asked, known, true);
+    else if (keys_is_forgotten(&ledger->keys.forgotten, KEY_OF_CHANGE, key))
+        refuse(ledger, asked, "forgotten",
                "this key was used and what came of it is forgotten; choose another key");
-    else if (node->raft.full)
-        refuse_full(node, asked, node->step.config.id);
+    else if (ledger->raft->full)
+        refuse_full(ledger, asked, ledger->step->config.id);
     else
         return true;
     return false;
@@ -199,156 +199,155 @@ static uint64_t hash_transfer(const struct message *message)
     return mix_u64(mix(hash_change(message), transfer->to), transfer->to_node);
 }
 
-static void end_change(struct node *node, struct asked asked, uint64_t request,
+static void end_change(struct ledger *ledger, struct asked asked, uint64_t request,
                        enum ledger_outcome outcome, uint64_t balance)
 {
-    end(node, asked, asked.message->as.bank_change.key, request, outcome, balance);
+    end(ledger, asked, asked.message->as.bank_change.key, request, outcome, balance);
 }
 
 /* --- accounts --- */
 
-static void deposit(struct node *node, struct asked asked)
+static void deposit(struct ledger *ledger, struct asked asked)
 {
     const struct wire_bank_deposit *deposit = &asked.message->as.bank_deposit;
-    const struct ledger *ledger = &node->ledger;
     uint64_t request = hash_change(asked.message);
-    if (!check_change(node, asked) || !begin(node, asked, deposit->key, request))
+    if (!check_change(ledger, asked) || !begin(ledger, asked, deposit->key, request))
         return;
     bool exists = ledger_table_find(&ledger->accounts, deposit->account) != NULL;
     if (!exists && ledger->accounts.n >= ACCOUNTS_MAX) {
-        end_change(node, asked, request, LEDGER_TOO_MANY, 0);
+        end_change(ledger, asked, request, LEDGER_TOO_MANY, 0);
     } else if (!ledger_has_room(ledger, deposit->amount)) {
-        end_change(node, asked, request, LEDGER_OVERFLOW, 0);
+        end_change(ledger, asked, request, LEDGER_OVERFLOW, 0);
     } else {
-        struct ledger_row *row = ledger_credit(node, deposit->account, deposit->amount);
-        end_change(node, asked, request, LEDGER_DONE, row->balance);
+        struct ledger_row *row = ledger_credit(ledger, deposit->account, deposit->amount);
+        end_change(ledger, asked, request, LEDGER_DONE, row->balance);
     }
 }
 
 /* The account that money is to be taken from; NULL after a refusal. */
-static struct ledger_row *find_funds(struct node *node, struct asked asked, uint64_t request)
+static struct ledger_row *find_funds(struct ledger *ledger, struct asked asked, uint64_t request)
 {
     const struct wire_bank_change *change = &asked.message->as.bank_change;
-    struct ledger_row *row = ledger_table_find(&node->ledger.accounts, change->account);
+    struct ledger_row *row = ledger_table_find(&ledger->accounts, change->account);
     if (row && row->balance >= change->amount)
         return row;
     if (row)
-        end_change(node, asked, request, LEDGER_INSUFFICIENT, row->balance);
+        end_change(ledger, asked, request, LEDGER_INSUFFICIENT, row->balance);
     else
-        end_change(node, asked, request, LEDGER_NO_ACCOUNT, 0);
+        end_change(ledger, asked, request, LEDGER_NO_ACCOUNT, 0);
     return NULL;
 }
 
-static void withdraw(struct node *node, struct asked asked)
+static void withdraw(struct ledger *ledger, struct asked asked)
 {
     const struct wire_bank_withdraw *withdraw = &asked.message->as.bank_withdraw;
     uint64_t request = hash_change(asked.message);
-    if (!check_change(node, asked) || !begin(node, asked, withdraw->key, request))
+    if (!check_change(ledger, asked) || !begin(ledger, asked, withdraw->key, request))
         return;
-    struct ledger_row *row = find_funds(node, asked, request);
+    struct ledger_row *row = find_funds(ledger, asked, request);
     if (!row)
         return;
-    ledger_debit(node, row, withdraw->amount);
-    end_change(node, asked, request, LEDGER_DONE, row->balance);
+    ledger_debit(ledger, row, withdraw->amount);
+    end_change(ledger, asked, request, LEDGER_DONE, row->balance);
 }
 
-static void transfer_here(struct node *node, struct asked asked, struct ledger_row *from,
+static void transfer_here(struct ledger *ledger, struct asked asked, struct ledger_row *from,
                           uint64_t request)
 {
     const struct wire_bank_transfer *transfer = &asked.message->as.bank_transfer;
-    if (!ledger_table_find(&node->ledger.accounts, transfer->to)) {
-        end_change(node, asked, request, LEDGER_NO_ACCOUNT_THERE, 0);
+    if (!ledger_table_find(&ledger->accounts, transfer->to)) {
+        end_change(ledger, asked, request, LEDGER_NO_ACCOUNT_THERE, 0);
         return;
     }
-    ledger_debit(node, from, transfer->amount);
-    ledger_credit(node, transfer->to, transfer->amount);
-    end_change(node, asked, request, LEDGER_DONE, from->balance);
+    ledger_debit(ledger, from, transfer->amount);
+    ledger_credit(ledger, transfer->to, transfer->amount);
+    end_change(ledger, asked, request, LEDGER_DONE, from->balance);
 }
 
 /* False, and the client is told, when that node should be sent nothing new now. */
-static bool may_send(struct node *node, struct asked asked, node_id_t to)
+static bool may_send(struct ledger *ledger, struct asked asked, node_id_t to)
 {
-    if (space_peer_is_full(&node->raft, to))
-        refuse_full(node, asked, to);
-    else if (ledger_outbox_is_full(&node->ledger, to))
-        refuse(node, asked, "busy", "node %u has too much of this node to acknowledge",
+    if (space_peer_is_full(ledger->raft, to))
+        refuse_full(ledger, asked, to);
+    else if (ledger_outbox_is_full(ledger, to))
+        refuse(ledger, asked, "busy", "node %u has too much of this node to acknowledge",
                (unsigned)to);
     else
         return true;
     return false;
 }
 
-static void transfer_away(struct node *node, struct asked asked, struct ledger_row *from,
+static void transfer_away(struct ledger *ledger, struct asked asked, struct ledger_row *from,
                           uint64_t request)
 {
     const struct wire_bank_transfer *transfer = &asked.message->as.bank_transfer;
     node_id_t to = (node_id_t)transfer->to_node;
-    if (!ledger_knows(&node->ledger, to, transfer->to)) {
-        if (!ledger_ask(node, asked.client, asked.message))
-            refuse(node, asked, "busy", "too many transfers wait; try again later");
+    if (!ledger_knows(ledger, to, transfer->to)) {
+        if (!ledger_ask(ledger, asked.client, asked.message))
+            refuse(ledger, asked, "busy", "too many transfers wait; try again later");
         return;
     }
-    if (!may_send(node, asked, to))
+    if (!may_send(ledger, asked, to))
         return;
     struct message *message = message_new(MESSAGE_TRANSFER);
     message->as.transfer.from = message_copy(message, transfer->account);
     message->as.transfer.to = message_copy(message, transfer->to);
     message->as.transfer.amount = transfer->amount;
-    ledger_debit(node, from, transfer->amount);
-    ledger_send(node, to, message, transfer->amount);
-    end_change(node, asked, request, LEDGER_DONE, from->balance);
+    ledger_debit(ledger, from, transfer->amount);
+    ledger_send(ledger, to, message, transfer->amount);
+    end_change(ledger, asked, request, LEDGER_DONE, from->balance);
 }
 
-static void transfer(struct node *node, struct asked asked)
+static void transfer(struct ledger *ledger, struct asked asked)
 {
     const struct wire_bank_transfer *transfer = &asked.message->as.bank_transfer;
     uint64_t request = mix_u64(mix(hash_change(asked.message), transfer->to), transfer->to_node);
-    if (!check_change(node, asked) || !check_name(node, asked, "an account", transfer->to) ||
-        !check_node(node, asked, transfer->to_node))
+    if (!check_change(ledger, asked) || !check_name(ledger, asked, "an account", transfer->to) ||
+        !check_node(ledger, asked, transfer->to_node))
         return;
-    bool here = transfer->to_node == node->step.config.id;
+    bool here = transfer->to_node == ledger->step->config.id;
     if (here && slice_same(transfer->account, transfer->to)) {
-        refuse(node, asked, "invalid", "money cannot be transferred from an account to itself");
+        refuse(ledger, asked, "invalid", "money cannot be transferred from an account to itself");
         return;
     }
-    if (!begin(node, asked, transfer->key, request))
+    if (!begin(ledger, asked, transfer->key, request))
         return;
-    struct ledger_row *from = find_funds(node, asked, request);
+    struct ledger_row *from = find_funds(ledger, asked, request);
     if (from && here)
-        transfer_here(node, asked, from, request);
+        transfer_here(ledger, asked, from, request);
     else if (from)
-        transfer_away(node, asked, from, request);
+        transfer_away(ledger, asked, from, request);
 }
 
-void ledger_requests_missing(struct node *node, uint64_t client, struct message *message)
+void ledger_requests_missing(struct ledger *ledger, uint64_t client, struct message *message)
 {
     struct asked asked = {client, message};
     uint64_t request = hash_transfer(message);
-    if (begin(node, asked, message->as.bank_transfer.key, request))
-        end_change(node, asked, request, LEDGER_NO_ACCOUNT_THERE, 0);
+    if (begin(ledger, asked, message->as.bank_transfer.key, request))
+        end_change(ledger, asked, request, LEDGER_NO_ACCOUNT_THERE, 0);
 }
 
-static void balance(struct node *node, struct asked asked)
+static void balance(struct ledger *ledger, struct asked asked)
 {
     struct slice account = asked.message->as.bank_balance.account;
-    const struct ledger_row *row = ledger_table_find(&node->ledger.accounts, account);
+    const struct ledger_row *row = ledger_table_find(&ledger->accounts, account);
     if (row)
-        reply_account(node, asked, account, row->balance, false);
-    else if (check_name(node, asked, "an account", account))
-        refuse_account(node, asked, account, node->step.config.id);
+        reply_account(ledger, asked, account, row->balance, false);
+    else if (check_name(ledger, asked, "an account", account))
+        refuse_account(ledger, asked, account, ledger->step->config.id);
 }
 
-static void list(struct node *node, struct asked asked)
+static void list(struct ledger *ledger, struct asked asked)
 {
-    const struct ledger_table *accounts = &node->ledger.accounts;
+    const struct ledger_table *accounts = &ledger->accounts;
     size_t first = ledger_table_after(accounts, asked.message->as.bank_list.after);
     size_t n = accounts->n - first < LEDGER_PAGE_MAX ? accounts->n - first : LEDGER_PAGE_MAX;
     struct message *reply = message_new(MESSAGE_BANK_PAGE);
     struct wire_bank_page *page = &reply->as.bank_page;
     page->request = asked.message->as.request.request;
     page->more = first + n < accounts->n;
-    page->total = node->ledger.total;
-    page->sent = node->ledger.away;
+    page->total = ledger->total;
+    page->sent = ledger->away;
     page->accounts.n = n;
     page->accounts.at = message_room(reply, n, sizeof *page->accounts.at);
     for (size_t i = 0; i < n; i++) {
@@ -356,66 +355,66 @@ static void list(struct node *node, struct asked asked)
         page->accounts.at[i] =
             (struct wire_account_row){message_text(reply, row->name), row->balance};
     }
-    outbox_reply_durable(&node->step.out, asked.client, reply);
+    outbox_reply_durable(&ledger->step->out, asked.client, reply);
 }
 
 /* --- values --- */
 
-static void put_away(struct node *node, struct asked asked, uint64_t request)
+static void put_away(struct ledger *ledger, struct asked asked, uint64_t request)
 {
     const struct wire_kv_put *put = &asked.message->as.kv_put;
-    if (!may_send(node, asked, (node_id_t)put->to))
+    if (!may_send(ledger, asked, (node_id_t)put->to))
         return;
     struct message *message = message_new(MESSAGE_APP);
     message->as.app.name = message_copy(message, put->name);
     message->as.app.value = message_copy(message, put->value);
-    ledger_send(node, (node_id_t)put->to, message, 0);
-    end(node, asked, put->key, request, LEDGER_DONE, 0);
+    ledger_send(ledger, (node_id_t)put->to, message, 0);
+    end(ledger, asked, put->key, request, LEDGER_DONE, 0);
 }
 
-static void put(struct node *node, struct asked asked)
+static void put(struct ledger *ledger, struct asked asked)
 {
     const struct wire_kv_put *put = &asked.message->as.kv_put;
     uint64_t request = mix_u64(mix(mix(MESSAGE_KV_PUT, put->name), put->value), put->to);
-    if (!check_name(node, asked, "a value", put->name) ||
-        (put->to && !check_node(node, asked, put->to)))
+    if (!check_name(ledger, asked, "a value", put->name) ||
+        (put->to && !check_node(ledger, asked, put->to)))
         return;
     if (!text_is_utf8(put->value)) {
-        refuse(node, asked, "invalid", "a value is UTF-8 text without zero bytes");
+        refuse(ledger, asked, "invalid", "a value is UTF-8 text without zero bytes");
         return;
     }
-    if (!begin(node, asked, put->key, request))
+    if (!begin(ledger, asked, put->key, request))
         return;
-    if (put->to && put->to != node->step.config.id) {
-        put_away(node, asked, request);
+    if (put->to && put->to != ledger->step->config.id) {
+        put_away(ledger, asked, request);
         return;
     }
-    bool fits = ledger_put(node, put->name, put->value);
-    end(node, asked, put->key, request, fits ? LEDGER_DONE : LEDGER_TOO_MANY, 0);
+    bool fits = ledger_put(ledger, put->name, put->value);
+    end(ledger, asked, put->key, request, fits ? LEDGER_DONE : LEDGER_TOO_MANY, 0);
 }
 
-static void get(struct node *node, struct asked asked)
+static void get(struct ledger *ledger, struct asked asked)
 {
     struct slice name = asked.message->as.kv_get.name;
-    if (!check_name(node, asked, "a value", name))
+    if (!check_name(ledger, asked, "a value", name))
         return;
-    const struct ledger_row *row = ledger_table_find(&node->ledger.values, name);
-    reply_value(node, asked, name, row ? row->value : NULL, row != NULL, false);
+    const struct ledger_row *row = ledger_table_find(&ledger->values, name);
+    reply_value(ledger, asked, name, row ? row->value : NULL, row != NULL, false);
 }
 
-static void open_session(struct node *node, struct asked asked)
+static void open_session(struct ledger *ledger, struct asked asked)
 {
-    if (node->raft.full)
-        refuse_full(node, asked, node->step.config.id);
+    if (ledger->raft->full)
+        refuse_full(ledger, asked, ledger->step->config.id);
     else
-        outbox_reply_durable(&node->step.out, asked.client,
-                             keys_session_reply(ledger_open_session(node),
+        outbox_reply_durable(&ledger->step->out, asked.client,
+                             keys_session_reply(ledger_open_session(ledger),
                                                 asked.message->as.request.request));
 }
 
-bool ledger_requests_handle(struct node *node, uint64_t client, struct message *message)
+bool ledger_requests_handle(struct ledger *ledger, uint64_t client, struct message *message)
 {
-    static void (*const handlers[MESSAGE_TYPES])(struct node *, struct asked) = {
+    static void (*const handlers[MESSAGE_TYPES])(struct ledger *, struct asked) = {
         [MESSAGE_BANK_DEPOSIT] = deposit,
         [MESSAGE_BANK_WITHDRAW] = withdraw,
         [MESSAGE_BANK_TRANSFER] = transfer,
@@ -431,8 +430,8 @@ bool ledger_requests_handle(struct node *node, uint64_t client, struct message *
     if (message->type == MESSAGE_SESSION_OPEN && !message->as.request.node)
         return false; /* one of the coordinator's */
     if (message->as.request.node)
-        handlers[message->type](node, asked);
+        handlers[message->type](ledger, asked);
     else
-        refuse(node, asked, "invalid", "a ledger is that of one node: name the node");
+        refuse(ledger, asked, "invalid", "a ledger is that of one node: name the node");
     return true;
 }

@@ -534,7 +534,7 @@ void requests_handle(struct node *node, uint64_t client, struct message *message
         return;
     }
     if (founding_request(&node->raft, client, message) ||
-        ledger_requests_handle(node, client, message) ||
+        ledger_requests_handle(&node->ledger, client, message) ||
         snapshot_requests_handle(node, client, message))
         return;
     if (!may_answer(node, message)) {
