@@ -160,6 +160,10 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->raft.links = &node->links;
     node->raft.machine = &machine;
     node->raft.context = node;
+    node->worker.step = &node->step;
+    node->worker.links = &node->links;
+    node->worker.raft = &node->raft;
+    node->worker.state = &node->state;
     node->ledger.step = &node->step;
     node->ledger.links = &node->links;
     node->ledger.raft = &node->raft;
@@ -206,7 +210,7 @@ void node_destroy(struct node **node)
     if (!it)
         return;
     schedule_clear(it);
-    worker_clear(it);
+    worker_clear(&it->worker);
     requests_clear(it);
     snapshot_clear(it);
     replication_clear(&it->raft);
@@ -261,7 +265,7 @@ static void settle_raft(struct node *node, const struct raft_fact *fact)
         schedule_stop(node);
         break;
     case RAFT_FOLLOWS:
-        worker_reset(node, fact->term);
+        worker_reset(&node->worker, fact->term);
         break;
     }
 }
@@ -350,11 +354,11 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
     switch (message->type) {
     case MESSAGE_TASK:
         if (follows(node, from, message->as.task.term))
-            worker_task(node, from, message);
+            worker_task(&node->worker, from, message);
         break;
     case MESSAGE_RELEASE:
         if (follows(node, from, message->as.release.term))
-            worker_release(node, from, message->as.release.job, message->as.release.op);
+            worker_release(&node->worker, from, message->as.release.job, message->as.release.op);
         break;
     case MESSAGE_RESULT:
         schedule_results(node, from, message);
@@ -484,17 +488,20 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
                        struct value_id id)
 {
     typedef void node_fn(struct node * node, struct value_id id);
+    typedef void worker_fn(struct worker * worker, struct value_id id);
     typedef void raft_fn(struct raft * raft, struct value_id id);
     static node_fn *const nodes[VALUE_USERS][3] = {
         [USER_SCHEDULE] = {schedule_value_ready, schedule_value_failed, schedule_value_kept},
-        [USER_WORKER] = {worker_value_ready, worker_value_failed, NULL},
         [USER_SNAPSHOT] = {NULL, snapshot_value_failed, snapshot_value_kept},
     };
     static raft_fn *const rafts[VALUE_USERS][3] = {
         [USER_FOLLOWER] = {follower_value_ready, follower_value_failed, follower_value_kept},
         [USER_REPAIR] = {repair_value_ready, repair_value_failed, repair_value_kept},
     };
+    static worker_fn *const workers[3] = {worker_value_ready, worker_value_failed, NULL};
     size_t at = kind - EVENT_VALUE_READY;
+    if (user == USER_WORKER && workers[at])
+        workers[at](&node->worker, id);
     if (nodes[user][at])
         nodes[user][at](node, id);
     if (rafts[user][at])
@@ -521,7 +528,7 @@ static void take_event(struct node *node, const struct event *event)
         ledger_persisted(&node->ledger, event->persisted);
         break;
     case EVENT_COMPUTED:
-        worker_computed(node, event->computed.at, event->computed.n);
+        worker_computed(&node->worker, event->computed.at, event->computed.n);
         break;
     case EVENT_VALUE_READY:
     case EVENT_VALUE_FAILED:
@@ -572,13 +579,13 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         election_tick(&node->raft);
         requests_tick(node);
         follower_tick(&node->raft);
-        worker_tick(node);
+        worker_tick(&node->worker);
         repair_tick(&node->raft);
         ledger_queries_tick(&node->ledger);
         snapshot_tick(node);
     }
     schedule_pump(node);
-    worker_pump(node);
+    worker_pump(&node->worker);
     image_pump(&node->state);
     replication_pump(&node->raft);
     members_pump(&node->raft);
@@ -653,7 +660,7 @@ void node_check_invariants(const struct node *node)
     jobs_check_invariants(&node->state.jobs);
     keys_check_invariants(&node->state.keys);
     schedule_check_invariants(node);
-    worker_check_invariants(node);
+    worker_check_invariants(&node->worker);
     ledger_check_invariants(&node->ledger);
     snapshot_check_invariants(node);
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)

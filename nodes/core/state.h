@@ -5,6 +5,7 @@
 #include "nodes/core/link/peers.h"
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/state/state.h"
+#include "nodes/core/worker/worker.h"
 #include "nodes/core/ledger/ledger.h"
 #include "nodes/core/step/step.h"
 #include "nodes/core/snapshot/snapshot.h"
@@ -69,7 +70,7 @@ struct reads {
 /* --- scheduling (schedule.h) and working (worker.h) --- */
 
 struct run;
-struct work;
+
 
 struct schedule {
     struct worker_slot slots[NODES_MAX + 1];
@@ -85,27 +86,6 @@ struct schedule {
     uint64_t checkpoint_us;              /* when finished operations are logged next */
     uint64_t unlogged, unlogged_bytes;   /* operations finished since, and their values' bytes */
     job_id_t cursor;                     /* jobs up to here were taken up, or are finished */
-};
-
-/* An operation at the compute thread. */
-struct submitted {
-    struct value_id id;
-    uint64_t attempt;
-    node_id_t tell; /* it was cancelled: only what it cost is told to this node; NODE_NONE: not */
-};
-
-struct worker {
-    term_t term; /* of the coordinator whose tasks these are */
-    struct work *first, *last;
-    uint64_t queued;    /* operations waiting or executing */
-    unsigned computing; /* of these, at the compute thread */
-    /* At the compute thread, which executes the first: of the queue, and what was dropped since. */
-    struct submitted submitted[COMPUTE_IN_FLIGHT];
-    size_t n_submitted;
-    struct map held; /* values kept here for others: (job, op) -> its length, cast */
-    uint64_t held_bytes;
-    uint64_t operations, conversions; /* executed in this incarnation */
-    struct map executed; /* job -> its operations executed in this incarnation, all included */
 };
 
 struct node {

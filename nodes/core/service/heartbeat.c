@@ -8,7 +8,7 @@
 static void publish_heartbeat(struct node *node)
 {
     const struct node_config *config = &node->step.config;
-    struct value_id executing = worker_executing(node);
+    struct value_id executing = worker_executing(&node->worker);
     struct message *message = message_new(MESSAGE_HEARTBEAT);
     message->as.heartbeat = (struct wire_heartbeat){
         .node = config->id,
@@ -26,7 +26,7 @@ static void publish_heartbeat(struct node *node)
         .executing_op = executing.op,
         .delay_us = config->delay_us,
         .held_bytes = node->worker.held_bytes,
-        .pressed = worker_is_pressed(node),
+        .pressed = worker_is_pressed(&node->worker),
         .held = node->worker.held.count,
         .applied = node->raft.journal.applied,
         .rejected = node->step.rejected,

@@ -115,7 +115,7 @@ void recording_add_state(struct node *node, struct recording *recording)
     struct ops queued = {.recording = recording};
     add_head(node, recording);
     snapshot_add_ledger(node, recording);
-    worker_each(node, add_queued, &queued);
+    worker_each(&node->worker, add_queued, &queued);
     flush(&queued);
     if (!node_serves(node))
         return;

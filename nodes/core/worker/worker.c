@@ -63,20 +63,20 @@ struct batch {
     size_t bytes;
 };
 
-static void flush(struct node *node, node_id_t to, struct batch *batch)
+static void flush(struct worker *worker, node_id_t to, struct batch *batch)
 {
     if (!batch->message)
         return;
-    peers_send(&node->links, to, batch->message);
+    peers_send(worker->links, to, batch->message);
     *batch = (struct batch){0};
 }
 
-static struct wire_result_op *add_result(struct node *node, node_id_t to, struct batch *batch,
+static struct wire_result_op *add_result(struct worker *worker, node_id_t to, struct batch *batch,
                                          size_t bytes)
 {
     if (batch->message && (batch->message->as.result.ops.n == BATCH_OPS_MAX ||
                            batch->bytes + bytes > RESULT_BYTES_MAX))
-        flush(node, to, batch);
+        flush(worker, to, batch);
     if (!batch->message) {
         batch->message = message_new(MESSAGE_RESULT);
         batch->message->as.result.ops.at =
@@ -105,48 +105,48 @@ static void count_executed(struct worker *worker, const struct computed *compute
 }
 
 /* Jobs that are finished count no more. */
-static void forget_executed(struct node *node)
+static void forget_executed(struct worker *worker)
 {
     struct map left = {0};
     struct map_key key;
     void *sum;
-    for (size_t at = 0; (sum = map_next(&node->worker.executed, &at, &key));) {
-        const struct job *job = jobs_find(&node->state.jobs, key.a);
-        bool unknown = !job && (key.a & LOG_INDEX_MAX) > node->raft.journal.applied; /* yet */
+    for (size_t at = 0; (sum = map_next(&worker->executed, &at, &key));) {
+        const struct job *job = jobs_find(&worker->state->jobs, key.a);
+        bool unknown = !job && (key.a & LOG_INDEX_MAX) > worker->raft->journal.applied; /* yet */
         if (unknown || (job && !job_is_finished(job)))
             map_put(&left, key, sum);
     }
-    map_clear(&node->worker.executed);
-    node->worker.executed = left;
+    map_clear(&worker->executed);
+    worker->executed = left;
 }
 
 /* Returns an operation that could not be executed. `again`: another node, or another time, may do
  * better. */
-static void refuse(struct node *node, node_id_t to, const struct compute_op *op, const char *why,
+static void refuse(struct worker *worker, node_id_t to, const struct compute_op *op, const char *why,
                    bool again)
 {
     struct batch batch = {0};
-    struct wire_result_op *result = add_result(node, to, &batch, 0);
+    struct wire_result_op *result = add_result(worker, to, &batch, 0);
     result->job = op->id.job;
     result->op = op->id.op;
     result->attempt = op->attempt;
     result->error = message_text(batch.message, why);
     result->again = again;
-    flush(node, to, &batch);
+    flush(worker, to, &batch);
 }
 
-static void add_computed(struct node *node, node_id_t to, struct batch *batch,
+static void add_computed(struct worker *worker, node_id_t to, struct batch *batch,
                          const struct computed *computed)
 {
     struct wire_result_op *result =
-        add_result(node, to, batch, computed->value ? computed->value->len : 0);
+        add_result(worker, to, batch, computed->value ? computed->value->len : 0);
     struct message *message = batch->message;
     *result = (struct wire_result_op){
         .job = computed->id.job,
         .op = computed->id.op,
         .attempt = computed->attempt,
         .operations = computed->operations,
-        .executed = executed_of(&node->worker, computed->id.job),
+        .executed = executed_of(worker, computed->id.job),
         .elapsed_us = computed->elapsed_us,
         .len = computed->len,
         .head = message_text(message, computed->head),
@@ -170,19 +170,19 @@ static void hold_value(struct worker *worker, struct value_id id, uint64_t len)
     worker->held_bytes += len - (uint64_t)(uintptr_t)before;
 }
 
-static void drop_value(struct node *node, struct value_id id)
+static void drop_value(struct worker *worker, struct value_id id)
 {
-    node->worker.held_bytes -= (uint64_t)(uintptr_t)map_remove(&node->worker.held, value_key(id));
-    outbox_drop(&node->step.out, USER_WORKER, id);
+    worker->held_bytes -= (uint64_t)(uintptr_t)map_remove(&worker->held, value_key(id));
+    outbox_drop(&worker->step->out, USER_WORKER, id);
 }
 
 /* Operands that were used are of no use here any more: the coordinator holds them until their
  * consumer is done. */
-static void drop_operands(struct node *node, const struct work *work)
+static void drop_operands(struct worker *worker, const struct work *work)
 {
     for (size_t i = 0; i < work->op.n_operands; i++)
         if (work->op.operands[i].kind == OPERAND_VALUE)
-            drop_value(node, work->op.operands[i].id);
+            drop_value(worker, work->op.operands[i].id);
 }
 
 static struct work *find_computing(struct worker *worker, const struct computed *computed,
@@ -232,24 +232,23 @@ static struct submitted take_submitted(struct worker *worker, const struct compu
 }
 
 /* It was cancelled too late: the coordinator counts what was executed all the same. */
-static void tell_cost(struct node *node, node_id_t to, const struct computed *computed)
+static void tell_cost(struct worker *worker, node_id_t to, const struct computed *computed)
 {
     struct batch batch = {0};
-    struct wire_result_op *result = add_result(node, to, &batch, 0);
+    struct wire_result_op *result = add_result(worker, to, &batch, 0);
     *result = (struct wire_result_op){.job = computed->id.job,
                                       .op = computed->id.op,
                                       .attempt = computed->attempt,
                                       .operations = computed->operations,
-                                      .executed = executed_of(&node->worker, computed->id.job),
+                                      .executed = executed_of(worker, computed->id.job),
                                       .elapsed_us = computed->elapsed_us,
                                       .again = true,
                                       .error = message_text(batch.message, "it was cancelled")};
-    flush(node, to, &batch);
+    flush(worker, to, &batch);
 }
 
-void worker_computed(struct node *node, const struct computed *results, size_t n)
+void worker_computed(struct worker *worker, const struct computed *results, size_t n)
 {
-    struct worker *worker = &node->worker;
     struct batch batch = {0};
     node_id_t to = NODE_NONE;
     for (size_t i = 0; i < n; i++) {
@@ -258,31 +257,31 @@ void worker_computed(struct node *node, const struct computed *results, size_t n
         count_executed(worker, &results[i]);
         if (!work) { /* it was dropped while it was computed */
             if (!is_wanted(worker, results[i].id))
-                outbox_drop(&node->step.out, USER_WORKER, results[i].id);
+                outbox_drop(&worker->step->out, USER_WORKER, results[i].id);
             if (submitted.tell)
-                tell_cost(node, submitted.tell, &results[i]);
+                tell_cost(worker, submitted.tell, &results[i]);
             continue;
         }
         if (to != work->coordinator)
-            flush(node, to, &batch);
+            flush(worker, to, &batch);
         to = work->coordinator;
-        add_computed(node, to, &batch, &results[i]);
+        add_computed(worker, to, &batch, &results[i]);
         unlink_work(worker, previous, work);
         if (!results[i].error && work->op.operator== OPERATOR_TEXT)
             worker->conversions++;
         else if (!results[i].error)
             worker->operations += results[i].operations;
-        drop_operands(node, work);
+        drop_operands(worker, work);
         if (!results[i].error && !results[i].value)
             hold_value(worker, results[i].id, results[i].len);
         work_free(work);
     }
-    flush(node, to, &batch);
+    flush(worker, to, &batch);
 }
 
 /* --- tasks --- */
 
-static bool read_operand(struct node *node, const struct message *message,
+static bool read_operand(struct worker *worker, const struct message *message,
                          const struct wire_task_op *task, size_t i, struct work *work)
 {
     const struct wire_operand *operand = &task->operands.at[i];
@@ -299,10 +298,10 @@ static bool read_operand(struct node *node, const struct message *message,
         return out->blob != NULL;
     }
     out->kind = OPERAND_VALUE;
-    if (map_get(&node->worker.held, value_key(out->id)))
+    if (map_get(&worker->held, value_key(out->id)))
         return true;
     if (operand->hash.len != HASH_BYTES || !operand->len ||
-        !step_is_peer(&node->step, operand->source))
+        !step_is_peer(worker->step, operand->source))
         return false;
     work->waits[i] = (struct wait){true, (node_id_t)operand->source, operand->len, {0}};
     memcpy(work->waits[i].hash, operand->hash.at, HASH_BYTES);
@@ -310,7 +309,7 @@ static bool read_operand(struct node *node, const struct message *message,
     return true;
 }
 
-static bool read_task(struct node *node, const struct message *message,
+static bool read_task(struct worker *worker, const struct message *message,
                       const struct wire_task_op *task, struct work *work)
 {
     work->op.id = (struct value_id){task->job, task->op};
@@ -328,31 +327,30 @@ static bool read_task(struct node *node, const struct message *message,
         return false;
     for (size_t i = 0; i < task->operands.n; i++) {
         work->op.n_operands = i + 1;
-        if (!read_operand(node, message, task, i, work))
+        if (!read_operand(worker, message, task, i, work))
             return false;
     }
     return true;
 }
 
-static void fetch(struct node *node, struct work *work, size_t i)
+static void fetch(struct worker *worker, struct work *work, size_t i)
 {
     const struct wait *wait = &work->waits[i];
-    uint64_t deadline_us = node->step.now_us + value_wait_us(wait->len);
+    uint64_t deadline_us = worker->step->now_us + value_wait_us(wait->len);
     if (deadline_us > work->deadline_us)
         work->deadline_us = deadline_us;
-    outbox_fetch(&node->step.out, USER_WORKER, work->op.operands[i].id, wait->source, wait->len,
+    outbox_fetch(&worker->step->out, USER_WORKER, work->op.operands[i].id, wait->source, wait->len,
                  wait->hash, 0);
 }
 
-static void accept_task(struct node *node, node_id_t from, const struct message *message,
+static void accept_task(struct worker *worker, node_id_t from, const struct message *message,
                         const struct wire_task_op *task)
 {
-    struct worker *worker = &node->worker;
     struct work *work = mem_new(1, sizeof *work);
     work->coordinator = from;
-    if (!read_task(node, message, task, work)) {
-        step_reject(&node->step, from, "it assigned a malformed operation");
-        refuse(node, from, &work->op, "the operation is malformed", false);
+    if (!read_task(worker, message, task, work)) {
+        step_reject(worker->step, from, "it assigned a malformed operation");
+        refuse(worker, from, &work->op, "the operation is malformed", false);
         work_free(work);
         return;
     }
@@ -361,30 +359,30 @@ static void accept_task(struct node *node, node_id_t from, const struct message 
     worker->queued++;
     for (size_t i = 0; i < work->op.n_operands; i++)
         if (work->waits[i].missing)
-            fetch(node, work, i);
+            fetch(worker, work, i);
 }
 
-void worker_task(struct node *node, node_id_t from, const struct message *message)
+void worker_task(struct worker *worker, node_id_t from, const struct message *message)
 {
     for (size_t i = 0; i < message->as.task.ops.n; i++)
-        accept_task(node, from, message, &message->as.task.ops.at[i]);
+        accept_task(worker, from, message, &message->as.task.ops.at[i]);
 }
 
-void worker_value_ready(struct node *node, struct value_id id)
+void worker_value_ready(struct worker *worker, struct value_id id)
 {
     bool wanted = false;
-    for (struct work *work = node->worker.first; work; work = work->next) {
+    for (struct work *work = worker->first; work; work = work->next) {
         for (size_t i = 0; i < work->op.n_operands; i++) {
             if (!work->waits[i].missing || !same_value(work->op.operands[i].id, id))
                 continue;
             work->waits[i].missing = false;
             work->missing--;
             wanted = true;
-            hold_value(&node->worker, id, work->waits[i].len);
+            hold_value(worker, id, work->waits[i].len);
         }
     }
-    if (!wanted && !map_get(&node->worker.held, value_key(id)))
-        outbox_drop(&node->step.out, USER_WORKER, id);
+    if (!wanted && !map_get(&worker->held, value_key(id)))
+        outbox_drop(&worker->step->out, USER_WORKER, id);
 }
 
 /* True when an operation, that one excepted, waits for the operand. */
@@ -398,26 +396,25 @@ static bool is_awaited(const struct worker *worker, const struct work *except, s
 }
 
 /* Nobody else waits for the operands that the operation still lacks: their fetches end. */
-static void stop_fetches(struct node *node, struct work *work)
+static void stop_fetches(struct worker *worker, struct work *work)
 {
     for (size_t i = 0; i < work->op.n_operands; i++)
-        if (work->waits[i].missing && !is_awaited(&node->worker, work, work->op.operands[i].id))
-            outbox_drop(&node->step.out, USER_WORKER, work->op.operands[i].id);
+        if (work->waits[i].missing && !is_awaited(worker, work, work->op.operands[i].id))
+            outbox_drop(&worker->step->out, USER_WORKER, work->op.operands[i].id);
 }
 
 /* Takes an operation out of the queue, unfinished. */
-static void remove_work(struct node *node, struct work *previous, struct work *work)
+static void remove_work(struct worker *worker, struct work *previous, struct work *work)
 {
-    stop_fetches(node, work);
-    unlink_work(&node->worker, previous, work);
+    stop_fetches(worker, work);
+    unlink_work(worker, previous, work);
     work_free(work);
 }
 
 /* An operand that its first source has lost is asked of the coordinator; without it the operation
  * goes back. */
-void worker_value_failed(struct node *node, struct value_id id)
+void worker_value_failed(struct worker *worker, struct value_id id)
 {
-    struct worker *worker = &node->worker;
     struct work *previous = NULL, *next;
     for (struct work *work = worker->first; work; work = next) {
         next = work->next;
@@ -429,28 +426,28 @@ void worker_value_failed(struct node *node, struct value_id id)
             give_up = wait->source == work->coordinator;
             wait->source = work->coordinator;
             if (!give_up)
-                fetch(node, work, i);
+                fetch(worker, work, i);
         }
         if (!give_up) {
             previous = work;
             continue;
         }
-        refuse(node, work->coordinator, &work->op, "an operand cannot be fetched", true);
-        remove_work(node, previous, work);
+        refuse(worker, work->coordinator, &work->op, "an operand cannot be fetched", true);
+        remove_work(worker, previous, work);
     }
 }
 
-void worker_tick(struct node *node)
+void worker_tick(struct worker *worker)
 {
     struct work *previous = NULL, *next;
-    for (struct work *work = node->worker.first; work; work = next) {
+    for (struct work *work = worker->first; work; work = next) {
         next = work->next;
-        if (!work->missing || node->step.now_us < work->deadline_us) {
+        if (!work->missing || worker->step->now_us < work->deadline_us) {
             previous = work;
             continue;
         }
-        refuse(node, work->coordinator, &work->op, "an operand does not come", true);
-        remove_work(node, previous, work);
+        refuse(worker, work->coordinator, &work->op, "an operand does not come", true);
+        remove_work(worker, previous, work);
     }
 }
 
@@ -458,9 +455,8 @@ void worker_tick(struct node *node)
 
 /* Drops queued operations: that one, or (op 0) all of a job, or of all when it is JOB_NONE. What
  * the compute thread has goes on there. */
-static void drop_work(struct node *node, job_id_t job, op_id_t op)
+static void drop_work(struct worker *worker, job_id_t job, op_id_t op)
 {
-    struct worker *worker = &node->worker;
     struct work *previous = NULL, *next;
     for (struct work *work = worker->first; work; work = next) {
         next = work->next;
@@ -468,99 +464,97 @@ static void drop_work(struct node *node, job_id_t job, op_id_t op)
             previous = work;
             continue;
         }
-        remove_work(node, previous, work);
+        remove_work(worker, previous, work);
     }
 }
 
-static void drop_held(struct node *node, job_id_t job)
+static void drop_held(struct worker *worker, job_id_t job)
 {
     struct map kept = {0};
     struct map_key key;
     size_t at = 0;
-    for (void *len; (len = map_next(&node->worker.held, &at, &key));) {
+    for (void *len; (len = map_next(&worker->held, &at, &key));) {
         if (job != JOB_NONE && key.a != job)
             map_put(&kept, key, len);
         else
-            node->worker.held_bytes -= (uint64_t)(uintptr_t)len;
+            worker->held_bytes -= (uint64_t)(uintptr_t)len;
     }
-    map_clear(&node->worker.held);
-    node->worker.held = kept;
-    outbox_drop(&node->step.out, USER_WORKER, (struct value_id){job, 0});
+    map_clear(&worker->held);
+    worker->held = kept;
+    outbox_drop(&worker->step->out, USER_WORKER, (struct value_id){job, 0});
 }
 
 /* Somebody else has the operation's result, or is about to. */
-static void cancel(struct node *node, node_id_t from, struct value_id id)
+static void cancel(struct worker *worker, node_id_t from, struct value_id id)
 {
-    struct worker *worker = &node->worker;
-    drop_work(node, id.job, id.op);
+    drop_work(worker, id.job, id.op);
     if (!is_operand(worker, id))
-        drop_value(node, id);
+        drop_value(worker, id);
     for (size_t i = 0; i < worker->n_submitted; i++)
         if (same_value(worker->submitted[i].id, id))
             worker->submitted[i].tell = from;
 }
 
-void worker_release(struct node *node, node_id_t from, job_id_t job, op_id_t op)
+void worker_release(struct worker *worker, node_id_t from, job_id_t job, op_id_t op)
 {
     if (op) {
-        cancel(node, from, (struct value_id){job, op});
+        cancel(worker, from, (struct value_id){job, op});
         return;
     }
-    drop_work(node, job, 0);
-    drop_held(node, job);
+    drop_work(worker, job, 0);
+    drop_held(worker, job);
     if (job)
-        map_remove(&node->worker.executed, (struct map_key){job, 0});
+        map_remove(&worker->executed, (struct map_key){job, 0});
 }
 
-void worker_reset(struct node *node, term_t term)
+void worker_reset(struct worker *worker, term_t term)
 {
-    if (node->worker.term == term)
+    if (worker->term == term)
         return;
-    node->worker.term = term;
-    forget_executed(node);
-    sweep_all(&node->raft); /* what a dead term had kept and not logged */
-    worker_release(node, NODE_NONE, JOB_NONE, 0);
-    for (size_t i = 0; i < node->worker.n_submitted; i++)
-        node->worker.submitted[i].tell = NODE_NONE;
+    worker->term = term;
+    forget_executed(worker);
+    sweep_all(worker->raft); /* what a dead term had kept and not logged */
+    worker_release(worker, NODE_NONE, JOB_NONE, 0);
+    for (size_t i = 0; i < worker->n_submitted; i++)
+        worker->submitted[i].tell = NODE_NONE;
 }
 
-void worker_clear(struct node *node)
+void worker_clear(struct worker *worker)
 {
-    drop_work(node, JOB_NONE, 0);
-    map_clear(&node->worker.held);
-    map_clear(&node->worker.executed);
+    drop_work(worker, JOB_NONE, 0);
+    map_clear(&worker->held);
+    map_clear(&worker->executed);
 }
 
 /* --- memory --- */
 
-bool worker_is_pressed(const struct node *node)
+bool worker_is_pressed(const struct worker *worker)
 {
-    return node->step.config.memory_limit_bytes &&
-           node->worker.held_bytes > node->step.config.memory_limit_bytes;
+    return worker->step->config.memory_limit_bytes &&
+           worker->held_bytes > worker->step->config.memory_limit_bytes;
 }
 
 /* Short of memory: gives back all that was not begun but the first, which may set memory free. */
-static void give_back(struct node *node)
+static void give_back(struct worker *worker)
 {
     struct work *previous = NULL, *next;
-    for (struct work *work = node->worker.first; work; work = next) {
+    for (struct work *work = worker->first; work; work = next) {
         next = work->next;
         if (work->computing || !previous) {
             previous = work;
             continue;
         }
-        refuse(node, work->coordinator, &work->op, "memory is short", true);
-        remove_work(node, previous, work);
+        refuse(worker, work->coordinator, &work->op, "memory is short", true);
+        remove_work(worker, previous, work);
     }
 }
 
 /* --- computing --- */
 
-void worker_pump(struct node *node)
+void worker_pump(struct worker *worker)
 {
-    struct worker *worker = &node->worker;
-    if (worker_is_pressed(node))
-        give_back(node);
+    if (worker_is_pressed(worker))
+        give_back(worker);
     for (struct work *work = worker->first; work && worker->n_submitted < COMPUTE_IN_FLIGHT;
          work = work->next) {
         if (work->computing || work->missing)
@@ -569,35 +563,35 @@ void worker_pump(struct node *node)
         worker->computing++;
         worker->submitted[worker->n_submitted++] =
             (struct submitted){.id = work->op.id, .attempt = work->op.attempt};
-        outbox_add(&node->step.out, OUTPUT_COMPUTE)->compute = work->op;
+        outbox_add(&worker->step->out, OUTPUT_COMPUTE)->compute = work->op;
     }
 }
 
-struct value_id worker_executing(const struct node *node)
+struct value_id worker_executing(const struct worker *worker)
 {
-    return node->worker.n_submitted ? node->worker.submitted[0].id : (struct value_id){0};
+    return worker->n_submitted ? worker->submitted[0].id : (struct value_id){0};
 }
 
-void worker_check_invariants(const struct node *node)
+void worker_check_invariants(const struct worker *worker)
 {
     uint64_t queued = 0;
     unsigned computing = 0;
     const struct work *last = NULL;
-    for (const struct work *work = node->worker.first; work; work = work->next) {
+    for (const struct work *work = worker->first; work; work = work->next) {
         queued++;
         computing += work->computing;
         assert(work->missing <= work->op.n_operands);
         last = work;
     }
-    assert(queued == node->worker.queued && computing == node->worker.computing);
-    assert(last == node->worker.last && computing <= node->worker.n_submitted);
-    assert(node->worker.n_submitted <= COMPUTE_IN_FLIGHT);
-    assert(!node->worker.held.count == !node->worker.held_bytes);
+    assert(queued == worker->queued && computing == worker->computing);
+    assert(last == worker->last && computing <= worker->n_submitted);
+    assert(worker->n_submitted <= COMPUTE_IN_FLIGHT);
+    assert(!worker->held.count == !worker->held_bytes);
 }
 
-void worker_each(const struct node *node,
+void worker_each(const struct worker *worker,
                  void (*each)(void *context, struct value_id id, uint64_t attempt), void *context)
 {
-    for (const struct work *work = node->worker.first; work; work = work->next)
+    for (const struct work *work = worker->first; work; work = work->next)
         each(context, work->op.id, work->op.attempt);
 }

@@ -4,41 +4,70 @@
 #ifndef CONCLAVE_CORE_WORKER_H
 #define CONCLAVE_CORE_WORKER_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
+
+struct work;
+
+/* An operation at the compute thread. */
+struct submitted {
+    struct value_id id;
+    uint64_t attempt;
+    node_id_t tell; /* it was cancelled: only what it cost is told to this node; NODE_NONE: not */
+};
+
+/* Zero-initialize, then set the first four. */
+struct worker {
+    struct step *step;
+    struct links *links;
+    struct raft *raft;
+    struct state *state;
+    term_t term; /* of the coordinator whose tasks these are */
+    struct work *first, *last;
+    uint64_t queued;    /* operations waiting or executing */
+    unsigned computing; /* of these, at the compute thread */
+    /* At the compute thread, which executes the first: of the queue, and what was dropped since. */
+    struct submitted submitted[COMPUTE_IN_FLIGHT];
+    size_t n_submitted;
+    struct map held; /* values kept here for others: (job, op) -> its length, cast */
+    uint64_t held_bytes;
+    uint64_t operations, conversions; /* executed in this incarnation */
+    struct map executed; /* job -> its operations executed in this incarnation, all included */
+};
 
 /* A task message of the coordinator. */
-void worker_task(struct node *node, node_id_t from, const struct message *message);
+void worker_task(struct worker *worker, node_id_t from, const struct message *message);
 
 /* The coordinator ended a job, or (op not 0) an operation of it: drop its values and what is queued
  * of it. */
-void worker_release(struct node *node, node_id_t from, job_id_t job, op_id_t op);
+void worker_release(struct worker *worker, node_id_t from, job_id_t job, op_id_t op);
 
 /* The operation that the compute thread executes; op 0: none. */
-struct value_id worker_executing(const struct node *node);
+struct value_id worker_executing(const struct worker *worker);
 
 /* True when the values held here take more memory than they may. */
-bool worker_is_pressed(const struct node *node);
+bool worker_is_pressed(const struct worker *worker);
 
-void worker_computed(struct node *node, const struct computed *results, size_t n);
+void worker_computed(struct worker *worker, const struct computed *results, size_t n);
 
 /* A fetched operand is there, or cannot be had. */
-void worker_value_ready(struct node *node, struct value_id id);
-void worker_value_failed(struct node *node, struct value_id id);
+void worker_value_ready(struct worker *worker, struct value_id id);
+void worker_value_failed(struct worker *worker, struct value_id id);
 
 /* Gives back what has waited for operands beyond its deadline. */
-void worker_tick(struct node *node);
+void worker_tick(struct worker *worker);
 
 /* Another term's coordinator begins: nothing of an older one's work counts. */
-void worker_reset(struct node *node, term_t term);
+void worker_reset(struct worker *worker, term_t term);
 
 /* Hands ready operations to the compute thread. */
-void worker_pump(struct node *node);
+void worker_pump(struct worker *worker);
 
-void worker_clear(struct node *node);
-void worker_check_invariants(const struct node *node);
+void worker_clear(struct worker *worker);
+void worker_check_invariants(const struct worker *worker);
 
 /* Calls `each` for every operation that waits or is executed here. */
-void worker_each(const struct node *node,
+void worker_each(const struct worker *worker,
                  void (*each)(void *context, struct value_id id, uint64_t attempt), void *context);
 
 #endif
