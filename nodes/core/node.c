@@ -41,9 +41,9 @@ static void apply(void *context, log_index_t index, term_t term, const struct me
     if (job && job_is_finished(job) && (job->keeps || job->state != JOB_DONE))
         sweep_job(&node->raft, job->id);
     if (job && job_is_finished(job))
-        schedule_job_finished(node, job);
+        schedule_job_finished(&node->schedule, job);
     else if (job)
-        schedule_job_accepted(node, job);
+        schedule_job_accepted(&node->schedule, job);
     requests_applied(node, index, job);
     while ((job = state_forget_one(&node->state))) {
         sweep_job(&node->raft, job->id);
@@ -164,6 +164,10 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->worker.links = &node->links;
     node->worker.raft = &node->raft;
     node->worker.state = &node->state;
+    node->schedule.step = &node->step;
+    node->schedule.links = &node->links;
+    node->schedule.raft = &node->raft;
+    node->schedule.state = &node->state;
     node->ledger.step = &node->step;
     node->ledger.links = &node->links;
     node->ledger.raft = &node->raft;
@@ -209,7 +213,7 @@ void node_destroy(struct node **node)
     *node = NULL;
     if (!it)
         return;
-    schedule_clear(it);
+    schedule_clear(&it->schedule);
     worker_clear(&it->worker);
     requests_clear(it);
     snapshot_clear(it);
@@ -233,14 +237,14 @@ static void settle_link(struct node *node, const struct link_fact *fact)
 {
     switch (fact->kind) {
     case LINK_LOST:
-        schedule_worker_lost(node, fact->node, fact->died);
+        schedule_worker_lost(&node->schedule, fact->node, fact->died);
         break;
     case LINK_BACK:
-        schedule_worker_lives(node, fact->node, true);
+        schedule_worker_lives(&node->schedule, fact->node, true);
         break;
     case LINK_MET:
         members_forget(&node->raft, fact->node);
-        schedule_worker_lives(node, fact->node, false);
+        schedule_worker_lives(&node->schedule, fact->node, false);
         replication_forget(&node->raft, fact->node);
         snapshot_peer_met(node, fact->node); /* before: what the ledger sends counts */
         ledger_peer_met(&node->ledger, fact->node);
@@ -258,11 +262,11 @@ static void settle_raft(struct node *node, const struct raft_fact *fact)
 {
     switch (fact->kind) {
     case RAFT_SERVES:
-        schedule_start(node);
+        schedule_start(&node->schedule);
         break;
     case RAFT_ENDED:
         requests_step_down(node);
-        schedule_stop(node);
+        schedule_stop(&node->schedule);
         break;
     case RAFT_FOLLOWS:
         worker_reset(&node->worker, fact->term);
@@ -361,7 +365,7 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
             worker_release(&node->worker, from, message->as.release.job, message->as.release.op);
         break;
     case MESSAGE_RESULT:
-        schedule_results(node, from, message);
+        schedule_results(&node->schedule, from, message);
         break;
     case MESSAGE_TRANSFER:
     case MESSAGE_APP:
@@ -420,7 +424,7 @@ static void take_feed(struct node *node, node_id_t from, struct message *message
     health_heartbeat(&node->raft, from, &message->as.heartbeat);
     settle(node);
     if (node_serves(node))
-        deadlines_heartbeat(node, from);
+        deadlines_heartbeat(&node->schedule, from);
 }
 
 /* The place of a message on a plane was checked by the runtime; who sent it, too. What is in it was
@@ -464,7 +468,7 @@ static void check_lateness(struct node *node)
     uint64_t late_us = node->step.now_us > since ? node->step.now_us - since : 0;
     if (late_us >= node->step.config.heartbeat_us) {
         peers_forgive(&node->links);
-        deadlines_forgive(node);
+        deadlines_forgive(&node->schedule);
     }
     if (late_us >= LATE_US)
         election_late(&node->raft, late_us);
@@ -488,10 +492,10 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
                        struct value_id id)
 {
     typedef void node_fn(struct node * node, struct value_id id);
+    typedef void schedule_fn(struct schedule * schedule, struct value_id id);
     typedef void worker_fn(struct worker * worker, struct value_id id);
     typedef void raft_fn(struct raft * raft, struct value_id id);
     static node_fn *const nodes[VALUE_USERS][3] = {
-        [USER_SCHEDULE] = {schedule_value_ready, schedule_value_failed, schedule_value_kept},
         [USER_SNAPSHOT] = {NULL, snapshot_value_failed, snapshot_value_kept},
     };
     static raft_fn *const rafts[VALUE_USERS][3] = {
@@ -500,6 +504,10 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
     };
     static worker_fn *const workers[3] = {worker_value_ready, worker_value_failed, NULL};
     size_t at = kind - EVENT_VALUE_READY;
+    static schedule_fn *const schedules[3] = {schedule_value_ready, schedule_value_failed,
+                                              schedule_value_kept};
+    if (user == USER_SCHEDULE)
+        schedules[at](&node->schedule, id);
     if (user == USER_WORKER && workers[at])
         workers[at](&node->worker, id);
     if (nodes[user][at])
@@ -584,7 +592,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         ledger_queries_tick(&node->ledger);
         snapshot_tick(node);
     }
-    schedule_pump(node);
+    schedule_pump(&node->schedule);
     worker_pump(&node->worker);
     image_pump(&node->state);
     replication_pump(&node->raft);
@@ -612,7 +620,7 @@ uint64_t node_deadline(const struct node *node)
     uint64_t at = node->heartbeat_at_us;
     at = earlier(at, election_deadline(&node->raft));
     at = earlier(at, peers_deadline(&node->links));
-    at = earlier(at, schedule_deadline(node));
+    at = earlier(at, schedule_deadline(&node->schedule));
     at = earlier(at, ledger_queries_deadline(&node->ledger));
     at = earlier(at, snapshot_deadline(node));
     at = earlier(at, image_deadline(&node->state));
@@ -659,7 +667,7 @@ void node_check_invariants(const struct node *node)
     replication_check_invariants(&node->raft);
     jobs_check_invariants(&node->state.jobs);
     keys_check_invariants(&node->state.keys);
-    schedule_check_invariants(node);
+    schedule_check_invariants(&node->schedule);
     worker_check_invariants(&node->worker);
     ledger_check_invariants(&node->ledger);
     snapshot_check_invariants(node);

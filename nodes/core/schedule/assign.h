@@ -6,6 +6,6 @@
 
 /* Assigns what is ready to workers that have credit, one operation of each job in turn, and sends
  * the batches. */
-void assign_all(struct node *node);
+void assign_all(struct schedule *schedule);
 
 #endif

@@ -8,7 +8,7 @@
 #include "shared/base/mutant.h"
 /* --- noting --- */
 
-void checkpoint_note(struct node *node, const struct item *item)
+void checkpoint_note(struct schedule *schedule, const struct item *item)
 {
     struct run *run = item->job->run;
     if (run->n_done == run->done_size) {
@@ -20,41 +20,44 @@ void checkpoint_note(struct node *node, const struct item *item)
                                                   .node = item->node,
                                                   .attempt = item->won,
                                                   .operations = item->operations};
-    if (!node->schedule.unlogged++)
-        node->schedule.checkpoint_us = node->step.now_us + node->step.config.checkpoint_interval_us;
-    node->schedule.unlogged_bytes += item->len;
+    if (!schedule->unlogged++)
+        schedule->checkpoint_us =
+            schedule->step->now_us + schedule->step->config.checkpoint_interval_us;
+    schedule->unlogged_bytes += item->len;
 }
 
 /* --- writing --- */
 
-static void begin(const struct node *node, const struct job *job, struct message *entry)
+static void begin(const struct schedule *schedule, const struct job *job, struct message *entry)
 {
     struct wire_done *done = &entry->as.done;
     done->job = job->id;
     done->executed = job->executed;
     done->ops.at = message_room(entry, CHECKPOINT_OPS_MAX, sizeof *done->ops.at);
-    done->tallies.at = message_room(entry, node->step.config.n_nodes, sizeof *done->tallies.at);
-    done->tallies.n = node->step.config.n_nodes;
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+    done->tallies.at =
+        message_room(entry, schedule->step->config.n_nodes, sizeof *done->tallies.at);
+    done->tallies.n = schedule->step->config.n_nodes;
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
         done->tallies.at[id - 1].node = id;
     for (size_t i = 0; i < done->tallies.n; i++)
         job_write_executed(job->executors, &done->tallies.at[i]);
 }
 
-static void propose(struct node *node, struct message *entry)
+static void propose(struct schedule *schedule, struct message *entry)
 {
-    entry->as.done.reassigned = node->schedule.reassigned;
-    node->schedule.reassigned = 0;
-    journal_propose(&node->raft, entry);
+    entry->as.done.reassigned = schedule->reassigned;
+    schedule->reassigned = 0;
+    journal_propose(schedule->raft, entry);
 }
 
 /* The value goes to disk here first; its operation waits for the next checkpoint. */
-static void keep(struct node *node, struct item *item)
+static void keep(struct schedule *schedule, struct item *item)
 {
     if (item->keeping)
         return;
     item->keeping = item->job->keeps = true;
-    outbox_keep(&node->step.out, USER_SCHEDULE, (struct value_id){item->job->id, item->op}, NULL);
+    outbox_keep(&schedule->step->out, USER_SCHEDULE, (struct value_id){item->job->id, item->op},
+                NULL);
 }
 
 static void tally(struct message *entry, const struct done_mark *mark)
@@ -82,10 +85,10 @@ static void write_row(struct message *entry, const struct done_mark *mark, struc
 
 /* True when what used the operation's result, directly or not, is logged: only then does the log
  * know that the operation is done. */
-static bool is_covered(const struct node *node, const struct job *job, op_id_t op)
+static bool is_covered(const struct schedule *schedule, const struct job *job, op_id_t op)
 {
     while ((op = plan_consumer(&job->plan, op))) {
-        const struct item *item = run_find(&node->schedule, job->id, op);
+        const struct item *item = run_find(schedule, job->id, op);
         if (item)
             return item->logged;
     }
@@ -93,14 +96,14 @@ static bool is_covered(const struct node *node, const struct job *job, op_id_t o
 }
 
 /* Puts one finished operation into the entry; false when it must wait for a later one. */
-static bool put(struct node *node, struct job *job, const struct done_mark *mark,
+static bool put(struct schedule *schedule, struct job *job, const struct done_mark *mark,
                 struct message *entry, size_t *bytes)
 {
-    struct item *item = run_find(&node->schedule, job->id, mark->op);
+    struct item *item = run_find(schedule, job->id, mark->op);
     if (!mark->operations)
         return false; /* a conversion: the job's last entry tells of it */
     if (!item) {
-        if (!is_covered(node, job, mark->op))
+        if (!is_covered(schedule, job, mark->op))
             return false;
         if (job->trace)
             write_row(entry, mark, NULL);
@@ -108,7 +111,7 @@ static bool put(struct node *node, struct job *job, const struct done_mark *mark
         return true;
     }
     if (!item->value && !item->kept) {
-        keep(node, item);
+        keep(schedule, item);
         return false;
     }
     size_t more = item->value ? item->value->len : 0;
@@ -131,77 +134,77 @@ static void remove_told(struct run *run)
 
 /* One entry's worth; false when there is nothing that could be told now. The latest go first: what
  * used a result must be in the log before the result counts as done without its value. */
-static bool log_some(struct node *node, struct job *job)
+static bool log_some(struct schedule *schedule, struct job *job)
 {
     struct run *run = job->run;
     struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);
     size_t bytes = 0, told = 0;
-    begin(node, job, entry);
-    entry->as.entry_ops_done.source = node->step.config.id;
+    begin(schedule, job, entry);
+    entry->as.entry_ops_done.source = schedule->step->config.id;
     for (size_t i = run->n_done; i-- > 0 && entry->as.done.ops.n < CHECKPOINT_OPS_MAX;) {
-        run->done[i].told = put(node, job, &run->done[i], entry, &bytes);
+        run->done[i].told = put(schedule, job, &run->done[i], entry, &bytes);
         told += run->done[i].told;
     }
     remove_told(run);
     if (told)
-        propose(node, entry);
+        propose(schedule, entry);
     else
         message_drop(&entry);
     return told > 0;
 }
 
-void checkpoint_finish(struct node *node, struct job *job, struct message *entry)
+void checkpoint_finish(struct schedule *schedule, struct job *job, struct message *entry)
 {
     struct run *run = job->run;
     size_t at = 0;
     /* Rows of the trace that the last entry has no room for; they count nothing before it does. */
     while (job->trace && run->n_done - at > CHECKPOINT_OPS_MAX - 1) {
         struct message *rows = message_new(MESSAGE_ENTRY_OPS_DONE);
-        begin(node, job, rows);
-        rows->as.entry_ops_done.source = node->step.config.id;
+        begin(schedule, job, rows);
+        rows->as.entry_ops_done.source = schedule->step->config.id;
         for (size_t i = 0; i < CHECKPOINT_OPS_MAX - 1; i++, at++)
             write_row(rows, &run->done[at], NULL);
-        propose(node, rows);
+        propose(schedule, rows);
     }
-    begin(node, job, entry);
+    begin(schedule, job, entry);
     for (size_t i = 0; i < run->n_done; i++) {
         tally(entry, &run->done[i]);
         if (job->trace && i >= at && run->done[i].operations)
             write_row(entry, &run->done[i], NULL);
     }
     run->n_done = 0;
-    entry->as.done.reassigned = node->schedule.reassigned;
-    node->schedule.reassigned = 0;
+    entry->as.done.reassigned = schedule->reassigned;
+    schedule->reassigned = 0;
 }
 
-void checkpoint_pump(struct node *node)
+void checkpoint_pump(struct schedule *schedule)
 {
-    struct schedule *schedule = &node->schedule;
     bool due =
-        schedule->unlogged && (node->step.now_us >= schedule->checkpoint_us ||
-                               schedule->unlogged_bytes >= node->step.config.checkpoint_bytes);
+        schedule->unlogged && (schedule->step->now_us >= schedule->checkpoint_us ||
+                               schedule->unlogged_bytes >= schedule->step->config.checkpoint_bytes);
     if (!due)
         return;
     schedule->unlogged = schedule->unlogged_bytes = 0;
     for (size_t i = 0; i < schedule->n_active; i++) {
         struct job *job = schedule->active[i];
-        if (!job->run->n_done || schedule_end_is_pending(node, job->id))
+        if (!job->run->n_done || schedule_end_is_pending(schedule, job->id))
             continue;
-        while (log_some(node, job))
+        while (log_some(schedule, job))
             continue;
         schedule->unlogged += job->run->n_done;
     }
-    schedule->checkpoint_us = node->step.now_us + node->step.config.checkpoint_interval_us;
+    schedule->checkpoint_us =
+        schedule->step->now_us + schedule->step->config.checkpoint_interval_us;
 }
 
-uint64_t checkpoint_deadline(const struct node *node)
+uint64_t checkpoint_deadline(const struct schedule *schedule)
 {
-    return node->schedule.unlogged ? node->schedule.checkpoint_us : UINT64_MAX;
+    return schedule->unlogged ? schedule->checkpoint_us : UINT64_MAX;
 }
 
 /* --- going on --- */
 
-bool checkpoint_resume(struct node *node, struct job *job)
+bool checkpoint_resume(struct schedule *schedule, struct job *job)
 {
     struct done_op *done;
     job->done = job->logged;
@@ -211,7 +214,7 @@ bool checkpoint_resume(struct node *node, struct job *job)
         memcpy(job->trace, job->logged_trace, job->plan.total * sizeof *job->trace);
     job->run = run_new(job);
     for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));) {
-        struct item *item = run_add(&node->schedule, job, done->op);
+        struct item *item = run_add(schedule, job, done->op);
         item->state = ITEM_DONE;
         item->node = done->node;
         item->attempt = item->won = done->attempt;
@@ -219,7 +222,7 @@ bool checkpoint_resume(struct node *node, struct job *job)
         item->value = blob_ref(done->value);
         item->kept = item->keeping = item->logged = true;
         memcpy(item->hash, done->hash, HASH_BYTES);
-        schedule_supply(node, item);
+        schedule_supply(schedule, item);
     }
     return job->logged > 0;
 }

@@ -9,20 +9,20 @@
 #include "nodes/core/schedule/run.h"
 
 /* An operation is finished: it will be in the next checkpoint. */
-void checkpoint_note(struct node *node, const struct item *item);
+void checkpoint_note(struct schedule *schedule, const struct item *item);
 
 /* Logs what is finished, when it is time. */
-void checkpoint_pump(struct node *node);
+void checkpoint_pump(struct schedule *schedule);
 
 /* When it is time; UINT64_MAX: nothing waits. */
-uint64_t checkpoint_deadline(const struct node *node);
+uint64_t checkpoint_deadline(const struct schedule *schedule);
 
 /* Logs what is finished of a job, all but the last part, which it puts into `entry`: a job_done
  * entry. */
-void checkpoint_finish(struct node *node, struct job *job, struct message *entry);
+void checkpoint_finish(struct schedule *schedule, struct job *job, struct message *entry);
 
 /* Makes the run of a job from what the log says is done of it; returns true when that is anything.
  */
-bool checkpoint_resume(struct node *node, struct job *job);
+bool checkpoint_resume(struct schedule *schedule, struct job *job);
 
 #endif

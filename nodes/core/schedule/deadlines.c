@@ -26,7 +26,7 @@ static uint64_t cost_of(const struct item *item, uint64_t bytes)
     return item->operations ? cost : cost * log2_of(bytes + 64);
 }
 
-static uint64_t operand_bytes(const struct node *node, const struct item *item)
+static uint64_t operand_bytes(const struct schedule *schedule, const struct item *item)
 {
     struct plan_operand operands[OPERANDS_MAX] = {{.op = item->job->plan.total}};
     uint64_t bytes = 0;
@@ -35,7 +35,7 @@ static uint64_t operand_bytes(const struct node *node, const struct item *item)
     size_t n = item->operations ? plan_operands(&item->job->plan, item->op, operands) : 1;
     for (size_t i = 0; i < n; i++) {
         const struct item *used =
-            operands[i].op ? run_find(&node->schedule, item->job->id, operands[i].op) : NULL;
+            operands[i].op ? run_find(schedule, item->job->id, operands[i].op) : NULL;
         bytes += used ? used->len : sizeof(uint64_t);
     }
     return bytes;
@@ -53,115 +53,116 @@ static void average(uint64_t *pace, uint64_t sample)
         *pace = 1;
 }
 
-static uint64_t delay_of(const struct node *node, node_id_t worker)
+static uint64_t delay_of(const struct schedule *schedule, node_id_t worker)
 {
-    const struct message *heartbeat = node->links.peers[worker].heartbeat;
+    const struct message *heartbeat = schedule->links->peers[worker].heartbeat;
     return heartbeat ? heartbeat->as.heartbeat.delay_us : 0;
 }
 
-void deadlines_note(struct node *node, node_id_t worker, const struct item *item,
+void deadlines_note(struct schedule *schedule, node_id_t worker, const struct item *item,
                     uint64_t elapsed_us)
 {
-    struct worker_slot *slot = &node->schedule.slots[worker];
-    uint64_t delay_us = delay_of(node, worker), cost = cost_of(item, operand_bytes(node, item));
+    struct worker_slot *slot = &schedule->slots[worker];
+    uint64_t delay_us = delay_of(schedule, worker),
+             cost = cost_of(item, operand_bytes(schedule, item));
     uint64_t work_us = elapsed_us > delay_us ? elapsed_us - delay_us : 0;
     if (elapsed_us > UINT64_MAX / 2000000)
         return; /* no clock of ours */
     average(&slot->unit_us, elapsed_us);
     average(&slot->pace[item_kind(item)], work_us * 1000 * 1024 / cost);
-    average(&node->schedule.pace[item_kind(item)], work_us * 1000 * 1024 / cost);
+    average(&schedule->pace[item_kind(item)], work_us * 1000 * 1024 / cost);
 }
 
 /* Microseconds; 0: nothing of its kind was measured yet. */
-static uint64_t expected_us(const struct node *node, const struct hold *hold)
+static uint64_t expected_us(const struct schedule *schedule, const struct hold *hold)
 {
     enum item_kind kind = item_kind(hold->item);
-    uint64_t pace = node->schedule.slots[hold->node].pace[kind];
-    uint64_t bytes = operand_bytes(node, hold->item), cost = cost_of(hold->item, bytes);
-    pace = pace ? pace : node->schedule.pace[kind];
+    uint64_t pace = schedule->slots[hold->node].pace[kind];
+    uint64_t bytes = operand_bytes(schedule, hold->item), cost = cost_of(hold->item, bytes);
+    pace = pace ? pace : schedule->pace[kind];
     return pace ? cost * pace / (1000 * 1024) + bytes / TRANSFER_BYTES_PER_US + 1 : 0;
 }
 
-static uint64_t allowed_us(const struct node *node, const struct hold *hold, uint64_t factor,
-                           uint64_t least_us)
+static uint64_t allowed_us(const struct schedule *schedule, const struct hold *hold,
+                           uint64_t factor, uint64_t least_us)
 {
-    uint64_t expected = expected_us(node, hold);
-    uint64_t delay_us = delay_of(node, hold->node) * 3 / 2;
+    uint64_t expected = expected_us(schedule, hold);
+    uint64_t delay_us = delay_of(schedule, hold->node) * 3 / 2;
     return delay_us + least_us + (expected ? factor * expected : DEADLINE_UNKNOWN_US);
 }
 
 /* --- who takes too long --- */
 
-static bool is_quiet(const struct node *node, node_id_t worker)
+static bool is_quiet(const struct schedule *schedule, node_id_t worker)
 {
-    return node->step.now_us >=
-           node->links.peers[worker].heard_us + (QUIET_BEATS + 1) * node->step.config.heartbeat_us;
+    return schedule->step->now_us >= schedule->links->peers[worker].heard_us +
+                                         (QUIET_BEATS + 1) * schedule->step->config.heartbeat_us;
 }
 
-void deadlines_returned(struct node *node, node_id_t worker)
+void deadlines_returned(struct schedule *schedule, node_id_t worker)
 {
-    struct worker_slot *slot = &node->schedule.slots[worker];
-    slot->busy_us = node->step.now_us;
+    struct worker_slot *slot = &schedule->slots[worker];
+    slot->busy_us = schedule->step->now_us;
     slot->slow = slot->overdue = false;
     slot->stray = 0;
 }
 
-void deadlines_stray(struct node *node, const struct hold *hold)
+void deadlines_stray(struct schedule *schedule, const struct hold *hold)
 {
-    if (hold_executing(node, hold->node) == hold)
-        node->schedule.slots[hold->node].stray = STRAY_BEATS;
+    if (hold_executing(schedule, hold->node) == hold)
+        schedule->slots[hold->node].stray = STRAY_BEATS;
 }
 
-void deadlines_heartbeat(struct node *node, node_id_t worker)
+void deadlines_heartbeat(struct schedule *schedule, node_id_t worker)
 {
-    const struct wire_heartbeat *heartbeat = &node->links.peers[worker].heartbeat->as.heartbeat;
-    struct worker_slot *slot = &node->schedule.slots[worker];
-    struct item *item =
-        run_find(&node->schedule, heartbeat->executing_job, heartbeat->executing_op);
+    const struct wire_heartbeat *heartbeat =
+        &schedule->links->peers[worker].heartbeat->as.heartbeat;
+    struct worker_slot *slot = &schedule->slots[worker];
+    struct item *item = run_find(schedule, heartbeat->executing_job, heartbeat->executing_op);
     bool stray = heartbeat->executing_op && !(item && hold_of(item, worker));
     slot->stray = !stray ? 0 : slot->stray < STRAY_BEATS ? slot->stray + 1 : STRAY_BEATS;
 }
 
-bool deadlines_holds_back(const struct node *node, node_id_t worker)
+bool deadlines_holds_back(const struct schedule *schedule, node_id_t worker)
 {
-    const struct worker_slot *slot = &node->schedule.slots[worker];
-    return slot->slow || slot->overdue || slot->stray >= STRAY_BEATS || is_quiet(node, worker);
+    const struct worker_slot *slot = &schedule->slots[worker];
+    return slot->slow || slot->overdue || slot->stray >= STRAY_BEATS || is_quiet(schedule, worker);
 }
 
-static bool is_slow(const struct node *node, const struct hold *hold)
+static bool is_slow(const struct schedule *schedule, const struct hold *hold)
 {
-    uint64_t taken_us = node->step.now_us - node->schedule.slots[hold->node].busy_us;
-    return is_quiet(node, hold->node) ||
-           taken_us > allowed_us(node, hold, SLOW_FACTOR, SLOW_MIN_US);
+    uint64_t taken_us = schedule->step->now_us - schedule->slots[hold->node].busy_us;
+    return is_quiet(schedule, hold->node) ||
+           taken_us > allowed_us(schedule, hold, SLOW_FACTOR, SLOW_MIN_US);
 }
 
-static void check_deadline(struct node *node, const struct hold *hold)
+static void check_deadline(struct schedule *schedule, const struct hold *hold)
 {
-    struct worker_slot *slot = &node->schedule.slots[hold->node];
-    uint64_t taken_us = node->step.now_us - slot->busy_us;
+    struct worker_slot *slot = &schedule->slots[hold->node];
+    uint64_t taken_us = schedule->step->now_us - slot->busy_us;
     struct text name = {0};
-    if (slot->overdue || taken_us <= allowed_us(node, hold, DEADLINE_FACTOR, DEADLINE_MIN_US))
+    if (slot->overdue || taken_us <= allowed_us(schedule, hold, DEADLINE_FACTOR, DEADLINE_MIN_US))
         return;
     slot->overdue = true;
     item_name(hold->item, &name);
-    step_event(&node->step, "overdue", hold->node, hold->item->job->id,
+    step_event(schedule->step, "overdue", hold->node, hold->item->job->id,
                "node %u is overdue with %s: %" PRIu64 " ms", hold->node, name.at, taken_us / MS_US);
 }
 
 /* Takes back what the worker has not begun. */
-static void recall(struct node *node, const struct hold *executing)
+static void recall(struct schedule *schedule, const struct hold *executing)
 {
-    struct hold *next, *hold = node->schedule.slots[executing->node].first;
+    struct hold *next, *hold = schedule->slots[executing->node].first;
     uint64_t n = 0;
     for (; hold; hold = next) {
         next = hold->next;
         if (hold == executing)
             continue;
-        schedule_take_back(node, hold, true);
+        schedule_take_back(schedule, hold, true);
         n++;
     }
     if (n)
-        step_event(&node->step, "reassigned", executing->node, JOB_NONE,
+        step_event(schedule->step, "reassigned", executing->node, JOB_NONE,
                    "%" PRIu64 " assignments that wait at node %u go to others", n, executing->node);
 }
 
@@ -171,27 +172,27 @@ static bool may_be_copied(const struct item *item)
     return holds_count(item) < HOLDERS_MAX && !item->deaths && !item->job->run->failing;
 }
 
-struct item *deadlines_watch(struct node *node, bool idle)
+struct item *deadlines_watch(struct schedule *schedule, bool idle)
 {
     struct item *wanted = NULL;
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        struct worker_slot *slot = &node->schedule.slots[id];
-        const struct hold *executing = slot->first ? hold_executing(node, id) : NULL;
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
+        struct worker_slot *slot = &schedule->slots[id];
+        const struct hold *executing = slot->first ? hold_executing(schedule, id) : NULL;
         if (!executing)
             continue;
-        check_deadline(node, executing);
-        if (!slot->overdue && !(idle && is_slow(node, executing)))
+        check_deadline(schedule, executing);
+        if (!slot->overdue && !(idle && is_slow(schedule, executing)))
             continue;
         slot->slow = true;
-        recall(node, executing);
+        recall(schedule, executing);
         if (!wanted && may_be_copied(executing->item))
             wanted = executing->item;
     }
     return wanted;
 }
 
-void deadlines_forgive(struct node *node)
+void deadlines_forgive(struct schedule *schedule)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        node->schedule.slots[id].busy_us = node->step.now_us;
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
+        schedule->slots[id].busy_us = schedule->step->now_us;
 }

@@ -13,26 +13,26 @@
 #include "nodes/core/schedule/run.h"
 
 /* A worker returned a result of the item: its pace, and a new chance. */
-void deadlines_note(struct node *node, node_id_t worker, const struct item *item,
+void deadlines_note(struct schedule *schedule, node_id_t worker, const struct item *item,
                     uint64_t elapsed_us);
 
 /* The worker returned something: it may be executing the next operation from now on. */
-void deadlines_returned(struct node *node, node_id_t worker);
+void deadlines_returned(struct schedule *schedule, node_id_t worker);
 
 /* What the worker executes was cancelled: it will be busy with it for a while. */
-void deadlines_stray(struct node *node, const struct hold *hold);
+void deadlines_stray(struct schedule *schedule, const struct hold *hold);
 
 /* The worker's heartbeat came. */
-void deadlines_heartbeat(struct node *node, node_id_t worker);
+void deadlines_heartbeat(struct schedule *schedule, node_id_t worker);
 
 /* True when the worker should get nothing new now. */
-bool deadlines_holds_back(const struct node *node, node_id_t worker);
+bool deadlines_holds_back(const struct schedule *schedule, node_id_t worker);
 
 /* Takes back what waits behind an operation that takes too long. `idle`: everything ready was
  * handed out. Returns an item that should get a copy; NULL: none. */
-struct item *deadlines_watch(struct node *node, bool idle);
+struct item *deadlines_watch(struct schedule *schedule, bool idle);
 
 /* This node's loop stood still: nobody is blamed for that time. */
-void deadlines_forgive(struct node *node);
+void deadlines_forgive(struct schedule *schedule);
 
 #endif

@@ -3,24 +3,24 @@
 
 #include "nodes/core/schedule/run.h"
 
-void hold_begin(struct node *node, struct item *item, node_id_t worker)
+void hold_begin(struct schedule *schedule, struct item *item, node_id_t worker)
 {
-    struct worker_slot *slot = &node->schedule.slots[worker];
+    struct worker_slot *slot = &schedule->slots[worker];
     struct hold *hold = item->holds[0].node ? &item->holds[1] : &item->holds[0];
     *hold = (struct hold){.item = item,
                           .node = worker,
                           .attempt = item->attempt,
-                          .given_us = node->step.now_us,
+                          .given_us = schedule->step->now_us,
                           .previous = slot->last};
     *(slot->last ? &slot->last->next : &slot->first) = hold;
     slot->last = hold;
     if (!slot->outstanding++)
-        slot->busy_us = node->step.now_us;
+        slot->busy_us = schedule->step->now_us;
 }
 
-void hold_end(struct node *node, struct hold *hold)
+void hold_end(struct schedule *schedule, struct hold *hold)
 {
-    struct worker_slot *slot = &node->schedule.slots[hold->node];
+    struct worker_slot *slot = &schedule->slots[hold->node];
     *(hold->previous ? &hold->previous->next : &slot->first) = hold->next;
     *(hold->next ? &hold->next->previous : &slot->last) = hold->previous;
     if (!--slot->outstanding)
@@ -28,11 +28,11 @@ void hold_end(struct node *node, struct hold *hold)
     *hold = (struct hold){0};
 }
 
-void holds_end(struct node *node, struct item *item)
+void holds_end(struct schedule *schedule, struct item *item)
 {
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
         if (item->holds[i].node)
-            hold_end(node, &item->holds[i]);
+            hold_end(schedule, &item->holds[i]);
 }
 
 struct hold *hold_of(struct item *item, node_id_t worker)
@@ -51,18 +51,17 @@ unsigned holds_count(const struct item *item)
     return n;
 }
 
-struct hold *hold_executing(const struct node *node, node_id_t worker)
+struct hold *hold_executing(const struct schedule *schedule, node_id_t worker)
 {
-    const struct peer *peer = &node->links.peers[worker];
+    const struct peer *peer = &schedule->links->peers[worker];
     if (peer->heartbeat && peer->heartbeat->as.heartbeat.executing_op) {
         const struct wire_heartbeat *heartbeat = &peer->heartbeat->as.heartbeat;
-        struct item *item =
-            run_find(&node->schedule, heartbeat->executing_job, heartbeat->executing_op);
+        struct item *item = run_find(schedule, heartbeat->executing_job, heartbeat->executing_op);
         struct hold *hold = item ? hold_of(item, worker) : NULL;
         if (hold)
             return hold;
     }
-    return node->schedule.slots[worker].first;
+    return schedule->slots[worker].first;
 }
 
 enum item_kind item_kind(const struct item *item)

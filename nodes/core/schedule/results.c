@@ -10,7 +10,7 @@
 #include "shared/base/mutant.h"
 
 /* Takes the item out of the list that its state keeps it in, and out of its worker's account. */
-static void unlist(struct node *node, struct item *item)
+static void unlist(struct schedule *schedule, struct item *item)
 {
     struct run *run = item->job->run;
     switch (item->state) {
@@ -18,7 +18,7 @@ static void unlist(struct node *node, struct item *item)
         list_remove(item->count ? &run->units : &run->combine, item);
         break;
     case ITEM_ASSIGNED:
-        holds_end(node, item);
+        holds_end(schedule, item);
         list_remove(&run->out, item);
         break;
     case ITEM_FETCHING:
@@ -36,21 +36,21 @@ static struct value_id id_of(const struct item *item)
     return (struct value_id){item->job->id, item->op};
 }
 
-static void hand_back(struct node *node, struct item *item)
+static void hand_back(struct schedule *schedule, struct item *item)
 {
-    unlist(node, item);
+    unlist(schedule, item);
     run_make_ready(item, true);
 }
 
-static void propose_done(struct node *node, const struct item *item)
+static void propose_done(struct schedule *schedule, const struct item *item)
 {
     struct job *job = item->job;
-    if (schedule_end_is_pending(node, job->id))
+    if (schedule_end_is_pending(schedule, job->id))
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_DONE);
     struct wire_entry_job_done *done = &entry->as.entry_job_done;
     bool kept = !item->value || item->len > TEXT_INLINE_DIGITS;
-    checkpoint_finish(node, job, entry);
+    checkpoint_finish(schedule, job, entry);
     if (kept) {
         struct done_op text = {.op = item->op,
                                .node = item->node,
@@ -59,8 +59,8 @@ static void propose_done(struct node *node, const struct item *item)
         memcpy(text.hash, item->hash, HASH_BYTES);
         job_write_done(entry, &text, &done->ops.at[done->ops.n++]);
     }
-    done->source = node->step.config.id;
-    done->time_ms = node->step.wall_ms;
+    done->source = schedule->step->config.id;
+    done->time_ms = schedule->step->wall_ms;
     done->digits = item->len;
     done->sha256 = message_copy(entry, (struct slice){item->hash, HASH_BYTES});
     done->converter = item->node;
@@ -68,37 +68,37 @@ static void propose_done(struct node *node, const struct item *item)
         done->text = message_copy(entry, (struct slice){item->value->at, item->value->len});
     done->head = message_text(entry, item->head);
     done->tail = message_text(entry, item->tail);
-    journal_propose(&node->raft, entry);
+    journal_propose(schedule->raft, entry);
 }
 
 /* The text is here: a short one goes into the log, a longer one to disk first. */
-static void finish_text(struct node *node, struct item *item)
+static void finish_text(struct schedule *schedule, struct item *item)
 {
     if (item->value && item->len <= TEXT_INLINE_DIGITS) {
-        propose_done(node, item);
+        propose_done(schedule, item);
         return;
     }
     item->state = ITEM_KEEPING;
-    item->value_deadline_us = node->step.now_us + value_wait_us(item->len);
+    item->value_deadline_us = schedule->step->now_us + value_wait_us(item->len);
     list_push(&item->job->run->out, item);
-    outbox_keep(&node->step.out, USER_SCHEDULE, id_of(item), item->value);
+    outbox_keep(&schedule->step->out, USER_SCHEDULE, id_of(item), item->value);
 }
 
-void schedule_value_kept(struct node *node, struct value_id id)
+void schedule_value_kept(struct schedule *schedule, struct value_id id)
 {
-    struct item *item = run_find(&node->schedule, id.job, id.op);
+    struct item *item = run_find(schedule, id.job, id.op);
     if (!item)
         return;
     item->kept = true;
     if (item->state != ITEM_KEEPING)
         return;
-    unlist(node, item);
+    unlist(schedule, item);
     item->state = ITEM_DONE;
-    propose_done(node, item);
+    propose_done(schedule, item);
 }
 
 /* The values that the operation used are of no use any more. */
-static void drop_operands(struct node *node, struct job *job, const struct item *item)
+static void drop_operands(struct schedule *schedule, struct job *job, const struct item *item)
 {
     struct plan_operand operands[OPERANDS_MAX] = {{.op = job->plan.total}};
     size_t n = 1; /* a conversion's: the root */
@@ -107,72 +107,72 @@ static void drop_operands(struct node *node, struct job *job, const struct item 
     if (item->operations)
         n = plan_operands(&job->plan, item->op, operands);
     for (size_t i = 0; i < n; i++) {
-        struct item *used =
-            operands[i].op ? run_find(&node->schedule, job->id, operands[i].op) : NULL;
+        struct item *used = operands[i].op ? run_find(schedule, job->id, operands[i].op) : NULL;
         if (!used)
             continue;
         if (!used->value)
-            outbox_drop(&node->step.out, USER_SCHEDULE, id_of(used));
-        run_remove(&node->schedule, used);
+            outbox_drop(&schedule->step->out, USER_SCHEDULE, id_of(used));
+        run_remove(schedule, used);
     }
 }
 
-static struct item *consumer_of(struct node *node, const struct item *item)
+static struct item *consumer_of(struct schedule *schedule, const struct item *item)
 {
     struct job *job = item->job;
     op_id_t op = plan_consumer(&job->plan, item->op);
     if (!op) { /* the root: its text is wanted */
-        struct item *text = run_add(&node->schedule, job, job_text_op(job));
+        struct item *text = run_add(schedule, job, job_text_op(job));
         text->operations = 0;
         text->missing = 1;
         return text;
     }
-    struct item *consumer = run_find(&node->schedule, job->id, op);
+    struct item *consumer = run_find(schedule, job->id, op);
     if (consumer)
         return consumer;
     struct plan_operand operands[OPERANDS_MAX];
     size_t n = plan_operands(&job->plan, op, operands);
-    consumer = run_add(&node->schedule, job, op);
+    consumer = run_add(schedule, job, op);
     for (size_t i = 0; i < n; i++)
         consumer->missing += operands[i].op != 0;
     return consumer;
 }
 
 /* The item's value is in the coordinator's hands: it counts, once. */
-static void complete(struct node *node, struct item *item)
+static void complete(struct schedule *schedule, struct item *item)
 {
     struct job *job = item->job;
-    struct worker_slot *slot = &node->schedule.slots[item->node];
+    struct worker_slot *slot = &schedule->slots[item->node];
     item->state = ITEM_DONE;
     slot->operations += item->operations;
     slot->conversions += !item->operations;
-    node->schedule.operations += item->operations;
+    schedule->operations += item->operations;
     job->done += item->operations;
     if (job->trace && item->operations)
         job_mark_trace(job, job->trace, item->op, item->count > 0,
                        (struct trace_mark){(uint16_t)item->node, (uint16_t)item->won});
-    checkpoint_note(node, item);
-    drop_operands(node, job, item);
+    checkpoint_note(schedule, item);
+    drop_operands(schedule, job, item);
     if (!item->operations) {
-        finish_text(node, item);
+        finish_text(schedule, item);
         return;
     }
-    schedule_supply(node, item);
+    schedule_supply(schedule, item);
 }
 
-void schedule_supply(struct node *node, const struct item *item)
+void schedule_supply(struct schedule *schedule, const struct item *item)
 {
-    struct item *consumer = consumer_of(node, item);
+    struct item *consumer = consumer_of(schedule, item);
     if (--consumer->missing == 0)
         run_make_ready(consumer, false);
 }
 
-static void begin_fetch(struct node *node, struct item *item)
+static void begin_fetch(struct schedule *schedule, struct item *item)
 {
     item->state = ITEM_FETCHING;
-    item->value_deadline_us = node->step.now_us + value_wait_us(item->len);
+    item->value_deadline_us = schedule->step->now_us + value_wait_us(item->len);
     list_push(&item->job->run->out, item);
-    outbox_fetch(&node->step.out, USER_SCHEDULE, id_of(item), item->node, item->len, item->hash, 0);
+    outbox_fetch(&schedule->step->out, USER_SCHEDULE, id_of(item), item->node, item->len,
+                 item->hash, 0);
 }
 
 static void copy_edge(char *at, struct slice edge)
@@ -184,36 +184,37 @@ static void copy_edge(char *at, struct slice edge)
 }
 
 /* True when the result carries what its kind needs. */
-static bool is_usable(const struct node *node, const struct message *message,
+static bool is_usable(const struct schedule *schedule, const struct message *message,
                       const struct item *item, const struct wire_result_op *result)
 {
     struct blob *value = message_frame(message, result->frame);
     bool text = !item->operations;
     if (result->frame && (!value || value->len != result->len || !value->len))
         return false;
-    if (!result->frame && (!result->len || result->len > 4 * node->step.config.result_max_bytes))
+    if (!result->frame &&
+        (!result->len || result->len > 4 * schedule->step->config.result_max_bytes))
         return false;
     return (result->frame && !text) || result->hash.len == HASH_BYTES;
 }
 
 /* The first result wins. */
-static void cancel_others(struct node *node, const struct item *item, node_id_t winner)
+static void cancel_others(struct schedule *schedule, const struct item *item, node_id_t winner)
 {
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
         if (item->holds[i].node && item->holds[i].node != winner) {
-            deadlines_stray(node, &item->holds[i]);
-            schedule_cancel(node, item->holds[i].node, item->job->id, item->op);
+            deadlines_stray(schedule, &item->holds[i]);
+            schedule_cancel(schedule, item->holds[i].node, item->job->id, item->op);
         }
 }
 
-static void take_result(struct node *node, node_id_t from, const struct message *message,
+static void take_result(struct schedule *schedule, node_id_t from, const struct message *message,
                         struct item *item, const struct wire_result_op *result)
 {
-    node->schedule.slots[from].errors = 0;
+    schedule->slots[from].errors = 0;
     if (item->state == ITEM_ASSIGNED && hold_of(item, from))
-        deadlines_note(node, from, item, result->elapsed_us);
-    cancel_others(node, item, from);
-    unlist(node, item);
+        deadlines_note(schedule, from, item, result->elapsed_us);
+    cancel_others(schedule, item, from);
+    unlist(schedule, item);
     item->node = from;
     item->won = result->attempt;
     item->len = result->len;
@@ -223,20 +224,20 @@ static void take_result(struct node *node, node_id_t from, const struct message 
     copy_edge(item->head, result->head);
     copy_edge(item->tail, result->tail);
     if (item->value)
-        complete(node, item);
+        complete(schedule, item);
     else
-        begin_fetch(node, item);
+        begin_fetch(schedule, item);
 }
 
 /* A result that nobody waits for: its value is of no use. */
-static void discard(struct node *node, node_id_t from, const struct item *item,
+static void discard(struct schedule *schedule, node_id_t from, const struct item *item,
                     const struct wire_result_op *result)
 {
     if (!result->error.len && !result->frame && (!item || item->node != from))
-        schedule_cancel(node, from, result->job, result->op);
+        schedule_cancel(schedule, from, result->job, result->op);
 }
 
-static void take_error(struct node *node, node_id_t from, struct item *item,
+static void take_error(struct schedule *schedule, node_id_t from, struct item *item,
                        const struct wire_result_op *result)
 {
     struct hold *hold = item && item->state == ITEM_ASSIGNED ? hold_of(item, from) : NULL;
@@ -245,78 +246,77 @@ static void take_error(struct node *node, node_id_t from, struct item *item,
     struct slice error = result->error;
     if (!error.len)
         error = slice_of("its result lacks a value");
-    suspicion_error(node, from, item, error, result->again && result->error.len);
-    schedule_take_back(node, hold, false);
+    suspicion_error(schedule, from, item, error, result->again && result->error.len);
+    schedule_take_back(schedule, hold, false);
 }
 
-static void accept_result(struct node *node, node_id_t from, const struct message *message,
+static void accept_result(struct schedule *schedule, node_id_t from, const struct message *message,
                           const struct wire_result_op *result)
 {
-    struct job *job = jobs_find(&node->state.jobs, result->job);
+    struct job *job = jobs_find(&schedule->state->jobs, result->job);
     if (!job || !job->run)
         return;
-    job_note_executed(job, from, node->links.peers[from].incarnation, result->executed);
-    struct item *item = run_find(&node->schedule, result->job, result->op);
-    deadlines_returned(node, from);
+    job_note_executed(job, from, schedule->links->peers[from].incarnation, result->executed);
+    struct item *item = run_find(schedule, result->job, result->op);
+    deadlines_returned(schedule, from);
     bool open = item && (item->state == ITEM_ASSIGNED || item->state == ITEM_READY);
-    if (open && !result->error.len && !is_usable(node, message, item, result)) {
-        step_reject(&node->step, from, "its result lacks a value");
-        take_error(node, from, item, result);
+    if (open && !result->error.len && !is_usable(schedule, message, item, result)) {
+        step_reject(schedule->step, from, "its result lacks a value");
+        take_error(schedule, from, item, result);
     } else if (result->error.len) {
-        take_error(node, from, item, result);
+        take_error(schedule, from, item, result);
     } else if (open) {
         /* Only an open operation takes a result, whoever returns it and however late. */
-        take_result(node, from, message, item, result);
+        take_result(schedule, from, message, item, result);
     } else {
         if (MUTANT(late_result_counts) && item && item->state == ITEM_DONE && item->operations)
-            checkpoint_note(node, item);
-        discard(node, from, item, result);
+            checkpoint_note(schedule, item);
+        discard(schedule, from, item, result);
     }
 }
 
-void schedule_results(struct node *node, node_id_t from, const struct message *message)
+void schedule_results(struct schedule *schedule, node_id_t from, const struct message *message)
 {
-    if (!node_serves(node))
+    if (!raft_serves(schedule->raft))
         return;
     for (size_t i = 0; i < message->as.result.ops.n; i++)
-        accept_result(node, from, message, &message->as.result.ops.at[i]);
+        accept_result(schedule, from, message, &message->as.result.ops.at[i]);
 }
 
-void schedule_value_ready(struct node *node, struct value_id id)
+void schedule_value_ready(struct schedule *schedule, struct value_id id)
 {
-    struct item *item = run_find(&node->schedule, id.job, id.op);
+    struct item *item = run_find(schedule, id.job, id.op);
     if (!item || item->state != ITEM_FETCHING)
         return;
-    unlist(node, item);
-    complete(node, item);
+    unlist(schedule, item);
+    complete(schedule, item);
 }
 
-void schedule_value_failed(struct node *node, struct value_id id)
+void schedule_value_failed(struct schedule *schedule, struct value_id id)
 {
-    struct item *item = run_find(&node->schedule, id.job, id.op);
+    struct item *item = run_find(schedule, id.job, id.op);
     if (!item)
         return;
     if (item->state == ITEM_FETCHING || item->state == ITEM_KEEPING)
-        hand_back(node, item);
+        hand_back(schedule, item);
     else if (!item->kept)
         item->keeping = false; /* the next checkpoint asks again */
 }
 
-void schedule_watch_values(struct node *node)
+void schedule_watch_values(struct schedule *schedule)
 {
-    for (size_t i = 0; i < node->schedule.n_active; i++) {
-        for (struct item *next, *item = node->schedule.active[i]->run->out.first; item;
-             item = next) {
+    for (size_t i = 0; i < schedule->n_active; i++) {
+        for (struct item *next, *item = schedule->active[i]->run->out.first; item; item = next) {
             next = item->next;
             bool waits = item->state == ITEM_FETCHING || item->state == ITEM_KEEPING;
-            if (!waits || node->step.now_us < item->value_deadline_us)
+            if (!waits || schedule->step->now_us < item->value_deadline_us)
                 continue;
             if (item->state == ITEM_FETCHING) {
-                outbox_drop(&node->step.out, USER_SCHEDULE, id_of(item));
-                hand_back(node, item);
+                outbox_drop(&schedule->step->out, USER_SCHEDULE, id_of(item));
+                hand_back(schedule, item);
             } else {
-                item->value_deadline_us = node->step.now_us + value_wait_us(item->len);
-                outbox_keep(&node->step.out, USER_SCHEDULE, id_of(item), item->value);
+                item->value_deadline_us = schedule->step->now_us + value_wait_us(item->len);
+                outbox_keep(&schedule->step->out, USER_SCHEDULE, id_of(item), item->value);
             }
         }
     }

@@ -74,13 +74,13 @@ void run_remove(struct schedule *schedule, struct item *item)
     free(item);
 }
 
-void run_destroy(struct node *node, struct job *job)
+void run_destroy(struct schedule *schedule, struct job *job)
 {
     if (!job->run)
         return;
     while (job->run->newest) {
-        holds_end(node, job->run->newest);
-        run_remove(&node->schedule, job->run->newest);
+        holds_end(schedule, job->run->newest);
+        run_remove(schedule, job->run->newest);
     }
     free(job->run->done);
     free(job->run);

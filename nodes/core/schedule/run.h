@@ -3,7 +3,7 @@
 #ifndef CONCLAVE_CORE_RUN_H
 #define CONCLAVE_CORE_RUN_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/schedule/schedule.h"
 #include "shared/base/text.h"
 
 enum item_state { ITEM_PENDING, ITEM_READY, ITEM_ASSIGNED, ITEM_FETCHING, ITEM_KEEPING, ITEM_DONE };
@@ -78,7 +78,7 @@ void list_remove(struct item_list *list, struct item *item);
 struct run *run_new(const struct job *job);
 
 /* Frees the run and all its items, and takes them out of the workers' hands. */
-void run_destroy(struct node *node, struct job *job);
+void run_destroy(struct schedule *schedule, struct job *job);
 
 struct item *run_find(const struct schedule *schedule, job_id_t job, op_id_t op);
 
@@ -99,11 +99,11 @@ struct item *run_next(struct schedule *schedule, struct job *job);
 /* --- who holds what --- */
 
 /* The item goes to the worker, behind what that has already. */
-void hold_begin(struct node *node, struct item *item, node_id_t worker);
+void hold_begin(struct schedule *schedule, struct item *item, node_id_t worker);
 
 /* Takes an item out of a worker's hands; of all of them. */
-void hold_end(struct node *node, struct hold *hold);
-void holds_end(struct node *node, struct item *item);
+void hold_end(struct schedule *schedule, struct hold *hold);
+void holds_end(struct schedule *schedule, struct item *item);
 
 /* The hold of that worker on the item, or NULL. */
 struct hold *hold_of(struct item *item, node_id_t worker);
@@ -111,7 +111,7 @@ unsigned holds_count(const struct item *item);
 
 /* What the worker executes now: what it said with its last heartbeat, while it has that still; else
  * what it has had longest. NULL: nothing. */
-struct hold *hold_executing(const struct node *node, node_id_t worker);
+struct hold *hold_executing(const struct schedule *schedule, node_id_t worker);
 
 enum item_kind item_kind(const struct item *item);
 

@@ -18,9 +18,9 @@
 
 /* --- taking jobs up and ending them --- */
 
-bool schedule_end_is_pending(const struct node *node, job_id_t job)
+bool schedule_end_is_pending(const struct schedule *schedule, job_id_t job)
 {
-    const struct raft *raft = &node->raft;
+    const struct raft *raft = schedule->raft;
     for (log_index_t index = raft->journal.applied + 1; index <= raft->journal.last; index++) {
         const struct message *entry = journal_waiting(raft, index);
         if (entry &&
@@ -33,155 +33,152 @@ bool schedule_end_is_pending(const struct node *node, job_id_t job)
     return false;
 }
 
-bool schedule_is_worker(const struct node *node, node_id_t id)
+bool schedule_is_worker(const struct schedule *schedule, node_id_t id)
 {
-    return peers_is_linked(&node->links, id) && members_is_member(&node->raft, id);
+    return peers_is_linked(schedule->links, id) && members_is_member(schedule->raft, id);
 }
 
-static unsigned count_workers(const struct node *node)
+static unsigned count_workers(const struct schedule *schedule)
 {
     unsigned workers = 0;
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        workers += schedule_is_worker(node, id);
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
+        workers += schedule_is_worker(schedule, id);
     return workers;
 }
 
-static void take_up_jobs(struct node *node)
+static void take_up_jobs(struct schedule *schedule)
 {
-    struct schedule *schedule = &node->schedule;
-    size_t at = jobs_after(&node->state.jobs, schedule->cursor);
-    for (; at < node->state.jobs.n && schedule->n_active < ACTIVE_JOBS_MAX; at++) {
-        struct job *job = node->state.jobs.at[at];
+    size_t at = jobs_after(&schedule->state->jobs, schedule->cursor);
+    for (; at < schedule->state->jobs.n && schedule->n_active < ACTIVE_JOBS_MAX; at++) {
+        struct job *job = schedule->state->jobs.at[at];
         schedule->cursor = job->id;
         if (job_is_finished(job))
             continue;
-        jobs_mark(&node->state.jobs, job, JOB_RUNNING);
+        jobs_mark(&schedule->state->jobs, job, JOB_RUNNING);
         schedule->active[schedule->n_active++] = job;
-        if (!checkpoint_resume(node, job))
+        if (!checkpoint_resume(schedule, job))
             continue;
         char id[JOB_TEXT_MAX];
-        step_event(&node->step, "job_resumed", NODE_NONE, job->id,
+        step_event(schedule->step, "job_resumed", NODE_NONE, job->id,
                    "job %s goes on from its checkpoint: %" PRIu64 " of %" PRIu64
                    " operations are done",
                    job_id_text(job->id, id), job->done, job->plan.total);
     }
 }
 
-void schedule_start(struct node *node)
+void schedule_start(struct schedule *schedule)
 {
-    node->schedule.cursor = JOB_NONE;
-    node->schedule.operations = node->schedule.reassigned = node->schedule.copied = 0;
-    node->schedule.watch_us = 0;
-    memset(node->schedule.pace, 0, sizeof node->schedule.pace);
-    node->schedule.unlogged = node->schedule.unlogged_bytes = 0;
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        message_drop(&node->schedule.slots[id].batch);
-        node->schedule.slots[id] =
-            (struct worker_slot){.operations = node->state.jobs.operations[id],
-                                 .conversions = node->state.jobs.conversions[id]};
-        node->schedule.operations += node->state.jobs.operations[id];
+    schedule->cursor = JOB_NONE;
+    schedule->operations = schedule->reassigned = schedule->copied = 0;
+    schedule->watch_us = 0;
+    memset(schedule->pace, 0, sizeof schedule->pace);
+    schedule->unlogged = schedule->unlogged_bytes = 0;
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
+        message_drop(&schedule->slots[id].batch);
+        schedule->slots[id] =
+            (struct worker_slot){.operations = schedule->state->jobs.operations[id],
+                                 .conversions = schedule->state->jobs.conversions[id]};
+        schedule->operations += schedule->state->jobs.operations[id];
     }
-    take_up_jobs(node);
+    take_up_jobs(schedule);
 }
 
-void schedule_stop(struct node *node)
+void schedule_stop(struct schedule *schedule)
 {
-    struct schedule *schedule = &node->schedule;
     for (size_t i = 0; i < schedule->n_active; i++) {
-        jobs_mark(&node->state.jobs, schedule->active[i], JOB_QUEUED);
-        run_destroy(node, schedule->active[i]);
+        jobs_mark(&schedule->state->jobs, schedule->active[i], JOB_QUEUED);
+        run_destroy(schedule, schedule->active[i]);
     }
     schedule->n_active = 0;
-    outbox_drop(&node->step.out, USER_SCHEDULE, (struct value_id){0});
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        message_drop(&node->schedule.slots[id].batch);
+    outbox_drop(&schedule->step->out, USER_SCHEDULE, (struct value_id){0});
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
+        message_drop(&schedule->slots[id].batch);
 }
 
-void schedule_job_accepted(struct node *node, struct job *job)
+void schedule_job_accepted(struct schedule *schedule, struct job *job)
 {
     char id[JOB_TEXT_MAX];
-    if (!node_serves(node))
+    if (!raft_serves(schedule->raft))
         return;
-    step_event(&node->step, "job_accepted", NODE_NONE, job->id,
+    step_event(schedule->step, "job_accepted", NODE_NONE, job->id,
                "job %s: factorial %" PRIu64 " accepted, %" PRIu64 " operations",
                job_id_text(job->id, id), job->plan.n, job->plan.total);
-    take_up_jobs(node);
+    take_up_jobs(schedule);
 }
 
-static void announce(struct node *node, const struct job *job)
+static void announce(struct schedule *schedule, const struct job *job)
 {
     char id[JOB_TEXT_MAX];
     job_id_text(job->id, id);
     switch (job->state) {
     case JOB_DONE:
         if (job->text) /* the second seed's line: 10!=3628800 */
-            outbox_log(&node->step.out, LOG_INFO, "%" PRIu64 "!=%.*s", job->plan.n,
+            outbox_log(&schedule->step->out, LOG_INFO, "%" PRIu64 "!=%.*s", job->plan.n,
                        (int)job->text->len, (const char *)job->text->at);
         else
-            outbox_log(&node->step.out, LOG_INFO, "%" PRIu64 "!=%s...%s (%" PRIu64 " digits)",
+            outbox_log(&schedule->step->out, LOG_INFO, "%" PRIu64 "!=%s...%s (%" PRIu64 " digits)",
                        job->plan.n, job->head, job->tail, job->digits);
-        step_event(&node->step, "job_done", NODE_NONE, job->id,
+        step_event(schedule->step, "job_done", NODE_NONE, job->id,
                    "job %s: factorial %" PRIu64 " done, %" PRIu64 " digits, %" PRIu64 " ms", id,
                    job->plan.n, job->digits,
                    job->finished_ms > job->submitted_ms ? job->finished_ms - job->submitted_ms : 0);
         break;
     case JOB_FAILED:
-        step_event(&node->step, "job_failed", NODE_NONE, job->id, "job %s failed: %s", id,
+        step_event(schedule->step, "job_failed", NODE_NONE, job->id, "job %s failed: %s", id,
                    job->reason);
         break;
     default:
-        step_event(&node->step, "job_cancelled", NODE_NONE, job->id, "job %s was cancelled", id);
+        step_event(schedule->step, "job_cancelled", NODE_NONE, job->id, "job %s was cancelled", id);
         break;
     }
 }
 
-void schedule_cancel(struct node *node, node_id_t worker, job_id_t job, op_id_t op)
+void schedule_cancel(struct schedule *schedule, node_id_t worker, job_id_t job, op_id_t op)
 {
-    if (!node->links.peers[worker].channel.peer)
+    if (!schedule->links->peers[worker].channel.peer)
         return;
     struct message *message = message_new(MESSAGE_RELEASE);
-    message->as.release.term = node->step.term;
+    message->as.release.term = schedule->step->term;
     message->as.release.job = job;
     message->as.release.op = op;
-    peers_send(&node->links, worker, message);
+    peers_send(schedule->links, worker, message);
 }
 
-static void release_at_workers(struct node *node, job_id_t job)
+static void release_at_workers(struct schedule *schedule, job_id_t job)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        if (step_is_peer(&node->step, id))
-            schedule_cancel(node, id, job, 0);
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
+        if (step_is_peer(schedule->step, id))
+            schedule_cancel(schedule, id, job, 0);
     }
 }
 
-void schedule_job_finished(struct node *node, struct job *job)
+void schedule_job_finished(struct schedule *schedule, struct job *job)
 {
-    struct schedule *schedule = &node->schedule;
     if (!job->run)
         return;
     for (const struct item *item = job->run->out.first; item; item = item->next)
         for (unsigned i = 0; i < HOLDERS_MAX; i++)
             if (item->holds[i].node)
-                deadlines_stray(node, &item->holds[i]);
-    run_destroy(node, job);
+                deadlines_stray(schedule, &item->holds[i]);
+    run_destroy(schedule, job);
     size_t at = 0;
     while (schedule->active[at] != job)
         at++;
     schedule->active[at] = schedule->active[--schedule->n_active];
-    release_at_workers(node, job->id);
-    outbox_drop(&node->step.out, USER_SCHEDULE, (struct value_id){job->id, 0});
-    announce(node, job);
-    take_up_jobs(node);
+    release_at_workers(schedule, job->id);
+    outbox_drop(&schedule->step->out, USER_SCHEDULE, (struct value_id){job->id, 0});
+    announce(schedule, job);
+    take_up_jobs(schedule);
 }
 
 /* --- losing a worker --- */
 
-void schedule_take_back(struct node *node, struct hold *hold, bool cancel)
+void schedule_take_back(struct schedule *schedule, struct hold *hold, bool cancel)
 {
     struct item *item = hold->item;
     if (cancel)
-        schedule_cancel(node, hold->node, item->job->id, item->op);
-    hold_end(node, hold);
+        schedule_cancel(schedule, hold->node, item->job->id, item->op);
+    hold_end(schedule, hold);
     if (holds_count(item)) {
         item->node = item->holds[0].node ? item->holds[0].node : item->holds[1].node;
         return; /* its copy goes on */
@@ -191,16 +188,17 @@ void schedule_take_back(struct node *node, struct hold *hold, bool cancel)
 }
 
 /* Values that were on their way from the worker. */
-static uint64_t lose_values(struct node *node, node_id_t worker)
+static uint64_t lose_values(struct schedule *schedule, node_id_t worker)
 {
     uint64_t lost = 0;
-    for (size_t i = 0; i < node->schedule.n_active; i++) {
-        struct item_list *out = &node->schedule.active[i]->run->out;
+    for (size_t i = 0; i < schedule->n_active; i++) {
+        struct item_list *out = &schedule->active[i]->run->out;
         for (struct item *next, *item = out->first; item; item = next) {
             next = item->next;
             if (item->node != worker || item->state != ITEM_FETCHING)
                 continue;
-            outbox_drop(&node->step.out, USER_SCHEDULE, (struct value_id){item->job->id, item->op});
+            outbox_drop(&schedule->step->out, USER_SCHEDULE,
+                        (struct value_id){item->job->id, item->op});
             list_remove(out, item);
             run_make_ready(item, true);
             lost++;
@@ -209,29 +207,29 @@ static uint64_t lose_values(struct node *node, node_id_t worker)
     return lost;
 }
 
-void schedule_worker_lost(struct node *node, node_id_t worker, bool died)
+void schedule_worker_lost(struct schedule *schedule, node_id_t worker, bool died)
 {
-    struct worker_slot *slot = &node->schedule.slots[worker];
+    struct worker_slot *slot = &schedule->slots[worker];
     uint64_t lost = 0;
     if (died)
-        suspicion_blame(node, worker);
+        suspicion_blame(schedule, worker);
     for (; slot->last; lost++)
-        schedule_take_back(node, slot->last, true);
-    lost += lose_values(node, worker);
+        schedule_take_back(schedule, slot->last, true);
+    lost += lose_values(schedule, worker);
     slot->unit_us = 0;
     memset(slot->pace, 0, sizeof slot->pace);
     message_drop(&slot->batch);
     slot->batch_bytes = 0;
     if (lost)
-        step_event(&node->step, "reassigned", worker, JOB_NONE,
+        step_event(schedule->step, "reassigned", worker, JOB_NONE,
                    "%" PRIu64 " assignments of node %u go to others", lost, worker);
 }
 
-void schedule_worker_lives(struct node *node, node_id_t worker, bool again)
+void schedule_worker_lives(struct schedule *schedule, node_id_t worker, bool again)
 {
-    struct worker_slot *slot = &node->schedule.slots[worker];
+    struct worker_slot *slot = &schedule->slots[worker];
     if (again) {
-        suspicion_absolve(node, worker);
+        suspicion_absolve(schedule, worker);
         return;
     }
     slot->blamed = (struct value_id){0};
@@ -241,7 +239,7 @@ void schedule_worker_lives(struct node *node, node_id_t worker, bool again)
 
 /* --- for people, and for tests --- */
 
-void schedule_explain(const struct node *node, const struct job *job, struct text *out)
+void schedule_explain(const struct schedule *schedule, const struct job *job, struct text *out)
 {
     const struct run *run = job->run;
     if (!run) {
@@ -252,9 +250,9 @@ void schedule_explain(const struct node *node, const struct job *job, struct tex
     text_add(out, "units over leaves: %" PRIu64 " not yet cut, %" PRIu64 " ready\n", uncut,
              run->units.n);
     text_add(out, "combining operations ready: %" PRIu64 "\n", run->combine.n);
-    if (!count_workers(node))
+    if (!count_workers(schedule))
         text_add(out, "it waits: no worker is alive\n");
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
         uint64_t assigned = 0, fetching = 0;
         for (const struct item *item = run->out.first; item; item = item->next) {
             for (unsigned at = 0; at < HOLDERS_MAX; at++)
@@ -267,20 +265,19 @@ void schedule_explain(const struct node *node, const struct job *job, struct tex
     }
 }
 
-void schedule_clear(struct node *node)
+void schedule_clear(struct schedule *schedule)
 {
-    schedule_stop(node);
-    map_clear(&node->schedule.items);
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        message_drop(&node->schedule.slots[id].batch);
+    schedule_stop(schedule);
+    map_clear(&schedule->items);
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
+        message_drop(&schedule->slots[id].batch);
 }
 
-void schedule_check_invariants(const struct node *node)
+void schedule_check_invariants(const struct schedule *schedule)
 {
-    const struct schedule *schedule = &node->schedule;
     uint64_t outstanding[NODES_MAX + 1] = {0};
     uint64_t items = 0;
-    assert(schedule->n_active == 0 || node_serves(node));
+    assert(schedule->n_active == 0 || raft_serves(schedule->raft));
     for (size_t i = 0; i < schedule->n_active; i++) {
         const struct job *job = schedule->active[i];
         assert(job->run && job->state == JOB_RUNNING);
@@ -294,33 +291,33 @@ void schedule_check_invariants(const struct node *node)
         }
     }
     assert(items == schedule->items.count);
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        assert(!node_serves(node) || outstanding[id] == node->schedule.slots[id].outstanding);
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
+        assert(!raft_serves(schedule->raft) || outstanding[id] == schedule->slots[id].outstanding);
 }
 
-void schedule_pump(struct node *node)
+void schedule_pump(struct schedule *schedule)
 {
     /* What cannot be logged need not be done. */
-    if (!node_serves(node) || !space_suffices(&node->raft, NULL))
+    if (!raft_serves(schedule->raft) || !space_suffices(schedule->raft, NULL))
         return;
-    assign_all(node);
-    checkpoint_pump(node);
+    assign_all(schedule);
+    checkpoint_pump(schedule);
 }
 
-uint64_t schedule_deadline(const struct node *node)
+uint64_t schedule_deadline(const struct schedule *schedule)
 {
-    uint64_t at = node_serves(node) ? checkpoint_deadline(node) : UINT64_MAX;
-    if (node->schedule.n_active && node->schedule.watch_us < at)
-        at = node->schedule.watch_us;
+    uint64_t at = raft_serves(schedule->raft) ? checkpoint_deadline(schedule) : UINT64_MAX;
+    if (schedule->n_active && schedule->watch_us < at)
+        at = schedule->watch_us;
     return at;
 }
 
-unsigned schedule_unit_level(const struct node *node, struct slice spec)
+unsigned schedule_unit_level(const struct schedule *schedule, struct slice spec)
 {
     struct plan plan;
     uint64_t n;
     if (parse_u64(spec, UINT64_MAX, &n))
         return 0;
     plan_init(&plan, n);
-    return plan_unit_level(&plan, count_workers(node));
+    return plan_unit_level(&plan, count_workers(schedule));
 }

@@ -10,65 +10,116 @@
 #ifndef CONCLAVE_CORE_SCHEDULE_H
 #define CONCLAVE_CORE_SCHEDULE_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
 #include "shared/base/text.h"
 
+/* How long what kind of operation takes: a moving average of nanoseconds per 1024 units of cost
+ * (deadlines.c); 0: unknown. */
+enum item_kind { ITEM_UNIT, ITEM_COMBINE, ITEM_TEXT, ITEM_KINDS };
+
+struct hold;
+
+/* What the coordinator gives to a worker and gets back. */
+struct worker_slot {
+    struct hold *first, *last; /* what it has, in the order in which it got it */
+    uint64_t outstanding;      /* of these */
+    uint64_t busy_us;          /* since when the first of them may be executing */
+    unsigned stray; /* heartbeats in which it executed what it does not have from us any more */
+    bool slow; /* what waited behind its operation was taken back; it has returned nothing since */
+    bool overdue; /* it has overrun a deadline and returned nothing since */
+    bool alone;   /* it has an operation that may have killed a worker, and gets no other */
+    struct value_id blamed; /* what it was executing when it died; op 0: nothing */
+    unsigned errors;        /* results in a row that were errors */
+    uint64_t rests_until_us, reserved_until_us;
+    uint64_t pace[ITEM_KINDS];
+    uint64_t unit_us;    /* moving average of the time a unit takes; 0: unknown */
+    uint64_t last_pick;  /* when it was last chosen, in picks */
+    uint64_t operations; /* accepted from it in this reign */
+    uint64_t conversions;
+    struct message *batch; /* the task message being filled; NULL: none */
+    size_t batch_bytes;
+};
+
+struct run;
+
+/* Zero-initialize, then set the first four. */
+struct schedule {
+    struct step *step;
+    struct links *links;
+    struct raft *raft;
+    struct state *state;
+    struct worker_slot slots[NODES_MAX + 1];
+    struct map items;                    /* (job, op) -> struct item: operations in the frontier */
+    uint64_t picks;                      /* counts choices of a worker */
+    uint64_t operations;                 /* accepted in this reign */
+    uint64_t reassigned;                 /* handed out again, beyond what the log tells */
+    uint64_t copied;                     /* to overtake somebody, in this reign */
+    uint64_t pace[ITEM_KINDS];           /* of all workers */
+    uint64_t watch_us;                   /* when deadlines are looked at next */
+    struct job *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled */
+    size_t n_active, turn;               /* whose turn it is to have an operation assigned */
+    uint64_t checkpoint_us;              /* when finished operations are logged next */
+    uint64_t unlogged, unlogged_bytes;   /* operations finished since, and their values' bytes */
+    job_id_t cursor;                     /* jobs up to here were taken up, or are finished */
+};
+
 /* This node begins or stops to coordinate. */
-void schedule_start(struct node *node);
-void schedule_stop(struct node *node);
+void schedule_start(struct schedule *schedule);
+void schedule_stop(struct schedule *schedule);
 
 /* A committed entry made or finished a job. */
-void schedule_job_accepted(struct node *node, struct job *job);
-void schedule_job_finished(struct node *node, struct job *job);
+void schedule_job_accepted(struct schedule *schedule, struct job *job);
+void schedule_job_finished(struct schedule *schedule, struct job *job);
 
 /* A worker returned results. */
-void schedule_results(struct node *node, node_id_t from, const struct message *message);
+void schedule_results(struct schedule *schedule, node_id_t from, const struct message *message);
 
 /* A value that the coordinator wanted from a worker is there, or cannot be had; a text is durable.
  */
-void schedule_value_ready(struct node *node, struct value_id id);
-void schedule_value_failed(struct node *node, struct value_id id);
+void schedule_value_ready(struct schedule *schedule, struct value_id id);
+void schedule_value_failed(struct schedule *schedule, struct value_id id);
 
 /* What has waited for a value beyond its deadline asks again. */
-void schedule_watch_values(struct node *node);
-void schedule_value_kept(struct node *node, struct value_id id);
+void schedule_watch_values(struct schedule *schedule);
+void schedule_value_kept(struct schedule *schedule, struct value_id id);
 
 /* True when an entry that finishes the job waits to be applied. */
-bool schedule_end_is_pending(const struct node *node, job_id_t job);
+bool schedule_end_is_pending(const struct schedule *schedule, job_id_t job);
 
 /* True when operations can be assigned to it. */
-bool schedule_is_worker(const struct node *node, node_id_t worker);
+bool schedule_is_worker(const struct schedule *schedule, node_id_t worker);
 
 /* A worker is gone: its operations go to others at once. `died`: its process has, so that what it
  * executed is suspected. */
-void schedule_worker_lost(struct node *node, node_id_t worker, bool died);
+void schedule_worker_lost(struct schedule *schedule, node_id_t worker, bool died);
 
 /* A worker is there: a new life, or `again` the one that was thought to have died. */
-void schedule_worker_lives(struct node *node, node_id_t worker, bool again);
+void schedule_worker_lives(struct schedule *schedule, node_id_t worker, bool again);
 
 /* Assigns what is ready to workers that have credit. */
-void schedule_pump(struct node *node);
-uint64_t schedule_deadline(const struct node *node);
+void schedule_pump(struct schedule *schedule);
+uint64_t schedule_deadline(const struct schedule *schedule);
 
 /* The level of the plan whose subtrees are handed out whole, for a job that is being submitted. */
-unsigned schedule_unit_level(const struct node *node, struct slice spec);
+unsigned schedule_unit_level(const struct schedule *schedule, struct slice spec);
 
 /* For the files of the schedule: takes an item out of a worker's hands, and hands it out again when
  * nobody else has it. `cancel`: the worker is told to drop it. */
 struct hold;
-void schedule_take_back(struct node *node, struct hold *hold, bool cancel);
+void schedule_take_back(struct schedule *schedule, struct hold *hold, bool cancel);
 
 /* Tells a worker to drop an operation, or the whole job when it is 0. */
-void schedule_cancel(struct node *node, node_id_t worker, job_id_t job, op_id_t op);
+void schedule_cancel(struct schedule *schedule, node_id_t worker, job_id_t job, op_id_t op);
 
 /* An item's value is there: its consumer has one operand more. For checkpoint.c. */
 struct item;
-void schedule_supply(struct node *node, const struct item *item);
+void schedule_supply(struct schedule *schedule, const struct item *item);
 
 /* Adds what is known about a job's progress, for people. */
-void schedule_explain(const struct node *node, const struct job *job, struct text *out);
+void schedule_explain(const struct schedule *schedule, const struct job *job, struct text *out);
 
-void schedule_clear(struct node *node);
-void schedule_check_invariants(const struct node *node);
+void schedule_clear(struct schedule *schedule);
+void schedule_check_invariants(const struct schedule *schedule);
 
 #endif

@@ -6,9 +6,9 @@
 #include "nodes/core/raft/journal.h"
 #include "nodes/core/link/peers.h"
 
-void suspicion_fail(struct node *node, struct job *job, struct slice reason)
+void suspicion_fail(struct schedule *schedule, struct job *job, struct slice reason)
 {
-    if (job->run->failing || schedule_end_is_pending(node, job->id))
+    if (job->run->failing || schedule_end_is_pending(schedule, job->id))
         return;
     job->run->failing = true;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_FAILED);
@@ -16,9 +16,9 @@ void suspicion_fail(struct node *node, struct job *job, struct slice reason)
         reason.len = JOB_REASON_MAX;
     entry->as.entry_job_failed =
         (struct wire_entry_job_failed){.job = job->id,
-                                       .time_ms = node->step.wall_ms,
+                                       .time_ms = schedule->step->wall_ms,
                                        .reason = message_copy(entry, reason)};
-    journal_propose(&node->raft, entry);
+    journal_propose(schedule->raft, entry);
 }
 
 static void add_nodes(struct text *out, const node_id_t *nodes, unsigned n)
@@ -30,45 +30,46 @@ static void add_nodes(struct text *out, const node_id_t *nodes, unsigned n)
 
 /* --- poison --- */
 
-static void check_poison(struct node *node, struct item *item)
+static void check_poison(struct schedule *schedule, struct item *item)
 {
     struct text reason = {0};
-    if (!node->step.config.poison_deaths || item->deaths < node->step.config.poison_deaths)
+    if (!schedule->step->config.poison_deaths ||
+        item->deaths < schedule->step->config.poison_deaths)
         return;
     item_name(item, &reason);
     text_add(&reason, " killed its worker %u times (", item->deaths);
     add_nodes(&reason, item->killed,
               item->deaths < POISON_DEATHS ? item->deaths : (unsigned)POISON_DEATHS);
     text_add(&reason, ")");
-    suspicion_fail(node, item->job, slice_of(reason.at));
+    suspicion_fail(schedule, item->job, slice_of(reason.at));
 }
 
-void suspicion_blame(struct node *node, node_id_t worker)
+void suspicion_blame(struct schedule *schedule, node_id_t worker)
 {
-    struct peer *peer = &node->links.peers[worker];
-    struct hold *hold = hold_executing(node, worker);
+    struct peer *peer = &schedule->links->peers[worker];
+    struct hold *hold = hold_executing(schedule, worker);
     struct text name = {0};
     if (peer->excused || !hold)
         return;
     struct item *item = hold->item;
-    for (struct hold *other = node->schedule.slots[worker].first; other; other = other->next)
+    for (struct hold *other = schedule->slots[worker].first; other; other = other->next)
         other->item->alone = true;
     if (item->deaths < POISON_DEATHS)
         item->killed[item->deaths] = worker;
     item->deaths++;
-    node->schedule.slots[worker].blamed = (struct value_id){item->job->id, item->op};
+    schedule->slots[worker].blamed = (struct value_id){item->job->id, item->op};
     item_name(item, &name);
-    step_event(&node->step, "operation_suspected", worker, item->job->id,
+    step_event(schedule->step, "operation_suspected", worker, item->job->id,
                "node %u died while it executed %s: death %u of it, %" PRIu64 " fail the job",
-               worker, name.at, item->deaths, node->step.config.poison_deaths);
-    check_poison(node, item);
+               worker, name.at, item->deaths, schedule->step->config.poison_deaths);
+    check_poison(schedule, item);
 }
 
-void suspicion_absolve(struct node *node, node_id_t worker)
+void suspicion_absolve(struct schedule *schedule, node_id_t worker)
 {
-    struct worker_slot *slot = &node->schedule.slots[worker];
+    struct worker_slot *slot = &schedule->slots[worker];
     struct item *item =
-        slot->blamed.op ? run_find(&node->schedule, slot->blamed.job, slot->blamed.op) : NULL;
+        slot->blamed.op ? run_find(schedule, slot->blamed.job, slot->blamed.op) : NULL;
     slot->blamed = (struct value_id){0};
     if (!item || !item->deaths)
         return;
@@ -91,32 +92,32 @@ static bool has_refused(const struct item *item, node_id_t worker)
     return false;
 }
 
-bool suspicion_avoids(const struct node *node, const struct item *item, node_id_t worker)
+bool suspicion_avoids(const struct schedule *schedule, const struct item *item, node_id_t worker)
 {
     if (!has_refused(item, worker))
         return false;
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        if (schedule_is_worker(node, id) && !has_refused(item, id))
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
+        if (schedule_is_worker(schedule, id) && !has_refused(item, id))
             return true;
     return false; /* nobody else is there: it may do better later */
 }
 
-static void rest(struct node *node, node_id_t worker)
+static void rest(struct schedule *schedule, node_id_t worker)
 {
-    struct worker_slot *slot = &node->schedule.slots[worker];
-    if (node->step.now_us < slot->rests_until_us)
+    struct worker_slot *slot = &schedule->slots[worker];
+    if (schedule->step->now_us < slot->rests_until_us)
         return; /* of the same batch: one failure */
     uint64_t pause_us = ERROR_BACKOFF_US << (slot->errors < 8 ? slot->errors : 8);
     slot->errors++;
-    slot->rests_until_us =
-        node->step.now_us + (pause_us < ERROR_BACKOFF_MAX_US ? pause_us : ERROR_BACKOFF_MAX_US);
+    slot->rests_until_us = schedule->step->now_us +
+                           (pause_us < ERROR_BACKOFF_MAX_US ? pause_us : ERROR_BACKOFF_MAX_US);
 }
 
-void suspicion_error(struct node *node, node_id_t worker, struct item *item, struct slice error,
-                     bool again)
+void suspicion_error(struct schedule *schedule, node_id_t worker, struct item *item,
+                     struct slice error, bool again)
 {
     struct text reason = {0};
-    rest(node, worker);
+    rest(schedule, worker);
     if (again)
         return;
     if (item->errors < ERRORS_MAX)
@@ -126,5 +127,5 @@ void suspicion_error(struct node *node, node_id_t worker, struct item *item, str
     text_add(&reason, "%.*s (refused by ", (int)error.len, (const char *)error.at);
     add_nodes(&reason, item->refused_by, ERRORS_MAX);
     text_add(&reason, ")");
-    suspicion_fail(node, item->job, slice_of(reason.at));
+    suspicion_fail(schedule, item->job, slice_of(reason.at));
 }

@@ -10,20 +10,20 @@
 #include "nodes/core/schedule/run.h"
 
 /* The worker's process has died; before its operations go to others. */
-void suspicion_blame(struct node *node, node_id_t worker);
+void suspicion_blame(struct schedule *schedule, node_id_t worker);
 
 /* It had not died, or not of an operation: takes the last blame back. */
-void suspicion_absolve(struct node *node, node_id_t worker);
+void suspicion_absolve(struct schedule *schedule, node_id_t worker);
 
 /* The worker returned an error. It rests, longer with each one in a row; ERRORS_MAX workers that
  * refuse the same operation for good fail its job. */
-void suspicion_error(struct node *node, node_id_t worker, struct item *item, struct slice error,
-                     bool again);
+void suspicion_error(struct schedule *schedule, node_id_t worker, struct item *item,
+                     struct slice error, bool again);
 
 /* True when the operation should rather go to others: the worker refused it. */
-bool suspicion_avoids(const struct node *node, const struct item *item, node_id_t worker);
+bool suspicion_avoids(const struct schedule *schedule, const struct item *item, node_id_t worker);
 
 /* Proposes that the job has failed; nothing more of it is handed out. */
-void suspicion_fail(struct node *node, struct job *job, struct slice reason);
+void suspicion_fail(struct schedule *schedule, struct job *job, struct slice reason);
 
 #endif

@@ -165,5 +165,5 @@ void report_explanation(const struct node *node, const struct job *job, struct t
     else if (!space_suffices(&node->raft, &full))
         text_add(out, "it waits: %s\n", full.at);
     else
-        schedule_explain(node, job, out);
+        schedule_explain(&node->schedule, job, out);
 }

@@ -298,7 +298,7 @@ static void submit(struct node *node, struct caller caller, const struct wire_su
             .key = message_copy(entry, submit->key),
             .kind = message_copy(entry, submit->kind),
             .spec = message_copy(entry, submit->spec),
-            .level = schedule_unit_level(node, submit->spec),
+            .level = schedule_unit_level(&node->schedule, submit->spec),
             .time_ms = node->step.wall_ms,
         };
         index = journal_propose(&node->raft, entry);
@@ -349,7 +349,7 @@ static void job_cancel(struct node *node, struct caller caller,
         reply_job(node, caller, job, false);
         return;
     }
-    if (schedule_end_is_pending(node, job->id))
+    if (schedule_end_is_pending(&node->schedule, job->id))
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_CANCELLED);
     entry->as.entry_job_cancelled =
