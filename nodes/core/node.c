@@ -55,7 +55,8 @@ static void apply(void *context, log_index_t index, term_t term, const struct me
 static bool names(const void *context, struct value_id id)
 {
     const struct node *node = context;
-    return id.job >> JOB_INDEX_BITS ? state_names(&node->state, id) : snapshot_names(node, id);
+    return id.job >> JOB_INDEX_BITS ? state_names(&node->state, id)
+                                    : snapshot_names(&node->snapshots, id);
 }
 
 static bool describe(const void *context, struct value_id id, uint64_t *len,
@@ -168,6 +169,13 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->schedule.links = &node->links;
     node->schedule.raft = &node->raft;
     node->schedule.state = &node->state;
+    node->snapshots.step = &node->step;
+    node->snapshots.links = &node->links;
+    node->snapshots.raft = &node->raft;
+    node->snapshots.state = &node->state;
+    node->snapshots.worker = &node->worker;
+    node->snapshots.schedule = &node->schedule;
+    node->snapshots.ledger = &node->ledger;
     node->ledger.step = &node->step;
     node->ledger.links = &node->links;
     node->ledger.raft = &node->raft;
@@ -196,7 +204,7 @@ int node_restore_entry(struct node *node, log_index_t index, term_t term, struct
 int node_restore_record(struct node *node, struct slice key, struct slice value)
 {
     if (key.len && key.at[0] == 's')
-        return snapshot_restore(node, value);
+        return snapshot_restore(&node->snapshots, value);
     if (key.len && key.at[0] == RECORD_FORGOTTEN)
         return keys_restore_block(&node->state, (struct slice){key.at + 1, key.len - 1}, value);
     return ledger_restore(&node->ledger, key, value);
@@ -216,7 +224,7 @@ void node_destroy(struct node **node)
     schedule_clear(&it->schedule);
     worker_clear(&it->worker);
     requests_clear(it);
-    snapshot_clear(it);
+    snapshot_clear(&it->snapshots);
     replication_clear(&it->raft);
     follower_clear(&it->raft);
     journal_clear(&it->raft);
@@ -246,7 +254,7 @@ static void settle_link(struct node *node, const struct link_fact *fact)
         members_forget(&node->raft, fact->node);
         schedule_worker_lives(&node->schedule, fact->node, false);
         replication_forget(&node->raft, fact->node);
-        snapshot_peer_met(node, fact->node); /* before: what the ledger sends counts */
+        snapshot_peer_met(&node->snapshots, fact->node); /* before: what the ledger sends counts */
         ledger_peer_met(&node->ledger, fact->node);
         break;
     case LINK_GONE:
@@ -354,7 +362,7 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
 {
     if (!peers_receive(&node->links, from, message))
         return;
-    snapshot_record(node, from, message);
+    snapshot_record(&node->snapshots, from, message);
     switch (message->type) {
     case MESSAGE_TASK:
         if (follows(node, from, message->as.task.term))
@@ -373,13 +381,13 @@ static void take_channel(struct node *node, node_id_t from, struct message *mess
         ledger_message(&node->ledger, from, message);
         break;
     case MESSAGE_MARKER:
-        snapshot_marker(node, from, &message->as.marker);
+        snapshot_marker(&node->snapshots, from, &message->as.marker);
         break;
     case MESSAGE_SNAPSHOT_REPORT:
-        snapshot_report(node, from, message);
+        snapshot_report(&node->snapshots, from, message);
         break;
     case MESSAGE_SNAPSHOT_END:
-        snapshot_end(node, from, &message->as.snapshot_end);
+        snapshot_end(&node->snapshots, from, &message->as.snapshot_end);
         break;
     default:
         step_reject(&node->step, from, "it does not belong on a channel");
@@ -491,13 +499,11 @@ static void say_goodbye(struct node *node, bool injected)
 static void take_value(struct node *node, enum event_kind kind, enum value_user user,
                        struct value_id id)
 {
-    typedef void node_fn(struct node * node, struct value_id id);
     typedef void schedule_fn(struct schedule * schedule, struct value_id id);
+    typedef void snapshot_fn(struct snapshots * snapshots, struct value_id id);
     typedef void worker_fn(struct worker * worker, struct value_id id);
     typedef void raft_fn(struct raft * raft, struct value_id id);
-    static node_fn *const nodes[VALUE_USERS][3] = {
-        [USER_SNAPSHOT] = {NULL, snapshot_value_failed, snapshot_value_kept},
-    };
+    static snapshot_fn *const snapshots[3] = {NULL, snapshot_value_failed, snapshot_value_kept};
     static raft_fn *const rafts[VALUE_USERS][3] = {
         [USER_FOLLOWER] = {follower_value_ready, follower_value_failed, follower_value_kept},
         [USER_REPAIR] = {repair_value_ready, repair_value_failed, repair_value_kept},
@@ -510,8 +516,8 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
         schedules[at](&node->schedule, id);
     if (user == USER_WORKER && workers[at])
         workers[at](&node->worker, id);
-    if (nodes[user][at])
-        nodes[user][at](node, id);
+    if (user == USER_SNAPSHOT && snapshots[at])
+        snapshots[at](&node->snapshots, id);
     if (rafts[user][at])
         rafts[user][at](&node->raft, id);
 }
@@ -590,7 +596,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         worker_tick(&node->worker);
         repair_tick(&node->raft);
         ledger_queries_tick(&node->ledger);
-        snapshot_tick(node);
+        snapshot_tick(&node->snapshots);
     }
     schedule_pump(&node->schedule);
     worker_pump(&node->worker);
@@ -600,7 +606,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     requests_confirmed(node);
     journal_compact(&node->raft);
     ledger_pump(&node->ledger);
-    snapshot_pump(node);
+    snapshot_pump(&node->snapshots);
     sweep_pump(&node->raft);
     peers_pump(&node->links);
     heartbeat_tick(node);
@@ -622,7 +628,7 @@ uint64_t node_deadline(const struct node *node)
     at = earlier(at, peers_deadline(&node->links));
     at = earlier(at, schedule_deadline(&node->schedule));
     at = earlier(at, ledger_queries_deadline(&node->ledger));
-    at = earlier(at, snapshot_deadline(node));
+    at = earlier(at, snapshot_deadline(&node->snapshots));
     at = earlier(at, image_deadline(&node->state));
     return earlier(at, requests_deadline(node));
 }
@@ -670,7 +676,7 @@ void node_check_invariants(const struct node *node)
     schedule_check_invariants(&node->schedule);
     worker_check_invariants(&node->worker);
     ledger_check_invariants(&node->ledger);
-    snapshot_check_invariants(node);
+    snapshot_check_invariants(&node->snapshots);
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
         channel_check_invariants(&node->links.peers[id].channel);
 }

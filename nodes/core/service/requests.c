@@ -535,7 +535,7 @@ void requests_handle(struct node *node, uint64_t client, struct message *message
     }
     if (founding_request(&node->raft, client, message) ||
         ledger_requests_handle(&node->ledger, client, message) ||
-        snapshot_requests_handle(node, client, message))
+        snapshot_requests_handle(&node->snapshots, client, message))
         return;
     if (!may_answer(node, message)) {
         requests_refuse(node, caller, "not_coordinator",

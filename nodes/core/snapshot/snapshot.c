@@ -38,16 +38,16 @@ static void remember_end(struct snapshots *snapshots, struct snapshot_id id)
     snapshots->n_ended += snapshots->n_ended < SNAPSHOT_ENDED_MAX;
 }
 
-void snapshot_remember_end(struct node *node, struct snapshot_id id)
+void snapshot_remember_end(struct snapshots *snapshots, struct snapshot_id id)
 {
-    remember_end(&node->snapshots, id);
+    remember_end(snapshots, id);
 }
 
 /* --- recordings --- */
 
-static struct recording *find(const struct node *node, struct snapshot_id id)
+static struct recording *find(const struct snapshots *snapshots, struct snapshot_id id)
 {
-    struct recording *it = node->snapshots.recordings;
+    struct recording *it = snapshots->recordings;
     while (it && !snapshot_same(it->id, id))
         it = it->next;
     return it;
@@ -91,9 +91,8 @@ void recording_add(struct recording *recording, struct message *part)
     message_drop(&part);
 }
 
-static void recording_free(struct node *node, struct recording *recording)
+static void recording_free(struct snapshots *snapshots, struct recording *recording)
 {
-    struct snapshots *snapshots = &node->snapshots;
     struct recording **at = &snapshots->recordings;
     while (*at != recording)
         at = &(*at)->next;
@@ -104,9 +103,9 @@ static void recording_free(struct node *node, struct recording *recording)
     for (size_t i = 0; i < recording->n_parts; i++)
         blob_drop(&recording->parts[i]);
     free(recording->parts);
-    image_end(&node->state, &recording->checkpoint);
+    image_end(snapshots->state, &recording->checkpoint);
     snapshot_free_ledger(&recording->ledger);
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++) {
         free(recording->channels[id].messages);
         free(recording->channels[id].ops);
     }
@@ -114,11 +113,11 @@ static void recording_free(struct node *node, struct recording *recording)
     free(recording);
 }
 
-static void send_markers(struct node *node, const struct recording *recording)
+static void send_markers(struct snapshots *snapshots, const struct recording *recording)
 {
     for (size_t i = 0; i < recording->n_participants; i++) {
         node_id_t to = (node_id_t)recording->participants[i].node;
-        if (!step_is_peer(&node->step, to) || recording->channels[to].state != CUT_OPEN)
+        if (!step_is_peer(snapshots->step, to) || recording->channels[to].state != CUT_OPEN)
             continue;
         struct message *message = message_new(MESSAGE_MARKER);
         struct wire_marker *marker = &message->as.marker;
@@ -130,17 +129,17 @@ static void send_markers(struct node *node, const struct recording *recording)
             message_room(message, recording->n_participants, sizeof *marker->participants.at);
         memcpy(marker->participants.at, recording->participants,
                recording->n_participants * sizeof *recording->participants);
-        peers_send(&node->links, to, message);
+        peers_send(snapshots->links, to, message);
     }
 }
 
-static void open_channels(struct node *node, struct recording *recording)
+static void open_channels(struct snapshots *snapshots, struct recording *recording)
 {
     for (size_t i = 0; i < recording->n_participants; i++) {
         const struct wire_participant *it = &recording->participants[i];
-        if (!step_is_peer(&node->step, it->node))
+        if (!step_is_peer(snapshots->step, it->node))
             continue;
-        bool same = node->links.peers[it->node].channel.peer == it->incarnation;
+        bool same = snapshots->links->peers[it->node].channel.peer == it->incarnation;
         recording->channels[it->node].state = same ? CUT_OPEN : CUT_VOID;
         recording->open += same;
     }
@@ -148,14 +147,13 @@ static void open_channels(struct node *node, struct recording *recording)
 
 /* A slice of the ledger, at most one every IMAGE_SLICE_GAP_US for all recordings; true: all of it
  * is packed. */
-static bool pack_ledger(struct node *node, struct recording *recording)
+static bool pack_ledger(struct snapshots *snapshots, struct recording *recording)
 {
-    struct snapshots *snapshots = &node->snapshots;
     uint64_t before = recording->bytes;
     if (!recording->ledger || recording->too_much)
         return true;
-    if (node->step.now_us >= snapshots->slice_us + IMAGE_SLICE_GAP_US) {
-        snapshots->slice_us = node->step.now_us;
+    if (snapshots->step->now_us >= snapshots->slice_us + IMAGE_SLICE_GAP_US) {
+        snapshots->slice_us = snapshots->step->now_us;
         snapshots->slice_bytes = 0;
     }
     if (snapshots->slice_bytes >= IMAGE_SLICE_BYTES)
@@ -166,7 +164,7 @@ static bool pack_ledger(struct node *node, struct recording *recording)
 }
 
 /* The coordinator's checkpoint is packed in slices; false: it is not whole yet. */
-static bool take_checkpoint(struct node *node, struct recording *recording)
+static bool take_checkpoint(struct snapshots *snapshots, struct recording *recording)
 {
     if (!recording->checkpoint)
         return true;
@@ -174,43 +172,42 @@ static bool take_checkpoint(struct node *node, struct recording *recording)
     for (size_t i = 0; image && i < image->n; i++)
         recording_add_packed(recording, image->parts[i]);
     if (image)
-        image_end(&node->state, &recording->checkpoint);
+        image_end(snapshots->state, &recording->checkpoint);
     return image;
 }
 
 /* Local completion: nothing more is recorded. */
-static void close_if_done(struct node *node, struct recording *recording)
+static void close_if_done(struct snapshots *snapshots, struct recording *recording)
 {
-    if (recording->open || recording->closed || !pack_ledger(node, recording) ||
-        !take_checkpoint(node, recording))
+    if (recording->open || recording->closed || !pack_ledger(snapshots, recording) ||
+        !take_checkpoint(snapshots, recording))
         return;
-    recording_add_channels(node, recording);
+    recording_add_channels(snapshots, recording);
     if (recording->too_much)
         return; /* snapshot_pump() gives it up */
     recording->closed = true;
-    if (recording->id.initiator != node->step.config.id)
+    if (recording->id.initiator != snapshots->step->config.id)
         return; /* snapshot_pump() sends it */
-    collect_own(node, recording);
-    recording_free(node, recording);
+    collect_own(snapshots, recording);
+    recording_free(snapshots, recording);
 }
 
 /* Chandy & Lamport 1985, marker-sending rule: the state, then a marker on every outgoing channel,
  * before anything else is sent there. Both are within one step (S1). */
-bool snapshot_begin(struct node *node, struct snapshot_id id,
+bool snapshot_begin(struct snapshots *snapshots, struct snapshot_id id,
                     const struct wire_participant *participants, size_t n, node_id_t first_marker)
 {
-    struct snapshots *snapshots = &node->snapshots;
-    snapshots->bytes_max = node->step.config.snapshot_memory_bytes;
+    snapshots->bytes_max = snapshots->step->config.snapshot_memory_bytes;
     if (!snapshots->bytes_max)
         snapshots->bytes_max = SNAPSHOT_MEMORY_BYTES;
     if (snapshots->n_recordings == SNAPSHOTS_ACTIVE_MAX || snapshots->bytes >= snapshots->bytes_max)
         return false;
-    size_t channels = (node->step.config.n_nodes + 1) * sizeof(struct cut_channel);
+    size_t channels = (snapshots->step->config.n_nodes + 1) * sizeof(struct cut_channel);
     struct recording *recording = mem_new(1, sizeof *recording + channels);
     recording->id = id;
     recording->all = snapshots;
-    recording->began_us = node->step.now_us;
-    recording->noted_max = node->step.config.snapshot_record_bytes;
+    recording->began_us = snapshots->step->now_us;
+    recording->noted_max = snapshots->step->config.snapshot_record_bytes;
     if (!recording->noted_max)
         recording->noted_max = SNAPSHOT_RECORD_BYTES_MAX;
     recording->first_marker = first_marker;
@@ -220,10 +217,10 @@ bool snapshot_begin(struct node *node, struct snapshot_id id,
     recording->next = snapshots->recordings;
     snapshots->recordings = recording;
     snapshots->n_recordings++;
-    open_channels(node, recording);
-    recording_add_state(node, recording);
-    send_markers(node, recording);
-    close_if_done(node, recording); /* alone */
+    open_channels(snapshots, recording);
+    recording_add_state(snapshots, recording);
+    send_markers(snapshots, recording);
+    close_if_done(snapshots, recording); /* alone */
     return true;
 }
 
@@ -241,7 +238,7 @@ static void close_channel(struct recording *recording, node_id_t from, enum cut_
 }
 
 /* The initiator learns at once that no report will come, and why. */
-static void refuse(struct node *node, struct snapshot_id id, const char *why)
+static void refuse(struct snapshots *snapshots, struct snapshot_id id, const char *why)
 {
     struct message *message = message_new(MESSAGE_SNAPSHOT_REPORT);
     struct wire_snapshot_report *report = &message->as.snapshot_report;
@@ -249,34 +246,34 @@ static void refuse(struct node *node, struct snapshot_id id, const char *why)
     report->incarnation = id.incarnation;
     report->counter = id.counter;
     report->refused = message_text(message, why);
-    peers_send(&node->links, id.initiator, message);
+    peers_send(snapshots->links, id.initiator, message);
 }
 
-static void give_up(struct node *node, struct recording *recording, const char *why)
+static void give_up(struct snapshots *snapshots, struct recording *recording, const char *why)
 {
-    if (recording->id.initiator == node->step.config.id)
-        collect_own_failed(node, recording->id, why);
+    if (recording->id.initiator == snapshots->step->config.id)
+        collect_own_failed(snapshots, recording->id, why);
     else
-        refuse(node, recording->id, why);
-    recording_free(node, recording);
+        refuse(snapshots, recording->id, why);
+    recording_free(snapshots, recording);
 }
 
-static bool is_participant(const struct node *node, const struct wire_marker *marker)
+static bool is_participant(const struct snapshots *snapshots, const struct wire_marker *marker)
 {
     for (size_t i = 0; i < marker->participants.n; i++)
-        if (marker->participants.at[i].node == node->step.config.id)
-            return marker->participants.at[i].incarnation == node->step.config.incarnation;
+        if (marker->participants.at[i].node == snapshots->step->config.id)
+            return marker->participants.at[i].incarnation == snapshots->step->config.incarnation;
     return false;
 }
 
-static bool is_sound(const struct node *node, const struct wire_marker *marker)
+static bool is_sound(const struct snapshots *snapshots, const struct wire_marker *marker)
 {
     bool seen[NODES_MAX + 1] = {false};
-    if (!marker->initiator || marker->initiator > node->step.config.n_nodes)
+    if (!marker->initiator || marker->initiator > snapshots->step->config.n_nodes)
         return false;
     for (size_t i = 0; i < marker->participants.n; i++) {
         uint64_t id = marker->participants.at[i].node;
-        if (!id || id > node->step.config.n_nodes || seen[id])
+        if (!id || id > snapshots->step->config.n_nodes || seen[id])
             return false;
         seen[id] = true;
     }
@@ -284,88 +281,88 @@ static bool is_sound(const struct node *node, const struct wire_marker *marker)
 }
 
 /* A known bug. */
-static void record_again(struct node *node, struct recording *recording)
+static void record_again(struct snapshots *snapshots, struct recording *recording)
 {
     while (recording->n_parts)
         blob_drop(&recording->parts[--recording->n_parts]);
-    recording_add_state(node, recording);
+    recording_add_state(snapshots, recording);
 }
 
-static bool is_late(const struct node *node, struct snapshot_id id)
+static bool is_late(const struct snapshots *snapshots, struct snapshot_id id)
 {
-    if (has_ended(&node->snapshots, id) || id.initiator == node->step.config.id)
+    if (has_ended(snapshots, id) || id.initiator == snapshots->step->config.id)
         return true;
-    return node->links.peers[id.initiator].channel.peer != id.incarnation &&
+    return snapshots->links->peers[id.initiator].channel.peer != id.incarnation &&
            !MUTANT(old_marker_accepted);
 }
 
 /* Chandy & Lamport 1985, marker-receiving rule. */
-void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker *marker)
+void snapshot_marker(struct snapshots *snapshots, node_id_t from, const struct wire_marker *marker)
 {
     struct snapshot_id id = {(node_id_t)marker->initiator, marker->incarnation, marker->counter};
-    if (!is_sound(node, marker)) {
-        step_reject(&node->step, from, "its marker names nodes that cannot be");
+    if (!is_sound(snapshots, marker)) {
+        step_reject(snapshots->step, from, "its marker names nodes that cannot be");
         return;
     }
-    struct recording *recording = find(node, id);
+    struct recording *recording = find(snapshots, id);
     if (!recording) {
         /* Late, or of a former life of ours or of the initiator's: it starts nothing (S6). */
-        if (is_late(node, id) || !is_participant(node, marker))
+        if (is_late(snapshots, id) || !is_participant(snapshots, marker))
             return;
-        if (!snapshot_begin(node, id, marker->participants.at, marker->participants.n, from)) {
-            remember_end(&node->snapshots, id);
-            refuse(node, id, "too many snapshots at once");
+        if (!snapshot_begin(snapshots, id, marker->participants.at, marker->participants.n, from)) {
+            remember_end(snapshots, id);
+            refuse(snapshots, id, "too many snapshots at once");
             return;
         }
-        recording = find(node, id);
+        recording = find(snapshots, id);
     } else if (MUTANT(second_marker_records) && !recording->closed) {
-        record_again(node, recording);
+        record_again(snapshots, recording);
     }
     close_channel(recording, from, CUT_CLOSED);
-    close_if_done(node, recording);
+    close_if_done(snapshots, recording);
 }
 
-void snapshot_record(struct node *node, node_id_t from, const struct message *message)
+void snapshot_record(struct snapshots *snapshots, node_id_t from, const struct message *message)
 {
     if (!channel_counts(message->type))
         return;
-    node->links.peers[from].counted_received++;
-    for (struct recording *it = node->snapshots.recordings; it; it = it->next)
+    snapshots->links->peers[from].counted_received++;
+    for (struct recording *it = snapshots->recordings; it; it = it->next)
         if (it->channels[from].state == CUT_OPEN)
             recording_note(it, from, message);
 }
 
-void snapshot_end(struct node *node, node_id_t from, const struct wire_snapshot_end *end)
+void snapshot_end(struct snapshots *snapshots, node_id_t from, const struct wire_snapshot_end *end)
 {
     struct snapshot_id id = {(node_id_t)end->initiator, end->incarnation, end->counter};
     if (id.initiator != from) {
-        step_reject(&node->step, from, "it ends a snapshot of another node's");
+        step_reject(snapshots->step, from, "it ends a snapshot of another node's");
         return;
     }
-    struct recording *recording = find(node, id);
-    remember_end(&node->snapshots, id);
+    struct recording *recording = find(snapshots, id);
+    remember_end(snapshots, id);
     if (recording)
-        recording_free(node, recording);
+        recording_free(snapshots, recording);
 }
 
-void snapshot_peer_met(struct node *node, node_id_t peer)
+void snapshot_peer_met(struct snapshots *snapshots, node_id_t peer)
 {
     struct recording *next;
-    for (struct recording *it = node->snapshots.recordings; it; it = next) {
+    for (struct recording *it = snapshots->recordings; it; it = next) {
         next = it->next;
         if (it->id.initiator == peer) { /* it has forgotten what it wanted this for */
-            recording_free(node, it);
+            recording_free(snapshots, it);
             continue;
         }
         close_channel(it, peer, CUT_VOID);
-        close_if_done(node, it);
+        close_if_done(snapshots, it);
     }
-    collect_peer_met(node, peer);
+    collect_peer_met(snapshots, peer);
 }
 
 /* --- sending the report --- */
 
-static void send_some(struct node *node, struct recording *recording)
+static void send_some(struct snapshots *snapshots, struct recording *recording)
 {
     struct message *message = message_new(MESSAGE_SNAPSHOT_REPORT);
     struct wire_snapshot_report *report = &message->as.snapshot_report;
@@ -381,10 +378,10 @@ static void send_some(struct node *node, struct recording *recording)
         bytes += recording->parts[at]->len;
         message_add_frame(message, recording->parts[at]);
     }
-    if (peers_send_durable(&node->links, recording->id.initiator, message))
+    if (peers_send_durable(snapshots->links, recording->id.initiator, message))
         return;
     recording->sent_parts = at;
-    node->snapshots.send_bytes += bytes;
+    snapshots->send_bytes += bytes;
 }
 
 /* NULL: it can still be whole. */
@@ -397,76 +394,76 @@ static const char *why_hopeless(const struct recording *recording)
     return NULL;
 }
 
-void snapshot_pump(struct node *node)
+void snapshot_pump(struct snapshots *snapshots)
 {
-    struct snapshots *snapshots = &node->snapshots;
     struct recording *next;
-    if (node->step.now_us >= snapshots->send_us + IMAGE_SLICE_GAP_US) {
-        snapshots->send_us = node->step.now_us;
+    if (snapshots->step->now_us >= snapshots->send_us + IMAGE_SLICE_GAP_US) {
+        snapshots->send_us = snapshots->step->now_us;
         snapshots->send_bytes = 0;
     }
-    collect_pump(node);
-    for (struct recording *it = node->snapshots.recordings; it; it = next) {
+    collect_pump(snapshots);
+    for (struct recording *it = snapshots->recordings; it; it = next) {
         size_t before = 1;
         next = it->next;
         const char *why = why_hopeless(it);
         if (why) {
-            give_up(node, it, why);
+            give_up(snapshots, it, why);
             continue;
         }
         if (!it->closed)
-            pack_ledger(node, it);
+            pack_ledger(snapshots, it);
         if (!it->open && !it->closed) {
-            close_if_done(node, it);
+            close_if_done(snapshots, it);
             continue; /* the initiator's own is gone by now */
         }
         while (it->closed && it->sent_parts < it->n_parts && before != it->sent_parts &&
                snapshots->send_bytes < SNAPSHOT_REPORT_BYTES) {
             before = it->sent_parts;
-            send_some(node, it);
+            send_some(snapshots, it);
         }
         if (it->closed && it->sent_parts == it->n_parts)
-            recording_free(node, it);
+            recording_free(snapshots, it);
     }
 }
 
 /* --- time --- */
 
 /* From whom no marker comes is missing; sooner when it seems to be dead. */
-static uint64_t patience_us(const struct node *node, node_id_t peer)
+static uint64_t patience_us(const struct snapshots *snapshots, node_id_t peer)
 {
-    uint64_t timeout_us = node->step.config.snapshot_timeout_us;
-    return node->links.peers[peer].alive ? timeout_us / 4 * 3 : timeout_us / 2;
+    uint64_t timeout_us = snapshots->step->config.snapshot_timeout_us;
+    return snapshots->links->peers[peer].alive ? timeout_us / 4 * 3 : timeout_us / 2;
 }
 
-static void give_up_channels(struct node *node, struct recording *recording)
+static void give_up_channels(struct snapshots *snapshots, struct recording *recording)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++)
         if (recording->channels[id].state == CUT_OPEN &&
-            node->step.now_us >= recording->began_us + patience_us(node, id))
+            snapshots->step->now_us >= recording->began_us + patience_us(snapshots, id))
             close_channel(recording, id, CUT_VOID);
-    close_if_done(node, recording);
+    close_if_done(snapshots, recording);
 }
 
-void snapshot_tick(struct node *node)
+void snapshot_tick(struct snapshots *snapshots)
 {
     struct recording *next;
-    for (struct recording *it = node->snapshots.recordings; it; it = next) {
+    for (struct recording *it = snapshots->recordings; it; it = next) {
         next = it->next;
-        if (node->step.now_us >= it->began_us + 2 * node->step.config.snapshot_timeout_us)
-            recording_free(node, it); /* nobody waits for it any more */
+        if (snapshots->step->now_us >=
+            it->began_us + 2 * snapshots->step->config.snapshot_timeout_us)
+            recording_free(snapshots, it); /* nobody waits for it any more */
         else if (!it->closed)
-            give_up_channels(node, it);
+            give_up_channels(snapshots, it);
     }
-    collect_tick(node);
+    collect_tick(snapshots);
 }
 
-uint64_t snapshot_deadline(const struct node *node)
+uint64_t snapshot_deadline(const struct snapshots *snapshots)
 {
     /* Patience is looked at with every heartbeat of our own, which is fine enough. */
-    uint64_t at = collect_deadline(node), slice_us = node->snapshots.slice_us + IMAGE_SLICE_GAP_US;
-    uint64_t send_us = node->snapshots.send_us + IMAGE_SLICE_GAP_US;
-    for (const struct recording *it = node->snapshots.recordings; it; it = it->next) {
+    uint64_t at = collect_deadline(snapshots), slice_us = snapshots->slice_us + IMAGE_SLICE_GAP_US;
+    uint64_t send_us = snapshots->send_us + IMAGE_SLICE_GAP_US;
+    for (const struct recording *it = snapshots->recordings; it; it = it->next) {
         if (it->ledger && slice_us < at)
             at = slice_us;
         if (it->closed && send_us < at)
@@ -475,34 +472,35 @@ uint64_t snapshot_deadline(const struct node *node)
     return at;
 }
 
-void snapshot_clear(struct node *node)
+void snapshot_clear(struct snapshots *snapshots)
 {
-    while (node->snapshots.recordings)
-        recording_free(node, node->snapshots.recordings);
-    collect_clear(node);
-    snapshot_kept_clear(node);
-    free(node->snapshots.ended);
-    node->snapshots = (struct snapshots){0};
+    while (snapshots->recordings)
+        recording_free(snapshots, snapshots->recordings);
+    collect_clear(snapshots);
+    snapshot_kept_clear(snapshots);
+    free(snapshots->ended);
+    *snapshots = (struct snapshots){0};
 }
 
-void snapshot_check_invariants(const struct node *node)
+void snapshot_check_invariants(const struct snapshots *snapshots)
 {
     size_t n = 0;
     uint64_t bytes = 0;
-    for (const struct recording *it = node->snapshots.recordings; it; it = it->next, n++) {
+    for (const struct recording *it = snapshots->recordings; it; it = it->next, n++) {
         unsigned open = 0;
-        for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+        for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++)
             open += it->channels[id].state == CUT_OPEN;
         assert(open == it->open &&
                (open || it->closed || it->checkpoint || it->ledger || it->too_much));
         bytes += it->bytes;
-        assert(!has_ended(&node->snapshots, it->id));
-        assert(it->id.initiator == node->step.config.id ||
-               node->links.peers[it->id.initiator].channel.peer == it->id.incarnation); /* S6 */
+        assert(!has_ended(snapshots, it->id));
+        assert(it->id.initiator == snapshots->step->config.id ||
+               snapshots->links->peers[it->id.initiator].channel.peer ==
+                   it->id.incarnation); /* S6 */
         assert(it->sent_parts <= it->n_parts);
     }
-    for (const struct collection *it = node->snapshots.collections; it; it = it->next)
+    for (const struct collection *it = snapshots->collections; it; it = it->next)
         bytes += it->bytes;
-    assert(bytes == node->snapshots.bytes && bytes <= node->snapshots.bytes_max); /* S10 */
-    assert(n == node->snapshots.n_recordings && n <= SNAPSHOTS_ACTIVE_MAX);
+    assert(bytes == snapshots->bytes && bytes <= snapshots->bytes_max); /* S10 */
+    assert(n == snapshots->n_recordings && n <= SNAPSHOTS_ACTIVE_MAX);
 }

@@ -14,7 +14,11 @@
 #ifndef CONCLAVE_CORE_SNAPSHOT_H
 #define CONCLAVE_CORE_SNAPSHOT_H
 
-#include "nodes/core/node.h"
+#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/schedule/schedule.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/worker/worker.h"
 
 /* What names a snapshot for ever: an incarnation is never repeated (see types.h). */
 struct snapshot_id {
@@ -93,6 +97,13 @@ struct collection {
 };
 
 struct snapshots {
+    struct step *step;
+    struct links *links;
+    struct raft *raft;
+    struct state *state;
+    struct worker *worker;
+    struct schedule *schedule;
+    struct ledger *ledger;
     struct recording *recordings;
     struct collection *collections;
     size_t n_recordings, n_collections;
@@ -109,37 +120,38 @@ struct snapshots {
 
 /* Takes a snapshot now. `client` is answered with its head once it is kept, or refused. 0: the
  * clock takes it. */
-void snapshot_take(struct node *node, uint64_t client, uint64_t request);
+void snapshot_take(struct snapshots *snapshots, uint64_t client, uint64_t request);
 
 /* A channel message that counts was delivered and is about to be processed. */
-void snapshot_record(struct node *node, node_id_t from, const struct message *message);
+void snapshot_record(struct snapshots *snapshots, node_id_t from, const struct message *message);
 
-void snapshot_marker(struct node *node, node_id_t from, const struct wire_marker *marker);
-void snapshot_report(struct node *node, node_id_t from, const struct message *message);
-void snapshot_end(struct node *node, node_id_t from, const struct wire_snapshot_end *end);
+void snapshot_marker(struct snapshots *snapshots, node_id_t from, const struct wire_marker *marker);
+void snapshot_report(struct snapshots *snapshots, node_id_t from, const struct message *message);
+void snapshot_end(struct snapshots *snapshots, node_id_t from, const struct wire_snapshot_end *end);
 
 /* The peer lives as another incarnation, or its channel began anew: what was open is void. */
-void snapshot_peer_met(struct node *node, node_id_t peer);
+void snapshot_peer_met(struct snapshots *snapshots, node_id_t peer);
 
 /* The snapshot's bytes are on disk. */
-void snapshot_value_kept(struct node *node, struct value_id id);
+void snapshot_value_kept(struct snapshots *snapshots, struct value_id id);
 
 /* True while the value is a snapshot of this node, on its disk or on its way there. */
-bool snapshot_names(const struct node *node, struct value_id id);
+bool snapshot_names(const struct snapshots *snapshots, struct value_id id);
 
 /* It could not be kept: its taker is told. */
-void snapshot_value_failed(struct node *node, struct value_id id);
+void snapshot_value_failed(struct snapshots *snapshots, struct value_id id);
 
 /* Requests about snapshots are any node's to answer; false: this is none of them. */
-bool snapshot_requests_handle(struct node *node, uint64_t client, const struct message *message);
+bool snapshot_requests_handle(struct snapshots *snapshots, uint64_t client,
+                              const struct message *message);
 
 /* Takes back a kept snapshot's head from disk. ERR_CORRUPT. */
-int snapshot_restore(struct node *node, struct slice packed);
+int snapshot_restore(struct snapshots *snapshots, struct slice packed);
 
-void snapshot_tick(struct node *node);
-void snapshot_pump(struct node *node);
-uint64_t snapshot_deadline(const struct node *node);
-void snapshot_clear(struct node *node);
-void snapshot_check_invariants(const struct node *node);
+void snapshot_tick(struct snapshots *snapshots);
+void snapshot_pump(struct snapshots *snapshots);
+uint64_t snapshot_deadline(const struct snapshots *snapshots);
+void snapshot_clear(struct snapshots *snapshots);
+void snapshot_check_invariants(const struct snapshots *snapshots);
 
 #endif

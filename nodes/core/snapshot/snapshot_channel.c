@@ -135,9 +135,9 @@ static void add_channel(struct recording *recording, node_id_t from)
     } while (!missing && (message_at < channel->n_messages || op_at < channel->n_ops));
 }
 
-void recording_add_channels(struct node *node, struct recording *recording)
+void recording_add_channels(struct snapshots *snapshots, struct recording *recording)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++)
         if (recording->channels[id].state != CUT_ABSENT)
             add_channel(recording, id);
 }

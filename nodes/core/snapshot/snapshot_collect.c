@@ -8,23 +8,23 @@
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 
-static struct collection *find(const struct node *node, struct snapshot_id id)
+static struct collection *find(const struct snapshots *snapshots, struct snapshot_id id)
 {
-    struct collection *it = node->snapshots.collections;
+    struct collection *it = snapshots->collections;
     while (it && !snapshot_same(it->id, id))
         it = it->next;
     return it;
 }
 
-void collection_free(struct node *node, struct collection *collection)
+void collection_free(struct snapshots *snapshots, struct collection *collection)
 {
-    struct collection **at = &node->snapshots.collections;
+    struct collection **at = &snapshots->collections;
     while (*at != collection)
         at = &(*at)->next;
     *at = collection->next;
-    node->snapshots.n_collections--;
-    snapshot_release(&node->snapshots, &collection->bytes);
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
+    snapshots->n_collections--;
+    snapshot_release(snapshots, &collection->bytes);
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++) {
         for (size_t i = 0; i < collection->nodes[id].n_parts; i++)
             blob_drop(&collection->nodes[id].parts[i]);
         free(collection->nodes[id].parts);
@@ -39,15 +39,15 @@ void collection_free(struct node *node, struct collection *collection)
 
 /* --- beginning --- */
 
-static void choose_participants(struct node *node, struct collection *collection,
+static void choose_participants(struct snapshots *snapshots, struct collection *collection,
                                 struct wire_participant *participants, size_t *n)
 {
     *n = 0;
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++) {
         struct collected *it = &collection->nodes[id];
-        const struct peer *peer = &node->links.peers[id];
-        bool self = id == node->step.config.id;
-        it->incarnation = self ? node->step.config.incarnation : peer->channel.peer;
+        const struct peer *peer = &snapshots->links->peers[id];
+        bool self = id == snapshots->step->config.id;
+        it->incarnation = self ? snapshots->step->config.incarnation : peer->channel.peer;
         it->participant = self || (peer->alive && peer->channel.linked);
         if (!it->participant) {
             it->missing = "it was not alive";
@@ -58,34 +58,33 @@ static void choose_participants(struct node *node, struct collection *collection
     }
 }
 
-void snapshot_take(struct node *node, uint64_t client, uint64_t request)
+void snapshot_take(struct snapshots *snapshots, uint64_t client, uint64_t request)
 {
-    struct snapshots *snapshots = &node->snapshots;
     if (snapshots->n_collections == SNAPSHOTS_ACTIVE_MAX) {
-        snapshot_refuse(node, client, request, "busy",
+        snapshot_refuse(snapshots, client, request, "busy",
                         "too many snapshots are being taken; try again later");
         return;
     }
     struct collection *it =
-        mem_new(1, sizeof *it + (node->step.config.n_nodes + 1) * sizeof(struct collected));
+        mem_new(1, sizeof *it + (snapshots->step->config.n_nodes + 1) * sizeof(struct collected));
     struct wire_participant participants[NODES_MAX];
     size_t n;
-    it->id = (struct snapshot_id){node->step.config.id, node->step.config.incarnation,
+    it->id = (struct snapshot_id){snapshots->step->config.id, snapshots->step->config.incarnation,
                                   snapshots->counter + 1};
     it->client = client;
     it->request = request;
-    it->began_us = node->step.now_us;
-    it->began_ms = node->step.wall_ms;
-    it->deadline_us = node->step.now_us + node->step.config.snapshot_timeout_us;
-    choose_participants(node, it, participants, &n);
+    it->began_us = snapshots->step->now_us;
+    it->began_ms = snapshots->step->wall_ms;
+    it->deadline_us = snapshots->step->now_us + snapshots->step->config.snapshot_timeout_us;
+    choose_participants(snapshots, it, participants, &n);
     it->next = snapshots->collections;
     snapshots->collections = it;
     snapshots->n_collections++;
     snapshots->counter++;
-    if (!snapshot_begin(node, it->id, participants, n, NODE_NONE)) {
-        snapshot_refuse(node, client, request, "busy",
+    if (!snapshot_begin(snapshots, it->id, participants, n, NODE_NONE)) {
+        snapshot_refuse(snapshots, client, request, "busy",
                         "too many snapshots are recorded; try again later");
-        collection_free(node, it);
+        collection_free(snapshots, it);
         return;
     }
 }
@@ -93,10 +92,10 @@ void snapshot_take(struct node *node, uint64_t client, uint64_t request)
 /* --- reports --- */
 
 /* False: there is no memory for it. */
-static bool add_part(struct node *node, struct collection *collection, struct collected *it,
-                     struct blob *part)
+static bool add_part(struct snapshots *snapshots, struct collection *collection,
+                     struct collected *it, struct blob *part)
 {
-    if (!snapshot_charge(&node->snapshots, &collection->bytes, part->len))
+    if (!snapshot_charge(snapshots, &collection->bytes, part->len))
         return false;
     it->parts = mem_grow(it->parts, it->n_parts + 1, sizeof(struct blob *));
     it->parts[it->n_parts++] = blob_ref(part);
@@ -145,7 +144,8 @@ static enum message_type peek(const struct blob *part, struct slice *map)
 
 /* A report is of the one who sends it, and begins with its state. Only what is asked of a part here
  * is decoded: a large report must not hold the loop. */
-static bool is_sound(const struct node *node, node_id_t from, const struct blob *part, bool first)
+static bool is_sound(const struct snapshots *snapshots, node_id_t from, const struct blob *part,
+                     bool first)
 {
     struct message *message;
     struct text why = {0};
@@ -160,21 +160,23 @@ static bool is_sound(const struct node *node, node_id_t from, const struct blob 
         sound = sound && message->as.cut_state.node == from;
     if (message->type == MESSAGE_CUT_CHANNEL)
         sound = message->as.cut_channel.from && message->as.cut_channel.from != from &&
-                message->as.cut_channel.from <= node->step.config.n_nodes;
+                message->as.cut_channel.from <= snapshots->step->config.n_nodes;
     message_drop(&message);
     return sound;
 }
 
-static void reported(struct node *node, struct collection *collection, struct collected *it)
+static void reported(struct snapshots *snapshots, struct collection *collection,
+                     struct collected *it)
 {
     it->done = true;
-    it->took_us = node->step.now_us - collection->began_us;
+    it->took_us = snapshots->step->now_us - collection->began_us;
     if (--collection->waiting == 0)
-        collect_finish(node, collection);
+        collect_finish(snapshots, collection);
 }
 
 /* Of a report that will not be whole nothing is kept. */
-static void drop_parts(struct node *node, struct collection *collection, struct collected *it)
+static void drop_parts(struct snapshots *snapshots, struct collection *collection,
+                       struct collected *it)
 {
     uint64_t share = it->bytes;
     for (size_t i = 0; i < it->n_parts; i++)
@@ -182,51 +184,51 @@ static void drop_parts(struct node *node, struct collection *collection, struct 
     it->n_parts = 0;
     it->bytes = 0;
     collection->bytes -= share;
-    snapshot_release(&node->snapshots, &share);
+    snapshot_release(snapshots, &share);
 }
 
-static void lost(struct node *node, struct collection *collection, struct collected *it,
+static void lost(struct snapshots *snapshots, struct collection *collection, struct collected *it,
                  const char *why)
 {
     if (it->done || it->missing)
         return;
     it->missing = why;
-    drop_parts(node, collection, it);
+    drop_parts(snapshots, collection, it);
     if (--collection->waiting == 0)
-        collect_finish(node, collection);
+        collect_finish(snapshots, collection);
 }
 
-void collect_own(struct node *node, struct recording *recording)
+void collect_own(struct snapshots *snapshots, struct recording *recording)
 {
-    struct collection *collection = find(node, recording->id);
-    struct collected *it = collection ? &collection->nodes[node->step.config.id] : NULL;
+    struct collection *collection = find(snapshots, recording->id);
+    struct collected *it = collection ? &collection->nodes[snapshots->step->config.id] : NULL;
     if (!it || it->missing)
         return;
-    snapshot_release(&node->snapshots, &recording->bytes); /* they change hands */
+    snapshot_release(snapshots, &recording->bytes); /* they change hands */
     for (size_t i = 0; i < recording->n_parts; i++)
-        add_part(node, collection, it, recording->parts[i]);
-    reported(node, collection, it);
+        add_part(snapshots, collection, it, recording->parts[i]);
+    reported(snapshots, collection, it);
 }
 
-void collect_own_failed(struct node *node, struct snapshot_id id, const char *why)
+void collect_own_failed(struct snapshots *snapshots, struct snapshot_id id, const char *why)
 {
-    struct collection *collection = find(node, id);
+    struct collection *collection = find(snapshots, id);
     if (collection && !collection->keeping)
-        lost(node, collection, &collection->nodes[node->step.config.id], why);
+        lost(snapshots, collection, &collection->nodes[snapshots->step->config.id], why);
 }
 
-void snapshot_report(struct node *node, node_id_t from, const struct message *message)
+void snapshot_report(struct snapshots *snapshots, node_id_t from, const struct message *message)
 {
     const struct wire_snapshot_report *report = &message->as.snapshot_report;
     struct snapshot_id id = {(node_id_t)report->initiator, report->incarnation, report->counter};
-    struct collection *collection = find(node, id);
+    struct collection *collection = find(snapshots, id);
     struct collected *it = collection ? &collection->nodes[from] : NULL;
     if (!it || collection->keeping || it->done || it->missing || !it->participant)
         return; /* too late */
     if (report->refused.len) {
         bool memory = slice_equals(report->refused, TOO_MUCH);
         bool replaced = slice_equals(report->refused, REPLACED);
-        lost(node, collection, it,
+        lost(snapshots, collection, it,
              memory     ? "it gave up: " TOO_MUCH
              : replaced ? "it gave up: " REPLACED
                         : "it refused: too many snapshots at once");
@@ -237,18 +239,18 @@ void snapshot_report(struct node *node, node_id_t from, const struct message *me
     bool room = true;
     it->expected = report->parts;
     for (size_t i = 0; i < message->n_frames && fits && room; i++) {
-        fits = is_sound(node, from, message->frames[i], !it->n_parts);
-        room = fits && add_part(node, collection, it, message->frames[i]);
+        fits = is_sound(snapshots, from, message->frames[i], !it->n_parts);
+        room = fits && add_part(snapshots, collection, it, message->frames[i]);
     }
     if (fits && !room) {
-        lost(node, collection, it, TOO_MUCH);
+        lost(snapshots, collection, it, TOO_MUCH);
     } else if (!fits) {
-        step_reject(&node->step, from, "its report of a snapshot is malformed");
-        lost(node, collection, it, "its report was malformed");
-    } else if (it->bytes > SNAPSHOT_FILE_BYTES_MAX / node->step.config.n_nodes) {
-        lost(node, collection, it, "its report is too large");
+        step_reject(snapshots->step, from, "its report of a snapshot is malformed");
+        lost(snapshots, collection, it, "its report was malformed");
+    } else if (it->bytes > SNAPSHOT_FILE_BYTES_MAX / snapshots->step->config.n_nodes) {
+        lost(snapshots, collection, it, "its report is too large");
     } else if (it->n_parts == it->expected) {
-        reported(node, collection, it);
+        reported(snapshots, collection, it);
     }
 }
 
@@ -261,15 +263,15 @@ static void add_gap(struct wire_snapshot_head *head, uint64_t from, uint64_t to,
 }
 
 /* Channels into `to` that its report says it does not know, or that end at a missing node. */
-static void add_gaps(struct node *node, const struct collection *collection, node_id_t to,
+static void add_gaps(struct snapshots *snapshots, const struct collection *collection, node_id_t to,
                      struct message *message)
 {
     struct wire_snapshot_head *head = &message->as.snapshot_head;
     const struct collected *it = &collection->nodes[to];
-    for (node_id_t from = 1; !it->done && from <= node->step.config.n_nodes; from++)
+    for (node_id_t from = 1; !it->done && from <= snapshots->step->config.n_nodes; from++)
         if (from != to)
             add_gap(head, from, to, message_text(message, "its end is missing"));
-    for (node_id_t from = 1; it->done && from <= node->step.config.n_nodes; from++)
+    for (node_id_t from = 1; it->done && from <= snapshots->step->config.n_nodes; from++)
         if (!collection->nodes[from].participant)
             add_gap(head, from, to, message_text(message, "its beginning is missing"));
     for (size_t i = 0; it->done && i < it->n_parts; i++) {
@@ -301,9 +303,9 @@ static node_id_t first_marker_of(const struct collected *it)
     return from;
 }
 
-static struct message *make_head(struct node *node, const struct collection *collection)
+static struct message *make_head(struct snapshots *snapshots, const struct collection *collection)
 {
-    uint32_t n = node->step.config.n_nodes;
+    uint32_t n = snapshots->step->config.n_nodes;
     struct message *message = message_new(MESSAGE_SNAPSHOT_HEAD);
     struct wire_snapshot_head *head = &message->as.snapshot_head;
     *head = (struct wire_snapshot_head){.initiator = collection->id.initiator,
@@ -312,7 +314,7 @@ static struct message *make_head(struct node *node, const struct collection *col
                                         .periodic = !collection->client,
                                         .complete = true,
                                         .time_ms = collection->began_ms,
-                                        .took_us = node->step.now_us - collection->began_us};
+                                        .took_us = snapshots->step->now_us - collection->began_us};
     head->nodes.n = n;
     head->nodes.at = message_room(message, n, sizeof *head->nodes.at);
     head->gaps.at = message_room(message, CUT_ROWS_MAX, sizeof *head->gaps.at);
@@ -332,7 +334,7 @@ static struct message *make_head(struct node *node, const struct collection *col
         }
         head->complete = head->complete && it->done;
         head->bytes += row->bytes;
-        add_gaps(node, collection, id, message);
+        add_gaps(snapshots, collection, id, message);
     }
     head->complete = head->complete && !head->gaps.n;
     return message;
@@ -355,11 +357,11 @@ static size_t put_part(uint8_t *at, const struct blob *part)
 
 /* Makes room for the head, then the reports by node, each part behind its length (32 bits,
  * little-endian), and writes the head. */
-static void begin_file(const struct node *node, struct collection *collection,
+static void begin_file(const struct snapshots *snapshots, struct collection *collection,
                        const struct blob *head)
 {
     size_t bytes = LENGTH_BYTES + head->len;
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++)
         if (collection->nodes[id].done)
             bytes += collection->nodes[id].bytes + LENGTH_BYTES * collection->nodes[id].n_parts;
     collection->file = blob_new(bytes);
@@ -370,10 +372,10 @@ static void begin_file(const struct node *node, struct collection *collection,
 
 /* Copies a slice of the parts, and drops them: not all of it is in memory twice. True: all is
  * copied. */
-static bool copy_some(const struct node *node, struct collection *collection)
+static bool copy_some(const struct snapshots *snapshots, struct collection *collection)
 {
     size_t end = collection->file_at + COPY_BYTES;
-    for (; collection->file_node <= node->step.config.n_nodes;
+    for (; collection->file_node <= snapshots->step->config.n_nodes;
          collection->file_node++, collection->file_part = 0) {
         struct collected *it = &collection->nodes[collection->file_node];
         for (; it->done && collection->file_part < it->n_parts; collection->file_part++) {
@@ -387,109 +389,109 @@ static bool copy_some(const struct node *node, struct collection *collection)
     return true;
 }
 
-static void keep_some(struct node *node, struct collection *collection)
+static void keep_some(struct snapshots *snapshots, struct collection *collection)
 {
-    collection->file_us = node->step.now_us + IMAGE_SLICE_GAP_US;
-    if (!copy_some(node, collection))
+    collection->file_us = snapshots->step->now_us + IMAGE_SLICE_GAP_US;
+    if (!copy_some(snapshots, collection))
         return;
-    outbox_keep(&node->step.out, USER_SNAPSHOT,
+    outbox_keep(&snapshots->step->out, USER_SNAPSHOT,
                 (struct value_id){collection->id.counter, SNAPSHOT_OP}, collection->file);
     blob_drop(&collection->file);
 }
 
-void collect_pump(struct node *node)
+void collect_pump(struct snapshots *snapshots)
 {
-    for (struct collection *it = node->snapshots.collections; it; it = it->next)
-        if (it->file && node->step.now_us >= it->file_us)
-            keep_some(node, it);
+    for (struct collection *it = snapshots->collections; it; it = it->next)
+        if (it->file && snapshots->step->now_us >= it->file_us)
+            keep_some(snapshots, it);
 }
 
 /* Who has not reported need not go on recording. */
-static void tell_the_end(struct node *node, const struct collection *collection)
+static void tell_the_end(struct snapshots *snapshots, const struct collection *collection)
 {
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++) {
         const struct collected *it = &collection->nodes[id];
-        if (!step_is_peer(&node->step, id) || !it->participant || it->done)
+        if (!step_is_peer(snapshots->step, id) || !it->participant || it->done)
             continue;
         struct message *message = message_new(MESSAGE_SNAPSHOT_END);
         message->as.snapshot_end.initiator = collection->id.initiator;
         message->as.snapshot_end.incarnation = collection->id.incarnation;
         message->as.snapshot_end.counter = collection->id.counter;
-        peers_send(&node->links, id, message);
+        peers_send(snapshots->links, id, message);
     }
 }
 
-void collect_finish(struct node *node, struct collection *collection)
+void collect_finish(struct snapshots *snapshots, struct collection *collection)
 {
     if (collection->keeping)
         return;
     collection->keeping = true;
-    collection->head = make_head(node, collection);
+    collection->head = make_head(snapshots, collection);
     struct blob *head = codec_pack(collection->head);
     if (!head)
         panic("the head of a snapshot cannot be encoded");
-    tell_the_end(node, collection);
-    snapshot_remember_end(node, collection->id);
-    begin_file(node, collection, head);
+    tell_the_end(snapshots, collection);
+    snapshot_remember_end(snapshots, collection->id);
+    begin_file(snapshots, collection, head);
     collection->head->as.snapshot_head.bytes = collection->file->len;
-    keep_some(node, collection);
+    keep_some(snapshots, collection);
     blob_drop(&head);
 }
 
 /* --- time and ends --- */
 
-void collect_peer_met(struct node *node, node_id_t peer)
+void collect_peer_met(struct snapshots *snapshots, node_id_t peer)
 {
     struct collection *next;
-    for (struct collection *it = node->snapshots.collections; it; it = next) {
+    for (struct collection *it = snapshots->collections; it; it = next) {
         next = it->next;
         if (it->nodes[peer].participant && !it->keeping)
-            lost(node, it, &it->nodes[peer], "it was started again");
+            lost(snapshots, it, &it->nodes[peer], "it was started again");
     }
 }
 
-static void take_periodic(struct node *node)
+static void take_periodic(struct snapshots *snapshots)
 {
-    uint64_t every_us = node->step.config.snapshot_every_us;
-    if (!every_us || !node_serves(node)) {
-        node->snapshots.periodic_us = 0;
+    uint64_t every_us = snapshots->step->config.snapshot_every_us;
+    if (!every_us || !raft_serves(snapshots->raft)) {
+        snapshots->periodic_us = 0;
         return;
     }
-    if (!node->snapshots.periodic_us)
-        node->snapshots.periodic_us = node->step.now_us + every_us;
-    if (node->step.now_us < node->snapshots.periodic_us)
+    if (!snapshots->periodic_us)
+        snapshots->periodic_us = snapshots->step->now_us + every_us;
+    if (snapshots->step->now_us < snapshots->periodic_us)
         return;
-    node->snapshots.periodic_us = node->step.now_us + every_us;
-    snapshot_take(node, 0, 0);
+    snapshots->periodic_us = snapshots->step->now_us + every_us;
+    snapshot_take(snapshots, 0, 0);
 }
 
-void collect_tick(struct node *node)
+void collect_tick(struct snapshots *snapshots)
 {
     struct collection *next;
-    for (struct collection *it = node->snapshots.collections; it; it = next) {
+    for (struct collection *it = snapshots->collections; it; it = next) {
         next = it->next;
-        if (!it->keeping && node->step.now_us >= it->deadline_us)
-            collect_finish(node, it);
+        if (!it->keeping && snapshots->step->now_us >= it->deadline_us)
+            collect_finish(snapshots, it);
     }
-    take_periodic(node);
+    take_periodic(snapshots);
 }
 
-uint64_t collect_deadline(const struct node *node)
+uint64_t collect_deadline(const struct snapshots *snapshots)
 {
     uint64_t at = UINT64_MAX;
-    for (const struct collection *it = node->snapshots.collections; it; it = it->next) {
+    for (const struct collection *it = snapshots->collections; it; it = it->next) {
         if (!it->keeping && it->deadline_us < at)
             at = it->deadline_us;
         else if (it->file && it->file_us < at)
             at = it->file_us;
     }
-    if (node->snapshots.periodic_us && node->snapshots.periodic_us < at)
-        at = node->snapshots.periodic_us;
+    if (snapshots->periodic_us && snapshots->periodic_us < at)
+        at = snapshots->periodic_us;
     return at;
 }
 
-void collect_clear(struct node *node)
+void collect_clear(struct snapshots *snapshots)
 {
-    while (node->snapshots.collections)
-        collection_free(node, node->snapshots.collections);
+    while (snapshots->collections)
+        collection_free(snapshots, snapshots->collections);
 }

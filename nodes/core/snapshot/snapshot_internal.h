@@ -3,7 +3,6 @@
 #define CONCLAVE_CORE_SNAPSHOT_INTERNAL_H
 
 #include "nodes/core/snapshot/snapshot.h"
-#include "nodes/core/state.h"
 
 bool snapshot_same(struct snapshot_id a, struct snapshot_id b);
 
@@ -19,36 +18,36 @@ void snapshot_release(struct snapshots *all, uint64_t *share);
 void recording_add(struct recording *recording, struct message *part);
 
 /* Writes the own state at the cut as the first parts of the report: snapshot_state.c. */
-void recording_add_state(struct node *node, struct recording *recording);
+void recording_add_state(struct snapshots *snapshots, struct recording *recording);
 
 /* Appends what the channels held, once all are closed or void: snapshot_channel.c. */
-void recording_add_channels(struct node *node, struct recording *recording);
+void recording_add_channels(struct snapshots *snapshots, struct recording *recording);
 
 /* Notes a delivered message in the state of its channel: snapshot_channel.c. */
 void recording_note(struct recording *recording, node_id_t from, const struct message *message);
 
 /* Records the own state as initiator; the markers go out. False: too many snapshots at once. */
-bool snapshot_begin(struct node *node, struct snapshot_id id,
+bool snapshot_begin(struct snapshots *snapshots, struct snapshot_id id,
                     const struct wire_participant *participants, size_t n, node_id_t first_marker);
 
 /* The own report of an initiator is whole: snapshot_collect.c. */
-void collect_own(struct node *node, struct recording *recording);
+void collect_own(struct snapshots *snapshots, struct recording *recording);
 
 /* It will not be; `why` is a string constant. */
-void collect_own_failed(struct node *node, struct snapshot_id id, const char *why);
+void collect_own_failed(struct snapshots *snapshots, struct snapshot_id id, const char *why);
 
 /* Markers of this snapshot that come from now on are late. */
-void snapshot_remember_end(struct node *node, struct snapshot_id id);
+void snapshot_remember_end(struct snapshots *snapshots, struct snapshot_id id);
 
 /* All who will report have: judges and keeps the snapshot. */
-void collect_finish(struct node *node, struct collection *collection);
+void collect_finish(struct snapshots *snapshots, struct collection *collection);
 
 /* Appends a part that is packed already (takes a new reference). */
 void recording_add_packed(struct recording *recording, struct blob *part);
 
 /* Notes accounts, key-value state, outbox and marks as they are now; packs about so many bytes of
  * that, true: all is packed; forgets it. snapshot_ledger.c. */
-void snapshot_add_ledger(struct node *node, struct recording *recording);
+void snapshot_add_ledger(struct snapshots *snapshots, struct recording *recording);
 bool snapshot_pack_ledger(struct recording *recording, uint64_t bytes);
 void snapshot_free_ledger(struct frozen_ledger **frozen);
 
@@ -56,19 +55,19 @@ void snapshot_free_ledger(struct frozen_ledger **frozen);
  */
 #define SNAPSHOT_OP 1
 
-void collection_free(struct node *node, struct collection *collection);
+void collection_free(struct snapshots *snapshots, struct collection *collection);
 
 /* Refuses a request; client 0: nobody asked. */
-void snapshot_refuse(struct node *node, uint64_t client, uint64_t request, const char *code,
-                     const char *reason);
+void snapshot_refuse(struct snapshots *snapshots, uint64_t client, uint64_t request,
+                     const char *code, const char *reason);
 
-void snapshot_kept_clear(struct node *node);
-void collect_peer_met(struct node *node, node_id_t peer);
-void collect_tick(struct node *node);
+void snapshot_kept_clear(struct snapshots *snapshots);
+void collect_peer_met(struct snapshots *snapshots, node_id_t peer);
+void collect_tick(struct snapshots *snapshots);
 
 /* Goes on with files that are being filled. */
-void collect_pump(struct node *node);
-uint64_t collect_deadline(const struct node *node);
-void collect_clear(struct node *node);
+void collect_pump(struct snapshots *snapshots);
+uint64_t collect_deadline(const struct snapshots *snapshots);
+void collect_clear(struct snapshots *snapshots);
 
 #endif

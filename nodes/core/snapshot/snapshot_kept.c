@@ -9,8 +9,8 @@
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 
-void snapshot_refuse(struct node *node, uint64_t client, uint64_t request, const char *code,
-                     const char *reason)
+void snapshot_refuse(struct snapshots *snapshots, uint64_t client, uint64_t request,
+                     const char *code, const char *reason)
 {
     if (!client)
         return;
@@ -18,8 +18,8 @@ void snapshot_refuse(struct node *node, uint64_t client, uint64_t request, const
     message->as.error.request = request;
     message->as.error.code = message_text(message, code);
     message->as.error.reason = message_text(message, reason);
-    message->as.error.coordinator = node->step.coordinator;
-    outbox_reply(&node->step.out, client, message);
+    message->as.error.coordinator = snapshots->step->coordinator;
+    outbox_reply(&snapshots->step->out, client, message);
 }
 
 static struct wire_snapshot_row row_of(struct message *message,
@@ -56,38 +56,35 @@ static void key_of(uint8_t key[9], uint64_t counter)
         key[1 + i] = (uint8_t)(counter >> (56 - 8 * i));
 }
 
-static void forget(struct node *node, size_t at)
+static void forget(struct snapshots *snapshots, size_t at)
 {
-    struct snapshots *snapshots = &node->snapshots;
     uint8_t key[9];
     uint64_t counter = snapshots->kept[at]->as.snapshot_head.counter;
     key_of(key, counter);
-    outbox_write_record(&node->step.out, (struct slice){key, sizeof key}, NULL);
-    sweep_job(&node->raft, counter);
+    outbox_write_record(&snapshots->step->out, (struct slice){key, sizeof key}, NULL);
+    sweep_job(snapshots->raft, counter);
     message_drop(&snapshots->kept[at]);
     memmove(snapshots->kept + at, snapshots->kept + at + 1,
             (--snapshots->n_kept - at) * sizeof *snapshots->kept);
 }
 
 /* The clock's own are fewer, and go before those that somebody asked for. */
-static void forget_old(struct node *node)
+static void forget_old(struct snapshots *snapshots)
 {
-    struct snapshots *snapshots = &node->snapshots;
     size_t periodic = 0, first = snapshots->n_kept;
     for (size_t i = snapshots->n_kept; i-- > 0;)
         if (snapshots->kept[i]->as.snapshot_head.periodic) {
             periodic++;
             first = i;
         }
-    if (periodic > node->step.config.snapshot_keep)
-        forget(node, first);
+    if (periodic > snapshots->step->config.snapshot_keep)
+        forget(snapshots, first);
     if (snapshots->n_kept > SNAPSHOTS_KEPT_MAX)
-        forget(node, 0);
+        forget(snapshots, 0);
 }
 
-static void keep_head(struct node *node, struct message *head)
+static void keep_head(struct snapshots *snapshots, struct message *head)
 {
-    struct snapshots *snapshots = &node->snapshots;
     if (snapshots->n_kept == snapshots->kept_size) {
         snapshots->kept_size = snapshots->kept_size ? 2 * snapshots->kept_size : 16;
         snapshots->kept = mem_grow(snapshots->kept, snapshots->kept_size, sizeof *snapshots->kept);
@@ -95,41 +92,42 @@ static void keep_head(struct node *node, struct message *head)
     snapshots->kept[snapshots->n_kept++] = head;
 }
 
-static struct collection *find_keeping(const struct node *node, struct value_id id)
+static struct collection *find_keeping(const struct snapshots *snapshots, struct value_id id)
 {
-    struct collection *it = node->snapshots.collections;
+    struct collection *it = snapshots->collections;
     while (it && !(it->keeping && it->id.counter == id.job && id.op == SNAPSHOT_OP))
         it = it->next;
     return it;
 }
 
-bool snapshot_names(const struct node *node, struct value_id id)
+bool snapshot_names(const struct snapshots *snapshots, struct value_id id)
 {
-    for (size_t i = 0; i < node->snapshots.n_kept; i++)
-        if (node->snapshots.kept[i]->as.snapshot_head.counter == id.job && id.op == SNAPSHOT_OP)
+    for (size_t i = 0; i < snapshots->n_kept; i++)
+        if (snapshots->kept[i]->as.snapshot_head.counter == id.job && id.op == SNAPSHOT_OP)
             return true;
-    return find_keeping(node, id) != NULL;
+    return find_keeping(snapshots, id) != NULL;
 }
 
-void snapshot_value_failed(struct node *node, struct value_id id)
+void snapshot_value_failed(struct snapshots *snapshots, struct value_id id)
 {
-    struct collection *it = find_keeping(node, id);
+    struct collection *it = find_keeping(snapshots, id);
     if (!it)
         return;
-    snapshot_refuse(node, it->client, it->request, "not_kept", "the snapshot could not be kept");
-    collection_free(node, it);
+    snapshot_refuse(snapshots, it->client, it->request, "not_kept",
+                    "the snapshot could not be kept");
+    collection_free(snapshots, it);
 }
 
-void snapshot_value_kept(struct node *node, struct value_id id)
+void snapshot_value_kept(struct snapshots *snapshots, struct value_id id)
 {
-    struct collection *it = find_keeping(node, id);
+    struct collection *it = find_keeping(snapshots, id);
     if (!it)
         return;
     uint8_t key[9];
     const struct wire_snapshot_head *head = &it->head->as.snapshot_head;
     key_of(key, id.job);
     struct blob *packed = codec_pack(it->head);
-    outbox_write_record(&node->step.out, (struct slice){key, sizeof key}, packed);
+    outbox_write_record(&snapshots->step->out, (struct slice){key, sizeof key}, packed);
     blob_drop(&packed);
     if (it->client) {
         struct message *message = message_new(MESSAGE_SNAPSHOT);
@@ -137,35 +135,36 @@ void snapshot_value_kept(struct node *node, struct value_id id)
         message->as.snapshot.heads.n = 1;
         message->as.snapshot.heads.at = message_room(message, 1, sizeof(struct wire_snapshot_row));
         message->as.snapshot.heads.at[0] = row_of(message, head);
-        outbox_reply_durable(&node->step.out, it->client, message);
+        outbox_reply_durable(&snapshots->step->out, it->client, message);
     }
-    step_event(&node->step, head->complete ? "snapshot" : "snapshot_partial", node->step.config.id,
-               JOB_NONE, "node %u took snapshot %" PRIu64 " in %" PRIu64 " us%s",
-               node->step.config.id, id.job, head->took_us, head->complete ? "" : ", partial");
-    keep_head(node, message_ref(it->head));
-    collection_free(node, it);
-    forget_old(node);
+    step_event(snapshots->step, head->complete ? "snapshot" : "snapshot_partial",
+               snapshots->step->config.id, JOB_NONE,
+               "node %u took snapshot %" PRIu64 " in %" PRIu64 " us%s", snapshots->step->config.id,
+               id.job, head->took_us, head->complete ? "" : ", partial");
+    keep_head(snapshots, message_ref(it->head));
+    collection_free(snapshots, it);
+    forget_old(snapshots);
 }
 
-int snapshot_restore(struct node *node, struct slice packed)
+int snapshot_restore(struct snapshots *snapshots, struct slice packed)
 {
     struct message *message;
     struct text why = {0};
     if (codec_unpack(packed, &message, &why))
         return ERR_CORRUPT;
-    uint64_t last = node->snapshots.counter;
+    uint64_t last = snapshots->counter;
     if (message->type != MESSAGE_SNAPSHOT_HEAD || message->as.snapshot_head.counter <= last) {
         message_drop(&message);
         return ERR_CORRUPT;
     }
-    node->snapshots.counter = message->as.snapshot_head.counter;
-    keep_head(node, message);
+    snapshots->counter = message->as.snapshot_head.counter;
+    keep_head(snapshots, message);
     return OK;
 }
 
-static void list_kept(struct node *node, uint64_t client, const struct wire_snapshot_list *list)
+static void list_kept(struct snapshots *snapshots, uint64_t client,
+                      const struct wire_snapshot_list *list)
 {
-    const struct snapshots *snapshots = &node->snapshots;
     struct message *message = message_new(MESSAGE_SNAPSHOT_PAGE);
     struct wire_snapshot_page *page = &message->as.snapshot_page;
     page->request = list->request;
@@ -179,23 +178,25 @@ static void list_kept(struct node *node, uint64_t client, const struct wire_snap
             break;
         page->heads.at[page->heads.n++] = row_of(message, head);
     }
-    outbox_reply(&node->step.out, client, message);
+    outbox_reply(&snapshots->step->out, client, message);
 }
 
-static void get_kept(struct node *node, uint64_t client, const struct wire_snapshot_get *get)
+static void get_kept(struct snapshots *snapshots, uint64_t client,
+                     const struct wire_snapshot_get *get)
 {
     const struct wire_snapshot_head *head = NULL;
-    for (size_t i = 0; i < node->snapshots.n_kept; i++) {
-        const struct wire_snapshot_head *it = &node->snapshots.kept[i]->as.snapshot_head;
+    for (size_t i = 0; i < snapshots->n_kept; i++) {
+        const struct wire_snapshot_head *it = &snapshots->kept[i]->as.snapshot_head;
         if (it->counter == get->counter && it->incarnation == get->incarnation)
             head = it;
     }
     if (!head) {
-        snapshot_refuse(node, client, get->request, "not_found", "this node has no such snapshot");
+        snapshot_refuse(snapshots, client, get->request, "not_found",
+                        "this node has no such snapshot");
         return;
     }
     if (get->offset > head->bytes) {
-        snapshot_refuse(node, client, get->request, "invalid",
+        snapshot_refuse(snapshots, client, get->request, "invalid",
                         "the offset is behind the last byte");
         return;
     }
@@ -203,7 +204,7 @@ static void get_kept(struct node *node, uint64_t client, const struct wire_snaps
     message->as.snapshot_chunk = (struct wire_snapshot_chunk){.request = get->request,
                                                               .offset = get->offset,
                                                               .total = head->bytes};
-    struct output *output = outbox_reply(&node->step.out, client, message);
+    struct output *output = outbox_reply(&snapshots->step->out, client, message);
     uint64_t rest = head->bytes - get->offset;
     output->reply.chunk = true;
     output->reply.id = (struct value_id){head->counter, SNAPSHOT_OP};
@@ -211,26 +212,27 @@ static void get_kept(struct node *node, uint64_t client, const struct wire_snaps
     output->reply.len = rest < VALUE_CHUNK_BYTES / 2 ? rest : VALUE_CHUNK_BYTES / 2;
 }
 
-bool snapshot_requests_handle(struct node *node, uint64_t client, const struct message *message)
+bool snapshot_requests_handle(struct snapshots *snapshots, uint64_t client,
+                              const struct message *message)
 {
     switch (message->type) {
     case MESSAGE_SNAPSHOT_TAKE:
-        snapshot_take(node, client, message->as.request.request);
+        snapshot_take(snapshots, client, message->as.request.request);
         return true;
     case MESSAGE_SNAPSHOT_LIST:
-        list_kept(node, client, &message->as.snapshot_list);
+        list_kept(snapshots, client, &message->as.snapshot_list);
         return true;
     case MESSAGE_SNAPSHOT_GET:
-        get_kept(node, client, &message->as.snapshot_get);
+        get_kept(snapshots, client, &message->as.snapshot_get);
         return true;
     default:
         return false;
     }
 }
 
-void snapshot_kept_clear(struct node *node)
+void snapshot_kept_clear(struct snapshots *snapshots)
 {
-    for (size_t i = 0; i < node->snapshots.n_kept; i++)
-        message_drop(&node->snapshots.kept[i]);
-    free(node->snapshots.kept);
+    for (size_t i = 0; i < snapshots->n_kept; i++)
+        message_drop(&snapshots->kept[i]);
+    free(snapshots->kept);
 }

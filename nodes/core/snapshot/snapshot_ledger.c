@@ -66,14 +66,14 @@ struct frozen_ledger {
     size_t at_account, at_value, at_letter; /* these are packed */
 };
 
-static void freeze_letters(struct frozen_ledger *frozen, const struct node *node)
+static void freeze_letters(struct frozen_ledger *frozen, const struct snapshots *snapshots)
 {
     size_t n = 0;
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        n += node->ledger.outgoing[id].n;
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++)
+        n += snapshots->ledger->outgoing[id].n;
     frozen->letters = mem_new(n, sizeof *frozen->letters);
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        const struct outgoing *outgoing = &node->ledger.outgoing[id];
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++) {
+        const struct outgoing *outgoing = &snapshots->ledger->outgoing[id];
         for (size_t i = 0; i < outgoing->n; i++) {
             const struct letter *it = &outgoing->ring[(outgoing->head + i) % outgoing->ring_size];
             frozen->letters[frozen->n_letters++] =
@@ -83,9 +83,9 @@ static void freeze_letters(struct frozen_ledger *frozen, const struct node *node
     }
 }
 
-static struct frozen_ledger *freeze(const struct node *node)
+static struct frozen_ledger *freeze(const struct snapshots *snapshots)
 {
-    const struct ledger *ledger = &node->ledger;
+    const struct ledger *ledger = snapshots->ledger;
     struct frozen_ledger *frozen = mem_new(1, sizeof *frozen);
     frozen->n_accounts = ledger->accounts.n;
     frozen->accounts = mem_new(frozen->n_accounts, sizeof *frozen->accounts);
@@ -97,7 +97,7 @@ static struct frozen_ledger *freeze(const struct node *node)
     for (size_t i = 0; i < frozen->n_values; i++)
         frozen->values[i] =
             (struct frozen_value){ledger->values.at[i], blob_ref(ledger->values.at[i]->value)};
-    freeze_letters(frozen, node);
+    freeze_letters(frozen, snapshots);
     return frozen;
 }
 
@@ -194,20 +194,23 @@ static void add_letter(struct rows *rows, const struct frozen_letter *letter, si
     message_drop(&message);
 }
 
-static void add_marks(const struct node *node, struct rows *rows)
+static void add_marks(const struct snapshots *snapshots, struct rows *rows)
 {
-    struct message *message = part_for(rows, node->step.config.n_nodes * ROW_BYTES, 0);
+    struct message *message = part_for(rows, snapshots->step->config.n_nodes * ROW_BYTES, 0);
     struct wire_cut_ledger *part = &message->as.cut_ledger;
-    part->applied.at = message_room(message, node->step.config.n_nodes, sizeof *part->applied.at);
-    part->issued.at = message_room(message, node->step.config.n_nodes, sizeof *part->issued.at);
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        const struct incoming *incoming = &node->ledger.incoming[id];
+    part->applied.at =
+        message_room(message, snapshots->step->config.n_nodes, sizeof *part->applied.at);
+    part->issued.at =
+        message_room(message, snapshots->step->config.n_nodes, sizeof *part->issued.at);
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++) {
+        const struct incoming *incoming = &snapshots->ledger->incoming[id];
         if (incoming->epoch)
             part->applied.at[part->applied.n++] =
                 (struct wire_cut_applied){id, incoming->epoch, incoming->applied};
-        if (node->ledger.outgoing[id].last)
+        if (snapshots->ledger->outgoing[id].last)
             part->issued.at[part->issued.n++] =
-                (struct wire_cut_applied){id, node->ledger.epoch, node->ledger.outgoing[id].last};
+                (struct wire_cut_applied){id, snapshots->ledger->epoch,
+                                          snapshots->ledger->outgoing[id].last};
     }
 }
 
@@ -237,13 +240,13 @@ bool snapshot_pack_ledger(struct recording *recording, uint64_t bytes)
     return true;
 }
 
-void snapshot_add_ledger(struct node *node, struct recording *recording)
+void snapshot_add_ledger(struct snapshots *snapshots, struct recording *recording)
 {
     struct rows rows = {recording, MESSAGE_CUT_LEDGER, NULL, 0};
-    add_marks(node, &rows);
+    add_marks(snapshots, &rows);
     flush(&rows);
     snapshot_free_ledger(&recording->ledger);
-    recording->ledger = freeze(node);
+    recording->ledger = freeze(snapshots);
     const struct frozen_ledger *frozen = recording->ledger;
     uint64_t bytes = frozen->n_accounts * sizeof *frozen->accounts +
                      frozen->n_values * sizeof *frozen->values +

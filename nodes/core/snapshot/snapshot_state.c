@@ -5,28 +5,29 @@
 #include "nodes/core/snapshot/snapshot_internal.h"
 #include "nodes/core/worker/worker.h"
 
-static void add_head(struct node *node, struct recording *recording)
+static void add_head(struct snapshots *snapshots, struct recording *recording)
 {
     struct message *part = message_new(MESSAGE_CUT_STATE);
     struct wire_cut_state *state = &part->as.cut_state;
     *state = (struct wire_cut_state){
-        .node = node->step.config.id,
-        .incarnation = node->step.config.incarnation,
-        .clock = node->links.clock,
-        .time_ms = node->step.wall_ms,
-        .term = node->step.term,
-        .role = message_text(part, election_role_name(&node->raft)),
-        .epoch = node->ledger.epoch,
-        .operations = node->worker.operations,
-        .conversions = node->worker.conversions,
-        .held = node->worker.held.count,
-        .jobs_open = node->state.jobs.open,
-        .jobs_finished = node->state.jobs.n - node->state.jobs.open,
+        .node = snapshots->step->config.id,
+        .incarnation = snapshots->step->config.incarnation,
+        .clock = snapshots->links->clock,
+        .time_ms = snapshots->step->wall_ms,
+        .term = snapshots->step->term,
+        .role = message_text(part, election_role_name(snapshots->raft)),
+        .epoch = snapshots->ledger->epoch,
+        .operations = snapshots->worker->operations,
+        .conversions = snapshots->worker->conversions,
+        .held = snapshots->worker->held.count,
+        .jobs_open = snapshots->state->jobs.open,
+        .jobs_finished = snapshots->state->jobs.n - snapshots->state->jobs.open,
         .first_marker = recording->first_marker,
     };
-    state->counts.at = message_room(part, node->step.config.n_nodes, sizeof *state->counts.at);
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        const struct peer *peer = &node->links.peers[id];
+    state->counts.at =
+        message_room(part, snapshots->step->config.n_nodes, sizeof *state->counts.at);
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++) {
+        const struct peer *peer = &snapshots->links->peers[id];
         if (recording->channels[id].state != CUT_ABSENT)
             state->counts.at[state->counts.n++] =
                 (struct wire_cut_count){.node = id,
@@ -72,10 +73,10 @@ static void add_queued(void *context, struct value_id id, uint64_t attempt)
     add_op(context, (struct wire_cut_op){.job = id.job, .op = id.op, .attempt = attempt});
 }
 
-static void add_assigned(const struct node *node, struct ops *ops)
+static void add_assigned(const struct snapshots *snapshots, struct ops *ops)
 {
-    for (size_t i = 0; i < node->schedule.n_active; i++) {
-        const struct job *job = node->schedule.active[i];
+    for (size_t i = 0; i < snapshots->schedule->n_active; i++) {
+        const struct job *job = snapshots->schedule->active[i];
         for (struct item *item = job->run->out.first; item; item = item->next)
             for (size_t at = 0; at < HOLDERS_MAX && item->state == ITEM_ASSIGNED; at++)
                 if (item->holds[at].node)
@@ -87,13 +88,13 @@ static void add_assigned(const struct node *node, struct ops *ops)
     }
 }
 
-static void add_jobs(const struct node *node, struct recording *recording)
+static void add_jobs(const struct snapshots *snapshots, struct recording *recording)
 {
     struct message *part = message_new(MESSAGE_CUT_JOBS);
     struct wire_cut_jobs *jobs = &part->as.cut_jobs;
     jobs->rows.at = message_room(part, ACTIVE_JOBS_MAX, sizeof *jobs->rows.at);
-    for (size_t i = 0; i < node->schedule.n_active; i++) {
-        const struct job *job = node->schedule.active[i];
+    for (size_t i = 0; i < snapshots->schedule->n_active; i++) {
+        const struct job *job = snapshots->schedule->active[i];
         struct wire_cut_job *row = &jobs->rows.at[jobs->rows.n++];
         struct text spec = {0};
         text_add(&spec, "%llu", (unsigned long long)job->plan.n);
@@ -110,20 +111,20 @@ static void add_jobs(const struct node *node, struct recording *recording)
     recording_add(recording, part);
 }
 
-void recording_add_state(struct node *node, struct recording *recording)
+void recording_add_state(struct snapshots *snapshots, struct recording *recording)
 {
     struct ops queued = {.recording = recording};
-    add_head(node, recording);
-    snapshot_add_ledger(node, recording);
-    worker_each(&node->worker, add_queued, &queued);
+    add_head(snapshots, recording);
+    snapshot_add_ledger(snapshots, recording);
+    worker_each(snapshots->worker, add_queued, &queued);
     flush(&queued);
-    if (!node_serves(node))
+    if (!raft_serves(snapshots->raft))
         return;
     struct ops assigned = {.recording = recording, .coordinator = true};
-    add_jobs(node, recording);
-    add_assigned(node, &assigned);
+    add_jobs(snapshots, recording);
+    add_assigned(snapshots, &assigned);
     flush(&assigned);
     /* What the log knows of the unfinished jobs: from this a fresh cluster goes on. */
-    image_end(&node->state, &recording->checkpoint);
-    recording->checkpoint = image_begin(&node->state, IMAGE_OPEN);
+    image_end(snapshots->state, &recording->checkpoint);
+    recording->checkpoint = image_begin(snapshots->state, IMAGE_OPEN);
 }
