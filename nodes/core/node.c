@@ -44,7 +44,7 @@ static void apply(void *context, log_index_t index, term_t term, const struct me
         schedule_job_finished(&node->schedule, job);
     else if (job)
         schedule_job_accepted(&node->schedule, job);
-    requests_applied(node, index, job);
+    requests_applied(&node->service, index, job);
     while ((job = state_forget_one(&node->state))) {
         sweep_job(&node->raft, job->id);
         job_destroy(&job);
@@ -151,7 +151,6 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->step.now_us = node->last_us = node->promised_us = now_us;
     node->step.random = config->random;
     node->step.out.level = config->log_level;
-    node->heartbeat_at_us = now_us;
     keys_init(&node->state.keys, &config->keys);
     keys_init(&node->ledger.keys.forgotten, &config->keys);
     node->state.step = &node->step;
@@ -176,6 +175,15 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->snapshots.worker = &node->worker;
     node->snapshots.schedule = &node->schedule;
     node->snapshots.ledger = &node->ledger;
+    node->service = (struct service){.step = &node->step,
+                                     .links = &node->links,
+                                     .raft = &node->raft,
+                                     .state = &node->state,
+                                     .worker = &node->worker,
+                                     .schedule = &node->schedule,
+                                     .ledger = &node->ledger,
+                                     .snapshots = &node->snapshots,
+                                     .heartbeat_at_us = now_us};
     node->ledger.step = &node->step;
     node->ledger.links = &node->links;
     node->ledger.raft = &node->raft;
@@ -223,7 +231,7 @@ void node_destroy(struct node **node)
         return;
     schedule_clear(&it->schedule);
     worker_clear(&it->worker);
-    requests_clear(it);
+    requests_clear(&it->service);
     snapshot_clear(&it->snapshots);
     replication_clear(&it->raft);
     follower_clear(&it->raft);
@@ -273,7 +281,7 @@ static void settle_raft(struct node *node, const struct raft_fact *fact)
         schedule_start(&node->schedule);
         break;
     case RAFT_ENDED:
-        requests_step_down(node);
+        requests_step_down(&node->service);
         schedule_stop(&node->schedule);
         break;
     case RAFT_FOLLOWS:
@@ -563,7 +571,7 @@ static void take_event(struct node *node, const struct event *event)
         space_event(&node->raft, event->full);
         break;
     case EVENT_REQUEST:
-        requests_handle(node, event->request.client, event->request.message);
+        requests_handle(&node->service, event->request.client, event->request.message);
         break;
     case EVENT_STOP:
         say_goodbye(node, event->stop.injected);
@@ -578,9 +586,9 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     node->step.wall_ms = event->wall_ms;
     node->step.random ^= event->random;
     node->step.rejected = event->rejected + node->step.rejected_here;
-    node->turn_us = event->turn_us;
-    node->turn_own_us = event->turn_own_us;
-    node->turn_in = event->turn_in;
+    node->service.turn_us = event->turn_us;
+    node->service.turn_own_us = event->turn_own_us;
+    node->service.turn_in = event->turn_in;
     health_note(&node->raft, event);
     check_lateness(node);
     take_event(node, event);
@@ -591,7 +599,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         health_tick(&node->raft);
         founding_tick(&node->raft);
         election_tick(&node->raft);
-        requests_tick(node);
+        requests_tick(&node->service);
         follower_tick(&node->raft);
         worker_tick(&node->worker);
         repair_tick(&node->raft);
@@ -603,13 +611,13 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     image_pump(&node->state);
     replication_pump(&node->raft);
     members_pump(&node->raft);
-    requests_confirmed(node);
+    requests_confirmed(&node->service);
     journal_compact(&node->raft);
     ledger_pump(&node->ledger);
     snapshot_pump(&node->snapshots);
     sweep_pump(&node->raft);
     peers_pump(&node->links);
-    heartbeat_tick(node);
+    heartbeat_tick(&node->service);
     outbox_end(&node->step.out);
     node->last_us = node->step.now_us;
     node->promised_us = node_deadline(node);
@@ -623,14 +631,14 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t node_deadline(const struct node *node)
 {
-    uint64_t at = node->heartbeat_at_us;
+    uint64_t at = node->service.heartbeat_at_us;
     at = earlier(at, election_deadline(&node->raft));
     at = earlier(at, peers_deadline(&node->links));
     at = earlier(at, schedule_deadline(&node->schedule));
     at = earlier(at, ledger_queries_deadline(&node->ledger));
     at = earlier(at, snapshot_deadline(&node->snapshots));
     at = earlier(at, image_deadline(&node->state));
-    return earlier(at, requests_deadline(node));
+    return earlier(at, requests_deadline(&node->service));
 }
 
 bool node_refuses(const struct node *node, node_id_t from, incarnation_t incarnation,

@@ -9,53 +9,21 @@
 #include "nodes/core/worker/worker.h"
 #include "nodes/core/ledger/ledger.h"
 #include "nodes/core/step/step.h"
+#include "nodes/core/service/service.h"
 #include "nodes/core/snapshot/snapshot.h"
 #include "shared/base/map.h"
 
-/* --- requests that wait --- */
-
-enum wait_kind { WAIT_JOB, WAIT_SET, WAIT_SNAP, WAIT_SESSION };
-
-struct waiter {
-    enum wait_kind kind;
-    char key[JOB_KEY_MAX + 1]; /* WAIT_SNAP */
-    uint64_t client, request;
-    job_id_t job;         /* answered when it is finished ... */
-    log_index_t index;    /* ... or, for a submit, when this entry is applied */
-    uint64_t deadline_us; /* long poll: answer at the latest then */
-};
-
-struct waiters {
-    struct waiter *at;
-    size_t n, size;
-};
-
-/* A read that waits until a majority has confirmed that we still coordinate. */
-struct read {
-    uint64_t client, round;
-    struct message *message; /* owned */
-};
-
-struct reads {
-    struct read *at;
-    size_t n, size;
-};
-
 struct node {
     struct step step;
-    uint64_t turn_us, turn_own_us; /* as the last event said */
-    const char *turn_in;
     uint64_t promised_us; /* the deadline that we gave; a step long after it was late */
     uint64_t last_us;     /* of the last step */
-    uint64_t heartbeat_at_us;
     struct raft raft;
     struct state state;
-    struct waiters waiters;
-    struct reads reads;
     struct schedule schedule;
     struct worker worker;
     struct ledger ledger;
     struct snapshots snapshots;
+    struct service service;
     struct links links;
 };
 

@@ -1,11 +1,11 @@
-/* heartbeat.h - the heartbeats that a node publishes: its numbers, for everybody. A feed is never the
- * truth. */
+/* heartbeat.h - the heartbeats that a node publishes: its numbers, for everybody. A feed is never
+ * the truth. */
 #ifndef CONCLAVE_CORE_HEARTBEAT_H
 #define CONCLAVE_CORE_HEARTBEAT_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/service/service.h"
 
 /* Publishes a heartbeat when one is due, or when something changed. */
-void heartbeat_tick(struct node *node);
+void heartbeat_tick(struct service *service);
 
 #endif

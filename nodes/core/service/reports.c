@@ -52,30 +52,31 @@ void report_trace(struct message *message, const struct job *job, op_id_t after,
     page->more = after + page->ops.n < job->plan.total;
 }
 
-static void report_self(const struct node *node, struct message *message, struct wire_node_row *row)
-{
-    row->host = message_text(message, node->step.config.host);
-    row->pid = node->step.config.pid;
-    row->role = message_text(message, election_role_name(&node->raft));
-    row->alive = true;
-    row->incarnation = node->step.config.incarnation;
-    row->term = node->step.term;
-    row->held = node->worker.held.count;
-    row->applied = node->raft.journal.applied;
-    row->rejected = node->step.rejected;
-    row->full = node->raft.full;
-    row->turn_us = node->turn_us;
-    row->turn_own_us = node->turn_own_us;
-    row->turn_in = message_text(message, node->turn_in ? node->turn_in : "");
-    row->cluster_id = message_copy(message, step_cluster_id(&node->step));
-    row->version = message_text(message, node->step.config.version);
-}
-
-static void report_peer(const struct node *node, node_id_t id, struct message *message,
+static void report_self(const struct service *service, struct message *message,
                         struct wire_node_row *row)
 {
-    const struct peer *peer = &node->links.peers[id];
-    const uint8_t *cluster_id = node->raft.members.of[id].cluster_id;
+    row->host = message_text(message, service->step->config.host);
+    row->pid = service->step->config.pid;
+    row->role = message_text(message, election_role_name(service->raft));
+    row->alive = true;
+    row->incarnation = service->step->config.incarnation;
+    row->term = service->step->term;
+    row->held = service->worker->held.count;
+    row->applied = service->raft->journal.applied;
+    row->rejected = service->step->rejected;
+    row->full = service->raft->full;
+    row->turn_us = service->turn_us;
+    row->turn_own_us = service->turn_own_us;
+    row->turn_in = message_text(message, service->turn_in ? service->turn_in : "");
+    row->cluster_id = message_copy(message, step_cluster_id(service->step));
+    row->version = message_text(message, service->step->config.version);
+}
+
+static void report_peer(const struct service *service, node_id_t id, struct message *message,
+                        struct wire_node_row *row)
+{
+    const struct peer *peer = &service->links->peers[id];
+    const uint8_t *cluster_id = service->raft->members.of[id].cluster_id;
     row->alive = peer->alive;
     row->incarnation = peer->incarnation;
     if (memcmp(cluster_id, (uint8_t[CLUSTER_ID_BYTES]){0}, CLUSTER_ID_BYTES))
@@ -99,57 +100,58 @@ static void report_peer(const struct node *node, node_id_t id, struct message *m
     row->version = message_copy(message, heartbeat->version);
 }
 
-void report_status(const struct node *node, struct message *message, struct wire_status *status)
+void report_status(const struct service *service, struct message *message,
+                   struct wire_status *status)
 {
-    const size_t *states = node->state.jobs.states;
-    uint32_t n = node->step.config.n_nodes;
+    const size_t *states = service->state->jobs.states;
+    uint32_t n = service->step->config.n_nodes;
     struct text founding = {0};
     *status = (struct wire_status){
-        .coordinator = node->step.coordinator,
-        .term = node->step.term,
-        .quorum = election_quorum(&node->raft),
-        .healthy = health_is_good(&node->raft),
-        .may_fail = health_may_fail(&node->raft),
+        .coordinator = service->step->coordinator,
+        .term = service->step->term,
+        .quorum = election_quorum(service->raft),
+        .healthy = health_is_good(service->raft),
+        .may_fail = health_may_fail(service->raft),
         .queued = states[JOB_QUEUED],
         .running = states[JOB_RUNNING],
         .done = states[JOB_DONE],
         .failed = states[JOB_FAILED],
         .cancelled = states[JOB_CANCELLED],
-        .operations = node->schedule.operations,
-        .reassigned = node->state.jobs.reassigned + node->schedule.reassigned,
-        .copied = node->schedule.copied,
-        .elections = node->state.jobs.elections,
-        .founded = step_is_founded(&node->step),
-        .cluster_id = message_copy(message, step_cluster_id(&node->step)),
+        .operations = service->schedule->operations,
+        .reassigned = service->state->jobs.reassigned + service->schedule->reassigned,
+        .copied = service->schedule->copied,
+        .elections = service->state->jobs.elections,
+        .founded = step_is_founded(service->step),
+        .cluster_id = message_copy(message, step_cluster_id(service->step)),
     };
-    founding_reason(&node->raft, &founding);
+    founding_reason(service->raft, &founding);
     status->founding = message_text(message, founding.at);
     status->nodes.n = n;
     status->nodes.at = message_room(message, n, sizeof *status->nodes.at);
     for (node_id_t id = 1; id <= n; id++) {
         struct wire_node_row *row = &status->nodes.at[id - 1];
-        const struct peer *peer = &node->links.peers[id];
+        const struct peer *peer = &service->links->peers[id];
         row->node = id;
-        if (id == node->step.config.id)
-            report_self(node, message, row);
+        if (id == service->step->config.id)
+            report_self(service, message, row);
         else
-            report_peer(node, id, message, row);
-        row->behind_ms = health_behind_ms(&node->raft, id);
-        row->stalled_ms = health_stalled_ms(&node->raft, id);
-        row->voter = id <= node->step.config.n_voters;
-        row->admitted = id != node->step.config.id && peer->heartbeat
+            report_peer(service, id, message, row);
+        row->behind_ms = health_behind_ms(service->raft, id);
+        row->stalled_ms = health_stalled_ms(service->raft, id);
+        row->voter = id <= service->step->config.n_voters;
+        row->admitted = id != service->step->config.id && peer->heartbeat
                             ? peer->heartbeat->as.heartbeat.voter
-                            : members_counts(&node->raft, id);
-        row->refusal = message_text(message, peers_refusal(&node->links, id));
+                            : members_counts(service->raft, id);
+        row->refusal = message_text(message, peers_refusal(service->links, id));
         row->boots = row->incarnation >> 32;
         status->restarts += row->boots ? row->boots - 1 : 0;
-        row->operations = node->schedule.slots[id].operations;
-        row->conversions = node->schedule.slots[id].conversions;
-        row->assigned = node->schedule.slots[id].outstanding;
+        row->operations = service->schedule->slots[id].operations;
+        row->conversions = service->schedule->slots[id].conversions;
+        row->assigned = service->schedule->slots[id].outstanding;
     }
 }
 
-void report_explanation(const struct node *node, const struct job *job, struct text *out)
+void report_explanation(const struct service *service, const struct job *job, struct text *out)
 {
     char id[JOB_TEXT_MAX];
     struct text full = {0};
@@ -162,8 +164,8 @@ void report_explanation(const struct node *node, const struct job *job, struct t
                  job->converter);
     else if (job_is_finished(job))
         text_add(out, "%s\n", job->reason);
-    else if (!space_suffices(&node->raft, &full))
+    else if (!space_suffices(service->raft, &full))
         text_add(out, "it waits: %s\n", full.at);
     else
-        schedule_explain(&node->schedule, job, out);
+        schedule_explain(service->schedule, job, out);
 }

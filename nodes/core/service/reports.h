@@ -2,16 +2,17 @@
 #ifndef CONCLAVE_CORE_REPORTS_H
 #define CONCLAVE_CORE_REPORTS_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/service/service.h"
 #include "shared/base/text.h"
 
 void report_jobs(struct message *message, const struct jobs *jobs, job_id_t after,
                  struct wire_job_page *page);
 void report_trace(struct message *message, const struct job *job, op_id_t after,
                   struct wire_trace_page *page);
-void report_status(const struct node *node, struct message *message, struct wire_status *status);
+void report_status(const struct service *service, struct message *message,
+                   struct wire_status *status);
 
 /* Lines for people: where a job is and what it waits for. */
-void report_explanation(const struct node *node, const struct job *job, struct text *out);
+void report_explanation(const struct service *service, const struct job *job, struct text *out);
 
 #endif

@@ -2,39 +2,41 @@
 #ifndef CONCLAVE_CORE_REQUESTS_INTERNAL_H
 #define CONCLAVE_CORE_REQUESTS_INTERNAL_H
 
-#include "nodes/core/state.h"
+#include "nodes/core/service/service.h"
 
 /* Who asks, and the number that the answer must carry. */
 struct caller {
     uint64_t client, request;
 };
 
-void requests_refuse(struct node *node, struct caller caller, const char *code, const char *reason);
+void requests_refuse(struct service *service, struct caller caller, const char *code,
+                     const char *reason);
 
 /* False: too many wait. */
-bool requests_wait(struct node *node, struct waiter waiter);
+bool requests_wait(struct service *service, struct waiter waiter);
 
 /* False, and the caller is told, when nothing new can be taken in now. */
-bool requests_may_propose(struct node *node, struct caller caller);
+bool requests_may_propose(struct service *service, struct caller caller);
 
 /* True, and the caller is told, when a key without an outcome may have had one. */
-bool requests_are_forgotten(struct node *node, struct caller caller, enum key_use use,
+bool requests_are_forgotten(struct service *service, struct caller caller, enum key_use use,
                             struct slice key);
 
-log_index_t requests_pending_key(const struct node *node, enum message_type type, struct slice key);
+log_index_t requests_pending_key(const struct service *service, enum message_type type,
+                                 struct slice key);
 
 /* The answer to a progress request. */
-void requests_reply_progress(struct node *node, struct caller caller, bool found, uint64_t state,
-                             uint64_t snapshot);
+void requests_reply_progress(struct service *service, struct caller caller, bool found,
+                             uint64_t state, uint64_t snapshot);
 
 /* --- requests_progress.c --- */
 
-void requests_progress_set(struct node *node, struct caller caller,
+void requests_progress_set(struct service *service, struct caller caller,
                            const struct wire_progress_set *set);
-void requests_progress_snap(struct node *node, struct caller caller,
+void requests_progress_snap(struct service *service, struct caller caller,
                             const struct wire_progress_snap *snap);
-void requests_progress_get(struct node *node, struct caller caller,
+void requests_progress_get(struct service *service, struct caller caller,
                            const struct wire_progress_get *get);
-void requests_open_session(struct node *node, struct caller caller);
+void requests_open_session(struct service *service, struct caller caller);
 
 #endif
