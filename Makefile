@@ -197,6 +197,7 @@ $(B)/headers/%.ok: % $(B)/flags
 
 check-layers: $(call lib,core) ## nodes/core knows nothing of sockets, disks, clocks, threads
 	@$(PYTHON) tests/tools/check-source.py layers
+	@$(PYTHON) tests/tools/check-source.py rooms
 	@$(PYTHON) tests/tools/check-source.py symbols $(call lib,core)
 
 check-bans: ## no strcpy, sprintf, atoi, ...; no time, rand, sleep, printf in the cores

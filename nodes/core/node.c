@@ -3,28 +3,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "nodes/core/schedule/deadlines.h"
-#include "nodes/core/raft/election.h"
-#include "nodes/core/raft/follower.h"
-#include "nodes/core/raft/health.h"
-#include "nodes/core/service/heartbeat.h"
-#include "nodes/core/raft/founding.h"
-#include "nodes/core/state/checkpoint.h"
-#include "nodes/core/raft/journal.h"
-#include "nodes/core/state/keys_replicated.h"
-#include "nodes/core/ledger/ledger_outbox.h"
-#include "nodes/core/ledger/ledger_queries.h"
-#include "nodes/core/raft/members.h"
-#include "nodes/core/link/peers.h"
-#include "nodes/core/step/record.h"
-#include "nodes/core/raft/repair.h"
-#include "nodes/core/raft/replication.h"
-#include "nodes/core/service/requests.h"
 #include "nodes/core/schedule/schedule.h"
-#include "nodes/core/raft/space.h"
-#include "nodes/core/state.h"
-#include "nodes/core/state/apply.h"
-#include "nodes/core/raft/sweep.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/service/service.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/link/link.h"
+#include "nodes/core/step/step.h"
+#include "nodes/core/rooms.h"
 #include "nodes/core/worker/worker.h"
 #include "shared/base/error.h"
 
@@ -440,7 +426,7 @@ static void take_feed(struct node *node, node_id_t from, struct message *message
     health_heartbeat(&node->raft, from, &message->as.heartbeat);
     settle(node);
     if (node_serves(node))
-        deadlines_heartbeat(&node->schedule, from);
+        schedule_heartbeat(&node->schedule, from);
 }
 
 /* The place of a message on a plane was checked by the runtime; who sent it, too. What is in it was
@@ -484,7 +470,7 @@ static void check_lateness(struct node *node)
     uint64_t late_us = node->step.now_us > since ? node->step.now_us - since : 0;
     if (late_us >= node->step.config.heartbeat_us) {
         peers_forgive(&node->links);
-        deadlines_forgive(&node->schedule);
+        schedule_forgive(&node->schedule);
     }
     if (late_us >= LATE_US)
         election_late(&node->raft, late_us);

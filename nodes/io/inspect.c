@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "nodes/core/step/record.h"
+#include "nodes/core/records/record.h"
 #include "nodes/io/disk.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "nodes/core/step/record.h"
+#include "nodes/core/records/record.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/log.h"

@@ -3,7 +3,7 @@
 #define CONCLAVE_UNIT_BENCH_H
 
 #include "nodes/core/node.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 
 #define N_NODES 5
 #define T       ELECTION_TIMEOUT_DEFAULT_US

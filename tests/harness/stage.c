@@ -11,7 +11,7 @@
 
 #include "nodes/core/state/checkpoint.h"
 #include "nodes/core/raft/journal.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "tests/sim/founded.h"

@@ -8,7 +8,7 @@
 #define CONCLAVE_UNIT_STAGE_H
 
 #include "nodes/core/node.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/text.h"
 
 #define STAGE_NODES_MAX 9

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "nodes/core/raft/journal.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "tests/harness/stage_internal.h"
 
 struct stage *stage_begin(uint32_t n_nodes)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "nodes/core/state/checkpoint.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "nodes/core/raft/journal.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/text.h"
 #include "tests/harness/stage.h"
 

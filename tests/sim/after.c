@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "nodes/core/raft/health.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/text.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/rot.h"

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/text.h"
 #include "tests/sim/losses.h"
 

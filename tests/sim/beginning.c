@@ -1,6 +1,6 @@
 /* How a cluster begins, and how it must not begin again. */
 #include "nodes/core/raft/members.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/world.h"
 

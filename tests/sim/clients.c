@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/hash.h"
 #include "shared/base/text.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "nodes/core/raft/journal.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "tests/sim/oracle_internal.h"
 
 static const struct world_entry *find_entry(const struct ghost_log *log, log_index_t index)

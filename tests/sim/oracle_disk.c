@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "nodes/core/raft/journal.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/wire/codec.h"
 #include "tests/sim/oracle_internal.h"
 #include "tests/sim/rot.h"

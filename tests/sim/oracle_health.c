@@ -4,7 +4,7 @@
 
 #include "nodes/core/raft/health.h"
 #include "nodes/core/raft/space.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "tests/sim/oracle_internal.h"
 
 /* Beyond the core's own time: clocks run wrong by 5 %, and ticks, heartbeats and pauses come in

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 

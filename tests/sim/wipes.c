@@ -1,5 +1,5 @@
 /* Disks that are lost, and disks that come back. */
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "tests/sim/losses.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/world.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "nodes/core/values/transfer.h"
 #include "shared/base/text.h"
 #include "tests/sim/clients.h"

@@ -8,7 +8,7 @@
 #ifndef CONCLAVE_SIM_WORLD_H
 #define CONCLAVE_SIM_WORLD_H
 
-#include "nodes/core/step/record.h"
+#include "nodes/core/records/record.h"
 #include "nodes/core/values/values.h"
 #include "shared/base/map.h"
 #include "shared/base/session_key.h"

@@ -2,6 +2,7 @@
 """Checks on the source text that a compiler does not make.
 
   check-source.py layers            who may include what
+  check-source.py rooms             rooms of nodes/core: downwards only, through the door; no circles anywhere
   check-source.py bans              functions that nobody calls, and those that no core calls
   check-source.py symbols LIB...    what the cores' objects ask of the outside world
 """
@@ -35,6 +36,13 @@ SYMBOLS_IN_CORE = re.compile(r"^(zmq_|z[a-z]+_new|msgpack_|mdb_|__gmp|pthread_|t
 # Files for users come from one place (clients/local/outfile.h); the lock of a directory is opened, not written.
 WRITES = re.compile(r'\bO_CREAT\b|\bmkstemp\w*\s*\(|\bjson_dump_file\s*\(|\bfopen\s*\([^;]*"[wa]')
 WRITERS = ("clients/local/outfile.c", "clients/local/local.c")
+
+# The rooms of nodes/core from bottom to top: each may include those before it, and of them only the door, ROOM/ROOM.h.
+ROOMS = "step kinds link raft state worker schedule ledger snapshot service".split()
+# Libraries that need no room: whoever wants them takes them as they are.
+LIBRARIES = ("values", "records")
+# Where a node is put together.
+TOP = ("nodes/core/node.c", "nodes/core/node.h", "nodes/core/rooms.h")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 
@@ -90,6 +98,59 @@ def core_faults(core):
     return faults
 
 
+def room_faults(path, line, header):
+    """What is wrong with one include of a room's header."""
+    room = re.match(CORE + r"(\w+)/", header)
+    if not room or room.group(1) in LIBRARIES:
+        return []
+    room, own = room.group(1), path.parent.name if str(path).startswith(CORE) else None
+    top, faults = str(path) in TOP, []
+    if room == own:
+        return []
+    if room not in ROOMS:
+        return [f"{path}:{line}: {room} is no room"]
+    if own in ROOMS and ROOMS.index(room) > ROOMS.index(own):
+        faults.append(f"{path}:{line}: {own} includes {header}, but {room} lies above it")
+    if own in LIBRARIES or (own not in ROOMS and not top and str(path).startswith(ROOTS)):
+        faults.append(f"{path}:{line}: includes {header}; outside of the rooms only nodes/core/node.h is to be used")
+    elif not top and header != f"{CORE}{room}/{room}.h":
+        faults.append(f"{path}:{line}: includes {header}; the door of that room is {CORE}{room}/{room}.h")
+    return faults
+
+
+def find_circle(graph):
+    """Files that include each other, as a list that ends where it begins; None: there are none."""
+    done, trail = set(), []
+
+    def visit(name):
+        if name in trail:
+            return trail[trail.index(name):] + [name]
+        if name in done:
+            return None
+        trail.append(name)
+        for other in graph.get(name, ()):
+            circle = visit(other)
+            if circle:
+                return circle
+        trail.pop()
+        done.add(name)
+        return None
+
+    return next(filter(None, map(visit, sorted(graph))), None)
+
+
+def rooms():
+    faults, graph = [], {}
+    for path in sources():
+        graph[str(path)] = [header for _, header in includes(path)]
+        for line, header in includes(path):
+            faults += room_faults(path, line, header)
+    circle = find_circle(graph)
+    if circle:
+        faults.append("files include each other: " + " -> ".join(circle))
+    return faults, "rooms: " + " < ".join(ROOMS) + ", each through its door; no circle of includes in the whole tree"
+
+
 def bans():
     faults, count = [], 0
     for path in sources():
@@ -117,7 +178,7 @@ def symbols(archives):
 
 
 def main(argv):
-    checks = {"layers": layers, "bans": bans, "symbols": lambda: symbols(argv[1:])}
+    checks = {"layers": layers, "rooms": rooms, "bans": bans, "symbols": lambda: symbols(argv[1:])}
     if not argv or argv[0] not in checks:
         sys.exit(__doc__)
     faults, summary = checks[argv[0]]()

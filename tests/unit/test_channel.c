@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "nodes/core/link/channel.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/error.h"
 #include "tests/harness/random.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "tests/sim/world.h"
 
 static struct world *begin(uint64_t seed, uint32_t n_nodes)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "nodes/core/schedule/run.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "nodes/core/worker/worker.h"
 #include "shared/base/text.h"
 #include "tests/sim/world.h"

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "nodes/core/raft/health.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "tests/harness/stage.h"
 
 #define T            ELECTION_TIMEOUT_DEFAULT_US

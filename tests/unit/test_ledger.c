@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/step/record.h"
-#include "nodes/core/state.h"
+#include "nodes/core/records/record.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "nodes/core/state/progress.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "shared/snapshot/verify.h"
-#include "nodes/core/state.h"
+#include "nodes/core/rooms.h"
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 #include "tests/sim/bank.h"

@@ -1,4 +1,4 @@
-#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/ledger/ledger_types.h"
 
 #include <assert.h>
 #include <string.h>
@@ -6,8 +6,7 @@
 #include "nodes/core/ledger/ledger_keys.h"
 #include "nodes/core/ledger/ledger_outbox.h"
 #include "nodes/core/ledger/ledger_queries.h"
-#include "nodes/core/step/record.h"
-#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 

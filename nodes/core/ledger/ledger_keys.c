@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/step/record.h"
-#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/step/step.h"
+#include "nodes/core/ledger/ledger_types.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"

@@ -9,7 +9,7 @@
 #ifndef CONCLAVE_CORE_LEDGER_KEYS_H
 #define CONCLAVE_CORE_LEDGER_KEYS_H
 
-#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/ledger/ledger_types.h"
 
 const struct ledger_key *ledger_key_find(const struct ledger_keys *keys, struct slice key);
 

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "nodes/core/link/peers.h"
-#include "nodes/core/step/record.h"
+#include "nodes/core/link/link.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
@@ -196,11 +196,13 @@ static void take_back(struct ledger *ledger, node_id_t from, const struct wire_t
     if (ledger_has_room(ledger, transfer->amount))
         ledger_credit(ledger, transfer->to, transfer->amount);
     else
-        outbox_log(&ledger->step->out, LOG_ERROR, "%" PRIu64 " that node %u returns do not fit: lost",
-                   transfer->amount, (unsigned)from);
+        outbox_log(&ledger->step->out, LOG_ERROR,
+                   "%" PRIu64 " that node %u returns do not fit: lost", transfer->amount,
+                   (unsigned)from);
 }
 
-static void apply_transfer(struct ledger *ledger, node_id_t from, const struct wire_transfer *transfer)
+static void apply_transfer(struct ledger *ledger, node_id_t from,
+                           const struct wire_transfer *transfer)
 {
     if (!ledger_name_is_valid(transfer->from) || !ledger_name_is_valid(transfer->to) ||
         !transfer->amount)

@@ -3,7 +3,7 @@
 #ifndef CONCLAVE_CORE_LEDGER_OUTBOX_H
 #define CONCLAVE_CORE_LEDGER_OUTBOX_H
 
-#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/ledger/ledger_types.h"
 
 /* True when the destination leaves too much unacknowledged: then nothing new should be sent. */
 bool ledger_outbox_is_full(const struct ledger *ledger, node_id_t to);

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "nodes/core/ledger/ledger_requests.h"
-#include "nodes/core/link/peers.h"
-#include "nodes/core/service/requests.h"
+#include "nodes/core/link/link.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
@@ -79,12 +78,12 @@ void ledger_query(struct ledger *ledger, node_id_t from, const struct wire_accou
 {
     struct message *message = message_new(MESSAGE_ACCOUNT_REPLY);
     message->as.account_reply.account = message_copy(message, query->account);
-    message->as.account_reply.exists =
-        ledger_table_find(&ledger->accounts, query->account) != NULL;
+    message->as.account_reply.exists = ledger_table_find(&ledger->accounts, query->account) != NULL;
     peers_send_control(ledger->links, from, message);
 }
 
-void ledger_query_reply(struct ledger *ledger, node_id_t from, const struct wire_account_reply *reply)
+void ledger_query_reply(struct ledger *ledger, node_id_t from,
+                        const struct wire_account_reply *reply)
 {
     struct ledger_queries *queries = &ledger->queries;
     if (!ledger_name_is_valid(reply->account)) {

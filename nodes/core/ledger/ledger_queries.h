@@ -4,7 +4,7 @@
 #ifndef CONCLAVE_CORE_LEDGER_QUERIES_H
 #define CONCLAVE_CORE_LEDGER_QUERIES_H
 
-#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/ledger/ledger_types.h"
 
 /* True when the account of that node is known to exist. */
 bool ledger_knows(const struct ledger *ledger, node_id_t node, struct slice account);
@@ -14,7 +14,8 @@ bool ledger_knows(const struct ledger *ledger, node_id_t node, struct slice acco
 bool ledger_ask(struct ledger *ledger, uint64_t client, struct message *request);
 
 void ledger_query(struct ledger *ledger, node_id_t from, const struct wire_account_query *query);
-void ledger_query_reply(struct ledger *ledger, node_id_t from, const struct wire_account_reply *reply);
+void ledger_query_reply(struct ledger *ledger, node_id_t from,
+                        const struct wire_account_reply *reply);
 
 /* Asks again, and refuses what has waited too long. */
 void ledger_queries_tick(struct ledger *ledger);

@@ -3,12 +3,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "nodes/core/state/keys_replicated.h"
+#include "nodes/core/state/state.h"
 #include "nodes/core/ledger/ledger_keys.h"
 #include "nodes/core/ledger/ledger_outbox.h"
 #include "nodes/core/ledger/ledger_queries.h"
-#include "nodes/core/service/requests.h"
-#include "nodes/core/raft/space.h"
+#include "nodes/core/raft/raft.h"
 #include "shared/base/text.h"
 
 /* A request being answered. */
@@ -17,10 +16,11 @@ struct asked {
     struct message *message;
 };
 
-static void refuse(struct ledger *ledger, struct asked asked, const char *code, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+static void refuse(struct ledger *ledger, struct asked asked, const char *code, const char *format,
+                   ...) __attribute__((format(printf, 4, 5)));
 
-static void refuse(struct ledger *ledger, struct asked asked, const char *code, const char *format, ...)
+static void refuse(struct ledger *ledger, struct asked asked, const char *code, const char *format,
+                   ...)
 {
     struct text reason = {0};
     va_list args;
@@ -64,7 +64,8 @@ static void reply_value(struct ledger *ledger, struct asked asked, struct slice 
 
 /* --- what all requests have in common --- */
 
-static bool check_name(struct ledger *ledger, struct asked asked, const char *what, struct slice name)
+static bool check_name(struct ledger *ledger, struct asked asked, const char *what,
+                       struct slice name)
 {
     char shown[TEXT_MAX / 4];
     if (ledger_name_is_valid(name))

@@ -2,7 +2,7 @@
 #ifndef CONCLAVE_CORE_LEDGER_REQUESTS_H
 #define CONCLAVE_CORE_LEDGER_REQUESTS_H
 
-#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/ledger/ledger_types.h"
 
 /* Answers a request about the ledger, now or when another node has answered; false when it is about
  * something else. Nothing is acknowledged before it is durable. */

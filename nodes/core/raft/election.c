@@ -8,7 +8,7 @@
 #include "nodes/core/raft/health.h"
 #include "nodes/core/raft/journal.h"
 #include "nodes/core/raft/members.h"
-#include "nodes/core/link/peers.h"
+#include "nodes/core/link/link.h"
 #include "nodes/core/raft/replication.h"
 #include "nodes/core/raft/space.h"
 #include "shared/base/mutant.h"

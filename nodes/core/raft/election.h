@@ -7,7 +7,7 @@
 #ifndef CONCLAVE_CORE_ELECTION_H
 #define CONCLAVE_CORE_ELECTION_H
 
-#include "nodes/core/raft/raft.h"
+#include "nodes/core/raft/raft_types.h"
 
 /* This node coordinates. */
 bool election_leads(const struct raft *raft);

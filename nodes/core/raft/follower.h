@@ -7,7 +7,7 @@
 #ifndef CONCLAVE_CORE_FOLLOWER_H
 #define CONCLAVE_CORE_FOLLOWER_H
 
-#include "nodes/core/raft/raft.h"
+#include "nodes/core/raft/raft_types.h"
 
 void follower_append(struct raft *raft, node_id_t from, struct message *message);
 void follower_install(struct raft *raft, node_id_t from, const struct message *message);

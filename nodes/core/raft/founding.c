@@ -5,7 +5,7 @@
 
 #include "nodes/core/raft/election.h"
 #include "nodes/core/raft/members.h"
-#include "nodes/core/link/peers.h"
+#include "nodes/core/link/link.h"
 #include "shared/base/mutant.h"
 
 #define FOUND_EVERY 2 /* heartbeats: the founder tells a blank peer of the cluster so often */

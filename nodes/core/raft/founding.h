@@ -11,7 +11,7 @@
 #ifndef CONCLAVE_CORE_FOUNDING_H
 #define CONCLAVE_CORE_FOUNDING_H
 
-#include "nodes/core/raft/raft.h"
+#include "nodes/core/raft/raft_types.h"
 #include "shared/base/text.h"
 
 /* A peer's heartbeat, whether or not it counts otherwise. */

@@ -6,7 +6,7 @@
 #ifndef CONCLAVE_CORE_HEALTH_H
 #define CONCLAVE_CORE_HEALTH_H
 
-#include "nodes/core/raft/raft.h"
+#include "nodes/core/raft/raft_types.h"
 
 /* Takes in what an event says of the disk and of values, before the event itself. */
 void health_note(struct raft *raft, const struct event *event);

@@ -3,7 +3,7 @@
 #ifndef CONCLAVE_CORE_JOURNAL_H
 #define CONCLAVE_CORE_JOURNAL_H
 
-#include "nodes/core/raft/raft.h"
+#include "nodes/core/raft/raft_types.h"
 
 /* Appends an entry of our own term (takes it); returns its index. Only for the coordinator. */
 log_index_t journal_propose(struct raft *raft, struct message *entry);

@@ -12,7 +12,7 @@
 #ifndef CONCLAVE_CORE_MEMBERS_H
 #define CONCLAVE_CORE_MEMBERS_H
 
-#include "nodes/core/raft/raft.h"
+#include "nodes/core/raft/raft_types.h"
 
 /* The cluster is founded: these are its voters' disks. */
 void members_found(struct raft *raft, const struct identity *identity);

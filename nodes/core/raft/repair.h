@@ -5,7 +5,7 @@
 #ifndef CONCLAVE_CORE_REPAIR_H
 #define CONCLAVE_CORE_REPAIR_H
 
-#include "nodes/core/raft/raft.h"
+#include "nodes/core/raft/raft_types.h"
 
 /* EVENT_VALUE_LOST. Beyond REPAIRS_MAX nothing is begun: who looks at the disk finds it again. */
 void repair_lost(struct raft *raft, struct value_id id);

@@ -7,7 +7,7 @@
 #ifndef CONCLAVE_CORE_REPLICATION_H
 #define CONCLAVE_CORE_REPLICATION_H
 
-#include "nodes/core/raft/raft.h"
+#include "nodes/core/raft/raft_types.h"
 
 /* This node begins to coordinate. */
 void replication_start(struct raft *raft);

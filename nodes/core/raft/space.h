@@ -8,7 +8,7 @@
 #ifndef CONCLAVE_CORE_SPACE_H
 #define CONCLAVE_CORE_SPACE_H
 
-#include "nodes/core/raft/raft.h"
+#include "nodes/core/raft/raft_types.h"
 #include "shared/base/text.h"
 
 /* Our disk has become full, or has room again. */

@@ -13,7 +13,7 @@
 #ifndef CONCLAVE_CORE_SWEEP_H
 #define CONCLAVE_CORE_SWEEP_H
 
-#include "nodes/core/raft/raft.h"
+#include "nodes/core/raft/raft_types.h"
 
 /* True while the applied state names the value: it is in the frontier of an unfinished job or the
  * result of a finished one, or may still become so; or it is a snapshot of this node. */

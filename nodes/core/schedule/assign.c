@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "nodes/core/schedule/deadlines.h"
-#include "nodes/core/link/peers.h"
+#include "nodes/core/link/link.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/schedule/suspicion.h"
 #include "shared/base/error.h"

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "nodes/core/raft/journal.h"
+#include "nodes/core/raft/raft.h"
 #include "nodes/core/schedule/schedule.h"
 
 #include "shared/base/mutant.h"

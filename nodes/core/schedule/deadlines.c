@@ -113,7 +113,7 @@ void deadlines_stray(struct schedule *schedule, const struct hold *hold)
         schedule->slots[hold->node].stray = STRAY_BEATS;
 }
 
-void deadlines_heartbeat(struct schedule *schedule, node_id_t worker)
+void schedule_heartbeat(struct schedule *schedule, node_id_t worker)
 {
     const struct wire_heartbeat *heartbeat =
         &schedule->links->peers[worker].heartbeat->as.heartbeat;
@@ -191,7 +191,7 @@ struct item *deadlines_watch(struct schedule *schedule, bool idle)
     return wanted;
 }
 
-void deadlines_forgive(struct schedule *schedule)
+void schedule_forgive(struct schedule *schedule)
 {
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
         schedule->slots[id].busy_us = schedule->step->now_us;

@@ -22,17 +22,11 @@ void deadlines_returned(struct schedule *schedule, node_id_t worker);
 /* What the worker executes was cancelled: it will be busy with it for a while. */
 void deadlines_stray(struct schedule *schedule, const struct hold *hold);
 
-/* The worker's heartbeat came. */
-void deadlines_heartbeat(struct schedule *schedule, node_id_t worker);
-
 /* True when the worker should get nothing new now. */
 bool deadlines_holds_back(const struct schedule *schedule, node_id_t worker);
 
 /* Takes back what waits behind an operation that takes too long. `idle`: everything ready was
  * handed out. Returns an item that should get a copy; NULL: none. */
 struct item *deadlines_watch(struct schedule *schedule, bool idle);
-
-/* This node's loop stood still: nobody is blamed for that time. */
-void deadlines_forgive(struct schedule *schedule);
 
 #endif

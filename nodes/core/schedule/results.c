@@ -3,7 +3,7 @@
 
 #include "nodes/core/schedule/checkpoint.h"
 #include "nodes/core/schedule/deadlines.h"
-#include "nodes/core/raft/journal.h"
+#include "nodes/core/raft/raft.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/schedule/suspicion.h"
 

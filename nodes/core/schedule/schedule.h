@@ -97,6 +97,12 @@ void schedule_worker_lost(struct schedule *schedule, node_id_t worker, bool died
 /* A worker is there: a new life, or `again` the one that was thought to have died. */
 void schedule_worker_lives(struct schedule *schedule, node_id_t worker, bool again);
 
+/* A worker's heartbeat came. */
+void schedule_heartbeat(struct schedule *schedule, node_id_t worker);
+
+/* This node's loop stood still: nobody is blamed for that time. */
+void schedule_forgive(struct schedule *schedule);
+
 /* Assigns what is ready to workers that have credit. */
 void schedule_pump(struct schedule *schedule);
 uint64_t schedule_deadline(const struct schedule *schedule);
@@ -115,6 +121,9 @@ void schedule_cancel(struct schedule *schedule, node_id_t worker, job_id_t job, 
 /* An item's value is there: its consumer has one operand more. For checkpoint.c. */
 struct item;
 void schedule_supply(struct schedule *schedule, const struct item *item);
+
+/* Writes its part of a snapshot: the jobs in work, and who has what of them. */
+void schedule_record(const struct schedule *schedule, const struct cut_writer *writer);
 
 /* Adds what is known about a job's progress, for people. */
 void schedule_explain(const struct schedule *schedule, const struct job *job, struct text *out);

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 
 #include "nodes/core/schedule/schedule.h"
-#include "nodes/core/raft/journal.h"
-#include "nodes/core/link/peers.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/link/link.h"
 
 void suspicion_fail(struct schedule *schedule, struct job *job, struct slice reason)
 {

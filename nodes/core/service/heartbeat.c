@@ -1,7 +1,6 @@
 #include "nodes/core/service/heartbeat.h"
 
-#include "nodes/core/raft/election.h"
-#include "nodes/core/raft/members.h"
+#include "nodes/core/raft/raft.h"
 #include "nodes/core/worker/worker.h"
 #include "shared/base/text.h"
 

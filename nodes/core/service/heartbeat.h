@@ -3,7 +3,7 @@
 #ifndef CONCLAVE_CORE_HEARTBEAT_H
 #define CONCLAVE_CORE_HEARTBEAT_H
 
-#include "nodes/core/service/service.h"
+#include "nodes/core/service/service_types.h"
 
 /* Publishes a heartbeat when one is due, or when something changed. */
 void heartbeat_tick(struct service *service);

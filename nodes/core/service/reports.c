@@ -3,13 +3,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "nodes/core/raft/election.h"
-#include "nodes/core/raft/health.h"
-#include "nodes/core/raft/founding.h"
-#include "nodes/core/raft/members.h"
-#include "nodes/core/link/peers.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/link/link.h"
 #include "nodes/core/schedule/schedule.h"
-#include "nodes/core/raft/space.h"
 
 #define PAGE_BYTES_MAX (FRAME_MAP_MAX_BYTES / 2) /* of texts in one page of jobs */
 

@@ -2,7 +2,7 @@
 #ifndef CONCLAVE_CORE_REPORTS_H
 #define CONCLAVE_CORE_REPORTS_H
 
-#include "nodes/core/service/service.h"
+#include "nodes/core/service/service_types.h"
 #include "shared/base/text.h"
 
 void report_jobs(struct message *message, const struct jobs *jobs, job_id_t after,

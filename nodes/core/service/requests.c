@@ -4,17 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/raft/election.h"
-#include "nodes/core/raft/founding.h"
-#include "nodes/core/state/jobs_internal.h"
-#include "nodes/core/raft/journal.h"
-#include "nodes/core/state/keys_replicated.h"
-#include "nodes/core/ledger/ledger_requests.h"
-#include "nodes/core/raft/replication.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/ledger/ledger.h"
 #include "nodes/core/service/reports.h"
 #include "nodes/core/service/requests_internal.h"
 #include "nodes/core/schedule/schedule.h"
-#include "nodes/core/raft/space.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"

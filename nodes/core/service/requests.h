@@ -2,7 +2,7 @@
 #ifndef CONCLAVE_CORE_REQUESTS_H
 #define CONCLAVE_CORE_REQUESTS_H
 
-#include "nodes/core/service/service.h"
+#include "nodes/core/service/service_types.h"
 
 /* A client's request; the reply may come at once or with a later step. */
 void requests_handle(struct service *service, uint64_t client, struct message *message);

@@ -2,7 +2,7 @@
 #ifndef CONCLAVE_CORE_REQUESTS_INTERNAL_H
 #define CONCLAVE_CORE_REQUESTS_INTERNAL_H
 
-#include "nodes/core/service/service.h"
+#include "nodes/core/service/service_types.h"
 
 /* Who asks, and the number that the answer must carry. */
 struct caller {

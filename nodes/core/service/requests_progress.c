@@ -1,9 +1,8 @@
 /* Requests about progress (first seed), and for sessions. */
 #include <inttypes.h>
 
-#include "nodes/core/state/jobs_internal.h"
-#include "nodes/core/raft/journal.h"
-#include "nodes/core/state/keys_replicated.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/raft/raft.h"
 #include "nodes/core/service/requests_internal.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/state/checkpoint.h"
-#include "nodes/core/link/peers.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/link/link.h"
 #include "nodes/core/snapshot/snapshot_internal.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/link/peers.h"
+#include "nodes/core/link/link.h"
 #include "nodes/core/snapshot/snapshot_internal.h"
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"

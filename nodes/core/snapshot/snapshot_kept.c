@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "nodes/core/snapshot/snapshot_internal.h"
-#include "nodes/core/raft/sweep.h"
+#include "nodes/core/raft/raft.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"

@@ -2,8 +2,8 @@
 #ifndef CONCLAVE_CORE_APPLY_H
 #define CONCLAVE_CORE_APPLY_H
 
-#include "nodes/core/raft/machine.h"
-#include "nodes/core/state/state.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state_types.h"
 
 /* Takes a committed entry in. Returns the job that it made or finished (borrows), or NULL. */
 struct job *state_apply(struct state *state, log_index_t index, term_t term,

@@ -12,8 +12,8 @@
 #ifndef CONCLAVE_CORE_CHECKPOINT_STATE_H
 #define CONCLAVE_CORE_CHECKPOINT_STATE_H
 
-#include "nodes/core/raft/machine.h"
-#include "nodes/core/state/state.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state_types.h"
 
 /* The tables of a new node say what changes in them, from now on. */
 void image_init(struct state *state);

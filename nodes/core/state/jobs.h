@@ -9,7 +9,7 @@
 #ifndef CONCLAVE_CORE_JOBS_H
 #define CONCLAVE_CORE_JOBS_H
 
-#include "nodes/core/kinds/plan.h"
+#include "nodes/core/kinds/kinds.h"
 #include "nodes/core/state/row.h"
 #include "shared/base/map.h"
 #include "shared/wire/message.h"

@@ -1,7 +1,7 @@
 #include "nodes/core/state/keys_replicated.h"
 
 #include "nodes/core/state/checkpoint.h"
-#include "nodes/core/step/record.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"

@@ -2,6 +2,7 @@
 #ifndef CONCLAVE_CORE_OUTBOX_H
 #define CONCLAVE_CORE_OUTBOX_H
 
+#include "nodes/core/records/record.h"
 #include "nodes/core/step/output.h"
 
 /* Zero-initialize. What it points to lives until outbox_begin(). */
@@ -52,6 +53,12 @@ uint64_t outbox_write_image(struct outbox *outbox, log_index_t index, term_t ter
 /* Remembers a value under a key of up to RECORD_KEY_MAX bytes (copies it); NULL: forgets the key.
  */
 uint64_t outbox_write_record(struct outbox *outbox, struct slice key, struct blob *value);
+
+/* Write a record: of bytes (copied), of one or two numbers, or its end. */
+void record_write(struct outbox *out, const struct record_key *key, const void *at, size_t len);
+void record_write_u64(struct outbox *out, const struct record_key *key, uint64_t number);
+void record_write_pair(struct outbox *out, const struct record_key *key, uint64_t a, uint64_t b);
+void record_forget(struct outbox *out, const struct record_key *key);
 
 /* The persist sequence after which all that was written so far, in this step too, is durable. */
 uint64_t outbox_durable_seq(const struct outbox *outbox);

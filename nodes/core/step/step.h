@@ -6,6 +6,7 @@
 #define CONCLAVE_CORE_STEP_H
 
 #include "nodes/core/step/outbox.h"
+#include "nodes/core/step/participant.h"
 
 struct step {
     struct node_config config;

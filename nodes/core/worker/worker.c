@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/link/peers.h"
-#include "nodes/core/raft/sweep.h"
+#include "nodes/core/link/link.h"
+#include "nodes/core/raft/raft.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
@@ -122,8 +122,8 @@ static void forget_executed(struct worker *worker)
 
 /* Returns an operation that could not be executed. `again`: another node, or another time, may do
  * better. */
-static void refuse(struct worker *worker, node_id_t to, const struct compute_op *op, const char *why,
-                   bool again)
+static void refuse(struct worker *worker, node_id_t to, const struct compute_op *op,
+                   const char *why, bool again)
 {
     struct batch batch = {0};
     struct wire_result_op *result = add_result(worker, to, &batch, 0);
@@ -589,9 +589,12 @@ void worker_check_invariants(const struct worker *worker)
     assert(!worker->held.count == !worker->held_bytes);
 }
 
-void worker_each(const struct worker *worker,
-                 void (*each)(void *context, struct value_id id, uint64_t attempt), void *context)
+void worker_record(const struct worker *worker, const struct cut_writer *writer)
 {
+    struct cut_ops queued = {.writer = writer};
     for (const struct work *work = worker->first; work; work = work->next)
-        each(context, work->op.id, work->op.attempt);
+        cut_add_op(&queued, (struct wire_cut_op){.job = work->op.id.job,
+                                                 .op = work->op.id.op,
+                                                 .attempt = work->op.attempt});
+    cut_end_ops(&queued);
 }

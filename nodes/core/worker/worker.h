@@ -66,8 +66,7 @@ void worker_pump(struct worker *worker);
 void worker_clear(struct worker *worker);
 void worker_check_invariants(const struct worker *worker);
 
-/* Calls `each` for every operation that waits or is executed here. */
-void worker_each(const struct worker *worker,
-                 void (*each)(void *context, struct value_id id, uint64_t attempt), void *context);
+/* Writes its part of a snapshot: every operation that waits or is executed here. */
+void worker_record(const struct worker *worker, const struct cut_writer *writer);
 
 #endif

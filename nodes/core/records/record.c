@@ -1,4 +1,4 @@
-#include "nodes/core/step/record.h"
+#include "nodes/core/records/record.h"
 
 #include <assert.h>
 #include <string.h>
@@ -61,31 +61,4 @@ bool record_u32(struct slice bytes, size_t offset, uint32_t *out)
 bool record_u64(struct slice bytes, size_t offset, uint64_t *out)
 {
     return get(bytes, offset, 8, out);
-}
-
-void record_write(struct outbox *out, const struct record_key *key, const void *at, size_t len)
-{
-    struct blob *value = blob_copy(at, len);
-    outbox_write_record(out, (struct slice){key->at, key->len}, value);
-    blob_drop(&value);
-}
-
-void record_write_u64(struct outbox *out, const struct record_key *key, uint64_t number)
-{
-    uint8_t bytes[8];
-    record_put_u64(bytes, number);
-    record_write(out, key, bytes, sizeof bytes);
-}
-
-void record_write_pair(struct outbox *out, const struct record_key *key, uint64_t a, uint64_t b)
-{
-    uint8_t bytes[16];
-    record_put_u64(bytes, a);
-    record_put_u64(bytes + 8, b);
-    record_write(out, key, bytes, sizeof bytes);
-}
-
-void record_forget(struct outbox *out, const struct record_key *key)
-{
-    outbox_write_record(out, (struct slice){key->at, key->len}, NULL);
 }

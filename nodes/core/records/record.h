@@ -3,7 +3,8 @@
 #ifndef CONCLAVE_CORE_RECORD_H
 #define CONCLAVE_CORE_RECORD_H
 
-#include "nodes/core/step/outbox.h"
+#include "shared/base/limits.h"
+#include "shared/base/types.h"
 
 /* In the order in which they come back from disk: what a table refers to is there before it. */
 enum record_table {
@@ -35,11 +36,5 @@ void record_key_u64(struct record_key *key, uint64_t number);
 bool record_u32(struct slice bytes, size_t offset, uint32_t *out);
 bool record_u64(struct slice bytes, size_t offset, uint64_t *out);
 void record_put_u64(uint8_t *at, uint64_t number);
-
-/* Write a record: of bytes (copied), of one or two numbers, or its end. */
-void record_write(struct outbox *out, const struct record_key *key, const void *at, size_t len);
-void record_write_u64(struct outbox *out, const struct record_key *key, uint64_t number);
-void record_write_pair(struct outbox *out, const struct record_key *key, uint64_t a, uint64_t b);
-void record_forget(struct outbox *out, const struct record_key *key);
 
 #endif

@@ -1,8 +1,8 @@
-/* state.h - the state of a node, shared by the files of nodes/core and by nobody else. */
-#ifndef CONCLAVE_CORE_STATE_H
-#define CONCLAVE_CORE_STATE_H
+/* rooms.h - a node as the rooms that it consists of: for node.c, and for tests that look inside. */
+#ifndef CONCLAVE_CORE_ROOMS_H
+#define CONCLAVE_CORE_ROOMS_H
 
-#include "nodes/core/link/peers.h"
+#include "nodes/core/link/link.h"
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/state/state.h"

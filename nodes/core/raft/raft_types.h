@@ -1,0 +1,218 @@
+/* raft_types.h - the replicated log: who coordinates, what is committed, who holds it, and the
+ * values that entries name.
+ *
+ * It knows of the state what machine.h says, and of other rooms nothing: what they must hear it
+ * reports as facts, which node.c hands on (settle()). */
+#ifndef CONCLAVE_CORE_RAFT_TYPES_H
+#define CONCLAVE_CORE_RAFT_TYPES_H
+
+#include "nodes/core/link/link.h"
+#include "nodes/core/raft/machine.h"
+#include "shared/base/map.h"
+
+/* --- replication: the coordinator's view of a follower, and a follower's of what it lacks --- */
+
+/* Whether a peer keeps up, as the coordinator sees it: health.h. */
+struct level {
+    log_index_t goal;  /* what was committed at since_us */
+    uint64_t since_us; /* 0: it was not alive */
+    bool reached;      /* it has been level since it is alive */
+    bool behind;       /* it was said to be behind */
+};
+
+struct replica {
+    log_index_t next, match; /* Raft's nextIndex and matchIndex */
+    log_index_t probe;       /* while match is unknown (0): where the last probe began */
+    unsigned in_flight;      /* appends or installs not answered yet */
+    uint64_t sent_us;        /* the last one */
+    uint64_t sent_round, answered_round;
+    log_index_t sent_commit;
+    bool probing; /* it refused or did not answer: one empty append at a time until it agrees */
+    uint64_t probe_round; /* answers of an earlier round are to what was sent before */
+    bool install; /* it lacks what the log does not hold any more: it gets a checkpoint ... */
+    struct image *image; /* ... this one; NULL: it is being built */
+    log_index_t useless; /* values that a checkpoint up to here refers to are gone */
+    size_t sent_parts, told_parts;
+    uint64_t moved_us; /* when it last acknowledged more, or took in bytes of values for it */
+    bool heard;        /* its heartbeat came ... */
+    uint64_t fetched;  /* ... and said that so many bytes of values came while entries waited */
+    struct level level;
+};
+
+/* looked for here --> fetched --> kept; what fails rests, and is looked for again. */
+enum need_state { NEED_LOOKING, NEED_FETCHING, NEED_KEEPING, NEED_RESTING };
+
+/* A value that must be on this node's disk before something can be acknowledged. */
+struct need {
+    struct value_id id;
+    node_id_t source;
+    uint64_t len;
+    uint8_t hash[HASH_BYTES];
+    log_index_t index; /* of the entry, or full checkpoint, that names it */
+    enum need_state state;
+    unsigned tries;   /* sources that did not have it */
+    uint64_t wake_us; /* RESTING: when it is looked for again; else: then it waited too long */
+};
+
+struct follower {
+    struct need *needs; /* of the entry, or of the full checkpoint, that came last */
+    size_t n_needs, needs_size;
+    struct map kept;                       /* needs that were met: (job, op) -> a mark */
+    struct message *parked[APPEND_WINDOW]; /* appends, in order, that wait for these values */
+    size_t n_parked;
+    struct image *image; /* being received; NULL: none */
+    void *loaded;        /* the machine's state as far as it has come; owned */
+    size_t expected;     /* parts in all */
+    uint64_t round;      /* the greatest answered */
+    uint64_t fetched;    /* bytes of values that came while entries waited for them */
+};
+
+struct replication {
+    uint64_t round;        /* of the last appends */
+    uint64_t asked;        /* the last one that all are asked to answer */
+    bool round_wanted;     /* a read waits for a new one */
+    log_index_t told;      /* an entry of an older term, on a majority, that was told of */
+    log_index_t waits_for; /* the commit index when entries last began to wait, or it moved */
+    uint64_t waits_us;     /* and when that was; 0: nothing waits */
+    uint64_t unconfirmed, unconfirmed_us; /* likewise, of rounds that reads wait for */
+};
+
+/* What a peer says of its disk. */
+struct membership {
+    uint8_t cluster_id[CLUSTER_ID_BYTES]; /* all zero: blank, or not heard yet */
+    incarnation_t birth, last_birth;      /* of this life's disk; of the life before; 0: unknown */
+    bool voter;                           /* it claims to be admitted */
+    bool last_voter;                      /* the life before did */
+    uint64_t found_us;                    /* when it was last told of the cluster */
+};
+
+/* --- who belongs to the cluster --- */
+
+/* A voter's disk is admitted by an entry of the log that is not applied yet. */
+struct admission {
+    log_index_t index;
+    node_id_t node;
+    incarnation_t birth;
+};
+
+struct members {
+    struct admission *pending; /* in the order of the log */
+    size_t n_pending, pending_size;
+    uint64_t began_us; /* when this node started, to wait for others before it founds */
+    struct membership of[NODES_MAX + 1];
+};
+
+/* --- election: follower -> pre-candidate -> candidate -> coordinator -> follower --- */
+
+enum role { ROLE_FOLLOWER, ROLE_PRE_CANDIDATE, ROLE_CANDIDATE, ROLE_COORDINATOR };
+
+struct election {
+    enum role role;
+    node_id_t vote;
+    bool voter; /* see struct node_durable */
+    bool voted_for_us[NODES_MAX + 1];
+    uint64_t timeout_us;     /* when a voter that hears nothing starts a pre-vote */
+    uint64_t contact_us;     /* the last contact with the coordinator */
+    bool lost;               /* its connection closed: a hint that it died */
+    unsigned retries;        /* quick pre-votes left after that hint */
+    uint64_t began_us;       /* when this role began */
+    uint64_t rests_until_us; /* it leads badly: others are to be elected until then */
+    bool serving;            /* coordinator whose first entry is committed */
+};
+
+/* --- log --- */
+
+struct log_entry {
+    term_t term;
+    uint64_t seq;          /* the persist that makes it durable */
+    struct blob *packed;   /* as it is on disk and on the wire */
+    struct message *entry; /* until it is applied; NULL: unpack it then */
+};
+
+/* Entries base + 1 .. last. What is up to base is covered by a full checkpoint. */
+struct journal {
+    log_index_t base, last;
+    term_t base_term;
+    log_index_t image; /* what the full checkpoint on disk covers; >= base: some entries stay in
+                        * memory for slow followers */
+    log_index_t saved; /* the same, once that is durable: a start goes on from there */
+    uint64_t saving;   /* the persist that makes `image` durable; 0: it is */
+    log_index_t durable, commit, applied;
+    struct image_build *build; /* the full checkpoint being built; NULL: none */
+    struct log_entry *entries; /* [index - base - 1] */
+    size_t size;
+    uint64_t bytes; /* of the entries behind the image, and of the values that they refer to */
+    uint64_t image_bytes; /* of the last full checkpoint written */
+    uint64_t image_us;    /* when */
+    uint64_t tidy_us;     /* when to look next whether a full checkpoint would free values */
+    bool tidy;            /* it would */
+};
+
+/* See repair.h. */
+struct repair {
+    struct value_id id;
+    node_id_t source; /* asked last */
+    bool waits;       /* for a fetch, or for the disk */
+    uint64_t len, wake_us;
+    uint8_t hash[HASH_BYTES];
+};
+
+struct repairs {
+    struct repair at[REPAIRS_MAX];
+    size_t n;
+};
+
+/* See sweep.h. */
+struct sweep {
+    bool listing, all; /* a listing is under way; one of all is wanted */
+    job_id_t job;      /* the listing's; JOB_NONE: of all */
+    struct value_id after;
+    uint64_t asked_us, next_us;    /* when it was asked for; when all is listed next */
+    job_id_t jobs[SWEEP_JOBS_MAX]; /* that wait for theirs */
+    size_t n_jobs;
+    struct map logged; /* struct logged: values that entries behind the checkpoint on disk name */
+};
+
+/* --- facts --- */
+
+enum raft_fact_kind {
+    RAFT_SERVES,  /* this node is coordinator, and its first entry is committed */
+    RAFT_ENDED,   /* it is no longer coordinator */
+    RAFT_FOLLOWS, /* work is that of another term's coordinator from now on */
+};
+
+struct raft_fact {
+    enum raft_fact_kind kind;
+    term_t term;
+};
+
+#define RAFT_FACTS_MAX 8 /* not handed on yet: each message changes a role once or twice */
+
+struct raft {
+    struct step *step;
+    struct links *links;
+    const struct machine *machine;
+    void *context; /* the machine's */
+    struct members members;
+    struct election election;
+    struct journal journal;
+    struct replication replication;
+    struct replica replicas[NODES_MAX + 1];
+    struct follower follower;
+    struct sweep sweep;
+    struct repairs repairs;
+    bool full;                          /* our disk is, see space.h */
+    uint64_t value_bytes, disk_busy_us; /* as the last event said */
+    term_t told_term;                   /* of the last RAFT_FOLLOWS */
+    struct raft_fact facts[RAFT_FACTS_MAX];
+    size_t n_facts;
+};
+
+static inline bool raft_serves(const struct raft *raft)
+{
+    return raft->election.role == ROLE_COORDINATOR && raft->election.serving;
+}
+
+void raft_report(struct raft *raft, enum raft_fact_kind kind, term_t term);
+
+#endif

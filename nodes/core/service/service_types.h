@@ -1,0 +1,58 @@
+/* service_types.h - what clients ask of a node, and what it publishes of itself. */
+#ifndef CONCLAVE_CORE_SERVICE_TYPES_H
+#define CONCLAVE_CORE_SERVICE_TYPES_H
+
+#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/schedule/schedule.h"
+#include "nodes/core/snapshot/snapshot.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/worker/worker.h"
+
+/* --- requests that wait --- */
+
+enum wait_kind { WAIT_JOB, WAIT_SET, WAIT_SNAP, WAIT_SESSION };
+
+struct waiter {
+    enum wait_kind kind;
+    char key[JOB_KEY_MAX + 1]; /* WAIT_SNAP */
+    uint64_t client, request;
+    job_id_t job;         /* answered when it is finished ... */
+    log_index_t index;    /* ... or, for a submit, when this entry is applied */
+    uint64_t deadline_us; /* long poll: answer at the latest then */
+};
+
+struct waiters {
+    struct waiter *at;
+    size_t n, size;
+};
+
+/* A read that waits until a majority has confirmed that we still coordinate. */
+struct read {
+    uint64_t client, round;
+    struct message *message; /* owned */
+};
+
+struct reads {
+    struct read *at;
+    size_t n, size;
+};
+
+/* Zero-initialize, then set the first eight. */
+struct service {
+    struct step *step;
+    struct links *links;
+    struct raft *raft;
+    struct state *state;
+    struct worker *worker;
+    struct schedule *schedule;
+    struct ledger *ledger;
+    struct snapshots *snapshots;
+    struct waiters waiters;
+    struct reads reads;
+    uint64_t heartbeat_at_us;
+    uint64_t turn_us, turn_own_us; /* as the last event said */
+    const char *turn_in;
+};
+
+#endif
