@@ -393,13 +393,17 @@ static void take_checkpoint(struct node *node, node_id_t from, struct message *m
 {
     switch (message->type) {
     case MESSAGE_APPEND:
-        follower_append(&node->raft, from, message);
+        if (members_accepts(&node->raft, from, message->as.append.cluster_id))
+            follower_append(&node->raft, from, message,
+                            follows(node, from, message->as.append.term));
         break;
     case MESSAGE_APPEND_REPLY:
         replication_append_reply(&node->raft, from, &message->as.append_reply);
         break;
     case MESSAGE_INSTALL:
-        follower_install(&node->raft, from, message);
+        if (members_accepts(&node->raft, from, message->as.install.cluster_id))
+            follower_install(&node->raft, from, message,
+                             follows(node, from, message->as.install.term));
         break;
     case MESSAGE_INSTALL_REPLY:
         replication_install_reply(&node->raft, from, &message->as.install_reply);

@@ -296,13 +296,11 @@ static void take_parked(struct raft *raft, node_id_t from)
     }
 }
 
-void follower_append(struct raft *raft, node_id_t from, struct message *message)
+void follower_append(struct raft *raft, node_id_t from, struct message *message, bool accepted)
 {
     const struct wire_append *append = &message->as.append;
     struct follower *follower = &raft->follower;
-    if (!members_accepts(raft, from, append->cluster_id))
-        return;
-    if (!election_accept_coordinator(raft, from, append->term)) {
+    if (!accepted) {
         reply_append(raft, from, (struct wire_append_reply){.ok = false});
         return;
     }
@@ -396,13 +394,12 @@ static int load_parts(struct raft *raft, const struct message *message)
     return error;
 }
 
-void follower_install(struct raft *raft, node_id_t from, const struct message *message)
+void follower_install(struct raft *raft, node_id_t from, const struct message *message,
+                      bool accepted)
 {
     const struct wire_install *install = &message->as.install;
     struct follower *follower = &raft->follower;
-    if (!members_accepts(raft, from, install->cluster_id))
-        return;
-    if (!election_accept_coordinator(raft, from, install->term)) {
+    if (!accepted) {
         reply_install(raft, from, install->index, 0);
         return;
     }
