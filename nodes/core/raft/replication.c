@@ -252,8 +252,8 @@ static bool is_unanswered(const struct raft *raft, node_id_t id)
         replica->answered_round < replica->sent_round)
         return true;
     /* The answer in which it first claimed to vote was lost: only answers count. */
-    if (heartbeat && heartbeat->as.heartbeat.voter && !node->peers[id].membership.voter &&
-        id <= node->config.n_voters && members_is_named(node, id))
+    if (heartbeat && heartbeat->as.heartbeat.voter && !raft->members.of[id].voter &&
+        id <= raft->step->config.n_voters && members_is_named(raft, id))
         return true;
     return heartbeat && heartbeat->as.heartbeat.applied < replica->sent_commit &&
            replica->match >= replica->sent_commit;
