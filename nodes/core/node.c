@@ -276,19 +276,20 @@ static void settle_raft(struct node *node, const struct raft_fact *fact)
     }
 }
 
+/* Hands on all that was reported, and what that makes others report. Called wherever a room may
+ * have reported something that the next call must not miss. */
 static void settle(struct node *node)
 {
-    for (size_t i = 0; i < node->raft.n_facts; i++) {
-        struct raft_fact fact = node->raft.facts[i];
-        settle_raft(node, &fact);
+    for (;;) {
+        struct raft_fact raft;
+        struct link_fact link;
+        if (raft_take_fact(&node->raft, &raft))
+            settle_raft(node, &raft);
+        else if (peers_take_fact(&node->links, &link))
+            settle_link(node, &link);
+        else
+            return;
     }
-    node->raft.n_facts = 0;
-    struct link_facts *facts = &node->links.facts;
-    for (size_t i = 0; i < facts->n; i++) {
-        struct link_fact fact = facts->at[i]; /* more may come meanwhile */
-        settle_link(node, &fact);
-    }
-    facts->n = 0;
 }
 
 /* --- messages --- */
@@ -425,6 +426,7 @@ static void take_feed(struct node *node, node_id_t from, struct message *message
         return;
     }
     election_heartbeat(&node->raft, from, &message->as.heartbeat);
+    settle(node);
     if (!peers_heartbeat(&node->links, from, message))
         return;
     health_heartbeat(&node->raft, from, &message->as.heartbeat);
@@ -581,6 +583,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     node->service.turn_in = event->turn_in;
     health_note(&node->raft, event);
     check_lateness(node);
+    settle(node);
     take_event(node, event);
     settle(node);
     if (event->kind == EVENT_TICK) {
@@ -589,6 +592,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         health_tick(&node->raft);
         founding_tick(&node->raft);
         election_tick(&node->raft);
+        settle(node);
         requests_tick(&node->service);
         follower_tick(&node->raft);
         worker_tick(&node->worker);
@@ -666,6 +670,7 @@ bool node_is_done_with(const struct node *node, struct value_id id, log_index_t 
 
 void node_check_invariants(const struct node *node)
 {
+    assert(!node->raft.n_facts && !node->links.facts.n);
     election_check_invariants(&node->raft);
     journal_check_invariants(&node->raft);
     replication_check_invariants(&node->raft);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
@@ -20,6 +21,16 @@ static void report(struct links *links, enum link_fact_kind kind, node_id_t id, 
         facts->at = mem_grow(facts->at, facts->size, sizeof *facts->at);
     }
     facts->at[facts->n++] = (struct link_fact){kind, id, flag};
+}
+
+bool peers_take_fact(struct links *links, struct link_fact *fact)
+{
+    struct link_facts *facts = &links->facts;
+    if (!facts->n)
+        return false;
+    *fact = facts->at[0];
+    memmove(facts->at, facts->at + 1, --facts->n * sizeof *fact);
+    return true;
 }
 
 /* --- life and death --- */

@@ -66,6 +66,9 @@ struct links {
     struct link_facts facts;          /* not handed on yet */
 };
 
+/* The oldest fact that was not handed on; false: all were. */
+bool peers_take_fact(struct links *links, struct link_fact *fact);
+
 /* --- connections --- */
 
 void peers_link_up(struct links *links, enum plane plane, node_id_t peer);

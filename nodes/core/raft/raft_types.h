@@ -215,4 +215,7 @@ static inline bool raft_serves(const struct raft *raft)
 
 void raft_report(struct raft *raft, enum raft_fact_kind kind, term_t term);
 
+/* The oldest fact that was not handed on; false: all were. */
+bool raft_take_fact(struct raft *raft, struct raft_fact *fact);
+
 #endif
