@@ -9,8 +9,6 @@
 
 #include <inttypes.h>
 
-#include "nodes/core/state/checkpoint.h"
-#include "nodes/core/raft/journal.h"
 #include "nodes/core/rooms.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
@@ -29,12 +27,12 @@ static const enum plane planes[] = {PLANE_CHANNEL, PLANE_CHECKPOINT, PLANE_CONTR
 static void check_committed(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];
-    const struct journal *journal = &node->core->journal;
+    const struct journal *journal = &node->core->raft.journal;
     if (node->checked < journal->base)
         node->checked = journal->base;
     while (node->checked < journal->commit) {
         struct map_key key = {++node->checked, 0};
-        struct blob *packed = journal_at(node->core, node->checked)->packed;
+        struct blob *packed = journal_at(&node->core->raft, node->checked)->packed;
         struct blob *known = map_get(&stage->committed, key);
         if (!known)
             map_put(&stage->committed, key, blob_ref(packed));
@@ -46,13 +44,14 @@ static void check_committed(struct stage *stage, node_id_t id)
 static void check(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];
-    const struct election *election = &node->core->election;
+    const struct election *election = &node->core->raft.election;
     node_check_invariants(node->core);
     check_committed(stage, id);
     if (election->role == ROLE_COORDINATOR) {
-        node_id_t *leader = &stage->leaders[election->term % 1024];
+        node_id_t *leader = &stage->leaders[node->core->step.term % 1024];
         if (*leader && *leader != id)
-            fail_msg("nodes %u and %u both lead term %u", *leader, id, (unsigned)election->term);
+            fail_msg("nodes %u and %u both lead term %u", *leader, id,
+                     (unsigned)node->core->step.term);
         *leader = id;
     }
     if (node->core->raft.journal.commit > node->told_commit)
@@ -68,7 +67,7 @@ static void check(struct stage *stage, node_id_t id)
 static void pin_timeout(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];
-    struct election *election = &node->core->election;
+    struct election *election = &node->core->raft.election;
     if (election->timeout_us == node->pinned_us || election->timeout_us <= stage->now_us)
         return;
     uint64_t left_us = election->timeout_us - stage->now_us;

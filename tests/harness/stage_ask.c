@@ -5,7 +5,6 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/raft/journal.h"
 #include "nodes/core/rooms.h"
 #include "tests/harness/stage_internal.h"
 
@@ -92,12 +91,12 @@ bool stage_refused(const struct stage *stage, const char *code)
 bool stage_logs_are_equal(const struct stage *stage, node_id_t a, node_id_t b)
 {
     const struct node *one = stage_core(stage, a), *other = stage_core(stage, b);
-    const struct journal *log = &one->journal;
-    if (log->last != other->journal.last || log->commit != other->journal.commit)
+    const struct journal *log = &one->raft.journal;
+    if (log->last != other->raft.journal.last || log->commit != other->raft.journal.commit)
         return false;
-    log_index_t base = log->base > other->journal.base ? log->base : other->journal.base;
+    log_index_t base = log->base > other->raft.journal.base ? log->base : other->raft.journal.base;
     for (log_index_t index = base + 1; index <= log->last; index++)
-        if (journal_at(one, index)->term != journal_at(other, index)->term)
+        if (journal_at(&one->raft, index)->term != journal_at(&other->raft, index)->term)
             return false;
     return true;
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/rooms.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/raft/journal.h"
 #include "nodes/core/rooms.h"
 #include "shared/base/text.h"
 #include "tests/harness/stage.h"
@@ -218,11 +217,11 @@ void stage_describe_log(const struct stage *stage, node_id_t id, struct text *ou
             text_add(out, " %" PRIu64, node->log[i].term);
         return;
     }
-    const struct journal *journal = &node->core->journal;
+    const struct journal *journal = &node->core->raft.journal;
     if (journal->base)
         text_add(out, "[checkpoint up to %" PRIu64 "] ", journal->base);
     for (log_index_t index = journal->base + 1; index <= journal->last; index++)
-        text_add(out, "%" PRIu64 " ", journal_at(node->core, index)->term);
+        text_add(out, "%" PRIu64 " ", journal_at(&node->core->raft, index)->term);
     if (journal->last == journal->base && !journal->base)
         text_add(out, "empty ");
     text_add(out, "| committed %" PRIu64 ", term %" PRIu64, journal->commit, node->core->step.term);

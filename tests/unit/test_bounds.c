@@ -11,9 +11,6 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/state/checkpoint.h"
-#include "nodes/core/state/jobs_internal.h"
-#include "nodes/core/raft/journal.h"
 #include "nodes/core/rooms.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
@@ -41,6 +38,8 @@ static struct node *node_of(void)
     struct node_durable durable = {.term = 1};
     struct node *node = node_new(&config, &durable, SECOND_US);
     journal_reset(&node->raft, INDEX, 1);
+    node->state.applied = INDEX;
+    node->state.applied_term = 1;
     return node;
 }
 
@@ -156,22 +155,22 @@ static void mix_key(void *context, uint64_t key)
     *hash = mix(*hash, key);
 }
 
-static uint64_t digest(const struct node *node)
+static uint64_t digest(const struct state *state)
 {
-    const struct jobs *jobs = &node->state.jobs;
-    uint64_t hash = mix(jobs->n, jobs->open), state;
+    const struct jobs *jobs = &state->jobs;
+    uint64_t hash = mix(jobs->n, jobs->open), at_snap;
     for (size_t i = 0; i < jobs->n; i++)
         hash = mix(hash, digest_job(jobs->at[i]));
     for (size_t i = 0; i < jobs->n_snaps; i++)
         hash = mix(hash, jobs->snaps[i].snapshot);
-    key_window_each(&node->state.keys.window, 0, mix_key, &hash);
+    key_window_each(&state->keys.window, 0, mix_key, &hash);
     for (uint64_t index = 0; index <= MARKED; index++) {
-        hash = mix(hash, progress_now(&node->state.progress, index));
-        for (uint64_t snap = 0; snap < node->state.progress.snapshots; snap += 7)
+        hash = mix(hash, progress_now(&state->progress, index));
+        for (uint64_t snap = 0; snap < state->progress.snapshots; snap += 7)
             hash = mix(hash,
-                       progress_get_state(&node->state.progress, index, snap, &state) ? 0 : state);
+                       progress_get_state(&state->progress, index, snap, &at_snap) ? 0 : at_snap);
     }
-    return mix(mix(hash, jobs->operations[2]), node->state.progress.snapshots);
+    return mix(mix(hash, jobs->operations[2]), state->progress.snapshots);
 }
 
 /* --- measuring --- */
@@ -206,11 +205,9 @@ static void tick(struct node *node, uint64_t now_us)
 }
 
 /* Loads it as a follower does: parcel by parcel, beside the state. */
-static struct node *load(const struct node *like, const struct image *image, size_t *most_bytes)
+static struct state *load(const struct state *like, const struct image *image, size_t *most_bytes)
 {
-    struct node *scratch = image_scratch_new(like);
-    log_index_t index = 0;
-    term_t term = 0;
+    struct state *scratch = image_scratch_new(like);
     for (size_t at = 0; at < image->n;) {
         uint64_t began_us = cpu_us();
         size_t bytes = 0;
@@ -218,14 +215,14 @@ static struct node *load(const struct node *like, const struct image *image, siz
             assert_int_equal(image_load_part(scratch,
                                              (struct slice){image->parts[at]->at,
                                                             image->parts[at]->len},
-                                             &index, &term, NULL, NULL),
+                                             NULL, NULL),
                              OK);
             bytes += image->parts[at++]->len;
         } while (at < image->n && bytes + image->parts[at]->len <= INSTALL_BYTES_MAX);
         *most_bytes = bytes > *most_bytes ? bytes : *most_bytes;
         took(began_us);
     }
-    assert_int_equal(index, INDEX);
+    assert_int_equal(scratch->applied, INDEX);
     return scratch;
 }
 
@@ -237,8 +234,8 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
     struct node *node = node_of();
     uint64_t now_us = SECOND_US, draw = 1, steps = 0;
     fill(node, JOBS_KEPT_MAX, JOBS_OPEN_MAX, PROGRESS_SNAPS_MAX);
-    uint64_t expected = digest(node), began_us = cpu_us();
-    struct image_build *build = image_begin(node, IMAGE_WHOLE);
+    uint64_t expected = digest(&node->state), began_us = cpu_us();
+    struct image_build *build = image_begin(&node->state, IMAGE_WHOLE);
     took(began_us);
     report("the largest state: begins");
     while (!image_is_done(build)) {
@@ -266,16 +263,16 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
     printf("the largest state: %zu parts, %zu MiB, %u slices\n", image->n,
            (size_t)(bytes / MIB_BYTES), (unsigned)steps);
     assert_true(image->n < 1000);
-    struct node *loaded = load(node, image, &most);
+    struct state *loaded = load(&node->state, image, &most);
     report("the largest state: loading a parcel");
     assert_true(most <= INSTALL_BYTES_MAX + MESSAGE_MAX_BYTES / 2);
-    assert_true(digest(node) != expected);
+    assert_true(digest(&node->state) != expected);
     began_us = cpu_us();
-    image_replace_state(node, &loaded);
+    image_replace_state(&node->state, &loaded);
     took(began_us);
     report("the largest state: replacing it");
-    assert_true(digest(node) == expected);
-    image_end(node, &build);
+    assert_true(digest(&node->state) == expected);
+    image_end(&node->state, &build);
     node_destroy(&node);
 }
 
@@ -290,8 +287,8 @@ static void checkpoints_that_overlap_are_each_whole_W5(void **state)
     uint64_t expected[BUILDS], now_us = SECOND_US, draw = 7;
     fill(node, 300, 900, 50);
     for (unsigned i = 0; i < BUILDS; i++) {
-        expected[i] = digest(node);
-        builds[i] = image_begin(node, IMAGE_WHOLE);
+        expected[i] = digest(&node->state);
+        builds[i] = image_begin(&node->state, IMAGE_WHOLE);
         for (unsigned n = 0; n < 10; n++) {
             apply(node, 0, done(id_of(301 + random_below(&draw, 900))));
             progress_set_state(&node->state.progress, 1 + random_below(&draw, MARKED), draw);
@@ -302,10 +299,10 @@ static void checkpoints_that_overlap_are_each_whole_W5(void **state)
         size_t most = 0;
         while (!image_is_done(builds[i]))
             tick(node, now_us += IMAGE_SLICE_GAP_US);
-        struct node *loaded = load(node, image_of(builds[i]), &most);
+        struct state *loaded = load(&node->state, image_of(builds[i]), &most);
         assert_true(digest(loaded) == expected[i]);
         image_scratch_drop(&loaded);
-        image_end(node, &builds[i]);
+        image_end(&node->state, &builds[i]);
     }
     longest_us = 0;
     node_destroy(&node);
@@ -315,10 +312,11 @@ static void checkpoints_that_overlap_are_each_whole_W5(void **state)
 static void parts_of_an_earlier_release_are_read_W5(void **state)
 {
     (void)state;
-    struct node *node = node_of(), *loaded = image_scratch_new(node);
+    struct node *node = node_of();
+    struct state *loaded = image_scratch_new(&node->state);
     size_t most = 0;
     fill(node, 0, 40, 3);
-    struct image_build *build = image_begin(node, IMAGE_OPEN); /* a part a row, as then */
+    struct image_build *build = image_begin(&node->state, IMAGE_OPEN); /* a part a row, as then */
     struct image *old = image_new(INDEX, 1);
     uint64_t now_us = SECOND_US, got;
     while (!image_is_done(build))
@@ -339,18 +337,18 @@ static void parts_of_an_earlier_release_are_read_W5(void **state)
         message_drop(&message);
     }
     image_scratch_drop(&loaded);
-    loaded = load(node, old, &most);
-    assert_true(digest(loaded) != digest(node)); /* index 0, which is no node */
-    assert_int_equal(progress_now(&loaded->state.progress, 0), 6);
-    assert_int_equal(progress_now(&loaded->state.progress, 1000), 6);
-    assert_int_equal(progress_get_state(&loaded->state.progress, 500, 1, &got), OK);
+    loaded = load(&node->state, old, &most);
+    assert_true(digest(loaded) != digest(&node->state)); /* index 0, which is no node */
+    assert_int_equal(progress_now(&loaded->progress, 0), 6);
+    assert_int_equal(progress_now(&loaded->progress, 1000), 6);
+    assert_int_equal(progress_get_state(&loaded->progress, 500, 1, &got), OK);
     assert_int_equal(got, 5);
-    assert_int_equal(progress_now(&loaded->state.progress, 1001), 0);
-    assert_int_equal(progress_now(&loaded->state.progress, 378000), 0);
-    assert_int_equal(loaded->state.progress.nodes.count, MARKED + 3);
+    assert_int_equal(progress_now(&loaded->progress, 1001), 0);
+    assert_int_equal(progress_now(&loaded->progress, 378000), 0);
+    assert_int_equal(loaded->progress.nodes.count, MARKED + 3);
     image_scratch_drop(&loaded);
     image_drop(&old);
-    image_end(node, &build);
+    image_end(&node->state, &build);
     node_destroy(&node);
 }
 
@@ -358,17 +356,18 @@ static void parts_of_an_earlier_release_are_read_W5(void **state)
 static void a_build_of_a_state_that_was_replaced_is_lost_W5(void **state)
 {
     (void)state;
-    struct node *node = node_of(), *other = image_scratch_new(node);
+    struct node *node = node_of();
+    struct state *other = image_scratch_new(&node->state);
     fill(node, 0, 1000, 3);
-    struct image_build *build = image_begin(node, IMAGE_WHOLE);
+    struct image_build *build = image_begin(&node->state, IMAGE_WHOLE);
     assert_false(image_is_done(build));
-    image_replace_state(node, &other);
+    image_replace_state(&node->state, &other);
     assert_true(image_is_lost(build));
     assert_null(image_of(build));
     for (unsigned i = 0; i < 10; i++)
         tick(node, SECOND_US + i * IMAGE_SLICE_GAP_US);
     assert_true(image_is_lost(build));
-    image_end(node, &build);
+    image_end(&node->state, &build);
     longest_us = 0;
     node_destroy(&node);
 }

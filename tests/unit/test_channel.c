@@ -8,8 +8,7 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/link/channel.h"
-#include "nodes/core/rooms.h"
+#include "nodes/core/link/link.h"
 #include "shared/base/error.h"
 #include "tests/harness/random.h"
 
@@ -35,7 +34,7 @@ struct lane {
     size_t n;
 };
 
-struct link {
+struct network {
     uint64_t random, now_us;
     struct end ends[2];
     struct lane lanes[2];                   /* [i]: towards end i */
@@ -43,28 +42,28 @@ struct link {
     uint64_t lost, duplicated, reordered, delivered, verdicts[CHANNEL_ABSURD + 1];
 };
 
-static struct link link; /* too large for the stack */
+static struct network network; /* too large for the stack */
 
 static void begin(uint64_t seed)
 {
-    link = (struct link){.random = seed, .now_us = SECOND_US};
+    network = (struct network){.random = seed, .now_us = SECOND_US};
     for (int i = 0; i < 2; i++)
-        link.ends[i].self = 1 + (incarnation_t)i;
+        network.ends[i].self = 1 + (incarnation_t)i;
     for (int i = 0; i < 2; i++) {
-        channel_open(&link.ends[i].channel, link.ends[1 - i].self);
-        channel_linked(&link.ends[i].channel, 0);
+        channel_open(&network.ends[i].channel, network.ends[1 - i].self);
+        channel_linked(&network.ends[i].channel, 0);
     }
 }
 
 static void finish(void)
 {
-    channel_close(&link.ends[0].channel);
-    channel_close(&link.ends[1].channel);
+    channel_close(&network.ends[0].channel);
+    channel_close(&network.ends[1].channel);
 }
 
 static bool chance(uint64_t per_thousand)
 {
-    return random_below(&link.random, 1000) < per_thousand;
+    return random_below(&network.random, 1000) < per_thousand;
 }
 
 static int enqueue(struct end *end)
@@ -81,13 +80,13 @@ static int enqueue(struct end *end)
 
 static void fly(int to, const struct message *message)
 {
-    struct lane *lane = &link.lanes[to];
-    if (chance(link.loss)) {
-        link.lost++;
+    struct lane *lane = &network.lanes[to];
+    if (chance(network.loss)) {
+        network.lost++;
         return;
     }
-    bool twice = chance(link.duplication);
-    link.duplicated += twice;
+    bool twice = chance(network.duplication);
+    network.duplicated += twice;
     for (int copies = 0; copies <= twice && lane->n < FLYING_MAX; copies++)
         lane->at[lane->n++] = (struct flying){
             .body = message->as.release,
@@ -107,16 +106,16 @@ static void check(const struct end *end)
 /* What peers.c does after every step. */
 static void pump(int from)
 {
-    struct end *end = &link.ends[from];
+    struct end *end = &network.ends[from];
     struct message *message;
     uint64_t after_seq;
-    while ((message = channel_next(&end->channel, link.now_us, &after_seq))) {
+    while ((message = channel_next(&end->channel, network.now_us, &after_seq))) {
         /* Sent again, it still waits for what it waited for. */
         assert_int_equal(after_seq, message->as.release.job);
         channel_stamp(&end->channel, message, (node_id_t)(1 + from), end->self);
         fly(1 - from, message);
     }
-    if (channel_ack_due(&end->channel, link.now_us)) {
+    if (channel_ack_due(&end->channel, network.now_us)) {
         message = message_new(MESSAGE_CHANNEL_ACK);
         message->as.channel_ack.gap = end->channel.gap;
         channel_stamp(&end->channel, message, (node_id_t)(1 + from), end->self);
@@ -129,12 +128,12 @@ static void pump(int from)
 /* Lets one message arrive. */
 static void arrive(int to)
 {
-    struct lane *lane = &link.lanes[to];
-    struct end *end = &link.ends[to];
+    struct lane *lane = &network.lanes[to];
+    struct end *end = &network.ends[to];
     if (!lane->n)
         return;
-    size_t at = chance(link.reordering) ? (size_t)random_below(&link.random, lane->n) : 0;
-    link.reordered += at > 0;
+    size_t at = chance(network.reordering) ? (size_t)random_below(&network.random, lane->n) : 0;
+    network.reordered += at > 0;
     struct flying flying = lane->at[at];
     memmove(&lane->at[at], &lane->at[at + 1], (--lane->n - at) * sizeof flying);
     struct message *message = message_new(flying.type);
@@ -146,13 +145,13 @@ static void arrive(int to)
     }
     uint64_t clock_before = end->clock;
     enum channel_verdict verdict =
-        channel_receive(&end->channel, end->self, message, link.now_us, &end->clock);
-    link.verdicts[verdict]++;
+        channel_receive(&end->channel, end->self, message, network.now_us, &end->clock);
+    network.verdicts[verdict]++;
     if (verdict == CHANNEL_DELIVER) {
         /* Nothing is missing, nothing comes twice, nothing overtakes. */
         assert_int_equal(message->as.release.job, end->delivered + 1);
         end->delivered++;
-        link.delivered++;
+        network.delivered++;
         /* Lamport's clock: later than both. */
         assert_true(end->clock > clock_before && end->clock > message->as.channel.clock);
     }
@@ -163,32 +162,32 @@ static void arrive(int to)
 
 static void tick(uint64_t us)
 {
-    link.now_us += us;
+    network.now_us += us;
     for (int i = 0; i < 2; i++)
-        channel_tick(&link.ends[i].channel, link.now_us);
+        channel_tick(&network.ends[i].channel, network.now_us);
 }
 
 /* Runs until everything that was sent has arrived and is acknowledged; false: not within an hour.
  */
 static bool settle(void)
 {
-    for (uint64_t until = link.now_us + 3600 * SECOND_US; link.now_us < until;) {
+    for (uint64_t until = network.now_us + 3600 * SECOND_US; network.now_us < until;) {
         for (int i = 0; i < 2; i++)
             pump(i);
-        bool flying = link.lanes[0].n || link.lanes[1].n;
+        bool flying = network.lanes[0].n || network.lanes[1].n;
         for (int i = 0; i < 2; i++)
             arrive(i);
-        if (link.ends[0].delivered == link.ends[1].sent &&
-            link.ends[1].delivered == link.ends[0].sent && !link.ends[0].channel.queued &&
-            !link.ends[1].channel.queued)
+        if (network.ends[0].delivered == network.ends[1].sent &&
+            network.ends[1].delivered == network.ends[0].sent && !network.ends[0].channel.queued &&
+            !network.ends[1].channel.queued)
             return true;
         if (flying)
             continue;
-        uint64_t due = channel_deadline(&link.ends[0].channel);
-        uint64_t other = channel_deadline(&link.ends[1].channel);
+        uint64_t due = channel_deadline(&network.ends[0].channel);
+        uint64_t other = channel_deadline(&network.ends[1].channel);
         due = other < due ? other : due;
         assert_true(due != UINT64_MAX); /* something is missing, so somebody must have a plan */
-        tick(due > link.now_us ? due - link.now_us : 0);
+        tick(due > network.now_us ? due - network.now_us : 0);
     }
     return false;
 }
@@ -200,16 +199,16 @@ static void all_arrives_in_order_over_a_good_network(void **state)
     (void)state;
     begin(1);
     for (int i = 0; i < 5000; i++) {
-        assert_int_equal(enqueue(&link.ends[i % 2]), OK);
+        assert_int_equal(enqueue(&network.ends[i % 2]), OK);
         pump(i % 2);
         arrive(1 - i % 2);
     }
-    uint64_t began_us = link.now_us;
+    uint64_t began_us = network.now_us;
     assert_true(settle());
-    assert_true(link.now_us - began_us <=
+    assert_true(network.now_us - began_us <=
                 CHANNEL_ACK_DELAY_US); /* nothing had to wait for a resend */
-    assert_int_equal(link.delivered, 5000);
-    assert_int_equal(link.verdicts[CHANNEL_DUPLICATE] + link.verdicts[CHANNEL_GAP], 0);
+    assert_int_equal(network.delivered, 5000);
+    assert_int_equal(network.verdicts[CHANNEL_DUPLICATE] + network.verdicts[CHANNEL_GAP], 0);
     finish();
 }
 
@@ -218,13 +217,13 @@ static void pure_acks_are_few(void **state)
     (void)state;
     begin(2);
     for (int i = 0; i < 100 * CHANNEL_ACK_EVERY; i++) {
-        assert_int_equal(enqueue(&link.ends[0]), OK);
+        assert_int_equal(enqueue(&network.ends[0]), OK);
         pump(0);
         arrive(1);
         pump(1);
         arrive(0);
     }
-    assert_in_range(link.verdicts[CHANNEL_ACK_ONLY], 99, 101);
+    assert_in_range(network.verdicts[CHANNEL_ACK_ONLY], 99, 101);
     finish();
 }
 
@@ -234,20 +233,20 @@ static void loss_duplication_and_reordering_change_nothing(void **state)
     uint64_t lost = 0, duplicated = 0, reordered = 0;
     for (uint64_t seed = 1; seed <= 30; seed++) {
         begin(seed);
-        link.loss = random_below(&link.random, 300);
-        link.duplication = random_below(&link.random, 300);
-        link.reordering = random_below(&link.random, 500);
+        network.loss = random_below(&network.random, 300);
+        network.duplication = random_below(&network.random, 300);
+        network.reordering = random_below(&network.random, 500);
         for (int i = 0; i < 300; i++) {
-            for (uint64_t n = random_below(&link.random, 5); n; n--)
-                enqueue(&link.ends[random_below(&link.random, 2)]);
-            pump((int)random_below(&link.random, 2));
-            arrive((int)random_below(&link.random, 2));
-            tick(random_below(&link.random, 30 * MS_US));
+            for (uint64_t n = random_below(&network.random, 5); n; n--)
+                enqueue(&network.ends[random_below(&network.random, 2)]);
+            pump((int)random_below(&network.random, 2));
+            arrive((int)random_below(&network.random, 2));
+            tick(random_below(&network.random, 30 * MS_US));
         }
         assert_true(settle());
-        lost += link.lost;
-        duplicated += link.duplicated;
-        reordered += link.reordered;
+        lost += network.lost;
+        duplicated += network.duplicated;
+        reordered += network.reordered;
         finish();
     }
     assert_true(lost > 1000 && duplicated > 1000 && reordered > 1000);
@@ -259,21 +258,21 @@ static void loss_duplication_and_reordering_change_nothing(void **state)
  * the old one may still arrive, fair-queued with the new one's. */
 static void reconnect(int from)
 {
-    struct lane *lane = &link.lanes[1 - from];
-    channel_unlinked(&link.ends[from].channel);
+    struct lane *lane = &network.lanes[1 - from];
+    channel_unlinked(&network.ends[from].channel);
     uint64_t after_seq;
-    assert_null(channel_next(&link.ends[from].channel, link.now_us, &after_seq));
-    lane->n = (size_t)random_below(&link.random, lane->n + 1);
-    for (uint64_t n = random_below(&link.random, 4); n; n--)
-        enqueue(&link.ends[from]);
-    channel_linked(&link.ends[from].channel, link.ends[1 - from].channel.delivered);
+    assert_null(channel_next(&network.ends[from].channel, network.now_us, &after_seq));
+    lane->n = (size_t)random_below(&network.random, lane->n + 1);
+    for (uint64_t n = random_below(&network.random, 4); n; n--)
+        enqueue(&network.ends[from]);
+    channel_linked(&network.ends[from].channel, network.ends[1 - from].channel.delivered);
 }
 
 /* An end dies and comes back as another incarnation; both begin a new channel. What still flies is
  * of the old one, or for it. */
 static void restart(int which)
 {
-    struct end *end = &link.ends[which], *other = &link.ends[1 - which];
+    struct end *end = &network.ends[which], *other = &network.ends[1 - which];
     channel_close(&end->channel);
     end->self += 100;
     end->clock = 0;
@@ -289,15 +288,15 @@ static void reconnections_lose_and_double_nothing(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 60; seed++) {
         begin(seed);
-        link.loss = random_below(&link.random, 100);
-        link.reordering = random_below(&link.random, 300);
+        network.loss = random_below(&network.random, 100);
+        network.reordering = random_below(&network.random, 300);
         for (int i = 0; i < 1000; i++) {
-            enqueue(&link.ends[random_below(&link.random, 2)]);
-            pump((int)random_below(&link.random, 2));
+            enqueue(&network.ends[random_below(&network.random, 2)]);
+            pump((int)random_below(&network.random, 2));
             if (chance(50))
-                reconnect((int)random_below(&link.random, 2));
-            arrive((int)random_below(&link.random, 2));
-            tick(random_below(&link.random, 5 * MS_US));
+                reconnect((int)random_below(&network.random, 2));
+            arrive((int)random_below(&network.random, 2));
+            tick(random_below(&network.random, 5 * MS_US));
         }
         assert_true(settle());
         finish();
@@ -310,20 +309,20 @@ static void a_new_incarnation_begins_a_new_channel(void **state)
     uint64_t foreign = 0;
     for (uint64_t seed = 1; seed <= 200; seed++) {
         begin(seed);
-        link.loss = 50;
-        link.reordering = 100;
+        network.loss = 50;
+        network.reordering = 100;
         for (int i = 0; i < 1000; i++) {
-            enqueue(&link.ends[random_below(&link.random, 2)]);
-            pump((int)random_below(&link.random, 2));
+            enqueue(&network.ends[random_below(&network.random, 2)]);
+            pump((int)random_below(&network.random, 2));
             if (chance(20))
-                restart((int)random_below(&link.random, 2));
+                restart((int)random_below(&network.random, 2));
             if (chance(20))
-                reconnect((int)random_below(&link.random, 2));
-            arrive((int)random_below(&link.random, 2));
-            tick(random_below(&link.random, 5 * MS_US));
+                reconnect((int)random_below(&network.random, 2));
+            arrive((int)random_below(&network.random, 2));
+            tick(random_below(&network.random, 5 * MS_US));
         }
         assert_true(settle());
-        foreign += link.verdicts[CHANNEL_FOREIGN];
+        foreign += network.verdicts[CHANNEL_FOREIGN];
         finish();
     }
     assert_true(foreign > 1000);
@@ -335,20 +334,20 @@ static void the_window_and_the_queue_are_bounded(void **state)
 {
     (void)state;
     begin(3);
-    struct end *end = &link.ends[0];
+    struct end *end = &network.ends[0];
     for (uint64_t i = 0; i < CHANNEL_QUEUE_MAX; i++)
         assert_int_equal(enqueue(end), OK);
     assert_int_equal(enqueue(end), ERR_FULL);
     pump(0);
-    assert_int_equal(link.lanes[1].n, CHANNEL_WINDOW);
+    assert_int_equal(network.lanes[1].n, CHANNEL_WINDOW);
     pump(0);
-    assert_int_equal(link.lanes[1].n, CHANNEL_WINDOW); /* no more before an acknowledgement */
+    assert_int_equal(network.lanes[1].n, CHANNEL_WINDOW); /* no more before an acknowledgement */
     arrive(1);
-    link.now_us += CHANNEL_ACK_DELAY_US;
+    network.now_us += CHANNEL_ACK_DELAY_US;
     pump(1);
     arrive(0);
     pump(0);
-    assert_int_equal(link.lanes[1].n, CHANNEL_WINDOW);
+    assert_int_equal(network.lanes[1].n, CHANNEL_WINDOW);
     assert_int_equal(enqueue(end), OK); /* one has left the queue */
     assert_int_equal(enqueue(end), ERR_FULL);
     assert_true(settle());
@@ -375,19 +374,19 @@ static void what_is_lost_is_sent_again_after_the_timeout(void **state)
 {
     (void)state;
     begin(4);
-    enqueue(&link.ends[0]);
+    enqueue(&network.ends[0]);
     pump(0);
-    link.lanes[1].n = 0; /* lost */
-    uint64_t due = channel_deadline(&link.ends[0].channel);
-    assert_int_equal(due, link.now_us + CHANNEL_RESEND_US);
+    network.lanes[1].n = 0; /* lost */
+    uint64_t due = channel_deadline(&network.ends[0].channel);
+    assert_int_equal(due, network.now_us + CHANNEL_RESEND_US);
     tick(CHANNEL_RESEND_US - 1);
     pump(0);
-    assert_int_equal(link.lanes[1].n, 0);
+    assert_int_equal(network.lanes[1].n, 0);
     tick(1);
     pump(0);
-    assert_int_equal(link.lanes[1].n, 1);
+    assert_int_equal(network.lanes[1].n, 1);
     arrive(1);
-    assert_int_equal(link.ends[1].delivered, 1);
+    assert_int_equal(network.ends[1].delivered, 1);
     finish();
 }
 
@@ -396,13 +395,13 @@ static void a_gap_is_reported_and_mended_long_before_the_timeout(void **state)
     (void)state;
     begin(5);
     for (int i = 0; i < 10; i++)
-        enqueue(&link.ends[0]);
+        enqueue(&network.ends[0]);
     pump(0);
-    memmove(&link.lanes[1].at[3], &link.lanes[1].at[4], 6 * sizeof link.lanes[1].at[0]);
-    link.lanes[1].n = 9; /* the fourth is lost */
-    uint64_t began_us = link.now_us;
+    memmove(&network.lanes[1].at[3], &network.lanes[1].at[4], 6 * sizeof network.lanes[1].at[0]);
+    network.lanes[1].n = 9; /* the fourth is lost */
+    uint64_t began_us = network.now_us;
     assert_true(settle());
-    assert_true(link.now_us - began_us <= 2 * CHANNEL_ACK_DELAY_US);
+    assert_true(network.now_us - began_us <= 2 * CHANNEL_ACK_DELAY_US);
     finish();
 }
 
@@ -411,7 +410,7 @@ static void a_gap_is_reported_and_mended_long_before_the_timeout(void **state)
 static enum channel_verdict receive(uint64_t src, uint64_t dst, uint64_t seq, uint64_t ack,
                                     uint64_t clock)
 {
-    struct end *end = &link.ends[1];
+    struct end *end = &network.ends[1];
     struct message *message = message_new(MESSAGE_RELEASE);
     message->as.release = (struct wire_release){.src = 1,
                                                 .src_incarnation = src,
@@ -420,7 +419,7 @@ static enum channel_verdict receive(uint64_t src, uint64_t dst, uint64_t seq, ui
                                                 .ack = ack,
                                                 .clock = clock};
     enum channel_verdict verdict =
-        channel_receive(&end->channel, end->self, message, link.now_us, &end->clock);
+        channel_receive(&end->channel, end->self, message, network.now_us, &end->clock);
     channel_check_invariants(&end->channel);
     message_drop(&message);
     return verdict;
@@ -431,8 +430,8 @@ static void absurd_numbers_are_refused_X10(void **state)
     (void)state;
     begin(6);
     for (int i = 0; i < 5; i++)
-        enqueue(&link.ends[1]);
-    struct channel before = link.ends[1].channel;
+        enqueue(&network.ends[1]);
+    struct channel before = network.ends[1].channel;
     /* An acknowledgement of what was never sent. */
     assert_int_equal(receive(1, 2, 0, 6, 0), CHANNEL_ABSURD);
     assert_int_equal(receive(1, 2, 1, UINT64_MAX, 0), CHANNEL_ABSURD);
@@ -444,10 +443,10 @@ static void absurd_numbers_are_refused_X10(void **state)
     assert_int_equal(receive(1, 3, 1, 0, 0), CHANNEL_FOREIGN);
     assert_int_equal(receive(0, 2, 1, 0, 0), CHANNEL_FOREIGN);
     /* Nothing of it changed anything. */
-    assert_memory_equal(&before, &link.ends[1].channel, sizeof before);
+    assert_memory_equal(&before, &network.ends[1].channel, sizeof before);
     /* A clock near its end does not drag ours along, where it would overflow. */
     assert_int_equal(receive(1, 2, 1, 0, UINT64_MAX), CHANNEL_DELIVER);
-    assert_true(link.ends[1].clock < 100);
+    assert_true(network.ends[1].clock < 100);
     finish();
 }
 
@@ -456,17 +455,17 @@ static void old_acknowledgements_take_nothing_back(void **state)
     (void)state;
     begin(7);
     for (int i = 0; i < 5; i++)
-        enqueue(&link.ends[1]);
+        enqueue(&network.ends[1]);
     pump(1);
     assert_int_equal(receive(1, 2, 0, 4, 0), CHANNEL_ACK_ONLY);
-    assert_int_equal(link.ends[1].channel.acked, 4);
+    assert_int_equal(network.ends[1].channel.acked, 4);
     assert_int_equal(receive(1, 2, 0, 2, 0), CHANNEL_ACK_ONLY);
-    assert_int_equal(link.ends[1].channel.acked, 4);
+    assert_int_equal(network.ends[1].channel.acked, 4);
     /* Nor does a WELCOME that is behind, or ahead of all that was ever sent. */
-    channel_linked(&link.ends[1].channel, 1);
-    assert_int_equal(link.ends[1].channel.acked, 4);
-    channel_linked(&link.ends[1].channel, 1000);
-    channel_check_invariants(&link.ends[1].channel);
+    channel_linked(&network.ends[1].channel, 1);
+    assert_int_equal(network.ends[1].channel.acked, 4);
+    channel_linked(&network.ends[1].channel, 1000);
+    channel_check_invariants(&network.ends[1].channel);
     finish();
 }
 

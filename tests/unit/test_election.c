@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/raft/journal.h"
 #include "nodes/core/rooms.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
@@ -102,7 +101,7 @@ static void only_a_log_as_complete_as_ours_gets_a_vote_R3(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int pre = 0; pre < 2; pre++) {
             bench_begin(3, NODE_NONE);
-            journal_reset(bench.node, 7, 3);
+            journal_reset(&bench.node->raft, 7, 3);
             bench_request_vote(2, pre, 9, cases[i].index, cases[i].term);
             assert_true(bench_answered(cases[i].granted, cases[i].granted || !pre ? 9 : 3));
             bench_finish();
@@ -247,7 +246,7 @@ static void absurd_terms_are_refused_X10(void **state)
     static const term_t absurd[] = {3 + TERM_JUMP_MAX + 1, TERM_MAX, TERM_MAX + 1, UINT64_MAX};
     bench_begin(3, NODE_NONE);
     for (size_t i = 0; i < sizeof absurd / sizeof absurd[0]; i++) {
-        uint64_t rejected = bench.node->rejected_here;
+        uint64_t rejected = bench.node->step.rejected_here;
         bench_heartbeat(2, "worker", absurd[i], 2);
         bench_heartbeat(2, "coordinator", absurd[i], 2);
         bench_reply_vote(2, false, absurd[i], false);
@@ -255,7 +254,7 @@ static void absurd_terms_are_refused_X10(void **state)
             bench_request_vote(2, pre, absurd[i], 0, 0);
             assert_null(bench_answer());
         }
-        assert_int_equal(bench.node->rejected_here, rejected + 5);
+        assert_int_equal(bench.node->step.rejected_here, rejected + 5);
     }
     assert_int_equal(bench.node->step.term, 3);
     assert_int_equal(bench.wanted_seq, 0);
@@ -283,10 +282,10 @@ static void a_second_coordinator_of_a_term_is_not_believed(void **state)
     (void)state;
     bench_begin(0, NODE_NONE);
     bench_become_coordinator();
-    uint64_t rejected = bench.node->rejected_here;
+    uint64_t rejected = bench.node->step.rejected_here;
     bench_heartbeat(2, "coordinator", bench.node->step.term, 2);
     assert_true(node_is_coordinator(bench.node));
-    assert_int_equal(bench.node->rejected_here, rejected + 1);
+    assert_int_equal(bench.node->step.rejected_here, rejected + 1);
     bench_finish();
 }
 

@@ -10,7 +10,6 @@
 
 #include "nodes/core/schedule/run.h"
 #include "nodes/core/rooms.h"
-#include "nodes/core/worker/worker.h"
 #include "shared/base/text.h"
 #include "tests/sim/world.h"
 
@@ -227,7 +226,7 @@ static void only_what_was_executing_is_suspected_T4(void **state)
         world_run(world, 100 * MS_US + world_random(world, 50 * MS_US));
         assert_true(world_run_until(world, has_somebody_a_queue, SECOND_US));
         node_id_t victim = somebody_busy(world, true);
-        op_id_t executing = worker_executing(world->nodes[victim].core).op, suspected = 0;
+        op_id_t executing = worker_executing(&world->nodes[victim].core->worker).op, suspected = 0;
         world_crash(world, victim);
         world_run(world, 2 * MS_US);
         assert_int_equal(suspects(world, "a", &suspected), 1);
@@ -390,7 +389,7 @@ static void a_worker_short_of_memory_is_throttled_T11(void **state)
     while (!is_over(world) && world->now_us < 600 * SECOND_US) {
         world_run(world, MS_US);
         for (node_id_t id = 1; id <= 4; id++)
-            pressed += worker_is_pressed(world->nodes[id].core);
+            pressed += worker_is_pressed(&world->nodes[id].core->worker);
     }
     assert_true(pressed > 0);
     assert_done(world, "a", SECOND_US);

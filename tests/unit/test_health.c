@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/raft/health.h"
 #include "nodes/core/rooms.h"
 #include "tests/harness/stage.h"
 

@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/raft/journal.h"
 #include "nodes/core/rooms.h"
 #include "shared/base/text.h"
 #include "tests/harness/stage.h"
@@ -42,7 +41,7 @@ static void what_was_compacted_is_not_applied_again_R16(void **state)
 {
     (void)state;
     struct stage *stage = begin_behind(40);
-    const struct journal *journal = &stage_core(stage, 2)->journal;
+    const struct journal *journal = &stage_core(stage, 2)->raft.journal;
     uint64_t before = progress_now(&stage_core(stage, 2)->state.progress, 140);
     struct message *message = message_new(MESSAGE_APPEND);
     struct wire_append *append = &message->as.append;
@@ -57,9 +56,9 @@ static void what_was_compacted_is_not_applied_again_R16(void **state)
         append->entries.at[i] = (struct wire_log_item){1, message_add_frame(message, packed)};
     blob_drop(&packed);
     log_index_t last = journal->last, applied = journal->applied;
-    uint64_t rejected = stage_core(stage, 2)->rejected_here;
+    uint64_t rejected = stage_core(stage, 2)->step.rejected_here;
     stage_say(stage, 1, 2, PLANE_CHECKPOINT, message);
-    assert_int_equal(stage_core(stage, 2)->rejected_here, rejected);
+    assert_int_equal(stage_core(stage, 2)->step.rejected_here, rejected);
     assert_int_equal(stage_core(stage, 2)->raft.journal.last, last);
     assert_int_equal(stage_core(stage, 2)->raft.journal.applied, applied);
     assert_int_equal(progress_now(&stage_core(stage, 2)->state.progress, 140), before);
@@ -179,7 +178,7 @@ static void a_full_checkpoint_takes_no_acknowledged_entry_away_R19(void **state)
 {
     (void)state;
     struct stage *stage = begin_behind(40);
-    const struct journal *journal = &stage_core(stage, 2)->journal;
+    const struct journal *journal = &stage_core(stage, 2)->raft.journal;
     stage_kill(stage, 1);
     log_index_t last = journal->last;
     struct message *message = message_new(MESSAGE_APPEND);

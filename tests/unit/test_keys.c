@@ -9,9 +9,7 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/state/checkpoint.h"
-#include "nodes/core/state/keys_replicated.h"
-#include "nodes/core/rooms.h"
+#include "nodes/core/state/state.h"
 #include "shared/base/error.h"
 #include "shared/base/session_key.h"
 #include "shared/base/text.h"
@@ -254,12 +252,12 @@ static void sink_clear(struct image_sink *sink)
 /* The node is installed somewhere else, or starts again: all must be as it was. */
 static void move(struct model *model)
 {
-    struct node *node = mem_new(1, sizeof *node);
+    struct state *replicated = mem_new(1, sizeof *replicated);
     struct image_sink sink = {.use = IMAGE_WHOLE};
     struct keys before = model->keys;
-    node->state.keys = before;
-    keys_save(&sink, node);
-    struct image *blocks = keys_blocks(node);
+    replicated->keys = before;
+    keys_save(&sink, replicated);
+    struct image *blocks = keys_blocks(replicated);
     model->keys = (struct keys){0};
     keys_init(&model->keys, &before.limits);
     load_parts(&model->keys, sink.at, sink.n);
@@ -278,7 +276,7 @@ static void move(struct model *model)
     keys_clear(&before);
     image_drop(&blocks);
     sink_clear(&sink);
-    free(node);
+    free(replicated);
 }
 
 static void run_model(uint64_t seed)
@@ -356,31 +354,34 @@ static void foreign_parts_are_refused(void **state)
 static void a_checkpoint_costs_what_is_new(void **state)
 {
     (void)state;
-    struct node *node = mem_new(1, sizeof *node);
-    keys_init(&node->state.keys, &(struct key_limits){.block = 4096});
+    struct step *step = mem_new(1, sizeof *step);
+    struct state *replicated = mem_new(1, sizeof *replicated);
+    replicated->step = step;
+    keys_init(&replicated->keys, &(struct key_limits){.block = 4096});
     uint64_t random = 3;
     for (size_t i = 0; i < 4096 * 20 + 1000; i++)
-        key_window_add(&node->state.keys.window, random_u64(&random));
+        key_window_add(&replicated->keys.window, random_u64(&random));
     struct image_sink sink = {.use = IMAGE_WHOLE};
-    keys_save(&sink, node);
+    keys_save(&sink, replicated);
     assert_true(sink.bytes < 8 * 1000 + 200);
     sink_clear(&sink);
     for (unsigned more = 0; more < 3; more++) {
-        struct image *image = keys_blocks(node);
+        struct image *image = keys_blocks(replicated);
         image->n_blocks = image->n;
-        image->next_block = node->state.keys.window.next;
-        outbox_begin(&node->out);
-        keys_store_blocks(node, image);
-        assert_int_equal(node->out.n_writes, more == 0 ? 20 : more == 2);
+        image->next_block = replicated->keys.window.next;
+        outbox_begin(&step->out);
+        keys_store_blocks(replicated, image);
+        assert_int_equal(step->out.n_writes, more == 0 ? 20 : more == 2);
         if (!more) /* shared, not packed again */
-            assert_ptr_equal(node->out.writes[0].entry, node->state.keys.window.blocks[0].packed);
+            assert_ptr_equal(step->out.writes[0].entry, replicated->keys.window.blocks[0].packed);
         image_drop(&image);
         for (size_t i = 0; more && i < 4096; i++)
-            key_window_add(&node->state.keys.window, random_u64(&random));
+            key_window_add(&replicated->keys.window, random_u64(&random));
     }
-    outbox_destroy(&node->out);
-    keys_clear(&node->state.keys);
-    free(node);
+    outbox_destroy(&step->out);
+    keys_clear(&replicated->keys);
+    free(replicated);
+    free(step);
 }
 
 int main(void)

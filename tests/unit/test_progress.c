@@ -7,8 +7,7 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/state/progress.h"
-#include "nodes/core/rooms.h"
+#include "nodes/core/state/state.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"

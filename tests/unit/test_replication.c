@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/raft/journal.h"
 #include "nodes/core/rooms.h"
 #include "shared/base/text.h"
 #include "tests/harness/random.h"

@@ -429,9 +429,9 @@ static void inject(struct world *world, node_id_t to, node_id_t from, struct mes
     message->as.channel.seq = node->links.peers[from].channel.delivered + 1;
     message->as.channel.src = from;
     message->as.channel.src_incarnation = node->links.peers[from].channel.peer;
-    message->as.channel.dst_incarnation = node->config.incarnation;
+    message->as.channel.dst_incarnation = node->step.config.incarnation;
     message->as.channel.ack = node->links.peers[from].channel.acked;
-    struct event event = {.kind = EVENT_MESSAGE, .now_us = node->now_us};
+    struct event event = {.kind = EVENT_MESSAGE, .now_us = node->step.now_us};
     event.message.plane = PLANE_CHANNEL;
     event.message.from = from;
     event.message.incarnation = node->links.peers[from].channel.peer;
@@ -540,7 +540,7 @@ static void absurd_markers_are_rejected(void **state)
     (void)state;
     struct world *world = begin(63, 3);
     struct node *node = world->nodes[2].core;
-    uint64_t before = node->rejected_here;
+    uint64_t before = node->step.rejected_here;
     struct message *message = marker(world, 7);
     message->as.marker.participants.at[2].node = 4;
     inject(world, 2, 1, message);
@@ -556,7 +556,7 @@ static void absurd_markers_are_rejected(void **state)
     message = message_new(MESSAGE_SNAPSHOT_END);
     message->as.snapshot_end.initiator = 3; /* not its own */
     inject(world, 2, 1, message);
-    assert_int_equal(node->rejected_here, before + 5);
+    assert_int_equal(node->step.rejected_here, before + 5);
     assert_int_equal(node->snapshots.n_recordings, 0);
     /* A flood of snapshots fills what there is for them, and no more. */
     for (uint64_t counter = 100; counter < 100 + 2 * SNAPSHOTS_ACTIVE_MAX; counter++)
@@ -596,9 +596,9 @@ static void malformed_reports_are_rejected(void **state)
         world_pause(world, 2, SECOND_US);
         world_pause(world, 3, SECOND_US);
         begin_to_take(world, 1);
-        uint64_t before = node->rejected_here;
+        uint64_t before = node->step.rejected_here;
         inject(world, 1, 2, report(world, how == 3, how == 4 ? 0 : 2, content));
-        assert_int_equal(node->rejected_here, before + 1);
+        assert_int_equal(node->step.rejected_here, before + 1);
         assert_non_null(node->snapshots.collections->nodes[2].missing);
         assert_null(node->snapshots.collections->nodes[3].missing);
         message_drop(&content);
