@@ -1,5 +1,5 @@
-/* pull.h - does for the transfer (nodes/core/values/transfer.h) what it asks for: questions go out through
- * the gate, chunks are hashed by the store thread. */
+/* pull.h - does for the transfer (nodes/core/values/transfer.h) what it asks for: questions go out
+ * through the gate, chunks are hashed by the store thread. */
 #ifndef CONCLAVE_IO_PULL_H
 #define CONCLAVE_IO_PULL_H
 

@@ -9,8 +9,8 @@
 
 #include "nodes/core/raft/raft_types.h"
 
-/* A message of our cluster; `accepted`: what election_accept_coordinator() has said of its term, and
- * what that changed was handed on. */
+/* A message of our cluster; `accepted`: what election_accept_coordinator() has said of its term,
+ * and what that changed was handed on. */
 void follower_append(struct raft *raft, node_id_t from, struct message *message, bool accepted);
 void follower_install(struct raft *raft, node_id_t from, const struct message *message,
                       bool accepted);
