@@ -1,6 +1,6 @@
 /* bench.h - one node under test, message by message; the test plays everybody else. */
-#ifndef CONCLAVE_UNIT_BENCH_H
-#define CONCLAVE_UNIT_BENCH_H
+#ifndef CONCLAVE_HARNESS_BENCH_H
+#define CONCLAVE_HARNESS_BENCH_H
 
 #include "nodes/core/node.h"
 #include "nodes/core/rooms.h"

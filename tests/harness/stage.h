@@ -4,8 +4,8 @@
  * millisecond, a disk none, and node i waits T + 100 ms * i for a coordinator. What the test wants
  * otherwise it says: this message is lost, that disk is slow, now that timeout expires. What
  * happens is told line by line, so that a test can read it and a person, too. */
-#ifndef CONCLAVE_UNIT_STAGE_H
-#define CONCLAVE_UNIT_STAGE_H
+#ifndef CONCLAVE_HARNESS_STAGE_H
+#define CONCLAVE_HARNESS_STAGE_H
 
 #include "nodes/core/node.h"
 #include "nodes/core/rooms.h"

@@ -1,6 +1,6 @@
 /* stage_internal.h - between the files of the stage only. */
-#ifndef CONCLAVE_UNIT_STAGE_INTERNAL_H
-#define CONCLAVE_UNIT_STAGE_INTERNAL_H
+#ifndef CONCLAVE_HARNESS_STAGE_INTERNAL_H
+#define CONCLAVE_HARNESS_STAGE_INTERNAL_H
 
 #include "tests/harness/stage.h"
 

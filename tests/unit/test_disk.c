@@ -25,7 +25,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 #include "tests/harness/random.h"
-#include "tests/unit/tree.h"
+#include "tests/harness/tree.h"
 
 #define PATH_ROOM    256
 #define CRASHED      99

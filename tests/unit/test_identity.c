@@ -12,7 +12,7 @@
 
 #include "nodes/io/disk.h"
 #include "shared/base/error.h"
-#include "tests/unit/tree.h"
+#include "tests/harness/tree.h"
 
 static char root[64];
 

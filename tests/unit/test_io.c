@@ -18,7 +18,7 @@
 #include "shared/base/error.h"
 #include "shared/base/log.h"
 #include "tests/harness/random.h"
-#include "tests/unit/tree.h"
+#include "tests/harness/tree.h"
 
 #define NODES       2
 #define PATIENCE_US (20 * SECOND_US)

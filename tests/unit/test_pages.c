@@ -22,7 +22,7 @@
 #include "shared/base/map.h"
 #include "shared/base/memory.h"
 #include "tests/harness/random.h"
-#include "tests/unit/tree.h"
+#include "tests/harness/tree.h"
 
 #define PATH_ROOM  256
 #define PAGE_BYTES 4096

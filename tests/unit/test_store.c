@@ -18,7 +18,7 @@
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "tests/harness/random.h"
-#include "tests/unit/tree.h"
+#include "tests/harness/tree.h"
 
 #define PATIENCE_MS 20000
 #define PATH_ROOM   512

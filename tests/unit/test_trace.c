@@ -9,7 +9,7 @@
 #include <glob.h>
 
 #include "shared/base/memory.h"
-#include "tests/unit/trace.h"
+#include "tests/harness/trace.h"
 
 static void a_trace_is_told_as_it_is_written(void **state)
 {

@@ -6,7 +6,7 @@
 
 #include "shared/base/memory.h"
 #include "tests/harness/stage.h"
-#include "tests/unit/trace.h"
+#include "tests/harness/trace.h"
 
 struct lines {
     char **at; /* owned, each without its end of line */

@@ -6,7 +6,7 @@
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "tests/harness/stage.h"
-#include "tests/unit/trace_internal.h"
+#include "tests/harness/trace_internal.h"
 
 bool trace_number(const char *word, uint64_t max, uint64_t *out)
 {

@@ -10,8 +10,8 @@
  *
  * Commands up to a line of four dashes are carried out; behind it stands what they tell, up to an
  * empty line ("ok" when they tell nothing). trace.c has the table of the commands. */
-#ifndef CONCLAVE_UNIT_TRACE_H
-#define CONCLAVE_UNIT_TRACE_H
+#ifndef CONCLAVE_HARNESS_TRACE_H
+#define CONCLAVE_HARNESS_TRACE_H
 
 #include <stdbool.h>
 

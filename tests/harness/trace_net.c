@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/trace_internal.h"
+#include "tests/harness/trace_internal.h"
 
 /* "1>2", either side may be "*". */
 static bool to_pair(const struct stage *stage, char *word, node_id_t *from, node_id_t *to)

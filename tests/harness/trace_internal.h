@@ -1,9 +1,9 @@
 /* trace_internal.h - between the files of the traces only. */
-#ifndef CONCLAVE_UNIT_TRACE_INTERNAL_H
-#define CONCLAVE_UNIT_TRACE_INTERNAL_H
+#ifndef CONCLAVE_HARNESS_TRACE_INTERNAL_H
+#define CONCLAVE_HARNESS_TRACE_INTERNAL_H
 
 #include "tests/harness/stage.h"
-#include "tests/unit/trace.h"
+#include "tests/harness/trace.h"
 
 #define WORDS_MAX 24
 

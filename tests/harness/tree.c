@@ -1,4 +1,4 @@
-#include "tests/unit/tree.h"
+#include "tests/harness/tree.h"
 
 #include <ftw.h>
 #include <stdio.h>
