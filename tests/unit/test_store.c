@@ -2,68 +2,31 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "nodes/io/store.h"
-#include "nodes/core/values/values.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
-#include "tests/harness/random.h"
-#include "tests/harness/tree.h"
+#include "tests/harness/datadir.h"
 
 #define PATIENCE_MS 20000
-#define PATH_ROOM   512
-
-static char root[64];
-
-static int make_root(void **state)
-{
-    (void)state;
-    text_format(root, sizeof root, "/tmp/conclave-store-XXXXXX");
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int remove_root(void **state)
-{
-    (void)state;
-    return tree_remove(root);
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[PATH_ROOM];
-    text_format(path, sizeof path, "%s/%s", root, name);
-    return path;
-}
-
-static struct disk *open_disk(void)
-{
-    struct disk *disk;
-    struct text why = {0};
-    int error = disk_open(path_of("node"), "conclave", 3, DURABILITY_FSYNC, &disk, &why);
-    if (error)
-        fail_msg("%s", why.at);
-    return disk;
-}
 
 static void assert_refused(const char *name, const char *cluster, node_id_t node, int expected,
                            const char *word)
 {
     struct disk *disk = NULL;
     struct text why = {0};
-    assert_int_equal(disk_open(path_of(name), cluster, node, DURABILITY_FSYNC, &disk, &why),
+    assert_int_equal(disk_open(datadir_path(name), cluster, node, DURABILITY_FSYNC, &disk, &why),
                      expected);
     assert_null(disk);
-    if (!strstr(why.at, word) || !strstr(why.at, root))
+    if (!strstr(why.at, word) || !strstr(why.at, datadir))
         fail_msg("'%s' does not say '%s'", why.at, word);
 }
 
@@ -72,19 +35,19 @@ static void assert_refused(const char *name, const char *cluster, node_id_t node
 static void a_directory_belongs_to_one_node_of_one_cluster(void **state)
 {
     (void)state;
-    struct disk *disk = open_disk();
+    struct disk *disk = datadir_open();
     assert_refused("node", "conclave", 3, ERR_EXISTS, "in use");
     disk_close(&disk);
     assert_refused("node", "conclave", 4, ERR_STALE, "belongs to node 3");
     assert_refused("node", "other", 3, ERR_STALE, "cluster 'conclave'");
-    disk = open_disk();
+    disk = datadir_open();
     disk_close(&disk);
 }
 
 static void a_directory_that_cannot_be_used_is_refused(void **state)
 {
     (void)state;
-    int fd = open(path_of("file"), O_CREAT | O_WRONLY, 0600);
+    int fd = open(datadir_path("file"), O_CREAT | O_WRONLY, 0600);
     close(fd);
     assert_refused("file", "conclave", 3, ERR_IO, "no directory");
     assert_refused("file/below", "conclave", 3, ERR_IO, "cannot make the directory");
@@ -96,7 +59,7 @@ static void each_boot_is_another_incarnation(void **state)
     incarnation_t last = 0, first = 0;
     struct text why = {0};
     for (uint64_t boot = 1; boot <= 3; boot++) {
-        struct disk *disk = open_disk();
+        struct disk *disk = datadir_open();
         incarnation_t incarnation;
         struct node_durable durable;
         assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
@@ -162,7 +125,7 @@ static struct seen read_log(struct disk *disk, log_index_t base)
 static void vote_and_log_survive(void **state)
 {
     (void)state;
-    struct disk *disk = open_disk();
+    struct disk *disk = datadir_open();
     struct node_durable durable;
     struct text why = {0};
     assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
@@ -179,7 +142,7 @@ static void vote_and_log_survive(void **state)
     disk_commit(disk);
     disk_close(&disk);
 
-    disk = open_disk();
+    disk = datadir_open();
     assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
     assert_true(durable.term == 5 && durable.vote == 2 && durable.voter);
     struct seen seen = read_log(disk, 0);
@@ -198,7 +161,8 @@ static void durability_off_neither_keeps_nor_believes_a_log(void **state)
     struct disk *disk = NULL;
     struct node_durable durable;
     struct text why = {0};
-    assert_int_equal(disk_open(path_of("off"), "conclave", 3, DURABILITY_OFF, &disk, &why), OK);
+    assert_int_equal(disk_open(datadir_path("off"), "conclave", 3, DURABILITY_OFF, &disk, &why),
+                     OK);
     assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
     struct store *store = store_start(disk);
     store_persist(store, 1, &(struct write){.kind = WRITE_VOTE, .term = 5, .voter = true}, 1);
@@ -209,7 +173,8 @@ static void durability_off_neither_keeps_nor_believes_a_log(void **state)
     store_destroy(&store);
     disk_close(&disk);
 
-    assert_int_equal(disk_open(path_of("off"), "conclave", 3, DURABILITY_FSYNC, &disk, &why), OK);
+    assert_int_equal(disk_open(datadir_path("off"), "conclave", 3, DURABILITY_FSYNC, &disk, &why),
+                     OK);
     assert_int_equal(disk_read_vote(disk, &durable, &why), OK);
     assert_true(!durable.term && !durable.voter);
     disk_begin(disk);
@@ -217,7 +182,8 @@ static void durability_off_neither_keeps_nor_believes_a_log(void **state)
     disk_commit(disk);
     disk_close(&disk);
 
-    assert_int_equal(disk_open(path_of("off"), "conclave", 3, DURABILITY_OFF, &disk, &why), OK);
+    assert_int_equal(disk_open(datadir_path("off"), "conclave", 3, DURABILITY_OFF, &disk, &why),
+                     OK);
     assert_int_equal(disk_read_vote(disk, &durable, &why), ERR_STALE);
     assert_non_null(strstr(why.at, "holds a log"));
     disk_close(&disk);
@@ -244,7 +210,7 @@ static void write_image(struct disk *disk, log_index_t index, size_t n_parts, bo
 static void a_full_checkpoint_replaces_the_log_before_it(void **state)
 {
     (void)state;
-    struct disk *disk = open_disk();
+    struct disk *disk = datadir_open();
     disk_begin(disk);
     for (log_index_t index = 1; index <= 50; index++)
         write_entry(disk, index, 1);
@@ -257,7 +223,7 @@ static void a_full_checkpoint_replaces_the_log_before_it(void **state)
     disk_commit(disk);
     disk_close(&disk);
 
-    disk = open_disk();
+    disk = datadir_open();
     seen = read_log(disk, 45);
     assert_true(seen.parts == 2 && seen.n == 5);
     disk_begin(disk);
@@ -272,7 +238,7 @@ static void a_full_checkpoint_replaces_the_log_before_it(void **state)
 static void a_gap_in_the_log_is_damage(void **state)
 {
     (void)state;
-    struct disk *disk = open_disk();
+    struct disk *disk = datadir_open();
     disk_begin(disk);
     write_entry(disk, 1, 1);
     write_entry(disk, 3, 1);
@@ -289,15 +255,15 @@ static void a_gap_in_the_log_is_damage(void **state)
 static void damage_is_noticed(void **state)
 {
     (void)state;
-    struct disk *disk = open_disk();
+    struct disk *disk = datadir_open();
     disk_begin(disk);
     disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = 5, .vote = 2, .voter = true});
     for (log_index_t index = 1; index <= 20; index++)
         write_entry(disk, index, 1);
     disk_commit(disk);
     disk_close(&disk);
-    char path[PATH_ROOM];
-    text_format(path, sizeof path, "%s/node/store/data.mdb", root);
+    char path[DATADIR_PATH_ROOM];
+    text_format(path, sizeof path, "%s/node/store/data.mdb", datadir);
     int fd = open(path, O_RDWR);
     struct stat status;
     assert_int_equal(fstat(fd, &status), 0);
@@ -369,7 +335,7 @@ static void records_are_replaced_forgotten_and_read_in_order(void **state)
     memset(longest, 'x', RECORD_KEY_MAX);
     longest[RECORD_KEY_MAX] = '\0';
     text_format(twice, sizeof twice, "%s%s", longest, longest);
-    struct disk *disk = open_disk();
+    struct disk *disk = datadir_open();
     assert_int_equal(count_records(disk), 0);
     disk_begin(disk);
     write_record(disk, "b", "something else");
@@ -384,7 +350,7 @@ static void records_are_replaced_forgotten_and_read_in_order(void **state)
     write_record(disk, "never there", NULL);
     disk_commit(disk);
     disk_close(&disk);
-    disk = open_disk();
+    disk = datadir_open();
     assert_int_equal(count_records(disk), 3);
     struct records records = {.refuses = true};
     struct text why = {0};
@@ -396,13 +362,13 @@ static void records_are_replaced_forgotten_and_read_in_order(void **state)
 static void a_damaged_record_is_refused_by_name(void **state)
 {
     (void)state;
-    struct disk *disk = open_disk();
+    struct disk *disk = datadir_open();
     disk_begin(disk);
     write_record(disk, "damaged-", "damaged-damaged-");
     disk_commit(disk);
     disk_close(&disk);
-    char path[PATH_ROOM];
-    text_format(path, sizeof path, "%s/node/store/data.mdb", root);
+    char path[DATADIR_PATH_ROOM];
+    text_format(path, sizeof path, "%s/node/store/data.mdb", datadir);
     int fd = open(path, O_RDWR);
     struct stat status;
     assert_int_equal(fstat(fd, &status), 0);
@@ -415,251 +381,6 @@ static void a_damaged_record_is_refused_by_name(void **state)
     assert_refused("node", "conclave", 3, ERR_CORRUPT, "a record in 'records' is wrong");
     free(bytes);
     close(fd);
-}
-
-/* --- values --- */
-
-static void assert_kept(struct disk *disk, struct value_id id, const struct blob *value)
-{
-    static const uint64_t ranges[][2] = {{0, 10}, {0, UINT64_MAX}, {5, 7}, {99999, 5}};
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-        struct blob *got;
-        uint64_t total = 0, offset = ranges[i][0], len = ranges[i][1];
-        int error = disk_read_kept(disk, id, offset, len, &got, &total);
-        assert_int_equal(error, offset > value->len ? ERR_RANGE : OK);
-        if (error)
-            continue;
-        uint64_t rest = value->len - offset;
-        assert_true(total == value->len && got->len == (len < rest ? len : rest));
-        assert_memory_equal(got->at, value->at + offset, got->len);
-        blob_drop(&got);
-    }
-}
-
-static void values_small_and_large_are_kept_until_dropped(void **state)
-{
-    (void)state;
-    uint64_t random = 7;
-    static const size_t lens[] = {
-        0, 1, 1000, VALUE_INLINE_MAX_BYTES, VALUE_INLINE_MAX_BYTES + 1, 3000000};
-    struct blob *values[6];
-    struct disk *disk = open_disk();
-    for (size_t i = 0; i < 6; i++) {
-        values[i] = blob_new(lens[i]);
-        for (size_t k = 0; k < lens[i]; k++)
-            values[i]->at[k] = (uint8_t)random_u64(&random);
-        disk_keep(disk, (struct value_id){1 + i % 2, i + 1}, values[i]);
-        disk_keep(disk, (struct value_id){1 + i % 2, i + 1}, values[i]); /* twice is once */
-    }
-    disk_close(&disk);
-    disk = open_disk();
-    for (size_t i = 0; i < 6; i++)
-        assert_kept(disk, (struct value_id){1 + i % 2, i + 1}, values[i]);
-    struct blob *got;
-    uint64_t total;
-    disk_drop_kept(disk, &(struct value_id){1, 5}, 1); /* a file */
-    disk_drop_kept(disk, &(struct value_id){1, 77}, 1);
-    assert_int_equal(disk_read_kept(disk, (struct value_id){1, 5}, 0, 1, &got, &total),
-                     ERR_NOT_FOUND);
-    assert_kept(disk, (struct value_id){1, 3}, values[2]);
-    disk_drop_kept(disk, &(struct value_id){2, 0}, 1);
-    for (op_id_t op = 2; op <= 6; op += 2)
-        assert_int_equal(disk_read_kept(disk, (struct value_id){2, op}, 0, 1, &got, &total),
-                         ERR_NOT_FOUND);
-    assert_kept(disk, (struct value_id){1, 1}, values[0]);
-    disk_close(&disk);
-    for (size_t i = 0; i < 6; i++)
-        blob_drop(&values[i]);
-}
-
-/* A flipped byte is found by whoever reads it, and by the scrub, whoever comes first. */
-static void a_rotten_value_is_found_by_reads_and_by_the_scrub_R37(void **state)
-{
-    (void)state;
-    struct disk *disk = open_disk();
-    struct blob *value = blob_new(3 * VALUE_CHUNK_BYTES + 7), *got;
-    struct scrub scrub = {0};
-    uint64_t total;
-    char path[PATH_ROOM];
-    memset(value->at, '7', value->len);
-    disk_keep(disk, (struct value_id){1, 1}, value);
-    disk_keep(disk, (struct value_id){1, 2}, value);
-    for (int i = 0; i < 20; i++)
-        assert_int_equal(disk_scrub(disk, &scrub), OK);
-    text_format(path, sizeof path, "%s/node/values/0-1-2", root);
-    FILE *file = fopen(path, "r+");
-    assert_non_null(file);
-    fseek(file, (long)(2 * VALUE_CHUNK_BYTES + 11), SEEK_SET);
-    fputc('8', file);
-    fclose(file);
-    assert_int_equal(disk_read_kept(disk, (struct value_id){1, 2}, 0, 100, &got, &total), OK);
-    blob_drop(&got);
-    assert_int_equal(disk_read_kept(disk, (struct value_id){1, 2}, 2 * VALUE_CHUNK_BYTES - 1, 2,
-                                    &got, &total),
-                     ERR_CORRUPT);
-    int error = OK;
-    for (int i = 0; i < 20 && !error; i++)
-        error = disk_scrub(disk, &scrub);
-    assert_int_equal(error, ERR_CORRUPT);
-    assert_true(scrub.id.job == 1 && scrub.id.op == 2);
-    disk_keep(disk, (struct value_id){1, 2}, value); /* repaired */
-    for (int i = 0; i < 20; i++)
-        assert_int_equal(disk_scrub(disk, &scrub), OK);
-    assert_kept(disk, (struct value_id){1, 2}, value);
-    disk_close(&disk);
-    blob_drop(&value);
-}
-
-/* Changes a byte `offset` bytes from where `mark` is in data.mdb. */
-static void rot(const uint8_t *mark, size_t len, long offset)
-{
-    char path[PATH_ROOM];
-    text_format(path, sizeof path, "%s/node/store/data.mdb", root);
-    int fd = open(path, O_RDWR);
-    struct stat status;
-    assert_true(fd >= 0 && !fstat(fd, &status));
-    uint8_t *at = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    assert_true(at != MAP_FAILED);
-    uint8_t *found = memmem(at, (size_t)status.st_size, mark, len);
-    assert_non_null(found);
-    found[offset] ^= 1;
-    munmap(at, (size_t)status.st_size);
-    close(fd);
-}
-
-static void check_small_rot(size_t len, long offset, int fill)
-{
-    const struct value_id id = {1, 2};
-    struct blob *value = blob_new(len), *got;
-    struct scrub scrub = {0};
-    uint64_t total;
-    memset(value->at, fill, len); /* nothing else in the file looks like it */
-    struct disk *disk = open_disk();
-    disk_keep(disk, id, value);
-    disk_close(&disk);
-    rot(value->at, len < 64 ? len : 64, offset);
-    disk = open_disk(); /* it is not refused */
-    assert_false(disk_has_kept(disk, id));
-    assert_int_equal(disk_read_kept(disk, id, 0, len, &got, &total), ERR_CORRUPT);
-    assert_null(got);
-    assert_int_equal(disk_scrub(disk, &scrub), ERR_CORRUPT);
-    assert_true(scrub.id.job == id.job && scrub.id.op == id.op);
-    disk_keep(disk, id, value); /* repaired */
-    assert_kept(disk, id, value);
-    disk_close(&disk);
-    disk = open_disk();
-    assert_kept(disk, id, value);
-    disk_close(&disk);
-    blob_drop(&value);
-}
-
-/* In data.mdb: the store opens, and the value is missing until another node's is written. */
-static void a_small_value_that_rots_is_missing_and_the_store_opens_R37(void **state)
-{
-    (void)state;
-    /* In a page with others, and with pages of its own; the hash, its checksum, the length. */
-    static const size_t lens[] = {40, 1000, VALUE_INLINE_MAX_BYTES};
-    static const long offsets[] = {0, 17, -1, -HASH_BYTES - 1, -HASH_BYTES - 16, -HASH_BYTES - 9};
-    for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++)
-        for (size_t k = 0; k < sizeof offsets / sizeof offsets[0]; k++)
-            check_small_rot(lens[i], offsets[k], (int)(128 + 8 * i + k));
-}
-
-static void write_stray(const char *name)
-{
-    char path[PATH_ROOM];
-    text_format(path, sizeof path, "%s/node/values/%s", root, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs("left by a crash", file);
-    fclose(file);
-}
-
-static bool is_there(const char *name)
-{
-    char path[PATH_ROOM];
-    text_format(path, sizeof path, "%s/node/values/%s", root, name);
-    return access(path, F_OK) == 0;
-}
-
-static void kept_values_are_listed_and_files_without_a_record_go_W4(void **state)
-{
-    (void)state;
-    struct disk *disk = open_disk();
-    struct blob *big = blob_new(VALUE_INLINE_MAX_BYTES + 1), *small = blob_new(5);
-    struct value_id ids[8];
-    bool end;
-    memset(big->at, '1', big->len);
-    memset(small->at, '2', small->len);
-    for (op_id_t op = 1; op <= 3; op++) {
-        disk_keep(disk, (struct value_id){4, op}, op == 2 ? big : small);
-        disk_keep(disk, (struct value_id){9, op}, small);
-    }
-    assert_int_equal(disk_list_kept(disk, JOB_NONE, (struct value_id){0}, ids, 4, &end), 4);
-    assert_true(!end && ids[0].job == 4 && ids[0].op == 1 && ids[3].job == 9 && ids[3].op == 1);
-    assert_int_equal(disk_list_kept(disk, JOB_NONE, ids[3], ids, 4, &end), 2);
-    assert_true(end && ids[1].op == 3);
-    assert_int_equal(disk_list_kept(disk, 4, (struct value_id){4, 0}, ids, 8, &end), 3);
-    assert_true(end && ids[2].job == 4);
-    assert_int_equal(disk_list_kept(disk, 5, (struct value_id){5, 0}, ids, 8, &end), 0);
-    assert_true(end);
-    disk_close(&disk);
-    write_stray("0-4-2.tmp");
-    write_stray("0-4-7");
-    write_stray("0-9-1x");
-    assert_true(is_there("0-4-2"));
-    disk = open_disk();
-    assert_true(is_there("0-4-2"));
-    assert_false(is_there("0-4-2.tmp") || is_there("0-4-7") || is_there("0-9-1x"));
-    assert_kept(disk, (struct value_id){4, 2}, big);
-    disk_close(&disk);
-    blob_drop(&big);
-    blob_drop(&small);
-}
-
-static void a_value_whose_file_changed_is_not_served(void **state)
-{
-    (void)state;
-    struct disk *disk = open_disk();
-    struct blob *value = blob_new(100000), *got;
-    memset(value->at, '7', value->len);
-    disk_keep(disk, (struct value_id){1, 1}, value);
-    char path[PATH_ROOM];
-    text_format(path, sizeof path, "%s/node/values/0-1-1", root);
-    uint64_t total;
-    assert_int_equal(truncate(path, 99999), 0);
-    assert_int_equal(disk_read_kept(disk, (struct value_id){1, 1}, 0, 10, &got, &total),
-                     ERR_CORRUPT);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(disk_read_kept(disk, (struct value_id){1, 1}, 0, 10, &got, &total),
-                     ERR_CORRUPT);
-    assert_null(got);
-    blob_drop(&value);
-    disk_close(&disk);
-}
-
-static void values_in_memory_go_by_op_by_job_or_all(void **state)
-{
-    (void)state;
-    struct values values = {0};
-    for (uint64_t job = 1; job <= 3; job++) {
-        for (uint64_t op = 1; op <= 50; op++) {
-            struct blob *value = blob_copy(&op, sizeof op);
-            values_put(&values, (struct value_id){job, op}, value, value_user_bit(USER_WORKER));
-            values_put(&values, (struct value_id){job, op}, value, value_user_bit(USER_WORKER));
-            blob_drop(&value);
-        }
-    }
-    values_drop(&values, USER_WORKER, (struct value_id){1, 7});
-    assert_null(values_get(&values, (struct value_id){1, 7}));
-    values_drop(&values, USER_WORKER, (struct value_id){2, 0});
-    for (uint64_t op = 1; op <= 50; op++)
-        assert_null(values_get(&values, (struct value_id){2, op}));
-    assert_non_null(values_get(&values, (struct value_id){1, 8}));
-    assert_non_null(values_get(&values, (struct value_id){3, 7}));
-    values_drop(&values, USER_WORKER, (struct value_id){0, 0});
-    assert_int_equal(values.map.count, 0);
-    map_clear(&values.map);
 }
 
 /* --- the thread --- */
@@ -686,7 +407,7 @@ static void free_reports(struct store_report *report)
 static void what_is_reported_is_on_disk(void **state)
 {
     (void)state;
-    struct disk *disk = open_disk();
+    struct disk *disk = datadir_open();
     struct store *store = store_start(disk);
     struct blob *entry = blob_copy("entry", 5);
     uint64_t seq = 0, durable = 0;
@@ -712,7 +433,7 @@ static void what_is_reported_is_on_disk(void **state)
     store_destroy(&store);
     disk_close(&disk);
     blob_drop(&entry);
-    disk = open_disk();
+    disk = datadir_open();
     struct node_durable vote;
     struct text why = {0};
     assert_int_equal(disk_read_vote(disk, &vote, &why), OK);
@@ -723,7 +444,7 @@ static void what_is_reported_is_on_disk(void **state)
 static void the_thread_keeps_reads_and_hashes(void **state)
 {
     (void)state;
-    struct disk *disk = open_disk();
+    struct disk *disk = datadir_open();
     struct store *store = store_start(disk);
     struct blob *value = blob_new(1000000);
     memset(value->at, 'x', value->len);
@@ -758,7 +479,7 @@ static void the_thread_keeps_reads_and_hashes(void **state)
     disk_close(&disk);
 }
 
-#define fresh(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
+#define fresh(test) cmocka_unit_test_setup_teardown(test, datadir_make, datadir_remove)
 
 int main(void)
 {
@@ -773,12 +494,6 @@ int main(void)
         fresh(records_are_replaced_forgotten_and_read_in_order),
         fresh(a_damaged_record_is_refused_by_name),
         fresh(damage_is_noticed),
-        fresh(values_small_and_large_are_kept_until_dropped),
-        fresh(a_rotten_value_is_found_by_reads_and_by_the_scrub_R37),
-        fresh(a_small_value_that_rots_is_missing_and_the_store_opens_R37),
-        fresh(kept_values_are_listed_and_files_without_a_record_go_W4),
-        fresh(a_value_whose_file_changed_is_not_served),
-        fresh(values_in_memory_go_by_op_by_job_or_all),
         fresh(what_is_reported_is_on_disk),
         fresh(the_thread_keeps_reads_and_hashes),
     };
