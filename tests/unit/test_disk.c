@@ -447,93 +447,6 @@ static void every_store_opens_after_exits_in_the_middle_of_group_commits_R23(voi
                   cut_short, model.term);
 }
 
-/* --- a file that is shorter than its last page --- */
-
-/* LMDB does not write pages that one transaction takes at the end of the file and gives back, once
- * it has begun to use free pages again. */
-static void make_short_file(size_t n_entries)
-{
-    struct disk *disk = open_disk();
-    struct blob *entry = filled(LARGE_BYTES, 'e');
-    for (term_t term = 1; term < 4; term++) {
-        disk_begin(disk);
-        disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = term, .vote = 1});
-        disk_commit(disk);
-    }
-    disk_begin(disk);
-    disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = 4, .vote = 1, .voter = true});
-    for (log_index_t index = 1; index <= n_entries; index++)
-        disk_write(disk,
-                   &(struct write){.kind = WRITE_ENTRY, .term = 1, .index = index, .entry = entry});
-    disk_write(disk, &(struct write){.kind = WRITE_TRUNCATE, .index = 2});
-    disk_commit(disk);
-    blob_drop(&entry);
-    MDB_envinfo info;
-    MDB_stat page;
-    struct stat status;
-    char path[PATH_ROOM + 32];
-    text_format(path, sizeof path, "%s/store/data.mdb", root);
-    assert_true(!mdb_env_info(disk->env, &info) && !mdb_env_stat(disk->env, &page));
-    assert_int_equal(stat(path, &status), 0);
-    assert_true((uint64_t)status.st_size < (info.me_last_pgno + 1) * page.ms_psize);
-    disk_close(&disk);
-}
-
-static int see_large(void *context, log_index_t index, term_t term, struct slice entry)
-{
-    log_index_t *last = context;
-    assert_true(term == 1 && index == *last + 1 && entry.len == LARGE_BYTES);
-    *last = index;
-    return OK;
-}
-
-static void a_file_that_LMDB_left_short_is_sound(void **state)
-{
-    (void)state;
-    make_short_file(5);
-    for (int round = 0; round < 3; round++) {
-        struct disk *disk = open_disk();
-        struct blob *entry = filled(LARGE_BYTES, 'e');
-        struct text why = {0};
-        log_index_t last = 0;
-        assert_int_equal(disk_read_log(disk, see_part, see_large, &last, &why), OK);
-        assert_int_equal(last, 1 + 2 * round);
-        disk_begin(disk); /* it takes the pages that lie beyond the end */
-        for (int i = 0; i < 2; i++)
-            disk_write(disk, &(struct write){
-                                 .kind = WRITE_ENTRY, .term = 1, .index = ++last, .entry = entry});
-        disk_commit(disk);
-        blob_drop(&entry);
-        disk_close(&disk);
-    }
-}
-
-static void a_file_that_was_cut_off_is_refused_by_name(void **state)
-{
-    (void)state;
-    make_short_file(3);
-    char path[PATH_ROOM + 32];
-    struct stat status;
-    text_format(path, sizeof path, "%s/store/data.mdb", root);
-    assert_int_equal(stat(path, &status), 0);
-    for (off_t len = status.st_size - 4096; len >= 0; len = len ? (len > 8192 ? len / 2 : 0) : -1) {
-        assert_int_equal(truncate(path, len), 0);
-        struct disk *disk;
-        struct text why = {0};
-        assert_int_equal(disk_open(root, "conclave", 1, DURABILITY_FSYNC, &disk, &why),
-                         ERR_CORRUPT);
-        assert_non_null(strstr(why.at, path));
-        assert_non_null(strstr(why.at, "is damaged"));
-        assert_null(strchr(why.at, '\n'));
-        assert_null(disk);
-    }
-    assert_int_equal(unlink(path), 0);
-    struct disk *disk;
-    struct text why = {0};
-    assert_int_equal(disk_open(root, "conclave", 1, DURABILITY_FSYNC, &disk, &why), ERR_CORRUPT);
-    assert_non_null(strstr(why.at, "missing"));
-}
-
 /* --- R24 --- */
 
 static void a_failed_fsync_ends_the_process_without_an_acknowledgement_R24(void **state)
@@ -628,8 +541,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fresh(a_crash_in_the_middle_of_any_write_loses_nothing_acknowledged_R23),
         fresh(every_store_opens_after_exits_in_the_middle_of_group_commits_R23),
-        fresh(a_file_that_LMDB_left_short_is_sound),
-        fresh(a_file_that_was_cut_off_is_refused_by_name),
         fresh(a_failed_fsync_ends_the_process_without_an_acknowledgement_R24),
         fresh(a_full_disk_takes_votes_and_what_was_promised_R25),
     };

@@ -1,5 +1,5 @@
-/* Stores that are damaged in every page, cut off everywhere, or made to crash or hang their reader:
- * what the look before LMDB lets pass reads as it was written. */
+/* Stores that are damaged in every page, cut off everywhere, shorter than their last page, or made
+ * to crash or hang their reader: what the look before LMDB lets pass reads as it was written. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -24,11 +24,12 @@
 #include "tests/harness/random.h"
 #include "tests/harness/tree.h"
 
-#define PATH_ROOM  256
-#define PAGE_BYTES 4096
-#define ENTRIES    400
-#define RECORDS    300
-#define OUT_ROOM   1024
+#define PATH_ROOM   256
+#define PAGE_BYTES  4096
+#define ENTRIES     400
+#define RECORDS     300
+#define OUT_ROOM    1024
+#define LARGE_BYTES 300000
 
 /* Nothing here is about power cuts, and there are many stores. */
 int fdatasync(int fd)
@@ -355,6 +356,105 @@ static void a_fault_elsewhere_ends_as_it_always_did(void **state)
     assert_string_equal(out, "");
 }
 
+/* --- a file that is shorter than its last page --- */
+
+static struct blob *large_entry(void)
+{
+    struct blob *entry = blob_new(LARGE_BYTES);
+    memset(entry->at, 'e', entry->len);
+    return entry;
+}
+
+static struct disk *open_disk(void)
+{
+    struct disk *disk;
+    struct text why = {0};
+    if (disk_open(root, "conclave", 1, DURABILITY_FSYNC, &disk, &why))
+        fail_msg("%s", why.at);
+    return disk;
+}
+
+/* LMDB does not write pages that one transaction takes at the end of the file and gives back, once
+ * it has begun to use free pages again. */
+static void make_short_file(size_t n_entries)
+{
+    struct disk *disk = open_disk();
+    struct blob *entry = large_entry();
+    for (term_t term = 1; term < 4; term++) {
+        disk_begin(disk);
+        disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = term, .vote = 1});
+        disk_commit(disk);
+    }
+    disk_begin(disk);
+    disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = 4, .vote = 1, .voter = true});
+    for (log_index_t index = 1; index <= n_entries; index++)
+        disk_write(disk,
+                   &(struct write){.kind = WRITE_ENTRY, .term = 1, .index = index, .entry = entry});
+    disk_write(disk, &(struct write){.kind = WRITE_TRUNCATE, .index = 2});
+    disk_commit(disk);
+    blob_drop(&entry);
+    MDB_envinfo info;
+    MDB_stat page;
+    struct stat status;
+    assert_true(!mdb_env_info(disk->env, &info) && !mdb_env_stat(disk->env, &page));
+    assert_int_equal(stat(file, &status), 0);
+    assert_true((uint64_t)status.st_size < (info.me_last_pgno + 1) * page.ms_psize);
+    disk_close(&disk);
+}
+
+static int see_large(void *context, log_index_t index, term_t term, struct slice entry)
+{
+    log_index_t *last = context;
+    assert_true(term == 1 && index == *last + 1 && entry.len == LARGE_BYTES);
+    *last = index;
+    return OK;
+}
+
+static void a_file_that_LMDB_left_short_is_sound(void **state)
+{
+    (void)state;
+    make_short_file(5);
+    for (int round = 0; round < 3; round++) {
+        struct disk *disk = open_disk();
+        struct blob *entry = large_entry();
+        struct text why = {0};
+        log_index_t last = 0;
+        assert_int_equal(disk_read_log(disk, no_part, see_large, &last, &why), OK);
+        assert_int_equal(last, 1 + 2 * round);
+        disk_begin(disk); /* it takes the pages that lie beyond the end */
+        for (int i = 0; i < 2; i++)
+            disk_write(disk, &(struct write){
+                                 .kind = WRITE_ENTRY, .term = 1, .index = ++last, .entry = entry});
+        disk_commit(disk);
+        blob_drop(&entry);
+        disk_close(&disk);
+    }
+}
+
+static void a_file_that_was_cut_off_is_refused_by_name(void **state)
+{
+    (void)state;
+    make_short_file(3);
+    struct stat status;
+    assert_int_equal(stat(file, &status), 0);
+    for (off_t len = status.st_size - 4096; len >= 0; len = len ? (len > 8192 ? len / 2 : 0) : -1) {
+        assert_int_equal(truncate(file, len), 0);
+        struct disk *disk;
+        struct text why = {0};
+        assert_int_equal(disk_open(root, "conclave", 1, DURABILITY_FSYNC, &disk, &why),
+                         ERR_CORRUPT);
+        assert_non_null(strstr(why.at, file));
+        assert_non_null(strstr(why.at, "is damaged"));
+        assert_null(strchr(why.at, '\n'));
+        assert_null(disk);
+    }
+    assert_int_equal(unlink(file), 0);
+    struct disk *disk;
+    struct text why = {0};
+    assert_int_equal(disk_open(root, "conclave", 1, DURABILITY_FSYNC, &disk, &why), ERR_CORRUPT);
+    assert_non_null(strstr(why.at, "missing"));
+}
+
 #define fresh(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
 
 int main(void)
@@ -362,6 +462,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fresh(what_passes_reads_as_it_was_written_X11),
         fresh(a_file_that_is_cut_off_anywhere_is_refused),
+        fresh(a_file_that_LMDB_left_short_is_sound),
+        fresh(a_file_that_was_cut_off_is_refused_by_name),
         cmocka_unit_test(a_reader_that_crashes_or_hangs_is_damage),
         fresh(a_fault_within_the_map_ends_with_one_line_and_8),
         fresh(a_fault_elsewhere_ends_as_it_always_did),
