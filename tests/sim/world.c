@@ -75,11 +75,6 @@ void world_fail(const struct world *world, const char *check, const char *format
     abort();
 }
 
-uint32_t world_voters(const struct world *world)
-{
-    return world->options.n_voters ? world->options.n_voters : world->options.n_nodes;
-}
-
 /* --- the queue of what will happen: a binary heap by time, then by order of posting --- */
 
 static bool before(const struct pending *a, const struct pending *b)

@@ -345,7 +345,10 @@ uint64_t world_random(struct world *world, uint64_t limit);
 bool world_chance(struct world *world, uint32_t per_million);
 
 /* The number of nodes that vote. */
-uint32_t world_voters(const struct world *world);
+static inline uint32_t world_voters(const struct world *world)
+{
+    return world->options.n_voters ? world->options.n_voters : world->options.n_nodes;
+}
 
 /* --- between the files of the world only --- */
 
