@@ -70,6 +70,10 @@ PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(patsubst -I%,-isystem %,$(shell $(PKG_CONF
 PKG_LIBS    = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(packages)) $(bare_libs))$(PKG_LIBS)
 CMOCKA_LIBS = $(eval CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka))$(CMOCKA_LIBS)
 
+# The allocator of the nodes: one whose threads never wait for each other (docs/decisions.md). First of all libraries, so
+# that its malloc is the one that everybody calls. Sanitizers and valgrind have their own.
+alloc_libs  := $(if $(SANITIZE),,-Wl$(comma)--no-as-needed -lmimalloc -Wl$(comma)--as-needed)
+
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings $(WERROR)
 sanitizer := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
@@ -101,6 +105,7 @@ srcs_conclave-broker := $(wildcard broker/main.c)
 libs_conclave        := clients snapshot bus wire base
 libs_conclave-node   := io work core bus wire base
 libs_conclave-broker := broker bus wire base
+alloc_conclave-node  := $(alloc_libs)
 programs             := $(foreach p,$(PROGRAMS),$(if $(srcs_$(p)),$(B)/bin/$(p)))
 
 unit_tests   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -124,7 +129,7 @@ define remember
 endef
 
 $(B)/flags: force
-	$(call remember,$(CC) $(all_cppflags) $(all_cflags) / $(all_ldflags) $(PKG_LIBS))
+	$(call remember,$(CC) $(all_cppflags) $(all_cflags) / $(all_ldflags) $(alloc_libs) $(PKG_LIBS))
 
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D); $(call say,CC,$<)
@@ -144,7 +149,7 @@ link = $(CC) $(all_ldflags) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.
 define program
 $(B)/bin/$(1): $(call objs,$(srcs_$(1))) $(call lib,$(libs_$(1)))
 	@mkdir -p $$(@D); $$(call say,LINK,$$@)
-	$$(Q)$$(link) $$(PKG_LIBS)
+	$$(Q)$$(link) $(alloc_$(1)) $$(PKG_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 

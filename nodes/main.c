@@ -1,6 +1,5 @@
 /* main.c - conclave-node: reads its options, refuses bad ones, runs a node. */
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +7,7 @@
 
 #include "nodes/io/runtime.h"
 #include "nodes/io/tool.h"
+#include "nodes/work/heap.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
@@ -16,14 +16,8 @@
 #include "shared/base/options.h"
 #include "shared/base/version.h"
 
-#define HOST_MAX       253 /* RFC 1035 */
-#define HOST_SHOWN_MAX 64
-/* A heap for each of the threads (loop, store, compute, two of ZeroMQ), and some to spare: with
- * fewer the loop shares one, and its lock, with the compute thread, which has nice +10. */
-#define ARENAS_MAX 8
-/* What is as large as this has pages of its own, which go back to the system as it is freed: no
- * heap has to be trimmed. Above VALUE_CHUNK_BYTES, which are many. */
-#define LARGE_BYTES     MIB_BYTES
+#define HOST_MAX        253 /* RFC 1035 */
+#define HOST_SHOWN_MAX  64
 #define DURATION_MAX_US (3600 * SECOND_US)
 
 struct settings {
@@ -399,7 +393,6 @@ int main(int argc, char **argv)
         return EXIT_OK;
     if (n_words)
         return usage_error("it takes options only; --help lists them");
-    mallopt(M_ARENA_MAX, ARENAS_MAX);
-    mallopt(M_MMAP_THRESHOLD, (int)LARGE_BYTES);
+    heap_init();
     return start(&is);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "nodes/io/runtime_internal.h"
+#include "nodes/work/heap.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
@@ -136,6 +137,7 @@ static void take_computed(struct runtime *runtime)
     struct compute_result *results = compute_take(runtime->compute);
     if (!results)
         return;
+    runtime->worked_us = clock_now_us();
     size_t n = 0;
     for (struct compute_result *result = results; result; result = compute_next(result)) {
         if (result->exit)
@@ -196,10 +198,12 @@ static void drain(struct runtime *runtime, enum plane plane)
             continue;
         bool value = event.kind == EVENT_MESSAGE && plane == PLANE_VALUE &&
                      message_kind(event.message.message->type)->place == PLACE_VALUE;
-        if (value)
+        if (value) {
+            runtime->worked_us = now_us;
             take_value_message(runtime, &event, now_us);
-        else
+        } else {
             runtime_step(runtime, &event);
+        }
     }
 }
 
@@ -247,10 +251,20 @@ static void take_transfers(struct runtime *runtime)
 
 /* --- one turn --- */
 
+static void give_back(struct runtime *runtime, uint64_t now_us)
+{
+    if (!runtime->worked_us || now_us < runtime->worked_us + HEAP_IDLE_US)
+        return;
+    runtime->worked_us = 0;
+    heap_give_back();
+    turns_part(&runtime->turns, "memory", clock_now_us());
+}
+
 static void end_turn(struct runtime *runtime)
 {
+    turns_part(&runtime->turns, "tick", clock_now_us());
+    give_back(runtime, clock_now_us());
     uint64_t now_us = clock_now_us();
-    turns_part(&runtime->turns, "tick", now_us);
     uint64_t took_us = turns_end(&runtime->turns, now_us);
     if (took_us >= TURN_LONG_US)
         log_write(LOG_WARN, "a turn of the event loop took %" PRIu64 " ms, most of it in: %s",

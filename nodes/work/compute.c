@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "nodes/work/heap.h"
 #include "nodes/work/integer.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
@@ -104,8 +105,14 @@ static void *compute_main(void *argument)
 {
     struct compute *compute = argument;
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
-    struct mail *mail;
-    while ((mail = mailbox_wait(compute->requests, MAILBOX_FOREVER))) {
+    for (;;) {
+        struct mail *mail = mailbox_wait(compute->requests, clock_now_us() + HEAP_IDLE_US);
+        if (!mail && !mailbox_is_closed(compute->requests)) {
+            heap_give_back();
+            mail = mailbox_wait(compute->requests, MAILBOX_FOREVER);
+        }
+        if (!mail)
+            break;
         enum failure_kind failure = failure_draw(&compute->failure);
         while (mail) {
             struct request *request = (struct request *)mail;

@@ -18,6 +18,7 @@ build   pc:libczmq          libczmq-dev
 build   pc:msgpack,msgpack-c libmsgpack-c-dev|libmsgpack-dev
 build   hdr:gmp.h           libgmp-dev
 build   hdr:lmdb.h          liblmdb-dev
+build   hdr:mimalloc.h      libmimalloc-dev
 build   pc:jansson          libjansson-dev
 build   pc:libsodium        libsodium-dev
 test    pc:cmocka           libcmocka-dev

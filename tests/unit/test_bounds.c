@@ -68,11 +68,11 @@ static struct message *done(job_id_t job)
     return entry;
 }
 
-static struct message *ops_done(job_id_t job, op_id_t first, size_t n)
+static struct message *ops_done(job_id_t job, op_id_t first, size_t n, size_t len)
 {
     struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);
     struct wire_done *it = &entry->as.done;
-    struct blob *value = blob_new(LIVE_BYTES);
+    struct blob *value = blob_new(len);
     memset(value->at, 9, value->len);
     it->job = job;
     it->ops.n = n;
@@ -80,7 +80,7 @@ static struct message *ops_done(job_id_t job, op_id_t first, size_t n)
     for (size_t i = 0; i < n; i++)
         it->ops.at[i] = (struct wire_done_op){.op = first + i,
                                               .node = 2,
-                                              .len = LIVE_BYTES,
+                                              .len = len,
                                               .frame = message_add_frame(entry, value)};
     it->tallies.n = 1;
     it->tallies.at = message_room(entry, 1, sizeof *it->tallies.at);
@@ -110,7 +110,7 @@ static void fill(struct node *node, unsigned finished, unsigned open, unsigned s
     for (unsigned i = 1; i <= finished; i++)
         apply(node, i, done(id_of(i)));
     for (unsigned i = 1; i <= LIVE_JOBS && i <= open; i++)
-        apply(node, i, ops_done(id_of(finished + i), 1, LIVE_OPS));
+        apply(node, i, ops_done(id_of(finished + i), 1, LIVE_OPS, LIVE_BYTES));
     for (unsigned snap = 0; snap < snaps; snap++) {
         char key[JOB_KEY_MAX];
         for (unsigned index = 1; index <= MARKED; index++)
@@ -243,11 +243,11 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
         tick(node, now_us += IMAGE_SLICE_GAP_US);
         assert_true(++steps < 2000);
         assert_true(builds->slice_rows <= IMAGE_SLICE_ROWS + 8);
-        assert_true(builds->slice_bytes <= IMAGE_SLICE_BYTES + 2 * LIVE_OPS * LIVE_BYTES);
+        assert_true(builds->slice_bytes <= 2 * IMAGE_SLICE_BYTES);
         /* Entries go on: rows change before and behind what is packed, come and go. */
         for (unsigned i = 0; i < 3; i++) {
             uint64_t open = JOBS_KEPT_MAX + random_below(&draw, JOBS_OPEN_MAX) + 1;
-            apply(node, 0, i ? done(id_of(open)) : ops_done(id_of(open), 1, 1));
+            apply(node, 0, i ? done(id_of(open)) : ops_done(id_of(open), 1, 1, LIVE_BYTES));
             progress_set_state(&node->state.progress, 1 + random_below(&draw, MARKED), draw);
             struct job *job = jobs_forget_one(&node->state.jobs, JOBS_KEPT_MAX);
             job_destroy(&job);
@@ -274,6 +274,41 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
     assert_true(digest(&node->state) == expected);
     image_end(&node->state, &build);
     node_destroy(&node);
+}
+
+/* One job with many live results, each as large as an entry takes: the job changes before it is
+ * packed, is packed, and changes while its results wait for their slices. */
+static void the_live_results_of_one_job_are_packed_in_slices_W5(void **state)
+{
+    (void)state;
+    enum { RESULTS = 200, PER_ENTRY = 8, RESULT_BYTES = 60000 };
+    for (int changes = 0; changes < 2; changes++) {
+        struct node *node = node_of();
+        uint64_t now_us = SECOND_US, steps = 0;
+        size_t most = 0;
+        apply(node, 1, submitted(1, "100000"));
+        for (op_id_t op = 1; op <= RESULTS; op += PER_ENTRY)
+            apply(node, 0, ops_done(id_of(1), op, PER_ENTRY, RESULT_BYTES));
+        uint64_t expected = digest(&node->state);
+        struct image_build *build = image_begin(&node->state, IMAGE_WHOLE);
+        const struct image_builds *builds = &node->state.builds;
+        do {
+            assert_true(builds->slice_bytes <= 2 * IMAGE_SLICE_BYTES);
+            if (changes)
+                apply(node, 0, ops_done(id_of(1), RESULTS + ++steps, 1, RESULT_BYTES));
+            assert_true(builds->slice_bytes <= 2 * IMAGE_SLICE_BYTES);
+            tick(node, now_us += IMAGE_SLICE_GAP_US);
+        } while (!image_is_done(build));
+        struct image *image = image_of(build);
+        assert_true(image->n >= RESULTS * RESULT_BYTES / IMAGE_SLICE_BYTES);
+        struct state *loaded = load(&node->state, image, &most);
+        assert_true(digest(loaded) == expected);
+        assert_true(changes == (digest(&node->state) != expected));
+        image_scratch_drop(&loaded);
+        image_end(&node->state, &build);
+        node_destroy(&node);
+    }
+    report("many live results of one job: packing a slice");
 }
 
 /* Of several that began at different times each holds its own state; a row is packed once for all.
@@ -479,6 +514,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_largest_state_is_packed_and_loaded_in_small_steps_W5),
+        cmocka_unit_test(the_live_results_of_one_job_are_packed_in_slices_W5),
         cmocka_unit_test(checkpoints_that_overlap_are_each_whole_W5),
         cmocka_unit_test(parts_of_an_earlier_release_are_read_W5),
         cmocka_unit_test(a_build_of_a_state_that_was_replaced_is_lost_W5),

@@ -31,9 +31,13 @@ void checkpoint_note(struct schedule *schedule, const struct item *item)
 static void begin(const struct schedule *schedule, const struct job *job, struct message *entry)
 {
     struct wire_done *done = &entry->as.done;
+    /* What is noted, and the job's result: few rows in a small job. */
+    size_t most = job->run->n_done + 1;
+    if (most > CHECKPOINT_OPS_MAX)
+        most = CHECKPOINT_OPS_MAX;
     done->job = job->id;
     done->executed = job->executed;
-    done->ops.at = message_room(entry, CHECKPOINT_OPS_MAX, sizeof *done->ops.at);
+    done->ops.at = message_room(entry, most, sizeof *done->ops.at);
     done->tallies.at =
         message_room(entry, schedule->step->config.n_nodes, sizeof *done->tallies.at);
     done->tallies.n = schedule->step->config.n_nodes;

@@ -22,7 +22,9 @@ struct image_build {
     size_t bundle_bytes;
     unsigned table; /* where the sweep over the tables is ... */
     uint64_t cursor;
-    struct image *blocks; /* of forgotten keys, as they were when it began; NULL: none */
+    struct image *blocks;  /* of forgotten keys, as they were when it began; NULL: none */
+    struct message **late; /* owned; those from the first one on are still to be packed */
+    size_t late_first, n_late, late_size;
 };
 
 /* --- what is packed goes to the builds that lack it --- */
@@ -41,45 +43,79 @@ static void flush(struct image_build *build)
     build->bundle_bytes = 0;
 }
 
-static void give(const struct state *state, struct image_build *build,
-                 const struct image_sink *sink)
+static void give_part(const struct state *state, struct image_build *build, struct blob *part)
 {
     size_t most =
         state->step->config.image_bundle_rows ? state->step->config.image_bundle_rows : BUNDLE_ROWS;
-    for (size_t i = 0; i < sink->n; i++) {
-        /* The head comes first, as it is: from it a reader knows what he has. */
-        if (build->use == IMAGE_OPEN || !build->image->n) {
-            image_add(build->image, sink->at[i]);
-            continue;
-        }
-        if (!build->bundle)
-            build->bundle = message_new(MESSAGE_IMAGE_BUNDLE);
-        message_add_frame(build->bundle, sink->at[i]);
-        build->bundle_bytes += sink->at[i]->len;
-        if (build->bundle->n_frames >= most || build->bundle_bytes >= BUNDLE_BYTES)
-            flush(build);
+    /* The head comes first, as it is: from it a reader knows what he has. */
+    if (build->use == IMAGE_OPEN || !build->image->n) {
+        image_add(build->image, part);
+        return;
+    }
+    /* What is large is not copied once more. */
+    if (part->len >= BUNDLE_BYTES / 2) {
+        flush(build);
+        image_add(build->image, part);
+        return;
+    }
+    if (!build->bundle)
+        build->bundle = message_new(MESSAGE_IMAGE_BUNDLE);
+    message_add_frame(build->bundle, part);
+    build->bundle_bytes += part->len;
+    if (build->bundle->n_frames >= most || build->bundle_bytes >= BUNDLE_BYTES)
+        flush(build);
+}
+
+static void *grown(void *at, size_t n, size_t *size, size_t item)
+{
+    if (n < *size)
+        return at;
+    *size = *size ? 2 * *size : 16;
+    return mem_grow(at, *size, item);
+}
+
+static void give(const struct state *state, struct image_build *build,
+                 const struct image_sink *sink)
+{
+    for (size_t i = 0; i < sink->n; i++)
+        give_part(state, build, sink->at[i]);
+    for (size_t i = 0; i < sink->n_late; i++) {
+        build->late = grown(build->late, build->n_late, &build->late_size, sizeof *build->late);
+        build->late[build->n_late++] = message_ref(sink->late[i]);
     }
 }
 
-void image_sink_add(struct image_sink *sink, struct message *message)
+static struct blob *pack(const struct message *message)
 {
     struct blob *packed = codec_pack(message);
     if (!packed)
         panic("a row of a full checkpoint cannot be encoded: %s", message_name(message->type));
-    if (sink->n == sink->size) {
-        sink->size = sink->size ? 2 * sink->size : 16;
-        sink->at = mem_grow(sink->at, sink->size, sizeof(struct blob *));
-    }
+    return packed;
+}
+
+void image_sink_add(struct image_sink *sink, struct message *message)
+{
+    struct blob *packed = pack(message);
+    sink->at = grown(sink->at, sink->n, &sink->size, sizeof *sink->at);
     sink->at[sink->n++] = packed;
     sink->bytes += packed->len;
     message_drop(&message);
 }
 
-static void empty(struct image_sink *sink)
+void image_sink_add_late(struct image_sink *sink, struct message *message)
+{
+    sink->late = grown(sink->late, sink->n_late, &sink->late_size, sizeof *sink->late);
+    sink->late[sink->n_late++] = message;
+}
+
+static void clear(struct image_sink *sink)
 {
     for (size_t i = 0; i < sink->n; i++)
         blob_drop(&sink->at[i]);
-    sink->n = sink->bytes = 0;
+    for (size_t i = 0; i < sink->n_late; i++)
+        message_drop(&sink->late[i]);
+    free(sink->at);
+    free(sink->late);
 }
 
 /* A row has not changed since the oldest build that lacks it began: it is the same for all. */
@@ -100,8 +136,7 @@ static void save_row(struct state *state, enum row_table at, struct row *row)
     row->saved = builds->watch.newest;
     builds->slice_rows += sink.n;
     builds->slice_bytes += sink.bytes;
-    empty(&sink);
-    free(sink.at);
+    clear(&sink);
 }
 
 static void save_before_change(struct row_watch *watch, enum row_table table, struct row *row)
@@ -130,13 +165,29 @@ static bool is_spent(const struct state *state)
            builds->slice_bytes >= IMAGE_SLICE_BYTES || builds->slice_visits >= IMAGE_SLICE_VISITS;
 }
 
+static void pack_late(struct state *state, struct image_build *build)
+{
+    struct blob *part = pack(build->late[build->late_first]);
+    message_drop(&build->late[build->late_first++]);
+    give_part(state, build, part);
+    state->builds.slice_rows++;
+    state->builds.slice_bytes += part->len;
+    blob_drop(&part);
+    if (build->late_first == build->n_late)
+        build->late_first = build->n_late = 0;
+}
+
 /* Goes on with one build until it is done, or the slice is spent. */
 static void sweep(struct state *state, struct image_build *build)
 {
-    while (build->table < TABLE_COUNT) {
-        const struct image_table *table = image_table((enum row_table)build->table);
+    while (build->table < TABLE_COUNT || build->n_late) {
         if (is_spent(state))
             return;
+        if (build->n_late) {
+            pack_late(state, build);
+            continue;
+        }
+        const struct image_table *table = image_table((enum row_table)build->table);
         struct row *row = table->next ? table->next(state, &build->cursor) : NULL;
         state->builds.slice_visits++;
         if (!row) {
@@ -205,8 +256,7 @@ struct image_build *image_begin(struct state *state, enum image_use use)
         table->save_all(&sink, state);
         give(state, build, &sink);
         builds->slice_bytes += sink.bytes;
-        empty(&sink);
-        free(sink.at);
+        clear(&sink);
     }
     image_pump(state);
     return build;
@@ -225,6 +275,9 @@ void image_end(struct state *state, struct image_build **build)
     if (it->blocks)
         image_drop(&it->blocks);
     message_drop(&it->bundle);
+    for (size_t i = it->late_first; i < it->n_late; i++)
+        message_drop(&it->late[i]);
+    free(it->late);
     free(it);
 }
 

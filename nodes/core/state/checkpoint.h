@@ -2,8 +2,10 @@
  * image_...).
  *
  * It is built in slices: image_begin() takes the state as it is applied then, image_pump() packs
- * some rows in a step, and a row that is about to change is packed before (row.h). So it never
- * holds the event loop, however large the state is, and entries go on being applied meanwhile.
+ * some rows in a step, and a row that is about to change is packed before (row.h). Of a row with
+ * large values only a list of references is taken then, whose packing is left to later slices. So
+ * it never holds the event loop, however large the state is, and entries go on being applied
+ * meanwhile.
  * Any number may be under way at the same time; a row is packed once for all that lack it.
  *
  *   building --all rows packed--> done
@@ -52,6 +54,8 @@ uint64_t image_deadline(const struct state *state);
 struct image_sink {
     struct blob **at; /* owned */
     size_t n, size, bytes;
+    struct message **late; /* owned: to be packed in later slices */
+    size_t n_late, late_size;
     log_index_t index; /* what the checkpoint covers, for its head */
     term_t term;
     enum image_use use;
@@ -75,6 +79,10 @@ const struct image_table *image_table(enum row_table table);
 
 /* Packs a message (takes it) into the sink. */
 void image_sink_add(struct image_sink *sink, struct message *message);
+
+/* For what may be large: the message (takes it) is packed in a later slice. Its texts and frames
+ * must not change any more; it may come behind other rows, but never before what was added here. */
+void image_sink_add_late(struct image_sink *sink, struct message *message);
 
 /* --- loading --- */
 

@@ -122,16 +122,17 @@ static bool job_is_open(const struct row *row)
     return !job_is_finished((const struct job *)row);
 }
 
+/* The values may be some ten megabytes: references to them do until a slice has time. */
 static void save_frontier(struct image_sink *sink, const struct state *state, const struct job *job)
 {
     struct message *message = NULL;
     struct done_op *done;
-    size_t bytes = 0;
-    for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));) {
+    size_t bytes = 0, left = job->frontier.count;
+    for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL)); left--) {
         size_t more = done->value ? done->value->len : 0;
         if (message && (message->as.image_ops.ops.n == CHECKPOINT_OPS_MAX ||
                         bytes + more > PART_VALUE_BYTES)) {
-            image_sink_add(sink, message);
+            image_sink_add_late(sink, message);
             message = NULL;
         }
         if (!message) {
@@ -139,14 +140,15 @@ static void save_frontier(struct image_sink *sink, const struct state *state, co
             message->as.image_ops.job = job->id;
             message->as.image_ops.source = state->step->config.id;
             message->as.image_ops.ops.at =
-                message_room(message, CHECKPOINT_OPS_MAX, sizeof(struct wire_done_op));
+                message_room(message, left < CHECKPOINT_OPS_MAX ? left : CHECKPOINT_OPS_MAX,
+                             sizeof(struct wire_done_op));
             bytes = 0;
         }
         bytes += more;
         job_write_done(message, done, &message->as.image_ops.ops.at[message->as.image_ops.ops.n++]);
     }
     if (message)
-        image_sink_add(sink, message);
+        image_sink_add_late(sink, message);
 }
 
 static void write_trace(struct message *message, const struct job *job)
