@@ -24,7 +24,8 @@ static void apply(void *context, log_index_t index, term_t term, const struct me
     struct node *node = context;
     settle(node);
     struct job *job = state_apply(&node->state, index, term, entry);
-    if (job && job_is_finished(job) && (job->keeps || job->state != JOB_DONE))
+    bool kept = job && (job->keeps || schedule_keeps(&node->schedule, job->id));
+    if (job && job_is_finished(job) && (kept || job->state != JOB_DONE))
         sweep_job(&node->raft, job->id);
     if (job && job_is_finished(job))
         schedule_job_finished(&node->schedule, job);

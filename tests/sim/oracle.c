@@ -295,8 +295,8 @@ static uint64_t digest(const struct node *node)
         hash = mix(hash, job->id);
         hash = mix(hash, map_hash(job->key, strlen(job->key)));
         hash = mix(hash, job_is_finished(job) ? job->state : JOB_QUEUED);
-        hash = mix(hash, job->logged);
-        hash = mix(hash, job->logged_executed);
+        hash = mix(hash, job->done);
+        hash = mix(hash, job->executed);
         hash = mix(hash, job->frontier.count);
         hash = mix(hash, map_hash(job->sha256, HASH_BYTES));
     }
@@ -318,7 +318,7 @@ static void check_sums(struct world *world, node_id_t id)
     const struct node *node = world->nodes[id].core;
     uint64_t by_jobs = 0, by_nodes = 0;
     for (size_t i = 0; i < node->state.jobs.n; i++)
-        by_jobs += node->state.jobs.at[i]->logged;
+        by_jobs += node->state.jobs.at[i]->done;
     for (node_id_t other = 1; other <= node->step.config.n_nodes; other++) {
         by_nodes += node->state.jobs.operations[other];
         if (progress_now(&node->state.progress, other) != node->state.jobs.operations[other])

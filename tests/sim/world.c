@@ -136,7 +136,7 @@ static bool equal_jobs(const struct node *a, const struct node *b)
     bool equal = a->state.jobs.n == b->state.jobs.n;
     for (size_t i = 0; equal && i < a->state.jobs.n; i++)
         equal = a->state.jobs.at[i]->id == b->state.jobs.at[i]->id &&
-                a->state.jobs.at[i]->logged == b->state.jobs.at[i]->logged &&
+                a->state.jobs.at[i]->done == b->state.jobs.at[i]->done &&
                 job_is_finished(a->state.jobs.at[i]) == job_is_finished(b->state.jobs.at[i]) &&
                 a->state.jobs.at[i]->frontier.count == b->state.jobs.at[i]->frontier.count &&
                 !memcmp(a->state.jobs.at[i]->sha256, b->state.jobs.at[i]->sha256, HASH_BYTES);

@@ -142,11 +142,11 @@ static uint64_t digest_job(const struct job *job)
         sum += mix(live->op, live->len);
     hash = mix(mix(hash, job->state), sum);
     if (!job_is_finished(job))
-        hash = mix(mix(hash, job->logged), job->logged_executed);
+        hash = mix(mix(hash, job->done), job->executed);
     hash = mix(hash, job->text ? map_hash(job->text->at, job->text->len) : 0);
-    for (op_id_t op = 0; job->logged_trace && op < job->plan.total; op++)
-        hash = mix(hash, job->logged_trace[op].node);
-    return mix(hash, job->logged_trace != NULL);
+    for (op_id_t op = 0; job->trace && op < job->plan.total; op++)
+        hash = mix(hash, job->trace[op].node);
+    return mix(hash, job->trace != NULL);
 }
 
 static void mix_key(void *context, uint64_t key)

@@ -83,12 +83,24 @@ static struct job *job_of(const struct world *world, const char *key)
     return node ? jobs_find_key(&node->state.jobs, slice_of(key)) : NULL;
 }
 
+/* What its coordinator has of it; NULL: nothing. */
+static struct run *run_of_key(const struct world *world, const char *key)
+{
+    struct job *job = job_of(world, key);
+    return job ? run_of(&coordinator(world)->schedule, job->id) : NULL;
+}
+
+static uint64_t executed_of(const struct world *world, const char *key)
+{
+    return schedule_status(&coordinator(world)->schedule, job_of(world, key)).executed;
+}
+
 static const char *awaited;
 
 static bool is_running(const struct world *world)
 {
-    struct job *job = job_of(world, awaited);
-    return job && job->run && job->run->out.n;
+    const struct run *run = run_of_key(world, awaited);
+    return run && run->out.n;
 }
 
 static bool is_over(const struct world *world)
@@ -153,10 +165,10 @@ static void a_late_result_changes_nothing_T1(void **state)
     world_pause(world, late, 20 * SECOND_US);
     assert_done(world, "a", 15 * SECOND_US);
     struct node *node = coordinator(world);
-    uint64_t executed = job_of(world, "a")->executed, operations = node->schedule.operations;
+    uint64_t executed = executed_of(world, "a"), operations = node->schedule.operations;
     world_run(world, 30 * SECOND_US); /* it returns what it had, and is a worker again */
     assert_ptr_equal(coordinator(world), node);
-    assert_int_equal(job_of(world, "a")->executed, executed);
+    assert_int_equal(executed_of(world, "a"), executed);
     assert_int_equal(node->schedule.operations, operations);
     assert_true(node->links.peers[late].alive);
     submit(world, "b", 30000);
@@ -207,8 +219,7 @@ static void nothing_stays_with_a_departed_worker_T3(void **state)
 static unsigned suspects(const struct world *world, const char *key, op_id_t *op)
 {
     unsigned n = 0;
-    struct job *job = job_of(world, key);
-    for (struct item *item = job->run->newest; item; item = item->older) {
+    for (struct item *item = run_of_key(world, key)->newest; item; item = item->older) {
         n += item->deaths;
         if (item->deaths)
             *op = item->op;
@@ -318,9 +329,9 @@ static void an_operation_of_ten_minutes_is_not_lost_T7_T8(void **state)
     assert_int_equal(coordinator(world)->schedule.copied, 1);
     assert_true(is_whole(world));
     world_run(world, 2 * SECOND_US);
-    struct job *job = job_of(world, "a");
-    assert_int_equal(job->done, 1);
-    assert_int_equal(job->trace[0].attempt, 1);
+    const struct run *run = run_of_key(world, "a");
+    assert_int_equal(run->done, 1);
+    assert_int_equal(run->trace[0].attempt, 1);
     assert_true(world->now_us - began_us < 602 * SECOND_US);
     assert_done(world, "a", 1300 * SECOND_US); /* the text takes as long */
     world_free(&world);

@@ -41,8 +41,8 @@ static uint64_t credit(const struct schedule *schedule, node_id_t id)
 static size_t operands_of(const struct item *item, struct plan_operand out[OPERANDS_MAX])
 {
     if (item->operations)
-        return plan_operands(&item->job->plan, item->op, out);
-    out[0] = (struct plan_operand){.op = item->job->plan.total};
+        return plan_operands(&item->run->job->plan, item->op, out);
+    out[0] = (struct plan_operand){.op = item->run->job->plan.total};
     return 1;
 }
 
@@ -54,7 +54,7 @@ static void weigh(const struct schedule *schedule, const struct item *item,
     size_t n = item->count ? 0 : operands_of(item, operands);
     for (size_t i = 0; i < n; i++) {
         struct item *used =
-            operands[i].op ? run_find(schedule, item->job->id, operands[i].op) : NULL;
+            operands[i].op ? run_find(schedule, item->run->job->id, operands[i].op) : NULL;
         if (used && !used->value)
             bytes[used->node] += used->len;
     }
@@ -148,7 +148,7 @@ static void add_operands(struct schedule *schedule, const struct item *item,
         out->literal = operands[i].literal;
         if (!out->op)
             continue;
-        struct item *used = run_find(schedule, item->job->id, out->op);
+        struct item *used = run_find(schedule, item->run->job->id, out->op);
         if (used->value) {
             out->frame = message_add_frame(message, used->value);
         } else {
@@ -167,7 +167,7 @@ static size_t operand_bytes(const struct schedule *schedule, const struct item *
     size_t n = item->count ? 0 : operands_of(item, operands), bytes = 0;
     for (size_t i = 0; i < n; i++) {
         struct item *used =
-            operands[i].op ? run_find(schedule, item->job->id, operands[i].op) : NULL;
+            operands[i].op ? run_find(schedule, item->run->job->id, operands[i].op) : NULL;
         bytes += used && used->value ? used->value->len : 0;
     }
     return bytes;
@@ -187,7 +187,7 @@ static void add_task(struct schedule *schedule, const struct item *item)
             message_room(slot->batch, BATCH_OPS_MAX, sizeof(struct wire_task_op));
     }
     struct wire_task_op *task = &slot->batch->as.task.ops.at[slot->batch->as.task.ops.n++];
-    task->job = item->job->id;
+    task->job = item->run->job->id;
     task->op = item->op;
     task->attempt = item->attempt;
     task->operator= message_text(slot->batch, item->operations ? "multiply" : "text");
@@ -207,7 +207,7 @@ static void log_assignment(struct schedule *schedule, const struct item *item)
         return;
     if (!item->operations) {
         outbox_log(&schedule->step->out, LOG_DEBUG, "W%u text of R%" PRIu64, item->node,
-                   item->job->plan.total);
+                   item->run->job->plan.total);
         return;
     }
     text_add(&line, "W%u R%" PRIu64 "=", item->node, item->op);
@@ -216,7 +216,7 @@ static void log_assignment(struct schedule *schedule, const struct item *item)
                  item->first - item->count + 1, item->operations);
     } else {
         struct plan_operand operands[OPERANDS_MAX];
-        size_t n = plan_operands(&item->job->plan, item->op, operands);
+        size_t n = plan_operands(&item->run->job->plan, item->op, operands);
         for (size_t i = 0; i < n; i++)
             text_add(&line, "%s%s%" PRIu64, i ? "*" : "", operands[i].op ? "R" : "",
                      operands[i].op ? operands[i].op : operands[i].literal);
@@ -240,7 +240,7 @@ static void give(struct schedule *schedule, struct item *item, node_id_t id)
 
 static void assign(struct schedule *schedule, struct item *item, node_id_t id)
 {
-    struct run *run = item->job->run;
+    struct run *run = item->run;
     list_remove(item->count ? &run->units : &run->combine, item);
     list_push(&run->out, item);
     item->state = ITEM_ASSIGNED;
@@ -248,11 +248,11 @@ static void assign(struct schedule *schedule, struct item *item, node_id_t id)
 }
 
 /* One operation of one job; false when none is ready, or no worker has credit. */
-static bool assign_one(struct schedule *schedule, struct job *job)
+static bool assign_one(struct schedule *schedule, struct run *run)
 {
-    if (job->run->failing)
+    if (run->failing)
         return false;
-    struct item *item = run_next(schedule, job);
+    struct item *item = run_next(schedule, run);
     node_id_t id = item ? pick(schedule, item) : NODE_NONE;
     if (!id)
         return false;
@@ -263,7 +263,7 @@ static bool assign_one(struct schedule *schedule, struct job *job)
 static bool is_anything_ready(struct schedule *schedule)
 {
     for (size_t i = 0; i < schedule->n_active; i++)
-        if (!schedule->active[i]->run->failing && run_next(schedule, schedule->active[i]))
+        if (!schedule->active[i]->failing && run_next(schedule, schedule->active[i]))
             return true;
     return false;
 }
@@ -294,7 +294,7 @@ static void watch(struct schedule *schedule)
         item_name(item, &name);
         give(schedule, item, id);
         schedule->copied++;
-        step_event(schedule->step, "overtaking", slow, item->job->id,
+        step_event(schedule->step, "overtaking", slow, item->run->job->id,
                    "node %u takes long over %s: node %u executes it, too", slow, name.at, id);
     }
 }

@@ -10,16 +10,16 @@
 
 void checkpoint_note(struct schedule *schedule, const struct item *item)
 {
-    struct run *run = item->job->run;
-    if (run->n_done == run->done_size) {
-        run->done_size = run->done_size ? 2 * run->done_size : 16;
-        run->done = mem_grow(run->done, run->done_size, sizeof *run->done);
+    struct run *run = item->run;
+    if (run->n_unlogged == run->unlogged_size) {
+        run->unlogged_size = run->unlogged_size ? 2 * run->unlogged_size : 16;
+        run->unlogged = mem_grow(run->unlogged, run->unlogged_size, sizeof *run->unlogged);
     }
-    run->done[run->n_done++] = (struct done_mark){.op = item->op,
-                                                  .unit = item->count > 0,
-                                                  .node = item->node,
-                                                  .attempt = item->won,
-                                                  .operations = item->operations};
+    run->unlogged[run->n_unlogged++] = (struct done_mark){.op = item->op,
+                                                          .unit = item->count > 0,
+                                                          .node = item->node,
+                                                          .attempt = item->won,
+                                                          .operations = item->operations};
     if (!schedule->unlogged++)
         schedule->checkpoint_us =
             schedule->step->now_us + schedule->step->config.checkpoint_interval_us;
@@ -28,15 +28,15 @@ void checkpoint_note(struct schedule *schedule, const struct item *item)
 
 /* --- writing --- */
 
-static void begin(const struct schedule *schedule, const struct job *job, struct message *entry)
+static void begin(const struct schedule *schedule, const struct run *run, struct message *entry)
 {
     struct wire_done *done = &entry->as.done;
     /* What is noted, and the job's result: few rows in a small job. */
-    size_t most = job->run->n_done + 1;
+    size_t most = run->n_unlogged + 1;
     if (most > CHECKPOINT_OPS_MAX)
         most = CHECKPOINT_OPS_MAX;
-    done->job = job->id;
-    done->executed = job->executed;
+    done->job = run->job->id;
+    done->executed = run->executed;
     done->ops.at = message_room(entry, most, sizeof *done->ops.at);
     done->tallies.at =
         message_room(entry, schedule->step->config.n_nodes, sizeof *done->tallies.at);
@@ -44,7 +44,7 @@ static void begin(const struct schedule *schedule, const struct job *job, struct
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
         done->tallies.at[id - 1].node = id;
     for (size_t i = 0; i < done->tallies.n; i++)
-        job_write_executed(job->executors, &done->tallies.at[i]);
+        job_write_executed(run->executors, &done->tallies.at[i]);
 }
 
 static void propose(struct schedule *schedule, struct message *entry)
@@ -59,9 +59,9 @@ static void keep(struct schedule *schedule, struct item *item)
 {
     if (item->keeping)
         return;
-    item->keeping = item->job->keeps = true;
-    outbox_keep(&schedule->step->out, USER_SCHEDULE, (struct value_id){item->job->id, item->op},
-                NULL);
+    item->keeping = item->run->keeps = true;
+    outbox_keep(&schedule->step->out, USER_SCHEDULE,
+                (struct value_id){item->run->job->id, item->op}, NULL);
 }
 
 static void tally(struct message *entry, const struct done_mark *mark)
@@ -100,16 +100,16 @@ static bool is_covered(const struct schedule *schedule, const struct job *job, o
 }
 
 /* Puts one finished operation into the entry; false when it must wait for a later one. */
-static bool put(struct schedule *schedule, struct job *job, const struct done_mark *mark,
+static bool put(struct schedule *schedule, const struct run *run, const struct done_mark *mark,
                 struct message *entry, size_t *bytes)
 {
-    struct item *item = run_find(schedule, job->id, mark->op);
+    struct item *item = run_find(schedule, run->job->id, mark->op);
     if (!mark->operations)
         return false; /* a conversion: the job's last entry tells of it */
     if (!item) {
-        if (!is_covered(schedule, job, mark->op))
+        if (!is_covered(schedule, run->job, mark->op))
             return false;
-        if (job->trace)
+        if (run->trace)
             write_row(entry, mark, NULL);
         tally(entry, mark);
         return true;
@@ -130,24 +130,23 @@ static bool put(struct schedule *schedule, struct job *job, const struct done_ma
 static void remove_told(struct run *run)
 {
     size_t left = 0;
-    for (size_t i = 0; i < run->n_done; i++)
-        if (!run->done[i].told)
-            run->done[left++] = run->done[i];
-    run->n_done = left;
+    for (size_t i = 0; i < run->n_unlogged; i++)
+        if (!run->unlogged[i].told)
+            run->unlogged[left++] = run->unlogged[i];
+    run->n_unlogged = left;
 }
 
 /* One entry's worth; false when there is nothing that could be told now. The latest go first: what
  * used a result must be in the log before the result counts as done without its value. */
-static bool log_some(struct schedule *schedule, struct job *job)
+static bool log_some(struct schedule *schedule, struct run *run)
 {
-    struct run *run = job->run;
     struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);
     size_t bytes = 0, told = 0;
-    begin(schedule, job, entry);
+    begin(schedule, run, entry);
     entry->as.entry_ops_done.source = schedule->step->config.id;
-    for (size_t i = run->n_done; i-- > 0 && entry->as.done.ops.n < CHECKPOINT_OPS_MAX;) {
-        run->done[i].told = put(schedule, job, &run->done[i], entry, &bytes);
-        told += run->done[i].told;
+    for (size_t i = run->n_unlogged; i-- > 0 && entry->as.done.ops.n < CHECKPOINT_OPS_MAX;) {
+        run->unlogged[i].told = put(schedule, run, &run->unlogged[i], entry, &bytes);
+        told += run->unlogged[i].told;
     }
     remove_told(run);
     if (told)
@@ -157,26 +156,25 @@ static bool log_some(struct schedule *schedule, struct job *job)
     return told > 0;
 }
 
-void checkpoint_finish(struct schedule *schedule, struct job *job, struct message *entry)
+void checkpoint_finish(struct schedule *schedule, struct run *run, struct message *entry)
 {
-    struct run *run = job->run;
     size_t at = 0;
     /* Rows of the trace that the last entry has no room for; they count nothing before it does. */
-    while (job->trace && run->n_done - at > CHECKPOINT_OPS_MAX - 1) {
+    while (run->trace && run->n_unlogged - at > CHECKPOINT_OPS_MAX - 1) {
         struct message *rows = message_new(MESSAGE_ENTRY_OPS_DONE);
-        begin(schedule, job, rows);
+        begin(schedule, run, rows);
         rows->as.entry_ops_done.source = schedule->step->config.id;
         for (size_t i = 0; i < CHECKPOINT_OPS_MAX - 1; i++, at++)
-            write_row(rows, &run->done[at], NULL);
+            write_row(rows, &run->unlogged[at], NULL);
         propose(schedule, rows);
     }
-    begin(schedule, job, entry);
-    for (size_t i = 0; i < run->n_done; i++) {
-        tally(entry, &run->done[i]);
-        if (job->trace && i >= at && run->done[i].operations)
-            write_row(entry, &run->done[i], NULL);
+    begin(schedule, run, entry);
+    for (size_t i = 0; i < run->n_unlogged; i++) {
+        tally(entry, &run->unlogged[i]);
+        if (run->trace && i >= at && run->unlogged[i].operations)
+            write_row(entry, &run->unlogged[i], NULL);
     }
-    run->n_done = 0;
+    run->n_unlogged = 0;
     entry->as.done.reassigned = schedule->reassigned;
     schedule->reassigned = 0;
 }
@@ -190,12 +188,12 @@ void checkpoint_pump(struct schedule *schedule)
         return;
     schedule->unlogged = schedule->unlogged_bytes = 0;
     for (size_t i = 0; i < schedule->n_active; i++) {
-        struct job *job = schedule->active[i];
-        if (!job->run->n_done || schedule_end_is_pending(schedule, job->id))
+        struct run *run = schedule->active[i];
+        if (!run->n_unlogged || schedule_end_is_pending(schedule, run->job->id))
             continue;
-        while (log_some(schedule, job))
+        while (log_some(schedule, run))
             continue;
-        schedule->unlogged += job->run->n_done;
+        schedule->unlogged += run->n_unlogged;
     }
     schedule->checkpoint_us =
         schedule->step->now_us + schedule->step->config.checkpoint_interval_us;
@@ -208,17 +206,12 @@ uint64_t checkpoint_deadline(const struct schedule *schedule)
 
 /* --- going on --- */
 
-bool checkpoint_resume(struct schedule *schedule, struct job *job)
+struct run *checkpoint_resume(struct schedule *schedule, const struct job *job)
 {
     struct done_op *done;
-    job->done = job->logged;
-    job_resume_executed(job);
-    job_open_trace(job);
-    if (job->trace)
-        memcpy(job->trace, job->logged_trace, job->plan.total * sizeof *job->trace);
-    job->run = run_new(job);
+    struct run *run = run_new(schedule, job);
     for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));) {
-        struct item *item = run_add(schedule, job, done->op);
+        struct item *item = run_add(schedule, run, done->op);
         item->state = ITEM_DONE;
         item->node = done->node;
         item->attempt = item->won = done->attempt;
@@ -228,5 +221,5 @@ bool checkpoint_resume(struct schedule *schedule, struct job *job)
         memcpy(item->hash, done->hash, HASH_BYTES);
         schedule_supply(schedule, item);
     }
-    return job->logged > 0;
+    return run;
 }

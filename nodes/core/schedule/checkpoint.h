@@ -19,10 +19,9 @@ uint64_t checkpoint_deadline(const struct schedule *schedule);
 
 /* Logs what is finished of a job, all but the last part, which it puts into `entry`: a job_done
  * entry. */
-void checkpoint_finish(struct schedule *schedule, struct job *job, struct message *entry);
+void checkpoint_finish(struct schedule *schedule, struct run *run, struct message *entry);
 
-/* Makes the run of a job from what the log says is done of it; returns true when that is anything.
- */
-bool checkpoint_resume(struct schedule *schedule, struct job *job);
+/* Makes the run of a job from what the log says is done of it. */
+struct run *checkpoint_resume(struct schedule *schedule, const struct job *job);
 
 #endif

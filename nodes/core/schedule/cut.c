@@ -11,15 +11,16 @@ static void add_jobs(const struct schedule *schedule, const struct cut_writer *w
     struct wire_cut_jobs *jobs = &part->as.cut_jobs;
     jobs->rows.at = message_room(part, ACTIVE_JOBS_MAX, sizeof *jobs->rows.at);
     for (size_t i = 0; i < schedule->n_active; i++) {
-        const struct job *job = schedule->active[i];
+        const struct run *run = schedule->active[i];
+        const struct job *job = run->job;
         struct wire_cut_job *row = &jobs->rows.at[jobs->rows.n++];
         struct text spec = {0};
         text_add(&spec, "%" PRIu64, job->plan.n);
         *row = (struct wire_cut_job){.job = job->id,
                                      .spec = message_text(part, spec.at),
                                      .total = job->plan.total,
-                                     .done = job->done};
-        for (const struct item *item = job->run->out.first; item; item = item->next) {
+                                     .done = run->done};
+        for (const struct item *item = run->out.first; item; item = item->next) {
             row->assigned += item->state == ITEM_ASSIGNED ? item->operations : 0;
             row->returned += item->state == ITEM_FETCHING ? item->operations : 0;
         }
@@ -31,11 +32,11 @@ static void add_jobs(const struct schedule *schedule, const struct cut_writer *w
 static void add_assigned(const struct schedule *schedule, struct cut_ops *ops)
 {
     for (size_t i = 0; i < schedule->n_active; i++) {
-        const struct job *job = schedule->active[i];
-        for (struct item *item = job->run->out.first; item; item = item->next)
+        const struct run *run = schedule->active[i];
+        for (struct item *item = run->out.first; item; item = item->next)
             for (size_t at = 0; at < HOLDERS_MAX && item->state == ITEM_ASSIGNED; at++)
                 if (item->holds[at].node)
-                    cut_add_op(ops, (struct wire_cut_op){.job = job->id,
+                    cut_add_op(ops, (struct wire_cut_op){.job = run->job->id,
                                                          .op = item->op,
                                                          .attempt = item->holds[at].attempt,
                                                          .node = item->holds[at].node,

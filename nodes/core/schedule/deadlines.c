@@ -28,14 +28,14 @@ static uint64_t cost_of(const struct item *item, uint64_t bytes)
 
 static uint64_t operand_bytes(const struct schedule *schedule, const struct item *item)
 {
-    struct plan_operand operands[OPERANDS_MAX] = {{.op = item->job->plan.total}};
+    struct plan_operand operands[OPERANDS_MAX] = {{.op = item->run->job->plan.total}};
     uint64_t bytes = 0;
     if (item->count)
         return item->count * (log2_of(item->first) + 1) / 8;
-    size_t n = item->operations ? plan_operands(&item->job->plan, item->op, operands) : 1;
+    size_t n = item->operations ? plan_operands(&item->run->job->plan, item->op, operands) : 1;
     for (size_t i = 0; i < n; i++) {
         const struct item *used =
-            operands[i].op ? run_find(schedule, item->job->id, operands[i].op) : NULL;
+            operands[i].op ? run_find(schedule, item->run->job->id, operands[i].op) : NULL;
         bytes += used ? used->len : sizeof(uint64_t);
     }
     return bytes;
@@ -145,7 +145,7 @@ static void check_deadline(struct schedule *schedule, const struct hold *hold)
         return;
     slot->overdue = true;
     item_name(hold->item, &name);
-    step_event(schedule->step, "overdue", hold->node, hold->item->job->id,
+    step_event(schedule->step, "overdue", hold->node, hold->item->run->job->id,
                "node %u is overdue with %s: %" PRIu64 " ms", hold->node, name.at, taken_us / MS_US);
 }
 
@@ -169,7 +169,7 @@ static void recall(struct schedule *schedule, const struct hold *executing)
 /* What is suspected to kill its worker runs once at a time. */
 static bool may_be_copied(const struct item *item)
 {
-    return holds_count(item) < HOLDERS_MAX && !item->deaths && !item->job->run->failing;
+    return holds_count(item) < HOLDERS_MAX && !item->deaths && !item->run->failing;
 }
 
 struct item *deadlines_watch(struct schedule *schedule, bool idle)

@@ -12,7 +12,7 @@
 /* Takes the item out of the list that its state keeps it in, and out of its worker's account. */
 static void unlist(struct schedule *schedule, struct item *item)
 {
-    struct run *run = item->job->run;
+    struct run *run = item->run;
     switch (item->state) {
     case ITEM_READY:
         list_remove(item->count ? &run->units : &run->combine, item);
@@ -33,7 +33,7 @@ static void unlist(struct schedule *schedule, struct item *item)
 
 static struct value_id id_of(const struct item *item)
 {
-    return (struct value_id){item->job->id, item->op};
+    return (struct value_id){item->run->job->id, item->op};
 }
 
 static void hand_back(struct schedule *schedule, struct item *item)
@@ -44,13 +44,12 @@ static void hand_back(struct schedule *schedule, struct item *item)
 
 static void propose_done(struct schedule *schedule, const struct item *item)
 {
-    struct job *job = item->job;
-    if (schedule_end_is_pending(schedule, job->id))
+    if (schedule_end_is_pending(schedule, item->run->job->id))
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_DONE);
     struct wire_entry_job_done *done = &entry->as.entry_job_done;
     bool kept = !item->value || item->len > TEXT_INLINE_DIGITS;
-    checkpoint_finish(schedule, job, entry);
+    checkpoint_finish(schedule, item->run, entry);
     if (kept) {
         struct done_op text = {.op = item->op,
                                .node = item->node,
@@ -80,7 +79,7 @@ static void finish_text(struct schedule *schedule, struct item *item)
     }
     item->state = ITEM_KEEPING;
     item->value_deadline_us = schedule->step->now_us + value_wait_us(item->len);
-    list_push(&item->job->run->out, item);
+    list_push(&item->run->out, item);
     outbox_keep(&schedule->step->out, USER_SCHEDULE, id_of(item), item->value);
 }
 
@@ -98,8 +97,9 @@ void schedule_value_kept(struct schedule *schedule, struct value_id id)
 }
 
 /* The values that the operation used are of no use any more. */
-static void drop_operands(struct schedule *schedule, struct job *job, const struct item *item)
+static void drop_operands(struct schedule *schedule, const struct item *item)
 {
+    const struct job *job = item->run->job;
     struct plan_operand operands[OPERANDS_MAX] = {{.op = job->plan.total}};
     size_t n = 1; /* a conversion's: the root */
     if (item->count)
@@ -118,10 +118,11 @@ static void drop_operands(struct schedule *schedule, struct job *job, const stru
 
 static struct item *consumer_of(struct schedule *schedule, const struct item *item)
 {
-    struct job *job = item->job;
+    struct run *run = item->run;
+    const struct job *job = run->job;
     op_id_t op = plan_consumer(&job->plan, item->op);
     if (!op) { /* the root: its text is wanted */
-        struct item *text = run_add(schedule, job, job_text_op(job));
+        struct item *text = run_add(schedule, run, job_text_op(job));
         text->operations = 0;
         text->missing = 1;
         return text;
@@ -131,7 +132,7 @@ static struct item *consumer_of(struct schedule *schedule, const struct item *it
         return consumer;
     struct plan_operand operands[OPERANDS_MAX];
     size_t n = plan_operands(&job->plan, op, operands);
-    consumer = run_add(schedule, job, op);
+    consumer = run_add(schedule, run, op);
     for (size_t i = 0; i < n; i++)
         consumer->missing += operands[i].op != 0;
     return consumer;
@@ -140,18 +141,14 @@ static struct item *consumer_of(struct schedule *schedule, const struct item *it
 /* The item's value is in the coordinator's hands: it counts, once. */
 static void complete(struct schedule *schedule, struct item *item)
 {
-    struct job *job = item->job;
     struct worker_slot *slot = &schedule->slots[item->node];
     item->state = ITEM_DONE;
     slot->operations += item->operations;
     slot->conversions += !item->operations;
     schedule->operations += item->operations;
-    job->done += item->operations;
-    if (job->trace && item->operations)
-        job_mark_trace(job, job->trace, item->op, item->count > 0,
-                       (struct trace_mark){(uint16_t)item->node, (uint16_t)item->won});
+    run_note_done(item->run, item);
     checkpoint_note(schedule, item);
-    drop_operands(schedule, job, item);
+    drop_operands(schedule, item);
     if (!item->operations) {
         finish_text(schedule, item);
         return;
@@ -170,7 +167,7 @@ static void begin_fetch(struct schedule *schedule, struct item *item)
 {
     item->state = ITEM_FETCHING;
     item->value_deadline_us = schedule->step->now_us + value_wait_us(item->len);
-    list_push(&item->job->run->out, item);
+    list_push(&item->run->out, item);
     outbox_fetch(&schedule->step->out, USER_SCHEDULE, id_of(item), item->node, item->len,
                  item->hash, 0);
 }
@@ -203,7 +200,7 @@ static void cancel_others(struct schedule *schedule, const struct item *item, no
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
         if (item->holds[i].node && item->holds[i].node != winner) {
             deadlines_stray(schedule, &item->holds[i]);
-            schedule_cancel(schedule, item->holds[i].node, item->job->id, item->op);
+            schedule_cancel(schedule, item->holds[i].node, item->run->job->id, item->op);
         }
 }
 
@@ -253,10 +250,10 @@ static void take_error(struct schedule *schedule, node_id_t from, struct item *i
 static void accept_result(struct schedule *schedule, node_id_t from, const struct message *message,
                           const struct wire_result_op *result)
 {
-    struct job *job = jobs_find(&schedule->state->jobs, result->job);
-    if (!job || !job->run)
+    struct run *run = run_of(schedule, result->job);
+    if (!run)
         return;
-    job_note_executed(job, from, schedule->links->peers[from].incarnation, result->executed);
+    run_note_executed(run, from, schedule->links->peers[from].incarnation, result->executed);
     struct item *item = run_find(schedule, result->job, result->op);
     deadlines_returned(schedule, from);
     bool open = item && (item->state == ITEM_ASSIGNED || item->state == ITEM_READY);
@@ -306,7 +303,7 @@ void schedule_value_failed(struct schedule *schedule, struct value_id id)
 void schedule_watch_values(struct schedule *schedule)
 {
     for (size_t i = 0; i < schedule->n_active; i++) {
-        for (struct item *next, *item = schedule->active[i]->run->out.first; item; item = next) {
+        for (struct item *next, *item = schedule->active[i]->out.first; item; item = next) {
             next = item->next;
             bool waits = item->state == ITEM_FETCHING || item->state == ITEM_KEEPING;
             if (!waits || schedule->step->now_us < item->value_deadline_us)

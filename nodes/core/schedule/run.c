@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 void list_push(struct item_list *list, struct item *item)
 {
@@ -34,11 +35,46 @@ static struct map_key item_key(job_id_t job, op_id_t op)
     return (struct map_key){job, op};
 }
 
-struct run *run_new(const struct job *job)
+struct run *run_new(struct schedule *schedule, const struct job *job)
 {
     struct run *run = mem_new(1, sizeof *run);
+    run->job = job;
     run->level = job->level;
+    run->done = job->done;
+    run->executed = job->executed;
+    if (job->executors)
+        memcpy(run->executors, job->executors, sizeof run->executors);
+    if (job->plan.total <= TRACE_OPS_MAX)
+        run->trace = mem_new(job->plan.total, sizeof *run->trace);
+    if (job->trace)
+        memcpy(run->trace, job->trace, job->plan.total * sizeof *run->trace);
+    map_put(&schedule->runs, item_key(job->id, 0), run);
     return run;
+}
+
+struct run *run_of(const struct schedule *schedule, job_id_t job)
+{
+    return map_get(&schedule->runs, item_key(job, 0));
+}
+
+void run_note_executed(struct run *run, node_id_t node, incarnation_t incarnation,
+                       uint64_t executed)
+{
+    struct executor *it = &run->executors[node];
+    if (it->incarnation != incarnation)
+        *it = (struct executor){.incarnation = incarnation};
+    if (executed <= it->executed)
+        return;
+    run->executed += executed - it->executed;
+    it->executed = executed;
+}
+
+void run_note_done(struct run *run, const struct item *item)
+{
+    run->done += item->operations;
+    if (run->trace && item->operations)
+        job_mark_trace(run->job, run->trace, item->op, item->count > 0,
+                       (struct trace_mark){(uint16_t)item->node, (uint16_t)item->won});
 }
 
 struct item *run_find(const struct schedule *schedule, job_id_t job, op_id_t op)
@@ -46,11 +82,10 @@ struct item *run_find(const struct schedule *schedule, job_id_t job, op_id_t op)
     return map_get(&schedule->items, item_key(job, op));
 }
 
-struct item *run_add(struct schedule *schedule, struct job *job, op_id_t op)
+struct item *run_add(struct schedule *schedule, struct run *run, op_id_t op)
 {
-    struct run *run = job->run;
     struct item *item = mem_new(1, sizeof *item);
-    item->job = job;
+    item->run = run;
     item->op = op;
     item->operations = 1;
     item->older = run->newest;
@@ -58,14 +93,14 @@ struct item *run_add(struct schedule *schedule, struct job *job, op_id_t op)
         run->newest->newer = item;
     run->newest = item;
     run->n_items++;
-    map_put(&schedule->items, item_key(job->id, op), item);
+    map_put(&schedule->items, item_key(run->job->id, op), item);
     return item;
 }
 
 void run_remove(struct schedule *schedule, struct item *item)
 {
-    struct run *run = item->job->run;
-    map_remove(&schedule->items, item_key(item->job->id, item->op));
+    struct run *run = item->run;
+    map_remove(&schedule->items, item_key(item->run->job->id, item->op));
     *(item->newer ? &item->newer->older : &run->newest) = item->older;
     if (item->older)
         item->older->newer = item->newer;
@@ -74,22 +109,23 @@ void run_remove(struct schedule *schedule, struct item *item)
     free(item);
 }
 
-void run_destroy(struct schedule *schedule, struct job *job)
+void run_destroy(struct schedule *schedule, struct run **run)
 {
-    if (!job->run)
-        return;
-    while (job->run->newest) {
-        holds_end(schedule, job->run->newest);
-        run_remove(schedule, job->run->newest);
+    struct run *it = *run;
+    *run = NULL;
+    while (it->newest) {
+        holds_end(schedule, it->newest);
+        run_remove(schedule, it->newest);
     }
-    free(job->run->done);
-    free(job->run);
-    job->run = NULL;
+    map_remove(&schedule->runs, item_key(it->job->id, 0));
+    free(it->unlogged);
+    free(it->trace);
+    free(it);
 }
 
 void run_make_ready(struct item *item, bool again)
 {
-    struct run *run = item->job->run;
+    struct run *run = item->run;
     struct item_list *list = item->count ? &run->units : &run->combine;
     item->state = ITEM_READY;
     if (again)
@@ -108,9 +144,9 @@ static bool is_covered(const struct job *job, op_id_t op)
 }
 
 /* Cuts the next unit off the plan; NULL when all are cut. */
-static struct item *cut(struct schedule *schedule, struct job *job)
+static struct item *cut(struct schedule *schedule, struct run *run)
 {
-    struct run *run = job->run;
+    const struct job *job = run->job;
     while (run->next_cut < job->plan.nodes[run->level]) {
         struct plan_node node = {run->level, run->next_cut++};
         op_id_t op = plan_op_at(&job->plan, node);
@@ -118,7 +154,7 @@ static struct item *cut(struct schedule *schedule, struct job *job)
             continue; /* a promoted leaf: an operand, no operation */
         if (is_covered(job, op))
             continue; /* done under an earlier coordinator */
-        struct item *item = run_add(schedule, job, op);
+        struct item *item = run_add(schedule, run, op);
         plan_leaves(&job->plan, node, &item->first, &item->count);
         item->operations = plan_subtree_ops(item->count);
         run_make_ready(item, false);
@@ -127,12 +163,11 @@ static struct item *cut(struct schedule *schedule, struct job *job)
     return NULL;
 }
 
-struct item *run_next(struct schedule *schedule, struct job *job)
+struct item *run_next(struct schedule *schedule, struct run *run)
 {
-    struct run *run = job->run;
     if (run->combine.first)
         return run->combine.first;
     if (run->units.first)
         return run->units.first;
-    return cut(schedule, job);
+    return cut(schedule, run);
 }

@@ -1,5 +1,5 @@
-/* run.h - the schedule's own picture of one job: its items, what is ready, what was cut. Used by
- * schedule*.c only. */
+/* run.h - the coordinator's schedule of one job, the volatile half of it: its items, what is ready,
+ * what was cut, and what is done beyond what the log tells. Used inside the room only. */
 #ifndef CONCLAVE_CORE_RUN_H
 #define CONCLAVE_CORE_RUN_H
 
@@ -18,7 +18,7 @@ struct hold {
 
 /* An operation in the frontier, or the unit (subtree) whose root it is. */
 struct item {
-    struct job *job;
+    struct run *run;
     op_id_t op;
     enum item_state state;
     uint64_t first, count; /* count > 0: a unit over leaves */
@@ -59,9 +59,15 @@ struct done_mark {
 };
 
 struct run {
-    bool failing;           /* its failure is proposed: nothing more is handed out */
-    struct done_mark *done; /* in the order in which they were finished; owned */
-    size_t n_done, done_size;
+    const struct job *job; /* what the log says of it; borrowed from the state */
+    bool failing;          /* its failure is proposed: nothing more is handed out */
+    bool keeps;            /* values of its operations may be on our disk that no entry names */
+    uint64_t done;         /* operations of the plan done so far, logged or not */
+    uint64_t executed;     /* operations executed in all, repetitions included */
+    struct executor executors[NODES_MAX + 1]; /* the same, by node */
+    struct trace_mark *trace;   /* by operation number - 1; owned; NULL: they are too many */
+    struct done_mark *unlogged; /* in the order in which they were finished; owned */
+    size_t n_unlogged, unlogged_size;
     unsigned level;           /* of the units */
     uint64_t next_cut;        /* the next unit to cut, of plan.nodes[level] */
     struct item_list combine; /* ready operations on results: they go before starting leaves */
@@ -75,15 +81,26 @@ void list_push(struct item_list *list, struct item *item);
 void list_push_front(struct item_list *list, struct item *item);
 void list_remove(struct item_list *list, struct item *item);
 
-struct run *run_new(const struct job *job);
+/* Begins to schedule a job (borrowed until run_destroy()), from where the log says that it is. */
+struct run *run_new(struct schedule *schedule, const struct job *job);
 
 /* Frees the run and all its items, and takes them out of the workers' hands. */
-void run_destroy(struct schedule *schedule, struct job *job);
+void run_destroy(struct schedule *schedule, struct run **run);
+
+/* The run of a job; NULL: it is not being scheduled here. */
+struct run *run_of(const struct schedule *schedule, job_id_t job);
+
+/* A node says how much it has executed for the job in this life: what is new of that counts. */
+void run_note_executed(struct run *run, node_id_t node, incarnation_t incarnation,
+                       uint64_t executed);
+
+/* The operations of the item are done. */
+void run_note_done(struct run *run, const struct item *item);
 
 struct item *run_find(const struct schedule *schedule, job_id_t job, op_id_t op);
 
 /* Makes an item for the operation, pending. */
-struct item *run_add(struct schedule *schedule, struct job *job, op_id_t op);
+struct item *run_add(struct schedule *schedule, struct run *run, op_id_t op);
 
 /* Removes and frees an item that is in no list. */
 void run_remove(struct schedule *schedule, struct item *item);
@@ -94,7 +111,7 @@ void run_make_ready(struct item *item, bool again);
 
 /* The next item to hand out (stays in its list), cutting a new unit when nothing else is ready;
  * NULL: none now. */
-struct item *run_next(struct schedule *schedule, struct job *job);
+struct item *run_next(struct schedule *schedule, struct run *run);
 
 /* --- who holds what --- */
 

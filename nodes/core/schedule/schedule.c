@@ -48,13 +48,12 @@ static void take_up_jobs(struct schedule *schedule)
 {
     size_t at = jobs_after(&schedule->state->jobs, schedule->cursor);
     for (; at < schedule->state->jobs.n && schedule->n_active < ACTIVE_JOBS_MAX; at++) {
-        struct job *job = schedule->state->jobs.at[at];
+        const struct job *job = schedule->state->jobs.at[at];
         schedule->cursor = job->id;
         if (job_is_finished(job))
             continue;
-        jobs_mark(&schedule->state->jobs, job, JOB_RUNNING);
-        schedule->active[schedule->n_active++] = job;
-        if (!checkpoint_resume(schedule, job))
+        schedule->active[schedule->n_active++] = checkpoint_resume(schedule, job);
+        if (!job->done)
             continue;
         char id[JOB_TEXT_MAX];
         step_event(schedule->step, "job_resumed", NODE_NONE, job->id,
@@ -83,17 +82,15 @@ void schedule_start(struct schedule *schedule)
 
 void schedule_stop(struct schedule *schedule)
 {
-    for (size_t i = 0; i < schedule->n_active; i++) {
-        jobs_mark(&schedule->state->jobs, schedule->active[i], JOB_QUEUED);
-        run_destroy(schedule, schedule->active[i]);
-    }
+    for (size_t i = 0; i < schedule->n_active; i++)
+        run_destroy(schedule, &schedule->active[i]);
     schedule->n_active = 0;
     outbox_drop(&schedule->step->out, USER_SCHEDULE, (struct value_id){0});
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
         message_drop(&schedule->slots[id].batch);
 }
 
-void schedule_job_accepted(struct schedule *schedule, struct job *job)
+void schedule_job_accepted(struct schedule *schedule, const struct job *job)
 {
     char id[JOB_TEXT_MAX];
     if (!raft_serves(schedule->raft))
@@ -150,19 +147,20 @@ static void release_at_workers(struct schedule *schedule, job_id_t job)
     }
 }
 
-void schedule_job_finished(struct schedule *schedule, struct job *job)
+void schedule_job_finished(struct schedule *schedule, const struct job *job)
 {
-    if (!job->run)
+    struct run *run = run_of(schedule, job->id);
+    if (!run)
         return;
-    for (const struct item *item = job->run->out.first; item; item = item->next)
+    for (const struct item *item = run->out.first; item; item = item->next)
         for (unsigned i = 0; i < HOLDERS_MAX; i++)
             if (item->holds[i].node)
                 deadlines_stray(schedule, &item->holds[i]);
-    run_destroy(schedule, job);
     size_t at = 0;
-    while (schedule->active[at] != job)
+    while (schedule->active[at] != run)
         at++;
     schedule->active[at] = schedule->active[--schedule->n_active];
+    run_destroy(schedule, &run);
     release_at_workers(schedule, job->id);
     outbox_drop(&schedule->step->out, USER_SCHEDULE, (struct value_id){job->id, 0});
     announce(schedule, job);
@@ -175,13 +173,13 @@ void schedule_take_back(struct schedule *schedule, struct hold *hold, bool cance
 {
     struct item *item = hold->item;
     if (cancel)
-        schedule_cancel(schedule, hold->node, item->job->id, item->op);
+        schedule_cancel(schedule, hold->node, item->run->job->id, item->op);
     hold_end(schedule, hold);
     if (holds_count(item)) {
         item->node = item->holds[0].node ? item->holds[0].node : item->holds[1].node;
         return; /* its copy goes on */
     }
-    list_remove(&item->job->run->out, item);
+    list_remove(&item->run->out, item);
     run_make_ready(item, true);
 }
 
@@ -190,13 +188,13 @@ static uint64_t lose_values(struct schedule *schedule, node_id_t worker)
 {
     uint64_t lost = 0;
     for (size_t i = 0; i < schedule->n_active; i++) {
-        struct item_list *out = &schedule->active[i]->run->out;
+        struct item_list *out = &schedule->active[i]->out;
         for (struct item *next, *item = out->first; item; item = next) {
             next = item->next;
             if (item->node != worker || item->state != ITEM_FETCHING)
                 continue;
             outbox_drop(&schedule->step->out, USER_SCHEDULE,
-                        (struct value_id){item->job->id, item->op});
+                        (struct value_id){item->run->job->id, item->op});
             list_remove(out, item);
             run_make_ready(item, true);
             lost++;
@@ -237,9 +235,23 @@ void schedule_worker_lives(struct schedule *schedule, node_id_t worker, bool aga
 
 /* --- for people, and for tests --- */
 
+struct job_status schedule_status(const struct schedule *schedule, const struct job *job)
+{
+    const struct run *run = run_of(schedule, job->id);
+    if (run)
+        return (struct job_status){"running", run->done, run->executed, run->trace};
+    return (struct job_status){job_state_name(job->state), job->done, job->executed, job->trace};
+}
+
+bool schedule_keeps(const struct schedule *schedule, job_id_t job)
+{
+    const struct run *run = run_of(schedule, job);
+    return run && run->keeps;
+}
+
 void schedule_explain(const struct schedule *schedule, const struct job *job, struct text *out)
 {
-    const struct run *run = job->run;
+    const struct run *run = run_of(schedule, job->id);
     if (!run) {
         text_add(out, "it waits: %d jobs are in work, the most at once\n", ACTIVE_JOBS_MAX);
         return;
@@ -267,6 +279,7 @@ void schedule_clear(struct schedule *schedule)
 {
     schedule_stop(schedule);
     map_clear(&schedule->items);
+    map_clear(&schedule->runs);
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
         message_drop(&schedule->slots[id].batch);
 }
@@ -277,10 +290,10 @@ void schedule_check_invariants(const struct schedule *schedule)
     uint64_t items = 0;
     assert(schedule->n_active == 0 || raft_serves(schedule->raft));
     for (size_t i = 0; i < schedule->n_active; i++) {
-        const struct job *job = schedule->active[i];
-        assert(job->run && job->state == JOB_RUNNING);
-        items += job->run->n_items;
-        for (const struct item *item = job->run->out.first; item; item = item->next) {
+        const struct run *run = schedule->active[i];
+        assert(run_of(schedule, run->job->id) == run && !job_is_finished(run->job));
+        items += run->n_items;
+        for (const struct item *item = run->out.first; item; item = item->next) {
             assert(item->state == ITEM_ASSIGNED || item->state == ITEM_FETCHING ||
                    item->state == ITEM_KEEPING);
             assert((holds_count(item) > 0) == (item->state == ITEM_ASSIGNED));

@@ -51,13 +51,14 @@ struct schedule {
     struct state *state;
     struct worker_slot slots[NODES_MAX + 1];
     struct map items;                    /* (job, op) -> struct item: operations in the frontier */
+    struct map runs;                     /* job -> struct run: what active[] holds */
     uint64_t picks;                      /* counts choices of a worker */
     uint64_t operations;                 /* accepted in this reign */
     uint64_t reassigned;                 /* handed out again, beyond what the log tells */
     uint64_t copied;                     /* to overtake somebody, in this reign */
     uint64_t pace[ITEM_KINDS];           /* of all workers */
     uint64_t watch_us;                   /* when deadlines are looked at next */
-    struct job *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled */
+    struct run *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled; owned */
     size_t n_active, turn;               /* whose turn it is to have an operation assigned */
     uint64_t checkpoint_us;              /* when finished operations are logged next */
     uint64_t unlogged, unlogged_bytes;   /* operations finished since, and their values' bytes */
@@ -69,8 +70,8 @@ void schedule_start(struct schedule *schedule);
 void schedule_stop(struct schedule *schedule);
 
 /* A committed entry made or finished a job. */
-void schedule_job_accepted(struct schedule *schedule, struct job *job);
-void schedule_job_finished(struct schedule *schedule, struct job *job);
+void schedule_job_accepted(struct schedule *schedule, const struct job *job);
+void schedule_job_finished(struct schedule *schedule, const struct job *job);
 
 /* A worker returned results. */
 void schedule_results(struct schedule *schedule, node_id_t from, const struct message *message);
@@ -83,6 +84,18 @@ void schedule_value_failed(struct schedule *schedule, struct value_id id);
 /* What has waited for a value beyond its deadline asks again. */
 void schedule_watch_values(struct schedule *schedule);
 void schedule_value_kept(struct schedule *schedule, struct value_id id);
+
+/* What is to be told of a job: what its coordinator knows while it schedules it, else what the log
+ * says. Only a coordinator knows more than the log, and only of an unfinished job. */
+struct job_status {
+    const char *state; /* a job_state_name(), or "running": it is being scheduled here */
+    uint64_t done, executed;
+    const struct trace_mark *trace; /* borrowed until the next step; NULL: none */
+};
+struct job_status schedule_status(const struct schedule *schedule, const struct job *job);
+
+/* True when values of the job's operations may be on this node's disk that no entry names. */
+bool schedule_keeps(const struct schedule *schedule, job_id_t job);
 
 /* True when an entry that finishes the job waits to be applied. */
 bool schedule_end_is_pending(const struct schedule *schedule, job_id_t job);

@@ -6,16 +6,16 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/link/link.h"
 
-void suspicion_fail(struct schedule *schedule, struct job *job, struct slice reason)
+void suspicion_fail(struct schedule *schedule, struct run *run, struct slice reason)
 {
-    if (job->run->failing || schedule_end_is_pending(schedule, job->id))
+    if (run->failing || schedule_end_is_pending(schedule, run->job->id))
         return;
-    job->run->failing = true;
+    run->failing = true;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_FAILED);
     if (reason.len > JOB_REASON_MAX)
         reason.len = JOB_REASON_MAX;
     entry->as.entry_job_failed =
-        (struct wire_entry_job_failed){.job = job->id,
+        (struct wire_entry_job_failed){.job = run->job->id,
                                        .time_ms = schedule->step->wall_ms,
                                        .reason = message_copy(entry, reason)};
     journal_propose(schedule->raft, entry);
@@ -41,7 +41,7 @@ static void check_poison(struct schedule *schedule, struct item *item)
     add_nodes(&reason, item->killed,
               item->deaths < POISON_DEATHS ? item->deaths : (unsigned)POISON_DEATHS);
     text_add(&reason, ")");
-    suspicion_fail(schedule, item->job, slice_of(reason.at));
+    suspicion_fail(schedule, item->run, slice_of(reason.at));
 }
 
 void suspicion_blame(struct schedule *schedule, node_id_t worker)
@@ -57,9 +57,9 @@ void suspicion_blame(struct schedule *schedule, node_id_t worker)
     if (item->deaths < POISON_DEATHS)
         item->killed[item->deaths] = worker;
     item->deaths++;
-    schedule->slots[worker].blamed = (struct value_id){item->job->id, item->op};
+    schedule->slots[worker].blamed = (struct value_id){item->run->job->id, item->op};
     item_name(item, &name);
-    step_event(schedule->step, "operation_suspected", worker, item->job->id,
+    step_event(schedule->step, "operation_suspected", worker, item->run->job->id,
                "node %u died while it executed %s: death %u of it, %" PRIu64 " fail the job",
                worker, name.at, item->deaths, schedule->step->config.poison_deaths);
     check_poison(schedule, item);
@@ -127,5 +127,5 @@ void suspicion_error(struct schedule *schedule, node_id_t worker, struct item *i
     text_add(&reason, "%.*s (refused by ", (int)error.len, (const char *)error.at);
     add_nodes(&reason, item->refused_by, ERRORS_MAX);
     text_add(&reason, ")");
-    suspicion_fail(schedule, item->job, slice_of(reason.at));
+    suspicion_fail(schedule, item->run, slice_of(reason.at));
 }

@@ -24,6 +24,6 @@ void suspicion_error(struct schedule *schedule, node_id_t worker, struct item *i
 bool suspicion_avoids(const struct schedule *schedule, const struct item *item, node_id_t worker);
 
 /* Proposes that the job has failed; nothing more of it is handed out. */
-void suspicion_fail(struct schedule *schedule, struct job *job, struct slice reason);
+void suspicion_fail(struct schedule *schedule, struct run *run, struct slice reason);
 
 #endif

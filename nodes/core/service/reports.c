@@ -9,9 +9,40 @@
 
 #define PAGE_BYTES_MAX (FRAME_MAP_MAX_BYTES / 2) /* of texts in one page of jobs */
 
-void report_jobs(struct message *message, const struct jobs *jobs, job_id_t after,
+void report_job(const struct service *service, struct message *message, const struct job *job,
+                struct wire_job_row *row)
+{
+    struct job_status status = schedule_status(service->schedule, job);
+    struct text spec = {0};
+    text_add(&spec, "%" PRIu64, job->plan.n);
+    *row = (struct wire_job_row){
+        .job = job->id,
+        .key = message_text(message, job->key),
+        .kind = message_text(message, "factorial"),
+        .spec = message_text(message, spec.at),
+        .state = message_text(message, status.state),
+        .submitted_ms = job->submitted_ms,
+        .finished_ms = job->finished_ms,
+        .done = status.done,
+        .total = job->plan.total,
+        .executed = status.executed,
+        .error = message_text(message, job->reason),
+    };
+    if (job->state != JOB_DONE)
+        return;
+    row->digits = job->digits;
+    row->converter = job->converter;
+    row->sha256 = message_copy(message, (struct slice){job->sha256, HASH_BYTES});
+    row->head = message_text(message, job->head);
+    row->tail = message_text(message, job->tail);
+    if (job->text)
+        row->text = message_copy(message, (struct slice){job->text->at, job->text->len});
+}
+
+void report_jobs(const struct service *service, struct message *message, job_id_t after,
                  struct wire_job_page *page)
 {
+    const struct jobs *jobs = &service->state->jobs;
     size_t at = jobs_after(jobs, after), bytes = 0;
     page->jobs.at = message_room(message, JOB_PAGE_MAX, sizeof *page->jobs.at);
     while (at < jobs->n && page->jobs.n < JOB_PAGE_MAX) {
@@ -21,15 +52,19 @@ void report_jobs(struct message *message, const struct jobs *jobs, job_id_t afte
         if (bytes + wanted > PAGE_BYTES_MAX)
             break;
         bytes += wanted;
-        job_write_row(message, job, &page->jobs.at[page->jobs.n++]);
+        report_job(service, message, job, &page->jobs.at[page->jobs.n++]);
         at++;
     }
     page->more = at < jobs->n;
 }
 
-void report_trace(struct message *message, const struct job *job, op_id_t after,
-                  struct wire_trace_page *page)
+bool report_trace(const struct service *service, struct message *message, const struct job *job,
+                  op_id_t after, struct wire_trace_page *page)
 {
+    const struct trace_mark *trace = schedule_status(service->schedule, job).trace;
+    /* Of an unfinished job it is told before anything is done: nobody has executed anything yet. */
+    if (!trace && job->plan.total && (job_is_finished(job) || job->plan.total > TRACE_OPS_MAX))
+        return false;
     page->ops.at = message_room(message, TRACE_PAGE_MAX, sizeof *page->ops.at);
     for (op_id_t op = after + 1; op <= job->plan.total && page->ops.n < TRACE_PAGE_MAX; op++) {
         struct wire_trace_row *row = &page->ops.at[page->ops.n++];
@@ -37,8 +72,8 @@ void report_trace(struct message *message, const struct job *job, op_id_t after,
         size_t n = plan_operands(&job->plan, op, operands);
         row->op = op;
         row->operator= message_text(message, "multiply");
-        row->node = job->trace[op - 1].node;
-        row->attempt = job->trace[op - 1].attempt;
+        row->node = trace ? trace[op - 1].node : NODE_NONE;
+        row->attempt = trace ? trace[op - 1].attempt : 0;
         row->operands.n = n;
         row->operands.at = message_room(message, n, sizeof *row->operands.at);
         for (size_t i = 0; i < n; i++)
@@ -46,6 +81,7 @@ void report_trace(struct message *message, const struct job *job, op_id_t after,
                 (struct wire_operand){.op = operands[i].op, .literal = operands[i].literal};
     }
     page->more = after + page->ops.n < job->plan.total;
+    return true;
 }
 
 static void report_self(const struct service *service, struct message *message,
@@ -108,8 +144,8 @@ void report_status(const struct service *service, struct message *message,
         .quorum = election_quorum(service->raft),
         .healthy = health_is_good(service->raft),
         .may_fail = health_may_fail(service->raft),
-        .queued = states[JOB_QUEUED],
-        .running = states[JOB_RUNNING],
+        .queued = states[JOB_QUEUED] - service->schedule->n_active,
+        .running = service->schedule->n_active,
         .done = states[JOB_DONE],
         .failed = states[JOB_FAILED],
         .cancelled = states[JOB_CANCELLED],
@@ -151,10 +187,11 @@ void report_explanation(const struct service *service, const struct job *job, st
 {
     char id[JOB_TEXT_MAX];
     struct text full = {0};
+    struct job_status status = schedule_status(service->schedule, job);
     text_add(out, "job %s, factorial %" PRIu64 ", is %s\n", job_id_text(job->id, id), job->plan.n,
-             job_state_name(job->state));
+             status.state);
     text_add(out, "%" PRIu64 " of %" PRIu64 " operations done, %" PRIu64 " executed in all\n",
-             job->done, job->plan.total, job->executed);
+             status.done, job->plan.total, status.executed);
     if (job->state == JOB_DONE)
         text_add(out, "its result has %" PRIu64 " digits, converted by node %u\n", job->digits,
                  job->converter);

@@ -5,10 +5,14 @@
 #include "nodes/core/service/service_types.h"
 #include "shared/base/text.h"
 
-void report_jobs(struct message *message, const struct jobs *jobs, job_id_t after,
+void report_job(const struct service *service, struct message *message, const struct job *job,
+                struct wire_job_row *row);
+void report_jobs(const struct service *service, struct message *message, job_id_t after,
                  struct wire_job_page *page);
-void report_trace(struct message *message, const struct job *job, op_id_t after,
-                  struct wire_trace_page *page);
+
+/* False: the trace of the job is not kept. */
+bool report_trace(const struct service *service, struct message *message, const struct job *job,
+                  op_id_t after, struct wire_trace_page *page);
 void report_status(const struct service *service, struct message *message,
                    struct wire_status *status);
 

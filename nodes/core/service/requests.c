@@ -40,7 +40,7 @@ static void reply_job(struct service *service, struct caller caller, const struc
     message->as.job.created = created;
     message->as.job.jobs.n = 1;
     message->as.job.jobs.at = message_room(message, 1, sizeof(struct wire_job_row));
-    job_write_row(message, job, &message->as.job.jobs.at[0]);
+    report_job(service, message, job, &message->as.job.jobs.at[0]);
     outbox_reply(&service->step->out, caller.client, message);
 }
 
@@ -329,7 +329,7 @@ static void job_list(struct service *service, struct caller caller,
                      const struct wire_job_list *list)
 {
     struct message *message = message_new(MESSAGE_JOB_PAGE);
-    report_jobs(message, &service->state->jobs, list->after, &message->as.job_page);
+    report_jobs(service, message, list->after, &message->as.job_page);
     message->as.job_page.request = caller.request;
     outbox_reply(&service->step->out, caller.client, message);
 }
@@ -366,16 +366,15 @@ static void job_trace(struct service *service, struct caller caller,
         refuse_job(service, caller, trace->job);
         return;
     }
-    job_open_trace(job);
-    if (!job->trace) {
+    struct message *message = message_new(MESSAGE_TRACE_PAGE);
+    if (!report_trace(service, message, job, trace->after, &message->as.trace_page)) {
+        message_drop(&message);
         requests_refuse(
             service, caller, "not_kept",
             "the trace of this job is not kept: it has more than 4096 operations, or none was "
             "executed, or many jobs came after it");
         return;
     }
-    struct message *message = message_new(MESSAGE_TRACE_PAGE);
-    report_trace(message, job, trace->after, &message->as.trace_page);
     message->as.trace_page.request = caller.request;
     outbox_reply(&service->step->out, caller.client, message);
 }
@@ -406,7 +405,8 @@ static void result_get(struct service *service, struct caller caller,
     }
     if (job->state != JOB_DONE) {
         struct text reason = {0};
-        text_add(&reason, "the job has no result: it is %s", job_state_name(job->state));
+        text_add(&reason, "the job has no result: it is %s",
+                 schedule_status(service->schedule, job).state);
         requests_refuse(service, caller, job_is_finished(job) ? "finished" : "unavailable",
                         reason.at);
         return;

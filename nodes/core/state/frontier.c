@@ -69,16 +69,12 @@ static void put_done(struct job *job, const struct message *message, const struc
     free_done(&before);
 }
 
-static void make_trace(struct job *job)
+/* Makes room for the trace of a job that is short enough for one. Not before something is done of
+ * it: ten thousand jobs that wait would take 150 MB. */
+static void open_trace(struct job *job)
 {
-    job->trace = mem_new(job->plan.total, sizeof *job->trace);
-    job->logged_trace = mem_new(job->plan.total, sizeof *job->trace);
-}
-
-void job_open_trace(struct job *job)
-{
-    if (!job->trace && !job_is_finished(job) && job->plan.total <= TRACE_OPS_MAX)
-        make_trace(job);
+    if (!job->trace && job->plan.total && job->plan.total <= TRACE_OPS_MAX)
+        job->trace = mem_new(job->plan.total, sizeof *job->trace);
 }
 
 void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,
@@ -111,28 +107,6 @@ static struct executor *executor_of(struct executor **executors, node_id_t node)
     return &(*executors)[node];
 }
 
-void job_note_executed(struct job *job, node_id_t node, incarnation_t incarnation,
-                       uint64_t executed)
-{
-    struct executor *it = executor_of(&job->executors, node);
-    if (it->incarnation != incarnation)
-        *it = (struct executor){.incarnation = incarnation};
-    if (executed <= it->executed)
-        return;
-    job->executed += executed - it->executed;
-    it->executed = executed;
-}
-
-void job_resume_executed(struct job *job)
-{
-    size_t bytes = (NODES_MAX + 1) * sizeof *job->executors;
-    job->executed = job->logged_executed;
-    free(job->executors);
-    job->executors = NULL;
-    if (job->logged_executors)
-        memcpy(executor_of(&job->executors, NODE_NONE), job->logged_executors, bytes);
-}
-
 void job_write_executed(const struct executor *executors, struct wire_tally *out)
 {
     if (!executors)
@@ -144,7 +118,7 @@ void job_write_executed(const struct executor *executors, struct wire_tally *out
 static void log_executed(struct job *job, const struct wire_tally *tally)
 {
     if (tally->incarnation)
-        *executor_of(&job->logged_executors, (node_id_t)tally->node) =
+        *executor_of(&job->executors, (node_id_t)tally->node) =
             (struct executor){tally->incarnation, tally->executed};
 }
 
@@ -158,7 +132,7 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
     if (!job || job_is_finished(job))
         return;
     row_changes(jobs->watch, TABLE_JOBS, &job->row);
-    job_open_trace(job);
+    open_trace(job);
     for (size_t i = 0; i < done->ops.n; i++) {
         const struct wire_done_op *op = &done->ops.at[i];
         if (!is_op_of(job, op))
@@ -167,26 +141,20 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
             put_done(job, entry, op);
             cover(job, op->op);
         }
-        if (job->logged_trace)
-            job_mark_trace(job, job->logged_trace, op->op, op->unit,
+        if (job->trace)
+            job_mark_trace(job, job->trace, op->op, op->unit,
                            (struct trace_mark){(uint16_t)op->node, (uint16_t)op->attempt});
     }
     for (size_t i = 0; i < done->tallies.n; i++) {
         const struct wire_tally *tally = &done->tallies.at[i];
         jobs->operations[tally->node] += tally->operations;
         jobs->conversions[tally->node] += tally->conversions;
-        job->logged += tally->operations;
+        job->done += tally->operations;
         log_executed(job, tally);
     }
-    if (job->logged > job->plan.total)
-        job->logged = job->plan.total;
-    job->logged_executed = done->executed;
-    if (!job->run) {
-        job->done = job->logged;
-        job->executed = job->logged_executed;
-        if (job->trace)
-            memcpy(job->trace, job->logged_trace, job->plan.total * sizeof *job->trace);
-    }
+    if (job->done > job->plan.total)
+        job->done = job->plan.total;
+    job->executed = done->executed;
 }
 
 bool jobs_done_is_valid(const struct message *entry)
@@ -275,13 +243,12 @@ static int parse_state(struct slice name, enum job_state *state)
 
 static void load_trace(struct jobs *jobs, struct job *job, struct slice bytes)
 {
-    if (bytes.len == 4 * job->plan.total && job->plan.total <= TRACE_OPS_MAX)
-        make_trace(job);
+    if (bytes.len == 4 * job->plan.total)
+        open_trace(job);
     for (uint64_t i = 0; job->trace && i < job->plan.total; i++) {
         const uint8_t *at = bytes.at + 4 * i;
         job->trace[i] =
             (struct trace_mark){(uint16_t)(at[0] | at[1] << 8), (uint16_t)(at[2] | at[3] << 8)};
-        job->logged_trace[i] = job->trace[i];
     }
     jobs->traces += job->trace && job_is_finished(job);
 }
@@ -299,8 +266,8 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part)
     struct job *job = jobs_insert(jobs, row->job, row->key, n, (unsigned)part->level);
     job->submitted_ms = row->submitted_ms;
     job->finished_ms = row->finished_ms;
-    job->done = job->logged = row->done <= job->plan.total ? row->done : job->plan.total;
-    job->executed = job->logged_executed = row->executed;
+    job->done = row->done <= job->plan.total ? row->done : job->plan.total;
+    job->executed = row->executed;
     for (size_t i = 0; i < part->tallies.n; i++)
         if (part->tallies.at[i].node)
             log_executed(job, &part->tallies.at[i]);
@@ -313,7 +280,7 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part)
     text_copy(job->reason, sizeof job->reason, row->error);
     if (row->text.len)
         job->text = blob_copy(row->text.at, row->text.len);
-    jobs_mark(jobs, job, state);
+    jobs_set_state(jobs, job, state);
     jobs->open -= job_is_finished(job);
     load_trace(jobs, job, part->trace);
     return OK;

@@ -18,8 +18,7 @@ bool job_is_finished(const struct job *job)
 
 const char *job_state_name(enum job_state state)
 {
-    static const char *const names[JOB_STATES] = {"queued", "running", "done", "failed",
-                                                  "cancelled"};
+    static const char *const names[JOB_STATES] = {"queued", "done", "failed", "cancelled"};
     return names[state];
 }
 
@@ -142,7 +141,7 @@ static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
     return job;
 }
 
-void jobs_mark(struct jobs *jobs, struct job *job, enum job_state state)
+void jobs_set_state(struct jobs *jobs, struct job *job, enum job_state state)
 {
     jobs->states[job->state]--;
     jobs->states[state]++;
@@ -158,8 +157,7 @@ static void forget_traces(struct jobs *jobs)
             continue;
         row_changes(jobs->watch, TABLE_JOBS, &job->row);
         free(job->trace);
-        free(job->logged_trace);
-        job->trace = job->logged_trace = NULL;
+        job->trace = NULL;
         jobs->traces--;
     }
 }
@@ -170,17 +168,12 @@ static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, 
     if (!job || job_is_finished(job))
         return NULL;
     row_changes(jobs->watch, TABLE_JOBS, &job->row);
-    jobs_mark(jobs, job, state);
+    jobs_set_state(jobs, job, state);
     job->finished_ms = time_ms;
-    /* What only the coordinator had counted ends with the job: all nodes must tell the same of it.
-     */
-    job->done = job->logged;
-    job->executed = job->logged_executed;
     jobs->open--;
     job_clear_frontier(job);
     free(job->executors);
-    free(job->logged_executors);
-    job->executors = job->logged_executors = NULL;
+    job->executors = NULL;
     if (job->trace) {
         jobs->traces++;
         forget_traces(jobs);
@@ -263,9 +256,7 @@ void job_destroy(struct job **job)
     blob_drop(&it->text);
     job_clear_frontier(it);
     free(it->trace);
-    free(it->logged_trace);
     free(it->executors);
-    free(it->logged_executors);
     free(it);
 }
 
@@ -289,38 +280,9 @@ void jobs_check_invariants(const struct jobs *jobs)
         assert(i == 0 || jobs->at[i - 1]->id < job->id);
         assert(jobs_find(jobs, job->id) == job);
         assert(job->done <= job->plan.total);
-        assert(!job->run || !job_is_finished(job));
         open += !job_is_finished(job);
     }
     for (int state = 0; state < JOB_STATES; state++)
         total += jobs->states[state];
     assert(open == jobs->open && total == jobs->n);
-}
-
-void job_write_row(struct message *message, const struct job *job, struct wire_job_row *row)
-{
-    struct text spec = {0};
-    text_add(&spec, "%" PRIu64, job->plan.n);
-    *row = (struct wire_job_row){
-        .job = job->id,
-        .key = message_text(message, job->key),
-        .kind = message_text(message, "factorial"),
-        .spec = message_text(message, spec.at),
-        .state = message_text(message, job_state_name(job->state)),
-        .submitted_ms = job->submitted_ms,
-        .finished_ms = job->finished_ms,
-        .done = job->done,
-        .total = job->plan.total,
-        .executed = job->executed,
-        .error = message_text(message, job->reason),
-    };
-    if (job->state != JOB_DONE)
-        return;
-    row->digits = job->digits;
-    row->converter = job->converter;
-    row->sha256 = message_copy(message, (struct slice){job->sha256, HASH_BYTES});
-    row->head = message_text(message, job->head);
-    row->tail = message_text(message, job->tail);
-    if (job->text)
-        row->text = message_copy(message, (struct slice){job->text->at, job->text->len});
 }

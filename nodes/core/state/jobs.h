@@ -1,11 +1,11 @@
 /* jobs.h - the table of jobs: a state machine of committed log entries.
  *
- *   queued --(scheduled)--> running --job_done--> done
- *      \________________________|----job_failed--> failed
- *                               \---job_cancelled--> cancelled
+ *   queued --job_done--> done
+ *      \-----job_failed--> failed
+ *      \-----job_cancelled--> cancelled
  *
- * Only entries make, finish and forget jobs; "running" is the coordinator's own mark on a queued
- * one. */
+ * All of it is what entries make, the same on all nodes. That a job is being scheduled, and what is
+ * done of it beyond its last entry, is its coordinator's alone: schedule.h. */
 #ifndef CONCLAVE_CORE_JOBS_H
 #define CONCLAVE_CORE_JOBS_H
 
@@ -14,7 +14,7 @@
 #include "shared/base/map.h"
 #include "shared/wire/message.h"
 
-enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED, JOB_STATES };
+enum job_state { JOB_QUEUED, JOB_DONE, JOB_FAILED, JOB_CANCELLED, JOB_STATES };
 
 /* Who executed an operation: the trace of a small job. */
 struct trace_mark {
@@ -44,7 +44,7 @@ struct job {
     char key[JOB_KEY_MAX + 1];
     struct plan plan;
     uint64_t submitted_ms, finished_ms;
-    uint64_t done;     /* operations of the plan done so far (coordinator), or all of them */
+    uint64_t done;     /* operations of the plan that are done */
     uint64_t executed; /* operations executed in all, repetitions included */
     uint64_t digits;
     uint8_t sha256[HASH_BYTES];
@@ -53,16 +53,12 @@ struct job {
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
     node_id_t converter;
     char reason[JOB_REASON_MAX + 1];
-    unsigned level;      /* of the plan, whose subtrees are handed out whole */
-    struct map frontier; /* op -> struct done_op: what a new coordinator goes on from */
-    uint64_t logged, logged_executed;  /* done and executed, as of the last entry */
-    struct executor *executors;        /* by node, while it is unfinished; NULL: none yet */
-    struct executor *logged_executors; /* the same, as of the last entry */
+    unsigned level;             /* of the plan, whose subtrees are handed out whole */
+    struct map frontier;        /* op -> struct done_op: what a new coordinator goes on from */
+    struct executor *executors; /* by node, while it is unfinished; NULL: none yet */
     /* By operation number - 1, up to TRACE_OPS_MAX; NULL: not kept, or nothing is done yet. */
     struct trace_mark *trace;
-    struct trace_mark *logged_trace; /* the same, as of the last entry */
-    bool keeps;      /* values of its operations may be on this node's disk: its end sweeps them */
-    struct run *run; /* the coordinator's schedule of it; NULL when it has none */
+    bool keeps; /* this node's own: values of it may be on the disk, its end sweeps them */
 };
 
 /* A progress snap that a client's key has taken. */
@@ -134,29 +130,12 @@ bool jobs_forget_snap(struct jobs *jobs, size_t kept, struct snap_key *out);
 int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part);
 int jobs_load_ops(struct jobs *jobs, const struct message *part);
 
-/* A node says how much it has executed for the job in this life: what is new of that counts. */
-void job_note_executed(struct job *job, node_id_t node, incarnation_t incarnation,
-                       uint64_t executed);
-
-/* What the log knows of that is where a new coordinator goes on counting. */
-void job_resume_executed(struct job *job);
-
-/* Fills a record of it from what is noted, or logged. */
+/* Fills a record of what out->node has executed. `executors`: by node; may be NULL. */
 void job_write_executed(const struct executor *executors, struct wire_tally *out);
 
-/* A row of a reply to clients, and of a full checkpoint. */
-void job_write_row(struct message *message, const struct job *job, struct wire_job_row *row);
-
-/* Makes room for the trace of an unfinished job, when it is short enough for one: not before
- * something is done of it, because ten thousand that wait would take 300 MB. */
-void job_open_trace(struct job *job);
-
-/* Marks the operations of a unit, or one operation, as executed. */
+/* Marks the operations of a unit, or one operation, as executed in a trace of the job. */
 void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,
                     struct trace_mark mark);
-
-/* Marks a job as running, or as queued again when its coordinator stops scheduling it. */
-void jobs_mark(struct jobs *jobs, struct job *job, enum job_state state);
 
 /* Removes the oldest finished job when there are more than so many; caller frees it with
  * job_destroy(). NULL: there are not. */

@@ -16,4 +16,6 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry);
 
 void job_clear_frontier(struct job *job);
 
+void jobs_set_state(struct jobs *jobs, struct job *job, enum job_state state);
+
 #endif

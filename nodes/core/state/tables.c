@@ -1,4 +1,5 @@
 /* The tables of the replicated state: how each is packed into a full checkpoint, and loaded. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "nodes/core/state/keys_replicated.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
+#include "shared/base/text.h"
 #include "shared/wire/codec.h"
 
 #define PART_VALUE_BYTES (MESSAGE_MAX_BYTES / 4) /* of values in one part */
@@ -155,13 +157,41 @@ static void write_trace(struct message *message, const struct job *job)
 {
     uint8_t *bytes = message_room(message, job->plan.total, 4);
     for (uint64_t i = 0; i < job->plan.total; i++) {
-        struct trace_mark mark = job->logged_trace[i];
+        struct trace_mark mark = job->trace[i];
         bytes[4 * i] = (uint8_t)mark.node;
         bytes[4 * i + 1] = (uint8_t)(mark.node >> 8);
         bytes[4 * i + 2] = (uint8_t)mark.attempt;
         bytes[4 * i + 3] = (uint8_t)(mark.attempt >> 8);
     }
     message->as.image_job.trace = (struct slice){bytes, 4 * job->plan.total};
+}
+
+static void write_job(struct message *message, const struct job *job, struct wire_job_row *row)
+{
+    struct text spec = {0};
+    text_add(&spec, "%" PRIu64, job->plan.n);
+    *row = (struct wire_job_row){
+        .job = job->id,
+        .key = message_text(message, job->key),
+        .kind = message_text(message, "factorial"),
+        .spec = message_text(message, spec.at),
+        .state = message_text(message, job_state_name(job->state)),
+        .submitted_ms = job->submitted_ms,
+        .finished_ms = job->finished_ms,
+        .done = job->done,
+        .total = job->plan.total,
+        .executed = job->executed,
+        .error = message_text(message, job->reason),
+    };
+    if (job->state != JOB_DONE)
+        return;
+    row->digits = job->digits;
+    row->converter = job->converter;
+    row->sha256 = message_copy(message, (struct slice){job->sha256, HASH_BYTES});
+    row->head = message_text(message, job->head);
+    row->tail = message_text(message, job->tail);
+    if (job->text)
+        row->text = message_copy(message, (struct slice){job->text->at, job->text->len});
 }
 
 static void save_job(struct image_sink *sink, const struct state *state, const struct row *saved)
@@ -171,27 +201,21 @@ static void save_job(struct image_sink *sink, const struct state *state, const s
     struct wire_image_job *row = &message->as.image_job;
     row->jobs.n = 1;
     row->jobs.at = message_room(message, 1, sizeof *row->jobs.at);
-    job_write_row(message, job, &row->jobs.at[0]);
-    if (!job_is_finished(job)) {
-        /* What a coordinator has done beyond its last entry is not part of the state. */
-        row->jobs.at[0].state = message_text(message, "queued");
-        row->jobs.at[0].done = job->logged;
-        row->jobs.at[0].executed = job->logged_executed;
-    }
+    write_job(message, job, &row->jobs.at[0]);
     if (MUTANT(image_loses_keys))
         row->jobs.at[0].key = message_text(message, job_id_text(job->id, (char[JOB_TEXT_MAX]){0}));
     row->level = job->level;
-    if (job->logged_executors && !job_is_finished(job)) {
+    if (job->executors) {
         row->tallies.at = message_room(message, NODES_MAX, sizeof *row->tallies.at);
         for (node_id_t id = 1; id <= NODES_MAX; id++) {
             struct wire_tally tally = {.node = id};
-            job_write_executed(job->logged_executors, &tally);
+            job_write_executed(job->executors, &tally);
             if (tally.incarnation)
                 row->tallies.at[row->tallies.n++] = tally;
         }
     }
     row->source = state->step->config.id;
-    if (job->logged_trace && (job->logged || job_is_finished(job)))
+    if (job->trace)
         write_trace(message, job);
     image_sink_add(sink, message);
     save_frontier(sink, state, job);
