@@ -112,9 +112,9 @@ json_t *render_operation(const struct wire_trace_row *row)
     for (size_t i = 0; i < row->operands.n; i++)
         json_array_append_new(operands, json_string(operand_text(&row->operands.at[i], at)));
     text_format(at, sizeof at, "R%" PRIu64, row->op);
-    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", at, "operator",
-                     render_text(row->operator), "operands", operands, "node",
-                     render_number(row->node), "attempt", count(row->attempt));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", at, "operator", render_text(row->opcode),
+                     "operands", operands, "node", render_number(row->node), "attempt",
+                     count(row->attempt));
 }
 
 /* --- text --- */

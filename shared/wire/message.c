@@ -31,8 +31,10 @@
         return &record;                                                                       \
     }
 #define M(SYMBOL, name, FIELDS, where, doc) R(name, FIELDS)
+#define operator opcode /* the member's name, see message.h */
 WIRE_RECORDS(R)
 WIRE_MESSAGES(M)
+#undef operator
 #undef M
 #undef R
 

@@ -38,8 +38,13 @@ enum message_place {
         FIELDS(WIRE_U64, WIRE_BOOL, WIRE_STR, WIRE_BIN, WIRE_LIST) \
     };
 #define M(SYMBOL, name, FIELDS, where, doc) R(name, FIELDS)
+/* The field `operator` is the member `opcode`: the other is a word of C++, which clang-format and
+ * editors take it for. Its name on the wire stays, because a stringified argument is not expanded.
+ */
+#define operator opcode
 WIRE_RECORDS(R)
 WIRE_MESSAGES(M)
+#undef operator
 #undef M
 #undef R
 

@@ -111,7 +111,7 @@ static void describe_task(const struct message *message, struct text *out)
     text_add(out, "task:");
     for (size_t i = 0; i < message->as.task.ops.n; i++) {
         const struct wire_task_op *op = &message->as.task.ops.at[i];
-        bool text = slice_equals(op->operator, "text");
+        bool text = slice_equals(op->opcode, "text");
         text_add(out, " R%" PRIu64 "%s", op->op - text, text ? " as text" : "");
         if (op->attempt > 1)
             text_add(out, " (attempt %" PRIu64 ")", op->attempt);

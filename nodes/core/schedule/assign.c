@@ -190,7 +190,7 @@ static void add_task(struct schedule *schedule, const struct item *item)
     task->job = item->run->job->id;
     task->op = item->op;
     task->attempt = item->attempt;
-    task->operator= message_text(slot->batch, item->operations ? "multiply" : "text");
+    task->opcode = message_text(slot->batch, item->operations ? "multiply" : "text");
     task->first = item->first;
     task->count = item->count;
     slot->batch_bytes += bytes;

@@ -71,7 +71,7 @@ bool report_trace(const struct service *service, struct message *message, const 
         struct plan_operand operands[OPERANDS_MAX];
         size_t n = plan_operands(&job->plan, op, operands);
         row->op = op;
-        row->operator= message_text(message, "multiply");
+        row->opcode = message_text(message, "multiply");
         row->node = trace ? trace[op - 1].node : NODE_NONE;
         row->attempt = trace ? trace[op - 1].attempt : 0;
         row->operands.n = n;

@@ -55,7 +55,7 @@ static inline void node_durable_write(struct node_durable *durable, const struct
         durable->identity = *write->identity;
 }
 
-enum operator{ OPERATOR_MULTIPLY, OPERATOR_TEXT };
+enum opcode { OPERATOR_MULTIPLY, OPERATOR_TEXT };
 
 enum operand_kind {
     OPERAND_LITERAL, /* a small integer */
@@ -75,7 +75,7 @@ struct compute_operand {
 struct compute_op {
     struct value_id id;
     uint64_t attempt;
-    enum operator operator;
+    enum opcode opcode;
     uint64_t first, count;
     size_t n_operands;
     struct compute_operand operands[OPERANDS_MAX];

@@ -267,7 +267,7 @@ void worker_computed(struct worker *worker, const struct computed *results, size
         to = work->coordinator;
         add_computed(worker, to, &batch, &results[i]);
         unlink_work(worker, previous, work);
-        if (!results[i].error && work->op.operator== OPERATOR_TEXT)
+        if (!results[i].error && work->op.opcode == OPERATOR_TEXT)
             worker->conversions++;
         else if (!results[i].error)
             worker->operations += results[i].operations;
@@ -316,9 +316,9 @@ static bool read_task(struct worker *worker, const struct message *message,
     work->op.attempt = task->attempt;
     work->op.first = task->first;
     work->op.count = task->count;
-    bool text = slice_equals(task->operator, "text");
-    work->op.operator= text ? OPERATOR_TEXT : OPERATOR_MULTIPLY;
-    if (!text && !slice_equals(task->operator, "multiply"))
+    bool text = slice_equals(task->opcode, "text");
+    work->op.opcode = text ? OPERATOR_TEXT : OPERATOR_MULTIPLY;
+    if (!text && !slice_equals(task->opcode, "multiply"))
         return false;
     if (task->count)
         return !text && !task->operands.n && task->first >= task->count &&
