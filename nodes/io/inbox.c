@@ -167,7 +167,7 @@ static bool fits_plane(enum message_place place, enum plane plane)
     case PLANE_CHANNEL:
         return place == PLACE_CHANNEL || place == PLACE_LINK;
     case PLANE_CHECKPOINT:
-        return place == PLACE_CHECKPOINT || place == PLACE_LINK;
+        return place == PLACE_REPLICATION || place == PLACE_LINK;
     case PLANE_HEARTBEAT:
         return place == PLACE_FEED;
     case PLANE_VALUE:

@@ -132,19 +132,6 @@ struct blob *message_frame(const struct message *message, uint64_t number)
 
 bool message_is_image(enum message_type type)
 {
-    switch (type) {
-    case MESSAGE_IMAGE_HEAD:
-    case MESSAGE_IMAGE_BUNDLE:
-    case MESSAGE_IMAGE_JOB:
-    case MESSAGE_IMAGE_OPS:
-    case MESSAGE_IMAGE_PROGRESS:
-    case MESSAGE_IMAGE_SNAPS:
-    case MESSAGE_IMAGE_FORGOTTEN:
-    case MESSAGE_IMAGE_KEYS:
-    case MESSAGE_IMAGE_KEY_BLOCK:
-    case MESSAGE_IMAGE_SESSIONS:
-        return true;
-    default:
-        return false;
-    }
+    const struct message_kind *kind = message_kind(type);
+    return kind && kind->place == PLACE_CHECKPOINT;
 }

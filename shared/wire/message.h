@@ -11,15 +11,17 @@
 
 /* Where a message may stand; each socket accepts only its own. */
 enum message_place {
-    PLACE_LINK,       /* HELLO and WELCOME, on every plane */
-    PLACE_CONTROL,    /* control plane, between nodes */
-    PLACE_CHANNEL,    /* channel plane */
-    PLACE_CHECKPOINT, /* checkpoint plane */
-    PLACE_VALUE,      /* value plane */
-    PLACE_FEED,       /* heartbeat plane and the broker's feed */
-    PLACE_REQUEST,    /* from a client */
-    PLACE_REPLY,      /* to a client */
-    PLACE_LOG         /* entries, on disk */
+    PLACE_LINK,        /* HELLO and WELCOME, on every plane */
+    PLACE_CONTROL,     /* control plane, between nodes */
+    PLACE_CHANNEL,     /* channel plane */
+    PLACE_REPLICATION, /* checkpoint plane: entries and checkpoints between nodes */
+    PLACE_VALUE,       /* value plane */
+    PLACE_FEED,        /* heartbeat plane and the broker's feed */
+    PLACE_REQUEST,     /* from a client */
+    PLACE_REPLY,       /* to a client */
+    PLACE_ENTRY,       /* an entry of the log, on disk and inside APPEND */
+    PLACE_CHECKPOINT,  /* a part of a checkpoint, on disk and inside INSTALL */
+    PLACE_CUT          /* a part of a snapshot, on disk and inside SNAPSHOT_REPORT */
 };
 
 /* --- the structs: struct wire_hello, struct wire_task_op, ... --- */

@@ -22,7 +22,8 @@ import pathlib, re, struct, sys
 import msgpack
 # A seed for every message of the schema: a map with its name.
 root = pathlib.Path(sys.argv[1])
-for name in re.findall(r"\bM\([A-Z_]+, (\w+),", pathlib.Path("shared/wire/schema.h").read_text()):
+schema = "".join(path.read_text() for path in pathlib.Path("shared/wire/schema").glob("*.h"))
+for name in re.findall(r"\bM\([A-Z_]+, (\w+),", schema):
     (root / "codec" / name).write_bytes(msgpack.packb({"type": name, "request": 1}))
 
 # A snapshot of two nodes: money in accounts, in a channel and in an outbox, a job and its operations.

@@ -18,11 +18,19 @@ static const struct section sections[] = {
     {PLACE_LINK, "Opening a connection", "On every plane between nodes but heartbeat.", 0},
     {PLACE_CONTROL, "Control plane", "Between nodes, behind a HELLO.", 0},
     {PLACE_CHANNEL, "Channel plane", "All of them begin with the channel's header:", 6},
+    {PLACE_REPLICATION, "Checkpoint plane", "Between nodes, behind a HELLO.", 0},
     {PLACE_VALUE, "Value plane", "Between nodes, behind a HELLO.", 0},
     {PLACE_FEED, "Heartbeat plane, and the broker's feed", "Published, never answered.", 0},
     {PLACE_REQUEST, "Requests of clients", "All of them begin with:", 2},
     {PLACE_REPLY, "Answers to clients", "`request` is that of the request.", 0},
-    {PLACE_LOG, "Log entries", "Kept on disk in this form; no socket accepts them.", 0},
+    {PLACE_ENTRY, "Log entries",
+     "Kept on disk in this form, and packed into `append`; no socket accepts them.", 0},
+    {PLACE_CHECKPOINT, "Parts of a full checkpoint",
+     "Kept on disk in this form, and packed into `install`; no socket accepts them.", 0},
+    {PLACE_CUT, "Parts of a snapshot",
+     "Kept on disk and in files in this form, and packed into `snapshot_report`; no socket accepts "
+     "them.",
+     0},
 };
 
 static void print_type(const struct field *field)

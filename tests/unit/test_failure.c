@@ -417,7 +417,7 @@ static void votes_and_heartbeats_share_no_plane_with_bulk_data_T12(void **state)
         {MESSAGE_VOTE_REQUEST, PLACE_CONTROL}, {MESSAGE_VOTE_REPLY, PLACE_CONTROL},
         {MESSAGE_GOODBYE, PLACE_CONTROL},      {MESSAGE_HEARTBEAT, PLACE_FEED},
         {MESSAGE_TASK, PLACE_CHANNEL},         {MESSAGE_RESULT, PLACE_CHANNEL},
-        {MESSAGE_APPEND, PLACE_CHECKPOINT},    {MESSAGE_INSTALL, PLACE_CHECKPOINT},
+        {MESSAGE_APPEND, PLACE_REPLICATION},   {MESSAGE_INSTALL, PLACE_REPLICATION},
         {MESSAGE_VALUE_CHUNK, PLACE_VALUE},
     };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)

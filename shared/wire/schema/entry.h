@@ -1,0 +1,86 @@
+/* entry.h - entries of the log, kept on disk in this form. */
+#ifndef CONCLAVE_WIRE_SCHEMA_ENTRY_H
+#define CONCLAVE_WIRE_SCHEMA_ENTRY_H
+
+#include "shared/wire/schema/fields.h"
+
+#define ENTRY_NOOP_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, node, NODES_MAX, "the coordinator that begins its term with this entry")
+
+#define ENTRY_VOTER_ADMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                          \
+    U64(REQ, node, NODES_MAX, "the voter")                                              \
+    U64(REQ, birth, U64_ANY, "its disk from now on; acks and votes of others are void") \
+    BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "in which cluster; means nothing in another")
+
+#define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
+    STR(REQ, key, JOB_KEY_MAX, "the client's key")                               \
+    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                    \
+    STR(REQ, spec, JOB_SPEC_MAX, "its argument")                                 \
+    U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole") \
+    U64(REQ, time_ms, U64_ANY, "when it was accepted")
+
+/* What was done for a job since its last entry. */
+#define DONE_FIELDS(U64, LIST)                                                             \
+    U64(REQ, job, U64_ANY, "which")                                                        \
+    U64(REQ, executed, U64_ANY, "operations executed for it in all, repetitions included") \
+    LIST(REQ, ops, done_op, CHECKPOINT_OPS_MAX,                                            \
+         "finished operations whose values are still needed, or traced")                   \
+    LIST(REQ, tallies, tally, NODES_MAX, "what every node contributed")                    \
+    U64(OPT, reassigned, U64_ANY,                                                          \
+        "operations of any job handed out again since the last such entry")
+
+#define ENTRY_OPS_DONE_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    DONE_FIELDS(U64, LIST)                               \
+    U64(REQ, source, NODES_MAX, "the coordinator, which holds the values on disk")
+
+#define ENTRY_JOB_DONE_FIELDS(U64, BOOL, STR, BIN, LIST)                         \
+    DONE_FIELDS(U64, LIST)                                                       \
+    U64(REQ, source, NODES_MAX, "the coordinator, which holds the text on disk") \
+    U64(REQ, time_ms, U64_ANY, "when")                                           \
+    U64(REQ, digits, U64_ANY, "length of the decimal text")                      \
+    BIN(REQ, sha256, HASH_BYTES, "of the decimal text")                          \
+    STR(OPT, text, TEXT_INLINE_DIGITS,                                           \
+        "the text, up to 1000 digits; a longer one is a value on disk")          \
+    STR(OPT, head, TEXT_EDGE_DIGITS, "else its first digits")                    \
+    STR(OPT, tail, TEXT_EDGE_DIGITS, "and its last")                             \
+    U64(OPT, converter, NODES_MAX, "the node that converted it")
+
+#define ENTRY_PROGRESS_SET_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, index, U64_ANY, "the node whose state is set")  \
+    U64(REQ, state, U64_ANY, "the state")
+
+#define ENTRY_PROGRESS_SNAPPED_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    STR(REQ, key, JOB_KEY_MAX, "the client's key")
+
+#define ENTRY_SESSION_OPENED_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, token, U64_ANY, "random; the id is made of the entry's term and index, as a job's is")
+
+#define ENTRY_JOB_FAILED_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, job, U64_ANY, "which")                        \
+    U64(REQ, time_ms, U64_ANY, "when")                     \
+    STR(REQ, reason, JOB_REASON_MAX, "why")
+
+#define ENTRY_JOB_CANCELLED_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, job, U64_ANY, "which")                           \
+    U64(REQ, time_ms, U64_ANY, "when")
+
+#define ENTRY_MESSAGES(M)                                                                          \
+    M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                     \
+    M(ENTRY_VOTER_ADMITTED, entry_voter_admitted, ENTRY_VOTER_ADMITTED_FIELDS, PLACE_ENTRY,        \
+      "a voter's disk counts from now on, and no former one of it")                                \
+    M(ENTRY_JOB_SUBMITTED, entry_job_submitted, ENTRY_JOB_SUBMITTED_FIELDS, PLACE_ENTRY,           \
+      "a job was accepted")                                                                        \
+    M(ENTRY_OPS_DONE, entry_ops_done, ENTRY_OPS_DONE_FIELDS, PLACE_ENTRY, "a checkpoint of a job") \
+    M(ENTRY_PROGRESS_SET, entry_progress_set, ENTRY_PROGRESS_SET_FIELDS, PLACE_ENTRY,              \
+      "SetState of a client")                                                                      \
+    M(ENTRY_PROGRESS_SNAPPED, entry_progress_snapped, ENTRY_PROGRESS_SNAPPED_FIELDS, PLACE_ENTRY,  \
+      "Snap")                                                                                      \
+    M(ENTRY_SESSION_OPENED, entry_session_opened, ENTRY_SESSION_OPENED_FIELDS, PLACE_ENTRY,        \
+      "a client's session for keys")                                                               \
+    M(ENTRY_JOB_DONE, entry_job_done, ENTRY_JOB_DONE_FIELDS, PLACE_ENTRY, "a job has its result")  \
+    M(ENTRY_JOB_FAILED, entry_job_failed, ENTRY_JOB_FAILED_FIELDS, PLACE_ENTRY,                    \
+      "a job cannot be done")                                                                      \
+    M(ENTRY_JOB_CANCELLED, entry_job_cancelled, ENTRY_JOB_CANCELLED_FIELDS, PLACE_ENTRY,           \
+      "a client cancelled it")
+
+#endif

@@ -1,0 +1,54 @@
+/* feed.h - the heartbeat plane and the broker's feed: published, never answered. */
+#ifndef CONCLAVE_WIRE_SCHEMA_FEED_H
+#define CONCLAVE_WIRE_SCHEMA_FEED_H
+
+#include "shared/wire/schema/fields.h"
+
+#define HEARTBEAT_FIELDS(U64, BOOL, STR, BIN, LIST)                                       \
+    U64(REQ, node, NODES_MAX, "who")                                                      \
+    U64(REQ, incarnation, U64_ANY, "its incarnation")                                     \
+    U64(REQ, seq, U64_ANY, "counts what this incarnation published")                      \
+    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC, for people")                 \
+    U64(REQ, term, TERM_MAX, "its term")                                                  \
+    STR(REQ, role, 16, "coordinator, worker or candidate")                                \
+    U64(REQ, coordinator, NODES_MAX, "whom it follows; 0: nobody")                        \
+    BOOL(OPT, serving, "it is a coordinator that accepts requests")                       \
+    U64(REQ, operations, U64_ANY, "operations it executed in this incarnation")           \
+    U64(OPT, conversions, U64_ANY, "conversions to text it executed in this incarnation") \
+    U64(OPT, queued, U64_ANY, "operations waiting or executing here")                     \
+    U64(OPT, executing_job, U64_ANY, "the operation that it executes now: its job, ...")  \
+    U64(OPT, executing_op, OP_MAX, "... and its number; 0: none")                         \
+    U64(OPT, delay_us, U64_ANY, "simulated time that it adds to every operation")         \
+    U64(OPT, held_bytes, U64_ANY, "bytes of the values held in memory")                   \
+    BOOL(OPT, pressed, "these are more than its --memory-limit: it should get no work")   \
+    U64(REQ, held, U64_ANY, "values held in memory")                                      \
+    U64(REQ, applied, U64_ANY, "last log entry applied")                                  \
+    U64(REQ, rejected, U64_ANY, "malformed or foreign messages dropped")                  \
+    U64(OPT, jobs, U64_ANY, "unfinished jobs, when it is the coordinator")                \
+    HEALTH_FIELDS(U64, BOOL, STR)                                                         \
+    U64(OPT, fetched, U64_ANY, "bytes of values that came while log entries waited")      \
+    U64(OPT, disk_ms, U64_ANY, "for so long its disk is at one piece of work")            \
+    PROCESS_FIELDS(U64, STR)                                                              \
+    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "its disk's cluster; absent: none, it is new") \
+    U64(OPT, birth, U64_ANY, "the incarnation of its disk's first life")                  \
+    BOOL(OPT, voter, "its disk is admitted as a voter's")                                 \
+    STR(REQ, version, 32, "of its program")
+
+#define EVENT_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
+    U64(REQ, node, NODES_MAX, "who publishes")                                             \
+    U64(REQ, incarnation, U64_ANY, "its incarnation")                                      \
+    U64(REQ, seq, U64_ANY, "counts what this incarnation published")                       \
+    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC, for people")                  \
+    U64(REQ, term, TERM_MAX, "its term")                                                   \
+    STR(REQ, event, 32,                                                                    \
+        "node_started, elected, stepped_down, node_up, node_suspected, job_accepted, ...") \
+    U64(OPT, subject, NODES_MAX, "the node that it is about")                              \
+    U64(OPT, job, U64_ANY, "the job that it is about")                                     \
+    STR(REQ, text, TEXT_FIELD_MAX, "the same for people, one line")
+
+#define FEED_MESSAGES(M)                                                                        \
+    M(HEARTBEAT, heartbeat, HEARTBEAT_FIELDS, PLACE_FEED, "every node, every 50 ms by default") \
+    M(EVENT, event, EVENT_FIELDS, PLACE_FEED,                                                   \
+      "something that a person tailing the feed wants to know")
+
+#endif

@@ -1,0 +1,45 @@
+/* fields.h - how the schema is written, its limits, and the runs of fields that several messages
+ * and rows have in common.
+ *
+ * A message or row is a macro NAME_FIELDS(U64, BOOL, STR, BIN, LIST), and each of its fields is
+ * KIND(need, name, limit, doc): U64's limit is its greatest value; STR's and BIN's their greatest
+ * length in bytes; BOOL has none; LIST(need, name, row, limit, doc) is an array of maps of that
+ * row. need is REQ (its absence is an error) or OPT (absent means zero, false or empty).
+ *
+ * The headers of this folder each end with PLACE_MESSAGES(M), the messages that may stand there:
+ * M(SYMBOL, name, FIELDS, place, doc), place being a word of enum message_place; and
+ * PLACE_RECORDS(R), the rows first used there: R(name, FIELDS). A row comes before the rows and
+ * messages that hold lists of it. */
+#ifndef CONCLAVE_WIRE_SCHEMA_FIELDS_H
+#define CONCLAVE_WIRE_SCHEMA_FIELDS_H
+
+#include "shared/base/hash.h"
+#include "shared/base/limits.h"
+
+#define U64_ANY        UINT64_MAX
+#define OP_MAX         ((uint64_t)1 << 40)
+#define TEXT_FIELD_MAX 400
+
+#define TRACE_BYTES_MAX     ((uint64_t)4 * TRACE_OPS_MAX)
+#define FORGOTTEN_BYTES_MAX ((uint64_t)48 * 1024) /* of hashes, or sessions, in one message */
+#define PROGRESS_BYTES_MAX  ((uint64_t)48 * 1024) /* of marks in one message */
+
+/* The process behind a node id. */
+#define PROCESS_FIELDS(U64, STR)    \
+    STR(OPT, host, 64, "host name") \
+    U64(OPT, pid, U64_ANY, "process id on that host")
+
+/* What a node says of its own health, in its heartbeats and in the rows of status. */
+#define HEALTH_FIELDS(U64, BOOL, STR)                                                   \
+    BOOL(OPT, full, "its disk is full: it takes in no new log entries")                 \
+    U64(OPT, turn_us, U64_ANY, "the longest turn of its event loop in the last minute") \
+    STR(OPT, turn_in, 16, "what most of that turn was in")                              \
+    U64(OPT, turn_own_us, U64_ANY, "the longest, without what it waited for a processor")
+
+/* Names a snapshot. */
+#define SNAPSHOT_ID_FIELDS(U64)                              \
+    U64(REQ, initiator, NODES_MAX, "who takes the snapshot") \
+    U64(REQ, incarnation, U64_ANY, "its incarnation")        \
+    U64(REQ, counter, U64_ANY, "counts its snapshots")
+
+#endif

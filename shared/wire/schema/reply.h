@@ -1,0 +1,203 @@
+/* reply.h - answers to clients. */
+#ifndef CONCLAVE_WIRE_SCHEMA_REPLY_H
+#define CONCLAVE_WIRE_SCHEMA_REPLY_H
+
+#include "shared/wire/schema/fields.h"
+
+#define TRACE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
+    U64(REQ, op, OP_MAX, "the operation's number, from 1")                                 \
+    STR(REQ, operator, JOB_KIND_MAX, "multiply")                                           \
+    LIST(REQ, operands, operand, OPERANDS_MAX, "literals and results of other operations") \
+    U64(REQ, node, NODES_MAX, "the worker that executed it; 0: not done yet")              \
+    U64(REQ, attempt, U64_ANY, "which attempt succeeded")
+
+#define NODE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                              \
+    U64(REQ, node, NODES_MAX, "id")                                                             \
+    PROCESS_FIELDS(U64, STR)                                                                    \
+    STR(REQ, role, 16, "coordinator, worker, candidate or unknown")                             \
+    BOOL(REQ, alive, "its heartbeats arrive")                                                   \
+    U64(OPT, incarnation, U64_ANY, "its present life")                                          \
+    U64(OPT, boots, U64_ANY, "how often it was started on its data directory")                  \
+    U64(OPT, term, U64_ANY, "the term that it is in")                                           \
+    U64(OPT, operations, U64_ANY, "operations whose results the coordinator accepted from it")  \
+    U64(OPT, conversions, U64_ANY, "conversions to text accepted from it")                      \
+    U64(OPT, assigned, U64_ANY, "operations assigned to it now")                                \
+    U64(OPT, held, U64_ANY, "values that it holds in memory")                                   \
+    U64(OPT, applied, U64_ANY, "index of the last log entry that it applied")                   \
+    U64(OPT, rejected, U64_ANY, "malformed or foreign messages that it dropped")                \
+    HEALTH_FIELDS(U64, BOOL, STR)                                                               \
+    U64(OPT, behind_ms, U64_ANY,                                                                \
+        "for so long it has not reached what was committed by then; 0: it is level")            \
+    U64(OPT, stalled_ms, U64_ANY,                                                               \
+        "for so long its disk has finished nothing of what it has to do; 0: it works")          \
+    BOOL(OPT, voter, "it votes, once its disk is admitted")                                     \
+    BOOL(OPT, admitted, "its disk counts: votes and acknowledgements")                          \
+    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster of its disk; absent: none, or unheard") \
+    STR(OPT, refusal, REFUSAL_MAX, "why a process of that id is refused now; absent: none is")  \
+    STR(OPT, version, 32, "of its program")
+
+#define ACCOUNT_ROW_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    STR(REQ, account, LEDGER_NAME_MAX, "its name")    \
+    U64(REQ, balance, MONEY_MAX, "in minor units")
+
+#define SNAPSHOT_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)        \
+    SNAPSHOT_ID_FIELDS(U64)                                   \
+    BOOL(REQ, complete, "nothing is missing")                 \
+    BOOL(OPT, periodic, "taken by the clock")                 \
+    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC") \
+    U64(REQ, took_us, U64_ANY, "until the last report")       \
+    U64(REQ, bytes, U64_ANY, "as it is kept")                 \
+    U64(REQ, nodes, NODES_MAX, "states in it")                \
+    STR(OPT, missing, 400, "what is missing, for people")
+
+#define BANK_ACCOUNT_FIELDS(U64, BOOL, STR, BIN, LIST)                                         \
+    U64(REQ, request, U64_ANY, "of the request")                                               \
+    STR(REQ, account, LEDGER_NAME_MAX, "of the node that was asked")                           \
+    U64(REQ, balance, MONEY_MAX, "after what was asked for; for a repeated key: at that time") \
+    BOOL(OPT, repeated, "the key was known, and nothing changed now")
+
+#define BANK_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                                  \
+    U64(REQ, request, U64_ANY, "of the request")                                     \
+    BOOL(REQ, more, "there are more: ask again after the last name")                 \
+    LIST(REQ, accounts, account_row, LEDGER_PAGE_MAX, "in the order of their names") \
+    U64(OPT, total, U64_ANY, "of the balances of all accounts of the node")          \
+    U64(OPT, sent, U64_ANY,                                                          \
+        "money sent to other nodes that they have not acknowledged: on its way, or just there")
+
+#define KV_VALUE_FIELDS(U64, BOOL, STR, BIN, LIST)         \
+    U64(REQ, request, U64_ANY, "of the request")           \
+    STR(REQ, name, LEDGER_NAME_MAX, "of the value")        \
+    BOOL(REQ, found, "kv_get: there is one; kv_put: true") \
+    STR(OPT, value, KV_VALUE_MAX, "kv_get: the value")     \
+    BOOL(OPT, repeated, "the key was known, and nothing changed now")
+
+#define SNAPSHOT_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, request, U64_ANY, "of the request")   \
+    LIST(REQ, heads, snapshot_row, 1, "the snapshot")
+
+#define SNAPSHOT_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                             \
+    U64(REQ, request, U64_ANY, "of the request")                                    \
+    LIST(REQ, heads, snapshot_row, SNAPSHOT_PAGE_MAX, "in order of their counters") \
+    BOOL(REQ, more, "there are more, with greater counters")
+
+#define SNAPSHOT_CHUNK_FIELDS(U64, BOOL, STR, BIN, LIST)           \
+    U64(REQ, request, U64_ANY, "of the request")                   \
+    U64(REQ, offset, U64_ANY, "of the bytes in the further frame") \
+    U64(REQ, total, U64_ANY, "bytes in all")
+
+#define SESSION_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
+    U64(REQ, request, U64_ANY, "of the request")                     \
+    U64(REQ, session, U64_ANY,                                       \
+        "its id; keys are session-ID-TOKEN-NUMBER, ID and TOKEN in " \
+        "16 hexadecimal digits, NUMBER from 1 on, up by one")        \
+    U64(REQ, token, U64_ANY,                                         \
+        "tells it from a session of the same id in another life of the cluster")
+
+#define PROGRESS_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
+    U64(REQ, request, U64_ANY, "of the request")                                     \
+    BOOL(REQ, found, "false: that snap has not been taken (None in the first seed)") \
+    U64(REQ, state, U64_ANY, "the state; 0 for a node never set")                    \
+    U64(REQ, snapshot, U64_ANY, "progress_snap: the id of the snap taken; else snaps taken so far")
+
+#define JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
+    U64(REQ, request, U64_ANY, "of the request")                           \
+    BOOL(OPT, created, "submit: the job is new; false: the key was known") \
+    LIST(REQ, jobs, job_row, 1, "the one job")
+
+#define JOB_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                 \
+    U64(REQ, request, U64_ANY, "of the request")                   \
+    BOOL(REQ, more, "there are more: ask again after the last id") \
+    LIST(REQ, jobs, job_row, JOB_PAGE_MAX, "in the order of their ids")
+
+#define TRACE_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                   \
+    U64(REQ, request, U64_ANY, "of the request")                       \
+    BOOL(REQ, more, "there are more: ask again after the last number") \
+    LIST(REQ, ops, trace_row, TRACE_PAGE_MAX, "in the order of their numbers")
+
+#define EXPLANATION_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, request, U64_ANY, "of the request")      \
+    STR(REQ, text, 4096, "lines for people")
+
+#define RESULT_CHUNK_FIELDS(U64, BOOL, STR, BIN, LIST)              \
+    U64(REQ, request, U64_ANY, "of the request")                    \
+    U64(REQ, offset, U64_ANY, "of the digits in the further frame") \
+    U64(REQ, total, U64_ANY, "digits in all")
+
+#define STATUS_FIELDS(U64, BOOL, STR, BIN, LIST)                                              \
+    U64(REQ, request, U64_ANY, "of the request")                                              \
+    U64(REQ, coordinator, NODES_MAX, "who leads")                                             \
+    U64(REQ, term, TERM_MAX, "the term")                                                      \
+    U64(REQ, quorum, NODES_MAX, "votes that an election needs")                               \
+    BOOL(REQ, healthy, "a coordinator serves, every node is alive, none is behind or stalls") \
+    U64(OPT, may_fail, NODES_MAX, "so many more voters may stop, and service goes on")        \
+    LIST(REQ, nodes, node_row, NODES_MAX, "all nodes of the cluster")                         \
+    U64(REQ, queued, U64_ANY, "jobs that wait for others")                                    \
+    U64(REQ, running, U64_ANY, "jobs in work")                                                \
+    U64(REQ, done, U64_ANY, "jobs done, of those remembered")                                 \
+    U64(REQ, failed, U64_ANY, "jobs failed, of those remembered")                             \
+    U64(REQ, cancelled, U64_ANY, "jobs cancelled, of those remembered")                       \
+    U64(REQ, operations, U64_ANY, "operations of the plans that were finished")               \
+    U64(OPT, reassigned, U64_ANY, "operations handed out again")                              \
+    U64(OPT, copied, U64_ANY, "of these, to overtake a slow worker, in this reign")           \
+    U64(OPT, restarts, U64_ANY, "starts of nodes on a directory that they had before")        \
+    U64(OPT, elections, U64_ANY, "won: coordinators that came to serve")                      \
+    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "of the cluster; absent: it is not founded")       \
+    BOOL(OPT, founded, "this node's disk belongs to a cluster")                               \
+    STR(OPT, founding, TEXT_FIELD_MAX, "why it does not, one line for people")
+
+#define INITED_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
+    U64(REQ, request, U64_ANY, "of the request")                     \
+    BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "of the cluster founded") \
+    U64(REQ, nodes, NODES_MAX, "its nodes")                          \
+    U64(REQ, voters, NODES_MAX, "of these, so many vote")            \
+    STR(OPT, missing, 400, "voters that took no part, and are admitted when they come")
+
+#define BROKER_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
+    U64(REQ, request, U64_ANY, "of the request")                                        \
+    U64(REQ, coordinator, NODES_MAX, "the coordinator that this broker knows; 0: none") \
+    U64(REQ, term, TERM_MAX, "its term")                                                \
+    U64(REQ, quorum, NODES_MAX, "votes that an election needs")                         \
+    LIST(REQ, nodes, node_row, NODES_MAX, "as their heartbeats tell")                   \
+    U64(REQ, forwarded, U64_ANY, "requests passed on")                                  \
+    U64(REQ, rejected, U64_ANY, "malformed messages dropped")                           \
+    U64(OPT, refused, U64_ANY, "requests refused: too much waits for their client")     \
+    U64(OPT, dropped, U64_ANY, "answers dropped: so, or their client is gone")          \
+    U64(OPT, waiting, U64_ANY, "bytes of answers that wait for clients to read them")   \
+    U64(OPT, pid, U64_ANY, "process id of the broker")                                  \
+    STR(OPT, version, 32, "of its program")
+
+#define ERROR_FIELDS(U64, BOOL, STR, BIN, LIST)                                                    \
+    U64(REQ, request, U64_ANY, "of the request; 0 when it could not be read")                      \
+    STR(REQ, code, JOB_KIND_MAX,                                                                   \
+        "invalid, too_costly, not_found, unavailable, not_coordinator, busy, finished, not_kept, " \
+        "insufficient, overflow, too_many, disk_full, malformed")                                  \
+    STR(REQ, reason, TEXT_FIELD_MAX, "one line for people")                                        \
+    U64(OPT, coordinator, NODES_MAX, "not_coordinator: whom this node follows; 0: nobody")
+
+#define REPLY_RECORDS(R)                 \
+    R(account_row, ACCOUNT_ROW_FIELDS)   \
+    R(snapshot_row, SNAPSHOT_ROW_FIELDS) \
+    R(trace_row, TRACE_ROW_FIELDS)       \
+    R(node_row, NODE_ROW_FIELDS)
+
+#define REPLY_MESSAGES(M)                                                                         \
+    M(BANK_ACCOUNT, bank_account, BANK_ACCOUNT_FIELDS, PLACE_REPLY, "an account")                 \
+    M(BANK_PAGE, bank_page, BANK_PAGE_FIELDS, PLACE_REPLY, "accounts")                            \
+    M(KV_VALUE, kv_value, KV_VALUE_FIELDS, PLACE_REPLY, "a value")                                \
+    M(SNAPSHOT, snapshot, SNAPSHOT_FIELDS, PLACE_REPLY, "a snapshot's head")                      \
+    M(SNAPSHOT_PAGE, snapshot_page, SNAPSHOT_PAGE_FIELDS, PLACE_REPLY, "snapshots of a node")     \
+    M(SNAPSHOT_CHUNK, snapshot_chunk, SNAPSHOT_CHUNK_FIELDS, PLACE_REPLY,                         \
+      "part of a snapshot, as a further frame")                                                   \
+    M(SESSION, session, SESSION_FIELDS, PLACE_REPLY, "a session that was opened")                 \
+    M(PROGRESS, progress, PROGRESS_FIELDS, PLACE_REPLY, "a state, or a snap")                     \
+    M(JOB, job, JOB_FIELDS, PLACE_REPLY, "a job")                                                 \
+    M(JOB_PAGE, job_page, JOB_PAGE_FIELDS, PLACE_REPLY, "jobs")                                   \
+    M(TRACE_PAGE, trace_page, TRACE_PAGE_FIELDS, PLACE_REPLY, "operations of a job")              \
+    M(EXPLANATION, explanation, EXPLANATION_FIELDS, PLACE_REPLY, "why a job is where it is")      \
+    M(RESULT_CHUNK, result_chunk, RESULT_CHUNK_FIELDS, PLACE_REPLY, "digits, as a further frame") \
+    M(STATUS, status, STATUS_FIELDS, PLACE_REPLY, "the cluster as its coordinator sees it")       \
+    M(INITED, inited, INITED_FIELDS, PLACE_REPLY, "the cluster is founded")                       \
+    M(BROKER, broker, BROKER_FIELDS, PLACE_REPLY, "the cluster as a broker sees it")              \
+    M(ERROR, error, ERROR_FIELDS, PLACE_REPLY, "the request was refused, and nothing changed")
+
+#endif

@@ -1,0 +1,161 @@
+/* request.h - requests of clients. */
+#ifndef CONCLAVE_WIRE_SCHEMA_REQUEST_H
+#define CONCLAVE_WIRE_SCHEMA_REQUEST_H
+
+#include "shared/wire/schema/fields.h"
+
+/* `request` comes back in the answer, `node` 0 is the coordinator. */
+#define REQUEST_FIELDS(U64)                                                      \
+    U64(REQ, request, U64_ANY, "chosen by the client; comes back in the answer") \
+    U64(OPT, node, NODES_MAX, "the node that is asked; 0: the coordinator")
+
+#define SUBMIT_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
+    REQUEST_FIELDS(U64)                                                                      \
+    STR(REQ, key, JOB_KEY_MAX, "makes the request idempotent: the same key is the same job") \
+    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                                \
+    STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument: 10")
+
+#define JOB_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                           \
+    U64(REQ, job, U64_ANY, "which")               \
+    U64(OPT, wait_ms, WAIT_MAX_MS, "answer when it is finished, or after this long")
+
+#define JOB_LIST_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                            \
+    U64(OPT, after, U64_ANY, "list jobs with greater ids")
+
+#define JOB_CANCEL_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                              \
+    U64(REQ, job, U64_ANY, "which")
+
+#define JOB_TRACE_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                             \
+    U64(REQ, job, U64_ANY, "which")                 \
+    U64(OPT, after, OP_MAX, "list operations with greater numbers")
+
+#define JOB_EXPLAIN_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                               \
+    U64(REQ, job, U64_ANY, "which")
+
+#define RESULT_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                              \
+    U64(REQ, job, U64_ANY, "which")                  \
+    U64(REQ, offset, U64_ANY, "from which digit; at most 512 KiB come at once")
+
+#define STATUS_GET_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
+
+#define BROKER_GET_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
+
+#define INIT_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
+
+#define PROGRESS_SET_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
+    REQUEST_FIELDS(U64)                                                                  \
+    U64(REQ, index, PROGRESS_STATE_MAX, "the node whose state is set (first seed: idx)") \
+    U64(REQ, state, PROGRESS_STATE_MAX, "operations that it has completed")
+
+#define SESSION_OPEN_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
+
+#define PROGRESS_SNAP_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                                 \
+    STR(REQ, key, JOB_KEY_MAX, "makes the request idempotent: the same key is the same snap")
+
+#define PROGRESS_GET_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
+    REQUEST_FIELDS(U64)                                                   \
+    U64(REQ, index, PROGRESS_STATE_MAX, "the node whose state is wanted") \
+    BOOL(OPT, past, "of the snap named; false: the present state")        \
+    U64(OPT, snapshot, PROGRESS_STATE_MAX, "the snap's id, from 0")
+
+/* The ledger of the node that the request names. `key` makes a request idempotent: the same key
+ * again changes nothing and is answered as the first time. */
+#define BANK_CHANGE_FIELDS(U64, STR)                    \
+    REQUEST_FIELDS(U64)                                 \
+    STR(REQ, key, JOB_KEY_MAX, "the client's key")      \
+    STR(REQ, account, LEDGER_NAME_MAX, "which account") \
+    U64(REQ, amount, U64_ANY, "in minor units")
+
+#define BANK_DEPOSIT_FIELDS(U64, BOOL, STR, BIN, LIST) BANK_CHANGE_FIELDS(U64, STR)
+
+#define BANK_WITHDRAW_FIELDS(U64, BOOL, STR, BIN, LIST) BANK_CHANGE_FIELDS(U64, STR)
+
+#define BANK_TRANSFER_FIELDS(U64, BOOL, STR, BIN, LIST)                \
+    BANK_CHANGE_FIELDS(U64, STR)                                       \
+    STR(REQ, to, LEDGER_NAME_MAX, "the account that is to get it ...") \
+    U64(REQ, to_node, U64_ANY, "... and its node; it may be the same one")
+
+#define BANK_BALANCE_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                                \
+    STR(REQ, account, LEDGER_NAME_MAX, "which account")
+
+#define BANK_LIST_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                             \
+    STR(OPT, after, LEDGER_NAME_MAX, "list accounts behind that name")
+
+#define KV_PUT_FIELDS(U64, BOOL, STR, BIN, LIST)         \
+    REQUEST_FIELDS(U64)                                  \
+    STR(REQ, key, JOB_KEY_MAX, "the client's key")       \
+    STR(REQ, name, LEDGER_NAME_MAX, "put under it ...")  \
+    STR(REQ, value, KV_VALUE_MAX, "... this UTF-8 text") \
+    U64(OPT, to, U64_ANY, "send it to that node as an application message; 0: put it here")
+
+#define KV_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                          \
+    STR(REQ, name, LEDGER_NAME_MAX, "which value")
+
+#define SNAPSHOT_TAKE_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
+
+#define SNAPSHOT_LIST_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                                 \
+    U64(OPT, after, U64_ANY, "those with greater counters")
+
+#define SNAPSHOT_GET_FIELDS(U64, BOOL, STR, BIN, LIST)               \
+    REQUEST_FIELDS(U64)                                              \
+    U64(REQ, incarnation, U64_ANY, "of the initiator, as in the id") \
+    U64(REQ, counter, U64_ANY, "as in the id")                       \
+    U64(REQ, offset, U64_ANY, "from which byte; at most 512 KiB come at once")
+
+#define REQUEST_MESSAGES(M)                                                                    \
+    M(SUBMIT, submit, SUBMIT_FIELDS, PLACE_REQUEST, "submits a job; answered by job or error") \
+    M(JOB_GET, job_get, JOB_GET_FIELDS, PLACE_REQUEST,                                         \
+      "shows or awaits a job; answered by job or error")                                       \
+    M(JOB_LIST, job_list, JOB_LIST_FIELDS, PLACE_REQUEST, "lists jobs; answered by job_page")  \
+    M(JOB_CANCEL, job_cancel, JOB_CANCEL_FIELDS, PLACE_REQUEST,                                \
+      "cancels a job; answered by job or error")                                               \
+    M(JOB_TRACE, job_trace, JOB_TRACE_FIELDS, PLACE_REQUEST,                                   \
+      "lists operations; answered by trace_page or error")                                     \
+    M(JOB_EXPLAIN, job_explain, JOB_EXPLAIN_FIELDS, PLACE_REQUEST,                             \
+      "answered by explanation or error")                                                      \
+    M(RESULT_GET, result_get, RESULT_GET_FIELDS, PLACE_REQUEST,                                \
+      "answered by result_chunk or error")                                                     \
+    M(STATUS_GET, status_get, STATUS_GET_FIELDS, PLACE_REQUEST, "answered by status")          \
+    M(BROKER_GET, broker_get, BROKER_GET_FIELDS, PLACE_REQUEST,                                \
+      "answered by the broker itself, with broker")                                            \
+    M(INIT, init, INIT_FIELDS, PLACE_REQUEST,                                                  \
+      "founds the cluster with the voters that are there; answered by inited or error")        \
+    M(SESSION_OPEN, session_open, SESSION_OPEN_FIELDS, PLACE_REQUEST,                          \
+      "opens a session for keys; answered by session or error")                                \
+    M(PROGRESS_SET, progress_set, PROGRESS_SET_FIELDS, PLACE_REQUEST,                          \
+      "SetState; answered by progress")                                                        \
+    M(PROGRESS_SNAP, progress_snap, PROGRESS_SNAP_FIELDS, PLACE_REQUEST,                       \
+      "Snap; answered by progress")                                                            \
+    M(PROGRESS_GET, progress_get, PROGRESS_GET_FIELDS, PLACE_REQUEST,                          \
+      "reads a state; answered by progress")                                                   \
+    M(BANK_DEPOSIT, bank_deposit, BANK_DEPOSIT_FIELDS, PLACE_REQUEST,                          \
+      "adds money, and makes the account; answered by bank_account or error")                  \
+    M(BANK_WITHDRAW, bank_withdraw, BANK_WITHDRAW_FIELDS, PLACE_REQUEST,                       \
+      "takes money; answered by bank_account or error")                                        \
+    M(BANK_TRANSFER, bank_transfer, BANK_TRANSFER_FIELDS, PLACE_REQUEST,                       \
+      "moves money; answered by bank_account or error")                                        \
+    M(BANK_BALANCE, bank_balance, BANK_BALANCE_FIELDS, PLACE_REQUEST,                          \
+      "answered by bank_account or error")                                                     \
+    M(BANK_LIST, bank_list, BANK_LIST_FIELDS, PLACE_REQUEST,                                   \
+      "lists accounts; answered by bank_page")                                                 \
+    M(KV_PUT, kv_put, KV_PUT_FIELDS, PLACE_REQUEST,                                            \
+      "puts a value here or on another node; answered by kv_value or error")                   \
+    M(KV_GET, kv_get, KV_GET_FIELDS, PLACE_REQUEST, "answered by kv_value or error")           \
+    M(SNAPSHOT_TAKE, snapshot_take, SNAPSHOT_TAKE_FIELDS, PLACE_REQUEST,                       \
+      "takes a global snapshot; answered by snapshot when it is kept")                         \
+    M(SNAPSHOT_LIST, snapshot_list, SNAPSHOT_LIST_FIELDS, PLACE_REQUEST,                       \
+      "answered by snapshot_page")                                                             \
+    M(SNAPSHOT_GET, snapshot_get, SNAPSHOT_GET_FIELDS, PLACE_REQUEST, "answered by snapshot_chunk")
+
+#endif
