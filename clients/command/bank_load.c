@@ -12,6 +12,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/hash.h"
 #include "shared/base/memory.h"
+#include "shared/base/random.h"
 
 #define REASONS_MAX 16               /* refusals are counted by their codes; the others together */
 #define REASON_MAX  32               /* bytes of a code with its end */
@@ -53,13 +54,10 @@ struct load {
 
 /* --- requests --- */
 
-/* splitmix64 (Steele, Lea & Flood 2014): the same seed asks for the same transfers. */
+/* The same seed asks for the same transfers. */
 static uint64_t pick(struct load *load, uint64_t below)
 {
-    uint64_t z = load->random += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (z ^ (z >> 31)) % below;
+    return random_below(&load->random, below);
 }
 
 static uint64_t node_of(const struct load *load, uint64_t account)

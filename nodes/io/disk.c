@@ -13,6 +13,7 @@
 #include "shared/base/hash.h"
 #include "shared/base/map.h"
 #include "shared/base/memory.h"
+#include "shared/base/random.h"
 
 #define KEY_BOOTS    "boots"
 #define KEY_VOTE     "vote"
@@ -22,23 +23,9 @@
 
 /* --- bytes --- */
 
-void disk_put_u64(uint8_t at[8], uint64_t number)
-{
-    for (int i = 0; i < 8; i++)
-        at[i] = (uint8_t)(number >> (56 - 8 * i));
-}
-
-uint64_t disk_get_u64(const uint8_t at[8])
-{
-    uint64_t number = 0;
-    for (int i = 0; i < 8; i++)
-        number = number << 8 | at[i];
-    return number;
-}
-
 uint64_t disk_check(uint64_t seed, const void *at, size_t len)
 {
-    return map_hash(at, len) ^ (seed * UINT64_C(0x9e3779b97f4a7c15));
+    return map_hash(at, len) ^ (seed * RANDOM_GAMMA);
 }
 
 void disk_fail(const struct disk *disk, const char *doing, int number)

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "nodes/io/disk_internal.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 
@@ -26,19 +27,19 @@ static void pack_identity(const struct identity *identity, uint8_t row[ROW_BYTES
     memcpy(words + WORDS_HEAD, identity->births, sizeof identity->births);
     memcpy(row, identity->cluster_id, CLUSTER_ID_BYTES);
     for (size_t i = 0; i < WORDS; i++)
-        disk_put_u64(row + CLUSTER_ID_BYTES + 8 * i, words[i]);
-    disk_put_u64(row + ROW_BYTES - 8, disk_check(CLUSTER_SEED, row, ROW_BYTES - 8));
+        bytes_put_be64(row + CLUSTER_ID_BYTES + 8 * i, words[i]);
+    bytes_put_be64(row + ROW_BYTES - 8, disk_check(CLUSTER_SEED, row, ROW_BYTES - 8));
 }
 
 static int unpack_identity(MDB_val value, struct identity *out)
 {
     const uint8_t *row = value.mv_data;
     if (value.mv_size != ROW_BYTES ||
-        disk_get_u64(row + ROW_BYTES - 8) != disk_check(CLUSTER_SEED, row, ROW_BYTES - 8))
+        bytes_get_be64(row + ROW_BYTES - 8) != disk_check(CLUSTER_SEED, row, ROW_BYTES - 8))
         return ERR_CORRUPT;
     uint64_t words[WORDS];
     for (size_t i = 0; i < WORDS; i++)
-        words[i] = disk_get_u64(row + CLUSTER_ID_BYTES + 8 * i);
+        words[i] = bytes_get_be64(row + CLUSTER_ID_BYTES + 8 * i);
     bool sound = words[0] <= NODES_MAX && words[1] >= 1 && words[1] <= NODES_MAX && words[2] >= 1 &&
                  words[2] <= words[1];
     if (!sound)

@@ -79,8 +79,4 @@ int disk_corrupt(const struct disk *disk, struct text *why, const char *what);
 /* A checksum over parts of a record. */
 uint64_t disk_check(uint64_t seed, const void *at, size_t len);
 
-/* Big-endian, so that LMDB's byte order is the order of numbers. */
-void disk_put_u64(uint8_t at[8], uint64_t number);
-uint64_t disk_get_u64(const uint8_t at[8]);
-
 #endif

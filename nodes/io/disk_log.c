@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "nodes/io/disk_internal.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 
 #define ENTRY_HEAD_BYTES 16 /* term and checksum before a log entry */
@@ -12,7 +13,7 @@
 static uint8_t *reserve(struct disk *disk, MDB_dbi dbi, uint64_t number, size_t len)
 {
     uint8_t key[8];
-    disk_put_u64(key, number);
+    bytes_put_be64(key, number);
     MDB_val name = {sizeof key, key}, value = {len, NULL};
     int error = mdb_put(disk->txn, dbi, &name, &value, MDB_RESERVE);
     if (error)
@@ -24,8 +25,8 @@ void disk_put_entry(struct disk *disk, const struct write *write)
 {
     const struct blob *entry = write->entry;
     uint8_t *at = reserve(disk, disk->log, write->index, ENTRY_HEAD_BYTES + entry->len);
-    disk_put_u64(at, write->term);
-    disk_put_u64(at + 8, disk_check(write->term + write->index, entry->at, entry->len));
+    bytes_put_be64(at, write->term);
+    bytes_put_be64(at + 8, disk_check(write->term + write->index, entry->at, entry->len));
     memcpy(at + ENTRY_HEAD_BYTES, entry->at, entry->len);
 }
 
@@ -33,13 +34,13 @@ void disk_put_entry(struct disk *disk, const struct write *write)
 static void delete_entries(struct disk *disk, log_index_t from, log_index_t to)
 {
     uint8_t key[8];
-    disk_put_u64(key, from);
+    bytes_put_be64(key, from);
     MDB_val name = {sizeof key, key}, value;
     MDB_cursor *cursor;
     int number = mdb_cursor_open(disk->txn, disk->log, &cursor);
     if (!number)
         number = mdb_cursor_get(cursor, &name, &value, MDB_SET_RANGE);
-    while (!number && disk_get_u64(name.mv_data) <= to) {
+    while (!number && bytes_get_be64(name.mv_data) <= to) {
         number = mdb_cursor_del(cursor, 0);
         if (!number)
             number = mdb_cursor_get(cursor, &name, &value, MDB_NEXT);
@@ -62,7 +63,7 @@ void disk_put_image(struct disk *disk, const struct write *write)
     for (size_t i = 0; i < write->n_parts; i++) {
         const struct blob *part = write->parts[i];
         uint8_t *at = reserve(disk, disk->image, i, PART_HEAD_BYTES + part->len);
-        disk_put_u64(at, disk_check(PART_SEED + write->index + i, part->at, part->len));
+        bytes_put_be64(at, disk_check(PART_SEED + write->index + i, part->at, part->len));
         memcpy(at + PART_HEAD_BYTES, part->at, part->len);
     }
     delete_entries(disk, 0, write->whole ? UINT64_MAX : write->index);
@@ -73,15 +74,16 @@ void disk_put_image(struct disk *disk, const struct write *write)
 /* Checks that a record is number `expected`, and longer than its head. */
 static bool is_record(MDB_val key, MDB_val value, uint64_t expected, size_t head_bytes)
 {
-    return key.mv_size == 8 && disk_get_u64(key.mv_data) == expected && value.mv_size > head_bytes;
+    return key.mv_size == 8 && bytes_get_be64(key.mv_data) == expected &&
+           value.mv_size > head_bytes;
 }
 
 bool disk_entry_is_sound(struct slice key, struct slice value)
 {
     if (key.len != 8 || value.len <= ENTRY_HEAD_BYTES)
         return false;
-    uint64_t seed = disk_get_u64(value.at) + disk_get_u64(key.at);
-    return disk_get_u64(value.at + 8) ==
+    uint64_t seed = bytes_get_be64(value.at) + bytes_get_be64(key.at);
+    return bytes_get_be64(value.at + 8) ==
            disk_check(seed, value.at + ENTRY_HEAD_BYTES, value.len - ENTRY_HEAD_BYTES);
 }
 
@@ -98,7 +100,7 @@ int disk_walk_image(struct disk *disk, MDB_txn *txn, log_index_t index, uint64_t
         const uint8_t *at = value.mv_data;
         struct slice part = {at + PART_HEAD_BYTES, value.mv_size - PART_HEAD_BYTES};
         if (!is_record(key, value, i, PART_HEAD_BYTES) ||
-            disk_get_u64(at) != disk_check(PART_SEED + index + i, part.at, part.len))
+            bytes_get_be64(at) != disk_check(PART_SEED + index + i, part.at, part.len))
             error = ERR_CORRUPT;
         else
             error = each(context, part);
@@ -125,9 +127,9 @@ int disk_walk_entries(struct disk *disk, MDB_txn *txn, log_index_t *index, disk_
             error = ERR_CORRUPT;
             break;
         }
-        term_t term = disk_get_u64(at);
+        term_t term = bytes_get_be64(at);
         struct slice entry = {at + ENTRY_HEAD_BYTES, value.mv_size - ENTRY_HEAD_BYTES};
-        error = disk_get_u64(at + 8) == disk_check(term + *index, entry.at, entry.len)
+        error = bytes_get_be64(at + 8) == disk_check(term + *index, entry.at, entry.len)
                     ? each(context, *index, term, entry)
                     : ERR_CORRUPT;
     }

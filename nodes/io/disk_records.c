@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "nodes/io/disk_internal.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/map.h"
 
@@ -27,14 +28,14 @@ void disk_put_record(struct disk *disk, const struct write *write)
     if (number)
         disk_fail(disk, "write a record", number);
     uint8_t *at = value.mv_data;
-    disk_put_u64(at, check((struct slice){write->key, write->key_len}, record->at, record->len));
+    bytes_put_be64(at, check((struct slice){write->key, write->key_len}, record->at, record->len));
     memcpy(at + HEAD_BYTES, record->at, record->len);
 }
 
 bool disk_record_is_sound(struct slice key, struct slice value)
 {
     return value.len >= HEAD_BYTES && key.len <= RECORD_KEY_MAX &&
-           disk_get_u64(value.at) == check(key, value.at + HEAD_BYTES, value.len - HEAD_BYTES);
+           bytes_get_be64(value.at) == check(key, value.at + HEAD_BYTES, value.len - HEAD_BYTES);
 }
 
 static int read_one(MDB_val name, MDB_val found, disk_record_fn *each, void *context)

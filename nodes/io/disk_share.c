@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "nodes/io/disk_internal.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 
 #define KEY_SHARE  "share" /* the hash of the file, and a checksum */
@@ -12,7 +13,7 @@ void disk_note_share(struct disk *disk, const uint8_t hash[HASH_BYTES])
 {
     uint8_t row[ROW_BYTES];
     memcpy(row, hash, HASH_BYTES);
-    disk_put_u64(row + HASH_BYTES, disk_check(SHARE_SEED, hash, HASH_BYTES));
+    bytes_put_be64(row + HASH_BYTES, disk_check(SHARE_SEED, hash, HASH_BYTES));
     MDB_val key = {strlen(KEY_SHARE), (void *)KEY_SHARE}, value = {sizeof row, row};
     int number = mdb_put(disk->txn, disk->meta, &key, &value, 0);
     if (number)
@@ -29,7 +30,7 @@ int disk_read_share(struct disk *disk, uint8_t hash[HASH_BYTES], bool *taken, st
     int number = mdb_get(txn, disk->meta, &key, &value);
     if (!number && value.mv_size == ROW_BYTES) {
         memcpy(hash, value.mv_data, HASH_BYTES);
-        *taken = disk_get_u64((const uint8_t *)value.mv_data + HASH_BYTES) ==
+        *taken = bytes_get_be64((const uint8_t *)value.mv_data + HASH_BYTES) ==
                  disk_check(SHARE_SEED, hash, HASH_BYTES);
     }
     mdb_txn_abort(txn);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "nodes/io/disk_internal.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/text.h"
@@ -25,8 +26,8 @@
 
 static void make_key(uint8_t key[KEY_BYTES], struct value_id id)
 {
-    disk_put_u64(key, id.job);
-    disk_put_u64(key + 8, id.op);
+    bytes_put_be64(key, id.job);
+    bytes_put_be64(key + 8, id.op);
 }
 
 static void file_name(char at[FILE_NAME_MAX], struct value_id id)
@@ -138,15 +139,15 @@ static void write_record(struct disk *disk, const struct disk_value *it)
     if (number)
         disk_fail(disk, "write a value", number);
     uint8_t *head = record.mv_data;
-    disk_put_u64(head, value->len);
+    bytes_put_be64(head, value->len);
     blob_hash(value, head + 16);
-    disk_put_u64(head + 8, disk_check(value->len, head + 16, HASH_BYTES));
+    bytes_put_be64(head + 8, disk_check(value->len, head + 16, HASH_BYTES));
     if (small)
         memcpy(head + HEAD_BYTES, value->at, value->len);
     for (uint64_t block = 0; !small && block < blocks_of(value->len); block++)
-        disk_put_u64(head + HEAD_BYTES + block * BLOCK_SUM_BYTES,
-                     sum_of(block, value->at + block * BLOCK_BYTES,
-                            block_bytes(value->len, block)));
+        bytes_put_be64(head + HEAD_BYTES + block * BLOCK_SUM_BYTES,
+                       sum_of(block, value->at + block * BLOCK_BYTES,
+                              block_bytes(value->len, block)));
 }
 
 /* All are written before the first is made durable, so that the file system's journal has them
@@ -206,8 +207,8 @@ static int parse_record(const uint8_t *head, size_t len, struct kept *kept)
 {
     if (len < HEAD_BYTES)
         return ERR_CORRUPT;
-    *kept = (struct kept){.total = disk_get_u64(head), .hash = head + 16};
-    if (disk_get_u64(head + 8) != disk_check(kept->total, kept->hash, HASH_BYTES))
+    *kept = (struct kept){.total = bytes_get_be64(head), .hash = head + 16};
+    if (bytes_get_be64(head + 8) != disk_check(kept->total, kept->hash, HASH_BYTES))
         return ERR_CORRUPT;
     size_t behind = len - HEAD_BYTES;
     if (kept->total <= VALUE_INLINE_MAX_BYTES)
@@ -275,7 +276,7 @@ static int read_block(int fd, const struct kept *kept, uint64_t block, uint8_t *
     size_t len = block_bytes(kept->total, block);
     int error = read_at(fd, buffer, len, block * BLOCK_BYTES);
     if (!error && kept->sums &&
-        disk_get_u64(kept->sums + block * BLOCK_SUM_BYTES) != sum_of(block, buffer, len))
+        bytes_get_be64(kept->sums + block * BLOCK_SUM_BYTES) != sum_of(block, buffer, len))
         error = ERR_CORRUPT;
     return error;
 }
@@ -383,7 +384,7 @@ int disk_scrub(struct disk *disk, struct scrub *scrub)
 static struct value_id id_of(const MDB_val *at)
 {
     const uint8_t *key = at->mv_data;
-    return (struct value_id){disk_get_u64(key), disk_get_u64(key + 8)};
+    return (struct value_id){bytes_get_be64(key), bytes_get_be64(key + 8)};
 }
 
 /* Within a transaction; returns LMDB's number. */

@@ -4,6 +4,7 @@
 #include "nodes/io/runtime_internal.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
+#include "shared/base/random.h"
 
 static void compute(struct runtime *runtime, const struct compute_op *op)
 {
@@ -92,20 +93,11 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
     }
 }
 
-static uint64_t next_random(struct runtime *runtime)
-{
-    /* splitmix64 (Steele, Lea & Flood 2014), seeded by the operating system. */
-    uint64_t x = runtime->random += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
 void runtime_step(struct runtime *runtime, struct event *event)
 {
     event->now_us = clock_now_us();
     event->wall_ms = clock_wall_ms();
-    event->random = next_random(runtime);
+    event->random = random_u64(&runtime->random);
     event->rejected = inbox_rejected(runtime->inbox);
     struct turns_longest turns = turns_longest(&runtime->turns, event->now_us);
     event->turn_us = turns.us;

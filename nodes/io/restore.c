@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "nodes/core/records/record.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
 #include "shared/wire/codec.h"
 
-#define LENGTH_BYTES 4
 #define SHARE_NAME                                                                 \
     "restore" /* in the node's directory, as `conclave snapshot restore` leaves it \
                */
@@ -63,7 +63,7 @@ static void add_record(struct restore *restore, const struct record_key *key, st
 static void add_number(struct restore *restore, const struct record_key *key, uint64_t number)
 {
     struct blob *value = blob_new(8);
-    record_put_u64(value->at, number);
+    bytes_put_be64(value->at, number);
     add_record(restore, key, value);
 }
 
@@ -221,16 +221,10 @@ static int take_part(struct restore *restore, const struct message *part, struct
 
 static int take_next(struct restore *restore)
 {
-    struct slice *rest = &restore->rest, packed;
+    struct slice packed;
     struct message *part;
-    size_t len = 0;
-    for (size_t i = 0; i < LENGTH_BYTES && i < rest->len; i++)
-        len |= (size_t)rest->at[i] << 8 * i;
-    if (rest->len < LENGTH_BYTES || len > rest->len - LENGTH_BYTES)
+    if (!bytes_take_part(&restore->rest, &packed))
         return fail(restore, ERR_MALFORMED, "it is cut short");
-    packed = (struct slice){rest->at + LENGTH_BYTES, len};
-    rest->at += LENGTH_BYTES + len;
-    rest->len -= LENGTH_BYTES + len;
     int error = codec_unpack(packed, &part, restore->why);
     if (!error)
         error = take_part(restore, part, packed);

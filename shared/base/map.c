@@ -3,22 +3,13 @@
 #include <stdlib.h>
 
 #include "shared/base/memory.h"
+#include "shared/base/random.h"
 
 #define MAP_SIZE_MIN 16
 
-static uint64_t mix(uint64_t x)
-{
-    /* The finalizer of splitmix64 (Steele, Lea & Flood 2014). */
-    x ^= x >> 30;
-    x *= UINT64_C(0xbf58476d1ce4e5b9);
-    x ^= x >> 27;
-    x *= UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
 static size_t home_of(const struct map *map, struct map_key key)
 {
-    return (size_t)mix(key.a + mix(key.b)) & (map->size - 1);
+    return (size_t)random_mix(key.a + random_mix(key.b)) & (map->size - 1);
 }
 
 static size_t slot_of(const struct map *map, struct map_key key)
@@ -102,5 +93,5 @@ uint64_t map_hash(const void *at, size_t len)
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < len; i++)
         hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return mix(hash);
+    return random_mix(hash);
 }

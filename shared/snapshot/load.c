@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "shared/base/bytes.h"
 #include "shared/snapshot/model.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
@@ -35,14 +36,8 @@ static int fail(struct loader *loader, const char *format, ...)
 
 static int next_part(struct loader *loader, struct slice *packed, struct message **out)
 {
-    struct slice *rest = &loader->rest;
-    size_t len = 0;
-    for (size_t i = 0; i < 4 && i < rest->len; i++)
-        len |= (size_t)rest->at[i] << 8 * i;
-    if (rest->len < 4 || len > rest->len - 4)
+    if (!bytes_take_part(&loader->rest, packed))
         return fail(loader, "it is cut short");
-    *packed = (struct slice){rest->at + 4, len};
-    *rest = (struct slice){rest->at + 4 + len, rest->len - 4 - len};
     return codec_unpack(*packed, out, loader->why);
 }
 

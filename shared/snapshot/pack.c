@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clients/show/record_json.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/wire/codec.h"
@@ -194,16 +195,13 @@ static struct message *make_head(const struct snapshot_model *model, uint64_t on
 
 static struct blob *join(const struct packer *packer, const struct blob *head)
 {
-    size_t len = 4 + head->len, at = 0;
+    size_t len = BYTES_LENGTH + head->len, at = 0;
     for (size_t i = 0; i < packer->parts.n; i++)
-        len += 4 + packer->parts.at[i]->len;
+        len += BYTES_LENGTH + packer->parts.at[i]->len;
     struct blob *all = blob_new(len);
     for (size_t i = 0; i <= packer->parts.n; i++) {
         const struct blob *part = i ? packer->parts.at[i - 1] : head;
-        for (int k = 0; k < 4; k++)
-            all->at[at++] = (uint8_t)(part->len >> 8 * k);
-        memcpy(all->at + at, part->at, part->len);
-        at += part->len;
+        at += bytes_put_part(all->at + at, part->at, part->len);
     }
     return all;
 }

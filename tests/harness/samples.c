@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "shared/base/random.h"
 #include "shared/base/text.h"
-#include "tests/harness/random.h"
 
 struct making {
     struct message *message;

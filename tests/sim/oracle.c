@@ -6,6 +6,7 @@
 
 #include "nodes/core/raft/journal.h"
 #include "nodes/core/rooms.h"
+#include "shared/base/random.h"
 #include "tests/sim/oracle_internal.h"
 
 static const struct world_entry *find_entry(const struct ghost_log *log, log_index_t index)
@@ -267,21 +268,15 @@ static void check_leader(struct world *world, node_id_t id)
 
 /* --- the replicated state --- */
 
-static uint64_t mix(uint64_t hash, uint64_t more)
-{
-    hash = (hash ^ more) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
-}
-
 /* In the open block hashes have no order that matters. */
 static uint64_t digest_keys(const struct keys *keys)
 {
-    uint64_t hash = mix(keys->window.next, keys->window.n), open = 0;
+    uint64_t hash = random_fold(keys->window.next, keys->window.n), open = 0;
     for (size_t i = 0; i < keys->window.n_open; i++)
         open ^= keys->window.open[i];
-    hash = mix(mix(hash, keys->window.n_open), open);
+    hash = random_fold(random_fold(hash, keys->window.n_open), open);
     for (const struct key_session *it = keys->oldest; it; it = it->newer)
-        hash = mix(mix(mix(hash, it->id), it->token), it->watermark);
+        hash = random_fold(random_fold(random_fold(hash, it->id), it->token), it->watermark);
     return hash;
 }
 
@@ -289,27 +284,27 @@ static uint64_t digest_keys(const struct keys *keys)
 static uint64_t digest(const struct node *node)
 {
     const struct jobs *jobs = &node->state.jobs;
-    uint64_t hash = mix(jobs->n, jobs->open);
+    uint64_t hash = random_fold(jobs->n, jobs->open);
     for (size_t i = 0; i < jobs->n; i++) {
         const struct job *job = jobs->at[i];
-        hash = mix(hash, job->id);
-        hash = mix(hash, map_hash(job->key, strlen(job->key)));
-        hash = mix(hash, job_is_finished(job) ? job->state : JOB_QUEUED);
-        hash = mix(hash, job->done);
-        hash = mix(hash, job->executed);
-        hash = mix(hash, job->frontier.count);
-        hash = mix(hash, map_hash(job->sha256, HASH_BYTES));
+        hash = random_fold(hash, job->id);
+        hash = random_fold(hash, map_hash(job->key, strlen(job->key)));
+        hash = random_fold(hash, job_is_finished(job) ? job->state : JOB_QUEUED);
+        hash = random_fold(hash, job->done);
+        hash = random_fold(hash, job->executed);
+        hash = random_fold(hash, job->frontier.count);
+        hash = random_fold(hash, map_hash(job->sha256, HASH_BYTES));
     }
     for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        hash = mix(hash, jobs->operations[id]);
-        hash = mix(hash, jobs->conversions[id]);
-        hash = mix(hash, progress_now(&node->state.progress, id));
-        hash = mix(hash, node->state.births.at[id]);
+        hash = random_fold(hash, jobs->operations[id]);
+        hash = random_fold(hash, jobs->conversions[id]);
+        hash = random_fold(hash, progress_now(&node->state.progress, id));
+        hash = random_fold(hash, node->state.births.at[id]);
     }
-    hash = mix(mix(hash, jobs->elections), jobs->reassigned);
-    hash = mix(hash, node->state.progress.snapshots);
-    hash = mix(hash, jobs->n_snaps);
-    return mix(hash, digest_keys(&node->state.keys));
+    hash = random_fold(random_fold(hash, jobs->elections), jobs->reassigned);
+    hash = random_fold(hash, node->state.progress.snapshots);
+    hash = random_fold(hash, jobs->n_snaps);
+    return random_fold(hash, digest_keys(&node->state.keys));
 }
 
 /* Every operation of the log counts once: for its job, for the node, and in the node's progress. */

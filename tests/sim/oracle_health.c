@@ -5,6 +5,7 @@
 #include "nodes/core/raft/health.h"
 #include "nodes/core/raft/space.h"
 #include "nodes/core/rooms.h"
+#include "shared/base/random.h"
 #include "tests/sim/oracle_internal.h"
 
 /* Beyond the core's own time: clocks run wrong by 5 %, and ticks, heartbeats and pauses come in
@@ -14,25 +15,19 @@ static uint64_t late_us(const struct node *node, uint64_t timeouts)
     return (timeouts * 11 / 10 + 2) * node->step.config.election_timeout_us + SECOND_US / 2;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t more)
-{
-    hash = (hash ^ more) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
-}
-
 /* Changes with whatever any voter acknowledges or takes in, and while the log waits for its turn on
  * the coordinator's own disk, with whatever that finishes: a disk of this world that is slow groups
  * no transactions, so a ledger's may stand in front of it for seconds. */
 static uint64_t progress_of(const struct world *world, const struct node *node)
 {
-    uint64_t hash = mix(node->raft.journal.commit, node->raft.journal.durable);
+    uint64_t hash = random_fold(node->raft.journal.commit, node->raft.journal.durable);
     if (node->raft.journal.durable < node->raft.journal.last)
-        hash = mix(hash, world->nodes[node->step.config.id].disk_moved_us);
+        hash = random_fold(hash, world->nodes[node->step.config.id].disk_moved_us);
     for (node_id_t id = 1; id <= world_voters(world); id++) {
         const struct node *peer = world->nodes[id].core;
-        hash = mix(hash, node->raft.replicas[id].match);
-        hash = mix(hash, node->raft.replicas[id].told_parts);
-        hash = mix(hash, peer ? peer->raft.follower.fetched : 0);
+        hash = random_fold(hash, node->raft.replicas[id].match);
+        hash = random_fold(hash, node->raft.replicas[id].told_parts);
+        hash = random_fold(hash, peer ? peer->raft.follower.fetched : 0);
     }
     return hash;
 }

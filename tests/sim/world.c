@@ -8,6 +8,7 @@
 
 #include "nodes/core/rooms.h"
 #include "nodes/core/values/transfer.h"
+#include "shared/base/random.h"
 #include "shared/base/text.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
@@ -22,10 +23,7 @@ void (*world_on_failure)(const char *check, const char *text);
 
 uint64_t world_random(struct world *world, uint64_t limit)
 {
-    uint64_t x = world->random += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (x ^ x >> 31) % limit;
+    return random_below(&world->random, limit);
 }
 
 bool world_chance(struct world *world, uint32_t per_million)
@@ -56,7 +54,7 @@ void world_count(struct world *world, enum fault fault)
 
 static void note(struct world *world, uint64_t what)
 {
-    world->hash = (world->hash ^ what) * UINT64_C(0x9e3779b97f4a7c15);
+    world->hash = (world->hash ^ what) * RANDOM_GAMMA;
     world->hash ^= world->hash >> 29;
 }
 

@@ -17,8 +17,8 @@
 #include "shared/base/map.h"
 #include "shared/base/memory.h"
 #include "shared/base/options.h"
+#include "shared/base/random.h"
 #include "shared/base/text.h"
-#include "tests/harness/random.h"
 
 /* --- numbers that people type --- */
 

@@ -13,10 +13,10 @@
 
 #include "nodes/core/rooms.h"
 #include "shared/base/error.h"
+#include "shared/base/random.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 #include "tests/sim/world.h"
-#include "tests/harness/random.h"
 
 enum { INDEX = 1000000, MARKED = 100, LIVE_JOBS = 64, LIVE_OPS = 50, LIVE_BYTES = 4096 };
 
@@ -128,49 +128,44 @@ static void fill(struct node *node, unsigned finished, unsigned open, unsigned s
 
 /* --- what the state is --- */
 
-static uint64_t mix(uint64_t hash, uint64_t more)
-{
-    hash = (hash ^ more) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
-}
-
 static uint64_t digest_job(const struct job *job)
 {
     struct done_op *live;
-    uint64_t sum = 0, hash = mix(job->id, map_hash(job->key, strlen(job->key)));
+    uint64_t sum = 0, hash = random_fold(job->id, map_hash(job->key, strlen(job->key)));
     for (size_t at = 0; (live = map_next(&job->frontier, &at, NULL));)
-        sum += mix(live->op, live->len);
-    hash = mix(mix(hash, job->state), sum);
+        sum += random_fold(live->op, live->len);
+    hash = random_fold(random_fold(hash, job->state), sum);
     if (!job_is_finished(job))
-        hash = mix(mix(hash, job->done), job->executed);
-    hash = mix(hash, job->text ? map_hash(job->text->at, job->text->len) : 0);
+        hash = random_fold(random_fold(hash, job->done), job->executed);
+    hash = random_fold(hash, job->text ? map_hash(job->text->at, job->text->len) : 0);
     for (op_id_t op = 0; job->trace && op < job->plan.total; op++)
-        hash = mix(hash, job->trace[op].node);
-    return mix(hash, job->trace != NULL);
+        hash = random_fold(hash, job->trace[op].node);
+    return random_fold(hash, job->trace != NULL);
 }
 
 static void mix_key(void *context, uint64_t key)
 {
     uint64_t *hash = context;
-    *hash = mix(*hash, key);
+    *hash = random_fold(*hash, key);
 }
 
 static uint64_t digest(const struct state *state)
 {
     const struct jobs *jobs = &state->jobs;
-    uint64_t hash = mix(jobs->n, jobs->open), at_snap;
+    uint64_t hash = random_fold(jobs->n, jobs->open), at_snap;
     for (size_t i = 0; i < jobs->n; i++)
-        hash = mix(hash, digest_job(jobs->at[i]));
+        hash = random_fold(hash, digest_job(jobs->at[i]));
     for (size_t i = 0; i < jobs->n_snaps; i++)
-        hash = mix(hash, jobs->snaps[i].snapshot);
+        hash = random_fold(hash, jobs->snaps[i].snapshot);
     key_window_each(&state->keys.window, 0, mix_key, &hash);
     for (uint64_t index = 0; index <= MARKED; index++) {
-        hash = mix(hash, progress_now(&state->progress, index));
+        hash = random_fold(hash, progress_now(&state->progress, index));
         for (uint64_t snap = 0; snap < state->progress.snapshots; snap += 7)
-            hash = mix(hash,
-                       progress_get_state(&state->progress, index, snap, &at_snap) ? 0 : at_snap);
+            hash = random_fold(hash, progress_get_state(&state->progress, index, snap, &at_snap)
+                                         ? 0
+                                         : at_snap);
     }
-    return mix(mix(hash, jobs->operations[2]), state->progress.snapshots);
+    return random_fold(random_fold(hash, jobs->operations[2]), state->progress.snapshots);
 }
 
 /* --- measuring --- */

@@ -10,7 +10,7 @@
 
 #include "nodes/core/link/link.h"
 #include "shared/base/error.h"
-#include "tests/harness/random.h"
+#include "shared/base/random.h"
 
 #define FLYING_MAX 8192
 

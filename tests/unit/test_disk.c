@@ -23,8 +23,8 @@
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
+#include "shared/base/random.h"
 #include "shared/base/text.h"
-#include "tests/harness/random.h"
 #include "tests/harness/tree.h"
 
 #define PATH_ROOM    256

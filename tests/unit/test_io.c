@@ -17,7 +17,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/log.h"
-#include "tests/harness/random.h"
+#include "shared/base/random.h"
 #include "tests/harness/tree.h"
 
 #define NODES       2

@@ -11,10 +11,10 @@
 
 #include "nodes/core/state/state.h"
 #include "shared/base/error.h"
+#include "shared/base/random.h"
 #include "shared/base/session_key.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
-#include "tests/harness/random.h"
 
 static const char *session_text(uint64_t id, uint64_t token, uint64_t sequence)
 {

@@ -21,7 +21,7 @@
 #include "shared/base/error.h"
 #include "shared/base/map.h"
 #include "shared/base/memory.h"
-#include "tests/harness/random.h"
+#include "shared/base/random.h"
 #include "tests/harness/tree.h"
 
 #define PATH_ROOM   256

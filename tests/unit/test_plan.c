@@ -10,7 +10,7 @@
 
 #include "nodes/core/kinds/plan.h"
 #include "shared/base/memory.h"
-#include "tests/harness/random.h"
+#include "shared/base/random.h"
 
 #define BUILT_MAX 2000 /* trees up to here are built whole */
 

@@ -11,7 +11,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
-#include "tests/harness/random.h"
+#include "shared/base/random.h"
 
 static uint64_t state_in(const struct progress *progress, uint64_t index, uint64_t snapshot)
 {

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "nodes/core/rooms.h"
+#include "shared/base/random.h"
 #include "shared/base/text.h"
-#include "tests/harness/random.h"
 #include "tests/harness/stage.h"
 
 #define T ELECTION_TIMEOUT_DEFAULT_US

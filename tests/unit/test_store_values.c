@@ -14,8 +14,8 @@
 #include "nodes/io/store.h"
 #include "nodes/core/values/values.h"
 #include "shared/base/error.h"
+#include "shared/base/random.h"
 #include "tests/harness/datadir.h"
-#include "tests/harness/random.h"
 
 static void assert_kept(struct disk *disk, struct value_id id, const struct blob *value)
 {

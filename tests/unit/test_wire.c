@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "shared/base/error.h"
+#include "shared/base/random.h"
 #include "shared/wire/codec.h"
 #include "tests/harness/pack.h"
-#include "tests/harness/random.h"
 #include "tests/harness/samples.h"
 
 static struct codec_buffer buffer;

@@ -16,8 +16,8 @@
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
+#include "shared/base/random.h"
 #include "shared/base/text.h"
-#include "tests/harness/random.h"
 
 #define PATIENCE_MS 10000
 

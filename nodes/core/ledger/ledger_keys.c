@@ -5,6 +5,7 @@
 
 #include "nodes/core/step/step.h"
 #include "nodes/core/ledger/ledger_types.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
@@ -169,10 +170,10 @@ const struct ledger_key *ledger_key_add(struct ledger *ledger, struct slice text
     key->outcome = outcome;
     key->balance = balance;
     uint8_t bytes[HEAD_BYTES + JOB_KEY_MAX];
-    record_put_u64(bytes, key->seq);
-    record_put_u64(bytes + 8, request);
-    record_put_u64(bytes + 16, outcome);
-    record_put_u64(bytes + 24, balance);
+    bytes_put_be64(bytes, key->seq);
+    bytes_put_be64(bytes + 8, request);
+    bytes_put_be64(bytes + 16, outcome);
+    bytes_put_be64(bytes + 24, balance);
     memcpy(bytes + HEAD_BYTES, text.at, text.len);
     struct record_key name = record_key(RECORD_REQUEST);
     record_key_u32(&name, (uint32_t)(key->seq % keys->forgotten.limits.requests));
@@ -211,12 +212,8 @@ static int restore_block(struct key_window *window, uint64_t number, const struc
     window->missing = !open;
     if (!open)
         return key_window_load(window, message, packed);
-    for (size_t i = 0; i < frame->len; i += 8) {
-        uint64_t hash = 0;
-        for (size_t byte = 8; byte-- > 0;)
-            hash = hash << 8 | frame->at[i + byte];
-        key_window_add(window, hash);
-    }
+    for (size_t i = 0; i < frame->len; i += 8)
+        key_window_add(window, bytes_get_le64(frame->at + i));
     return OK;
 }
 

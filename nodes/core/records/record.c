@@ -1,4 +1,5 @@
 #include "nodes/core/records/record.h"
+#include "shared/base/bytes.h"
 
 #include <assert.h>
 #include <string.h>
@@ -20,23 +21,17 @@ void record_key_name(struct record_key *key, struct slice name)
     append(key, name.at, name.len);
 }
 
-void record_put_u64(uint8_t *at, uint64_t number)
-{
-    for (int i = 0; i < 8; i++)
-        at[i] = (uint8_t)(number >> (56 - 8 * i));
-}
-
 void record_key_u32(struct record_key *key, uint32_t number)
 {
     uint8_t bytes[8];
-    record_put_u64(bytes, number);
+    bytes_put_be64(bytes, number);
     append(key, bytes + 4, 4);
 }
 
 void record_key_u64(struct record_key *key, uint64_t number)
 {
     uint8_t bytes[8];
-    record_put_u64(bytes, number);
+    bytes_put_be64(bytes, number);
     append(key, bytes, sizeof bytes);
 }
 

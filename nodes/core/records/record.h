@@ -35,6 +35,5 @@ void record_key_u64(struct record_key *key, uint64_t number);
 /* Reads a number out of a key or value; false when there are not enough bytes. */
 bool record_u32(struct slice bytes, size_t offset, uint32_t *out);
 bool record_u64(struct slice bytes, size_t offset, uint64_t *out);
-void record_put_u64(uint8_t *at, uint64_t number);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "nodes/core/link/link.h"
 #include "nodes/core/snapshot/snapshot_internal.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 
@@ -34,8 +35,7 @@ void collection_free(struct snapshots *snapshots, struct collection *collection)
     free(collection);
 }
 
-#define LENGTH_BYTES 4
-#define COPY_BYTES   MIB_BYTES /* into a snapshot's file in one step: a few milliseconds */
+#define COPY_BYTES MIB_BYTES /* into a snapshot's file in one step: a few milliseconds */
 
 /* --- beginning --- */
 
@@ -125,14 +125,10 @@ static bool is_part(enum message_type type)
 static enum message_type peek(const struct blob *part, struct slice *map)
 {
     static const char key[] = "\xa4type"; /* in msgpack */
-    const uint8_t *at = part->at + LENGTH_BYTES, *end = part->at + part->len;
-    if (part->len < LENGTH_BYTES + 16)
+    struct slice rest = {part->at, part->len};
+    if (part->len < BYTES_LENGTH + 16 || !bytes_take_part(&rest, map))
         return MESSAGE_NONE;
-    size_t len = (size_t)part->at[0] | (size_t)part->at[1] << 8 | (size_t)part->at[2] << 16 |
-                 (size_t)part->at[3] << 24;
-    if (len > part->len - LENGTH_BYTES)
-        return MESSAGE_NONE;
-    *map = (struct slice){at, len};
+    const uint8_t *at = map->at, *end = part->at + part->len;
     at += (*at & 0xf0) == 0x80 ? 1 : 3; /* a map of up to 15 fields, or a larger one */
     if (memcmp(at, key, sizeof key - 1))
         return MESSAGE_NONE;
@@ -342,30 +338,17 @@ static struct message *make_head(struct snapshots *snapshots, const struct colle
 
 /* --- keeping --- */
 
-static void put_u32(uint8_t *at, size_t value)
-{
-    for (int i = 0; i < 4; i++)
-        at[i] = (uint8_t)(value >> 8 * i);
-}
-
-static size_t put_part(uint8_t *at, const struct blob *part)
-{
-    put_u32(at, part->len);
-    memcpy(at + 4, part->at, part->len);
-    return 4 + part->len;
-}
-
 /* Makes room for the head, then the reports by node, each part behind its length (32 bits,
  * little-endian), and writes the head. */
 static void begin_file(const struct snapshots *snapshots, struct collection *collection,
                        const struct blob *head)
 {
-    size_t bytes = LENGTH_BYTES + head->len;
+    size_t bytes = BYTES_LENGTH + head->len;
     for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++)
         if (collection->nodes[id].done)
-            bytes += collection->nodes[id].bytes + LENGTH_BYTES * collection->nodes[id].n_parts;
+            bytes += collection->nodes[id].bytes + BYTES_LENGTH * collection->nodes[id].n_parts;
     collection->file = blob_new(bytes);
-    collection->file_at = put_part(collection->file->at, head);
+    collection->file_at = bytes_put_part(collection->file->at, head->at, head->len);
     collection->file_node = 1;
     collection->file_part = 0;
 }
@@ -382,7 +365,8 @@ static bool copy_some(const struct snapshots *snapshots, struct collection *coll
             if (collection->file_at >= end)
                 return false;
             struct blob **part = &it->parts[collection->file_part];
-            collection->file_at += put_part(collection->file->at + collection->file_at, *part);
+            collection->file_at += bytes_put_part(collection->file->at + collection->file_at,
+                                                  (*part)->at, (*part)->len);
             blob_drop(part);
         }
     }

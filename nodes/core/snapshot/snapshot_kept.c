@@ -5,6 +5,7 @@
 
 #include "nodes/core/snapshot/snapshot_internal.h"
 #include "nodes/core/raft/raft.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
@@ -52,8 +53,7 @@ static struct wire_snapshot_row row_of(struct message *message,
 static void key_of(uint8_t key[9], uint64_t counter)
 {
     key[0] = 's';
-    for (int i = 0; i < 8; i++)
-        key[1 + i] = (uint8_t)(counter >> (56 - 8 * i));
+    bytes_put_be64(key + 1, counter);
 }
 
 static void forget(struct snapshots *snapshots, size_t at)

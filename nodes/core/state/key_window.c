@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "shared/wire/codec.h"
@@ -19,11 +20,7 @@
 
 static uint64_t hash_at(const struct key_block *block, size_t i)
 {
-    const uint8_t *at = block->hashes + HASH_WIDTH * i;
-    uint64_t hash = 0;
-    for (int byte = HASH_WIDTH; byte-- > 0;)
-        hash = hash << 8 | at[byte];
-    return hash;
+    return bytes_get_le64(block->hashes + HASH_WIDTH * i);
 }
 
 /* Between low (the hash there is smaller, or 0) and high (greater or equal, or n). */
@@ -158,8 +155,7 @@ struct blob *key_window_pack_open(const struct key_window *window)
 {
     struct blob *hashes = blob_new(HASH_WIDTH * window->n_open);
     for (size_t i = 0; i < window->n_open; i++)
-        for (int byte = 0; byte < HASH_WIDTH; byte++)
-            hashes->at[HASH_WIDTH * i + (size_t)byte] = (uint8_t)(window->open[i] >> 8 * byte);
+        bytes_put_le64(hashes->at + HASH_WIDTH * i, window->open[i]);
     struct message *message = message_new(MESSAGE_IMAGE_KEY_BLOCK);
     message->as.image_key_block.number = window->next;
     message_add_frame(message, hashes);

@@ -3,9 +3,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
+#include "shared/base/random.h"
 #include "shared/base/session_key.h"
 #include "shared/base/text.h"
 
@@ -88,7 +90,7 @@ struct key_session *keys_open(struct keys *keys, uint64_t id, uint64_t token, ui
 uint64_t keys_hash(enum key_use use, struct slice key)
 {
     /* A job's is the plain hash, as in stores that remember hashes only of jobs. */
-    return map_hash(key.at, key.len) ^ use * UINT64_C(0x9e3779b97f4a7c15);
+    return map_hash(key.at, key.len) ^ use * RANDOM_GAMMA;
 }
 
 bool keys_is_forgotten(const struct keys *keys, enum key_use use, struct slice key)
@@ -135,32 +137,18 @@ int keys_load_session(struct keys *keys, struct key_session session)
     return OK;
 }
 
-static void put_u64(uint8_t *at, uint64_t number)
-{
-    for (int byte = 0; byte < 8; byte++)
-        at[byte] = (uint8_t)(number >> 8 * byte);
-}
-
-static uint64_t get_u64(const uint8_t *at)
-{
-    uint64_t number = 0;
-    for (int byte = 8; byte-- > 0;)
-        number = number << 8 | at[byte];
-    return number;
-}
-
 void keys_pack_session(const struct key_session *session, uint8_t at[KEY_SESSION_BYTES])
 {
-    put_u64(at, session->id);
-    put_u64(at + 8, session->token);
-    put_u64(at + 16, session->watermark);
+    bytes_put_le64(at, session->id);
+    bytes_put_le64(at + 8, session->token);
+    bytes_put_le64(at + 16, session->watermark);
 }
 
 struct key_session keys_unpack_session(const uint8_t at[KEY_SESSION_BYTES])
 {
-    return (struct key_session){.id = get_u64(at),
-                                .token = get_u64(at + 8),
-                                .watermark = get_u64(at + 16)};
+    return (struct key_session){.id = bytes_get_le64(at),
+                                .token = bytes_get_le64(at + 8),
+                                .watermark = bytes_get_le64(at + 16)};
 }
 
 void keys_clear(struct keys *keys)

@@ -2,6 +2,7 @@
 
 #include "nodes/core/state/checkpoint.h"
 #include "nodes/core/step/step.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
@@ -53,8 +54,8 @@ static void add_hash(void *context, uint64_t hash)
         hashes->at = message_room(hashes->message, FORGOTTEN_BYTES_MAX, 1);
         hashes->len = 0;
     }
-    for (int byte = 0; byte < 8; byte++)
-        hashes->at[hashes->len++] = (uint8_t)(hash >> 8 * byte);
+    bytes_put_le64(hashes->at + hashes->len, hash);
+    hashes->len += 8;
     if (hashes->len == FORGOTTEN_BYTES_MAX)
         flush(hashes);
 }
@@ -175,12 +176,8 @@ static int load_hashes(struct keys *keys, struct slice hashes)
 {
     if (hashes.len % 8)
         return ERR_MALFORMED;
-    for (size_t i = 0; i < hashes.len; i += 8) {
-        uint64_t hash = 0;
-        for (size_t byte = 8; byte-- > 0;)
-            hash = hash << 8 | hashes.at[i + byte];
-        key_window_add(&keys->window, hash);
-    }
+    for (size_t i = 0; i < hashes.len; i += 8)
+        key_window_add(&keys->window, bytes_get_le64(hashes.at + i));
     return OK;
 }
 

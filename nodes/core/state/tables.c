@@ -5,6 +5,7 @@
 
 #include "nodes/core/state/checkpoint.h"
 #include "nodes/core/state/keys_replicated.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
@@ -12,22 +13,6 @@
 
 #define PART_VALUE_BYTES (MESSAGE_MAX_BYTES / 4) /* of values in one part */
 #define MARK_BYTES       16
-
-/* --- numbers, little-endian --- */
-
-static void put_u64(uint8_t *at, uint64_t number)
-{
-    for (int byte = 0; byte < 8; byte++)
-        at[byte] = (uint8_t)(number >> 8 * byte);
-}
-
-static uint64_t get_u64(const uint8_t *at)
-{
-    uint64_t number = 0;
-    for (int byte = 0; byte < 8; byte++)
-        number |= (uint64_t)at[byte] << 8 * byte;
-    return number;
-}
 
 /* --- saving the small tables --- */
 
@@ -99,8 +84,8 @@ static void save_progress(struct image_sink *sink, const struct state *state, co
         struct message *message = message_new(MESSAGE_IMAGE_PROGRESS);
         uint8_t *bytes = message_room(message, n, MARK_BYTES);
         for (size_t i = 0; i < n; i++) {
-            put_u64(bytes + MARK_BYTES * i, it->marks[first + i].snapshot);
-            put_u64(bytes + MARK_BYTES * i + 8, it->marks[first + i].state);
+            bytes_put_le64(bytes + MARK_BYTES * i, it->marks[first + i].snapshot);
+            bytes_put_le64(bytes + MARK_BYTES * i + 8, it->marks[first + i].state);
         }
         message->as.image_progress.index = it->index;
         message->as.image_progress.packed = (struct slice){bytes, MARK_BYTES * n};
@@ -279,8 +264,8 @@ static int load_progress(struct state *state, const struct wire_image_progress *
                                                           part->marks.at[i].state});
     for (size_t i = 0; i < part->packed.len && !error; i += MARK_BYTES)
         error = progress_load_mark(&state->progress, part->index,
-                                   (struct progress_mark){get_u64(part->packed.at + i),
-                                                          get_u64(part->packed.at + i + 8)});
+                                   (struct progress_mark){bytes_get_le64(part->packed.at + i),
+                                                          bytes_get_le64(part->packed.at + i + 8)});
     return error;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/bytes.h"
 #include "shared/base/text.h"
 
 /* Makes room for one more element in a growing array. */
@@ -244,15 +245,15 @@ void record_write(struct outbox *out, const struct record_key *key, const void *
 void record_write_u64(struct outbox *out, const struct record_key *key, uint64_t number)
 {
     uint8_t bytes[8];
-    record_put_u64(bytes, number);
+    bytes_put_be64(bytes, number);
     record_write(out, key, bytes, sizeof bytes);
 }
 
 void record_write_pair(struct outbox *out, const struct record_key *key, uint64_t a, uint64_t b)
 {
     uint8_t bytes[16];
-    record_put_u64(bytes, a);
-    record_put_u64(bytes + 8, b);
+    bytes_put_be64(bytes, a);
+    bytes_put_be64(bytes + 8, b);
     record_write(out, key, bytes, sizeof bytes);
 }
 

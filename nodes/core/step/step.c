@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "shared/base/random.h"
 #include "shared/base/text.h"
 
 bool step_is_ours(const struct step *step, struct slice id)
@@ -25,11 +26,7 @@ void step_reject(struct step *step, node_id_t from, const char *why)
 
 uint64_t step_random(struct step *step, uint64_t limit)
 {
-    /* splitmix64 (Steele, Lea & Flood 2014). */
-    uint64_t x = step->random += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (x ^ x >> 31) % limit;
+    return random_below(&step->random, limit);
 }
 
 void step_event(struct step *step, const char *event, node_id_t subject, job_id_t job,
