@@ -46,23 +46,6 @@ static int refuse_start(int error, const char *why)
     return exit_code_of(error);
 }
 
-static void print_help(const struct option_spec *specs)
-{
-    printf(
-        "usage: conclave-node --id N --dir DIR [options]\n"
-        "       conclave-node inspect DIR    (one line of JSON on what it holds; no node may run "
-        "there)\n\n"
-        "One node of a Conclave cluster. It listens on five ports, from PORT + 100 + 10 * N.\n\n"
-        "options (each also as CONCLAVE_... in the environment, such as CONCLAVE_ID):\n");
-    options_help(specs, stdout);
-    printf("\nexit codes: 0 ended by SIGTERM or SIGINT; 2 bad options, or a data directory of "
-           "another node,\n"
-           "cluster or format; 7 it failed on purpose (--fail-exit); 8 what it needs is missing: a "
-           "port in use,\n"
-           "a data directory that is damaged, in use or unusable, a full or failing disk, too few "
-           "descriptors.\n");
-}
-
 /* --- checks --- */
 
 static bool is_name(const char *text, size_t len, size_t max, const char *punctuation)
@@ -301,98 +284,119 @@ static int start(struct settings *is)
     return code;
 }
 
+/* --- options --- */
+
+/* What holds when nothing is said. */
+static struct settings given = {.port = PORT_DEFAULT,
+                                .bind = "127.0.0.1",
+                                .cluster = "conclave",
+                                .durability = "fsync",
+                                .heartbeat_us = HEARTBEAT_DEFAULT_US,
+                                .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
+                                .max_result_bytes = RESULT_MAX_DEFAULT_BYTES,
+                                .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US,
+                                .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
+                                .compact_entries = COMPACT_ENTRIES,
+                                .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US,
+                                .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP,
+                                .memory_limit_bytes = MEMORY_LIMIT_DEFAULT_BYTES,
+                                .failure = {.stall_us = STALL_DEFAULT_US},
+                                .log_level = LOG_INFO};
+
+static const struct option_spec specs[] = {
+    {"id", OPTION_U64, &given.id, 1, NODES_MAX, "N", "which node this is, from 1"},
+    {"dir", OPTION_STRING, &given.dir, 0, 0, "DIR",
+     "its data directory; made when it is not there"},
+    {"restore", OPTION_STRING, &given.restore, 0, 0, "FILE",
+     "begin with this share of a snapshot, when DIR is new (see conclave snapshot restore)"},
+    {"nodes", OPTION_U64, &given.nodes, 1, NODES_MAX, "N",
+     "nodes of the cluster (6, or what DIR says)"},
+    {"port", OPTION_U64, &given.port, 1, PORT_LIMIT - 1, "PORT", "port of the cluster (7000)"},
+    {"bind", OPTION_STRING, &given.bind, 0, 0, "ADDRESS", "address to listen on (127.0.0.1)"},
+    {"peers", OPTION_STRING, &given.peers, 0, 0, "HOST,HOST,...",
+     "hosts of node 1..N (all 127.0.0.1)"},
+    {"voters", OPTION_U64, &given.voters, 1, NODES_MAX, "K",
+     "nodes 1..K vote (all, or what DIR says)"},
+    {"cluster", OPTION_STRING, &given.cluster, 0, 0, "NAME", "the cluster's name (conclave)"},
+    {"heartbeat", OPTION_DURATION, &given.heartbeat_us, MS_US, 60 * SECOND_US, "TIME",
+     "time between two heartbeats (50ms)"},
+    {"election-timeout", OPTION_DURATION, &given.election_timeout_us, 10 * MS_US, DURATION_MAX_US,
+     "TIME", "silence after which a coordinator is replaced (500ms)"},
+    {"delay", OPTION_DURATION, &given.delay_us, 0, DURATION_MAX_US, "TIME",
+     "hold each result back by this long (0ms)"},
+    {"checkpoint-interval", OPTION_DURATION, &given.checkpoint_us, MS_US, DURATION_MAX_US, "TIME",
+     "replicate finished operations this often (100ms)"},
+    {"checkpoint-bytes", OPTION_SIZE, &given.checkpoint_bytes, 1, 1024 * MIB_BYTES, "SIZE",
+     "or whenever their values are this large (4MiB)"},
+    {"compact-entries", OPTION_U64, &given.compact_entries, COMPACT_ENTRIES_MIN,
+     COMPACT_ENTRIES_MAX, "N", "write a full checkpoint every so many log entries (8192)"},
+    {"snapshot-timeout", OPTION_DURATION, &given.snapshot_timeout_us, 10 * MS_US, DURATION_MAX_US,
+     "TIME", "who is silent for so long is missing in a snapshot (2s)"},
+    {"snapshot-every", OPTION_DURATION, &given.snapshot_every_us, 0, DURATION_MAX_US, "TIME",
+     "the coordinator takes a snapshot so often; 0: never (0)"},
+    {"snapshot-memory", OPTION_SIZE, &given.snapshot_memory_bytes, 1, 1024 * 1024 * MIB_BYTES,
+     "SIZE", "of all snapshots under way; beyond, they are refused or partial (1GiB)"},
+    {"snapshot-keep", OPTION_U64, &given.snapshot_keep, 1, SNAPSHOTS_KEPT_MAX, "N",
+     "and keeps so many of these (5)"},
+    {"durability", OPTION_STRING, &given.durability, 0, 0, "fsync|os|off",
+     "os: a power cut may undo votes; off: keep no log, to measure (fsync)"},
+    {"max-result", OPTION_SIZE, &given.max_result_bytes, 1, 1024 * MIB_BYTES, "SIZE",
+     "refuse jobs whose result would be larger (128MiB)"},
+    {"memory-limit", OPTION_SIZE, &given.memory_limit_bytes, 1, 1024 * 1024 * MIB_BYTES, "SIZE",
+     "a worker whose values in memory are larger gets less work (1GiB)"},
+    {"fail-exit", OPTION_CHANCE, &given.failure.exit_ppm, 0, 0, "P",
+     "fail on purpose: exit with this probability, a worker with each batch of operations, a "
+     "coordinator with each batch of log entries (0)"},
+    {"fail-stall", OPTION_CHANCE, &given.failure.stall_ppm, 0, 0, "P", "likewise: stand still (0)"},
+    {"stall", OPTION_DURATION, &given.failure.stall_us, MS_US, DURATION_MAX_US, "TIME",
+     "for this long (3s)"},
+    {"fail-seed", OPTION_U64, &given.failure.seed, 0, UINT64_MAX, "N",
+     "what these depend on, beside the node's id and boot count (0: random; it is logged)"},
+    {"fail-on", OPTION_STRING, &given.fail_on, 0, 0, "R17",
+     "for tests: kill this process whenever it executes the operation of that number"},
+    {"start-jitter", OPTION_DURATION, &given.start_jitter_us, 0, 60 * SECOND_US, "TIME",
+     "wait up to this long before starting, so that what fell together does not rise together "
+     "(0ms)"},
+    {"log-level", OPTION_LEVEL, &given.log_level, 0, 0, "LEVEL",
+     "error, warn, info or debug (info)"},
+    {"help", OPTION_FLAG, &given.help, 0, 0, NULL, "show this"},
+    {"version", OPTION_FLAG, &given.version, 0, 0, NULL, "show the version"},
+    {0}};
+
+static void print_help(void)
+{
+    printf(
+        "usage: conclave-node --id N --dir DIR [options]\n"
+        "       conclave-node inspect DIR    (one line of JSON on what it holds; no node may run "
+        "there)\n\n"
+        "One node of a Conclave cluster. It listens on five ports, from PORT + 100 + 10 * N.\n\n"
+        "options (each also as CONCLAVE_... in the environment, such as CONCLAVE_ID):\n");
+    options_help(specs, stdout);
+    printf("\nexit codes: 0 ended by SIGTERM or SIGINT; 2 bad options, or a data directory of "
+           "another node,\n"
+           "cluster or format; 7 it failed on purpose (--fail-exit); 8 what it needs is missing: a "
+           "port in use,\n"
+           "a data directory that is damaged, in use or unusable, a full or failing disk, too few "
+           "descriptors.\n");
+}
+
 int main(int argc, char **argv)
 {
-    struct settings is = {.port = PORT_DEFAULT,
-                          .bind = "127.0.0.1",
-                          .cluster = "conclave",
-                          .durability = "fsync",
-                          .heartbeat_us = HEARTBEAT_DEFAULT_US,
-                          .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
-                          .max_result_bytes = RESULT_MAX_DEFAULT_BYTES,
-                          .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US,
-                          .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
-                          .compact_entries = COMPACT_ENTRIES,
-                          .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US,
-                          .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP,
-                          .memory_limit_bytes = MEMORY_LIMIT_DEFAULT_BYTES,
-                          .failure = {.stall_us = STALL_DEFAULT_US},
-                          .log_level = LOG_INFO};
-    const struct option_spec specs[] = {
-        {"id", OPTION_U64, &is.id, 1, NODES_MAX, "N", "which node this is, from 1"},
-        {"dir", OPTION_STRING, &is.dir, 0, 0, "DIR",
-         "its data directory; made when it is not there"},
-        {"restore", OPTION_STRING, &is.restore, 0, 0, "FILE",
-         "begin with this share of a snapshot, when DIR is new (see conclave snapshot restore)"},
-        {"nodes", OPTION_U64, &is.nodes, 1, NODES_MAX, "N",
-         "nodes of the cluster (6, or what DIR says)"},
-        {"port", OPTION_U64, &is.port, 1, PORT_LIMIT - 1, "PORT", "port of the cluster (7000)"},
-        {"bind", OPTION_STRING, &is.bind, 0, 0, "ADDRESS", "address to listen on (127.0.0.1)"},
-        {"peers", OPTION_STRING, &is.peers, 0, 0, "HOST,HOST,...",
-         "hosts of node 1..N (all 127.0.0.1)"},
-        {"voters", OPTION_U64, &is.voters, 1, NODES_MAX, "K",
-         "nodes 1..K vote (all, or what DIR says)"},
-        {"cluster", OPTION_STRING, &is.cluster, 0, 0, "NAME", "the cluster's name (conclave)"},
-        {"heartbeat", OPTION_DURATION, &is.heartbeat_us, MS_US, 60 * SECOND_US, "TIME",
-         "time between two heartbeats (50ms)"},
-        {"election-timeout", OPTION_DURATION, &is.election_timeout_us, 10 * MS_US, DURATION_MAX_US,
-         "TIME", "silence after which a coordinator is replaced (500ms)"},
-        {"delay", OPTION_DURATION, &is.delay_us, 0, DURATION_MAX_US, "TIME",
-         "hold each result back by this long (0ms)"},
-        {"checkpoint-interval", OPTION_DURATION, &is.checkpoint_us, MS_US, DURATION_MAX_US, "TIME",
-         "replicate finished operations this often (100ms)"},
-        {"checkpoint-bytes", OPTION_SIZE, &is.checkpoint_bytes, 1, 1024 * MIB_BYTES, "SIZE",
-         "or whenever their values are this large (4MiB)"},
-        {"compact-entries", OPTION_U64, &is.compact_entries, COMPACT_ENTRIES_MIN,
-         COMPACT_ENTRIES_MAX, "N", "write a full checkpoint every so many log entries (8192)"},
-        {"snapshot-timeout", OPTION_DURATION, &is.snapshot_timeout_us, 10 * MS_US, DURATION_MAX_US,
-         "TIME", "who is silent for so long is missing in a snapshot (2s)"},
-        {"snapshot-every", OPTION_DURATION, &is.snapshot_every_us, 0, DURATION_MAX_US, "TIME",
-         "the coordinator takes a snapshot so often; 0: never (0)"},
-        {"snapshot-memory", OPTION_SIZE, &is.snapshot_memory_bytes, 1, 1024 * 1024 * MIB_BYTES,
-         "SIZE", "of all snapshots under way; beyond, they are refused or partial (1GiB)"},
-        {"snapshot-keep", OPTION_U64, &is.snapshot_keep, 1, SNAPSHOTS_KEPT_MAX, "N",
-         "and keeps so many of these (5)"},
-        {"durability", OPTION_STRING, &is.durability, 0, 0, "fsync|os|off",
-         "os: a power cut may undo votes; off: keep no log, to measure (fsync)"},
-        {"max-result", OPTION_SIZE, &is.max_result_bytes, 1, 1024 * MIB_BYTES, "SIZE",
-         "refuse jobs whose result would be larger (128MiB)"},
-        {"memory-limit", OPTION_SIZE, &is.memory_limit_bytes, 1, 1024 * 1024 * MIB_BYTES, "SIZE",
-         "a worker whose values in memory are larger gets less work (1GiB)"},
-        {"fail-exit", OPTION_CHANCE, &is.failure.exit_ppm, 0, 0, "P",
-         "fail on purpose: exit with this probability, a worker with each batch of operations, a "
-         "coordinator with each batch of log entries (0)"},
-        {"fail-stall", OPTION_CHANCE, &is.failure.stall_ppm, 0, 0, "P",
-         "likewise: stand still (0)"},
-        {"stall", OPTION_DURATION, &is.failure.stall_us, MS_US, DURATION_MAX_US, "TIME",
-         "for this long (3s)"},
-        {"fail-seed", OPTION_U64, &is.failure.seed, 0, UINT64_MAX, "N",
-         "what these depend on, beside the node's id and boot count (0: random; it is logged)"},
-        {"fail-on", OPTION_STRING, &is.fail_on, 0, 0, "R17",
-         "for tests: kill this process whenever it executes the operation of that number"},
-        {"start-jitter", OPTION_DURATION, &is.start_jitter_us, 0, 60 * SECOND_US, "TIME",
-         "wait up to this long before starting, so that what fell together does not rise together "
-         "(0ms)"},
-        {"log-level", OPTION_LEVEL, &is.log_level, 0, 0, "LEVEL",
-         "error, warn, info or debug (info)"},
-        {"help", OPTION_FLAG, &is.help, 0, 0, NULL, "show this"},
-        {"version", OPTION_FLAG, &is.version, 0, 0, NULL, "show the version"},
-        {0}};
     char why[TEXT_MAX];
     int tool = tool_run(argc - 1, argv + 1); /* argv ends with NULL */
     if (tool >= 0)
         return tool;
     int n_words = 0, error = options_parse(specs, argc, argv, &n_words, why);
-    if (!error && is.help)
-        print_help(specs);
-    else if (!error && is.version)
+    if (!error && given.help)
+        print_help();
+    else if (!error && given.version)
         printf("conclave-node %s\n", CONCLAVE_VERSION);
     if (error)
         return usage_error(why);
-    if (is.help || is.version)
+    if (given.help || given.version)
         return EXIT_OK;
     if (n_words)
         return usage_error("it takes options only; --help lists them");
     heap_init();
-    return start(&is);
+    return start(&given);
 }
