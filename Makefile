@@ -182,7 +182,7 @@ $(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c)) $(call lib,clients snapshot
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: soak-values test check check-headers check-layers check-bans check-docs check-statements protocol-tables check-format test-unit test-cluster test-compose test-fuzz sim mutants chaos steady
+.PHONY: soak-values test check check-headers check-layers check-lengths check-bans check-docs check-statements protocol-tables check-format test-unit test-cluster test-compose test-fuzz sim mutants chaos steady
 
 test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests on real clusters
 	@+$(sub_make) all check
@@ -190,7 +190,7 @@ test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests 
 	@+$(sub_make) sim SEED_FROM=1
 	@+$(sub_make) test-cluster
 
-check: check-headers check-layers check-bans check-docs check-statements ## the checks that only read
+check: check-headers check-layers check-lengths check-bans check-docs check-statements ## the checks that only read
 
 header_marks := $(headers:%=$(B)/headers/%.ok)
 check-headers: $(header_marks) ## every header compiles alone
@@ -204,6 +204,9 @@ check-layers: $(call lib,core) ## nodes/core knows nothing of sockets, disks, cl
 	@$(PYTHON) tests/tools/check-source.py layers
 	@$(PYTHON) tests/tools/check-source.py rooms
 	@$(PYTHON) tests/tools/check-source.py symbols $(call lib,core)
+
+check-lengths: ## no file over 600 lines, no function over 70
+	@$(PYTHON) tests/tools/check-source.py lengths
 
 check-bans: ## no strcpy, sprintf, atoi, ...; no time, rand, sleep, printf in the cores
 	@$(PYTHON) tests/tools/check-source.py bans

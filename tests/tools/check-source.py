@@ -3,6 +3,7 @@
 
   check-source.py layers            who may include what
   check-source.py rooms             rooms of nodes/core: downwards only, through the door; no circles anywhere
+  check-source.py lengths           files and functions that do not fit a head
   check-source.py bans              functions that nobody calls, and those that no core calls
   check-source.py symbols LIB...    what the cores' objects ask of the outside world
 """
@@ -43,6 +44,10 @@ ROOMS = "step kinds link raft state worker schedule ledger snapshot service".spl
 LIBRARIES = ("values", "records")
 # Where a node is put together.
 TOP = ("nodes/core/node.c", "nodes/core/node.h", "nodes/core/rooms.h")
+
+# A file that passes this is two, and a function fits a screen. Tables are no functions.
+FILE_LINES_MAX, FUNCTION_LINES_MAX = 600, 70
+TOO_LONG = {"nodes/core/node.c"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 
@@ -151,6 +156,30 @@ def rooms():
     return faults, "rooms: " + " < ".join(ROOMS) + ", each through its door; no circle of includes in the whole tree"
 
 
+def functions(lines):
+    """Yields the first line, from 0, and the number of lines of every function, as clang-format sets them."""
+    for at, line in enumerate(lines):
+        if line == "{":
+            begin = at - 1
+            while begin and not re.match(r"\w.*\(", lines[begin]):
+                begin -= 1
+            yield begin, lines.index("}", at) - begin + 1
+
+
+def lengths():
+    faults, count = [], 0
+    for path in [*sources(), *sorted(pathlib.Path("tests").rglob("*.[chp]*"))]:
+        if path.suffix not in (".c", ".h", ".py") or str(path) in TOO_LONG:
+            continue
+        count += 1
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if len(lines) > FILE_LINES_MAX:
+            faults.append(f"{path}: {len(lines)} lines; it should be two files")
+        faults += [f"{path}:{begin + 1}: {n} lines; it should be two functions"
+                   for begin, n in functions(lines if path.suffix != ".py" else []) if n > FUNCTION_LINES_MAX]
+    return faults, f"lengths: {count} files of up to {FILE_LINES_MAX} lines, functions of up to {FUNCTION_LINES_MAX}"
+
+
 def bans():
     faults, count = [], 0
     for path in sources():
@@ -178,7 +207,7 @@ def symbols(archives):
 
 
 def main(argv):
-    checks = {"layers": layers, "rooms": rooms, "bans": bans, "symbols": lambda: symbols(argv[1:])}
+    checks = {"layers": layers, "rooms": rooms, "lengths": lengths, "bans": bans, "symbols": lambda: symbols(argv[1:])}
     if not argv or argv[0] not in checks:
         sys.exit(__doc__)
     faults, summary = checks[argv[0]]()
