@@ -18,8 +18,8 @@
 #include "shared/bus/bus.h"
 #include "shared/bus/descriptors.h"
 
-/* Without any message the loop still looks at the clock this often: a silent coordinator is logged.
- */
+/* Without any message the loop still looks at the clock this often: a silent
+ * coordinator is logged. */
 #define TICK_MS 250
 /* A node that lives but has answered nothing for this long (longer than any long poll) gets a new
  * connection: a connecting socket can die for good without a sign. */
@@ -295,8 +295,8 @@ static void drain(struct broker *broker, void *socket, enum source source, struc
             take_reply(broker, link);
         else if (source == FROM_CLIENT)
             take_request(broker);
-        /* What subscribers send is read and forgotten: the broker itself subscribes to everything.
-         */
+        /* What subscribers send is read and forgotten: the broker itself subscribes
+         * to everything. */
     }
 }
 

@@ -98,8 +98,8 @@ static bool is_full(const struct tracker *tracker, node_id_t id, uint64_t now_us
     return tracker->nodes[id].full && tracker_alive(tracker, id, now_us);
 }
 
-/* A coordinator may be elected, but nothing can be written by a majority, its first entry neither.
- */
+/* A coordinator may be elected, but nothing can be written by a majority, its first
+ * entry neither. */
 static void add_full(const struct tracker *tracker, uint64_t now_us, uint32_t n_writing,
                      struct text *out)
 {

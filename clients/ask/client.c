@@ -138,8 +138,8 @@ static bool refused(struct client *client, const struct message *reply)
     return true;
 }
 
-/* A broker's sign of life also tells who coordinates. What was asked of another one is asked again.
- */
+/* A broker's sign of life also tells who coordinates. What was asked of another one
+ * is asked again. */
 static void take_sign_of_life(struct client *client, const struct wire_broker *broker,
                               uint64_t now_us)
 {

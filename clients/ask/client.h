@@ -35,8 +35,8 @@ struct client_call {
     struct client_call *next;
 };
 
-/* Connects to the first broker, in the context that bus_open() made. Borrows both. Caller destroys.
- */
+/* Connects to the first broker, in the context that bus_open() made. Borrows both.
+ * Caller destroys. */
 struct client *client_new(void *context, const struct addresses *brokers);
 
 /* Drops all calls. Accepts NULL. */

@@ -17,8 +17,8 @@
 
 /* --- reading --- */
 
-/* Reads one piece behind what is there. Returns the number of bytes, 0 at the end, -1 with errno.
- */
+/* Reads one piece behind what is there. Returns the number of bytes, 0 at the end,
+ * -1 with errno. */
 static ssize_t read_more(struct jobfile *file)
 {
     if (file->size - file->len < READ_BYTES) {

@@ -3,9 +3,9 @@
  *
  *   SUBMITTING --accepted--> WAITING --finished--> ENDED
  *       ^                       |
- *       +-----not found---------+   a new coordinator may not know the job: the same key makes it
- * the same job
- */
+ *       +-----not found---------+
+ *
+ * A new coordinator may not know the job: the same key makes it the same job. */
 #ifndef CONCLAVE_CLIENTS_SUBMISSION_H
 #define CONCLAVE_CLIENTS_SUBMISSION_H
 

@@ -1,5 +1,5 @@
-/* bank.c - conclave bank deposit, withdraw, balance, transfer: the accounts of the nodes' ledgers.
- */
+/* bank.c - conclave bank deposit, withdraw, balance, transfer: the accounts of the
+ * nodes' ledgers. */
 #include <inttypes.h>
 #include <stdio.h>
 

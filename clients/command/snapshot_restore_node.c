@@ -4,8 +4,8 @@
  * The other nodes have gone on since the cut. What they know of the lost ledger is in their own: up
  * to which number they have applied what it sent, and what they have sent it. So transfers that had
  * left before the cut are sent again exactly when their receivers have not applied them. Of those
- * after the cut only the numbers are known, not the amounts; all of them together show in the sum.
- */
+ * after the cut only the numbers are known, not the amounts; all of them together show
+ * in the sum. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

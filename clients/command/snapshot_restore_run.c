@@ -1,5 +1,5 @@
-/* snapshot_restore_run.c - conclave snapshot restore, and what `conclave up --restore` does first.
- */
+/* snapshot_restore_run.c - conclave snapshot restore, and what `conclave up
+ * --restore` does first. */
 #include <inttypes.h>
 #include <stdio.h>
 

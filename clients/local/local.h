@@ -18,8 +18,8 @@
 int local_path(const char *dir, const char *name, char at[LOCAL_PATH_MAX]);
 
 /* Makes the directory and takes its lock. OK with the open lock in *lock; else one line in `why`
- * (TEXT_MAX bytes): ERR_EXISTS when a cluster runs there, ERR_IO when the directory cannot be used.
- */
+ * (TEXT_MAX bytes): ERR_EXISTS when a cluster runs there, ERR_IO when the directory
+ * cannot be used. */
 int local_claim(const char *dir, int *lock, char *why);
 
 /* Returns the process that holds the directory's lock; 0 when none does; -1 when there is no such

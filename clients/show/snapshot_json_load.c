@@ -394,8 +394,8 @@ int snapshot_json_load(const json_t *object, struct snapshot_model **out, struct
     return error;
 }
 
-/* A container begins with the length of its head, whose fourth byte is 0; no JSON has such a byte.
- */
+/* A container begins with the length of its head, whose fourth byte is 0; no JSON has
+ * such a byte. */
 static bool is_container(struct slice bytes)
 {
     return bytes.len >= 4 && !bytes.at[3];

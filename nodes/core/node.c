@@ -469,8 +469,8 @@ static void take_message(struct node *node, enum plane plane, node_id_t from,
 
 /* --- the door --- */
 
-/* Who wakes long after the promised time was stopped or starved, and must not blame others for it.
- */
+/* Who wakes long after the promised time was stopped or starved, and must not blame
+ * others for it. */
 static void check_lateness(struct node *node)
 {
     uint64_t since = node->promised_us > node->last_us ? node->promised_us : node->last_us;

@@ -52,8 +52,8 @@ bool node_is_done_with(const struct node *node, struct value_id id, log_index_t 
 bool node_names(const struct node *node, struct value_id id);
 
 /* True when a HELLO of that incarnation is not to be taken for the node's: another one of the same
- * id is heard, and its connection stands. `refusal`, when not NULL, gets the answer (caller drops).
- */
+ * id is heard, and its connection stands. `refusal`, when not NULL, gets the
+ * answer (caller drops). */
 bool node_refuses(const struct node *node, node_id_t from, incarnation_t incarnation,
                   struct message **refusal);
 

@@ -69,8 +69,8 @@ int disk_boots(struct disk *disk, uint64_t *boots, struct text *why);
 int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why);
 
 /* Calls `part` for every part of the full checkpoint, then `entry` for every log entry behind it,
- * in order. ERR_CORRUPT for a gap or damage; else the first error of either, after the same line.
- */
+ * in order. ERR_CORRUPT for a gap or damage; else the first error of either, after
+ * the same line. */
 int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, void *context,
                   struct text *why);
 

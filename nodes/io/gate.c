@@ -163,8 +163,8 @@ void gate_durable(struct gate *gate, uint64_t seq)
     gate->durable_seq = seq;
     if (!gate->n_held)
         return;
-    /* An item that must still wait blocks those behind it for the same destination, and no others.
-     */
+    /* An item that must still wait blocks those behind it for the same destination,
+     * and no others. */
     bool *blocked = mem_new(gate->n_peers + DESTINATIONS_EXTRA, sizeof *blocked);
     for (struct item **at = &gate->first; *at;) {
         struct item *item = *at;

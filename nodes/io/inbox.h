@@ -1,6 +1,6 @@
 /* inbox.h - what comes in from the network, sorted: who sent it, whether it may stand where it
- * stands; the rest is counted and dropped. Behind it everything is decoded and has a known sender.
- */
+ * stands; the rest is counted and dropped. Behind it everything is decoded and has
+ * a known sender. */
 #ifndef CONCLAVE_IO_INBOX_H
 #define CONCLAVE_IO_INBOX_H
 

@@ -1,6 +1,6 @@
 /* serve.h - handing out pieces of values: to peers that pull them, and to clients that read a kept
- * result. What is in memory is answered at once, what is on disk when the store thread has read it.
- */
+ * result. What is in memory is answered at once, what is on disk when the store thread
+ * has read it. */
 #ifndef CONCLAVE_IO_SERVE_H
 #define CONCLAVE_IO_SERVE_H
 

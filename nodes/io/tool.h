@@ -1,6 +1,6 @@
 /* tool.h - what conclave-node does to a directory instead of running a node in it: `conclave
- * recover` and `conclave snapshot restore --node` call it, so that only this program opens stores.
- */
+ * recover` and `conclave snapshot restore --node` call it, so that only this
+ * program opens stores. */
 #ifndef CONCLAVE_IO_TOOL_H
 #define CONCLAVE_IO_TOOL_H
 

@@ -8,8 +8,8 @@
 #include "shared/base/limits.h"
 
 #define WINDOW_US (10 * SECOND_US)
-/* Reading it takes some 2 us, so not at every turn; what was waited in so short a time is little.
- */
+/* Reading it takes some 2 us, so not at every turn; what was waited in so short a
+ * time is little. */
 #define SCHEDSTAT_EVERY_US MS_US
 #define SCHEDSTAT_FROM_US  (5 * MS_US) /* shorter turns interest nobody */
 

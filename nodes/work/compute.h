@@ -22,8 +22,8 @@ struct compute_result {
 };
 
 /* Starts the thread, at nice +10. It holds every result back for `delay_us` (simulated processing
- * time), and executes nothing else meanwhile; it fails as `failure` says (copies). Caller destroys.
- */
+ * time), and executes nothing else meanwhile; it fails as `failure` says (copies).
+ * Caller destroys. */
 struct compute *compute_start(uint64_t delay_us, const struct failure *failure);
 
 /* Hands one operation over. Copies it; takes new references to its blobs. OPERAND_VALUE is not
@@ -33,8 +33,8 @@ void compute_submit(struct compute *compute, const struct compute_op *op);
 /* Makes a result of its own: the operation cannot be executed, for this reason. */
 void compute_refuse(struct compute *compute, const struct compute_op *op, const char *reason);
 
-/* Takes all finished results, oldest first; NULL when there is none. Each is the caller's to free.
- */
+/* Takes all finished results, oldest first; NULL when there is none. Each is the
+ * caller's to free. */
 struct compute_result *compute_take(struct compute *compute);
 struct compute_result *compute_next(const struct compute_result *result);
 void compute_result_free(struct compute_result *result);

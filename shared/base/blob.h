@@ -16,8 +16,8 @@ struct blob {
     _Alignas(16) uint8_t at[]; /* aligned for GMP limbs */
 };
 
-/* Returns a blob of `len` uninitialized bytes with one reference, to be filled before it is shared.
- */
+/* Returns a blob of `len` uninitialized bytes with one reference, to be filled before
+ * it is shared. */
 struct blob *blob_new(size_t len);
 
 /* Returns a blob that copies `len` bytes from `at`. */
@@ -27,8 +27,8 @@ struct blob *blob_copy(const void *at, size_t len);
 struct blob *blob_ref(struct blob *blob);
 
 /* Notes the SHA-256 of a large blob (over VALUE_INLINE_MAX_BYTES; of a smaller one: does nothing),
- * for blob_hash(). The owner's, when the bytes are complete and before any other thread has them.
- */
+ * for blob_hash(). The owner's, when the bytes are complete and before any other
+ * thread has them. */
 void blob_set_hash(struct blob *blob, const uint8_t hash[HASH_BYTES]);
 
 /* Writes the SHA-256: as noted, or else computed. Any thread. */

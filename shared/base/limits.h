@@ -106,8 +106,8 @@
 #define FILES_LINK_OF_BROKER 3  /* of a broker, for each node: a socket, two connections */
 #define FILES_CLIENTS        64 /* two connections of each of 32 clients, at least */
 #define FILES_MIN            8192 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts */
-/* ZeroMQ's limits count messages; answers have 40 bytes or 1 MiB. Smaller parts are left to them.
- */
+/* ZeroMQ's limits count messages; answers have 40 bytes or 1 MiB. Smaller parts are
+ * left to them. */
 #define GAUGE_MIN_BYTES KIB_BYTES
 /* Of answers that wait in a broker for one client to read them: 16 pieces of a result. Beyond, the
  * newest are dropped, and its requests are refused as "busy". */

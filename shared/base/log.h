@@ -6,8 +6,8 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_LEVELS };
 
-/* Says who speaks ("node 3", "broker") and the least urgent level that is written. Copies the name.
- */
+/* Says who speaks ("node 3", "broker") and the least urgent level that is written.
+ * Copies the name. */
 void log_open(const char *who, enum log_level level);
 
 bool log_enabled(enum log_level level);

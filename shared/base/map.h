@@ -1,5 +1,5 @@
-/* map.h - a hash map from one or two 64-bit numbers to a pointer, in insertion-independent order.
- */
+/* map.h - a hash map from one or two 64-bit numbers to a pointer,
+ * in insertion-independent order. */
 #ifndef CONCLAVE_BASE_MAP_H
 #define CONCLAVE_BASE_MAP_H
 

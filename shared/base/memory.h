@@ -8,8 +8,8 @@
 
 #include <stddef.h>
 
-/* Returns zeroed memory for `count` elements of `size` bytes; never NULL. Caller frees with free().
- */
+/* Returns zeroed memory for `count` elements of `size` bytes; never NULL. Caller
+ * frees with free(). */
 void *mem_new(size_t count, size_t size);
 
 /* Resizes `at` (may be NULL) to `count` elements of `size` bytes; takes `at`, caller frees the

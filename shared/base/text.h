@@ -1,5 +1,5 @@
-/* text.h - text in fixed buffers, parsing of what people type, and escaping of what strangers send.
- */
+/* text.h - text in fixed buffers, parsing of what people type, and escaping of
+ * what strangers send. */
 #ifndef CONCLAVE_BASE_TEXT_H
 #define CONCLAVE_BASE_TEXT_H
 
@@ -46,8 +46,8 @@ int parse_duration_us(struct slice text, uint64_t max_us, uint64_t *out);
 /* Parses "4096", "64KiB", "128MiB", "1GiB" into bytes. */
 int parse_size(struct slice text, uint64_t max, uint64_t *out);
 
-/* Parses a probability, "0", "0.02" or "1", into millionths; at most six digits behind the point.
- */
+/* Parses a probability, "0", "0.02" or "1", into millionths; at most six digits
+ * behind the point. */
 int parse_probability(struct slice text, uint64_t *out_ppm);
 
 /* A job id as people type it: "TERM-INDEX". */

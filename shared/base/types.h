@@ -10,8 +10,8 @@
 typedef uint32_t node_id_t;
 #define NODE_NONE ((node_id_t)0)
 
-/* Raft's term and log index (Ongaro & Ousterhout 2014, section 5.1). Both start at 1; 0 is "none".
- */
+/* Raft's term and log index (Ongaro & Ousterhout 2014, section 5.1). Both start at 1;
+ * 0 is "none". */
 typedef uint64_t term_t;
 typedef uint64_t log_index_t;
 
@@ -23,8 +23,8 @@ typedef uint64_t job_id_t;
 #define JOB_INDEX_BITS 40
 #define JOB_NONE       ((job_id_t)0)
 
-/* The number of an operation in its job's plan, from 1 ("R1"); total + 1 is the conversion to text.
- */
+/* The number of an operation in its job's plan, from 1 ("R1"); total + 1 is the
+ * conversion to text. */
 typedef uint64_t op_id_t;
 
 /* Bytes that somebody else owns. Not terminated. */
@@ -33,8 +33,8 @@ struct slice {
     size_t len;
 };
 
-/* The kinds of traffic; each has its own sockets. The value is the offset from a node's base port.
- */
+/* The kinds of traffic; each has its own sockets. The value is the offset from a
+ * node's base port. */
 enum plane {
     PLANE_CONTROL = 0, /* votes, client requests */
     PLANE_CHANNEL = 1, /* tasks, results, later transfers and markers: one FIFO per ordered pair */

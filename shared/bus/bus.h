@@ -30,8 +30,8 @@ void *bus_socket(void *context, int type);
 /* The same; NULL when there is no descriptor for it. For what can be tried again. */
 void *bus_socket_try(void *context, int type);
 
-/* Sets other limits on the messages queued for each peer than SOCKET_HWM; before bind or connect.
- */
+/* Sets other limits on the messages queued for each peer than SOCKET_HWM; before bind
+ * or connect. */
 void bus_limit(void *socket, int send_messages, int receive_messages);
 
 /* Closes with LINGER `linger_ms` and nulls the pointer. Accepts NULL. */

@@ -116,8 +116,8 @@ void link_destroy(struct link **link, int linger_ms)
 
 /* --- its state --- */
 
-/* Receives the next event of the monitor: a part with the event's number, a part with the address.
- */
+/* Receives the next event of the monitor: a part with the event's number, a part with
+ * the address. */
 static unsigned next_event(struct link *link)
 {
     unsigned event = 0;

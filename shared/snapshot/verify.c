@@ -152,8 +152,8 @@ static void verify_counts(const struct snapshot_model *model, uint64_t from, uin
                      from, to, recorded, channel->messages.n);
 }
 
-/* A Lamport clock above the sender's at its cut: it was sent after that, and overtook the marker.
- */
+/* A Lamport clock above the sender's at its cut: it was sent after that, and
+ * overtook the marker. */
 static void verify_messages(const struct snapshot_model *model, uint64_t from, uint64_t to,
                             struct findings *out)
 {

@@ -39,8 +39,8 @@ struct blob *codec_pack(const struct message *message);
 /* Takes such bytes apart again (caller drops). Errors as codec_decode(). */
 int codec_unpack(struct slice packed, struct message **out, struct text *why);
 
-/* Appends the message as one readable line: type{field=value, ...}. Strangers' bytes are escaped.
- */
+/* Appends the message as one readable line: type{field=value, ...}. Strangers' bytes
+ * are escaped. */
 void codec_print(const struct message *message, struct text *out);
 
 #endif

@@ -41,8 +41,8 @@ enum message_place {
     };
 #define M(SYMBOL, name, FIELDS, where, doc) R(name, FIELDS)
 /* The field `operator` is the member `opcode`: the other is a word of C++, which clang-format and
- * editors take it for. Its name on the wire stays, because a stringified argument is not expanded.
- */
+ * editors take it for. Its name on the wire stays, because a stringified argument is
+ * not expanded. */
 #define operator opcode
 WIRE_RECORDS(R)
 WIRE_MESSAGES(M)

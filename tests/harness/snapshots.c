@@ -36,8 +36,8 @@ void snapshots_begin_to_take(struct world *world, node_id_t node)
     world_ask(world, 0, node, message_new(MESSAGE_SNAPSHOT_TAKE));
 }
 
-/* The snapshot that snapshots_snapshots_begin_to_take() was for, once it is kept. Caller destroys.
- */
+/* The snapshot that snapshots_snapshots_begin_to_take() was for, once it is kept.
+ * Caller destroys. */
 struct snapshot_model *snapshots_taken(struct world *world)
 {
     struct snapshot_model *model;

@@ -62,8 +62,8 @@ static void check(struct stage *stage, node_id_t id)
 
 /* --- one step --- */
 
-/* No dice: a timeout drawn from [T, 2T) is T + 100 ms * id, the short ones lose their random part.
- */
+/* No dice: a timeout drawn from [T, 2T) is T + 100 ms * id, the short ones lose
+ * their random part. */
 static void pin_timeout(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];

@@ -167,8 +167,8 @@ struct world_client;
 struct oracle;
 struct losses;
 
-/* Somebody who asks one node one thing, again and again until there is an answer that settles it.
- */
+/* Somebody who asks one node one thing, again and again until there is an answer
+ * that settles it. */
 struct world_asker {
     struct message *request; /* owned; NULL: idle */
     struct message *answer;  /* owned; of the last request */
@@ -295,8 +295,8 @@ void world_jump(struct world *world, node_id_t id, int64_t by_ms);
 /* Ends every fault that goes on by itself. */
 void world_heal(struct world *world);
 
-/* Lets a client submit `jobs` factorials of up to n_max, one after another, checking every result.
- */
+/* Lets a client submit `jobs` factorials of up to n_max, one after another,
+ * checking every result. */
 void world_client(struct world *world, unsigned client, uint64_t jobs, uint64_t n_max);
 
 /* Lets somebody ask a node (takes the request and names the node and a number in it). The answer is

@@ -306,8 +306,8 @@ static void the_live_results_of_one_job_are_packed_in_slices_W5(void **state)
     report("many live results of one job: packing a slice");
 }
 
-/* Of several that began at different times each holds its own state; a row is packed once for all.
- */
+/* Of several that began at different times each holds its own state; a row is packed
+ * once for all. */
 static void checkpoints_that_overlap_are_each_whole_W5(void **state)
 {
     (void)state;

@@ -167,8 +167,8 @@ static void tick(uint64_t us)
         channel_tick(&network.ends[i].channel, network.now_us);
 }
 
-/* Runs until everything that was sent has arrived and is acknowledged; false: not within an hour.
- */
+/* Runs until everything that was sent has arrived and is acknowledged; false: not
+ * within an hour. */
 static bool settle(void)
 {
     for (uint64_t until = network.now_us + 3600 * SECOND_US; network.now_us < until;) {

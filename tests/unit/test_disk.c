@@ -389,8 +389,8 @@ static int compare_record(void *context, struct slice key, struct slice value)
     return OK;
 }
 
-/* Opens what is left. It is all of what was acknowledged, and nothing or all of the commit after.
- */
+/* Opens what is left. It is all of what was acknowledged, and nothing or all of
+ * the commit after. */
 static void check_life(struct model *model, term_t told, int exits)
 {
     struct disk *disk;

@@ -342,8 +342,8 @@ static void huge_counts_are_refused_X6(void **state)
     }
 }
 
-/* Arrays in arrays, each claiming as many elements as there are bytes left (msgpack-c issue 1013).
- */
+/* Arrays in arrays, each claiming as many elements as there are bytes left
+ * (msgpack-c issue 1013). */
 static void claims_that_multiply_are_refused_X6(void **state)
 {
     (void)state;

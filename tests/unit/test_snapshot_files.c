@@ -221,8 +221,8 @@ static void a_partial_snapshot_says_what_it_would_lose_S12(void **state)
     snapshot_model_destroy(&model);
 }
 
-/* Every prefix, and every byte changed: an error with a reason, or a model that can be worked with.
- */
+/* Every prefix, and every byte changed: an error with a reason, or a model that can
+ * be worked with. */
 static void damaged_files_are_refused_X11(void **state)
 {
     (void)state;

@@ -250,8 +250,8 @@ static void a_gap_in_the_log_is_damage(void **state)
     disk_close(&disk);
 }
 
-/* Everything that could be flipped is either noticed or harmless: nothing that comes back is wrong.
- */
+/* Everything that could be flipped is either noticed or harmless: nothing that comes
+ * back is wrong. */
 static void damage_is_noticed(void **state)
 {
     (void)state;

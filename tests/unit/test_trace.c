@@ -1,5 +1,5 @@
-/* Runs the files of tests/trace, each a test; TRACE_REWRITE=1 writes what is told into the files.
- */
+/* Runs the files of tests/trace, each a test; TRACE_REWRITE=1 writes what is told
+ * into the files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

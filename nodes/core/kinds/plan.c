@@ -9,8 +9,8 @@ static uint64_t groups_of(uint64_t children)
     return children / ARITY + (children % ARITY != 0);
 }
 
-/* The children that a node of a level covers: leaves below level 0, else nodes of the level below.
- */
+/* The children that a node of a level covers: leaves below level 0, else nodes of
+ * the level below. */
 static uint64_t children_at(const struct plan *plan, unsigned level)
 {
     return level ? plan->nodes[level - 1] : plan->leaves;

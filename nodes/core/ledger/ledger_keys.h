@@ -1,8 +1,8 @@
 /* ledger_keys.h - the keys of clients' requests that changed the ledger: a repeated request changes
  * nothing and gets the same answer, or is refused because that is forgotten.
  *
- *   key_add --> ring of the last LEDGER_KEYS_MAX outcomes --a batch at a time--> sessions and
- * blocks
+ *   key_add --> ring of the last LEDGER_KEYS_MAX outcomes
+ *                 --a batch at a time--> sessions and blocks
  *
  * A batch of the oldest outcomes is forgotten before the first of them is overwritten, in the same
  * transaction: what a key may cost on disk is shared by all of the batch. */

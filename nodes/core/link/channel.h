@@ -4,8 +4,8 @@
  *
  *   closed --channel_open(incarnation)--> open (link down) <--channel_link(up)--> open (link up)
  *
- * A new incarnation of the peer begins a new channel; what was in the old one is dropped with it.
- */
+ * A new incarnation of the peer begins a new channel; what was in the old one is
+ * dropped with it. */
 #ifndef CONCLAVE_CORE_CHANNEL_H
 #define CONCLAVE_CORE_CHANNEL_H
 

@@ -9,8 +9,9 @@
 #include "nodes/core/step/step.h"
 
 /* Our connection to a peer on a plane:
- *   down --EVENT_LINK_UP, HELLO sent--> greeted --WELCOME--> welcomed; EVENT_LINK_DOWN or no
- * WELCOME in time: down */
+ *   down --EVENT_LINK_UP, HELLO sent--> greeted --WELCOME--> welcomed
+ *     ^___________________________________|____________________|  EVENT_LINK_DOWN, or no WELCOME
+ *                                                                 in time */
 enum link_state { LINK_DOWN, LINK_GREETED, LINK_WELCOMED };
 
 struct link {
@@ -77,8 +78,8 @@ void peers_link_down(struct links *links, enum plane plane, node_id_t peer);
 /* Another incarnation of the node than this one is heard, and our connection to it stands. */
 bool peers_is_doubled(const struct links *links, node_id_t peer, incarnation_t incarnation);
 
-/* A peer is heard as this incarnation: first its former life ends, if it had one, then it is met.
- */
+/* A peer is heard as this incarnation: first its former life ends, if it had one, then
+ * it is met. */
 void peers_end_life(struct links *links, node_id_t peer, incarnation_t incarnation);
 void peers_meet(struct links *links, node_id_t peer, incarnation_t incarnation);
 
@@ -92,14 +93,14 @@ void peers_welcome(struct links *links, node_id_t from, const struct wire_welcom
 /* A peer ends, deliberately or by an injected failure. */
 void peers_goodbye(struct links *links, node_id_t from, const struct wire_goodbye *goodbye);
 
-/* A peer's heartbeat: notes its life and its numbers. False: it is of another life, or a leftover.
- */
+/* A peer's heartbeat: notes its life and its numbers. False: it is of another life, or
+ * a leftover. */
 bool peers_heartbeat(struct links *links, node_id_t from, struct message *heartbeat);
 
 #define PEERS_FOREIGN "it belongs to another cluster than we do"
 
-/* What it sent is dropped, and why: the log says so once in a while, status as long as it goes on.
- */
+/* What it sent is dropped, and why: the log says so once in a while, status as long as
+ * it goes on. */
 void peers_complain(struct links *links, node_id_t from, const char *what);
 
 /* Why a process of that id is refused now; empty: none is. Borrowed. */

@@ -1,9 +1,10 @@
 /* election.h - who coordinates: Raft's terms and votes (Ongaro & Ousterhout 2014, section 5.2),
  * with pre-vote, leader stickiness and check-quorum (Ongaro's thesis, 9.6 and 6.2).
  *
- *   follower --timeout, or the coordinator's connection closed--> pre-candidate --majority would
- * vote--> candidate candidate --majority--> coordinator --a higher term, or no majority follows-->
- * follower */
+ *   follower      --timeout, or the coordinator's connection closed--> pre-candidate
+ *   pre-candidate --a majority would vote--> candidate
+ *   candidate     --a majority voted--> coordinator
+ *   coordinator   --a higher term, or no majority follows--> follower */
 #ifndef CONCLAVE_CORE_ELECTION_H
 #define CONCLAVE_CORE_ELECTION_H
 

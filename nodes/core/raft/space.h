@@ -3,8 +3,8 @@
  *
  * The store keeps a reserve on disk for what must go on: terms, votes, and what was promised before
  * the disk filled up. A node with a full disk therefore votes and works, but takes in no new
- * entries of the log; while too few voters can take them in, the coordinator accepts nothing new.
- */
+ * entries of the log; while too few voters can take them in, the coordinator
+ * accepts nothing new. */
 #ifndef CONCLAVE_CORE_SPACE_H
 #define CONCLAVE_CORE_SPACE_H
 

@@ -8,8 +8,8 @@
  * checkpoint on disk does: a start takes the applied state back to that checkpoint, and whoever
  * coordinates then must be able to give the value to a follower that lacks the entry. What neither
  * names is never named again, so a node that asks for such a value can be told that it is used up
- * (node_is_done_with()). What only entries name goes when a checkpoint that covers them is durable.
- */
+ * (node_is_done_with()). What only entries name goes when a checkpoint that covers them
+ * is durable. */
 #ifndef CONCLAVE_CORE_SWEEP_H
 #define CONCLAVE_CORE_SWEEP_H
 

@@ -1,9 +1,10 @@
 /* schedule.h - the coordinator's work: splits jobs into operations, assigns them to workers, takes
  * results in, and hands out again what a lost worker had. It computes nothing.
  *
- *   item: pending (operands missing) --> ready --> assigned --> [fetching its value] --> done -->
- * gone (consumed)
- *                                          ^__________|______________|  worker lost, or taken back
+ *   item: pending (operands missing) --> ready --> assigned --> [fetching its value] --> done
+ *                                          ^__________|______________|                    |
+ *                                          worker lost, or taken back                     v
+ *                                                                                 gone (consumed)
  *
  * Only the frontier exists: an item is made when its unit is cut or its first operand is done, and
  * goes when its consumer is done. */
@@ -76,8 +77,8 @@ void schedule_job_finished(struct schedule *schedule, const struct job *job);
 /* A worker returned results. */
 void schedule_results(struct schedule *schedule, node_id_t from, const struct message *message);
 
-/* A value that the coordinator wanted from a worker is there, or cannot be had; a text is durable.
- */
+/* A value that the coordinator wanted from a worker is there, or cannot be had; a text
+ * is durable. */
 void schedule_value_ready(struct schedule *schedule, struct value_id id);
 void schedule_value_failed(struct schedule *schedule, struct value_id id);
 

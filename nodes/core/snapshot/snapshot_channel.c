@@ -1,5 +1,5 @@
-/* What a channel held at the cut: messages by their headers, operations and transfers one by one.
- */
+/* What a channel held at the cut: messages by their headers, operations and transfers
+ * one by one. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -51,8 +51,8 @@ void snapshot_add_ledger(struct snapshots *snapshots, struct recording *recordin
 bool snapshot_pack_ledger(struct recording *recording, uint64_t bytes);
 void snapshot_free_ledger(struct frozen_ledger **frozen);
 
-/* Jobs have a term, so ids below the first one are free: a kept snapshot is the value (counter, 1).
- */
+/* Jobs have a term, so ids below the first one are free: a kept snapshot is the
+ * value (counter, 1). */
 #define SNAPSHOT_OP 1
 
 void collection_free(struct snapshots *snapshots, struct collection *collection);

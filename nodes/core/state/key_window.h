@@ -52,8 +52,8 @@ struct blob *key_window_pack_open(const struct key_window *window);
 /* The number of the oldest block. */
 uint64_t key_window_first(const struct key_window *window);
 
-/* Calls for each hash of the sealed blocks from `first_block` (an index) on, and of the open one.
- */
+/* Calls for each hash of the sealed blocks from `first_block` (an index) on, and of
+ * the open one. */
 void key_window_each(const struct key_window *window, size_t first_block,
                      void (*each)(void *context, uint64_t hash), void *context);
 

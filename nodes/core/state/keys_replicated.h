@@ -3,8 +3,8 @@
  *
  * A sealed block of the window is a record of its own on each disk, written in the transaction of
  * the first full checkpoint after it was sealed; the checkpoint only names the blocks that it
- * needs. Before that, the log makes it again. A node that is installed gets all of them as parts.
- */
+ * needs. Before that, the log makes it again. A node that is installed gets all of
+ * them as parts. */
 #ifndef CONCLAVE_CORE_KEYS_REPLICATED_H
 #define CONCLAVE_CORE_KEYS_REPLICATED_H
 

@@ -45,8 +45,8 @@ uint64_t progress_first_snap(const struct progress *progress)
     return progress->snapshots > most ? progress->snapshots - most : 0;
 }
 
-/* Marks that no snap sees which can be read: all before the last one that the oldest of them sees.
- */
+/* Marks that no snap sees which can be read: all before the last one that the oldest
+ * of them sees. */
 static void forget_marks(const struct progress *progress, struct progress_node *node)
 {
     uint64_t first = progress_first_snap(progress);

@@ -50,8 +50,8 @@ uint64_t outbox_write_truncate(struct outbox *outbox, log_index_t from);
 uint64_t outbox_write_image(struct outbox *outbox, log_index_t index, term_t term,
                             struct blob *const *parts, size_t n, bool whole);
 
-/* Remembers a value under a key of up to RECORD_KEY_MAX bytes (copies it); NULL: forgets the key.
- */
+/* Remembers a value under a key of up to RECORD_KEY_MAX bytes (copies it); NULL:
+ * forgets the key. */
 uint64_t outbox_write_record(struct outbox *outbox, struct slice key, struct blob *value);
 
 /* Write a record: of bytes (copied), of one or two numbers, or its end. */

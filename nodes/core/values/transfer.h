@@ -58,8 +58,8 @@ struct transfer_output {
 struct transfer *transfer_new(const struct transfer_config *config, struct values *values);
 void transfer_destroy(struct transfer **transfer);
 
-/* What OUTPUT_FETCH asks for. A user that asks again before the end adds a source, and has one end.
- */
+/* What OUTPUT_FETCH asks for. A user that asks again before the end adds a source, and
+ * has one end. */
 struct fetch_order {
     enum value_user user;
     struct value_id id;
