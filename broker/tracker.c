@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shared/base/error.h"
+#include "shared/base/quorum.h"
 
 void tracker_init(struct tracker *tracker, uint32_t n_nodes, uint32_t n_voters, uint64_t silence_us)
 {
@@ -90,7 +91,7 @@ node_id_t tracker_lowest(const struct tracker *tracker, uint64_t now_us)
 
 uint32_t tracker_quorum(const struct tracker *tracker)
 {
-    return tracker->n_voters / 2 + 1;
+    return quorum_of(tracker->n_voters);
 }
 
 static bool is_full(const struct tracker *tracker, node_id_t id, uint64_t now_us)

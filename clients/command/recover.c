@@ -13,6 +13,7 @@
 #include "clients/local/stores.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
+#include "shared/base/quorum.h"
 
 #define SHORT_ID   8  /* digits of a cluster id that people compare */
 #define JOBS_SHOWN 12 /* ids of jobs in the table's last line */
@@ -144,7 +145,7 @@ static int choose(struct recovery *recovery)
     if (!recovery->chosen)
         return cli_fail(EXIT_NOT_FOUND, "no store of a cluster is left: restore a snapshot, or a "
                                         "backup");
-    recovery->quorum = recovery->chosen->voters / 2 + 1;
+    recovery->quorum = quorum_of((uint32_t)recovery->chosen->voters);
     for (size_t i = 0; i < recovery->n; i++) {
         const struct store_found *it = &recovery->at[i], *chosen = recovery->chosen;
         if (it->state == STORE_SOUND &&

@@ -12,6 +12,7 @@
 #include "nodes/core/raft/replication.h"
 #include "nodes/core/raft/space.h"
 #include "shared/base/mutant.h"
+#include "shared/base/quorum.h"
 #include "shared/base/text.h"
 
 #define QUICK_RETRIES \
@@ -44,7 +45,7 @@ bool election_leads(const struct raft *raft)
 
 uint32_t election_quorum(const struct raft *raft)
 {
-    return raft->step->config.n_voters / 2 + 1;
+    return quorum_of(raft->step->config.n_voters);
 }
 
 static bool is_voter(const struct raft *raft, node_id_t id)

@@ -7,6 +7,7 @@
 #include "nodes/core/raft/replication.h"
 #include "nodes/core/raft/space.h"
 #include "shared/base/mutant.h"
+#include "shared/base/quorum.h"
 
 static uint64_t stall_us(const struct raft *raft)
 {
@@ -204,12 +205,12 @@ bool health_is_good(const struct raft *raft)
 
 uint32_t health_may_fail(const struct raft *raft)
 {
-    uint32_t good = 0, quorum = election_quorum(raft);
+    uint32_t good = 0;
     for (node_id_t id = 1; raft_serves(raft) && id <= raft->step->config.n_voters; id++) {
         const struct level *level = &raft->replicas[id].level;
         bool level_now = id == raft->step->config.id || (level->reached && !level->behind);
         good += is_alive(raft, id) && members_counts(raft, id) && level_now &&
                 !health_stalled_ms(raft, id);
     }
-    return good > quorum ? good - quorum : 0;
+    return quorum_spare(raft->step->config.n_voters, good);
 }

@@ -10,6 +10,7 @@
 #include "nodes/core/raft/space.h"
 
 #include "shared/base/mutant.h"
+#include "shared/base/quorum.h"
 
 static void stop_install(struct replica *replica)
 {
@@ -81,18 +82,14 @@ static void start_probing(struct raft *raft, struct replica *replica)
 static uint64_t majority(const struct raft *raft, uint64_t own,
                          uint64_t (*read)(const struct replica *replica))
 {
-    uint64_t values[NODES_MAX];
-    uint32_t n = 0;
-    for (node_id_t id = 1; id <= raft->step->config.n_voters; id++) {
+    uint64_t reached[NODES_MAX];
+    uint32_t n = raft->step->config.n_voters;
+    for (node_id_t id = 1; id <= n; id++) {
         uint64_t value = id == raft->step->config.id ? own : read(&raft->replicas[id]);
-        if (!members_counts(raft, id))
-            value = 0; /* it holds what it holds, but its disk is not admitted (R31) */
-        uint32_t at = n++;
-        for (; at && values[at - 1] < value; at--)
-            values[at] = values[at - 1];
-        values[at] = value;
+        /* One whose disk is not admitted holds what it holds, but does not count (R31). */
+        reached[id - 1] = members_counts(raft, id) ? value : 0;
     }
-    return n ? values[election_quorum(raft) - 1] : 0;
+    return quorum_reached(reached, n);
 }
 
 static uint64_t read_match(const struct replica *replica)
