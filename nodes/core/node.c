@@ -1,6 +1,6 @@
 #include "nodes/core/node.h"
 
-#include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "nodes/core/schedule/schedule.h"
@@ -16,14 +16,62 @@
 
 static void settle(struct node *node);
 
-/* --- what the log sees of the state --- */
+/* --- the rooms --- */
 
-/* Which room hears of a committed entry, and in what order. */
-static void apply(void *context, log_index_t index, term_t term, const struct message *entry)
+/* In this order time passes in them, and then each does what is due: what was heard; what there is
+ * to do, and what of it is finished; what of that is logged and replicated; then those who wait for
+ * what the log says. Behind that leaves what all have queued, with links_send(), and the heartbeat.
+ *
+ * Each has ROOM_tick(), ROOM_pump(), ROOM_deadline() (when it has something to do that no event
+ * brings about), ROOM_clear() and ROOM_check_invariants(). */
+#define ROOMS(X)           \
+    X(links, links)        \
+    X(schedule, schedule)  \
+    X(worker, worker)      \
+    X(state, state)        \
+    X(raft, raft)          \
+    X(ledger, ledger)      \
+    X(snapshot, snapshots) \
+    X(service, service)
+
+/* Who uses whom. */
+static void connect(struct node *node)
+{
+    struct step *step = &node->step;
+    struct links *links = &node->links;
+    struct raft *raft = &node->raft;
+    struct state *state = &node->state;
+    node->links = (struct links){.step = step};
+    node->raft = (struct raft){.step = step, .links = links};
+    node->worker = (struct worker){.step = step, .links = links, .raft = raft, .state = state};
+    node->schedule = (struct schedule){.step = step, .links = links, .raft = raft, .state = state};
+    node->ledger = (struct ledger){.step = step, .links = links, .raft = raft};
+    node->snapshots = (struct snapshots){.step = step,
+                                         .links = links,
+                                         .raft = raft,
+                                         .state = state,
+                                         .worker = &node->worker,
+                                         .schedule = &node->schedule,
+                                         .ledger = &node->ledger};
+    node->service = (struct service){.step = step,
+                                     .links = links,
+                                     .raft = raft,
+                                     .state = state,
+                                     .worker = &node->worker,
+                                     .schedule = &node->schedule,
+                                     .ledger = &node->ledger,
+                                     .snapshots = &node->snapshots,
+                                     .heartbeat_at_us = step->now_us};
+}
+
+/* --- what the log asks --- */
+
+/* Which room hears of an applied entry, and in what order. */
+static void applied(void *context, log_index_t index, void *made)
 {
     struct node *node = context;
+    struct job *job = made;
     settle(node);
-    struct job *job = state_apply(&node->state, index, term, entry);
     bool kept = job && (job->keeps || schedule_keeps(&node->schedule, job->id));
     if (job && job_is_finished(job) && (kept || job->state != JOB_DONE))
         sweep_job(&node->raft, job->id);
@@ -38,95 +86,12 @@ static void apply(void *context, log_index_t index, term_t term, const struct me
     }
 }
 
-/* Snapshots have no term in their numbers, jobs always have one. */
 static bool names(const void *context, struct value_id id)
 {
-    const struct node *node = context;
-    return id.job >> JOB_INDEX_BITS ? state_names(&node->state, id)
-                                    : snapshot_names(&node->snapshots, id);
+    return snapshot_names(&((const struct node *)context)->snapshots, id);
 }
 
-static bool describe(const void *context, struct value_id id, uint64_t *len,
-                     uint8_t hash[HASH_BYTES])
-{
-    return state_describes(&((const struct node *)context)->state, id, len, hash);
-}
-
-static bool rests(const void *context)
-{
-    return !((const struct node *)context)->state.jobs.open;
-}
-
-static incarnation_t *births(void *context)
-{
-    return ((struct node *)context)->state.births.at;
-}
-
-static struct image_build *save(void *context)
-{
-    return image_begin(&((struct node *)context)->state, IMAGE_WHOLE);
-}
-
-static void stores(void *context, const struct image *image)
-{
-    keys_store_blocks(&((struct node *)context)->state, image);
-}
-
-static void end_build(void *context, struct image_build **build)
-{
-    image_end(&((struct node *)context)->state, build);
-}
-
-static void *fresh(const void *context)
-{
-    return image_scratch_new(&((const struct node *)context)->state);
-}
-
-static int load(void *fresh, struct slice part, machine_value *each, void *each_context)
-{
-    return image_load_part(fresh, part, each, each_context);
-}
-
-static bool is_whole(const void *fresh, const struct image *image)
-{
-    const struct state *state = fresh;
-    return state->applied == image->index && state->applied_term == image->term &&
-           !state->keys.window.missing;
-}
-
-static void replace(void *context, void **fresh)
-{
-    struct state *state = &((struct node *)context)->state, *loaded = *fresh;
-    image_replace_state(state, &loaded);
-    keys_forget_blocks(state);
-    *fresh = NULL;
-}
-
-static void drop(void **fresh)
-{
-    struct state *loaded = *fresh;
-    image_scratch_drop(&loaded);
-    *fresh = NULL;
-}
-
-static const struct machine machine = {
-    .check = jobs_entry_is_valid,
-    .values = state_entry_values,
-    .apply = apply,
-    .names = names,
-    .describe = describe,
-    .rests = rests,
-    .births = births,
-    .save = save,
-    .saved = image_of,
-    .stores = stores,
-    .end = end_build,
-    .fresh = fresh,
-    .load = load,
-    .is_whole = is_whole,
-    .replace = replace,
-    .drop = drop,
-};
+static const struct raft_owner owner = {.applied = applied, .names = names};
 
 /* --- life --- */
 
@@ -138,45 +103,14 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
     node->step.now_us = node->last_us = node->promised_us = now_us;
     node->step.random = config->random;
     node->step.out.level = config->log_level;
-    keys_init(&node->state.keys, &config->keys);
+    connect(node);
+    state_init(&node->state, &node->step);
     keys_init(&node->ledger.keys.forgotten, &config->keys);
-    node->state.step = &node->step;
-    image_init(&node->state);
-    node->links.step = &node->step;
-    node->raft.step = &node->step;
-    node->raft.links = &node->links;
-    node->raft.machine = &machine;
-    node->raft.context = node;
-    node->worker.step = &node->step;
-    node->worker.links = &node->links;
-    node->worker.raft = &node->raft;
-    node->worker.state = &node->state;
-    node->schedule.step = &node->step;
-    node->schedule.links = &node->links;
-    node->schedule.raft = &node->raft;
-    node->schedule.state = &node->state;
-    node->snapshots.step = &node->step;
-    node->snapshots.links = &node->links;
-    node->snapshots.raft = &node->raft;
-    node->snapshots.state = &node->state;
-    node->snapshots.worker = &node->worker;
-    node->snapshots.schedule = &node->schedule;
-    node->snapshots.ledger = &node->ledger;
-    node->service = (struct service){.step = &node->step,
-                                     .links = &node->links,
-                                     .raft = &node->raft,
-                                     .state = &node->state,
-                                     .worker = &node->worker,
-                                     .schedule = &node->schedule,
-                                     .ledger = &node->ledger,
-                                     .snapshots = &node->snapshots,
-                                     .heartbeat_at_us = now_us};
-    node->ledger.step = &node->step;
-    node->ledger.links = &node->links;
-    node->ledger.raft = &node->raft;
-    members_init(&node->raft, durable);
-    node->raft.members.began_us = now_us;
-    election_init(&node->raft, durable);
+    node->raft.machine = &state_machine;
+    node->raft.state = &node->state;
+    node->raft.owner = &owner;
+    node->raft.node = node;
+    raft_init(&node->raft, durable);
     return node;
 }
 
@@ -216,20 +150,9 @@ void node_destroy(struct node **node)
     *node = NULL;
     if (!it)
         return;
-    schedule_clear(&it->schedule);
-    worker_clear(&it->worker);
-    requests_clear(&it->service);
-    snapshot_clear(&it->snapshots);
-    replication_clear(&it->raft);
-    follower_clear(&it->raft);
-    journal_clear(&it->raft);
-    sweep_clear(&it->raft);
-    peers_clear(&it->links);
-    members_clear(&it->raft);
-    jobs_clear(&it->state.jobs);
-    keys_clear(&it->state.keys);
-    progress_clear(&it->state.progress);
-    ledger_clear(&it->ledger);
+#define CLEAR(room, at) room##_clear(&it->at);
+    ROOMS(CLEAR)
+#undef CLEAR
     outbox_destroy(&it->step.out);
     free(it);
 }
@@ -277,8 +200,8 @@ static void settle_raft(struct node *node, const struct raft_fact *fact)
     }
 }
 
-/* Hands on all that was reported, and what that makes others report. Called wherever a room may
- * have reported something that the next call must not miss. */
+/* Hands on all that was reported, and what that makes others report: after each entry of a table,
+ * and wherever a call may have reported something that the next one must not miss. */
 static void settle(struct node *node)
 {
     for (;;) {
@@ -327,26 +250,124 @@ static void take_welcome(struct node *node, node_id_t from, const struct wire_we
     peers_welcome(&node->links, from, welcome);
 }
 
-static void take_control(struct node *node, node_id_t from, const struct message *message)
+static void take_heartbeat(struct node *node, node_id_t from, struct message *message)
 {
-    if (message->type == MESSAGE_VOTE_REQUEST)
-        election_vote_request(&node->raft, from, &message->as.vote_request);
-    else if (message->type == MESSAGE_VOTE_REPLY)
-        election_vote_reply(&node->raft, from, &message->as.vote_reply);
-    else if (message->type == MESSAGE_FOUND)
-        founding_take(&node->raft, from, &message->as.found);
-    else if (message->type == MESSAGE_GOODBYE)
-        peers_goodbye(&node->links, from, &message->as.goodbye);
-    else if (message->type == MESSAGE_ACCOUNT_QUERY)
-        ledger_query(&node->ledger, from, &message->as.account_query);
-    else if (message->type == MESSAGE_ACCOUNT_REPLY)
-        ledger_query_reply(&node->ledger, from, &message->as.account_reply);
-    else
-        step_reject(&node->step, from, "it does not belong on the control plane");
+    const struct wire_heartbeat *heartbeat = &message->as.heartbeat;
+    founding_heartbeat(&node->raft, from, heartbeat);
+    if (members_is_foreign(&node->raft, from)) {
+        if (heartbeat->term) /* else it may still join ours */
+            peers_complain(&node->links, from, PEERS_FOREIGN);
+        return;
+    }
+    election_heartbeat(&node->raft, from, heartbeat);
+    settle(node);
+    if (!peers_heartbeat(&node->links, from, message))
+        return;
+    health_heartbeat(&node->raft, from, heartbeat);
+    settle(node);
+    if (raft_serves(&node->raft))
+        schedule_heartbeat(&node->schedule, from);
 }
 
-/* Something that only the coordinator of a term sends; what that changes is known before it is
- * read. */
+/* From whom a message is taken in. */
+struct gate {
+    bool stranger;  /* from a node of another cluster, too: it may come to belong to ours */
+    size_t term;    /* where its term is: only that term's coordinator sends it; 0: anybody does */
+    size_t cluster; /* where it names its cluster, when it must be ours; 0: it need not say */
+};
+
+#define ANYBODY \
+    {           \
+        0       \
+    }
+#define STRANGER         \
+    {                    \
+        .stranger = true \
+    }
+#define COORDINATOR(name)                              \
+    {                                                  \
+        .term = offsetof(struct message, as.name.term) \
+    }
+/* One of an old term is answered, so that it learns of the new one: see `accepted`. */
+#define OUR_COORDINATOR(name)                                   \
+    {                                                           \
+        .term = offsetof(struct message, as.name.term),         \
+        .cluster = offsetof(struct message, as.name.cluster_id) \
+    }
+
+/* Each message of another node: its plane, who may send it, and the function of a room that takes
+ * it in. A message that is not here is rejected. */
+#define MESSAGES(X)                                                                            \
+    X(m->as.hello.plane, HELLO, STRANGER, take_hello(node, from, &m->as.hello))                \
+    X(m->as.welcome.plane, WELCOME, ANYBODY, take_welcome(node, from, &m->as.welcome))         \
+    X(PLANE_HEARTBEAT, HEARTBEAT, STRANGER, take_heartbeat(node, from, m))                     \
+    X(PLANE_CONTROL, FOUND, STRANGER, founding_take(raft, from, &m->as.found))                 \
+    X(PLANE_CONTROL, GOODBYE, ANYBODY, peers_goodbye(links, from, &m->as.goodbye))             \
+    X(PLANE_CONTROL, VOTE_REQUEST, ANYBODY,                                                    \
+      election_vote_request(raft, from, &m->as.vote_request))                                  \
+    X(PLANE_CONTROL, VOTE_REPLY, ANYBODY, election_vote_reply(raft, from, &m->as.vote_reply))  \
+    X(PLANE_CONTROL, ACCOUNT_QUERY, ANYBODY, ledger_query(ledger, from, &m->as.account_query)) \
+    X(PLANE_CONTROL, ACCOUNT_REPLY, ANYBODY,                                                   \
+      ledger_query_reply(ledger, from, &m->as.account_reply))                                  \
+    X(PLANE_CHECKPOINT, APPEND, OUR_COORDINATOR(append),                                       \
+      accepted ? follower_append(raft, from, m) : follower_refuse_append(raft, from))          \
+    X(PLANE_CHECKPOINT, APPEND_REPLY, ANYBODY,                                                 \
+      replication_append_reply(raft, from, &m->as.append_reply))                               \
+    X(PLANE_CHECKPOINT, INSTALL, OUR_COORDINATOR(install),                                     \
+      accepted ? follower_install(raft, from, m) : follower_refuse_install(raft, from, m))     \
+    X(PLANE_CHECKPOINT, INSTALL_REPLY, ANYBODY,                                                \
+      replication_install_reply(raft, from, &m->as.install_reply))                             \
+    X(PLANE_CHANNEL, TASK, COORDINATOR(task), worker_task(worker, from, m))                    \
+    X(PLANE_CHANNEL, RELEASE, COORDINATOR(release),                                            \
+      worker_release(worker, from, m->as.release.job, m->as.release.op))                       \
+    X(PLANE_CHANNEL, RESULT, ANYBODY, schedule_results(schedule, from, m))                     \
+    X(PLANE_CHANNEL, TRANSFER, ANYBODY, ledger_message(ledger, from, m))                       \
+    X(PLANE_CHANNEL, APP, ANYBODY, ledger_message(ledger, from, m))                            \
+    X(PLANE_CHANNEL, LEDGER_ACK, ANYBODY, ledger_message(ledger, from, m))                     \
+    X(PLANE_CHANNEL, MARKER, ANYBODY, snapshot_marker(snapshots, from, &m->as.marker))         \
+    X(PLANE_CHANNEL, SNAPSHOT_REPORT, ANYBODY, snapshot_report(snapshots, from, m))            \
+    X(PLANE_CHANNEL, SNAPSHOT_END, ANYBODY, snapshot_end(snapshots, from, &m->as.snapshot_end))
+
+static const struct gate gates[MESSAGE_TYPES] = {
+#define GATE(at, NAME, gate, call) [MESSAGE_##NAME] = gate,
+    MESSAGES(GATE)
+#undef GATE
+};
+
+static bool is_on_its_plane(enum plane plane, const struct message *m)
+{
+    switch (m->type) {
+#define PLANE(at, NAME, gate, call) \
+    case MESSAGE_##NAME:            \
+        return (at) == plane;
+        MESSAGES(PLANE)
+#undef PLANE
+    default:
+        return false;
+    }
+}
+
+static void hand_on(struct node *node, node_id_t from, struct message *m, bool accepted)
+{
+    struct links *links = &node->links;
+    struct raft *raft = &node->raft;
+    struct worker *worker = &node->worker;
+    struct schedule *schedule = &node->schedule;
+    struct ledger *ledger = &node->ledger;
+    struct snapshots *snapshots = &node->snapshots;
+    switch (m->type) {
+#define TAKE(at, NAME, gate, call) \
+    case MESSAGE_##NAME:           \
+        call;                      \
+        break;
+        MESSAGES(TAKE)
+#undef TAKE
+    default:
+        break;
+    }
+}
+
+/* What only the coordinator of a term sends; what that changes is known before it is read. */
 static bool follows(struct node *node, node_id_t from, term_t term)
 {
     bool accepted = election_accept_coordinator(&node->raft, from, term);
@@ -354,86 +375,13 @@ static bool follows(struct node *node, node_id_t from, term_t term)
     return accepted;
 }
 
-static void take_channel(struct node *node, node_id_t from, struct message *message)
+/* A message that was delivered in its turn; it is noted for snapshots that record. */
+static bool take_from_channel(struct node *node, node_id_t from, struct message *message)
 {
     if (!peers_receive(&node->links, from, message))
-        return;
+        return false;
     snapshot_record(&node->snapshots, from, message);
-    switch (message->type) {
-    case MESSAGE_TASK:
-        if (follows(node, from, message->as.task.term))
-            worker_task(&node->worker, from, message);
-        break;
-    case MESSAGE_RELEASE:
-        if (follows(node, from, message->as.release.term))
-            worker_release(&node->worker, from, message->as.release.job, message->as.release.op);
-        break;
-    case MESSAGE_RESULT:
-        schedule_results(&node->schedule, from, message);
-        break;
-    case MESSAGE_TRANSFER:
-    case MESSAGE_APP:
-    case MESSAGE_LEDGER_ACK:
-        ledger_message(&node->ledger, from, message);
-        break;
-    case MESSAGE_MARKER:
-        snapshot_marker(&node->snapshots, from, &message->as.marker);
-        break;
-    case MESSAGE_SNAPSHOT_REPORT:
-        snapshot_report(&node->snapshots, from, message);
-        break;
-    case MESSAGE_SNAPSHOT_END:
-        snapshot_end(&node->snapshots, from, &message->as.snapshot_end);
-        break;
-    default:
-        step_reject(&node->step, from, "it does not belong on a channel");
-        break;
-    }
-}
-
-static void take_checkpoint(struct node *node, node_id_t from, struct message *message)
-{
-    switch (message->type) {
-    case MESSAGE_APPEND:
-        if (members_accepts(&node->raft, from, message->as.append.cluster_id))
-            follower_append(&node->raft, from, message,
-                            follows(node, from, message->as.append.term));
-        break;
-    case MESSAGE_APPEND_REPLY:
-        replication_append_reply(&node->raft, from, &message->as.append_reply);
-        break;
-    case MESSAGE_INSTALL:
-        if (members_accepts(&node->raft, from, message->as.install.cluster_id))
-            follower_install(&node->raft, from, message,
-                             follows(node, from, message->as.install.term));
-        break;
-    case MESSAGE_INSTALL_REPLY:
-        replication_install_reply(&node->raft, from, &message->as.install_reply);
-        break;
-    default:
-        step_reject(&node->step, from, "it does not belong on the checkpoint plane");
-        break;
-    }
-}
-
-static void take_feed(struct node *node, node_id_t from, struct message *message)
-{
-    if (message->type != MESSAGE_HEARTBEAT)
-        return;
-    founding_heartbeat(&node->raft, from, &message->as.heartbeat);
-    if (members_is_foreign(&node->raft, from)) {
-        if (message->as.heartbeat.term) /* else it may still join ours */
-            peers_complain(&node->links, from, PEERS_FOREIGN);
-        return;
-    }
-    election_heartbeat(&node->raft, from, &message->as.heartbeat);
-    settle(node);
-    if (!peers_heartbeat(&node->links, from, message))
-        return;
-    health_heartbeat(&node->raft, from, &message->as.heartbeat);
-    settle(node);
-    if (node_serves(node))
-        schedule_heartbeat(&node->schedule, from);
+    return true;
 }
 
 /* The place of a message on a plane was checked by the runtime; who sent it, too. What is in it was
@@ -441,30 +389,29 @@ static void take_feed(struct node *node, node_id_t from, struct message *message
 static void take_message(struct node *node, enum plane plane, node_id_t from,
                          struct message *message)
 {
+    const struct gate *gate = &gates[message->type];
+    const char *at = (const char *)message;
+    bool begins = message->type == MESSAGE_HELLO || message->type == MESSAGE_WELCOME;
     if (!step_is_peer(&node->step, from)) {
         step_reject(&node->step, from, "there is no such node");
         return;
     }
-    bool joins = message->type == MESSAGE_HELLO || message->type == MESSAGE_FOUND ||
-                 plane == PLANE_HEARTBEAT;
-    if (members_is_foreign(&node->raft, from) && !joins) {
+    if (members_is_foreign(&node->raft, from) && !gate->stranger) {
         peers_complain(&node->links, from, PEERS_FOREIGN);
         return;
     }
-    if (message->type == MESSAGE_HELLO && message->as.hello.plane == plane)
-        take_hello(node, from, &message->as.hello);
-    else if (message->type == MESSAGE_WELCOME && message->as.welcome.plane == plane)
-        take_welcome(node, from, &message->as.welcome);
-    else if (plane == PLANE_CONTROL)
-        take_control(node, from, message);
-    else if (plane == PLANE_CHANNEL)
-        take_channel(node, from, message);
-    else if (plane == PLANE_CHECKPOINT)
-        take_checkpoint(node, from, message);
-    else if (plane == PLANE_HEARTBEAT)
-        take_feed(node, from, message);
-    else
+    if (plane == PLANE_CHANNEL && !begins && !take_from_channel(node, from, message))
+        return;
+    if (!is_on_its_plane(plane, message)) {
         step_reject(&node->step, from, "it does not belong on its plane");
+        return;
+    }
+    if (gate->cluster &&
+        !members_accepts(&node->raft, from, *(const struct slice *)(at + gate->cluster)))
+        return;
+    bool accepted = !gate->term || follows(node, from, *(const term_t *)(at + gate->term));
+    if (accepted || gate->cluster)
+        hand_on(node, from, message, accepted);
 }
 
 /* --- the door --- */
@@ -481,19 +428,6 @@ static void check_lateness(struct node *node)
     }
     if (late_us >= LATE_US)
         election_late(&node->raft, late_us);
-}
-
-static void say_goodbye(struct node *node, bool injected)
-{
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        if (!step_is_peer(&node->step, id) ||
-            node->links.peers[id].links[PLANE_CONTROL].state == LINK_DOWN)
-            continue;
-        struct message *message = message_new(MESSAGE_GOODBYE);
-        message->as.goodbye.incarnation = node->step.config.incarnation;
-        message->as.goodbye.injected = injected;
-        outbox_send(&node->step.out, PLANE_CONTROL, id, message);
-    }
 }
 
 /* The end of what one user has asked for, for that user alone. */
@@ -538,8 +472,7 @@ static void take_event(struct node *node, const struct event *event)
         peers_link_down(&node->links, event->link.plane, event->link.peer);
         break;
     case EVENT_PERSISTED:
-        journal_persisted(&node->raft, event->persisted);
-        replication_advance(&node->raft);
+        raft_persisted(&node->raft, event->persisted);
         ledger_persisted(&node->ledger, event->persisted);
         break;
     case EVENT_COMPUTED:
@@ -567,7 +500,7 @@ static void take_event(struct node *node, const struct event *event)
         requests_handle(&node->service, event->request.client, event->request.message);
         break;
     case EVENT_STOP:
-        say_goodbye(node, event->stop.injected);
+        peers_say_goodbye(&node->links, event->stop.injected);
         break;
     }
 }
@@ -587,32 +520,20 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     settle(node);
     take_event(node, event);
     settle(node);
+#define TICK(room, at)      \
+    room##_tick(&node->at); \
+    settle(node);
     if (event->kind == EVENT_TICK) {
-        peers_tick(&node->links);
-        settle(node);
-        health_tick(&node->raft);
-        founding_tick(&node->raft);
-        election_tick(&node->raft);
-        settle(node);
-        requests_tick(&node->service);
-        follower_tick(&node->raft);
-        worker_tick(&node->worker);
-        repair_tick(&node->raft);
-        ledger_queries_tick(&node->ledger);
-        snapshot_tick(&node->snapshots);
+        ROOMS(TICK)
     }
-    schedule_pump(&node->schedule);
-    worker_pump(&node->worker);
-    image_pump(&node->state);
-    replication_pump(&node->raft);
-    members_pump(&node->raft);
-    requests_confirmed(&node->service);
-    journal_compact(&node->raft);
-    ledger_pump(&node->ledger);
-    snapshot_pump(&node->snapshots);
-    sweep_pump(&node->raft);
-    peers_pump(&node->links);
-    heartbeat_tick(&node->service);
+#undef TICK
+#define PUMP(room, at)      \
+    room##_pump(&node->at); \
+    settle(node);
+    ROOMS(PUMP)
+#undef PUMP
+    links_send(&node->links);
+    service_publish(&node->service);
     outbox_end(&node->step.out);
     node->last_us = node->step.now_us;
     node->promised_us = node_deadline(node);
@@ -626,14 +547,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t node_deadline(const struct node *node)
 {
-    uint64_t at = node->service.heartbeat_at_us;
-    at = earlier(at, election_deadline(&node->raft));
-    at = earlier(at, peers_deadline(&node->links));
-    at = earlier(at, schedule_deadline(&node->schedule));
-    at = earlier(at, ledger_queries_deadline(&node->ledger));
-    at = earlier(at, snapshot_deadline(&node->snapshots));
-    at = earlier(at, image_deadline(&node->state));
-    return earlier(at, requests_deadline(&node->service));
+    uint64_t first_us = UINT64_MAX;
+#define DEADLINE(room, at) first_us = earlier(first_us, room##_deadline(&node->at));
+    ROOMS(DEADLINE)
+#undef DEADLINE
+    return first_us;
 }
 
 bool node_refuses(const struct node *node, node_id_t from, incarnation_t incarnation,
@@ -641,22 +559,14 @@ bool node_refuses(const struct node *node, node_id_t from, incarnation_t incarna
 {
     if (!step_is_peer(&node->step, from) || !peers_is_doubled(&node->links, from, incarnation))
         return false;
-    const struct peer *peer = &node->links.peers[from];
-    const struct wire_heartbeat *heartbeat = &peer->heartbeat->as.heartbeat;
-    if (!refusal)
-        return true;
-    *refusal = message_new(MESSAGE_REFUSED);
-    (*refusal)->as.refused = (struct wire_refused){.plane = PLANE_CONTROL,
-                                                   .src = node->step.config.id,
-                                                   .incarnation = peer->incarnation,
-                                                   .host = message_copy(*refusal, heartbeat->host),
-                                                   .pid = heartbeat->pid};
+    if (refusal)
+        *refusal = peers_refused(&node->links, from);
     return true;
 }
 
 bool node_coordinates(const struct node *node)
 {
-    return node_serves(node);
+    return raft_serves(&node->raft);
 }
 
 bool node_names(const struct node *node, struct value_id id)
@@ -671,16 +581,7 @@ bool node_is_done_with(const struct node *node, struct value_id id, log_index_t 
 
 void node_check_invariants(const struct node *node)
 {
-    assert(!node->raft.n_facts && !node->links.facts.n);
-    election_check_invariants(&node->raft);
-    journal_check_invariants(&node->raft);
-    replication_check_invariants(&node->raft);
-    jobs_check_invariants(&node->state.jobs);
-    keys_check_invariants(&node->state.keys);
-    schedule_check_invariants(&node->schedule);
-    worker_check_invariants(&node->worker);
-    ledger_check_invariants(&node->ledger);
-    snapshot_check_invariants(&node->snapshots);
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++)
-        channel_check_invariants(&node->links.peers[id].channel);
+#define CHECK(room, at) room##_check_invariants(&node->at);
+    ROOMS(CHECK)
+#undef CHECK
 }

@@ -120,7 +120,7 @@ static void give_up(struct ledger *ledger, struct ledger_wait *wait)
     message_drop(&wait->message);
 }
 
-void ledger_queries_tick(struct ledger *ledger)
+void ledger_tick(struct ledger *ledger)
 {
     struct ledger_queries *queries = &ledger->queries;
     for (size_t i = 0; i < queries->n;) {
@@ -136,7 +136,7 @@ void ledger_queries_tick(struct ledger *ledger)
     }
 }
 
-uint64_t ledger_queries_deadline(const struct ledger *ledger)
+uint64_t ledger_deadline(const struct ledger *ledger)
 {
     uint64_t at = UINT64_MAX;
     for (size_t i = 0; i < ledger->queries.n; i++) {

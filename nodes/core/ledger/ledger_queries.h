@@ -18,8 +18,8 @@ void ledger_query_reply(struct ledger *ledger, node_id_t from,
                         const struct wire_account_reply *reply);
 
 /* Asks again, and refuses what has waited too long. */
-void ledger_queries_tick(struct ledger *ledger);
-uint64_t ledger_queries_deadline(const struct ledger *ledger);
+void ledger_tick(struct ledger *ledger);
+uint64_t ledger_deadline(const struct ledger *ledger);
 
 void ledger_clear_queries(struct ledger_queries *queries);
 

@@ -189,6 +189,32 @@ void peers_goodbye(struct links *links, node_id_t from, const struct wire_goodby
     report(links, LINK_GONE, from, false);
 }
 
+void peers_say_goodbye(struct links *links, bool injected)
+{
+    for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
+        if (!step_is_peer(links->step, id) ||
+            links->peers[id].links[PLANE_CONTROL].state == LINK_DOWN)
+            continue;
+        struct message *message = message_new(MESSAGE_GOODBYE);
+        message->as.goodbye.incarnation = links->step->config.incarnation;
+        message->as.goodbye.injected = injected;
+        outbox_send(&links->step->out, PLANE_CONTROL, id, message);
+    }
+}
+
+struct message *peers_refused(const struct links *links, node_id_t id)
+{
+    const struct peer *peer = &links->peers[id];
+    const struct wire_heartbeat *heartbeat = &peer->heartbeat->as.heartbeat;
+    struct message *message = message_new(MESSAGE_REFUSED);
+    message->as.refused = (struct wire_refused){.plane = PLANE_CONTROL,
+                                                .src = links->step->config.id,
+                                                .incarnation = peer->incarnation,
+                                                .host = message_copy(message, heartbeat->host),
+                                                .pid = heartbeat->pid};
+    return message;
+}
+
 /* --- heartbeats --- */
 
 bool peers_heartbeat(struct links *links, node_id_t from, struct message *message)
@@ -324,7 +350,7 @@ static void pump(struct links *links, node_id_t id)
     outbox_send(&links->step->out, PLANE_CHANNEL, id, message);
 }
 
-void peers_pump(struct links *links)
+void links_send(struct links *links)
 {
     for (node_id_t id = 1; id <= links->step->config.n_nodes; id++)
         if (step_is_peer(links->step, id))
@@ -358,7 +384,7 @@ static void check_greetings(struct links *links, node_id_t id)
     }
 }
 
-void peers_tick(struct links *links)
+void links_tick(struct links *links)
 {
     for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
         struct peer *peer = &links->peers[id];
@@ -372,7 +398,7 @@ void peers_tick(struct links *links)
     }
 }
 
-uint64_t peers_deadline(const struct links *links)
+uint64_t links_deadline(const struct links *links)
 {
     /* Silence and greetings are looked at with every heartbeat of our own; only the channels are
      * finer. */
@@ -384,7 +410,7 @@ uint64_t peers_deadline(const struct links *links)
     return at;
 }
 
-void peers_clear(struct links *links)
+void links_clear(struct links *links)
 {
     for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
         channel_close(&links->peers[id].channel);
@@ -392,4 +418,17 @@ void peers_clear(struct links *links)
     }
     free(links->facts.at);
     links->facts = (struct link_facts){0};
+}
+
+void links_check_invariants(const struct links *links)
+{
+    assert(!links->facts.n);
+    for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
+        const struct peer *peer = &links->peers[id];
+        channel_check_invariants(&peer->channel);
+        assert(step_is_peer(links->step, id) || !peer->incarnation);
+        assert(peer->channel.peer == peer->incarnation); /* a life has one channel */
+        assert(!peer->alive || (peer->incarnation && peer->heartbeat));
+        assert(!peer->channel.linked || peer->links[PLANE_CHANNEL].state == LINK_WELCOMED);
+    }
 }

@@ -93,6 +93,13 @@ void peers_welcome(struct links *links, node_id_t from, const struct wire_welcom
 /* A peer ends, deliberately or by an injected failure. */
 void peers_goodbye(struct links *links, node_id_t from, const struct wire_goodbye *goodbye);
 
+/* We end: says so to all that are connected. */
+void peers_say_goodbye(struct links *links, bool injected);
+
+/* What a process is told whose id is that of a living peer, which peers_is_doubled() has said of
+ * it: who has the id. Caller drops. */
+struct message *peers_refused(const struct links *links, node_id_t peer);
+
 /* A peer's heartbeat: notes its life and its numbers. False: it is of another life, or
  * a leftover. */
 bool peers_heartbeat(struct links *links, node_id_t from, struct message *heartbeat);
@@ -122,15 +129,20 @@ int peers_send_durable(struct links *links, node_id_t to, struct message *messag
  * durable (takes it). */
 void peers_send_control(struct links *links, node_id_t to, struct message *message);
 
-/* --- time, and the sums --- */
+/* --- the room --- */
 
 /* Suspects the silent, repeats unanswered HELLOs, keeps the channels going. */
-void peers_tick(struct links *links);
+void links_tick(struct links *links);
+
+static inline void links_pump(struct links *links)
+{
+    (void)links; /* what the rooms above queue has to come first: links_send() */
+}
 
 /* Puts on the bus what the channels have to send. */
-void peers_pump(struct links *links);
+void links_send(struct links *links);
 
-uint64_t peers_deadline(const struct links *links);
+uint64_t links_deadline(const struct links *links);
 
 /* True when it is alive and its channel takes messages. */
 bool peers_is_linked(const struct links *links, node_id_t peer);
@@ -141,6 +153,7 @@ unsigned peers_count_alive(const struct links *links);
 /* After a stop of our own: nobody is blamed for silence that we did not listen to. */
 void peers_forgive(struct links *links);
 
-void peers_clear(struct links *links);
+void links_clear(struct links *links);
+void links_check_invariants(const struct links *links);
 
 #endif

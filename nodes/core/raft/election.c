@@ -18,26 +18,6 @@
 #define QUICK_RETRIES \
     10 /* pre-votes in a row after a disconnect: others may learn of it a little later */
 
-void raft_report(struct raft *raft, enum raft_fact_kind kind, term_t term)
-{
-    if (kind == RAFT_FOLLOWS) {
-        if (raft->told_term == term)
-            return;
-        raft->told_term = term;
-    }
-    assert(raft->n_facts < RAFT_FACTS_MAX);
-    raft->facts[raft->n_facts++] = (struct raft_fact){kind, term};
-}
-
-bool raft_take_fact(struct raft *raft, struct raft_fact *fact)
-{
-    if (!raft->n_facts)
-        return false;
-    *fact = raft->facts[0];
-    memmove(raft->facts, raft->facts + 1, --raft->n_facts * sizeof *fact);
-    return true;
-}
-
 bool election_leads(const struct raft *raft)
 {
     return raft->election.role == ROLE_COORDINATOR;

@@ -296,14 +296,15 @@ static void take_parked(struct raft *raft, node_id_t from)
     }
 }
 
-void follower_append(struct raft *raft, node_id_t from, struct message *message, bool accepted)
+void follower_refuse_append(struct raft *raft, node_id_t from)
+{
+    reply_append(raft, from, (struct wire_append_reply){.ok = false});
+}
+
+void follower_append(struct raft *raft, node_id_t from, struct message *message)
 {
     const struct wire_append *append = &message->as.append;
     struct follower *follower = &raft->follower;
-    if (!accepted) {
-        reply_append(raft, from, (struct wire_append_reply){.ok = false});
-        return;
-    }
     note_round(raft, append->round);
     if (is_waiting(raft) && append->prev_index > raft->journal.last) {
         look_ahead(raft, from, message, 0);
@@ -331,7 +332,7 @@ static void finish_install(struct raft *raft, node_id_t to)
     if (!raft->machine->is_whole(follower->loaded, image)) {
         step_reject(raft->step, to, "its full checkpoint is not what its head says");
     } else {
-        raft->machine->replace(raft->context, &follower->loaded);
+        raft->machine->replace(raft->state, &follower->loaded);
         journal_reset(raft, image->index, image->term);
         uint64_t seq = outbox_write_image(&raft->step->out, image->index, image->term, image->parts,
                                           image->n, !MUTANT(install_keeps_suffix));
@@ -362,7 +363,7 @@ static bool begin_install(struct raft *raft, node_id_t from, const struct wire_i
     }
     follower_reset(raft);
     follower->image = image_new(install->index, install->index_term);
-    follower->loaded = raft->machine->fresh(raft->context);
+    follower->loaded = raft->machine->fresh(raft->state);
     follower->expected = install->parts;
     return true;
 }
@@ -394,15 +395,15 @@ static int load_parts(struct raft *raft, const struct message *message)
     return error;
 }
 
-void follower_install(struct raft *raft, node_id_t from, const struct message *message,
-                      bool accepted)
+void follower_refuse_install(struct raft *raft, node_id_t from, const struct message *message)
+{
+    reply_install(raft, from, message->as.install.index, 0);
+}
+
+void follower_install(struct raft *raft, node_id_t from, const struct message *message)
 {
     const struct wire_install *install = &message->as.install;
     struct follower *follower = &raft->follower;
-    if (!accepted) {
-        reply_install(raft, from, install->index, 0);
-        return;
-    }
     note_round(raft, install->round);
     /* A log that has the entry at its end has all that it covers, committed; what was acknowledged
      * behind it must stay. */

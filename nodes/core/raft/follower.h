@@ -9,11 +9,14 @@
 
 #include "nodes/core/raft/raft_types.h"
 
-/* A message of our cluster; `accepted`: what election_accept_coordinator() has said of its term,
+/* A message of our cluster's coordinator, whose term election_accept_coordinator() has accepted,
  * and what that changed was handed on. */
-void follower_append(struct raft *raft, node_id_t from, struct message *message, bool accepted);
-void follower_install(struct raft *raft, node_id_t from, const struct message *message,
-                      bool accepted);
+void follower_append(struct raft *raft, node_id_t from, struct message *message);
+void follower_install(struct raft *raft, node_id_t from, const struct message *message);
+
+/* It has not: whoever sent the message learns our term. */
+void follower_refuse_append(struct raft *raft, node_id_t from);
+void follower_refuse_install(struct raft *raft, node_id_t from, const struct message *message);
 
 /* A value became durable here, is in memory here, or could not be had. */
 void follower_value_kept(struct raft *raft, struct value_id id);

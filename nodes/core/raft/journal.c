@@ -145,7 +145,8 @@ static void apply(struct raft *raft, log_index_t index, term_t term, const struc
     raft->journal.tidy_us = raft->step->now_us + TIDY_AFTER_US;
     if (entry->type == MESSAGE_ENTRY_NOOP && term == raft->step->term)
         election_serve(raft);
-    raft->machine->apply(raft->context, index, term, entry);
+    void *made = raft->machine->apply(raft->state, index, term, entry);
+    raft->owner->applied(raft->node, index, made);
     if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED)
         members_apply(raft, index, &entry->as.entry_voter_admitted);
 }
@@ -212,7 +213,7 @@ static bool is_due(const struct raft *raft, log_index_t index)
 static void look_if_tidy(struct raft *raft)
 {
     struct journal *journal = &raft->journal;
-    if (raft->step->now_us < journal->tidy_us || !raft->machine->rests(raft->context) ||
+    if (raft->step->now_us < journal->tidy_us || !raft->machine->rests(raft->state) ||
         journal->applied == journal->image)
         return;
     uint64_t bytes = sweep_held_bytes(raft);
@@ -236,7 +237,7 @@ void journal_saves(struct raft *raft, const struct image *image, uint64_t seq)
 static void write_image(struct raft *raft, const struct image *image)
 {
     struct journal *journal = &raft->journal;
-    raft->machine->stores(raft->context, image);
+    raft->machine->stores(raft->state, image);
     uint64_t seq = outbox_write_image(&raft->step->out, image->index, image->term, image->parts,
                                       image->n - image->n_blocks, false);
     outbox_log(&raft->step->out, LOG_INFO,
@@ -257,13 +258,13 @@ void journal_compact(struct raft *raft)
         return;
     look_if_tidy(raft);
     if (!journal->build && is_due(raft, journal->applied))
-        journal->build = raft->machine->save(raft->context);
+        journal->build = raft->machine->save(raft->state);
     const struct image *image = journal->build ? raft->machine->saved(journal->build) : NULL;
     if (!image)
         return;
     if (is_due(raft, image->index))
         write_image(raft, image);
-    raft->machine->end(raft->context, &journal->build);
+    raft->machine->end(raft->state, &journal->build);
     drop_covered(raft);
 }
 
@@ -272,7 +273,7 @@ void journal_reset(struct raft *raft, log_index_t index, term_t term)
     struct journal *journal = &raft->journal;
     for (log_index_t i = journal->base + 1; i <= journal->last; i++)
         drop_entry(at(journal, i));
-    raft->machine->end(raft->context, &journal->build);
+    raft->machine->end(raft->state, &journal->build);
     journal->base = journal->last = journal->image = index;
     journal->durable = journal->commit = journal->applied = index;
     journal->base_term = term;
@@ -292,7 +293,7 @@ void journal_clear(struct raft *raft)
     for (log_index_t index = journal->base + 1; index <= journal->last; index++)
         drop_entry(at(journal, index));
     free(journal->entries);
-    raft->machine->end(raft->context, &journal->build);
+    raft->machine->end(raft->state, &journal->build);
     *journal = (struct journal){0};
 }
 

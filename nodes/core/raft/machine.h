@@ -1,8 +1,7 @@
 /* machine.h - all that the log knows of the replicated state: what its entries make is the
  * machine's business alone.
  *
- * Implemented by state/, and for apply() by node.c, which tells other rooms, too, in one visible
- * order. */
+ * Implemented by state/ (state_machine.h). `state` is the machine's own, as struct raft has it. */
 #ifndef CONCLAVE_CORE_MACHINE_H
 #define CONCLAVE_CORE_MACHINE_H
 
@@ -23,34 +22,35 @@ struct machine {
     /* Calls `each` for the values that the entry names. */
     void (*values)(const struct message *entry, machine_value *each, void *context);
 
-    /* Takes a committed entry in. */
-    void (*apply)(void *context, log_index_t index, term_t term, const struct message *entry);
+    /* Takes a committed entry in; what it made of that is for raft_owner's applied() (borrows), and
+     * the log's business no more than the state is. */
+    void *(*apply)(void *state, log_index_t index, term_t term, const struct message *entry);
 
     /* True while the state names the value, or may still come to; what it says of it: false when it
      * has no hash for it. */
-    bool (*names)(const void *context, struct value_id id);
-    bool (*describe)(const void *context, struct value_id id, uint64_t *len,
+    bool (*names)(const void *state, struct value_id id);
+    bool (*describe)(const void *state, struct value_id id, uint64_t *len,
                      uint8_t hash[HASH_BYTES]);
 
     /* True when nothing is under way that will change the state soon. */
-    bool (*rests)(const void *context);
+    bool (*rests)(const void *state);
 
     /* Which disk is a voter's, as the applied log has it; 0: none yet. */
-    incarnation_t *(*births)(void *context); /* NODES_MAX + 1, by id */
+    incarnation_t *(*births)(void *state); /* NODES_MAX + 1, by id */
 
-    /* A full checkpoint of the state as it is applied now; done() returns it when it is whole, else
-     * NULL. `stores`: it is being written to this disk. */
-    struct image_build *(*save)(void *context);
+    /* A full checkpoint of the state as it is applied now; saved() returns it when it is whole,
+     * else NULL. `stores`: it is being written to this disk. */
+    struct image_build *(*save)(void *state);
     struct image *(*saved)(const struct image_build *build);
-    void (*stores)(void *context, const struct image *image);
-    void (*end)(void *context, struct image_build **build);
+    void (*stores)(void *state, const struct image *image);
+    void (*end)(void *state, struct image_build **build);
 
     /* An empty state beside the one that goes on; loads a part into it, in order (ERR_MALFORMED
      * when it does not fit); whether all of the checkpoint is there; and puts it in place. */
-    void *(*fresh)(const void *context);
+    void *(*fresh)(const void *state);
     int (*load)(void *fresh, struct slice part, machine_value *each, void *each_context);
     bool (*is_whole)(const void *fresh, const struct image *image);
-    void (*replace)(void *context, void **fresh);
+    void (*replace)(void *state, void **fresh);
     void (*drop)(void **fresh);
 };
 

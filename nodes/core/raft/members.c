@@ -17,7 +17,7 @@
 /* The voters' disks as the applied log has them. */
 static incarnation_t *births_of(const struct raft *raft)
 {
-    return raft->machine->births(raft->context);
+    return raft->machine->births(raft->state);
 }
 
 void members_found(struct raft *raft, const struct identity *identity)

@@ -17,4 +17,16 @@
 #include "nodes/core/raft/space.h"
 #include "nodes/core/raft/sweep.h"
 
+/* What the disk remembers, at start. */
+void raft_init(struct raft *raft, const struct node_durable *durable);
+
+/* Time has passed; everything up to a persist sequence is durable; what is due leaves. */
+void raft_tick(struct raft *raft);
+void raft_persisted(struct raft *raft, uint64_t seq);
+void raft_pump(struct raft *raft);
+uint64_t raft_deadline(const struct raft *raft);
+
+void raft_clear(struct raft *raft);
+void raft_check_invariants(const struct raft *raft);
+
 #endif

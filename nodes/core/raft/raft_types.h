@@ -188,11 +188,23 @@ struct raft_fact {
 
 #define RAFT_FACTS_MAX 8 /* not handed on yet: each message changes a role once or twice */
 
+/* What the log asks of whoever put it together with others: node.c. */
+struct raft_owner {
+    /* An entry was applied, and the machine made this of it: hands it on, before the next one. */
+    void (*applied)(void *node, log_index_t index, void *made);
+
+    /* True while a value that no entry names must stay on this disk. Entries name only values of
+     * jobs, whose ids have a term (JOB_INDEX_BITS). */
+    bool (*names)(const void *node, struct value_id id);
+};
+
 struct raft {
     struct step *step;
     struct links *links;
     const struct machine *machine;
-    void *context; /* the machine's */
+    void *state; /* the machine's */
+    const struct raft_owner *owner;
+    void *node; /* the owner's */
     struct members members;
     struct election election;
     struct journal journal;

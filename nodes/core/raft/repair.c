@@ -27,7 +27,7 @@ static void forget(struct raft *raft, struct repair *repair)
 static bool describe(const struct raft *raft, struct repair *repair)
 {
     return sweep_names(raft, repair->id) &&
-           raft->machine->describe(raft->context, repair->id, &repair->len, repair->hash);
+           raft->machine->describe(raft->state, repair->id, &repair->len, repair->hash);
 }
 
 static void say(struct raft *raft, enum log_level level, struct value_id id, const char *what)

@@ -217,9 +217,9 @@ static void take_image(struct raft *raft, node_id_t id)
             replica->image = image_ref(raft->replicas[other].image);
     struct image *built = journal->build ? raft->machine->saved(journal->build) : NULL;
     if (!replica->image && built && !is_useful(raft, replica, built))
-        raft->machine->end(raft->context, &journal->build);
+        raft->machine->end(raft->state, &journal->build);
     if (!replica->image && !journal->build)
-        journal->build = raft->machine->save(raft->context);
+        journal->build = raft->machine->save(raft->state);
     built = journal->build ? raft->machine->saved(journal->build) : NULL;
     if (!replica->image && built && is_useful(raft, replica, built))
         replica->image = image_ref(built);

@@ -14,7 +14,8 @@ struct logged {
 
 bool sweep_names(const struct raft *raft, struct value_id id)
 {
-    return raft->machine->names(raft->context, id);
+    return id.job >> JOB_INDEX_BITS ? raft->machine->names(raft->state, id)
+                                    : raft->owner->names(raft->node, id);
 }
 
 /* --- what the log names --- */

@@ -451,6 +451,12 @@ void worker_tick(struct worker *worker)
     }
 }
 
+uint64_t worker_deadline(const struct worker *worker)
+{
+    (void)worker;
+    return UINT64_MAX;
+}
+
 /* --- ending --- */
 
 /* Drops queued operations: that one, or (op 0) all of a job, or of all when it is JOB_NONE. What

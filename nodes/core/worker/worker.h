@@ -62,6 +62,7 @@ void worker_reset(struct worker *worker, term_t term);
 
 /* Hands ready operations to the compute thread. */
 void worker_pump(struct worker *worker);
+uint64_t worker_deadline(const struct worker *worker);
 
 void worker_clear(struct worker *worker);
 void worker_check_invariants(const struct worker *worker);

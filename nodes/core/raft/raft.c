@@ -1,0 +1,83 @@
+#include "nodes/core/raft/raft.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* --- facts --- */
+
+void raft_report(struct raft *raft, enum raft_fact_kind kind, term_t term)
+{
+    if (kind == RAFT_FOLLOWS) {
+        if (raft->told_term == term)
+            return;
+        raft->told_term = term;
+    }
+    assert(raft->n_facts < RAFT_FACTS_MAX);
+    raft->facts[raft->n_facts++] = (struct raft_fact){kind, term};
+}
+
+bool raft_take_fact(struct raft *raft, struct raft_fact *fact)
+{
+    if (!raft->n_facts)
+        return false;
+    *fact = raft->facts[0];
+    memmove(raft->facts, raft->facts + 1, --raft->n_facts * sizeof *fact);
+    return true;
+}
+
+/* --- the room --- */
+
+void raft_init(struct raft *raft, const struct node_durable *durable)
+{
+    members_init(raft, durable);
+    raft->members.began_us = raft->step->now_us;
+    election_init(raft, durable);
+}
+
+void raft_tick(struct raft *raft)
+{
+    health_tick(raft);
+    founding_tick(raft);
+    election_tick(raft);
+    follower_tick(raft);
+    repair_tick(raft);
+}
+
+void raft_persisted(struct raft *raft, uint64_t seq)
+{
+    journal_persisted(raft, seq);
+    replication_advance(raft);
+}
+
+void raft_pump(struct raft *raft)
+{
+    replication_pump(raft);
+    members_pump(raft);
+    journal_compact(raft);
+    sweep_pump(raft);
+}
+
+uint64_t raft_deadline(const struct raft *raft)
+{
+    return election_deadline(raft);
+}
+
+void raft_clear(struct raft *raft)
+{
+    replication_clear(raft);
+    follower_clear(raft);
+    journal_clear(raft);
+    sweep_clear(raft);
+    members_clear(raft);
+}
+
+void raft_check_invariants(const struct raft *raft)
+{
+    assert(!raft->n_facts);
+    assert(raft->repairs.n <= REPAIRS_MAX && raft->sweep.n_jobs <= SWEEP_JOBS_MAX);
+    assert(raft->follower.n_parked <= APPEND_WINDOW);
+    assert(!raft->follower.loaded == !raft->follower.image);
+    election_check_invariants(raft);
+    journal_check_invariants(raft);
+    replication_check_invariants(raft);
+}

@@ -1,0 +1,41 @@
+#include "nodes/core/service/service.h"
+
+#include <assert.h>
+
+void service_tick(struct service *service)
+{
+    requests_tick(service);
+}
+
+void service_pump(struct service *service)
+{
+    requests_confirmed(service);
+}
+
+void service_publish(struct service *service)
+{
+    heartbeat_tick(service);
+}
+
+uint64_t service_deadline(const struct service *service)
+{
+    uint64_t requests_us = requests_deadline(service), heartbeat_us = service->heartbeat_at_us;
+    return requests_us < heartbeat_us ? requests_us : heartbeat_us;
+}
+
+void service_clear(struct service *service)
+{
+    requests_clear(service);
+}
+
+void service_check_invariants(const struct service *service)
+{
+    const struct waiters *waiters = &service->waiters;
+    bool leads = election_leads(service->raft);
+    assert(waiters->n <= WAITERS_MAX);
+    /* Who waits for an entry, or for a majority's word, waits for a coordinator. */
+    for (size_t i = 0; i < waiters->n; i++)
+        assert(!waiters->at[i].index || (leads && waiters->at[i].index > service->state->applied));
+    for (size_t i = 0; i < service->reads.n; i++)
+        assert(leads && service->reads.at[i].message);
+}

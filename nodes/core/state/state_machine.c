@@ -1,0 +1,132 @@
+#include "nodes/core/state/state_machine.h"
+
+#include <assert.h>
+
+#include "nodes/core/state/apply.h"
+#include "nodes/core/state/checkpoint.h"
+#include "nodes/core/state/keys_replicated.h"
+
+/* --- machine.h --- */
+
+static void *apply(void *state, log_index_t index, term_t term, const struct message *entry)
+{
+    return state_apply(state, index, term, entry);
+}
+
+static bool names(const void *state, struct value_id id)
+{
+    return state_names(state, id);
+}
+
+static bool describe(const void *state, struct value_id id, uint64_t *len, uint8_t hash[HASH_BYTES])
+{
+    return state_describes(state, id, len, hash);
+}
+
+static bool rests(const void *state)
+{
+    return !((const struct state *)state)->jobs.open;
+}
+
+static incarnation_t *births(void *state)
+{
+    return ((struct state *)state)->births.at;
+}
+
+static struct image_build *save(void *state)
+{
+    return image_begin(state, IMAGE_WHOLE);
+}
+
+static void stores(void *state, const struct image *image)
+{
+    keys_store_blocks(state, image);
+}
+
+static void end(void *state, struct image_build **build)
+{
+    image_end(state, build);
+}
+
+static void *fresh(const void *state)
+{
+    return image_scratch_new(state);
+}
+
+static int load(void *fresh, struct slice part, machine_value *each, void *each_context)
+{
+    return image_load_part(fresh, part, each, each_context);
+}
+
+static bool is_whole(const void *fresh, const struct image *image)
+{
+    const struct state *loaded = fresh;
+    return loaded->applied == image->index && loaded->applied_term == image->term &&
+           !loaded->keys.window.missing;
+}
+
+static void replace(void *state, void **fresh)
+{
+    struct state *loaded = *fresh;
+    image_replace_state(state, &loaded);
+    keys_forget_blocks(state);
+    *fresh = NULL;
+}
+
+static void drop(void **fresh)
+{
+    struct state *loaded = *fresh;
+    image_scratch_drop(&loaded);
+    *fresh = NULL;
+}
+
+const struct machine state_machine = {
+    .check = jobs_entry_is_valid,
+    .values = state_entry_values,
+    .apply = apply,
+    .names = names,
+    .describe = describe,
+    .rests = rests,
+    .births = births,
+    .save = save,
+    .saved = image_of,
+    .stores = stores,
+    .end = end,
+    .fresh = fresh,
+    .load = load,
+    .is_whole = is_whole,
+    .replace = replace,
+    .drop = drop,
+};
+
+/* --- the room --- */
+
+void state_init(struct state *state, struct step *step)
+{
+    state->step = step;
+    keys_init(&state->keys, &step->config.keys);
+    image_init(state);
+}
+
+void state_pump(struct state *state)
+{
+    image_pump(state);
+}
+
+uint64_t state_deadline(const struct state *state)
+{
+    return image_deadline(state);
+}
+
+void state_clear(struct state *state)
+{
+    image_clear_state(state);
+}
+
+void state_check_invariants(const struct state *state)
+{
+    assert(state->step->term >= state->applied_term);
+    assert(state->keys_stored_first <= state->keys_stored_next);
+    jobs_check_invariants(&state->jobs);
+    keys_check_invariants(&state->keys);
+}
