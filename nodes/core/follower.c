@@ -83,7 +83,7 @@ static void want_done(struct node *node, node_id_t from, const struct message *e
                       log_index_t index)
 {
     const struct wire_done *done = &entry->as.done;
-    sweep_note(node, index, entry);
+    node->journal.bytes += sweep_note(node, index, entry);
     for (size_t i = 0; i < done->ops.n; i++)
         if (done->ops.at[i].len && !done->ops.at[i].frame)
             want(node, from, (struct value_id){done->job, done->ops.at[i].op}, done->ops.at[i].len,

@@ -142,8 +142,8 @@ static bool is_welcome(struct node *node, node_id_t from, const struct wire_hell
 bool peers_is_doubled(const struct node *node, node_id_t id, incarnation_t incarnation)
 {
     const struct peer *peer = &node->peers[id];
-    return peer->incarnation && peer->incarnation != incarnation && peer->alive &&
-           peer->heartbeat && peer->links[PLANE_CONTROL].state == LINK_WELCOMED &&
+    return !MUTANT(doubled_is_believed) && peer->incarnation && peer->incarnation != incarnation &&
+           peer->alive && peer->heartbeat && peer->links[PLANE_CONTROL].state == LINK_WELCOMED &&
            node->now_us < peer->heard_us + node->config.election_timeout_us;
 }
 

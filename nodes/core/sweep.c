@@ -56,7 +56,8 @@ bool sweep_keeps(const struct node *node, struct value_id id)
     return in_log || sweep_names(node, id);
 }
 
-static void note(struct node *node, log_index_t index, struct value_id id, uint64_t bytes)
+/* Returns what this entry adds: what it was noted for already counts once. */
+static uint64_t note(struct node *node, log_index_t index, struct value_id id, uint64_t bytes)
 {
     struct logged *logged = map_get(&node->sweep.logged, key_of(id));
     if (!logged) {
@@ -64,9 +65,11 @@ static void note(struct node *node, log_index_t index, struct value_id id, uint6
         map_put(&node->sweep.logged, key_of(id), logged);
     }
     /* An entry that was cut off may have been noted: what it named stays a little longer. */
-    if (logged->index < index)
+    uint64_t more = logged->index < index ? bytes : 0;
+    if (more)
         logged->index = index;
     logged->bytes = bytes;
+    return more;
 }
 
 uint64_t sweep_note(struct node *node, log_index_t index, const struct message *entry)
@@ -79,8 +82,7 @@ uint64_t sweep_note(struct node *node, log_index_t index, const struct message *
         const struct wire_done_op *op = &done->ops.at[i];
         if (!op->len || op->frame)
             continue;
-        note(node, index, (struct value_id){done->job, op->op}, op->len);
-        bytes += op->len;
+        bytes += note(node, index, (struct value_id){done->job, op->op}, op->len);
     }
     return bytes;
 }
