@@ -13,6 +13,7 @@
 #include "clients/cli.h"
 #include "clients/ask/interrupt.h"
 #include "shared/base/hash.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 #define LINKS_MAX 40   /* symbolic links behind each other: the kernel's own limit */
@@ -146,7 +147,7 @@ static int find_target(struct outfile *out, struct stat *old, bool *is_new, bool
             return OK;
         return ERR_IO;
     }
-    *in_place = descriptor || !S_ISREG(old->st_mode);
+    *in_place = (descriptor || !S_ISREG(old->st_mode)) && !MUTANT(output_replaces);
     errno = EISDIR;
     return S_ISDIR(old->st_mode) ? ERR_IO : OK;
 }

@@ -16,6 +16,7 @@
 #include "nodes/io/disk_internal.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 
 struct verdict {
     int error;
@@ -165,6 +166,10 @@ int disk_verify(struct disk *disk, struct text *why)
         if (fd >= 0)
             close(fd);
         return ERR_IO;
+    }
+    if (MUTANT(pages_believed)) {
+        close(fd);
+        return OK;
     }
     uint64_t limit_us = STORE_CHECK_US + (uint64_t)status.st_size / STORE_CHECK_BYTES_PER_US;
     int error = disk_verify_apart(disk_verify_file, fd, limit_us, what);

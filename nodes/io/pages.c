@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 
 _Static_assert(sizeof(void *) == 8, "the layout below is that of 64-bit machines");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "likewise: of little-endian ones");
@@ -357,6 +358,8 @@ static int walk_all(struct walk *walk)
     walk->last_page = meta->last_page;
     if (walk->last_page < METAS - 1 || walk->last_page >= meta->map_size / walk->page_size)
         return damaged(walk, "its last page is said to be %" PRIu64, walk->last_page);
+    if (MUTANT(file_must_be_long) && (walk->last_page + 1) * walk->page_size > walk->len)
+        return damaged(walk, "it is shorter than it was");
     walk->reached_bytes = walk->last_page / 8 + 1;
     walk->reached = mmap(NULL, walk->reached_bytes, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

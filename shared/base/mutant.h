@@ -1,4 +1,4 @@
-/* mutant.h - known bugs that can be planted, one at a time, to show that the simulator finds them.
+/* mutant.h - known bugs that can be planted, one at a time, to show that the tests find them.
  *
  * Only a build with MUTANTS=1 has them (build/mutants); in every other MUTANT() is constant false
  * and costs nothing. Each stands in an `if` beside the code that it breaks. */
@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* X(name, what it breaks) */
+/* X(name, what it breaks): the simulator finds these. */
 #define MUTANTS(X)                                                                               \
     X(vote_before_disk, "a vote leaves before it is on disk (R1)")                               \
     X(vote_twice, "a second candidate of the same term gets a vote, too (R1)")                   \
@@ -54,16 +54,36 @@
     X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
     X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
 
+/* Likewise, outside of what the simulator runs: tests/tools/process-mutants.py knows which test
+ * finds each. The environment plants them: MUTANT_PLANTED=record_ignored. */
+#define PROCESS_MUTANTS(X)                                                                    \
+    X(record_ignored, "options of up count more than what the directory says")                \
+    X(file_must_be_long, "a store is refused when its last page number is beyond its end")    \
+    X(one_ends_all, "a node that refuses its configuration later ends the whole cluster")     \
+    X(share_stays, "the share of a snapshot is not removed once it is taken")                 \
+    X(index_unbounded, "progress is set at any index")                                        \
+    X(live_results_at_once, "all live results of a job are packed in one turn of the loop")   \
+    X(mailbox_locked, "the writer's wake-up and the reader share a lock")                     \
+    X(doubled_is_believed, "who says HELLO last is the node of that id")                      \
+    X(descriptors_unchecked, "too low a limit of open files is not noticed at the start")     \
+    X(pages_believed, "the pages of a store are not looked at before it is opened")           \
+    X(output_replaces, "a device or FIFO that --output names is replaced by a file")          \
+    X(answers_wait_unbounded, "a broker keeps any number of answers for a client that never " \
+                              "reads")
+
 enum mutant {
     MUTANT_none,
 #define X(name, text) MUTANT_##name,
     MUTANTS(X)
 #undef X
-        MUTANT_KINDS
+        MUTANT_KINDS, /* of those that the simulator finds */
+#define X(name, text) MUTANT_##name,
+    PROCESS_MUTANTS(X)
+#undef X
 };
 
 #ifdef CONCLAVE_MUTANTS
-/* The bug that is planted now; whoever runs the cores sets it. */
+/* The bug that is planted now; set by whoever runs the cores, or by the environment. */
 extern enum mutant mutant_planted;
 #define MUTANT(name) (mutant_planted == MUTANT_##name)
 #else

@@ -143,8 +143,8 @@ void peers_link_down(struct links *links, enum plane plane, node_id_t id)
 bool peers_is_doubled(const struct links *links, node_id_t id, incarnation_t incarnation)
 {
     const struct peer *peer = &links->peers[id];
-    return peer->incarnation && peer->incarnation != incarnation && peer->alive &&
-           peer->heartbeat && peer->links[PLANE_CONTROL].state == LINK_WELCOMED &&
+    return !MUTANT(doubled_is_believed) && peer->incarnation && peer->incarnation != incarnation &&
+           peer->alive && peer->heartbeat && peer->links[PLANE_CONTROL].state == LINK_WELCOMED &&
            links->step->now_us < peer->heard_us + links->step->config.election_timeout_us;
 }
 

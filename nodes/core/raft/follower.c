@@ -101,7 +101,7 @@ static int check_entry(struct raft *raft, node_id_t from, struct blob *packed, l
         return ERR_MALFORMED;
     int error = raft->machine->check(entry) ? OK : ERR_MALFORMED;
     if (!error) {
-        sweep_note(raft, index, entry);
+        raft->journal.bytes += sweep_note(raft, index, entry);
         raft->machine->values(entry, want_of_entry, &(struct seen){raft, from, index});
     }
     message_drop(&entry);

@@ -32,7 +32,8 @@ bool sweep_keeps(const struct raft *raft, struct value_id id)
     return in_log || sweep_names(raft, id);
 }
 
-static void note(struct raft *raft, log_index_t index, struct value_id id, uint64_t bytes)
+/* Returns what this entry adds: what it was noted for already counts once. */
+static uint64_t note(struct raft *raft, log_index_t index, struct value_id id, uint64_t bytes)
 {
     struct logged *logged = map_get(&raft->sweep.logged, key_of(id));
     if (!logged) {
@@ -40,9 +41,11 @@ static void note(struct raft *raft, log_index_t index, struct value_id id, uint6
         map_put(&raft->sweep.logged, key_of(id), logged);
     }
     /* An entry that was cut off may have been noted: what it named stays a little longer. */
-    if (logged->index < index)
+    uint64_t more = logged->index < index ? bytes : 0;
+    if (more)
         logged->index = index;
     logged->bytes = bytes;
+    return more;
 }
 
 /* An entry whose values are noted. */
@@ -58,8 +61,7 @@ static void note_value(void *context, node_id_t source, struct value_id id, uint
     struct noted *noted = context;
     (void)source;
     (void)hash;
-    note(noted->raft, noted->index, id, len);
-    noted->bytes += len;
+    noted->bytes += note(noted->raft, noted->index, id, len);
 }
 
 uint64_t sweep_note(struct raft *raft, log_index_t index, const struct message *entry)

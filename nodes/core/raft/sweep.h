@@ -22,7 +22,8 @@ bool sweep_names(const struct raft *raft, struct value_id id);
 /* True while the value must stay on disk. */
 bool sweep_keeps(const struct raft *raft, struct value_id id);
 
-/* The entry at the index names these values, or will when it is appended; returns their bytes. */
+/* The entry at the index names these values, or will when it is appended; returns their bytes. What
+ * an earlier call for that entry has counted is left out: a follower may look at one again. */
 uint64_t sweep_note(struct raft *raft, log_index_t index, const struct message *entry);
 
 /* The full checkpoint on disk covers all up to journal.saved: what only entries up to there name

@@ -5,6 +5,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/service/requests_internal.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 /* The greatest index that a client may set: the index of a node (first seed). */
@@ -19,7 +20,7 @@ static uint64_t index_max(const struct service *service)
 static bool is_index(struct service *service, struct caller caller, uint64_t index, bool stored)
 {
     struct text reason = {0};
-    if ((index >= 1 && index <= index_max(service)) ||
+    if ((index >= 1 && index <= index_max(service)) || MUTANT(index_unbounded) ||
         (stored && progress_find(&service->state->progress, index)))
         return true;
     text_add(&reason, "there is no node %" PRIu64 ": the nodes of this cluster are 1 to %" PRIu64,

@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+"""Plants each known bug that the simulator does not see (PROCESS_MUTANTS in shared/base/mutant.h) and runs the test
+that must find it.
+
+  process-mutants.py [--results FILE] [NAME...]
+
+The programs and unit tests of build/mutants are used; MUTANT_PLANTED plants. A test that is skipped has found nothing.
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+BUILD = pathlib.Path("build/mutants")
+TEST_SECONDS = 120       # a bug may make its test hang: that is a finding, too
+
+# mutant -> the unit test (program, test) or the test on real processes that finds it
+TESTS = {
+    "record_ignored": "tests/cluster/test_up.py::test_another_size_is_refused_with_both_numbers",
+    "file_must_be_long": ("test_disk", "a_file_that_LMDB_left_short_is_sound"),
+    "one_ends_all": "tests/cluster/test_up.py::test_a_node_that_refuses_its_configuration_later_ends_nobody",
+    "share_stays": "tests/cluster/test_restore.py::test_shares_are_gone_once_they_were_taken_S15",
+    "index_unbounded": "tests/cluster/test_progress.py::test_an_index_that_is_no_node_is_refused_and_the_range_named_W5",
+    "live_results_at_once": ("test_bounds", "the_live_results_of_one_job_are_packed_in_slices_W5"),
+    "mailbox_locked": ("test_mailbox", "the_reader_takes_while_a_writer_stands_still"),
+    "doubled_is_believed":
+        "tests/cluster/test_founding.py::test_a_second_process_of_an_id_ends_and_the_first_is_not_harmed_R33",
+    "descriptors_unchecked": "tests/cluster/test_descriptors.py::test_too_low_a_limit_is_said_at_start_with_both_numbers",
+    "pages_believed": "tests/cluster/test_damage.py::test_an_empty_or_missing_store_is_no_new_one_X11",
+    "output_replaces": "tests/cluster/test_output.py::test_a_device_stays_a_device",
+    "answers_wait_unbounded":
+        "tests/cluster/test_broker_memory.py::test_a_broker_gives_back_what_waited_for_clients_that_are_gone",
+}
+
+
+def listed():
+    text = pathlib.Path("shared/base/mutant.h").read_text(encoding="utf-8")
+    return re.findall(r"X\((\w+),", text[text.index("#define PROCESS_MUTANTS"):text.index("enum mutant {")])
+
+
+def command(test):
+    if isinstance(test, tuple):
+        return [str(BUILD / "unit" / test[0])], {}
+    return (["/usr/bin/python3", "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test],
+            {"CONCLAVE_BIN": str((BUILD / "bin").resolve())})
+
+
+def run(mutant, test):
+    """How the test ended with the bug planted: found, or what else."""
+    argv, more = command(test)
+    environment = dict(os.environ, MUTANT_PLANTED=mutant, **more)
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          start_new_session=True) as process:
+        try:
+            output = process.communicate(timeout=TEST_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            return "found", "hangs"
+    if isinstance(test, tuple):
+        if re.search(rf"FAILED  \] {test[1]}", output):
+            return "found", "fails"
+        last = re.findall(r"\[ RUN      \] (\w+)", output)[-1:]
+        return ("found", "ends by a signal") if process.returncode < 0 and last == [test[1]] else ("survived", output)
+    if re.search(r"\b\d+ failed", output):
+        return "found", "fails"
+    return "survived", output
+
+
+def main():
+    names = sys.argv[1:]
+    results = names.pop(names.index("--results") + 1) if "--results" in names else None
+    names = [name for name in names if name != "--results"]
+    unknown = set(listed()) ^ set(TESTS)
+    if unknown:
+        sys.exit(f"process-mutants: a bug without a test, or a test without a bug: {', '.join(sorted(unknown))}")
+    survived = 0
+    for mutant in names or listed():
+        began = time.monotonic()
+        verdict, how = run(mutant, TESTS[mutant])
+        name = TESTS[mutant][1] if isinstance(TESTS[mutant], tuple) else TESTS[mutant].split("::")[1]
+        if verdict == "found":
+            print(f"caught  {mutant:<24} {name} {how} ({time.monotonic() - began:.0f} s)", flush=True)
+            continue
+        survived += 1
+        print(f"FAIL    {mutant:<24} {name} did not find it:\n{how}", flush=True)
+    caught = len(names or listed()) - survived
+    print(f"process mutants: {caught} caught, {survived} survived")
+    if results:
+        pathlib.Path(results).write_text(f"{caught} {survived}\n", encoding="utf-8")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
