@@ -71,17 +71,17 @@ static void work(struct request *request)
     computed->operations = 1;
     if (op->count)
         integer_leaves_into(op->first, op->count, value, &computed->operations);
-    else if (op->opcode == OPERATOR_TEXT)
+    else if (op->opcode == OPCODE_TEXT)
         integer_text_into(operands[0].value, value);
     else
         integer_multiply_into(operands, op->n_operands, value);
     computed->value = value;
     computed->len = value->len;
-    if (op->opcode == OPERATOR_TEXT)
+    if (op->opcode == OPCODE_TEXT)
         describe_text(computed, value);
     /* A short value travels inside a message; only what travels alone needs a hash to be recognized
      * by. */
-    if (op->opcode == OPERATOR_TEXT || value->len > VALUE_INLINE_MAX_BYTES)
+    if (op->opcode == OPCODE_TEXT || value->len > VALUE_INLINE_MAX_BYTES)
         blob_hash(value, computed->hash);
     blob_set_hash(value, computed->hash); /* a large one is kept without hashing it again */
 }
@@ -153,9 +153,9 @@ static int make_room(const struct compute_op *op, struct blob **room)
     size_t room_bytes;
     int error;
     read_operands(op, operands);
-    if (op->opcode != OPERATOR_MULTIPLY && op->opcode != OPERATOR_TEXT)
+    if (op->opcode != OPCODE_MULTIPLY && op->opcode != OPCODE_TEXT)
         error = ERR_UNSUPPORTED;
-    else if (op->opcode == OPERATOR_MULTIPLY)
+    else if (op->opcode == OPCODE_MULTIPLY)
         error = op->count ? integer_leaves_room(op->first, op->count, &room_bytes)
                           : integer_multiply_room(operands, op->n_operands, &room_bytes);
     else if (op->count || op->n_operands != 1 || !operands[0].value)
@@ -172,6 +172,7 @@ static struct request *request_new(const struct compute_op *op)
     request->op = *op;
     request->result.computed.id = op->id;
     request->result.computed.attempt = op->attempt;
+    request->result.computed.opcode = op->opcode;
     return request;
 }
 

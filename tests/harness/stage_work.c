@@ -40,7 +40,7 @@ static int operate(const struct stage_node *node, const struct compute_op *op, s
         if (operand->kind != OPERAND_LITERAL && !operands[i].value)
             panic("an operand that should be there is not");
     }
-    if (op->opcode == OPERATOR_TEXT)
+    if (op->opcode == OPCODE_TEXT)
         return integer_to_text(operands[0].value, out);
     return integer_multiply(operands, op->n_operands, out);
 }
@@ -48,7 +48,7 @@ static int operate(const struct stage_node *node, const struct compute_op *op, s
 void stage_compute(struct stage *stage, node_id_t id, const struct compute_op *op)
 {
     struct stage_node *node = &stage->nodes[id];
-    struct computed computed = {.id = op->id, .attempt = op->attempt};
+    struct computed computed = {.id = op->id, .attempt = op->attempt, .opcode = op->opcode};
     struct blob *value = NULL;
     if (node->hangs)
         return;
@@ -61,7 +61,7 @@ void stage_compute(struct stage *stage, node_id_t id, const struct compute_op *o
         size_t edge = value->len < TEXT_EDGE_DIGITS ? value->len : TEXT_EDGE_DIGITS;
         computed.len = value->len;
         hash_bytes(value->at, value->len, computed.hash);
-        if (op->opcode == OPERATOR_TEXT) {
+        if (op->opcode == OPCODE_TEXT) {
             memcpy(computed.head, value->at, edge);
             memcpy(computed.tail, value->at + value->len - edge, edge);
         }

@@ -52,7 +52,7 @@ static int operate(const struct world_node *node, const struct compute_op *op, s
             return ERR_NOT_FOUND; /* as the runtime does; a job's end may drop what is still queued
                                    */
     }
-    if (op->opcode == OPERATOR_TEXT)
+    if (op->opcode == OPCODE_TEXT)
         return integer_to_text(operands[0].value, out);
     return integer_multiply(operands, op->n_operands, out);
 }
@@ -68,6 +68,7 @@ static void compute(struct world *world, node_id_t id, const struct compute_op *
     node->compute_busy_us = start + took_us;
     computed->id = op->id;
     computed->attempt = op->attempt;
+    computed->opcode = op->opcode;
     computed->elapsed_us = took_us;
     computed->error = error ? error_text(error) : NULL;
     failures_compute(world, id, op, computed, node->compute_busy_us);
@@ -75,7 +76,7 @@ static void compute(struct world *world, node_id_t id, const struct compute_op *
         size_t edge = value->len < TEXT_EDGE_DIGITS ? value->len : TEXT_EDGE_DIGITS;
         computed->len = value->len;
         hash_bytes(value->at, value->len, computed->hash);
-        if (op->opcode == OPERATOR_TEXT) {
+        if (op->opcode == OPCODE_TEXT) {
             memcpy(computed->head, value->at, edge);
             memcpy(computed->tail, value->at + value->len - edge, edge);
         }

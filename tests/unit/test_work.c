@@ -279,7 +279,7 @@ static void a_big_value_has_its_hash_and_a_text_its_ends(void **state)
     assert_memory_equal(big->computed.hash, hash, HASH_BYTES);
     compute_submit(compute,
                    &(struct compute_op){.id = {1, 2},
-                                        .opcode = OPERATOR_TEXT,
+                                        .opcode = OPCODE_TEXT,
                                         .n_operands = 1,
                                         .operands = {{.kind = OPERAND_BLOB, .blob = big->value}}});
     compute_result_free(big); /* the thread holds a reference of its own */
