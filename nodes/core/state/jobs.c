@@ -264,18 +264,36 @@ void jobs_clear(struct jobs *jobs)
     *jobs = (struct jobs){0};
 }
 
+static void check_job(const struct jobs *jobs, const struct job *job)
+{
+    const struct done_op *done;
+    struct map_key op;
+    assert(jobs_find(jobs, job->id) == job && jobs_find_key(jobs, slice_of(job->key)) == job);
+    assert(job->done <= job->plan.total && job->level < job->plan.levels);
+    assert(!job_is_finished(job) || (!job->frontier.count && !job->executors));
+    assert(!job->text || job->state == JOB_DONE);
+    assert(!job->trace || (job->plan.total && job->plan.total <= TRACE_OPS_MAX));
+    assert(!jobs->watch || job->row.saved <= jobs->watch->newest);
+    for (size_t at = 0; (done = map_next(&job->frontier, &at, &op));) {
+        assert(done->op == op.a && done->op && done->op <= job->plan.total);
+        assert(done->len && (!done->value || done->value->len == done->len));
+        assert(done->value || job->keeps);
+    }
+}
+
 void jobs_check_invariants(const struct jobs *jobs)
 {
-    size_t open = 0, total = 0;
-    assert(jobs->by_id.count == jobs->n && jobs->by_key.count == jobs->n);
+    size_t states[JOB_STATES] = {0}, traces = 0;
+    assert(jobs->by_id.count == jobs->n && jobs->by_key.count == jobs->n && jobs->n <= jobs->size);
     for (size_t i = 0; i < jobs->n; i++) {
         const struct job *job = jobs->at[i];
         assert(i == 0 || jobs->at[i - 1]->id < job->id);
-        assert(jobs_find(jobs, job->id) == job);
-        assert(job->done <= job->plan.total);
-        open += !job_is_finished(job);
+        check_job(jobs, job);
+        states[job->state]++;
+        traces += job_is_finished(job) && job->trace;
     }
     for (int state = 0; state < JOB_STATES; state++)
-        total += jobs->states[state];
-    assert(open == jobs->open && total == jobs->n);
+        assert(jobs->states[state] == states[state]);
+    assert(jobs->open == states[JOB_QUEUED] && jobs->traces == traces);
+    assert(jobs->n_snaps <= SNAP_KEYS_MAX + 1);
 }
