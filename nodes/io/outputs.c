@@ -6,21 +6,9 @@
 #include "shared/base/log.h"
 #include "shared/base/random.h"
 
-static void compute(struct runtime *runtime, const struct compute_op *op)
+static struct blob *value_at(void *context, struct value_id id)
 {
-    struct compute_op ready = *op;
-    for (size_t i = 0; i < ready.n_operands; i++) {
-        struct compute_operand *operand = &ready.operands[i];
-        if (operand->kind != OPERAND_VALUE)
-            continue;
-        operand->kind = OPERAND_BLOB;
-        operand->blob = values_get(&runtime->values, operand->id);
-        if (!operand->blob) {
-            compute_refuse(runtime->compute, op, "an operand is not at hand");
-            return;
-        }
-    }
-    compute_submit(runtime->compute, &ready);
+    return values_get(context, id);
 }
 
 static void keep(struct runtime *runtime, enum value_user user, struct value_id id,
@@ -66,7 +54,7 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
         gate_publish(runtime->gate, output->publish, output->after_seq);
         break;
     case OUTPUT_COMPUTE:
-        compute(runtime, &output->compute);
+        compute_submit(runtime->compute, &output->compute, value_at, &runtime->values);
         break;
     case OUTPUT_FETCH:
         fetch(runtime, output, now_us);

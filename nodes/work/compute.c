@@ -8,12 +8,9 @@
 #include <unistd.h>
 
 #include "nodes/work/heap.h"
-#include "nodes/work/integer.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
-#include "shared/base/hash.h"
 #include "shared/base/memory.h"
-#include "shared/base/text.h"
 
 #define NICENESS    10         /* heartbeats and votes go before numbers */
 #define STACK_BYTES (1u << 20) /* GMP keeps large temporaries on the heap */
@@ -24,7 +21,7 @@
 struct request {
     struct compute_result result; /* first: results are requests that have come back */
     struct compute_op op;         /* its blobs are owned references */
-    int error;                    /* no room was made, and this is why */
+    int error;                    /* it cannot be executed, and this is why */
 };
 
 struct compute {
@@ -41,49 +38,15 @@ static struct request *request_of(struct compute_result *result)
 
 /* --- the thread --- */
 
-static void read_operands(const struct compute_op *op, struct integer_operand *operands)
-{
-    for (size_t i = 0; i < op->n_operands; i++)
-        operands[i] = (struct integer_operand){op->operands[i].literal, op->operands[i].blob};
-}
-
-static void describe_text(struct computed *computed, const struct blob *text)
-{
-    size_t edge = text->len < TEXT_EDGE_DIGITS ? text->len : TEXT_EDGE_DIGITS;
-    memcpy(computed->head, text->at, edge);
-    memcpy(computed->tail, text->at + text->len - edge, edge);
-}
-
 static void work(struct request *request)
 {
-    const struct compute_op *op = &request->op;
     struct computed *computed = &request->result.computed;
-    struct blob *value = request->result.value;
     if (request->error) {
-        text_format(request->result.reason, sizeof request->result.reason,
-                    "R%llu: an operand is %s", (unsigned long long)op->id.op,
-                    error_text(request->error));
-        computed->error = request->result.reason;
+        computed->error = operation_error_text(request->error);
         return;
     }
-    struct integer_operand operands[OPERANDS_MAX];
-    read_operands(op, operands);
-    computed->operations = 1;
-    if (op->count)
-        integer_leaves_into(op->first, op->count, value, &computed->operations);
-    else if (op->opcode == OPERATOR_TEXT)
-        integer_text_into(operands[0].value, value);
-    else
-        integer_multiply_into(operands, op->n_operands, value);
-    computed->value = value;
-    computed->len = value->len;
-    if (op->opcode == OPERATOR_TEXT)
-        describe_text(computed, value);
-    /* A short value travels inside a message; only what travels alone needs a hash to be recognized
-     * by. */
-    if (op->opcode == OPERATOR_TEXT || value->len > VALUE_INLINE_MAX_BYTES)
-        blob_hash(value, computed->hash);
-    blob_set_hash(value, computed->hash); /* a large one is kept without hashing it again */
+    operation_into(&request->op, request->result.value, VALUE_INLINE_MAX_BYTES, computed);
+    computed->value = request->result.value;
 }
 
 static void serve_request(struct compute *compute, struct request *request,
@@ -146,57 +109,27 @@ struct compute *compute_start(uint64_t delay_us, const struct failure *failure)
     return compute;
 }
 
-/* Makes room for the result; an operation that cannot be executed has none. */
-static int make_room(const struct compute_op *op, struct blob **room)
-{
-    struct integer_operand operands[OPERANDS_MAX];
-    size_t room_bytes;
-    int error;
-    read_operands(op, operands);
-    if (op->opcode != OPERATOR_MULTIPLY && op->opcode != OPERATOR_TEXT)
-        error = ERR_UNSUPPORTED;
-    else if (op->opcode == OPERATOR_MULTIPLY)
-        error = op->count ? integer_leaves_room(op->first, op->count, &room_bytes)
-                          : integer_multiply_room(operands, op->n_operands, &room_bytes);
-    else if (op->count || op->n_operands != 1 || !operands[0].value)
-        error = ERR_UNSUPPORTED;
-    else
-        error = integer_text_room(operands[0].value, &room_bytes);
-    *room = error ? NULL : blob_new(room_bytes);
-    return error;
-}
-
-static struct request *request_new(const struct compute_op *op)
+void compute_submit(struct compute *compute, const struct compute_op *op, operation_lookup *lookup,
+                    void *context)
 {
     struct request *request = mem_new(1, sizeof *request);
-    request->op = *op;
-    request->result.computed.id = op->id;
-    request->result.computed.attempt = op->attempt;
-    return request;
-}
-
-void compute_submit(struct compute *compute, const struct compute_op *op)
-{
-    struct request *request = request_new(op);
+    struct compute_op *bound = &request->op;
+    size_t room_bytes = 0;
     if (op->n_operands > OPERANDS_MAX)
         panic("an operation of %zu operands", op->n_operands);
-    for (size_t i = 0; i < op->n_operands; i++) {
-        struct compute_operand *operand = &request->op.operands[i];
-        if (operand->kind == OPERAND_VALUE || (operand->kind == OPERAND_BLOB && !operand->blob))
-            panic("an operand without its value was handed to the compute thread");
-        operand->blob = operand->kind == OPERAND_BLOB ? blob_ref(operand->blob) : NULL;
-    }
-    request->error = make_room(&request->op, &request->result.value);
+    *bound = *op;
+    request->result.computed =
+        (struct computed){.id = op->id, .attempt = op->attempt, .opcode = op->opcode};
+    request->error = operation_bind(bound, lookup, context);
+    if (request->error)
+        bound->n_operands = 0; /* it refers to none */
+    for (size_t i = 0; i < bound->n_operands; i++)
+        bound->operands[i].blob = blob_ref(bound->operands[i].blob);
+    if (!request->error)
+        request->error = operation_room(bound, &room_bytes);
+    if (!request->error)
+        request->result.value = blob_new(room_bytes);
     mailbox_put(compute->requests, &request->result.mail);
-}
-
-void compute_refuse(struct compute *compute, const struct compute_op *op, const char *reason)
-{
-    struct request *request = request_new(op);
-    request->op.n_operands = 0; /* it refers to none */
-    request->result.computed.error = request->result.reason;
-    text_format(request->result.reason, sizeof request->result.reason, "%s", reason);
-    mailbox_put(compute->results, &request->result.mail);
 }
 
 struct compute_result *compute_take(struct compute *compute)

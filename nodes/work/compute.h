@@ -8,16 +8,15 @@
 #include "nodes/core/node.h"
 #include "nodes/work/failure.h"
 #include "nodes/work/mailbox.h"
+#include "nodes/work/operation.h"
 
 struct compute;
 
 /* What became of one request. */
 struct compute_result {
-    struct mail mail; /* first: results come as a list of these */
-    struct computed
-        computed;       /* .value is `value`, whatever its length; .error is `reason` or NULL */
-    struct blob *value; /* owned; NULL after an error */
-    char reason[JOB_REASON_MAX];
+    struct mail mail;         /* first: results come as a list of these */
+    struct computed computed; /* .value is `value`, whatever its length */
+    struct blob *value;       /* owned; NULL after an error */
     bool exit; /* the process has to exit now, on purpose: nothing of this is to be told */
 };
 
@@ -26,12 +25,10 @@ struct compute_result {
  * Caller destroys. */
 struct compute *compute_start(uint64_t delay_us, const struct failure *failure);
 
-/* Hands one operation over. Copies it; takes new references to its blobs. OPERAND_VALUE is not
- * allowed: whoever holds the values puts OPERAND_BLOB in its place. */
-void compute_submit(struct compute *compute, const struct compute_op *op);
-
-/* Makes a result of its own: the operation cannot be executed, for this reason. */
-void compute_refuse(struct compute *compute, const struct compute_op *op, const char *reason);
+/* Hands one operation over. Copies it; takes new references to its values, which `lookup` finds now
+ * (operation_bind). One that cannot be executed comes back with an error, in its turn. */
+void compute_submit(struct compute *compute, const struct compute_op *op, operation_lookup *lookup,
+                    void *context);
 
 /* Takes all finished results, oldest first; NULL when there is none. Each is the
  * caller's to free. */

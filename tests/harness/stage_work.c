@@ -2,8 +2,7 @@
  * disk, because the stories that need the difference are the simulator's. */
 #include <string.h>
 
-#include "nodes/work/integer.h"
-#include "shared/base/error.h"
+#include "nodes/work/operation.h"
 #include "tests/harness/stage_internal.h"
 
 static struct map_key value_key(struct value_id id)
@@ -25,47 +24,22 @@ void stage_forget_values(struct stage_node *node)
     map_clear(&node->values);
 }
 
-static int operate(const struct stage_node *node, const struct compute_op *op, struct blob **out,
-                   uint64_t *operations)
+static struct blob *value_at(void *context, struct value_id id)
 {
-    struct integer_operand operands[OPERANDS_MAX];
-    *operations = 1;
-    if (op->count)
-        return integer_multiply_leaves(op->first, op->count, out, operations);
-    for (size_t i = 0; i < op->n_operands; i++) {
-        const struct compute_operand *operand = &op->operands[i];
-        operands[i] = (struct integer_operand){operand->literal, operand->blob};
-        if (operand->kind == OPERAND_VALUE)
-            operands[i].value = map_get(&node->values, value_key(operand->id));
-        if (operand->kind != OPERAND_LITERAL && !operands[i].value)
-            panic("an operand that should be there is not");
-    }
-    if (op->opcode == OPERATOR_TEXT)
-        return integer_to_text(operands[0].value, out);
-    return integer_multiply(operands, op->n_operands, out);
+    return map_get(context, value_key(id));
 }
 
 void stage_compute(struct stage *stage, node_id_t id, const struct compute_op *op)
 {
     struct stage_node *node = &stage->nodes[id];
-    struct computed computed = {.id = op->id, .attempt = op->attempt};
-    struct blob *value = NULL;
+    struct computed computed;
+    struct blob *value;
     if (node->hangs)
         return;
-    int error = operate(node, op, &value, &computed.operations);
+    operation_run(op, value_at, &node->values, VALUE_INLINE_MAX_BYTES, &computed, &value);
     computed.elapsed_us = computed.operations * node->op_us;
-    computed.error = error ? error_text(error) : NULL;
     node->busy_us =
         (node->busy_us > stage->now_us ? node->busy_us : stage->now_us) + computed.elapsed_us;
-    if (value) {
-        size_t edge = value->len < TEXT_EDGE_DIGITS ? value->len : TEXT_EDGE_DIGITS;
-        computed.len = value->len;
-        hash_bytes(value->at, value->len, computed.hash);
-        if (op->opcode == OPERATOR_TEXT) {
-            memcpy(computed.head, value->at, edge);
-            memcpy(computed.tail, value->at + value->len - edge, edge);
-        }
-    }
     if (value && value->len > VALUE_INLINE_MAX_BYTES) {
         put_value(node, op->id, value);
         blob_drop(&value);

@@ -2,8 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/work/integer.h"
-#include "shared/base/error.h"
+#include "nodes/work/operation.h"
 #include "tests/sim/bank.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rot.h"
@@ -36,58 +35,31 @@ void machine_drop_values(struct map *map, struct value_id id)
 
 /* --- computing and values --- */
 
-static int operate(const struct world_node *node, const struct compute_op *op, struct blob **out,
-                   uint64_t *operations)
+static struct blob *value_at(void *context, struct value_id id)
 {
-    struct integer_operand operands[OPERANDS_MAX];
-    *operations = 1;
-    if (op->count)
-        return integer_multiply_leaves(op->first, op->count, out, operations);
-    for (size_t i = 0; i < op->n_operands; i++) {
-        const struct compute_operand *operand = &op->operands[i];
-        operands[i] = (struct integer_operand){operand->literal, operand->blob};
-        if (operand->kind == OPERAND_VALUE)
-            operands[i].value = values_get(&node->values, operand->id);
-        if (operand->kind != OPERAND_LITERAL && !operands[i].value)
-            return ERR_NOT_FOUND; /* as the runtime does; a job's end may drop what is still queued
-                                   */
-    }
-    if (op->opcode == OPERATOR_TEXT)
-        return integer_to_text(operands[0].value, out);
-    return integer_multiply(operands, op->n_operands, out);
+    return values_get(context, id);
 }
 
 static void compute(struct world *world, node_id_t id, const struct compute_op *op)
 {
     struct world_node *node = &world->nodes[id];
     struct computed *computed = mem_new(1, sizeof *computed);
-    struct blob *value = NULL;
-    int error = operate(node, op, &value, &computed->operations);
-    uint64_t took_us = computed->operations * failures_op_us(world, id);
+    struct blob *value;
+    uint64_t inline_bytes =
+        world->options.inline_bytes ? world->options.inline_bytes : VALUE_INLINE_MAX_BYTES;
+    operation_run(op, value_at, &node->values, inline_bytes, computed, &value);
+    uint64_t operations = computed->error ? 1 : computed->operations; /* failing takes time, too */
+    uint64_t took_us = operations * failures_op_us(world, id);
     uint64_t start = node->compute_busy_us > world->now_us ? node->compute_busy_us : world->now_us;
     node->compute_busy_us = start + took_us;
-    computed->id = op->id;
-    computed->attempt = op->attempt;
     computed->elapsed_us = took_us;
-    computed->error = error ? error_text(error) : NULL;
     failures_compute(world, id, op, computed, node->compute_busy_us);
-    if (value) {
-        size_t edge = value->len < TEXT_EDGE_DIGITS ? value->len : TEXT_EDGE_DIGITS;
-        computed->len = value->len;
-        hash_bytes(value->at, value->len, computed->hash);
-        if (op->opcode == OPERATOR_TEXT) {
-            memcpy(computed->head, value->at, edge);
-            memcpy(computed->tail, value->at + value->len - edge, edge);
-        }
-    }
     struct pending pending = {.at_us = node->compute_busy_us,
                               .kind = PENDING_COMPUTED,
                               .to = id,
                               .incarnation = node->incarnation,
                               .computed = computed,
                               .id = op->id};
-    uint64_t inline_bytes =
-        world->options.inline_bytes ? world->options.inline_bytes : VALUE_INLINE_MAX_BYTES;
     if (value && value->len <= inline_bytes)
         computed->value = value;
     else

@@ -268,45 +268,6 @@ static void check_leader(struct world *world, node_id_t id)
 
 /* --- the replicated state --- */
 
-/* In the open block hashes have no order that matters. */
-static uint64_t digest_keys(const struct keys *keys)
-{
-    uint64_t hash = random_fold(keys->window.next, keys->window.n), open = 0;
-    for (size_t i = 0; i < keys->window.n_open; i++)
-        open ^= keys->window.open[i];
-    hash = random_fold(random_fold(hash, keys->window.n_open), open);
-    for (const struct key_session *it = keys->oldest; it; it = it->newer)
-        hash = random_fold(random_fold(random_fold(hash, it->id), it->token), it->watermark);
-    return hash;
-}
-
-/* All of what entries make, nothing of what a coordinator adds to it while it schedules. */
-static uint64_t digest(const struct node *node)
-{
-    const struct jobs *jobs = &node->state.jobs;
-    uint64_t hash = random_fold(jobs->n, jobs->open);
-    for (size_t i = 0; i < jobs->n; i++) {
-        const struct job *job = jobs->at[i];
-        hash = random_fold(hash, job->id);
-        hash = random_fold(hash, map_hash(job->key, strlen(job->key)));
-        hash = random_fold(hash, job_is_finished(job) ? job->state : JOB_QUEUED);
-        hash = random_fold(hash, job->done);
-        hash = random_fold(hash, job->executed);
-        hash = random_fold(hash, job->frontier.count);
-        hash = random_fold(hash, map_hash(job->sha256, HASH_BYTES));
-    }
-    for (node_id_t id = 1; id <= node->step.config.n_nodes; id++) {
-        hash = random_fold(hash, jobs->operations[id]);
-        hash = random_fold(hash, jobs->conversions[id]);
-        hash = random_fold(hash, progress_now(&node->state.progress, id));
-        hash = random_fold(hash, node->state.births.at[id]);
-    }
-    hash = random_fold(random_fold(hash, jobs->elections), jobs->reassigned);
-    hash = random_fold(hash, node->state.progress.snapshots);
-    hash = random_fold(hash, jobs->n_snaps);
-    return random_fold(hash, digest_keys(&node->state.keys));
-}
-
 /* Every operation of the log counts once: for its job, for the node, and in the node's progress. */
 static void check_sums(struct world *world, node_id_t id)
 {
@@ -336,7 +297,8 @@ static void check_state(struct world *world, node_id_t id)
         return;
     ghost->applied = node->raft.journal.applied;
     check_sums(world, id);
-    uint64_t now = digest(node), *known = map_get(&world->oracle->states, key(ghost->applied));
+    uint64_t now = state_digest(&node->state),
+             *known = map_get(&world->oracle->states, key(ghost->applied));
     if (!known) {
         known = mem_new(1, sizeof *known);
         *known = now;

@@ -129,19 +129,6 @@ static void discard(struct pending *pending)
     blob_drop(&pending->blob);
 }
 
-static bool equal_jobs(const struct node *a, const struct node *b)
-{
-    bool equal = a->state.jobs.n == b->state.jobs.n;
-    for (size_t i = 0; equal && i < a->state.jobs.n; i++)
-        equal = a->state.jobs.at[i]->id == b->state.jobs.at[i]->id &&
-                a->state.jobs.at[i]->done == b->state.jobs.at[i]->done &&
-                job_is_finished(a->state.jobs.at[i]) == job_is_finished(b->state.jobs.at[i]) &&
-                a->state.jobs.at[i]->frontier.count == b->state.jobs.at[i]->frontier.count &&
-                !memcmp(a->state.jobs.at[i]->sha256, b->state.jobs.at[i]->sha256, HASH_BYTES);
-    return equal && !memcmp(a->state.jobs.operations, b->state.jobs.operations,
-                            sizeof a->state.jobs.operations);
-}
-
 bool world_is_equal(const struct world *world)
 {
     const struct node *first = NULL;
@@ -149,9 +136,9 @@ bool world_is_equal(const struct world *world)
         const struct node *node = world->nodes[id].core;
         if (!node)
             continue;
-        if (first &&
-            (node->raft.journal.applied != first->raft.journal.applied ||
-             node->raft.journal.last != first->raft.journal.last || !equal_jobs(node, first)))
+        if (first && (node->raft.journal.applied != first->raft.journal.applied ||
+                      node->raft.journal.last != first->raft.journal.last ||
+                      state_differs(&node->state, &first->state)))
             return false;
         first = first ? first : node;
     }

@@ -4,6 +4,7 @@
   check-source.py layers            who may include what
   check-source.py rooms             rooms of nodes/core: downwards only, through the door; no circles anywhere
   check-source.py lengths           files and functions that do not fit a head
+  check-source.py state             every field of the replicated state is in a list of compare.c
   check-source.py bans              functions that nobody calls, and those that no core calls
   check-source.py symbols LIB...    what the cores' objects ask of the outside world
 """
@@ -39,7 +40,7 @@ WRITES = re.compile(r'\bO_CREAT\b|\bmkstemp\w*\s*\(|\bjson_dump_file\s*\(|\bfope
 WRITERS = ("clients/local/outfile.c", "clients/local/local.c")
 
 # The rooms of nodes/core from bottom to top: each may include those before it, and of them only the door, ROOM/ROOM.h.
-ROOMS = "step kinds link raft state worker schedule ledger snapshot service".split()
+ROOMS = "kinds step link raft state worker schedule ledger snapshot service".split()
 # Libraries that need no room: whoever wants them takes them as they are.
 LIBRARIES = ("values", "records")
 # Where a node is put together.
@@ -48,6 +49,10 @@ TOP = ("nodes/core/node.c", "nodes/core/node.h", "nodes/core/rooms.h")
 # A file that passes this is two, and a function fits a screen. Tables are no functions.
 FILE_LINES_MAX, FUNCTION_LINES_MAX = 600, 70
 TOO_LONG = {"nodes/core/node.c"}
+
+# Where the replicated state is declared; and the structs that are compared byte by byte, or are no part of it.
+STATE_HEADERS = ("jobs.h", "keys.h", "key_window.h", "progress.h", "state_types.h")
+STATE_WHOLE = ("trace_mark", "executor", "births", "image_builds")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 
@@ -180,6 +185,32 @@ def lengths():
     return faults, f"lengths: {count} files of up to {FILE_LINES_MAX} lines, functions of up to {FUNCTION_LINES_MAX}"
 
 
+def members(text):
+    """The members of each struct that a header defines: {struct: [member]}."""
+    found = {}
+    for name, body in re.findall(r"^struct (\w+) \{\n(.*?)^\};", text, re.M | re.S):
+        found[name] = [re.sub(r"\[.*?\]", "", declarator).split()[-1].lstrip("*")
+                       for line in body.split(";") if line.strip() and "(*" not in line
+                       for declarator in re.sub(r"\[.*?\]", "", line).split(",")]
+    return found
+
+
+def state():
+    folder = pathlib.Path(CORE + "state")
+    rows, structs, faults = {}, {}, []
+    for struct, member in re.findall(r"\b(?:FIELD|OWN|DERIVED|WITHIN)\((\w+),\s*(\w+)[,)]",
+                                     code_of(folder / "compare.c")):
+        rows.setdefault(struct, set()).add(member)
+    for header in STATE_HEADERS:
+        structs |= members(code_of(folder / header))
+    for struct, names in structs.items():
+        if struct not in STATE_WHOLE:
+            faults += [f"{folder}/compare.c: struct {struct} has {name}, of which no list of fields tells"
+                       for name in names if name not in rows.get(struct, ())]
+    count = sum(len(names) for struct, names in structs.items() if struct not in STATE_WHOLE)
+    return faults, f"state: {count} fields, each in a list of nodes/core/state/compare.c"
+
+
 def bans():
     faults, count = [], 0
     for path in sources():
@@ -207,7 +238,7 @@ def symbols(archives):
 
 
 def main(argv):
-    checks = {"layers": layers, "rooms": rooms, "lengths": lengths, "bans": bans, "symbols": lambda: symbols(argv[1:])}
+    checks = {"layers": layers, "rooms": rooms, "state": state, "lengths": lengths, "bans": bans, "symbols": lambda: symbols(argv[1:])}
     if not argv or argv[0] not in checks:
         sys.exit(__doc__)
     faults, summary = checks[argv[0]]()

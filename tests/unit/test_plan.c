@@ -1,4 +1,6 @@
-/* The tree of operations of N!: against a tree that is really built, and against GMP. */
+/* Kinds of jobs and their plans. The tree of operations of N!: against a tree that is really built,
+ * and against GMP. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +10,8 @@
 #include <cmocka.h>
 #include <gmp.h>
 
-#include "nodes/core/kinds/plan.h"
+#include "nodes/core/kinds/kinds.h"
+#include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "shared/base/random.h"
 
@@ -17,8 +20,16 @@
 static struct plan plan_of(uint64_t n)
 {
     struct plan plan;
-    plan_init(&plan, n);
+    struct text spec = {0};
+    text_add(&spec, "%" PRIu64, n);
+    assert_int_equal(plan_parse(&plan, slice_of("factorial"), slice_of(spec.at), NULL), OK);
     return plan;
+}
+
+static uint64_t cost_of(uint64_t n)
+{
+    struct plan plan = plan_of(n);
+    return plan_cost(&plan);
 }
 
 /* --- the second seed's example --- */
@@ -41,7 +52,7 @@ static void the_plan_of_10_is_the_seeds_R1_to_R4(void **state)
         struct plan_operand operands[OPERANDS_MAX];
         assert_int_equal(plan_operands(&plan, op, operands), seed[op - 1].n);
         assert_memory_equal(operands, seed[op - 1].operands, seed[op - 1].n * sizeof operands[0]);
-        assert_int_equal(plan_consumer(&plan, op), op < 4 ? 4 : 0);
+        assert_int_equal(plan_consumer(&plan, op), op < 4 ? 4 : 5);
     }
 }
 
@@ -55,7 +66,7 @@ static void one_leaf_is_one_operation(void **state)
         assert_int_equal(plan_operands(&plan, 1, operands), 1);
         assert_int_equal(operands[0].op, 0);
         assert_int_equal(operands[0].literal, 1);
-        assert_int_equal(plan_consumer(&plan, 1), 0);
+        assert_int_equal(plan_consumer(&plan, 1), 2); /* its conversion */
     }
 }
 
@@ -95,7 +106,7 @@ static void check_whole(uint64_t n)
         assert_true(leaf_used[leaf]);
     for (op_id_t op = 1; op < plan.total; op++)
         assert_true(op_used[op]);
-    assert_true(plan_consumer(&plan, plan.total) == 0);
+    assert_true(plan_consumer(&plan, plan.total) == plan_result(&plan));
     mpz_init(factorial);
     mpz_fac_ui(factorial, n);
     assert_int_equal(mpz_cmp(factorial, results[plan.total]), 0);
@@ -152,7 +163,7 @@ static void large_plans_hold_together_in_random_places(void **state)
                     assert_true(operands[k].literal >= 1 && operands[k].literal <= plan.leaves);
             }
             op_id_t consumer = plan_consumer(&plan, op);
-            assert_true(consumer ? consumer > op && consumer <= plan.total : op == plan.total);
+            assert_true(consumer > op && (consumer <= plan.total || op == plan.total));
             assert_true(plan_op_at(&plan, plan_node_of(&plan, op)) == op);
         }
     }
@@ -246,17 +257,17 @@ static void the_cost_never_underestimates_X7(void **state)
     mpz_init_set_ui(factorial, 1);
     for (uint64_t n = 1; n <= 5000; n++) {
         mpz_mul_ui(factorial, factorial, n);
-        assert_true(plan_result_bytes(n) >= (mpz_sizeinbase(factorial, 2) + 7) / 8);
+        assert_true(cost_of(n) >= (mpz_sizeinbase(factorial, 2) + 7) / 8);
     }
     static const uint64_t large[] = {10000, 65535, 65536, 100000, 1000000};
     for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
         mpz_fac_ui(factorial, large[i]);
         uint64_t size = (mpz_sizeinbase(factorial, 2) + 7) / 8;
-        assert_true(plan_result_bytes(large[i]) >= size);
-        assert_true(plan_result_bytes(large[i]) <= 2 * size); /* nor is it a wild guess */
+        assert_true(cost_of(large[i]) >= size);
+        assert_true(cost_of(large[i]) <= 2 * size); /* nor is it a wild guess */
     }
     mpz_clear(factorial);
-    assert_true(plan_result_bytes(0) >= 1);
+    assert_true(cost_of(0) >= 1);
 }
 
 static void the_cost_of_the_absurd_does_not_overflow_X7(void **state)
@@ -270,18 +281,119 @@ static void the_cost_of_the_absurd_does_not_overflow_X7(void **state)
                                       UINT64_MAX - 1,
                                       UINT64_MAX};
     for (size_t i = 0; i < sizeof absurd / sizeof absurd[0]; i++)
-        assert_true(plan_result_bytes(absurd[i]) > 1024 * MIB_BYTES);
+        assert_true(cost_of(absurd[i]) > 1024 * MIB_BYTES);
     uint64_t before = 0;
     for (unsigned bit = 0; bit < 64; bit++) {
-        uint64_t bytes = plan_result_bytes((uint64_t)1 << bit);
+        uint64_t bytes = cost_of((uint64_t)1 << bit);
         assert_true(bytes >= before);
         before = bytes;
     }
 }
 
+/* --- stages, operators, kinds --- */
+
+static void the_last_stage_is_the_conversion_of_the_root(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {0, 1, 4, 5, 10, 1000, UINT64_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct plan plan = plan_of(sizes[i]);
+        struct plan_operand operands[OPERANDS_MAX];
+        assert_true(plan_result(&plan) == plan.total + 1);
+        assert_int_equal(plan_opcode(&plan, 1), OPCODE_MULTIPLY);
+        assert_int_equal(plan_opcode(&plan, plan.total), OPCODE_MULTIPLY);
+        assert_int_equal(plan_opcode(&plan, plan_result(&plan)), OPCODE_TEXT);
+        assert_int_equal(plan_operands(&plan, plan_result(&plan), operands), 1);
+        assert_true(operands[0].op == plan.total);
+        assert_int_equal(plan_consumer(&plan, plan_result(&plan)), 0);
+    }
+}
+
+static void each_operator_is_found_by_its_name(void **state)
+{
+    (void)state;
+    enum opcode found;
+    for (enum opcode opcode = 0; opcode < OPCODES; opcode++) {
+        const struct operator_traits *traits = operator_traits(opcode);
+        assert_true(operator_find(slice_of(traits->name), &found));
+        assert_int_equal(found, opcode);
+        assert_in_range(strlen(traits->name), 1, JOB_KIND_MAX);
+        assert_in_range(traits->operands_max, 1, OPERANDS_MAX);
+        assert_true(operator_cost(opcode, 0) > 0);
+        assert_true(operator_cost(opcode, MIB_BYTES) > operator_cost(opcode, 0));
+    }
+    assert_false(operator_find(slice_of("divide"), &found));
+    assert_false(operator_find(slice_of(""), &found));
+    assert_true(operator_traits(OPCODE_TEXT)->conversion);
+    assert_false(operator_traits(OPCODE_MULTIPLY)->conversion);
+}
+
+static void each_kind_reads_what_it_writes(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    for (const struct job_kind *kind; (kind = kind_at(n)); n++) {
+        struct plan plan, again;
+        struct text spec = {0}, name = {0};
+        assert_ptr_equal(kind_find(slice_of(kind->name)), kind);
+        assert_in_range(strlen(kind->name), 1, JOB_KIND_MAX);
+        assert_int_equal(plan_parse(&plan, slice_of(kind->name), slice_of("10"), NULL), OK);
+        plan_spec(&plan, &spec);
+        assert_int_equal(plan_parse(&again, slice_of(kind->name), slice_of(spec.at), NULL), OK);
+        assert_memory_equal(&plan, &again, sizeof plan);
+        plan_name(&plan, &name);
+        assert_true(!strncmp(name.at, kind->name, strlen(kind->name)));
+        for (op_id_t op = 1; op < plan_result(&plan); op++)
+            assert_true(plan_consumer(&plan, op) > op);
+    }
+    assert_true(n >= 1);
+}
+
+static void what_is_no_job_is_refused_with_the_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *spec, *why;
+        int error;
+    } cases[] = {
+        {"fibonacci", "3", "'fibonacci'; known: factorial", ERR_UNSUPPORTED},
+        {"", "3", "known: factorial", ERR_UNSUPPORTED},
+        {"factorial", "", "one whole number", ERR_MALFORMED},
+        {"factorial", "1 2", "2 words", ERR_MALFORMED},
+        {"factorial", "-1", "'-1'", ERR_MALFORMED},
+        {"factorial", " 1", "' 1'", ERR_MALFORMED},
+        {"factorial", "18446744073709551616", "too large", ERR_RANGE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct plan plan;
+        struct text why = {0};
+        assert_int_equal(plan_parse(&plan, slice_of(cases[i].kind), slice_of(cases[i].spec), &why),
+                         cases[i].error);
+        assert_non_null(strstr(why.at, cases[i].why));
+        assert_int_equal(plan_parse(&plan, slice_of(cases[i].kind), slice_of(cases[i].spec), NULL),
+                         cases[i].error);
+    }
+}
+
+static void a_result_is_shown_after_its_label(void **state)
+{
+    (void)state;
+    struct plan plan = plan_of(10);
+    struct text label = {0}, name = {0};
+    plan_label(&plan, &label);
+    plan_name(&plan, &name);
+    assert_string_equal(label.at, "10!");
+    assert_string_equal(name.at, "factorial 10");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_last_stage_is_the_conversion_of_the_root),
+        cmocka_unit_test(each_operator_is_found_by_its_name),
+        cmocka_unit_test(each_kind_reads_what_it_writes),
+        cmocka_unit_test(what_is_no_job_is_refused_with_the_reason),
+        cmocka_unit_test(a_result_is_shown_after_its_label),
         cmocka_unit_test(the_plan_of_10_is_the_seeds_R1_to_R4),
         cmocka_unit_test(one_leaf_is_one_operation),
         cmocka_unit_test(every_leaf_and_every_result_is_used_once),

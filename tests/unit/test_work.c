@@ -11,6 +11,7 @@
 
 #include "nodes/work/compute.h"
 #include "nodes/work/integer.h"
+#include "nodes/work/operation.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
@@ -242,16 +243,27 @@ static struct compute_result *next_result(struct compute *compute)
     return result;
 }
 
+/* These operations bring their values along. */
+static struct blob *nothing_at(void *context, struct value_id id)
+{
+    (void)context, (void)id;
+    return NULL;
+}
+
+static void submit(struct compute *compute, const struct compute_op *op)
+{
+    compute_submit(compute, op, nothing_at, NULL);
+}
+
 static void operations_come_back_in_order(void **state)
 {
     (void)state;
     struct compute *compute = compute_start(0, &never);
     for (uint64_t op = 1; op <= 100; op++)
-        compute_submit(compute,
-                       &(struct compute_op){.id = {1, op},
-                                            .attempt = 3,
-                                            .n_operands = 2,
-                                            .operands = {{.literal = op}, {.literal = 2}}});
+        submit(compute, &(struct compute_op){.id = {1, op},
+                                             .attempt = 3,
+                                             .n_operands = 2,
+                                             .operands = {{.literal = op}, {.literal = 2}}});
     for (uint64_t op = 1; op <= 100;) {
         struct compute_result *result = next_result(compute), *next;
         for (; result; result = next, op++) {
@@ -271,17 +283,16 @@ static void a_big_value_has_its_hash_and_a_text_its_ends(void **state)
 {
     (void)state;
     struct compute *compute = compute_start(0, &never);
-    compute_submit(compute, &(struct compute_op){.id = {1, 1}, .first = 60000, .count = 60000});
+    submit(compute, &(struct compute_op){.id = {1, 1}, .first = 60000, .count = 60000});
     struct compute_result *big = next_result(compute);
     uint8_t hash[HASH_BYTES];
     assert_true(big->value->len > VALUE_INLINE_MAX_BYTES);
     hash_bytes(big->value->at, big->value->len, hash);
     assert_memory_equal(big->computed.hash, hash, HASH_BYTES);
-    compute_submit(compute,
-                   &(struct compute_op){.id = {1, 2},
-                                        .opcode = OPERATOR_TEXT,
-                                        .n_operands = 1,
-                                        .operands = {{.kind = OPERAND_BLOB, .blob = big->value}}});
+    submit(compute, &(struct compute_op){.id = {1, 2},
+                                         .opcode = OPCODE_TEXT,
+                                         .n_operands = 1,
+                                         .operands = {{.kind = OPERAND_BLOB, .blob = big->value}}});
     compute_result_free(big); /* the thread holds a reference of its own */
     struct compute_result *text = next_result(compute);
     hash_bytes(text->value->at, text->value->len, hash);
@@ -316,7 +327,7 @@ static void what_the_loop_frees_it_has_allocated_itself(void **state)
     static const uint64_t counts[] = {1, 10, 4000, 60000};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         struct compute_op op = {.id = {1, 1}, .first = 60000, .count = counts[i]};
-        compute_submit(compute, &op);
+        submit(compute, &op);
         struct compute_result *result = next_result(compute);
         assert_true(is_of_the_main_arena(result));
         assert_true(is_of_the_main_arena(result->value));
@@ -330,18 +341,24 @@ static void an_operation_that_cannot_be_executed_says_why(void **state)
     (void)state;
     struct compute *compute = compute_start(0, &never);
     struct blob *odd = blob_copy("x", 1);
-    compute_submit(compute,
-                   &(struct compute_op){.id = {1, 4},
-                                        .n_operands = 1,
-                                        .operands = {{.kind = OPERAND_BLOB, .blob = odd}}});
+    submit(compute, &(struct compute_op){.id = {1, 4},
+                                         .n_operands = 1,
+                                         .operands = {{.kind = OPERAND_BLOB, .blob = odd}}});
     blob_drop(&odd);
     struct compute_result *result = next_result(compute);
     assert_non_null(strstr(result->computed.error, "malformed"));
     assert_null(result->value);
     compute_result_free(result);
-    compute_submit(compute, &(struct compute_op){.id = {1, 5}, .first = 3, .count = 9});
+    submit(compute, &(struct compute_op){.id = {1, 5}, .first = 3, .count = 9});
     result = next_result(compute);
     assert_non_null(result->computed.error);
+    compute_result_free(result);
+    submit(compute, &(struct compute_op){.id = {1, 6},
+                                         .n_operands = 1,
+                                         .operands = {{.kind = OPERAND_VALUE, .id = {1, 4}}}});
+    result = next_result(compute);
+    assert_string_equal(result->computed.error, "an operand is not at hand");
+    assert_null(result->value);
     compute_result_free(result);
     assert_true(compute_destroy(&compute, PATIENCE_MS));
 }
@@ -352,7 +369,7 @@ static void a_delay_holds_results_back_and_ends_with_the_thread(void **state)
     uint64_t delay_us = 50 * MS_US, start_us = clock_now_us();
     struct compute *compute = compute_start(delay_us, &never);
     struct compute_op op = {.id = {1, 1}, .first = 4, .count = 4};
-    compute_submit(compute, &op);
+    submit(compute, &op);
     struct compute_result *result = next_result(compute);
     assert_true(clock_now_us() - start_us >= delay_us);
     assert_true(result->computed.elapsed_us >= delay_us);
@@ -360,9 +377,86 @@ static void a_delay_holds_results_back_and_ends_with_the_thread(void **state)
     assert_true(compute_destroy(&compute, PATIENCE_MS));
 
     compute = compute_start(3600 * SECOND_US, &never);
-    compute_submit(compute, &op);
-    compute_submit(compute, &op);
+    submit(compute, &op);
+    submit(compute, &op);
     assert_true(compute_destroy(&compute, PATIENCE_MS));
+}
+
+/* --- one operation --- */
+
+static struct blob *value_4(void *context, struct value_id id)
+{
+    return id.op == 4 ? context : NULL;
+}
+
+static void one_operation_is_run_alike_by_everybody(void **state)
+{
+    (void)state;
+    struct blob *ten = value_of(10), *value;
+    struct computed computed;
+    struct compute_op op = {.id = {7, 9},
+                            .attempt = 2,
+                            .n_operands = 3,
+                            .operands = {{.literal = 3},
+                                         {.kind = OPERAND_VALUE, .id = {7, 4}},
+                                         {.kind = OPERAND_BLOB, .blob = ten}}};
+    operation_run(&op, value_4, ten, VALUE_INLINE_MAX_BYTES, &computed, &value);
+    assert_null(computed.error);
+    assert_true(*(const uint64_t *)(const void *)value->at == 300);
+    assert_true(computed.id.job == 7 && computed.id.op == 9 && computed.attempt == 2);
+    assert_true(computed.operations == 1 && computed.len == sizeof(uint64_t));
+    assert_false(computed.head[0]);
+    blob_drop(&value);
+
+    struct compute_op text = {.opcode = OPCODE_TEXT,
+                              .n_operands = 1,
+                              .operands = {{.kind = OPERAND_VALUE, .id = {7, 4}}}};
+    uint8_t hash[HASH_BYTES];
+    operation_run(&text, value_4, ten, VALUE_INLINE_MAX_BYTES, &computed, &value);
+    assert_null(computed.error);
+    assert_int_equal(computed.opcode, OPCODE_TEXT);
+    assert_string_equal(computed.head, "10");
+    hash_bytes("10", 2, hash);
+    assert_memory_equal(computed.hash, hash, HASH_BYTES);
+    blob_drop(&value);
+
+    struct compute_op subtree = {.first = 10, .count = 10};
+    operation_run(&subtree, value_4, ten, 0, &computed, &value);
+    assert_true(computed.operations == 4);
+    hash_bytes(value->at, value->len, hash); /* it does not travel inside a message */
+    assert_memory_equal(computed.hash, hash, HASH_BYTES);
+    blob_drop(&value);
+    blob_drop(&ten);
+}
+
+static void what_cannot_be_executed_fails_with_a_reason(void **state)
+{
+    (void)state;
+    struct blob *ten = value_of(10), *odd = blob_copy("x", 1);
+    const struct compute_op cases[] = {
+        {.n_operands = 1, .operands = {{.kind = OPERAND_VALUE, .id = {7, 5}}}},
+        {.n_operands = 1, .operands = {{.kind = OPERAND_BLOB}}},
+        {.n_operands = 1, .operands = {{.kind = OPERAND_BLOB, .blob = odd}}},
+        {.n_operands = 0},
+        {.n_operands = 1, .count = 2, .first = 2, .operands = {{.literal = 1}}},
+        {.first = 3, .count = 9},
+        {.opcode = OPCODES, .n_operands = 1, .operands = {{.literal = 1}}},
+        {.opcode = OPCODE_TEXT, .first = 2, .count = 2},
+        {.opcode = OPCODE_TEXT, .n_operands = 1, .operands = {{.literal = 1}}},
+        {.opcode = OPCODE_TEXT,
+         .n_operands = 2,
+         .operands = {{.kind = OPERAND_BLOB, .blob = ten}, {.kind = OPERAND_BLOB, .blob = ten}}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct computed computed;
+        struct blob *value;
+        operation_run(&cases[i], value_4, ten, 0, &computed, &value);
+        assert_non_null(computed.error);
+        assert_null(value);
+        assert_true(computed.operations == 0);
+    }
+    blob_drop(&odd);
+    blob_drop(&ten);
 }
 
 /* --- failures on purpose --- */
@@ -413,7 +507,7 @@ static void an_exit_on_purpose_returns_nothing_to_tell(void **state)
     failure_begin(&failure, &config, 1, 1, FAILURE_WORKER);
     struct compute *compute = compute_start(0, &failure);
     struct compute_op op = {.id = {1, 1}, .attempt = 1, .first = 10, .count = 10};
-    compute_submit(compute, &op);
+    submit(compute, &op);
     struct compute_result *result = NULL;
     while (!result)
         result = compute_take(compute);
@@ -435,6 +529,8 @@ int main(void)
         cmocka_unit_test(the_seed_counts_four_operations_for_ten),
         cmocka_unit_test(absurd_subtrees_are_refused),
         cmocka_unit_test(text_has_all_digits_and_no_more),
+        cmocka_unit_test(one_operation_is_run_alike_by_everybody),
+        cmocka_unit_test(what_cannot_be_executed_fails_with_a_reason),
         cmocka_unit_test(operations_come_back_in_order),
         cmocka_unit_test(a_big_value_has_its_hash_and_a_text_its_ends),
         cmocka_unit_test(what_the_loop_frees_it_has_allocated_itself),

@@ -1,9 +1,57 @@
-/* kinds.h - what a job is, as a plan of operations.
+/* kinds.h - what a job may be: one table of kinds, and the plan of operations of each.
  *
- * The door of the room. */
+ * The door of the room. It lies at the bottom and needs nothing of a node: the client includes it,
+ * too, so that both mean the same by a job.
+ *
+ * A job kind is a row of JOB_KINDS here and a file NAME.c in this folder, which defines
+ * `const struct job_kind kind_NAME`. */
 #ifndef CONCLAVE_CORE_KINDS_H
 #define CONCLAVE_CORE_KINDS_H
 
+#include "nodes/core/kinds/operators.h"
 #include "nodes/core/kinds/plan.h"
+#include "shared/base/text.h"
+
+#define JOB_KINDS(X) X(factorial)
+
+struct job_kind {
+    const char *name; /* 1..JOB_KIND_MAX characters */
+
+    /* Reads the argument. ERR_MALFORMED or ERR_RANGE, with a reason for people in `why`. */
+    int (*parse)(struct slice spec, uint64_t *n, struct text *why);
+
+    /* An upper bound of the result's size in bytes, without overflow: the cost that is limited. */
+    uint64_t (*cost)(uint64_t n);
+
+    /* Adds the stages; kind and n are set, all else is zero. */
+    void (*plan)(struct plan *plan);
+
+    /* Appends what stands before a result: "10!". `spec` is printable. */
+    void (*label)(const char *spec, struct text *out);
+};
+
+/* The kinds by number, from 0; NULL behind the last. */
+const struct job_kind *kind_at(size_t i);
+
+/* The kind of that name, or NULL. */
+const struct job_kind *kind_find(struct slice name);
+
+/* Appends the names of all kinds, separated by ", ". */
+void kinds_list(struct text *out);
+
+/* The plan of a job, from what a client or the log says it is. ERR_UNSUPPORTED: there is no such
+ * kind; ERR_MALFORMED, ERR_RANGE: the kind does not take the argument. `why` (may be NULL) is told
+ * the reason, for people. */
+int plan_parse(struct plan *plan, struct slice kind, struct slice spec, struct text *why);
+
+/* An upper bound of the result's size in bytes: the cost that is limited. */
+uint64_t plan_cost(const struct plan *plan);
+
+/* Appends the argument, as plan_parse() takes it: "10". */
+void plan_spec(const struct plan *plan, struct text *out);
+
+/* Appends kind and argument: "factorial 10"; or what stands before the result: "10!". */
+void plan_name(const struct plan *plan, struct text *out);
+void plan_label(const struct plan *plan, struct text *out);
 
 #endif

@@ -27,10 +27,11 @@ static bool is_promoted(const struct plan *plan, struct plan_node node)
     return plan->leaves > 1 && children_of(plan, node) == 1;
 }
 
-void plan_init(struct plan *plan, uint64_t n)
+void plan_add_tree(struct plan *plan, enum opcode opcode, uint64_t leaves)
 {
-    *plan = (struct plan){.n = n, .leaves = n ? n : 1};
-    uint64_t children = plan->leaves;
+    assert(leaves && !plan->n_stages);
+    plan->leaves = leaves;
+    uint64_t children = leaves;
     do {
         unsigned level = plan->levels++;
         assert(level < PLAN_LEVELS_MAX);
@@ -40,7 +41,38 @@ void plan_init(struct plan *plan, uint64_t n)
         plan->total += plan->ops[level];
         children = plan->nodes[level];
     } while (children > 1);
+    plan->stages[plan->n_stages++] = (struct plan_stage){STAGE_TREE, opcode, plan->total};
 }
+
+void plan_add_one(struct plan *plan, enum opcode opcode)
+{
+    assert(plan->n_stages && plan->n_stages < PLAN_STAGES_MAX);
+    op_id_t last = plan->stages[plan->n_stages - 1].last + 1;
+    plan->stages[plan->n_stages++] = (struct plan_stage){STAGE_ONE, opcode, last};
+}
+
+/* --- stages --- */
+
+static size_t stage_of(const struct plan *plan, op_id_t op)
+{
+    size_t i = 0;
+    assert(op >= 1 && op <= plan_result(plan));
+    while (op > plan->stages[i].last)
+        i++;
+    return i;
+}
+
+enum opcode plan_opcode(const struct plan *plan, op_id_t op)
+{
+    return plan->stages[stage_of(plan, op)].opcode;
+}
+
+op_id_t plan_result(const struct plan *plan)
+{
+    return plan->stages[plan->n_stages - 1].last;
+}
+
+/* --- the tree --- */
 
 op_id_t plan_op_at(const struct plan *plan, struct plan_node node)
 {
@@ -72,6 +104,11 @@ static uint64_t leaf_value(const struct plan *plan, uint64_t at)
 
 size_t plan_operands(const struct plan *plan, op_id_t op, struct plan_operand out[OPERANDS_MAX])
 {
+    size_t stage = stage_of(plan, op);
+    if (plan->stages[stage].shape == STAGE_ONE) {
+        out[0] = (struct plan_operand){.op = plan->stages[stage - 1].last};
+        return 1;
+    }
     struct plan_node node = plan_node_of(plan, op);
     uint64_t n = children_of(plan, node);
     for (uint64_t i = 0; i < n; i++) {
@@ -89,10 +126,12 @@ size_t plan_operands(const struct plan *plan, op_id_t op, struct plan_operand ou
 
 op_id_t plan_consumer(const struct plan *plan, op_id_t op)
 {
+    size_t stage = stage_of(plan, op);
+    if (op == plan->stages[stage].last)
+        return stage + 1 < plan->n_stages ? op + 1 : 0; /* a later stage is one operation */
     struct plan_node node = plan_node_of(plan, op);
     do {
-        if (node.level + 1 == plan->levels)
-            return 0;
+        assert(node.level + 1 < plan->levels); /* the root is the stage's last */
         node = (struct plan_node){node.level + 1, node.at / ARITY};
     } while (is_promoted(plan, node));
     return plan_op_at(plan, node);
@@ -109,8 +148,8 @@ void plan_leaves(const struct plan *plan, struct plan_node node, uint64_t *first
 
 uint64_t plan_subtree_ops(uint64_t leaves)
 {
-    struct plan plan;
-    plan_init(&plan, leaves);
+    struct plan plan = {0};
+    plan_add_tree(&plan, OPCODE_MULTIPLY, leaves ? leaves : 1);
     return plan.total;
 }
 
@@ -122,12 +161,4 @@ unsigned plan_unit_level(const struct plan *plan, uint64_t workers)
            (uint64_t)1 << 2 * (level + 2) <= UNIT_LEAVES_MAX)
         level++;
     return level;
-}
-
-uint64_t plan_result_bytes(uint64_t n)
-{
-    uint64_t bits = 1;
-    while (bits < 64 && n >> bits)
-        bits++;
-    return n > UINT64_MAX / bits ? UINT64_MAX / 8 : n * bits / 8 + 1;
 }

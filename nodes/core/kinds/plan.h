@@ -1,25 +1,44 @@
-/* plan.h - the tree of operations of factorial N, as arithmetic; nothing of it is stored.
+/* plan.h - the operations of a job, as arithmetic; nothing of them is stored.
  *
- * Leaves are the integers N, N-1, ..., 1 (the one leaf 1 for 0! and 1!). Level 0 multiplies four
- * leaves an operation, every further level four results of the one below. A node with a single
- * child is promoted: it is no operation, its child stands in for it. Operations are numbered from
- * 1, level by level: for 10 exactly R1=10*9*8*7 R2=6*5*4*3 R3=2*1 R4=R1*R2*R3 (second seed, part
- * 1). */
+ * A plan is a row of stages. The first is a tree upwards over the leaves: the integers N, N-1,
+ * ..., 1. Its level 0 takes four leaves an operation, every further level four results of the one
+ * below. A node with a single child is promoted: it is no operation, its child stands in for it. A
+ * last stage is one operation on the result of the one before. Operations are numbered from 1,
+ * level by level and stage by stage: for 10! exactly R1=10*9*8*7 R2=6*5*4*3 R3=2*1 R4=R1*R2*R3
+ * (second seed, part 1), and 5 is the conversion of R4 to text. */
 #ifndef CONCLAVE_CORE_PLAN_H
 #define CONCLAVE_CORE_PLAN_H
 
+#include "nodes/core/kinds/operators.h"
 #include "shared/base/limits.h"
 #include "shared/base/types.h"
 
 #define PLAN_LEVELS_MAX 32 /* 4^32 leaves */
+#define PLAN_STAGES_MAX 2  /* a tree, and what is made of its result */
+
+enum stage_shape {
+    STAGE_TREE, /* upwards over the leaves */
+    STAGE_ONE   /* one operation on the result of the stage before */
+};
+
+struct plan_stage {
+    enum stage_shape shape;
+    enum opcode opcode;
+    op_id_t last; /* the greatest number of its operations: that one makes its result */
+};
+
+struct job_kind;
 
 struct plan {
-    uint64_t n;      /* the factorial's argument */
-    uint64_t leaves; /* n, or 1 for 0 */
+    const struct job_kind *kind;
+    uint64_t n;      /* the job's argument */
+    uint64_t leaves; /* of the tree, 1 at least */
     unsigned levels;
     uint64_t nodes[PLAN_LEVELS_MAX]; /* a level's nodes, a promoted one included */
     uint64_t ops[PLAN_LEVELS_MAX];   /* a level's operations */
-    uint64_t total;                  /* operations in all; the root's number */
+    uint64_t total;                  /* operations of the tree, conversions not counted */
+    size_t n_stages;
+    struct plan_stage stages[PLAN_STAGES_MAX];
 };
 
 /* A node of the tree. */
@@ -34,20 +53,27 @@ struct plan_operand {
     uint64_t literal; /* the leaf's integer */
 };
 
-/* Fills in the plan of N!. */
-void plan_init(struct plan *plan, uint64_t n);
+/* For a kind's plan(): the first stage, over 1 leaf or more; then the second. */
+void plan_add_tree(struct plan *plan, enum opcode opcode, uint64_t leaves);
+void plan_add_one(struct plan *plan, enum opcode opcode);
+
+/* What an operation does, 1..plan_result(). */
+enum opcode plan_opcode(const struct plan *plan, op_id_t op);
+
+/* The operation whose value is the job's result: the last. */
+op_id_t plan_result(const struct plan *plan);
 
 /* The operation that computes the node, climbing down from promoted ones; 0 when that ends in a
  * leaf. */
 op_id_t plan_op_at(const struct plan *plan, struct plan_node node);
 
-/* The node of an operation, 1..total. */
+/* The node of an operation of the tree, 1..total. */
 struct plan_node plan_node_of(const struct plan *plan, op_id_t op);
 
 /* Writes the operands of an operation, in order; returns how many, 1..OPERANDS_MAX. */
 size_t plan_operands(const struct plan *plan, op_id_t op, struct plan_operand out[OPERANDS_MAX]);
 
-/* The operation that uses the operation's result; 0 for the root. */
+/* The operation that uses the operation's result; 0 for plan_result(). */
 op_id_t plan_consumer(const struct plan *plan, op_id_t op);
 
 /* The leaves below a node: the greatest integer and how many. */
@@ -59,8 +85,5 @@ uint64_t plan_subtree_ops(uint64_t leaves);
 /* The level whose subtrees are handed out whole: the highest that still yields UNITS_PER_WORKER
  * units a worker, each of at most UNIT_LEAVES_MAX leaves. */
 unsigned plan_unit_level(const struct plan *plan, uint64_t workers);
-
-/* An upper bound of the result's size in bytes, without overflow; the cost that is limited. */
-uint64_t plan_result_bytes(uint64_t n);
 
 #endif

@@ -38,20 +38,12 @@ static uint64_t credit(const struct schedule *schedule, node_id_t id)
 
 /* --- the choice of a worker --- */
 
-static size_t operands_of(const struct item *item, struct plan_operand out[OPERANDS_MAX])
-{
-    if (item->operations)
-        return plan_operands(&item->run->job->plan, item->op, out);
-    out[0] = (struct plan_operand){.op = item->run->job->plan.total};
-    return 1;
-}
-
 /* Adds up, per worker, the bytes of the item's operands that it made and may still hold. */
 static void weigh(const struct schedule *schedule, const struct item *item,
                   uint64_t bytes[NODES_MAX + 1])
 {
     struct plan_operand operands[OPERANDS_MAX];
-    size_t n = item->count ? 0 : operands_of(item, operands);
+    size_t n = item->count ? 0 : plan_operands(&item->run->job->plan, item->op, operands);
     for (size_t i = 0; i < n; i++) {
         struct item *used =
             operands[i].op ? run_find(schedule, item->run->job->id, operands[i].op) : NULL;
@@ -139,7 +131,7 @@ static void add_operands(struct schedule *schedule, const struct item *item,
                          struct message *message, struct wire_task_op *task)
 {
     struct plan_operand operands[OPERANDS_MAX];
-    size_t n = operands_of(item, operands);
+    size_t n = plan_operands(&item->run->job->plan, item->op, operands);
     task->operands.at = message_room(message, n, sizeof *task->operands.at);
     task->operands.n = n;
     for (size_t i = 0; i < n; i++) {
@@ -164,7 +156,8 @@ static void add_operands(struct schedule *schedule, const struct item *item,
 static size_t operand_bytes(const struct schedule *schedule, const struct item *item)
 {
     struct plan_operand operands[OPERANDS_MAX];
-    size_t n = item->count ? 0 : operands_of(item, operands), bytes = 0;
+    size_t n = item->count ? 0 : plan_operands(&item->run->job->plan, item->op, operands),
+           bytes = 0;
     for (size_t i = 0; i < n; i++) {
         struct item *used =
             operands[i].op ? run_find(schedule, item->run->job->id, operands[i].op) : NULL;
@@ -190,7 +183,7 @@ static void add_task(struct schedule *schedule, const struct item *item)
     task->job = item->run->job->id;
     task->op = item->op;
     task->attempt = item->attempt;
-    task->opcode = message_text(slot->batch, item->operations ? "multiply" : "text");
+    task->opcode = message_text(slot->batch, item_traits(item)->name);
     task->first = item->first;
     task->count = item->count;
     slot->batch_bytes += bytes;
@@ -205,12 +198,11 @@ static void log_assignment(struct schedule *schedule, const struct item *item)
     struct text line = {0};
     if (schedule->step->config.log_level < LOG_DEBUG)
         return;
-    if (!item->operations) {
-        outbox_log(&schedule->step->out, LOG_DEBUG, "W%u text of R%" PRIu64, item->node,
-                   item->run->job->plan.total);
-        return;
-    }
-    text_add(&line, "W%u R%" PRIu64 "=", item->node, item->op);
+    text_add(&line, "W%u ", item->node);
+    if (item_traits(item)->conversion)
+        text_add(&line, "%s of ", item_traits(item)->name);
+    else
+        text_add(&line, "R%" PRIu64 "=", item->op);
     if (item->count > OPERANDS_MAX) {
         text_add(&line, "%" PRIu64 "*...*%" PRIu64 " (%" PRIu64 " operations)", item->first,
                  item->first - item->count + 1, item->operations);

@@ -16,6 +16,7 @@ void checkpoint_note(struct schedule *schedule, const struct item *item)
         run->unlogged = mem_grow(run->unlogged, run->unlogged_size, sizeof *run->unlogged);
     }
     run->unlogged[run->n_unlogged++] = (struct done_mark){.op = item->op,
+                                                          .opcode = item->opcode,
                                                           .unit = item->count > 0,
                                                           .node = item->node,
                                                           .attempt = item->won,
@@ -64,11 +65,16 @@ static void keep(struct schedule *schedule, struct item *item)
                 (struct value_id){item->run->job->id, item->op}, NULL);
 }
 
+static bool is_conversion(const struct done_mark *mark)
+{
+    return operator_traits(mark->opcode)->conversion;
+}
+
 static void tally(struct message *entry, const struct done_mark *mark)
 {
     struct wire_tally *line = &entry->as.done.tallies.at[mark->node - 1];
     line->operations += mark->operations << MUTANT(counted_twice);
-    line->conversions += !mark->operations;
+    line->conversions += is_conversion(mark);
 }
 
 static void write_row(struct message *entry, const struct done_mark *mark, struct item *item)
@@ -104,8 +110,8 @@ static bool put(struct schedule *schedule, const struct run *run, const struct d
                 struct message *entry, size_t *bytes)
 {
     struct item *item = run_find(schedule, run->job->id, mark->op);
-    if (!mark->operations)
-        return false; /* a conversion: the job's last entry tells of it */
+    if (is_conversion(mark))
+        return false; /* the job's last entry tells of it */
     if (!item) {
         if (!is_covered(schedule, run->job, mark->op))
             return false;
@@ -171,7 +177,7 @@ void checkpoint_finish(struct schedule *schedule, struct run *run, struct messag
     begin(schedule, run, entry);
     for (size_t i = 0; i < run->n_unlogged; i++) {
         tally(entry, &run->unlogged[i]);
-        if (run->trace && i >= at && run->unlogged[i].operations)
+        if (run->trace && i >= at && !is_conversion(&run->unlogged[i]))
             write_row(entry, &run->unlogged[i], NULL);
     }
     run->n_unlogged = 0;

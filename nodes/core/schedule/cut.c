@@ -15,7 +15,7 @@ static void add_jobs(const struct schedule *schedule, const struct cut_writer *w
         const struct job *job = run->job;
         struct wire_cut_job *row = &jobs->rows.at[jobs->rows.n++];
         struct text spec = {0};
-        text_add(&spec, "%" PRIu64, job->plan.n);
+        plan_spec(&job->plan, &spec);
         *row = (struct wire_cut_job){.job = job->id,
                                      .spec = message_text(part, spec.at),
                                      .total = job->plan.total,

@@ -18,21 +18,13 @@ static unsigned log2_of(uint64_t number)
     return log;
 }
 
-/* Multiplication of n bytes costs about n log n, conversion n log^2 n: constants are measured, so
- * only the growth matters. */
-static uint64_t cost_of(const struct item *item, uint64_t bytes)
-{
-    uint64_t cost = (bytes + 64) * log2_of(bytes + 64);
-    return item->operations ? cost : cost * log2_of(bytes + 64);
-}
-
 static uint64_t operand_bytes(const struct schedule *schedule, const struct item *item)
 {
-    struct plan_operand operands[OPERANDS_MAX] = {{.op = item->run->job->plan.total}};
+    struct plan_operand operands[OPERANDS_MAX];
     uint64_t bytes = 0;
     if (item->count)
         return item->count * (log2_of(item->first) + 1) / 8;
-    size_t n = item->operations ? plan_operands(&item->run->job->plan, item->op, operands) : 1;
+    size_t n = plan_operands(&item->run->job->plan, item->op, operands);
     for (size_t i = 0; i < n; i++) {
         const struct item *used =
             operands[i].op ? run_find(schedule, item->run->job->id, operands[i].op) : NULL;
@@ -64,22 +56,23 @@ void deadlines_note(struct schedule *schedule, node_id_t worker, const struct it
 {
     struct worker_slot *slot = &schedule->slots[worker];
     uint64_t delay_us = delay_of(schedule, worker),
-             cost = cost_of(item, operand_bytes(schedule, item));
+             cost = operator_cost(item->opcode, operand_bytes(schedule, item));
     uint64_t work_us = elapsed_us > delay_us ? elapsed_us - delay_us : 0;
     if (elapsed_us > UINT64_MAX / 2000000)
         return; /* no clock of ours */
     average(&slot->unit_us, elapsed_us);
-    average(&slot->pace[item_kind(item)], work_us * 1000 * 1024 / cost);
-    average(&schedule->pace[item_kind(item)], work_us * 1000 * 1024 / cost);
+    average(&slot->pace[item_pace(item)], work_us * 1000 * 1024 / cost);
+    average(&schedule->pace[item_pace(item)], work_us * 1000 * 1024 / cost);
 }
 
 /* Microseconds; 0: nothing of its kind was measured yet. */
 static uint64_t expected_us(const struct schedule *schedule, const struct hold *hold)
 {
-    enum item_kind kind = item_kind(hold->item);
-    uint64_t pace = schedule->slots[hold->node].pace[kind];
-    uint64_t bytes = operand_bytes(schedule, hold->item), cost = cost_of(hold->item, bytes);
-    pace = pace ? pace : schedule->pace[kind];
+    size_t at = item_pace(hold->item);
+    uint64_t pace = schedule->slots[hold->node].pace[at];
+    uint64_t bytes = operand_bytes(schedule, hold->item),
+             cost = operator_cost(hold->item->opcode, bytes);
+    pace = pace ? pace : schedule->pace[at];
     return pace ? cost * pace / (1000 * 1024) + bytes / TRANSFER_BYTES_PER_US + 1 : 0;
 }
 

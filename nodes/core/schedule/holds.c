@@ -64,15 +64,20 @@ struct hold *hold_executing(const struct schedule *schedule, node_id_t worker)
     return schedule->slots[worker].first;
 }
 
-enum item_kind item_kind(const struct item *item)
+size_t item_pace(const struct item *item)
 {
-    return item->count ? ITEM_UNIT : item->operations ? ITEM_COMBINE : ITEM_TEXT;
+    return item->count ? PACE_OF_UNITS : (size_t)item->opcode;
+}
+
+const struct operator_traits *item_traits(const struct item *item)
+{
+    return operator_traits(item->opcode);
 }
 
 void item_name(const struct item *item, struct text *out)
 {
-    if (item->operations)
-        text_add(out, "R%" PRIu64, item->op);
+    if (item_traits(item)->label)
+        text_add(out, "%s", item_traits(item)->label);
     else
-        text_add(out, "the conversion to text");
+        text_add(out, "R%" PRIu64, item->op);
 }

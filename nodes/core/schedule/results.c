@@ -71,7 +71,7 @@ static void propose_done(struct schedule *schedule, const struct item *item)
 }
 
 /* The text is here: a short one goes into the log, a longer one to disk first. */
-static void finish_text(struct schedule *schedule, struct item *item)
+static void finish_result(struct schedule *schedule, struct item *item)
 {
     if (item->value && item->len <= TEXT_INLINE_DIGITS) {
         propose_done(schedule, item);
@@ -100,12 +100,10 @@ void schedule_value_kept(struct schedule *schedule, struct value_id id)
 static void drop_operands(struct schedule *schedule, const struct item *item)
 {
     const struct job *job = item->run->job;
-    struct plan_operand operands[OPERANDS_MAX] = {{.op = job->plan.total}};
-    size_t n = 1; /* a conversion's: the root */
+    struct plan_operand operands[OPERANDS_MAX];
     if (item->count)
         return;
-    if (item->operations)
-        n = plan_operands(&job->plan, item->op, operands);
+    size_t n = plan_operands(&job->plan, item->op, operands);
     for (size_t i = 0; i < n; i++) {
         struct item *used = operands[i].op ? run_find(schedule, job->id, operands[i].op) : NULL;
         if (!used)
@@ -121,12 +119,6 @@ static struct item *consumer_of(struct schedule *schedule, const struct item *it
     struct run *run = item->run;
     const struct job *job = run->job;
     op_id_t op = plan_consumer(&job->plan, item->op);
-    if (!op) { /* the root: its text is wanted */
-        struct item *text = run_add(schedule, run, job_text_op(job));
-        text->operations = 0;
-        text->missing = 1;
-        return text;
-    }
     struct item *consumer = run_find(schedule, job->id, op);
     if (consumer)
         return consumer;
@@ -144,13 +136,13 @@ static void complete(struct schedule *schedule, struct item *item)
     struct worker_slot *slot = &schedule->slots[item->node];
     item->state = ITEM_DONE;
     slot->operations += item->operations;
-    slot->conversions += !item->operations;
+    slot->conversions += item_traits(item)->conversion;
     schedule->operations += item->operations;
     run_note_done(item->run, item);
     checkpoint_note(schedule, item);
     drop_operands(schedule, item);
-    if (!item->operations) {
-        finish_text(schedule, item);
+    if (item->op == plan_result(&item->run->job->plan)) {
+        finish_result(schedule, item);
         return;
     }
     schedule_supply(schedule, item);
@@ -185,7 +177,7 @@ static bool is_usable(const struct schedule *schedule, const struct message *mes
                       const struct item *item, const struct wire_result_op *result)
 {
     struct blob *value = message_frame(message, result->frame);
-    bool text = !item->operations;
+    bool text = item_traits(item)->conversion;
     if (result->frame && (!value || value->len != result->len || !value->len))
         return false;
     if (!result->frame &&
@@ -266,7 +258,8 @@ static void accept_result(struct schedule *schedule, node_id_t from, const struc
         /* Only an open operation takes a result, whoever returns it and however late. */
         take_result(schedule, from, message, item, result);
     } else {
-        if (MUTANT(late_result_counts) && item && item->state == ITEM_DONE && item->operations)
+        if (MUTANT(late_result_counts) && item && item->state == ITEM_DONE &&
+            !item_traits(item)->conversion)
             checkpoint_note(schedule, item);
         discard(schedule, from, item, result);
     }

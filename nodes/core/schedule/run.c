@@ -72,7 +72,7 @@ void run_note_executed(struct run *run, node_id_t node, incarnation_t incarnatio
 void run_note_done(struct run *run, const struct item *item)
 {
     run->done += item->operations;
-    if (run->trace && item->operations)
+    if (run->trace && !item_traits(item)->conversion)
         job_mark_trace(run->job, run->trace, item->op, item->count > 0,
                        (struct trace_mark){(uint16_t)item->node, (uint16_t)item->won});
 }
@@ -87,7 +87,8 @@ struct item *run_add(struct schedule *schedule, struct run *run, op_id_t op)
     struct item *item = mem_new(1, sizeof *item);
     item->run = run;
     item->op = op;
-    item->operations = 1;
+    item->opcode = plan_opcode(&run->job->plan, op);
+    item->operations = !item_traits(item)->conversion;
     item->older = run->newest;
     if (run->newest)
         run->newest->newer = item;

@@ -22,11 +22,12 @@ struct item {
     op_id_t op;
     enum item_state state;
     uint64_t first, count; /* count > 0: a unit over leaves */
-    uint64_t operations;   /* that it stands for: 1, or those of the unit; 0: a conversion */
-    unsigned missing;      /* operands not done yet */
-    uint64_t attempt;      /* times it was handed out: never goes back, so no number comes twice */
-    uint64_t won;          /* done, or on its way back: the attempt that made the value */
-    node_id_t node;        /* who made its value, or had it last */
+    enum opcode opcode;
+    uint64_t operations; /* that count: 1, or those of the unit; conversions count apart */
+    unsigned missing;    /* operands not done yet */
+    uint64_t attempt;    /* times it was handed out: never goes back, so no number comes twice */
+    uint64_t won;        /* done, or on its way back: the attempt that made the value */
+    node_id_t node;      /* who made its value, or had it last */
     struct hold holds[HOLDERS_MAX]; /* assigned: who has it, one at least */
     bool alone;      /* it was in the hands of a worker that died: handed out alone from now on */
     unsigned deaths; /* workers that died while they executed it: suspicion.c */
@@ -52,6 +53,7 @@ struct item_list {
 /* A finished operation that is in no checkpoint yet. */
 struct done_mark {
     op_id_t op;
+    enum opcode opcode;
     bool unit;
     node_id_t node;
     uint64_t attempt, operations;
@@ -130,7 +132,11 @@ unsigned holds_count(const struct item *item);
  * what it has had longest. NULL: nothing. */
 struct hold *hold_executing(const struct schedule *schedule, node_id_t worker);
 
-enum item_kind item_kind(const struct item *item);
+/* Its place among the paces. */
+size_t item_pace(const struct item *item);
+
+/* What it does. */
+const struct operator_traits *item_traits(const struct item *item);
 
 /* Appends "R17", or "the conversion to text". */
 void item_name(const struct item *item, struct text *out);

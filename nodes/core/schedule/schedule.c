@@ -93,29 +93,33 @@ void schedule_stop(struct schedule *schedule)
 void schedule_job_accepted(struct schedule *schedule, const struct job *job)
 {
     char id[JOB_TEXT_MAX];
+    struct text name = {0};
     if (!raft_serves(schedule->raft))
         return;
+    plan_name(&job->plan, &name);
     step_event(schedule->step, "job_accepted", NODE_NONE, job->id,
-               "job %s: factorial %" PRIu64 " accepted, %" PRIu64 " operations",
-               job_id_text(job->id, id), job->plan.n, job->plan.total);
+               "job %s: %s accepted, %" PRIu64 " operations", job_id_text(job->id, id), name.at,
+               job->plan.total);
     take_up_jobs(schedule);
 }
 
 static void announce(struct schedule *schedule, const struct job *job)
 {
     char id[JOB_TEXT_MAX];
+    struct text name = {0}, label = {0};
     job_id_text(job->id, id);
+    plan_name(&job->plan, &name);
+    plan_label(&job->plan, &label);
     switch (job->state) {
     case JOB_DONE:
         if (job->text) /* the second seed's line: 10!=3628800 */
-            outbox_log(&schedule->step->out, LOG_INFO, "%" PRIu64 "!=%.*s", job->plan.n,
-                       (int)job->text->len, (const char *)job->text->at);
+            outbox_log(&schedule->step->out, LOG_INFO, "%s=%.*s", label.at, (int)job->text->len,
+                       (const char *)job->text->at);
         else
-            outbox_log(&schedule->step->out, LOG_INFO, "%" PRIu64 "!=%s...%s (%" PRIu64 " digits)",
-                       job->plan.n, job->head, job->tail, job->digits);
+            outbox_log(&schedule->step->out, LOG_INFO, "%s=%s...%s (%" PRIu64 " digits)", label.at,
+                       job->head, job->tail, job->digits);
         step_event(schedule->step, "job_done", NODE_NONE, job->id,
-                   "job %s: factorial %" PRIu64 " done, %" PRIu64 " digits, %" PRIu64 " ms", id,
-                   job->plan.n, job->digits,
+                   "job %s: %s done, %" PRIu64 " digits, %" PRIu64 " ms", id, name.at, job->digits,
                    job->finished_ms > job->submitted_ms ? job->finished_ms - job->submitted_ms : 0);
         break;
     case JOB_FAILED:
@@ -323,12 +327,7 @@ uint64_t schedule_deadline(const struct schedule *schedule)
     return at;
 }
 
-unsigned schedule_unit_level(const struct schedule *schedule, struct slice spec)
+unsigned schedule_unit_level(const struct schedule *schedule, const struct plan *plan)
 {
-    struct plan plan;
-    uint64_t n;
-    if (parse_u64(spec, UINT64_MAX, &n))
-        return 0;
-    plan_init(&plan, n);
-    return plan_unit_level(&plan, count_workers(schedule));
+    return plan_unit_level(plan, count_workers(schedule));
 }

@@ -15,9 +15,10 @@
 #include "nodes/core/state/state.h"
 #include "shared/base/text.h"
 
-/* How long what kind of operation takes: a moving average of nanoseconds per 1024 units of cost
- * (deadlines.c); 0: unknown. */
-enum item_kind { ITEM_UNIT, ITEM_COMBINE, ITEM_TEXT, ITEM_KINDS };
+/* How long what takes: a moving average of nanoseconds per 1024 units of cost (deadlines.c), of
+ * each operator and, in the last place, of units over leaves; 0: unknown. */
+#define PACE_OF_UNITS ((size_t)OPCODES)
+#define PACES         (OPCODES + 1)
 
 struct hold;
 
@@ -33,7 +34,7 @@ struct worker_slot {
     struct value_id blamed; /* what it was executing when it died; op 0: nothing */
     unsigned errors;        /* results in a row that were errors */
     uint64_t rests_until_us, reserved_until_us;
-    uint64_t pace[ITEM_KINDS];
+    uint64_t pace[PACES];
     uint64_t unit_us;    /* moving average of the time a unit takes; 0: unknown */
     uint64_t last_pick;  /* when it was last chosen, in picks */
     uint64_t operations; /* accepted from it in this reign */
@@ -57,7 +58,7 @@ struct schedule {
     uint64_t operations;                 /* accepted in this reign */
     uint64_t reassigned;                 /* handed out again, beyond what the log tells */
     uint64_t copied;                     /* to overtake somebody, in this reign */
-    uint64_t pace[ITEM_KINDS];           /* of all workers */
+    uint64_t pace[PACES];                /* of all workers */
     uint64_t watch_us;                   /* when deadlines are looked at next */
     struct run *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled; owned */
     size_t n_active, turn;               /* whose turn it is to have an operation assigned */
@@ -127,7 +128,7 @@ void schedule_pump(struct schedule *schedule);
 uint64_t schedule_deadline(const struct schedule *schedule);
 
 /* The level of the plan whose subtrees are handed out whole, for a job that is being submitted. */
-unsigned schedule_unit_level(const struct schedule *schedule, struct slice spec);
+unsigned schedule_unit_level(const struct schedule *schedule, const struct plan *plan);
 
 /* For the files of the schedule: takes an item out of a worker's hands, and hands it out again when
  * nobody else has it. `cancel`: the worker is told to drop it. */

@@ -124,7 +124,8 @@ void suspicion_error(struct schedule *schedule, node_id_t worker, struct item *i
         item->refused_by[item->errors] = worker;
     if (++item->errors < ERRORS_MAX)
         return;
-    text_add(&reason, "%.*s (refused by ", (int)error.len, (const char *)error.at);
+    item_name(item, &reason);
+    text_add(&reason, ": %.*s (refused by ", (int)error.len, (const char *)error.at);
     add_nodes(&reason, item->refused_by, ERRORS_MAX);
     text_add(&reason, ")");
     suspicion_fail(schedule, item->run, slice_of(reason.at));

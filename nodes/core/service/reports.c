@@ -14,11 +14,11 @@ void report_job(const struct service *service, struct message *message, const st
 {
     struct job_status status = schedule_status(service->schedule, job);
     struct text spec = {0};
-    text_add(&spec, "%" PRIu64, job->plan.n);
+    plan_spec(&job->plan, &spec);
     *row = (struct wire_job_row){
         .job = job->id,
         .key = message_text(message, job->key),
-        .kind = message_text(message, "factorial"),
+        .kind = message_text(message, job->plan.kind->name),
         .spec = message_text(message, spec.at),
         .state = message_text(message, status.state),
         .submitted_ms = job->submitted_ms,
@@ -71,7 +71,7 @@ bool report_trace(const struct service *service, struct message *message, const 
         struct plan_operand operands[OPERANDS_MAX];
         size_t n = plan_operands(&job->plan, op, operands);
         row->op = op;
-        row->opcode = message_text(message, "multiply");
+        row->opcode = message_text(message, operator_traits(plan_opcode(&job->plan, op))->name);
         row->node = trace ? trace[op - 1].node : NODE_NONE;
         row->attempt = trace ? trace[op - 1].attempt : 0;
         row->operands.n = n;
@@ -188,8 +188,9 @@ void report_explanation(const struct service *service, const struct job *job, st
     char id[JOB_TEXT_MAX];
     struct text full = {0};
     struct job_status status = schedule_status(service->schedule, job);
-    text_add(out, "job %s, factorial %" PRIu64 ", is %s\n", job_id_text(job->id, id), job->plan.n,
-             status.state);
+    text_add(out, "job %s, ", job_id_text(job->id, id));
+    plan_name(&job->plan, out);
+    text_add(out, ", is %s\n", status.state);
     text_add(out, "%" PRIu64 " of %" PRIu64 " operations done, %" PRIu64 " executed in all\n",
              status.done, job->plan.total, status.executed);
     if (job->state == JOB_DONE)

@@ -218,31 +218,21 @@ bool requests_may_propose(struct service *service, struct caller caller)
 
 /* Says why a submit is refused, before anything is done about it; NULL: it is not. */
 static const char *check_submit(const struct service *service, const struct wire_submit *submit,
-                                struct text *reason)
+                                struct plan *plan, struct text *reason)
 {
-    uint64_t n = 0;
-    char shown[JOB_SPEC_MAX];
     if (!step_key_is_valid(submit->key)) {
         text_add(reason, "a key is 1 to %d printable characters without spaces", JOB_KEY_MAX);
         return "invalid";
     }
-    int error = jobs_parse_spec(submit->kind, submit->spec, &n);
-    if (error == ERR_UNSUPPORTED) {
-        text_add(reason, "unknown kind of job '%s'; known: factorial",
-                 text_escape(shown, sizeof shown, submit->kind));
+    if (plan_parse(plan, submit->kind, submit->spec, reason))
         return "invalid";
-    }
-    if (error) {
-        text_add(reason, "factorial takes a whole number from 0 on, not '%s'",
-                 text_escape(shown, sizeof shown, submit->spec));
-        return "invalid";
-    }
-    uint64_t bytes = plan_result_bytes(n);
+    uint64_t bytes = plan_cost(plan);
     if (bytes > service->step->config.result_max_bytes) {
+        plan_name(plan, reason);
         text_add(reason,
-                 "factorial %" PRIu64 " is too costly: its result takes about %" PRIu64
-                 " MiB, the limit is %" PRIu64 " MiB (--max-result)",
-                 n, bytes / MIB_BYTES, service->step->config.result_max_bytes / MIB_BYTES);
+                 " is too costly: its result takes about %" PRIu64 " MiB, the limit is %" PRIu64
+                 " MiB (--max-result)",
+                 bytes / MIB_BYTES, service->step->config.result_max_bytes / MIB_BYTES);
         return "too_costly";
     }
     return NULL;
@@ -262,7 +252,8 @@ bool requests_are_forgotten(struct service *service, struct caller caller, enum 
 static void submit(struct service *service, struct caller caller, const struct wire_submit *submit)
 {
     struct text reason = {0};
-    const char *code = check_submit(service, submit, &reason);
+    struct plan plan;
+    const char *code = check_submit(service, submit, &plan, &reason);
     if (code) {
         requests_refuse(service, caller, code, reason.at);
         return;
@@ -298,7 +289,7 @@ static void submit(struct service *service, struct caller caller, const struct w
             .key = message_copy(entry, submit->key),
             .kind = message_copy(entry, submit->kind),
             .spec = message_copy(entry, submit->spec),
-            .level = schedule_unit_level(service->schedule, submit->spec),
+            .level = schedule_unit_level(service->schedule, &plan),
             .time_ms = service->step->wall_ms,
         };
         index = journal_propose(service->raft, entry);

@@ -1,4 +1,4 @@
-/* Full checkpoints: their parts, and building them in slices. Their tables: image_tables.c. */
+/* Full checkpoints: their parts, and building them in slices. Their tables: tables.c. */
 #include "nodes/core/state/checkpoint.h"
 
 #include <assert.h>
@@ -298,6 +298,19 @@ bool image_is_lost(const struct image_build *build)
 struct image *image_of(const struct image_build *build)
 {
     return image_is_done(build) ? build->image : NULL;
+}
+
+void image_check_invariants(const struct state *state)
+{
+    const struct image_builds *builds = &state->builds;
+    uint64_t before = 0;
+    for (const struct image_build *it = builds->first; it; it = it->next) {
+        assert(before < it->number && it->number <= builds->watch.newest);
+        assert(it->state != BUILD_GOES_ON || builds->watch.building);
+        assert(it->state != BUILD_DONE || (it->table == TABLE_COUNT && !it->bundle && !it->n_late));
+        assert(it->late_first <= it->n_late && it->n_late <= it->late_size);
+        before = it->number;
+    }
 }
 
 /* --- the state as a whole --- */

@@ -45,10 +45,12 @@ struct image *image_of(const struct image_build *build);
 /* Packs a slice of what is under way; at most one every IMAGE_SLICE_GAP_US. */
 void image_pump(struct state *state);
 
+void image_check_invariants(const struct state *state);
+
 /* When the next slice is due; UINT64_MAX: nothing is under way. */
 uint64_t image_deadline(const struct state *state);
 
-/* --- the tables of the state: image_tables.c --- */
+/* --- the tables of the state: tables.c --- */
 
 /* Collects the packed messages of one row, or of one table. */
 struct image_sink {
@@ -61,7 +63,7 @@ struct image_sink {
     enum image_use use;
 };
 
-/* A table of the replicated state. A new one is a row in image_tables.c, with a message of its own
+/* A table of the replicated state. A new one is a row in tables.c, with a message of its own
  * and a function that loads it. */
 struct image_table {
     const char *name;

@@ -257,13 +257,13 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part)
 {
     const struct wire_job_row *row = part->jobs.n ? &part->jobs.at[0] : NULL;
     enum job_state state;
-    uint64_t n;
-    if (!row || parse_state(row->state, &state) || jobs_parse_spec(row->kind, row->spec, &n) ||
+    struct plan plan;
+    if (!row || parse_state(row->state, &state) || plan_parse(&plan, row->kind, row->spec, NULL) ||
         !row->key.len || jobs_find(jobs, row->job) || jobs_find_key(jobs, row->key) ||
         jobs_key_collides(jobs, row->key) || part->level >= PLAN_LEVELS_MAX ||
         (state == JOB_DONE && row->sha256.len != HASH_BYTES))
         return ERR_MALFORMED;
-    struct job *job = jobs_insert(jobs, row->job, row->key, n, (unsigned)part->level);
+    struct job *job = jobs_insert(jobs, row->job, row->key, &plan, (unsigned)part->level);
     job->submitted_ms = row->submitted_ms;
     job->finished_ms = row->finished_ms;
     job->done = row->done <= job->plan.total ? row->done : job->plan.total;

@@ -24,7 +24,7 @@ const char *job_state_name(enum job_state state)
 
 op_id_t job_text_op(const struct job *job)
 {
-    return job->plan.total + 1;
+    return plan_result(&job->plan);
 }
 
 static struct map_key id_key(job_id_t id)
@@ -69,16 +69,9 @@ size_t jobs_after(const struct jobs *jobs, job_id_t after)
     return low;
 }
 
-int jobs_parse_spec(struct slice kind, struct slice spec, uint64_t *n)
-{
-    if (!slice_equals(kind, "factorial"))
-        return ERR_UNSUPPORTED;
-    return parse_u64(spec, UINT64_MAX, n);
-}
-
 bool jobs_entry_is_valid(const struct message *entry)
 {
-    uint64_t n;
+    struct plan plan;
     switch (entry->type) {
     case MESSAGE_ENTRY_NOOP:
     case MESSAGE_ENTRY_VOTER_ADMITTED:
@@ -96,20 +89,20 @@ bool jobs_entry_is_valid(const struct message *entry)
     case MESSAGE_ENTRY_JOB_SUBMITTED:
         return entry->as.entry_job_submitted.key.len &&
                entry->as.entry_job_submitted.level < PLAN_LEVELS_MAX &&
-               !jobs_parse_spec(entry->as.entry_job_submitted.kind,
-                                entry->as.entry_job_submitted.spec, &n);
+               !plan_parse(&plan, entry->as.entry_job_submitted.kind,
+                           entry->as.entry_job_submitted.spec, NULL);
     default:
         return false;
     }
 }
 
-struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64_t n,
+struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const struct plan *plan,
                         unsigned level)
 {
     struct job *job = mem_new(1, sizeof *job);
     job->id = id;
     text_copy(job->key, sizeof job->key, key);
-    plan_init(&job->plan, n);
+    job->plan = *plan;
     job->level = level < job->plan.levels ? level : job->plan.levels - 1;
     if (jobs->n == jobs->size) {
         jobs->size = jobs->size ? jobs->size * 2 : 16;
@@ -129,14 +122,14 @@ struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64
 static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
                                    const struct wire_entry_job_submitted *entry)
 {
-    uint64_t n;
+    struct plan plan;
     /* The occupied slot may belong to another key with the same hash: that one was refused at
      * submit. */
     if (map_get(&jobs->by_key, text_key(entry->key)))
         return NULL;
-    if (jobs_parse_spec(entry->kind, entry->spec, &n))
+    if (plan_parse(&plan, entry->kind, entry->spec, NULL))
         return NULL;
-    struct job *job = jobs_insert(jobs, id, entry->key, n, (unsigned)entry->level);
+    struct job *job = jobs_insert(jobs, id, entry->key, &plan, (unsigned)entry->level);
     job->submitted_ms = entry->time_ms;
     return job;
 }
@@ -271,18 +264,36 @@ void jobs_clear(struct jobs *jobs)
     *jobs = (struct jobs){0};
 }
 
+static void check_job(const struct jobs *jobs, const struct job *job)
+{
+    const struct done_op *done;
+    struct map_key op;
+    assert(jobs_find(jobs, job->id) == job && jobs_find_key(jobs, slice_of(job->key)) == job);
+    assert(job->done <= job->plan.total && job->level < job->plan.levels);
+    assert(!job_is_finished(job) || (!job->frontier.count && !job->executors));
+    assert(!job->text || job->state == JOB_DONE);
+    assert(!job->trace || (job->plan.total && job->plan.total <= TRACE_OPS_MAX));
+    assert(!jobs->watch || job->row.saved <= jobs->watch->newest);
+    for (size_t at = 0; (done = map_next(&job->frontier, &at, &op));) {
+        assert(done->op == op.a && done->op && done->op <= job->plan.total);
+        assert(done->len && (!done->value || done->value->len == done->len));
+        assert(done->value || job->keeps);
+    }
+}
+
 void jobs_check_invariants(const struct jobs *jobs)
 {
-    size_t open = 0, total = 0;
-    assert(jobs->by_id.count == jobs->n && jobs->by_key.count == jobs->n);
+    size_t states[JOB_STATES] = {0}, traces = 0;
+    assert(jobs->by_id.count == jobs->n && jobs->by_key.count == jobs->n && jobs->n <= jobs->size);
     for (size_t i = 0; i < jobs->n; i++) {
         const struct job *job = jobs->at[i];
         assert(i == 0 || jobs->at[i - 1]->id < job->id);
-        assert(jobs_find(jobs, job->id) == job);
-        assert(job->done <= job->plan.total);
-        open += !job_is_finished(job);
+        check_job(jobs, job);
+        states[job->state]++;
+        traces += job_is_finished(job) && job->trace;
     }
     for (int state = 0; state < JOB_STATES; state++)
-        total += jobs->states[state];
-    assert(open == jobs->open && total == jobs->n);
+        assert(jobs->states[state] == states[state]);
+    assert(jobs->open == states[JOB_QUEUED] && jobs->traces == traces);
+    assert(jobs->n_snaps <= SNAP_KEYS_MAX + 1);
 }

@@ -87,7 +87,7 @@ struct jobs {
 bool job_is_finished(const struct job *job);
 const char *job_state_name(enum job_state state);
 
-/* The number of the conversion to text: it comes behind the plan's operations. */
+/* The operation whose value is the result: the last of the plan. */
 op_id_t job_text_op(const struct job *job);
 
 struct job *jobs_find(const struct jobs *jobs, job_id_t id);
@@ -144,8 +144,5 @@ struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max);
 void job_destroy(struct job **job);
 void jobs_clear(struct jobs *jobs);
 void jobs_check_invariants(const struct jobs *jobs);
-
-/* Parses a factorial's argument; ERR_MALFORMED or ERR_RANGE. */
-int jobs_parse_spec(struct slice kind, struct slice spec, uint64_t *n);
 
 #endif

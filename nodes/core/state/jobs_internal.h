@@ -5,7 +5,7 @@
 #include "nodes/core/state/jobs.h"
 
 /* Puts a new job into the order of ids. */
-struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, uint64_t n,
+struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const struct plan *plan,
                         unsigned level);
 
 /* True when an entry about finished operations holds what it must. */

@@ -1,5 +1,6 @@
 #include "nodes/core/state/progress.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,14 +46,19 @@ uint64_t progress_first_snap(const struct progress *progress)
     return progress->snapshots > most ? progress->snapshots - most : 0;
 }
 
-/* Marks that no snap sees which can be read: all before the last one that the oldest
- * of them sees. */
-static void forget_marks(const struct progress *progress, struct progress_node *node)
+/* All before the last one that the oldest readable snap sees are of no use. */
+size_t progress_first_mark(const struct progress *progress, const struct progress_node *node)
 {
     uint64_t first = progress_first_snap(progress);
     size_t n = 0;
     while (n + 1 < node->n && node->marks[n + 1].snapshot <= first)
         n++;
+    return n;
+}
+
+static void forget_marks(const struct progress *progress, struct progress_node *node)
+{
+    size_t n = progress_first_mark(progress, node);
     if (!n)
         return;
     node->n -= n;
@@ -145,4 +151,18 @@ void progress_clear(struct progress *progress)
     }
     map_clear(&progress->nodes);
     *progress = (struct progress){0};
+}
+
+void progress_check_invariants(const struct progress *progress)
+{
+    const struct progress_node *node;
+    struct map_key key;
+    for (size_t at = 0; (node = map_next(&progress->nodes, &at, &key));) {
+        assert(node->index == key.a && node->index <= PROGRESS_INDEX_MAX);
+        assert(node->n && node->n <= node->size);
+        assert(node->marks[node->n - 1].snapshot <= progress->snapshots);
+        for (size_t i = 1; i < node->n; i++)
+            assert(node->marks[i - 1].snapshot < node->marks[i].snapshot);
+        assert(!progress->watch || node->row.saved <= progress->watch->newest);
+    }
 }

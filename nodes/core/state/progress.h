@@ -67,9 +67,15 @@ uint64_t progress_now(const struct progress *progress, uint64_t index);
 struct progress_node *progress_find(const struct progress *progress, uint64_t index);
 struct progress_node *progress_from(const struct progress *progress, uint64_t index);
 
+/* The first mark of a node, as an index, that a snap sees which can be read. When those before it
+ * are forgotten is of no importance. */
+size_t progress_first_mark(const struct progress *progress, const struct progress_node *node);
+
 /* Puts a mark behind the ones a node has, when loading; ERR_MALFORMED when it is out of order. */
 int progress_load_mark(struct progress *progress, uint64_t index, struct progress_mark mark);
 
 void progress_clear(struct progress *progress);
+
+void progress_check_invariants(const struct progress *progress);
 
 #endif

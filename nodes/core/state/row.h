@@ -4,7 +4,7 @@
  * the state. It holds the state as it was when it began, because a row is packed before it changes
  * or goes (copy on write). Rows of large tables begin with a struct row; their owners call
  * row_changes() before they change one, and row_is_made() for a new one. Small tables are packed
- * whole when a checkpoint begins, and need none of this: image_tables.c lists them all.
+ * whole when a checkpoint begins, and need none of this: tables.c lists them all.
  *
  * A library of its own, for the tables' sake: it needs nothing but types. */
 #ifndef CONCLAVE_CORE_ROW_H
@@ -22,7 +22,7 @@ struct row {
     uint64_t saved; /* the newest checkpoint that has it, or that began before it was made */
 };
 
-/* Who wants to know of changes; see image.h. */
+/* Who wants to know of changes; see checkpoint.h. */
 struct row_watch {
     uint64_t newest; /* counts checkpoints */
     bool building;   /* one is not finished */

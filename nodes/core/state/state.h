@@ -6,6 +6,7 @@
 
 #include "nodes/core/state/apply.h"
 #include "nodes/core/state/checkpoint.h"
+#include "nodes/core/state/compare.h"
 #include "nodes/core/state/keys_replicated.h"
 #include "nodes/core/state/state_machine.h"
 #include "nodes/core/state/state_types.h"

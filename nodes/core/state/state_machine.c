@@ -129,4 +129,6 @@ void state_check_invariants(const struct state *state)
     assert(state->keys_stored_first <= state->keys_stored_next);
     jobs_check_invariants(&state->jobs);
     keys_check_invariants(&state->keys);
+    progress_check_invariants(&state->progress);
+    image_check_invariants(state);
 }

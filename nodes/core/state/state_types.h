@@ -9,7 +9,7 @@
 
 struct image_build;
 
-/* Checkpoints under way: image.h. */
+/* Checkpoints under way: checkpoint.h. */
 struct image_builds {
     struct image_build *first; /* in the order in which they began; owned by who began them */
     struct row_watch watch;

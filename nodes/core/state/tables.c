@@ -154,11 +154,11 @@ static void write_trace(struct message *message, const struct job *job)
 static void write_job(struct message *message, const struct job *job, struct wire_job_row *row)
 {
     struct text spec = {0};
-    text_add(&spec, "%" PRIu64, job->plan.n);
+    plan_spec(&job->plan, &spec);
     *row = (struct wire_job_row){
         .job = job->id,
         .key = message_text(message, job->key),
-        .kind = message_text(message, "factorial"),
+        .kind = message_text(message, job->plan.kind->name),
         .spec = message_text(message, spec.at),
         .state = message_text(message, job_state_name(job->state)),
         .submitted_ms = job->submitted_ms,

@@ -2,6 +2,7 @@
 #ifndef CONCLAVE_CORE_EVENT_H
 #define CONCLAVE_CORE_EVENT_H
 
+#include "nodes/core/kinds/kinds.h"
 #include "shared/wire/message.h"
 
 enum event_kind {
@@ -43,6 +44,7 @@ enum value_user {
 struct computed {
     struct value_id id;
     uint64_t attempt;
+    enum opcode opcode;
     uint64_t operations; /* executed, those of the subtree included */
     uint64_t elapsed_us; /* simulated delay included */
     uint64_t len;        /* of the value in bytes */

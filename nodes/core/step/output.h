@@ -2,6 +2,7 @@
 #ifndef CONCLAVE_CORE_OUTPUT_H
 #define CONCLAVE_CORE_OUTPUT_H
 
+#include "nodes/core/kinds/kinds.h"
 #include "nodes/core/step/config.h"
 #include "nodes/core/step/event.h"
 
@@ -54,8 +55,6 @@ static inline void node_durable_write(struct node_durable *durable, const struct
     if (write->identity)
         durable->identity = *write->identity;
 }
-
-enum opcode { OPERATOR_MULTIPLY, OPERATOR_TEXT };
 
 enum operand_kind {
     OPERAND_LITERAL, /* a small integer */

@@ -97,9 +97,8 @@ static uint64_t executed_of(const struct worker *worker, job_id_t job)
 
 static void count_executed(struct worker *worker, const struct computed *computed)
 {
-    bool text = computed->head[0];
-    if (text || computed->error || !computed->operations)
-        return; /* the conversion is counted apart */
+    if (operator_traits(computed->opcode)->conversion || computed->error || !computed->operations)
+        return; /* conversions are counted apart */
     uint64_t sum = executed_of(worker, computed->id.job) + computed->operations;
     map_put(&worker->executed, (struct map_key){computed->id.job, 0}, (void *)(uintptr_t)sum);
 }
@@ -159,7 +158,8 @@ static void add_computed(struct worker *worker, node_id_t to, struct batch *batc
     } else if (computed->value) {
         result->frame = message_add_frame(message, computed->value);
     }
-    if (!computed->error && (!computed->value || computed->head[0]))
+    bool text = operator_traits(computed->opcode)->conversion;
+    if (!computed->error && (!computed->value || text))
         result->hash = message_copy(message, (struct slice){computed->hash, HASH_BYTES});
 }
 
@@ -267,7 +267,7 @@ void worker_computed(struct worker *worker, const struct computed *results, size
         to = work->coordinator;
         add_computed(worker, to, &batch, &results[i]);
         unlink_work(worker, previous, work);
-        if (!results[i].error && work->op.opcode == OPERATOR_TEXT)
+        if (!results[i].error && operator_traits(work->op.opcode)->conversion)
             worker->conversions++;
         else if (!results[i].error)
             worker->operations += results[i].operations;
@@ -316,14 +316,13 @@ static bool read_task(struct worker *worker, const struct message *message,
     work->op.attempt = task->attempt;
     work->op.first = task->first;
     work->op.count = task->count;
-    bool text = slice_equals(task->opcode, "text");
-    work->op.opcode = text ? OPERATOR_TEXT : OPERATOR_MULTIPLY;
-    if (!text && !slice_equals(task->opcode, "multiply"))
+    if (!operator_find(task->opcode, &work->op.opcode))
         return false;
+    const struct operator_traits *traits = operator_traits(work->op.opcode);
     if (task->count)
-        return !text && !task->operands.n && task->first >= task->count &&
+        return traits->over_leaves && !task->operands.n && task->first >= task->count &&
                task->count <= UNIT_LEAVES_MAX;
-    if (!task->operands.n || (text && task->operands.n != 1))
+    if (!task->operands.n || task->operands.n > traits->operands_max)
         return false;
     for (size_t i = 0; i < task->operands.n; i++) {
         work->op.n_operands = i + 1;

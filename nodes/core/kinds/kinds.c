@@ -1,0 +1,73 @@
+#include "nodes/core/kinds/kinds.h"
+
+#include <inttypes.h>
+
+#include "nodes/core/kinds/kinds_table.h"
+#include "shared/base/error.h"
+
+static const struct job_kind *const kinds[] = {
+#define X(name) &kind_##name,
+    JOB_KINDS(X)
+#undef X
+};
+
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+const struct job_kind *kind_at(size_t i)
+{
+    return i < KINDS ? kinds[i] : NULL;
+}
+
+const struct job_kind *kind_find(struct slice name)
+{
+    for (size_t i = 0; i < KINDS; i++)
+        if (slice_equals(name, kinds[i]->name))
+            return kinds[i];
+    return NULL;
+}
+
+void kinds_list(struct text *out)
+{
+    for (size_t i = 0; i < KINDS; i++)
+        text_add(out, "%s%s", i ? ", " : "", kinds[i]->name);
+}
+
+int plan_parse(struct plan *plan, struct slice kind, struct slice spec, struct text *why)
+{
+    struct text unread = {0};
+    char shown[JOB_KIND_MAX * 4 + 1];
+    why = why ? why : &unread;
+    *plan = (struct plan){.kind = kind_find(kind)};
+    if (!plan->kind) {
+        text_add(why, "unknown kind of job '%s'; known: ", text_escape(shown, sizeof shown, kind));
+        kinds_list(why);
+        return ERR_UNSUPPORTED;
+    }
+    int error = plan->kind->parse(spec, &plan->n, why);
+    if (!error)
+        plan->kind->plan(plan);
+    return error;
+}
+
+uint64_t plan_cost(const struct plan *plan)
+{
+    return plan->kind->cost(plan->n);
+}
+
+void plan_spec(const struct plan *plan, struct text *out)
+{
+    text_add(out, "%" PRIu64, plan->n);
+}
+
+void plan_name(const struct plan *plan, struct text *out)
+{
+    text_add(out, "%s ", plan->kind->name);
+    plan_spec(plan, out);
+}
+
+void plan_label(const struct plan *plan, struct text *out)
+{
+    struct text spec = {0};
+    plan_spec(plan, &spec);
+    plan->kind->label(spec.at, out);
+}

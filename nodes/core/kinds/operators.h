@@ -1,0 +1,47 @@
+/* operators.h - what one operation does: one table.
+ *
+ * An operator is a row of OPERATORS here and a file nodes/work/operator_NAME.c, which computes
+ * (see nodes/work/operation.h). Whoever handles operations asks the table and knows none by name.
+ */
+#ifndef CONCLAVE_CORE_OPERATORS_H
+#define CONCLAVE_CORE_OPERATORS_H
+
+#include "shared/base/limits.h"
+#include "shared/base/text.h"
+#include "shared/base/types.h"
+
+/* X(SYMBOL, name, fields of struct operator_traits); the order is of no importance: on wires and
+ * disks stand names. */
+#define OPERATORS(X)                                                                        \
+    X(MULTIPLY, multiply, .operands_max = OPERANDS_MAX, .over_leaves = true, .logs = 1)     \
+    X(TEXT, text, .label = "the conversion to text", .operands_max = 1, .conversion = true, \
+      .logs = 2)
+
+enum opcode {
+#define X(SYMBOL, name, ...) OPCODE_##SYMBOL,
+    OPERATORS(X)
+#undef X
+        OPCODES
+};
+
+struct operator_traits {
+    const char *name;    /* in messages and traces */
+    const char *label;   /* in lines for people, in place of "R17"; NULL: that */
+    size_t operands_max; /* 1..OPERANDS_MAX */
+    bool over_leaves;    /* it may be handed out as a whole subtree over leaves */
+    bool conversion;     /* makes a text for people: counted as a conversion, not as an operation of
+                            the job, and its result tells the text's ends and always a hash */
+    unsigned logs;       /* n bytes cost about n * log(n)^logs */
+};
+
+/* Never NULL for an opcode below OPCODES. */
+const struct operator_traits *operator_traits(enum opcode opcode);
+
+/* The operator of that name; false when there is none. */
+bool operator_find(struct slice name, enum opcode *out);
+
+/* What an operation of so many bytes of operands costs: only the growth matters, constants are
+ * measured. */
+uint64_t operator_cost(enum opcode opcode, uint64_t bytes);
+
+#endif

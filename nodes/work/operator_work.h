@@ -1,0 +1,28 @@
+/* operator_work.h - what an operator computes: between operation.c and the files of the operators.
+ *
+ * For each row of OPERATORS (nodes/core/kinds/operators.h) there is a file operator_NAME.c, which
+ * defines `const struct operator_work operator_NAME_work`. */
+#ifndef CONCLAVE_WORK_OPERATOR_WORK_H
+#define CONCLAVE_WORK_OPERATOR_WORK_H
+
+#include "nodes/core/node.h"
+#include "nodes/work/integer.h"
+
+/* All operands are bound; there are 1 to operands_max, or (count > 0) a subtree over leaves and
+ * none. */
+struct operator_work {
+    /* How much room the result takes at most. ERR_RANGE, ERR_MALFORMED, ERR_TOO_BIG. */
+    int (*room)(const struct compute_op *op, size_t *room_bytes);
+
+    /* Writes the result into a blob of that length, sets its length, and counts the operations. */
+    void (*into)(const struct compute_op *op, struct blob *out, uint64_t *operations);
+};
+
+#define X(SYMBOL, name, ...) extern const struct operator_work operator_##name##_work;
+OPERATORS(X)
+#undef X
+
+/* The operands as integers. */
+void operator_integers(const struct compute_op *op, struct integer_operand out[OPERANDS_MAX]);
+
+#endif
