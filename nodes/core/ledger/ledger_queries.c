@@ -100,7 +100,7 @@ void ledger_query_reply(struct ledger *ledger, node_id_t from,
         }
         struct ledger_wait wait = take(queries, i);
         if (reply->exists)
-            ledger_requests_handle(ledger, wait.client, wait.message);
+            ledger_request_transfer(ledger, wait.client, wait.message);
         else
             ledger_requests_missing(ledger, wait.client, wait.message);
         message_drop(&wait.message);

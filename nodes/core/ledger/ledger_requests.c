@@ -403,7 +403,7 @@ static void get(struct ledger *ledger, struct asked asked)
     reply_value(ledger, asked, name, row ? row->value : NULL, row != NULL, false);
 }
 
-static void open_session(struct ledger *ledger, struct asked asked)
+static void session(struct ledger *ledger, struct asked asked)
 {
     if (ledger->raft->full)
         refuse_full(ledger, asked, ledger->step->config.id);
@@ -413,26 +413,19 @@ static void open_session(struct ledger *ledger, struct asked asked)
                                                 asked.message->as.request.request));
 }
 
-bool ledger_requests_handle(struct ledger *ledger, uint64_t client, struct message *message)
-{
-    static void (*const handlers[MESSAGE_TYPES])(struct ledger *, struct asked) = {
-        [MESSAGE_BANK_DEPOSIT] = deposit,
-        [MESSAGE_BANK_WITHDRAW] = withdraw,
-        [MESSAGE_BANK_TRANSFER] = transfer,
-        [MESSAGE_BANK_BALANCE] = balance,
-        [MESSAGE_BANK_LIST] = list,
-        [MESSAGE_KV_PUT] = put,
-        [MESSAGE_KV_GET] = get,
-        [MESSAGE_SESSION_OPEN] = open_session,
-    };
-    struct asked asked = {client, message};
-    if (!handlers[message->type])
-        return false;
-    if (message->type == MESSAGE_SESSION_OPEN && !message->as.request.node)
-        return false; /* one of the coordinator's */
-    if (message->as.request.node)
-        handlers[message->type](ledger, asked);
-    else
-        refuse(ledger, asked, "invalid", "a ledger is that of one node: name the node");
-    return true;
-}
+/* --- the door --- */
+
+#define REQUEST(function)                                                  \
+    void ledger_request_##function(struct ledger *ledger, uint64_t client, \
+                                   struct message *message)                \
+    {                                                                      \
+        function(ledger, (struct asked){client, message});                 \
+    }
+REQUEST(deposit)
+REQUEST(withdraw)
+REQUEST(transfer)
+REQUEST(balance)
+REQUEST(list)
+REQUEST(put)
+REQUEST(get)
+REQUEST(session)

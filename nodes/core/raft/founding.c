@@ -323,11 +323,8 @@ static struct message *init(struct raft *raft, uint64_t request)
     return message;
 }
 
-bool founding_request(struct raft *raft, uint64_t client, const struct message *message)
+void founding_init(struct raft *raft, uint64_t client, struct message *request)
 {
-    if (message->type != MESSAGE_INIT)
-        return false;
     /* Nobody hears of a cluster before it is on this disk. */
-    outbox_reply_durable(&raft->step->out, client, init(raft, message->as.request.request));
-    return true;
+    outbox_reply_durable(&raft->step->out, client, init(raft, request->as.request.request));
 }

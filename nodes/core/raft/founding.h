@@ -26,8 +26,8 @@ void founding_take(struct raft *raft, node_id_t from, const struct wire_found *f
 /* Founds when it is our turn. */
 void founding_tick(struct raft *raft);
 
-/* A client asks to found with those that are there; false: it asks for something else. */
-bool founding_request(struct raft *raft, uint64_t client, const struct message *message);
+/* A client asks to found with those that are there. */
+void founding_init(struct raft *raft, uint64_t client, struct message *request);
 
 /* Says who is missing; nothing when the cluster is founded. */
 void founding_reason(const struct raft *raft, struct text *out);

@@ -4,6 +4,33 @@
 
 #include "nodes/core/service/service_types.h"
 
+/* --- the table of requests --- */
+
+enum request_by {
+    BY_COORDINATOR,
+    BY_COORDINATOR_OR_NAMED, /* the node that the request names, or else the coordinator */
+    BY_NAMED,                /* a ledger's: the node that the request names, and it must name one */
+    BY_ANY,                  /* whoever gets it */
+    BY_BROKER                /* no node */
+};
+
+/* READ: the answer comes from the state, so a coordinator has itself confirmed first. WRITE: it
+ * changes something; a coordinator answers when that is committed. */
+enum request_use { READ = 1, WRITE = 2 };
+
+struct request_row {
+    enum message_type type;
+    enum request_by by;
+    unsigned use; /* READ, WRITE or both */
+    void (*answer)(struct service *service, uint64_t client, struct message *request);
+};
+
+/* The rows by number, NULL behind the last; that of a type, NULL: there is none. */
+const struct request_row *request_row_at(size_t i);
+const struct request_row *request_row(enum message_type type);
+
+/* --- handling them --- */
+
 /* A client's request; the reply may come at once or with a later step. */
 void requests_handle(struct service *service, uint64_t client, struct message *message);
 

@@ -9,6 +9,11 @@ struct caller {
     uint64_t client, request;
 };
 
+static inline struct caller caller_of(uint64_t client, const struct message *request)
+{
+    return (struct caller){client, request->as.request.request};
+}
+
 void requests_refuse(struct service *service, struct caller caller, const char *code,
                      const char *reason);
 
@@ -29,14 +34,8 @@ log_index_t requests_pending_key(const struct service *service, enum message_typ
 void requests_reply_progress(struct service *service, struct caller caller, bool found,
                              uint64_t state, uint64_t snapshot);
 
-/* --- requests_progress.c --- */
-
-void requests_progress_set(struct service *service, struct caller caller,
-                           const struct wire_progress_set *set);
-void requests_progress_snap(struct service *service, struct caller caller,
-                            const struct wire_progress_snap *snap);
-void requests_progress_get(struct service *service, struct caller caller,
-                           const struct wire_progress_get *get);
-void requests_open_session(struct service *service, struct caller caller);
+void requests_refuse_job(struct service *service, struct caller caller, job_id_t job);
+void requests_reply_job(struct service *service, struct caller caller, const struct job *job,
+                        bool created);
 
 #endif

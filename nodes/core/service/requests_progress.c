@@ -3,7 +3,7 @@
 
 #include "nodes/core/state/state.h"
 #include "nodes/core/raft/raft.h"
-#include "nodes/core/service/requests_internal.h"
+#include "nodes/core/service/requests_table.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
@@ -29,9 +29,10 @@ static bool is_index(struct service *service, struct caller caller, uint64_t ind
     return false;
 }
 
-void requests_progress_set(struct service *service, struct caller caller,
-                           const struct wire_progress_set *set)
+void requests_progress_set(struct service *service, uint64_t client, struct message *request)
 {
+    const struct wire_progress_set *set = &request->as.progress_set;
+    struct caller caller = caller_of(client, request);
     if (!is_index(service, caller, set->index, false))
         return;
     if (!requests_may_propose(service, caller))
@@ -46,9 +47,10 @@ void requests_progress_set(struct service *service, struct caller caller,
                                            .index = journal_propose(service->raft, entry)});
 }
 
-void requests_progress_snap(struct service *service, struct caller caller,
-                            const struct wire_progress_snap *snap)
+void requests_progress_snap(struct service *service, uint64_t client, struct message *request)
 {
+    const struct wire_progress_snap *snap = &request->as.progress_snap;
+    struct caller caller = caller_of(client, request);
     uint64_t taken;
     if (!step_key_is_valid(snap->key)) {
         requests_refuse(service, caller, "invalid",
@@ -73,8 +75,13 @@ void requests_progress_snap(struct service *service, struct caller caller,
     requests_wait(service, waiter);
 }
 
-void requests_open_session(struct service *service, struct caller caller)
+void requests_open_session(struct service *service, uint64_t client, struct message *request)
 {
+    struct caller caller = caller_of(client, request);
+    if (request->as.request.node) { /* one of that node's ledger */
+        ledger_request_session(service->ledger, client, request);
+        return;
+    }
     if (!requests_may_propose(service, caller))
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_SESSION_OPENED);
@@ -85,9 +92,10 @@ void requests_open_session(struct service *service, struct caller caller)
                                            .index = journal_propose(service->raft, entry)});
 }
 
-void requests_progress_get(struct service *service, struct caller caller,
-                           const struct wire_progress_get *get)
+void requests_progress_get(struct service *service, uint64_t client, struct message *request)
 {
+    const struct wire_progress_get *get = &request->as.progress_get;
+    struct caller caller = caller_of(client, request);
     uint64_t state = 0;
     struct text reason = {0};
     if (!is_index(service, caller, get->index, true))

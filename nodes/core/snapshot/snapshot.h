@@ -141,9 +141,10 @@ bool snapshot_names(const struct snapshots *snapshots, struct value_id id);
 /* It could not be kept: its taker is told. */
 void snapshot_value_failed(struct snapshots *snapshots, struct value_id id);
 
-/* Requests about snapshots are any node's to answer; false: this is none of them. */
-bool snapshot_requests_handle(struct snapshots *snapshots, uint64_t client,
-                              const struct message *message);
+/* Requests about snapshots are any node's to answer. */
+void snapshot_request_take(struct snapshots *snapshots, uint64_t client, struct message *request);
+void snapshot_request_list(struct snapshots *snapshots, uint64_t client, struct message *request);
+void snapshot_request_get(struct snapshots *snapshots, uint64_t client, struct message *request);
 
 /* Takes back a kept snapshot's head from disk. ERR_CORRUPT. */
 int snapshot_restore(struct snapshots *snapshots, struct slice packed);

@@ -162,9 +162,9 @@ int snapshot_restore(struct snapshots *snapshots, struct slice packed)
     return OK;
 }
 
-static void list_kept(struct snapshots *snapshots, uint64_t client,
-                      const struct wire_snapshot_list *list)
+void snapshot_request_list(struct snapshots *snapshots, uint64_t client, struct message *request)
 {
+    const struct wire_snapshot_list *list = &request->as.snapshot_list;
     struct message *message = message_new(MESSAGE_SNAPSHOT_PAGE);
     struct wire_snapshot_page *page = &message->as.snapshot_page;
     page->request = list->request;
@@ -181,9 +181,9 @@ static void list_kept(struct snapshots *snapshots, uint64_t client,
     outbox_reply(&snapshots->step->out, client, message);
 }
 
-static void get_kept(struct snapshots *snapshots, uint64_t client,
-                     const struct wire_snapshot_get *get)
+void snapshot_request_get(struct snapshots *snapshots, uint64_t client, struct message *request)
 {
+    const struct wire_snapshot_get *get = &request->as.snapshot_get;
     const struct wire_snapshot_head *head = NULL;
     for (size_t i = 0; i < snapshots->n_kept; i++) {
         const struct wire_snapshot_head *it = &snapshots->kept[i]->as.snapshot_head;
@@ -212,22 +212,9 @@ static void get_kept(struct snapshots *snapshots, uint64_t client,
     output->reply.len = rest < VALUE_CHUNK_BYTES / 2 ? rest : VALUE_CHUNK_BYTES / 2;
 }
 
-bool snapshot_requests_handle(struct snapshots *snapshots, uint64_t client,
-                              const struct message *message)
+void snapshot_request_take(struct snapshots *snapshots, uint64_t client, struct message *request)
 {
-    switch (message->type) {
-    case MESSAGE_SNAPSHOT_TAKE:
-        snapshot_take(snapshots, client, message->as.request.request);
-        return true;
-    case MESSAGE_SNAPSHOT_LIST:
-        list_kept(snapshots, client, &message->as.snapshot_list);
-        return true;
-    case MESSAGE_SNAPSHOT_GET:
-        get_kept(snapshots, client, &message->as.snapshot_get);
-        return true;
-    default:
-        return false;
-    }
+    snapshot_take(snapshots, client, request->as.request.request);
 }
 
 void snapshot_kept_clear(struct snapshots *snapshots)

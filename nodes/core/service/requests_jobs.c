@@ -1,0 +1,260 @@
+/* Requests about jobs. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/schedule/schedule.h"
+#include "nodes/core/service/reports.h"
+#include "nodes/core/service/requests_table.h"
+#include "nodes/core/state/state.h"
+#include "shared/base/error.h"
+#include "shared/base/text.h"
+
+void requests_refuse_job(struct service *service, struct caller caller, job_id_t job)
+{
+    struct text reason = {0};
+    char id[JOB_TEXT_MAX];
+    text_add(&reason, "no job %s is known here", job_id_text(job, id));
+    requests_refuse(service, caller, "not_found", reason.at);
+}
+
+void requests_reply_job(struct service *service, struct caller caller, const struct job *job,
+                        bool created)
+{
+    struct message *message = message_new(MESSAGE_JOB);
+    message->as.job.request = caller.request;
+    message->as.job.created = created;
+    message->as.job.jobs.n = 1;
+    message->as.job.jobs.at = message_room(message, 1, sizeof(struct wire_job_row));
+    report_job(service, message, job, &message->as.job.jobs.at[0]);
+    outbox_reply(&service->step->out, caller.client, message);
+}
+
+static size_t count_pending_jobs(const struct service *service)
+{
+    const struct raft *raft = service->raft;
+    size_t n = 0;
+    for (log_index_t index = raft->journal.applied + 1; index <= raft->journal.last; index++) {
+        const struct message *entry = journal_waiting(raft, index);
+        n += entry && entry->type == MESSAGE_ENTRY_JOB_SUBMITTED;
+    }
+    return n;
+}
+
+/* --- submit --- */
+
+/* Says why a submit is refused, before anything is done about it; NULL: it is not. */
+static const char *check_submit(const struct service *service, const struct wire_submit *submit,
+                                struct plan *plan, struct text *reason)
+{
+    if (!step_key_is_valid(submit->key)) {
+        text_add(reason, "a key is 1 to %d printable characters without spaces", JOB_KEY_MAX);
+        return "invalid";
+    }
+    if (plan_parse(plan, submit->kind, submit->spec, reason))
+        return "invalid";
+    uint64_t bytes = plan_cost(plan);
+    if (bytes > service->step->config.result_max_bytes) {
+        plan_name(plan, reason);
+        text_add(reason,
+                 " is too costly: its result takes about %" PRIu64 " MiB, the limit is %" PRIu64
+                 " MiB (--max-result)",
+                 bytes / MIB_BYTES, service->step->config.result_max_bytes / MIB_BYTES);
+        return "too_costly";
+    }
+    return NULL;
+}
+
+void requests_submit(struct service *service, uint64_t client, struct message *request)
+{
+    const struct wire_submit *submit = &request->as.submit;
+    struct caller caller = caller_of(client, request);
+    struct text reason = {0};
+    struct plan plan;
+    const char *code = check_submit(service, submit, &plan, &reason);
+    if (code) {
+        requests_refuse(service, caller, code, reason.at);
+        return;
+    }
+    struct job *job = jobs_find_key(&service->state->jobs, submit->key);
+    if (job) {
+        requests_reply_job(service, caller, job, false);
+        return;
+    }
+    if (jobs_key_collides(&service->state->jobs, submit->key)) {
+        requests_refuse(service, caller, "invalid", "this key cannot be used; choose another");
+        return;
+    }
+    if (service->step->config.n_nodes == 1) {
+        requests_refuse(
+            service, caller, "invalid",
+            "this cluster has one node: a coordinator computes nothing, and there is no worker");
+        return;
+    }
+    if (requests_are_forgotten(service, caller, KEY_OF_JOB, submit->key))
+        return;
+    log_index_t index = requests_pending_key(service, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
+    bool many = !index && service->state->jobs.open + count_pending_jobs(service) >= JOBS_OPEN_MAX;
+    if (many) {
+        requests_refuse(service, caller, "busy", "too many jobs are waiting; try again later");
+        return;
+    }
+    if (!requests_may_propose(service, caller))
+        return;
+    if (!index) {
+        struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
+        entry->as.entry_job_submitted = (struct wire_entry_job_submitted){
+            .key = message_copy(entry, submit->key),
+            .kind = message_copy(entry, submit->kind),
+            .spec = message_copy(entry, submit->spec),
+            .level = schedule_unit_level(service->schedule, &plan),
+            .time_ms = service->step->wall_ms,
+        };
+        index = journal_propose(service->raft, entry);
+    }
+    requests_wait(service, (struct waiter){.client = caller.client,
+                                           .request = caller.request,
+                                           .index = index});
+}
+
+/* --- the other requests --- */
+
+void requests_job_get(struct service *service, uint64_t client, struct message *request)
+{
+    const struct wire_job_get *get = &request->as.job_get;
+    struct caller caller = caller_of(client, request);
+    struct job *job = jobs_find(&service->state->jobs, get->job);
+    if (!job) {
+        requests_refuse_job(service, caller, get->job);
+        return;
+    }
+    struct waiter waiter = {.client = caller.client,
+                            .request = caller.request,
+                            .job = job->id,
+                            .deadline_us = service->step->now_us + get->wait_ms * MS_US};
+    if (!get->wait_ms || job_is_finished(job) || !requests_wait(service, waiter))
+        requests_reply_job(service, caller, job, false);
+}
+
+void requests_job_list(struct service *service, uint64_t client, struct message *request)
+{
+    const struct wire_job_list *list = &request->as.job_list;
+    struct caller caller = caller_of(client, request);
+    struct message *message = message_new(MESSAGE_JOB_PAGE);
+    report_jobs(service, message, list->after, &message->as.job_page);
+    message->as.job_page.request = caller.request;
+    outbox_reply(&service->step->out, caller.client, message);
+}
+
+void requests_job_cancel(struct service *service, uint64_t client, struct message *request)
+{
+    const struct wire_job_cancel *cancel = &request->as.job_cancel;
+    struct caller caller = caller_of(client, request);
+    struct job *job = jobs_find(&service->state->jobs, cancel->job);
+    if (!job) {
+        requests_refuse_job(service, caller, cancel->job);
+        return;
+    }
+    struct waiter waiter = {.client = caller.client,
+                            .request = caller.request,
+                            .job = job->id,
+                            .deadline_us = service->step->now_us + WAIT_MAX_MS * MS_US};
+    if (job_is_finished(job) || !requests_wait(service, waiter)) {
+        requests_reply_job(service, caller, job, false);
+        return;
+    }
+    if (schedule_end_is_pending(service->schedule, job->id))
+        return;
+    struct message *entry = message_new(MESSAGE_ENTRY_JOB_CANCELLED);
+    entry->as.entry_job_cancelled =
+        (struct wire_entry_job_cancelled){.job = job->id, .time_ms = service->step->wall_ms};
+    journal_propose(service->raft, entry);
+}
+
+void requests_job_trace(struct service *service, uint64_t client, struct message *request)
+{
+    const struct wire_job_trace *trace = &request->as.job_trace;
+    struct caller caller = caller_of(client, request);
+    struct job *job = jobs_find(&service->state->jobs, trace->job);
+    if (!job) {
+        requests_refuse_job(service, caller, trace->job);
+        return;
+    }
+    struct message *message = message_new(MESSAGE_TRACE_PAGE);
+    if (!report_trace(service, message, job, trace->after, &message->as.trace_page)) {
+        message_drop(&message);
+        requests_refuse(
+            service, caller, "not_kept",
+            "the trace of this job is not kept: it has more than 4096 operations, or none was "
+            "executed, or many jobs came after it");
+        return;
+    }
+    message->as.trace_page.request = caller.request;
+    outbox_reply(&service->step->out, caller.client, message);
+}
+
+void requests_job_explain(struct service *service, uint64_t client, struct message *request)
+{
+    const struct wire_job_explain *explain = &request->as.job_explain;
+    struct caller caller = caller_of(client, request);
+    struct job *job = jobs_find(&service->state->jobs, explain->job);
+    if (!job) {
+        requests_refuse_job(service, caller, explain->job);
+        return;
+    }
+    struct text text = {0};
+    report_explanation(service, job, &text);
+    struct message *message = message_new(MESSAGE_EXPLANATION);
+    message->as.explanation.request = caller.request;
+    message->as.explanation.text = message_text(message, text.at);
+    outbox_reply(&service->step->out, caller.client, message);
+}
+
+void requests_result_get(struct service *service, uint64_t client, struct message *request)
+{
+    const struct wire_result_get *get = &request->as.result_get;
+    struct caller caller = caller_of(client, request);
+    struct job *job = jobs_find(&service->state->jobs, get->job);
+    if (!job) {
+        requests_refuse_job(service, caller, get->job);
+        return;
+    }
+    if (job->state != JOB_DONE) {
+        struct text reason = {0};
+        text_add(&reason, "the job has no result: it is %s",
+                 schedule_status(service->schedule, job).state);
+        requests_refuse(service, caller, job_is_finished(job) ? "finished" : "unavailable",
+                        reason.at);
+        return;
+    }
+    if (get->offset > job->digits) {
+        requests_refuse(service, caller, "invalid", "the offset is behind the last digit");
+        return;
+    }
+    struct message *message = message_new(MESSAGE_RESULT_CHUNK);
+    message->as.result_chunk = (struct wire_result_chunk){.request = caller.request,
+                                                          .offset = get->offset,
+                                                          .total = job->digits};
+    if (job->text) {
+        struct blob *rest = blob_copy(job->text->at + get->offset, job->text->len - get->offset);
+        message_add_frame(message, rest);
+        blob_drop(&rest);
+        outbox_reply(&service->step->out, caller.client, message);
+        return;
+    }
+    struct output *output = outbox_reply(&service->step->out, caller.client, message);
+    output->reply.chunk = true;
+    output->reply.id = (struct value_id){job->id, job_text_op(job)};
+    output->reply.offset = get->offset;
+    output->reply.len = job->digits - get->offset < VALUE_CHUNK_BYTES ? job->digits - get->offset
+                                                                      : VALUE_CHUNK_BYTES;
+}
+
+void requests_status_get(struct service *service, uint64_t client, struct message *request)
+{
+    struct caller caller = caller_of(client, request);
+    struct message *message = message_new(MESSAGE_STATUS);
+    report_status(service, message, &message->as.status);
+    message->as.status.request = caller.request;
+    outbox_reply(&service->step->out, caller.client, message);
+}

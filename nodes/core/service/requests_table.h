@@ -1,0 +1,55 @@
+/* requests_table.h - every request that a client may send, and who answers it: one table.
+ *
+ * A request is a row here, a message of PLACE_REQUEST in the schema, and a function
+ * ROOM_FUNCTION(room, client, message), which replies now or later, exactly once. For the service
+ * itself it is declared by its row; another room declares it in its door. */
+#ifndef CONCLAVE_CORE_REQUESTS_TABLE_H
+#define CONCLAVE_CORE_REQUESTS_TABLE_H
+
+#include "nodes/core/service/requests_internal.h"
+
+/* X(type, who answers, READ or WRITE, room, function). That a job which is to be cancelled is
+ * unknown, or finished, is read. */
+#define REQUESTS(X)                                                      \
+    X(SUBMIT, COORDINATOR, WRITE, requests, submit)                      \
+    X(JOB_GET, COORDINATOR, READ, requests, job_get)                     \
+    X(JOB_LIST, COORDINATOR, READ, requests, job_list)                   \
+    X(JOB_CANCEL, COORDINATOR, READ | WRITE, requests, job_cancel)       \
+    X(JOB_TRACE, COORDINATOR, READ, requests, job_trace)                 \
+    X(JOB_EXPLAIN, COORDINATOR, READ, requests, job_explain)             \
+    X(RESULT_GET, COORDINATOR, READ, requests, result_get)               \
+    X(STATUS_GET, COORDINATOR_OR_NAMED, READ, requests, status_get)      \
+    X(BROKER_GET, BROKER, READ, requests, unanswered)                    \
+    X(INIT, ANY, WRITE, founding, init)                                  \
+    X(SESSION_OPEN, COORDINATOR_OR_NAMED, WRITE, requests, open_session) \
+    X(PROGRESS_SET, COORDINATOR, WRITE, requests, progress_set)          \
+    X(PROGRESS_SNAP, COORDINATOR, WRITE, requests, progress_snap)        \
+    X(PROGRESS_GET, COORDINATOR, READ, requests, progress_get)           \
+    X(BANK_DEPOSIT, NAMED, WRITE, ledger_request, deposit)               \
+    X(BANK_WITHDRAW, NAMED, WRITE, ledger_request, withdraw)             \
+    X(BANK_TRANSFER, NAMED, WRITE, ledger_request, transfer)             \
+    X(BANK_BALANCE, NAMED, READ, ledger_request, balance)                \
+    X(BANK_LIST, NAMED, READ, ledger_request, list)                      \
+    X(KV_PUT, NAMED, WRITE, ledger_request, put)                         \
+    X(KV_GET, NAMED, READ, ledger_request, get)                          \
+    X(SNAPSHOT_TAKE, ANY, WRITE, snapshot_request, take)                 \
+    X(SNAPSHOT_LIST, ANY, READ, snapshot_request, list)                  \
+    X(SNAPSHOT_GET, ANY, READ, snapshot_request, get)
+
+/* What a room's functions are called with. */
+#define ROOM_requests(service)         (service)
+#define ROOM_ledger_request(service)   ((service)->ledger)
+#define ROOM_snapshot_request(service) ((service)->snapshots)
+#define ROOM_founding(service)         ((service)->raft)
+
+/* The service's own functions are declared here. */
+#define DECLARE_requests(function) \
+    void requests_##function(struct service *service, uint64_t client, struct message *request);
+#define DECLARE_ledger_request(function)
+#define DECLARE_snapshot_request(function)
+#define DECLARE_founding(function)
+#define X(type, by, use, room, function) DECLARE_##room(function)
+REQUESTS(X)
+#undef X
+
+#endif

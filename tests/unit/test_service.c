@@ -1,0 +1,138 @@
+/* Requests of clients: the table says who answers each, and a node answers each once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "nodes/core/service/service.h"
+
+static size_t count_rows(enum message_type type)
+{
+    size_t n = 0;
+    const struct request_row *row;
+    for (size_t i = 0; (row = request_row_at(i)); i++)
+        n += row->type == type;
+    return n;
+}
+
+static void each_request_of_the_schema_has_exactly_one_row(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    for (enum message_type type = 1; type < MESSAGE_TYPES; type++) {
+        bool request = message_kind(type)->place == PLACE_REQUEST;
+        if (count_rows(type) != request)
+            fail_msg("%s has %zu rows", message_name(type), count_rows(type));
+        n += request;
+        if (request)
+            assert_true(request_row(type)->type == type && request_row(type)->answer);
+        else
+            assert_null(request_row(type));
+    }
+    assert_true(n > 20);
+    assert_null(request_row_at(n));
+}
+
+static void each_row_reads_or_writes(void **state)
+{
+    (void)state;
+    const struct request_row *row;
+    for (size_t i = 0; (row = request_row_at(i)); i++) {
+        const char *name = message_name(row->type);
+        size_t len = strlen(name);
+        bool reads = len > 4 && (!strcmp(name + len - 4, "_get") ||
+                                 (len > 5 && !strcmp(name + len - 5, "_list")));
+        assert_true(row->use && !(row->use & ~(unsigned)(READ | WRITE)));
+        if (reads)
+            assert_int_equal(row->use, READ);
+    }
+}
+
+/* --- the door, with nothing behind it but what a refusal needs --- */
+
+struct scene {
+    struct step step;
+    struct raft raft;
+    struct service service;
+};
+
+/* Node 2 of three, which follows nobody. */
+static struct scene *scene_new(void)
+{
+    struct scene *scene = mem_new(1, sizeof *scene);
+    scene->step.config = (struct node_config){.id = 2, .n_nodes = 3, .n_voters = 3};
+    scene->raft.step = &scene->step;
+    scene->service = (struct service){.step = &scene->step, .raft = &scene->raft};
+    return scene;
+}
+
+static void scene_free(struct scene *scene)
+{
+    outbox_destroy(&scene->step.out);
+    free(scene);
+}
+
+static const struct output *ask(struct scene *scene, enum message_type type, uint64_t node)
+{
+    struct message *message = message_new(type);
+    message->as.request.request = 7;
+    message->as.request.node = node;
+    outbox_begin(&scene->step.out);
+    requests_handle(&scene->service, 5, message);
+    message_drop(&message);
+    assert_int_equal(scene->step.out.n, 1); /* exactly one reply */
+    assert_int_equal(scene->step.out.at[0].kind, OUTPUT_REPLY);
+    assert_true(scene->step.out.at[0].reply.client == 5);
+    return &scene->step.out.at[0];
+}
+
+static void assert_refused(const struct output *output, const char *code)
+{
+    const struct message *reply = output->reply.message;
+    assert_int_equal(reply->type, MESSAGE_ERROR);
+    assert_true(reply->as.error.request == 7);
+    if (!slice_equals(reply->as.error.code, code))
+        fail_msg("%.*s instead of %s", (int)reply->as.error.code.len,
+                 (const char *)reply->as.error.code.at, code);
+}
+
+static void who_may_not_answer_refuses(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_new();
+    const struct request_row *row;
+    for (size_t i = 0; (row = request_row_at(i)); i++) {
+        assert_refused(ask(scene, row->type, 3), "invalid"); /* meant for another node */
+        if (row->by == BY_COORDINATOR || row->by == BY_COORDINATOR_OR_NAMED)
+            assert_refused(ask(scene, row->type, 0), "not_coordinator");
+        if (row->by == BY_COORDINATOR)
+            assert_refused(ask(scene, row->type, 2), "not_coordinator");
+        if (row->by == BY_NAMED)
+            assert_refused(ask(scene, row->type, 0), "invalid");
+        if (row->by == BY_BROKER)
+            assert_refused(ask(scene, row->type, 2), "invalid");
+    }
+    scene_free(scene);
+}
+
+static void what_is_no_request_is_refused(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_new();
+    assert_refused(ask(scene, MESSAGE_JOB, 0), "invalid");
+    scene_free(scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_request_of_the_schema_has_exactly_one_row),
+        cmocka_unit_test(each_row_reads_or_writes),
+        cmocka_unit_test(who_may_not_answer_refuses),
+        cmocka_unit_test(what_is_no_request_is_refused),
+    };
+    return cmocka_run_group_tests_name("service", tests, NULL, NULL);
+}
