@@ -102,7 +102,8 @@ PROGRAMS             := conclave conclave-node conclave-broker
 srcs_conclave        := $(wildcard clients/main.c)
 srcs_conclave-node   := $(wildcard nodes/main.c)
 srcs_conclave-broker := $(wildcard broker/main.c)
-libs_conclave        := clients snapshot bus wire base
+# of the core: what a job may be (nodes/core/kinds)
+libs_conclave        := clients snapshot core bus wire base
 libs_conclave-node   := io work core bus wire base
 libs_conclave-broker := broker bus wire base
 alloc_conclave-node  := $(alloc_libs)

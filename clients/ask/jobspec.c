@@ -1,75 +1,34 @@
 #include "clients/ask/jobspec.h"
 
-#include <inttypes.h>
 #include <string.h>
 
+#include "nodes/core/kinds/kinds.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 
 #define LINE_WORDS_MAX 8
 
-/* --- kinds --- */
-
-static int parse_factorial(int n_words, char **words, struct jobspec *out, char *why)
-{
-    char shown[TEXT_MAX / 4];
-    uint64_t n;
-    if (n_words != 1) {
-        text_format(why, TEXT_MAX,
-                    "factorial takes one whole number, such as `factorial 10`; got %d words",
-                    n_words);
-        return ERR_MALFORMED;
-    }
-    struct slice word = slice_of(words[0]);
-    int error = parse_u64(word, UINT64_MAX, &n);
-    text_escape(shown, sizeof shown, word);
-    if (error == ERR_RANGE)
-        text_format(why, TEXT_MAX,
-                    "factorial %s: the number is too large; at most %" PRIu64 " can be asked for",
-                    shown, UINT64_MAX);
-    else if (error)
-        text_format(why, TEXT_MAX, "factorial takes a whole number of digits 0 to 9 only, not '%s'",
-                    shown);
-    else
-        text_format(out->spec, sizeof out->spec, "%" PRIu64, n);
-    return error ? ERR_MALFORMED : OK;
-}
-
-static const struct kind {
-    const char *name;
-    int (*parse)(int n_words, char **words, struct jobspec *out, char *why);
-} kinds[] = {{"factorial", parse_factorial}};
-
-#define KINDS (sizeof kinds / sizeof *kinds)
-
 /* --- parsing --- */
-
-static int unknown_kind(const char *word, char *why)
-{
-    char shown[TEXT_MAX / 4];
-    struct text line = {0};
-    text_add(&line, "unknown kind of job '%s'; there is:",
-             text_escape(shown, sizeof shown, slice_of(word)));
-    for (size_t i = 0; i < KINDS; i++)
-        text_add(&line, " %s", kinds[i].name);
-    text_format(why, TEXT_MAX, "%s", line.at);
-    return ERR_MALFORMED;
-}
 
 int jobspec_parse(int n_words, char **words, struct jobspec *out, char *why)
 {
+    struct text argument = {0}, spec = {0}, reason = {0};
+    struct plan plan;
     *out = (struct jobspec){0};
     if (!n_words) {
         text_format(why, TEXT_MAX, "a job is needed, such as `factorial 10`");
         return ERR_MALFORMED;
     }
-    for (size_t i = 0; i < KINDS; i++) {
-        if (strcmp(words[0], kinds[i].name))
-            continue;
-        text_format(out->kind, sizeof out->kind, "%s", words[0]);
-        return kinds[i].parse(n_words - 1, words + 1, out, why);
+    for (int i = 1; i < n_words; i++)
+        text_add(&argument, "%s%s", i > 1 ? " " : "", words[i]);
+    if (plan_parse(&plan, slice_of(words[0]), slice_of(argument.at), &reason)) {
+        text_format(why, TEXT_MAX, "%s", reason.at);
+        return ERR_MALFORMED;
     }
-    return unknown_kind(words[0], why);
+    plan_spec(&plan, &spec);
+    text_format(out->kind, sizeof out->kind, "%s", plan.kind->name);
+    text_format(out->spec, sizeof out->spec, "%s", spec.at);
+    return OK;
 }
 
 int jobspec_parse_line(struct slice line, struct jobspec *out, char *why)
@@ -101,10 +60,13 @@ char *jobspec_label(struct slice kind, struct slice spec, char at[JOBSPEC_LABEL_
     char left[JOB_KIND_MAX * 4 + 1], right[JOB_SPEC_MAX + 1];
     text_escape(left, sizeof left, kind);
     text_escape(right, sizeof right, spec);
-    if (slice_equals(kind, "factorial"))
-        text_format(at, JOBSPEC_LABEL_MAX, "%s!", right);
+    const struct job_kind *known = kind_find(kind); /* a newer node may know more */
+    struct text label = {0};
+    if (known)
+        known->label(right, &label);
     else
-        text_format(at, JOBSPEC_LABEL_MAX, "%s(%s)", left, right);
+        text_add(&label, "%s(%s)", left, right);
+    text_format(at, JOBSPEC_LABEL_MAX, "%s", label.at);
     return at;
 }
 

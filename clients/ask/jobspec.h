@@ -1,4 +1,5 @@
-/* jobspec.h - what a job may be, checked before it is sent: one table of kinds. */
+/* jobspec.h - what a job may be, checked before it is sent, by the table of kinds that the nodes
+ * have (nodes/core/kinds/kinds.h). */
 #ifndef CONCLAVE_CLIENTS_JOBSPEC_H
 #define CONCLAVE_CLIENTS_JOBSPEC_H
 

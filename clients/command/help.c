@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "nodes/core/kinds/kinds.h"
 #include "shared/base/text.h"
 #include "shared/base/version.h"
 
@@ -62,6 +63,11 @@ void help_command(const struct command *command, FILE *out)
     fprintf(out, "usage: conclave %s%s%s%s\n\n%s.\n", command->name,
             command->options ? " [options]" : "", *command->arguments ? " " : "",
             command->arguments, command->summary);
+    if (!strncmp(command->arguments, "KIND", 4)) {
+        struct text kinds = {0};
+        kinds_list(&kinds);
+        fprintf(out, "\nKinds of jobs: %s.\n", kinds.at);
+    }
     if (command->details)
         fprintf(out, "\n%s\n", command->details);
     if (command->options) {
