@@ -95,10 +95,12 @@ static uint64_t digest_frontier(const void *owner, const struct member *field)
     return sum;
 }
 
-/* All of a plan follows from the argument. */
+/* All of a plan follows from the kind of job and its argument. */
 static uint64_t digest_plan(const void *owner, const struct member *field)
 {
-    return ((const struct plan *)at_of(owner, field))->n;
+    const struct plan *plan = at_of(owner, field);
+    const char *kind = plan->kind ? plan->kind->name : "";
+    return random_fold(digest_block(kind, strlen(kind)), plan->n);
 }
 
 static uint64_t digest_executors(const void *owner, const struct member *field)

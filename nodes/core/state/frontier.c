@@ -1,5 +1,5 @@
-/* What the log says is done of the jobs: their frontiers, the snaps that keys have taken, and the
- * parts of a full checkpoint. */
+/* What the log says is done of the jobs: their live results, who executed what, and the entries
+ * that tell of it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +53,7 @@ static void cover(struct job *job, op_id_t op)
     }
 }
 
-static void put_done(struct job *job, const struct message *message, const struct wire_done_op *op)
+void job_put_done(struct job *job, const struct message *message, const struct wire_done_op *op)
 {
     struct done_op *done = mem_new(1, sizeof *done);
     *done = (struct done_op){.op = op->op,
@@ -69,9 +69,7 @@ static void put_done(struct job *job, const struct message *message, const struc
     free_done(&before);
 }
 
-/* Makes room for the trace of a job that is short enough for one. Not before something is done of
- * it: ten thousand jobs that wait would take 150 MB. */
-static void open_trace(struct job *job)
+void job_open_trace(struct job *job)
 {
     if (!job->trace && job->plan.total && job->plan.total <= TRACE_OPS_MAX)
         job->trace = mem_new(job->plan.total, sizeof *job->trace);
@@ -93,7 +91,7 @@ void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op,
     }
 }
 
-static bool is_op_of(const struct job *job, const struct wire_done_op *op)
+bool job_has_op(const struct job *job, const struct wire_done_op *op)
 {
     return op->op >= 1 && op->op <= job->plan.total;
 }
@@ -115,7 +113,7 @@ void job_write_executed(const struct executor *executors, struct wire_tally *out
     out->executed = executors[out->node].executed;
 }
 
-static void log_executed(struct job *job, const struct wire_tally *tally)
+void job_log_executed(struct job *job, const struct wire_tally *tally)
 {
     if (tally->incarnation)
         *executor_of(&job->executors, (node_id_t)tally->node) =
@@ -132,13 +130,13 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
     if (!job || job_is_finished(job))
         return;
     row_changes(jobs->watch, TABLE_JOBS, &job->row);
-    open_trace(job);
+    job_open_trace(job);
     for (size_t i = 0; i < done->ops.n; i++) {
         const struct wire_done_op *op = &done->ops.at[i];
-        if (!is_op_of(job, op))
+        if (!job_has_op(job, op))
             continue;  /* the text: the entry's own fields tell all about it */
         if (op->len) { /* else it tells only who executed it */
-            put_done(job, entry, op);
+            job_put_done(job, entry, op);
             cover(job, op->op);
         }
         if (job->trace)
@@ -150,7 +148,7 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
         jobs->operations[tally->node] += tally->operations;
         jobs->conversions[tally->node] += tally->conversions;
         job->done += tally->operations;
-        log_executed(job, tally);
+        job_log_executed(job, tally);
     }
     if (job->done > job->plan.total)
         job->done = job->plan.total;
@@ -192,113 +190,4 @@ void job_write_done(struct message *message, const struct done_op *done, struct 
         out->frame = message_add_frame(message, done->value);
     else if (done->len)
         out->hash = message_copy(message, (struct slice){done->hash, HASH_BYTES});
-}
-
-/* --- snaps that keys have taken --- */
-
-bool jobs_find_snap(const struct jobs *jobs, struct slice key, uint64_t *snapshot)
-{
-    for (size_t i = jobs->n_snaps; i-- > 0;) {
-        if (!slice_equals(key, jobs->snaps[i].key))
-            continue;
-        if (snapshot)
-            *snapshot = jobs->snaps[i].snapshot;
-        return true;
-    }
-    return false;
-}
-
-void jobs_add_snap(struct jobs *jobs, struct slice key, uint64_t snapshot)
-{
-    if (!jobs->snaps)
-        jobs->snaps = mem_new(SNAP_KEYS_MAX + 1, sizeof *jobs->snaps);
-    if (jobs->n_snaps > SNAP_KEYS_MAX)
-        return; /* a checkpoint has more than it may have */
-    struct snap_key *snap = &jobs->snaps[jobs->n_snaps++];
-    snap->snapshot = snapshot;
-    text_copy(snap->key, sizeof snap->key, key);
-}
-
-bool jobs_forget_snap(struct jobs *jobs, size_t kept, struct snap_key *out)
-{
-    if (jobs->n_snaps <= kept)
-        return false;
-    *out = jobs->snaps[0];
-    memmove(jobs->snaps, jobs->snaps + 1, --jobs->n_snaps * sizeof *jobs->snaps);
-    return true;
-}
-
-/* --- parts of a full checkpoint --- */
-
-static int parse_state(struct slice name, enum job_state *state)
-{
-    for (int i = 0; i < JOB_STATES; i++) {
-        if (slice_equals(name, job_state_name((enum job_state)i))) {
-            *state = (enum job_state)i;
-            return OK;
-        }
-    }
-    return ERR_MALFORMED;
-}
-
-static void load_trace(struct jobs *jobs, struct job *job, struct slice bytes)
-{
-    if (bytes.len == 4 * job->plan.total)
-        open_trace(job);
-    for (uint64_t i = 0; job->trace && i < job->plan.total; i++) {
-        const uint8_t *at = bytes.at + 4 * i;
-        job->trace[i] =
-            (struct trace_mark){(uint16_t)(at[0] | at[1] << 8), (uint16_t)(at[2] | at[3] << 8)};
-    }
-    jobs->traces += job->trace && job_is_finished(job);
-}
-
-int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part)
-{
-    const struct wire_job_row *row = part->jobs.n ? &part->jobs.at[0] : NULL;
-    enum job_state state;
-    struct plan plan;
-    if (!row || parse_state(row->state, &state) || plan_parse(&plan, row->kind, row->spec, NULL) ||
-        !row->key.len || jobs_find(jobs, row->job) || jobs_find_key(jobs, row->key) ||
-        jobs_key_collides(jobs, row->key) || part->level >= PLAN_LEVELS_MAX ||
-        (state == JOB_DONE && row->sha256.len != HASH_BYTES))
-        return ERR_MALFORMED;
-    struct job *job = jobs_insert(jobs, row->job, row->key, &plan, (unsigned)part->level);
-    job->submitted_ms = row->submitted_ms;
-    job->finished_ms = row->finished_ms;
-    job->done = row->done <= job->plan.total ? row->done : job->plan.total;
-    job->executed = row->executed;
-    for (size_t i = 0; i < part->tallies.n; i++)
-        if (part->tallies.at[i].node)
-            log_executed(job, &part->tallies.at[i]);
-    job->digits = row->digits;
-    job->converter = (node_id_t)row->converter;
-    if (row->sha256.len == HASH_BYTES)
-        memcpy(job->sha256, row->sha256.at, HASH_BYTES);
-    text_copy(job->head, sizeof job->head, row->head);
-    text_copy(job->tail, sizeof job->tail, row->tail);
-    text_copy(job->reason, sizeof job->reason, row->error);
-    if (row->text.len)
-        job->text = blob_copy(row->text.at, row->text.len);
-    jobs_set_state(jobs, job, state);
-    jobs->open -= job_is_finished(job);
-    load_trace(jobs, job, part->trace);
-    return OK;
-}
-
-int jobs_load_ops(struct jobs *jobs, const struct message *part)
-{
-    const struct wire_image_ops *ops = &part->as.image_ops;
-    struct job *job = jobs_find(jobs, ops->job);
-    if (!job || job_is_finished(job))
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < ops->ops.n; i++) {
-        const struct wire_done_op *op = &ops->ops.at[i];
-        const struct blob *value = message_frame(part, op->frame);
-        if (!is_op_of(job, op) || !op->len || (op->frame && (!value || value->len != op->len)) ||
-            (!op->frame && op->hash.len != HASH_BYTES))
-            return ERR_MALFORMED;
-        put_done(job, part, op);
-    }
-    return OK;
 }

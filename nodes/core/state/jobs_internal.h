@@ -1,12 +1,20 @@
-/* jobs_internal.h - between jobs.c (the table) and frontier.c (what is done of its jobs) only. */
+/* jobs_internal.h - between the files of the table of jobs only: jobs.c (the table), frontier.c
+ * (what is done of its jobs), jobs_image.c (a job in a full checkpoint) and tables.c. */
 #ifndef CONCLAVE_CORE_JOBS_INTERNAL_H
 #define CONCLAVE_CORE_JOBS_INTERNAL_H
 
+#include "nodes/core/state/checkpoint.h"
 #include "nodes/core/state/jobs.h"
+
+/* --- jobs.c --- */
 
 /* Puts a new job into the order of ids. */
 struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const struct plan *plan,
                         unsigned level);
+
+void jobs_set_state(struct jobs *jobs, struct job *job, enum job_state state);
+
+/* --- frontier.c --- */
 
 /* True when an entry about finished operations holds what it must. */
 bool jobs_done_is_valid(const struct message *entry);
@@ -14,8 +22,21 @@ bool jobs_done_is_valid(const struct message *entry);
 /* Takes the finished operations of an entry in; nothing for a job that is unknown or finished. */
 void jobs_apply_ops(struct jobs *jobs, const struct message *entry);
 
+/* A live result: of an entry, or of a part. */
+bool job_has_op(const struct job *job, const struct wire_done_op *op);
+void job_put_done(struct job *job, const struct message *message, const struct wire_done_op *op);
 void job_clear_frontier(struct job *job);
 
-void jobs_set_state(struct jobs *jobs, struct job *job, enum job_state state);
+/* How much a node has executed for the job, as the line says. */
+void job_log_executed(struct job *job, const struct wire_tally *tally);
+
+/* Makes room for the trace of a job that is short enough for one. Not before something is done of
+ * it: ten thousand jobs that wait would take 150 MB. */
+void job_open_trace(struct job *job);
+
+/* --- jobs_image.c --- */
+
+/* Packs a job and its live results; `saved`: its row. */
+void job_save(struct image_sink *sink, const struct state *state, const struct row *saved);
 
 #endif

@@ -1,18 +1,16 @@
 /* The tables of the replicated state: how each is packed into a full checkpoint, and loaded. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nodes/core/state/checkpoint.h"
+#include "nodes/core/state/jobs_internal.h"
 #include "nodes/core/state/keys_replicated.h"
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
-#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 
-#define PART_VALUE_BYTES (MESSAGE_MAX_BYTES / 4) /* of values in one part */
-#define MARK_BYTES       16
+#define MARK_BYTES 16
 
 /* --- saving the small tables --- */
 
@@ -109,103 +107,6 @@ static bool job_is_open(const struct row *row)
     return !job_is_finished((const struct job *)row);
 }
 
-/* The values may be some ten megabytes: references to them do until a slice has time. */
-static void save_frontier(struct image_sink *sink, const struct state *state, const struct job *job)
-{
-    struct message *message = NULL;
-    struct done_op *done;
-    size_t bytes = 0, left = job->frontier.count;
-    for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL)); left--) {
-        size_t more = done->value ? done->value->len : 0;
-        if (message && (message->as.image_ops.ops.n == CHECKPOINT_OPS_MAX ||
-                        bytes + more > PART_VALUE_BYTES)) {
-            image_sink_add_late(sink, message);
-            message = NULL;
-        }
-        if (!message) {
-            message = message_new(MESSAGE_IMAGE_OPS);
-            message->as.image_ops.job = job->id;
-            message->as.image_ops.source = state->step->config.id;
-            message->as.image_ops.ops.at =
-                message_room(message, left < CHECKPOINT_OPS_MAX ? left : CHECKPOINT_OPS_MAX,
-                             sizeof(struct wire_done_op));
-            bytes = 0;
-        }
-        bytes += more;
-        job_write_done(message, done, &message->as.image_ops.ops.at[message->as.image_ops.ops.n++]);
-    }
-    if (message)
-        image_sink_add_late(sink, message);
-}
-
-static void write_trace(struct message *message, const struct job *job)
-{
-    uint8_t *bytes = message_room(message, job->plan.total, 4);
-    for (uint64_t i = 0; i < job->plan.total; i++) {
-        struct trace_mark mark = job->trace[i];
-        bytes[4 * i] = (uint8_t)mark.node;
-        bytes[4 * i + 1] = (uint8_t)(mark.node >> 8);
-        bytes[4 * i + 2] = (uint8_t)mark.attempt;
-        bytes[4 * i + 3] = (uint8_t)(mark.attempt >> 8);
-    }
-    message->as.image_job.trace = (struct slice){bytes, 4 * job->plan.total};
-}
-
-static void write_job(struct message *message, const struct job *job, struct wire_job_row *row)
-{
-    struct text spec = {0};
-    plan_spec(&job->plan, &spec);
-    *row = (struct wire_job_row){
-        .job = job->id,
-        .key = message_text(message, job->key),
-        .kind = message_text(message, job->plan.kind->name),
-        .spec = message_text(message, spec.at),
-        .state = message_text(message, job_state_name(job->state)),
-        .submitted_ms = job->submitted_ms,
-        .finished_ms = job->finished_ms,
-        .done = job->done,
-        .total = job->plan.total,
-        .executed = job->executed,
-        .error = message_text(message, job->reason),
-    };
-    if (job->state != JOB_DONE)
-        return;
-    row->digits = job->digits;
-    row->converter = job->converter;
-    row->sha256 = message_copy(message, (struct slice){job->sha256, HASH_BYTES});
-    row->head = message_text(message, job->head);
-    row->tail = message_text(message, job->tail);
-    if (job->text)
-        row->text = message_copy(message, (struct slice){job->text->at, job->text->len});
-}
-
-static void save_job(struct image_sink *sink, const struct state *state, const struct row *saved)
-{
-    const struct job *job = (const struct job *)saved;
-    struct message *message = message_new(MESSAGE_IMAGE_JOB);
-    struct wire_image_job *row = &message->as.image_job;
-    row->jobs.n = 1;
-    row->jobs.at = message_room(message, 1, sizeof *row->jobs.at);
-    write_job(message, job, &row->jobs.at[0]);
-    if (MUTANT(image_loses_keys))
-        row->jobs.at[0].key = message_text(message, job_id_text(job->id, (char[JOB_TEXT_MAX]){0}));
-    row->level = job->level;
-    if (job->executors) {
-        row->tallies.at = message_room(message, NODES_MAX, sizeof *row->tallies.at);
-        for (node_id_t id = 1; id <= NODES_MAX; id++) {
-            struct wire_tally tally = {.node = id};
-            job_write_executed(job->executors, &tally);
-            if (tally.incarnation)
-                row->tallies.at[row->tallies.n++] = tally;
-        }
-    }
-    row->source = state->step->config.id;
-    if (job->trace)
-        write_trace(message, job);
-    image_sink_add(sink, message);
-    save_frontier(sink, state, job);
-}
-
 /* --- all of them --- */
 
 static const struct image_table tables[TABLE_COUNT] = {
@@ -213,7 +114,7 @@ static const struct image_table tables[TABLE_COUNT] = {
     [TABLE_SNAPS] = {"snaps", .save_all = save_snaps},
     [TABLE_KEYS] = {"keys", .save_all = keys_save},
     [TABLE_PROGRESS] = {"progress", .next = next_progress, .save = save_progress},
-    [TABLE_JOBS] = {"jobs", .next = next_job, .save = save_job, .is_open = job_is_open},
+    [TABLE_JOBS] = {"jobs", .next = next_job, .save = job_save, .is_open = job_is_open},
 };
 
 const struct image_table *image_table(enum row_table table)
