@@ -4,6 +4,7 @@
 
 #include "nodes/core/schedule/deadlines.h"
 #include "nodes/core/link/link.h"
+#include "nodes/core/schedule/results.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/schedule/suspicion.h"
 #include "shared/base/error.h"
@@ -276,7 +277,7 @@ static void watch(struct schedule *schedule)
     if (!schedule->n_active || schedule->step->now_us < schedule->watch_us)
         return;
     schedule->watch_us = schedule->step->now_us + WATCH_US;
-    schedule_watch_values(schedule);
+    results_watch_values(schedule);
     while ((item = deadlines_watch(schedule,
                                    is_anybody_idle(schedule) && !is_anything_ready(schedule)))) {
         node_id_t slow = item->node, id = pick(schedule, item);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nodes/core/raft/raft.h"
+#include "nodes/core/schedule/results.h"
 #include "nodes/core/schedule/schedule.h"
 
 #include "shared/base/mutant.h"
@@ -225,7 +226,7 @@ struct run *checkpoint_resume(struct schedule *schedule, const struct job *job)
         item->value = blob_ref(done->value);
         item->kept = item->keeping = item->logged = true;
         memcpy(item->hash, done->hash, HASH_BYTES);
-        schedule_supply(schedule, item);
+        results_supply(schedule, item);
     }
     return run;
 }

@@ -6,7 +6,7 @@
 #ifndef CONCLAVE_CORE_CHECKPOINT_H
 #define CONCLAVE_CORE_CHECKPOINT_H
 
-#include "nodes/core/schedule/run.h"
+#include "nodes/core/schedule/holds.h"
 
 /* An operation is finished: it will be in the next checkpoint. */
 void checkpoint_note(struct schedule *schedule, const struct item *item);

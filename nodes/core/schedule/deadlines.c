@@ -151,7 +151,7 @@ static void recall(struct schedule *schedule, const struct hold *executing)
         next = hold->next;
         if (hold == executing)
             continue;
-        schedule_take_back(schedule, hold, true);
+        hold_take_back(schedule, hold, true);
         n++;
     }
     if (n)

@@ -10,7 +10,7 @@
 #ifndef CONCLAVE_CORE_DEADLINES_H
 #define CONCLAVE_CORE_DEADLINES_H
 
-#include "nodes/core/schedule/run.h"
+#include "nodes/core/schedule/holds.h"
 
 /* A worker returned a result of the item: its pace, and a new chance. */
 void deadlines_note(struct schedule *schedule, node_id_t worker, const struct item *item,

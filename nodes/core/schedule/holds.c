@@ -1,7 +1,4 @@
-/* Who holds what: each worker's queue, as the coordinator sees it. Declared in run.h. */
-#include <inttypes.h>
-
-#include "nodes/core/schedule/run.h"
+#include "nodes/core/schedule/holds.h"
 
 void hold_begin(struct schedule *schedule, struct item *item, node_id_t worker)
 {
@@ -51,6 +48,31 @@ unsigned holds_count(const struct item *item)
     return n;
 }
 
+void hold_cancel(struct schedule *schedule, node_id_t worker, job_id_t job, op_id_t op)
+{
+    if (!schedule->links->peers[worker].channel.peer)
+        return;
+    struct message *message = message_new(MESSAGE_RELEASE);
+    message->as.release.term = schedule->step->term;
+    message->as.release.job = job;
+    message->as.release.op = op;
+    peers_send(schedule->links, worker, message);
+}
+
+void hold_take_back(struct schedule *schedule, struct hold *hold, bool cancel)
+{
+    struct item *item = hold->item;
+    if (cancel)
+        hold_cancel(schedule, hold->node, item->run->job->id, item->op);
+    hold_end(schedule, hold);
+    if (holds_count(item)) {
+        item->node = item->holds[0].node ? item->holds[0].node : item->holds[1].node;
+        return; /* its copy goes on */
+    }
+    list_remove(&item->run->out, item);
+    run_make_ready(item, true);
+}
+
 struct hold *hold_executing(const struct schedule *schedule, node_id_t worker)
 {
     const struct peer *peer = &schedule->links->peers[worker];
@@ -62,22 +84,4 @@ struct hold *hold_executing(const struct schedule *schedule, node_id_t worker)
             return hold;
     }
     return schedule->slots[worker].first;
-}
-
-size_t item_pace(const struct item *item)
-{
-    return item->count ? PACE_OF_UNITS : (size_t)item->opcode;
-}
-
-const struct operator_traits *item_traits(const struct item *item)
-{
-    return operator_traits(item->opcode);
-}
-
-void item_name(const struct item *item, struct text *out)
-{
-    if (item_traits(item)->label)
-        text_add(out, "%s", item_traits(item)->label);
-    else
-        text_add(out, "R%" PRIu64, item->op);
 }

@@ -1,4 +1,5 @@
-/* What workers return. Declared in schedule.h. */
+#include "nodes/core/schedule/results.h"
+
 #include <string.h>
 
 #include "nodes/core/schedule/checkpoint.h"
@@ -145,10 +146,10 @@ static void complete(struct schedule *schedule, struct item *item)
         finish_result(schedule, item);
         return;
     }
-    schedule_supply(schedule, item);
+    results_supply(schedule, item);
 }
 
-void schedule_supply(struct schedule *schedule, const struct item *item)
+void results_supply(struct schedule *schedule, const struct item *item)
 {
     struct item *consumer = consumer_of(schedule, item);
     if (--consumer->missing == 0)
@@ -192,7 +193,7 @@ static void cancel_others(struct schedule *schedule, const struct item *item, no
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
         if (item->holds[i].node && item->holds[i].node != winner) {
             deadlines_stray(schedule, &item->holds[i]);
-            schedule_cancel(schedule, item->holds[i].node, item->run->job->id, item->op);
+            hold_cancel(schedule, item->holds[i].node, item->run->job->id, item->op);
         }
 }
 
@@ -223,7 +224,7 @@ static void discard(struct schedule *schedule, node_id_t from, const struct item
                     const struct wire_result_op *result)
 {
     if (!result->error.len && !result->frame && (!item || item->node != from))
-        schedule_cancel(schedule, from, result->job, result->op);
+        hold_cancel(schedule, from, result->job, result->op);
 }
 
 static void take_error(struct schedule *schedule, node_id_t from, struct item *item,
@@ -236,7 +237,7 @@ static void take_error(struct schedule *schedule, node_id_t from, struct item *i
     if (!error.len)
         error = slice_of("its result lacks a value");
     suspicion_error(schedule, from, item, error, result->again && result->error.len);
-    schedule_take_back(schedule, hold, false);
+    hold_take_back(schedule, hold, false);
 }
 
 static void accept_result(struct schedule *schedule, node_id_t from, const struct message *message,
@@ -293,7 +294,7 @@ void schedule_value_failed(struct schedule *schedule, struct value_id id)
         item->keeping = false; /* the next checkpoint asks again */
 }
 
-void schedule_watch_values(struct schedule *schedule)
+void results_watch_values(struct schedule *schedule)
 {
     for (size_t i = 0; i < schedule->n_active; i++) {
         for (struct item *next, *item = schedule->active[i]->out.first; item; item = next) {

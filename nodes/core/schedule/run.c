@@ -1,8 +1,10 @@
 #include "nodes/core/schedule/run.h"
 
-#include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "nodes/core/schedule/holds.h"
 
 void list_push(struct item_list *list, struct item *item)
 {
@@ -171,4 +173,24 @@ struct item *run_next(struct schedule *schedule, struct run *run)
     if (run->units.first)
         return run->units.first;
     return cut(schedule, run);
+}
+
+/* --- an item --- */
+
+size_t item_pace(const struct item *item)
+{
+    return item->count ? PACE_OF_UNITS : (size_t)item->opcode;
+}
+
+const struct operator_traits *item_traits(const struct item *item)
+{
+    return operator_traits(item->opcode);
+}
+
+void item_name(const struct item *item, struct text *out)
+{
+    if (item_traits(item)->label)
+        text_add(out, "%s", item_traits(item)->label);
+    else
+        text_add(out, "R%" PRIu64, item->op);
 }

@@ -115,23 +115,6 @@ void run_make_ready(struct item *item, bool again);
  * NULL: none now. */
 struct item *run_next(struct schedule *schedule, struct run *run);
 
-/* --- who holds what --- */
-
-/* The item goes to the worker, behind what that has already. */
-void hold_begin(struct schedule *schedule, struct item *item, node_id_t worker);
-
-/* Takes an item out of a worker's hands; of all of them. */
-void hold_end(struct schedule *schedule, struct hold *hold);
-void holds_end(struct schedule *schedule, struct item *item);
-
-/* The hold of that worker on the item, or NULL. */
-struct hold *hold_of(struct item *item, node_id_t worker);
-unsigned holds_count(const struct item *item);
-
-/* What the worker executes now: what it said with its last heartbeat, while it has that still; else
- * what it has had longest. NULL: nothing. */
-struct hold *hold_executing(const struct schedule *schedule, node_id_t worker);
-
 /* Its place among the paces. */
 size_t item_pace(const struct item *item);
 

@@ -1,6 +1,5 @@
 #include "nodes/core/schedule/schedule.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -36,7 +35,7 @@ bool schedule_is_worker(const struct schedule *schedule, node_id_t id)
     return peers_is_linked(schedule->links, id) && members_is_member(schedule->raft, id);
 }
 
-static unsigned count_workers(const struct schedule *schedule)
+unsigned schedule_count_workers(const struct schedule *schedule)
 {
     unsigned workers = 0;
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
@@ -132,22 +131,11 @@ static void announce(struct schedule *schedule, const struct job *job)
     }
 }
 
-void schedule_cancel(struct schedule *schedule, node_id_t worker, job_id_t job, op_id_t op)
-{
-    if (!schedule->links->peers[worker].channel.peer)
-        return;
-    struct message *message = message_new(MESSAGE_RELEASE);
-    message->as.release.term = schedule->step->term;
-    message->as.release.job = job;
-    message->as.release.op = op;
-    peers_send(schedule->links, worker, message);
-}
-
 static void release_at_workers(struct schedule *schedule, job_id_t job)
 {
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
         if (step_is_peer(schedule->step, id))
-            schedule_cancel(schedule, id, job, 0);
+            hold_cancel(schedule, id, job, 0);
     }
 }
 
@@ -172,20 +160,6 @@ void schedule_job_finished(struct schedule *schedule, const struct job *job)
 }
 
 /* --- losing a worker --- */
-
-void schedule_take_back(struct schedule *schedule, struct hold *hold, bool cancel)
-{
-    struct item *item = hold->item;
-    if (cancel)
-        schedule_cancel(schedule, hold->node, item->run->job->id, item->op);
-    hold_end(schedule, hold);
-    if (holds_count(item)) {
-        item->node = item->holds[0].node ? item->holds[0].node : item->holds[1].node;
-        return; /* its copy goes on */
-    }
-    list_remove(&item->run->out, item);
-    run_make_ready(item, true);
-}
 
 /* Values that were on their way from the worker. */
 static uint64_t lose_values(struct schedule *schedule, node_id_t worker)
@@ -214,7 +188,7 @@ void schedule_worker_lost(struct schedule *schedule, node_id_t worker, bool died
     if (died)
         suspicion_blame(schedule, worker);
     for (; slot->last; lost++)
-        schedule_take_back(schedule, slot->last, true);
+        hold_take_back(schedule, slot->last, true);
     lost += lose_values(schedule, worker);
     slot->unit_us = 0;
     memset(slot->pace, 0, sizeof slot->pace);
@@ -237,47 +211,7 @@ void schedule_worker_lives(struct schedule *schedule, node_id_t worker, bool aga
     slot->rests_until_us = slot->reserved_until_us = 0;
 }
 
-/* --- for people, and for tests --- */
-
-struct job_status schedule_status(const struct schedule *schedule, const struct job *job)
-{
-    const struct run *run = run_of(schedule, job->id);
-    if (run)
-        return (struct job_status){"running", run->done, run->executed, run->trace};
-    return (struct job_status){job_state_name(job->state), job->done, job->executed, job->trace};
-}
-
-bool schedule_keeps(const struct schedule *schedule, job_id_t job)
-{
-    const struct run *run = run_of(schedule, job);
-    return run && run->keeps;
-}
-
-void schedule_explain(const struct schedule *schedule, const struct job *job, struct text *out)
-{
-    const struct run *run = run_of(schedule, job->id);
-    if (!run) {
-        text_add(out, "it waits: %d jobs are in work, the most at once\n", ACTIVE_JOBS_MAX);
-        return;
-    }
-    uint64_t uncut = job->plan.nodes[run->level] - run->next_cut;
-    text_add(out, "units over leaves: %" PRIu64 " not yet cut, %" PRIu64 " ready\n", uncut,
-             run->units.n);
-    text_add(out, "combining operations ready: %" PRIu64 "\n", run->combine.n);
-    if (!count_workers(schedule))
-        text_add(out, "it waits: no worker is alive\n");
-    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
-        uint64_t assigned = 0, fetching = 0;
-        for (const struct item *item = run->out.first; item; item = item->next) {
-            for (unsigned at = 0; at < HOLDERS_MAX; at++)
-                assigned += item->holds[at].node == id;
-            fetching += item->node == id && item->state == ITEM_FETCHING;
-        }
-        if (assigned || fetching)
-            text_add(out, "node %u: %" PRIu64 " assigned, %" PRIu64 " values on their way back\n",
-                     id, assigned, fetching);
-    }
-}
+/* --- the room --- */
 
 void schedule_clear(struct schedule *schedule)
 {
@@ -286,28 +220,6 @@ void schedule_clear(struct schedule *schedule)
     map_clear(&schedule->runs);
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
         message_drop(&schedule->slots[id].batch);
-}
-
-void schedule_check_invariants(const struct schedule *schedule)
-{
-    uint64_t outstanding[NODES_MAX + 1] = {0};
-    uint64_t items = 0;
-    assert(schedule->n_active == 0 || raft_serves(schedule->raft));
-    for (size_t i = 0; i < schedule->n_active; i++) {
-        const struct run *run = schedule->active[i];
-        assert(run_of(schedule, run->job->id) == run && !job_is_finished(run->job));
-        items += run->n_items;
-        for (const struct item *item = run->out.first; item; item = item->next) {
-            assert(item->state == ITEM_ASSIGNED || item->state == ITEM_FETCHING ||
-                   item->state == ITEM_KEEPING);
-            assert((holds_count(item) > 0) == (item->state == ITEM_ASSIGNED));
-            for (unsigned at = 0; at < HOLDERS_MAX; at++)
-                outstanding[item->holds[at].node] += item->holds[at].node != NODE_NONE;
-        }
-    }
-    assert(items == schedule->items.count);
-    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
-        assert(!raft_serves(schedule->raft) || outstanding[id] == schedule->slots[id].outstanding);
 }
 
 void schedule_pump(struct schedule *schedule)
@@ -329,5 +241,5 @@ uint64_t schedule_deadline(const struct schedule *schedule)
 
 unsigned schedule_unit_level(const struct schedule *schedule, const struct plan *plan)
 {
-    return plan_unit_level(plan, count_workers(schedule));
+    return plan_unit_level(plan, schedule_count_workers(schedule));
 }

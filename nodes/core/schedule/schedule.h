@@ -83,8 +83,6 @@ void schedule_results(struct schedule *schedule, node_id_t from, const struct me
 void schedule_value_ready(struct schedule *schedule, struct value_id id);
 void schedule_value_failed(struct schedule *schedule, struct value_id id);
 
-/* What has waited for a value beyond its deadline asks again. */
-void schedule_watch_values(struct schedule *schedule);
 void schedule_value_kept(struct schedule *schedule, struct value_id id);
 
 /* What is to be told of a job: what its coordinator knows while it schedules it, else what the log
@@ -104,6 +102,7 @@ bool schedule_end_is_pending(const struct schedule *schedule, job_id_t job);
 
 /* True when operations can be assigned to it. */
 bool schedule_is_worker(const struct schedule *schedule, node_id_t worker);
+unsigned schedule_count_workers(const struct schedule *schedule);
 
 /* A worker is gone: its operations go to others at once. `died`: its process has, so that what it
  * executed is suspected. */
@@ -129,18 +128,6 @@ uint64_t schedule_deadline(const struct schedule *schedule);
 
 /* The level of the plan whose subtrees are handed out whole, for a job that is being submitted. */
 unsigned schedule_unit_level(const struct schedule *schedule, const struct plan *plan);
-
-/* For the files of the schedule: takes an item out of a worker's hands, and hands it out again when
- * nobody else has it. `cancel`: the worker is told to drop it. */
-struct hold;
-void schedule_take_back(struct schedule *schedule, struct hold *hold, bool cancel);
-
-/* Tells a worker to drop an operation, or the whole job when it is 0. */
-void schedule_cancel(struct schedule *schedule, node_id_t worker, job_id_t job, op_id_t op);
-
-/* An item's value is there: its consumer has one operand more. For checkpoint.c. */
-struct item;
-void schedule_supply(struct schedule *schedule, const struct item *item);
 
 /* Writes its part of a snapshot: the jobs in work, and who has what of them. */
 void schedule_record(const struct schedule *schedule, const struct cut_writer *writer);

@@ -1,0 +1,14 @@
+/* results.h - what workers return, for the other files of the schedule; its events are declared in
+ * schedule.h. */
+#ifndef CONCLAVE_CORE_RESULTS_H
+#define CONCLAVE_CORE_RESULTS_H
+
+#include "nodes/core/schedule/holds.h"
+
+/* An item's value is there: its consumer has one operand more. */
+void results_supply(struct schedule *schedule, const struct item *item);
+
+/* What has waited for a value beyond its deadline asks again. */
+void results_watch_values(struct schedule *schedule);
+
+#endif

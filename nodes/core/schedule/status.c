@@ -1,0 +1,45 @@
+/* What clients are told of a job. Declared in schedule.h. */
+#include <inttypes.h>
+
+#include "nodes/core/schedule/holds.h"
+#include "nodes/core/schedule/schedule.h"
+
+struct job_status schedule_status(const struct schedule *schedule, const struct job *job)
+{
+    const struct run *run = run_of(schedule, job->id);
+    if (run)
+        return (struct job_status){"running", run->done, run->executed, run->trace};
+    return (struct job_status){job_state_name(job->state), job->done, job->executed, job->trace};
+}
+
+bool schedule_keeps(const struct schedule *schedule, job_id_t job)
+{
+    const struct run *run = run_of(schedule, job);
+    return run && run->keeps;
+}
+
+void schedule_explain(const struct schedule *schedule, const struct job *job, struct text *out)
+{
+    const struct run *run = run_of(schedule, job->id);
+    if (!run) {
+        text_add(out, "it waits: %d jobs are in work, the most at once\n", ACTIVE_JOBS_MAX);
+        return;
+    }
+    uint64_t uncut = job->plan.nodes[run->level] - run->next_cut;
+    text_add(out, "units over leaves: %" PRIu64 " not yet cut, %" PRIu64 " ready\n", uncut,
+             run->units.n);
+    text_add(out, "combining operations ready: %" PRIu64 "\n", run->combine.n);
+    if (!schedule_count_workers(schedule))
+        text_add(out, "it waits: no worker is alive\n");
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
+        uint64_t assigned = 0, fetching = 0;
+        for (const struct item *item = run->out.first; item; item = item->next) {
+            for (unsigned at = 0; at < HOLDERS_MAX; at++)
+                assigned += item->holds[at].node == id;
+            fetching += item->node == id && item->state == ITEM_FETCHING;
+        }
+        if (assigned || fetching)
+            text_add(out, "node %u: %" PRIu64 " assigned, %" PRIu64 " values on their way back\n",
+                     id, assigned, fetching);
+    }
+}

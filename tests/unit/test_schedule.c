@@ -1,0 +1,241 @@
+/* The schedule through its door, without a node: the log is played by a loop that applies at once
+ * what is proposed, the workers by the results that the test makes up. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "nodes/core/schedule/schedule.h"
+#include "shared/base/error.h"
+#include "shared/base/text.h"
+
+enum { NODES = 3, ME = 1, INTERVAL_US = 100000 };
+
+/* --- a coordinator and two workers, 10! --- */
+
+struct fixture {
+    struct step step;
+    struct links links;
+    struct raft raft;
+    struct state state;
+    struct schedule schedule;
+    struct job *job;
+};
+
+static void pump(struct fixture *it)
+{
+    schedule_tick(&it->schedule);
+    schedule_pump(&it->schedule);
+    schedule_check_invariants(&it->schedule);
+}
+
+/* What is proposed is committed at once. */
+static void apply_all(struct fixture *it)
+{
+    while (it->raft.journal.applied < it->raft.journal.last) {
+        log_index_t index = it->raft.journal.applied + 1;
+        struct job *job =
+            state_apply(&it->state, index, it->step.term, journal_waiting(&it->raft, index));
+        it->raft.journal.applied = index;
+        if (job && job_is_finished(job))
+            schedule_job_finished(&it->schedule, job);
+        else if (job)
+            schedule_job_accepted(&it->schedule, job);
+        schedule_check_invariants(&it->schedule);
+        state_check_invariants(&it->state);
+    }
+}
+
+static void submit(struct fixture *it)
+{
+    struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
+    entry->as.entry_job_submitted.key = message_text(entry, "a");
+    entry->as.entry_job_submitted.kind = message_text(entry, "factorial");
+    entry->as.entry_job_submitted.spec = message_text(entry, "10");
+    journal_propose(&it->raft, entry);
+    apply_all(it);
+    it->job = jobs_find_key(&it->state.jobs, slice_of("a"));
+    assert_non_null(it->job);
+}
+
+static int begin(void **context)
+{
+    struct fixture *it = calloc(1, sizeof *it);
+    *context = it;
+    it->step = (struct step){.config = {.id = ME,
+                                        .n_nodes = NODES,
+                                        .n_voters = NODES,
+                                        .heartbeat_us = 60 * SECOND_US,
+                                        .result_max_bytes = 1000,
+                                        .checkpoint_interval_us = INTERVAL_US,
+                                        .checkpoint_bytes = 1000,
+                                        .log_level = LOG_ERROR},
+                             .identity = {.cluster_id = {1}},
+                             .now_us = SECOND_US,
+                             .term = 3,
+                             .coordinator = ME};
+    state_init(&it->state, &it->step);
+    it->links.step = &it->step;
+    it->raft = (struct raft){.step = &it->step,
+                             .links = &it->links,
+                             .machine = &state_machine,
+                             .state = &it->state};
+    it->raft.election.role = ROLE_COORDINATOR;
+    it->raft.election.serving = true;
+    it->schedule = (struct schedule){.step = &it->step,
+                                     .links = &it->links,
+                                     .raft = &it->raft,
+                                     .state = &it->state};
+    for (node_id_t id = 2; id <= NODES; id++) {
+        struct peer *peer = &it->links.peers[id];
+        peer->alive = true;
+        peer->heard_us = it->step.now_us;
+        peer->links[PLANE_CHANNEL].state = LINK_WELCOMED;
+        peer->incarnation = 7;
+        channel_open(&peer->channel, 7);
+        memcpy(it->raft.members.of[id].cluster_id, it->step.identity.cluster_id, CLUSTER_ID_BYTES);
+    }
+    outbox_begin(&it->step.out);
+    schedule_start(&it->schedule);
+    submit(it);
+    pump(it);
+    return 0;
+}
+
+static int end(void **context)
+{
+    struct fixture *it = *context;
+    schedule_clear(&it->schedule);
+    raft_clear(&it->raft);
+    state_clear(&it->state);
+    links_clear(&it->links);
+    outbox_end(&it->step.out);
+    outbox_destroy(&it->step.out);
+    free(it);
+    return 0;
+}
+
+/* A worker returns a value: any bytes do, for a coordinator computes nothing. */
+static void give_back(struct fixture *it, node_id_t from, op_id_t op, uint64_t executed)
+{
+    static const uint8_t hash[HASH_BYTES] = {1};
+    struct message *message = message_new(MESSAGE_RESULT);
+    struct blob *value = blob_copy("3628800", 7);
+    message->as.result.ops.n = 1;
+    message->as.result.ops.at = message_room(message, 1, sizeof *message->as.result.ops.at);
+    message->as.result.ops.at[0] =
+        (struct wire_result_op){.job = it->job->id,
+                                .op = op,
+                                .attempt = 1,
+                                .executed = executed,
+                                .elapsed_us = 1000,
+                                .len = value->len,
+                                .frame = message_add_frame(message, value),
+                                .hash = message_copy(message, (struct slice){hash, sizeof hash}),
+                                .head = message_text(message, "362"),
+                                .tail = message_text(message, "800")};
+    blob_drop(&value);
+    schedule_results(&it->schedule, from, message);
+    message_drop(&message);
+    pump(it);
+}
+
+static void log_what_is_done(struct fixture *it)
+{
+    it->step.now_us += INTERVAL_US;
+    pump(it);
+    apply_all(it);
+}
+
+/* --- the stories --- */
+
+static void only_the_coordinator_knows_of_what_is_not_logged(void **context)
+{
+    struct fixture *it = *context;
+    assert_string_equal(schedule_status(&it->schedule, it->job).state, "running");
+    give_back(it, 2, 1, 2);
+    struct job_status now = schedule_status(&it->schedule, it->job);
+    assert_int_equal(now.done, 1);
+    assert_int_equal(now.executed, 2); /* once for nothing: it says so itself */
+    assert_int_equal(now.trace[0].node, 2);
+    assert_int_equal(it->job->state, JOB_QUEUED);
+    assert_int_equal(it->job->done, 0);
+    assert_null(it->job->trace);
+    log_what_is_done(it);
+    assert_int_equal(it->job->done, 1);
+    assert_int_equal(it->job->executed, 2);
+    assert_int_equal(it->job->trace[0].node, 2);
+}
+
+static void a_coordinator_that_ends_takes_what_is_not_logged_with_it(void **context)
+{
+    struct fixture *it = *context;
+    give_back(it, 2, 1, 1);
+    log_what_is_done(it);
+    give_back(it, 3, 2, 1);
+    assert_int_equal(schedule_status(&it->schedule, it->job).done, 2);
+    schedule_stop(&it->schedule);
+    struct job_status now = schedule_status(&it->schedule, it->job);
+    assert_string_equal(now.state, "queued");
+    assert_int_equal(now.done, 1);
+    assert_int_equal(now.executed, 1);
+    schedule_start(&it->schedule); /* the next one goes on from the log */
+    now = schedule_status(&it->schedule, it->job);
+    assert_string_equal(now.state, "running");
+    assert_int_equal(now.done, 1);
+    pump(it);
+    assert_true(it->schedule.slots[2].outstanding + it->schedule.slots[3].outstanding > 0);
+}
+
+static void a_job_runs_to_its_end(void **context)
+{
+    struct fixture *it = *context;
+    for (op_id_t op = 1; op <= it->job->plan.total; op++)
+        give_back(it, 2 + op % 2, op, (op + 1) / 2);
+    assert_int_equal(schedule_status(&it->schedule, it->job).done, 4);
+    assert_int_equal(it->schedule.operations, 4);
+    give_back(it, 2, 1, 2); /* late: its operation is done */
+    assert_int_equal(it->schedule.operations, 4);
+    give_back(it, 2, job_text_op(it->job), 2);
+    apply_all(it);
+    struct job_status now = schedule_status(&it->schedule, it->job);
+    assert_string_equal(now.state, "done");
+    assert_int_equal(now.done, 4);
+    assert_int_equal(now.executed, 4);
+    assert_int_equal(it->job->digits, 7);
+    assert_int_equal(it->schedule.n_active, 0);
+    assert_int_equal(it->schedule.items.count + it->schedule.runs.count, 0);
+}
+
+static void what_a_lost_worker_had_goes_to_others(void **context)
+{
+    struct fixture *it = *context;
+    const struct worker_slot *slots = it->schedule.slots;
+    uint64_t lost = slots[2].outstanding;
+    assert_true(lost > 0);
+    it->links.peers[2].alive = false;
+    schedule_worker_lost(&it->schedule, 2, false);
+    assert_int_equal(slots[2].outstanding, 0);
+    give_back(it, 3, 1, 1);
+    for (op_id_t op = 2; op <= 3; op++)
+        give_back(it, 3, op, op);
+    assert_int_equal(slots[2].outstanding, 0);
+    assert_int_equal(slots[3].outstanding, 1); /* R4 */
+    assert_int_equal(slots[3].operations, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(only_the_coordinator_knows_of_what_is_not_logged, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_coordinator_that_ends_takes_what_is_not_logged_with_it,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(a_job_runs_to_its_end, begin, end),
+        cmocka_unit_test_setup_teardown(what_a_lost_worker_had_goes_to_others, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
