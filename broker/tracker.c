@@ -89,11 +89,6 @@ node_id_t tracker_lowest(const struct tracker *tracker, uint64_t now_us)
     return NODE_NONE;
 }
 
-uint32_t tracker_quorum(const struct tracker *tracker)
-{
-    return quorum_of(tracker->n_voters);
-}
-
 static bool is_full(const struct tracker *tracker, node_id_t id, uint64_t now_us)
 {
     return tracker->nodes[id].full && tracker_alive(tracker, id, now_us);
@@ -146,7 +141,7 @@ void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text 
         add_unfounded(tracker, now_us, out);
         return;
     }
-    uint32_t alive = 0, full = 0, admitted = 0, quorum = tracker_quorum(tracker);
+    uint32_t alive = 0, full = 0, admitted = 0, quorum = quorum_of(tracker->n_voters);
     for (node_id_t id = 1; id <= tracker->n_voters; id++) {
         alive += tracker_alive(tracker, id, now_us);
         admitted += tracker_alive(tracker, id, now_us) && tracker->nodes[id].admitted;
@@ -195,7 +190,7 @@ struct message *tracker_report(const struct tracker *tracker, uint64_t now_us)
     struct wire_broker *broker = &report->as.broker;
     broker->coordinator = tracker_coordinator(tracker, now_us);
     broker->term = tracker->nodes[broker->coordinator].term;
-    broker->quorum = tracker_quorum(tracker);
+    broker->quorum = quorum_of(tracker->n_voters);
     broker->nodes.n = tracker->n_nodes;
     broker->nodes.at = message_room(report, tracker->n_nodes, sizeof *broker->nodes.at);
     for (node_id_t id = 1; id <= tracker->n_nodes; id++) {

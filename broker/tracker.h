@@ -49,8 +49,6 @@ node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us);
 /* Returns the living node of the lowest id; NODE_NONE when none is. */
 node_id_t tracker_lowest(const struct tracker *tracker, uint64_t now_us);
 
-uint32_t tracker_quorum(const struct tracker *tracker);
-
 /* Appends why no coordinator serves: "no coordinator: 3 of 6 nodes are alive, 4 needed", whose
  * disks are full, or which voters a new cluster waits for. */
 void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text *out);

@@ -8,9 +8,8 @@
 #include "clients/ask/session.h"
 #include "shared/base/clock.h"
 
-#define WINDOW                                                                        \
-    128 /* jobs between the first one that is not reported and the last one submitted \
-         */
+/* Jobs between the first one that is not reported and the last one submitted. */
+#define WINDOW              128
 #define SESSION_IDLE_US     (60 * SECOND_US) /* without a key: then a new one is opened */
 #define SESSION_PATIENCE_US SECOND_US
 #define FOLLOW_MS           100 /* how often a growing file is looked at */

@@ -4,8 +4,8 @@
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 
-struct message *cluster_ask_broker(struct cli *cli, const struct address *broker,
-                                   uint64_t within_us)
+/* Asks one broker with broker_get; NULL when it is silent that long. Caller drops. */
+static struct message *ask_broker(struct cli *cli, const struct address *broker, uint64_t within_us)
 {
     struct addresses only = {.n = 1, .at = {*broker}};
     struct client *client = client_new(cli_context(cli), &only);
@@ -40,7 +40,7 @@ int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
     if (view->outcome == ERR_INTERRUPTED || view->outcome == ERR_IO)
         return EXIT_UNREACHABLE;
     for (size_t i = 0; i < cli->brokers.n; i++)
-        view->brokers[i] = cluster_ask_broker(cli, &cli->brokers.at[i], within_us);
+        view->brokers[i] = ask_broker(cli, &cli->brokers.at[i], within_us);
     return view->status ? EXIT_OK : EXIT_UNREACHABLE;
 }
 

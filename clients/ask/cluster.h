@@ -21,10 +21,6 @@ int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
  * nobody answered. */
 bool cluster_nodes(const struct cluster_view *view, const struct wire_node_row **rows, size_t *n);
 
-/* Asks one broker with broker_get; NULL when it is silent that long. Caller drops. */
-struct message *cluster_ask_broker(struct cli *cli, const struct address *broker,
-                                   uint64_t within_us);
-
 /* Asks the broker how many nodes the cluster has. An exit code, after one line unless EXIT_OK. */
 int cluster_count_nodes(struct cli *cli, uint64_t *out);
 

@@ -14,9 +14,8 @@
 #include "shared/bus/bus.h"
 
 #define TOP_MS 500
-#define QUIET_US \
-    (2 *         \
-     SECOND_US) /* nodes beat several times a second: this is a lost broker, or a lost cluster */
+/* Nodes beat several times a second: this is a lost broker, or a lost cluster. */
+#define QUIET_US (2 * SECOND_US)
 #define RENEW_US (5 * SECOND_US) /* a subscription can die without a sign: make a new one */
 
 static struct {

@@ -135,7 +135,8 @@ int child_start(struct child *child, uint64_t now_us)
 
 /* --- ends --- */
 
-char *child_title(const struct child *child, char at[sizeof child->name])
+/* "node 3", "broker", "broker 2"; returns `at`. */
+static char *title_of(const struct child *child, char at[sizeof child->name])
 {
     size_t letters = strcspn(child->name, "0123456789");
     text_format(at, sizeof child->name, "%.*s%s%s", (int)letters, child->name,
@@ -204,7 +205,7 @@ void child_ended(struct child *child, int status, uint64_t now_us)
     if (child->log[0] && WIFEXITED(status))
         add_last_words(child, &words);
     if (!meant)
-        text_format(child->trouble, sizeof child->trouble, "%s %s%s%s", child_title(child, title),
+        text_format(child->trouble, sizeof child->trouble, "%s %s%s%s", title_of(child, title),
                     unfit && lived_us < CHILD_SETTLED_US ? "cannot start" : fate.at,
                     words.len ? ": " : "", words.at);
     plan_restart(child, now_us, meant || lived_us >= LIVED_US);
@@ -217,7 +218,7 @@ void child_not_started(struct child *child, uint64_t now_us)
     child->exit_code = -1;
     child->tries++;
     text_format(child->trouble, sizeof child->trouble, "%s cannot start: %s",
-                child_title(child, title), strerror(errno));
+                title_of(child, title), strerror(errno));
     plan_restart(child, now_us, false);
 }
 

@@ -55,9 +55,6 @@ void child_not_started(struct child *child, uint64_t now_us);
  * just been forgotten, UINT64_MAX: it is not running, or has no trouble. */
 uint64_t child_settle(struct child *child, uint64_t now_us);
 
-/* "node 3", "broker", "broker 2"; returns `at`. */
-char *child_title(const struct child *child, char at[sizeof(((struct child *)0)->name)]);
-
 void child_clear(struct child *child);
 
 #endif

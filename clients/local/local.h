@@ -1,8 +1,10 @@
 /* local.h - a local cluster's directory: its lock, its description, its logs.
  *
- *   DIR/lock          held (fcntl) by the supervisor as long as it lives: the kernel names the
- * holder DIR/cluster.json  {"pid", "port", "nodes", "brokers", "started"}; there while the cluster
- * runs DIR/nodeN/        node N's data; DIR/nodeN.log, DIR/broker.log, DIR/supervisor.log */
+ *   DIR/lock          held (fcntl) by the supervisor as long as it lives: the kernel names who
+ *                     holds it
+ *   DIR/cluster.json  {"pid", "port", "nodes", "brokers", "started"}; there while the cluster runs
+ *   DIR/nodeN/        node N's data
+ *   DIR/nodeN.log, DIR/broker.log, DIR/supervisor.log */
 #ifndef CONCLAVE_CLIENTS_LOCAL_H
 #define CONCLAVE_CLIENTS_LOCAL_H
 

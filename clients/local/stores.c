@@ -128,7 +128,8 @@ static int take(struct store_found *store, int status)
     return cli_fail(EXIT_USAGE, "%s", store->why);
 }
 
-uint64_t store_node_of(const char *dir)
+/* The node N of a directory named nodeN; 0: none. */
+static uint64_t node_of(const char *dir)
 {
     size_t len = strlen(dir), digits = 0;
     uint64_t node = 0;
@@ -157,7 +158,7 @@ int store_look(struct store_found *store)
     int code = take(store, status);
     /* A damaged one does not tell whose it is. */
     if (!code && !store->node)
-        store->node = store_node_of(store->dir);
+        store->node = node_of(store->dir);
     return code;
 }
 

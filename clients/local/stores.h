@@ -42,7 +42,4 @@ bool store_is_related(const struct store_found *a, const struct store_found *b);
  * stderr; EXIT_FAILED when it was killed. */
 int store_tool(const char *const words[]);
 
-/* The node N of a directory named nodeN; 0: none. */
-uint64_t store_node_of(const char *dir);
-
 #endif

@@ -20,7 +20,7 @@ struct item {
 struct gate {
     struct mesh *mesh;
     struct clients *clients;
-    uint64_t durable_seq, lost;
+    uint64_t durable_seq;
     struct item *first, **end; /* held back, in the order in which they came */
     size_t n_held;
     size_t n_peers;    /* destinations that are planes of peers */
@@ -91,8 +91,6 @@ static void let_out(struct gate *gate, const struct item *item)
     else
         error = mesh_send(gate->mesh, (enum plane)(item->destination % PLANE_COUNT),
                           (node_id_t)(item->destination / PLANE_COUNT), item->message);
-    if (error == ERR_FULL)
-        gate->lost++;
     if (error == ERR_TOO_BIG || error == ERR_MALFORMED)
         log_write(LOG_ERROR, "a %s message cannot be sent: %s", message_name(item->message->type),
                   error_text(error));
@@ -108,7 +106,6 @@ static void pass(struct gate *gate, struct item item)
         return;
     }
     if (gate->n_held == GATE_HELD_MAX) {
-        gate->lost++;
         if (item.destination == to_clients(gate))
             client_free(clients_take(gate->clients, item.client));
         return;
@@ -190,9 +187,4 @@ void gate_forget(struct gate *gate, enum plane plane, node_id_t peer)
             remove_held(gate, at);
         else
             at = &(*at)->next;
-}
-
-uint64_t gate_lost(const struct gate *gate)
-{
-    return gate->lost;
 }

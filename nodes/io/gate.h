@@ -8,8 +8,7 @@
 
 #include "nodes/io/mesh.h"
 
-#define GATE_HELD_MAX \
-    65536 /* beyond, what would be held is lost, as on a broken connection; it is counted */
+#define GATE_HELD_MAX 65536 /* beyond, what would be held is lost, as on a broken connection */
 
 struct gate;
 
@@ -32,8 +31,5 @@ void gate_durable(struct gate *gate, uint64_t seq);
 
 /* The connection is gone, and with it what was meant for it: a new one begins with a HELLO. */
 void gate_forget(struct gate *gate, enum plane plane, node_id_t peer);
-
-/* How many items were lost so far because a queue was full or GATE_HELD_MAX reached. */
-uint64_t gate_lost(const struct gate *gate);
 
 #endif

@@ -18,9 +18,8 @@
 #include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
-#define SHARE_NAME                                                                 \
-    "restore" /* in the node's directory, as `conclave snapshot restore` leaves it \
-               */
+/* In the node's directory, as `conclave snapshot restore` leaves it. */
+#define SHARE_NAME "restore"
 
 /* Everything is read and checked before anything is written. */
 struct restore {

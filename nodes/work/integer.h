@@ -12,11 +12,10 @@
 #define INTEGER_LIMB_BYTES 8
 
 /* GMP aborts when it runs out of memory, so sizes are bounded before it is asked. */
-#define INTEGER_MAX_BYTES                                                  \
-    ((uint64_t)512 * MIB_BYTES) /* four times the default limit on results \
-                                 */
-#define INTEGER_LEAVES_MAX \
-    ((uint64_t)1 << 21) /* a subtree needs at most 64 MiB of scratch memory */
+/* Four times the default limit on results. */
+#define INTEGER_MAX_BYTES ((uint64_t)512 * MIB_BYTES)
+/* A subtree needs at most 64 MiB of scratch memory. */
+#define INTEGER_LEAVES_MAX ((uint64_t)1 << 21)
 
 /* An operand: a value, or, when `value` is NULL, a small integer. */
 struct integer_operand {

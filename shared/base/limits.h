@@ -31,16 +31,17 @@
 /* --- election --- */
 
 #define HEARTBEAT_DEFAULT_US (50 * MS_US)
-#define ELECTION_TIMEOUT_DEFAULT_US                               \
-    (500 * MS_US) /* ten heartbeats: one lost burst elects nobody \
-                   */
-#define ELECTION_RANK_DELAY_US \
-    (8 * MS_US)                        /* after a disconnect voters start in turn, not at once */
-#define ELECTION_RANK_MAX 5            /* later ranks wait no longer than this many delays */
-#define ELECTION_SPLIT_US (50 * MS_US) /* votes split after a disconnect: ask again this soon */
-#define TERM_MAX          (((uint64_t)1 << 24) - 1) /* a job id holds 24 bits of term; more is refused */
-#define LOG_INDEX_MAX     (((uint64_t)1 << 40) - 1) /* and 40 bits of index */
-#define TERM_JUMP_MAX     1000000 /* a peer's term further ahead than this is refused */
+/* Ten heartbeats: one lost burst elects nobody. */
+#define ELECTION_TIMEOUT_DEFAULT_US (500 * MS_US)
+/* After a disconnect voters start in turn, not at once. */
+#define ELECTION_RANK_DELAY_US (8 * MS_US)
+#define ELECTION_RANK_MAX      5 /* later ranks wait no longer than this many delays */
+/* Votes split after a disconnect: ask again this soon. */
+#define ELECTION_SPLIT_US (50 * MS_US)
+/* A job id holds 24 bits of term; more is refused. */
+#define TERM_MAX      (((uint64_t)1 << 24) - 1)
+#define LOG_INDEX_MAX (((uint64_t)1 << 40) - 1) /* and 40 bits of index */
+#define TERM_JUMP_MAX 1000000 /* a peer's term further ahead than this is refused */
 
 /* In election timeouts. Entries that wait, or the coordinator's own disk, without any progress for
  * so long: it steps down. A slow write of a loaded disk ends well before; a client that waits has
@@ -64,10 +65,10 @@
 #define MESSAGE_MAX_BYTES      (MIB_BYTES) /* all frames together; MAXMSGSIZE of every socket */
 #define MESSAGE_FRAMES_MAX     260 /* frame 0, 64 operations of 4 operands, and an envelope */
 #define MSGPACK_DEPTH_MAX      8
-#define MSGPACK_ELEMENTS_MAX \
-    20000 /* more than any message of ours; bounds what decoding allocates */
-#define VALUE_CHUNK_BYTES \
-    (512 * KIB_BYTES) /* half of a message, so that a chunk never meets the cap */
+/* More than any message of ours; bounds what decoding allocates. */
+#define MSGPACK_ELEMENTS_MAX 20000
+/* Half of a message, so that a chunk never meets the cap. */
+#define VALUE_CHUNK_BYTES (512 * KIB_BYTES)
 
 /* --- channels --- */
 
@@ -76,9 +77,8 @@
 #define CHANNEL_ACK_EVERY    64    /* a pure ack at the latest after so many messages */
 #define CHANNEL_ACK_DELAY_US (20 * MS_US)   /* or after this long without traffic to ride on */
 #define CHANNEL_RESEND_US    (1000 * MS_US) /* oldest message unacknowledged this long: go back */
-#define CHANNEL_SEQ_JUMP_MAX                                            \
-    (1u << 20) /* an ack or sequence further ahead is refused as absurd \
-                */
+/* An ack or sequence further ahead is refused as absurd. */
+#define CHANNEL_SEQ_JUMP_MAX (1u << 20)
 
 /* --- sockets (why: ZeroMQ's behaviour, docs/design.md "Sockets") --- */
 
@@ -90,22 +90,26 @@
 #define CONNECT_MS       1500
 /* Of a connection that is made: 40 nodes that start at once on two processors need seconds for
  * their 6,240; who gives up and connects again makes it worse for all. */
-#define HANDSHAKE_MS              5000
-#define TCP_MAXRT_MS              5000
-#define ZMTP_HEARTBEAT_MS         2500 /* a backstop only: the failure detector is the application's */
+#define HANDSHAKE_MS 5000
+#define TCP_MAXRT_MS 5000
+/* A backstop only: the failure detector is the application's. */
+#define ZMTP_HEARTBEAT_MS         2500
 #define ZMTP_HEARTBEAT_TIMEOUT_MS 5000
 #define LINGER_CLEAN_MS           500
 #define DRAIN_MAX                 256 /* messages read from one socket in one turn of the loop */
-#define DRAIN_US                  (5 * MS_US) /* nor longer: 256 chunks of values would take 100 ms */
+/* Nor longer: 256 chunks of values would take 100 ms. */
+#define DRAIN_US (5 * MS_US)
 /* Descriptors that a process of N nodes needs (descriptors.h): a link is a socket, the two of its
  * monitor and a connection; four planes have links, the fifth a connection. */
-#define FILES_OWN            64 /* the store, values, eventfds, listening sockets, ZeroMQ's, and some more */
+/* The store, values, eventfds, listening sockets, ZeroMQ's, and some more. */
+#define FILES_OWN            64
 #define FILES_PEER           17 /* of a node, for each other node: four links and the heartbeat's */
 #define FILES_FROM_PEER      5  /* and as many connections come from it */
 #define FILES_BROKERS        32 /* two connections of each of 16 brokers to a node */
 #define FILES_LINK_OF_BROKER 3  /* of a broker, for each node: a socket, two connections */
 #define FILES_CLIENTS        64 /* two connections of each of 32 clients, at least */
-#define FILES_MIN            8192 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts */
+/* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts. */
+#define FILES_MIN 8192
 /* ZeroMQ's limits count messages; answers have 40 bytes or 1 MiB. Smaller parts are
  * left to them. */
 #define GAUGE_MIN_BYTES KIB_BYTES
@@ -132,33 +136,32 @@
 #define JOB_SPEC_MAX   256
 #define JOB_REASON_MAX 256
 #define JOBS_OPEN_MAX  10000 /* accepted and not finished; then submit is refused with "busy" */
-#define JOBS_KEPT_MAX \
-    10000 /* finished ones whose state, result and key are remembered; the oldest go first */
+/* Finished ones whose state, result and key are remembered; the oldest go first. */
+#define JOBS_KEPT_MAX  10000
 #define JOB_PAGE_MAX   100  /* rows in one answer of job_list */
 #define TRACE_OPS_MAX  4096 /* jobs of up to so many operations keep their full trace */
 #define TRACE_PAGE_MAX 200
-#define TEXT_INLINE_DIGITS                                                                    \
-    1000                    /* a result up to this long is logged whole and kept in the table \
-                             */
-#define TEXT_EDGE_DIGITS 20 /* a longer one is logged as its first and last digits */
-#define RESULT_MAX_DEFAULT_BYTES \
-    (128 * MIB_BYTES)             /* estimated size of a result; costlier jobs are refused */
-#define WAIT_MAX_MS         10000 /* the longest a long poll is held */
-#define WAITERS_MAX         4096  /* long polls held at once; then they are answered at once */
-#define REQUEST_CLIENTS_MAX 65536
+/* A result up to this long is logged whole and kept in the table. */
+#define TEXT_INLINE_DIGITS 1000
+#define TEXT_EDGE_DIGITS   20 /* a longer one is logged as its first and last digits */
+/* Estimated size of a result; costlier jobs are refused. */
+#define RESULT_MAX_DEFAULT_BYTES (128 * MIB_BYTES)
+#define WAIT_MAX_MS              10000 /* the longest a long poll is held */
+#define WAITERS_MAX              4096  /* long polls held at once; then they are answered at once */
+#define REQUEST_CLIENTS_MAX      65536
 
 /* --- scheduling --- */
 
 #define OPERANDS_MAX    4           /* second seed: a worker operates on at most four values */
 #define BATCH_OPS_MAX   32          /* units in one task message */
 #define BATCH_TARGET_US (4 * MS_US) /* a batch is about this much measured work */
-#define UNITS_PER_WORKER \
-    16 /* a job is cut into at least so many units a worker, when it has them */
-#define UNIT_LEAVES_MAX \
-    4096                   /* and no unit is larger, so that progress is seen and little is lost */
+/* A job is cut into at least so many units a worker, when it has them. */
+#define UNITS_PER_WORKER 16
+/* And no unit is larger, so that progress is seen and little is lost. */
+#define UNIT_LEAVES_MAX 4096
 #define ACTIVE_JOBS_MAX 64 /* jobs that are scheduled at the same time; others wait in order */
-#define COMPUTE_IN_FLIGHT \
-    64 /* at the compute thread at once; credits keep it to a few ms of work */
+/* At the compute thread at once; credits keep it to a few ms of work. */
+#define COMPUTE_IN_FLIGHT 64
 
 /* --- failure of workers (why these: docs/decisions.md) --- */
 
@@ -201,28 +204,29 @@
 #define SCRUB_BYTES_PER_S (512 * KIB_BYTES)
 #define SCRUB_LEAST_US    (50 * MS_US)
 #define SCRUB_ROUND_US    (10 * SECOND_US)
-#define SERVE_REPAIR_US \
-    (8 * SECOND_US)        /* a client's read waits so long for a value to be repaired */
-#define SWEEP_JOBS_MAX 256 /* ended jobs that wait for their sweep; beyond, all is swept */
+/* A client's read waits so long for a value to be repaired. */
+#define SERVE_REPAIR_US (8 * SECOND_US)
+#define SWEEP_JOBS_MAX  256 /* ended jobs that wait for their sweep; beyond, all is swept */
 
 /* --- replication --- */
 
 #define APPEND_ENTRIES_MAX 128 /* entries in one append */
-#define APPEND_BYTES_MAX \
-    (MESSAGE_MAX_BYTES / 2)            /* of entries in one append; one larger entry goes alone */
+/* Of entries in one append; one larger entry goes alone. */
+#define APPEND_BYTES_MAX (MESSAGE_MAX_BYTES / 2)
 #define APPEND_WINDOW    64            /* appends on their way to one follower */
 #define APPEND_RESEND_US (200 * MS_US) /* without an answer for this long: go back */
-#define CHECKPOINT_INTERVAL_DEFAULT_US \
-    (100 * MS_US) /* lost with a coordinator: at most this much work */
-#define CHECKPOINT_BYTES_DEFAULT (4 * MIB_BYTES) /* or this many bytes of values */
-#define CHECKPOINT_OPS_MAX       200 /* finished operations in one entry: fits the map's 64 KiB */
-#define CHECKPOINT_ENTRY_BYTES   (MESSAGE_MAX_BYTES / 2) /* of values in one entry */
-#define COMPACT_ENTRIES          8192    /* the log is compacted when it has so many entries ... */
-#define COMPACT_ENTRIES_MIN      16      /* below this a node would do little else */
-#define COMPACT_ENTRIES_MAX      1000000 /* some 200 MB of log in memory */
-#define COMPACT_BYTES            (64 * MIB_BYTES) /* ... or so many bytes */
-#define SNAP_KEYS_MAX \
-    1000 /* keys of the latest progress snaps, so that a retry takes no second one */
+/* Lost with a coordinator: at most this much work. */
+#define CHECKPOINT_INTERVAL_DEFAULT_US (100 * MS_US)
+#define CHECKPOINT_BYTES_DEFAULT       (4 * MIB_BYTES) /* or this many bytes of values */
+/* Finished operations in one entry: fits the map's 64 KiB. */
+#define CHECKPOINT_OPS_MAX     200
+#define CHECKPOINT_ENTRY_BYTES (MESSAGE_MAX_BYTES / 2) /* of values in one entry */
+#define COMPACT_ENTRIES        8192    /* the log is compacted when it has so many entries ... */
+#define COMPACT_ENTRIES_MIN    16      /* below this a node would do little else */
+#define COMPACT_ENTRIES_MAX    1000000 /* some 200 MB of log in memory */
+#define COMPACT_BYTES          (64 * MIB_BYTES) /* ... or so many bytes */
+/* Keys of the latest progress snaps, so that a retry takes no second one. */
+#define SNAP_KEYS_MAX 1000
 
 /* Keys whose outcomes are forgotten: 153 blocks of 65,536 hashes are 10,027,008, in 80 MB of memory
  * and of disk. Beyond, the oldest block goes, and its keys would be executed again. One for jobs
@@ -249,24 +253,25 @@
 #define IMAGE_SLICE_VISITS 8192              /* rows looked at, most of which are packed already */
 #define IMAGE_SLICE_GAP_US (4 * MS_US)       /* from slice to slice: the largest state takes 1 s */
 #define INSTALL_WINDOW     2                 /* parcels of parts on their way to one follower */
-#define INSTALL_BYTES_MAX \
-    (64 *                 \
-     KIB_BYTES) /* of a parcel of several parts: a follower loads it in one step, up to 20 ms */
+/* Of a parcel of several parts: a follower loads it in one step, up to 20 ms. */
+#define INSTALL_BYTES_MAX (64 * KIB_BYTES)
 
 /* --- ledger --- */
 
 #define LEDGER_NAME_MAX 64 /* of an account, or of a value: [A-Za-z0-9_.-] */
 /* In minor units, of every amount and of all that a node holds: no sum over nodes overflows 63
  * bits, and JSON carries each exactly. Beyond, a credit is refused. */
-#define MONEY_MAX             UINT64_C(1000000000000000)
-#define KV_VALUE_MAX          4096   /* bytes of a value */
-#define KV_NAMES_MAX          4096   /* of values on a node: 16 MiB; then a new one is refused */
-#define ACCOUNTS_MAX          100000 /* on a node; then a new one is refused */
-#define LEDGER_PAGE_MAX       200    /* accounts in one answer */
-#define LEDGER_KEYS_MAX       65536 /* requests whose outcomes a node remembers; the oldest go first */
-#define LEDGER_SENT_MAX       16384 /* messages that one node has not acknowledged; then "busy" */
-#define LEDGER_BURST_MAX      1024  /* of these sent again in one step: a few milliseconds */
-#define LEDGER_KNOWN_MAX      8192 /* accounts of other nodes known to exist; others are asked about */
+#define MONEY_MAX       UINT64_C(1000000000000000)
+#define KV_VALUE_MAX    4096   /* bytes of a value */
+#define KV_NAMES_MAX    4096   /* of values on a node: 16 MiB; then a new one is refused */
+#define ACCOUNTS_MAX    100000 /* on a node; then a new one is refused */
+#define LEDGER_PAGE_MAX 200    /* accounts in one answer */
+/* Requests whose outcomes a node remembers; the oldest go first. */
+#define LEDGER_KEYS_MAX  65536
+#define LEDGER_SENT_MAX  16384 /* messages that one node has not acknowledged; then "busy" */
+#define LEDGER_BURST_MAX 1024  /* of these sent again in one step: a few milliseconds */
+/* Accounts of other nodes known to exist; others are asked about. */
+#define LEDGER_KNOWN_MAX      8192
 #define LEDGER_QUERY_US       (2 * SECOND_US) /* no answer for this long: the request is refused */
 #define LEDGER_QUERY_RETRY_US (250 * MS_US)
 
@@ -288,14 +293,15 @@
 
 /* --- snapshots --- */
 
-#define CUT_ROWS_MAX                250 /* rows in one part of a report: fit the map's 64 KiB */
-#define CUT_MESSAGES_MAX            150 /* and of recorded messages */
-#define SNAPSHOT_PAGE_MAX           50
-#define SNAPSHOTS_ACTIVE_MAX        64 /* recorded at once by a node; then it takes no part in more */
+#define CUT_ROWS_MAX      250 /* rows in one part of a report: fit the map's 64 KiB */
+#define CUT_MESSAGES_MAX  150 /* and of recorded messages */
+#define SNAPSHOT_PAGE_MAX 50
+/* Recorded at once by a node; then it takes no part in more. */
+#define SNAPSHOTS_ACTIVE_MAX        64
 #define SNAPSHOTS_KEPT_MAX          100 /* on the disk of each initiator; the oldest go first */
 #define SNAPSHOT_TIMEOUT_DEFAULT_US (2 * SECOND_US) /* who is silent for so long is missing */
-#define SNAPSHOT_RECORD_BYTES_MAX \
-    (64 * MIB_BYTES) /* of recorded messages; then the snapshot is given up */
+/* Of recorded messages; then the snapshot is given up. */
+#define SNAPSHOT_RECORD_BYTES_MAX (64 * MIB_BYTES)
 /* Of all recordings and reports that a node holds at once. Beyond, a snapshot is refused, or what
  * does not fit is given up with a reason: one of the largest states of many nodes fits, alone. */
 #define SNAPSHOT_MEMORY_BYTES   (1024 * MIB_BYTES)
@@ -308,8 +314,8 @@
 /* --- clients --- */
 
 #define CLIENT_UNREACHABLE_MS 2000 /* no broker answered anything for this long: exit 3 */
-#define CLIENT_UNAVAILABLE_MS \
-    5000 /* brokers answer, but no coordinator serves for this long: exit 3 */
+/* Brokers answer, but no coordinator serves for this long: exit 3. */
+#define CLIENT_UNAVAILABLE_MS     5000
 #define CLIENT_RETRY_MS           1000 /* an unanswered request is sent again, to the next broker */
 #define CLIENT_BACKOFF_MS         50   /* pause before asking again when there is no coordinator */
 #define CLIENT_TIMEOUT_DEFAULT_MS 600000 /* submit and wait: ten minutes */

@@ -13,8 +13,8 @@
 #define KEEPALIVE_IDLE_S     30 /* a connection whose other side vanished is gone after a minute */
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_COUNT      3
-#define COPY_MAX_BYTES \
-    1024 /* up to here copying into the message is cheaper than sharing the blob */
+/* Up to here copying into the message is cheaper than sharing the blob. */
+#define COPY_MAX_BYTES 1024
 
 /* A program sends from one thread, but a test may do so from several. */
 static _Thread_local struct codec_buffer encoded;

@@ -12,8 +12,8 @@
 #include "shared/wire/message.h"
 
 #define ROUTING_ID_MAX 255 /* ZeroMQ's limit */
-#define ROSTER_FENCED_MAX \
-    16 /* incarnations of a peer that are remembered as over; the oldest is forgotten */
+/* Incarnations of a peer that are remembered as over; the oldest is forgotten. */
+#define ROSTER_FENCED_MAX 16
 
 struct roster;
 

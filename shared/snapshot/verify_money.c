@@ -19,8 +19,8 @@ static void add_amount(uint64_t *sum, uint64_t amount)
 /* The rows of one node's outbox for one receiver, by number. */
 struct stream {
     uint64_t from, to, applied;
-    bool marked; /* false: the receiver has applied nothing of this ledger, and will begin anywhere
-                  */
+    /* False: the receiver has applied nothing of this ledger, and will begin anywhere. */
+    bool marked;
     const struct wire_cut_pending *at;
     size_t n;
 };

@@ -12,9 +12,10 @@
  * enough, mostly, for a read to come first. */
 #define SIM_SCRUB_LEAST_US (10 * MS_US)
 #define SCRUB_STEPS        8 /* doublings of it */
-#define ROT_MOST           8 /* damaged at once on a node: the scrub comes round in time to repair it */
-#define ROT_EVERY          2 /* of so many deeds one comes with damage */
-#define START_EVERY        2 /* of so many disks that come back one is damaged */
+/* Damaged at once on a node: the scrub comes round in time to repair it. */
+#define ROT_MOST    8
+#define ROT_EVERY   2 /* of so many deeds one comes with damage */
+#define START_EVERY 2 /* of so many disks that come back one is damaged */
 
 /* What the record of a damaged value says: of what was written. */
 struct rot_record {

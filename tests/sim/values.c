@@ -48,7 +48,7 @@ void values_lose(struct world *world, node_id_t id)
     map_clear(&node->wants);
 }
 
-struct blob *values_find(const struct world_node *node, struct value_id id)
+static struct blob *find(const struct world_node *node, struct value_id id)
 {
     struct blob *blob = values_get(&node->values, id);
     return blob ? blob : rot_read(node, id);
@@ -243,7 +243,7 @@ bool values_are_swept(const struct world *world)
 static void serve(struct world *world, node_id_t id, node_id_t to, const struct wire_value_get *get)
 {
     struct value_id value = {get->job, get->op};
-    const struct blob *blob = values_find(&world->nodes[id], value);
+    const struct blob *blob = find(&world->nodes[id], value);
     bool used = node_is_done_with(world->nodes[id].core, value, get->index);
     if (!used && !blob && rot_is_damaged(&world->nodes[id], value))
         rot_found(world, id, value);

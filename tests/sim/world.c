@@ -16,8 +16,8 @@
 #define WALL_START_MS INT64_C(1700000000000)
 #define MILLION       UINT64_C(1000000)
 
-#define SIM_SWEEP_EVERY_US \
-    (2 * SECOND_US) /* so that what nobody names is gone soon after healing */
+/* So that what nobody names is gone soon after healing. */
+#define SIM_SWEEP_EVERY_US (2 * SECOND_US)
 
 void (*world_on_failure)(const char *check, const char *text);
 

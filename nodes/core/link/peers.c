@@ -234,14 +234,6 @@ bool peers_heartbeat(struct links *links, node_id_t from, struct message *messag
     return true;
 }
 
-unsigned peers_count_alive(const struct links *links)
-{
-    unsigned alive = 1;
-    for (node_id_t id = 1; id <= links->step->config.n_nodes; id++)
-        alive += step_is_peer(links->step, id) && links->peers[id].alive;
-    return alive;
-}
-
 void peers_forgive(struct links *links)
 {
     for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {

@@ -147,9 +147,6 @@ uint64_t links_deadline(const struct links *links);
 /* True when it is alive and its channel takes messages. */
 bool peers_is_linked(const struct links *links, node_id_t peer);
 
-/* Nodes whose heartbeats arrive, ourselves included. */
-unsigned peers_count_alive(const struct links *links);
-
 /* After a stop of our own: nobody is blamed for silence that we did not listen to. */
 void peers_forgive(struct links *links);
 

@@ -15,8 +15,8 @@
 #include "shared/base/quorum.h"
 #include "shared/base/text.h"
 
-#define QUICK_RETRIES \
-    10 /* pre-votes in a row after a disconnect: others may learn of it a little later */
+/* Pre-votes in a row after a disconnect: others may learn of it a little later. */
+#define QUICK_RETRIES 10
 
 bool election_leads(const struct raft *raft)
 {

@@ -14,11 +14,10 @@
 
 #define FETCH_TRIES    5 /* at least, in rounds of all nodes: then a full checkpoint is asked for */
 #define FETCH_RETRY_US (100 * MS_US)
-#define NEEDS_AHEAD_MAX \
-    256 /* values asked for before the entries that they belong to have their turn */
-#define IMAGE_PARTS_MAX                                                                        \
-    1000000 /* out of range: the largest state is a few hundred (older releases: a part a row) \
-             */
+/* Values asked for before the entries that they belong to have their turn. */
+#define NEEDS_AHEAD_MAX 256
+/* Out of range: the largest state is a few hundred (older releases: a part a row). */
+#define IMAGE_PARTS_MAX 1000000
 
 /* --- values --- */
 

@@ -12,8 +12,8 @@
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 
-#define KEPT_FOR_FOLLOWERS \
-    2048 /* entries in memory behind the full checkpoint: a short lag needs no install */
+/* Entries in memory behind the full checkpoint: a short lag needs no install. */
+#define KEPT_FOR_FOLLOWERS 2048
 
 static struct log_entry *at(const struct journal *journal, log_index_t index)
 {

@@ -32,7 +32,8 @@ void members_init(struct raft *raft, const struct node_durable *durable)
     members_found(raft, &durable->identity);
 }
 
-incarnation_t members_birth(const struct raft *raft, node_id_t id)
+/* The disk that the log names for a voter; 0: none yet, any will do. */
+static incarnation_t birth_of(const struct raft *raft, node_id_t id)
 {
     const struct members *members = &raft->members;
     for (size_t i = members->n_pending; i > 0; i--)
@@ -48,7 +49,7 @@ static bool is_voter(const struct raft *raft, node_id_t id)
 
 bool members_is_named(const struct raft *raft, node_id_t id)
 {
-    incarnation_t named = members_birth(raft, id);
+    incarnation_t named = birth_of(raft, id);
     incarnation_t birth =
         id == raft->step->config.id ? raft->step->birth : raft->members.of[id].birth;
     return !named || named == birth || MUTANT(empty_disk_votes) || MUTANT(old_disk_counts);
@@ -64,7 +65,7 @@ bool members_counts(const struct raft *raft, node_id_t id)
         return false;
     if (MUTANT(empty_disk_votes))
         return true;
-    incarnation_t named = members_birth(raft, id);
+    incarnation_t named = birth_of(raft, id);
     if (MUTANT(admission_counts_itself) && named && named == birth)
         return true;
     return claims && members_is_named(raft, id);
@@ -304,20 +305,12 @@ void members_pump(struct raft *raft)
     for (node_id_t id = 1; id <= raft->step->config.n_voters; id++) {
         bool self = id == raft->step->config.id;
         incarnation_t birth = self ? raft->step->birth : raft->members.of[id].birth;
-        bool named = birth == members_birth(raft, id) && (self || !has_forgotten(raft, id));
+        bool named = birth == birth_of(raft, id) && (self || !has_forgotten(raft, id));
         if (!birth || named || (!self && !has_caught_up(raft, id)))
             continue;
         propose(raft, id, birth);
         return;
     }
-}
-
-unsigned members_missing(const struct raft *raft)
-{
-    unsigned missing = 0;
-    for (node_id_t id = 1; id <= raft->step->config.n_voters; id++)
-        missing += !members_counts(raft, id);
-    return missing;
 }
 
 void members_clear(struct raft *raft)

@@ -22,9 +22,6 @@ void members_init(struct raft *raft, const struct node_durable *durable);
 /* The same for what a peer sent; another cluster's is complained about. */
 bool members_accepts(struct raft *raft, node_id_t from, struct slice cluster_id);
 
-/* The disk that the log names for a voter; 0: none yet, any will do. */
-incarnation_t members_birth(const struct raft *raft, node_id_t id);
-
 /* The log names this voter's present disk, or none yet. Says nothing of what it has applied. */
 bool members_is_named(const struct raft *raft, node_id_t id);
 
@@ -75,9 +72,6 @@ bool members_welcomes(struct raft *raft, node_id_t from, const struct wire_hello
 
 /* Proposes what is due, as the coordinator: one admission at a time. */
 void members_pump(struct raft *raft);
-
-/* Voters that do not count now, so many; and what a person should know of them. */
-unsigned members_missing(const struct raft *raft);
 
 void members_clear(struct raft *raft);
 

@@ -10,8 +10,8 @@
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
-#define SLOW_UNIT_US \
-    (20 * MS_US) /* beside such a unit a round trip is nothing: no second one waits */
+/* Beside such a unit a round trip is nothing: no second one waits. */
+#define SLOW_UNIT_US   (20 * MS_US)
 #define TASK_BYTES_MAX (MESSAGE_MAX_BYTES / 2) /* of operands in one task message */
 
 /* Units of the measured pace that make up one batch. */

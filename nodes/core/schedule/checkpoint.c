@@ -7,6 +7,7 @@
 #include "nodes/core/schedule/schedule.h"
 
 #include "shared/base/mutant.h"
+
 /* --- noting --- */
 
 void checkpoint_note(struct schedule *schedule, const struct item *item)

@@ -15,7 +15,7 @@ void list_push(struct item_list *list, struct item *item)
     list->n++;
 }
 
-void list_push_front(struct item_list *list, struct item *item)
+static void push_front(struct item_list *list, struct item *item)
 {
     item->previous = NULL;
     item->next = list->first;
@@ -132,7 +132,7 @@ void run_make_ready(struct item *item, bool again)
     struct item_list *list = item->count ? &run->units : &run->combine;
     item->state = ITEM_READY;
     if (again)
-        list_push_front(list, item);
+        push_front(list, item);
     else
         list_push(list, item);
 }

@@ -80,7 +80,6 @@ struct run {
 };
 
 void list_push(struct item_list *list, struct item *item);
-void list_push_front(struct item_list *list, struct item *item);
 void list_remove(struct item_list *list, struct item *item);
 
 /* Begins to schedule a job (borrowed until run_destroy()), from where the log says that it is. */

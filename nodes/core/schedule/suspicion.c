@@ -6,7 +6,8 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/link/link.h"
 
-void suspicion_fail(struct schedule *schedule, struct run *run, struct slice reason)
+/* Proposes that the job has failed; nothing more of it is handed out. */
+static void fail_job(struct schedule *schedule, struct run *run, struct slice reason)
 {
     if (run->failing || schedule_end_is_pending(schedule, run->job->id))
         return;
@@ -41,7 +42,7 @@ static void check_poison(struct schedule *schedule, struct item *item)
     add_nodes(&reason, item->killed,
               item->deaths < POISON_DEATHS ? item->deaths : (unsigned)POISON_DEATHS);
     text_add(&reason, ")");
-    suspicion_fail(schedule, item->run, slice_of(reason.at));
+    fail_job(schedule, item->run, slice_of(reason.at));
 }
 
 void suspicion_blame(struct schedule *schedule, node_id_t worker)
@@ -128,5 +129,5 @@ void suspicion_error(struct schedule *schedule, node_id_t worker, struct item *i
     text_add(&reason, ": %.*s (refused by ", (int)error.len, (const char *)error.at);
     add_nodes(&reason, item->refused_by, ERRORS_MAX);
     text_add(&reason, ")");
-    suspicion_fail(schedule, item->run, slice_of(reason.at));
+    fail_job(schedule, item->run, slice_of(reason.at));
 }

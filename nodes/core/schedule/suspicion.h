@@ -23,7 +23,4 @@ void suspicion_error(struct schedule *schedule, node_id_t worker, struct item *i
 /* True when the operation should rather go to others: the worker refused it. */
 bool suspicion_avoids(const struct schedule *schedule, const struct item *item, node_id_t worker);
 
-/* Proposes that the job has failed; nothing more of it is handed out. */
-void suspicion_fail(struct schedule *schedule, struct run *run, struct slice reason);
-
 #endif

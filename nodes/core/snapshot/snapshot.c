@@ -68,7 +68,8 @@ void snapshot_release(struct snapshots *all, uint64_t *share)
     *share = 0;
 }
 
-void recording_add_packed(struct recording *recording, struct blob *part)
+/* Appends a part that is packed already (takes a new reference). */
+static void add_packed(struct recording *recording, struct blob *part)
 {
     recording->too_much =
         recording->too_much || !snapshot_charge(recording->all, &recording->bytes, part->len);
@@ -86,7 +87,7 @@ void recording_add(struct recording *recording, struct message *part)
     struct blob *packed = codec_pack(part);
     if (!packed)
         panic("a part of a snapshot cannot be encoded: %s", message_name(part->type));
-    recording_add_packed(recording, packed);
+    add_packed(recording, packed);
     blob_drop(&packed);
     message_drop(&part);
 }
@@ -170,7 +171,7 @@ static bool take_checkpoint(struct snapshots *snapshots, struct recording *recor
         return true;
     const struct image *image = image_of(recording->checkpoint);
     for (size_t i = 0; image && i < image->n; i++)
-        recording_add_packed(recording, image->parts[i]);
+        add_packed(recording, image->parts[i]);
     if (image)
         image_end(snapshots->state, &recording->checkpoint);
     return image;

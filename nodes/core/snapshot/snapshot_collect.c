@@ -37,6 +37,9 @@ void collection_free(struct snapshots *snapshots, struct collection *collection)
 
 #define COPY_BYTES MIB_BYTES /* into a snapshot's file in one step: a few milliseconds */
 
+/* All who will report have: judges and keeps the snapshot. */
+static void finish(struct snapshots *snapshots, struct collection *collection);
+
 /* --- beginning --- */
 
 static void choose_participants(struct snapshots *snapshots, struct collection *collection,
@@ -167,7 +170,7 @@ static void reported(struct snapshots *snapshots, struct collection *collection,
     it->done = true;
     it->took_us = snapshots->step->now_us - collection->began_us;
     if (--collection->waiting == 0)
-        collect_finish(snapshots, collection);
+        finish(snapshots, collection);
 }
 
 /* Of a report that will not be whole nothing is kept. */
@@ -191,7 +194,7 @@ static void lost(struct snapshots *snapshots, struct collection *collection, str
     it->missing = why;
     drop_parts(snapshots, collection, it);
     if (--collection->waiting == 0)
-        collect_finish(snapshots, collection);
+        finish(snapshots, collection);
 }
 
 void collect_own(struct snapshots *snapshots, struct recording *recording)
@@ -405,7 +408,7 @@ static void tell_the_end(struct snapshots *snapshots, const struct collection *c
     }
 }
 
-void collect_finish(struct snapshots *snapshots, struct collection *collection)
+static void finish(struct snapshots *snapshots, struct collection *collection)
 {
     if (collection->keeping)
         return;
@@ -455,7 +458,7 @@ void collect_tick(struct snapshots *snapshots)
     for (struct collection *it = snapshots->collections; it; it = next) {
         next = it->next;
         if (!it->keeping && snapshots->step->now_us >= it->deadline_us)
-            collect_finish(snapshots, it);
+            finish(snapshots, it);
     }
     take_periodic(snapshots);
 }

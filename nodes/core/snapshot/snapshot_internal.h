@@ -39,12 +39,6 @@ void collect_own_failed(struct snapshots *snapshots, struct snapshot_id id, cons
 /* Markers of this snapshot that come from now on are late. */
 void snapshot_remember_end(struct snapshots *snapshots, struct snapshot_id id);
 
-/* All who will report have: judges and keeps the snapshot. */
-void collect_finish(struct snapshots *snapshots, struct collection *collection);
-
-/* Appends a part that is packed already (takes a new reference). */
-void recording_add_packed(struct recording *recording, struct blob *part);
-
 /* Notes accounts, key-value state, outbox and marks as they are now; packs about so many bytes of
  * that, true: all is packed; forgets it. snapshot_ledger.c. */
 void snapshot_add_ledger(struct snapshots *snapshots, struct recording *recording);

@@ -14,9 +14,8 @@
 #define LINE_SHIFT  9 /* bits of a hash that name a bit of a line */
 #define DIGIT_BITS  8
 #define DIGIT_MASK  ((1 << DIGIT_BITS) - 1)
-#define SEARCH_STRIDE                                                          \
-    64 /* hashes are spread evenly: the place is guessed, then widened by this \
-        */
+/* Hashes are spread evenly: the place is guessed, then widened by this. */
+#define SEARCH_STRIDE 64
 
 static uint64_t hash_at(const struct key_block *block, size_t i)
 {

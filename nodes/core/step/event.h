@@ -14,7 +14,7 @@ enum event_kind {
     EVENT_COMPUTED,      /* the compute thread finished operations */
     EVENT_VALUE_READY,   /* OUTPUT_FETCH: the value is in memory and its hash is right */
     EVENT_VALUE_FAILED,  /* OUTPUT_FETCH: no source that was named has it; OUTPUT_KEEP (from this
-                            node itself): there is none, or it was forgotten before it was written */
+                            node itself): there is none, or it was forgotten before that */
     EVENT_VALUE_KEPT,    /* OUTPUT_KEEP: the value is durable */
     EVENT_VALUES_LISTED, /* OUTPUT_LIST */
     EVENT_VALUE_LOST,    /* what was kept cannot be read: its file is gone, or damaged */
