@@ -3,7 +3,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,48 +13,14 @@
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 
-struct world *ledgers_begin_with(uint64_t seed, uint32_t n_nodes, struct key_limits keys)
+struct world *ledgers_begin(uint64_t seed, uint32_t n_nodes, struct key_limits keys)
 {
-    struct world_options options = {.seed = seed,
-                                    .keys = keys,
-                                    .n_nodes = n_nodes,
-                                    .delay_us = 100,
-                                    .jitter_us = 200,
-                                    .disk_us = 500,
-                                    .op_us = 5,
-                                    .story = getenv("STORY") != NULL};
-    struct world *world = world_new(&options);
-    for (node_id_t id = 1; id <= n_nodes; id++)
-        world_start(world, id);
-    world_run(world, SECOND_US);
-    return world;
-}
-
-struct world *ledgers_begin(uint64_t seed, uint32_t n_nodes)
-{
-    return ledgers_begin_with(seed, n_nodes, (struct key_limits){0});
+    struct world_options options = worlds_usual(seed, n_nodes);
+    options.keys = keys;
+    return worlds_begin_with(options);
 }
 
 /* --- requests --- */
-
-struct message *ledgers_change(enum message_type type, const char *key, const char *account,
-                               uint64_t amount)
-{
-    struct message *message = message_new(type);
-    message->as.bank_change.key = message_text(message, key);
-    message->as.bank_change.account = message_text(message, account);
-    message->as.bank_change.amount = amount;
-    return message;
-}
-
-struct message *ledgers_transfer(const char *key, const char *from, uint64_t amount, const char *to,
-                                 uint64_t to_node)
-{
-    struct message *message = ledgers_change(MESSAGE_BANK_TRANSFER, key, from, amount);
-    message->as.bank_transfer.to = message_text(message, to);
-    message->as.bank_transfer.to_node = to_node;
-    return message;
-}
 
 struct message *ledgers_put(const char *key, const char *name, const char *value, uint64_t to)
 {
@@ -74,16 +39,11 @@ struct message *ledgers_get(const char *name)
     return message;
 }
 
-bool ledgers_is_answered(const struct world *world)
-{
-    return world->askers[0].answer != NULL;
-}
-
 /* Asks and waits for the answer, which lasts until the next request. */
 const struct message *ledgers_ask(struct world *world, node_id_t node, struct message *request)
 {
     world_ask(world, 0, node, request);
-    assert_true(world_run_until(world, ledgers_is_answered, LEDGERS_PATIENCE_US));
+    assert_true(world_run_until(world, worlds_is_answered, LEDGERS_PATIENCE_US));
     return world->askers[0].answer;
 }
 

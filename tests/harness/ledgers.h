@@ -3,25 +3,17 @@
 #ifndef CONCLAVE_HARNESS_LEDGERS_H
 #define CONCLAVE_HARNESS_LEDGERS_H
 
-#include "tests/sim/world.h"
+#include "tests/harness/worlds.h"
+#include "tests/sim/bank.h"
 
 #define LEDGERS_PATIENCE_US (60 * SECOND_US)
 
-/* A world of so many nodes that has run for a second; zero limits of keys: the usual ones. Caller
- * frees it. */
-struct world *ledgers_begin(uint64_t seed, uint32_t n_nodes);
-struct world *ledgers_begin_with(uint64_t seed, uint32_t n_nodes, struct key_limits keys);
+/* The usual world, with other limits of keys. Caller frees it. */
+struct world *ledgers_begin(uint64_t seed, uint32_t n_nodes, struct key_limits keys);
 
-/* Requests. `type`: a deposit or a withdrawal. Who asks with one takes it. */
-struct message *ledgers_change(enum message_type type, const char *key, const char *account,
-                               uint64_t amount);
-struct message *ledgers_transfer(const char *key, const char *from, uint64_t amount, const char *to,
-                                 uint64_t to_node);
+/* Requests, beside bank_change() and bank_transfer(). Who asks with one takes it. */
 struct message *ledgers_put(const char *key, const char *name, const char *value, uint64_t to);
 struct message *ledgers_get(const char *name);
-
-/* True when the first asker has its answer. */
-bool ledgers_is_answered(const struct world *world);
 
 /* Asks a node and waits for the answer, which lasts until the next request. */
 const struct message *ledgers_ask(struct world *world, node_id_t node, struct message *request);

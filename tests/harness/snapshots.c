@@ -3,46 +3,23 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 #include "shared/base/error.h"
-
-struct world *snapshots_begin(uint64_t seed, uint32_t n_nodes)
-{
-    struct world_options options = {.seed = seed,
-                                    .n_nodes = n_nodes,
-                                    .delay_us = 100,
-                                    .jitter_us = 200,
-                                    .disk_us = 500,
-                                    .op_us = 5,
-                                    .story = getenv("STORY") != NULL};
-    struct world *world = world_new(&options);
-    for (node_id_t id = 1; id <= n_nodes; id++)
-        world_start(world, id);
-    world_run(world, SECOND_US);
-    return world;
-}
-
-static bool first_is_answered(const struct world *world)
-{
-    return world->askers[0].answer != NULL;
-}
 
 void snapshots_begin_to_take(struct world *world, node_id_t node)
 {
     world_ask(world, 0, node, message_new(MESSAGE_SNAPSHOT_TAKE));
 }
 
-/* The snapshot that snapshots_snapshots_begin_to_take() was for, once it is kept.
+/* The snapshot that snapshots_begin_to_take() was for, once it is kept.
  * Caller destroys. */
 struct snapshot_model *snapshots_taken(struct world *world)
 {
     struct snapshot_model *model;
     struct text why = {0};
-    assert_true(world_run_until(world, first_is_answered, SNAPSHOTS_PATIENCE_US));
+    assert_true(world_run_until(world, worlds_is_answered, SNAPSHOTS_PATIENCE_US));
     const struct message *answer = world->askers[0].answer;
     assert_int_equal(answer->type, MESSAGE_SNAPSHOT);
     const struct wire_snapshot_row *row = &answer->as.snapshot.heads.at[0];

@@ -17,9 +17,10 @@ const char *bank_account(unsigned number)
     return names[number];
 }
 
-struct message *bank_deposit(const char *key, const char *account, uint64_t amount)
+struct message *bank_change(enum message_type type, const char *key, const char *account,
+                            uint64_t amount)
 {
-    struct message *message = message_new(MESSAGE_BANK_DEPOSIT);
+    struct message *message = message_new(type);
     message->as.bank_change.key = message_text(message, key);
     message->as.bank_change.account = message_text(message, account);
     message->as.bank_change.amount = amount;
@@ -29,10 +30,7 @@ struct message *bank_deposit(const char *key, const char *account, uint64_t amou
 struct message *bank_transfer(const char *key, const char *from, uint64_t amount, const char *to,
                               uint64_t to_node)
 {
-    struct message *message = message_new(MESSAGE_BANK_TRANSFER);
-    message->as.bank_change.key = message_text(message, key);
-    message->as.bank_change.account = message_text(message, from);
-    message->as.bank_change.amount = amount;
+    struct message *message = bank_change(MESSAGE_BANK_TRANSFER, key, from, amount);
     message->as.bank_transfer.to = message_text(message, to);
     message->as.bank_transfer.to_node = to_node;
     return message;
@@ -183,7 +181,8 @@ static void deposit_next(struct world *world, unsigned asker)
     }
     text_format(key, sizeof key, "deposit-%u", (unsigned)n);
     world_ask(world, asker, 1 + (node_id_t)(n / BANK_ACCOUNTS),
-              bank_deposit(key, bank_account((unsigned)(n % BANK_ACCOUNTS)), BANK_DEPOSIT));
+              bank_change(MESSAGE_BANK_DEPOSIT, key, bank_account((unsigned)(n % BANK_ACCOUNTS)),
+                          BANK_DEPOSIT));
 }
 
 static void deposit_answered(struct world *world, unsigned asker)
@@ -235,7 +234,8 @@ bool bank_is_quiet(const struct world *world)
     return true;
 }
 
-uint64_t bank_balances(const struct world *world)
+/* All balances of the nodes that are up. */
+static uint64_t balances_of(const struct world *world)
 {
     uint64_t sum = 0;
     for (node_id_t id = 1; id <= world->options.n_nodes; id++)
@@ -252,7 +252,7 @@ static uint64_t deposits(const struct world *world)
 void bank_check(struct world *world)
 {
     bool wiped = world->counts.faults[FAULT_WIPE];
-    uint64_t found = bank_balances(world);
+    uint64_t found = balances_of(world);
     uint64_t expected = wiped ? losses_expected(world) : deposits(world);
     if (world->bank.open && found != expected)
         world_fail(world, "S14: money is conserved", "%" PRIu64 " of %" PRIu64 "%s", found,

@@ -34,14 +34,13 @@ bool bank_is_quiet(const struct world *world);
 /* When it is quiet: the balances are what was deposited. */
 void bank_check(struct world *world);
 
-/* All balances of the nodes that are up. */
-uint64_t bank_balances(const struct world *world);
-
 /* A value has become durable on a node: should it be a snapshot, it must be right. */
 void bank_value_kept(struct world *world, node_id_t id, struct value_id value,
                      const struct blob *blob);
 
-struct message *bank_deposit(const char *key, const char *account, uint64_t amount);
+/* Requests. `type`: a deposit or a withdrawal. Who asks with one takes it. */
+struct message *bank_change(enum message_type type, const char *key, const char *account,
+                            uint64_t amount);
 struct message *bank_transfer(const char *key, const char *from, uint64_t amount, const char *to,
                               uint64_t to_node);
 const char *bank_account(unsigned number);

@@ -8,29 +8,12 @@
 #include <cmocka.h>
 
 #include "nodes/core/rooms.h"
-#include "tests/sim/world.h"
+#include "tests/harness/worlds.h"
 
 static struct world *begin(uint64_t seed, uint32_t n_nodes)
 {
-    struct world_options options = {.seed = seed,
-                                    .n_nodes = n_nodes,
-                                    .delay_us = 100,
-                                    .jitter_us = 200,
-                                    .disk_us = 500,
-                                    .op_us = 5,
-                                    .story = getenv("STORY") != NULL};
+    struct world_options options = worlds_usual(seed, n_nodes);
     return world_new(&options);
-}
-
-static void start_all(struct world *world)
-{
-    for (node_id_t id = 1; id <= world->options.n_nodes; id++)
-        world_start(world, id);
-}
-
-static bool serves(const struct world *world)
-{
-    return world_coordinator(world) != NODE_NONE;
 }
 
 static void one_coordinator_comes_up(void **state)
@@ -40,8 +23,8 @@ static void one_coordinator_comes_up(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (uint64_t seed = 1; seed <= 10; seed++) {
             struct world *world = begin(seed, sizes[i]);
-            start_all(world);
-            assert_true(world_run_until(world, serves, 3 * SECOND_US));
+            worlds_start(world);
+            assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US));
             world_free(&world);
         }
     }
@@ -55,7 +38,7 @@ static void nodes_that_start_one_by_one_elect_once(void **state)
         world_start(world, id);
         world_run(world, 100 * MS_US);
     }
-    assert_true(world_run_until(world, serves, 2 * SECOND_US));
+    assert_true(world_run_until(world, worlds_serves, 2 * SECOND_US));
     node_id_t first = world_coordinator(world);
     world_run(world, 20 * SECOND_US);
     assert_int_equal(world_coordinator(world), first);
@@ -69,7 +52,7 @@ static void no_majority_elects_nobody_R27(void **state)
     struct world *world = begin(3, 6);
     for (node_id_t id = 1; id <= 6; id++)
         world_start(world, id);
-    assert_true(world_run_until(world, serves, 3 * SECOND_US)); /* it is founded */
+    assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US)); /* it is founded */
     for (node_id_t id = 1; id <= 6; id++)
         world_crash(world, id);
     term_t term = world->nodes[1].durable.term;
@@ -79,7 +62,7 @@ static void no_majority_elects_nobody_R27(void **state)
     assert_int_equal(world_coordinator(world), NODE_NONE);
     assert_int_equal(world->nodes[1].durable.term, term); /* R5: pre-votes change no term */
     world_start(world, 4);
-    assert_true(world_run_until(world, serves, 3 * SECOND_US));
+    assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US));
     world_free(&world);
 }
 
@@ -89,14 +72,14 @@ static void a_killed_coordinator_is_replaced_in_tens_of_ms(void **state)
     uint64_t worst_us = 0;
     for (uint64_t seed = 1; seed <= 50; seed++) {
         struct world *world = begin(seed, 6);
-        start_all(world);
-        assert_true(world_run_until(world, serves, 3 * SECOND_US));
+        worlds_start(world);
+        assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US));
         world_run(world, SECOND_US);
         node_id_t old = world_coordinator(world);
         term_t term = world->nodes[old].durable.term;
         uint64_t killed_us = world->now_us;
         world_crash(world, old);
-        assert_true(world_run_until(world, serves, 3 * SECOND_US));
+        assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US));
         node_id_t next = world_coordinator(world);
         assert_true(world->nodes[next].durable.term > term);
         worst_us = world->now_us - killed_us > worst_us ? world->now_us - killed_us : worst_us;
@@ -119,14 +102,14 @@ static void a_split_vote_after_a_kill_costs_no_full_timeout(void **state)
         struct world *world = begin(seed, 6);
         world->options.jitter_us = 12 * MS_US;
         world->options.disk_us = 8 * MS_US;
-        start_all(world);
-        assert_true(world_run_until(world, serves, 10 * SECOND_US));
+        worlds_start(world);
+        assert_true(world_run_until(world, worlds_serves, 10 * SECOND_US));
         world_run(world, SECOND_US);
         node_id_t old = world_coordinator(world);
         term_t term = world->nodes[old].durable.term;
         uint64_t killed_us = world->now_us;
         world_crash(world, old);
-        assert_true(world_run_until(world, serves, 3 * SECOND_US));
+        assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US));
         split += world->nodes[world_coordinator(world)].durable.term > term + 1;
         assert_true(world->now_us - killed_us < 2 * ELECTION_TIMEOUT_DEFAULT_US);
         slow += world->now_us - killed_us >= ELECTION_TIMEOUT_DEFAULT_US;
@@ -140,8 +123,8 @@ static void a_silent_coordinator_is_replaced_and_steps_down(void **state)
 {
     (void)state;
     struct world *world = begin(11, 5);
-    start_all(world);
-    assert_true(world_run_until(world, serves, 3 * SECOND_US));
+    worlds_start(world);
+    assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US));
     node_id_t old = world_coordinator(world);
     world_pause(world, old, 10 * SECOND_US);
     world_run(world, 3 * SECOND_US);
@@ -155,8 +138,8 @@ static void a_deaf_coordinator_steps_down_R7(void **state)
 {
     (void)state;
     struct world *world = begin(12, 5);
-    start_all(world);
-    assert_true(world_run_until(world, serves, 3 * SECOND_US));
+    worlds_start(world);
+    assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US));
     node_id_t old = world_coordinator(world);
     for (node_id_t id = 1; id <= 5; id++)
         if (id != old)
@@ -172,7 +155,7 @@ static void jobs_get_their_results(void **state)
     const uint32_t sizes[] = {2, 3, 6, 9};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct world *world = begin(20 + i, sizes[i]);
-        start_all(world);
+        worlds_start(world);
         world_client(world, 0, 100, 70);
         world_client(world, 1, 20, 3000);
         world_client(world, 2, 2, 60000); /* values beyond 64 KiB, texts on disk */
@@ -198,7 +181,7 @@ static void lost_and_doubled_messages_change_no_result(void **state)
         struct world *world = begin(seed, 4);
         world->options.loss = 20000;
         world->options.duplication = 20000;
-        start_all(world);
+        worlds_start(world);
         world_client(world, 0, 10, 5000);
         assert_true(world_run_until(world, world_is_idle, 600 * SECOND_US));
         world_free(&world);
@@ -211,8 +194,8 @@ static void killed_workers_lose_no_job(void **state)
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct world *world = begin(seed, 6);
         world->options.op_us = 300;
-        start_all(world);
-        assert_true(world_run_until(world, serves, 3 * SECOND_US));
+        worlds_start(world);
+        assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US));
         world_client(world, 0, 5, 40000);
         for (unsigned kills = 0; kills < 20 && !world_is_idle(world); kills++) {
             world_run(world, 100 * MS_US);
@@ -233,7 +216,7 @@ static void killed_coordinators_lose_no_client_its_result(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct world *world = begin(seed, 5);
-        start_all(world);
+        worlds_start(world);
         world_client(world, 0, 50, 3000);
         world_client(world, 1, 50, 100);
         for (unsigned kills = 0; kills < 30 && !world_is_idle(world); kills++) {
@@ -262,8 +245,8 @@ static void chaos(uint64_t seed, uint64_t compact_entries, bool wipe)
     world->options.compact_entries = compact_entries;
     world->options.loss = seed % 3 ? 0 : 10000;
     world->options.op_us = 20;
-    start_all(world);
-    assert_true(world_run_until(world, serves, 10 * SECOND_US));
+    worlds_start(world);
+    assert_true(world_run_until(world, worlds_serves, 10 * SECOND_US));
     world_run(world, SECOND_US);
     world_client(world, 0, 30, 3000);
     world_client(world, 1, 30, 100);
@@ -326,13 +309,13 @@ static void a_cancelled_job_is_the_same_on_all_nodes(void **state)
         world->options.checkpoint_interval_us = 400 * MS_US;
         world->options.cancels = 1000000;
         world->options.op_us = 300;
-        start_all(world);
+        worlds_start(world);
         world_client(world, 0, 3, 3000);
         assert_true(world_run_until(world, world_is_idle, 60 * SECOND_US));
         assert_true(world->counts.jobs_cancelled > 0);
         for (node_id_t id = 1; id <= 4; id++)
             world_crash(world, id);
-        start_all(world);
+        worlds_start(world);
         assert_true(world_run_until(world, all_equal, 60 * SECOND_US));
         world_free(&world);
     }
@@ -350,8 +333,8 @@ static void refused_appends_are_not_answered_with_more(void **state)
         world->options.checkpoint_interval_us = 5 * MS_US;
         world->options.jitter_us = 10 * MS_US;
         world->options.disk_us = MS_US;
-        start_all(world);
-        assert_true(world_run_until(world, serves, 3 * SECOND_US));
+        worlds_start(world);
+        assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US));
         world_client(world, 0, 3, 900);
         world_client(world, 1, 3, 900);
         world_run(world, 200 * MS_US);
@@ -373,8 +356,8 @@ static void a_slow_network_is_not_flooded(void **state)
     (void)state;
     struct world *world = begin(1, 5);
     world->options.jitter_us = 0;
-    start_all(world);
-    assert_true(world_run_until(world, serves, 3 * SECOND_US));
+    worlds_start(world);
+    assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US));
     world->options.delay_us = 60 * MS_US;
     world_run(world, SECOND_US);
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
@@ -391,15 +374,15 @@ static void the_whole_cluster_loses_power_and_goes_on(void **state)
     for (uint64_t seed = 1; seed <= 10; seed++) {
         struct world *world = begin(seed, 5);
         world->options.op_us = 200;
-        start_all(world);
-        assert_true(world_run_until(world, serves, 3 * SECOND_US));
+        worlds_start(world);
+        assert_true(world_run_until(world, worlds_serves, 3 * SECOND_US));
         world_client(world, 0, 1, 60000);
         world_client(world, 1, 20, 100);
         world_run(world, 700 * MS_US);
         for (node_id_t id = 1; id <= 5; id++)
             world_crash(world, id);
         world_run(world, SECOND_US);
-        start_all(world);
+        worlds_start(world);
         assert_true(world_run_until(world, all_equal, 600 * SECOND_US));
         world_free(&world);
     }
@@ -412,7 +395,7 @@ static void the_same_seed_tells_the_same_story(void **state)
     for (int i = 0; i < 2; i++) {
         struct world *world = begin(99, 5);
         world->options.loss = 5000;
-        start_all(world);
+        worlds_start(world);
         world_client(world, 0, 20, 2000);
         world_run(world, 5 * SECOND_US);
         hashes[i] = world->hash;

@@ -11,6 +11,7 @@
 #include "nodes/core/schedule/holds.h"
 #include "nodes/core/rooms.h"
 #include "shared/base/text.h"
+#include "tests/harness/worlds.h"
 #include "tests/sim/world.h"
 
 #define NOBODY (WORLD_CLIENTS_MAX - 1) /* a client that does nothing by itself */
@@ -24,14 +25,8 @@ static struct world *begin_with(struct world_options options)
     options.disk_us = 500;
     options.story = getenv("STORY") != NULL;
     struct world *world = world_new(&options);
-    for (node_id_t id = 1; id <= options.n_nodes; id++)
-        world_start(world, id);
+    worlds_start(world);
     return world;
-}
-
-static bool serves(const struct world *world)
-{
-    return world_coordinator(world) != NODE_NONE;
 }
 
 static bool is_whole(const struct world *world)
@@ -288,7 +283,7 @@ static void deliberate_stops_and_injected_failures_are_no_poison_T6(void **state
             op_id_t op;
             assert_int_equal(suspects(world, "a", &op), 0);
             revive(world);
-            assert_true(world_run_until(world, serves, 5 * SECOND_US));
+            assert_true(world_run_until(world, worlds_serves, 5 * SECOND_US));
         }
         assert_done(world, "a", 60 * SECOND_US);
         world_free(&world);

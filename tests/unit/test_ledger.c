@@ -17,37 +17,36 @@
 static void deposits_and_withdrawals_follow_the_rules(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(1, 2);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "2", "alice", 50), 150);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_WITHDRAW, "3", "alice", 30), 120);
-    ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_WITHDRAW, "101", "alice", 121),
+    struct world *world = worlds_begin(1, 2);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "2", "alice", 50), 150);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_WITHDRAW, "3", "alice", 30), 120);
+    ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_WITHDRAW, "101", "alice", 121),
                            "insufficient", "has 120, less than 121");
-    ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_WITHDRAW, "102", "bob", 1),
+    ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_WITHDRAW, "102", "bob", 1),
                            "not_found", "no account bob on node 1");
-    ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "103", "alice", 0),
+    ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "103", "alice", 0),
                            "invalid", "from 1 to");
-    ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_WITHDRAW, "104", "alice", 0),
-                           "invalid", "from 1 to");
-    ledgers_assert_refused(world, 1,
-                           ledgers_change(MESSAGE_BANK_DEPOSIT, "105", "alice", MONEY_MAX + 1),
+    ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_WITHDRAW, "104", "alice", 0),
                            "invalid", "from 1 to");
     ledgers_assert_refused(world, 1,
-                           ledgers_change(MESSAGE_BANK_DEPOSIT, "106", "alice", UINT64_MAX),
+                           bank_change(MESSAGE_BANK_DEPOSIT, "105", "alice", MONEY_MAX + 1),
+                           "invalid", "from 1 to");
+    ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "106", "alice", UINT64_MAX),
                            "invalid", "from 1 to");
     ledgers_assert_refused(world, 1,
-                           ledgers_change(MESSAGE_BANK_DEPOSIT, "107", "alice", MONEY_MAX - 119),
+                           bank_change(MESSAGE_BANK_DEPOSIT, "107", "alice", MONEY_MAX - 119),
                            "overflow", "no room");
-    ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "108", "a b", 1),
-                           "invalid", "no name");
-    ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "109", "", 1), "invalid",
+    ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "108", "a b", 1), "invalid",
                            "no name");
-    ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "a key", "alice", 1),
+    ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "109", "", 1), "invalid",
+                           "no name");
+    ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "a key", "alice", 1),
                            "invalid", "a key is");
-    ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "", "alice", 1),
-                           "invalid", "a key is");
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_WITHDRAW, "5", "alice", 120), 0);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "6", "alice", MONEY_MAX),
+    ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "", "alice", 1), "invalid",
+                           "a key is");
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_WITHDRAW, "5", "alice", 120), 0);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "6", "alice", MONEY_MAX),
                         MONEY_MAX);
     assert_int_equal(ledgers_durable_money(world), MONEY_MAX);
     world_free(&world);
@@ -56,31 +55,31 @@ static void deposits_and_withdrawals_follow_the_rules(void **state)
 static void transfers_follow_the_rules(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(2, 2);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "2", "bob", 10), 10);
-    ledgers_assert_done(world, 2, ledgers_change(MESSAGE_BANK_DEPOSIT, "3", "carol", 1), 1);
-    ledgers_assert_done(world, 1, ledgers_transfer("4", "alice", 25, "bob", 1), 75);
-    ledgers_assert_done(world, 1, ledgers_transfer("5", "alice", 70, "carol", 2), 5);
-    ledgers_assert_refused(world, 1, ledgers_transfer("101", "alice", 6, "carol", 2),
-                           "insufficient", "has 5");
-    ledgers_assert_refused(world, 1, ledgers_transfer("102", "alice", 6, "bob", 1), "insufficient",
+    struct world *world = worlds_begin(2, 2);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "2", "bob", 10), 10);
+    ledgers_assert_done(world, 2, bank_change(MESSAGE_BANK_DEPOSIT, "3", "carol", 1), 1);
+    ledgers_assert_done(world, 1, bank_transfer("4", "alice", 25, "bob", 1), 75);
+    ledgers_assert_done(world, 1, bank_transfer("5", "alice", 70, "carol", 2), 5);
+    ledgers_assert_refused(world, 1, bank_transfer("101", "alice", 6, "carol", 2), "insufficient",
                            "has 5");
-    ledgers_assert_refused(world, 1, ledgers_transfer("103", "alice", 0, "carol", 2), "invalid",
+    ledgers_assert_refused(world, 1, bank_transfer("102", "alice", 6, "bob", 1), "insufficient",
+                           "has 5");
+    ledgers_assert_refused(world, 1, bank_transfer("103", "alice", 0, "carol", 2), "invalid",
                            "from 1 to");
-    ledgers_assert_refused(world, 1, ledgers_transfer("104", "alice", 1, "alice", 1), "invalid",
+    ledgers_assert_refused(world, 1, bank_transfer("104", "alice", 1, "alice", 1), "invalid",
                            "to itself");
-    ledgers_assert_refused(world, 1, ledgers_transfer("105", "alice", 1, "dave", 1), "not_found",
+    ledgers_assert_refused(world, 1, bank_transfer("105", "alice", 1, "dave", 1), "not_found",
                            "no account dave on node 1");
-    ledgers_assert_refused(world, 1, ledgers_transfer("106", "alice", 1, "dave", 2), "not_found",
+    ledgers_assert_refused(world, 1, bank_transfer("106", "alice", 1, "dave", 2), "not_found",
                            "no account dave on node 2");
-    ledgers_assert_refused(world, 1, ledgers_transfer("107", "dave", 1, "carol", 2), "not_found",
+    ledgers_assert_refused(world, 1, bank_transfer("107", "dave", 1, "carol", 2), "not_found",
                            "dave on node 1");
-    ledgers_assert_refused(world, 1, ledgers_transfer("108", "alice", 1, "carol", 3), "invalid",
+    ledgers_assert_refused(world, 1, bank_transfer("108", "alice", 1, "carol", 3), "invalid",
                            "there is no node 3");
-    ledgers_assert_refused(world, 1, ledgers_transfer("109", "alice", 1, "carol", 0), "invalid",
+    ledgers_assert_refused(world, 1, bank_transfer("109", "alice", 1, "carol", 0), "invalid",
                            "there is no node 0");
-    ledgers_assert_refused(world, 1, ledgers_transfer("110", "alice", 1, "c/d", 2), "invalid",
+    ledgers_assert_refused(world, 1, bank_transfer("110", "alice", 1, "c/d", 2), "invalid",
                            "no name");
     ledgers_settle(world);
     assert_int_equal(ledgers_balance(world, 1, "alice"), 5);
@@ -88,8 +87,8 @@ static void transfers_follow_the_rules(void **state)
     assert_int_equal(ledgers_balance(world, 2, "carol"), 71);
     assert_int_equal(ledgers_durable_money(world), 111);
     /* An account of the same name elsewhere is another one. */
-    ledgers_assert_done(world, 2, ledgers_change(MESSAGE_BANK_DEPOSIT, "7", "alice", 1), 1);
-    ledgers_assert_done(world, 1, ledgers_transfer("8", "alice", 5, "alice", 2), 0);
+    ledgers_assert_done(world, 2, bank_change(MESSAGE_BANK_DEPOSIT, "7", "alice", 1), 1);
+    ledgers_assert_done(world, 1, bank_transfer("8", "alice", 5, "alice", 2), 0);
     ledgers_settle(world);
     assert_int_equal(ledgers_balance(world, 2, "alice"), 6);
     world_free(&world);
@@ -98,22 +97,22 @@ static void transfers_follow_the_rules(void **state)
 static void a_node_that_does_not_answer_costs_nothing(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(3, 3);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
-    ledgers_assert_done(world, 2, ledgers_change(MESSAGE_BANK_DEPOSIT, "2", "bob", 1), 1);
+    struct world *world = worlds_begin(3, 3);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
+    ledgers_assert_done(world, 2, bank_change(MESSAGE_BANK_DEPOSIT, "2", "bob", 1), 1);
     world_crash(world, 2);
-    world_ask(world, 0, 1, ledgers_transfer("3", "alice", 40, "bob", 2));
+    world_ask(world, 0, 1, bank_transfer("3", "alice", 40, "bob", 2));
     world_run(world, 4 * SECOND_US); /* refused, asked again, refused again */
     assert_null(world->askers[0].answer);
     assert_int_equal(ledgers_balance(world, 1, "alice"), 100);
     world_start(world, 2);
-    assert_true(world_run_until(world, ledgers_is_answered, LEDGERS_PATIENCE_US));
+    assert_true(world_run_until(world, worlds_is_answered, LEDGERS_PATIENCE_US));
     assert_int_equal(world->askers[0].answer->as.bank_account.balance, 60);
     ledgers_settle(world);
     assert_int_equal(ledgers_balance(world, 2, "bob"), 41);
     /* Once it is known to exist, money leaves whether the node is there or not. */
     world_crash(world, 2);
-    ledgers_assert_done(world, 1, ledgers_transfer("4", "alice", 60, "bob", 2), 0);
+    ledgers_assert_done(world, 1, bank_transfer("4", "alice", 60, "bob", 2), 0);
     assert_int_equal(world->nodes[1].core->ledger.away, 60);
     world_start(world, 2);
     ledgers_settle(world);
@@ -124,11 +123,10 @@ static void a_node_that_does_not_answer_costs_nothing(void **state)
 /* An account whose node is down, and known to exist: letters for it pile up. */
 static struct world *begin_piling_up(uint64_t seed)
 {
-    struct world *world = ledgers_begin(seed, 3);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100000),
-                        100000);
-    ledgers_assert_done(world, 2, ledgers_change(MESSAGE_BANK_DEPOSIT, "2", "bob", 1), 1);
-    ledgers_assert_done(world, 1, ledgers_transfer("3", "alice", 1, "bob", 2), 99999);
+    struct world *world = worlds_begin(seed, 3);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100000), 100000);
+    ledgers_assert_done(world, 2, bank_change(MESSAGE_BANK_DEPOSIT, "2", "bob", 1), 1);
+    ledgers_assert_done(world, 1, bank_transfer("3", "alice", 1, "bob", 2), 99999);
     ledgers_settle(world);
     world_crash(world, 2);
     world_run(world, 100 * MS_US);
@@ -144,8 +142,7 @@ static void what_piled_up_arrives_in_order(void **state)
     for (uint64_t i = 0; i < n; i++) {
         text_format(key, sizeof key, "pile-%u", (unsigned)i);
         if (i % 2)
-            ledgers_assert_done(world, 1, ledgers_transfer(key, "alice", 1, "bob", 2),
-                                99998 - i / 2);
+            ledgers_assert_done(world, 1, bank_transfer(key, "alice", 1, "bob", 2), 99998 - i / 2);
         else
             ledgers_ask(world, 1, ledgers_put(key, "latest", key, 2));
     }
@@ -170,7 +167,7 @@ static void a_full_outbox_refuses_and_loses_nothing(void **state)
     for (uint64_t i = 0; i <= LEDGER_SENT_MAX; i++) {
         text_format(key, sizeof key, "pile-%u", (unsigned)i);
         struct event event = {.kind = EVENT_REQUEST, .now_us = world->now_us};
-        event.request.message = ledgers_transfer(key, "alice", 1, "bob", 2);
+        event.request.message = bank_transfer(key, "alice", 1, "bob", 2);
         event.request.message->as.request.node = 1;
         struct node_outputs outputs = node_step(node, &event);
         for (size_t j = 0; j < outputs.n; j++)
@@ -193,20 +190,20 @@ static void a_full_outbox_refuses_and_loses_nothing(void **state)
 static void a_repeated_key_moves_money_once(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(4, 2);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "a", "alice", 100), 100);
-    ledgers_assert_done(world, 2, ledgers_change(MESSAGE_BANK_DEPOSIT, "b", "bob", 1), 1);
-    ledgers_assert_done(world, 1, ledgers_transfer("c", "alice", 10, "bob", 2), 90);
+    struct world *world = worlds_begin(4, 2);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "a", "alice", 100), 100);
+    ledgers_assert_done(world, 2, bank_change(MESSAGE_BANK_DEPOSIT, "b", "bob", 1), 1);
+    ledgers_assert_done(world, 1, bank_transfer("c", "alice", 10, "bob", 2), 90);
     assert_false(world->askers[0].answer->as.bank_account.repeated);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_WITHDRAW, "d", "alice", 5), 85);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_WITHDRAW, "d", "alice", 5), 85);
     for (int life = 0; life < 2; life++) { /* and again after a restart */
-        ledgers_assert_done(world, 1, ledgers_transfer("c", "alice", 10, "bob", 2), 90);
+        ledgers_assert_done(world, 1, bank_transfer("c", "alice", 10, "bob", 2), 90);
         assert_true(world->askers[0].answer->as.bank_account.repeated);
-        ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "a", "alice", 100), 100);
-        ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_WITHDRAW, "d", "alice", 5), 85);
-        ledgers_assert_refused(world, 1, ledgers_transfer("c", "alice", 11, "bob", 2), "invalid",
+        ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "a", "alice", 100), 100);
+        ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_WITHDRAW, "d", "alice", 5), 85);
+        ledgers_assert_refused(world, 1, bank_transfer("c", "alice", 11, "bob", 2), "invalid",
                                "another key");
-        ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "d", "alice", 5),
+        ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "d", "alice", 5),
                                "invalid", "another key");
         ledgers_settle(world);
         assert_int_equal(ledgers_balance(world, 1, "alice"), 85);
@@ -216,23 +213,23 @@ static void a_repeated_key_moves_money_once(void **state)
         world_run(world, SECOND_US);
     }
     /* What was refused stays refused: a late try must not do what a client was told is not done. */
-    ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_WITHDRAW, "e", "alice", 86),
+    ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_WITHDRAW, "e", "alice", 86),
                            "insufficient", "85");
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "f", "alice", 1), 86);
-    ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_WITHDRAW, "e", "alice", 86),
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "f", "alice", 1), 86);
+    ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_WITHDRAW, "e", "alice", 86),
                            "insufficient", "has 85, less than 86");
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_WITHDRAW, "g", "alice", 86), 0);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_WITHDRAW, "g", "alice", 86), 0);
     world_free(&world);
 }
 
 static void only_the_last_keys_are_remembered(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(5, 1);
+    struct world *world = worlds_begin(5, 1);
     struct node *node = world->nodes[1].core;
     char key[32];
     for (uint64_t i = 0; i < LEDGER_KEYS_MAX + 10; i++) {
-        struct message *message = ledgers_change(MESSAGE_BANK_DEPOSIT, "", "alice", 1);
+        struct message *message = bank_change(MESSAGE_BANK_DEPOSIT, "", "alice", 1);
         text_format(key, sizeof key, "key-%u", (unsigned)i);
         message->as.request.node = 1;
         message->as.bank_deposit.key = message_text(message, key);
@@ -255,7 +252,7 @@ static void deposit_keys(struct world *world, unsigned from, unsigned to)
     for (unsigned i = from; i < to; i++) {
         text_format(key, sizeof key, "key-%u", i);
         assert_int_equal(
-            ledgers_ask(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, key, "alice", 1))->type,
+            ledgers_ask(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, key, "alice", 1))->type,
             MESSAGE_BANK_ACCOUNT);
     }
 }
@@ -270,14 +267,13 @@ static void restart(struct world *world)
 static void a_retry_after_long_moves_no_money_R29(void **state)
 {
     (void)state;
-    struct world *world =
-        ledgers_begin_with(21, 2, (struct key_limits){.requests = 32, .block = 50});
+    struct world *world = ledgers_begin(21, 2, (struct key_limits){.requests = 32, .block = 50});
     char key[32];
     deposit_keys(world, 0, 100);
     for (unsigned life = 0; life < 3; life++) {
         for (unsigned i = 0; i < 68; i += 11) {
             text_format(key, sizeof key, "key-%u", i);
-            ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, key, "alice", 1),
+            ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, key, "alice", 1),
                                    "forgotten", "what came of it is forgotten");
         }
         assert_int_equal(ledgers_balance(world, 1, "alice"), 100 + 200 * life);
@@ -301,30 +297,29 @@ static const char *open_session(struct world *world, uint64_t sequence)
 static void an_evicted_session_is_refused_for_ever_R29(void **state)
 {
     (void)state;
-    struct world *world =
-        ledgers_begin_with(22, 2, (struct key_limits){.requests = 16, .sessions = 2});
+    struct world *world = ledgers_begin(22, 2, (struct key_limits){.requests = 16, .sessions = 2});
     char key[SESSION_KEY_MAX + 1], next[SESSION_KEY_MAX + 1];
     text_format(key, sizeof key, "%s", open_session(world, 1));
     text_format(next, sizeof next, "%.*s2", (int)strlen(key) - 1, key);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, key, "alice", 10), 10);
-    assert_true(ledgers_ask(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, key, "alice", 10))
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, key, "alice", 10), 10);
+    assert_true(ledgers_ask(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, key, "alice", 10))
                     ->as.bank_account.repeated);
     deposit_keys(world, 0, 40);
     for (unsigned life = 0; life < 2; life++) {
-        ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, key, "alice", 10),
+        ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, key, "alice", 10),
                                "forgotten", "key");
         restart(world);
     }
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, next, "alice", 10),
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, next, "alice", 10),
                         60); /* still open */
     open_session(world, 1);
     open_session(world, 1);
     deposit_keys(world, 40, 80);
     for (unsigned life = 0; life < 2; life++) {
-        ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, next, "alice", 10),
+        ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, next, "alice", 10),
                                "forgotten", "");
         text_format(key, sizeof key, "%.*s9", (int)strlen(next) - 1, next);
-        ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, key, "alice", 10),
+        ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, key, "alice", 10),
                                "forgotten", "");
         restart(world);
     }
@@ -336,7 +331,7 @@ static void an_evicted_session_is_refused_for_ever_R29(void **state)
 static void an_older_store_goes_on_remembering_R29(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin_with(23, 2, (struct key_limits){.requests = 32});
+    struct world *world = ledgers_begin(23, 2, (struct key_limits){.requests = 32});
     struct world_node *node = &world->nodes[1];
     char key[32];
     deposit_keys(world, 0, 100);
@@ -354,7 +349,7 @@ static void an_older_store_goes_on_remembering_R29(void **state)
     deposit_keys(world, 100, 180);
     for (unsigned i = 68; i < 140; i++) {
         text_format(key, sizeof key, "key-%u", i);
-        ledgers_assert_refused(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, key, "alice", 1),
+        ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, key, "alice", 1),
                                "forgotten", "key");
     }
     assert_int_equal(ledgers_balance(world, 1, "alice"), 180);
@@ -364,12 +359,11 @@ static void an_older_store_goes_on_remembering_R29(void **state)
 static void accounts_are_listed_in_pages(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(6, 2);
+    struct world *world = worlds_begin(6, 2);
     char name[32], after[LEDGER_NAME_MAX + 1] = "";
     for (unsigned i = 0; i < 450; i++) {
         text_format(name, sizeof name, "account-%u", i * 7919 % 450);
-        ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, name, name, 1 + i),
-                            1 + i);
+        ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, name, name, 1 + i), 1 + i);
     }
     uint64_t n = 0, total = 0;
     for (bool more = true; more;) {
@@ -396,7 +390,7 @@ static void accounts_are_listed_in_pages(void **state)
 static void values_are_put_here_and_sent_elsewhere(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(7, 3);
+    struct world *world = worlds_begin(7, 3);
     assert_int_equal(ledgers_ask(world, 1, ledgers_put("1", "colour", "red", 0))->type,
                      MESSAGE_KV_VALUE);
     assert_int_equal(ledgers_ask(world, 1, ledgers_put("2", "colour", "gr\xc3\xbcn", 2))->type,
@@ -433,8 +427,8 @@ static void values_are_put_here_and_sent_elsewhere(void **state)
 static void a_request_without_a_node_is_refused(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(8, 1);
-    struct message *message = ledgers_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 1);
+    struct world *world = worlds_begin(8, 1);
+    struct message *message = bank_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 1);
     struct event event = {.kind = EVENT_REQUEST, .now_us = world->now_us};
     event.request.message = message;
     struct node_outputs outputs = node_step(world->nodes[1].core, &event);
@@ -478,14 +472,14 @@ static struct waits step(struct node *node, const struct event *event)
 static void a_transfer_and_its_answer_wait_for_the_disk(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(13, 2);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
-    ledgers_assert_done(world, 2, ledgers_change(MESSAGE_BANK_DEPOSIT, "2", "bob", 1), 1);
-    ledgers_assert_done(world, 1, ledgers_transfer("3", "alice", 1, "bob", 2), 99);
+    struct world *world = worlds_begin(13, 2);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
+    ledgers_assert_done(world, 2, bank_change(MESSAGE_BANK_DEPOSIT, "2", "bob", 1), 1);
+    ledgers_assert_done(world, 1, bank_transfer("3", "alice", 1, "bob", 2), 99);
     ledgers_settle(world);
     struct node *node = world->nodes[1].core;
     struct event event = {.kind = EVENT_REQUEST, .now_us = world->now_us};
-    event.request.message = ledgers_transfer("4", "alice", 10, "bob", 2);
+    event.request.message = bank_transfer("4", "alice", 10, "bob", 2);
     event.request.message->as.request.node = 1;
     struct waits first = step(node, &event);
     /* Account, letter and key are one transaction; the money is in the channel in the same step. */

@@ -18,14 +18,14 @@
 static void what_does_not_fit_comes_back(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(9, 2);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
-    ledgers_assert_done(world, 2, ledgers_change(MESSAGE_BANK_DEPOSIT, "2", "bob", MONEY_MAX),
+    struct world *world = worlds_begin(9, 2);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
+    ledgers_assert_done(world, 2, bank_change(MESSAGE_BANK_DEPOSIT, "2", "bob", MONEY_MAX),
                         MONEY_MAX);
-    ledgers_assert_done(world, 1, ledgers_transfer("3", "alice", 30, "bob", 2), 70);
+    ledgers_assert_done(world, 1, bank_transfer("3", "alice", 30, "bob", 2), 70);
     /* As long as it may come back, its place is kept. */
     ledgers_assert_refused(world, 1,
-                           ledgers_change(MESSAGE_BANK_DEPOSIT, "4", "alice", MONEY_MAX - 99),
+                           bank_change(MESSAGE_BANK_DEPOSIT, "4", "alice", MONEY_MAX - 99),
                            "overflow", "no room");
     ledgers_settle(world);
     assert_int_equal(ledgers_balance(world, 1, "alice"), 100);
@@ -36,15 +36,15 @@ static void what_does_not_fit_comes_back(void **state)
 static void a_wiped_destination_sends_money_back(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(10, 3);
-    ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
-    ledgers_assert_done(world, 2, ledgers_change(MESSAGE_BANK_DEPOSIT, "2", "bob", 1), 1);
-    ledgers_assert_done(world, 1, ledgers_transfer("3", "alice", 10, "bob", 2), 90);
+    struct world *world = worlds_begin(10, 3);
+    ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "1", "alice", 100), 100);
+    ledgers_assert_done(world, 2, bank_change(MESSAGE_BANK_DEPOSIT, "2", "bob", 1), 1);
+    ledgers_assert_done(world, 1, bank_transfer("3", "alice", 10, "bob", 2), 90);
     ledgers_settle(world);
     world_crash(world, 2);
     world_wipe(world, 2);
-    ledgers_assert_done(world, 1, ledgers_transfer("4", "alice", 20, "bob", 2), 70);
-    ledgers_assert_done(world, 1, ledgers_transfer("5", "alice", 30, "bob", 2), 40);
+    ledgers_assert_done(world, 1, bank_transfer("4", "alice", 20, "bob", 2), 70);
+    ledgers_assert_done(world, 1, bank_transfer("5", "alice", 30, "bob", 2), 40);
     world_start(world, 2);
     ledgers_settle(world);
     assert_int_equal(ledgers_balance(world, 1, "alice"), 90);
@@ -56,17 +56,16 @@ static void a_wiped_destination_sends_money_back(void **state)
 static void a_wiped_source_begins_anew(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(11, 3);
+    struct world *world = worlds_begin(11, 3);
     for (uint64_t round = 1; round <= 3; round++) {
         char key[16];
         text_format(key, sizeof key, "deposit-%u", (unsigned)round);
-        ledgers_assert_done(world, 1, ledgers_change(MESSAGE_BANK_DEPOSIT, key, "alice", 100), 100);
+        ledgers_assert_done(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, key, "alice", 100), 100);
         if (round == 1)
-            ledgers_assert_done(world, 2, ledgers_change(MESSAGE_BANK_DEPOSIT, key, "bob", 1), 1);
+            ledgers_assert_done(world, 2, bank_change(MESSAGE_BANK_DEPOSIT, key, "bob", 1), 1);
         for (uint64_t i = 1; i <= 5; i++) {
             text_format(key, sizeof key, "%u-%u", (unsigned)round, (unsigned)i);
-            ledgers_assert_done(world, 1, ledgers_transfer(key, "alice", 10, "bob", 2),
-                                100 - 10 * i);
+            ledgers_assert_done(world, 1, bank_transfer(key, "alice", 10, "bob", 2), 100 - 10 * i);
         }
         ledgers_settle(world);
         assert_int_equal(ledgers_balance(world, 2, "bob"), 1 + 50 * round);
@@ -82,7 +81,7 @@ static void a_wiped_source_begins_anew(void **state)
 static void a_foreign_record_is_refused(void **state)
 {
     (void)state;
-    struct world *world = ledgers_begin(12, 2);
+    struct world *world = worlds_begin(12, 2);
     struct node *node = world->nodes[1].core;
     static const struct {
         const char *key;
@@ -157,8 +156,8 @@ static void next_transfer(struct world *world, unsigned teller)
     char key[32];
     text_format(key, sizeof key, "transfer-%u", (unsigned)++bank.begun);
     world_ask(world, teller, bank.from[teller][0],
-              ledgers_transfer(key, account_name(bank.from[teller][1]), bank.amount[teller],
-                               account_name(bank.to[teller][1]), bank.to[teller][0]));
+              bank_transfer(key, account_name(bank.from[teller][1]), bank.amount[teller],
+                            account_name(bank.to[teller][1]), bank.to[teller][0]));
 }
 
 static void transfer_is_answered(struct world *world, unsigned teller)
@@ -190,8 +189,8 @@ static void open_bank(struct world *world, uint64_t transfers)
     for (node_id_t id = 1; id <= world->options.n_nodes; id++)
         for (unsigned account = 0; account < ACCOUNTS; account++) {
             ledgers_assert_done(world, id,
-                                ledgers_change(MESSAGE_BANK_DEPOSIT, account_name(account),
-                                               account_name(account), START),
+                                bank_change(MESSAGE_BANK_DEPOSIT, account_name(account),
+                                            account_name(account), START),
                                 START);
             bank.expected[id][account] = START;
         }
@@ -227,7 +226,7 @@ static void busy_ledgers_keep_their_sum(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 5; seed++) {
-        struct world *world = ledgers_begin(seed, 4);
+        struct world *world = worlds_begin(seed, 4);
         open_bank(world, 1000);
         watch(world, SECOND_US);
         close_bank(world);
@@ -240,7 +239,7 @@ static void loss_and_duplication_move_no_money_twice(void **state)
 {
     (void)state;
     for (uint64_t seed = 20; seed <= 25; seed++) {
-        struct world *world = ledgers_begin(seed, 3);
+        struct world *world = worlds_begin(seed, 3);
         world->options.loss = 20000;
         world->options.duplication = 20000;
         open_bank(world, 600);
@@ -281,7 +280,7 @@ static void killed_nodes_lose_no_money_and_make_none(void **state)
     (void)state;
     uint64_t repeated = 0;
     for (uint64_t seed = 40; seed <= 51; seed++) {
-        struct world *world = ledgers_begin(seed, 3 + (uint32_t)(seed % 3));
+        struct world *world = worlds_begin(seed, 3 + (uint32_t)(seed % 3));
         world->options.loss = seed % 2 ? 0 : 5000;
         world->options.disk_us = seed % 4 ? 500 : 5 * MS_US;
         open_bank(world, 3000);
@@ -301,7 +300,7 @@ static void all_lose_their_power_at_once(void **state)
 {
     (void)state;
     for (uint64_t seed = 60; seed <= 65; seed++) {
-        struct world *world = ledgers_begin(seed, 4);
+        struct world *world = worlds_begin(seed, 4);
         open_bank(world, 2000);
         for (unsigned times = 0; times < 8; times++) {
             watch(world, world_random(world, 200 * MS_US));

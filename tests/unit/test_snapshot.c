@@ -19,7 +19,7 @@ static bool bank_is_open(const struct world *world)
 static struct world *begin_bank(uint64_t seed, uint32_t n_nodes, uint64_t transfers,
                                 unsigned takers, uint64_t snapshots)
 {
-    struct world *world = snapshots_begin(seed, n_nodes);
+    struct world *world = worlds_begin(seed, n_nodes);
     bank_open(world, transfers, takers, snapshots, 5 * MS_US);
     assert_true(world_run_until(world, bank_is_open, SNAPSHOTS_PATIENCE_US));
     return world;
@@ -85,7 +85,7 @@ static void a_node_alone_is_a_cluster(void **state)
 static void recording_and_markers_are_one_step_S1(void **state)
 {
     (void)state;
-    struct world *world = snapshots_begin(3, 4);
+    struct world *world = worlds_begin(3, 4);
     struct node *node = world->nodes[1].core;
     struct event event = {.kind = EVENT_REQUEST, .now_us = world->now_us};
     event.request.message = message_new(MESSAGE_SNAPSHOT_TAKE);
@@ -287,7 +287,7 @@ static void a_dead_initiator_leaves_nothing_behind_S11(void **state)
 static void ids_are_never_used_again_S8(void **state)
 {
     (void)state;
-    struct world *world = snapshots_begin(46, 3);
+    struct world *world = worlds_begin(46, 3);
     struct snapshot_name names[8];
     size_t n = 0;
     for (int life = 0; life < 4; life++) {

@@ -60,7 +60,7 @@ static void crash_all(struct world *world)
 static void a_second_marker_changes_nothing_S4(void **state)
 {
     (void)state;
-    struct world *world = snapshots_begin(60, 4);
+    struct world *world = worlds_begin(60, 4);
     const struct snapshots *snapshots = &world->nodes[2].core->snapshots;
     for (int times = 0; times < 3; times++) {
         inject(world, 2, 1, marker(world, 7));
@@ -83,7 +83,7 @@ static void a_second_marker_changes_nothing_S4(void **state)
 static void only_participants_are_waited_for_S9(void **state)
 {
     (void)state;
-    struct world *world = snapshots_begin(61, 4);
+    struct world *world = worlds_begin(61, 4);
     const struct snapshots *snapshots = &world->nodes[2].core->snapshots;
     struct message *message = marker(world, 7);
     message->as.marker.participants.n = 3; /* without node 4 */
@@ -98,7 +98,7 @@ static void only_participants_are_waited_for_S9(void **state)
 static void late_and_foreign_markers_start_nothing_S6(void **state)
 {
     (void)state;
-    struct world *world = snapshots_begin(62, 3);
+    struct world *world = worlds_begin(62, 3);
     const struct snapshots *snapshots = &world->nodes[2].core->snapshots;
     struct snapshot_model *model = snapshots_take(world, 1);
     inject(world, 2, 3, marker(world, model->name.counter)); /* complete */
@@ -130,7 +130,7 @@ static void late_and_foreign_markers_start_nothing_S6(void **state)
 static void absurd_markers_are_rejected(void **state)
 {
     (void)state;
-    struct world *world = snapshots_begin(63, 3);
+    struct world *world = worlds_begin(63, 3);
     struct node *node = world->nodes[2].core;
     uint64_t before = node->step.rejected_here;
     struct message *message = marker(world, 7);
@@ -177,7 +177,7 @@ static void malformed_reports_are_rejected(void **state)
 {
     (void)state;
     for (int how = 0; how < 5; how++) {
-        struct world *world = snapshots_begin(64, 3);
+        struct world *world = worlds_begin(64, 3);
         struct node *node = world->nodes[1].core;
         struct message *content = message_new(how == 0   ? MESSAGE_CUT_ACCOUNTS
                                               : how == 1 ? MESSAGE_LEDGER_ACK
