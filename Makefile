@@ -312,15 +312,22 @@ demo: ## six nodes compute 10!; then their coordinator is killed in mid-job
 
 # --- Install ------------------------------------------------------------------------------------
 
-man_pages := $(wildcard docs/*.1 docs/man/*.1)
+# From what --help says: there is one text.
+man_pages := $(if $(programs),$(PROGRAMS:%=$(B)/man/%.1))
+$(B)/man/%.1: $(B)/bin/% tests/tools/man-page.sh
+	@mkdir -p $(@D); $(call say,MAN,$@)
+	$(Q)sh tests/tools/man-page.sh $< >$@
+
 # from:to:mode, read by install and uninstall alike.
 INSTALLED := $(foreach p,$(PROGRAMS),$(B)/bin/$(p):$(bindir)/$(p):755) \
              $(foreach m,$(man_pages),$(m):$(man1dir)/$(notdir $(m)):644) \
-             $(foreach d,$(wildcard README.md LICENSE),$(d):$(docdir)/$(d):644)
+             $(foreach d,$(wildcard README.md CHANGELOG.md LICENSE),$(d):$(docdir)/$(d):644)
 field = $(word $(2),$(subst :, ,$(1)))
 
-.PHONY: install uninstall
-install: all ## into $(DESTDIR)$(prefix)
+.PHONY: man install uninstall
+man: $(man_pages) ## the manual pages, into build/VARIANT/man
+
+install: all man ## into $(DESTDIR)$(prefix)
 	$(foreach i,$(INSTALLED),$(Q)$(INSTALL) -D -m $(call field,$(i),3) $(call field,$(i),1) '$(DESTDIR)$(call field,$(i),2)'$(newline))
 
 uninstall: ## what install put there
