@@ -21,8 +21,8 @@ void operation_run(const struct compute_op *op, operation_lookup *lookup, void *
 /* The same in three steps, for a thread that shares no memory allocator with the one that takes
  * the result. Errors are for operation_error_text().
  *
- * First: puts the values in the place of their names (borrowed). ERR_NOT_FOUND: one is not at hand.
- */
+ * First: puts the values in the place of their names (borrowed). ERR_NOT_FOUND: one is
+ * not at hand. */
 int operation_bind(struct compute_op *op, operation_lookup *lookup, void *context);
 
 /* Second: how much room the result takes at most. ERR_UNSUPPORTED, ERR_RANGE, ERR_MALFORMED,

@@ -1,5 +1,5 @@
-/* The replicated state through its door: all of it is saved and loaded, and what differs is named.
- */
+/* The replicated state through its door: all of it is saved and loaded, and what
+ * differs is named. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* operators.h - what one operation does: one table.
  *
  * An operator is a row of OPERATORS here and a file nodes/work/operator_NAME.c, which computes
- * (see nodes/work/operation.h). Whoever handles operations asks the table and knows none by name.
- */
+ * (see nodes/work/operation.h). Whoever handles operations asks the table and knows
+ * none by name. */
 #ifndef CONCLAVE_CORE_OPERATORS_H
 #define CONCLAVE_CORE_OPERATORS_H
 

@@ -6,33 +6,11 @@
 
 #include "nodes/core/link/link.h"
 #include "nodes/core/raft/raft.h"
+#include "nodes/core/worker/work.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
 #define RESULT_BYTES_MAX (MESSAGE_MAX_BYTES / 2) /* of values in one result message */
-
-/* An operand on its way. */
-struct wait {
-    bool missing;
-    node_id_t source; /* where it is being fetched */
-    uint64_t len;
-    uint8_t hash[HASH_BYTES];
-};
-
-struct work {
-    struct work *next;
-    struct compute_op op;
-    struct wait waits[OPERANDS_MAX];
-    node_id_t coordinator;
-    unsigned missing;
-    uint64_t deadline_us; /* while operands are missing: then it goes back */
-    bool computing;
-};
-
-static struct map_key value_key(struct value_id id)
-{
-    return (struct map_key){id.job, id.op};
-}
 
 static bool same_value(struct value_id a, struct value_id b)
 {
@@ -166,13 +144,13 @@ static void add_computed(struct worker *worker, node_id_t to, struct batch *batc
 /* The map's values are lengths: a value that is held is longer than none. */
 static void hold_value(struct worker *worker, struct value_id id, uint64_t len)
 {
-    void *before = map_put(&worker->held, value_key(id), (void *)(uintptr_t)len);
+    void *before = map_put(&worker->held, work_value_key(id), (void *)(uintptr_t)len);
     worker->held_bytes += len - (uint64_t)(uintptr_t)before;
 }
 
 static void drop_value(struct worker *worker, struct value_id id)
 {
-    worker->held_bytes -= (uint64_t)(uintptr_t)map_remove(&worker->held, value_key(id));
+    worker->held_bytes -= (uint64_t)(uintptr_t)map_remove(&worker->held, work_value_key(id));
     outbox_drop(&worker->step->out, USER_WORKER, id);
 }
 
@@ -212,7 +190,7 @@ static bool is_wanted(const struct worker *worker, struct value_id id)
     for (const struct work *work = worker->first; work; work = work->next)
         if (same_value(work->op.id, id))
             return true;
-    return map_get(&worker->held, value_key(id)) != NULL;
+    return map_get(&worker->held, work_value_key(id)) != NULL;
 }
 
 static struct submitted take_submitted(struct worker *worker, const struct computed *computed)
@@ -281,57 +259,6 @@ void worker_computed(struct worker *worker, const struct computed *results, size
 
 /* --- tasks --- */
 
-static bool read_operand(struct worker *worker, const struct message *message,
-                         const struct wire_task_op *task, size_t i, struct work *work)
-{
-    const struct wire_operand *operand = &task->operands.at[i];
-    struct compute_operand *out = &work->op.operands[i];
-    out->id = (struct value_id){task->job, operand->op};
-    if (!operand->op) {
-        out->kind = OPERAND_LITERAL;
-        out->literal = operand->literal;
-        return true;
-    }
-    if (operand->frame) {
-        out->kind = OPERAND_BLOB;
-        out->blob = blob_ref(message_frame(message, operand->frame));
-        return out->blob != NULL;
-    }
-    out->kind = OPERAND_VALUE;
-    if (map_get(&worker->held, value_key(out->id)))
-        return true;
-    if (operand->hash.len != HASH_BYTES || !operand->len ||
-        !step_is_peer(worker->step, operand->source))
-        return false;
-    work->waits[i] = (struct wait){true, (node_id_t)operand->source, operand->len, {0}};
-    memcpy(work->waits[i].hash, operand->hash.at, HASH_BYTES);
-    work->missing++;
-    return true;
-}
-
-static bool read_task(struct worker *worker, const struct message *message,
-                      const struct wire_task_op *task, struct work *work)
-{
-    work->op.id = (struct value_id){task->job, task->op};
-    work->op.attempt = task->attempt;
-    work->op.first = task->first;
-    work->op.count = task->count;
-    if (!operator_find(task->opcode, &work->op.opcode))
-        return false;
-    const struct operator_traits *traits = operator_traits(work->op.opcode);
-    if (task->count)
-        return traits->over_leaves && !task->operands.n && task->first >= task->count &&
-               task->count <= UNIT_LEAVES_MAX;
-    if (!task->operands.n || task->operands.n > traits->operands_max)
-        return false;
-    for (size_t i = 0; i < task->operands.n; i++) {
-        work->op.n_operands = i + 1;
-        if (!read_operand(worker, message, task, i, work))
-            return false;
-    }
-    return true;
-}
-
 static void fetch(struct worker *worker, struct work *work, size_t i)
 {
     const struct wait *wait = &work->waits[i];
@@ -347,7 +274,7 @@ static void accept_task(struct worker *worker, node_id_t from, const struct mess
 {
     struct work *work = mem_new(1, sizeof *work);
     work->coordinator = from;
-    if (!read_task(worker, message, task, work)) {
+    if (!work_read(worker, message, task, work)) {
         step_reject(worker->step, from, "it assigned a malformed operation");
         refuse(worker, from, &work->op, "the operation is malformed", false);
         work_free(work);
@@ -380,7 +307,7 @@ void worker_value_ready(struct worker *worker, struct value_id id)
             hold_value(worker, id, work->waits[i].len);
         }
     }
-    if (!wanted && !map_get(&worker->held, value_key(id)))
+    if (!wanted && !map_get(&worker->held, work_value_key(id)))
         outbox_drop(&worker->step->out, USER_WORKER, id);
 }
 

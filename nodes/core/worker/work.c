@@ -1,0 +1,54 @@
+#include "nodes/core/worker/work.h"
+
+#include <string.h>
+
+static bool read_operand(const struct worker *worker, const struct message *message,
+                         const struct wire_task_op *task, size_t i, struct work *work)
+{
+    const struct wire_operand *operand = &task->operands.at[i];
+    struct compute_operand *out = &work->op.operands[i];
+    out->id = (struct value_id){task->job, operand->op};
+    if (!operand->op) {
+        out->kind = OPERAND_LITERAL;
+        out->literal = operand->literal;
+        return true;
+    }
+    if (operand->frame) {
+        out->kind = OPERAND_BLOB;
+        out->blob = blob_ref(message_frame(message, operand->frame));
+        return out->blob != NULL;
+    }
+    out->kind = OPERAND_VALUE;
+    if (map_get(&worker->held, work_value_key(out->id)))
+        return true;
+    if (operand->hash.len != HASH_BYTES || !operand->len ||
+        !step_is_peer(worker->step, operand->source))
+        return false;
+    work->waits[i] = (struct wait){true, (node_id_t)operand->source, operand->len, {0}};
+    memcpy(work->waits[i].hash, operand->hash.at, HASH_BYTES);
+    work->missing++;
+    return true;
+}
+
+bool work_read(const struct worker *worker, const struct message *message,
+               const struct wire_task_op *task, struct work *work)
+{
+    work->op.id = (struct value_id){task->job, task->op};
+    work->op.attempt = task->attempt;
+    work->op.first = task->first;
+    work->op.count = task->count;
+    if (!operator_find(task->opcode, &work->op.opcode))
+        return false;
+    const struct operator_traits *traits = operator_traits(work->op.opcode);
+    if (task->count)
+        return traits->over_leaves && !task->operands.n && task->first >= task->count &&
+               task->count <= UNIT_LEAVES_MAX;
+    if (!task->operands.n || task->operands.n > traits->operands_max)
+        return false;
+    for (size_t i = 0; i < task->operands.n; i++) {
+        work->op.n_operands = i + 1;
+        if (!read_operand(worker, message, task, i, work))
+            return false;
+    }
+    return true;
+}
