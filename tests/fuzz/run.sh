@@ -23,7 +23,7 @@ import msgpack
 # A seed for every message of the schema: a map with its name.
 root = pathlib.Path(sys.argv[1])
 schema = "".join(path.read_text() for path in pathlib.Path("shared/wire/schema").glob("*.h"))
-for name in re.findall(r"\bM\([A-Z_]+, (\w+),", schema):
+for name in re.findall(r"\bM\([A-Z_]+, (\w+), \w+_FIELDS,", schema):
     (root / "codec" / name).write_bytes(msgpack.packb({"type": name, "request": 1}))
 
 # A snapshot of two nodes: money in accounts, in a channel and in an outbox, a job and its operations.
