@@ -34,7 +34,7 @@ static void settle(struct node *node);
     X(snapshot, snapshots) \
     X(service, service)
 
-/* Who uses whom. */
+/* Who uses whom, and whose state snapshots record, in the order of their parts. */
 static void connect(struct node *node)
 {
     struct step *step = &node->step;
@@ -46,13 +46,11 @@ static void connect(struct node *node)
     node->worker = (struct worker){.step = step, .links = links, .raft = raft, .state = state};
     node->schedule = (struct schedule){.step = step, .links = links, .raft = raft, .state = state};
     node->ledger = (struct ledger){.step = step, .links = links, .raft = raft};
-    node->snapshots = (struct snapshots){.step = step,
-                                         .links = links,
-                                         .raft = raft,
-                                         .state = state,
-                                         .worker = &node->worker,
-                                         .schedule = &node->schedule,
-                                         .ledger = &node->ledger};
+    node->snapshots = (struct snapshots){.step = step, .links = links, .raft = raft};
+    snapshot_join(&node->snapshots, &ledger_participant, &node->ledger);
+    snapshot_join(&node->snapshots, &worker_participant, &node->worker);
+    snapshot_join(&node->snapshots, &schedule_participant, &node->schedule);
+    snapshot_join(&node->snapshots, &state_participant, &node->state);
     node->service = (struct service){.step = step,
                                      .links = links,
                                      .raft = raft,

@@ -4,6 +4,7 @@
 #ifndef CONCLAVE_CORE_LEDGER_H
 #define CONCLAVE_CORE_LEDGER_H
 
+#include "nodes/core/ledger/ledger_cut.h"
 #include "nodes/core/ledger/ledger_outbox.h"
 #include "nodes/core/ledger/ledger_queries.h"
 #include "nodes/core/ledger/ledger_requests.h"

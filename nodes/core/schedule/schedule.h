@@ -129,8 +129,8 @@ uint64_t schedule_deadline(const struct schedule *schedule);
 /* The level of the plan whose subtrees are handed out whole, for a job that is being submitted. */
 unsigned schedule_unit_level(const struct schedule *schedule, const struct plan *plan);
 
-/* Writes its part of a snapshot: the jobs in work, and who has what of them. */
-void schedule_record(const struct schedule *schedule, const struct cut_writer *writer);
+/* Its part of a snapshot: the jobs in work, and who has what of them. */
+extern const struct participant schedule_participant;
 
 /* Adds what is known about a job's progress, for people. */
 void schedule_explain(const struct schedule *schedule, const struct job *job, struct text *out);

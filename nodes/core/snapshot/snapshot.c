@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/state/state.h"
 #include "nodes/core/link/link.h"
 #include "nodes/core/snapshot/snapshot_internal.h"
 #include "shared/base/error.h"
@@ -69,7 +68,7 @@ void snapshot_release(struct snapshots *all, uint64_t *share)
 }
 
 /* Appends a part that is packed already (takes a new reference). */
-static void add_packed(struct recording *recording, struct blob *part)
+void recording_add_packed(struct recording *recording, struct blob *part)
 {
     recording->too_much =
         recording->too_much || !snapshot_charge(recording->all, &recording->bytes, part->len);
@@ -87,7 +86,7 @@ void recording_add(struct recording *recording, struct message *part)
     struct blob *packed = codec_pack(part);
     if (!packed)
         panic("a part of a snapshot cannot be encoded: %s", message_name(part->type));
-    add_packed(recording, packed);
+    recording_add_packed(recording, packed);
     blob_drop(&packed);
     message_drop(&part);
 }
@@ -104,8 +103,7 @@ static void recording_free(struct snapshots *snapshots, struct recording *record
     for (size_t i = 0; i < recording->n_parts; i++)
         blob_drop(&recording->parts[i]);
     free(recording->parts);
-    image_end(snapshots->state, &recording->checkpoint);
-    snapshot_free_ledger(&recording->ledger);
+    recording_drop_rests(snapshots, recording);
     for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++) {
         free(recording->channels[id].messages);
         free(recording->channels[id].ops);
@@ -146,42 +144,10 @@ static void open_channels(struct snapshots *snapshots, struct recording *recordi
     }
 }
 
-/* A slice of the ledger, at most one every IMAGE_SLICE_GAP_US for all recordings; true: all of it
- * is packed. */
-static bool pack_ledger(struct snapshots *snapshots, struct recording *recording)
-{
-    uint64_t before = recording->bytes;
-    if (!recording->ledger || recording->too_much)
-        return true;
-    if (snapshots->step->now_us >= snapshots->slice_us + IMAGE_SLICE_GAP_US) {
-        snapshots->slice_us = snapshots->step->now_us;
-        snapshots->slice_bytes = 0;
-    }
-    if (snapshots->slice_bytes >= IMAGE_SLICE_BYTES)
-        return false;
-    bool whole = snapshot_pack_ledger(recording, IMAGE_SLICE_BYTES - snapshots->slice_bytes);
-    snapshots->slice_bytes += recording->bytes - before;
-    return whole;
-}
-
-/* The coordinator's checkpoint is packed in slices; false: it is not whole yet. */
-static bool take_checkpoint(struct snapshots *snapshots, struct recording *recording)
-{
-    if (!recording->checkpoint)
-        return true;
-    const struct image *image = image_of(recording->checkpoint);
-    for (size_t i = 0; image && i < image->n; i++)
-        add_packed(recording, image->parts[i]);
-    if (image)
-        image_end(snapshots->state, &recording->checkpoint);
-    return image;
-}
-
 /* Local completion: nothing more is recorded. */
 static void close_if_done(struct snapshots *snapshots, struct recording *recording)
 {
-    if (recording->open || recording->closed || !pack_ledger(snapshots, recording) ||
-        !take_checkpoint(snapshots, recording))
+    if (recording->open || recording->closed || !recording_pack_rests(snapshots, recording))
         return;
     recording_add_channels(snapshots, recording);
     if (recording->too_much)
@@ -390,9 +356,7 @@ static const char *why_hopeless(const struct recording *recording)
 {
     if (recording->too_much)
         return TOO_MUCH;
-    if (recording->checkpoint && image_is_lost(recording->checkpoint))
-        return REPLACED;
-    return NULL;
+    return recording->lost ? REPLACED : NULL;
 }
 
 void snapshot_pump(struct snapshots *snapshots)
@@ -406,13 +370,13 @@ void snapshot_pump(struct snapshots *snapshots)
     for (struct recording *it = snapshots->recordings; it; it = next) {
         size_t before = 1;
         next = it->next;
+        if (!it->closed)
+            recording_pack_rests(snapshots, it);
         const char *why = why_hopeless(it);
         if (why) {
             give_up(snapshots, it, why);
             continue;
         }
-        if (!it->closed)
-            pack_ledger(snapshots, it);
         if (!it->open && !it->closed) {
             close_if_done(snapshots, it);
             continue; /* the initiator's own is gone by now */
@@ -465,7 +429,7 @@ uint64_t snapshot_deadline(const struct snapshots *snapshots)
     uint64_t at = collect_deadline(snapshots), slice_us = snapshots->slice_us + IMAGE_SLICE_GAP_US;
     uint64_t send_us = snapshots->send_us + IMAGE_SLICE_GAP_US;
     for (const struct recording *it = snapshots->recordings; it; it = it->next) {
-        if (it->ledger && slice_us < at)
+        if (recording_can_pack(snapshots, it) && slice_us < at)
             at = slice_us;
         if (it->closed && send_us < at)
             at = send_us;
@@ -491,8 +455,7 @@ void snapshot_check_invariants(const struct snapshots *snapshots)
         unsigned open = 0;
         for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++)
             open += it->channels[id].state == CUT_OPEN;
-        assert(open == it->open &&
-               (open || it->closed || it->checkpoint || it->ledger || it->too_much));
+        assert(open == it->open && (open || it->closed || it->too_much || recording_has_rests(it)));
         bytes += it->bytes;
         assert(!has_ended(snapshots, it->id));
         assert(it->id.initiator == snapshots->step->config.id ||

@@ -14,11 +14,7 @@
 #ifndef CONCLAVE_CORE_SNAPSHOT_H
 #define CONCLAVE_CORE_SNAPSHOT_H
 
-#include "nodes/core/ledger/ledger.h"
 #include "nodes/core/raft/raft.h"
-#include "nodes/core/schedule/schedule.h"
-#include "nodes/core/state/state.h"
-#include "nodes/core/worker/worker.h"
 
 /* What names a snapshot for ever: an incarnation is never repeated (see types.h). */
 struct snapshot_id {
@@ -44,8 +40,6 @@ struct cut_channel {
     size_t n_ops, ops_size;
 };
 
-struct frozen_ledger;
-
 /* What this node records, of one snapshot. */
 struct recording {
     struct recording *next;
@@ -61,10 +55,10 @@ struct recording {
     node_id_t first_marker; /* NODE_NONE: we are the initiator */
     struct blob **parts;    /* of the report: the state, then the channels; owned */
     size_t n_parts, parts_size, sent_parts;
-    struct frozen_ledger *ledger;   /* what of it is not packed yet; NULL: all is */
-    struct image_build *checkpoint; /* a coordinator's, until it is in the report; NULL: none */
-    unsigned open;                  /* channels whose marker has not come */
-    bool closed;                    /* all have: the report is being sent */
+    void *rests[PARTICIPANTS_MAX]; /* of each room's part, what is not packed yet; NULL: all is */
+    bool lost;                     /* a rest never will be: the recording is given up */
+    unsigned open;                 /* channels whose marker has not come */
+    bool closed;                   /* all have: the report is being sent */
     struct arena arena;
     struct cut_channel channels[]; /* by node */
 };
@@ -96,14 +90,19 @@ struct collection {
     struct collected nodes[]; /* by node */
 };
 
+/* A room whose state is recorded, too. */
+struct cut_room {
+    const struct participant *participant;
+    void *room;
+};
+
+/* Zero-initialize, then set the first three, and let the participants join. */
 struct snapshots {
     struct step *step;
     struct links *links;
     struct raft *raft;
-    struct state *state;
-    struct worker *worker;
-    struct schedule *schedule;
-    struct ledger *ledger;
+    struct cut_room rooms[PARTICIPANTS_MAX]; /* in the order of their parts */
+    size_t n_rooms;
     struct recording *recordings;
     struct collection *collections;
     size_t n_recordings, n_collections;
@@ -117,6 +116,9 @@ struct snapshots {
     size_t n_kept, kept_size;
     uint64_t periodic_us; /* when the clock takes the next one */
 };
+
+/* A room takes part from now on (borrows both). */
+void snapshot_join(struct snapshots *snapshots, const struct participant *participant, void *room);
 
 /* Takes a snapshot now. `client` is answered with its head once it is kept, or refused. 0: the
  * clock takes it. */

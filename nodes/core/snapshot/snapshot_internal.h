@@ -2,6 +2,8 @@
 #ifndef CONCLAVE_CORE_SNAPSHOT_INTERNAL_H
 #define CONCLAVE_CORE_SNAPSHOT_INTERNAL_H
 
+#include <assert.h>
+
 #include "nodes/core/snapshot/snapshot.h"
 
 bool snapshot_same(struct snapshot_id a, struct snapshot_id b);
@@ -17,8 +19,16 @@ void snapshot_release(struct snapshots *all, uint64_t *share);
 /* Appends a part to the report (takes the message). */
 void recording_add(struct recording *recording, struct message *part);
 
-/* Writes the own state at the cut as the first parts of the report: snapshot_state.c. */
+/* Writes the own state at the cut as the first parts of the report. What participants could not
+ * write in that step is packed afterwards: a slice at most, true when all is; then it is dropped,
+ * or before. snapshot_record.c. */
 void recording_add_state(struct snapshots *snapshots, struct recording *recording);
+bool recording_pack_rests(struct snapshots *snapshots, struct recording *recording);
+void recording_drop_rests(struct snapshots *snapshots, struct recording *recording);
+bool recording_has_rests(const struct recording *recording);
+
+/* True while a slice would pack something. */
+bool recording_can_pack(const struct snapshots *snapshots, const struct recording *recording);
 
 /* Appends what the channels held, once all are closed or void: snapshot_channel.c. */
 void recording_add_channels(struct snapshots *snapshots, struct recording *recording);
@@ -39,11 +49,8 @@ void collect_own_failed(struct snapshots *snapshots, struct snapshot_id id, cons
 /* Markers of this snapshot that come from now on are late. */
 void snapshot_remember_end(struct snapshots *snapshots, struct snapshot_id id);
 
-/* Notes accounts, key-value state, outbox and marks as they are now; packs about so many bytes of
- * that, true: all is packed; forgets it. snapshot_ledger.c. */
-void snapshot_add_ledger(struct snapshots *snapshots, struct recording *recording);
-bool snapshot_pack_ledger(struct recording *recording, uint64_t bytes);
-void snapshot_free_ledger(struct frozen_ledger **frozen);
+/* Appends a part that is packed already (takes a new reference). */
+void recording_add_packed(struct recording *recording, struct blob *part);
 
 /* Jobs have a term, so ids below the first one are free: a kept snapshot is the
  * value (counter, 1). */

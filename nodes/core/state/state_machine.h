@@ -10,6 +10,9 @@
  * finished, NULL: none. */
 extern const struct machine state_machine;
 
+/* Its part of a snapshot; the room is a struct state. */
+extern const struct participant state_participant;
+
 /* An empty state, of a node that starts. */
 void state_init(struct state *state, struct step *step);
 

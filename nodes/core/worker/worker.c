@@ -520,13 +520,3 @@ void worker_check_invariants(const struct worker *worker)
     assert(worker->n_submitted <= COMPUTE_IN_FLIGHT);
     assert(!worker->held.count == !worker->held_bytes);
 }
-
-void worker_record(const struct worker *worker, const struct cut_writer *writer)
-{
-    struct cut_ops queued = {.writer = writer};
-    for (const struct work *work = worker->first; work; work = work->next)
-        cut_add_op(&queued, (struct wire_cut_op){.job = work->op.id.job,
-                                                 .op = work->op.id.op,
-                                                 .attempt = work->op.attempt});
-    cut_end_ops(&queued);
-}

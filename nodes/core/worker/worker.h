@@ -67,7 +67,7 @@ uint64_t worker_deadline(const struct worker *worker);
 void worker_clear(struct worker *worker);
 void worker_check_invariants(const struct worker *worker);
 
-/* Writes its part of a snapshot: every operation that waits or is executed here. */
-void worker_record(const struct worker *worker, const struct cut_writer *writer);
+/* Its part of a snapshot: every operation that waits or is executed here. */
+extern const struct participant worker_participant;
 
 #endif

@@ -44,12 +44,18 @@ static void add_assigned(const struct schedule *schedule, struct cut_ops *ops)
     }
 }
 
-void schedule_record(const struct schedule *schedule, const struct cut_writer *writer)
+static void *record(void *room, const struct cut_writer *writer)
 {
+    const struct schedule *schedule = room;
     struct cut_ops assigned = {.writer = writer, .coordinator = true};
-    if (!raft_serves(schedule->raft))
-        return;
     add_jobs(schedule, writer);
     add_assigned(schedule, &assigned);
     cut_end_ops(&assigned);
+    return NULL;
 }
+
+const struct participant schedule_participant = {
+    .name = "schedule",
+    .coordinators = true,
+    .record = record,
+};

@@ -5,7 +5,7 @@
  * letters as they are on disk). It is packed in slices afterwards. */
 #include <stdlib.h>
 
-#include "nodes/core/snapshot/snapshot_internal.h"
+#include "nodes/core/ledger/ledger_cut.h"
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 
@@ -14,18 +14,36 @@
 
 /* A list of rows under construction, a part for every so many. */
 struct rows {
-    struct recording *recording;
+    const struct cut_writer *writer;
     enum message_type type;
     struct message *part;
     size_t bytes;
+    uint64_t written; /* of parts that are complete ... */
+    uint64_t most;    /* ... and how much may be written now */
+    bool refused;     /* no more fits into the memory of snapshots */
 };
 
 static void flush(struct rows *rows)
 {
-    if (rows->part)
-        recording_add(rows->recording, rows->part);
+    if (rows->part) {
+        uint64_t written = rows->writer->add(rows->writer->context, rows->part);
+        rows->written += written;
+        rows->refused = rows->refused || !written;
+    }
     rows->part = NULL;
     rows->bytes = 0;
+}
+
+static bool has_room(const struct rows *rows)
+{
+    return !rows->refused && rows->written + rows->bytes < rows->most;
+}
+
+/* Rows of another type follow. */
+static void begin(struct rows *rows, enum message_type type)
+{
+    flush(rows);
+    rows->type = type;
 }
 
 /* The part that the next row of so many bytes goes into. */
@@ -66,14 +84,14 @@ struct frozen_ledger {
     size_t at_account, at_value, at_letter; /* these are packed */
 };
 
-static void freeze_letters(struct frozen_ledger *frozen, const struct snapshots *snapshots)
+static void freeze_letters(struct frozen_ledger *frozen, const struct ledger *ledger)
 {
     size_t n = 0;
-    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++)
-        n += snapshots->ledger->outgoing[id].n;
+    for (node_id_t id = 1; id <= ledger->step->config.n_nodes; id++)
+        n += ledger->outgoing[id].n;
     frozen->letters = mem_new(n, sizeof *frozen->letters);
-    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++) {
-        const struct outgoing *outgoing = &snapshots->ledger->outgoing[id];
+    for (node_id_t id = 1; id <= ledger->step->config.n_nodes; id++) {
+        const struct outgoing *outgoing = &ledger->outgoing[id];
         for (size_t i = 0; i < outgoing->n; i++) {
             const struct letter *it = &outgoing->ring[(outgoing->head + i) % outgoing->ring_size];
             frozen->letters[frozen->n_letters++] =
@@ -83,9 +101,8 @@ static void freeze_letters(struct frozen_ledger *frozen, const struct snapshots 
     }
 }
 
-static struct frozen_ledger *freeze(const struct snapshots *snapshots)
+static struct frozen_ledger *freeze(const struct ledger *ledger)
 {
-    const struct ledger *ledger = snapshots->ledger;
     struct frozen_ledger *frozen = mem_new(1, sizeof *frozen);
     frozen->n_accounts = ledger->accounts.n;
     frozen->accounts = mem_new(frozen->n_accounts, sizeof *frozen->accounts);
@@ -97,16 +114,14 @@ static struct frozen_ledger *freeze(const struct snapshots *snapshots)
     for (size_t i = 0; i < frozen->n_values; i++)
         frozen->values[i] =
             (struct frozen_value){ledger->values.at[i], blob_ref(ledger->values.at[i]->value)};
-    freeze_letters(frozen, snapshots);
+    freeze_letters(frozen, ledger);
     return frozen;
 }
 
-void snapshot_free_ledger(struct frozen_ledger **frozen)
+static void drop(void *room, void *rest)
 {
-    struct frozen_ledger *it = *frozen;
-    *frozen = NULL;
-    if (!it)
-        return;
+    struct frozen_ledger *it = rest;
+    (void)room;
     for (size_t i = 0; i < it->n_values; i++)
         blob_drop(&it->values[i].value);
     for (size_t i = 0; i < it->n_letters; i++)
@@ -119,41 +134,39 @@ void snapshot_free_ledger(struct frozen_ledger **frozen)
 
 /* --- accounts and values --- */
 
-/* Each packs rows until the recording has grown to `end`; true: all are. */
-static bool add_accounts(struct frozen_ledger *frozen, struct recording *recording, uint64_t end)
+/* Each packs rows until so much is written; true: all are. */
+static bool add_accounts(struct frozen_ledger *frozen, struct rows *rows)
 {
-    struct rows rows = {recording, MESSAGE_CUT_ACCOUNTS, NULL, 0};
     size_t n = 0;
-    while (frozen->at_account < frozen->n_accounts && recording->bytes + rows.bytes < end &&
-           !recording->too_much) {
+    begin(rows, MESSAGE_CUT_ACCOUNTS);
+    while (frozen->at_account < frozen->n_accounts && has_room(rows)) {
         const struct frozen_account *it = &frozen->accounts[frozen->at_account++];
         struct slice name = slice_of(it->row->name);
-        struct wire_cut_accounts *part = &part_for(&rows, name.len, n)->as.cut_accounts;
+        struct wire_cut_accounts *part = &part_for(rows, name.len, n)->as.cut_accounts;
         if (!part->rows.at)
-            part->rows.at = message_room(rows.part, CUT_ROWS_MAX, sizeof *part->rows.at);
+            part->rows.at = message_room(rows->part, CUT_ROWS_MAX, sizeof *part->rows.at);
         part->rows.at[part->rows.n++] = (struct wire_cut_account){name, it->balance};
         n = part->rows.n;
     }
-    flush(&rows);
+    flush(rows);
     return frozen->at_account == frozen->n_accounts;
 }
 
-static bool add_pairs(struct frozen_ledger *frozen, struct recording *recording, uint64_t end)
+static bool add_pairs(struct frozen_ledger *frozen, struct rows *rows)
 {
-    struct rows rows = {recording, MESSAGE_CUT_PAIRS, NULL, 0};
     size_t n = 0;
-    while (frozen->at_value < frozen->n_values && recording->bytes + rows.bytes < end &&
-           !recording->too_much) {
+    begin(rows, MESSAGE_CUT_PAIRS);
+    while (frozen->at_value < frozen->n_values && has_room(rows)) {
         const struct frozen_value *it = &frozen->values[frozen->at_value++];
         struct slice name = slice_of(it->row->name);
-        struct wire_cut_pairs *part = &part_for(&rows, name.len + it->value->len, n)->as.cut_pairs;
+        struct wire_cut_pairs *part = &part_for(rows, name.len + it->value->len, n)->as.cut_pairs;
         if (!part->rows.at)
-            part->rows.at = message_room(rows.part, CUT_ROWS_MAX, sizeof *part->rows.at);
+            part->rows.at = message_room(rows->part, CUT_ROWS_MAX, sizeof *part->rows.at);
         part->rows.at[part->rows.n++] =
             (struct wire_cut_pair){name, {it->value->at, it->value->len}};
         n = part->rows.n;
     }
-    flush(&rows);
+    flush(rows);
     return frozen->at_value == frozen->n_values;
 }
 
@@ -194,63 +207,76 @@ static void add_letter(struct rows *rows, const struct frozen_letter *letter, si
     message_drop(&message);
 }
 
-static void add_marks(const struct snapshots *snapshots, struct rows *rows)
+static void add_marks(const struct ledger *ledger, struct rows *rows)
 {
-    struct message *message = part_for(rows, snapshots->step->config.n_nodes * ROW_BYTES, 0);
+    struct message *message = part_for(rows, ledger->step->config.n_nodes * ROW_BYTES, 0);
     struct wire_cut_ledger *part = &message->as.cut_ledger;
     part->applied.at =
-        message_room(message, snapshots->step->config.n_nodes, sizeof *part->applied.at);
-    part->issued.at =
-        message_room(message, snapshots->step->config.n_nodes, sizeof *part->issued.at);
-    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++) {
-        const struct incoming *incoming = &snapshots->ledger->incoming[id];
+        message_room(message, ledger->step->config.n_nodes, sizeof *part->applied.at);
+    part->issued.at = message_room(message, ledger->step->config.n_nodes, sizeof *part->issued.at);
+    for (node_id_t id = 1; id <= ledger->step->config.n_nodes; id++) {
+        const struct incoming *incoming = &ledger->incoming[id];
         if (incoming->epoch)
             part->applied.at[part->applied.n++] =
                 (struct wire_cut_applied){id, incoming->epoch, incoming->applied};
-        if (snapshots->ledger->outgoing[id].last)
+        if (ledger->outgoing[id].last)
             part->issued.at[part->issued.n++] =
-                (struct wire_cut_applied){id, snapshots->ledger->epoch,
-                                          snapshots->ledger->outgoing[id].last};
+                (struct wire_cut_applied){id, ledger->epoch, ledger->outgoing[id].last};
     }
 }
 
-static bool add_letters(struct frozen_ledger *frozen, struct recording *recording, uint64_t end)
+static bool add_letters(struct frozen_ledger *frozen, struct rows *rows)
 {
-    struct rows rows = {recording, MESSAGE_CUT_LEDGER, NULL, 0};
     size_t n = 0;
-    while (frozen->at_letter < frozen->n_letters && recording->bytes + rows.bytes < end &&
-           !recording->too_much)
-        add_letter(&rows, &frozen->letters[frozen->at_letter++], &n);
-    flush(&rows);
+    begin(rows, MESSAGE_CUT_LEDGER);
+    while (frozen->at_letter < frozen->n_letters && has_room(rows))
+        add_letter(rows, &frozen->letters[frozen->at_letter++], &n);
+    flush(rows);
     return frozen->at_letter == frozen->n_letters;
 }
 
-/* --- all of it --- */
+/* --- participant.h --- */
 
-bool snapshot_pack_ledger(struct recording *recording, uint64_t bytes)
+static void count(const void *room, struct wire_cut_state *head)
 {
-    struct frozen_ledger *frozen = recording->ledger;
-    uint64_t end = recording->bytes + bytes;
-    if (!frozen)
-        return true;
-    if (!add_accounts(frozen, recording, end) || !add_pairs(frozen, recording, end) ||
-        !add_letters(frozen, recording, end))
-        return false;
-    snapshot_free_ledger(&recording->ledger);
+    head->epoch = ((const struct ledger *)room)->epoch;
+}
+
+static void *record(void *room, const struct cut_writer *writer)
+{
+    const struct ledger *ledger = room;
+    struct rows rows = {.writer = writer, .type = MESSAGE_CUT_LEDGER};
+    add_marks(ledger, &rows);
+    flush(&rows);
+    struct frozen_ledger *frozen = freeze(ledger);
+    writer->add_rest(writer->context, frozen->n_accounts * sizeof *frozen->accounts +
+                                          frozen->n_values * sizeof *frozen->values +
+                                          frozen->n_letters * sizeof *frozen->letters);
+    return frozen;
+}
+
+static enum cut_progress pack(void *room, void *rest, const struct cut_writer *writer,
+                              uint64_t bytes)
+{
+    struct frozen_ledger *frozen = rest;
+    struct rows rows = {.writer = writer, .most = bytes};
+    (void)room;
+    bool all =
+        add_accounts(frozen, &rows) && add_pairs(frozen, &rows) && add_letters(frozen, &rows);
+    return all ? CUT_WRITTEN : CUT_GOES_ON;
+}
+
+static bool can_pack(const void *rest)
+{
+    (void)rest;
     return true;
 }
 
-void snapshot_add_ledger(struct snapshots *snapshots, struct recording *recording)
-{
-    struct rows rows = {recording, MESSAGE_CUT_LEDGER, NULL, 0};
-    add_marks(snapshots, &rows);
-    flush(&rows);
-    snapshot_free_ledger(&recording->ledger);
-    recording->ledger = freeze(snapshots);
-    const struct frozen_ledger *frozen = recording->ledger;
-    uint64_t bytes = frozen->n_accounts * sizeof *frozen->accounts +
-                     frozen->n_values * sizeof *frozen->values +
-                     frozen->n_letters * sizeof *frozen->letters;
-    recording->too_much =
-        recording->too_much || !snapshot_charge(recording->all, &recording->bytes, bytes);
-}
+const struct participant ledger_participant = {
+    .name = "ledger",
+    .count = count,
+    .record = record,
+    .pack = pack,
+    .can_pack = can_pack,
+    .drop = drop,
+};
