@@ -204,6 +204,7 @@ $(B)/headers/%.ok: % $(B)/flags
 check-layers: $(call lib,core) ## nodes/core knows nothing of sockets, disks, clocks, threads
 	@$(PYTHON) tests/tools/check-source.py layers
 	@$(PYTHON) tests/tools/check-source.py rooms
+	@$(PYTHON) tests/tools/check-source.py rooms-fail
 	@$(PYTHON) tests/tools/check-source.py state
 	@$(PYTHON) tests/tools/check-source.py symbols $(call lib,core)
 

@@ -2,16 +2,21 @@
 """Checks on the source text that a compiler does not make.
 
   check-source.py layers            who may include what
-  check-source.py rooms             rooms of nodes/core: downwards only, through the door; no circles anywhere
+  check-source.py rooms             rooms of nodes/core: downwards only, through the door; no circles anywhere;
+                                    what a node consists of is node.c's alone
+  check-source.py rooms-fail        the same, of copies of the source with one fault each: that it finds them
   check-source.py lengths           files and functions that do not fit a head
   check-source.py state             every field of the replicated state is in a list of compare.c
   check-source.py bans              functions that nobody calls, and those that no core calls
   check-source.py symbols LIB...    what the cores' objects ask of the outside world
 """
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 ROOTS = ("shared", "nodes", "broker", "clients")
 CORE = "nodes/core/"
@@ -47,6 +52,8 @@ LIBRARIES = ("values", "records")
 PUBLIC = CORE + "kinds/kinds.h"
 # Where a node is put together.
 TOP = ("nodes/core/node.c", "nodes/core/node.h", "nodes/core/rooms.h")
+# struct node as what it consists of: for node.c, and for tests that look inside.
+INSIDE = "nodes/core/rooms.h"
 
 # A file that passes this is two, and a function fits a screen. Tables are no functions.
 FILE_LINES_MAX, FUNCTION_LINES_MAX, COLUMNS_MAX = 600, 70, 100
@@ -111,6 +118,8 @@ def core_faults(core):
 
 def room_faults(path, line, header):
     """What is wrong with one include of a room's header."""
+    if header == INSIDE and str(path) != "nodes/core/node.c":
+        return [f"{path}:{line}: includes {header}; struct node is known to nodes/core/node.c alone (and to tests)"]
     room = re.match(CORE + r"(\w+)/", header)
     if not room or room.group(1) in LIBRARIES:
         return []
@@ -150,16 +159,57 @@ def find_circle(graph):
     return next(filter(None, map(visit, sorted(graph))), None)
 
 
+def node_faults(path):
+    """Rooms have their own structs, never the node's."""
+    if not str(path).startswith(CORE) or str(path) in TOP:
+        return []
+    return [f"{path}:{number}: a room that names struct node"
+            for number, line in enumerate(code_of(path).splitlines(), 1) if re.search(r"\bstruct node\b", line)]
+
+
 def rooms():
     faults, graph = [], {}
     for path in sources():
+        faults += node_faults(path)
         graph[str(path)] = [header for _, header in includes(path)]
         for line, header in includes(path):
             faults += room_faults(path, line, header)
     circle = find_circle(graph)
     if circle:
         faults.append("files include each other: " + " -> ".join(circle))
-    return faults, "rooms: " + " < ".join(ROOMS) + ", each through its door; no circle of includes in the whole tree"
+    return faults, ("rooms: " + " < ".join(ROOMS) + ", each through its door; struct node is known to node.c alone; "
+                    "no circle of includes in the whole tree")
+
+
+# What is planted in a file, and what rooms() must say of it.
+PLANTED = {
+    "an include upwards": ("nodes/core/link/peers.c", '#include "nodes/core/raft/raft.h"', "raft lies above it"),
+    "one past a door": ("nodes/core/worker/worker.c", '#include "nodes/core/raft/election.h"', "the door of that room is"),
+    "one into the rooms from outside": ("nodes/io/loop.c", '#include "nodes/core/step/step.h"', "only nodes/core/node.h"),
+    "a circle of two files": ("shared/base/blob.h", '#include "shared/wire/message.h"', "files include each other"),
+    "a circle in one room": ("nodes/core/raft/machine.h", '#include "nodes/core/raft/sweep.h"',
+                             "files include each other"),
+    "a program that looks into a node": ("nodes/io/loop.c", '#include "nodes/core/rooms.h"', "struct node is known to"),
+    "a room that looks into a node": ("nodes/core/ledger/ledger.c", "struct node *whole;", "names struct node"),
+}
+
+
+def rooms_fail():
+    faults, home = [], os.getcwd()
+    with tempfile.TemporaryDirectory() as copy:
+        for path in sources():
+            pathlib.Path(copy, path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, pathlib.Path(copy, path))
+        os.chdir(copy)
+        for name, (file, line, expected) in PLANTED.items():
+            sound = pathlib.Path(file).read_text(encoding="utf-8")
+            pathlib.Path(file).write_text(line + "\n" + sound, encoding="utf-8")
+            found, _ = rooms()
+            pathlib.Path(file).write_text(sound, encoding="utf-8")
+            if not found or not all(expected in it for it in found):
+                faults.append(f"{name}, planted in {file}, is not found: {found or 'nothing is'}")
+        os.chdir(home)
+    return faults, f"rooms-fail: {len(PLANTED)} planted faults are found: " + ", ".join(PLANTED)
 
 
 def functions(lines):
@@ -243,7 +293,8 @@ def symbols(archives):
 
 
 def main(argv):
-    checks = {"layers": layers, "rooms": rooms, "state": state, "lengths": lengths, "bans": bans, "symbols": lambda: symbols(argv[1:])}
+    checks = {"layers": layers, "rooms": rooms, "rooms-fail": rooms_fail, "state": state, "lengths": lengths,
+              "bans": bans, "symbols": lambda: symbols(argv[1:])}
     if not argv or argv[0] not in checks:
         sys.exit(__doc__)
     faults, summary = checks[argv[0]]()
