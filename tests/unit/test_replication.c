@@ -385,14 +385,15 @@ static void who_waits_for_values_is_sent_nothing_more_meanwhile(void **state)
     say_append_reply(stage, (struct wire_append_reply){.ok = true, .match = match, .wait = true});
     say_append_reply(stage, (struct wire_append_reply){.match = match});
     stage_run(stage, APPEND_RESEND_US / 2);
-    assert_true(replica->probing && replica->match == match && replica->in_flight == 1);
+    assert_true(replica->state == REPLICA_PROBE && replica->match == match &&
+                replica->in_flight == 1);
     /* After a while it is asked again, with one append and not with all. */
     stage_run(stage, APPEND_RESEND_US);
-    assert_true(replica->probing && replica->in_flight == 1);
+    assert_true(replica->state == REPLICA_PROBE && replica->in_flight == 1);
     say_append_reply(stage, (struct wire_append_reply){.ok = true, .match = match});
     stage_no_rules(stage);
     stage_run(stage, SECOND_US);
-    assert_true(stage_logs_are_equal(stage, 1, 3) && !replica->probing);
+    assert_true(stage_logs_are_equal(stage, 1, 3) && replica->state == REPLICA_PIPELINE);
     stage_free(&stage);
 }
 

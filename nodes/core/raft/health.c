@@ -80,7 +80,7 @@ static bool is_moving(const struct raft *raft, node_id_t id)
     if (replica->moved_us > since_us)
         since_us = replica->moved_us;
     /* the checkpoint for it, slice by slice */
-    bool builds = replica->install && !replica->image && raft->journal.build;
+    bool builds = replica->state == REPLICA_INSTALL && !replica->image && raft->journal.build;
     return replica->match == raft->journal.last || builds ||
            is_within(since_us, stall_us(raft), raft->step->now_us);
 }

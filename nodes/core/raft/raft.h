@@ -13,6 +13,7 @@
 #include "nodes/core/raft/members.h"
 #include "nodes/core/raft/raft_types.h"
 #include "nodes/core/raft/repair.h"
+#include "nodes/core/raft/replica.h"
 #include "nodes/core/raft/replication.h"
 #include "nodes/core/raft/space.h"
 #include "nodes/core/raft/sweep.h"

@@ -8,36 +8,10 @@
 
 #include "nodes/core/link/link.h"
 #include "nodes/core/raft/machine.h"
+#include "nodes/core/raft/replica.h"
 #include "shared/base/map.h"
 
-/* --- replication: the coordinator's view of a follower, and a follower's of what it lacks --- */
-
-/* Whether a peer keeps up, as the coordinator sees it: health.h. */
-struct level {
-    log_index_t goal;  /* what was committed at since_us */
-    uint64_t since_us; /* 0: it was not alive */
-    bool reached;      /* it has been level since it is alive */
-    bool behind;       /* it was said to be behind */
-};
-
-struct replica {
-    log_index_t next, match; /* Raft's nextIndex and matchIndex */
-    log_index_t probe;       /* while match is unknown (0): where the last probe began */
-    unsigned in_flight;      /* appends or installs not answered yet */
-    uint64_t sent_us;        /* the last one */
-    uint64_t sent_round, answered_round;
-    log_index_t sent_commit;
-    bool probing; /* it refused or did not answer: one empty append at a time until it agrees */
-    uint64_t probe_round; /* answers of an earlier round are to what was sent before */
-    bool install; /* it lacks what the log does not hold any more: it gets a checkpoint ... */
-    struct image *image; /* ... this one; NULL: it is being built */
-    log_index_t useless; /* values that a checkpoint up to here refers to are gone */
-    size_t sent_parts, told_parts;
-    uint64_t moved_us; /* when it last acknowledged more, or took in bytes of values for it */
-    bool heard;        /* its heartbeat came ... */
-    uint64_t fetched;  /* ... and said that so many bytes of values came while entries waited */
-    struct level level;
-};
+/* --- a follower's view of what it lacks --- */
 
 /* looked for here --> fetched --> kept; what fails rests, and is looked for again. */
 enum need_state { NEED_LOOKING, NEED_FETCHING, NEED_KEEPING, NEED_RESTING };

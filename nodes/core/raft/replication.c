@@ -1,6 +1,5 @@
 #include "nodes/core/raft/replication.h"
 
-#include <assert.h>
 #include <inttypes.h>
 
 #include "nodes/core/raft/election.h"
@@ -12,68 +11,34 @@
 #include "shared/base/mutant.h"
 #include "shared/base/quorum.h"
 
-static void stop_install(struct replica *replica)
-{
-    image_drop(&replica->image);
-    replica->install = false;
-    replica->sent_parts = replica->told_parts = 0;
-}
-
-/* What is on its way may be lost: back to what the follower is known to have. While that is not
- * known the probe is repeated; nothing says yet that it lacks the log from the beginning. */
-static void go_back(struct replica *replica)
-{
-    replica->next = replica->match ? replica->match + 1 : replica->probe;
-}
-
 void replication_probe(struct raft *raft, node_id_t peer)
 {
-    struct replica *replica = &raft->replicas[peer];
-    stop_install(replica);
-    go_back(replica);
-    replica->in_flight = 0;
-    replica->probing = false;
-    replica->sent_us = 0;
-    replica->sent_commit = 0;
+    replica_reconnected(&raft->replicas[peer]);
 }
 
 void replication_forget(struct raft *raft, node_id_t peer)
 {
-    struct replica *replica = &raft->replicas[peer];
-    stop_install(replica);
-    log_index_t probe = raft->journal.last + 1;
-    *replica = (struct replica){.next = probe, .probe = probe};
+    replica_forget(&raft->replicas[peer], raft->journal.last);
 }
 
 void replication_start(struct raft *raft)
 {
-    for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++) {
+    for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++)
         replication_forget(raft, id);
-    }
     raft->replication = (struct replication){0};
 }
 
 void replication_stop(struct raft *raft)
 {
     for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++)
-        stop_install(&raft->replicas[id]);
+        replica_drop_image(&raft->replicas[id]);
 }
 
-/* Nothing more is sent ahead before it agrees: a follower that is slow, or lacks an entry, would be
- * sent everything again and again, and only fall further behind. By the time it answers a probe it
- * has seen all that was sent before, so the answer tells what was lost; an answer to something
- * earlier is told apart by its round. While nothing is known of its log, one append at a time is on
- * its way in any case. */
-static void start_probing(struct raft *raft, struct replica *replica)
+/* A probe needs a round of its own. */
+static void doubt(struct raft *raft, struct replica *replica)
 {
-    if (!replica->match)
-        replica->next = replica->probe;
-    else if (!replica->probing) {
-        replica->probing = true;
-        replica->probe_round = ++raft->replication.round;
-    }
-    replica->in_flight = 0;
-    replica->sent_us = 0; /* what it told may be lost, too: the commit index, a round */
+    if (replica_doubt(replica, raft->replication.round + 1))
+        raft->replication.round++;
 }
 
 /* --- counting --- */
@@ -146,12 +111,13 @@ static void send_append(struct raft *raft, node_id_t id)
         most = APPEND_ENTRIES_MAX;
     append->term = raft->step->term;
     append->round = raft->replication.round;
-    append->prev_index = replica->probing ? replica->match : replica->next - 1;
+    append->prev_index = replica_prev(replica);
     append->commit = raft->journal.commit;
     append->cluster_id = message_copy(message, step_cluster_id(raft->step));
     journal_term(raft, append->prev_index, &append->prev_term);
     append->entries.at = message_room(message, most, sizeof *append->entries.at);
-    while (!replica->probing && replica->next <= raft->journal.last && append->entries.n < most) {
+    while (replica->state != REPLICA_PROBE && replica->next <= raft->journal.last &&
+           append->entries.n < most) {
         const struct log_entry *entry = journal_at(raft, replica->next);
         if (append->entries.n && bytes + entry->packed->len > APPEND_BYTES_MAX)
             break;
@@ -231,10 +197,7 @@ static void take_image(struct raft *raft, node_id_t id)
 static void begin_install(struct raft *raft, node_id_t id)
 {
     struct replica *replica = &raft->replicas[id];
-    stop_install(replica);
-    replica->install = true;
-    replica->in_flight = 0;
-    replica->probing = false;
+    replica_install(replica);
     take_image(raft, id);
 }
 
@@ -244,8 +207,7 @@ static bool is_unanswered(const struct raft *raft, node_id_t id)
 {
     const struct replica *replica = &raft->replicas[id];
     const struct message *heartbeat = raft->links->peers[id].heartbeat;
-    bool sent_ahead = replica->match && replica->next > replica->match + 1;
-    if (replica->in_flight || sent_ahead || replica->image ||
+    if (replica->in_flight || replica_is_ahead(replica) || replica->image ||
         replica->answered_round < replica->sent_round)
         return true;
     /* The answer in which it first claimed to vote was lost: only answers count. */
@@ -261,14 +223,20 @@ static void check_silence(struct raft *raft, node_id_t id)
     struct replica *replica = &raft->replicas[id];
     if (raft->step->now_us < replica->sent_us + APPEND_RESEND_US || !is_unanswered(raft, id))
         return;
-    if (replica->install && !replica->image)
-        return;
-    if (replica->image) {
+    if (replica->state != REPLICA_INSTALL) {
+        doubt(raft, replica);
+    } else if (replica->image) {
         replica->sent_parts = replica->told_parts;
         replica->in_flight = 0;
-    } else {
-        start_probing(raft, replica);
     }
+}
+
+static void pump_install(struct raft *raft, node_id_t id)
+{
+    struct replica *replica = &raft->replicas[id];
+    while (replica->image && replica->sent_parts < replica->image->n &&
+           replica->in_flight < INSTALL_WINDOW)
+        send_parts(raft, id);
 }
 
 static void pump(struct raft *raft, node_id_t id)
@@ -279,20 +247,19 @@ static void pump(struct raft *raft, node_id_t id)
         return;
     check_silence(raft, id);
     bool full = space_peer_is_full(raft, id);
-    bool behind = (replica->probing ? replica->match + 1 : replica->next) <= raft->journal.base;
-    if (full && (replica->install || behind))
+    bool behind = replica_prev(replica) < raft->journal.base;
+    if (full && (replica->state == REPLICA_INSTALL || behind))
         return;
-    if (!replica->install && behind)
+    if (replica->state != REPLICA_INSTALL && behind)
         begin_install(raft, id);
-    else if (replica->install && !replica->image)
+    else if (replica->state == REPLICA_INSTALL && !replica->image)
         take_image(raft, id);
-    while (replica->image && replica->sent_parts < replica->image->n &&
-           replica->in_flight < INSTALL_WINDOW)
-        send_parts(raft, id);
-    if (replica->install)
+    if (replica->state == REPLICA_INSTALL) {
+        pump_install(raft, id);
         return;
-    /* Until it has agreed once, or while it can take nothing in, one probe at a time. */
-    unsigned window = replica->match && !full && !replica->probing ? APPEND_WINDOW : 1;
+    }
+    /* While it can take nothing in, one at a time. */
+    unsigned window = full ? 1 : replica_window(replica);
     while (replica->next <= raft->journal.last && replica->in_flight < window)
         send_append(raft, id);
     bool news = replica->sent_round < raft->replication.asked ||
@@ -337,35 +304,21 @@ static bool is_current(struct raft *raft, node_id_t from, term_t term, uint64_t 
     return true;
 }
 
-static void note_answer(struct raft *raft, struct replica *replica)
-{
-    if (replica->in_flight)
-        replica->in_flight--;
-    replica->sent_us = raft->step->now_us;
-}
-
 /* What the answer says about what to send next. */
 static void follow_answer(struct raft *raft, struct replica *replica,
                           const struct wire_append_reply *reply)
 {
-    if (!reply->ok && !replica->match) {
-        log_index_t next = reply->match + 1 < replica->next ? reply->match + 1 : replica->next - 1;
-        replica->probe = next ? next : 1;
-    }
     if (!reply->ok) {
-        start_probing(raft, replica);
+        replica_refused(replica, reply->match);
+        doubt(raft, replica);
         return;
     }
     if (reply->wait) {
         replica->sent_us = raft->step->now_us; /* it has got it, and will answer again */
         return;
     }
-    note_answer(raft, replica);
-    if (replica->probing)
-        replica->next = replica->match + 1;
-    if (replica->next == replica->match + 1)
-        replica->in_flight = 0; /* one answer may stand for several appends that waited */
-    replica->probing = false;
+    replica_answered(replica, raft->step->now_us);
+    replica_agreed(replica);
 }
 
 /* What is committed anywhere is in the log of every later coordinator (Raft 5.4.3), so one that has
@@ -392,19 +345,15 @@ void replication_append_reply(struct raft *raft, node_id_t from,
     learn_commit(raft, reply->commit);
     /* Values that an older full checkpoint refers to may be gone by now, too. */
     bool anew = replica->image && replica->image->index < raft->journal.applied;
-    if (reply->install && (!replica->install || anew)) {
+    if (reply->install && (replica->state != REPLICA_INSTALL || anew)) {
         replica->useless = anew ? replica->image->index : replica->useless;
         begin_install(raft, from);
     }
-    if (replica->install)
+    if (replica->state == REPLICA_INSTALL)
         return;
-    if (reply->ok && reply->match > replica->match) {
-        replica->match = reply->match;
+    if (reply->ok && replica_matched(replica, reply->match))
         health_moved(raft, from);
-    }
-    if (replica->next <= replica->match)
-        replica->next = replica->match + 1;
-    if (!replica->probing || reply->round >= replica->probe_round)
+    if (replica->state != REPLICA_PROBE || reply->round >= replica->probe_round)
         follow_answer(raft, replica, reply);
     replication_advance(raft);
 }
@@ -421,7 +370,7 @@ void replication_install_reply(struct raft *raft, node_id_t from,
         step_reject(raft->step, from, "it has more parts than there are");
         return;
     }
-    note_answer(raft, replica);
+    replica_answered(replica, raft->step->now_us);
     if (reply->next > replica->told_parts)
         health_moved(raft, from);
     replica->told_parts = reply->next;
@@ -431,12 +380,7 @@ void replication_install_reply(struct raft *raft, node_id_t from,
             replica->sent_parts = reply->next;
         return;
     }
-    if (reply->index > replica->match)
-        replica->match = reply->index;
-    stop_install(replica);
-    replica->next = replica->match + 1;
-    replica->in_flight = 0;
-    replica->sent_us = 0;
+    replica_installed(replica, reply->index);
     replication_advance(raft);
 }
 
@@ -447,14 +391,7 @@ void replication_clear(struct raft *raft)
 
 void replication_check_invariants(const struct raft *raft)
 {
-    for (node_id_t id = 1; election_leads(raft) && id <= raft->step->config.n_nodes; id++) {
-        const struct replica *replica = &raft->replicas[id];
-        if (!step_is_peer(raft->step, id))
-            continue;
-        assert(replica->next > replica->match); /* R14 */
-        assert(replica->install || !replica->image);
-        assert(replica->match || replica->probe);
-        assert(replica->match <= raft->journal.last);
-        assert(replica->next <= raft->journal.last + 1);
-    }
+    for (node_id_t id = 1; election_leads(raft) && id <= raft->step->config.n_nodes; id++)
+        if (step_is_peer(raft->step, id))
+            replica_check_invariants(&raft->replicas[id], raft->journal.last);
 }
