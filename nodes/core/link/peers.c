@@ -392,12 +392,17 @@ void links_tick(struct links *links)
 
 uint64_t links_deadline(const struct links *links)
 {
-    /* Silence and greetings are looked at with every heartbeat of our own; only the channels are
-     * finer. */
+    /* Silence is only watched, with every heartbeat of our own. */
     uint64_t at = UINT64_MAX;
     for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
-        uint64_t due = channel_deadline(&links->peers[id].channel);
+        const struct peer *peer = &links->peers[id];
+        uint64_t due = channel_deadline(&peer->channel);
         at = due < at ? due : at;
+        for (int plane = 0; plane < PLANE_COUNT; plane++) {
+            const struct link *link = &peer->links[plane];
+            due = link->greeted_us + greeting_patience_us(links, link);
+            at = link->state == LINK_GREETED && due < at ? due : at;
+        }
     }
     return at;
 }

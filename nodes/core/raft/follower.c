@@ -546,6 +546,15 @@ void follower_tick(struct raft *raft)
     }
 }
 
+uint64_t follower_deadline(const struct raft *raft)
+{
+    uint64_t at = UINT64_MAX;
+    for (size_t i = 0; i < raft->follower.n_needs; i++)
+        if (raft->follower.needs[i].wake_us < at)
+            at = raft->follower.needs[i].wake_us;
+    return at;
+}
+
 void follower_reset(struct raft *raft)
 {
     image_drop(&raft->follower.image);

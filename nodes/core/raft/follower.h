@@ -29,6 +29,7 @@ void follower_value_used(struct raft *raft, struct value_id id);
 
 /* Asks again for values that could not be had. */
 void follower_tick(struct raft *raft);
+uint64_t follower_deadline(const struct raft *raft);
 
 /* What was half received is dropped. */
 void follower_reset(struct raft *raft);

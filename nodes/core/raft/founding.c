@@ -221,6 +221,11 @@ static bool all_were_heard(const struct raft *raft)
     return true;
 }
 
+static uint64_t patience_us(const struct raft *raft)
+{
+    return raft->members.began_us + 2 * raft->step->config.election_timeout_us;
+}
+
 /* All voters have said that they are ready, and enough to elect and to admit others are there. That
  * all are alive at the same moment is not asked: many nodes that start on few processors suspect
  * each other again and again. */
@@ -236,9 +241,14 @@ void founding_tick(struct raft *raft)
         if (is_ready(raft, id))
             return; /* the lowest founds */
     /* A node that does not vote may know of a cluster that all voters have forgotten. */
-    if (all_were_heard(raft) ||
-        raft->step->now_us >= raft->members.began_us + 2 * raft->step->config.election_timeout_us)
+    if (all_were_heard(raft) || raft->step->now_us >= patience_us(raft))
         found_with(raft, is_ready);
+}
+
+uint64_t founding_deadline(const struct raft *raft)
+{
+    bool waits = !step_is_founded(raft->step) && raft->step->now_us < patience_us(raft);
+    return waits ? patience_us(raft) : UINT64_MAX;
 }
 
 /* --- a client's wish --- */

@@ -26,6 +26,9 @@ void founding_take(struct raft *raft, node_id_t from, const struct wire_found *f
 /* Founds when it is our turn. */
 void founding_tick(struct raft *raft);
 
+/* Until when it waits for nodes that were not heard; UINT64_MAX: it does not. */
+uint64_t founding_deadline(const struct raft *raft);
+
 /* A client asks to found with those that are there. */
 void founding_init(struct raft *raft, uint64_t client, struct message *request);
 

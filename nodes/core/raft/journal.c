@@ -208,13 +208,23 @@ static bool is_due(const struct raft *raft, log_index_t index)
             journal->bytes >= COMPACT_BYTES || journal->tidy);
 }
 
+static bool may_tidy(const struct raft *raft)
+{
+    return !raft->full && raft->machine->rests(raft->state) &&
+           raft->journal.applied != raft->journal.image;
+}
+
+uint64_t journal_deadline(const struct raft *raft)
+{
+    return may_tidy(raft) ? raft->journal.tidy_us : UINT64_MAX;
+}
+
 /* Nothing goes on, and values are on disk only because entries behind the checkpoint name them. A
  * checkpoint frees them; one that is larger than what it frees is written once in a while only. */
 static void look_if_tidy(struct raft *raft)
 {
     struct journal *journal = &raft->journal;
-    if (raft->step->now_us < journal->tidy_us || !raft->machine->rests(raft->state) ||
-        journal->applied == journal->image)
+    if (!may_tidy(raft) || raft->step->now_us < journal->tidy_us)
         return;
     uint64_t bytes = sweep_held_bytes(raft);
     bool rested = raft->step->now_us >= journal->image_us + sweep_every_us(raft);

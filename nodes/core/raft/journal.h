@@ -31,6 +31,9 @@ void journal_commit(struct raft *raft, log_index_t index);
  * slice by slice, and entries go on being applied meanwhile. */
 void journal_compact(struct raft *raft);
 
+/* When it is looked next whether one would free values, though there are few entries. */
+uint64_t journal_deadline(const struct raft *raft);
+
 /* The full checkpoint is being written to disk; it is there when the persist is durable. */
 void journal_saves(struct raft *raft, const struct image *image, uint64_t seq);
 

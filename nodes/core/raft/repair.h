@@ -15,5 +15,6 @@ void repair_value_failed(struct raft *raft, struct value_id id);
 void repair_value_kept(struct raft *raft, struct value_id id);
 
 void repair_tick(struct raft *raft);
+uint64_t repair_deadline(const struct raft *raft);
 
 #endif

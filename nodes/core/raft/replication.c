@@ -218,6 +218,21 @@ static bool is_unanswered(const struct raft *raft, node_id_t id)
            replica->match >= replica->sent_commit;
 }
 
+/* It takes messages, and belongs to our cluster. */
+static bool is_reached(const struct raft *raft, node_id_t id)
+{
+    return raft->links->peers[id].links[PLANE_CHECKPOINT].state == LINK_WELCOMED &&
+           members_is_member(raft, id);
+}
+
+/* What it lacks is a checkpoint, which takes room that its disk does not have. */
+static bool has_no_room(const struct raft *raft, node_id_t id)
+{
+    const struct replica *replica = &raft->replicas[id];
+    return space_peer_is_full(raft, id) &&
+           (replica->state == REPLICA_INSTALL || replica_prev(replica) < raft->journal.base);
+}
+
 static void check_silence(struct raft *raft, node_id_t id)
 {
     struct replica *replica = &raft->replicas[id];
@@ -242,15 +257,12 @@ static void pump_install(struct raft *raft, node_id_t id)
 static void pump(struct raft *raft, node_id_t id)
 {
     struct replica *replica = &raft->replicas[id];
-    if (raft->links->peers[id].links[PLANE_CHECKPOINT].state != LINK_WELCOMED ||
-        !members_is_member(raft, id))
+    if (!is_reached(raft, id))
         return;
     check_silence(raft, id);
-    bool full = space_peer_is_full(raft, id);
-    bool behind = replica_prev(replica) < raft->journal.base;
-    if (full && (replica->state == REPLICA_INSTALL || behind))
+    if (has_no_room(raft, id))
         return;
-    if (replica->state != REPLICA_INSTALL && behind)
+    if (replica->state != REPLICA_INSTALL && replica_prev(replica) < raft->journal.base)
         begin_install(raft, id);
     else if (replica->state == REPLICA_INSTALL && !replica->image)
         take_image(raft, id);
@@ -259,7 +271,7 @@ static void pump(struct raft *raft, node_id_t id)
         return;
     }
     /* While it can take nothing in, one at a time. */
-    unsigned window = full ? 1 : replica_window(replica);
+    unsigned window = space_peer_is_full(raft, id) ? 1 : replica_window(replica);
     while (replica->next <= raft->journal.last && replica->in_flight < window)
         send_append(raft, id);
     bool news = replica->sent_round < raft->replication.asked ||
@@ -281,6 +293,21 @@ void replication_pump(struct raft *raft)
             pump(raft, id);
     /* A cluster of one, or one whose only voter we are, hears no answer. */
     replication_advance(raft);
+}
+
+uint64_t replication_deadline(const struct raft *raft)
+{
+    uint64_t at = UINT64_MAX;
+    for (node_id_t id = 1; election_leads(raft) && id <= raft->step->config.n_nodes; id++) {
+        const struct replica *replica = &raft->replicas[id];
+        uint64_t due = replica->sent_us + APPEND_RESEND_US;
+        if (due >= at || !step_is_peer(raft->step, id) || !is_reached(raft, id))
+            continue;
+        bool waits = replica->state == REPLICA_INSTALL && !replica->image; /* for a slice */
+        if (!waits && !has_no_room(raft, id) && is_unanswered(raft, id))
+            at = due;
+    }
+    return at;
 }
 
 /* --- answers --- */

@@ -36,6 +36,9 @@ uint64_t replication_confirmed(const struct raft *raft);
 /* Sends what followers lack. */
 void replication_pump(struct raft *raft);
 
+/* When the next of those that have not answered is asked again. */
+uint64_t replication_deadline(const struct raft *raft);
+
 void replication_clear(struct raft *raft);
 void replication_check_invariants(const struct raft *raft);
 

@@ -166,11 +166,18 @@ uint64_t sweep_every_us(const struct raft *raft)
     return raft->step->config.sweep_every_us ? raft->step->config.sweep_every_us : SWEEP_EVERY_US;
 }
 
+uint64_t sweep_deadline(const struct raft *raft)
+{
+    const struct sweep *sweep = &raft->sweep;
+    return sweep->listing ? sweep->asked_us + VALUE_WAIT_US : sweep->next_us;
+}
+
 void sweep_pump(struct raft *raft)
 {
     struct sweep *sweep = &raft->sweep;
     if (sweep->listing && raft->step->now_us < sweep->asked_us + VALUE_WAIT_US)
         return;
+    sweep->listing = false; /* the answer may still come, and is taken in then */
     if (raft->step->now_us >= sweep->next_us) {
         sweep->next_us = raft->step->now_us + sweep_every_us(raft);
         sweep->all = true;

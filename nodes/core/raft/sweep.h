@@ -45,6 +45,7 @@ uint64_t sweep_every_us(const struct raft *raft);
 
 /* Begins what is due. */
 void sweep_pump(struct raft *raft);
+uint64_t sweep_deadline(const struct raft *raft);
 
 void sweep_clear(struct raft *raft);
 

@@ -233,7 +233,9 @@ void schedule_pump(struct schedule *schedule)
 
 uint64_t schedule_deadline(const struct schedule *schedule)
 {
-    uint64_t at = raft_serves(schedule->raft) ? checkpoint_deadline(schedule) : UINT64_MAX;
+    if (!raft_serves(schedule->raft) || !space_suffices(schedule->raft, NULL))
+        return UINT64_MAX; /* it goes on when a heartbeat, or our disk, says that there is room */
+    uint64_t at = checkpoint_deadline(schedule);
     if (schedule->n_active && schedule->watch_us < at)
         at = schedule->watch_us;
     return at;

@@ -423,9 +423,21 @@ void snapshot_tick(struct snapshots *snapshots)
     collect_tick(snapshots);
 }
 
+/* When the next channel is given up, or the recording itself. */
+static uint64_t patience_deadline(const struct snapshots *snapshots,
+                                  const struct recording *recording)
+{
+    uint64_t at = recording->began_us + 2 * snapshots->step->config.snapshot_timeout_us;
+    for (node_id_t id = 1; id <= snapshots->step->config.n_nodes && !recording->closed; id++) {
+        uint64_t due = recording->began_us + patience_us(snapshots, id);
+        if (recording->channels[id].state == CUT_OPEN && due < at)
+            at = due;
+    }
+    return at;
+}
+
 uint64_t snapshot_deadline(const struct snapshots *snapshots)
 {
-    /* Patience is looked at with every heartbeat of our own, which is fine enough. */
     uint64_t at = collect_deadline(snapshots), slice_us = snapshots->slice_us + IMAGE_SLICE_GAP_US;
     uint64_t send_us = snapshots->send_us + IMAGE_SLICE_GAP_US;
     for (const struct recording *it = snapshots->recordings; it; it = it->next) {
@@ -433,6 +445,8 @@ uint64_t snapshot_deadline(const struct snapshots *snapshots)
             at = slice_us;
         if (it->closed && send_us < at)
             at = send_us;
+        uint64_t patience = patience_deadline(snapshots, it);
+        at = patience < at ? patience : at;
     }
     return at;
 }

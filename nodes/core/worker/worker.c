@@ -379,8 +379,11 @@ void worker_tick(struct worker *worker)
 
 uint64_t worker_deadline(const struct worker *worker)
 {
-    (void)worker;
-    return UINT64_MAX;
+    uint64_t at = UINT64_MAX;
+    for (const struct work *work = worker->first; work; work = work->next)
+        if (work->missing && work->deadline_us < at)
+            at = work->deadline_us;
+    return at;
 }
 
 /* --- ending --- */
