@@ -1,0 +1,337 @@
+/* Rooms through their doors, without a node: what each does alone, and that what must hold of it
+ * holds after each step. The schedule's is test_schedule.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/link/link.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/snapshot/snapshot.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/step/step.h"
+#include "nodes/core/worker/worker.h"
+
+enum { SELF = 1, PEER = 2, NODES = 3 };
+
+/* --- what the rooms of one node share --- */
+
+struct rooms {
+    struct step step;
+    struct links links;
+    struct state state;
+    struct raft raft;
+    size_t applied;
+    bool snapshots_named;
+};
+
+static void note_applied(void *rooms, log_index_t index, void *made)
+{
+    struct rooms *it = rooms;
+    (void)index;
+    (void)made;
+    it->applied++;
+}
+
+static bool names_snapshot(const void *rooms, struct value_id id)
+{
+    (void)id;
+    return ((const struct rooms *)rooms)->snapshots_named;
+}
+
+static const struct raft_owner owner = {.applied = note_applied, .names = names_snapshot};
+
+static struct rooms *rooms_new(uint32_t n_voters)
+{
+    struct rooms *it = mem_new(1, sizeof *it);
+    it->step.config = (struct node_config){.id = SELF,
+                                           .n_nodes = NODES,
+                                           .n_voters = n_voters,
+                                           .incarnation = 11,
+                                           .heartbeat_us = HEARTBEAT_DEFAULT_US,
+                                           .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
+                                           .result_max_bytes = RESULT_MAX_DEFAULT_BYTES,
+                                           .compact_entries = 1000,
+                                           .snapshot_timeout_us = SECOND_US,
+                                           .snapshot_keep = 3,
+                                           .cluster = "rooms",
+                                           .host = "host",
+                                           .version = "0"};
+    it->step.now_us = SECOND_US;
+    outbox_begin(&it->step.out);
+    it->links.step = &it->step;
+    state_init(&it->state, &it->step);
+    it->raft = (struct raft){.step = &it->step,
+                             .links = &it->links,
+                             .machine = &state_machine,
+                             .state = &it->state,
+                             .owner = &owner,
+                             .node = it};
+    struct node_durable durable = {.voter = true, .birth = 7};
+    durable.identity = (struct identity){.cluster_id = {1},
+                                         .founder = SELF,
+                                         .n_nodes = NODES,
+                                         .n_voters = n_voters,
+                                         .births = {0, 7, 8, 9}};
+    raft_init(&it->raft, &durable);
+    return it;
+}
+
+static void rooms_free(struct rooms *it)
+{
+    raft_clear(&it->raft);
+    state_clear(&it->state);
+    links_clear(&it->links);
+    outbox_destroy(&it->step.out);
+    free(it);
+}
+
+static void check(const struct rooms *it)
+{
+    links_check_invariants(&it->links);
+    raft_check_invariants(&it->raft);
+    state_check_invariants(&it->state);
+}
+
+static void drop_facts(struct rooms *it)
+{
+    struct raft_fact raft;
+    struct link_fact link;
+    while (raft_take_fact(&it->raft, &raft) || peers_take_fact(&it->links, &link))
+        ;
+}
+
+static size_t count_outputs(const struct rooms *it, enum output_kind kind)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < it->step.out.n; i++)
+        n += it->step.out.at[i].kind == kind;
+    return n;
+}
+
+/* --- step --- */
+
+static void what_is_written_is_one_batch_and_gates_what_must_wait_for_it(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(1);
+    uint64_t seq = outbox_write_vote(&it->step.out, &(struct node_durable){.term = 4});
+    struct message *message = message_new(MESSAGE_GOODBYE);
+    outbox_send(&it->step.out, PLANE_CONTROL, PEER, message);
+    outbox_end(&it->step.out);
+    assert_int_equal(count_outputs(it, OUTPUT_PERSIST), 1);
+    assert_int_equal(it->step.out.at[0].kind, OUTPUT_SEND);
+    assert_int_equal(it->step.out.at[0].after_seq, seq); /* nothing of a term leaves before (R1) */
+    rooms_free(it);
+}
+
+/* --- link --- */
+
+static void a_life_of_a_peer_is_reported_as_facts_in_their_order(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(3);
+    struct link_fact fact;
+    peers_link_up(&it->links, PLANE_CONTROL, PEER);
+    peers_meet(&it->links, PEER, 22);
+    assert_true(peers_take_fact(&it->links, &fact) && fact.kind == LINK_MET && fact.node == PEER);
+    struct message *heartbeat = message_new(MESSAGE_HEARTBEAT);
+    heartbeat->as.heartbeat.incarnation = 22;
+    assert_true(peers_heartbeat(&it->links, PEER, heartbeat));
+    message_drop(&heartbeat);
+    assert_true(peers_take_fact(&it->links, &fact) && fact.kind == LINK_BACK);
+    check(it);
+    peers_link_down(&it->links, PLANE_CONTROL, PEER);
+    assert_true(peers_take_fact(&it->links, &fact) && fact.kind == LINK_LOST && fact.died);
+    assert_true(peers_take_fact(&it->links, &fact) && fact.kind == LINK_GONE);
+    assert_false(peers_take_fact(&it->links, &fact));
+    check(it);
+    rooms_free(it);
+}
+
+static void a_greeting_that_nobody_welcomes_is_made_again_when_it_is_due(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(3);
+    peers_link_up(&it->links, PLANE_CHANNEL, PEER);
+    uint64_t due_us = links_deadline(&it->links);
+    assert_true(due_us > it->step.now_us && due_us < UINT64_MAX);
+    it->step.now_us = due_us - 1;
+    links_tick(&it->links);
+    assert_int_equal(count_outputs(it, OUTPUT_RELINK), 0);
+    it->step.now_us = due_us;
+    links_tick(&it->links);
+    assert_int_equal(count_outputs(it, OUTPUT_RELINK), 1);
+    assert_true(links_deadline(&it->links) == UINT64_MAX);
+    rooms_free(it);
+}
+
+/* --- raft, over the state --- */
+
+static void elect_alone(struct rooms *it)
+{
+    it->step.now_us = election_deadline(&it->raft);
+    raft_tick(&it->raft);
+    assert_true(election_leads(&it->raft));
+}
+
+static void the_only_voter_elects_itself_and_serves_once_its_entry_is_durable(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(1);
+    struct raft_fact fact;
+    elect_alone(it);
+    assert_true(raft_take_fact(&it->raft, &fact) && fact.kind == RAFT_FOLLOWS);
+    assert_false(raft_serves(&it->raft));
+    outbox_end(&it->step.out);
+    raft_persisted(&it->raft, it->step.out.seq);
+    assert_true(raft_serves(&it->raft));
+    assert_true(raft_take_fact(&it->raft, &fact) && fact.kind == RAFT_SERVES);
+    assert_int_equal(it->applied, 1);
+    check(it);
+    rooms_free(it);
+}
+
+static void what_no_entry_names_is_the_owners_to_keep(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(1);
+    assert_false(sweep_keeps(&it->raft, (struct value_id){1, 1}));
+    it->snapshots_named = true;
+    assert_true(sweep_keeps(&it->raft, (struct value_id){1, 1}));
+    rooms_free(it);
+}
+
+/* --- worker --- */
+
+static void a_worker_drops_what_another_term_had_given_it(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(3);
+    struct worker worker = {.step = &it->step,
+                            .links = &it->links,
+                            .raft = &it->raft,
+                            .state = &it->state};
+    worker_reset(&worker, 5);
+    assert_int_equal(worker.term, 5);
+    worker_pump(&worker);
+    worker_check_invariants(&worker);
+    assert_int_equal(count_outputs(it, OUTPUT_COMPUTE), 0);
+    assert_int_equal(worker_executing(&worker).op, 0);
+    assert_true(worker_deadline(&worker) == UINT64_MAX);
+    worker_clear(&worker);
+    rooms_free(it);
+}
+
+/* --- ledger --- */
+
+static void money_goes_from_an_account_only_with_a_letter_and_survives_the_others_new_life(
+    void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(3);
+    struct ledger ledger = {.step = &it->step, .links = &it->links, .raft = &it->raft};
+    struct ledger_row *row = ledger_credit(&ledger, slice_of("a"), 10);
+    ledger_check_invariants(&ledger);
+    ledger_debit(&ledger, row, 4);
+    struct message *letter = message_new(MESSAGE_TRANSFER);
+    letter->as.transfer.amount = 4;
+    letter->as.transfer.from = message_text(letter, "a");
+    letter->as.transfer.to = message_text(letter, "b");
+    ledger.epoch = 1;
+    ledger_send(&ledger, PEER, letter, 4);
+    ledger_check_invariants(&ledger);
+    assert_int_equal(ledger.total, 6);
+    assert_int_equal(ledger.away, 4);
+    peers_meet(&it->links, PEER, 22);
+    drop_facts(it);
+    ledger_peer_met(&ledger, PEER);
+    ledger_pump(&ledger);
+    ledger_check_invariants(&ledger);
+    assert_int_equal(it->links.peers[PEER].channel.queued, 1);
+    ledger_clear(&ledger);
+    rooms_free(it);
+}
+
+/* --- snapshot --- */
+
+struct witness {
+    unsigned recorded, packed, dropped;
+};
+
+static void *record(void *room, const struct cut_writer *writer)
+{
+    struct witness *it = room;
+    it->recorded++;
+    return writer->add_rest(writer->context, 100) ? it : NULL;
+}
+
+static enum cut_progress pack(void *room, void *rest, const struct cut_writer *writer,
+                              uint64_t bytes)
+{
+    struct witness *it = room;
+    (void)bytes;
+    assert_ptr_equal(room, rest);
+    if (it->packed++ < 2)
+        return CUT_GOES_ON;
+    assert_true(writer->add(writer->context, message_new(MESSAGE_CUT_LEDGER)) > 0);
+    return CUT_WRITTEN;
+}
+
+static bool can_pack(const void *rest)
+{
+    return rest;
+}
+
+static void drop(void *room, void *rest)
+{
+    (void)rest;
+    ((struct witness *)room)->dropped++;
+}
+
+static const struct participant witness_participant = {
+    .name = "witness", .record = record, .pack = pack, .can_pack = can_pack, .drop = drop};
+
+/* Nobody else is there, so the snapshot is whole when all that took part have written theirs. */
+static void a_snapshot_is_of_whoever_takes_part_and_waits_until_all_is_packed(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(3);
+    struct witness witness = {0};
+    struct snapshots snapshots = {.step = &it->step, .links = &it->links, .raft = &it->raft};
+    snapshot_join(&snapshots, &witness_participant, &witness);
+    snapshot_take(&snapshots, 1, 1);
+    snapshot_check_invariants(&snapshots);
+    assert_int_equal(witness.recorded, 1);
+    assert_int_equal(snapshots.n_recordings, 1);
+    for (int i = 0; i < 4 && snapshots.n_recordings; i++) {
+        it->step.now_us = snapshot_deadline(&snapshots);
+        snapshot_tick(&snapshots);
+        snapshot_pump(&snapshots);
+        snapshot_check_invariants(&snapshots);
+    }
+    assert_int_equal(snapshots.n_recordings, 0);
+    assert_int_equal(witness.dropped, 1);
+    snapshot_clear(&snapshots);
+    rooms_free(it);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_is_one_batch_and_gates_what_must_wait_for_it),
+        cmocka_unit_test(a_life_of_a_peer_is_reported_as_facts_in_their_order),
+        cmocka_unit_test(a_greeting_that_nobody_welcomes_is_made_again_when_it_is_due),
+        cmocka_unit_test(the_only_voter_elects_itself_and_serves_once_its_entry_is_durable),
+        cmocka_unit_test(what_no_entry_names_is_the_owners_to_keep),
+        cmocka_unit_test(a_worker_drops_what_another_term_had_given_it),
+        cmocka_unit_test(
+            money_goes_from_an_account_only_with_a_letter_and_survives_the_others_new_life),
+        cmocka_unit_test(a_snapshot_is_of_whoever_takes_part_and_waits_until_all_is_packed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
