@@ -322,7 +322,7 @@ static void mend_links(struct broker *broker)
         if (!link->asked_us || now - link->asked_us < MUTE_US ||
             !tracker_alive(&broker->tracker, id, now))
             continue;
-        log_write(LOG_WARN, "node %" PRIu32 " lives but answers nothing: connecting anew", id);
+        log_write(LOG_WARN, "node %" PRIu32 " lives but answers nothing: connecting again", id);
         link_open(broker, id);
     }
 }

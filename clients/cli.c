@@ -168,6 +168,6 @@ int cli_no_words(int n_words, char **words)
     char room[TEXT_MAX / 4];
     if (!n_words)
         return EXIT_OK;
-    return cli_fail(EXIT_USAGE, "'%s' is one word too many",
+    return cli_fail(EXIT_USAGE, "'%s' is one argument too many",
                     text_escape(room, sizeof room, slice_of(words[0])));
 }

@@ -329,7 +329,7 @@ static const struct option_spec specs[] = {
     {"checkpoint-bytes", OPTION_SIZE, &given.checkpoint_bytes, 1, 1024 * MIB_BYTES, "SIZE",
      "or whenever their values are this large (4MiB)"},
     {"compact-entries", OPTION_U64, &given.compact_entries, COMPACT_ENTRIES_MIN,
-     COMPACT_ENTRIES_MAX, "N", "write a full checkpoint every so many log entries (8192)"},
+     COMPACT_ENTRIES_MAX, "N", "write a checkpoint every so many log entries (8192)"},
     {"snapshot-timeout", OPTION_DURATION, &given.snapshot_timeout_us, 10 * MS_US, DURATION_MAX_US,
      "TIME", "who is silent for so long is missing in a snapshot (2s)"},
     {"snapshot-every", OPTION_DURATION, &given.snapshot_every_us, 0, DURATION_MAX_US, "TIME",

@@ -61,7 +61,7 @@ int jobfile_open(struct jobfile *file, const char *path, bool follow, char *why)
     return follow ? OK : read_all(file, path, why);
 }
 
-/* A file that was cut short begins anew, as a log that was rotated in place does. */
+/* A file that was cut short restarts, as a log that was rotated in place does. */
 static void watch_truncation(struct jobfile *file)
 {
     struct stat about;

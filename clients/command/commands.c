@@ -169,7 +169,7 @@ static const char snapshot_verify_details[] =
     "sent before the cut; money in accounts, channels and outboxes, each transfer once; every\n"
     "operation of every running job in one place. Of a partial snapshot it says what cannot be\n"
     "known. Exit code 1 with what is wrong, 2 when the file is no snapshot.\n"
-    "--json: {snapshot_id, is_complete, is_consistent, checked, unknown, offences, money, "
+    "--json: {snapshot_id, is_complete, is_consistent, checked, unknown, violations, money, "
     "channels,\n"
     "operations}.";
 
@@ -178,7 +178,7 @@ static const char snapshot_restore_details[] =
     "they\n"
     "were, and the running jobs as far as the log knew them. What was in the channels is sent "
     "again, in\n"
-    "its order, before anything new. A job with values of more than 64 KiB begins anew. `conclave "
+    "its order, before anything new. A job with values of more than 64 KiB restarts. `conclave "
     "up\n"
     "--restore FILE` does both. Refused are a directory with data in it (2), a snapshot that does "
     "not\n"
@@ -233,7 +233,7 @@ static const char run_details[] = "Starts a cluster in a temporary directory and
 
 const struct command commands[] = {
     {"up", "", "Start a supervised cluster on this machine", up_details, up_options, up_run},
-    {"down", "", "End it", down_details, down_options, down_run},
+    {"down", "", "Stop the cluster", down_details, down_options, down_run},
     {"recover", "[[ID=]NODE_DIR...]", "Go on after a majority of the voters' disks was lost",
      recover_details, recover_options, recover_run},
     {"run", "KIND SPEC", "One job on a temporary cluster: run factorial 10000", run_details,

@@ -305,7 +305,7 @@ static int refuse(struct recovery *recovery)
 /* --- doing it --- */
 
 /* The chosen one first: from then on no disk that is not written here counts beside it. Whatever is
- * interrupted, the next try begins anew, with another cluster id. */
+ * interrupted, the next try restarts, with another cluster id. */
 static int perform(const struct recovery *recovery)
 {
     char term[24], id[24];

@@ -17,7 +17,7 @@ static struct {
 
 const struct option_spec snapshot_verify_options[] = {
     {"total", OPTION_STRING, &options.total, 0, 0, "N",
-     "all money must come to N, in minor units (default: nobody knows)"},
+     "all money must come to N, in minor units (default: not checked)"},
     {0}};
 
 /* --- export --- */
@@ -90,23 +90,24 @@ static json_t *findings_json(const struct snapshot_model *model, const struct fi
                                  number(is->channels_holding), "messages", number(is->messages));
     json_t *operations =
         json_pack("{s:o, s:o}", "handed_out", number(is->handed_out), "stale", number(is->stale));
-    return json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "snapshot_id",
+    return json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "snapshot_id",
                      snapshot_name_text(&model->name, name), "is_complete", (int)model->complete,
-                     "is_consistent", (int)!is->offences, "checked",
+                     "is_consistent", (int)!is->violations, "checked",
                      lines_json(is, FINDING_CHECKED), "unknown", lines_json(is, FINDING_UNKNOWN),
-                     "offences", lines_json(is, FINDING_OFFENCE), "money", money, "channels",
-                     channels, "operations", operations);
+                     "violations", lines_json(is, FINDING_VIOLATION), "offences", /* until 2.0 */
+                     lines_json(is, FINDING_VIOLATION), "money", money, "channels", channels,
+                     "operations", operations);
 }
 
 static void print_text(const struct snapshot_model *model, const struct findings *findings)
 {
-    static const char *const words[] = {"ok", "unknown", "OFFENCE"};
+    static const char *const words[] = {"ok", "unknown", "VIOLATION"};
     char name[SNAPSHOT_NAME_MAX];
     printf("snapshot %s is %s and %s\n", snapshot_name_text(&model->name, name),
            model->complete ? "complete" : "partial",
-           findings->offences ? "NOT consistent"
-           : model->complete  ? "consistent"
-                              : "consistent as far as it is known");
+           findings->violations ? "NOT consistent"
+           : model->complete    ? "consistent"
+                                : "consistent as far as it is known");
     for (size_t i = 0; i < findings->lines.n; i++)
         printf("%-8s %s\n", words[findings->lines.at[i].kind], findings->lines.at[i].text);
 }
@@ -133,7 +134,7 @@ int snapshot_verify_run(struct cli *cli, int n_words, char **words)
         cli_print_json(cli, findings_json(model, &findings, expected));
     else
         print_text(model, &findings);
-    code = findings.offences ? EXIT_FAILED : EXIT_OK;
+    code = findings.violations ? EXIT_FAILED : EXIT_OK;
     findings_clear(&findings);
     snapshot_model_destroy(&model);
     return code;

@@ -58,7 +58,7 @@ void snapshot_losses(const struct snapshot_model *model, struct restore_notes *o
 /* --- the ledgers --- */
 
 /* A receiver without a mark takes the first number that comes. So the marks can go, and with them
- * what they cover, and what is left can be numbered anew. */
+ * what they cover, and what is left can be renumbered. */
 static void settle_outbox(const struct snapshot_model *model, uint64_t id)
 {
     struct model_node *node = &model->nodes[id];
@@ -117,7 +117,7 @@ static struct message *unpack(struct slice packed)
 }
 
 /* Jobs of which a value is only on the disks of the old cluster. */
-static void find_jobs_to_begin_anew(const struct snapshot_model *model, struct job_list *jobs)
+static void find_jobs_to_restart(const struct snapshot_model *model, struct job_list *jobs)
 {
     for (size_t i = 0; i < model->checkpoint.n; i++) {
         struct message *part = unpack(model->checkpoint.at[i]);
@@ -161,9 +161,9 @@ static void settle_jobs(struct snapshot_model *model, struct restore_notes *note
     struct slice *parts = model->checkpoint.at;
     size_t n = model->checkpoint.n;
     char job[JOB_TEXT_MAX];
-    find_jobs_to_begin_anew(model, &anew);
+    find_jobs_to_restart(model, &anew);
     for (size_t i = 0; i < anew.n; i++)
-        note(notes, "job %s begins anew: some of its values were on the old cluster's disks alone",
+        note(notes, "job %s restarts: some of its values were on the old cluster's disks alone",
              job_id_text(anew.at[i], job));
     model->checkpoint.at = NULL;
     model->checkpoint.n = 0;

@@ -22,7 +22,7 @@ void snapshot_losses(const struct snapshot_model *model, struct restore_notes *o
  *   - outboxes keep only what was under way at the cut, numbered from 1 in its order, and marks are
  *     gone: what was in the channels is sent again, in order, before anything new;
  *   - all nodes are in the highest term of the snapshot;
- *   - a job with values on the disks of the old cluster begins anew;
+ *   - a job with values on the disks of the old cluster restarts;
  *   - missing nodes begin with nothing. */
 void snapshot_settle(struct snapshot_model *model, struct restore_notes *notes);
 

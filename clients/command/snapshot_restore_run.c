@@ -27,14 +27,14 @@ const struct option_spec snapshot_restore_options[] = {
     {"force", OPTION_FLAG, &options.force, 0, 0, NULL, "a partial snapshot, too"},
     {0}};
 
-static int refuse_offences(const struct snapshot_model *model)
+static int refuse_violations(const struct snapshot_model *model)
 {
     struct findings findings;
     int code = EXIT_OK;
     snapshot_verify(model, NULL, &findings);
-    if (findings.offences) {
+    if (findings.violations) {
         for (size_t i = 0; i < findings.lines.n; i++)
-            if (findings.lines.at[i].kind == FINDING_OFFENCE)
+            if (findings.lines.at[i].kind == FINDING_VIOLATION)
                 cli_note("%s", findings.lines.at[i].text);
         code = cli_fail(EXIT_FAILED, "the snapshot is not consistent; it is not restored");
     }
@@ -82,7 +82,7 @@ int snapshot_restore_into(struct snapshot_model *model, const char *dir, uint64_
     if (voters > model->n_nodes)
         return cli_fail(EXIT_USAGE, "--voters %" PRIu64 ": the snapshot is of %zu nodes", voters,
                         model->n_nodes);
-    int code = refuse_offences(model);
+    int code = refuse_violations(model);
     if (!code)
         code = refuse_losses(model, force);
     if (code)
@@ -110,7 +110,7 @@ int snapshot_restore_run(struct cli *cli, int n_words, char **words)
     if (!code)
         code = snapshot_find(cli, words[0], &model);
     if (!code && options.node) {
-        code = refuse_offences(model);
+        code = refuse_violations(model);
         if (!code)
             code = snapshot_restore_node(cli, model, options.node, options.dir, options.dry_run);
         snapshot_model_destroy(&model);

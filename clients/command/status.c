@@ -174,7 +174,7 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
                " failed, %" PRIu64 " cancelled\n",
                status->queued, status->running, status->done, status->failed, status->cancelled);
         printf("operations   %" PRIu64 " finished, %" PRIu64 " handed out again, %" PRIu64
-               " to overtake somebody\n",
+               " copies of slow ones\n",
                status->operations, status->reassigned, status->copied);
         printf("failures     %" PRIu64 " restarts of nodes, %" PRIu64 " elections\n",
                status->restarts, status->elections);

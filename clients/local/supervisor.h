@@ -89,7 +89,7 @@ struct supervisor_config {
          COMPACT_ENTRIES_MIN,                                                     \
          COMPACT_ENTRIES_MAX,                                                     \
          "N",                                                                     \
-         "a full checkpoint every so many log entries (default 8192)"},           \
+         "a checkpoint every so many log entries (default 8192)"},                \
         {"snapshot-every",                                                        \
          OPTION_DURATION,                                                         \
          &(config).snapshot_every_us,                                             \

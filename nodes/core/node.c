@@ -115,17 +115,17 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
 int node_restore_part(struct node *node, struct slice part)
 {
     struct state *state = &node->state;
-    if (image_load_part(state, part, NULL, NULL) || state->applied_term > node->step.term)
+    if (checkpoint_load_part(state, part, NULL, NULL) || state->applied_term > node->step.term)
         return ERR_CORRUPT;
-    if (state->applied != node->raft.journal.image)
-        journal_reset(&node->raft, state->applied, state->applied_term);
-    node->raft.journal.saved = node->raft.journal.image;
+    if (state->applied != node->raft.log.checkpoint)
+        raft_log_reset(&node->raft, state->applied, state->applied_term);
+    node->raft.log.saved = node->raft.log.checkpoint;
     return OK;
 }
 
 int node_restore_entry(struct node *node, log_index_t index, term_t term, struct blob *entry)
 {
-    return journal_restore(&node->raft, index, term, entry);
+    return raft_log_restore(&node->raft, index, term, entry);
 }
 
 int node_restore_record(struct node *node, struct slice key, struct slice value)
@@ -574,7 +574,7 @@ bool node_names(const struct node *node, struct value_id id)
 
 bool node_is_done_with(const struct node *node, struct value_id id, log_index_t index)
 {
-    return index && node->raft.journal.applied >= index && !sweep_keeps(&node->raft, id);
+    return index && node->raft.log.applied >= index && !sweep_keeps(&node->raft, id);
 }
 
 void node_check_invariants(const struct node *node)

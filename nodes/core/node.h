@@ -18,7 +18,7 @@ struct node;
 struct node *node_new(const struct node_config *config, const struct node_durable *durable,
                       uint64_t now_us);
 
-/* Gives back the parts of the full checkpoint from disk, in order, before any entry. ERR_CORRUPT
+/* Gives back the parts of the checkpoint from disk, in order, before any entry. ERR_CORRUPT
  * when one does not fit what came before. */
 int node_restore_part(struct node *node, struct slice part);
 

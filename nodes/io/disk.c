@@ -208,7 +208,7 @@ int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, v
 {
     MDB_txn *txn;
     uint64_t index, n_parts;
-    char what[64] = "the full checkpoint cannot be read";
+    char what[64] = "the checkpoint cannot be read";
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
         return disk_corrupt(disk, why, "no transaction can begin");
     int error = get_numbers(disk, txn, KEY_IMAGE, &index, &n_parts);

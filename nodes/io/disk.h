@@ -3,7 +3,7 @@
  *
  *   DIR/lock            locked by the process that uses the directory
  *   DIR/store/data.mdb  LMDB: whose it is, the cluster's identity, boot counter, term, vote,
- *                       full checkpoint, log, records (the ledger), small kept values
+ *                       checkpoint, log, records (the ledger), small kept values
  *   DIR/values/JOB-OP   larger kept values, a file each
  *
  * Every record carries a checksum: files are untrusted, and a damaged one is refused by name. */
@@ -29,7 +29,7 @@ enum durability {
 /* Parses "fsync", "os", "off"; ERR_MALFORMED. */
 int durability_parse(const char *text, enum durability *out);
 
-/* What disk_read_log() finds, in order: the parts of the full checkpoint (index 0), then the
+/* What disk_read_log() finds, in order: the parts of the checkpoint (index 0), then the
  * entries behind it. Packed bytes, borrowed. */
 typedef int disk_part_fn(void *context, struct slice part);
 typedef int disk_entry_fn(void *context, log_index_t index, term_t term, struct slice entry);
@@ -68,7 +68,7 @@ int disk_boots(struct disk *disk, uint64_t *boots, struct text *why);
  * believed. */
 int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why);
 
-/* Calls `part` for every part of the full checkpoint, then `entry` for every log entry behind it,
+/* Calls `part` for every part of the checkpoint, then `entry` for every log entry behind it,
  * in order. ERR_CORRUPT for a gap or damage; else the first error of either, after
  * the same line. */
 int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, void *context,
@@ -84,7 +84,7 @@ int disk_read_records(struct disk *disk, disk_record_fn *each, void *context, st
 void disk_note_share(struct disk *disk, const uint8_t hash[HASH_BYTES]);
 int disk_read_share(struct disk *disk, uint8_t hash[HASH_BYTES], bool *taken, struct text *why);
 
-/* For recovery: makes log, full checkpoint and kept values of `to` those of `from`; files of values
+/* For recovery: makes log, checkpoint and kept values of `to` those of `from`; files of values
  * first, for they only count with their rows. The ledger stays as it is. Begins and commits a
  * transaction of `to`, together with what `vote` says (WRITE_VOTE) and a note of the cluster that
  * is recovered. ERR_IO with one line in `why`: nothing that counts has changed. */
@@ -110,7 +110,7 @@ void disk_begin(struct disk *disk);
 void disk_write(struct disk *disk, const struct write *write);
 void disk_commit(struct disk *disk);
 
-/* Around each piece of work that waits for the disk; a piece of a piece begins it anew. */
+/* Around each piece of work that waits for the disk; a piece of a piece begins it again. */
 void disk_working(struct disk *disk, bool working);
 
 /* For any thread: for so long the disk has been at one piece of work (0: at none), and the bytes of

@@ -165,7 +165,7 @@ static void derive_identity(const struct disk *disk, uint32_t n_nodes, uint32_t 
     memcpy(out->cluster_id, hash, CLUSTER_ID_BYTES);
 }
 
-/* True when it has been part of a cluster: it has a term, a full checkpoint or a log. */
+/* True when it has been part of a cluster: it has a term, a checkpoint or a log. */
 static bool was_used(struct disk *disk, const struct node_durable *durable)
 {
     MDB_stat log = {0}, image = {0};

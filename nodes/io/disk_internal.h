@@ -10,7 +10,7 @@
 /* What to do about a damaged store: the end of every line that says there is one. */
 #define DISK_ADVICE "; move the node's directory away and start it with an empty one"
 
-#define KEY_IMAGE "image" /* in meta: what the full checkpoint covers, and its number of parts */
+#define KEY_IMAGE "image" /* in meta: what the checkpoint covers, and its number of parts */
 
 struct disk {
     char *dir;
@@ -30,7 +30,7 @@ struct disk {
 /* Ends the process with one line that names the file. */
 _Noreturn void disk_fail(const struct disk *disk, const char *doing, int number);
 
-/* The log and the full checkpoint: disk_log.c. The first three are for within a transaction. */
+/* The log and the checkpoint: disk_log.c. The first three are for within a transaction. */
 void disk_put_entry(struct disk *disk, const struct write *write);
 void disk_truncate(struct disk *disk, log_index_t from);
 void disk_put_image(struct disk *disk, const struct write *write);

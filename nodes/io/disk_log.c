@@ -5,7 +5,7 @@
 #include "shared/base/error.h"
 
 #define ENTRY_HEAD_BYTES 16 /* term and checksum before a log entry */
-#define PART_HEAD_BYTES  8  /* a checksum before a part of the full checkpoint */
+#define PART_HEAD_BYTES  8  /* a checksum before a part of the checkpoint */
 #define PART_SEED        UINT64_C(0x70617274)
 
 /* --- writing --- */
@@ -59,7 +59,7 @@ void disk_put_image(struct disk *disk, const struct write *write)
 {
     int number = mdb_drop(disk->txn, disk->image, 0);
     if (number)
-        disk_fail(disk, "replace the full checkpoint", number);
+        disk_fail(disk, "replace the checkpoint", number);
     for (size_t i = 0; i < write->n_parts; i++) {
         const struct blob *part = write->parts[i];
         uint8_t *at = reserve(disk, disk->image, i, PART_HEAD_BYTES + part->len);

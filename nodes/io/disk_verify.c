@@ -25,7 +25,7 @@ struct verdict {
 
 /* --- the child --- */
 
-/* Parts of the full checkpoint are checked by disk_read_log(), which knows where they begin. */
+/* Parts of the checkpoint are checked by disk_read_log(), which knows where they begin. */
 static bool check_record(void *context, struct slice database, struct slice key, struct slice value)
 {
     (void)context;

@@ -23,8 +23,8 @@ void inbox_serve(struct inbox *inbox, const struct node *node);
 
 int inbox_receive(struct inbox *inbox, enum plane plane, uint64_t now_us, struct event *event);
 
-/* Counts a message that proved to be absurd later on, as inbox_receive() does; says why at most
- * once a second. */
+/* Counts a message that proved to be out of range later on, as inbox_receive() does; says why at
+ * most once a second. */
 void inbox_reject(struct inbox *inbox, enum plane plane, node_id_t from, uint64_t now_us,
                   const char *why);
 

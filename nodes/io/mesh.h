@@ -57,7 +57,7 @@ void mesh_remake(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t n
 /* A HELLO came: a connection of ours that is still trying tries at once. */
 void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer);
 
-/* Connects to the peer's feed anew, without waiting for libzmq's next try. */
+/* Connects to the peer's feed again, without waiting for libzmq's next try. */
 void mesh_refeed(struct mesh *mesh, node_id_t peer);
 
 /* These send without waiting; errors as bus_send(), ERR_UNAVAILABLE when there is no connection.

@@ -11,7 +11,7 @@
 int recover_refound(const char *dir, term_t term, struct text *why);
 
 /* The directory of node `id`, which may be empty, becomes a member of the cluster of the store in
- * `from`: log, full checkpoint, values, term, identity. Its ledger stays. What it held before is in
+ * `from`: log, checkpoint, values, term, identity. Its ledger stays. What it held before is in
  * DIR.replaced-ID afterwards, ID being the beginning of the cluster id. With `damaged` the whole
  * store is moved there, unread, and its ledger with it. Errors as above. */
 int recover_adopt(const char *from, const char *dir, node_id_t id, bool damaged, struct text *why);

@@ -33,7 +33,7 @@ struct restore {
     term_t term;
     struct write *writes; /* records; their blobs are owned */
     size_t n_writes, writes_size;
-    struct blob **parts; /* of the full checkpoint; owned */
+    struct blob **parts; /* of the checkpoint; owned */
     size_t n_parts;
     log_index_t index;
     term_t index_term;

@@ -5,7 +5,7 @@
 #include "nodes/io/disk.h"
 
 /* Takes in the file that `conclave snapshot restore` wrote for this node: `given`, or without one
- * (NULL) DIR/restore when it is there. Term, full checkpoint and ledger, under a name that no
+ * (NULL) DIR/restore when it is there. Term, checkpoint and ledger, under a name that no
  * ledger had before, become durable in one transaction, together with a note of the file; then the
  * file is removed, before the node speaks to anybody. So a share is taken once: a store that was in
  * use takes none, and one that is wiped later finds none and is filled by the other nodes. A file

@@ -5,8 +5,8 @@
 #pragma weak mi_collect
 #pragma weak mi_option_set_default
 
-/* Giving back what is free, and getting it anew, takes a lock of the kernel that all threads of the
- * process share. In the middle of a large job nothing is given back: much of it would be needed
+/* Giving back what is free, and getting it again, takes a lock of the kernel that all threads of
+ * the process share. In the middle of a large job nothing is given back: much of it would be needed
  * again at once, and the loop would wait for a compute thread without a processor. */
 #define GIVE_BACK_MS 10000
 

@@ -77,7 +77,7 @@
 #define CHANNEL_ACK_EVERY    64    /* a pure ack at the latest after so many messages */
 #define CHANNEL_ACK_DELAY_US (20 * MS_US)   /* or after this long without traffic to ride on */
 #define CHANNEL_RESEND_US    (1000 * MS_US) /* oldest message unacknowledged this long: go back */
-/* An ack or sequence further ahead is refused as absurd. */
+/* An ack or sequence further ahead is refused as out of range. */
 #define CHANNEL_SEQ_JUMP_MAX (1u << 20)
 
 /* --- sockets (why: ZeroMQ's behaviour, docs/design.md "Sockets") --- */
@@ -234,7 +234,7 @@
 #define KEY_BLOCK_HASHES 65536 /* 512 KiB: half a message, and sorted in a few milliseconds */
 #define KEY_BLOCKS_MAX   153
 /* Sessions that a cluster, and each ledger, remembers; a new one evicts the one unused for longest:
- * 240 KB in every full checkpoint. */
+ * 240 KB in every checkpoint. */
 #define SESSIONS_MAX 10000
 
 /* Node numbers, states and snap ids that a client may name: what JSON carries exactly everywhere,
@@ -246,13 +246,13 @@
 #define PROGRESS_INDEX_MAX 1000
 #define PROGRESS_SNAPS_MAX 10000 /* latest snaps that can be read: 16 MB with 100 busy nodes */
 
-/* --- full checkpoints: built in slices, so that the event loop is never held --- */
+/* --- checkpoints: built in slices, so that the event loop is never held --- */
 
-#define IMAGE_SLICE_ROWS   128               /* packed in one slice: one to five milliseconds */
-#define IMAGE_SLICE_BYTES  (256 * KIB_BYTES) /* likewise */
-#define IMAGE_SLICE_VISITS 8192              /* rows looked at, most of which are packed already */
-#define IMAGE_SLICE_GAP_US (4 * MS_US)       /* from slice to slice: the largest state takes 1 s */
-#define INSTALL_WINDOW     2                 /* parcels of parts on their way to one follower */
+#define CHECKPOINT_SLICE_ROWS   128 /* packed in one slice: one to five milliseconds */
+#define CHECKPOINT_SLICE_BYTES  (256 * KIB_BYTES) /* likewise */
+#define CHECKPOINT_SLICE_VISITS 8192        /* rows looked at, most of which are packed already */
+#define CHECKPOINT_SLICE_GAP_US (4 * MS_US) /* from slice to slice: the largest state takes 1 s */
+#define INSTALL_WINDOW          2           /* parcels of parts on their way to one follower */
 /* Of a parcel of several parts: a follower loads it in one step, up to 20 ms. */
 #define INSTALL_BYTES_MAX (64 * KIB_BYTES)
 

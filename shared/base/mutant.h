@@ -28,11 +28,11 @@
     X(append_cuts_always, "an append cuts off what is behind it, conflict or not")               \
     X(skip_conflict_check, "a follower does not compare the entry before an append's first")     \
     X(install_keeps_suffix, "an installed checkpoint leaves the old log's end on disk (R18)")    \
-    X(image_one_behind, "a full checkpoint says that it covers one entry less (R16)")            \
-    X(image_loses_keys, "a full checkpoint loses the keys of jobs (R28)")                        \
+    X(image_one_behind, "a checkpoint says that it covers one entry less (R16)")                 \
+    X(image_loses_keys, "a checkpoint loses the keys of jobs (R28)")                             \
     X(checkpoint_torn, "a row that changes while a checkpoint is built is packed as it is then") \
     X(checkpoint_misses, "a row that changes while a checkpoint is built is not packed")         \
-    X(image_loses_window, "a full checkpoint loses the keys of forgotten jobs (R29)")            \
+    X(image_loses_window, "a checkpoint loses the keys of forgotten jobs (R29)")                 \
     X(evicted_executes, "a key of an evicted session is executed again (R29)")                   \
     X(watermark_ignored, "a key below its session's watermark is executed again (R29)")          \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \

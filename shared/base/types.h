@@ -38,7 +38,7 @@ struct slice {
 enum plane {
     PLANE_CONTROL = 0, /* votes, client requests */
     PLANE_CHANNEL = 1, /* tasks, results, later transfers and markers: one FIFO per ordered pair */
-    PLANE_CHECKPOINT = 2, /* log appends and full checkpoints */
+    PLANE_CHECKPOINT = 2, /* log appends and checkpoints */
     PLANE_HEARTBEAT = 3,  /* PUB: heartbeats and events */
     PLANE_VALUE = 4,      /* big values in chunks */
     PLANE_COUNT = 5

@@ -11,7 +11,7 @@ void findings_add(struct findings *findings, enum finding_kind kind, const char 
 {
     struct text line = {0};
     va_list args;
-    if (kind == FINDING_OFFENCE && findings->offences++ >= FINDINGS_OFFENCES_MAX)
+    if (kind == FINDING_VIOLATION && findings->violations++ >= FINDINGS_VIOLATIONS_MAX)
         return;
     va_start(args, format);
     text_add_v(&line, format, args);
@@ -68,7 +68,7 @@ static void explain_absence(const struct snapshot_model *model, struct findings 
 static void verify_presence(const struct snapshot_model *model, struct findings *out)
 {
     uint64_t present = count_present(model);
-    explain_absence(model, out, model->complete ? FINDING_OFFENCE : FINDING_UNKNOWN);
+    explain_absence(model, out, model->complete ? FINDING_VIOLATION : FINDING_UNKNOWN);
     if (present < model->n_nodes)
         findings_add(out, FINDING_CHECKED, "states: %" PRIu64 " of %zu nodes", present,
                      model->n_nodes);
@@ -101,13 +101,13 @@ static bool verify_lives(const struct snapshot_model *model, uint64_t from, uint
     incarnation_t receiver_life = model->nodes[to].state.incarnation,
                   sender_life = model->nodes[from].state.incarnation;
     if (sender->incarnation != receiver_life)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "channel %" PRIu64 "-%" PRIu64 ": node %" PRIu64
                      " counts for incarnation %016" PRIx64 ", and node %" PRIu64
                      " recorded its state as %016" PRIx64,
                      from, to, from, sender->incarnation, to, receiver_life);
     else if (receiver->incarnation != sender_life)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "channel %" PRIu64 "-%" PRIu64 ": node %" PRIu64
                      " counts for incarnation %016" PRIx64 ", and node %" PRIu64
                      " recorded its state as %016" PRIx64,
@@ -124,7 +124,7 @@ static void verify_counts(const struct snapshot_model *model, uint64_t from, uin
     const struct wire_cut_count *sender = model_count(model, from, to),
                                 *receiver = model_count(model, to, from);
     if (!sender || !receiver) {
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "channel %" PRIu64 "-%" PRIu64 ": node %" PRIu64 " did not count its messages",
                      from, to, sender ? to : from);
         return;
@@ -133,12 +133,12 @@ static void verify_counts(const struct snapshot_model *model, uint64_t from, uin
         return;
     uint64_t sent = sender->sent, received = receiver->received, recorded = channel->recorded;
     if (received > sent)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "channel %" PRIu64 "-%" PRIu64 ": orphans: node %" PRIu64 " received %" PRIu64
                      " messages at the cut, node %" PRIu64 " had sent %" PRIu64,
                      from, to, to, received, from, sent);
     else if (sent - received != recorded)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "channel %" PRIu64 "-%" PRIu64 ": sent %" PRIu64 " - received %" PRIu64
                      " = %" PRIu64 ", but %" PRIu64 " recorded: %" PRIu64 " %s",
                      from, to, sent, received, sent - received, recorded,
@@ -146,7 +146,7 @@ static void verify_counts(const struct snapshot_model *model, uint64_t from, uin
                                                 : recorded - (sent - received),
                      sent - received > recorded ? "missing" : "too many");
     if (channel->messages.n != recorded)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "channel %" PRIu64 "-%" PRIu64 ": %" PRIu64
                      " messages recorded, but %zu are here",
                      from, to, recorded, channel->messages.n);
@@ -162,12 +162,12 @@ static void verify_messages(const struct snapshot_model *model, uint64_t from, u
     for (size_t i = 0; i < channel->messages.n; i++) {
         const struct wire_cut_message *message = &channel->messages.at[i];
         if (message->seq <= last)
-            findings_add(out, FINDING_OFFENCE,
+            findings_add(out, FINDING_VIOLATION,
                          "channel %" PRIu64 "-%" PRIu64 ": message %" PRIu64
                          " is there twice, or out of order",
                          from, to, message->seq);
         if (message->clock > cut)
-            findings_add(out, FINDING_OFFENCE,
+            findings_add(out, FINDING_VIOLATION,
                          "channel %" PRIu64 "-%" PRIu64 ": orphan: message %" PRIu64
                          " (clock %" PRIu64 ") was sent after node %" PRIu64
                          " recorded its state (clock %" PRIu64 ")",
@@ -178,7 +178,7 @@ static void verify_messages(const struct snapshot_model *model, uint64_t from, u
 
 static void verify_channels(const struct snapshot_model *model, struct findings *out)
 {
-    size_t before = out->offences;
+    size_t before = out->violations;
     for (uint64_t from = 1; from <= model->n_nodes; from++)
         for (uint64_t to = 1; to <= model->n_nodes; to++) {
             if (from == to)
@@ -193,7 +193,7 @@ static void verify_channels(const struct snapshot_model *model, struct findings 
             verify_counts(model, from, to, out);
             verify_messages(model, from, to, out);
         }
-    if (out->offences == before)
+    if (out->violations == before)
         findings_add(out, FINDING_CHECKED,
                      "channels: sent - received = recorded in %" PRIu64 " of %" PRIu64 "; %" PRIu64
                      " hold %" PRIu64 " messages, none of them sent after the cut",
@@ -210,8 +210,8 @@ void snapshot_verify(const struct snapshot_model *model, const uint64_t *expecte
     verify_channels(model, out);
     verify_money(model, expected, out);
     verify_operations(model, out);
-    if (out->offences > FINDINGS_OFFENCES_MAX) {
-        size_t more = out->offences - FINDINGS_OFFENCES_MAX;
-        findings_add(out, FINDING_UNKNOWN, "and %zu more offences", more);
+    if (out->violations > FINDINGS_VIOLATIONS_MAX) {
+        size_t more = out->violations - FINDINGS_VIOLATIONS_MAX;
+        findings_add(out, FINDING_UNKNOWN, "and %zu more violations", more);
     }
 }

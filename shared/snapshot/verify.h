@@ -18,7 +18,7 @@
 enum finding_kind {
     FINDING_CHECKED, /* holds, with its numbers */
     FINDING_UNKNOWN, /* could not be checked */
-    FINDING_OFFENCE
+    FINDING_VIOLATION
 };
 
 struct finding {
@@ -26,13 +26,13 @@ struct finding {
     const char *text; /* one line */
 };
 
-/* Beyond so many offences they are only counted. */
-#define FINDINGS_OFFENCES_MAX 50
+/* Beyond so many violations they are only counted. */
+#define FINDINGS_VIOLATIONS_MAX 50
 
 struct findings {
     struct arena arena;
     MODEL_LIST(struct finding) lines;
-    size_t offences;
+    size_t violations;
 
     uint64_t channels, channels_known, channels_holding, messages; /* of all participants */
     uint64_t accounts, balances, in_channels, in_outboxes;         /* money, by where it is */
@@ -41,7 +41,7 @@ struct findings {
     uint64_t handed_out, unseen, stale;
 };
 
-/* `expected` is what the money must come to, NULL when nobody knows. Caller clears. */
+/* `expected` is what the money must come to, NULL when it is not known. Caller clears. */
 void snapshot_verify(const struct snapshot_model *model, const uint64_t *expected,
                      struct findings *out);
 

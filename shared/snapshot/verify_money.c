@@ -61,17 +61,17 @@ static void verify_numbers(const struct stream *stream, struct findings *out)
         return;
     uint64_t first = stream->at[0].number, last = stream->at[stream->n - 1].number;
     if (stream->marked && first > stream->applied + 1)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "ledger: node %" PRIu64 " has forgotten numbers %" PRIu64 " to %" PRIu64
                      " for node %" PRIu64 ", which has not applied them",
                      stream->from, stream->applied + 1, first - 1, stream->to);
     if (stream->applied > last)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "ledger: orphan: node %" PRIu64 " has applied number %" PRIu64
                      " of node %" PRIu64 ", which has sent up to %" PRIu64,
                      stream->to, stream->applied, stream->from, last);
     if (last - first + 1 != stream->n)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "ledger: numbers are missing in the outbox of node %" PRIu64
                      " for node %" PRIu64,
                      stream->from, stream->to);
@@ -89,17 +89,17 @@ static void verify_row(const struct stream *stream, const struct wire_cut_pendin
 {
     const char *what = row->name.len ? "application message" : "transfer";
     if (row->sent && !copies)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "ledger: %s %" PRIu64 " from node %" PRIu64 " to node %" PRIu64
                      " (amount %" PRIu64 ") is lost: sent, not applied, in no channel",
                      what, row->number, stream->from, stream->to, row->amount);
     else if (copies > 1)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "ledger: %s %" PRIu64 " from node %" PRIu64 " to node %" PRIu64
                      " (amount %" PRIu64 ") is %u times in the channel",
                      what, row->number, stream->from, stream->to, row->amount, copies);
     else if (!row->sent && copies)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "ledger: %s %" PRIu64 " from node %" PRIu64 " to node %" PRIu64
                      " (amount %" PRIu64 ") is in the channel before it was sent",
                      what, row->number, stream->from, stream->to, row->amount);
@@ -123,7 +123,7 @@ static void count_copies(const struct snapshot_model *model, const struct stream
         if (row)
             copies[row - stream->at]++;
         if (!row || !is_same(row, message))
-            findings_add(out, FINDING_OFFENCE,
+            findings_add(out, FINDING_VIOLATION,
                          "ledger: orphan: %.*s %" PRIu64 " (amount %" PRIu64 ") in channel %" PRIu64
                          "-%" PRIu64 " is %s the outbox of node %" PRIu64,
                          (int)message->kind.len, (const char *)message->kind.at, message->number,
@@ -181,7 +181,7 @@ static void verify_total(const struct snapshot_model *model, const uint64_t *exp
         findings_add(out, FINDING_UNKNOWN,
                      "money: the total, for accounts or channels are missing");
     else if (expected && out->total != *expected)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "money: the total is %" PRIu64 ", expected were %" PRIu64 ": %" PRIu64 " %s",
                      out->total, *expected,
                      out->total < *expected ? *expected - out->total : out->total - *expected,
@@ -199,7 +199,7 @@ static void verify_total(const struct snapshot_model *model, const uint64_t *exp
 void verify_money(const struct snapshot_model *model, const uint64_t *expected,
                   struct findings *out)
 {
-    size_t before = out->offences;
+    size_t before = out->violations;
     for (uint64_t id = 1; id <= model->n_nodes; id++) {
         const struct model_node *node = &model->nodes[id];
         out->accounts += node->accounts.n;
@@ -213,5 +213,5 @@ void verify_money(const struct snapshot_model *model, const uint64_t *expected,
     add_amount(&out->total, out->balances);
     add_amount(&out->total, out->in_channels);
     add_amount(&out->total, out->in_outboxes);
-    verify_total(model, expected, out->offences == before, out);
+    verify_total(model, expected, out->violations == before, out);
 }

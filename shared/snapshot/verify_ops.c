@@ -118,7 +118,7 @@ static void verify_one(const struct snapshot_model *model, const struct place *a
     if (n == 2)
         return;
     list_places(at + 1, n - 1, &where);
-    findings_add(out, FINDING_OFFENCE,
+    findings_add(out, FINDING_VIOLATION,
                  "operations: R%" PRIu64 " of job %s (attempt %" PRIu64
                  "), handed out to node %" PRIu64 ", is %s%s",
                  at->op, job_id_text(at->job, job), at->attempt, at->node,
@@ -177,12 +177,12 @@ static void verify_job(const struct snapshot_model *model, const struct wire_cut
     bool fits = row->done <= row->total && row->returned <= row->total &&
                 row->assigned <= row->total && row->pending <= row->total && row->total <= OP_MAX;
     if (!fits || sum != row->total)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "operations: job %s: %" PRIu64 " done + %" PRIu64 " returned + %" PRIu64
                      " handed out + %" PRIu64 " pending = %" PRIu64 ", but its plan has %" PRIu64,
                      job, row->done, row->returned, row->assigned, row->pending, sum, row->total);
     if (handed_out != row->assigned)
-        findings_add(out, FINDING_OFFENCE,
+        findings_add(out, FINDING_VIOLATION,
                      "operations: job %s: %" PRIu64 " handed out, but the coordinator's list has "
                      "%" PRIu64,
                      job, row->assigned, handed_out);
@@ -190,7 +190,7 @@ static void verify_job(const struct snapshot_model *model, const struct wire_cut
 
 void verify_operations(const struct snapshot_model *model, struct findings *out)
 {
-    size_t before = out->offences;
+    size_t before = out->violations;
     if (!model->coordinator) {
         findings_add(out, FINDING_UNKNOWN,
                      "operations: no coordinator's state is in it, so jobs cannot be checked");
@@ -204,7 +204,7 @@ void verify_operations(const struct snapshot_model *model, struct findings *out)
     for (size_t i = 0; i < model->jobs.n; i++)
         verify_job(model, &model->jobs.at[i], out);
     verify_places(model, out);
-    if (out->offences == before)
+    if (out->violations == before)
         findings_add(out, FINDING_CHECKED,
                      "operations: running jobs: %zu, they add up; units handed out: %" PRIu64
                      ", seen in one place each: %" PRIu64 "; stale: %" PRIu64,

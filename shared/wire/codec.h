@@ -31,7 +31,7 @@ int codec_scan(struct slice frame, struct text *why);
  * message and the field. */
 int codec_decode(struct slice frame, struct message **out, struct text *why);
 
-/* Packs a message with its further frames into one run of bytes, for the log and full checkpoints:
+/* Packs a message with its further frames into one run of bytes, for the log and checkpoints:
  * per frame a little-endian 32-bit length and the bytes. NULL when the message cannot be encoded
  * (see codec_encode()). */
 struct blob *codec_pack(const struct message *message);

@@ -102,7 +102,7 @@ struct message {
     } as;
 };
 
-/* True for the parts of a full checkpoint. */
+/* True for the parts of a checkpoint. */
 bool message_is_image(enum message_type type);
 
 /* Returns a message of the type with all fields zero and one reference. */

@@ -189,7 +189,7 @@ def test_a_damaged_store_is_refused_by_name_R23(make_cluster):
     assert refused.wait(harness.seconds(10)) == ENVIRONMENT
     last = (cluster.dir / "node1.log").read_text().splitlines()[-1]
     assert str(data) in last and "damaged" in last, last
-    # The others go on, and the damaged one starts anew as a wiped one.
+    # The others go on, and the damaged one restarts as a wiped one.
     cluster.start_node(2)
     cluster.start_node(3)
     cluster.wait_served()

@@ -172,7 +172,7 @@ def test_a_wiped_node_catches_up_and_does_not_vote_before_R22(make_cluster):
         time.sleep(0.2)
     cluster.start_node(1)
     status = wait_level(cluster, wiped)
-    assert "installed a full checkpoint" in log_of(cluster, wiped)
+    assert "installed a checkpoint" in log_of(cluster, wiped)
     wait_for(lambda: "is admitted as a voter" in log_of(cluster, wiped), 10, "it is admitted")
     assert cluster.json("job", "list") == before
     # Now it is one of four who elect.
@@ -187,7 +187,7 @@ def test_a_wiped_node_catches_up_and_does_not_vote_before_R22(make_cluster):
 
 
 def test_a_node_killed_in_the_middle_of_an_install_starts_again_R19(make_cluster):
-    """And one whose coordinator is killed meanwhile takes the next one's full checkpoint (R18)."""
+    """And one whose coordinator is killed meanwhile takes the next one's checkpoint (R18)."""
     cluster = make_cluster(compact_entries=64).start()
     cluster.wait_healthy()
     submit_many(cluster, range(20000, 20040))  # each text of 77000 digits is fetched by an install
@@ -195,7 +195,7 @@ def test_a_node_killed_in_the_middle_of_an_install_starts_again_R19(make_cluster
     status = cluster.wait_healthy()
     wiped = next(node for node in range(1, 7) if node != status["coordinator"])
     values = cluster.dir / f"node{wiped}" / "values"
-    installs = "installed a full checkpoint"
+    installs = "installed a checkpoint"
     cluster.kill(cluster.nodes[wiped])
     wipe(cluster, wiped)
     killed, before_it = 0, log_of(cluster, wiped).count(installs)

@@ -97,7 +97,7 @@ def test_bad_input_is_one_line(cluster, tmp_path):
     refused(cluster, USAGE, "is no snapshot id", "show", "17")
     refused(cluster, USAGE, "id is needed", "show")
     refused(cluster, USAGE, "a file is needed", "export", UNKNOWN)
-    refused(cluster, USAGE, "one word too many", "take", "now")
+    refused(cluster, USAGE, "one argument too many", "take", "now")
     refused(cluster, USAGE, "--total", "verify", tmp_path / "junk", "--total", "much")
     refused(cluster, USAGE, "cannot write", "export", take(cluster), tmp_path)
     for command in (["show", UNKNOWN], ["export", UNKNOWN, "-"], ["verify", UNKNOWN]):

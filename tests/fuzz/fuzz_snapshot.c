@@ -16,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
 
-/* Reports are cut into parts anew when they are packed, so that is no difference. */
+/* Reports are cut into parts again when they are packed, so that is no difference. */
 static char *dump(struct snapshot_model *model)
 {
     for (uint64_t id = 1; id <= model->n_nodes; id++)

@@ -257,7 +257,7 @@ void bench_acknowledge(node_id_t from)
     event.message.message->as.append_reply =
         (struct wire_append_reply){.term = bench.node->step.term,
                                    .ok = true,
-                                   .match = bench.node->raft.journal.last,
+                                   .match = bench.node->raft.log.last,
                                    .round = bench.node->raft.replication.round};
     founded_sign(event.message.message);
     bench_step(event);

@@ -27,12 +27,12 @@ static const enum plane planes[] = {PLANE_CHANNEL, PLANE_CHECKPOINT, PLANE_CONTR
 static void check_committed(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];
-    const struct journal *journal = &node->core->raft.journal;
-    if (node->checked < journal->base)
-        node->checked = journal->base;
-    while (node->checked < journal->commit) {
+    const struct raft_log *log = &node->core->raft.log;
+    if (node->checked < log->base)
+        node->checked = log->base;
+    while (node->checked < log->commit) {
         struct map_key key = {++node->checked, 0};
-        struct blob *packed = journal_at(&node->core->raft, node->checked)->packed;
+        struct blob *packed = raft_log_at(&node->core->raft, node->checked)->packed;
         struct blob *known = map_get(&stage->committed, key);
         if (!known)
             map_put(&stage->committed, key, blob_ref(packed));
@@ -54,10 +54,10 @@ static void check(struct stage *stage, node_id_t id)
                      (unsigned)node->core->step.term);
         *leader = id;
     }
-    if (node->core->raft.journal.commit > node->told_commit)
+    if (node->core->raft.log.commit > node->told_commit)
         stage_tell(stage, TELL_COMMITS, "%u > committed up to %" PRIu64, id,
-                   node->core->raft.journal.commit);
-    node->told_commit = node->core->raft.journal.commit;
+                   node->core->raft.log.commit);
+    node->told_commit = node->core->raft.log.commit;
 }
 
 /* --- one step --- */
@@ -186,8 +186,8 @@ void stage_disconnect(struct stage *stage, node_id_t from, node_id_t to)
 
 static void restore(struct stage_node *node)
 {
-    for (size_t i = 0; node->image && i < node->image->n; i++) {
-        struct blob *part = node->image->parts[i];
+    for (size_t i = 0; node->checkpoint && i < node->checkpoint->n; i++) {
+        struct blob *part = node->checkpoint->parts[i];
         assert_int_equal(node_restore_part(node->core, (struct slice){part->at, part->len}), OK);
     }
     for (size_t i = 0; i < node->log_n; i++)
@@ -223,7 +223,7 @@ void stage_start(struct stage *stage, node_id_t id)
         .checkpoint_interval_us = CHECKPOINT_INTERVAL_DEFAULT_US,
         .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
         .compact_entries = stage->compact_entries ? stage->compact_entries : COMPACT_ENTRIES,
-        .image_slice_rows = stage->image_slice_rows,
+        .checkpoint_slice_rows = stage->checkpoint_slice_rows,
         .install_bytes = stage->install_bytes,
         .progress_index_max = stage->progress_index_max,
         .progress_snaps_max = stage->progress_snaps_max,
@@ -245,7 +245,7 @@ void stage_start(struct stage *stage, node_id_t id)
     node->checked = node->pinned_us = 0;
     node->stopped = false;
     restore(node);
-    node->told_commit = node->core->raft.journal.commit;
+    node->told_commit = node->core->raft.log.commit;
     stage_step(stage, id, (struct event){.kind = EVENT_TICK});
     for (node_id_t peer = 1; peer <= stage->n_nodes; peer++) {
         if (peer == id || !stage->nodes[peer].core || stage->nodes[peer].stopped)

@@ -18,7 +18,7 @@
 /* What is told of; a set. */
 enum stage_topic {
     TELL_VOTES = 1,
-    TELL_APPENDS = 2,  /* and full checkpoints */
+    TELL_APPENDS = 2,  /* and checkpoints */
     TELL_COMMITS = 4,  /* what each node knows to be committed */
     TELL_CLIENTS = 8,  /* answers to clients */
     TELL_TASKS = 16,   /* operations and their results */
@@ -63,7 +63,7 @@ struct stage_node {
     struct stage_entry *log; /* log_base + 1, ... */
     log_index_t log_base;
     size_t log_n, log_size;
-    struct image *image; /* NULL: none */
+    struct checkpoint *checkpoint; /* NULL: none */
     struct stage_persist *wanted, **wanted_end;
     uint64_t wanted_seq, disk_seq, wanted_since_us;
     struct stage_letter *gated, **gated_end; /* wait for the disk */
@@ -72,8 +72,8 @@ struct stage_node {
 struct stage {
     uint32_t n_nodes, n_voters;
     bool unfounded; /* the disks are blank; else they belong to one cluster from the beginning */
-    uint64_t compact_entries;                                     /* 0: the default */
-    uint64_t image_slice_rows, install_bytes, progress_snaps_max; /* likewise */
+    uint64_t compact_entries;                                          /* 0: the default */
+    uint64_t checkpoint_slice_rows, install_bytes, progress_snaps_max; /* likewise */
     uint64_t progress_index_max; /* clients may set so many; 0: the nodes only */
     uint64_t now_us, begun_us, wall_skew_ms;
     unsigned topics;

@@ -91,12 +91,12 @@ bool stage_refused(const struct stage *stage, const char *code)
 bool stage_logs_are_equal(const struct stage *stage, node_id_t a, node_id_t b)
 {
     const struct node *one = stage_core(stage, a), *other = stage_core(stage, b);
-    const struct journal *log = &one->raft.journal;
-    if (log->last != other->raft.journal.last || log->commit != other->raft.journal.commit)
+    const struct raft_log *log = &one->raft.log;
+    if (log->last != other->raft.log.last || log->commit != other->raft.log.commit)
         return false;
-    log_index_t base = log->base > other->raft.journal.base ? log->base : other->raft.journal.base;
+    log_index_t base = log->base > other->raft.log.base ? log->base : other->raft.log.base;
     for (log_index_t index = base + 1; index <= log->last; index++)
-        if (journal_at(&one->raft, index)->term != journal_at(&other->raft, index)->term)
+        if (raft_log_at(&one->raft, index)->term != raft_log_at(&other->raft, index)->term)
             return false;
     return true;
 }

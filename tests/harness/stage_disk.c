@@ -81,10 +81,10 @@ static void write_image(struct stage_node *node, const struct write *write)
     size_t covered = write->index - node->log_base;
     if (write->whole || covered > node->log_n)
         covered = node->log_n;
-    image_drop(&node->image);
-    node->image = image_new(write->index, write->term);
+    checkpoint_drop(&node->checkpoint);
+    node->checkpoint = checkpoint_new(write->index, write->term);
     for (size_t i = 0; i < write->n_parts; i++)
-        image_add(node->image, write->parts[i]);
+        checkpoint_add(node->checkpoint, write->parts[i]);
     for (size_t i = 0; i < covered; i++)
         blob_drop(&node->log[i].packed);
     node->log_n -= covered;
@@ -123,8 +123,7 @@ static void apply_write(struct stage *stage, node_id_t id, const struct write *w
         break;
     case WRITE_IMAGE:
         write_image(node, write);
-        stage_tell(stage, TELL_DISKS, "%u > on disk: full checkpoint up to %" PRIu64, id,
-                   write->index);
+        stage_tell(stage, TELL_DISKS, "%u > on disk: checkpoint up to %" PRIu64, id, write->index);
         break;
     }
 }
@@ -166,7 +165,7 @@ void stage_wipe(struct stage *stage, node_id_t id)
     node->log = NULL;
     node->log_size = 0;
     node->log_base = 0;
-    image_drop(&node->image);
+    checkpoint_drop(&node->checkpoint);
     stage_forget_values(node);
     node->durable = (struct node_durable){0};
 }

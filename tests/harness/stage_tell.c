@@ -92,7 +92,7 @@ static void describe_append_reply(const struct wire_append_reply *reply, struct 
         text_add(out, "no match, try behind %" PRIu64, reply->match);
     else
         text_add(out, "match %" PRIu64 "%s%s", reply->match, reply->wait ? ", wait" : "",
-                 reply->install ? ", send a full checkpoint" : "");
+                 reply->install ? ", send a checkpoint" : "");
     if (reply->round)
         text_add(out, ", round %" PRIu64, reply->round);
 }
@@ -217,12 +217,12 @@ void stage_describe_log(const struct stage *stage, node_id_t id, struct text *ou
             text_add(out, " %" PRIu64, node->log[i].term);
         return;
     }
-    const struct journal *journal = &node->core->raft.journal;
-    if (journal->base)
-        text_add(out, "[checkpoint up to %" PRIu64 "] ", journal->base);
-    for (log_index_t index = journal->base + 1; index <= journal->last; index++)
-        text_add(out, "%" PRIu64 " ", journal_at(&node->core->raft, index)->term);
-    if (journal->last == journal->base && !journal->base)
+    const struct raft_log *log = &node->core->raft.log;
+    if (log->base)
+        text_add(out, "[checkpoint up to %" PRIu64 "] ", log->base);
+    for (log_index_t index = log->base + 1; index <= log->last; index++)
+        text_add(out, "%" PRIu64 " ", raft_log_at(&node->core->raft, index)->term);
+    if (log->last == log->base && !log->base)
         text_add(out, "empty ");
-    text_add(out, "| committed %" PRIu64 ", term %" PRIu64, journal->commit, node->core->step.term);
+    text_add(out, "| committed %" PRIu64 ", term %" PRIu64, log->commit, node->core->step.term);
 }

@@ -222,7 +222,7 @@ static bool set(struct stage *stage, const struct words *words)
     return true;
 }
 
-/* "fill 1 N": N such entries, for nodes 1001 and up, each a part of a full checkpoint. */
+/* "fill 1 N": N such entries, for nodes 1001 and up, each a part of a checkpoint. */
 static bool fill(struct stage *stage, const struct words *words)
 {
     node_id_t id;

@@ -22,7 +22,7 @@ bool trace_check(const char *path);
 /* Runs the trace and writes what it tells into the file. */
 bool trace_rewrite(const char *path);
 
-/* Carries out one command; false when it is none, or its words are wrong. `stage` is made anew by
+/* Carries out one command; false when it is none, or its words are wrong. `stage` is made again by
  * "nodes". */
 struct stage;
 bool trace_command(struct stage **stage, char *line);

@@ -304,7 +304,7 @@ void bank_value_kept(struct world *world, node_id_t id, struct value_id value,
     say(world, id, model, &findings);
     count(world, model, &findings);
     for (size_t i = 0; i < findings.lines.n; i++)
-        if (findings.lines.at[i].kind == FINDING_OFFENCE)
+        if (findings.lines.at[i].kind == FINDING_VIOLATION)
             world_fail(world,
                        model->complete ? "S13, S14: a complete snapshot verifies"
                                        : "S12: what is known of a partial one verifies",

@@ -187,20 +187,20 @@ static void write_entry(struct world *world, node_id_t id, struct write *write)
 
 static void drop_image(struct world_node *node)
 {
-    for (size_t i = 0; i < node->image_n; i++)
-        blob_drop(&node->image[i]);
-    free(node->image);
-    node->image = NULL;
-    node->image_n = 0;
+    for (size_t i = 0; i < node->checkpoint_n; i++)
+        blob_drop(&node->checkpoint[i]);
+    free(node->checkpoint);
+    node->checkpoint = NULL;
+    node->checkpoint_n = 0;
 }
 
 static void write_image(struct world_node *node, struct write *write)
 {
     drop_image(node);
-    node->image_n = write->n_parts;
-    node->image = mem_new(write->n_parts, sizeof *node->image);
+    node->checkpoint_n = write->n_parts;
+    node->checkpoint = mem_new(write->n_parts, sizeof *node->checkpoint);
     for (size_t i = 0; i < write->n_parts; i++)
-        node->image[i] = blob_ref(write->parts[i]);
+        node->checkpoint[i] = blob_ref(write->parts[i]);
     size_t covered = write->index - node->log_base;
     if (write->whole || covered > node->log_n)
         covered = node->log_n;
@@ -316,10 +316,11 @@ void disk_drop_held(struct world *world, node_id_t id)
 void disk_restore(struct world *world, node_id_t id)
 {
     struct world_node *node = &world->nodes[id];
-    for (size_t i = 0; i < node->image_n; i++)
-        if (node_restore_part(node->core, (struct slice){node->image[i]->at, node->image[i]->len}))
+    for (size_t i = 0; i < node->checkpoint_n; i++)
+        if (node_restore_part(node->core,
+                              (struct slice){node->checkpoint[i]->at, node->checkpoint[i]->len}))
             world_fail(world, "a node can read its own disk",
-                       "node %u refuses part %zu of its full checkpoint", id, i);
+                       "node %u refuses part %zu of its checkpoint", id, i);
     for (size_t i = 0; i < node->log_n; i++)
         if (node_restore_entry(node->core, node->log_base + i + 1, node->log[i].term,
                                node->log[i].packed))

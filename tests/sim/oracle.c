@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/raft/journal.h"
+#include "nodes/core/raft/log.h"
 #include "nodes/core/rooms.h"
 #include "shared/base/random.h"
 #include "tests/sim/oracle_internal.h"
@@ -163,9 +163,9 @@ static void check_later_leaders(struct world *world, log_index_t index,
         const struct node *node = world->nodes[id].core;
         term_t theirs;
         if (!node || !node_is_coordinator(node) || node->step.term <= commit->in ||
-            node->raft.journal.base >= index)
+            node->raft.log.base >= index)
             continue;
-        if (!journal_term(&node->raft, index, &theirs) || theirs != commit->term)
+        if (!raft_log_term(&node->raft, index, &theirs) || theirs != commit->term)
             world_fail(world, "leader completeness",
                        "node %u leads term %" PRIu64 " without entry %" PRIu64 " of term %" PRIu64,
                        id, node->step.term, index, commit->term);
@@ -193,7 +193,7 @@ static void check_commits(struct world *world, node_id_t id)
     log_index_t before = oracle->committed;
     if (ghost->checked < ghost->log.base)
         ghost->checked = ghost->log.base;
-    while (ghost->checked < node->raft.journal.commit) {
+    while (ghost->checked < node->raft.log.commit) {
         log_index_t index = ++ghost->checked;
         const struct world_entry *entry = find_entry(&ghost->log, index);
         struct ghost_commit *known = map_get(&oracle->commits, key(index));
@@ -235,11 +235,11 @@ static void check_election(struct world *world, node_id_t id)
         world_fail(world, "R2: a majority of different nodes voted for the coordinator",
                    "node %u has %u votes of %u in term %" PRIu64, id, votes, world_voters(world),
                    term);
-    for (log_index_t index = node->raft.journal.base + 1; index <= oracle->committed; index++) {
+    for (log_index_t index = node->raft.log.base + 1; index <= oracle->committed; index++) {
         const struct ghost_commit *commit = map_get(&oracle->commits, key(index));
         term_t ours;
         if (commit && commit->in < term &&
-            (!journal_term(&node->raft, index, &ours) || ours != commit->term))
+            (!raft_log_term(&node->raft, index, &ours) || ours != commit->term))
             world_fail(world, "leader completeness",
                        "node %u leads term %" PRIu64 " without entry %" PRIu64, id, term, index);
     }
@@ -260,7 +260,7 @@ static void check_leader(struct world *world, node_id_t id)
         map_put(&world->oracle->leaders, key(term), as_pointer(id));
         check_election(world, id);
     }
-    journal_term(&node->raft, node->raft.journal.commit, &at_commit);
+    raft_log_term(&node->raft, node->raft.log.commit, &at_commit);
     if (node_serves(node) && at_commit != term)
         world_fail(world, "R10: nothing is served before the first commit of the own term",
                    "node %u serves in term %" PRIu64, id, term);
@@ -293,9 +293,9 @@ static void check_state(struct world *world, node_id_t id)
 {
     struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct node *node = world->nodes[id].core;
-    if (ghost->applied == node->raft.journal.applied)
+    if (ghost->applied == node->raft.log.applied)
         return;
-    ghost->applied = node->raft.journal.applied;
+    ghost->applied = node->raft.log.applied;
     check_sums(world, id);
     uint64_t now = state_digest(&node->state),
              *known = map_get(&world->oracle->states, key(ghost->applied));

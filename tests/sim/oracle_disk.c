@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "nodes/core/raft/journal.h"
+#include "nodes/core/raft/log.h"
 #include "nodes/core/rooms.h"
 #include "shared/wire/codec.h"
 #include "tests/sim/oracle_internal.h"
@@ -32,7 +32,7 @@ static void wrote_vote(struct world *world, node_id_t id, const struct write *wr
 }
 
 /* The claim is checked against the table of jobs alone: the job is finished, or forgotten, or the
- * operation is not in its frontier. That no later state names it is checked at the end. */
+ * operation is not among its live results. That no later state names it is checked at the end. */
 void oracle_used(struct world *world, node_id_t id, struct value_id value)
 {
     const struct node *node = world->nodes[id].core;
@@ -68,7 +68,7 @@ void oracle_values(struct world *world)
             struct done_op *done;
             if (job->state == JOB_DONE && job->digits > TEXT_INLINE_DIGITS)
                 check_named(world, id, (struct value_id){job->id, job_text_op(job)}, job->sha256);
-            for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));)
+            for (size_t at = 0; (done = map_next(&job->live, &at, NULL));)
                 if (!done->value)
                     check_named(world, id, (struct value_id){job->id, done->op}, done->hash);
         }
@@ -127,11 +127,10 @@ void oracle_synced(struct world *world, node_id_t id)
         return;
     log_index_t last = disk->log_base + disk->log_n;
     term_t on_disk = disk->log_n ? disk->log[disk->log_n - 1].term : 0;
-    if (last != node->raft.journal.last ||
-        (disk->log_n && on_disk != journal_last_term(&node->raft)))
+    if (last != node->raft.log.last || (disk->log_n && on_disk != raft_log_last_term(&node->raft)))
         world_fail(world, "disk and memory agree",
-                   "node %u has %" PRIu64 " entries, its disk %" PRIu64, id,
-                   node->raft.journal.last, last);
+                   "node %u has %" PRIu64 " entries, its disk %" PRIu64, id, node->raft.log.last,
+                   last);
     if (disk->durable.term != node->step.term || disk->durable.vote != node->raft.election.vote)
         world_fail(world, "disk and memory agree",
                    "node %u is in term %" PRIu64 ", its disk in %" PRIu64, id, node->step.term,
@@ -182,7 +181,7 @@ static void check_equal(struct world *world, node_id_t id, node_id_t to, term_t 
     term_t theirs;
     if (!leader || !node_is_coordinator(leader) || leader->step.term != term ||
         disk->durable.term != term || match <= disk->log_base ||
-        !journal_term(&leader->raft, match, &theirs))
+        !raft_log_term(&leader->raft, match, &theirs))
         return;
     if (disk->log[match - disk->log_base - 1].term != theirs)
         world_fail(world, "an acknowledged entry is the coordinator's",

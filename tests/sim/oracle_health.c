@@ -20,8 +20,8 @@ static uint64_t late_us(const struct node *node, uint64_t timeouts)
  * no transactions, so a ledger's may stand in front of it for seconds. */
 static uint64_t progress_of(const struct world *world, const struct node *node)
 {
-    uint64_t hash = random_fold(node->raft.journal.commit, node->raft.journal.durable);
-    if (node->raft.journal.durable < node->raft.journal.last)
+    uint64_t hash = random_fold(node->raft.log.commit, node->raft.log.durable);
+    if (node->raft.log.durable < node->raft.log.last)
         hash = random_fold(hash, world->nodes[node->step.config.id].disk_moved_us);
     for (node_id_t id = 1; id <= world_voters(world); id++) {
         const struct node *peer = world->nodes[id].core;
@@ -36,14 +36,14 @@ static void check_leading(struct world *world, node_id_t id)
 {
     struct ghost_health *ghost = &world->oracle->nodes[id].health;
     const struct node *node = world->nodes[id].core;
-    bool waits = node_is_coordinator(node) && node->raft.journal.last > node->raft.journal.commit &&
+    bool waits = node_is_coordinator(node) && node->raft.log.last > node->raft.log.commit &&
                  space_suffices(&node->raft, NULL);
     uint64_t progress = waits ? progress_of(world, node) : 0;
     if (!waits || progress != ghost->progress)
         ghost->still_us = world->now_us;
     ghost->progress = progress;
     if (waits && world->now_us > ghost->still_us + late_us(node, STALL_TIMEOUTS))
-        world_fail(world, "R35: a coordinator that nobody acknowledges makes way",
+        world_fail(world, "R35: a coordinator that nobody acknowledges steps down",
                    "node %u leads, and nothing moves for %" PRIu64 " ms", id,
                    (world->now_us - ghost->still_us) / MS_US);
 }
@@ -54,10 +54,10 @@ static void check_peer(struct world *world, node_id_t id, node_id_t peer)
     const struct node *node = world->nodes[id].core, *other = world->nodes[peer].core;
     log_index_t match = node->raft.replicas[peer].match, applied = 0;
     if (other)
-        applied = other->raft.journal.applied < match ? other->raft.journal.applied : match;
+        applied = other->raft.log.applied < match ? other->raft.log.applied : match;
     if (!node_serves(node) || !node->links.peers[peer].alive || !level->since_us ||
         applied >= level->goal) {
-        *level = (struct ghost_level){node->raft.journal.commit, world->now_us};
+        *level = (struct ghost_level){node->raft.log.commit, world->now_us};
         return;
     }
     if (world->now_us > level->since_us + late_us(node, BEHIND_TIMEOUTS) &&

@@ -4,7 +4,7 @@
  * (nodes/io/disk_values.c) the record has the length and the hash of what was written: a look at
  * the file tells whether it is there and long enough, only a read tells whether it has rotted. What
  * finds it is what finds it in the runtime (loop.c, serve.c): a client's read, a peer's fetch, the
- * scrub, which begins anew at each start; the core is told, and repairs it (R37).
+ * scrub, which restarts at each start; the core is told, and repairs it (R37).
  *
  * The account: a file is damaged only while a node that runs has a sound copy that its state names,
  * and the disk with the last sound copy of what another has lost is not wiped (rot_may_wipe()). So

@@ -30,8 +30,8 @@ static void draw_size(struct world *world)
 static void draw_limits(struct world *world)
 {
     struct world_options *options = &world->options;
-    options->image_slice_rows = world_random(world, 2) ? 0 : scenario_scale(world, 1, 16);
-    options->image_bundle_rows = world_random(world, 2) ? 0 : scenario_scale(world, 1, 16);
+    options->checkpoint_slice_rows = world_random(world, 2) ? 0 : scenario_scale(world, 1, 16);
+    options->checkpoint_bundle_rows = world_random(world, 2) ? 0 : scenario_scale(world, 1, 16);
     options->install_bytes = world_random(world, 2) ? 0 : scenario_scale(world, 1, 4096);
     options->progress_snaps_max = world_random(world, 2) ? 0 : scenario_scale(world, 1, 64);
     options->jobs_kept_max = world_random(world, 2) ? 0 : scenario_scale(world, 4, 64);

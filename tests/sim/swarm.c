@@ -439,7 +439,7 @@ static _Noreturn void fail_unsettled(const struct world *world)
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         text_add(&text, " %u%s: %" PRIu64 "/%" PRIu64, id, node_serves(node) ? " serves" : "",
-                 node->raft.journal.applied, node->raft.journal.last);
+                 node->raft.log.applied, node->raft.log.last);
     }
     world_fail(world, "after healing every job is done and all logs are equal", "%s", text.at);
 }

@@ -136,8 +136,8 @@ bool world_is_equal(const struct world *world)
         const struct node *node = world->nodes[id].core;
         if (!node)
             continue;
-        if (first && (node->raft.journal.applied != first->raft.journal.applied ||
-                      node->raft.journal.last != first->raft.journal.last ||
+        if (first && (node->raft.log.applied != first->raft.log.applied ||
+                      node->raft.log.last != first->raft.log.last ||
                       state_differs(&node->state, &first->state)))
             return false;
         first = first ? first : node;
@@ -255,8 +255,8 @@ static struct node_config configure(struct world *world, node_id_t id)
         .checkpoint_bytes = OR(options->checkpoint_bytes, CHECKPOINT_BYTES_DEFAULT),
         .compact_entries = OR(options->compact_entries, COMPACT_ENTRIES),
         .append_entries = options->append_entries,
-        .image_slice_rows = options->image_slice_rows,
-        .image_bundle_rows = options->image_bundle_rows,
+        .checkpoint_slice_rows = options->checkpoint_slice_rows,
+        .checkpoint_bundle_rows = options->checkpoint_bundle_rows,
         .install_bytes = options->install_bytes,
         .progress_index_max = PROGRESS_INDEX_MAX, /* clients count beside the workers */
         .progress_snaps_max = options->progress_snaps_max,

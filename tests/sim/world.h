@@ -66,8 +66,8 @@ struct world_options {
     uint64_t disk_us;             /* of every persist */
     uint64_t op_us;               /* of every operation */
     uint64_t compact_entries, append_entries;
-    uint64_t image_slice_rows; /* packed in one slice of a checkpoint */
-    uint64_t image_bundle_rows, install_bytes;
+    uint64_t checkpoint_slice_rows; /* packed in one slice of a checkpoint */
+    uint64_t checkpoint_bundle_rows, install_bytes;
     uint64_t progress_snaps_max, jobs_kept_max;
     uint64_t heartbeat_us, election_timeout_us;
     uint64_t checkpoint_interval_us, checkpoint_bytes;
@@ -122,8 +122,8 @@ struct world_node {
     struct world_entry *log; /* durable entries log_base + 1, ...: owned */
     log_index_t log_base;
     size_t log_n, log_size;
-    struct blob **image; /* the durable full checkpoint: owned */
-    size_t image_n;
+    struct blob **checkpoint; /* the durable checkpoint: owned */
+    size_t checkpoint_n;
     struct world_record *records; /* durable, in the order of their keys: owned */
     size_t records_n, records_size;
     uint64_t disk_seq; /* durable up to here in this incarnation */

@@ -60,7 +60,7 @@ FILE_LINES_MAX, FUNCTION_LINES_MAX, COLUMNS_MAX = 600, 70, 100
 
 # Where the replicated state is declared; and the structs that are compared byte by byte, or are no part of it.
 STATE_HEADERS = ("jobs.h", "keys.h", "key_window.h", "progress.h", "state_types.h")
-STATE_WHOLE = ("trace_mark", "executor", "births", "image_builds")
+STATE_WHOLE = ("trace_mark", "executor", "births", "checkpoint_builds")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 

@@ -29,7 +29,7 @@ STATEMENTS = {
     "R14": "duplicates and reordering turn term, commit and match never back",
     "R15": "a follower commits no further than it has verified",
     "R16": "what was compacted is not applied again",
-    "R17": "where the base is compacted, the full checkpoint is sent",
+    "R17": "where the base is compacted, the checkpoint is sent",
     "R18": "an install advances no commit before its end; one follows another",
     "R19": "a crash between any two steps of an install is harmless",
     "R20": "a compacted request is still committed",

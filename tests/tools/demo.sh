@@ -105,7 +105,7 @@ show conclave monitor --heartbeats --count 6
 title "   The cluster now:"
 show conclave status
 
-title "2. A client, which knows the broker's address only, asks for 10!"
+title "2. A client, which knows the broker's address only, submits factorial 10"
 printf '   %s$ conclave submit factorial 10%s\n' "$bold" "$plain"
 answer=$(conclave submit factorial 10)
 printf '     %s\n' "$answer"

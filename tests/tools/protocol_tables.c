@@ -25,7 +25,7 @@ static const struct section sections[] = {
     {PLACE_REPLY, "Answers to clients", "`request` is that of the request.", 0},
     {PLACE_ENTRY, "Log entries",
      "Kept on disk in this form, and packed into `append`; no socket accepts them.", 0},
-    {PLACE_CHECKPOINT, "Parts of a full checkpoint",
+    {PLACE_CHECKPOINT, "Parts of a checkpoint",
      "Kept on disk in this form, and packed into `install`; no socket accepts them.", 0},
     {PLACE_CUT, "Parts of a snapshot",
      "Kept on disk and in files in this form, and packed into `snapshot_report`; no socket accepts "

@@ -1,4 +1,4 @@
-/* The largest state that the bounds allow: a full checkpoint of it is built, loaded and replaced in
+/* The largest state that the bounds allow: a checkpoint of it is built, loaded and replaced in
  * small steps, and holds the state as it was when it began, whatever is applied meanwhile. Work is
  * counted, not timed; what it took is printed. */
 #include <setjmp.h>
@@ -37,7 +37,7 @@ static struct node *node_of(void)
                                  .version = "0"};
     struct node_durable durable = {.term = 1};
     struct node *node = node_new(&config, &durable, SECOND_US);
-    journal_reset(&node->raft, INDEX, 1);
+    raft_log_reset(&node->raft, INDEX, 1);
     node->state.applied = INDEX;
     node->state.applied_term = 1;
     return node;
@@ -132,7 +132,7 @@ static uint64_t digest_job(const struct job *job)
 {
     struct done_op *live;
     uint64_t sum = 0, hash = random_fold(job->id, map_hash(job->key, strlen(job->key)));
-    for (size_t at = 0; (live = map_next(&job->frontier, &at, NULL));)
+    for (size_t at = 0; (live = map_next(&job->live, &at, NULL));)
         sum += random_fold(live->op, live->len);
     hash = random_fold(random_fold(hash, job->state), sum);
     if (!job_is_finished(job))
@@ -200,20 +200,21 @@ static void tick(struct node *node, uint64_t now_us)
 }
 
 /* Loads it as a follower does: parcel by parcel, beside the state. */
-static struct state *load(const struct state *like, const struct image *image, size_t *most_bytes)
+static struct state *load(const struct state *like, const struct checkpoint *checkpoint,
+                          size_t *most_bytes)
 {
-    struct state *scratch = image_scratch_new(like);
-    for (size_t at = 0; at < image->n;) {
+    struct state *scratch = checkpoint_scratch_new(like);
+    for (size_t at = 0; at < checkpoint->n;) {
         uint64_t began_us = cpu_us();
         size_t bytes = 0;
         do {
-            assert_int_equal(image_load_part(scratch,
-                                             (struct slice){image->parts[at]->at,
-                                                            image->parts[at]->len},
-                                             NULL, NULL),
+            assert_int_equal(checkpoint_load_part(scratch,
+                                                  (struct slice){checkpoint->parts[at]->at,
+                                                                 checkpoint->parts[at]->len},
+                                                  NULL, NULL),
                              OK);
-            bytes += image->parts[at++]->len;
-        } while (at < image->n && bytes + image->parts[at]->len <= INSTALL_BYTES_MAX);
+            bytes += checkpoint->parts[at++]->len;
+        } while (at < checkpoint->n && bytes + checkpoint->parts[at]->len <= INSTALL_BYTES_MAX);
         *most_bytes = bytes > *most_bytes ? bytes : *most_bytes;
         took(began_us);
     }
@@ -230,15 +231,15 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
     uint64_t now_us = SECOND_US, draw = 1, steps = 0;
     fill(node, JOBS_KEPT_MAX, JOBS_OPEN_MAX, PROGRESS_SNAPS_MAX);
     uint64_t expected = digest(&node->state), began_us = cpu_us();
-    struct image_build *build = image_begin(&node->state, IMAGE_WHOLE);
+    struct checkpoint_build *build = checkpoint_begin(&node->state, CHECKPOINT_WHOLE);
     took(began_us);
     report("the largest state: begins");
-    while (!image_is_done(build)) {
-        const struct image_builds *builds = &node->state.builds;
-        tick(node, now_us += IMAGE_SLICE_GAP_US);
+    while (!checkpoint_is_done(build)) {
+        const struct checkpoint_builds *builds = &node->state.builds;
+        tick(node, now_us += CHECKPOINT_SLICE_GAP_US);
         assert_true(++steps < 2000);
-        assert_true(builds->slice_rows <= IMAGE_SLICE_ROWS + 8);
-        assert_true(builds->slice_bytes <= 2 * IMAGE_SLICE_BYTES);
+        assert_true(builds->slice_rows <= CHECKPOINT_SLICE_ROWS + 8);
+        assert_true(builds->slice_bytes <= 2 * CHECKPOINT_SLICE_BYTES);
         /* Entries go on: rows change before and behind what is packed, come and go. */
         for (unsigned i = 0; i < 3; i++) {
             uint64_t open = JOBS_KEPT_MAX + random_below(&draw, JOBS_OPEN_MAX) + 1;
@@ -251,23 +252,23 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
         jobs_check_invariants(&node->state.jobs);
     }
     report("the largest state: packing a slice");
-    struct image *image = image_of(build);
+    struct checkpoint *checkpoint = checkpoint_of(build);
     size_t bytes = 0, most = 0;
-    for (size_t i = 0; i < image->n; i++)
-        bytes += image->parts[i]->len;
-    printf("the largest state: %zu parts, %zu MiB, %u slices\n", image->n,
+    for (size_t i = 0; i < checkpoint->n; i++)
+        bytes += checkpoint->parts[i]->len;
+    printf("the largest state: %zu parts, %zu MiB, %u slices\n", checkpoint->n,
            (size_t)(bytes / MIB_BYTES), (unsigned)steps);
-    assert_true(image->n < 1000);
-    struct state *loaded = load(&node->state, image, &most);
+    assert_true(checkpoint->n < 1000);
+    struct state *loaded = load(&node->state, checkpoint, &most);
     report("the largest state: loading a parcel");
     assert_true(most <= INSTALL_BYTES_MAX + MESSAGE_MAX_BYTES / 2);
     assert_true(digest(&node->state) != expected);
     began_us = cpu_us();
-    image_replace_state(&node->state, &loaded);
+    checkpoint_replace_state(&node->state, &loaded);
     took(began_us);
     report("the largest state: replacing it");
     assert_true(digest(&node->state) == expected);
-    image_end(&node->state, &build);
+    checkpoint_end(&node->state, &build);
     node_destroy(&node);
 }
 
@@ -285,22 +286,22 @@ static void the_live_results_of_one_job_are_packed_in_slices_W5(void **state)
         for (op_id_t op = 1; op <= RESULTS; op += PER_ENTRY)
             apply(node, 0, ops_done(id_of(1), op, PER_ENTRY, RESULT_BYTES));
         uint64_t expected = digest(&node->state);
-        struct image_build *build = image_begin(&node->state, IMAGE_WHOLE);
-        const struct image_builds *builds = &node->state.builds;
+        struct checkpoint_build *build = checkpoint_begin(&node->state, CHECKPOINT_WHOLE);
+        const struct checkpoint_builds *builds = &node->state.builds;
         do {
-            assert_true(builds->slice_bytes <= 2 * IMAGE_SLICE_BYTES);
+            assert_true(builds->slice_bytes <= 2 * CHECKPOINT_SLICE_BYTES);
             if (changes)
                 apply(node, 0, ops_done(id_of(1), RESULTS + ++steps, 1, RESULT_BYTES));
-            assert_true(builds->slice_bytes <= 2 * IMAGE_SLICE_BYTES);
-            tick(node, now_us += IMAGE_SLICE_GAP_US);
-        } while (!image_is_done(build));
-        struct image *image = image_of(build);
-        assert_true(image->n >= RESULTS * RESULT_BYTES / IMAGE_SLICE_BYTES);
-        struct state *loaded = load(&node->state, image, &most);
+            assert_true(builds->slice_bytes <= 2 * CHECKPOINT_SLICE_BYTES);
+            tick(node, now_us += CHECKPOINT_SLICE_GAP_US);
+        } while (!checkpoint_is_done(build));
+        struct checkpoint *checkpoint = checkpoint_of(build);
+        assert_true(checkpoint->n >= RESULTS * RESULT_BYTES / CHECKPOINT_SLICE_BYTES);
+        struct state *loaded = load(&node->state, checkpoint, &most);
         assert_true(digest(loaded) == expected);
         assert_true(changes == (digest(&node->state) != expected));
-        image_scratch_drop(&loaded);
-        image_end(&node->state, &build);
+        checkpoint_scratch_drop(&loaded);
+        checkpoint_end(&node->state, &build);
         node_destroy(&node);
     }
     report("many live results of one job: packing a slice");
@@ -313,26 +314,26 @@ static void checkpoints_that_overlap_are_each_whole_W5(void **state)
     (void)state;
     enum { BUILDS = 20 };
     struct node *node = node_of();
-    struct image_build *builds[BUILDS];
+    struct checkpoint_build *builds[BUILDS];
     uint64_t expected[BUILDS], now_us = SECOND_US, draw = 7;
     fill(node, 300, 900, 50);
     for (unsigned i = 0; i < BUILDS; i++) {
         expected[i] = digest(&node->state);
-        builds[i] = image_begin(&node->state, IMAGE_WHOLE);
+        builds[i] = checkpoint_begin(&node->state, CHECKPOINT_WHOLE);
         for (unsigned n = 0; n < 10; n++) {
             apply(node, 0, done(id_of(301 + random_below(&draw, 900))));
             progress_set_state(&node->state.progress, 1 + random_below(&draw, MARKED), draw);
         }
-        tick(node, now_us += IMAGE_SLICE_GAP_US);
+        tick(node, now_us += CHECKPOINT_SLICE_GAP_US);
     }
     for (unsigned i = 0; i < BUILDS; i++) {
         size_t most = 0;
-        while (!image_is_done(builds[i]))
-            tick(node, now_us += IMAGE_SLICE_GAP_US);
-        struct state *loaded = load(&node->state, image_of(builds[i]), &most);
+        while (!checkpoint_is_done(builds[i]))
+            tick(node, now_us += CHECKPOINT_SLICE_GAP_US);
+        struct state *loaded = load(&node->state, checkpoint_of(builds[i]), &most);
         assert_true(digest(loaded) == expected[i]);
-        image_scratch_drop(&loaded);
-        image_end(&node->state, &builds[i]);
+        checkpoint_scratch_drop(&loaded);
+        checkpoint_end(&node->state, &builds[i]);
     }
     longest_us = 0;
     node_destroy(&node);
@@ -343,16 +344,17 @@ static void parts_of_an_earlier_release_are_read_W5(void **state)
 {
     (void)state;
     struct node *node = node_of();
-    struct state *loaded = image_scratch_new(&node->state);
+    struct state *loaded = checkpoint_scratch_new(&node->state);
     size_t most = 0;
     fill(node, 0, 40, 3);
-    struct image_build *build = image_begin(&node->state, IMAGE_OPEN); /* a part a row, as then */
-    struct image *old = image_new(INDEX, 1);
+    struct checkpoint_build *build =
+        checkpoint_begin(&node->state, CHECKPOINT_OPEN); /* a part a row, as then */
+    struct checkpoint *old = checkpoint_new(INDEX, 1);
     uint64_t now_us = SECOND_US, got;
-    while (!image_is_done(build))
-        tick(node, now_us += IMAGE_SLICE_GAP_US);
-    for (size_t i = 0; i < image_of(build)->n; i++)
-        image_add(old, image_of(build)->parts[i]);
+    while (!checkpoint_is_done(build))
+        tick(node, now_us += CHECKPOINT_SLICE_GAP_US);
+    for (size_t i = 0; i < checkpoint_of(build)->n; i++)
+        checkpoint_add(old, checkpoint_of(build)->parts[i]);
     const uint64_t foreign[] = {0, 500, 1000, 1001, 378000, (uint64_t)1 << 53};
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
         struct message *message = message_new(MESSAGE_IMAGE_PROGRESS);
@@ -362,11 +364,11 @@ static void parts_of_an_earlier_release_are_read_W5(void **state)
         message->as.image_progress.marks.at[0] = (struct wire_mark){0, 5};
         message->as.image_progress.marks.at[1] = (struct wire_mark){2, 6};
         struct blob *packed = codec_pack(message);
-        image_add(old, packed);
+        checkpoint_add(old, packed);
         blob_drop(&packed);
         message_drop(&message);
     }
-    image_scratch_drop(&loaded);
+    checkpoint_scratch_drop(&loaded);
     loaded = load(&node->state, old, &most);
     assert_true(digest(loaded) != digest(&node->state)); /* index 0, which is no node */
     assert_int_equal(progress_now(&loaded->progress, 0), 6);
@@ -376,9 +378,9 @@ static void parts_of_an_earlier_release_are_read_W5(void **state)
     assert_int_equal(progress_now(&loaded->progress, 1001), 0);
     assert_int_equal(progress_now(&loaded->progress, 378000), 0);
     assert_int_equal(loaded->progress.nodes.count, MARKED + 3);
-    image_scratch_drop(&loaded);
-    image_drop(&old);
-    image_end(&node->state, &build);
+    checkpoint_scratch_drop(&loaded);
+    checkpoint_drop(&old);
+    checkpoint_end(&node->state, &build);
     node_destroy(&node);
 }
 
@@ -387,17 +389,17 @@ static void a_build_of_a_state_that_was_replaced_is_lost_W5(void **state)
 {
     (void)state;
     struct node *node = node_of();
-    struct state *other = image_scratch_new(&node->state);
+    struct state *other = checkpoint_scratch_new(&node->state);
     fill(node, 0, 1000, 3);
-    struct image_build *build = image_begin(&node->state, IMAGE_WHOLE);
-    assert_false(image_is_done(build));
-    image_replace_state(&node->state, &other);
-    assert_true(image_is_lost(build));
-    assert_null(image_of(build));
+    struct checkpoint_build *build = checkpoint_begin(&node->state, CHECKPOINT_WHOLE);
+    assert_false(checkpoint_is_done(build));
+    checkpoint_replace_state(&node->state, &other);
+    assert_true(checkpoint_is_lost(build));
+    assert_null(checkpoint_of(build));
     for (unsigned i = 0; i < 10; i++)
-        tick(node, SECOND_US + i * IMAGE_SLICE_GAP_US);
-    assert_true(image_is_lost(build));
-    image_end(&node->state, &build);
+        tick(node, SECOND_US + i * CHECKPOINT_SLICE_GAP_US);
+    assert_true(checkpoint_is_lost(build));
+    checkpoint_end(&node->state, &build);
     longest_us = 0;
     node_destroy(&node);
 }

@@ -22,7 +22,7 @@ struct end {
     uint64_t sent, delivered; /* in the present pair of incarnations */
 };
 
-/* What a message was when it was sent: the very message is stamped anew when it is sent again. */
+/* What a message was when it was sent: the very message is stamped again when it is sent again. */
 struct flying {
     struct wire_release body;
     enum message_type type;
@@ -39,7 +39,7 @@ struct network {
     struct end ends[2];
     struct lane lanes[2];                   /* [i]: towards end i */
     uint64_t loss, duplication, reordering; /* per thousand */
-    uint64_t lost, duplicated, reordered, delivered, verdicts[CHANNEL_ABSURD + 1];
+    uint64_t lost, duplicated, reordered, delivered, verdicts[CHANNEL_OUT_OF_RANGE + 1];
 };
 
 static struct network network; /* too large for the stack */
@@ -155,7 +155,7 @@ static void arrive(int to)
         /* Lamport's clock: later than both. */
         assert_true(end->clock > clock_before && end->clock > message->as.channel.clock);
     }
-    assert_int_not_equal(verdict, CHANNEL_ABSURD); /* honest ends say nothing absurd */
+    assert_int_not_equal(verdict, CHANNEL_OUT_OF_RANGE); /* honest ends say nothing absurd */
     check(end);
     message_drop(&message);
 }
@@ -433,11 +433,11 @@ static void absurd_numbers_are_refused_X10(void **state)
         enqueue(&network.ends[1]);
     struct channel before = network.ends[1].channel;
     /* An acknowledgement of what was never sent. */
-    assert_int_equal(receive(1, 2, 0, 6, 0), CHANNEL_ABSURD);
-    assert_int_equal(receive(1, 2, 1, UINT64_MAX, 0), CHANNEL_ABSURD);
+    assert_int_equal(receive(1, 2, 0, 6, 0), CHANNEL_OUT_OF_RANGE);
+    assert_int_equal(receive(1, 2, 1, UINT64_MAX, 0), CHANNEL_OUT_OF_RANGE);
     /* A jump. */
-    assert_int_equal(receive(1, 2, CHANNEL_SEQ_JUMP_MAX + 1, 0, 0), CHANNEL_ABSURD);
-    assert_int_equal(receive(1, 2, UINT64_MAX, 0, 0), CHANNEL_ABSURD);
+    assert_int_equal(receive(1, 2, CHANNEL_SEQ_JUMP_MAX + 1, 0, 0), CHANNEL_OUT_OF_RANGE);
+    assert_int_equal(receive(1, 2, UINT64_MAX, 0, 0), CHANNEL_OUT_OF_RANGE);
     /* Other lives. */
     assert_int_equal(receive(3, 2, 1, 0, 0), CHANNEL_FOREIGN);
     assert_int_equal(receive(1, 3, 1, 0, 0), CHANNEL_FOREIGN);

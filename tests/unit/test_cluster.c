@@ -309,7 +309,7 @@ static void compaction_and_installs_lose_nothing(void **state)
 }
 
 /* What the coordinator had counted beyond its last checkpoint ends with a job that is cancelled: a
- * full checkpoint that kept it made replicas differ. */
+ * checkpoint that kept it made replicas differ. */
 static void a_cancelled_job_is_the_same_on_all_nodes(void **state)
 {
     (void)state;
@@ -373,7 +373,7 @@ static void a_slow_network_is_not_flooded(void **state)
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         world_client(world, client, 10, 1500);
     assert_true(world_run_until(world, all_equal, 600 * SECOND_US));
-    uint64_t entries = world->nodes[1].core->raft.journal.last;
+    uint64_t entries = world->nodes[1].core->raft.log.last;
     assert_true(world->counts.entries < 2 * 4 * entries); /* to four followers */
     world_free(&world);
 }

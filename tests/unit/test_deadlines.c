@@ -37,7 +37,7 @@ static uint64_t replica_waits(const struct raft *raft, node_id_t id)
 {
     const struct replica *replica = &raft->replicas[id];
     bool linked = raft->links->peers[id].links[PLANE_CHECKPOINT].state == LINK_WELCOMED;
-    bool builds = replica->state == REPLICA_INSTALL && !replica->image;
+    bool builds = replica->state == REPLICA_INSTALL && !replica->checkpoint;
     return linked && replica->in_flight && !builds ? replica->sent_us + APPEND_RESEND_US
                                                    : UINT64_MAX;
 }

@@ -266,7 +266,7 @@ static void a_crash_in_the_middle_of_any_write_loses_nothing_acknowledged_R23(vo
 #define EXITS_ALL     "CONCLAVE_DISK_EXITS"
 #define LIFE_COMMITS  8  /* of a life that is not cut short */
 #define LIFE_WRITES   24 /* by which most are cut short */
-#define MODEL_LOG     64 /* entries; then a full checkpoint takes their place */
+#define MODEL_LOG     64 /* entries; then a checkpoint takes their place */
 #define MODEL_RECORDS 16
 #define GROUP_MAX     6 /* writes in one commit */
 #define LARGE_BYTES   300000
@@ -274,7 +274,7 @@ static void a_crash_in_the_middle_of_any_write_loses_nothing_acknowledged_R23(vo
 /* What the store must hold after commit number `term`. */
 struct model {
     term_t term;
-    log_index_t before, last; /* the full checkpoint's index, the last entry's */
+    log_index_t before, last; /* the checkpoint's index, the last entry's */
     struct {
         term_t term;
         size_t len;

@@ -101,7 +101,7 @@ static void only_a_log_as_complete_as_ours_gets_a_vote_R3(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int pre = 0; pre < 2; pre++) {
             bench_begin(3, NODE_NONE);
-            journal_reset(&bench.node->raft, 7, 3);
+            raft_log_reset(&bench.node->raft, 7, 3);
             bench_request_vote(2, pre, 9, cases[i].index, cases[i].term);
             assert_true(bench_answered(cases[i].granted, cases[i].granted || !pre ? 9 : 3));
             bench_finish();

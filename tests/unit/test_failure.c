@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/schedule/holds.h"
+#include "nodes/core/schedule/assignments.h"
 #include "nodes/core/rooms.h"
 #include "shared/base/text.h"
 #include "tests/harness/worlds.h"

@@ -26,7 +26,7 @@ static void block_plane(struct stage *stage, node_id_t from, node_id_t to)
         stage_lose_messages(stage, from, to, types[i]);
 }
 
-/* --- a coordinator that makes way --- */
+/* --- a coordinator that steps down --- */
 
 /* Whichever direction is blocked, and though every heartbeat arrives. */
 static void a_coordinator_that_nobody_acknowledges_makes_way_R35(void **state)
@@ -108,8 +108,7 @@ static void values_on_their_way_are_progress_R35(void **state)
         stage->nodes[id].op_us = 1;
     stage_ask(stage, 1, stage_submit_request("key", "30000"));
     stage_run(stage, T);
-    assert_true(stage_core(stage, 1)->raft.journal.last >
-                stage_core(stage, 1)->raft.journal.commit);
+    assert_true(stage_core(stage, 1)->raft.log.last > stage_core(stage, 1)->raft.log.commit);
     for (int i = 0; i < 20; i++) {
         stage->nodes[2].value_bytes += 1000;
         stage_run(stage, T);

@@ -1,4 +1,4 @@
-/* Compaction, full checkpoints and wiped disks, statement by statement, on real cores whose
+/* Compaction, checkpoints and wiped disks, statement by statement, on real cores whose
  * messages, disks and clocks are in the hands of the test. As stories to be read: tests/trace. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 #define T ELECTION_TIMEOUT_DEFAULT_US
 
-/* --- compaction and full checkpoints --- */
+/* --- compaction and checkpoints --- */
 
 /* Node 3 was down while the others compacted what it lacks. */
 static struct stage *begin_behind(uint64_t entries)
@@ -32,7 +32,7 @@ static struct stage *begin_behind(uint64_t entries)
         stage_set(stage, 1, 100 + i, i);
     stage_ask(stage, 1, stage_submit_request("key", "10"));
     stage_run(stage, 300 * MS_US);
-    assert_true(stage_core(stage, 1)->raft.journal.base > 3);
+    assert_true(stage_core(stage, 1)->raft.log.base > 3);
     stage_forget_story(stage);
     return stage;
 }
@@ -41,26 +41,26 @@ static void what_was_compacted_is_not_applied_again_R16(void **state)
 {
     (void)state;
     struct stage *stage = begin_behind(40);
-    const struct journal *journal = &stage_core(stage, 2)->raft.journal;
+    const struct raft_log *log = &stage_core(stage, 2)->raft.log;
     uint64_t before = progress_now(&stage_core(stage, 2)->state.progress, 140);
     struct message *message = message_new(MESSAGE_APPEND);
     struct wire_append *append = &message->as.append;
     struct blob *packed = stage_entry();
     *append = (struct wire_append){.term = 1,
-                                   .prev_index = journal->base - 3,
+                                   .prev_index = log->base - 3,
                                    .prev_term = 1,
-                                   .commit = journal->commit};
+                                   .commit = log->commit};
     append->entries.n = 4; /* the last three that are compacted, and the first behind them */
     append->entries.at = message_room(message, 4, sizeof *append->entries.at);
     for (size_t i = 0; i < 4; i++)
         append->entries.at[i] = (struct wire_log_item){1, message_add_frame(message, packed)};
     blob_drop(&packed);
-    log_index_t last = journal->last, applied = journal->applied;
+    log_index_t last = log->last, applied = log->applied;
     uint64_t rejected = stage_core(stage, 2)->step.rejected_here;
     stage_say(stage, 1, 2, PLANE_CHECKPOINT, message);
     assert_int_equal(stage_core(stage, 2)->step.rejected_here, rejected);
-    assert_int_equal(stage_core(stage, 2)->raft.journal.last, last);
-    assert_int_equal(stage_core(stage, 2)->raft.journal.applied, applied);
+    assert_int_equal(stage_core(stage, 2)->raft.log.last, last);
+    assert_int_equal(stage_core(stage, 2)->raft.log.applied, applied);
     assert_int_equal(progress_now(&stage_core(stage, 2)->state.progress, 140), before);
     assert_true(stage_logs_are_equal(stage, 1, 2));
     stage_free(&stage);
@@ -93,10 +93,10 @@ static void installs_follow_each_other_R18(void **state)
     stage_start(stage, 3);
     stage_hold(stage, 1, 3, MESSAGE_INSTALL);
     stage_run(stage, 20 * MS_US);
-    log_index_t commit = stage_core(stage, 3)->raft.journal.commit;
+    log_index_t commit = stage_core(stage, 3)->raft.log.commit;
     stage_run(stage, 40 * HEARTBEAT_DEFAULT_US); /* heartbeats tell of no commit */
     stage_release(stage, 1, false, 1);
-    assert_int_equal(stage_core(stage, 3)->raft.journal.commit, commit);
+    assert_int_equal(stage_core(stage, 3)->raft.log.commit, commit);
     /* While the first one is on its way more is compacted: it ends, and a second one follows. */
     stage_no_rules(stage);
     for (uint64_t i = 1; i <= 40; i++)
@@ -115,7 +115,7 @@ static void installs_follow_each_other_R18(void **state)
         stage_run(stage, SECOND_US);
         assert_true(stage_logs_are_equal(stage, 1, 3));
     }
-    assert_true(stage_told_times(stage, "installed a full checkpoint") >= 3);
+    assert_true(stage_told_times(stage, "installed a checkpoint") >= 3);
     stage_free(&stage);
 }
 
@@ -137,13 +137,13 @@ static void a_crash_between_any_two_steps_of_an_install_is_harmless_R19(void **s
             }
             assert_true(!slow || !stage_core(stage, 1)->raft.replicas[3].match); /* untold */
             stage_kill(stage, 3);
-            bool has = stage->nodes[3].image != NULL;
+            bool has = stage->nodes[3].checkpoint != NULL;
             assert_int_equal(has, step >= PARTS && !slow);
             stage_no_rules(stage);
             stage_forget_held(stage);
             stage->nodes[3].slow_disk = false;
             stage_start(stage, 3);
-            assert_int_equal(stage_core(stage, 3)->raft.journal.commit > 3, has);
+            assert_int_equal(stage_core(stage, 3)->raft.log.commit > 3, has);
             stage_run(stage, SECOND_US);
             assert_true(stage_logs_are_equal(stage, 1, 3));
             assert_int_equal(progress_now(&stage_core(stage, 3)->state.progress, 400), 300);
@@ -162,7 +162,7 @@ static void a_compacted_job_is_still_committed_R20(void **state)
     stage_start(stage, 3);
     stage_run(stage, 100 * MS_US);
     job_id_t job = jobs_find_key(&stage_core(stage, 1)->state.jobs, slice_of("key"))->id;
-    assert_true((job & LOG_INDEX_MAX) <= stage_core(stage, 3)->raft.journal.base);
+    assert_true((job & LOG_INDEX_MAX) <= stage_core(stage, 3)->raft.log.base);
     stage_lose_messages(stage, 2, NODE_NONE, MESSAGE_VOTE_REQUEST);
     stage_kill(stage, 1);
     stage_elect(stage, 3);
@@ -173,14 +173,14 @@ static void a_compacted_job_is_still_committed_R20(void **state)
     stage_free(&stage);
 }
 
-/* What a follower has acknowledged it keeps, when a full checkpoint comes that ends before it. */
+/* What a follower has acknowledged it keeps, when a checkpoint comes that ends before it. */
 static void a_full_checkpoint_takes_no_acknowledged_entry_away_R19(void **state)
 {
     (void)state;
     struct stage *stage = begin_behind(40);
-    const struct journal *journal = &stage_core(stage, 2)->raft.journal;
+    const struct raft_log *log = &stage_core(stage, 2)->raft.log;
     stage_kill(stage, 1);
-    log_index_t last = journal->last;
+    log_index_t last = log->last;
     struct message *message = message_new(MESSAGE_APPEND);
     message->as.append =
         (struct wire_append){.term = 1, .prev_index = last, .prev_term = 1, .commit = last};
@@ -192,13 +192,13 @@ static void a_full_checkpoint_takes_no_acknowledged_entry_away_R19(void **state)
             (struct wire_log_item){1, message_add_frame(message, packed)};
     blob_drop(&packed);
     stage_say(stage, 1, 2, PLANE_CHECKPOINT, message); /* two more, not committed */
-    assert_int_equal(stage_core(stage, 2)->raft.journal.last, last + 2);
+    assert_int_equal(stage_core(stage, 2)->raft.log.last, last + 2);
     message = message_new(MESSAGE_INSTALL);
     message->as.install =
         (struct wire_install){.term = 1, .index = last + 1, .index_term = 1, .parts = 1};
     stage_say(stage, 1, 2, PLANE_CHECKPOINT, message);
-    assert_int_equal(stage_core(stage, 2)->raft.journal.last, last + 2);
-    assert_int_equal(stage_core(stage, 2)->raft.journal.commit,
+    assert_int_equal(stage_core(stage, 2)->raft.log.last, last + 2);
+    assert_int_equal(stage_core(stage, 2)->raft.log.commit,
                      last + 1); /* the checkpoint is of this log */
     assert_true(stage_told(stage, "install reply"));
     stage_free(&stage);
@@ -213,7 +213,7 @@ static void a_wiped_node_votes_when_it_has_caught_up_R22(void **state)
     stage_lose_messages(stage, 1, 2, MESSAGE_APPEND);
     stage_set(stage, 1, 9, 9); /* on 1 and 3 */
     stage_run(stage, 5 * MS_US);
-    assert_int_equal(stage_core(stage, 1)->raft.journal.commit, 2);
+    assert_int_equal(stage_core(stage, 1)->raft.log.commit, 2);
     stage_kill(stage, 3);
     stage_kill(stage, 1);
     stage_wipe(stage, 3);

@@ -242,7 +242,7 @@ static void load_parts(struct keys *keys, struct blob *const *parts, size_t n)
     }
 }
 
-static void sink_clear(struct image_sink *sink)
+static void sink_clear(struct checkpoint_sink *sink)
 {
     for (size_t i = 0; i < sink->n; i++)
         blob_drop(&sink->at[i]);
@@ -253,11 +253,11 @@ static void sink_clear(struct image_sink *sink)
 static void move(struct model *model)
 {
     struct state *replicated = mem_new(1, sizeof *replicated);
-    struct image_sink sink = {.use = IMAGE_WHOLE};
+    struct checkpoint_sink sink = {.use = CHECKPOINT_WHOLE};
     struct keys before = model->keys;
     replicated->keys = before;
     keys_save(&sink, replicated);
-    struct image *blocks = keys_blocks(replicated);
+    struct checkpoint *blocks = keys_blocks(replicated);
     model->keys = (struct keys){0};
     keys_init(&model->keys, &before.limits);
     load_parts(&model->keys, sink.at, sink.n);
@@ -274,7 +274,7 @@ static void move(struct model *model)
         assert_true(a->id == b->id && a->token == b->token && a->watermark == b->watermark);
     assert_true(!a && !b);
     keys_clear(&before);
-    image_drop(&blocks);
+    checkpoint_drop(&blocks);
     sink_clear(&sink);
     free(replicated);
 }
@@ -361,20 +361,20 @@ static void a_checkpoint_costs_what_is_new(void **state)
     uint64_t random = 3;
     for (size_t i = 0; i < 4096 * 20 + 1000; i++)
         key_window_add(&replicated->keys.window, random_u64(&random));
-    struct image_sink sink = {.use = IMAGE_WHOLE};
+    struct checkpoint_sink sink = {.use = CHECKPOINT_WHOLE};
     keys_save(&sink, replicated);
     assert_true(sink.bytes < 8 * 1000 + 200);
     sink_clear(&sink);
     for (unsigned more = 0; more < 3; more++) {
-        struct image *image = keys_blocks(replicated);
-        image->n_blocks = image->n;
-        image->next_block = replicated->keys.window.next;
+        struct checkpoint *checkpoint = keys_blocks(replicated);
+        checkpoint->n_blocks = checkpoint->n;
+        checkpoint->next_block = replicated->keys.window.next;
         outbox_begin(&step->out);
-        keys_store_blocks(replicated, image);
+        keys_store_blocks(replicated, checkpoint);
         assert_int_equal(step->out.n_writes, more == 0 ? 20 : more == 2);
         if (!more) /* shared, not packed again */
             assert_ptr_equal(step->out.writes[0].entry, replicated->keys.window.blocks[0].packed);
-        image_drop(&image);
+        checkpoint_drop(&checkpoint);
         for (size_t i = 0; more && i < 4096; i++)
             key_window_add(&replicated->keys.window, random_u64(&random));
     }

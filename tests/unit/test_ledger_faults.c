@@ -53,7 +53,7 @@ static void a_wiped_destination_sends_money_back(void **state)
     world_free(&world);
 }
 
-static void a_wiped_source_begins_anew(void **state)
+static void a_wiped_source_restarts(void **state)
 {
     (void)state;
     struct world *world = worlds_begin(11, 3);
@@ -320,7 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_does_not_fit_comes_back),
         cmocka_unit_test(a_wiped_destination_sends_money_back),
-        cmocka_unit_test(a_wiped_source_begins_anew),
+        cmocka_unit_test(a_wiped_source_restarts),
         cmocka_unit_test(a_foreign_record_is_refused),
         cmocka_unit_test(busy_ledgers_keep_their_sum),
         cmocka_unit_test(loss_and_duplication_move_no_money_twice),

@@ -252,7 +252,7 @@ static void everything_is_as_with_a_copy_for_every_snap(void **state)
     }
 }
 
-/* --- a full checkpoint: what was saved mark by mark is the same store --- */
+/* --- a checkpoint: what was saved mark by mark is the same store --- */
 
 static void marks_loaded_in_their_order_are_the_same_store(void **state)
 {

@@ -30,7 +30,7 @@ static struct replica installing(log_index_t match, log_index_t next)
 {
     struct replica replica = pipelining(match, next);
     replica_install(&replica);
-    replica.image = image_new(next, 1);
+    replica.checkpoint = checkpoint_new(next, 1);
     return replica;
 }
 
@@ -117,7 +117,7 @@ static void a_checkpoint_ends_where_the_log_goes_on(void **state)
     assert_int_equal(replica.state, REPLICA_INSTALL);
     replica_installed(&replica, 10);
     assert_int_equal(replica.state, REPLICA_PIPELINE);
-    assert_null(replica.image);
+    assert_null(replica.checkpoint);
     assert_int_equal(replica_prev(&replica), 10);
 }
 

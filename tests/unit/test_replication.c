@@ -110,8 +110,8 @@ static void a_coordinator_learns_what_is_committed_from_who_knows_R9(void **stat
     stage_cut(stage, 1, 3, true);
     stage_set(stage, 1, 2, 7);
     const struct node *node = stage_core(stage, 1);
-    log_index_t last = node->raft.journal.last;
-    assert_true(node->raft.journal.commit < last);
+    log_index_t last = node->raft.log.last;
+    assert_true(node->raft.log.commit < last);
     for (log_index_t commit = last + 1; commit >= last; commit--) {
         struct message *message = message_new(MESSAGE_APPEND_REPLY);
         message->as.append_reply = (struct wire_append_reply){.term = node->step.term,
@@ -119,7 +119,7 @@ static void a_coordinator_learns_what_is_committed_from_who_knows_R9(void **stat
                                                               .voter = true,
                                                               .commit = commit};
         stage_say(stage, 2, 1, PLANE_CHECKPOINT, message);
-        assert_int_equal(node->raft.journal.commit, commit > last ? last - 1 : last);
+        assert_int_equal(node->raft.log.commit, commit > last ? last - 1 : last);
     }
     assert_int_equal(progress_now(&node->state.progress, 2), 7);
     stage_free(&stage);
@@ -136,7 +136,7 @@ static void an_unreachable_peer_stops_no_heartbeats_to_others_R21(void **state)
     for (uint64_t round = 1; round <= 20; round++) {
         stage_set(stage, 1, 5, round); /* what cannot be sent to 2 and 3 goes to 4 and 5 */
         stage_run(stage, HEARTBEAT_DEFAULT_US);
-        assert_int_equal(stage_core(stage, 4)->raft.journal.last, 1 + round);
+        assert_int_equal(stage_core(stage, 4)->raft.log.last, 1 + round);
         assert_true(stage->now_us - stage_core(stage, 4)->links.peers[1].heard_us <=
                     2 * HEARTBEAT_DEFAULT_US);
     }
@@ -217,10 +217,10 @@ static void old_entries_commit_beneath_one_of_the_own_term_only_R9(void **state)
     stage->nodes[1].slow_disk = true;
     stage_run(stage, 20 * MS_US);
     assert_true(stage_told(stage, "entry 2 is on a majority, but of term 2"));
-    assert_int_equal(stage_core(stage, 1)->raft.journal.commit, 0);
+    assert_int_equal(stage_core(stage, 1)->raft.log.commit, 0);
     stage->nodes[1].slow_disk = false;
     stage_sync(stage, 1);
-    assert_int_equal(stage_core(stage, 1)->raft.journal.commit, 3);
+    assert_int_equal(stage_core(stage, 1)->raft.log.commit, 3);
     stage_free(&stage);
 }
 
@@ -259,7 +259,7 @@ static void a_read_needs_a_majority_of_answers_to_its_own_round_R11(void **state
     stage->rules[0].fate = FATE_PASS;
     stage_read(stage, 1, 9);
     stage_release(stage, SIZE_MAX, false, 3);
-    assert_int_equal(stage_core(stage, 1)->raft.journal.commit,
+    assert_int_equal(stage_core(stage, 1)->raft.log.commit,
                      2); /* they commit, and confirm nothing */
     assert_int_equal(stage_told_times(stage, "client  progress"),
                      1); /* the answer to stage_set() */
@@ -283,7 +283,7 @@ static void no_clock_makes_a_read_valid_R12(void **state)
      * no confirmation. */
     stage_lose_messages(stage, 1, NODE_NONE, MESSAGE_APPEND);
     stage_read(stage, 1, 9);
-    stage_run(stage, (STALL_TIMEOUTS - 1) * T); /* longer, and it makes way: R35 */
+    stage_run(stage, (STALL_TIMEOUTS - 1) * T); /* longer, and it steps down: R35 */
     assert_true(node_serves(stage_core(stage, 1)));
     assert_null(stage->answer);
     stage_no_rules(stage);
@@ -305,7 +305,7 @@ static void a_lost_append_is_sent_again_although_answers_are_doubled_R14(void **
     stage_no_rules(stage);
     stage_run(stage, SECOND_US);
     for (node_id_t id = 1; id <= 3; id++)
-        assert_int_equal(stage_core(stage, id)->raft.journal.commit, 2);
+        assert_int_equal(stage_core(stage, id)->raft.log.commit, 2);
     stage_free(&stage);
 }
 
@@ -320,10 +320,10 @@ static void check_heights(const struct stage *stage, struct heights *heights)
     for (node_id_t id = 1; id <= stage->n_nodes; id++) {
         const struct node *node = stage_core(stage, id);
         assert_true(node->step.term >= heights->term[id]);
-        assert_true(node->raft.journal.commit >= heights->commit[id]);
+        assert_true(node->raft.log.commit >= heights->commit[id]);
         assert_true(stage_core(stage, 1)->raft.replicas[id].match >= heights->match[id]);
         heights->term[id] = node->step.term;
-        heights->commit[id] = node->raft.journal.commit;
+        heights->commit[id] = node->raft.log.commit;
         heights->match[id] = stage_core(stage, 1)->raft.replicas[id].match;
     }
 }
@@ -411,7 +411,7 @@ static void a_follower_commits_no_further_than_it_has_verified_R15(void **state)
     message->as.append =
         (struct wire_append){.term = 2, .prev_index = 1, .prev_term = 1, .commit = 3};
     stage_say(stage, 1, 3, PLANE_CHECKPOINT, message);
-    assert_int_equal(stage_core(stage, 3)->raft.journal.commit, 1);
+    assert_int_equal(stage_core(stage, 3)->raft.log.commit, 1);
     stage_free(&stage);
 }
 
@@ -468,15 +468,15 @@ static void a_forgotten_key_is_an_error_R29(void **state)
         submit_and_cancel(stage, i);
         stage_run(stage, 2 * MS_US);
     }
-    for (unsigned i = 0; i < 2500; i++) /* until it is in the full checkpoint only */
+    for (unsigned i = 0; i < 2500; i++) /* until it is in the checkpoint only */
         stage_set(stage, 1, 9, i);
     for (unsigned life = 0; life < 2; life++) {
         stage_ask(stage, 1, stage_submit_request("key-0", "1"));
         assert_true(stage_refused(stage, "forgotten"));
         stage_ask(stage, 1, stage_submit_request("key-1", "1"));
         assert_true(stage_answered(stage, MESSAGE_JOB)); /* still known */
-        stage_kill(stage, 1); /* and after a restart from the full checkpoint */
-        assert_non_null(stage->nodes[1].image);
+        stage_kill(stage, 1); /* and after a restart from the checkpoint */
+        assert_non_null(stage->nodes[1].checkpoint);
         stage_start(stage, 1);
         stage_elect(stage, 1);
     }

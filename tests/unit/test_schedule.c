@@ -35,11 +35,11 @@ static void pump(struct fixture *it)
 /* What is proposed is committed at once. */
 static void apply_all(struct fixture *it)
 {
-    while (it->raft.journal.applied < it->raft.journal.last) {
-        log_index_t index = it->raft.journal.applied + 1;
+    while (it->raft.log.applied < it->raft.log.last) {
+        log_index_t index = it->raft.log.applied + 1;
         struct job *job =
-            state_apply(&it->state, index, it->step.term, journal_waiting(&it->raft, index));
-        it->raft.journal.applied = index;
+            state_apply(&it->state, index, it->step.term, raft_log_waiting(&it->raft, index));
+        it->raft.log.applied = index;
         if (job && job_is_finished(job))
             schedule_job_finished(&it->schedule, job);
         else if (job)
@@ -55,7 +55,7 @@ static void submit(struct fixture *it)
     entry->as.entry_job_submitted.key = message_text(entry, "a");
     entry->as.entry_job_submitted.kind = message_text(entry, "factorial");
     entry->as.entry_job_submitted.spec = message_text(entry, "10");
-    journal_propose(&it->raft, entry);
+    raft_log_propose(&it->raft, entry);
     apply_all(it);
     it->job = jobs_find_key(&it->state.jobs, slice_of("a"));
     assert_non_null(it->job);

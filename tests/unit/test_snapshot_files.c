@@ -48,7 +48,7 @@ static void all_forms_say_the_same(struct snapshot_model *model)
     assert_int_equal(snapshot_load_any(slice_of(first), &from_json, &why), OK);
     struct blob *container = snapshot_pack(from_json, 0);
     assert_non_null(container);
-    for (uint64_t id = 1; id <= 3; id++) { /* the reports are cut into parts anew */
+    for (uint64_t id = 1; id <= 3; id++) { /* the reports are cut into parts again */
         model->nodes[id].about.parts = from_json->nodes[id].about.parts = 0;
     }
     int error = snapshot_load_any((struct slice){container->at, container->len}, &again, &why);
@@ -85,9 +85,9 @@ static struct slice pack_into(struct snapshot_model *model, struct message *part
 static struct snapshot_model *with_checkpoint(void)
 {
     struct snapshot_model *model = sound_snapshot();
-    struct message *image = message_new(MESSAGE_IMAGE_SNAPS);
-    image->as.image_snaps.snapshots = 7;
-    model->checkpoint.at[0] = pack_into(model, image);
+    struct message *checkpoint = message_new(MESSAGE_IMAGE_SNAPS);
+    checkpoint->as.image_snaps.snapshots = 7;
+    model->checkpoint.at[0] = pack_into(model, checkpoint);
     return model;
 }
 
@@ -174,7 +174,7 @@ static void a_settled_snapshot_holds_the_same_money_S15(void **state)
 }
 
 /* The value of R9 is on a disk that the fresh cluster does not have. */
-static void a_job_without_its_values_begins_anew_S15(void **state)
+static void a_job_without_its_values_restarts_S15(void **state)
 {
     (void)state;
     struct snapshot_model *model = sound_snapshot();
@@ -196,7 +196,7 @@ static void a_job_without_its_values_begins_anew_S15(void **state)
     MODEL_APPEND(model, model->checkpoint, parts, 2);
     snapshot_settle(model, &notes);
     assert_int_equal(notes.lines.n, 1);
-    assert_non_null(strstr(notes.lines.at[0], "job 2-5 begins anew"));
+    assert_non_null(strstr(notes.lines.at[0], "job 2-5 restarts"));
     assert_int_equal(model->checkpoint.n, 1);
     struct message *got;
     struct text why = {0};
@@ -294,7 +294,7 @@ int main(void)
         cmocka_unit_test(large_ledgers_are_cut_into_parts),
         cmocka_unit_test(a_share_holds_one_node_and_the_jobs_S15),
         cmocka_unit_test(a_settled_snapshot_holds_the_same_money_S15),
-        cmocka_unit_test(a_job_without_its_values_begins_anew_S15),
+        cmocka_unit_test(a_job_without_its_values_restarts_S15),
         cmocka_unit_test(a_partial_snapshot_says_what_it_would_lose_S12),
         cmocka_unit_test(damaged_files_are_refused_X11),
         cmocka_unit_test(names_are_read_as_they_are_written_S8),

@@ -16,18 +16,18 @@ static void print_all(const struct findings *findings)
         print_message("%d %s\n", (int)findings->lines.at[i].kind, findings->lines.at[i].text);
 }
 
-/* Verifies, destroys the model, and wants exactly `offences`, one of them with these words. */
-static void offends(struct snapshot_model *model, size_t offences, const char *words)
+/* Verifies, destroys the model, and wants exactly `violations`, one of them with these words. */
+static void offends(struct snapshot_model *model, size_t violations, const char *words)
 {
     struct findings findings;
     struct text why = {0};
     uint64_t total = 2100;
     assert_int_equal(snapshot_model_check(model, &why), OK);
     snapshot_verify(model, &total, &findings);
-    if (findings.offences != offences || !sound_finds(&findings, FINDING_OFFENCE, words))
+    if (findings.violations != violations || !sound_finds(&findings, FINDING_VIOLATION, words))
         print_all(&findings);
-    assert_int_equal(findings.offences, offences);
-    assert_true(sound_finds(&findings, FINDING_OFFENCE, words));
+    assert_int_equal(findings.violations, violations);
+    assert_true(sound_finds(&findings, FINDING_VIOLATION, words));
     findings_clear(&findings);
     snapshot_model_destroy(&model);
 }
@@ -41,9 +41,9 @@ static void a_sound_snapshot_verifies_S13_S14(void **state)
     uint64_t total = 2100;
     assert_int_equal(snapshot_model_check(model, &why), OK);
     snapshot_verify(model, &total, &findings);
-    if (findings.offences)
+    if (findings.violations)
         print_all(&findings);
-    assert_int_equal(findings.offences, 0);
+    assert_int_equal(findings.violations, 0);
     assert_int_equal(findings.balances, 1970);
     assert_int_equal(findings.in_channels, 100);
     assert_int_equal(findings.in_outboxes, 30);
@@ -167,9 +167,9 @@ static void of_a_partial_snapshot_is_checked_what_can_be_S12(void **state)
     sound_lose_node(model, 3);
     assert_int_equal(snapshot_model_check(model, &why), OK);
     snapshot_verify(model, &total, &findings);
-    if (findings.offences)
+    if (findings.violations)
         print_all(&findings);
-    assert_int_equal(findings.offences, 0);
+    assert_int_equal(findings.violations, 0);
     assert_int_equal(findings.channels_known, 2);
     assert_true(sound_finds(&findings, FINDING_UNKNOWN, "node 3 is missing: it was not alive"));
     assert_true(sound_finds(&findings, FINDING_UNKNOWN, "money: the total"));

@@ -199,19 +199,20 @@ static bool has(const struct seen *seen, const char *of)
 
 static struct state *reload(struct step *step, struct state *state)
 {
-    struct image_build *build = image_begin(state, IMAGE_WHOLE);
-    for (; !image_is_done(build); image_pump(state)) {
+    struct checkpoint_build *build = checkpoint_begin(state, CHECKPOINT_WHOLE);
+    for (; !checkpoint_is_done(build); checkpoint_pump(state)) {
         state_check_invariants(state);
-        step->now_us += IMAGE_SLICE_GAP_US;
+        step->now_us += CHECKPOINT_SLICE_GAP_US;
     }
-    const struct image *image = image_of(build);
-    struct state *loaded = image_scratch_new(state);
-    for (size_t i = 0; i < image->n; i++)
-        assert_int_equal(image_load_part(loaded,
-                                         (struct slice){image->parts[i]->at, image->parts[i]->len},
-                                         NULL, NULL),
+    const struct checkpoint *checkpoint = checkpoint_of(build);
+    struct state *loaded = checkpoint_scratch_new(state);
+    for (size_t i = 0; i < checkpoint->n; i++)
+        assert_int_equal(checkpoint_load_part(loaded,
+                                              (struct slice){checkpoint->parts[i]->at,
+                                                             checkpoint->parts[i]->len},
+                                              NULL, NULL),
                          OK);
-    image_end(state, &build);
+    checkpoint_end(state, &build);
     state_check_invariants(loaded);
     return loaded;
 }
@@ -241,7 +242,7 @@ static void all_of_a_state_is_saved_and_loaded(void **unused)
         fail_msg("%s is not saved, or not loaded", differs);
     assert_true(state_digest(&state) == state_digest(loaded));
     /* And what is replaced by it goes on from there. */
-    image_replace_state(&empty, &loaded);
+    checkpoint_replace_state(&empty, &loaded);
     submit(&empty, "next", "5", 0);
     submit(&state, "next", "5", 0);
     assert_null(state_differs(&state, &empty));
@@ -265,7 +266,7 @@ static void what_differs_is_named(void **unused)
     job->trace[30].attempt++;
     assert_string_equal(state_differs(&state, other), "job.trace");
     job->trace[30].attempt--;
-    struct done_op *live = map_get(&job->frontier, (struct map_key){26, 0});
+    struct done_op *live = map_get(&job->live, (struct map_key){26, 0});
     live->value->at[0]++; /* the value alone: neither length nor hash tells of it */
     assert_string_equal(state_differs(&state, other), "done_op.value");
     live->value->at[0]--;
@@ -275,7 +276,7 @@ static void what_differs_is_named(void **unused)
     assert_null(state_differs(&state, other));
     submit(other, "one-more", "5", 0);
     assert_non_null(state_differs(&state, other));
-    image_scratch_drop(&other);
+    checkpoint_scratch_drop(&other);
     state_clear(&state);
 }
 
@@ -303,7 +304,7 @@ static void what_cannot_be_read_is_not_compared(void **unused)
     assert_null(state_differs(&state, loaded));
     node->marks[node->n - 1].state++;
     assert_string_equal(state_differs(&state, loaded), "progress_mark.state");
-    image_scratch_drop(&loaded);
+    checkpoint_scratch_drop(&loaded);
     state_clear(&state);
 }
 

@@ -264,7 +264,7 @@ void ledger_message(struct ledger *ledger, node_id_t from, const struct message 
         step_reject(ledger->step, from, "a letter without a number");
         return;
     }
-    /* A wiped source begins anew; to a wiped destination, or a new one, a source sends the oldest
+    /* A wiped source restarts; to a wiped destination, or a new one, a source sends the oldest
      * that was not acknowledged first. */
     if (numbered->epoch != incoming->epoch)
         *incoming = (struct incoming){.epoch = numbered->epoch, .applied = numbered->number - 1};

@@ -146,9 +146,9 @@ enum channel_verdict channel_receive(struct channel *channel, incarnation_t self
         !channel->peer)
         return CHANNEL_FOREIGN;
     if (header->seq > channel->delivered + CHANNEL_SEQ_JUMP_MAX)
-        return CHANNEL_ABSURD;
+        return CHANNEL_OUT_OF_RANGE;
     if (!acknowledge(channel, header->ack, now_us))
-        return CHANNEL_ABSURD;
+        return CHANNEL_OUT_OF_RANGE;
     if (header->seq == 0) {
         bool gap = message->type == MESSAGE_CHANNEL_ACK && message->as.channel_ack.gap;
         if (gap && now_us >= channel->went_back_us + CHANNEL_ACK_DELAY_US) {

@@ -38,12 +38,12 @@ struct channel {
 
 /* What to do with a message that came in. */
 enum channel_verdict {
-    CHANNEL_DELIVER,   /* process it now */
-    CHANNEL_ACK_ONLY,  /* it carried only an acknowledgement */
-    CHANNEL_DUPLICATE, /* delivered before */
-    CHANNEL_GAP,       /* one before it is missing: drop, the peer will go back */
-    CHANNEL_FOREIGN,   /* of or for another incarnation: drop */
-    CHANNEL_ABSURD     /* acknowledges what was never sent, or jumps too far: drop and count */
+    CHANNEL_DELIVER,     /* process it now */
+    CHANNEL_ACK_ONLY,    /* it carried only an acknowledgement */
+    CHANNEL_DUPLICATE,   /* delivered before */
+    CHANNEL_GAP,         /* one before it is missing: drop, the peer will go back */
+    CHANNEL_FOREIGN,     /* of or for another incarnation: drop */
+    CHANNEL_OUT_OF_RANGE /* acknowledges what was never sent, or jumps too far: drop and count */
 };
 
 /* Begins a new channel with an incarnation of the peer, dropping the old one's messages. */

@@ -281,7 +281,7 @@ bool peers_receive(struct links *links, node_id_t from, struct message *message)
                             &links->clock)) {
     case CHANNEL_DELIVER:
         return true;
-    case CHANNEL_ABSURD:
+    case CHANNEL_OUT_OF_RANGE:
         step_reject(links->step, from,
                     "its channel message acknowledges or numbers what cannot be");
         return false;

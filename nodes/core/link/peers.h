@@ -43,7 +43,7 @@ struct peer {
 enum link_fact_kind {
     LINK_LOST, /* a peer is dead, or out of reach; `died`: its process is gone, as far as we know */
     LINK_BACK, /* it lives, as the life that it was; or its end is excused */
-    LINK_MET,  /* it lives anew, or is met for the first time */
+    LINK_MET,  /* it lives again, or is met for the first time */
     LINK_GONE, /* its connection closed, or it said that it ends: a hint for elections */
     LINK_OPEN  /* its checkpoint plane takes messages from now on */
 };

@@ -6,7 +6,7 @@
 
 #include "nodes/core/raft/follower.h"
 #include "nodes/core/raft/health.h"
-#include "nodes/core/raft/journal.h"
+#include "nodes/core/raft/log.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/link/link.h"
 #include "nodes/core/raft/replication.h"
@@ -92,7 +92,7 @@ static void leave_role(struct raft *raft)
     raft->election.role = ROLE_FOLLOWER;
     raft->election.serving = false;
     step_event(raft->step, "stepped_down", raft->step->config.id, JOB_NONE,
-               "node %u coordinates no more (term %" PRIu64 ")", raft->step->config.id,
+               "node %u is no longer coordinator (term %" PRIu64 ")", raft->step->config.id,
                raft->step->term);
     raft_report(raft, RAFT_ENDED, raft->step->term);
     replication_stop(raft);
@@ -127,12 +127,12 @@ static void enter_term(struct raft *raft, term_t term)
     election_write(raft);
 }
 
-/* True when a term that somebody names may be entered: not absurdly far ahead. */
+/* True when a term that somebody names may be entered: not out of range. */
 static bool is_plausible(struct raft *raft, node_id_t from, term_t term)
 {
     if (term <= raft->step->term + TERM_JUMP_MAX && term <= TERM_MAX)
         return true;
-    step_reject(raft->step, from, "it names an absurd term");
+    step_reject(raft->step, from, "it names a term that is out of range");
     return false;
 }
 
@@ -157,7 +157,7 @@ static void become_coordinator(struct raft *raft)
     }
     struct message *entry = message_new(MESSAGE_ENTRY_NOOP);
     entry->as.entry_noop.node = raft->step->config.id;
-    journal_propose(raft, entry);
+    raft_log_propose(raft, entry);
 }
 
 void election_serve(struct raft *raft)
@@ -193,8 +193,8 @@ static void ask_for_votes(struct raft *raft, bool pre)
         message->as.vote_request = (struct wire_vote_request){
             .pre = pre,
             .term = raft->step->term + pre,
-            .last_index = raft->journal.last,
-            .last_term = journal_last_term(raft),
+            .last_index = raft->log.last,
+            .last_term = raft_log_last_term(raft),
             .cluster_id = message_copy(message, step_cluster_id(raft->step)),
         };
         /* What it claims of our log must be durable, too. */
@@ -289,8 +289,8 @@ void election_vote_reply(struct raft *raft, node_id_t from, const struct wire_vo
 /* The candidate's log beside ours (Raft 5.4.1): negative when it is less complete. */
 static int compare_logs(const struct raft *raft, const struct wire_vote_request *request)
 {
-    term_t term = journal_last_term(raft);
-    log_index_t last = raft->journal.last;
+    term_t term = raft_log_last_term(raft);
+    log_index_t last = raft->log.last;
     if (request->last_term != term)
         return request->last_term > term ? 1 : -1;
     return request->last_index == last ? 0 : request->last_index > last ? 1 : -1;

@@ -54,7 +54,7 @@ uint64_t election_deadline(const struct raft *raft);
  * timeout steps down, others wait a whole timeout again before they suspect anyone. */
 void election_late(struct raft *raft, uint64_t late_us);
 
-/* Our disk has become full, or has room again: a coordinator that cannot write makes way for one
+/* Our disk has become full, or has room again: a coordinator that cannot write steps down for one
  * that can. */
 void election_space(struct raft *raft);
 

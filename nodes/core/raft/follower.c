@@ -5,19 +5,19 @@
 #include <string.h>
 
 #include "nodes/core/raft/election.h"
-#include "nodes/core/raft/journal.h"
+#include "nodes/core/raft/log.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/raft/sweep.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
-#define FETCH_TRIES    5 /* at least, in rounds of all nodes: then a full checkpoint is asked for */
+#define FETCH_TRIES    5 /* at least, in rounds of all nodes: then a checkpoint is asked for */
 #define FETCH_RETRY_US (100 * MS_US)
 /* Values asked for before the entries that they belong to have their turn. */
 #define NEEDS_AHEAD_MAX 256
 /* Out of range: the largest state is a few hundred (older releases: a part a row). */
-#define IMAGE_PARTS_MAX 1000000
+#define CHECKPOINT_PARTS_MAX 1000000
 
 /* --- values --- */
 
@@ -100,7 +100,7 @@ static int check_entry(struct raft *raft, node_id_t from, struct blob *packed, l
         return ERR_MALFORMED;
     int error = raft->machine->check(entry) ? OK : ERR_MALFORMED;
     if (!error) {
-        raft->journal.bytes += sweep_note(raft, index, entry);
+        raft->log.bytes += sweep_note(raft, index, entry);
         raft->machine->values(entry, want_of_entry, &(struct seen){raft, from, index});
     }
     message_drop(&entry);
@@ -126,7 +126,7 @@ static void reply_append(struct raft *raft, node_id_t to, struct wire_append_rep
     struct message *message = message_new(MESSAGE_APPEND_REPLY);
     reply.term = raft->step->term;
     reply.round = raft->follower.round;
-    reply.commit = raft->journal.commit;
+    reply.commit = raft->log.commit;
     reply.voter = members_counts(raft, raft->step->config.id);
     message->as.append_reply = reply;
     outbox_send_durable(&raft->step->out, PLANE_CHECKPOINT, to, message);
@@ -158,15 +158,15 @@ static void note_round(struct raft *raft, uint64_t round)
  * end). */
 static log_index_t step_back(const struct raft *raft, log_index_t prev_index)
 {
-    const struct journal *journal = &raft->journal;
+    const struct raft_log *log = &raft->log;
     term_t conflict, term;
-    if (prev_index > journal->last)
-        return journal->last;
-    journal_term(raft, prev_index, &conflict);
+    if (prev_index > log->last)
+        return log->last;
+    raft_log_term(raft, prev_index, &conflict);
     log_index_t index = prev_index;
-    while (index > journal->base && journal_term(raft, index, &term) && term == conflict)
+    while (index > log->base && raft_log_term(raft, index, &term) && term == conflict)
         index--;
-    return index > journal->commit ? index : journal->commit;
+    return index > log->commit ? index : log->commit;
 }
 
 /* The coordinator's log and ours do not meet at the entry before the first one sent. */
@@ -174,7 +174,7 @@ static void refuse_append(struct raft *raft, node_id_t from, const struct wire_a
 {
     log_index_t next = step_back(raft, append->prev_index);
     term_t ours = 0;
-    journal_term(raft, append->prev_index, &ours);
+    raft_log_term(raft, append->prev_index, &ours);
     outbox_log(&raft->step->out, LOG_DEBUG,
                "append behind %" PRIu64 " (term %" PRIu64 "): ours is %s%.0" PRIu64
                " -> try behind %" PRIu64,
@@ -187,10 +187,10 @@ static int take_entry(struct raft *raft, node_id_t from, log_index_t index, term
                       struct blob *packed)
 {
     term_t ours;
-    bool same = journal_term(raft, index, &ours) && ours == term && !MUTANT(append_cuts_always);
-    if (index <= raft->journal.base || same)
+    bool same = raft_log_term(raft, index, &ours) && ours == term && !MUTANT(append_cuts_always);
+    if (index <= raft->log.base || same)
         return OK; /* it is here already (R16) */
-    if (index <= raft->journal.commit)
+    if (index <= raft->log.commit)
         return MUTANT(append_cuts_always)
                    ? OK
                    : ERR_MALFORMED; /* what is committed cannot be otherwise */
@@ -199,13 +199,13 @@ static int take_entry(struct raft *raft, node_id_t from, log_index_t index, term
     int error = check_entry(raft, from, packed, index);
     if (error && !(MUTANT(ack_without_values) && error == ERR_UNAVAILABLE))
         return error;
-    if (index <= raft->journal.last)
+    if (index <= raft->log.last)
         outbox_log(&raft->step->out, LOG_DEBUG,
                    "entry %" PRIu64 " is of term %" PRIu64 ", the coordinator's of %" PRIu64
                    ": forgets %" PRIu64 " to %" PRIu64,
-                   index, ours, term, index, raft->journal.last);
-    journal_truncate(raft, index);
-    journal_append(raft, term, packed);
+                   index, ours, term, index, raft->log.last);
+    raft_log_truncate(raft, index);
+    raft_log_append(raft, term, packed);
     return OK;
 }
 
@@ -242,10 +242,11 @@ static int take_append(struct raft *raft, node_id_t from, const struct message *
 {
     const struct wire_append *append = &message->as.append;
     term_t term;
-    /* What a full checkpoint covers is committed, and so equal everywhere. */
-    bool covered = append->prev_index < raft->journal.base ||
-                   (MUTANT(skip_conflict_check) && append->prev_index <= raft->journal.last);
-    if (!covered && (!journal_term(raft, append->prev_index, &term) || term != append->prev_term)) {
+    /* What a checkpoint covers is committed, and so equal everywhere. */
+    bool covered = append->prev_index < raft->log.base ||
+                   (MUTANT(skip_conflict_check) && append->prev_index <= raft->log.last);
+    if (!covered &&
+        (!raft_log_term(raft, append->prev_index, &term) || term != append->prev_term)) {
         refuse_append(raft, from, append);
         return ERR_NOT_FOUND;
     }
@@ -254,7 +255,7 @@ static int take_append(struct raft *raft, node_id_t from, const struct message *
         step_reject(raft->step, from, "an entry of the log is malformed");
     /* R15: no further than what is verified to be equal. */
     bool beyond = append->commit > *match && !MUTANT(commit_unverified);
-    journal_commit(raft, beyond ? *match : append->commit);
+    raft_log_commit(raft, beyond ? *match : append->commit);
     return error;
 }
 
@@ -274,7 +275,7 @@ static void park(struct follower *follower, struct message *message)
 static void take_parked(struct raft *raft, node_id_t from)
 {
     struct follower *follower = &raft->follower;
-    log_index_t match = raft->journal.commit;
+    log_index_t match = raft->log.commit;
     size_t done = 0;
     int error = OK;
     if (follower->n_parked && follower->parked[0]->as.append.term != raft->step->term)
@@ -305,10 +306,10 @@ void follower_append(struct raft *raft, node_id_t from, struct message *message)
     const struct wire_append *append = &message->as.append;
     struct follower *follower = &raft->follower;
     note_round(raft, append->round);
-    if (is_waiting(raft) && append->prev_index > raft->journal.last) {
+    if (is_waiting(raft) && append->prev_index > raft->log.last) {
         look_ahead(raft, from, message, 0);
         park(follower, message);
-        answer_append(raft, from, raft->journal.commit, true);
+        answer_append(raft, from, raft->log.commit, true);
         return;
     }
     log_index_t match;
@@ -316,52 +317,53 @@ void follower_append(struct raft *raft, node_id_t from, struct message *message)
     bool waits = is_waiting(raft);
     if (error == ERR_UNAVAILABLE && follower->n_needs && !waits)
         park(follower, message);
-    else if (!error && !waits && !follower->image)
+    else if (!error && !waits && !follower->checkpoint)
         forget_needs(raft);
     if (error != ERR_NOT_FOUND)
         answer_append(raft, from, match, waits || error == ERR_UNAVAILABLE);
 }
 
-/* --- full checkpoints --- */
+/* --- checkpoints --- */
 
 static void finish_install(struct raft *raft, node_id_t to)
 {
     struct follower *follower = &raft->follower;
-    struct image *image = image_ref(follower->image);
-    if (!raft->machine->is_whole(follower->loaded, image)) {
-        step_reject(raft->step, to, "its full checkpoint is not what its head says");
+    struct checkpoint *checkpoint = checkpoint_ref(follower->checkpoint);
+    if (!raft->machine->is_whole(follower->loaded, checkpoint)) {
+        step_reject(raft->step, to, "its checkpoint is not what its head says");
     } else {
         raft->machine->replace(raft->state, &follower->loaded);
-        journal_reset(raft, image->index, image->term);
-        uint64_t seq = outbox_write_image(&raft->step->out, image->index, image->term, image->parts,
-                                          image->n, !MUTANT(install_keeps_suffix));
-        journal_saves(raft, image, seq);
+        raft_log_reset(raft, checkpoint->index, checkpoint->term);
+        uint64_t seq =
+            outbox_write_image(&raft->step->out, checkpoint->index, checkpoint->term,
+                               checkpoint->parts, checkpoint->n, !MUTANT(install_keeps_suffix));
+        raft_log_saves(raft, checkpoint, seq);
         members_installed(raft);
-        outbox_log(&raft->step->out, LOG_INFO, "installed a full checkpoint at entry %" PRIu64,
-                   image->index);
-        reply_install(raft, to, image->index, image->n);
+        outbox_log(&raft->step->out, LOG_INFO, "installed a checkpoint at entry %" PRIu64,
+                   checkpoint->index);
+        reply_install(raft, to, checkpoint->index, checkpoint->n);
         sweep_all(raft);
     }
-    image_drop(&image);
+    checkpoint_drop(&checkpoint);
     follower_reset(raft);
 }
 
 static bool begin_install(struct raft *raft, node_id_t from, const struct wire_install *install)
 {
     struct follower *follower = &raft->follower;
-    bool same_image = follower->image && follower->image->index == install->index &&
-                      follower->image->term == install->index_term &&
+    bool same_image = follower->checkpoint && follower->checkpoint->index == install->index &&
+                      follower->checkpoint->term == install->index_term &&
                       follower->expected == install->parts;
     if (same_image)
         return true;
     if (install->part != 0)
         return false;
-    if (!install->parts || install->parts > IMAGE_PARTS_MAX || !install->index) {
-        step_reject(raft->step, from, "it sends an absurd full checkpoint");
+    if (!install->parts || install->parts > CHECKPOINT_PARTS_MAX || !install->index) {
+        step_reject(raft->step, from, "it sends a checkpoint that is out of range");
         return false;
     }
     follower_reset(raft);
-    follower->image = image_new(install->index, install->index_term);
+    follower->checkpoint = checkpoint_new(install->index, install->index_term);
     follower->loaded = raft->machine->fresh(raft->state);
     follower->expected = install->parts;
     return true;
@@ -371,7 +373,7 @@ static void want_of_image(void *wanting, node_id_t source, struct value_id id, u
                           struct slice hash)
 {
     struct raft *raft = wanting;
-    want(raft, source, id, len, hash, raft->follower.image->index);
+    want(raft, source, id, len, hash, raft->follower.checkpoint->index);
 }
 
 /* Loads what has come beside the state, which changes only when all of it is here and sound: so no
@@ -383,13 +385,13 @@ static int load_parts(struct raft *raft, const struct message *message)
     int error = OK;
     for (size_t i = 0; i < install->items.n && !error; i++) {
         struct blob *part = message_frame(message, install->items.at[i].frame);
-        if (install->part + i != follower->image->n || !part ||
-            follower->image->n == follower->expected)
+        if (install->part + i != follower->checkpoint->n || !part ||
+            follower->checkpoint->n == follower->expected)
             continue;
         error = raft->machine->load(follower->loaded, (struct slice){part->at, part->len},
                                     want_of_image, raft);
         if (!error)
-            image_add(follower->image, part);
+            checkpoint_add(follower->checkpoint, part);
     }
     return error;
 }
@@ -407,9 +409,9 @@ void follower_install(struct raft *raft, node_id_t from, const struct message *m
     /* A log that has the entry at its end has all that it covers, committed; what was acknowledged
      * behind it must stay. */
     term_t term;
-    if (journal_term(raft, install->index, &term) && term == install->index_term)
-        journal_commit(raft, install->index);
-    if (install->index <= raft->journal.commit) {
+    if (raft_log_term(raft, install->index, &term) && term == install->index_term)
+        raft_log_commit(raft, install->index);
+    if (install->index <= raft->log.commit) {
         reply_install(raft, from, install->index, install->parts); /* it is here already */
         return;
     }
@@ -418,17 +420,17 @@ void follower_install(struct raft *raft, node_id_t from, const struct message *m
         return;
     }
     if (load_parts(raft, message)) {
-        step_reject(raft->step, from, "a part of its full checkpoint is malformed");
+        step_reject(raft->step, from, "a part of its checkpoint is malformed");
         follower_reset(raft);
         reply_install(raft, from, install->index, 0);
         return;
     }
-    if (follower->image->n == follower->expected && !follower->n_needs)
+    if (follower->checkpoint->n == follower->expected && !follower->n_needs)
         finish_install(raft, from);
     else
         reply_install(raft, from, install->index,
-                      follower->image->n < follower->expected ? follower->image->n
-                                                              : follower->expected - 1);
+                      follower->checkpoint->n < follower->expected ? follower->checkpoint->n
+                                                                   : follower->expected - 1);
 }
 
 /* --- values that come --- */
@@ -439,9 +441,9 @@ static void go_on(struct raft *raft)
     node_id_t coordinator = raft->step->coordinator;
     if (follower->n_needs || !step_is_peer(raft->step, coordinator))
         return;
-    if (follower->image && follower->image->n == follower->expected)
+    if (follower->checkpoint && follower->checkpoint->n == follower->expected)
         finish_install(raft, coordinator);
-    else if (!follower->image)
+    else if (!follower->checkpoint)
         take_parked(raft, coordinator);
 }
 
@@ -529,7 +531,7 @@ void follower_value_failed(struct raft *raft, struct value_id id)
     follower_reset(raft);
     reply_append(raft, coordinator,
                  (struct wire_append_reply){.ok = true,
-                                            .match = raft->journal.commit,
+                                            .match = raft->log.commit,
                                             .install = true});
 }
 
@@ -557,7 +559,7 @@ uint64_t follower_deadline(const struct raft *raft)
 
 void follower_reset(struct raft *raft)
 {
-    image_drop(&raft->follower.image);
+    checkpoint_drop(&raft->follower.checkpoint);
     raft->machine->drop(&raft->follower.loaded);
     raft->follower.expected = 0;
     drop_parked(&raft->follower);

@@ -1,4 +1,4 @@
-/* follower.h - a follower's side of the log: takes the coordinator's entries and full checkpoints
+/* follower.h - a follower's side of the log: takes the coordinator's entries and checkpoints
  * in.
  *
  * An entry that refers to a value is appended, and so acknowledged, only when the value is on this

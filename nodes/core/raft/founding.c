@@ -27,7 +27,7 @@ static void tell(struct raft *raft, node_id_t to)
                                  .founder = identity->founder,
                                  .nodes = identity->n_nodes,
                                  .voters = identity->n_voters,
-                                 .elected = raft->journal.last > 0};
+                                 .elected = raft->log.last > 0};
     found->births.n = identity->n_voters;
     found->births.at = message_room(message, found->births.n, sizeof *found->births.at);
     for (node_id_t id = 1; id <= identity->n_voters; id++)
@@ -113,7 +113,7 @@ static bool read_record(const struct wire_found *found, struct identity *out)
 static bool changes_to(const struct raft *raft, const struct identity *other, bool elected)
 {
     const struct identity *ours = &raft->step->identity;
-    if (raft->step->term || raft->journal.last)
+    if (raft->step->term || raft->log.last)
         return false;
     if (elected || other->founder != ours->founder)
         return elected || other->founder < ours->founder;

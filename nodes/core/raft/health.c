@@ -50,12 +50,12 @@ void health_heartbeat(struct raft *raft, node_id_t from, const struct wire_heart
 static void watch_waiting(struct raft *raft)
 {
     struct replication *replication = &raft->replication;
-    bool waits = raft->journal.last > raft->journal.commit && space_suffices(raft, NULL);
+    bool waits = raft->log.last > raft->log.commit && space_suffices(raft, NULL);
     if (!waits)
         replication->waits_us = 0;
-    else if (!replication->waits_us || replication->waits_for != raft->journal.commit)
+    else if (!replication->waits_us || replication->waits_for != raft->log.commit)
         replication->waits_us = raft->step->now_us;
-    replication->waits_for = raft->journal.commit;
+    replication->waits_for = raft->log.commit;
 }
 
 /* The same for reads, which wait until a majority has answered a round. */
@@ -76,12 +76,12 @@ static bool is_moving(const struct raft *raft, node_id_t id)
     const struct replica *replica = &raft->replicas[id];
     uint64_t since_us = raft->replication.waits_us;
     if (id == raft->step->config.id)
-        return raft->journal.durable == raft->journal.last || raft->disk_busy_us < stall_us(raft);
+        return raft->log.durable == raft->log.last || raft->disk_busy_us < stall_us(raft);
     if (replica->moved_us > since_us)
         since_us = replica->moved_us;
     /* the checkpoint for it, slice by slice */
-    bool builds = replica->state == REPLICA_INSTALL && !replica->image && raft->journal.build;
-    return replica->match == raft->journal.last || builds ||
+    bool builds = replica->state == REPLICA_INSTALL && !replica->checkpoint && raft->log.build;
+    return replica->match == raft->log.last || builds ||
            is_within(since_us, stall_us(raft), raft->step->now_us);
 }
 
@@ -130,7 +130,7 @@ static void say_level(struct raft *raft, node_id_t id, const char *event)
         step_event(raft->step, event, id, JOB_NONE,
                    "node %u is behind: it has entry %" PRIu64 " of %" PRIu64 ", and %" PRIu64
                    " ms ago there were %" PRIu64 " already",
-                   id, reached(raft, id), raft->journal.commit,
+                   id, reached(raft, id), raft->log.commit,
                    (raft->step->now_us - level->since_us) / MS_US, level->goal);
     else
         step_event(raft->step, event, id, JOB_NONE, "node %u is level again: it has entry %" PRIu64,
@@ -147,10 +147,10 @@ static void look_at(struct raft *raft, node_id_t id)
         return;
     }
     if (!level->since_us)
-        *level = (struct level){.goal = raft->journal.commit, .since_us = raft->step->now_us};
+        *level = (struct level){.goal = raft->log.commit, .since_us = raft->step->now_us};
     if (reached(raft, id) >= level->goal || MUTANT(level_while_alive)) {
         bool was_behind = level->behind;
-        *level = (struct level){.goal = raft->journal.commit,
+        *level = (struct level){.goal = raft->log.commit,
                                 .since_us = raft->step->now_us,
                                 .reached = true};
         if (was_behind)

@@ -11,7 +11,7 @@
 /* Takes in what an event says of the disk and of values, before the event itself. */
 void health_note(struct raft *raft, const struct event *event);
 
-/* A peer acknowledged more of the log than before, or of a full checkpoint. */
+/* A peer acknowledged more of the log than before, or of a checkpoint. */
 void health_moved(struct raft *raft, node_id_t peer);
 
 /* A heartbeat of a peer came. */

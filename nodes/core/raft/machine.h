@@ -5,15 +5,15 @@
 #ifndef CONCLAVE_CORE_MACHINE_H
 #define CONCLAVE_CORE_MACHINE_H
 
-#include "nodes/core/raft/image.h"
+#include "nodes/core/raft/checkpoint.h"
 #include "nodes/core/step/step.h"
 
-/* A value that must be on the disk of whoever acknowledges the entry, or the full checkpoint, that
+/* A value that must be on the disk of whoever acknowledges the entry, or the checkpoint, that
  * names it; `source`: who has it, NODE_NONE: whoever sent the entry. */
 typedef void machine_value(void *context, node_id_t source, struct value_id id, uint64_t len,
                            struct slice hash);
 
-struct image_build;
+struct checkpoint_build;
 
 struct machine {
     /* True when an entry holds what its type promises. */
@@ -38,18 +38,18 @@ struct machine {
     /* Which disk is a voter's, as the applied log has it; 0: none yet. */
     incarnation_t *(*births)(void *state); /* NODES_MAX + 1, by id */
 
-    /* A full checkpoint of the state as it is applied now; saved() returns it when it is whole,
+    /* A checkpoint of the state as it is applied now; saved() returns it when it is whole,
      * else NULL. `stores`: it is being written to this disk. */
-    struct image_build *(*save)(void *state);
-    struct image *(*saved)(const struct image_build *build);
-    void (*stores)(void *state, const struct image *image);
-    void (*end)(void *state, struct image_build **build);
+    struct checkpoint_build *(*save)(void *state);
+    struct checkpoint *(*saved)(const struct checkpoint_build *build);
+    void (*stores)(void *state, const struct checkpoint *checkpoint);
+    void (*end)(void *state, struct checkpoint_build **build);
 
     /* An empty state beside the one that goes on; loads a part into it, in order (ERR_MALFORMED
      * when it does not fit); whether all of the checkpoint is there; and puts it in place. */
     void *(*fresh)(const void *state);
     int (*load)(void *fresh, struct slice part, machine_value *each, void *each_context);
-    bool (*is_whole)(const void *fresh, const struct image *image);
+    bool (*is_whole)(const void *fresh, const struct checkpoint *checkpoint);
     void (*replace)(void *state, void **fresh);
     void (*drop)(void **fresh);
 };

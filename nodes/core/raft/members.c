@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "nodes/core/raft/election.h"
-#include "nodes/core/raft/journal.h"
+#include "nodes/core/raft/log.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
@@ -235,7 +235,7 @@ static void forget_applied(struct members *members, log_index_t upto)
                 members->n_pending * sizeof *members->pending);
 }
 
-/* Our own admission is applied, with all that is before it and the values; or a full checkpoint
+/* Our own admission is applied, with all that is before it and the values; or a checkpoint
  * names another disk. */
 static void check_own(struct raft *raft)
 {
@@ -277,7 +277,7 @@ static void propose(struct raft *raft, node_id_t id, incarnation_t birth)
     entry->as.entry_voter_admitted = (struct wire_entry_voter_admitted){
         .node = id, .birth = birth, .cluster_id = message_copy(entry, step_cluster_id(raft->step))};
     outbox_log(&raft->step->out, LOG_INFO, "proposes to admit node %u as a voter", id);
-    journal_propose(raft, entry);
+    raft_log_propose(raft, entry);
 }
 
 /* Its disk has all that is committed, values included. */
@@ -286,7 +286,7 @@ static bool has_caught_up(const struct raft *raft, node_id_t id)
     const struct peer *peer = &raft->links->peers[id];
     return peer->alive && peer->links[PLANE_CHECKPOINT].state == LINK_WELCOMED &&
            raft->members.of[id].birth && !members_is_foreign(raft, id) &&
-           raft->replicas[id].match && raft->replicas[id].match >= raft->journal.commit;
+           raft->replicas[id].match && raft->replicas[id].match >= raft->log.commit;
 }
 
 /* It has applied all, and does not count itself: an admission of another disk that was cut off
@@ -295,7 +295,7 @@ static bool has_forgotten(const struct raft *raft, node_id_t id)
 {
     const struct peer *peer = &raft->links->peers[id];
     return !raft->members.of[id].voter && peer->heartbeat && !peer->heartbeat->as.heartbeat.voter &&
-           peer->heartbeat->as.heartbeat.applied >= raft->journal.commit;
+           peer->heartbeat->as.heartbeat.applied >= raft->log.commit;
 }
 
 void members_pump(struct raft *raft)

@@ -63,7 +63,7 @@ void members_cut(struct raft *raft, log_index_t from);
 void members_apply(struct raft *raft, log_index_t index,
                    const struct wire_entry_voter_admitted *entry);
 
-/* A full checkpoint replaced the log; `births` are those of its head. */
+/* A checkpoint replaced the log; `births` are those of its head. */
 void members_installed(struct raft *raft);
 
 /* Whether a peer may be met: not when it is of another cluster, or of one of another size. Then why

@@ -45,7 +45,7 @@ void raft_tick(struct raft *raft)
 
 void raft_persisted(struct raft *raft, uint64_t seq)
 {
-    journal_persisted(raft, seq);
+    raft_log_persisted(raft, seq);
     replication_advance(raft);
 }
 
@@ -53,7 +53,7 @@ void raft_pump(struct raft *raft)
 {
     replication_pump(raft);
     members_pump(raft);
-    journal_compact(raft);
+    raft_log_compact(raft);
     sweep_pump(raft);
 }
 
@@ -63,7 +63,7 @@ uint64_t raft_deadline(const struct raft *raft)
 {
     uint64_t (*const waits[])(const struct raft *) = {
         election_deadline, founding_deadline, replication_deadline, follower_deadline,
-        repair_deadline,   journal_deadline,  sweep_deadline,
+        repair_deadline,   raft_log_deadline, sweep_deadline,
     };
     uint64_t at = UINT64_MAX;
     for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
@@ -77,7 +77,7 @@ void raft_clear(struct raft *raft)
 {
     replication_clear(raft);
     follower_clear(raft);
-    journal_clear(raft);
+    raft_log_clear(raft);
     sweep_clear(raft);
     members_clear(raft);
 }
@@ -87,8 +87,8 @@ void raft_check_invariants(const struct raft *raft)
     assert(!raft->n_facts);
     assert(raft->repairs.n <= REPAIRS_MAX && raft->sweep.n_jobs <= SWEEP_JOBS_MAX);
     assert(raft->follower.n_parked <= APPEND_WINDOW);
-    assert(!raft->follower.loaded == !raft->follower.image);
+    assert(!raft->follower.loaded == !raft->follower.checkpoint);
     election_check_invariants(raft);
-    journal_check_invariants(raft);
+    raft_log_check_invariants(raft);
     replication_check_invariants(raft);
 }

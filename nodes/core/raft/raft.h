@@ -9,7 +9,7 @@
 #include "nodes/core/raft/follower.h"
 #include "nodes/core/raft/founding.h"
 #include "nodes/core/raft/health.h"
-#include "nodes/core/raft/journal.h"
+#include "nodes/core/raft/log.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/raft/raft_types.h"
 #include "nodes/core/raft/repair.h"

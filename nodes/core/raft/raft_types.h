@@ -22,23 +22,23 @@ struct need {
     node_id_t source;
     uint64_t len;
     uint8_t hash[HASH_BYTES];
-    log_index_t index; /* of the entry, or full checkpoint, that names it */
+    log_index_t index; /* of the entry, or checkpoint, that names it */
     enum need_state state;
     unsigned tries;   /* sources that did not have it */
     uint64_t wake_us; /* RESTING: when it is looked for again; else: then it waited too long */
 };
 
 struct follower {
-    struct need *needs; /* of the entry, or of the full checkpoint, that came last */
+    struct need *needs; /* of the entry, or of the checkpoint, that came last */
     size_t n_needs, needs_size;
     struct map kept;                       /* needs that were met: (job, op) -> a mark */
     struct message *parked[APPEND_WINDOW]; /* appends, in order, that wait for these values */
     size_t n_parked;
-    struct image *image; /* being received; NULL: none */
-    void *loaded;        /* the machine's state as far as it has come; owned */
-    size_t expected;     /* parts in all */
-    uint64_t round;      /* the greatest answered */
-    uint64_t fetched;    /* bytes of values that came while entries waited for them */
+    struct checkpoint *checkpoint; /* being received; NULL: none */
+    void *loaded;                  /* the machine's state as far as it has come; owned */
+    size_t expected;               /* parts in all */
+    uint64_t round;                /* the greatest answered */
+    uint64_t fetched;              /* bytes of values that came while entries waited for them */
 };
 
 struct replication {
@@ -103,23 +103,23 @@ struct log_entry {
     struct message *entry; /* until it is applied; NULL: unpack it then */
 };
 
-/* Entries base + 1 .. last. What is up to base is covered by a full checkpoint. */
-struct journal {
+/* Entries base + 1 .. last. What is up to base is covered by a checkpoint. */
+struct raft_log {
     log_index_t base, last;
     term_t base_term;
-    log_index_t image; /* what the full checkpoint on disk covers; >= base: some entries stay in
-                        * memory for slow followers */
-    log_index_t saved; /* the same, once that is durable: a start goes on from there */
-    uint64_t saving;   /* the persist that makes `image` durable; 0: it is */
+    log_index_t checkpoint; /* what the checkpoint on disk covers; >= base: some entries stay in
+                             * memory for slow followers */
+    log_index_t saved;      /* the same, once that is durable: a start goes on from there */
+    uint64_t saving;        /* the persist that makes `checkpoint` durable; 0: it is */
     log_index_t durable, commit, applied;
-    struct image_build *build; /* the full checkpoint being built; NULL: none */
-    struct log_entry *entries; /* [index - base - 1] */
+    struct checkpoint_build *build; /* the checkpoint being built; NULL: none */
+    struct log_entry *entries;      /* [index - base - 1] */
     size_t size;
-    uint64_t bytes; /* of the entries behind the image, and of the values that they refer to */
-    uint64_t image_bytes; /* of the last full checkpoint written */
-    uint64_t image_us;    /* when */
-    uint64_t tidy_us;     /* when to look next whether a full checkpoint would free values */
-    bool tidy;            /* it would */
+    uint64_t bytes; /* of the entries behind the checkpoint, and of the values that they refer to */
+    uint64_t checkpoint_bytes; /* of the last checkpoint written */
+    uint64_t checkpoint_us;    /* when */
+    uint64_t tidy_us;          /* when to look next whether a checkpoint would free values */
+    bool tidy;                 /* it would */
 };
 
 /* See repair.h. */
@@ -181,7 +181,7 @@ struct raft {
     void *node; /* the owner's */
     struct members members;
     struct election election;
-    struct journal journal;
+    struct raft_log log;
     struct replication replication;
     struct replica replicas[NODES_MAX + 1];
     struct follower follower;

@@ -6,7 +6,7 @@
 
 void replica_drop_image(struct replica *replica)
 {
-    image_drop(&replica->image);
+    checkpoint_drop(&replica->checkpoint);
     replica->sent_parts = replica->told_parts = 0;
     if (replica->state == REPLICA_INSTALL)
         replica->state = replica->match ? REPLICA_PIPELINE : REPLICA_SEARCH;
@@ -121,17 +121,17 @@ void replica_check_invariants(const struct replica *replica, log_index_t last)
     assert(replica->match <= last && replica->next <= last + 1);
     switch (replica->state) {
     case REPLICA_SEARCH:
-        assert(!replica->match && replica->probe && !replica->image);
+        assert(!replica->match && replica->probe && !replica->checkpoint);
         break;
     case REPLICA_PIPELINE:
-        assert(replica->match && !replica->image);
+        assert(replica->match && !replica->checkpoint);
         break;
     case REPLICA_PROBE:
-        assert(replica->match && !replica->image && replica->probe_round);
+        assert(replica->match && !replica->checkpoint && replica->probe_round);
         break;
     case REPLICA_INSTALL:
-        assert(!replica->image || replica->sent_parts <= replica->image->n);
-        assert(!replica->image || replica->told_parts <= replica->image->n);
+        assert(!replica->checkpoint || replica->sent_parts <= replica->checkpoint->n);
+        assert(!replica->checkpoint || replica->told_parts <= replica->checkpoint->n);
         break;
     }
 }

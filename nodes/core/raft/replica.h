@@ -15,7 +15,7 @@
 #ifndef CONCLAVE_CORE_REPLICA_H
 #define CONCLAVE_CORE_REPLICA_H
 
-#include "nodes/core/raft/image.h"
+#include "nodes/core/raft/checkpoint.h"
 
 enum replica_state { REPLICA_SEARCH, REPLICA_PIPELINE, REPLICA_PROBE, REPLICA_INSTALL };
 
@@ -36,8 +36,8 @@ struct replica {
     uint64_t sent_us;        /* the last one; 0: something is to be sent at once */
     uint64_t sent_round, answered_round;
     log_index_t sent_commit;
-    struct image *image; /* INSTALL: what it gets; NULL: it is being built */
-    log_index_t useless; /* values that a checkpoint up to here refers to are gone */
+    struct checkpoint *checkpoint; /* INSTALL: what it gets; NULL: it is being built */
+    log_index_t useless;           /* values that a checkpoint up to here refers to are gone */
     size_t sent_parts, told_parts;
     uint64_t moved_us; /* when it last acknowledged more, or took in bytes of values for it */
     bool heard;        /* its heartbeat came ... */

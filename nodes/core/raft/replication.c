@@ -4,7 +4,7 @@
 
 #include "nodes/core/raft/election.h"
 #include "nodes/core/raft/health.h"
-#include "nodes/core/raft/journal.h"
+#include "nodes/core/raft/log.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/raft/space.h"
 
@@ -18,7 +18,7 @@ void replication_probe(struct raft *raft, node_id_t peer)
 
 void replication_forget(struct raft *raft, node_id_t peer)
 {
-    replica_forget(&raft->replicas[peer], raft->journal.last);
+    replica_forget(&raft->replicas[peer], raft->log.last);
 }
 
 void replication_start(struct raft *raft)
@@ -72,13 +72,13 @@ void replication_advance(struct raft *raft)
     term_t term;
     if (!election_leads(raft))
         return;
-    log_index_t index = majority(raft, raft->journal.durable, read_match);
+    log_index_t index = majority(raft, raft->log.durable, read_match);
     /* Raft 5.4.2, figure 8: only an entry of our own term commits by counting; older ones beneath
      * it. */
-    if (index <= raft->journal.commit || !journal_term(raft, index, &term))
+    if (index <= raft->log.commit || !raft_log_term(raft, index, &term))
         return;
     if (term == raft->step->term || MUTANT(old_term_counted)) {
-        journal_commit(raft, index);
+        raft_log_commit(raft, index);
     } else if (index > raft->replication.told) {
         raft->replication.told = index;
         outbox_log(&raft->step->out, LOG_DEBUG,
@@ -112,13 +112,13 @@ static void send_append(struct raft *raft, node_id_t id)
     append->term = raft->step->term;
     append->round = raft->replication.round;
     append->prev_index = replica_prev(replica);
-    append->commit = raft->journal.commit;
+    append->commit = raft->log.commit;
     append->cluster_id = message_copy(message, step_cluster_id(raft->step));
-    journal_term(raft, append->prev_index, &append->prev_term);
+    raft_log_term(raft, append->prev_index, &append->prev_term);
     append->entries.at = message_room(message, most, sizeof *append->entries.at);
-    while (replica->state != REPLICA_PROBE && replica->next <= raft->journal.last &&
+    while (replica->state != REPLICA_PROBE && replica->next <= raft->log.last &&
            append->entries.n < most) {
-        const struct log_entry *entry = journal_at(raft, replica->next);
+        const struct log_entry *entry = raft_log_at(raft, replica->next);
         if (append->entries.n && bytes + entry->packed->len > APPEND_BYTES_MAX)
             break;
         bytes += entry->packed->len;
@@ -127,7 +127,7 @@ static void send_append(struct raft *raft, node_id_t id)
         replica->next++;
     }
     replica->sent_round = raft->replication.round;
-    replica->sent_commit = raft->journal.commit;
+    replica->sent_commit = raft->log.commit;
     replica->sent_us = raft->step->now_us;
     replica->in_flight++;
     outbox_send(&raft->step->out, PLANE_CHECKPOINT, id, message);
@@ -136,7 +136,7 @@ static void send_append(struct raft *raft, node_id_t id)
 static void send_parts(struct raft *raft, node_id_t id)
 {
     struct replica *replica = &raft->replicas[id];
-    struct image *image = replica->image;
+    struct checkpoint *checkpoint = replica->checkpoint;
     struct message *message = message_new(MESSAGE_INSTALL);
     struct wire_install *install = &message->as.install;
     size_t bytes = 0, most = raft->step->config.install_bytes;
@@ -144,19 +144,19 @@ static void send_parts(struct raft *raft, node_id_t id)
     *install =
         (struct wire_install){.term = raft->step->term,
                               .round = raft->replication.round,
-                              .index = image->index,
-                              .index_term = image->term,
+                              .index = checkpoint->index,
+                              .index_term = checkpoint->term,
                               .part = replica->sent_parts,
-                              .parts = image->n,
+                              .parts = checkpoint->n,
                               .cluster_id = message_copy(message, step_cluster_id(raft->step))};
     install->items.at = message_room(message, APPEND_ENTRIES_MAX, sizeof *install->items.at);
-    while (replica->sent_parts < image->n && install->items.n < APPEND_ENTRIES_MAX) {
-        struct blob *part = image->parts[replica->sent_parts];
+    while (replica->sent_parts < checkpoint->n && install->items.n < APPEND_ENTRIES_MAX) {
+        struct blob *part = checkpoint->parts[replica->sent_parts];
         if (install->items.n && bytes + part->len > most)
             break;
         bytes += part->len;
         install->items.at[install->items.n++] =
-            (struct wire_log_item){image->term, message_add_frame(message, part)};
+            (struct wire_log_item){checkpoint->term, message_add_frame(message, part)};
         replica->sent_parts++;
     }
     replica->sent_round = raft->replication.round;
@@ -167,9 +167,10 @@ static void send_parts(struct raft *raft, node_id_t id)
 
 /* A checkpoint that the log goes on from, and whose values are not known to be gone. */
 static bool is_useful(const struct raft *raft, const struct replica *replica,
-                      const struct image *image)
+                      const struct checkpoint *checkpoint)
 {
-    return image && image->index >= raft->journal.base && image->index > replica->useless;
+    return checkpoint && checkpoint->index >= raft->log.base &&
+           checkpoint->index > replica->useless;
 }
 
 /* Followers that are behind at the same time share one checkpoint; else the one under way is
@@ -177,21 +178,21 @@ static bool is_useful(const struct raft *raft, const struct replica *replica,
 static void take_image(struct raft *raft, node_id_t id)
 {
     struct replica *replica = &raft->replicas[id];
-    struct journal *journal = &raft->journal;
-    for (node_id_t other = 1; other <= raft->step->config.n_nodes && !replica->image; other++)
-        if (other != id && is_useful(raft, replica, raft->replicas[other].image))
-            replica->image = image_ref(raft->replicas[other].image);
-    struct image *built = journal->build ? raft->machine->saved(journal->build) : NULL;
-    if (!replica->image && built && !is_useful(raft, replica, built))
-        raft->machine->end(raft->state, &journal->build);
-    if (!replica->image && !journal->build)
-        journal->build = raft->machine->save(raft->state);
-    built = journal->build ? raft->machine->saved(journal->build) : NULL;
-    if (!replica->image && built && is_useful(raft, replica, built))
-        replica->image = image_ref(built);
-    if (replica->image)
-        outbox_log(&raft->step->out, LOG_INFO, "sends node %u a full checkpoint of %zu parts", id,
-                   replica->image->n);
+    struct raft_log *log = &raft->log;
+    for (node_id_t other = 1; other <= raft->step->config.n_nodes && !replica->checkpoint; other++)
+        if (other != id && is_useful(raft, replica, raft->replicas[other].checkpoint))
+            replica->checkpoint = checkpoint_ref(raft->replicas[other].checkpoint);
+    struct checkpoint *built = log->build ? raft->machine->saved(log->build) : NULL;
+    if (!replica->checkpoint && built && !is_useful(raft, replica, built))
+        raft->machine->end(raft->state, &log->build);
+    if (!replica->checkpoint && !log->build)
+        log->build = raft->machine->save(raft->state);
+    built = log->build ? raft->machine->saved(log->build) : NULL;
+    if (!replica->checkpoint && built && is_useful(raft, replica, built))
+        replica->checkpoint = checkpoint_ref(built);
+    if (replica->checkpoint)
+        outbox_log(&raft->step->out, LOG_INFO, "sends node %u a checkpoint of %zu parts", id,
+                   replica->checkpoint->n);
 }
 
 static void begin_install(struct raft *raft, node_id_t id)
@@ -207,7 +208,7 @@ static bool is_unanswered(const struct raft *raft, node_id_t id)
 {
     const struct replica *replica = &raft->replicas[id];
     const struct message *heartbeat = raft->links->peers[id].heartbeat;
-    if (replica->in_flight || replica_is_ahead(replica) || replica->image ||
+    if (replica->in_flight || replica_is_ahead(replica) || replica->checkpoint ||
         replica->answered_round < replica->sent_round)
         return true;
     /* The answer in which it first claimed to vote was lost: only answers count. */
@@ -230,7 +231,7 @@ static bool has_no_room(const struct raft *raft, node_id_t id)
 {
     const struct replica *replica = &raft->replicas[id];
     return space_peer_is_full(raft, id) &&
-           (replica->state == REPLICA_INSTALL || replica_prev(replica) < raft->journal.base);
+           (replica->state == REPLICA_INSTALL || replica_prev(replica) < raft->log.base);
 }
 
 static void check_silence(struct raft *raft, node_id_t id)
@@ -240,7 +241,7 @@ static void check_silence(struct raft *raft, node_id_t id)
         return;
     if (replica->state != REPLICA_INSTALL) {
         doubt(raft, replica);
-    } else if (replica->image) {
+    } else if (replica->checkpoint) {
         replica->sent_parts = replica->told_parts;
         replica->in_flight = 0;
     }
@@ -249,7 +250,7 @@ static void check_silence(struct raft *raft, node_id_t id)
 static void pump_install(struct raft *raft, node_id_t id)
 {
     struct replica *replica = &raft->replicas[id];
-    while (replica->image && replica->sent_parts < replica->image->n &&
+    while (replica->checkpoint && replica->sent_parts < replica->checkpoint->n &&
            replica->in_flight < INSTALL_WINDOW)
         send_parts(raft, id);
 }
@@ -262,9 +263,9 @@ static void pump(struct raft *raft, node_id_t id)
     check_silence(raft, id);
     if (has_no_room(raft, id))
         return;
-    if (replica->state != REPLICA_INSTALL && replica_prev(replica) < raft->journal.base)
+    if (replica->state != REPLICA_INSTALL && replica_prev(replica) < raft->log.base)
         begin_install(raft, id);
-    else if (replica->state == REPLICA_INSTALL && !replica->image)
+    else if (replica->state == REPLICA_INSTALL && !replica->checkpoint)
         take_image(raft, id);
     if (replica->state == REPLICA_INSTALL) {
         pump_install(raft, id);
@@ -272,10 +273,10 @@ static void pump(struct raft *raft, node_id_t id)
     }
     /* While it can take nothing in, one at a time. */
     unsigned window = space_peer_is_full(raft, id) ? 1 : replica_window(replica);
-    while (replica->next <= raft->journal.last && replica->in_flight < window)
+    while (replica->next <= raft->log.last && replica->in_flight < window)
         send_append(raft, id);
     bool news = replica->sent_round < raft->replication.asked ||
-                replica->sent_commit < raft->journal.commit || !replica->sent_us;
+                replica->sent_commit < raft->log.commit || !replica->sent_us;
     if (news && replica->in_flight < window)
         send_append(raft, id);
 }
@@ -303,7 +304,7 @@ uint64_t replication_deadline(const struct raft *raft)
         uint64_t due = replica->sent_us + APPEND_RESEND_US;
         if (due >= at || !step_is_peer(raft->step, id) || !is_reached(raft, id))
             continue;
-        bool waits = replica->state == REPLICA_INSTALL && !replica->image; /* for a slice */
+        bool waits = replica->state == REPLICA_INSTALL && !replica->checkpoint; /* for a slice */
         if (!waits && !has_no_room(raft, id) && is_unanswered(raft, id))
             at = due;
     }
@@ -354,8 +355,8 @@ static void follow_answer(struct raft *raft, struct replica *replica,
  * needs before it acknowledges. */
 static void learn_commit(struct raft *raft, log_index_t commit)
 {
-    if (commit > raft->journal.commit)
-        journal_commit(raft, commit);
+    if (commit > raft->log.commit)
+        raft_log_commit(raft, commit);
 }
 
 void replication_append_reply(struct raft *raft, node_id_t from,
@@ -365,15 +366,15 @@ void replication_append_reply(struct raft *raft, node_id_t from,
     if (!is_current(raft, from, reply->term, reply->round))
         return;
     members_claims(raft, from, reply->voter);
-    if ((reply->match > raft->journal.last && reply->ok) || reply->commit > raft->journal.last) {
+    if ((reply->match > raft->log.last && reply->ok) || reply->commit > raft->log.last) {
         step_reject(raft->step, from, "it has more entries than there are");
         return;
     }
     learn_commit(raft, reply->commit);
-    /* Values that an older full checkpoint refers to may be gone by now, too. */
-    bool anew = replica->image && replica->image->index < raft->journal.applied;
+    /* Values that an older checkpoint refers to may be gone by now, too. */
+    bool anew = replica->checkpoint && replica->checkpoint->index < raft->log.applied;
     if (reply->install && (replica->state != REPLICA_INSTALL || anew)) {
-        replica->useless = anew ? replica->image->index : replica->useless;
+        replica->useless = anew ? replica->checkpoint->index : replica->useless;
         begin_install(raft, from);
     }
     if (replica->state == REPLICA_INSTALL)
@@ -389,11 +390,11 @@ void replication_install_reply(struct raft *raft, node_id_t from,
                                const struct wire_install_reply *reply)
 {
     struct replica *replica = &raft->replicas[from];
-    if (!is_current(raft, from, reply->term, reply->round) || !replica->image ||
-        reply->index != replica->image->index)
+    if (!is_current(raft, from, reply->term, reply->round) || !replica->checkpoint ||
+        reply->index != replica->checkpoint->index)
         return;
     members_claims(raft, from, reply->voter);
-    if (reply->next > replica->image->n) {
+    if (reply->next > replica->checkpoint->n) {
         step_reject(raft->step, from, "it has more parts than there are");
         return;
     }
@@ -401,9 +402,9 @@ void replication_install_reply(struct raft *raft, node_id_t from,
     if (reply->next > replica->told_parts)
         health_moved(raft, from);
     replica->told_parts = reply->next;
-    if (reply->next < replica->image->n) {
+    if (reply->next < replica->checkpoint->n) {
         /* With the last part it waits until it has fetched all values. */
-        if (!replica->in_flight && reply->next + 1 < replica->image->n)
+        if (!replica->in_flight && reply->next + 1 < replica->checkpoint->n)
             replica->sent_parts = reply->next;
         return;
     }
@@ -420,5 +421,5 @@ void replication_check_invariants(const struct raft *raft)
 {
     for (node_id_t id = 1; election_leads(raft) && id <= raft->step->config.n_nodes; id++)
         if (step_is_peer(raft->step, id))
-            replica_check_invariants(&raft->replicas[id], raft->journal.last);
+            replica_check_invariants(&raft->replicas[id], raft->log.last);
 }

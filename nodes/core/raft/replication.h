@@ -3,7 +3,7 @@
  *
  * A follower is probed with an append; while it agrees, appends are sent ahead of its answers. When
  * it does not, or does not answer, it is probed again, and the answer tells from where. One that is
- * behind the log gets a full checkpoint. */
+ * behind the log gets a checkpoint. */
 #ifndef CONCLAVE_CORE_REPLICATION_H
 #define CONCLAVE_CORE_REPLICATION_H
 

@@ -6,7 +6,7 @@
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
 
-/* A value that an entry behind the full checkpoint on disk names. */
+/* A value that an entry behind the checkpoint on disk names. */
 struct logged {
     log_index_t index; /* the last such entry */
     uint64_t bytes;
@@ -28,7 +28,7 @@ static struct map_key key_of(struct value_id id)
 bool sweep_keeps(const struct raft *raft, struct value_id id)
 {
     const struct logged *logged = map_get(&raft->sweep.logged, key_of(id));
-    bool in_log = logged && logged->index > raft->journal.saved && !MUTANT(log_not_kept);
+    bool in_log = logged && logged->index > raft->log.saved && !MUTANT(log_not_kept);
     return in_log || sweep_names(raft, id);
 }
 
@@ -87,7 +87,7 @@ void sweep_saved(struct raft *raft)
     const struct logged *logged;
     size_t n = 0, n_useless = 0;
     for (size_t at = 0; (logged = map_next(map, &at, &key));)
-        if (logged->index <= raft->journal.saved)
+        if (logged->index <= raft->log.saved)
             covered[n++] = key;
     struct value_id *useless = n ? arena_new(&raft->step->out.arena, n * sizeof *useless) : NULL;
     for (size_t i = 0; i < n; i++) {

@@ -15,8 +15,8 @@
 
 #include "nodes/core/raft/raft_types.h"
 
-/* True while the applied state names the value: it is in the frontier of an unfinished job or the
- * result of a finished one, or may still become so; or it is a snapshot of this node. */
+/* True while the applied state names the value: it is among the live results of an unfinished job
+ * or the result of a finished one, or may still become so; or it is a snapshot of this node. */
 bool sweep_names(const struct raft *raft, struct value_id id);
 
 /* True while the value must stay on disk. */
@@ -26,11 +26,11 @@ bool sweep_keeps(const struct raft *raft, struct value_id id);
  * an earlier call for that entry has counted is left out: a follower may look at one again. */
 uint64_t sweep_note(struct raft *raft, log_index_t index, const struct message *entry);
 
-/* The full checkpoint on disk covers all up to journal.saved: what only entries up to there name
+/* The checkpoint on disk covers all up to log.saved: what only entries up to there name
  * goes. */
 void sweep_saved(struct raft *raft);
 
-/* Bytes of values that only entries name: a full checkpoint would free them. */
+/* Bytes of values that only entries name: a checkpoint would free them. */
 uint64_t sweep_held_bytes(const struct raft *raft);
 
 /* Sweeps all; sweeps the values of one job. */

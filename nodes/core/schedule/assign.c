@@ -59,7 +59,7 @@ static bool is_suitable(const struct schedule *schedule, node_id_t id, struct it
     const struct worker_slot *slot = &schedule->slots[id];
     return schedule_is_worker(schedule, id) && !slot->alone &&
            schedule->step->now_us >= slot->rests_until_us && !deadlines_holds_back(schedule, id) &&
-           !hold_of(item, id) && !suspicion_avoids(schedule, item, id);
+           !assignment_of(item, id) && !suspicion_avoids(schedule, item, id);
 }
 
 static bool has_room(const struct schedule *schedule, node_id_t id, const struct item *item)
@@ -224,7 +224,7 @@ static void give(struct schedule *schedule, struct item *item, node_id_t id)
     struct worker_slot *slot = &schedule->slots[id];
     item->node = id;
     schedule->reassigned += item->attempt++ > 0;
-    hold_begin(schedule, item, id);
+    assignment_begin(schedule, item, id);
     slot->alone = item->alone;
     slot->last_pick = ++schedule->picks;
     log_assignment(schedule, item);

@@ -2,7 +2,7 @@
 #ifndef CONCLAVE_CORE_ASSIGN_H
 #define CONCLAVE_CORE_ASSIGN_H
 
-#include "nodes/core/schedule/holds.h"
+#include "nodes/core/schedule/assignments.h"
 
 /* Assigns what is ready to workers that have credit, one operation of each job in turn, and sends
  * the batches. */

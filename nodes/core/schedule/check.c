@@ -1,7 +1,7 @@
 /* What holds of a schedule between two steps. Declared in schedule.h. */
 #include <assert.h>
 
-#include "nodes/core/schedule/holds.h"
+#include "nodes/core/schedule/assignments.h"
 #include "nodes/core/schedule/schedule.h"
 
 static void check_list(const struct run *run, const struct item_list *list)
@@ -48,9 +48,9 @@ static void check_run(const struct schedule *schedule, const struct run *run)
 static void check_slot(const struct schedule *schedule, node_id_t id)
 {
     const struct worker_slot *slot = &schedule->slots[id];
-    const struct hold *last = NULL;
+    const struct assignment *last = NULL;
     uint64_t n = 0;
-    for (const struct hold *hold = slot->first; hold; last = hold, hold = hold->next, n++)
+    for (const struct assignment *hold = slot->first; hold; last = hold, hold = hold->next, n++)
         assert(hold->node == id && hold->previous == last && hold->item->state == ITEM_ASSIGNED);
     assert(slot->last == last && slot->outstanding == n);
     assert(!slot->batch || raft_serves(schedule->raft));

@@ -66,7 +66,7 @@ void deadlines_note(struct schedule *schedule, node_id_t worker, const struct it
 }
 
 /* Microseconds; 0: nothing of its kind was measured yet. */
-static uint64_t expected_us(const struct schedule *schedule, const struct hold *hold)
+static uint64_t expected_us(const struct schedule *schedule, const struct assignment *hold)
 {
     size_t at = item_pace(hold->item);
     uint64_t pace = schedule->slots[hold->node].pace[at];
@@ -76,7 +76,7 @@ static uint64_t expected_us(const struct schedule *schedule, const struct hold *
     return pace ? cost * pace / (1000 * 1024) + bytes / TRANSFER_BYTES_PER_US + 1 : 0;
 }
 
-static uint64_t allowed_us(const struct schedule *schedule, const struct hold *hold,
+static uint64_t allowed_us(const struct schedule *schedule, const struct assignment *hold,
                            uint64_t factor, uint64_t least_us)
 {
     uint64_t expected = expected_us(schedule, hold);
@@ -100,9 +100,9 @@ void deadlines_returned(struct schedule *schedule, node_id_t worker)
     slot->stray = 0;
 }
 
-void deadlines_stray(struct schedule *schedule, const struct hold *hold)
+void deadlines_stray(struct schedule *schedule, const struct assignment *hold)
 {
-    if (hold_executing(schedule, hold->node) == hold)
+    if (assignment_executing(schedule, hold->node) == hold)
         schedule->slots[hold->node].stray = STRAY_BEATS;
 }
 
@@ -112,7 +112,7 @@ void schedule_heartbeat(struct schedule *schedule, node_id_t worker)
         &schedule->links->peers[worker].heartbeat->as.heartbeat;
     struct worker_slot *slot = &schedule->slots[worker];
     struct item *item = run_find(schedule, heartbeat->executing_job, heartbeat->executing_op);
-    bool stray = heartbeat->executing_op && !(item && hold_of(item, worker));
+    bool stray = heartbeat->executing_op && !(item && assignment_of(item, worker));
     slot->stray = !stray ? 0 : slot->stray < STRAY_BEATS ? slot->stray + 1 : STRAY_BEATS;
 }
 
@@ -122,14 +122,14 @@ bool deadlines_holds_back(const struct schedule *schedule, node_id_t worker)
     return slot->slow || slot->overdue || slot->stray >= STRAY_BEATS || is_quiet(schedule, worker);
 }
 
-static bool is_slow(const struct schedule *schedule, const struct hold *hold)
+static bool is_slow(const struct schedule *schedule, const struct assignment *hold)
 {
     uint64_t taken_us = schedule->step->now_us - schedule->slots[hold->node].busy_us;
     return is_quiet(schedule, hold->node) ||
            taken_us > allowed_us(schedule, hold, SLOW_FACTOR, SLOW_MIN_US);
 }
 
-static void check_deadline(struct schedule *schedule, const struct hold *hold)
+static void check_deadline(struct schedule *schedule, const struct assignment *hold)
 {
     struct worker_slot *slot = &schedule->slots[hold->node];
     uint64_t taken_us = schedule->step->now_us - slot->busy_us;
@@ -143,9 +143,9 @@ static void check_deadline(struct schedule *schedule, const struct hold *hold)
 }
 
 /* Takes back what the worker has not begun. */
-static void recall(struct schedule *schedule, const struct hold *executing)
+static void recall(struct schedule *schedule, const struct assignment *executing)
 {
-    struct hold *next, *hold = schedule->slots[executing->node].first;
+    struct assignment *next, *hold = schedule->slots[executing->node].first;
     uint64_t n = 0;
     for (; hold; hold = next) {
         next = hold->next;
@@ -170,7 +170,8 @@ struct item *deadlines_watch(struct schedule *schedule, bool idle)
     struct item *wanted = NULL;
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
         struct worker_slot *slot = &schedule->slots[id];
-        const struct hold *executing = slot->first ? hold_executing(schedule, id) : NULL;
+        const struct assignment *executing =
+            slot->first ? assignment_executing(schedule, id) : NULL;
         if (!executing)
             continue;
         check_deadline(schedule, executing);

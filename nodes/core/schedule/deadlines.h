@@ -10,7 +10,7 @@
 #ifndef CONCLAVE_CORE_DEADLINES_H
 #define CONCLAVE_CORE_DEADLINES_H
 
-#include "nodes/core/schedule/holds.h"
+#include "nodes/core/schedule/assignments.h"
 
 /* A worker returned a result of the item: its pace, and a new chance. */
 void deadlines_note(struct schedule *schedule, node_id_t worker, const struct item *item,
@@ -20,7 +20,7 @@ void deadlines_note(struct schedule *schedule, node_id_t worker, const struct it
 void deadlines_returned(struct schedule *schedule, node_id_t worker);
 
 /* What the worker executes was cancelled: it will be busy with it for a while. */
-void deadlines_stray(struct schedule *schedule, const struct hold *hold);
+void deadlines_stray(struct schedule *schedule, const struct assignment *hold);
 
 /* True when the worker should get nothing new now. */
 bool deadlines_holds_back(const struct schedule *schedule, node_id_t worker);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "nodes/core/schedule/checkpoint.h"
+#include "nodes/core/schedule/completions.h"
 #include "nodes/core/schedule/deadlines.h"
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/schedule/schedule.h"
@@ -50,7 +50,7 @@ static void propose_done(struct schedule *schedule, const struct item *item)
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_DONE);
     struct wire_entry_job_done *done = &entry->as.entry_job_done;
     bool kept = !item->value || item->len > TEXT_INLINE_DIGITS;
-    checkpoint_finish(schedule, item->run, entry);
+    completions_finish(schedule, item->run, entry);
     if (kept) {
         struct done_op text = {.op = item->op,
                                .node = item->node,
@@ -68,7 +68,7 @@ static void propose_done(struct schedule *schedule, const struct item *item)
         done->text = message_copy(entry, (struct slice){item->value->at, item->value->len});
     done->head = message_text(entry, item->head);
     done->tail = message_text(entry, item->tail);
-    journal_propose(schedule->raft, entry);
+    raft_log_propose(schedule->raft, entry);
 }
 
 /* The text is here: a short one goes into the log, a longer one to disk first. */
@@ -140,7 +140,7 @@ static void complete(struct schedule *schedule, struct item *item)
     slot->conversions += item_traits(item)->conversion;
     schedule->operations += item->operations;
     run_note_done(item->run, item);
-    checkpoint_note(schedule, item);
+    completions_note(schedule, item);
     drop_operands(schedule, item);
     if (item->op == plan_result(&item->run->job->plan)) {
         finish_result(schedule, item);
@@ -201,7 +201,7 @@ static void take_result(struct schedule *schedule, node_id_t from, const struct 
                         struct item *item, const struct wire_result_op *result)
 {
     schedule->slots[from].errors = 0;
-    if (item->state == ITEM_ASSIGNED && hold_of(item, from))
+    if (item->state == ITEM_ASSIGNED && assignment_of(item, from))
         deadlines_note(schedule, from, item, result->elapsed_us);
     cancel_others(schedule, item, from);
     unlist(schedule, item);
@@ -230,7 +230,8 @@ static void discard(struct schedule *schedule, node_id_t from, const struct item
 static void take_error(struct schedule *schedule, node_id_t from, struct item *item,
                        const struct wire_result_op *result)
 {
-    struct hold *hold = item && item->state == ITEM_ASSIGNED ? hold_of(item, from) : NULL;
+    struct assignment *hold =
+        item && item->state == ITEM_ASSIGNED ? assignment_of(item, from) : NULL;
     if (!hold || hold->attempt != result->attempt)
         return; /* it was taken back, or cancelled */
     struct slice error = result->error;
@@ -261,7 +262,7 @@ static void accept_result(struct schedule *schedule, node_id_t from, const struc
     } else {
         if (MUTANT(late_result_counts) && item && item->state == ITEM_DONE &&
             !item_traits(item)->conversion)
-            checkpoint_note(schedule, item);
+            completions_note(schedule, item);
         discard(schedule, from, item, result);
     }
 }

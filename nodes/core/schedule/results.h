@@ -3,7 +3,7 @@
 #ifndef CONCLAVE_CORE_RESULTS_H
 #define CONCLAVE_CORE_RESULTS_H
 
-#include "nodes/core/schedule/holds.h"
+#include "nodes/core/schedule/assignments.h"
 
 /* An item's value is there: its consumer has one operand more. */
 void results_supply(struct schedule *schedule, const struct item *item);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/schedule/holds.h"
+#include "nodes/core/schedule/assignments.h"
 
 void list_push(struct item_list *list, struct item *item)
 {
@@ -140,8 +140,8 @@ void run_make_ready(struct item *item, bool again)
 /* True when the log says that the operation is done: it, or what used its result. */
 static bool is_covered(const struct job *job, op_id_t op)
 {
-    for (; job->frontier.count && op; op = plan_consumer(&job->plan, op))
-        if (map_get(&job->frontier, (struct map_key){op, 0}))
+    for (; job->live.count && op; op = plan_consumer(&job->plan, op))
+        if (map_get(&job->live, (struct map_key){op, 0}))
             return true;
     return false;
 }

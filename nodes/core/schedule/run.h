@@ -9,14 +9,14 @@
 enum item_state { ITEM_PENDING, ITEM_READY, ITEM_ASSIGNED, ITEM_FETCHING, ITEM_KEEPING, ITEM_DONE };
 
 /* An item in a worker's hands. */
-struct hold {
+struct assignment {
     struct item *item;
     node_id_t node; /* NODE_NONE: in nobody's */
     uint64_t attempt, given_us;
-    struct hold *next, *previous; /* in the worker's queue */
+    struct assignment *next, *previous; /* in the worker's queue */
 };
 
-/* An operation in the frontier, or the unit (subtree) whose root it is. */
+/* An open operation, or the unit (subtree) whose root it is. */
 struct item {
     struct run *run;
     op_id_t op;
@@ -28,7 +28,7 @@ struct item {
     uint64_t attempt;    /* times it was handed out: never goes back, so no number comes twice */
     uint64_t won;        /* done, or on its way back: the attempt that made the value */
     node_id_t node;      /* who made its value, or had it last */
-    struct hold holds[HOLDERS_MAX]; /* assigned: who has it, one at least */
+    struct assignment holds[HOLDERS_MAX]; /* assigned: who has it, one at least */
     bool alone;      /* it was in the hands of a worker that died: handed out alone from now on */
     unsigned deaths; /* workers that died while they executed it: suspicion.c */
     node_id_t killed[POISON_DEATHS];  /* the first of them */

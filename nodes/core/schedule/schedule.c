@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "nodes/core/schedule/assign.h"
-#include "nodes/core/schedule/checkpoint.h"
+#include "nodes/core/schedule/completions.h"
 #include "nodes/core/schedule/deadlines.h"
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/link/link.h"
@@ -18,8 +18,8 @@
 bool schedule_end_is_pending(const struct schedule *schedule, job_id_t job)
 {
     const struct raft *raft = schedule->raft;
-    for (log_index_t index = raft->journal.applied + 1; index <= raft->journal.last; index++) {
-        const struct message *entry = journal_waiting(raft, index);
+    for (log_index_t index = raft->log.applied + 1; index <= raft->log.last; index++) {
+        const struct message *entry = raft_log_waiting(raft, index);
         if (entry &&
             ((entry->type == MESSAGE_ENTRY_JOB_DONE && entry->as.entry_job_done.job == job) ||
              (entry->type == MESSAGE_ENTRY_JOB_FAILED && entry->as.entry_job_failed.job == job) ||
@@ -51,7 +51,7 @@ static void take_up_jobs(struct schedule *schedule)
         schedule->cursor = job->id;
         if (job_is_finished(job))
             continue;
-        schedule->active[schedule->n_active++] = checkpoint_resume(schedule, job);
+        schedule->active[schedule->n_active++] = completions_resume(schedule, job);
         if (!job->done)
             continue;
         char id[JOB_TEXT_MAX];
@@ -228,14 +228,14 @@ void schedule_pump(struct schedule *schedule)
     if (!raft_serves(schedule->raft) || !space_suffices(schedule->raft, NULL))
         return;
     assign_all(schedule);
-    checkpoint_pump(schedule);
+    completions_pump(schedule);
 }
 
 uint64_t schedule_deadline(const struct schedule *schedule)
 {
     if (!raft_serves(schedule->raft) || !space_suffices(schedule->raft, NULL))
         return UINT64_MAX; /* it goes on when a heartbeat, or our disk, says that there is room */
-    uint64_t at = checkpoint_deadline(schedule);
+    uint64_t at = completions_deadline(schedule);
     if (schedule->n_active && schedule->watch_us < at)
         at = schedule->watch_us;
     return at;

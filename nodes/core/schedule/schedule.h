@@ -6,8 +6,8 @@
  *                                          worker lost, or taken back                     v
  *                                                                                 gone (consumed)
  *
- * Only the frontier exists: an item is made when its unit is cut or its first operand is done, and
- * goes when its consumer is done. */
+ * Only open operations exist: an item is made when its unit is cut or its first operand is done,
+ * and goes when its consumer is done. */
 #ifndef CONCLAVE_CORE_SCHEDULE_H
 #define CONCLAVE_CORE_SCHEDULE_H
 
@@ -20,13 +20,13 @@
 #define PACE_OF_UNITS ((size_t)OPCODES)
 #define PACES         (OPCODES + 1)
 
-struct hold;
+struct assignment;
 
 /* What the coordinator gives to a worker and gets back. */
 struct worker_slot {
-    struct hold *first, *last; /* what it has, in the order in which it got it */
-    uint64_t outstanding;      /* of these */
-    uint64_t busy_us;          /* since when the first of them may be executing */
+    struct assignment *first, *last; /* what it has, in the order in which it got it */
+    uint64_t outstanding;            /* of these */
+    uint64_t busy_us;                /* since when the first of them may be executing */
     unsigned stray; /* heartbeats in which it executed what it does not have from us any more */
     bool slow; /* what waited behind its operation was taken back; it has returned nothing since */
     bool overdue; /* it has overrun a deadline and returned nothing since */
@@ -37,7 +37,7 @@ struct worker_slot {
     uint64_t pace[PACES];
     uint64_t unit_us;    /* moving average of the time a unit takes; 0: unknown */
     uint64_t last_pick;  /* when it was last chosen, in picks */
-    uint64_t operations; /* accepted from it in this reign */
+    uint64_t operations; /* accepted from it in this term */
     uint64_t conversions;
     struct message *batch; /* the task message being filled; NULL: none */
     size_t batch_bytes;
@@ -52,17 +52,17 @@ struct schedule {
     struct raft *raft;
     struct state *state;
     struct worker_slot slots[NODES_MAX + 1];
-    struct map items;                    /* (job, op) -> struct item: operations in the frontier */
+    struct map items;                    /* (job, op) -> struct item: open operations */
     struct map runs;                     /* job -> struct run: what active[] holds */
     uint64_t picks;                      /* counts choices of a worker */
-    uint64_t operations;                 /* accepted in this reign */
+    uint64_t operations;                 /* accepted in this term */
     uint64_t reassigned;                 /* handed out again, beyond what the log tells */
-    uint64_t copied;                     /* to overtake somebody, in this reign */
+    uint64_t copied;                     /* to overtake somebody, in this term */
     uint64_t pace[PACES];                /* of all workers */
     uint64_t watch_us;                   /* when deadlines are looked at next */
     struct run *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled; owned */
     size_t n_active, turn;               /* whose turn it is to have an operation assigned */
-    uint64_t checkpoint_us;              /* when finished operations are logged next */
+    uint64_t completions_us;             /* when finished operations are logged next */
     uint64_t unlogged, unlogged_bytes;   /* operations finished since, and their values' bytes */
     job_id_t cursor;                     /* jobs up to here were taken up, or are finished */
 };

@@ -2,7 +2,7 @@
  * schedule.h. */
 #include <inttypes.h>
 
-#include "nodes/core/schedule/holds.h"
+#include "nodes/core/schedule/assignments.h"
 #include "nodes/core/schedule/schedule.h"
 
 static void add_jobs(const struct schedule *schedule, const struct cut_writer *writer)

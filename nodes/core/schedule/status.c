@@ -1,7 +1,7 @@
 /* What clients are told of a job. Declared in schedule.h. */
 #include <inttypes.h>
 
-#include "nodes/core/schedule/holds.h"
+#include "nodes/core/schedule/assignments.h"
 #include "nodes/core/schedule/schedule.h"
 
 struct job_status schedule_status(const struct schedule *schedule, const struct job *job)

@@ -19,7 +19,7 @@ static void fail_job(struct schedule *schedule, struct run *run, struct slice re
         (struct wire_entry_job_failed){.job = run->job->id,
                                        .time_ms = schedule->step->wall_ms,
                                        .reason = message_copy(entry, reason)};
-    journal_propose(schedule->raft, entry);
+    raft_log_propose(schedule->raft, entry);
 }
 
 static void add_nodes(struct text *out, const node_id_t *nodes, unsigned n)
@@ -48,12 +48,12 @@ static void check_poison(struct schedule *schedule, struct item *item)
 void suspicion_blame(struct schedule *schedule, node_id_t worker)
 {
     struct peer *peer = &schedule->links->peers[worker];
-    struct hold *hold = hold_executing(schedule, worker);
+    struct assignment *hold = assignment_executing(schedule, worker);
     struct text name = {0};
     if (peer->excused || !hold)
         return;
     struct item *item = hold->item;
-    for (struct hold *other = schedule->slots[worker].first; other; other = other->next)
+    for (struct assignment *other = schedule->slots[worker].first; other; other = other->next)
         other->item->alone = true;
     if (item->deaths < POISON_DEATHS)
         item->killed[item->deaths] = worker;

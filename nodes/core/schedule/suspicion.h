@@ -7,7 +7,7 @@
 #ifndef CONCLAVE_CORE_SUSPICION_H
 #define CONCLAVE_CORE_SUSPICION_H
 
-#include "nodes/core/schedule/holds.h"
+#include "nodes/core/schedule/assignments.h"
 
 /* The worker's process has died; before its operations go to others. */
 void suspicion_blame(struct schedule *schedule, node_id_t worker);

@@ -27,7 +27,7 @@ static void publish_heartbeat(struct service *service)
         .held_bytes = service->worker->held_bytes,
         .pressed = worker_is_pressed(service->worker),
         .held = service->worker->held.count,
-        .applied = service->raft->journal.applied,
+        .applied = service->raft->log.applied,
         .rejected = service->step->rejected,
         .jobs = step_coordinates(service->step) ? service->state->jobs.open : 0,
         .full = service->raft->full,

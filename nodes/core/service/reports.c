@@ -94,7 +94,7 @@ static void report_self(const struct service *service, struct message *message,
     row->incarnation = service->step->config.incarnation;
     row->term = service->step->term;
     row->held = service->worker->held.count;
-    row->applied = service->raft->journal.applied;
+    row->applied = service->raft->log.applied;
     row->rejected = service->step->rejected;
     row->full = service->raft->full;
     row->turn_us = service->turn_us;

@@ -12,7 +12,7 @@
 #include "shared/base/text.h"
 
 #define NO_MORE \
-    "this node coordinates no more; whether the request took effect is unknown: ask again"
+    "this node is no longer coordinator; whether the request took effect is unknown: ask again"
 
 void requests_refuse(struct service *service, struct caller caller, const char *code,
                      const char *reason)
@@ -29,8 +29,8 @@ log_index_t requests_pending_key(const struct service *service, enum message_typ
                                  struct slice key)
 {
     const struct raft *raft = service->raft;
-    for (log_index_t index = raft->journal.applied + 1; index <= raft->journal.last; index++) {
-        const struct message *entry = journal_waiting(raft, index);
+    for (log_index_t index = raft->log.applied + 1; index <= raft->log.last; index++) {
+        const struct message *entry = raft_log_waiting(raft, index);
         if (!entry || entry->type != type)
             continue;
         struct slice other = type == MESSAGE_ENTRY_JOB_SUBMITTED

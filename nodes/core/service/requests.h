@@ -40,7 +40,7 @@ void requests_applied(struct service *service, log_index_t index, const struct j
 /* A majority may have confirmed that we coordinate: answers the reads that waited for it. */
 void requests_confirmed(struct service *service);
 
-/* This node coordinates no more: who waits is told to ask another; whether its job is accepted
+/* This node is no longer coordinator: who waits is told to ask another; whether its job is accepted
  * stays open. */
 void requests_step_down(struct service *service);
 

@@ -34,8 +34,8 @@ static size_t count_pending_jobs(const struct service *service)
 {
     const struct raft *raft = service->raft;
     size_t n = 0;
-    for (log_index_t index = raft->journal.applied + 1; index <= raft->journal.last; index++) {
-        const struct message *entry = journal_waiting(raft, index);
+    for (log_index_t index = raft->log.applied + 1; index <= raft->log.last; index++) {
+        const struct message *entry = raft_log_waiting(raft, index);
         n += entry && entry->type == MESSAGE_ENTRY_JOB_SUBMITTED;
     }
     return n;
@@ -110,7 +110,7 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
             .level = schedule_unit_level(service->schedule, &plan),
             .time_ms = service->step->wall_ms,
         };
-        index = journal_propose(service->raft, entry);
+        index = raft_log_propose(service->raft, entry);
     }
     requests_wait(service, (struct waiter){.client = caller.client,
                                            .request = caller.request,
@@ -168,7 +168,7 @@ void requests_job_cancel(struct service *service, uint64_t client, struct messag
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_CANCELLED);
     entry->as.entry_job_cancelled =
         (struct wire_entry_job_cancelled){.job = job->id, .time_ms = service->step->wall_ms};
-    journal_propose(service->raft, entry);
+    raft_log_propose(service->raft, entry);
 }
 
 void requests_job_trace(struct service *service, uint64_t client, struct message *request)

@@ -44,7 +44,7 @@ void requests_progress_set(struct service *service, uint64_t client, struct mess
                                            .client = caller.client,
                                            .request = caller.request,
                                            .job = set->index,
-                                           .index = journal_propose(service->raft, entry)});
+                                           .index = raft_log_propose(service->raft, entry)});
 }
 
 void requests_progress_snap(struct service *service, uint64_t client, struct message *request)
@@ -70,7 +70,7 @@ void requests_progress_snap(struct service *service, uint64_t client, struct mes
     if (!waiter.index) {
         struct message *entry = message_new(MESSAGE_ENTRY_PROGRESS_SNAPPED);
         entry->as.entry_progress_snapped.key = message_copy(entry, snap->key);
-        waiter.index = journal_propose(service->raft, entry);
+        waiter.index = raft_log_propose(service->raft, entry);
     }
     requests_wait(service, waiter);
 }
@@ -89,7 +89,7 @@ void requests_open_session(struct service *service, uint64_t client, struct mess
     requests_wait(service, (struct waiter){.kind = WAIT_SESSION,
                                            .client = caller.client,
                                            .request = caller.request,
-                                           .index = journal_propose(service->raft, entry)});
+                                           .index = raft_log_propose(service->raft, entry)});
 }
 
 void requests_progress_get(struct service *service, uint64_t client, struct message *request)

@@ -362,7 +362,7 @@ static const char *why_hopeless(const struct recording *recording)
 void snapshot_pump(struct snapshots *snapshots)
 {
     struct recording *next;
-    if (snapshots->step->now_us >= snapshots->send_us + IMAGE_SLICE_GAP_US) {
+    if (snapshots->step->now_us >= snapshots->send_us + CHECKPOINT_SLICE_GAP_US) {
         snapshots->send_us = snapshots->step->now_us;
         snapshots->send_bytes = 0;
     }
@@ -438,8 +438,9 @@ static uint64_t patience_deadline(const struct snapshots *snapshots,
 
 uint64_t snapshot_deadline(const struct snapshots *snapshots)
 {
-    uint64_t at = collect_deadline(snapshots), slice_us = snapshots->slice_us + IMAGE_SLICE_GAP_US;
-    uint64_t send_us = snapshots->send_us + IMAGE_SLICE_GAP_US;
+    uint64_t at = collect_deadline(snapshots),
+             slice_us = snapshots->slice_us + CHECKPOINT_SLICE_GAP_US;
+    uint64_t send_us = snapshots->send_us + CHECKPOINT_SLICE_GAP_US;
     for (const struct recording *it = snapshots->recordings; it; it = it->next) {
         if (recording_can_pack(snapshots, it) && slice_us < at)
             at = slice_us;

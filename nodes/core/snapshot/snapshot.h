@@ -131,7 +131,7 @@ void snapshot_marker(struct snapshots *snapshots, node_id_t from, const struct w
 void snapshot_report(struct snapshots *snapshots, node_id_t from, const struct message *message);
 void snapshot_end(struct snapshots *snapshots, node_id_t from, const struct wire_snapshot_end *end);
 
-/* The peer lives as another incarnation, or its channel began anew: what was open is void. */
+/* The peer lives as another incarnation, or its channel restarted: what was open is void. */
 void snapshot_peer_met(struct snapshots *snapshots, node_id_t peer);
 
 /* The snapshot's bytes are on disk. */

@@ -378,7 +378,7 @@ static bool copy_some(const struct snapshots *snapshots, struct collection *coll
 
 static void keep_some(struct snapshots *snapshots, struct collection *collection)
 {
-    collection->file_us = snapshots->step->now_us + IMAGE_SLICE_GAP_US;
+    collection->file_us = snapshots->step->now_us + CHECKPOINT_SLICE_GAP_US;
     if (!copy_some(snapshots, collection))
         return;
     outbox_keep(&snapshots->step->out, USER_SNAPSHOT,

@@ -82,15 +82,17 @@ void recording_add_state(struct snapshots *snapshots, struct recording *recordin
 
 /* --- what is left to later steps --- */
 
-/* A slice is so large, for all recordings together, and there is one every IMAGE_SLICE_GAP_US. */
+/* A slice is so large, for all recordings together, and there is one every CHECKPOINT_SLICE_GAP_US.
+ */
 static uint64_t slice_left(struct snapshots *snapshots)
 {
-    if (snapshots->step->now_us >= snapshots->slice_us + IMAGE_SLICE_GAP_US) {
+    if (snapshots->step->now_us >= snapshots->slice_us + CHECKPOINT_SLICE_GAP_US) {
         snapshots->slice_us = snapshots->step->now_us;
         snapshots->slice_bytes = 0;
     }
-    return snapshots->slice_bytes < IMAGE_SLICE_BYTES ? IMAGE_SLICE_BYTES - snapshots->slice_bytes
-                                                      : 0;
+    return snapshots->slice_bytes < CHECKPOINT_SLICE_BYTES
+               ? CHECKPOINT_SLICE_BYTES - snapshots->slice_bytes
+               : 0;
 }
 
 bool recording_pack_rests(struct snapshots *snapshots, struct recording *recording)

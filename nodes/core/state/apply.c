@@ -80,8 +80,8 @@ static bool is_covered(const struct job *job, op_id_t op)
 {
     if (op > job->plan.total)
         return false;
-    while (job->frontier.count && (op = plan_consumer(&job->plan, op)))
-        if (map_get(&job->frontier, (struct map_key){op, 0}))
+    while (job->live.count && (op = plan_consumer(&job->plan, op)))
+        if (map_get(&job->live, (struct map_key){op, 0}))
             return true;
     return false;
 }
@@ -102,7 +102,7 @@ bool state_describes(const struct state *state, struct value_id id, uint64_t *le
     const struct job *job = jobs_find(&state->jobs, id.job);
     if (!job)
         return false;
-    const struct done_op *done = map_get(&job->frontier, (struct map_key){id.op, 0});
+    const struct done_op *done = map_get(&job->live, (struct map_key){id.op, 0});
     bool result = job->state == JOB_DONE && id.op == job_text_op(job);
     if (!result && (!done || done->value))
         return false;

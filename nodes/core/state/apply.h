@@ -15,8 +15,8 @@ struct job *state_forget_one(struct state *state);
 /* The values that an entry names: see machine.h. */
 void state_entry_values(const struct message *entry, machine_value *each, void *context);
 
-/* True while a job's value is in the frontier of an unfinished job or the result of a finished one,
- * or may still become so. */
+/* True while a job's value is among the live results of an unfinished job or the result of a
+ * finished one, or may still become so. */
 bool state_names(const struct state *state, struct value_id id);
 
 /* What the state says of a value; false: it tells no hash. */

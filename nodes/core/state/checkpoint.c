@@ -1,4 +1,4 @@
-/* Full checkpoints: their parts, and building them in slices. Their tables: tables.c. */
+/* Checkpoints: their parts, and building them in slices. Their tables: tables.c. */
 #include "nodes/core/state/checkpoint.h"
 
 #include <assert.h>
@@ -12,50 +12,51 @@
 #define BUNDLE_BYTES (MESSAGE_MAX_BYTES / 4) /* a bundle of rows ends when it is this large ... */
 #define BUNDLE_ROWS  128 /* ... or has so many: a follower loads it in one step */
 
-struct image_build {
-    struct image_build *next; /* in the order in which they began */
+struct checkpoint_build {
+    struct checkpoint_build *next; /* in the order in which they began */
     enum { BUILD_GOES_ON, BUILD_DONE, BUILD_LOST } state;
-    enum image_use use;
+    enum checkpoint_use use;
     uint64_t number;
-    struct image *image;
+    struct checkpoint *checkpoint;
     struct message *bundle; /* being filled; NULL: none */
     size_t bundle_bytes;
     unsigned table; /* where the sweep over the tables is ... */
     uint64_t cursor;
-    struct image *blocks;  /* of forgotten keys, as they were when it began; NULL: none */
-    struct message **late; /* owned; those from the first one on are still to be packed */
+    struct checkpoint *blocks; /* of forgotten keys, as they were when it began; NULL: none */
+    struct message **late;     /* owned; those from the first one on are still to be packed */
     size_t late_first, n_late, late_size;
 };
 
 /* --- what is packed goes to the builds that lack it --- */
 
-static void flush(struct image_build *build)
+static void flush(struct checkpoint_build *build)
 {
     if (!build->bundle)
         return;
     build->bundle->as.image_bundle.rows = build->bundle->n_frames;
     struct blob *part = codec_pack(build->bundle);
     if (!part)
-        panic("a part of a full checkpoint cannot be encoded");
-    image_add(build->image, part);
+        panic("a part of a checkpoint cannot be encoded");
+    checkpoint_add(build->checkpoint, part);
     blob_drop(&part);
     message_drop(&build->bundle);
     build->bundle_bytes = 0;
 }
 
-static void give_part(const struct state *state, struct image_build *build, struct blob *part)
+static void give_part(const struct state *state, struct checkpoint_build *build, struct blob *part)
 {
-    size_t most =
-        state->step->config.image_bundle_rows ? state->step->config.image_bundle_rows : BUNDLE_ROWS;
+    size_t most = state->step->config.checkpoint_bundle_rows
+                      ? state->step->config.checkpoint_bundle_rows
+                      : BUNDLE_ROWS;
     /* The head comes first, as it is: from it a reader knows what he has. */
-    if (build->use == IMAGE_OPEN || !build->image->n) {
-        image_add(build->image, part);
+    if (build->use == CHECKPOINT_OPEN || !build->checkpoint->n) {
+        checkpoint_add(build->checkpoint, part);
         return;
     }
     /* What is large is not copied once more. */
     if (part->len >= BUNDLE_BYTES / 2) {
         flush(build);
-        image_add(build->image, part);
+        checkpoint_add(build->checkpoint, part);
         return;
     }
     if (!build->bundle)
@@ -74,8 +75,8 @@ static void *grown(void *at, size_t n, size_t *size, size_t item)
     return mem_grow(at, *size, item);
 }
 
-static void give(const struct state *state, struct image_build *build,
-                 const struct image_sink *sink)
+static void give(const struct state *state, struct checkpoint_build *build,
+                 const struct checkpoint_sink *sink)
 {
     for (size_t i = 0; i < sink->n; i++)
         give_part(state, build, sink->at[i]);
@@ -89,11 +90,11 @@ static struct blob *pack(const struct message *message)
 {
     struct blob *packed = codec_pack(message);
     if (!packed)
-        panic("a row of a full checkpoint cannot be encoded: %s", message_name(message->type));
+        panic("a row of a checkpoint cannot be encoded: %s", message_name(message->type));
     return packed;
 }
 
-void image_sink_add(struct image_sink *sink, struct message *message)
+void checkpoint_sink_add(struct checkpoint_sink *sink, struct message *message)
 {
     struct blob *packed = pack(message);
     sink->at = grown(sink->at, sink->n, &sink->size, sizeof *sink->at);
@@ -102,17 +103,17 @@ void image_sink_add(struct image_sink *sink, struct message *message)
     message_drop(&message);
 }
 
-void image_sink_add_late(struct image_sink *sink, struct message *message)
+void checkpoint_sink_add_late(struct checkpoint_sink *sink, struct message *message)
 {
     if (MUTANT(live_results_at_once)) {
-        image_sink_add(sink, message);
+        checkpoint_sink_add(sink, message);
         return;
     }
     sink->late = grown(sink->late, sink->n_late, &sink->late_size, sizeof *sink->late);
     sink->late[sink->n_late++] = message;
 }
 
-static void clear(struct image_sink *sink)
+static void clear(struct checkpoint_sink *sink)
 {
     for (size_t i = 0; i < sink->n; i++)
         blob_drop(&sink->at[i]);
@@ -125,13 +126,13 @@ static void clear(struct image_sink *sink)
 /* A row has not changed since the oldest build that lacks it began: it is the same for all. */
 static void save_row(struct state *state, enum row_table at, struct row *row)
 {
-    struct image_builds *builds = &state->builds;
-    const struct image_table *table = image_table(at);
-    struct image_sink sink = {0};
+    struct checkpoint_builds *builds = &state->builds;
+    const struct checkpoint_table *table = checkpoint_table(at);
+    struct checkpoint_sink sink = {0};
     bool open = !table->is_open || table->is_open(row);
-    for (struct image_build *it = builds->first; it; it = it->next) {
+    for (struct checkpoint_build *it = builds->first; it; it = it->next) {
         if (it->state != BUILD_GOES_ON || it->number <= row->saved ||
-            (it->use == IMAGE_OPEN && !open))
+            (it->use == CHECKPOINT_OPEN && !open))
             continue;
         if (!sink.n)
             table->save(&sink, state, row);
@@ -158,18 +159,19 @@ static void save_before_change(struct row_watch *watch, enum row_table table, st
 
 static uint64_t slice_rows_max(const struct state *state)
 {
-    return state->step->config.image_slice_rows ? state->step->config.image_slice_rows
-                                                : IMAGE_SLICE_ROWS;
+    return state->step->config.checkpoint_slice_rows ? state->step->config.checkpoint_slice_rows
+                                                     : CHECKPOINT_SLICE_ROWS;
 }
 
 static bool is_spent(const struct state *state)
 {
-    const struct image_builds *builds = &state->builds;
+    const struct checkpoint_builds *builds = &state->builds;
     return builds->slice_rows >= slice_rows_max(state) ||
-           builds->slice_bytes >= IMAGE_SLICE_BYTES || builds->slice_visits >= IMAGE_SLICE_VISITS;
+           builds->slice_bytes >= CHECKPOINT_SLICE_BYTES ||
+           builds->slice_visits >= CHECKPOINT_SLICE_VISITS;
 }
 
-static void pack_late(struct state *state, struct image_build *build)
+static void pack_late(struct state *state, struct checkpoint_build *build)
 {
     struct blob *part = pack(build->late[build->late_first]);
     message_drop(&build->late[build->late_first++]);
@@ -182,7 +184,7 @@ static void pack_late(struct state *state, struct image_build *build)
 }
 
 /* Goes on with one build until it is done, or the slice is spent. */
-static void sweep(struct state *state, struct image_build *build)
+static void sweep(struct state *state, struct checkpoint_build *build)
 {
     while (build->table < TABLE_COUNT || build->n_late) {
         if (is_spent(state))
@@ -191,7 +193,7 @@ static void sweep(struct state *state, struct image_build *build)
             pack_late(state, build);
             continue;
         }
-        const struct image_table *table = image_table((enum row_table)build->table);
+        const struct checkpoint_table *table = checkpoint_table((enum row_table)build->table);
         struct row *row = table->next ? table->next(state, &build->cursor) : NULL;
         state->builds.slice_visits++;
         if (!row) {
@@ -203,21 +205,21 @@ static void sweep(struct state *state, struct image_build *build)
     }
     flush(build);
     for (size_t i = 0; build->blocks && i < build->blocks->n; i++)
-        image_add(build->image, build->blocks->parts[i]);
+        checkpoint_add(build->checkpoint, build->blocks->parts[i]);
     build->state = BUILD_DONE;
 }
 
-void image_pump(struct state *state)
+void checkpoint_pump(struct state *state)
 {
-    struct image_builds *builds = &state->builds;
+    struct checkpoint_builds *builds = &state->builds;
     bool building = false;
     if (!builds->watch.building)
         return;
-    if (state->step->now_us >= builds->slice_us + IMAGE_SLICE_GAP_US) {
+    if (state->step->now_us >= builds->slice_us + CHECKPOINT_SLICE_GAP_US) {
         builds->slice_us = state->step->now_us;
         builds->slice_rows = builds->slice_bytes = builds->slice_visits = 0;
     }
-    for (struct image_build *it = builds->first; it; it = it->next) {
+    for (struct checkpoint_build *it = builds->first; it; it = it->next) {
         if (it->state == BUILD_GOES_ON)
             sweep(state, it);
         building = building || it->state == BUILD_GOES_ON;
@@ -225,18 +227,18 @@ void image_pump(struct state *state)
     builds->watch.building = building;
 }
 
-uint64_t image_deadline(const struct state *state)
+uint64_t checkpoint_deadline(const struct state *state)
 {
-    const struct image_builds *builds = &state->builds;
-    return builds->watch.building ? builds->slice_us + IMAGE_SLICE_GAP_US : UINT64_MAX;
+    const struct checkpoint_builds *builds = &state->builds;
+    return builds->watch.building ? builds->slice_us + CHECKPOINT_SLICE_GAP_US : UINT64_MAX;
 }
 
 /* --- beginning and ending --- */
 
-struct image_build *image_begin(struct state *state, enum image_use use)
+struct checkpoint_build *checkpoint_begin(struct state *state, enum checkpoint_use use)
 {
-    struct image_builds *builds = &state->builds;
-    struct image_build *build = mem_new(1, sizeof *build), **end = &builds->first;
+    struct checkpoint_builds *builds = &state->builds;
+    struct checkpoint_build *build = mem_new(1, sizeof *build), **end = &builds->first;
     log_index_t index = state->applied;
     if (MUTANT(image_one_behind) && index > 1)
         index--;
@@ -244,17 +246,17 @@ struct image_build *image_begin(struct state *state, enum image_use use)
         end = &(*end)->next;
     *end = build;
     build->use = use;
-    build->image = image_new(index, state->applied_term);
+    build->checkpoint = checkpoint_new(index, state->applied_term);
     build->number = ++builds->watch.newest;
     builds->watch.building = true;
-    if (use == IMAGE_WHOLE) {
+    if (use == CHECKPOINT_WHOLE) {
         build->blocks = keys_blocks(state);
-        build->image->n_blocks = build->blocks->n;
-        build->image->next_block = state->keys.window.next;
+        build->checkpoint->n_blocks = build->blocks->n;
+        build->checkpoint->next_block = state->keys.window.next;
     }
     for (int at = 0; at < TABLE_COUNT; at++) {
-        const struct image_table *table = image_table((enum row_table)at);
-        struct image_sink sink = {.index = index, .term = state->applied_term, .use = use};
+        const struct checkpoint_table *table = checkpoint_table((enum row_table)at);
+        struct checkpoint_sink sink = {.index = index, .term = state->applied_term, .use = use};
         if (!table->save_all)
             continue;
         table->save_all(&sink, state);
@@ -262,22 +264,22 @@ struct image_build *image_begin(struct state *state, enum image_use use)
         builds->slice_bytes += sink.bytes;
         clear(&sink);
     }
-    image_pump(state);
+    checkpoint_pump(state);
     return build;
 }
 
-void image_end(struct state *state, struct image_build **build)
+void checkpoint_end(struct state *state, struct checkpoint_build **build)
 {
-    struct image_build *it = *build, **at = &state->builds.first;
+    struct checkpoint_build *it = *build, **at = &state->builds.first;
     *build = NULL;
     if (!it)
         return;
     while (*at != it)
         at = &(*at)->next;
     *at = it->next;
-    image_drop(&it->image);
+    checkpoint_drop(&it->checkpoint);
     if (it->blocks)
-        image_drop(&it->blocks);
+        checkpoint_drop(&it->blocks);
     message_drop(&it->bundle);
     for (size_t i = it->late_first; i < it->n_late; i++)
         message_drop(&it->late[i]);
@@ -285,26 +287,26 @@ void image_end(struct state *state, struct image_build **build)
     free(it);
 }
 
-bool image_is_done(const struct image_build *build)
+bool checkpoint_is_done(const struct checkpoint_build *build)
 {
     return build->state == BUILD_DONE;
 }
 
-bool image_is_lost(const struct image_build *build)
+bool checkpoint_is_lost(const struct checkpoint_build *build)
 {
     return build->state == BUILD_LOST;
 }
 
-struct image *image_of(const struct image_build *build)
+struct checkpoint *checkpoint_of(const struct checkpoint_build *build)
 {
-    return image_is_done(build) ? build->image : NULL;
+    return checkpoint_is_done(build) ? build->checkpoint : NULL;
 }
 
-void image_check_invariants(const struct state *state)
+void checkpoint_check_invariants(const struct state *state)
 {
-    const struct image_builds *builds = &state->builds;
+    const struct checkpoint_builds *builds = &state->builds;
     uint64_t before = 0;
-    for (const struct image_build *it = builds->first; it; it = it->next) {
+    for (const struct checkpoint_build *it = builds->first; it; it = it->next) {
         assert(before < it->number && it->number <= builds->watch.newest);
         assert(it->state != BUILD_GOES_ON || builds->watch.building);
         assert(it->state != BUILD_DONE || (it->table == TABLE_COUNT && !it->bundle && !it->n_late));
@@ -326,12 +328,12 @@ static void watch(struct state *state)
     state->progress.snaps_max = state->step->config.progress_snaps_max;
 }
 
-void image_init(struct state *state)
+void checkpoint_init(struct state *state)
 {
     watch(state);
 }
 
-struct state *image_scratch_new(const struct state *state)
+struct state *checkpoint_scratch_new(const struct state *state)
 {
     struct state *scratch = mem_new(1, sizeof *scratch);
     scratch->step = state->step;
@@ -339,29 +341,29 @@ struct state *image_scratch_new(const struct state *state)
     return scratch;
 }
 
-void image_scratch_drop(struct state **scratch)
+void checkpoint_scratch_drop(struct state **scratch)
 {
     if (*scratch)
-        image_clear_state(*scratch);
+        checkpoint_clear_state(*scratch);
     free(*scratch);
     *scratch = NULL;
 }
 
-void image_clear_state(struct state *state)
+void checkpoint_clear_state(struct state *state)
 {
     jobs_clear(&state->jobs);
     keys_clear(&state->keys);
     progress_clear(&state->progress);
 }
 
-void image_replace_state(struct state *state, struct state **scratch)
+void checkpoint_replace_state(struct state *state, struct state **scratch)
 {
-    struct image_builds *builds = &state->builds;
-    for (struct image_build *it = builds->first; it; it = it->next)
+    struct checkpoint_builds *builds = &state->builds;
+    for (struct checkpoint_build *it = builds->first; it; it = it->next)
         if (it->state == BUILD_GOES_ON)
             it->state = BUILD_LOST;
     builds->watch.building = false;
-    image_clear_state(state);
+    checkpoint_clear_state(state);
     state->applied = (*scratch)->applied;
     state->applied_term = (*scratch)->applied_term;
     state->jobs = (*scratch)->jobs;

@@ -85,12 +85,12 @@ static const struct member done_op_fields[] = {
 };
 
 /* A map has no order that matters. */
-static uint64_t digest_frontier(const void *owner, const struct member *field)
+static uint64_t digest_live(const void *owner, const struct member *field)
 {
-    const struct map *frontier = at_of(owner, field);
+    const struct map *live = at_of(owner, field);
     const struct done_op *done;
-    uint64_t sum = frontier->count;
-    for (size_t at = 0; (done = map_next(frontier, &at, NULL));)
+    uint64_t sum = live->count;
+    for (size_t at = 0; (done = map_next(live, &at, NULL));)
         sum += digest_fields(FIELDS_OF(done_op_fields), done);
     return sum;
 }
@@ -136,7 +136,7 @@ static const struct member job_fields[] = {
     FIELD(job, converter, bytes),
     FIELD(job, reason, text),
     FIELD(job, level, bytes),
-    FIELD(job, frontier, frontier),
+    FIELD(job, live, live),
     FIELD(job, executors, executors),
     FIELD(job, trace, trace),
 };
@@ -341,8 +341,8 @@ static void compare_live(const struct comparison *to, const struct job *a, const
 {
     const struct done_op *done;
     struct map_key op;
-    for (size_t at = 0; a && (done = map_next(&a->frontier, &at, &op));)
-        compare(to, FIELDS_OF(done_op_fields), done, b ? map_get(&b->frontier, op) : NULL);
+    for (size_t at = 0; a && (done = map_next(&a->live, &at, &op));)
+        compare(to, FIELDS_OF(done_op_fields), done, b ? map_get(&b->live, op) : NULL);
 }
 
 static void compare_jobs(const struct comparison *to, const struct jobs *a, const struct jobs *b)

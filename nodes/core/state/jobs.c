@@ -164,7 +164,7 @@ static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, 
     jobs_set_state(jobs, job, state);
     job->finished_ms = time_ms;
     jobs->open--;
-    job_clear_frontier(job);
+    job_clear_live(job);
     free(job->executors);
     job->executors = NULL;
     if (job->trace) {
@@ -247,7 +247,7 @@ void job_destroy(struct job **job)
     if (!it)
         return;
     blob_drop(&it->text);
-    job_clear_frontier(it);
+    job_clear_live(it);
     free(it->trace);
     free(it->executors);
     free(it);
@@ -270,11 +270,11 @@ static void check_job(const struct jobs *jobs, const struct job *job)
     struct map_key op;
     assert(jobs_find(jobs, job->id) == job && jobs_find_key(jobs, slice_of(job->key)) == job);
     assert(job->done <= job->plan.total && job->level < job->plan.levels);
-    assert(!job_is_finished(job) || (!job->frontier.count && !job->executors));
+    assert(!job_is_finished(job) || (!job->live.count && !job->executors));
     assert(!job->text || job->state == JOB_DONE);
     assert(!job->trace || (job->plan.total && job->plan.total <= TRACE_OPS_MAX));
     assert(!jobs->watch || job->row.saved <= jobs->watch->newest);
-    for (size_t at = 0; (done = map_next(&job->frontier, &at, &op));) {
+    for (size_t at = 0; (done = map_next(&job->live, &at, &op));) {
         assert(done->op == op.a && done->op && done->op <= job->plan.total);
         assert(done->len && (!done->value || done->value->len == done->len));
         assert(done->value || job->keeps);

@@ -54,7 +54,7 @@ struct job {
     node_id_t converter;
     char reason[JOB_REASON_MAX + 1];
     unsigned level;             /* of the plan, whose subtrees are handed out whole */
-    struct map frontier;        /* op -> struct done_op: what a new coordinator goes on from */
+    struct map live;            /* op -> struct done_op: what a new coordinator goes on from */
     struct executor *executors; /* by node, while it is unfinished; NULL: none yet */
     /* By operation number - 1, up to TRACE_OPS_MAX; NULL: not kept, or nothing is done yet. */
     struct trace_mark *trace;
@@ -115,7 +115,7 @@ bool jobs_is_open(const struct jobs *jobs, const struct message *entry);
  * the result. */
 bool job_needs(const struct job *job, op_id_t op);
 
-/* Fills a record of an entry or a full checkpoint from a finished operation; its value becomes a
+/* Fills a record of an entry or a checkpoint from a finished operation; its value becomes a
  * further frame. */
 void job_write_done(struct message *message, const struct done_op *done, struct wire_done_op *out);
 
@@ -126,7 +126,7 @@ void jobs_add_snap(struct jobs *jobs, struct slice key, uint64_t snapshot);
 /* Takes the oldest snap's key off when there are more than `kept`; false: there are not. */
 bool jobs_forget_snap(struct jobs *jobs, size_t kept, struct snap_key *out);
 
-/* Parts of a full checkpoint; jobs come in any order. ERR_MALFORMED when they do not fit. */
+/* Parts of a checkpoint; jobs come in any order. ERR_MALFORMED when they do not fit. */
 int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part);
 int jobs_load_ops(struct jobs *jobs, const struct message *part);
 

@@ -1,5 +1,5 @@
-/* jobs_internal.h - between the files of the table of jobs only: jobs.c (the table), frontier.c
- * (what is done of its jobs), jobs_image.c (a job in a full checkpoint) and tables.c. */
+/* jobs_internal.h - between the files of the table of jobs only: jobs.c (the table), live_results.c
+ * (what is done of its jobs), jobs_image.c (a job in a checkpoint) and tables.c. */
 #ifndef CONCLAVE_CORE_JOBS_INTERNAL_H
 #define CONCLAVE_CORE_JOBS_INTERNAL_H
 
@@ -14,7 +14,7 @@ struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const 
 
 void jobs_set_state(struct jobs *jobs, struct job *job, enum job_state state);
 
-/* --- frontier.c --- */
+/* --- live_results.c --- */
 
 /* True when an entry about finished operations holds what it must. */
 bool jobs_done_is_valid(const struct message *entry);
@@ -25,7 +25,7 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry);
 /* A live result: of an entry, or of a part. */
 bool job_has_op(const struct job *job, const struct wire_done_op *op);
 void job_put_done(struct job *job, const struct message *message, const struct wire_done_op *op);
-void job_clear_frontier(struct job *job);
+void job_clear_live(struct job *job);
 
 /* How much a node has executed for the job, as the line says. */
 void job_log_executed(struct job *job, const struct wire_tally *tally);
@@ -37,6 +37,6 @@ void job_open_trace(struct job *job);
 /* --- jobs_image.c --- */
 
 /* Packs a job and its live results; `saved`: its row. */
-void job_save(struct image_sink *sink, const struct state *state, const struct row *saved);
+void job_save(struct checkpoint_sink *sink, const struct state *state, const struct row *saved);
 
 #endif

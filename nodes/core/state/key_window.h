@@ -3,7 +3,7 @@
  * They are kept in blocks. The open block takes new ones; a full one is sorted, sealed, and never
  * changes: its packed bytes are what is searched, what goes to disk once, and what is sent to a
  * node that is installed. When there are more than enough blocks, the oldest goes as a whole. So a
- * full checkpoint costs what is new; a key costs 8 bytes of memory and disk, and 2 more of memory
+ * checkpoint costs what is new; a key costs 8 bytes of memory and disk, and 2 more of memory
  * for the filter that keeps a search away from blocks that have nothing.
  *
  * A key is there when its 64-bit hash is: among N = 10,000,000 a fresh key is taken for a forgotten

@@ -27,11 +27,11 @@ struct message *keys_session_reply(const struct key_session *session, uint64_t r
     return reply;
 }
 
-/* --- parts of a full checkpoint --- */
+/* --- parts of a checkpoint --- */
 
 /* Parts of hashes, packed full. */
 struct hashes {
-    struct image_sink *sink;
+    struct checkpoint_sink *sink;
     struct message *message; /* NULL: none begun */
     uint8_t *at;
     size_t len;
@@ -42,7 +42,7 @@ static void flush(struct hashes *hashes)
     if (!hashes->message)
         return;
     hashes->message->as.image_forgotten.keys = (struct slice){hashes->at, hashes->len};
-    image_sink_add(hashes->sink, hashes->message);
+    checkpoint_sink_add(hashes->sink, hashes->message);
     hashes->message = NULL;
 }
 
@@ -60,7 +60,7 @@ static void add_hash(void *context, uint64_t hash)
         flush(hashes);
 }
 
-static void add_sessions(struct image_sink *sink, const struct keys *keys)
+static void add_sessions(struct checkpoint_sink *sink, const struct keys *keys)
 {
     size_t per_part = FORGOTTEN_BYTES_MAX / KEY_SESSION_BYTES;
     for (const struct key_session *it = keys->oldest; it;) {
@@ -70,11 +70,11 @@ static void add_sessions(struct image_sink *sink, const struct keys *keys)
         for (; it && n < per_part; it = it->newer, n++)
             keys_pack_session(it, bytes + KEY_SESSION_BYTES * n);
         message->as.image_sessions.sessions = (struct slice){bytes, KEY_SESSION_BYTES * n};
-        image_sink_add(sink, message);
+        checkpoint_sink_add(sink, message);
     }
 }
 
-static void save_latest(struct image_sink *sink, const struct state *state)
+static void save_latest(struct checkpoint_sink *sink, const struct state *state)
 {
     const struct key_window *window = &state->keys.window;
     const struct jobs *jobs = &state->jobs;
@@ -89,18 +89,18 @@ static void save_latest(struct image_sink *sink, const struct state *state)
     flush(&hashes);
 }
 
-void keys_save(struct image_sink *sink, const struct state *state)
+void keys_save(struct checkpoint_sink *sink, const struct state *state)
 {
     const struct key_window *window = &state->keys.window;
     struct hashes open = {.sink = sink};
-    if (sink->use == IMAGE_OPEN) {
+    if (sink->use == CHECKPOINT_OPEN) {
         save_latest(sink, state);
         return;
     }
     if (window->next) { /* else no block was ever sealed */
         struct message *head = message_new(MESSAGE_IMAGE_KEYS);
         head->as.image_keys = (struct wire_image_keys){.next = window->next, .sealed = window->n};
-        image_sink_add(sink, head);
+        checkpoint_sink_add(sink, head);
     }
     if (!MUTANT(image_loses_window))
         key_window_each(window, window->n, add_hash, &open);
@@ -108,11 +108,11 @@ void keys_save(struct image_sink *sink, const struct state *state)
     add_sessions(sink, &state->keys);
 }
 
-struct image *keys_blocks(const struct state *state)
+struct checkpoint *keys_blocks(const struct state *state)
 {
-    struct image *blocks = image_new(0, 0);
+    struct checkpoint *blocks = checkpoint_new(0, 0);
     for (size_t i = 0; i < state->keys.window.n; i++)
-        image_add(blocks, state->keys.window.blocks[i].packed);
+        checkpoint_add(blocks, state->keys.window.blocks[i].packed);
     return blocks;
 }
 
@@ -133,18 +133,18 @@ static void forget_records(struct state *state, uint64_t end)
     }
 }
 
-void keys_store_blocks(struct state *state, const struct image *image)
+void keys_store_blocks(struct state *state, const struct checkpoint *checkpoint)
 {
-    uint64_t first = image->next_block - image->n_blocks;
+    uint64_t first = checkpoint->next_block - checkpoint->n_blocks;
     forget_records(state, first < state->keys_stored_next ? first : state->keys_stored_next);
-    for (size_t i = 0; i < image->n_blocks; i++) {
+    for (size_t i = 0; i < checkpoint->n_blocks; i++) {
         struct record_key key = record_of(first + i);
         if (first + i >= state->keys_stored_next)
             outbox_write_record(&state->step->out, (struct slice){key.at, key.len},
-                                image->parts[image->n - image->n_blocks + i]);
+                                checkpoint->parts[checkpoint->n - checkpoint->n_blocks + i]);
     }
     state->keys_stored_first = first;
-    state->keys_stored_next = image->next_block;
+    state->keys_stored_next = checkpoint->next_block;
 }
 
 void keys_forget_blocks(struct state *state)

@@ -1,8 +1,8 @@
 /* keys_replicated.h - the keys of jobs and progress snaps, which all nodes remember alike: log
- * entries, full checkpoints, and records for what never changes.
+ * entries, checkpoints, and records for what never changes.
  *
  * A sealed block of the window is a record of its own on each disk, written in the transaction of
- * the first full checkpoint after it was sealed; the checkpoint only names the blocks that it
+ * the first checkpoint after it was sealed; the checkpoint only names the blocks that it
  * needs. Before that, the log makes it again. A node that is installed gets all of
  * them as parts. */
 #ifndef CONCLAVE_CORE_KEYS_REPLICATED_H
@@ -17,22 +17,22 @@ void keys_apply_session(struct state *state, log_index_t index, term_t term,
 /* The answer to who asked for a session. */
 struct message *keys_session_reply(const struct key_session *session, uint64_t request);
 
-/* Packs the table for a full checkpoint, without the sealed blocks. For a fresh cluster that goes
+/* Packs the table for a checkpoint, without the sealed blocks. For a fresh cluster that goes
  * on from a snapshot: the keys of the latest forgotten jobs, and of finished ones, which do not go
  * there; sessions end. */
-void keys_save(struct image_sink *sink, const struct state *state);
+void keys_save(struct checkpoint_sink *sink, const struct state *state);
 
 /* The sealed blocks as they are now, as parts (caller drops): for a peer behind all other parts. */
-struct image *keys_blocks(const struct state *state);
+struct checkpoint *keys_blocks(const struct state *state);
 
 /* Writes the blocks of a checkpoint that are not on disk yet, and forgets those that it does not
  * need: in the step that writes the checkpoint. */
-void keys_store_blocks(struct state *state, const struct image *image);
+void keys_store_blocks(struct state *state, const struct checkpoint *checkpoint);
 
 /* The state was replaced, by one that came with its blocks: none is on disk as a record. */
 void keys_forget_blocks(struct state *state);
 
-/* Takes back a part of a full checkpoint, or a block from its record. ERR_MALFORMED when it does
+/* Takes back a part of a checkpoint, or a block from its record. ERR_MALFORMED when it does
  * not fit. */
 int keys_load_part(struct keys *keys, const struct message *message, struct slice packed);
 int keys_restore_block(struct state *state, struct slice key, struct slice packed);

@@ -13,29 +13,29 @@ static void count(const void *room, struct wire_cut_state *head)
 static void *record(void *room, const struct cut_writer *writer)
 {
     (void)writer;
-    return image_begin(room, IMAGE_OPEN);
+    return checkpoint_begin(room, CHECKPOINT_OPEN);
 }
 
 static enum cut_progress pack(void *room, void *rest, const struct cut_writer *writer,
                               uint64_t bytes)
 {
-    const struct image *image = image_of(rest);
+    const struct checkpoint *checkpoint = checkpoint_of(rest);
     (void)room;
-    (void)bytes; /* it is packed already, slice by slice (image_pump()) */
-    for (size_t i = 0; image && i < image->n; i++)
-        writer->add_packed(writer->context, image->parts[i]);
-    return image ? CUT_WRITTEN : image_is_lost(rest) ? CUT_LOST : CUT_GOES_ON;
+    (void)bytes; /* it is packed already, slice by slice (checkpoint_pump()) */
+    for (size_t i = 0; checkpoint && i < checkpoint->n; i++)
+        writer->add_packed(writer->context, checkpoint->parts[i]);
+    return checkpoint ? CUT_WRITTEN : checkpoint_is_lost(rest) ? CUT_LOST : CUT_GOES_ON;
 }
 
 static bool can_pack(const void *rest)
 {
-    return image_of(rest) || image_is_lost(rest);
+    return checkpoint_of(rest) || checkpoint_is_lost(rest);
 }
 
 static void drop(void *room, void *rest)
 {
-    struct image_build *build = rest;
-    image_end(room, &build);
+    struct checkpoint_build *build = rest;
+    checkpoint_end(room, &build);
 }
 
 const struct participant state_participant = {

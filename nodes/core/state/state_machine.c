@@ -33,42 +33,42 @@ static incarnation_t *births(void *state)
     return ((struct state *)state)->births.at;
 }
 
-static struct image_build *save(void *state)
+static struct checkpoint_build *save(void *state)
 {
-    return image_begin(state, IMAGE_WHOLE);
+    return checkpoint_begin(state, CHECKPOINT_WHOLE);
 }
 
-static void stores(void *state, const struct image *image)
+static void stores(void *state, const struct checkpoint *checkpoint)
 {
-    keys_store_blocks(state, image);
+    keys_store_blocks(state, checkpoint);
 }
 
-static void end(void *state, struct image_build **build)
+static void end(void *state, struct checkpoint_build **build)
 {
-    image_end(state, build);
+    checkpoint_end(state, build);
 }
 
 static void *fresh(const void *state)
 {
-    return image_scratch_new(state);
+    return checkpoint_scratch_new(state);
 }
 
 static int load(void *fresh, struct slice part, machine_value *each, void *each_context)
 {
-    return image_load_part(fresh, part, each, each_context);
+    return checkpoint_load_part(fresh, part, each, each_context);
 }
 
-static bool is_whole(const void *fresh, const struct image *image)
+static bool is_whole(const void *fresh, const struct checkpoint *checkpoint)
 {
     const struct state *loaded = fresh;
-    return loaded->applied == image->index && loaded->applied_term == image->term &&
+    return loaded->applied == checkpoint->index && loaded->applied_term == checkpoint->term &&
            !loaded->keys.window.missing;
 }
 
 static void replace(void *state, void **fresh)
 {
     struct state *loaded = *fresh;
-    image_replace_state(state, &loaded);
+    checkpoint_replace_state(state, &loaded);
     keys_forget_blocks(state);
     *fresh = NULL;
 }
@@ -76,7 +76,7 @@ static void replace(void *state, void **fresh)
 static void drop(void **fresh)
 {
     struct state *loaded = *fresh;
-    image_scratch_drop(&loaded);
+    checkpoint_scratch_drop(&loaded);
     *fresh = NULL;
 }
 
@@ -89,7 +89,7 @@ const struct machine state_machine = {
     .rests = rests,
     .births = births,
     .save = save,
-    .saved = image_of,
+    .saved = checkpoint_of,
     .stores = stores,
     .end = end,
     .fresh = fresh,
@@ -105,22 +105,22 @@ void state_init(struct state *state, struct step *step)
 {
     state->step = step;
     keys_init(&state->keys, &step->config.keys);
-    image_init(state);
+    checkpoint_init(state);
 }
 
 void state_pump(struct state *state)
 {
-    image_pump(state);
+    checkpoint_pump(state);
 }
 
 uint64_t state_deadline(const struct state *state)
 {
-    return image_deadline(state);
+    return checkpoint_deadline(state);
 }
 
 void state_clear(struct state *state)
 {
-    image_clear_state(state);
+    checkpoint_clear_state(state);
 }
 
 void state_check_invariants(const struct state *state)
@@ -130,5 +130,5 @@ void state_check_invariants(const struct state *state)
     jobs_check_invariants(&state->jobs);
     keys_check_invariants(&state->keys);
     progress_check_invariants(&state->progress);
-    image_check_invariants(state);
+    checkpoint_check_invariants(state);
 }

@@ -7,11 +7,11 @@
 #include "nodes/core/state/progress.h"
 #include "nodes/core/step/step.h"
 
-struct image_build;
+struct checkpoint_build;
 
 /* Checkpoints under way: checkpoint.h. */
-struct image_builds {
-    struct image_build *first; /* in the order in which they began; owned by who began them */
+struct checkpoint_builds {
+    struct checkpoint_build *first; /* in the order in which they began; owned by who began them */
     struct row_watch watch;
     uint64_t slice_us; /* when the present slice began, and what was packed in it */
     size_t slice_rows, slice_bytes, slice_visits;
@@ -32,7 +32,7 @@ struct state {
     uint64_t keys_stored_first, keys_stored_next;
     struct progress progress;
     struct births births;
-    struct image_builds builds;
+    struct checkpoint_builds builds;
 };
 
 #endif

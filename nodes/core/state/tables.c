@@ -1,4 +1,4 @@
-/* The tables of the replicated state: how each is packed into a full checkpoint, and loaded. */
+/* The tables of the replicated state: how each is packed into a checkpoint, and loaded. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ static void save_births(const struct state *state, struct message *message,
         head->births.at[id - 1] = (struct wire_voter_birth){id, state->births.at[id]};
 }
 
-static void save_head(struct image_sink *sink, const struct state *state)
+static void save_head(struct checkpoint_sink *sink, const struct state *state)
 {
     struct message *message = message_new(MESSAGE_IMAGE_HEAD);
     struct wire_image_head *head = &message->as.image_head;
@@ -42,22 +42,22 @@ static void save_head(struct image_sink *sink, const struct state *state)
         head->tallies.at[id - 1] = (struct wire_tally){.node = id,
                                                        .operations = state->jobs.operations[id],
                                                        .conversions = state->jobs.conversions[id]};
-    image_sink_add(sink, message);
+    checkpoint_sink_add(sink, message);
 }
 
 /* Before the marks of progress, which must not be younger than the snaps. */
-static void save_snaps(struct image_sink *sink, const struct state *state)
+static void save_snaps(struct checkpoint_sink *sink, const struct state *state)
 {
     struct message *message = message_new(MESSAGE_IMAGE_SNAPS);
     message->as.image_snaps.snapshots = state->progress.snapshots;
-    image_sink_add(sink, message);
+    checkpoint_sink_add(sink, message);
     for (size_t i = 0; i < state->jobs.n_snaps; i++) {
         const struct snap_key *snap = &state->jobs.snaps[i];
         message = message_new(MESSAGE_IMAGE_SNAPS);
         message->as.image_snaps.snapshots = state->progress.snapshots;
         message->as.image_snaps.key = message_text(message, snap->key);
         message->as.image_snaps.snapshot = snap->snapshot;
-        image_sink_add(sink, message);
+        checkpoint_sink_add(sink, message);
     }
 }
 
@@ -72,7 +72,8 @@ static struct row *next_progress(const struct state *state, uint64_t *cursor)
     return &found->row;
 }
 
-static void save_progress(struct image_sink *sink, const struct state *state, const struct row *row)
+static void save_progress(struct checkpoint_sink *sink, const struct state *state,
+                          const struct row *row)
 {
     const struct progress_node *it = (const struct progress_node *)row;
     size_t most = PROGRESS_BYTES_MAX / MARK_BYTES;
@@ -87,7 +88,7 @@ static void save_progress(struct image_sink *sink, const struct state *state, co
         }
         message->as.image_progress.index = it->index;
         message->as.image_progress.packed = (struct slice){bytes, MARK_BYTES * n};
-        image_sink_add(sink, message);
+        checkpoint_sink_add(sink, message);
     }
 }
 
@@ -109,7 +110,7 @@ static bool job_is_open(const struct row *row)
 
 /* --- all of them --- */
 
-static const struct image_table tables[TABLE_COUNT] = {
+static const struct checkpoint_table tables[TABLE_COUNT] = {
     [TABLE_HEAD] = {"head", .save_all = save_head},
     [TABLE_SNAPS] = {"snaps", .save_all = save_snaps},
     [TABLE_KEYS] = {"keys", .save_all = keys_save},
@@ -117,7 +118,7 @@ static const struct image_table tables[TABLE_COUNT] = {
     [TABLE_JOBS] = {"jobs", .next = next_job, .save = job_save, .is_open = job_is_open},
 };
 
-const struct image_table *image_table(enum row_table table)
+const struct checkpoint_table *checkpoint_table(enum row_table table)
 {
     return &tables[table];
 }
@@ -239,7 +240,7 @@ static int load_bundle(struct state *into, const struct message *bundle, machine
     return error;
 }
 
-int image_load_part(struct state *into, struct slice part, machine_value *want, void *wanting)
+int checkpoint_load_part(struct state *into, struct slice part, machine_value *want, void *wanting)
 {
     struct message *message;
     struct text why = {0};

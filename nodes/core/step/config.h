@@ -32,12 +32,12 @@ struct node_config {
     uint64_t checkpoint_bytes;       /* ... when their values are this large */
     uint64_t append_entries;         /* in one append; 0 or too many: APPEND_ENTRIES_MAX */
     /* Smaller limits, for tests; 0: as in limits.h. All nodes must have the same of the state's. */
-    uint64_t image_slice_rows;   /* of a full checkpoint, packed in one slice */
-    uint64_t image_bundle_rows;  /* in one part */
-    uint64_t install_bytes;      /* of parts in one message */
-    uint64_t progress_index_max; /* greatest index that a client may set; 0: the nodes */
-    uint64_t progress_snaps_max; /* snaps that can be read */
-    uint64_t jobs_kept_max;      /* finished jobs */
+    uint64_t checkpoint_slice_rows;  /* of a checkpoint, packed in one slice */
+    uint64_t checkpoint_bundle_rows; /* in one part */
+    uint64_t install_bytes;          /* of parts in one message */
+    uint64_t progress_index_max;     /* greatest index that a client may set; 0: the nodes */
+    uint64_t progress_snaps_max;     /* snaps that can be read */
+    uint64_t jobs_kept_max;          /* finished jobs */
     struct key_limits keys;
     uint64_t random;             /* seeds what must differ between nodes */
     uint64_t sweep_every_us;     /* the disk is swept so often; 0: SWEEP_EVERY_US */

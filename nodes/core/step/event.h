@@ -34,7 +34,7 @@ struct value_id {
 enum value_user {
     USER_SCHEDULE, /* as coordinator, results */
     USER_WORKER,   /* operands, and what was computed here */
-    USER_FOLLOWER, /* what entries and full checkpoints refer to */
+    USER_FOLLOWER, /* what entries and checkpoints refer to */
     USER_SNAPSHOT,
     USER_REPAIR, /* what this disk has lost */
     VALUE_USERS

@@ -26,7 +26,7 @@ enum write_kind {
     WRITE_VOTE,     /* the term, the vote in it, whether this node may vote, and in which cluster */
     WRITE_ENTRY,    /* a log entry at an index, replacing what is there */
     WRITE_TRUNCATE, /* forget the entries from an index on */
-    WRITE_IMAGE,    /* a full checkpoint, replacing the one before; forget the entries up to its
+    WRITE_IMAGE,    /* a checkpoint, replacing the one before; forget the entries up to its
                      * index, and all others too when `whole` */
     WRITE_RECORD    /* what is remembered under a key, replacing what was */
 };

@@ -2,7 +2,7 @@
  *
  * The interface by which the snapshot room meets rooms that it knows nothing of; node.c has the
  * list of them. What they have written comes back to a fresh cluster through its disks: as records
- * and as a full checkpoint (shared/snapshot), so that a room restores what it always does. */
+ * and as a checkpoint (shared/snapshot), so that a room restores what it always does. */
 #ifndef CONCLAVE_CORE_PARTICIPANT_H
 #define CONCLAVE_CORE_PARTICIPANT_H
 

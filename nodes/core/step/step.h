@@ -50,7 +50,7 @@ static inline uint64_t value_wait_us(uint64_t len)
     return VALUE_WAIT_US + len / VALUE_WAIT_BYTES_PER_US;
 }
 
-/* Counts a message that is malformed, foreign or absurd. */
+/* Counts a message that is malformed, foreign or out of range. */
 void step_reject(struct step *step, node_id_t from, const char *why);
 
 /* A pseudo-random number below `limit` (> 0), from the event's randomness. */

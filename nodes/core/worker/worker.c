@@ -89,7 +89,7 @@ static void forget_executed(struct worker *worker)
     void *sum;
     for (size_t at = 0; (sum = map_next(&worker->executed, &at, &key));) {
         const struct job *job = jobs_find(&worker->state->jobs, key.a);
-        bool unknown = !job && (key.a & LOG_INDEX_MAX) > worker->raft->journal.applied; /* yet */
+        bool unknown = !job && (key.a & LOG_INDEX_MAX) > worker->raft->log.applied; /* yet */
         if (unknown || (job && !job_is_finished(job)))
             map_put(&left, key, sum);
     }
@@ -142,7 +142,7 @@ static void add_computed(struct worker *worker, node_id_t to, struct batch *batc
 }
 
 /* The map's values are lengths: a value that is held is longer than none. */
-static void hold_value(struct worker *worker, struct value_id id, uint64_t len)
+static void assignment_value(struct worker *worker, struct value_id id, uint64_t len)
 {
     void *before = map_put(&worker->held, work_value_key(id), (void *)(uintptr_t)len);
     worker->held_bytes += len - (uint64_t)(uintptr_t)before;
@@ -251,7 +251,7 @@ void worker_computed(struct worker *worker, const struct computed *results, size
             worker->operations += results[i].operations;
         drop_operands(worker, work);
         if (!results[i].error && !results[i].value)
-            hold_value(worker, results[i].id, results[i].len);
+            assignment_value(worker, results[i].id, results[i].len);
         work_free(work);
     }
     flush(worker, to, &batch);
@@ -304,7 +304,7 @@ void worker_value_ready(struct worker *worker, struct value_id id)
             work->waits[i].missing = false;
             work->missing--;
             wanted = true;
-            hold_value(worker, id, work->waits[i].len);
+            assignment_value(worker, id, work->waits[i].len);
         }
     }
     if (!wanted && !map_get(&worker->held, work_value_key(id)))

@@ -8,7 +8,7 @@
     U64(REQ, snapshot, U64_ANY, "snaps taken before this change") \
     U64(REQ, state, U64_ANY, "the state from then on")
 
-/* A full checkpoint is a sequence of these. On disk and between nodes many are bundled into one. */
+/* A checkpoint is a sequence of these. On disk and between nodes many are bundled into one. */
 #define IMAGE_BUNDLE_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, rows, MESSAGE_FRAMES_MAX, "further frames, each of them a packed part")
 
@@ -69,23 +69,22 @@
 #define CHECKPOINT_RECORDS(R) R(mark, MARK_FIELDS)
 
 #define CHECKPOINT_MESSAGES(M)                                                                 \
-    M(IMAGE_HEAD, image_head, IMAGE_HEAD_FIELDS, PLACE_CHECKPOINT, "begins a full checkpoint") \
+    M(IMAGE_HEAD, image_head, IMAGE_HEAD_FIELDS, PLACE_CHECKPOINT, "begins a checkpoint")      \
     M(IMAGE_BUNDLE, image_bundle, IMAGE_BUNDLE_FIELDS, PLACE_CHECKPOINT,                       \
-      "parts of a full checkpoint, as many as fit")                                            \
-    M(IMAGE_JOB, image_job, IMAGE_JOB_FIELDS, PLACE_CHECKPOINT, "a job in a full checkpoint")  \
+      "parts of a checkpoint, as many as fit")                                                 \
+    M(IMAGE_JOB, image_job, IMAGE_JOB_FIELDS, PLACE_CHECKPOINT, "a job in a checkpoint")       \
     M(IMAGE_OPS, image_ops, IMAGE_OPS_FIELDS, PLACE_CHECKPOINT,                                \
-      "finished operations in a full checkpoint")                                              \
+      "finished operations in a checkpoint")                                                   \
     M(IMAGE_PROGRESS, image_progress, IMAGE_PROGRESS_FIELDS, PLACE_CHECKPOINT,                 \
-      "progress in a full checkpoint")                                                         \
-    M(IMAGE_SNAPS, image_snaps, IMAGE_SNAPS_FIELDS, PLACE_CHECKPOINT,                          \
-      "snaps in a full checkpoint")                                                            \
+      "progress in a checkpoint")                                                              \
+    M(IMAGE_SNAPS, image_snaps, IMAGE_SNAPS_FIELDS, PLACE_CHECKPOINT, "snaps in a checkpoint") \
     M(IMAGE_FORGOTTEN, image_forgotten, IMAGE_FORGOTTEN_FIELDS, PLACE_CHECKPOINT,              \
-      "forgotten keys in a full checkpoint")                                                   \
+      "forgotten keys in a checkpoint")                                                        \
     M(IMAGE_KEYS, image_keys, IMAGE_KEYS_FIELDS, PLACE_CHECKPOINT,                             \
-      "blocks of forgotten keys in a full checkpoint")                                         \
+      "blocks of forgotten keys in a checkpoint")                                              \
     M(IMAGE_KEY_BLOCK, image_key_block, IMAGE_KEY_BLOCK_FIELDS, PLACE_CHECKPOINT,              \
       "a block of forgotten keys")                                                             \
     M(IMAGE_SESSIONS, image_sessions, IMAGE_SESSIONS_FIELDS, PLACE_CHECKPOINT,                 \
-      "sessions in a full checkpoint")
+      "sessions in a checkpoint")
 
 #endif

@@ -19,31 +19,31 @@
     BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "the coordinator's cluster")                    \
     LIST(OPT, entries, log_item, APPEND_ENTRIES_MAX, "consecutive entries, or none")
 
-#define APPEND_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
-    U64(REQ, term, TERM_MAX, "the follower's term")                                      \
-    U64(REQ, round, U64_ANY, "the greatest round that it has answered")                  \
-    BOOL(REQ, ok, "the entry before the first one is there; false: go back")             \
-    BOOL(OPT, install, "values of an entry are gone everywhere: send a full checkpoint") \
-    BOOL(OPT, wait, "it has got them, fetches values first, and will answer again")      \
-    BOOL(OPT, voter, "its disk is admitted; else this counts for nothing")               \
-    U64(OPT, commit, LOG_INDEX_MAX, "what it knows to be committed")                     \
-    U64(REQ, match, LOG_INDEX_MAX,                                                       \
+#define APPEND_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
+    U64(REQ, term, TERM_MAX, "the follower's term")                                 \
+    U64(REQ, round, U64_ANY, "the greatest round that it has answered")             \
+    BOOL(REQ, ok, "the entry before the first one is there; false: go back")        \
+    BOOL(OPT, install, "values of an entry are gone everywhere: send a checkpoint") \
+    BOOL(OPT, wait, "it has got them, fetches values first, and will answer again") \
+    BOOL(OPT, voter, "its disk is admitted; else this counts for nothing")          \
+    U64(OPT, commit, LOG_INDEX_MAX, "what it knows to be committed")                \
+    U64(REQ, match, LOG_INDEX_MAX,                                                  \
         "durable here, values included, and verified; when not ok: where to try next")
 
-#define INSTALL_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
-    U64(REQ, term, TERM_MAX, "the coordinator's term")                               \
-    U64(REQ, round, U64_ANY, "as in append")                                         \
-    U64(REQ, index, LOG_INDEX_MAX, "the last entry that the full checkpoint covers") \
-    U64(REQ, index_term, TERM_MAX, "and its term")                                   \
-    U64(REQ, part, U64_ANY, "number of the first part here, from 0")                 \
-    U64(REQ, parts, U64_ANY, "parts in all")                                         \
-    BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "the coordinator's cluster")              \
+#define INSTALL_FIELDS(U64, BOOL, STR, BIN, LIST)                               \
+    U64(REQ, term, TERM_MAX, "the coordinator's term")                          \
+    U64(REQ, round, U64_ANY, "as in append")                                    \
+    U64(REQ, index, LOG_INDEX_MAX, "the last entry that the checkpoint covers") \
+    U64(REQ, index_term, TERM_MAX, "and its term")                              \
+    U64(REQ, part, U64_ANY, "number of the first part here, from 0")            \
+    U64(REQ, parts, U64_ANY, "parts in all")                                    \
+    BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "the coordinator's cluster")         \
     LIST(REQ, items, log_item, APPEND_ENTRIES_MAX, "parts, packed")
 
 #define INSTALL_REPLY_FIELDS(U64, BOOL, STR, BIN, LIST)      \
     U64(REQ, term, TERM_MAX, "the follower's term")          \
     U64(REQ, round, U64_ANY, "as in append_reply")           \
-    U64(REQ, index, LOG_INDEX_MAX, "of the full checkpoint") \
+    U64(REQ, index, LOG_INDEX_MAX, "of the checkpoint")      \
     U64(REQ, next, U64_ANY, "the part that it expects next") \
     BOOL(OPT, voter, "its disk is admitted")
 
@@ -53,7 +53,7 @@
     M(APPEND, append, APPEND_FIELDS, PLACE_REPLICATION, "the coordinator replicates entries") \
     M(APPEND_REPLY, append_reply, APPEND_REPLY_FIELDS, PLACE_REPLICATION,                     \
       "what the follower has on disk")                                                        \
-    M(INSTALL, install, INSTALL_FIELDS, PLACE_REPLICATION, "a full checkpoint, in parts")     \
+    M(INSTALL, install, INSTALL_FIELDS, PLACE_REPLICATION, "a checkpoint, in parts")          \
     M(INSTALL_REPLY, install_reply, INSTALL_REPLY_FIELDS, PLACE_REPLICATION, "how far it got")
 
 #endif

@@ -138,7 +138,7 @@
     U64(REQ, cancelled, U64_ANY, "jobs cancelled, of those remembered")                       \
     U64(REQ, operations, U64_ANY, "operations of the plans that were finished")               \
     U64(OPT, reassigned, U64_ANY, "operations handed out again")                              \
-    U64(OPT, copied, U64_ANY, "of these, to overtake a slow worker, in this reign")           \
+    U64(OPT, copied, U64_ANY, "of these, to overtake a slow worker, in this term")            \
     U64(OPT, restarts, U64_ANY, "starts of nodes on a directory that they had before")        \
     U64(OPT, elections, U64_ANY, "won: coordinators that came to serve")                      \
     BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "of the cluster; absent: it is not founded")       \

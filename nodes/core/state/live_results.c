@@ -20,19 +20,19 @@ static void free_done(struct done_op **done)
     *done = NULL;
 }
 
-void job_clear_frontier(struct job *job)
+void job_clear_live(struct job *job)
 {
     struct done_op *done;
-    for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));)
+    for (size_t at = 0; (done = map_next(&job->live, &at, NULL));)
         free_done(&done);
-    map_clear(&job->frontier);
+    map_clear(&job->live);
 }
 
 bool job_needs(const struct job *job, op_id_t op)
 {
     if (job->state == JOB_DONE)
         return op == job_text_op(job) && job->digits > TEXT_INLINE_DIGITS;
-    return map_get(&job->frontier, op_key(op)) != NULL;
+    return map_get(&job->live, op_key(op)) != NULL;
 }
 
 /* Removes what the operation used: its operands, or, where these were used before they were logged,
@@ -45,7 +45,7 @@ static void cover(struct job *job, op_id_t op)
     size_t n = plan_operands(&job->plan, op, operands);
     for (size_t i = 0; i < n; i++) {
         struct done_op *used =
-            operands[i].op ? map_remove(&job->frontier, op_key(operands[i].op)) : NULL;
+            operands[i].op ? map_remove(&job->live, op_key(operands[i].op)) : NULL;
         if (used)
             free_done(&used);
         else if (operands[i].op)
@@ -65,7 +65,7 @@ void job_put_done(struct job *job, const struct message *message, const struct w
     job->keeps = job->keeps || !done->value;
     if (op->hash.len == HASH_BYTES)
         memcpy(done->hash, op->hash.at, HASH_BYTES);
-    struct done_op *before = map_put(&job->frontier, op_key(op->op), done);
+    struct done_op *before = map_put(&job->live, op_key(op->op), done);
     free_done(&before);
 }
 

@@ -3,25 +3,25 @@
  *
  * Finished operations are logged together, every checkpoint interval or so many bytes of values. A
  * value that was used up in between is not logged at all: what used it is. */
-#ifndef CONCLAVE_CORE_CHECKPOINT_H
-#define CONCLAVE_CORE_CHECKPOINT_H
+#ifndef CONCLAVE_CORE_COMPLETIONS_H
+#define CONCLAVE_CORE_COMPLETIONS_H
 
-#include "nodes/core/schedule/holds.h"
+#include "nodes/core/schedule/assignments.h"
 
 /* An operation is finished: it will be in the next checkpoint. */
-void checkpoint_note(struct schedule *schedule, const struct item *item);
+void completions_note(struct schedule *schedule, const struct item *item);
 
 /* Logs what is finished, when it is time. */
-void checkpoint_pump(struct schedule *schedule);
+void completions_pump(struct schedule *schedule);
 
 /* When it is time; UINT64_MAX: nothing waits. */
-uint64_t checkpoint_deadline(const struct schedule *schedule);
+uint64_t completions_deadline(const struct schedule *schedule);
 
 /* Logs what is finished of a job, all but the last part, which it puts into `entry`: a job_done
  * entry. */
-void checkpoint_finish(struct schedule *schedule, struct run *run, struct message *entry);
+void completions_finish(struct schedule *schedule, struct run *run, struct message *entry);
 
 /* Makes the run of a job from what the log says is done of it. */
-struct run *checkpoint_resume(struct schedule *schedule, const struct job *job);
+struct run *completions_resume(struct schedule *schedule, const struct job *job);
 
 #endif

@@ -1,4 +1,4 @@
-#include "nodes/core/schedule/checkpoint.h"
+#include "nodes/core/schedule/completions.h"
 
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 /* --- noting --- */
 
-void checkpoint_note(struct schedule *schedule, const struct item *item)
+void completions_note(struct schedule *schedule, const struct item *item)
 {
     struct run *run = item->run;
     if (run->n_unlogged == run->unlogged_size) {
@@ -24,7 +24,7 @@ void checkpoint_note(struct schedule *schedule, const struct item *item)
                                                           .attempt = item->won,
                                                           .operations = item->operations};
     if (!schedule->unlogged++)
-        schedule->checkpoint_us =
+        schedule->completions_us =
             schedule->step->now_us + schedule->step->config.checkpoint_interval_us;
     schedule->unlogged_bytes += item->len;
 }
@@ -54,7 +54,7 @@ static void propose(struct schedule *schedule, struct message *entry)
 {
     entry->as.done.reassigned = schedule->reassigned;
     schedule->reassigned = 0;
-    journal_propose(schedule->raft, entry);
+    raft_log_propose(schedule->raft, entry);
 }
 
 /* The value goes to disk here first; its operation waits for the next checkpoint. */
@@ -164,7 +164,7 @@ static bool log_some(struct schedule *schedule, struct run *run)
     return told > 0;
 }
 
-void checkpoint_finish(struct schedule *schedule, struct run *run, struct message *entry)
+void completions_finish(struct schedule *schedule, struct run *run, struct message *entry)
 {
     size_t at = 0;
     /* Rows of the trace that the last entry has no room for; they count nothing before it does. */
@@ -187,10 +187,10 @@ void checkpoint_finish(struct schedule *schedule, struct run *run, struct messag
     schedule->reassigned = 0;
 }
 
-void checkpoint_pump(struct schedule *schedule)
+void completions_pump(struct schedule *schedule)
 {
     bool due =
-        schedule->unlogged && (schedule->step->now_us >= schedule->checkpoint_us ||
+        schedule->unlogged && (schedule->step->now_us >= schedule->completions_us ||
                                schedule->unlogged_bytes >= schedule->step->config.checkpoint_bytes);
     if (!due)
         return;
@@ -203,22 +203,22 @@ void checkpoint_pump(struct schedule *schedule)
             continue;
         schedule->unlogged += run->n_unlogged;
     }
-    schedule->checkpoint_us =
+    schedule->completions_us =
         schedule->step->now_us + schedule->step->config.checkpoint_interval_us;
 }
 
-uint64_t checkpoint_deadline(const struct schedule *schedule)
+uint64_t completions_deadline(const struct schedule *schedule)
 {
-    return schedule->unlogged ? schedule->checkpoint_us : UINT64_MAX;
+    return schedule->unlogged ? schedule->completions_us : UINT64_MAX;
 }
 
 /* --- going on --- */
 
-struct run *checkpoint_resume(struct schedule *schedule, const struct job *job)
+struct run *completions_resume(struct schedule *schedule, const struct job *job)
 {
     struct done_op *done;
     struct run *run = run_new(schedule, job);
-    for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL));) {
+    for (size_t at = 0; (done = map_next(&job->live, &at, NULL));) {
         struct item *item = run_add(schedule, run, done->op);
         item->state = ITEM_DONE;
         item->node = done->node;

@@ -1,4 +1,4 @@
-/* A job as parts of a full checkpoint: how it is saved, and how it is loaded. */
+/* A job as parts of a checkpoint: how it is saved, and how it is loaded. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,16 +12,17 @@
 /* --- saving --- */
 
 /* The values may be some ten megabytes: references to them do until a slice has time. */
-static void save_frontier(struct image_sink *sink, const struct state *state, const struct job *job)
+static void save_live(struct checkpoint_sink *sink, const struct state *state,
+                      const struct job *job)
 {
     struct message *message = NULL;
     struct done_op *done;
-    size_t bytes = 0, left = job->frontier.count;
-    for (size_t at = 0; (done = map_next(&job->frontier, &at, NULL)); left--) {
+    size_t bytes = 0, left = job->live.count;
+    for (size_t at = 0; (done = map_next(&job->live, &at, NULL)); left--) {
         size_t more = done->value ? done->value->len : 0;
         if (message && (message->as.image_ops.ops.n == CHECKPOINT_OPS_MAX ||
                         bytes + more > PART_VALUE_BYTES)) {
-            image_sink_add_late(sink, message);
+            checkpoint_sink_add_late(sink, message);
             message = NULL;
         }
         if (!message) {
@@ -37,7 +38,7 @@ static void save_frontier(struct image_sink *sink, const struct state *state, co
         job_write_done(message, done, &message->as.image_ops.ops.at[message->as.image_ops.ops.n++]);
     }
     if (message)
-        image_sink_add_late(sink, message);
+        checkpoint_sink_add_late(sink, message);
 }
 
 static void write_trace(struct message *message, const struct job *job)
@@ -81,7 +82,7 @@ static void write_job(struct message *message, const struct job *job, struct wir
         row->text = message_copy(message, (struct slice){job->text->at, job->text->len});
 }
 
-void job_save(struct image_sink *sink, const struct state *state, const struct row *saved)
+void job_save(struct checkpoint_sink *sink, const struct state *state, const struct row *saved)
 {
     const struct job *job = (const struct job *)saved;
     struct message *message = message_new(MESSAGE_IMAGE_JOB);
@@ -104,8 +105,8 @@ void job_save(struct image_sink *sink, const struct state *state, const struct r
     row->source = state->step->config.id;
     if (job->trace)
         write_trace(message, job);
-    image_sink_add(sink, message);
-    save_frontier(sink, state, job);
+    checkpoint_sink_add(sink, message);
+    save_live(sink, state, job);
 }
 
 /* --- loading --- */
