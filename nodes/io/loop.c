@@ -196,10 +196,11 @@ static void drain(struct runtime *runtime, enum plane plane)
             return;
         if (error)
             continue;
+        if (plane == PLANE_VALUE || plane == PLANE_CHANNEL)
+            runtime->worked_us = now_us;
         bool value = event.kind == EVENT_MESSAGE && plane == PLANE_VALUE &&
                      message_kind(event.message.message->type)->place == PLACE_VALUE;
         if (value) {
-            runtime->worked_us = now_us;
             take_value_message(runtime, &event, now_us);
         } else {
             runtime_step(runtime, &event);

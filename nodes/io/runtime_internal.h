@@ -29,7 +29,7 @@ struct runtime {
     uint64_t random;        /* state of the generator for events */
     struct failure failure; /* of the coordinator */
     struct turns turns;
-    uint64_t worked_us; /* when large values came last; 0: what they took is given back */
+    uint64_t worked_us; /* when values or results came last; 0: what they took is given back */
     int signal_fd;
     bool stopping;
     int exit_code;

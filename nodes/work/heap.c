@@ -8,7 +8,7 @@
 /* Giving back what is free, and getting it again, takes a lock of the kernel that all threads of
  * the process share. In the middle of a large job nothing is given back: much of it would be needed
  * again at once, and the loop would wait for a compute thread without a processor. */
-#define GIVE_BACK_MS 10000
+#define GIVE_BACK_MS 1000
 
 void heap_init(void)
 {

@@ -10,8 +10,8 @@
 
 #include "shared/base/limits.h"
 
-/* A thread that has had no large values for so long gives back what they took. */
-#define HEAP_IDLE_US (5 * SECOND_US)
+/* A thread that has had no values or results for so long gives back what they took. */
+#define HEAP_IDLE_US (3 * SECOND_US)
 
 /* Before other threads are started. */
 void heap_init(void);
