@@ -70,7 +70,7 @@ def test_a_snapshot_is_written_and_verified(cluster, tmp_path):
         found = cluster.json("snapshot", "verify", what)
         assert found["is_consistent"] and found["money"]["all"] == 2000 and not found["offences"]
         done = cluster.conclave("snapshot", "verify", what, "--total", 2001)
-        assert done.returncode == FAILED and "OFFENCE" in done.stdout and "1 missing" in done.stdout
+        assert done.returncode == FAILED and "VIOLATION" in done.stdout and "1 missing" in done.stdout
 
 
 def test_a_changed_file_is_found_out_S14(cluster, tmp_path):
