@@ -15,8 +15,9 @@ pytestmark = [
     pytest.mark.skipif(harness.SANITIZED, reason="valgrind and sanitizers exclude each other"),
 ]
 
-VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect",
-            "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=99"]
+# Operators of the allocator that valgrind does not stand in for call free(): no mismatch is libzmq's.
+VALGRIND = ["valgrind", "--quiet", "--show-mismatched-frees=no", "--leak-check=full",
+            "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=99"]
 
 
 def assert_clean(process, log):
