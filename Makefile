@@ -268,7 +268,7 @@ sim: $(B)/sim/sim ## whole clusters in a simulated world, from seeds (SEED=n, SE
 	  $(if $(SIM_JOBS),--jobs $(SIM_JOBS)) $(if $(MUTANT),--mutant $(MUTANT))
 
 .PHONY: process-mutants
-mutant_units := $(B)/unit/test_bounds $(B)/unit/test_disk $(B)/unit/test_mailbox
+mutant_units := $(B)/unit/test_bounds $(B)/unit/test_mailbox $(B)/unit/test_pages
 
 process-mutants: ## known bugs outside of the simulator's world: the test that finds each must fail
 	@sh tests/tools/deps.sh build test

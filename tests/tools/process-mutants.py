@@ -19,7 +19,7 @@ TEST_SECONDS = 120       # a bug may make its test hang: that is a finding, too
 # mutant -> the unit test (program, test) or the test on real processes that finds it
 TESTS = {
     "record_ignored": "tests/cluster/test_up.py::test_another_size_is_refused_with_both_numbers",
-    "file_must_be_long": ("test_disk", "a_file_that_LMDB_left_short_is_sound"),
+    "file_must_be_long": ("test_pages", "a_file_that_LMDB_left_short_is_sound"),
     "one_ends_all": "tests/cluster/test_up.py::test_a_node_that_refuses_its_configuration_later_ends_nobody",
     "share_stays": "tests/cluster/test_restore.py::test_shares_are_gone_once_they_were_taken_S15",
     "index_unbounded": "tests/cluster/test_progress.py::test_an_index_that_is_no_node_is_refused_and_the_range_named_W5",
