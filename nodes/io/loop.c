@@ -252,20 +252,23 @@ static void take_transfers(struct runtime *runtime)
 
 /* --- one turn --- */
 
-static void give_back(struct runtime *runtime, uint64_t now_us)
+/* Returns the time when it is done. */
+static uint64_t give_back(struct runtime *runtime, uint64_t now_us)
 {
     if (!runtime->worked_us || now_us < runtime->worked_us + HEAP_IDLE_US)
-        return;
+        return now_us;
     runtime->worked_us = 0;
     heap_give_back();
-    turns_part(&runtime->turns, "memory", clock_now_us());
+    now_us = clock_now_us();
+    turns_part(&runtime->turns, "memory", now_us);
+    return now_us;
 }
 
 static void end_turn(struct runtime *runtime)
 {
-    turns_part(&runtime->turns, "tick", clock_now_us());
-    give_back(runtime, clock_now_us());
     uint64_t now_us = clock_now_us();
+    turns_part(&runtime->turns, "tick", now_us);
+    now_us = give_back(runtime, now_us);
     uint64_t took_us = turns_end(&runtime->turns, now_us);
     if (took_us >= TURN_LONG_US)
         log_write(LOG_WARN, "a turn of the event loop took %" PRIu64 " ms, most of it in: %s",
