@@ -56,20 +56,18 @@
 
 /* Likewise, outside of what the simulator runs: tests/tools/process-mutants.py knows which test
  * finds each. The environment plants them: MUTANT_PLANTED=record_ignored. */
-#define PROCESS_MUTANTS(X)                                                                    \
-    X(record_ignored, "options of up count more than what the directory says")                \
-    X(file_must_be_long, "a store is refused when its last page number is beyond its end")    \
-    X(one_ends_all, "a node that refuses its configuration later ends the whole cluster")     \
-    X(share_stays, "the share of a snapshot is not removed once it is taken")                 \
-    X(index_unbounded, "progress is set at any index")                                        \
-    X(live_results_at_once, "all live results of a job are packed in one turn of the loop")   \
-    X(mailbox_locked, "the writer's wake-up and the reader share a lock")                     \
-    X(doubled_is_believed, "who says HELLO last is the node of that id")                      \
-    X(descriptors_unchecked, "too low a limit of open files is not noticed at the start")     \
-    X(pages_believed, "the pages of a store are not looked at before it is opened")           \
-    X(output_replaces, "a device or FIFO that --output names is replaced by a file")          \
-    X(answers_wait_unbounded, "a broker keeps any number of answers for a client that never " \
-                              "reads")
+#define PROCESS_MUTANTS(X)                                                                  \
+    X(record_ignored, "options of up count more than what the directory says")              \
+    X(file_must_be_long, "a store is refused when its last page number is beyond its end")  \
+    X(one_ends_all, "a node that refuses its configuration later ends the whole cluster")   \
+    X(share_stays, "the share of a snapshot is not removed once it is taken")               \
+    X(index_unbounded, "progress is set at any index")                                      \
+    X(live_results_at_once, "all live results of a job are packed in one turn of the loop") \
+    X(mailbox_locked, "the writer's wake-up and the reader share a lock")                   \
+    X(doubled_is_believed, "who says HELLO last is the node of that id")                    \
+    X(descriptors_unchecked, "too low a limit of open files is not noticed at the start")   \
+    X(pages_believed, "the pages of a store are not looked at before it is opened")         \
+    X(output_replaces, "a device or FIFO that --output names is replaced by a file")
 
 enum mutant {
     MUTANT_none,
