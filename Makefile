@@ -300,6 +300,10 @@ bench: all $(B)/bench/commits ## what durability costs: operations/s and jobs/s 
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/bench.py --dir $(B) --commits $(B)/bench/commits $(BENCH_ARGS)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/snapshots.py --dir $(B) $(BENCH_SNAPSHOT_ARGS)
 
+.PHONY: compare
+compare: all ## BEFORE=DIR: operations/s, jobs/s and idle processor time beside another build's programs, in turn
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/compare.py '$(BEFORE)' --dir $(B) $(BENCH_ARGS)
+
 # --- The demonstration --------------------------------------------------------------------------
 
 .PHONY: deps demo

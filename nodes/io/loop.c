@@ -14,8 +14,11 @@
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
 
-#define POLL_MAX_US  (100 * MS_US) /* monitors that are not polled are read at least so often */
-#define TURN_LONG_US (250 * MS_US) /* half an election timeout: worth a line in the log */
+#define POLL_MAX_US (100 * MS_US) /* monitors that are not polled are read at least so often */
+/* Worth a line in the log: half an election timeout, and a tenth without waiting for a processor.
+ */
+#define TURN_LONG_US     (250 * MS_US)
+#define TURN_LONG_OWN_US (50 * MS_US)
 
 /* What is polled besides the mesh. */
 enum { POLL_SIGNAL, POLL_STORE, POLL_COMPUTE, POLL_OWN };
@@ -264,15 +267,23 @@ static uint64_t give_back(struct runtime *runtime, uint64_t now_us)
     return now_us;
 }
 
+static void log_long_turn(const struct turns *turns, uint64_t took_us)
+{
+    log_write(LOG_WARN,
+              "a turn of the event loop took %" PRIu64 " ms, most of it in: %s (%" PRIu64
+              " ms on a processor, %" PRIu64 " ms waiting for one, %" PRIu64 " page faults)",
+              took_us / MS_US, turns->most, turns->last.ran_us / MS_US, turns->last.wait_us / MS_US,
+              turns->last.faults);
+}
+
 static void end_turn(struct runtime *runtime)
 {
     uint64_t now_us = clock_now_us();
     turns_part(&runtime->turns, "tick", now_us);
     now_us = give_back(runtime, now_us);
     uint64_t took_us = turns_end(&runtime->turns, now_us);
-    if (took_us >= TURN_LONG_US)
-        log_write(LOG_WARN, "a turn of the event loop took %" PRIu64 " ms, most of it in: %s",
-                  took_us / MS_US, runtime->turns.most);
+    if (took_us >= TURN_LONG_US || turns_own_us(&runtime->turns, took_us) >= TURN_LONG_OWN_US)
+        log_long_turn(&runtime->turns, took_us);
 }
 
 void runtime_turn(struct runtime *runtime)

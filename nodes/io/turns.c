@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "shared/base/limits.h"
@@ -26,23 +27,29 @@ void turns_close(struct turns *turns)
     turns->schedstat = 0;
 }
 
-/* How long this thread has waited for a processor; 0: not told. */
-static uint64_t waited_us(const struct turns *turns)
+/* Zero where the kernel does not tell. */
+static struct turns_used used_by_now(const struct turns *turns)
 {
     char text[64];
-    uint64_t ran, waited = 0;
+    uint64_t ran_ns, wait_ns;
+    struct rusage usage;
     ssize_t n = turns->schedstat ? pread(turns->schedstat, text, sizeof text - 1, 0) : 0;
     if (n <= 0)
-        return 0;
+        return (struct turns_used){0};
     text[n] = '\0';
-    return sscanf(text, "%" SCNu64 " %" SCNu64, &ran, &waited) == 2 ? waited / 1000 : 0;
+    if (sscanf(text, "%" SCNu64 " %" SCNu64, &ran_ns, &wait_ns) != 2)
+        return (struct turns_used){0};
+    struct turns_used used = {.ran_us = ran_ns / 1000, .wait_us = wait_ns / 1000};
+    if (!getrusage(RUSAGE_THREAD, &usage))
+        used.faults = (uint64_t)usage.ru_minflt;
+    return used;
 }
 
 void turns_begin(struct turns *turns, uint64_t now_us)
 {
     if (now_us >= turns->told_us + SCHEDSTAT_EVERY_US) {
         turns->told_us = now_us;
-        turns->wait_us = waited_us(turns);
+        turns->used = used_by_now(turns);
     }
     turns->began_us = turns->part_us = now_us;
     turns->most_us = 0;
@@ -69,14 +76,22 @@ uint64_t turns_end(struct turns *turns, uint64_t now_us)
         window->longest_us = took_us;
         window->in = turns->most;
     }
-    uint64_t own_us = took_us;
+    turns->last = (struct turns_used){0};
     if (took_us >= SCHEDSTAT_FROM_US) {
-        uint64_t wait_us = waited_us(turns) - turns->wait_us;
-        own_us = wait_us < took_us ? took_us - wait_us : 0;
+        struct turns_used used = used_by_now(turns);
+        turns->last.ran_us = used.ran_us - turns->used.ran_us;
+        turns->last.wait_us = used.wait_us - turns->used.wait_us;
+        turns->last.faults = used.faults - turns->used.faults;
     }
+    uint64_t own_us = turns_own_us(turns, took_us);
     if (own_us > window->own_us)
         window->own_us = own_us;
     return took_us;
+}
+
+uint64_t turns_own_us(const struct turns *turns, uint64_t took_us)
+{
+    return turns->last.wait_us < took_us ? took_us - turns->last.wait_us : 0;
 }
 
 struct turns_longest turns_longest(const struct turns *turns, uint64_t now_us)

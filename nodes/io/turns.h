@@ -25,11 +25,19 @@ struct turns_longest {
     const char *in;
 };
 
+/* What the kernel has counted of a thread so far, or between two moments. */
+struct turns_used {
+    uint64_t ran_us;  /* on a processor */
+    uint64_t wait_us; /* for one */
+    uint64_t faults;  /* pages that were made for it */
+};
+
 /* Zero-initialize; without turns_open() waiting for a processor is not told apart. */
 struct turns {
     int schedstat;              /* a descriptor; 0: none */
     uint64_t told_us;           /* when that was read last before the present turn ... */
-    uint64_t wait_us;           /* ... and how long the thread had waited for a processor by then */
+    struct turns_used used;     /* ... and what it said */
+    struct turns_used last;     /* what the turn that ended last has used, if it was a long one */
     uint64_t began_us, part_us; /* of the present turn, and of its present part; 0: it waits */
     uint64_t most_us;           /* of its longest part so far ... */
     const char *most;           /* ... and what that was */
@@ -48,6 +56,9 @@ void turns_part(struct turns *turns, const char *in, uint64_t now_us);
 
 /* The turn ends. Returns its length. */
 uint64_t turns_end(struct turns *turns, uint64_t now_us);
+
+/* The length of the turn that ended last, without what it waited for a processor. */
+uint64_t turns_own_us(const struct turns *turns, uint64_t took_us);
 
 /* The longest turns of the last minute; 0 when there was none. */
 struct turns_longest turns_longest(const struct turns *turns, uint64_t now_us);

@@ -22,6 +22,12 @@ import harness           # noqa: E402
 FILLING = 4000           # finished small jobs, so that a checkpoint has something to pack
 
 
+def long_turns(cluster):
+    """What the nodes said of their turns, with what each was spent on."""
+    return [f"{log.name}: {line}" for log in sorted(cluster.dir.rglob("*.log"))
+            for line in log.read_text(errors="replace").splitlines() if "a turn of the event loop" in line]
+
+
 def run(directory, arguments):
     """One run: what was seen, as a dictionary."""
     cluster = harness.Cluster(directory, nodes=arguments.nodes, compact_entries=4096)
@@ -49,7 +55,7 @@ def run(directory, arguments):
         suspected = [m["text"] for m in heard if m.get("event") in ("node_suspected", "stepped_down", "elected")]
         return {"done": job.poll() == 0, "seconds": time.monotonic() - began, "suspected": suspected,
                 "elections": last["term"] - first["term"], "own": max((row[0] for row in worst.values()), default=0),
-                "turn": max((row[1:] for row in worst.values()), default=(0, ""))}
+                "turn": max((row[1:] for row in worst.values()), default=(0, "")), "long": long_turns(cluster)}
     finally:
         cluster.close()
 
@@ -76,7 +82,7 @@ def main():
         print(f"run {number}: {'ok' if good else 'FAIL'}, {arguments.job}! in {seen['seconds']:.1f} s, "
               f"{seen['elections']} elections, longest turn {seen['own'] / 1000:.1f} ms of its own, "
               f"{longest_us / 1000:.1f} ms with waiting for a processor ({where})", flush=True)
-        for line in seen["suspected"]:
+        for line in seen["suspected"] + ([] if good else seen["long"]):
             print(f"    {line}")
     if arguments.results:
         pathlib.Path(arguments.results).write_text(f"{arguments.runs - failed} {failed}\n")
