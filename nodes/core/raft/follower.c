@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/raft/election.h"
+#include "nodes/core/raft/follower_internal.h"
 #include "nodes/core/raft/log.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/raft/sweep.h"
@@ -12,68 +12,31 @@
 #include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
-#define FETCH_TRIES    5 /* at least, in rounds of all nodes: then a checkpoint is asked for */
-#define FETCH_RETRY_US (100 * MS_US)
 /* Values asked for before the entries that they belong to have their turn. */
 #define NEEDS_AHEAD_MAX 256
-/* Out of range: the largest state is a few hundred (older releases: a part a row). */
-#define CHECKPOINT_PARTS_MAX 1000000
 
-/* --- values --- */
+/* --- answering --- */
 
-static bool same(struct value_id a, struct value_id b)
+void follower_reply_append(struct raft *raft, node_id_t to, struct wire_append_reply reply)
 {
-    return a.job == b.job && a.op == b.op;
+    struct message *message = message_new(MESSAGE_APPEND_REPLY);
+    reply.term = raft->step->term;
+    reply.round = raft->follower.round;
+    reply.commit = raft->log.commit;
+    reply.voter = members_counts(raft, raft->step->config.id);
+    message->as.append_reply = reply;
+    outbox_send_durable(&raft->step->out, PLANE_CHECKPOINT, to, message);
+    if (MUTANT(ack_before_disk))
+        raft->step->out.at[raft->step->out.n - 1].after_seq = 0;
 }
 
-static struct need *find_need(struct follower *follower, struct value_id id)
+void follower_note_round(struct raft *raft, uint64_t round)
 {
-    for (size_t i = 0; i < follower->n_needs; i++)
-        if (same(follower->needs[i].id, id))
-            return &follower->needs[i];
-    return NULL;
+    if (round > raft->follower.round)
+        raft->follower.round = round;
 }
 
-/* First it may be here already: on disk, or in memory because this very node computed it. */
-static void look(struct raft *raft, struct need *need)
-{
-    need->state = NEED_LOOKING;
-    need->wake_us = raft->step->now_us + value_wait_us(need->len);
-    outbox_keep(&raft->step->out, USER_FOLLOWER, need->id, NULL);
-}
-
-static void want(struct raft *raft, node_id_t source, struct value_id id, uint64_t len,
-                 struct slice hash, log_index_t index)
-{
-    struct follower *follower = &raft->follower;
-    if (find_need(follower, id) || map_get(&follower->kept, (struct map_key){id.job, id.op}))
-        return;
-    if (follower->n_needs == follower->needs_size) {
-        follower->needs_size = follower->needs_size ? 2 * follower->needs_size : 16;
-        follower->needs = mem_grow(follower->needs, follower->needs_size, sizeof *follower->needs);
-    }
-    struct need *need = &follower->needs[follower->n_needs++];
-    *need = (struct need){.id = id, .source = source, .len = len, .index = index};
-    if (hash.len == HASH_BYTES)
-        memcpy(need->hash, hash.at, HASH_BYTES);
-    look(raft, need);
-}
-
-static void forget_needs(struct raft *raft)
-{
-    struct follower *follower = &raft->follower;
-    for (size_t i = 0; i < follower->n_needs; i++)
-        outbox_drop(&raft->step->out, USER_FOLLOWER, follower->needs[i].id);
-    follower->n_needs = 0;
-    map_clear(&follower->kept);
-}
-
-static void drop_parked(struct follower *follower)
-{
-    for (size_t i = 0; i < follower->n_parked; i++)
-        message_drop(&follower->parked[i]);
-    follower->n_parked = 0;
-}
+/* --- an entry's values --- */
 
 /* An entry that is being looked at. */
 struct seen {
@@ -87,7 +50,7 @@ static void want_of_entry(void *context, node_id_t source, struct value_id id, u
 {
     const struct seen *seen = context;
     (void)source;
-    want(seen->raft, seen->from, id, len, hash, seen->index);
+    follower_want(seen->raft, seen->from, id, len, hash, seen->index);
 }
 
 /* Asks for the values that the entry refers to; true when all are here. ERR_MALFORMED entries are
@@ -119,39 +82,6 @@ static void look_ahead(struct raft *raft, node_id_t from, const struct message *
     }
 }
 
-/* --- answering --- */
-
-static void reply_append(struct raft *raft, node_id_t to, struct wire_append_reply reply)
-{
-    struct message *message = message_new(MESSAGE_APPEND_REPLY);
-    reply.term = raft->step->term;
-    reply.round = raft->follower.round;
-    reply.commit = raft->log.commit;
-    reply.voter = members_counts(raft, raft->step->config.id);
-    message->as.append_reply = reply;
-    outbox_send_durable(&raft->step->out, PLANE_CHECKPOINT, to, message);
-    if (MUTANT(ack_before_disk))
-        raft->step->out.at[raft->step->out.n - 1].after_seq = 0;
-}
-
-static void reply_install(struct raft *raft, node_id_t to, log_index_t index, uint64_t next)
-{
-    struct message *message = message_new(MESSAGE_INSTALL_REPLY);
-    message->as.install_reply =
-        (struct wire_install_reply){.term = raft->step->term,
-                                    .round = raft->follower.round,
-                                    .index = index,
-                                    .next = next,
-                                    .voter = members_counts(raft, raft->step->config.id)};
-    outbox_send_durable(&raft->step->out, PLANE_CHECKPOINT, to, message);
-}
-
-static void note_round(struct raft *raft, uint64_t round)
-{
-    if (round > raft->follower.round)
-        raft->follower.round = round;
-}
-
 /* --- appending --- */
 
 /* Where the coordinator should try next: before all entries of the term that conflicts (Raft 5.3,
@@ -179,7 +109,7 @@ static void refuse_append(struct raft *raft, node_id_t from, const struct wire_a
                "append behind %" PRIu64 " (term %" PRIu64 "): ours is %s%.0" PRIu64
                " -> try behind %" PRIu64,
                append->prev_index, append->prev_term, ours ? "of term " : "missing", ours, next);
-    reply_append(raft, from, (struct wire_append_reply){.match = next});
+    follower_reply_append(raft, from, (struct wire_append_reply){.match = next});
 }
 
 /* Takes one entry in; ERR_UNAVAILABLE: it waits for values. */
@@ -262,7 +192,15 @@ static int take_append(struct raft *raft, node_id_t from, const struct message *
 /* Says how far the log is equal, and whether another answer will follow. */
 static void answer_append(struct raft *raft, node_id_t to, log_index_t match, bool wait)
 {
-    reply_append(raft, to, (struct wire_append_reply){.ok = true, .match = match, .wait = wait});
+    follower_reply_append(raft, to,
+                          (struct wire_append_reply){.ok = true, .match = match, .wait = wait});
+}
+
+static void drop_parked(struct follower *follower)
+{
+    for (size_t i = 0; i < follower->n_parked; i++)
+        message_drop(&follower->parked[i]);
+    follower->n_parked = 0;
 }
 
 static void park(struct follower *follower, struct message *message)
@@ -292,20 +230,20 @@ static void take_parked(struct raft *raft, node_id_t from)
         answer_append(raft, from, match, error == ERR_UNAVAILABLE);
     if (error != ERR_UNAVAILABLE || !follower->n_needs) {
         drop_parked(follower);
-        forget_needs(raft);
+        follower_forget_needs(raft);
     }
 }
 
 void follower_refuse_append(struct raft *raft, node_id_t from)
 {
-    reply_append(raft, from, (struct wire_append_reply){.ok = false});
+    follower_reply_append(raft, from, (struct wire_append_reply){.ok = false});
 }
 
 void follower_append(struct raft *raft, node_id_t from, struct message *message)
 {
     const struct wire_append *append = &message->as.append;
     struct follower *follower = &raft->follower;
-    note_round(raft, append->round);
+    follower_note_round(raft, append->round);
     if (is_waiting(raft) && append->prev_index > raft->log.last) {
         look_ahead(raft, from, message, 0);
         park(follower, message);
@@ -318,243 +256,23 @@ void follower_append(struct raft *raft, node_id_t from, struct message *message)
     if (error == ERR_UNAVAILABLE && follower->n_needs && !waits)
         park(follower, message);
     else if (!error && !waits && !follower->checkpoint)
-        forget_needs(raft);
+        follower_forget_needs(raft);
     if (error != ERR_NOT_FOUND)
         answer_append(raft, from, match, waits || error == ERR_UNAVAILABLE);
 }
 
-/* --- checkpoints --- */
+/* --- going on, and beginning again --- */
 
-static void finish_install(struct raft *raft, node_id_t to)
-{
-    struct follower *follower = &raft->follower;
-    struct checkpoint *checkpoint = checkpoint_ref(follower->checkpoint);
-    if (!raft->machine->is_whole(follower->loaded, checkpoint)) {
-        step_reject(raft->step, to, "its checkpoint is not what its head says");
-    } else {
-        raft->machine->replace(raft->state, &follower->loaded);
-        raft_log_reset(raft, checkpoint->index, checkpoint->term);
-        uint64_t seq =
-            outbox_write_image(&raft->step->out, checkpoint->index, checkpoint->term,
-                               checkpoint->parts, checkpoint->n, !MUTANT(install_keeps_suffix));
-        raft_log_saves(raft, checkpoint, seq);
-        members_installed(raft);
-        outbox_log(&raft->step->out, LOG_INFO, "installed a checkpoint at entry %" PRIu64,
-                   checkpoint->index);
-        reply_install(raft, to, checkpoint->index, checkpoint->n);
-        sweep_all(raft);
-    }
-    checkpoint_drop(&checkpoint);
-    follower_reset(raft);
-}
-
-static bool begin_install(struct raft *raft, node_id_t from, const struct wire_install *install)
-{
-    struct follower *follower = &raft->follower;
-    bool same_image = follower->checkpoint && follower->checkpoint->index == install->index &&
-                      follower->checkpoint->term == install->index_term &&
-                      follower->expected == install->parts;
-    if (same_image)
-        return true;
-    if (install->part != 0)
-        return false;
-    if (!install->parts || install->parts > CHECKPOINT_PARTS_MAX || !install->index) {
-        step_reject(raft->step, from, "it sends a checkpoint that is out of range");
-        return false;
-    }
-    follower_reset(raft);
-    follower->checkpoint = checkpoint_new(install->index, install->index_term);
-    follower->loaded = raft->machine->fresh(raft->state);
-    follower->expected = install->parts;
-    return true;
-}
-
-static void want_of_image(void *wanting, node_id_t source, struct value_id id, uint64_t len,
-                          struct slice hash)
-{
-    struct raft *raft = wanting;
-    want(raft, source, id, len, hash, raft->follower.checkpoint->index);
-}
-
-/* Loads what has come beside the state, which changes only when all of it is here and sound: so no
- * step takes longer than a parcel. */
-static int load_parts(struct raft *raft, const struct message *message)
-{
-    const struct wire_install *install = &message->as.install;
-    struct follower *follower = &raft->follower;
-    int error = OK;
-    for (size_t i = 0; i < install->items.n && !error; i++) {
-        struct blob *part = message_frame(message, install->items.at[i].frame);
-        if (install->part + i != follower->checkpoint->n || !part ||
-            follower->checkpoint->n == follower->expected)
-            continue;
-        error = raft->machine->load(follower->loaded, (struct slice){part->at, part->len},
-                                    want_of_image, raft);
-        if (!error)
-            checkpoint_add(follower->checkpoint, part);
-    }
-    return error;
-}
-
-void follower_refuse_install(struct raft *raft, node_id_t from, const struct message *message)
-{
-    reply_install(raft, from, message->as.install.index, 0);
-}
-
-void follower_install(struct raft *raft, node_id_t from, const struct message *message)
-{
-    const struct wire_install *install = &message->as.install;
-    struct follower *follower = &raft->follower;
-    note_round(raft, install->round);
-    /* A log that has the entry at its end has all that it covers, committed; what was acknowledged
-     * behind it must stay. */
-    term_t term;
-    if (raft_log_term(raft, install->index, &term) && term == install->index_term)
-        raft_log_commit(raft, install->index);
-    if (install->index <= raft->log.commit) {
-        reply_install(raft, from, install->index, install->parts); /* it is here already */
-        return;
-    }
-    if (!begin_install(raft, from, install)) {
-        reply_install(raft, from, install->index, 0);
-        return;
-    }
-    if (load_parts(raft, message)) {
-        step_reject(raft->step, from, "a part of its checkpoint is malformed");
-        follower_reset(raft);
-        reply_install(raft, from, install->index, 0);
-        return;
-    }
-    if (follower->checkpoint->n == follower->expected && !follower->n_needs)
-        finish_install(raft, from);
-    else
-        reply_install(raft, from, install->index,
-                      follower->checkpoint->n < follower->expected ? follower->checkpoint->n
-                                                                   : follower->expected - 1);
-}
-
-/* --- values that come --- */
-
-static void go_on(struct raft *raft)
+void follower_go_on(struct raft *raft)
 {
     struct follower *follower = &raft->follower;
     node_id_t coordinator = raft->step->coordinator;
     if (follower->n_needs || !step_is_peer(raft->step, coordinator))
         return;
     if (follower->checkpoint && follower->checkpoint->n == follower->expected)
-        finish_install(raft, coordinator);
+        follower_finish_install(raft, coordinator);
     else if (!follower->checkpoint)
         take_parked(raft, coordinator);
-}
-
-/* It is on disk here, or nobody needs it any more. */
-static void meet(struct raft *raft, struct need *need)
-{
-    struct follower *follower = &raft->follower;
-    struct map_key key = {need->id.job, need->id.op};
-    *need = follower->needs[--follower->n_needs];
-    map_put(&follower->kept, key, follower);
-    go_on(raft);
-}
-
-void follower_value_kept(struct raft *raft, struct value_id id)
-{
-    struct need *need = find_need(&raft->follower, id);
-    if (!need)
-        return;
-    outbox_drop(&raft->step->out, USER_FOLLOWER,
-                id); /* from memory, where it is of no use any more */
-    meet(raft, need);
-}
-
-void follower_value_used(struct raft *raft, struct value_id id)
-{
-    struct need *need = find_need(&raft->follower, id);
-    if (need)
-        meet(raft, need);
-}
-
-void follower_value_ready(struct raft *raft, struct value_id id)
-{
-    struct need *need = find_need(&raft->follower, id);
-    if (!need || need->state != NEED_FETCHING)
-        return;
-    need->state = NEED_KEEPING;
-    need->wake_us = raft->step->now_us + value_wait_us(need->len);
-    outbox_keep(&raft->step->out, USER_FOLLOWER, id, NULL);
-}
-
-static void fetch(struct raft *raft, struct need *need)
-{
-    need->state = NEED_FETCHING;
-    need->wake_us = raft->step->now_us + value_wait_us(need->len);
-    outbox_fetch(&raft->step->out, USER_FOLLOWER, need->id, need->source, need->len, need->hash,
-                 need->index);
-}
-
-/* Whom to ask after a source that did not have it: the coordinator, then one node after another. */
-static node_id_t next_source(const struct raft *raft, const struct need *need)
-{
-    uint32_t n = raft->step->config.n_nodes;
-    node_id_t coordinator = raft->step->coordinator;
-    if (need->tries == 1 && need->source != coordinator && step_is_peer(raft->step, coordinator))
-        return coordinator;
-    for (uint32_t i = 0; i < n; i++) {
-        node_id_t id = (need->source + i) % n + 1;
-        if (step_is_peer(raft->step, id) && raft->links->peers[id].alive)
-            return id;
-    }
-    return need->source;
-}
-
-void follower_value_failed(struct raft *raft, struct value_id id)
-{
-    struct need *need = find_need(&raft->follower, id);
-    node_id_t coordinator = raft->step->coordinator;
-    if (!need)
-        return;
-    if (need->state == NEED_LOOKING && step_is_peer(raft->step, need->source)) {
-        fetch(raft, need);
-        return;
-    }
-    need->tries++;
-    need->source = next_source(raft, need);
-    bool all_asked = need->tries % (raft->step->config.n_nodes - 1) == 0;
-    if (!all_asked) {
-        fetch(raft, need); /* who does not have it says so at once: no reason to rest */
-        return;
-    }
-    need->state = NEED_RESTING;
-    need->wake_us = raft->step->now_us + FETCH_RETRY_US;
-    if (need->tries < FETCH_TRIES || !step_is_peer(raft->step, coordinator))
-        return;
-    follower_reset(raft);
-    reply_append(raft, coordinator,
-                 (struct wire_append_reply){.ok = true,
-                                            .match = raft->log.commit,
-                                            .install = true});
-}
-
-void follower_tick(struct raft *raft)
-{
-    struct follower *follower = &raft->follower;
-    for (size_t i = 0; i < follower->n_needs; i++) {
-        struct need *need = &follower->needs[i];
-        if (raft->step->now_us < need->wake_us)
-            continue;
-        if (need->state == NEED_FETCHING)
-            outbox_drop(&raft->step->out, USER_FOLLOWER, need->id);
-        look(raft, need);
-    }
-}
-
-uint64_t follower_deadline(const struct raft *raft)
-{
-    uint64_t at = UINT64_MAX;
-    for (size_t i = 0; i < raft->follower.n_needs; i++)
-        if (raft->follower.needs[i].wake_us < at)
-            at = raft->follower.needs[i].wake_us;
-    return at;
 }
 
 void follower_reset(struct raft *raft)
@@ -563,7 +281,7 @@ void follower_reset(struct raft *raft)
     raft->machine->drop(&raft->follower.loaded);
     raft->follower.expected = 0;
     drop_parked(&raft->follower);
-    forget_needs(raft);
+    follower_forget_needs(raft);
 }
 
 void follower_begin(struct raft *raft)

@@ -42,7 +42,7 @@ static incarnation_t birth_of(const struct raft *raft, node_id_t id)
     return births_of(raft)[id];
 }
 
-static bool is_voter(const struct raft *raft, node_id_t id)
+bool members_is_voter(const struct raft *raft, node_id_t id)
 {
     return id >= 1 && id <= raft->step->config.n_voters;
 }
@@ -61,7 +61,7 @@ bool members_counts(const struct raft *raft, node_id_t id)
     const struct membership *peer = &raft->members.of[id];
     incarnation_t birth = self ? raft->step->birth : peer->birth;
     bool claims = self ? raft->election.voter : peer->voter;
-    if (!is_voter(raft, id) || !step_is_founded(raft->step))
+    if (!members_is_voter(raft, id) || !step_is_founded(raft->step))
         return false;
     if (MUTANT(empty_disk_votes))
         return true;
@@ -200,7 +200,8 @@ void members_restored(struct raft *raft, log_index_t index, const struct blob *p
         codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
         return;
     const struct wire_entry_voter_admitted *admitted = &entry->as.entry_voter_admitted;
-    if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED && is_voter(raft, (node_id_t)admitted->node) &&
+    if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED &&
+        members_is_voter(raft, (node_id_t)admitted->node) &&
         step_is_ours(raft->step, admitted->cluster_id))
         note(&raft->members, index, (node_id_t)admitted->node, admitted->birth);
     message_drop(&entry);
@@ -241,7 +242,7 @@ static void check_own(struct raft *raft)
 {
     incarnation_t named = births_of(raft)[raft->step->config.id];
     bool ours = named && named == raft->step->birth;
-    if (!is_voter(raft, raft->step->config.id))
+    if (!members_is_voter(raft, raft->step->config.id))
         return;
     if (ours && !raft->election.voter)
         election_admitted(raft);
@@ -254,7 +255,7 @@ void members_apply(struct raft *raft, log_index_t index,
 {
     node_id_t id = (node_id_t)entry->node;
     forget_applied(&raft->members, index);
-    if (!is_voter(raft, id) || !step_is_ours(raft->step, entry->cluster_id))
+    if (!members_is_voter(raft, id) || !step_is_ours(raft->step, entry->cluster_id))
         return;
     births_of(raft)[id] = entry->birth;
     if (election_leads(raft))

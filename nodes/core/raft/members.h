@@ -22,6 +22,9 @@ void members_init(struct raft *raft, const struct node_durable *durable);
 /* The same for what a peer sent; another cluster's is complained about. */
 bool members_accepts(struct raft *raft, node_id_t from, struct slice cluster_id);
 
+/* One of the ids that vote, whatever its disk. */
+bool members_is_voter(const struct raft *raft, node_id_t id);
+
 /* The log names this voter's present disk, or none yet. Says nothing of what it has applied. */
 bool members_is_named(const struct raft *raft, node_id_t id);
 
