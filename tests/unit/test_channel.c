@@ -103,7 +103,7 @@ static void check(const struct end *end)
         channel_check_invariants(&end->channel);
 }
 
-/* What peers.c does after every step. */
+/* What peers_traffic.c does after every step. */
 static void pump(int from)
 {
     struct end *end = &network.ends[from];
