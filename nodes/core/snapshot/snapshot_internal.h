@@ -58,6 +58,20 @@ void recording_add_packed(struct recording *recording, struct blob *part);
 
 void collection_free(struct snapshots *snapshots, struct collection *collection);
 
+/* The head of a snapshot whose reports have come, or have not: snapshot_judge.c. Caller drops. */
+struct message *judge_head(struct snapshots *snapshots, const struct collection *collection);
+
+/* True when a packed part is what a report may consist of, of the one who sends it; the first one
+ * is its state. */
+bool judge_part_is_sound(const struct snapshots *snapshots, node_id_t from, const struct blob *part,
+                         bool first);
+
+/* Makes room for the file, and writes the head; then fills in the reports, a slice at a time, and
+ * has it kept when it is whole: snapshot_file.c. */
+void collection_begin_file(const struct snapshots *snapshots, struct collection *collection,
+                           const struct blob *head);
+void collection_keep_some(struct snapshots *snapshots, struct collection *collection);
+
 /* Refuses a request; client 0: nobody asked. */
 void snapshot_refuse(struct snapshots *snapshots, uint64_t client, uint64_t request,
                      const char *code, const char *reason);
