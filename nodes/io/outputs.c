@@ -1,5 +1,3 @@
-#include <inttypes.h>
-#include <string.h>
 
 #include "nodes/io/runtime_internal.h"
 #include "shared/base/clock.h"
@@ -17,17 +15,6 @@ static void keep(struct runtime *runtime, enum value_user user, struct value_id 
     if (!value)
         value = values_get(&runtime->values, id);
     store_keep(runtime->store, user, id, value); /* without one: it may be on disk already */
-}
-
-static void fetch(struct runtime *runtime, const struct output *output, uint64_t now_us)
-{
-    struct fetch_order order = {.user = output->fetch.user,
-                                .id = output->fetch.id,
-                                .from = output->fetch.from,
-                                .len = output->fetch.len,
-                                .index = output->fetch.index};
-    memcpy(order.hash, output->fetch.hash, HASH_BYTES);
-    transfer_fetch(runtime->transfer, &order, now_us);
 }
 
 static void execute(struct runtime *runtime, const struct output *output, uint64_t now_us)
@@ -57,7 +44,7 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
         compute_submit(runtime->compute, &output->compute, value_at, &runtime->values);
         break;
     case OUTPUT_FETCH:
-        fetch(runtime, output, now_us);
+        transfer_fetch(runtime->transfer, &output->fetch, now_us);
         break;
     case OUTPUT_KEEP:
         keep(runtime, output->keep.user, output->keep.id, output->keep.value);

@@ -163,7 +163,7 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
         compute(world, id, &output->compute);
         break;
     case OUTPUT_FETCH:
-        values_fetch(world, id, output);
+        values_fetch(world, id, &output->fetch);
         break;
     case OUTPUT_KEEP:
         keep(world, id, output);

@@ -70,24 +70,18 @@ static void wake(struct world *world, node_id_t id)
 
 /* --- what the core asks for --- */
 
-void values_fetch(struct world *world, node_id_t id, const struct output *output)
+void values_fetch(struct world *world, node_id_t id, const struct fetch_order *order)
 {
     struct world_node *node = &world->nodes[id];
-    struct fetch_order order = {.user = output->fetch.user,
-                                .id = output->fetch.id,
-                                .from = output->fetch.from,
-                                .len = output->fetch.len,
-                                .index = output->fetch.index};
-    memcpy(order.hash, output->fetch.hash, HASH_BYTES);
-    struct want *want = map_get(&node->wants, want_key(order.user, order.id));
+    struct want *want = map_get(&node->wants, want_key(order->user, order->id));
     if (!want) {
         want = mem_new(1, sizeof *want);
-        map_put(&node->wants, want_key(order.user, order.id), want);
+        map_put(&node->wants, want_key(order->user, order->id), want);
     }
-    *want = (struct want){.user = order.user, .id = order.id, .from = order.from};
+    *want = (struct want){.user = order->user, .id = order->id, .from = order->from};
     /* It joins one that is being pulled from there. */
-    want->asked = transfer_source(node->transfer, order.id) == order.from;
-    transfer_fetch(node->transfer, &order, world_local_us(world, id));
+    want->asked = transfer_source(node->transfer, order->id) == order->from;
+    transfer_fetch(node->transfer, order, world_local_us(world, id));
     wake(world, id);
 }
 

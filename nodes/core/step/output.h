@@ -80,6 +80,16 @@ struct compute_op {
     struct compute_operand operands[OPERANDS_MAX];
 };
 
+/* A value to be pulled from a node. */
+struct fetch_order {
+    enum value_user user;
+    struct value_id id;
+    node_id_t from;
+    uint64_t len;
+    uint8_t hash[HASH_BYTES];
+    log_index_t index; /* of the entry that names it; 0: an answer "used" is of no use */
+};
+
 struct output {
     enum output_kind kind;
     uint64_t after_seq; /* SEND, REPLY, PUBLISH: hold back until this persist sequence is durable */
@@ -104,14 +114,7 @@ struct output {
         } reply;
         struct message *publish;
         struct compute_op compute;
-        struct {
-            enum value_user user;
-            struct value_id id;
-            node_id_t from;
-            uint64_t len;
-            uint8_t hash[HASH_BYTES];
-            log_index_t index; /* of the entry that names it; 0: an answer "used" is of no use */
-        } fetch;
+        struct fetch_order fetch;
         struct {
             enum value_user user;
             struct value_id id;

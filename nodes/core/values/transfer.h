@@ -58,17 +58,7 @@ struct transfer_output {
 struct transfer *transfer_new(const struct transfer_config *config, struct values *values);
 void transfer_destroy(struct transfer **transfer);
 
-/* What OUTPUT_FETCH asks for. A user that asks again before the end adds a source, and
- * has one end. */
-struct fetch_order {
-    enum value_user user;
-    struct value_id id;
-    node_id_t from;
-    uint64_t len;
-    uint8_t hash[HASH_BYTES];
-    log_index_t index; /* see struct output */
-};
-
+/* OUTPUT_FETCH. A user that asks again before the end adds a source, and has one end. */
 void transfer_fetch(struct transfer *transfer, const struct fetch_order *order, uint64_t now_us);
 
 /* The user gives up fetching, and lets go of, a value; op 0: all of the job; job 0: everything.
