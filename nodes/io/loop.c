@@ -74,56 +74,22 @@ static uint64_t scrub_pause_us(const struct store_report *report)
 
 static void take_store_report(struct runtime *runtime, struct store_report *report)
 {
-    struct event event = {0};
-    switch (report->kind) {
-    case STORE_PERSISTED:
+    struct event event;
+    if (report->kind == STORE_PERSISTED) {
         runtime_fail_coordinating(runtime);
         gate_durable(runtime->gate, report->seq);
-        event.kind = EVENT_PERSISTED;
-        event.persisted = report->seq;
-        runtime_step(runtime, &event);
-        break;
-    case STORE_KEPT:
-        event.kind = report->error ? EVENT_VALUE_FAILED : EVENT_VALUE_KEPT;
-        event.value.user = report->user;
-        event.value.id = report->id;
-        event.value.from = runtime->config.node.id;
-        runtime_step(runtime, &event);
-        if (report->user == USER_REPAIR && !report->error)
-            serve_repaired(runtime->serve, report->id);
-        break;
-    case STORE_LISTED:
-        event.kind = EVENT_VALUES_LISTED;
-        event.listed.ids = report->ids;
-        event.listed.n = report->n;
-        event.listed.end = report->end;
-        runtime_step(runtime, &event);
-        break;
-    case STORE_SPACE:
-        event.kind = EVENT_SPACE;
-        event.full = report->full;
-        runtime_step(runtime, &event);
-        break;
-    case STORE_READ:
-        if (serve_read(runtime->serve, report, clock_now_us())) {
-            event.kind = EVENT_VALUE_LOST;
-            event.value.id = report->id;
-            runtime_step(runtime, &event);
-        }
-        break;
-    case STORE_SCRUBBED:
+    } else if (report->kind == STORE_READ) {
+        serve_read(runtime->serve, report, clock_now_us());
+    } else if (report->kind == STORE_SCRUBBED) {
         runtime->scrubbing = false;
         runtime->scrub_us = clock_now_us() + scrub_pause_us(report);
-        if (report->error) {
-            event.kind = EVENT_VALUE_LOST;
-            event.value.id = report->id;
-            runtime_step(runtime, &event);
-        }
-        break;
-    case STORE_HASHED:
+    } else if (report->kind == STORE_HASHED) {
         transfer_hashed(runtime->transfer, report->seq, report->hash, clock_now_us());
-        break;
     }
+    if (store_report_event(report, runtime->config.node.id, &event))
+        runtime_step(runtime, &event);
+    if (report->kind == STORE_KEPT && report->user == USER_REPAIR && !report->error)
+        serve_repaired(runtime->serve, report->id);
 }
 
 static void take_store(struct runtime *runtime)
@@ -246,9 +212,7 @@ static void take_transfers(struct runtime *runtime)
     scrub(runtime, clock_now_us());
     struct transfer_output end;
     while (pull_next(&runtime->pull, &end)) {
-        struct event event = {
-            .kind = end.ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED,
-            .value = {.user = end.user, .id = end.id, .from = end.node, .used = end.used}};
+        struct event event = transfer_event(&end);
         runtime_step(runtime, &event);
     }
 }

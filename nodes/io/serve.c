@@ -174,7 +174,7 @@ void serve_tick(struct serve *serve, uint64_t now_us)
     }
 }
 
-bool serve_read(struct serve *serve, struct store_report *report, uint64_t now_us)
+void serve_read(struct serve *serve, struct store_report *report, uint64_t now_us)
 {
     struct reading *reading = report->cookie;
     bool lost = !report->blob && report->error != ERR_RANGE;
@@ -182,11 +182,11 @@ bool serve_read(struct serve *serve, struct store_report *report, uint64_t now_u
         reading->deadline_us = now_us + SERVE_REPAIR_US;
         reading->next = serve->lame;
         serve->lame = reading;
-        return true;
+        return;
     }
     if (!reading->peer && !report->blob) {
         refuse_reading(serve, reading, error_text(report->error));
-        return lost;
+        return;
     }
     serve->n_reads--;
     if (reading->peer) {
@@ -198,5 +198,4 @@ bool serve_read(struct serve *serve, struct store_report *report, uint64_t now_u
     }
     message_drop(&reading->message);
     free(reading);
-    return lost;
 }

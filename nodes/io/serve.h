@@ -27,9 +27,9 @@ int serve_peer(struct serve *serve, node_id_t to, const struct wire_value_get *g
 void serve_client(struct serve *serve, uint64_t client, struct message *message, struct value_id id,
                   uint64_t offset, uint64_t len, uint64_t after_seq);
 
-/* Takes in STORE_READ. True: the value is missing or damaged on this disk. Then a client's read
- * waits for its repair, for SERVE_REPAIR_US (now_us 0: not at all). */
-bool serve_read(struct serve *serve, struct store_report *report, uint64_t now_us);
+/* Takes in STORE_READ. A client's read of a value that is missing or damaged on this disk waits for
+ * its repair, for SERVE_REPAIR_US (now_us 0: not at all). */
+void serve_read(struct serve *serve, struct store_report *report, uint64_t now_us);
 
 /* The value is sound again: who waited for it is answered. */
 void serve_repaired(struct serve *serve, struct value_id id);

@@ -266,8 +266,8 @@ void disk_synced(struct world *world, struct pending *pending)
     node->disk_seq = pending->seq;
     oracle_synced(world, pending->to);
     flush_held(world, pending->to);
-    struct event event = {.kind = EVENT_PERSISTED, .persisted = pending->seq};
-    world_step(world, pending->to, &event);
+    machine_report(world, pending->to,
+                   &(struct store_report){.kind = STORE_PERSISTED, .seq = pending->seq});
 }
 
 /* The transaction of this node that comes first of those under way; NULL: there is none. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nodes/work/operation.h"
+#include "shared/base/error.h"
 #include "tests/sim/bank.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rot.h"
@@ -67,17 +68,42 @@ static void compute(struct world *world, node_id_t id, const struct compute_op *
     world_post(world, &pending);
 }
 
-void machine_pending(struct world *world, struct pending *pending)
+void machine_report(struct world *world, node_id_t id, const struct store_report *report)
+{
+    struct event event;
+    if (store_report_event(report, id, &event))
+        world_step(world, id, &event);
+}
+
+static void computed(struct world *world, struct pending *pending)
+{
+    struct event event = {.kind = EVENT_COMPUTED, .computed = {pending->computed, 1}};
+    if (pending->blob)
+        values_put(&world->nodes[pending->to].values, pending->id, pending->blob,
+                   value_user_bit(USER_WORKER));
+    world_step(world, pending->to, &event);
+}
+
+static void kept(struct world *world, struct pending *pending)
 {
     struct world_node *node = &world->nodes[pending->to];
-    struct event event = {.kind = EVENT_COMPUTED};
-    event.computed.at = pending->computed;
-    event.computed.n = 1;
+    disk_ends(world, pending->to);
+    node->value_bytes += pending->blob->len;
+    if (pending->ok) {
+        machine_put_value(&node->kept, pending->id, pending->blob);
+        rot_mend(node, pending->id);
+    }
+    oracle_kept(world, pending->to, pending->id);
+    bank_value_kept(world, pending->to, pending->id, pending->blob);
+}
+
+void machine_pending(struct world *world, struct pending *pending)
+{
+    struct store_report report = {.kind = STORE_KEPT, .user = pending->user, .id = pending->id};
     switch (pending->kind) {
     case PENDING_COMPUTED:
-        if (pending->blob)
-            values_put(&node->values, pending->id, pending->blob, value_user_bit(USER_WORKER));
-        break;
+        computed(world, pending);
+        return;
     case PENDING_PULL:
         values_pull(world, pending->to);
         return;
@@ -88,27 +114,14 @@ void machine_pending(struct world *world, struct pending *pending)
         values_hashed(world, pending);
         return;
     case PENDING_NOT_KEPT:
-        event.kind = EVENT_VALUE_FAILED;
-        event.value.user = pending->user;
-        event.value.id = pending->id;
-        event.value.from = pending->to;
+        report.error = ERR_NOT_FOUND;
         break;
     case PENDING_KEPT:
-        disk_ends(world, pending->to);
-        node->value_bytes += pending->blob->len;
-        if (pending->ok) {
-            machine_put_value(&node->kept, pending->id, pending->blob);
-            rot_mend(node, pending->id);
-        }
-        oracle_kept(world, pending->to, pending->id);
-        bank_value_kept(world, pending->to, pending->id, pending->blob);
-        event.kind = EVENT_VALUE_KEPT;
-        event.value.user = pending->user;
-        event.value.id = pending->id;
+        kept(world, pending);
         break;
     case PENDING_LOST:
-        event.kind = EVENT_VALUE_LOST;
-        event.value.id = pending->id;
+        report.kind = STORE_SCRUBBED;
+        report.error = ERR_CORRUPT;
         break;
     case PENDING_SCRUB:
         rot_scrub(world, pending->to);
@@ -119,7 +132,7 @@ void machine_pending(struct world *world, struct pending *pending)
     default:
         return;
     }
-    world_step(world, pending->to, &event);
+    machine_report(world, pending->to, &report);
 }
 
 static void keep(struct world *world, node_id_t id, const struct output *output)

@@ -141,8 +141,7 @@ static void end(struct world *world, node_id_t id, const struct transfer_output 
                    "node %u: operation %" PRIu64 " of %" PRIu64 " was not asked of node %u", id,
                    output->id.op, output->id.job, want->from);
     free(want);
-    struct event event = {.kind = output->ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED,
-                          .value = {output->user, output->id, output->node, output->used}};
+    struct event event = transfer_event(output);
     world_step(world, id, &event);
 }
 
@@ -214,11 +213,11 @@ void values_list(struct world *world, const struct pending *pending)
             ids[n++] = id;
     }
     qsort(ids, n, sizeof *ids, by_id);
-    struct event event = {.kind = EVENT_VALUES_LISTED};
-    event.listed.ids = ids;
-    event.listed.n = n < SIM_SLICE ? n : SIM_SLICE;
-    event.listed.end = n <= SIM_SLICE;
-    world_step(world, pending->to, &event);
+    struct store_report report = {.kind = STORE_LISTED,
+                                  .ids = ids,
+                                  .n = n < SIM_SLICE ? n : SIM_SLICE,
+                                  .end = n <= SIM_SLICE};
+    machine_report(world, pending->to, &report);
     free(ids);
 }
 

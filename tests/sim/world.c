@@ -449,9 +449,9 @@ static void happen_at_node(struct world *world, struct pending *pending)
         disk_done(world, pending);
         break;
     case PENDING_SPACE:
-        world_step(world, pending->to,
-                   &(struct event){.kind = EVENT_SPACE,
-                                   .full = node->disk_full_until_us > world->now_us});
+        machine_report(world, pending->to,
+                       &(struct store_report){.kind = STORE_SPACE,
+                                              .full = node->disk_full_until_us > world->now_us});
         break;
     case PENDING_DEATH:
         world_crash(world, pending->to);

@@ -10,6 +10,7 @@
 
 #include "nodes/core/records/record.h"
 #include "nodes/core/values/values.h"
+#include "nodes/io/store_report.h"
 #include "shared/base/map.h"
 #include "shared/base/session_key.h"
 
@@ -426,6 +427,9 @@ uint64_t disk_is_busy_us(const struct world *world, node_id_t id);
 
 void machine_output(struct world *world, node_id_t id, const struct output *output);
 void machine_pending(struct world *world, struct pending *pending);
+
+/* What a node's store thread would report: the node hears of it as a real one does. */
+void machine_report(struct world *world, node_id_t id, const struct store_report *report);
 void machine_lose(struct world *world, node_id_t id);
 
 /* The node's own clock, now; and the first moment of the world at which it shows so much (0, or

@@ -78,6 +78,12 @@ void transfer_output_clear(struct transfer_output *output)
     blob_drop(&output->blob);
 }
 
+struct event transfer_event(const struct transfer_output *end)
+{
+    return (struct event){.kind = end->ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED,
+                          .value = {end->user, end->id, end->node, end->used}};
+}
+
 static struct transfer_output *put_end(struct transfer *transfer, enum value_user user,
                                        struct value_id id, node_id_t from, bool ready)
 {

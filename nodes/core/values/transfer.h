@@ -90,6 +90,9 @@ uint64_t transfer_deadline(const struct transfer *transfer);
 bool transfer_next(struct transfer *transfer, struct transfer_output *out);
 void transfer_output_clear(struct transfer_output *output);
 
+/* What the core learns of a TRANSFER_END. */
+struct event transfer_event(const struct transfer_output *end);
+
 /* The source that a value is being pulled from; NODE_NONE: it is not. */
 node_id_t transfer_source(const struct transfer *transfer, struct value_id id);
 
