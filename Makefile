@@ -176,7 +176,7 @@ $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call lib,$(libs_conclave))
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
-$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c)) $(call lib,clients snapshot bus io work core wire base)
+$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c) $(call lib,clients snapshot bus io work core wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 

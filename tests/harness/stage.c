@@ -190,9 +190,9 @@ static void restore(struct stage_node *node)
         struct blob *part = node->checkpoint->parts[i];
         assert_int_equal(node_restore_part(node->core, (struct slice){part->at, part->len}), OK);
     }
-    for (size_t i = 0; i < node->log_n; i++)
-        assert_int_equal(node_restore_entry(node->core, node->log_base + i + 1, node->log[i].term,
-                                            node->log[i].packed),
+    for (size_t i = 0; i < node->log.n; i++)
+        assert_int_equal(node_restore_entry(node->core, node->log.base + i + 1,
+                                            node->log.at[i].term, node->log.at[i].packed),
                          OK);
 }
 

@@ -10,6 +10,7 @@
 #include "nodes/core/node.h"
 #include "nodes/core/rooms.h"
 #include "shared/base/text.h"
+#include "tests/harness/entries.h"
 
 #define STAGE_NODES_MAX 9
 #define STAGE_RULES_MAX 16
@@ -37,11 +38,6 @@ struct stage_rule {
     enum stage_fate fate;
 };
 
-struct stage_entry {
-    term_t term;
-    struct blob *packed; /* owned */
-};
-
 /* A node and what its disk holds. */
 struct stage_node {
     struct node *core;    /* NULL: it is down */
@@ -60,9 +56,7 @@ struct stage_node {
     bool lived;        /* its disk was used: it is what it is, wiped or not */
 
     struct node_durable durable;
-    struct stage_entry *log; /* log_base + 1, ... */
-    log_index_t log_base;
-    size_t log_n, log_size;
+    struct entries log;
     struct checkpoint *checkpoint; /* NULL: none */
     struct stage_persist *wanted, **wanted_end;
     uint64_t wanted_seq, disk_seq, wanted_since_us;

@@ -61,36 +61,13 @@ static void free_persist(struct stage_persist *persist)
     free(persist);
 }
 
-static void truncate_log(struct stage_node *node, log_index_t from)
-{
-    while (node->log_n && node->log_base + node->log_n >= from)
-        blob_drop(&node->log[--node->log_n].packed);
-}
-
-static void add_entry(struct stage_node *node, term_t term, struct blob *packed)
-{
-    if (node->log_n == node->log_size) {
-        node->log_size = node->log_size ? 2 * node->log_size : 64;
-        node->log = mem_grow(node->log, node->log_size, sizeof *node->log);
-    }
-    node->log[node->log_n++] = (struct stage_entry){term, blob_ref(packed)};
-}
-
 static void write_image(struct stage_node *node, const struct write *write)
 {
-    size_t covered = write->index - node->log_base;
-    if (write->whole || covered > node->log_n)
-        covered = node->log_n;
     checkpoint_drop(&node->checkpoint);
     node->checkpoint = checkpoint_new(write->index, write->term);
     for (size_t i = 0; i < write->n_parts; i++)
         checkpoint_add(node->checkpoint, write->parts[i]);
-    for (size_t i = 0; i < covered; i++)
-        blob_drop(&node->log[i].packed);
-    node->log_n -= covered;
-    if (node->log_n)
-        memmove(node->log, node->log + covered, node->log_n * sizeof *node->log);
-    node->log_base = write->index;
+    entries_cover(&node->log, write->index, write->whole);
 }
 
 static void apply_write(struct stage *stage, node_id_t id, const struct write *write)
@@ -107,17 +84,17 @@ static void apply_write(struct stage *stage, node_id_t id, const struct write *w
                    write->vote);
         break;
     case WRITE_ENTRY:
-        truncate_log(node, write->index);
-        if (write->index != node->log_base + node->log_n + 1)
+        entries_cut(&node->log, write->index);
+        if (write->index != entries_last(&node->log) + 1)
             panic("node %u leaves a gap in its log before %" PRIu64, id, write->index);
-        add_entry(node, write->term, write->entry);
+        entries_add(&node->log, write->term, write->entry);
         stage_tell(stage, TELL_DISKS, "%u > on disk: entry %" PRIu64 " (term %" PRIu64 ")", id,
                    write->index, write->term);
         break;
     case WRITE_RECORD:
         break; /* no test on the stage looks at ledgers */
     case WRITE_TRUNCATE:
-        truncate_log(node, write->index);
+        entries_cut(&node->log, write->index);
         stage_tell(stage, TELL_DISKS, "%u > on disk: no entry from %" PRIu64 " on", id,
                    write->index);
         break;
@@ -160,11 +137,7 @@ void stage_lose(struct stage *stage, node_id_t id)
 void stage_wipe(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];
-    truncate_log(node, 0);
-    free(node->log);
-    node->log = NULL;
-    node->log_size = 0;
-    node->log_base = 0;
+    entries_clear(&node->log);
     checkpoint_drop(&node->checkpoint);
     stage_forget_values(node);
     node->durable = (struct node_durable){0};
@@ -183,7 +156,7 @@ void stage_give_entry(struct stage *stage, node_id_t id, term_t term)
 {
     struct stage_node *node = &stage->nodes[id];
     struct blob *packed = stage_entry();
-    add_entry(node, term, packed);
+    entries_add(&node->log, term, packed);
     if (node->durable.term < term)
         node->durable.term = term;
     blob_drop(&packed);

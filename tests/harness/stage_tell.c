@@ -211,10 +211,10 @@ void stage_describe_log(const struct stage *stage, node_id_t id, struct text *ou
     const struct stage_node *node = &stage->nodes[id];
     if (!node->core) {
         text_add(out, "down; on disk:");
-        if (node->log_base)
-            text_add(out, " [checkpoint up to %" PRIu64 "]", node->log_base);
-        for (size_t i = 0; i < node->log_n; i++)
-            text_add(out, " %" PRIu64, node->log[i].term);
+        if (node->log.base)
+            text_add(out, " [checkpoint up to %" PRIu64 "]", node->log.base);
+        for (size_t i = 0; i < node->log.n; i++)
+            text_add(out, " %" PRIu64, node->log.at[i].term);
         return;
     }
     const struct raft_log *log = &node->core->raft.log;

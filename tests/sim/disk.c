@@ -164,25 +164,15 @@ void disk_discard_writes(struct write *writes, size_t n)
     free(writes);
 }
 
-static void truncate_log(struct world_node *node, log_index_t from)
-{
-    while (node->log_n && node->log_base + node->log_n >= from)
-        blob_drop(&node->log[--node->log_n].packed);
-}
-
 static void write_entry(struct world *world, node_id_t id, struct write *write)
 {
     struct world_node *node = &world->nodes[id];
-    truncate_log(node, write->index);
-    if (write->index != node->log_base + node->log_n + 1)
+    entries_cut(&node->log, write->index);
+    if (write->index != entries_last(&node->log) + 1)
         world_fail(world, "the log on disk has no gap",
-                   "node %u writes entry %" PRIu64 " behind %" PRIu64, id, write->index,
-                   node->log_base + node->log_n);
-    if (node->log_n == node->log_size) {
-        node->log_size = node->log_size ? 2 * node->log_size : 64;
-        node->log = mem_grow(node->log, node->log_size, sizeof *node->log);
-    }
-    node->log[node->log_n++] = (struct world_entry){write->term, blob_ref(write->entry)};
+                   "node %u writes entry %" PRIu64 " after %" PRIu64, id, write->index,
+                   entries_last(&node->log));
+    entries_add(&node->log, write->term, write->entry);
 }
 
 static void drop_image(struct world_node *node)
@@ -201,15 +191,7 @@ static void write_image(struct world_node *node, struct write *write)
     node->checkpoint = mem_new(write->n_parts, sizeof *node->checkpoint);
     for (size_t i = 0; i < write->n_parts; i++)
         node->checkpoint[i] = blob_ref(write->parts[i]);
-    size_t covered = write->index - node->log_base;
-    if (write->whole || covered > node->log_n)
-        covered = node->log_n;
-    for (size_t i = 0; i < covered; i++)
-        blob_drop(&node->log[i].packed);
-    node->log_n -= covered;
-    if (node->log_n)
-        memmove(node->log, node->log + covered, node->log_n * sizeof *node->log);
-    node->log_base = write->index;
+    entries_cover(&node->log, write->index, write->whole);
 }
 
 static void write_record(struct world *world, node_id_t id, const struct write *write)
@@ -230,7 +212,7 @@ static void write_one(struct world *world, node_id_t id, struct write *write)
     else if (write->kind == WRITE_RECORD)
         write_record(world, id, write);
     else
-        truncate_log(node, write->index);
+        entries_cut(&node->log, write->index);
     oracle_wrote(world, id, write);
 }
 
@@ -321,11 +303,11 @@ void disk_restore(struct world *world, node_id_t id)
                               (struct slice){node->checkpoint[i]->at, node->checkpoint[i]->len}))
             world_fail(world, "a node can read its own disk",
                        "node %u refuses part %zu of its checkpoint", id, i);
-    for (size_t i = 0; i < node->log_n; i++)
-        if (node_restore_entry(node->core, node->log_base + i + 1, node->log[i].term,
-                               node->log[i].packed))
+    for (size_t i = 0; i < node->log.n; i++)
+        if (node_restore_entry(node->core, node->log.base + i + 1, node->log.at[i].term,
+                               node->log.at[i].packed))
             world_fail(world, "a node can read its own disk",
-                       "node %u refuses entry %" PRIu64 " of its log", id, node->log_base + i + 1);
+                       "node %u refuses entry %" PRIu64 " of its log", id, node->log.base + i + 1);
     records_restore(world, id);
 }
 
@@ -334,11 +316,7 @@ void disk_wipe(struct world *world, node_id_t id)
     struct world_node *node = &world->nodes[id];
     drop_image(node);
     records_wipe(node);
-    truncate_log(node, 0);
-    free(node->log);
-    node->log = NULL;
-    node->log_size = 0;
-    node->log_base = 0;
+    entries_clear(&node->log);
     machine_drop_values(&node->kept, (struct value_id){0});
     map_clear(&node->kept);
     rot_forget(node);

@@ -9,33 +9,17 @@
 #include "shared/base/random.h"
 #include "tests/sim/oracle_internal.h"
 
-static const struct world_entry *find_entry(const struct ghost_log *log, log_index_t index)
+static void push_entry(struct entries *log, log_index_t index, term_t term, struct blob *packed)
 {
-    return index > log->base && index <= log->base + log->n ? &log->at[index - log->base - 1]
-                                                            : NULL;
-}
-
-static void cut_log(struct ghost_log *log, log_index_t from)
-{
-    while (log->n && log->base + log->n >= from)
-        blob_drop(&log->at[--log->n].packed);
-}
-
-static void push_entry(struct ghost_log *log, log_index_t index, term_t term, struct blob *packed)
-{
-    cut_log(log, index);
+    entries_cut(log, index);
     if (!log->n)
         log->base = index - 1;
-    if (log->n == log->size) {
-        log->size = log->size ? 2 * log->size : 64;
-        log->at = mem_grow(log->at, log->size, sizeof *log->at);
-    }
-    log->at[log->n++] = (struct world_entry){term, blob_ref(packed)};
+    entries_add(log, term, packed);
 }
 
-static void reset_log(struct ghost_log *log, log_index_t base)
+static void reset_log(struct entries *log, log_index_t base)
 {
-    cut_log(log, 0);
+    entries_cut(log, 0);
     log->base = base;
 }
 
@@ -62,8 +46,7 @@ void oracle_free(struct oracle **oracle)
         map_clear(&it->nodes[id].votes);
         map_clear(&it->nodes[id].given);
         map_clear(&it->nodes[id].values);
-        cut_log(&it->nodes[id].log, 0);
-        free(it->nodes[id].log.at);
+        entries_clear(&it->nodes[id].log);
     }
     map_clear(&it->commits);
     map_clear(&it->used);
@@ -79,10 +62,10 @@ void oracle_free(struct oracle **oracle)
  * induction the whole logs up to there are the same. */
 static void check_entry(struct world *world, node_id_t id, const struct write *write)
 {
-    struct ghost_log *log = &world->oracle->nodes[id].log;
+    struct entries *log = &world->oracle->nodes[id].log;
     struct map_key name = {write->index, write->term};
     push_entry(log, write->index, write->term, write->entry);
-    const struct world_entry *before = find_entry(log, write->index - 1);
+    const struct entry *before = entries_find(log, write->index - 1);
     struct ghost_entry entry = {.hash = map_hash(write->entry->at, write->entry->len),
                                 .before = before ? before->term : 0};
     struct ghost_entry *known = map_get(&world->oracle->entries, name);
@@ -101,10 +84,10 @@ static void check_entry(struct world *world, node_id_t id, const struct write *w
 /* What is committed was counted on every disk that has it: it stays there. */
 static void check_cut(struct world *world, node_id_t id, log_index_t from)
 {
-    const struct ghost_log *log = &world->oracle->nodes[id].log;
-    const struct world_entry *entry;
+    const struct entries *log = &world->oracle->nodes[id].log;
+    const struct entry *entry;
     for (log_index_t index = from > log->base ? from : log->base + 1;
-         (entry = find_entry(log, index)); index++) {
+         (entry = entries_find(log, index)); index++) {
         const struct ghost_commit *commit = map_get(&world->oracle->commits, key(index));
         if (commit && commit->term == entry->term)
             world_fail(world, "nothing that is committed is cut",
@@ -128,9 +111,8 @@ static void check_writes(struct world *world, node_id_t id, const struct output 
         if (cuts)
             check_cut(world, id, write->index + (write->kind == WRITE_IMAGE));
         if (write->kind == WRITE_TRUNCATE)
-            cut_log(&ghost->log, write->index);
-        else if (cuts ||
-                 (write->kind == WRITE_IMAGE && write->index > ghost->log.base + ghost->log.n))
+            entries_cut(&ghost->log, write->index);
+        else if (cuts || (write->kind == WRITE_IMAGE && write->index > entries_last(&ghost->log)))
             reset_log(&ghost->log, write->index);
     }
 }
@@ -140,10 +122,9 @@ static void check_writes(struct world *world, node_id_t id, const struct output 
 bool oracle_held(const struct world *world, node_id_t id, log_index_t index, term_t term)
 {
     const struct world_node *node = &world->nodes[id];
-    bool covered = node->log_base >= index;
-    bool logged = !covered && node->log_base + node->log_n >= index &&
-                  node->log[index - node->log_base - 1].term == term;
-    return covered || logged || world->oracle->nodes[id].wiped;
+    const struct entry *entry = entries_find(&node->log, index);
+    return node->log.base >= index || (entry && entry->term == term) ||
+           world->oracle->nodes[id].wiped;
 }
 
 /* Counts the voters whose disks hold the entry, or that were wiped after they might have. */
@@ -173,7 +154,7 @@ static void check_later_leaders(struct world *world, log_index_t index,
 }
 
 static void commit_new(struct world *world, node_id_t id, log_index_t index,
-                       const struct world_entry *entry)
+                       const struct entry *entry)
 {
     struct ghost_commit *commit = mem_new(1, sizeof *commit);
     *commit = (struct ghost_commit){blob_ref(entry->packed), entry->term,
@@ -195,7 +176,7 @@ static void check_commits(struct world *world, node_id_t id)
         ghost->checked = ghost->log.base;
     while (ghost->checked < node->raft.log.commit) {
         log_index_t index = ++ghost->checked;
-        const struct world_entry *entry = find_entry(&ghost->log, index);
+        const struct entry *entry = entries_find(&ghost->log, index);
         struct ghost_commit *known = map_get(&oracle->commits, key(index));
         if (!entry)
             world_fail(world, "what is committed is in the log", "node %u lacks entry %" PRIu64, id,
@@ -209,7 +190,7 @@ static void check_commits(struct world *world, node_id_t id)
     }
     if (oracle->committed == before)
         return;
-    term_t term = find_entry(&ghost->log, oracle->committed)->term;
+    term_t term = entries_find(&ghost->log, oracle->committed)->term;
     unsigned durable = count_durable(world, oracle->committed, term);
     if (durable <= world_voters(world) / 2)
         world_fail(world, "what is committed is on the disks of a majority",
@@ -356,9 +337,9 @@ void oracle_started(struct world *world, node_id_t id)
     oracle_log_values(world, id);
     ghost->checked = ghost->applied = 0;
     ghost->health = (struct ghost_health){.still_us = world->now_us};
-    reset_log(&ghost->log, disk->log_base);
-    for (size_t i = 0; i < disk->log_n; i++)
-        push_entry(&ghost->log, disk->log_base + i + 1, disk->log[i].term, disk->log[i].packed);
+    reset_log(&ghost->log, disk->log.base);
+    for (size_t i = 0; i < disk->log.n; i++)
+        entries_add(&ghost->log, disk->log.at[i].term, disk->log.at[i].packed);
 }
 
 void oracle_end(struct world *world)

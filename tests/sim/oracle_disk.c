@@ -100,8 +100,8 @@ static void check_values(struct world *world, node_id_t id, const struct blob *p
 void oracle_log_values(struct world *world, node_id_t id)
 {
     const struct world_node *disk = &world->nodes[id];
-    for (size_t i = 0; i < disk->log_n; i++)
-        check_values(world, id, disk->log[i].packed, disk->log_base + i + 1, &disk->kept,
+    for (size_t i = 0; i < disk->log.n; i++)
+        check_values(world, id, disk->log.at[i].packed, disk->log.base + i + 1, &disk->kept,
                      "W4: a value that an entry behind the checkpoint names is on disk");
 }
 
@@ -125,9 +125,9 @@ void oracle_synced(struct world *world, node_id_t id)
     const struct node *node = disk->core;
     if (disk->disk_seq != node->step.out.seq)
         return;
-    log_index_t last = disk->log_base + disk->log_n;
-    term_t on_disk = disk->log_n ? disk->log[disk->log_n - 1].term : 0;
-    if (last != node->raft.log.last || (disk->log_n && on_disk != raft_log_last_term(&node->raft)))
+    log_index_t last = entries_last(&disk->log);
+    const struct entry *entry = entries_find(&disk->log, last);
+    if (last != node->raft.log.last || (entry && entry->term != raft_log_last_term(&node->raft)))
         world_fail(world, "disk and memory agree",
                    "node %u has %" PRIu64 " entries, its disk %" PRIu64, id, node->raft.log.last,
                    last);
@@ -166,10 +166,10 @@ static void check_vote(struct world *world, node_id_t id, term_t term, node_id_t
 static void check_match(struct world *world, node_id_t id, term_t term, log_index_t match)
 {
     const struct world_node *disk = &world->nodes[id];
-    if (disk->durable.term == term && disk->log_base + disk->log_n < match)
+    if (disk->durable.term == term && entries_last(&disk->log) < match)
         world_fail(world, "R1: persisted before sent",
                    "node %u acknowledges entry %" PRIu64 ", its disk ends at %" PRIu64, id, match,
-                   disk->log_base + disk->log_n);
+                   entries_last(&disk->log));
 }
 
 /* What it acknowledges must be the coordinator's entry, not one that only stands in its place. */
@@ -180,10 +180,10 @@ static void check_equal(struct world *world, node_id_t id, node_id_t to, term_t 
     const struct node *leader = world->nodes[to].core;
     term_t theirs;
     if (!leader || !node_is_coordinator(leader) || leader->step.term != term ||
-        disk->durable.term != term || match <= disk->log_base ||
+        disk->durable.term != term || match <= disk->log.base ||
         !raft_log_term(&leader->raft, match, &theirs))
         return;
-    if (disk->log[match - disk->log_base - 1].term != theirs)
+    if (disk->log.at[match - disk->log.base - 1].term != theirs)
         world_fail(world, "an acknowledged entry is the coordinator's",
                    "node %u acknowledges entry %" PRIu64 " to node %u, and has another", id, match,
                    to);

@@ -16,13 +16,6 @@ struct ghost_commit {
     term_t in; /* the term in which it was first committed; greater when it came beneath another */
 };
 
-/* A node's log in memory, with what it has compacted in this life. */
-struct ghost_log {
-    log_index_t base;
-    struct world_entry *at; /* base + 1, ...: owned */
-    size_t n, size;
-};
-
 /* What a coordinator sees of a peer, as it is: goal was committed at since_us. */
 struct ghost_level {
     log_index_t goal;
@@ -36,11 +29,11 @@ struct ghost_health {
 
 /* What a node has ever done, its former lives included. */
 struct ghost_node {
-    struct map votes;  /* term -> whom it voted for, on this disk */
-    struct map given;  /* (term, candidate): a vote of this disk or of one before it */
-    struct map values; /* (job, op) that its disk has ever held; since it was wiped */
-    bool wiped;        /* its disk is not the one that acknowledged, and is not admitted again */
-    struct ghost_log log;
+    struct map votes;   /* term -> whom it voted for, on this disk */
+    struct map given;   /* (term, candidate): a vote of this disk or of one before it */
+    struct map values;  /* (job, op) that its disk has ever held; since it was wiped */
+    bool wiped;         /* its disk is not the one that acknowledged, and is not admitted again */
+    struct entries log; /* in memory, with what it has compacted in this life */
     log_index_t checked, applied; /* in this life: looked at up to here */
     term_t term_before;           /* this step */
     node_id_t vote_before;

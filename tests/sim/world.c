@@ -296,8 +296,8 @@ void world_start(struct world *world, node_id_t id)
     world_say(world, id,
               "starts, life %" PRIu64 ": term %" PRIu64 ", vote %u, checkpoint at %" PRIu64
               ", log to %" PRIu64,
-              node->boots, node->durable.term, node->durable.vote, node->log_base,
-              node->log_base + node->log_n);
+              node->boots, node->durable.term, node->durable.vote, node->log.base,
+              entries_last(&node->log));
     if (node->boots > 1)
         world_count(world, FAULT_RESTART);
     net_node_started(world, id);

@@ -13,6 +13,7 @@
 #include "nodes/io/store_report.h"
 #include "shared/base/map.h"
 #include "shared/base/session_key.h"
+#include "tests/harness/entries.h"
 
 #define WORLD_NODES_MAX   25
 #define WORLD_CLIENTS_MAX 8
@@ -92,11 +93,6 @@ struct world_options {
     bool story;               /* print what happens */
 };
 
-struct world_entry {
-    term_t term;
-    struct blob *packed;
-};
-
 struct world_record {
     uint8_t key[RECORD_KEY_MAX];
     size_t key_len;
@@ -119,10 +115,8 @@ struct world_node {
     struct world_clock clock;
 
     struct node_durable durable;
-    struct node_durable old; /* a copy, from just after the founding, of a disk that was wiped */
-    struct world_entry *log; /* durable entries log_base + 1, ...: owned */
-    log_index_t log_base;
-    size_t log_n, log_size;
+    struct node_durable old;  /* a copy, from just after the founding, of a disk that was wiped */
+    struct entries log;       /* durable */
     struct blob **checkpoint; /* the durable checkpoint: owned */
     size_t checkpoint_n;
     struct world_record *records; /* durable, in the order of their keys: owned */
