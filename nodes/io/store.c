@@ -50,39 +50,10 @@ static struct task *task_new(enum task_kind kind)
     return task;
 }
 
-/* Copies a write, taking references to what it refers to. */
-static struct write copy_write(const struct write *write)
-{
-    struct write copy = *write;
-    if (write->entry)
-        copy.entry = blob_ref(write->entry);
-    struct blob **parts = write->n_parts ? mem_new(write->n_parts, sizeof *parts) : NULL;
-    for (size_t i = 0; i < write->n_parts; i++)
-        parts[i] = blob_ref(write->parts[i]);
-    copy.parts = parts;
-    if (write->identity) {
-        struct identity *identity = mem_new(1, sizeof *identity);
-        *identity = *write->identity;
-        copy.identity = identity;
-    }
-    return copy;
-}
-
-static void drop_write(struct write *write)
-{
-    blob_drop(&write->entry);
-    for (size_t i = 0; i < write->n_parts; i++) {
-        struct blob *part = write->parts[i];
-        blob_drop(&part);
-    }
-    free((void *)write->parts);
-    free((void *)write->identity);
-}
-
 static void task_free(struct task *task)
 {
     for (size_t i = 0; i < task->n; i++)
-        drop_write(&task->writes[i]);
+        write_drop(&task->writes[i]);
     free(task->writes);
     free(task->ids);
     blob_drop(&task->blob);
@@ -359,7 +330,7 @@ void store_persist(struct store *store, uint64_t seq, const struct write *writes
             task->room = task->room ? 2 * task->room : 8;
             task->writes = mem_grow(task->writes, task->room, sizeof *task->writes);
         }
-        task->writes[task->n++] = copy_write(&writes[i]);
+        task->writes[task->n++] = write_copy(&writes[i]);
     }
 }
 

@@ -1,7 +1,6 @@
 /* The disks of the stage: what each holds, and what waits to get there. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "nodes/core/rooms.h"
 #include "shared/base/error.h"
@@ -16,20 +15,8 @@ void stage_persist(struct stage *stage, node_id_t id, const struct output *outpu
     persist->seq = node->wanted_seq = output->persist.seq;
     persist->n = output->persist.n;
     persist->writes = mem_new(persist->n, sizeof *persist->writes);
-    for (size_t i = 0; i < persist->n; i++) {
-        struct write *write = &persist->writes[i];
-        *write = output->persist.writes[i];
-        blob_ref(write->entry);
-        struct blob **parts = mem_new(write->n_parts + 1, sizeof *parts);
-        for (size_t part = 0; part < write->n_parts; part++)
-            parts[part] = blob_ref(write->parts[part]);
-        write->parts = parts;
-        if (write->identity) {
-            struct identity *identity = mem_new(1, sizeof *identity);
-            *identity = *write->identity;
-            write->identity = identity;
-        }
-    }
+    for (size_t i = 0; i < persist->n; i++)
+        persist->writes[i] = write_copy(&output->persist.writes[i]);
     if (!node->wanted)
         node->wanted_since_us = stage->now_us;
     *node->wanted_end = persist;
@@ -47,16 +34,8 @@ static struct stage_persist *take_persist(struct stage_node *node)
 
 static void free_persist(struct stage_persist *persist)
 {
-    for (size_t i = 0; i < persist->n; i++) {
-        struct write *write = &persist->writes[i];
-        blob_drop(&write->entry);
-        for (size_t part = 0; part < write->n_parts; part++) {
-            struct blob *blob = write->parts[part];
-            blob_drop(&blob);
-        }
-        free((void *)write->parts);
-        free((void *)write->identity);
-    }
+    for (size_t i = 0; i < persist->n; i++)
+        write_drop(&persist->writes[i]);
     free(persist->writes);
     free(persist);
 }

@@ -1,6 +1,5 @@
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tests/sim/losses.h"
 #include "tests/sim/oracle.h"
@@ -127,19 +126,8 @@ void disk_persist(struct world *world, node_id_t id, const struct output *output
 {
     size_t n = output->persist.n;
     struct write *writes = mem_new(n, sizeof *writes);
-    memcpy(writes, output->persist.writes, n * sizeof *writes);
-    for (size_t i = 0; i < n; i++) {
-        blob_ref(writes[i].entry);
-        struct blob **parts = mem_new(writes[i].n_parts, sizeof *parts);
-        for (size_t part = 0; part < writes[i].n_parts; part++)
-            parts[part] = blob_ref(writes[i].parts[part]);
-        writes[i].parts = parts;
-        if (writes[i].identity) {
-            struct identity *identity = mem_new(1, sizeof *identity);
-            *identity = *writes[i].identity;
-            writes[i].identity = identity;
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        writes[i] = write_copy(&output->persist.writes[i]);
     disk_begins(world, id);
     world_post(world, &(struct pending){.at_us = disk_time(world, id),
                                         .kind = PENDING_DISK,
@@ -152,15 +140,8 @@ void disk_persist(struct world *world, node_id_t id, const struct output *output
 
 void disk_discard_writes(struct write *writes, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        blob_drop(&writes[i].entry);
-        for (size_t part = 0; part < writes[i].n_parts; part++) {
-            struct blob *blob = writes[i].parts[part];
-            blob_drop(&blob);
-        }
-        free((void *)writes[i].parts);
-        free((void *)writes[i].identity);
-    }
+    for (size_t i = 0; i < n; i++)
+        write_drop(&writes[i]);
     free(writes);
 }
 

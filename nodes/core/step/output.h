@@ -46,6 +46,10 @@ struct write {
     size_t key_len;              /* 1..RECORD_KEY_MAX */
 };
 
+/* A copy, with references of its own to all that it points to; and the end of one. */
+struct write write_copy(const struct write *write);
+void write_drop(struct write *write);
+
 /* What a disk remembers after a WRITE_VOTE. */
 static inline void node_durable_write(struct node_durable *durable, const struct write *write)
 {
