@@ -139,7 +139,7 @@ static bool outboxes_are_empty(const struct world *world)
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         for (node_id_t to = 1; node && to <= world->options.n_nodes; to++)
-            if (node->ledger.outgoing[to].n)
+            if (node->ledger.outgoing[to].letters.n)
                 return false;
     }
     return true;

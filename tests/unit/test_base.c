@@ -18,6 +18,7 @@
 #include "shared/base/memory.h"
 #include "shared/base/options.h"
 #include "shared/base/random.h"
+#include "shared/base/ring.h"
 #include "shared/base/text.h"
 
 /* --- numbers that people type --- */
@@ -433,6 +434,27 @@ static void hashes_of_keys_differ(void **state)
 
 /* --- memory --- */
 
+static void a_ring_keeps_the_order_while_it_grows(void **state)
+{
+    (void)state;
+    struct ring ring = {0};
+    uint64_t random = 1, pushed = 0, popped = 0;
+    while (pushed < 1000) {
+        if (ring.n && random_u64(&random) % 3 == 0) {
+            assert_int_equal(*(uint64_t *)ring_at(&ring, 0), popped++);
+            ring_pop(&ring);
+        } else {
+            ring_push(&ring, &pushed, sizeof pushed);
+            pushed++;
+        }
+        assert_int_equal(ring.n, pushed - popped);
+        for (size_t i = 0; i < ring.n; i++)
+            assert_int_equal(*(uint64_t *)ring_at(&ring, i), popped + i);
+    }
+    ring_clear(&ring);
+    assert_int_equal(ring.n, 0);
+}
+
 static void an_arena_gives_zeroed_aligned_memory(void **state)
 {
     (void)state;
@@ -553,6 +575,7 @@ int main(void)
         cmocka_unit_test(help_has_a_line_an_option),
         cmocka_unit_test(the_map_agrees_with_a_naive_one),
         cmocka_unit_test(hashes_of_keys_differ),
+        cmocka_unit_test(a_ring_keeps_the_order_while_it_grows),
         cmocka_unit_test(an_arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(a_blob_lives_as_long_as_its_last_reference),
         cmocka_unit_test(hashes_are_sha256),

@@ -99,7 +99,7 @@ static void fly(int to, const struct message *message)
 static void check(const struct end *end)
 {
     static unsigned steps;
-    if (end->channel.queued < 3000 || ++steps % 1000 == 0)
+    if (end->channel.queue.n < 3000 || ++steps % 1000 == 0)
         channel_check_invariants(&end->channel);
 }
 
@@ -178,8 +178,8 @@ static bool settle(void)
         for (int i = 0; i < 2; i++)
             arrive(i);
         if (network.ends[0].delivered == network.ends[1].sent &&
-            network.ends[1].delivered == network.ends[0].sent && !network.ends[0].channel.queued &&
-            !network.ends[1].channel.queued)
+            network.ends[1].delivered == network.ends[0].sent && !network.ends[0].channel.queue.n &&
+            !network.ends[1].channel.queue.n)
             return true;
         if (flying)
             continue;

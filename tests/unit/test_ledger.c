@@ -146,7 +146,7 @@ static void what_piled_up_arrives_in_order(void **state)
         else
             ledgers_ask(world, 1, ledgers_put(key, "latest", key, 2));
     }
-    assert_int_equal(world->nodes[1].core->ledger.outgoing[2].n, n);
+    assert_int_equal(world->nodes[1].core->ledger.outgoing[2].letters.n, n);
     world_crash(world, 1);
     world_start(world, 1);
     world_start(world, 2);

@@ -252,7 +252,7 @@ static void money_goes_from_an_account_only_with_a_letter_and_survives_the_other
     ledger_peer_met(&ledger, PEER);
     ledger_pump(&ledger);
     ledger_check_invariants(&ledger);
-    assert_int_equal(it->links.peers[PEER].channel.queued, 1);
+    assert_int_equal(it->links.peers[PEER].channel.queue.n, 1);
     ledger_clear(&ledger);
     rooms_free(it);
 }

@@ -88,12 +88,12 @@ static void freeze_letters(struct frozen_ledger *frozen, const struct ledger *le
 {
     size_t n = 0;
     for (node_id_t id = 1; id <= ledger->step->config.n_nodes; id++)
-        n += ledger->outgoing[id].n;
+        n += ledger->outgoing[id].letters.n;
     frozen->letters = mem_new(n, sizeof *frozen->letters);
     for (node_id_t id = 1; id <= ledger->step->config.n_nodes; id++) {
         const struct outgoing *outgoing = &ledger->outgoing[id];
-        for (size_t i = 0; i < outgoing->n; i++) {
-            const struct letter *it = &outgoing->ring[(outgoing->head + i) % outgoing->ring_size];
+        for (size_t i = 0; i < outgoing->letters.n; i++) {
+            const struct letter *it = ring_at(&outgoing->letters, i);
             frozen->letters[frozen->n_letters++] =
                 (struct frozen_letter){id, i < outgoing->enqueued, it->number,
                                        blob_ref(it->packed)};

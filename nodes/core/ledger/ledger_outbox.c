@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "nodes/core/link/link.h"
 #include "nodes/core/step/step.h"
@@ -15,23 +14,13 @@
 
 static struct letter *letter_at(const struct outgoing *outgoing, size_t i)
 {
-    return &outgoing->ring[(outgoing->head + i) & (outgoing->ring_size - 1)];
+    return ring_at(&outgoing->letters, i);
 }
 
 /* Takes the packed message. */
 static void push(struct outgoing *outgoing, struct letter letter)
 {
-    if (outgoing->n == outgoing->ring_size) {
-        size_t size = outgoing->ring_size ? 2 * outgoing->ring_size : 16;
-        struct letter *ring = mem_new(size, sizeof *ring);
-        for (size_t i = 0; i < outgoing->n; i++)
-            ring[i] = *letter_at(outgoing, i);
-        free(outgoing->ring);
-        outgoing->ring = ring;
-        outgoing->ring_size = size;
-        outgoing->head = 0;
-    }
-    *letter_at(outgoing, outgoing->n++) = letter;
+    ring_push(&outgoing->letters, &letter, sizeof letter);
     outgoing->last = letter.number;
 }
 
@@ -40,8 +29,7 @@ static void pop(struct ledger *ledger, struct outgoing *outgoing)
     struct letter *letter = letter_at(outgoing, 0);
     ledger->away -= letter->amount;
     blob_drop(&letter->packed);
-    outgoing->head = (outgoing->head + 1) & (outgoing->ring_size - 1);
-    outgoing->n--;
+    ring_pop(&outgoing->letters);
     if (outgoing->enqueued)
         outgoing->enqueued--;
 }
@@ -56,7 +44,7 @@ static struct record_key letter_key(node_id_t to, uint64_t number)
 
 bool ledger_outbox_is_full(const struct ledger *ledger, node_id_t to)
 {
-    return ledger->outgoing[to].n >= LEDGER_SENT_MAX;
+    return ledger->outgoing[to].letters.n >= LEDGER_SENT_MAX;
 }
 
 /* --- sending --- */
@@ -83,7 +71,7 @@ void ledger_send(struct ledger *ledger, node_id_t to, struct message *message, u
     outbox_write_record(&ledger->step->out, (struct slice){key.at, key.len}, packed);
     push(outgoing, (struct letter){outgoing->last + 1, packed, amount});
     ledger->away += amount;
-    if (outgoing->enqueued + 1 < outgoing->n)
+    if (outgoing->enqueued + 1 < outgoing->letters.n)
         message_drop(&message); /* it waits behind others */
     else if (!peers_send_durable(ledger->links, to, message))
         outgoing->enqueued++;
@@ -101,7 +89,7 @@ static struct message *unpack(const struct letter *letter)
 static void pump_letters(struct ledger *ledger, node_id_t to)
 {
     struct outgoing *outgoing = &ledger->outgoing[to];
-    for (unsigned burst = 0; burst < LEDGER_BURST_MAX && outgoing->enqueued < outgoing->n &&
+    for (unsigned burst = 0; burst < LEDGER_BURST_MAX && outgoing->enqueued < outgoing->letters.n &&
                              channel_has_room(&ledger->links->peers[to].channel);
          burst++)
         if (!peers_send_durable(ledger->links, to, unpack(letter_at(outgoing, outgoing->enqueued))))
@@ -114,7 +102,7 @@ static void pump_ack(struct ledger *ledger, node_id_t to)
 {
     struct incoming *incoming = &ledger->incoming[to];
     const struct outgoing *outgoing = &ledger->outgoing[to];
-    if (!incoming->owed || outgoing->enqueued < outgoing->n)
+    if (!incoming->owed || outgoing->enqueued < outgoing->letters.n)
         return;
     struct message *message = message_new(MESSAGE_LEDGER_ACK);
     message->as.ledger_ack.epoch = incoming->epoch;
@@ -148,13 +136,13 @@ static void take_ack(struct ledger *ledger, node_id_t from, uint64_t epoch, uint
         step_reject(ledger->step, from, "it acknowledges a letter that was never sent");
         return;
     }
-    bool had = outgoing->n > 0;
-    while (outgoing->n && letter_at(outgoing, 0)->number <= number) {
+    bool had = outgoing->letters.n > 0;
+    while (outgoing->letters.n && letter_at(outgoing, 0)->number <= number) {
         struct record_key key = letter_key(from, letter_at(outgoing, 0)->number);
         record_forget(&ledger->step->out, &key);
         pop(ledger, outgoing);
     }
-    if (!had || outgoing->n)
+    if (!had || outgoing->letters.n)
         return;
     struct record_key key = record_key(RECORD_LAST);
     record_key_u32(&key, from);
@@ -319,8 +307,9 @@ int ledger_restore_letter(struct ledger *ledger, struct slice key, struct slice 
     bool money = message->type == MESSAGE_TRANSFER;
     uint64_t amount = money && !transfer->returned ? transfer->amount : 0;
     bool fits = (money || message->type == MESSAGE_APP) && number > outgoing->last &&
-                (!outgoing->n || number == outgoing->last + 1) && numbered->number == number &&
-                numbered->epoch == ledger->epoch && ledger_has_room(ledger, amount);
+                (!outgoing->letters.n || number == outgoing->last + 1) &&
+                numbered->number == number && numbered->epoch == ledger->epoch &&
+                ledger_has_room(ledger, amount);
     message_drop(&message);
     if (!fits)
         return ERR_CORRUPT;
@@ -336,9 +325,9 @@ int ledger_restore_letter(struct ledger *ledger, struct slice key, struct slice 
 void ledger_clear_outbox(struct ledger *ledger)
 {
     for (node_id_t id = 0; id <= NODES_MAX; id++) {
-        while (ledger->outgoing[id].n)
+        while (ledger->outgoing[id].letters.n)
             pop(ledger, &ledger->outgoing[id]);
-        free(ledger->outgoing[id].ring);
+        ring_clear(&ledger->outgoing[id].letters);
         ledger->outgoing[id] = (struct outgoing){0};
     }
 }
@@ -349,9 +338,9 @@ void ledger_check_outbox(const struct ledger *ledger)
     for (node_id_t id = 1; id <= NODES_MAX; id++) {
         const struct outgoing *outgoing = &ledger->outgoing[id];
         const struct incoming *incoming = &ledger->incoming[id];
-        assert(outgoing->enqueued <= outgoing->n && outgoing->n <= outgoing->ring_size);
-        for (size_t i = 0; i < outgoing->n; i++) {
-            assert(letter_at(outgoing, i)->number == outgoing->last - outgoing->n + 1 + i);
+        assert(outgoing->enqueued <= outgoing->letters.n);
+        for (size_t i = 0; i < outgoing->letters.n; i++) {
+            assert(letter_at(outgoing, i)->number == outgoing->last - outgoing->letters.n + 1 + i);
             away += letter_at(outgoing, i)->amount;
         }
         assert(incoming->durable <= incoming->applied && incoming->awaited <= incoming->applied);

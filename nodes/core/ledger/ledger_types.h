@@ -19,6 +19,7 @@
 #include "nodes/core/state/state.h"
 #include "nodes/core/ledger/ledger_table.h"
 #include "shared/base/map.h"
+#include "shared/base/ring.h"
 #include "shared/wire/message.h"
 
 /* A TRANSFER or APP message that its destination has not acknowledged. */
@@ -28,10 +29,9 @@ struct letter {
     uint64_t amount;     /* debited here for it; 0 for what comes back, and for APP */
 };
 
-/* The outbox for one destination: letters last - n + 1 .. last. */
+/* The outbox for one destination: the letters up to `last`. */
 struct outgoing {
-    struct letter *ring;
-    size_t ring_size, head, n;
+    struct ring letters; /* of struct letter */
     size_t enqueued; /* how many of them, from the first on, are or were in the present channel */
     uint64_t last;   /* number issued */
 };

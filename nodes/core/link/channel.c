@@ -1,43 +1,29 @@
 #include "nodes/core/link/channel.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 
-static struct channel_entry *slot(const struct channel *channel, size_t i)
+static struct channel_entry *queued(const struct channel *channel, size_t i)
 {
-    return &channel->ring[(channel->head + i) & (channel->ring_size - 1)];
+    return ring_at(&channel->queue, i);
 }
 
 static void pop(struct channel *channel)
 {
-    message_drop(&slot(channel, 0)->message);
-    channel->head = (channel->head + 1) & (channel->ring_size - 1);
-    channel->queued--;
+    message_drop(&queued(channel, 0)->message);
+    ring_pop(&channel->queue);
     if (channel->sent)
         channel->sent--;
     channel->acked++;
 }
 
-static void grow(struct channel *channel)
-{
-    size_t size = channel->ring_size ? channel->ring_size * 2 : 16;
-    struct channel_entry *ring = mem_new(size, sizeof *ring);
-    for (size_t i = 0; i < channel->queued; i++)
-        ring[i] = *slot(channel, i);
-    free(channel->ring);
-    channel->ring = ring;
-    channel->ring_size = size;
-    channel->head = 0;
-}
-
 void channel_close(struct channel *channel)
 {
-    while (channel->queued)
+    while (channel->queue.n)
         pop(channel);
-    free(channel->ring);
+    ring_clear(&channel->queue);
     *channel = (struct channel){0};
 }
 
@@ -50,7 +36,7 @@ void channel_open(struct channel *channel, incarnation_t peer)
 /* Takes a cumulative acknowledgement in; false when it is of something never sent. */
 static bool acknowledge(struct channel *channel, uint64_t ack, uint64_t now_us)
 {
-    if (ack > channel->acked + channel->queued)
+    if (ack > channel->acked + channel->queue.n)
         return false;
     bool moved = ack > channel->acked;
     while (channel->acked < ack)
@@ -78,8 +64,8 @@ void channel_unlinked(struct channel *channel)
 /* A known bug: the last message and the one before change places. */
 static void overtake(struct channel *channel)
 {
-    struct channel_entry *last = slot(channel, channel->queued - 1),
-                         *before = slot(channel, channel->queued - 2), entry = *last;
+    struct channel_entry *last = queued(channel, channel->queue.n - 1),
+                         *before = queued(channel, channel->queue.n - 2), entry = *last;
     *last = *before;
     *before = entry;
     last->message->as.channel.seq++;
@@ -91,22 +77,21 @@ int channel_send(struct channel *channel, struct message *message, uint64_t afte
 {
     if (!channel->peer)
         return ERR_UNAVAILABLE;
-    if (channel->queued == CHANNEL_QUEUE_MAX)
+    if (channel->queue.n == CHANNEL_QUEUE_MAX)
         return ERR_FULL;
-    if (channel->queued == channel->ring_size)
-        grow(channel);
-    *slot(channel, channel->queued++) = (struct channel_entry){message, after_seq};
-    message->as.channel.seq = channel->acked + channel->queued;
+    ring_push(&channel->queue, &(struct channel_entry){message, after_seq},
+              sizeof(struct channel_entry));
+    message->as.channel.seq = channel->acked + channel->queue.n;
     message->as.channel.clock = ++*clock;
     if (MUTANT(marker_overtakes) && message->type == MESSAGE_MARKER &&
-        channel->queued >= channel->sent + 2)
+        channel->queue.n >= channel->sent + 2)
         overtake(channel);
     return OK;
 }
 
 bool channel_has_room(const struct channel *channel)
 {
-    return channel->peer && channel->queued < CHANNEL_QUEUE_MAX;
+    return channel->peer && channel->queue.n < CHANNEL_QUEUE_MAX;
 }
 
 void channel_stamp(struct channel *channel, struct message *message, node_id_t self,
@@ -122,11 +107,11 @@ void channel_stamp(struct channel *channel, struct message *message, node_id_t s
 
 struct message *channel_next(struct channel *channel, uint64_t now_us, uint64_t *after_seq)
 {
-    if (!channel->linked || channel->sent == channel->queued || channel->sent >= CHANNEL_WINDOW)
+    if (!channel->linked || channel->sent == channel->queue.n || channel->sent >= CHANNEL_WINDOW)
         return NULL;
     if (!channel->resend_at_us)
         channel->resend_at_us = now_us + CHANNEL_RESEND_US;
-    const struct channel_entry *entry = slot(channel, channel->sent++);
+    const struct channel_entry *entry = queued(channel, channel->sent++);
     *after_seq = entry->after_seq;
     return entry->message;
 }
@@ -201,12 +186,11 @@ uint64_t channel_deadline(const struct channel *channel)
 
 void channel_check_invariants(const struct channel *channel)
 {
-    assert(channel->sent <= channel->queued);
-    assert(channel->queued <= channel->ring_size);
+    assert(channel->sent <= channel->queue.n);
     assert(channel->told <= channel->delivered);
-    assert(channel->peer || (!channel->queued && !channel->delivered));
-    for (size_t i = 0; i < channel->queued; i++)
-        assert(slot(channel, i)->message->as.channel.seq == channel->acked + i + 1);
+    assert(channel->peer || (!channel->queue.n && !channel->delivered));
+    for (size_t i = 0; i < channel->queue.n; i++)
+        assert(queued(channel, i)->message->as.channel.seq == channel->acked + i + 1);
 }
 
 bool channel_counts(enum message_type type)

@@ -9,6 +9,7 @@
 #ifndef CONCLAVE_CORE_CHANNEL_H
 #define CONCLAVE_CORE_CHANNEL_H
 
+#include "shared/base/ring.h"
 #include "shared/wire/message.h"
 
 /* A message that waits for its turn, or for its acknowledgement. */
@@ -22,9 +23,8 @@ struct channel {
     incarnation_t peer; /* 0: closed */
     bool linked;        /* our connection is welcomed: messages may go out */
 
-    uint64_t acked;             /* the peer has everything up to here */
-    struct channel_entry *ring; /* messages acked + 1, acked + 2, ... */
-    size_t ring_size, head, queued;
+    uint64_t acked;        /* the peer has everything up to here */
+    struct ring queue;     /* of struct channel_entry: messages acked + 1, acked + 2, ... */
     size_t sent;           /* how many of the queued ones are on their way */
     uint64_t resend_at_us; /* 0: nothing is on its way */
     uint64_t went_back_us; /* when a gap last made it go back: once is enough for all that is in
