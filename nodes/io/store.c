@@ -132,17 +132,6 @@ static void report_kept(struct store *store, const struct task *task, int error)
                       .kind = STORE_KEPT, .user = task->user, .id = task->id, .error = error});
 }
 
-/* False: there is no room for it. */
-static bool keep(struct store *store, const struct task *task)
-{
-    /* A small value would take from the reserve. */
-    if (task->blob && (store->full || disk_keep(store->disk, task->id, task->blob)))
-        return false;
-    bool here = task->blob || disk_has_kept(store->disk, task->id);
-    report_kept(store, task, here ? OK : ERR_NOT_FOUND);
-    return true;
-}
-
 static bool is_among(const struct disk_value *values, size_t n, struct value_id id)
 {
     for (size_t i = 0; i < n; i++)
@@ -151,30 +140,32 @@ static bool is_among(const struct disk_value *values, size_t n, struct value_id 
     return false;
 }
 
-/* The values at the front of the queue, together; what finds no room is stuck. */
-static void keep_some(struct store *store, struct queue *bulk, struct queue *stuck)
+/* Writes the values at the front of the queue, together. False: what found no room is stuck. */
+static bool keep_some(struct store *store, struct queue *queue, struct queue *stuck)
 {
     struct disk_value values[DISK_KEEP_MAX];
     struct task *tasks[DISK_KEEP_MAX], *next;
     size_t n = 0;
     uint64_t bytes = 0;
-    while ((next = bulk->first) && next->kind == TASK_KEEP && next->blob && n < DISK_KEEP_MAX &&
+    bool all = true;
+    while ((next = queue->first) && next->kind == TASK_KEEP && next->blob && n < DISK_KEEP_MAX &&
            (!n || bytes + next->blob->len <= STORE_KEEP_BYTES) && !is_among(values, n, next->id)) {
-        tasks[n] = queue_next(bulk);
+        tasks[n] = queue_next(queue);
         bytes += next->blob->len;
         values[n++] = (struct disk_value){next->id, next->blob, ERR_FULL};
     }
-    if (!store->full)
+    if (!store->full) /* a small value would take from the reserve */
         disk_keep_some(store->disk, values, n);
     for (size_t i = 0; i < n; i++) {
         if (values[i].error) {
             queue_add(stuck, tasks[i]);
-            set_full(store, true);
+            all = false;
             continue;
         }
         report_kept(store, tasks[i], OK);
         task_free(tasks[i]);
     }
+    return all;
 }
 
 /* Looks whether there is room again, for the values that wait as well. */
@@ -182,10 +173,14 @@ static void retry(struct store *store, struct queue *stuck)
 {
     if (disk_reserve(store->disk))
         return;
+    struct queue waiting = *stuck;
     bool full = store->full;
+    *stuck = (struct queue){0};
     store->full = false;
-    while (stuck->first && keep(store, stuck->first))
-        task_free(queue_next(stuck));
+    while (waiting.first && keep_some(store, &waiting, stuck))
+        continue;
+    while (waiting.first)
+        queue_add(stuck, queue_next(&waiting));
     store->full = full;
     set_full(store, stuck->first != NULL);
 }
@@ -197,7 +192,8 @@ static void execute(struct store *store, struct task *task)
     case TASK_PERSIST: /* never in this queue */
         break;
     case TASK_KEEP:
-        keep(store, task); /* whether it is here; values to be kept: keep_some() */
+        /* Only whether it is here; values to be kept: keep_some(). */
+        report_kept(store, task, disk_has_kept(store->disk, task->id) ? OK : ERR_NOT_FOUND);
         break;
     case TASK_READ:
         done.kind = STORE_READ;
@@ -235,10 +231,11 @@ static void execute_some(struct store *store, struct queue *bulk, struct queue *
 {
     uint64_t end_us = clock_now_us() + STORE_SLICE_US;
     while (bulk->first) {
-        if (bulk->first->kind == TASK_KEEP && bulk->first->blob)
-            keep_some(store, bulk, stuck);
-        else
+        bool keeps = bulk->first->kind == TASK_KEEP && bulk->first->blob;
+        if (!keeps)
             execute(store, queue_next(bulk));
+        else if (!keep_some(store, bulk, stuck))
+            set_full(store, true);
         if (clock_now_us() >= end_us)
             return;
     }
