@@ -9,7 +9,6 @@
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
-#include "shared/wire/codec.h"
 
 #define BATCHES    16 /* of the ring: so much of it is forgotten at once */
 #define HEAD_BYTES 32 /* seq, request, outcome and balance before the key */
@@ -201,33 +200,28 @@ int ledger_restore_key(struct ledger_keys *keys, struct slice key, struct slice 
     return OK;
 }
 
-static int restore_block(struct key_window *window, uint64_t number, const struct message *message,
+static int restore_block(struct key_window *window, const struct message *block,
                          struct slice packed)
 {
-    const struct blob *frame = message_frame(message, 1);
+    const struct blob *frame = message_frame(block, 1);
+    uint64_t number = block->as.image_key_block.number;
     bool open = frame && frame->len < 8 * window->block_hashes;
-    if (!frame || frame->len % 8 || window->n_open || (window->n && number != window->next))
+    if (!frame || window->n_open || (window->n && number != window->next))
         return ERR_CORRUPT;
     window->next = open ? number : number + 1;
     window->missing = !open;
     if (!open)
-        return key_window_load(window, message, packed);
-    for (size_t i = 0; i < frame->len; i += 8)
-        key_window_add(window, bytes_get_le64(frame->at + i));
-    return OK;
+        return key_window_load(window, block, packed);
+    return key_window_add_packed(window, (struct slice){frame->at, frame->len});
 }
 
 int ledger_restore_block(struct ledger_keys *keys, struct slice key, struct slice value)
 {
-    struct message *message;
-    struct text why = {0};
-    uint64_t number;
-    if (key.len != 8 || !record_u64(key, 0, &number) || codec_unpack(value, &message, &why))
+    struct message *block;
+    if (key_window_unpack(key, value, &block))
         return ERR_CORRUPT;
-    int error = message->type != MESSAGE_IMAGE_KEY_BLOCK ||
-                message->as.image_key_block.number != number ||
-                restore_block(&keys->forgotten.window, number, message, value);
-    message_drop(&message);
+    int error = restore_block(&keys->forgotten.window, block, value);
+    message_drop(&block);
     return error ? ERR_CORRUPT : OK;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/core/records/record.h"
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
@@ -212,6 +213,27 @@ int key_window_load(struct key_window *window, const struct message *message, st
             return ERR_MALFORMED;
     put_block(window, window->next - window->missing--, blob_copy(packed.at, packed.len));
     return OK;
+}
+
+int key_window_add_packed(struct key_window *window, struct slice hashes)
+{
+    if (hashes.len % HASH_WIDTH)
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < hashes.len; i += HASH_WIDTH)
+        key_window_add(window, bytes_get_le64(hashes.at + i));
+    return OK;
+}
+
+int key_window_unpack(struct slice key, struct slice packed, struct message **block)
+{
+    struct text why = {0};
+    uint64_t number;
+    if (key.len != 8 || !record_u64(key, 0, &number) || codec_unpack(packed, block, &why))
+        return ERR_CORRUPT;
+    if ((*block)->type == MESSAGE_IMAGE_KEY_BLOCK && (*block)->as.image_key_block.number == number)
+        return OK;
+    message_drop(block);
+    return ERR_CORRUPT;
 }
 
 void key_window_each(const struct key_window *window, size_t first_block,

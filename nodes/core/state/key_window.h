@@ -46,6 +46,13 @@ bool key_window_add(struct key_window *window, uint64_t hash);
 int key_window_begin(struct key_window *window, uint64_t next, uint64_t sealed);
 int key_window_load(struct key_window *window, const struct message *message, struct slice packed);
 
+/* Adds hashes as they are packed, 64-bit little-endian. ERR_MALFORMED when they are cut. */
+int key_window_add_packed(struct key_window *window, struct slice hashes);
+
+/* A block from its record, under its number. ERR_CORRUPT when it is none, or another one. Caller
+ * drops. */
+int key_window_unpack(struct slice key, struct slice packed, struct message **block);
+
 /* The open block as it would be sealed now, except that it keeps its order (caller drops). */
 struct blob *key_window_pack_open(const struct key_window *window);
 

@@ -7,8 +7,6 @@
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
 #include "shared/base/session_key.h"
-#include "shared/base/text.h"
-#include "shared/wire/codec.h"
 
 /* --- sessions --- */
 
@@ -155,15 +153,12 @@ void keys_forget_blocks(struct state *state)
 
 int keys_restore_block(struct state *state, struct slice key, struct slice packed)
 {
-    struct message *message;
-    struct text why = {0};
-    uint64_t number;
-    if (key.len != 8 || !record_u64(key, 0, &number) || codec_unpack(packed, &message, &why))
+    struct message *block;
+    if (key_window_unpack(key, packed, &block))
         return ERR_CORRUPT;
-    int error = message->type != MESSAGE_IMAGE_KEY_BLOCK ||
-                message->as.image_key_block.number != number ||
-                key_window_load(&state->keys.window, message, packed);
-    message_drop(&message);
+    uint64_t number = block->as.image_key_block.number;
+    int error = key_window_load(&state->keys.window, block, packed);
+    message_drop(&block);
     if (!state->keys_stored_next)
         state->keys_stored_first = number;
     state->keys_stored_next = number + 1;
@@ -171,15 +166,6 @@ int keys_restore_block(struct state *state, struct slice key, struct slice packe
 }
 
 /* --- loading --- */
-
-static int load_hashes(struct keys *keys, struct slice hashes)
-{
-    if (hashes.len % 8)
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < hashes.len; i += 8)
-        key_window_add(&keys->window, bytes_get_le64(hashes.at + i));
-    return OK;
-}
 
 static int load_sessions(struct keys *keys, struct slice sessions)
 {
@@ -198,7 +184,7 @@ int keys_load_part(struct keys *keys, const struct message *message, struct slic
     case MESSAGE_IMAGE_KEY_BLOCK:
         return key_window_load(&keys->window, message, packed);
     case MESSAGE_IMAGE_FORGOTTEN:
-        return load_hashes(keys, message->as.image_forgotten.keys);
+        return key_window_add_packed(&keys->window, message->as.image_forgotten.keys);
     case MESSAGE_IMAGE_SESSIONS:
         return load_sessions(keys, message->as.image_sessions.sessions);
     default:
