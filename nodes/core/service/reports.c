@@ -13,30 +13,10 @@ void report_job(const struct service *service, struct message *message, const st
                 struct wire_job_row *row)
 {
     struct job_status status = schedule_status(service->schedule, job);
-    struct text spec = {0};
-    plan_spec(&job->plan, &spec);
-    *row = (struct wire_job_row){
-        .job = job->id,
-        .key = message_text(message, job->key),
-        .kind = message_text(message, job->plan.kind->name),
-        .spec = message_text(message, spec.at),
-        .state = message_text(message, status.state),
-        .submitted_ms = job->submitted_ms,
-        .finished_ms = job->finished_ms,
-        .done = status.done,
-        .total = job->plan.total,
-        .executed = status.executed,
-        .error = message_text(message, job->reason),
-    };
-    if (job->state != JOB_DONE)
-        return;
-    row->digits = job->digits;
-    row->converter = job->converter;
-    row->sha256 = message_copy(message, (struct slice){job->sha256, HASH_BYTES});
-    row->head = message_text(message, job->head);
-    row->tail = message_text(message, job->tail);
-    if (job->text)
-        row->text = message_copy(message, (struct slice){job->text->at, job->text->len});
+    job_write_row(message, job, row);
+    row->state = message_text(message, status.state);
+    row->done = status.done;
+    row->executed = status.executed;
 }
 
 void report_jobs(const struct service *service, struct message *message, job_id_t after,

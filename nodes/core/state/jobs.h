@@ -130,6 +130,9 @@ bool jobs_forget_snap(struct jobs *jobs, size_t kept, struct snap_key *out);
 int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part);
 int jobs_load_ops(struct jobs *jobs, const struct message *part);
 
+/* Fills the row of a job as its entries have made it, for a checkpoint or a client. */
+void job_write_row(struct message *message, const struct job *job, struct wire_job_row *row);
+
 /* Fills a record of what out->node has executed. `executors`: by node; may be NULL. */
 void job_write_executed(const struct executor *executors, struct wire_tally *out);
 

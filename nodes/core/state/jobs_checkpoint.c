@@ -54,7 +54,7 @@ static void write_trace(struct message *message, const struct job *job)
     message->as.image_job.trace = (struct slice){bytes, 4 * job->plan.total};
 }
 
-static void write_job(struct message *message, const struct job *job, struct wire_job_row *row)
+void job_write_row(struct message *message, const struct job *job, struct wire_job_row *row)
 {
     struct text spec = {0};
     plan_spec(&job->plan, &spec);
@@ -89,7 +89,7 @@ void job_save(struct checkpoint_sink *sink, const struct state *state, const str
     struct wire_image_job *row = &message->as.image_job;
     row->jobs.n = 1;
     row->jobs.at = message_room(message, 1, sizeof *row->jobs.at);
-    write_job(message, job, &row->jobs.at[0]);
+    job_write_row(message, job, &row->jobs.at[0]);
     if (MUTANT(image_loses_keys))
         row->jobs.at[0].key = message_text(message, job_id_text(job->id, (char[JOB_TEXT_MAX]){0}));
     row->level = job->level;
