@@ -39,11 +39,7 @@
     U64(REQ, time_ms, U64_ANY, "when")                                           \
     U64(REQ, digits, U64_ANY, "length of the decimal text")                      \
     BIN(REQ, sha256, HASH_BYTES, "of the decimal text")                          \
-    STR(OPT, text, TEXT_INLINE_DIGITS,                                           \
-        "the text, up to 1000 digits; a longer one is a value on disk")          \
-    STR(OPT, head, TEXT_EDGE_DIGITS, "else its first digits")                    \
-    STR(OPT, tail, TEXT_EDGE_DIGITS, "and its last")                             \
-    U64(OPT, converter, NODES_MAX, "the node that converted it")
+    TEXT_FIELDS(U64, STR)
 
 #define ENTRY_PROGRESS_SET_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, index, U64_ANY, "the node whose state is set")  \

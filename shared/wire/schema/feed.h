@@ -5,11 +5,7 @@
 #include "shared/wire/schema/fields.h"
 
 #define HEARTBEAT_FIELDS(U64, BOOL, STR, BIN, LIST)                                       \
-    U64(REQ, node, NODES_MAX, "who")                                                      \
-    U64(REQ, incarnation, U64_ANY, "its incarnation")                                     \
-    U64(REQ, seq, U64_ANY, "counts what this incarnation published")                      \
-    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC, for people")                 \
-    U64(REQ, term, TERM_MAX, "its term")                                                  \
+    PUBLISHED_FIELDS(U64)                                                                 \
     STR(REQ, role, 16, "coordinator, worker or candidate")                                \
     U64(REQ, coordinator, NODES_MAX, "whom it follows; 0: nobody")                        \
     BOOL(OPT, serving, "it is a coordinator that accepts requests")                       \
@@ -21,9 +17,7 @@
     U64(OPT, delay_us, U64_ANY, "simulated time that it adds to every operation")         \
     U64(OPT, held_bytes, U64_ANY, "bytes of the values held in memory")                   \
     BOOL(OPT, pressed, "these are more than its --memory-limit: it should get no work")   \
-    U64(REQ, held, U64_ANY, "values held in memory")                                      \
-    U64(REQ, applied, U64_ANY, "last log entry applied")                                  \
-    U64(REQ, rejected, U64_ANY, "malformed or foreign messages dropped")                  \
+    COUNT_FIELDS(U64, REQ)                                                                \
     U64(OPT, jobs, U64_ANY, "unfinished jobs, when it is the coordinator")                \
     HEALTH_FIELDS(U64, BOOL, STR)                                                         \
     U64(OPT, fetched, U64_ANY, "bytes of values that came while log entries waited")      \
@@ -35,11 +29,7 @@
     STR(REQ, version, 32, "of its program")
 
 #define EVENT_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
-    U64(REQ, node, NODES_MAX, "who publishes")                                             \
-    U64(REQ, incarnation, U64_ANY, "its incarnation")                                      \
-    U64(REQ, seq, U64_ANY, "counts what this incarnation published")                       \
-    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC, for people")                  \
-    U64(REQ, term, TERM_MAX, "its term")                                                   \
+    PUBLISHED_FIELDS(U64)                                                                  \
     STR(REQ, event, 32,                                                                    \
         "node_started, elected, stepped_down, node_up, node_suspected, job_accepted, ...") \
     U64(OPT, subject, NODES_MAX, "the node that it is about")                              \

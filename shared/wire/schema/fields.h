@@ -36,6 +36,27 @@
     STR(OPT, turn_in, 16, "what most of that turn was in")                              \
     U64(OPT, turn_own_us, U64_ANY, "the longest, without what it waited for a processor")
 
+/* What a node counts, in its heartbeats (where all are required) and in the rows of status. */
+#define COUNT_FIELDS(U64, need)                           \
+    U64(need, held, U64_ANY, "values held in memory")     \
+    U64(need, applied, U64_ANY, "last log entry applied") \
+    U64(need, rejected, U64_ANY, "malformed or foreign messages dropped")
+
+/* How all that a node publishes begins. */
+#define PUBLISHED_FIELDS(U64)                                             \
+    U64(REQ, node, NODES_MAX, "who publishes")                            \
+    U64(REQ, incarnation, U64_ANY, "its incarnation")                     \
+    U64(REQ, seq, U64_ANY, "counts what this incarnation published")      \
+    U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC, for people") \
+    U64(REQ, term, TERM_MAX, "its term")
+
+/* The text of a result, or its ends. */
+#define TEXT_FIELDS(U64, STR)                                                 \
+    STR(OPT, text, TEXT_INLINE_DIGITS, "the decimal text, up to 1000 digits") \
+    STR(OPT, head, TEXT_EDGE_DIGITS, "its first digits, when it is longer")   \
+    STR(OPT, tail, TEXT_EDGE_DIGITS, "its last digits, when it is longer")    \
+    U64(OPT, converter, NODES_MAX, "the node that converted the result to text")
+
 /* Names a snapshot. */
 #define SNAPSHOT_ID_FIELDS(U64)                              \
     U64(REQ, initiator, NODES_MAX, "who takes the snapshot") \

@@ -26,10 +26,7 @@
     U64(OPT, executed, U64_ANY, "operations executed for it in all, repetitions included") \
     U64(OPT, digits, U64_ANY, "length of the result as decimal text")                      \
     BIN(OPT, sha256, HASH_BYTES, "of the decimal text")                                    \
-    STR(OPT, text, TEXT_INLINE_DIGITS, "the decimal text, up to 1000 digits")              \
-    STR(OPT, head, TEXT_EDGE_DIGITS, "its first digits, when it is longer")                \
-    STR(OPT, tail, TEXT_EDGE_DIGITS, "its last digits, when it is longer")                 \
-    U64(OPT, converter, NODES_MAX, "the node that converted the result to text")           \
+    TEXT_FIELDS(U64, STR)                                                                  \
     STR(OPT, error, JOB_REASON_MAX, "why it failed")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \

@@ -22,9 +22,7 @@
     U64(OPT, operations, U64_ANY, "operations whose results the coordinator accepted from it")  \
     U64(OPT, conversions, U64_ANY, "conversions to text accepted from it")                      \
     U64(OPT, assigned, U64_ANY, "operations assigned to it now")                                \
-    U64(OPT, held, U64_ANY, "values that it holds in memory")                                   \
-    U64(OPT, applied, U64_ANY, "index of the last log entry that it applied")                   \
-    U64(OPT, rejected, U64_ANY, "malformed or foreign messages that it dropped")                \
+    COUNT_FIELDS(U64, OPT)                                                                      \
     HEALTH_FIELDS(U64, BOOL, STR)                                                               \
     U64(OPT, behind_ms, U64_ANY,                                                                \
         "for so long it has not reached what was committed by then; 0: it is level")            \
