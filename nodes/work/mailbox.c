@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,10 @@
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
+
+#ifdef CONCLAVE_MUTANTS
+#include <pthread.h>
+#endif
 
 /* A stack that writers push to and the reader takes whole (Treiber 1986). No mail is ever taken
  * alone, so an address that comes again (the ABA problem) does no harm. */
@@ -61,13 +64,33 @@ static void ring(int fd)
     while (written < 0 && errno == EINTR); /* it cannot be full: each reading sets it to 0 */
 }
 
-/* What this file had once: a writer that is stopped while it rings has the lock. */
+#ifdef CONCLAVE_MUTANTS
+/* A known bug: a writer that is stopped while it rings holds a lock that the reader needs. */
 static pthread_mutex_t planted = PTHREAD_MUTEX_INITIALIZER;
 
-void mailbox_put(struct mailbox *box, struct mail *mail)
+static void lock_planted(void)
 {
     if (MUTANT(mailbox_locked))
         pthread_mutex_lock(&planted);
+}
+
+static void unlock_planted(void)
+{
+    if (MUTANT(mailbox_locked))
+        pthread_mutex_unlock(&planted);
+}
+#else
+static void lock_planted(void)
+{
+}
+static void unlock_planted(void)
+{
+}
+#endif
+
+void mailbox_put(struct mailbox *box, struct mail *mail)
+{
+    lock_planted();
     struct mail *top = atomic_load_explicit(&box->top, memory_order_relaxed);
     do
         mail->next = top;
@@ -76,18 +99,15 @@ void mailbox_put(struct mailbox *box, struct mail *mail)
     /* A writer that is stopped here, or before, holds nothing that the reader needs. */
     if (!top)
         ring(box->fd);
-    if (MUTANT(mailbox_locked))
-        pthread_mutex_unlock(&planted);
+    unlock_planted();
 }
 
 struct mail *mailbox_take(struct mailbox *box)
 {
     /* In this order: what comes between the two is taken now, and its bell rings for nothing. */
     uint64_t count;
-    if (MUTANT(mailbox_locked)) {
-        pthread_mutex_lock(&planted);
-        pthread_mutex_unlock(&planted);
-    }
+    lock_planted();
+    unlock_planted();
     ssize_t got = read(box->fd, &count, sizeof count);
     (void)got; /* nothing rang: there may be mail all the same, whose writer has not got so far */
     struct mail *newest = atomic_exchange_explicit(&box->top, NULL, memory_order_acquire);
