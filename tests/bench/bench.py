@@ -24,6 +24,7 @@ import harness  # noqa: E402  (it lies beside the cluster tests)
 
 VARIANTS = ("fsync", "os", "off")
 LONE_SUBMITS = 100
+AGAIN = 0.01  # seconds after a refusal that passes
 TINY = "10"  # of the many jobs: four operations and a conversion
 
 
@@ -34,6 +35,7 @@ class Submitter(threading.Thread):
         super().__init__()
         self.address, self.left, self.window = address, jobs, window
         self.asked, self.open, self.done, self.failed = 0, {}, 0, None
+        self.again = []  # refused for the moment: when to ask again, and what
 
     def ask(self, dealer, body):
         self.asked += 1
@@ -52,8 +54,7 @@ class Submitter(threading.Thread):
             return  # answered before: it was asked twice
         if answer["type"] == "error" and answer["code"] in ("busy", "unavailable",
                                                             "not_coordinator"):
-            time.sleep(0.01)
-            self.ask(dealer, request)
+            self.again.append((time.monotonic() + AGAIN, request))
             return
         row = answer["jobs"][0]
         if row["state"] in ("queued", "running"):
@@ -74,8 +75,12 @@ class Submitter(threading.Thread):
             for _ in range(min(self.window, self.left)):
                 self.submit(dealer)
             while self.done < wanted:
-                if dealer.poll(1000):
+                left = self.again[0][0] - time.monotonic() if self.again else 1
+                if dealer.poll(max(0, 1000 * left)):
                     self.take(dealer, msgpack.unpackb(dealer.recv_multipart()[0]))
+                    continue
+                if self.again:
+                    self.ask(dealer, self.again.pop(0)[1])
                     continue
                 for body in self.open.values():  # lost with a coordinator
                     dealer.send(msgpack.packb(body))

@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -75,14 +76,24 @@ def stop_the_world(asker, load, nodes, money):
     return 1000 * (time.monotonic() - began)
 
 
+def ends_before(process, moment):
+    """Waits until the process ends, true, or the moment has come."""
+    try:
+        process.wait(max(0, moment - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 def disturb(variant, asker, load, options, taken, money):
     """Takes snapshots as the variant says while the load runs."""
     began, number = time.monotonic(), 0
     due, end = began + 0.5, began + options.seconds - 1  # the load must not end meanwhile
     while variant != "none" and time.monotonic() < end:
-        if variant != "one after another" and time.monotonic() < due:
-            time.sleep(0.01)
-            continue
+        if variant != "one after another":
+            assert not ends_before(load, min(due, end)), "the load ended early"
+            if due > end:
+                break
         number += 1
         due += 1
         if variant == "stop the world":

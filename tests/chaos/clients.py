@@ -23,8 +23,9 @@ class Ended(Exception):
 class Conversation:
     """One client's socket to the brokers; asks until there is an answer that settles the question."""
 
-    def __init__(self, cluster, running):
-        self.running, self.number = running, 0
+    def __init__(self, cluster, over=None):
+        """`over`: an event; once it is set, nothing more is asked."""
+        self.over, self.number = over or threading.Event(), 0
         self.dealer = zmq.Context.instance().socket(zmq.DEALER)
         self.dealer.setsockopt(zmq.LINGER, 0)
         self.dealer.setsockopt(zmq.RECONNECT_IVL, 50)
@@ -49,31 +50,31 @@ class Conversation:
 
     def ask(self, **body):
         """The answer that settles it: a result, or a refusal that does not pass."""
-        while self.running():
+        while not self.over.is_set():
             answer = self.ask_once(body)
             if answer and answer.get("code") not in PASSING:
                 return answer
             if answer:
-                time.sleep(PAUSE)
+                self.over.wait(PAUSE)
         raise Ended
 
 
 class Client(threading.Thread):
     """Runs work() again and again while the trouble lasts. What goes wrong is kept in `errors`."""
+    pace = 0.001          # seconds between two pieces of work: whoever needs the gate has its turn
 
     def __init__(self, cluster, seed):
         super().__init__(daemon=True)
         self.cluster, self.random = cluster, random.Random(seed)
-        self.on, self.errors, self.settled = True, [], 0
+        self.over, self.errors, self.settled = threading.Event(), [], 0
         self.gate = threading.Lock()  # held by whoever needs this client to stand still
 
     def run(self):
-        self.talk = Conversation(self.cluster, lambda: self.on)
+        self.talk = Conversation(self.cluster, self.over)
         try:
-            while self.on:
+            while not self.over.wait(self.pace):
                 with self.gate:
                     self.work()
-                time.sleep(0.001)
         except Ended:
             pass
         except Exception as error:  # pylint: disable=broad-except
@@ -81,7 +82,7 @@ class Client(threading.Thread):
         self.talk.close()
 
     def end(self):
-        self.on = False
+        self.over.set()
         self.join(10)
 
 
@@ -110,6 +111,7 @@ class Submitter(Client):
 
 class Snapper(Client):
     """Takes snaps of the progress and asks for each of them twice."""
+    pace = 0.1
 
     def __init__(self, cluster, seed):
         super().__init__(cluster, seed)
@@ -122,13 +124,13 @@ class Snapper(Client):
             if answer["type"] != "progress" or answer["snapshot"] != self.taken.setdefault(key, answer["snapshot"]):
                 raise AssertionError(f"snap {self.taken.get(key)} with the same key: {answer}")
         self.settled += 1
-        time.sleep(0.1)
 
 
 class Setter(Client):
     """Sets the progress of the nodes, higher each time, and knows what was acknowledged last. Jobs add to it: the steps
     are so large that a step is told from what jobs add."""
     STEP = 10 ** 9
+    pace = 0.01
 
     def __init__(self, cluster, seed):
         super().__init__(cluster, seed)
@@ -142,7 +144,6 @@ class Setter(Client):
             raise AssertionError(f"progress_set was answered by {answer}")
         self.told[index] = state
         self.settled += 1
-        time.sleep(0.01)
 
 
 class Teller(Client):
@@ -158,7 +159,7 @@ class Teller(Client):
 
     def deposit(self, node, amount=1000000):
         """Only while the teller is not at work: called before it starts, or with its gate held."""
-        talk = Conversation(self.cluster, lambda: True)
+        talk = Conversation(self.cluster)
         for account in ACCOUNTS:
             answer = talk.ask(type="bank_deposit", node=node, key=self.key(), account=account, amount=amount)
             if answer["type"] != "bank_account":

@@ -11,6 +11,7 @@ waited for a processor: six nodes and their clients want more processors than a 
 import argparse
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +21,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
 import harness           # noqa: E402
 
 FILLING = 4000           # finished small jobs, so that a checkpoint has something to pack
+LOOK = 0.5               # seconds between two looks at the status
+
+
+def ended(process, within):
+    """Waits until the process ends, true, or so many seconds have passed."""
+    try:
+        process.wait(within)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def long_turns(cluster):
@@ -41,13 +52,12 @@ def run(directory, arguments):
         bank = cluster.start_conclave("bank", "load", "--rate", "0", "--seconds", "3600")
         job = cluster.start_conclave("submit", "factorial", str(arguments.job), "--output", str(cluster.dir / "digits"))
         more = cluster.start_conclave("submit", "--file", str(jobs))
-        while job.poll() is None and time.monotonic() < began + 600:
+        while not ended(job, LOOK) and time.monotonic() < began + 600:
             status = cluster.status()
             for row in status["nodes"] if status else []:
                 own = max(row["longest_turn_own_us"], worst.get(row["id"], (0, 0, ""))[0])
                 turn = (row["longest_turn_us"], row["longest_turn_in"])
                 worst[row["id"]] = own, *max(turn, worst.get(row["id"], (0, 0, ""))[1:])
-            time.sleep(0.5)
         for client in (bank, more):
             client.terminate()
         last = cluster.wait_served(20)

@@ -63,7 +63,7 @@ def level(cluster):
 
 
 def check_jobs(cluster, submitters, verdict):
-    digits, talk = Digits(), Conversation(cluster, lambda: True)
+    digits, talk = Digits(), Conversation(cluster)
     for job, key, n in itertools.chain(*(s.accepted for s in submitters)):
         answer = talk.ask(type="submit", key=key, kind="factorial", spec=str(n))
         row = answer["jobs"][0] if answer["type"] == "job" else {}
@@ -75,7 +75,7 @@ def check_jobs(cluster, submitters, verdict):
 
 def check_snaps(cluster, snapper, verdict):
     verdict.check(len(set(snapper.taken.values())) == len(snapper.taken), "two keys have the same snap")
-    talk = Conversation(cluster, lambda: True)
+    talk = Conversation(cluster)
     for key, snapshot in list(snapper.taken.items())[-100:]:
         answer = talk.ask(type="progress_snap", key=key)
         verdict.check(answer.get("snapshot") == snapshot, f"snap {snapshot}: its key now gives {answer}")

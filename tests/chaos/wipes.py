@@ -84,7 +84,7 @@ def wipe(cluster, order, nemesis, load):
 
 
 def check_progress(cluster, setter, verdict):
-    talk = Conversation(cluster, lambda: True)
+    talk = Conversation(cluster)
     for index, state in setter.told.items():
         answer = talk.ask(type="progress_get", index=index)
         verdict.check(state <= answer.get("state", 0) < state + setter.STEP,
