@@ -63,7 +63,8 @@ static void reject(struct broker *broker, const char *where, const char *why)
     if (broker->rejected_logged_us && now - broker->rejected_logged_us < REJECTED_LOG_US)
         return;
     log_write(LOG_WARN,
-              "%s: dropped what is no message for it (%" PRIu64 " since the last such line): %s",
+              "%s: dropped a message that is malformed or does not belong there (%" PRIu64
+              " since the last such line): %s",
               where, broker->rejected - broker->rejected_logged, why);
     broker->rejected_logged = broker->rejected;
     broker->rejected_logged_us = now;
@@ -163,7 +164,7 @@ static void forward(struct broker *broker, node_id_t node, uint64_t request)
     /* The parts behind the client's routing id move to the socket; the routing id stays with us. */
     if (gauge_bytes(link->gauge) > LINK_WAITING_BYTES ||
         pass_on(link->socket, envelope, 2, &broker->parts, 1, link->gauge)) {
-        refuse(broker, client, request, "unavailable", "busy: the way to the node is full");
+        refuse(broker, client, request, "unavailable", "busy: the queue to the node is full");
         return;
     }
     broker->forwarded++;
@@ -183,7 +184,7 @@ static void take_request(struct broker *broker)
     }
     int error = bus_decode(&broker->parts, 1, &message, &why);
     if (!error && message_kind(message->type)->place != PLACE_REQUEST) {
-        text_add(&why, "%s is no request", message_name(message->type));
+        text_add(&why, "%s is not a request", message_name(message->type));
         error = ERR_MALFORMED;
     }
     if (error) {
@@ -309,7 +310,7 @@ static void link_open(struct broker *broker, node_id_t node)
         (struct link){.socket = bus_socket(broker->context, ZMQ_DEALER), .gauge = gauge_new(NULL)};
     const char *host = broker->config->peers[node];
     if (bus_connect(link->socket, host, node_port(broker, node, PLANE_CONTROL)))
-        log_write(LOG_ERROR, "node %" PRIu32 " at '%s': no address that can be connected to", node,
+        log_write(LOG_ERROR, "node %" PRIu32 " at '%s': cannot connect to this address", node,
                   host);
 }
 
@@ -321,7 +322,7 @@ static void mend_links(struct broker *broker)
         if (!link->asked_us || now - link->asked_us < MUTE_US ||
             !tracker_alive(&broker->tracker, id, now))
             continue;
-        log_write(LOG_WARN, "node %" PRIu32 " lives but answers nothing: connecting again", id);
+        log_write(LOG_WARN, "node %" PRIu32 " is alive but does not answer: connecting again", id);
         link_open(broker, id);
     }
 }

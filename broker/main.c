@@ -109,7 +109,7 @@ static int configure(struct broker_config *config, char *peers)
         config->peers[id] = "127.0.0.1";
     uint32_t hosts = peers ? split_peers(peers, config->peers) : config->n_nodes;
     if (hosts != config->n_nodes)
-        return refuse("--peers must name one host a node: %" PRIu64 " hosts with commas between",
+        return refuse("--peers must name one host per node: %" PRIu64 " hosts with commas between",
                       options.nodes);
     return EXIT_OK;
 }

@@ -127,12 +127,12 @@ static void add_unfounded(const struct tracker *tracker, uint64_t now_us, struct
     for (node_id_t id = 1; id <= tracker->n_voters; id++)
         if (!tracker_alive(tracker, id, now_us))
             text_add(out, "%snode %u %s", missing++ ? ", " : "", (unsigned)id,
-                     tracker->nodes[id].heard ? "is not alive" : "has never been heard");
+                     tracker->nodes[id].heard ? "is not alive" : "has not been heard from yet");
     if (missing)
         text_add(out, "; if the cluster is new, `conclave init` founds without %s",
                  missing == 1 ? "it" : "them");
     else
-        text_add(out, "all voters are there; it will be in a moment");
+        text_add(out, "all voters are there; it will be founded in a moment");
 }
 
 void tracker_reason(const struct tracker *tracker, uint64_t now_us, struct text *out)

@@ -133,7 +133,7 @@ void cli_print_json(const struct cli *cli, json_t *value)
     size_t flags = JSON_ENCODE_ANY | (indent ? JSON_INDENT(2) : 0);
     char *text = json_dumps(value, flags);
     if (!text)
-        panic("a JSON value that cannot be printed");
+        panic("a JSON value cannot be printed");
     puts(text);
     free(text);
     json_decref(value);
@@ -146,7 +146,7 @@ int cli_job_id(int n_words, char **words, job_id_t *out)
         return cli_fail(EXIT_USAGE,
                         "one job id is needed, such as 3-17; `conclave job list` shows them");
     if (parse_job_id(slice_of(words[0]), out) || !*out)
-        return cli_fail(EXIT_USAGE, "'%s' is no job id; it looks like 3-17",
+        return cli_fail(EXIT_USAGE, "'%s' is not a job id, which looks like 3-17",
                         text_escape(room, sizeof room, slice_of(words[0])));
     return EXIT_OK;
 }
@@ -158,7 +158,7 @@ int cli_key(const char *given, char at[JOB_KEY_TEXT_MAX])
     else if (jobspec_key_is_valid(given))
         text_format(at, JOB_KEY_TEXT_MAX, "%s", given);
     else
-        return cli_fail(EXIT_USAGE, "--key takes 1 to %d printable characters without blanks",
+        return cli_fail(EXIT_USAGE, "--key takes 1 to %d printable characters without spaces",
                         JOB_KEY_MAX);
     return EXIT_OK;
 }
@@ -168,6 +168,6 @@ int cli_no_words(int n_words, char **words)
     char room[TEXT_MAX / 4];
     if (!n_words)
         return EXIT_OK;
-    return cli_fail(EXIT_USAGE, "'%s' is one argument too many",
+    return cli_fail(EXIT_USAGE, "unexpected argument '%s'",
                     text_escape(room, sizeof room, slice_of(words[0])));
 }

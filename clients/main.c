@@ -23,7 +23,7 @@ const struct option_spec cli_options[] = {
     {"broker", OPTION_STRING, &options.broker, 0, 0, "ADDRESS",
      "the broker, or several with commas (default tcp://127.0.0.1:7000)"},
     {"timeout", OPTION_DURATION, &options.timeout_us, MS_US, 30 * 24 * 3600 * SECOND_US, "TIME",
-     "give up after that long, with exit code 4 (default 10m; monitor: never)"},
+     "give up after this long, with exit code 4 (default 10m; monitor: never)"},
     {"json", OPTION_FLAG, &options.json, 0, 0, NULL, "results as JSON"},
     {"help", OPTION_FLAG, &options.help, 0, 0, NULL, "show the command's help"},
     {"version", OPTION_FLAG, &options.version, 0, 0, NULL, "show the version"},

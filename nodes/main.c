@@ -95,7 +95,7 @@ static int check(const struct settings *is, char why[TEXT_MAX])
             "--cluster '%s' is not allowed; it takes 1 to %d letters, digits, '-', '_' and '.'",
             text_escape(shown, sizeof shown, slice_of(is->cluster)), JOB_KIND_MAX);
     else if (!is_name(is->bind, strlen(is->bind), HOST_MAX, "-_.*"))
-        text_format(why, TEXT_MAX, "--bind '%s' is no address of this machine",
+        text_format(why, TEXT_MAX, "--bind '%s' is not an address of this machine",
                     text_escape(shown, sizeof shown, slice_of(is->bind)));
     else if (is->election_timeout_us < 2 * is->heartbeat_us)
         text_format(why, TEXT_MAX, "--election-timeout must be at least twice --heartbeat");
@@ -113,7 +113,7 @@ static int read_fail_on(struct settings *is, char why[TEXT_MAX])
     if (text.at[0] == 'R' &&
         !parse_u64((struct slice){text.at + 1, text.len - 1}, UINT64_MAX, &is->failure.on))
         return OK;
-    text_format(why, TEXT_MAX, "--fail-on '%s' is no operation; it takes R and a number",
+    text_format(why, TEXT_MAX, "--fail-on '%s' is not an operation; write R and its number",
                 text_escape(shown, sizeof shown, text));
     return ERR_MALFORMED;
 }
@@ -139,7 +139,7 @@ static int split_hosts(char *list, uint64_t n, const char **hosts, char why[TEXT
         char *comma = strchr(at, ','), shown[HOST_SHOWN_MAX];
         size_t len = comma ? (size_t)(comma - at) : strlen(at);
         if (!is_name(at, len, HOST_MAX, "-_.")) {
-            text_format(why, TEXT_MAX, "--peers: '%s' is no host name",
+            text_format(why, TEXT_MAX, "--peers: '%s' is not a host name",
                         text_escape(shown, sizeof shown, (struct slice){(uint8_t *)at, len}));
             return ERR_MALFORMED;
         }
@@ -304,11 +304,11 @@ static struct settings given = {.port = PORT_DEFAULT,
                                 .log_level = LOG_INFO};
 
 static const struct option_spec specs[] = {
-    {"id", OPTION_U64, &given.id, 1, NODES_MAX, "N", "which node this is, from 1"},
+    {"id", OPTION_U64, &given.id, 1, NODES_MAX, "N", "the id of this node, from 1"},
     {"dir", OPTION_STRING, &given.dir, 0, 0, "DIR",
-     "its data directory; made when it is not there"},
+     "its data directory; it is made when it does not exist"},
     {"restore", OPTION_STRING, &given.restore, 0, 0, "FILE",
-     "begin with this share of a snapshot, when DIR is new (see conclave snapshot restore)"},
+     "start with this share of a snapshot, when DIR is new (see conclave snapshot restore)"},
     {"nodes", OPTION_U64, &given.nodes, 1, NODES_MAX, "N",
      "nodes of the cluster (6, or what DIR says)"},
     {"port", OPTION_U64, &given.port, 1, PORT_LIMIT - 1, "PORT", "port of the cluster (7000)"},
@@ -323,21 +323,21 @@ static const struct option_spec specs[] = {
     {"election-timeout", OPTION_DURATION, &given.election_timeout_us, 10 * MS_US, DURATION_MAX_US,
      "TIME", "silence after which a coordinator is replaced (500ms)"},
     {"delay", OPTION_DURATION, &given.delay_us, 0, DURATION_MAX_US, "TIME",
-     "hold each result back by this long (0ms)"},
+     "hold back each result for this long (0ms)"},
     {"checkpoint-interval", OPTION_DURATION, &given.checkpoint_us, MS_US, DURATION_MAX_US, "TIME",
      "replicate finished operations this often (100ms)"},
     {"checkpoint-bytes", OPTION_SIZE, &given.checkpoint_bytes, 1, 1024 * MIB_BYTES, "SIZE",
      "or whenever their values are this large (4MiB)"},
     {"compact-entries", OPTION_U64, &given.compact_entries, COMPACT_ENTRIES_MIN,
-     COMPACT_ENTRIES_MAX, "N", "write a checkpoint every so many log entries (8192)"},
+     COMPACT_ENTRIES_MAX, "N", "write a checkpoint after this many log entries (8192)"},
     {"snapshot-timeout", OPTION_DURATION, &given.snapshot_timeout_us, 10 * MS_US, DURATION_MAX_US,
-     "TIME", "who is silent for so long is missing in a snapshot (2s)"},
+     "TIME", "a node silent for this long is missing in a snapshot (2s)"},
     {"snapshot-every", OPTION_DURATION, &given.snapshot_every_us, 0, DURATION_MAX_US, "TIME",
-     "the coordinator takes a snapshot so often; 0: never (0)"},
+     "the coordinator takes a snapshot this often; 0: never (0)"},
     {"snapshot-memory", OPTION_SIZE, &given.snapshot_memory_bytes, 1, 1024 * 1024 * MIB_BYTES,
      "SIZE", "of all snapshots under way; beyond, they are refused or partial (1GiB)"},
     {"snapshot-keep", OPTION_U64, &given.snapshot_keep, 1, SNAPSHOTS_KEPT_MAX, "N",
-     "and keeps so many of these (5)"},
+     "and every node keeps this many of them (5)"},
     {"durability", OPTION_STRING, &given.durability, 0, 0, "fsync|os|off",
      "os: a power cut may undo votes; off: keep no log, to measure (fsync)"},
     {"max-result", OPTION_SIZE, &given.max_result_bytes, 1, 1024 * MIB_BYTES, "SIZE",
@@ -347,15 +347,16 @@ static const struct option_spec specs[] = {
     {"fail-exit", OPTION_CHANCE, &given.failure.exit_ppm, 0, 0, "P",
      "fail on purpose: exit with this probability, a worker with each batch of operations, a "
      "coordinator with each batch of log entries (0)"},
-    {"fail-stall", OPTION_CHANCE, &given.failure.stall_ppm, 0, 0, "P", "likewise: stand still (0)"},
+    {"fail-stall", OPTION_CHANCE, &given.failure.stall_ppm, 0, 0, "P", "likewise: stall (0)"},
     {"stall", OPTION_DURATION, &given.failure.stall_us, MS_US, DURATION_MAX_US, "TIME",
      "for this long (3s)"},
     {"fail-seed", OPTION_U64, &given.failure.seed, 0, UINT64_MAX, "N",
-     "what these depend on, beside the node's id and boot count (0: random; it is logged)"},
+     "seed of these, with the node's id and boot count (0: random; it is logged)"},
     {"fail-on", OPTION_STRING, &given.fail_on, 0, 0, "R17",
      "for tests: kill this process whenever it executes the operation of that number"},
     {"start-jitter", OPTION_DURATION, &given.start_jitter_us, 0, 60 * SECOND_US, "TIME",
-     "wait up to this long before starting, so that what fell together does not rise together "
+     "wait up to this long before starting, so that nodes that failed together do not start "
+     "together "
      "(0ms)"},
     {"log-level", OPTION_LEVEL, &given.log_level, 0, 0, "LEVEL",
      "error, warn, info or debug (info)"},
@@ -396,7 +397,7 @@ int main(int argc, char **argv)
     if (given.help || given.version)
         return EXIT_OK;
     if (n_words)
-        return usage_error("it takes options only; --help lists them");
+        return usage_error("it takes only options; --help lists them");
     heap_init();
     return start(&given);
 }

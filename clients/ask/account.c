@@ -21,10 +21,11 @@ int account_parse(const char *word, struct account *out, char *why)
     const char *at = strchr(word, '@');
     struct slice name = {(const uint8_t *)word, at ? (size_t)(at - word) : 0};
     if (!at || !account_name_is_valid(name)) {
-        text_format(why, TEXT_MAX,
-                    "'%s' is no account; it looks like alice@1: a name of A-Z a-z 0-9 _ . - and "
-                    "its node",
-                    text_escape(shown, sizeof shown, slice_of(word)));
+        text_format(
+            why, TEXT_MAX,
+            "'%s' is not an account, which looks like alice@1: a name of A-Z a-z 0-9 _ . - and "
+            "its node",
+            text_escape(shown, sizeof shown, slice_of(word)));
         return ERR_MALFORMED;
     }
     if (parse_u64(slice_of(at + 1), NODES_MAX, &out->node) || !out->node) {

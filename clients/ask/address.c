@@ -45,7 +45,7 @@ int addresses_parse(const char *list, struct addresses *out, char *why)
         }
         if (parse_one(word, &out->at[out->n])) {
             text_format(why, TEXT_MAX,
-                        "--broker: '%s' is no address; it looks like tcp://127.0.0.1:7000",
+                        "--broker: '%s' is not an address, which looks like tcp://127.0.0.1:7000",
                         text_escape(shown, sizeof shown, word));
             return ERR_MALFORMED;
         }

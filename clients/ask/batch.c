@@ -139,7 +139,7 @@ static int leave(struct flight *flight)
     uint64_t open = flight->next - flight->first;
     if (open && !batch->temporary)
         cli_note("%" PRIu64 " %s in the cluster; `conclave job list` shows %s", open,
-                 open == 1 ? "job goes on" : "jobs go on", open == 1 ? "it" : "them");
+                 open == 1 ? "job continues" : "jobs continue", open == 1 ? "it" : "them");
     for (; flight->first < flight->next; flight->first++) {
         struct submission *submission = flight->ring[flight->first % WINDOW];
         submission_clear(submission);

@@ -21,7 +21,7 @@ static int write_checked(struct slice bytes, struct hash_stream *hash, FILE *out
 {
     /* Nothing but digits may reach a terminal, whoever answers. */
     if (!all_digits(bytes))
-        return cli_fail(EXIT_FAILED, "the result holds bytes that are no digits");
+        return cli_fail(EXIT_FAILED, "the result contains bytes that are not digits");
     hash_add(hash, bytes.at, bytes.len);
     if (fwrite(bytes.at, 1, bytes.len, out) == bytes.len)
         return EXIT_OK;
@@ -44,8 +44,8 @@ static int fetch_chunk(struct cli *cli, const struct wire_job_row *row, uint64_t
     if (!bytes || !bytes->len || chunk->offset != *offset || chunk->total != row->digits ||
         bytes->len > row->digits - *offset) {
         code = cli_fail(EXIT_FAILED,
-                        "a piece of the result that does not fit: %" PRIu64
-                        " digits in all, %" PRIu64 " expected",
+                        "a part of the result does not fit: %" PRIu64 " digits in all, %" PRIu64
+                        " expected",
                         chunk->total, row->digits);
     } else {
         code = write_checked((struct slice){bytes->at, bytes->len}, hash, out);
@@ -68,14 +68,15 @@ int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out)
         return code;
     hash_end(&hash, got);
     if (row->sha256.len != HASH_BYTES || memcmp(got, row->sha256.at, HASH_BYTES))
-        return cli_fail(EXIT_FAILED, "the result is not what its SHA-256 says: do not use it");
+        return cli_fail(EXIT_FAILED, "the result does not match its SHA-256: do not use it");
     return EXIT_OK;
 }
 
 int digits_check(const struct cli *cli, const char *path)
 {
     if (cli->json && !strcmp(path, "-"))
-        return cli_fail(EXIT_USAGE, "--output - and --json both write to stdout; one is possible");
+        return cli_fail(EXIT_USAGE,
+                        "--output - and --json both write to stdout; use only one of them");
     return outfile_check("--output", path);
 }
 

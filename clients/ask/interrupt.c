@@ -30,7 +30,7 @@ void interrupt_open(void)
         close(ends[1]);
     }
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
-        panic("no pipe for signals");
+        panic("cannot make a pipe for signals");
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

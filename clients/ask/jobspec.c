@@ -41,7 +41,7 @@ int jobspec_parse_line(struct slice line, struct jobspec *out, char *why)
         return ERR_MALFORMED;
     }
     if (line.len && memchr(line.at, 0, line.len)) {
-        text_format(why, TEXT_MAX, "the line holds a zero byte");
+        text_format(why, TEXT_MAX, "the line contains a zero byte");
         return ERR_MALFORMED;
     }
     text_format(room, sizeof room, "%.*s", (int)line.len, line.len ? (const char *)line.at : "");

@@ -34,7 +34,7 @@ int snapshot_word(int n_words, char **words, struct snapshot_name *out)
                                     "`conclave snapshot list` shows them");
     if (!snapshot_name_parse(slice_of(words[0]), out))
         return EXIT_OK;
-    return cli_fail(EXIT_USAGE, "'%s' is no snapshot id; it looks like 3-00000001b9ffba8b-4",
+    return cli_fail(EXIT_USAGE, "'%s' is not a snapshot id, which looks like 3-00000001b9ffba8b-4",
                     text_escape(room, sizeof room, slice_of(words[0])));
 }
 
@@ -62,10 +62,9 @@ static int fetch_chunk(struct cli *cli, const struct snapshot_name *name, struct
         memcpy(make_room(bytes, frame->len), frame->at, frame->len);
         bytes->len += frame->len;
     } else {
-        code = cli_fail(EXIT_FAILED,
-                        "node %" PRIu64 " sent a piece of the snapshot that does not "
-                        "fit",
-                        name->initiator);
+        code =
+            cli_fail(EXIT_FAILED, "node %" PRIu64 " sent a part of the snapshot that does not fit",
+                     name->initiator);
     }
     message_drop(&reply);
     return code;
@@ -81,7 +80,7 @@ int snapshot_fetch(struct cli *cli, const struct snapshot_name *name, struct sna
     while (!code && bytes.len < total)
         code = fetch_chunk(cli, name, &bytes, &total);
     if (!code && snapshot_model_load((struct slice){bytes.at, bytes.len}, out, &why))
-        code = cli_fail(EXIT_FAILED, "what node %" PRIu64 " keeps is no snapshot: %s",
+        code = cli_fail(EXIT_FAILED, "the snapshot that node %" PRIu64 " keeps is malformed: %s",
                         name->initiator, why.at);
     free(bytes.at);
     return code;
@@ -116,7 +115,7 @@ int snapshot_read(const char *path, struct snapshot_model **out)
     if (!is_stdin)
         fclose(in);
     if (!code && snapshot_load_any((struct slice){bytes.at, bytes.len}, out, &why))
-        code = cli_fail(EXIT_USAGE, "%s is no snapshot: %s", path, why.at);
+        code = cli_fail(EXIT_USAGE, "%s is not a snapshot: %s", path, why.at);
     free(bytes.at);
     return code;
 }

@@ -56,8 +56,8 @@ static void take_outcome(struct submission *submission, struct client *client, i
     const struct wire_job_row *row = submission_row(submission);
     if (outcome == ERR_TIMEOUT && row) {
         text_add(&submission->reason,
-                 "job %s is not finished in time (%" PRIu64 " of %" PRIu64
-                 " operations); `conclave job wait %s` waits on",
+                 "job %s has not finished in time (%" PRIu64 " of %" PRIu64
+                 " operations); `conclave job wait %s` continues to wait",
                  job_id_text(submission->job, id), row->done, row->total, id);
         end(submission, EXIT_TIMEOUT, "");
         return;
@@ -85,7 +85,7 @@ static void take_job(struct submission *submission, struct client *client)
     submission->job = row->job;
     if (asked && (!slice_equals(row->kind, submission->spec.kind) ||
                   !slice_equals(row->spec, submission->spec.spec))) {
-        text_add(&submission->reason, "the key belongs to another job: %s asks for %s",
+        text_add(&submission->reason, "the key belongs to another job: %s computes %s",
                  job_id_text(row->job, id), jobspec_label(row->kind, row->spec, label));
         end(submission, EXIT_USAGE, "");
     } else if (submission->no_wait || render_job_is_finished(row)) {

@@ -12,7 +12,7 @@ static struct {
 
 const struct option_spec bank_change_options[] = {
     {"key", OPTION_STRING, &options.key, 0, 0, "KEY",
-     "the same key moves the money once, however often it is asked for (default: a new UUID)"},
+     "requests with the same key move the money once (default: a new UUID)"},
     {0}};
 
 static int parse_account(const char *word, struct account *out)

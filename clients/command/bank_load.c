@@ -32,7 +32,7 @@ const struct option_spec bank_load_options[] = {
      "transfers a second; 0: as many as are answered (default 20000)"},
     {"seconds", OPTION_U64, &options.seconds, 1, 24 * 3600, "N", "for how long (default 10)"},
     {"window", OPTION_U64, &options.window, 1, 4096, "N",
-     "never more than so many on their way at once (default 256)"},
+     "at most so many in progress at once (default 256)"},
     {"seed", OPTION_U64, &options.seed, 1, INT64_MAX, "N",
      "who pays whom how much (default: random; printed)"},
     {0}};
@@ -254,7 +254,7 @@ static int open_session(struct load *load, uint64_t node)
 {
     int error = session_open(load->client, node, cli_deadline_us(load->cli), &load->sessions[node]);
     if (error == ERR_UNSUPPORTED)
-        return cli_fail(EXIT_FAILED, "node %" PRIu64 " opens no session", node);
+        return cli_fail(EXIT_FAILED, "node %" PRIu64 " does not open a session", node);
     return error ? cli_explain(load->cli, error) : EXIT_OK;
 }
 
@@ -262,7 +262,7 @@ static int run(struct load *load)
 {
     int code = cluster_count_nodes(load->cli, &load->nodes);
     if (!code && !load->nodes)
-        code = cli_fail(EXIT_FAILED, "the broker knows of no nodes");
+        code = cli_fail(EXIT_FAILED, "the broker knows no nodes");
     for (uint64_t node = 1; node <= load->nodes && node <= options.accounts && !code; node++)
         code = open_session(load, node);
     if (!code)

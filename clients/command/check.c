@@ -17,11 +17,11 @@ static struct {
 
 const struct option_spec check_options[] = {
     {"node", OPTION_U64, &options.node, 1, NODES_MAX, "N",
-     "only: does node N live, follow a coordinator and keep up?"},
+     "only: is node N alive, does it follow a coordinator and keep up?"},
     {"quorum", OPTION_FLAG, &options.quorum, 0, 0, NULL,
-     "a serving coordinator is enough, nodes may be down or behind"},
+     "a serving coordinator is enough; nodes may be down or behind"},
     {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",
-     "also: does all that `up` started in DIR run? (default .conclave)"},
+     "also: do all processes that `up` started in DIR run? (default .conclave)"},
     {0}};
 
 static int check_cluster(const struct wire_status *status, struct text *line)
@@ -50,7 +50,7 @@ static int check_node(const struct wire_status *status, struct text *line)
         if (row->alive && row->behind_ms)
             text_add(line, ", behind for %.1f s", (double)row->behind_ms / 1000);
         if (row->alive && row->stalled_ms)
-            text_add(line, ", its disk finishes nothing for %.1f s",
+            text_add(line, ", its disk has finished nothing for %.1f s",
                      (double)row->stalled_ms / 1000);
         bool follows = slice_equals(row->role, "worker") || slice_equals(row->role, "coordinator");
         bool good = row->alive && follows && !row->behind_ms && !row->stalled_ms;

@@ -51,8 +51,7 @@ int down_run(struct cli *cli, int n_words, char **words)
         return cli_fail(EXIT_FAILED, "the supervisor (pid %d) cannot be ended: %s", (int)pid,
                         strerror(errno));
     if (!wait_gone(pid, END_US)) {
-        cli_note("the supervisor (pid %d) does not end: it is killed, and its processes with it",
-                 (int)pid);
+        cli_note("the supervisor (pid %d) does not end; it and its processes are killed", (int)pid);
         kill(pid, SIGKILL);
         if (!wait_gone(pid, KILLED_US))
             return cli_fail(EXIT_FAILED, "the supervisor (pid %d) is still there", (int)pid);

@@ -48,7 +48,7 @@ void help_overview(FILE *out)
         out,
         "usage: conclave COMMAND [options]\n\n"
         "Distributed computation with an elected coordinator. `conclave up` starts a cluster on\n"
-        "this machine, `conclave submit factorial 10` gives it something to do.\n\nCommands:\n");
+        "this machine, `conclave submit factorial 10` submits a first job.\n\nCommands:\n");
     list(NULL, out);
     fprintf(out, "\nOptions of every command:\n");
     options_help(cli_options, out);

@@ -11,9 +11,10 @@ static struct {
     uint64_t node;
 } options;
 
-const struct option_spec init_options[] = {{"node", OPTION_U64, &options.node, 1, NODES_MAX, "N",
-                                            "the voter that founds (the lowest that is alive)"},
-                                           {0}};
+const struct option_spec init_options[] = {
+    {"node", OPTION_U64, &options.node, 1, NODES_MAX, "N",
+     "the voter that founds it (default: the lowest that is alive)"},
+    {0}};
 
 static void hex(struct slice bytes, char *at)
 {

@@ -15,13 +15,13 @@ static struct {
 
 const struct option_spec job_show_options[] = {
     {"ops", OPTION_FLAG, &options.ops, 0, 0, NULL,
-     "list every operation: what, by which node, at which attempt"},
+     "list every operation, with its node and its attempt"},
     {0}};
 
-const struct option_spec job_output_options[] = {{"output", OPTION_STRING, &options.output, 0, 0,
-                                                  "FILE",
-                                                  "write the digits there alone; - is stdout"},
-                                                 {0}};
+const struct option_spec job_output_options[] = {
+    {"output", OPTION_STRING, &options.output, 0, 0, "FILE",
+     "write only the digits, to this file; - is stdout"},
+    {0}};
 
 static int get_job(struct cli *cli, job_id_t job, struct message **reply)
 {
@@ -74,8 +74,8 @@ static int show(struct cli *cli, const struct wire_job_row *row)
     bool ops = options.ops && row->total <= TRACE_OPS_MAX;
     int code = EXIT_OK;
     if (options.ops && !ops)
-        cli_note("a job of %" PRIu64 " operations keeps no list of them; up to %d are kept",
-                 row->total, TRACE_OPS_MAX);
+        cli_note("no list of the %" PRIu64 " operations is kept; at most %d are listed", row->total,
+                 TRACE_OPS_MAX);
     if (cli->json) {
         json_t *job = render_job(row), *trace = ops ? json_array() : json_null();
         code = ops ? list_operations(cli, row->job, trace) : EXIT_OK;

@@ -19,7 +19,7 @@ const struct option_spec kv_put_options[] = {
     {"from", OPTION_U64, &options.from, 1, NODES_MAX, "N",
      "node N sends it there, as an application message on its channel"},
     {"key", OPTION_STRING, &options.key, 0, 0, "KEY",
-     "the same key puts it once, however often it is asked for (default: a new UUID)"},
+     "requests with the same key put it once (default: a new UUID)"},
     {0}};
 
 const struct option_spec kv_get_options[] = {{"node", OPTION_U64, &options.node, 1, NODES_MAX, "N",
@@ -31,7 +31,7 @@ static int check_name(const char *name)
     char shown[TEXT_MAX / 4];
     if (account_name_is_valid(slice_of(name)))
         return EXIT_OK;
-    return cli_fail(EXIT_USAGE, "'%s' is no name of a value: 1 to %d of A-Z a-z 0-9 _ . -",
+    return cli_fail(EXIT_USAGE, "'%s' is not the name of a value: use 1 to %d of A-Z a-z 0-9 _ . -",
                     text_escape(shown, sizeof shown, slice_of(name)), LEDGER_NAME_MAX);
 }
 

@@ -130,7 +130,7 @@ static void watch(struct monitor *monitor, uint64_t now_us)
 {
     uint64_t quiet_us = now_us - monitor->heard_us;
     if (quiet_us > QUIET_US && !monitor->quiet) {
-        cli_note("nothing comes from the feed; waiting for a broker and nodes");
+        cli_note("nothing arrives on the feed; waiting for a broker and nodes");
         monitor->quiet = true;
     }
     if (quiet_us > RENEW_US && now_us - monitor->renewed_us > RENEW_US)
@@ -153,7 +153,7 @@ static int loop(struct monitor *monitor)
         if (ferror(stdout))
             return EXIT_FAILED;
         if (now_us >= monitor->deadline_us)
-            return cli_fail(EXIT_TIMEOUT, "%" PRIu64 " messages came in time", monitor->shown);
+            return cli_fail(EXIT_TIMEOUT, "%" PRIu64 " messages arrived in time", monitor->shown);
         zmq_pollitem_t items[] = {{.socket = monitor->socket, .events = ZMQ_POLLIN},
                                   {.fd = interrupt_fd(), .events = ZMQ_POLLIN}};
         if (zmq_poll(items, 2, TOP_MS / 2) < 0 && errno != EINTR)

@@ -10,11 +10,10 @@ static struct {
     const char *key, *snapshot;
 } options;
 
-const struct option_spec progress_snap_options[] = {{"key", OPTION_STRING, &options.key, 0, 0,
-                                                     "KEY",
-                                                     "the same key is the same snap (default: a "
-                                                     "new UUID)"},
-                                                    {0}};
+const struct option_spec progress_snap_options[] = {
+    {"key", OPTION_STRING, &options.key, 0, 0, "KEY",
+     "requests with the same key take one snap (default: a new UUID)"},
+    {0}};
 
 const struct option_spec progress_get_options[] = {{"snapshot", OPTION_STRING, &options.snapshot, 0,
                                                     0, "ID",

@@ -28,7 +28,7 @@ const struct option_spec recover_options[] = {
      "of `conclave up`: all nodes there (default .conclave)"},
     {"yes", OPTION_FLAG, &options.yes, 0, 0, NULL, "do it"},
     {"force", OPTION_FLAG, &options.force, 0, 0, NULL,
-     "although a majority of the voters' disks is there"},
+     "even if a majority of the voters' disks is there"},
     {0}};
 
 struct recovery {
@@ -91,7 +91,8 @@ static int add_word(struct recovery *recovery, const char *word)
         word = equals + 1;
     int code = add(recovery, node, word);
     if (!code && !recovery->at[recovery->n - 1].node)
-        code = cli_fail(EXIT_USAGE, "%s does not tell whose it is; write ID=%s", word, word);
+        code = cli_fail(EXIT_USAGE, "%s does not say which node it belongs to; write ID=%s", word,
+                        word);
     return code;
 }
 
@@ -113,7 +114,7 @@ static int find_stores(struct recovery *recovery, int n_words, char **words)
     qsort(recovery->at, recovery->n, sizeof *recovery->at, by_node);
     for (size_t i = 1; i < recovery->n; i++)
         if (recovery->at[i].node == recovery->at[i - 1].node)
-            return cli_fail(EXIT_USAGE, "%s and %s are both of node %" PRIu64,
+            return cli_fail(EXIT_USAGE, "%s and %s both belong to node %" PRIu64,
                             recovery->at[i - 1].dir, recovery->at[i].dir, recovery->at[i].node);
     return EXIT_OK;
 }
@@ -183,7 +184,7 @@ static void find_losses(struct recovery *recovery)
     const struct store_found *chosen = recovery->chosen;
     recovery->lost = json_array();
     lose(recovery,
-         "jobs, results and progress that only disks that are gone had: the log ends at entry "
+         "jobs, results and progress that were only on lost disks: the log ends at entry "
          "%" PRIu64 " of term %" PRIu64,
          chosen->last_index, chosen->last_term);
     for (size_t i = 0; i < recovery->n; i++) {
@@ -291,13 +292,13 @@ static int refuse(struct recovery *recovery)
     if (there < recovery->quorum)
         return cli_fail(EXIT_USAGE,
                         "directories of %" PRIu64 " voters of %" PRIu64 " are named, and %" PRIu64
-                        " are needed; an empty one will do (ID=DIR)",
+                        " are needed; an empty one is enough (ID=DIR)",
                         there, recovery->chosen->voters, recovery->quorum);
     if (sound >= recovery->quorum && !mixed && !options.force)
         return cli_fail(EXIT_USAGE,
                         "%" PRIu64 " of %" PRIu64
-                        " voters have their disks: start them, they go on "
-                        "by themselves and fill the others, and nothing is lost",
+                        " voters have their disks: start them; they continue by themselves and "
+                        "fill the others, and nothing is lost",
                         sound, recovery->chosen->voters);
     return EXIT_OK;
 }
@@ -351,10 +352,10 @@ static int propose(struct cli *cli, struct recovery *recovery)
         cli_print_json(cli, json_pack("{s:b, s:n, s:i, s:o, s:O}", "done", 0, "cluster_id", "from",
                                       (int)recovery->chosen->node, "stores", stores_json(recovery),
                                       "lost", recovery->lost));
-    return cli_fail(EXIT_FAILED,
-                    "nothing was changed; with --yes the cluster goes on from node "
-                    "%" PRIu64 " as it is there",
-                    recovery->chosen->node);
+    return cli_fail(
+        EXIT_FAILED,
+        "nothing was changed; with --yes the cluster continues from the store of node %" PRIu64,
+        recovery->chosen->node);
 }
 
 static int recover(struct cli *cli, struct recovery *recovery, int n_words, char **words)

@@ -19,7 +19,7 @@ static struct supervisor_config config = {.nodes = NODES_DEFAULT,
 static const char *output;
 
 const struct option_spec run_options[] = {{"output", OPTION_STRING, &output, 0, 0, "FILE",
-                                           "write the digits there alone; - is stdout"},
+                                           "write only the digits, to this file; - is stdout"},
                                           SUPERVISOR_OPTIONS(config),
                                           {0}};
 

@@ -17,7 +17,7 @@ static struct {
 
 const struct option_spec snapshot_verify_options[] = {
     {"total", OPTION_STRING, &options.total, 0, 0, "N",
-     "all money must come to N, in minor units (default: not checked)"},
+     "the sum of all money must be N minor units (default: not checked)"},
     {0}};
 
 /* --- export --- */
@@ -44,7 +44,7 @@ int snapshot_export_run(struct cli *cli, int n_words, char **words)
     struct snapshot_model *model = NULL;
     int code = snapshot_word(n_words, words, &name);
     if (!code && n_words < 2)
-        code = cli_fail(EXIT_USAGE, "a file is needed behind the id; - is stdout");
+        code = cli_fail(EXIT_USAGE, "a file is needed after the id; - is stdout");
     if (!code)
         code = cli_no_words(n_words - 2, words + 2);
     if (!code)
@@ -107,7 +107,7 @@ static void print_text(const struct snapshot_model *model, const struct findings
            model->complete ? "complete" : "partial",
            findings->violations ? "NOT consistent"
            : model->complete    ? "consistent"
-                                : "consistent as far as it is known");
+                                : "consistent as far as is known");
     for (size_t i = 0; i < findings->lines.n; i++)
         printf("%-8s %s\n", words[findings->lines.at[i].kind], findings->lines.at[i].text);
 }

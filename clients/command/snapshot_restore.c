@@ -49,7 +49,7 @@ void snapshot_losses(const struct snapshot_model *model, struct restore_notes *o
                  ", which is missing",
                  id);
     if (!model->coordinator)
-        note(out, "all jobs, for no coordinator's state is in it");
+        note(out, "all jobs: no coordinator's state is in it");
     if (!out->lines.n)
         note(out,
              "nothing of the ledgers: what was in the channels that are missing is in outboxes");
@@ -163,7 +163,7 @@ static void settle_jobs(struct snapshot_model *model, struct restore_notes *note
     char job[JOB_TEXT_MAX];
     find_jobs_to_restart(model, &anew);
     for (size_t i = 0; i < anew.n; i++)
-        note(notes, "job %s restarts: some of its values were on the old cluster's disks alone",
+        note(notes, "job %s restarts: some of its values were only on the old cluster's disks",
              job_id_text(anew.at[i], job));
     model->checkpoint.at = NULL;
     model->checkpoint.n = 0;

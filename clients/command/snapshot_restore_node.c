@@ -136,7 +136,7 @@ static void say_sum(struct node_restore *it)
     say(it,
         "the sum: %" PRIu64 " at the cut; the other nodes have %" PRIu64
         " now, which makes %" PRIu64 " with what is put back: %" PRIu64
-        " %s than at the cut, beside what was deposited and withdrawn since",
+        " %s than at the cut, apart from what was deposited and withdrawn since",
         cut, others, now, now > cut ? now - cut : cut - now, now < cut ? "less" : "more");
 }
 
@@ -261,7 +261,7 @@ static int look(struct node_restore *it, const char *dir)
     if (own->state != STORE_SOUND)
         return cli_fail(EXIT_USAGE,
                         "node %" PRIu64 " belongs to no cluster yet: start it among the others, "
-                        "until `conclave check` is content, and end it",
+                        "until `conclave check` succeeds, then stop it",
                         it->id);
     if (own->nodes != it->model->n_nodes)
         return cli_fail(EXIT_USAGE, "the snapshot is of %zu nodes, and the cluster of %" PRIu64,

@@ -24,7 +24,7 @@ const struct option_spec snapshot_restore_options[] = {
      "only this node's ledger, back into the cluster in DIR, which must not run"},
     {"dry-run", OPTION_FLAG, &options.dry_run, 0, 0, NULL,
      "with --node: say what would be counted twice or missing, change nothing"},
-    {"force", OPTION_FLAG, &options.force, 0, 0, NULL, "a partial snapshot, too"},
+    {"force", OPTION_FLAG, &options.force, 0, 0, NULL, "also restore a partial snapshot"},
     {0}};
 
 static int refuse_violations(const struct snapshot_model *model)

@@ -15,7 +15,7 @@ static const char *dir;
 
 const struct option_spec status_options[] = {
     {"dir", OPTION_STRING, &dir, 0, 0, "DIR",
-     "of a cluster that `up` started: who does not start, and why (default .conclave)"},
+     "a cluster that `up` started: which processes do not start, and why (default .conclave)"},
     {0}};
 
 /* --- JSON --- */
@@ -168,7 +168,8 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
         health_add_margin(status, &faults);
         printf("coordinator  node %" PRIu64 " in term %" PRIu64 ", %s\n", summary.coordinator,
                summary.term,
-               summary.healthy ? "all nodes are alive and level" : "not all nodes are well");
+               summary.healthy ? "all nodes are alive and up to date"
+                               : "not all nodes are healthy");
         printf("health       %s\n", faults.at);
         printf("jobs         %" PRIu64 " queued, %" PRIu64 " running, %" PRIu64 " done, %" PRIu64
                " failed, %" PRIu64 " cancelled\n",

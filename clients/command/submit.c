@@ -10,17 +10,17 @@ static struct {
     bool follow, no_wait;
 } options;
 
-const struct option_spec submit_options[] = {{"no-wait", OPTION_FLAG, &options.no_wait, 0, 0, NULL,
-                                              "print the job's id as soon as it is accepted"},
-                                             {"key", OPTION_STRING, &options.key, 0, 0, "KEY",
-                                              "the same key is the same job (default: a new UUID)"},
-                                             {"output", OPTION_STRING, &options.output, 0, 0,
-                                              "FILE", "write the digits there alone; - is stdout"},
-                                             {"file", OPTION_STRING, &options.file, 0, 0, "JOBS",
-                                              "submit the file's jobs, one a line (-: stdin)"},
-                                             {"follow", OPTION_FLAG, &options.follow, 0, 0, NULL,
-                                              "go on reading --file as it grows"},
-                                             {0}};
+const struct option_spec submit_options[] = {
+    {"no-wait", OPTION_FLAG, &options.no_wait, 0, 0, NULL,
+     "print the job's id as soon as it is accepted"},
+    {"key", OPTION_STRING, &options.key, 0, 0, "KEY",
+     "requests with the same key are the same job (default: a new UUID)"},
+    {"output", OPTION_STRING, &options.output, 0, 0, "FILE",
+     "write only the digits, to this file; - is stdout"},
+    {"file", OPTION_STRING, &options.file, 0, 0, "JOBS",
+     "submit the file's jobs, one per line (-: stdin)"},
+    {"follow", OPTION_FLAG, &options.follow, 0, 0, NULL, "go on reading --file as it grows"},
+    {0}};
 
 static int submit_file(struct cli *cli, const char *path)
 {

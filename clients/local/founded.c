@@ -69,7 +69,7 @@ static int read_record(const char *dir, struct record *record, char *why)
     json_decref(object);
     if (error)
         text_format(why, TEXT_MAX,
-                    "%s cannot be read as the record of a cluster; put it right, or move it away: "
+                    "%s cannot be read as the record of a cluster; correct it, or move it away: "
                     "then the stores say how many nodes there are",
                     path);
     return error;
@@ -140,7 +140,7 @@ static int settle_known(const char *dir, const struct record *record, const stru
         text_format(why, TEXT_MAX,
                     "the cluster in %s was founded at %s, and the stores of all its %" PRIu64
                     " nodes are gone; an empty disk is not a new cluster: bring the node "
-                    "directories back, or begin a new one in another --dir",
+                    "directories back, or start a new one in another --dir",
                     dir, record->when, known->nodes);
         return ERR_STALE;
     }

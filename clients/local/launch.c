@@ -115,7 +115,7 @@ static int take_last_words(struct launch *launch, struct text *why)
     waitpid(launch->pid, &status, 0);
     launch->pid = 0;
     *why = (struct text){0};
-    text_add(why, "%s", len > 0 ? words : "the supervisor ended without a word");
+    text_add(why, "%s", len > 0 ? words : "the supervisor ended without an error message");
     return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_FAILED;
 }
 

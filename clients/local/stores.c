@@ -118,7 +118,7 @@ static int take(struct store_found *store, int status)
     }
     if (status < 0 || !state)
         return cli_fail(EXIT_FAILED, "%s cannot be examined: conclave-node %s", store->dir,
-                        status < 0 ? "could not be started" : "says nothing of it");
+                        status < 0 ? "could not be started" : "prints nothing about it");
     if (!strcmp(state, "sound"))
         return take_sound(store);
     store->state = strcmp(state, "damaged") ? STORE_BLANK : STORE_DAMAGED;

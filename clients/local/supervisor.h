@@ -54,7 +54,7 @@ struct supervisor_config {
          0,                                                                       \
          3600 * SECOND_US,                                                        \
          "TIME",                                                                  \
-         "workers hold every result back that long (default 0ms)"},               \
+         "workers hold back every result for this long (default 0ms)"},           \
         {"heartbeat",                                                             \
          OPTION_DURATION,                                                         \
          &(config).heartbeat_us,                                                  \
@@ -89,28 +89,28 @@ struct supervisor_config {
          COMPACT_ENTRIES_MIN,                                                     \
          COMPACT_ENTRIES_MAX,                                                     \
          "N",                                                                     \
-         "a checkpoint every so many log entries (default 8192)"},                \
+         "write a checkpoint after this many log entries (default 8192)"},        \
         {"snapshot-every",                                                        \
          OPTION_DURATION,                                                         \
          &(config).snapshot_every_us,                                             \
          0,                                                                       \
          24 * 3600 * SECOND_US,                                                   \
          "TIME",                                                                  \
-         "the coordinator takes a snapshot so often (default: never)"},           \
+         "the coordinator takes a snapshot this often (default: never)"},         \
         {"snapshot-keep",                                                         \
          OPTION_U64,                                                              \
          &(config).snapshot_keep,                                                 \
          1,                                                                       \
          SNAPSHOTS_KEPT_MAX,                                                      \
          "N",                                                                     \
-         "and every node keeps so many of these (default 5)"},                    \
+         "and every node keeps this many of them (default 5)"},                   \
         {"snapshot-timeout",                                                      \
          OPTION_DURATION,                                                         \
          &(config).snapshot_timeout_us,                                           \
          10 * MS_US,                                                              \
          3600 * SECOND_US,                                                        \
          "TIME",                                                                  \
-         "who is silent for so long is missing in a snapshot (default 2s)"},      \
+         "a node silent for this long is missing in a snapshot (default 2s)"},    \
         {"durability",                                                            \
          OPTION_STRING,                                                           \
          &(config).durability,                                                    \
@@ -138,7 +138,7 @@ struct supervisor_config {
          0,                                                                       \
          0,                                                                       \
          "P",                                                                     \
-         "nodes stand still on purpose with this probability (default 0)"},       \
+         "nodes stall on purpose with this probability (default 0)"},             \
         {"stall",          OPTION_DURATION, &(config).stall_us,          MS_US,   \
          3600 * SECOND_US, "TIME",          "for this long (default 3s)"},        \
         {"fail-seed",                                                             \
@@ -147,7 +147,7 @@ struct supervisor_config {
          0,                                                                       \
          UINT64_MAX,                                                              \
          "N",                                                                     \
-         "what these depend on (default: random; logged)"},                       \
+         "seed of these (default: random; logged)"},                              \
         {"fail-on",                                                               \
          OPTION_STRING,                                                           \
          &(config).fail_on,                                                       \

@@ -55,8 +55,8 @@ static const struct fault faults[] = {
     {"refused", "a process is refused", is_refused, true},
     {"not_admitted", "not admitted", is_outside, false},
     {"behind", "behind", is_behind, false},
-    {"stalled", "the disk finishes nothing", is_stalled, false},
-    {"loop_stalled", "the event loop stood still within the last minute", is_loop_stalled, false},
+    {"stalled", "the disk has finished nothing", is_stalled, false},
+    {"loop_stalled", "the event loop was blocked in the last minute", is_loop_stalled, false},
 };
 
 #define FAULTS (sizeof faults / sizeof faults[0])

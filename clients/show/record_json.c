@@ -171,7 +171,7 @@ int record_json_read(const json_t *object, const struct record *record, void *at
                      const struct record_alias *as, struct arena *arena, struct text *why)
 {
     if (!json_is_object(object)) {
-        text_add(why, "a %s that is no object", record->name);
+        text_add(why, "a %s that is not an object", record->name);
         return ERR_MALFORMED;
     }
     for (size_t i = 0; i < record->n_fields; i++) {
@@ -183,7 +183,7 @@ int record_json_read(const json_t *object, const struct record *record, void *at
         if ((!value || json_is_null(value)) && !field->required)
             continue;
         if (read_field(value, field, (uint8_t *)at + field->offset, arena)) {
-            text_add(why, "%s of a %s is missing, or not what it may be", name, record->name);
+            text_add(why, "%s of a %s is missing or invalid", name, record->name);
             return ERR_MALFORMED;
         }
     }

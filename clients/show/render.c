@@ -160,7 +160,7 @@ void render_job_text(const struct wire_job_row *row, FILE *out)
 {
     char id[JOB_TEXT_MAX], when[CLOCK_TEXT_MAX], label[JOBSPEC_LABEL_MAX];
     fprintf(out, "%-12s%s\n", "job", job_id_text(row->job, id));
-    fprintf(out, "%-12s%s\n", "asks for", jobspec_label(row->kind, row->spec, label));
+    fprintf(out, "%-12s%s\n", "computes", jobspec_label(row->kind, row->spec, label));
     show(out, "key", row->key);
     show(out, "state", row->state);
     fprintf(out, "%-12s%s\n", "submitted", clock_text(row->submitted_ms, when));

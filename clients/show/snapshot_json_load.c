@@ -17,7 +17,7 @@ struct reader {
 static int fail(struct reader *reader, const char *what)
 {
     if (!reader->why->len)
-        text_add(reader->why, "%s is missing, or not what it may be", what);
+        text_add(reader->why, "%s is missing or invalid", what);
     return ERR_MALFORMED;
 }
 

@@ -141,7 +141,7 @@ int disk_boots(struct disk *disk, uint64_t *boots, struct text *why)
     MDB_txn *txn;
     uint64_t last;
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
-        return disk_corrupt(disk, why, "no transaction can begin");
+        return disk_corrupt(disk, why, "cannot begin a transaction");
     int error = get_numbers(disk, txn, KEY_BOOTS, boots, &last);
     mdb_txn_abort(txn);
     return error ? disk_corrupt(disk, why, "the boot counter cannot be read") : OK;
@@ -151,7 +151,7 @@ int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why
 {
     MDB_txn *txn;
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
-        return disk_corrupt(disk, why, "no transaction can begin");
+        return disk_corrupt(disk, why, "cannot begin a transaction");
     uint64_t term, vote, birth, unused;
     struct identity identity;
     int error = get_numbers(disk, txn, KEY_VOTE, &term, &vote);
@@ -210,7 +210,7 @@ int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, v
     uint64_t index, n_parts;
     char what[64] = "the checkpoint cannot be read";
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
-        return disk_corrupt(disk, why, "no transaction can begin");
+        return disk_corrupt(disk, why, "cannot begin a transaction");
     int error = get_numbers(disk, txn, KEY_IMAGE, &index, &n_parts);
     if (!error)
         error = disk_walk_image(disk, txn, index, n_parts, part, context);

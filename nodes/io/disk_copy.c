@@ -161,7 +161,7 @@ int disk_read_origin(struct disk *disk, uint8_t origin[CLUSTER_ID_BYTES], struct
     MDB_val key = {strlen(KEY_ORIGIN), (void *)KEY_ORIGIN}, value;
     memset(origin, 0, CLUSTER_ID_BYTES);
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
-        return disk_corrupt(disk, why, "no transaction can begin");
+        return disk_corrupt(disk, why, "cannot begin a transaction");
     int number = mdb_get(txn, disk->meta, &key, &value);
     bool sound = number == MDB_NOTFOUND || (!number && value.mv_size == CLUSTER_ID_BYTES);
     if (sound && !number)

@@ -40,7 +40,7 @@ static int make_directory(const char *path, struct text *why)
     char at[DISK_PATH_MAX];
     size_t len = text_format(at, sizeof at, "%s", path);
     if (!len || strlen(path) >= sizeof at - 64)
-        return refuse(why, ERR_MALFORMED, path, "is no usable name of a directory");
+        return refuse(why, ERR_MALFORMED, path, "is not a usable directory name");
     for (size_t i = 1; i <= len; i++) {
         if (at[i] != '/' && at[i] != '\0')
             continue;
@@ -54,7 +54,7 @@ static int make_directory(const char *path, struct text *why)
     if (stat(path, &status))
         return refuse_errno(why, path, "read the directory");
     if (!S_ISDIR(status.st_mode))
-        return refuse(why, ERR_IO, path, "is no directory");
+        return refuse(why, ERR_IO, path, "is not a directory");
     return OK;
 }
 

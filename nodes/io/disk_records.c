@@ -54,7 +54,7 @@ int disk_read_records(struct disk *disk, disk_record_fn *each, void *context, st
     MDB_val key, value;
     char what[64] = "the ledger cannot be read", name[32] = "";
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
-        return disk_corrupt(disk, why, "no transaction can begin");
+        return disk_corrupt(disk, why, "cannot begin a transaction");
     if (mdb_cursor_open(txn, disk->records, &cursor)) {
         mdb_txn_abort(txn);
         return disk_corrupt(disk, why, what);

@@ -26,7 +26,7 @@ int disk_read_share(struct disk *disk, uint8_t hash[HASH_BYTES], bool *taken, st
     MDB_val key = {strlen(KEY_SHARE), (void *)KEY_SHARE}, value;
     *taken = false;
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
-        return disk_corrupt(disk, why, "no transaction can begin");
+        return disk_corrupt(disk, why, "cannot begin a transaction");
     int number = mdb_get(txn, disk->meta, &key, &value);
     if (!number && value.mv_size == ROW_BYTES) {
         memcpy(hash, value.mv_data, HASH_BYTES);

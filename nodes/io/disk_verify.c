@@ -105,12 +105,12 @@ int disk_verify_apart(disk_verify_fn *verify, int fd, uint64_t limit_us, char wh
     struct verdict verdict = {0};
     why[0] = '\0';
     if (pipe2(ends, O_CLOEXEC)) {
-        text_format(why, PAGES_WHY_MAX, "no pipe: %s", strerror(errno));
+        text_format(why, PAGES_WHY_MAX, "cannot make a pipe: %s", strerror(errno));
         return ERR_IO;
     }
     pid_t child = fork();
     if (child < 0) {
-        text_format(why, PAGES_WHY_MAX, "no child process: %s", strerror(errno));
+        text_format(why, PAGES_WHY_MAX, "cannot start a child process: %s", strerror(errno));
         close(ends[0]);
         close(ends[1]);
         return ERR_IO;

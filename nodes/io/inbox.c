@@ -68,7 +68,7 @@ void inbox_reject(struct inbox *inbox, enum plane plane, node_id_t from, uint64_
     inbox->unsaid++;
     if (inbox->said_us && now_us < inbox->said_us + COMPLAINT_US)
         return;
-    char sender[32] = "a stranger";
+    char sender[32] = "an unknown sender";
     if (from)
         text_format(sender, sizeof sender, "node %u", (unsigned)from);
     log_write(LOG_WARN, "rejected %" PRIu64 " message%s; the last came from %s on the %s plane: %s",
@@ -247,7 +247,7 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
 {
     int error = bus_decode(&inbox->parts, ENVELOPE_PARTS, &inbox->message, why);
     if (!error && message_kind(inbox->message->type)->place != PLACE_REQUEST) {
-        text_add(why, "%s is no request", message_name(inbox->message->type));
+        text_add(why, "%s is not a request", message_name(inbox->message->type));
         error = ERR_MALFORMED;
     }
     if (error) {

@@ -241,7 +241,7 @@ static int take_record(struct walk *walk, struct tree *tree, const struct node *
         struct database database;
         struct tree named = {.name = key};
         if (!(node->flags & NODE_DATABASE) || value.len != sizeof database)
-            return damaged(walk, "page %" PRIu64 ": a record is no database", number);
+            return damaged(walk, "page %" PRIu64 ": a record is not a database", number);
         memcpy(&database, value.at, sizeof database);
         if (database.flags != DATABASE_PLAIN)
             return damaged(walk, "page %" PRIu64 ": a database of an unknown kind", number);

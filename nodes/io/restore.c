@@ -117,12 +117,12 @@ static int add_letters(struct restore *restore, const struct wire_cut_ledger *pa
         if (!packed || !restore->epoch || row->node == restore->config->id ||
             row->node > restore->config->n_nodes) {
             blob_drop(&packed);
-            return fail(restore, ERR_MALFORMED, "it has a transfer that cannot be");
+            return fail(restore, ERR_MALFORMED, "it has an invalid transfer");
         }
         add_record(restore, &key, packed);
     }
     if (part->applied.n)
-        return fail(restore, ERR_MALFORMED, "it has marks, and is no share of a snapshot");
+        return fail(restore, ERR_MALFORMED, "it has marks, and is not a share of a snapshot");
     return OK;
 }
 
@@ -193,7 +193,7 @@ static int take_part(struct restore *restore, const struct message *part, struct
     if (!restore->headed)
         return part->type == MESSAGE_SNAPSHOT_HEAD
                    ? take_head(restore, &part->as.snapshot_head)
-                   : fail(restore, ERR_MALFORMED, "it does not begin as a snapshot does");
+                   : fail(restore, ERR_MALFORMED, "it does not begin like a snapshot");
     if (!restore->stated)
         return part->type == MESSAGE_CUT_STATE
                    ? take_state(restore, &part->as.cut_state)
@@ -376,7 +376,7 @@ static int put_away(const char *path, bool taken, const uint8_t hash[HASH_BYTES]
     if (!failed)
         return OK;
     text_add(why,
-             "the share %s cannot be removed: %s; a store that was wiped would take it once more",
+             "the share %s cannot be removed: %s; a store that is wiped later would take it again",
              path, strerror(errno));
     return ERR_IO;
 }

@@ -213,8 +213,7 @@ void runtime_fail_coordinating(struct runtime *runtime)
     }
     if (failure == FAILURE_STALL) {
         uint64_t us = runtime->failure.config.stall_us;
-        log_write(LOG_WARN, "stands still on purpose for %" PRIu64 " ms (--fail-stall)",
-                  us / MS_US);
+        log_write(LOG_WARN, "stalls on purpose for %" PRIu64 " ms (--fail-stall)", us / MS_US);
         nanosleep(&(struct timespec){.tv_sec = (time_t)(us / SECOND_US),
                                      .tv_nsec = (long)(us % SECOND_US) * 1000},
                   NULL);

@@ -71,7 +71,7 @@ int tool_run(int n_words, char **words)
             continue;
         if (n_words >= tools[i].least && n_words <= tools[i].most)
             return tools[i].run(words);
-        fprintf(stderr, "conclave-node: %s: too few words, or too many\n", words[0]);
+        fprintf(stderr, "conclave-node: %s: wrong number of arguments\n", words[0]);
         return EXIT_USAGE;
     }
     return -1;

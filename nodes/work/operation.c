@@ -85,11 +85,11 @@ const char *operation_error_text(int error)
 {
     switch (error) {
     case ERR_NOT_FOUND:
-        return "an operand is not at hand";
+        return "an operand is missing";
     case ERR_MALFORMED:
         return "an operand is malformed";
     case ERR_TOO_BIG:
-        return "the result would be too big";
+        return "the result would be too large";
     case ERR_RANGE:
         return "the operands are out of range";
     default:

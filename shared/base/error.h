@@ -11,7 +11,7 @@
     X(ERR_TOO_BIG, "too big")         \
     X(ERR_FULL, "full")               \
     X(ERR_NOT_FOUND, "not found")     \
-    X(ERR_EXISTS, "exists already")   \
+    X(ERR_EXISTS, "already exists")   \
     X(ERR_STALE, "stale")             \
     X(ERR_IO, "input/output error")   \
     X(ERR_INTERRUPTED, "interrupted") \

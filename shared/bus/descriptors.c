@@ -69,10 +69,10 @@ static void say_refused(int limit)
     if (said_us && now_us - said_us < SAY_US)
         return;
     if (atomic_compare_exchange_strong(&descriptors.said_us, &said_us, now_us))
-        log_write(
-            LOG_WARN,
-            "refuses connections: %d descriptors are in use, and the rest is kept for its own",
-            limit);
+        log_write(LOG_WARN,
+                  "refuses connections: %d descriptors are in use, and the rest are kept for its "
+                  "own files and sockets",
+                  limit);
 }
 
 static int refuse(void)

@@ -120,7 +120,7 @@ static int judge(const struct roster *roster, enum plane plane, struct slice rou
                  hello->connection <= before->number;
     if (older || is_fenced(known, hello->incarnation)) {
         text_add(why, "HELLO of node %u from %s", (unsigned)hello->src,
-                 older ? "an older connection" : "an incarnation that is over");
+                 older ? "an older connection" : "an incarnation that has ended");
         return ERR_STALE;
     }
     return OK;

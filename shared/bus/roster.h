@@ -23,8 +23,8 @@ void roster_destroy(struct roster **roster);
 
 /* Judges a HELLO that came on a plane from a routing id; accepts it and fences older ones, or
  * changes nothing: ERR_MALFORMED (not for us: cluster, plane, source or destination), ERR_STALE (an
- * older connection, or an incarnation that is over), with one line in `why`. *first tells that the
- * incarnation was not known before. */
+ * older connection, or an incarnation that has ended), with one line in `why`. *first tells that
+ * the incarnation was not known before. */
 int roster_hello(struct roster *roster, enum plane plane, struct slice routing_id,
                  const struct wire_hello *hello, bool *first, struct text *why);
 

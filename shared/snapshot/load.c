@@ -63,7 +63,7 @@ static int take_head(struct loader *loader, const struct wire_snapshot_head *hea
         const struct wire_cut_gap *gap = &head->gaps.at[i];
         if (!gap->from || !gap->to || gap->from > model->n_nodes || gap->to > model->n_nodes ||
             gap->from == gap->to)
-            return fail(loader, "its head names a channel that cannot be");
+            return fail(loader, "its head names a channel that cannot exist");
         model_channel(model, gap->from, gap->to)->missing = gap->why;
     }
     return OK;
@@ -93,7 +93,7 @@ static int begin_node(struct loader *loader, const struct wire_cut_state *state)
     loader->node->present = true;
     loader->node->state = *state;
     if (state->incarnation != loader->node->about.incarnation)
-        return fail(loader, "node %" PRIu64 " reported in another life", state->node);
+        return fail(loader, "node %" PRIu64 " reported in another incarnation", state->node);
     loader->chief = NULL;
     loader->claims = false;
     loader->parts = 0;
@@ -123,7 +123,7 @@ static int take_channel(struct loader *loader, const struct wire_cut_channel *pa
     struct snapshot_model *model = loader->model;
     uint64_t to = loader->node->state.node;
     if (!part->from || part->from > model->n_nodes || part->from == to)
-        return fail(loader, "node %" PRIu64 " recorded a channel that cannot be", to);
+        return fail(loader, "node %" PRIu64 " recorded a channel that cannot exist", to);
     struct model_channel *channel = model_channel(model, part->from, to);
     bool more = channel->known;
     if (more && (channel->recorded != part->recorded || part->missing.len))
@@ -146,7 +146,7 @@ static int take_work(struct loader *loader, const struct wire_cut_work *work)
     if (!work->coordinator)
         MODEL_APPEND(model, loader->node->queued, work->ops.at, work->ops.n);
     else if (!loader->claims)
-        return fail(loader, "node %" PRIu64 " hands out work and coordinates no jobs",
+        return fail(loader, "node %" PRIu64 " hands out work but coordinates no jobs",
                     loader->node->state.node);
     else if (loader->chief)
         MODEL_APPEND(model, model->handed_out, work->ops.at, work->ops.n);
@@ -173,7 +173,7 @@ static int take_part(struct loader *loader, const struct message *part, struct s
         return error;
     }
     if (!node)
-        return fail(loader, "a part of no node's");
+        return fail(loader, "a part that belongs to no node");
     loader->parts++;
     switch (part->type) {
     case MESSAGE_CUT_ACCOUNTS:
@@ -216,7 +216,7 @@ static int load_head(struct loader *loader)
     if (error)
         return error;
     if (message->type != MESSAGE_SNAPSHOT_HEAD || !message->as.snapshot_head.nodes.n) {
-        error = fail(loader, "it does not begin as a snapshot does");
+        error = fail(loader, "it does not begin like a snapshot");
         message_drop(&message);
         return error;
     }

@@ -153,7 +153,7 @@ int model_check_record(const struct record *record, const void *at, struct text 
         else if (field->kind == FIELD_STR)
             fits = is_printable(*(const struct slice *)value);
         if (!fits) {
-            text_add(why, "%s.%s is not what it may be", record->name, field->name);
+            text_add(why, "%s.%s is invalid", record->name, field->name);
             return ERR_MALFORMED;
         }
         const struct record_list *list = value;
@@ -248,22 +248,22 @@ static const char *fault_of(const struct snapshot_model *model, struct model_nod
 {
     for (size_t i = 0; i < node->accounts.n; i++)
         if (!is_name(node->accounts.at[i].name) || node->accounts.at[i].balance > MONEY_MAX)
-            return "an account that cannot be";
+            return "an invalid account";
     for (size_t i = 0; i < node->pairs.n; i++)
         if (!is_name(node->pairs.at[i].name))
-            return "a key that cannot be";
+            return "an invalid key";
     for (size_t i = 0; i < node->outbox.n; i++)
         if (!is_peer(model, node, node->outbox.at[i].node) || !node->outbox.at[i].number ||
             node->outbox.at[i].amount > MONEY_MAX)
-            return "an outbox row that cannot be";
+            return "an invalid outbox row";
     for (size_t i = 0; i < node->applied.n; i++)
         if (!is_peer(model, node, node->applied.at[i].node))
-            return "a mark that cannot be";
+            return "an invalid mark";
     for (size_t i = 0; i < node->state.counts.n; i++)
         if (!is_peer(model, node, node->state.counts.at[i].node))
-            return "a count of a channel that cannot be";
+            return "an invalid count of a channel";
     if (node->state.time_ms > TIME_MAX_MS || model->time_ms > TIME_MAX_MS)
-        return "a time that cannot be";
+        return "an invalid time";
     if (node->state.first_marker > model->n_nodes)
         return "a first marker from a node that does not exist";
     if (HAS_DOUBLES(node->accounts, compare_accounts))
@@ -336,6 +336,6 @@ int snapshot_model_check(struct snapshot_model *model, struct text *why)
         name_gaps(model);
         return check_channels(model, why);
     }
-    text_add(why, "its initiator or coordinator is none of its nodes");
+    text_add(why, "its initiator or coordinator is not one of its nodes");
     return ERR_MALFORMED;
 }

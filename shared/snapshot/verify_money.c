@@ -179,7 +179,7 @@ static void verify_total(const struct snapshot_model *model, const uint64_t *exp
                 all && model->nodes[to].present && (from == to || verify_can_see(model, from, to));
     if (expected && !all)
         findings_add(out, FINDING_UNKNOWN,
-                     "money: the total, for accounts or channels are missing");
+                     "money: the total, because accounts or channels are missing");
     else if (expected && out->total != *expected)
         findings_add(out, FINDING_VIOLATION,
                      "money: the total is %" PRIu64 ", expected were %" PRIu64 ": %" PRIu64 " %s",

@@ -80,7 +80,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(cluster):
             (USAGE, "'-5'", "deposit", "rich@1", -5),
             (USAGE, "'1.5'", "withdraw", "rich@1", "1.5"),
             (USAGE, "from 1 to", "transfer", "rich@1", "poor@2", 10**15 + 1),
-            (USAGE, "no account", "deposit", "rich", 1),
+            (USAGE, "not an account", "deposit", "rich", 1),
             (USAGE, "are needed", "deposit", "rich@1"),
             (USAGE, "--key", "deposit", "rich@1", 1, "--key", "a b")]:
         refused(cluster, code, word, "bank", *arguments)
@@ -106,7 +106,7 @@ def test_values_are_put_and_sent(cluster):
     assert cluster.json("kv", "put", "--from", 1, "--node", 2, "colour", "grün", "--key", "v")["from"] == 1
     wait_for(lambda: cluster.conclave("kv", "get", "colour", "--node", 2).stdout == "grün\n", what="it is there")
     assert cluster.json("kv", "get", "colour", "--node", 2) == {"name": "colour", "node": 2, "value": "grün"}
-    refused(cluster, USAGE, "no name", "kv", "put", "a colour", "red")
+    refused(cluster, USAGE, "not the name", "kv", "put", "a colour", "red")
     refused(cluster, USAGE, "4096", "kv", "put", "colour", "x" * 4097)
     refused(cluster, USAGE, "no node 9", "kv", "put", "--from", 1, "--node", 9, "colour", "red")
 

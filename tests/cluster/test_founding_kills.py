@@ -75,7 +75,7 @@ def how_others_are(cluster, victim):
         if status and status["coordinator"] not in (None, 0, victim):
             return "serve"
         text = check_text(cluster)[1]
-        waits = any(f"not founded: node {victim} {why}" in text for why in ("has never been heard", "is not alive"))
+        waits = any(f"not founded: node {victim} {why}" in text for why in ("has not been heard from yet", "is not alive"))
         return "wait" if waits else None
     return wait_for(said, 10, f"the others name node {victim}, or serve")
 
@@ -136,7 +136,7 @@ def test_a_kill_at_each_durable_write_of_the_founding_is_repaired_R30(make_clust
 def lacks_only(cluster, node, missing):
     """That very node says that it has met all but one, and would found."""
     status, _ = request(cluster.broker, {"type": "status_get", "request": node, "node": node})
-    return status.get("founding", "").startswith(f"not founded: node {missing} has never been heard;")
+    return status.get("founding", "").startswith(f"not founded: node {missing} has not been heard from yet;")
 
 
 @needs_shim

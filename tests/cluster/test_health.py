@@ -96,7 +96,7 @@ def test_a_coordinator_whose_disk_hangs_is_replaced_R35(hanging):
     new = cluster.wait_next(old, mark, REPLACED)
     assert new["node"] != leader
     assert end()["result"]["text"] == str(math.factorial(50))
-    assert "steps down: its disk finishes nothing" in (cluster.dir / f"node{leader}.log").read_text()
+    assert "steps down: its disk has finished nothing" in (cluster.dir / f"node{leader}.log").read_text()
     stays(cluster, new)
     cluster.disks[leader].unlink()
     cluster.wait_healthy(20)
@@ -151,7 +151,7 @@ def test_a_disk_that_hangs_is_named_R36(hanging):
     cluster.disks[sick].touch()
     cluster.submit(41)
     check = wait_for(lambda: (it := cluster.conclave("check")).returncode and it, 10, "check says so")
-    assert f"the disk finishes nothing: node {sick} (for " in check.stderr, check.stderr
+    assert f"the disk has finished nothing: node {sick} (for " in check.stderr, check.stderr
     status = cluster.status()
     row = row_of(status, sick)
     assert row["alive"] and row["stalled_ms"] >= 4 * T * 1000

@@ -158,7 +158,7 @@ def test_disks_of_before_are_refused_and_empty_ones_are_filled_R32(founded):
     logs = [cluster.dir / "up" / f"node{node}.log" for node in (2, 3)]
     wait_for(lambda: any("refuses node 1: it belongs to another cluster" in log.read_text()
                          for log in logs), 20, "the old disk is refused by name")
-    foreign = "it belongs to another cluster than we do"
+    foreign = "it belongs to another cluster"
     wait_for(lambda: refusal(cluster, 1) == foreign, 20, "status has the reason")
     assert f"node 1 ({foreign})" in cluster.ok("status")
     for words in ([], ["--node", 1]):

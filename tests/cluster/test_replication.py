@@ -90,7 +90,7 @@ def test_a_coordinator_that_slept_for_10_s_answers_nothing_stale_R13(make_cluste
 
 
 def test_who_waits_at_a_coordinator_that_steps_down_is_not_told_failed_R8(make_cluster):
-    """It is told to ask elsewhere; the job goes on, and the program's client does not even notice."""
+    """It is told to ask elsewhere; the job continues, and the program's client does not even notice."""
     cluster = make_cluster(delay="100ms").start()
     old = cluster.wait_healthy()
     client = cluster.start_conclave("submit", "factorial", 3000, "--json")

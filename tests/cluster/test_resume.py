@@ -54,7 +54,7 @@ def test_100000_survives_three_coordinators(make_cluster):
         in_flight += 341 * sum(node["assigned"] for node in status["nodes"])
         cluster.kill_coordinator(status)
         cluster.start_node(status["coordinator"])
-        told = cluster.feed.wait(resumed, 10, "the job goes on", since)
+        told = cluster.feed.wait(resumed, 10, "the job continues", since)
         assert done_at_resumption(told) >= before
         assert done_at_resumption(told) > 0.8 * part * job["operations"]["total"]
         before = done_at_resumption(told)
@@ -78,7 +78,7 @@ def test_values_over_64_KiB_are_on_every_replica(make_cluster):
     job = wait_done(cluster, 300000, 0.8)
     since = cluster.feed.mark()
     cluster.kill_coordinator(status)
-    told = cluster.feed.wait(resumed, 10, "the job goes on", since)
+    told = cluster.feed.wait(resumed, 10, "the job continues", since)
     assert done_at_resumption(told) > 0.5 * job["operations"]["total"]
     cluster.start_node(status["coordinator"])
     expected = factorial_digits(300000)
@@ -111,7 +111,7 @@ def test_a_late_checkpoint_loses_work_and_nothing_else(make_cluster):
 # --- all nodes are killed ---
 
 def test_kill_9_of_all_nodes_in_mid_job(make_cluster):
-    """The job goes on where it was; done jobs are there, to the byte."""
+    """The job continues where it was; done jobs are there, to the byte."""
     cluster = make_cluster(delay="100ms").start()
     cluster.wait_healthy()
     small, large = cluster.submit(10), cluster.submit(400)
@@ -124,7 +124,7 @@ def test_kill_9_of_all_nodes_in_mid_job(make_cluster):
         process.wait()
     for node in cluster.nodes:
         cluster.start_node(node)
-    told = cluster.feed.wait(resumed, 15, "the job goes on", since)
+    told = cluster.feed.wait(resumed, 15, "the job continues", since)
     assert done_at_resumption(told) > 0.3 * job["operations"]["total"]
     assert cluster.json("job", "show", small["id"]) == small
     assert cluster.json("job", "show", large["id"]) == large
@@ -153,7 +153,7 @@ def test_up_goes_on_in_its_directory(make_cluster, how):
             harness.send_signal(pid, signal.SIGKILL)
         wait_for(lambda: not harness.marked_pids(cluster.mark), what="all are gone")
         cluster.ok(*words)
-    told = cluster.feed.wait(resumed, 20, "the job goes on", since)
+    told = cluster.feed.wait(resumed, 20, "the job continues", since)
     assert done_at_resumption(told) > 0.2 * 33336
     assert cluster.json("job", "show", small["id"]) == small
     assert cluster.json("job", "wait", job_id, timeout=60)["result"]["sha256"] == SUM_100000

@@ -91,13 +91,13 @@ def test_bad_input_is_one_line(cluster, tmp_path):
     (tmp_path / "other.json").write_text('{"format": 1, "snapshot_id": 5}')
     (tmp_path / "deep.json").write_text("[" * 100000)
     for name in ("junk", "empty", "other.json", "deep.json"):
-        refused(cluster, USAGE, "is no snapshot", "verify", tmp_path / name)
-        refused(cluster, USAGE, "is no snapshot", "restore", tmp_path / name, "--dir", tmp_path / "d")
+        refused(cluster, USAGE, "is not a snapshot", "verify", tmp_path / name)
+        refused(cluster, USAGE, "is not a snapshot", "restore", tmp_path / name, "--dir", tmp_path / "d")
     refused(cluster, USAGE, "cannot be read", "verify", tmp_path / "nothing")
-    refused(cluster, USAGE, "is no snapshot id", "show", "17")
+    refused(cluster, USAGE, "is not a snapshot id", "show", "17")
     refused(cluster, USAGE, "id is needed", "show")
     refused(cluster, USAGE, "a file is needed", "export", UNKNOWN)
-    refused(cluster, USAGE, "one argument too many", "take", "now")
+    refused(cluster, USAGE, "unexpected argument", "take", "now")
     refused(cluster, USAGE, "--total", "verify", tmp_path / "junk", "--total", "much")
     refused(cluster, USAGE, "cannot write", "export", take(cluster), tmp_path)
     for command in (["show", UNKNOWN], ["export", UNKNOWN, "-"], ["verify", UNKNOWN]):
@@ -120,7 +120,7 @@ def test_a_silent_node_makes_it_partial_S12(cluster, tmp_path):
     shown = json.loads(path.read_text())
     assert [s["process_id"] for s in shown["process_states"]] == [1, 2]
     assert 3 in [m["process_id"] for m in shown["missing"]]
-    assert "as far as it is known" in cluster.ok("snapshot", "verify", path)
+    assert "as far as is known" in cluster.ok("snapshot", "verify", path)
     done = cluster.conclave("snapshot", "restore", path, "--dir", tmp_path / "fresh")
     assert done.returncode == USAGE and "node 3" in done.stderr and "--force" in done.stderr
     assert not (tmp_path / "fresh").exists()

@@ -74,7 +74,7 @@ static void describe_votes(const struct message *message, struct text *out)
 
 static void describe_append(const struct wire_append *append, struct text *out)
 {
-    text_add(out, "append: term %" PRIu64 ", behind %" PRIu64 " (term %" PRIu64 ")", append->term,
+    text_add(out, "append: term %" PRIu64 ", after %" PRIu64 " (term %" PRIu64 ")", append->term,
              append->prev_index, append->prev_term);
     for (size_t i = 0; i < append->entries.n; i++)
         text_add(out, "%s%" PRIu64, i ? " " : ": entries of terms ", append->entries.at[i].term);
@@ -89,7 +89,7 @@ static void describe_append_reply(const struct wire_append_reply *reply, struct 
 {
     text_add(out, "append reply: term %" PRIu64 ", ", reply->term);
     if (!reply->ok)
-        text_add(out, "no match, try behind %" PRIu64, reply->match);
+        text_add(out, "no match, try after %" PRIu64, reply->match);
     else
         text_add(out, "match %" PRIu64 "%s%s", reply->match, reply->wait ? ", wait" : "",
                  reply->install ? ", send a checkpoint" : "");

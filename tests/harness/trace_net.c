@@ -133,11 +133,11 @@ bool trace_disconnect(struct stage *stage, const struct words *words)
 }
 
 /* The number behind a word: "term 7". */
-static bool to_named(const struct words *words, const char *name, size_t behind, uint64_t *out)
+static bool to_named(const struct words *words, const char *name, size_t skip, uint64_t *out)
 {
-    for (size_t i = 0; i + behind + 1 < words->n; i++)
+    for (size_t i = 0; i + skip + 1 < words->n; i++)
         if (!strcmp(words->at[i], name))
-            return trace_number(words->at[i + behind + 1], LOG_INDEX_MAX, out);
+            return trace_number(words->at[i + skip + 1], LOG_INDEX_MAX, out);
     return false;
 }
 
@@ -169,7 +169,7 @@ bool trace_ask_vote(struct stage *stage, const struct words *words)
     return make_up(stage, words, PLANE_CONTROL, message) && right;
 }
 
-/* "append 1>3 term 4 behind 1 1 commit 0 entries 2 2": entries as stage_give_entry() makes them. */
+/* "append 1>3 term 4 after 1 1 commit 0 entries 2 2": entries as stage_give_entry() makes them. */
 bool trace_ask_append(struct stage *stage, const struct words *words)
 {
     struct message *message = message_new(MESSAGE_APPEND);
@@ -186,8 +186,8 @@ bool trace_ask_append(struct stage *stage, const struct words *words)
     }
     blob_drop(&packed);
     bool right = to_named(words, "term", 0, &append->term) &&
-                 to_named(words, "behind", 0, &append->prev_index) &&
-                 to_named(words, "behind", 1, &append->prev_term) &&
+                 to_named(words, "after", 0, &append->prev_index) &&
+                 to_named(words, "after", 1, &append->prev_term) &&
                  to_named(words, "commit", 0, &append->commit);
     return make_up(stage, words, PLANE_CHECKPOINT, message) && right;
 }

@@ -358,8 +358,9 @@ static void the_reason_names_whom_a_new_cluster_waits_for_R30(void **state)
         hear(&tracker, message, node == 3 ? 1000 : 600 * MS_US, OK);
     }
     tracker_reason(&tracker, 600 * MS_US, &why);
-    assert_string_equal(why.at, "not founded: node 1 has never been heard, node 3 is not alive; "
-                                "if the cluster is new, `conclave init` founds without them");
+    assert_string_equal(why.at,
+                        "not founded: node 1 has not been heard from yet, node 3 is not alive; "
+                        "if the cluster is new, `conclave init` founds without them");
     assert_int_equal(tracker_lowest(&tracker, 600 * MS_US), 2);
 }
 

@@ -71,7 +71,7 @@ static void a_coordinator_whose_disk_hangs_makes_way_R35(void **state)
     stage->nodes[1].slow_disk = true;
     stage_set(stage, 1, 9, 1);
     stage_run(stage, STALL_US + 2 * HEARTBEAT_US);
-    assert_true(stage_told(stage, "steps down: its disk finishes nothing"));
+    assert_true(stage_told(stage, "steps down: its disk has finished nothing"));
     stage_run(stage, 2 * T);
     assert_int_equal(stage_coordinator(stage), 2);
     stage_run(stage, 20 * T);
@@ -154,7 +154,7 @@ static void a_node_that_stands_still_is_named_R36(void **state)
     assert_int_equal(stage_told_times(stage, "node 3 is behind"), 1);
     stage_no_rules(stage);
     stage_run(stage, T);
-    assert_int_equal(stage_told_times(stage, "node 3 is level again"), 1);
+    assert_int_equal(stage_told_times(stage, "node 3 has caught up"), 1);
     assert_true(ask_status(stage)->healthy);
     assert_int_equal(ask_status(stage)->may_fail, 1);
     stage_free(&stage);

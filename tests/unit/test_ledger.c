@@ -38,9 +38,9 @@ static void deposits_and_withdrawals_follow_the_rules(void **state)
                            bank_change(MESSAGE_BANK_DEPOSIT, "107", "alice", MONEY_MAX - 119),
                            "overflow", "no room");
     ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "108", "a b", 1), "invalid",
-                           "no name");
+                           "not a name");
     ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "109", "", 1), "invalid",
-                           "no name");
+                           "not a name");
     ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "a key", "alice", 1),
                            "invalid", "a key is");
     ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, "", "alice", 1), "invalid",
@@ -80,7 +80,7 @@ static void transfers_follow_the_rules(void **state)
     ledgers_assert_refused(world, 1, bank_transfer("109", "alice", 1, "carol", 0), "invalid",
                            "there is no node 0");
     ledgers_assert_refused(world, 1, bank_transfer("110", "alice", 1, "c/d", 2), "invalid",
-                           "no name");
+                           "not a name");
     ledgers_settle(world);
     assert_int_equal(ledgers_balance(world, 1, "alice"), 5);
     assert_int_equal(ledgers_balance(world, 1, "bob"), 35);
@@ -274,7 +274,7 @@ static void a_retry_after_long_moves_no_money_R29(void **state)
         for (unsigned i = 0; i < 68; i += 11) {
             text_format(key, sizeof key, "key-%u", i);
             ledgers_assert_refused(world, 1, bank_change(MESSAGE_BANK_DEPOSIT, key, "alice", 1),
-                                   "forgotten", "what came of it is forgotten");
+                                   "forgotten", "its outcome is forgotten");
         }
         assert_int_equal(ledgers_balance(world, 1, "alice"), 100 + 200 * life);
         restart(world);
@@ -404,7 +404,8 @@ static void values_are_put_here_and_sent_elsewhere(void **state)
                              "gr\xc3\xbcn"));
     assert_false(ledgers_ask(world, 3, ledgers_get("colour"))->as.kv_value.found);
     ledgers_assert_refused(world, 1, ledgers_put("3", "colour", "\xff", 0), "invalid", "UTF-8");
-    ledgers_assert_refused(world, 1, ledgers_put("3", "a colour", "red", 0), "invalid", "no name");
+    ledgers_assert_refused(world, 1, ledgers_put("3", "a colour", "red", 0), "invalid",
+                           "not a name");
     ledgers_assert_refused(world, 1, ledgers_put("3", "colour", "red", 4), "invalid",
                            "there is no node 4");
     ledgers_assert_refused(world, 1, ledgers_put("2", "colour", "blue", 2), "invalid",

@@ -49,7 +49,7 @@ static void a_directory_that_cannot_be_used_is_refused(void **state)
     (void)state;
     int fd = open(datadir_path("file"), O_CREAT | O_WRONLY, 0600);
     close(fd);
-    assert_refused("file", "conclave", 3, ERR_IO, "no directory");
+    assert_refused("file", "conclave", 3, ERR_IO, "not a directory");
     assert_refused("file/below", "conclave", 3, ERR_IO, "cannot make the directory");
 }
 

@@ -357,7 +357,7 @@ static void an_operation_that_cannot_be_executed_says_why(void **state)
                                          .n_operands = 1,
                                          .operands = {{.kind = OPERAND_VALUE, .id = {1, 4}}}});
     result = next_result(compute);
-    assert_string_equal(result->computed.error, "an operand is not at hand");
+    assert_string_equal(result->computed.error, "an operand is missing");
     assert_null(result->value);
     compute_result_free(result);
     assert_true(compute_destroy(&compute, PATIENCE_MS));

@@ -185,7 +185,7 @@ static void take_back(struct ledger *ledger, node_id_t from, const struct wire_t
         ledger_credit(ledger, transfer->to, transfer->amount);
     else
         outbox_log(&ledger->step->out, LOG_ERROR,
-                   "%" PRIu64 " that node %u returns do not fit: lost", transfer->amount,
+                   "%" PRIu64 " that node %u returned does not fit: lost", transfer->amount,
                    (unsigned)from);
 }
 

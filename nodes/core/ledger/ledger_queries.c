@@ -87,7 +87,7 @@ void ledger_query_reply(struct ledger *ledger, node_id_t from,
 {
     struct ledger_queries *queries = &ledger->queries;
     if (!ledger_name_is_valid(reply->account)) {
-        step_reject(ledger->step, from, "it answers about an account that cannot be");
+        step_reject(ledger->step, from, "it answers about an invalid account");
         return;
     }
     if (reply->exists)

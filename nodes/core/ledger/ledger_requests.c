@@ -70,7 +70,7 @@ static bool check_name(struct ledger *ledger, struct asked asked, const char *wh
     char shown[TEXT_MAX / 4];
     if (ledger_name_is_valid(name))
         return true;
-    refuse(ledger, asked, "invalid", "'%s' is no name of %s: 1 to %d of A-Z a-z 0-9 _ . -",
+    refuse(ledger, asked, "invalid", "'%s' is not a name of %s: use 1 to %d of A-Z a-z 0-9 _ . -",
            text_escape(shown, sizeof shown, name), what, LEDGER_NAME_MAX);
     return false;
 }
@@ -147,7 +147,7 @@ static void answer(struct ledger *ledger, struct asked asked, const struct ledge
         break;
     case LEDGER_OVERFLOW:
         refuse(ledger, asked, "overflow",
-               "a node holds at most %" PRIu64 ": there is no room for so much more", MONEY_MAX);
+               "a node holds at most %" PRIu64 ": there is no room for that much", MONEY_MAX);
         break;
     case LEDGER_TOO_MANY:
         refuse(ledger, asked, "too_many", "node %" PRIu64 " has %d %s and takes no more", self,
@@ -180,7 +180,7 @@ static bool begin(struct ledger *ledger, struct asked asked, struct slice key, u
         answer(ledger, asked, known, true);
     else if (keys_is_forgotten(&ledger->keys.forgotten, KEY_OF_CHANGE, key))
         refuse(ledger, asked, "forgotten",
-               "this key was used and what came of it is forgotten; choose another key");
+               "this key was used and its outcome is forgotten; choose another key");
     else if (ledger->raft->full)
         refuse_full(ledger, asked, ledger->step->config.id);
     else
@@ -271,7 +271,7 @@ static bool may_send(struct ledger *ledger, struct asked asked, node_id_t to)
     if (space_peer_is_full(ledger->raft, to))
         refuse_full(ledger, asked, to);
     else if (ledger_outbox_is_full(ledger, to))
-        refuse(ledger, asked, "busy", "node %u has too much of this node to acknowledge",
+        refuse(ledger, asked, "busy", "too much that was sent to node %u is not acknowledged yet",
                (unsigned)to);
     else
         return true;

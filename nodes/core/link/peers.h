@@ -28,11 +28,11 @@ struct peer {
     struct link links[PLANE_COUNT];
     struct channel channel;
     uint64_t counted_sent,
-        counted_received;       /* messages of this channel that snapshots account for */
-    bool alive;                 /* its heartbeats arrive, and no disconnect came after them */
-    bool excused;               /* it said goodbye: no operation is to blame for its end */
-    uint64_t heard_us;          /* the last heartbeat */
-    uint64_t follows_us;        /* the last one that said it follows us in our term */
+        counted_received; /* messages of this channel that snapshots account for */
+    bool alive;           /* its heartbeats arrive, and no disconnect came after them */
+    bool excused;         /* it announced that it stops: no operation is to blame for its end */
+    uint64_t heard_us;    /* the last heartbeat */
+    uint64_t follows_us;  /* the last one that said it follows us in our term */
     uint64_t distrust_until_us; /* after a disconnect: heartbeats up to here may be leftovers */
     struct message *heartbeat;  /* the last one; NULL: none yet */
     uint64_t complained_us;     /* when the log last said that it is refused */
@@ -104,7 +104,7 @@ struct message *peers_refused(const struct links *links, node_id_t peer);
  * a leftover. */
 bool peers_heartbeat(struct links *links, node_id_t from, struct message *heartbeat);
 
-#define PEERS_FOREIGN "it belongs to another cluster than we do"
+#define PEERS_FOREIGN "it belongs to another cluster"
 
 /* What it sent is dropped, and why: the log says so once in a while, status as long as
  * it goes on. */

@@ -109,7 +109,7 @@ void peers_goodbye(struct links *links, node_id_t from, const struct wire_goodby
     if (goodbye->injected)
         return; /* its end is there to be noticed */
     peer->distrust_until_us = links->step->now_us + 2 * links->step->config.heartbeat_us;
-    peers_declare_dead(links, from, "it said goodbye", false);
+    peers_declare_dead(links, from, "it announced that it stops", false);
     peers_report(links, LINK_GONE, from, false);
 }
 

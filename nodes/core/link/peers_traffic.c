@@ -13,7 +13,7 @@ bool peers_receive(struct links *links, node_id_t from, struct message *message)
         return true;
     case CHANNEL_OUT_OF_RANGE:
         step_reject(links->step, from,
-                    "its channel message acknowledges or numbers what cannot be");
+                    "its channel message has an acknowledgement or a sequence out of range");
         return false;
     case CHANNEL_ACK_ONLY:
     case CHANNEL_DUPLICATE:

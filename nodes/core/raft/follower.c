@@ -106,8 +106,8 @@ static void refuse_append(struct raft *raft, node_id_t from, const struct wire_a
     term_t ours = 0;
     raft_log_term(raft, append->prev_index, &ours);
     outbox_log(&raft->step->out, LOG_DEBUG,
-               "append behind %" PRIu64 " (term %" PRIu64 "): ours is %s%.0" PRIu64
-               " -> try behind %" PRIu64,
+               "append after %" PRIu64 " (term %" PRIu64 "): ours is %s%.0" PRIu64
+               " -> try after %" PRIu64,
                append->prev_index, append->prev_term, ours ? "of term " : "missing", ours, next);
     follower_reply_append(raft, from, (struct wire_append_reply){.match = next});
 }

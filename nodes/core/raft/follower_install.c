@@ -29,7 +29,7 @@ void follower_finish_install(struct raft *raft, node_id_t to)
     struct follower *follower = &raft->follower;
     struct checkpoint *checkpoint = checkpoint_ref(follower->checkpoint);
     if (!raft->machine->is_whole(follower->loaded, checkpoint)) {
-        step_reject(raft->step, to, "its checkpoint is not what its head says");
+        step_reject(raft->step, to, "its checkpoint does not match its head");
     } else {
         raft->machine->replace(raft->state, &follower->loaded);
         raft_log_reset(raft, checkpoint->index, checkpoint->term);

@@ -261,7 +261,7 @@ static void add_missing(const struct raft *raft, struct text *out)
         if (is_there(raft, id))
             continue;
         text_add(out, "%snode %u %s", between, id,
-                 !peer->heartbeat ? "has never been heard" : "is not alive");
+                 !peer->heartbeat ? "has not been heard from yet" : "is not alive");
         between = ", ";
     }
 }
@@ -280,7 +280,7 @@ void founding_reason(const struct raft *raft, struct text *out)
     else if (lacks)
         add_missing(raft, out);
     else
-        text_add(out, "all voters are there; it will be in a moment");
+        text_add(out, "all voters are there; it will be founded in a moment");
     if (!member && lacks)
         text_add(out, "; if the cluster is new, `conclave init` founds without %s",
                  raft->step->config.n_voters - count_there(raft) == 1 ? "it" : "them");

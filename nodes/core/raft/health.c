@@ -91,7 +91,7 @@ const char *health_stall(const struct raft *raft)
     if (MUTANT(leads_without_acks))
         return NULL;
     if (raft->disk_busy_us >= stall_us(raft))
-        return "its disk finishes nothing";
+        return "its disk has finished nothing";
     uint64_t reads_us = raft->replication.unconfirmed_us;
     if (reads_us && !is_within(reads_us, stall_us(raft), raft->step->now_us))
         return "no majority confirms what is read";
@@ -133,7 +133,7 @@ static void say_level(struct raft *raft, node_id_t id, const char *event)
                    id, reached(raft, id), raft->log.commit,
                    (raft->step->now_us - level->since_us) / MS_US, level->goal);
     else
-        step_event(raft->step, event, id, JOB_NONE, "node %u is level again: it has entry %" PRIu64,
+        step_event(raft->step, event, id, JOB_NONE, "node %u has caught up: it has entry %" PRIu64,
                    id, reached(raft, id));
 }
 

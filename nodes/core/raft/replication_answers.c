@@ -15,7 +15,7 @@ static bool is_current(struct raft *raft, node_id_t from, term_t term, uint64_t 
     if (!election_leads(raft) || term != raft->step->term)
         return false;
     if (round > raft->replication.round) {
-        step_reject(raft->step, from, "it answers what was never asked");
+        step_reject(raft->step, from, "it answers a request that was never sent");
         return false;
     }
     struct replica *replica = &raft->replicas[from];
@@ -59,7 +59,7 @@ void replication_append_reply(struct raft *raft, node_id_t from,
         return;
     members_claims(raft, from, reply->voter);
     if ((reply->match > raft->log.last && reply->ok) || reply->commit > raft->log.last) {
-        step_reject(raft->step, from, "it has more entries than there are");
+        step_reject(raft->step, from, "it acknowledges more entries than there are");
         return;
     }
     learn_commit(raft, reply->commit);
@@ -87,7 +87,7 @@ void replication_install_reply(struct raft *raft, node_id_t from,
         return;
     members_claims(raft, from, reply->voter);
     if (reply->next > replica->checkpoint->n) {
-        step_reject(raft->step, from, "it has more parts than there are");
+        step_reject(raft->step, from, "it acknowledges more parts than there are");
         return;
     }
     replica_answered(replica, raft->step->now_us);

@@ -46,7 +46,7 @@ void space_event(struct raft *raft, bool full)
     raft->step->news = true;
     if (full)
         step_event(raft->step, "disk_full", raft->step->config.id, JOB_NONE,
-                   "the disk of node %u is full: it takes in nothing new", raft->step->config.id);
+                   "the disk of node %u is full: it accepts nothing new", raft->step->config.id);
     else
         step_event(raft->step, "disk_free", raft->step->config.id, JOB_NONE,
                    "the disk of node %u has room again", raft->step->config.id);

@@ -73,9 +73,9 @@ struct run {
     unsigned level;           /* of the units */
     uint64_t next_cut;        /* the next unit to cut, of plan.nodes[level] */
     struct item_list combine; /* ready operations on results: they go before starting leaves */
-    struct item_list units;   /* ready units over leaves: those handed back, and those just cut */
-    struct item_list out;     /* assigned, fetching or being kept */
-    struct item *newest;      /* of all items */
+    struct item_list units; /* ready subtrees over leaves: those handed back, and those just cut */
+    struct item_list out;   /* assigned, fetching or being kept */
+    struct item *newest;    /* of all items */
     uint64_t n_items;
 };
 

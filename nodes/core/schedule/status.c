@@ -22,11 +22,11 @@ void schedule_explain(const struct schedule *schedule, const struct job *job, st
 {
     const struct run *run = run_of(schedule, job->id);
     if (!run) {
-        text_add(out, "it waits: %d jobs are in work, the most at once\n", ACTIVE_JOBS_MAX);
+        text_add(out, "it waits: %d jobs are running, the most at once\n", ACTIVE_JOBS_MAX);
         return;
     }
     uint64_t uncut = job->plan.nodes[run->level] - run->next_cut;
-    text_add(out, "units over leaves: %" PRIu64 " not yet cut, %" PRIu64 " ready\n", uncut,
+    text_add(out, "subtrees over leaves: %" PRIu64 " not yet cut, %" PRIu64 " ready\n", uncut,
              run->units.n);
     text_add(out, "combining operations ready: %" PRIu64 "\n", run->combine.n);
     if (!schedule_count_workers(schedule))

@@ -61,8 +61,8 @@ void suspicion_blame(struct schedule *schedule, node_id_t worker)
     schedule->slots[worker].blamed = (struct value_id){item->run->job->id, item->op};
     item_name(item, &name);
     step_event(schedule->step, "operation_suspected", worker, item->run->job->id,
-               "node %u died while it executed %s: death %u of it, %" PRIu64 " fail the job",
-               worker, name.at, item->deaths, schedule->step->config.poison_deaths);
+               "node %u died while it executed %s: death %u, %" PRIu64 " fail the job", worker,
+               name.at, item->deaths, schedule->step->config.poison_deaths);
     check_poison(schedule, item);
 }
 

@@ -189,7 +189,7 @@ bool requests_are_forgotten(struct service *service, struct caller caller, enum 
     if (!keys_is_forgotten(&service->state->keys, use, key))
         return false;
     requests_refuse(service, caller, "forgotten",
-                    "this key was used and what came of it is forgotten; choose another key");
+                    "this key was used and its outcome is forgotten; choose another key");
     return true;
 }
 
@@ -233,7 +233,7 @@ static void handle_coordinators(struct service *service, const struct request_ro
     if (!named && !raft_serves(service->raft))
         requests_refuse(service, caller, "not_coordinator",
                         step_coordinates(service->step)
-                            ? "this node is about to coordinate; ask again"
+                            ? "this node is becoming the coordinator; ask again"
                             : "this node is not the coordinator");
     else if ((!named && service->waiters.n >= WAITERS_MAX) ||
              (confirm && service->reads.n >= WAITERS_MAX))
@@ -254,7 +254,8 @@ void requests_handle(struct service *service, uint64_t client, struct message *m
     else if (!row || row->by == BY_BROKER)
         requests_refuse(service, caller, "invalid", "a node does not answer this request");
     else if (row->by == BY_NAMED && !target)
-        requests_refuse(service, caller, "invalid", "a ledger is that of one node: name the node");
+        requests_refuse(service, caller, "invalid",
+                        "every node has a ledger of its own: name the node");
     else if (row->by == BY_ANY || row->by == BY_NAMED)
         row->answer(service, client, message);
     else

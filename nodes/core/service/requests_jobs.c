@@ -14,7 +14,7 @@ void requests_refuse_job(struct service *service, struct caller caller, job_id_t
 {
     struct text reason = {0};
     char id[JOB_TEXT_MAX];
-    text_add(&reason, "no job %s is known here", job_id_text(job, id));
+    text_add(&reason, "there is no job %s", job_id_text(job, id));
     requests_refuse(service, caller, "not_found", reason.at);
 }
 
@@ -228,7 +228,7 @@ void requests_result_get(struct service *service, uint64_t client, struct messag
         return;
     }
     if (get->offset > job->digits) {
-        requests_refuse(service, caller, "invalid", "the offset is behind the last digit");
+        requests_refuse(service, caller, "invalid", "the offset is after the last digit");
         return;
     }
     struct message *message = message_new(MESSAGE_RESULT_CHUNK);

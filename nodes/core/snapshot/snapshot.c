@@ -268,7 +268,7 @@ void snapshot_marker(struct snapshots *snapshots, node_id_t from, const struct w
 {
     struct snapshot_id id = {(node_id_t)marker->initiator, marker->incarnation, marker->counter};
     if (!is_sound(snapshots, marker)) {
-        step_reject(snapshots->step, from, "its marker names nodes that cannot be");
+        step_reject(snapshots->step, from, "its marker names nodes that do not exist");
         return;
     }
     struct recording *recording = find(snapshots, id);
@@ -303,7 +303,7 @@ void snapshot_end(struct snapshots *snapshots, node_id_t from, const struct wire
 {
     struct snapshot_id id = {(node_id_t)end->initiator, end->incarnation, end->counter};
     if (id.initiator != from) {
-        step_reject(snapshots->step, from, "it ends a snapshot of another node's");
+        step_reject(snapshots->step, from, "it ends a snapshot of another node");
         return;
     }
     struct recording *recording = find(snapshots, id);

@@ -103,9 +103,9 @@ void recording_note(struct recording *recording, node_id_t from, const struct me
 static const char *why_missing(const struct recording *recording, const struct cut_channel *channel)
 {
     if (channel->state == CUT_VOID)
-        return "no marker came";
+        return "no marker arrived";
     if (recording->noted_bytes > recording->noted_max)
-        return "more was recorded than is kept";
+        return "more was recorded than can be kept";
     return NULL;
 }
 

@@ -141,7 +141,7 @@ struct message *judge_head(struct snapshots *snapshots, const struct collection 
             row->bytes = it->bytes;
         } else {
             row->missing =
-                message_text(message, it->missing ? it->missing : "no report came in time");
+                message_text(message, it->missing ? it->missing : "no report arrived in time");
         }
         head->complete = head->complete && it->done;
         head->bytes += row->bytes;

@@ -197,7 +197,7 @@ void snapshot_request_get(struct snapshots *snapshots, uint64_t client, struct m
     }
     if (get->offset > head->bytes) {
         snapshot_refuse(snapshots, client, get->request, "invalid",
-                        "the offset is behind the last byte");
+                        "the offset is after the last byte");
         return;
     }
     struct message *message = message_new(MESSAGE_SNAPSHOT_CHUNK);

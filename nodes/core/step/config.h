@@ -24,7 +24,7 @@ struct node_config {
     uint64_t result_max_bytes;
     uint64_t checkpoint_interval_us; /* finished operations are replicated this often, or ... */
     uint64_t compact_entries;        /* the log is compacted when it has so many entries */
-    uint64_t snapshot_timeout_us;    /* who is silent for so long is missing in a snapshot */
+    uint64_t snapshot_timeout_us;    /* a node silent for this long is missing in a snapshot */
     uint64_t snapshot_every_us;      /* the coordinator takes one so often; 0: never */
     uint64_t snapshot_keep;          /* of those */
     uint64_t snapshot_record_bytes;  /* of messages, in one recording; 0: as many as allowed */

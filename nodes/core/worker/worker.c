@@ -372,7 +372,7 @@ void worker_tick(struct worker *worker)
             previous = work;
             continue;
         }
-        refuse(worker, work->coordinator, &work->op, "an operand does not come", true);
+        refuse(worker, work->coordinator, &work->op, "an operand does not arrive", true);
         remove_work(worker, previous, work);
     }
 }
@@ -479,7 +479,7 @@ static void give_back(struct worker *worker)
             previous = work;
             continue;
         }
-        refuse(worker, work->coordinator, &work->op, "memory is short", true);
+        refuse(worker, work->coordinator, &work->op, "there is not enough memory", true);
         remove_work(worker, previous, work);
     }
 }
