@@ -157,7 +157,7 @@ a_third_is_done() {
     [ "$(field state <<<"$now")" = 'done' ] ||
         [ "$(field 'done' <<<"$now")" -ge $(($(field total <<<"$now") / 3)) ]
 }
-resumption() { from_logs ": job $id goes on from its checkpoint" | tail -n 1; }
+resumption() { from_logs ": job $id resumes from its checkpoint" | tail -n 1; }
 
 # The operations that the workers' processes say they have executed, behind line $1 of the heartbeats.
 executed_since() {

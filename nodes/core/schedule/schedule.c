@@ -56,7 +56,7 @@ static void take_up_jobs(struct schedule *schedule)
             continue;
         char id[JOB_TEXT_MAX];
         step_event(schedule->step, "job_resumed", NODE_NONE, job->id,
-                   "job %s goes on from its checkpoint: %" PRIu64 " of %" PRIu64
+                   "job %s resumes from its checkpoint: %" PRIu64 " of %" PRIu64
                    " operations are done",
                    job_id_text(job->id, id), job->done, job->plan.total);
     }
