@@ -35,7 +35,7 @@ static void list(const char *family, FILE *out)
 static void list_exit_codes(FILE *out)
 {
     fprintf(out, "Exit codes:\n"
-                 "  0 done                     4 --timeout has come\n"
+                 "  0 done                     4 --timeout has passed\n"
                  "  1 failed, or was refused   5 the job was cancelled\n"
                  "  2 bad usage or input       6 no such job, snapshot, account or value\n"
                  "  3 no broker answers, or no coordinator serves\n"
