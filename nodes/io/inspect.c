@@ -129,7 +129,7 @@ static int read_entry(void *context, log_index_t index, term_t term, struct slic
     return unpack_and_take(it, entry);
 }
 
-static int read_letter(struct inspected *it, uint32_t to, struct slice value)
+static int read_outbox(struct inspected *it, uint32_t to, struct slice value)
 {
     struct message *message;
     struct text why = {0};
@@ -174,8 +174,8 @@ static int read_record(void *context, struct slice key, struct slice value)
     case RECORD_LAST:
         sound = named && record_u64(value, 0, &it->outbox[peer].last);
         break;
-    case RECORD_LETTER:
-        sound = named && !read_letter(it, peer, value);
+    case RECORD_OUTBOX:
+        sound = named && !read_outbox(it, peer, value);
         break;
     default:
         break;

@@ -87,8 +87,8 @@ static void add_values(struct restore *restore, const struct wire_cut_pairs *par
 }
 
 /* Money that was on its way back arrives as any other: its account is there. */
-static struct message *make_letter(const struct restore *restore,
-                                   const struct wire_cut_pending *row)
+static struct message *make_pending(const struct restore *restore,
+                                    const struct wire_cut_pending *row)
 {
     struct message *message = message_new(row->name.len ? MESSAGE_APP : MESSAGE_TRANSFER);
     message->as.numbered.epoch = restore->epoch;
@@ -104,16 +104,16 @@ static struct message *make_letter(const struct restore *restore,
     return message;
 }
 
-static int add_letters(struct restore *restore, const struct wire_cut_ledger *part)
+static int add_outbox(struct restore *restore, const struct wire_cut_ledger *part)
 {
     for (size_t i = 0; i < part->pending.n; i++) {
         const struct wire_cut_pending *row = &part->pending.at[i];
-        struct message *letter = make_letter(restore, row);
-        struct blob *packed = codec_pack(letter);
-        struct record_key key = record_key(RECORD_LETTER);
+        struct message *pending = make_pending(restore, row);
+        struct blob *packed = codec_pack(pending);
+        struct record_key key = record_key(RECORD_OUTBOX);
         record_key_u32(&key, (uint32_t)row->node);
         record_key_u64(&key, row->number);
-        message_drop(&letter);
+        message_drop(&pending);
         if (!packed || !restore->epoch || row->node == restore->config->id ||
             row->node > restore->config->n_nodes) {
             blob_drop(&packed);
@@ -208,7 +208,7 @@ static int take_part(struct restore *restore, const struct message *part, struct
         add_values(restore, &part->as.cut_pairs);
         return OK;
     case MESSAGE_CUT_LEDGER:
-        return add_letters(restore, &part->as.cut_ledger);
+        return add_outbox(restore, &part->as.cut_ledger);
     case MESSAGE_CUT_JOBS:
     case MESSAGE_CUT_WORK:
         return OK; /* what the old coordinator had handed out: it is pending again */
@@ -412,7 +412,7 @@ static int refuse_record(void *context, struct slice key, struct slice value)
     (void)value;
     bool *used = context;
     char table = key.len ? (char)key.at[0] : 0;
-    *used = *used || table == RECORD_ACCOUNT || table == RECORD_VALUE || table == RECORD_LETTER;
+    *used = *used || table == RECORD_ACCOUNT || table == RECORD_VALUE || table == RECORD_OUTBOX;
     return OK;
 }
 

@@ -49,7 +49,7 @@
     X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \
     X(second_marker_records, "the state is recorded once more at the second marker (S4)")        \
     X(old_marker_accepted, "a marker of an old incarnation starts a recording (S6)")             \
-    X(transfer_applied_twice, "a letter that was applied is applied again (S14)")                \
+    X(transfer_applied_twice, "an outbox message that was applied is applied again (S14)")       \
     X(outbox_lost, "a node that starts again has forgotten its outbox (S14)")                    \
     X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
     X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")

@@ -84,9 +84,9 @@ static struct slice value_of(const struct world_record *record)
     return (struct slice){record->value->at, record->value->len};
 }
 
-/* True when the destination's disk says that it has applied the letter. */
+/* True when the destination's disk says that it has applied the outbox message. */
 static bool is_applied(const struct world *world, node_id_t to, node_id_t from,
-                       const struct wire_numbered *letter)
+                       const struct wire_numbered *pending)
 {
     struct record_key key = record_key(RECORD_MARK);
     record_key_u32(&key, from);
@@ -95,13 +95,13 @@ static bool is_applied(const struct world *world, node_id_t to, node_id_t from,
         const struct world_record *record = &node->records[i];
         uint64_t epoch, number;
         if (record->key_len == key.len && !memcmp(record->key, key.at, key.len))
-            return record_u64(value_of(record), 0, &epoch) && epoch == letter->epoch &&
-                   record_u64(value_of(record), 8, &number) && number >= letter->number;
+            return record_u64(value_of(record), 0, &epoch) && epoch == pending->epoch &&
+                   record_u64(value_of(record), 8, &number) && number >= pending->number;
     }
     return false;
 }
 
-static uint64_t money_in_letter(const struct world *world, node_id_t from,
+static uint64_t money_in_outbox(const struct world *world, node_id_t from,
                                 const struct world_record *record)
 {
     struct message *message;
@@ -126,8 +126,8 @@ uint64_t ledgers_durable_money(const struct world *world)
             uint64_t balance = 0;
             if (node->records[i].key[0] == RECORD_ACCOUNT)
                 assert_true(record_u64(value_of(&node->records[i]), 0, &balance));
-            else if (node->records[i].key[0] == RECORD_LETTER)
-                balance = money_in_letter(world, id, &node->records[i]);
+            else if (node->records[i].key[0] == RECORD_OUTBOX)
+                balance = money_in_outbox(world, id, &node->records[i]);
             sum += balance;
         }
     }
@@ -139,7 +139,7 @@ static bool outboxes_are_empty(const struct world *world)
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         for (node_id_t to = 1; node && to <= world->options.n_nodes; to++)
-            if (node->ledger.outgoing[to].letters.n)
+            if (node->ledger.outgoing[to].pending.n)
                 return false;
     }
     return true;

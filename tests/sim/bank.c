@@ -228,7 +228,7 @@ bool bank_is_quiet(const struct world *world)
         if (!node || node->snapshots.recordings || node->snapshots.collections)
             return false;
         for (node_id_t to = 1; to <= world->options.n_nodes; to++)
-            if (node->ledger.outgoing[to].letters.n)
+            if (node->ledger.outgoing[to].pending.n)
                 return false;
     }
     return true;

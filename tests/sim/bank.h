@@ -28,7 +28,7 @@ void bank_close(struct world *world);
 /* True when everybody has an answer to what he began. */
 bool bank_is_idle(const struct world *world);
 
-/* True when all nodes are up, no letter is on its way and no snapshot under way. */
+/* True when all nodes are up, no outbox message is on its way and no snapshot under way. */
 bool bank_is_quiet(const struct world *world);
 
 /* When it is quiet: the balances are what was deposited. */

@@ -19,7 +19,7 @@ struct loss_mark {
 };
 
 /* Of a wiped disk, and not applied. */
-struct lost_letter {
+struct lost_message {
     node_id_t from, to;
     uint64_t epoch, number, amount;
 };
@@ -30,7 +30,7 @@ struct losses {
     int64_t of[WORLD_NODES_MAX + 1];
     /* [node][source]: on the disk of the node that was wiped last of those that had one. */
     struct loss_mark had[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
-    struct lost_letter *letters; /* owned */
+    struct lost_message *pending; /* owned */
     size_t n, size;
 };
 
@@ -44,7 +44,7 @@ static struct losses *losses_of(struct world *world)
 void losses_free(struct losses **losses)
 {
     if (*losses)
-        free((*losses)->letters);
+        free((*losses)->pending);
     free(*losses);
     *losses = NULL;
 }
@@ -56,7 +56,7 @@ static struct slice bytes_of(const struct blob *blob)
 
 /* --- what is on disk --- */
 
-/* What is in front of it was applied, of the source's letters. */
+/* What is in front of it was applied, of the source's outbox messages. */
 static struct loss_mark mark_of(const struct world *world, node_id_t id, node_id_t source)
 {
     struct loss_mark mark = {0};
@@ -70,22 +70,22 @@ static struct loss_mark mark_of(const struct world *world, node_id_t id, node_id
     return mark;
 }
 
-static bool covers(struct loss_mark mark, const struct lost_letter *letter)
+static bool covers(struct loss_mark mark, const struct lost_message *pending)
 {
-    return mark.epoch == letter->epoch && mark.number >= letter->number;
+    return mark.epoch == pending->epoch && mark.number >= pending->number;
 }
 
-/* False when the record is no letter. */
-static bool read_letter(const struct world_record *record, node_id_t from, struct lost_letter *out)
+/* False when the record is not an outbox message. */
+static bool read_outbox(const struct world_record *record, node_id_t from, struct lost_message *out)
 {
     struct slice key = {record->key + 1, record->key_len - 1};
     struct message *message;
     struct text why = {0};
-    if (record->key[0] != RECORD_LETTER)
+    if (record->key[0] != RECORD_OUTBOX)
         return false;
     if (codec_unpack(bytes_of(record->value), &message, &why))
-        panic("a letter on disk cannot be unpacked: %s", why.at);
-    *out = (struct lost_letter){.from = from, .epoch = message->as.numbered.epoch};
+        panic("an outbox message on disk cannot be unpacked: %s", why.at);
+    *out = (struct lost_message){.from = from, .epoch = message->as.numbered.epoch};
     record_u32(key, 0, &out->to);
     record_u64(key, 4, &out->number);
     if (message->type == MESSAGE_TRANSFER)
@@ -101,13 +101,13 @@ static int64_t money(const struct world *world, node_id_t without)
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct world_node *node = &world->nodes[id];
         for (size_t i = 0; id != without && i < node->records_n; i++) {
-            struct lost_letter letter;
+            struct lost_message pending;
             uint64_t balance = 0;
             if (node->records[i].key[0] == RECORD_ACCOUNT)
                 record_u64(bytes_of(node->records[i].value), 0, &balance);
-            else if (read_letter(&node->records[i], id, &letter) &&
-                     (letter.to == without || !covers(mark_of(world, letter.to, id), &letter)))
-                balance = letter.amount;
+            else if (read_outbox(&node->records[i], id, &pending) &&
+                     (pending.to == without || !covers(mark_of(world, pending.to, id), &pending)))
+                balance = pending.amount;
             sum += (int64_t)balance;
         }
     }
@@ -116,20 +116,20 @@ static int64_t money(const struct world *world, node_id_t without)
 
 /* --- wipes --- */
 
-static void keep_letters(struct world *world, node_id_t id)
+static void keep_outbox(struct world *world, node_id_t id)
 {
     struct losses *losses = losses_of(world);
     const struct world_node *node = &world->nodes[id];
     for (size_t i = 0; i < node->records_n; i++) {
-        struct lost_letter letter;
-        if (!read_letter(&node->records[i], id, &letter) || !letter.amount ||
-            covers(mark_of(world, letter.to, id), &letter))
+        struct lost_message pending;
+        if (!read_outbox(&node->records[i], id, &pending) || !pending.amount ||
+            covers(mark_of(world, pending.to, id), &pending))
             continue;
         if (losses->n == losses->size) {
             losses->size = losses->size ? 2 * losses->size : 64;
-            losses->letters = mem_grow(losses->letters, losses->size, sizeof *losses->letters);
+            losses->pending = mem_grow(losses->pending, losses->size, sizeof *losses->pending);
         }
-        losses->letters[losses->n++] = letter;
+        losses->pending[losses->n++] = pending;
     }
 }
 
@@ -145,7 +145,7 @@ void losses_wipe(struct world *world, node_id_t id)
     int64_t lost = now - money(world, id);
     losses->of[id] += lost;
     world_say(world, id, "%" PRId64 " of money is lost with it", lost);
-    keep_letters(world, id);
+    keep_outbox(world, id);
     for (node_id_t source = 1; source <= world->options.n_nodes; source++) {
         struct loss_mark mark = mark_of(world, id, source);
         if (mark.epoch)
@@ -166,36 +166,36 @@ uint64_t losses_expected(const struct world *world)
 
 /* --- what is settled later --- */
 
-/* A letter of a wiped disk is applied: it was on its way. */
+/* An outbox message of a wiped disk is applied: it was on its way. */
 static void find_again(struct losses *losses, node_id_t from, node_id_t to, struct loss_mark mark)
 {
     for (size_t i = 0; i < losses->n; i++) {
-        struct lost_letter *it = &losses->letters[i];
+        struct lost_message *it = &losses->pending[i];
         if (it->from != from || it->to != to || it->epoch != mark.epoch ||
             it->number != mark.number)
             continue;
         losses->of[from] -= (int64_t)it->amount;
-        *it = losses->letters[--losses->n];
+        *it = losses->pending[--losses->n];
         return;
     }
 }
 
-/* The letter was applied on a disk that is wiped, and will not be again. */
-static void give_up(struct losses *losses, const struct lost_letter *letter)
+/* The outbox message was applied on a disk that is wiped, and will not be again. */
+static void give_up(struct losses *losses, const struct lost_message *pending)
 {
-    if (covers(losses->had[letter->to][letter->from], letter))
-        losses->of[letter->to] += (int64_t)letter->amount;
+    if (covers(losses->had[pending->to][pending->from], pending))
+        losses->of[pending->to] += (int64_t)pending->amount;
 }
 
-/* The first mark of an epoch: what is in front of that letter is skipped. */
+/* The first mark of an epoch: what is in front of that outbox message is skipped. */
 static void skip(struct world *world, node_id_t id, node_id_t source, struct loss_mark mark)
 {
     const struct world_node *node = &world->nodes[source];
     for (size_t i = 0; i < node->records_n; i++) {
-        struct lost_letter letter;
-        if (read_letter(&node->records[i], source, &letter) && letter.to == id &&
-            letter.epoch == mark.epoch && letter.number < mark.number)
-            give_up(losses_of(world), &letter);
+        struct lost_message pending;
+        if (read_outbox(&node->records[i], source, &pending) && pending.to == id &&
+            pending.epoch == mark.epoch && pending.number < mark.number)
+            give_up(losses_of(world), &pending);
     }
 }
 
@@ -214,15 +214,15 @@ static void write_mark(struct world *world, node_id_t id, const struct write *wr
         find_again(losses_of(world), source, id, mark);
 }
 
-static void forget_letter(struct world *world, node_id_t id, const struct write *write)
+static void forget_outbox(struct world *world, node_id_t id, const struct write *write)
 {
     struct record_key key = {.len = write->key_len};
-    struct lost_letter letter;
+    struct lost_message pending;
     memcpy(key.at, write->key, write->key_len);
     const struct world_record *record = records_find(&world->nodes[id], &key);
-    if (record && read_letter(record, id, &letter) &&
-        !covers(mark_of(world, letter.to, id), &letter))
-        give_up(losses_of(world), &letter);
+    if (record && read_outbox(record, id, &pending) &&
+        !covers(mark_of(world, pending.to, id), &pending))
+        give_up(losses_of(world), &pending);
 }
 
 static void write_request(struct world *world, const struct write *write)
@@ -240,8 +240,8 @@ void losses_write(struct world *world, node_id_t id, const struct write *write)
 {
     if (write->key[0] == RECORD_MARK && write->entry)
         write_mark(world, id, write);
-    else if (write->key[0] == RECORD_LETTER && !write->entry && world->counts.faults[FAULT_WIPE])
-        forget_letter(world, id, write);
+    else if (write->key[0] == RECORD_OUTBOX && !write->entry && world->counts.faults[FAULT_WIPE])
+        forget_outbox(world, id, write);
     else if (write->key[0] == RECORD_REQUEST && write->entry)
         write_request(world, write);
 }

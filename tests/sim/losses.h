@@ -1,13 +1,15 @@
 /* losses.h - the exact account of the money that wiped disks take along.
  *
- * Only what is durable counts. The money of the world is the balances on all disks and every letter
- * in an outbox on disk that the mark on its destination's disk does not cover. No transaction of a
- * sound ledger changes it, but a deposit. A wipe changes it by what it takes (balances, letters
- * that nobody has applied) less what comes back (letters that it had applied, and that are still in
- * the outboxes of others). Three things are settled only after it, when they become durable:
+ * Only what is durable counts. The money of the world is the balances on all disks and every outbox
+ * message in an outbox on disk that the mark on its destination's disk does not cover. No
+ * transaction of a sound ledger changes it, but a deposit. A wipe changes it by what it takes
+ * (balances, outbox messages that nobody has applied) less what comes back (outbox messages that it
+ * had applied, and that are still in the outboxes of others). Three things are settled only after
+ * it, when they become durable:
  *
- * - a letter that had left the wiped disk is applied all the same: it is not lost;
- * - a letter that seemed to come back is forgotten, because the acknowledgement was there already;
+ * - an outbox message that had left the wiped disk is applied all the same: it is not lost;
+ * - an outbox message that seemed to come back is forgotten, because the acknowledgement was there
+ * already;
  * - or it is skipped, because its source sends what comes behind it. */
 #ifndef CONCLAVE_SIM_LOSSES_H
 #define CONCLAVE_SIM_LOSSES_H

@@ -102,7 +102,8 @@ static void draw_clients(struct world *world)
 }
 
 /* Every third seed has a bank that is open all the time, and snapshots of it. A planted bug is
- * looked for where it shows: those of snapshots and letters with the bank, the others without. */
+ * looked for where it shows: those of snapshots and outbox messages with the bank, the others
+ * without. */
 static bool has_bank(const struct world *world)
 {
 #ifdef CONCLAVE_MUTANTS
@@ -435,7 +436,7 @@ static _Noreturn void fail_unsettled(const struct world *world)
         if (world->askers[asker].request)
             text_add(&text, " asker %u waits;", asker);
     if (has_bank(world) && !bank_is_quiet(world))
-        text_add(&text, " letters or snapshots are under way;");
+        text_add(&text, " outbox messages or snapshots are under way;");
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         text_add(&text, " %u%s: %" PRIu64 "/%" PRIu64, id, node_serves(node) ? " serves" : "",

@@ -113,14 +113,14 @@ static void a_node_that_does_not_answer_costs_nothing(void **state)
     /* Once it is known to exist, money leaves whether the node is there or not. */
     world_crash(world, 2);
     ledgers_assert_done(world, 1, bank_transfer("4", "alice", 60, "bob", 2), 0);
-    assert_int_equal(world->nodes[1].core->ledger.away, 60);
+    assert_int_equal(world->nodes[1].core->ledger.in_transit, 60);
     world_start(world, 2);
     ledgers_settle(world);
     assert_int_equal(ledgers_balance(world, 2, "bob"), 101);
     world_free(&world);
 }
 
-/* An account whose node is down, and known to exist: letters for it pile up. */
+/* An account whose node is down, and known to exist: outbox messages for it pile up. */
 static struct world *begin_piling_up(uint64_t seed)
 {
     struct world *world = worlds_begin(seed, 3);
@@ -146,7 +146,7 @@ static void what_piled_up_arrives_in_order(void **state)
         else
             ledgers_ask(world, 1, ledgers_put(key, "latest", key, 2));
     }
-    assert_int_equal(world->nodes[1].core->ledger.outgoing[2].letters.n, n);
+    assert_int_equal(world->nodes[1].core->ledger.outgoing[2].pending.n, n);
     world_crash(world, 1);
     world_start(world, 1);
     world_start(world, 2);
@@ -180,7 +180,7 @@ static void a_full_outbox_refuses_and_loses_nothing(void **state)
         message_drop(&event.request.message);
     }
     assert_string_equal(code, "busy");
-    assert_int_equal(node->ledger.away, LEDGER_SENT_MAX);
+    assert_int_equal(node->ledger.in_transit, LEDGER_SENT_MAX);
     assert_int_equal(node->ledger.total, 99999 - LEDGER_SENT_MAX);
     node_check_invariants(node);
     world_crash(world, 1);
@@ -483,7 +483,8 @@ static void a_transfer_and_its_answer_wait_for_the_disk(void **state)
     event.request.message = bank_transfer("4", "alice", 10, "bob", 2);
     event.request.message->as.request.node = 1;
     struct waits first = step(node, &event);
-    /* Account, letter and key are one transaction; the money is in the channel in the same step. */
+    /* Account, outbox message and key are one transaction; the money is in the channel in the same
+     * step. */
     assert_true(first.persist && first.records == 3);
     assert_int_equal(first.reply, first.persist);
     assert_int_equal(first.transfer, first.persist);

@@ -229,8 +229,7 @@ static void a_worker_drops_what_another_term_had_given_it(void **state)
 
 /* --- ledger --- */
 
-static void money_goes_from_an_account_only_with_a_letter_and_survives_the_others_new_life(
-    void **state)
+static void money_goes_from_an_account_only_with_an_outbox_message_and_survives(void **state)
 {
     (void)state;
     struct rooms *it = rooms_new(3);
@@ -238,15 +237,15 @@ static void money_goes_from_an_account_only_with_a_letter_and_survives_the_other
     struct ledger_row *row = ledger_credit(&ledger, slice_of("a"), 10);
     ledger_check_invariants(&ledger);
     ledger_debit(&ledger, row, 4);
-    struct message *letter = message_new(MESSAGE_TRANSFER);
-    letter->as.transfer.amount = 4;
-    letter->as.transfer.from = message_text(letter, "a");
-    letter->as.transfer.to = message_text(letter, "b");
+    struct message *pending = message_new(MESSAGE_TRANSFER);
+    pending->as.transfer.amount = 4;
+    pending->as.transfer.from = message_text(pending, "a");
+    pending->as.transfer.to = message_text(pending, "b");
     ledger.epoch = 1;
-    ledger_send(&ledger, PEER, letter, 4);
+    ledger_send(&ledger, PEER, pending, 4);
     ledger_check_invariants(&ledger);
     assert_int_equal(ledger.total, 6);
-    assert_int_equal(ledger.away, 4);
+    assert_int_equal(ledger.in_transit, 4);
     peers_meet(&it->links, PEER, 22);
     drop_facts(it);
     ledger_peer_met(&ledger, PEER);
@@ -329,8 +328,7 @@ int main(void)
         cmocka_unit_test(the_only_voter_elects_itself_and_serves_once_its_entry_is_durable),
         cmocka_unit_test(what_no_entry_names_is_the_owners_to_keep),
         cmocka_unit_test(a_worker_drops_what_another_term_had_given_it),
-        cmocka_unit_test(
-            money_goes_from_an_account_only_with_a_letter_and_survives_the_others_new_life),
+        cmocka_unit_test(money_goes_from_an_account_only_with_an_outbox_message_and_survives),
         cmocka_unit_test(a_snapshot_is_of_whoever_takes_part_and_waits_until_all_is_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 
 bool ledger_has_room(const struct ledger *ledger, uint64_t amount)
 {
-    return amount <= MONEY_MAX && ledger->total + ledger->away <= MONEY_MAX - amount;
+    return amount <= MONEY_MAX && ledger->total + ledger->in_transit <= MONEY_MAX - amount;
 }
 
 static void write_account(struct ledger *ledger, const struct ledger_row *row)
@@ -92,8 +92,8 @@ int ledger_restore(struct ledger *ledger, struct slice key, struct slice value)
         return ledger_restore_mark(ledger, rest, value);
     case RECORD_LAST:
         return ledger_restore_last(ledger, rest, value);
-    case RECORD_LETTER:
-        return ledger_restore_letter(ledger, rest, value);
+    case RECORD_OUTBOX:
+        return ledger_restore_outbox(ledger, rest, value);
     case RECORD_REQUEST:
         return ledger_restore_key(&ledger->keys, rest, value);
     case RECORD_BLOCK:
@@ -126,7 +126,7 @@ void ledger_check_invariants(const struct ledger *ledger)
         assert(!i || strcmp(ledger->accounts.at[i - 1]->name, ledger->accounts.at[i]->name) < 0);
     }
     assert(total == ledger->total);
-    assert(total + ledger->away <= MONEY_MAX);
+    assert(total + ledger->in_transit <= MONEY_MAX);
     for (size_t i = 0; i < ledger->values.n; i++)
         assert(ledger->values.at[i]->value);
     ledger_check_outbox(ledger);

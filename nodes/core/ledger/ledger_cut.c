@@ -1,8 +1,9 @@
-/* The ledger at the cut: accounts, key-value state, letters that are not acknowledged, marks.
+/* The ledger at the cut: accounts, key-value state, outbox messages that are not acknowledged,
+ * marks.
  *
  * Recording is one step, and a full ledger takes too long to be packed in one. So the step only
  * notes what there is: balances as numbers, and references to what never changes (names, values,
- * letters as they are on disk). It is packed in slices afterwards. */
+ * outbox messages as they are on disk). It is packed in slices afterwards. */
 #include <stdlib.h>
 
 #include "nodes/core/ledger/ledger_cut.h"
@@ -69,7 +70,7 @@ struct frozen_value {
     struct blob *value; /* owned reference */
 };
 
-struct frozen_letter {
+struct frozen_message {
     node_id_t to;
     bool sent;
     uint64_t number;
@@ -79,24 +80,24 @@ struct frozen_letter {
 struct frozen_ledger {
     struct frozen_account *accounts;
     struct frozen_value *values;
-    struct frozen_letter *letters;
-    size_t n_accounts, n_values, n_letters;
-    size_t at_account, at_value, at_letter; /* these are packed */
+    struct frozen_message *pending;
+    size_t n_accounts, n_values, n_pending;
+    size_t at_account, at_value, at_pending; /* these are packed */
 };
 
-static void freeze_letters(struct frozen_ledger *frozen, const struct ledger *ledger)
+static void freeze_outbox(struct frozen_ledger *frozen, const struct ledger *ledger)
 {
     size_t n = 0;
     for (node_id_t id = 1; id <= ledger->step->config.n_nodes; id++)
-        n += ledger->outgoing[id].letters.n;
-    frozen->letters = mem_new(n, sizeof *frozen->letters);
+        n += ledger->outgoing[id].pending.n;
+    frozen->pending = mem_new(n, sizeof *frozen->pending);
     for (node_id_t id = 1; id <= ledger->step->config.n_nodes; id++) {
         const struct outgoing *outgoing = &ledger->outgoing[id];
-        for (size_t i = 0; i < outgoing->letters.n; i++) {
-            const struct letter *it = ring_at(&outgoing->letters, i);
-            frozen->letters[frozen->n_letters++] =
-                (struct frozen_letter){id, i < outgoing->enqueued, it->number,
-                                       blob_ref(it->packed)};
+        for (size_t i = 0; i < outgoing->pending.n; i++) {
+            const struct outbox_message *it = ring_at(&outgoing->pending, i);
+            frozen->pending[frozen->n_pending++] =
+                (struct frozen_message){id, i < outgoing->enqueued, it->number,
+                                        blob_ref(it->packed)};
         }
     }
 }
@@ -114,7 +115,7 @@ static struct frozen_ledger *freeze(const struct ledger *ledger)
     for (size_t i = 0; i < frozen->n_values; i++)
         frozen->values[i] =
             (struct frozen_value){ledger->values.at[i], blob_ref(ledger->values.at[i]->value)};
-    freeze_letters(frozen, ledger);
+    freeze_outbox(frozen, ledger);
     return frozen;
 }
 
@@ -124,11 +125,11 @@ static void drop(void *room, void *rest)
     (void)room;
     for (size_t i = 0; i < it->n_values; i++)
         blob_drop(&it->values[i].value);
-    for (size_t i = 0; i < it->n_letters; i++)
-        blob_drop(&it->letters[i].packed);
+    for (size_t i = 0; i < it->n_pending; i++)
+        blob_drop(&it->pending[i].packed);
     free(it->accounts);
     free(it->values);
-    free(it->letters);
+    free(it->pending);
     free(it);
 }
 
@@ -170,39 +171,39 @@ static bool add_pairs(struct frozen_ledger *frozen, struct rows *rows)
     return frozen->at_value == frozen->n_values;
 }
 
-/* --- letters and marks --- */
+/* --- outbox messages and marks --- */
 
-static struct wire_cut_pending pending_of(struct message *part, const struct message *letter)
+static struct wire_cut_pending pending_of(struct message *part, const struct message *pending)
 {
     struct wire_cut_pending row = {0};
-    if (letter->type == MESSAGE_TRANSFER) {
-        const struct wire_transfer *transfer = &letter->as.transfer;
+    if (pending->type == MESSAGE_TRANSFER) {
+        const struct wire_transfer *transfer = &pending->as.transfer;
         row.amount = transfer->amount;
         row.from_account = message_copy(part, transfer->from);
         row.to_account = message_copy(part, transfer->to);
         row.returned = transfer->returned;
         row.returned_epoch = transfer->returned_epoch;
     } else {
-        row.name = message_copy(part, letter->as.app.name);
-        row.value = message_copy(part, letter->as.app.value);
+        row.name = message_copy(part, pending->as.app.name);
+        row.value = message_copy(part, pending->as.app.value);
     }
     return row;
 }
 
-static void add_letter(struct rows *rows, const struct frozen_letter *letter, size_t *n)
+static void add_pending(struct rows *rows, const struct frozen_message *pending, size_t *n)
 {
     struct message *message;
     struct text why = {0};
-    if (codec_unpack((struct slice){letter->packed->at, letter->packed->len}, &message, &why))
-        panic("a letter of the ledger cannot be read: %s", why.at);
-    struct wire_cut_ledger *part = &part_for(rows, letter->packed->len, *n)->as.cut_ledger;
+    if (codec_unpack((struct slice){pending->packed->at, pending->packed->len}, &message, &why))
+        panic("an outbox message of the ledger cannot be read: %s", why.at);
+    struct wire_cut_ledger *part = &part_for(rows, pending->packed->len, *n)->as.cut_ledger;
     if (!part->pending.at)
         part->pending.at = message_room(rows->part, CUT_ROWS_MAX, sizeof *part->pending.at);
     struct wire_cut_pending *row = &part->pending.at[part->pending.n++];
     *row = pending_of(rows->part, message);
-    row->node = letter->to;
-    row->number = letter->number;
-    row->sent = letter->sent;
+    row->node = pending->to;
+    row->number = pending->number;
+    row->sent = pending->sent;
     *n = part->pending.n;
     message_drop(&message);
 }
@@ -225,14 +226,14 @@ static void add_marks(const struct ledger *ledger, struct rows *rows)
     }
 }
 
-static bool add_letters(struct frozen_ledger *frozen, struct rows *rows)
+static bool add_outbox(struct frozen_ledger *frozen, struct rows *rows)
 {
     size_t n = 0;
     begin(rows, MESSAGE_CUT_LEDGER);
-    while (frozen->at_letter < frozen->n_letters && has_room(rows))
-        add_letter(rows, &frozen->letters[frozen->at_letter++], &n);
+    while (frozen->at_pending < frozen->n_pending && has_room(rows))
+        add_pending(rows, &frozen->pending[frozen->at_pending++], &n);
     flush(rows);
-    return frozen->at_letter == frozen->n_letters;
+    return frozen->at_pending == frozen->n_pending;
 }
 
 /* --- participant.h --- */
@@ -251,7 +252,7 @@ static void *record(void *room, const struct cut_writer *writer)
     struct frozen_ledger *frozen = freeze(ledger);
     writer->add_rest(writer->context, frozen->n_accounts * sizeof *frozen->accounts +
                                           frozen->n_values * sizeof *frozen->values +
-                                          frozen->n_letters * sizeof *frozen->letters);
+                                          frozen->n_pending * sizeof *frozen->pending);
     return frozen;
 }
 
@@ -261,8 +262,7 @@ static enum cut_progress pack(void *room, void *rest, const struct cut_writer *w
     struct frozen_ledger *frozen = rest;
     struct rows rows = {.writer = writer, .most = bytes};
     (void)room;
-    bool all =
-        add_accounts(frozen, &rows) && add_pairs(frozen, &rows) && add_letters(frozen, &rows);
+    bool all = add_accounts(frozen, &rows) && add_pairs(frozen, &rows) && add_outbox(frozen, &rows);
     return all ? CUT_WRITTEN : CUT_GOES_ON;
 }
 

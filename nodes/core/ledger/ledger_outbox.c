@@ -10,33 +10,33 @@
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 
-/* --- letters of one destination --- */
+/* --- outbox messages of one destination --- */
 
-static struct letter *letter_at(const struct outgoing *outgoing, size_t i)
+static struct outbox_message *outgoing_at(const struct outgoing *outgoing, size_t i)
 {
-    return ring_at(&outgoing->letters, i);
+    return ring_at(&outgoing->pending, i);
 }
 
 /* Takes the packed message. */
-static void push(struct outgoing *outgoing, struct letter letter)
+static void push(struct outgoing *outgoing, struct outbox_message pending)
 {
-    ring_push(&outgoing->letters, &letter, sizeof letter);
-    outgoing->last = letter.number;
+    ring_push(&outgoing->pending, &pending, sizeof pending);
+    outgoing->last = pending.number;
 }
 
 static void pop(struct ledger *ledger, struct outgoing *outgoing)
 {
-    struct letter *letter = letter_at(outgoing, 0);
-    ledger->away -= letter->amount;
-    blob_drop(&letter->packed);
-    ring_pop(&outgoing->letters);
+    struct outbox_message *pending = outgoing_at(outgoing, 0);
+    ledger->in_transit -= pending->amount;
+    blob_drop(&pending->packed);
+    ring_pop(&outgoing->pending);
     if (outgoing->enqueued)
         outgoing->enqueued--;
 }
 
-static struct record_key letter_key(node_id_t to, uint64_t number)
+static struct record_key outbox_key(node_id_t to, uint64_t number)
 {
-    struct record_key key = record_key(RECORD_LETTER);
+    struct record_key key = record_key(RECORD_OUTBOX);
     record_key_u32(&key, to);
     record_key_u64(&key, number);
     return key;
@@ -44,7 +44,7 @@ static struct record_key letter_key(node_id_t to, uint64_t number)
 
 bool ledger_outbox_is_full(const struct ledger *ledger, node_id_t to)
 {
-    return ledger->outgoing[to].letters.n >= LEDGER_SENT_MAX;
+    return ledger->outgoing[to].pending.n >= LEDGER_SENT_MAX;
 }
 
 /* --- sending --- */
@@ -66,43 +66,45 @@ void ledger_send(struct ledger *ledger, node_id_t to, struct message *message, u
     message->as.numbered.epoch = ledger->epoch;
     message->as.numbered.number = outgoing->last + 1;
     struct blob *packed = codec_pack(message);
-    assert(packed); /* requests and letters that came in have been checked */
-    struct record_key key = letter_key(to, outgoing->last + 1);
+    assert(packed); /* requests and outbox messages that came in have been checked */
+    struct record_key key = outbox_key(to, outgoing->last + 1);
     outbox_write_record(&ledger->step->out, (struct slice){key.at, key.len}, packed);
-    push(outgoing, (struct letter){outgoing->last + 1, packed, amount});
-    ledger->away += amount;
-    if (outgoing->enqueued + 1 < outgoing->letters.n)
+    push(outgoing, (struct outbox_message){outgoing->last + 1, packed, amount});
+    ledger->in_transit += amount;
+    if (outgoing->enqueued + 1 < outgoing->pending.n)
         message_drop(&message); /* it waits behind others */
     else if (!peers_send_durable(ledger->links, to, message))
         outgoing->enqueued++;
 }
 
-static struct message *unpack(const struct letter *letter)
+static struct message *unpack(const struct outbox_message *pending)
 {
     struct message *message;
     struct text why = {0};
-    if (codec_unpack((struct slice){letter->packed->at, letter->packed->len}, &message, &why))
-        panic("a letter that was packed cannot be unpacked: %s", why.at);
+    if (codec_unpack((struct slice){pending->packed->at, pending->packed->len}, &message, &why))
+        panic("an outbox message that was packed cannot be unpacked: %s", why.at);
     return message;
 }
 
-static void pump_letters(struct ledger *ledger, node_id_t to)
+static void pump_outbox(struct ledger *ledger, node_id_t to)
 {
     struct outgoing *outgoing = &ledger->outgoing[to];
-    for (unsigned burst = 0; burst < LEDGER_BURST_MAX && outgoing->enqueued < outgoing->letters.n &&
+    for (unsigned burst = 0; burst < LEDGER_BURST_MAX && outgoing->enqueued < outgoing->pending.n &&
                              channel_has_room(&ledger->links->peers[to].channel);
          burst++)
-        if (!peers_send_durable(ledger->links, to, unpack(letter_at(outgoing, outgoing->enqueued))))
+        if (!peers_send_durable(ledger->links, to,
+                                unpack(outgoing_at(outgoing, outgoing->enqueued))))
             outgoing->enqueued++;
 }
 
 /* What came back must reach the source before the acknowledgement of what it answers: until then
- * the source keeps room for it. So nothing is acknowledged while letters wait for the channel. */
+ * the source keeps room for it. So nothing is acknowledged while outbox messages wait for the
+ * channel. */
 static void pump_ack(struct ledger *ledger, node_id_t to)
 {
     struct incoming *incoming = &ledger->incoming[to];
     const struct outgoing *outgoing = &ledger->outgoing[to];
-    if (!incoming->owed || outgoing->enqueued < outgoing->letters.n)
+    if (!incoming->owed || outgoing->enqueued < outgoing->pending.n)
         return;
     struct message *message = message_new(MESSAGE_LEDGER_ACK);
     message->as.ledger_ack.epoch = incoming->epoch;
@@ -115,7 +117,7 @@ void ledger_pump(struct ledger *ledger)
     for (node_id_t id = 1; id <= ledger->step->config.n_nodes; id++) {
         if (!step_is_peer(ledger->step, id))
             continue;
-        pump_letters(ledger, id);
+        pump_outbox(ledger, id);
         pump_ack(ledger, id);
     }
 }
@@ -133,16 +135,16 @@ static void take_ack(struct ledger *ledger, node_id_t from, uint64_t epoch, uint
     if (epoch != ledger->epoch)
         return; /* of what our disk held before it was wiped */
     if (number > outgoing->last) {
-        step_reject(ledger->step, from, "it acknowledges a letter that was never sent");
+        step_reject(ledger->step, from, "it acknowledges an outbox message that was never sent");
         return;
     }
-    bool had = outgoing->letters.n > 0;
-    while (outgoing->letters.n && letter_at(outgoing, 0)->number <= number) {
-        struct record_key key = letter_key(from, letter_at(outgoing, 0)->number);
+    bool had = outgoing->pending.n > 0;
+    while (outgoing->pending.n && outgoing_at(outgoing, 0)->number <= number) {
+        struct record_key key = outbox_key(from, outgoing_at(outgoing, 0)->number);
         record_forget(&ledger->step->out, &key);
         pop(ledger, outgoing);
     }
-    if (!had || outgoing->letters.n)
+    if (!had || outgoing->pending.n)
         return;
     struct record_key key = record_key(RECORD_LAST);
     record_key_u32(&key, from);
@@ -213,7 +215,7 @@ static void apply_app(struct ledger *ledger, node_id_t from, const struct wire_a
                    "no room for another value: that from node %u is dropped", (unsigned)from);
 }
 
-/* Whatever is in it, a letter counts as applied: else all behind it would wait for ever. */
+/* Whatever is in it, an outbox message counts as applied: else all after it would wait forever. */
 static void apply(struct ledger *ledger, node_id_t from, const struct message *message)
 {
     struct incoming *incoming = &ledger->incoming[from];
@@ -249,7 +251,7 @@ void ledger_message(struct ledger *ledger, node_id_t from, const struct message 
     }
     const struct wire_numbered *numbered = &message->as.numbered;
     if (!numbered->epoch || !numbered->number) {
-        step_reject(ledger->step, from, "a letter without a number");
+        step_reject(ledger->step, from, "an outbox message without a number");
         return;
     }
     /* A wiped source restarts; to a wiped destination, or a new one, a source sends the oldest
@@ -259,7 +261,7 @@ void ledger_message(struct ledger *ledger, node_id_t from, const struct message 
     if (numbered->number == incoming->applied + 1)
         apply(ledger, from, message);
     else if (numbered->number > incoming->applied)
-        step_reject(ledger->step, from, "a letter is missing before it");
+        step_reject(ledger->step, from, "an outbox message is missing before it");
     else if (MUTANT(transfer_applied_twice))
         apply_again(ledger, from, message);
     else /* applied in another life of the source or of ours; the acknowledgement was lost */
@@ -292,7 +294,7 @@ int ledger_restore_last(struct ledger *ledger, struct slice key, struct slice va
     return OK;
 }
 
-int ledger_restore_letter(struct ledger *ledger, struct slice key, struct slice value)
+int ledger_restore_outbox(struct ledger *ledger, struct slice key, struct slice value)
 {
     node_id_t id;
     uint64_t number;
@@ -307,7 +309,7 @@ int ledger_restore_letter(struct ledger *ledger, struct slice key, struct slice 
     bool money = message->type == MESSAGE_TRANSFER;
     uint64_t amount = money && !transfer->returned ? transfer->amount : 0;
     bool fits = (money || message->type == MESSAGE_APP) && number > outgoing->last &&
-                (!outgoing->letters.n || number == outgoing->last + 1) &&
+                (!outgoing->pending.n || number == outgoing->last + 1) &&
                 numbered->number == number && numbered->epoch == ledger->epoch &&
                 ledger_has_room(ledger, amount);
     message_drop(&message);
@@ -317,33 +319,34 @@ int ledger_restore_letter(struct ledger *ledger, struct slice key, struct slice 
         outgoing->last = number;
         return OK;
     }
-    push(outgoing, (struct letter){number, blob_copy(value.at, value.len), amount});
-    ledger->away += amount;
+    push(outgoing, (struct outbox_message){number, blob_copy(value.at, value.len), amount});
+    ledger->in_transit += amount;
     return OK;
 }
 
 void ledger_clear_outbox(struct ledger *ledger)
 {
     for (node_id_t id = 0; id <= NODES_MAX; id++) {
-        while (ledger->outgoing[id].letters.n)
+        while (ledger->outgoing[id].pending.n)
             pop(ledger, &ledger->outgoing[id]);
-        ring_clear(&ledger->outgoing[id].letters);
+        ring_clear(&ledger->outgoing[id].pending);
         ledger->outgoing[id] = (struct outgoing){0};
     }
 }
 
 void ledger_check_outbox(const struct ledger *ledger)
 {
-    uint64_t away = 0;
+    uint64_t in_transit = 0;
     for (node_id_t id = 1; id <= NODES_MAX; id++) {
         const struct outgoing *outgoing = &ledger->outgoing[id];
         const struct incoming *incoming = &ledger->incoming[id];
-        assert(outgoing->enqueued <= outgoing->letters.n);
-        for (size_t i = 0; i < outgoing->letters.n; i++) {
-            assert(letter_at(outgoing, i)->number == outgoing->last - outgoing->letters.n + 1 + i);
-            away += letter_at(outgoing, i)->amount;
+        assert(outgoing->enqueued <= outgoing->pending.n);
+        for (size_t i = 0; i < outgoing->pending.n; i++) {
+            assert(outgoing_at(outgoing, i)->number ==
+                   outgoing->last - outgoing->pending.n + 1 + i);
+            in_transit += outgoing_at(outgoing, i)->amount;
         }
         assert(incoming->durable <= incoming->applied && incoming->awaited <= incoming->applied);
     }
-    assert(away == ledger->away);
+    assert(in_transit == ledger->in_transit);
 }

@@ -1,5 +1,5 @@
-/* ledger_outbox.h - what goes between ledgers: numbered letters, kept until they are acknowledged,
- * applied once. */
+/* ledger_outbox.h - what goes between ledgers: numbered outbox messages, kept until they
+ * are acknowledged, applied once. */
 #ifndef CONCLAVE_CORE_LEDGER_OUTBOX_H
 #define CONCLAVE_CORE_LEDGER_OUTBOX_H
 
@@ -24,10 +24,10 @@ void ledger_persisted(struct ledger *ledger, uint64_t seq);
 /* Puts into the channels what waits for room in them. */
 void ledger_pump(struct ledger *ledger);
 
-/* For ledger.c: records from disk, behind their table's letter. */
+/* For ledger.c: records from disk, after their table's letter. */
 int ledger_restore_mark(struct ledger *ledger, struct slice key, struct slice value);
 int ledger_restore_last(struct ledger *ledger, struct slice key, struct slice value);
-int ledger_restore_letter(struct ledger *ledger, struct slice key, struct slice value);
+int ledger_restore_outbox(struct ledger *ledger, struct slice key, struct slice value);
 void ledger_clear_outbox(struct ledger *ledger);
 void ledger_check_outbox(const struct ledger *ledger);
 

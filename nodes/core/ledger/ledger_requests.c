@@ -348,7 +348,7 @@ static void list(struct ledger *ledger, struct asked asked)
     page->request = asked.message->as.request.request;
     page->more = first + n < accounts->n;
     page->total = ledger->total;
-    page->sent = ledger->away;
+    page->sent = ledger->in_transit;
     page->accounts.n = n;
     page->accounts.at = message_room(reply, n, sizeof *page->accounts.at);
     for (size_t i = 0; i < n; i++) {

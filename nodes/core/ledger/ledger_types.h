@@ -4,14 +4,15 @@
  * Money never appears or vanishes: over all nodes, the balances and what is in outboxes and not
  * applied yet at its destination add up to what was deposited and not withdrawn, whatever is killed
  * at whatever moment. For every step that changes something writes all that it changes in one
- * transaction (a debit with its letter, a credit with its mark), and nothing leaves before.
+ * transaction (a debit with its outbox message, a credit with its mark), and nothing leaves before.
  *
- *   source: debit, letter n in the outbox ---TRANSFER n---> destination: credit, mark n
- *           letter n forgotten           <--LEDGER_ACK n--- once that is durable
+ *   source: debit, message n in the outbox ---TRANSFER n---> destination: credit, mark n
+ *           message n forgotten            <--LEDGER_ACK n--- once that is durable
  *
- * Letters are numbered per destination. Those without an acknowledgement are sent again, in order,
- * to a new incarnation of the destination, and by a new one of the source; the mark tells which of
- * them were applied. What cannot be credited comes back as a letter of its own. */
+ * Outbox messages are numbered per destination. Those without an acknowledgement are sent again, in
+ * order, to a new incarnation of the destination, and by a new one of the source; the last-applied
+ * mark tells which of them were applied. What cannot be credited comes back as an outbox message of
+ * its own. */
 #ifndef CONCLAVE_CORE_LEDGER_TYPES_H
 #define CONCLAVE_CORE_LEDGER_TYPES_H
 
@@ -23,20 +24,20 @@
 #include "shared/wire/message.h"
 
 /* A TRANSFER or APP message that its destination has not acknowledged. */
-struct letter {
+struct outbox_message {
     uint64_t number;
     struct blob *packed; /* as on disk; owned */
     uint64_t amount;     /* debited here for it; 0 for what comes back, and for APP */
 };
 
-/* The outbox for one destination: the letters up to `last`. */
+/* The outbox for one destination: the messages up to `last`. */
 struct outgoing {
-    struct ring letters; /* of struct letter */
+    struct ring pending; /* of struct outbox_message */
     size_t enqueued; /* how many of them, from the first on, are or were in the present channel */
     uint64_t last;   /* number issued */
 };
 
-/* What was applied of one source's letters. */
+/* What was applied of one source's outbox messages. */
 struct incoming {
     uint64_t epoch;                /* of the source's ledger; 0: nothing was applied */
     uint64_t applied, applied_seq; /* the last number, and the persist that makes it durable */
@@ -95,10 +96,10 @@ struct ledger {
     struct links *links;
     const struct raft *raft; /* whether disks are full */
     struct ledger_table accounts, values;
-    uint64_t total; /* of all balances */
-    uint64_t away;  /* of all letters' amounts; total + away <= MONEY_MAX, so that what comes back
-                     * always fits */
-    uint64_t epoch; /* names this ledger to others; 0: it has not written to any */
+    uint64_t total;      /* of all balances */
+    uint64_t in_transit; /* of all outbox messages' amounts; total + in_transit <= MONEY_MAX, so
+                          * that what comes back always fits */
+    uint64_t epoch;      /* names this ledger to others; 0: it has not written to any */
     struct outgoing outgoing[NODES_MAX + 1]; /* by destination */
     struct incoming incoming[NODES_MAX + 1]; /* by source */
     struct ledger_keys keys;

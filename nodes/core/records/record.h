@@ -15,7 +15,7 @@ enum record_table {
     RECORD_VALUE = 'k',     /* name -> text */
     RECORD_MARK = 'm',      /* source -> its epoch, the last number applied */
     RECORD_LAST = 'n',      /* destination -> the last number issued, when all were acknowledged */
-    RECORD_LETTER = 'o',    /* destination, number -> a packed message, until it is acknowledged */
+    RECORD_OUTBOX = 'o',    /* destination, number -> a packed message, until it is acknowledged */
     RECORD_REQUEST = 'r',   /* slot -> a client's key, and how the request was answered */
     RECORD_SESSION = 't',   /* id -> a session of the ledger's clients */
     RECORD_FLOOR = 'u' /* -> requests up to this number have their keys in blocks and sessions */

@@ -106,7 +106,7 @@
 #define CUT_LEDGER_FIELDS(U64, BOOL, STR, BIN, LIST)                                 \
     LIST(REQ, pending, cut_pending, CUT_ROWS_MAX, "sent, not acknowledged")          \
     LIST(OPT, applied, cut_applied, NODES_MAX, "marks; in the first such part only") \
-    LIST(OPT, issued, cut_applied, NODES_MAX, "last numbers given to letters; likewise")
+    LIST(OPT, issued, cut_applied, NODES_MAX, "last numbers given to outbox messages; likewise")
 
 #define CUT_WORK_FIELDS(U64, BOOL, STR, BIN, LIST)                        \
     BOOL(REQ, coordinator, "handed out by this node; false: queued here") \
