@@ -11,7 +11,7 @@
 
 struct feed {
     struct {
-        incarnation_t incarnation, before; /* the present life and the one before; 0: none */
+        incarnation_t incarnation, before; /* the present one and the one before; 0: none */
         uint64_t seq;
     } nodes[NODES_MAX + 1];
 };
@@ -28,7 +28,7 @@ struct feed_origin {
 int feed_origin(const struct message *message, struct feed_origin *out);
 
 /* Takes a message in. OK: it is new, and *missed messages before it never came; ERR_STALE: it came
- * before, or is of a life that is over. */
+ * before, or is of an incarnation that has ended. */
 int feed_hear(struct feed *feed, const struct feed_origin *origin, uint64_t *missed);
 
 /* One line for people, without its end. Strangers' bytes are escaped. */

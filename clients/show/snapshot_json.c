@@ -93,7 +93,7 @@ static json_t *state_json(const struct model_node *node)
 
 /* --- channels --- */
 
-/* True for what was delivered to an earlier life of the receiver: it will change nothing. */
+/* True for what was delivered to an earlier incarnation of the receiver: it will change nothing. */
 static json_t *duplicate_json(const struct snapshot_model *model, uint64_t from, uint64_t to,
                               const struct wire_cut_message *message)
 {

@@ -128,7 +128,7 @@ int disk_boot(struct disk *disk, incarnation_t *incarnation, struct node_durable
     put_numbers(disk, KEY_BOOTS, boots + 1, *incarnation);
     give_birth(disk, *incarnation, durable);
     disk_commit(disk);
-    /* Even where commits do not wait for the disk, a life must not be mistaken for
+    /* Even where commits do not wait for the disk, an incarnation must not be mistaken for
      * the one before. */
     int number = mdb_env_sync(disk->env, 1);
     if (number)

@@ -55,8 +55,8 @@ const char *disk_cluster(const struct disk *disk);
  * derive alike. Does nothing to a store of the present format. ERR_CORRUPT. */
 int disk_migrate(struct disk *disk, uint32_t n_nodes, uint32_t n_voters, struct text *why);
 
-/* Counts one more boot and returns the incarnation of this life, once it is durable; the first one
- * is the disk's birth, too, as `durable` then says. Errors as disk_open(). */
+/* Counts one more boot and returns the incarnation, once it is durable; the first one is the disk's
+ * birth, too, as `durable` then says. Errors as disk_open(). */
 int disk_boot(struct disk *disk, incarnation_t *incarnation, struct node_durable *durable,
               struct text *why);
 

@@ -15,7 +15,8 @@ typedef uint32_t node_id_t;
 typedef uint64_t term_t;
 typedef uint64_t log_index_t;
 
-/* One life of a node: the boot counter from its disk in the upper 32 bits, a nonce in the lower. */
+/* One incarnation of a node: the boot counter from its disk in the upper 32 bits, a nonce in the
+ * lower. */
 typedef uint64_t incarnation_t;
 
 /* A job: the term (24 bits) and the log index (40 bits) of the entry that accepted it. */

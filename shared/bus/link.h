@@ -4,8 +4,8 @@
  * again, with a growing pause when connections do not last. A link that goes down takes its socket
  * with it, and everything that was queued for the peer: what must arrive is sent again by whoever
  * sent it, in the next connection. A socket is never kept across a disconnect, because libzmq would
- * hand old messages to the peer's next life and mix their order, and because some sockets never
- * reconnect.
+ * hand old messages to the peer's next incarnation and mix their order, and because some sockets
+ * never reconnect.
  *
  * All functions are for the one thread that made the link. */
 #ifndef CONCLAVE_BUS_LINK_H

@@ -133,7 +133,8 @@ int roster_hello(struct roster *roster, enum plane plane, struct slice routing_i
     if (error)
         return error;
     struct peer *peer = &roster->peers[hello->src];
-    /* A smaller boot counter than the present one is a wiped disk: another life all the same. */
+    /* A smaller boot counter than the present one is a wiped disk: another incarnation
+     * nevertheless. */
     *first = hello->incarnation != peer->current;
     if (*first)
         fence_current(roster, peer);

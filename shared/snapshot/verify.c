@@ -93,7 +93,7 @@ const struct wire_cut_message *verify_message(const struct model_channel *channe
                : NULL;
 }
 
-/* Counts say something only about one life at both ends. False: they are of different ones. */
+/* Counts say something only about one incarnation at both ends. False: they are of others. */
 static bool verify_lives(const struct snapshot_model *model, uint64_t from, uint64_t to,
                          const struct wire_cut_count *sender, const struct wire_cut_count *receiver,
                          struct findings *out)

@@ -2,7 +2,7 @@
  *
  * Checked is:
  *   presence    what calls itself complete has every state and every channel
- *   channels    per channel, in the same lives at both ends: sent - received = recorded; nothing
+ *   channels    per channel, between the same incarnations: sent - received = recorded; nothing
  *               was received or recorded that was not sent before its sender's state
  *   money       what a ledger has sent is in the channel or applied, exactly once; what was
  *               received was sent; balances and what is under way give the total

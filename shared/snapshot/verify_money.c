@@ -4,7 +4,7 @@
  * mark at the receiver, and the row goes when the mark is acknowledged. So at the cut a row that
  * the receiver's mark does not cover is money under way, and must be in the channel if it was sent;
  * and what is in the channel and not covered must have its row. What is in the channel and covered
- * is a copy from a former life of the receiver, and will change nothing. */
+ * is a copy from a former incarnation of the receiver, and will change nothing. */
 #include <inttypes.h>
 #include <string.h>
 

@@ -206,7 +206,7 @@ void verify_operations(const struct snapshot_model *model, struct findings *out)
     verify_places(model, out);
     if (out->violations == before)
         findings_add(out, FINDING_CHECKED,
-                     "operations: running jobs: %zu, they add up; units handed out: %" PRIu64
+                     "operations: running jobs: %zu, they add up; subtrees handed out: %" PRIu64
                      ", seen in one place each: %" PRIu64 "; stale: %" PRIu64,
                      model->jobs.n, out->handed_out, out->handed_out - out->unseen, out->stale);
 }

@@ -264,7 +264,7 @@ void ledger_message(struct ledger *ledger, node_id_t from, const struct message 
         step_reject(ledger->step, from, "an outbox message is missing before it");
     else if (MUTANT(transfer_applied_twice))
         apply_again(ledger, from, message);
-    else /* applied in another life of the source or of ours; the acknowledgement was lost */
+    else /* applied in another incarnation of the source or of ours; the acknowledgement was lost */
         incoming->owed = incoming->owed || !incoming->awaited_seq;
 }
 

@@ -15,7 +15,7 @@ void ledger_send(struct ledger *ledger, node_id_t to, struct message *message, u
 /* A TRANSFER, APP or LEDGER_ACK came in on the channel. */
 void ledger_message(struct ledger *ledger, node_id_t from, const struct message *message);
 
-/* A peer's new life: it gets again what it has not acknowledged. */
+/* A new incarnation of a peer: it gets again what it has not acknowledged. */
 void ledger_peer_met(struct ledger *ledger, node_id_t id);
 
 /* What was applied may be durable now, and is acknowledged then. */

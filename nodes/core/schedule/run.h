@@ -91,7 +91,8 @@ void run_destroy(struct schedule *schedule, struct run **run);
 /* The run of a job; NULL: it is not being scheduled here. */
 struct run *run_of(const struct schedule *schedule, job_id_t job);
 
-/* A node says how much it has executed for the job in this life: what is new of that counts. */
+/* A node says how much it has executed for the job in this incarnation: what is new of it counts.
+ */
 void run_note_executed(struct run *run, node_id_t node, incarnation_t incarnation,
                        uint64_t executed);
 

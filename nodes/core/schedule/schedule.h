@@ -108,7 +108,7 @@ unsigned schedule_count_workers(const struct schedule *schedule);
  * executed is suspected. */
 void schedule_worker_lost(struct schedule *schedule, node_id_t worker, bool died);
 
-/* A worker is there: a new life, or `again` the one that was thought to have died. */
+/* A worker is there: a new incarnation, or `again` the one that was thought to have died. */
 void schedule_worker_lives(struct schedule *schedule, node_id_t worker, bool again);
 
 /* A worker's heartbeat came. */

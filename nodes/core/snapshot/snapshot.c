@@ -273,7 +273,7 @@ void snapshot_marker(struct snapshots *snapshots, node_id_t from, const struct w
     }
     struct recording *recording = find(snapshots, id);
     if (!recording) {
-        /* Late, or of a former life of ours or of the initiator's: it starts nothing (S6). */
+        /* Late, or of a former incarnation of ours or the initiator's: it starts nothing (S6). */
         if (is_late(snapshots, id) || !is_participant(snapshots, marker))
             return;
         if (!snapshot_begin(snapshots, id, marker->participants.at, marker->participants.n, from)) {

@@ -57,7 +57,7 @@ struct node_durable {
     node_id_t vote; /* whom this node voted for in that term */
     bool voter; /* false: a disk that is new, or was wiped and has not caught up; it must not decide
                    elections */
-    incarnation_t birth; /* of the disk: of the first life on it */
+    incarnation_t birth; /* of the disk: the first incarnation on it */
     struct identity identity;
 };
 

@@ -1,7 +1,7 @@
 /* identity.h - what makes a cluster this one, and a disk that one.
  *
  * A cluster's identity is made once, at its founding, and kept by every disk beside term and vote.
- * A disk's birth is the incarnation of the first life on it: a restart keeps it, and no two disks
+ * A disk's birth is the first incarnation on it: a restart keeps it, and no two disks
  * have the same. */
 #ifndef CONCLAVE_CORE_IDENTITY_H
 #define CONCLAVE_CORE_IDENTITY_H

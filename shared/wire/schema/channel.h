@@ -35,7 +35,7 @@
 
 #define PARTICIPANT_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, node, NODES_MAX, "who")                  \
-    U64(REQ, incarnation, U64_ANY, "in which life")
+    U64(REQ, incarnation, U64_ANY, "in which incarnation")
 
 /* Every message on a channel begins with these. */
 #define CHANNEL_FIELDS(U64)                                                       \

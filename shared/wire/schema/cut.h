@@ -8,7 +8,7 @@
 /* An operation somewhere: at a worker, handed out, or in a message. */
 #define CUT_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
     U64(REQ, job, U64_ANY, "the job")                                                       \
-    U64(REQ, op, OP_MAX, "the operation, or the root of the unit")                          \
+    U64(REQ, op, OP_MAX, "the operation, or the root of the subtree")                       \
     U64(REQ, attempt, U64_ANY, "which attempt")                                             \
     U64(OPT, node, NODES_MAX, "to whom it was handed out")                                  \
     U64(OPT, operations, U64_ANY, "operations that it stands for; 0: a conversion to text") \
@@ -43,7 +43,7 @@
 
 #define CUT_PART_FIELDS(U64, BOOL, STR, BIN, LIST)                                      \
     U64(REQ, node, NODES_MAX, "who")                                                    \
-    U64(REQ, incarnation, U64_ANY, "in which life")                                     \
+    U64(REQ, incarnation, U64_ANY, "in which incarnation")                              \
     STR(OPT, missing, 64, "why its state is not here; empty: it is")                    \
     U64(OPT, parts, U64_ANY, "parts of its report")                                     \
     U64(OPT, bytes, U64_ANY, "bytes of its report")                                     \
@@ -83,7 +83,7 @@
 /* Parts of a report, packed as log entries are. */
 #define CUT_STATE_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
     U64(REQ, node, NODES_MAX, "whose state this is")                                       \
-    U64(REQ, incarnation, U64_ANY, "in which life")                                        \
+    U64(REQ, incarnation, U64_ANY, "in which incarnation")                                 \
     U64(REQ, clock, U64_ANY, "Lamport clock at the cut")                                   \
     U64(REQ, time_ms, U64_ANY, "milliseconds since 1970 UTC, for people")                  \
     U64(REQ, term, TERM_MAX, "its term")                                                   \

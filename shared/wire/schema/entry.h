@@ -60,23 +60,24 @@
     U64(REQ, job, U64_ANY, "which")                           \
     U64(REQ, time_ms, U64_ANY, "when")
 
-#define ENTRY_MESSAGES(M)                                                                          \
-    M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                     \
-    M(ENTRY_VOTER_ADMITTED, entry_voter_admitted, ENTRY_VOTER_ADMITTED_FIELDS, PLACE_ENTRY,        \
-      "a voter's disk counts from now on, and no former one of it")                                \
-    M(ENTRY_JOB_SUBMITTED, entry_job_submitted, ENTRY_JOB_SUBMITTED_FIELDS, PLACE_ENTRY,           \
-      "a job was accepted")                                                                        \
-    M(ENTRY_OPS_DONE, entry_ops_done, ENTRY_OPS_DONE_FIELDS, PLACE_ENTRY, "a checkpoint of a job") \
-    M(ENTRY_PROGRESS_SET, entry_progress_set, ENTRY_PROGRESS_SET_FIELDS, PLACE_ENTRY,              \
-      "SetState of a client")                                                                      \
-    M(ENTRY_PROGRESS_SNAPPED, entry_progress_snapped, ENTRY_PROGRESS_SNAPPED_FIELDS, PLACE_ENTRY,  \
-      "Snap")                                                                                      \
-    M(ENTRY_SESSION_OPENED, entry_session_opened, ENTRY_SESSION_OPENED_FIELDS, PLACE_ENTRY,        \
-      "a client's session for keys")                                                               \
-    M(ENTRY_JOB_DONE, entry_job_done, ENTRY_JOB_DONE_FIELDS, PLACE_ENTRY, "a job has its result")  \
-    M(ENTRY_JOB_FAILED, entry_job_failed, ENTRY_JOB_FAILED_FIELDS, PLACE_ENTRY,                    \
-      "a job cannot be done")                                                                      \
-    M(ENTRY_JOB_CANCELLED, entry_job_cancelled, ENTRY_JOB_CANCELLED_FIELDS, PLACE_ENTRY,           \
+#define ENTRY_MESSAGES(M)                                                                         \
+    M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \
+    M(ENTRY_VOTER_ADMITTED, entry_voter_admitted, ENTRY_VOTER_ADMITTED_FIELDS, PLACE_ENTRY,       \
+      "a voter's disk counts from now on, and no former one of it")                               \
+    M(ENTRY_JOB_SUBMITTED, entry_job_submitted, ENTRY_JOB_SUBMITTED_FIELDS, PLACE_ENTRY,          \
+      "a job was accepted")                                                                       \
+    M(ENTRY_OPS_DONE, entry_ops_done, ENTRY_OPS_DONE_FIELDS, PLACE_ENTRY,                         \
+      "completions: a batch of finished operations of a job")                                     \
+    M(ENTRY_PROGRESS_SET, entry_progress_set, ENTRY_PROGRESS_SET_FIELDS, PLACE_ENTRY,             \
+      "SetState of a client")                                                                     \
+    M(ENTRY_PROGRESS_SNAPPED, entry_progress_snapped, ENTRY_PROGRESS_SNAPPED_FIELDS, PLACE_ENTRY, \
+      "Snap")                                                                                     \
+    M(ENTRY_SESSION_OPENED, entry_session_opened, ENTRY_SESSION_OPENED_FIELDS, PLACE_ENTRY,       \
+      "a client's session for keys")                                                              \
+    M(ENTRY_JOB_DONE, entry_job_done, ENTRY_JOB_DONE_FIELDS, PLACE_ENTRY, "a job has its result") \
+    M(ENTRY_JOB_FAILED, entry_job_failed, ENTRY_JOB_FAILED_FIELDS, PLACE_ENTRY,                   \
+      "a job cannot be done")                                                                     \
+    M(ENTRY_JOB_CANCELLED, entry_job_cancelled, ENTRY_JOB_CANCELLED_FIELDS, PLACE_ENTRY,          \
       "a client cancelled it")
 
 #endif

@@ -24,7 +24,7 @@
     U64(OPT, disk_ms, U64_ANY, "for so long its disk is at one piece of work")            \
     PROCESS_FIELDS(U64, STR)                                                              \
     BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "its disk's cluster; absent: none, it is new") \
-    U64(OPT, birth, U64_ANY, "the incarnation of its disk's first life")                  \
+    U64(OPT, birth, U64_ANY, "the first incarnation on its disk")                         \
     BOOL(OPT, voter, "its disk is admitted as a voter's")                                 \
     STR(REQ, version, 32, "of its program")
 

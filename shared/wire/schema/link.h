@@ -13,7 +13,7 @@
     U64(REQ, connection, U64_ANY, "counts the connections of this incarnation; the newest counts") \
     STR(OPT, version, 32, "of its program")                                                        \
     BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster that its disk belongs to; absent: none")   \
-    U64(OPT, birth, U64_ANY, "the incarnation of its disk's first life")                           \
+    U64(OPT, birth, U64_ANY, "the first incarnation on its disk")                                  \
     U64(OPT, nodes, NODES_MAX, "how many nodes its cluster has")                                   \
     U64(OPT, voters, NODES_MAX, "and how many of them vote")
 

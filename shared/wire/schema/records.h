@@ -30,7 +30,7 @@
     STR(OPT, error, JOB_REASON_MAX, "why it failed")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
-    U64(REQ, op, OP_MAX, "the operation, or the root of the unit")                            \
+    U64(REQ, op, OP_MAX, "the operation, or the root of the subtree")                         \
     BOOL(OPT, unit, "a whole subtree over leaves")                                            \
     U64(REQ, node, NODES_MAX, "who executed it")                                              \
     U64(REQ, attempt, U64_ANY, "which attempt succeeded")                                     \
@@ -39,18 +39,18 @@
         "which further frame (from 1) holds the value; 0: it is kept as a value on disk")     \
     BIN(OPT, hash, HASH_BYTES, "SHA-256 of a value on disk")
 
-#define TALLY_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
-    U64(REQ, node, NODES_MAX, "who")                                         \
-    U64(OPT, operations, U64_ANY, "operations of the plan that it executed") \
-    U64(OPT, conversions, U64_ANY, "conversions to text")                    \
-    U64(OPT, incarnation, U64_ANY, "which life of it, for the next count")   \
-    U64(OPT, executed, OP_MAX,                                               \
-        "operations of the job that this life says it executed, all included")
+#define TALLY_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
+    U64(REQ, node, NODES_MAX, "who")                                              \
+    U64(OPT, operations, U64_ANY, "operations of the plan that it executed")      \
+    U64(OPT, conversions, U64_ANY, "conversions to text")                         \
+    U64(OPT, incarnation, U64_ANY, "which incarnation of it, for the next count") \
+    U64(OPT, executed, OP_MAX,                                                    \
+        "operations of the job that this incarnation says it executed, all included")
 
 /* A voter's disk, see nodes/core/step/identity.h. */
 #define VOTER_BIRTH_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, node, NODES_MAX, "which voter")          \
-    U64(REQ, birth, U64_ANY, "the incarnation of its disk's first life; 0: not known")
+    U64(REQ, birth, U64_ANY, "the first incarnation on its disk; 0: not known")
 
 #define SHARED_RECORDS(R)              \
     R(operand, OPERAND_FIELDS)         \

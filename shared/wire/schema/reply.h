@@ -16,7 +16,7 @@
     PROCESS_FIELDS(U64, STR)                                                                    \
     STR(REQ, role, 16, "coordinator, worker, candidate or unknown")                             \
     BOOL(REQ, alive, "its heartbeats arrive")                                                   \
-    U64(OPT, incarnation, U64_ANY, "its present life")                                          \
+    U64(OPT, incarnation, U64_ANY, "its present incarnation")                                   \
     U64(OPT, boots, U64_ANY, "how often it was started on its data directory")                  \
     U64(OPT, term, U64_ANY, "the term that it is in")                                           \
     U64(OPT, operations, U64_ANY, "operations whose results the coordinator accepted from it")  \

@@ -88,7 +88,7 @@
 
 #define BANK_LIST_FIELDS(U64, BOOL, STR, BIN, LIST) \
     REQUEST_FIELDS(U64)                             \
-    STR(OPT, after, LEDGER_NAME_MAX, "list accounts behind that name")
+    STR(OPT, after, LEDGER_NAME_MAX, "list accounts after that name")
 
 #define KV_PUT_FIELDS(U64, BOOL, STR, BIN, LIST)         \
     REQUEST_FIELDS(U64)                                  \
