@@ -90,7 +90,7 @@ static void settle(zmq_msg_t *part, struct gauge *gauge)
         gauge_count(gauge, part);
 }
 
-/* Moves the received parts first..n-1 on behind `n_envelope` slices, without decoding them; the
+/* Moves the received parts first..n-1 on after `n_envelope` slices, without decoding them; the
  * gauge, if there is one, counts them. Only the first part of a message can meet a full queue. */
 static int pass_on(void *socket, const struct slice *envelope, size_t n_envelope,
                    struct bus_parts *parts, size_t first, struct gauge *gauge)
@@ -161,7 +161,7 @@ static void forward(struct broker *broker, node_id_t node, uint64_t request)
     struct slice client = bus_part(&broker->parts, 0);
     const struct slice envelope[] = {client, {(const uint8_t *)"", 0}};
     struct link *link = &broker->links[node];
-    /* The parts behind the client's routing id move to the socket; the routing id stays with us. */
+    /* The parts after the client's routing id move to the socket; the routing id stays with us. */
     if (gauge_bytes(link->gauge) > LINK_WAITING_BYTES ||
         pass_on(link->socket, envelope, 2, &broker->parts, 1, link->gauge)) {
         refuse(broker, client, request, "unavailable", "busy: the queue to the node is full");

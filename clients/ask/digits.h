@@ -6,7 +6,7 @@
 
 #include "clients/cli.h"
 
-/* Writes the digits of a finished job to `out`, no line end behind them. EXIT_OK, or an exit code
+/* Writes the digits of a finished job to `out`, no line end after them. EXIT_OK, or an exit code
  * after one line on stderr: EXIT_FAILED when what came is not what the row promises (what was
  * written is then wrong). */
 int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out);

@@ -17,7 +17,7 @@
 
 /* --- reading --- */
 
-/* Reads one piece behind what is there. Returns the number of bytes, 0 at the end,
+/* Reads one piece after what is there. Returns the number of bytes, 0 at the end,
  * -1 with errno. */
 static ssize_t read_more(struct jobfile *file)
 {

@@ -4,7 +4,7 @@
 
 #include "clients/cli.h"
 
-/* Each takes the words behind its name and returns an exit code. */
+/* Each takes the words after its name and returns an exit code. */
 int submit_run(struct cli *cli, int n_words, char **words);
 int job_list_run(struct cli *cli, int n_words, char **words);
 int job_show_run(struct cli *cli, int n_words, char **words);

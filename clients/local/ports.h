@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Broker i (from 0) has its front door at port + 2 i and its feed at the port behind it. */
+/* Broker i (from 0) has its front door at port + 2 i and its feed at the next port. */
 #define BROKERS_LOCAL_MAX 10
 
 /* Returns the first port of the cluster that cannot be bound on 127.0.0.1, 0 when all can. */

@@ -22,11 +22,11 @@ struct node *node_new(const struct node_config *config, const struct node_durabl
  * when one does not fit what came before. */
 int node_restore_part(struct node *node, struct slice part);
 
-/* Gives back one entry of the log from disk, in order of index without gaps, behind the full
+/* Gives back one entry of the log from disk, in order of index without gaps, after the full
  * checkpoint, before the first step. ERR_CORRUPT when it does not fit what came before. */
 int node_restore_entry(struct node *node, log_index_t index, term_t term, struct blob *entry);
 
-/* Gives back one record from disk, in the order of keys, behind the log, before the first step.
+/* Gives back one record from disk, in the order of keys, after the log, before the first step.
  * ERR_CORRUPT when it does not fit what came before. */
 int node_restore_record(struct node *node, struct slice key, struct slice value);
 

@@ -30,7 +30,7 @@ enum durability {
 int durability_parse(const char *text, enum durability *out);
 
 /* What disk_read_log() finds, in order: the parts of the checkpoint (index 0), then the
- * entries behind it. Packed bytes, borrowed. */
+ * entries after it. Packed bytes, borrowed. */
 typedef int disk_part_fn(void *context, struct slice part);
 typedef int disk_entry_fn(void *context, log_index_t index, term_t term, struct slice entry);
 
@@ -68,7 +68,7 @@ int disk_boots(struct disk *disk, uint64_t *boots, struct text *why);
  * believed. */
 int disk_read_vote(struct disk *disk, struct node_durable *out, struct text *why);
 
-/* Calls `part` for every part of the checkpoint, then `entry` for every log entry behind it,
+/* Calls `part` for every part of the checkpoint, then `entry` for every log entry after it,
  * in order. ERR_CORRUPT for a gap or damage; else the first error of either, after
  * the same line. */
 int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, void *context,
@@ -160,7 +160,7 @@ bool disk_has_kept(struct disk *disk, struct value_id id);
 /* Forgets kept values (op 0: all of a job). Fails as disk_commit(). Outside of a transaction. */
 void disk_drop_kept(struct disk *disk, const struct value_id *ids, size_t n);
 
-/* Fills in up to `max` names of kept values behind `after`, in order; of one job, or (JOB_NONE) of
+/* Fills in up to `max` names of kept values after `after`, in order; of one job, or (JOB_NONE) of
  * all. Returns how many; *end: there are no more. */
 size_t disk_list_kept(struct disk *disk, job_id_t job, struct value_id after, struct value_id *ids,
                       size_t max, bool *end);

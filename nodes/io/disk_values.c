@@ -210,15 +210,15 @@ static int parse_record(const uint8_t *head, size_t len, struct kept *kept)
     *kept = (struct kept){.total = bytes_get_be64(head), .hash = head + 16};
     if (bytes_get_be64(head + 8) != disk_check(kept->total, kept->hash, HASH_BYTES))
         return ERR_CORRUPT;
-    size_t behind = len - HEAD_BYTES;
+    size_t rest = len - HEAD_BYTES;
     if (kept->total <= VALUE_INLINE_MAX_BYTES)
         kept->bytes = head + HEAD_BYTES;
-    else if (behind)
+    else if (rest)
         kept->sums = head + HEAD_BYTES;
     size_t wanted = kept->bytes  ? kept->total
                     : kept->sums ? blocks_of(kept->total) * BLOCK_SUM_BYTES
                                  : 0;
-    return behind == wanted ? OK : ERR_CORRUPT;
+    return rest == wanted ? OK : ERR_CORRUPT;
 }
 
 static int check_small(const struct kept *kept)

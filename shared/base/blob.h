@@ -11,7 +11,7 @@
 
 struct blob {
     _Atomic uint32_t refs;
-    bool hashed; /* its SHA-256 lies behind the bytes */
+    bool hashed; /* its SHA-256 lies after the bytes */
     size_t len;
     _Alignas(16) uint8_t at[]; /* aligned for GMP limbs */
 };

@@ -1,4 +1,4 @@
-/* bytes.h - numbers as bytes, and parts behind their lengths: what disk, wire and files have in
+/* bytes.h - numbers as bytes, and parts after their lengths: what disk, wire and files have in
  * common. */
 #ifndef CONCLAVE_BASE_BYTES_H
 #define CONCLAVE_BASE_BYTES_H
@@ -37,7 +37,7 @@ static inline uint64_t bytes_get_be64(const uint8_t at[8])
     return number;
 }
 
-/* --- parts, one after another, each behind its length in 32 bits, little-endian --- */
+/* --- parts, one after another, each after its length in 32 bits, little-endian --- */
 
 #define BYTES_LENGTH 4 /* of the length */
 

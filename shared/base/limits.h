@@ -73,7 +73,7 @@
 /* --- channels --- */
 
 #define CHANNEL_WINDOW       1024  /* unacknowledged messages a channel; then sends are queued */
-#define CHANNEL_QUEUE_MAX    65536 /* queued behind the window; then the send is refused */
+#define CHANNEL_QUEUE_MAX    65536 /* queued after the window; then the send is refused */
 #define CHANNEL_ACK_EVERY    64    /* a pure ack at the latest after so many messages */
 #define CHANNEL_ACK_DELAY_US (20 * MS_US)   /* or after this long without traffic to ride on */
 #define CHANNEL_RESEND_US    (1000 * MS_US) /* oldest message unacknowledged this long: go back */

@@ -25,7 +25,7 @@
     X(ack_before_disk, "entries are acknowledged before they are on disk (R1)")                  \
     X(ack_without_values, "entries are acknowledged without the values they refer to")           \
     X(commit_unverified, "a follower commits what it has not compared (R15)")                    \
-    X(append_cuts_always, "an append cuts off what is behind it, conflict or not")               \
+    X(append_cuts_always, "an append cuts off what is after it, conflict or not")                \
     X(skip_conflict_check, "a follower does not compare the entry before an append's first")     \
     X(install_keeps_suffix, "an installed checkpoint leaves the old log's end on disk (R18)")    \
     X(image_one_behind, "a checkpoint says that it covers one entry less (R16)")                 \
@@ -41,7 +41,7 @@
     X(second_source_ignored, "a fetch under way ignores another source that is named (W3)")      \
     X(leads_without_acks, "a coordinator that nobody acknowledges leads on (R35)")               \
     X(level_while_alive, "a node whose heartbeats arrive counts as level (R36)")                 \
-    X(log_not_kept, "what only entries behind the checkpoint on disk name is collected (W4)")    \
+    X(log_not_kept, "what only entries after the checkpoint on disk name is collected (W4)")     \
     X(value_collected_too_early, "a value that is not logged yet is collected (W4)")             \
     X(values_never_collected, "what no state names stays on disk (W4)")                          \
     X(rot_stays, "a value that is missing or damaged is not repaired (R37)")                     \

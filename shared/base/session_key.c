@@ -16,7 +16,7 @@ void session_key_write(char at[SESSION_KEY_MAX + 1], struct session_key key)
                 key.token, key.sequence);
 }
 
-/* Takes 16 digits and the dash behind them. */
+/* Takes 16 digits and the dash after them. */
 static bool take_hex(struct slice *rest, uint64_t *out)
 {
     *out = 0;

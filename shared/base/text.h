@@ -47,7 +47,7 @@ int parse_duration_us(struct slice text, uint64_t max_us, uint64_t *out);
 int parse_size(struct slice text, uint64_t max, uint64_t *out);
 
 /* Parses a probability, "0", "0.02" or "1", into millionths; at most six digits
- * behind the point. */
+ * after the point. */
 int parse_probability(struct slice text, uint64_t *out_ppm);
 
 /* A job id as people type it: "TERM-INDEX". */

@@ -54,7 +54,7 @@ void bus_parts_clear(struct bus_parts *parts);
 /* Part number i as bytes (borrows until the next receive or clear). */
 struct slice bus_part(const struct bus_parts *parts, size_t i);
 
-/* Decodes part `first` as frame 0 and copies the parts behind it as further frames. Errors as
+/* Decodes part `first` as frame 0 and copies the parts after it as further frames. Errors as
  * codec_decode(). */
 int bus_decode(const struct bus_parts *parts, size_t first, struct message **out, struct text *why);
 

@@ -5,7 +5,7 @@
  * What is in the model fits its types and refers to nodes that exist; whether it is consistent is
  * for snapshot_verify.h to say.
  *
- * The container is a sequence of parts, each a packed message behind its length (32 bits,
+ * The container is a sequence of parts, each a packed message after its length (32 bits,
  * little-endian): snapshot_head, then the nodes' reports, each of which begins with cut_state. */
 #ifndef CONCLAVE_CLIENTS_SNAPSHOT_MODEL_H
 #define CONCLAVE_CLIENTS_SNAPSHOT_MODEL_H

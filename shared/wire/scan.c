@@ -146,6 +146,6 @@ int codec_scan(struct slice frame, struct text *why)
             depth--;
     } while (depth);
     if (scanner.left)
-        return refuse(why, ERR_MALFORMED, "bytes are left over behind the msgpack object");
+        return refuse(why, ERR_MALFORMED, "bytes are left over after the msgpack object");
     return OK;
 }

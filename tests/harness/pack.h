@@ -24,7 +24,7 @@ struct change {
     const struct field *field; /* NULL: none */
     struct slice instead;      /* these bytes for its value; of length 0: the pair is left out */
     bool optional_left_out;    /* all optional fields are left out */
-    bool strange_keys;         /* unknown keys in every map, before, between and behind the known */
+    bool strange_keys;         /* unknown keys in every map, before, between and after the known */
     bool backwards;            /* the last field first, the type at the end */
 };
 

@@ -8,7 +8,7 @@
  *   [ 10] 1 -> 2  pre-vote request: term 1, log up to 0 (term 0)
  *   ...
  *
- * Commands up to a line of four dashes are carried out; behind it stands what they tell, up to an
+ * Commands up to a line of four dashes are carried out; after it stands what they tell, up to an
  * empty line ("ok" when they tell nothing). trace.c has the table of the commands. */
 #ifndef CONCLAVE_HARNESS_TRACE_H
 #define CONCLAVE_HARNESS_TRACE_H

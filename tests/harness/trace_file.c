@@ -79,7 +79,7 @@ static bool compare(const char *path, size_t number, char **expected, size_t n,
 
 /* --- running --- */
 
-/* Runs the commands from line `at` on; returns the line behind the dashes. 0: a
+/* Runs the commands from line `at` on; returns the line after the dashes. 0: a
  * command is wrong. */
 static size_t run_commands(const char *path, const struct lines *file, size_t at,
                            struct stage **stage, struct lines *out)

@@ -7,7 +7,7 @@
 
 #define WORDS_MAX 24
 
-/* A command's words behind its name. */
+/* A command's words after its name. */
 struct words {
     char *at[WORDS_MAX];
     size_t n;

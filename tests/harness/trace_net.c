@@ -132,7 +132,7 @@ bool trace_disconnect(struct stage *stage, const struct words *words)
     return true;
 }
 
-/* The number behind a word: "term 7". */
+/* The number after a word: "term 7". */
 static bool to_named(const struct words *words, const char *name, size_t skip, uint64_t *out)
 {
     for (size_t i = 0; i + skip + 1 < words->n; i++)

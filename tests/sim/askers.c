@@ -1,4 +1,4 @@
-/* Those who ask named nodes: their ledgers, mostly. They are numbered behind the clients. */
+/* Those who ask named nodes: their ledgers, mostly. They are numbered after the clients. */
 #include "shared/base/text.h"
 #include "tests/sim/world.h"
 

@@ -102,7 +102,7 @@ void oracle_log_values(struct world *world, node_id_t id)
     const struct world_node *disk = &world->nodes[id];
     for (size_t i = 0; i < disk->log.n; i++)
         check_values(world, id, disk->log.at[i].packed, disk->log.base + i + 1, &disk->kept,
-                     "W4: a value that an entry behind the checkpoint names is on disk");
+                     "W4: a value that an entry after the checkpoint names is on disk");
 }
 
 void oracle_wrote(struct world *world, node_id_t id, const struct write *write)

@@ -1,5 +1,5 @@
 /* X6: whatever bytes arrive as a first frame, the codec refuses or decodes them: it never crashes,
- * reads behind their end, or allocates for what they merely claim. */
+ * reads past their end, or allocates for what they merely claim. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,7 +65,7 @@ static void allocations_are_counted(void **state)
 
 /* --- scanning and decoding under watch --- */
 
-/* Both are given a copy of exactly this length: a sanitizer sees any read behind its end. */
+/* Both are given a copy of exactly this length: a sanitizer sees any read past its end. */
 static int scan(struct slice frame, struct text *why)
 {
     uint8_t *copy = mem_new(frame.len, 1);
@@ -326,7 +326,7 @@ static void huge_counts_are_refused_X6(void **state)
         {"\xc1", 1, ERR_MALFORMED},                     /* never used */
     };
     for (size_t i = 0; i < sizeof bombs / sizeof bombs[0]; i++) {
-        /* Alone, with a few bytes behind, and as the value of a field. */
+        /* Alone, with a few bytes after it, and as the value of a field. */
         pack.len = 0;
         pack_raw(&pack, bombs[i].head, bombs[i].len);
         assert_refused(pack_bytes(&pack), bombs[i].error, "");

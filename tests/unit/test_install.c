@@ -50,7 +50,7 @@ static void what_was_compacted_is_not_applied_again_R16(void **state)
                                    .prev_index = log->base - 3,
                                    .prev_term = 1,
                                    .commit = log->commit};
-    append->entries.n = 4; /* the last three that are compacted, and the first behind them */
+    append->entries.n = 4; /* the last three that are compacted, and the first after them */
     append->entries.at = message_room(message, 4, sizeof *append->entries.at);
     for (size_t i = 0; i < 4; i++)
         append->entries.at[i] = (struct wire_log_item){1, message_add_frame(message, packed)};

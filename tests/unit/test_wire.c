@@ -24,7 +24,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Decodes a copy of exactly this length: a sanitizer sees any read behind its end. */
+/* Decodes a copy of exactly this length: a sanitizer sees any read past its end. */
 static int decode(struct slice frame, struct message **out, struct text *why)
 {
     uint8_t *copy = mem_new(frame.len, 1);

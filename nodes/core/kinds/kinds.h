@@ -30,7 +30,7 @@ struct job_kind {
     void (*label)(const char *spec, struct text *out);
 };
 
-/* The kinds by number, from 0; NULL behind the last. */
+/* The kinds by number, from 0; NULL one past the last. */
 const struct job_kind *kind_at(size_t i);
 
 /* The kind of that name, or NULL. */

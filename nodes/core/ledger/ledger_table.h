@@ -23,7 +23,7 @@ bool ledger_name_is_valid(struct slice name);
 
 struct ledger_row *ledger_table_find(const struct ledger_table *table, struct slice name);
 
-/* The index of the first row behind that name. */
+/* The index of the first row after that name. */
 size_t ledger_table_after(const struct ledger_table *table, struct slice name);
 
 /* Returns a new row; the name is valid and not there yet. */

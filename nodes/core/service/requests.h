@@ -25,7 +25,7 @@ struct request_row {
     void (*answer)(struct service *service, uint64_t client, struct message *request);
 };
 
-/* The rows by number, NULL behind the last; that of a type, NULL: there is none. */
+/* The rows by number, NULL one past the last; that of a type, NULL: there is none. */
 const struct request_row *request_row_at(size_t i);
 const struct request_row *request_row(enum message_type type);
 

@@ -4,7 +4,7 @@
 
 #define COPY_BYTES MIB_BYTES /* into a snapshot's file in one step: a few milliseconds */
 
-/* Makes room for the head, then the reports by node, each part behind its length (32 bits,
+/* Makes room for the head, then the reports by node, each part after its length (32 bits,
  * little-endian), and writes the head. */
 void collection_begin_file(const struct snapshots *snapshots, struct collection *collection,
                            const struct blob *head)

@@ -94,7 +94,7 @@ struct event {
         struct {
             const struct value_id *ids; /* in their order */
             size_t n;
-            bool end; /* there is nothing behind them */
+            bool end; /* there is nothing after them */
         } listed;
         struct {
             uint64_t client; /* names the client until the one reply to this request */

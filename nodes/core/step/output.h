@@ -130,7 +130,7 @@ struct output {
         } drop;
         struct {
             job_id_t job;          /* JOB_NONE: of all */
-            struct value_id after; /* begin behind it; at most SWEEP_SLICE_MAX */
+            struct value_id after; /* begin after it; at most SWEEP_SLICE_MAX */
         } list;
         struct {
             const struct value_id *ids;

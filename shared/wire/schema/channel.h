@@ -62,7 +62,7 @@
     U64(REQ, job, U64_ANY, "drop its values and what is queued of it; 0: of all jobs") \
     U64(OPT, op, OP_MAX, "only this operation of it: somebody else has its result; 0: all")
 
-/* The marker and the reports travel in the channels, behind and before what they cut. */
+/* The marker and the reports travel in the channels, after and before what they cut. */
 #define MARKER_FIELDS(U64, BOOL, STR, BIN, LIST) \
     CHANNEL_FIELDS(U64)                          \
     SNAPSHOT_ID_FIELDS(U64)                      \
