@@ -16,10 +16,10 @@ struct section {
 
 static const struct section sections[] = {
     {PLACE_LINK, "Opening a connection", "On every plane between nodes but heartbeat.", 0},
-    {PLACE_CONTROL, "Control plane", "Between nodes, behind a HELLO.", 0},
+    {PLACE_CONTROL, "Control plane", "Between nodes, after a HELLO.", 0},
     {PLACE_CHANNEL, "Channel plane", "All of them begin with the channel's header:", 6},
-    {PLACE_REPLICATION, "Checkpoint plane", "Between nodes, behind a HELLO.", 0},
-    {PLACE_VALUE, "Value plane", "Between nodes, behind a HELLO.", 0},
+    {PLACE_REPLICATION, "Checkpoint plane", "Between nodes, after a HELLO.", 0},
+    {PLACE_VALUE, "Value plane", "Between nodes, after a HELLO.", 0},
     {PLACE_FEED, "Heartbeat plane, and the broker's feed", "Published, never answered.", 0},
     {PLACE_REQUEST, "Requests of clients", "All of them begin with:", 2},
     {PLACE_REPLY, "Answers to clients", "`request` is that of the request.", 0},
