@@ -10,6 +10,23 @@
 #   COMPOSE         the one compose to test, such as "docker compose" or "docker-compose"
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+
+# A shell does not heed a signal while a command runs in its foreground: ended in the middle of a build, it would leave
+# the engine behind. So the test runs in the background, in a process group of its own; this shell only waits, and
+# passes a signal on to all of the group but the engine, which has a session of its own.
+if [ -z "${COMPOSE_TEST_GROUP:-}" ]; then
+    export COMPOSE_TEST_GROUP=1
+    set -m
+    bash tests/compose/run.sh "$@" </dev/null &
+    test_pid=$!
+    trap 'kill -TERM -- "-$test_pid" 2>/dev/null || true' INT TERM HUP
+    status=0
+    while :; do
+        wait "$test_pid" && status=0 || status=$?
+        kill -0 "$test_pid" 2>/dev/null || exit $status # else a signal has ended the waiting, not the test
+    done
+fi
+
 results=${1:-build/release}/results
 file=compose/docker-compose.yml
 work=$(mktemp -d /var/tmp/conclave-compose.XXXXXX)
@@ -45,7 +62,8 @@ down() { [ -z "$compose" ] || cluster down -v --remove-orphans -t 5 >>"$work/log
 
 finish() {
     status=$?
-    trap - EXIT INT TERM HUP
+    trap - EXIT
+    trap '' INT TERM HUP # a second one must not cut this short
     set +e
     if [ "$status" -ne 0 ] || [ "$failed" -ne 0 ]; then
         [ -z "$compose" ] || cluster ps 2>/dev/null
@@ -67,8 +85,7 @@ finish() {
     exit
 }
 trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+trap 'exit 143' INT TERM HUP
 
 # until_true SECONDS COMMAND...: waits for a condition, asking twice a second
 until_true() {
@@ -107,7 +124,7 @@ engine_is_gone() { ! kill -0 "$engine_pid" 2>/dev/null; }
 choose_base() {
     [ -z "${CONCLAVE_BASE:-}" ] || return 0
     if docker image inspect debian:12-slim >/dev/null 2>&1; then return; fi
-    if timeout 20 docker pull -q debian:12-slim >/dev/null 2>&1; then
+    if timeout --foreground 20 docker pull -q debian:12-slim >/dev/null 2>&1; then
         made_images="$made_images debian:12-slim"
         return
     fi
