@@ -1,4 +1,4 @@
-"""Clients that go on through every trouble: each asks with a key until it has an answer, and remembers what it was told."""
+"""Clients that go on through every trouble: each asks with a key until it has an answer, and remembers what was acknowledged."""
 import hashlib
 import random
 import threading
@@ -128,21 +128,21 @@ class Snapper(Client):
 
 class Setter(Client):
     """Sets the progress of the nodes, higher each time, and knows what was acknowledged last. Jobs add to it: the steps
-    are so large that a step is told from what jobs add."""
+    are so large that a step can be distinguished from what jobs add."""
     STEP = 10 ** 9
     pace = 0.01
 
     def __init__(self, cluster, seed):
         super().__init__(cluster, seed)
-        self.told = {}
+        self.acknowledged = {}
 
     def work(self):
         index = self.random.randint(1, self.cluster.n_nodes)
-        state = self.told.get(index, 0) + self.STEP
+        state = self.acknowledged.get(index, 0) + self.STEP
         answer = self.talk.ask(type="progress_set", index=index, state=state)
         if answer["type"] != "progress":
             raise AssertionError(f"progress_set was answered by {answer}")
-        self.told[index] = state
+        self.acknowledged[index] = state
         self.settled += 1
 
 

@@ -38,7 +38,7 @@ def minorities(voters):
 
 
 class Load:
-    """The clients, and what they were told."""
+    """The clients, and what was acknowledged to them."""
 
     def __init__(self, cluster, generator):
         self.submitters = [Submitter(cluster, generator.random(), list(SMALL) + list(LARGE)),
@@ -85,7 +85,7 @@ def wipe(cluster, order, nemesis, load):
 
 def check_progress(cluster, setter, verdict):
     talk = Conversation(cluster)
-    for index, state in setter.told.items():
+    for index, state in setter.acknowledged.items():
         answer = talk.ask(type="progress_get", index=index)
         verdict.check(state <= answer.get("state", 0) < state + setter.STEP,
                       f"progress of node {index}: {answer.get('state')}, was set to {state}; jobs have added to it since")

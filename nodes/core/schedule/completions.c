@@ -135,33 +135,33 @@ static bool put(struct schedule *schedule, const struct run *run, const struct d
     return true;
 }
 
-static void remove_told(struct run *run)
+static void remove_logged(struct run *run)
 {
     size_t left = 0;
     for (size_t i = 0; i < run->n_unlogged; i++)
-        if (!run->unlogged[i].told)
+        if (!run->unlogged[i].logged)
             run->unlogged[left++] = run->unlogged[i];
     run->n_unlogged = left;
 }
 
-/* One entry's worth; false when there is nothing that could be told now. The latest go first: what
+/* One entry's worth; false when there is nothing that could be logged now. The latest go first: what
  * used a result must be in the log before the result counts as done without its value. */
 static bool log_some(struct schedule *schedule, struct run *run)
 {
     struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);
-    size_t bytes = 0, told = 0;
+    size_t bytes = 0, logged = 0;
     begin(schedule, run, entry);
     entry->as.entry_ops_done.source = schedule->step->config.id;
     for (size_t i = run->n_unlogged; i-- > 0 && entry->as.done.ops.n < CHECKPOINT_OPS_MAX;) {
-        run->unlogged[i].told = put(schedule, run, &run->unlogged[i], entry, &bytes);
-        told += run->unlogged[i].told;
+        run->unlogged[i].logged = put(schedule, run, &run->unlogged[i], entry, &bytes);
+        logged += run->unlogged[i].logged;
     }
-    remove_told(run);
-    if (told)
+    remove_logged(run);
+    if (logged)
         propose(schedule, entry);
     else
         message_drop(&entry);
-    return told > 0;
+    return logged > 0;
 }
 
 void completions_finish(struct schedule *schedule, struct run *run, struct message *entry)

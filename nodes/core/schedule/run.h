@@ -57,7 +57,7 @@ struct done_mark {
     bool unit;
     node_id_t node;
     uint64_t attempt, operations;
-    bool told;
+    bool logged;
 };
 
 struct run {
