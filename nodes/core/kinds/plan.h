@@ -83,7 +83,7 @@ void plan_leaves(const struct plan *plan, struct plan_node node, uint64_t *first
 uint64_t plan_subtree_ops(uint64_t leaves);
 
 /* The level whose subtrees are handed out whole: the highest that still yields UNITS_PER_WORKER
- * units a worker, each of at most UNIT_LEAVES_MAX leaves. */
+ * subtrees per worker, each of at most UNIT_LEAVES_MAX leaves. */
 unsigned plan_unit_level(const struct plan *plan, uint64_t workers);
 
 #endif

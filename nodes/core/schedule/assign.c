@@ -10,11 +10,11 @@
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
-/* Beside such a unit a round trip is nothing: no second one waits. */
+/* Beside such a subtree a round trip is nothing: no second one waits. */
 #define SLOW_UNIT_US   (20 * MS_US)
 #define TASK_BYTES_MAX (MESSAGE_MAX_BYTES / 2) /* of operands in one task message */
 
-/* Units of the measured pace that make up one batch. */
+/* Operations or subtrees that make up one batch, by the measured pace. */
 static uint64_t batch_units(const struct worker_slot *slot)
 {
     uint64_t units = slot->unit_us ? BATCH_TARGET_US / slot->unit_us : 1;
@@ -27,8 +27,8 @@ static bool is_pressed(const struct schedule *schedule, node_id_t id)
     return heartbeat && heartbeat->as.heartbeat.pressed;
 }
 
-/* How many units a worker may have: one batch to work on, and one to hide the round trip. One that
- * is short of memory gets one at a time: what it holds goes when it is used. */
+/* How many operations or subtrees a worker may have: one batch to work on, and one to hide the
+ * round trip. A worker short of memory gets one at a time: what it holds goes when it is used. */
 static uint64_t credit(const struct schedule *schedule, node_id_t id)
 {
     const struct worker_slot *slot = &schedule->slots[id];

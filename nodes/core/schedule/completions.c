@@ -144,8 +144,8 @@ static void remove_logged(struct run *run)
     run->n_unlogged = left;
 }
 
-/* One entry's worth; false when there is nothing that could be logged now. The latest go first: what
- * used a result must be in the log before the result counts as done without its value. */
+/* One entry's worth; false when there is nothing that could be logged now. The latest go first:
+ * what used a result must be in the log before the result counts as done without its value. */
 static bool log_some(struct schedule *schedule, struct run *run)
 {
     struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);

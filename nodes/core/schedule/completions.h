@@ -1,5 +1,4 @@
-/* checkpoint.h - what the coordinator tells the log about its work, and how a new one goes on from
- * it.
+/* completions.h - what the coordinator logs about its work, and how a new one continues.
  *
  * Finished operations are logged together, every checkpoint interval or so many bytes of values. A
  * value that was used up in between is not logged at all: what used it is. */
@@ -21,7 +20,7 @@ uint64_t completions_deadline(const struct schedule *schedule);
  * entry. */
 void completions_finish(struct schedule *schedule, struct run *run, struct message *entry);
 
-/* Makes the run of a job from what the log says is done of it. */
+/* Makes the schedule of a job from what the log says is done of it. */
 struct run *completions_resume(struct schedule *schedule, const struct job *job);
 
 #endif

@@ -146,7 +146,7 @@ static bool is_covered(const struct job *job, op_id_t op)
     return false;
 }
 
-/* Cuts the next unit off the plan; NULL when all are cut. */
+/* Cuts the next subtree off the plan; NULL when all are cut. */
 static struct item *cut(struct schedule *schedule, struct run *run)
 {
     const struct job *job = run->job;

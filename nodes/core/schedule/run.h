@@ -16,14 +16,14 @@ struct assignment {
     struct assignment *next, *previous; /* in the worker's queue */
 };
 
-/* An open operation, or the unit (subtree) whose root it is. */
+/* An open operation, or the subtree whose root it is. */
 struct item {
     struct run *run;
     op_id_t op;
     enum item_state state;
-    uint64_t first, count; /* count > 0: a unit over leaves */
+    uint64_t first, count; /* count > 0: a subtree over leaves */
     enum opcode opcode;
-    uint64_t operations; /* that count: 1, or those of the unit; conversions count apart */
+    uint64_t operations; /* that count: 1, or those of the subtree; conversions count apart */
     unsigned missing;    /* operands not done yet */
     uint64_t attempt;    /* times it was handed out: never goes back, so no number comes twice */
     uint64_t won;        /* done, or on its way back: the attempt that made the value */
@@ -70,8 +70,8 @@ struct run {
     struct trace_mark *trace;   /* by operation number - 1; owned; NULL: they are too many */
     struct done_mark *unlogged; /* in the order in which they were finished; owned */
     size_t n_unlogged, unlogged_size;
-    unsigned level;           /* of the units */
-    uint64_t next_cut;        /* the next unit to cut, of plan.nodes[level] */
+    unsigned level;           /* of the subtrees */
+    uint64_t next_cut;        /* the next subtree to cut, of plan.nodes[level] */
     struct item_list combine; /* ready operations on results: they go before starting leaves */
     struct item_list units; /* ready subtrees over leaves: those handed back, and those just cut */
     struct item_list out;   /* assigned, fetching or being kept */
@@ -88,7 +88,7 @@ struct run *run_new(struct schedule *schedule, const struct job *job);
 /* Frees the run and all its items, and takes them out of the workers' hands. */
 void run_destroy(struct schedule *schedule, struct run **run);
 
-/* The run of a job; NULL: it is not being scheduled here. */
+/* The schedule of a job; NULL: it is not being scheduled here. */
 struct run *run_of(const struct schedule *schedule, job_id_t job);
 
 /* A node says how much it has executed for the job in this incarnation: what is new of it counts.
@@ -111,7 +111,7 @@ void run_remove(struct schedule *schedule, struct item *item);
  * again. */
 void run_make_ready(struct item *item, bool again);
 
-/* The next item to hand out (stays in its list), cutting a new unit when nothing else is ready;
+/* The next item to hand out (stays in its list), cutting a new subtree when nothing else is ready;
  * NULL: none now. */
 struct item *run_next(struct schedule *schedule, struct run *run);
 

@@ -6,7 +6,7 @@
  *                                          worker lost, or taken back                     v
  *                                                                                 gone (consumed)
  *
- * Only open operations exist: an item is made when its unit is cut or its first operand is done,
+ * Only open operations exist: an item is made when its subtree is cut or its first operand is done,
  * and goes when its consumer is done. */
 #ifndef CONCLAVE_CORE_SCHEDULE_H
 #define CONCLAVE_CORE_SCHEDULE_H
@@ -16,7 +16,7 @@
 #include "shared/base/text.h"
 
 /* How long what takes: a moving average of nanoseconds per 1024 units of cost (deadlines.c), of
- * each operator and, in the last place, of units over leaves; 0: unknown. */
+ * each operator and, in the last place, of subtrees over leaves; 0: unknown. */
 #define PACE_OF_UNITS ((size_t)OPCODES)
 #define PACES         (OPCODES + 1)
 
@@ -35,7 +35,7 @@ struct worker_slot {
     unsigned errors;        /* results in a row that were errors */
     uint64_t rests_until_us, reserved_until_us;
     uint64_t pace[PACES];
-    uint64_t unit_us;    /* moving average of the time a unit takes; 0: unknown */
+    uint64_t unit_us;    /* moving average of the time an operation or subtree takes; 0: unknown */
     uint64_t last_pick;  /* when it was last chosen, in picks */
     uint64_t operations; /* accepted from it in this term */
     uint64_t conversions;
@@ -85,8 +85,8 @@ void schedule_value_failed(struct schedule *schedule, struct value_id id);
 
 void schedule_value_kept(struct schedule *schedule, struct value_id id);
 
-/* What is to be told of a job: what its coordinator knows while it schedules it, else what the log
- * says. Only a coordinator knows more than the log, and only of an unfinished job. */
+/* What is to be reported of a job: what its coordinator knows while it schedules it, else what the
+ * log says. Only a coordinator knows more than the log, and only of an unfinished job. */
 struct job_status {
     const char *state; /* a job_state_name(), or "running": it is being scheduled here */
     uint64_t done, executed;
