@@ -27,7 +27,7 @@ struct failure {
     uint64_t state;
 };
 
-/* Begins the sequence of this life. */
+/* Begins the sequence of this incarnation. */
 void failure_begin(struct failure *failure, const struct failure_config *config, node_id_t id,
                    uint64_t boots, enum failure_role role);
 

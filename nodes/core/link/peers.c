@@ -70,11 +70,11 @@ void peers_meet(struct links *links, node_id_t id, incarnation_t incarnation)
         return;
     peer->incarnation = incarnation;
     peer->excused = false;
-    peer->distrust_until_us = 0; /* leftovers are of the old life: this one is used at once */
+    peer->distrust_until_us = 0; /* leftovers are of the old one: this one is used at once */
     channel_open(&peer->channel, incarnation);
     peer->counted_sent = peer->counted_received = 0;
     message_drop(&peer->heartbeat);
-    /* A connection that its former life had welcomed is not welcomed by this one. */
+    /* A connection that its former incarnation had welcomed is not welcomed by this one. */
     for (int plane = 0; plane < PLANE_COUNT; plane++)
         if (peer->links[plane].state == LINK_WELCOMED)
             peer->links[plane].state = LINK_GREETED;
@@ -88,7 +88,7 @@ bool peers_heartbeat(struct links *links, node_id_t from, struct message *messag
     const struct wire_heartbeat *heartbeat = &message->as.heartbeat;
     struct peer *peer = &links->peers[from];
     if (peer->incarnation && peer->incarnation != heartbeat->incarnation)
-        return false; /* a leftover, or a new life that has not said HELLO yet */
+        return false; /* a leftover, or a new incarnation that has not said HELLO yet */
     if (!peer->incarnation || links->step->now_us < peer->distrust_until_us)
         return false;
     message_drop(&peer->heartbeat);
@@ -187,7 +187,7 @@ void links_check_invariants(const struct links *links)
         const struct peer *peer = &links->peers[id];
         channel_check_invariants(&peer->channel);
         assert(step_is_peer(links->step, id) || !peer->incarnation);
-        assert(peer->channel.peer == peer->incarnation); /* a life has one channel */
+        assert(peer->channel.peer == peer->incarnation); /* an incarnation has one channel */
         assert(!peer->alive || (peer->incarnation && peer->heartbeat));
         assert(!peer->channel.linked || peer->links[PLANE_CHANNEL].state == LINK_WELCOMED);
     }

@@ -42,7 +42,7 @@ struct peer {
 
 enum link_fact_kind {
     LINK_LOST, /* a peer is dead, or out of reach; `died`: its process is gone, as far as we know */
-    LINK_BACK, /* it lives, as the life that it was; or its end is excused */
+    LINK_BACK, /* it lives, as the incarnation that it was; or its end is excused */
     LINK_MET,  /* it lives again, or is met for the first time */
     LINK_GONE, /* its connection closed, or it said that it ends: a hint for elections */
     LINK_OPEN  /* its checkpoint plane takes messages from now on */
@@ -78,7 +78,7 @@ void peers_link_down(struct links *links, enum plane plane, node_id_t peer);
 /* Another incarnation of the node than this one is heard, and our connection to it stands. */
 bool peers_is_doubled(const struct links *links, node_id_t peer, incarnation_t incarnation);
 
-/* A peer is heard as this incarnation: first its former life ends, if it had one, then
+/* A peer is heard as this incarnation: first its former incarnation ends, if it had one, then
  * it is met. */
 void peers_end_life(struct links *links, node_id_t peer, incarnation_t incarnation);
 void peers_meet(struct links *links, node_id_t peer, incarnation_t incarnation);
@@ -100,7 +100,7 @@ void peers_say_goodbye(struct links *links, bool injected);
  * it: who has the id. Caller drops. */
 struct message *peers_refused(const struct links *links, node_id_t peer);
 
-/* A peer's heartbeat: notes its life and its numbers. False: it is of another life, or
+/* A peer's heartbeat: notes its life and its numbers. False: it is of another incarnation, or
  * a leftover. */
 bool peers_heartbeat(struct links *links, node_id_t from, struct message *heartbeat);
 
@@ -122,7 +122,7 @@ bool peers_receive(struct links *links, node_id_t from, struct message *message)
 int peers_send(struct links *links, node_id_t to, struct message *message);
 
 /* The same for a message that must not leave before all that is written so far, in this step too,
- * is durable. What is queued behind it waits with it. */
+ * is durable. What is queued after it waits with it. */
 int peers_send_durable(struct links *links, node_id_t to, struct message *message);
 
 /* Sends a message on the control plane, if there is a connection, once all that is written is

@@ -9,7 +9,7 @@ static void send_welcome(struct links *links, enum plane plane, node_id_t id)
     struct peer *peer = &links->peers[id];
     struct link *link = &peer->links[plane];
     if (link->state == LINK_DOWN || !link->heard_from)
-        return; /* it is sent behind our own HELLO, when the connection is made */
+        return; /* it is sent after our own HELLO, when the connection is made */
     struct message *message = message_new(MESSAGE_WELCOME);
     message->as.welcome = (struct wire_welcome){
         .plane = plane,

@@ -12,10 +12,10 @@ struct checkpoint {
     struct blob **parts; /* packed; owned */
     size_t n, size;
     size_t n_blocks;     /* the last ones: blocks of keys, not for the disk of who has made it */
-    uint64_t next_block; /* number behind the last of them */
+    uint64_t next_block; /* one past the number of the last of them */
 };
 
-/* An checkpoint to be filled part by part (takes references). */
+/* A checkpoint to be filled part by part (takes references). */
 struct checkpoint *checkpoint_new(log_index_t index, term_t term);
 void checkpoint_add(struct checkpoint *checkpoint, struct blob *part);
 

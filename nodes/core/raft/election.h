@@ -19,7 +19,7 @@ void election_vote_request(struct raft *raft, node_id_t from,
                            const struct wire_vote_request *request);
 void election_vote_reply(struct raft *raft, node_id_t from, const struct wire_vote_reply *reply);
 
-/* Reads terms and the coordinator's life from a heartbeat. */
+/* Reads terms and the coordinator's incarnation from a heartbeat. */
 void election_heartbeat(struct raft *raft, node_id_t from, const struct wire_heartbeat *heartbeat);
 
 /* Something that only the coordinator of a term sends arrived from a node. False: it is of an old

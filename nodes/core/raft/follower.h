@@ -2,7 +2,7 @@
  * in.
  *
  * An entry that refers to a value is appended, and so acknowledged, only when the value is on this
- * node's disk. Until then its append is parked, and those that come behind it; the values of all of
+ * node's disk. Until then its append is parked, and those that come after it; the values of all of
  * them are fetched at the same time. */
 #ifndef CONCLAVE_CORE_FOLLOWER_H
 #define CONCLAVE_CORE_FOLLOWER_H

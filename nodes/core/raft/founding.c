@@ -169,7 +169,7 @@ static void found_with(struct raft *raft, bool (*takes_part)(const struct raft *
     election_hurry(raft, FOUND_EVERY * raft->step->config.heartbeat_us);
 }
 
-/* Its process said, in this life of it, that its disk is blank and has promised nothing. */
+/* Its process said, in this incarnation of it, that its disk is blank and has promised nothing. */
 static bool is_ready(const struct raft *raft, node_id_t id)
 {
     const struct peer *peer = &raft->links->peers[id];

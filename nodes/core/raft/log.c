@@ -12,7 +12,7 @@
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 
-/* Entries in memory behind the checkpoint: a short lag needs no install. */
+/* Entries in memory after the checkpoint: a short lag needs no install. */
 #define KEPT_FOR_FOLLOWERS 2048
 
 static struct log_entry *at(const struct raft_log *log, log_index_t index)
@@ -219,7 +219,7 @@ uint64_t raft_log_deadline(const struct raft *raft)
     return may_tidy(raft) ? raft->log.tidy_us : UINT64_MAX;
 }
 
-/* Nothing goes on, and values are on disk only because entries behind the checkpoint name them. A
+/* Nothing goes on, and values are on disk only because entries after the checkpoint name them. A
  * checkpoint frees them; one that is larger than what it frees is written once in a while only. */
 static void look_if_tidy(struct raft *raft)
 {

@@ -8,7 +8,7 @@
 /* Appends an entry of our own term (takes it); returns its index. Only for the coordinator. */
 log_index_t raft_log_propose(struct raft *raft, struct message *entry);
 
-/* Appends a packed entry of another coordinator (takes a new reference) behind the last one. */
+/* Appends a packed entry of another coordinator (takes a new reference) after the last one. */
 void raft_log_append(struct raft *raft, term_t term, struct blob *packed);
 
 /* Forgets the entries from an index on; none of them may be committed. */
@@ -37,7 +37,7 @@ uint64_t raft_log_deadline(const struct raft *raft);
 /* The checkpoint is being written to disk; it is there when the persist is durable. */
 void raft_log_saves(struct raft *raft, const struct checkpoint *checkpoint, uint64_t seq);
 
-/* A checkpoint was loaded: the log begins behind it, empty. */
+/* A checkpoint was loaded: the log begins after it, empty. */
 void raft_log_reset(struct raft *raft, log_index_t index, term_t term);
 
 /* Takes an entry from disk in at start. ERR_CORRUPT when it does not continue the log. */

@@ -40,7 +40,7 @@ bool members_may_count(const struct raft *raft, node_id_t id);
 /* A peer's HELLO or heartbeat tells of its disk. */
 void members_learn(struct raft *raft, node_id_t from, struct slice cluster_id, incarnation_t birth);
 
-/* A new life of a peer: nothing is known of its disk. */
+/* A new incarnation of a peer: nothing is known of its disk. */
 void members_forget(struct raft *raft, node_id_t peer);
 
 /* Its answer claims (or not) that it votes. Only answers count, the last one of its connection:

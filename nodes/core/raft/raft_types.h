@@ -54,10 +54,10 @@ struct replication {
 /* What a peer says of its disk. */
 struct membership {
     uint8_t cluster_id[CLUSTER_ID_BYTES]; /* all zero: blank, or not heard yet */
-    incarnation_t birth, last_birth;      /* of this life's disk; of the life before; 0: unknown */
-    bool voter;                           /* it claims to be admitted */
-    bool last_voter;                      /* the life before did */
-    uint64_t found_us;                    /* when it was last told of the cluster */
+    incarnation_t birth, last_birth; /* of this incarnation's disk; of the one before; 0: unknown */
+    bool voter;                      /* it claims to be admitted */
+    bool last_voter;                 /* the incarnation before did */
+    uint64_t found_us;               /* when it was last told of the cluster */
 };
 
 /* --- who belongs to the cluster --- */
@@ -115,7 +115,7 @@ struct raft_log {
     struct checkpoint_build *build; /* the checkpoint being built; NULL: none */
     struct log_entry *entries;      /* [index - base - 1] */
     size_t size;
-    uint64_t bytes; /* of the entries behind the checkpoint, and of the values that they refer to */
+    uint64_t bytes; /* of the entries after the checkpoint, and of the values that they refer to */
     uint64_t checkpoint_bytes; /* of the last checkpoint written */
     uint64_t checkpoint_us;    /* when */
     uint64_t tidy_us;          /* when to look next whether a checkpoint would free values */
@@ -144,7 +144,7 @@ struct sweep {
     uint64_t asked_us, next_us;    /* when it was asked for; when all is listed next */
     job_id_t jobs[SWEEP_JOBS_MAX]; /* that wait for theirs */
     size_t n_jobs;
-    struct map logged; /* struct logged: values that entries behind the checkpoint on disk name */
+    struct map logged; /* struct logged: values that entries after the checkpoint on disk name */
 };
 
 /* --- facts --- */

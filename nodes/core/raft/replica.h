@@ -4,14 +4,14 @@
  *   SEARCH: nothing is known of its log. One append at a time, from ever further back, until it
  *           agrees.
  *   PIPELINE: it agrees up to `match`. Appends go out ahead of its answers.
- *   PROBE: it agreed, but something that was sent may be lost. One empty append behind `match` at a
+ *   PROBE: it agreed, but something that was sent may be lost. One empty append after `match` at a
  *          time, until it agrees: a follower that is slow, or lacks an entry, would be sent
  *          everything again and again, and only fall further behind.
  *   INSTALL: it lacks what the log does not hold any more. It gets a checkpoint.
  *
  *   SEARCH --agrees--> PIPELINE --refuses, or does not answer--> PROBE --agrees--> PIPELINE
  *   any --it is behind the log, or asks for one--> INSTALL --all is there--> PIPELINE
- *   any --its connection is new--> PIPELINE, or SEARCH; --it is a new life--> SEARCH */
+ *   any --its connection is new--> PIPELINE, or SEARCH; --it is a new incarnation--> SEARCH */
 #ifndef CONCLAVE_CORE_REPLICA_H
 #define CONCLAVE_CORE_REPLICA_H
 
@@ -45,7 +45,7 @@ struct replica {
     struct level level;
 };
 
-/* Nothing is known of it: the search begins behind the last entry. */
+/* Nothing is known of it: the search begins after the last entry. */
 void replica_forget(struct replica *replica, log_index_t last);
 
 /* Its connection is new: what was on its way is lost. */
@@ -55,7 +55,7 @@ void replica_reconnected(struct replica *replica);
  * sent earlier is told apart by its round, so `round` is a new one when true is returned. */
 bool replica_doubt(struct replica *replica, uint64_t round);
 
-/* It does not have the entry before the first one sent; it may agree behind `match`. */
+/* It does not have the entry before the first one sent; it may agree after `match`. */
 void replica_refused(struct replica *replica, log_index_t match);
 
 /* It has everything up to an index, durable. True: that is more than was known. */
@@ -74,7 +74,7 @@ void replica_installed(struct replica *replica, log_index_t index);
 /* No checkpoint is sent to it any more. */
 void replica_drop_image(struct replica *replica);
 
-/* The entry that the next append begins behind. */
+/* The entry that the next append begins after. */
 log_index_t replica_prev(const struct replica *replica);
 
 /* Something was sent ahead of its answers. */

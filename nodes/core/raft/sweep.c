@@ -6,7 +6,7 @@
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
 
-/* A value that an entry behind the checkpoint on disk names. */
+/* A value that an entry after the checkpoint on disk names. */
 struct logged {
     log_index_t index; /* the last such entry */
     uint64_t bytes;

@@ -4,7 +4,7 @@
  * of the disk is listed at start, when a term begins, after an install, and every SWEEP_EVERY_US; a
  * job's own values when it ends or is forgotten.
  *
- * A value is kept for two reasons. The applied state names it; or an entry behind the full
+ * A value is kept for two reasons. The applied state names it; or an entry after the
  * checkpoint on disk does: a start takes the applied state back to that checkpoint, and whoever
  * coordinates then must be able to give the value to a follower that lacks the entry. What neither
  * names is never named again, so a node that asks for such a value can be told that it is used up

@@ -69,7 +69,7 @@ struct checkpoint_table {
     const char *name;
     /* A small table: packs all of it when a checkpoint begins. */
     void (*save_all)(struct checkpoint_sink *sink, const struct state *state);
-    /* A large one, row by row: the first row at or behind the cursor, which moves behind it; NULL:
+    /* A large one, row by row: the first row at or after the cursor, which moves past it; NULL:
      * no more. */
     struct row *(*next)(const struct state *state, uint64_t *cursor);
     void (*save)(struct checkpoint_sink *sink, const struct state *state, const struct row *row);
@@ -83,7 +83,7 @@ const struct checkpoint_table *checkpoint_table(enum row_table table);
 void checkpoint_sink_add(struct checkpoint_sink *sink, struct message *message);
 
 /* For what may be large: the message (takes it) is packed in a later slice. Its texts and frames
- * must not change any more; it may come behind other rows, but never before what was added here. */
+ * must not change any more; it may come after other rows, but never before what was added here. */
 void checkpoint_sink_add_late(struct checkpoint_sink *sink, struct message *message);
 
 /* --- loading --- */

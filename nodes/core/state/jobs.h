@@ -21,7 +21,7 @@ struct trace_mark {
     uint16_t node, attempt;
 };
 
-/* What one life of a node says that it executed for a job. */
+/* What one incarnation of a node says that it executed for a job. */
 struct executor {
     incarnation_t incarnation;
     uint64_t executed;
@@ -77,7 +77,7 @@ struct jobs {
     struct map by_id, by_key;
     uint64_t operations[NODES_MAX + 1]; /* of all jobs, by the node that executed them */
     uint64_t conversions[NODES_MAX + 1];
-    uint64_t elections, reassigned; /* counted over all reigns, as far as the log tells */
+    uint64_t elections, reassigned; /* counted over all terms, as far as the log tells */
     struct snap_key *snaps;         /* the latest ones, oldest first; owned */
     size_t n_snaps;
     struct row_watch *watch; /* told before a job changes; NULL: nobody */

@@ -1,5 +1,5 @@
 /* jobs_internal.h - between the files of the table of jobs only: jobs.c (the table), live_results.c
- * (what is done of its jobs), jobs_image.c (a job in a checkpoint) and tables.c. */
+ * (what is done of its jobs), jobs_checkpoint.c (a job in a checkpoint) and tables.c. */
 #ifndef CONCLAVE_CORE_JOBS_INTERNAL_H
 #define CONCLAVE_CORE_JOBS_INTERNAL_H
 
@@ -34,7 +34,7 @@ void job_log_executed(struct job *job, const struct wire_tally *tally);
  * it: ten thousand jobs that wait would take 150 MB. */
 void job_open_trace(struct job *job);
 
-/* --- jobs_image.c --- */
+/* --- jobs_checkpoint.c --- */
 
 /* Packs a job and its live results; `saved`: its row. */
 void job_save(struct checkpoint_sink *sink, const struct state *state, const struct row *saved);

@@ -56,7 +56,7 @@ void keys_use(struct keys *keys, struct slice key);
  * fills in its id, or 0. */
 struct key_session *keys_open(struct keys *keys, uint64_t id, uint64_t token, uint64_t *evicted);
 
-/* Puts a session back, behind those that were put back before. ERR_MALFORMED when it is there, or
+/* Puts a session back, after those that were put back before. ERR_MALFORMED when it is there, or
  * there are too many. */
 int keys_load_session(struct keys *keys, struct key_session session);
 

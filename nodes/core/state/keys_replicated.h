@@ -22,7 +22,7 @@ struct message *keys_session_reply(const struct key_session *session, uint64_t r
  * there; sessions end. */
 void keys_save(struct checkpoint_sink *sink, const struct state *state);
 
-/* The sealed blocks as they are now, as parts (caller drops): for a peer behind all other parts. */
+/* The sealed blocks as they are now, as parts (caller drops): for a peer after all other parts. */
 struct checkpoint *keys_blocks(const struct state *state);
 
 /* Writes the blocks of a checkpoint that are not on disk yet, and forgets those that it does not

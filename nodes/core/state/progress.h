@@ -71,7 +71,7 @@ struct progress_node *progress_from(const struct progress *progress, uint64_t in
  * are forgotten is of no importance. */
 size_t progress_first_mark(const struct progress *progress, const struct progress_node *node);
 
-/* Puts a mark behind the ones a node has, when loading; ERR_MALFORMED when it is out of order. */
+/* Puts a mark after the ones a node has, when loading; ERR_MALFORMED when it is out of order. */
 int progress_load_mark(struct progress *progress, uint64_t index, struct progress_mark mark);
 
 void progress_clear(struct progress *progress);

@@ -28,7 +28,7 @@ struct state {
     term_t applied_term; /* ... and its term */
     struct jobs jobs;
     struct keys keys; /* of jobs and snaps */
-    /* Sealed blocks of these that are on disk as records: the first number, and behind the last. */
+    /* Sealed blocks of these on disk as records: the first number, and one past the last. */
     uint64_t keys_stored_first, keys_stored_next;
     struct progress progress;
     struct births births;
