@@ -26,7 +26,7 @@ static uint64_t progress_of(const struct world *world, const struct node *node)
     for (node_id_t id = 1; id <= world_voters(world); id++) {
         const struct node *peer = world->nodes[id].core;
         hash = random_fold(hash, node->raft.replicas[id].match);
-        hash = random_fold(hash, node->raft.replicas[id].told_parts);
+        hash = random_fold(hash, node->raft.replicas[id].acked_parts);
         hash = random_fold(hash, peer ? peer->raft.follower.fetched : 0);
     }
     return hash;

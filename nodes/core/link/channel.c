@@ -100,7 +100,7 @@ void channel_stamp(struct channel *channel, struct message *message, node_id_t s
     message->as.channel.src = self;
     message->as.channel.src_incarnation = incarnation;
     message->as.channel.dst_incarnation = channel->peer;
-    message->as.channel.ack = channel->told = channel->delivered;
+    message->as.channel.ack = channel->acknowledged = channel->delivered;
     channel->ack_at_us = 0;
     channel->gap = false;
 }
@@ -156,7 +156,7 @@ enum channel_verdict channel_receive(struct channel *channel, incarnation_t self
     /* Lamport 1978, rule IR2. */
     *clock =
         (header->clock > *clock && header->clock < UINT64_MAX / 2 ? header->clock : *clock) + 1;
-    bool many = channel->delivered - channel->told >= CHANNEL_ACK_EVERY;
+    bool many = channel->delivered - channel->acknowledged >= CHANNEL_ACK_EVERY;
     owe_ack(channel, many ? now_us : now_us + CHANNEL_ACK_DELAY_US);
     return CHANNEL_DELIVER;
 }
@@ -187,7 +187,7 @@ uint64_t channel_deadline(const struct channel *channel)
 void channel_check_invariants(const struct channel *channel)
 {
     assert(channel->sent <= channel->queue.n);
-    assert(channel->told <= channel->delivered);
+    assert(channel->acknowledged <= channel->delivered);
     assert(channel->peer || (!channel->queue.n && !channel->delivered));
     for (size_t i = 0; i < channel->queue.n; i++)
         assert(queued(channel, i)->message->as.channel.seq == channel->acked + i + 1);

@@ -30,10 +30,10 @@ struct channel {
     uint64_t went_back_us; /* when a gap last made it go back: once is enough for all that is in
                               flight */
 
-    uint64_t delivered; /* we have everything up to here */
-    uint64_t told;      /* the last acknowledgement that we sent */
-    uint64_t ack_at_us; /* when to send a pure one; 0: none is owed */
-    bool gap;           /* the one owed says that something is missing */
+    uint64_t delivered;    /* we have everything up to here */
+    uint64_t acknowledged; /* as our last acknowledgement said */
+    uint64_t ack_at_us;    /* when to send a pure one; 0: none is owed */
+    bool gap;              /* the one owed says that something is missing */
 };
 
 /* What to do with a message that came in. */

@@ -8,9 +8,9 @@
 void raft_report(struct raft *raft, enum raft_fact_kind kind, term_t term)
 {
     if (kind == RAFT_FOLLOWS) {
-        if (raft->told_term == term)
+        if (raft->reported_term == term)
             return;
-        raft->told_term = term;
+        raft->reported_term = term;
     }
     assert(raft->n_facts < RAFT_FACTS_MAX);
     raft->facts[raft->n_facts++] = (struct raft_fact){kind, term};

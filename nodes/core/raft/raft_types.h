@@ -45,7 +45,7 @@ struct replication {
     uint64_t round;        /* of the last appends */
     uint64_t asked;        /* the last one that all are asked to answer */
     bool round_wanted;     /* a read waits for a new one */
-    log_index_t told;      /* an entry of an older term, on a majority, that was told of */
+    log_index_t reported;  /* an entry of an older term, on a majority: a log line said so */
     log_index_t waits_for; /* the commit index when entries last began to wait, or it moved */
     uint64_t waits_us;     /* and when that was; 0: nothing waits */
     uint64_t unconfirmed, unconfirmed_us; /* likewise, of rounds that reads wait for */
@@ -57,7 +57,7 @@ struct membership {
     incarnation_t birth, last_birth; /* of this incarnation's disk; of the one before; 0: unknown */
     bool voter;                      /* it claims to be admitted */
     bool last_voter;                 /* the incarnation before did */
-    uint64_t found_us;               /* when it was last told of the cluster */
+    uint64_t found_us;               /* when the cluster was last announced to it */
 };
 
 /* --- who belongs to the cluster --- */
@@ -189,7 +189,7 @@ struct raft {
     struct repairs repairs;
     bool full;                          /* our disk is, see space.h */
     uint64_t value_bytes, disk_busy_us; /* as the last event said */
-    term_t told_term;                   /* of the last RAFT_FOLLOWS */
+    term_t reported_term;               /* of the last RAFT_FOLLOWS */
     struct raft_fact facts[RAFT_FACTS_MAX];
     size_t n_facts;
 };

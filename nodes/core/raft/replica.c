@@ -7,7 +7,7 @@
 void replica_drop_image(struct replica *replica)
 {
     checkpoint_drop(&replica->checkpoint);
-    replica->sent_parts = replica->told_parts = 0;
+    replica->sent_parts = replica->acked_parts = 0;
     if (replica->state == REPLICA_INSTALL)
         replica->state = replica->match ? REPLICA_PIPELINE : REPLICA_SEARCH;
 }
@@ -42,7 +42,7 @@ bool replica_doubt(struct replica *replica, uint64_t round)
         replica->probe_round = round;
     }
     replica->in_flight = 0;
-    replica->sent_us = 0; /* what it told may be lost, too: the commit index, a round */
+    replica->sent_us = 0; /* what it said may be lost, too: the commit index, a round */
     return begins;
 }
 
@@ -131,7 +131,7 @@ void replica_check_invariants(const struct replica *replica, log_index_t last)
         break;
     case REPLICA_INSTALL:
         assert(!replica->checkpoint || replica->sent_parts <= replica->checkpoint->n);
-        assert(!replica->checkpoint || replica->told_parts <= replica->checkpoint->n);
+        assert(!replica->checkpoint || replica->acked_parts <= replica->checkpoint->n);
         break;
     }
 }

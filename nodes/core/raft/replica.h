@@ -38,7 +38,7 @@ struct replica {
     log_index_t sent_commit;
     struct checkpoint *checkpoint; /* INSTALL: what it gets; NULL: it is being built */
     log_index_t useless;           /* values that a checkpoint up to here refers to are gone */
-    size_t sent_parts, told_parts;
+    size_t sent_parts, acked_parts;
     uint64_t moved_us; /* when it last acknowledged more, or took in bytes of values for it */
     bool heard;        /* its heartbeat came ... */
     uint64_t fetched;  /* ... and said that so many bytes of values came while entries waited */

@@ -80,8 +80,8 @@ void replication_advance(struct raft *raft)
         return;
     if (term == raft->step->term || MUTANT(old_term_counted)) {
         raft_log_commit(raft, index);
-    } else if (index > raft->replication.told) {
-        raft->replication.told = index;
+    } else if (index > raft->replication.reported) {
+        raft->replication.reported = index;
         outbox_log(&raft->step->out, LOG_DEBUG,
                    "entry %" PRIu64 " is on a majority, but of term %" PRIu64 ", not %" PRIu64
                    ": does not commit by counting",

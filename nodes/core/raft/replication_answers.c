@@ -91,9 +91,9 @@ void replication_install_reply(struct raft *raft, node_id_t from,
         return;
     }
     replica_answered(replica, raft->step->now_us);
-    if (reply->next > replica->told_parts)
+    if (reply->next > replica->acked_parts)
         health_moved(raft, from);
-    replica->told_parts = reply->next;
+    replica->acked_parts = reply->next;
     if (reply->next < replica->checkpoint->n) {
         /* With the last part it waits until it has fetched all values. */
         if (!replica->in_flight && reply->next + 1 < replica->checkpoint->n)

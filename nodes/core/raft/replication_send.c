@@ -153,7 +153,7 @@ static void check_silence(struct raft *raft, node_id_t id)
     if (replica->state != REPLICA_INSTALL) {
         replication_doubt(raft, replica);
     } else if (replica->checkpoint) {
-        replica->sent_parts = replica->told_parts;
+        replica->sent_parts = replica->acked_parts;
         replica->in_flight = 0;
     }
 }
