@@ -62,6 +62,16 @@ void cli_note(const char *format, ...)
     va_end(args);
 }
 
+void cli_add_line(json_t *lines, const char *format, ...)
+{
+    struct text line = {0};
+    va_list args;
+    va_start(args, format);
+    text_add_v(&line, format, args);
+    va_end(args);
+    json_array_append_new(lines, json_string(line.at));
+}
+
 int cli_interrupted(void)
 {
     return 128 + interrupt_seen();

@@ -55,6 +55,9 @@ int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2,
 /* Writes a remark to stderr. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Adds a line to an array of them, for an answer in JSON. */
+void cli_add_line(json_t *lines, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Explains why a call came to nothing; returns the exit code. */
 int cli_explain(struct cli *cli, int outcome);
 

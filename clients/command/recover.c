@@ -166,48 +166,36 @@ static int choose(struct recovery *recovery)
 
 /* --- what is there, and what may be lost --- */
 
-static void lose(struct recovery *recovery, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void lose(struct recovery *recovery, const char *format, ...)
-{
-    struct text line = {0};
-    va_list args;
-    va_start(args, format);
-    text_add_v(&line, format, args);
-    va_end(args);
-    json_array_append_new(recovery->lost, json_string(line.at));
-}
-
 static void find_losses(struct recovery *recovery)
 {
     const struct store_found *chosen = recovery->chosen;
     recovery->lost = json_array();
-    lose(recovery,
-         "jobs, results and progress that were only on lost disks: the log ends at entry "
-         "%" PRIu64 " of term %" PRIu64,
-         chosen->last_index, chosen->last_term);
+    cli_add_line(recovery->lost,
+                 "jobs, results and progress that were only on lost disks: the log ends at entry "
+                 "%" PRIu64 " of term %" PRIu64,
+                 chosen->last_index, chosen->last_term);
     for (size_t i = 0; i < recovery->n; i++) {
         const struct store_found *it = &recovery->at[i];
         if (it->state == STORE_BLANK)
-            lose(recovery,
-                 "accounts, values and transfers under way of node %" PRIu64 ": %s is empty",
-                 it->node, it->dir);
+            cli_add_line(recovery->lost,
+                         "accounts, values and transfers under way of node %" PRIu64
+                         ": %s is empty",
+                         it->node, it->dir);
         else if (it->state == STORE_DAMAGED)
-            lose(recovery,
-                 "accounts, values and transfers under way of node %" PRIu64
-                 ": the store in %s is damaged, and is moved to %s.replaced-...",
-                 it->node, it->dir, it->dir);
+            cli_add_line(recovery->lost,
+                         "accounts, values and transfers under way of node %" PRIu64
+                         ": the store in %s is damaged, and is moved to %s.replaced-...",
+                         it->node, it->dir, it->dir);
         else if (!it->voter && it->node <= it->voters && it != chosen)
-            lose(recovery,
-                 "accounts, values and transfers under way of node %" PRIu64
-                 ": the disk in %s is a new one, which was not admitted yet",
-                 it->node, it->dir);
+            cli_add_line(recovery->lost,
+                         "accounts, values and transfers under way of node %" PRIu64
+                         ": the disk in %s is a new one, which was not admitted yet",
+                         it->node, it->dir);
         else if (it->last_index > chosen->last_index)
-            lose(recovery,
-                 "entries %" PRIu64 " to %" PRIu64 " of node %" PRIu64
-                 ", of a term before; a copy remains in %s.replaced-...",
-                 chosen->last_index + 1, it->last_index, it->node, it->dir);
+            cli_add_line(recovery->lost,
+                         "entries %" PRIu64 " to %" PRIu64 " of node %" PRIu64
+                         ", of a term before; a copy remains in %s.replaced-...",
+                         chosen->last_index + 1, it->last_index, it->node, it->dir);
     }
 }
 

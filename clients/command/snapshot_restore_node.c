@@ -30,19 +30,6 @@ struct node_restore {
     json_t *notes; /* lines; owned */
 };
 
-static void say(struct node_restore *it, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void say(struct node_restore *it, const char *format, ...)
-{
-    struct text line = {0};
-    va_list args;
-    va_start(args, format);
-    text_add_v(&line, format, args);
-    va_end(args);
-    json_array_append_new(it->notes, json_string(line.at));
-}
-
 /* --- what a store tells of its ledger --- */
 
 static json_t *ledger_of(const struct node_restore *it, uint64_t node)
@@ -128,16 +115,17 @@ static void say_sum(struct node_restore *it)
         if (id != it->id)
             others += held_now(it, id);
     if (!it->all_known || !model->complete) {
-        say(it, "not known: the sum of all ledgers, for %s",
-            model->complete ? "not all of them can be read here" : "the snapshot is partial");
+        cli_add_line(it->notes, "not known: the sum of all ledgers, for %s",
+                     model->complete ? "not all of them can be read here"
+                                     : "the snapshot is partial");
         return;
     }
     uint64_t cut = it->cut, now = others + back;
-    say(it,
-        "the sum: %" PRIu64 " at the cut; the other nodes have %" PRIu64
-        " now, which makes %" PRIu64 " with what is put back: %" PRIu64
-        " %s than at the cut, apart from what was deposited and withdrawn since",
-        cut, others, now, now > cut ? now - cut : cut - now, now < cut ? "less" : "more");
+    cli_add_line(it->notes,
+                 "the sum: %" PRIu64 " at the cut; the other nodes have %" PRIu64
+                 " now, which makes %" PRIu64 " with what is put back: %" PRIu64
+                 " %s than at the cut, apart from what was deposited and withdrawn since",
+                 cut, others, now, now > cut ? now - cut : cut - now, now < cut ? "less" : "more");
 }
 
 /* --- transfers since the cut --- */
@@ -160,13 +148,15 @@ static void say_sent(struct node_restore *it, uint64_t to)
     if (upto == NUMBER_UNKNOWN && (!epoch || (!last && ledger_of(it, to))))
         return; /* nothing was ever sent */
     if (upto == NUMBER_UNKNOWN)
-        say(it, "not known: what node %" PRIu64 " applied of what node %" PRIu64 " sent it", to,
-            it->id);
+        cli_add_line(it->notes,
+                     "not known: what node %" PRIu64 " applied of what node %" PRIu64 " sent it",
+                     to, it->id);
     else if (upto > last)
-        say(it,
-            "counted twice: %" PRIu64 " messages that node %" PRIu64 " sent to node %" PRIu64
-            " after the cut and that are applied there; their amounts are not known",
-            upto - last, it->id, to);
+        cli_add_line(it->notes,
+                     "counted twice: %" PRIu64 " messages that node %" PRIu64
+                     " sent to node %" PRIu64
+                     " after the cut and that are applied there; their amounts are not known",
+                     upto - last, it->id, to);
 }
 
 static void say_received(struct node_restore *it, uint64_t from)
@@ -177,10 +167,12 @@ static void say_received(struct node_restore *it, uint64_t from)
     uint64_t pending = json_array_size(json_object_get(row, "letters"));
     uint64_t before = model_applied(it->model, from, it->id);
     if (!ledger || (epoch && epoch != epoch_of(ledger)))
-        say(it, "not known: what node %" PRIu64 " sent to node %" PRIu64 " since the cut", from,
-            it->id);
+        cli_add_line(it->notes,
+                     "not known: what node %" PRIu64 " sent to node %" PRIu64 " since the cut",
+                     from, it->id);
     else if (last > before + pending)
-        say(it,
+        cli_add_line(
+            it->notes,
             "missing: %" PRIu64 " messages from node %" PRIu64 " to node %" PRIu64
             " that arrived after the cut, but for transfers that came back; their amounts are not "
             "known",
@@ -216,20 +208,22 @@ static void settle(struct node_restore *it)
     node->outbox.n = n;
     node->applied.n = 0;
     if (it->resent)
-        say(it, "sent again: %" PRIu64 " messages, of %" PRIu64 ", that never arrived", it->resent,
-            it->resent_amount);
+        cli_add_line(it->notes,
+                     "sent again: %" PRIu64 " messages, of %" PRIu64 ", that never arrived",
+                     it->resent, it->resent_amount);
     if (unknown)
-        say(it,
-            "not sent again: %" PRIu64 " messages, of %" PRIu64
-            ", of which it is not known whether they arrived",
-            unknown, unknown_amount);
+        cli_add_line(it->notes,
+                     "not sent again: %" PRIu64 " messages, of %" PRIu64
+                     ", of which it is not known whether they arrived",
+                     unknown, unknown_amount);
 }
 
 static void examine(struct node_restore *it)
 {
     const struct model_node *node = &it->model->nodes[it->id];
-    say(it, "put back: %zu accounts with %" PRIu64 " and %zu values of node %" PRIu64,
-        node->accounts.n, accounts_at_cut(node), node->pairs.n, it->id);
+    cli_add_line(it->notes,
+                 "put back: %zu accounts with %" PRIu64 " and %zu values of node %" PRIu64,
+                 node->accounts.n, accounts_at_cut(node), node->pairs.n, it->id);
     for (uint64_t id = 1; id <= it->model->n_nodes; id++) {
         if (id == it->id)
             continue;

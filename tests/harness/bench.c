@@ -106,11 +106,12 @@ void bench_crash(void)
     bench.wanted_seq = bench.disk_seq = 0;
 }
 
-static void bench_say(node_id_t from, struct message *message)
+/* A message arrives, from the peer's one incarnation; drops it. */
+static void deliver(enum plane plane, node_id_t from, struct message *message)
 {
     founded_sign(message);
     struct event event = {.kind = EVENT_MESSAGE};
-    event.message.plane = PLANE_CONTROL;
+    event.message.plane = plane;
     event.message.from = from;
     event.message.incarnation = 100 + from;
     event.message.message = message;
@@ -144,13 +145,13 @@ void bench_start(void)
         hello->as.hello.incarnation = 100 + id;
         hello->as.hello.birth = 100 + id;
         hello->as.hello.connection = 1;
-        bench_say(id, hello);
+        deliver(PLANE_CONTROL, id, hello);
         struct message *welcome = message_new(MESSAGE_WELCOME);
         welcome->as.welcome.src = id;
         welcome->as.welcome.incarnation = 100 + id;
         welcome->as.welcome.dst_incarnation = config.incarnation;
         welcome->as.welcome.connection = 1;
-        bench_say(id, welcome);
+        deliver(PLANE_CONTROL, id, welcome);
     }
     bench_forget_sent();
 }
@@ -181,14 +182,14 @@ void bench_request_vote(node_id_t from, bool pre, term_t term, log_index_t index
                                                           .term = term,
                                                           .last_index = index,
                                                           .last_term = last};
-    bench_say(from, message);
+    deliver(PLANE_CONTROL, from, message);
 }
 
 void bench_reply_vote(node_id_t from, bool pre, term_t term, bool granted)
 {
     struct message *message = message_new(MESSAGE_VOTE_REPLY);
     message->as.vote_reply = (struct wire_vote_reply){.pre = pre, .term = term, .granted = granted};
-    bench_say(from, message);
+    deliver(PLANE_CONTROL, from, message);
 }
 
 void bench_heartbeat(node_id_t from, const char *role, term_t term, node_id_t coordinator)
@@ -200,14 +201,7 @@ void bench_heartbeat(node_id_t from, const char *role, term_t term, node_id_t co
                                                     .coordinator = coordinator,
                                                     .birth = 100 + from,
                                                     .role = message_text(message, role)};
-    founded_sign(message);
-    struct event event = {.kind = EVENT_MESSAGE};
-    event.message.plane = PLANE_HEARTBEAT;
-    event.message.from = from;
-    event.message.incarnation = 100 + from;
-    event.message.message = message;
-    bench_step(event);
-    message_drop(&message);
+    deliver(PLANE_HEARTBEAT, from, message);
 }
 
 void bench_pass(uint64_t us)
