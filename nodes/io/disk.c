@@ -191,8 +191,8 @@ void disk_write(struct disk *disk, const struct write *write)
     case WRITE_TRUNCATE:
         disk_truncate(disk, write->index);
         break;
-    case WRITE_IMAGE:
-        disk_put_image(disk, write);
+    case WRITE_CHECKPOINT:
+        disk_put_checkpoint(disk, write);
         put_numbers(disk, KEY_IMAGE, write->index, write->n_parts);
         break;
     case WRITE_RECORD:
@@ -213,7 +213,7 @@ int disk_read_log(struct disk *disk, disk_part_fn *part, disk_entry_fn *entry, v
         return disk_corrupt(disk, why, "cannot begin a transaction");
     int error = get_numbers(disk, txn, KEY_IMAGE, &index, &n_parts);
     if (!error)
-        error = disk_walk_image(disk, txn, index, n_parts, part, context);
+        error = disk_walk_checkpoint(disk, txn, index, n_parts, part, context);
     if (!error) {
         error = disk_walk_entries(disk, txn, &index, entry, context);
         text_format(what, sizeof what, "log entry %" PRIu64 " cannot be read", index);

@@ -33,9 +33,9 @@ _Noreturn void disk_fail(const struct disk *disk, const char *doing, int number)
 /* The log and the checkpoint: disk_log.c. The first three are for within a transaction. */
 void disk_put_entry(struct disk *disk, const struct write *write);
 void disk_truncate(struct disk *disk, log_index_t from);
-void disk_put_image(struct disk *disk, const struct write *write);
-int disk_walk_image(struct disk *disk, MDB_txn *txn, log_index_t index, uint64_t n_parts,
-                    disk_part_fn *each, void *context);
+void disk_put_checkpoint(struct disk *disk, const struct write *write);
+int disk_walk_checkpoint(struct disk *disk, MDB_txn *txn, log_index_t index, uint64_t n_parts,
+                         disk_part_fn *each, void *context);
 
 /* `index` begins with the last one before, and ends with the last one read. */
 int disk_walk_entries(struct disk *disk, MDB_txn *txn, log_index_t *index, disk_entry_fn *each,

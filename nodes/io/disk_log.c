@@ -55,7 +55,7 @@ void disk_truncate(struct disk *disk, log_index_t from)
     delete_entries(disk, from, UINT64_MAX);
 }
 
-void disk_put_image(struct disk *disk, const struct write *write)
+void disk_put_checkpoint(struct disk *disk, const struct write *write)
 {
     int number = mdb_drop(disk->txn, disk->image, 0);
     if (number)
@@ -87,8 +87,8 @@ bool disk_entry_is_sound(struct slice key, struct slice value)
            disk_check(seed, value.at + ENTRY_HEAD_BYTES, value.len - ENTRY_HEAD_BYTES);
 }
 
-int disk_walk_image(struct disk *disk, MDB_txn *txn, log_index_t index, uint64_t n_parts,
-                    disk_part_fn *each, void *context)
+int disk_walk_checkpoint(struct disk *disk, MDB_txn *txn, log_index_t index, uint64_t n_parts,
+                         disk_part_fn *each, void *context)
 {
     MDB_cursor *cursor;
     MDB_val key, value;

@@ -175,7 +175,7 @@ static int take_state(struct restore *restore, const struct wire_cut_state *stat
     return OK;
 }
 
-static int take_image(struct restore *restore, const struct message *part, struct slice packed)
+static int take_checkpoint(struct restore *restore, const struct message *part, struct slice packed)
 {
     if ((part->type == MESSAGE_IMAGE_HEAD) != !restore->n_parts)
         return fail(restore, ERR_MALFORMED, "its checkpoint does not begin with a head");
@@ -198,8 +198,8 @@ static int take_part(struct restore *restore, const struct message *part, struct
         return part->type == MESSAGE_CUT_STATE
                    ? take_state(restore, &part->as.cut_state)
                    : fail(restore, ERR_MALFORMED, "it has no state of a node");
-    if (message_is_image(part->type))
-        return take_image(restore, part, packed);
+    if (message_is_checkpoint(part->type))
+        return take_checkpoint(restore, part, packed);
     switch (part->type) {
     case MESSAGE_CUT_ACCOUNTS:
         add_accounts(restore, &part->as.cut_accounts);
@@ -265,16 +265,16 @@ static void write_all(const struct restore *restore, struct disk *disk)
                          .term = term,
                          .voter = restore->config->id <= restore->identity.n_voters,
                          .identity = &restore->identity};
-    struct write image = {.kind = WRITE_IMAGE,
-                          .index = restore->index,
-                          .term = restore->index_term,
-                          .parts = restore->parts,
-                          .n_parts = restore->n_parts,
-                          .whole = true};
+    struct write checkpoint = {.kind = WRITE_CHECKPOINT,
+                               .index = restore->index,
+                               .term = restore->index_term,
+                               .parts = restore->parts,
+                               .n_parts = restore->n_parts,
+                               .whole = true};
     disk_begin(disk);
     disk_write(disk, &vote);
     if (restore->n_parts)
-        disk_write(disk, &image);
+        disk_write(disk, &checkpoint);
     for (size_t i = 0; i < restore->n_writes; i++)
         disk_write(disk, &restore->writes[i]);
     disk_note_share(disk, restore->hash);

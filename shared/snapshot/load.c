@@ -199,7 +199,7 @@ static int take_part(struct loader *loader, const struct message *part, struct s
     case MESSAGE_CUT_CHANNEL:
         return take_channel(loader, &part->as.cut_channel);
     default:
-        if (!message_is_image(part->type))
+        if (!message_is_checkpoint(part->type))
             return fail(loader, "a part that is %s", message_name(part->type));
         take_checkpoint(loader, packed);
         return OK;
@@ -237,7 +237,7 @@ static int load_part(struct loader *loader)
     int error = next_part(loader, &packed, &message);
     if (error)
         return error;
-    if (message_is_image(message->type)) { /* stays as it is, and is read by nodes only */
+    if (message_is_checkpoint(message->type)) { /* stays as it is, and is read by nodes only */
         error = take_part(loader, message, packed);
         message_drop(&message);
         return error;

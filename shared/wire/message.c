@@ -130,7 +130,7 @@ struct blob *message_frame(const struct message *message, uint64_t number)
     return number && number <= message->n_frames ? message->frames[number - 1] : NULL;
 }
 
-bool message_is_image(enum message_type type)
+bool message_is_checkpoint(enum message_type type)
 {
     const struct message_kind *kind = message_kind(type);
     return kind && kind->place == PLACE_CHECKPOINT;

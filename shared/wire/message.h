@@ -103,7 +103,7 @@ struct message {
 };
 
 /* True for the parts of a checkpoint. */
-bool message_is_image(enum message_type type);
+bool message_is_checkpoint(enum message_type type);
 
 /* Returns a message of the type with all fields zero and one reference. */
 struct message *message_new(enum message_type type);

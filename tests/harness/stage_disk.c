@@ -40,7 +40,7 @@ static void free_persist(struct stage_persist *persist)
     free(persist);
 }
 
-static void write_image(struct stage_node *node, const struct write *write)
+static void write_checkpoint(struct stage_node *node, const struct write *write)
 {
     checkpoint_drop(&node->checkpoint);
     node->checkpoint = checkpoint_new(write->index, write->term);
@@ -77,8 +77,8 @@ static void apply_write(struct stage *stage, node_id_t id, const struct write *w
         stage_tell(stage, TELL_DISKS, "%u > on disk: no entry from %" PRIu64 " on", id,
                    write->index);
         break;
-    case WRITE_IMAGE:
-        write_image(node, write);
+    case WRITE_CHECKPOINT:
+        write_checkpoint(node, write);
         stage_tell(stage, TELL_DISKS, "%u > on disk: checkpoint up to %" PRIu64, id, write->index);
         break;
     }

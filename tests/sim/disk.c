@@ -156,7 +156,7 @@ static void write_entry(struct world *world, node_id_t id, struct write *write)
     entries_add(&node->log, write->term, write->entry);
 }
 
-static void drop_image(struct world_node *node)
+static void drop_checkpoint(struct world_node *node)
 {
     for (size_t i = 0; i < node->checkpoint_n; i++)
         blob_drop(&node->checkpoint[i]);
@@ -165,9 +165,9 @@ static void drop_image(struct world_node *node)
     node->checkpoint_n = 0;
 }
 
-static void write_image(struct world_node *node, struct write *write)
+static void write_checkpoint(struct world_node *node, struct write *write)
 {
-    drop_image(node);
+    drop_checkpoint(node);
     node->checkpoint_n = write->n_parts;
     node->checkpoint = mem_new(write->n_parts, sizeof *node->checkpoint);
     for (size_t i = 0; i < write->n_parts; i++)
@@ -188,8 +188,8 @@ static void write_one(struct world *world, node_id_t id, struct write *write)
         node_durable_write(&node->durable, write);
     else if (write->kind == WRITE_ENTRY)
         write_entry(world, id, write);
-    else if (write->kind == WRITE_IMAGE)
-        write_image(node, write);
+    else if (write->kind == WRITE_CHECKPOINT)
+        write_checkpoint(node, write);
     else if (write->kind == WRITE_RECORD)
         write_record(world, id, write);
     else
@@ -295,7 +295,7 @@ void disk_restore(struct world *world, node_id_t id)
 void disk_wipe(struct world *world, node_id_t id)
 {
     struct world_node *node = &world->nodes[id];
-    drop_image(node);
+    drop_checkpoint(node);
     records_wipe(node);
     entries_clear(&node->log);
     machine_drop_values(&node->kept, (struct value_id){0});

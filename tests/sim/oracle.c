@@ -101,7 +101,8 @@ static void check_writes(struct world *world, node_id_t id, const struct output 
     const struct node *node = world->nodes[id].core;
     for (size_t i = 0; i < output->persist.n; i++) {
         const struct write *write = &output->persist.writes[i];
-        bool cuts = write->kind == WRITE_TRUNCATE || (write->kind == WRITE_IMAGE && write->whole);
+        bool cuts =
+            write->kind == WRITE_TRUNCATE || (write->kind == WRITE_CHECKPOINT && write->whole);
         if (write->kind == WRITE_ENTRY)
             check_entry(world, id, write);
         if (cuts && (node_is_coordinator(node) || ghost->led_before) &&
@@ -109,10 +110,11 @@ static void check_writes(struct world *world, node_id_t id, const struct output 
             world_fail(world, "a coordinator only appends", "node %u cuts its log at %" PRIu64, id,
                        write->index);
         if (cuts)
-            check_cut(world, id, write->index + (write->kind == WRITE_IMAGE));
+            check_cut(world, id, write->index + (write->kind == WRITE_CHECKPOINT));
         if (write->kind == WRITE_TRUNCATE)
             entries_cut(&ghost->log, write->index);
-        else if (cuts || (write->kind == WRITE_IMAGE && write->index > entries_last(&ghost->log)))
+        else if (cuts ||
+                 (write->kind == WRITE_CHECKPOINT && write->index > entries_last(&ghost->log)))
             reset_log(&ghost->log, write->index);
     }
 }

@@ -194,8 +194,10 @@ static void commit_and_tell(int told)
         disk_write(disk,
                    &(struct write){.kind = WRITE_ENTRY, .term = 1, .index = k, .entry = entry});
         if (k == COMMITS / 2)
-            disk_write(disk, &(struct write){
-                                 .kind = WRITE_IMAGE, .index = 3, .parts = &entry, .n_parts = 1});
+            disk_write(disk, &(struct write){.kind = WRITE_CHECKPOINT,
+                                             .index = 3,
+                                             .parts = &entry,
+                                             .n_parts = 1});
         disk_commit(disk);
         disk_keep(disk, (struct value_id){1, k}, big);
         uint8_t number = (uint8_t)k;
@@ -320,7 +322,7 @@ static void write_one(struct model *model, uint64_t *random, struct disk *disk)
         model->records[i] = random_below(random, 3) ? random_below(random, 3000) + 1 : 0;
         write.entry = model->records[i] ? filled(model->records[i], i) : NULL;
     } else {
-        write.kind = WRITE_IMAGE;
+        write.kind = WRITE_CHECKPOINT;
         write.entry = filled(random_len(random), 'i');
         write.parts = &write.entry;
         write.n_parts = 1;

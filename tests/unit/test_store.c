@@ -189,14 +189,14 @@ static void durability_off_neither_keeps_nor_believes_a_log(void **state)
     disk_close(&disk);
 }
 
-static void write_image(struct disk *disk, log_index_t index, size_t n_parts, bool whole)
+static void write_checkpoint(struct disk *disk, log_index_t index, size_t n_parts, bool whole)
 {
     struct blob **parts = mem_new(n_parts, sizeof *parts);
     for (size_t i = 0; i < n_parts; i++) {
         char bytes[32];
         parts[i] = blob_copy(bytes, text_format(bytes, sizeof bytes, "part %zu", i));
     }
-    disk_write(disk, &(struct write){.kind = WRITE_IMAGE,
+    disk_write(disk, &(struct write){.kind = WRITE_CHECKPOINT,
                                      .index = index,
                                      .term = 1,
                                      .parts = parts,
@@ -214,12 +214,12 @@ static void a_full_checkpoint_replaces_the_log_before_it(void **state)
     disk_begin(disk);
     for (log_index_t index = 1; index <= 50; index++)
         write_entry(disk, index, 1);
-    write_image(disk, 40, 300, false);
+    write_checkpoint(disk, 40, 300, false);
     disk_commit(disk);
     struct seen seen = read_log(disk, 40);
     assert_true(seen.parts == 300 && seen.n == 10);
     disk_begin(disk);
-    write_image(disk, 45, 2, false); /* a smaller one leaves nothing of the larger */
+    write_checkpoint(disk, 45, 2, false); /* a smaller one leaves nothing of the larger */
     disk_commit(disk);
     disk_close(&disk);
 
@@ -227,7 +227,7 @@ static void a_full_checkpoint_replaces_the_log_before_it(void **state)
     seen = read_log(disk, 45);
     assert_true(seen.parts == 2 && seen.n == 5);
     disk_begin(disk);
-    write_image(disk, 47, 3, true); /* installed: what is here of the log may conflict */
+    write_checkpoint(disk, 47, 3, true); /* installed: what is here of the log may conflict */
     write_entry(disk, 48, 3);
     disk_commit(disk);
     seen = read_log(disk, 47);

@@ -33,9 +33,9 @@ void follower_finish_install(struct raft *raft, node_id_t to)
     } else {
         raft->machine->replace(raft->state, &follower->loaded);
         raft_log_reset(raft, checkpoint->index, checkpoint->term);
-        uint64_t seq =
-            outbox_write_image(&raft->step->out, checkpoint->index, checkpoint->term,
-                               checkpoint->parts, checkpoint->n, !MUTANT(install_keeps_suffix));
+        uint64_t seq = outbox_write_checkpoint(&raft->step->out, checkpoint->index,
+                                               checkpoint->term, checkpoint->parts, checkpoint->n,
+                                               !MUTANT(install_keeps_suffix));
         raft_log_saves(raft, checkpoint, seq);
         members_installed(raft);
         outbox_log(&raft->step->out, LOG_INFO, "installed a checkpoint at entry %" PRIu64,
@@ -50,10 +50,10 @@ void follower_finish_install(struct raft *raft, node_id_t to)
 static bool begin_install(struct raft *raft, node_id_t from, const struct wire_install *install)
 {
     struct follower *follower = &raft->follower;
-    bool same_image = follower->checkpoint && follower->checkpoint->index == install->index &&
-                      follower->checkpoint->term == install->index_term &&
-                      follower->expected == install->parts;
-    if (same_image)
+    bool same_checkpoint = follower->checkpoint && follower->checkpoint->index == install->index &&
+                           follower->checkpoint->term == install->index_term &&
+                           follower->expected == install->parts;
+    if (same_checkpoint)
         return true;
     if (install->part != 0)
         return false;
@@ -68,8 +68,8 @@ static bool begin_install(struct raft *raft, node_id_t from, const struct wire_i
     return true;
 }
 
-static void want_of_image(void *wanting, node_id_t source, struct value_id id, uint64_t len,
-                          struct slice hash)
+static void want_of_checkpoint(void *wanting, node_id_t source, struct value_id id, uint64_t len,
+                               struct slice hash)
 {
     struct raft *raft = wanting;
     follower_want(raft, source, id, len, hash, raft->follower.checkpoint->index);
@@ -88,7 +88,7 @@ static int load_parts(struct raft *raft, const struct message *message)
             follower->checkpoint->n == follower->expected)
             continue;
         error = raft->machine->load(follower->loaded, (struct slice){part->at, part->len},
-                                    want_of_image, raft);
+                                    want_of_checkpoint, raft);
         if (!error)
             checkpoint_add(follower->checkpoint, part);
     }

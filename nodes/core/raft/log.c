@@ -244,13 +244,13 @@ void raft_log_saves(struct raft *raft, const struct checkpoint *checkpoint, uint
         log->checkpoint_bytes += checkpoint->parts[i]->len;
 }
 
-static void write_image(struct raft *raft, const struct checkpoint *checkpoint)
+static void write_checkpoint(struct raft *raft, const struct checkpoint *checkpoint)
 {
     struct raft_log *log = &raft->log;
     raft->machine->stores(raft->state, checkpoint);
     uint64_t seq =
-        outbox_write_image(&raft->step->out, checkpoint->index, checkpoint->term, checkpoint->parts,
-                           checkpoint->n - checkpoint->n_blocks, false);
+        outbox_write_checkpoint(&raft->step->out, checkpoint->index, checkpoint->term,
+                                checkpoint->parts, checkpoint->n - checkpoint->n_blocks, false);
     outbox_log(&raft->step->out, LOG_INFO, "wrote a checkpoint at entry %" PRIu64 ", %zu parts",
                checkpoint->index, checkpoint->n - checkpoint->n_blocks);
     raft_log_saves(raft, checkpoint, seq);
@@ -273,7 +273,7 @@ void raft_log_compact(struct raft *raft)
     if (!checkpoint)
         return;
     if (is_due(raft, checkpoint->index))
-        write_image(raft, checkpoint);
+        write_checkpoint(raft, checkpoint);
     raft->machine->end(raft->state, &log->build);
     drop_covered(raft);
 }

@@ -4,7 +4,7 @@
 
 #include "shared/base/limits.h"
 
-void replica_drop_image(struct replica *replica)
+void replica_drop_checkpoint(struct replica *replica)
 {
     checkpoint_drop(&replica->checkpoint);
     replica->sent_parts = replica->acked_parts = 0;
@@ -14,7 +14,7 @@ void replica_drop_image(struct replica *replica)
 
 void replica_forget(struct replica *replica, log_index_t last)
 {
-    replica_drop_image(replica);
+    replica_drop_checkpoint(replica);
     *replica = (struct replica){.state = REPLICA_SEARCH, .next = last + 1, .probe = last + 1};
 }
 
@@ -22,7 +22,7 @@ void replica_forget(struct replica *replica, log_index_t last)
  * it lacks the log from the beginning. */
 void replica_reconnected(struct replica *replica)
 {
-    replica_drop_image(replica);
+    replica_drop_checkpoint(replica);
     replica->state = replica->match ? REPLICA_PIPELINE : REPLICA_SEARCH;
     replica->next = replica->match ? replica->match + 1 : replica->probe;
     replica->in_flight = 0;
@@ -85,7 +85,7 @@ void replica_agreed(struct replica *replica)
 
 void replica_install(struct replica *replica)
 {
-    replica_drop_image(replica);
+    replica_drop_checkpoint(replica);
     replica->state = REPLICA_INSTALL;
     replica->in_flight = 0;
 }
@@ -94,7 +94,7 @@ void replica_installed(struct replica *replica, log_index_t index)
 {
     if (index > replica->match)
         replica->match = index;
-    replica_drop_image(replica);
+    replica_drop_checkpoint(replica);
     replica->next = replica->match + 1;
     replica->in_flight = 0;
     replica->sent_us = 0;

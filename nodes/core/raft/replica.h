@@ -72,7 +72,7 @@ void replica_install(struct replica *replica);
 void replica_installed(struct replica *replica, log_index_t index);
 
 /* No checkpoint is sent to it any more. */
-void replica_drop_image(struct replica *replica);
+void replica_drop_checkpoint(struct replica *replica);
 
 /* The entry that the next append begins after. */
 log_index_t replica_prev(const struct replica *replica);

@@ -32,7 +32,7 @@ void replication_start(struct raft *raft)
 void replication_stop(struct raft *raft)
 {
     for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++)
-        replica_drop_image(&raft->replicas[id]);
+        replica_drop_checkpoint(&raft->replicas[id]);
 }
 
 /* A probe needs a round of its own. */

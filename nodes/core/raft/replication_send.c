@@ -84,7 +84,7 @@ static bool is_useful(const struct raft *raft, const struct replica *replica,
 
 /* Followers that are behind at the same time share one checkpoint; else the one under way is
  * theirs, or a new one. */
-static void take_image(struct raft *raft, node_id_t id)
+static void take_checkpoint(struct raft *raft, node_id_t id)
 {
     struct replica *replica = &raft->replicas[id];
     struct raft_log *log = &raft->log;
@@ -108,7 +108,7 @@ void replication_begin_install(struct raft *raft, node_id_t id)
 {
     struct replica *replica = &raft->replicas[id];
     replica_install(replica);
-    take_image(raft, id);
+    take_checkpoint(raft, id);
 }
 
 /* --- who is sent something --- */
@@ -177,7 +177,7 @@ static void pump(struct raft *raft, node_id_t id)
     if (replica->state != REPLICA_INSTALL && replica_prev(replica) < raft->log.base)
         replication_begin_install(raft, id);
     else if (replica->state == REPLICA_INSTALL && !replica->checkpoint)
-        take_image(raft, id);
+        take_checkpoint(raft, id);
     if (replica->state == REPLICA_INSTALL) {
         pump_install(raft, id);
         return;

@@ -20,7 +20,7 @@ static bool is_part(enum message_type type)
     case MESSAGE_CUT_CHANNEL:
         return true;
     default:
-        return message_is_image(type);
+        return message_is_checkpoint(type);
     }
 }
 

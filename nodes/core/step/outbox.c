@@ -160,10 +160,10 @@ uint64_t outbox_write_truncate(struct outbox *outbox, log_index_t from)
     return outbox->seq + 1;
 }
 
-uint64_t outbox_write_image(struct outbox *outbox, log_index_t index, term_t term,
-                            struct blob *const *parts, size_t n, bool whole)
+uint64_t outbox_write_checkpoint(struct outbox *outbox, log_index_t index, term_t term,
+                                 struct blob *const *parts, size_t n, bool whole)
 {
-    struct write *write = add_write(outbox, WRITE_IMAGE);
+    struct write *write = add_write(outbox, WRITE_CHECKPOINT);
     struct blob **copy = arena_new(&outbox->arena, n * sizeof *copy);
     for (size_t i = 0; i < n; i++) {
         copy[i] = parts[i];

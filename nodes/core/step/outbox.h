@@ -47,8 +47,8 @@ uint64_t outbox_write_vote(struct outbox *outbox, const struct node_durable *dur
 uint64_t outbox_write_entry(struct outbox *outbox, log_index_t index, term_t term,
                             struct blob *entry);
 uint64_t outbox_write_truncate(struct outbox *outbox, log_index_t from);
-uint64_t outbox_write_image(struct outbox *outbox, log_index_t index, term_t term,
-                            struct blob *const *parts, size_t n, bool whole);
+uint64_t outbox_write_checkpoint(struct outbox *outbox, log_index_t index, term_t term,
+                                 struct blob *const *parts, size_t n, bool whole);
 
 /* Remembers a value under a key of up to RECORD_KEY_MAX bytes (copies it); NULL:
  * forgets the key. */

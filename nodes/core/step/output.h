@@ -26,20 +26,21 @@ enum write_kind {
     WRITE_VOTE,     /* the term, the vote in it, whether this node may vote, and in which cluster */
     WRITE_ENTRY,    /* a log entry at an index, replacing what is there */
     WRITE_TRUNCATE, /* forget the entries from an index on */
-    WRITE_IMAGE,    /* a checkpoint, replacing the one before; forget the entries up to its
-                     * index, and all others too when `whole` */
-    WRITE_RECORD    /* what is remembered under a key, replacing what was */
+    WRITE_CHECKPOINT, /* a checkpoint, replacing the one before; forget the entries up to its
+                       * index, and all others too when `whole` */
+    WRITE_RECORD      /* what is remembered under a key, replacing what was */
 };
 
 struct write {
     enum write_kind kind;
-    term_t term; /* WRITE_VOTE: current term; WRITE_ENTRY, WRITE_IMAGE: of the entry at the index */
+    term_t term; /* WRITE_VOTE: current term; WRITE_ENTRY, WRITE_CHECKPOINT: of the entry at the
+                    index */
     node_id_t vote;
     bool voter;
     const struct identity *identity; /* WRITE_VOTE: the cluster's; NULL: as it is */
     log_index_t index;
     struct blob *entry;        /* packed; WRITE_RECORD: the value, NULL: forget the key */
-    struct blob *const *parts; /* WRITE_IMAGE: packed, in order */
+    struct blob *const *parts; /* WRITE_CHECKPOINT: packed, in order */
     size_t n_parts;
     bool whole;
     uint8_t key[RECORD_KEY_MAX]; /* WRITE_RECORD */
