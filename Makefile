@@ -206,6 +206,7 @@ check-layers: $(call lib,core) ## nodes/core knows nothing of sockets, disks, cl
 	@$(PYTHON) tests/tools/check-source.py rooms
 	@$(PYTHON) tests/tools/check-source.py rooms-fail
 	@$(PYTHON) tests/tools/check-source.py state
+	@$(PYTHON) tests/tools/check-source.py state-fail
 	@$(PYTHON) tests/tools/check-source.py symbols $(call lib,core)
 
 check-lengths: ## no file over 600 lines, no function over 70

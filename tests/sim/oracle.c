@@ -259,11 +259,11 @@ static void check_sums(struct world *world, node_id_t id)
     for (size_t i = 0; i < node->state.jobs.n; i++)
         by_jobs += node->state.jobs.at[i]->done;
     for (node_id_t other = 1; other <= node->step.config.n_nodes; other++) {
-        by_nodes += node->state.jobs.operations[other];
-        if (progress_now(&node->state.progress, other) != node->state.jobs.operations[other])
+        by_nodes += node->state.head.operations[other];
+        if (progress_now(&node->state.progress, other) != node->state.head.operations[other])
             world_fail(world, "progress adds up",
                        "node %u counts %" PRIu64 " operations of node %u, its progress is %" PRIu64,
-                       id, node->state.jobs.operations[other], other,
+                       id, node->state.head.operations[other], other,
                        progress_now(&node->state.progress, other));
     }
     if (by_jobs != by_nodes && !world->options.jobs_kept_max) /* none is forgotten */

@@ -6,7 +6,8 @@
                                     what a node consists of is node.c's alone
   check-source.py rooms-fail        the same, of copies of the source with one fault each: that it finds them
   check-source.py lengths           files and functions that do not fit a head
-  check-source.py state             every field of the replicated state is in a list of compare.c
+  check-source.py state             every field of the replicated state is in a list of fields beside its table
+  check-source.py state-fail        the same, of copies of the source with one fault each: that it finds them
   check-source.py bans              functions that nobody calls, and those that no core calls
   check-source.py symbols LIB...    what the cores' objects ask of the outside world
 """
@@ -58,9 +59,10 @@ INSIDE = "nodes/core/rooms.h"
 # A file that passes this is two, and a function fits a screen. Tables are no functions.
 FILE_LINES_MAX, FUNCTION_LINES_MAX, COLUMNS_MAX = 600, 70, 100
 
-# Where the replicated state is declared; and the structs that are compared byte by byte, or are no part of it.
-STATE_HEADERS = ("jobs.h", "keys.h", "key_window.h", "progress.h", "state_types.h")
-STATE_WHOLE = ("trace_mark", "executor", "births", "checkpoint_builds")
+# Where the replicated state is; and the structs of its headers that are compared byte by byte, or are no part of it.
+STATE = CORE + "state/"
+STATE_WHOLE = ("trace_mark", "job_executor")
+STATE_APART = ("row", "row_watch", "checkpoint_builds", "checkpoint_sink", "state_table", "fields", "member", "comparison")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 
@@ -194,22 +196,30 @@ PLANTED = {
 }
 
 
-def rooms_fail():
+def planted(check, faults_by_name):
+    """Runs a check on a copy of the sources for each fault: a line behind the one that begins as said; "": the first."""
     faults, home = [], os.getcwd()
     with tempfile.TemporaryDirectory() as copy:
         for path in sources():
             pathlib.Path(copy, path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, pathlib.Path(copy, path))
         os.chdir(copy)
-        for name, (file, line, expected) in PLANTED.items():
+        for name, (file, before, line, expected) in faults_by_name.items():
             sound = pathlib.Path(file).read_text(encoding="utf-8")
-            pathlib.Path(file).write_text(line + "\n" + sound, encoding="utf-8")
-            found, _ = rooms()
+            at = sound.index("\n", sound.index("\n" + before) + 1) + 1 if before else 0
+            pathlib.Path(file).write_text(sound[:at] + line + "\n" + sound[at:], encoding="utf-8")
+            found, _ = check()
             pathlib.Path(file).write_text(sound, encoding="utf-8")
             if not found or not all(expected in it for it in found):
                 faults.append(f"{name}, planted in {file}, is not found: {found or 'nothing is'}")
         os.chdir(home)
-    return faults, f"rooms-fail: {len(PLANTED)} planted faults are found: " + ", ".join(PLANTED)
+    return faults, f"{len(faults_by_name)} planted faults are found: " + ", ".join(faults_by_name)
+
+
+def rooms_fail():
+    faults, summary = planted(rooms, {name: (file, "", line, expected)
+                                      for name, (file, line, expected) in PLANTED.items()})
+    return faults, "rooms-fail: " + summary
 
 
 def functions(lines):
@@ -250,20 +260,48 @@ def members(text):
     return found
 
 
+def tables_of_state():
+    """The structs that the rows of STATE_TABLES hold: {member of struct state: struct}."""
+    rows = re.findall(r"^ +X\(\w+, (\w+), struct (\w+) ?\*?\)", code_of(pathlib.Path(STATE + "tables.h")), re.M)
+    return dict(rows)
+
+
 def state():
-    folder = pathlib.Path(CORE + "state")
-    rows, structs, faults = {}, {}, []
-    for struct, member in re.findall(r"\b(?:FIELD|OWN|DERIVED|WITHIN)\((\w+),\s*(\w+)[,)]",
-                                     code_of(folder / "compare.c")):
-        rows.setdefault(struct, set()).add(member)
-    for header in STATE_HEADERS:
-        structs |= members(code_of(folder / header))
-    for struct, names in structs.items():
-        if struct not in STATE_WHOLE:
-            faults += [f"{folder}/compare.c: struct {struct} has {name}, of which no list of fields tells"
-                       for name in names if name not in rows.get(struct, ())]
-    count = sum(len(names) for struct, names in structs.items() if struct not in STATE_WHOLE)
-    return faults, f"state: {count} fields, each in a list of nodes/core/state/compare.c"
+    rows, declared, where, faults = {}, {}, {}, []
+    for path in sorted(pathlib.Path(STATE).glob("*.[ch]")):
+        text = code_of(path)
+        for struct, member in re.findall(r"\b(?:FIELD|OWN|DERIVED|WITHIN)\((\w+),\s*(\w+)[,)]", text):
+            rows.setdefault(struct, set()).add(member)
+        for struct, names in members(re.sub(r"^#.*\n|^ *STATE_TABLES\(X\)\n", "", text, flags=re.M)).items():
+            declared[struct], where[struct] = names, path
+    tables = tables_of_state()
+    # All that headers declare; what a file keeps to itself, when it is a table or of one that has a list.
+    wanted = [struct for struct in declared if struct not in STATE_WHOLE + STATE_APART and
+              (where[struct].suffix == ".h" or struct in tables.values() or struct in rows)]
+    faults += [f"{STATE}tables.h: the table {name} is a struct {struct} that no file of {STATE} declares"
+               for name, struct in tables.items() if struct not in declared]
+    for struct in wanted:
+        faults += [f"{where[struct]}: struct {struct} has {name}, of which no list of fields tells"
+                   for name in declared[struct] if name not in rows.get(struct, ())]
+    count = sum(len(declared[struct]) for struct in wanted)
+    return faults, f"state: {count} fields of {len(tables)} tables, each in a list beside its table"
+
+
+# What is planted behind which line of a file of the state, and what state() must say of it.
+STATE_PLANTED = {
+    "a field of a table": (STATE + "snaps.h", "struct snaps {", "    uint64_t extra;", "struct snaps has extra"),
+    "a field of a row": (STATE + "jobs.h", "struct done_op {", "    struct blob *extra;", "struct done_op has extra"),
+    "a field of the state": (STATE + "state_types.h", "struct state {", "    bool extra[2];", "struct state has extra"),
+    "a table of nothing": (STATE + "tables.h", "#define STATE_TABLES(X)", "    X(EXTRA, extra, struct extra *) \\",
+                           "is a struct extra that no file"),
+    "a table without a list, in its own file": (STATE + "tables.h", "#define STATE_TABLES(X)",
+                                                "    X(EXTRA, extra, struct hashes *) \\", "struct hashes has"),
+}
+
+
+def state_fail():
+    faults, summary = planted(state, STATE_PLANTED)
+    return faults, "state-fail: " + summary
 
 
 def bans():
@@ -293,7 +331,8 @@ def symbols(archives):
 
 
 def main(argv):
-    checks = {"layers": layers, "rooms": rooms, "rooms-fail": rooms_fail, "state": state, "lengths": lengths,
+    checks = {"layers": layers, "rooms": rooms, "rooms-fail": rooms_fail, "state": state,
+              "state-fail": state_fail, "lengths": lengths,
               "bans": bans, "symbols": lambda: symbols(argv[1:])}
     if not argv or argv[0] not in checks:
         sys.exit(__doc__)

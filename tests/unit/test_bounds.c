@@ -93,8 +93,9 @@ static struct message *ops_done(job_id_t job, op_id_t first, size_t n, size_t le
 
 static void apply(struct node *node, uint64_t number, struct message *entry)
 {
-    assert_true(jobs_entry_is_valid(entry));
-    jobs_apply(&node->state.jobs, number, 1, entry);
+    assert_true(state_entry_is_valid(entry));
+    state_apply(&node->state, number, 1, entry);
+    node->state.applied = INDEX;
     message_drop(&entry);
 }
 
@@ -116,7 +117,7 @@ static void fill(struct node *node, unsigned finished, unsigned open, unsigned s
         for (unsigned index = 1; index <= MARKED; index++)
             progress_set_state(&node->state.progress, index, snap * 1000 + index);
         text_format(key, sizeof key, "snap-%u", snap);
-        jobs_add_snap(&node->state.jobs, slice_of(key), progress_snap(&node->state.progress));
+        snaps_add(&node->state.snaps, slice_of(key), progress_snap(&node->state.progress));
     }
     /* Sealed blocks of keys are no parts of a checkpoint on disk: these stay in the open one. */
     for (unsigned i = 0; i < finished; i++) {
@@ -155,8 +156,8 @@ static uint64_t digest(const struct state *state)
     uint64_t hash = random_fold(jobs->n, jobs->open), at_snap;
     for (size_t i = 0; i < jobs->n; i++)
         hash = random_fold(hash, digest_job(jobs->at[i]));
-    for (size_t i = 0; i < jobs->n_snaps; i++)
-        hash = random_fold(hash, jobs->snaps[i].snapshot);
+    for (size_t i = 0; i < state->snaps.n; i++)
+        hash = random_fold(hash, state->snaps.at[i].snapshot);
     key_window_each(&state->keys.window, 0, mix_key, &hash);
     for (uint64_t index = 0; index <= MARKED; index++) {
         hash = random_fold(hash, progress_now(&state->progress, index));
@@ -165,7 +166,7 @@ static uint64_t digest(const struct state *state)
                                          ? 0
                                          : at_snap);
     }
-    return random_fold(random_fold(hash, jobs->operations[2]), state->progress.snapshots);
+    return random_fold(random_fold(hash, state->head.operations[2]), state->progress.snapshots);
 }
 
 /* --- measuring --- */

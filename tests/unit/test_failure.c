@@ -487,7 +487,7 @@ static void a_coordinator_that_was_late_suspects_nobody(void **state)
         assert_ptr_equal(coordinator(world), node);
         assert_true(is_whole(world));
         assert_int_equal(node->schedule.copied, 0);
-        assert_int_equal(node->state.jobs.reassigned + node->schedule.reassigned, 0);
+        assert_int_equal(node->state.head.reassigned + node->schedule.reassigned, 0);
         assert_done(world, "a", 60 * SECOND_US);
         world_free(&world);
     }

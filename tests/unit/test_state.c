@@ -38,7 +38,7 @@ static void begin(struct step *step, struct state *state)
 
 static void apply(struct state *state, struct message *entry)
 {
-    assert_true(jobs_entry_is_valid(entry));
+    assert_true(state_entry_is_valid(entry));
     state_apply(state, state->applied + 1, TERM, entry);
     message_drop(&entry);
     state_check_invariants(state);
@@ -163,7 +163,7 @@ static void fill(struct state *state)
     keys_forget(&state->keys, KEY_OF_JOB, slice_of("forgotten-4")); /* stays in the open block */
     open_session(state);
     for (node_id_t id = 1; id <= 3; id++)
-        state->births.at[id] = 100 + id;
+        state->head.births[id] = 100 + id;
     state_check_invariants(state);
 }
 
@@ -219,9 +219,10 @@ static struct state *reload(struct step *step, struct state *state)
 
 static void all_of_a_state_is_saved_and_loaded(void **unused)
 {
-    static const char *const structs[] = {"state.",     "jobs.",     "job.",          "done_op.",
-                                          "snap_key.",  "keys.",     "key_session.",  "key_window.",
-                                          "key_block.", "progress.", "progress_mark."};
+    static const char *const structs[] = {"state.",        "head.",       "snaps.",     "jobs.",
+                                          "job.",          "done_op.",    "snap_key.",  "keys.",
+                                          "key_session.",  "key_window.", "key_block.", "progress.",
+                                          "progress_mark."};
     struct step step;
     struct state state, empty;
     struct seen seen = {0};

@@ -62,9 +62,9 @@ struct run *run_of(const struct schedule *schedule, job_id_t job)
 void run_note_executed(struct run *run, node_id_t node, incarnation_t incarnation,
                        uint64_t executed)
 {
-    struct executor *it = &run->executors[node];
+    struct job_executor *it = &run->executors[node];
     if (it->incarnation != incarnation)
-        *it = (struct executor){.incarnation = incarnation};
+        *it = (struct job_executor){.incarnation = incarnation};
     if (executed <= it->executed)
         return;
     run->executed += executed - it->executed;

@@ -66,7 +66,7 @@ struct run {
     bool keeps;            /* values of its operations may be on our disk that no entry names */
     uint64_t done;         /* operations of the plan done so far, logged or not */
     uint64_t executed;     /* operations executed in all, repetitions included */
-    struct executor executors[NODES_MAX + 1]; /* the same, by node */
+    struct job_executor executors[NODES_MAX + 1]; /* the same, by node */
     struct trace_mark *trace;   /* by operation number - 1; owned; NULL: they are too many */
     struct done_mark *unlogged; /* in the order in which they were finished; owned */
     size_t n_unlogged, unlogged_size;

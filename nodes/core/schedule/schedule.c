@@ -72,9 +72,9 @@ void schedule_start(struct schedule *schedule)
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
         message_drop(&schedule->slots[id].batch);
         schedule->slots[id] =
-            (struct worker_slot){.operations = schedule->state->jobs.operations[id],
-                                 .conversions = schedule->state->jobs.conversions[id]};
-        schedule->operations += schedule->state->jobs.operations[id];
+            (struct worker_slot){.operations = schedule->state->head.operations[id],
+                                 .conversions = schedule->state->head.conversions[id]};
+        schedule->operations += schedule->state->head.operations[id];
     }
     take_up_jobs(schedule);
 }

@@ -82,7 +82,7 @@ static void reply_applied(struct service *service, const struct waiter *waiter,
     struct caller caller = {waiter->client, waiter->request};
     uint64_t snapshot = service->state->progress.snapshots;
     if (waiter->kind == WAIT_SNAP)
-        jobs_find_snap(&service->state->jobs, slice_of(waiter->key), &snapshot);
+        snaps_find(&service->state->snaps, slice_of(waiter->key), &snapshot);
     if (waiter->kind == WAIT_SESSION)
         outbox_reply(&service->step->out, caller.client,
                      keys_session_reply(service->state->keys.newest, caller.request));

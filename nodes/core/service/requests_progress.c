@@ -57,7 +57,7 @@ void requests_progress_snap(struct service *service, uint64_t client, struct mes
                         "a key is 1 to 64 printable characters without spaces");
         return;
     }
-    if (jobs_find_snap(&service->state->jobs, snap->key, &taken)) {
+    if (snaps_find(&service->state->snaps, snap->key, &taken)) {
         requests_reply_progress(service, caller, true, 0, taken);
         return;
     }

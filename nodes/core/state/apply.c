@@ -2,52 +2,27 @@
 #include <string.h>
 
 #include "nodes/core/state/apply.h"
-#include "nodes/core/state/keys_replicated.h"
+#include "nodes/core/state/state_table.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
-static void apply_snap(struct state *state, struct slice key)
+bool state_entry_is_valid(const struct message *entry)
 {
-    struct snap_key old;
-    jobs_add_snap(&state->jobs, key, progress_snap(&state->progress));
-    keys_use(&state->keys, key);
-    while (jobs_forget_snap(&state->jobs, (size_t)state->keys.limits.snaps, &old))
-        keys_forget(&state->keys, KEY_OF_SNAP, slice_of(old.key));
-}
-
-static void apply_progress(struct state *state, const struct message *entry)
-{
-    if (entry->type == MESSAGE_ENTRY_PROGRESS_SET)
-        progress_set_state(&state->progress, entry->as.entry_progress_set.index,
-                           entry->as.entry_progress_set.state);
-    else if (entry->type == MESSAGE_ENTRY_PROGRESS_SNAPPED &&
-             !jobs_find_snap(&state->jobs, entry->as.entry_progress_snapped.key, NULL))
-        apply_snap(state, entry->as.entry_progress_snapped.key);
-}
-
-static void add_tallies(struct state *state, const struct message *entry)
-{
-    if (entry->type != MESSAGE_ENTRY_OPS_DONE && entry->type != MESSAGE_ENTRY_JOB_DONE)
-        return;
-    for (size_t i = 0; i < entry->as.done.tallies.n; i++) {
-        const struct wire_tally *tally = &entry->as.done.tallies.at[i];
-        if (tally->operations) /* SetState(idx, state), first seed */
-            progress_set_state(&state->progress, tally->node,
-                               progress_now(&state->progress, tally->node) + tally->operations);
-    }
+    bool valid = false;
+    for (int i = 0; i < TABLE_COUNT && !valid; i++)
+        valid = state_tables[i]->check && state_tables[i]->check(entry);
+    return valid;
 }
 
 struct job *state_apply(struct state *state, log_index_t index, term_t term,
                         const struct message *entry)
 {
-    if (jobs_is_open(&state->jobs, entry))
-        add_tallies(state, entry);
-    apply_progress(state, entry);
-    struct job *job = jobs_apply(&state->jobs, index, term, entry);
-    if (entry->type == MESSAGE_ENTRY_JOB_SUBMITTED)
-        keys_use(&state->keys, entry->as.entry_job_submitted.key);
-    else if (entry->type == MESSAGE_ENTRY_SESSION_OPENED)
-        keys_apply_session(state, index, term, &entry->as.entry_session_opened);
+    struct job *job = NULL;
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        struct job *changed =
+            state_tables[i]->apply ? state_tables[i]->apply(state, index, term, entry) : NULL;
+        job = changed ? changed : job;
+    }
     state->applied = index;
     state->applied_term = term;
     return job;
@@ -64,7 +39,7 @@ struct job *state_forget_one(struct state *state)
 
 void state_entry_values(const struct message *entry, machine_value *each, void *context)
 {
-    if (entry->type != MESSAGE_ENTRY_OPS_DONE && entry->type != MESSAGE_ENTRY_JOB_DONE)
+    if (!jobs_entry_is_done(entry))
         return;
     const struct wire_done *done = &entry->as.done;
     for (size_t i = 0; i < done->ops.n; i++)

@@ -5,6 +5,9 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/state/state_types.h"
 
+/* True when a table takes entries of that type, and this one holds what it must. */
+bool state_entry_is_valid(const struct message *entry);
+
 /* Takes a committed entry in. Returns the job that it made or finished (borrows), or NULL. */
 struct job *state_apply(struct state *state, log_index_t index, term_t term,
                         const struct message *entry);

@@ -1,10 +1,11 @@
-/* Checkpoints: their parts, and building them in slices. Their tables: tables.c. */
+/* Checkpoints: building them in slices. Loading them: tables.c. */
 #include "nodes/core/state/checkpoint.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #include "nodes/core/state/keys_replicated.h"
+#include "nodes/core/state/state_table.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
@@ -127,7 +128,7 @@ static void clear(struct checkpoint_sink *sink)
 static void save_row(struct state *state, enum row_table at, struct row *row)
 {
     struct checkpoint_builds *builds = &state->builds;
-    const struct checkpoint_table *table = checkpoint_table(at);
+    const struct state_table *table = state_tables[at];
     struct checkpoint_sink sink = {0};
     bool open = !table->is_open || table->is_open(row);
     for (struct checkpoint_build *it = builds->first; it; it = it->next) {
@@ -193,7 +194,7 @@ static void sweep(struct state *state, struct checkpoint_build *build)
             pack_late(state, build);
             continue;
         }
-        const struct checkpoint_table *table = checkpoint_table((enum row_table)build->table);
+        const struct state_table *table = state_tables[build->table];
         struct row *row = table->next ? table->next(state, &build->cursor) : NULL;
         state->builds.slice_visits++;
         if (!row) {
@@ -255,7 +256,7 @@ struct checkpoint_build *checkpoint_begin(struct state *state, enum checkpoint_u
         build->checkpoint->next_block = state->keys.window.next;
     }
     for (int at = 0; at < TABLE_COUNT; at++) {
-        const struct checkpoint_table *table = checkpoint_table((enum row_table)at);
+        const struct state_table *table = state_tables[at];
         struct checkpoint_sink sink = {.index = index, .term = state->applied_term, .use = use};
         if (!table->save_all)
             continue;
@@ -323,13 +324,21 @@ static void watch(struct state *state)
     struct row_watch *it = &state->builds.watch;
     it->save = save_before_change;
     it->context = state;
-    state->jobs.watch = it;
-    state->progress.watch = it;
-    state->progress.snaps_max = state->step->config.progress_snaps_max;
+    for (int i = 0; i < TABLE_COUNT; i++)
+        if (state_tables[i]->watch)
+            state_tables[i]->watch(state, it);
+}
+
+static void init(struct state *state)
+{
+    for (int i = 0; i < TABLE_COUNT; i++)
+        if (state_tables[i]->init)
+            state_tables[i]->init(state);
 }
 
 void checkpoint_init(struct state *state)
 {
+    init(state);
     watch(state);
 }
 
@@ -337,7 +346,7 @@ struct state *checkpoint_scratch_new(const struct state *state)
 {
     struct state *scratch = mem_new(1, sizeof *scratch);
     scratch->step = state->step;
-    keys_init(&scratch->keys, &state->step->config.keys);
+    init(scratch);
     return scratch;
 }
 
@@ -351,9 +360,9 @@ void checkpoint_scratch_drop(struct state **scratch)
 
 void checkpoint_clear_state(struct state *state)
 {
-    jobs_clear(&state->jobs);
-    keys_clear(&state->keys);
-    progress_clear(&state->progress);
+    for (int i = 0; i < TABLE_COUNT; i++)
+        if (state_tables[i]->clear)
+            state_tables[i]->clear(state);
 }
 
 void checkpoint_replace_state(struct state *state, struct state **scratch)
@@ -366,10 +375,9 @@ void checkpoint_replace_state(struct state *state, struct state **scratch)
     checkpoint_clear_state(state);
     state->applied = (*scratch)->applied;
     state->applied_term = (*scratch)->applied_term;
-    state->jobs = (*scratch)->jobs;
-    state->keys = (*scratch)->keys;
-    state->progress = (*scratch)->progress;
-    state->births = (*scratch)->births;
+#define X(SYMBOL, name, type) state->name = (*scratch)->name;
+    STATE_TABLES(X)
+#undef X
     free(*scratch);
     *scratch = NULL;
     watch(state);

@@ -17,7 +17,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/state/state_types.h"
 
-/* The tables of a new node say what changes in them, from now on. */
+/* Empty tables, of a new node, which say what changes in them from now on. */
 void checkpoint_init(struct state *state);
 
 /* --- building --- */
@@ -50,7 +50,7 @@ void checkpoint_check_invariants(const struct state *state);
 /* When the next slice is due; UINT64_MAX: nothing is under way. */
 uint64_t checkpoint_deadline(const struct state *state);
 
-/* --- the tables of the state: tables.c --- */
+/* --- for the tables of the state: state_table.h --- */
 
 /* Collects the packed messages of one row, or of one table. */
 struct checkpoint_sink {
@@ -62,22 +62,6 @@ struct checkpoint_sink {
     term_t term;
     enum checkpoint_use use;
 };
-
-/* A table of the replicated state. A new one is a row in tables.c, with a message of its own
- * and a function that loads it. */
-struct checkpoint_table {
-    const char *name;
-    /* A small table: packs all of it when a checkpoint begins. */
-    void (*save_all)(struct checkpoint_sink *sink, const struct state *state);
-    /* A large one, row by row: the first row at or after the cursor, which moves past it; NULL:
-     * no more. */
-    struct row *(*next)(const struct state *state, uint64_t *cursor);
-    void (*save)(struct checkpoint_sink *sink, const struct state *state, const struct row *row);
-    /* False for rows that CHECKPOINT_OPEN goes without; NULL: it has all. */
-    bool (*is_open)(const struct row *row);
-};
-
-const struct checkpoint_table *checkpoint_table(enum row_table table);
 
 /* Packs a message (takes it) into the sink. */
 void checkpoint_sink_add(struct checkpoint_sink *sink, struct message *message);

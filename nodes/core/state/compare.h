@@ -1,6 +1,6 @@
 /* compare.h - two replicated states, field by field; what differs, or a number for all of it.
  *
- * compare.c lists every field of every struct of the state: those that entries make, which are
+ * Beside each table stand lists of all its fields (fields.h): those that entries make, which are
  * compared, and those that are a node's own or follow from others. `make check` fails when a field
  * is in no list. So what is added to the state is compared, and the unit test that saves and loads
  * a state demands that the comparison has seen something else than zero in each of its fields. */

@@ -73,14 +73,8 @@ bool jobs_entry_is_valid(const struct message *entry)
 {
     struct plan plan;
     switch (entry->type) {
-    case MESSAGE_ENTRY_NOOP:
-    case MESSAGE_ENTRY_VOTER_ADMITTED:
     case MESSAGE_ENTRY_JOB_FAILED:
     case MESSAGE_ENTRY_JOB_CANCELLED:
-        return true;
-    case MESSAGE_ENTRY_PROGRESS_SET:
-    case MESSAGE_ENTRY_PROGRESS_SNAPPED:
-    case MESSAGE_ENTRY_SESSION_OPENED:
         return true;
     case MESSAGE_ENTRY_OPS_DONE:
         return jobs_done_is_valid(entry);
@@ -205,9 +199,6 @@ struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
     case MESSAGE_ENTRY_OPS_DONE:
         jobs_apply_ops(jobs, entry);
         return NULL;
-    case MESSAGE_ENTRY_NOOP:
-        jobs->elections++;
-        return NULL;
     case MESSAGE_ENTRY_JOB_FAILED:
         job = finish(jobs, entry->as.entry_job_failed.job, JOB_FAILED,
                      entry->as.entry_job_failed.time_ms);
@@ -260,7 +251,6 @@ void jobs_clear(struct jobs *jobs)
     free(jobs->at);
     map_clear(&jobs->by_id);
     map_clear(&jobs->by_key);
-    free(jobs->snaps);
     *jobs = (struct jobs){0};
 }
 
@@ -295,5 +285,4 @@ void jobs_check_invariants(const struct jobs *jobs)
     for (int state = 0; state < JOB_STATES; state++)
         assert(jobs->states[state] == states[state]);
     assert(jobs->open == states[JOB_QUEUED] && jobs->traces == traces);
-    assert(jobs->n_snaps <= SNAP_KEYS_MAX + 1);
 }

@@ -22,7 +22,7 @@ struct trace_mark {
 };
 
 /* What one incarnation of a node says that it executed for a job. */
-struct executor {
+struct job_executor {
     incarnation_t incarnation;
     uint64_t executed;
 };
@@ -53,18 +53,12 @@ struct job {
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
     node_id_t converter;
     char reason[JOB_REASON_MAX + 1];
-    unsigned level;             /* of the plan, whose subtrees are handed out whole */
-    struct map live;            /* op -> struct done_op: what a new coordinator goes on from */
-    struct executor *executors; /* by node, while it is unfinished; NULL: none yet */
+    unsigned level;                 /* of the plan, whose subtrees are handed out whole */
+    struct map live;                /* op -> struct done_op: what a new coordinator goes on from */
+    struct job_executor *executors; /* by node, while it is unfinished; NULL: none yet */
     /* By operation number - 1, up to TRACE_OPS_MAX; NULL: not kept, or nothing is done yet. */
     struct trace_mark *trace;
     bool keeps; /* this node's own: values of it may be on the disk, its end sweeps them */
-};
-
-/* A progress snap that a client's key has taken. */
-struct snap_key {
-    char key[JOB_KEY_MAX + 1];
-    uint64_t snapshot;
 };
 
 /* Zero-initialize. */
@@ -75,11 +69,6 @@ struct jobs {
     size_t traces; /* finished ones that still have their trace */
     size_t states[JOB_STATES];
     struct map by_id, by_key;
-    uint64_t operations[NODES_MAX + 1]; /* of all jobs, by the node that executed them */
-    uint64_t conversions[NODES_MAX + 1];
-    uint64_t elections, reassigned; /* counted over all terms, as far as the log tells */
-    struct snap_key *snaps;         /* the latest ones, oldest first; owned */
-    size_t n_snaps;
     struct row_watch *watch; /* told before a job changes; NULL: nobody */
 };
 
@@ -105,8 +94,11 @@ size_t jobs_after(const struct jobs *jobs, job_id_t after);
 struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
                        const struct message *entry);
 
-/* True when jobs_apply() can take the entry. */
+/* True when the entry is about jobs and jobs_apply() can take it. */
 bool jobs_entry_is_valid(const struct message *entry);
+
+/* True for entries that tell of finished operations: `as.done`. */
+bool jobs_entry_is_done(const struct message *entry);
 
 /* False when the entry is about a job that is unknown or finished: it changes nothing. */
 bool jobs_is_open(const struct jobs *jobs, const struct message *entry);
@@ -119,13 +111,6 @@ bool job_needs(const struct job *job, op_id_t op);
  * further frame. */
 void job_write_done(struct message *message, const struct done_op *done, struct wire_done_op *out);
 
-/* The progress snap that a key has taken, if any; `snapshot` may be NULL. */
-bool jobs_find_snap(const struct jobs *jobs, struct slice key, uint64_t *snapshot);
-void jobs_add_snap(struct jobs *jobs, struct slice key, uint64_t snapshot);
-
-/* Takes the oldest snap's key off when there are more than `kept`; false: there are not. */
-bool jobs_forget_snap(struct jobs *jobs, size_t kept, struct snap_key *out);
-
 /* Parts of a checkpoint; jobs come in any order. ERR_MALFORMED when they do not fit. */
 int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part);
 int jobs_load_ops(struct jobs *jobs, const struct message *part);
@@ -134,7 +119,7 @@ int jobs_load_ops(struct jobs *jobs, const struct message *part);
 void job_write_row(struct message *message, const struct job *job, struct wire_job_row *row);
 
 /* Fills a record of what out->node has executed. `executors`: by node; may be NULL. */
-void job_write_executed(const struct executor *executors, struct wire_tally *out);
+void job_write_executed(const struct job_executor *executors, struct wire_tally *out);
 
 /* Marks the operations of a unit, or one operation, as executed in a trace of the job. */
 void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,

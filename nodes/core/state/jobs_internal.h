@@ -1,5 +1,6 @@
 /* jobs_internal.h - between the files of the table of jobs only: jobs.c (the table), live_results.c
- * (what is done of its jobs), jobs_checkpoint.c (a job in a checkpoint) and tables.c. */
+ * (what is done of its jobs), jobs_checkpoint.c (a job in a checkpoint) and jobs_table.c (how the
+ * state handles it). */
 #ifndef CONCLAVE_CORE_JOBS_INTERNAL_H
 #define CONCLAVE_CORE_JOBS_INTERNAL_H
 

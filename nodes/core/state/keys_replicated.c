@@ -1,20 +1,46 @@
 #include "nodes/core/state/keys_replicated.h"
 
-#include "nodes/core/state/checkpoint.h"
+#include "nodes/core/state/state_table.h"
 #include "nodes/core/step/step.h"
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
+#include "shared/base/random.h"
 #include "shared/base/session_key.h"
 
-/* --- sessions --- */
+static void init(struct state *state)
+{
+    keys_init(&state->keys, &state->step->config.keys);
+}
 
-void keys_apply_session(struct state *state, log_index_t index, term_t term,
-                        const struct wire_entry_session_opened *entry)
+static void clear(struct state *state)
+{
+    keys_clear(&state->keys);
+}
+
+static void check_invariants(const struct state *state)
+{
+    keys_check_invariants(&state->keys);
+}
+
+/* --- entries --- */
+
+static bool check(const struct message *entry)
+{
+    return entry->type == MESSAGE_ENTRY_SESSION_OPENED;
+}
+
+static struct job *apply(struct state *state, log_index_t index, term_t term,
+                         const struct message *entry)
 {
     uint64_t evicted;
-    keys_open(&state->keys, term << JOB_INDEX_BITS | index, entry->token, &evicted);
+    if (entry->type == MESSAGE_ENTRY_SESSION_OPENED)
+        keys_open(&state->keys, term << JOB_INDEX_BITS | index,
+                  entry->as.entry_session_opened.token, &evicted);
+    else if (entry->type == MESSAGE_ENTRY_JOB_SUBMITTED)
+        keys_use(&state->keys, entry->as.entry_job_submitted.key);
+    return NULL;
 }
 
 struct message *keys_session_reply(const struct key_session *session, uint64_t request)
@@ -191,3 +217,117 @@ int keys_load_part(struct keys *keys, const struct message *message, struct slic
         return ERR_MALFORMED;
     }
 }
+
+static int load(struct state *state, const struct message *part, struct slice packed)
+{
+    return keys_load_part(&state->keys, part, packed);
+}
+
+/* --- comparing --- */
+
+static const struct member key_session_fields[] = {
+    FIELD(key_session, id, bytes),        FIELD(key_session, token, bytes),
+    FIELD(key_session, watermark, bytes), DERIVED(key_session, older),
+    DERIVED(key_session, newer),
+};
+
+/* In the order of their last use, which says who is evicted. */
+static uint64_t digest_sessions(const void *owner, const struct member *field)
+{
+    uint64_t hash = 0;
+    (void)field;
+    for (const struct key_session *it = ((const struct keys *)owner)->oldest; it; it = it->newer)
+        hash = random_fold(hash, digest_fields(FIELDS_OF(key_session), it));
+    return hash;
+}
+
+static const struct member key_block_fields[] = {
+    FIELD(key_block, number, bytes),
+    FIELD(key_block, packed, blob),
+    DERIVED(key_block, hashes),
+    DERIVED(key_block, filter),
+};
+
+static uint64_t digest_blocks(const void *owner, const struct member *field)
+{
+    const struct key_window *window = owner;
+    uint64_t hash = window->n;
+    (void)field;
+    for (size_t i = 0; i < window->n; i++)
+        hash = random_fold(hash, digest_fields(FIELDS_OF(key_block), &window->blocks[i]));
+    return hash;
+}
+
+/* They are sorted when the block is sealed: their order does not matter. */
+static uint64_t digest_open(const void *owner, const struct member *field)
+{
+    const struct key_window *window = owner;
+    uint64_t sum = window->n_open;
+    (void)field;
+    for (size_t i = 0; i < window->n_open; i++)
+        sum += random_fold(0, window->open[i]);
+    return sum;
+}
+
+static const struct member key_window_fields[] = {
+    OWN(key_window, block_hashes),
+    OWN(key_window, blocks_max),
+    FIELD(key_window, blocks, blocks),
+    FIELD(key_window, n, bytes),
+    OWN(key_window, size),
+    OWN(key_window, filtered),
+    OWN(key_window, missing),
+    FIELD(key_window, next, bytes),
+    FIELD(key_window, open, open),
+    FIELD(key_window, n_open, bytes),
+    DERIVED(key_window, by_open),
+};
+
+static uint64_t digest_window(const void *owner, const struct member *field)
+{
+    return digest_fields(FIELDS_OF(key_window), member_at(owner, field));
+}
+
+static const struct member keys_fields[] = {
+    OWN(keys, limits),     FIELD(keys, window, window),
+    DERIVED(keys, by_id),  FIELD(keys, oldest, sessions),
+    DERIVED(keys, newest), OWN(keys, last), /* a ledger's: it numbers its sessions */
+};
+
+static uint64_t digest(const struct state *state)
+{
+    return digest_fields(FIELDS_OF(keys), &state->keys);
+}
+
+static void compare(const struct comparison *to, const struct state *a, const struct state *b)
+{
+    const struct key_window *one = &a->keys.window, *other = &b->keys.window;
+    const struct key_session *left = a->keys.oldest, *right = b->keys.oldest;
+    while (left || right) {
+        compare_fields(to, FIELDS_OF(key_session), left, right);
+        left = left ? left->newer : NULL;
+        right = right ? right->newer : NULL;
+    }
+    for (size_t i = 0; i < one->n || i < other->n; i++)
+        compare_fields(to, FIELDS_OF(key_block), i < one->n ? &one->blocks[i] : NULL,
+                       i < other->n ? &other->blocks[i] : NULL);
+    compare_fields(to, FIELDS_OF(key_window), one, other);
+    compare_fields(to, FIELDS_OF(keys), &a->keys, &b->keys);
+}
+
+/* --- the table --- */
+
+const struct state_table state_keys = {
+    .name = "keys",
+    .init = init,
+    .clear = clear,
+    .check_invariants = check_invariants,
+    .check = check,
+    .apply = apply,
+    .save_all = keys_save,
+    .parts = {MESSAGE_IMAGE_KEYS, MESSAGE_IMAGE_KEY_BLOCK, MESSAGE_IMAGE_FORGOTTEN,
+              MESSAGE_IMAGE_SESSIONS},
+    .load = load,
+    .digest = digest,
+    .compare = compare,
+};

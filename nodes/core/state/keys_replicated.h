@@ -10,10 +10,6 @@
 
 #include "nodes/core/state/checkpoint.h"
 
-/* Opens the session of a committed entry. */
-void keys_apply_session(struct state *state, log_index_t index, term_t term,
-                        const struct wire_entry_session_opened *entry);
-
 /* The answer to who asked for a session. */
 struct message *keys_session_reply(const struct key_session *session, uint64_t request);
 
@@ -32,8 +28,8 @@ void keys_store_blocks(struct state *state, const struct checkpoint *checkpoint)
 /* The state was replaced, by one that came with its blocks: none is on disk as a record. */
 void keys_forget_blocks(struct state *state);
 
-/* Takes back a part of a checkpoint, or a block from its record. ERR_MALFORMED when it does
- * not fit. */
+/* Takes back a part of a checkpoint, or a block from its record. ERR_MALFORMED, ERR_CORRUPT when it
+ * does not fit. */
 int keys_load_part(struct keys *keys, const struct message *message, struct slice packed);
 int keys_restore_block(struct state *state, struct slice key, struct slice packed);
 

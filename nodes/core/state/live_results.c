@@ -98,14 +98,14 @@ bool job_has_op(const struct job *job, const struct wire_done_op *op)
 
 /* --- what was executed, repetitions included --- */
 
-static struct executor *executor_of(struct executor **executors, node_id_t node)
+static struct job_executor *executor_of(struct job_executor **executors, node_id_t node)
 {
     if (!*executors)
         *executors = mem_new(NODES_MAX + 1, sizeof **executors);
     return &(*executors)[node];
 }
 
-void job_write_executed(const struct executor *executors, struct wire_tally *out)
+void job_write_executed(const struct job_executor *executors, struct wire_tally *out)
 {
     if (!executors)
         return;
@@ -117,7 +117,7 @@ void job_log_executed(struct job *job, const struct wire_tally *tally)
 {
     if (tally->incarnation)
         *executor_of(&job->executors, (node_id_t)tally->node) =
-            (struct executor){tally->incarnation, tally->executed};
+            (struct job_executor){tally->incarnation, tally->executed};
 }
 
 /* --- entries --- */
@@ -126,7 +126,6 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
 {
     const struct wire_done *done = &entry->as.done;
     struct job *job = jobs_find(jobs, done->job);
-    jobs->reassigned += done->reassigned;
     if (!job || job_is_finished(job))
         return;
     row_changes(jobs->watch, TABLE_JOBS, &job->row);
@@ -145,8 +144,6 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
     }
     for (size_t i = 0; i < done->tallies.n; i++) {
         const struct wire_tally *tally = &done->tallies.at[i];
-        jobs->operations[tally->node] += tally->operations;
-        jobs->conversions[tally->node] += tally->conversions;
         job->done += tally->operations;
         job_log_executed(job, tally);
     }
@@ -171,9 +168,14 @@ bool jobs_done_is_valid(const struct message *entry)
     return true;
 }
 
+bool jobs_entry_is_done(const struct message *entry)
+{
+    return entry->type == MESSAGE_ENTRY_OPS_DONE || entry->type == MESSAGE_ENTRY_JOB_DONE;
+}
+
 bool jobs_is_open(const struct jobs *jobs, const struct message *entry)
 {
-    if (entry->type != MESSAGE_ENTRY_OPS_DONE && entry->type != MESSAGE_ENTRY_JOB_DONE)
+    if (!jobs_entry_is_done(entry))
         return true;
     struct job *job = jobs_find(jobs, entry->as.done.job);
     return job && !job_is_finished(job);

@@ -1,7 +1,8 @@
 /* progress.h - the first seed's node states and their snaps: SetState(idx, state), Snap(), and
  * reads of past snaps.
  *
- * A library of its own: all it needs is row.h, and map.c, memory.c and error.c of shared/base.
+ * A library of its own: all it needs is row.h and tables.h, and map.c, memory.c and error.c of
+ * shared/base. progress_table.c makes a table of the replicated state of it.
  *
  *     struct progress progress = {0};
  *     progress_set_state(&progress, 3, 17);

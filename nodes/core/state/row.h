@@ -4,7 +4,7 @@
  * the state. It holds the state as it was when it began, because a row is packed before it changes
  * or goes (copy on write). Rows of large tables begin with a struct row; their owners call
  * row_changes() before they change one, and row_is_made() for a new one. Small tables are packed
- * whole when a checkpoint begins, and need none of this: tables.c lists them all.
+ * whole when a checkpoint begins, and need none of this. tables.h lists them all.
  *
  * A library of its own, for the tables' sake: it needs nothing but types. */
 #ifndef CONCLAVE_CORE_ROW_H
@@ -14,8 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The tables of the replicated state, in the order in which a checkpoint holds them. */
-enum row_table { TABLE_HEAD, TABLE_SNAPS, TABLE_KEYS, TABLE_PROGRESS, TABLE_JOBS, TABLE_COUNT };
+#include "nodes/core/state/tables.h"
 
 /* The first member of a row. */
 struct row {

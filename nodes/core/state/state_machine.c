@@ -5,6 +5,7 @@
 #include "nodes/core/state/apply.h"
 #include "nodes/core/state/checkpoint.h"
 #include "nodes/core/state/keys_replicated.h"
+#include "nodes/core/state/state_table.h"
 
 /* --- machine.h --- */
 
@@ -30,7 +31,7 @@ static bool rests(const void *state)
 
 static incarnation_t *births(void *state)
 {
-    return ((struct state *)state)->births.at;
+    return ((struct state *)state)->head.births;
 }
 
 static struct checkpoint_build *save(void *state)
@@ -81,7 +82,7 @@ static void drop(void **fresh)
 }
 
 const struct machine state_machine = {
-    .check = jobs_entry_is_valid,
+    .check = state_entry_is_valid,
     .values = state_entry_values,
     .apply = apply,
     .names = names,
@@ -104,7 +105,6 @@ const struct machine state_machine = {
 void state_init(struct state *state, struct step *step)
 {
     state->step = step;
-    keys_init(&state->keys, &step->config.keys);
     checkpoint_init(state);
 }
 
@@ -127,8 +127,8 @@ void state_check_invariants(const struct state *state)
 {
     assert(state->step->term >= state->applied_term);
     assert(state->keys_stored_first <= state->keys_stored_next);
-    jobs_check_invariants(&state->jobs);
-    keys_check_invariants(&state->keys);
-    progress_check_invariants(&state->progress);
+    for (int i = 0; i < TABLE_COUNT; i++)
+        if (state_tables[i]->check_invariants)
+            state_tables[i]->check_invariants(state);
     checkpoint_check_invariants(state);
 }

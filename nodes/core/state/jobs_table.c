@@ -1,0 +1,193 @@
+/* The jobs as a table of the state: a row is a job with its live results. */
+#include <string.h>
+
+#include "nodes/core/state/jobs_internal.h"
+#include "nodes/core/state/state_table.h"
+#include "shared/base/random.h"
+#include "shared/base/text.h"
+
+static void watch(struct state *state, struct row_watch *watch)
+{
+    state->jobs.watch = watch;
+}
+
+static void clear(struct state *state)
+{
+    jobs_clear(&state->jobs);
+}
+
+static void check_invariants(const struct state *state)
+{
+    jobs_check_invariants(&state->jobs);
+}
+
+static struct job *apply(struct state *state, log_index_t index, term_t term,
+                         const struct message *entry)
+{
+    return jobs_apply(&state->jobs, index, term, entry);
+}
+
+/* --- checkpoints: jobs_checkpoint.c packs a job and takes it in --- */
+
+static struct row *next(const struct state *state, uint64_t *cursor)
+{
+    size_t at = jobs_after(&state->jobs, *cursor);
+    if (at == state->jobs.n)
+        return NULL;
+    *cursor = state->jobs.at[at]->id;
+    return &state->jobs.at[at]->row;
+}
+
+static bool is_open(const struct row *row)
+{
+    return !job_is_finished((const struct job *)row);
+}
+
+static int load(struct state *state, const struct message *part, struct slice packed)
+{
+    (void)packed;
+    return part->type == MESSAGE_IMAGE_JOB ? jobs_load_job(&state->jobs, &part->as.image_job)
+                                           : jobs_load_ops(&state->jobs, part);
+}
+
+static void want_values(const struct message *part, machine_value *want, void *wanting)
+{
+    if (part->type == MESSAGE_IMAGE_OPS) {
+        const struct wire_image_ops *ops = &part->as.image_ops;
+        for (size_t i = 0; i < ops->ops.n; i++)
+            if (ops->ops.at[i].len && !ops->ops.at[i].frame)
+                want(wanting, (node_id_t)ops->source,
+                     (struct value_id){ops->job, ops->ops.at[i].op}, ops->ops.at[i].len,
+                     ops->ops.at[i].hash);
+    } else if (part->as.image_job.jobs.n) {
+        const struct wire_job_row *row = &part->as.image_job.jobs.at[0];
+        if (slice_equals(row->state, "done") && row->digits > TEXT_INLINE_DIGITS)
+            want(wanting, (node_id_t)part->as.image_job.source,
+                 (struct value_id){row->job, row->total + 1}, row->digits, row->sha256);
+    }
+}
+
+/* --- comparing --- */
+
+static const struct member done_op_fields[] = {
+    FIELD(done_op, op, bytes),   FIELD(done_op, unit, bytes),    FIELD(done_op, node, bytes),
+    FIELD(done_op, len, bytes),  FIELD(done_op, attempt, bytes), FIELD(done_op, value, blob),
+    FIELD(done_op, hash, bytes),
+};
+
+/* A map has no order that matters. */
+static uint64_t digest_live(const void *owner, const struct member *field)
+{
+    const struct map *live = member_at(owner, field);
+    const struct done_op *done;
+    uint64_t sum = live->count;
+    for (size_t at = 0; (done = map_next(live, &at, NULL));)
+        sum += digest_fields(FIELDS_OF(done_op), done);
+    return sum;
+}
+
+/* All of a plan follows from the kind of job and its argument. */
+static uint64_t digest_plan(const void *owner, const struct member *field)
+{
+    const struct plan *plan = member_at(owner, field);
+    const char *kind = plan->kind ? plan->kind->name : "";
+    return random_fold(digest_block(kind, strlen(kind)), plan->n);
+}
+
+static uint64_t digest_executors(const void *owner, const struct member *field)
+{
+    const struct job_executor *executors = ((const struct job *)owner)->executors;
+    (void)field;
+    return executors ? digest_block(executors, (NODES_MAX + 1) * sizeof *executors) : 0;
+}
+
+static uint64_t digest_trace(const void *owner, const struct member *field)
+{
+    const struct job *job = owner;
+    (void)field;
+    return job->trace ? digest_block(job->trace, job->plan.total * sizeof *job->trace) : 0;
+}
+
+static const struct member job_fields[] = {
+    OWN(job, row),
+    OWN(job, keeps),
+    FIELD(job, id, bytes),
+    FIELD(job, state, bytes),
+    FIELD(job, key, text),
+    FIELD(job, plan, plan),
+    FIELD(job, submitted_ms, bytes),
+    FIELD(job, finished_ms, bytes),
+    FIELD(job, done, bytes),
+    FIELD(job, executed, bytes),
+    FIELD(job, digits, bytes),
+    FIELD(job, sha256, bytes),
+    FIELD(job, text, blob),
+    FIELD(job, head, text),
+    FIELD(job, tail, text),
+    FIELD(job, converter, bytes),
+    FIELD(job, reason, text),
+    FIELD(job, level, bytes),
+    FIELD(job, live, live),
+    FIELD(job, executors, executors),
+    FIELD(job, trace, trace),
+};
+
+static uint64_t digest_jobs(const void *owner, const struct member *field)
+{
+    const struct jobs *jobs = owner;
+    uint64_t hash = jobs->n;
+    (void)field;
+    for (size_t i = 0; i < jobs->n; i++)
+        hash = random_fold(hash, digest_fields(FIELDS_OF(job), jobs->at[i]));
+    return hash;
+}
+
+static const struct member jobs_fields[] = {
+    FIELD(jobs, at, jobs),    FIELD(jobs, n, bytes),      OWN(jobs, size),
+    FIELD(jobs, open, bytes), FIELD(jobs, traces, bytes), FIELD(jobs, states, bytes),
+    DERIVED(jobs, by_id),     DERIVED(jobs, by_key),      OWN(jobs, watch),
+};
+
+static uint64_t digest(const struct state *state)
+{
+    return digest_fields(FIELDS_OF(jobs), &state->jobs);
+}
+
+static void compare_live(const struct comparison *to, const struct job *a, const struct job *b)
+{
+    const struct done_op *done;
+    struct map_key op;
+    for (size_t at = 0; a && (done = map_next(&a->live, &at, &op));)
+        compare_fields(to, FIELDS_OF(done_op), done, b ? map_get(&b->live, op) : NULL);
+}
+
+static void compare(const struct comparison *to, const struct state *a, const struct state *b)
+{
+    const struct jobs *left = &a->jobs, *right = &b->jobs;
+    for (size_t i = 0; i < left->n || i < right->n; i++) {
+        const struct job *one = i < left->n ? left->at[i] : NULL;
+        const struct job *other = i < right->n ? right->at[i] : NULL;
+        compare_live(to, one, other);
+        compare_fields(to, FIELDS_OF(job), one, other);
+    }
+    compare_fields(to, FIELDS_OF(jobs), left, right);
+}
+
+/* --- the table --- */
+
+const struct state_table state_jobs = {
+    .name = "jobs",
+    .watch = watch,
+    .clear = clear,
+    .check_invariants = check_invariants,
+    .check = jobs_entry_is_valid,
+    .apply = apply,
+    .next = next,
+    .save = job_save,
+    .is_open = is_open,
+    .parts = {MESSAGE_IMAGE_JOB, MESSAGE_IMAGE_OPS},
+    .load = load,
+    .want_values = want_values,
+    .digest = digest,
+    .compare = compare,
+};
