@@ -142,6 +142,12 @@ const char *peers_refusal(const struct links *links, node_id_t id)
 
 /* --- the room --- */
 
+/* When one that lives is suspected, unless it is heard until then. */
+static uint64_t silent_at_us(const struct links *links, const struct peer *peer)
+{
+    return peer->heard_us + links->step->config.election_timeout_us;
+}
+
 void links_tick(struct links *links)
 {
     for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
@@ -150,15 +156,13 @@ void links_tick(struct links *links)
             continue;
         peers_check_greetings(links, id);
         channel_tick(&peer->channel, links->step->now_us);
-        if (peer->alive &&
-            links->step->now_us >= peer->heard_us + links->step->config.election_timeout_us)
+        if (peer->alive && links->step->now_us >= silent_at_us(links, peer))
             peers_declare_dead(links, id, "its heartbeats stopped", false);
     }
 }
 
 uint64_t links_deadline(const struct links *links)
 {
-    /* Silence is only watched, with every heartbeat of our own. */
     uint64_t at = UINT64_MAX;
     for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
         const struct peer *peer = &links->peers[id];
@@ -166,6 +170,8 @@ uint64_t links_deadline(const struct links *links)
         at = due < at ? due : at;
         due = peers_greetings_deadline(links, id);
         at = due < at ? due : at;
+        due = silent_at_us(links, peer);
+        at = peer->alive && due < at ? due : at;
     }
     return at;
 }

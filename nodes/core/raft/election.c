@@ -118,7 +118,7 @@ void election_tick(struct raft *raft)
 
 uint64_t election_deadline(const struct raft *raft)
 {
-    bool waits =
-        raft->election.role != ROLE_COORDINATOR && members_is_voter(raft, raft->step->config.id);
-    return waits ? raft->election.timeout_us : UINT64_MAX;
+    if (election_leads(raft))
+        return election_followed_until_us(raft);
+    return members_is_voter(raft, raft->step->config.id) ? raft->election.timeout_us : UINT64_MAX;
 }

@@ -37,4 +37,7 @@ void election_wait_for_winner(struct raft *raft);
 void election_check_quorum(struct raft *raft);
 void election_make_way(struct raft *raft);
 
+/* When a coordinator that hears nothing more is no longer followed by a majority. */
+uint64_t election_followed_until_us(const struct raft *raft);
+
 #endif

@@ -7,20 +7,28 @@
 #include "nodes/core/raft/health.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/raft/space.h"
+#include "shared/base/quorum.h"
 
-static unsigned count_followers(const struct raft *raft)
+/* Until when a voter follows us, as far as its heartbeats have told; 0: it does not count. */
+static uint64_t follows_until_us(const struct raft *raft, node_id_t id)
 {
-    const struct election *election = &raft->election;
-    unsigned followers = members_counts(raft, raft->step->config.id);
-    for (node_id_t id = 1; id <= raft->step->config.n_voters; id++) {
-        if (!step_is_peer(raft->step, id) || !members_may_count(raft, id))
-            continue;
-        uint64_t last = raft->links->peers[id].follows_us;
-        if (last < election->began_us)
-            last = election->began_us;
-        followers += raft->step->now_us < last + raft->step->config.election_timeout_us;
-    }
-    return followers;
+    if (id == raft->step->config.id)
+        return members_counts(raft, id) ? UINT64_MAX : 0;
+    if (!members_may_count(raft, id))
+        return 0;
+    uint64_t last = raft->links->peers[id].follows_us;
+    if (last < raft->election.began_us)
+        last = raft->election.began_us;
+    return last + raft->step->config.election_timeout_us;
+}
+
+uint64_t election_followed_until_us(const struct raft *raft)
+{
+    uint64_t until[NODES_MAX];
+    uint32_t n = raft->step->config.n_voters;
+    for (node_id_t id = 1; id <= n; id++)
+        until[id - 1] = follows_until_us(raft, id);
+    return quorum_reached(until, n);
 }
 
 void election_space(struct raft *raft)
@@ -50,7 +58,7 @@ void election_make_way(struct raft *raft)
 /* Check-quorum: who cannot be followed by a majority must not go on accepting work. */
 void election_check_quorum(struct raft *raft)
 {
-    if (count_followers(raft) >= election_quorum(raft))
+    if (raft->step->now_us < election_followed_until_us(raft))
         return;
     outbox_log(&raft->step->out, LOG_WARN, "steps down: no majority follows");
     election_become_follower(raft, NODE_NONE);

@@ -70,36 +70,58 @@ static void watch_reads(struct raft *raft)
     replication->unconfirmed = confirmed;
 }
 
-/* Nothing is wanted of a voter that has acknowledged all. */
-static bool is_moving(const struct raft *raft, node_id_t id)
+/* When our disk will have finished nothing for too long; UINT64_MAX: it has nothing to finish. */
+static uint64_t disk_until_us(const struct raft *raft)
+{
+    uint64_t busy_us = raft->disk_busy_us, most_us = stall_us(raft);
+    if (!busy_us)
+        return UINT64_MAX;
+    return raft->step->now_us + (busy_us < most_us ? most_us - busy_us : 0);
+}
+
+/* When a voter will not have moved for too long; UINT64_MAX: nothing is wanted of one that has
+ * acknowledged all. */
+static uint64_t moves_until_us(const struct raft *raft, node_id_t id)
 {
     const struct replica *replica = &raft->replicas[id];
     uint64_t since_us = raft->replication.waits_us;
     if (id == raft->step->config.id)
-        return raft->log.durable == raft->log.last || raft->disk_busy_us < stall_us(raft);
+        return raft->log.durable == raft->log.last ? UINT64_MAX : disk_until_us(raft);
     if (replica->moved_us > since_us)
         since_us = replica->moved_us;
     /* the checkpoint for it, slice by slice */
     bool builds = replica->state == REPLICA_INSTALL && !replica->checkpoint && raft->log.build;
-    return replica->match == raft->log.last || builds ||
-           is_within(since_us, stall_us(raft), raft->step->now_us);
+    return replica->match == raft->log.last || builds ? UINT64_MAX : since_us + stall_us(raft);
+}
+
+/* When reads, or entries, will have waited for too long; UINT64_MAX: none wait. */
+static uint64_t reads_until_us(const struct raft *raft)
+{
+    uint64_t since_us = raft->replication.unconfirmed_us;
+    return since_us ? since_us + stall_us(raft) : UINT64_MAX;
+}
+
+static uint64_t entries_until_us(const struct raft *raft)
+{
+    uint64_t until[NODES_MAX];
+    uint32_t n = raft->step->config.n_voters;
+    if (!raft->replication.waits_us)
+        return UINT64_MAX;
+    for (node_id_t id = 1; id <= n; id++)
+        until[id - 1] = members_counts(raft, id) ? moves_until_us(raft, id) : 0;
+    return quorum_reached(until, n);
 }
 
 const char *health_stall(const struct raft *raft)
 {
-    uint32_t moving = 0;
+    uint64_t now_us = raft->step->now_us;
     if (MUTANT(leads_without_acks))
         return NULL;
-    if (raft->disk_busy_us >= stall_us(raft))
+    if (now_us >= disk_until_us(raft))
         return "its disk has finished nothing";
-    uint64_t reads_us = raft->replication.unconfirmed_us;
-    if (reads_us && !is_within(reads_us, stall_us(raft), raft->step->now_us))
+    if (now_us >= reads_until_us(raft))
         return "no majority confirms what is read";
-    if (!raft->replication.waits_us)
-        return NULL;
-    for (node_id_t id = 1; id <= raft->step->config.n_voters; id++)
-        moving += members_counts(raft, id) && is_moving(raft, id);
-    return moving < election_quorum(raft) ? "no majority acknowledges what waits" : NULL;
+    return now_us >= entries_until_us(raft) ? "no majority acknowledges what waits" : NULL;
 }
 
 bool health_rests(const struct raft *raft)
@@ -170,6 +192,26 @@ void health_tick(struct raft *raft)
     for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++)
         if (step_is_peer(raft->step, id))
             look_at(raft, id);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t health_deadline(const struct raft *raft)
+{
+    uint64_t at = UINT64_MAX;
+    if (!election_leads(raft))
+        return at;
+    if (!MUTANT(leads_without_acks))
+        at = earlier(disk_until_us(raft), earlier(reads_until_us(raft), entries_until_us(raft)));
+    for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++) {
+        const struct level *level = &raft->replicas[id].level;
+        if (step_is_peer(raft->step, id) && level->since_us && !level->behind)
+            at = earlier(at, level->since_us + behind_us(raft));
+    }
+    return at;
 }
 
 /* --- what is said of it --- */

@@ -20,6 +20,9 @@ void health_heartbeat(struct raft *raft, node_id_t from, const struct wire_heart
 /* Looks who is level, and says on the feed who is no longer, or is again. */
 void health_tick(struct raft *raft);
 
+/* When a coordinator must make way, or a node is behind, unless something moves until then. */
+uint64_t health_deadline(const struct raft *raft);
+
 /* Why a coordinator must make way (one line, static); NULL: it need not. */
 const char *health_stall(const struct raft *raft);
 

@@ -57,13 +57,11 @@ void raft_pump(struct raft *raft)
     sweep_pump(raft);
 }
 
-/* Not among them: what is only watched, such as whether a majority still follows, or who is level.
- * That is looked at with every heartbeat of our own, whose time is the service's to promise. */
 uint64_t raft_deadline(const struct raft *raft)
 {
     uint64_t (*const waits[])(const struct raft *) = {
         election_deadline, founding_deadline, replication_deadline, follower_deadline,
-        repair_deadline,   raft_log_deadline, sweep_deadline,
+        repair_deadline,   raft_log_deadline, sweep_deadline,       health_deadline,
     };
     uint64_t at = UINT64_MAX;
     for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
