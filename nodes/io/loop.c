@@ -41,7 +41,7 @@ static void wait_for_work(struct runtime *runtime, bool readable[PLANE_COUNT])
     struct pollfd items[POLL_OWN + MESH_POLL_MAX] = {
         [POLL_SIGNAL] = {.fd = runtime->signal_fd, .events = POLLIN},
         [POLL_STORE] = {.fd = store_fd(runtime->store), .events = POLLIN},
-        [POLL_COMPUTE] = {.fd = compute_fd(runtime->compute), .events = POLLIN},
+        [POLL_COMPUTE] = {.fd = runtime->executor->kind->fd(runtime->executor), .events = POLLIN},
     };
     bool at_once = mesh_look(runtime->mesh, readable);
     size_t n = mesh_poll_items(runtime->mesh, items, POLL_OWN);
@@ -103,19 +103,19 @@ static void take_store(struct runtime *runtime)
 
 static void take_computed(struct runtime *runtime)
 {
-    struct compute_result *results = compute_take(runtime->compute);
+    struct executor_result *results = runtime->executor->kind->poll(runtime->executor);
     if (!results)
         return;
     runtime->worked_us = clock_now_us();
     size_t n = 0;
-    for (struct compute_result *result = results; result; result = compute_next(result)) {
+    for (struct executor_result *result = results; result; result = executor_next(result)) {
         if (result->exit)
             runtime_fail(runtime);
         n++;
     }
     struct computed *computed = mem_new(n, sizeof *computed);
     n = 0;
-    for (struct compute_result *result = results; result; result = compute_next(result)) {
+    for (struct executor_result *result = results; result; result = executor_next(result)) {
         if (result->value && result->value->len > VALUE_INLINE_MAX_BYTES) {
             values_put(&runtime->values, result->computed.id, result->value,
                        value_user_bit(USER_WORKER));
@@ -126,9 +126,9 @@ static void take_computed(struct runtime *runtime)
     struct event event = {.kind = EVENT_COMPUTED, .computed = {.at = computed, .n = n}};
     runtime_step(runtime, &event);
     free(computed);
-    for (struct compute_result *next; results; results = next) {
-        next = compute_next(results);
-        compute_result_free(results);
+    for (struct executor_result *next; results; results = next) {
+        next = executor_next(results);
+        runtime->executor->kind->free(results);
     }
 }
 

@@ -41,7 +41,8 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
         gate_publish(runtime->gate, output->publish, output->after_seq);
         break;
     case OUTPUT_COMPUTE:
-        compute_submit(runtime->compute, &output->compute, value_at, &runtime->values);
+        runtime->executor->kind->start(runtime->executor, &output->compute, value_at,
+                                       &runtime->values);
         break;
     case OUTPUT_FETCH:
         transfer_fetch(runtime->transfer, &output->fetch, now_us);

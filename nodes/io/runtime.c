@@ -98,6 +98,7 @@ static void begin_failures(struct runtime *runtime)
     failure_begin(&failure, config, id, boots, FAILURE_WORKER);
     failure_begin(&runtime->failure, config, id, boots, FAILURE_COORDINATOR);
     runtime->compute = compute_start(runtime->config.delay_us, &failure);
+    runtime->executor = compute_executor(runtime->compute);
     if (config->exit_ppm || config->stall_ppm)
         log_write(LOG_INFO,
                   "failures on purpose: exit %" PRIu64 ", stall %" PRIu64

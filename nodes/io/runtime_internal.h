@@ -19,6 +19,7 @@ struct runtime {
     struct disk *disk;
     struct store *store;
     struct compute *compute;
+    struct executor *executor; /* the same, as the loop uses it */
     struct values values;
     struct transfer *transfer;
     struct pull pull;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -19,21 +20,30 @@
  * result's value included: an allocator's lock that both threads took would let the loop wait for a
  * thread of nice +10. */
 struct request {
-    struct compute_result result; /* first: results are requests that have come back */
-    struct compute_op op;         /* its blobs are owned references */
-    int error;                    /* it cannot be executed, and this is why */
+    struct executor_result result; /* first: results are requests that have come back */
+    struct compute_op op;          /* its blobs are owned references */
+    int error;                     /* it cannot be executed, and this is why */
+    atomic_bool unwanted;          /* the loop says so, and the thread looks before it begins */
+    struct request *next;          /* the loop's: of those that it has not taken back */
 };
 
 struct compute {
+    struct executor executor; /* first */
     pthread_t thread;
     uint64_t delay_us;
     struct failure failure; /* the thread's */
     struct mailbox *requests, *results;
+    struct request *open; /* handed over and not taken back, oldest first */
 };
 
-static struct request *request_of(struct compute_result *result)
+static struct request *request_of(struct executor_result *result)
 {
     return (struct request *)result;
+}
+
+static struct compute *compute_of(struct executor *executor)
+{
+    return (struct compute *)executor;
 }
 
 /* --- the thread --- */
@@ -80,7 +90,9 @@ static void *compute_main(void *argument)
         while (mail) {
             struct request *request = (struct request *)mail;
             mail = mail->next;
-            if (!mailbox_is_closed(compute->requests))
+            if (atomic_load_explicit(&request->unwanted, memory_order_relaxed))
+                request->result.computed.error = EXECUTOR_CANCELLED;
+            else if (!mailbox_is_closed(compute->requests))
                 serve_request(compute, request, failure);
             failure = FAILURE_NONE;
             mailbox_put(compute->results, &request->result.mail); /* it is freed there */
@@ -92,27 +104,11 @@ static void *compute_main(void *argument)
 
 /* --- the event loop's side --- */
 
-struct compute *compute_start(uint64_t delay_us, const struct failure *failure)
+static void start(struct executor *executor, const struct compute_op *op, operation_lookup *lookup,
+                  void *context)
 {
-    struct compute *compute = mem_new(1, sizeof *compute);
-    compute->delay_us = delay_us;
-    compute->failure = *failure;
-    compute->requests = mailbox_new();
-    compute->results = mailbox_new();
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    int number = pthread_create(&compute->thread, &attributes, compute_main, compute);
-    pthread_attr_destroy(&attributes);
-    if (number)
-        panic("cannot start the compute thread: %s", strerror(number));
-    return compute;
-}
-
-void compute_submit(struct compute *compute, const struct compute_op *op, operation_lookup *lookup,
-                    void *context)
-{
-    struct request *request = mem_new(1, sizeof *request);
+    struct compute *compute = compute_of(executor);
+    struct request *request = mem_new(1, sizeof *request), **last = &compute->open;
     struct compute_op *bound = &request->op;
     size_t room_bytes = 0;
     if (op->n_operands > OPERANDS_MAX)
@@ -129,20 +125,38 @@ void compute_submit(struct compute *compute, const struct compute_op *op, operat
         request->error = operation_room(bound, &room_bytes);
     if (!request->error)
         request->result.value = blob_new(room_bytes);
+    while (*last)
+        last = &(*last)->next;
+    *last = request;
     mailbox_put(compute->requests, &request->result.mail);
 }
 
-struct compute_result *compute_take(struct compute *compute)
+/* They come back in the order in which they went. */
+static struct executor_result *take(struct executor *executor)
 {
-    return (struct compute_result *)mailbox_take(compute->results);
+    struct compute *compute = compute_of(executor);
+    struct executor_result *results =
+        (struct executor_result *)(void *)mailbox_take(compute->results);
+    for (struct executor_result *it = results; it; it = executor_next(it)) {
+        struct request *request = request_of(it);
+        compute->open = request->next;
+        it->cancelled = atomic_load_explicit(&request->unwanted, memory_order_relaxed);
+        if (!it->cancelled)
+            continue;
+        blob_drop(&it->value);
+        it->computed.value = NULL;
+    }
+    return results;
 }
 
-struct compute_result *compute_next(const struct compute_result *result)
+static void cancel(struct executor *executor, struct value_id id, uint64_t attempt)
 {
-    return (struct compute_result *)result->mail.next;
+    for (struct request *it = compute_of(executor)->open; it; it = it->next)
+        if (it->op.id.job == id.job && it->op.id.op == id.op && it->op.attempt == attempt)
+            atomic_store_explicit(&it->unwanted, true, memory_order_relaxed);
 }
 
-void compute_result_free(struct compute_result *result)
+static void free_result(struct executor_result *result)
 {
     struct request *request = request_of(result);
     for (size_t i = 0; i < request->op.n_operands; i++)
@@ -154,15 +168,46 @@ void compute_result_free(struct compute_result *result)
 static void free_all(struct mailbox *box)
 {
     for (struct mail *mail = mailbox_take(box); mail;) {
-        struct compute_result *result = (struct compute_result *)mail;
+        struct executor_result *result = (struct executor_result *)(void *)mail;
         mail = mail->next;
-        compute_result_free(result);
+        free_result(result);
     }
 }
 
-int compute_fd(const struct compute *compute)
+static int ready_fd(const struct executor *executor)
 {
-    return mailbox_fd(compute->results);
+    return mailbox_fd(((const struct compute *)(const void *)executor)->results);
+}
+
+static const struct executor_kind compute_kind = {
+    .start = start,
+    .poll = take,
+    .cancel = cancel,
+    .free = free_result,
+    .fd = ready_fd,
+};
+
+struct compute *compute_start(uint64_t delay_us, const struct failure *failure)
+{
+    struct compute *compute = mem_new(1, sizeof *compute);
+    compute->executor.kind = &compute_kind;
+    compute->delay_us = delay_us;
+    compute->failure = *failure;
+    compute->requests = mailbox_new();
+    compute->results = mailbox_new();
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    int number = pthread_create(&compute->thread, &attributes, compute_main, compute);
+    pthread_attr_destroy(&attributes);
+    if (number)
+        panic("cannot start the compute thread: %s", strerror(number));
+    return compute;
+}
+
+struct executor *compute_executor(struct compute *compute)
+{
+    return &compute->executor;
 }
 
 bool compute_destroy(struct compute **compute, unsigned patience_ms)

@@ -120,16 +120,6 @@ void integer_multiply_into(const struct integer_operand *operands, size_t n, str
     free(scratch);
 }
 
-int integer_multiply(const struct integer_operand *operands, size_t n, struct blob **out)
-{
-    size_t room_bytes;
-    int error = integer_multiply_room(operands, n, &room_bytes);
-    *out = error ? NULL : blob_new(room_bytes);
-    if (!error)
-        integer_multiply_into(operands, n, *out);
-    return error;
-}
-
 /* --- a subtree over leaves --- */
 
 /* One level of the tree: nodes that lie one after another in `limbs`. */
@@ -229,16 +219,6 @@ void integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint6
     free(limbs);
 }
 
-int integer_multiply_leaves(uint64_t first, uint64_t count, struct blob **out, uint64_t *operations)
-{
-    size_t room_bytes;
-    int error = integer_leaves_room(first, count, &room_bytes);
-    *out = error ? NULL : blob_new(room_bytes);
-    if (!error)
-        integer_leaves_into(first, count, *out, operations);
-    return error;
-}
-
 /* --- text --- */
 
 /* Reads a value as GMP's number, without copying it. */
@@ -269,14 +249,4 @@ void integer_text_into(const struct blob *value, struct blob *out)
     assert(!error && out->len >= mpz_sizeinbase(integer, 10) + 2);
     mpz_get_str((char *)out->at, 10, integer);
     out->len = strlen((char *)out->at);
-}
-
-int integer_to_text(const struct blob *value, struct blob **out)
-{
-    size_t room_bytes;
-    int error = integer_text_room(value, &room_bytes);
-    *out = error ? NULL : blob_new(room_bytes);
-    if (!error)
-        integer_text_into(value, *out);
-    return error;
 }

@@ -23,30 +23,24 @@ struct integer_operand {
     const struct blob *value; /* borrowed */
 };
 
-/* Multiplies 1..OPERANDS_MAX operands; *out is new, caller drops. ERR_RANGE: too few or too many
- * operands; ERR_MALFORMED: an operand is no value; ERR_TOO_BIG: the product could exceed
- * INTEGER_MAX_BYTES. */
-int integer_multiply(const struct integer_operand *operands, size_t n, struct blob **out);
-
-/* Multiplies the integers first, first-1, ..., `count` of them, by the tree of the plan: level by
- * level, groups of four, a lone node promoted without an operation; a single leaf is one operation
- * of one operand. *operations counts them. *out is new, caller drops. ERR_RANGE: a leaf would be
- * below 1, or count is 0 or too large. */
-int integer_multiply_leaves(uint64_t first, uint64_t count, struct blob **out,
-                            uint64_t *operations);
-
-/* Converts a value to decimal digits (ASCII, not terminated); *out is new, caller drops.
- * ERR_MALFORMED, ERR_TOO_BIG as above. */
-int integer_to_text(const struct blob *value, struct blob **out);
-
-/* The same in two steps, for a thread that shares no memory allocator with the one that takes the
- * result: the first tells how much room the result needs at most (errors as above), the second
- * writes it into a blob of that length and sets the length. The second needs the same arguments,
- * found to be good. */
+/* Each in two steps, for a thread that shares no memory allocator with the one that takes the
+ * result: the first tells how much room the result needs at most, the second writes it into a blob
+ * of that length and sets the length. The second needs the same arguments, found to be good.
+ * operation_run() (operation.h) does both.
+ *
+ * The product of 1..OPERANDS_MAX operands. ERR_RANGE: too few or too many operands; ERR_MALFORMED:
+ * an operand is no value; ERR_TOO_BIG: the product could exceed INTEGER_MAX_BYTES. */
 int integer_multiply_room(const struct integer_operand *operands, size_t n, size_t *room_bytes);
 void integer_multiply_into(const struct integer_operand *operands, size_t n, struct blob *out);
+
+/* The product of the integers first, first-1, ..., `count` of them, by the tree of the plan: level
+ * by level, groups of four, a lone node promoted without an operation; a single leaf is one
+ * operation of one operand. *operations counts them. ERR_RANGE: a leaf would be below 1, or count
+ * is 0 or too large. */
 int integer_leaves_room(uint64_t first, uint64_t count, size_t *room_bytes);
 void integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint64_t *operations);
+
+/* A value as decimal digits (ASCII, not terminated). ERR_MALFORMED, ERR_TOO_BIG as above. */
 int integer_text_room(const struct blob *value, size_t *room_bytes);
 void integer_text_into(const struct blob *value, struct blob *out);
 

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/work/operation.h"
 #include "shared/base/error.h"
 #include "tests/sim/bank.h"
 #include "tests/sim/oracle.h"
@@ -34,54 +33,13 @@ void machine_drop_values(struct map *map, struct value_id id)
     *map = kept;
 }
 
-/* --- computing and values --- */
-
-static struct blob *value_at(void *context, struct value_id id)
-{
-    return values_get(context, id);
-}
-
-static void compute(struct world *world, node_id_t id, const struct compute_op *op)
-{
-    struct world_node *node = &world->nodes[id];
-    struct computed *computed = mem_new(1, sizeof *computed);
-    struct blob *value;
-    uint64_t inline_bytes =
-        world->options.inline_bytes ? world->options.inline_bytes : VALUE_INLINE_MAX_BYTES;
-    operation_run(op, value_at, &node->values, inline_bytes, computed, &value);
-    uint64_t operations = computed->error ? 1 : computed->operations; /* failing takes time, too */
-    uint64_t took_us = operations * failures_op_us(world, id);
-    uint64_t start = node->compute_busy_us > world->now_us ? node->compute_busy_us : world->now_us;
-    node->compute_busy_us = start + took_us;
-    computed->elapsed_us = took_us;
-    failures_compute(world, id, op, computed, node->compute_busy_us);
-    struct pending pending = {.at_us = node->compute_busy_us,
-                              .kind = PENDING_COMPUTED,
-                              .to = id,
-                              .incarnation = node->incarnation,
-                              .computed = computed,
-                              .id = op->id};
-    if (value && value->len <= inline_bytes)
-        computed->value = value;
-    else
-        pending.blob = value;
-    world_post(world, &pending);
-}
+/* --- values --- */
 
 void machine_report(struct world *world, node_id_t id, const struct store_report *report)
 {
     struct event event;
     if (store_report_event(report, id, &event))
         world_step(world, id, &event);
-}
-
-static void computed(struct world *world, struct pending *pending)
-{
-    struct event event = {.kind = EVENT_COMPUTED, .computed = {pending->computed, 1}};
-    if (pending->blob)
-        values_put(&world->nodes[pending->to].values, pending->id, pending->blob,
-                   value_user_bit(USER_WORKER));
-    world_step(world, pending->to, &event);
 }
 
 static void kept(struct world *world, struct pending *pending)
@@ -102,7 +60,7 @@ void machine_pending(struct world *world, struct pending *pending)
     struct store_report report = {.kind = STORE_KEPT, .user = pending->user, .id = pending->id};
     switch (pending->kind) {
     case PENDING_COMPUTED:
-        computed(world, pending);
+        executor_finished(world, pending->to);
         return;
     case PENDING_PULL:
         values_pull(world, pending->to);
@@ -173,7 +131,7 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
         disk_gate(world, id, output, output->publish);
         break;
     case OUTPUT_COMPUTE:
-        compute(world, id, &output->compute);
+        executor_start(world, id, &output->compute);
         break;
     case OUTPUT_FETCH:
         values_fetch(world, id, &output->fetch);
@@ -210,6 +168,7 @@ void machine_lose(struct world *world, node_id_t id)
     struct world_node *node = &world->nodes[id];
     values_lose(world, id);
     disk_drop_held(world, id);
-    node->disk_busy_us = node->compute_busy_us = 0;
+    executor_lose(world, id);
+    node->disk_busy_us = 0;
     node->disk_pieces = node->value_bytes = 0;
 }

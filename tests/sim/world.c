@@ -123,9 +123,6 @@ static void discard(struct pending *pending)
 {
     message_drop(&pending->message);
     disk_discard_writes(pending->writes, pending->n_writes);
-    if (pending->computed)
-        blob_drop(&pending->computed->value);
-    free(pending->computed);
     blob_drop(&pending->blob);
 }
 

@@ -11,6 +11,7 @@
 #include "nodes/core/records/record.h"
 #include "nodes/core/values/values.h"
 #include "nodes/io/store_report.h"
+#include "nodes/work/executor.h"
 #include "shared/base/map.h"
 #include "shared/base/session_key.h"
 #include "tests/harness/entries.h"
@@ -134,11 +135,11 @@ struct world_node {
     struct value_id scrubbed; /* the scrub has come so far */
     struct values values;     /* in memory */
     struct transfer *transfer;
-    struct map wants; /* fetches whose end is to come: values.c */
-    uint64_t pull_us; /* when the transfer is looked at next; 0: not */
-    uint64_t compute_busy_us;
-    uint64_t op_us; /* of every operation on this node; 0: as options say */
-    bool refuses;   /* it returns an error for whatever it should compute */
+    struct map wants;                /* fetches whose end is to come: values.c */
+    uint64_t pull_us;                /* when the transfer is looked at next; 0: not */
+    struct world_executor *executor; /* owned; NULL: it has executed nothing yet */
+    uint64_t op_us;                  /* of every operation on this node; 0: as options say */
+    bool refuses;                    /* it returns an error for whatever it should compute */
     uint64_t computed;
 
     struct held *held_first, *held_last; /* outputs that wait for the disk */
@@ -330,7 +331,7 @@ void world_refuse(struct world *world, node_id_t id, bool refuses);
 /* Ends a node as SIGTERM does, or (injected) as --fail-exit does. */
 void world_stop(struct world *world, node_id_t id, bool injected);
 
-/* For machine.c: what an operation takes on the node, and what becomes of a poisoned one. */
+/* For executor.c: what an operation takes on the node, and what becomes of a poisoned one. */
 uint64_t failures_op_us(const struct world *world, node_id_t id);
 void failures_compute(struct world *world, node_id_t id, const struct compute_op *op,
                       struct computed *computed, uint64_t end_us);
@@ -384,10 +385,9 @@ struct pending {
     uint64_t seq;
     struct write *writes; /* owned, with their entries */
     size_t n_writes;
-    struct computed *computed; /* owned */
-    struct blob *blob;         /* owned */
-    bool ok;                   /* of a link: it is up; of a value that is kept: it was written */
-    bool put_off; /* its node was stopped, its link clogged or its disk full when it was due */
+    struct blob *blob; /* owned */
+    bool ok;           /* of a link: it is up; of a value that is kept: it was written */
+    bool put_off;      /* its node was stopped, its link clogged or its disk full when it was due */
     unsigned client;
 };
 
@@ -425,6 +425,18 @@ void machine_pending(struct world *world, struct pending *pending);
 /* What a node's store thread would report: the node hears of it as a real one does. */
 void machine_report(struct world *world, node_id_t id, const struct store_report *report);
 void machine_lose(struct world *world, node_id_t id);
+
+/* Who executes the operations of a node (executor.c); it is lost with the node's incarnation. */
+struct executor *executor_of(struct world *world, node_id_t id);
+void executor_start(struct world *world, node_id_t id, const struct compute_op *op);
+void executor_finished(struct world *world, node_id_t id);
+void executor_lose(struct world *world, node_id_t id);
+
+/* Longer values stay outside of the node. */
+static inline uint64_t world_inline_bytes(const struct world *world)
+{
+    return world->options.inline_bytes ? world->options.inline_bytes : VALUE_INLINE_MAX_BYTES;
+}
 
 /* The node's own clock, now; and the first moment of the world at which it shows so much (0, or
  * what is past: the next one). */

@@ -1,4 +1,4 @@
-/* The worker's operators against schoolbook arithmetic, and the compute thread. */
+/* The worker's operators against schoolbook arithmetic, and failures on purpose. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,20 +7,16 @@
 
 #include <cmocka.h>
 #include <gmp.h>
-#include <poll.h>
 
-#include "nodes/work/compute.h"
+#include "nodes/work/failure.h"
 #include "nodes/work/integer.h"
 #include "nodes/work/operation.h"
-#include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
-
-#define PATIENCE_MS 10000
 
 static struct blob *value_of(uint64_t number)
 {
@@ -52,8 +48,6 @@ static uint8_t *on_paper(const uint8_t *a, size_t a_len, const uint8_t *b, size_
     return out;
 }
 
-static const struct failure never; /* fails on purpose */
-
 static void assert_number(const struct blob *value, const uint8_t *bytes, size_t len)
 {
     while (len > 1 && !bytes[len - 1])
@@ -62,6 +56,39 @@ static void assert_number(const struct blob *value, const uint8_t *bytes, size_t
     assert_memory_equal(value->at, bytes, len);
     for (size_t i = len; i < value->len; i++)
         assert_int_equal(value->at[i], 0);
+}
+
+/* --- operations that bring their values along --- */
+
+static struct blob *nothing_at(void *context, struct value_id id)
+{
+    (void)context, (void)id;
+    return NULL;
+}
+
+/* Runs one; the value is the caller's to drop, NULL after an error. */
+static struct blob *run(const struct compute_op *op, uint64_t *operations)
+{
+    struct computed computed;
+    struct blob *value;
+    operation_run(op, nothing_at, NULL, VALUE_INLINE_MAX_BYTES, &computed, &value);
+    assert_true(!computed.error == !!value);
+    if (operations)
+        *operations = computed.operations;
+    return value;
+}
+
+static struct blob *product_of_leaves(uint64_t first, uint64_t count, uint64_t *operations)
+{
+    return run(&(struct compute_op){.first = first, .count = count}, operations);
+}
+
+static struct blob *text_of(struct blob *value)
+{
+    return run(&(struct compute_op){.opcode = OPCODE_TEXT,
+                                    .n_operands = 1,
+                                    .operands = {{.kind = OPERAND_BLOB, .blob = value}}},
+               NULL);
 }
 
 /* --- products of operands --- */
@@ -73,20 +100,19 @@ static void products_are_those_of_the_schoolbook(void **state)
     for (int round = 0; round < 200; round++) {
         size_t n = 1 + random_below(&random, OPERANDS_MAX);
         struct blob *values[OPERANDS_MAX];
-        struct integer_operand operands[OPERANDS_MAX];
+        struct compute_op op = {.n_operands = n};
         uint8_t *expected = mem_new(1, 1);
         size_t len = 1;
         expected[0] = 1;
         for (size_t i = 0; i < n; i++) {
             values[i] = random_value(&random, 1 + random_below(&random, 40));
-            operands[i] = (struct integer_operand){0, values[i]};
+            op.operands[i] = (struct compute_operand){.kind = OPERAND_BLOB, .blob = values[i]};
             uint8_t *next = on_paper(expected, len, values[i]->at, values[i]->len);
             free(expected);
             expected = next;
             len += values[i]->len;
         }
-        struct blob *product;
-        assert_int_equal(integer_multiply(operands, n, &product), OK);
+        struct blob *product = run(&op, NULL);
         assert_number(product, expected, len);
         blob_drop(&product);
         free(expected);
@@ -99,34 +125,50 @@ static void small_and_big_operands_mix(void **state)
 {
     (void)state;
     uint64_t zeros[4] = {UINT64_MAX, 0, 0, 0}; /* leading zero limbs are allowed */
-    struct blob *padded = blob_copy(zeros, sizeof zeros), *product;
-    struct integer_operand operands[] = {{7, NULL}, {0, padded}, {UINT64_MAX, NULL}};
-    assert_int_equal(integer_multiply(operands, 3, &product), OK);
+    struct blob *padded = blob_copy(zeros, sizeof zeros);
+    struct compute_op op = {.n_operands = 3,
+                            .operands = {{.literal = 7},
+                                         {.kind = OPERAND_BLOB, .blob = padded},
+                                         {.literal = UINT64_MAX}}};
+    struct blob *product = run(&op, NULL);
     /* 7 * (2^64 - 1)^2 = 7 * 2^128 - 14 * 2^64 + 7 */
     uint64_t expected[3] = {7, UINT64_MAX - 13, 6};
     assert_int_equal(product->len, sizeof expected);
     assert_memory_equal(product->at, expected, sizeof expected);
     blob_drop(&product);
-    operands[0].literal = 0;
-    assert_int_equal(integer_multiply(operands, 3, &product), OK);
+    op.operands[0].literal = 0;
+    product = run(&op, NULL);
     assert_int_equal(product->len, INTEGER_LIMB_BYTES);
     assert_int_equal(product->at[0], 0);
     blob_drop(&product);
     blob_drop(&padded);
 }
 
+/* Why an operation cannot be executed. */
+static int refusal(const struct compute_op *op)
+{
+    size_t room_bytes;
+    return operation_room(op, &room_bytes);
+}
+
+static int refusal_of_one(enum opcode opcode, struct blob *value)
+{
+    return refusal(&(struct compute_op){.opcode = opcode,
+                                        .n_operands = 1,
+                                        .operands = {{.kind = OPERAND_BLOB, .blob = value}}});
+}
+
 static void what_is_no_value_is_refused(void **state)
 {
     (void)state;
-    struct blob *product = NULL, *empty = blob_new(0), *odd = blob_copy("1234567", 7);
-    struct integer_operand of_empty = {0, empty}, of_odd = {0, odd}, five[5] = {{1, NULL}};
-    assert_int_equal(integer_multiply(&of_empty, 1, &product), ERR_MALFORMED);
-    assert_int_equal(integer_multiply(&of_odd, 1, &product), ERR_MALFORMED);
-    assert_int_equal(integer_multiply(five, 5, &product), ERR_RANGE);
-    assert_int_equal(integer_multiply(five, 0, &product), ERR_RANGE);
-    assert_int_equal(integer_to_text(empty, &product), ERR_MALFORMED);
-    assert_int_equal(integer_to_text(odd, &product), ERR_MALFORMED);
-    assert_null(product);
+    struct blob *empty = blob_new(0), *odd = blob_copy("1234567", 7);
+    assert_int_equal(refusal_of_one(OPCODE_MULTIPLY, empty), ERR_MALFORMED);
+    assert_int_equal(refusal_of_one(OPCODE_MULTIPLY, odd), ERR_MALFORMED);
+    assert_int_equal(refusal_of_one(OPCODE_TEXT, empty), ERR_MALFORMED);
+    assert_int_equal(refusal_of_one(OPCODE_TEXT, odd), ERR_MALFORMED);
+    assert_int_equal(refusal(&(struct compute_op){.n_operands = OPERANDS_MAX + 1}),
+                     ERR_UNSUPPORTED);
+    assert_int_equal(refusal(&(struct compute_op){.n_operands = 0}), ERR_UNSUPPORTED);
     blob_drop(&empty);
     blob_drop(&odd);
 }
@@ -157,8 +199,7 @@ static void a_subtree_over_leaves_is_a_falling_product(void **state)
             mpz_set_ui(expected, 1);
             for (uint64_t k = 0; k < count; k++)
                 mpz_mul_ui(expected, expected, first - k);
-            struct blob *product;
-            assert_int_equal(integer_multiply_leaves(first, count, &product, &operations), OK);
+            struct blob *product = product_of_leaves(first, count, &operations);
             assert_true(operations == count_operations(count));
             mpz_t view;
             mpz_roinit_n(view, (const mp_limb_t *)(const void *)product->at,
@@ -177,9 +218,7 @@ static void the_seed_counts_four_operations_for_ten(void **state)
                                         {16, 5}, {17, 6}, {64, 21}, {65, 22}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint64_t operations;
-        struct blob *product;
-        assert_int_equal(integer_multiply_leaves(cases[i][0], cases[i][0], &product, &operations),
-                         OK);
+        struct blob *product = product_of_leaves(cases[i][0], cases[i][0], &operations);
         assert_true(operations == cases[i][1]);
         blob_drop(&product);
     }
@@ -188,13 +227,10 @@ static void the_seed_counts_four_operations_for_ten(void **state)
 static void absurd_subtrees_are_refused(void **state)
 {
     (void)state;
-    struct blob *product = NULL;
-    uint64_t operations;
-    assert_int_equal(integer_multiply_leaves(10, 0, &product, &operations), ERR_RANGE);
-    assert_int_equal(integer_multiply_leaves(10, 11, &product, &operations), ERR_RANGE);
-    assert_int_equal(integer_multiply_leaves(UINT64_MAX, UINT64_C(1) << 40, &product, &operations),
+    assert_int_equal(refusal(&(struct compute_op){.first = 10, .count = 11}), ERR_RANGE);
+    assert_int_equal(refusal(&(struct compute_op){.first = UINT64_MAX, .count = UINT64_C(1) << 40}),
                      ERR_RANGE);
-    assert_null(product);
+    assert_int_equal(refusal(&(struct compute_op){.first = 10, .count = 0}), ERR_UNSUPPORTED);
 }
 
 /* --- text --- */
@@ -214,172 +250,17 @@ static void text_has_all_digits_and_no_more(void **state)
                  {3628800, "3628800"},
                  {UINT64_MAX, "18446744073709551615"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct blob *value = value_of(cases[i].number), *text;
-        assert_int_equal(integer_to_text(value, &text), OK);
+        struct blob *value = value_of(cases[i].number), *text = text_of(value);
         assert_int_equal(text->len, strlen(cases[i].text));
         assert_memory_equal(text->at, cases[i].text, text->len);
         blob_drop(&text);
         blob_drop(&value);
     }
-    struct blob *product, *text;
-    uint64_t operations;
-    assert_int_equal(integer_multiply_leaves(25, 25, &product, &operations), OK);
-    assert_int_equal(integer_to_text(product, &text), OK);
+    struct blob *product = product_of_leaves(25, 25, NULL), *text = text_of(product);
     assert_int_equal(text->len, 26);
     assert_memory_equal(text->at, "15511210043330985984000000", 26);
     blob_drop(&text);
     blob_drop(&product);
-}
-
-/* --- the compute thread --- */
-
-static struct compute_result *next_result(struct compute *compute)
-{
-    struct pollfd ready = {.fd = compute_fd(compute), .events = POLLIN};
-    struct compute_result *result;
-    do
-        assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
-    while (!(result = compute_take(compute)));
-    return result;
-}
-
-/* These operations bring their values along. */
-static struct blob *nothing_at(void *context, struct value_id id)
-{
-    (void)context, (void)id;
-    return NULL;
-}
-
-static void submit(struct compute *compute, const struct compute_op *op)
-{
-    compute_submit(compute, op, nothing_at, NULL);
-}
-
-static void operations_come_back_in_order(void **state)
-{
-    (void)state;
-    struct compute *compute = compute_start(0, &never);
-    for (uint64_t op = 1; op <= 100; op++)
-        submit(compute, &(struct compute_op){.id = {1, op},
-                                             .attempt = 3,
-                                             .n_operands = 2,
-                                             .operands = {{.literal = op}, {.literal = 2}}});
-    for (uint64_t op = 1; op <= 100;) {
-        struct compute_result *result = next_result(compute), *next;
-        for (; result; result = next, op++) {
-            next = compute_next(result);
-            assert_true(result->computed.id.op == op && result->computed.attempt == 3);
-            assert_null(result->computed.error);
-            assert_true(*(const uint64_t *)(const void *)result->value->at == 2 * op);
-            assert_true(result->computed.operations == 1);
-            compute_result_free(result);
-        }
-    }
-    assert_true(compute_destroy(&compute, PATIENCE_MS));
-    assert_null(compute);
-}
-
-static void a_big_value_has_its_hash_and_a_text_its_ends(void **state)
-{
-    (void)state;
-    struct compute *compute = compute_start(0, &never);
-    submit(compute, &(struct compute_op){.id = {1, 1}, .first = 60000, .count = 60000});
-    struct compute_result *big = next_result(compute);
-    uint8_t hash[HASH_BYTES];
-    assert_true(big->value->len > VALUE_INLINE_MAX_BYTES);
-    hash_bytes(big->value->at, big->value->len, hash);
-    assert_memory_equal(big->computed.hash, hash, HASH_BYTES);
-    submit(compute, &(struct compute_op){.id = {1, 2},
-                                         .opcode = OPCODE_TEXT,
-                                         .n_operands = 1,
-                                         .operands = {{.kind = OPERAND_BLOB, .blob = big->value}}});
-    compute_result_free(big); /* the thread holds a reference of its own */
-    struct compute_result *text = next_result(compute);
-    hash_bytes(text->value->at, text->value->len, hash);
-    assert_memory_equal(text->computed.hash, hash, HASH_BYTES);
-    assert_int_equal(strlen(text->computed.head), TEXT_EDGE_DIGITS);
-    assert_memory_equal(text->computed.head, text->value->at, TEXT_EDGE_DIGITS);
-    assert_string_equal(text->computed.tail, "00000000000000000000");
-    compute_result_free(text);
-    assert_true(compute_destroy(&compute, PATIENCE_MS));
-}
-
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define NON_MAIN_ARENA 4 /* glibc, malloc/malloc.c: a bit of the size before a chunk */
-
-static bool is_of_the_main_arena(const void *at)
-{
-    return !(((const size_t *)at)[-1] & NON_MAIN_ARENA);
-}
-#else
-static bool is_of_the_main_arena(const void *at)
-{
-    return at != NULL;
-}
-#endif
-
-/* Freeing takes the lock of the heap from which the memory came: no heap is shared with the thread
- * of nice +10. */
-static void what_the_loop_frees_it_has_allocated_itself(void **state)
-{
-    (void)state;
-    struct compute *compute = compute_start(0, &never);
-    static const uint64_t counts[] = {1, 10, 4000, 60000};
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        struct compute_op op = {.id = {1, 1}, .first = 60000, .count = counts[i]};
-        submit(compute, &op);
-        struct compute_result *result = next_result(compute);
-        assert_true(is_of_the_main_arena(result));
-        assert_true(is_of_the_main_arena(result->value));
-        compute_result_free(result);
-    }
-    assert_true(compute_destroy(&compute, PATIENCE_MS));
-}
-
-static void an_operation_that_cannot_be_executed_says_why(void **state)
-{
-    (void)state;
-    struct compute *compute = compute_start(0, &never);
-    struct blob *odd = blob_copy("x", 1);
-    submit(compute, &(struct compute_op){.id = {1, 4},
-                                         .n_operands = 1,
-                                         .operands = {{.kind = OPERAND_BLOB, .blob = odd}}});
-    blob_drop(&odd);
-    struct compute_result *result = next_result(compute);
-    assert_non_null(strstr(result->computed.error, "malformed"));
-    assert_null(result->value);
-    compute_result_free(result);
-    submit(compute, &(struct compute_op){.id = {1, 5}, .first = 3, .count = 9});
-    result = next_result(compute);
-    assert_non_null(result->computed.error);
-    compute_result_free(result);
-    submit(compute, &(struct compute_op){.id = {1, 6},
-                                         .n_operands = 1,
-                                         .operands = {{.kind = OPERAND_VALUE, .id = {1, 4}}}});
-    result = next_result(compute);
-    assert_string_equal(result->computed.error, "an operand is missing");
-    assert_null(result->value);
-    compute_result_free(result);
-    assert_true(compute_destroy(&compute, PATIENCE_MS));
-}
-
-static void a_delay_holds_results_back_and_ends_with_the_thread(void **state)
-{
-    (void)state;
-    uint64_t delay_us = 50 * MS_US, start_us = clock_now_us();
-    struct compute *compute = compute_start(delay_us, &never);
-    struct compute_op op = {.id = {1, 1}, .first = 4, .count = 4};
-    submit(compute, &op);
-    struct compute_result *result = next_result(compute);
-    assert_true(clock_now_us() - start_us >= delay_us);
-    assert_true(result->computed.elapsed_us >= delay_us);
-    compute_result_free(result);
-    assert_true(compute_destroy(&compute, PATIENCE_MS));
-
-    compute = compute_start(3600 * SECOND_US, &never);
-    submit(compute, &op);
-    submit(compute, &op);
-    assert_true(compute_destroy(&compute, PATIENCE_MS));
 }
 
 /* --- one operation --- */
@@ -499,29 +380,11 @@ static void failures_come_as_often_as_they_are_asked_for(void **state)
     }
 }
 
-static void an_exit_on_purpose_returns_nothing_to_tell(void **state)
-{
-    (void)state;
-    struct failure_config config = {.exit_ppm = 1000000, .seed = 1};
-    struct failure failure;
-    failure_begin(&failure, &config, 1, 1, FAILURE_WORKER);
-    struct compute *compute = compute_start(0, &failure);
-    struct compute_op op = {.id = {1, 1}, .attempt = 1, .first = 10, .count = 10};
-    submit(compute, &op);
-    struct compute_result *result = NULL;
-    while (!result)
-        result = compute_take(compute);
-    assert_true(result->exit);
-    compute_result_free(result);
-    assert_true(compute_destroy(&compute, 1000));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_seed_gives_each_life_a_sequence_of_its_own),
         cmocka_unit_test(failures_come_as_often_as_they_are_asked_for),
-        cmocka_unit_test(an_exit_on_purpose_returns_nothing_to_tell),
         cmocka_unit_test(products_are_those_of_the_schoolbook),
         cmocka_unit_test(small_and_big_operands_mix),
         cmocka_unit_test(what_is_no_value_is_refused),
@@ -531,11 +394,6 @@ int main(void)
         cmocka_unit_test(text_has_all_digits_and_no_more),
         cmocka_unit_test(one_operation_is_run_alike_by_everybody),
         cmocka_unit_test(what_cannot_be_executed_fails_with_a_reason),
-        cmocka_unit_test(operations_come_back_in_order),
-        cmocka_unit_test(a_big_value_has_its_hash_and_a_text_its_ends),
-        cmocka_unit_test(what_the_loop_frees_it_has_allocated_itself),
-        cmocka_unit_test(an_operation_that_cannot_be_executed_says_why),
-        cmocka_unit_test(a_delay_holds_results_back_and_ends_with_the_thread),
     };
     return cmocka_run_group_tests_name("work", tests, NULL, NULL);
 }

@@ -1,0 +1,163 @@
+/* The compute thread as a model (nodes/work/executor.h): the operation itself is the real one, its
+ * time is arithmetic. A node executes one after another; a result is there when its time is over,
+ * and the world then wakes the node. */
+#include <stdlib.h>
+
+#include "tests/sim/world.h"
+
+struct execution {
+    struct executor_result result; /* first */
+    struct execution *next;
+    uint64_t begin_us, took_us;
+};
+
+struct world_executor {
+    struct executor executor; /* first */
+    struct world *world;
+    node_id_t id;
+    struct execution *first; /* in the order in which they were started */
+    uint64_t busy_us;        /* the last one ends */
+};
+
+static struct blob *value_at(void *context, struct value_id id)
+{
+    return values_get(context, id);
+}
+
+/* From now on, or when what was started before is done. */
+static void schedule(struct world_executor *it, struct execution *execution)
+{
+    struct world *world = it->world;
+    execution->begin_us = it->busy_us > world->now_us ? it->busy_us : world->now_us;
+    it->busy_us = execution->begin_us + execution->took_us;
+    execution->result.computed.elapsed_us = execution->took_us;
+}
+
+static void wake(const struct world_executor *it)
+{
+    world_post(it->world, &(struct pending){.at_us = it->busy_us,
+                                            .kind = PENDING_COMPUTED,
+                                            .to = it->id,
+                                            .incarnation = it->world->nodes[it->id].incarnation});
+}
+
+static void start(struct executor *executor, const struct compute_op *op, operation_lookup *lookup,
+                  void *context)
+{
+    struct world_executor *it = (struct world_executor *)executor;
+    struct execution *execution = mem_new(1, sizeof *execution), **last = &it->first;
+    struct executor_result *result = &execution->result;
+    operation_run(op, lookup, context, world_inline_bytes(it->world), &result->computed,
+                  &result->value);
+    result->computed.value = result->value;
+    uint64_t operations = result->computed.error ? 1 : result->computed.operations;
+    execution->took_us =
+        operations * failures_op_us(it->world, it->id); /* failing takes time, too */
+    schedule(it, execution);
+    failures_compute(it->world, it->id, op, &result->computed, it->busy_us);
+    while (*last)
+        last = &(*last)->next;
+    *last = execution;
+    wake(it);
+}
+
+/* One at a time: each is an event of its own. */
+static struct executor_result *take(struct executor *executor)
+{
+    struct world_executor *it = (struct world_executor *)executor;
+    struct execution *first = it->first;
+    if (!first || first->begin_us + first->took_us > it->world->now_us)
+        return NULL;
+    it->first = first->next;
+    if (first->result.cancelled) {
+        blob_drop(&first->result.value);
+        first->result.computed.value = NULL;
+    }
+    return &first->result;
+}
+
+/* What comes after one that does not begin begins earlier. */
+static void cancel(struct executor *executor, struct value_id id, uint64_t attempt)
+{
+    struct world_executor *it = (struct world_executor *)executor;
+    struct execution *at = it->first;
+    while (at && (at->result.computed.id.job != id.job || at->result.computed.id.op != id.op ||
+                  at->result.computed.attempt != attempt))
+        at = at->next;
+    if (!at)
+        return;
+    at->result.cancelled = true;
+    if (at->begin_us <= it->world->now_us)
+        return; /* like GMP, it cannot be interrupted */
+    at->result.computed.error = EXECUTOR_CANCELLED;
+    at->result.computed.operations = 0;
+    at->took_us = 0;
+    it->busy_us = at->begin_us;
+    for (; at; at = at->next) {
+        schedule(it, at);
+        wake(it); /* the one at the old time finds nothing */
+    }
+}
+
+static void free_result(struct executor_result *result)
+{
+    blob_drop(&result->value);
+    free(result);
+}
+
+static int no_fd(const struct executor *executor)
+{
+    (void)executor;
+    return -1;
+}
+
+static const struct executor_kind model = {
+    .start = start,
+    .poll = take,
+    .cancel = cancel,
+    .free = free_result,
+    .fd = no_fd,
+};
+
+struct executor *executor_of(struct world *world, node_id_t id)
+{
+    struct world_executor **it = &world->nodes[id].executor;
+    if (!*it) {
+        *it = mem_new(1, sizeof **it);
+        **it = (struct world_executor){.executor = {&model}, .world = world, .id = id};
+    }
+    return &(*it)->executor;
+}
+
+void executor_start(struct world *world, node_id_t id, const struct compute_op *op)
+{
+    struct executor *executor = executor_of(world, id);
+    executor->kind->start(executor, op, value_at, &world->nodes[id].values);
+}
+
+void executor_finished(struct world *world, node_id_t id)
+{
+    struct executor *executor = executor_of(world, id);
+    struct executor_result *result = executor->kind->poll(executor);
+    if (!result)
+        return;
+    struct event event = {.kind = EVENT_COMPUTED, .computed = {&result->computed, 1}};
+    if (result->value && result->value->len > world_inline_bytes(world)) {
+        values_put(&world->nodes[id].values, result->computed.id, result->value,
+                   value_user_bit(USER_WORKER));
+        result->computed.value = NULL;
+    }
+    world_step(world, id, &event);
+    executor->kind->free(result);
+}
+
+void executor_lose(struct world *world, node_id_t id)
+{
+    struct world_executor *it = world->nodes[id].executor;
+    world->nodes[id].executor = NULL;
+    for (struct execution *next, *at = it ? it->first : NULL; at; at = next) {
+        next = at->next;
+        free_result(&at->result);
+    }
+    free(it);
+}
