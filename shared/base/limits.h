@@ -156,10 +156,10 @@
 #define BATCH_OPS_MAX   32          /* operations or subtrees in one task message */
 #define BATCH_TARGET_US (4 * MS_US) /* a batch is about this much measured work */
 /* A job is cut into at least so many subtrees per worker, when it has them. */
-#define UNITS_PER_WORKER 16
+#define SUBTREES_PER_WORKER 16
 /* And no subtree is larger, so that progress is seen and little is lost. */
-#define UNIT_LEAVES_MAX 4096
-#define ACTIVE_JOBS_MAX 64 /* jobs that are scheduled at the same time; others wait in order */
+#define SUBTREE_LEAVES_MAX 4096
+#define ACTIVE_JOBS_MAX    64 /* jobs that are scheduled at the same time; others wait in order */
 /* At the compute thread at once; credits keep it to a few ms of work. */
 #define COMPUTE_IN_FLIGHT 64
 

@@ -169,7 +169,7 @@ static void jobs_get_their_results(void **state)
         for (size_t at = 0; at < node->state.jobs.n; at++)
             by_jobs += node->state.jobs.at[at]->plan.total;
         assert_int_equal(by_nodes, by_jobs);
-        assert_int_equal(node->schedule.items.count, 0);
+        assert_int_equal(node->schedule.open_ops.count, 0);
         world_free(&world);
     }
 }

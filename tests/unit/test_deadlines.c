@@ -115,7 +115,7 @@ static void check_promises(const struct stage *stage)
     }
 }
 
-static void run(struct stage *stage, uint64_t for_us)
+static void job_schedule(struct stage *stage, uint64_t for_us)
 {
     for (uint64_t until_us = stage->now_us + for_us; stage->now_us < until_us;) {
         stage_run(stage, MS_US);
@@ -176,7 +176,7 @@ static void the_promise_covers_all_that_any_room_waits_for(void **state)
             if (coordinator)
                 stage_ask(stage, coordinator, stage_submit_request(key, "300"));
             something_happens(stage, &random);
-            run(stage, (20 + random_below(&random, 200)) * MS_US);
+            job_schedule(stage, (20 + random_below(&random, 200)) * MS_US);
         }
         stage_free(&stage);
     }

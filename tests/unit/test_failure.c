@@ -79,10 +79,10 @@ static struct job *job_of(const struct world *world, const char *key)
 }
 
 /* What its coordinator has of it; NULL: nothing. */
-static struct run *run_of_key(const struct world *world, const char *key)
+static struct job_schedule *run_of_key(const struct world *world, const char *key)
 {
     struct job *job = job_of(world, key);
-    return job ? run_of(&coordinator(world)->schedule, job->id) : NULL;
+    return job ? job_schedule_of(&coordinator(world)->schedule, job->id) : NULL;
 }
 
 static uint64_t executed_of(const struct world *world, const char *key)
@@ -94,8 +94,8 @@ static const char *awaited;
 
 static bool is_running(const struct world *world)
 {
-    const struct run *run = run_of_key(world, awaited);
-    return run && run->out.n;
+    const struct job_schedule *job_schedule = run_of_key(world, awaited);
+    return job_schedule && job_schedule->out.n;
 }
 
 static bool is_over(const struct world *world)
@@ -214,10 +214,10 @@ static void nothing_stays_with_a_departed_worker_T3(void **state)
 static unsigned suspects(const struct world *world, const char *key, op_id_t *op)
 {
     unsigned n = 0;
-    for (struct item *item = run_of_key(world, key)->newest; item; item = item->older) {
-        n += item->deaths;
-        if (item->deaths)
-            *op = item->op;
+    for (struct open_op *open = run_of_key(world, key)->newest; open; open = open->older) {
+        n += open->deaths;
+        if (open->deaths)
+            *op = open->op;
     }
     return n;
 }
@@ -227,7 +227,7 @@ static void only_what_was_executing_is_suspected_T4(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct world *world = begin(seed, 200);
-        submit(world, "a", 20000); /* units of 4 ms: several wait at each worker */
+        submit(world, "a", 20000); /* operations of 4 ms: several wait at each worker */
         run_until_running(world, "a");
         world_run(world, 100 * MS_US + world_random(world, 50 * MS_US));
         assert_true(world_run_until(world, has_somebody_a_queue, SECOND_US));
@@ -324,9 +324,9 @@ static void an_operation_of_ten_minutes_is_not_lost_T7_T8(void **state)
     assert_int_equal(coordinator(world)->schedule.copied, 1);
     assert_true(is_whole(world));
     world_run(world, 2 * SECOND_US);
-    const struct run *run = run_of_key(world, "a");
-    assert_int_equal(run->done, 1);
-    assert_int_equal(run->trace[0].attempt, 1);
+    const struct job_schedule *job_schedule = run_of_key(world, "a");
+    assert_int_equal(job_schedule->done, 1);
+    assert_int_equal(job_schedule->trace[0].attempt, 1);
     assert_true(world->now_us - began_us < 602 * SECOND_US);
     assert_done(world, "a", 1300 * SECOND_US); /* the text takes as long */
     world_free(&world);
@@ -355,7 +355,7 @@ static void a_stopped_straggler_is_overtaken_before_its_heartbeats_are_missed_T9
 {
     (void)state;
     struct world *world = begin(5, 20 * MS_US);
-    submit(world, "a", 80); /* 20 units, 7 others, 20 ms each */
+    submit(world, "a", 80); /* 20 operations, 7 others, 20 ms each */
     run_until_running(world, "a");
     assert_true(world_run_until(world, is_somebody_busy, SECOND_US));
     node_id_t straggler = somebody_busy(world, false);

@@ -207,7 +207,7 @@ static void a_job_runs_to_its_end(void **context)
     assert_int_equal(now.executed, 4);
     assert_int_equal(it->job->digits, 7);
     assert_int_equal(it->schedule.n_active, 0);
-    assert_int_equal(it->schedule.items.count + it->schedule.runs.count, 0);
+    assert_int_equal(it->schedule.open_ops.count + it->schedule.job_schedules.count, 0);
 }
 
 static void what_a_lost_worker_had_goes_to_others(void **context)

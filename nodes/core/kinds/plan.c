@@ -153,12 +153,12 @@ uint64_t plan_subtree_ops(uint64_t leaves)
     return plan.total;
 }
 
-unsigned plan_unit_level(const struct plan *plan, uint64_t workers)
+unsigned plan_subtree_level(const struct plan *plan, uint64_t workers)
 {
     unsigned level = 0;
-    uint64_t wanted = (workers ? workers : 1) * UNITS_PER_WORKER;
+    uint64_t wanted = (workers ? workers : 1) * SUBTREES_PER_WORKER;
     while (level + 1 < plan->levels && plan->nodes[level + 1] >= wanted &&
-           (uint64_t)1 << 2 * (level + 2) <= UNIT_LEAVES_MAX)
+           (uint64_t)1 << 2 * (level + 2) <= SUBTREE_LEAVES_MAX)
         level++;
     return level;
 }

@@ -82,8 +82,8 @@ void plan_leaves(const struct plan *plan, struct plan_node node, uint64_t *first
 /* The number of operations in a subtree over so many leaves. */
 uint64_t plan_subtree_ops(uint64_t leaves);
 
-/* The level whose subtrees are handed out whole: the highest that still yields UNITS_PER_WORKER
- * subtrees per worker, each of at most UNIT_LEAVES_MAX leaves. */
-unsigned plan_unit_level(const struct plan *plan, uint64_t workers);
+/* The level whose subtrees are handed out whole: the highest that still yields SUBTREES_PER_WORKER
+ * subtrees per worker, each of at most SUBTREE_LEAVES_MAX leaves. */
+unsigned plan_subtree_level(const struct plan *plan, uint64_t workers);
 
 #endif

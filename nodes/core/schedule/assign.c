@@ -11,14 +11,14 @@
 #include "shared/base/text.h"
 
 /* Beside such a subtree a round trip is nothing: no second one waits. */
-#define SLOW_UNIT_US   (20 * MS_US)
-#define TASK_BYTES_MAX (MESSAGE_MAX_BYTES / 2) /* of operands in one task message */
+#define SLOW_OPERATION_US (20 * MS_US)
+#define TASK_BYTES_MAX    (MESSAGE_MAX_BYTES / 2) /* of operands in one task message */
 
 /* Operations or subtrees that make up one batch, by the measured pace. */
-static uint64_t batch_units(const struct worker_slot *slot)
+static uint64_t batch_operations(const struct worker_slot *slot)
 {
-    uint64_t units = slot->unit_us ? BATCH_TARGET_US / slot->unit_us : 1;
-    return units < 1 ? 1 : units > BATCH_OPS_MAX ? BATCH_OPS_MAX : units;
+    uint64_t operations = slot->operation_us ? BATCH_TARGET_US / slot->operation_us : 1;
+    return operations < 1 ? 1 : operations > BATCH_OPS_MAX ? BATCH_OPS_MAX : operations;
 }
 
 static bool is_pressed(const struct schedule *schedule, node_id_t id)
@@ -32,40 +32,41 @@ static bool is_pressed(const struct schedule *schedule, node_id_t id)
 static uint64_t credit(const struct schedule *schedule, node_id_t id)
 {
     const struct worker_slot *slot = &schedule->slots[id];
-    if (!slot->unit_us || slot->unit_us >= SLOW_UNIT_US || is_pressed(schedule, id))
+    if (!slot->operation_us || slot->operation_us >= SLOW_OPERATION_US || is_pressed(schedule, id))
         return 1;
-    return 2 * batch_units(slot);
+    return 2 * batch_operations(slot);
 }
 
 /* --- the choice of a worker --- */
 
-/* Adds up, per worker, the bytes of the item's operands that it made and may still hold. */
-static void weigh(const struct schedule *schedule, const struct item *item,
+/* Adds up, per worker, the bytes of the operation's operands that it made and may still hold. */
+static void weigh(const struct schedule *schedule, const struct open_op *open,
                   uint64_t bytes[NODES_MAX + 1])
 {
     struct plan_operand operands[OPERANDS_MAX];
-    size_t n = item->count ? 0 : plan_operands(&item->run->job->plan, item->op, operands);
+    size_t n = open->count ? 0 : plan_operands(&open->job_schedule->job->plan, open->op, operands);
     for (size_t i = 0; i < n; i++) {
-        struct item *used =
-            operands[i].op ? run_find(schedule, item->run->job->id, operands[i].op) : NULL;
+        struct open_op *used =
+            operands[i].op ? open_op_find(schedule, open->job_schedule->job->id, operands[i].op)
+                           : NULL;
         if (used && !used->value)
             bytes[used->node] += used->len;
     }
 }
 
-/* True when the worker may get the item, leaving aside how much it has to do. */
-static bool is_suitable(const struct schedule *schedule, node_id_t id, struct item *item)
+/* True when the worker may get the operation, leaving aside how much it has to do. */
+static bool is_suitable(const struct schedule *schedule, node_id_t id, struct open_op *open)
 {
     const struct worker_slot *slot = &schedule->slots[id];
     return schedule_is_worker(schedule, id) && !slot->alone &&
            schedule->step->now_us >= slot->rests_until_us && !deadlines_holds_back(schedule, id) &&
-           !assignment_of(item, id) && !suspicion_avoids(schedule, item, id);
+           !assignment_of(open, id) && !suspicion_avoids(schedule, open, id);
 }
 
-static bool has_room(const struct schedule *schedule, node_id_t id, const struct item *item)
+static bool has_room(const struct schedule *schedule, node_id_t id, const struct open_op *open)
 {
     const struct worker_slot *slot = &schedule->slots[id];
-    if (item->alone)
+    if (open->alone)
         return !slot->outstanding;
     return slot->outstanding < credit(schedule, id) &&
            schedule->step->now_us >= slot->reserved_until_us;
@@ -86,30 +87,30 @@ static bool is_better(const struct schedule *schedule, node_id_t id, node_id_t b
 }
 
 /* An operation that goes alone waits for an idle worker: the one with least to do becomes it. */
-static void reserve(struct schedule *schedule, struct item *item)
+static void reserve(struct schedule *schedule, struct open_op *open)
 {
     struct worker_slot *best = NULL;
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
         struct worker_slot *slot = &schedule->slots[id];
-        if (is_suitable(schedule, id, item) && (!best || slot->outstanding < best->outstanding))
+        if (is_suitable(schedule, id, open) && (!best || slot->outstanding < best->outstanding))
             best = slot;
     }
     if (best)
         best->reserved_until_us = schedule->step->now_us + RESERVED_US;
 }
 
-static node_id_t pick(struct schedule *schedule, struct item *item)
+static node_id_t pick(struct schedule *schedule, struct open_op *open)
 {
     uint64_t bytes[NODES_MAX + 1] = {0};
     node_id_t best = NODE_NONE;
-    weigh(schedule, item, bytes);
+    weigh(schedule, open, bytes);
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
-        if (is_suitable(schedule, id, item) && has_room(schedule, id, item) &&
+        if (is_suitable(schedule, id, open) && has_room(schedule, id, open) &&
             is_better(schedule, id, best, bytes))
             best = id;
     }
-    if (!best && item->alone)
-        reserve(schedule, item);
+    if (!best && open->alone)
+        reserve(schedule, open);
     return best;
 }
 
@@ -128,11 +129,11 @@ static void flush(struct schedule *schedule, node_id_t id)
         schedule_worker_lost(schedule, id, false);
 }
 
-static void add_operands(struct schedule *schedule, const struct item *item,
+static void add_operands(struct schedule *schedule, const struct open_op *open,
                          struct message *message, struct wire_task_op *task)
 {
     struct plan_operand operands[OPERANDS_MAX];
-    size_t n = plan_operands(&item->run->job->plan, item->op, operands);
+    size_t n = plan_operands(&open->job_schedule->job->plan, open->op, operands);
     task->operands.at = message_room(message, n, sizeof *task->operands.at);
     task->operands.n = n;
     for (size_t i = 0; i < n; i++) {
@@ -141,12 +142,12 @@ static void add_operands(struct schedule *schedule, const struct item *item,
         out->literal = operands[i].literal;
         if (!out->op)
             continue;
-        struct item *used = run_find(schedule, item->run->job->id, out->op);
+        struct open_op *used = open_op_find(schedule, open->job_schedule->job->id, out->op);
         if (used->value) {
             out->frame = message_add_frame(message, used->value);
         } else {
             out->len = used->len;
-            out->source = used->node == item->node ? schedule->step->config.id : used->node;
+            out->source = used->node == open->node ? schedule->step->config.id : used->node;
             if (!schedule_is_worker(schedule, used->node))
                 out->source = schedule->step->config.id;
             out->hash = message_copy(message, (struct slice){used->hash, HASH_BYTES});
@@ -154,26 +155,27 @@ static void add_operands(struct schedule *schedule, const struct item *item,
     }
 }
 
-static size_t operand_bytes(const struct schedule *schedule, const struct item *item)
+static size_t operand_bytes(const struct schedule *schedule, const struct open_op *open)
 {
     struct plan_operand operands[OPERANDS_MAX];
-    size_t n = item->count ? 0 : plan_operands(&item->run->job->plan, item->op, operands),
+    size_t n = open->count ? 0 : plan_operands(&open->job_schedule->job->plan, open->op, operands),
            bytes = 0;
     for (size_t i = 0; i < n; i++) {
-        struct item *used =
-            operands[i].op ? run_find(schedule, item->run->job->id, operands[i].op) : NULL;
+        struct open_op *used =
+            operands[i].op ? open_op_find(schedule, open->job_schedule->job->id, operands[i].op)
+                           : NULL;
         bytes += used && used->value ? used->value->len : 0;
     }
     return bytes;
 }
 
-static void add_task(struct schedule *schedule, const struct item *item)
+static void add_task(struct schedule *schedule, const struct open_op *open)
 {
-    struct worker_slot *slot = &schedule->slots[item->node];
-    size_t bytes = operand_bytes(schedule, item);
-    if (slot->batch && (slot->batch->as.task.ops.n >= batch_units(slot) ||
+    struct worker_slot *slot = &schedule->slots[open->node];
+    size_t bytes = operand_bytes(schedule, open);
+    if (slot->batch && (slot->batch->as.task.ops.n >= batch_operations(slot) ||
                         slot->batch_bytes + bytes > TASK_BYTES_MAX))
-        flush(schedule, item->node);
+        flush(schedule, open->node);
     if (!slot->batch) {
         slot->batch = message_new(MESSAGE_TASK);
         slot->batch->as.task.term = schedule->step->term;
@@ -181,35 +183,35 @@ static void add_task(struct schedule *schedule, const struct item *item)
             message_room(slot->batch, BATCH_OPS_MAX, sizeof(struct wire_task_op));
     }
     struct wire_task_op *task = &slot->batch->as.task.ops.at[slot->batch->as.task.ops.n++];
-    task->job = item->run->job->id;
-    task->op = item->op;
-    task->attempt = item->attempt;
-    task->opcode = message_text(slot->batch, item_traits(item)->name);
-    task->first = item->first;
-    task->count = item->count;
+    task->job = open->job_schedule->job->id;
+    task->op = open->op;
+    task->attempt = open->attempt;
+    task->opcode = message_text(slot->batch, open_op_traits(open)->name);
+    task->first = open->first;
+    task->count = open->count;
     slot->batch_bytes += bytes;
-    if (!item->count)
-        add_operands(schedule, item, slot->batch, task);
+    if (!open->count)
+        add_operands(schedule, open, slot->batch, task);
 }
 
 /* --- the log line: W2 R1=10*9*8*7 --- */
 
-static void log_assignment(struct schedule *schedule, const struct item *item)
+static void log_assignment(struct schedule *schedule, const struct open_op *open)
 {
     struct text line = {0};
     if (schedule->step->config.log_level < LOG_DEBUG)
         return;
-    text_add(&line, "W%u ", item->node);
-    if (item_traits(item)->conversion)
-        text_add(&line, "%s of ", item_traits(item)->name);
+    text_add(&line, "W%u ", open->node);
+    if (open_op_traits(open)->conversion)
+        text_add(&line, "%s of ", open_op_traits(open)->name);
     else
-        text_add(&line, "R%" PRIu64 "=", item->op);
-    if (item->count > OPERANDS_MAX) {
-        text_add(&line, "%" PRIu64 "*...*%" PRIu64 " (%" PRIu64 " operations)", item->first,
-                 item->first - item->count + 1, item->operations);
+        text_add(&line, "R%" PRIu64 "=", open->op);
+    if (open->count > OPERANDS_MAX) {
+        text_add(&line, "%" PRIu64 "*...*%" PRIu64 " (%" PRIu64 " operations)", open->first,
+                 open->first - open->count + 1, open->operations);
     } else {
         struct plan_operand operands[OPERANDS_MAX];
-        size_t n = plan_operands(&item->run->job->plan, item->op, operands);
+        size_t n = plan_operands(&open->job_schedule->job->plan, open->op, operands);
         for (size_t i = 0; i < n; i++)
             text_add(&line, "%s%s%" PRIu64, i ? "*" : "", operands[i].op ? "R" : "",
                      operands[i].op ? operands[i].op : operands[i].literal);
@@ -219,44 +221,44 @@ static void log_assignment(struct schedule *schedule, const struct item *item)
 
 /* --- assigning --- */
 
-static void give(struct schedule *schedule, struct item *item, node_id_t id)
+static void give(struct schedule *schedule, struct open_op *open, node_id_t id)
 {
     struct worker_slot *slot = &schedule->slots[id];
-    item->node = id;
-    schedule->reassigned += item->attempt++ > 0;
-    assignment_begin(schedule, item, id);
-    slot->alone = item->alone;
+    open->node = id;
+    schedule->reassigned += open->attempt++ > 0;
+    assignment_begin(schedule, open, id);
+    slot->alone = open->alone;
     slot->last_pick = ++schedule->picks;
-    log_assignment(schedule, item);
-    add_task(schedule, item);
+    log_assignment(schedule, open);
+    add_task(schedule, open);
 }
 
-static void assign(struct schedule *schedule, struct item *item, node_id_t id)
+static void assign(struct schedule *schedule, struct open_op *open, node_id_t id)
 {
-    struct run *run = item->run;
-    list_remove(item->count ? &run->units : &run->combine, item);
-    list_push(&run->out, item);
-    item->state = ITEM_ASSIGNED;
-    give(schedule, item, id);
+    struct job_schedule *job_schedule = open->job_schedule;
+    list_remove(open->count ? &job_schedule->subtrees : &job_schedule->combine, open);
+    list_push(&job_schedule->out, open);
+    open->state = OP_ASSIGNED;
+    give(schedule, open, id);
 }
 
 /* One operation of one job; false when none is ready, or no worker has credit. */
-static bool assign_one(struct schedule *schedule, struct run *run)
+static bool assign_one(struct schedule *schedule, struct job_schedule *job_schedule)
 {
-    if (run->failing)
+    if (job_schedule->failing)
         return false;
-    struct item *item = run_next(schedule, run);
-    node_id_t id = item ? pick(schedule, item) : NODE_NONE;
+    struct open_op *open = job_schedule_next(schedule, job_schedule);
+    node_id_t id = open ? pick(schedule, open) : NODE_NONE;
     if (!id)
         return false;
-    assign(schedule, item, id);
+    assign(schedule, open, id);
     return true;
 }
 
 static bool is_anything_ready(struct schedule *schedule)
 {
     for (size_t i = 0; i < schedule->n_active; i++)
-        if (!schedule->active[i]->failing && run_next(schedule, schedule->active[i]))
+        if (!schedule->active[i]->failing && job_schedule_next(schedule, schedule->active[i]))
             return true;
     return false;
 }
@@ -273,21 +275,21 @@ static bool is_anybody_idle(const struct schedule *schedule)
 /* Looks at deadlines, and gives copies of what takes too long to others. */
 static void watch(struct schedule *schedule)
 {
-    struct item *item;
+    struct open_op *open;
     if (!schedule->n_active || schedule->step->now_us < schedule->watch_us)
         return;
     schedule->watch_us = schedule->step->now_us + WATCH_US;
     results_watch_values(schedule);
-    while ((item = deadlines_watch(schedule,
+    while ((open = deadlines_watch(schedule,
                                    is_anybody_idle(schedule) && !is_anything_ready(schedule)))) {
-        node_id_t slow = item->node, id = pick(schedule, item);
+        node_id_t slow = open->node, id = pick(schedule, open);
         struct text name = {0};
         if (!id)
             return;
-        item_name(item, &name);
-        give(schedule, item, id);
+        open_op_name(open, &name);
+        give(schedule, open, id);
         schedule->copied++;
-        step_event(schedule->step, "overtaking", slow, item->run->job->id,
+        step_event(schedule->step, "overtaking", slow, open->job_schedule->job->id,
                    "node %u takes long over %s: node %u executes it, too", slow, name.at, id);
     }
 }

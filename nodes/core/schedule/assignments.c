@@ -1,54 +1,55 @@
 #include "nodes/core/schedule/assignments.h"
 
-void assignment_begin(struct schedule *schedule, struct item *item, node_id_t worker)
+void assignment_begin(struct schedule *schedule, struct open_op *open, node_id_t worker)
 {
     struct worker_slot *slot = &schedule->slots[worker];
-    struct assignment *hold = item->holds[0].node ? &item->holds[1] : &item->holds[0];
-    *hold = (struct assignment){.item = item,
-                                .node = worker,
-                                .attempt = item->attempt,
-                                .given_us = schedule->step->now_us,
-                                .previous = slot->last};
-    *(slot->last ? &slot->last->next : &slot->first) = hold;
-    slot->last = hold;
+    struct assignment *assignment =
+        open->assignments[0].node ? &open->assignments[1] : &open->assignments[0];
+    *assignment = (struct assignment){.open = open,
+                                      .node = worker,
+                                      .attempt = open->attempt,
+                                      .given_us = schedule->step->now_us,
+                                      .previous = slot->last};
+    *(slot->last ? &slot->last->next : &slot->first) = assignment;
+    slot->last = assignment;
     if (!slot->outstanding++)
         slot->busy_us = schedule->step->now_us;
 }
 
-void assignment_end(struct schedule *schedule, struct assignment *hold)
+void assignment_end(struct schedule *schedule, struct assignment *assignment)
 {
-    struct worker_slot *slot = &schedule->slots[hold->node];
-    *(hold->previous ? &hold->previous->next : &slot->first) = hold->next;
-    *(hold->next ? &hold->next->previous : &slot->last) = hold->previous;
+    struct worker_slot *slot = &schedule->slots[assignment->node];
+    *(assignment->previous ? &assignment->previous->next : &slot->first) = assignment->next;
+    *(assignment->next ? &assignment->next->previous : &slot->last) = assignment->previous;
     if (!--slot->outstanding)
         slot->alone = slot->overdue = slot->slow = false;
-    *hold = (struct assignment){0};
+    *assignment = (struct assignment){0};
 }
 
-void holds_end(struct schedule *schedule, struct item *item)
+void assignments_end(struct schedule *schedule, struct open_op *open)
 {
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
-        if (item->holds[i].node)
-            assignment_end(schedule, &item->holds[i]);
+        if (open->assignments[i].node)
+            assignment_end(schedule, &open->assignments[i]);
 }
 
-struct assignment *assignment_of(struct item *item, node_id_t worker)
+struct assignment *assignment_of(struct open_op *open, node_id_t worker)
 {
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
-        if (item->holds[i].node == worker)
-            return &item->holds[i];
+        if (open->assignments[i].node == worker)
+            return &open->assignments[i];
     return NULL;
 }
 
-unsigned holds_count(const struct item *item)
+unsigned assignments_count(const struct open_op *open)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
-        n += item->holds[i].node != NODE_NONE;
+        n += open->assignments[i].node != NODE_NONE;
     return n;
 }
 
-void hold_cancel(struct schedule *schedule, node_id_t worker, job_id_t job, op_id_t op)
+void assignment_cancel(struct schedule *schedule, node_id_t worker, job_id_t job, op_id_t op)
 {
     if (!schedule->links->peers[worker].channel.peer)
         return;
@@ -59,18 +60,19 @@ void hold_cancel(struct schedule *schedule, node_id_t worker, job_id_t job, op_i
     peers_send(schedule->links, worker, message);
 }
 
-void hold_take_back(struct schedule *schedule, struct assignment *hold, bool cancel)
+void assignment_take_back(struct schedule *schedule, struct assignment *assignment, bool cancel)
 {
-    struct item *item = hold->item;
+    struct open_op *open = assignment->open;
     if (cancel)
-        hold_cancel(schedule, hold->node, item->run->job->id, item->op);
-    assignment_end(schedule, hold);
-    if (holds_count(item)) {
-        item->node = item->holds[0].node ? item->holds[0].node : item->holds[1].node;
+        assignment_cancel(schedule, assignment->node, open->job_schedule->job->id, open->op);
+    assignment_end(schedule, assignment);
+    if (assignments_count(open)) {
+        open->node =
+            open->assignments[0].node ? open->assignments[0].node : open->assignments[1].node;
         return; /* its copy goes on */
     }
-    list_remove(&item->run->out, item);
-    run_make_ready(item, true);
+    list_remove(&open->job_schedule->out, open);
+    open_op_make_ready(open, true);
 }
 
 struct assignment *assignment_executing(const struct schedule *schedule, node_id_t worker)
@@ -78,10 +80,11 @@ struct assignment *assignment_executing(const struct schedule *schedule, node_id
     const struct peer *peer = &schedule->links->peers[worker];
     if (peer->heartbeat && peer->heartbeat->as.heartbeat.executing_op) {
         const struct wire_heartbeat *heartbeat = &peer->heartbeat->as.heartbeat;
-        struct item *item = run_find(schedule, heartbeat->executing_job, heartbeat->executing_op);
-        struct assignment *hold = item ? assignment_of(item, worker) : NULL;
-        if (hold)
-            return hold;
+        struct open_op *open =
+            open_op_find(schedule, heartbeat->executing_job, heartbeat->executing_op);
+        struct assignment *assignment = open ? assignment_of(open, worker) : NULL;
+        if (assignment)
+            return assignment;
     }
     return schedule->slots[worker].first;
 }

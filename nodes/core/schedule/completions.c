@@ -10,36 +10,40 @@
 
 /* --- noting --- */
 
-void completions_note(struct schedule *schedule, const struct item *item)
+void completions_note(struct schedule *schedule, const struct open_op *open)
 {
-    struct run *run = item->run;
-    if (run->n_unlogged == run->unlogged_size) {
-        run->unlogged_size = run->unlogged_size ? 2 * run->unlogged_size : 16;
-        run->unlogged = mem_grow(run->unlogged, run->unlogged_size, sizeof *run->unlogged);
+    struct job_schedule *job_schedule = open->job_schedule;
+    if (job_schedule->n_unlogged == job_schedule->unlogged_size) {
+        job_schedule->unlogged_size =
+            job_schedule->unlogged_size ? 2 * job_schedule->unlogged_size : 16;
+        job_schedule->unlogged = mem_grow(job_schedule->unlogged, job_schedule->unlogged_size,
+                                          sizeof *job_schedule->unlogged);
     }
-    run->unlogged[run->n_unlogged++] = (struct done_mark){.op = item->op,
-                                                          .opcode = item->opcode,
-                                                          .unit = item->count > 0,
-                                                          .node = item->node,
-                                                          .attempt = item->won,
-                                                          .operations = item->operations};
+    job_schedule->unlogged[job_schedule->n_unlogged++] =
+        (struct done_mark){.op = open->op,
+                           .opcode = open->opcode,
+                           .unit = open->count > 0,
+                           .node = open->node,
+                           .attempt = open->won,
+                           .operations = open->operations};
     if (!schedule->unlogged++)
         schedule->completions_us =
             schedule->step->now_us + schedule->step->config.checkpoint_interval_us;
-    schedule->unlogged_bytes += item->len;
+    schedule->unlogged_bytes += open->len;
 }
 
 /* --- writing --- */
 
-static void begin(const struct schedule *schedule, const struct run *run, struct message *entry)
+static void begin(const struct schedule *schedule, const struct job_schedule *job_schedule,
+                  struct message *entry)
 {
     struct wire_done *done = &entry->as.done;
     /* What is noted, and the job's result: few rows in a small job. */
-    size_t most = run->n_unlogged + 1;
+    size_t most = job_schedule->n_unlogged + 1;
     if (most > CHECKPOINT_OPS_MAX)
         most = CHECKPOINT_OPS_MAX;
-    done->job = run->job->id;
-    done->executed = run->executed;
+    done->job = job_schedule->job->id;
+    done->executed = job_schedule->executed;
     done->ops.at = message_room(entry, most, sizeof *done->ops.at);
     done->tallies.at =
         message_room(entry, schedule->step->config.n_nodes, sizeof *done->tallies.at);
@@ -47,7 +51,7 @@ static void begin(const struct schedule *schedule, const struct run *run, struct
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
         done->tallies.at[id - 1].node = id;
     for (size_t i = 0; i < done->tallies.n; i++)
-        job_write_executed(run->executors, &done->tallies.at[i]);
+        job_write_executed(job_schedule->executors, &done->tallies.at[i]);
 }
 
 static void propose(struct schedule *schedule, struct message *entry)
@@ -58,13 +62,13 @@ static void propose(struct schedule *schedule, struct message *entry)
 }
 
 /* The value goes to disk here first; its operation waits for the next checkpoint. */
-static void keep(struct schedule *schedule, struct item *item)
+static void keep(struct schedule *schedule, struct open_op *open)
 {
-    if (item->keeping)
+    if (open->keeping)
         return;
-    item->keeping = item->run->keeps = true;
+    open->keeping = open->job_schedule->keeps = true;
     outbox_keep(&schedule->step->out, USER_SCHEDULE,
-                (struct value_id){item->run->job->id, item->op}, NULL);
+                (struct value_id){open->job_schedule->job->id, open->op}, NULL);
 }
 
 static bool is_conversion(const struct done_mark *mark)
@@ -79,18 +83,18 @@ static void tally(struct message *entry, const struct done_mark *mark)
     line->conversions += is_conversion(mark);
 }
 
-static void write_row(struct message *entry, const struct done_mark *mark, struct item *item)
+static void write_row(struct message *entry, const struct done_mark *mark, struct open_op *open)
 {
     struct wire_done *done = &entry->as.done;
     struct done_op op = {.op = mark->op,
                          .unit = mark->unit,
                          .node = mark->node,
                          .attempt = mark->attempt};
-    if (item) {
-        op.len = item->len;
-        op.value = item->value;
-        memcpy(op.hash, item->hash, HASH_BYTES);
-        item->logged = true;
+    if (open) {
+        op.len = open->len;
+        op.value = open->value;
+        memcpy(op.hash, open->hash, HASH_BYTES);
+        open->logged = true;
     }
     job_write_done(entry, &op, &done->ops.at[done->ops.n++]);
 }
@@ -100,63 +104,65 @@ static void write_row(struct message *entry, const struct done_mark *mark, struc
 static bool is_covered(const struct schedule *schedule, const struct job *job, op_id_t op)
 {
     while ((op = plan_consumer(&job->plan, op))) {
-        const struct item *item = run_find(schedule, job->id, op);
-        if (item)
-            return item->logged;
+        const struct open_op *open = open_op_find(schedule, job->id, op);
+        if (open)
+            return open->logged;
     }
     return false;
 }
 
 /* Puts one finished operation into the entry; false when it must wait for a later one. */
-static bool put(struct schedule *schedule, const struct run *run, const struct done_mark *mark,
-                struct message *entry, size_t *bytes)
+static bool put(struct schedule *schedule, const struct job_schedule *job_schedule,
+                const struct done_mark *mark, struct message *entry, size_t *bytes)
 {
-    struct item *item = run_find(schedule, run->job->id, mark->op);
+    struct open_op *open = open_op_find(schedule, job_schedule->job->id, mark->op);
     if (is_conversion(mark))
         return false; /* the job's last entry tells of it */
-    if (!item) {
-        if (!is_covered(schedule, run->job, mark->op))
+    if (!open) {
+        if (!is_covered(schedule, job_schedule->job, mark->op))
             return false;
-        if (run->trace)
+        if (job_schedule->trace)
             write_row(entry, mark, NULL);
         tally(entry, mark);
         return true;
     }
-    if (!item->value && !item->kept) {
-        keep(schedule, item);
+    if (!open->value && !open->kept) {
+        keep(schedule, open);
         return false;
     }
-    size_t more = item->value ? item->value->len : 0;
+    size_t more = open->value ? open->value->len : 0;
     if (*bytes && *bytes + more > CHECKPOINT_ENTRY_BYTES)
         return false;
     *bytes += more;
-    write_row(entry, mark, item);
+    write_row(entry, mark, open);
     tally(entry, mark);
     return true;
 }
 
-static void remove_logged(struct run *run)
+static void remove_logged(struct job_schedule *job_schedule)
 {
     size_t left = 0;
-    for (size_t i = 0; i < run->n_unlogged; i++)
-        if (!run->unlogged[i].logged)
-            run->unlogged[left++] = run->unlogged[i];
-    run->n_unlogged = left;
+    for (size_t i = 0; i < job_schedule->n_unlogged; i++)
+        if (!job_schedule->unlogged[i].logged)
+            job_schedule->unlogged[left++] = job_schedule->unlogged[i];
+    job_schedule->n_unlogged = left;
 }
 
 /* One entry's worth; false when there is nothing that could be logged now. The latest go first:
  * what used a result must be in the log before the result counts as done without its value. */
-static bool log_some(struct schedule *schedule, struct run *run)
+static bool log_some(struct schedule *schedule, struct job_schedule *job_schedule)
 {
     struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);
     size_t bytes = 0, logged = 0;
-    begin(schedule, run, entry);
+    begin(schedule, job_schedule, entry);
     entry->as.entry_ops_done.source = schedule->step->config.id;
-    for (size_t i = run->n_unlogged; i-- > 0 && entry->as.done.ops.n < CHECKPOINT_OPS_MAX;) {
-        run->unlogged[i].logged = put(schedule, run, &run->unlogged[i], entry, &bytes);
-        logged += run->unlogged[i].logged;
+    for (size_t i = job_schedule->n_unlogged;
+         i-- > 0 && entry->as.done.ops.n < CHECKPOINT_OPS_MAX;) {
+        job_schedule->unlogged[i].logged =
+            put(schedule, job_schedule, &job_schedule->unlogged[i], entry, &bytes);
+        logged += job_schedule->unlogged[i].logged;
     }
-    remove_logged(run);
+    remove_logged(job_schedule);
     if (logged)
         propose(schedule, entry);
     else
@@ -164,25 +170,26 @@ static bool log_some(struct schedule *schedule, struct run *run)
     return logged > 0;
 }
 
-void completions_finish(struct schedule *schedule, struct run *run, struct message *entry)
+void completions_finish(struct schedule *schedule, struct job_schedule *job_schedule,
+                        struct message *entry)
 {
     size_t at = 0;
     /* Rows of the trace that the last entry has no room for; they count nothing before it does. */
-    while (run->trace && run->n_unlogged - at > CHECKPOINT_OPS_MAX - 1) {
+    while (job_schedule->trace && job_schedule->n_unlogged - at > CHECKPOINT_OPS_MAX - 1) {
         struct message *rows = message_new(MESSAGE_ENTRY_OPS_DONE);
-        begin(schedule, run, rows);
+        begin(schedule, job_schedule, rows);
         rows->as.entry_ops_done.source = schedule->step->config.id;
         for (size_t i = 0; i < CHECKPOINT_OPS_MAX - 1; i++, at++)
-            write_row(rows, &run->unlogged[at], NULL);
+            write_row(rows, &job_schedule->unlogged[at], NULL);
         propose(schedule, rows);
     }
-    begin(schedule, run, entry);
-    for (size_t i = 0; i < run->n_unlogged; i++) {
-        tally(entry, &run->unlogged[i]);
-        if (run->trace && i >= at && !is_conversion(&run->unlogged[i]))
-            write_row(entry, &run->unlogged[i], NULL);
+    begin(schedule, job_schedule, entry);
+    for (size_t i = 0; i < job_schedule->n_unlogged; i++) {
+        tally(entry, &job_schedule->unlogged[i]);
+        if (job_schedule->trace && i >= at && !is_conversion(&job_schedule->unlogged[i]))
+            write_row(entry, &job_schedule->unlogged[i], NULL);
     }
-    run->n_unlogged = 0;
+    job_schedule->n_unlogged = 0;
     entry->as.done.reassigned = schedule->reassigned;
     schedule->reassigned = 0;
 }
@@ -196,12 +203,12 @@ void completions_pump(struct schedule *schedule)
         return;
     schedule->unlogged = schedule->unlogged_bytes = 0;
     for (size_t i = 0; i < schedule->n_active; i++) {
-        struct run *run = schedule->active[i];
-        if (!run->n_unlogged || schedule_end_is_pending(schedule, run->job->id))
+        struct job_schedule *job_schedule = schedule->active[i];
+        if (!job_schedule->n_unlogged || schedule_end_is_pending(schedule, job_schedule->job->id))
             continue;
-        while (log_some(schedule, run))
+        while (log_some(schedule, job_schedule))
             continue;
-        schedule->unlogged += run->n_unlogged;
+        schedule->unlogged += job_schedule->n_unlogged;
     }
     schedule->completions_us =
         schedule->step->now_us + schedule->step->config.checkpoint_interval_us;
@@ -214,20 +221,20 @@ uint64_t completions_deadline(const struct schedule *schedule)
 
 /* --- going on --- */
 
-struct run *completions_resume(struct schedule *schedule, const struct job *job)
+struct job_schedule *completions_resume(struct schedule *schedule, const struct job *job)
 {
     struct done_op *done;
-    struct run *run = run_new(schedule, job);
+    struct job_schedule *job_schedule = job_schedule_new(schedule, job);
     for (size_t at = 0; (done = map_next(&job->live, &at, NULL));) {
-        struct item *item = run_add(schedule, run, done->op);
-        item->state = ITEM_DONE;
-        item->node = done->node;
-        item->attempt = item->won = done->attempt;
-        item->len = done->len;
-        item->value = blob_ref(done->value);
-        item->kept = item->keeping = item->logged = true;
-        memcpy(item->hash, done->hash, HASH_BYTES);
-        results_supply(schedule, item);
+        struct open_op *open = open_op_add(schedule, job_schedule, done->op);
+        open->state = OP_DONE;
+        open->node = done->node;
+        open->attempt = open->won = done->attempt;
+        open->len = done->len;
+        open->value = blob_ref(done->value);
+        open->kept = open->keeping = open->logged = true;
+        memcpy(open->hash, done->hash, HASH_BYTES);
+        results_supply(schedule, open);
     }
-    return run;
+    return job_schedule;
 }

@@ -8,7 +8,7 @@
 #include "nodes/core/schedule/assignments.h"
 
 /* An operation is finished: it will be in the next checkpoint. */
-void completions_note(struct schedule *schedule, const struct item *item);
+void completions_note(struct schedule *schedule, const struct open_op *open);
 
 /* Logs what is finished, when it is time. */
 void completions_pump(struct schedule *schedule);
@@ -18,9 +18,10 @@ uint64_t completions_deadline(const struct schedule *schedule);
 
 /* Logs what is finished of a job, all but the last part, which it puts into `entry`: a job_done
  * entry. */
-void completions_finish(struct schedule *schedule, struct run *run, struct message *entry);
+void completions_finish(struct schedule *schedule, struct job_schedule *job_schedule,
+                        struct message *entry);
 
 /* Makes the schedule of a job from what the log says is done of it. */
-struct run *completions_resume(struct schedule *schedule, const struct job *job);
+struct job_schedule *completions_resume(struct schedule *schedule, const struct job *job);
 
 #endif

@@ -18,16 +18,17 @@ static unsigned log2_of(uint64_t number)
     return log;
 }
 
-static uint64_t operand_bytes(const struct schedule *schedule, const struct item *item)
+static uint64_t operand_bytes(const struct schedule *schedule, const struct open_op *open)
 {
     struct plan_operand operands[OPERANDS_MAX];
     uint64_t bytes = 0;
-    if (item->count)
-        return item->count * (log2_of(item->first) + 1) / 8;
-    size_t n = plan_operands(&item->run->job->plan, item->op, operands);
+    if (open->count)
+        return open->count * (log2_of(open->first) + 1) / 8;
+    size_t n = plan_operands(&open->job_schedule->job->plan, open->op, operands);
     for (size_t i = 0; i < n; i++) {
-        const struct item *used =
-            operands[i].op ? run_find(schedule, item->run->job->id, operands[i].op) : NULL;
+        const struct open_op *used =
+            operands[i].op ? open_op_find(schedule, open->job_schedule->job->id, operands[i].op)
+                           : NULL;
         bytes += used ? used->len : sizeof(uint64_t);
     }
     return bytes;
@@ -51,36 +52,36 @@ static uint64_t delay_of(const struct schedule *schedule, node_id_t worker)
     return heartbeat ? heartbeat->as.heartbeat.delay_us : 0;
 }
 
-void deadlines_note(struct schedule *schedule, node_id_t worker, const struct item *item,
+void deadlines_note(struct schedule *schedule, node_id_t worker, const struct open_op *open,
                     uint64_t elapsed_us)
 {
     struct worker_slot *slot = &schedule->slots[worker];
     uint64_t delay_us = delay_of(schedule, worker),
-             cost = operator_cost(item->opcode, operand_bytes(schedule, item));
+             cost = operator_cost(open->opcode, operand_bytes(schedule, open));
     uint64_t work_us = elapsed_us > delay_us ? elapsed_us - delay_us : 0;
     if (elapsed_us > UINT64_MAX / 2000000)
         return; /* no clock of ours */
-    average(&slot->unit_us, elapsed_us);
-    average(&slot->pace[item_pace(item)], work_us * 1000 * 1024 / cost);
-    average(&schedule->pace[item_pace(item)], work_us * 1000 * 1024 / cost);
+    average(&slot->operation_us, elapsed_us);
+    average(&slot->pace[open_op_pace(open)], work_us * 1000 * 1024 / cost);
+    average(&schedule->pace[open_op_pace(open)], work_us * 1000 * 1024 / cost);
 }
 
 /* Microseconds; 0: nothing of its kind was measured yet. */
-static uint64_t expected_us(const struct schedule *schedule, const struct assignment *hold)
+static uint64_t expected_us(const struct schedule *schedule, const struct assignment *assignment)
 {
-    size_t at = item_pace(hold->item);
-    uint64_t pace = schedule->slots[hold->node].pace[at];
-    uint64_t bytes = operand_bytes(schedule, hold->item),
-             cost = operator_cost(hold->item->opcode, bytes);
+    size_t at = open_op_pace(assignment->open);
+    uint64_t pace = schedule->slots[assignment->node].pace[at];
+    uint64_t bytes = operand_bytes(schedule, assignment->open),
+             cost = operator_cost(assignment->open->opcode, bytes);
     pace = pace ? pace : schedule->pace[at];
     return pace ? cost * pace / (1000 * 1024) + bytes / TRANSFER_BYTES_PER_US + 1 : 0;
 }
 
-static uint64_t allowed_us(const struct schedule *schedule, const struct assignment *hold,
+static uint64_t allowed_us(const struct schedule *schedule, const struct assignment *assignment,
                            uint64_t factor, uint64_t least_us)
 {
-    uint64_t expected = expected_us(schedule, hold);
-    uint64_t delay_us = delay_of(schedule, hold->node) * 3 / 2;
+    uint64_t expected = expected_us(schedule, assignment);
+    uint64_t delay_us = delay_of(schedule, assignment->node) * 3 / 2;
     return delay_us + least_us + (expected ? factor * expected : DEADLINE_UNKNOWN_US);
 }
 
@@ -100,10 +101,10 @@ void deadlines_returned(struct schedule *schedule, node_id_t worker)
     slot->stray = 0;
 }
 
-void deadlines_stray(struct schedule *schedule, const struct assignment *hold)
+void deadlines_stray(struct schedule *schedule, const struct assignment *assignment)
 {
-    if (assignment_executing(schedule, hold->node) == hold)
-        schedule->slots[hold->node].stray = STRAY_BEATS;
+    if (assignment_executing(schedule, assignment->node) == assignment)
+        schedule->slots[assignment->node].stray = STRAY_BEATS;
 }
 
 void schedule_heartbeat(struct schedule *schedule, node_id_t worker)
@@ -111,8 +112,9 @@ void schedule_heartbeat(struct schedule *schedule, node_id_t worker)
     const struct wire_heartbeat *heartbeat =
         &schedule->links->peers[worker].heartbeat->as.heartbeat;
     struct worker_slot *slot = &schedule->slots[worker];
-    struct item *item = run_find(schedule, heartbeat->executing_job, heartbeat->executing_op);
-    bool stray = heartbeat->executing_op && !(item && assignment_of(item, worker));
+    struct open_op *open =
+        open_op_find(schedule, heartbeat->executing_job, heartbeat->executing_op);
+    bool stray = heartbeat->executing_op && !(open && assignment_of(open, worker));
     slot->stray = !stray ? 0 : slot->stray < STRAY_BEATS ? slot->stray + 1 : STRAY_BEATS;
 }
 
@@ -122,36 +124,38 @@ bool deadlines_holds_back(const struct schedule *schedule, node_id_t worker)
     return slot->slow || slot->overdue || slot->stray >= STRAY_BEATS || is_quiet(schedule, worker);
 }
 
-static bool is_slow(const struct schedule *schedule, const struct assignment *hold)
+static bool is_slow(const struct schedule *schedule, const struct assignment *assignment)
 {
-    uint64_t taken_us = schedule->step->now_us - schedule->slots[hold->node].busy_us;
-    return is_quiet(schedule, hold->node) ||
-           taken_us > allowed_us(schedule, hold, SLOW_FACTOR, SLOW_MIN_US);
+    uint64_t taken_us = schedule->step->now_us - schedule->slots[assignment->node].busy_us;
+    return is_quiet(schedule, assignment->node) ||
+           taken_us > allowed_us(schedule, assignment, SLOW_FACTOR, SLOW_MIN_US);
 }
 
-static void check_deadline(struct schedule *schedule, const struct assignment *hold)
+static void check_deadline(struct schedule *schedule, const struct assignment *assignment)
 {
-    struct worker_slot *slot = &schedule->slots[hold->node];
+    struct worker_slot *slot = &schedule->slots[assignment->node];
     uint64_t taken_us = schedule->step->now_us - slot->busy_us;
     struct text name = {0};
-    if (slot->overdue || taken_us <= allowed_us(schedule, hold, DEADLINE_FACTOR, DEADLINE_MIN_US))
+    if (slot->overdue ||
+        taken_us <= allowed_us(schedule, assignment, DEADLINE_FACTOR, DEADLINE_MIN_US))
         return;
     slot->overdue = true;
-    item_name(hold->item, &name);
-    step_event(schedule->step, "overdue", hold->node, hold->item->run->job->id,
-               "node %u is overdue with %s: %" PRIu64 " ms", hold->node, name.at, taken_us / MS_US);
+    open_op_name(assignment->open, &name);
+    step_event(schedule->step, "overdue", assignment->node, assignment->open->job_schedule->job->id,
+               "node %u is overdue with %s: %" PRIu64 " ms", assignment->node, name.at,
+               taken_us / MS_US);
 }
 
 /* Takes back what the worker has not begun. */
 static void recall(struct schedule *schedule, const struct assignment *executing)
 {
-    struct assignment *next, *hold = schedule->slots[executing->node].first;
+    struct assignment *next, *assignment = schedule->slots[executing->node].first;
     uint64_t n = 0;
-    for (; hold; hold = next) {
-        next = hold->next;
-        if (hold == executing)
+    for (; assignment; assignment = next) {
+        next = assignment->next;
+        if (assignment == executing)
             continue;
-        hold_take_back(schedule, hold, true);
+        assignment_take_back(schedule, assignment, true);
         n++;
     }
     if (n)
@@ -160,14 +164,14 @@ static void recall(struct schedule *schedule, const struct assignment *executing
 }
 
 /* What is suspected to kill its worker runs once at a time. */
-static bool may_be_copied(const struct item *item)
+static bool may_be_copied(const struct open_op *open)
 {
-    return holds_count(item) < HOLDERS_MAX && !item->deaths && !item->run->failing;
+    return assignments_count(open) < HOLDERS_MAX && !open->deaths && !open->job_schedule->failing;
 }
 
-struct item *deadlines_watch(struct schedule *schedule, bool idle)
+struct open_op *deadlines_watch(struct schedule *schedule, bool idle)
 {
-    struct item *wanted = NULL;
+    struct open_op *wanted = NULL;
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
         struct worker_slot *slot = &schedule->slots[id];
         const struct assignment *executing =
@@ -179,8 +183,8 @@ struct item *deadlines_watch(struct schedule *schedule, bool idle)
             continue;
         slot->slow = true;
         recall(schedule, executing);
-        if (!wanted && may_be_copied(executing->item))
-            wanted = executing->item;
+        if (!wanted && may_be_copied(executing->open))
+            wanted = executing->open;
     }
     return wanted;
 }

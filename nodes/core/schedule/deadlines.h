@@ -12,21 +12,21 @@
 
 #include "nodes/core/schedule/assignments.h"
 
-/* A worker returned a result of the item: its pace, and a new chance. */
-void deadlines_note(struct schedule *schedule, node_id_t worker, const struct item *item,
+/* A worker returned a result of the operation: its pace, and a new chance. */
+void deadlines_note(struct schedule *schedule, node_id_t worker, const struct open_op *open,
                     uint64_t elapsed_us);
 
 /* The worker returned something: it may be executing the next operation from now on. */
 void deadlines_returned(struct schedule *schedule, node_id_t worker);
 
 /* What the worker executes was cancelled: it will be busy with it for a while. */
-void deadlines_stray(struct schedule *schedule, const struct assignment *hold);
+void deadlines_stray(struct schedule *schedule, const struct assignment *assignment);
 
 /* True when the worker should get nothing new now. */
 bool deadlines_holds_back(const struct schedule *schedule, node_id_t worker);
 
 /* Takes back what waits behind an operation that takes too long. `idle`: everything ready was
- * handed out. Returns an item that should get a copy; NULL: none. */
-struct item *deadlines_watch(struct schedule *schedule, bool idle);
+ * handed out. Returns an operation that should get a copy; NULL: none. */
+struct open_op *deadlines_watch(struct schedule *schedule, bool idle);
 
 #endif

@@ -10,159 +10,161 @@
 
 #include "shared/base/mutant.h"
 
-/* Takes the item out of the list that its state keeps it in, and out of its worker's account. */
-static void unlist(struct schedule *schedule, struct item *item)
+/* Takes the operation out of the list that its state keeps it in, and out of its worker's account.
+ */
+static void unlist(struct schedule *schedule, struct open_op *open)
 {
-    struct run *run = item->run;
-    switch (item->state) {
-    case ITEM_READY:
-        list_remove(item->count ? &run->units : &run->combine, item);
+    struct job_schedule *job_schedule = open->job_schedule;
+    switch (open->state) {
+    case OP_READY:
+        list_remove(open->count ? &job_schedule->subtrees : &job_schedule->combine, open);
         break;
-    case ITEM_ASSIGNED:
-        holds_end(schedule, item);
-        list_remove(&run->out, item);
+    case OP_ASSIGNED:
+        assignments_end(schedule, open);
+        list_remove(&job_schedule->out, open);
         break;
-    case ITEM_FETCHING:
-    case ITEM_KEEPING:
-        list_remove(&run->out, item);
+    case OP_FETCHING:
+    case OP_KEEPING:
+        list_remove(&job_schedule->out, open);
         break;
-    case ITEM_PENDING:
-    case ITEM_DONE:
+    case OP_PENDING:
+    case OP_DONE:
         break;
     }
 }
 
-static struct value_id id_of(const struct item *item)
+static struct value_id id_of(const struct open_op *open)
 {
-    return (struct value_id){item->run->job->id, item->op};
+    return (struct value_id){open->job_schedule->job->id, open->op};
 }
 
-static void hand_back(struct schedule *schedule, struct item *item)
+static void hand_back(struct schedule *schedule, struct open_op *open)
 {
-    unlist(schedule, item);
-    run_make_ready(item, true);
+    unlist(schedule, open);
+    open_op_make_ready(open, true);
 }
 
-static void propose_done(struct schedule *schedule, const struct item *item)
+static void propose_done(struct schedule *schedule, const struct open_op *open)
 {
-    if (schedule_end_is_pending(schedule, item->run->job->id))
+    if (schedule_end_is_pending(schedule, open->job_schedule->job->id))
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_DONE);
     struct wire_entry_job_done *done = &entry->as.entry_job_done;
-    bool kept = !item->value || item->len > TEXT_INLINE_DIGITS;
-    completions_finish(schedule, item->run, entry);
+    bool kept = !open->value || open->len > TEXT_INLINE_DIGITS;
+    completions_finish(schedule, open->job_schedule, entry);
     if (kept) {
-        struct done_op text = {.op = item->op,
-                               .node = item->node,
-                               .attempt = item->won,
-                               .len = item->len};
-        memcpy(text.hash, item->hash, HASH_BYTES);
+        struct done_op text = {.op = open->op,
+                               .node = open->node,
+                               .attempt = open->won,
+                               .len = open->len};
+        memcpy(text.hash, open->hash, HASH_BYTES);
         job_write_done(entry, &text, &done->ops.at[done->ops.n++]);
     }
     done->source = schedule->step->config.id;
     done->time_ms = schedule->step->wall_ms;
-    done->digits = item->len;
-    done->sha256 = message_copy(entry, (struct slice){item->hash, HASH_BYTES});
-    done->converter = item->node;
-    if (item->value && item->len <= TEXT_INLINE_DIGITS)
-        done->text = message_copy(entry, (struct slice){item->value->at, item->value->len});
-    done->head = message_text(entry, item->head);
-    done->tail = message_text(entry, item->tail);
+    done->digits = open->len;
+    done->sha256 = message_copy(entry, (struct slice){open->hash, HASH_BYTES});
+    done->converter = open->node;
+    if (open->value && open->len <= TEXT_INLINE_DIGITS)
+        done->text = message_copy(entry, (struct slice){open->value->at, open->value->len});
+    done->head = message_text(entry, open->head);
+    done->tail = message_text(entry, open->tail);
     raft_log_propose(schedule->raft, entry);
 }
 
 /* The text is here: a short one goes into the log, a longer one to disk first. */
-static void finish_result(struct schedule *schedule, struct item *item)
+static void finish_result(struct schedule *schedule, struct open_op *open)
 {
-    if (item->value && item->len <= TEXT_INLINE_DIGITS) {
-        propose_done(schedule, item);
+    if (open->value && open->len <= TEXT_INLINE_DIGITS) {
+        propose_done(schedule, open);
         return;
     }
-    item->state = ITEM_KEEPING;
-    item->value_deadline_us = schedule->step->now_us + value_wait_us(item->len);
-    list_push(&item->run->out, item);
-    outbox_keep(&schedule->step->out, USER_SCHEDULE, id_of(item), item->value);
+    open->state = OP_KEEPING;
+    open->value_deadline_us = schedule->step->now_us + value_wait_us(open->len);
+    list_push(&open->job_schedule->out, open);
+    outbox_keep(&schedule->step->out, USER_SCHEDULE, id_of(open), open->value);
 }
 
 void schedule_value_kept(struct schedule *schedule, struct value_id id)
 {
-    struct item *item = run_find(schedule, id.job, id.op);
-    if (!item)
+    struct open_op *open = open_op_find(schedule, id.job, id.op);
+    if (!open)
         return;
-    item->kept = true;
-    if (item->state != ITEM_KEEPING)
+    open->kept = true;
+    if (open->state != OP_KEEPING)
         return;
-    unlist(schedule, item);
-    item->state = ITEM_DONE;
-    propose_done(schedule, item);
+    unlist(schedule, open);
+    open->state = OP_DONE;
+    propose_done(schedule, open);
 }
 
 /* The values that the operation used are of no use any more. */
-static void drop_operands(struct schedule *schedule, const struct item *item)
+static void drop_operands(struct schedule *schedule, const struct open_op *open)
 {
-    const struct job *job = item->run->job;
+    const struct job *job = open->job_schedule->job;
     struct plan_operand operands[OPERANDS_MAX];
-    if (item->count)
+    if (open->count)
         return;
-    size_t n = plan_operands(&job->plan, item->op, operands);
+    size_t n = plan_operands(&job->plan, open->op, operands);
     for (size_t i = 0; i < n; i++) {
-        struct item *used = operands[i].op ? run_find(schedule, job->id, operands[i].op) : NULL;
+        struct open_op *used =
+            operands[i].op ? open_op_find(schedule, job->id, operands[i].op) : NULL;
         if (!used)
             continue;
         if (!used->value)
             outbox_drop(&schedule->step->out, USER_SCHEDULE, id_of(used));
-        run_remove(schedule, used);
+        open_op_remove(schedule, used);
     }
 }
 
-static struct item *consumer_of(struct schedule *schedule, const struct item *item)
+static struct open_op *consumer_of(struct schedule *schedule, const struct open_op *open)
 {
-    struct run *run = item->run;
-    const struct job *job = run->job;
-    op_id_t op = plan_consumer(&job->plan, item->op);
-    struct item *consumer = run_find(schedule, job->id, op);
+    struct job_schedule *job_schedule = open->job_schedule;
+    const struct job *job = job_schedule->job;
+    op_id_t op = plan_consumer(&job->plan, open->op);
+    struct open_op *consumer = open_op_find(schedule, job->id, op);
     if (consumer)
         return consumer;
     struct plan_operand operands[OPERANDS_MAX];
     size_t n = plan_operands(&job->plan, op, operands);
-    consumer = run_add(schedule, run, op);
+    consumer = open_op_add(schedule, job_schedule, op);
     for (size_t i = 0; i < n; i++)
         consumer->missing += operands[i].op != 0;
     return consumer;
 }
 
-/* The item's value is in the coordinator's hands: it counts, once. */
-static void complete(struct schedule *schedule, struct item *item)
+/* The operation's value is in the coordinator's hands: it counts, once. */
+static void complete(struct schedule *schedule, struct open_op *open)
 {
-    struct worker_slot *slot = &schedule->slots[item->node];
-    item->state = ITEM_DONE;
-    slot->operations += item->operations;
-    slot->conversions += item_traits(item)->conversion;
-    schedule->operations += item->operations;
-    run_note_done(item->run, item);
-    completions_note(schedule, item);
-    drop_operands(schedule, item);
-    if (item->op == plan_result(&item->run->job->plan)) {
-        finish_result(schedule, item);
+    struct worker_slot *slot = &schedule->slots[open->node];
+    open->state = OP_DONE;
+    slot->operations += open->operations;
+    slot->conversions += open_op_traits(open)->conversion;
+    schedule->operations += open->operations;
+    job_schedule_note_done(open->job_schedule, open);
+    completions_note(schedule, open);
+    drop_operands(schedule, open);
+    if (open->op == plan_result(&open->job_schedule->job->plan)) {
+        finish_result(schedule, open);
         return;
     }
-    results_supply(schedule, item);
+    results_supply(schedule, open);
 }
 
-void results_supply(struct schedule *schedule, const struct item *item)
+void results_supply(struct schedule *schedule, const struct open_op *open)
 {
-    struct item *consumer = consumer_of(schedule, item);
+    struct open_op *consumer = consumer_of(schedule, open);
     if (--consumer->missing == 0)
-        run_make_ready(consumer, false);
+        open_op_make_ready(consumer, false);
 }
 
-static void begin_fetch(struct schedule *schedule, struct item *item)
+static void begin_fetch(struct schedule *schedule, struct open_op *open)
 {
-    item->state = ITEM_FETCHING;
-    item->value_deadline_us = schedule->step->now_us + value_wait_us(item->len);
-    list_push(&item->run->out, item);
-    outbox_fetch(&schedule->step->out, USER_SCHEDULE, id_of(item), item->node, item->len,
-                 item->hash, 0);
+    open->state = OP_FETCHING;
+    open->value_deadline_us = schedule->step->now_us + value_wait_us(open->len);
+    list_push(&open->job_schedule->out, open);
+    outbox_fetch(&schedule->step->out, USER_SCHEDULE, id_of(open), open->node, open->len,
+                 open->hash, 0);
 }
 
 static void copy_edge(char *at, struct slice edge)
@@ -175,10 +177,10 @@ static void copy_edge(char *at, struct slice edge)
 
 /* True when the result carries what its kind needs. */
 static bool is_usable(const struct schedule *schedule, const struct message *message,
-                      const struct item *item, const struct wire_result_op *result)
+                      const struct open_op *open, const struct wire_result_op *result)
 {
     struct blob *value = message_frame(message, result->frame);
-    bool text = item_traits(item)->conversion;
+    bool text = open_op_traits(open)->conversion;
     if (result->frame && (!value || value->len != result->len || !value->len))
         return false;
     if (!result->frame &&
@@ -188,82 +190,84 @@ static bool is_usable(const struct schedule *schedule, const struct message *mes
 }
 
 /* The first result wins. */
-static void cancel_others(struct schedule *schedule, const struct item *item, node_id_t winner)
+static void cancel_others(struct schedule *schedule, const struct open_op *open, node_id_t winner)
 {
     for (unsigned i = 0; i < HOLDERS_MAX; i++)
-        if (item->holds[i].node && item->holds[i].node != winner) {
-            deadlines_stray(schedule, &item->holds[i]);
-            hold_cancel(schedule, item->holds[i].node, item->run->job->id, item->op);
+        if (open->assignments[i].node && open->assignments[i].node != winner) {
+            deadlines_stray(schedule, &open->assignments[i]);
+            assignment_cancel(schedule, open->assignments[i].node, open->job_schedule->job->id,
+                              open->op);
         }
 }
 
 static void take_result(struct schedule *schedule, node_id_t from, const struct message *message,
-                        struct item *item, const struct wire_result_op *result)
+                        struct open_op *open, const struct wire_result_op *result)
 {
     schedule->slots[from].errors = 0;
-    if (item->state == ITEM_ASSIGNED && assignment_of(item, from))
-        deadlines_note(schedule, from, item, result->elapsed_us);
-    cancel_others(schedule, item, from);
-    unlist(schedule, item);
-    item->node = from;
-    item->won = result->attempt;
-    item->len = result->len;
-    item->value = blob_ref(message_frame(message, result->frame));
+    if (open->state == OP_ASSIGNED && assignment_of(open, from))
+        deadlines_note(schedule, from, open, result->elapsed_us);
+    cancel_others(schedule, open, from);
+    unlist(schedule, open);
+    open->node = from;
+    open->won = result->attempt;
+    open->len = result->len;
+    open->value = blob_ref(message_frame(message, result->frame));
     if (result->hash.len == HASH_BYTES)
-        memcpy(item->hash, result->hash.at, HASH_BYTES);
-    copy_edge(item->head, result->head);
-    copy_edge(item->tail, result->tail);
-    if (item->value)
-        complete(schedule, item);
+        memcpy(open->hash, result->hash.at, HASH_BYTES);
+    copy_edge(open->head, result->head);
+    copy_edge(open->tail, result->tail);
+    if (open->value)
+        complete(schedule, open);
     else
-        begin_fetch(schedule, item);
+        begin_fetch(schedule, open);
 }
 
 /* A result that nobody waits for: its value is of no use. */
-static void discard(struct schedule *schedule, node_id_t from, const struct item *item,
+static void discard(struct schedule *schedule, node_id_t from, const struct open_op *open,
                     const struct wire_result_op *result)
 {
-    if (!result->error.len && !result->frame && (!item || item->node != from))
-        hold_cancel(schedule, from, result->job, result->op);
+    if (!result->error.len && !result->frame && (!open || open->node != from))
+        assignment_cancel(schedule, from, result->job, result->op);
 }
 
-static void take_error(struct schedule *schedule, node_id_t from, struct item *item,
+static void take_error(struct schedule *schedule, node_id_t from, struct open_op *open,
                        const struct wire_result_op *result)
 {
-    struct assignment *hold =
-        item && item->state == ITEM_ASSIGNED ? assignment_of(item, from) : NULL;
-    if (!hold || hold->attempt != result->attempt)
+    struct assignment *assignment =
+        open && open->state == OP_ASSIGNED ? assignment_of(open, from) : NULL;
+    if (!assignment || assignment->attempt != result->attempt)
         return; /* it was taken back, or cancelled */
     struct slice error = result->error;
     if (!error.len)
         error = slice_of("its result lacks a value");
-    suspicion_error(schedule, from, item, error, result->again && result->error.len);
-    hold_take_back(schedule, hold, false);
+    suspicion_error(schedule, from, open, error, result->again && result->error.len);
+    assignment_take_back(schedule, assignment, false);
 }
 
 static void accept_result(struct schedule *schedule, node_id_t from, const struct message *message,
                           const struct wire_result_op *result)
 {
-    struct run *run = run_of(schedule, result->job);
-    if (!run)
+    struct job_schedule *job_schedule = job_schedule_of(schedule, result->job);
+    if (!job_schedule)
         return;
-    run_note_executed(run, from, schedule->links->peers[from].incarnation, result->executed);
-    struct item *item = run_find(schedule, result->job, result->op);
+    job_schedule_note_executed(job_schedule, from, schedule->links->peers[from].incarnation,
+                               result->executed);
+    struct open_op *open = open_op_find(schedule, result->job, result->op);
     deadlines_returned(schedule, from);
-    bool open = item && (item->state == ITEM_ASSIGNED || item->state == ITEM_READY);
-    if (open && !result->error.len && !is_usable(schedule, message, item, result)) {
+    bool is_open = open && (open->state == OP_ASSIGNED || open->state == OP_READY);
+    if (is_open && !result->error.len && !is_usable(schedule, message, open, result)) {
         step_reject(schedule->step, from, "its result lacks a value");
-        take_error(schedule, from, item, result);
+        take_error(schedule, from, open, result);
     } else if (result->error.len) {
-        take_error(schedule, from, item, result);
-    } else if (open) {
+        take_error(schedule, from, open, result);
+    } else if (is_open) {
         /* Only an open operation takes a result, whoever returns it and however late. */
-        take_result(schedule, from, message, item, result);
+        take_result(schedule, from, message, open, result);
     } else {
-        if (MUTANT(late_result_counts) && item && item->state == ITEM_DONE &&
-            !item_traits(item)->conversion)
-            completions_note(schedule, item);
-        discard(schedule, from, item, result);
+        if (MUTANT(late_result_counts) && open && open->state == OP_DONE &&
+            !open_op_traits(open)->conversion)
+            completions_note(schedule, open);
+        discard(schedule, from, open, result);
     }
 }
 
@@ -277,38 +281,38 @@ void schedule_results(struct schedule *schedule, node_id_t from, const struct me
 
 void schedule_value_ready(struct schedule *schedule, struct value_id id)
 {
-    struct item *item = run_find(schedule, id.job, id.op);
-    if (!item || item->state != ITEM_FETCHING)
+    struct open_op *open = open_op_find(schedule, id.job, id.op);
+    if (!open || open->state != OP_FETCHING)
         return;
-    unlist(schedule, item);
-    complete(schedule, item);
+    unlist(schedule, open);
+    complete(schedule, open);
 }
 
 void schedule_value_failed(struct schedule *schedule, struct value_id id)
 {
-    struct item *item = run_find(schedule, id.job, id.op);
-    if (!item)
+    struct open_op *open = open_op_find(schedule, id.job, id.op);
+    if (!open)
         return;
-    if (item->state == ITEM_FETCHING || item->state == ITEM_KEEPING)
-        hand_back(schedule, item);
-    else if (!item->kept)
-        item->keeping = false; /* the next checkpoint asks again */
+    if (open->state == OP_FETCHING || open->state == OP_KEEPING)
+        hand_back(schedule, open);
+    else if (!open->kept)
+        open->keeping = false; /* the next checkpoint asks again */
 }
 
 void results_watch_values(struct schedule *schedule)
 {
     for (size_t i = 0; i < schedule->n_active; i++) {
-        for (struct item *next, *item = schedule->active[i]->out.first; item; item = next) {
-            next = item->next;
-            bool waits = item->state == ITEM_FETCHING || item->state == ITEM_KEEPING;
-            if (!waits || schedule->step->now_us < item->value_deadline_us)
+        for (struct open_op *next, *open = schedule->active[i]->out.first; open; open = next) {
+            next = open->next;
+            bool waits = open->state == OP_FETCHING || open->state == OP_KEEPING;
+            if (!waits || schedule->step->now_us < open->value_deadline_us)
                 continue;
-            if (item->state == ITEM_FETCHING) {
-                outbox_drop(&schedule->step->out, USER_SCHEDULE, id_of(item));
-                hand_back(schedule, item);
+            if (open->state == OP_FETCHING) {
+                outbox_drop(&schedule->step->out, USER_SCHEDULE, id_of(open));
+                hand_back(schedule, open);
             } else {
-                item->value_deadline_us = schedule->step->now_us + value_wait_us(item->len);
-                outbox_keep(&schedule->step->out, USER_SCHEDULE, id_of(item), item->value);
+                open->value_deadline_us = schedule->step->now_us + value_wait_us(open->len);
+                outbox_keep(&schedule->step->out, USER_SCHEDULE, id_of(open), open->value);
             }
         }
     }

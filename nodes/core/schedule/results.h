@@ -5,8 +5,8 @@
 
 #include "nodes/core/schedule/assignments.h"
 
-/* An item's value is there: its consumer has one operand more. */
-void results_supply(struct schedule *schedule, const struct item *item);
+/* An operation's value is there: its consumer has one operand more. */
+void results_supply(struct schedule *schedule, const struct open_op *open);
 
 /* What has waited for a value beyond its deadline asks again. */
 void results_watch_values(struct schedule *schedule);

@@ -8,7 +8,7 @@
 #include "nodes/core/schedule/deadlines.h"
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/link/link.h"
-#include "nodes/core/schedule/run.h"
+#include "nodes/core/schedule/job_schedule.h"
 #include "nodes/core/schedule/suspicion.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
@@ -82,7 +82,7 @@ void schedule_start(struct schedule *schedule)
 void schedule_stop(struct schedule *schedule)
 {
     for (size_t i = 0; i < schedule->n_active; i++)
-        run_destroy(schedule, &schedule->active[i]);
+        job_schedule_destroy(schedule, &schedule->active[i]);
     schedule->n_active = 0;
     outbox_drop(&schedule->step->out, USER_SCHEDULE, (struct value_id){0});
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
@@ -135,24 +135,24 @@ static void release_at_workers(struct schedule *schedule, job_id_t job)
 {
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
         if (step_is_peer(schedule->step, id))
-            hold_cancel(schedule, id, job, 0);
+            assignment_cancel(schedule, id, job, 0);
     }
 }
 
 void schedule_job_finished(struct schedule *schedule, const struct job *job)
 {
-    struct run *run = run_of(schedule, job->id);
-    if (!run)
+    struct job_schedule *job_schedule = job_schedule_of(schedule, job->id);
+    if (!job_schedule)
         return;
-    for (const struct item *item = run->out.first; item; item = item->next)
+    for (const struct open_op *open = job_schedule->out.first; open; open = open->next)
         for (unsigned i = 0; i < HOLDERS_MAX; i++)
-            if (item->holds[i].node)
-                deadlines_stray(schedule, &item->holds[i]);
+            if (open->assignments[i].node)
+                deadlines_stray(schedule, &open->assignments[i]);
     size_t at = 0;
-    while (schedule->active[at] != run)
+    while (schedule->active[at] != job_schedule)
         at++;
     schedule->active[at] = schedule->active[--schedule->n_active];
-    run_destroy(schedule, &run);
+    job_schedule_destroy(schedule, &job_schedule);
     release_at_workers(schedule, job->id);
     outbox_drop(&schedule->step->out, USER_SCHEDULE, (struct value_id){job->id, 0});
     announce(schedule, job);
@@ -166,15 +166,15 @@ static uint64_t lose_values(struct schedule *schedule, node_id_t worker)
 {
     uint64_t lost = 0;
     for (size_t i = 0; i < schedule->n_active; i++) {
-        struct item_list *out = &schedule->active[i]->out;
-        for (struct item *next, *item = out->first; item; item = next) {
-            next = item->next;
-            if (item->node != worker || item->state != ITEM_FETCHING)
+        struct open_op_list *out = &schedule->active[i]->out;
+        for (struct open_op *next, *open = out->first; open; open = next) {
+            next = open->next;
+            if (open->node != worker || open->state != OP_FETCHING)
                 continue;
             outbox_drop(&schedule->step->out, USER_SCHEDULE,
-                        (struct value_id){item->run->job->id, item->op});
-            list_remove(out, item);
-            run_make_ready(item, true);
+                        (struct value_id){open->job_schedule->job->id, open->op});
+            list_remove(out, open);
+            open_op_make_ready(open, true);
             lost++;
         }
     }
@@ -188,9 +188,9 @@ void schedule_worker_lost(struct schedule *schedule, node_id_t worker, bool died
     if (died)
         suspicion_blame(schedule, worker);
     for (; slot->last; lost++)
-        hold_take_back(schedule, slot->last, true);
+        assignment_take_back(schedule, slot->last, true);
     lost += lose_values(schedule, worker);
-    slot->unit_us = 0;
+    slot->operation_us = 0;
     memset(slot->pace, 0, sizeof slot->pace);
     message_drop(&slot->batch);
     slot->batch_bytes = 0;
@@ -216,8 +216,8 @@ void schedule_worker_lives(struct schedule *schedule, node_id_t worker, bool aga
 void schedule_clear(struct schedule *schedule)
 {
     schedule_stop(schedule);
-    map_clear(&schedule->items);
-    map_clear(&schedule->runs);
+    map_clear(&schedule->open_ops);
+    map_clear(&schedule->job_schedules);
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
         message_drop(&schedule->slots[id].batch);
 }
@@ -241,7 +241,7 @@ uint64_t schedule_deadline(const struct schedule *schedule)
     return at;
 }
 
-unsigned schedule_unit_level(const struct schedule *schedule, const struct plan *plan)
+unsigned schedule_subtree_level(const struct schedule *schedule, const struct plan *plan)
 {
-    return plan_unit_level(plan, schedule_count_workers(schedule));
+    return plan_subtree_level(plan, schedule_count_workers(schedule));
 }

@@ -1,13 +1,13 @@
 /* schedule.h - the coordinator's work: splits jobs into operations, assigns them to workers, takes
  * results in, and hands out again what a lost worker had. It computes nothing.
  *
- *   item: pending (operands missing) --> ready --> assigned --> [fetching its value] --> done
+ *   operation: pending (operands missing) --> ready --> assigned --> [fetching its value] --> done
  *                                          ^__________|______________|                    |
  *                                          worker lost, or taken back                     v
  *                                                                                 gone (consumed)
  *
- * Only open operations exist: an item is made when its subtree is cut or its first operand is done,
- * and goes when its consumer is done. */
+ * Only open operations exist: an operation is made when its subtree is cut or its first operand is
+ * done, and goes when its consumer is done. */
 #ifndef CONCLAVE_CORE_SCHEDULE_H
 #define CONCLAVE_CORE_SCHEDULE_H
 
@@ -15,10 +15,10 @@
 #include "nodes/core/state/state.h"
 #include "shared/base/text.h"
 
-/* How long what takes: a moving average of nanoseconds per 1024 units of cost (deadlines.c), of
- * each operator and, in the last place, of subtrees over leaves; 0: unknown. */
-#define PACE_OF_UNITS ((size_t)OPCODES)
-#define PACES         (OPCODES + 1)
+/* How long what takes: a moving average of nanoseconds per 1024 operations of cost (deadlines.c),
+ * of each operator and, in the last place, of subtrees over leaves; 0: unknown. */
+#define PACE_OF_SUBTREES ((size_t)OPCODES)
+#define PACES            (OPCODES + 1)
 
 struct assignment;
 
@@ -35,7 +35,8 @@ struct worker_slot {
     unsigned errors;        /* results in a row that were errors */
     uint64_t rests_until_us, reserved_until_us;
     uint64_t pace[PACES];
-    uint64_t unit_us;    /* moving average of the time an operation or subtree takes; 0: unknown */
+    uint64_t
+        operation_us;    /* moving average of the time an operation or subtree takes; 0: unknown */
     uint64_t last_pick;  /* when it was last chosen, in picks */
     uint64_t operations; /* accepted from it in this term */
     uint64_t conversions;
@@ -43,7 +44,7 @@ struct worker_slot {
     size_t batch_bytes;
 };
 
-struct run;
+struct job_schedule;
 
 /* Zero-initialize, then set the first four. */
 struct schedule {
@@ -52,19 +53,19 @@ struct schedule {
     struct raft *raft;
     struct state *state;
     struct worker_slot slots[NODES_MAX + 1];
-    struct map items;                    /* (job, op) -> struct item: open operations */
-    struct map runs;                     /* job -> struct run: what active[] holds */
-    uint64_t picks;                      /* counts choices of a worker */
-    uint64_t operations;                 /* accepted in this term */
-    uint64_t reassigned;                 /* handed out again, beyond what the log tells */
-    uint64_t copied;                     /* to overtake somebody, in this term */
-    uint64_t pace[PACES];                /* of all workers */
-    uint64_t watch_us;                   /* when deadlines are looked at next */
-    struct run *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled; owned */
-    size_t n_active, turn;               /* whose turn it is to have an operation assigned */
-    uint64_t completions_us;             /* when finished operations are logged next */
-    uint64_t unlogged, unlogged_bytes;   /* operations finished since, and their values' bytes */
-    job_id_t cursor;                     /* jobs up to here were taken up, or are finished */
+    struct map open_ops;      /* (job, op) -> struct operation: open operations */
+    struct map job_schedules; /* job -> struct job_schedule: what active[] holds */
+    uint64_t picks;           /* counts choices of a worker */
+    uint64_t operations;      /* accepted in this term */
+    uint64_t reassigned;      /* handed out again, beyond what the log tells */
+    uint64_t copied;          /* to overtake somebody, in this term */
+    uint64_t pace[PACES];     /* of all workers */
+    uint64_t watch_us;        /* when deadlines are looked at next */
+    struct job_schedule *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled; owned */
+    size_t n_active, turn;             /* whose turn it is to have an operation assigned */
+    uint64_t completions_us;           /* when finished operations are logged next */
+    uint64_t unlogged, unlogged_bytes; /* operations finished since, and their values' bytes */
+    job_id_t cursor;                   /* jobs up to here were taken up, or are finished */
 };
 
 /* This node begins or stops to coordinate. */
@@ -127,7 +128,7 @@ void schedule_pump(struct schedule *schedule);
 uint64_t schedule_deadline(const struct schedule *schedule);
 
 /* The level of the plan whose subtrees are handed out whole, for a job that is being submitted. */
-unsigned schedule_unit_level(const struct schedule *schedule, const struct plan *plan);
+unsigned schedule_subtree_level(const struct schedule *schedule, const struct plan *plan);
 
 /* Its part of a snapshot: the jobs in work, and who has what of them. */
 extern const struct participant schedule_participant;

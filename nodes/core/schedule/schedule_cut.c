@@ -11,18 +11,18 @@ static void add_jobs(const struct schedule *schedule, const struct cut_writer *w
     struct wire_cut_jobs *jobs = &part->as.cut_jobs;
     jobs->rows.at = message_room(part, ACTIVE_JOBS_MAX, sizeof *jobs->rows.at);
     for (size_t i = 0; i < schedule->n_active; i++) {
-        const struct run *run = schedule->active[i];
-        const struct job *job = run->job;
+        const struct job_schedule *job_schedule = schedule->active[i];
+        const struct job *job = job_schedule->job;
         struct wire_cut_job *row = &jobs->rows.at[jobs->rows.n++];
         struct text spec = {0};
         plan_spec(&job->plan, &spec);
         *row = (struct wire_cut_job){.job = job->id,
                                      .spec = message_text(part, spec.at),
                                      .total = job->plan.total,
-                                     .done = run->done};
-        for (const struct item *item = run->out.first; item; item = item->next) {
-            row->assigned += item->state == ITEM_ASSIGNED ? item->operations : 0;
-            row->returned += item->state == ITEM_FETCHING ? item->operations : 0;
+                                     .done = job_schedule->done};
+        for (const struct open_op *open = job_schedule->out.first; open; open = open->next) {
+            row->assigned += open->state == OP_ASSIGNED ? open->operations : 0;
+            row->returned += open->state == OP_FETCHING ? open->operations : 0;
         }
         row->pending = row->total - row->done - row->assigned - row->returned;
     }
@@ -32,15 +32,15 @@ static void add_jobs(const struct schedule *schedule, const struct cut_writer *w
 static void add_assigned(const struct schedule *schedule, struct cut_ops *ops)
 {
     for (size_t i = 0; i < schedule->n_active; i++) {
-        const struct run *run = schedule->active[i];
-        for (struct item *item = run->out.first; item; item = item->next)
-            for (size_t at = 0; at < HOLDERS_MAX && item->state == ITEM_ASSIGNED; at++)
-                if (item->holds[at].node)
-                    cut_add_op(ops, (struct wire_cut_op){.job = run->job->id,
-                                                         .op = item->op,
-                                                         .attempt = item->holds[at].attempt,
-                                                         .node = item->holds[at].node,
-                                                         .operations = item->operations});
+        const struct job_schedule *job_schedule = schedule->active[i];
+        for (struct open_op *open = job_schedule->out.first; open; open = open->next)
+            for (size_t at = 0; at < HOLDERS_MAX && open->state == OP_ASSIGNED; at++)
+                if (open->assignments[at].node)
+                    cut_add_op(ops, (struct wire_cut_op){.job = job_schedule->job->id,
+                                                         .op = open->op,
+                                                         .attempt = open->assignments[at].attempt,
+                                                         .node = open->assignments[at].node,
+                                                         .operations = open->operations});
     }
 }
 

@@ -6,37 +6,38 @@
 
 struct job_status schedule_status(const struct schedule *schedule, const struct job *job)
 {
-    const struct run *run = run_of(schedule, job->id);
-    if (run)
-        return (struct job_status){"running", run->done, run->executed, run->trace};
+    const struct job_schedule *job_schedule = job_schedule_of(schedule, job->id);
+    if (job_schedule)
+        return (struct job_status){"running", job_schedule->done, job_schedule->executed,
+                                   job_schedule->trace};
     return (struct job_status){job_state_name(job->state), job->done, job->executed, job->trace};
 }
 
 bool schedule_keeps(const struct schedule *schedule, job_id_t job)
 {
-    const struct run *run = run_of(schedule, job);
-    return run && run->keeps;
+    const struct job_schedule *job_schedule = job_schedule_of(schedule, job);
+    return job_schedule && job_schedule->keeps;
 }
 
 void schedule_explain(const struct schedule *schedule, const struct job *job, struct text *out)
 {
-    const struct run *run = run_of(schedule, job->id);
-    if (!run) {
+    const struct job_schedule *job_schedule = job_schedule_of(schedule, job->id);
+    if (!job_schedule) {
         text_add(out, "it waits: %d jobs are running, the most at once\n", ACTIVE_JOBS_MAX);
         return;
     }
-    uint64_t uncut = job->plan.nodes[run->level] - run->next_cut;
+    uint64_t uncut = job->plan.nodes[job_schedule->level] - job_schedule->next_cut;
     text_add(out, "subtrees over leaves: %" PRIu64 " not yet cut, %" PRIu64 " ready\n", uncut,
-             run->units.n);
-    text_add(out, "combining operations ready: %" PRIu64 "\n", run->combine.n);
+             job_schedule->subtrees.n);
+    text_add(out, "combining operations ready: %" PRIu64 "\n", job_schedule->combine.n);
     if (!schedule_count_workers(schedule))
         text_add(out, "it waits: no worker is alive\n");
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
         uint64_t assigned = 0, fetching = 0;
-        for (const struct item *item = run->out.first; item; item = item->next) {
+        for (const struct open_op *open = job_schedule->out.first; open; open = open->next) {
             for (unsigned at = 0; at < HOLDERS_MAX; at++)
-                assigned += item->holds[at].node == id;
-            fetching += item->node == id && item->state == ITEM_FETCHING;
+                assigned += open->assignments[at].node == id;
+            fetching += open->node == id && open->state == OP_FETCHING;
         }
         if (assigned || fetching)
             text_add(out, "node %u: %" PRIu64 " assigned, %" PRIu64 " values on their way back\n",

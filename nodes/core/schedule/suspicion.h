@@ -17,10 +17,11 @@ void suspicion_absolve(struct schedule *schedule, node_id_t worker);
 
 /* The worker returned an error. It rests, longer with each one in a row; ERRORS_MAX workers that
  * refuse the same operation for good fail its job. */
-void suspicion_error(struct schedule *schedule, node_id_t worker, struct item *item,
+void suspicion_error(struct schedule *schedule, node_id_t worker, struct open_op *open,
                      struct slice error, bool again);
 
 /* True when the operation should rather go to others: the worker refused it. */
-bool suspicion_avoids(const struct schedule *schedule, const struct item *item, node_id_t worker);
+bool suspicion_avoids(const struct schedule *schedule, const struct open_op *open,
+                      node_id_t worker);
 
 #endif

@@ -107,7 +107,7 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
             .key = message_copy(entry, submit->key),
             .kind = message_copy(entry, submit->kind),
             .spec = message_copy(entry, submit->spec),
-            .level = schedule_unit_level(service->schedule, &plan),
+            .level = schedule_subtree_level(service->schedule, &plan),
             .time_ms = service->step->wall_ms,
         };
         index = raft_log_propose(service->raft, entry);

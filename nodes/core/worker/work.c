@@ -42,7 +42,7 @@ bool work_read(const struct worker *worker, const struct message *message,
     const struct operator_traits *traits = operator_traits(work->op.opcode);
     if (task->count)
         return traits->over_leaves && !task->operands.n && task->first >= task->count &&
-               task->count <= UNIT_LEAVES_MAX;
+               task->count <= SUBTREE_LEAVES_MAX;
     if (!task->operands.n || task->operands.n > traits->operands_max)
         return false;
     for (size_t i = 0; i < task->operands.n; i++) {

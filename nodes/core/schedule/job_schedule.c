@@ -1,0 +1,197 @@
+#include "nodes/core/schedule/job_schedule.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/core/schedule/assignments.h"
+
+void list_push(struct open_op_list *list, struct open_op *open)
+{
+    open->previous = list->last;
+    open->next = NULL;
+    *(list->last ? &list->last->next : &list->first) = open;
+    list->last = open;
+    list->n++;
+}
+
+static void push_front(struct open_op_list *list, struct open_op *open)
+{
+    open->previous = NULL;
+    open->next = list->first;
+    *(list->first ? &list->first->previous : &list->last) = open;
+    list->first = open;
+    list->n++;
+}
+
+void list_remove(struct open_op_list *list, struct open_op *open)
+{
+    *(open->previous ? &open->previous->next : &list->first) = open->next;
+    *(open->next ? &open->next->previous : &list->last) = open->previous;
+    open->next = open->previous = NULL;
+    list->n--;
+}
+
+static struct map_key open_op_key(job_id_t job, op_id_t op)
+{
+    return (struct map_key){job, op};
+}
+
+struct job_schedule *job_schedule_new(struct schedule *schedule, const struct job *job)
+{
+    struct job_schedule *job_schedule = mem_new(1, sizeof *job_schedule);
+    job_schedule->job = job;
+    job_schedule->level = job->level;
+    job_schedule->done = job->done;
+    job_schedule->executed = job->executed;
+    if (job->executors)
+        memcpy(job_schedule->executors, job->executors, sizeof job_schedule->executors);
+    if (job->plan.total <= TRACE_OPS_MAX)
+        job_schedule->trace = mem_new(job->plan.total, sizeof *job_schedule->trace);
+    if (job->trace)
+        memcpy(job_schedule->trace, job->trace, job->plan.total * sizeof *job_schedule->trace);
+    map_put(&schedule->job_schedules, open_op_key(job->id, 0), job_schedule);
+    return job_schedule;
+}
+
+struct job_schedule *job_schedule_of(const struct schedule *schedule, job_id_t job)
+{
+    return map_get(&schedule->job_schedules, open_op_key(job, 0));
+}
+
+void job_schedule_note_executed(struct job_schedule *job_schedule, node_id_t node,
+                                incarnation_t incarnation, uint64_t executed)
+{
+    struct job_executor *it = &job_schedule->executors[node];
+    if (it->incarnation != incarnation)
+        *it = (struct job_executor){.incarnation = incarnation};
+    if (executed <= it->executed)
+        return;
+    job_schedule->executed += executed - it->executed;
+    it->executed = executed;
+}
+
+void job_schedule_note_done(struct job_schedule *job_schedule, const struct open_op *open)
+{
+    job_schedule->done += open->operations;
+    if (job_schedule->trace && !open_op_traits(open)->conversion)
+        job_mark_trace(job_schedule->job, job_schedule->trace, open->op, open->count > 0,
+                       (struct trace_mark){(uint16_t)open->node, (uint16_t)open->won});
+}
+
+struct open_op *open_op_find(const struct schedule *schedule, job_id_t job, op_id_t op)
+{
+    return map_get(&schedule->open_ops, open_op_key(job, op));
+}
+
+struct open_op *open_op_add(struct schedule *schedule, struct job_schedule *job_schedule,
+                            op_id_t op)
+{
+    struct open_op *open = mem_new(1, sizeof *open);
+    open->job_schedule = job_schedule;
+    open->op = op;
+    open->opcode = plan_opcode(&job_schedule->job->plan, op);
+    open->operations = !open_op_traits(open)->conversion;
+    open->older = job_schedule->newest;
+    if (job_schedule->newest)
+        job_schedule->newest->newer = open;
+    job_schedule->newest = open;
+    job_schedule->n_open_ops++;
+    map_put(&schedule->open_ops, open_op_key(job_schedule->job->id, op), open);
+    return open;
+}
+
+void open_op_remove(struct schedule *schedule, struct open_op *open)
+{
+    struct job_schedule *job_schedule = open->job_schedule;
+    map_remove(&schedule->open_ops, open_op_key(open->job_schedule->job->id, open->op));
+    *(open->newer ? &open->newer->older : &job_schedule->newest) = open->older;
+    if (open->older)
+        open->older->newer = open->newer;
+    job_schedule->n_open_ops--;
+    blob_drop(&open->value);
+    free(open);
+}
+
+void job_schedule_destroy(struct schedule *schedule, struct job_schedule **job_schedule)
+{
+    struct job_schedule *it = *job_schedule;
+    *job_schedule = NULL;
+    while (it->newest) {
+        assignments_end(schedule, it->newest);
+        open_op_remove(schedule, it->newest);
+    }
+    map_remove(&schedule->job_schedules, open_op_key(it->job->id, 0));
+    free(it->unlogged);
+    free(it->trace);
+    free(it);
+}
+
+void open_op_make_ready(struct open_op *open, bool again)
+{
+    struct job_schedule *job_schedule = open->job_schedule;
+    struct open_op_list *list = open->count ? &job_schedule->subtrees : &job_schedule->combine;
+    open->state = OP_READY;
+    if (again)
+        push_front(list, open);
+    else
+        list_push(list, open);
+}
+
+/* True when the log says that the operation is done: it, or what used its result. */
+static bool is_covered(const struct job *job, op_id_t op)
+{
+    for (; job->live.count && op; op = plan_consumer(&job->plan, op))
+        if (map_get(&job->live, (struct map_key){op, 0}))
+            return true;
+    return false;
+}
+
+/* Cuts the next subtree off the plan; NULL when all are cut. */
+static struct open_op *cut(struct schedule *schedule, struct job_schedule *job_schedule)
+{
+    const struct job *job = job_schedule->job;
+    while (job_schedule->next_cut < job->plan.nodes[job_schedule->level]) {
+        struct plan_node node = {job_schedule->level, job_schedule->next_cut++};
+        op_id_t op = plan_op_at(&job->plan, node);
+        if (!op)
+            continue; /* a promoted leaf: an operand, no operation */
+        if (is_covered(job, op))
+            continue; /* done under an earlier coordinator */
+        struct open_op *open = open_op_add(schedule, job_schedule, op);
+        plan_leaves(&job->plan, node, &open->first, &open->count);
+        open->operations = plan_subtree_ops(open->count);
+        open_op_make_ready(open, false);
+        return open;
+    }
+    return NULL;
+}
+
+struct open_op *job_schedule_next(struct schedule *schedule, struct job_schedule *job_schedule)
+{
+    if (job_schedule->combine.first)
+        return job_schedule->combine.first;
+    if (job_schedule->subtrees.first)
+        return job_schedule->subtrees.first;
+    return cut(schedule, job_schedule);
+}
+
+/* --- an operation --- */
+
+size_t open_op_pace(const struct open_op *open)
+{
+    return open->count ? PACE_OF_SUBTREES : (size_t)open->opcode;
+}
+
+const struct operator_traits *open_op_traits(const struct open_op *open)
+{
+    return operator_traits(open->opcode);
+}
+
+void open_op_name(const struct open_op *open, struct text *out)
+{
+    if (open_op_traits(open)->label)
+        text_add(out, "%s", open_op_traits(open)->label);
+    else
+        text_add(out, "R%" PRIu64, open->op);
+}
