@@ -87,11 +87,6 @@ bool slice_same(struct slice a, struct slice b)
     return a.len == b.len && (!a.len || !memcmp(a.at, b.at, a.len));
 }
 
-bool slice_equals(struct slice slice, const char *text)
-{
-    return slice_same(slice, slice_of(text));
-}
-
 int parse_u64(struct slice text, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
