@@ -37,9 +37,13 @@ void oracle_wiped(struct world *world, node_id_t id);
  * that its node's state names. */
 void oracle_end(struct world *world);
 
-/* True when the rule of R22 can bear that this node, which is down, loses its disk. */
 /* True when the committed log admits another disk of the node. */
 bool oracle_is_replaced(const struct world *world, node_id_t id, incarnation_t birth);
+
+/* True when the rule of R22 can bear that this node, which is down, loses its disk. */
 bool oracle_may_wipe(const struct world *world, node_id_t id);
+
+/* What a coordinator must notice within so many election timeouts it has noticed by then. */
+uint64_t oracle_late_us(const struct world *world, uint64_t timeouts);
 
 #endif

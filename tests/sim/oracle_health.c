@@ -10,42 +10,61 @@
 
 /* Beyond the core's own time: clocks run wrong by 5 %, and ticks, heartbeats and pauses come in
  * between. */
-static uint64_t late_us(const struct node *node, uint64_t timeouts)
+uint64_t oracle_late_us(const struct world *world, uint64_t timeouts)
 {
-    return (timeouts * 11 / 10 + 2) * node->step.config.election_timeout_us + SECOND_US / 2;
+    uint64_t timeout_us = world->options.election_timeout_us;
+    timeout_us = timeout_us ? timeout_us : ELECTION_TIMEOUT_DEFAULT_US;
+    return (timeouts * 11 / 10 + 2) * timeout_us + SECOND_US / 2;
 }
 
-/* Changes with whatever any voter acknowledges or takes in, and while the log waits for its turn on
- * the coordinator's own disk, with whatever that finishes: a disk of this world that is slow groups
- * no transactions, so a ledger's may stand in front of it for seconds. */
-static uint64_t progress_of(const struct world *world, const struct node *node)
+/* Changes with whatever the voter acknowledges or takes in. The coordinator itself moves while the
+ * log waits for its turn on its own disk, with whatever that finishes: a disk of this world that is
+ * slow groups no transactions, so a ledger's may stand in front of it for seconds. */
+static uint64_t progress_of(const struct world *world, const struct node *node, node_id_t voter)
 {
-    uint64_t hash = random_fold(node->raft.log.commit, node->raft.log.durable);
-    if (node->raft.log.durable < node->raft.log.last)
-        hash = random_fold(hash, world->nodes[node->step.config.id].disk_moved_us);
-    for (node_id_t id = 1; id <= world_voters(world); id++) {
-        const struct node *peer = world->nodes[id].core;
-        hash = random_fold(hash, node->raft.replicas[id].match);
-        hash = random_fold(hash, node->raft.replicas[id].acked_parts);
-        hash = random_fold(hash, peer ? peer->raft.follower.fetched : 0);
-    }
-    return hash;
+    const struct node *peer = world->nodes[voter].core;
+    const struct replica *replica = &node->raft.replicas[voter];
+    if (voter == node->step.config.id)
+        return random_fold(node->raft.log.durable, world->nodes[voter].disk_moved_us);
+    uint64_t hash = random_fold(replica->match, replica->acked_parts);
+    return random_fold(random_fold(hash, replica->fetched), peer ? peer->raft.follower.fetched : 0);
 }
 
+/* Nothing is wanted of it, or the checkpoint that it shall get is being built. */
+static bool has_all(const struct node *node, node_id_t voter)
+{
+    const struct replica *replica = &node->raft.replicas[voter];
+    bool builds = replica->state == REPLICA_INSTALL && !replica->checkpoint && node->raft.log.build;
+    if (voter == node->step.config.id)
+        return node->raft.log.durable == node->raft.log.last;
+    return builds || replica->match == node->raft.log.last;
+}
+
+/* R35 is about a majority: that one voter of three goes on, or the coordinator's own disk with what
+ * clients still send, is no progress. */
 static void check_leading(struct world *world, node_id_t id)
 {
     struct ghost_health *ghost = &world->oracle->nodes[id].health;
     const struct node *node = world->nodes[id].core;
-    bool waits = node_is_coordinator(node) && node->raft.log.last > node->raft.log.commit &&
-                 space_suffices(&node->raft, NULL);
-    uint64_t progress = waits ? progress_of(world, node) : 0;
-    if (!waits || progress != ghost->progress)
-        ghost->still_us = world->now_us;
-    ghost->progress = progress;
-    if (waits && world->now_us > ghost->still_us + late_us(node, STALL_TIMEOUTS))
+    const struct raft_log *log = &node->raft.log;
+    uint64_t late_us = oracle_late_us(world, STALL_TIMEOUTS);
+    uint32_t voters = world_voters(world), moving = 0;
+    bool waits =
+        node_is_coordinator(node) && log->last > log->commit && space_suffices(&node->raft, NULL);
+    bool anew = !waits || log->commit != ghost->committed;
+    ghost->committed = log->commit;
+    for (node_id_t voter = 1; voter <= voters; voter++) {
+        struct ghost_move *move = &ghost->moves[voter];
+        uint64_t progress = waits ? progress_of(world, node, voter) : 0;
+        if (anew || progress != move->progress || has_all(node, voter))
+            move->moved_us = world->now_us;
+        move->progress = progress;
+        moving += world->now_us <= move->moved_us + late_us;
+    }
+    if (moving <= voters / 2)
         world_fail(world, "R35: a coordinator that nobody acknowledges steps down",
-                   "node %u leads, and nothing moves for %" PRIu64 " ms", id,
-                   (world->now_us - ghost->still_us) / MS_US);
+                   "node %u leads, entry %" PRIu64 " waits, and only %u of %u voters move", id,
+                   log->commit + 1, moving, voters);
 }
 
 static void check_peer(struct world *world, node_id_t id, node_id_t peer)
@@ -60,7 +79,7 @@ static void check_peer(struct world *world, node_id_t id, node_id_t peer)
         *level = (struct ghost_level){node->raft.log.commit, world->now_us};
         return;
     }
-    if (world->now_us > level->since_us + late_us(node, BEHIND_TIMEOUTS) &&
+    if (world->now_us > level->since_us + oracle_late_us(world, BEHIND_TIMEOUTS) &&
         !health_behind_ms(&node->raft, peer))
         world_fail(world, "R36: a node that stands still is named",
                    "node %u calls node %u level: it has entry %" PRIu64 " of %" PRIu64

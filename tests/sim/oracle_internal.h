@@ -22,9 +22,24 @@ struct ghost_level {
     uint64_t since_us;
 };
 
+/* A voter, as long as a coordinator has something that waits: what it has done of it, and when it
+ * did last. */
+struct ghost_move {
+    uint64_t progress, moved_us;
+};
+
 struct ghost_health {
-    uint64_t progress, still_us; /* of what waits, since when it is the same */
+    struct ghost_move moves[WORLD_NODES_MAX + 1];
+    log_index_t committed; /* moves begin anew with each commit */
     struct ghost_level levels[WORLD_NODES_MAX + 1];
+};
+
+/* The digest of a job that is finished and does not change any more, but for its trace. */
+struct ghost_job {
+    const struct job *at; /* NULL: it is not known */
+    job_id_t id;
+    const struct trace_mark *trace;
+    uint64_t digest;
 };
 
 /* What a node has ever done, its former lives included. */
@@ -35,7 +50,9 @@ struct ghost_node {
     bool wiped;         /* its disk is not the one that acknowledged, and is not admitted again */
     struct entries log; /* in memory, with what it has compacted in this life */
     log_index_t checked, applied; /* in this life: looked at up to here */
-    term_t term_before;           /* this step */
+    struct ghost_job *jobs;       /* by place in the table of jobs; owned */
+    size_t n_jobs;
+    term_t term_before; /* this step */
     node_id_t vote_before;
     bool led_before;
     struct ghost_health health; /* in this life */

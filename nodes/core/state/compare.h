@@ -22,4 +22,11 @@ const char *state_differs(const struct state *a, const struct state *b);
 /* A hash of all that is compared: equal for equal states. */
 uint64_t state_digest(const struct state *state);
 
+/* The same for whoever remembers the digests of jobs that are finished: calls for each job, which
+ * begins with the row; `at` is its place in the table, digest(row) computes what is not known. */
+typedef uint64_t row_digest(const struct row *row);
+typedef uint64_t state_row_digest(void *context, size_t at, const struct row *row,
+                                  row_digest *digest);
+uint64_t state_digest_with(const struct state *state, state_row_digest *of_row, void *context);
+
 #endif

@@ -132,18 +132,13 @@ static const struct member job_fields[] = {
     FIELD(job, trace, trace),
 };
 
-static uint64_t digest_jobs(const void *owner, const struct member *field)
+static uint64_t digest_row(const struct row *row)
 {
-    const struct jobs *jobs = owner;
-    uint64_t hash = jobs->n;
-    (void)field;
-    for (size_t i = 0; i < jobs->n; i++)
-        hash = random_fold(hash, digest_fields(FIELDS_OF(job), jobs->at[i]));
-    return hash;
+    return digest_fields(FIELDS_OF(job), row);
 }
 
 static const struct member jobs_fields[] = {
-    FIELD(jobs, at, jobs),    FIELD(jobs, n, bytes),      OWN(jobs, size),
+    WITHIN(jobs, at),         FIELD(jobs, n, bytes),      OWN(jobs, size),
     FIELD(jobs, open, bytes), FIELD(jobs, traces, bytes), FIELD(jobs, states, bytes),
     DERIVED(jobs, by_id),     DERIVED(jobs, by_key),      OWN(jobs, watch),
 };
@@ -189,5 +184,6 @@ const struct state_table state_jobs = {
     .load = load,
     .want_values = want_values,
     .digest = digest,
+    .digest_row = digest_row,
     .compare = compare,
 };

@@ -60,6 +60,10 @@ struct state_table {
     /* A hash of all that entries made of it. */
     uint64_t (*digest)(const struct state *state);
 
+    /* Of a row, where `digest` leaves rows out, so that they can be remembered:
+     * state_digest_with(). NULL: it has all. */
+    uint64_t (*digest_row)(const struct row *row);
+
     /* Its fields and those of its rows, in pairs. */
     void (*compare)(const struct comparison *to, const struct state *a, const struct state *b);
 };
