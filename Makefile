@@ -285,6 +285,11 @@ mutants: ## the simulator must catch every bug that is planted
 	@mkdir -p build/mutants/results
 	@build/mutants/sim/sim --mutants --results build/mutants/results/mutants $(if $(SIM_JOBS),--jobs $(SIM_JOBS))
 
+.PHONY: mutant-seeds
+mutant-seeds: ## how many seeds it takes to catch MUTANT="this that" (every one), from several starts, and their median
+	@+$(sub_make) MUTANTS=1 build/mutants/sim/sim
+	@$(PYTHON) -B tests/tools/mutant-seeds.py $(MUTANT)
+
 test-fuzz: ## throws bytes at the decoder and at the loader of snapshots for FUZZ_SECONDS=60, with clang's fuzzer
 	@sh tests/tools/deps.sh build fuzz
 	@+$(sub_make) CC='$(CLANG)' CFLAGS='-g -O1' SANITIZE=fuzzer,address,undefined B=build/fuzz fuzzers
