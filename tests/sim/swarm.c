@@ -7,6 +7,7 @@
 #include "shared/base/text.h"
 #include "shared/base/mutant.h"
 #include "tests/sim/after.h"
+#include "tests/sim/aims.h"
 #include "tests/sim/bank.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
@@ -55,6 +56,7 @@ struct swarm {
     uint64_t gap_us;    /* between two deeds, about */
     uint64_t length_us; /* of what lasts a while, at most */
     bool wipes;
+    enum aim aim;
 };
 
 const char *swarm_fault_text(enum fault fault)
@@ -86,7 +88,8 @@ static void draw_deeds(struct swarm *swarm)
     swarm->wipes = world_random(world, 2);
 }
 
-static void draw_clients(struct world *world)
+/* Returns how many there are. */
+static unsigned draw_clients(struct world *world)
 {
     unsigned n = 1 + (unsigned)world_random(world, 4);
     for (unsigned client = 0; client < n; client++) {
@@ -99,6 +102,7 @@ static void draw_clients(struct world *world)
             world_client_mixed(world, client, 1 + world_random(world, 100), 0,
                                scenario_scale(world, 1, 200 * MS_US));
     }
+    return n;
 }
 
 /* Every third seed has a bank that is open all the time, and snapshots of it. A planted bug is
@@ -402,6 +406,19 @@ static void trouble(struct swarm *swarm)
     }
 }
 
+/* The story of the aim, two to four times, with one other deed each. */
+static void trouble_aimed(struct swarm *swarm)
+{
+    struct world *world = swarm->world;
+    for (uint64_t n = 2 + world_random(world, 3); n; n--) {
+        aims_tell(world, swarm->aim);
+        check_circles(world);
+        if (swarm->total)
+            do_one(swarm, choose(swarm));
+        rot_trouble(world, 2 * swarm->gap_us);
+    }
+}
+
 static bool is_settled(const struct world *world)
 {
     return world_is_idle(world) && world_coordinator(world) && world_is_equal(world) &&
@@ -418,11 +435,6 @@ static bool wait_for(struct world *world, bool (*condition)(const struct world *
         check_circles(world);
     }
     return true;
-}
-
-static bool is_served(const struct world *world)
-{
-    return world_coordinator(world) != NODE_NONE;
 }
 
 static _Noreturn void fail_unsettled(const struct world *world)
@@ -489,7 +501,7 @@ static uint64_t settle(struct world *world)
     uint64_t since_us = world->now_us, jobs = 0;
     world_heal(world);
     bank_close(world);
-    if (!wait_for(world, is_served, ELECTED_WITHIN_US))
+    if (!wait_for(world, world_is_served, ELECTED_WITHIN_US))
         world_fail(world, "after healing there is a coordinator", "not within %u s",
                    (unsigned)(ELECTED_WITHIN_US / SECOND_US));
     if (!wait_for(world, is_settled, SETTLED_WITHIN_US))
@@ -521,12 +533,15 @@ struct swarm_result swarm_run(uint64_t seed, bool story)
     struct swarm swarm = {.world = world_new(&options)};
     struct world *world = swarm.world;
     scenario_draw(world);
+    swarm.aim = aims_draw(world);
     draw_deeds(&swarm);
     world_say(world, NODE_NONE, "%u nodes, %u vote", world->options.n_nodes, world_voters(world));
     beginning_start(world);
-    draw_clients(world);
+    unsigned n_clients = draw_clients(world);
     draw_bank(world);
-    trouble(&swarm);
+    if (swarm.aim)
+        aims_clients(world, swarm.aim, n_clients);
+    (swarm.aim ? trouble_aimed : trouble)(&swarm);
     struct swarm_result result = {.settle_us = settle(world)};
     beginning_again(world);
     result.hash = world->hash, result.counts = world->counts;

@@ -259,7 +259,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .progress_snaps_max = options->progress_snaps_max,
         .jobs_kept_max = options->jobs_kept_max,
         .random = world_random(world, UINT64_MAX),
-        .sweep_every_us = SIM_SWEEP_EVERY_US,
+        .sweep_every_us = OR(options->sweep_every_us, SIM_SWEEP_EVERY_US),
         .poison_deaths = options->poison_deaths,
         .keys = options->keys,
         .memory_limit_bytes = options->memory_limit,
@@ -416,6 +416,11 @@ node_id_t world_coordinator(const struct world *world)
         }
     }
     return best;
+}
+
+bool world_is_served(const struct world *world)
+{
+    return world_coordinator(world) != NODE_NONE;
 }
 
 /* --- running --- */

@@ -48,6 +48,7 @@ struct world;
     X(WIPE, "disks wiped")                                          \
     X(OLD_DISK, "disks that were replaced came back")               \
     X(PAUSE, "nodes stopped as by SIGSTOP")                         \
+    X(SLOW_WORKER, "workers slow for a while")                      \
     X(DRIFT, "lives whose clock ran more than 1 % wrong")           \
     X(CLOCK_JUMP, "wall clocks set by up to an hour")               \
     X(VALUE_LOSS, "transfers of values that failed")                \
@@ -91,6 +92,7 @@ struct world_options {
     uint64_t record_bytes;   /* of messages in one recording of a snapshot; 0: as many as allowed */
     struct key_limits keys;  /* what is remembered of keys; 0: as much as in the programs */
     uint64_t snapshot_memory; /* of all snapshots on a node; 0: the default */
+    uint64_t sweep_every_us;  /* 0: so often that all is swept soon after healing */
     bool story;               /* print what happens */
 };
 
@@ -319,6 +321,7 @@ bool world_run_until(struct world *world, bool (*condition)(const struct world *
 
 /* The node that serves as coordinator in the highest term; NODE_NONE: none. */
 node_id_t world_coordinator(const struct world *world);
+bool world_is_served(const struct world *world);
 
 /* --- workers that fail (failures.c) --- */
 
