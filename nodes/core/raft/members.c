@@ -236,8 +236,9 @@ static void forget_applied(struct members *members, log_index_t upto)
                 members->n_pending * sizeof *members->pending);
 }
 
-/* Our own admission is applied, with all that is before it and the values; or a checkpoint
- * names another disk. */
+/* Our own admission is applied, with all that is before it and the values; or a checkpoint names
+ * another disk. A node that starts again applies what was before its admission once more: what the
+ * rest of its log says of its disk counts. */
 static void check_own(struct raft *raft)
 {
     incarnation_t named = births_of(raft)[raft->step->config.id];
@@ -246,7 +247,7 @@ static void check_own(struct raft *raft)
         return;
     if (ours && !raft->election.voter)
         election_admitted(raft);
-    else if (named && !ours)
+    else if (named && birth_of(raft, raft->step->config.id) != raft->step->birth)
         be_replaced(raft);
 }
 
