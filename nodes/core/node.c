@@ -579,6 +579,7 @@ bool node_is_done_with(const struct node *node, struct value_id id, log_index_t 
 
 void node_check_invariants(const struct node *node)
 {
+    step_check_invariants(&node->step);
 #define CHECK(room, at) room##_check_invariants(&node->at);
     ROOMS(CHECK)
 #undef CHECK

@@ -376,6 +376,12 @@ static void what_is_no_job_is_refused_with_the_reason(void **state)
     }
 }
 
+static void the_tables_hold_together(void **state)
+{
+    (void)state;
+    kinds_check_invariants();
+}
+
 static void a_result_is_shown_after_its_label(void **state)
 {
     (void)state;
@@ -391,6 +397,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_stage_is_the_conversion_of_the_root),
+        cmocka_unit_test(the_tables_hold_together),
         cmocka_unit_test(each_operator_is_found_by_its_name),
         cmocka_unit_test(each_kind_reads_what_it_writes),
         cmocka_unit_test(what_is_no_job_is_refused_with_the_reason),

@@ -92,6 +92,7 @@ static void rooms_free(struct rooms *it)
 
 static void check(const struct rooms *it)
 {
+    step_check_invariants(&it->step);
     links_check_invariants(&it->links);
     raft_check_invariants(&it->raft);
     state_check_invariants(&it->state);
@@ -126,6 +127,7 @@ static void what_is_written_is_one_batch_and_gates_what_must_wait_for_it(void **
     assert_int_equal(count_outputs(it, OUTPUT_PERSIST), 1);
     assert_int_equal(it->step.out.at[0].kind, OUTPUT_SEND);
     assert_int_equal(it->step.out.at[0].after_seq, seq); /* nothing of a term leaves before (R1) */
+    step_check_invariants(&it->step);
     rooms_free(it);
 }
 

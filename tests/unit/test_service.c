@@ -82,6 +82,7 @@ static const struct output *ask(struct scene *scene, enum message_type type, uin
     message->as.request.node = node;
     outbox_begin(&scene->step.out);
     requests_handle(&scene->service, 5, message);
+    service_check_invariants(&scene->service);
     message_drop(&message);
     assert_int_equal(scene->step.out.n, 1); /* exactly one reply */
     assert_int_equal(scene->step.out.at[0].kind, OUTPUT_REPLY);

@@ -1,6 +1,8 @@
 #include "nodes/core/kinds/kinds.h"
 
+#include <assert.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "nodes/core/kinds/kinds_table.h"
 #include "shared/base/error.h"
@@ -70,4 +72,20 @@ void plan_label(const struct plan *plan, struct text *out)
     struct text spec = {0};
     plan_spec(plan, &spec);
     plan->kind->label(spec.at, out);
+}
+
+void kinds_check_invariants(void)
+{
+    for (size_t i = 0; i < KINDS; i++) {
+        const struct job_kind *kind = kinds[i];
+        assert(kind->name[0] && strlen(kind->name) <= JOB_KIND_MAX);
+        assert(kind->parse && kind->cost && kind->plan && kind->label);
+        assert(kind_find(slice_of(kind->name)) == kind);
+    }
+    for (enum opcode opcode = 0; opcode < OPCODES; opcode++) {
+        const struct operator_traits *traits = operator_traits(opcode);
+        enum opcode found = OPCODES;
+        assert(operator_find(slice_of(traits->name), &found) && found == opcode);
+        assert(traits->operands_max >= 1 && traits->operands_max <= OPERANDS_MAX);
+    }
 }

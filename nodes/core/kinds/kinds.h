@@ -54,4 +54,7 @@ void plan_spec(const struct plan *plan, struct text *out);
 void plan_name(const struct plan *plan, struct text *out);
 void plan_label(const struct plan *plan, struct text *out);
 
+/* What must hold of the tables of kinds and operators: each row is whole, and found by its name. */
+void kinds_check_invariants(void);
+
 #endif

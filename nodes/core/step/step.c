@@ -1,5 +1,6 @@
 #include "nodes/core/step/step.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -74,4 +75,16 @@ bool step_key_is_valid(struct slice key)
         if (key.at[i] <= 0x20 || key.at[i] >= 0x7f)
             return false;
     return key.len > 0;
+}
+
+void step_check_invariants(const struct step *step)
+{
+    const struct node_config *config = &step->config;
+    const struct outbox *out = &step->out;
+    assert(config->id >= 1 && config->id <= config->n_nodes && config->n_nodes <= NODES_MAX);
+    assert(config->n_voters >= 1 && config->n_voters <= config->n_nodes);
+    assert(step->coordinator <= config->n_nodes && step->term <= TERM_MAX);
+    assert(out->term_seq <= outbox_durable_seq(out));
+    for (size_t i = 0; i < out->n; i++)
+        assert(out->at[i].after_seq <= outbox_durable_seq(out));
 }

@@ -68,4 +68,7 @@ struct message *step_error(const struct step *step, uint64_t request, const char
 /* A client's key: printable characters without spaces. */
 bool step_key_is_valid(struct slice key);
 
+/* Between steps: what the step has put out waits for nothing that is not written. */
+void step_check_invariants(const struct step *step);
+
 #endif
