@@ -176,7 +176,7 @@ $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call lib,$(libs_conclave))
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
-$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c) $(call lib,clients snapshot bus io work core wire base)
+$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c tests/harness/inside.c) $(call lib,clients snapshot bus io work core wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
@@ -204,6 +204,7 @@ $(B)/headers/%.ok: % $(B)/flags
 check-layers: $(call lib,core) ## nodes/core knows nothing of sockets, disks, clocks, threads
 	@$(PYTHON) tests/tools/check-source.py layers
 	@$(PYTHON) tests/tools/check-source.py rooms
+	@$(PYTHON) tests/tools/check-source.py rooms-tested
 	@$(PYTHON) tests/tools/check-source.py rooms-fail
 	@$(PYTHON) tests/tools/check-source.py state
 	@$(PYTHON) tests/tools/check-source.py state-fail

@@ -1,4 +1,5 @@
-/* rooms.h - a node as the rooms that it consists of: for node.c, and for tests that look inside. */
+/* rooms.h - a node as the rooms that it consists of: for node.c, and for tests/harness/inside.c,
+ * through which tests look inside. */
 #ifndef CONCLAVE_CORE_ROOMS_H
 #define CONCLAVE_CORE_ROOMS_H
 
@@ -11,7 +12,6 @@
 #include "nodes/core/step/step.h"
 #include "nodes/core/service/service.h"
 #include "nodes/core/snapshot/snapshot.h"
-#include "shared/base/map.h"
 
 struct node {
     struct step step;
@@ -26,17 +26,5 @@ struct node {
     struct service service;
     struct links links;
 };
-
-/* --- small helpers that every core file uses --- */
-
-static inline bool node_is_coordinator(const struct node *node)
-{
-    return node->raft.election.role == ROLE_COORDINATOR;
-}
-
-static inline bool node_serves(const struct node *node)
-{
-    return raft_serves(&node->raft);
-}
 
 #endif

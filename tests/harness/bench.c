@@ -6,8 +6,11 @@
 
 #include <cmocka.h>
 
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
+#include "tests/harness/inside.h"
 #include "tests/sim/founded.h"
 #include "tests/harness/bench.h"
 
@@ -249,10 +252,10 @@ void bench_acknowledge(node_id_t from)
     event.message.incarnation = 100 + from;
     event.message.message = message_new(MESSAGE_APPEND_REPLY);
     event.message.message->as.append_reply =
-        (struct wire_append_reply){.term = bench.node->step.term,
+        (struct wire_append_reply){.term = inside_step(bench.node)->term,
                                    .ok = true,
-                                   .match = bench.node->raft.log.last,
-                                   .round = bench.node->raft.replication.round};
+                                   .match = inside_raft(bench.node)->log.last,
+                                   .round = inside_raft(bench.node)->replication.round};
     founded_sign(event.message.message);
     bench_step(event);
     message_drop(&event.message.message);
@@ -261,17 +264,17 @@ void bench_acknowledge(node_id_t from)
 void bench_become_candidate(void)
 {
     bench_pass_until_candidate(true);
-    term_t term = bench.node->step.term + 1;
+    term_t term = inside_step(bench.node)->term + 1;
     for (node_id_t id = 2; id <= 3; id++)
         bench_reply_vote(id, true, term, true);
-    assert_int_equal(bench.node->raft.election.role, ROLE_CANDIDATE);
-    assert_int_equal(bench.node->step.term, term);
+    assert_int_equal(inside_raft(bench.node)->election.role, ROLE_CANDIDATE);
+    assert_int_equal(inside_step(bench.node)->term, term);
 }
 
 void bench_become_coordinator(void)
 {
     bench_become_candidate();
     for (node_id_t id = 2; id <= 3; id++)
-        bench_reply_vote(id, false, bench.node->step.term, true);
-    assert_true(node_is_coordinator(bench.node));
+        bench_reply_vote(id, false, inside_step(bench.node)->term, true);
+    assert_true(election_leads(inside_raft(bench.node)));
 }

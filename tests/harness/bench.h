@@ -3,7 +3,6 @@
 #define CONCLAVE_HARNESS_BENCH_H
 
 #include "nodes/core/node.h"
-#include "nodes/core/rooms.h"
 
 #define N_NODES 5
 #define T       ELECTION_TIMEOUT_DEFAULT_US

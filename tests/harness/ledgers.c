@@ -8,7 +8,8 @@
 #include <cmocka.h>
 
 #include "nodes/core/records/record.h"
-#include "nodes/core/rooms.h"
+#include "nodes/core/ledger/ledger.h"
+#include "tests/harness/inside.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
@@ -73,7 +74,7 @@ void ledgers_assert_done(struct world *world, node_id_t node, struct message *re
 uint64_t ledgers_balance(struct world *world, node_id_t node, const char *account)
 {
     const struct ledger_row *row =
-        ledger_table_find(&world->nodes[node].core->ledger.accounts, slice_of(account));
+        ledger_table_find(&inside_ledger(world->nodes[node].core)->accounts, slice_of(account));
     return row ? row->balance : UINT64_MAX;
 }
 
@@ -139,7 +140,7 @@ static bool outboxes_are_empty(const struct world *world)
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         for (node_id_t to = 1; node && to <= world->options.n_nodes; to++)
-            if (node->ledger.outgoing[to].pending.n)
+            if (inside_ledger(node)->outgoing[to].pending.n)
                 return false;
     }
     return true;

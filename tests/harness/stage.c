@@ -9,9 +9,11 @@
 
 #include <inttypes.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
+#include "tests/harness/inside.h"
 #include "tests/sim/founded.h"
 #include "tests/harness/stage_internal.h"
 
@@ -27,12 +29,12 @@ static const enum plane planes[] = {PLANE_CHANNEL, PLANE_CHECKPOINT, PLANE_CONTR
 static void check_committed(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];
-    const struct raft_log *log = &node->core->raft.log;
+    const struct raft_log *log = &inside_raft(node->core)->log;
     if (node->checked < log->base)
         node->checked = log->base;
     while (node->checked < log->commit) {
         struct map_key key = {++node->checked, 0};
-        struct blob *packed = raft_log_at(&node->core->raft, node->checked)->packed;
+        struct blob *packed = raft_log_at(inside_raft(node->core), node->checked)->packed;
         struct blob *known = map_get(&stage->committed, key);
         if (!known)
             map_put(&stage->committed, key, blob_ref(packed));
@@ -44,20 +46,20 @@ static void check_committed(struct stage *stage, node_id_t id)
 static void check(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];
-    const struct election *election = &node->core->raft.election;
+    const struct election *election = &inside_raft(node->core)->election;
     node_check_invariants(node->core);
     check_committed(stage, id);
     if (election->role == ROLE_COORDINATOR) {
-        node_id_t *leader = &stage->leaders[node->core->step.term % 1024];
+        node_id_t *leader = &stage->leaders[inside_step(node->core)->term % 1024];
         if (*leader && *leader != id)
             fail_msg("nodes %u and %u both lead term %u", *leader, id,
-                     (unsigned)node->core->step.term);
+                     (unsigned)inside_step(node->core)->term);
         *leader = id;
     }
-    if (node->core->raft.log.commit > node->told_commit)
+    if (inside_raft(node->core)->log.commit > node->told_commit)
         stage_tell(stage, TELL_COMMITS, "%u > committed up to %" PRIu64, id,
-                   node->core->raft.log.commit);
-    node->told_commit = node->core->raft.log.commit;
+                   inside_raft(node->core)->log.commit);
+    node->told_commit = inside_raft(node->core)->log.commit;
 }
 
 /* --- one step --- */
@@ -67,7 +69,7 @@ static void check(struct stage *stage, node_id_t id)
 static void pin_timeout(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];
-    struct election *election = &node->core->raft.election;
+    struct election *election = &inside_raft_to_change(node->core)->election;
     if (election->timeout_us == node->pinned_us || election->timeout_us <= stage->now_us)
         return;
     uint64_t left_us = election->timeout_us - stage->now_us;
@@ -245,7 +247,7 @@ void stage_start(struct stage *stage, node_id_t id)
     node->checked = node->pinned_us = 0;
     node->stopped = false;
     restore(node);
-    node->told_commit = node->core->raft.log.commit;
+    node->told_commit = inside_raft(node->core)->log.commit;
     stage_step(stage, id, (struct event){.kind = EVENT_TICK});
     for (node_id_t peer = 1; peer <= stage->n_nodes; peer++) {
         if (peer == id || !stage->nodes[peer].core || stage->nodes[peer].stopped)
@@ -293,9 +295,9 @@ void stage_resume(struct stage *stage, node_id_t id)
 void stage_campaign(struct stage *stage, node_id_t id)
 {
     struct stage_node *node = &stage->nodes[id];
-    if (node_is_coordinator(node->core))
+    if (election_leads(inside_raft(node->core)))
         return;
-    node->core->raft.election.timeout_us = node->pinned_us = stage->now_us;
+    inside_raft_to_change(node->core)->election.timeout_us = node->pinned_us = stage->now_us;
     stage_step(stage, id, (struct event){.kind = EVENT_TICK});
 }
 

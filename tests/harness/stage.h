@@ -8,9 +8,10 @@
 #define CONCLAVE_HARNESS_STAGE_H
 
 #include "nodes/core/node.h"
-#include "nodes/core/rooms.h"
+#include "shared/base/map.h"
 #include "shared/base/text.h"
 #include "tests/harness/entries.h"
+#include "tests/harness/inside.h"
 
 #define STAGE_NODES_MAX 9
 #define STAGE_RULES_MAX 16
@@ -161,6 +162,22 @@ node_id_t stage_coordinator(const struct stage *stage);
 static inline struct node *stage_core(const struct stage *stage, node_id_t id)
 {
     return stage->nodes[id].core;
+}
+
+/* Its rooms, as tests look at them most. */
+static inline const struct raft *stage_raft(const struct stage *stage, node_id_t id)
+{
+    return inside_raft(stage_core(stage, id));
+}
+
+static inline const struct state *stage_state(const struct stage *stage, node_id_t id)
+{
+    return inside_state(stage_core(stage, id));
+}
+
+static inline const struct links *stage_links(const struct stage *stage, node_id_t id)
+{
+    return inside_links(stage_core(stage, id));
 }
 
 /* True when two nodes have the same log, committed equally far. */

@@ -5,7 +5,10 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/node.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/step/step.h"
+#include "tests/harness/inside.h"
 #include "tests/harness/stage_internal.h"
 
 struct stage *stage_begin(uint32_t n_nodes)
@@ -24,9 +27,9 @@ node_id_t stage_coordinator(const struct stage *stage)
     term_t term = 0;
     for (node_id_t id = 1; id <= stage->n_nodes; id++) {
         const struct node *node = stage->nodes[id].core;
-        if (node && node_serves(node) && node->step.term > term) {
+        if (node && node_coordinates(node) && inside_step(node)->term > term) {
             best = id;
-            term = node->step.term;
+            term = inside_step(node)->term;
         }
     }
     return best;
@@ -36,7 +39,7 @@ void stage_elect(struct stage *stage, node_id_t id)
 {
     stage_campaign(stage, id);
     stage_run(stage, 20 * MS_US);
-    if (!node_serves(stage->nodes[id].core))
+    if (!node_coordinates(stage->nodes[id].core))
         fail_msg("node %u was not elected:\n%s", id, stage->story);
 }
 
@@ -91,12 +94,14 @@ bool stage_refused(const struct stage *stage, const char *code)
 bool stage_logs_are_equal(const struct stage *stage, node_id_t a, node_id_t b)
 {
     const struct node *one = stage_core(stage, a), *other = stage_core(stage, b);
-    const struct raft_log *log = &one->raft.log;
-    if (log->last != other->raft.log.last || log->commit != other->raft.log.commit)
+    const struct raft_log *log = &inside_raft(one)->log;
+    if (log->last != inside_raft(other)->log.last || log->commit != inside_raft(other)->log.commit)
         return false;
-    log_index_t base = log->base > other->raft.log.base ? log->base : other->raft.log.base;
+    log_index_t base =
+        log->base > inside_raft(other)->log.base ? log->base : inside_raft(other)->log.base;
     for (log_index_t index = base + 1; index <= log->last; index++)
-        if (raft_log_at(&one->raft, index)->term != raft_log_at(&other->raft, index)->term)
+        if (raft_log_at(inside_raft(one), index)->term !=
+            raft_log_at(inside_raft(other), index)->term)
             return false;
     return true;
 }

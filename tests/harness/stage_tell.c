@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/text.h"
+#include "tests/harness/inside.h"
 #include "tests/harness/stage.h"
 
 void stage_forget_story(struct stage *stage)
@@ -217,12 +219,13 @@ void stage_describe_log(const struct stage *stage, node_id_t id, struct text *ou
             text_add(out, " %" PRIu64, node->log.at[i].term);
         return;
     }
-    const struct raft_log *log = &node->core->raft.log;
+    const struct raft_log *log = &inside_raft(node->core)->log;
     if (log->base)
         text_add(out, "[checkpoint up to %" PRIu64 "] ", log->base);
     for (log_index_t index = log->base + 1; index <= log->last; index++)
-        text_add(out, "%" PRIu64 " ", raft_log_at(&node->core->raft, index)->term);
+        text_add(out, "%" PRIu64 " ", raft_log_at(inside_raft(node->core), index)->term);
     if (log->last == log->base && !log->base)
         text_add(out, "empty ");
-    text_add(out, "| committed %" PRIu64 ", term %" PRIu64, log->commit, node->core->step.term);
+    text_add(out, "| committed %" PRIu64 ", term %" PRIu64, log->commit,
+             inside_step(node->core)->term);
 }

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "tests/harness/stage.h"
@@ -188,9 +191,10 @@ static bool submit(struct stage *stage, const struct words *words)
 static job_id_t job_of(const struct stage *stage, const char *key)
 {
     for (node_id_t id = 1; id <= stage->n_nodes; id++) {
-        struct job *job = stage->nodes[id].core
-                              ? jobs_find_key(&stage->nodes[id].core->state.jobs, slice_of(key))
-                              : NULL;
+        struct job *job =
+            stage->nodes[id].core
+                ? jobs_find_key(&inside_state(stage->nodes[id].core)->jobs, slice_of(key))
+                : NULL;
         if (job)
             return job->id;
     }
@@ -270,14 +274,15 @@ static bool roles(struct stage *stage, const struct words *words)
             text_add(&line, "%u: down", id);
         else if (stage->nodes[id].stopped)
             text_add(&line, "%u: stopped", id);
-        else if (node->raft.election.role == ROLE_FOLLOWER && !node->step.coordinator)
-            text_add(&line, "%u: follows nobody, term %" PRIu64, id, node->step.term);
-        else if (node->raft.election.role == ROLE_FOLLOWER)
-            text_add(&line, "%u: follows %u, term %" PRIu64, id, node->step.coordinator,
-                     node->step.term);
+        else if (inside_raft(node)->election.role == ROLE_FOLLOWER &&
+                 !inside_step(node)->coordinator)
+            text_add(&line, "%u: follows nobody, term %" PRIu64, id, inside_step(node)->term);
+        else if (inside_raft(node)->election.role == ROLE_FOLLOWER)
+            text_add(&line, "%u: follows %u, term %" PRIu64, id, inside_step(node)->coordinator,
+                     inside_step(node)->term);
         else
-            text_add(&line, "%u: %s, term %" PRIu64, id, names[node->raft.election.role],
-                     node->step.term);
+            text_add(&line, "%u: %s, term %" PRIu64, id, names[inside_raft(node)->election.role],
+                     inside_step(node)->term);
         stage_line(stage, line.at);
     }
     return words->n == 0;

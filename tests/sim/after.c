@@ -2,9 +2,10 @@
 
 #include <inttypes.h>
 
-#include "nodes/core/raft/health.h"
-#include "nodes/core/rooms.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
 #include "shared/base/text.h"
+#include "tests/harness/inside.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/rot.h"
 
@@ -16,15 +17,15 @@ bool after_is_good(const struct world *world)
 {
     const struct node *node = world->nodes[world_coordinator(world)].core;
     uint32_t voters = world_voters(world);
-    return node && health_is_good(&node->raft) &&
-           health_may_fail(&node->raft) == voters - (voters / 2 + 1);
+    return node && health_is_good(inside_raft(node)) &&
+           health_may_fail(inside_raft(node)) == voters - (voters / 2 + 1);
 }
 
 void after_check_values(const struct world *world)
 {
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct world_node *node = &world->nodes[id];
-        const struct jobs *jobs = &node->core->state.jobs;
+        const struct jobs *jobs = &inside_state(node->core)->jobs;
         for (size_t i = 0; i < jobs->n; i++) {
             const struct job *job = jobs->at[i];
             struct value_id value = {job->id, job_text_op(job)};

@@ -1,6 +1,5 @@
 #include "tests/sim/aims.h"
 
-#include "nodes/core/rooms.h"
 #include "shared/base/limits.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/scenario.h"

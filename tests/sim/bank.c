@@ -2,7 +2,9 @@
 
 #include <inttypes.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/snapshot/snapshot.h"
+#include "tests/harness/inside.h"
 #include "shared/base/text.h"
 #include "tests/sim/losses.h"
 
@@ -225,10 +227,10 @@ bool bank_is_quiet(const struct world *world)
 {
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
-        if (!node || node->snapshots.recordings || node->snapshots.collections)
+        if (!node || inside_snapshots(node)->recordings || inside_snapshots(node)->collections)
             return false;
         for (node_id_t to = 1; to <= world->options.n_nodes; to++)
-            if (node->ledger.outgoing[to].pending.n)
+            if (inside_ledger(node)->outgoing[to].pending.n)
                 return false;
     }
     return true;
@@ -239,7 +241,7 @@ static uint64_t balances_of(const struct world *world)
 {
     uint64_t sum = 0;
     for (node_id_t id = 1; id <= world->options.n_nodes; id++)
-        sum += world->nodes[id].core ? world->nodes[id].core->ledger.total : 0;
+        sum += world->nodes[id].core ? inside_ledger(world->nodes[id].core)->total : 0;
     return sum;
 }
 

@@ -1,6 +1,7 @@
 /* How a cluster begins, and how it must not begin again. */
-#include "nodes/core/raft/members.h"
-#include "nodes/core/rooms.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/step/step.h"
+#include "tests/harness/inside.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/world.h"
 
@@ -28,8 +29,8 @@ static void check_cluster(const struct world *world, const struct identity *clus
 {
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
-        if (node && step_is_founded(&node->step) &&
-            !identity_same_cluster(&node->step.identity, cluster))
+        if (node && step_is_founded(inside_step(node)) &&
+            !identity_same_cluster(&inside_step(node)->identity, cluster))
             world_fail(world, "R32: a wiped majority does not begin again",
                        "node %u belongs to another cluster now", id);
     }
@@ -42,7 +43,7 @@ void beginning_again(struct world *world)
     uint32_t voters = world_voters(world), quorum = voters / 2 + 1, wiped = 0;
     if (voters < 3 || !world_coordinator(world) || world_random(world, 4))
         return;
-    struct identity cluster = world->nodes[world_coordinator(world)].core->step.identity;
+    struct identity cluster = inside_step(world->nodes[world_coordinator(world)].core)->identity;
     world_say(world, NODE_NONE, "a majority of the disks is lost");
     for (node_id_t id = 1; id <= world->options.n_nodes; id++)
         world_crash(world, id);

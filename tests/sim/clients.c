@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/node.h"
 #include "shared/base/hash.h"
 #include "shared/base/text.h"
 
@@ -83,7 +83,7 @@ static node_id_t choose(struct world *world)
         return 1 + (node_id_t)world_random(world, world->options.n_nodes);
     for (node_id_t other = 1; other <= world->options.n_nodes; other++) {
         const struct node *node = world->nodes[other].core;
-        if (node && node_serves(node) && other != last && world_random(world, 2))
+        if (node && node_coordinates(node) && other != last && world_random(world, 2))
             id = other;
     }
     return id;

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/raft/log.h"
-#include "nodes/core/rooms.h"
+#include "nodes/core/node.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/random.h"
+#include "tests/harness/inside.h"
 #include "tests/sim/oracle_internal.h"
 
 static void push_entry(struct entries *log, log_index_t index, term_t term, struct blob *packed)
@@ -106,8 +109,8 @@ static void check_writes(struct world *world, node_id_t id, const struct output 
             write->kind == WRITE_TRUNCATE || (write->kind == WRITE_CHECKPOINT && write->whole);
         if (write->kind == WRITE_ENTRY)
             check_entry(world, id, write);
-        if (cuts && (node_is_coordinator(node) || ghost->led_before) &&
-            node->step.term == ghost->term_before)
+        if (cuts && (election_leads(inside_raft(node)) || ghost->led_before) &&
+            inside_step(node)->term == ghost->term_before)
             world_fail(world, "a coordinator only appends", "node %u cuts its log at %" PRIu64, id,
                        write->index);
         if (cuts)
@@ -146,13 +149,13 @@ static void check_later_leaders(struct world *world, log_index_t index,
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         term_t theirs;
-        if (!node || !node_is_coordinator(node) || node->step.term <= commit->in ||
-            node->raft.log.base >= index)
+        if (!node || !election_leads(inside_raft(node)) || inside_step(node)->term <= commit->in ||
+            inside_raft(node)->log.base >= index)
             continue;
-        if (!raft_log_term(&node->raft, index, &theirs) || theirs != commit->term)
+        if (!raft_log_term(inside_raft(node), index, &theirs) || theirs != commit->term)
             world_fail(world, "leader completeness",
                        "node %u leads term %" PRIu64 " without entry %" PRIu64 " of term %" PRIu64,
-                       id, node->step.term, index, commit->term);
+                       id, inside_step(node)->term, index, commit->term);
     }
 }
 
@@ -161,7 +164,7 @@ static void commit_new(struct world *world, node_id_t id, log_index_t index,
 {
     struct ghost_commit *commit = mem_new(1, sizeof *commit);
     *commit = (struct ghost_commit){blob_ref(entry->packed), entry->term,
-                                    world->nodes[id].core->step.term};
+                                    inside_step(world->nodes[id].core)->term};
     map_put(&world->oracle->commits, key(index), commit);
     world->oracle->committed = index;
     oracle_admitted(world, index, entry->term, entry->packed);
@@ -177,7 +180,7 @@ static void check_commits(struct world *world, node_id_t id)
     log_index_t before = oracle->committed;
     if (ghost->checked < ghost->log.base)
         ghost->checked = ghost->log.base;
-    while (ghost->checked < node->raft.log.commit) {
+    while (ghost->checked < inside_raft(node)->log.commit) {
         log_index_t index = ++ghost->checked;
         const struct entry *entry = entries_find(&ghost->log, index);
         struct ghost_commit *known = map_get(&oracle->commits, key(index));
@@ -199,7 +202,7 @@ static void check_commits(struct world *world, node_id_t id)
         world_fail(world, "what is committed is on the disks of a majority",
                    "entry %" PRIu64 " is on %u of %u", oracle->committed, durable,
                    world_voters(world));
-    if (node_is_coordinator(node) && term != node->step.term)
+    if (election_leads(inside_raft(node)) && term != inside_step(node)->term)
         world_fail(world, "R9: only an entry of the own term commits by counting",
                    "node %u commits entry %" PRIu64 " of term %" PRIu64, id, oracle->committed,
                    term);
@@ -211,7 +214,7 @@ static void check_election(struct world *world, node_id_t id)
 {
     const struct oracle *oracle = world->oracle;
     const struct node *node = world->nodes[id].core;
-    term_t term = node->step.term;
+    term_t term = inside_step(node)->term;
     unsigned votes = 0;
     for (node_id_t voter = 1; voter <= world_voters(world); voter++)
         votes += voter == id || map_get(&oracle->nodes[voter].given, (struct map_key){term, id});
@@ -219,11 +222,11 @@ static void check_election(struct world *world, node_id_t id)
         world_fail(world, "R2: a majority of different nodes voted for the coordinator",
                    "node %u has %u votes of %u in term %" PRIu64, id, votes, world_voters(world),
                    term);
-    for (log_index_t index = node->raft.log.base + 1; index <= oracle->committed; index++) {
+    for (log_index_t index = inside_raft(node)->log.base + 1; index <= oracle->committed; index++) {
         const struct ghost_commit *commit = map_get(&oracle->commits, key(index));
         term_t ours;
         if (commit && commit->in < term &&
-            (!raft_log_term(&node->raft, index, &ours) || ours != commit->term))
+            (!raft_log_term(inside_raft(node), index, &ours) || ours != commit->term))
             world_fail(world, "leader completeness",
                        "node %u leads term %" PRIu64 " without entry %" PRIu64, id, term, index);
     }
@@ -232,8 +235,8 @@ static void check_election(struct world *world, node_id_t id)
 static void check_leader(struct world *world, node_id_t id)
 {
     const struct node *node = world->nodes[id].core;
-    term_t term = node->step.term, at_commit = 0;
-    if (!node_is_coordinator(node))
+    term_t term = inside_step(node)->term, at_commit = 0;
+    if (!election_leads(inside_raft(node)))
         return;
     node_id_t known = (node_id_t)as_number(map_get(&world->oracle->leaders, key(term)));
     if (known && known != id)
@@ -244,8 +247,8 @@ static void check_leader(struct world *world, node_id_t id)
         map_put(&world->oracle->leaders, key(term), as_pointer(id));
         check_election(world, id);
     }
-    raft_log_term(&node->raft, node->raft.log.commit, &at_commit);
-    if (node_serves(node) && at_commit != term)
+    raft_log_term(inside_raft(node), inside_raft(node)->log.commit, &at_commit);
+    if (node_coordinates(node) && at_commit != term)
         world_fail(world, "R10: nothing is served before the first commit of the own term",
                    "node %u serves in term %" PRIu64, id, term);
 }
@@ -257,15 +260,16 @@ static void check_sums(struct world *world, node_id_t id)
 {
     const struct node *node = world->nodes[id].core;
     uint64_t by_jobs = 0, by_nodes = 0;
-    for (size_t i = 0; i < node->state.jobs.n; i++)
-        by_jobs += node->state.jobs.at[i]->done;
-    for (node_id_t other = 1; other <= node->step.config.n_nodes; other++) {
-        by_nodes += node->state.head.operations[other];
-        if (progress_now(&node->state.progress, other) != node->state.head.operations[other])
+    for (size_t i = 0; i < inside_state(node)->jobs.n; i++)
+        by_jobs += inside_state(node)->jobs.at[i]->done;
+    for (node_id_t other = 1; other <= inside_step(node)->config.n_nodes; other++) {
+        by_nodes += inside_state(node)->head.operations[other];
+        if (progress_now(&inside_state(node)->progress, other) !=
+            inside_state(node)->head.operations[other])
             world_fail(world, "progress adds up",
                        "node %u counts %" PRIu64 " operations of node %u, its progress is %" PRIu64,
-                       id, node->state.head.operations[other], other,
-                       progress_now(&node->state.progress, other));
+                       id, inside_state(node)->head.operations[other], other,
+                       progress_now(&inside_state(node)->progress, other));
     }
     if (by_jobs != by_nodes && !world->options.jobs_kept_max) /* none is forgotten */
         world_fail(world, "every operation counts once",
@@ -308,11 +312,11 @@ static void check_state(struct world *world, node_id_t id)
 {
     struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct node *node = world->nodes[id].core;
-    if (ghost->applied == node->raft.log.applied)
+    if (ghost->applied == inside_raft(node)->log.applied)
         return;
-    ghost->applied = node->raft.log.applied;
+    ghost->applied = inside_raft(node)->log.applied;
     check_sums(world, id);
-    uint64_t now = state_digest_with(&node->state, digest_job, ghost),
+    uint64_t now = state_digest_with(inside_state(node), digest_job, ghost),
              *known = map_get(&world->oracle->states, key(ghost->applied));
     if (!known) {
         known = mem_new(1, sizeof *known);
@@ -331,9 +335,9 @@ void oracle_before(struct world *world, node_id_t id, const struct event *event)
     struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct node *node = world->nodes[id].core;
     (void)event;
-    ghost->term_before = node->step.term;
-    ghost->vote_before = node->raft.election.vote;
-    ghost->led_before = node_is_coordinator(node);
+    ghost->term_before = inside_step(node)->term;
+    ghost->vote_before = inside_raft(node)->election.vote;
+    ghost->led_before = election_leads(inside_raft(node));
 }
 
 static bool is_pre_vote_request(const struct event *event)
@@ -347,11 +351,11 @@ void oracle_after(struct world *world, node_id_t id, const struct event *event,
 {
     const struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct node *node = world->nodes[id].core;
-    if (is_pre_vote_request(event) &&
-        (node->step.term != ghost->term_before || node->raft.election.vote != ghost->vote_before))
+    if (is_pre_vote_request(event) && (inside_step(node)->term != ghost->term_before ||
+                                       inside_raft(node)->election.vote != ghost->vote_before))
         world_fail(world, "R5: a pre-vote changes neither term nor vote",
                    "node %u goes from term %" PRIu64 " to %" PRIu64, id, ghost->term_before,
-                   node->step.term);
+                   inside_step(node)->term);
     for (size_t i = 0; i < outputs->n; i++)
         if (outputs->at[i].kind == OUTPUT_PERSIST)
             check_writes(world, id, &outputs->at[i]);
@@ -383,8 +387,8 @@ void oracle_end(struct world *world)
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         check_sums(world, id);
-        if (node->state.jobs.open)
+        if (inside_state(node)->jobs.open)
             world_fail(world, "every accepted job ends", "%zu are open at node %u",
-                       node->state.jobs.open, id);
+                       inside_state(node)->jobs.open, id);
     }
 }

@@ -2,8 +2,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "nodes/core/raft/log.h"
-#include "nodes/core/rooms.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/step/step.h"
+#include "tests/harness/inside.h"
 #include "shared/wire/codec.h"
 #include "tests/sim/oracle_internal.h"
 #include "tests/sim/rot.h"
@@ -36,7 +38,7 @@ static void wrote_vote(struct world *world, node_id_t id, const struct write *wr
 void oracle_used(struct world *world, node_id_t id, struct value_id value)
 {
     const struct node *node = world->nodes[id].core;
-    const struct job *job = jobs_find(&node->state.jobs, value.job);
+    const struct job *job = jobs_find(&inside_state(node)->jobs, value.job);
     if (job && job_needs(job, value.op))
         world_fail(world, "what is used up is not named",
                    "node %u: operation %" PRIu64 " of %" PRIu64, id, value.op, value.job);
@@ -62,7 +64,7 @@ static void check_named(struct world *world, node_id_t id, struct value_id value
 void oracle_values(struct world *world)
 {
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
-        const struct jobs *jobs = &world->nodes[id].core->state.jobs;
+        const struct jobs *jobs = &inside_state(world->nodes[id].core)->jobs;
         for (size_t i = 0; i < jobs->n; i++) {
             struct job *job = jobs->at[i];
             struct done_op *done;
@@ -123,18 +125,20 @@ void oracle_synced(struct world *world, node_id_t id)
 {
     const struct world_node *disk = &world->nodes[id];
     const struct node *node = disk->core;
-    if (disk->disk_seq != node->step.out.seq)
+    if (disk->disk_seq != inside_step(node)->out.seq)
         return;
     log_index_t last = entries_last(&disk->log);
     const struct entry *entry = entries_find(&disk->log, last);
-    if (last != node->raft.log.last || (entry && entry->term != raft_log_last_term(&node->raft)))
+    if (last != inside_raft(node)->log.last ||
+        (entry && entry->term != raft_log_last_term(inside_raft(node))))
         world_fail(world, "disk and memory agree",
-                   "node %u has %" PRIu64 " entries, its disk %" PRIu64, id, node->raft.log.last,
-                   last);
-    if (disk->durable.term != node->step.term || disk->durable.vote != node->raft.election.vote)
+                   "node %u has %" PRIu64 " entries, its disk %" PRIu64, id,
+                   inside_raft(node)->log.last, last);
+    if (disk->durable.term != inside_step(node)->term ||
+        disk->durable.vote != inside_raft(node)->election.vote)
         world_fail(world, "disk and memory agree",
-                   "node %u is in term %" PRIu64 ", its disk in %" PRIu64, id, node->step.term,
-                   disk->durable.term);
+                   "node %u is in term %" PRIu64 ", its disk in %" PRIu64, id,
+                   inside_step(node)->term, disk->durable.term);
 }
 
 void oracle_wiped(struct world *world, node_id_t id)
@@ -179,9 +183,9 @@ static void check_equal(struct world *world, node_id_t id, node_id_t to, term_t 
     const struct world_node *disk = &world->nodes[id];
     const struct node *leader = world->nodes[to].core;
     term_t theirs;
-    if (!leader || !node_is_coordinator(leader) || leader->step.term != term ||
+    if (!leader || !election_leads(inside_raft(leader)) || inside_step(leader)->term != term ||
         disk->durable.term != term || match <= disk->log.base ||
-        !raft_log_term(&leader->raft, match, &theirs))
+        !raft_log_term(inside_raft(leader), match, &theirs))
         return;
     if (disk->log.at[match - disk->log.base - 1].term != theirs)
         world_fail(world, "an acknowledged entry is the coordinator's",
@@ -298,8 +302,8 @@ bool oracle_may_wipe(const struct world *world, node_id_t id)
         return true;
     for (node_id_t other = 1; other <= voters && !oracle->founded; other++) {
         const struct node *node = world->nodes[other].core;
-        if (node && identity_is_set(&node->step.identity))
-            births = node->step.identity.births; /* not on any disk yet */
+        if (node && identity_is_set(&inside_step(node)->identity))
+            births = inside_step(node)->identity.births; /* not on any disk yet */
     }
     if (births == oracle->births && !oracle->founded)
         return true;

@@ -2,9 +2,11 @@
  * told, this decides by what is so. */
 #include <inttypes.h>
 
-#include "nodes/core/raft/health.h"
-#include "nodes/core/raft/space.h"
-#include "nodes/core/rooms.h"
+#include "nodes/core/link/link.h"
+#include "nodes/core/node.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/step/step.h"
+#include "tests/harness/inside.h"
 #include "shared/base/random.h"
 #include "tests/sim/oracle_internal.h"
 
@@ -23,21 +25,23 @@ uint64_t oracle_late_us(const struct world *world, uint64_t timeouts)
 static uint64_t progress_of(const struct world *world, const struct node *node, node_id_t voter)
 {
     const struct node *peer = world->nodes[voter].core;
-    const struct replica *replica = &node->raft.replicas[voter];
-    if (voter == node->step.config.id)
-        return random_fold(node->raft.log.durable, world->nodes[voter].disk_moved_us);
+    const struct replica *replica = &inside_raft(node)->replicas[voter];
+    if (voter == inside_step(node)->config.id)
+        return random_fold(inside_raft(node)->log.durable, world->nodes[voter].disk_moved_us);
     uint64_t hash = random_fold(replica->match, replica->acked_parts);
-    return random_fold(random_fold(hash, replica->fetched), peer ? peer->raft.follower.fetched : 0);
+    return random_fold(random_fold(hash, replica->fetched),
+                       peer ? inside_raft(peer)->follower.fetched : 0);
 }
 
 /* Nothing is wanted of it, or the checkpoint that it shall get is being built. */
 static bool has_all(const struct node *node, node_id_t voter)
 {
-    const struct replica *replica = &node->raft.replicas[voter];
-    bool builds = replica->state == REPLICA_INSTALL && !replica->checkpoint && node->raft.log.build;
-    if (voter == node->step.config.id)
-        return node->raft.log.durable == node->raft.log.last;
-    return builds || replica->match == node->raft.log.last;
+    const struct replica *replica = &inside_raft(node)->replicas[voter];
+    bool builds =
+        replica->state == REPLICA_INSTALL && !replica->checkpoint && inside_raft(node)->log.build;
+    if (voter == inside_step(node)->config.id)
+        return inside_raft(node)->log.durable == inside_raft(node)->log.last;
+    return builds || replica->match == inside_raft(node)->log.last;
 }
 
 /* R35 is about a majority: that one voter of three goes on, or the coordinator's own disk with what
@@ -46,11 +50,11 @@ static void check_leading(struct world *world, node_id_t id)
 {
     struct ghost_health *ghost = &world->oracle->nodes[id].health;
     const struct node *node = world->nodes[id].core;
-    const struct raft_log *log = &node->raft.log;
+    const struct raft_log *log = &inside_raft(node)->log;
     uint64_t late_us = oracle_late_us(world, STALL_TIMEOUTS);
     uint32_t voters = world_voters(world), moving = 0;
-    bool waits =
-        node_is_coordinator(node) && log->last > log->commit && space_suffices(&node->raft, NULL);
+    bool waits = election_leads(inside_raft(node)) && log->last > log->commit &&
+                 space_suffices(inside_raft(node), NULL);
     bool anew = !waits || log->commit != ghost->committed;
     ghost->committed = log->commit;
     for (node_id_t voter = 1; voter <= voters; voter++) {
@@ -71,16 +75,16 @@ static void check_peer(struct world *world, node_id_t id, node_id_t peer)
 {
     struct ghost_level *level = &world->oracle->nodes[id].health.levels[peer];
     const struct node *node = world->nodes[id].core, *other = world->nodes[peer].core;
-    log_index_t match = node->raft.replicas[peer].match, applied = 0;
+    log_index_t match = inside_raft(node)->replicas[peer].match, applied = 0;
     if (other)
-        applied = other->raft.log.applied < match ? other->raft.log.applied : match;
-    if (!node_serves(node) || !node->links.peers[peer].alive || !level->since_us ||
+        applied = inside_raft(other)->log.applied < match ? inside_raft(other)->log.applied : match;
+    if (!node_coordinates(node) || !inside_links(node)->peers[peer].alive || !level->since_us ||
         applied >= level->goal) {
-        *level = (struct ghost_level){node->raft.log.commit, world->now_us};
+        *level = (struct ghost_level){inside_raft(node)->log.commit, world->now_us};
         return;
     }
     if (world->now_us > level->since_us + oracle_late_us(world, BEHIND_TIMEOUTS) &&
-        !health_behind_ms(&node->raft, peer))
+        !health_behind_ms(inside_raft(node), peer))
         world_fail(world, "R36: a node that stands still is named",
                    "node %u calls node %u level: it has entry %" PRIu64 " of %" PRIu64
                    " for %" PRIu64 " ms",

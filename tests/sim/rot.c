@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/state/state.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
+#include "tests/harness/inside.h"
 
 /* From one damaged value to the next, for the scrub: the sound ones are skipped. It takes long
  * enough, mostly, for a read to come first. */
@@ -87,7 +88,7 @@ void rot_forget(struct world_node *node)
 /* True when the state refers to it by its hash: so any other node's copy can be checked. */
 static bool is_named(const struct node *node, struct value_id id)
 {
-    const struct job *job = jobs_find(&node->state.jobs, id.job);
+    const struct job *job = jobs_find(&inside_state(node)->jobs, id.job);
     if (!job)
         return false;
     if (job->state == JOB_DONE && id.op == job_text_op(job))

@@ -3,9 +3,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/node.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
 #include "shared/base/text.h"
 #include "shared/base/mutant.h"
+#include "tests/harness/inside.h"
 #include "tests/sim/after.h"
 #include "tests/sim/aims.h"
 #include "tests/sim/bank.h"
@@ -451,8 +454,8 @@ static _Noreturn void fail_unsettled(const struct world *world)
         text_add(&text, " outbox messages or snapshots are under way;");
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
-        text_add(&text, " %u%s: %" PRIu64 "/%" PRIu64, id, node_serves(node) ? " serves" : "",
-                 node->raft.log.applied, node->raft.log.last);
+        text_add(&text, " %u%s: %" PRIu64 "/%" PRIu64, id, node_coordinates(node) ? " serves" : "",
+                 inside_raft(node)->log.applied, inside_raft(node)->log.last);
     }
     world_fail(world, "after healing every job is done and all logs are equal", "%s", text.at);
 }
@@ -515,9 +518,9 @@ static uint64_t settle(struct world *world)
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         jobs += world->clients[client].jobs;
     const struct node *node = world->nodes[world_coordinator(world)].core;
-    if (node->state.jobs.n != jobs && !world->options.jobs_kept_max)
-        world_fail(world, "one job per key", "%zu jobs for %" PRIu64 " keys", node->state.jobs.n,
-                   jobs);
+    if (inside_state(node)->jobs.n != jobs && !world->options.jobs_kept_max)
+        world_fail(world, "one job per key", "%zu jobs for %" PRIu64 " keys",
+                   inside_state(node)->jobs.n, jobs);
     since_us = world->now_us - since_us;
     if (has_bank(world)) {
         bank_check(world);

@@ -1,5 +1,4 @@
 /* Disks that are lost, and disks that come back. */
-#include "nodes/core/rooms.h"
 #include "tests/sim/losses.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/world.h"

@@ -6,10 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/node.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/step/step.h"
 #include "nodes/core/values/transfer.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
+#include "tests/harness/inside.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
 
@@ -133,9 +137,9 @@ bool world_is_equal(const struct world *world)
         const struct node *node = world->nodes[id].core;
         if (!node)
             continue;
-        if (first && (node->raft.log.applied != first->raft.log.applied ||
-                      node->raft.log.last != first->raft.log.last ||
-                      state_differs(&node->state, &first->state)))
+        if (first && (inside_raft(node)->log.applied != inside_raft(first)->log.applied ||
+                      inside_raft(node)->log.last != inside_raft(first)->log.last ||
+                      state_differs(inside_state(node), inside_state(first))))
             return false;
         first = first ? first : node;
     }
@@ -410,9 +414,9 @@ node_id_t world_coordinator(const struct world *world)
     term_t term = 0;
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
-        if (node && node_serves(node) && node->step.term >= term) {
+        if (node && node_coordinates(node) && inside_step(node)->term >= term) {
             best = id;
-            term = node->step.term;
+            term = inside_step(node)->term;
         }
     }
     return best;

@@ -4,6 +4,7 @@
   check-source.py layers            who may include what
   check-source.py rooms             rooms of nodes/core: downwards only, through the door; no circles anywhere;
                                     what a node consists of is node.c's alone
+  check-source.py rooms-tested      every room has check_invariants(), and a unit test that knows its door only
   check-source.py rooms-fail        the same, of copies of the source with one fault each: that it finds them
   check-source.py lengths           files and functions that do not fit a head
   check-source.py state             every field of the replicated state is in a list of fields beside its table
@@ -53,8 +54,14 @@ LIBRARIES = ("values", "records")
 PUBLIC = CORE + "kinds/kinds.h"
 # Where a node is put together.
 TOP = ("nodes/core/node.c", "nodes/core/node.h", "nodes/core/rooms.h")
-# struct node as what it consists of: for node.c, and for tests that look inside.
+# struct node as what it consists of: for node.c, and for the one file through which tests look inside.
 INSIDE = "nodes/core/rooms.h"
+INSIDERS = ("nodes/core/node.c", "tests/harness/inside.c")
+# Headers that bring a whole node into a test.
+WHOLE = (r"nodes/core/(node|rooms)\.h|nodes/io/|tests/sim/|"
+         r"tests/harness/(bench|inside|ledgers|snapshots|stage|trace|worlds)\.h")
+# Where what must hold of a room is not checked by a function of its name.
+CHECKED_BY = {"link": "links_check_invariants"}
 
 # A file that passes this is two, and a function fits a screen. Tables are no functions.
 FILE_LINES_MAX, FUNCTION_LINES_MAX, COLUMNS_MAX = 600, 70, 100
@@ -120,8 +127,9 @@ def core_faults(core):
 
 def room_faults(path, line, header):
     """What is wrong with one include of a room's header."""
-    if header == INSIDE and str(path) != "nodes/core/node.c":
-        return [f"{path}:{line}: includes {header}; struct node is known to nodes/core/node.c alone (and to tests)"]
+    if header == INSIDE:
+        return [] if str(path) in INSIDERS else [
+            f"{path}:{line}: includes {header}; struct node is known to {' and '.join(INSIDERS)} alone"]
     room = re.match(CORE + r"(\w+)/", header)
     if not room or room.group(1) in LIBRARIES:
         return []
@@ -176,11 +184,40 @@ def rooms():
         graph[str(path)] = [header for _, header in includes(path)]
         for line, header in includes(path):
             faults += room_faults(path, line, header)
+    for path in sorted(pathlib.Path("tests").rglob("*.[ch]")):
+        faults += [fault for line, header in includes(path) if header == INSIDE
+                   for fault in room_faults(path, line, header)]
     circle = find_circle(graph)
     if circle:
         faults.append("files include each other: " + " -> ".join(circle))
     return faults, ("rooms: " + " < ".join(ROOMS) + ", each through its door; struct node is known to node.c alone; "
                     "no circle of includes in the whole tree")
+
+
+def tests_of(room, check):
+    """The unit tests that know of this room its door only, and check what must hold of it."""
+    door, found = f"{CORE}{room}/{room}.h", []
+    for path in sorted(pathlib.Path("tests/unit").glob("test_*.c")):
+        headers = [header for _, header in includes(path)]
+        inner = [header for header in headers if header.startswith(f"{CORE}{room}/") and header != door]
+        whole = [header for header in headers if re.match(WHOLE, header)]
+        if door in headers and not inner and not whole and re.search(rf"\b{check}\(", code_of(path)):
+            found.append(path.stem)
+    return found
+
+
+def rooms_tested():
+    faults, told = [], []
+    for room in ROOMS:
+        check = CHECKED_BY.get(room, room + "_check_invariants")
+        headers = "".join(code_of(path) for path in sorted(pathlib.Path(CORE, room).glob("*.h")))
+        if not re.search(rf"\b{check}\(", headers):
+            faults.append(f"{CORE}{room}: has no {check}()")
+        tests = tests_of(room, check)
+        if not tests:
+            faults.append(f"{CORE}{room}: no tests/unit/test_*.c knows its door only, and calls {check}()")
+        told.append(f"{room} ({', '.join(tests)})")
+    return faults, "rooms-tested: " + ", ".join(told)
 
 
 # What is planted in a file, and what rooms() must say of it.
@@ -331,9 +368,9 @@ def symbols(archives):
 
 
 def main(argv):
-    checks = {"layers": layers, "rooms": rooms, "rooms-fail": rooms_fail, "state": state,
-              "state-fail": state_fail, "lengths": lengths,
-              "bans": bans, "symbols": lambda: symbols(argv[1:])}
+    checks = {"layers": layers, "rooms": rooms, "rooms-tested": rooms_tested, "rooms-fail": rooms_fail,
+              "state": state, "state-fail": state_fail, "lengths": lengths, "bans": bans,
+              "symbols": lambda: symbols(argv[1:])}
     if not argv or argv[0] not in checks:
         sys.exit(__doc__)
     faults, summary = checks[argv[0]]()

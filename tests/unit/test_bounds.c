@@ -11,16 +11,25 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/snapshot/snapshot.h"
+#include "nodes/core/state/state.h"
 #include "shared/base/error.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
+#include "tests/harness/inside.h"
 #include "tests/sim/world.h"
 
 enum { INDEX = 1000000, MARKED = 100, LIVE_JOBS = 64, LIVE_OPS = 50, LIVE_BYTES = 4096 };
 
 /* --- a node whose state the test fills --- */
+
+static struct state *state_of(struct node *node)
+{
+    return inside_state_to_change(node);
+}
 
 static struct node *node_of(void)
 {
@@ -37,9 +46,9 @@ static struct node *node_of(void)
                                  .version = "0"};
     struct node_durable durable = {.term = 1};
     struct node *node = node_new(&config, &durable, SECOND_US);
-    raft_log_reset(&node->raft, INDEX, 1);
-    node->state.applied = INDEX;
-    node->state.applied_term = 1;
+    raft_log_reset(inside_raft_to_change(node), INDEX, 1);
+    state_of(node)->applied = INDEX;
+    state_of(node)->applied_term = 1;
     return node;
 }
 
@@ -94,8 +103,8 @@ static struct message *ops_done(job_id_t job, op_id_t first, size_t n, size_t le
 static void apply(struct node *node, uint64_t number, struct message *entry)
 {
     assert_true(state_entry_is_valid(entry));
-    state_apply(&node->state, number, 1, entry);
-    node->state.applied = INDEX;
+    state_apply(state_of(node), number, 1, entry);
+    state_of(node)->applied = INDEX;
     message_drop(&entry);
 }
 
@@ -115,15 +124,15 @@ static void fill(struct node *node, unsigned finished, unsigned open, unsigned s
     for (unsigned snap = 0; snap < snaps; snap++) {
         char key[JOB_KEY_MAX];
         for (unsigned index = 1; index <= MARKED; index++)
-            progress_set_state(&node->state.progress, index, snap * 1000 + index);
+            progress_set_state(&state_of(node)->progress, index, snap * 1000 + index);
         text_format(key, sizeof key, "snap-%u", snap);
-        snaps_add(&node->state.snaps, slice_of(key), progress_snap(&node->state.progress));
+        snaps_add(&state_of(node)->snaps, slice_of(key), progress_snap(&state_of(node)->progress));
     }
     /* Sealed blocks of keys are no parts of a checkpoint on disk: these stay in the open one. */
     for (unsigned i = 0; i < finished; i++) {
         char key[JOB_KEY_MAX];
         text_format(key, sizeof key, "forgotten-%u", i);
-        keys_forget(&node->state.keys, KEY_OF_JOB, slice_of(key));
+        keys_forget(&state_of(node)->keys, KEY_OF_JOB, slice_of(key));
     }
 }
 
@@ -231,12 +240,12 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
     struct node *node = node_of();
     uint64_t now_us = SECOND_US, draw = 1, steps = 0;
     fill(node, JOBS_KEPT_MAX, JOBS_OPEN_MAX, PROGRESS_SNAPS_MAX);
-    uint64_t expected = digest(&node->state), began_us = cpu_us();
-    struct checkpoint_build *build = checkpoint_begin(&node->state, CHECKPOINT_WHOLE);
+    uint64_t expected = digest(state_of(node)), began_us = cpu_us();
+    struct checkpoint_build *build = checkpoint_begin(state_of(node), CHECKPOINT_WHOLE);
     took(began_us);
     report("the largest state: begins");
     while (!checkpoint_is_done(build)) {
-        const struct checkpoint_builds *builds = &node->state.builds;
+        const struct checkpoint_builds *builds = &state_of(node)->builds;
         tick(node, now_us += CHECKPOINT_SLICE_GAP_US);
         assert_true(++steps < 2000);
         assert_true(builds->slice_rows <= CHECKPOINT_SLICE_ROWS + 8);
@@ -245,12 +254,12 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
         for (unsigned i = 0; i < 3; i++) {
             uint64_t open = JOBS_KEPT_MAX + random_below(&draw, JOBS_OPEN_MAX) + 1;
             apply(node, 0, i ? done(id_of(open)) : ops_done(id_of(open), 1, 1, LIVE_BYTES));
-            progress_set_state(&node->state.progress, 1 + random_below(&draw, MARKED), draw);
-            struct job *job = jobs_forget_one(&node->state.jobs, JOBS_KEPT_MAX);
+            progress_set_state(&state_of(node)->progress, 1 + random_below(&draw, MARKED), draw);
+            struct job *job = jobs_forget_one(&state_of(node)->jobs, JOBS_KEPT_MAX);
             job_destroy(&job);
         }
         apply(node, 30000 + steps, submitted((unsigned)(30000 + steps), "10"));
-        jobs_check_invariants(&node->state.jobs);
+        jobs_check_invariants(&state_of(node)->jobs);
     }
     report("the largest state: packing a slice");
     struct checkpoint *checkpoint = checkpoint_of(build);
@@ -260,16 +269,16 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
     printf("the largest state: %zu parts, %zu MiB, %u slices\n", checkpoint->n,
            (size_t)(bytes / MIB_BYTES), (unsigned)steps);
     assert_true(checkpoint->n < 1000);
-    struct state *loaded = load(&node->state, checkpoint, &most);
+    struct state *loaded = load(state_of(node), checkpoint, &most);
     report("the largest state: loading a parcel");
     assert_true(most <= INSTALL_BYTES_MAX + MESSAGE_MAX_BYTES / 2);
-    assert_true(digest(&node->state) != expected);
+    assert_true(digest(state_of(node)) != expected);
     began_us = cpu_us();
-    checkpoint_replace_state(&node->state, &loaded);
+    checkpoint_replace_state(state_of(node), &loaded);
     took(began_us);
     report("the largest state: replacing it");
-    assert_true(digest(&node->state) == expected);
-    checkpoint_end(&node->state, &build);
+    assert_true(digest(state_of(node)) == expected);
+    checkpoint_end(state_of(node), &build);
     node_destroy(&node);
 }
 
@@ -286,9 +295,9 @@ static void the_live_results_of_one_job_are_packed_in_slices_W5(void **state)
         apply(node, 1, submitted(1, "100000"));
         for (op_id_t op = 1; op <= RESULTS; op += PER_ENTRY)
             apply(node, 0, ops_done(id_of(1), op, PER_ENTRY, RESULT_BYTES));
-        uint64_t expected = digest(&node->state);
-        struct checkpoint_build *build = checkpoint_begin(&node->state, CHECKPOINT_WHOLE);
-        const struct checkpoint_builds *builds = &node->state.builds;
+        uint64_t expected = digest(state_of(node));
+        struct checkpoint_build *build = checkpoint_begin(state_of(node), CHECKPOINT_WHOLE);
+        const struct checkpoint_builds *builds = &state_of(node)->builds;
         do {
             assert_true(builds->slice_bytes <= 2 * CHECKPOINT_SLICE_BYTES);
             if (changes)
@@ -298,11 +307,11 @@ static void the_live_results_of_one_job_are_packed_in_slices_W5(void **state)
         } while (!checkpoint_is_done(build));
         struct checkpoint *checkpoint = checkpoint_of(build);
         assert_true(checkpoint->n >= RESULTS * RESULT_BYTES / CHECKPOINT_SLICE_BYTES);
-        struct state *loaded = load(&node->state, checkpoint, &most);
+        struct state *loaded = load(state_of(node), checkpoint, &most);
         assert_true(digest(loaded) == expected);
-        assert_true(changes == (digest(&node->state) != expected));
+        assert_true(changes == (digest(state_of(node)) != expected));
         checkpoint_scratch_drop(&loaded);
-        checkpoint_end(&node->state, &build);
+        checkpoint_end(state_of(node), &build);
         node_destroy(&node);
     }
     report("many live results of one job: packing a slice");
@@ -319,11 +328,11 @@ static void checkpoints_that_overlap_are_each_whole_W5(void **state)
     uint64_t expected[BUILDS], now_us = SECOND_US, draw = 7;
     fill(node, 300, 900, 50);
     for (unsigned i = 0; i < BUILDS; i++) {
-        expected[i] = digest(&node->state);
-        builds[i] = checkpoint_begin(&node->state, CHECKPOINT_WHOLE);
+        expected[i] = digest(state_of(node));
+        builds[i] = checkpoint_begin(state_of(node), CHECKPOINT_WHOLE);
         for (unsigned n = 0; n < 10; n++) {
             apply(node, 0, done(id_of(301 + random_below(&draw, 900))));
-            progress_set_state(&node->state.progress, 1 + random_below(&draw, MARKED), draw);
+            progress_set_state(&state_of(node)->progress, 1 + random_below(&draw, MARKED), draw);
         }
         tick(node, now_us += CHECKPOINT_SLICE_GAP_US);
     }
@@ -331,10 +340,10 @@ static void checkpoints_that_overlap_are_each_whole_W5(void **state)
         size_t most = 0;
         while (!checkpoint_is_done(builds[i]))
             tick(node, now_us += CHECKPOINT_SLICE_GAP_US);
-        struct state *loaded = load(&node->state, checkpoint_of(builds[i]), &most);
+        struct state *loaded = load(state_of(node), checkpoint_of(builds[i]), &most);
         assert_true(digest(loaded) == expected[i]);
         checkpoint_scratch_drop(&loaded);
-        checkpoint_end(&node->state, &builds[i]);
+        checkpoint_end(state_of(node), &builds[i]);
     }
     longest_us = 0;
     node_destroy(&node);
@@ -345,11 +354,11 @@ static void parts_of_an_earlier_release_are_read_W5(void **state)
 {
     (void)state;
     struct node *node = node_of();
-    struct state *loaded = checkpoint_scratch_new(&node->state);
+    struct state *loaded = checkpoint_scratch_new(state_of(node));
     size_t most = 0;
     fill(node, 0, 40, 3);
     struct checkpoint_build *build =
-        checkpoint_begin(&node->state, CHECKPOINT_OPEN); /* a part a row, as then */
+        checkpoint_begin(state_of(node), CHECKPOINT_OPEN); /* a part a row, as then */
     struct checkpoint *old = checkpoint_new(INDEX, 1);
     uint64_t now_us = SECOND_US, got;
     while (!checkpoint_is_done(build))
@@ -370,8 +379,8 @@ static void parts_of_an_earlier_release_are_read_W5(void **state)
         message_drop(&message);
     }
     checkpoint_scratch_drop(&loaded);
-    loaded = load(&node->state, old, &most);
-    assert_true(digest(loaded) != digest(&node->state)); /* index 0, which is no node */
+    loaded = load(state_of(node), old, &most);
+    assert_true(digest(loaded) != digest(state_of(node))); /* index 0, which is no node */
     assert_int_equal(progress_now(&loaded->progress, 0), 6);
     assert_int_equal(progress_now(&loaded->progress, 1000), 6);
     assert_int_equal(progress_get_state(&loaded->progress, 500, 1, &got), OK);
@@ -381,7 +390,7 @@ static void parts_of_an_earlier_release_are_read_W5(void **state)
     assert_int_equal(loaded->progress.nodes.count, MARKED + 3);
     checkpoint_scratch_drop(&loaded);
     checkpoint_drop(&old);
-    checkpoint_end(&node->state, &build);
+    checkpoint_end(state_of(node), &build);
     node_destroy(&node);
 }
 
@@ -390,17 +399,17 @@ static void a_build_of_a_state_that_was_replaced_is_lost_W5(void **state)
 {
     (void)state;
     struct node *node = node_of();
-    struct state *other = checkpoint_scratch_new(&node->state);
+    struct state *other = checkpoint_scratch_new(state_of(node));
     fill(node, 0, 1000, 3);
-    struct checkpoint_build *build = checkpoint_begin(&node->state, CHECKPOINT_WHOLE);
+    struct checkpoint_build *build = checkpoint_begin(state_of(node), CHECKPOINT_WHOLE);
     assert_false(checkpoint_is_done(build));
-    checkpoint_replace_state(&node->state, &other);
+    checkpoint_replace_state(state_of(node), &other);
     assert_true(checkpoint_is_lost(build));
     assert_null(checkpoint_of(build));
     for (unsigned i = 0; i < 10; i++)
         tick(node, SECOND_US + i * CHECKPOINT_SLICE_GAP_US);
     assert_true(checkpoint_is_lost(build));
-    checkpoint_end(&node->state, &build);
+    checkpoint_end(state_of(node), &build);
     longest_us = 0;
     node_destroy(&node);
 }
@@ -417,12 +426,13 @@ static void a_full_ledger_is_recorded_in_one_short_step_W5(void **state)
     memset(value->at, 'x', value->len);
     for (unsigned i = 0; i < ACCOUNTS_MAX; i++) {
         text_format(name, sizeof name, "an-account-with-a-long-name-%08u", i);
-        ledger_table_add(&node->ledger.accounts, slice_of(name))->balance = i;
-        node->ledger.total += i;
+        ledger_table_add(&inside_ledger_to_change(node)->accounts, slice_of(name))->balance = i;
+        inside_ledger_to_change(node)->total += i;
     }
     for (unsigned i = 0; i < KV_NAMES_MAX; i++) {
         text_format(name, sizeof name, "a-value-%08u", i);
-        ledger_table_add(&node->ledger.values, slice_of(name))->value = blob_ref(value);
+        ledger_table_add(&inside_ledger_to_change(node)->values, slice_of(name))->value =
+            blob_ref(value);
     }
     blob_drop(&value);
     struct message *take = message_new(MESSAGE_SNAPSHOT_TAKE);
@@ -433,7 +443,7 @@ static void a_full_ledger_is_recorded_in_one_short_step_W5(void **state)
     node_step(node, &event);
     took(began_us);
     report("a full ledger: recording it");
-    assert_int_equal(node->snapshots.n_collections, 1);
+    assert_int_equal(inside_snapshots(node)->n_collections, 1);
     message_drop(&take);
     node_destroy(&node);
 }
@@ -450,8 +460,8 @@ static uint64_t memory_of(const struct world *world)
 {
     uint64_t most = 0;
     for (node_id_t id = 1; id <= world->options.n_nodes; id++)
-        if (world->nodes[id].core->snapshots.bytes > most)
-            most = world->nodes[id].core->snapshots.bytes;
+        if (inside_snapshots(world->nodes[id].core)->bytes > most)
+            most = inside_snapshots(world->nodes[id].core)->bytes;
     return most;
 }
 

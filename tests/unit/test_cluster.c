@@ -7,7 +7,11 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/node.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/schedule/schedule.h"
+#include "nodes/core/state/state.h"
+#include "tests/harness/inside.h"
 #include "tests/harness/worlds.h"
 
 static struct world *begin(uint64_t seed, uint32_t n_nodes)
@@ -130,7 +134,7 @@ static void a_silent_coordinator_is_replaced_and_steps_down(void **state)
     world_run(world, 3 * SECOND_US);
     assert_int_not_equal(world_coordinator(world), old);
     world_run(world, 8 * SECOND_US);
-    assert_false(node_serves(world->nodes[old].core));
+    assert_false(node_coordinates(world->nodes[old].core));
     world_free(&world);
 }
 
@@ -145,7 +149,7 @@ static void a_deaf_coordinator_steps_down_R7(void **state)
         if (id != old)
             world_cut(world, id, old, true);
     world_run(world, ELECTION_TIMEOUT_DEFAULT_US + 3 * HEARTBEAT_DEFAULT_US);
-    assert_false(node_is_coordinator(world->nodes[old].core));
+    assert_false(election_leads(inside_raft(world->nodes[old].core)));
     world_free(&world);
 }
 
@@ -165,11 +169,11 @@ static void jobs_get_their_results(void **state)
         const struct node *node = world->nodes[world_coordinator(world)].core;
         uint64_t by_nodes = 0, by_jobs = 0;
         for (node_id_t id = 1; id <= sizes[i]; id++)
-            by_nodes += node->schedule.slots[id].operations;
-        for (size_t at = 0; at < node->state.jobs.n; at++)
-            by_jobs += node->state.jobs.at[at]->plan.total;
+            by_nodes += inside_schedule(node)->slots[id].operations;
+        for (size_t at = 0; at < inside_state(node)->jobs.n; at++)
+            by_jobs += inside_state(node)->jobs.at[at]->plan.total;
         assert_int_equal(by_nodes, by_jobs);
-        assert_int_equal(node->schedule.open_ops.count, 0);
+        assert_int_equal(inside_schedule(node)->open_ops.count, 0);
         world_free(&world);
     }
 }
@@ -241,7 +245,7 @@ static bool all_equal(const struct world *world)
 static bool all_vote(const struct world *world)
 {
     for (node_id_t id = 1; id <= world->options.n_nodes; id++)
-        if (!world->nodes[id].core || !world->nodes[id].core->raft.election.voter)
+        if (!world->nodes[id].core || !inside_raft(world->nodes[id].core)->election.voter)
             return false;
     return true;
 }
@@ -373,7 +377,7 @@ static void a_slow_network_is_not_flooded(void **state)
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         world_client(world, client, 10, 1500);
     assert_true(world_run_until(world, all_equal, 600 * SECOND_US));
-    uint64_t entries = world->nodes[1].core->raft.log.last;
+    uint64_t entries = inside_raft(world->nodes[1].core)->log.last;
     assert_true(world->counts.entries < 2 * 4 * entries); /* to four followers */
     world_free(&world);
 }

@@ -6,9 +6,15 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/ledger/ledger.h"
+#include "nodes/core/link/link.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/service/service.h"
+#include "nodes/core/snapshot/snapshot.h"
+#include "nodes/core/worker/worker.h"
 #include "nodes/core/worker/work.h"
 #include "shared/base/random.h"
+#include "tests/harness/inside.h"
 #include "tests/harness/stage.h"
 
 /* --- what each room waits for, read from its state, not from its own deadline --- */
@@ -106,12 +112,12 @@ static void check_promises(const struct stage *stage)
             continue;
         uint64_t promised_us = node_deadline(node);
         assert_true(promised_us >= stage->now_us); /* what was due is served: it does not spin */
-        assert_true(promised_us <= link_waits(&node->links));
-        assert_true(promised_us <= raft_waits(&node->raft));
-        assert_true(promised_us <= worker_waits(&node->worker));
-        assert_true(promised_us <= ledger_waits(&node->ledger));
-        assert_true(promised_us <= snapshot_waits(&node->snapshots));
-        assert_true(promised_us <= service_waits(&node->service));
+        assert_true(promised_us <= link_waits(inside_links(node)));
+        assert_true(promised_us <= raft_waits(inside_raft(node)));
+        assert_true(promised_us <= worker_waits(inside_worker(node)));
+        assert_true(promised_us <= ledger_waits(inside_ledger(node)));
+        assert_true(promised_us <= snapshot_waits(inside_snapshots(node)));
+        assert_true(promised_us <= service_waits(inside_service(node)));
     }
 }
 
@@ -187,7 +193,7 @@ static void an_append_that_was_lost_is_sent_again_when_that_is_due(void **state)
 {
     (void)state;
     struct stage *stage = stage_begin(3);
-    const struct replica *replica = &stage_core(stage, 1)->raft.replicas[3];
+    const struct replica *replica = &stage_raft(stage, 1)->replicas[3];
     stage_run(stage, SECOND_US);
     stage_run(stage, 13 * MS_US - stage->now_us % (50 * MS_US) + 50 * MS_US);
     stage_lose_messages(stage, 1, 3, MESSAGE_APPEND);

@@ -8,10 +8,13 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/node.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "tests/harness/bench.h"
+#include "tests/harness/inside.h"
 
 /* --- R1, R3, R4 --- */
 
@@ -39,7 +42,7 @@ static void no_message_of_a_term_leaves_before_the_term_is_on_disk_R1(void **sta
     bench.slow_disk = true;
     for (node_id_t id = 2; id <= 3; id++)
         bench_reply_vote(id, true, 4, true);
-    assert_int_equal(bench.node->step.term, 4);
+    assert_int_equal(inside_step(bench.node)->term, 4);
     for (size_t i = 0; i < bench.n_sent; i++)
         assert_int_not_equal(bench.sent[i]->type, MESSAGE_VOTE_REQUEST);
     bench_sync_disk();
@@ -101,7 +104,7 @@ static void only_a_log_as_complete_as_ours_gets_a_vote_R3(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int pre = 0; pre < 2; pre++) {
             bench_begin(3, NODE_NONE);
-            raft_log_reset(&bench.node->raft, 7, 3);
+            raft_log_reset(inside_raft_to_change(bench.node), 7, 3);
             bench_request_vote(2, pre, 9, cases[i].index, cases[i].term);
             assert_true(bench_answered(cases[i].granted, cases[i].granted || !pre ? 9 : 3));
             bench_finish();
@@ -114,7 +117,7 @@ static void a_coordinator_grants_no_vote_R4(void **state)
     (void)state;
     bench_begin(0, NODE_NONE);
     bench_become_coordinator();
-    term_t term = bench.node->step.term;
+    term_t term = inside_step(bench.node)->term;
     bench_forget_sent();
     bench_request_vote(2, false, term, 100, term);
     assert_true(bench_answered(false, term));
@@ -122,7 +125,7 @@ static void a_coordinator_grants_no_vote_R4(void **state)
     assert_true(bench_answered(false, term));
     bench_request_vote(2, true, term + 1, 100, term);
     assert_true(bench_answered(false, term));
-    assert_true(node_is_coordinator(bench.node));
+    assert_true(election_leads(inside_raft(bench.node)));
     bench_finish();
 }
 
@@ -135,9 +138,9 @@ static void votes_are_counted_per_distinct_node_R2(void **state)
     bench_become_candidate();
     for (int i = 0; i < 10; i++)
         bench_reply_vote(2, false, 1, true);
-    assert_int_equal(bench.node->raft.election.role, ROLE_CANDIDATE);
+    assert_int_equal(inside_raft(bench.node)->election.role, ROLE_CANDIDATE);
     bench_reply_vote(3, false, 1, true);
-    assert_true(node_is_coordinator(bench.node));
+    assert_true(election_leads(inside_raft(bench.node)));
     bench_finish();
 }
 
@@ -156,17 +159,17 @@ static void late_foreign_and_wrong_votes_do_not_count_R2(void **state)
     bench_reply_vote(0, false, 1, true);
     bench_reply_vote(6, false, 1, true);
     bench_reply_vote(UINT32_MAX, false, 1, true);
-    assert_int_equal(bench.node->raft.election.role, ROLE_CANDIDATE);
+    assert_int_equal(inside_raft(bench.node)->election.role, ROLE_CANDIDATE);
     /* In the next term the votes of this one are forgotten. */
     bench_pass_until_candidate(true);
     for (node_id_t id = 2; id <= 3; id++)
         bench_reply_vote(id, true, 2, true);
-    assert_int_equal(bench.node->step.term, 2);
+    assert_int_equal(inside_step(bench.node)->term, 2);
     bench_reply_vote(3, false, 2, true);
     bench_reply_vote(4, false, 1, true);
-    assert_int_equal(bench.node->raft.election.role, ROLE_CANDIDATE);
+    assert_int_equal(inside_raft(bench.node)->election.role, ROLE_CANDIDATE);
     bench_reply_vote(5, false, 2, true);
-    assert_true(node_is_coordinator(bench.node));
+    assert_true(election_leads(inside_raft(bench.node)));
     bench_finish();
 }
 
@@ -180,7 +183,7 @@ static void a_vote_of_a_former_life_does_not_count_R2(void **state)
     assert_int_equal(bench.disk.term, 1);
     for (node_id_t id = 2; id <= 5; id++)
         bench_reply_vote(id, false, 1, true);
-    assert_int_equal(bench.node->raft.election.role, ROLE_FOLLOWER);
+    assert_int_equal(inside_raft(bench.node)->election.role, ROLE_FOLLOWER);
     bench_finish();
 }
 
@@ -194,12 +197,12 @@ static void a_pre_vote_changes_neither_term_nor_vote_R5(void **state)
     assert_true(bench_answered(true, 4));
     bench_request_vote(3, true, 1000, 0, 0);
     assert_true(bench_answered(true, 1000));
-    assert_int_equal(bench.node->step.term, 3);
-    assert_int_equal(bench.node->raft.election.vote, NODE_NONE);
+    assert_int_equal(inside_step(bench.node)->term, 3);
+    assert_int_equal(inside_raft(bench.node)->election.vote, NODE_NONE);
     assert_int_equal(bench.wanted_seq, 0);
     /* Its own pre-votes, without an answer, do not either. */
     bench_pass(20 * T);
-    assert_int_equal(bench.node->step.term, 3);
+    assert_int_equal(inside_step(bench.node)->term, 3);
     assert_int_equal(bench.disk.term, 3);
     bench_finish();
 }
@@ -209,13 +212,13 @@ static void who_hears_a_coordinator_helps_nobody_to_replace_it_R5(void **state)
     (void)state;
     bench_begin(3, NODE_NONE);
     bench_heartbeat(4, "coordinator", 3, 4);
-    assert_int_equal(bench.node->step.coordinator, 4);
+    assert_int_equal(inside_step(bench.node)->coordinator, 4);
     for (uint64_t us = 0; us + 20 * MS_US < T; us += 20 * MS_US) {
         bench_request_vote(2, true, 4, 100, 3);
         assert_true(bench_answered(false, 3));
         bench_request_vote(2, false, 4, 100, 3);
         assert_true(bench_answered(false, 3));
-        assert_int_equal(bench.node->step.term, 3);
+        assert_int_equal(inside_step(bench.node)->term, 3);
         bench.now_us += 20 * MS_US;
         bench_step((struct event){.kind = EVENT_TICK});
     }
@@ -233,8 +236,8 @@ static void a_higher_term_ends_a_reign(void **state)
     bench_begin(0, NODE_NONE);
     bench_become_coordinator();
     bench_heartbeat(2, "worker", 7, 3);
-    assert_false(node_is_coordinator(bench.node));
-    assert_int_equal(bench.node->step.term, 7);
+    assert_false(election_leads(inside_raft(bench.node)));
+    assert_int_equal(inside_step(bench.node)->term, 7);
     assert_int_equal(bench.disk.term, 7);
     assert_int_equal(bench.disk.vote, NODE_NONE);
     bench_finish();
@@ -246,7 +249,7 @@ static void absurd_terms_are_refused_X10(void **state)
     static const term_t absurd[] = {3 + TERM_JUMP_MAX + 1, TERM_MAX, TERM_MAX + 1, UINT64_MAX};
     bench_begin(3, NODE_NONE);
     for (size_t i = 0; i < sizeof absurd / sizeof absurd[0]; i++) {
-        uint64_t rejected = bench.node->step.rejected_here;
+        uint64_t rejected = inside_step(bench.node)->rejected_here;
         bench_heartbeat(2, "worker", absurd[i], 2);
         bench_heartbeat(2, "coordinator", absurd[i], 2);
         bench_reply_vote(2, false, absurd[i], false);
@@ -254,9 +257,9 @@ static void absurd_terms_are_refused_X10(void **state)
             bench_request_vote(2, pre, absurd[i], 0, 0);
             assert_null(bench_answer());
         }
-        assert_int_equal(bench.node->step.rejected_here, rejected + 5);
+        assert_int_equal(inside_step(bench.node)->rejected_here, rejected + 5);
     }
-    assert_int_equal(bench.node->step.term, 3);
+    assert_int_equal(inside_step(bench.node)->term, 3);
     assert_int_equal(bench.wanted_seq, 0);
     bench_finish();
 }
@@ -271,8 +274,8 @@ static void a_term_never_falls_R14(void **state)
         bench_request_vote(4, false, term, 100, term);
         assert_true(bench_answered(false, 9));
         bench_reply_vote(4, false, term, false);
-        assert_int_equal(bench.node->step.term, 9);
-        assert_int_equal(bench.node->step.coordinator, NODE_NONE);
+        assert_int_equal(inside_step(bench.node)->term, 9);
+        assert_int_equal(inside_step(bench.node)->coordinator, NODE_NONE);
     }
     bench_finish();
 }
@@ -282,10 +285,10 @@ static void a_second_coordinator_of_a_term_is_not_believed(void **state)
     (void)state;
     bench_begin(0, NODE_NONE);
     bench_become_coordinator();
-    uint64_t rejected = bench.node->step.rejected_here;
-    bench_heartbeat(2, "coordinator", bench.node->step.term, 2);
-    assert_true(node_is_coordinator(bench.node));
-    assert_int_equal(bench.node->step.rejected_here, rejected + 1);
+    uint64_t rejected = inside_step(bench.node)->rejected_here;
+    bench_heartbeat(2, "coordinator", inside_step(bench.node)->term, 2);
+    assert_true(election_leads(inside_raft(bench.node)));
+    assert_int_equal(inside_step(bench.node)->rejected_here, rejected + 1);
     bench_finish();
 }
 
@@ -299,14 +302,14 @@ static void a_coordinator_serves_after_its_first_entry_is_committed_R10(void **s
     bench.slow_disk = true;
     for (node_id_t id = 2; id <= 3; id++)
         bench_reply_vote(id, false, 1, true);
-    assert_true(node_is_coordinator(bench.node));
-    assert_false(node_serves(bench.node));
+    assert_true(election_leads(inside_raft(bench.node)));
+    assert_false(node_coordinates(bench.node));
     bench_sync_disk();
-    assert_false(node_serves(bench.node)); /* it is on one disk of five */
+    assert_false(node_coordinates(bench.node)); /* it is on one disk of five */
     bench_acknowledge(2);
-    assert_false(node_serves(bench.node));
+    assert_false(node_coordinates(bench.node));
     bench_acknowledge(3);
-    assert_true(node_serves(bench.node));
+    assert_true(node_coordinates(bench.node));
     bench_finish();
 }
 
@@ -320,15 +323,15 @@ static void a_coordinator_that_nobody_follows_steps_down_R7(void **state)
             bench_heartbeat(id, "worker", 1, 1);
         bench_pass(50 * MS_US);
     }
-    assert_true(node_is_coordinator(bench.node));
-    for (int i = 0; i < 100 && node_is_coordinator(bench.node); i++) {
+    assert_true(election_leads(inside_raft(bench.node)));
+    for (int i = 0; i < 100 && election_leads(inside_raft(bench.node)); i++) {
         bench_heartbeat(2, "worker", 1, 1); /* one is no majority of five */
         bench_heartbeat(3, "worker", 1, 4); /* and who follows another does not count */
         bench_pass(50 * MS_US);
         assert_true(i <= 11);
     }
-    assert_false(node_is_coordinator(bench.node));
-    assert_int_equal(bench.node->step.term, 1);
+    assert_false(election_leads(inside_raft(bench.node)));
+    assert_int_equal(inside_step(bench.node)->term, 1);
     bench_finish();
 }
 
@@ -343,7 +346,7 @@ static void a_coordinator_that_was_stopped_serves_no_more_R13(void **state)
     event.request.message = message_new(MESSAGE_STATUS_GET);
     bench_step(event); /* not even what comes before the first tick */
     message_drop(&event.request.message);
-    assert_false(node_serves(bench.node));
+    assert_false(node_coordinates(bench.node));
     bench_finish();
 }
 
@@ -360,8 +363,8 @@ static void a_jump_of_the_wall_clock_changes_nothing_R26(void **state)
         bench.now_us += 50 * MS_US;
         bench_step((struct event){.kind = EVENT_TICK, .wall_ms = i % 2 ? 1 : 3600000});
     }
-    assert_true(node_serves(bench.node));
-    assert_int_equal(bench.node->step.term, 1);
+    assert_true(node_coordinates(bench.node));
+    assert_int_equal(inside_step(bench.node)->term, 1);
     bench_finish();
 }
 

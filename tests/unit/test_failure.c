@@ -9,8 +9,12 @@
 #include <cmocka.h>
 
 #include "nodes/core/schedule/assignments.h"
-#include "nodes/core/rooms.h"
+#include "nodes/core/link/link.h"
+#include "nodes/core/schedule/schedule.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/worker/worker.h"
 #include "shared/base/text.h"
+#include "tests/harness/inside.h"
 #include "tests/harness/worlds.h"
 #include "tests/sim/world.h"
 
@@ -36,8 +40,9 @@ static bool is_whole(const struct world *world)
         return false;
     for (node_id_t peer = 1; peer <= world->options.n_nodes; peer++)
         if (peer != id &&
-            (!world->nodes[id].core->links.peers[peer].alive ||
-             world->nodes[id].core->links.peers[peer].links[PLANE_CHANNEL].state != LINK_WELCOMED))
+            (!inside_links(world->nodes[id].core)->peers[peer].alive ||
+             inside_links(world->nodes[id].core)->peers[peer].links[PLANE_CHANNEL].state !=
+                 LINK_WELCOMED))
             return false;
     return true;
 }
@@ -75,19 +80,19 @@ static void submit(struct world *world, const char *key, uint64_t n)
 static struct job *job_of(const struct world *world, const char *key)
 {
     struct node *node = coordinator(world);
-    return node ? jobs_find_key(&node->state.jobs, slice_of(key)) : NULL;
+    return node ? jobs_find_key(&inside_state(node)->jobs, slice_of(key)) : NULL;
 }
 
 /* What its coordinator has of it; NULL: nothing. */
 static struct job_schedule *run_of_key(const struct world *world, const char *key)
 {
     struct job *job = job_of(world, key);
-    return job ? job_schedule_of(&coordinator(world)->schedule, job->id) : NULL;
+    return job ? job_schedule_of(inside_schedule(coordinator(world)), job->id) : NULL;
 }
 
 static uint64_t executed_of(const struct world *world, const char *key)
 {
-    return schedule_status(&coordinator(world)->schedule, job_of(world, key)).executed;
+    return schedule_status(inside_schedule(coordinator(world)), job_of(world, key)).executed;
 }
 
 static const char *awaited;
@@ -129,9 +134,9 @@ static node_id_t somebody_busy(const struct world *world, bool queue)
 {
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
-        if (node && coordinator(world) && node != coordinator(world) && node->worker.n_submitted &&
-            node->worker.queued > queue &&
-            coordinator(world)->schedule.slots[id].outstanding > queue)
+        if (node && coordinator(world) && node != coordinator(world) &&
+            inside_worker(node)->n_submitted && inside_worker(node)->queued > queue &&
+            inside_schedule(coordinator(world))->slots[id].outstanding > queue)
             return id;
     }
     return NODE_NONE;
@@ -160,12 +165,12 @@ static void a_late_result_changes_nothing_T1(void **state)
     world_pause(world, late, 20 * SECOND_US);
     assert_done(world, "a", 15 * SECOND_US);
     struct node *node = coordinator(world);
-    uint64_t executed = executed_of(world, "a"), operations = node->schedule.operations;
+    uint64_t executed = executed_of(world, "a"), operations = inside_schedule(node)->operations;
     world_run(world, 30 * SECOND_US); /* it returns what it had, and is a worker again */
     assert_ptr_equal(coordinator(world), node);
     assert_int_equal(executed_of(world, "a"), executed);
-    assert_int_equal(node->schedule.operations, operations);
-    assert_true(node->links.peers[late].alive);
+    assert_int_equal(inside_schedule(node)->operations, operations);
+    assert_true(inside_links(node)->peers[late].alive);
     submit(world, "b", 30000);
     assert_done(world, "b", 15 * SECOND_US);
     world_free(&world);
@@ -185,7 +190,7 @@ static void a_node_that_returns_is_a_new_worker_and_used_at_once_T2(void **state
     world->nodes[victim].computed = 0;
     world_start(world, victim);
     world_run(world, 250 * MS_US); /* its connections are made, its first heartbeat arrives */
-    assert_int_not_equal(coordinator(world)->links.peers[victim].incarnation, before);
+    assert_int_not_equal(inside_links(coordinator(world))->peers[victim].incarnation, before);
     assert_true(world->nodes[victim].computed > 0);
     assert_done(world, "a", 60 * SECOND_US);
     world_free(&world);
@@ -204,8 +209,8 @@ static void nothing_stays_with_a_departed_worker_T3(void **state)
         world_crash(world, victim);
         world_run(world, 5 * MS_US);
         struct node *node = coordinator(world);
-        assert_int_equal(node->schedule.slots[victim].outstanding, 0);
-        assert_null(node->schedule.slots[victim].first);
+        assert_int_equal(inside_schedule(node)->slots[victim].outstanding, 0);
+        assert_null(inside_schedule(node)->slots[victim].first);
         assert_done(world, "a", 60 * SECOND_US);
         world_free(&world);
     }
@@ -232,7 +237,8 @@ static void only_what_was_executing_is_suspected_T4(void **state)
         world_run(world, 100 * MS_US + world_random(world, 50 * MS_US));
         assert_true(world_run_until(world, has_somebody_a_queue, SECOND_US));
         node_id_t victim = somebody_busy(world, true);
-        op_id_t executing = worker_executing(&world->nodes[victim].core->worker).op, suspected = 0;
+        op_id_t executing = worker_executing(inside_worker(world->nodes[victim].core)).op,
+                suspected = 0;
         world_crash(world, victim);
         world_run(world, 2 * MS_US);
         assert_int_equal(suspects(world, "a", &suspected), 1);
@@ -321,7 +327,7 @@ static void an_operation_of_ten_minutes_is_not_lost_T7_T8(void **state)
     uint64_t began_us = world->now_us;
     world_run(world, 599 * SECOND_US);
     /* It was overtaken by one copy, which started later, and nobody was declared dead. */
-    assert_int_equal(coordinator(world)->schedule.copied, 1);
+    assert_int_equal(inside_schedule(coordinator(world))->copied, 1);
     assert_true(is_whole(world));
     world_run(world, 2 * SECOND_US);
     const struct job_schedule *job_schedule = run_of_key(world, "a");
@@ -343,10 +349,10 @@ static void the_first_result_wins_and_copies_are_cancelled_T9(void **state)
         node_id_t slow = world_coordinator(world) % 6 + 1;
         world_pace(world, slow, 20 * MS_US); /* 200 times slower: 27 s for a unit */
         assert_done(world, "a", 5 * SECOND_US);
-        assert_true(coordinator(world)->schedule.copied > 0);
+        assert_true(inside_schedule(coordinator(world))->copied > 0);
         world_run(world, 10 * MS_US);
-        assert_int_equal(world->nodes[slow].core->worker.queued, 0);
-        assert_int_equal(coordinator(world)->schedule.slots[slow].outstanding, 0);
+        assert_int_equal(inside_worker(world->nodes[slow].core)->queued, 0);
+        assert_int_equal(inside_schedule(coordinator(world))->slots[slow].outstanding, 0);
         world_free(&world);
     }
 }
@@ -363,7 +369,8 @@ static void a_stopped_straggler_is_overtaken_before_its_heartbeats_are_missed_T9
     uint64_t stopped_us = world->now_us;
     assert_done(world, "a", 10 * SECOND_US);
     assert_true(world->now_us - stopped_us < ELECTION_TIMEOUT_DEFAULT_US);
-    assert_true(coordinator(world)->links.peers[straggler].alive); /* not declared dead yet */
+    assert_true(
+        inside_links(coordinator(world))->peers[straggler].alive); /* not declared dead yet */
     world_free(&world);
 }
 
@@ -377,8 +384,8 @@ static void an_overdue_worker_keeps_no_queue_waiting_T9(void **state)
     node_id_t slow = world_coordinator(world) % 6 + 1;
     world_pace(world, slow, 100 * MS_US);
     world_run(world, 3 * SECOND_US);
-    assert_true(coordinator(world)->schedule.slots[slow].outstanding <= 1);
-    assert_true(coordinator(world)->links.peers[slow].alive);
+    assert_true(inside_schedule(coordinator(world))->slots[slow].outstanding <= 1);
+    assert_true(inside_links(coordinator(world))->peers[slow].alive);
     assert_done(world, "a", 60 * SECOND_US);
     world_free(&world);
 }
@@ -395,7 +402,7 @@ static void a_worker_short_of_memory_is_throttled_T11(void **state)
     while (!is_over(world) && world->now_us < 600 * SECOND_US) {
         world_run(world, MS_US);
         for (node_id_t id = 1; id <= 4; id++)
-            pressed += worker_is_pressed(&world->nodes[id].core->worker);
+            pressed += worker_is_pressed(inside_worker(world->nodes[id].core));
     }
     assert_true(pressed > 0);
     assert_done(world, "a", SECOND_US);
@@ -427,13 +434,13 @@ static void after_a_restart_every_accepted_job_is_there_once_T13(void **state)
     for (size_t i = 0; i < 5; i++)
         submit(world, keys[i], 5000);
     world_run(world, 300 * MS_US);
-    assert_int_equal(coordinator(world)->state.jobs.n, 5);
+    assert_int_equal(inside_state(coordinator(world))->jobs.n, 5);
     for (node_id_t id = 1; id <= 6; id++)
         world_crash(world, id);
     for (node_id_t id = 1; id <= 6; id++)
         world_start(world, id);
     assert_true(world_run_until(world, is_whole, 10 * SECOND_US));
-    assert_int_equal(coordinator(world)->state.jobs.n, 5);
+    assert_int_equal(inside_state(coordinator(world))->jobs.n, 5);
     for (size_t i = 0; i < 5; i++)
         assert_done(world, keys[i], 120 * SECOND_US);
     world_free(&world);
@@ -486,8 +493,9 @@ static void a_coordinator_that_was_late_suspects_nobody(void **state)
         world_run(world, 80 * MS_US + 20 * MS_US * seed);
         assert_ptr_equal(coordinator(world), node);
         assert_true(is_whole(world));
-        assert_int_equal(node->schedule.copied, 0);
-        assert_int_equal(node->state.head.reassigned + node->schedule.reassigned, 0);
+        assert_int_equal(inside_schedule(node)->copied, 0);
+        assert_int_equal(inside_state(node)->head.reassigned + inside_schedule(node)->reassigned,
+                         0);
         assert_done(world, "a", 60 * SECOND_US);
         world_free(&world);
     }

@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
 #include "tests/harness/stage.h"
 
 #define T            ELECTION_TIMEOUT_DEFAULT_US
@@ -45,7 +46,7 @@ static void a_coordinator_that_nobody_acknowledges_makes_way_R35(void **state)
         assert_int_equal(stage_coordinator(stage), 2); /* 1 would have been first, and rests */
         stage_set(stage, 2, 9, 2);
         stage_run(stage, 100 * MS_US);
-        assert_int_equal(progress_now(&stage_core(stage, 2)->state.progress, 9), 2);
+        assert_int_equal(progress_now(&stage_state(stage, 2)->progress, 9), 2);
         stage_run(stage, 20 * T);
         assert_int_equal(stage_coordinator(stage), 2); /* no ping-pong */
         stage_free(&stage);
@@ -108,7 +109,7 @@ static void values_on_their_way_are_progress_R35(void **state)
         stage->nodes[id].op_us = 1;
     stage_ask(stage, 1, stage_submit_request("key", "30000"));
     stage_run(stage, T);
-    assert_true(stage_core(stage, 1)->raft.log.last > stage_core(stage, 1)->raft.log.commit);
+    assert_true(stage_raft(stage, 1)->log.last > stage_raft(stage, 1)->log.commit);
     for (int i = 0; i < 20; i++) {
         stage->nodes[2].value_bytes += 1000;
         stage_run(stage, T);

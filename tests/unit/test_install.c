@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/text.h"
 #include "tests/harness/stage.h"
 
@@ -32,7 +34,7 @@ static struct stage *begin_behind(uint64_t entries)
         stage_set(stage, 1, 100 + i, i);
     stage_ask(stage, 1, stage_submit_request("key", "10"));
     stage_run(stage, 300 * MS_US);
-    assert_true(stage_core(stage, 1)->raft.log.base > 3);
+    assert_true(stage_raft(stage, 1)->log.base > 3);
     stage_forget_story(stage);
     return stage;
 }
@@ -41,8 +43,8 @@ static void what_was_compacted_is_not_applied_again_R16(void **state)
 {
     (void)state;
     struct stage *stage = begin_behind(40);
-    const struct raft_log *log = &stage_core(stage, 2)->raft.log;
-    uint64_t before = progress_now(&stage_core(stage, 2)->state.progress, 140);
+    const struct raft_log *log = &stage_raft(stage, 2)->log;
+    uint64_t before = progress_now(&stage_state(stage, 2)->progress, 140);
     struct message *message = message_new(MESSAGE_APPEND);
     struct wire_append *append = &message->as.append;
     struct blob *packed = stage_entry();
@@ -56,12 +58,12 @@ static void what_was_compacted_is_not_applied_again_R16(void **state)
         append->entries.at[i] = (struct wire_log_item){1, message_add_frame(message, packed)};
     blob_drop(&packed);
     log_index_t last = log->last, applied = log->applied;
-    uint64_t rejected = stage_core(stage, 2)->step.rejected_here;
+    uint64_t rejected = inside_step(stage_core(stage, 2))->rejected_here;
     stage_say(stage, 1, 2, PLANE_CHECKPOINT, message);
-    assert_int_equal(stage_core(stage, 2)->step.rejected_here, rejected);
-    assert_int_equal(stage_core(stage, 2)->raft.log.last, last);
-    assert_int_equal(stage_core(stage, 2)->raft.log.applied, applied);
-    assert_int_equal(progress_now(&stage_core(stage, 2)->state.progress, 140), before);
+    assert_int_equal(inside_step(stage_core(stage, 2))->rejected_here, rejected);
+    assert_int_equal(stage_raft(stage, 2)->log.last, last);
+    assert_int_equal(stage_raft(stage, 2)->log.applied, applied);
+    assert_int_equal(progress_now(&stage_state(stage, 2)->progress, 140), before);
     assert_true(stage_logs_are_equal(stage, 1, 2));
     stage_free(&stage);
 }
@@ -74,7 +76,7 @@ static void where_the_log_is_compacted_the_full_checkpoint_is_sent_R17(void **st
     stage_run(stage, 50 * MS_US);
     assert_true(stage_told(stage, "1 -> 3  install"));
     assert_true(stage_logs_are_equal(stage, 1, 3));
-    assert_int_equal(progress_now(&stage_core(stage, 3)->state.progress, 140), 40);
+    assert_int_equal(progress_now(&stage_state(stage, 3)->progress, 140), 40);
     /* Started again it has all: no second one, and not the log from its beginning either. */
     stage_forget_story(stage);
     stage_kill(stage, 3);
@@ -93,10 +95,10 @@ static void installs_follow_each_other_R18(void **state)
     stage_start(stage, 3);
     stage_hold(stage, 1, 3, MESSAGE_INSTALL);
     stage_run(stage, 20 * MS_US);
-    log_index_t commit = stage_core(stage, 3)->raft.log.commit;
+    log_index_t commit = stage_raft(stage, 3)->log.commit;
     stage_run(stage, 40 * HEARTBEAT_DEFAULT_US); /* heartbeats tell of no commit */
     stage_release(stage, 1, false, 1);
-    assert_int_equal(stage_core(stage, 3)->raft.log.commit, commit);
+    assert_int_equal(stage_raft(stage, 3)->log.commit, commit);
     /* While the first one is on its way more is compacted: it ends, and a second one follows. */
     stage_no_rules(stage);
     for (uint64_t i = 1; i <= 40; i++)
@@ -135,7 +137,7 @@ static void a_crash_between_any_two_steps_of_an_install_is_harmless_R19(void **s
                 stage_release(stage, 1, false, 1);
                 stage_run(stage, 3 * MS_US);
             }
-            assert_true(!slow || !stage_core(stage, 1)->raft.replicas[3].match); /* untold */
+            assert_true(!slow || !stage_raft(stage, 1)->replicas[3].match); /* untold */
             stage_kill(stage, 3);
             bool has = stage->nodes[3].checkpoint != NULL;
             assert_int_equal(has, step >= PARTS && !slow);
@@ -143,10 +145,10 @@ static void a_crash_between_any_two_steps_of_an_install_is_harmless_R19(void **s
             stage_forget_held(stage);
             stage->nodes[3].slow_disk = false;
             stage_start(stage, 3);
-            assert_int_equal(stage_core(stage, 3)->raft.log.commit > 3, has);
+            assert_int_equal(stage_raft(stage, 3)->log.commit > 3, has);
             stage_run(stage, SECOND_US);
             assert_true(stage_logs_are_equal(stage, 1, 3));
-            assert_int_equal(progress_now(&stage_core(stage, 3)->state.progress, 400), 300);
+            assert_int_equal(progress_now(&stage_state(stage, 3)->progress, 400), 300);
             stage_free(&stage);
         }
     }
@@ -161,8 +163,8 @@ static void a_compacted_job_is_still_committed_R20(void **state)
     stage_run(stage, 300 * MS_US);
     stage_start(stage, 3);
     stage_run(stage, 100 * MS_US);
-    job_id_t job = jobs_find_key(&stage_core(stage, 1)->state.jobs, slice_of("key"))->id;
-    assert_true((job & LOG_INDEX_MAX) <= stage_core(stage, 3)->raft.log.base);
+    job_id_t job = jobs_find_key(&stage_state(stage, 1)->jobs, slice_of("key"))->id;
+    assert_true((job & LOG_INDEX_MAX) <= stage_raft(stage, 3)->log.base);
     stage_lose_messages(stage, 2, NODE_NONE, MESSAGE_VOTE_REQUEST);
     stage_kill(stage, 1);
     stage_elect(stage, 3);
@@ -178,7 +180,7 @@ static void a_full_checkpoint_takes_no_acknowledged_entry_away_R19(void **state)
 {
     (void)state;
     struct stage *stage = begin_behind(40);
-    const struct raft_log *log = &stage_core(stage, 2)->raft.log;
+    const struct raft_log *log = &stage_raft(stage, 2)->log;
     stage_kill(stage, 1);
     log_index_t last = log->last;
     struct message *message = message_new(MESSAGE_APPEND);
@@ -192,13 +194,13 @@ static void a_full_checkpoint_takes_no_acknowledged_entry_away_R19(void **state)
             (struct wire_log_item){1, message_add_frame(message, packed)};
     blob_drop(&packed);
     stage_say(stage, 1, 2, PLANE_CHECKPOINT, message); /* two more, not committed */
-    assert_int_equal(stage_core(stage, 2)->raft.log.last, last + 2);
+    assert_int_equal(stage_raft(stage, 2)->log.last, last + 2);
     message = message_new(MESSAGE_INSTALL);
     message->as.install =
         (struct wire_install){.term = 1, .index = last + 1, .index_term = 1, .parts = 1};
     stage_say(stage, 1, 2, PLANE_CHECKPOINT, message);
-    assert_int_equal(stage_core(stage, 2)->raft.log.last, last + 2);
-    assert_int_equal(stage_core(stage, 2)->raft.log.commit,
+    assert_int_equal(stage_raft(stage, 2)->log.last, last + 2);
+    assert_int_equal(stage_raft(stage, 2)->log.commit,
                      last + 1); /* the checkpoint is of this log */
     assert_true(stage_told(stage, "install reply"));
     stage_free(&stage);
@@ -213,7 +215,7 @@ static void a_wiped_node_votes_when_it_has_caught_up_R22(void **state)
     stage_lose_messages(stage, 1, 2, MESSAGE_APPEND);
     stage_set(stage, 1, 9, 9); /* on 1 and 3 */
     stage_run(stage, 5 * MS_US);
-    assert_int_equal(stage_core(stage, 1)->raft.log.commit, 2);
+    assert_int_equal(stage_raft(stage, 1)->log.commit, 2);
     stage_kill(stage, 3);
     stage_kill(stage, 1);
     stage_wipe(stage, 3);
@@ -227,7 +229,7 @@ static void a_wiped_node_votes_when_it_has_caught_up_R22(void **state)
     assert_int_equal(stage_coordinator(stage), 1);
     assert_true(stage->nodes[3].durable.voter);
     for (node_id_t id = 1; id <= 3; id++)
-        assert_int_equal(progress_now(&stage_core(stage, id)->state.progress, 9), 9);
+        assert_int_equal(progress_now(&stage_state(stage, id)->progress, 9), 9);
     stage_free(&stage);
 }
 

@@ -8,7 +8,8 @@
 #include <cmocka.h>
 
 #include "nodes/core/records/record.h"
-#include "nodes/core/rooms.h"
+#include "nodes/core/ledger/ledger.h"
+#include "tests/harness/inside.h"
 #include "shared/base/text.h"
 #include "tests/harness/ledgers.h"
 
@@ -113,7 +114,7 @@ static void a_node_that_does_not_answer_costs_nothing(void **state)
     /* Once it is known to exist, money leaves whether the node is there or not. */
     world_crash(world, 2);
     ledgers_assert_done(world, 1, bank_transfer("4", "alice", 60, "bob", 2), 0);
-    assert_int_equal(world->nodes[1].core->ledger.in_transit, 60);
+    assert_int_equal(inside_ledger(world->nodes[1].core)->in_transit, 60);
     world_start(world, 2);
     ledgers_settle(world);
     assert_int_equal(ledgers_balance(world, 2, "bob"), 101);
@@ -146,7 +147,7 @@ static void what_piled_up_arrives_in_order(void **state)
         else
             ledgers_ask(world, 1, ledgers_put(key, "latest", key, 2));
     }
-    assert_int_equal(world->nodes[1].core->ledger.outgoing[2].pending.n, n);
+    assert_int_equal(inside_ledger(world->nodes[1].core)->outgoing[2].pending.n, n);
     world_crash(world, 1);
     world_start(world, 1);
     world_start(world, 2);
@@ -180,8 +181,8 @@ static void a_full_outbox_refuses_and_loses_nothing(void **state)
         message_drop(&event.request.message);
     }
     assert_string_equal(code, "busy");
-    assert_int_equal(node->ledger.in_transit, LEDGER_SENT_MAX);
-    assert_int_equal(node->ledger.total, 99999 - LEDGER_SENT_MAX);
+    assert_int_equal(inside_ledger(node)->in_transit, LEDGER_SENT_MAX);
+    assert_int_equal(inside_ledger(node)->total, 99999 - LEDGER_SENT_MAX);
     node_check_invariants(node);
     world_crash(world, 1);
     world_free(&world);
@@ -238,7 +239,7 @@ static void only_the_last_keys_are_remembered(void **state)
         node_step(node, &event);
         message_drop(&message);
     }
-    assert_int_equal(node->ledger.keys.map.count, LEDGER_KEYS_MAX);
+    assert_int_equal(inside_ledger(node)->keys.map.count, LEDGER_KEYS_MAX);
     assert_int_equal(ledgers_balance(world, 1, "alice"), LEDGER_KEYS_MAX + 10);
     world_crash(world, 1);
     world_free(&world);
@@ -280,7 +281,8 @@ static void a_retry_after_long_moves_no_money_R29(void **state)
         restart(world);
         deposit_keys(world, 100 + 200 * life, 300 + 200 * life);
     }
-    assert_true(world->nodes[1].core->ledger.keys.forgotten.window.n > 10); /* some are sealed */
+    assert_true(inside_ledger(world->nodes[1].core)->keys.forgotten.window.n >
+                10); /* some are sealed */
     world_free(&world);
 }
 
@@ -323,7 +325,7 @@ static void an_evicted_session_is_refused_for_ever_R29(void **state)
                                "forgotten", "");
         restart(world);
     }
-    assert_int_equal(world->nodes[1].core->ledger.keys.forgotten.by_id.count, 2);
+    assert_int_equal(inside_ledger(world->nodes[1].core)->keys.forgotten.by_id.count, 2);
     world_free(&world);
 }
 

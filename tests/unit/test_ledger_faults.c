@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "nodes/core/records/record.h"
-#include "nodes/core/rooms.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 #include "tests/harness/ledgers.h"

@@ -8,9 +8,14 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/link/link.h"
+#include "nodes/core/node.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
+#include "tests/harness/inside.h"
 #include "tests/harness/stage.h"
 
 #define T ELECTION_TIMEOUT_DEFAULT_US
@@ -27,12 +32,12 @@ static void not_even_a_heartbeat_tells_a_term_before_it_is_on_disk_R1(void **sta
     message->as.vote_request.term = 5;
     stage_say(stage, 3, 2, PLANE_CONTROL, message);
     stage_run(stage, 3 * HEARTBEAT_DEFAULT_US);
-    assert_int_equal(stage_core(stage, 2)->step.term, 5);
-    assert_int_equal(stage_core(stage, 1)->links.peers[2].heartbeat->as.heartbeat.term, 0);
+    assert_int_equal(inside_step(stage_core(stage, 2))->term, 5);
+    assert_int_equal(stage_links(stage, 1)->peers[2].heartbeat->as.heartbeat.term, 0);
     assert_false(stage_told(stage, "2 -> 3"));
     stage_sync(stage, 2);
     stage_run(stage, MS_US);
-    assert_int_equal(stage_core(stage, 1)->links.peers[2].heartbeat->as.heartbeat.term, 5);
+    assert_int_equal(stage_links(stage, 1)->peers[2].heartbeat->as.heartbeat.term, 5);
     assert_true(stage_told(stage, "2 -> 3  vote granted"));
     stage_free(&stage);
 }
@@ -52,10 +57,10 @@ static void a_chain_of_nodes_keeps_its_terms_and_commits_R6(void **state)
         for (uint64_t round = 1; round <= 30; round++) {
             stage_set(stage, leader, 77, round);
             stage_run(stage, 2 * T);
-            assert_int_equal(progress_now(&stage_core(stage, leader)->state.progress, 77), round);
+            assert_int_equal(progress_now(&stage_state(stage, leader)->progress, 77), round);
         }
         for (node_id_t id = 1; id <= 5; id++)
-            assert_int_equal(stage_core(stage, id)->step.term, 1);
+            assert_int_equal(inside_step(stage_core(stage, id))->term, 1);
         stage_free(&stage);
     }
 }
@@ -97,7 +102,7 @@ static void a_stopped_coordinator_says_and_does_nothing_stale_R13(void **state)
     assert_false(stage_told(stage, "1 -> 2  task"));
     assert_false(stage_told(stage, "1 -> 3  task"));
     assert_false(stage_told(stage, "1 -> client  progress"));
-    assert_int_equal(stage_core(stage, 1)->step.coordinator, next);
+    assert_int_equal(inside_step(stage_core(stage, 1))->coordinator, next);
     stage_free(&stage);
 }
 
@@ -110,18 +115,18 @@ static void a_coordinator_learns_what_is_committed_from_who_knows_R9(void **stat
     stage_cut(stage, 1, 3, true);
     stage_set(stage, 1, 2, 7);
     const struct node *node = stage_core(stage, 1);
-    log_index_t last = node->raft.log.last;
-    assert_true(node->raft.log.commit < last);
+    log_index_t last = inside_raft(node)->log.last;
+    assert_true(inside_raft(node)->log.commit < last);
     for (log_index_t commit = last + 1; commit >= last; commit--) {
         struct message *message = message_new(MESSAGE_APPEND_REPLY);
-        message->as.append_reply = (struct wire_append_reply){.term = node->step.term,
+        message->as.append_reply = (struct wire_append_reply){.term = inside_step(node)->term,
                                                               .ok = true,
                                                               .voter = true,
                                                               .commit = commit};
         stage_say(stage, 2, 1, PLANE_CHECKPOINT, message);
-        assert_int_equal(node->raft.log.commit, commit > last ? last - 1 : last);
+        assert_int_equal(inside_raft(node)->log.commit, commit > last ? last - 1 : last);
     }
-    assert_int_equal(progress_now(&node->state.progress, 2), 7);
+    assert_int_equal(progress_now(&inside_state(node)->progress, 2), 7);
     stage_free(&stage);
 }
 
@@ -132,15 +137,15 @@ static void an_unreachable_peer_stops_no_heartbeats_to_others_R21(void **state)
     stage_kill(stage, 2);
     stage_cut(stage, 1, 3, true);
     stage_disconnect(stage, 1, 3);
-    uint64_t seq = stage_core(stage, 4)->links.peers[1].heartbeat->as.heartbeat.seq;
+    uint64_t seq = stage_links(stage, 4)->peers[1].heartbeat->as.heartbeat.seq;
     for (uint64_t round = 1; round <= 20; round++) {
         stage_set(stage, 1, 5, round); /* what cannot be sent to 2 and 3 goes to 4 and 5 */
         stage_run(stage, HEARTBEAT_DEFAULT_US);
-        assert_int_equal(stage_core(stage, 4)->raft.log.last, 1 + round);
-        assert_true(stage->now_us - stage_core(stage, 4)->links.peers[1].heard_us <=
+        assert_int_equal(stage_raft(stage, 4)->log.last, 1 + round);
+        assert_true(stage->now_us - stage_links(stage, 4)->peers[1].heard_us <=
                     2 * HEARTBEAT_DEFAULT_US);
     }
-    assert_true(stage_core(stage, 4)->links.peers[1].heartbeat->as.heartbeat.seq >= seq + 18);
+    assert_true(stage_links(stage, 4)->peers[1].heartbeat->as.heartbeat.seq >= seq + 18);
     stage_free(&stage);
 }
 
@@ -164,7 +169,7 @@ static void an_hour_of_the_wall_clock_elects_nobody_and_expires_nothing_R26(void
     stage_run(stage, 3 * SECOND_US);
     assert_true(stage_answered(stage, MESSAGE_JOB));
     assert_true(slice_equals(stage->answer->as.job.jobs.at[0].state, "done"));
-    assert_int_equal(stage_core(stage, 1)->step.term, 1);
+    assert_int_equal(inside_step(stage_core(stage, 1))->term, 1);
     assert_false(stage_told(stage, "suspected"));
     stage_free(&stage);
 }
@@ -180,7 +185,7 @@ static void halves_elect_nobody_and_heal_R27(void **state)
     stage_run(stage, 40 * T);
     assert_int_equal(stage_coordinator(stage), NODE_NONE);
     for (node_id_t id = 1; id <= 4; id++)
-        assert_int_equal(stage_core(stage, id)->step.term, 0);
+        assert_int_equal(inside_step(stage_core(stage, id))->term, 0);
     for (node_id_t a = 1; a <= 2; a++)
         for (node_id_t b = 3; b <= 4; b++)
             stage_cut(stage, a, b, false);
@@ -217,10 +222,10 @@ static void old_entries_commit_beneath_one_of_the_own_term_only_R9(void **state)
     stage->nodes[1].slow_disk = true;
     stage_run(stage, 20 * MS_US);
     assert_true(stage_told(stage, "entry 2 is on a majority, but of term 2"));
-    assert_int_equal(stage_core(stage, 1)->raft.log.commit, 0);
+    assert_int_equal(stage_raft(stage, 1)->log.commit, 0);
     stage->nodes[1].slow_disk = false;
     stage_sync(stage, 1);
-    assert_int_equal(stage_core(stage, 1)->raft.log.commit, 3);
+    assert_int_equal(stage_raft(stage, 1)->log.commit, 3);
     stage_free(&stage);
 }
 
@@ -235,7 +240,7 @@ static void nothing_is_read_or_dispatched_before_the_first_commit_R10(void **sta
     stage_hold(stage, NODE_NONE, 2, MESSAGE_APPEND_REPLY);
     stage_campaign(stage, 2);
     stage_run(stage, 20 * MS_US);
-    assert_true(node_is_coordinator(stage_core(stage, 2)));
+    assert_true(election_leads(stage_raft(stage, 2)));
     stage_forget_story(stage);
     stage_read(stage, 2, 1);
     assert_true(stage_refused(stage, "not_coordinator"));
@@ -259,8 +264,7 @@ static void a_read_needs_a_majority_of_answers_to_its_own_round_R11(void **state
     stage->rules[0].fate = FATE_PASS;
     stage_read(stage, 1, 9);
     stage_release(stage, SIZE_MAX, false, 3);
-    assert_int_equal(stage_core(stage, 1)->raft.log.commit,
-                     2); /* they commit, and confirm nothing */
+    assert_int_equal(stage_raft(stage, 1)->log.commit, 2); /* they commit, and confirm nothing */
     assert_int_equal(stage_told_times(stage, "client  progress"),
                      1); /* the answer to stage_set() */
     /* One answer, told three times, is one of the two that are needed. */
@@ -284,7 +288,7 @@ static void no_clock_makes_a_read_valid_R12(void **state)
     stage_lose_messages(stage, 1, NODE_NONE, MESSAGE_APPEND);
     stage_read(stage, 1, 9);
     stage_run(stage, (STALL_TIMEOUTS - 1) * T); /* longer, and it steps down: R35 */
-    assert_true(node_serves(stage_core(stage, 1)));
+    assert_true(node_coordinates(stage_core(stage, 1)));
     assert_null(stage->answer);
     stage_no_rules(stage);
     stage_run(stage, APPEND_RESEND_US + 2 * HEARTBEAT_DEFAULT_US);
@@ -305,7 +309,7 @@ static void a_lost_append_is_sent_again_although_answers_are_doubled_R14(void **
     stage_no_rules(stage);
     stage_run(stage, SECOND_US);
     for (node_id_t id = 1; id <= 3; id++)
-        assert_int_equal(stage_core(stage, id)->raft.log.commit, 2);
+        assert_int_equal(stage_raft(stage, id)->log.commit, 2);
     stage_free(&stage);
 }
 
@@ -319,12 +323,12 @@ static void check_heights(const struct stage *stage, struct heights *heights)
 {
     for (node_id_t id = 1; id <= stage->n_nodes; id++) {
         const struct node *node = stage_core(stage, id);
-        assert_true(node->step.term >= heights->term[id]);
-        assert_true(node->raft.log.commit >= heights->commit[id]);
-        assert_true(stage_core(stage, 1)->raft.replicas[id].match >= heights->match[id]);
-        heights->term[id] = node->step.term;
-        heights->commit[id] = node->raft.log.commit;
-        heights->match[id] = stage_core(stage, 1)->raft.replicas[id].match;
+        assert_true(inside_step(node)->term >= heights->term[id]);
+        assert_true(inside_raft(node)->log.commit >= heights->commit[id]);
+        assert_true(stage_raft(stage, 1)->replicas[id].match >= heights->match[id]);
+        heights->term[id] = inside_step(node)->term;
+        heights->commit[id] = inside_raft(node)->log.commit;
+        heights->match[id] = stage_raft(stage, 1)->replicas[id].match;
     }
 }
 
@@ -354,7 +358,7 @@ static void doubled_and_reordered_messages_turn_nothing_back_R14(void **state)
         check_heights(stage, &heights);
         for (node_id_t id = 2; id <= 5; id++)
             assert_true(stage_logs_are_equal(stage, 1, id));
-        assert_int_equal(stage_core(stage, 1)->step.term, 1);
+        assert_int_equal(inside_step(stage_core(stage, 1))->term, 1);
         stage_free(&stage);
     }
 }
@@ -362,8 +366,8 @@ static void doubled_and_reordered_messages_turn_nothing_back_R14(void **state)
 static void say_append_reply(struct stage *stage, struct wire_append_reply reply)
 {
     struct message *message = message_new(MESSAGE_APPEND_REPLY);
-    reply.term = stage_core(stage, 1)->step.term;
-    reply.round = stage_core(stage, 1)->raft.replication.round;
+    reply.term = inside_step(stage_core(stage, 1))->term;
+    reply.round = stage_raft(stage, 1)->replication.round;
     message->as.append_reply = reply;
     stage_say(stage, 3, 1, PLANE_CHECKPOINT, message);
 }
@@ -374,7 +378,7 @@ static void who_waits_for_values_is_sent_nothing_more_meanwhile(void **state)
 {
     (void)state;
     struct stage *stage = stage_begin(3);
-    const struct replica *replica = &stage_core(stage, 1)->raft.replicas[3];
+    const struct replica *replica = &stage_raft(stage, 1)->replicas[3];
     stage->topics = 0;
     stage_lose_messages(stage, 1, 3, MESSAGE_APPEND);
     for (uint64_t i = 1; i <= 20; i++) {
@@ -411,7 +415,7 @@ static void a_follower_commits_no_further_than_it_has_verified_R15(void **state)
     message->as.append =
         (struct wire_append){.term = 2, .prev_index = 1, .prev_term = 1, .commit = 3};
     stage_say(stage, 1, 3, PLANE_CHECKPOINT, message);
-    assert_int_equal(stage_core(stage, 3)->raft.log.commit, 1);
+    assert_int_equal(stage_raft(stage, 3)->log.commit, 1);
     stage_free(&stage);
 }
 

@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/snapshot/snapshot.h"
+#include "tests/harness/inside.h"
 #include "tests/harness/snapshots.h"
 
 static bool bank_is_open(const struct world *world)
@@ -96,9 +97,9 @@ static void recording_and_markers_are_one_step_S1(void **state)
         markers +=
             outputs.at[i].kind == OUTPUT_SEND && outputs.at[i].send.message->type == MESSAGE_MARKER;
     assert_int_equal(markers, 3);
-    assert_int_equal(node->snapshots.n_recordings, 1);
-    assert_int_equal(node->snapshots.recordings->open, 3);
-    assert_true(node->snapshots.recordings->n_parts > 0);
+    assert_int_equal(inside_snapshots(node)->n_recordings, 1);
+    assert_int_equal(inside_snapshots(node)->recordings->open, 3);
+    assert_true(inside_snapshots(node)->recordings->n_parts > 0);
     message_drop(&event.request.message);
     world_crash(world, 1);
     world_free(&world);
@@ -186,7 +187,7 @@ static void a_cut_delays_the_marker_and_completes_S4_S5(void **state)
     snapshots_begin_to_take(world, 1);
     cut_both(world, 2, 3, true);
     world_run(world, 150 * MS_US);
-    assert_true(world->nodes[2].core->snapshots.n_recordings > 0);
+    assert_true(inside_snapshots(world->nodes[2].core)->n_recordings > 0);
     cut_both(world, 2, 3, false);
     struct snapshot_model *model = snapshots_taken(world);
     assert_true(model->complete);
@@ -257,7 +258,7 @@ static void a_dead_or_silent_participant_is_named_S12(void **state)
 static bool nobody_else_records(const struct world *world)
 {
     for (node_id_t id = 2; id <= world->options.n_nodes; id++)
-        if (world->nodes[id].core && world->nodes[id].core->snapshots.n_recordings)
+        if (world->nodes[id].core && inside_snapshots(world->nodes[id].core)->n_recordings)
             return false;
     return true;
 }
@@ -296,7 +297,7 @@ static void ids_are_never_used_again_S8(void **state)
             names[n++] = model->name;
             snapshot_model_destroy(&model);
         }
-        assert_int_equal(world->nodes[2].core->snapshots.n_kept, life < 2 ? n : n - 4);
+        assert_int_equal(inside_snapshots(world->nodes[2].core)->n_kept, life < 2 ? n : n - 4);
         world_crash(world, 2);
         if (life == 1)
             world_wipe(world, 2);

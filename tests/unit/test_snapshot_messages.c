@@ -7,8 +7,11 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/rooms.h"
+#include "nodes/core/link/link.h"
+#include "nodes/core/snapshot/snapshot.h"
+#include "nodes/core/step/step.h"
 #include "shared/wire/codec.h"
+#include "tests/harness/inside.h"
 #include "tests/harness/snapshots.h"
 
 /* --- single messages --- */
@@ -18,15 +21,15 @@
 static void inject(struct world *world, node_id_t to, node_id_t from, struct message *message)
 {
     struct node *node = world->nodes[to].core;
-    message->as.channel.seq = node->links.peers[from].channel.delivered + 1;
+    message->as.channel.seq = inside_links(node)->peers[from].channel.delivered + 1;
     message->as.channel.src = from;
-    message->as.channel.src_incarnation = node->links.peers[from].channel.peer;
-    message->as.channel.dst_incarnation = node->step.config.incarnation;
-    message->as.channel.ack = node->links.peers[from].channel.acked;
-    struct event event = {.kind = EVENT_MESSAGE, .now_us = node->step.now_us};
+    message->as.channel.src_incarnation = inside_links(node)->peers[from].channel.peer;
+    message->as.channel.dst_incarnation = inside_step(node)->config.incarnation;
+    message->as.channel.ack = inside_links(node)->peers[from].channel.acked;
+    struct event event = {.kind = EVENT_MESSAGE, .now_us = inside_step(node)->now_us};
     event.message.plane = PLANE_CHANNEL;
     event.message.from = from;
-    event.message.incarnation = node->links.peers[from].channel.peer;
+    event.message.incarnation = inside_links(node)->peers[from].channel.peer;
     event.message.message = message;
     node_step(node, &event);
     node_check_invariants(node);
@@ -61,7 +64,7 @@ static void a_second_marker_changes_nothing_S4(void **state)
 {
     (void)state;
     struct world *world = worlds_begin(60, 4);
-    const struct snapshots *snapshots = &world->nodes[2].core->snapshots;
+    const struct snapshots *snapshots = inside_snapshots(world->nodes[2].core);
     for (int times = 0; times < 3; times++) {
         inject(world, 2, 1, marker(world, 7));
         assert_int_equal(snapshots->n_recordings, 1);
@@ -84,7 +87,7 @@ static void only_participants_are_waited_for_S9(void **state)
 {
     (void)state;
     struct world *world = worlds_begin(61, 4);
-    const struct snapshots *snapshots = &world->nodes[2].core->snapshots;
+    const struct snapshots *snapshots = inside_snapshots(world->nodes[2].core);
     struct message *message = marker(world, 7);
     message->as.marker.participants.n = 3; /* without node 4 */
     inject(world, 2, 1, message);
@@ -99,7 +102,7 @@ static void late_and_foreign_markers_start_nothing_S6(void **state)
 {
     (void)state;
     struct world *world = worlds_begin(62, 3);
-    const struct snapshots *snapshots = &world->nodes[2].core->snapshots;
+    const struct snapshots *snapshots = inside_snapshots(world->nodes[2].core);
     struct snapshot_model *model = snapshots_take(world, 1);
     inject(world, 2, 3, marker(world, model->name.counter)); /* complete */
     assert_int_equal(snapshots->n_recordings, 0);
@@ -132,7 +135,7 @@ static void absurd_markers_are_rejected(void **state)
     (void)state;
     struct world *world = worlds_begin(63, 3);
     struct node *node = world->nodes[2].core;
-    uint64_t before = node->step.rejected_here;
+    uint64_t before = inside_step(node)->rejected_here;
     struct message *message = marker(world, 7);
     message->as.marker.participants.at[2].node = 4;
     inject(world, 2, 1, message);
@@ -148,12 +151,12 @@ static void absurd_markers_are_rejected(void **state)
     message = message_new(MESSAGE_SNAPSHOT_END);
     message->as.snapshot_end.initiator = 3; /* not its own */
     inject(world, 2, 1, message);
-    assert_int_equal(node->step.rejected_here, before + 5);
-    assert_int_equal(node->snapshots.n_recordings, 0);
+    assert_int_equal(inside_step(node)->rejected_here, before + 5);
+    assert_int_equal(inside_snapshots(node)->n_recordings, 0);
     /* A flood of snapshots fills what there is for them, and no more. */
     for (uint64_t counter = 100; counter < 100 + 2 * SNAPSHOTS_ACTIVE_MAX; counter++)
         inject(world, 2, 1, marker(world, counter));
-    assert_int_equal(node->snapshots.n_recordings, SNAPSHOTS_ACTIVE_MAX);
+    assert_int_equal(inside_snapshots(node)->n_recordings, SNAPSHOTS_ACTIVE_MAX);
     crash_all(world);
 }
 
@@ -163,7 +166,7 @@ static struct message *report(const struct world *world, uint64_t part, uint64_t
     struct message *message = message_new(MESSAGE_SNAPSHOT_REPORT);
     message->as.snapshot_report.initiator = 1;
     message->as.snapshot_report.incarnation = world->nodes[1].incarnation;
-    message->as.snapshot_report.counter = world->nodes[1].core->snapshots.counter;
+    message->as.snapshot_report.counter = inside_snapshots(world->nodes[1].core)->counter;
     message->as.snapshot_report.part = part;
     message->as.snapshot_report.parts = parts;
     struct blob *blob = codec_pack(content);
@@ -188,11 +191,11 @@ static void malformed_reports_are_rejected(void **state)
         world_pause(world, 2, SECOND_US);
         world_pause(world, 3, SECOND_US);
         snapshots_begin_to_take(world, 1);
-        uint64_t before = node->step.rejected_here;
+        uint64_t before = inside_step(node)->rejected_here;
         inject(world, 1, 2, report(world, how == 3, how == 4 ? 0 : 2, content));
-        assert_int_equal(node->step.rejected_here, before + 1);
-        assert_non_null(node->snapshots.collections->nodes[2].missing);
-        assert_null(node->snapshots.collections->nodes[3].missing);
+        assert_int_equal(inside_step(node)->rejected_here, before + 1);
+        assert_non_null(inside_snapshots(node)->collections->nodes[2].missing);
+        assert_null(inside_snapshots(node)->collections->nodes[3].missing);
         message_drop(&content);
         crash_all(world);
     }
