@@ -319,7 +319,7 @@ static void what_is_recorded_is_capped_S10(void **state)
     for (node_id_t id = 1; id <= 3; id++)
         world_start(world, id);
     world_run(world, SECOND_US);
-    bank_open(world, 1000, 0, 0, MS_US);
+    bank_open(world, 4000, 0, 0, MS_US); /* enough to go on while it records */
     assert_true(world_run_until(world, bank_is_open, SNAPSHOTS_PATIENCE_US));
     world_run(world, 100 * MS_US);
     world_clog(world, 1, 3, 300 * MS_US); /* it hears of the snapshot late, and sends on */
