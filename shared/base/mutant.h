@@ -67,7 +67,8 @@
     X(doubled_is_believed, "who says HELLO last is the node of that id")                    \
     X(descriptors_unchecked, "too low a limit of open files is not noticed at the start")   \
     X(pages_believed, "the pages of a store are not looked at before it is opened")         \
-    X(output_replaces, "a device or FIFO that --output names is replaced by a file")
+    X(output_replaces, "a device or FIFO that --output names is replaced by a file")        \
+    X(answers_wait_unbounded, "any number of answers waits in a broker for one client")
 
 enum mutant {
     MUTANT_none,

@@ -30,6 +30,8 @@ TESTS = {
     "descriptors_unchecked": "tests/cluster/test_descriptors.py::test_too_low_a_limit_is_said_at_start_with_both_numbers",
     "pages_believed": "tests/cluster/test_damage.py::test_an_empty_or_missing_store_is_no_new_one_X11",
     "output_replaces": "tests/cluster/test_output.py::test_a_device_stays_a_device",
+    "answers_wait_unbounded":
+        "tests/cluster/test_broker_memory.py::test_a_broker_gives_back_what_waited_for_clients_that_are_gone",
 }
 
 
