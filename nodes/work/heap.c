@@ -1,6 +1,12 @@
 #include "nodes/work/heap.h"
 
+#include <gmp.h>
 #include <mimalloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/error.h"
+#include "shared/base/memory.h"
 
 #pragma weak mi_collect
 #pragma weak mi_option_set_default
@@ -10,8 +16,108 @@
  * again at once, and the loop would wait for a compute thread without a processor. */
 #define GIVE_BACK_MS 1000
 
+/* --- large blocks of numbers ---
+ *
+ * What an allocator does not keep it maps and unmaps. That takes the lock of the address space: a
+ * compute thread that holds it and loses its processor stops the event loop at its next page. */
+
+/* Sizes are rounded up to one of four steps between powers of two, so that blocks fit again. */
+#define STEPS      4
+#define LARGE_BITS 18                                  /* HEAP_LARGE_BYTES is 2 to this */
+#define CLASSES    ((size_t)(40 - LARGE_BITS) * STEPS) /* beyond 2^40 bytes: as it comes */
+
+struct free_block {
+    struct free_block *next;
+};
+
+static _Thread_local struct free_block *kept[CLASSES];
+static _Thread_local size_t kept_bytes;
+
+/* The class of a large size, and the length of its blocks; CLASSES: it has none. */
+static size_t class_of(size_t size, size_t *rounded)
+{
+    unsigned bits = 63 - (unsigned)__builtin_clzll(size); /* 2^bits <= size */
+    size_t step = ((size_t)1 << bits) / STEPS;
+    *rounded = (size + step - 1) / step * step;
+    size_t class = (bits - LARGE_BITS) * STEPS + *rounded / step - STEPS;
+    if (class < CLASSES)
+        return class;
+    *rounded = size;
+    return CLASSES;
+}
+
+/* As GMP wants it: never NULL, and not cleared. */
+static void *fresh_block(size_t size)
+{
+    void *block = malloc(size);
+    if (!block)
+        panic("out of memory: %zu bytes for a number", size);
+    return block;
+}
+
+void *heap_alloc(size_t size)
+{
+    if (size < HEAP_LARGE_BYTES)
+        return fresh_block(size);
+    size_t rounded, class = class_of(size, &rounded);
+    struct free_block *block = class < CLASSES ? kept[class] : NULL;
+    if (!block)
+        return fresh_block(rounded);
+    kept[class] = block->next;
+    kept_bytes -= rounded;
+    return block;
+}
+
+void heap_free(void *block, size_t size)
+{
+    size_t rounded, class = size < HEAP_LARGE_BYTES ? CLASSES : class_of(size, &rounded);
+    if (class == CLASSES || kept_bytes + rounded > HEAP_KEPT_BYTES) {
+        free(block);
+        return;
+    }
+    struct free_block *it = block;
+    it->next = kept[class];
+    kept[class] = it;
+    kept_bytes += rounded;
+}
+
+void *heap_resize(void *block, size_t old_size, size_t new_size)
+{
+    size_t old_rounded = 0, new_rounded = 1;
+    if (old_size < HEAP_LARGE_BYTES && new_size < HEAP_LARGE_BYTES)
+        return mem_grow(block, 1, new_size);
+    if (old_size >= HEAP_LARGE_BYTES && new_size >= HEAP_LARGE_BYTES) {
+        class_of(old_size, &old_rounded);
+        class_of(new_size, &new_rounded);
+    }
+    if (old_rounded == new_rounded)
+        return block;
+    void *fresh = heap_alloc(new_size);
+    memcpy(fresh, block, old_size < new_size ? old_size : new_size);
+    heap_free(block, old_size);
+    return fresh;
+}
+
+size_t heap_kept_bytes(void)
+{
+    return kept_bytes;
+}
+
+static void give_back_kept(void)
+{
+    for (size_t class = 0; class < CLASSES; class ++)
+        for (struct free_block *it; (it = kept[class]);) {
+            kept[class] = it->next;
+            free(it);
+        }
+    kept_bytes = 0;
+}
+
+/* --- the allocator --- */
+
 void heap_init(void)
 {
+    mp_set_memory_functions(heap_alloc, heap_resize, heap_free);
     if (!mi_option_set_default)
         return;
     mi_option_set_default(mi_option_decommit_delay, GIVE_BACK_MS);
@@ -20,6 +126,7 @@ void heap_init(void)
 
 void heap_give_back(void)
 {
+    give_back_kept();
     if (mi_collect)
         mi_collect(true);
 }

@@ -6,6 +6,7 @@
 #ifndef CONCLAVE_WORK_HEAP_H
 #define CONCLAVE_WORK_HEAP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "shared/base/limits.h"
@@ -18,5 +19,19 @@ void heap_init(void);
 
 /* Gives free memory of the calling thread back to the system; takes some milliseconds. */
 void heap_give_back(void);
+
+/* For GMP, whose temporaries are large and many: blocks from HEAP_LARGE_BYTES on that a thread
+ * frees are kept for its next ones, up to HEAP_KEPT_BYTES of them, until it gives back. The sizes
+ * are those that GMP tells. Every block must be at its end in the thread that made it, or be small.
+ * heap_init() installs them. */
+void *heap_alloc(size_t size);
+void *heap_resize(void *block, size_t old_size, size_t new_size);
+void heap_free(void *block, size_t size);
+
+/* Bytes that the calling thread keeps. */
+size_t heap_kept_bytes(void);
+
+#define HEAP_LARGE_BYTES (256 * KIB_BYTES) /* below, an allocator asks the system seldom */
+#define HEAP_KEPT_BYTES  (256 * MIB_BYTES) /* what a product of two values of 30 MB takes */
 
 #endif

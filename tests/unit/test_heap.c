@@ -1,0 +1,105 @@
+/* Large blocks for numbers: kept by the thread that frees them, bounded, and given back. */
+#include "nodes/work/heap.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "shared/base/random.h"
+
+#define LARGE HEAP_LARGE_BYTES
+#define SLOTS 24
+
+/* What a thread frees is its next block of about that size. */
+static void a_large_block_is_kept_for_the_next_one(void **state)
+{
+    (void)state;
+    void *first = heap_alloc(5 * LARGE);
+    heap_free(first, 5 * LARGE);
+    void *again = heap_alloc(5 * LARGE - 1000);
+    assert_ptr_equal(again, first);
+    heap_free(again, 5 * LARGE - 1000);
+    void *other = heap_alloc(7 * LARGE);
+    assert_ptr_not_equal(other, first);
+    heap_free(other, 7 * LARGE);
+    heap_give_back();
+}
+
+/* Whatever sizes come, a block holds what was written to it: also when it is resized across the
+ * border between small and large, and from one class to the next. */
+static void blocks_keep_their_content(void **state)
+{
+    (void)state;
+    uint64_t random = 7;
+    uint8_t *blocks[SLOTS] = {0};
+    size_t sizes[SLOTS] = {0};
+    for (int round = 0; round < 4000; round++) {
+        size_t at = random_below(&random, SLOTS);
+        size_t size = 1 + random_below(&random, round % 2 ? 4 * LARGE : LARGE / 2);
+        uint8_t *block = blocks[at];
+        if (block) {
+            assert_int_equal(block[0], at + 1);
+            assert_int_equal(block[sizes[at] - 1], at + 1);
+        }
+        if (block && round % 3 == 0) {
+            heap_free(block, sizes[at]);
+            blocks[at] = NULL;
+            continue;
+        }
+        block = block ? heap_resize(block, sizes[at], size) : heap_alloc(size);
+        if (blocks[at])
+            assert_int_equal(block[0], at + 1);
+        memset(block, (int)at + 1, size);
+        blocks[at] = block;
+        sizes[at] = size;
+    }
+    for (size_t at = 0; at < SLOTS; at++)
+        if (blocks[at])
+            heap_free(blocks[at], sizes[at]);
+    heap_give_back();
+}
+
+/* Blocks at the borders of classes are as long as was asked for. */
+static void every_class_has_room_for_its_sizes(void **state)
+{
+    (void)state;
+    for (size_t size = LARGE; size < 64 * LARGE; size += size / 7 + 1) {
+        uint8_t *block = heap_alloc(size);
+        memset(block, 1, size);
+        heap_free(block, size);
+        block = heap_alloc(size);
+        memset(block, 2, size);
+        heap_free(block, size);
+    }
+    heap_give_back();
+}
+
+/* No more than HEAP_KEPT_BYTES: what is freed beyond goes at once. Under a sanitizer or valgrind
+ * the test says so when one of them were lost. */
+static void what_is_kept_is_bounded(void **state)
+{
+    (void)state;
+    void *blocks[6];
+    size_t size = HEAP_KEPT_BYTES / 4;
+    for (size_t i = 0; i < 6; i++)
+        blocks[i] = heap_alloc(size);
+    for (size_t i = 0; i < 6; i++)
+        heap_free(blocks[i], size);
+    assert_int_equal(heap_kept_bytes(), HEAP_KEPT_BYTES);
+    heap_give_back();
+    assert_int_equal(heap_kept_bytes(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_large_block_is_kept_for_the_next_one),
+        cmocka_unit_test(blocks_keep_their_content),
+        cmocka_unit_test(every_class_has_room_for_its_sizes),
+        cmocka_unit_test(what_is_kept_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
