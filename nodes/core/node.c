@@ -299,6 +299,7 @@ struct gate {
     X(m->as.hello.plane, HELLO, STRANGER, take_hello(node, from, &m->as.hello))                \
     X(m->as.welcome.plane, WELCOME, ANYBODY, take_welcome(node, from, &m->as.welcome))         \
     X(PLANE_HEARTBEAT, HEARTBEAT, STRANGER, take_heartbeat(node, from, m))                     \
+    X(PLANE_HEARTBEAT, EVENT, STRANGER, (void)0 /* for people */)                              \
     X(PLANE_CONTROL, FOUND, STRANGER, founding_take(raft, from, &m->as.found))                 \
     X(PLANE_CONTROL, GOODBYE, ANYBODY, peers_goodbye(links, from, &m->as.goodbye))             \
     X(PLANE_CONTROL, VOTE_REQUEST, ANYBODY,                                                    \

@@ -67,6 +67,18 @@ def stays(cluster, heartbeat):
     assert later["role"] == "coordinator" and later["term"] == heartbeat["term"]
 
 
+def test_a_healthy_cluster_rejects_nothing(make_cluster):
+    """What nodes tell each other is expected by whoever hears it: events of the feed as well, through an election."""
+    cluster = make_cluster(nodes=3).start()
+    first = cluster.wait_healthy()
+    assert cluster.ok("submit", "factorial", 10) == "10!=3628800\n"
+    cluster.kill(cluster.nodes[first["coordinator"]])
+    cluster.wait_served()
+    cluster.start_node(first["coordinator"])
+    assert [row["rejected"] for row in cluster.wait_healthy()["nodes"]] == [0, 0, 0]
+    assert "dropped a message" not in cluster.logs(10000)
+
+
 # --- a coordinator that is no use ---
 
 @pytest.mark.parametrize("ways", ["out", "in"])
