@@ -141,7 +141,7 @@ def test_T6_deliberate_stops_are_laid_to_no_operation(make_cluster):
         cluster.kill(cluster.nodes[victim["id"]], signal.SIGTERM)
         gone = cluster.feed.wait(lambda m: m.get("event") == "node_suspected" and
                                  m["subject"] == victim["id"], what="it is missed", since=mark)
-        assert "goodbye" in gone["text"], gone["text"]
+        assert "announced that it stops" in gone["text"], gone["text"]
         cluster.start_node(victim["id"])
     stdout, stderr = client.communicate(timeout=harness.seconds(60))
     assert client.returncode == OK, stderr
