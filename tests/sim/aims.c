@@ -89,7 +89,7 @@ void aims_clients(struct world *world, enum aim aim, unsigned client)
                          scenario_scale(world, 200, 2000));
         else
             world_client_mixed(world, client, 100 + world_random(world, 200), 0,
-                               scenario_scale(world, 4 * MS_US, 60 * MS_US));
+                               scenario_scale(world, MS_US, 60 * MS_US));
     }
 }
 
@@ -182,15 +182,18 @@ static void disk_returns(struct world *world, node_id_t leader)
     world_run(world, timeouts(world, 2, 8));
 }
 
-/* It hears the others, and they do not hear it. Their connections are reset, so they know at once.
- */
+/* The others do not hear it, and know at once, because their connections are reset. It hears them
+ * in some stories only: whoever hears of a greater term steps down. */
 static void two_lead(struct world *world, node_id_t leader)
 {
     uint64_t for_us = timeouts(world, 3, 8);
+    bool hears = world_random(world, 4) == 0;
     for (node_id_t other = 1; other <= world->options.n_nodes; other++) {
         if (other == leader)
             continue;
         world_cut_for(world, leader, other, for_us);
+        if (!hears)
+            world_cut_for(world, other, leader, for_us);
         world_count(world, FAULT_CUT_ONE_WAY);
         for (enum plane plane = 0; plane < PLANE_COUNT; plane++)
             if (plane != PLANE_HEARTBEAT)
