@@ -98,6 +98,7 @@ static void *compute_main(void *argument)
             mailbox_put(compute->results, &request->result.mail); /* it is freed there */
         }
     }
+    heap_give_back();
     mailbox_close(compute->results); /* says that the thread is about to end */
     return NULL;
 }

@@ -21,8 +21,8 @@ void heap_init(void);
 void heap_give_back(void);
 
 /* For GMP, whose temporaries are large and many: blocks from HEAP_LARGE_BYTES on that a thread
- * frees are kept for its next ones, up to HEAP_KEPT_BYTES of them, until it gives back. The sizes
- * are those that GMP tells. Every block must be at its end in the thread that made it, or be small.
+ * frees are kept for its next ones, up to HEAP_KEPT_BYTES of them, until it gives back, which a
+ * thread that has frees behind it does before it ends. The sizes are those that GMP tells.
  * heap_init() installs them. */
 void *heap_alloc(size_t size);
 void *heap_resize(void *block, size_t old_size, size_t new_size);
