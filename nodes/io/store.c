@@ -1,9 +1,9 @@
 #include "nodes/io/store.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/work/thread.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
@@ -285,13 +285,7 @@ struct store *store_start(struct disk *disk)
     store->disk = disk;
     store->tasks = mailbox_new();
     store->reports = mailbox_new();
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    int number = pthread_create(&store->thread, &attributes, store_main, store);
-    pthread_attr_destroy(&attributes);
-    if (number)
-        panic("cannot start the store thread: %s", strerror(number));
+    store->thread = thread_start("store", STACK_BYTES, store_main, store);
     return store;
 }
 

@@ -1,14 +1,13 @@
 #include "nodes/work/compute.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "nodes/work/heap.h"
+#include "nodes/work/thread.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
@@ -196,13 +195,7 @@ struct compute *compute_start(uint64_t delay_us, const struct failure *failure)
     compute->failure = *failure;
     compute->requests = mailbox_new();
     compute->results = mailbox_new();
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    int number = pthread_create(&compute->thread, &attributes, compute_main, compute);
-    pthread_attr_destroy(&attributes);
-    if (number)
-        panic("cannot start the compute thread: %s", strerror(number));
+    compute->thread = thread_start("compute", STACK_BYTES, compute_main, compute);
     return compute;
 }
 
