@@ -74,6 +74,19 @@ uint64_t digest_fields(struct fields fields, const void *owner)
     return hash;
 }
 
+static const void *element_at(struct fields fields, const void *array, size_t i)
+{
+    return (const uint8_t *)array + i * fields.size;
+}
+
+uint64_t digest_array(struct fields fields, const void *at, size_t n)
+{
+    uint64_t hash = n;
+    for (size_t i = 0; i < n; i++)
+        hash = random_fold(hash, digest_fields(fields, element_at(fields, at, i)));
+    return hash;
+}
+
 /* --- comparing --- */
 
 void compare_fields(const struct comparison *to, struct fields fields, const void *a, const void *b)
@@ -87,6 +100,14 @@ void compare_fields(const struct comparison *to, struct fields fields, const voi
                       fields.at[i].digest(a, &fields.at[i]) ==
                           fields.at[i].digest(b, &fields.at[i]));
     free(none);
+}
+
+void compare_arrays(const struct comparison *to, struct fields fields, const void *a, size_t n_a,
+                    const void *b, size_t n_b)
+{
+    for (size_t i = 0; i < n_a || i < n_b; i++)
+        compare_fields(to, fields, i < n_a ? element_at(fields, a, i) : NULL,
+                       i < n_b ? element_at(fields, b, i) : NULL);
 }
 
 /* --- the state --- */

@@ -52,6 +52,9 @@ uint64_t digest_blob(const void *owner, const struct member *field); /* a struct
 uint64_t digest_block(const void *at, size_t len);
 uint64_t digest_fields(struct fields fields, const void *owner);
 
+/* Of n such structs in a row. */
+uint64_t digest_array(struct fields fields, const void *at, size_t n);
+
 /* Where the field is in its owner. */
 const void *member_at(const void *owner, const struct member *field);
 
@@ -64,5 +67,9 @@ struct comparison {
 /* Tells of each compared field of a pair; one of the two may be NULL: there is none. */
 void compare_fields(const struct comparison *to, struct fields fields, const void *a,
                     const void *b);
+
+/* The same of two arrays, place by place. */
+void compare_arrays(const struct comparison *to, struct fields fields, const void *a, size_t n_a,
+                    const void *b, size_t n_b);
 
 #endif

@@ -251,11 +251,8 @@ static const struct member key_block_fields[] = {
 static uint64_t digest_blocks(const void *owner, const struct member *field)
 {
     const struct key_window *window = owner;
-    uint64_t hash = window->n;
     (void)field;
-    for (size_t i = 0; i < window->n; i++)
-        hash = random_fold(hash, digest_fields(FIELDS_OF(key_block), &window->blocks[i]));
-    return hash;
+    return digest_array(FIELDS_OF(key_block), window->blocks, window->n);
 }
 
 /* They are sorted when the block is sealed: their order does not matter. */
@@ -308,9 +305,7 @@ static void compare(const struct comparison *to, const struct state *a, const st
         left = left ? left->newer : NULL;
         right = right ? right->newer : NULL;
     }
-    for (size_t i = 0; i < one->n || i < other->n; i++)
-        compare_fields(to, FIELDS_OF(key_block), i < one->n ? &one->blocks[i] : NULL,
-                       i < other->n ? &other->blocks[i] : NULL);
+    compare_arrays(to, FIELDS_OF(key_block), one->blocks, one->n, other->blocks, other->n);
     compare_fields(to, FIELDS_OF(key_window), one, other);
     compare_fields(to, FIELDS_OF(keys), &a->keys, &b->keys);
 }

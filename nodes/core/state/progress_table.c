@@ -115,10 +115,9 @@ static const struct member progress_node_fields[] __attribute__((unused)) = {
 
 static uint64_t digest_node(const struct progress *progress, const struct progress_node *node)
 {
-    uint64_t hash = node->index;
-    for (size_t i = progress_first_mark(progress, node); i < node->n; i++)
-        hash = random_fold(hash, digest_fields(FIELDS_OF(progress_mark), &node->marks[i]));
-    return hash;
+    size_t first = progress_first_mark(progress, node);
+    return random_fold(node->index, digest_array(FIELDS_OF(progress_mark), node->marks + first,
+                                                 node->n - first));
 }
 
 /* A map has no order that matters. */
@@ -152,9 +151,8 @@ static void compare(const struct comparison *to, const struct state *a, const st
         const struct progress_node *other = progress_find(&b->progress, one->index);
         size_t i = progress_first_mark(&a->progress, one);
         size_t j = other ? progress_first_mark(&b->progress, other) : 0;
-        for (; i < one->n; i++, j++)
-            compare_fields(to, FIELDS_OF(progress_mark), &one->marks[i],
-                           other && j < other->n ? &other->marks[j] : NULL);
+        compare_arrays(to, FIELDS_OF(progress_mark), one->marks + i, one->n - i,
+                       other ? other->marks + j : NULL, other ? other->n - j : 0);
     }
     compare_fields(to, FIELDS_OF(progress), &a->progress, &b->progress);
 }

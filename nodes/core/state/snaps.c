@@ -6,7 +6,6 @@
 
 #include "nodes/core/state/state_table.h"
 #include "shared/base/error.h"
-#include "shared/base/random.h"
 
 bool snaps_find(const struct snaps *snaps, struct slice key, uint64_t *snapshot)
 {
@@ -111,11 +110,8 @@ static const struct member snap_key_fields[] = {
 static uint64_t digest_rows(const void *owner, const struct member *field)
 {
     const struct snaps *snaps = owner;
-    uint64_t hash = snaps->n;
     (void)field;
-    for (size_t i = 0; i < snaps->n; i++)
-        hash = random_fold(hash, digest_fields(FIELDS_OF(snap_key), &snaps->at[i]));
-    return hash;
+    return digest_array(FIELDS_OF(snap_key), snaps->at, snaps->n);
 }
 
 static const struct member snaps_fields[] = {
@@ -130,9 +126,7 @@ static uint64_t digest(const struct state *state)
 
 static void compare(const struct comparison *to, const struct state *a, const struct state *b)
 {
-    for (size_t i = 0; i < a->snaps.n || i < b->snaps.n; i++)
-        compare_fields(to, FIELDS_OF(snap_key), i < a->snaps.n ? &a->snaps.at[i] : NULL,
-                       i < b->snaps.n ? &b->snaps.at[i] : NULL);
+    compare_arrays(to, FIELDS_OF(snap_key), a->snaps.at, a->snaps.n, b->snaps.at, b->snaps.n);
     compare_fields(to, FIELDS_OF(snaps), &a->snaps, &b->snaps);
 }
 
