@@ -177,8 +177,7 @@ void serve_tick(struct serve *serve, uint64_t now_us)
 void serve_read(struct serve *serve, struct store_report *report, uint64_t now_us)
 {
     struct reading *reading = report->cookie;
-    bool lost = !report->blob && report->error != ERR_RANGE;
-    if (!reading->peer && lost && !reading->deadline_us && now_us) {
+    if (!reading->peer && store_report_is_lost(report) && !reading->deadline_us && now_us) {
         reading->deadline_us = now_us + SERVE_REPAIR_US;
         reading->next = serve->lame;
         serve->lame = reading;

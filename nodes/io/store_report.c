@@ -2,6 +2,12 @@
 
 #include "shared/base/error.h"
 
+bool store_report_is_lost(const struct store_report *report)
+{
+    bool too_far = report->kind == STORE_READ && report->error == ERR_RANGE;
+    return report->error && !too_far;
+}
+
 bool store_report_event(const struct store_report *report, node_id_t self, struct event *event)
 {
     *event = (struct event){0};
@@ -30,7 +36,7 @@ bool store_report_event(const struct store_report *report, node_id_t self, struc
     case STORE_SCRUBBED:
         event->kind = EVENT_VALUE_LOST;
         event->value.id = report->id;
-        return report->error && report->error != ERR_RANGE; /* it is there, but not so long */
+        return store_report_is_lost(report);
     case STORE_HASHED:
         break; /* the transfer waits for it, not the core */
     }

@@ -35,6 +35,10 @@ struct store_report {
     bool full;                /* SPACE: the disk has become full, or has room again */
 };
 
+/* READ, SCRUBBED: the value that a record names is gone or damaged. A read that begins after its
+ * end says nothing of the value. */
+bool store_report_is_lost(const struct store_report *report);
+
 /* What the core of node `self` is to learn of it, true; false: nothing. The event borrows from the
  * report. */
 bool store_report_event(const struct store_report *report, node_id_t self, struct event *event);
