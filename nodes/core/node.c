@@ -539,15 +539,10 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     return (struct node_outputs){node->step.out.at, node->step.out.n};
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t node_deadline(const struct node *node)
 {
     uint64_t first_us = UINT64_MAX;
-#define DEADLINE(room, at) first_us = earlier(first_us, room##_deadline(&node->at));
+#define DEADLINE(room, at) first_us = earlier_us(first_us, room##_deadline(&node->at));
     ROOMS(DEADLINE)
 #undef DEADLINE
     return first_us;

@@ -15,8 +15,8 @@
 #include "shared/base/memory.h"
 
 #define POLL_MAX_US (100 * MS_US) /* monitors that are not polled are read at least so often */
-/* Worth a line in the log: half an election timeout, and a tenth without waiting for a processor.
- */
+/* Worth a line in the log: half an election timeout, or a tenth not counting what it waited for a
+ * processor. */
 #define TURN_LONG_US     (250 * MS_US)
 #define TURN_LONG_OWN_US (50 * MS_US)
 

@@ -14,6 +14,9 @@ import sys
 import tempfile
 import time
 
+import bench
+from bench import harness
+
 NUMBERS = (("operations/s", "operations"), ("us an operation", "operation_us"), ("jobs/s", "jobs"),
            ("us a job", "job_us"), ("idle, % of a core", "idle"))
 LARGE_JOBS = 5  # their median
@@ -21,11 +24,7 @@ LARGE_JOBS = 5  # their median
 
 def busy_s(pids):
     """Processor time of these processes so far."""
-    ticks = 0
-    for pid in pids:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(map(harness.cpu_seconds, pids))
 
 
 def idle_percent(cluster, seconds):
@@ -38,8 +37,6 @@ def idle_percent(cluster, seconds):
 
 def one(options):
     """In a process of its own, because the harness takes its programs from the environment."""
-    import bench
-    import harness
     cluster = harness.Cluster(pathlib.Path(options.dir), nodes=options.nodes, durability="fsync",
                               log_level="warn")
     try:
@@ -82,8 +79,6 @@ def main():
     parser.add_argument("--idle", type=int, default=15, help="seconds")
     parser.add_argument("--dir", default=".", help="a directory on the disk that is measured")
     options = parser.parse_args()
-    here = pathlib.Path(__file__).resolve().parent
-    sys.path[:0] = [str(here), str(here.parent / "cluster")]
     if options.one:
         one(options)
         return

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import harness
-from harness import ENVIRONMENT, wait_for
+from harness import ENVIRONMENT, cpu_seconds, wait_for
 
 INTRUDERS = 1500
 
@@ -40,11 +40,6 @@ def refused(cluster, command, hard):
 
 def in_use(process):
     return len(os.listdir(f"/proc/{process.pid}/fd"))
-
-
-def processor_seconds(process):
-    fields = open(f"/proc/{process.pid}/stat").read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def intrude(port):
@@ -94,12 +89,12 @@ def test_connections_beyond_the_limit_are_refused_and_all_goes_on(make_cluster):
         assert in_use(process) < needed[name] - 20
         held = intrude(port)
         wait_for(lambda: "refuses connections" in (cluster.dir / f"{name}.log").read_text(), 10, "it says so")
-        began, used = time.monotonic(), processor_seconds(process)
+        began, used = time.monotonic(), cpu_seconds(process.pid)
         for n in range(50, 55):  # those that were connected before are served
             if name != "broker0":
                 cluster.submit(n)
         wait_for(lambda: time.monotonic() - began > 2, 5)
-        assert processor_seconds(process) - used < 0.5 * (time.monotonic() - began), name
+        assert cpu_seconds(process.pid) - used < 0.5 * (time.monotonic() - began), name
         assert process.poll() is None and in_use(process) <= needed[name]
         for one in held:
             one.close()

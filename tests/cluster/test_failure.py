@@ -12,7 +12,7 @@ import time
 import pytest
 
 import harness
-from harness import OK, seconds, wait_for
+from harness import OK, cpu_seconds, seconds, wait_for
 
 
 def workers_of(status):
@@ -150,12 +150,6 @@ def test_the_feed_says_goodbye_to_nobody_but_others_notice_at_once(make_cluster)
 
 
 # --- idle ---
-
-def cpu_seconds(pid):
-    # Exact, where /proc/PID/stat counts in hundredths of a second.
-    return sum(int(task.read_text().split()[0])
-               for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
-
 
 def busy_seconds():
     """What the whole machine computed, in seconds of a core."""

@@ -4,12 +4,10 @@
 #include "tests/sim/oracle.h"
 #include "tests/sim/scenario.h"
 
-#define AIM_EVERY                                                                   \
-    5 /* of so many seeds one has an aim; neither 3 (bank.h) nor 64 (twice) goes in \
-       */
-#define QUIET_ODDS                                                                \
-    4 /* but in one of so many these have no faults of messages, disks and clocks \
-       */
+/* Of so many seeds one has an aim; it shares no factor with 3 (bank.h) and 64 (run twice). */
+#define AIM_EVERY 5
+/* All but one of so many of these have no faults of messages, disks and clocks. */
+#define QUIET_ODDS 4
 
 static const char *aim_text(enum aim aim)
 {

@@ -30,7 +30,7 @@ struct ghost_move {
 
 struct ghost_health {
     struct ghost_move moves[WORLD_NODES_MAX + 1];
-    log_index_t committed; /* moves begin anew with each commit */
+    log_index_t committed; /* moves are counted from each commit on */
     struct ghost_level levels[WORLD_NODES_MAX + 1];
 };
 

@@ -141,8 +141,7 @@ uint64_t ledger_deadline(const struct ledger *ledger)
     uint64_t at = UINT64_MAX;
     for (size_t i = 0; i < ledger->queries.n; i++) {
         const struct ledger_wait *wait = &ledger->queries.waits[i];
-        at = wait->deadline_us < at ? wait->deadline_us : at;
-        at = wait->ask_us < at ? wait->ask_us : at;
+        at = earlier_us(at, earlier_us(wait->deadline_us, wait->ask_us));
     }
     return at;
 }

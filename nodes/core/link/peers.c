@@ -166,12 +166,10 @@ uint64_t links_deadline(const struct links *links)
     uint64_t at = UINT64_MAX;
     for (node_id_t id = 1; id <= links->step->config.n_nodes; id++) {
         const struct peer *peer = &links->peers[id];
-        uint64_t due = channel_deadline(&peer->channel);
-        at = due < at ? due : at;
-        due = peers_greetings_deadline(links, id);
-        at = due < at ? due : at;
-        due = silent_at_us(links, peer);
-        at = peer->alive && due < at ? due : at;
+        at = earlier_us(at, channel_deadline(&peer->channel));
+        at = earlier_us(at, peers_greetings_deadline(links, id));
+        if (peer->alive)
+            at = earlier_us(at, silent_at_us(links, peer));
     }
     return at;
 }

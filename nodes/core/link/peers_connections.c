@@ -171,8 +171,8 @@ uint64_t peers_greetings_deadline(const struct links *links, node_id_t id)
     uint64_t at = UINT64_MAX;
     for (int plane = 0; plane < PLANE_COUNT; plane++) {
         const struct link *link = &links->peers[id].links[plane];
-        uint64_t due = link->greeted_us + greeting_patience_us(links, link);
-        at = link->state == LINK_GREETED && due < at ? due : at;
+        if (link->state == LINK_GREETED)
+            at = earlier_us(at, link->greeted_us + greeting_patience_us(links, link));
     }
     return at;
 }

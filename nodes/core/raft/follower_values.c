@@ -166,7 +166,6 @@ uint64_t follower_deadline(const struct raft *raft)
 {
     uint64_t at = UINT64_MAX;
     for (size_t i = 0; i < raft->follower.n_needs; i++)
-        if (raft->follower.needs[i].wake_us < at)
-            at = raft->follower.needs[i].wake_us;
+        at = earlier_us(at, raft->follower.needs[i].wake_us);
     return at;
 }

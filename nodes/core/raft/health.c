@@ -194,22 +194,18 @@ void health_tick(struct raft *raft)
             look_at(raft, id);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t health_deadline(const struct raft *raft)
 {
     uint64_t at = UINT64_MAX;
     if (!election_leads(raft))
         return at;
     if (!MUTANT(leads_without_acks))
-        at = earlier(disk_until_us(raft), earlier(reads_until_us(raft), entries_until_us(raft)));
+        at = earlier_us(disk_until_us(raft),
+                        earlier_us(reads_until_us(raft), entries_until_us(raft)));
     for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++) {
         const struct level *level = &raft->replicas[id].level;
         if (step_is_peer(raft->step, id) && level->since_us && !level->behind)
-            at = earlier(at, level->since_us + behind_us(raft));
+            at = earlier_us(at, level->since_us + behind_us(raft));
     }
     return at;
 }

@@ -64,10 +64,8 @@ uint64_t raft_deadline(const struct raft *raft)
         repair_deadline,   raft_log_deadline, sweep_deadline,       health_deadline,
     };
     uint64_t at = UINT64_MAX;
-    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
-        uint64_t due = waits[i](raft);
-        at = due < at ? due : at;
-    }
+    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++)
+        at = earlier_us(at, waits[i](raft));
     return at;
 }
 

@@ -116,7 +116,6 @@ uint64_t repair_deadline(const struct raft *raft)
 {
     uint64_t at = UINT64_MAX;
     for (size_t i = 0; i < raft->repairs.n; i++)
-        if (raft->repairs.at[i].wake_us < at)
-            at = raft->repairs.at[i].wake_us;
+        at = earlier_us(at, raft->repairs.at[i].wake_us);
     return at;
 }

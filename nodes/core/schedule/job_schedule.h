@@ -93,8 +93,7 @@ void job_schedule_destroy(struct schedule *schedule, struct job_schedule **job_s
 /* The schedule of a job; NULL: it is not being scheduled here. */
 struct job_schedule *job_schedule_of(const struct schedule *schedule, job_id_t job);
 
-/* A node says how much it has executed for the job in this incarnation: what is new of it counts.
- */
+/* A node says how much it has executed for the job in this incarnation: what is new counts. */
 void job_schedule_note_executed(struct job_schedule *job_schedule, node_id_t node,
                                 incarnation_t incarnation, uint64_t executed);
 

@@ -44,6 +44,12 @@ static inline bool step_coordinates(const struct step *step)
     return step->coordinator == step->config.id;
 }
 
+/* Of two times; UINT64_MAX is never. */
+static inline uint64_t earlier_us(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* How long a value of so many bytes may be waited for before it is asked for again. */
 static inline uint64_t value_wait_us(uint64_t len)
 {
