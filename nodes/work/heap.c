@@ -23,7 +23,7 @@
 
 /* Sizes are rounded up to one of four steps between powers of two, so that blocks fit again. */
 #define STEPS      4
-#define LARGE_BITS 18                                  /* HEAP_LARGE_BYTES is 2 to this */
+#define LARGE_BITS 22                                  /* HEAP_LARGE_BYTES is 2 to this */
 #define CLASSES    ((size_t)(40 - LARGE_BITS) * STEPS) /* beyond 2^40 bytes: as it comes */
 
 struct free_block {

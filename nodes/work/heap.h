@@ -31,7 +31,9 @@ void heap_free(void *block, size_t size);
 /* Bytes that the calling thread keeps. */
 size_t heap_kept_bytes(void);
 
-#define HEAP_LARGE_BYTES (256 * KIB_BYTES) /* below, an allocator asks the system seldom */
+/* Smaller ones mimalloc keeps itself, and gives the same memory to values and to numbers: with 256
+ * KiB here a job of 1000000! had a third more page faults, and took 5 % more processor time. */
+#define HEAP_LARGE_BYTES (4 * MIB_BYTES)
 #define HEAP_KEPT_BYTES  (256 * MIB_BYTES) /* what a product of two values of 30 MB takes */
 
 #endif
