@@ -12,7 +12,9 @@
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 
-#define NICENESS    10         /* heartbeats and votes go before numbers */
+/* Heartbeats and votes go before numbers; but whoever is too nice may hold a lock of the kernel,
+ * such as that of the address space, for long before it has a processor again. */
+#define NICENESS    5
 #define STACK_BYTES (1u << 20) /* GMP keeps large temporaries on the heap */
 
 /* A request, and the room for what becomes of it. The event loop allocates and frees all of it, the

@@ -14,7 +14,7 @@
 /* Giving back what is free, and getting it again, takes a lock of the kernel that all threads of
  * the process share. In the middle of a large job nothing is given back: much of it would be needed
  * again at once, and the loop would wait for a compute thread without a processor. */
-#define GIVE_BACK_MS 1000
+#define GIVE_BACK_MS (HEAP_IDLE_US / MS_US)
 
 /* --- large blocks of numbers ---
  *
@@ -23,7 +23,7 @@
 
 /* Sizes are rounded up to one of four steps between powers of two, so that blocks fit again. */
 #define STEPS      4
-#define LARGE_BITS 22                                  /* HEAP_LARGE_BYTES is 2 to this */
+#define LARGE_BITS 20                                  /* HEAP_LARGE_BYTES is 2 to this */
 #define CLASSES    ((size_t)(40 - LARGE_BITS) * STEPS) /* beyond 2^40 bytes: as it comes */
 
 struct free_block {

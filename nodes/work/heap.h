@@ -11,8 +11,9 @@
 
 #include "shared/base/limits.h"
 
-/* A thread that has had no values or results for so long gives back what they took. */
-#define HEAP_IDLE_US (3 * SECOND_US)
+/* A thread that has had no values or results for so long gives back what they took: longer than the
+ * last operations of a large job, in which most workers have nothing to do. */
+#define HEAP_IDLE_US (20 * SECOND_US)
 
 /* Before other threads are started. */
 void heap_init(void);
@@ -31,9 +32,10 @@ void heap_free(void *block, size_t size);
 /* Bytes that the calling thread keeps. */
 size_t heap_kept_bytes(void);
 
-/* Smaller ones mimalloc keeps itself, and gives the same memory to values and to numbers: with 256
- * KiB here a job of 1000000! had a third more page faults, and took 5 % more processor time. */
-#define HEAP_LARGE_BYTES (4 * MIB_BYTES)
+/* Smaller ones the allocator keeps itself, and gives the same memory to values and to numbers: with
+ * 256 KiB here 1000000! had a third more page faults, and took 5 % more processor time; with 4 MiB
+ * the products of a larger job had twice as many. */
+#define HEAP_LARGE_BYTES (1 * MIB_BYTES)
 #define HEAP_KEPT_BYTES  (256 * MIB_BYTES) /* what a product of two values of 30 MB takes */
 
 #endif
