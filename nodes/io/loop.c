@@ -235,9 +235,10 @@ static void log_long_turn(const struct turns *turns, uint64_t took_us)
 {
     log_write(LOG_WARN,
               "a turn of the event loop took %" PRIu64 " ms, most of it in: %s (%" PRIu64
-              " ms on a processor, %" PRIu64 " ms waiting for one, %" PRIu64 " page faults)",
+              " ms on a processor, %" PRIu64 " ms waiting for one, %" PRIu64
+              " page faults, blocked %" PRIu64 " times)",
               took_us / MS_US, turns->most, turns->last.ran_us / MS_US, turns->last.wait_us / MS_US,
-              turns->last.faults);
+              turns->last.faults, turns->last.given_up);
 }
 
 static void end_turn(struct runtime *runtime)

@@ -40,8 +40,10 @@ static struct turns_used used_by_now(const struct turns *turns)
     if (sscanf(text, "%" SCNu64 " %" SCNu64, &ran_ns, &wait_ns) != 2)
         return (struct turns_used){0};
     struct turns_used used = {.ran_us = ran_ns / 1000, .wait_us = wait_ns / 1000};
-    if (!getrusage(RUSAGE_THREAD, &usage))
+    if (!getrusage(RUSAGE_THREAD, &usage)) {
         used.faults = (uint64_t)usage.ru_minflt;
+        used.given_up = (uint64_t)usage.ru_nvcsw;
+    }
     return used;
 }
 
@@ -82,6 +84,7 @@ uint64_t turns_end(struct turns *turns, uint64_t now_us)
         turns->last.ran_us = used.ran_us - turns->used.ran_us;
         turns->last.wait_us = used.wait_us - turns->used.wait_us;
         turns->last.faults = used.faults - turns->used.faults;
+        turns->last.given_up = used.given_up - turns->used.given_up;
     }
     uint64_t own_us = turns_own_us(turns, took_us);
     if (own_us > window->own_us)
@@ -91,7 +94,9 @@ uint64_t turns_end(struct turns *turns, uint64_t now_us)
 
 uint64_t turns_own_us(const struct turns *turns, uint64_t took_us)
 {
-    return turns->last.wait_us < took_us ? took_us - turns->last.wait_us : 0;
+    const struct turns_used *used = &turns->last;
+    uint64_t own_us = used->wait_us < took_us ? took_us - used->wait_us : 0;
+    return used->ran_us && !used->given_up && used->ran_us < own_us ? used->ran_us : own_us;
 }
 
 struct turns_longest turns_longest(const struct turns *turns, uint64_t now_us)

@@ -2,7 +2,10 @@
  * like a node that died, so the longest turn of the last minute is told with every heartbeat.
  *
  * A loop that wants to go on but is given no processor stands still as well, and is not to blame:
- * what the kernel counts of that (schedstat's second number) is told apart. */
+ * what the kernel counts of that (schedstat's second number) is told apart. So is a processor that
+ * was taken away without its knowledge, by interrupts or by the host of a virtual machine: whoever
+ * has not given it up itself has waited for nothing, no lock and no disk, whatever time has passed.
+ */
 #ifndef CONCLAVE_IO_TURNS_H
 #define CONCLAVE_IO_TURNS_H
 
@@ -27,9 +30,10 @@ struct turns_longest {
 
 /* What the kernel has counted of a thread so far, or between two moments. */
 struct turns_used {
-    uint64_t ran_us;  /* on a processor */
-    uint64_t wait_us; /* for one */
-    uint64_t faults;  /* pages that were made for it */
+    uint64_t ran_us;   /* on a processor */
+    uint64_t wait_us;  /* for one */
+    uint64_t faults;   /* pages that were made for it */
+    uint64_t given_up; /* how often it gave up its processor, to wait for something */
 };
 
 /* Zero-initialize; without turns_open() waiting for a processor is not told apart. */
@@ -57,7 +61,8 @@ void turns_part(struct turns *turns, const char *in, uint64_t now_us);
 /* The turn ends. Returns its length. */
 uint64_t turns_end(struct turns *turns, uint64_t now_us);
 
-/* The length of the turn that ended last, without what it waited for a processor. */
+/* The length of the turn that ended last, without what it waited for a processor; of one that never
+ * gave up its processor, what it computed. */
 uint64_t turns_own_us(const struct turns *turns, uint64_t took_us);
 
 /* The longest turns of the last minute; 0 when there was none. */

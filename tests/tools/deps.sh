@@ -24,6 +24,7 @@ build   pc:libsodium        libsodium-dev
 test    pc:cmocka           libcmocka-dev
 test    cmd:python3         python3
 test    py:pytest           python3-pytest
+test    py:xdist            python3-pytest-xdist
 test    py:zmq              python3-zmq
 test    py:msgpack          python3-msgpack
 test    cmd:valgrind        valgrind

@@ -19,7 +19,9 @@ named=
 for argument; do
     case $argument in tests/cluster/*) named=1 ;; esac
 done
-[ -n "$named" ] || set -- "$@" tests/cluster
+# As many at a time as there are processors: tests wait more than they compute. Those of a file stay together, because
+# they may share a cluster.
+[ -n "$named" ] || set -- "$@" -n "${CONCLAVE_TESTS_AT_ONCE:-$(nproc)}" --dist loadfile tests/cluster
 status=0
 pytest --durations=5 --junitxml="$results/cluster.xml" "$@" || status=$?
 # With CONCLAVE_REPEAT a test that failed is run once more, alone, and is called unsteady when it then passes:
