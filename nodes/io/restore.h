@@ -21,6 +21,6 @@ int restore_take(struct disk *disk, const char *dir, const char *given,
  * snapshot restore --node` made for this node, into its empty ledger, under a new name: one
  * transaction. No node may run there. ERR_STALE: of another cluster or node, or the ledger is not
  * empty. Else as above. */
-int restore_ledger(const char *dir, const char *share, struct text *why);
+int restore_ledger(const char *dir, const char *path, struct text *why);
 
 #endif

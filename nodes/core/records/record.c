@@ -12,7 +12,8 @@ struct record_key record_key(enum record_table table)
 static void append(struct record_key *key, const void *at, size_t len)
 {
     assert(key->len + len <= sizeof key->at);
-    memcpy(key->at + key->len, at, len);
+    if (len)
+        memcpy(key->at + key->len, at, len);
     key->len += len;
 }
 
