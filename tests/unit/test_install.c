@@ -12,6 +12,7 @@
 #include "nodes/core/state/state.h"
 #include "nodes/core/step/step.h"
 #include "shared/base/text.h"
+#include "shared/wire/codec.h"
 #include "tests/harness/stage.h"
 
 #define T ELECTION_TIMEOUT_DEFAULT_US
@@ -206,6 +207,42 @@ static void a_full_checkpoint_takes_no_acknowledged_entry_away_R19(void **state)
     stage_free(&stage);
 }
 
+/* A checkpoint of one part, the head. */
+static struct message *make_install(log_index_t index, term_t index_term)
+{
+    struct message *message = message_new(MESSAGE_INSTALL), *head = message_new(MESSAGE_IMAGE_HEAD);
+    struct wire_install *install = &message->as.install;
+    head->as.image_head.index = index;
+    head->as.image_head.index_term = index_term;
+    struct blob *packed = codec_pack(head);
+    *install = (struct wire_install){
+        .term = 1, .index = index, .index_term = index_term, .parts = 1, .items = {.n = 1}};
+    install->items.at = message_room(message, 1, sizeof *install->items.at);
+    install->items.at[0].frame = message_add_frame(message, packed);
+    blob_drop(&packed);
+    message_drop(&head);
+    return message;
+}
+
+/* Its disk would have been refused at the next start. */
+static void a_full_checkpoint_is_of_no_term_to_come_R17(void **state)
+{
+    (void)state;
+    struct stage *stage = stage_begin(3);
+    log_index_t last = stage_raft(stage, 2)->log.last;
+    uint64_t rejected = inside_step(stage_core(stage, 2))->rejected_here;
+    stage_say(stage, 1, 2, PLANE_CHECKPOINT, make_install(last + 5, 2));
+    stage_say(stage, 1, 2, PLANE_CHECKPOINT, make_install(last + 5, 0));
+    assert_int_equal(inside_step(stage_core(stage, 2))->rejected_here, rejected + 2);
+    assert_int_equal(stage_raft(stage, 2)->log.last, last);
+    stage_say(stage, 1, 2, PLANE_CHECKPOINT, make_install(last + 5, 1));
+    assert_int_equal(stage_raft(stage, 2)->log.last, last + 5);
+    stage_kill(stage, 2);
+    stage_start(stage, 2);
+    assert_int_equal(stage_raft(stage, 2)->log.last, last + 5);
+    stage_free(&stage);
+}
+
 /* --- disks that are empty again --- */
 
 static void a_wiped_node_votes_when_it_has_caught_up_R22(void **state)
@@ -262,6 +299,7 @@ int main(void)
         cmocka_unit_test(installs_follow_each_other_R18),
         cmocka_unit_test(a_crash_between_any_two_steps_of_an_install_is_harmless_R19),
         cmocka_unit_test(a_full_checkpoint_takes_no_acknowledged_entry_away_R19),
+        cmocka_unit_test(a_full_checkpoint_is_of_no_term_to_come_R17),
         cmocka_unit_test(a_compacted_job_is_still_committed_R20),
         cmocka_unit_test(a_wiped_node_votes_when_it_has_caught_up_R22),
         cmocka_unit_test(a_wiped_node_votes_for_no_second_one_in_its_term_R22),

@@ -57,7 +57,11 @@ static bool begin_install(struct raft *raft, node_id_t from, const struct wire_i
         return true;
     if (install->part != 0)
         return false;
-    if (!install->parts || install->parts > CHECKPOINT_PARTS_MAX || !install->index) {
+    /* An entry's term is none that is still to come: a disk with one would be refused at the next
+     * start. */
+    bool term_is_sound = install->index_term && install->index_term <= install->term;
+    if (!install->parts || install->parts > CHECKPOINT_PARTS_MAX || !install->index ||
+        !term_is_sound) {
         step_reject(raft->step, from, "it sends a checkpoint that is out of range");
         return false;
     }
