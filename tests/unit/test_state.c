@@ -13,6 +13,7 @@
 #include "shared/base/error.h"
 #include "shared/base/session_key.h"
 #include "shared/base/text.h"
+#include "shared/wire/codec.h"
 
 #define TERM     ((term_t)3)
 #define TOKEN    77
@@ -309,12 +310,77 @@ static void what_cannot_be_read_is_not_compared(void **unused)
     state_clear(&state);
 }
 
+/* Packs the message (takes it) and loads it. */
+static int load_part(struct state *state, struct message *message)
+{
+    struct blob *packed = codec_pack(message);
+    int error = checkpoint_load_part(state, (struct slice){packed->at, packed->len}, NULL, NULL);
+    blob_drop(&packed);
+    message_drop(&message);
+    return error;
+}
+
+/* One with a zero byte in it is another key as text than as bytes: it would be found under neither.
+ * No client can send one, but a damaged disk or a wrong peer can. */
+static void a_key_is_printable(void **state)
+{
+    static const char *const wrong[] = {"", "\0b", "a\0b", "a b", "a\n", "\x80"};
+    static const size_t lengths[] = {0, 2, 3, 3, 2, 1};
+    struct step step;
+    struct state it;
+    (void)state;
+    begin(&step, &it);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct slice key = {(const uint8_t *)wrong[i], lengths[i]};
+        struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
+        entry->as.entry_job_submitted =
+            (struct wire_entry_job_submitted){.key = message_copy(entry, key),
+                                              .kind = message_text(entry, "factorial"),
+                                              .spec = message_text(entry, "10")};
+        assert_false(state_entry_is_valid(entry));
+        message_drop(&entry);
+        entry = message_new(MESSAGE_ENTRY_PROGRESS_SNAPPED);
+        entry->as.entry_progress_snapped.key = message_copy(entry, key);
+        assert_false(state_entry_is_valid(entry));
+        message_drop(&entry);
+    }
+    state_clear(&it);
+}
+
+/* The same of a checkpoint. */
+static void keys_in_a_checkpoint_are_printable(void **state)
+{
+    struct step step;
+    struct state it;
+    struct slice key = {(const uint8_t *)"a\0b", 3};
+    (void)state;
+    begin(&step, &it);
+    struct message *head = message_new(MESSAGE_IMAGE_HEAD),
+                   *snaps = message_new(MESSAGE_IMAGE_SNAPS);
+    struct message *job = message_new(MESSAGE_IMAGE_JOB);
+    head->as.image_head.index = head->as.image_head.index_term = 1;
+    snaps->as.image_snaps.key = message_copy(snaps, key);
+    job->as.image_job.jobs.n = 1;
+    job->as.image_job.jobs.at = message_room(job, 1, sizeof *job->as.image_job.jobs.at);
+    job->as.image_job.jobs.at[0] = (struct wire_job_row){.job = 7,
+                                                         .key = message_copy(job, key),
+                                                         .kind = message_text(job, "factorial"),
+                                                         .spec = message_text(job, "10"),
+                                                         .state = message_text(job, "queued")};
+    assert_int_equal(load_part(&it, head), OK);
+    assert_int_equal(load_part(&it, snaps), ERR_MALFORMED);
+    assert_int_equal(load_part(&it, job), ERR_MALFORMED);
+    state_clear(&it);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_of_a_state_is_saved_and_loaded),
         cmocka_unit_test(what_differs_is_named),
         cmocka_unit_test(what_cannot_be_read_is_not_compared),
+        cmocka_unit_test(a_key_is_printable),
+        cmocka_unit_test(keys_in_a_checkpoint_are_printable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "nodes/core/state/jobs_internal.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
@@ -81,7 +82,7 @@ bool jobs_entry_is_valid(const struct message *entry)
     case MESSAGE_ENTRY_JOB_DONE:
         return entry->as.entry_job_done.sha256.len == HASH_BYTES && jobs_done_is_valid(entry);
     case MESSAGE_ENTRY_JOB_SUBMITTED:
-        return entry->as.entry_job_submitted.key.len &&
+        return step_key_is_valid(entry->as.entry_job_submitted.key) &&
                entry->as.entry_job_submitted.level < PLAN_LEVELS_MAX &&
                !plan_parse(&plan, entry->as.entry_job_submitted.kind,
                            entry->as.entry_job_submitted.spec, NULL);

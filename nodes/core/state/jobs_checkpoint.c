@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nodes/core/state/jobs_internal.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
@@ -140,9 +141,9 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part)
     enum job_state state;
     struct plan plan;
     if (!row || parse_state(row->state, &state) || plan_parse(&plan, row->kind, row->spec, NULL) ||
-        !row->key.len || jobs_find(jobs, row->job) || jobs_find_key(jobs, row->key) ||
-        jobs_key_collides(jobs, row->key) || part->level >= PLAN_LEVELS_MAX ||
-        (state == JOB_DONE && row->sha256.len != HASH_BYTES))
+        !step_key_is_valid(row->key) || jobs_find(jobs, row->job) ||
+        jobs_find_key(jobs, row->key) || jobs_key_collides(jobs, row->key) ||
+        part->level >= PLAN_LEVELS_MAX || (state == JOB_DONE && row->sha256.len != HASH_BYTES))
         return ERR_MALFORMED;
     struct job *job = jobs_insert(jobs, row->job, row->key, &plan, (unsigned)part->level);
     job->submitted_ms = row->submitted_ms;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nodes/core/state/state_table.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/error.h"
 
 bool snaps_find(const struct snaps *snaps, struct slice key, uint64_t *snapshot)
@@ -54,7 +55,8 @@ static void check_invariants(const struct state *state)
 
 static bool check(const struct message *entry)
 {
-    return entry->type == MESSAGE_ENTRY_PROGRESS_SNAPPED;
+    return entry->type == MESSAGE_ENTRY_PROGRESS_SNAPPED &&
+           step_key_is_valid(entry->as.entry_progress_snapped.key);
 }
 
 static struct job *apply(struct state *state, log_index_t index, term_t term,
@@ -94,6 +96,8 @@ static int load(struct state *state, const struct message *part, struct slice pa
 {
     const struct wire_image_snaps *snaps = &part->as.image_snaps;
     (void)packed;
+    if (snaps->key.len && !step_key_is_valid(snaps->key))
+        return ERR_MALFORMED;
     state->progress.snapshots = snaps->snapshots;
     if (snaps->key.len)
         snaps_add(&state->snaps, snaps->key, snaps->snapshot);
