@@ -124,12 +124,12 @@ static void add_channel(struct recording *recording, node_id_t from)
         size_t n = missing ? 0 : channel->n_messages - message_at;
         n = n < CUT_MESSAGES_MAX ? n : CUT_MESSAGES_MAX;
         cut->messages.n = n;
-        cut->messages.at = channel->messages + message_at;
+        cut->messages.at = n ? channel->messages + message_at : NULL;
         message_at += n;
         size_t ops = missing ? 0 : channel->n_ops - op_at;
         ops = ops < CUT_ROWS_MAX ? ops : CUT_ROWS_MAX;
         cut->ops.n = ops;
-        cut->ops.at = channel->ops + op_at;
+        cut->ops.at = ops ? channel->ops + op_at : NULL;
         op_at += ops;
         recording_add(recording, part);
     } while (!missing && (message_at < channel->n_messages || op_at < channel->n_ops));
