@@ -373,6 +373,103 @@ static void keys_in_a_checkpoint_are_printable(void **state)
     state_clear(&it);
 }
 
+/* A client that asks for the rest of a result after its text's end would have been given other
+ * memory. */
+static void a_text_is_as_long_as_its_digits(void **state)
+{
+    static const uint8_t hash[HASH_BYTES] = {1};
+    (void)state;
+    for (uint64_t digits = 2; digits <= 4; digits++) {
+        struct message *entry = message_new(MESSAGE_ENTRY_JOB_DONE);
+        entry->as.entry_job_done.sha256 = (struct slice){hash, sizeof hash};
+        entry->as.entry_job_done.digits = digits;
+        entry->as.entry_job_done.text = message_text(entry, "720");
+        assert_int_equal(state_entry_is_valid(entry), digits == 3);
+        message_drop(&entry);
+    }
+}
+
+/* A part with one job, which is in order. */
+static struct message *make_job(job_id_t id, const char *state)
+{
+    static const uint8_t hash[HASH_BYTES] = {1};
+    struct message *job = message_new(MESSAGE_IMAGE_JOB);
+    job->as.image_job.jobs.n = 1;
+    job->as.image_job.jobs.at = message_room(job, 1, sizeof *job->as.image_job.jobs.at);
+    job->as.image_job.jobs.at[0] =
+        (struct wire_job_row){.job = id,
+                              .key = message_text(job, state),
+                              .kind = message_text(job, "factorial"),
+                              .spec = message_text(job, "6"),
+                              .state = message_text(job, state),
+                              .digits = slice_equals(slice_of(state), "done") ? 3 : 0,
+                              .sha256 = (struct slice){hash, sizeof hash}};
+    return job;
+}
+
+static void add_tally(struct message *job)
+{
+    job->as.image_job.tallies.n = 1;
+    job->as.image_job.tallies.at = message_room(job, 1, sizeof(struct wire_tally));
+    job->as.image_job.tallies.at[0] = (struct wire_tally){.node = 1, .incarnation = 7};
+}
+
+static void a_job_in_a_checkpoint_is_as_its_state_says(void **state)
+{
+    struct step step;
+    struct state it;
+    (void)state;
+    begin(&step, &it);
+    struct message *head = message_new(MESSAGE_IMAGE_HEAD), *job;
+    head->as.image_head.index = 5;
+    head->as.image_head.index_term = TERM;
+    assert_int_equal(load_part(&it, head), OK);
+    job = make_job(OPEN_JOB, "queued"); /* and has a result */
+    job->as.image_job.jobs.at[0].text = message_text(job, "720");
+    assert_int_equal(load_part(&it, job), ERR_MALFORMED);
+    job = make_job(OPEN_JOB, "done"); /* and its text is not all of it */
+    job->as.image_job.jobs.at[0].text = message_text(job, "72");
+    assert_int_equal(load_part(&it, job), ERR_MALFORMED);
+    job = make_job(OPEN_JOB, "failed"); /* and somebody works for it */
+    add_tally(job);
+    assert_int_equal(load_part(&it, job), ERR_MALFORMED);
+    assert_int_equal(load_part(&it, make_job(TERM << JOB_INDEX_BITS | 6, "queued")),
+                     ERR_MALFORMED); /* of an entry that is still to come */
+    job = make_job(OPEN_JOB, "queued");
+    add_tally(job);
+    assert_int_equal(load_part(&it, job), OK);
+    job = make_job(DONE_JOB, "done");
+    job->as.image_job.jobs.at[0].text = message_text(job, "720");
+    assert_int_equal(load_part(&it, job), OK);
+    state_check_invariants(&it);
+    state_clear(&it);
+}
+
+/* Whatever the order of the parts. */
+static void marks_are_not_newer_than_the_snaps(void **state)
+{
+    struct step step;
+    struct state it;
+    (void)state;
+    begin(&step, &it);
+    struct message *head = message_new(MESSAGE_IMAGE_HEAD),
+                   *snaps = message_new(MESSAGE_IMAGE_SNAPS);
+    struct message *fewer = message_new(MESSAGE_IMAGE_SNAPS);
+    struct message *progress = message_new(MESSAGE_IMAGE_PROGRESS);
+    head->as.image_head.index = head->as.image_head.index_term = 1;
+    snaps->as.image_snaps.snapshots = 5;
+    fewer->as.image_snaps.snapshots = 4;
+    progress->as.image_progress.marks.n = 1;
+    progress->as.image_progress.marks.at = message_room(progress, 1, sizeof(struct wire_mark));
+    progress->as.image_progress.marks.at[0].snapshot = 5;
+    assert_int_equal(load_part(&it, head), OK);
+    assert_int_equal(load_part(&it, snaps), OK);
+    assert_int_equal(load_part(&it, progress), OK);
+    assert_int_equal(load_part(&it, fewer), ERR_MALFORMED);
+    state_check_invariants(&it);
+    state_clear(&it);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +478,9 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_is_not_compared),
         cmocka_unit_test(a_key_is_printable),
         cmocka_unit_test(keys_in_a_checkpoint_are_printable),
+        cmocka_unit_test(a_text_is_as_long_as_its_digits),
+        cmocka_unit_test(a_job_in_a_checkpoint_is_as_its_state_says),
+        cmocka_unit_test(marks_are_not_newer_than_the_snaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,11 @@ size_t jobs_after(const struct jobs *jobs, job_id_t after)
     return low;
 }
 
+bool job_text_fits(struct slice text, uint64_t digits)
+{
+    return !text.len || text.len == digits;
+}
+
 bool jobs_entry_is_valid(const struct message *entry)
 {
     struct plan plan;
@@ -80,7 +85,9 @@ bool jobs_entry_is_valid(const struct message *entry)
     case MESSAGE_ENTRY_OPS_DONE:
         return jobs_done_is_valid(entry);
     case MESSAGE_ENTRY_JOB_DONE:
-        return entry->as.entry_job_done.sha256.len == HASH_BYTES && jobs_done_is_valid(entry);
+        return entry->as.entry_job_done.sha256.len == HASH_BYTES &&
+               job_text_fits(entry->as.entry_job_done.text, entry->as.entry_job_done.digits) &&
+               jobs_done_is_valid(entry);
     case MESSAGE_ENTRY_JOB_SUBMITTED:
         return step_key_is_valid(entry->as.entry_job_submitted.key) &&
                entry->as.entry_job_submitted.level < PLAN_LEVELS_MAX &&

@@ -111,8 +111,9 @@ bool job_needs(const struct job *job, op_id_t op);
  * further frame. */
 void job_write_done(struct message *message, const struct done_op *done, struct wire_done_op *out);
 
-/* Parts of a checkpoint; jobs come in any order. ERR_MALFORMED when they do not fit. */
-int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part);
+/* Parts of a checkpoint of what is applied up to that index; jobs come in any order. ERR_MALFORMED
+ * when they do not fit. */
+int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_index_t applied);
 int jobs_load_ops(struct jobs *jobs, const struct message *part);
 
 /* Fills the row of a job as its entries have made it, for a checkpoint or a client. */

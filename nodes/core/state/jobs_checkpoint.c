@@ -123,19 +123,40 @@ static int parse_state(struct slice name, enum job_state *state)
     return ERR_MALFORMED;
 }
 
+/* A node that does not exist is nobody: rows for clients have no room for it. */
 static void load_trace(struct jobs *jobs, struct job *job, struct slice bytes)
 {
     if (bytes.len == 4 * job->plan.total)
         job_open_trace(job);
     for (uint64_t i = 0; job->trace && i < job->plan.total; i++) {
         const uint8_t *at = bytes.at + 4 * i;
-        job->trace[i] =
-            (struct trace_mark){(uint16_t)(at[0] | at[1] << 8), (uint16_t)(at[2] | at[3] << 8)};
+        uint16_t node = (uint16_t)(at[0] | at[1] << 8);
+        if (node <= NODES_MAX)
+            job->trace[i] = (struct trace_mark){node, (uint16_t)(at[2] | at[3] << 8)};
     }
     jobs->traces += job->trace && job_is_finished(job);
 }
 
-int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part)
+/* What a job has only while it is open, and only when it is done. */
+static bool fits_state(const struct wire_image_job *part, enum job_state state)
+{
+    const struct wire_job_row *row = &part->jobs.at[0];
+    if (state != JOB_QUEUED && part->tallies.n)
+        return false;
+    if (state != JOB_DONE)
+        return !row->text.len;
+    return row->sha256.len == HASH_BYTES && job_text_fits(row->text, row->digits);
+}
+
+/* Its id is that of the entry that made it, which is applied; a later one may still be given to
+ * another job. */
+static bool was_applied(job_id_t job, log_index_t applied)
+{
+    log_index_t index = job & (((job_id_t)1 << JOB_INDEX_BITS) - 1);
+    return index && index <= applied;
+}
+
+int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_index_t applied)
 {
     const struct wire_job_row *row = part->jobs.n ? &part->jobs.at[0] : NULL;
     enum job_state state;
@@ -143,7 +164,8 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part)
     if (!row || parse_state(row->state, &state) || plan_parse(&plan, row->kind, row->spec, NULL) ||
         !step_key_is_valid(row->key) || jobs_find(jobs, row->job) ||
         jobs_find_key(jobs, row->key) || jobs_key_collides(jobs, row->key) ||
-        part->level >= PLAN_LEVELS_MAX || (state == JOB_DONE && row->sha256.len != HASH_BYTES))
+        part->level >= PLAN_LEVELS_MAX || !fits_state(part, state) ||
+        !was_applied(row->job, applied))
         return ERR_MALFORMED;
     struct job *job = jobs_insert(jobs, row->job, row->key, &plan, (unsigned)part->level);
     job->submitted_ms = row->submitted_ms;

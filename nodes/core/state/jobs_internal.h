@@ -15,6 +15,9 @@ struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const 
 
 void jobs_set_state(struct jobs *jobs, struct job *job, enum job_state state);
 
+/* A text that is there is all of the result: clients are given pieces of it by their offsets. */
+bool job_text_fits(struct slice text, uint64_t digits);
+
 /* --- live_results.c --- */
 
 /* True when an entry about finished operations holds what it must. */

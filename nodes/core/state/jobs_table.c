@@ -46,8 +46,9 @@ static bool is_open(const struct row *row)
 static int load(struct state *state, const struct message *part, struct slice packed)
 {
     (void)packed;
-    return part->type == MESSAGE_IMAGE_JOB ? jobs_load_job(&state->jobs, &part->as.image_job)
-                                           : jobs_load_ops(&state->jobs, part);
+    return part->type == MESSAGE_IMAGE_JOB
+               ? jobs_load_job(&state->jobs, &part->as.image_job, state->applied)
+               : jobs_load_ops(&state->jobs, part);
 }
 
 static void want_values(const struct message *part, machine_value *want, void *wanting)

@@ -96,7 +96,9 @@ static int load(struct state *state, const struct message *part, struct slice pa
 {
     const struct wire_image_snaps *snaps = &part->as.image_snaps;
     (void)packed;
-    if (snaps->key.len && !step_key_is_valid(snaps->key))
+    /* Marks of progress that came before must not be newer. */
+    if ((snaps->key.len && !step_key_is_valid(snaps->key)) ||
+        snaps->snapshots < state->progress.snapshots)
         return ERR_MALFORMED;
     state->progress.snapshots = snaps->snapshots;
     if (snaps->key.len)
