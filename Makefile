@@ -34,6 +34,7 @@ PYTEST_ARGS  ?=
 UNIT         ?=
 BENCH_ARGS   ?=
 FUZZ_SECONDS ?= 60
+FUZZ         ?=
 CHAOS_SECONDS ?= 120
 CHAOS_NODES  ?= 5
 STEADY_ARGS  ?=
@@ -168,11 +169,19 @@ $(B)/lib/%.so: tests/shim/%.c $(B)/flags
 	@mkdir -p $(@D); $(call say,SHIM,$@)
 	$(Q)$(filter-out $(sanitizer),$(compile)) -MF $(@:.so=.d) -fPIC -shared $(LDFLAGS) -o $@ $<
 
-# From archives, so that a fuzzer gets what it calls and what that calls, wherever it lies.
-fuzzers := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+# From archives, so that a fuzzer gets what it calls and what that calls, wherever it lies. A replay runs the same code on
+# files, and needs no fuzzer.
+fuzz_sources := $(wildcard tests/fuzz/fuzz_*.c)
+fuzz_helpers := $(filter-out $(fuzz_sources) tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)) \
+                tests/harness/entries.c tests/harness/inside.c tests/harness/tree.c
+fuzzers := $(patsubst tests/fuzz/%.c,$(B)/%,$(fuzz_sources))
+replays := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/replay_%,$(fuzz_sources))
 .PHONY: fuzzers
 fuzzers: $(fuzzers)
-$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call lib,$(libs_conclave))
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call objs,$(fuzz_helpers)) $(call lib,$(LIBS))
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+$(B)/fuzz/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call objs,tests/fuzz/replay.c $(fuzz_helpers)) $(call lib,$(LIBS))
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
@@ -183,11 +192,12 @@ $(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c test
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: soak-values test check check-headers check-layers check-lengths check-bans check-docs check-statements protocol-tables check-format test-unit test-cluster test-compose test-fuzz sim mutants chaos steady
+.PHONY: soak-values test check check-headers check-layers check-lengths check-bans check-docs check-statements protocol-tables check-format test-unit test-corpus test-cluster test-compose test-fuzz fuzz-corpus sim mutants chaos steady
 
 test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests on real clusters
 	@+$(sub_make) all check
 	@+$(sub_make) test-unit
+	@+$(sub_make) test-corpus
 	@+$(sub_make) sim SEED_FROM=1
 	@+$(sub_make) test-cluster
 
@@ -291,10 +301,18 @@ mutant-seeds: ## how many seeds it takes to catch MUTANT="this that" (every one)
 	@+$(sub_make) MUTANTS=1 build/mutants/sim/sim
 	@$(PYTHON) -B tests/tools/mutant-seeds.py $(MUTANT)
 
-test-fuzz: ## throws bytes at the decoder and at the loader of snapshots for FUZZ_SECONDS=60, with clang's fuzzer
+fuzz_flags = CC='$(CLANG)' CFLAGS='-g -O1' SANITIZE=fuzzer,address,undefined B=build/fuzz
+test-fuzz: ## throws bytes at decoders, loaders, parsers and whole nodes for FUZZ_SECONDS=60, with clang's fuzzer (FUZZ='step load')
 	@sh tests/tools/deps.sh build fuzz
-	@+$(sub_make) CC='$(CLANG)' CFLAGS='-g -O1' SANITIZE=fuzzer,address,undefined B=build/fuzz fuzzers
-	@sh tests/fuzz/run.sh $(FUZZ_SECONDS)
+	@+$(sub_make) $(fuzz_flags) $(if $(FUZZ),$(FUZZ:%=build/fuzz/fuzz_%),fuzzers)
+	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
+
+fuzz-corpus: ## takes what test-fuzz has learned over into tests/fuzz/corpus (FUZZ='step load')
+	@+$(sub_make) $(fuzz_flags) $(if $(FUZZ),$(FUZZ:%=build/fuzz/fuzz_%),fuzzers)
+	@sh tests/fuzz/merge.sh $(FUZZ)
+
+test-corpus: $(replays) ## the fuzzers' code on every input of tests/fuzz/corpus, without a fuzzer
+	@sh tests/fuzz/replay.sh $(B) $(replays)
 
 # --- Measuring -----------------------------------------------------------------------------------
 
