@@ -13,7 +13,7 @@ def test_the_demonstration_shows_both_acts_and_leaves_nothing(tmp_path):
     try:
         done = subprocess.run(["bash", str(harness.ROOT / "tests/tools/demo.sh")],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env,
-                              timeout=seconds(60), check=False)
+                              timeout=seconds(110), check=False)
     finally:
         left = harness.marked_pids(mark)
         harness.end_marked(mark)

@@ -13,7 +13,7 @@ for program in "$@"; do
     name=${program##*/}
     log=$results/$name.log
     # Ten minutes is far beyond any of them, sanitizers included: only a hang meets it.
-    timeout 600 "$program" >"$log" 2>&1 </dev/null
+    timeout "${CONCLAVE_UNIT_SECONDS:-600}" "$program" >"$log" 2>&1 </dev/null
     status=$?
     ok=$(grep -c '^\[       OK \]' "$log")
     bad=$(grep -c '^\[  FAILED  \] [^0-9]' "$log")
