@@ -169,6 +169,11 @@ $(B)/lib/%.so: tests/shim/%.c $(B)/flags
 	@mkdir -p $(@D); $(call say,SHIM,$@)
 	$(Q)$(filter-out $(sanitizer),$(compile)) -MF $(@:.so=.d) -fPIC -shared $(LDFLAGS) -o $@ $<
 
+# The network that a real cluster is given in tests: hosts in namespaces and what connects them.
+$(B)/chaos/switch: $(call objs,$(wildcard tests/chaos/*.c))
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link)
+
 # From archives, so that a fuzzer gets what it calls and what that calls, wherever it lies. A replay runs the same code on
 # files, and needs no fuzzer.
 fuzz_sources := $(wildcard tests/fuzz/fuzz_*.c)
@@ -249,11 +254,11 @@ check-format: ## clang-format would change nothing
 test-unit: $(unit_tests) ## every tests/unit/test_*.c (UNIT=name for one)
 	@sh tests/tools/run-unit.sh $(B) $(if $(UNIT),$(filter %/$(UNIT) %/test_$(UNIT),$(unit_tests)),$(unit_tests))
 
-test-cluster: all shims ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
+test-cluster: all shims $(B)/chaos/switch ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' \
 	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' $(PYTEST_ARGS)
 
-chaos: all ## real trouble for a real cluster, from a seed, then a verdict (CHAOS_SECONDS=120 SEED=n CHAOS_NODES=5)
+chaos: all shims $(B)/chaos/switch ## real trouble for a real cluster, from a seed, then a verdict (CHAOS_SECONDS=120 SEED=n CHAOS_NODES=5)
 	@mkdir -p $(B)/results
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' $(PYTHON) -B tests/chaos/trouble.py \
 	  --seconds $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) --nodes $(CHAOS_NODES) --results $(B)/results/chaos
