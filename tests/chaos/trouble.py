@@ -25,6 +25,7 @@ import harness                       # noqa: E402
 from clients import Conversation, Digits, Snapper, Submitter, Teller  # noqa: E402
 from harness import seconds, wait_for  # noqa: E402
 from nemesis import Nemesis, whole   # noqa: E402
+from rig import Rig                  # noqa: E402
 
 NODES_DEFAULT = 5
 SMALL, LARGE = range(0, 300), range(19000, 20000, 50)  # the text of a large one travels by reference
@@ -122,21 +123,23 @@ def run(cluster, arguments, verdict):
         client.start()
     nemesis = Nemesis(cluster, generator, teller, log)
     try:
-        while time.monotonic() < began + arguments.seconds or len(nemesis.fired) < len(nemesis.kinds):
+        while time.monotonic() < began + arguments.seconds or not nemesis.has_tried_all():
             nemesis.pause(1.0)
             nemesis.strike()
     finally:
-        for node in cluster.nodes.values():
-            node.send_signal(signal.SIGCONT)
+        nemesis.end()
         log("the trouble is over")
         for client in clients:
             client.end()
     lasted = time.monotonic() - began
     healed = time.monotonic()
+    nemesis.heal(APPLIED_SECONDS)
     status = wait_for(lambda: level(cluster), APPLIED_SECONDS, "all nodes have applied the same", pause=0.1)
     log(f"all nodes have applied {status['nodes'][0]['applied']} entries, {time.monotonic() - healed:.1f} s later")
     for client in clients:
         verdict.check(not client.errors, f"{client.errors}")
+    for name in nemesis.kinds:
+        verdict.check(name in nemesis.fired, f"{name} never had an effect, of {nemesis.missed.get(name, 0)} tries")
     accepted = sum(len(s.accepted) for s in submitters)
     verdict.check(accepted >= ACCEPTED_MIN * lasted, f"only {accepted} jobs were accepted in {lasted:.0f} s")
     check_jobs(cluster, submitters, verdict)
@@ -147,7 +150,10 @@ def run(cluster, arguments, verdict):
     print(f"\ntrouble of {lasted:.0f} s, seed {arguments.seed}, {cluster.n_nodes} nodes; term {status['term']}, "
           f"{status['elections']} elections, {status['restarts']} restarts")
     for name, count in sorted(nemesis.fired.items()):
-        print(f"{count:6}  {name}")
+        missed = nemesis.missed.get(name)
+        print(f"{count:6}  {name}{f', and {missed} that met nothing' if missed else ''}")
+    for name, why in nemesis.skipped.items():
+        print(f"     -  {name}: {why}")
     print(f"{accepted:6}  jobs accepted, {teller.settled} transfers ({teller.refused} refused), {snapper.settled} snaps; "
           f"wiped disks had {sum(nemesis.lost.values())} of {teller.deposited}; "
           f"after a wipe whole again in at most {max(nemesis.healed, default=0):.1f} s")
@@ -166,7 +172,7 @@ def main():
     print(f"seed {arguments.seed}", flush=True)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="conclave-trouble."))
     verdict = Verdict()
-    cluster = harness.Cluster(directory, nodes=arguments.nodes, brokers=2, compact_entries=512)
+    cluster = Rig(directory, nodes=arguments.nodes, brokers=2, seed=arguments.seed, compact_entries=512)
     try:
         run(cluster, arguments, verdict)
     except AssertionError as error:

@@ -241,7 +241,11 @@ class Cluster:
         self.port = self.ports.base
         self.fronts = [self.port + 2 * i for i in range(brokers)]
         self.nodes, self.brokers, self.clients = {}, {}, []
-        self.feed = Feed([f"tcp://127.0.0.1:{self.node_port(i, 3)}" for i in range(1, nodes + 1)])
+        self.feed = Feed([f"tcp://{self.host(i)}:{self.node_port(i, 3)}" for i in range(1, nodes + 1)])
+
+    def host(self, _node):
+        """Where a node listens."""
+        return "127.0.0.1"
 
     def node_port(self, node, plane=0):
         return self.port + 100 + 10 * node + plane
