@@ -15,7 +15,7 @@ from rig import CLIENTS
 AT_ONCE_MAX = 5        # kinds of trouble at the same time,
 AT_ONCE_MIN = 3        # and how many of them must be seen
 TRIES_MAX = 4          # of a kind that meets nothing
-MEMORY_MORE = (512 << 10, 2 << 20)  # bytes that a node may take while memory is short
+MEMORY_MORE = (128 << 10, 512 << 10, 2 << 20)  # bytes that a node may take while memory is short
 
 
 def trouble(most, needs=None):

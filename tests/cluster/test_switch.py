@@ -3,6 +3,7 @@ import contextlib
 import os
 import pathlib
 import socket
+import subprocess
 import sys
 import time
 
@@ -193,3 +194,21 @@ def test_nothing_is_left(tmp_path):
     assert it.process.returncode == 0
     assert not pathlib.Path(f"/proc/{it.process.pid}").exists()
     assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_left_when_who_started_it_is_killed(tmp_path):
+    code = f"""
+import sys, time
+sys.path[:0] = [{str(harness.ROOT / "tests/chaos")!r}]
+import net
+it = net.Net({str(SWITCH)!r}, {str(tmp_path)!r}, ["a", "b"])
+it.enter("a")
+print(it.process.pid, flush=True)
+time.sleep(1000)
+"""
+    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    switch = pathlib.Path(f"/proc/{owner.stdout.readline().strip()}")
+    assert switch.exists()
+    owner.kill()
+    owner.communicate()
+    wait_for(lambda: not switch.exists(), 5, "the switch has ended")
