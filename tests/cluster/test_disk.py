@@ -150,12 +150,12 @@ def test_full_disks_of_a_majority_refuse_jobs_and_lose_nothing_R25(make_cluster,
 def test_a_node_whose_fsync_fails_ends_and_acknowledges_nothing_R24(make_cluster, tmp_path):
     cluster = make_cluster(nodes=3)
     trigger = tmp_path / "the-disk-fails"
-    failing = cluster.start_preloaded(1, "fail_disk", FAILING_DISK=trigger)
+    failing = cluster.start_preloaded(1, "bad_disk", BAD_DISK=trigger)
     cluster.start_broker()
     cluster.start_node(2)
     cluster.start_node(3)
     cluster.wait_healthy()
-    trigger.touch()
+    trigger.write_text("fail_sync /\n")
     assert cluster.submit(100)["result"]["text"] == str(math.factorial(100))
     assert failing.wait(harness.seconds(10)) == ENVIRONMENT
     log = (cluster.dir / "node1.log").read_text()

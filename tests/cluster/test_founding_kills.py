@@ -147,10 +147,10 @@ def test_two_nodes_that_found_at_once_end_in_one_cluster_R30(make_cluster, tmp_p
         cluster = make_cluster(nodes=3)
         cluster.start_broker()
         for node in (1, 2):
-            cluster.start_preloaded(node, "hang_disk", HANGING_DISK=hangs)
+            cluster.start_preloaded(node, "bad_disk", BAD_DISK=hangs)
         for node in (1, 2):
             wait_for(lambda at=cluster, it=node: lacks_only(at, it, 3), 10, f"node {node} waits for node 3 only")
-        hangs.touch()
+        hangs.write_text("hang_sync /\n")
         with concurrent.futures.ThreadPoolExecutor() as pool:
             asked = [pool.submit(request, cluster.broker, {"type": "init", "request": node, "node": node}, timeout=20)
                      for node in (1, 2)]

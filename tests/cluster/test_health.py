@@ -10,6 +10,7 @@ from relay import CHECKPOINT, Relay
 T = 0.5                    # the election timeout, in seconds
 REPLACED = 4 * T + 2 * T + 2  # 4 T without progress, an election, and what a loaded machine takes
 BEHIND = 10 * T
+HANGS = "hang_sync /\n"    # to the library bad_disk
 
 
 @pytest.fixture
@@ -30,12 +31,12 @@ def relayed(make_cluster):
 
 @pytest.fixture
 def hanging(make_cluster, tmp_path):
-    """Three healthy nodes; cluster.disks[ID] is a file: while it is there the node's disk hangs."""
+    """Three healthy nodes; cluster.disks[ID] is a file: what it says is wrong with the node's disk."""
     cluster = make_cluster(nodes=3)
-    cluster.disks = {node: tmp_path / f"hangs{node}" for node in (1, 2, 3)}
+    cluster.disks = {node: tmp_path / f"disk{node}" for node in (1, 2, 3)}
     cluster.start_broker()
     for node, file in cluster.disks.items():
-        cluster.start_preloaded(node, "hang_disk", HANGING_DISK=file)
+        cluster.start_preloaded(node, "bad_disk", BAD_DISK=file)
     cluster.wait_healthy()
     yield cluster
     for file in cluster.disks.values():
@@ -103,7 +104,7 @@ def test_a_coordinator_whose_disk_hangs_is_replaced_R35(hanging):
     cluster = hanging
     old, mark = cluster.wait_served(), cluster.feed.mark()
     leader = old["coordinator"]
-    cluster.disks[leader].touch()
+    cluster.disks[leader].write_text(HANGS)
     end = submit_meanwhile(cluster, 50)
     new = cluster.wait_next(old, mark, REPLACED)
     assert new["node"] != leader
@@ -160,7 +161,7 @@ def test_a_disk_that_hangs_is_named_R36(hanging):
     cluster = hanging
     leader = cluster.wait_served()["coordinator"]
     sick = next(node for node in (1, 2, 3) if node != leader)
-    cluster.disks[sick].touch()
+    cluster.disks[sick].write_text(HANGS)
     cluster.submit(41)
     check = wait_for(lambda: (it := cluster.conclave("check")).returncode and it, 10, "check says so")
     assert f"the disk has finished nothing: node {sick} (for " in check.stderr, check.stderr
