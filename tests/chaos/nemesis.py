@@ -12,8 +12,7 @@ import time
 from harness import wait_for
 from rig import CLIENTS
 
-AT_ONCE_MAX = 5        # kinds of trouble at the same time,
-AT_ONCE_MIN = 3        # and how many of them must be seen
+AT_ONCE_MIN = 3        # kinds of trouble that must be seen of those that were there at the same time
 TRIES_MAX = 4          # of a kind that meets nothing
 MEMORY_MORE = (128 << 10, 512 << 10, 2 << 20)  # bytes that a node may take while memory is short
 
@@ -412,10 +411,15 @@ class Nemesis:
     # --- all at once ---
 
     def at_once(self):
-        """Several kinds that were drawn, at the same time. They hide each other: who is killed has no disk that fails."""
-        names = self.random.sample(self.together, min(AT_ONCE_MAX, len(self.together)))
+        """One kind by each means, at the same time. They hide each other: who is killed has no disk that fails."""
+        by_means = {}
+        for name in self.together:
+            needs = getattr(type(self), name).needs
+            if name != "power_loss":  # it would hide all others
+                by_means.setdefault("net" if needs == "switch" else needs, []).append(name)
+        names = [self.random.choice(kinds) for kinds in by_means.values()]
         self.log(f"at once: {', '.join(names)}")
-        return self.have(names) >= AT_ONCE_MIN
+        return self.have(names) >= min(AT_ONCE_MIN, len(names))
 
     # --- wipes ---
 
