@@ -197,12 +197,13 @@ $(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c test
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: soak-values test check check-headers check-layers check-lengths check-bans check-docs check-statements protocol-tables check-format test-unit test-corpus test-cluster test-compose test-fuzz fuzz-corpus sim mutants chaos steady
+.PHONY: soak-values test check check-headers check-layers check-lengths check-bans check-docs check-statements protocol-tables check-format test-unit test-corpus test-harness test-cluster test-compose test-fuzz fuzz-corpus sim mutants chaos steady
 
 test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests on real clusters
 	@+$(sub_make) all check
 	@+$(sub_make) test-unit
 	@+$(sub_make) test-corpus
+	@+$(sub_make) test-harness
 	@+$(sub_make) sim SEED_FROM=1
 	@+$(sub_make) test-cluster
 
@@ -267,6 +268,11 @@ wipes: all ## wipes of every minority of 3 and 5 voters, in every order, under l
 	@mkdir -p $(B)/results
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' $(PYTHON) -B tests/chaos/wipes.py \
 	  $(if $(SEED),--seed $(SEED)) --results $(B)/results/wipes $(WIPES_ARGS)
+
+test-harness: ## the tests of the harness itself: the checker, and its clients against a double; no process of the product
+	@mkdir -p $(B)/results
+	@status=0; $(PYTHON) -B -m pytest -p no:cacheprovider -q --junitxml=$(B)/results/harness.xml tests/chaos </dev/null || status=$$?; \
+	  $(PYTHON) tests/tools/junit.py sum $(B)/results/harness.xml >$(B)/results/harness; exit $$status
 
 steady: all ## the highest load and no fault: nobody is suspected, no loop stands still (STEADY_ARGS='--runs 10')
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/chaos/steady.py $(STEADY_ARGS)
