@@ -37,15 +37,21 @@ class Conversation:
 
     def ask_once(self, body, timeout_ms=RETRY_MS):
         """The answer, or None when none came in time."""
+        frames = self.ask_frames(body, timeout_ms)
+        return frames and frames[0]
+
+    def ask_frames(self, body, timeout_ms=RETRY_MS):
+        """The answer and its further frames as a list, or None when none came in time."""
         self.number += 1
         self.dealer.send(msgpack.packb({"request": self.number} | body))
         end = time.monotonic() + timeout_ms / 1000
         while (left := end - time.monotonic()) > 0:
             if not self.dealer.poll(1000 * left):
                 return None
-            answer = msgpack.unpackb(self.dealer.recv_multipart()[0])
+            first, *others = self.dealer.recv_multipart()
+            answer = msgpack.unpackb(first)
             if answer.get("request") == self.number:
-                return answer
+                return [answer, *others]
         return None
 
     def ask(self, **body):

@@ -1,0 +1,276 @@
+#!/usr/bin/python3
+"""A real cluster under fire, from a seed, and a verdict on everything that its clients saw.
+
+  chaos.py [--seconds 60] [--seed N] [--nodes 5] [--out DIR] [--results FILE]
+
+Clients of every kind (workload.py) work all the time: first alone, so that the throughput without faults is known, then while the
+nemesis does what it draws. When the trouble is over, all that was acknowledged is asked for once more. DIR has the history
+(history.jsonl), the verdict (verdict.json) and the timeline (timeline.svg); check.py judges the history again at any time.
+Exit status 0 when all holds.
+"""
+import argparse
+import json
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
+
+import check                             # noqa: E402
+import harness                           # noqa: E402
+import history as histories              # noqa: E402
+import verdict                           # noqa: E402
+from clients import Conversation         # noqa: E402
+from harness import wait_for             # noqa: E402
+from nemesis import Nemesis, whole       # noqa: E402
+from workload import (VALUE_NAMES, Jobs, Prober, Progress, Shared, Snapshots, Submitter, Teller,  # noqa: E402
+                      Values)
+
+NODES_DEFAULT = 5
+SMALL, LARGE = range(0, 300), range(19000, 20000, 50)  # the text of a large one travels by reference
+ALONE_SECONDS = 5            # of load before the first fault
+WRITES_PER_S_MIN = 10        # before the first fault; a harness that hardly asks shows nothing
+LEVEL_SECONDS = 30           # given for all to be level; how long it may take is for the verdict
+PATIENCE = 30                # seconds for each question after the trouble
+SNAPS_READ = 50              # of each client, in the end
+SUM_JOBS = 10                # whose operations must be what the progress rises by
+LOAD = ("submit", "job_get", "job_cancel", "job_result", "progress_set", "progress_get", "progress_snap", "progress_past",
+        "kv_put", "kv_get", "bank_deposit", "bank_transfer", "snapshot_take", "snapshot_get")
+OF_THE_FEED = ("node", "incarnation", "seq", "term", "role", "serving", "applied", "event")
+
+
+class Watched(Nemesis):
+    """The nemesis, with what it does in the history: `begin` just after it was done, `end` just after it was undone."""
+
+    def __init__(self, cluster, generator, teller, log, recorder):
+        super().__init__(cluster, generator, teller, log)
+        self.recorder, self.begun, self.number = recorder, None, 0
+        self.names = [getattr(kind, "__name__", kind) for kind in self.kinds]
+
+    def strike(self):
+        before, self.begun, called = dict(self.fired), None, time.monotonic_ns()
+        super().strike()
+        for name in self.fired:
+            for _ in range(self.fired[name] - before.get(name, 0)):
+                self.number += 1
+                self.recorder.write("fault", self.begun or called, f=name, phase="begin", id=self.number,
+                                    coordinator="coordinator" in name)
+                self.recorder.write("fault", f=name, phase="end", id=self.number)
+
+    def pause(self, most):
+        """How long the trouble lasts: it has just begun."""
+        self.begun = self.begun or time.monotonic_ns()
+        super().pause(most)
+
+    def has_struck_all(self):
+        return all(name in self.fired for name in self.names)
+
+    def end(self):
+        for node in self.cluster.nodes.values():
+            node.send_signal(signal.SIGCONT)
+
+    def wipe(self, nodes):
+        """Only in a cluster that is whole, and while no money is on its way: then what a disk had is known exactly."""
+        self.heal()
+        with self.teller.gate:
+            lost = balances(self.cluster)
+            for node in nodes:
+                self.teller.closed.add(node)
+                self.recorder.write("wipe", node=node, phase="begin", lost=lost[node])
+                self.cluster.kill(self.cluster.nodes[node])
+                shutil.rmtree(self.cluster.dir / f"node{node}")
+                self.recorder.write("wipe", node=node, phase="end")
+            self.pause(1.0)
+        for node in nodes:
+            self.cluster.start_node(node)
+        self.heal()
+        with self.teller.gate:
+            for node in nodes:
+                self.teller.deposit(node)
+        return True
+
+
+def balances(cluster):
+    """{node: {account: balance}}, once nothing is on its way anywhere: each node says so itself."""
+    talk = Conversation(cluster)
+
+    def settled():
+        pages = {node: talk.ask(type="bank_list", node=node) for node in range(1, cluster.n_nodes + 1)}
+        return pages if not any(page.get("sent") or page["more"] for page in pages.values()) else None
+    try:
+        pages = wait_for(settled, PATIENCE, "all money has arrived", pause=0.1)
+    finally:
+        talk.close()
+    return {node: {row["account"]: row["balance"] for row in page["accounts"]} for node, page in pages.items()}
+
+
+def level(cluster):
+    """Whether every node, by its own heartbeats, has applied what all others have, and no job is open."""
+    with cluster.feed.changed:
+        latest = {m["node"]: m["applied"] for m in cluster.feed.messages[-50 * cluster.n_nodes:] if "applied" in m}
+    status = len(latest) == cluster.n_nodes and len(set(latest.values())) == 1 and whole(cluster)
+    return status and not status["jobs"]["queued"] and not status["jobs"]["running"]
+
+
+def record_feed(cluster, recorder):
+    with cluster.feed.changed:
+        messages = list(cluster.feed.messages)
+    for message in messages:
+        told = {name: message[name] for name in OF_THE_FEED if name in message}
+        recorder.write("feed", int(message["heard"] * 1e9), **told)
+
+
+# --- the questions after the trouble ---
+
+def insist(question, *arguments):
+    """Asks until there is an answer; each try is an operation of its own."""
+    return wait_for(lambda: question(*arguments), PATIENCE, f"an answer to {arguments}")
+
+
+class Final:
+    """Asks for all that was acknowledged, in a cluster that is whole."""
+
+    def __init__(self, cluster, recorder, shared):
+        self.cluster, self.recorder, self.shared = cluster, recorder, shared
+        self.jobs = Jobs(cluster, 0, recorder, "final-jobs")
+        self.progress = Progress(cluster, 0, recorder, "final-progress", 0)
+        self.values = Values(cluster, 0, recorder, "final-values")
+        self.nodes = range(1, cluster.n_nodes + 1)
+
+    def ask(self, snaps):
+        talk = self.jobs.talk = self.progress.talk = self.values.talk = Conversation(self.cluster)
+        for job in list(self.shared.all.values()):
+            self.jobs.get(job, wait_ms=5000, patience=PATIENCE)
+        for node in self.nodes:
+            insist(self.progress.get, node)
+            for snapshot in snaps:
+                insist(self.progress.past, node, snapshot)
+            for name in VALUE_NAMES:
+                self.values.get(node, name, PATIENCE)
+        self.recorder.write("run", balances=balances(self.cluster), progress_sum=self.sum())
+        talk.close()
+
+    def total(self):
+        return sum(insist(self.progress.get, node)["state"] for node in self.nodes)
+
+    def sum(self):
+        """What the progress rises by while jobs are computed and nothing else happens."""
+        before, jobs = self.total(), []
+        for n in range(100, 100 + SUM_JOBS):
+            key = self.jobs.key()
+            row = self.jobs.submit(key, n, PATIENCE)
+            jobs.append({"key": key, "spec": str(n), "job": row["job"]} if row else None)
+        rows = [job and self.jobs.get(job, wait_ms=5000, patience=PATIENCE) for job in jobs]
+        after = self.total()
+        if not all(row and row.get("state") == "done" for row in rows):
+            return None
+        return {"before": before, "after": after, "operations": sum(row["total"] for row in rows)}
+
+
+# --- a run ---
+
+def clients_for(cluster, generator, recorder, shared):
+    """All clients, and of them the teller."""
+    numbers = list(SMALL) + list(LARGE)
+    teller = Teller(cluster, generator.random(), recorder, "teller")
+    clients = [Submitter(cluster, generator.random(), recorder, f"submit-{i}", numbers, shared) for i in range(2)]
+    clients += [Progress(cluster, generator.random(), recorder, f"progress-{i}", i) for i in (1, 2)]
+    clients += [Values(cluster, generator.random(), recorder, f"values-{i}") for i in range(2)]
+    clients += [Snapshots(cluster, generator.random(), recorder, "snapshots"),
+                Prober(cluster, generator.random(), recorder, "probe", shared), teller]
+    return clients, teller
+
+
+def load(cluster, clients, nemesis, recorder, seconds):
+    """The clients alone, then with trouble, until the time is over and every kind was there."""
+    for client in clients:
+        client.start()
+    recorder.mark("load")
+    began = time.monotonic()
+    try:
+        while time.monotonic() < began + ALONE_SECONDS:
+            time.sleep(0.1)       # how long the load lasts; nothing is waited for
+        while time.monotonic() < began + seconds or not nemesis.has_struck_all():
+            nemesis.strike()
+    finally:
+        nemesis.end()
+        for client in clients:
+            client.over.set()
+        for client in clients:
+            client.end()
+        recorder.mark("healed")
+    wait_for(lambda: level(cluster), LEVEL_SECONDS, "all nodes have applied the same", pause=0.1)
+    recorder.mark("level")
+
+
+def run(cluster, arguments, recorder):
+    generator, shared, began = random.Random(arguments.seed), Shared(), time.monotonic()
+    cluster.start()
+    cluster.wait_healthy(20)
+    clients, teller = clients_for(cluster, generator, recorder, shared)
+    nemesis = Watched(cluster, generator, teller,
+                      lambda text: print(f"  {time.monotonic() - began:6.1f}  {text}", flush=True), recorder)
+    recorder.write("run", seed=arguments.seed, nodes=arguments.nodes, build=build(), seconds=arguments.seconds, load=LOAD,
+                   kinds=nemesis.names, writes_per_s_min=WRITES_PER_S_MIN)
+    for node in range(1, cluster.n_nodes + 1):
+        teller.deposit(node)
+    errors = []
+    try:
+        load(cluster, clients, nemesis, recorder, arguments.seconds)
+        Final(cluster, recorder, shared).ask({number for client in clients if isinstance(client, Progress)
+                                              for _, number in client.taken[-SNAPS_READ:]})
+        cluster.check()
+    except AssertionError as error:
+        errors.append(("the run", str(error)))
+        print(cluster.logs(8))
+    errors += [(client.base, error) for client in clients for error in client.errors]
+    recorder.write("run", errors=errors)
+    record_feed(cluster, recorder)
+
+
+def build():
+    done = subprocess.run(["git", "-C", str(harness.ROOT), "describe", "--always", "--dirty"], capture_output=True,
+                          text=True, check=False)
+    return done.stdout.strip() or "?"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--nodes", type=int, default=NODES_DEFAULT)
+    parser.add_argument("--out", help="history, verdict and timeline go there")
+    parser.add_argument("--results", help="the sum (passed failed) goes there")
+    arguments = parser.parse_args()
+    if arguments.seed is None:
+        arguments.seed = random.SystemRandom().getrandbits(32)
+    print(f"seed {arguments.seed}", flush=True)
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="conclave-chaos."))
+    out = pathlib.Path(arguments.out) if arguments.out else directory
+    out.mkdir(parents=True, exist_ok=True)
+    recorder = histories.Recorder(out / "history.jsonl")
+    cluster = harness.Cluster(directory / "cluster", nodes=arguments.nodes, brokers=2, compact_entries=512)
+    try:
+        run(cluster, arguments, recorder)
+    finally:
+        cluster.close()
+        recorder.close()
+    result = check.report(histories.load(out / "history.jsonl"), out / "verdict.json", out / "timeline.svg")
+    if arguments.results:
+        pathlib.Path(arguments.results).write_text("{passed} {failed}\n".format(**result["checks"]), encoding="utf-8")
+    print(f"chaos: {json.dumps(result['checks'])}")
+    holds = result["verdict"] == verdict.HOLDS
+    if holds or arguments.out:
+        shutil.rmtree(directory, ignore_errors=True)
+    else:
+        print(f"kept: {directory}")
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
