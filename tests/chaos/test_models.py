@@ -1,10 +1,13 @@
 """What the objects promise: short histories of each, that hold and that do not."""
+import random
+
 import pytest
 
 import linear
 from history import NEVER, History, Op
 from linear import LINEARIZABLE, VIOLATED
 from models import JOBS_KEPT, SNAPS_KEPT, STEP, Job, Progress, Value, partition
+from test_linear import by_every_order
 
 
 def op(f, args, call, ret, result=None, process="p"):
@@ -159,6 +162,48 @@ def wipe(call, ret):
 ])
 def test_values(holds, ops):
     assert verdict(Value(), *ops) == (LINEARIZABLE if holds else VIOLATED)
+
+
+# --- random histories, against trying every order of all operations, without what a search leaves out ---
+
+def any_job(generator, call, ret):
+    f = generator.choice(("submit", "submit", "job_get", "job_get", "job_get", "job_cancel"))
+    if f == "submit":
+        return submit(call, ret, generator.choice((1, 1, 1, 2)), generator.choice(("running", "running", "done")), **DONE)
+    if f == "job_cancel":
+        return cancel(call, ret, None if ret == NEVER else generator.choice(("cancelled", "cancelled", "done")))
+    return look(call, ret, generator.choice(("running", "running", "done", "cancelled", "failed")), sha256="h", error="e")
+
+
+def any_progress(generator, call, ret):
+    f, n = generator.choice(("put", "put", "get", "get", "snap", "past")), generator.randint(0, 2)
+    if f == "put":
+        return put(call, ret, generator.randint(1, 2))
+    if f == "get":
+        return get(call, ret, n, generator.choice((0, 0, 1)), snaps=generator.choice((0, 0, 1)))
+    if f == "snap":
+        return snap(call, ret, None if ret == NEVER else generator.choice((0, 0, 1)), generator.choice("ab"))
+    return past(call, ret, 0, generator.choice((None, 0, 1, 2)), generator.choice((0, 0, 1)))
+
+
+@pytest.mark.parametrize("model, any_one", [(Job, any_job), (lambda: Progress(1), any_progress)])
+def test_what_a_search_leaves_out_changes_no_verdict(model, any_one):
+    generator, seen = random.Random(2), {LINEARIZABLE: 0, VIOLATED: 0}
+    for _ in range(3000):
+        ops, sets = [], set()
+        for _ in range(generator.randint(2, 5)):
+            call = generator.randint(1, 12)
+            one = any_one(generator, call, NEVER if generator.random() < 0.2 else call + generator.randint(1, 6))
+            value = one.args.get("state")
+            if not (one.unknown and one.f in ("job_get", "progress_get", "progress_past")) and value not in sets:
+                ops.append(one)
+                sets |= {value} - {None}             # each value is set once, as in real histories
+        taught = model()
+        taught.prepare(ops)
+        wanted = by_every_order(taught, ops)
+        assert verdict(model(), *ops) == wanted, ops
+        seen[wanted] += 1
+    assert min(seen.values()) > 300, seen
 
 
 # --- which operations belong to which object ---
