@@ -35,8 +35,10 @@ UNIT         ?=
 BENCH_ARGS   ?=
 FUZZ_SECONDS ?= 60
 FUZZ         ?=
-CHAOS_SECONDS ?= 120
-CHAOS_NODES  ?= 5
+# Of make chaos and make soak.
+SECONDS      ?= 60
+MINUTES      ?= 30
+NODES        ?= 5
 STEADY_ARGS  ?=
 # make sim: SEED=n tells the story of one seed; SEEDS=n runs so many from SEED_FROM (1) on; else as many fresh
 # ones as fit into SIM_SECONDS (from SEED_FROM on, if it is given: `make test` has the same ones every time). SIM_JOBS at a time (one a processor). MUTANTS=1 is a build with known bugs to plant.
@@ -197,7 +199,7 @@ $(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c test
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: soak-values test check check-headers check-layers check-lengths check-bans check-docs check-statements protocol-tables check-format test-unit test-corpus test-harness test-cluster test-compose test-fuzz fuzz-corpus sim mutants chaos steady
+.PHONY: soak-values test check check-headers check-layers check-lengths check-bans check-docs check-statements protocol-tables check-format test-unit test-corpus test-harness test-cluster test-compose test-fuzz fuzz-corpus sim mutants chaos soak failover chaos-mutants steady
 
 test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests on real clusters
 	@+$(sub_make) all check
@@ -259,10 +261,13 @@ test-cluster: all shims $(B)/chaos/switch ## every tests/cluster/test_*.py, on r
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' \
 	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' $(PYTEST_ARGS)
 
-chaos: all shims $(B)/chaos/switch ## real trouble for a real cluster, from a seed, then a verdict (CHAOS_SECONDS=120 SEED=n CHAOS_NODES=5)
-	@mkdir -p $(B)/results
-	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' $(PYTHON) -B tests/chaos/trouble.py \
-	  --seconds $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) --nodes $(CHAOS_NODES) --results $(B)/results/chaos
+chaos: all shims $(B)/chaos/switch ## a real cluster under every kind of fault, from a seed, and a verdict on all that its clients saw (SECONDS=60 SEED=n NODES=5)
+	@mkdir -p $(B)/results $(B)/chaos
+	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' $(PYTHON) -B tests/chaos/chaos.py \
+	  --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --nodes $(NODES) --out $(B)/chaos/last --results $(B)/results/chaos
+
+soak: ## the same for MINUTES=30, with trends of memory, descriptors and disk
+	@+$(MAKE) --no-print-directory chaos SECONDS=$$(( $(MINUTES) * 60 ))
 
 wipes: all ## wipes of every minority of 3 and 5 voters, in every order, under load (SEED=n WIPES_ARGS='--voters 3')
 	@mkdir -p $(B)/results

@@ -9,6 +9,7 @@ nemesis does what it draws. When the trouble is over, all that was acknowledged 
 Exit status 0 when all holds.
 """
 import argparse
+import itertools
 import json
 import pathlib
 import random
@@ -28,6 +29,8 @@ import verdict                           # noqa: E402
 from clients import Conversation         # noqa: E402
 from harness import wait_for             # noqa: E402
 from nemesis import Nemesis, whole       # noqa: E402
+from rig import Rig                      # noqa: E402
+from samples import Sampler              # noqa: E402
 from workload import (VALUE_NAMES, Jobs, Prober, Progress, Shared, Snapshots, Submitter, Teller,  # noqa: E402
                       Values)
 
@@ -38,6 +41,7 @@ WRITES_PER_S_MIN = 10        # before the first fault; a harness that hardly ask
 LEVEL_SECONDS = 30           # given for all to be level; how long it may take is for the verdict
 PATIENCE = 30                # seconds for each question after the trouble
 SNAPS_READ = 50              # of each client, in the end
+MINORITIES_MOST = 6          # of those that are stopped in the end
 SUM_JOBS = 10                # whose operations must be what the progress rises by
 LOAD = ("submit", "job_get", "job_cancel", "job_result", "progress_set", "progress_get", "progress_snap", "progress_past",
         "kv_put", "kv_get", "bank_deposit", "bank_transfer", "snapshot_take", "snapshot_get")
@@ -49,32 +53,32 @@ class Watched(Nemesis):
 
     def __init__(self, cluster, generator, teller, log, recorder):
         super().__init__(cluster, generator, teller, log)
-        self.recorder, self.begun, self.number, self.strikes = recorder, None, 0, 0
-        self.names = [getattr(kind, "__name__", kind) for kind in self.kinds]
+        self.recorder, self.begun, self.number, self.mixed = recorder, None, 0, False
 
     def strike(self):
-        before, self.begun, called = dict(self.fired), None, time.monotonic_ns()
+        self.begun = None
         super().strike()
-        self.strikes += 1
-        for name in self.fired:
-            for _ in range(self.fired[name] - before.get(name, 0)):
-                self.number += 1
-                self.recorder.write("fault", self.begun or called, f=name, phase="begin", id=self.number,
-                                    coordinator="coordinator" in name)
-                self.recorder.write("fault", f=name, phase="end", id=self.number)
 
     def pause(self, most):
         """How long the trouble lasts: it has just begun."""
         self.begun = self.begun or time.monotonic_ns()
         super().pause(most)
 
-    def has_struck_all(self):
-        """Every kind has had its turn; whether it met anything is for the verdict."""
-        return self.strikes >= len(self.names)
+    def at_once(self):
+        self.mixed = True
+        try:
+            return super().at_once()
+        finally:
+            self.mixed = False
 
-    def end(self):
-        for node in self.cluster.nodes.values():
-            node.send_signal(signal.SIGCONT)
+    def record(self, name, began, fired):
+        """What met nothing was no fault. Of several at once nobody knows which one the coordinator fell to."""
+        super().record(name, began, fired)
+        if fired:
+            self.number += 1
+            self.recorder.write("fault", self.begun or int(began * 1e9), f=name, phase="begin", id=self.number,
+                                coordinator="coordinator" in name and not self.mixed)
+            self.recorder.write("fault", f=name, phase="end", id=self.number)
 
     def wipe(self, nodes):
         """Only in a cluster that is whole, and while no money is on its way: then what a disk had is known exactly."""
@@ -88,13 +92,13 @@ class Watched(Nemesis):
                 shutil.rmtree(self.cluster.dir / f"node{node}")
                 self.recorder.write("wipe", node=node, phase="end")
             self.pause(1.0)
-        for node in nodes:
-            self.cluster.start_node(node)
+            gone = not any((self.cluster.dir / f"node{node}").exists() for node in nodes)
+        self.supervise()
         self.heal()
         with self.teller.gate:
             for node in nodes:
                 self.teller.deposit(node)
-        return True
+        return gone
 
 
 def balances(cluster):
@@ -155,7 +159,24 @@ class Final:
             for name in VALUE_NAMES:
                 self.values.get(node, name, PATIENCE)
         self.recorder.write("run", balances=balances(self.cluster), progress_sum=self.sum())
+        self.recorder.write("run", minorities=self.minorities())
         talk.close()
+
+    def minorities(self):
+        """Any minority may stop, and submits go on: some of all sets, by chance, and whether a submit was answered."""
+        sets = list(itertools.combinations(self.nodes, (self.cluster.n_nodes - 1) // 2))
+        return [{"nodes": nodes, "answered": self.without(nodes)}
+                for nodes in self.jobs.random.sample(sets, min(len(sets), MINORITIES_MOST))]
+
+    def without(self, nodes):
+        for node in nodes:
+            self.cluster.nodes[node].send_signal(signal.SIGSTOP)
+        try:
+            return bool(self.jobs.submit(self.jobs.key(), 30, PATIENCE))
+        finally:
+            for node in nodes:
+                self.cluster.nodes[node].send_signal(signal.SIGCONT)
+            wait_for(lambda: whole(self.cluster), PATIENCE, f"whole after nodes {nodes} were stopped", pause=0.1)
 
     def total(self):
         return sum(insist(self.progress.get, node)["state"] for node in self.nodes)
@@ -190,20 +211,21 @@ def clients_for(cluster, generator, recorder, shared):
 
 def load(cluster, clients, nemesis, recorder, seconds):
     """The clients alone, then with trouble, until the time is over and every kind was there."""
-    for client in clients:
+    sampler = Sampler(cluster, recorder)
+    for client in (*clients, sampler):
         client.start()
     recorder.mark("load")
     began = time.monotonic()
     try:
         while time.monotonic() < began + ALONE_SECONDS:
             time.sleep(0.1)       # how long the load lasts; nothing is waited for
-        while time.monotonic() < began + seconds or not nemesis.has_struck_all():
+        while time.monotonic() < began + seconds or not nemesis.has_tried_all():
             nemesis.strike()
     finally:
         nemesis.end()
         for client in clients:
             client.over.set()
-        for client in clients:
+        for client in (*clients, sampler):
             client.end()
         recorder.mark("healed")
     wait_for(lambda: level(cluster), LEVEL_SECONDS, "all nodes have applied the same", pause=0.1)
@@ -218,7 +240,7 @@ def run(cluster, arguments, recorder):
     nemesis = Watched(cluster, generator, teller,
                       lambda text: print(f"  {time.monotonic() - began:6.1f}  {text}", flush=True), recorder)
     recorder.write("run", seed=arguments.seed, nodes=arguments.nodes, build=build(), seconds=arguments.seconds, load=LOAD,
-                   kinds=nemesis.names, writes_per_s_min=WRITES_PER_S_MIN)
+                   kinds=nemesis.kinds, skipped=nemesis.skipped, writes_per_s_min=WRITES_PER_S_MIN)
     for node in range(1, cluster.n_nodes + 1):
         teller.deposit(node)
     errors = []
@@ -256,7 +278,7 @@ def main():
     out = pathlib.Path(arguments.out) if arguments.out else directory
     out.mkdir(parents=True, exist_ok=True)
     recorder = histories.Recorder(out / "history.jsonl")
-    cluster = harness.Cluster(directory / "cluster", nodes=arguments.nodes, brokers=2, compact_entries=512)
+    cluster = Rig(directory / "cluster", nodes=arguments.nodes, brokers=2, seed=arguments.seed, compact_entries=512)
     try:
         run(cluster, arguments, recorder)
     finally:

@@ -8,6 +8,7 @@ import itertools
 import math
 import sys
 
+import samples
 from history import pair
 from models import ENDS, STEP
 
@@ -279,5 +280,20 @@ def check_applied(history, limit=APPLIED_SECONDS):
     return finding
 
 
+def check_minorities(history):
+    """When all was healed, any minority could stop, and a submit was answered."""
+    finding, told = Finding("a minority may stop"), history.run.get("minorities")
+    if not told:
+        finding.doubt("no minority was stopped in the end")
+    for row in told or []:
+        finding.check(row["answered"], f"nodes {row['nodes']} are stopped, and a submit is not answered")
+    return finding
+
+
+def check_bounds(history):
+    """What nodes take has a bound."""
+    return samples.check_trends(history, Finding("bounds"))
+
+
 ALL = (check_digits, check_keys, check_final_jobs, check_snaps, check_adds_up, check_money, check_snapshots, check_terms,
-       check_applied)
+       check_applied, check_minorities, check_bounds)

@@ -12,6 +12,7 @@ jump of the wall clock moves, and `type`:
            was undone; `nodes`, `coordinator`: whether it hit that one
   wipe     `phase` begin or end: node `node` loses its disk in between; `lost`, what its accounts had
   feed     a heartbeat or an event, as a node published it
+  sample   what node `node` took at this moment: `memory` and `disk` in bytes, `descriptors`
   mark     a moment of the run: `f` is `load` (clients began), `healed` (trouble ended), `end` ...
 
 Times err to one side: an interval is never shorter than what it stands for, so that a check of the order of operations may
@@ -97,6 +98,7 @@ class History:
 
     def __init__(self):
         self.run, self.ops, self.faults, self.wipes, self.feed, self.marks = {}, [], [], [], [], {}
+        self.samples = []
         self.cut_short = False
 
     def completed(self, f=None):
@@ -135,12 +137,12 @@ def parse(lines):
             history.run |= {k: v for k, v in line.items() if k not in ("t", "type")}
         elif kind == "mark":
             history.marks.setdefault(line["f"], line["t"])
-        elif kind in ("fault", "wipe", "feed"):
-            {"fault": history.faults, "wipe": history.wipes, "feed": history.feed}[kind].append(line)
+        elif kind in ("fault", "wipe", "feed", "sample"):
+            {"fault": history.faults, "wipe": history.wipes, "feed": history.feed, "sample": history.samples}[kind].append(line)
         else:
             raise Malformed(f"a line of unknown type: {line}")
     history.ops.sort(key=lambda op: op.call)
-    for part in (history.faults, history.wipes, history.feed):
+    for part in (history.faults, history.wipes, history.feed, history.samples):
         part.sort(key=lambda line: line["t"])
     return history
 

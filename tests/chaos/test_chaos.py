@@ -1,5 +1,6 @@
 """The nemesis in the history, with a double of a cluster whose nodes are killed and wiped."""
 import random
+import signal
 import time
 
 import pytest
@@ -20,9 +21,8 @@ class Process:
     """A node's, which does what it is told at once."""
     returncode = None
 
-    @staticmethod
-    def poll():
-        return None
+    def poll(self):
+        return self.returncode
 
     @staticmethod
     def send_signal(_):
@@ -46,6 +46,7 @@ class Standing(Double):
         return {"healthy": True, "nodes": [{"id": node} for node in self.nodes]}
 
     def kill(self, process):
+        process.returncode = -signal.SIGKILL
         node = next(node for node, it in self.nodes.items() if it is process)
         self.values = {where: value for where, value in self.values.items() if where[0] != node}
         self.accounts = {where: balance for where, balance in self.accounts.items() if where[0] != node}
@@ -54,6 +55,7 @@ class Standing(Double):
 
     def start_node(self, node):
         (self.dir / f"node{node}").mkdir(exist_ok=True)
+        self.nodes[node] = Process()
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def struck(cluster, recorder, teller, kinds, strikes):
     """A nemesis that does these kinds so often."""
     nemesis = Watched(cluster, random.Random(1), teller, lambda _: None, recorder)
     for name in kinds * strikes:
-        nemesis.bag = [next(kind for kind in nemesis.kinds if getattr(kind, "__name__", kind) == name)]
+        nemesis.bag = [name]
         nemesis.strike()
     return nemesis
 
@@ -76,12 +78,12 @@ def struck(cluster, recorder, teller, kinds, strikes):
 def test_what_the_nemesis_does_is_in_the_history_with_its_moments(tmp_path, standing, monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda _: None)
     recorder = Recorder(tmp_path / "history")
-    nemesis = struck(standing, recorder, None, ["kill_coordinator", "stop_worker"], 2)
+    nemesis = struck(standing, recorder, None, ["kill_coordinator", "kill_worker"], 2)
     recorder.close()
     faults = pair(load(tmp_path / "history").faults, lambda line: line["id"])
     hit = [(begin["f"], begin["coordinator"]) for begin, _ in faults]
-    assert hit == [("kill_coordinator", True), ("stop_worker", False)] * 2
-    assert all(end and begin["t"] <= end["t"] for begin, end in faults) and not nemesis.has_struck_all()
+    assert hit == [("kill_coordinator", True), ("kill_worker", False)] * 2
+    assert all(end and begin["t"] <= end["t"] for begin, end in faults) and not nemesis.has_tried_all()
 
 
 def wiped_run(path, cluster):

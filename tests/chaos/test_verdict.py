@@ -28,7 +28,8 @@ class Run:
     def __init__(self):
         self.lines = []
         self.at(0, "run", seed=7, nodes=2, build="b", kinds=["kill_coordinator"], load=["submit"], writes_per_s_min=5,
-                balances={"1": {"a": 60}, "2": {"a": 140}}, progress_sum={"before": 3, "after": 9, "operations": 6})
+                balances={"1": {"a": 60}, "2": {"a": 140}}, progress_sum={"before": 3, "after": 9, "operations": 6},
+                minorities=[{"nodes": [1], "answered": True}])
         self.at(0, "mark", f="load")
         self.at(20, "mark", f="healed")
         self.at(23, "mark", f="level")
@@ -55,6 +56,10 @@ class Run:
             self.feed(t, node, i, term=node, role="coordinator", serving=i >= 103 or node == 1, applied=min(i, 201))
             if not 100 <= i < 120:
                 self.feed(t, 3 - node, i, term=node, role="worker", applied=min(i, 201), life=i >= 120 and 1)
+
+        for t in range(20):
+            for node in (1, 2):
+                self.at(t, "sample", node=node, memory=50 << 20, descriptors=60, disk=10 << 20)
 
     def at(self, t, kind, **fields):
         self.lines.append({"t": int(t * SECOND), "type": kind} | fields)
@@ -129,6 +134,7 @@ VIOLATIONS = {
     "money": lambda run: set_in(run, "run", "balances", {"1": {"a": 61}, "2": {"a": 139}}),
     "snapshots": lambda run: run.snapshot["result"].update(money=199),
     "one coordinator a term": lambda run: run.feed(15, 1, 1000, term=2, role="coordinator", applied=201),
+    "a minority may stop": lambda run: set_in(run, "run", "minorities", [{"nodes": [1], "answered": False}]),
     "applied everywhere: node 2 took 10.5 s": slow_node,
     "applied everywhere": lambda run: [line.update(applied=min(150, line["applied"]))
                                        for line in lines_of(run, "feed", node=1)],
@@ -155,6 +161,8 @@ LACKS = {
     "acknowledged jobs: nobody asked for it in the end: p34": read_too_early,
     "progress adds up": lambda run: set_in(run, "run", "progress_sum", None),
     "money: the balances": lambda run: set_in(run, "run", "balances", None),
+    "a minority may stop": lambda run: set_in(run, "run", "minorities", None),
+    "bounds: memory was not": lambda run: remove(run, "sample"),
     "one coordinator a term": lambda run: remove(run, "feed"),
     "the run did not get to 'healed'": lambda run: remove(run, "mark", f="healed"),
     "past snaps: nothing": lambda run: [run.lines.remove(line) for line in list(run.lines)
@@ -204,6 +212,22 @@ def test_a_stop_that_the_coordinator_outlives_is_no_failover():
     run = Run()
     run.lines = [line for line in run.lines if line["type"] != "feed" or line["term"] == 1]
     assert run.judge()["failover"]["kill_coordinator"]["ridden_out"] == 1
+
+
+def long_run(rise):
+    """Half an hour in which the memory of node 2 rises by so many bytes a second."""
+    run = Run()
+    for line in run.lines:
+        line["t"] *= 90
+    for line in lines_of(run, "sample", node=2):
+        line["memory"] += line["t"] * rise // SECOND
+    return next(row for row in run.judge()["facts"] if row["name"] == "bounds")
+
+
+def test_what_rises_as_long_as_one_looks_has_no_bound():
+    assert long_run(0)["verdict"] == long_run(50 << 10)["verdict"] == "holds"
+    worse = long_run(200 << 10)
+    assert worse["verdict"] == "violated" and worse["faults"][0].startswith("it rises: memory of node 2"), worse
 
 
 def test_percentiles_are_values_that_were_measured():

@@ -11,6 +11,7 @@ import time
 
 import facts
 import linear
+import samples
 from history import pair
 from models import partition
 
@@ -250,7 +251,7 @@ def judge(history, oracle=None):
     faults = pair(history.faults, lambda line: line["id"])
     result = {"schema": 1, "run": history.run, "calls": calls(history), "before": throughput_before(history, faults),
               "faults": fired(history, faults), "gaps": gaps(history, faults), "failover": failovers(history, faults),
-              "recovery": recoveries(history, faults), "linearizability": check_objects(history)}
+              "recovery": recoveries(history, faults), "trends": samples.trends(history), "linearizability": check_objects(history)}
     result["facts"] = [check(history, oracle).as_json() if check is facts.check_digits else check(history).as_json()
                        for check in facts.ALL]
     bad, lacking = reasons(history, faults, result)
@@ -300,6 +301,11 @@ def table(result):
     lines += ["", f"linearizability ({searched['seconds']} s)"] + columns(
         ["objects", "n", "operations", "configurations", "widest", "violated", "unknown"],
         [[kind, *row.values()] for kind, row in searched["kinds"].items()])
+    lines += ["", "what nodes take: medians of the second and the last third of the load, of the node where it rises most"]
+    lines += columns(["", "node", "before", "after", "at most, of any"],
+                     [[f"{name}{unit}", row["node"], *(round(row[key] / size, 1) for key in ("before", "after", "most"))]
+                      for name, row in result["trends"].items()
+                      for unit, size in [("", 1) if name == "descriptors" else (", MiB", samples.MIB)]])
     lines += ["", "facts"] + columns(
         ["fact", "looked at", "violated", "unknown", "verdict"],
         [[row["name"], row["looked_at"], row["violated"], row["unknown"], row["verdict"]] for row in result["facts"]])

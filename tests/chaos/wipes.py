@@ -20,11 +20,11 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
 
 import harness                       # noqa: E402
+from acknowledged import (APPLIED_SECONDS, LARGE, SMALL, Verdict, check_jobs, check_money,  # noqa: E402
+                          check_snaps, level)
 from clients import Conversation, Setter, Snapper, Submitter, Teller  # noqa: E402
 from harness import wait_for         # noqa: E402
 from nemesis import Nemesis, money_of  # noqa: E402
-from trouble import (APPLIED_SECONDS, LARGE, SMALL, Verdict, check_jobs, check_money, check_snaps,  # noqa: E402
-                     level)
 
 HEAL_SECONDS = 30
 FEED_TAIL = 200  # messages: those of the last seconds
