@@ -170,6 +170,10 @@ class Feed:
         context = zmq.Context()
         sub = context.socket(zmq.SUB)
         sub.setsockopt(zmq.RECONNECT_IVL, 20)
+        # A subscriber sends nothing: after a cut link it would listen for ever to a connection that the node has given up.
+        sub.setsockopt(zmq.HEARTBEAT_IVL, 500)
+        sub.setsockopt(zmq.HEARTBEAT_TIMEOUT, 1500)
+        sub.setsockopt(zmq.CONNECT_TIMEOUT, 1000)
         sub.setsockopt(zmq.RCVHWM, 100000)
         sub.setsockopt(zmq.SUBSCRIBE, b"")
         for address in self.addresses:
