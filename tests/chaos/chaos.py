@@ -116,11 +116,15 @@ def balances(cluster):
 
 
 def level(cluster):
-    """Whether every node, by its own heartbeats, has applied what all others have, and no job is open."""
+    """When it was heard that every node, by its own heartbeats, has applied what all others have; false while that is not so, or
+    while a job is open."""
+    status = whole(cluster)
+    if not status or status["jobs"]["queued"] or status["jobs"]["running"]:
+        return False
     with cluster.feed.changed:
-        latest = {m["node"]: m["applied"] for m in cluster.feed.messages[-50 * cluster.n_nodes:] if "applied" in m}
-    status = len(latest) == cluster.n_nodes and len(set(latest.values())) == 1 and whole(cluster)
-    return status and not status["jobs"]["queued"] and not status["jobs"]["running"]
+        heard = [m for m in cluster.feed.messages[-50 * cluster.n_nodes:] if "applied" in m]
+    latest = {m["node"]: m["applied"] for m in heard}
+    return len(latest) == cluster.n_nodes and len(set(latest.values())) == 1 and heard[-1]["heard"]
 
 
 def record_feed(cluster, recorder):
@@ -172,7 +176,9 @@ class Final:
         for node in nodes:
             self.cluster.nodes[node].send_signal(signal.SIGSTOP)
         try:
-            return bool(self.jobs.submit(self.jobs.key(), 30, PATIENCE))
+            key = self.jobs.key()
+            row = self.jobs.submit(key, 30, PATIENCE)
+            return bool(row and self.jobs.get({"key": key, "spec": "30", "job": row["job"]}, 5000, PATIENCE))
         finally:
             for node in nodes:
                 self.cluster.nodes[node].send_signal(signal.SIGCONT)
@@ -228,8 +234,8 @@ def load(cluster, clients, nemesis, recorder, seconds):
         for client in (*clients, sampler):
             client.end()
         recorder.mark("healed")
-    wait_for(lambda: level(cluster), LEVEL_SECONDS, "all nodes have applied the same", pause=0.1)
-    recorder.mark("level")
+    heard = wait_for(lambda: level(cluster), LEVEL_SECONDS, "all nodes have applied the same", pause=0.1)
+    recorder.write("mark", int(heard * 1e9), f="level")
 
 
 def run(cluster, arguments, recorder):
