@@ -163,14 +163,16 @@ class Final:
             for name in VALUE_NAMES:
                 self.values.get(node, name, PATIENCE)
         self.recorder.write("run", balances=balances(self.cluster), progress_sum=self.sum())
-        self.recorder.write("run", minorities=self.minorities())
         talk.close()
 
-    def minorities(self):
+    def stop_minorities(self):
         """Any minority may stop, and submits go on: some of all sets, by chance, and whether a submit was answered."""
+        self.jobs.talk = Conversation(self.cluster)
         sets = list(itertools.combinations(self.nodes, (self.cluster.n_nodes - 1) // 2))
-        return [{"nodes": nodes, "answered": self.without(nodes)}
+        rows = [{"nodes": nodes, "answered": self.without(nodes)}
                 for nodes in self.jobs.random.sample(sets, min(len(sets), MINORITIES_MOST))]
+        self.recorder.write("run", minorities=rows)
+        self.jobs.talk.close()
 
     def without(self, nodes):
         for node in nodes:
@@ -252,8 +254,10 @@ def run(cluster, arguments, recorder):
     errors = []
     try:
         load(cluster, clients, nemesis, recorder, arguments.seconds)
-        Final(cluster, recorder, shared).ask({number for client in clients if isinstance(client, Progress)
-                                              for _, number in client.taken[-SNAPS_READ:]})
+        final = Final(cluster, recorder, shared)
+        final.ask({number for client in clients if isinstance(client, Progress)
+                   for _, number in client.taken[-SNAPS_READ:]})
+        final.stop_minorities()
         cluster.check()
     except AssertionError as error:
         errors.append(("the run", str(error)))

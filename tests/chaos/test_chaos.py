@@ -43,7 +43,7 @@ class Standing(Double):
         return {"coordinator": 1}
 
     def status(self):
-        return {"healthy": True, "nodes": [{"id": node} for node in self.nodes]}
+        return {"healthy": True, "coordinator": 1, "nodes": [{"id": node} for node in self.nodes]}
 
     def kill(self, process):
         process.returncode = -signal.SIGKILL
