@@ -102,7 +102,7 @@ class Snapshot:
             state["accounts"] |= {a["name"]: a["balance"] for a in row["rows"]}
         elif row["type"] == "cut_ledger":
             state["outbox"] += row["pending"]
-            state["applied"] |= {a["node"]: a["upto"] for a in row.get("applied", [])}
+            state["applied"] |= {a["node"]: (a["epoch"], a["upto"]) for a in row.get("applied", [])}
         elif row["type"] == "cut_channel":
             messages = self.channels.setdefault((row["from"], state["node"]), [])
             messages += row.get("messages", [])
@@ -122,8 +122,14 @@ class Snapshot:
 
     def in_channels(self):
         """The transfers in channels; without copies for a receiver that has started again."""
-        return sum(m.get("amount", 0) for (_, to), messages in self.channels.items() for m in messages
-                   if m["kind"] == "transfer" and m["number"] > self.states[to]["applied"].get(_, 0))
+        return sum(m.get("amount", 0) for (source, to), messages in self.channels.items() for m in messages
+                   if m["kind"] == "transfer" and m["number"] > self.applied(source, to))
+
+    def applied(self, source, to):
+        """Up to which number the receiver has applied what the sender's ledger has sent. Of a ledger before, that of a disk which
+        was wiped, the numbers say nothing."""
+        epoch, upto = self.states[to]["applied"].get(source, (None, 0))
+        return upto if epoch == self.states[source].get("epoch") else 0
 
     def waiting(self):
         """Transfers in outboxes that are not in a channel yet."""
