@@ -279,6 +279,16 @@ test-harness: ## the tests of the harness itself: the checker, and its clients a
 	@status=0; $(PYTHON) -B -m pytest -p no:cacheprovider -q --junitxml=$(B)/results/harness.xml tests/chaos </dev/null || status=$$?; \
 	  $(PYTHON) tests/tools/junit.py sum $(B)/results/harness.xml >$(B)/results/harness; exit $$status
 
+.PHONY: build-chaos
+build-chaos: all shims $(B)/chaos/switch
+
+chaos-mutants: ## does chaos see? known bugs planted in real programs, one at a time (MUTANT="this that", CHAOS_MUTANTS_ARGS)
+	@+$(sub_make) MUTANTS=1 build-chaos
+	@$(PYTHON) -B tests/tools/chaos-mutants.py $(CHAOS_MUTANTS_ARGS) $(MUTANT)
+
+failover: build-chaos ## time without service after the leader is killed, stopped or cut off, beside etcd (root; FAILOVER_ARGS='--faults 200')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/failover.py --dir $(B) $(FAILOVER_ARGS)
+
 steady: all ## the highest load and no fault: nobody is suspected, no loop stands still (STEADY_ARGS='--runs 10')
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/chaos/steady.py $(STEADY_ARGS)
 
