@@ -16,6 +16,8 @@ sys.set_int_max_str_digits(0)
 
 APPLIED_SECONDS = 10     # after the end of the trouble, until every node has applied everything
 SHOWN_MAX = 10           # faults of one kind that are told one by one
+POISON = "killed its worker"
+POISONED_MOST = 2        # a kill from outside looks like one by the operation, and the third one in a row fails its job
 MAYBE_MAX = 16           # changes of money of unknown outcome: 2^16 ways to explain the balances
 
 
@@ -104,8 +106,12 @@ def check_final_jobs(history):
             finding.doubt(f"nobody asked for it in the end: {op}")
         elif not row.get("forgotten"):       # whether it may be forgotten is for the check of its history
             finding.check(row.get("state") in ENDS, f"accepted, and in the end {row}: {op}")
-    failed = sum(row.get("state") == "failed" for row in ended.values())
-    finding.check(not failed, f"{failed} jobs failed; no fault that is injected makes a factorial fail")
+    failed = [row.get("error", "") for row in ended.values() if row.get("state") == "failed"]
+    poisoned = sum(POISON in error for error in failed)
+    if poisoned:
+        finding.notes.append(f"{poisoned} jobs failed because their workers were killed three times")
+    finding.check(len(failed) == poisoned <= POISONED_MOST,
+                  f"{len(failed)} jobs failed, {poisoned} of them as poison; no fault that is injected makes a factorial fail")
     if not accepted:
         finding.doubt("no job was accepted")
     return finding

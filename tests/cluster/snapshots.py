@@ -128,8 +128,8 @@ class Snapshot:
     def applied(self, source, to):
         """Up to which number the receiver has applied what the sender's ledger has sent. Of a ledger before, that of a disk which
         was wiped, the numbers say nothing."""
-        epoch, upto = self.states[to]["applied"].get(source, (None, 0))
-        return upto if epoch == self.states[source].get("epoch") else 0
+        epoch, upto = self.states.get(to, {}).get("applied", {}).get(source, (None, 0))
+        return upto if epoch == self.states.get(source, {}).get("epoch", 0) else 0
 
     def waiting(self):
         """Transfers in outboxes that are not in a channel yet."""
