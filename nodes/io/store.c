@@ -135,7 +135,7 @@ static void report_kept(struct store *store, const struct task *task, int error)
 static bool is_among(const struct disk_value *values, size_t n, struct value_id id)
 {
     for (size_t i = 0; i < n; i++)
-        if (values[i].id.job == id.job && values[i].id.op == id.op)
+        if (value_id_same(values[i].id, id))
             return true;
     return false;
 }

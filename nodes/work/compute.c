@@ -154,7 +154,7 @@ static struct executor_result *take(struct executor *executor)
 static void cancel(struct executor *executor, struct value_id id, uint64_t attempt)
 {
     for (struct request *it = compute_of(executor)->open; it; it = it->next)
-        if (it->op.id.job == id.job && it->op.id.op == id.op && it->op.attempt == attempt)
+        if (value_id_same(it->op.id, id) && it->op.attempt == attempt)
             atomic_store_explicit(&it->unwanted, true, memory_order_relaxed);
 }
 

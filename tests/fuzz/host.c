@@ -16,11 +16,6 @@
 
 /* --- values --- */
 
-static bool same_value(struct value_id a, struct value_id b)
-{
-    return a.job == b.job && a.op == b.op;
-}
-
 static bool before(struct value_id a, struct value_id b)
 {
     return a.job < b.job || (a.job == b.job && a.op < b.op);
@@ -37,7 +32,7 @@ static size_t find_kept(const struct host *host, struct value_id id)
 static bool is_kept(const struct host *host, struct value_id id)
 {
     size_t at = find_kept(host, id);
-    return at < host->n_kept && same_value(host->kept[at], id);
+    return at < host->n_kept && value_id_same(host->kept[at], id);
 }
 
 static void keep(struct host *host, struct value_id id)
@@ -63,9 +58,7 @@ static void drop_waits(struct host *host, enum value_user user, struct value_id 
     size_t left = 0;
     for (size_t i = 0; i < host->n_waits; i++) {
         const struct host_wait *wait = &host->waits[i];
-        bool dropped = wait->user == user && (!id.job || wait->id.job == id.job) &&
-                       (!id.op || wait->id.op == id.op);
-        if (!dropped)
+        if (wait->user != user || !value_id_fits(wait->id, id))
             host->waits[left++] = *wait;
     }
     host->n_waits = left;

@@ -106,10 +106,7 @@ void values_let_go(struct world *world, node_id_t id, enum value_user user, stru
     struct want *want;
     transfer_drop(node->transfer, user, meant, world_local_us(world, id));
     for (size_t at = 0; (want = map_next(&node->wants, &at, &key));) {
-        bool all = !meant.job || (want->id.job == meant.job && !meant.op);
-        bool ends =
-            want->user == user && (all || (want->id.job == meant.job && want->id.op == meant.op));
-        if (ends)
+        if (want->user == user && value_id_fits(want->id, meant))
             free(want);
         else
             map_put(&left, key, want);
@@ -126,7 +123,7 @@ static void mark_asked(struct world_node *node, const struct value_id *id, node_
 {
     struct want *want;
     for (size_t at = 0; (want = map_next(&node->wants, &at, NULL));)
-        if (want->from == from && (!id || (want->id.job == id->job && want->id.op == id->op)))
+        if (want->from == from && (!id || value_id_same(want->id, *id)))
             want->asked = true;
 }
 

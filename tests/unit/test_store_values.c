@@ -141,7 +141,7 @@ static void check_small_rot(size_t len, long offset, int fill)
     assert_int_equal(disk_read_kept(disk, id, 0, len, &got, &total), ERR_CORRUPT);
     assert_null(got);
     assert_int_equal(disk_scrub(disk, &scrub), ERR_CORRUPT);
-    assert_true(scrub.id.job == id.job && scrub.id.op == id.op);
+    assert_true(value_id_same(scrub.id, id));
     disk_keep(disk, id, value); /* repaired */
     assert_kept(disk, id, value);
     disk_close(&disk);

@@ -10,15 +10,10 @@
 
 /* --- what is needed --- */
 
-static bool same(struct value_id a, struct value_id b)
-{
-    return a.job == b.job && a.op == b.op;
-}
-
 static struct need *find_need(struct follower *follower, struct value_id id)
 {
     for (size_t i = 0; i < follower->n_needs; i++)
-        if (same(follower->needs[i].id, id))
+        if (value_id_same(follower->needs[i].id, id))
             return &follower->needs[i];
     return NULL;
 }

@@ -12,7 +12,7 @@
 static struct repair *find(struct raft *raft, struct value_id id)
 {
     for (size_t i = 0; i < raft->repairs.n; i++)
-        if (raft->repairs.at[i].id.job == id.job && raft->repairs.at[i].id.op == id.op)
+        if (value_id_same(raft->repairs.at[i].id, id))
             return &raft->repairs.at[i];
     return NULL;
 }

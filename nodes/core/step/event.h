@@ -29,6 +29,17 @@ struct value_id {
     op_id_t op;
 };
 
+static inline bool value_id_same(struct value_id a, struct value_id b)
+{
+    return a.job == b.job && a.op == b.op;
+}
+
+/* True when `id` is meant: without a job all are, without an operation all of the job. */
+static inline bool value_id_fits(struct value_id id, struct value_id meant)
+{
+    return !meant.job || (id.job == meant.job && (!meant.op || id.op == meant.op));
+}
+
 /* Who in a node wants a value. Each asks for itself and is answered for itself: every OUTPUT_FETCH
  * and OUTPUT_KEEP ends in exactly one event for its user, or in the user's own OUTPUT_DROP. */
 enum value_user {

@@ -145,7 +145,7 @@ void transfer_destroy(struct transfer **transfer)
 static struct fetch *find(const struct transfer *transfer, struct value_id id)
 {
     for (struct fetch *fetch = transfer->first; fetch; fetch = fetch->next)
-        if (fetch->id.job == id.job && fetch->id.op == id.op)
+        if (value_id_same(fetch->id, id))
             return fetch;
     return NULL;
 }
@@ -255,18 +255,13 @@ void transfer_fetch(struct transfer *transfer, const struct fetch_order *order, 
     pull_waiting(transfer, now_us);
 }
 
-static bool is_meant(struct value_id id, struct value_id meant)
-{
-    return !meant.job || (id.job == meant.job && (!meant.op || id.op == meant.op));
-}
-
 /* Ends that nobody has taken yet are cancelled as well: each request has one end. */
 static void drop_ends(struct transfer *transfer, enum value_user user, struct value_id id)
 {
     size_t left = transfer->taken;
     for (size_t i = transfer->taken; i < transfer->n; i++) {
         const struct transfer_output *output = &transfer->outputs[i];
-        if (output->kind != TRANSFER_END || output->user != user || !is_meant(output->id, id))
+        if (output->kind != TRANSFER_END || output->user != user || !value_id_fits(output->id, id))
             transfer->outputs[left++] = *output;
     }
     transfer->n = left;
@@ -277,7 +272,7 @@ void transfer_drop(struct transfer *transfer, enum value_user user, struct value
 {
     for (struct fetch *next, *fetch = transfer->first; fetch; fetch = next) {
         next = fetch->next;
-        if (!is_meant(fetch->id, id))
+        if (!value_id_fits(fetch->id, id))
             continue;
         fetch->users &= ~value_user_bit(user);
         if (!fetch->users || MUTANT(cancel_for_others))
@@ -301,7 +296,7 @@ bool transfer_is_wanted(const struct transfer *transfer, enum value_user user, s
         return true;
     for (size_t i = transfer->taken; i < transfer->n; i++) {
         const struct transfer_output *output = &transfer->outputs[i];
-        if (output->kind == TRANSFER_END && output->user == user && is_meant(output->id, id))
+        if (output->kind == TRANSFER_END && output->user == user && value_id_fits(output->id, id))
             return true;
     }
     return false;

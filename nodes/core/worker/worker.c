@@ -12,11 +12,6 @@
 
 #define RESULT_BYTES_MAX (MESSAGE_MAX_BYTES / 2) /* of values in one result message */
 
-static bool same_value(struct value_id a, struct value_id b)
-{
-    return a.job == b.job && a.op == b.op;
-}
-
 static void work_free(struct work *work)
 {
     for (size_t i = 0; i < work->op.n_operands; i++)
@@ -168,7 +163,7 @@ static struct work *find_computing(struct worker *worker, const struct computed 
 {
     *previous = NULL;
     for (struct work *work = worker->first; work; *previous = work, work = work->next)
-        if (work->computing && same_value(work->op.id, computed->id) &&
+        if (work->computing && value_id_same(work->op.id, computed->id) &&
             work->op.attempt == computed->attempt)
             return work;
     return NULL;
@@ -179,7 +174,7 @@ static bool is_operand(const struct worker *worker, struct value_id id)
     for (const struct work *work = worker->first; work; work = work->next)
         for (size_t i = 0; i < work->op.n_operands; i++)
             if (work->op.operands[i].kind == OPERAND_VALUE &&
-                same_value(work->op.operands[i].id, id))
+                value_id_same(work->op.operands[i].id, id))
                 return true;
     return false;
 }
@@ -188,7 +183,7 @@ static bool is_operand(const struct worker *worker, struct value_id id)
 static bool is_wanted(const struct worker *worker, struct value_id id)
 {
     for (const struct work *work = worker->first; work; work = work->next)
-        if (same_value(work->op.id, id))
+        if (value_id_same(work->op.id, id))
             return true;
     return map_get(&worker->held, work_value_key(id)) != NULL;
 }
@@ -197,7 +192,7 @@ static struct submitted take_submitted(struct worker *worker, const struct compu
 {
     struct submitted found = {0};
     for (size_t i = 0; i < worker->n_submitted; i++) {
-        if (!same_value(worker->submitted[i].id, computed->id) ||
+        if (!value_id_same(worker->submitted[i].id, computed->id) ||
             worker->submitted[i].attempt != computed->attempt)
             continue;
         found = worker->submitted[i];
@@ -299,7 +294,7 @@ void worker_value_ready(struct worker *worker, struct value_id id)
     bool wanted = false;
     for (struct work *work = worker->first; work; work = work->next) {
         for (size_t i = 0; i < work->op.n_operands; i++) {
-            if (!work->waits[i].missing || !same_value(work->op.operands[i].id, id))
+            if (!work->waits[i].missing || !value_id_same(work->op.operands[i].id, id))
                 continue;
             work->waits[i].missing = false;
             work->missing--;
@@ -316,7 +311,7 @@ static bool is_awaited(const struct worker *worker, const struct work *except, s
 {
     for (const struct work *work = worker->first; work; work = work->next)
         for (size_t i = 0; work != except && i < work->op.n_operands; i++)
-            if (work->waits[i].missing && same_value(work->op.operands[i].id, id))
+            if (work->waits[i].missing && value_id_same(work->op.operands[i].id, id))
                 return true;
     return false;
 }
@@ -347,7 +342,7 @@ void worker_value_failed(struct worker *worker, struct value_id id)
         bool give_up = false;
         for (size_t i = 0; i < work->op.n_operands && !give_up; i++) {
             struct wait *wait = &work->waits[i];
-            if (!wait->missing || !same_value(work->op.operands[i].id, id))
+            if (!wait->missing || !value_id_same(work->op.operands[i].id, id))
                 continue;
             give_up = wait->source == work->coordinator;
             wait->source = work->coordinator;
@@ -426,7 +421,7 @@ static void cancel(struct worker *worker, node_id_t from, struct value_id id)
     if (!is_operand(worker, id))
         drop_value(worker, id);
     for (size_t i = 0; i < worker->n_submitted; i++)
-        if (same_value(worker->submitted[i].id, id))
+        if (value_id_same(worker->submitted[i].id, id))
             worker->submitted[i].tell = from;
 }
 
