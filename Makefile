@@ -180,7 +180,7 @@ $(B)/chaos/switch: $(call objs,$(wildcard tests/chaos/*.c))
 # files, and needs no fuzzer.
 fuzz_sources := $(wildcard tests/fuzz/fuzz_*.c)
 fuzz_helpers := $(filter-out $(fuzz_sources) tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)) \
-                tests/harness/entries.c tests/harness/inside.c tests/harness/tree.c
+                $(addprefix tests/harness/,entries.c inside.c records.c samples.c tree.c)
 fuzzers := $(patsubst tests/fuzz/%.c,$(B)/%,$(fuzz_sources))
 replays := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/replay_%,$(fuzz_sources))
 .PHONY: fuzzers
@@ -192,7 +192,7 @@ $(B)/fuzz/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call objs,tests/fuzz/replay.c
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
-$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c tests/harness/inside.c) $(call lib,clients snapshot bus io work core wire base)
+$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c tests/harness/inside.c tests/harness/records.c) $(call lib,clients snapshot bus io work core wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 

@@ -6,6 +6,7 @@
 
 #include "nodes/core/node.h"
 #include "tests/harness/entries.h"
+#include "tests/harness/records.h"
 
 #define HOST_WAITS_MAX   256
 #define HOST_CLIENTS_MAX 64
@@ -13,12 +14,6 @@
 #define HOST_TASKS_MAX   8
 #define HOST_SELF        1
 #define HOST_BIRTH       77 /* of its disk; a peer's is 100 + its id, and so is its incarnation */
-
-struct host_record {
-    uint8_t key[RECORD_KEY_MAX];
-    size_t key_len;
-    struct blob *value; /* owned */
-};
 
 /* A transaction that is not durable yet. */
 struct host_persist {
@@ -50,10 +45,8 @@ struct host {
     /* What is durable. */
     struct node_durable durable;
     struct entries log;
-    struct blob **parts; /* of the checkpoint; owned */
-    size_t n_parts;
-    struct host_record *records; /* in the order of their keys; owned */
-    size_t n_records;
+    struct checkpoint *checkpoint; /* owned; NULL: none */
+    struct records records;
     struct value_id *kept;
     size_t n_kept;
 

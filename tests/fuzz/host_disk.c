@@ -7,57 +7,6 @@
 #include "shared/base/memory.h"
 #include "tests/fuzz/host_internal.h"
 
-static int compare(const struct host_record *record, const struct write *write)
-{
-    size_t shorter = record->key_len < write->key_len ? record->key_len : write->key_len;
-    int order = memcmp(record->key, write->key, shorter);
-    return order ? order : (int)record->key_len - (int)write->key_len;
-}
-
-static void write_record(struct host *host, const struct write *write)
-{
-    size_t at = 0, n = host->n_records;
-    assert(write->key_len >= 1 && write->key_len <= RECORD_KEY_MAX);
-    while (at < n && compare(&host->records[at], write) < 0)
-        at++;
-    bool found = at < n && !compare(&host->records[at], write);
-    if (found)
-        blob_drop(&host->records[at].value);
-    if (found && !write->entry) {
-        memmove(&host->records[at], &host->records[at + 1], (n - at - 1) * sizeof *host->records);
-        host->n_records--;
-    }
-    if (!write->entry)
-        return;
-    if (!found) {
-        host->records = mem_grow(host->records, n + 1, sizeof *host->records);
-        memmove(&host->records[at + 1], &host->records[at], (n - at) * sizeof *host->records);
-        host->n_records++;
-    }
-    host->records[at] =
-        (struct host_record){.key_len = write->key_len, .value = blob_ref(write->entry)};
-    memcpy(host->records[at].key, write->key, write->key_len);
-}
-
-static void drop_parts(struct host *host)
-{
-    for (size_t i = 0; i < host->n_parts; i++)
-        blob_drop(&host->parts[i]);
-    free(host->parts);
-    host->parts = NULL;
-    host->n_parts = 0;
-}
-
-static void write_checkpoint(struct host *host, const struct write *write)
-{
-    drop_parts(host);
-    host->parts = mem_new(write->n_parts, sizeof *host->parts);
-    host->n_parts = write->n_parts;
-    for (size_t i = 0; i < write->n_parts; i++)
-        host->parts[i] = blob_ref(write->parts[i]);
-    entries_cover(&host->log, write->index, write->whole);
-}
-
 void host_write(struct host *host, const struct write *write)
 {
     const struct node_durable *durable = &host->durable;
@@ -76,10 +25,11 @@ void host_write(struct host *host, const struct write *write)
         entries_cut(&host->log, write->index);
         break;
     case WRITE_CHECKPOINT:
-        write_checkpoint(host, write);
+        entries_checkpoint(&host->log, &host->checkpoint, write);
         break;
     case WRITE_RECORD:
-        write_record(host, write);
+        assert(write->key_len >= 1 && write->key_len <= RECORD_KEY_MAX);
+        records_write(&host->records, write);
         break;
     }
 }
@@ -132,27 +82,24 @@ void host_lose(struct host *host)
 
 int host_restore(struct host *host)
 {
+    const struct checkpoint *checkpoint = host->checkpoint;
+    const struct kept_record *refused;
     int error = OK;
-    for (size_t i = 0; i < host->n_parts && !error; i++)
-        error =
-            node_restore_part(host->node, (struct slice){host->parts[i]->at, host->parts[i]->len});
+    for (size_t i = 0; checkpoint && i < checkpoint->n && !error; i++)
+        error = node_restore_part(host->node, (struct slice){checkpoint->parts[i]->at,
+                                                             checkpoint->parts[i]->len});
     for (size_t i = 0; i < host->log.n && !error; i++)
         error = node_restore_entry(host->node, host->log.base + i + 1, host->log.at[i].term,
                                    host->log.at[i].packed);
-    for (size_t i = 0; i < host->n_records && !error; i++) {
-        const struct host_record *record = &host->records[i];
-        error = node_restore_record(host->node, (struct slice){record->key, record->key_len},
-                                    (struct slice){record->value->at, record->value->len});
-    }
+    if (!error)
+        error = records_restore(&host->records, host->node, &refused);
     return error ? error : node_restore_end(host->node);
 }
 
 void host_wipe(struct host *host)
 {
-    drop_parts(host);
+    checkpoint_drop(&host->checkpoint);
     entries_clear(&host->log);
-    while (host->n_records)
-        blob_drop(&host->records[--host->n_records].value);
-    free(host->records);
+    records_clear(&host->records);
     free(host->kept);
 }

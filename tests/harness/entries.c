@@ -33,6 +33,16 @@ void entries_cover(struct entries *log, log_index_t index, bool whole)
     log->base = index;
 }
 
+void entries_checkpoint(struct entries *log, struct checkpoint **checkpoint,
+                        const struct write *write)
+{
+    checkpoint_drop(checkpoint);
+    *checkpoint = checkpoint_new(write->index, write->term);
+    for (size_t i = 0; i < write->n_parts; i++)
+        checkpoint_add(*checkpoint, write->parts[i]);
+    entries_cover(log, write->index, write->whole);
+}
+
 void entries_clear(struct entries *log)
 {
     entries_cut(log, 0);

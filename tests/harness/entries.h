@@ -3,8 +3,8 @@
 #ifndef CONCLAVE_HARNESS_ENTRIES_H
 #define CONCLAVE_HARNESS_ENTRIES_H
 
-#include "shared/base/blob.h"
-#include "shared/base/types.h"
+#include "nodes/core/raft/checkpoint.h"
+#include "nodes/core/step/output.h"
 
 struct entry {
     term_t term;
@@ -37,6 +37,10 @@ void entries_cut(struct entries *log, log_index_t from);
 
 /* A checkpoint covers those up to its index; `whole`: it replaces all. */
 void entries_cover(struct entries *log, log_index_t index, bool whole);
+
+/* Writes a checkpoint in the place of the one before (owned; NULL: none), and covers. */
+void entries_checkpoint(struct entries *log, struct checkpoint **checkpoint,
+                        const struct write *write);
 
 /* Makes it empty. */
 void entries_clear(struct entries *log);

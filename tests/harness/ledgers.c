@@ -80,7 +80,7 @@ uint64_t ledgers_balance(struct world *world, node_id_t node, const char *accoun
 
 /* --- what the disks say --- */
 
-static struct slice value_of(const struct world_record *record)
+static struct slice value_of(const struct kept_record *record)
 {
     return (struct slice){record->value->at, record->value->len};
 }
@@ -91,19 +91,14 @@ static bool is_applied(const struct world *world, node_id_t to, node_id_t from,
 {
     struct record_key key = record_key(RECORD_MARK);
     record_key_u32(&key, from);
-    const struct world_node *node = &world->nodes[to];
-    for (size_t i = 0; i < node->records_n; i++) {
-        const struct world_record *record = &node->records[i];
-        uint64_t epoch, number;
-        if (record->key_len == key.len && !memcmp(record->key, key.at, key.len))
-            return record_u64(value_of(record), 0, &epoch) && epoch == pending->epoch &&
-                   record_u64(value_of(record), 8, &number) && number >= pending->number;
-    }
-    return false;
+    const struct kept_record *record = records_find(&world->nodes[to].records, &key);
+    uint64_t epoch, number;
+    return record && record_u64(value_of(record), 0, &epoch) && epoch == pending->epoch &&
+           record_u64(value_of(record), 8, &number) && number >= pending->number;
 }
 
 static uint64_t money_in_outbox(const struct world *world, node_id_t from,
-                                const struct world_record *record)
+                                const struct kept_record *record)
 {
     struct message *message;
     struct text why = {0};
@@ -122,13 +117,13 @@ uint64_t ledgers_durable_money(const struct world *world)
 {
     uint64_t sum = 0;
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
-        const struct world_node *node = &world->nodes[id];
-        for (size_t i = 0; i < node->records_n; i++) {
+        const struct records *records = &world->nodes[id].records;
+        for (size_t i = 0; i < records->n; i++) {
             uint64_t balance = 0;
-            if (node->records[i].key[0] == RECORD_ACCOUNT)
-                assert_true(record_u64(value_of(&node->records[i]), 0, &balance));
-            else if (node->records[i].key[0] == RECORD_OUTBOX)
-                balance = money_in_outbox(world, id, &node->records[i]);
+            if (records->at[i].key[0] == RECORD_ACCOUNT)
+                assert_true(record_u64(value_of(&records->at[i]), 0, &balance));
+            else if (records->at[i].key[0] == RECORD_OUTBOX)
+                balance = money_in_outbox(world, id, &records->at[i]);
             sum += balance;
         }
     }

@@ -41,15 +41,6 @@ static void free_persist(struct stage_persist *persist)
     free(persist);
 }
 
-static void write_checkpoint(struct stage_node *node, const struct write *write)
-{
-    checkpoint_drop(&node->checkpoint);
-    node->checkpoint = checkpoint_new(write->index, write->term);
-    for (size_t i = 0; i < write->n_parts; i++)
-        checkpoint_add(node->checkpoint, write->parts[i]);
-    entries_cover(&node->log, write->index, write->whole);
-}
-
 static void apply_write(struct stage *stage, node_id_t id, const struct write *write)
 {
     struct stage_node *node = &stage->nodes[id];
@@ -79,7 +70,7 @@ static void apply_write(struct stage *stage, node_id_t id, const struct write *w
                    write->index);
         break;
     case WRITE_CHECKPOINT:
-        write_checkpoint(node, write);
+        entries_checkpoint(&node->log, &node->checkpoint, write);
         stage_tell(stage, TELL_DISKS, "%u > on disk: checkpoint up to %" PRIu64, id, write->index);
         break;
     }

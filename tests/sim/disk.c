@@ -156,29 +156,10 @@ static void write_entry(struct world *world, node_id_t id, struct write *write)
     entries_add(&node->log, write->term, write->entry);
 }
 
-static void drop_checkpoint(struct world_node *node)
-{
-    for (size_t i = 0; i < node->checkpoint_n; i++)
-        blob_drop(&node->checkpoint[i]);
-    free(node->checkpoint);
-    node->checkpoint = NULL;
-    node->checkpoint_n = 0;
-}
-
-static void write_checkpoint(struct world_node *node, struct write *write)
-{
-    drop_checkpoint(node);
-    node->checkpoint_n = write->n_parts;
-    node->checkpoint = mem_new(write->n_parts, sizeof *node->checkpoint);
-    for (size_t i = 0; i < write->n_parts; i++)
-        node->checkpoint[i] = blob_ref(write->parts[i]);
-    entries_cover(&node->log, write->index, write->whole);
-}
-
 static void write_record(struct world *world, node_id_t id, const struct write *write)
 {
     losses_write(world, id, write);
-    records_write(&world->nodes[id], write);
+    records_write(&world->nodes[id].records, write);
 }
 
 static void write_one(struct world *world, node_id_t id, struct write *write)
@@ -189,7 +170,7 @@ static void write_one(struct world *world, node_id_t id, struct write *write)
     else if (write->kind == WRITE_ENTRY)
         write_entry(world, id, write);
     else if (write->kind == WRITE_CHECKPOINT)
-        write_checkpoint(node, write);
+        entries_checkpoint(&node->log, &node->checkpoint, write);
     else if (write->kind == WRITE_RECORD)
         write_record(world, id, write);
     else
@@ -279,9 +260,11 @@ void disk_drop_held(struct world *world, node_id_t id)
 void disk_restore(struct world *world, node_id_t id)
 {
     struct world_node *node = &world->nodes[id];
-    for (size_t i = 0; i < node->checkpoint_n; i++)
+    const struct checkpoint *checkpoint = node->checkpoint;
+    const struct kept_record *refused = NULL;
+    for (size_t i = 0; checkpoint && i < checkpoint->n; i++)
         if (node_restore_part(node->core,
-                              (struct slice){node->checkpoint[i]->at, node->checkpoint[i]->len}))
+                              (struct slice){checkpoint->parts[i]->at, checkpoint->parts[i]->len}))
             world_fail(world, "a node can read its own disk",
                        "node %u refuses part %zu of its checkpoint", id, i);
     for (size_t i = 0; i < node->log.n; i++)
@@ -289,14 +272,18 @@ void disk_restore(struct world *world, node_id_t id)
                                node->log.at[i].packed))
             world_fail(world, "a node can read its own disk",
                        "node %u refuses entry %" PRIu64 " of its log", id, node->log.base + i + 1);
-    records_restore(world, id);
+    if (records_restore(&node->records, node->core, &refused))
+        world_fail(world, "a node can read its own disk", "node %u refuses its record '%c'", id,
+                   refused->key[0]);
+    if (node_restore_end(node->core))
+        world_fail(world, "a node can read its own disk", "node %u: records are missing", id);
 }
 
 void disk_wipe(struct world *world, node_id_t id)
 {
     struct world_node *node = &world->nodes[id];
-    drop_checkpoint(node);
-    records_wipe(node);
+    checkpoint_drop(&node->checkpoint);
+    records_clear(&node->records);
     entries_clear(&node->log);
     machine_drop_values(&node->kept, (struct value_id){0});
     map_clear(&node->kept);

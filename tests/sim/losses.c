@@ -62,7 +62,7 @@ static struct loss_mark mark_of(const struct world *world, node_id_t id, node_id
     struct loss_mark mark = {0};
     struct record_key key = record_key(RECORD_MARK);
     record_key_u32(&key, source);
-    const struct world_record *record = records_find(&world->nodes[id], &key);
+    const struct kept_record *record = records_find(&world->nodes[id].records, &key);
     if (record) {
         record_u64(bytes_of(record->value), 0, &mark.epoch);
         record_u64(bytes_of(record->value), 8, &mark.number);
@@ -76,7 +76,7 @@ static bool covers(struct loss_mark mark, const struct lost_message *pending)
 }
 
 /* False when the record is not an outbox message. */
-static bool read_outbox(const struct world_record *record, node_id_t from, struct lost_message *out)
+static bool read_outbox(const struct kept_record *record, node_id_t from, struct lost_message *out)
 {
     struct slice key = {record->key + 1, record->key_len - 1};
     struct message *message;
@@ -100,12 +100,12 @@ static int64_t money(const struct world *world, node_id_t without)
     int64_t sum = 0;
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct world_node *node = &world->nodes[id];
-        for (size_t i = 0; id != without && i < node->records_n; i++) {
+        for (size_t i = 0; id != without && i < node->records.n; i++) {
             struct lost_message pending;
             uint64_t balance = 0;
-            if (node->records[i].key[0] == RECORD_ACCOUNT)
-                record_u64(bytes_of(node->records[i].value), 0, &balance);
-            else if (read_outbox(&node->records[i], id, &pending) &&
+            if (node->records.at[i].key[0] == RECORD_ACCOUNT)
+                record_u64(bytes_of(node->records.at[i].value), 0, &balance);
+            else if (read_outbox(&node->records.at[i], id, &pending) &&
                      (pending.to == without || !covers(mark_of(world, pending.to, id), &pending)))
                 balance = pending.amount;
             sum += (int64_t)balance;
@@ -120,9 +120,9 @@ static void keep_outbox(struct world *world, node_id_t id)
 {
     struct losses *losses = losses_of(world);
     const struct world_node *node = &world->nodes[id];
-    for (size_t i = 0; i < node->records_n; i++) {
+    for (size_t i = 0; i < node->records.n; i++) {
         struct lost_message pending;
-        if (!read_outbox(&node->records[i], id, &pending) || !pending.amount ||
+        if (!read_outbox(&node->records.at[i], id, &pending) || !pending.amount ||
             covers(mark_of(world, pending.to, id), &pending))
             continue;
         if (losses->n == losses->size) {
@@ -191,9 +191,9 @@ static void give_up(struct losses *losses, const struct lost_message *pending)
 static void skip(struct world *world, node_id_t id, node_id_t source, struct loss_mark mark)
 {
     const struct world_node *node = &world->nodes[source];
-    for (size_t i = 0; i < node->records_n; i++) {
+    for (size_t i = 0; i < node->records.n; i++) {
         struct lost_message pending;
-        if (read_outbox(&node->records[i], source, &pending) && pending.to == id &&
+        if (read_outbox(&node->records.at[i], source, &pending) && pending.to == id &&
             pending.epoch == mark.epoch && pending.number < mark.number)
             give_up(losses_of(world), &pending);
     }
@@ -219,7 +219,7 @@ static void forget_outbox(struct world *world, node_id_t id, const struct write 
     struct record_key key = {.len = write->key_len};
     struct lost_message pending;
     memcpy(key.at, write->key, write->key_len);
-    const struct world_record *record = records_find(&world->nodes[id], &key);
+    const struct kept_record *record = records_find(&world->nodes[id].records, &key);
     if (record && read_outbox(record, id, &pending) &&
         !covers(mark_of(world, pending.to, id), &pending))
         give_up(losses_of(world), &pending);

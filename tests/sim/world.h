@@ -15,6 +15,7 @@
 #include "shared/base/map.h"
 #include "shared/base/session_key.h"
 #include "tests/harness/entries.h"
+#include "tests/harness/records.h"
 
 #define WORLD_NODES_MAX   25
 #define WORLD_CLIENTS_MAX 8
@@ -96,12 +97,6 @@ struct world_options {
     bool story;               /* print what happens */
 };
 
-struct world_record {
-    uint8_t key[RECORD_KEY_MAX];
-    size_t key_len;
-    struct blob *value;
-};
-
 /* A clock that runs by its own measure: local = local_us + (now - since_us) * rate / 1000000. */
 struct world_clock {
     uint64_t since_us, local_us, rate;
@@ -118,13 +113,11 @@ struct world_node {
     struct world_clock clock;
 
     struct node_durable durable;
-    struct node_durable old;  /* a copy, from just after the founding, of a disk that was wiped */
-    struct entries log;       /* durable */
-    struct blob **checkpoint; /* the durable checkpoint: owned */
-    size_t checkpoint_n;
-    struct world_record *records; /* durable, in the order of their keys: owned */
-    size_t records_n, records_size;
-    uint64_t disk_seq; /* durable up to here in this incarnation */
+    struct node_durable old; /* a copy, from just after the founding, of a disk that was wiped */
+    struct entries log;      /* durable */
+    struct checkpoint *checkpoint; /* the durable checkpoint: owned; NULL: none */
+    struct records records;        /* durable */
+    uint64_t disk_seq;             /* durable up to here in this incarnation */
     uint64_t disk_busy_us;
     uint64_t disk_slow_until_us, disk_slow_us; /* added to every persist until then */
     uint64_t disk_full_until_us; /* only what the store's reserve is for is written before then */
@@ -456,12 +449,6 @@ void values_hashed(struct world *world, const struct pending *pending);
 void values_message(struct world *world, node_id_t id, node_id_t from,
                     const struct message *message);
 void values_link_down(struct world *world, node_id_t id, node_id_t peer);
-/* The record of that key; NULL: there is none. */
-const struct world_record *records_find(const struct world_node *node,
-                                        const struct record_key *key);
-void records_write(struct world_node *node, const struct write *write);
-void records_restore(struct world *world, node_id_t id);
-void records_wipe(struct world_node *node);
 struct map_key machine_value_key(struct value_id id);
 void machine_put_value(struct map *map, struct value_id id, struct blob *blob);
 void machine_drop_values(struct map *map, struct value_id id);

@@ -338,13 +338,13 @@ static void an_older_store_goes_on_remembering_R29(void **state)
     char key[32];
     deposit_keys(world, 0, 100);
     world_crash(world, 1);
-    for (size_t i = node->records_n; i-- > 0;) {
-        const struct world_record *record = &node->records[i];
+    for (size_t i = node->records.n; i-- > 0;) {
+        const struct kept_record *record = &node->records.at[i];
         if (record->key[0] != RECORD_BLOCK && record->key[0] != RECORD_FLOOR)
             continue;
         struct write write = {.kind = WRITE_RECORD, .key_len = record->key_len};
         memcpy(write.key, record->key, record->key_len);
-        records_write(node, &write);
+        records_write(&node->records, &write);
     }
     world_start(world, 1);
     world_run(world, SECOND_US);
