@@ -4,6 +4,7 @@
 
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
+#include "tests/harness/samples.h"
 
 #define BYTES_MAX 4096
 
@@ -48,10 +49,11 @@ static uint64_t known(struct forge *forge)
 }
 
 /* Small ones, those that the node knows and their neighbours, the ends, and all others. */
-static uint64_t forge_number(struct forge *forge, uint64_t max)
+static uint64_t forge_number(void *context, const struct field *field)
 {
+    struct forge *forge = context;
     uint8_t how = reader_byte(forge->in);
-    uint64_t number;
+    uint64_t number, max = field->max;
     if (how < 96)
         number = how;
     else if (how < 160)
@@ -67,54 +69,34 @@ static uint64_t forge_number(struct forge *forge, uint64_t max)
     return number > max && max < UINT64_MAX ? number % (max + 1) : number;
 }
 
-static struct slice forge_bytes(struct forge *forge, struct message *message,
-                                const struct field *field)
+static bool forge_flag(void *context)
 {
-    static const uint8_t filler[BYTES_MAX];
-    uint8_t how = reader_byte(forge->in);
-    size_t most = field->max < BYTES_MAX ? (size_t)field->max : BYTES_MAX;
-    struct slice bytes;
-    if (field->kind == FIELD_STR && how < 128)
-        bytes = slice_of(words[how % N_WORDS]);
-    else if (how < 64)
-        bytes = forge->cluster_id;
-    else if (how < 96)
-        bytes = (struct slice){filler, most < 8u * (how - 64u) ? most : 8u * (how - 64u)};
-    else if (how < 128)
-        bytes = (struct slice){filler, most};
-    else
-        bytes = reader_bytes(forge->in, how - 128u);
-    return message_copy(message, bytes);
+    struct forge *forge = context;
+    return reader_byte(forge->in) & 1;
 }
 
-static void fill(struct forge *forge, struct message *message, const struct record *record,
-                 void *at)
+static struct slice forge_bytes(void *context, const struct field *field)
 {
-    for (size_t i = 0; i < record->n_fields; i++) {
-        const struct field *field = &record->fields[i];
-        void *value = (uint8_t *)at + field->offset;
-        struct record_list *list = value;
-        switch (field->kind) {
-        case FIELD_U64:
-            *(uint64_t *)value = forge_number(forge, field->max);
-            break;
-        case FIELD_BOOL:
-            *(bool *)value = reader_byte(forge->in) & 1;
-            break;
-        case FIELD_STR:
-        case FIELD_BIN:
-            *(struct slice *)value = forge_bytes(forge, message, field);
-            break;
-        case FIELD_LIST:
-            list->n = reader_below(forge->in, 4);
-            list->n = list->n < field->max ? list->n : (size_t)field->max;
-            list->at = message_room(message, list->n, field->record()->size);
-            for (size_t j = 0; j < list->n; j++)
-                fill(forge, message, field->record(),
-                     (uint8_t *)list->at + j * field->record()->size);
-            break;
-        }
-    }
+    static const uint8_t filler[BYTES_MAX];
+    struct forge *forge = context;
+    uint8_t how = reader_byte(forge->in);
+    size_t most = field->max < BYTES_MAX ? (size_t)field->max : BYTES_MAX;
+    if (field->kind == FIELD_STR && how < 128)
+        return slice_of(words[how % N_WORDS]);
+    if (how < 64)
+        return forge->cluster_id;
+    if (how < 96)
+        return (struct slice){filler, most < 8u * (how - 64u) ? most : 8u * (how - 64u)};
+    if (how < 128)
+        return (struct slice){filler, most};
+    return reader_bytes(forge->in, how - 128u);
+}
+
+static size_t forge_elements(void *context, const struct field *field)
+{
+    struct forge *forge = context;
+    size_t n = reader_below(forge->in, 4);
+    return n < field->max ? n : (size_t)field->max;
 }
 
 /* What further frames of a message hold: entries, parts of checkpoints and of snapshots, or bytes;
@@ -140,8 +122,9 @@ static void add_frames(struct forge *forge, struct message *message, bool nested
 
 static struct message *make(struct forge *forge, enum message_type type, bool nested)
 {
-    struct message *message = message_new(type);
-    fill(forge, message, message_kind(type)->record(), &message->as);
+    struct message *message =
+        sample_make(type, &(struct sample_source){forge, forge_number, forge_flag, forge_bytes,
+                                                  forge_elements});
     add_frames(forge, message, nested);
     return message;
 }

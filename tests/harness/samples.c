@@ -6,10 +6,48 @@
 #include "shared/base/random.h"
 #include "shared/base/text.h"
 
-struct making {
-    struct message *message;
-    uint64_t *random; /* NULL: small values, one element a list */
+static void fill(struct message *message, const struct sample_source *from,
+                 const struct record *record, void *at)
+{
+    for (size_t i = 0; i < record->n_fields; i++) {
+        const struct field *field = &record->fields[i];
+        void *value = (uint8_t *)at + field->offset;
+        struct record_list *list = value;
+        switch (field->kind) {
+        case FIELD_U64:
+            *(uint64_t *)value = from->number(from->context, field);
+            break;
+        case FIELD_BOOL:
+            *(bool *)value = from->flag(from->context);
+            break;
+        case FIELD_STR:
+        case FIELD_BIN:
+            *(struct slice *)value = message_copy(message, from->bytes(from->context, field));
+            break;
+        case FIELD_LIST:
+            list->n = from->elements(from->context, field);
+            list->at = message_room(message, list->n, field->record()->size);
+            for (size_t j = 0; j < list->n; j++)
+                fill(message, from, field->record(),
+                     (uint8_t *)list->at + j * field->record()->size);
+            break;
+        }
+    }
+}
+
+struct message *sample_make(enum message_type type, const struct sample_source *source)
+{
+    struct message *message = message_new(type);
+    fill(message, source, message_kind(type)->record(), &message->as);
+    return message;
+}
+
+/* --- by chance --- */
+
+struct chance {
+    uint64_t *random;
     size_t elements_max, bytes_max;
+    uint8_t bytes[8192];
 };
 
 static uint64_t random_number(uint64_t *random, uint64_t max)
@@ -24,65 +62,79 @@ static uint64_t random_number(uint64_t *random, uint64_t max)
     return max == UINT64_MAX ? number : number % (max + 1);
 }
 
-static size_t smaller(uint64_t a, uint64_t b)
+static size_t random_size(struct chance *chance, uint64_t max, size_t limit)
 {
-    return (size_t)(a < b ? a : b);
+    return (size_t)random_number(chance->random, max < limit ? max : limit);
 }
 
-static struct slice random_bytes(struct making *making, uint64_t max)
+static uint64_t chance_number(void *context, const struct field *field)
 {
-    uint8_t bytes[8192];
-    size_t len = 1;
-    if (making->random)
-        len = (size_t)random_number(making->random, smaller(max, making->bytes_max));
+    struct chance *chance = context;
+    return random_number(chance->random, field->max);
+}
+
+static bool chance_flag(void *context)
+{
+    struct chance *chance = context;
+    return random_below(chance->random, 2);
+}
+
+static struct slice chance_bytes(void *context, const struct field *field)
+{
+    struct chance *chance = context;
+    size_t len = random_size(chance, field->max, chance->bytes_max);
     for (size_t i = 0; i < len; i++)
-        bytes[i] = making->random ? (uint8_t)random_u64(making->random) : 'x';
-    return message_copy(making->message, (struct slice){bytes, len});
+        chance->bytes[i] = (uint8_t)random_u64(chance->random);
+    return (struct slice){chance->bytes, len};
 }
 
-static void fill(struct making *making, const struct record *record, void *at)
+static size_t chance_elements(void *context, const struct field *field)
 {
-    for (size_t i = 0; i < record->n_fields; i++) {
-        const struct field *field = &record->fields[i];
-        void *value = (uint8_t *)at + field->offset;
-        struct record_list *list = value;
-        switch (field->kind) {
-        case FIELD_U64:
-            *(uint64_t *)value = making->random ? random_number(making->random, field->max) : 1;
-            break;
-        case FIELD_BOOL:
-            *(bool *)value = making->random ? random_below(making->random, 2) : true;
-            break;
-        case FIELD_STR:
-        case FIELD_BIN:
-            *(struct slice *)value = random_bytes(making, field->max);
-            break;
-        case FIELD_LIST:
-            list->n = making->random
-                          ? (size_t)random_number(making->random,
-                                                  smaller(field->max, making->elements_max))
-                          : 1;
-            list->at = message_room(making->message, list->n, field->record()->size);
-            for (size_t j = 0; j < list->n; j++)
-                fill(making, field->record(), (uint8_t *)list->at + j * field->record()->size);
-            break;
-        }
-    }
+    struct chance *chance = context;
+    return random_size(chance, field->max, chance->elements_max);
 }
 
 struct message *sample_random(enum message_type type, uint64_t *random, size_t elements_max,
                               size_t bytes_max)
 {
-    struct making making = {message_new(type), random, elements_max, bytes_max};
-    fill(&making, message_kind(type)->record(), &making.message->as);
-    return making.message;
+    struct chance chance = {random, elements_max, bytes_max, {0}};
+    return sample_make(type, &(struct sample_source){&chance, chance_number, chance_flag,
+                                                     chance_bytes, chance_elements});
+}
+
+/* --- one of each --- */
+
+static uint64_t small_number(void *context, const struct field *field)
+{
+    (void)context;
+    (void)field;
+    return 1;
+}
+
+static bool small_flag(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static struct slice small_bytes(void *context, const struct field *field)
+{
+    (void)context;
+    (void)field;
+    return slice_of("x");
+}
+
+static size_t small_elements(void *context, const struct field *field)
+{
+    (void)context;
+    (void)field;
+    return 1;
 }
 
 struct message *sample_small(enum message_type type)
 {
-    struct making making = {.message = message_new(type)};
-    fill(&making, message_kind(type)->record(), &making.message->as);
-    return making.message;
+    return sample_make(type, &(struct sample_source){NULL, small_number, small_flag, small_bytes,
+                                                     small_elements});
 }
 
 static size_t collect(const struct record *record, const struct field **out)

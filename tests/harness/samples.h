@@ -6,6 +6,19 @@
 
 #define SAMPLE_FIELDS_MAX 64
 
+/* Where the values of a message come from, field by field in the order of their description: of a
+ * list first how many elements it has. Bytes: borrowed, and copied into the message. */
+struct sample_source {
+    void *context;
+    uint64_t (*number)(void *context, const struct field *field);
+    bool (*flag)(void *context);
+    struct slice (*bytes)(void *context, const struct field *field);
+    size_t (*elements)(void *context, const struct field *field);
+};
+
+/* Caller drops. */
+struct message *sample_make(enum message_type type, const struct sample_source *source);
+
 /* Returns a message with random values in all fields, lists of up to `elements_max` elements (never
  * more than a list may have) and texts of up to `bytes_max` bytes. Caller drops. */
 struct message *sample_random(enum message_type type, uint64_t *random, size_t elements_max,
