@@ -470,6 +470,27 @@ static void marks_are_not_newer_than_the_snaps(void **state)
     state_clear(&it);
 }
 
+/* Checkpoints have those of voters only: others would be gone with the next one. */
+static void only_voters_have_births(void **state)
+{
+    struct step step;
+    struct state it;
+    (void)state;
+    begin(&step, &it);
+    struct message *message = message_new(MESSAGE_IMAGE_HEAD);
+    struct wire_image_head *head = &message->as.image_head;
+    head->index = head->index_term = 1;
+    head->cluster_id = step_cluster_id(&step);
+    head->births.n = 2;
+    head->births.at = message_room(message, 2, sizeof *head->births.at);
+    head->births.at[0] = (struct wire_voter_birth){3, 8};
+    head->births.at[1] = (struct wire_voter_birth){4, 9};
+    assert_int_equal(load_part(&it, message), OK);
+    assert_int_equal(it.head.births[3], 8);
+    assert_int_equal(it.head.births[4], 0);
+    state_clear(&it);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -481,6 +502,7 @@ int main(void)
         cmocka_unit_test(a_text_is_as_long_as_its_digits),
         cmocka_unit_test(a_job_in_a_checkpoint_is_as_its_state_says),
         cmocka_unit_test(marks_are_not_newer_than_the_snaps),
+        cmocka_unit_test(only_voters_have_births),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,7 +75,8 @@ static void load_births(struct state *state, const struct wire_image_head *head)
     if (!step_is_ours(state->step, head->cluster_id))
         return;
     for (size_t i = 0; i < head->births.n; i++)
-        state->head.births[head->births.at[i].node] = head->births.at[i].birth;
+        if (head->births.at[i].node <= state->step->config.n_voters) /* as save_births() has them */
+            state->head.births[head->births.at[i].node] = head->births.at[i].birth;
 }
 
 static int load(struct state *state, const struct message *part, struct slice packed)
