@@ -194,11 +194,10 @@ static void take_request(struct broker *broker)
         message_drop(&message);
         return;
     }
-    uint64_t request = message->as.request.request, node = message->as.request.node;
+    uint64_t request = message->as.request.request;
     bool local = message->type == MESSAGE_BROKER_GET;
-    /* There is no coordinator yet: the lowest that is there founds. */
-    if (message->type == MESSAGE_INIT && !node)
-        node = tracker_lowest(&broker->tracker, now);
+    const char *code = NULL;
+    node_id_t node = local ? NODE_NONE : tracker_route(&broker->tracker, message, now, &code, &why);
     message_drop(&message);
     if (local) {
         report(broker, client, request);
@@ -206,18 +205,10 @@ static void take_request(struct broker *broker)
         broker->refused++;
         refuse(broker, client, request, "unavailable",
                "busy: answers wait for this client to read them");
-    } else if (node > broker->tracker.n_nodes) {
-        text_add(&why, "there is no node %" PRIu64 "; the cluster has %" PRIu32, node,
-                 broker->tracker.n_nodes);
-        refuse(broker, client, request, "invalid", why.at);
-    } else if (node && !tracker_alive(&broker->tracker, (node_id_t)node, now)) {
-        text_add(&why, "node %" PRIu64 " is not alive", node);
-        refuse(broker, client, request, "unavailable", why.at);
-    } else if (!node && !(node = tracker_coordinator(&broker->tracker, now))) {
-        tracker_reason(&broker->tracker, now, &why);
-        refuse(broker, client, request, "unavailable", why.at);
+    } else if (!node) {
+        refuse(broker, client, request, code, why.at);
     } else {
-        forward(broker, (node_id_t)node, request);
+        forward(broker, node, request);
     }
 }
 

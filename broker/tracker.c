@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/base/quorum.h"
 
 void tracker_init(struct tracker *tracker, uint32_t n_nodes, uint32_t n_voters, uint64_t silence_us)
@@ -52,7 +53,7 @@ int tracker_hear(struct tracker *tracker, const struct message *message, uint64_
     /* A lower incarnation is a late message, unless the disk was wiped: then the higher one is
      * silent. */
     if (node->heard && incarnation < node->incarnation &&
-        tracker_alive(tracker, (node_id_t)id, now_us))
+        (tracker_alive(tracker, (node_id_t)id, now_us) || MUTANT(wiped_unheard)))
         return ERR_STALE;
     if (!same)
         *node = (struct tracker_node){.heard = true, .incarnation = incarnation, .role = "unknown"};
@@ -81,13 +82,50 @@ node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us)
     return best;
 }
 
-node_id_t tracker_lowest(const struct tracker *tracker, uint64_t now_us)
+/* --- requests --- */
+
+static node_id_t lowest(const struct tracker *tracker, uint64_t now_us)
 {
     for (node_id_t id = 1; id <= tracker->n_nodes; id++)
         if (tracker_alive(tracker, id, now_us))
             return id;
     return NODE_NONE;
 }
+
+static node_id_t route_named(const struct tracker *tracker, uint64_t node, uint64_t now_us,
+                             const char **code, struct text *why)
+{
+    if (node > tracker->n_nodes) {
+        *code = "invalid";
+        text_add(why, "there is no node %" PRIu64 "; the cluster has %" PRIu32, node,
+                 tracker->n_nodes);
+        return NODE_NONE;
+    }
+    if (!tracker_alive(tracker, (node_id_t)node, now_us)) {
+        *code = "unavailable";
+        text_add(why, "node %" PRIu64 " is not alive", node);
+        return NODE_NONE;
+    }
+    return (node_id_t)node;
+}
+
+node_id_t tracker_route(const struct tracker *tracker, const struct message *request,
+                        uint64_t now_us, const char **code, struct text *why)
+{
+    uint64_t node = request->as.request.node;
+    if (request->type == MESSAGE_INIT && !node)
+        node = lowest(tracker, now_us);
+    if (node)
+        return route_named(tracker, node, now_us, code, why);
+    node_id_t coordinator = tracker_coordinator(tracker, now_us);
+    if (!coordinator) {
+        *code = "unavailable";
+        tracker_reason(tracker, now_us, why);
+    }
+    return coordinator;
+}
+
+/* --- what people read --- */
 
 static bool is_full(const struct tracker *tracker, node_id_t id, uint64_t now_us)
 {

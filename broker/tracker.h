@@ -46,8 +46,10 @@ bool tracker_alive(const struct tracker *tracker, node_id_t node, uint64_t now_u
 /* Returns the living node that serves in the highest term; NODE_NONE when there is none. */
 node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us);
 
-/* Returns the living node of the lowest id; NODE_NONE when none is. */
-node_id_t tracker_lowest(const struct tracker *tracker, uint64_t now_us);
+/* Who gets a request: the node that it names, else whoever serves; before there is a coordinator,
+ * the lowest living node founds. NODE_NONE: nobody, and `code` and `why` are those of the error. */
+node_id_t tracker_route(const struct tracker *tracker, const struct message *request,
+                        uint64_t now_us, const char **code, struct text *why);
 
 /* Appends why no coordinator serves: "no coordinator: 3 of 6 nodes are alive, 4 needed", whose
  * disks are full, or which voters a new cluster waits for. */

@@ -35,6 +35,10 @@
     X(image_loses_window, "a checkpoint loses the keys of forgotten jobs (R29)")                 \
     X(evicted_executes, "a key of an evicted session is executed again (R29)")                   \
     X(watermark_ignored, "a key below its session's watermark is executed again (R29)")          \
+    X(window_short, "a block of forgotten keys goes while there is room for it (R29)")           \
+    X(argument_is_key, "a key with another argument is another job (R28)")                       \
+    X(open_unbounded, "any number of jobs is open")                                              \
+    X(wiped_unheard, "a broker does not hear a node whose disk was wiped")                       \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
     X(counted_twice, "a finished operation counts twice in its checkpoint")                      \
     X(cancel_for_others, "who gives up a fetch gives it up for the others, too (W3)")            \

@@ -21,6 +21,11 @@ bool after_is_good(const struct world *world)
            health_may_fail(inside_raft(node)) == voters - (voters / 2 + 1);
 }
 
+bool after_is_empty(const struct world *world)
+{
+    return !inside_state(world->nodes[world_coordinator(world)].core)->jobs.open;
+}
+
 void after_check_values(const struct world *world)
 {
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {

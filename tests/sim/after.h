@@ -8,6 +8,9 @@
 /* True when the coordinator says so, too: all alive, none behind, as many may fail as can be. */
 bool after_is_good(const struct world *world);
 
+/* No job is open: a broker may have passed on a submit late. */
+bool after_is_empty(const struct world *world);
+
 /* Every node has the results that its state names on its disk, and can read them. */
 void after_check_values(const struct world *world);
 

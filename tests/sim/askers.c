@@ -1,6 +1,6 @@
 /* Those who ask named nodes: their ledgers, mostly. They are numbered after the clients. */
 #include "shared/base/text.h"
-#include "tests/sim/world.h"
+#include "tests/sim/brokers.h"
 
 #define RETRY_US (300 * MS_US)
 #define TAKE_US  (3 * SECOND_US) /* for a snapshot: a node takes its time when others are silent */
@@ -20,11 +20,17 @@ static void send(struct world *world, unsigned number)
     node_id_t node = (node_id_t)asker->request->as.request.node;
     asker->request->as.request.request = ++asker->number;
     wake_at(world, number, asker->request->type == MESSAGE_SNAPSHOT_TAKE ? TAKE_US : RETRY_US);
+    if (world->brokers) {
+        brokers_ask(world, asker->broker, WORLD_CLIENTS_MAX + number, asker->number,
+                    asker->request);
+        return;
+    }
     if (!world->nodes[node].core || world->nodes[node].paused_until_us > world->now_us)
         return;
     struct message *message = world_transmit(asker->request);
     struct event event = {.kind = EVENT_REQUEST};
-    event.request.client = (uint64_t)(WORLD_CLIENTS_MAX + number) << 32 | asker->number;
+    event.request.client = brokers_caller(
+        &(struct pending){.client = WORLD_CLIENTS_MAX + number, .seq = asker->number});
     event.request.message = message;
     world_step(world, node, &event);
     message_drop(&message);
@@ -43,8 +49,10 @@ void world_ask(struct world *world, unsigned number, node_id_t node, struct mess
 void asker_wake(struct world *world, unsigned number)
 {
     struct world_asker *asker = &world->askers[number];
-    if (asker->request && world->now_us >= asker->retry_us)
+    if (asker->request && world->now_us >= asker->retry_us) {
+        asker->broker = brokers_next(world, asker->broker);
         send(world, number);
+    }
     if (!asker->awake_us || world->now_us < asker->awake_us)
         return;
     asker->awake_us = 0;

@@ -125,6 +125,7 @@ static void transfer_answered(struct world *world, unsigned number)
     if (forgotten && !world->options.keys.requests)
         world_fail(world, "R29: what was asked for lately is remembered", "teller %u", number);
     world->counts.forgotten += forgotten;
+    world->counts.faults[FAULT_LEDGER_KEY_FORGOTTEN] += forgotten;
     if (teller->again) {
         check_again(world, old, answer);
         old->forgotten |= forgotten;

@@ -8,6 +8,9 @@
 #include "nodes/core/node.h"
 #include "shared/base/hash.h"
 #include "shared/base/text.h"
+#include "tests/sim/brokers.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/shared.h"
 
 #define RETRY_US    (300 * MS_US)
 #define INDEX_FIRST 100 /* of progress that clients set: beyond all nodes, see world_start() */
@@ -28,6 +31,18 @@ bool world_is_idle(const struct world *world)
         if (world->clients[i].wish != WISH_NONE || world->clients[i].things_left)
             return false;
     return true;
+}
+
+static bool is_job(const struct world_client *client)
+{
+    return client->wish == WISH_JOB || client->wish == WISH_OLD_KEY ||
+           client->wish == WISH_SHARED_JOB;
+}
+
+static bool is_snap(const struct world_client *client)
+{
+    return client->wish == WISH_SNAP || client->wish == WISH_OLD_SNAP ||
+           client->wish == WISH_SHARED_SNAP;
 }
 
 /* --- asking --- */
@@ -62,14 +77,15 @@ static struct message *ask_progress(const struct world_client *client, unsigned 
         message->as.progress_set.state = client->state + 1;
     } else if (client->wish == WISH_SESSION) {
         message = message_new(MESSAGE_SESSION_OPEN);
-    } else if (client->wish == WISH_SNAP || client->wish == WISH_OLD_SNAP) {
+    } else if (is_snap(client)) {
         message = message_new(MESSAGE_PROGRESS_SNAP);
         message->as.progress_snap.key = message_text(message, client->key);
     } else {
         message = message_new(MESSAGE_PROGRESS_GET);
         message->as.progress_get.index = INDEX_FIRST + number;
         message->as.progress_get.past = client->wish == WISH_GET_PAST;
-        message->as.progress_get.snapshot = client->snaps[client->about].snapshot;
+        if (client->wish == WISH_GET_PAST)
+            message->as.progress_get.snapshot = client->snaps[client->about].snapshot;
     }
     return message;
 }
@@ -92,29 +108,32 @@ static node_id_t choose(struct world *world)
 static void ask(struct world *world, unsigned number)
 {
     struct world_client *client = &world->clients[number];
-    node_id_t to = choose(world);
+    node_id_t to = world->brokers ? NODE_NONE : choose(world);
     client->request++;
+    client->asked_us = world->now_us;
     client->retry_us = world->now_us + RETRY_US;
     wake_at(world, number, RETRY_US);
-    if (!to)
+    if (!to && !world->brokers)
         return;
-    bool job = client->wish == WISH_JOB || client->wish == WISH_OLD_KEY;
-    struct message *message = job ? ask_job(client) : ask_progress(client, number);
+    struct message *message = is_job(client) ? ask_job(client) : ask_progress(client, number);
     message->as.request.request = client->request;
-    world_post(world, &(struct pending){.at_us = world->now_us + world->options.delay_us,
-                                        .kind = PENDING_REQUEST,
-                                        .to = to,
-                                        .incarnation = world->nodes[to].incarnation,
-                                        .client = number,
-                                        .seq = client->request,
-                                        .message = world_transmit(message)});
+    if (world->brokers)
+        brokers_ask(world, client->broker, number, client->request, message);
+    else
+        world_post(world, &(struct pending){.at_us = world->now_us + world->options.delay_us,
+                                            .kind = PENDING_REQUEST,
+                                            .to = to,
+                                            .incarnation = world->nodes[to].incarnation,
+                                            .client = number,
+                                            .seq = client->request,
+                                            .message = world_transmit(message)});
     message_drop(&message);
 }
 
 void client_request(struct world *world, struct pending *pending)
 {
     struct event event = {.kind = EVENT_REQUEST};
-    event.request.client = (uint64_t)pending->client << 32 | pending->seq;
+    event.request.client = brokers_caller(pending);
     event.request.message = pending->message;
     world_step(world, pending->to, &event);
 }
@@ -128,6 +147,8 @@ static enum wish next_wish(struct world *world, const struct world_client *clien
         return WISH_JOB;
     if (client->sessions && (!client->session.id || world_random(world, 20) == 0))
         return WISH_SESSION;
+    if (world->shared && world_random(world, 4) == 0)
+        return computes && world_random(world, 2) ? WISH_SHARED_JOB : WISH_SHARED_SNAP;
     switch (world_random(world, 11)) {
     case 0:
     case 1:
@@ -157,8 +178,9 @@ static void begin(struct world *world, unsigned number)
     client->things_left--;
     client->wish = next_wish(world, client);
     client->job = JOB_NONE;
-    client->cancelled = false;
+    client->cancelled = client->again = false;
     client->cancels = client->wish == WISH_JOB && world_chance(world, world->options.cancels);
+    client->before = oracle_keys_forgotten(world);
     client->n = world_random(world, client->n_max + 1);
     client->session.sequence++;
     if (client->sessions)
@@ -174,6 +196,9 @@ static void begin(struct world *world, unsigned number)
         client->about = world_random(world, client->n_snaps);
     if (client->wish == WISH_OLD_SNAP)
         memcpy(client->key, client->snaps[client->about].key, sizeof client->key);
+    if (client->wish == WISH_SHARED_JOB || client->wish == WISH_SHARED_SNAP)
+        client->about = shared_draw(world, number, client->wish == WISH_SHARED_SNAP, client->n_max,
+                                    &client->n, client->key);
     ask(world, number);
 }
 
@@ -196,8 +221,12 @@ void client_wake(struct world *world, unsigned number)
     struct world_client *client = &world->clients[number];
     if (client->wish == WISH_NONE)
         begin(world, number);
-    else if (world->now_us >= client->retry_us)
+    else if (world->now_us >= client->retry_us) {
+        client->broker = brokers_next(world, client->broker);
+        if (world->brokers && client->wish == WISH_SET && !client->late)
+            client->late = client->state + 1;
         ask(world, number);
+    }
 }
 
 /* --- answers about jobs --- */
@@ -248,16 +277,37 @@ static void remember(struct world *world, struct world_client *client, bool canc
     client->old[at] = (struct client_job){.n = client->n,
                                           .job = client->job,
                                           .cancelled = cancelled,
-                                          .failed = failed};
+                                          .failed = failed,
+                                          .before = client->before};
     memcpy(client->old[at].key, client->key, sizeof client->key);
     client->jobs++;
 }
 
+/* So many other keys came after it that it may be executed again. */
+static bool is_gone(struct world *world, uint64_t *before)
+{
+    if (oracle_keys_gone(world) <= *before)
+        return false;
+    world_count(world, FAULT_KEYS_GONE);
+    ++*before;
+    return true;
+}
+
 /* R28: the same key is the same job, wherever and whenever it is asked for. */
-static void check_same(struct world *world, const struct world_client *client,
+static void check_same(struct world *world, struct world_client *client,
                        const struct wire_job_row *row, bool cancelled, bool failed)
 {
-    const struct client_job *old = &client->old[client->about];
+    struct client_job *old = &client->old[client->about];
+    bool other = old->forgotten || row->job != old->job;
+    if (other && is_gone(world, &old->before)) {
+        client->again = true;
+        old->forgotten = false;
+        old->job = row->job;
+    }
+    if (client->again) {
+        old->cancelled = cancelled;
+        old->failed = failed;
+    }
     if (old->forgotten)
         world_fail(world, "R29: a forgotten key is refused for ever", "key %s is a job again",
                    client->key);
@@ -272,6 +322,8 @@ static void take_job(struct world *world, unsigned number, const struct wire_job
     bool cancelled = slice_equals(row->state, "cancelled"),
          failed = slice_equals(row->state, "failed");
     bool finished = cancelled || failed || slice_equals(row->state, "done");
+    if (client->wish == WISH_SHARED_JOB && !client->job)
+        client->n = shared_job(world, (unsigned)client->about, row, client->asked_us);
     if (client->wish == WISH_OLD_KEY)
         check_same(world, client, row, cancelled, failed);
     else if (client->job && client->job != row->job)
@@ -304,10 +356,34 @@ static void take_job(struct world *world, unsigned number, const struct wire_job
 
 /* --- answers about progress --- */
 
+static struct client_snap new_snap(const struct world_client *client, uint64_t snapshot)
+{
+    struct client_snap snap = {.snapshot = snapshot,
+                               .state = client->state,
+                               .late = client->late,
+                               .before = client->before};
+    memcpy(snap.key, client->key, sizeof snap.key);
+    return snap;
+}
+
+/* A request without a key that is repeated may be executed twice, the second time after what came
+ * later. What a past snap has is known once it is read. */
+static bool is_state(struct world_client *client, uint64_t state, uint64_t expected)
+{
+    struct client_snap *snap = client->wish == WISH_GET_PAST ? &client->snaps[client->about] : NULL;
+    uint64_t late = snap ? snap->late : client->late;
+    bool known = state == expected || (late && state >= late && state < expected);
+    if (known && snap) {
+        snap->state = state;
+        snap->late = 0;
+    }
+    return known;
+}
+
 static void take_progress(struct world *world, unsigned number, const struct wire_progress *answer)
 {
     struct world_client *client = &world->clients[number];
-    const struct client_snap *snap = &client->snaps[client->about];
+    struct client_snap *snap = &client->snaps[client->about % CLIENT_MEMORY];
     uint64_t expected = client->state;
     switch (client->wish) {
     case WISH_SET:
@@ -321,22 +397,27 @@ static void take_progress(struct world *world, unsigned number, const struct wir
                            answer->snapshot);
         size_t at = client->n_snaps < CLIENT_MEMORY ? client->n_snaps++
                                                     : world_random(world, CLIENT_MEMORY);
-        client->snaps[at] = (struct client_snap){.snapshot = answer->snapshot, .state = expected};
-        memcpy(client->snaps[at].key, client->key, sizeof client->key);
+        client->snaps[at] = new_snap(client, answer->snapshot);
         break;
     }
+    case WISH_SHARED_SNAP:
+        shared_snap(world, (unsigned)client->about, answer->snapshot, client->asked_us);
+        break;
     case WISH_OLD_SNAP:
-        if (snap->forgotten || answer->snapshot != snap->snapshot)
+        if (!snap->forgotten && answer->snapshot == snap->snapshot)
+            break;
+        if (!is_gone(world, &snap->before))
             world_fail(world, "R29: a retry with the same key takes no second snap",
                        "key %s took %" PRIu64 ", now %" PRIu64, client->key, snap->snapshot,
                        answer->snapshot);
+        *snap = new_snap(client, answer->snapshot);
         break;
     case WISH_GET_PAST:
         expected = snap->state;
         /* fall through */
     case WISH_GET:
         world->counts.reads++;
-        if (!answer->found || answer->state != expected)
+        if (!answer->found || !is_state(client, answer->state, expected))
             world_fail(world,
                        client->wish == WISH_GET
                            ? "R11, R13: a read sees what was acknowledged before"
@@ -354,9 +435,8 @@ static void take_progress(struct world *world, unsigned number, const struct wir
 static bool is_forgotten(const struct world *world, const struct world_client *client,
                          const struct message *message)
 {
-    bool job = client->wish == WISH_JOB || client->wish == WISH_OLD_KEY;
+    bool job = is_job(client), snap = is_snap(client);
     struct slice code = message->as.error.code;
-    bool snap = client->wish == WISH_SNAP || client->wish == WISH_OLD_SNAP;
     if (slice_equals(code, "forgotten"))
         return snap  ? world->options.keys.snaps != 0
                : job ? world->options.jobs_kept_max || client->sessions
@@ -371,12 +451,19 @@ static void take_forgotten(struct world *world, struct world_client *client,
     if (!slice_equals(message->as.error.code, "forgotten"))
         return;
     world->counts.forgotten++;
-    if (client->wish == WISH_OLD_KEY)
+    if (is_job(client))
+        world_count(world, FAULT_JOB_FORGOTTEN);
+    if (client->wish == WISH_SHARED_JOB || client->wish == WISH_SHARED_SNAP)
+        shared_is_forgotten(world, (unsigned)client->about);
+    else if (client->wish == WISH_OLD_KEY)
         client->old[client->about].forgotten = true;
     else if (client->wish == WISH_OLD_SNAP)
         client->snaps[client->about].forgotten = true;
-    else if (client->wish != WISH_GET_PAST)
+    else if (client->wish != WISH_GET_PAST) {
+        if (client->session.id)
+            world_count(world, FAULT_SESSION_EVICTED);
         client->session.id = 0; /* evicted; or its request was done and forgotten meanwhile */
+    }
 }
 
 void client_reply(struct world *world, struct pending *pending)
@@ -416,6 +503,8 @@ void client_reply(struct world *world, struct pending *pending)
     if (slice_equals(message->as.error.code, "not_found"))
         world_fail(world, "an accepted job is never lost", "%.*s",
                    (int)message->as.error.reason.len, (const char *)message->as.error.reason.at);
+    if (slice_equals(message->as.error.code, "busy") && world->options.jobs_open_max)
+        world_count(world, FAULT_MANY_JOBS);
     client->retry_us = world->now_us + RETRY_US / 6;
     wake_at(world, pending->client, RETRY_US / 6);
 }

@@ -15,6 +15,8 @@ enum wish {
     WISH_SET,
     WISH_SNAP,
     WISH_OLD_SNAP,
+    WISH_SHARED_JOB, /* with a key that others use as well: shared.h */
+    WISH_SHARED_SNAP,
     WISH_GET,
     WISH_GET_PAST
 };
@@ -25,14 +27,17 @@ struct client_job {
     uint64_t n;
     job_id_t job;
     bool cancelled, failed;
-    bool forgotten; /* so its key was answered */
+    bool forgotten;  /* so its key was answered */
+    uint64_t before; /* so many keys were forgotten before it could be */
 };
 
 /* A snap that it took when its own state was so much. */
 struct client_snap {
     char key[JOB_KEY_MAX + 1];
     uint64_t snapshot, state;
+    uint64_t late; /* the state is one from this on; 0: it is known */
     bool forgotten;
+    uint64_t before;
 };
 
 /* It wants one thing after another, each until it is answered. */
@@ -49,12 +54,17 @@ struct world_client {
     uint64_t n;   /* the factorial's argument */
     job_id_t job; /* once accepted */
     bool cancels, cancelled;
-    size_t about;   /* the job or snap asked about again */
-    uint64_t state; /* its progress, as last set and acknowledged */
-    uint64_t jobs;  /* different ones that were accepted */
+    bool again;      /* the old key has become another job */
+    size_t about;    /* the job or snap asked about again, or the shared key */
+    uint64_t before; /* so many keys were forgotten when it began */
+    uint64_t state;  /* its progress, as last set and acknowledged */
+    uint64_t late; /* states from this one on may be set once more: a try is in some broker; 0: none
+                    */
+    uint64_t jobs; /* different ones that were accepted */
 
     uint64_t request; /* outstanding */
-    uint64_t retry_us;
+    uint64_t asked_us, retry_us;
+    unsigned broker; /* through which it asks */
     struct client_job old[CLIENT_MEMORY];
     struct client_snap snaps[CLIENT_MEMORY];
     size_t n_old, n_snaps;

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "tests/sim/brokers.h"
 #include "tests/sim/losses.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rot.h"
@@ -33,12 +34,7 @@ static void reply(struct world *world, node_id_t id, const struct output *output
         message_add_frame(copy, part);
         blob_drop(&part);
     }
-    world_post(world, &(struct pending){.at_us = world->now_us + world->options.delay_us,
-                                        .kind = PENDING_REPLY,
-                                        .from = id,
-                                        .message = copy,
-                                        .client = (unsigned)(output->reply.client >> 32),
-                                        .seq = output->reply.client & UINT32_MAX});
+    brokers_answer(world, id, output->reply.client, copy);
 }
 
 static void let_out(struct world *world, node_id_t id, const struct output *output,

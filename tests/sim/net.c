@@ -3,7 +3,7 @@
 
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
-#include "tests/sim/world.h"
+#include "tests/sim/brokers.h"
 
 #define CONNECT_US (2 * MS_US)  /* of a connection to a node that lives */
 #define RETRY_US   (50 * MS_US) /* between attempts to reach one that does not */
@@ -26,7 +26,7 @@ struct message *world_transmit(const struct message *message)
     return copy;
 }
 
-static uint64_t delay(struct world *world)
+uint64_t net_delay(struct world *world)
 {
     const struct world_options *options = &world->options;
     uint64_t us =
@@ -57,6 +57,8 @@ void net_send(struct world *world, node_id_t from, enum plane plane, node_id_t t
     world->counts.messages++;
     if (message->type == MESSAGE_APPEND)
         world->counts.entries += message->as.append.entries.n;
+    if (message->type == MESSAGE_INSTALL && message->as.install.part)
+        world_count(world, FAULT_MANY_PARTS);
     if (!link->up || planes_are_cut(world, from, to, plane) || is_lost(world))
         return;
     unsigned copies = 1;
@@ -66,7 +68,7 @@ void net_send(struct world *world, node_id_t from, enum plane plane, node_id_t t
     }
     struct message *arrives = world_transmit(message);
     while (copies--) {
-        uint64_t at_us = world->now_us + delay(world);
+        uint64_t at_us = world->now_us + net_delay(world);
         if (at_us <= link->last_us)
             at_us = link->last_us + 1;
         link->last_us = at_us;
@@ -89,7 +91,7 @@ void net_publish(struct world *world, node_id_t from, struct message *message)
         if (to == from || !world->nodes[to].core ||
             planes_are_cut(world, from, to, PLANE_HEARTBEAT) || is_lost(world))
             continue;
-        uint64_t at_us = world->now_us + delay(world);
+        uint64_t at_us = world->now_us + net_delay(world);
         if (at_us < world->feed_last_us[from][to])
             world_count(world, FAULT_REORDER);
         else
@@ -102,6 +104,7 @@ void net_publish(struct world *world, node_id_t from, struct message *message)
                                             .plane = PLANE_HEARTBEAT,
                                             .message = message_ref(arrives)});
     }
+    brokers_publish(world, from, arrives);
     message_drop(&arrives);
 }
 

@@ -308,6 +308,32 @@ static void forget_jobs(struct ghost_node *ghost)
         memset(ghost->jobs, 0, ghost->n_jobs * sizeof *ghost->jobs);
 }
 
+/* What is full stays within its limit; and how far the window of forgotten keys has come. */
+static void check_limits(struct world *world, node_id_t id)
+{
+    const struct state *state = inside_state(world->nodes[id].core);
+    const struct key_window *window = &state->keys.window;
+    uint64_t most = world->options.jobs_open_max, blocks = world->options.keys.blocks;
+    blocks = blocks ? blocks : KEY_BLOCKS_MAX;
+    if (most && state->jobs.open > most)
+        world_fail(world, "no more jobs are open than the limit", "node %u has %zu, not %" PRIu64,
+                   id, state->jobs.open, most);
+    world_extend(&world->oracle->keys_forgotten,
+                 window->next * window->block_hashes + window->n_open);
+    if (window->next > blocks)
+        world_extend(&world->oracle->keys_gone, (window->next - blocks) * window->block_hashes);
+}
+
+uint64_t oracle_keys_forgotten(const struct world *world)
+{
+    return world->oracle->keys_forgotten;
+}
+
+uint64_t oracle_keys_gone(const struct world *world)
+{
+    return world->oracle->keys_gone;
+}
+
 static void check_state(struct world *world, node_id_t id)
 {
     struct ghost_node *ghost = &world->oracle->nodes[id];
@@ -316,6 +342,7 @@ static void check_state(struct world *world, node_id_t id)
         return;
     ghost->applied = inside_raft(node)->log.applied;
     check_sums(world, id);
+    check_limits(world, id);
     uint64_t now = state_digest_with(inside_state(node), digest_job, ghost),
              *known = map_get(&world->oracle->states, key(ghost->applied));
     if (!known) {

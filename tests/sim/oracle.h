@@ -43,6 +43,11 @@ bool oracle_is_replaced(const struct world *world, node_id_t id, incarnation_t b
 /* True when the rule of R22 can bear that this node, which is down, loses its disk. */
 bool oracle_may_wipe(const struct world *world, node_id_t id);
 
+/* Of jobs and snaps: so many keys were forgotten so far, as any node has it; of these, so many from
+ * the first one on are out of the window, and may be executed again. */
+uint64_t oracle_keys_forgotten(const struct world *world);
+uint64_t oracle_keys_gone(const struct world *world);
+
 /* What a coordinator must notice within so many election timeouts it has noticed by then. */
 uint64_t oracle_late_us(const struct world *world, uint64_t timeouts);
 

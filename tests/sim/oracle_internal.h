@@ -69,6 +69,7 @@ struct oracle {
     bool founded;
     struct map states; /* applied index -> digest of the replicated state */
     struct map used;   /* (job, op): some node's committed state does not name it any more */
+    uint64_t keys_forgotten, keys_gone; /* of jobs and snaps, ever: keys.h */
 };
 
 /* After a step: oracle_health.c. */

@@ -35,6 +35,7 @@ static void draw_limits(struct world *world)
     options->install_bytes = world_random(world, 2) ? 0 : scenario_scale(world, 1, 4096);
     options->progress_snaps_max = world_random(world, 2) ? 0 : scenario_scale(world, 1, 64);
     options->jobs_kept_max = world_random(world, 2) ? 0 : scenario_scale(world, 4, 64);
+    options->jobs_open_max = world_random(world, 2) ? 0 : scenario_scale(world, 1, 8);
 }
 
 static void draw_times(struct world *world)
@@ -59,7 +60,7 @@ static void draw_times(struct world *world)
 }
 
 /* In every other seed nodes remember so little that old keys are asked for again and again when
- * their outcomes are forgotten; but never more than the window holds. */
+ * their outcomes are forgotten. */
 static void draw_keys(struct world *world)
 {
     if (world_random(world, 2))

@@ -12,10 +12,12 @@
 #include "tests/sim/after.h"
 #include "tests/sim/aims.h"
 #include "tests/sim/bank.h"
+#include "tests/sim/brokers.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rot.h"
 #include "tests/sim/scenario.h"
+#include "tests/sim/shared.h"
 
 /* After healing: a coordinator within this time, all jobs done and all logs equal within that. */
 #define ELECTED_WITHIN_US  (20 * SECOND_US)
@@ -43,7 +45,9 @@
     X(BREAK, 3)        \
     X(SLOW_DISK, 2)    \
     X(FULL_DISK, 2)    \
-    X(JUMP, 1)
+    X(JUMP, 1)         \
+    X(KILL_BROKER, 3)  \
+    X(DEAFEN_BROKER, 4)
 
 enum deed {
 #define X(symbol, weight) DEED_##symbol,
@@ -118,6 +122,24 @@ static bool has_bank(const struct world *world)
         return mutant_planted >= MUTANT_marker_overtakes;
 #endif
     return world->options.seed % 3 == 0;
+}
+
+/* The window of forgotten keys is short in some seeds: then keys are executed again, and the oracle
+ * knows which may be. A bank counts money, so its keys stay. */
+static void draw_window(struct world *world)
+{
+    struct key_limits *keys = &world->options.keys;
+    if (keys->block && !has_bank(world) && world_random(world, 2))
+        keys->blocks = scenario_scale(world, 1, 8);
+}
+
+/* Whoever is told a story asks two coordinators at the same time, as no broker does. */
+static void draw_brokers(struct world *world, enum aim aim)
+{
+    if (!aim && world_random(world, 2))
+        brokers_open(world, 1 + (unsigned)world_random(world, WORLD_BROKERS_MAX));
+    if (world_random(world, 2))
+        shared_open(world);
 }
 
 static void draw_bank(struct world *world)
@@ -374,6 +396,12 @@ static void do_one(struct swarm *swarm, enum deed deed)
         world_jump(world, any_node(world),
                    (int64_t)world_random(world, 7200000) - (int64_t)3600000);
         break;
+    case DEED_KILL_BROKER:
+        brokers_kill(world, a_while(swarm));
+        break;
+    case DEED_DEAFEN_BROKER:
+        brokers_deafen(world, a_long_while(swarm));
+        break;
     case DEED_KINDS:
         break;
     }
@@ -425,7 +453,7 @@ static void trouble_aimed(struct swarm *swarm)
 static bool is_settled(const struct world *world)
 {
     return world_is_idle(world) && world_coordinator(world) && world_is_equal(world) &&
-           after_is_good(world) &&
+           after_is_good(world) && after_is_empty(world) &&
            (!has_bank(world) || (bank_is_idle(world) && bank_is_quiet(world)));
 }
 
@@ -517,6 +545,7 @@ static uint64_t settle(struct world *world)
                    (unsigned)(SWEPT_WITHIN_US / SECOND_US));
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         jobs += world->clients[client].jobs;
+    jobs += shared_jobs(world);
     const struct node *node = world->nodes[world_coordinator(world)].core;
     if (inside_state(node)->jobs.n != jobs && !world->options.jobs_kept_max)
         world_fail(world, "one job per key", "%zu jobs for %" PRIu64 " keys",
@@ -538,6 +567,8 @@ struct swarm_result swarm_run(uint64_t seed, bool story)
     scenario_draw(world);
     swarm.aim = aims_draw(world);
     draw_deeds(&swarm);
+    draw_window(world);
+    draw_brokers(world, swarm.aim);
     world_say(world, NODE_NONE, "%u nodes, %u vote", world->options.n_nodes, world_voters(world));
     beginning_start(world);
     unsigned n_clients = draw_clients(world);

@@ -14,8 +14,10 @@
 #include "shared/base/random.h"
 #include "shared/base/text.h"
 #include "tests/harness/inside.h"
+#include "tests/sim/brokers.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/shared.h"
 
 #define WALL_START_MS INT64_C(1700000000000)
 #define MILLION       UINT64_C(1000000)
@@ -262,6 +264,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .progress_index_max = PROGRESS_INDEX_MAX, /* clients count beside the workers */
         .progress_snaps_max = options->progress_snaps_max,
         .jobs_kept_max = options->jobs_kept_max,
+        .jobs_open_max = options->jobs_open_max,
         .random = world_random(world, UINT64_MAX),
         .sweep_every_us = OR(options->sweep_every_us, SIM_SWEEP_EVERY_US),
         .poison_deaths = options->poison_deaths,
@@ -396,6 +399,7 @@ void world_heal(struct world *world)
     memset(world->cut_until_us, 0, sizeof world->cut_until_us);
     memset(world->clog_until_us, 0, sizeof world->clog_until_us);
     memset(world->planes, 0, sizeof world->planes);
+    brokers_heal(world);
     for (node_id_t id = 1; id <= options->n_nodes; id++) {
         struct world_node *node = &world->nodes[id];
         node->disk_slow_until_us = node->disk_full_until_us = node->paused_until_us = 0;
@@ -478,7 +482,9 @@ static void happen_at_node(struct world *world, struct pending *pending)
 
 static void happen(struct world *world, struct pending *pending)
 {
-    if (pending->kind == PENDING_CLIENT)
+    if (pending->broker && pending->kind != PENDING_REPLY)
+        brokers_pending(world, pending);
+    else if (pending->kind == PENDING_CLIENT)
         client_wake(world, pending->client);
     else if (pending->kind == PENDING_REPLY)
         client_reply(world, pending);
@@ -496,6 +502,9 @@ static uint64_t waits_until(const struct world *world, const struct pending *pen
     switch (pending->kind) {
     case PENDING_CLIENT:
     case PENDING_REPLY:
+    case PENDING_HEARD:
+    case PENDING_TO_PASS:
+    case PENDING_TO_RETURN:
     case PENDING_START:
         return 0;
     case PENDING_KEPT: /* the reserve is for the log, not for values */
@@ -578,6 +587,8 @@ void world_free(struct world **world)
         disk_wipe(it, id);
     }
     askers_clear(it);
+    brokers_free(&it->brokers);
+    shared_free(&it->shared);
     for (size_t i = 0; i < it->heap_n; i++)
         discard(&it->heap[i]);
     oracle_free(&it->oracle);

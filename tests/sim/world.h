@@ -24,37 +24,50 @@
 struct world;
 
 /* X(symbol, what is counted): every fault that the world knows. */
-#define FAULTS(X)                                                   \
-    X(DELAY, "messages held up by a slow moment of the network")    \
-    X(LOSS, "messages lost")                                        \
-    X(DUPLICATE, "messages delivered twice")                        \
-    X(REORDER, "feed messages that overtook others")                \
-    X(CUT_ONE_WAY, "links cut in one direction")                    \
-    X(CUT_BOTH, "links cut in both directions")                     \
-    X(CLOG, "links that held everything back for a while")          \
-    X(CUT_PLANE, "links cut on one plane only")                     \
-    X(CLOG_PLANE, "links that held back one plane only")            \
-    X(HANG_DISK, "disks that hung without failing")                 \
-    X(MINORITY, "minorities of the voters stopped after healing")   \
-    X(BREAK, "connections reset")                                   \
-    X(SLOW_DISK, "disks slow for a while")                          \
-    X(FAILED_DISK, "failed writes; the node died (R24)")            \
-    X(FULL_DISK, "disks full for a while")                          \
-    X(UNSYNCED_LOST, "transactions lost in a crash")                \
-    X(UNSYNCED_KEPT, "transactions on disk though nobody was told") \
-    X(TORN, "transactions torn in a crash")                         \
-    X(CRASH, "nodes killed")                                        \
-    X(RESTART, "nodes started again")                               \
-    X(BLACKOUT, "power lost everywhere at once")                    \
-    X(WIPE, "disks wiped")                                          \
-    X(OLD_DISK, "disks that were replaced came back")               \
-    X(PAUSE, "nodes stopped as by SIGSTOP")                         \
-    X(SLOW_WORKER, "workers slow for a while")                      \
-    X(DRIFT, "lives whose clock ran more than 1 % wrong")           \
-    X(CLOCK_JUMP, "wall clocks set by up to an hour")               \
-    X(VALUE_LOSS, "transfers of values that failed")                \
-    X(MISSING_VALUE, "values whose file was gone or cut short")     \
-    X(ROTTEN_VALUE, "values that rotted on disk")
+#define FAULTS(X)                                                            \
+    X(DELAY, "messages held up by a slow moment of the network")             \
+    X(LOSS, "messages lost")                                                 \
+    X(DUPLICATE, "messages delivered twice")                                 \
+    X(REORDER, "feed messages that overtook others")                         \
+    X(CUT_ONE_WAY, "links cut in one direction")                             \
+    X(CUT_BOTH, "links cut in both directions")                              \
+    X(CLOG, "links that held everything back for a while")                   \
+    X(CUT_PLANE, "links cut on one plane only")                              \
+    X(CLOG_PLANE, "links that held back one plane only")                     \
+    X(HANG_DISK, "disks that hung without failing")                          \
+    X(MINORITY, "minorities of the voters stopped after healing")            \
+    X(BREAK, "connections reset")                                            \
+    X(SLOW_DISK, "disks slow for a while")                                   \
+    X(FAILED_DISK, "failed writes; the node died (R24)")                     \
+    X(FULL_DISK, "disks full for a while")                                   \
+    X(UNSYNCED_LOST, "transactions lost in a crash")                         \
+    X(UNSYNCED_KEPT, "transactions on disk though nobody was told")          \
+    X(TORN, "transactions torn in a crash")                                  \
+    X(CRASH, "nodes killed")                                                 \
+    X(RESTART, "nodes started again")                                        \
+    X(BLACKOUT, "power lost everywhere at once")                             \
+    X(WIPE, "disks wiped")                                                   \
+    X(OLD_DISK, "disks that were replaced came back")                        \
+    X(PAUSE, "nodes stopped as by SIGSTOP")                                  \
+    X(SLOW_WORKER, "workers slow for a while")                               \
+    X(DRIFT, "lives whose clock ran more than 1 % wrong")                    \
+    X(CLOCK_JUMP, "wall clocks set by up to an hour")                        \
+    X(VALUE_LOSS, "transfers of values that failed")                         \
+    X(MISSING_VALUE, "values whose file was gone or cut short")              \
+    X(ROTTEN_VALUE, "values that rotted on disk")                            \
+    X(BROKER_KILLED, "brokers killed")                                       \
+    X(BROKER_DEAF, "brokers that heard nobody, or late, for a while")        \
+    X(BROKER_LOST, "requests and answers lost with their broker")            \
+    X(BROKER_WRONG, "requests passed on to a node that did not serve")       \
+    X(BROKER_LATE, "requests that a later life of their node got")           \
+    X(SHARED_KEY, "keys that another client had used")                       \
+    X(OTHER_SPEC, "of these, with another argument")                         \
+    X(MANY_JOBS, "submits refused because too many jobs were open")          \
+    X(JOB_FORGOTTEN, "jobs asked for again that were forgotten")             \
+    X(KEYS_GONE, "keys executed again because so many came after")           \
+    X(SESSION_EVICTED, "sessions that others had evicted")                   \
+    X(LEDGER_KEY_FORGOTTEN, "transfers asked for again that were forgotten") \
+    X(MANY_PARTS, "checkpoints sent in several messages")
 
 enum fault {
 #define X(symbol, text) FAULT_##symbol,
@@ -73,7 +86,7 @@ struct world_options {
     uint64_t compact_entries, append_entries;
     uint64_t checkpoint_slice_rows; /* packed in one slice of a checkpoint */
     uint64_t checkpoint_bundle_rows, install_bytes;
-    uint64_t progress_snaps_max, jobs_kept_max;
+    uint64_t progress_snaps_max, jobs_kept_max, jobs_open_max;
     uint64_t heartbeat_us, election_timeout_us;
     uint64_t checkpoint_interval_us, checkpoint_bytes;
     uint64_t inline_bytes;      /* longer values are kept by the runtime, not handed over */
@@ -155,6 +168,8 @@ struct world_plane {
 };
 
 struct world_client;
+struct world_brokers;
+struct world_shared;
 struct oracle;
 struct losses;
 
@@ -164,6 +179,7 @@ struct world_asker {
     struct message *request; /* owned; NULL: idle */
     struct message *answer;  /* owned; of the last request */
     uint64_t number;         /* of the last try */
+    unsigned broker;         /* of it */
     uint64_t retry_us;
     void (*done)(struct world *world, unsigned asker); /* may ask the next thing; may be NULL */
     uint64_t awake_us;                                 /* 0: nobody wants to be woken */
@@ -220,6 +236,8 @@ struct world {
     uint64_t feed_last_us[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
     struct world_client *clients; /* WORLD_CLIENTS_MAX of them */
     struct world_asker askers[WORLD_ASKERS_MAX];
+    struct world_brokers *brokers; /* brokers.h; NULL: clients ask the nodes themselves */
+    struct world_shared *shared;   /* shared.h; NULL: no key is shared */
     struct world_bank bank;
     struct oracle *oracle;
     struct losses *losses; /* losses.h; NULL: the ledgers have written nothing yet */
@@ -363,6 +381,9 @@ enum pending_kind {
     PENDING_LINK,
     PENDING_START,
     PENDING_REQUEST,
+    PENDING_HEARD,     /* a broker hears a publication */
+    PENDING_TO_PASS,   /* a request comes to a broker */
+    PENDING_TO_RETURN, /* an answer does */
     PENDING_CLIENT,
     PENDING_REPLY,
     PENDING_DEATH
@@ -376,6 +397,9 @@ struct pending {
     enum plane plane;
     uint64_t epoch;
     struct message *message; /* owned */
+    unsigned broker;         /* 1 + its number; 0: of a request: the client asks without one */
+    uint64_t broker_life;    /* what goes through an earlier life of it is lost */
+    incarnation_t meant;     /* of a request from a broker: that of the node when it passed it on */
     enum value_user user;
     struct value_id id;
     uint64_t seq;
@@ -400,6 +424,7 @@ struct message *world_transmit(const struct message *message);
 void net_send(struct world *world, node_id_t from, enum plane plane, node_id_t to,
               struct message *message);
 void net_publish(struct world *world, node_id_t from, struct message *message);
+uint64_t net_delay(struct world *world);
 void net_deliver(struct world *world, struct pending *pending);
 void net_link(struct world *world, struct pending *pending);
 void net_relink(struct world *world, node_id_t from, node_id_t to, enum plane plane);

@@ -310,6 +310,40 @@ static void the_coordinator_is_who_serves_in_the_highest_term(void **state)
     hear(&tracker, beat(0, 7, 1, 9, true), 1901 * ms, ERR_RANGE);
 }
 
+static node_id_t route(const struct tracker *tracker, enum message_type type, uint64_t node,
+                       uint64_t now_us, const char **code)
+{
+    struct message *request = message_new(type);
+    struct text why = {0};
+    request->as.request.node = node;
+    *code = NULL;
+    node_id_t to = tracker_route(tracker, request, now_us, code, &why);
+    assert_int_equal(to == NODE_NONE, *code != NULL);
+    assert_int_equal(to == NODE_NONE, why.len > 0);
+    message_drop(&request);
+    return to;
+}
+
+static void a_request_goes_to_whom_it_names_or_to_who_serves(void **state)
+{
+    (void)state;
+    struct tracker tracker;
+    const char *code;
+    tracker_init(&tracker, 3, 3, 500 * MS_US);
+    hear(&tracker, beat(2, 7, 1, 4, false), 1000, OK);
+    assert_int_equal(route(&tracker, MESSAGE_SUBMIT, 0, 1000, &code), NODE_NONE);
+    assert_string_equal(code, "unavailable");
+    assert_int_equal(route(&tracker, MESSAGE_INIT, 0, 1000, &code), 2);
+    hear(&tracker, beat(3, 7, 1, 4, true), 1000, OK);
+    assert_int_equal(route(&tracker, MESSAGE_SUBMIT, 0, 1000, &code), 3);
+    assert_int_equal(route(&tracker, MESSAGE_BANK_LIST, 2, 1000, &code), 2);
+    assert_int_equal(route(&tracker, MESSAGE_BANK_LIST, 1, 1000, &code), NODE_NONE);
+    assert_string_equal(code, "unavailable");
+    assert_int_equal(route(&tracker, MESSAGE_BANK_LIST, 4, 1000, &code), NODE_NONE);
+    assert_string_equal(code, "invalid");
+    assert_int_equal(route(&tracker, MESSAGE_SUBMIT, 0, 1000 + 501 * MS_US, &code), NODE_NONE);
+}
+
 static void late_heartbeats_of_a_former_life_do_not_count(void **state)
 {
     (void)state;
@@ -351,7 +385,8 @@ static void the_reason_names_whom_a_new_cluster_waits_for_R30(void **state)
     struct tracker tracker;
     struct text why = {0};
     tracker_init(&tracker, 4, 3, 500 * MS_US);
-    assert_int_equal(tracker_lowest(&tracker, 1000), NODE_NONE);
+    const char *code;
+    assert_int_equal(route(&tracker, MESSAGE_INIT, 0, 1000, &code), NODE_NONE);
     for (uint64_t node = 2; node <= 4; node++) {
         struct message *message = beat(node, 7, 1, 0, false);
         message->as.heartbeat.cluster_id = (struct slice){0};
@@ -361,7 +396,7 @@ static void the_reason_names_whom_a_new_cluster_waits_for_R30(void **state)
     assert_string_equal(why.at,
                         "not founded: node 1 has not been heard from yet, node 3 is not alive; "
                         "if the cluster is new, `conclave init` founds without them");
-    assert_int_equal(tracker_lowest(&tracker, 600 * MS_US), 2);
+    assert_int_equal(route(&tracker, MESSAGE_INIT, 0, 600 * MS_US, &code), 2);
 }
 
 static void the_reason_tells_of_disks_that_do_not_count_R31(void **state)
@@ -512,6 +547,7 @@ int main(void)
         cmocka_unit_test(gaps_and_doubles_of_the_feed_are_seen),
         cmocka_unit_test(strangers_bytes_do_not_reach_the_terminal),
         cmocka_unit_test(the_coordinator_is_who_serves_in_the_highest_term),
+        cmocka_unit_test(a_request_goes_to_whom_it_names_or_to_who_serves),
         cmocka_unit_test(late_heartbeats_of_a_former_life_do_not_count),
         cmocka_unit_test(the_reason_counts_who_is_missing),
         cmocka_unit_test(the_reason_names_whom_a_new_cluster_waits_for_R30),

@@ -8,6 +8,7 @@
 #include "nodes/core/service/requests_table.h"
 #include "nodes/core/state/state.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 void requests_refuse_job(struct service *service, struct caller caller, job_id_t job)
@@ -39,6 +40,19 @@ static size_t count_pending_jobs(const struct service *service)
         n += entry && entry->type == MESSAGE_ENTRY_JOB_SUBMITTED;
     }
     return n;
+}
+
+/* Never: the key alone says which job is meant (R28). */
+static bool is_another(const struct job *job, const struct plan *plan)
+{
+    return MUTANT(argument_is_key) && job->plan.n != plan->n;
+}
+
+static bool is_full(const struct service *service)
+{
+    size_t most = service->step->config.jobs_open_max;
+    size_t open = service->state->jobs.open + count_pending_jobs(service);
+    return open >= (most ? most : JOBS_OPEN_MAX) && !MUTANT(open_unbounded);
 }
 
 /* --- submit --- */
@@ -77,7 +91,7 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
         return;
     }
     struct job *job = jobs_find_key(&service->state->jobs, submit->key);
-    if (job) {
+    if (job && !is_another(job, &plan)) {
         requests_reply_job(service, caller, job, false);
         return;
     }
@@ -94,8 +108,7 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
     if (requests_are_forgotten(service, caller, KEY_OF_JOB, submit->key))
         return;
     log_index_t index = requests_pending_key(service, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
-    bool many = !index && service->state->jobs.open + count_pending_jobs(service) >= JOBS_OPEN_MAX;
-    if (many) {
+    if (!index && is_full(service)) {
         requests_refuse(service, caller, "busy", "too many jobs are waiting; try again later");
         return;
     }

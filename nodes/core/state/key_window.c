@@ -7,6 +7,7 @@
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
+#include "shared/base/mutant.h"
 #include "shared/wire/codec.h"
 
 #define HASH_WIDTH  8
@@ -143,7 +144,7 @@ static void put_block(struct key_window *window, uint64_t number, struct blob *p
         .packed = packed,
         .hashes = packed->at + packed->len - HASH_WIDTH * window->block_hashes,
     };
-    if (window->n <= window->blocks_max)
+    if (window->n <= window->blocks_max / (MUTANT(window_short) ? 2 : 1))
         return;
     drop_block(&window->blocks[0]);
     window->filtered -= window->filtered > 0;

@@ -38,6 +38,7 @@ struct node_config {
     uint64_t progress_index_max;     /* greatest index that a client may set; 0: the nodes */
     uint64_t progress_snaps_max;     /* snaps that can be read */
     uint64_t jobs_kept_max;          /* finished jobs */
+    uint64_t jobs_open_max;          /* others; beyond, a submit is refused */
     struct key_limits keys;
     uint64_t random;             /* seeds what must differ between nodes */
     uint64_t sweep_every_us;     /* the disk is swept so often; 0: SWEEP_EVERY_US */
