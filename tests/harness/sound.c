@@ -41,8 +41,8 @@ void sound_put(struct snapshot_model *model, uint64_t from, uint64_t to,
     MODEL_APPEND(model, channel->messages, &message, 1);
 }
 
-static void put_op(struct snapshot_model *model, uint64_t from, uint64_t to, const char *kind,
-                   uint64_t op)
+void sound_put_op(struct snapshot_model *model, uint64_t from, uint64_t to, const char *kind,
+                  uint64_t op)
 {
     struct model_channel *channel = model_channel(model, from, to);
     sound_put(model, from, to, (struct wire_cut_message){.kind = slice_of(kind)});
@@ -109,9 +109,9 @@ static void add_work(struct snapshot_model *model)
     hand_out(model, 5, 2);
     hand_out(model, 6, 2);
     hand_out(model, 7, 3);
-    put_op(model, 1, 2, "task", 5);
+    sound_put_op(model, 1, 2, "task", 5);
     sound_queue(model, 2, 6);
-    put_op(model, 3, 1, "result", 7);
+    sound_put_op(model, 3, 1, "result", 7);
     sound_queue(model, 3, 4); /* cancelled meanwhile: stale */
 }
 

@@ -30,6 +30,10 @@ void sound_owe(struct snapshot_model *model, uint64_t from, uint64_t to, uint64_
 void sound_applied(struct snapshot_model *model, uint64_t at, uint64_t from, uint64_t upto);
 void sound_queue(struct snapshot_model *model, uint64_t node, uint64_t op);
 
+/* Adds a task, or a result, to a channel. */
+void sound_put_op(struct snapshot_model *model, uint64_t from, uint64_t to, const char *kind,
+                  uint64_t op);
+
 /* Makes it a partial one, without that node. */
 void sound_lose_node(struct snapshot_model *model, uint64_t id);
 

@@ -139,6 +139,31 @@ static void an_operation_that_is_nowhere_or_twice_is_found(void **state)
     offends(model, 1, "6 handed out, but the coordinator's list has 4");
 }
 
+/* Its coordinator was elected again: R7 was handed out anew, with the same number of its attempt,
+ * while its result of the former term was still on the way. */
+static void a_result_of_a_former_term_is_stale(void **state)
+{
+    (void)state;
+    static const char *const words = "R7 of job 2-5 (attempt 1), handed out to node 3, is in more "
+                                     "than one place: in the channel back, in the channel back";
+    struct snapshot_model *model = sound_snapshot();
+    sound_put_op(model, 3, 1, "result", 7);
+    offends(model, 1, words); /* the job is of the coordinator's own term */
+    model = sound_snapshot();
+    struct findings findings;
+    model->nodes[1].state.term = 3;
+    sound_put_op(model, 3, 1, "result", 7);
+    snapshot_verify(model, NULL, &findings);
+    if (findings.violations)
+        print_all(&findings);
+    assert_int_equal(findings.violations, 0);
+    assert_int_equal(findings.stale, 2);
+    findings_clear(&findings);
+    sound_queue(model, 3, 7);
+    sound_queue(model, 3, 7);
+    offends(model, 1, "R7 of job 2-5 (attempt 1), handed out to node 3, is in more than one place");
+}
+
 static void counts_of_another_life_are_found_S5(void **state)
 {
     (void)state;
@@ -188,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_transfer_in_two_places_is_found_S14),
         cmocka_unit_test(money_that_is_off_by_one_is_found_S14),
         cmocka_unit_test(an_operation_that_is_nowhere_or_twice_is_found),
+        cmocka_unit_test(a_result_of_a_former_term_is_stale),
         cmocka_unit_test(counts_of_another_life_are_found_S5),
         cmocka_unit_test(what_calls_itself_complete_must_be_S12),
         cmocka_unit_test(of_a_partial_snapshot_is_checked_what_can_be_S12),
