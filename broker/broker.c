@@ -14,6 +14,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/log.h"
+#include "shared/base/log_limit.h"
 #include "shared/base/mutant.h"
 #include "shared/base/version.h"
 #include "shared/bus/bus.h"
@@ -24,8 +25,7 @@
 #define TICK_MS 250
 /* A node that lives but has answered nothing for this long (longer than any long poll) gets a new
  * connection: a connecting socket can die for good without a sign. */
-#define MUTE_US         (15 * SECOND_US)
-#define REJECTED_LOG_US SECOND_US
+#define MUTE_US (15 * SECOND_US)
 /* libzmq 4.3 receives into buffers of 8 KiB, and messages that fit into one stay there. */
 #define RECEIVE_BUFFER_BYTES 8192
 #define TRIM_US              SECOND_US
@@ -48,8 +48,9 @@ struct broker {
     node_id_t coordinator;  /* as last logged */
     struct gauges clients;  /* answers that wait in `front` */
     uint64_t forwarded, rejected, refused, dropped;
-    uint64_t rejected_logged, rejected_logged_us;
+    struct log_limit complaints;
     uint64_t passed, trimmed, trimmed_us; /* bytes to clients: now, at the last trim; when */
+    uint64_t free_bytes;                  /* in the heap, at the last trim, or fewer since */
 };
 
 static unsigned node_port(const struct broker *broker, node_id_t node, enum plane plane)
@@ -59,16 +60,14 @@ static unsigned node_port(const struct broker *broker, node_id_t node, enum plan
 
 static void reject(struct broker *broker, const char *where, const char *why)
 {
-    uint64_t now = clock_now_us();
+    uint64_t unsaid;
     broker->rejected++;
-    if (broker->rejected_logged_us && now - broker->rejected_logged_us < REJECTED_LOG_US)
+    if (!log_limit_allows(&broker->complaints, clock_now_us(), LOG_REJECTED_PER_S, &unsaid))
         return;
     log_write(LOG_WARN,
               "%s: dropped a message that is malformed or does not belong there (%" PRIu64
               " since the last such line): %s",
-              where, broker->rejected - broker->rejected_logged, why);
-    broker->rejected_logged = broker->rejected;
-    broker->rejected_logged_us = now;
+              where, unsaid + 1, why);
 }
 
 /* --- passing messages on --- */
@@ -328,7 +327,12 @@ static void give_back(struct broker *broker)
         return;
     broker->trimmed_us = now;
     gauges_sweep(&broker->clients);
-    if (broker->passed - broker->trimmed < TRIM_BYTES)
+    /* What connections had that are gone counts as well. */
+    uint64_t free_bytes = mallinfo2().fordblks;
+    bool more = free_bytes >= broker->free_bytes + TRIM_BYTES;
+    if (more || free_bytes < broker->free_bytes)
+        broker->free_bytes = free_bytes;
+    if (!more && broker->passed - broker->trimmed < TRIM_BYTES)
         return;
     /* Once more after all has been read, or dropped. */
     if (!gauge_bytes(broker->clients.all))

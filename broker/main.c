@@ -9,6 +9,7 @@
 #include "broker/settings.h"
 #include "shared/base/error.h"
 #include "shared/base/log.h"
+#include "shared/base/log_file.h"
 #include "shared/base/memory.h"
 #include "shared/base/text.h"
 #include "shared/base/version.h"
@@ -69,6 +70,7 @@ int main(int argc, char **argv)
     mallopt(M_ARENA_MAX, ARENAS_MAX);
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     log_open("broker", options.level);
+    log_file_limit(options.log_limit_bytes);
     struct broker_config config;
     char *peers = options.peers ? mem_string(options.peers) : NULL;
     int code = broker_settings_apply(&options, peers, &config, why) ? refuse("%s", why)

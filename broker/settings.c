@@ -29,6 +29,8 @@ static const struct option_spec specs[] = {
      "a node silent for this long is not alive (default 500ms)"},
     {"log-level", OPTION_LEVEL, &given.level, 0, 0, "LEVEL",
      "error, warn, info or debug (default info)"},
+    {"log-limit", OPTION_SIZE, &given.log_limit_bytes, 0, INT64_MAX, "SIZE",
+     "a file that stderr goes to becomes FILE.1 when it is so long (default 0: never)"},
     {"help", OPTION_FLAG, &given.help, 0, 0, NULL, "show this"},
     {"version", OPTION_FLAG, &given.version, 0, 0, NULL, "show the version"},
     {0}};

@@ -13,6 +13,7 @@
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
+#include "shared/base/log_file.h"
 #include "shared/base/memory.h"
 #include "shared/base/version.h"
 
@@ -204,6 +205,7 @@ int main(int argc, char **argv)
         return EXIT_OK;
     if (n_words)
         return usage_error("it takes only options; --help lists them");
+    log_file_limit(given.log_limit_bytes);
     heap_init();
     return start(&given);
 }

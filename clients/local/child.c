@@ -163,7 +163,9 @@ static void add_last_words(const struct child *child, struct text *out)
     if (fd < 0)
         return;
     off_t end = lseek(fd, 0, SEEK_END), from = end - (off_t)sizeof tail;
-    ssize_t len = pread(fd, tail, sizeof tail, from > child->log_from ? from : child->log_from);
+    /* A shorter file is another one, begun since. */
+    off_t life = child->log_from <= end ? child->log_from : 0;
+    ssize_t len = pread(fd, tail, sizeof tail, from > life ? from : life);
     close(fd);
     while (len > 0 && tail[len - 1] == '\n')
         len--;

@@ -24,6 +24,7 @@
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
+#include "shared/base/log_file.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
@@ -63,7 +64,9 @@ static void say(const char *format, ...)
     va_start(args, format);
     text_add_v(&line, format, args);
     va_end(args);
-    fprintf(stderr, "%s up: %s\n", clock_text(clock_wall_ms(), when), line.at);
+    int len = fprintf(stderr, "%s up: %s\n", clock_text(clock_wall_ms(), when), line.at);
+    if (len > 0)
+        log_file_wrote((size_t)len);
 }
 
 /* --- keeping them running --- */
@@ -276,6 +279,7 @@ static void redirect_remarks(const char *dir)
         return; /* then nobody hears them */
     dup2(log, STDERR_FILENO);
     close(log);
+    log_file_limit(LOG_FILE_BYTES);
 }
 
 static int claim_and_run(struct supervisor *supervisor, char *why)

@@ -49,6 +49,12 @@ static void add_failures(struct child *child, const struct supervisor_config *co
         child_add(child, "--fail-on=%s", config->fail_on);
 }
 
+static void add_log(struct child *child, const struct supervisor_config *config)
+{
+    child_add(child, "--log-level=%s", config->log_level);
+    child_add(child, "--log-limit=%" PRIu64, LOG_FILE_BYTES);
+}
+
 static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
 {
     const struct supervisor_config *config = supervisor->config;
@@ -75,7 +81,7 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child_add(child, "--snapshot-keep=%" PRIu64, config->snapshot_keep);
     child_add(child, "--durability=%s", config->durability);
     add_failures(child, config);
-    child_add(child, "--log-level=%s", config->log_level);
+    add_log(child, config);
     return OK;
 }
 
@@ -95,7 +101,7 @@ static int plan_broker(struct supervisor *supervisor, uint64_t i, char *why)
     child_add(child, "--front=%" PRIu64, config->port + 2 * i);
     child_add(child, "--silence=%" PRIu64 "us",
               silence_us > ELECTION_TIMEOUT_DEFAULT_US ? silence_us : ELECTION_TIMEOUT_DEFAULT_US);
-    child_add(child, "--log-level=%s", config->log_level);
+    add_log(child, config);
     return OK;
 }
 

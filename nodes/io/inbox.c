@@ -6,10 +6,10 @@
 
 #include "shared/base/error.h"
 #include "shared/base/log.h"
+#include "shared/base/log_limit.h"
 #include "shared/base/memory.h"
 #include "shared/bus/roster.h"
 
-#define COMPLAINT_US SECOND_US /* strangers must not fill the log */
 #define REFUSALS_MAX 1024 /* that wait to be sent, besides the requests that wait for answers */
 
 /* A node's heartbeats and events. */
@@ -29,7 +29,8 @@ struct inbox {
     struct feed *feeds;      /* by node */
     struct bus_parts parts;
     struct message *message; /* lent out until the next call */
-    uint64_t rejected, unsaid, said_us;
+    uint64_t rejected;
+    struct log_limit complaints;
 };
 
 struct inbox *inbox_new(const char *cluster, node_id_t self, uint32_t n_nodes, struct mesh *mesh,
@@ -64,17 +65,15 @@ void inbox_destroy(struct inbox **inbox)
 void inbox_reject(struct inbox *inbox, enum plane plane, node_id_t from, uint64_t now_us,
                   const char *why)
 {
+    uint64_t unsaid;
     inbox->rejected++;
-    inbox->unsaid++;
-    if (inbox->said_us && now_us < inbox->said_us + COMPLAINT_US)
+    if (!log_limit_allows(&inbox->complaints, now_us, LOG_REJECTED_PER_S, &unsaid))
         return;
     char sender[32] = "an unknown sender";
     if (from)
         text_format(sender, sizeof sender, "node %u", (unsigned)from);
     log_write(LOG_WARN, "rejected %" PRIu64 " message%s; the last came from %s on the %s plane: %s",
-              inbox->unsaid, inbox->unsaid == 1 ? "" : "s", sender, plane_name(plane), why);
-    inbox->said_us = now_us;
-    inbox->unsaid = 0;
+              unsaid + 1, unsaid ? "s" : "", sender, plane_name(plane), why);
 }
 
 uint64_t inbox_rejected(const struct inbox *inbox)

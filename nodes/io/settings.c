@@ -90,6 +90,8 @@ static const struct option_spec specs[] = {
      "(0ms)"},
     {"log-level", OPTION_LEVEL, &given.log_level, 0, 0, "LEVEL",
      "error, warn, info or debug (info)"},
+    {"log-limit", OPTION_SIZE, &given.log_limit_bytes, 0, INT64_MAX, "SIZE",
+     "a file that stderr goes to becomes FILE.1 when it is so long (0: never)"},
     {"help", OPTION_FLAG, &given.help, 0, 0, NULL, "show this"},
     {"version", OPTION_FLAG, &given.version, 0, 0, NULL, "show the version"},
     {0}};

@@ -129,6 +129,17 @@
 /* A feed that is connected and not heard is connected again, at a HELLO, no sooner than this. */
 #define FEED_RETRY_MS 10000
 
+/* --- logs --- */
+
+/* Lines of one kind that clients can cause, in a second: more nobody reads, and a log file holds
+ * the last minutes of the fastest clients. Beyond, they are left out and counted. */
+#define LOG_LINES_PER_S 200
+/* Of those about rejected messages: strangers cause them for nothing. */
+#define LOG_REJECTED_PER_S 1
+/* What `conclave up` lets each of its processes log into a file; then it becomes FILE.1 in the
+ * place of the one before. Six nodes, a broker and `up` itself: 256 MiB. */
+#define LOG_FILE_BYTES (16 * MIB_BYTES)
+
 /* --- jobs --- */
 
 #define JOB_KEY_MAX    64 /* a UUID has 36 */

@@ -6,6 +6,7 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
+#include "shared/base/log_file.h"
 #include "shared/base/text.h"
 
 static const char *const level_names[LOG_LEVELS] = {"error", "warn", "info", "debug"};
@@ -44,7 +45,8 @@ void log_write(enum log_level level, const char *format, ...)
                     level_names[level], log_state.who, body.at);
     /* One write a line, so that the lines of several processes do not mix. */
     ssize_t written = write(STDERR_FILENO, line, len);
-    (void)written; /* nobody is left to be told */
+    if (written > 0) /* else nobody is left to be told */
+        log_file_wrote((size_t)written);
 }
 
 int log_parse_level(struct slice text, enum log_level *out)

@@ -229,6 +229,31 @@ static void a_worker_drops_what_another_term_had_given_it(void **state)
     rooms_free(it);
 }
 
+/* --- lines --- */
+
+static void lines_that_others_cause_are_limited_and_counted(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(3);
+    it->step.out.level = LOG_INFO;
+    for (int i = 0; i < 1000; i++)
+        step_reject(&it->step, PEER, "it is not to be believed");
+    assert_int_equal(count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S);
+    assert_int_equal(it->step.rejected_here, 1000);
+    for (int i = 0; i < 1000; i++)
+        step_event(&it->step, "job_done", NODE_NONE, 1, "job %d is done", i);
+    assert_int_equal(count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S + LOG_LINES_PER_S);
+    assert_int_equal(count_outputs(it, OUTPUT_PUBLISH), 1000); /* the feed tells all */
+    step_event(&it->step, "elected", SELF, JOB_NONE, "other kinds have room");
+    assert_int_equal(count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S + LOG_LINES_PER_S + 1);
+    it->step.now_us += SECOND_US;
+    step_reject(&it->step, PEER, "it is not to be believed");
+    assert_int_equal(count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S + LOG_LINES_PER_S + 3);
+    const struct output *last = &it->step.out.at[it->step.out.n - 2];
+    assert_string_equal(last->log.text, "999 lines of this kind were left out: rejected");
+    rooms_free(it);
+}
+
 /* --- ledger --- */
 
 static void money_goes_from_an_account_only_with_an_outbox_message_and_survives(void **state)
@@ -330,6 +355,7 @@ int main(void)
         cmocka_unit_test(the_only_voter_elects_itself_and_serves_once_its_entry_is_durable),
         cmocka_unit_test(what_no_entry_names_is_the_owners_to_keep),
         cmocka_unit_test(a_worker_drops_what_another_term_had_given_it),
+        cmocka_unit_test(lines_that_others_cause_are_limited_and_counted),
         cmocka_unit_test(money_goes_from_an_account_only_with_an_outbox_message_and_survives),
         cmocka_unit_test(a_snapshot_is_of_whoever_takes_part_and_waits_until_all_is_packed),
     };

@@ -112,11 +112,12 @@ static void announce(struct schedule *schedule, const struct job *job)
     switch (job->state) {
     case JOB_DONE:
         if (job->text) /* the second seed's line: 10!=3628800 */
-            outbox_log(&schedule->step->out, LOG_INFO, "%s=%.*s", label.at, (int)job->text->len,
-                       (const char *)job->text->at);
+            step_line(schedule->step, "result", LOG_LINES_PER_S, LOG_INFO, "%s=%.*s", label.at,
+                      (int)job->text->len, (const char *)job->text->at);
         else
-            outbox_log(&schedule->step->out, LOG_INFO, "%s=%s...%s (%" PRIu64 " digits)", label.at,
-                       job->head, job->tail, job->digits);
+            step_line(schedule->step, "result", LOG_LINES_PER_S, LOG_INFO,
+                      "%s=%s...%s (%" PRIu64 " digits)", label.at, job->head, job->tail,
+                      job->digits);
         step_event(schedule->step, "job_done", NODE_NONE, job->id,
                    "job %s: %s done, %" PRIu64 " digits, %" PRIu64 " ms", id, name.at, job->digits,
                    job->finished_ms > job->submitted_ms ? job->finished_ms - job->submitted_ms : 0);

@@ -1,9 +1,11 @@
 #include "nodes/core/step/step.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
+#include "shared/base/mutant.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
 
@@ -19,11 +21,49 @@ struct slice step_cluster_id(const struct step *step)
     return (struct slice){step->identity.cluster_id, len};
 }
 
+/* --- lines for people --- */
+
+static struct log_limit *limit_of(struct step *step, const char *kind)
+{
+    size_t i = 0;
+    while (i + 1 < STEP_LINES_KINDS_MAX && step->lines[i].kind && strcmp(step->lines[i].kind, kind))
+        i++;
+    step->lines[i].kind = kind;
+    return &step->lines[i].limit;
+}
+
+static void write_line(struct step *step, const char *kind, uint64_t per_s, enum log_level level,
+                       const char *line)
+{
+    uint64_t unsaid;
+    bool allowed = log_limit_allows(limit_of(step, kind), step->now_us, per_s, &unsaid);
+    if (!allowed && !MUTANT(lines_unlimited))
+        return;
+    if (unsaid)
+        outbox_log(&step->out, level, "%" PRIu64 " lines of this kind were left out: %s", unsaid,
+                   kind);
+    outbox_log(&step->out, level, "%s", line);
+}
+
+void step_line(struct step *step, const char *kind, uint64_t per_s, enum log_level level,
+               const char *format, ...)
+{
+    struct text line = {0};
+    va_list args;
+    va_start(args, format);
+    text_add_v(&line, format, args);
+    va_end(args);
+    write_line(step, kind, per_s, level, line.at);
+}
+
 void step_reject(struct step *step, node_id_t from, const char *why)
 {
     step->rejected_here++;
-    outbox_log(&step->out, LOG_WARN, "dropped a message of node %u: %s", from, why);
+    step_line(step, "rejected", LOG_REJECTED_PER_S, LOG_WARN, "dropped a message of node %u: %s",
+              from, why);
 }
+
+/* --- the rest --- */
 
 uint64_t step_random(struct step *step, uint64_t limit)
 {
@@ -38,7 +78,7 @@ void step_event(struct step *step, const char *event, node_id_t subject, job_id_
     va_start(args, format);
     text_add_v(&text, format, args);
     va_end(args);
-    outbox_log(&step->out, LOG_INFO, "%s", text.at);
+    write_line(step, event, LOG_LINES_PER_S, LOG_INFO, text.at);
     struct slice line = {(const uint8_t *)text.at,
                          text.len < TEXT_FIELD_MAX ? text.len : TEXT_FIELD_MAX};
     struct message *message = message_new(MESSAGE_EVENT);

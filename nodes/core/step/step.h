@@ -7,6 +7,15 @@
 
 #include "nodes/core/step/outbox.h"
 #include "nodes/core/step/participant.h"
+#include "shared/base/log_limit.h"
+
+/* Lines of one kind: those that others can cause must not fill the log. */
+struct step_lines {
+    const char *kind; /* a static string; NULL: not used yet */
+    struct log_limit limit;
+};
+
+#define STEP_LINES_KINDS_MAX 32 /* more than there are; the last one is for all others */
 
 struct step {
     struct node_config config;
@@ -18,6 +27,7 @@ struct step {
     incarnation_t birth;              /* of our disk */
     term_t term;                      /* ours, and whom we follow in it: the election's */
     node_id_t coordinator;
+    struct step_lines lines[STEP_LINES_KINDS_MAX];
     bool news; /* something changed that others should know at once: a heartbeat is due */
     struct outbox out;
 };
@@ -56,14 +66,19 @@ static inline uint64_t value_wait_us(uint64_t len)
     return VALUE_WAIT_US + len / VALUE_WAIT_BYTES_PER_US;
 }
 
+/* Writes a line for people, of a kind (a static string) of which at most so many are written in a
+ * second; what is left out is counted, and told with the next one. */
+void step_line(struct step *step, const char *kind, uint64_t per_s, enum log_level level,
+               const char *format, ...) __attribute__((format(printf, 5, 6)));
+
 /* Counts a message that is malformed, foreign or out of range. */
 void step_reject(struct step *step, node_id_t from, const char *why);
 
 /* A pseudo-random number below `limit` (> 0), from the event's randomness. */
 uint64_t step_random(struct step *step, uint64_t limit);
 
-/* Publishes an event and writes the same line to the log. `subject` NODE_NONE, `job` JOB_NONE:
- * about none. */
+/* Publishes an event and writes the same line to the log, as step_line() does. `subject` NODE_NONE,
+ * `job` JOB_NONE: about none. */
 void step_event(struct step *step, const char *event, node_id_t subject, job_id_t job,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 
