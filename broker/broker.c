@@ -19,6 +19,7 @@
 #include "shared/base/version.h"
 #include "shared/bus/bus.h"
 #include "shared/bus/descriptors.h"
+#include "shared/bus/intake.h"
 
 /* Without any message the loop still looks at the clock this often: a silent
  * coordinator is logged. */
@@ -133,7 +134,7 @@ static void report(struct broker *broker, struct slice client, uint64_t request)
     struct wire_broker *self = &reply->as.broker;
     self->request = request;
     self->forwarded = broker->forwarded;
-    self->rejected = broker->rejected;
+    self->rejected = broker->rejected + intake_ended();
     self->refused = broker->refused;
     self->dropped = broker->dropped;
     self->waiting = gauge_bytes(broker->clients.all);

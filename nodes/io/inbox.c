@@ -8,6 +8,7 @@
 #include "shared/base/log.h"
 #include "shared/base/log_limit.h"
 #include "shared/base/memory.h"
+#include "shared/bus/intake.h"
 #include "shared/bus/roster.h"
 
 #define REFUSALS_MAX 1024 /* that wait to be sent, besides the requests that wait for answers */
@@ -78,7 +79,7 @@ void inbox_reject(struct inbox *inbox, enum plane plane, node_id_t from, uint64_
 
 uint64_t inbox_rejected(const struct inbox *inbox)
 {
-    return inbox->rejected;
+    return inbox->rejected + intake_ended();
 }
 
 /* --- between nodes --- */

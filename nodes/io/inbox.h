@@ -28,7 +28,7 @@ int inbox_receive(struct inbox *inbox, enum plane plane, uint64_t now_us, struct
 void inbox_reject(struct inbox *inbox, enum plane plane, node_id_t from, uint64_t now_us,
                   const char *why);
 
-/* How many were rejected so far. */
+/* How many were rejected so far, with connections that were ended (intake.h). */
 uint64_t inbox_rejected(const struct inbox *inbox);
 
 #endif

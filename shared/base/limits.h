@@ -88,6 +88,9 @@
 #define RECONNECT_MS     50
 #define RECONNECT_MAX_MS 1000
 #define CONNECT_MS       1500
+/* Connections that were made and not accepted yet; beyond, the system ignores them for a second.
+ * ZeroMQ's 100 are too few when all clients come back at once. */
+#define CONNECTIONS_PENDING 4096
 /* Of a connection that is made: 40 nodes that start at once on two processors need seconds for
  * their 6,240; who gives up and connects again makes it worse for all. */
 #define HANDSHAKE_MS 5000
@@ -110,6 +113,16 @@
 #define FILES_CLIENTS        64 /* two connections of each of 32 clients, at least */
 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts. */
 #define FILES_MIN 8192
+/* Of connections, whatever RLIMIT_NOFILE is: each takes memory. Beyond, they are refused. */
+#define FILES_MAX 65536
+/* Of one message that is received: more than twice what is dropped and counted. Beyond, its
+ * connection is ended. */
+#define INTAKE_PARTS_MAX 1024
+#define INTAKE_BYTES_MAX (4 * MIB_BYTES)
+/* Of all topics that a subscriber names while its connection lasts, with so much for each: ours
+ * name one, the empty one. Beyond, its connection is ended. */
+#define INTAKE_TOPICS_BYTES KIB_BYTES
+#define INTAKE_TOPIC_BYTES  16
 /* ZeroMQ's limits count messages; answers have 40 bytes or 1 MiB. Smaller parts are
  * left to them. */
 #define GAUGE_MIN_BYTES KIB_BYTES

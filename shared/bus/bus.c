@@ -7,6 +7,7 @@
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/bus/descriptors.h"
+#include "shared/bus/intake.h"
 
 #define SOCKETS_MAX          4096 /* 100 nodes: 400 DEALERs, each with both ends of a monitor */
 #define ENDPOINT_MAX         320  /* tcp://HOST:PORT; a host name has at most 255 bytes */
@@ -65,6 +66,7 @@ void *bus_socket_try(void *context, int type)
     bool feed = type == ZMQ_PUB || type == ZMQ_SUB || type == ZMQ_XPUB || type == ZMQ_XSUB;
     set(socket, ZMQ_SNDHWM, feed ? FEED_HWM : SOCKET_HWM);
     set(socket, ZMQ_RCVHWM, feed ? FEED_HWM : SOCKET_HWM);
+    set(socket, ZMQ_BACKLOG, CONNECTIONS_PENDING);
     set(socket, ZMQ_LINGER, 0);
     set(socket, ZMQ_IMMEDIATE, 0); /* 1 would drop the queue at every disconnect */
     set(socket, ZMQ_IPV6, 0);
@@ -131,6 +133,10 @@ static void endpoint(char at[ENDPOINT_MAX], const char *host, unsigned port)
 int bus_bind(void *socket, const char *host, unsigned port)
 {
     char at[ENDPOINT_MAX];
+    int type = 0;
+    size_t len = sizeof type;
+    zmq_getsockopt(socket, ZMQ_TYPE, &type, &len);
+    intake_listen(port, type == ZMQ_PUB || type == ZMQ_XPUB);
     endpoint(at, host, port);
     return zmq_bind(socket, at) ? endpoint_error(errno) : OK;
 }

@@ -15,6 +15,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
 #include "shared/base/mutant.h"
+#include "shared/bus/intake.h"
 
 #define SAY_US   (10 * SECOND_US) /* refused connections are logged so often */
 #define PAUSE_NS 10000000         /* the system is out of descriptors: not at 100% of a processor */
@@ -56,7 +57,7 @@ int descriptors_claim(uint64_t needed, uint64_t reserved, struct text *why)
                  limit, needed);
         return ERR_FULL;
     }
-    descriptors.limit = limit - reserved > INT32_MAX ? INT32_MAX : (int)(limit - reserved);
+    descriptors.limit = limit - reserved > FILES_MAX ? FILES_MAX : (int)(limit - reserved);
     descriptors.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return OK;
 }
@@ -103,8 +104,10 @@ int accept4(int listener, __SOCKADDR_ARG at, socklen_t *restrict len, int flags)
     int got = (int)syscall(SYS_accept4, listener, at.__sockaddr__, len, flags);
     if (got < 0)
         return errno == EMFILE || errno == ENFILE ? refuse_by_spare(listener) : -1;
-    if (!descriptors.limit || got < descriptors.limit)
+    if (!descriptors.limit || got < descriptors.limit) {
+        intake_begin(got, listener);
         return got;
+    }
     close(got);
     return refuse();
 }

@@ -1,0 +1,25 @@
+/* intake.h - what a connection that others made may send.
+ *
+ * ZMQ_MAXMSGSIZE bounds a frame. libzmq 4.3 collects all frames of a message before the program
+ * sees anything of it, however many they are, and keeps every topic that a subscriber names,
+ * however many. So this file stands in for recv(), which libzmq calls: it follows the frames of
+ * accepted connections (ZMTP 3: RFC 23 and 37), and one that goes too far is ended, as if it had
+ * been reset. Connections that we make go to peers that somebody configured; they are not followed.
+ */
+#ifndef CONCLAVE_BUS_INTAKE_H
+#define CONCLAVE_BUS_INTAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Says what comes to a port of this process: subscriptions (INTAKE_TOPICS_BYTES), or messages
+ * (INTAKE_PARTS_MAX, INTAKE_BYTES_MAX). */
+void intake_listen(unsigned port, bool subscriptions);
+
+/* A connection was accepted: it is followed from its first byte on. */
+void intake_begin(int fd, int listener);
+
+/* How many connections were ended so far. */
+uint64_t intake_ended(void);
+
+#endif
