@@ -5,6 +5,7 @@
 #include "shared/base/error.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
+#include "shared/base/mutant.h"
 
 /* Destinations are numbered: planes of peers, then all clients, then the feed. */
 #define DESTINATIONS_EXTRA 2
@@ -15,6 +16,7 @@ struct item {
     uint64_t client;
     struct message *message; /* owned reference */
     uint64_t after_seq;
+    uint64_t bytes; /* of an answer's frames, once it is held back */
 };
 
 struct gate {
@@ -23,8 +25,9 @@ struct gate {
     uint64_t durable_seq;
     struct item *first, **end; /* held back, in the order in which they came */
     size_t n_held;
-    size_t n_peers;    /* destinations that are planes of peers */
-    uint32_t *waiting; /* by destination: items that are held back */
+    uint64_t held_bytes; /* of answers: what is sent to peers shares its frames */
+    size_t n_peers;      /* destinations that are planes of peers */
+    uint32_t *waiting;   /* by destination: items that are held back */
 };
 
 static size_t to_clients(const struct gate *gate)
@@ -105,8 +108,12 @@ static void pass(struct gate *gate, struct item item)
         let_out(gate, &item);
         return;
     }
-    if (gate->n_held == GATE_HELD_MAX) {
-        if (item.destination == to_clients(gate))
+    bool answer = item.destination == to_clients(gate);
+    for (size_t i = 0; answer && i < item.message->n_frames; i++)
+        item.bytes += item.message->frames[i]->len;
+    bool too_long = item.bytes && gate->held_bytes + item.bytes > GATE_HELD_BYTES;
+    if (gate->n_held == GATE_HELD_MAX || (too_long && !MUTANT(held_unbounded))) {
+        if (answer)
             client_free(clients_take(gate->clients, item.client));
         return;
     }
@@ -117,6 +124,7 @@ static void pass(struct gate *gate, struct item item)
     gate->end = &held->next;
     gate->waiting[item.destination]++;
     gate->n_held++;
+    gate->held_bytes += item.bytes;
 }
 
 /* Unlinks the item that *at points to and frees it. */
@@ -128,6 +136,7 @@ static void remove_held(struct gate *gate, struct item **at)
         gate->end = at;
     gate->waiting[item->destination]--;
     gate->n_held--;
+    gate->held_bytes -= item->bytes;
     message_drop(&item->message);
     free(item);
 }

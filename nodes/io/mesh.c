@@ -5,6 +5,7 @@
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
+#include "shared/base/mutant.h"
 #include "shared/bus/link.h"
 
 #define VALUE_QUEUE_MAX 64            /* chunks that wait for a peer: at most 32 MiB */
@@ -52,6 +53,7 @@ int mesh_open(void *context, const struct mesh_config *config, struct mesh **out
     mesh->config = *config;
     mesh->n_links = (size_t)(config->n_nodes + 1) * PLANE_COUNT;
     mesh->links = mem_new(mesh->n_links, sizeof(struct link *));
+    mesh->replies.all = gauge_new(NULL);
     int error = OK;
     for (int plane = 0; plane < PLANE_COUNT && !error; plane++) {
         bool feed = plane == PLANE_HEARTBEAT;
@@ -217,13 +219,20 @@ int mesh_publish(struct mesh *mesh, const struct message *message)
     return bus_send(mesh->feed, NULL, 0, message);
 }
 
+uint64_t mesh_replies_bytes(const struct mesh *mesh)
+{
+    return gauge_bytes(mesh->replies.all);
+}
+
 int mesh_reply(struct mesh *mesh, const struct client *client, const struct message *message)
 {
     struct slice envelope[ENVELOPE_PARTS];
     client_envelope(client, envelope);
     struct gauge *gauge = gauges_get(&mesh->replies, envelope[0]);
+    uint64_t waiting = gauge_bytes(gauge), all = gauge_bytes(mesh->replies.all);
     uint64_t limit = message->n_frames ? REPLIES_WAITING_BYTES : 2 * REPLIES_WAITING_BYTES;
-    if (gauge_bytes(gauge) > limit)
+    bool full = waiting > limit || (waiting && all > REPLIES_WAITING_ALL_BYTES);
+    if (full && !MUTANT(replies_wait_unbounded))
         return ERR_FULL; /* the broker does not read; whoever needs the answer asks again */
     return bus_send_counted(mesh->receivers[PLANE_CONTROL], envelope, ENVELOPE_PARTS, message,
                             gauge);

@@ -135,6 +135,11 @@
 #define LINK_WAITING_BYTES (16 * MIB_BYTES)
 /* Of answers that wait in a node for one broker: beyond, they are dropped and asked for again. */
 #define REPLIES_WAITING_BYTES (32 * MIB_BYTES)
+/* For all that connect to a node: beyond, only those for whom nothing waits get another answer. */
+#define REPLIES_WAITING_ALL_BYTES (128 * MIB_BYTES)
+/* Of answers that a node holds back until its disk is done, pieces of results most of all: beyond,
+ * they are dropped and asked for again. */
+#define GATE_HELD_BYTES (128 * MIB_BYTES)
 /* No WELCOME for this long (and at least an election timeout): make a new socket and say HELLO
  * again. Twice as long each time, up to 16 times: a peer that is slow is not helped by more. */
 #define HELLO_RETRY_MS        1000
@@ -184,6 +189,9 @@
 /* And no subtree is larger, so that progress is seen and little is lost. */
 #define SUBTREE_LEAVES_MAX 4096
 #define ACTIVE_JOBS_MAX    64 /* jobs that are scheduled at the same time; others wait in order */
+/* Operations that wait or are executed at a worker: four times the largest credit of a coordinator.
+ * Beyond, they are refused, and given to others. */
+#define WORK_QUEUED_MAX (8 * BATCH_OPS_MAX)
 /* At the compute thread at once; credits keep it to a few ms of work. */
 #define COMPUTE_IN_FLIGHT 64
 

@@ -9,7 +9,8 @@
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 
-#define SWEEP_MAX 256 /* forgotten at a time */
+/* Forgotten at a time: more than strangers can connect until the next time. */
+#define SWEEP_MAX 4096
 
 struct gauge {
     atomic_size_t refs;

@@ -274,6 +274,26 @@ static void nothing_leaves_before_it_is_durable_and_all_in_order(void **state)
         assert_true(to->seen[before + i] == i + 1);
 }
 
+/* While a disk hangs, clients go on asking for pieces of results that are in memory. */
+static void answers_that_wait_for_the_disk_are_bounded_in_bytes(void **state)
+{
+    (void)state;
+    struct side *from = &sides[1];
+    struct message *piece = message_new(MESSAGE_RESULT_CHUNK);
+    struct blob *bytes = blob_new(VALUE_CHUNK_BYTES);
+    message_add_frame(piece, bytes);
+    blob_drop(&bytes);
+    gate_durable(from->gate, 50);
+    for (int i = 0; i < 1000; i++)
+        gate_reply(from->gate,
+                   clients_add(&from->clients, slice_of("broker"), slice_of("client"), SIZE_MAX),
+                   piece, 60);
+    assert_int_equal(from->clients.map.count, GATE_HELD_BYTES / VALUE_CHUNK_BYTES);
+    gate_durable(from->gate, 60); /* to nobody that is there */
+    assert_int_equal(from->clients.map.count, 0);
+    message_drop(&piece);
+}
+
 static void what_was_meant_for_a_lost_connection_is_forgotten(void **state)
 {
     (void)state;
@@ -555,6 +575,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_leaves_before_it_is_durable_and_all_in_order),
+        cmocka_unit_test(answers_that_wait_for_the_disk_are_bounded_in_bytes),
         cmocka_unit_test(what_was_meant_for_a_lost_connection_is_forgotten),
         cmocka_unit_test(strangers_are_counted_and_not_heard),
         cmocka_unit_test(a_client_is_answered_once_in_its_envelope),

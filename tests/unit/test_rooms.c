@@ -229,6 +229,44 @@ static void a_worker_drops_what_another_term_had_given_it(void **state)
     rooms_free(it);
 }
 
+static struct message *tasks(job_id_t job, size_t n)
+{
+    struct message *message = message_new(MESSAGE_TASK);
+    message->as.task.ops.at = message_room(message, n, sizeof(struct wire_task_op));
+    message->as.task.ops.n = n;
+    for (size_t i = 0; i < n; i++)
+        message->as.task.ops.at[i] = (struct wire_task_op){
+            .job = job, .op = i + 1, .opcode = slice_of("multiply"), .first = 9, .count = 4};
+    return message;
+}
+
+/* Whoever claims to coordinate can fill a worker's queue no further than any coordinator would. */
+static void a_worker_refuses_what_is_more_than_any_credit(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(3);
+    struct worker worker = {.step = &it->step,
+                            .links = &it->links,
+                            .raft = &it->raft,
+                            .state = &it->state};
+    for (job_id_t job = 1; job <= 1000; job++) {
+        struct message *message = tasks(job, BATCH_OPS_MAX);
+        worker_task(&worker, PEER, message);
+        message_drop(&message);
+        worker_check_invariants(&worker);
+    }
+    assert_int_equal(worker.queued, WORK_QUEUED_MAX);
+    assert_int_equal(it->step.rejected_here, 0); /* it was well-formed */
+    worker_release(&worker, PEER, 1, 0);
+    assert_int_equal(worker.queued, WORK_QUEUED_MAX - BATCH_OPS_MAX);
+    struct message *message = tasks(2000, BATCH_OPS_MAX);
+    worker_task(&worker, PEER, message); /* there is room again */
+    message_drop(&message);
+    assert_int_equal(worker.queued, WORK_QUEUED_MAX);
+    worker_clear(&worker);
+    rooms_free(it);
+}
+
 /* --- lines --- */
 
 static void lines_that_others_cause_are_limited_and_counted(void **state)
@@ -355,6 +393,7 @@ int main(void)
         cmocka_unit_test(the_only_voter_elects_itself_and_serves_once_its_entry_is_durable),
         cmocka_unit_test(what_no_entry_names_is_the_owners_to_keep),
         cmocka_unit_test(a_worker_drops_what_another_term_had_given_it),
+        cmocka_unit_test(a_worker_refuses_what_is_more_than_any_credit),
         cmocka_unit_test(lines_that_others_cause_are_limited_and_counted),
         cmocka_unit_test(money_goes_from_an_account_only_with_an_outbox_message_and_survives),
         cmocka_unit_test(a_snapshot_is_of_whoever_takes_part_and_waits_until_all_is_packed),

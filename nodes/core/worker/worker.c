@@ -8,6 +8,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/worker/work.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 #define RESULT_BYTES_MAX (MESSAGE_MAX_BYTES / 2) /* of values in one result message */
@@ -275,6 +276,11 @@ static void accept_task(struct worker *worker, node_id_t from, const struct mess
         work_free(work);
         return;
     }
+    if (worker->queued >= WORK_QUEUED_MAX && !MUTANT(work_unbounded)) {
+        refuse(worker, from, &work->op, "too many operations wait here", true);
+        work_free(work);
+        return;
+    }
     *(worker->last ? &worker->last->next : &worker->first) = work;
     worker->last = work;
     worker->queued++;
@@ -515,6 +521,6 @@ void worker_check_invariants(const struct worker *worker)
     }
     assert(queued == worker->queued && computing == worker->computing);
     assert(last == worker->last && computing <= worker->n_submitted);
-    assert(worker->n_submitted <= COMPUTE_IN_FLIGHT);
+    assert(worker->n_submitted <= COMPUTE_IN_FLIGHT && worker->queued <= WORK_QUEUED_MAX);
     assert(!worker->held.count == !worker->held_bytes);
 }
