@@ -178,6 +178,9 @@
 #define WAIT_MAX_MS              10000 /* the longest a long poll is held */
 #define WAITERS_MAX              4096  /* long polls held at once; then they are answered at once */
 #define REQUEST_CLIENTS_MAX      65536
+/* Reads that wait for the same word of a majority and are answered in one step: pages of jobs take
+ * some 100 us each, and thousands may have come within a round. */
+#define READS_SLICE_MAX 32
 
 /* --- scheduling --- */
 

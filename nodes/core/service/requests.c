@@ -147,13 +147,19 @@ void requests_tick(struct service *service)
     }
 }
 
+static bool reads_are_confirmed(const struct service *service)
+{
+    const struct reads *reads = &service->reads;
+    return reads->n && reads->at[0].round <= replication_confirmed(service->raft);
+}
+
 uint64_t requests_deadline(const struct service *service)
 {
     uint64_t at = UINT64_MAX;
     for (size_t i = 0; i < service->waiters.n; i++)
         if (!service->waiters.at[i].index && service->waiters.at[i].deadline_us < at)
             at = service->waiters.at[i].deadline_us;
-    return at;
+    return reads_are_confirmed(service) ? service->step->now_us : at;
 }
 
 void requests_clear(struct service *service)
@@ -211,7 +217,8 @@ void requests_confirmed(struct service *service)
     struct reads *reads = &service->reads;
     size_t done = 0;
     uint64_t confirmed = reads->n ? replication_confirmed(service->raft) : 0;
-    while (done < reads->n && reads->at[done].round <= confirmed) {
+    size_t slice = MUTANT(reads_at_once) ? reads->n : READS_SLICE_MAX;
+    while (done < reads->n && done < slice && reads->at[done].round <= confirmed) {
         struct read *read = &reads->at[done++];
         request_row(read->message->type)->answer(service, read->client, read->message);
         message_drop(&read->message);

@@ -37,7 +37,8 @@ void requests_handle(struct service *service, uint64_t client, struct message *m
 /* An entry was applied; it made or finished `job` (NULL: neither): who waits for it is answered. */
 void requests_applied(struct service *service, log_index_t index, const struct job *job);
 
-/* A majority may have confirmed that we coordinate: answers the reads that waited for it. */
+/* A majority may have confirmed that we coordinate: answers the reads that waited for it, some in
+ * each step. */
 void requests_confirmed(struct service *service);
 
 /* This node is no longer coordinator: who waits is told to ask another; whether its job is accepted
