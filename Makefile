@@ -296,6 +296,11 @@ soak-values: all ## VALUES=20000 large results while followers are stopped at ra
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SOAK_VALUES='$(or $(VALUES),20000)' \
 	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' -s -k twenty_thousand tests/cluster/test_values.py
 
+.PHONY: limits
+limits: all ## every limit under more load than the tests have: connections, floods, clients that never read, full states
+	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_LIMITS=full \
+	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' -s tests/cluster/test_limits.py tests/cluster/test_bounds.py $(PYTEST_ARGS)
+
 test-compose: ## the compose file, for real, on a docker engine (root)
 	@bash tests/compose/run.sh $(B)
 
@@ -306,7 +311,7 @@ sim: $(B)/sim/sim ## whole clusters in a simulated world, from seeds (SEED=n, SE
 	  $(if $(SIM_JOBS),--jobs $(SIM_JOBS)) $(if $(MUTANT),--mutant $(MUTANT))
 
 .PHONY: process-mutants
-mutant_units := $(B)/unit/test_bounds $(B)/unit/test_mailbox $(B)/unit/test_pages
+mutant_units := $(patsubst %,$(B)/unit/test_%,bounds io limits mailbox pages rooms)
 
 process-mutants: ## known bugs outside of the simulator's world: the test that finds each must fail
 	@sh tests/tools/deps.sh build test

@@ -222,6 +222,8 @@ static void take_transfers(struct runtime *runtime)
 /* Returns the time when it is done. */
 static uint64_t give_back(struct runtime *runtime, uint64_t now_us)
 {
+    if (mesh_replies_bytes(runtime->mesh))
+        runtime->worked_us = now_us; /* until the last of them is read, or dropped */
     if (!runtime->worked_us || now_us < runtime->worked_us + HEAP_IDLE_US)
         return now_us;
     runtime->worked_us = 0;

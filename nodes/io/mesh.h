@@ -69,4 +69,7 @@ int mesh_receive(struct mesh *mesh, enum plane plane, node_id_t from, struct bus
 int mesh_publish(struct mesh *mesh, const struct message *message);
 int mesh_reply(struct mesh *mesh, const struct client *client, const struct message *message);
 
+/* The bytes of answers that wait for brokers to read them. */
+uint64_t mesh_replies_bytes(const struct mesh *mesh);
+
 #endif

@@ -1,4 +1,5 @@
 """Fixtures of the tests on real clusters."""
+import os
 import signal
 import sys
 
@@ -9,13 +10,16 @@ import harness
 sys.set_int_max_str_digits(0)
 
 
+LONGEST = 900 if os.environ.get("CONCLAVE_LIMITS") else 120  # seconds; make limits
+
+
 @pytest.fixture(autouse=True)
 def alarm():
     """No test hangs for ever."""
     def ring(*_):
         raise AssertionError("the test took longer than any test may")
     signal.signal(signal.SIGALRM, ring)
-    signal.alarm(int(harness.seconds(120)))
+    signal.alarm(int(harness.seconds(LONGEST)))
     yield
     signal.alarm(0)
 

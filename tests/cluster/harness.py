@@ -55,6 +55,18 @@ def cpu_seconds(pid):
                for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
+def memory(process, what="VmRSS"):
+    """Bytes of a process that are in memory; "VmHWM": at most, since forget_peak()."""
+    for line in pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(what + ":"):
+            return int(line.split()[1]) << 10
+    raise AssertionError(f"no {what}")
+
+
+def forget_peak(process):
+    pathlib.Path(f"/proc/{process.pid}/clear_refs").write_text("5", encoding="ascii")
+
+
 def factorial_digits(n):
     """n! as decimal text, in decimal throughout: Python's own conversion of a long integer takes minutes."""
     def product(first, end):

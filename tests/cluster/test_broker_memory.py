@@ -1,5 +1,4 @@
 """Clients that ask for much and never read: what waits for them is bounded, and given back when they are gone."""
-import pathlib
 import time
 
 import msgpack
@@ -7,24 +6,12 @@ import pytest
 import zmq
 
 import harness
-from harness import OK, seconds, wait_for
+from harness import forget_peak, memory, seconds, wait_for
 
 CHUNK = 512 << 10  # of a result, in one answer
 CLIENTS, REQUESTS = 30, 60  # some MiB of answers for each are taken by the sockets of the system
 WAITING = 64 << 20  # BROKER_WAITING_BYTES
 REPLIES_WAITING = 32 << 20  # REPLIES_WAITING_BYTES
-
-
-def memory(process, what="VmRSS"):
-    """Bytes."""
-    for line in pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(what + ":"):
-            return int(line.split()[1]) << 10
-    raise AssertionError(f"no {what}")
-
-
-def forget_peak(process):
-    pathlib.Path(f"/proc/{process.pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 class Deaf:

@@ -65,6 +65,29 @@ def test_too_low_a_limit_is_said_at_start_with_both_numbers(make_cluster):
     assert not (cluster.dir / "node1").exists()
 
 
+def test_64_are_too_few_for_any_process_and_512_enough_for_a_small_cluster(make_cluster):
+    cluster = make_cluster(nodes=3)
+    up = [harness.BIN / "conclave", "up", "--detach", "--dir", "up", "--nodes", 3, "--port", cluster.port]
+
+    def run(limit, *command):
+        return subprocess.run(limited(command, limit, limit), capture_output=True, text=True, check=False,
+                              env=cluster.environment(), cwd=cluster.dir, timeout=harness.seconds(60))
+    done = run(64, *up)
+    assert done.returncode == harness.FAILED and "limit of open files is 64" in done.stderr, done
+    assert not harness.marked_pids(cluster.mark)
+    done = run(512, *up)
+    assert done.returncode == harness.OK, done.stderr
+    held = intrude(cluster.port) + intrude(cluster.node_port(1))
+    cluster.wait_healthy()
+    # A command needs few: 64 are enough, also for a client that fetches a result and a snapshot.
+    for command in (("status",), ("check",), ("submit", "factorial", "30"), ("snapshot", "take"), ("bank", "list")):
+        done = run(64, harness.BIN / "conclave", *command)
+        assert done.returncode == harness.OK, (command, done.stderr)
+    for one in held:
+        one.close()
+    cluster.ok("down", "--dir", "up")
+
+
 def start_with_what_is_needed(cluster):
     """Every process has exactly as many as it says that it needs; the soft limit is lower still."""
     plain = cluster.spawn

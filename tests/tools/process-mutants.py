@@ -32,6 +32,15 @@ TESTS = {
     "output_replaces": "tests/cluster/test_output.py::test_a_device_stays_a_device",
     "answers_wait_unbounded":
         "tests/cluster/test_broker_memory.py::test_a_broker_gives_back_what_waited_for_clients_that_are_gone",
+    "replies_wait_unbounded":
+        "tests/cluster/test_limits.py::test_many_that_ask_a_node_and_never_read_share_one_bound",
+    "held_unbounded": ("test_io", "answers_that_wait_for_the_disk_are_bounded_in_bytes"),
+    "work_unbounded": ("test_rooms", "a_worker_refuses_what_is_more_than_any_credit"),
+    "reads_at_once": "tests/cluster/test_limits.py::test_who_floods_is_not_kept_in_memory[requests of a broker]",
+    "lines_unlimited": ("test_rooms", "lines_that_others_cause_are_limited_and_counted"),
+    "log_never_turns": ("test_limits", "a_log_file_turns_and_loses_nothing_in_between"),
+    "subscriptions_unbounded": ("test_limits", "a_subscriber_names_few_topics"),
+    "message_never_ends": ("test_limits", "a_message_of_too_many_parts_ends_its_connection"),
 }
 
 
