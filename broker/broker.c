@@ -183,7 +183,8 @@ static void take_request(struct broker *broker)
         reject(broker, "front", "a message without a frame");
         return;
     }
-    int error = bus_decode(&broker->parts, 1, &message, &why);
+    /* Whatever follows frame 0 is passed on unread. */
+    int error = codec_decode(bus_part(&broker->parts, 1), &message, &why);
     if (!error && message_kind(message->type)->place != PLACE_REQUEST) {
         text_add(&why, "%s is not a request", message_name(message->type));
         error = ERR_MALFORMED;
@@ -276,7 +277,8 @@ enum source { FROM_FEED, FROM_SUBSCRIBER, FROM_NODE, FROM_CLIENT };
 
 static void drain(struct broker *broker, void *socket, enum source source, struct link *link)
 {
-    for (int i = 0; i < DRAIN_MAX; i++) {
+    uint64_t end_us = clock_now_us() + DRAIN_US;
+    for (int i = 0; i < DRAIN_MAX && clock_now_us() < end_us; i++) {
         int error = bus_receive(socket, &broker->parts);
         if (error == ERR_NOT_FOUND)
             return;
