@@ -24,8 +24,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "likewise: of little-e
 #define PAGE_SIZE_MIN  512
 #define PAGE_SIZE_MAX  65536
 #define NO_PAGE        UINT64_MAX
-#define KINDS          UINT16_C(0x6f) /* of the flags: what a page is */
-#define KIND_BRANCH    UINT16_C(0x01)
+#define KIND_BRANCH    UINT16_C(0x01) /* in a file, a page has no other flags than these */
 #define KIND_LEAF      UINT16_C(0x02)
 #define KIND_OVERFLOW  UINT16_C(0x04)
 #define KIND_META      UINT16_C(0x08)
@@ -147,6 +146,10 @@ static int read_node(struct walk *walk, const uint8_t *page, size_t i, bool leaf
                          .key_len = words[3],
                          .key = page + offset + NODE_HEAD};
     out->value = out->key + out->key_len;
+    /* Others would be believed: that a node has duplicates, say, which these databases never have.
+     */
+    if (leaf && out->flags != 0 && out->flags != NODE_BIG && out->flags != NODE_DATABASE)
+        return damaged(walk, "page %" PRIu64 ": a node of an unknown kind", head.number);
     uint64_t value = !leaf ? 0 : out->flags & NODE_BIG ? sizeof(uint64_t) : out->low;
     if ((uint64_t)offset + NODE_HEAD + out->key_len + value > walk->page_size)
         return damaged(walk, "page %" PRIu64 ": a node reaches beyond it", head.number);
@@ -194,7 +197,7 @@ static int read_value(struct walk *walk, const struct node *node, struct slice *
     uint32_t length;
     memcpy(&length, page + offsetof(struct page_head, lower), sizeof length);
     /* A shorter value may have taken the place of a longer one. */
-    if (head.number != number || (head.flags & KINDS) != KIND_OVERFLOW || length < n)
+    if (head.number != number || head.flags != KIND_OVERFLOW || length < n)
         return damaged(walk, "page %" PRIu64 " is not the value that it should be", number);
     if (length > 1)
         error = reach(walk, number + 1, length - 1, &more);
@@ -217,9 +220,14 @@ static int take_free(struct walk *walk, struct slice list)
     memcpy(&n, list.at, sizeof n);
     if (n >= list.len / sizeof n)
         return damaged(walk, "the list of free pages is cut short");
+    uint64_t before = UINT64_MAX;
     for (uint64_t i = 1; i <= n; i++) {
         uint64_t number;
         memcpy(&number, list.at + i * sizeof number, sizeof number);
+        /* LMDB takes neighbours in the list for neighbours in the file. */
+        if (number >= before)
+            return damaged(walk, "the list of free pages is not in order");
+        before = number;
         if (number < METAS || number > walk->last_page || test_page(walk, number))
             return damaged(walk, "page %" PRIu64 " is listed as free, but it is not", number);
         mark_page(walk, number);
@@ -294,7 +302,7 @@ static int walk_page(struct walk *walk, struct tree *tree, uint64_t number, unsi
         return error;
     struct page_head head = head_of(page);
     uint16_t kind = levels > 1 ? KIND_BRANCH : KIND_LEAF;
-    if (head.number != number || (head.flags & KINDS) != kind)
+    if (head.number != number || head.flags != kind)
         return damaged(walk, "page %" PRIu64 " is not what it should be", number);
     if (head.lower <= PAGE_HEAD || head.lower % 2 || head.lower > head.upper ||
         head.upper > walk->page_size)
@@ -335,8 +343,9 @@ static int read_meta(struct walk *walk, unsigned i, struct meta *out)
         return damaged(walk, "it is cut off: page %u is beyond its end", i);
     memcpy(out, page + PAGE_HEAD, sizeof *out);
     struct page_head head = head_of(page);
-    if (head.number != i || (head.flags & KINDS) != KIND_META || out->magic != MAGIC ||
-        out->version != DATA_VERSION)
+    if (head.number != i || head.flags != KIND_META || out->magic != MAGIC ||
+        out->version != DATA_VERSION || out->databases[0].flags != INTEGER_KEYS ||
+        out->databases[1].flags != DATABASE_PLAIN)
         return damaged(walk, "page %u, which says where everything is, cannot be read", i);
     return OK;
 }
@@ -354,6 +363,8 @@ static int walk_all(struct walk *walk)
     error = read_meta(walk, 1, &metas[1]);
     if (error)
         return error;
+    if (metas[1].databases[0].pad != metas[0].databases[0].pad)
+        return damaged(walk, "pages 0 and 1 say different sizes of a page");
     const struct meta *meta = &metas[metas[1].transaction > metas[0].transaction];
     walk->last_page = meta->last_page;
     if (walk->last_page < METAS - 1 || walk->last_page >= meta->map_size / walk->page_size)

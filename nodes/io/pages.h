@@ -4,7 +4,7 @@
  * Source of the format: LMDB 0.9.24 and 0.9.31, mdb.c (struct MDB_page, MDB_node, MDB_db, MDB_meta;
  * data version 1), on a machine with 64-bit pages numbers, in its own byte order.
  *
- * What is checked: both meta pages; of each page that can be reached its number, its kind, its
+ * What is checked: both meta pages; of each page that can be reached its number, its flags, its
  * level, the bounds of its nodes; that keys are in order, within the separators above them; that no
  * page is reached twice or is listed as free, and all lie inside the file. Pages that are free need
  * not lie inside it: LMDB never writes those that one transaction took at the end and gave back. */

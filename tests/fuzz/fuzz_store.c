@@ -6,6 +6,7 @@
  * come again and again) and the byte that is there instead. */
 #include <assert.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -119,8 +120,14 @@ static void read_store(void)
     struct text why = {0};
     size_t n = 0;
     uint64_t boots;
-    if (!disk_open(store.dir, NULL, 0, DURABILITY_OS, &disk, &why) &&
-        !disk_boots(disk, &boots, &why) && !disk_read_vote(disk, &durable, &why) &&
+    struct sigaction bus, segv;
+    /* A page that cannot be read ends a node with a message; here it is a finding. */
+    sigaction(SIGBUS, NULL, &bus);
+    sigaction(SIGSEGV, NULL, &segv);
+    int error = disk_open(store.dir, NULL, 0, DURABILITY_OS, &disk, &why);
+    sigaction(SIGBUS, &bus, NULL);
+    sigaction(SIGSEGV, &segv, NULL);
+    if (!error && !disk_boots(disk, &boots, &why) && !disk_read_vote(disk, &durable, &why) &&
         !disk_read_log(disk, take_part, take_entry, &n, &why))
         disk_read_records(disk, take_record, &n, &why);
     disk_close(&disk);

@@ -224,6 +224,62 @@ static void what_passes_reads_as_it_was_written_X11(void **state)
     free(damaged);
 }
 
+/* Where the file says what something is: the flags of pages, of their nodes and of databases, and
+ * the size of a page. Offsets as in pages.c. */
+static size_t find_flags(const uint8_t *at, size_t len, size_t out[], size_t room)
+{
+    const size_t in_meta[] = {16 + 24, 16 + 25, 16 + 28, 16 + 29, 16 + 48 + 28, 16 + 48 + 29};
+    size_t n = 0;
+    for (size_t page = 0; page < len / PAGE_BYTES; page++) {
+        const uint8_t *bytes = at + page * PAGE_BYTES;
+        uint16_t flags, lower, offset;
+        memcpy(&flags, bytes + 10, sizeof flags);
+        memcpy(&lower, bytes + 12, sizeof lower);
+        out[n++] = page * PAGE_BYTES + 10;
+        out[n++] = page * PAGE_BYTES + 11;
+        for (size_t i = 0; page < 2 && i < sizeof in_meta / sizeof *in_meta; i++)
+            out[n++] = page * PAGE_BYTES + in_meta[i];
+        /* The first and the last node are as good as all. */
+        for (size_t at_node = 16; flags == 2 && at_node < lower; at_node += lower - 18) {
+            memcpy(&offset, bytes + at_node, sizeof offset);
+            out[n++] = page * PAGE_BYTES + offset + 4;
+            out[n++] = page * PAGE_BYTES + offset + 5;
+            if (lower == 18)
+                break;
+        }
+        assert_true(n + 16 < room);
+    }
+    return n;
+}
+
+static void a_flag_that_lmdb_would_believe_is_damage_X11(void **state)
+{
+    (void)state;
+    fill_store();
+    struct read_back before = read_all();
+    struct pages_report report;
+    size_t len, refused = 0, room = 1 << 16, *places = mem_new(room, sizeof *places);
+    uint8_t *whole = read_file(&len);
+    size_t n = find_flags(whole, len, places, room);
+    assert_true(n > 100);
+    for (size_t i = 0; i < 8 * n; i++) {
+        uint8_t *byte = &whole[places[i / 8]];
+        *byte ^= (uint8_t)(1u << i % 8);
+        write_file(whole, len);
+        if (look(&report)) {
+            refused++;
+        } else {
+            struct read_back after = read_all();
+            assert_true(after.n == before.n && after.sum == before.sum);
+        }
+        *byte ^= (uint8_t)(1u << i % 8);
+    }
+    print_message("of %zu bits of flags %zu refused\n", 8 * n, refused);
+    assert_true(refused > 4 * n);
+    free(whole);
+    free(places);
+}
+
 static void a_file_that_is_cut_off_anywhere_is_refused(void **state)
 {
     (void)state;
@@ -461,6 +517,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fresh(what_passes_reads_as_it_was_written_X11),
+        fresh(a_flag_that_lmdb_would_believe_is_damage_X11),
         fresh(a_file_that_is_cut_off_anywhere_is_refused),
         fresh(a_file_that_LMDB_left_short_is_sound),
         fresh(a_file_that_was_cut_off_is_refused_by_name),
