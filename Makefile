@@ -333,10 +333,10 @@ mutant-seeds: ## how many seeds it takes to catch MUTANT="this that" (every one)
 	@$(PYTHON) -B tests/tools/mutant-seeds.py $(MUTANT)
 
 fuzz_flags = CC='$(CLANG)' CFLAGS='-g -O1' SANITIZE=fuzzer,address,undefined B=build/fuzz
-test-fuzz: ## throws bytes at decoders, loaders, parsers and whole nodes for FUZZ_SECONDS=60, with clang's fuzzer (FUZZ='step load')
+test-fuzz: ## throws bytes at decoders, loaders, parsers and whole nodes for FUZZ_SECONDS=60, with clang's fuzzer (FUZZ='step load' FUZZ_SEED=n)
 	@sh tests/tools/deps.sh build fuzz
 	@+$(sub_make) $(fuzz_flags) $(if $(FUZZ),$(FUZZ:%=build/fuzz/fuzz_%),fuzzers)
-	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
+	@FUZZ_SEED=$(FUZZ_SEED) sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
 
 fuzz-corpus: ## takes what test-fuzz has learned over into tests/fuzz/corpus (FUZZ='step load')
 	@+$(sub_make) $(fuzz_flags) $(if $(FUZZ),$(FUZZ:%=build/fuzz/fuzz_%),fuzzers)

@@ -3,7 +3,8 @@
 # build/fuzz since. tests/fuzz/merge.sh [NAME...]
 set -eu
 cd "$(dirname "$0")/../.."
-[ $# -gt 0 ] || set -- codec snapshot text step load share store
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(sh tests/fuzz/names.sh)
 for name in "$@"; do
     new=build/fuzz/$name.merged
     rm -rf "$new"

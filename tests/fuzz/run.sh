@@ -2,11 +2,13 @@
 # Fuzzes, one after another, for some seconds in all: tests/fuzz/run.sh SECONDS [NAME...]
 # `make test-fuzz` builds the fuzzers, then calls this. Each begins with its corpus in tests/fuzz/corpus; what it learns
 # stays in build/fuzz/NAME (`make fuzz-corpus` takes it over). A finding ends it and is left in build/fuzz as NAME-crash-*.
+# FUZZ_SEED=n: the same inputs every time, given the same corpus; otherwise others each time.
 set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- codec snapshot text step load share store
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(sh tests/fuzz/names.sh)
 each=$((seconds / $#))
 [ "$each" -gt 0 ] || each=1
 
@@ -14,7 +16,7 @@ each=$((seconds / $#))
 fuzz() { # NAME
     status=0
     mkdir -p "build/fuzz/$1" "tests/fuzz/corpus/$1"
-    "build/fuzz/fuzz_$1" -max_total_time="$each" -max_len=4096 -len_control=0 -timeout=60 -artifact_prefix="build/fuzz/$1-" \
+    "build/fuzz/fuzz_$1" -max_total_time="$each" -max_len=4096 -len_control=0 -timeout=60 -seed="${FUZZ_SEED:-0}" -artifact_prefix="build/fuzz/$1-" \
         -dict=build/fuzz/words -print_final_stats=1 "build/fuzz/$1" "tests/fuzz/corpus/$1" \
         >"build/fuzz/$1.log" 2>&1 || status=$?
     if [ "$status" -ne 0 ]; then tail -n 200 "build/fuzz/$1.log"; fi
