@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
 
 #include "clients/command/commands.h"
 #include "clients/local/local.h"
@@ -21,16 +23,32 @@ const struct option_spec down_options[] = {{"dir", OPTION_STRING, &dir, 0, 0, "D
                                             "the cluster's directory (default .conclave)"},
                                            {0}};
 
-/* Waits until the lock of that process is gone. */
-static bool wait_gone(pid_t pid, uint64_t for_us)
+/* Waits until the process itself is gone, not only what it held: whoever starts a cluster there
+ * next, or counts processes, must not meet it. */
+static bool wait_gone(int process, uint64_t for_us)
 {
-    uint64_t until_us = clock_now_us() + for_us;
-    while (local_holder(dir) == pid) {
-        if (clock_now_us() >= until_us)
-            return false;
-        poll(NULL, 0, 10);
-    }
-    return true;
+    struct pollfd item = {.fd = process, .events = POLLIN};
+    uint64_t now_us, until_us = clock_now_us() + for_us;
+    while ((now_us = clock_now_us()) < until_us)
+        if (poll(&item, 1, (int)((until_us - now_us) / MS_US) + 1) > 0)
+            return true;
+    return false;
+}
+
+static int end(int process, pid_t pid)
+{
+    if (pidfd_send_signal(process, SIGTERM, NULL, 0))
+        return cli_fail(EXIT_FAILED, "the supervisor (pid %d) cannot be ended: %s", (int)pid,
+                        strerror(errno));
+    if (wait_gone(process, END_US))
+        return EXIT_OK;
+    cli_note("the supervisor (pid %d) does not end; it and its processes are killed", (int)pid);
+    pidfd_send_signal(process, SIGKILL, NULL, 0);
+    if (!wait_gone(process, KILLED_US))
+        return cli_fail(EXIT_FAILED, "the supervisor (pid %d) is still there", (int)pid);
+    local_forget(dir);
+    supervised_forget(dir);
+    return EXIT_OK;
 }
 
 int down_run(struct cli *cli, int n_words, char **words)
@@ -45,19 +63,18 @@ int down_run(struct cli *cli, int n_words, char **words)
         cli_note("no cluster runs in %s", dir);
         return EXIT_OK;
     }
-    /* The kernel has just named it as the holder of this lock: it is the supervisor and nobody
-     * else. */
-    if (kill(pid, SIGTERM))
-        return cli_fail(EXIT_FAILED, "the supervisor (pid %d) cannot be ended: %s", (int)pid,
+    /* It holds the lock once more after it was opened: it is the supervisor, and nobody who got its
+     * number later. */
+    int process = pidfd_open(pid, 0);
+    if (process >= 0 && local_holder(dir) == pid)
+        code = end(process, pid);
+    else if (process < 0 && errno != ESRCH)
+        code = cli_fail(EXIT_FAILED, "the supervisor (pid %d) cannot be ended: %s", (int)pid,
                         strerror(errno));
-    if (!wait_gone(pid, END_US)) {
-        cli_note("the supervisor (pid %d) does not end; it and its processes are killed", (int)pid);
-        kill(pid, SIGKILL);
-        if (!wait_gone(pid, KILLED_US))
-            return cli_fail(EXIT_FAILED, "the supervisor (pid %d) is still there", (int)pid);
-        local_forget(dir);
-        supervised_forget(dir);
-    }
+    if (process >= 0)
+        close(process);
+    if (code)
+        return code;
     if (cli->json)
         cli_print_json(cli, json_pack("{s:i, s:s}", "pid", (int)pid, "dir", dir));
     else

@@ -313,8 +313,7 @@ static int claim_and_run(struct supervisor *supervisor, char *why)
     }
     if (config->temporary)
         local_remove(config->dir);
-    close(supervisor->lock);
-    return code;
+    return code; /* the lock goes with the process */
 }
 
 int supervisor_run(const struct supervisor_config *config, char *why)

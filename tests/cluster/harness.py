@@ -130,16 +130,16 @@ def clean_environment(mark=None, **more):
 
 
 def marked_pids(mark):
-    """The processes that inherited the mark, this one excepted."""
+    """The processes that inherited the mark, this one excepted: their ids, with the command of each."""
     wanted = f"{MARK}={mark}".encode()
-    found = []
+    found = {}
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
             if wanted in (entry / "environ").read_bytes().split(b"\0") and \
                     (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
-                found.append(int(entry.name))
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             pass
     return found
