@@ -10,6 +10,11 @@ import harness
 sys.set_int_max_str_digits(0)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: loads all processors and says how long things may take, so it runs beside no "
+                                       "other test")
+
+
 LONGEST = 900 if os.environ.get("CONCLAVE_LIMITS") else 120  # seconds; make limits
 
 

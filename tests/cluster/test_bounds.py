@@ -12,6 +12,8 @@ import pytest
 import harness
 from harness import SANITIZED, wait_for
 
+pytestmark = pytest.mark.alone
+
 FULL = os.environ.get("CONCLAVE_LIMITS") == "full"  # make limits
 SETS, SNAPS, WINDOW = (1_000_000, 60_000, 4000) if FULL else (300_000, 20_000, 4000)
 SETS_SECONDS = 400 if FULL else 60

@@ -18,6 +18,8 @@ from harness import OK, SANITIZED, UNREACHABLE, cpu_seconds, forget_peak, memory
 from test_bounds import Asker
 from test_broker_memory import Deaf
 
+pytestmark = pytest.mark.alone
+
 FULL = os.environ.get("CONCLAVE_LIMITS") == "full"
 MIB = 1 << 20
 IDLE = 10_000  # connections; to a node, which has no clients of its own, fewer when time is short
@@ -51,9 +53,8 @@ def undisturbed(cluster):
     """Whatever happens within: nobody is elected or suspected, jobs are done, requests answered at once."""
     before = cluster.wait_healthy(20)
     yield before
-    began = time.monotonic()
-    assert cluster.ok("submit", "factorial", 10) == "10!=3628800\n"
-    assert time.monotonic() - began < harness.seconds(10)  # behind whatever a flood has left
+    # Behind whatever a flood has left: until then a queue is full, or an answer comes too late.
+    wait_for(lambda: cluster.conclave("submit", "factorial", 10).stdout == "10!=3628800\n", 10, "jobs are done")
     after = cluster.wait_healthy()
     for node in after["nodes"]:
         assert SANITIZED or node["longest_turn_own_us"] < LONGEST_TURN_US, (node["id"], node["longest_turn_in"])

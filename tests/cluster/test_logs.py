@@ -4,10 +4,13 @@ import subprocess
 import time
 
 import msgpack
+import pytest
 
 import harness
 from harness import wait_for
 from test_bounds import Asker
+
+pytestmark = pytest.mark.alone
 
 LOG_FILE = 16 << 20  # LOG_FILE_BYTES
 LINES_PER_S = 200  # LOG_LINES_PER_S, of each kind

@@ -17,7 +17,8 @@ MIB = 1 << 20
 CLIENTS = 30
 BROKER_LIMIT = 160 * MIB  # BROKER_WAITING_BYTES, what sockets of the system hold, and the process
 
-pytestmark = [pytest.mark.skipif(groups.why_not() is not None, reason=str(groups.why_not())),
+pytestmark = [pytest.mark.alone,
+              pytest.mark.skipif(groups.why_not() is not None, reason=str(groups.why_not())),
               pytest.mark.skipif(SANITIZED, reason="sanitizers keep what is freed")]
 
 

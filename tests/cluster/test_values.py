@@ -79,6 +79,7 @@ def run_large_results(cluster, n, rnd):
     wait_for(lambda: all_level(cluster), 30, "those that were stopped have caught up")
 
 
+@pytest.mark.alone
 def test_no_follower_stays_behind_after_large_results_W1_W3(make_cluster):
     cluster = make_cluster(nodes=6).start()
     cluster.wait_healthy(20)

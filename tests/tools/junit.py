@@ -1,4 +1,4 @@
-"""What pytest's results say: junit.py failed FILE | junit.py sum FILE [FILE OF THE REPETITION]
+"""What pytest's results say: junit.py failed FILE... | junit.py sum FILE... [-- FILE OF THE REPETITION]
 
 failed: the tests that failed, a line each, as pytest takes them.
 sum: "passed failed"; a test that failed and passed when repeated is named and counts as passed.
@@ -17,10 +17,11 @@ def cases(path):
 
 
 def main():
-    verb, first, *again = sys.argv[1:]
+    verb, *files = sys.argv[1:]
+    files, again = (files[:files.index("--")], files[files.index("--") + 1:]) if "--" in files else (files, [])
     # A test whose fixture fails as well at its end is there twice: the worse counts.
     outcomes = {}
-    for name, outcome in cases(first):
+    for name, outcome in (case for file in files if pathlib.Path(file).exists() for case in cases(file)):
         outcomes[name] = "failed" if "failed" in (outcome, outcomes.get(name)) else outcome
     failed = [name for name, outcome in outcomes.items() if outcome == "failed"]
     if verb == "failed":
