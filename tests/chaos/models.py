@@ -21,6 +21,7 @@ from history import NEVER, Op, pair
 STEP = 10 ** 9           # what jobs add between two sets stays far below
 JOBS_KEPT = 10000        # a job may be forgotten when so many ended after it
 SNAPS_KEPT = 10000
+SNAP_KEYS_KEPT = 1000
 ENDS = ("done", "failed", "cancelled")
 
 
@@ -119,7 +120,7 @@ class Progress:
         for op in ops:
             if op.f == "progress_past" and op.ok and op.result.get("found"):
                 self.known.setdefault((op.args["snapshot"], op.args["index"]), op.result["state"])
-            elif op.f == "progress_snap" and op.ok:
+            elif op.f == "progress_snap" and op.ok and not op.result.get("forgotten"):
                 self.snap_of.setdefault(op.args["key"], op.result["snapshot"])
                 self.key_of.setdefault(op.result["snapshot"], op.args["key"])
         seen = {value // STEP for value in self.known.values()}
@@ -143,6 +144,8 @@ class Progress:
 
     def progress_snap(self, state, args, result):
         taken, mine = state[1], self.snap_of.get(args["key"])
+        if result is not None and result.get("forgotten"):
+            return (state,) if mine is not None and taken - mine > SNAP_KEYS_KEPT else ()
         if result is not None and result["snapshot"] != mine:
             return ()                      # the key has two snaps
         if mine is not None and self.key_of[mine] != args["key"]:

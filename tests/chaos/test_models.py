@@ -6,7 +6,7 @@ import pytest
 import linear
 from history import NEVER, History, Op
 from linear import LINEARIZABLE, VIOLATED
-from models import JOBS_KEPT, SNAPS_KEPT, STEP, Job, Progress, Value, partition
+from models import JOBS_KEPT, SNAP_KEYS_KEPT, SNAPS_KEPT, STEP, Job, Progress, Value, partition
 from test_linear import by_every_order
 
 
@@ -140,6 +140,15 @@ def test_a_snap_is_forgotten_when_enough_others_came_after_it():
     last = 10 * len(snaps)
     assert verdict(Progress(1), *snaps, past(last + 1, last + 2, 0, forgotten=True)) == LINEARIZABLE
     assert verdict(Progress(1), *snaps[:-1], past(last + 1, last + 2, 0, forgotten=True)) == VIOLATED
+
+
+def test_the_key_of_a_snap_is_forgotten_when_enough_others_came_after_it():
+    snaps = [snap(10 * i + 1, 10 * i + 2, i, f"k{i}") for i in range(SNAP_KEYS_KEPT + 1)]
+    last = 10 * len(snaps)
+    again = op("progress_snap", {"key": "k0"}, last + 1, last + 2, {"forgotten": True})
+    assert verdict(Progress(1), *snaps, again) == LINEARIZABLE
+    assert verdict(Progress(1), *snaps[:-1], again) == VIOLATED
+    assert verdict(Progress(1), *snaps, op("progress_snap", {"key": "new"}, last + 1, last + 2, {"forgotten": True})) == VIOLATED
 
 
 # --- values ---

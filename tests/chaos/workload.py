@@ -311,9 +311,13 @@ class Progress(Recording):
             lambda answer: {"state": answer["state"], "snaps": answer["snapshot"]}))
 
     def snap(self, key):
-        row = self.operation("progress_snap", {"key": key}, self.ask(
-            {"type": "progress_snap", "key": key}, lambda answer: {"snapshot": answer["snapshot"]}))
-        if row:
+        def attempt(_):
+            answer = self.talk.ask_once({"type": "progress_snap", "key": key}, self.retry_ms)
+            if answer and answer.get("code") == "forgotten":  # the model says when it may be
+                return {"forgotten": True}
+            return None if passing(answer, WITHOUT_EFFECT) else {"snapshot": answer["snapshot"]}
+        row = self.operation("progress_snap", {"key": key}, attempt)
+        if row and not row.get("forgotten"):
             self.taken.append((key, row["snapshot"]))
 
     def past(self, index, snapshot):
