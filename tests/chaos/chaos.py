@@ -9,6 +9,7 @@ nemesis does what it draws. When the trouble is over, all that was acknowledged 
 Exit status 0 when all holds.
 """
 import argparse
+import contextlib
 import itertools
 import json
 import pathlib
@@ -28,7 +29,7 @@ import history as histories              # noqa: E402
 import verdict                           # noqa: E402
 from clients import Conversation         # noqa: E402
 from harness import wait_for             # noqa: E402
-from nemesis import Nemesis, whole       # noqa: E402
+from nemesis import Nemesis, balances, whole  # noqa: E402
 from rig import Rig                      # noqa: E402
 from samples import Sampler              # noqa: E402
 from workload import (VALUE_NAMES, Jobs, Prober, Progress, Shared, Snapshots, Submitter, Teller,  # noqa: E402
@@ -80,39 +81,12 @@ class Watched(Nemesis):
                                 coordinator="coordinator" in name and not self.mixed)
             self.recorder.write("fault", f=name, phase="end", id=self.number)
 
-    def wipe(self, nodes):
-        """Only in a cluster that is whole, and while no money is on its way: then what a disk had is known exactly."""
-        self.heal()
-        with self.teller.gate:
-            lost = balances(self.cluster)
-            for node in nodes:
-                self.teller.closed.add(node)
-                self.recorder.write("wipe", node=node, phase="begin", lost=lost[node])
-                self.cluster.kill(self.cluster.nodes[node])
-                shutil.rmtree(self.cluster.dir / f"node{node}")
-                self.recorder.write("wipe", node=node, phase="end")
-            self.pause(1.0)
-            gone = not any((self.cluster.dir / f"node{node}").exists() for node in nodes)
-        self.supervise()
-        self.heal()
-        with self.teller.gate:
-            for node in nodes:
-                self.teller.deposit(node)
-        return gone
-
-
-def balances(cluster):
-    """{node: {account: balance}}, once nothing is on its way anywhere: each node says so itself."""
-    talk = Conversation(cluster)
-
-    def settled():
-        pages = {node: talk.ask(type="bank_list", node=node) for node in range(1, cluster.n_nodes + 1)}
-        return pages if not any(page.get("sent") or page["more"] for page in pages.values()) else None
-    try:
-        pages = wait_for(settled, PATIENCE, "all money has arrived", pause=0.1)
-    finally:
-        talk.close()
-    return {node: {row["account"]: row["balance"] for row in page["accounts"]} for node, page in pages.items()}
+    @contextlib.contextmanager
+    def losing(self, node, had):
+        self.teller.closed.add(node)
+        self.recorder.write("wipe", node=node, phase="begin", lost=had)
+        yield
+        self.recorder.write("wipe", node=node, phase="end")
 
 
 def level(cluster):
@@ -225,8 +199,7 @@ def load(cluster, clients, nemesis, recorder, seconds):
     recorder.mark("load")
     began = time.monotonic()
     try:
-        while time.monotonic() < began + ALONE_SECONDS:
-            time.sleep(0.1)       # how long the load lasts; nothing is waited for
+        time.sleep(ALONE_SECONDS)  # how long the load lasts; nothing is waited for
         while time.monotonic() < began + seconds or not nemesis.has_tried_all():
             nemesis.strike()
     finally:

@@ -3,12 +3,12 @@
 Each kind is counted as fired only when its effect was seen: a process was gone, a packet was dropped, a call to the disk
 was failed. What was tried and met nothing is counted apart. A kind that the machine has no means for says why."""
 import contextlib
-import json
 import pathlib
 import shutil
 import signal
 import time
 
+from clients import Conversation
 from harness import wait_for
 from rig import CLIENTS
 
@@ -18,11 +18,11 @@ MEMORY_MORE = (128 << 10, 512 << 10, 2 << 20)  # bytes that a node may take whil
 
 
 def trouble(most, needs=None):
-    """A kind that lasts for up to so many seconds. The method begins it, yields a function that says whether it was seen
-    (asked when it is over), and ends it: so any of them can be under way at once."""
+    """A kind that lasts for up to so many seconds. The method returns a context manager, which begins it, gives a function that
+    says whether it was seen (asked when it is over), and ends it: so any of them can be under way at once."""
     def mark(method):
         method.most, method.needs = most, needs
-        return contextlib.contextmanager(method)
+        return method
     return mark
 
 
@@ -178,37 +178,34 @@ class Nemesis:
 
     @trouble(1.0)
     def kill_worker(self):
-        with self.killed(self.workers(1)) as seen:
-            yield seen
+        return self.killed(self.workers(1))
 
     @trouble(1.0)
     def kill_coordinator(self):
-        with self.killed([self.coordinator()]) as seen:
-            yield seen
+        return self.killed([self.coordinator()])
 
     @trouble(3.0)
     def stop_worker(self):
-        with self.stopped(self.workers(1)) as seen:
-            yield seen
+        return self.stopped(self.workers(1))
 
     @trouble(3.0)
     def stop_coordinator(self):
-        with self.stopped([self.coordinator()]) as seen:
-            yield seen
+        return self.stopped([self.coordinator()])
 
     @trouble(5.0)
     def stop_minority(self):
         """Longer than what the others keep in memory for followers that lag a little."""
-        with self.stopped(self.workers(self.minority)) as seen:
-            yield seen
+        return self.stopped(self.workers(self.minority))
 
     @trouble(2.0)
+    @contextlib.contextmanager
     def kill_and_stop(self):
         nodes = self.workers(self.minority)
         with self.killed(nodes[:1]) as was_killed, self.stopped(nodes[1:]) as was_stopped:
             yield lambda: was_killed() and (len(nodes) == 1 or was_stopped())
 
     @trouble(0.5)
+    @contextlib.contextmanager
     def kill_broker(self):
         broker = self.random.randrange(self.cluster.n_brokers)
         seen = self.kill(self.cluster.brokers[broker])
@@ -220,8 +217,7 @@ class Nemesis:
 
     @trouble(0.3)
     def power_loss(self):
-        with self.killed(self.everybody()) as seen:
-            yield seen
+        return self.killed(self.everybody())
 
     def rolling_restart(self):
         """As for a new version: one after the other, each by SIGTERM, and the next when all is whole again."""
@@ -251,13 +247,11 @@ class Nemesis:
 
     @trouble(5.0, needs="net")
     def cut_worker(self):
-        with self.isolated(self.workers(1)) as seen:
-            yield seen
+        return self.isolated(self.workers(1))
 
     @trouble(5.0, needs="net")
     def cut_coordinator(self):
-        with self.isolated([self.coordinator()]) as seen:
-            yield seen
+        return self.isolated([self.coordinator()])
 
     @trouble(5.0, needs="net")
     def cut_minority(self):
@@ -265,53 +259,47 @@ class Nemesis:
         nodes = self.workers(self.minority)
         if self.random.random() < 0.5:
             nodes[0] = self.coordinator()
-        with self.isolated(nodes) as seen:
-            yield seen
+        return self.isolated(nodes)
 
     @trouble(5.0, needs="net")
     def cut_pair(self):
         """The two do not reach each other, and all others reach both."""
         one, other = self.random.sample(self.hosts(self.everybody()), 2)
-        with self.until_end(self.net.cut([one], [other])) as seen:
-            yield seen
+        return self.until_end(self.net.cut([one], [other]))
 
     @trouble(5.0, needs="switch")
     def cut_clients(self):
         """Brokers and clients do not reach the coordinator; the nodes do."""
-        with self.until_end(self.net.cut(self.hosts([self.coordinator()]), [CLIENTS])) as seen:
-            yield seen
+        return self.until_end(self.net.cut(self.hosts([self.coordinator()]), [CLIENTS]))
 
     @trouble(5.0, needs="net")
     def deaf_coordinator(self):
         """It sends and does not receive."""
         hosts = self.hosts([self.coordinator()])
-        with self.until_end(self.net.one_way(self.net.others(hosts), hosts)) as seen:
-            yield seen
+        return self.until_end(self.net.one_way(self.net.others(hosts), hosts))
 
     @trouble(5.0, needs="net")
     def mute_coordinator(self):
         """It receives and does not send."""
         hosts = self.hosts([self.coordinator()])
-        with self.until_end(self.net.one_way(hosts, self.net.others(hosts))) as seen:
-            yield seen
+        return self.until_end(self.net.one_way(hosts, self.net.others(hosts)))
 
     @trouble(5.0, needs="net")
     def bridged(self):
         """Two groups that meet in one node only."""
         hosts = self.hosts(self.random.sample(self.everybody(), self.cluster.n_nodes))
         middle = (len(hosts) + 1) // 2  # hosts[0] is the bridge
-        with self.until_end(self.net.bridge(hosts[1:middle], hosts[middle:])) as seen:
-            yield seen
+        return self.until_end(self.net.bridge(hosts[1:middle], hosts[middle:]))
 
     @trouble(6.0, needs="net")
     def flapping(self):
         """A node comes and goes, about as fast as its absence is noticed."""
         hosts = self.hosts(self.some())
         up, down = self.random.randint(100, 1500), self.random.randint(100, 1500)
-        with self.until_end(self.net.flap(hosts, self.net.others(hosts), up, down)) as seen:
-            yield seen
+        return self.until_end(self.net.flap(hosts, self.net.others(hosts), up, down))
 
     @trouble(5.0, needs="net")
+    @contextlib.contextmanager
     def late_packets(self):
         """Some nodes are far away, in one direction or both."""
         hosts = self.hosts(self.some())
@@ -325,16 +313,14 @@ class Nemesis:
     @trouble(5.0, needs="switch")
     def lost_packets(self):
         percent = self.random.choice((2, 5, 20))
-        with self.until_end(self.net.lose(self.net.hosts, self.net.hosts, percent)) as seen:
-            yield seen
+        return self.until_end(self.net.lose(self.net.hosts, self.net.hosts, percent))
 
     @trouble(5.0, needs="switch")
     def narrow_links(self):
         """Of some nodes, what they send goes by a slow line."""
         hosts = self.hosts(self.some())
         rate = self.random.choice((50_000, 200_000, 1_000_000))
-        with self.until_end(self.net.narrow(hosts, self.net.others(hosts), rate)) as seen:
-            yield seen
+        return self.until_end(self.net.narrow(hosts, self.net.others(hosts), rate))
 
     # --- disks, clocks, memory ---
 
@@ -354,36 +340,31 @@ class Nemesis:
 
     @trouble(5.0, needs="disk")
     def slow_disks(self):
-        with self.bad_disks(self.some(), "slow_sync", self.random.choice((20, 100, 700))) as seen:
-            yield seen
+        return self.bad_disks(self.some(), "slow_sync", self.random.choice((20, 100, 700)))
 
     @trouble(3.0, needs="disk")
     def hanging_disks(self):
-        with self.bad_disks(self.some(), "hang_sync") as seen:
-            yield seen
+        return self.bad_disks(self.some(), "hang_sync")
 
     @trouble(2.0, needs="disk")
     def failing_sync(self):
         """R24: who is told that nothing is durable ends."""
-        with self.bad_disks(self.some(), "fail_sync", self.random.choice((1, 10))) as seen:
-            yield seen
+        return self.bad_disks(self.some(), "fail_sync", self.random.choice((1, 10)))
 
     @trouble(5.0, needs="disk")
     def full_disks(self):
-        with self.bad_disks(self.some(), "full") as seen:
-            yield seen
+        return self.bad_disks(self.some(), "full")
 
     @trouble(2.0, needs="disk")
     def failing_writes(self):
-        with self.bad_disks(self.some(), "fail_write", self.random.choice((1, 20))) as seen:
-            yield seen
+        return self.bad_disks(self.some(), "fail_write", self.random.choice((1, 20)))
 
     @trouble(3.0, needs="disk")
     def short_writes(self):
-        with self.bad_disks(self.some(), "short_write", self.random.choice((1, 7))) as seen:
-            yield seen
+        return self.bad_disks(self.some(), "short_write", self.random.choice((1, 7)))
 
     @trouble(3.0, needs="clock")
+    @contextlib.contextmanager
     def clock_jumps(self):
         """By up to an hour, forwards or back; and back again. Those of a majority, too (R26)."""
         nodes = self.random.sample(self.everybody(), self.random.randint(1, self.cluster.n_nodes))
@@ -397,6 +378,7 @@ class Nemesis:
                 self.cluster.set_clock(node, 0)
 
     @trouble(4.0, needs="memory")
+    @contextlib.contextmanager
     def little_memory(self):
         """The kernel takes pages away from the node, or kills it."""
         counts = {}
@@ -437,22 +419,34 @@ class Nemesis:
         until all money has arrived, so that the account of what the wiped disks had is exact."""
         self.heal()
         with self.teller.gate:
+            had = self.balances()
             for node in nodes:
-                self.lost[node] = self.lost.get(node, 0) + money_of(self.cluster, node)
-            for node in nodes:
-                self.cluster.kill(self.cluster.nodes[node])
-                shutil.rmtree(self.cluster.dir / f"node{node}")
+                self.empty(node, had[node])
             self.pause(1.0)
             gone = not any((self.cluster.dir / f"node{node}").exists() for node in nodes)
         began = time.monotonic()
-        for node in nodes:
-            self.cluster.start_node(node)
+        self.supervise()
         self.heal()
         self.healed.append(time.monotonic() - began)
         with self.teller.gate:
             for node in nodes:
                 self.teller.deposit(node)
         return gone
+
+    def balances(self):
+        return balances(self.cluster)
+
+    def empty(self, node, had):
+        """Kills the node and takes its disk away."""
+        with self.losing(node, had):
+            self.cluster.kill(self.cluster.nodes[node])
+            shutil.rmtree(self.cluster.dir / f"node{node}")
+
+    @contextlib.contextmanager
+    def losing(self, node, had):
+        """Around the moment in which these accounts are lost."""
+        self.lost[node] = self.lost.get(node, 0) + sum(had.values())
+        yield
 
     def heal(self, deadline=30):
         def healed():
@@ -486,12 +480,15 @@ def whole(cluster):
     return status if admitted and not any(row.get("behind") for row in rows) else None
 
 
-def money_of(cluster, node):
-    """All that a node has, once nothing is on its way anywhere."""
+def balances(cluster):
+    """{node: {account: balance}}, once nothing is on its way anywhere: each node says so itself."""
+    talk = Conversation(cluster)
+
     def settled():
-        done = cluster.conclave("bank", "list", "--json")
-        listed = done.returncode == 0 and json.loads(done.stdout)
-        return listed if listed and not listed["sent"] else None
-    listed = wait_for(settled, 30, "all money has arrived", pause=0.1)
-    row = next(row for row in listed["nodes"] if row["node"] == node)
-    return sum(row["accounts"].values())
+        pages = {node: talk.ask(type="bank_list", node=node) for node in range(1, cluster.n_nodes + 1)}
+        return pages if not any(page.get("sent") or page["more"] for page in pages.values()) else None
+    try:
+        pages = wait_for(settled, 30, "all money has arrived", pause=0.1)
+    finally:
+        talk.close()
+    return {node: {row["account"]: row["balance"] for row in page["accounts"]} for node, page in pages.items()}

@@ -7,7 +7,7 @@ import asyncio
 import time
 
 from net import Links
-from relay import HEARTBEAT, Relay
+from relay import Relay
 
 KINDS = ("cut", "flap", "delay")
 LOOK = 0.02  # seconds between two looks at whether a link is open again
@@ -47,20 +47,8 @@ class Relays(Links, Relay):
     def is_closed(self, source, target):
         return any(is_down(rule) for rule in self.rules_between(source, target))
 
-    async def _pump(self, link, reader, writer):
-        try:
-            while data := await reader.read(65536):
-                if link:
-                    await self.hold(*link[:2])
-                writer.write(data)
-                await writer.drain()
-        except (OSError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
-    async def hold(self, source, target):
-        """Until what was read may go on."""
+    async def hold(self, link):
+        source, target, _ = link
         for rule in self.rules_between(source, target):
             rule["matched"] += 1
             rule["dropped"] += is_down(rule)

@@ -6,12 +6,13 @@ import time
 import pytest
 
 import linear
-from chaos import Watched, balances
+from chaos import Watched
 from double import Double
 from facts import check_money
 from harness import wait_for
 from history import Recorder, load, pair
 from models import partition
+from nemesis import balances
 from workload import Teller, Values
 
 WORK_MIN = 10         # transfers before each wipe

@@ -5,7 +5,6 @@ when something could not be decided, when a kind of fault never fired, when too 
 an operation that belongs to the load never succeeded.
 """
 import bisect
-import collections
 import math
 import time
 
@@ -190,11 +189,11 @@ def recoveries(history, faults):
     return rows
 
 
-def fired(history, faults):
+def fired(history, recovered):
     """By kind: how often, how long, and how long until all was level again; kinds that were to fire and did not have
     0."""
     rows = {kind: [] for kind in history.run.get("kinds", [])}
-    for row in recoveries(history, faults):
+    for row in recovered:
         rows.setdefault(row["f"], []).append(row)
     return {kind: {"n": len(list_), "lasted": spread((r["lasted"] for r in list_), 1),
                    "served": spread(r["served"] for r in list_ if r["served"] is not None),
@@ -249,9 +248,10 @@ def reasons(history, faults, result):
 def judge(history, oracle=None):
     """Everything about a run, as JSON has it."""
     faults = pair(history.faults, lambda line: line["id"])
+    recovered = recoveries(history, faults)
     result = {"schema": 1, "run": history.run, "calls": calls(history), "before": throughput_before(history, faults),
-              "faults": fired(history, faults), "gaps": gaps(history, faults), "failover": failovers(history, faults),
-              "recovery": recoveries(history, faults), "trends": samples.trends(history), "linearizability": check_objects(history)}
+              "faults": fired(history, recovered), "gaps": gaps(history, faults), "failover": failovers(history, faults),
+              "recovery": recovered, "trends": samples.trends(history), "linearizability": check_objects(history)}
     result["facts"] = [check(history, oracle).as_json() if check is facts.check_digits else check(history).as_json()
                        for check in facts.ALL]
     bad, lacking = reasons(history, faults, result)

@@ -25,7 +25,7 @@ from acknowledged import (APPLIED_SECONDS, LARGE, SMALL, Verdict, check_jobs, ch
                           check_snaps, level)
 from clients import Conversation, Setter, Snapper, Submitter, Teller  # noqa: E402
 from harness import wait_for         # noqa: E402
-from nemesis import Nemesis, money_of  # noqa: E402
+from nemesis import Nemesis          # noqa: E402
 
 HEAL_SECONDS = 30
 FEED_TAIL = 200  # messages: those of the last seconds
@@ -67,11 +67,9 @@ def wait_admitted(cluster, node):
 def wipe(cluster, order, nemesis, load):
     """The next of the order dies while the one before starts with an empty disk. Returns the seconds until all is whole."""
     with load.teller.gate:
+        had = nemesis.balances()
         for node in order:
-            nemesis.lost[node] = nemesis.lost.get(node, 0) + money_of(cluster, node)
-        for node in order:
-            cluster.kill(cluster.nodes[node])
-            shutil.rmtree(cluster.dir / f"node{node}")
+            nemesis.empty(node, had[node])
             cluster.start_node(node)
     began = time.monotonic()
     for node in order:

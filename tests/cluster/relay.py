@@ -72,11 +72,16 @@ class Relay:
         """What flows back on a connection is ZMTP's own, but for the feed, which flows to who connected."""
         try:
             while data := await reader.read(65536):
-                while link in self.blocked:
-                    await asyncio.sleep(0.02)
+                if link:
+                    await self.hold(link)
                 writer.write(data)
                 await writer.drain()
         except (OSError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
+
+    async def hold(self, link):
+        """Until what was read on the link may go on."""
+        while link in self.blocked:
+            await asyncio.sleep(0.02)

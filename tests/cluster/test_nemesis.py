@@ -3,7 +3,6 @@ must be seen to have an effect, and leave nothing behind."""
 import json
 import pathlib
 import random
-import subprocess
 import sys
 import threading
 import types
@@ -69,10 +68,6 @@ class Puppets(Rig):
                     for node, process in self.nodes.items())
         return {"coordinator": 1, "healthy": alive, "nodes": [{"id": node} for node in self.nodes]}
 
-    def conclave(self, *_arguments, **_more):
-        listed = {"sent": 0, "nodes": [{"node": node, "accounts": {}} for node in self.nodes]}
-        return subprocess.CompletedProcess([], 0, json.dumps(listed), "")
-
 
 @pytest.fixture
 def puppets(tmp_path):
@@ -86,6 +81,7 @@ def puppets(tmp_path):
 def make_nemesis(cluster, seed=1):
     teller = types.SimpleNamespace(gate=threading.Lock(), deposit=lambda node: None)
     it = trouble.Nemesis(cluster, random.Random(seed), teller, print)
+    it.balances = lambda: {node: {} for node in cluster.nodes}
     it.pause = lambda most: trouble.time.sleep(min(most, 0.3))
     return it
 
