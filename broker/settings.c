@@ -49,18 +49,6 @@ void broker_settings_help(FILE *out)
     options_help(specs, out);
 }
 
-static int refuse(char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int refuse(char *why, const char *format, ...)
-{
-    struct text line = {0};
-    va_list args;
-    va_start(args, format);
-    text_add_v(&line, format, args);
-    va_end(args);
-    text_format(why, TEXT_MAX, "%s", line.at);
-    return ERR_MALFORMED;
-}
-
 /* Cuts the copy of --peers at its commas. Returns how many hosts there are, 0 when one is empty. */
 static uint32_t split_peers(char *list, const char *hosts[NODES_MAX + 1])
 {
@@ -88,19 +76,25 @@ int broker_settings_apply(const struct broker_settings *settings, char *peers,
                                      .n_voters = (uint32_t)(settings->voters ? settings->voters
                                                                              : settings->nodes),
                                      .silence_us = settings->silence_us};
-    if (last > PORT_LIMIT || front + 1 >= PORT_LIMIT)
-        return refuse(why,
-                      "--port %" PRIu64 ": the ports of %" PRIu64 " nodes would reach beyond %d",
-                      settings->port, settings->nodes, PORT_LIMIT - 1);
-    if (config->n_voters > config->n_nodes)
-        return refuse(why, "--voters %" PRIu64 ": there are only %" PRIu64 " nodes",
-                      settings->voters, settings->nodes);
+    if (last > PORT_LIMIT || front + 1 >= PORT_LIMIT) {
+        text_format(why, TEXT_MAX,
+                    "--port %" PRIu64 ": the ports of %" PRIu64 " nodes would reach beyond %d",
+                    settings->port, settings->nodes, PORT_LIMIT - 1);
+        return ERR_MALFORMED;
+    }
+    if (config->n_voters > config->n_nodes) {
+        text_format(why, TEXT_MAX, "--voters %" PRIu64 ": there are only %" PRIu64 " nodes",
+                    settings->voters, settings->nodes);
+        return ERR_MALFORMED;
+    }
     for (uint32_t id = 1; id <= config->n_nodes; id++)
         config->peers[id] = "127.0.0.1";
     uint32_t hosts = peers ? split_peers(peers, config->peers) : config->n_nodes;
-    if (hosts != config->n_nodes)
-        return refuse(why,
-                      "--peers must name one host per node: %" PRIu64 " hosts with commas between",
-                      settings->nodes);
+    if (hosts != config->n_nodes) {
+        text_format(why, TEXT_MAX,
+                    "--peers must name one host per node: %" PRIu64 " hosts with commas between",
+                    settings->nodes);
+        return ERR_MALFORMED;
+    }
     return OK;
 }

@@ -22,9 +22,8 @@
  * compute thread that holds it and loses its processor stops the event loop at its next page. */
 
 /* Sizes are rounded up to one of four steps between powers of two, so that blocks fit again. */
-#define STEPS      4
-#define LARGE_BITS 20                                  /* HEAP_LARGE_BYTES is 2 to this */
-#define CLASSES    ((size_t)(40 - LARGE_BITS) * STEPS) /* beyond 2^40 bytes: as it comes */
+#define STEPS   4
+#define CLASSES ((size_t)(40 - HEAP_LARGE_BITS) * STEPS) /* beyond 2^40 bytes: as it comes */
 
 struct free_block {
     struct free_block *next;
@@ -39,7 +38,7 @@ static size_t class_of(size_t size, size_t *rounded)
     unsigned bits = 63 - (unsigned)__builtin_clzll(size); /* 2^bits <= size */
     size_t step = ((size_t)1 << bits) / STEPS;
     *rounded = (size + step - 1) / step * step;
-    size_t class = (bits - LARGE_BITS) * STEPS + *rounded / step - STEPS;
+    size_t class = (bits - HEAP_LARGE_BITS) * STEPS + *rounded / step - STEPS;
     if (class < CLASSES)
         return class;
     *rounded = size;

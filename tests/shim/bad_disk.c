@@ -3,12 +3,20 @@
  *
  *   BAD_DISK         that file. Each line: KIND PREFIX [NUMBER], for files whose path begins with
  *                    PREFIX, which has no space; the first line that fits decides, among those of
- * its group: slow_sync    fsync and fdatasync take NUMBER ms longer hang_sync    they end when the
- * line is gone fail_sync    they fail with EIO full         what needs more room fails with ENOSPC:
- * allocation, new files, and writes beyond what a file has allocated fail_write   writes fail with
- * EIO short_write  writes end after half of their bytes Of all but slow_sync, NUMBER says that each
- * so-many-th call is hit (1). BAD_DISK_COUNTS  a file that says how often each kind was done
- * (told.h)
+ *                    its group:
+ *
+ *     slow_sync      fsync and fdatasync take NUMBER ms longer
+ *     hang_sync      they end when the line is gone
+ *     fail_sync      they fail with EIO
+ *
+ *     full           what needs more room fails with ENOSPC: allocation, new files, and writes
+ *                    beyond what a file has
+ *     fail_write     writes fail with EIO
+ *     short_write    writes end after half of their bytes
+ *
+ *                    Of all but slow_sync, NUMBER says that each so-many-th call is hit (1).
+ *
+ *   BAD_DISK_COUNTS  a file that says how often each kind was done (told.h)
  *
  * Seen are the calls of the program and of its libraries, not those within the C library (stdio)
  * and not what is written through a map, as LMDB does with MDB_WRITEMAP. */
@@ -237,22 +245,26 @@ int fallocate(int fd, int mode, off_t offset, off_t len)
     return kind == FULL ? fail(kind) : (int)syscall(SYS_fallocate, fd, mode, offset, len);
 }
 
-/* Such a call has a third number, the mode. */
 static bool makes_file(int flags)
 {
     return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+/* Only such a call has a third number. */
+static mode_t mode_of(int flags, va_list arguments)
+{
+    return makes_file(flags) ? va_arg(arguments, mode_t) : 0;
 }
 
 int openat(int dir, const char *name, int flags, ...)
 {
     char path[2 * PATH_ROOM];
     unsigned long number;
-    mode_t mode = 0;
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = mode_of(flags, arguments);
+    va_end(arguments);
     if (makes_file(flags)) {
-        va_list arguments;
-        va_start(arguments, flags);
-        mode = va_arg(arguments, mode_t);
-        va_end(arguments);
         size_t len = 0;
         if (dir != AT_FDCWD && name[0] != '/')
             len = strlen(path_of(dir, path));
@@ -266,13 +278,10 @@ int openat(int dir, const char *name, int flags, ...)
 
 int open(const char *name, int flags, ...)
 {
-    mode_t mode = 0;
-    if (makes_file(flags)) {
-        va_list arguments;
-        va_start(arguments, flags);
-        mode = va_arg(arguments, mode_t);
-        va_end(arguments);
-    }
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = mode_of(flags, arguments);
+    va_end(arguments);
     return openat(AT_FDCWD, name, flags, mode);
 }
 
