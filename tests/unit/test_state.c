@@ -491,6 +491,70 @@ static void only_voters_have_births(void **state)
     state_clear(&it);
 }
 
+/* --- traces of finished jobs --- */
+
+static job_id_t job_number(size_t number)
+{
+    return TERM << JOB_INDEX_BITS | number;
+}
+
+/* Its operation 1 is done, so it has a trace. */
+static void trace_job(struct state *state, job_id_t job)
+{
+    struct message *entry = message_new(MESSAGE_ENTRY_OPS_DONE);
+    struct blob *value = blob_copy("v", 1);
+    fill_done(entry, job, 1);
+    entry->as.done.ops.at[0] = (struct wire_done_op){
+        .op = 1, .node = 2, .attempt = 1, .len = 1, .frame = message_add_frame(entry, value)};
+    blob_drop(&value);
+    apply(state, entry);
+}
+
+static bool has_trace(const struct state *state, size_t number)
+{
+    const struct job *job = jobs_find(&state->jobs, job_number(number));
+    return job && job->trace;
+}
+
+static void the_oldest_traces_go_first_whoever_finishes_last(void **unused)
+{
+    (void)unused;
+    struct step step;
+    struct state state;
+    char key[32];
+    enum { KEPT = 1000, ALL = 1300 };
+    begin(&step, &state);
+    for (size_t i = 1; i <= ALL; i++) {
+        text_format(key, sizeof key, "key-%zu", i);
+        submit(&state, key, "10", 0);
+    }
+    for (size_t i = 1; i <= ALL; i++)
+        trace_job(&state, job_number(i));
+    /* 1 and 150 take longer than all others. */
+    for (size_t i = 2; i <= ALL; i++)
+        if (i != 150)
+            fail_job(&state, job_number(i));
+    size_t first = ALL - KEPT + 1;
+    assert_int_equal(state.jobs.traces, KEPT);
+    assert_true(has_trace(&state, 1) && has_trace(&state, 150)); /* as those of open jobs */
+    assert_true(has_trace(&state, first) && !has_trace(&state, first - 1));
+    fail_job(&state, job_number(150));
+    fail_job(&state, job_number(1));
+    assert_false(has_trace(&state, 1) || has_trace(&state, 150));
+    assert_true(has_trace(&state, first) && state.jobs.traces == KEPT);
+    /* The same after a checkpoint, which does not say where to look. */
+    struct state *again = reload(&step, &state);
+    size_t late = (size_t)again->applied + 1;
+    submit(again, "late", "10", 0);
+    trace_job(again, job_number(late));
+    fail_job(again, job_number(late));
+    assert_true(has_trace(again, late) && !has_trace(again, first));
+    assert_true(has_trace(again, first + 1) && again->jobs.traces == KEPT);
+    state_clear(again);
+    free(again);
+    state_clear(&state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +567,7 @@ int main(void)
         cmocka_unit_test(a_job_in_a_checkpoint_is_as_its_state_says),
         cmocka_unit_test(marks_are_not_newer_than_the_snaps),
         cmocka_unit_test(only_voters_have_births),
+        cmocka_unit_test(the_oldest_traces_go_first_whoever_finishes_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

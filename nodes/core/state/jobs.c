@@ -99,6 +99,23 @@ bool jobs_entry_is_valid(const struct message *entry)
     }
 }
 
+/* For one more at the end. Places at the beginning are taken again once they are as many as the
+ * jobs, so that a job costs the same however many are remembered. */
+static void make_room(struct jobs *jobs)
+{
+    size_t forgotten = (size_t)(jobs->at - jobs->room);
+    if (forgotten + jobs->n < jobs->size)
+        return;
+    if (!jobs->size || forgotten < jobs->n) {
+        jobs->size = jobs->size ? jobs->size * 2 : 16;
+        jobs->room = mem_grow(jobs->room, jobs->size, sizeof *jobs->room);
+        jobs->at = jobs->room + forgotten;
+        return;
+    }
+    memcpy(jobs->room, jobs->at, jobs->n * sizeof *jobs->at);
+    jobs->at = jobs->room;
+}
+
 struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const struct plan *plan,
                         unsigned level)
 {
@@ -107,10 +124,7 @@ struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const 
     text_copy(job->key, sizeof job->key, key);
     job->plan = *plan;
     job->level = level < job->plan.levels ? level : job->plan.levels - 1;
-    if (jobs->n == jobs->size) {
-        jobs->size = jobs->size ? jobs->size * 2 : 16;
-        jobs->at = mem_grow(jobs->at, jobs->size, sizeof *jobs->at);
-    }
+    make_room(jobs);
     size_t at = jobs_after(jobs, id); /* from a checkpoint they may come in any order */
     memmove(&jobs->at[at + 1], &jobs->at[at], (jobs->n++ - at) * sizeof *jobs->at);
     jobs->at[at] = job;
@@ -144,17 +158,29 @@ void jobs_set_state(struct jobs *jobs, struct job *job, enum job_state state)
     job->state = state;
 }
 
-/* Traces of long finished jobs go first: from the oldest on, until few enough are left. */
-static void forget_traces(struct jobs *jobs)
+static void drop_trace(struct jobs *jobs, struct job *job)
 {
-    for (size_t i = 0; i < jobs->n && jobs->traces > TRACES_KEPT_MAX; i++) {
-        struct job *job = jobs->at[i];
-        if (!job_is_finished(job) || !job->trace)
-            continue;
-        row_changes(jobs->watch, TABLE_JOBS, &job->row);
-        free(job->trace);
-        job->trace = NULL;
-        jobs->traces--;
+    row_changes(jobs->watch, TABLE_JOBS, &job->row);
+    free(job->trace);
+    job->trace = NULL;
+    jobs->traces--;
+}
+
+/* A job has finished with a trace. Those of the oldest jobs go first, until few enough are left;
+ * they are looked for behind the last one that went, so that each job is passed once. */
+static void keep_trace(struct jobs *jobs, struct job *job)
+{
+    jobs->traces++;
+    if (job->id <= jobs->traceless && jobs->traces > TRACES_KEPT_MAX)
+        drop_trace(jobs, job); /* it took long: it is the oldest that has one */
+    else if (job->id <= jobs->traceless)
+        jobs->traceless = job->id - 1;
+    if (jobs->traces <= TRACES_KEPT_MAX)
+        return;
+    for (size_t i = jobs_after(jobs, jobs->traceless); jobs->traces > TRACES_KEPT_MAX; i++) {
+        jobs->traceless = jobs->at[i]->id;
+        if (job_is_finished(jobs->at[i]) && jobs->at[i]->trace)
+            drop_trace(jobs, jobs->at[i]);
     }
 }
 
@@ -170,10 +196,8 @@ static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, 
     job_clear_live(job);
     free(job->executors);
     job->executors = NULL;
-    if (job->trace) {
-        jobs->traces++;
-        forget_traces(jobs);
-    }
+    if (job->trace)
+        keep_trace(jobs, job);
     return job;
 }
 
@@ -231,7 +255,8 @@ struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max)
         i++;
     struct job *job = jobs->at[i];
     row_changes(jobs->watch, TABLE_JOBS, &job->row);
-    memmove(&jobs->at[i], &jobs->at[i + 1], (jobs->n - i - 1) * sizeof(struct job *));
+    memmove(jobs->at + 1, jobs->at, i * sizeof(struct job *)); /* those that are older are open */
+    jobs->at++;
     jobs->n--;
     jobs->states[job->state]--;
     jobs->traces -= job->trace != NULL;
@@ -257,7 +282,7 @@ void jobs_clear(struct jobs *jobs)
 {
     for (size_t i = 0; i < jobs->n; i++)
         job_destroy(&jobs->at[i]);
-    free(jobs->at);
+    free(jobs->room);
     map_clear(&jobs->by_id);
     map_clear(&jobs->by_key);
     *jobs = (struct jobs){0};
@@ -284,7 +309,8 @@ static void check_job(const struct jobs *jobs, const struct job *job)
 void jobs_check_invariants(const struct jobs *jobs)
 {
     size_t states[JOB_STATES] = {0}, traces = 0;
-    assert(jobs->by_id.count == jobs->n && jobs->n <= jobs->size);
+    assert(jobs->by_id.count == jobs->n);
+    assert(jobs->at >= jobs->room && jobs->at + jobs->n <= jobs->room + jobs->size);
     assert(MUTANT(argument_is_key) || jobs->by_key.count == jobs->n);
     for (size_t i = 0; i < jobs->n; i++) {
         const struct job *job = jobs->at[i];
@@ -292,6 +318,7 @@ void jobs_check_invariants(const struct jobs *jobs)
         check_job(jobs, job);
         states[job->state]++;
         traces += job_is_finished(job) && job->trace;
+        assert(job->id > jobs->traceless || !job_is_finished(job) || !job->trace);
     }
     for (int state = 0; state < JOB_STATES; state++)
         assert(jobs->states[state] == states[state]);

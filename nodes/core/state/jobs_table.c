@@ -142,6 +142,7 @@ static const struct member jobs_fields[] = {
     WITHIN(jobs, at),         FIELD(jobs, n, bytes),      OWN(jobs, size),
     FIELD(jobs, open, bytes), FIELD(jobs, traces, bytes), FIELD(jobs, states, bytes),
     DERIVED(jobs, by_id),     DERIVED(jobs, by_key),      OWN(jobs, watch),
+    OWN(jobs, room),          DERIVED(jobs, traceless),
 };
 
 static uint64_t digest(const struct state *state)
