@@ -424,6 +424,32 @@ class Nemesis:
                 self.empty(node, had[node])
             self.pause(1.0)
             gone = not any((self.cluster.dir / f"node{node}").exists() for node in nodes)
+        self.return_wiped(nodes)
+        return gone
+
+    def wipe_beside_late(self):
+        """A majority accepts what the others never hear of, dies, and returns in two parts: first as many with empty disks
+        as could elect somebody together with those that are behind, if empty disks counted; the sound ones later."""
+        self.heal()
+        majority = self.cluster.n_nodes // 2 + 1
+        late = self.workers(self.cluster.n_nodes - majority)
+        others = [node for node in self.everybody() if node not in late]
+        wiped = self.random.sample(others, min(self.minority, majority - len(late)))
+        with self.teller.gate:
+            had = self.balances()
+            seen = [self.kill(self.cluster.nodes[node]) for node in late]
+            self.pause(1.5)
+            seen += [self.kill(self.cluster.nodes[node]) for node in others]
+            for node in wiped:
+                self.empty(node, had[node])
+            seen += [not (self.cluster.dir / f"node{node}").exists() for node in wiped]
+            for node in late + wiped:
+                self.cluster.start_node(node)
+            self.pause(3.0)
+        self.return_wiped(wiped)
+        return all(seen)
+
+    def return_wiped(self, nodes):
         began = time.monotonic()
         self.supervise()
         self.heal()
@@ -431,7 +457,6 @@ class Nemesis:
         with self.teller.gate:
             for node in nodes:
                 self.teller.deposit(node)
-        return gone
 
     def balances(self):
         return balances(self.cluster)
@@ -457,7 +482,7 @@ class Nemesis:
 
 # Those that may be under way at once, in the order in which they are written; and those that want to be alone.
 TOGETHER = [name for name, it in vars(Nemesis).items() if hasattr(it, "most")]
-ALONE = ["rolling_restart", "at_once", "wipe_one", "wipe_minority", "wipe_coordinator"]
+ALONE = ["rolling_restart", "at_once", "wipe_one", "wipe_minority", "wipe_coordinator", "wipe_beside_late"]
 
 
 def wait_stopped(process):
