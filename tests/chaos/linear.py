@@ -6,8 +6,9 @@ before it because that one needs it. What is kept between two events is the set 
 so far: the object's state, and which of the operations under way have taken effect. Two ways to the same configuration are
 one (the memoization). The history is linearizable if and only if a configuration is left at its end.
 
-An operation of unknown outcome never returns: it may take effect anywhere after its call, or not at all. Operations of
-different objects are checked apart, which loses nothing (Herlihy & Wing 1990, Theorem 1: locality).
+An operation of unknown outcome never returns: it may take effect anywhere after its call, or not at all. So a configuration in
+which fewer of them have taken effect, and all else is the same, explains whatever the other one explains: that one is dropped.
+Of several that are alike, the first is as good as any. Operations of different objects are checked apart, which loses nothing (Herlihy & Wing 1990, Theorem 1: locality).
 
 A model has
   initial            the state at first; states are hashable values
@@ -50,6 +51,26 @@ class GaveUp(Exception):
     pass
 
 
+class Fewest:
+    """Configurations, without those that another one makes superfluous."""
+
+    def __init__(self, unknown):
+        self.unknown, self.groups = unknown, {}
+
+    def add(self, one):
+        """False when it is superfluous."""
+        state, taken = one
+        masks = self.groups.setdefault((state, taken & ~self.unknown), [])
+        mine = taken & self.unknown
+        if any(not mask & ~mine for mask in masks):
+            return False
+        masks[:] = [mask for mask in masks if mine & ~mask] + [mine]
+        return True
+
+    def all(self):
+        return {(state, known | mask) for (state, known), masks in self.groups.items() for mask in masks}
+
+
 class Search:
     def __init__(self, model, seconds, configurations):
         self.model, self.end, self.most = model, time.monotonic() + seconds, configurations
@@ -84,27 +105,24 @@ class Search:
     def ret(self, slot):
         """The operation in `slot` returns: it has taken effect in every configuration that is kept. Returns whether one
         is."""
-        bit, kept = 1 << slot, set()
-        seen, stack = set(), []
-        for one in self.configurations:
-            one = self.settle(*one)
-            if one not in seen:
-                seen.add(one)
+        bit, unknown, n = 1 << slot, sum(1 << other for other, op in self.pending.items() if op.unknown), 0
+        seen, kept, stack = Fewest(unknown), Fewest(unknown), []
+        for one in map(lambda it: self.settle(*it), self.configurations):
+            if seen.add(one):
                 stack.append(one)
         while stack:
-            self.count(len(seen))
+            n += 1
+            self.count(n)
             state, taken = stack.pop()
             if taken & bit:
                 kept.add((state, taken & ~bit))
                 continue
-            for other, op in self.pending.items():
-                if taken >> other & 1:
-                    continue
+            for other, op in self.to_take(taken):
                 for after in self.model.step(state, op):
                     one = self.settle(after, taken | 1 << other)
-                    if one not in seen:
-                        seen.add(one)
+                    if seen.add(one):
                         stack.append(one)
+        kept = kept.all()
         if not kept:
             return False
         del self.pending[slot]
@@ -113,6 +131,19 @@ class Search:
         self.widest = max(self.widest, len(kept))
         self.forget_taken()
         return True
+
+    def to_take(self, taken):
+        """Those under way that have not taken effect: of unknown ones that are alike, only the first."""
+        alike = set()
+        for slot, op in self.pending.items():
+            if taken >> slot & 1:
+                continue
+            if op.unknown:
+                what = op.f, repr(op.args)
+                if what in alike:
+                    continue
+                alike.add(what)
+            yield slot, op
 
     def forget_taken(self):
         """An unknown operation that has taken effect in every configuration needs no place any more."""

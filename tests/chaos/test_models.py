@@ -229,6 +229,20 @@ def test_operations_are_parted_by_object():
     assert {name: len(ops) for name, (_, ops) in objects.items()} == {"job k": 2, "progress": 1, "kv 1/x": 1, "kv 2/x": 1}
 
 
+def test_many_puts_of_unknown_outcome_and_many_wipes_are_decided():
+    """Each of them may take effect after each wipe, or not at all: 2^48 ways, nearly all of them superfluous."""
+    ops = [kv(10 * i + 1, NEVER, f"v{i}") for i in range(12)]
+    ops += [kv(1000 + 10 * i, 1001 + 10 * i, f"v{i}", "kv_get") for i in range(12)]
+    wipes = [line for i in range(3) for line in ({"t": 500 + 10 * i, "node": 1, "phase": "begin"},
+                                                 {"t": 505 + 10 * i, "node": 1, "phase": "end"})]
+    (model, all_), = partition(history_of(*ops, wipes=wipes)).values()
+    assert linear.check(model, all_, configurations=1000).verdict == LINEARIZABLE
+    # Each value was there at most once for each life of the disk, and these wipes were before.
+    ops += [kv(2000 + 10 * i, 2001 + 10 * i, "v0" if i % 2 else "v1", "kv_get") for i in range(10)]
+    (model, all_), = partition(history_of(*ops, wipes=wipes)).values()
+    assert linear.check(model, all_, configurations=1000).verdict == VIOLATED
+
+
 def test_a_put_on_both_sides_of_a_wipe_may_count_twice():
     """Read before the wipe, and once more after it: the key went with the disk, and the retry was executed again."""
     ops = [kv(1, 20, "a"), kv(2, 3, "a", "kv_get"), kv(12, 13, None, "kv_get"), kv(15, 16, "a", "kv_get")]
