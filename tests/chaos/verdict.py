@@ -175,16 +175,17 @@ class CaughtUp:
 
 
 def recoveries(history, faults):
-    """For each fault: seconds from its end until a write is answered, and until all nodes have applied what was known
-    then."""
+    """For each fault: seconds from its end until a write is answered that was asked for under load, and until all nodes have
+    applied what was known then."""
     served_writes, level, rows = Served(history), CaughtUp(history), []
+    healed = history.marks.get("healed", math.inf)
     for begin, end in faults:
         if not end:
             continue
         again = served_writes.first_after(end["t"])
         caught = level.seconds(end["t"])
         rows.append({"f": begin["f"], "at": begin["t"], "lasted": round((end["t"] - begin["t"]) / 1e9, 3),
-                     "served": None if again is None else round((again - end["t"]) / 1e9, 3),
+                     "served": None if again is None or again > healed else round((again - end["t"]) / 1e9, 3),
                      "level": None if caught is None else round(caught, 3)})
     return rows
 
