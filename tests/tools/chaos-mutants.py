@@ -23,8 +23,8 @@ import history as histories  # noqa: E402
 import verdict               # noqa: E402
 
 # What chaos must catch; the others of shared/base/mutant.h are for the simulator, or for the tests on real processes.
-CAUGHT = ("ack_before_disk", "empty_disk_votes", "transfer_applied_twice", "outbox_lost", "return_lost", "image_loses_keys",
-          "counted_twice", "cancel_for_others", "append_cuts_always", "recorder_off_by_one", "unconfirmed_reads")
+CAUGHT = ("ack_before_disk", "empty_disk_votes", "image_loses_keys", "checkpoint_misses", "counted_twice", "marker_overtakes",
+          "recorder_off_by_one", "transfer_applied_twice", "outbox_lost")
 SECOND = 10 ** 9
 FINE_SECONDS = 0.5       # to which the shortest part is looked for
 
