@@ -99,11 +99,16 @@ bool jobs_entry_is_valid(const struct message *entry)
     }
 }
 
+static size_t places_forgotten(const struct jobs *jobs)
+{
+    return jobs->room ? (size_t)(jobs->at - jobs->room) : 0;
+}
+
 /* For one more at the end. Places at the beginning are taken again once they are as many as the
  * jobs, so that a job costs the same however many are remembered. */
 static void make_room(struct jobs *jobs)
 {
-    size_t forgotten = (size_t)(jobs->at - jobs->room);
+    size_t forgotten = places_forgotten(jobs);
     if (forgotten + jobs->n < jobs->size)
         return;
     if (!jobs->size || forgotten < jobs->n) {
@@ -310,7 +315,7 @@ void jobs_check_invariants(const struct jobs *jobs)
 {
     size_t states[JOB_STATES] = {0}, traces = 0;
     assert(jobs->by_id.count == jobs->n);
-    assert(jobs->at >= jobs->room && jobs->at + jobs->n <= jobs->room + jobs->size);
+    assert(places_forgotten(jobs) + jobs->n <= jobs->size);
     assert(MUTANT(argument_is_key) || jobs->by_key.count == jobs->n);
     for (size_t i = 0; i < jobs->n; i++) {
         const struct job *job = jobs->at[i];
