@@ -35,11 +35,16 @@ static bool wait_gone(int process, uint64_t for_us)
     return false;
 }
 
+static int cannot_end(pid_t pid)
+{
+    return cli_fail(EXIT_FAILED, "the supervisor (pid %d) cannot be ended: %s", (int)pid,
+                    strerror(errno));
+}
+
 static int end(int process, pid_t pid)
 {
     if (pidfd_send_signal(process, SIGTERM, NULL, 0))
-        return cli_fail(EXIT_FAILED, "the supervisor (pid %d) cannot be ended: %s", (int)pid,
-                        strerror(errno));
+        return cannot_end(pid);
     if (wait_gone(process, END_US))
         return EXIT_OK;
     cli_note("the supervisor (pid %d) does not end; it and its processes are killed", (int)pid);
@@ -69,8 +74,7 @@ int down_run(struct cli *cli, int n_words, char **words)
     if (process >= 0 && local_holder(dir) == pid)
         code = end(process, pid);
     else if (process < 0 && errno != ESRCH)
-        code = cli_fail(EXIT_FAILED, "the supervisor (pid %d) cannot be ended: %s", (int)pid,
-                        strerror(errno));
+        code = cannot_end(pid);
     if (process >= 0)
         close(process);
     if (code)

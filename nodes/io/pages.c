@@ -146,8 +146,7 @@ static int read_node(struct walk *walk, const uint8_t *page, size_t i, bool leaf
                          .key_len = words[3],
                          .key = page + offset + NODE_HEAD};
     out->value = out->key + out->key_len;
-    /* Others would be believed: that a node has duplicates, say, which these databases never have.
-     */
+    /* LMDB would believe others: that a node has duplicates, say, which ours never have. */
     if (leaf && out->flags != 0 && out->flags != NODE_BIG && out->flags != NODE_DATABASE)
         return damaged(walk, "page %" PRIu64 ": a node of an unknown kind", head.number);
     uint64_t value = !leaf ? 0 : out->flags & NODE_BIG ? sizeof(uint64_t) : out->low;

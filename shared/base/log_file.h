@@ -1,6 +1,6 @@
 /* log_file.h - a bound on the file that this process logs to: once it is longer, it becomes FILE.1
- * in the place of the one before, and FILE begins anew. A log must not fill the disk that the data
- * is on. */
+ * in the place of the one before, and FILE is empty again. A log must not fill the disk that the
+ * data is on. */
 #ifndef CONCLAVE_BASE_LOG_FILE_H
 #define CONCLAVE_BASE_LOG_FILE_H
 

@@ -6,9 +6,8 @@
 #include "broker/tracker.h"
 #include "nodes/core/node.h"
 
-#define RECONNECT_US                                                            \
-    (50 * MS_US) /* a request waits for a node that is down, and is tried again \
-                  */
+/* A request for a node that is down is tried again after this long. */
+#define RECONNECT_US (50 * MS_US)
 
 /* Of a caller's number: the client's, the broker's, the broker's life, the request's. */
 #define CALLER_CLIENT_BITS 8
@@ -59,14 +58,20 @@ static bool is_down(const struct world *world, const struct world_broker *broker
     return broker->down_until_us > world->now_us;
 }
 
-/* The broker that something goes through; NULL: it died meanwhile. */
-static struct world_broker *through(struct world *world, const struct pending *pending)
+/* The broker that something was meant for; NULL: it died meanwhile. */
+static struct world_broker *meant(const struct world *world, const struct pending *pending)
 {
     struct world_broker *broker = &world->brokers->at[pending->broker - 1];
-    if (broker->life == pending->broker_life && !is_down(world, broker))
-        return broker;
-    world_count(world, FAULT_BROKER_LOST);
-    return NULL;
+    return broker->life == pending->broker_life && !is_down(world, broker) ? broker : NULL;
+}
+
+/* Likewise, for requests and answers: what dies with it is counted. */
+static struct world_broker *through(struct world *world, const struct pending *pending)
+{
+    struct world_broker *broker = meant(world, pending);
+    if (!broker)
+        world_count(world, FAULT_BROKER_LOST);
+    return broker;
 }
 
 /* --- the feed --- */
@@ -209,8 +214,8 @@ void brokers_pending(struct world *world, struct pending *pending)
     struct world_broker *broker;
     switch (pending->kind) {
     case PENDING_HEARD:
-        broker = &world->brokers->at[pending->broker - 1];
-        if (broker->life == pending->broker_life && !is_down(world, broker))
+        broker = meant(world, pending);
+        if (broker)
             tracker_hear(&broker->tracker, pending->message, world->now_us);
         break;
     case PENDING_TO_PASS:

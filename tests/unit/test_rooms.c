@@ -210,14 +210,19 @@ static void what_no_entry_names_is_the_owners_to_keep(void **state)
 
 /* --- worker --- */
 
+static struct worker worker_of(struct rooms *it)
+{
+    return (struct worker){.step = &it->step,
+                           .links = &it->links,
+                           .raft = &it->raft,
+                           .state = &it->state};
+}
+
 static void a_worker_drops_what_another_term_had_given_it(void **state)
 {
     (void)state;
     struct rooms *it = rooms_new(3);
-    struct worker worker = {.step = &it->step,
-                            .links = &it->links,
-                            .raft = &it->raft,
-                            .state = &it->state};
+    struct worker worker = worker_of(it);
     worker_reset(&worker, 5);
     assert_int_equal(worker.term, 5);
     worker_pump(&worker);
@@ -245,10 +250,7 @@ static void a_worker_refuses_what_is_more_than_any_credit(void **state)
 {
     (void)state;
     struct rooms *it = rooms_new(3);
-    struct worker worker = {.step = &it->step,
-                            .links = &it->links,
-                            .raft = &it->raft,
-                            .state = &it->state};
+    struct worker worker = worker_of(it);
     for (job_id_t job = 1; job <= 1000; job++) {
         struct message *message = tasks(job, BATCH_OPS_MAX);
         worker_task(&worker, PEER, message);

@@ -172,7 +172,7 @@ static void drop_trace(struct jobs *jobs, struct job *job)
 }
 
 /* A job has finished with a trace. Those of the oldest jobs go first, until few enough are left;
- * they are looked for behind the last one that went, so that each job is passed once. */
+ * the search goes on after the last one that went, so it looks at each job once. */
 static void keep_trace(struct jobs *jobs, struct job *job)
 {
     jobs->traces++;

@@ -65,11 +65,10 @@ struct job {
 struct jobs {
     struct job **at; /* in the order of their ids; the jobs are owned */
     size_t n, size;
-    struct job **room; /* owned: `size` places, of which those before `at` were forgotten */
-    size_t open;       /* not finished */
-    size_t traces;     /* finished ones that still have their trace */
-    job_id_t
-        traceless; /* finished ones up to here have none any more: where to look for the next */
+    struct job **room;  /* owned: `size` places, of which those before `at` were forgotten */
+    size_t open;        /* not finished */
+    size_t traces;      /* finished ones that still have their trace */
+    job_id_t traceless; /* finished ones up to here have none any more */
     size_t states[JOB_STATES];
     struct map by_id, by_key;
     struct row_watch *watch; /* told before a job changes; NULL: nobody */
