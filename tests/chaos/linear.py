@@ -76,6 +76,7 @@ class Search:
         self.model, self.end, self.most = model, time.monotonic() + seconds, configurations
         self.explored = self.widest = 0
         self.pending = {}                      # slot: operation
+        self.alike = {}                        # slot of an unknown operation: what those that are like it have as well
         self.free, self.n_slots = [], 0
         self.configurations = {(model.initial, 0)}
 
@@ -92,6 +93,8 @@ class Search:
         else:
             slot, self.n_slots = self.n_slots, self.n_slots + 1
         self.pending[slot] = op
+        if op.unknown:
+            self.alike[slot] = op.f, repr(op.args)
         return slot
 
     def settle(self, state, taken):
@@ -134,15 +137,12 @@ class Search:
 
     def to_take(self, taken):
         """Those under way that have not taken effect: of unknown ones that are alike, only the first."""
-        alike = set()
+        seen = set()
         for slot, op in self.pending.items():
-            if taken >> slot & 1:
+            if taken >> slot & 1 or op.unknown and self.alike[slot] in seen:
                 continue
             if op.unknown:
-                what = op.f, repr(op.args)
-                if what in alike:
-                    continue
-                alike.add(what)
+                seen.add(self.alike[slot])
             yield slot, op
 
     def forget_taken(self):

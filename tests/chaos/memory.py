@@ -7,7 +7,8 @@ from then on, pages of files included.
 import errno
 import os
 import pathlib
-import time
+
+from harness import wait_for
 
 LEAVE_SECONDS = 5  # a group is busy until the last process that was killed in it is gone
 
@@ -71,8 +72,7 @@ class Group:
 
     def close(self):
         """Its processes are where they came from; nothing of it is left."""
-        end = time.monotonic() + LEAVE_SECONDS
-        while True:
+        def is_left():
             for pid in (self.dir / "cgroup.procs").read_text().split():
                 try:
                     (self.own / "cgroup.procs").write_text(pid)
@@ -80,8 +80,9 @@ class Group:
                     pass
             try:
                 self.dir.rmdir()
-                return
             except OSError as error:
-                if error.errno != errno.EBUSY or time.monotonic() > end:
+                if error.errno != errno.EBUSY:
                     raise
-            time.sleep(0.01)
+                return False
+            return True
+        wait_for(is_left, LEAVE_SECONDS, "all processes have left the group")

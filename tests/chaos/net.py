@@ -14,7 +14,8 @@ import pathlib
 import socket
 import subprocess
 import threading
-import time
+
+from harness import wait_for
 
 CLONE_NEWNET = 0x40000000
 START_SECONDS = 10
@@ -151,17 +152,14 @@ class Net(Links):
             raise
 
     def _connect(self, path):
-        end = time.monotonic() + START_SECONDS
         self.line = socket.socket(socket.AF_UNIX)
         self.line.settimeout(START_SECONDS)
-        while True:
-            try:
-                self.line.connect(str(path))
-                break
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > end:
-                    raise AssertionError(f"the switch does not start: {self.process.poll()}") from None
-                time.sleep(0.01)
+
+        def is_connected():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the switch does not start: {self.process.poll()}")
+            return self.line.connect_ex(str(path)) == 0
+        wait_for(is_connected, START_SECONDS, "the switch starts")
         self.file = self.line.makefile("r")
         for port in self.ask("ports")["ports"]:
             self.addresses[port["name"]] = port["address"]

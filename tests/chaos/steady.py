@@ -11,7 +11,6 @@ waited for a processor: six nodes and their clients want more processors than a 
 import argparse
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -72,7 +71,7 @@ def run(directory, arguments):
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started ends in any case
+    harness.end_by_exit()
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--nodes", type=int, default=6)

@@ -13,7 +13,6 @@ import itertools
 import pathlib
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -148,7 +147,7 @@ def run_size(voters, arguments, verdict):
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started ends in any case
+    harness.end_by_exit()
     parser = argparse.ArgumentParser()
     parser.add_argument("--voters", default="3,5")
     parser.add_argument("--sets", type=int, help="only so many of each size, drawn by chance")

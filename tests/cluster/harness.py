@@ -13,6 +13,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -53,6 +54,17 @@ def cpu_seconds(pid):
     """Processor time of a process so far; exact, where /proc/PID/stat counts in hundredths of a second."""
     return sum(int(task.read_text().split()[0])
                for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
+def job_number(job):
+    """A job's id ("TERM-INDEX") as messages have it."""
+    term, index = job.split("-")
+    return int(term) << 40 | int(index)
+
+
+def end_by_exit():
+    """SIGTERM ends this process as an exception does: what was started ends in any case."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def memory(process, what="VmRSS"):

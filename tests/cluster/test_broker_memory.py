@@ -50,8 +50,7 @@ def cluster(tmp_path):
 
 @pytest.fixture
 def job(cluster):
-    term, index = cluster.submit(150000)["id"].split("-")  # 711,000 digits
-    return int(term) << 40 | int(index)
+    return harness.job_number(cluster.submit(150000)["id"])  # 711,000 digits
 
 
 @pytest.fixture

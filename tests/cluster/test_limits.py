@@ -180,8 +180,7 @@ def test_subscribers_that_never_read_cost_little(trio):
 def test_many_that_ask_a_node_and_never_read_share_one_bound(trio):
     """As brokers do, each with a queue of its own."""
     with undisturbed(trio) as status:
-        term, index = trio.submit(150000)["id"].split("-")  # 711,000 digits
-        job = int(term) << 40 | int(index)
+        job = harness.job_number(trio.submit(150000)["id"])  # 711,000 digits
         name, node, port, _ = processes(trio, status)[0]
         deaf = [Deaf(f"tcp://127.0.0.1:{port}") for _ in range(DEAF_BROKERS)]
         try:

@@ -38,8 +38,7 @@ def group():
 def test_a_broker_with_little_memory_outlives_clients_that_never_read(make_cluster, group):
     cluster = make_cluster(nodes=3).start()
     cluster.wait_healthy()
-    term, index = cluster.submit(150000)["id"].split("-")
-    job = int(term) << 40 | int(index)
+    job = harness.job_number(cluster.submit(150000)["id"])
     broker = cluster.brokers[0]
     group.add(broker.pid)
     group.limit(BROKER_LIMIT)

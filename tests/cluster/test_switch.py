@@ -199,7 +199,7 @@ def test_nothing_is_left(tmp_path):
 def test_nothing_is_left_when_who_started_it_is_killed(tmp_path):
     code = f"""
 import sys, time
-sys.path[:0] = [{str(harness.ROOT / "tests/chaos")!r}]
+sys.path[:0] = [{str(harness.ROOT / "tests/chaos")!r}, {str(harness.ROOT / "tests/cluster")!r}]
 import net
 it = net.Net({str(SWITCH)!r}, {str(tmp_path)!r}, ["a", "b"])
 it.enter("a")
