@@ -4,16 +4,70 @@
 #include <string.h>
 
 #include "shared/base/memory.h"
+#include "shared/base/mutant.h"
 
 struct client {
     size_t broker_len, client_len;
     uint8_t bytes[];
 };
 
-uint64_t clients_add(struct clients *clients, struct slice broker, struct slice client,
+/* --- shares --- */
+
+struct share {
+    size_t waiting;
+};
+
+static struct map_key broker_key(struct slice broker)
+{
+    return (struct map_key){map_hash(broker.at, broker.len), 0};
+}
+
+static struct map_key client_key(struct slice broker, struct slice client)
+{
+    /* Never 0, which stands for the broker itself. */
+    return (struct map_key){map_hash(broker.at, broker.len), map_hash(client.at, client.len) | 1};
+}
+
+static size_t share_of(const struct clients *clients, struct map_key key)
+{
+    const struct share *share = map_get(&clients->shares, key);
+    return share ? share->waiting : 0;
+}
+
+static void share_add(struct clients *clients, struct map_key key)
+{
+    struct share *share = map_get(&clients->shares, key);
+    if (!share) {
+        share = mem_new(1, sizeof *share);
+        map_put(&clients->shares, key, share);
+    }
+    share->waiting++;
+}
+
+static void share_take(struct clients *clients, struct map_key key)
+{
+    struct share *share = map_get(&clients->shares, key);
+    if (--share->waiting == 0)
+        free(map_remove(&clients->shares, key));
+}
+
+static bool has_room(const struct clients *clients, struct slice broker, struct slice client,
                      size_t limit)
 {
     if (clients->map.count >= limit)
+        return false;
+    if (MUTANT(shares_unbounded))
+        return true;
+    size_t left = limit - clients->map.count, of_broker = share_of(clients, broker_key(broker));
+    return of_broker < left && share_of(clients, client_key(broker, client)) < left - of_broker;
+}
+
+/* --- envelopes --- */
+
+uint64_t clients_add(struct clients *clients, struct slice broker, struct slice client,
+                     size_t limit)
+{
+    if (!has_room(clients, broker, client, limit))
         return 0;
     struct client *it = mem_new(1, sizeof *it + broker.len + client.len);
     it->broker_len = broker.len;
@@ -21,12 +75,21 @@ uint64_t clients_add(struct clients *clients, struct slice broker, struct slice 
     memcpy(it->bytes, broker.at, broker.len);
     memcpy(it->bytes + broker.len, client.at, client.len);
     map_put(&clients->map, (struct map_key){++clients->last, 0}, it);
+    share_add(clients, broker_key(broker));
+    share_add(clients, client_key(broker, client));
     return clients->last;
 }
 
 struct client *clients_take(struct clients *clients, uint64_t number)
 {
-    return map_remove(&clients->map, (struct map_key){number, 0});
+    struct client *it = map_remove(&clients->map, (struct map_key){number, 0});
+    if (it) {
+        struct slice parts[ENVELOPE_PARTS];
+        client_envelope(it, parts);
+        share_take(clients, broker_key(parts[0]));
+        share_take(clients, client_key(parts[0], parts[1]));
+    }
+    return it;
 }
 
 void client_envelope(const struct client *client, struct slice parts[ENVELOPE_PARTS])
@@ -48,4 +111,9 @@ void clients_clear(struct clients *clients)
     while ((it = map_next(&clients->map, &at, NULL)))
         client_free(it);
     map_clear(&clients->map);
+    struct share *share;
+    at = 0;
+    while ((share = map_next(&clients->shares, &at, NULL)))
+        free(share);
+    map_clear(&clients->shares);
 }

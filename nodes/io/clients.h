@@ -11,12 +11,16 @@
 /* Zero-initialize before the first use. */
 struct clients {
     struct map map;
+    struct map shares; /* what each broker has in it, and each client of each broker */
     uint64_t last;
 };
 
 struct client;
 
-/* Remembers an envelope (copies) and returns its number, from 1; 0 when `limit` wait already. */
+/* Remembers an envelope (copies) and returns its number, from 1; 0 when there is no room for it.
+ * `limit` may wait in all. A broker may have as many of them as it leaves free, and a client as
+ * many as its broker could still have: whoever asks without end finds its own share full, and there
+ * is always room for somebody else (the dynamic threshold of Choudhury and Hahne, 1998). */
 uint64_t clients_add(struct clients *clients, struct slice broker, struct slice client,
                      size_t limit);
 

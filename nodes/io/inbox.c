@@ -260,7 +260,8 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
                                         bus_part(&inbox->parts, 1), REQUEST_CLIENTS_MAX);
     if (event->request.client)
         return OK;
-    text_add(why, "more than %d requests wait for an answer", REQUEST_CLIENTS_MAX);
+    text_add(why, "too many requests wait for an answer: at most %d in all, and of one client less",
+             REQUEST_CLIENTS_MAX);
     refuse_request(inbox, inbox->message->as.request.request, "busy", why->at);
     return ERR_FULL;
 }

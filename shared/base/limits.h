@@ -177,7 +177,10 @@
 #define RESULT_MAX_DEFAULT_BYTES (128 * MIB_BYTES)
 #define WAIT_MAX_MS              10000 /* the longest a long poll is held */
 #define WAITERS_MAX              4096  /* long polls held at once; then they are answered at once */
-#define REQUEST_CLIENTS_MAX      65536
+/* Requests that a node has not answered, shared among those who ask (clients_add()). A flood of
+ * reads of some 120 us each keeps whoever asks next waiting for a second; of 65,536 it could be
+ * eight, longer than a client waits. */
+#define REQUEST_CLIENTS_MAX 16384
 /* Reads that wait for the same word of a majority and are answered in one step: pages of jobs take
  * some 100 us each, and thousands may have come within a round. */
 #define READS_SLICE_MAX 32

@@ -74,6 +74,7 @@
     X(output_replaces, "a device or FIFO that --output names is replaced by a file")              \
     X(answers_wait_unbounded, "any number of answers waits in a broker for one client")           \
     X(replies_wait_unbounded, "any number of answers waits in a node for those that do not read") \
+    X(shares_unbounded, "one client may have all requests that may wait in a node")               \
     X(held_unbounded, "any number of bytes is held back until the disk is done")                  \
     X(work_unbounded, "any number of operations waits at a worker")                               \
     X(reads_at_once, "all reads that a majority has confirmed are answered in one turn")          \

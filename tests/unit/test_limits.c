@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "nodes/io/clients.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
@@ -24,6 +25,7 @@
 #include "shared/base/random.h"
 #include "shared/base/text.h"
 #include "shared/bus/bus.h"
+#include "shared/bus/descriptors.h"
 #include "shared/bus/intake.h"
 #include "tests/harness/tree.h"
 
@@ -280,6 +282,41 @@ static void a_log_file_turns_and_loses_nothing_in_between(void **state)
     close(terminal);
 }
 
+/* --- who waits for an answer --- */
+
+/* How many requests of this client are let in. */
+static size_t ask_without_end(struct clients *clients, const char *broker, const char *client,
+                              size_t limit)
+{
+    size_t n = 0;
+    while (n <= limit && clients_add(clients, slice_of(broker), slice_of(client), limit))
+        n++;
+    return n;
+}
+
+static void who_asks_without_end_leaves_room_for_others(void **state)
+{
+    (void)state;
+    enum { LIMIT = 9000 };
+    struct clients clients = {0};
+    assert_int_equal(ask_without_end(&clients, "broker", "a", LIMIT), LIMIT / 3);
+    /* Another client of the broker, and another broker with one: room is never used up. */
+    size_t other = ask_without_end(&clients, "broker", "b", LIMIT);
+    assert_in_range(other, LIMIT / 10, LIMIT / 3);
+    size_t beside = ask_without_end(&clients, "broker 2", "a", LIMIT);
+    assert_in_range(beside, LIMIT / 10, LIMIT / 3);
+    for (int i = 0; i < 5; i++)
+        assert_true(ask_without_end(&clients, "broker 3", &"abcde"[i], LIMIT) > 0);
+    assert_true(clients.map.count < LIMIT);
+    /* Who is answered may ask again. */
+    for (uint64_t number = 1; number <= LIMIT / 3 + other; number++)
+        client_free(clients_take(&clients, number));
+    assert_true(ask_without_end(&clients, "broker", "a", LIMIT) > LIMIT / 10);
+    assert_null(clients_take(&clients, 1));
+    clients_clear(&clients);
+    assert_int_equal(clients.map.count + clients.shares.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,8 +326,12 @@ int main(void)
         cmocka_unit_test(a_subscriber_names_few_topics),
         cmocka_unit_test(who_speaks_no_zmtp_3_is_not_heard),
         cmocka_unit_test(connections_of_ours_are_not_followed),
+        cmocka_unit_test(who_asks_without_end_leaves_room_for_others),
         cmocka_unit_test(lines_are_allowed_at_their_pace),
         cmocka_unit_test(a_log_file_turns_and_loses_nothing_in_between),
     };
+    /* What every program does. It also links our accept4(): a sanitizer has one of its own, and the
+     * linker would be content with that. */
+    descriptors_raise();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

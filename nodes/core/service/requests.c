@@ -243,7 +243,7 @@ static void handle_coordinators(struct service *service, const struct request_ro
                             ? "this node is becoming the coordinator; ask again"
                             : "this node is not the coordinator");
     else if ((!named && service->waiters.n >= WAITERS_MAX) ||
-             (confirm && service->reads.n >= WAITERS_MAX))
+             (confirm && service->reads.n >= REQUEST_CLIENTS_MAX))
         requests_refuse(service, caller, "busy", "too many requests are waiting; try again later");
     else if (confirm)
         confirm_first(service, client, message);
