@@ -8,6 +8,8 @@ import zmq
 import harness
 from harness import forget_peak, memory, seconds, wait_for
 
+pytestmark = pytest.mark.alone
+
 CHUNK = 512 << 10  # of a result, in one answer
 CLIENTS, REQUESTS = 30, 60  # some MiB of answers for each are taken by the sockets of the system
 WAITING = 64 << 20  # BROKER_WAITING_BYTES
