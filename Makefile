@@ -311,7 +311,7 @@ sim: $(B)/sim/sim ## whole clusters in a simulated world, from seeds (SEED=n, SE
 	  $(if $(SIM_JOBS),--jobs $(SIM_JOBS)) $(if $(MUTANT),--mutant $(MUTANT))
 
 .PHONY: process-mutants
-mutant_units := $(patsubst %,$(B)/unit/test_%,bounds io limits mailbox pages rooms)
+mutant_units := $(patsubst %,$(B)/unit/test_%,bounds io limits mailbox pages rooms service)
 
 process-mutants: ## known bugs outside of the simulator's world: the test that finds each must fail
 	@sh tests/tools/deps.sh build test

@@ -37,7 +37,7 @@ TESTS = {
     "shares_unbounded": ("test_limits", "who_asks_without_end_leaves_room_for_others"),
     "held_unbounded": ("test_io", "answers_that_wait_for_the_disk_are_bounded_in_bytes"),
     "work_unbounded": ("test_rooms", "a_worker_refuses_what_is_more_than_any_credit"),
-    "reads_at_once": "tests/cluster/test_limits.py::test_who_floods_is_not_kept_in_memory[requests of a broker]",
+    "reads_at_once": ("test_service", "reads_are_answered_some_in_a_step"),
     "lines_unlimited": ("test_rooms", "lines_that_others_cause_are_limited_and_counted"),
     "log_never_turns": ("test_limits", "a_log_file_turns_and_loses_nothing_in_between"),
     "subscriptions_unbounded": ("test_limits", "a_subscriber_names_few_topics"),

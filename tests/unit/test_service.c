@@ -127,6 +127,46 @@ static void what_is_no_request_is_refused(void **state)
     scene_free(scene);
 }
 
+/* However many wait for the same word of a majority: the loop goes on in between. */
+static void reads_are_answered_some_in_a_step(void **state)
+{
+    (void)state;
+    enum { READS = 3 * READS_SLICE_MAX + 5 };
+    struct scene *scene = scene_new();
+    struct state replicated = {0};
+    scene->step.config = (struct node_config){.id = 1, .n_nodes = 1, .n_voters = 1};
+    scene->step.identity = (struct identity){.cluster_id = {1}};
+    scene->step.coordinator = 1;
+    state_init(&replicated, &scene->step);
+    scene->raft.machine = &state_machine;
+    scene->raft.state = &replicated;
+    scene->raft.election.role = ROLE_COORDINATOR;
+    scene->raft.election.serving = scene->raft.election.voter = true;
+    scene->service.state = &replicated;
+    outbox_begin(&scene->step.out);
+    for (uint64_t i = 0; i < READS; i++) {
+        struct message *message = message_new(MESSAGE_JOB_GET);
+        message->as.job_get.request = i;
+        message->as.job_get.job = 99;
+        requests_handle(&scene->service, i + 1, message);
+        message_drop(&message);
+    }
+    service_pump(&scene->service);
+    assert_int_equal(scene->step.out.n, 0); /* the majority has not said so yet */
+    scene->raft.replication.round++;
+    for (size_t left = READS; left > 0;) {
+        size_t most = left < READS_SLICE_MAX ? left : READS_SLICE_MAX;
+        outbox_begin(&scene->step.out);
+        service_pump(&scene->service);
+        assert_int_equal(scene->step.out.n, most);
+        assert_true(scene->step.out.at[0].reply.client == READS - left + 1); /* in their order */
+        left -= most;
+    }
+    requests_clear(&scene->service);
+    state_clear(&replicated);
+    scene_free(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +174,7 @@ int main(void)
         cmocka_unit_test(each_row_reads_or_writes),
         cmocka_unit_test(who_may_not_answer_refuses),
         cmocka_unit_test(what_is_no_request_is_refused),
+        cmocka_unit_test(reads_are_answered_some_in_a_step),
     };
     return cmocka_run_group_tests_name("service", tests, NULL, NULL);
 }
