@@ -187,6 +187,18 @@
 
 /* --- scheduling --- */
 
+/* A value that its maker alone holds is copied to the disks when making it again would cost more
+ * than that. Before a copy was measured, 100 MB a second; one of less than so many bytes measures
+ * how long it waited. */
+#define KEEP_PACE_DEFAULT (100 * 1024) /* bytes in 1024 us */
+#define KEEP_PACE_BYTES   MIB_BYTES
+/* Finished operations of a job that are not in the log yet. All of them are looked at with each
+ * checkpoint, so beyond, values are copied whatever they cost. */
+#define UNLOGGED_MAX 8192
+/* Likewise when so much computing is in none of them, that of all workers together: so much is lost
+ * at most when a coordinator dies. */
+#define UNLOGGED_US_MAX (10 * SECOND_US)
+
 #define OPERANDS_MAX    4           /* second seed: a worker operates on at most four values */
 #define BATCH_OPS_MAX   32          /* operations or subtrees in one task message */
 #define BATCH_TARGET_US (4 * MS_US) /* a batch is about this much measured work */

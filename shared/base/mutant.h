@@ -40,6 +40,10 @@
     X(open_unbounded, "any number of jobs is open")                                              \
     X(wiped_unheard, "a broker does not hear a node whose disk was wiped")                       \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
+    X(remade_counts, "an operation that is made again counts again (T9)")                        \
+    X(held_goes_early, "what a worker alone holds goes before it was used (T10)")                \
+    X(held_is_logged, "an entry names a value that is on no disk (R15)")                         \
+    X(lost_is_there, "a value counts as there when the worker that held it is gone (T10)")       \
     X(counted_twice, "a finished operation counts twice in its checkpoint")                      \
     X(cancel_for_others, "who gives up a fetch gives it up for the others, too (W3)")            \
     X(second_source_ignored, "a fetch under way ignores another source that is named (W3)")      \

@@ -50,6 +50,15 @@ static void draw_kept_values(struct world *world)
     options->op_us = scenario_scale(world, 50, 500);
 }
 
+/* Copying a value costs so much that it stays with the worker that made it. */
+static void draw_held_values(struct world *world)
+{
+    draw_kept_values(world);
+    world->options.keep_pace = 1;
+    world->options.jobs_kept_max = 0;
+    world->options.keys = (struct key_limits){0};
+}
+
 /* All operations are counted while no job is forgotten. */
 static void draw_slow_worker(struct world *world)
 {
@@ -73,13 +82,15 @@ enum aim aims_draw(struct world *world)
         draw_kept_values(world);
     if (aim == AIM_SLOW_WORKER)
         draw_slow_worker(world);
+    if (aim == AIM_HELD_VALUES)
+        draw_held_values(world);
     world_say(world, NODE_NONE, "%s", aim_text(aim));
     return aim;
 }
 
 void aims_clients(struct world *world, enum aim aim, unsigned client)
 {
-    bool jobs = aim == AIM_KEPT_VALUES || aim == AIM_SLOW_WORKER;
+    bool jobs = aim == AIM_KEPT_VALUES || aim == AIM_SLOW_WORKER || aim == AIM_HELD_VALUES;
     unsigned end = client + 1 + (aim == AIM_TWO_LEAD ? 2 : 0);
     for (; client < end && client < WORLD_CLIENTS_MAX; client++) {
         if (jobs)
@@ -229,12 +240,26 @@ static void slow_worker(struct world *world, node_id_t leader)
     world_run(world, timeouts(world, 0, 2));
 }
 
+/* Workers die with what they alone held; the coordinator goes on, mostly. */
+static void held_values(struct world *world, node_id_t leader)
+{
+    for (unsigned deaths = 2 + (unsigned)world_random(world, 6); deaths > 0; deaths--) {
+        node_id_t id = world_random(world, 8) ? another_voter(world, leader) : leader;
+        world_run(world, scenario_scale(world, MS_US, 200 * MS_US));
+        if (!world->nodes[id].core)
+            continue;
+        world_crash(world, id);
+        world_start_later(world, id, scenario_scale(world, 10 * MS_US, 500 * MS_US));
+    }
+    world_run(world, timeouts(world, 2, 6));
+}
+
 void aims_tell(struct world *world, enum aim aim)
 {
     static void (*const stories[])(struct world *, node_id_t) = {
         [AIM_LOG_STANDS] = log_stands,   [AIM_DISK_RETURNS] = disk_returns,
         [AIM_TWO_LEAD] = two_lead,       [AIM_KEPT_VALUES] = kept_values,
-        [AIM_SLOW_WORKER] = slow_worker,
+        [AIM_SLOW_WORKER] = slow_worker, [AIM_HELD_VALUES] = held_values,
     };
     if (world_run_until(world, world_is_served, timeouts(world, 10, 20)))
         stories[aim](world, world_coordinator(world));

@@ -15,7 +15,8 @@
     X(DISK_RETURNS, "who is behind needs for a majority a disk that was replaced, or is empty")  \
     X(TWO_LEAD, "a coordinator is replaced before it notices, while clients ask both")           \
     X(KEPT_VALUES, "values are swept all the time while jobs make them and coordinators change") \
-    X(SLOW_WORKER, "operations of a worker are given to others, and it returns them late")
+    X(SLOW_WORKER, "operations of a worker are given to others, and it returns them late")       \
+    X(HELD_VALUES, "workers die with values that they alone held")
 
 enum aim {
     AIM_NONE,

@@ -128,6 +128,9 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
         disk_gate(world, id, output, output->reply.message);
         break;
     case OUTPUT_PUBLISH:
+        if (output->publish->type == MESSAGE_EVENT &&
+            slice_equals(output->publish->as.event.event, "values_lost"))
+            world_count(world, FAULT_HELD_VALUE);
         disk_gate(world, id, output, output->publish);
         break;
     case OUTPUT_COMPUTE:

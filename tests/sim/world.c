@@ -255,6 +255,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .snapshot_memory_bytes = options->snapshot_memory,
         .checkpoint_interval_us =
             OR(options->checkpoint_interval_us, CHECKPOINT_INTERVAL_DEFAULT_US),
+        .keep_pace = options->keep_pace,
         .checkpoint_bytes = OR(options->checkpoint_bytes, CHECKPOINT_BYTES_DEFAULT),
         .compact_entries = OR(options->compact_entries, COMPACT_ENTRIES),
         .append_entries = options->append_entries,

@@ -53,6 +53,7 @@ struct world;
     X(DRIFT, "lives whose clock ran more than 1 % wrong")                    \
     X(CLOCK_JUMP, "wall clocks set by up to an hour")                        \
     X(VALUE_LOSS, "transfers of values that failed")                         \
+    X(HELD_VALUE, "losses of values that one worker alone held")             \
     X(MISSING_VALUE, "values whose file was gone or cut short")              \
     X(ROTTEN_VALUE, "values that rotted on disk")                            \
     X(BROKER_KILLED, "brokers killed")                                       \
@@ -89,6 +90,7 @@ struct world_options {
     uint64_t progress_snaps_max, jobs_kept_max, jobs_open_max;
     uint64_t heartbeat_us, election_timeout_us;
     uint64_t checkpoint_interval_us, checkpoint_bytes;
+    uint64_t keep_pace;         /* bytes in 1024 us; 0: measured */
     uint64_t inline_bytes;      /* longer values are kept by the runtime, not handed over */
     uint64_t chunk_bytes;       /* of values on the value plane */
     uint32_t loss, duplication; /* of every message between nodes */

@@ -12,7 +12,7 @@
 #include "shared/base/error.h"
 #include "shared/base/text.h"
 
-enum { NODES = 3, ME = 1, INTERVAL_US = 100000 };
+enum { NODES = 3, ME = 1, INTERVAL_US = 100000, HELD_BYTES = 4000 };
 
 /* --- a coordinator and two workers, 10! --- */
 
@@ -143,6 +143,63 @@ static void give_back(struct fixture *it, node_id_t from, op_id_t op, uint64_t e
     pump(it);
 }
 
+/* A worker has a value that is too long for a message: it says so, and holds it. */
+static void hold(struct fixture *it, node_id_t from, op_id_t op, uint64_t elapsed_us)
+{
+    static const uint8_t hash[HASH_BYTES] = {1};
+    struct message *message = message_new(MESSAGE_RESULT);
+    message->as.result.ops.n = 1;
+    message->as.result.ops.at = message_room(message, 1, sizeof *message->as.result.ops.at);
+    message->as.result.ops.at[0] =
+        (struct wire_result_op){.job = it->job->id,
+                                .op = op,
+                                .attempt = 1,
+                                .elapsed_us = elapsed_us,
+                                .len = HELD_BYTES,
+                                .hash = message_copy(message, (struct slice){hash, sizeof hash})};
+    outbox_begin(&it->step.out);
+    schedule_results(&it->schedule, from, message);
+    message_drop(&message);
+    pump(it);
+}
+
+/* How many outputs of that kind the last steps had, about that operation. */
+static size_t count(const struct fixture *it, enum output_kind kind, op_id_t op)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < it->step.out.n; i++) {
+        const struct output *output = &it->step.out.at[i];
+        if (output->kind == kind)
+            n += (kind == OUTPUT_FETCH && output->fetch.id.op == op) ||
+                 (kind == OUTPUT_KEEP && output->keep.id.op == op);
+    }
+    return n;
+}
+
+static void lose(struct fixture *it, node_id_t worker)
+{
+    it->links.peers[worker].alive = false;
+    schedule_worker_lost(&it->schedule, worker, false);
+    pump(it);
+}
+
+static void refuse(struct fixture *it, node_id_t from, op_id_t op, uint64_t attempt, op_id_t lacks)
+{
+    struct message *message = message_new(MESSAGE_RESULT);
+    message->as.result.ops.n = 1;
+    message->as.result.ops.at = message_room(message, 1, sizeof *message->as.result.ops.at);
+    message->as.result.ops.at[0] =
+        (struct wire_result_op){.job = it->job->id,
+                                .op = op,
+                                .attempt = attempt,
+                                .again = true,
+                                .lacks = lacks,
+                                .error = message_text(message, "an operand cannot be fetched")};
+    schedule_results(&it->schedule, from, message);
+    message_drop(&message);
+    pump(it);
+}
+
 static void log_what_is_done(struct fixture *it)
 {
     it->step.now_us += INTERVAL_US;
@@ -227,6 +284,97 @@ static void what_a_lost_worker_had_goes_to_others(void **context)
     assert_int_equal(slots[3].operations, 3);
 }
 
+static void a_value_that_is_cheap_to_make_stays_with_its_maker(void **context)
+{
+    struct fixture *it = *context;
+    hold(it, 2, 1, 10); /* 10 us: copies to three disks cost 120 us */
+    assert_int_equal(schedule_status(&it->schedule, it->job).done, 1);
+    it->step.now_us += 10 * INTERVAL_US;
+    pump(it);
+    assert_int_equal(count(it, OUTPUT_FETCH, 1), 0);
+    apply_all(it);
+    assert_int_equal(it->job->done, 0); /* nobody else was told */
+}
+
+static void a_value_that_is_dear_to_make_is_kept_and_logged(void **context)
+{
+    struct fixture *it = *context;
+    struct value_id id = {it->job->id, 1};
+    hold(it, 2, 1, SECOND_US);
+    it->step.now_us += INTERVAL_US;
+    pump(it);
+    assert_int_equal(count(it, OUTPUT_FETCH, 1), 1);
+    assert_int_equal(count(it, OUTPUT_KEEP, 1), 0);
+    schedule_value_ready(&it->schedule, id);
+    assert_int_equal(count(it, OUTPUT_KEEP, 1), 1);
+    log_what_is_done(it);
+    assert_int_equal(it->job->done, 0); /* not before the disk says so */
+    schedule_value_kept(&it->schedule, id);
+    log_what_is_done(it);
+    assert_int_equal(it->job->done, 1);
+    lose(it, 2); /* now it does no harm */
+    assert_int_equal(it->schedule.lost_values, 0);
+}
+
+/* R1 is at worker 2 when that dies: 3 makes it again, and it counts once. */
+static void what_a_lost_worker_alone_held_is_made_again(void **context)
+{
+    struct fixture *it = *context;
+    hold(it, 2, 1, 10);
+    give_back(it, 3, 2, 1);
+    assert_int_equal(it->schedule.operations, 2);
+    lose(it, 2);
+    assert_int_equal(it->schedule.lost_values, 1);
+    hold(it, 3, 1, 10);
+    assert_int_equal(it->schedule.operations, 2);
+    assert_int_equal(schedule_status(&it->schedule, it->job).done, 2);
+    give_back(it, 3, 3, 3);
+    give_back(it, 3, 4, 4);
+    give_back(it, 3, job_text_op(it->job), 4);
+    apply_all(it);
+    assert_int_equal(it->job->state, JOB_DONE);
+    assert_int_equal(it->job->done, 4);
+    assert_int_equal(it->state.head.operations[2] + it->state.head.operations[3], 4);
+}
+
+/* R1 to R3 went when R4 was done; R4 is lost, and all of them are made again. */
+static void what_a_lost_value_was_made_of_is_made_again_too(void **context)
+{
+    struct fixture *it = *context;
+    for (op_id_t op = 1; op <= 3; op++)
+        give_back(it, 3, op, op);
+    hold(it, 2, 4, 10);
+    assert_int_equal(schedule_status(&it->schedule, it->job).done, 4);
+    lose(it, 2);
+    assert_int_equal(it->schedule.lost_values, 1);
+    for (op_id_t op = 1; op <= 4; op++)
+        give_back(it, 3, op, 3 + op);
+    assert_int_equal(it->schedule.operations, 4);
+    give_back(it, 3, job_text_op(it->job), 7);
+    apply_all(it);
+    assert_int_equal(it->job->done, 4);
+    assert_int_equal(it->job->executed, 7);
+}
+
+/* Who executes what uses the value may have it already; whoever finds that nobody has it says so.
+ */
+static void a_lost_value_is_made_again_when_somebody_lacks_it(void **context)
+{
+    struct fixture *it = *context;
+    hold(it, 2, 1, 10);
+    give_back(it, 3, 2, 1);
+    give_back(it, 3, 3, 2);
+    node_id_t user = it->schedule.slots[2].outstanding ? 2 : 3; /* of R4 */
+    refuse(it, user, 4, 1, 1);
+    assert_int_equal(it->schedule.lost_values, 1);
+    it->step.now_us += SECOND_US; /* whoever refused rests */
+    pump(it);
+    hold(it, 3, 1, 10);
+    give_back(it, 3, 4, 4);
+    assert_int_equal(schedule_status(&it->schedule, it->job).done, 4);
+    assert_int_equal(it->schedule.operations, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +384,15 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(a_job_runs_to_its_end, begin, end),
         cmocka_unit_test_setup_teardown(what_a_lost_worker_had_goes_to_others, begin, end),
+        cmocka_unit_test_setup_teardown(a_value_that_is_cheap_to_make_stays_with_its_maker, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_value_that_is_dear_to_make_is_kept_and_logged, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(what_a_lost_worker_alone_held_is_made_again, begin, end),
+        cmocka_unit_test_setup_teardown(what_a_lost_value_was_made_of_is_made_again_too, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_lost_value_is_made_again_when_somebody_lacks_it, begin,
+                                        end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "nodes/core/schedule/deadlines.h"
 #include "nodes/core/link/link.h"
 #include "nodes/core/schedule/results.h"
+#include "nodes/core/schedule/remake.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/schedule/suspicion.h"
 #include "shared/base/error.h"
@@ -226,6 +227,8 @@ static void give(struct schedule *schedule, struct open_op *open, node_id_t id)
     struct worker_slot *slot = &schedule->slots[id];
     open->node = id;
     schedule->reassigned += open->attempt++ > 0;
+    if (open->attempt > open->job_schedule->attempts)
+        open->job_schedule->attempts = open->attempt;
     assignment_begin(schedule, open, id);
     slot->alone = open->alone;
     slot->last_pick = ++schedule->picks;
@@ -248,6 +251,8 @@ static bool assign_one(struct schedule *schedule, struct job_schedule *job_sched
     if (job_schedule->failing)
         return false;
     struct open_op *open = job_schedule_next(schedule, job_schedule);
+    if (open && remake_operands(schedule, open))
+        return true;
     node_id_t id = open ? pick(schedule, open) : NODE_NONE;
     if (!id)
         return false;

@@ -29,7 +29,7 @@ static void check_open_op(const struct schedule *schedule, const struct open_op 
 
 static void check_run(const struct schedule *schedule, const struct job_schedule *job_schedule)
 {
-    uint64_t n = 0;
+    uint64_t n = 0, again = 0;
     assert(job_schedule_of(schedule, job_schedule->job->id) == job_schedule &&
            !job_is_finished(job_schedule->job));
     assert(job_schedule->done <= job_schedule->job->plan.total &&
@@ -43,8 +43,11 @@ static void check_run(const struct schedule *schedule, const struct job_schedule
         assert(open->state == OP_READY && open->count);
     for (const struct open_op *open = job_schedule->out.first; open; open = open->next)
         assert(open->state != OP_READY);
-    for (const struct open_op *open = job_schedule->newest; open; open = open->older, n++)
+    for (const struct open_op *open = job_schedule->newest; open; open = open->older, n++) {
         check_open_op(schedule, open);
+        again += open->counted && open->state != OP_DONE ? open->operations : 0;
+    }
+    assert(job_schedule->again == again && again <= job_schedule->done);
     assert(job_schedule->n_open_ops == n);
 }
 

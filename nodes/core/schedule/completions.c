@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nodes/core/raft/raft.h"
+#include "nodes/core/schedule/remake.h"
 #include "nodes/core/schedule/results.h"
 #include "nodes/core/schedule/schedule.h"
 
@@ -25,11 +26,13 @@ void completions_note(struct schedule *schedule, const struct open_op *open)
                            .unit = open->count > 0,
                            .node = open->node,
                            .attempt = open->won,
-                           .operations = open->operations};
+                           .operations = open->operations,
+                           .us = open->elapsed_us};
+    job_schedule->unlogged_us += open->elapsed_us;
     if (!schedule->unlogged++)
         schedule->completions_us =
             schedule->step->now_us + schedule->step->config.checkpoint_interval_us;
-    schedule->unlogged_bytes += open->len;
+    schedule->unlogged_bytes += open->value ? open->len : 0;
 }
 
 /* --- writing --- */
@@ -64,11 +67,15 @@ static void propose(struct schedule *schedule, struct message *entry)
 /* The value goes to disk here first; its operation waits for the next checkpoint. */
 static void keep(struct schedule *schedule, struct open_op *open)
 {
-    if (open->keeping)
+    struct value_id id = {open->job_schedule->job->id, open->op};
+    if (open->keeping || (!open->here && !remake_pays(schedule, open)))
         return;
     open->keeping = open->job_schedule->keeps = true;
-    outbox_keep(&schedule->step->out, USER_SCHEDULE,
-                (struct value_id){open->job_schedule->job->id, open->op}, NULL);
+    open->keep_us = schedule->step->now_us;
+    if (open->here)
+        outbox_keep(&schedule->step->out, USER_SCHEDULE, id, NULL);
+    else
+        outbox_fetch(&schedule->step->out, USER_SCHEDULE, id, open->node, open->len, open->hash, 0);
 }
 
 static bool is_conversion(const struct done_mark *mark)
@@ -126,10 +133,14 @@ static bool put(struct schedule *schedule, const struct job_schedule *job_schedu
         tally(entry, mark);
         return true;
     }
-    if (!open->value && !open->kept) {
+    if (open->state != OP_DONE || open->lost)
+        return false; /* it is being made again */
+    if (!open->value && !open->kept && !MUTANT(held_is_logged)) {
         keep(schedule, open);
         return false;
     }
+    if (open->value && !remake_pays(schedule, open))
+        return false;
     size_t more = open->value ? open->value->len : 0;
     if (*bytes && *bytes + more > CHECKPOINT_ENTRY_BYTES)
         return false;
@@ -142,9 +153,12 @@ static bool put(struct schedule *schedule, const struct job_schedule *job_schedu
 static void remove_logged(struct job_schedule *job_schedule)
 {
     size_t left = 0;
+    job_schedule->unlogged_us = 0;
     for (size_t i = 0; i < job_schedule->n_unlogged; i++)
-        if (!job_schedule->unlogged[i].logged)
+        if (!job_schedule->unlogged[i].logged) {
+            job_schedule->unlogged_us += job_schedule->unlogged[i].us;
             job_schedule->unlogged[left++] = job_schedule->unlogged[i];
+        }
     job_schedule->n_unlogged = left;
 }
 
@@ -232,7 +246,7 @@ struct job_schedule *completions_resume(struct schedule *schedule, const struct 
         open->attempt = open->won = done->attempt;
         open->len = done->len;
         open->value = blob_ref(done->value);
-        open->kept = open->keeping = open->logged = true;
+        open->kept = open->keeping = open->logged = open->counted = true;
         memcpy(open->hash, done->hash, HASH_BYTES);
         results_supply(schedule, open);
     }

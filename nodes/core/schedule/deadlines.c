@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "nodes/core/schedule/remake.h"
 #include "nodes/core/schedule/schedule.h"
 
 /* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
@@ -164,9 +165,10 @@ static void recall(struct schedule *schedule, const struct assignment *executing
 }
 
 /* What is suspected to kill its worker runs once at a time. */
-static bool may_be_copied(const struct open_op *open)
+static bool may_be_copied(const struct schedule *schedule, const struct open_op *open)
 {
-    return assignments_count(open) < HOLDERS_MAX && !open->deaths && !open->job_schedule->failing;
+    return assignments_count(open) < HOLDERS_MAX && !open->deaths && !open->job_schedule->failing &&
+           !remake_is_crippled(schedule, open);
 }
 
 struct open_op *deadlines_watch(struct schedule *schedule, bool idle)
@@ -183,7 +185,7 @@ struct open_op *deadlines_watch(struct schedule *schedule, bool idle)
             continue;
         slot->slow = true;
         recall(schedule, executing);
-        if (!wanted && may_be_copied(executing->open))
+        if (!wanted && may_be_copied(schedule, executing->open))
             wanted = executing->open;
     }
     return wanted;

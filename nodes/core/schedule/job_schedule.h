@@ -35,10 +35,15 @@ struct open_op {
     node_id_t killed[POISON_DEATHS];  /* the first of them */
     unsigned errors;                  /* workers that refused it with an error */
     node_id_t refused_by[ERRORS_MAX]; /* the first of them */
-    struct blob *value;               /* done: the value, or NULL: the runtime holds it */
+    struct blob *value;               /* done: the value, or NULL: a worker holds it (remake.h) */
     uint64_t value_deadline_us;       /* fetching or keeping: then it is asked for again */
-    bool keeping, kept; /* a value of the runtime's: on its way to our disk, or there */
-    bool logged;        /* among the logged completions */
+    /* A value that is not in `value`: on its way to our disk, in our memory, on our disk. */
+    bool keeping, here, kept;
+    uint64_t keep_us;               /* since when it is on its way */
+    bool lost;                      /* done, and its value is gone with its maker */
+    bool counted;                   /* it was done before, or is now: it counts no more */
+    bool logged;                    /* among the logged completions */
+    uint64_t elapsed_us, remake_us; /* it took, and would cost to make again (remake_cost_us()) */
     uint64_t len;
     uint8_t hash[HASH_BYTES];
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
@@ -57,7 +62,7 @@ struct done_mark {
     enum opcode opcode;
     bool unit;
     node_id_t node;
-    uint64_t attempt, operations;
+    uint64_t attempt, operations, us; /* it took so long */
     bool logged;
 };
 
@@ -66,11 +71,14 @@ struct job_schedule {
     bool failing;          /* its failure is proposed: nothing more is handed out */
     bool keeps;            /* values of its operations may be on our disk that no entry names */
     uint64_t done;         /* operations of the plan done so far, logged or not */
+    uint64_t again;        /* of these: their values were lost, and are being made again */
     uint64_t executed;     /* operations executed in all, repetitions included */
     struct job_executor executors[NODES_MAX + 1]; /* the same, by node */
     struct trace_mark *trace;   /* by operation number - 1; owned; NULL: they are too many */
     struct done_mark *unlogged; /* in the order in which they were finished; owned */
     size_t n_unlogged, unlogged_size;
+    uint64_t unlogged_us;         /* of computing, in all of these */
+    uint64_t attempts;            /* the greatest number of an attempt at any of its operations */
     unsigned level;               /* of the subtrees */
     uint64_t next_cut;            /* the next subtree to cut, of plan.nodes[level] */
     struct open_op_list combine;  /* ready operations on results: they go before starting leaves */

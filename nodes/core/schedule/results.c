@@ -4,6 +4,7 @@
 
 #include "nodes/core/schedule/completions.h"
 #include "nodes/core/schedule/deadlines.h"
+#include "nodes/core/schedule/remake.h"
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/schedule/suspicion.h"
@@ -90,12 +91,23 @@ void schedule_value_kept(struct schedule *schedule, struct value_id id)
     struct open_op *open = open_op_find(schedule, id.job, id.op);
     if (!open)
         return;
+    if (open->state != OP_KEEPING && !(open->state == OP_DONE && open->keeping))
+        return;
     open->kept = true;
+    remake_note_kept(schedule, open);
     if (open->state != OP_KEEPING)
         return;
     unlist(schedule, open);
     open->state = OP_DONE;
     propose_done(schedule, open);
+}
+
+/* A value is of no use any more, here and at its maker; whoever has used it has let go. */
+static void drop_value(struct schedule *schedule, const struct open_op *used, node_id_t user)
+{
+    outbox_drop(&schedule->step->out, USER_SCHEDULE, id_of(used));
+    if (used->node != user && !used->lost && step_is_peer(schedule->step, used->node))
+        assignment_cancel(schedule, used->node, used->job_schedule->job->id, used->op);
 }
 
 /* The values that the operation used are of no use any more. */
@@ -112,7 +124,7 @@ static void drop_operands(struct schedule *schedule, const struct open_op *open)
         if (!used)
             continue;
         if (!used->value)
-            outbox_drop(&schedule->step->out, USER_SCHEDULE, id_of(used));
+            drop_value(schedule, used, open->node);
         open_op_remove(schedule, used);
     }
 }
@@ -133,16 +145,25 @@ static struct open_op *consumer_of(struct schedule *schedule, const struct open_
     return consumer;
 }
 
-/* The operation's value is in the coordinator's hands: it counts, once. */
-static void complete(struct schedule *schedule, struct open_op *open)
+static void count(struct schedule *schedule, struct open_op *open)
 {
     struct worker_slot *slot = &schedule->slots[open->node];
-    open->state = OP_DONE;
     slot->operations += open->operations;
     slot->conversions += open_op_traits(open)->conversion;
     schedule->operations += open->operations;
     job_schedule_note_done(open->job_schedule, open);
     completions_note(schedule, open);
+    open->counted = true;
+}
+
+/* The operation's value is there, with us or with its maker: it counts, once. */
+static void complete(struct schedule *schedule, struct open_op *open)
+{
+    open->state = OP_DONE;
+    if (open->counted)
+        open->job_schedule->again -= open->operations;
+    else
+        count(schedule, open);
     drop_operands(schedule, open);
     if (open->op == plan_result(&open->job_schedule->job->plan)) {
         finish_result(schedule, open);
@@ -156,6 +177,8 @@ void results_supply(struct schedule *schedule, const struct open_op *open)
     struct open_op *consumer = consumer_of(schedule, open);
     if (--consumer->missing == 0)
         open_op_make_ready(consumer, false);
+    if (MUTANT(held_goes_early) && remake_is_held(open))
+        drop_value(schedule, open, NODE_NONE);
 }
 
 static void begin_fetch(struct schedule *schedule, struct open_op *open)
@@ -216,7 +239,10 @@ static void take_result(struct schedule *schedule, node_id_t from, const struct 
         memcpy(open->hash, result->hash.at, HASH_BYTES);
     copy_edge(open->head, result->head);
     copy_edge(open->tail, result->tail);
-    if (open->value)
+    /* A stranger clock's must not overflow a sum. */
+    open->elapsed_us = result->elapsed_us < UNLOGGED_US_MAX ? result->elapsed_us : UNLOGGED_US_MAX;
+    open->remake_us = remake_cost_us(schedule, open, result->elapsed_us);
+    if (open->value || open->op != plan_result(&open->job_schedule->job->plan))
         complete(schedule, open);
     else
         begin_fetch(schedule, open);
@@ -242,6 +268,8 @@ static void take_error(struct schedule *schedule, node_id_t from, struct open_op
         error = slice_of("its result lacks a value");
     suspicion_error(schedule, from, open, error, result->again && result->error.len);
     assignment_take_back(schedule, assignment, false);
+    if (result->lacks)
+        remake_missing(schedule, (struct value_id){result->job, result->lacks});
 }
 
 static void accept_result(struct schedule *schedule, node_id_t from, const struct message *message,
@@ -282,8 +310,13 @@ void schedule_results(struct schedule *schedule, node_id_t from, const struct me
 void schedule_value_ready(struct schedule *schedule, struct value_id id)
 {
     struct open_op *open = open_op_find(schedule, id.job, id.op);
-    if (!open || open->state != OP_FETCHING)
+    if (!open || (open->state != OP_FETCHING && !(open->state == OP_DONE && open->keeping)))
         return;
+    open->here = true;
+    if (open->state == OP_DONE) {
+        outbox_keep(&schedule->step->out, USER_SCHEDULE, id, NULL);
+        return;
+    }
     unlist(schedule, open);
     complete(schedule, open);
 }

@@ -1,3 +1,4 @@
+#include "nodes/core/schedule/remake.h"
 #include "nodes/core/schedule/schedule.h"
 
 #include <inttypes.h>
@@ -66,6 +67,7 @@ void schedule_start(struct schedule *schedule)
 {
     schedule->cursor = JOB_NONE;
     schedule->operations = schedule->reassigned = schedule->copied = 0;
+    schedule->lost_values = schedule->keep_pace = 0;
     schedule->watch_us = 0;
     memset(schedule->pace, 0, sizeof schedule->pace);
     schedule->unlogged = schedule->unlogged_bytes = 0;
@@ -191,6 +193,7 @@ void schedule_worker_lost(struct schedule *schedule, node_id_t worker, bool died
     for (; slot->last; lost++)
         assignment_take_back(schedule, slot->last, true);
     lost += lose_values(schedule, worker);
+    uint64_t values = remake_lose(schedule, worker);
     slot->operation_us = 0;
     memset(slot->pace, 0, sizeof slot->pace);
     message_drop(&slot->batch);
@@ -198,6 +201,9 @@ void schedule_worker_lost(struct schedule *schedule, node_id_t worker, bool died
     if (lost)
         step_event(schedule->step, "reassigned", worker, JOB_NONE,
                    "%" PRIu64 " assignments of node %u go to others", lost, worker);
+    if (values)
+        step_event(schedule->step, "values_lost", worker, JOB_NONE,
+                   "%" PRIu64 " values that node %u alone held are made again", values, worker);
 }
 
 void schedule_worker_lives(struct schedule *schedule, node_id_t worker, bool again)

@@ -1,10 +1,11 @@
 /* schedule.h - the coordinator's work: splits jobs into operations, assigns them to workers, takes
  * results in, and hands out again what a lost worker had. It computes nothing.
  *
- *   operation: pending (operands missing) --> ready --> assigned --> [fetching its value] --> done
- *                                          ^__________|______________|                    |
- *                                          worker lost, or taken back                     v
- *                                                                                 gone (consumed)
+ *   operation: pending (operands missing) --> ready --> assigned --> [fetching its text] --> done
+ *                 ^                        ^__________|______________|                   |    |
+ *                 |                        worker lost, or taken back                    |    v
+ *                 |______________________________________________________________________|   gone
+ *                    its value is lost with the worker that held it (remake.h)         (consumed)
  *
  * Only open operations exist: an operation is made when its subtree is cut or its first operand is
  * done, and goes when its consumer is done. */
@@ -59,6 +60,8 @@ struct schedule {
     uint64_t operations;      /* accepted in this term */
     uint64_t reassigned;      /* handed out again, beyond what the log tells */
     uint64_t copied;          /* to overtake somebody, in this term */
+    uint64_t lost_values;     /* that their makers alone held, in this term */
+    uint64_t keep_pace;       /* bytes in 1024 us from a worker to our disk; 0: unknown */
     uint64_t pace[PACES];     /* of all workers */
     uint64_t watch_us;        /* when deadlines are looked at next */
     struct job_schedule *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled; owned */

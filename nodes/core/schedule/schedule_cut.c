@@ -19,7 +19,7 @@ static void add_jobs(const struct schedule *schedule, const struct cut_writer *w
         *row = (struct wire_cut_job){.job = job->id,
                                      .spec = message_text(part, spec.at),
                                      .total = job->plan.total,
-                                     .done = job_schedule->done};
+                                     .done = job_schedule->done - job_schedule->again};
         for (const struct open_op *open = job_schedule->out.first; open; open = open->next) {
             row->assigned += open->state == OP_ASSIGNED ? open->operations : 0;
             row->returned += open->state == OP_FETCHING ? open->operations : 0;

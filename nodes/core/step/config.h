@@ -30,6 +30,8 @@ struct node_config {
     uint64_t snapshot_record_bytes;  /* of messages, in one recording; 0: as many as allowed */
     uint64_t snapshot_memory_bytes;  /* of all recordings and reports here; 0: the default */
     uint64_t checkpoint_bytes;       /* ... when their values are this large */
+    uint64_t keep_pace;              /* bytes in 1024 us that a copy to our disk takes, for tests;
+                                        0: it is measured */
     uint64_t append_entries;         /* in one append; 0 or too many: APPEND_ENTRIES_MAX */
     /* Smaller limits, for tests; 0: as in limits.h. All nodes must have the same of the state's. */
     uint64_t checkpoint_slice_rows;  /* of a checkpoint, packed in one slice */

@@ -96,7 +96,7 @@ static void forget_executed(struct worker *worker)
 /* Returns an operation that could not be executed. `again`: another node, or another time, may do
  * better. */
 static void refuse(struct worker *worker, node_id_t to, const struct compute_op *op,
-                   const char *why, bool again)
+                   const char *why, bool again, op_id_t lacks)
 {
     struct batch batch = {0};
     struct wire_result_op *result = add_result(worker, to, &batch, 0);
@@ -105,6 +105,7 @@ static void refuse(struct worker *worker, node_id_t to, const struct compute_op 
     result->attempt = op->attempt;
     result->error = message_text(batch.message, why);
     result->again = again;
+    result->lacks = lacks;
     flush(worker, to, &batch);
 }
 
@@ -150,12 +151,14 @@ static void drop_value(struct worker *worker, struct value_id id)
     outbox_drop(&worker->step->out, USER_WORKER, id);
 }
 
-/* Operands that were used are of no use here any more: the coordinator holds them until their
- * consumer is done. */
-static void drop_operands(struct worker *worker, const struct work *work)
+/* Operands that were used are of no use here any more. What was made here, for which the
+ * coordinator named itself as another source, stays when the operation has failed: another will be
+ * given it. */
+static void drop_operands(struct worker *worker, const struct work *work, bool failed)
 {
     for (size_t i = 0; i < work->op.n_operands; i++)
-        if (work->op.operands[i].kind == OPERAND_VALUE)
+        if (work->op.operands[i].kind == OPERAND_VALUE &&
+            !(failed && work->waits[i].source == work->coordinator))
             drop_value(worker, work->op.operands[i].id);
 }
 
@@ -245,7 +248,7 @@ void worker_computed(struct worker *worker, const struct computed *results, size
             worker->conversions++;
         else if (!results[i].error)
             worker->operations += results[i].operations;
-        drop_operands(worker, work);
+        drop_operands(worker, work, results[i].error != NULL);
         if (!results[i].error && !results[i].value)
             assignment_value(worker, results[i].id, results[i].len);
         work_free(work);
@@ -272,12 +275,12 @@ static void accept_task(struct worker *worker, node_id_t from, const struct mess
     work->coordinator = from;
     if (!work_read(worker, message, task, work)) {
         step_reject(worker->step, from, "it assigned a malformed operation");
-        refuse(worker, from, &work->op, "the operation is malformed", false);
+        refuse(worker, from, &work->op, "the operation is malformed", false, 0);
         work_free(work);
         return;
     }
     if (worker->queued >= WORK_QUEUED_MAX && !MUTANT(work_unbounded)) {
-        refuse(worker, from, &work->op, "too many operations wait here", true);
+        refuse(worker, from, &work->op, "too many operations wait here", true, 0);
         work_free(work);
         return;
     }
@@ -359,9 +362,17 @@ void worker_value_failed(struct worker *worker, struct value_id id)
             previous = work;
             continue;
         }
-        refuse(worker, work->coordinator, &work->op, "an operand cannot be fetched", true);
+        refuse(worker, work->coordinator, &work->op, "an operand cannot be fetched", true, id.op);
         remove_work(worker, previous, work);
     }
+}
+
+static op_id_t first_missing(const struct work *work)
+{
+    size_t i = 0;
+    while (!work->waits[i].missing)
+        i++;
+    return work->op.operands[i].id.op;
 }
 
 void worker_tick(struct worker *worker)
@@ -373,7 +384,8 @@ void worker_tick(struct worker *worker)
             previous = work;
             continue;
         }
-        refuse(worker, work->coordinator, &work->op, "an operand does not arrive", true);
+        refuse(worker, work->coordinator, &work->op, "an operand does not arrive", true,
+               first_missing(work));
         remove_work(worker, previous, work);
     }
 }
@@ -480,7 +492,7 @@ static void give_back(struct worker *worker)
             previous = work;
             continue;
         }
-        refuse(worker, work->coordinator, &work->op, "there is not enough memory", true);
+        refuse(worker, work->coordinator, &work->op, "there is not enough memory", true, 0);
         remove_work(worker, previous, work);
     }
 }

@@ -31,6 +31,7 @@
     STR(OPT, head, TEXT_EDGE_DIGITS, "a text's first digits")                              \
     STR(OPT, tail, TEXT_EDGE_DIGITS, "a text's last digits")                               \
     BOOL(OPT, again, "with an error: it may go better elsewhere or later")                 \
+    U64(OPT, lacks, OP_MAX, "with an error: the operand whose value nobody has")           \
     STR(OPT, error, JOB_REASON_MAX, "why the operation cannot be executed; empty: it was")
 
 #define PARTICIPANT_FIELDS(U64, BOOL, STR, BIN, LIST) \

@@ -1,0 +1,179 @@
+#include "nodes/core/schedule/remake.h"
+
+#include "shared/base/mutant.h"
+
+/* --- what is held where --- */
+
+bool remake_is_held(const struct open_op *open)
+{
+    return open->state == OP_DONE && !open->value && !open->here && !open->kept;
+}
+
+/* Open operations whose values the operation uses; how many. */
+static size_t used_by(const struct schedule *schedule, const struct open_op *open,
+                      struct open_op *used[OPERANDS_MAX])
+{
+    struct plan_operand operands[OPERANDS_MAX];
+    const struct job *job = open->job_schedule->job;
+    size_t found = 0, n = open->count ? 0 : plan_operands(&job->plan, open->op, operands);
+    for (size_t i = 0; i < n; i++) {
+        used[found] = operands[i].op ? open_op_find(schedule, job->id, operands[i].op) : NULL;
+        found += used[found] != NULL;
+    }
+    return found;
+}
+
+/* --- what it costs --- */
+
+uint64_t remake_cost_us(const struct schedule *schedule, const struct open_op *open,
+                        uint64_t elapsed_us)
+{
+    struct open_op *used[OPERANDS_MAX];
+    uint64_t us = elapsed_us;
+    for (size_t i = used_by(schedule, open, used); i-- > 0;)
+        us += used[i]->logged ? 0 : used[i]->remake_us;
+    return us;
+}
+
+bool remake_pays(const struct schedule *schedule, const struct open_op *open)
+{
+    const struct job_schedule *job_schedule = open->job_schedule;
+    if (job_schedule->n_unlogged > UNLOGGED_MAX || job_schedule->unlogged_us > UNLOGGED_US_MAX)
+        return true;
+    const struct node_config *config = &schedule->step->config;
+    uint64_t pace = schedule->keep_pace ? schedule->keep_pace : KEEP_PACE_DEFAULT;
+    pace = config->keep_pace ? config->keep_pace : pace;
+    return open->remake_us / config->n_nodes >= open->len * 1024 / pace;
+}
+
+void remake_note_kept(struct schedule *schedule, const struct open_op *open)
+{
+    uint64_t us = schedule->step->now_us - open->keep_us + 1;
+    if (open->len < KEEP_PACE_BYTES || !open->keep_us)
+        return; /* that says how long it waited */
+    uint64_t sample = open->len * 1024 / us;
+    uint64_t before = schedule->keep_pace ? schedule->keep_pace : KEEP_PACE_DEFAULT;
+    schedule->keep_pace = (3 * before + sample) / 4 + 1;
+}
+
+/* --- what is lost --- */
+
+static bool is_unit(const struct job_schedule *job_schedule, op_id_t op)
+{
+    const struct plan *plan = &job_schedule->job->plan;
+    return op <= plan->total && plan_node_of(plan, op).level <= job_schedule->level;
+}
+
+/* An operation that had gone with its consumer's end is open once more. */
+static struct open_op *open_again(struct schedule *schedule, struct job_schedule *job_schedule,
+                                  op_id_t op)
+{
+    const struct plan *plan = &job_schedule->job->plan;
+    struct open_op *open = open_op_add(schedule, job_schedule, op);
+    open->counted = !MUTANT(remade_counts);
+    open->attempt = job_schedule->attempts; /* no number comes twice */
+    if (is_unit(job_schedule, op)) {
+        plan_leaves(plan, plan_node_of(plan, op), &open->first, &open->count);
+        open->operations = plan_subtree_ops(open->count);
+    }
+    return open;
+}
+
+/* The depth of recursion is that of the plan. */
+static void make_again(struct schedule *schedule, struct open_op *open)
+{
+    struct job_schedule *job_schedule = open->job_schedule;
+    struct plan_operand operands[OPERANDS_MAX];
+    size_t n = open->count ? 0 : plan_operands(&job_schedule->job->plan, open->op, operands);
+    open->lost = open->keeping = open->kept = open->here = false;
+    open->state = OP_PENDING;
+    open->missing = 0;
+    job_schedule->again += open->counted ? open->operations : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!operands[i].op)
+            continue;
+        struct open_op *used = open_op_find(schedule, job_schedule->job->id, operands[i].op);
+        if (!used || used->lost) {
+            used = used ? used : open_again(schedule, job_schedule, operands[i].op);
+            make_again(schedule, used);
+        }
+        open->missing += used->state != OP_DONE;
+    }
+    if (!open->missing)
+        open_op_make_ready(open, true);
+}
+
+bool remake_is_crippled(const struct schedule *schedule, const struct open_op *open)
+{
+    struct open_op *used[OPERANDS_MAX];
+    for (size_t i = used_by(schedule, open, used); i-- > 0;)
+        if (used[i]->lost)
+            return true;
+    return false;
+}
+
+bool remake_operands(struct schedule *schedule, struct open_op *open)
+{
+    struct open_op *used[OPERANDS_MAX];
+    if (!remake_is_crippled(schedule, open))
+        return false;
+    list_remove(&open->job_schedule->combine, open); /* a unit has no operands */
+    open->state = OP_PENDING;
+    open->missing = 0;
+    for (size_t i = used_by(schedule, open, used); i-- > 0;) {
+        if (used[i]->lost)
+            make_again(schedule, used[i]);
+        open->missing += used[i]->state != OP_DONE;
+    }
+    return true;
+}
+
+/* Whoever executes what uses the value may have got it in time: then it is not needed again. */
+static void lose(struct schedule *schedule, struct open_op *open)
+{
+    struct job_schedule *job_schedule = open->job_schedule;
+    struct value_id id = {job_schedule->job->id, open->op};
+    struct open_op *consumer =
+        open_op_find(schedule, id.job, plan_consumer(&job_schedule->job->plan, open->op));
+    if (MUTANT(lost_is_there))
+        return;
+    if (open->keeping)
+        outbox_drop(&schedule->step->out, USER_SCHEDULE, id); /* it was on its way to us */
+    open->lost = true;
+    open->keeping = false;
+    if (!consumer)
+        return; /* it was the last one, whose text is on disk */
+    if (consumer->state == OP_READY) {
+        remake_operands(schedule, consumer);
+    } else if (consumer->state == OP_PENDING) {
+        make_again(schedule, open);
+        consumer->missing++;
+    }
+}
+
+uint64_t remake_lose(struct schedule *schedule, node_id_t worker)
+{
+    uint64_t lost = 0;
+    for (size_t i = 0; i < schedule->n_active; i++) {
+        struct open_op *open = schedule->active[i]->newest; /* newer ones come before it */
+        for (; open; open = open->older) {
+            if (open->node != worker || open->lost || !remake_is_held(open))
+                continue;
+            lose(schedule, open);
+            lost++;
+        }
+    }
+    schedule->lost_values += lost;
+    return lost;
+}
+
+void remake_missing(struct schedule *schedule, struct value_id id)
+{
+    struct open_op *open = open_op_find(schedule, id.job, id.op);
+    if (!open || open->lost || !remake_is_held(open))
+        return;
+    lose(schedule, open);
+    schedule->lost_values++;
+    step_event(schedule->step, "values_lost", open->node, id.job,
+               "node %u does not have a value that it alone held: it is made again", open->node);
+}
