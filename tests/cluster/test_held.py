@@ -1,0 +1,70 @@
+"""Values that only the worker that made them holds: it dies, or the coordinator does, and the digits are right."""
+import signal
+
+import harness
+from harness import OK, wait_for
+
+N = 2_000_000  # values of some MB, a second or two of work
+
+
+def undisturbed(cluster):
+    done = cluster.submit(N, timeout=120)
+    assert done["state"] == "done"
+    return done["result"]["sha256"]
+
+
+class Holders:
+    """How many bytes of values each node holds, by the last heartbeat."""
+
+    def __init__(self, feed):
+        self.feed = feed
+
+    def most(self, since, but):
+        with self.feed.changed:
+            beats = [m for m in self.feed.messages[since:] if m.get("type") == "heartbeat"]
+        held = {m["node"]: m.get("held_bytes", 0) for m in beats}
+        held.pop(but, None)
+        return max(held.items(), key=lambda it: it[1], default=(0, 0))
+
+
+def run_and(cluster, disturb):
+    """The job as it ends when `disturb` has done its work in its midst."""
+    client = cluster.start_conclave("submit", "factorial", N, "--json", "--timeout", "2m")
+    disturb()
+    out, err = client.communicate(timeout=harness.seconds(120))
+    assert client.returncode == OK, err
+    return harness.json.loads(out)
+
+
+def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster):
+    cluster = make_cluster(nodes=6).start()
+    status = cluster.wait_healthy(20)
+    digits = undisturbed(cluster)
+    since, holders = cluster.feed.mark(), Holders(cluster.feed)
+
+    def kill():
+        node, _ = wait_for(lambda: (lambda it: it if it[1] > 1 << 20 else None)(
+            holders.most(since, status["coordinator"])), 30, "somebody holds more than 1 MiB")
+        cluster.nodes[node].send_signal(signal.SIGKILL)
+        cluster.nodes[node].wait()
+    done = run_and(cluster, kill)
+    assert done["result"]["sha256"] == digits
+    total = done["operations"]["total"]
+    assert done["operations"]["done"] == total
+    # What it held is made again, and nothing else: far less than the whole.
+    assert total <= done["operations"]["executed"] < 2 * total
+    assert not [m for m in cluster.feed.messages[since:] if m.get("event") == "job_failed"]
+
+
+def test_the_coordinator_is_killed_while_others_hold_values_T10(make_cluster):
+    cluster = make_cluster(nodes=5).start()
+    status = cluster.wait_healthy(20)
+    digits = undisturbed(cluster)
+    since, holders = cluster.feed.mark(), Holders(cluster.feed)
+
+    def kill():
+        wait_for(lambda: holders.most(since, status["coordinator"])[1] > 1 << 20, 30, "a value is held")
+        cluster.nodes[status["coordinator"]].send_signal(signal.SIGKILL)
+    done = run_and(cluster, kill)
+    assert done["result"]["sha256"] == digits
+    assert done["operations"]["done"] == done["operations"]["total"]
