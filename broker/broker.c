@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "broker/tracker.h"
+#include "broker/waiting.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/log.h"
@@ -33,8 +34,9 @@
 #define TRIM_BYTES           (16 * MIB_BYTES) /* passed on since: less than that is not worth it */
 
 struct link {
-    void *socket;        /* DEALER to the node's control plane */
-    struct gauge *gauge; /* requests that wait in it */
+    void *socket;           /* DEALER to the node's control plane */
+    struct gauge *gauge;    /* requests that wait in it */
+    struct waiting waiting; /* requests that it has not answered */
     uint64_t
         asked_us; /* when the first request went out that nothing has come back after; 0: none */
 };
@@ -162,9 +164,16 @@ static void forward(struct broker *broker, node_id_t node, uint64_t request)
     struct slice client = bus_part(&broker->parts, 0);
     const struct slice envelope[] = {client, {(const uint8_t *)"", 0}};
     struct link *link = &broker->links[node];
+    bool full = gauge_bytes(link->gauge) > LINK_WAITING_BYTES;
+    if (full || !waiting_add(&link->waiting, client, LINK_WAITING_REQUESTS)) {
+        refuse(broker, client, request, "unavailable",
+               full ? "busy: the queue to the node is full"
+                    : "busy: too many requests of this client wait for the node");
+        return;
+    }
     /* The parts after the client's routing id move to the socket; the routing id stays with us. */
-    if (gauge_bytes(link->gauge) > LINK_WAITING_BYTES ||
-        pass_on(link->socket, envelope, 2, &broker->parts, 1, link->gauge)) {
+    if (pass_on(link->socket, envelope, 2, &broker->parts, 1, link->gauge)) {
+        waiting_take(&link->waiting, client);
         refuse(broker, client, request, "unavailable", "busy: the queue to the node is full");
         return;
     }
@@ -223,6 +232,7 @@ static void take_reply(struct broker *broker, struct link *link)
     }
     struct slice client = bus_part(&broker->parts, 0);
     uint64_t len = 0;
+    waiting_take(&link->waiting, client);
     for (size_t i = 2; i < broker->parts.n; i++)
         len += bus_part(&broker->parts, i).len;
     struct gauge *gauge = len < GAUGE_MIN_BYTES ? NULL : gauges_get(&broker->clients, client);
@@ -300,6 +310,7 @@ static void link_open(struct broker *broker, node_id_t node)
     struct link *link = &broker->links[node];
     bus_socket_close(&link->socket, 0);
     gauge_drop(&link->gauge);
+    waiting_clear(&link->waiting);
     *link =
         (struct link){.socket = bus_socket(broker->context, ZMQ_DEALER), .gauge = gauge_new(NULL)};
     const char *host = broker->config->peers[node];
@@ -313,6 +324,7 @@ static void mend_links(struct broker *broker)
     uint64_t now = clock_now_us();
     for (node_id_t id = 1; id <= broker->tracker.n_nodes; id++) {
         struct link *link = &broker->links[id];
+        waiting_turn(&link->waiting, now);
         if (!link->asked_us || now - link->asked_us < MUTE_US ||
             !tracker_alive(&broker->tracker, id, now))
             continue;
@@ -462,8 +474,10 @@ int broker_run(const struct broker_config *config)
     bus_socket_close(&broker->feed_out, 0);
     bus_socket_close(&broker->front, LINGER_CLEAN_MS);
     bus_close(broker->context);
-    for (node_id_t id = 1; id <= config->n_nodes; id++)
+    for (node_id_t id = 1; id <= config->n_nodes; id++) {
         gauge_drop(&broker->links[id].gauge);
+        waiting_clear(&broker->links[id].waiting);
+    }
     gauges_clear(&broker->clients);
     close(broker->signals);
     free(broker);

@@ -133,6 +133,10 @@
 #define BROKER_WAITING_BYTES (64 * MIB_BYTES)
 /* Of requests that wait in a broker for one node: beyond, "busy". */
 #define LINK_WAITING_BYTES (16 * MIB_BYTES)
+/* Of requests that were passed on to one node and are not answered (broker/waiting.h): beyond, and
+ * for a client beyond its share, "busy". One alone may have half of them, the widest window of
+ * ours. */
+#define LINK_WAITING_REQUESTS (2 * FRONT_HWM)
 /* Of answers that wait in a node for one broker: beyond, they are dropped and asked for again. */
 #define REPLIES_WAITING_BYTES (32 * MIB_BYTES)
 /* For all that connect to a node: beyond, only those for whom nothing waits get another answer. */
@@ -179,8 +183,9 @@
 #define WAITERS_MAX              4096  /* long polls held at once; then they are answered at once */
 /* Requests that a node has not answered, shared among those who ask (clients_add()). A flood of
  * reads of some 120 us each keeps whoever asks next waiting for a second; of 65,536 it could be
- * eight, longer than a client waits. */
-#define REQUEST_CLIENTS_MAX 16384
+ * eight, longer than a client waits. One client of one broker may have a third of them, the widest
+ * window of ours. */
+#define REQUEST_CLIENTS_MAX (3 * FRONT_HWM)
 /* Reads that wait for the same word of a majority and are answered in one step: pages of jobs take
  * some 100 us each, and thousands may have come within a round. */
 #define READS_SLICE_MAX 32

@@ -78,6 +78,7 @@
     X(output_replaces, "a device or FIFO that --output names is replaced by a file")              \
     X(answers_wait_unbounded, "any number of answers waits in a broker for one client")           \
     X(replies_wait_unbounded, "any number of answers waits in a node for those that do not read") \
+    X(waits_unbounded, "one client may have all requests that wait in a broker for a node")       \
     X(shares_unbounded, "one client may have all requests that may wait in a node")               \
     X(held_unbounded, "any number of bytes is held back until the disk is done")                  \
     X(work_unbounded, "any number of operations waits at a worker")                               \

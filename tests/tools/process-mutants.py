@@ -34,6 +34,7 @@ TESTS = {
         "tests/cluster/test_broker_memory.py::test_a_broker_gives_back_what_waited_for_clients_that_are_gone",
     "replies_wait_unbounded":
         "tests/cluster/test_limits.py::test_many_that_ask_a_node_and_never_read_share_one_bound",
+    "waits_unbounded": ("test_limits", "who_asks_a_broker_without_end_leaves_room_for_others"),
     "shares_unbounded": ("test_limits", "who_asks_without_end_leaves_room_for_others"),
     "held_unbounded": ("test_io", "answers_that_wait_for_the_disk_are_bounded_in_bytes"),
     "work_unbounded": ("test_rooms", "a_worker_refuses_what_is_more_than_any_credit"),

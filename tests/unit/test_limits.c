@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "broker/waiting.h"
 #include "nodes/io/clients.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
@@ -284,6 +285,36 @@ static void a_log_file_turns_and_loses_nothing_in_between(void **state)
 
 /* --- who waits for an answer --- */
 
+static void who_asks_a_broker_without_end_leaves_room_for_others(void **state)
+{
+    (void)state;
+    enum { LIMIT = 8000 };
+    struct waiting waiting = {0};
+    uint64_t n = 0, m = 0;
+    while (n <= LIMIT && waiting_add(&waiting, slice_of("a"), LIMIT))
+        n++;
+    assert_int_equal(n, LIMIT / 2);
+    while (m <= LIMIT && waiting_add(&waiting, slice_of("b"), LIMIT))
+        m++;
+    assert_int_equal(m, LIMIT / 4);
+    assert_true(waiting_add(&waiting, slice_of("c"), LIMIT));
+    for (uint64_t i = 0; i < n; i++)
+        waiting_take(&waiting, slice_of("a"));
+    assert_true(waiting_add(&waiting, slice_of("b"), LIMIT));
+    /* An answer that never comes is waited for a minute at most, one that is late does no harm. */
+    waiting_turn(&waiting, 60 * SECOND_US);
+    assert_int_equal(waiting.n, m + 2);
+    waiting_take(&waiting, slice_of("b"));
+    waiting_turn(&waiting, 89 * SECOND_US);
+    assert_int_equal(waiting.n, m + 1);
+    waiting_turn(&waiting, 90 * SECOND_US);
+    assert_int_equal(waiting.n, 0);
+    waiting_take(&waiting, slice_of("b"));
+    assert_int_equal(waiting.n + waiting.clients.count, 0);
+    assert_true(waiting_add(&waiting, slice_of("a"), LIMIT));
+    waiting_clear(&waiting);
+}
+
 /* How many requests of this client are let in. */
 static size_t ask_without_end(struct clients *clients, const char *broker, const char *client,
                               size_t limit)
@@ -327,6 +358,7 @@ int main(void)
         cmocka_unit_test(who_speaks_no_zmtp_3_is_not_heard),
         cmocka_unit_test(connections_of_ours_are_not_followed),
         cmocka_unit_test(who_asks_without_end_leaves_room_for_others),
+        cmocka_unit_test(who_asks_a_broker_without_end_leaves_room_for_others),
         cmocka_unit_test(lines_are_allowed_at_their_pace),
         cmocka_unit_test(a_log_file_turns_and_loses_nothing_in_between),
     };
