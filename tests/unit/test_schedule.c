@@ -356,6 +356,24 @@ static void what_a_lost_value_was_made_of_is_made_again_too(void **context)
     assert_int_equal(it->job->executed, 7);
 }
 
+/* R1 to R3 were logged before R4 was made of them: they are not made again. */
+static void what_the_log_has_is_not_made_again(void **context)
+{
+    struct fixture *it = *context;
+    for (op_id_t op = 1; op <= 3; op++)
+        give_back(it, 3, op, op);
+    log_what_is_done(it);
+    assert_int_equal(it->job->done, 3);
+    hold(it, 2, 4, 10);
+    lose(it, 2);
+    assert_int_equal(it->schedule.lost_values, 1);
+    give_back(it, 3, 4, 4);
+    give_back(it, 3, job_text_op(it->job), 4);
+    apply_all(it);
+    assert_int_equal(it->job->done, 4);
+    assert_int_equal(it->job->executed, 4);
+}
+
 /* Who executes what uses the value may have it already; whoever finds that nobody has it says so.
  */
 static void a_lost_value_is_made_again_when_somebody_lacks_it(void **context)
@@ -391,6 +409,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_lost_worker_alone_held_is_made_again, begin, end),
         cmocka_unit_test_setup_teardown(what_a_lost_value_was_made_of_is_made_again_too, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(what_the_log_has_is_not_made_again, begin, end),
         cmocka_unit_test_setup_teardown(a_lost_value_is_made_again_when_somebody_lacks_it, begin,
                                         end),
     };

@@ -235,20 +235,25 @@ uint64_t completions_deadline(const struct schedule *schedule)
 
 /* --- going on --- */
 
+struct open_op *completions_take_up(struct schedule *schedule, struct job_schedule *job_schedule,
+                                    const struct done_op *done)
+{
+    struct open_op *open = open_op_add(schedule, job_schedule, done->op);
+    open->state = OP_DONE;
+    open->node = done->node;
+    open->attempt = open->won = done->attempt;
+    open->len = done->len;
+    open->value = blob_ref(done->value);
+    open->kept = open->keeping = open->logged = open->counted = true;
+    memcpy(open->hash, done->hash, HASH_BYTES);
+    return open;
+}
+
 struct job_schedule *completions_resume(struct schedule *schedule, const struct job *job)
 {
-    struct done_op *done;
+    const struct done_op *done;
     struct job_schedule *job_schedule = job_schedule_new(schedule, job);
-    for (size_t at = 0; (done = map_next(&job->live, &at, NULL));) {
-        struct open_op *open = open_op_add(schedule, job_schedule, done->op);
-        open->state = OP_DONE;
-        open->node = done->node;
-        open->attempt = open->won = done->attempt;
-        open->len = done->len;
-        open->value = blob_ref(done->value);
-        open->kept = open->keeping = open->logged = open->counted = true;
-        memcpy(open->hash, done->hash, HASH_BYTES);
-        results_supply(schedule, open);
-    }
+    for (size_t at = 0; (done = map_next(&job->live, &at, NULL));)
+        results_supply(schedule, completions_take_up(schedule, job_schedule, done));
     return job_schedule;
 }

@@ -21,6 +21,10 @@ uint64_t completions_deadline(const struct schedule *schedule);
 void completions_finish(struct schedule *schedule, struct job_schedule *job_schedule,
                         struct message *entry);
 
+/* Opens an operation whose value the log has; nothing is supplied with it yet. */
+struct open_op *completions_take_up(struct schedule *schedule, struct job_schedule *job_schedule,
+                                    const struct done_op *done);
+
 /* Makes the schedule of a job from what the log says is done of it. */
 struct job_schedule *completions_resume(struct schedule *schedule, const struct job *job);
 

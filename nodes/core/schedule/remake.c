@@ -1,5 +1,6 @@
 #include "nodes/core/schedule/remake.h"
 
+#include "nodes/core/schedule/completions.h"
 #include "shared/base/mutant.h"
 
 /* --- what is held where --- */
@@ -64,11 +65,17 @@ static bool is_unit(const struct job_schedule *job_schedule, op_id_t op)
     return op <= plan->total && plan_node_of(plan, op).level <= job_schedule->level;
 }
 
-/* An operation that had gone with its consumer's end is open once more. */
+static void make_again(struct schedule *schedule, struct open_op *open);
+
+/* An operation that had gone with its consumer's end is open once more: with its value when the log
+ * has that, else to be made again. */
 static struct open_op *open_again(struct schedule *schedule, struct job_schedule *job_schedule,
                                   op_id_t op)
 {
     const struct plan *plan = &job_schedule->job->plan;
+    const struct done_op *done = map_get(&job_schedule->job->live, (struct map_key){op, 0});
+    if (done)
+        return completions_take_up(schedule, job_schedule, done);
     struct open_op *open = open_op_add(schedule, job_schedule, op);
     open->counted = !MUTANT(remade_counts);
     open->attempt = job_schedule->attempts; /* no number comes twice */
@@ -76,6 +83,7 @@ static struct open_op *open_again(struct schedule *schedule, struct job_schedule
         plan_leaves(plan, plan_node_of(plan, op), &open->first, &open->count);
         open->operations = plan_subtree_ops(open->count);
     }
+    make_again(schedule, open);
     return open;
 }
 
@@ -93,10 +101,10 @@ static void make_again(struct schedule *schedule, struct open_op *open)
         if (!operands[i].op)
             continue;
         struct open_op *used = open_op_find(schedule, job_schedule->job->id, operands[i].op);
-        if (!used || used->lost) {
-            used = used ? used : open_again(schedule, job_schedule, operands[i].op);
+        if (!used)
+            used = open_again(schedule, job_schedule, operands[i].op);
+        else if (used->lost)
             make_again(schedule, used);
-        }
         open->missing += used->state != OP_DONE;
     }
     if (!open->missing)
