@@ -316,6 +316,9 @@ struct gate {
       accepted ? follower_install(raft, from, m) : follower_refuse_install(raft, from, m))     \
     X(PLANE_CHECKPOINT, INSTALL_REPLY, ANYBODY,                                                \
       replication_install_reply(raft, from, &m->as.install_reply))                             \
+    X(PLANE_CHECKPOINT, VALUE_OFFER, COORDINATOR(value_offer),                                 \
+      offers_take(raft, from, &m->as.value_offer))                                             \
+    X(PLANE_CHECKPOINT, VALUE_HELD, ANYBODY, offers_held(raft, from, &m->as.value_held))       \
     X(PLANE_CHANNEL, TASK, COORDINATOR(task), worker_task(worker, from, m))                    \
     X(PLANE_CHANNEL, RELEASE, COORDINATOR(release),                                            \
       worker_release(worker, from, m->as.release.job, m->as.release.op))                       \
@@ -441,6 +444,7 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
     static raft_fn *const rafts[VALUE_USERS][3] = {
         [USER_FOLLOWER] = {follower_value_ready, follower_value_failed, follower_value_kept},
         [USER_REPAIR] = {repair_value_ready, repair_value_failed, repair_value_kept},
+        [USER_OFFER] = {offers_value_ready, offers_value_failed, offers_value_kept},
     };
     static worker_fn *const workers[3] = {worker_value_ready, worker_value_failed, NULL};
     size_t at = kind - EVENT_VALUE_READY;

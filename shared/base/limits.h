@@ -242,6 +242,11 @@
 
 /* No end of a fetch, or of a write to disk, within this: it is asked for again. The transfer itself
  * gives a silent source up after FETCH_FAIL_US; this is for what nobody thought of. */
+/* A value that its entry waits for is offered to more voters after so long, and the entry is
+ * proposed after as long again; both longer by what a disk or a network of 20 MB/s takes. */
+#define OFFER_WAIT_US           (500 * MS_US)
+#define OFFER_BYTES_PER_US      20
+#define OFFERS_MAX              32 /* at a time; what is beyond goes with its entry */
 #define VALUE_WAIT_US           (30 * SECOND_US)
 #define VALUE_WAIT_BYTES_PER_US 1 /* and so much slower than any network of use */
 

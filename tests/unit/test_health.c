@@ -98,8 +98,8 @@ static void a_coordinator_without_reason_stays_R35(void **state)
     stage_free(&stage);
 }
 
-/* A large result: the entry that names it waits until followers have fetched it. Bytes that come
- * are progress; bytes that come no more are none. */
+/* A large result that nobody gets in time: the entry that names it waits until followers have
+ * fetched it. Bytes that come are progress; bytes that come no more are none. */
 static void values_on_their_way_are_progress_R35(void **state)
 {
     (void)state;
@@ -108,7 +108,7 @@ static void values_on_their_way_are_progress_R35(void **state)
     for (node_id_t id = 1; id <= 3; id++)
         stage->nodes[id].op_us = 1;
     stage_ask(stage, 1, stage_submit_request("key", "30000"));
-    stage_run(stage, T);
+    stage_run(stage, 2 * OFFER_WAIT_US + T); /* it is offered first, in vain */
     assert_true(stage_raft(stage, 1)->log.last > stage_raft(stage, 1)->log.commit);
     for (int i = 0; i < 20; i++) {
         stage->nodes[2].value_bytes += 1000;
@@ -117,6 +117,25 @@ static void values_on_their_way_are_progress_R35(void **state)
     }
     stage_run(stage, STALL_US);
     assert_true(stage_told(stage, no_acks));
+    stage_free(&stage);
+}
+
+/* It is offered before its entry is proposed: what others ask for is committed meanwhile. */
+static void a_value_on_its_way_holds_up_nothing_else_T10(void **state)
+{
+    (void)state;
+    struct stage *stage = stage_begin(3);
+    stage->nodes[2].slow_values = stage->nodes[3].slow_values = true;
+    for (node_id_t id = 1; id <= 3; id++)
+        stage->nodes[id].op_us = 1;
+    stage_ask(stage, 1, stage_submit_request("key", "30000"));
+    stage_run(stage, OFFER_WAIT_US / 2); /* computed, and at nobody else's */
+    stage_ask(stage, 1, stage_submit_request("key2", "10"));
+    stage_run(stage, OFFER_WAIT_US / 4);
+    const struct jobs *jobs = &stage_state(stage, 2)->jobs;
+    assert_int_equal(jobs->n, 2);
+    assert_int_equal(jobs->at[0]->state, JOB_QUEUED);
+    assert_int_equal(jobs->at[1]->state, JOB_DONE);
     stage_free(&stage);
 }
 
@@ -207,6 +226,7 @@ int main(void)
         cmocka_unit_test(a_coordinator_whose_disk_hangs_makes_way_R35),
         cmocka_unit_test(a_coordinator_without_reason_stays_R35),
         cmocka_unit_test(values_on_their_way_are_progress_R35),
+        cmocka_unit_test(a_value_on_its_way_holds_up_nothing_else_T10),
         cmocka_unit_test(a_node_that_stands_still_is_named_R36),
         cmocka_unit_test(a_disk_that_hangs_is_named_R36),
         cmocka_unit_test(a_short_lag_is_no_illness_R36),

@@ -84,7 +84,7 @@ static int begin(void **context)
                              .machine = &state_machine,
                              .state = &it->state};
     it->raft.election.role = ROLE_COORDINATOR;
-    it->raft.election.serving = true;
+    it->raft.election.serving = it->raft.election.voter = true;
     it->schedule = (struct schedule){.step = &it->step,
                                      .links = &it->links,
                                      .raft = &it->raft,
@@ -96,6 +96,7 @@ static int begin(void **context)
         peer->links[PLANE_CHANNEL].state = LINK_WELCOMED;
         peer->incarnation = 7;
         channel_open(&peer->channel, 7);
+        it->raft.members.of[id].voter = true;
         memcpy(it->raft.members.of[id].cluster_id, it->step.identity.cluster_id, CLUSTER_ID_BYTES);
     }
     outbox_begin(&it->step.out);
@@ -174,6 +175,21 @@ static size_t count(const struct fixture *it, enum output_kind kind, op_id_t op)
                  (kind == OUTPUT_KEEP && output->keep.id.op == op);
     }
     return n;
+}
+
+/* Which voter the last steps have offered the value of that operation to; there is one. */
+static node_id_t offered(const struct fixture *it, op_id_t op)
+{
+    node_id_t to = NODE_NONE;
+    for (size_t i = 0; i < it->step.out.n; i++) {
+        const struct output *output = &it->step.out.at[i];
+        if (output->kind != OUTPUT_SEND || output->send.message->type != MESSAGE_VALUE_OFFER ||
+            output->send.message->as.value_offer.op != op)
+            continue;
+        assert_int_equal(to, NODE_NONE);
+        to = output->send.to;
+    }
+    return to;
 }
 
 static void lose(struct fixture *it, node_id_t worker)
@@ -311,12 +327,39 @@ static void a_value_that_is_dear_to_make_is_kept_and_logged(void **context)
     assert_int_equal(it->job->done, 0); /* not before the disk says so */
     schedule_value_kept(&it->schedule, id);
     log_what_is_done(it);
+    assert_int_equal(it->job->done, 0); /* not before another voter's disk says so */
+    node_id_t told = offered(it, 1);
+    assert_true(told == 2 || told == 3); /* one of them makes a majority */
+    offers_held(&it->raft, told, &(struct wire_value_held){it->step.term, id.job, id.op});
+    log_what_is_done(it);
     assert_int_equal(it->job->done, 1);
     lose(it, 2); /* now it does no harm */
     assert_int_equal(it->schedule.lost_values, 0);
 }
 
 /* R1 is at worker 2 when that dies: 3 makes it again, and it counts once. */
+/* Nobody answers: the value is offered to all, and then its entry is proposed all the same. */
+static void a_value_that_does_not_spread_goes_with_its_entry(void **context)
+{
+    struct fixture *it = *context;
+    struct value_id id = {it->job->id, 1};
+    hold(it, 2, 1, SECOND_US);
+    it->step.now_us += INTERVAL_US;
+    pump(it);
+    schedule_value_ready(&it->schedule, id);
+    schedule_value_kept(&it->schedule, id);
+    assert_true(offered(it, 1) != NODE_NONE);
+    outbox_begin(&it->step.out);
+    it->step.now_us += 2 * OFFER_WAIT_US - INTERVAL_US;
+    offers_tick(&it->raft);
+    log_what_is_done(it);
+    assert_true(offered(it, 1) != NODE_NONE); /* the other one */
+    assert_int_equal(it->job->done, 0);
+    it->step.now_us += INTERVAL_US;
+    log_what_is_done(it);
+    assert_int_equal(it->job->done, 1);
+}
+
 static void what_a_lost_worker_alone_held_is_made_again(void **context)
 {
     struct fixture *it = *context;
@@ -405,6 +448,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_value_that_is_cheap_to_make_stays_with_its_maker, begin,
                                         end),
         cmocka_unit_test_setup_teardown(a_value_that_is_dear_to_make_is_kept_and_logged, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_value_that_does_not_spread_goes_with_its_entry, begin,
                                         end),
         cmocka_unit_test_setup_teardown(what_a_lost_worker_alone_held_is_made_again, begin, end),
         cmocka_unit_test_setup_teardown(what_a_lost_value_was_made_of_is_made_again_too, begin,

@@ -32,6 +32,9 @@ struct machine {
     bool (*describe)(const void *state, struct value_id id, uint64_t *len,
                      uint8_t hash[HASH_BYTES]);
 
+    /* A value that the log may name later is coming to this disk: its job's end looks for it. */
+    void (*holds)(void *state, struct value_id id);
+
     /* True when nothing is under way that will change the state soon. */
     bool (*rests)(const void *state);
 

@@ -41,6 +41,7 @@ void raft_tick(struct raft *raft)
     election_tick(raft);
     follower_tick(raft);
     repair_tick(raft);
+    offers_tick(raft);
 }
 
 void raft_persisted(struct raft *raft, uint64_t seq)
@@ -60,8 +61,9 @@ void raft_pump(struct raft *raft)
 uint64_t raft_deadline(const struct raft *raft)
 {
     uint64_t (*const waits[])(const struct raft *) = {
-        election_deadline, founding_deadline, replication_deadline, follower_deadline,
-        repair_deadline,   raft_log_deadline, sweep_deadline,       health_deadline,
+        election_deadline, founding_deadline, replication_deadline,
+        follower_deadline, repair_deadline,   raft_log_deadline,
+        sweep_deadline,    health_deadline,   offers_deadline,
     };
     uint64_t at = UINT64_MAX;
     for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++)
@@ -81,6 +83,7 @@ void raft_clear(struct raft *raft)
 void raft_check_invariants(const struct raft *raft)
 {
     assert(!raft->n_facts);
+    assert(raft->offers.n_made <= OFFERS_MAX && raft->offers.n_taken <= OFFERS_MAX);
     assert(raft->repairs.n <= REPAIRS_MAX && raft->sweep.n_jobs <= SWEEP_JOBS_MAX);
     assert(raft->follower.n_parked <= APPEND_WINDOW);
     assert(!raft->follower.loaded == !raft->follower.checkpoint);

@@ -11,6 +11,7 @@
 #include "nodes/core/raft/health.h"
 #include "nodes/core/raft/log.h"
 #include "nodes/core/raft/members.h"
+#include "nodes/core/raft/offers.h"
 #include "nodes/core/raft/raft_types.h"
 #include "nodes/core/raft/repair.h"
 #include "nodes/core/raft/replica.h"

@@ -136,6 +136,32 @@ struct repairs {
     size_t n;
 };
 
+/* See offers.h. */
+struct offer {
+    struct value_id id;
+    node_id_t source;
+    uint64_t len, more_us, end_us; /* offered to all voters then; not waited for any more */
+    uint8_t hash[HASH_BYTES];
+    bool told[NODES_MAX + 1], held[NODES_MAX + 1]; /* by voter */
+    bool told_all, spread;
+};
+
+struct taken_offer {
+    struct value_id id;
+    node_id_t coordinator, source;
+    uint64_t len, end_us;
+    uint8_t hash[HASH_BYTES];
+    bool asked; /* the source was */
+};
+
+struct offers {
+    term_t term; /* of all of them */
+    struct offer made[OFFERS_MAX];
+    size_t n_made;
+    struct taken_offer taken[OFFERS_MAX];
+    size_t n_taken;
+};
+
 /* See sweep.h. */
 struct sweep {
     bool listing, all; /* a listing is under way; one of all is wanted */
@@ -187,6 +213,7 @@ struct raft {
     struct follower follower;
     struct sweep sweep;
     struct repairs repairs;
+    struct offers offers;
     bool full;                          /* our disk is, see space.h */
     uint64_t value_bytes, disk_busy_us; /* as the last event said */
     term_t reported_term;               /* of the last RAFT_FOLLOWS */

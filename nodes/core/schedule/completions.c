@@ -72,6 +72,7 @@ static void keep(struct schedule *schedule, struct open_op *open)
         return;
     open->keeping = open->job_schedule->keeps = true;
     open->keep_us = schedule->step->now_us;
+    offers_make(schedule->raft, id, open->node, open->len, open->hash);
     if (open->here)
         outbox_keep(&schedule->step->out, USER_SCHEDULE, id, NULL);
     else
@@ -141,6 +142,11 @@ static bool put(struct schedule *schedule, const struct job_schedule *job_schedu
     }
     if (open->value && !remake_pays(schedule, open))
         return false;
+    struct value_id id = {job_schedule->job->id, open->op};
+    if (!open->value && !offers_is_spread(schedule->raft, id))
+        return false; /* a majority of the disks will have it soon */
+    if (!open->value)
+        offers_end(schedule->raft, id);
     size_t more = open->value ? open->value->len : 0;
     if (*bytes && *bytes + more > CHECKPOINT_ENTRY_BYTES)
         return false;

@@ -117,6 +117,7 @@ void job_schedule_destroy(struct schedule *schedule, struct job_schedule **job_s
 {
     struct job_schedule *it = *job_schedule;
     *job_schedule = NULL;
+    offers_end(schedule->raft, (struct value_id){it->job->id, 0});
     while (it->newest) {
         assignments_end(schedule, it->newest);
         open_op_remove(schedule, it->newest);

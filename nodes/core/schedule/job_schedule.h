@@ -85,6 +85,7 @@ struct job_schedule {
     struct open_op_list subtrees; /* handed back, or just cut */
     struct open_op_list out;      /* assigned, fetching or being kept */
     struct open_op *newest;       /* of all operations */
+    struct open_op *spreading;    /* the last one: its text is kept here and offered to others */
     uint64_t n_open_ops;
 };
 

@@ -147,6 +147,7 @@ static void lose(struct schedule *schedule, struct open_op *open)
         return;
     if (open->keeping)
         outbox_drop(&schedule->step->out, USER_SCHEDULE, id); /* it was on its way to us */
+    offers_end(schedule->raft, id);
     open->lost = true;
     open->keeping = false;
     if (!consumer)

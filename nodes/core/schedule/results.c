@@ -41,6 +41,9 @@ static struct value_id id_of(const struct open_op *open)
 
 static void hand_back(struct schedule *schedule, struct open_op *open)
 {
+    if (open->job_schedule->spreading == open)
+        open->job_schedule->spreading = NULL;
+    offers_end(schedule->raft, id_of(open));
     unlist(schedule, open);
     open_op_make_ready(open, true);
 }
@@ -95,17 +98,31 @@ void schedule_value_kept(struct schedule *schedule, struct value_id id)
         return;
     open->kept = true;
     remake_note_kept(schedule, open);
-    if (open->state != OP_KEEPING)
-        return;
-    unlist(schedule, open);
-    open->state = OP_DONE;
-    propose_done(schedule, open);
+    offers_held_here(schedule->raft, id);
+    if (open->state == OP_KEEPING)
+        open->job_schedule->spreading = open;
+    results_propose_spread(schedule);
+}
+
+void results_propose_spread(struct schedule *schedule)
+{
+    for (size_t i = 0; i < schedule->n_active; i++) {
+        struct open_op *open = schedule->active[i]->spreading;
+        if (!open || !offers_is_spread(schedule->raft, id_of(open)))
+            continue;
+        schedule->active[i]->spreading = NULL;
+        offers_end(schedule->raft, id_of(open));
+        unlist(schedule, open);
+        open->state = OP_DONE;
+        propose_done(schedule, open);
+    }
 }
 
 /* A value is of no use any more, here and at its maker; whoever has used it has let go. */
 static void drop_value(struct schedule *schedule, const struct open_op *used, node_id_t user)
 {
     outbox_drop(&schedule->step->out, USER_SCHEDULE, id_of(used));
+    offers_end(schedule->raft, id_of(used));
     if (used->node != user && !used->lost && step_is_peer(schedule->step, used->node))
         assignment_cancel(schedule, used->node, used->job_schedule->job->id, used->op);
 }
@@ -184,6 +201,7 @@ void results_supply(struct schedule *schedule, const struct open_op *open)
 static void begin_fetch(struct schedule *schedule, struct open_op *open)
 {
     open->state = OP_FETCHING;
+    offers_make(schedule->raft, id_of(open), open->node, open->len, open->hash);
     open->value_deadline_us = schedule->step->now_us + value_wait_us(open->len);
     list_push(&open->job_schedule->out, open);
     outbox_fetch(&schedule->step->out, USER_SCHEDULE, id_of(open), open->node, open->len,

@@ -8,6 +8,9 @@
 /* An operation's value is there: its consumer has one operand more. */
 void results_supply(struct schedule *schedule, const struct open_op *open);
 
+/* Proposes the ends of jobs whose texts are on the disks of a majority. */
+void results_propose_spread(struct schedule *schedule);
+
 /* What has waited for a value beyond its deadline asks again. */
 void results_watch_values(struct schedule *schedule);
 

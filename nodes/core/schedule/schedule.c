@@ -1,4 +1,5 @@
 #include "nodes/core/schedule/remake.h"
+#include "nodes/core/schedule/results.h"
 #include "nodes/core/schedule/schedule.h"
 
 #include <inttypes.h>
@@ -234,6 +235,7 @@ void schedule_pump(struct schedule *schedule)
     /* What cannot be logged need not be done. */
     if (!raft_serves(schedule->raft) || !space_suffices(schedule->raft, NULL))
         return;
+    results_propose_spread(schedule);
     assign_all(schedule);
     completions_pump(schedule);
 }

@@ -24,6 +24,13 @@ static bool describe(const void *state, struct value_id id, uint64_t *len, uint8
     return state_describes(state, id, len, hash);
 }
 
+static void holds(void *state, struct value_id id)
+{
+    struct job *job = jobs_find(&((struct state *)state)->jobs, id.job);
+    if (job)
+        job->keeps = true; /* its end sweeps them */
+}
+
 static bool rests(const void *state)
 {
     return !((const struct state *)state)->jobs.open;
@@ -87,6 +94,7 @@ const struct machine state_machine = {
     .apply = apply,
     .names = names,
     .describe = describe,
+    .holds = holds,
     .rests = rests,
     .births = births,
     .save = save,

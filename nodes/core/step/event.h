@@ -48,6 +48,7 @@ enum value_user {
     USER_FOLLOWER, /* what entries and checkpoints refer to */
     USER_SNAPSHOT,
     USER_REPAIR, /* what this disk has lost */
+    USER_OFFER,  /* what the coordinator offers: an entry will name it */
     VALUE_USERS
 };
 

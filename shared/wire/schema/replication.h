@@ -47,13 +47,29 @@
     U64(REQ, next, U64_ANY, "the part that it expects next") \
     BOOL(OPT, voter, "its disk is admitted")
 
+#define VALUE_OFFER_FIELDS(U64, BOOL, STR, BIN, LIST)                  \
+    U64(REQ, term, TERM_MAX, "the coordinator's term")                 \
+    U64(REQ, job, U64_ANY, "a value that an entry will name: its job") \
+    U64(REQ, op, OP_MAX, "and the operation that made it")             \
+    U64(REQ, source, NODES_MAX, "who has it")                          \
+    U64(REQ, len, U64_ANY, "its length in bytes")                      \
+    BIN(REQ, hash, HASH_BYTES, "its SHA-256")
+
+#define VALUE_HELD_FIELDS(U64, BOOL, STR, BIN, LIST)    \
+    U64(REQ, term, TERM_MAX, "as in value_offer")       \
+    U64(REQ, job, U64_ANY, "the value is on disk here") \
+    U64(REQ, op, OP_MAX, "as in value_offer")
+
 #define REPLICATION_RECORDS(R) R(log_item, LOG_ITEM_FIELDS)
 
-#define REPLICATION_MESSAGES(M)                                                               \
-    M(APPEND, append, APPEND_FIELDS, PLACE_REPLICATION, "the coordinator replicates entries") \
-    M(APPEND_REPLY, append_reply, APPEND_REPLY_FIELDS, PLACE_REPLICATION,                     \
-      "what the follower has on disk")                                                        \
-    M(INSTALL, install, INSTALL_FIELDS, PLACE_REPLICATION, "a checkpoint, in parts")          \
-    M(INSTALL_REPLY, install_reply, INSTALL_REPLY_FIELDS, PLACE_REPLICATION, "how far it got")
+#define REPLICATION_MESSAGES(M)                                                                \
+    M(APPEND, append, APPEND_FIELDS, PLACE_REPLICATION, "the coordinator replicates entries")  \
+    M(APPEND_REPLY, append_reply, APPEND_REPLY_FIELDS, PLACE_REPLICATION,                      \
+      "what the follower has on disk")                                                         \
+    M(INSTALL, install, INSTALL_FIELDS, PLACE_REPLICATION, "a checkpoint, in parts")           \
+    M(INSTALL_REPLY, install_reply, INSTALL_REPLY_FIELDS, PLACE_REPLICATION, "how far it got") \
+    M(VALUE_OFFER, value_offer, VALUE_OFFER_FIELDS, PLACE_REPLICATION,                         \
+      "the coordinator asks a voter to get a value before its entry")                          \
+    M(VALUE_HELD, value_held, VALUE_HELD_FIELDS, PLACE_REPLICATION, "the voter has it on disk")
 
 #endif
