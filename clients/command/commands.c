@@ -51,6 +51,18 @@ static const char show_details[] =
     "before the job is done, text of a result of more than 1000 digits (head and tail are then\n"
     "its ends), trace of a job of more than 4096 operations. sha256 is that of the decimal text.";
 
+static const char forget_details[] =
+    "Removes finished jobs from all nodes, with their results; the disks are freed within "
+    "seconds.\n"
+    "Name them by their ids, or take --all-finished, or --older 24h. A job that is not finished "
+    "is\n"
+    "refused (2): cancel it first. An id that is not known is, too (6); then nothing is "
+    "forgotten.\n"
+    "The keys of forgotten jobs stay used: a submit with one is refused (6). Without this command\n"
+    "the oldest finished jobs go by themselves: --keep-jobs and --keep-bytes of `up`, shown by\n"
+    "`status`. --json: {forgotten, jobs: [ID], kept: {jobs, bytes}}; kept is what is left, null\n"
+    "when nothing was meant.";
+
 static const char result_details[] =
     "Prints only the decimal digits. They are checked against the job's SHA-256; if they differ,\n"
     "the exit code is 1 and what was printed is wrong.";
@@ -155,9 +167,11 @@ static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive,\n"
     "incarnation, boots, term, operations, conversions, assigned, held, applied, rejected,\n"
     "disk_full, longest_turn_us, longest_turn_own_us, longest_turn_in, refusal, version}],\n"
-    "jobs: {queued, running, done, failed, cancelled}, brokers: [{address, alive, coordinator,\n"
-    "forwarded, rejected, refused, dropped, waiting, pid, version}], operations, reassigned,\n"
-    "copied, restarts, elections, troubles, error}. troubles is a list of lines: which process of\n"
+    "jobs: {queued, running, done, failed, cancelled, kept: {jobs, bytes, jobs_max, bytes_max}},\n"
+    "brokers: [{address, alive, coordinator, forwarded, rejected, refused, dropped, waiting, pid,\n"
+    "version}], operations, reassigned, copied, restarts, elections, troubles, error}. kept: the\n"
+    "finished jobs that are remembered and the bytes of their results, and how much of both is\n"
+    "kept at most (--keep-jobs, --keep-bytes). troubles is a list of lines: which process of\n"
     "DIR does not start, and why. Without a coordinator it shows what the broker knows;\n"
     "coordinator, term and jobs are null, error says why, and the exit code is 3. An incarnation\n"
     "is a string of 16 hexadecimal digits. docs/operations.md explains the columns.";
@@ -199,6 +213,8 @@ const struct command commands[] = {
     {"job result", "ID", "Print the digits of a job's result", result_details, job_output_options,
      job_result_run},
     {"job cancel", "ID", "Cancel a job", NULL, NULL, job_cancel_run},
+    {"job forget", "[ID ...]", "Forget finished jobs and their results", forget_details,
+     job_forget_options, job_forget_run},
     {"job explain", "ID", "Explain what a job is waiting for", NULL, NULL, job_explain_run},
     {"progress set", "NODE STATE", "Set a node's progress: the operations it has completed",
      progress_set_details, NULL, progress_set_run},

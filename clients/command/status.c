@@ -20,13 +20,24 @@ const struct option_spec status_options[] = {
 
 /* --- JSON --- */
 
+/* null from a coordinator of an earlier release. */
+static json_t *render_kept(const struct wire_status *status)
+{
+    if (!status->keep_jobs)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:o}", "jobs", (json_int_t)status->kept_jobs, "bytes",
+                     (json_int_t)status->kept_bytes, "jobs_max", (json_int_t)status->keep_jobs,
+                     "bytes_max", render_number(status->keep_bytes));
+}
+
 static json_t *render_jobs(const struct wire_status *status)
 {
     if (!status)
         return json_null();
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "queued", (json_int_t)status->queued, "running",
-                     (json_int_t)status->running, "done", (json_int_t)status->done, "failed",
-                     (json_int_t)status->failed, "cancelled", (json_int_t)status->cancelled);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "queued", (json_int_t)status->queued,
+                     "running", (json_int_t)status->running, "done", (json_int_t)status->done,
+                     "failed", (json_int_t)status->failed, "cancelled",
+                     (json_int_t)status->cancelled, "kept", render_kept(status));
 }
 
 static json_t *render_broker(const struct address *address, const struct message *answer)
@@ -158,6 +169,18 @@ static void print_loops(const struct cluster_view *view)
                worst->turn_own_us % MS_US / 100);
 }
 
+static void print_kept(const struct wire_status *status)
+{
+    char bytes[RENDER_SIZE_MAX], most[RENDER_SIZE_MAX];
+    if (!status->keep_jobs)
+        return;
+    printf("kept         %" PRIu64 " of at most %" PRIu64 " finished jobs, %s", status->kept_jobs,
+           status->keep_jobs, render_size(status->kept_bytes, bytes));
+    if (status->keep_bytes)
+        printf(" of at most %s", render_size(status->keep_bytes, most));
+    printf(" of their results\n");
+}
+
 static void print_text(const struct cli *cli, const struct cluster_view *view)
 {
     struct summary summary = summarize(view);
@@ -174,6 +197,7 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
         printf("jobs         %" PRIu64 " queued, %" PRIu64 " running, %" PRIu64 " done, %" PRIu64
                " failed, %" PRIu64 " cancelled\n",
                status->queued, status->running, status->done, status->failed, status->cancelled);
+        print_kept(status);
         printf("operations   %" PRIu64 " finished, %" PRIu64 " handed out again, %" PRIu64
                " copies of slow ones\n",
                status->operations, status->reassigned, status->copied);

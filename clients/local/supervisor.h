@@ -14,6 +14,7 @@ struct supervisor_config {
     uint64_t nodes, voters, port, brokers; /* voters 0: all */
     uint64_t heartbeat_us, election_us, delay_us, max_result;
     uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
+    uint64_t keep_jobs, keep_bytes; /* 0: as the cluster has it */
     uint64_t snapshot_timeout_us, snapshot_every_us, snapshot_keep;
     uint64_t fail_exit_ppm, fail_stall_ppm, stall_us, fail_seed; /* failures on purpose */
     const char *fail_on;                                         /* NULL: none */
@@ -90,6 +91,22 @@ struct supervisor_config {
          COMPACT_ENTRIES_MAX,                                                     \
          "N",                                                                     \
          "write a checkpoint after this many log entries (default 8192)"},        \
+        {"keep-jobs",                                                             \
+         OPTION_U64,                                                              \
+         &(config).keep_jobs,                                                     \
+         1,                                                                       \
+         JOBS_KEPT_LIMIT,                                                         \
+         "N",                                                                     \
+         "forget the oldest finished jobs when there are more (default: as the "  \
+         "cluster has it, 10000)"},                                               \
+        {"keep-bytes",                                                            \
+         OPTION_SIZE,                                                             \
+         &(config).keep_bytes,                                                    \
+         1,                                                                       \
+         KEEP_BYTES_LIMIT,                                                        \
+         "SIZE",                                                                  \
+         "or when their results are larger, but never the last one (default: as " \
+         "the cluster has it, 4GiB)"},                                            \
         {"snapshot-every",                                                        \
          OPTION_DURATION,                                                         \
          &(config).snapshot_every_us,                                             \

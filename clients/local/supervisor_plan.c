@@ -76,6 +76,10 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child_add(child, "--checkpoint-interval=%" PRIu64 "us", config->checkpoint_us);
     child_add(child, "--checkpoint-bytes=%" PRIu64, config->checkpoint_bytes);
     child_add(child, "--compact-entries=%" PRIu64, config->compact_entries);
+    if (config->keep_jobs)
+        child_add(child, "--keep-jobs=%" PRIu64, config->keep_jobs);
+    if (config->keep_bytes)
+        child_add(child, "--keep-bytes=%" PRIu64, config->keep_bytes);
     child_add(child, "--snapshot-timeout=%" PRIu64 "us", config->snapshot_timeout_us);
     child_add(child, "--snapshot-every=%" PRIu64 "us", config->snapshot_every_us);
     child_add(child, "--snapshot-keep=%" PRIu64, config->snapshot_keep);

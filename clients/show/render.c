@@ -119,6 +119,21 @@ json_t *render_operation(const struct wire_trace_row *row)
 
 /* --- text --- */
 
+char *render_size(uint64_t bytes, char at[RENDER_SIZE_MAX])
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    double size = (double)bytes / KIB_BYTES;
+    if (bytes < KIB_BYTES) {
+        text_format(at, RENDER_SIZE_MAX, "%" PRIu64 " B", bytes);
+        return at;
+    }
+    for (; size >= KIB_BYTES && unit + 1 < sizeof units / sizeof *units; unit++)
+        size /= KIB_BYTES;
+    text_format(at, RENDER_SIZE_MAX, "%.1f %s", size, units[unit]);
+    return at;
+}
+
 void render_operation_text(const struct wire_trace_row *row, struct text *out)
 {
     char at[32];

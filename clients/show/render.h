@@ -23,6 +23,10 @@ json_t *render_incarnation(incarnation_t incarnation);
 /* null for 0. */
 json_t *render_number(uint64_t number);
 
+/* "3.1 MiB", "812 B"; returns `at`. */
+#define RENDER_SIZE_MAX 32
+char *render_size(uint64_t bytes, char at[RENDER_SIZE_MAX]);
+
 json_t *render_job(const struct wire_job_row *row);
 json_t *render_node(const struct wire_node_row *row);
 json_t *render_operation(const struct wire_trace_row *row);

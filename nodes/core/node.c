@@ -78,8 +78,9 @@ static void applied(void *context, log_index_t index, void *made)
     else if (job)
         schedule_job_accepted(&node->schedule, job);
     requests_applied(&node->service, index, job);
-    while ((job = state_forget_one(&node->state))) {
-        sweep_job(&node->raft, job->id);
+    for (unsigned n = 0; n < FORGET_JOBS_MAX && (job = state_forget_one(&node->state)); n++) {
+        if (job_result_bytes(job) > TEXT_INLINE_DIGITS) /* else its end has swept all of it */
+            sweep_job(&node->raft, job->id);
         job_destroy(&job);
     }
 }

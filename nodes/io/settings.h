@@ -19,6 +19,7 @@ struct settings {
     uint64_t heartbeat_us, election_timeout_us, delay_us, max_result_bytes;
     uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
     uint64_t snapshot_timeout_us, snapshot_every_us, snapshot_keep, snapshot_memory_bytes;
+    uint64_t keep_jobs, keep_bytes; /* 0: not given */
     uint64_t log_limit_bytes;
     enum log_level log_level;
     bool help, version;

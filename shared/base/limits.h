@@ -169,11 +169,22 @@
 #define JOB_SPEC_MAX   256
 #define JOB_REASON_MAX 256
 #define JOBS_OPEN_MAX  10000 /* accepted and not finished; then submit is refused with "busy" */
-/* Finished ones whose state, result and key are remembered; the oldest go first. */
-#define JOBS_KEPT_MAX  10000
-#define JOB_PAGE_MAX   100  /* rows in one answer of job_list */
-#define TRACE_OPS_MAX  4096 /* jobs of up to so many operations keep their full trace */
-#define TRACE_PAGE_MAX 200
+/* --keep-jobs: finished ones whose state, result and key are remembered; the oldest go first. A day
+ * of a job every nine seconds; a checkpoint with them is a few MiB. Earlier releases know no other
+ * number, so it holds until the log names one. */
+#define JOBS_KEPT_MAX 10000
+/* What --keep-jobs may say: some 100 MB of memory and of each checkpoint. */
+#define JOBS_KEPT_LIMIT 100000
+/* --keep-bytes: results of finished jobs on each node's disk. 32 of the largest that --max-result
+ * allows; a small disk of a machine has as much to spare. The last job's result is always kept. */
+#define KEEP_BYTES_DEFAULT (4096 * MIB_BYTES)
+#define KEEP_BYTES_LIMIT   ((uint64_t)1 << 50) /* 1 PiB: any disk */
+/* Jobs that one entry forgets, by hand or because it lowers a limit: some 100 us of a step. More
+ * are forgotten by further entries. */
+#define FORGET_JOBS_MAX 256
+#define JOB_PAGE_MAX    100  /* rows in one answer of job_list */
+#define TRACE_OPS_MAX   4096 /* jobs of up to so many operations keep their full trace */
+#define TRACE_PAGE_MAX  200
 /* A result up to this long is logged whole and kept in the table. */
 #define TEXT_INLINE_DIGITS 1000
 #define TEXT_EDGE_DIGITS   20 /* a longer one is logged as its first and last digits */

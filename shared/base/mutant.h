@@ -52,6 +52,9 @@
     X(log_not_kept, "what only entries after the checkpoint on disk name is collected (W4)")     \
     X(value_collected_too_early, "a value that is not logged yet is collected (W4)")             \
     X(values_never_collected, "what no state names stays on disk (W4)")                          \
+    X(keeps_its_own, "a node forgets by its own limits, not by those in the log (W6)")           \
+    X(forgets_newest, "the bytes of results forget the last job, too (W6)")                      \
+    X(forgotten_executes, "a key of a job that was forgotten by hand is executed again (R29)")   \
     X(rot_stays, "a value that is missing or damaged is not repaired (R37)")                     \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
     X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \

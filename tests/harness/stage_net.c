@@ -82,6 +82,8 @@ static void send(struct stage *stage, struct stage_letter letter)
     letter.next = NULL;
     letter.kind = EVENT_MESSAGE;
     letter.message = world_transmit(letter.message);
+    if (letter.from == stage->earlier && letter.message->type == MESSAGE_HEARTBEAT)
+        letter.message->as.heartbeat.entries = 0;
     letter.incarnation = stage->nodes[letter.to].incarnation;
     letter.at_us = stage->now_us + (greeting ? 0 : STAGE_DELAY_US);
     if (fate == FATE_PASS) {

@@ -64,7 +64,8 @@ static void draw_slow_worker(struct world *world)
 {
     struct world_options *options = &world->options;
     options->op_us = scenario_scale(world, 50, 500);
-    options->jobs_kept_max = 0;
+    options->jobs_kept_max = options->keep_jobs = options->keep_bytes = 0;
+    options->forgets = false;
     options->keys = (struct key_limits){0};
 }
 

@@ -90,6 +90,23 @@ static struct message *ask_progress(const struct world_client *client, unsigned 
     return message;
 }
 
+static struct message *ask_forget(const struct world_client *client)
+{
+    struct message *message = message_new(MESSAGE_JOB_FORGET);
+    struct wire_job_forget *forget = &message->as.job_forget;
+    forget->jobs.n = 1;
+    forget->jobs.at = message_room(message, 1, sizeof *forget->jobs.at);
+    forget->jobs.at[0].job = client->old[client->about].job;
+    return message;
+}
+
+static struct message *ask_for(const struct world_client *client, unsigned number)
+{
+    if (client->wish == WISH_FORGET)
+        return ask_forget(client);
+    return is_job(client) ? ask_job(client) : ask_progress(client, number);
+}
+
 /* As through a broker: to whoever serves; a broker may be behind, and name one that was replaced,
  * or one that never served. */
 static node_id_t choose(struct world *world)
@@ -115,7 +132,7 @@ static void ask(struct world *world, unsigned number)
     wake_at(world, number, RETRY_US);
     if (!to && !world->brokers)
         return;
-    struct message *message = is_job(client) ? ask_job(client) : ask_progress(client, number);
+    struct message *message = ask_for(client, number);
     message->as.request.request = client->request;
     if (world->brokers)
         brokers_ask(world, client->broker, number, client->request, message);
@@ -147,6 +164,8 @@ static enum wish next_wish(struct world *world, const struct world_client *clien
         return WISH_JOB;
     if (client->sessions && (!client->session.id || world_random(world, 20) == 0))
         return WISH_SESSION;
+    if (world->options.forgets && client->n_old && world_random(world, 8) == 0)
+        return WISH_FORGET;
     if (world->shared && world_random(world, 4) == 0)
         return computes && world_random(world, 2) ? WISH_SHARED_JOB : WISH_SHARED_SNAP;
     switch (world_random(world, 11)) {
@@ -187,8 +206,9 @@ static void begin(struct world *world, unsigned number)
         session_key_write(client->key, client->session);
     else
         text_format(client->key, sizeof client->key, "client%u-%" PRIu64, number, client->made++);
-    if (client->wish == WISH_OLD_KEY) {
+    if (client->wish == WISH_OLD_KEY || client->wish == WISH_FORGET)
         client->about = world_random(world, client->n_old);
+    if (client->wish == WISH_OLD_KEY) {
         client->n = client->old[client->about].n;
         memcpy(client->key, client->old[client->about].key, sizeof client->key);
     }
@@ -439,9 +459,9 @@ static bool is_forgotten(const struct world *world, const struct world_client *c
     struct slice code = message->as.error.code;
     if (slice_equals(code, "forgotten"))
         return snap  ? world->options.keys.snaps != 0
-               : job ? world->options.jobs_kept_max || client->sessions
+               : job ? world_forgets_jobs(world) || client->sessions
                      : client->wish == WISH_GET_PAST && world->options.progress_snaps_max;
-    return slice_equals(code, "not_found") && job && world->options.jobs_kept_max;
+    return slice_equals(code, "not_found") && job && world_forgets_jobs(world);
 }
 
 /* Whoever was told so must be told so for ever. */
@@ -484,6 +504,12 @@ void client_reply(struct world *world, struct pending *pending)
     }
     if (message->type == MESSAGE_PROGRESS) {
         take_progress(world, pending->client, &message->as.progress);
+        return;
+    }
+    if (message->type == MESSAGE_JOBS_FORGOTTEN) {
+        client->old[client->about].forgotten = true;
+        world_count(world, FAULT_FORGOTTEN_HAND);
+        end(world, pending->client);
         return;
     }
     if (message->type == MESSAGE_SESSION) {

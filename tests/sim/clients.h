@@ -12,6 +12,7 @@ enum wish {
     WISH_SESSION,
     WISH_JOB,
     WISH_OLD_KEY,
+    WISH_FORGET, /* a finished job of its own, by hand */
     WISH_SET,
     WISH_SNAP,
     WISH_OLD_SNAP,

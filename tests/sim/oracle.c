@@ -271,7 +271,7 @@ static void check_sums(struct world *world, node_id_t id)
                        id, inside_state(node)->head.operations[other], other,
                        progress_now(&inside_state(node)->progress, other));
     }
-    if (by_jobs != by_nodes && !world->options.jobs_kept_max) /* none is forgotten */
+    if (by_jobs != by_nodes && !world_forgets_jobs(world)) /* none is forgotten */
         world_fail(world, "every operation counts once",
                    "node %u: jobs have %" PRIu64 " operations done, nodes did %" PRIu64, id,
                    by_jobs, by_nodes);
@@ -306,6 +306,28 @@ static void forget_jobs(struct ghost_node *ghost)
 {
     if (ghost->n_jobs)
         memset(ghost->jobs, 0, ghost->n_jobs * sizeof *ghost->jobs);
+}
+
+/* W6: no more is remembered than the log says, but always what finished last. */
+static void check_retention(struct world *world, node_id_t id)
+{
+    const struct state *state = inside_state(world->nodes[id].core);
+    struct ghost_node *ghost = &world->oracle->nodes[id];
+    uint64_t bytes = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < state->jobs.n; i++) {
+        bytes += state->jobs.at[i]->state == JOB_DONE ? state->jobs.at[i]->digits : 0;
+        n += job_is_finished(state->jobs.at[i]);
+    }
+    if (n > 1 && state->retention.jobs &&
+        (n > state->retention.jobs || bytes > state->retention.bytes))
+        world_fail(world, "W6: no more is remembered than the log says",
+                   "node %u remembers %zu finished jobs, %" PRIu64 " bytes", id, n, bytes);
+    if (!n && ghost->finished && !world->options.forgets)
+        world_fail(world, "W6: the last finished job is remembered", "node %u has none", id);
+    if (n < ghost->finished && n < state->retention.jobs && !world->options.forgets)
+        world_count(world, FAULT_FORGOTTEN_BYTES);
+    ghost->finished = n;
 }
 
 /* What is full stays within its limit; and how far the window of forgotten keys has come. */
@@ -343,6 +365,7 @@ static void check_state(struct world *world, node_id_t id)
     ghost->applied = inside_raft(node)->log.applied;
     check_sums(world, id);
     check_limits(world, id);
+    check_retention(world, id);
     uint64_t now = state_digest_with(inside_state(node), digest_job, ghost),
              *known = map_get(&world->oracle->states, key(ghost->applied));
     if (!known) {
@@ -401,6 +424,7 @@ void oracle_started(struct world *world, node_id_t id)
     const struct world_node *disk = &world->nodes[id];
     oracle_log_values(world, id);
     ghost->checked = ghost->applied = 0;
+    ghost->finished = 0;
     forget_jobs(ghost);
     ghost->health = (struct ghost_health){0};
     reset_log(&ghost->log, disk->log.base);

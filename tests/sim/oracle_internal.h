@@ -52,6 +52,7 @@ struct ghost_node {
     log_index_t checked, applied; /* in this life: looked at up to here */
     struct ghost_job *jobs;       /* by place in the table of jobs; owned */
     size_t n_jobs;
+    size_t finished;    /* jobs that its state remembers */
     term_t term_before; /* this step */
     node_id_t vote_before;
     bool led_before;

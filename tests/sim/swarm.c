@@ -547,7 +547,7 @@ static uint64_t settle(struct world *world)
         jobs += world->clients[client].jobs;
     jobs += shared_jobs(world);
     const struct node *node = world->nodes[world_coordinator(world)].core;
-    if (inside_state(node)->jobs.n != jobs && !world->options.jobs_kept_max)
+    if (inside_state(node)->jobs.n != jobs && !world_forgets_jobs(world))
         world_fail(world, "one job per key", "%zu jobs for %" PRIu64 " keys",
                    inside_state(node)->jobs.n, jobs);
     since_us = world->now_us - since_us;

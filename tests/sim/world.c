@@ -266,6 +266,9 @@ static struct node_config configure(struct world *world, node_id_t id)
         .progress_snaps_max = options->progress_snaps_max,
         .jobs_kept_max = options->jobs_kept_max,
         .jobs_open_max = options->jobs_open_max,
+        .keep_jobs = options->keep_jobs * id,
+        .keep_bytes = options->keep_bytes * id,
+        .sets_retention = options->keep_bytes != 0,
         .random = world_random(world, UINT64_MAX),
         .sweep_every_us = OR(options->sweep_every_us, SIM_SWEEP_EVERY_US),
         .poison_deaths = options->poison_deaths,
@@ -336,12 +339,6 @@ void world_start_later(struct world *world, node_id_t id, uint64_t after_us)
     world_post(world, &(struct pending){.at_us = world->now_us + after_us,
                                         .kind = PENDING_START,
                                         .to = id});
-}
-
-void world_extend(uint64_t *until_us, uint64_t at_us)
-{
-    if (at_us > *until_us)
-        *until_us = at_us;
 }
 
 void world_pause(struct world *world, node_id_t id, uint64_t for_us)

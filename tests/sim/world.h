@@ -64,6 +64,8 @@ struct world;
     X(SHARED_KEY, "keys that another client had used")                       \
     X(OTHER_SPEC, "of these, with another argument")                         \
     X(MANY_JOBS, "submits refused because too many jobs were open")          \
+    X(FORGOTTEN_BYTES, "jobs forgotten for the bytes of results")            \
+    X(FORGOTTEN_HAND, "jobs forgotten by hand")                              \
     X(JOB_FORGOTTEN, "jobs asked for again that were forgotten")             \
     X(KEYS_GONE, "keys executed again because so many came after")           \
     X(SESSION_EVICTED, "sessions that others had evicted")                   \
@@ -88,6 +90,10 @@ struct world_options {
     uint64_t checkpoint_slice_rows; /* packed in one slice of a checkpoint */
     uint64_t checkpoint_bundle_rows, install_bytes;
     uint64_t progress_snaps_max, jobs_kept_max, jobs_open_max;
+    /* What a coordinator logs of them, of node 1; the others were told twice, thrice, ... as much.
+     */
+    uint64_t keep_jobs, keep_bytes;
+    bool forgets; /* clients have jobs forgotten by hand */
     uint64_t heartbeat_us, election_timeout_us;
     uint64_t checkpoint_interval_us, checkpoint_bytes;
     uint64_t keep_pace;         /* bytes in 1024 us; 0: measured */
@@ -362,6 +368,12 @@ static inline uint32_t world_voters(const struct world *world)
     return world->options.n_voters ? world->options.n_voters : world->options.n_nodes;
 }
 
+/* True when finished jobs may be forgotten. */
+static inline bool world_forgets_jobs(const struct world *world)
+{
+    return world->options.jobs_kept_max || world->options.keep_bytes || world->options.forgets;
+}
+
 /* --- between the files of the world only --- */
 
 enum pending_kind {
@@ -418,7 +430,11 @@ void world_step(struct world *world, node_id_t id, struct event *event);
 void world_say(struct world *world, node_id_t id, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void world_count(struct world *world, enum fault fault);
-void world_extend(uint64_t *until_us, uint64_t at_us);
+static inline void world_extend(uint64_t *until_us, uint64_t at_us)
+{
+    if (at_us > *until_us)
+        *until_us = at_us;
+}
 
 /* A message as it arrives: encoded and decoded (caller drops). */
 struct message *world_transmit(const struct message *message);

@@ -84,6 +84,7 @@ STATEMENTS = {
     "W3": "nobody cancels, redirects or swallows for another",
     "W4": "every value on a node's disk is named by its state",
     "W5": "every queue and every replicated table has a bound and a policy",
+    "W6": "finished jobs and their results are forgotten by count, bytes and hand, the same ones on every node",
 }
 
 PLACES = ("tests/unit/test_*.c", "tests/sim/*.c", "tests/trace/*.txt", "tests/cluster/*.py")

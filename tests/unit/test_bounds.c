@@ -255,7 +255,7 @@ static void the_largest_state_is_packed_and_loaded_in_small_steps_W5(void **stat
             uint64_t open = JOBS_KEPT_MAX + random_below(&draw, JOBS_OPEN_MAX) + 1;
             apply(node, 0, i ? done(id_of(open)) : ops_done(id_of(open), 1, 1, LIVE_BYTES));
             progress_set_state(&state_of(node)->progress, 1 + random_below(&draw, MARKED), draw);
-            struct job *job = jobs_forget_one(&state_of(node)->jobs, JOBS_KEPT_MAX);
+            struct job *job = jobs_forget_one(&state_of(node)->jobs, JOBS_KEPT_MAX, UINT64_MAX);
             job_destroy(&job);
         }
         apply(node, 30000 + steps, submitted((unsigned)(30000 + steps), "10"));

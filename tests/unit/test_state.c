@@ -134,6 +134,13 @@ static void set_progress(struct state *state, const char *snap)
     apply(state, entry);
 }
 
+static void set_retention(struct state *state, uint64_t jobs, uint64_t bytes)
+{
+    struct message *entry = message_new(MESSAGE_ENTRY_RETENTION_SET);
+    entry->as.entry_retention_set = (struct wire_entry_retention_set){.jobs = jobs, .bytes = bytes};
+    apply(state, entry);
+}
+
 static void open_session(struct state *state)
 {
     char key[SESSION_KEY_MAX + 1];
@@ -152,6 +159,7 @@ static void fill(struct state *state)
     submit(state, "done", "10", 0);
     submit(state, "failed", "20", 0);
     log_results(state, OPEN_JOB);
+    set_retention(state, 100, 1000);
     finish_job(state, DONE_JOB);
     fail_job(state, BAD_JOB);
     apply(state, message_new(MESSAGE_ENTRY_NOOP));
@@ -220,10 +228,11 @@ static struct state *reload(struct step *step, struct state *state)
 
 static void all_of_a_state_is_saved_and_loaded(void **unused)
 {
-    static const char *const structs[] = {"state.",        "head.",       "snaps.",     "jobs.",
-                                          "job.",          "done_op.",    "snap_key.",  "keys.",
-                                          "key_session.",  "key_window.", "key_block.", "progress.",
-                                          "progress_mark."};
+    static const char *const structs[] = {"state.",         "head.",      "snaps.",
+                                          "jobs.",          "job.",       "done_op.",
+                                          "snap_key.",      "keys.",      "key_session.",
+                                          "key_window.",    "key_block.", "progress.",
+                                          "progress_mark.", "retention.", "finished_jobs."};
     struct step step;
     struct state state, empty;
     struct seen seen = {0};

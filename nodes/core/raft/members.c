@@ -158,6 +158,26 @@ bool members_welcomes(struct raft *raft, node_id_t from, const struct wire_hello
     return !why.len;
 }
 
+bool members_know_entries(const struct raft *raft, uint64_t level, node_id_t *without)
+{
+    uint32_t n = 0;
+    node_id_t ignored;
+    without = without ? without : &ignored;
+    *without = NODE_NONE;
+    for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++) {
+        const struct peer *peer = &raft->links->peers[id];
+        bool self = id == raft->step->config.id;
+        if (!self && (!peer->alive || !peer->heartbeat))
+            continue;
+        if (!self && peer->heartbeat->as.heartbeat.entries < level) {
+            *without = id;
+            return false;
+        }
+        n += members_is_voter(raft, id);
+    }
+    return n >= election_quorum(raft);
+}
+
 /* --- admissions in the log --- */
 
 static bool contains(const struct blob *packed, const char *name)

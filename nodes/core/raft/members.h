@@ -53,6 +53,12 @@ bool members_is_member(const struct raft *raft, node_id_t peer);
 /* True when the peer belongs to another cluster than we do. */
 bool members_is_foreign(const struct raft *raft, node_id_t peer);
 
+/* True when kinds of entries of that level (schema/entry.h) may be proposed: a quorum of the voters
+ * lives and knows them, and so does everybody else who lives. Who is away with an earlier release
+ * takes none of them in when it comes back: it stands still until it is replaced, too. `without`
+ * (may be NULL): a node that does not know them; NODE_NONE: too few voters are heard. */
+bool members_know_entries(const struct raft *raft, uint64_t level, node_id_t *without);
+
 /* --- admissions in the log --- */
 
 /* An entry was restored from disk, or appended. */

@@ -11,6 +11,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/link/link.h"
 #include "nodes/core/schedule/job_schedule.h"
+#include "nodes/core/schedule/retention_set.h"
 #include "nodes/core/schedule/suspicion.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
@@ -67,6 +68,7 @@ static void take_up_jobs(struct schedule *schedule)
 void schedule_start(struct schedule *schedule)
 {
     schedule->cursor = JOB_NONE;
+    schedule->retention = 0;
     schedule->operations = schedule->reassigned = schedule->copied = 0;
     schedule->lost_values = schedule->keep_pace = 0;
     schedule->watch_us = 0;
@@ -238,6 +240,7 @@ void schedule_pump(struct schedule *schedule)
     results_propose_spread(schedule);
     assign_all(schedule);
     completions_pump(schedule);
+    retention_pump(schedule);
 }
 
 uint64_t schedule_deadline(const struct schedule *schedule)

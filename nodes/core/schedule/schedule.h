@@ -69,6 +69,7 @@ struct schedule {
     uint64_t completions_us;           /* when finished operations are logged next */
     uint64_t unlogged, unlogged_bytes; /* operations finished since, and their values' bytes */
     job_id_t cursor;                   /* jobs up to here were taken up, or are finished */
+    log_index_t retention;             /* our last entry about what is remembered; 0: none */
 };
 
 /* This node begins or stops to coordinate. */
@@ -129,6 +130,9 @@ static inline void schedule_tick(struct schedule *schedule)
 /* Assigns what is ready to workers that have credit. */
 void schedule_pump(struct schedule *schedule);
 uint64_t schedule_deadline(const struct schedule *schedule);
+
+/* What this coordinator has all remember of finished jobs: what it was told, else what holds. */
+struct retention schedule_retention(const struct schedule *schedule);
 
 /* The level of the plan whose subtrees are handed out whole, for a job that is being submitted. */
 unsigned schedule_subtree_level(const struct schedule *schedule, const struct plan *plan);

@@ -42,6 +42,7 @@ static void publish_heartbeat(struct service *service)
         .cluster_id = message_copy(message, step_cluster_id(service->step)),
         .birth = service->step->birth,
         .voter = members_counts(service->raft, config->id),
+        .entries = ENTRY_LEVEL,
     };
     outbox_publish(&service->step->out, message);
 }

@@ -135,6 +135,10 @@ void report_status(const struct service *service, struct message *message,
         .elections = service->state->head.elections,
         .founded = step_is_founded(service->step),
         .cluster_id = message_copy(message, step_cluster_id(service->step)),
+        .kept_jobs = service->state->jobs.finished.n,
+        .kept_bytes = service->state->jobs.finished.bytes,
+        .keep_jobs = retention_of(service->state).jobs,
+        .keep_bytes = service->state->retention.bytes,
     };
     founding_reason(service->raft, &founding);
     status->founding = message_text(message, founding.at);

@@ -34,6 +34,9 @@ log_index_t requests_pending_key(const struct service *service, enum message_typ
 void requests_reply_progress(struct service *service, struct caller caller, bool found,
                              uint64_t state, uint64_t snapshot);
 
+/* The entry is being applied that forgets what job_forget named. */
+void requests_reply_forgotten(struct service *service, struct caller caller);
+
 void requests_refuse_job(struct service *service, struct caller caller, job_id_t job);
 void requests_reply_job(struct service *service, struct caller caller, const struct job *job,
                         bool created);

@@ -8,13 +8,14 @@
 
 #include "nodes/core/service/requests_internal.h"
 
-/* X(type, who answers, READ or WRITE, room, function). That a job which is to be cancelled is
- * unknown, or finished, is read. */
+/* X(type, who answers, READ or WRITE, room, function). That a job which is to be cancelled or
+ * forgotten is unknown, or finished, is read. */
 #define REQUESTS(X)                                                      \
     X(SUBMIT, COORDINATOR, WRITE, requests, submit)                      \
     X(JOB_GET, COORDINATOR, READ, requests, job_get)                     \
     X(JOB_LIST, COORDINATOR, READ, requests, job_list)                   \
     X(JOB_CANCEL, COORDINATOR, READ | WRITE, requests, job_cancel)       \
+    X(JOB_FORGET, COORDINATOR, READ | WRITE, requests, job_forget)       \
     X(JOB_TRACE, COORDINATOR, READ, requests, job_trace)                 \
     X(JOB_EXPLAIN, COORDINATOR, READ, requests, job_explain)             \
     X(RESULT_GET, COORDINATOR, READ, requests, result_get)               \

@@ -11,7 +11,7 @@
 
 /* --- requests that wait --- */
 
-enum wait_kind { WAIT_JOB, WAIT_SET, WAIT_SNAP, WAIT_SESSION };
+enum wait_kind { WAIT_JOB, WAIT_SET, WAIT_SNAP, WAIT_SESSION, WAIT_FORGET };
 
 struct waiter {
     enum wait_kind kind;

@@ -28,11 +28,28 @@ struct job *state_apply(struct state *state, log_index_t index, term_t term,
     return job;
 }
 
+struct retention retention_of(const struct state *state)
+{
+    const struct node_config *config = &state->step->config;
+    if (MUTANT(keeps_its_own) && config->keep_jobs)
+        return (struct retention){config->keep_jobs, config->keep_bytes};
+    if (state->retention.jobs)
+        return state->retention;
+    return (struct retention){config->jobs_kept_max ? config->jobs_kept_max : JOBS_KEPT_MAX,
+                              UINT64_MAX};
+}
+
+bool retention_is_behind(const struct state *state)
+{
+    struct retention most = retention_of(state);
+    return jobs_are_beyond(&state->jobs, (size_t)most.jobs, most.bytes);
+}
+
 struct job *state_forget_one(struct state *state)
 {
-    size_t most = state->step->config.jobs_kept_max;
-    struct job *job = jobs_forget_one(&state->jobs, most ? most : JOBS_KEPT_MAX);
-    if (job)
+    struct retention most = retention_of(state);
+    struct job *job = jobs_forget_one(&state->jobs, (size_t)most.jobs, most.bytes);
+    if (job && !(MUTANT(forgotten_executes) && job->leaves))
         keys_forget(&state->keys, KEY_OF_JOB, slice_of(job->key));
     return job;
 }

@@ -12,7 +12,13 @@ bool state_entry_is_valid(const struct message *entry);
 struct job *state_apply(struct state *state, log_index_t index, term_t term,
                         const struct message *entry);
 
-/* Takes the oldest job beyond the retention limit out; caller destroys it. NULL: there is none. */
+/* What holds now: as the log says, else as in all releases before it could; jobs is never 0. */
+struct retention retention_of(const struct state *state);
+
+/* True when more is remembered than that, because one entry forgets FORGET_JOBS_MAX at most. */
+bool retention_is_behind(const struct state *state);
+
+/* Takes the next job to be forgotten out; caller destroys it. NULL: there is none. */
 struct job *state_forget_one(struct state *state);
 
 /* The values that an entry names: see machine.h. */

@@ -82,6 +82,7 @@ bool jobs_entry_is_valid(const struct message *entry)
     switch (entry->type) {
     case MESSAGE_ENTRY_JOB_FAILED:
     case MESSAGE_ENTRY_JOB_CANCELLED:
+    case MESSAGE_ENTRY_JOBS_FORGOTTEN:
         return true;
     case MESSAGE_ENTRY_OPS_DONE:
         return jobs_done_is_valid(entry);
@@ -224,19 +225,24 @@ static struct job *apply_done(struct jobs *jobs, const struct message *message)
     return job;
 }
 
-struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
-                       const struct message *entry)
+/* What is open, or not known any more, is passed over: the coordinator has looked, but before the
+ * entry was committed. */
+static void apply_forgotten(struct jobs *jobs, const struct wire_entry_jobs_forgotten *entry)
+{
+    for (size_t i = 0; i < entry->jobs.n; i++) {
+        struct job *job = jobs_find(jobs, entry->jobs.at[i].job);
+        if (job && job_is_finished(job))
+            jobs_leave(jobs, job);
+    }
+}
+
+/* Takes the entry in; returns the job that it finished. */
+static struct job *apply_end(struct jobs *jobs, const struct message *entry)
 {
     struct job *job = NULL;
     switch (entry->type) {
-    case MESSAGE_ENTRY_JOB_SUBMITTED:
-        return apply_submitted(jobs, term << JOB_INDEX_BITS | index,
-                               &entry->as.entry_job_submitted);
     case MESSAGE_ENTRY_JOB_DONE:
         return apply_done(jobs, entry);
-    case MESSAGE_ENTRY_OPS_DONE:
-        jobs_apply_ops(jobs, entry);
-        return NULL;
     case MESSAGE_ENTRY_JOB_FAILED:
         job = finish(jobs, entry->as.entry_job_failed.job, JOB_FAILED,
                      entry->as.entry_job_failed.time_ms);
@@ -251,18 +257,51 @@ struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
     }
 }
 
-struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max)
+struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
+                       const struct message *entry)
 {
-    if (jobs->n - jobs->open <= kept_max)
+    struct job *job;
+    switch (entry->type) {
+    case MESSAGE_ENTRY_JOB_SUBMITTED:
+        return apply_submitted(jobs, term << JOB_INDEX_BITS | index,
+                               &entry->as.entry_job_submitted);
+    case MESSAGE_ENTRY_OPS_DONE:
+        jobs_apply_ops(jobs, entry);
         return NULL;
-    size_t i = 0;
-    while (!job_is_finished(jobs->at[i]))
-        i++;
-    struct job *job = jobs->at[i];
-    row_changes(jobs->watch, TABLE_JOBS, &job->row);
-    memmove(jobs->at + 1, jobs->at, i * sizeof(struct job *)); /* those that are older are open */
-    jobs->at++;
+    case MESSAGE_ENTRY_JOBS_FORGOTTEN:
+        apply_forgotten(jobs, &entry->as.entry_jobs_forgotten);
+        return NULL;
+    default:
+        job = apply_end(jobs, entry);
+        if (job)
+            finished_jobs_add(&jobs->finished, job);
+        return job;
+    }
+}
+
+/* --- forgetting --- */
+
+/* Whichever side of its place has fewer moves up: the oldest by their ids are few. */
+static void take_out(struct jobs *jobs, const struct job *job)
+{
+    size_t at = jobs_after(jobs, job->id) - 1, after = jobs->n - at - 1;
+    if (at <= after) {
+        memmove(jobs->at + 1, jobs->at, at * sizeof *jobs->at);
+        jobs->at++;
+    } else {
+        memmove(jobs->at + at, jobs->at + at + 1, after * sizeof *jobs->at);
+    }
     jobs->n--;
+}
+
+struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max, uint64_t bytes_max)
+{
+    if (!jobs->finished.leaving && !jobs_are_beyond(jobs, kept_max, bytes_max))
+        return NULL;
+    struct job *job = jobs->finished.at[0];
+    row_changes(jobs->watch, TABLE_JOBS, &job->row);
+    finished_jobs_remove(&jobs->finished, job);
+    take_out(jobs, job);
     jobs->states[job->state]--;
     jobs->traces -= job->trace != NULL;
     map_remove(&jobs->by_id, id_key(job->id));
@@ -288,6 +327,7 @@ void jobs_clear(struct jobs *jobs)
     for (size_t i = 0; i < jobs->n; i++)
         job_destroy(&jobs->at[i]);
     free(jobs->room);
+    finished_jobs_clear(&jobs->finished);
     map_clear(&jobs->by_id);
     map_clear(&jobs->by_key);
     *jobs = (struct jobs){0};
@@ -302,6 +342,7 @@ static void check_job(const struct jobs *jobs, const struct job *job)
     assert(job->done <= job->plan.total && job->level < job->plan.levels);
     assert(!job_is_finished(job) || (!job->live.count && !job->executors));
     assert(!job->text || job->state == JOB_DONE);
+    assert(!job->ended || job_is_finished(job));
     assert(!job->trace || (job->plan.total && job->plan.total <= TRACE_OPS_MAX));
     assert(!jobs->watch || job->row.saved <= jobs->watch->newest);
     for (size_t at = 0; (done = map_next(&job->live, &at, &op));) {
@@ -328,4 +369,5 @@ void jobs_check_invariants(const struct jobs *jobs)
     for (int state = 0; state < JOB_STATES; state++)
         assert(jobs->states[state] == states[state]);
     assert(jobs->open == states[JOB_QUEUED] && jobs->traces == traces);
+    finished_jobs_check_invariants(jobs);
 }

@@ -59,14 +59,28 @@ struct job {
     /* By operation number - 1, up to TRACE_OPS_MAX; NULL: not kept, or nothing is done yet. */
     struct trace_mark *trace;
     bool keeps; /* this node's own: values of it may be on the disk, its end sweeps them */
+    /* The entry that ended it; 0: it is open, or ended before the log said how many are kept. */
+    log_index_t ended;
+    size_t rank; /* its place in jobs.finished.at[] */
+    bool leaves; /* the entry that is being applied forgets it */
+};
+
+/* The finished jobs: a heap, the one that is forgotten next on top. */
+struct finished_jobs {
+    struct job **at; /* owned; the jobs are not */
+    size_t n, size;
+    size_t leaving; /* of these, forgotten by hand in this step */
+    uint64_t bytes; /* of the results of all */
+    uint64_t leaving_bytes;
 };
 
 /* Zero-initialize. */
 struct jobs {
     struct job **at; /* in the order of their ids; the jobs are owned */
     size_t n, size;
-    struct job **room;  /* owned: `size` places, of which those before `at` were forgotten */
-    size_t open;        /* not finished */
+    struct job **room; /* owned: `size` places, of which those before `at` were forgotten */
+    size_t open;       /* not finished */
+    struct finished_jobs finished;
     size_t traces;      /* finished ones that still have their trace */
     job_id_t traceless; /* finished ones up to here have none any more */
     size_t states[JOB_STATES];
@@ -128,9 +142,23 @@ void job_write_executed(const struct job_executor *executors, struct wire_tally 
 void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,
                     struct trace_mark mark);
 
-/* Removes the oldest finished job when there are more than so many; caller frees it with
- * job_destroy(). NULL: there are not. */
-struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max);
+/* The bytes of its result, wherever they are; 0: it has none. */
+uint64_t job_result_bytes(const struct job *job);
+
+/* A job was finished by the entry at this index: from now on it is the last to be forgotten.
+ * Without this its id is its place. */
+void jobs_ended(struct jobs *jobs, struct job *job, log_index_t index);
+
+/* The next jobs_forget_one() takes this finished job. */
+void jobs_leave(struct jobs *jobs, struct job *job);
+
+/* True when there are more finished jobs than so many, or more bytes of their results, and not only
+ * because of the last one that finished. */
+bool jobs_are_beyond(const struct jobs *jobs, size_t kept_max, uint64_t bytes_max);
+
+/* Removes a finished job that leaves, or the oldest one when they are beyond the limits; caller
+ * frees it with job_destroy(). NULL: there is none. */
+struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max, uint64_t bytes_max);
 
 void job_destroy(struct job **job);
 void jobs_clear(struct jobs *jobs);

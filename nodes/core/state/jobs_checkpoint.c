@@ -71,6 +71,7 @@ void job_write_row(struct message *message, const struct job *job, struct wire_j
         .total = job->plan.total,
         .executed = job->executed,
         .error = message_text(message, job->reason),
+        .ended = job->ended,
     };
     if (job->state != JOB_DONE)
         return;
@@ -141,7 +142,7 @@ static void load_trace(struct jobs *jobs, struct job *job, struct slice bytes)
 static bool fits_state(const struct wire_image_job *part, enum job_state state)
 {
     const struct wire_job_row *row = &part->jobs.at[0];
-    if (state != JOB_QUEUED && part->tallies.n)
+    if (state == JOB_QUEUED ? row->ended != 0 : part->tallies.n)
         return false;
     if (state != JOB_DONE)
         return !row->text.len;
@@ -184,8 +185,12 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_inde
     text_copy(job->reason, sizeof job->reason, row->error);
     if (row->text.len)
         job->text = blob_copy(row->text.at, row->text.len);
+    job->ended = row->ended;
     jobs_set_state(jobs, job, state);
-    jobs->open -= job_is_finished(job);
+    if (job_is_finished(job)) {
+        jobs->open--;
+        finished_jobs_add(&jobs->finished, job);
+    }
     load_trace(jobs, job, part->trace);
     return OK;
 }

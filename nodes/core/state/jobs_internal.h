@@ -1,6 +1,6 @@
-/* jobs_internal.h - between the files of the table of jobs only: jobs.c (the table), live_results.c
- * (what is done of its jobs), jobs_checkpoint.c (a job in a checkpoint) and jobs_table.c (how the
- * state handles it). */
+/* jobs_internal.h - between the files of the table of jobs only: jobs.c (the table),
+ * finished_jobs.c (which of them goes first), live_results.c (what is done of its jobs),
+ * jobs_checkpoint.c (a job in a checkpoint) and jobs_table.c (how the state handles it). */
 #ifndef CONCLAVE_CORE_JOBS_INTERNAL_H
 #define CONCLAVE_CORE_JOBS_INTERNAL_H
 
@@ -17,6 +17,15 @@ void jobs_set_state(struct jobs *jobs, struct job *job, enum job_state state);
 
 /* A text that is there is all of the result: clients are given pieces of it by their offsets. */
 bool job_text_fits(struct slice text, uint64_t digits);
+
+/* --- finished_jobs.c --- */
+
+/* A job is finished, with its result and `ended`; or it goes. */
+void finished_jobs_add(struct finished_jobs *finished, struct job *job);
+void finished_jobs_remove(struct finished_jobs *finished, struct job *job);
+
+void finished_jobs_clear(struct finished_jobs *finished);
+void finished_jobs_check_invariants(const struct jobs *jobs);
 
 /* --- live_results.c --- */
 

@@ -24,7 +24,10 @@ static void check_invariants(const struct state *state)
 static struct job *apply(struct state *state, log_index_t index, term_t term,
                          const struct message *entry)
 {
-    return jobs_apply(&state->jobs, index, term, entry);
+    struct job *job = jobs_apply(&state->jobs, index, term, entry);
+    if (job && job_is_finished(job) && state->retention.jobs)
+        jobs_ended(&state->jobs, job, index);
+    return job;
 }
 
 /* --- checkpoints: jobs_checkpoint.c packs a job and takes it in --- */
@@ -131,6 +134,9 @@ static const struct member job_fields[] = {
     FIELD(job, live, live),
     FIELD(job, executors, executors),
     FIELD(job, trace, trace),
+    FIELD(job, ended, bytes),
+    DERIVED(job, rank),
+    OWN(job, leaves),
 };
 
 static uint64_t digest_row(const struct row *row)
@@ -142,12 +148,19 @@ static const struct member jobs_fields[] = {
     WITHIN(jobs, at),         FIELD(jobs, n, bytes),      OWN(jobs, size),
     FIELD(jobs, open, bytes), FIELD(jobs, traces, bytes), FIELD(jobs, states, bytes),
     DERIVED(jobs, by_id),     DERIVED(jobs, by_key),      OWN(jobs, watch),
-    OWN(jobs, room),          DERIVED(jobs, traceless),
+    OWN(jobs, room),          DERIVED(jobs, traceless),   WITHIN(jobs, finished),
+};
+
+static const struct member finished_jobs_fields[] = {
+    DERIVED(finished_jobs, at),         FIELD(finished_jobs, n, bytes),
+    OWN(finished_jobs, size),           OWN(finished_jobs, leaving),
+    FIELD(finished_jobs, bytes, bytes), OWN(finished_jobs, leaving_bytes),
 };
 
 static uint64_t digest(const struct state *state)
 {
-    return digest_fields(FIELDS_OF(jobs), &state->jobs);
+    return random_fold(digest_fields(FIELDS_OF(jobs), &state->jobs),
+                       digest_fields(FIELDS_OF(finished_jobs), &state->jobs.finished));
 }
 
 static void compare_live(const struct comparison *to, const struct job *a, const struct job *b)
@@ -168,6 +181,7 @@ static void compare(const struct comparison *to, const struct state *a, const st
         compare_fields(to, FIELDS_OF(job), one, other);
     }
     compare_fields(to, FIELDS_OF(jobs), left, right);
+    compare_fields(to, FIELDS_OF(finished_jobs), &left->finished, &right->finished);
 }
 
 /* --- the table --- */

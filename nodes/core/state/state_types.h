@@ -6,6 +6,7 @@
 #include "nodes/core/state/jobs.h"
 #include "nodes/core/state/keys.h"
 #include "nodes/core/state/progress.h"
+#include "nodes/core/state/retention.h"
 #include "nodes/core/state/snaps.h"
 #include "nodes/core/state/tables.h"
 #include "nodes/core/step/step.h"
@@ -24,7 +25,8 @@ struct state {
     struct step *step;
     log_index_t applied; /* the last entry that is in it ... */
     term_t applied_term; /* ... and its term */
-    /* The tables: head, snaps, keys (of jobs and snaps), progress, jobs. */
+    /* The tables: head, snaps, keys (of jobs and snaps), progress, retention,
+     * jobs. */
 #define X(SYMBOL, name, type) type name;
     STATE_TABLES(X)
 #undef X

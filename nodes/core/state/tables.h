@@ -15,6 +15,7 @@
     X(SNAPS, snaps, struct snaps) /* before the marks of progress, which must not be newer */ \
     X(KEYS, keys, struct keys)                                                                \
     X(PROGRESS, progress, struct progress)                                                    \
+    X(RETENTION, retention, struct retention)                                                 \
     X(JOBS, jobs, struct jobs) /* last: the others look whether the entry's job is still open */
 
 enum row_table {

@@ -32,7 +32,10 @@ struct node_config {
     uint64_t checkpoint_bytes;       /* ... when their values are this large */
     uint64_t keep_pace;              /* bytes in 1024 us that a copy to our disk takes, for tests;
                                         0: it is measured */
-    uint64_t append_entries;         /* in one append; 0 or too many: APPEND_ENTRIES_MAX */
+    /* What the coordinator has all remember of finished jobs; 0: what the log says already. */
+    uint64_t keep_jobs, keep_bytes;
+    bool sets_retention;     /* it logs the defaults when the log says nothing */
+    uint64_t append_entries; /* in one append; 0 or too many: APPEND_ENTRIES_MAX */
     /* Smaller limits, for tests; 0: as in limits.h. All nodes must have the same of the state's. */
     uint64_t checkpoint_slice_rows;  /* of a checkpoint, packed in one slice */
     uint64_t checkpoint_bundle_rows; /* in one part */

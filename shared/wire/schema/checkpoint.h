@@ -66,6 +66,10 @@
     BIN(REQ, sessions, FORGOTTEN_BYTES_MAX,              \
         "24 bytes each, 64-bit little-endian: id, token, watermark; the longest unused first")
 
+#define IMAGE_RETENTION_FIELDS(U64, BOOL, STR, BIN, LIST)           \
+    U64(REQ, jobs, U64_ANY, "as the last entry retention_set says") \
+    U64(REQ, bytes, U64_ANY, "likewise")
+
 #define CHECKPOINT_RECORDS(R) R(mark, MARK_FIELDS)
 
 #define CHECKPOINT_MESSAGES(M)                                                                 \
@@ -85,6 +89,8 @@
     M(IMAGE_KEY_BLOCK, image_key_block, IMAGE_KEY_BLOCK_FIELDS, PLACE_CHECKPOINT,              \
       "a block of forgotten keys")                                                             \
     M(IMAGE_SESSIONS, image_sessions, IMAGE_SESSIONS_FIELDS, PLACE_CHECKPOINT,                 \
-      "sessions in a checkpoint")
+      "sessions in a checkpoint")                                                              \
+    M(IMAGE_RETENTION, image_retention, IMAGE_RETENTION_FIELDS, PLACE_CHECKPOINT,              \
+      "how much of finished jobs is remembered")
 
 #endif

@@ -60,6 +60,20 @@
     U64(REQ, job, U64_ANY, "which")                           \
     U64(REQ, time_ms, U64_ANY, "when")
 
+/* The limits hold from this entry on, and with it finished jobs go in the order of their ends. */
+#define ENTRY_RETENTION_SET_FIELDS(U64, BOOL, STR, BIN, LIST)                   \
+    U64(REQ, jobs, U64_ANY, "so many finished jobs are remembered, at least 1") \
+    U64(REQ, bytes, U64_ANY, "and so many bytes of their results, beside the last one's")
+
+#define ENTRY_JOBS_FORGOTTEN_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    LIST(REQ, jobs, job_ref, FORGET_JOBS_MAX, "finished jobs; others are passed over")
+
+/* Kinds of entries came with this number, which heartbeats tell. A kind is proposed only when those
+ * that are needed know it: members_know_entries(). 0: all but the following. 1: retention_set,
+ * jobs_forgotten. */
+#define ENTRY_LEVEL           1
+#define ENTRY_LEVEL_RETENTION 1
+
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \
     M(ENTRY_VOTER_ADMITTED, entry_voter_admitted, ENTRY_VOTER_ADMITTED_FIELDS, PLACE_ENTRY,       \
@@ -78,6 +92,10 @@
     M(ENTRY_JOB_FAILED, entry_job_failed, ENTRY_JOB_FAILED_FIELDS, PLACE_ENTRY,                   \
       "a job cannot be done")                                                                     \
     M(ENTRY_JOB_CANCELLED, entry_job_cancelled, ENTRY_JOB_CANCELLED_FIELDS, PLACE_ENTRY,          \
-      "a client cancelled it")
+      "a client cancelled it")                                                                    \
+    M(ENTRY_RETENTION_SET, entry_retention_set, ENTRY_RETENTION_SET_FIELDS, PLACE_ENTRY,          \
+      "how much of finished jobs is remembered from now on")                                      \
+    M(ENTRY_JOBS_FORGOTTEN, entry_jobs_forgotten, ENTRY_JOBS_FORGOTTEN_FIELDS, PLACE_ENTRY,       \
+      "a client had them forgotten")
 
 #endif

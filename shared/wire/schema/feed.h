@@ -26,6 +26,7 @@
     BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "its disk's cluster; absent: none, it is new") \
     U64(OPT, birth, U64_ANY, "the first incarnation on its disk")                         \
     BOOL(OPT, voter, "its disk is admitted as a voter's")                                 \
+    U64(OPT, entries, U64_ANY, "newest kinds of log entries that it knows, by number")    \
     STR(REQ, version, 32, "of its program")
 
 #define EVENT_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \

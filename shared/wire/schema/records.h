@@ -27,7 +27,9 @@
     U64(OPT, digits, U64_ANY, "length of the result as decimal text")                      \
     BIN(OPT, sha256, HASH_BYTES, "of the decimal text")                                    \
     TEXT_FIELDS(U64, STR)                                                                  \
-    STR(OPT, error, JOB_REASON_MAX, "why it failed")
+    STR(OPT, error, JOB_REASON_MAX, "why it failed")                                       \
+    U64(OPT, ended, LOG_INDEX_MAX,                                                         \
+        "the log entry that ended it; 0: none, or before the log said how many are kept")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
     U64(REQ, op, OP_MAX, "the operation, or the root of the subtree")                         \
@@ -47,6 +49,8 @@
     U64(OPT, executed, OP_MAX,                                                    \
         "operations of the job that this incarnation says it executed, all included")
 
+#define JOB_REF_FIELDS(U64, BOOL, STR, BIN, LIST) U64(REQ, job, U64_ANY, "which")
+
 /* A voter's disk, see nodes/core/step/identity.h. */
 #define VOTER_BIRTH_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, node, NODES_MAX, "which voter")          \
@@ -57,6 +61,7 @@
     R(done_op, DONE_OP_FIELDS)         \
     R(tally, TALLY_FIELDS)             \
     R(voter_birth, VOTER_BIRTH_FIELDS) \
-    R(job_row, JOB_ROW_FIELDS)
+    R(job_row, JOB_ROW_FIELDS)         \
+    R(job_ref, JOB_REF_FIELDS)
 
 #endif

@@ -107,6 +107,12 @@
     BOOL(REQ, more, "there are more: ask again after the last id") \
     LIST(REQ, jobs, job_row, JOB_PAGE_MAX, "in the order of their ids")
 
+#define JOBS_FORGOTTEN_FIELDS(U64, BOOL, STR, BIN, LIST)         \
+    U64(REQ, request, U64_ANY, "of the request")                 \
+    U64(REQ, forgotten, U64_ANY, "so many were known until now") \
+    U64(REQ, kept_jobs, U64_ANY, "finished jobs that are left")  \
+    U64(REQ, kept_bytes, U64_ANY, "bytes of the results of these")
+
 #define TRACE_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                   \
     U64(REQ, request, U64_ANY, "of the request")                       \
     BOOL(REQ, more, "there are more: ask again after the last number") \
@@ -141,7 +147,11 @@
     U64(OPT, elections, U64_ANY, "won: coordinators that came to serve")                      \
     BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "of the cluster; absent: it is not founded")       \
     BOOL(OPT, founded, "this node's disk belongs to a cluster")                               \
-    STR(OPT, founding, TEXT_FIELD_MAX, "why it does not, one line for people")
+    STR(OPT, founding, TEXT_FIELD_MAX, "why it does not, one line for people")                \
+    U64(OPT, kept_jobs, U64_ANY, "finished jobs that are remembered")                         \
+    U64(OPT, kept_bytes, U64_ANY, "bytes of their results, on each disk that holds them")     \
+    U64(OPT, keep_jobs, U64_ANY, "how many are remembered at most")                           \
+    U64(OPT, keep_bytes, U64_ANY, "and bytes of their results; 0: any number of them")
 
 #define INITED_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
     U64(REQ, request, U64_ANY, "of the request")                     \
@@ -190,6 +200,7 @@
     M(PROGRESS, progress, PROGRESS_FIELDS, PLACE_REPLY, "a state, or a snap")                     \
     M(JOB, job, JOB_FIELDS, PLACE_REPLY, "a job")                                                 \
     M(JOB_PAGE, job_page, JOB_PAGE_FIELDS, PLACE_REPLY, "jobs")                                   \
+    M(JOBS_FORGOTTEN, jobs_forgotten, JOBS_FORGOTTEN_FIELDS, PLACE_REPLY, "jobs are forgotten")   \
     M(TRACE_PAGE, trace_page, TRACE_PAGE_FIELDS, PLACE_REPLY, "operations of a job")              \
     M(EXPLANATION, explanation, EXPLANATION_FIELDS, PLACE_REPLY, "why a job is where it is")      \
     M(RESULT_CHUNK, result_chunk, RESULT_CHUNK_FIELDS, PLACE_REPLY, "digits, as a further frame") \

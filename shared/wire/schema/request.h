@@ -28,6 +28,11 @@
     REQUEST_FIELDS(U64)                              \
     U64(REQ, job, U64_ANY, "which")
 
+#define JOB_FORGET_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                              \
+    LIST(REQ, jobs, job_ref, FORGET_JOBS_MAX,        \
+         "finished jobs; one that is not known is forgotten already")
+
 #define JOB_TRACE_FIELDS(U64, BOOL, STR, BIN, LIST) \
     REQUEST_FIELDS(U64)                             \
     U64(REQ, job, U64_ANY, "which")                 \
@@ -120,6 +125,8 @@
     M(JOB_LIST, job_list, JOB_LIST_FIELDS, PLACE_REQUEST, "lists jobs; answered by job_page")  \
     M(JOB_CANCEL, job_cancel, JOB_CANCEL_FIELDS, PLACE_REQUEST,                                \
       "cancels a job; answered by job or error")                                               \
+    M(JOB_FORGET, job_forget, JOB_FORGET_FIELDS, PLACE_REQUEST,                                \
+      "forgets finished jobs, all or none; answered by jobs_forgotten or error")               \
     M(JOB_TRACE, job_trace, JOB_TRACE_FIELDS, PLACE_REQUEST,                                   \
       "lists operations; answered by trace_page or error")                                     \
     M(JOB_EXPLAIN, job_explain, JOB_EXPLAIN_FIELDS, PLACE_REQUEST,                             \

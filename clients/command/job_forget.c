@@ -1,0 +1,186 @@
+/* job_forget.c - conclave job forget. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clients/command/commands.h"
+#include "clients/show/render.h"
+#include "shared/base/clock.h"
+#include "shared/base/memory.h"
+#include "shared/base/text.h"
+
+#define OLDER_UNSET  UINT64_MAX
+#define OLDER_MAX_US (10 * 366 * 24 * 3600 * SECOND_US)
+
+static struct {
+    bool all_finished;
+    uint64_t older_us;
+} options = {.older_us = OLDER_UNSET};
+
+const struct option_spec job_forget_options[] = {{"all-finished", OPTION_FLAG,
+                                                  &options.all_finished, 0, 0, NULL,
+                                                  "all jobs that are finished now"},
+                                                 {"older", OPTION_DURATION, &options.older_us, 0,
+                                                  OLDER_MAX_US, "TIME",
+                                                  "those that finished longer ago than this: 24h"},
+                                                 {0}};
+
+struct chosen {
+    job_id_t *at; /* owned */
+    size_t n, size;
+};
+
+static bool is_chosen(const struct chosen *chosen, job_id_t job)
+{
+    for (size_t i = 0; i < chosen->n; i++)
+        if (chosen->at[i] == job)
+            return true;
+    return false;
+}
+
+static void choose(struct chosen *chosen, job_id_t job)
+{
+    if (chosen->n == chosen->size) {
+        chosen->size = chosen->size ? 2 * chosen->size : 64;
+        chosen->at = mem_grow(chosen->at, chosen->size, sizeof *chosen->at);
+    }
+    chosen->at[chosen->n++] = job;
+}
+
+/* --- which --- */
+
+/* It must be known, and finished: nothing is forgotten before all are. */
+static int check_job(struct cli *cli, job_id_t job)
+{
+    char id[JOB_TEXT_MAX];
+    struct message *request = message_new(MESSAGE_JOB_GET), *reply = NULL;
+    request->as.job_get.job = job;
+    int code = cli_ask(cli, request, MESSAGE_JOB, &reply);
+    if (code)
+        return code;
+    if (reply->as.job.jobs.n != 1)
+        code = cli_fail(EXIT_FAILED, "the answer is not about one job");
+    else if (!render_job_is_finished(&reply->as.job.jobs.at[0]))
+        code = cli_fail(EXIT_USAGE, "job %s is not finished: cancel it first; nothing is forgotten",
+                        job_id_text(job, id));
+    message_drop(&reply);
+    return code;
+}
+
+static int choose_words(struct cli *cli, int n_words, char **words, struct chosen *chosen)
+{
+    for (int i = 0; i < n_words; i++) {
+        job_id_t job;
+        int code = cli_job_id(1, &words[i], &job);
+        if (code)
+            return code;
+        if (!is_chosen(chosen, job))
+            choose(chosen, job);
+    }
+    for (size_t i = 0; i < chosen->n; i++) {
+        int code = check_job(cli, chosen->at[i]);
+        if (code)
+            return code;
+    }
+    return EXIT_OK;
+}
+
+static bool is_meant(const struct wire_job_row *row, uint64_t now_ms)
+{
+    if (!render_job_is_finished(row))
+        return false;
+    return options.older_us == OLDER_UNSET || row->finished_ms + options.older_us / MS_US < now_ms;
+}
+
+static int choose_finished(struct cli *cli, struct chosen *chosen)
+{
+    uint64_t after = 0, now_ms = clock_wall_ms();
+    for (bool more = true; more;) {
+        struct message *request = message_new(MESSAGE_JOB_LIST), *reply = NULL;
+        request->as.job_list.after = after;
+        int code = cli_ask(cli, request, MESSAGE_JOB_PAGE, &reply);
+        if (code)
+            return code;
+        const struct wire_job_page *page = &reply->as.job_page;
+        uint64_t before = after;
+        for (size_t i = 0; i < page->jobs.n; i++) {
+            const struct wire_job_row *row = &page->jobs.at[i];
+            after = row->job > after ? row->job : after;
+            if (is_meant(row, now_ms))
+                choose(chosen, row->job);
+        }
+        more = page->more && after > before;
+        message_drop(&reply);
+    }
+    return EXIT_OK;
+}
+
+/* --- forgetting --- */
+
+static int forget_some(struct cli *cli, const job_id_t *jobs, size_t n, uint64_t *forgotten,
+                       struct wire_jobs_forgotten *last)
+{
+    struct message *request = message_new(MESSAGE_JOB_FORGET), *reply = NULL;
+    struct wire_job_forget *forget = &request->as.job_forget;
+    forget->jobs.at = message_room(request, n, sizeof *forget->jobs.at);
+    for (; forget->jobs.n < n; forget->jobs.n++)
+        forget->jobs.at[forget->jobs.n].job = jobs[forget->jobs.n];
+    int code = cli_ask(cli, request, MESSAGE_JOBS_FORGOTTEN, &reply);
+    if (code)
+        return code;
+    *last = reply->as.jobs_forgotten;
+    *forgotten += n; /* not the answer's: a first try may have done it, and was not answered */
+    message_drop(&reply);
+    return EXIT_OK;
+}
+
+static void tell(const struct cli *cli, const struct chosen *chosen, uint64_t forgotten,
+                 const struct wire_jobs_forgotten *last)
+{
+    char id[JOB_TEXT_MAX], size[RENDER_SIZE_MAX];
+    json_t *jobs;
+    if (!cli->json && !chosen->n) {
+        printf("no job is meant; nothing is forgotten\n");
+        return;
+    }
+    if (!cli->json) {
+        printf("%" PRIu64 " job%s forgotten; %" PRIu64
+               " finished job%s, with results of %s, %s left\n",
+               forgotten, forgotten == 1 ? " is" : "s are", last->kept_jobs,
+               last->kept_jobs == 1 ? "" : "s", render_size(last->kept_bytes, size),
+               last->kept_jobs == 1 ? "is" : "are");
+        return;
+    }
+    jobs = json_array();
+    for (size_t i = 0; i < chosen->n; i++)
+        json_array_append_new(jobs, json_string(job_id_text(chosen->at[i], id)));
+    json_t *kept = chosen->n ? json_pack("{s:I, s:I}", "jobs", (json_int_t)last->kept_jobs, "bytes",
+                                         (json_int_t)last->kept_bytes)
+                             : json_null();
+    cli_print_json(cli, json_pack("{s:I, s:o, s:o}", "forgotten", (json_int_t)forgotten, "jobs",
+                                  jobs, "kept", kept));
+}
+
+int job_forget_run(struct cli *cli, int n_words, char **words)
+{
+    bool finished = options.all_finished || options.older_us != OLDER_UNSET;
+    struct chosen chosen = {0};
+    struct wire_jobs_forgotten last = {0};
+    uint64_t forgotten = 0;
+    if (finished == (n_words > 0) || (options.all_finished && options.older_us != OLDER_UNSET))
+        return cli_fail(EXIT_USAGE,
+                        "one of these is needed: job ids, such as 3-17; --all-finished; "
+                        "--older TIME");
+    int code =
+        finished ? choose_finished(cli, &chosen) : choose_words(cli, n_words, words, &chosen);
+    for (size_t at = 0; !code && at < chosen.n; at += FORGET_JOBS_MAX) {
+        size_t n = chosen.n - at < FORGET_JOBS_MAX ? chosen.n - at : FORGET_JOBS_MAX;
+        code = forget_some(cli, chosen.at + at, n, &forgotten, &last);
+    }
+    if (!code)
+        tell(cli, &chosen, forgotten, &last);
+    else if (forgotten)
+        cli_note("%" PRIu64 " of %zu jobs are forgotten", forgotten, chosen.n);
+    free(chosen.at);
+    return code;
+}

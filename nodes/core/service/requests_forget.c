@@ -1,0 +1,78 @@
+/* Forgetting finished jobs by hand. */
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/service/requests_table.h"
+#include "nodes/core/state/state.h"
+#include "shared/base/text.h"
+
+void requests_reply_forgotten(struct service *service, struct caller caller)
+{
+    const struct finished_jobs *finished = &service->state->jobs.finished;
+    struct message *message = message_new(MESSAGE_JOBS_FORGOTTEN);
+    message->as.jobs_forgotten =
+        (struct wire_jobs_forgotten){.request = caller.request,
+                                     .forgotten = finished->leaving,
+                                     .kept_jobs = finished->n - finished->leaving,
+                                     .kept_bytes = finished->bytes - finished->leaving_bytes};
+    outbox_reply(&service->step->out, caller.client, message);
+}
+
+/* The first of the jobs that is not finished; JOB_NONE: all are, or are forgotten already. */
+static job_id_t find_open(const struct service *service, const struct wire_job_forget *forget)
+{
+    for (size_t i = 0; i < forget->jobs.n; i++) {
+        const struct job *job = jobs_find(&service->state->jobs, forget->jobs.at[i].job);
+        if (job && !job_is_finished(job))
+            return job->id;
+    }
+    return JOB_NONE;
+}
+
+static void refuse_unknown_entry(struct service *service, struct caller caller, node_id_t without)
+{
+    struct text reason = {0};
+    if (without)
+        text_add(&reason,
+                 "node %u is of an earlier release, which cannot forget jobs by hand: "
+                 "upgrade it first",
+                 (unsigned)without);
+    else
+        text_add(&reason, "too few voters are heard; ask again");
+    requests_refuse(service, caller, without ? "invalid" : "unavailable", reason.at);
+}
+
+static log_index_t propose(struct service *service, const struct wire_job_forget *forget)
+{
+    struct message *entry = message_new(MESSAGE_ENTRY_JOBS_FORGOTTEN);
+    struct wire_entry_jobs_forgotten *forgotten = &entry->as.entry_jobs_forgotten;
+    forgotten->jobs.at = message_room(entry, forget->jobs.n, sizeof *forgotten->jobs.at);
+    for (size_t i = 0; i < forget->jobs.n; i++)
+        forgotten->jobs.at[forgotten->jobs.n++].job = forget->jobs.at[i].job;
+    return raft_log_propose(service->raft, entry);
+}
+
+/* All or none: what is not known is forgotten already, so that a retry is answered as the first
+ * try. */
+void requests_job_forget(struct service *service, uint64_t client, struct message *request)
+{
+    const struct wire_job_forget *forget = &request->as.job_forget;
+    struct caller caller = caller_of(client, request);
+    struct text reason = {0};
+    node_id_t without;
+    char id[JOB_TEXT_MAX];
+    job_id_t open = find_open(service, forget);
+    if (open) {
+        text_add(&reason, "job %s is not finished: cancel it first", job_id_text(open, id));
+        requests_refuse(service, caller, "invalid", reason.at);
+        return;
+    }
+    if (!members_know_entries(service->raft, ENTRY_LEVEL_RETENTION, &without)) {
+        refuse_unknown_entry(service, caller, without);
+        return;
+    }
+    if (!requests_may_propose(service, caller))
+        return;
+    requests_wait(service, (struct waiter){.kind = WAIT_FORGET,
+                                           .client = caller.client,
+                                           .request = caller.request,
+                                           .index = propose(service, forget)});
+}
