@@ -73,6 +73,11 @@ int disk_verify_apart(disk_verify_fn *verify, int fd, uint64_t limit_us, char wh
 void disk_guard(const struct disk *disk);
 void disk_unguard(void);
 
+/* Replaces the data.mdb of the open environment by a copy without its free pages, when these are
+ * most of it; true: it did, and the environment is to be opened again. A copy that cannot be made,
+ * for want of room most of all, leaves the store as it is: disk_shrink.c. */
+bool disk_shrink(const struct disk *disk, const char *store);
+
 /* Says in `why` what of data.mdb is damaged; returns ERR_CORRUPT. */
 int disk_corrupt(const struct disk *disk, struct text *why, const char *what);
 

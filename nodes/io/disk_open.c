@@ -185,7 +185,8 @@ static int make_store(struct disk *disk, const char *path, struct text *why)
     return ERR_IO;
 }
 
-static int open_store(struct disk *disk, struct text *why)
+/* `shrinks`: it is opened to be written, so what LMDB does not need may go. */
+static int open_store(struct disk *disk, bool shrinks, struct text *why)
 {
     char path[DISK_PATH_MAX], file[DISK_PATH_MAX + 16];
     text_format(path, sizeof path, "%s/store", disk->dir);
@@ -196,6 +197,13 @@ static int open_store(struct disk *disk, struct text *why)
     if (error)
         return error;
     int number = open_at(disk, path);
+    if (!number && shrinks && disk_shrink(disk, path)) {
+        mdb_env_close(disk->env);
+        disk->env = NULL;
+        number = sync_directory(path);
+        if (!number)
+            number = open_at(disk, path);
+    }
     if (!number) {
         disk_guard(disk);
         number = open_databases(disk);
@@ -238,7 +246,7 @@ int disk_open(const char *dir, const char *cluster, node_id_t node, enum durabil
     if (!error)
         error = lock_directory(disk, why);
     if (!error)
-        error = open_store(disk, why);
+        error = open_store(disk, cluster && node, why);
     if (!error)
         error = disk_check_owner(disk, cluster, node, why);
     if (!error)

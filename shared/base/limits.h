@@ -356,6 +356,9 @@
  * still find room: a checkpoint's bytes and as much again. */
 #define STORE_RESERVE_BYTES      (8 * MIB_BYTES)
 #define STORE_RESERVE_STEP_BYTES (4 * MIB_BYTES) /* more at a time: one call for many commits */
+/* A start makes data.mdb smaller when so much of it is free, and half of it: what the log and a
+ * checkpoint come to between two compactions, so that they do not grow it again at once. */
+#define STORE_SHRINK_BYTES (64 * MIB_BYTES)
 /* A store is looked through before it is opened: for so long at most, and as much longer as it is
  * large. A disk that is slower hangs. */
 #define STORE_CHECK_US           (10 * SECOND_US)
