@@ -167,13 +167,14 @@ static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive,\n"
     "incarnation, boots, term, operations, conversions, assigned, held, applied, rejected,\n"
     "disk_full, longest_turn_us, longest_turn_own_us, longest_turn_in, refusal, version}],\n"
-    "jobs: {queued, running, done, failed, cancelled, kept: {jobs, bytes, jobs_max, bytes_max}},\n"
+    "jobs: {queued, running, done, failed, cancelled}, kept: {jobs, bytes, jobs_max, bytes_max},\n"
     "brokers: [{address, alive, coordinator, forwarded, rejected, refused, dropped, waiting, pid,\n"
     "version}], operations, reassigned, copied, restarts, elections, troubles, error}. kept: the\n"
     "finished jobs that are remembered and the bytes of their results, and how much of both is\n"
     "kept at most (--keep-jobs, --keep-bytes). troubles is a list of lines: which process of\n"
     "DIR does not start, and why. Without a coordinator it shows what the broker knows;\n"
-    "coordinator, term and jobs are null, error says why, and the exit code is 3. An incarnation\n"
+    "coordinator, term, jobs and kept are null, error says why, and the exit code is 3. An "
+    "incarnation\n"
     "is a string of 16 hexadecimal digits. docs/operations.md explains the columns.";
 
 static const char init_details[] =

@@ -20,10 +20,10 @@ const struct option_spec status_options[] = {
 
 /* --- JSON --- */
 
-/* null from a coordinator of an earlier release. */
+/* null without a coordinator, and from one of an earlier release. */
 static json_t *render_kept(const struct wire_status *status)
 {
-    if (!status->keep_jobs)
+    if (!status || !status->keep_jobs)
         return json_null();
     return json_pack("{s:I, s:I, s:I, s:o}", "jobs", (json_int_t)status->kept_jobs, "bytes",
                      (json_int_t)status->kept_bytes, "jobs_max", (json_int_t)status->keep_jobs,
@@ -34,10 +34,9 @@ static json_t *render_jobs(const struct wire_status *status)
 {
     if (!status)
         return json_null();
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "queued", (json_int_t)status->queued,
-                     "running", (json_int_t)status->running, "done", (json_int_t)status->done,
-                     "failed", (json_int_t)status->failed, "cancelled",
-                     (json_int_t)status->cancelled, "kept", render_kept(status));
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "queued", (json_int_t)status->queued, "running",
+                     (json_int_t)status->running, "done", (json_int_t)status->done, "failed",
+                     (json_int_t)status->failed, "cancelled", (json_int_t)status->cancelled);
 }
 
 static json_t *render_broker(const struct address *address, const struct message *answer)
@@ -122,6 +121,7 @@ static void print_json(const struct cli *cli, const struct cluster_view *view)
                             render_number(summary.coordinator), "term", render_number(summary.term),
                             "quorum", render_number(summary.quorum), "healthy", summary.healthy,
                             "nodes", nodes, "jobs", render_jobs(status), "brokers", brokers);
+    json_object_set_new(all, "kept", render_kept(status));
     add_counts(all, status);
     json_object_set_new(all, "error", render_text(slice_of(view->reason.at)));
     json_t *supervised = supervised_find(dir, &cli->brokers);
