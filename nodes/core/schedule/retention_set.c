@@ -1,5 +1,7 @@
 #include "nodes/core/schedule/retention_set.h"
 
+#include <inttypes.h>
+
 #include "nodes/core/raft/raft.h"
 
 struct retention schedule_retention(const struct schedule *schedule)
@@ -33,6 +35,11 @@ void retention_pump(struct schedule *schedule)
         return;
     if (!members_know_entries(schedule->raft, ENTRY_LEVEL_RETENTION, NULL))
         return;
+    if (!holds(schedule, wanted))
+        outbox_log(&schedule->step->out, LOG_INFO,
+                   "logs what is kept: %" PRIu64 " finished jobs, and %" PRIu64
+                   " bytes of their results",
+                   wanted.jobs, wanted.bytes);
     struct message *entry = message_new(MESSAGE_ENTRY_RETENTION_SET);
     entry->as.entry_retention_set =
         (struct wire_entry_retention_set){.jobs = wanted.jobs, .bytes = wanted.bytes};

@@ -71,6 +71,9 @@ void requests_job_forget(struct service *service, uint64_t client, struct messag
     }
     if (!requests_may_propose(service, caller))
         return;
+    step_line(service->step, "forget", LOG_LINES_PER_S, LOG_INFO,
+              "a client has %zu finished jobs forgotten, the first is %s", forget->jobs.n,
+              forget->jobs.n ? job_id_text(forget->jobs.at[0].job, id) : "none");
     requests_wait(service, (struct waiter){.kind = WAIT_FORGET,
                                            .client = caller.client,
                                            .request = caller.request,
