@@ -60,6 +60,10 @@ int disk_migrate(struct disk *disk, uint32_t n_nodes, uint32_t n_voters, struct 
 int disk_boot(struct disk *disk, incarnation_t *incarnation, struct node_durable *durable,
               struct text *why);
 
+/* For a store that has nothing to do: when data.mdb is mostly free, and what is in it is little, a
+ * smaller copy takes its place. Ends the process when it cannot be opened. */
+void disk_tidy(struct disk *disk);
+
 /* Reads how often it was started; 0: never. ERR_CORRUPT. */
 int disk_boots(struct disk *disk, uint64_t *boots, struct text *why);
 

@@ -73,10 +73,14 @@ int disk_verify_apart(disk_verify_fn *verify, int fd, uint64_t limit_us, char wh
 void disk_guard(const struct disk *disk);
 void disk_unguard(void);
 
-/* Replaces the data.mdb of the open environment by a copy without its free pages, when these are
- * most of it; true: it did, and the environment is to be opened again. A copy that cannot be made,
- * for want of room most of all, leaves the store as it is: disk_shrink.c. */
-bool disk_shrink(const struct disk *disk, const char *store);
+/* Replaces the data.mdb of the open store by a copy without its free pages, when these are most of
+ * it and the rest is at most so large; true: it did, and disk_reopen() comes next. A copy that
+ * cannot be made, for want of room most of all, leaves the store as it is: disk_shrink.c. */
+bool disk_shrink(const struct disk *disk, uint64_t most_bytes);
+
+/* Closes what is open of the store, and opens what is there now: a number of LMDB or the system, or
+ * 0. */
+int disk_reopen(struct disk *disk);
 
 /* Says in `why` what of data.mdb is damaged; returns ERR_CORRUPT. */
 int disk_corrupt(const struct disk *disk, struct text *why, const char *what);

@@ -185,6 +185,36 @@ static int make_store(struct disk *disk, const char *path, struct text *why)
     return ERR_IO;
 }
 
+/* Opens the store that is there; a number of LMDB or the system, or 0. */
+static int open_files(struct disk *disk, const char *path)
+{
+    char file[DISK_PATH_MAX + 16];
+    text_format(file, sizeof file, "%s/data.mdb", path);
+    int number = open_at(disk, path);
+    if (number)
+        return number;
+    disk_guard(disk);
+    number = open_databases(disk);
+    if (number)
+        return number;
+    disk->data_fd = open(file, O_RDWR | O_CLOEXEC);
+    return disk->data_fd < 0 ? errno : 0;
+}
+
+int disk_reopen(struct disk *disk)
+{
+    char path[DISK_PATH_MAX];
+    text_format(path, sizeof path, "%s/store", disk->dir);
+    disk_unguard();
+    mdb_env_close(disk->env);
+    disk->env = NULL;
+    close(disk->data_fd);
+    disk->data_fd = -1;
+    disk->room_bytes = 0;
+    int number = sync_directory(path);
+    return number ? number : open_files(disk, path);
+}
+
 /* `shrinks`: it is opened to be written, so what LMDB does not need may go. */
 static int open_store(struct disk *disk, bool shrinks, struct text *why)
 {
@@ -196,22 +226,11 @@ static int open_store(struct disk *disk, bool shrinks, struct text *why)
         error = make_store(disk, path, why);
     if (error)
         return error;
-    int number = open_at(disk, path);
-    if (!number && shrinks && disk_shrink(disk, path)) {
-        mdb_env_close(disk->env);
-        disk->env = NULL;
-        number = sync_directory(path);
-        if (!number)
-            number = open_at(disk, path);
-    }
-    if (!number) {
-        disk_guard(disk);
-        number = open_databases(disk);
-    }
-    if (!number) {
-        disk->data_fd = open(file, O_RDWR | O_CLOEXEC);
-        return disk->data_fd < 0 ? refuse_errno(why, file, "open") : OK;
-    }
+    int number = open_files(disk, path);
+    if (!number && shrinks && disk_shrink(disk, UINT64_MAX))
+        number = disk_reopen(disk);
+    if (!number)
+        return OK;
     if (number < 0)
         return disk_corrupt(disk, why, mdb_strerror(number));
     text_add(why, "%s cannot be opened: %s", file, mdb_strerror(number));

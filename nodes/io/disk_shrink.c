@@ -1,6 +1,7 @@
 /* LMDB takes pages that are free again, but never gives them back: after large jobs data.mdb stays
- * as long as it once was. A start, when nothing waits for the disk yet, replaces a file that is
- * mostly free by a copy of what is in it. */
+ * as long as it once was. So a file that is mostly free is replaced by a copy of what is in it: at
+ * a start, and when the store has nothing to do and the copy is small. Nothing else can use the
+ * store meanwhile. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -60,14 +61,14 @@ static int copy_to(const struct disk *disk, const char *path)
     return number;
 }
 
-bool disk_shrink(const struct disk *disk, const char *store)
+bool disk_shrink(const struct disk *disk, uint64_t most_bytes)
 {
     char file[DISK_PATH_MAX + 32], draft[DISK_PATH_MAX + 32];
     uint64_t all, unused = free_bytes(disk, &all);
-    text_format(file, sizeof file, "%s/data.mdb", store);
-    text_format(draft, sizeof draft, "%s/data.mdb.new", store);
+    text_format(file, sizeof file, "%s/store/data.mdb", disk->dir);
+    text_format(draft, sizeof draft, "%s/store/data.mdb.new", disk->dir);
     unlink(draft); /* of a start that was cut short */
-    if (unused < STORE_SHRINK_BYTES || unused < all / 2)
+    if (unused < STORE_SHRINK_BYTES || unused < all / 2 || all - unused > most_bytes)
         return false;
     int number = copy_to(disk, draft);
     if (!number && rename(draft, file))
@@ -78,4 +79,13 @@ bool disk_shrink(const struct disk *disk, const char *store)
     log_write(LOG_WARN, "%s is mostly free, but no smaller copy can be made: %s", file,
               mdb_strerror(number));
     return false;
+}
+
+void disk_tidy(struct disk *disk)
+{
+    if (!disk_shrink(disk, STORE_TIDY_BYTES))
+        return;
+    int number = disk_reopen(disk);
+    if (number)
+        disk_fail(disk, "open the smaller copy of the store", number);
 }

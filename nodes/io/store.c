@@ -241,31 +241,55 @@ static void execute_some(struct store *store, struct queue *bulk, struct queue *
     }
 }
 
+/* True when the task may free pages of the store. */
+static bool frees(const struct task *task)
+{
+    return task->kind == TASK_PERSIST || task->kind == TASK_DROP;
+}
+
+/* What there is to do, into the two queues; waits until the deadline when there is nothing. False:
+ * nothing came. */
+static bool take_tasks(struct store *store, struct queue *urgent, struct queue *bulk,
+                       uint64_t until_us, uint64_t *tidy_us)
+{
+    struct mail *mail =
+        bulk->first ? mailbox_take(store->tasks) : mailbox_wait(store->tasks, until_us);
+    bool any = mail != NULL;
+    while (mail) {
+        struct task *task = (struct task *)mail;
+        mail = mail->next;
+        if (frees(task))
+            *tidy_us = clock_now_us() + STORE_TIDY_US;
+        queue_add(task->kind == TASK_PERSIST ? urgent : bulk, task);
+    }
+    return any;
+}
+
 static void *store_main(void *argument)
 {
     struct store *store = argument;
     struct queue urgent = {0}, bulk = {0}, stuck = {0};
-    uint64_t retry_us = MAILBOX_FOREVER;
+    uint64_t retry_us = MAILBOX_FOREVER, tidy_us = MAILBOX_FOREVER;
     set_full(store, disk_reserve(store->disk) != OK);
     for (;;) {
         if (!store->full)
             retry_us = MAILBOX_FOREVER;
         else if (retry_us == MAILBOX_FOREVER)
             retry_us = clock_now_us() + STORE_SPACE_RETRY_US;
-        struct mail *mail =
-            bulk.first ? mailbox_take(store->tasks) : mailbox_wait(store->tasks, retry_us);
-        bool retries = store->full && clock_now_us() >= retry_us;
-        if (!mail && !bulk.first && !retries)
+        uint64_t until_us = retry_us < tidy_us ? retry_us : tidy_us;
+        bool any = take_tasks(store, &urgent, &bulk, until_us, &tidy_us);
+        uint64_t now_us = clock_now_us();
+        bool retries = store->full && now_us >= retry_us, tidies = now_us >= tidy_us;
+        if (!any && !bulk.first && !retries && !tidies)
             break; /* closed, and all is done */
-        while (mail) {
-            struct task *task = (struct task *)mail;
-            mail = mail->next;
-            queue_add(task->kind == TASK_PERSIST ? &urgent : &bulk, task);
-        }
         disk_working(store->disk, true);
         if (urgent.first)
             persist_all(store, &urgent);
         execute_some(store, &bulk, &stuck);
+        if (tidies && !bulk.first) {
+            disk_tidy(store->disk);
+            tidy_us = MAILBOX_FOREVER;
+        }
         disk_working(store->disk, false);
         if (retries) {
             retry(store, &stuck);

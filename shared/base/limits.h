@@ -359,6 +359,10 @@
 /* A start makes data.mdb smaller when so much of it is free, and half of it: what the log and a
  * checkpoint come to between two compactions, so that they do not grow it again at once. */
 #define STORE_SHRINK_BYTES (64 * MIB_BYTES)
+/* A store that runs is made smaller when nothing was written for so long, and what is in it is
+ * at most so much: whatever comes meanwhile waits for the copy, half a second on a slow disk. */
+#define STORE_TIDY_US    (2 * SECOND_US)
+#define STORE_TIDY_BYTES (32 * MIB_BYTES)
 /* A store is looked through before it is opened: for so long at most, and as much longer as it is
  * large. A disk that is slower hangs. */
 #define STORE_CHECK_US           (10 * SECOND_US)

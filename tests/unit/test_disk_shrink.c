@@ -1,5 +1,6 @@
 /* A store whose file is mostly free becomes smaller when it is opened, and loses nothing. */
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,8 @@
 #include <cmocka.h>
 
 #include "nodes/io/disk_internal.h"
+#include "nodes/io/store.h"
+#include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "tests/harness/tree.h"
@@ -69,9 +72,8 @@ static struct blob *entry_of(uint64_t number)
 }
 
 /* Many entries, a checkpoint that covers most, a vote, a record and a small value. */
-static void fill(void)
+static void fill_disk(struct disk *disk)
 {
-    struct disk *disk = open_disk("conclave");
     struct blob *parts[PARTS], *value = blob_copy("value", 5);
     for (uint64_t i = 1; i <= ENTRIES; i++) {
         struct blob *entry = entry_of(i);
@@ -96,6 +98,12 @@ static void fill(void)
     for (size_t i = 0; i < PARTS; i++)
         blob_drop(&parts[i]);
     blob_drop(&value);
+}
+
+static void fill(void)
+{
+    struct disk *disk = open_disk("conclave");
+    fill_disk(disk);
     disk_close(&disk);
     assert_true(size_of() > 100 * 1000 * 1000);
 }
@@ -130,7 +138,7 @@ static int see_record(void *context, struct slice key, struct slice value)
     return OK;
 }
 
-static void check(struct disk *disk)
+static void check_upto(struct disk *disk, log_index_t last)
 {
     struct found found = {0};
     struct node_durable durable;
@@ -143,12 +151,66 @@ static void check(struct disk *disk)
         fail_msg("%s", why.at);
     assert_int_equal(durable.term, 7);
     assert_int_equal(found.parts, PARTS);
-    assert_int_equal(found.entries, ENTRIES - COVERED);
-    assert_int_equal(found.last, ENTRIES);
+    assert_int_equal(found.entries, last - COVERED);
+    assert_int_equal(found.last, last);
     assert_int_equal(found.records, 1);
     assert_int_equal(disk_read_kept(disk, (struct value_id){5, 6}, 0, 100, &value, &total), OK);
     assert_true(total == 5 && !memcmp(value->at, "value", 5));
     blob_drop(&value);
+}
+
+/* --- while it runs --- */
+
+static void write_entry(struct disk *disk, log_index_t index)
+{
+    struct blob *entry = entry_of(index);
+    disk_begin(disk);
+    disk_write(disk,
+               &(struct write){.kind = WRITE_ENTRY, .term = 1, .index = index, .entry = entry});
+    disk_commit(disk);
+    blob_drop(&entry);
+}
+
+static void a_store_that_runs_becomes_smaller_and_goes_on_W6(void **state)
+{
+    struct disk *disk = open_disk("conclave");
+    (void)state;
+    fill_disk(disk);
+    uint64_t before = size_of();
+    assert_true(before > 100 * 1000 * 1000);
+    disk_tidy(disk);
+    assert_true(size_of() < SMALL_BYTES);
+    check_upto(disk, ENTRIES);
+    assert_int_equal(disk_reserve(disk), OK);
+    write_entry(disk, ENTRIES + 1);
+    check_upto(disk, ENTRIES + 1);
+    uint64_t small = size_of();
+    disk_tidy(disk); /* there is nothing more to be had */
+    assert_int_equal(size_of(), small);
+    disk_close(&disk);
+    disk = open_disk("conclave");
+    check_upto(disk, ENTRIES + 1);
+    disk_close(&disk);
+}
+
+/* Two seconds after the last write, whatever is read meanwhile. */
+static void the_store_thread_does_it_when_nothing_is_written_W6(void **state)
+{
+    struct disk *disk = open_disk("conclave");
+    (void)state;
+    fill_disk(disk);
+    struct store *store = store_start(disk);
+    store_drop(store, &(struct value_id){9, 9}, 1);
+    uint64_t until_us = clock_now_us() + 30 * SECOND_US;
+    while (size_of() >= SMALL_BYTES && clock_now_us() < until_us) {
+        store_scrub(store);
+        poll(NULL, 0, 10);
+    }
+    assert_true(size_of() < SMALL_BYTES);
+    store_stop(store);
+    store_destroy(&store);
+    check_upto(disk, ENTRIES);
+    disk_close(&disk);
 }
 
 /* --- the tests --- */
@@ -160,7 +222,7 @@ static void a_start_gives_free_pages_back_W6(void **state)
     for (unsigned life = 0; life < 2; life++) {
         struct disk *disk = open_disk("conclave");
         assert_true(size_of() < SMALL_BYTES);
-        check(disk);
+        check_upto(disk, ENTRIES);
         disk_begin(disk); /* and it goes on from there */
         disk_write(disk, &(struct write){.kind = WRITE_VOTE, .term = 7, .vote = 1, .voter = true});
         disk_commit(disk);
@@ -174,7 +236,7 @@ static void who_only_looks_changes_nothing_W6(void **state)
     fill();
     uint64_t before = size_of();
     struct disk *disk = open_disk(NULL);
-    check(disk);
+    check_upto(disk, ENTRIES);
     disk_close(&disk);
     assert_int_equal(size_of(), before);
 }
@@ -188,7 +250,7 @@ static void what_a_start_that_was_cut_short_left_is_removed_W6(void **state)
     int fd = open(draft, O_WRONLY | O_CREAT, 0644);
     assert_true(fd >= 0 && write(fd, "half", 4) == 4 && close(fd) == 0);
     struct disk *disk = open_disk("conclave");
-    check(disk);
+    check_upto(disk, ENTRIES);
     disk_close(&disk);
     assert_int_equal(access(draft, F_OK), -1);
     assert_true(size_of() < SMALL_BYTES);
@@ -203,7 +265,7 @@ static void a_copy_that_cannot_be_made_leaves_the_store_as_it_is_W6(void **state
     path_of(draft, "data.mdb.new");
     assert_int_equal(mkdir(draft, 0755), 0); /* in its place */
     struct disk *disk = open_disk("conclave");
-    check(disk);
+    check_upto(disk, ENTRIES);
     disk_close(&disk);
     assert_int_equal(size_of(), before);
 }
@@ -211,6 +273,10 @@ static void a_copy_that_cannot_be_made_leaves_the_store_as_it_is_W6(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_store_that_runs_becomes_smaller_and_goes_on_W6, make_root,
+                                        remove_root),
+        cmocka_unit_test_setup_teardown(the_store_thread_does_it_when_nothing_is_written_W6,
+                                        make_root, remove_root),
         cmocka_unit_test_setup_teardown(a_start_gives_free_pages_back_W6, make_root, remove_root),
         cmocka_unit_test_setup_teardown(who_only_looks_changes_nothing_W6, make_root, remove_root),
         cmocka_unit_test_setup_teardown(what_a_start_that_was_cut_short_left_is_removed_W6,
