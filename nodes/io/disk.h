@@ -61,8 +61,9 @@ int disk_boot(struct disk *disk, incarnation_t *incarnation, struct node_durable
               struct text *why);
 
 /* For a store that has nothing to do: when data.mdb is mostly free, and what is in it is little, a
- * smaller copy takes its place. Ends the process when it cannot be opened. */
-void disk_tidy(struct disk *disk);
+ * smaller copy takes its place, without a reserve yet: true. Ends the process when it cannot be
+ * opened. */
+bool disk_tidy(struct disk *disk);
 
 /* Reads how often it was started; 0: never. ERR_CORRUPT. */
 int disk_boots(struct disk *disk, uint64_t *boots, struct text *why);

@@ -81,11 +81,12 @@ bool disk_shrink(const struct disk *disk, uint64_t most_bytes)
     return false;
 }
 
-void disk_tidy(struct disk *disk)
+bool disk_tidy(struct disk *disk)
 {
     if (!disk_shrink(disk, STORE_TIDY_BYTES))
-        return;
+        return false;
     int number = disk_reopen(disk);
     if (number)
         disk_fail(disk, "open the smaller copy of the store", number);
+    return true;
 }

@@ -287,7 +287,8 @@ static void *store_main(void *argument)
             persist_all(store, &urgent);
         execute_some(store, &bulk, &stuck);
         if (tidies && !bulk.first) {
-            disk_tidy(store->disk);
+            if (disk_tidy(store->disk) && disk_reserve(store->disk))
+                set_full(store, true);
             tidy_us = MAILBOX_FOREVER;
         }
         disk_working(store->disk, false);

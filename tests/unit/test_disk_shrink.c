@@ -64,6 +64,16 @@ static uint64_t size_of(void)
     return (uint64_t)status.st_size;
 }
 
+/* With what is allocated ahead. */
+static uint64_t allocated(void)
+{
+    char path[PATH_ROOM];
+    struct stat status;
+    path_of(path, "data.mdb");
+    assert_int_equal(stat(path, &status), 0);
+    return (uint64_t)status.st_blocks * 512;
+}
+
 static struct blob *entry_of(uint64_t number)
 {
     struct blob *entry = blob_new(ENTRY_BYTES);
@@ -178,14 +188,14 @@ static void a_store_that_runs_becomes_smaller_and_goes_on_W6(void **state)
     fill_disk(disk);
     uint64_t before = size_of();
     assert_true(before > 100 * 1000 * 1000);
-    disk_tidy(disk);
+    assert_true(disk_tidy(disk));
     assert_true(size_of() < SMALL_BYTES);
     check_upto(disk, ENTRIES);
     assert_int_equal(disk_reserve(disk), OK);
     write_entry(disk, ENTRIES + 1);
     check_upto(disk, ENTRIES + 1);
     uint64_t small = size_of();
-    disk_tidy(disk); /* there is nothing more to be had */
+    assert_false(disk_tidy(disk)); /* there is nothing more to be had */
     assert_int_equal(size_of(), small);
     disk_close(&disk);
     disk = open_disk("conclave");
@@ -209,6 +219,7 @@ static void the_store_thread_does_it_when_nothing_is_written_W6(void **state)
     assert_true(size_of() < SMALL_BYTES);
     store_stop(store);
     store_destroy(&store);
+    assert_true(allocated() >= STORE_RESERVE_BYTES);
     check_upto(disk, ENTRIES);
     disk_close(&disk);
 }
