@@ -14,7 +14,7 @@
 #include "shared/base/text.h"
 
 #define DISK_PATH_MAX 4096
-#define DISK_FORMAT   3 /* of everything below DIR; format 2 is migrated, others are refused */
+#define DISK_FORMAT   4 /* of everything below DIR; 2 and 3 are migrated, others are refused */
 
 struct disk;
 
@@ -50,9 +50,10 @@ void disk_close(struct disk **disk);
 node_id_t disk_node(const struct disk *disk);
 const char *disk_cluster(const struct disk *disk);
 
-/* Brings a store of format 2 to the present one. It did not know its cluster's size: if it has been
- * part of a cluster, it was one of that size, and gets an identity that all members of that cluster
- * derive alike. Does nothing to a store of the present format. ERR_CORRUPT. */
+/* Brings a store of an earlier format to the present one. Format 2 did not know its cluster's size:
+ * if it has been part of a cluster, it was one of that size, and gets an identity that all members
+ * of that cluster derive alike. Format 3 has its checkpoint in another way, which is read until the
+ * next one replaces it. Does nothing to a store of the present format. ERR_CORRUPT. */
 int disk_migrate(struct disk *disk, uint32_t n_nodes, uint32_t n_voters, struct text *why);
 
 /* Counts one more boot and returns the incarnation, once it is durable; the first one is the disk's

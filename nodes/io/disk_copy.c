@@ -139,6 +139,7 @@ int disk_copy(struct disk *from, struct disk *to, const struct write *vote,
     copy_rows(from, source, from->image, to, to->image);
     copy_rows(from, source, from->values, to, to->values);
     copy_row(source, from, to, KEY_IMAGE);
+    copy_row(source, from, to, KEY_PARTS);
     mdb_txn_abort(source);
     disk_write(to, vote);
     put_origin(to, origin);

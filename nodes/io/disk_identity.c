@@ -9,10 +9,11 @@
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 
-#define KEY_OWNER    "identity" /* whose directory it is */
-#define KEY_CLUSTER  "cluster"  /* struct identity, and a checksum */
-#define OWNER_BYTES  128
-#define FORMAT_OLD   2 /* knew the cluster's name only */
+#define KEY_OWNER   "identity" /* whose directory it is */
+#define KEY_CLUSTER "cluster"  /* struct identity, and a checksum */
+#define OWNER_BYTES 128
+#define FORMAT_OLD \
+    2 /* knew the cluster's name only; 3: its checkpoint is as disk_checkpoint.c says */
 #define CLUSTER_SEED UINT64_C(0x636c7573)
 
 #define WORDS_HEAD 3 /* founder, nodes, voters */
@@ -81,7 +82,7 @@ static int compare_owner(struct disk *disk, const char *found, const char *clust
     char shown[OWNER_BYTES];
     int fields =
         sscanf(found, "conclave %u node %u cluster %127s", &disk->format, &owner, disk->cluster);
-    bool known = disk->format == DISK_FORMAT || disk->format == FORMAT_OLD;
+    bool known = disk->format >= FORMAT_OLD && disk->format <= DISK_FORMAT;
     if (fields < 1 || (fields < 3 && known)) {
         return disk_corrupt(disk, why, "its identity cannot be read");
     }
@@ -149,7 +150,7 @@ const char *disk_cluster(const struct disk *disk)
     return disk->cluster;
 }
 
-/* --- a store of the format before --- */
+/* --- a store of a format before --- */
 
 /* All members of a cluster derive the same. */
 static void derive_identity(const struct disk *disk, uint32_t n_nodes, uint32_t n_voters,
@@ -184,7 +185,7 @@ int disk_migrate(struct disk *disk, uint32_t n_nodes, uint32_t n_voters, struct 
     if (error)
         return error;
     disk_begin(disk);
-    if (was_used(disk, &durable)) {
+    if (disk->format == FORMAT_OLD && was_used(disk, &durable)) {
         derive_identity(disk, n_nodes, n_voters, &durable.identity);
         disk_put_identity(disk, &durable.identity);
     }

@@ -11,6 +11,7 @@
 #define DISK_ADVICE "; move the node's directory away and start it with an empty one"
 
 #define KEY_IMAGE "image" /* in meta: what the checkpoint covers, and its number of parts */
+#define KEY_PARTS "parts" /* in meta: their names, in order, and a checksum */
 
 struct disk {
     char *dir;
@@ -30,9 +31,12 @@ struct disk {
 /* Ends the process with one line that names the file. */
 _Noreturn void disk_fail(const struct disk *disk, const char *doing, int number);
 
-/* The log and the checkpoint: disk_log.c. The first three are for within a transaction. */
+/* The log: disk_log.c. The first three are for within a transaction. */
 void disk_put_entry(struct disk *disk, const struct write *write);
 void disk_truncate(struct disk *disk, log_index_t from);
+void disk_delete_entries(struct disk *disk, log_index_t from, log_index_t to);
+
+/* The checkpoint: disk_checkpoint.c. Writes the parts that are new, within a transaction. */
 void disk_put_checkpoint(struct disk *disk, const struct write *write);
 int disk_walk_checkpoint(struct disk *disk, MDB_txn *txn, log_index_t index, uint64_t n_parts,
                          disk_part_fn *each, void *context);

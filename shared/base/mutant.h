@@ -32,6 +32,8 @@
     X(image_loses_keys, "a checkpoint loses the keys of jobs (R28)")                             \
     X(checkpoint_torn, "a row that changes while a checkpoint is built is packed as it is then") \
     X(checkpoint_misses, "a row that changes while a checkpoint is built is not packed")         \
+    X(checkpoint_stale, "rows that changed are taken as the last checkpoint has them")           \
+    X(part_not_written, "a part of a checkpoint that is new counts as one that the disk has")    \
     X(image_loses_window, "a checkpoint loses the keys of forgotten jobs (R29)")                 \
     X(evicted_executes, "a key of an evicted session is executed again (R29)")                   \
     X(watermark_ignored, "a key below its session's watermark is executed again (R29)")          \

@@ -25,7 +25,8 @@ void host_write(struct host *host, const struct write *write)
         entries_cut(&host->log, write->index);
         break;
     case WRITE_CHECKPOINT:
-        entries_checkpoint(&host->log, &host->checkpoint, write);
+        if (!entries_checkpoint(&host->log, &host->checkpoint, write))
+            panic("a checkpoint counts on a part that is not there");
         break;
     case WRITE_RECORD:
         assert(write->key_len >= 1 && write->key_len <= RECORD_KEY_MAX);

@@ -33,19 +33,49 @@ void entries_cover(struct entries *log, log_index_t index, bool whole)
     log->base = index;
 }
 
-void entries_checkpoint(struct entries *log, struct checkpoint **checkpoint,
+/* NULL: it has none of that name. The names are in no order. */
+static struct blob *find_part(const struct entries *log, const struct checkpoint *checkpoint,
+                              struct part_name name)
+{
+    for (size_t i = 0; checkpoint && i < checkpoint->n; i++)
+        if (part_name_same(log->names[i], name))
+            return checkpoint->parts[i];
+    return NULL;
+}
+
+bool entries_checkpoint(struct entries *log, struct checkpoint **checkpoint,
                         const struct write *write)
 {
+    struct checkpoint *written = checkpoint_new(write->index, write->term);
+    struct part_name *names = mem_new(write->n_parts + 1, sizeof *names);
+    bool whole = true;
+    for (size_t i = 0; i < write->n_parts && whole; i++) {
+        names[i] = write->names ? write->names[i] : (struct part_name){write->index, i};
+        struct blob *part =
+            write->parts[i] ? write->parts[i] : find_part(log, *checkpoint, names[i]);
+        /* A new part has the name of no other one. */
+        bool sound = !write->parts[i] || names[i].index == write->index;
+        whole = part && sound;
+        if (whole)
+            checkpoint_add(written, part);
+    }
+    if (!whole) {
+        checkpoint_drop(&written);
+        free(names);
+        return false;
+    }
     checkpoint_drop(checkpoint);
-    *checkpoint = checkpoint_new(write->index, write->term);
-    for (size_t i = 0; i < write->n_parts; i++)
-        checkpoint_add(*checkpoint, write->parts[i]);
+    free(log->names);
+    *checkpoint = written;
+    log->names = names;
     entries_cover(log, write->index, write->whole);
+    return true;
 }
 
 void entries_clear(struct entries *log)
 {
     entries_cut(log, 0);
     free(log->at);
+    free(log->names);
     *log = (struct entries){0};
 }

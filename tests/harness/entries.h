@@ -16,6 +16,7 @@ struct entries {
     struct entry *at; /* base + 1, ... */
     log_index_t base; /* of the checkpoint before them */
     size_t n, size;
+    struct part_name *names; /* of that checkpoint's parts; owned */
 };
 
 static inline log_index_t entries_last(const struct entries *log)
@@ -38,8 +39,9 @@ void entries_cut(struct entries *log, log_index_t from);
 /* A checkpoint covers those up to its index; `whole`: it replaces all. */
 void entries_cover(struct entries *log, log_index_t index, bool whole);
 
-/* Writes a checkpoint in the place of the one before (owned; NULL: none), and covers. */
-void entries_checkpoint(struct entries *log, struct checkpoint **checkpoint,
+/* Writes a checkpoint in the place of the one before (owned; NULL: none), and covers. False when it
+ * counts on a part that is not there: nothing was written. */
+bool entries_checkpoint(struct entries *log, struct checkpoint **checkpoint,
                         const struct write *write);
 
 /* Makes it empty. */

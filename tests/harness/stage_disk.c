@@ -70,7 +70,8 @@ static void apply_write(struct stage *stage, node_id_t id, const struct write *w
                    write->index);
         break;
     case WRITE_CHECKPOINT:
-        entries_checkpoint(&node->log, &node->checkpoint, write);
+        if (!entries_checkpoint(&node->log, &node->checkpoint, write))
+            panic("node %u counts on a part of a checkpoint that its disk has not", id);
         stage_tell(stage, TELL_DISKS, "%u > on disk: checkpoint up to %" PRIu64, id, write->index);
         break;
     }

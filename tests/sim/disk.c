@@ -152,6 +152,17 @@ static void write_entry(struct world *world, node_id_t id, struct write *write)
     entries_add(&node->log, write->term, write->entry);
 }
 
+/* Parts that were written before are not given again: those it names must be there. */
+static void write_checkpoint(struct world *world, node_id_t id, const struct write *write)
+{
+    struct world_node *node = &world->nodes[id];
+    if (!entries_checkpoint(&node->log, &node->checkpoint, write))
+        world_fail(world, "a checkpoint is whole on disk",
+                   "node %u counts on a part of its checkpoint up to %" PRIu64
+                   " that its disk has not",
+                   id, write->index);
+}
+
 static void write_record(struct world *world, node_id_t id, const struct write *write)
 {
     losses_write(world, id, write);
@@ -166,7 +177,7 @@ static void write_one(struct world *world, node_id_t id, struct write *write)
     else if (write->kind == WRITE_ENTRY)
         write_entry(world, id, write);
     else if (write->kind == WRITE_CHECKPOINT)
-        entries_checkpoint(&node->log, &node->checkpoint, write);
+        write_checkpoint(world, id, write);
     else if (write->kind == WRITE_RECORD)
         write_record(world, id, write);
     else

@@ -69,7 +69,8 @@ FILE_LINES_MAX, FUNCTION_LINES_MAX, COLUMNS_MAX = 600, 70, 100
 # Where the replicated state is; and the structs of its headers that are compared byte by byte, or are no part of it.
 STATE = CORE + "state/"
 STATE_WHOLE = ("trace_mark", "job_executor")
-STATE_APART = ("row", "row_watch", "checkpoint_builds", "checkpoint_sink", "state_table", "fields", "member", "comparison")
+STATE_APART = ("row", "row_watch", "row_group", "row_groups", "checkpoint_builds", "checkpoint_sink", "bundle",
+               "state_table", "fields", "member", "comparison")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 

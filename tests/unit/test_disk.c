@@ -272,6 +272,7 @@ static void a_crash_in_the_middle_of_any_write_loses_nothing_acknowledged_R23(vo
 #define MODEL_RECORDS 16
 #define GROUP_MAX     6 /* writes in one commit */
 #define LARGE_BYTES   300000
+#define MODEL_PARTS   6 /* of a checkpoint, at most */
 
 /* What the store must hold after commit number `term`. */
 struct model {
@@ -282,6 +283,11 @@ struct model {
         size_t len;
     } log[MODEL_LOG + 1];          /* of entry before + i */
     size_t records[MODEL_RECORDS]; /* lengths; 0: none */
+    struct {
+        struct part_name name;
+        size_t len;
+    } parts[MODEL_PARTS]; /* of the checkpoint */
+    size_t n_parts;
 };
 
 /* Some lie on pages of their own. */
@@ -297,10 +303,41 @@ static struct blob *filled(size_t len, uint64_t with)
     return blob;
 }
 
+/* A checkpoint up to the log's end, in which each part is one of the last checkpoint's, with its
+ * name, or a new one. Caller drops the parts. */
+static void make_checkpoint(struct model *model, uint64_t *random, struct write *write,
+                            struct blob *parts[MODEL_PARTS], struct part_name names[MODEL_PARTS])
+{
+    struct model before = *model;
+    bool renewed = model->last == model->before; /* its names were given already */
+    write->kind = WRITE_CHECKPOINT;
+    write->index = model->before = model->last;
+    write->parts = parts;
+    write->names = names;
+    write->n_parts = model->n_parts = 1 + random_below(random, MODEL_PARTS);
+    for (size_t i = 0; i < model->n_parts; i++) {
+        size_t of = random_below(random, MODEL_PARTS);
+        if (renewed || (of < before.n_parts && random_below(random, 2))) {
+            of = before.n_parts ? of % before.n_parts : 0;
+            model->parts[i] = before.parts[of];
+            for (size_t j = 0; j < i; j++) /* none comes twice */
+                if (part_name_same(model->parts[j].name, model->parts[i].name))
+                    write->n_parts = model->n_parts = i;
+        } else {
+            model->parts[i].name = (struct part_name){write->index, i};
+            model->parts[i].len = random_len(random);
+            parts[i] = filled(model->parts[i].len, write->index + i);
+        }
+        names[i] = model->parts[i].name;
+    }
+}
+
 /* One write of the commit, into the store (NULL: none) and the model. */
 static void write_one(struct model *model, uint64_t *random, struct disk *disk)
 {
     struct write write = {.term = model->term};
+    struct blob *parts[MODEL_PARTS] = {NULL};
+    struct part_name names[MODEL_PARTS];
     char key[16];
     uint64_t kind = random_below(random, 8), n = model->last - model->before;
     if (kind < 4 && n < MODEL_LOG) {
@@ -321,17 +358,16 @@ static void write_one(struct model *model, uint64_t *random, struct disk *disk)
         memcpy(write.key, key, write.key_len);
         model->records[i] = random_below(random, 3) ? random_below(random, 3000) + 1 : 0;
         write.entry = model->records[i] ? filled(model->records[i], i) : NULL;
+    } else if (model->last > model->before || model->n_parts) {
+        make_checkpoint(model, random, &write, parts, names);
     } else {
-        write.kind = WRITE_CHECKPOINT;
-        write.entry = filled(random_len(random), 'i');
-        write.parts = &write.entry;
-        write.n_parts = 1;
-        write.index = model->last;
-        model->before = model->last;
+        return;
     }
     if (disk)
         disk_write(disk, &write);
     blob_drop(&write.entry);
+    for (size_t i = 0; i < MODEL_PARTS; i++)
+        blob_drop(&parts[i]);
 }
 
 /* Commit number term + 1: it depends on that number alone. */
@@ -366,8 +402,19 @@ static _Noreturn void live(struct model *model, int told)
 struct compared {
     const struct model *model;
     log_index_t last;
-    size_t n_records;
+    size_t n_records, n_parts;
 };
+
+static int compare_part(void *context, struct slice part)
+{
+    struct compared *compared = context;
+    size_t i = compared->n_parts++;
+    assert_true(i < compared->model->n_parts);
+    struct part_name name = compared->model->parts[i].name;
+    assert_int_equal(part.len, compared->model->parts[i].len);
+    assert_int_equal(part.at[part.len - 1], (name.index + name.place) & 0xff);
+    return OK;
+}
 
 static int compare_entry(void *context, log_index_t index, term_t term, struct slice entry)
 {
@@ -405,10 +452,11 @@ static void check_life(struct model *model, term_t told, int exits)
     while (model->term < durable.term)
         commit_one(model, NULL);
     struct compared compared = {.model = model, .last = model->before};
-    if (disk_read_log(disk, see_part, compare_entry, &compared, &why) ||
+    if (disk_read_log(disk, compare_part, compare_entry, &compared, &why) ||
         disk_read_records(disk, compare_record, &compared, &why))
         fail_msg("after %d exits: %s", exits, why.at);
     assert_int_equal(compared.last, model->last);
+    assert_int_equal(compared.n_parts, model->n_parts);
     for (size_t i = 0; i < MODEL_RECORDS; i++)
         compared.n_records -= model->records[i] > 0;
     assert_int_equal(compared.n_records, 0);

@@ -22,6 +22,14 @@ void checkpoint_add(struct checkpoint *checkpoint, struct blob *part)
     checkpoint->parts[checkpoint->n++] = blob_ref(part);
 }
 
+uint64_t checkpoint_bytes(const struct checkpoint *checkpoint)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < checkpoint->n; i++)
+        bytes += checkpoint->parts[i]->len;
+    return bytes;
+}
+
 struct checkpoint *checkpoint_ref(struct checkpoint *checkpoint)
 {
     checkpoint->refs++;

@@ -19,6 +19,9 @@ struct checkpoint {
 struct checkpoint *checkpoint_new(log_index_t index, term_t term);
 void checkpoint_add(struct checkpoint *checkpoint, struct blob *part);
 
+/* Of all parts. */
+uint64_t checkpoint_bytes(const struct checkpoint *checkpoint);
+
 struct checkpoint *checkpoint_ref(struct checkpoint *checkpoint);
 void checkpoint_drop(struct checkpoint **checkpoint);
 

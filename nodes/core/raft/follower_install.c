@@ -34,9 +34,9 @@ void follower_finish_install(struct raft *raft, node_id_t to)
         raft->machine->replace(raft->state, &follower->loaded);
         raft_log_reset(raft, checkpoint->index, checkpoint->term);
         uint64_t seq = outbox_write_checkpoint(&raft->step->out, checkpoint->index,
-                                               checkpoint->term, checkpoint->parts, checkpoint->n,
-                                               !MUTANT(install_keeps_suffix));
-        raft_log_saves(raft, checkpoint, seq);
+                                               checkpoint->term, checkpoint->parts, NULL,
+                                               checkpoint->n, !MUTANT(install_keeps_suffix));
+        raft_log_saves(raft, checkpoint, checkpoint_bytes(checkpoint), seq);
         members_installed(raft);
         outbox_log(&raft->step->out, LOG_INFO, "installed a checkpoint at entry %" PRIu64,
                    checkpoint->index);

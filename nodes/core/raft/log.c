@@ -232,28 +232,28 @@ static void look_if_tidy(struct raft *raft)
     log->tidy_us = raft->step->now_us + sweep_every_us(raft);
 }
 
-void raft_log_saves(struct raft *raft, const struct checkpoint *checkpoint, uint64_t seq)
+void raft_log_saves(struct raft *raft, const struct checkpoint *checkpoint, uint64_t bytes,
+                    uint64_t seq)
 {
     struct raft_log *log = &raft->log;
     log->checkpoint = checkpoint->index;
     log->saving = seq;
     log->checkpoint_us = raft->step->now_us;
-    log->checkpoint_bytes = 0;
+    log->checkpoint_bytes = bytes;
     log->tidy = false;
-    for (size_t i = 0; i < checkpoint->n; i++)
-        log->checkpoint_bytes += checkpoint->parts[i]->len;
 }
 
-static void write_checkpoint(struct raft *raft, const struct checkpoint *checkpoint)
+static void write_checkpoint(struct raft *raft, struct checkpoint *checkpoint)
 {
     struct raft_log *log = &raft->log;
     raft->machine->stores(raft->state, checkpoint);
-    uint64_t seq =
-        outbox_write_checkpoint(&raft->step->out, checkpoint->index, checkpoint->term,
-                                checkpoint->parts, checkpoint->n - checkpoint->n_blocks, false);
-    outbox_log(&raft->step->out, LOG_INFO, "wrote a checkpoint at entry %" PRIu64 ", %zu parts",
-               checkpoint->index, checkpoint->n - checkpoint->n_blocks);
-    raft_log_saves(raft, checkpoint, seq);
+    uint64_t seq = stored_write(&log->stored, &raft->step->out, checkpoint);
+    outbox_log(&raft->step->out, LOG_INFO,
+               "wrote a checkpoint at entry %" PRIu64 ", %zu parts, %" PRIu64
+               " of them new (%" PRIu64 " of %" PRIu64 " bytes)",
+               checkpoint->index, checkpoint->n - checkpoint->n_blocks, log->stored.parts,
+               log->stored.bytes, log->stored.bytes + log->stored.reused_bytes);
+    raft_log_saves(raft, checkpoint, log->stored.bytes, seq);
     log->bytes = 0;
     for (log_index_t index = checkpoint->index + 1; index <= log->last; index++)
         log->bytes += at(log, index)->packed->len;
@@ -269,7 +269,7 @@ void raft_log_compact(struct raft *raft)
     look_if_tidy(raft);
     if (!log->build && is_due(raft, log->applied))
         log->build = raft->machine->save(raft->state);
-    const struct checkpoint *checkpoint = log->build ? raft->machine->saved(log->build) : NULL;
+    struct checkpoint *checkpoint = log->build ? raft->machine->saved(log->build) : NULL;
     if (!checkpoint)
         return;
     if (is_due(raft, checkpoint->index))
@@ -284,6 +284,7 @@ void raft_log_reset(struct raft *raft, log_index_t index, term_t term)
     for (log_index_t i = log->base + 1; i <= log->last; i++)
         drop_entry(at(log, i));
     raft->machine->end(raft->state, &log->build);
+    stored_forget(&log->stored);
     log->base = log->last = log->checkpoint = index;
     log->durable = log->commit = log->applied = index;
     log->base_term = term;
@@ -304,6 +305,7 @@ void raft_log_clear(struct raft *raft)
         drop_entry(at(log, index));
     free(log->entries);
     raft->machine->end(raft->state, &log->build);
+    stored_forget(&log->stored);
     *log = (struct raft_log){0};
 }
 

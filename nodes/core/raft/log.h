@@ -34,8 +34,10 @@ void raft_log_compact(struct raft *raft);
 /* When it is looked next whether one would free values, though there are few entries. */
 uint64_t raft_log_deadline(const struct raft *raft);
 
-/* The checkpoint is being written to disk; it is there when the persist is durable. */
-void raft_log_saves(struct raft *raft, const struct checkpoint *checkpoint, uint64_t seq);
+/* The checkpoint is being written to disk, so many bytes of it; it is there when the persist is
+ * durable. */
+void raft_log_saves(struct raft *raft, const struct checkpoint *checkpoint, uint64_t bytes,
+                    uint64_t seq);
 
 /* A checkpoint was loaded: the log begins after it, empty. */
 void raft_log_reset(struct raft *raft, log_index_t index, term_t term);

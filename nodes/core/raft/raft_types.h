@@ -9,6 +9,7 @@
 #include "nodes/core/link/link.h"
 #include "nodes/core/raft/machine.h"
 #include "nodes/core/raft/replica.h"
+#include "nodes/core/raft/stored.h"
 #include "shared/base/map.h"
 
 /* --- a follower's view of what it lacks --- */
@@ -116,7 +117,8 @@ struct raft_log {
     struct log_entry *entries;      /* [index - base - 1] */
     size_t size;
     uint64_t bytes; /* of the entries after the checkpoint, and of the values that they refer to */
-    uint64_t checkpoint_bytes; /* of the last checkpoint written */
+    struct stored stored;      /* of that checkpoint */
+    uint64_t checkpoint_bytes; /* written with the last checkpoint */
     uint64_t checkpoint_us;    /* when */
     uint64_t tidy_us;          /* when to look next whether a checkpoint would free values */
     bool tidy;                 /* it would */

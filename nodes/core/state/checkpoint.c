@@ -3,70 +3,51 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "nodes/core/state/keys_replicated.h"
 #include "nodes/core/state/state_table.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
-#include "shared/wire/codec.h"
 
-#define BUNDLE_BYTES (MESSAGE_MAX_BYTES / 4) /* a bundle of rows ends when it is this large ... */
-#define BUNDLE_ROWS  128 /* ... or has so many: a follower loads it in one step */
+/* Parts that have their place in a checkpoint: the order of tables, and of groups within one. */
+struct placed {
+    enum row_table table;
+    uint64_t group; /* its number; 0: a small table */
+    struct checkpoint *parts;
+};
 
 struct checkpoint_build {
     struct checkpoint_build *next; /* in the order in which they began */
     enum { BUILD_GOES_ON, BUILD_DONE, BUILD_LOST } state;
     enum checkpoint_use use;
     uint64_t number;
-    struct checkpoint *checkpoint;
-    struct message *bundle; /* being filled; NULL: none */
-    size_t bundle_bytes;
-    unsigned table; /* where the sweep over the tables is ... */
-    uint64_t cursor;
+    struct checkpoint *checkpoint; /* filled when it is done; of CHECKPOINT_OPEN: as parts come */
+    struct placed *placed;         /* owned, in the order in which they came */
+    size_t n_placed, placed_size;
+    unsigned table; /* where the sweep over the groups is ... */
+    struct row_group *at;
     struct checkpoint *blocks; /* of forgotten keys, as they were when it began; NULL: none */
     struct message **late;     /* owned; those from the first one on are still to be packed */
     size_t late_first, n_late, late_size;
+    struct bundle late_bundle;
+    struct checkpoint *late_parts; /* they come last */
 };
 
+static size_t bundle_rows(const struct state *state)
+{
+    return state->step->config.checkpoint_bundle_rows ? state->step->config.checkpoint_bundle_rows
+                                                      : CHECKPOINT_GROUP_ROWS;
+}
+
+/* The most rows of a group. */
+static size_t group_rows(const struct state *state, enum row_table table)
+{
+    size_t most = bundle_rows(state);
+    return most < state_tables[table]->group_rows ? most : state_tables[table]->group_rows;
+}
+
 /* --- what is packed goes to the builds that lack it --- */
-
-static void flush(struct checkpoint_build *build)
-{
-    if (!build->bundle)
-        return;
-    build->bundle->as.image_bundle.rows = build->bundle->n_frames;
-    struct blob *part = codec_pack(build->bundle);
-    if (!part)
-        panic("a part of a checkpoint cannot be encoded");
-    checkpoint_add(build->checkpoint, part);
-    blob_drop(&part);
-    message_drop(&build->bundle);
-    build->bundle_bytes = 0;
-}
-
-static void give_part(const struct state *state, struct checkpoint_build *build, struct blob *part)
-{
-    size_t most = state->step->config.checkpoint_bundle_rows
-                      ? state->step->config.checkpoint_bundle_rows
-                      : BUNDLE_ROWS;
-    /* The head comes first, as it is: from it a reader knows what he has. */
-    if (build->use == CHECKPOINT_OPEN || !build->checkpoint->n) {
-        checkpoint_add(build->checkpoint, part);
-        return;
-    }
-    /* What is large is not copied once more. */
-    if (part->len >= BUNDLE_BYTES / 2) {
-        flush(build);
-        checkpoint_add(build->checkpoint, part);
-        return;
-    }
-    if (!build->bundle)
-        build->bundle = message_new(MESSAGE_IMAGE_BUNDLE);
-    message_add_frame(build->bundle, part);
-    build->bundle_bytes += part->len;
-    if (build->bundle->n_frames >= most || build->bundle_bytes >= BUNDLE_BYTES)
-        flush(build);
-}
 
 static void *grown(void *at, size_t n, size_t *size, size_t item)
 {
@@ -76,84 +57,158 @@ static void *grown(void *at, size_t n, size_t *size, size_t item)
     return mem_grow(at, *size, item);
 }
 
-static void give(const struct state *state, struct checkpoint_build *build,
-                 const struct checkpoint_sink *sink)
+static void place(struct checkpoint_build *build, enum row_table table, uint64_t group,
+                  struct checkpoint *parts)
 {
-    for (size_t i = 0; i < sink->n; i++)
-        give_part(state, build, sink->at[i]);
+    build->placed =
+        grown(build->placed, build->n_placed, &build->placed_size, sizeof *build->placed);
+    build->placed[build->n_placed++] = (struct placed){table, group, checkpoint_ref(parts)};
+}
+
+static void give_late(struct checkpoint_build *build, const struct checkpoint_sink *sink)
+{
     for (size_t i = 0; i < sink->n_late; i++) {
         build->late = grown(build->late, build->n_late, &build->late_size, sizeof *build->late);
         build->late[build->n_late++] = message_ref(sink->late[i]);
     }
 }
 
-static struct blob *pack(const struct message *message)
+static bool is_open(const struct state_table *table, const struct row *row)
 {
-    struct blob *packed = codec_pack(message);
-    if (!packed)
-        panic("a row of a checkpoint cannot be encoded: %s", message_name(message->type));
-    return packed;
+    return !table->is_open || table->is_open(row);
 }
 
-void checkpoint_sink_add(struct checkpoint_sink *sink, struct message *message)
+static bool lacks(const struct checkpoint_build *build, const struct row_group *group)
 {
-    struct blob *packed = pack(message);
-    sink->at = grown(sink->at, sink->n, &sink->size, sizeof *sink->at);
-    sink->at[sink->n++] = packed;
-    sink->bytes += packed->len;
-    message_drop(&message);
+    return build->state == BUILD_GOES_ON && build->number > group->saved;
 }
 
-void checkpoint_sink_add_late(struct checkpoint_sink *sink, struct message *message)
-{
-    if (MUTANT(live_results_at_once)) {
-        checkpoint_sink_add(sink, message);
-        return;
-    }
-    sink->late = grown(sink->late, sink->n_late, &sink->late_size, sizeof *sink->late);
-    sink->late[sink->n_late++] = message;
-}
-
-static void clear(struct checkpoint_sink *sink)
-{
-    for (size_t i = 0; i < sink->n; i++)
-        blob_drop(&sink->at[i]);
-    for (size_t i = 0; i < sink->n_late; i++)
-        message_drop(&sink->late[i]);
-    free(sink->at);
-    free(sink->late);
-}
-
-/* A row has not changed since the oldest build that lacks it began: it is the same for all. */
-static void save_row(struct state *state, enum row_table at, struct row *row)
+static void count(struct state *state, const struct checkpoint_sink *sink)
 {
     struct checkpoint_builds *builds = &state->builds;
-    const struct state_table *table = state_tables[at];
-    struct checkpoint_sink sink = {0};
-    bool open = !table->is_open || table->is_open(row);
-    for (struct checkpoint_build *it = builds->first; it; it = it->next) {
-        if (it->state != BUILD_GOES_ON || it->number <= row->saved ||
-            (it->use == CHECKPOINT_OPEN && !open))
-            continue;
-        if (!sink.n)
-            table->save(&sink, state, row);
-        give(state, it, &sink);
-    }
-    row->saved = builds->watch.newest;
-    builds->slice_rows += sink.n;
-    builds->slice_bytes += sink.bytes;
-    clear(&sink);
+    builds->slice_rows += sink->n;
+    builds->slice_bytes += sink->bytes;
+    builds->packed_rows += sink->n;
+    builds->packed_bytes += sink->bytes;
 }
 
-static void save_before_change(struct row_watch *watch, enum row_table table, struct row *row)
+/* Packs the group, unless nothing has changed since; and gives it to those that lack it. */
+static void give_whole(struct state *state, struct row_group *group)
 {
-    if (MUTANT(checkpoint_torn))
-        return;
-    if (MUTANT(checkpoint_misses)) {
-        row->saved = watch->newest;
-        return;
+    const struct state_table *table = state_tables[group->table];
+    bool pack = !group->packed;
+    struct checkpoint_sink sink = {.late_only = !pack};
+    group->open = pack ? false : group->open;
+    for (size_t i = 0; (pack || group->late) && i < group->n; i++) {
+        bool open = is_open(table, group->rows[i]);
+        group->open = group->open || open;
+        if (pack || open)
+            table->save(&sink, state, group->rows[i]);
     }
-    save_row(watch->context, table, row);
+    if (pack) {
+        group->packed = checkpoint_sink_bundle(&sink, bundle_rows(state));
+        group->late = sink.n_late > 0;
+    }
+    for (struct checkpoint_build *it = state->builds.first; it; it = it->next)
+        if (it->use == CHECKPOINT_WHOLE && lacks(it, group)) {
+            place(it, group->table, group->number, group->packed);
+            give_late(it, &sink);
+        }
+    count(state, &sink);
+    checkpoint_sink_clear(&sink);
+}
+
+/* Its open rows, to those that want no others. */
+static void give_open(struct state *state, struct row_group *group)
+{
+    const struct state_table *table = state_tables[group->table];
+    struct checkpoint_sink sink = {.use = CHECKPOINT_OPEN};
+    for (size_t i = 0; (!group->packed || group->open) && i < group->n; i++)
+        if (is_open(table, group->rows[i]))
+            table->save(&sink, state, group->rows[i]);
+    for (struct checkpoint_build *it = state->builds.first; it; it = it->next)
+        if (it->use == CHECKPOINT_OPEN && lacks(it, group)) {
+            for (size_t i = 0; i < sink.n; i++)
+                checkpoint_add(it->checkpoint, sink.at[i]);
+            give_late(it, &sink);
+        }
+    count(state, &sink);
+    checkpoint_sink_clear(&sink);
+}
+
+/* A group has not changed since the oldest build that lacks it began: it is the same for all. */
+static void save_group(struct state *state, struct row_group *group)
+{
+    bool lacking[] = {[CHECKPOINT_WHOLE] = false, [CHECKPOINT_OPEN] = false};
+    for (const struct checkpoint_build *it = state->builds.first; it; it = it->next)
+        lacking[it->use] = lacking[it->use] || lacks(it, group);
+    if (lacking[CHECKPOINT_WHOLE])
+        give_whole(state, group);
+    if (lacking[CHECKPOINT_OPEN])
+        give_open(state, group);
+    group->saved = state->builds.watch.newest;
+}
+
+/* --- changes of rows: row.h --- */
+
+static void group_changes(struct row_watch *watch, struct row_group *group)
+{
+    if (watch->building && group->saved < watch->newest && !MUTANT(checkpoint_torn)) {
+        if (MUTANT(checkpoint_misses))
+            group->saved = watch->newest;
+        else
+            save_group(watch->context, group);
+    }
+    if (!MUTANT(checkpoint_stale))
+        groups_changed(group);
+}
+
+static void row_made(struct row_watch *watch, enum row_table table, struct row *row)
+{
+    struct state *state = watch->context;
+    struct row_groups *groups = &state->builds.groups[table];
+    size_t most = group_rows(state, table);
+    struct row_group *joined = groups_joined(groups, most);
+    if (joined) {
+        group_changes(watch, joined);
+        groups_changed(joined);
+    }
+    groups_add(groups, table, row, most, watch->newest);
+}
+
+static void row_changed(struct row_watch *watch, enum row_table table, struct row *row)
+{
+    assert(row->group->table == table);
+    group_changes(watch, row->group);
+}
+
+/* No build is to begin where there is no group. */
+static void drop_group(struct checkpoint_builds *builds, struct row_group *group)
+{
+    for (struct checkpoint_build *it = builds->first; it; it = it->next)
+        if (it->at == group)
+            it->at = group->newer;
+    groups_drop(&builds->groups[group->table], group);
+}
+
+static void row_gone(struct row_watch *watch, enum row_table table, struct row *row)
+{
+    struct state *state = watch->context;
+    struct row_group *group = row->group, *neighbour;
+    group_changes(watch, group);
+    groups_changed(group);
+    groups_remove(row);
+    neighbour = groups_too_small(group, group_rows(state, table));
+    if (neighbour && neighbour != group) {
+        struct row_group *older = neighbour == group->older ? neighbour : group;
+        struct row_group *newer = older == group ? neighbour : group;
+        group_changes(watch, neighbour);
+        groups_changed(neighbour);
+        groups_merge(older, newer);
+        group = newer;
+    }
+    if (!group->n)
+        drop_group(&state->builds, group);
 }
 
 /* --- slices --- */
@@ -164,50 +219,86 @@ static uint64_t slice_rows_max(const struct state *state)
                                                      : CHECKPOINT_SLICE_ROWS;
 }
 
-static bool is_spent(const struct state *state)
+/* `more`: so many rows are next. */
+static bool is_spent(const struct state *state, size_t more)
 {
     const struct checkpoint_builds *builds = &state->builds;
-    return builds->slice_rows >= slice_rows_max(state) ||
-           builds->slice_bytes >= CHECKPOINT_SLICE_BYTES ||
-           builds->slice_visits >= CHECKPOINT_SLICE_VISITS;
+    size_t most = slice_rows_max(state);
+    return builds->slice_rows >= most || builds->slice_bytes >= CHECKPOINT_SLICE_BYTES ||
+           builds->slice_visits >= CHECKPOINT_SLICE_VISITS ||
+           (builds->slice_rows && builds->slice_rows + more > most);
 }
 
 static void pack_late(struct state *state, struct checkpoint_build *build)
 {
-    struct blob *part = pack(build->late[build->late_first]);
+    struct blob *part = checkpoint_pack(build->late[build->late_first]);
     message_drop(&build->late[build->late_first++]);
-    give_part(state, build, part);
-    state->builds.slice_rows++;
-    state->builds.slice_bytes += part->len;
+    if (build->use == CHECKPOINT_WHOLE)
+        bundle_add(&build->late_bundle, build->late_parts, part, bundle_rows(state));
+    else
+        checkpoint_add(build->checkpoint, part);
+    count(state, &(struct checkpoint_sink){.n = 1, .bytes = part->len});
     blob_drop(&part);
     if (build->late_first == build->n_late)
         build->late_first = build->n_late = 0;
 }
 
+static int compare_placed(const void *left, const void *right)
+{
+    const struct placed *a = left, *b = right;
+    if (a->table != b->table)
+        return a->table < b->table ? -1 : 1;
+    return a->group < b->group ? -1 : a->group > b->group;
+}
+
+static void add_all(struct checkpoint *to, const struct checkpoint *parts)
+{
+    for (size_t i = 0; i < parts->n; i++)
+        checkpoint_add(to, parts->parts[i]);
+}
+
+/* In the order of the rows, though those that changed meanwhile came first: who loads it puts each
+ * row behind the one before. */
+static void finish(struct checkpoint_build *build)
+{
+    if (build->n_placed)
+        qsort(build->placed, build->n_placed, sizeof *build->placed, compare_placed);
+    for (size_t i = 0; i < build->n_placed; i++) {
+        add_all(build->checkpoint, build->placed[i].parts);
+        checkpoint_drop(&build->placed[i].parts);
+    }
+    build->n_placed = 0;
+    bundle_flush(&build->late_bundle, build->late_parts);
+    add_all(build->checkpoint, build->late_parts);
+    if (build->blocks)
+        add_all(build->checkpoint, build->blocks);
+    build->state = BUILD_DONE;
+}
+
 /* Goes on with one build until it is done, or the slice is spent. */
 static void sweep(struct state *state, struct checkpoint_build *build)
 {
+    struct checkpoint_builds *builds = &state->builds;
     while (build->table < TABLE_COUNT || build->n_late) {
-        if (is_spent(state))
+        struct row_group *group = build->n_late ? NULL : build->at;
+        bool packs = group && lacks(build, group) && !group->packed;
+        if (is_spent(state, packs ? group->n : 0))
             return;
         if (build->n_late) {
             pack_late(state, build);
             continue;
         }
-        const struct state_table *table = state_tables[build->table];
-        struct row *row = table->next ? table->next(state, &build->cursor) : NULL;
-        state->builds.slice_visits++;
-        if (!row) {
+        builds->slice_visits++;
+        if (!group) {
             build->table++;
-            build->cursor = 0;
-        } else if (row->saved < build->number) {
-            save_row(state, (enum row_table)build->table, row);
+            build->at = build->table < TABLE_COUNT ? builds->groups[build->table].oldest : NULL;
+            continue;
         }
+        if (lacks(build, group))
+            save_group(state, group);
+        build->at = group->newer;
     }
-    flush(build);
-    for (size_t i = 0; build->blocks && i < build->blocks->n; i++)
-        checkpoint_add(build->checkpoint, build->blocks->parts[i]);
-    build->state = BUILD_DONE;
+    finish(build);
 }
 
 void checkpoint_pump(struct state *state)
@@ -236,6 +327,46 @@ uint64_t checkpoint_deadline(const struct state *state)
 
 /* --- beginning and ending --- */
 
+static bool same_bytes(const struct blob *a, const struct blob *b)
+{
+    return a->len == b->len && !memcmp(a->at, b->at, a->len);
+}
+
+/* A small table is packed each time; parts that come out the same are shared all the same. */
+static void place_small(struct state *state, struct checkpoint_build *build, enum row_table table,
+                        const struct checkpoint_sink *sink)
+{
+    struct checkpoint **before = &state->builds.small[table];
+    struct checkpoint *parts = checkpoint_sink_bundle(sink, bundle_rows(state));
+    for (size_t i = 0; *before && i < parts->n && i < (*before)->n; i++)
+        if (same_bytes(parts->parts[i], (*before)->parts[i])) {
+            blob_drop(&parts->parts[i]);
+            parts->parts[i] = blob_ref((*before)->parts[i]);
+        }
+    place(build, table, 0, parts);
+    checkpoint_drop(before);
+    *before = parts;
+}
+
+static void save_small(struct state *state, struct checkpoint_build *build)
+{
+    for (int at = 0; at < TABLE_COUNT; at++) {
+        const struct state_table *table = state_tables[at];
+        struct checkpoint_sink sink = {.index = build->checkpoint->index,
+                                       .term = build->checkpoint->term,
+                                       .use = build->use};
+        if (!table->save_all)
+            continue;
+        table->save_all(&sink, state);
+        for (size_t i = 0; build->use == CHECKPOINT_OPEN && i < sink.n; i++)
+            checkpoint_add(build->checkpoint, sink.at[i]);
+        if (build->use == CHECKPOINT_WHOLE)
+            place_small(state, build, (enum row_table)at, &sink);
+        state->builds.slice_bytes += sink.bytes;
+        checkpoint_sink_clear(&sink);
+    }
+}
+
 struct checkpoint_build *checkpoint_begin(struct state *state, enum checkpoint_use use)
 {
     struct checkpoint_builds *builds = &state->builds;
@@ -248,23 +379,16 @@ struct checkpoint_build *checkpoint_begin(struct state *state, enum checkpoint_u
     *end = build;
     build->use = use;
     build->checkpoint = checkpoint_new(index, state->applied_term);
+    build->late_parts = checkpoint_new(0, 0);
     build->number = ++builds->watch.newest;
+    build->at = builds->groups[0].oldest;
     builds->watch.building = true;
     if (use == CHECKPOINT_WHOLE) {
         build->blocks = keys_blocks(state);
         build->checkpoint->n_blocks = build->blocks->n;
         build->checkpoint->next_block = state->keys.window.next;
     }
-    for (int at = 0; at < TABLE_COUNT; at++) {
-        const struct state_table *table = state_tables[at];
-        struct checkpoint_sink sink = {.index = index, .term = state->applied_term, .use = use};
-        if (!table->save_all)
-            continue;
-        table->save_all(&sink, state);
-        give(state, build, &sink);
-        builds->slice_bytes += sink.bytes;
-        clear(&sink);
-    }
+    save_small(state, build);
     checkpoint_pump(state);
     return build;
 }
@@ -278,13 +402,16 @@ void checkpoint_end(struct state *state, struct checkpoint_build **build)
     while (*at != it)
         at = &(*at)->next;
     *at = it->next;
-    checkpoint_drop(&it->checkpoint);
-    if (it->blocks)
-        checkpoint_drop(&it->blocks);
-    message_drop(&it->bundle);
+    for (size_t i = 0; i < it->n_placed; i++)
+        checkpoint_drop(&it->placed[i].parts);
+    free(it->placed);
     for (size_t i = it->late_first; i < it->n_late; i++)
         message_drop(&it->late[i]);
     free(it->late);
+    message_drop(&it->late_bundle.message);
+    checkpoint_drop(&it->late_parts);
+    checkpoint_drop(&it->blocks);
+    checkpoint_drop(&it->checkpoint);
     free(it);
 }
 
@@ -310,10 +437,14 @@ void checkpoint_check_invariants(const struct state *state)
     for (const struct checkpoint_build *it = builds->first; it; it = it->next) {
         assert(before < it->number && it->number <= builds->watch.newest);
         assert(it->state != BUILD_GOES_ON || builds->watch.building);
-        assert(it->state != BUILD_DONE || (it->table == TABLE_COUNT && !it->bundle && !it->n_late));
+        assert(it->state != BUILD_DONE ||
+               (it->table == TABLE_COUNT && !it->n_placed && !it->n_late));
         assert(it->late_first <= it->n_late && it->n_late <= it->late_size);
         before = it->number;
     }
+    for (int i = 0; i < TABLE_COUNT; i++)
+        groups_check_invariants(&builds->groups[i], (enum row_table)i,
+                                group_rows(state, (enum row_table)i));
 }
 
 /* --- the state as a whole --- */
@@ -322,7 +453,9 @@ void checkpoint_check_invariants(const struct state *state)
 static void watch(struct state *state)
 {
     struct row_watch *it = &state->builds.watch;
-    it->save = save_before_change;
+    it->made = row_made;
+    it->changes = row_changed;
+    it->goes = row_gone;
     it->context = state;
     for (int i = 0; i < TABLE_COUNT; i++)
         if (state_tables[i]->watch)
@@ -346,7 +479,7 @@ struct state *checkpoint_scratch_new(const struct state *state)
 {
     struct state *scratch = mem_new(1, sizeof *scratch);
     scratch->step = state->step;
-    init(scratch);
+    checkpoint_init(scratch);
     return scratch;
 }
 
@@ -363,6 +496,10 @@ void checkpoint_clear_state(struct state *state)
     for (int i = 0; i < TABLE_COUNT; i++)
         if (state_tables[i]->clear)
             state_tables[i]->clear(state);
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        groups_clear(&state->builds.groups[i]);
+        checkpoint_drop(&state->builds.small[i]);
+    }
 }
 
 void checkpoint_replace_state(struct state *state, struct state **scratch)
@@ -378,6 +515,7 @@ void checkpoint_replace_state(struct state *state, struct state **scratch)
 #define X(SYMBOL, name, type) state->name = (*scratch)->name;
     STATE_TABLES(X)
 #undef X
+    memcpy(builds->groups, (*scratch)->builds.groups, sizeof builds->groups);
     free(*scratch);
     *scratch = NULL;
     watch(state);

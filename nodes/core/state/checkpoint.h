@@ -2,11 +2,16 @@
  * image_...).
  *
  * It is built in slices: checkpoint_begin() takes the state as it is applied then,
- * checkpoint_pump() packs some rows in a step, and a row that is about to change is packed before
- * (row.h). Of a row with large values only a list of references is taken then, whose packing is
- * left to later slices. So it never holds the event loop, however large the state is, and entries
- * go on being applied meanwhile. Any number may be under way at the same time; a row is packed once
- * for all that lack it.
+ * checkpoint_pump() goes on in each step, from group to group of rows (groups.h), and a group of
+ * which a row is about to change is taken before (row.h). A group that has not changed since it was
+ * packed is taken as it is: its parts are the same bytes in memory, by which raft/stored.h sees
+ * that they are on the disk already. Of a row with large values only a list of references is taken,
+ * whose packing is left to later slices. So it never holds the event loop, however large the state
+ * is, it costs what has changed since the last one, and entries go on being applied meanwhile. Any
+ * number may be under way at the same time; a group is packed once for all that lack it.
+ *
+ * What is packed stays in memory: as many bytes as a checkpoint has, a quarter or less of what its
+ * rows take.
  *
  *   building --all rows packed--> done
  *       \-----the state was replaced by a checkpoint of another node--> lost
@@ -15,19 +20,13 @@
 #define CONCLAVE_CORE_CHECKPOINT_STATE_H
 
 #include "nodes/core/raft/raft.h"
+#include "nodes/core/state/checkpoint_sink.h"
 #include "nodes/core/state/state_types.h"
 
 /* Empty tables, of a new node, which say what changes in them from now on. */
 void checkpoint_init(struct state *state);
 
 /* --- building --- */
-
-/* What a checkpoint is for. */
-enum checkpoint_use {
-    CHECKPOINT_WHOLE, /* for a disk: rows are bundled into few large parts */
-    CHECKPOINT_OPEN /* for a snapshot: without finished jobs, a part for each row; from this a fresh
-                     * cluster goes on */
-};
 
 /* Begins a checkpoint of the state as it is applied now. A small state is done at once. Caller ends
  * it. */
@@ -49,26 +48,6 @@ void checkpoint_check_invariants(const struct state *state);
 
 /* When the next slice is due; UINT64_MAX: nothing is under way. */
 uint64_t checkpoint_deadline(const struct state *state);
-
-/* --- for the tables of the state: state_table.h --- */
-
-/* Collects the packed messages of one row, or of one table. */
-struct checkpoint_sink {
-    struct blob **at; /* owned */
-    size_t n, size, bytes;
-    struct message **late; /* owned: to be packed in later slices */
-    size_t n_late, late_size;
-    log_index_t index; /* what the checkpoint covers, for its head */
-    term_t term;
-    enum checkpoint_use use;
-};
-
-/* Packs a message (takes it) into the sink. */
-void checkpoint_sink_add(struct checkpoint_sink *sink, struct message *message);
-
-/* For what may be large: the message (takes it) is packed in a later slice. Its texts and frames
- * must not change any more; it may come after other rows, but never before what was added here. */
-void checkpoint_sink_add_late(struct checkpoint_sink *sink, struct message *message);
 
 /* --- loading --- */
 

@@ -134,7 +134,7 @@ struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const 
     size_t at = jobs_after(jobs, id); /* from a checkpoint they may come in any order */
     memmove(&jobs->at[at + 1], &jobs->at[at], (jobs->n++ - at) * sizeof *jobs->at);
     jobs->at[at] = job;
-    row_is_made(jobs->watch, &job->row);
+    row_is_made(jobs->watch, TABLE_JOBS, &job->row);
     jobs->open++;
     jobs->states[JOB_QUEUED]++;
     map_put(&jobs->by_id, id_key(id), job);
@@ -299,7 +299,7 @@ struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max, uint64_t bytes_m
     if (!jobs->finished.leaving && !jobs_are_beyond(jobs, kept_max, bytes_max))
         return NULL;
     struct job *job = jobs->finished.at[0];
-    row_changes(jobs->watch, TABLE_JOBS, &job->row);
+    row_goes(jobs->watch, TABLE_JOBS, &job->row);
     finished_jobs_remove(&jobs->finished, job);
     take_out(jobs, job);
     jobs->states[job->state]--;
@@ -344,7 +344,7 @@ static void check_job(const struct jobs *jobs, const struct job *job)
     assert(!job->text || job->state == JOB_DONE);
     assert(!job->ended || job_is_finished(job));
     assert(!job->trace || (job->plan.total && job->plan.total <= TRACE_OPS_MAX));
-    assert(!jobs->watch || job->row.saved <= jobs->watch->newest);
+    assert(!jobs->watch == !job->row.group);
     for (size_t at = 0; (done = map_next(&job->live, &at, &op));) {
         assert(done->op == op.a && done->op && done->op <= job->plan.total);
         assert(done->len && (!done->value || done->value->len == done->len));

@@ -30,7 +30,7 @@ static struct progress_node *find_or_add(struct progress *progress, uint64_t ind
     }
     node = mem_new(1, sizeof *node);
     node->index = index;
-    row_is_made(progress->watch, &node->row);
+    row_is_made(progress->watch, TABLE_PROGRESS, &node->row);
     map_put(&progress->nodes, (struct map_key){index, 0}, node);
     return node;
 }
@@ -163,6 +163,6 @@ void progress_check_invariants(const struct progress *progress)
         assert(node->marks[node->n - 1].snapshot <= progress->snapshots);
         for (size_t i = 1; i < node->n; i++)
             assert(node->marks[i - 1].snapshot < node->marks[i].snapshot);
-        assert(!progress->watch || node->row.saved <= progress->watch->newest);
+        assert(!progress->watch == !node->row.group);
     }
 }

@@ -34,15 +34,18 @@ struct state_table {
     struct job *(*apply)(struct state *state, log_index_t index, term_t term,
                          const struct message *entry);
 
-    /* --- checkpoints: one of save_all, and next with save --- */
+    /* --- checkpoints: one of save_all, and save with group_rows --- */
 
     /* A small table: packs all of it when a checkpoint begins. */
     void (*save_all)(struct checkpoint_sink *sink, const struct state *state);
 
-    /* A large one, row by row: the first row at or after the cursor, which moves past it; NULL:
-     * no more. */
-    struct row *(*next)(const struct state *state, uint64_t *cursor);
+    /* A large one, row by row: packs a row. `group_rows`: so many are packed together at most
+     * (groups.h). */
     void (*save)(struct checkpoint_sink *sink, const struct state *state, const struct row *row);
+    size_t group_rows;
+
+    /* The first row at or after the cursor, which moves past it; NULL: no more. For digests. */
+    struct row *(*next)(const struct state *state, uint64_t *cursor);
 
     /* False for rows that CHECKPOINT_OPEN goes without; NULL: it has all. */
     bool (*is_open)(const struct row *row);

@@ -2,6 +2,7 @@
 #ifndef CONCLAVE_CORE_STATE_TYPES_H
 #define CONCLAVE_CORE_STATE_TYPES_H
 
+#include "nodes/core/state/groups.h"
 #include "nodes/core/state/head.h"
 #include "nodes/core/state/jobs.h"
 #include "nodes/core/state/keys.h"
@@ -17,8 +18,11 @@ struct checkpoint_build;
 struct checkpoint_builds {
     struct checkpoint_build *first; /* in the order in which they began; owned by who began them */
     struct row_watch watch;
+    struct row_groups groups[TABLE_COUNT]; /* of the tables that have rows (row.h) */
+    struct checkpoint *small[TABLE_COUNT]; /* of the others: as last packed; owned; NULL: never */
     uint64_t slice_us; /* when the present slice began, and what was packed in it */
     size_t slice_rows, slice_bytes, slice_visits;
+    uint64_t packed_rows, packed_bytes; /* so far, for all checkpoints */
 };
 
 struct state {

@@ -161,13 +161,20 @@ uint64_t outbox_write_truncate(struct outbox *outbox, log_index_t from)
 }
 
 uint64_t outbox_write_checkpoint(struct outbox *outbox, log_index_t index, term_t term,
-                                 struct blob *const *parts, size_t n, bool whole)
+                                 struct blob *const *parts, const struct part_name *names, size_t n,
+                                 bool whole)
 {
     struct write *write = add_write(outbox, WRITE_CHECKPOINT);
     struct blob **copy = arena_new(&outbox->arena, n * sizeof *copy);
     for (size_t i = 0; i < n; i++) {
         copy[i] = parts[i];
-        outbox_hold(outbox, parts[i]);
+        if (parts[i])
+            outbox_hold(outbox, parts[i]);
+    }
+    if (names) {
+        struct part_name *to = arena_new(&outbox->arena, n * sizeof *to);
+        memcpy(to, names, n * sizeof *to);
+        write->names = to;
     }
     write->index = index;
     write->term = term;

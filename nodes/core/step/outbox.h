@@ -48,7 +48,8 @@ uint64_t outbox_write_entry(struct outbox *outbox, log_index_t index, term_t ter
                             struct blob *entry);
 uint64_t outbox_write_truncate(struct outbox *outbox, log_index_t from);
 uint64_t outbox_write_checkpoint(struct outbox *outbox, log_index_t index, term_t term,
-                                 struct blob *const *parts, size_t n, bool whole);
+                                 struct blob *const *parts, const struct part_name *names, size_t n,
+                                 bool whole);
 
 /* Remembers a value under a key of up to RECORD_KEY_MAX bytes (copies it); NULL:
  * forgets the key. */

@@ -1,6 +1,7 @@
 #include "nodes/core/step/output.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "shared/base/memory.h"
 
@@ -12,6 +13,11 @@ struct write write_copy(const struct write *write)
     for (size_t i = 0; i < write->n_parts; i++)
         parts[i] = blob_ref(write->parts[i]);
     copy.parts = parts;
+    if (write->names) {
+        struct part_name *names = mem_new(write->n_parts, sizeof *names);
+        memcpy(names, write->names, write->n_parts * sizeof *names);
+        copy.names = names;
+    }
     if (write->identity) {
         struct identity *identity = mem_new(1, sizeof *identity);
         *identity = *write->identity;
@@ -28,5 +34,6 @@ void write_drop(struct write *write)
         blob_drop(&part);
     }
     free((void *)write->parts);
+    free((void *)write->names);
     free((void *)write->identity);
 }

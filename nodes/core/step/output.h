@@ -26,10 +26,22 @@ enum write_kind {
     WRITE_VOTE,     /* the term, the vote in it, whether this node may vote, and in which cluster */
     WRITE_ENTRY,    /* a log entry at an index, replacing what is there */
     WRITE_TRUNCATE, /* forget the entries from an index on */
-    WRITE_CHECKPOINT, /* a checkpoint, replacing the one before; forget the entries up to its
-                       * index, and all others too when `whole` */
+    WRITE_CHECKPOINT, /* a checkpoint, replacing the one before; forget the parts that it has not,
+                       * the entries up to its index, and all others too when `whole` */
     WRITE_RECORD      /* what is remembered under a key, replacing what was */
 };
+
+/* A part of a checkpoint on disk: the checkpoint with which it was written, and its place there,
+ * from 0. No other part of this disk ever has the same name. */
+struct part_name {
+    log_index_t index;
+    uint64_t place;
+};
+
+static inline bool part_name_same(struct part_name a, struct part_name b)
+{
+    return a.index == b.index && a.place == b.place;
+}
 
 struct write {
     enum write_kind kind;
@@ -40,7 +52,9 @@ struct write {
     const struct identity *identity; /* WRITE_VOTE: the cluster's; NULL: as it is */
     log_index_t index;
     struct blob *entry;        /* packed; WRITE_RECORD: the value, NULL: forget the key */
-    struct blob *const *parts; /* WRITE_CHECKPOINT: packed, in order */
+    struct blob *const *parts; /* WRITE_CHECKPOINT: packed, in order; NULL: it is on disk already,
+                                  as part of the one before */
+    const struct part_name *names; /* of all parts; NULL: all are new, and named by their places */
     size_t n_parts;
     bool whole;
     uint8_t key[RECORD_KEY_MAX]; /* WRITE_RECORD */
