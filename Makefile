@@ -351,6 +351,10 @@ $(B)/bench/commits: $(B)/obj/tests/bench/commits.o $(call lib,base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
+$(B)/bench/history: $(B)/obj/tests/bench/history.o $(call lib,core wire base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(alloc_conclave-node) $(PKG_LIBS)
+
 .PHONY: bench
 bench: all $(B)/bench/commits ## what durability costs: operations/s and jobs/s with fsync, os and off (BENCH_ARGS=...); what snapshots cost (BENCH_SNAPSHOT_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/bench.py --dir $(B) --commits $(B)/bench/commits $(BENCH_ARGS)

@@ -319,9 +319,11 @@
 
 /* --- checkpoints: built in slices, so that the event loop is never held --- */
 
-#define CHECKPOINT_SLICE_ROWS   128 /* packed in one slice: one to five milliseconds */
-#define CHECKPOINT_SLICE_BYTES  (256 * KIB_BYTES) /* likewise */
-#define CHECKPOINT_SLICE_VISITS 8192        /* groups looked at, most of which are packed already */
+#define CHECKPOINT_SLICE_ROWS  128               /* packed in one slice: one to five milliseconds */
+#define CHECKPOINT_SLICE_BYTES (256 * KIB_BYTES) /* likewise */
+/* Groups looked at, most of which are packed already, and rows of which a snapshot wants the key.
+ */
+#define CHECKPOINT_SLICE_VISITS 8192
 #define CHECKPOINT_SLICE_GAP_US (4 * MS_US) /* from slice to slice: the largest state takes 1 s */
 /* Jobs that are packed together, and again when one of them has changed: at once when that is while
  * a checkpoint is built, 0.1 ms, or 1 ms when all have the longest traces. More would make a small

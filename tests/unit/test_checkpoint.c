@@ -282,9 +282,18 @@ static void a_snapshot_does_not_look_at_finished_jobs_that_are_packed_W5(void **
         if (i != 500)
             fail_job(&bed, first + i);
     checkpoint_now(&bed);
+    struct checkpoint_build *it = build(&bed, CHECKPOINT_OPEN); /* their keys are packed once */
+    size_t parts = checkpoint_of(it)->n;
     uint64_t before = bed.state.builds.packed_rows;
-    struct checkpoint_build *it = build(&bed, CHECKPOINT_OPEN);
+    checkpoint_end(&bed.state, &it);
+    it = build(&bed, CHECKPOINT_OPEN);
+    assert_int_equal(checkpoint_of(it)->n, parts);
     assert_int_equal(bed.state.builds.packed_rows - before, 1);
+    bed.step.config.keys.block = JOBS;
+    struct state *loaded = load(&bed, checkpoint_of(it));
+    assert_int_equal(loaded->jobs.n, 1);
+    assert_int_equal(key_window_count(&loaded->keys.window), JOBS - 1);
+    checkpoint_scratch_drop(&loaded);
     checkpoint_end(&bed.state, &it);
     end(&bed);
 }

@@ -65,6 +65,12 @@ static void place(struct checkpoint_build *build, enum row_table table, uint64_t
     build->placed[build->n_placed++] = (struct placed){table, group, checkpoint_ref(parts)};
 }
 
+static void add_all(struct checkpoint *to, const struct checkpoint *parts)
+{
+    for (size_t i = 0; i < parts->n; i++)
+        checkpoint_add(to, parts->parts[i]);
+}
+
 static void give_late(struct checkpoint_build *build, const struct checkpoint_sink *sink)
 {
     for (size_t i = 0; i < sink->n_late; i++) {
@@ -118,6 +124,22 @@ static void give_whole(struct state *state, struct row_group *group)
     checkpoint_sink_clear(&sink);
 }
 
+static void pack_closed(struct state *state, struct row_group *group)
+{
+    const struct state_table *table = state_tables[group->table];
+    struct checkpoint_sink sink = {.use = CHECKPOINT_OPEN};
+    if (group->closed)
+        return;
+    if (table->save_closed)
+        table->save_closed(&sink, group->rows, group->n);
+    group->closed = checkpoint_new(0, 0);
+    for (size_t i = 0; i < sink.n; i++)
+        checkpoint_add(group->closed, sink.at[i]);
+    count(state, &sink);
+    state->builds.slice_visits += group->n;
+    checkpoint_sink_clear(&sink);
+}
+
 /* Its open rows, to those that want no others. */
 static void give_open(struct state *state, struct row_group *group)
 {
@@ -126,10 +148,12 @@ static void give_open(struct state *state, struct row_group *group)
     for (size_t i = 0; (!group->packed || group->open) && i < group->n; i++)
         if (is_open(table, group->rows[i]))
             table->save(&sink, state, group->rows[i]);
+    pack_closed(state, group);
     for (struct checkpoint_build *it = state->builds.first; it; it = it->next)
         if (it->use == CHECKPOINT_OPEN && lacks(it, group)) {
             for (size_t i = 0; i < sink.n; i++)
                 checkpoint_add(it->checkpoint, sink.at[i]);
+            add_all(it->checkpoint, group->closed);
             give_late(it, &sink);
         }
     count(state, &sink);
@@ -249,12 +273,6 @@ static int compare_placed(const void *left, const void *right)
     if (a->table != b->table)
         return a->table < b->table ? -1 : 1;
     return a->group < b->group ? -1 : a->group > b->group;
-}
-
-static void add_all(struct checkpoint *to, const struct checkpoint *parts)
-{
-    for (size_t i = 0; i < parts->n; i++)
-        checkpoint_add(to, parts->parts[i]);
 }
 
 /* In the order of the rows, though those that changed meanwhile came first: who loads it puts each

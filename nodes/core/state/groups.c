@@ -70,7 +70,7 @@ void groups_drop(struct row_groups *groups, struct row_group *group)
     *(group->older ? &group->older->newer : &groups->oldest) = group->newer;
     *(group->newer ? &group->newer->older : &groups->newest) = group->older;
     groups->n--;
-    checkpoint_drop(&group->packed);
+    groups_changed(group);
     free(group->rows);
     free(group);
 }
@@ -78,6 +78,7 @@ void groups_drop(struct row_groups *groups, struct row_group *group)
 void groups_changed(struct row_group *group)
 {
     checkpoint_drop(&group->packed);
+    checkpoint_drop(&group->closed);
 }
 
 void groups_clear(struct row_groups *groups)

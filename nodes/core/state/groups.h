@@ -26,6 +26,7 @@ struct row_group {
     struct checkpoint *packed; /* its parts; owned; NULL: it has changed */
     bool open;                 /* some rows are (state_table.h) */
     bool late;                 /* some have more, which each checkpoint packs anew */
+    struct checkpoint *closed; /* what a snapshot has in place of its other rows; likewise */
 };
 
 /* Of one table. Zero-initialize. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "nodes/core/state/jobs_internal.h"
+#include "nodes/core/state/keys_replicated.h"
 #include "nodes/core/state/state_table.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
@@ -197,6 +198,7 @@ const struct state_table state_jobs = {
     .group_rows = CHECKPOINT_GROUP_ROWS,
     .next = next,
     .is_open = is_open,
+    .save_closed = keys_save_finished,
     .parts = {MESSAGE_IMAGE_JOB, MESSAGE_IMAGE_OPS},
     .load = load,
     .want_values = want_values,

@@ -98,16 +98,23 @@ static void add_sessions(struct checkpoint_sink *sink, const struct keys *keys)
     }
 }
 
+/* For a cluster that knows no sessions, and none of the finished jobs. */
 static void save_latest(struct checkpoint_sink *sink, const struct state *state)
 {
     const struct key_window *window = &state->keys.window;
-    const struct jobs *jobs = &state->jobs;
+    struct hashes hashes = {.sink = sink};
+    key_window_each(window, window->n ? window->n - 1 : 0, add_hash, &hashes);
+    flush(&hashes);
+}
+
+void keys_save_finished(struct checkpoint_sink *sink, struct row *const *rows, size_t n)
+{
     struct hashes hashes = {.sink = sink};
     struct session_key ignored;
-    key_window_each(window, window->n ? window->n - 1 : 0, add_hash, &hashes);
-    for (size_t i = 0; i < jobs->n; i++) {
-        struct slice key = slice_of(jobs->at[i]->key);
-        if (job_is_finished(jobs->at[i]) && !session_key_parse(key, &ignored))
+    for (size_t i = 0; i < n; i++) {
+        const struct job *job = (const struct job *)rows[i];
+        struct slice key = slice_of(job->key);
+        if (job_is_finished(job) && !session_key_parse(key, &ignored))
             add_hash(&hashes, keys_hash(KEY_OF_JOB, key));
     }
     flush(&hashes);

@@ -14,9 +14,12 @@
 struct message *keys_session_reply(const struct key_session *session, uint64_t request);
 
 /* Packs the table for a checkpoint, without the sealed blocks. For a fresh cluster that goes
- * on from a snapshot: the keys of the latest forgotten jobs, and of finished ones, which do not go
- * there; sessions end. */
+ * on from a snapshot: the keys of the latest forgotten jobs; sessions end. */
 void keys_save(struct checkpoint_sink *sink, const struct state *state);
+
+/* For such a cluster: the keys of the finished ones of these jobs (their rows), which do not go
+ * there. */
+void keys_save_finished(struct checkpoint_sink *sink, struct row *const *rows, size_t n);
 
 /* The sealed blocks as they are now, as parts (caller drops): for a peer after all other parts. */
 struct checkpoint *keys_blocks(const struct state *state);

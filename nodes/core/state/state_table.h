@@ -47,8 +47,10 @@ struct state_table {
     /* The first row at or after the cursor, which moves past it; NULL: no more. For digests. */
     struct row *(*next)(const struct state *state, uint64_t *cursor);
 
-    /* False for rows that CHECKPOINT_OPEN goes without; NULL: it has all. */
+    /* False for rows that CHECKPOINT_OPEN goes without; NULL: it has all. What it has in place of
+     * them, for the rows of one group. */
     bool (*is_open)(const struct row *row);
+    void (*save_closed)(struct checkpoint_sink *sink, struct row *const *rows, size_t n);
 
     /* Its parts, and how one is taken in (never NULL); `packed` is the same part. ERR_MALFORMED
      * when it does not fit. */
