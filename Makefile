@@ -33,6 +33,8 @@ PYTHON       ?= /usr/bin/python3
 PYTEST_ARGS  ?=
 UNIT         ?=
 BENCH_ARGS   ?=
+HISTORY_ARGS ?=
+HISTORY_KEPT ?=
 FUZZ_SECONDS ?= 60
 FUZZ         ?=
 # Of make chaos and make soak.
@@ -359,6 +361,11 @@ $(B)/bench/history: $(B)/obj/tests/bench/history.o $(call lib,core wire base)
 bench: all $(B)/bench/commits ## what durability costs: operations/s and jobs/s with fsync, os and off (BENCH_ARGS=...); what snapshots cost (BENCH_SNAPSHOT_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/bench.py --dir $(B) --commits $(B)/bench/commits $(BENCH_ARGS)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/snapshots.py --dir $(B) $(BENCH_SNAPSHOT_ARGS)
+
+.PHONY: bench-history
+bench-history: all $(B)/bench/history ## does anything get slower as jobs pile up? (HISTORY_ARGS='--marks 20000 100000', HISTORY_KEPT='1000 10000 100000')
+	@$(B)/bench/history $(or $(HISTORY_KEPT),1000 10000 100000)
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/history.py --dir $(B) $(HISTORY_ARGS)
 
 .PHONY: compare
 compare: all ## BEFORE=DIR: operations/s, jobs/s and idle processor time beside another build's programs, in turn

@@ -10,8 +10,8 @@
  * is, it costs what has changed since the last one, and entries go on being applied meanwhile. Any
  * number may be under way at the same time; a group is packed once for all that lack it.
  *
- * What is packed stays in memory: as many bytes as a checkpoint has, a quarter or less of what its
- * rows take.
+ * What is packed stays in memory: as many bytes as a checkpoint has, which are fewer than its rows
+ * take; and until the next one is written, what has changed since the last one (raft/stored.h).
  *
  *   building --all rows packed--> done
  *       \-----the state was replaced by a checkpoint of another node--> lost
