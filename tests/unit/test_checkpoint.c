@@ -398,6 +398,48 @@ static void a_state_that_was_installed_is_packed_like_any_other_W5(void **unused
     end(&bed);
 }
 
+/* --- open jobs --- */
+
+static void check_open(const struct state *state, const job_id_t *jobs, size_t n)
+{
+    job_id_t after = JOB_NONE;
+    for (size_t i = 0; i < n; i++) {
+        const struct job *job = jobs_open_after(&state->jobs, after);
+        assert_non_null(job);
+        assert_int_equal(job->id, jobs[i]);
+        after = job->id;
+    }
+    assert_null(jobs_open_after(&state->jobs, after));
+}
+
+/* A new coordinator takes them up without a look at those that are finished. */
+static void open_jobs_are_found_whatever_else_is_remembered(void **unused)
+{
+    (void)unused;
+    struct bed bed;
+    begin(&bed, 0, 0);
+    check_open(&bed.state, NULL, 0);
+    job_id_t first = submit(&bed), open[] = {first + 3, first + 70, first + 199};
+    for (size_t i = 1; i < 200; i++)
+        submit(&bed);
+    for (size_t i = 0; i < 200; i++)
+        if (i != 3 && i != 70 && i != 199)
+            fail_job(&bed, first + i);
+    check_open(&bed.state, open, 3);
+    struct checkpoint_build *it = build(&bed, CHECKPOINT_WHOLE);
+    struct state *loaded = load(&bed, checkpoint_of(it));
+    check_open(loaded, open, 3);
+    checkpoint_scratch_drop(&loaded);
+    checkpoint_end(&bed.state, &it);
+    fail_job(&bed, open[1]);
+    open[1] = open[2];
+    check_open(&bed.state, open, 2);
+    fail_job(&bed, open[0]);
+    fail_job(&bed, open[2]);
+    check_open(&bed.state, NULL, 0);
+    end(&bed);
+}
+
 /* --- groups --- */
 
 /* However rows go, so few groups are left that a checkpoint is not made of tiny parts. */
@@ -439,6 +481,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_does_not_look_at_finished_jobs_that_are_packed_W5),
         cmocka_unit_test(each_checkpoint_is_the_state_as_it_was_when_it_began_W5),
         cmocka_unit_test(a_state_that_was_installed_is_packed_like_any_other_W5),
+        cmocka_unit_test(open_jobs_are_found_whatever_else_is_remembered),
         cmocka_unit_test(groups_stay_few_however_rows_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,12 +48,9 @@ unsigned schedule_count_workers(const struct schedule *schedule)
 
 static void take_up_jobs(struct schedule *schedule)
 {
-    size_t at = jobs_after(&schedule->state->jobs, schedule->cursor);
-    for (; at < schedule->state->jobs.n && schedule->n_active < ACTIVE_JOBS_MAX; at++) {
-        const struct job *job = schedule->state->jobs.at[at];
+    const struct job *job = jobs_open_after(&schedule->state->jobs, schedule->cursor);
+    for (; job && schedule->n_active < ACTIVE_JOBS_MAX; job = job->newer_open) {
         schedule->cursor = job->id;
-        if (job_is_finished(job))
-            continue;
         schedule->active[schedule->n_active++] = completions_resume(schedule, job);
         if (!job->done)
             continue;

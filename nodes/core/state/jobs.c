@@ -71,6 +71,14 @@ size_t jobs_after(const struct jobs *jobs, job_id_t after)
     return low;
 }
 
+const struct job *jobs_open_after(const struct jobs *jobs, job_id_t after)
+{
+    const struct job *job = jobs->oldest_open;
+    while (job && job->id <= after)
+        job = job->newer_open;
+    return job;
+}
+
 bool job_text_fits(struct slice text, uint64_t digits)
 {
     return !text.len || text.len == digits;
@@ -122,6 +130,24 @@ static void make_room(struct jobs *jobs)
     jobs->at = jobs->room;
 }
 
+void jobs_link_open(struct jobs *jobs, struct job *job)
+{
+    struct job *older = jobs->newest_open;
+    while (older && older->id > job->id)
+        older = older->older_open;
+    job->older_open = older;
+    job->newer_open = older ? older->newer_open : jobs->oldest_open;
+    *(job->older_open ? &job->older_open->newer_open : &jobs->oldest_open) = job;
+    *(job->newer_open ? &job->newer_open->older_open : &jobs->newest_open) = job;
+}
+
+static void unlink_open(struct jobs *jobs, struct job *job)
+{
+    *(job->older_open ? &job->older_open->newer_open : &jobs->oldest_open) = job->newer_open;
+    *(job->newer_open ? &job->newer_open->older_open : &jobs->newest_open) = job->older_open;
+    job->older_open = job->newer_open = NULL;
+}
+
 struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const struct plan *plan,
                         unsigned level)
 {
@@ -154,6 +180,7 @@ static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
         return NULL;
     struct job *job = jobs_insert(jobs, id, entry->key, &plan, (unsigned)entry->level);
     job->submitted_ms = entry->time_ms;
+    jobs_link_open(jobs, job);
     return job;
 }
 
@@ -197,6 +224,7 @@ static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, 
         return NULL;
     row_changes(jobs->watch, TABLE_JOBS, &job->row);
     jobs_set_state(jobs, job, state);
+    unlink_open(jobs, job);
     job->finished_ms = time_ms;
     jobs->open--;
     job_clear_live(job);
@@ -370,4 +398,11 @@ void jobs_check_invariants(const struct jobs *jobs)
         assert(jobs->states[state] == states[state]);
     assert(jobs->open == states[JOB_QUEUED] && jobs->traces == traces);
     finished_jobs_check_invariants(jobs);
+    const struct job *older = NULL;
+    for (const struct job *job = jobs->oldest_open; job; older = job, job = job->newer_open) {
+        assert(!job_is_finished(job) && job->older_open == older);
+        assert(!older || older->id < job->id);
+        states[JOB_QUEUED]--;
+    }
+    assert(!states[JOB_QUEUED] && jobs->newest_open == older);
 }

@@ -39,6 +39,7 @@ struct done_op {
 
 struct job {
     struct row row;
+    struct job *older_open, *newer_open; /* of those that are not finished, in the order of ids */
     job_id_t id;
     enum job_state state;
     char key[JOB_KEY_MAX + 1];
@@ -81,6 +82,7 @@ struct jobs {
     struct job **room; /* owned: `size` places, of which those before `at` were forgotten */
     size_t open;       /* not finished */
     struct finished_jobs finished;
+    struct job *oldest_open, *newest_open;
     size_t traces;      /* finished ones that still have their trace */
     job_id_t traceless; /* finished ones up to here have none any more */
     size_t states[JOB_STATES];
@@ -103,6 +105,10 @@ bool jobs_key_collides(const struct jobs *jobs, struct slice key);
 
 /* The first job with an id greater than `after`, as an index into at[]; n when there is none. */
 size_t jobs_after(const struct jobs *jobs, job_id_t after);
+
+/* The first one that is not finished with such an id; NULL: there is none. Costs what comes before
+ * it of those that are not finished, not what is finished. */
+const struct job *jobs_open_after(const struct jobs *jobs, job_id_t after);
 
 /* Takes a committed entry in. Returns the job that it made or finished (borrows), NULL when it
  * changed nothing: a no-op, a key that exists, a job that is finished already. ERR_MALFORMED

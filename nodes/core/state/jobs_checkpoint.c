@@ -190,6 +190,8 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_inde
     if (job_is_finished(job)) {
         jobs->open--;
         finished_jobs_add(&jobs->finished, job);
+    } else {
+        jobs_link_open(jobs, job);
     }
     load_trace(jobs, job, part->trace);
     return OK;

@@ -115,6 +115,8 @@ static uint64_t digest_trace(const void *owner, const struct member *field)
 
 static const struct member job_fields[] = {
     OWN(job, row),
+    DERIVED(job, older_open),
+    DERIVED(job, newer_open),
     OWN(job, keeps),
     FIELD(job, id, bytes),
     FIELD(job, state, bytes),
@@ -146,10 +148,20 @@ static uint64_t digest_row(const struct row *row)
 }
 
 static const struct member jobs_fields[] = {
-    WITHIN(jobs, at),         FIELD(jobs, n, bytes),      OWN(jobs, size),
-    FIELD(jobs, open, bytes), FIELD(jobs, traces, bytes), FIELD(jobs, states, bytes),
-    DERIVED(jobs, by_id),     DERIVED(jobs, by_key),      OWN(jobs, watch),
-    OWN(jobs, room),          DERIVED(jobs, traceless),   WITHIN(jobs, finished),
+    WITHIN(jobs, at),
+    FIELD(jobs, n, bytes),
+    OWN(jobs, size),
+    FIELD(jobs, open, bytes),
+    FIELD(jobs, traces, bytes),
+    FIELD(jobs, states, bytes),
+    DERIVED(jobs, by_id),
+    DERIVED(jobs, by_key),
+    OWN(jobs, watch),
+    OWN(jobs, room),
+    DERIVED(jobs, traceless),
+    WITHIN(jobs, finished),
+    DERIVED(jobs, oldest_open),
+    DERIVED(jobs, newest_open),
 };
 
 static const struct member finished_jobs_fields[] = {
