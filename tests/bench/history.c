@@ -2,9 +2,9 @@
  * one job from its acceptance to its end, with the oldest one forgotten; of a page of jobs, of a
  * search by key; of a checkpoint after so many jobs as come between two; of taking one in.
  *
- *     history REMEMBERED...
+ *     history REMEMBERED[:FORGOTTEN]...
  *
- * One line for each number of remembered jobs. */
+ * One line for each number of remembered jobs, after so many others were forgotten. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,8 @@
 #define BETWEEN 4096  /* jobs between two checkpoints: an entry for the submit, one for the end */
 #define ASKED   20000 /* searches */
 #define PAGES   200
-#define WINDOW  200000 /* keys that are forgotten before anything is measured */
-#define MOST    2000000
+#define WINDOW  100000 /* jobs that are forgotten before anything is measured */
+#define MOST    20000000
 
 struct bed {
     struct step step;
@@ -153,7 +153,7 @@ static uint64_t measure_pages(const struct bed *bed)
     return cpu_ns() - began;
 }
 
-static void measure(size_t remembered)
+static void measure(size_t remembered, uint64_t forgotten)
 {
     struct bed bed = {
         .step = {.config = {.id = 1, .n_nodes = 3, .n_voters = 3, .jobs_kept_max = remembered},
@@ -162,7 +162,7 @@ static void measure(size_t remembered)
                  .now_us = SECOND_US}};
     uint64_t first_ns, next_ns, longest_ns;
     state_init(&bed.state, &bed.step);
-    while (bed.forgotten < WINDOW)
+    while (bed.forgotten < forgotten)
         one_job(&bed);
     struct checkpoint_build *it = build(&bed, &first_ns); /* all of it is packed once */
     checkpoint_end(&bed.state, &it);
@@ -175,8 +175,9 @@ static void measure(size_t remembered)
     it = build(&bed, &longest_ns);
     next_ns = cpu_ns() - began;
     struct checkpoint *checkpoint = checkpoint_of(it);
-    printf("%9zu %10.2f %10.2f %10.2f %12.2f %10.2f %12.2f\n", remembered,
-           (double)jobs_ns / 1000 / BETWEEN, (double)measure_searches(&bed) / 1000 / ASKED,
+    printf("%9zu %10llu %10.2f %10.2f %10.2f %12.2f %10.2f %12.2f\n", remembered,
+           (unsigned long long)bed.forgotten, (double)jobs_ns / 1000 / BETWEEN,
+           (double)measure_searches(&bed) / 1000 / ASKED,
            (double)measure_pages(&bed) / 1000 / PAGES, (double)next_ns / 1e6,
            (double)longest_ns / 1e6,
            (double)measure_load(&bed, checkpoint) / 1000 / (double)remembered);
@@ -188,19 +189,24 @@ static void measure(size_t remembered)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: history REMEMBERED...\n");
+        fprintf(stderr, "usage: history REMEMBERED[:FORGOTTEN]...\n");
         return EXIT_USAGE;
     }
-    printf("%9s %10s %10s %10s %12s %10s %12s\n", "jobs", "a job", "a search", "a page",
-           "a checkpoint", "its slice", "loading");
-    printf("%9s %10s %10s %10s %12s %10s %12s\n", "kept", "us", "us", "us", "ms", "ms", "us a job");
+    printf("%9s %10s %10s %10s %10s %12s %10s %12s\n", "jobs", "jobs", "a job", "a search",
+           "a page", "a checkpoint", "its slice", "loading");
+    printf("%9s %10s %10s %10s %10s %12s %10s %12s\n", "kept", "forgotten", "us", "us", "us", "ms",
+           "ms", "us a job");
     for (int i = 1; i < argc; i++) {
-        uint64_t remembered;
-        if (parse_u64(slice_of(argv[i]), MOST, &remembered) || !remembered) {
-            fprintf(stderr, "history: '%s' is no number from 1 to %d\n", argv[i], MOST);
+        const char *colon = strchr(argv[i], ':');
+        struct slice first = {(const uint8_t *)argv[i],
+                              colon ? (size_t)(colon - argv[i]) : strlen(argv[i])};
+        uint64_t remembered, forgotten = WINDOW;
+        if (parse_u64(first, MOST, &remembered) || !remembered ||
+            (colon && parse_u64(slice_of(colon + 1), MOST, &forgotten))) {
+            fprintf(stderr, "history: '%s' is not two numbers up to %d\n", argv[i], MOST);
             return EXIT_USAGE;
         }
-        measure((size_t)remembered);
+        measure((size_t)remembered, forgotten);
     }
     return EXIT_OK;
 }

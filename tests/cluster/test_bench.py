@@ -34,3 +34,15 @@ def test_the_bench_measures_what_snapshots_cost(tmp_path):
     for what in ("idle", "one a second", "one after another"):
         assert re.search(rf"^{what}(?: +[\d.,]+){{4,5}}$", done.stdout, re.M), done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_the_bench_measures_whether_jobs_that_pile_up_make_it_slower(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(harness.ROOT / "tests/bench/history.py"), "--marks", "60", "200",
+         "--window-jobs", "40", "--clients", "2", "--dir", str(tmp_path)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds(120), check=False,
+        env=harness.clean_environment(CONCLAVE_BIN=str(harness.BIN)))
+    assert done.returncode == OK, done.stdout + done.stderr
+    for what in ("jobs/s", "cpu us a job", "list ms", "status ms", "restart ms", "install ms"):
+        assert re.search(rf"^{what}(?: +[\d.,]+){{3}}$", done.stdout, re.M), done.stdout
+    assert not list(tmp_path.iterdir())
