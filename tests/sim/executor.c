@@ -41,6 +41,38 @@ static void wake(const struct world_executor *it)
                                             .incarnation = it->world->nodes[it->id].incarnation});
 }
 
+static uint64_t root_of(uint64_t number)
+{
+    uint64_t root = 0;
+    for (uint64_t bit = (uint64_t)1 << 31; bit; bit >>= 1)
+        if ((root | bit) * (root | bit) <= number)
+            root |= bit;
+    return root;
+}
+
+static uint64_t length_of(const struct compute_op *op, operation_lookup *lookup, void *context,
+                          const struct blob *value)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < op->n_operands; i++) {
+        const struct compute_operand *operand = &op->operands[i];
+        const struct blob *blob =
+            operand->kind == OPERAND_VALUE ? lookup(context, operand->id) : operand->blob;
+        bytes += operand->kind == OPERAND_LITERAL || !blob ? sizeof(uint64_t) : blob->len;
+    }
+    return op->count && value ? value->len : bytes;
+}
+
+/* What it takes beyond the time of every operation, with a processor that is shared now and then.
+ */
+static uint64_t growth_us(struct world *world, uint64_t bytes)
+{
+    if (!world->options.growth_ns)
+        return 0;
+    uint64_t alone_us = bytes * root_of(bytes) * world->options.growth_ns / 1000;
+    return alone_us + alone_us * world_random(world, 151) / 100;
+}
+
 static void start(struct executor *executor, const struct compute_op *op, operation_lookup *lookup,
                   void *context)
 {
@@ -52,7 +84,8 @@ static void start(struct executor *executor, const struct compute_op *op, operat
     result->computed.value = result->value;
     uint64_t operations = result->computed.error ? 1 : result->computed.operations;
     execution->took_us =
-        operations * failures_op_us(it->world, it->id); /* failing takes time, too */
+        operations * failures_op_us(it->world, it->id) + /* failing takes time, too */
+        growth_us(it->world, length_of(op, lookup, context, result->value));
     schedule(it, execution);
     failures_compute(it->world, it->id, op, &result->computed, it->busy_us);
     while (*last)

@@ -86,6 +86,7 @@ struct world_options {
     uint64_t delay_us, jitter_us; /* of every message */
     uint64_t disk_us;             /* of every persist */
     uint64_t op_us;               /* of every operation */
+    uint64_t growth_ns; /* and for n bytes of operands n * sqrt(n) times so much; 0: nothing more */
     uint64_t compact_entries, append_entries;
     uint64_t checkpoint_slice_rows; /* packed in one slice of a checkpoint */
     uint64_t checkpoint_bundle_rows, install_bytes;

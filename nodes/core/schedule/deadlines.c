@@ -35,55 +35,43 @@ static uint64_t operand_bytes(const struct schedule *schedule, const struct open
     return bytes;
 }
 
-/* A moving average over about eight samples. One that was stopped in its midst says little: it
- * counts as eight times the average at most. */
-static void average(uint64_t *pace, uint64_t sample)
-{
-    sample = sample ? sample : 1;
-    if (*pace && sample / 8 > *pace)
-        sample = 8 * *pace;
-    *pace = *pace ? (7 * *pace + sample) / 8 : sample;
-    if (!*pace)
-        *pace = 1;
-}
-
 static uint64_t delay_of(const struct schedule *schedule, node_id_t worker)
 {
     const struct message *heartbeat = schedule->links->peers[worker].heartbeat;
     return heartbeat ? heartbeat->as.heartbeat.delay_us : 0;
 }
 
+static struct pace_of pace_of(const struct schedule *schedule, const struct open_op *open)
+{
+    return (struct pace_of){.class = open->count ? PACE_OF_SUBTREES : (size_t)open->opcode,
+                            .opcode = open->opcode,
+                            .bytes = operand_bytes(schedule, open)};
+}
+
 void deadlines_note(struct schedule *schedule, node_id_t worker, const struct open_op *open,
                     uint64_t elapsed_us)
 {
     struct worker_slot *slot = &schedule->slots[worker];
-    uint64_t delay_us = delay_of(schedule, worker),
-             cost = operator_cost(open->opcode, operand_bytes(schedule, open));
+    struct pace_of what = pace_of(schedule, open);
+    uint64_t delay_us = delay_of(schedule, worker);
     uint64_t work_us = elapsed_us > delay_us ? elapsed_us - delay_us : 0;
-    if (elapsed_us > UINT64_MAX / 2000000)
+    if (elapsed_us > PACE_MAX_US)
         return; /* no clock of ours */
-    average(&slot->operation_us, elapsed_us);
-    average(&slot->pace[open_op_pace(open)], work_us * 1000 * 1024 / cost);
-    average(&schedule->pace[open_op_pace(open)], work_us * 1000 * 1024 / cost);
-}
-
-/* Microseconds; 0: nothing of its kind was measured yet. */
-static uint64_t expected_us(const struct schedule *schedule, const struct assignment *assignment)
-{
-    size_t at = open_op_pace(assignment->open);
-    uint64_t pace = schedule->slots[assignment->node].pace[at];
-    uint64_t bytes = operand_bytes(schedule, assignment->open),
-             cost = operator_cost(assignment->open->opcode, bytes);
-    pace = pace ? pace : schedule->pace[at];
-    return pace ? cost * pace / (1000 * 1024) + bytes / TRANSFER_BYTES_PER_US + 1 : 0;
+    pace_average(&slot->operation_us, elapsed_us);
+    pace_note(&slot->paces, what, work_us);
+    pace_note(&schedule->paces, what, work_us);
 }
 
 static uint64_t allowed_us(const struct schedule *schedule, const struct assignment *assignment,
                            uint64_t factor, uint64_t least_us)
 {
-    uint64_t expected = expected_us(schedule, assignment);
+    const struct worker_slot *slot = &schedule->slots[assignment->node];
+    struct pace_of what = pace_of(schedule, assignment->open);
+    struct pace_estimate expected = pace_estimate(&slot->paces, &schedule->paces, what);
     uint64_t delay_us = delay_of(schedule, assignment->node) * 3 / 2;
-    return delay_us + least_us + (expected ? factor * expected : DEADLINE_UNKNOWN_US);
+    uint64_t fetch_us = what.bytes / TRANSFER_BYTES_PER_US;
+    return delay_us + least_us + factor * (expected.us + fetch_us) +
+           (expected.known ? 0 : DEADLINE_UNKNOWN_US);
 }
 
 /* --- who takes too long --- */

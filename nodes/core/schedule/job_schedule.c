@@ -179,11 +179,6 @@ struct open_op *job_schedule_next(struct schedule *schedule, struct job_schedule
 
 /* --- an operation --- */
 
-size_t open_op_pace(const struct open_op *open)
-{
-    return open->count ? PACE_OF_SUBTREES : (size_t)open->opcode;
-}
-
 const struct operator_traits *open_op_traits(const struct open_op *open)
 {
     return operator_traits(open->opcode);

@@ -126,9 +126,6 @@ void open_op_make_ready(struct open_op *open, bool again);
  * ready; NULL: none now. */
 struct open_op *job_schedule_next(struct schedule *schedule, struct job_schedule *job_schedule);
 
-/* Its place among the paces. */
-size_t open_op_pace(const struct open_op *open);
-
 /* What it does. */
 const struct operator_traits *open_op_traits(const struct open_op *open);
 

@@ -69,7 +69,7 @@ void schedule_start(struct schedule *schedule)
     schedule->operations = schedule->reassigned = schedule->copied = 0;
     schedule->lost_values = schedule->keep_pace = 0;
     schedule->watch_us = 0;
-    memset(schedule->pace, 0, sizeof schedule->pace);
+    schedule->paces = (struct paces){0};
     schedule->unlogged = schedule->unlogged_bytes = 0;
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
         message_drop(&schedule->slots[id].batch);
@@ -195,7 +195,7 @@ void schedule_worker_lost(struct schedule *schedule, node_id_t worker, bool died
     lost += lose_values(schedule, worker);
     uint64_t values = remake_lose(schedule, worker);
     slot->operation_us = 0;
-    memset(slot->pace, 0, sizeof slot->pace);
+    slot->paces = (struct paces){0};
     message_drop(&slot->batch);
     slot->batch_bytes = 0;
     if (lost)

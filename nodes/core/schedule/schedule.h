@@ -13,13 +13,9 @@
 #define CONCLAVE_CORE_SCHEDULE_H
 
 #include "nodes/core/raft/raft.h"
+#include "nodes/core/schedule/pace.h"
 #include "nodes/core/state/state.h"
 #include "shared/base/text.h"
-
-/* How long what takes: a moving average of nanoseconds per 1024 operations of cost (deadlines.c),
- * of each operator and, in the last place, of subtrees over leaves; 0: unknown. */
-#define PACE_OF_SUBTREES ((size_t)OPCODES)
-#define PACES            (OPCODES + 1)
 
 struct assignment;
 
@@ -35,7 +31,7 @@ struct worker_slot {
     struct value_id blamed; /* what it was executing when it died; op 0: nothing */
     unsigned errors;        /* results in a row that were errors */
     uint64_t rests_until_us, reserved_until_us;
-    uint64_t pace[PACES];
+    struct paces paces;
     uint64_t
         operation_us;    /* moving average of the time an operation or subtree takes; 0: unknown */
     uint64_t last_pick;  /* when it was last chosen, in picks */
@@ -62,7 +58,7 @@ struct schedule {
     uint64_t copied;          /* to overtake somebody, in this term */
     uint64_t lost_values;     /* that their makers alone held, in this term */
     uint64_t keep_pace;       /* bytes in 1024 us from a worker to our disk; 0: unknown */
-    uint64_t pace[PACES];     /* of all workers */
+    struct paces paces;       /* of all workers */
     uint64_t watch_us;        /* when deadlines are looked at next */
     struct job_schedule *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled; owned */
     size_t n_active, turn;             /* whose turn it is to have an operation assigned */
