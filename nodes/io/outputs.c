@@ -44,6 +44,10 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
         runtime->executor->kind->start(runtime->executor, &output->compute, value_at,
                                        &runtime->values);
         break;
+    case OUTPUT_CANCEL:
+        runtime->executor->kind->cancel(runtime->executor, output->cancel.id,
+                                        output->cancel.attempt);
+        break;
     case OUTPUT_FETCH:
         transfer_fetch(runtime->transfer, &output->fetch, now_us);
         break;

@@ -14,8 +14,9 @@
 
 /* Heartbeats and votes go before numbers; but whoever is too nice may hold a lock of the kernel,
  * such as that of the address space, for long before it has a processor again. */
-#define NICENESS    5
-#define STACK_BYTES (1u << 20) /* GMP keeps large temporaries on the heap */
+#define NICENESS     5
+#define STACK_BYTES  (1u << 20)   /* GMP keeps large temporaries on the heap */
+#define STOP_LOOK_US (20 * MS_US) /* a delay ends so soon after it was cancelled */
 
 /* A request, and the room for what becomes of it. The event loop allocates and frees all of it, the
  * result's value included: an allocator's lock that both threads took would let the loop wait for a
@@ -24,7 +25,8 @@ struct request {
     struct executor_result result; /* first: results are requests that have come back */
     struct compute_op op;          /* its blobs are owned references */
     int error;                     /* it cannot be executed, and this is why */
-    atomic_bool unwanted;          /* the loop says so, and the thread looks before it begins */
+    atomic_bool unwanted;          /* the loop says so; the thread looks before it begins, and now
+                                      and then while it computes */
     struct request *next;          /* the loop's: of those that it has not taken back */
 };
 
@@ -56,8 +58,22 @@ static void work(struct request *request)
         computed->error = operation_error_text(request->error);
         return;
     }
-    operation_into(&request->op, request->result.value, VALUE_INLINE_MAX_BYTES, computed);
-    computed->value = request->result.value;
+    if (operation_into(&request->op, request->result.value, VALUE_INLINE_MAX_BYTES, computed,
+                       &request->unwanted))
+        computed->value = request->result.value;
+    else
+        computed->error = EXECUTOR_CANCELLED;
+}
+
+/* Simulated time; it ends with the thread, or when nobody wants the result any more. */
+static void hold_back(struct compute *compute, const struct request *request, uint64_t delay_us)
+{
+    uint64_t end_us = clock_now_us() + delay_us;
+    for (uint64_t now_us; (now_us = clock_now_us()) < end_us && !stop_is_set(&request->unwanted);) {
+        uint64_t next_us = now_us + STOP_LOOK_US;
+        if (mailbox_wait_closed(compute->requests, next_us < end_us ? next_us : end_us))
+            break;
+    }
 }
 
 static void serve_request(struct compute *compute, struct request *request,
@@ -71,7 +87,7 @@ static void serve_request(struct compute *compute, struct request *request,
         delay_us += compute->failure.config.stall_us;
     request->result.exit = failure == FAILURE_EXIT;
     if (delay_us && !request->result.exit)
-        mailbox_wait_closed(compute->requests, clock_now_us() + delay_us);
+        hold_back(compute, request, delay_us);
     request->result.computed.elapsed_us = clock_now_us() - start_us;
 }
 
@@ -211,6 +227,8 @@ bool compute_destroy(struct compute **compute, unsigned patience_ms)
     struct compute *it = *compute;
     if (!it)
         return true;
+    for (struct request *request = it->open; request; request = request->next)
+        atomic_store_explicit(&request->unwanted, true, memory_order_relaxed);
     mailbox_close(it->requests);
     if (!mailbox_wait_closed(it->results, clock_now_us() + patience_ms * MS_US))
         return false;

@@ -1,9 +1,10 @@
 /* compute.h - the compute thread: an executor (executor.h) that executes operations one after
  * another, away from the event loop.
  *
- * Requests and results change hands through mailboxes; a result belongs to whoever took it. GMP
- * cannot be interrupted: an operation that is cancelled while it runs goes on to its end, and its
- * value is dropped then. */
+ * Requests and results change hands through mailboxes; a result belongs to whoever took it. An
+ * operation that is cancelled while it runs ends with the product, or the piece of a conversion,
+ * that it is at: one call of GMP cannot be interrupted. The longest are the last product of a large
+ * job, and the first division of its conversion: a seventh of what that takes in all. */
 #ifndef CONCLAVE_WORK_COMPUTE_H
 #define CONCLAVE_WORK_COMPUTE_H
 
@@ -20,9 +21,8 @@ struct compute *compute_start(uint64_t delay_us, const struct failure *failure);
 /* The same, as an executor (borrows). */
 struct executor *compute_executor(struct compute *compute);
 
-/* Ends the thread. A delay ends at once; an operation that GMP is executing cannot be interrupted:
- * when it is not over within `patience_ms`, returns false and leaves everything as it is, and the
- * process has to exit. */
+/* Ends the thread, and what it computes as if it was cancelled: when that is not over within
+ * `patience_ms`, returns false and leaves everything as it is, and the process has to exit. */
 bool compute_destroy(struct compute **compute, unsigned patience_ms);
 
 #endif

@@ -1,4 +1,5 @@
 #include "nodes/work/integer.h"
+#include "nodes/work/integer_internal.h"
 
 #include <assert.h>
 #include <gmp.h>
@@ -64,8 +65,11 @@ static void move_smallest_last(struct number *numbers, size_t n)
 
 /* Multiplies 1..4 numbers, the two smallest first each time, so that the multiplications stay
  * balanced. The result goes to `out`, the partial products to `scratch`; both have room for the sum
- * of the lengths, scratch twice. Reorders `numbers`. Returns the result's length. */
-static size_t multiply_group(mp_limb_t *out, mp_limb_t *scratch, struct number *numbers, size_t n)
+ * of the lengths, scratch twice. Reorders `numbers`. Returns the result's length; 0: it was
+ * stopped.
+ */
+static size_t multiply_group(mp_limb_t *out, mp_limb_t *scratch, struct number *numbers, size_t n,
+                             stop_flag *stop)
 {
     if (n == 1) {
         memcpy(out, numbers[0].at, numbers[0].n * sizeof *out);
@@ -74,11 +78,13 @@ static size_t multiply_group(mp_limb_t *out, mp_limb_t *scratch, struct number *
     for (; n > 2; n--) {
         move_smallest_last(numbers, n);
         move_smallest_last(numbers, n - 1);
+        if (stop_is_set(stop))
+            return 0;
         struct number a = numbers[n - 1], b = numbers[n - 2];
         numbers[n - 2] = (struct number){scratch, multiply_two(scratch, a, b)};
         scratch += a.n + b.n;
     }
-    return multiply_two(out, numbers[0], numbers[1]);
+    return stop_is_set(stop) ? 0 : multiply_two(out, numbers[0], numbers[1]);
 }
 
 /* Reads the operands; *total becomes the sum of their lengths. */
@@ -108,16 +114,19 @@ int integer_multiply_room(const struct integer_operand *operands, size_t n, size
     return error;
 }
 
-void integer_multiply_into(const struct integer_operand *operands, size_t n, struct blob *out)
+bool integer_multiply_into(const struct integer_operand *operands, size_t n, struct blob *out,
+                           stop_flag *stop)
 {
     struct number numbers[OPERANDS_MAX];
     size_t total;
     int error = read_operands(operands, n, numbers, &total);
     assert(!error && out->len >= total * INTEGER_LIMB_BYTES);
     mp_limb_t *scratch = n > 2 ? mem_grow(NULL, 2 * total, sizeof *scratch) : NULL;
-    size_t len = multiply_group((mp_limb_t *)(void *)out->at, scratch, numbers, n);
-    out->len = len * INTEGER_LIMB_BYTES;
+    size_t len = multiply_group((mp_limb_t *)(void *)out->at, scratch, numbers, n, stop);
+    if (len)
+        out->len = len * INTEGER_LIMB_BYTES;
     free(scratch);
+    return len > 0;
 }
 
 /* --- a subtree over leaves --- */
@@ -168,7 +177,7 @@ static void multiply_level(const struct level *from, struct level *to, mp_limb_t
         }
         /* The last group of a level may be a lone node: multiply_group() copies it, which is its
          * promotion. */
-        size_t len = multiply_group(next, scratch, group, n);
+        size_t len = multiply_group(next, scratch, group, n, NULL);
         to->lengths[to->n++] = (uint32_t)len;
         next += len;
     }
@@ -194,7 +203,8 @@ int integer_leaves_room(uint64_t first, uint64_t count, size_t *room_bytes)
     return OK;
 }
 
-void integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint64_t *operations)
+bool integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint64_t *operations,
+                         stop_flag *stop)
 {
     size_t n = (size_t)(count + OPERANDS_MAX - 1) / OPERANDS_MAX;
     /* A product of k leaves has at most k limbs; multiplying writes one limb more than it needs. */
@@ -204,25 +214,28 @@ void integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint6
     struct level level = {0, lengths, limbs}, above = {0, lengths + n, limbs + room};
     mp_limb_t *scratch = limbs + 2 * room;
     multiply_leaf_level(&level, first, count);
-    while (level.n > 1) {
+    while (level.n > 1 && !stop_is_set(stop)) {
         multiply_level(&level, &above, scratch);
         struct level swap = level;
         level = above;
         above = swap;
     }
+    bool whole = level.n == 1;
     size_t len_bytes = level.lengths[0] * sizeof *limbs;
     assert(out->len >= len_bytes);
-    memcpy(out->at, level.limbs, len_bytes);
-    out->len = len_bytes;
-    *operations = operations_of(count);
+    if (whole) {
+        memcpy(out->at, level.limbs, len_bytes);
+        out->len = len_bytes;
+        *operations = operations_of(count);
+    }
     free(lengths);
     free(limbs);
+    return whole;
 }
 
 /* --- text --- */
 
-/* Reads a value as GMP's number, without copying it. */
-static int read_integer(const struct blob *value, mpz_t out)
+int integer_read(const struct blob *value, mpz_t out)
 {
     struct number number;
     if (!read_value(value, &number))
@@ -236,17 +249,8 @@ static int read_integer(const struct blob *value, mpz_t out)
 int integer_text_room(const struct blob *value, size_t *room_bytes)
 {
     mpz_t integer;
-    int error = read_integer(value, integer);
+    int error = integer_read(value, integer);
     /* Its digits, exact or one too many; GMP may write a sign and terminates. */
     *room_bytes = error ? 0 : mpz_sizeinbase(integer, 10) + 2;
     return error;
-}
-
-void integer_text_into(const struct blob *value, struct blob *out)
-{
-    mpz_t integer;
-    int error = read_integer(value, integer);
-    assert(!error && out->len >= mpz_sizeinbase(integer, 10) + 2);
-    mpz_get_str((char *)out->at, 10, integer);
-    out->len = strlen((char *)out->at);
 }

@@ -6,6 +6,7 @@
 #ifndef CONCLAVE_WORK_INTEGER_H
 #define CONCLAVE_WORK_INTEGER_H
 
+#include "nodes/work/stop.h"
 #include "shared/base/blob.h"
 #include "shared/base/limits.h"
 
@@ -26,22 +27,25 @@ struct integer_operand {
 /* Each in two steps, for a thread that shares no memory allocator with the one that takes the
  * result: the first tells how much room the result needs at most, the second writes it into a blob
  * of that length and sets the length. The second needs the same arguments, found to be good.
- * operation_run() (operation.h) does both.
+ * operation_run() (operation.h) does both. It returns false when `stop` was set before it was done:
+ * then there is no result, and the blob's length is as it was.
  *
  * The product of 1..OPERANDS_MAX operands. ERR_RANGE: too few or too many operands; ERR_MALFORMED:
  * an operand is no value; ERR_TOO_BIG: the product could exceed INTEGER_MAX_BYTES. */
 int integer_multiply_room(const struct integer_operand *operands, size_t n, size_t *room_bytes);
-void integer_multiply_into(const struct integer_operand *operands, size_t n, struct blob *out);
+bool integer_multiply_into(const struct integer_operand *operands, size_t n, struct blob *out,
+                           stop_flag *stop);
 
 /* The product of the integers first, first-1, ..., `count` of them, by the tree of the plan: level
  * by level, groups of four, a lone node promoted without an operation; a single leaf is one
  * operation of one operand. *operations counts them. ERR_RANGE: a leaf would be below 1, or count
  * is 0 or too large. */
 int integer_leaves_room(uint64_t first, uint64_t count, size_t *room_bytes);
-void integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint64_t *operations);
+bool integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint64_t *operations,
+                         stop_flag *stop);
 
 /* A value as decimal digits (ASCII, not terminated). ERR_MALFORMED, ERR_TOO_BIG as above. */
 int integer_text_room(const struct blob *value, size_t *room_bytes);
-void integer_text_into(const struct blob *value, struct blob *out);
+bool integer_text_into(const struct blob *value, struct blob *out, stop_flag *stop);
 
 #endif

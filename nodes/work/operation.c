@@ -50,12 +50,15 @@ static void describe_text(struct computed *computed, const struct blob *text)
     memcpy(computed->tail, text->at + text->len - edge, edge);
 }
 
-void operation_into(const struct compute_op *op, struct blob *value, uint64_t inline_max,
-                    struct computed *out)
+bool operation_into(const struct compute_op *op, struct blob *value, uint64_t inline_max,
+                    struct computed *out, stop_flag *stop)
 {
     bool text = operator_traits(op->opcode)->conversion;
     out->operations = 1;
-    works[op->opcode]->into(op, value, &out->operations);
+    if (!works[op->opcode]->into(op, value, &out->operations, stop)) {
+        out->operations = 0;
+        return false;
+    }
     out->len = value->len;
     if (text)
         describe_text(out, value);
@@ -63,6 +66,7 @@ void operation_into(const struct compute_op *op, struct blob *value, uint64_t in
         blob_hash(value, out->hash);
         blob_set_hash(value, out->hash); /* a large one is kept without hashing it again */
     }
+    return true;
 }
 
 void operation_run(const struct compute_op *op, operation_lookup *lookup, void *context,
@@ -78,7 +82,7 @@ void operation_run(const struct compute_op *op, operation_lookup *lookup, void *
     if (error)
         out->error = operation_error_text(error);
     else
-        operation_into(&bound, *value, inline_max, out);
+        operation_into(&bound, *value, inline_max, out, NULL);
 }
 
 const char *operation_error_text(int error)

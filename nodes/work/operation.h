@@ -4,6 +4,7 @@
 #define CONCLAVE_WORK_OPERATION_H
 
 #include "nodes/core/node.h"
+#include "nodes/work/stop.h"
 
 /* The value of that name (borrowed), or NULL: it is not at hand. */
 typedef struct blob *operation_lookup(void *context, struct value_id id);
@@ -30,9 +31,11 @@ int operation_bind(struct compute_op *op, operation_lookup *lookup, void *contex
 int operation_room(const struct compute_op *op, size_t *room_bytes);
 
 /* Third, with what the second found to be good: writes the result into a blob of that length, and
- * sets its length. */
-void operation_into(const struct compute_op *op, struct blob *value, uint64_t inline_max,
-                    struct computed *out);
+ * sets its length. False: `stop` (may be NULL) was set before it was done, and nothing of the
+ * operation was executed. It is looked at between two products, and between two pieces of a
+ * conversion. */
+bool operation_into(const struct compute_op *op, struct blob *value, uint64_t inline_max,
+                    struct computed *out, stop_flag *stop);
 
 const char *operation_error_text(int error);
 

@@ -9,14 +9,13 @@ static int room(const struct compute_op *op, size_t *room_bytes)
                      : integer_multiply_room(operands, op->n_operands, room_bytes);
 }
 
-static void into(const struct compute_op *op, struct blob *out, uint64_t *operations)
+static bool into(const struct compute_op *op, struct blob *out, uint64_t *operations,
+                 stop_flag *stop)
 {
     struct integer_operand operands[OPERANDS_MAX];
     operator_integers(op, operands);
-    if (op->count)
-        integer_leaves_into(op->first, op->count, out, operations);
-    else
-        integer_multiply_into(operands, op->n_operands, out);
+    return op->count ? integer_leaves_into(op->first, op->count, out, operations, stop)
+                     : integer_multiply_into(operands, op->n_operands, out, stop);
 }
 
 const struct operator_work operator_multiply_work = {room, into};

@@ -8,10 +8,11 @@ static int room(const struct compute_op *op, size_t *room_bytes)
     return value ? integer_text_room(value, room_bytes) : ERR_MALFORMED; /* a literal is none */
 }
 
-static void into(const struct compute_op *op, struct blob *out, uint64_t *operations)
+static bool into(const struct compute_op *op, struct blob *out, uint64_t *operations,
+                 stop_flag *stop)
 {
-    integer_text_into(op->operands[0].blob, out);
     *operations = 1;
+    return integer_text_into(op->operands[0].blob, out, stop);
 }
 
 const struct operator_work operator_text_work = {room, into};

@@ -14,8 +14,10 @@ struct operator_work {
     /* How much room the result takes at most. ERR_RANGE, ERR_MALFORMED, ERR_TOO_BIG. */
     int (*room)(const struct compute_op *op, size_t *room_bytes);
 
-    /* Writes the result into a blob of that length, sets its length, and counts the operations. */
-    void (*into)(const struct compute_op *op, struct blob *out, uint64_t *operations);
+    /* Writes the result into a blob of that length, sets its length, and counts the operations.
+     * False: `stop` was set before it was done. What can take long looks at it now and then. */
+    bool (*into)(const struct compute_op *op, struct blob *out, uint64_t *operations,
+                 stop_flag *stop);
 };
 
 #define X(SYMBOL, name, ...) extern const struct operator_work operator_##name##_work;

@@ -195,6 +195,7 @@ static void take_output(struct host *host, const struct output *output)
     case OUTPUT_DROP:
         drop_waits(host, output->drop.user, output->drop.id);
         break;
+    case OUTPUT_CANCEL: /* it goes on to its end */
     case OUTPUT_RELINK:
     case OUTPUT_LOG:
         break;

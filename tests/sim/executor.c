@@ -5,6 +5,8 @@
 
 #include "tests/sim/world.h"
 
+#define PIECES 4 /* of an operation: it can be stopped between two of them */
+
 struct execution {
     struct executor_result result; /* first */
     struct execution *next;
@@ -109,7 +111,19 @@ static struct executor_result *take(struct executor *executor)
     return &first->result;
 }
 
-/* What comes after one that does not begin begins earlier. */
+/* One that runs ends with the piece that it is at. */
+static void stop(struct world *world, struct execution *at)
+{
+    uint64_t piece_us = at->took_us / PIECES + 1, done_us = world->now_us - at->begin_us;
+    uint64_t end_us = (done_us / piece_us + 1) * piece_us;
+    if (end_us >= at->took_us)
+        return; /* it is at its last one: it is done */
+    at->result.computed.error = EXECUTOR_CANCELLED;
+    at->result.computed.operations = 0;
+    at->result.computed.elapsed_us = at->took_us = end_us;
+}
+
+/* What comes after one that ends, or does not begin, begins earlier. */
 static void cancel(struct executor *executor, struct value_id id, uint64_t attempt)
 {
     struct world_executor *it = (struct world_executor *)executor;
@@ -120,15 +134,18 @@ static void cancel(struct executor *executor, struct value_id id, uint64_t attem
     if (!at)
         return;
     at->result.cancelled = true;
-    if (at->begin_us <= it->world->now_us)
-        return; /* like GMP, it cannot be interrupted */
-    at->result.computed.error = EXECUTOR_CANCELLED;
-    at->result.computed.operations = 0;
-    at->took_us = 0;
-    it->busy_us = at->begin_us;
-    for (; at; at = at->next) {
+    if (at->begin_us <= it->world->now_us) {
+        stop(it->world, at);
+    } else {
+        at->result.computed.error = EXECUTOR_CANCELLED;
+        at->result.computed.operations = 0;
+        at->took_us = 0;
+    }
+    it->busy_us = at->begin_us + at->took_us;
+    wake(it); /* the one at the old time finds nothing */
+    for (at = at->next; at; at = at->next) {
         schedule(it, at);
-        wake(it); /* the one at the old time finds nothing */
+        wake(it);
     }
 }
 
@@ -166,6 +183,12 @@ void executor_start(struct world *world, node_id_t id, const struct compute_op *
 {
     struct executor *executor = executor_of(world, id);
     executor->kind->start(executor, op, value_at, &world->nodes[id].values);
+}
+
+void executor_cancel(struct world *world, node_id_t id, struct value_id op, uint64_t attempt)
+{
+    struct executor *executor = executor_of(world, id);
+    executor->kind->cancel(executor, op, attempt);
 }
 
 void executor_finished(struct world *world, node_id_t id)

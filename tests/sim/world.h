@@ -469,6 +469,7 @@ void machine_lose(struct world *world, node_id_t id);
 /* Who executes the operations of a node (executor.c); it is lost with the node's incarnation. */
 struct executor *executor_of(struct world *world, node_id_t id);
 void executor_start(struct world *world, node_id_t id, const struct compute_op *op);
+void executor_cancel(struct world *world, node_id_t id, struct value_id op, uint64_t attempt);
 void executor_finished(struct world *world, node_id_t id);
 void executor_lose(struct world *world, node_id_t id);
 

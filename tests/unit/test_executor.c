@@ -214,6 +214,73 @@ static void what_is_cancelled_ends_without_a_value(void **state)
     assert_true(compute_destroy(&compute, PATIENCE_MS));
 }
 
+static struct executor_result *cancelled_after(struct compute *compute, const struct compute_op *op,
+                                               unsigned after_ms)
+{
+    submit(compute, op);
+    poll(NULL, 0, (int)after_ms);
+    cancel(compute_executor(compute), op->id.op);
+    return next_result(compute);
+}
+
+/* A value of 4 MB takes a second; whatever the machine is busy with, a tenth of its digits do not
+ * take longer than all of them. */
+static void a_conversion_that_runs_ends_when_it_is_cancelled(void **state)
+{
+    (void)state;
+    enum { BYTES = 4000000, AFTER_MS = 50 };
+    struct compute *compute = compute_start(0, &never);
+    struct blob *value = blob_new(BYTES);
+    memset(value->at, 0xa7, BYTES);
+    struct compute_op op = {.id = {1, 1},
+                            .attempt = 1,
+                            .opcode = OPCODE_TEXT,
+                            .n_operands = 1,
+                            .operands = {{.kind = OPERAND_BLOB, .blob = value}}};
+    submit(compute, &op);
+    struct executor_result *whole = next_result(compute);
+    uint64_t whole_us = whole->computed.elapsed_us;
+    assert_false(whole->cancelled);
+    result_free(compute, whole);
+    struct executor_result *cut = cancelled_after(compute, &op, AFTER_MS);
+    assert_true(cut->cancelled && !cut->value && cut->computed.operations == 0);
+    assert_string_equal(cut->computed.error, EXECUTOR_CANCELLED);
+    assert_true(cut->computed.elapsed_us < whole_us / 2 + AFTER_MS * MS_US);
+    result_free(compute, cut);
+    blob_drop(&value);
+    assert_true(compute_destroy(&compute, PATIENCE_MS));
+}
+
+/* Between two of the three products: none of four operands is done when it is cancelled at once. */
+static void a_product_that_runs_ends_when_it_is_cancelled(void **state)
+{
+    (void)state;
+    enum { BYTES = 4000000 };
+    struct compute *compute = compute_start(0, &never);
+    struct blob *value = blob_new(BYTES);
+    memset(value->at, 0xa7, BYTES);
+    struct compute_op op = {.id = {1, 1}, .attempt = 1, .n_operands = OPERANDS_MAX};
+    for (size_t i = 0; i < OPERANDS_MAX; i++)
+        op.operands[i] = (struct compute_operand){.kind = OPERAND_BLOB, .blob = value};
+    struct executor_result *cut = cancelled_after(compute, &op, 1);
+    assert_true(cut->cancelled && !cut->value && cut->computed.operations == 0);
+    result_free(compute, cut);
+    blob_drop(&value);
+    assert_true(compute_destroy(&compute, PATIENCE_MS));
+}
+
+static void a_delay_ends_when_it_is_cancelled(void **state)
+{
+    (void)state;
+    struct compute *compute = compute_start(3600 * SECOND_US, &never);
+    struct compute_op op = {.id = {1, 1}, .attempt = 1, .first = 10, .count = 10};
+    struct executor_result *cut = cancelled_after(compute, &op, 50);
+    assert_true(cut->cancelled && !cut->value);
+    assert_true(cut->computed.elapsed_us < PATIENCE_MS * MS_US);
+    result_free(compute, cut);
+    assert_true(compute_destroy(&compute, PATIENCE_MS));
+}
+
 static void the_model_cancels_as_the_thread_does(void **state)
 {
     (void)state;
@@ -223,18 +290,20 @@ static void the_model_cancels_as_the_thread_does(void **state)
     for (op_id_t op = 1; op <= 3; op++)
         executor_start(world, 1,
                        &(struct compute_op){.id = {1, op}, .attempt = 1, .first = 4, .count = 4});
-    cancel(executor, 1); /* it runs */
+    world->now_us += 10;
+    cancel(executor, 1); /* it runs: it ends with a quarter of its time */
     cancel(executor, 2);
     assert_null(executor->kind->poll(executor));
-    world->now_us += 100;
+    world->now_us += 20;
     for (op_id_t op = 1; op <= 2; op++) {
         struct executor_result *result = executor->kind->poll(executor);
         assert_true(result->computed.id.op == op && result->cancelled && !result->value);
-        assert_true(result->computed.operations == (op == 1));
+        assert_string_equal(result->computed.error, EXECUTOR_CANCELLED);
+        assert_true(result->computed.operations == 0);
         executor->kind->free(result);
     }
     assert_null(executor->kind->poll(executor));
-    world->now_us += 100; /* the third one had not to wait for the second */
+    world->now_us += 100; /* the third one had not to wait for them */
     struct executor_result *result = executor->kind->poll(executor);
     assert_true(result->computed.id.op == 3 && !result->cancelled && result->value);
     executor->kind->free(result);
@@ -269,6 +338,9 @@ int main(void)
         cmocka_unit_test(an_operation_that_cannot_be_executed_says_why),
         cmocka_unit_test(a_delay_holds_results_back_and_ends_with_the_thread),
         cmocka_unit_test(what_is_cancelled_ends_without_a_value),
+        cmocka_unit_test(a_conversion_that_runs_ends_when_it_is_cancelled),
+        cmocka_unit_test(a_product_that_runs_ends_when_it_is_cancelled),
+        cmocka_unit_test(a_delay_ends_when_it_is_cancelled),
         cmocka_unit_test(the_model_cancels_as_the_thread_does),
         cmocka_unit_test(an_exit_on_purpose_returns_nothing_to_tell),
     };

@@ -245,6 +245,40 @@ static struct message *tasks(job_id_t job, size_t n)
     return message;
 }
 
+/* What is called off ends at the compute thread, too. A coordinator that begins counts attempts
+ * from 1 again: the end of an old one is not the result of the new one. */
+static void what_is_called_off_ends_and_is_no_result_of_what_comes_after(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(3);
+    struct worker worker = worker_of(it);
+    struct message *message = tasks(1, 1);
+    worker_task(&worker, PEER, message);
+    worker_pump(&worker);
+    assert_int_equal(count_outputs(it, OUTPUT_COMPUTE), 1);
+    assert_int_equal(count_outputs(it, OUTPUT_CANCEL), 0);
+    worker_release(&worker, PEER, 1, 2); /* another one */
+    assert_int_equal(count_outputs(it, OUTPUT_CANCEL), 0);
+    worker_release(&worker, PEER, 1, 1);
+    worker_release(&worker, PEER, 1, 1);
+    assert_int_equal(count_outputs(it, OUTPUT_CANCEL), 1);
+    worker_reset(&worker, 6);
+    worker_task(&worker, PEER, message);
+    worker_pump(&worker);
+    assert_int_equal(count_outputs(it, OUTPUT_COMPUTE), 2);
+    struct computed ended = {.id = {1, 1}, .error = "it was cancelled"};
+    worker_computed(&worker, &ended, 1);
+    worker_check_invariants(&worker);
+    assert_int_equal(worker.queued, 1);
+    assert_int_equal(worker.computing, 1);
+    worker_computed(&worker, &(struct computed){.id = {1, 1}, .len = 8, .operations = 1}, 1);
+    assert_int_equal(worker.queued, 0);
+    worker_check_invariants(&worker);
+    message_drop(&message);
+    worker_clear(&worker);
+    rooms_free(it);
+}
+
 /* Whoever claims to coordinate can fill a worker's queue no further than any coordinator would. */
 static void a_worker_refuses_what_is_more_than_any_credit(void **state)
 {
@@ -395,6 +429,7 @@ int main(void)
         cmocka_unit_test(the_only_voter_elects_itself_and_serves_once_its_entry_is_durable),
         cmocka_unit_test(what_no_entry_names_is_the_owners_to_keep),
         cmocka_unit_test(a_worker_drops_what_another_term_had_given_it),
+        cmocka_unit_test(what_is_called_off_ends_and_is_no_result_of_what_comes_after),
         cmocka_unit_test(a_worker_refuses_what_is_more_than_any_credit),
         cmocka_unit_test(lines_that_others_cause_are_limited_and_counted),
         cmocka_unit_test(money_goes_from_an_account_only_with_an_outbox_message_and_survives),

@@ -270,6 +270,37 @@ static struct blob *value_4(void *context, struct value_id id)
     return id.op == 4 ? context : NULL;
 }
 
+/* Long texts are written piece by piece: none loses a zero, or gets one more. */
+static void text_of_many_pieces_is_whole(void **state)
+{
+    (void)state;
+    static const unsigned long digits[] = {99998,  99999,  100000, 100001, 199999,
+                                           200000, 200001, 399998, 400002, 1000000};
+    gmp_randstate_t random;
+    gmp_randinit_default(random);
+    for (size_t i = 0; i < 4 * sizeof digits / sizeof digits[0]; i++) {
+        mpz_t number;
+        mpz_init(number);
+        mpz_ui_pow_ui(number, 10, digits[i / 4]); /* 1000...: all zeros in all pieces */
+        if (i % 4 == 1)
+            mpz_sub_ui(number, number, 1); /* 999... */
+        if (i % 4 == 2)
+            mpz_add_ui(number, number, 7); /* 1000...7 */
+        if (i % 4 == 3)
+            mpz_urandomm(number, random, number);
+        size_t len = mpz_size(number) * INTEGER_LIMB_BYTES;
+        struct blob *value = blob_copy(mpz_limbs_read(number), len), *text = text_of(value);
+        char *expected = mpz_get_str(NULL, 10, number);
+        assert_int_equal(text->len, strlen(expected));
+        assert_memory_equal(text->at, expected, text->len);
+        free(expected);
+        blob_drop(&text);
+        blob_drop(&value);
+        mpz_clear(number);
+    }
+    gmp_randclear(random);
+}
+
 static void one_operation_is_run_alike_by_everybody(void **state)
 {
     (void)state;
@@ -392,6 +423,7 @@ int main(void)
         cmocka_unit_test(the_seed_counts_four_operations_for_ten),
         cmocka_unit_test(absurd_subtrees_are_refused),
         cmocka_unit_test(text_has_all_digits_and_no_more),
+        cmocka_unit_test(text_of_many_pieces_is_whole),
         cmocka_unit_test(one_operation_is_run_alike_by_everybody),
         cmocka_unit_test(what_cannot_be_executed_fails_with_a_reason),
     };

@@ -13,6 +13,8 @@ enum output_kind {
     OUTPUT_REPLY,   /* to a client, once after_seq is durable */
     OUTPUT_PUBLISH, /* on the heartbeat plane, once after_seq is durable */
     OUTPUT_COMPUTE, /* hand an operation to the compute thread, then EVENT_COMPUTED */
+    OUTPUT_CANCEL,  /* nobody wants that attempt any more: it ends as soon as it can, with the same
+                       event */
     OUTPUT_FETCH,   /* pull a value from a node, then EVENT_VALUE_READY or EVENT_VALUE_FAILED */
     OUTPUT_KEEP,    /* write a value to disk, then EVENT_VALUE_KEPT or EVENT_VALUE_FAILED */
     OUTPUT_LIST,    /* names of values on disk, in order, then EVENT_VALUES_LISTED */
@@ -133,6 +135,10 @@ struct output {
         } reply;
         struct message *publish;
         struct compute_op compute;
+        struct {
+            struct value_id id;
+            uint64_t attempt;
+        } cancel;
         struct fetch_order fetch;
         struct {
             enum value_user user;

@@ -229,8 +229,11 @@ void worker_computed(struct worker *worker, const struct computed *results, size
     struct batch batch = {0};
     node_id_t to = NODE_NONE;
     for (size_t i = 0; i < n; i++) {
-        struct work *previous, *work = find_computing(worker, &results[i], &previous);
+        /* Another coordinator may have given the same attempt of it again: it comes later. */
         struct submitted submitted = take_submitted(worker, &results[i]);
+        struct work *previous, *work = NULL;
+        if (!submitted.cancelled)
+            work = find_computing(worker, &results[i], &previous);
         count_executed(worker, &results[i]);
         if (!work) { /* it was dropped while it was computed */
             if (!is_wanted(worker, results[i].id))
@@ -401,14 +404,38 @@ uint64_t worker_deadline(const struct worker *worker)
 
 /* --- ending --- */
 
-/* Drops queued operations: that one, or (op 0) all of a job, or of all when it is JOB_NONE. What
- * the compute thread has goes on there. */
-static void drop_work(struct worker *worker, job_id_t job, op_id_t op)
+/* That one, or (op 0) all of a job, or of all when it is JOB_NONE. */
+static bool is_meant(struct value_id id, job_id_t job, op_id_t op)
+{
+    return (job == JOB_NONE || id.job == job) && (!op || id.op == op);
+}
+
+/* What the compute thread has ends there as soon as it can. `tell`: who is told what it cost;
+ * NODE_NONE: whoever wanted to know before. */
+static void cancel_submitted(struct worker *worker, job_id_t job, op_id_t op, node_id_t tell)
+{
+    for (size_t i = 0; i < worker->n_submitted; i++) {
+        struct submitted *it = &worker->submitted[i];
+        if (!is_meant(it->id, job, op))
+            continue;
+        if (tell)
+            it->tell = tell;
+        if (it->cancelled)
+            continue;
+        it->cancelled = true;
+        struct output *output = outbox_add(&worker->step->out, OUTPUT_CANCEL);
+        output->cancel.id = it->id;
+        output->cancel.attempt = it->attempt;
+    }
+}
+
+static void drop_work(struct worker *worker, job_id_t job, op_id_t op, node_id_t tell)
 {
     struct work *previous = NULL, *next;
+    cancel_submitted(worker, job, op, tell);
     for (struct work *work = worker->first; work; work = next) {
         next = work->next;
-        if ((job != JOB_NONE && work->op.id.job != job) || (op && work->op.id.op != op)) {
+        if (!is_meant(work->op.id, job, op)) {
             previous = work;
             continue;
         }
@@ -435,12 +462,9 @@ static void drop_held(struct worker *worker, job_id_t job)
 /* Somebody else has the operation's result, or is about to. */
 static void cancel(struct worker *worker, node_id_t from, struct value_id id)
 {
-    drop_work(worker, id.job, id.op);
+    drop_work(worker, id.job, id.op, from);
     if (!is_operand(worker, id))
         drop_value(worker, id);
-    for (size_t i = 0; i < worker->n_submitted; i++)
-        if (value_id_same(worker->submitted[i].id, id))
-            worker->submitted[i].tell = from;
 }
 
 void worker_release(struct worker *worker, node_id_t from, job_id_t job, op_id_t op)
@@ -449,7 +473,7 @@ void worker_release(struct worker *worker, node_id_t from, job_id_t job, op_id_t
         cancel(worker, from, (struct value_id){job, op});
         return;
     }
-    drop_work(worker, job, 0);
+    drop_work(worker, job, 0, NODE_NONE);
     drop_held(worker, job);
     if (job)
         map_remove(&worker->executed, (struct map_key){job, 0});
@@ -469,7 +493,7 @@ void worker_reset(struct worker *worker, term_t term)
 
 void worker_clear(struct worker *worker)
 {
-    drop_work(worker, JOB_NONE, 0);
+    drop_work(worker, JOB_NONE, 0, NODE_NONE);
     map_clear(&worker->held);
     map_clear(&worker->executed);
 }

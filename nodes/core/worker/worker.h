@@ -13,7 +13,8 @@ struct work;
 struct submitted {
     struct value_id id;
     uint64_t attempt;
-    node_id_t tell; /* it was cancelled: only what it cost is told to this node; NODE_NONE: not */
+    bool cancelled; /* nobody wants its result */
+    node_id_t tell; /* cancelled: what it cost is told to this node; NODE_NONE: to nobody */
 };
 
 /* Zero-initialize, then set the first four. */

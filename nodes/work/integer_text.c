@@ -1,0 +1,112 @@
+/* A value as decimal digits: split by powers of ten until the pieces are short, as GMP does it
+ * itself (mpn_get_str), and as fast; but one piece, and one division, after another, so that it can
+ * be stopped in between. The first division takes about a seventh of the time of all. */
+#include <assert.h>
+#include <gmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/work/integer.h"
+#include "nodes/work/integer_internal.h"
+#include "shared/base/error.h"
+#include "shared/base/memory.h"
+
+#define PIECE_DIGITS UINT64_C(100000) /* about 5 ms */
+#define LEVELS_MAX   32
+
+/* Digits are split into 2^levels pieces. */
+struct splitting {
+    stop_flag *stop;
+    uint64_t piece; /* digits of one */
+    int levels;
+    mpz_t powers[LEVELS_MAX]; /* 5^(piece * 2^level): powers of ten without their factors of two */
+};
+
+/* --- pieces --- */
+
+/* Writes the digits, at least `least` of them with zeros before them; returns their end. Without
+ * zeros there is room for two characters more: GMP may write a sign, and terminates. */
+static char *write_piece(mpz_srcptr number, char *at, size_t least)
+{
+    if (!least)
+        return at + strlen(mpz_get_str(at, 10, number));
+    size_t room = mpz_sizeinbase(number, 10) + 2;
+    char *digits = mem_grow(NULL, room, 1);
+    mpz_get_str(digits, 10, number);
+    size_t len = strlen(digits), zeros = len < least ? least - len : 0;
+    memset(at, '0', zeros);
+    memcpy(at + zeros, digits, len);
+    free(digits);
+    return at + zeros + len;
+}
+
+/* *high and *low: the quotient by 10^digits, where power is 5^digits, and the rest. */
+static void split(mpz_srcptr number, uint64_t digits, mpz_srcptr power, mpz_ptr high, mpz_ptr low)
+{
+    mpz_t bits;
+    mpz_init(bits);
+    mpz_tdiv_r_2exp(bits, number, digits);
+    mpz_tdiv_q_2exp(high, number, digits);
+    mpz_tdiv_qr(high, low, high, power);
+    mpz_mul_2exp(low, low, digits);
+    mpz_add(low, low, bits);
+    mpz_clear(bits);
+}
+
+/* Writes a number of so many levels; `whole`: with all its zeros before it. NULL: it was stopped.
+ */
+static char *write_levels(const struct splitting *it, mpz_srcptr number, int level, char *at,
+                          bool whole)
+{
+    if (stop_is_set(it->stop))
+        return NULL;
+    if (!level)
+        return write_piece(number, at, whole ? it->piece : 0);
+    mpz_t high, low;
+    mpz_init(high);
+    mpz_init(low);
+    split(number, it->piece << (level - 1), it->powers[level - 1], high, low);
+    if (whole || mpz_sgn(high)) {
+        at = write_levels(it, high, level - 1, at, whole);
+        whole = true;
+    }
+    mpz_clear(high);
+    if (at)
+        at = write_levels(it, low, level - 1, at, whole);
+    mpz_clear(low);
+    return at;
+}
+
+/* --- the whole --- */
+
+static void make_powers(struct splitting *it)
+{
+    for (int level = 0; level < it->levels; level++) {
+        mpz_init(it->powers[level]);
+        if (stop_is_set(it->stop))
+            continue;
+        if (level)
+            mpz_mul(it->powers[level], it->powers[level - 1], it->powers[level - 1]);
+        else
+            mpz_ui_pow_ui(it->powers[0], 5, it->piece);
+    }
+}
+
+bool integer_text_into(const struct blob *value, struct blob *out, stop_flag *stop)
+{
+    mpz_t integer;
+    struct splitting it = {.stop = stop};
+    int error = integer_read(value, integer);
+    uint64_t digits = error ? 0 : mpz_sizeinbase(integer, 10); /* or one more than it has */
+    assert(!error && out->len >= digits + 2);
+    while (PIECE_DIGITS << it.levels < digits)
+        it.levels++;
+    it.piece = (digits >> it.levels) + 1;
+    make_powers(&it);
+    const char *end = write_levels(&it, integer, it.levels, (char *)out->at, false);
+    for (int level = 0; level < it.levels; level++)
+        mpz_clear(it.powers[level]);
+    if (end)
+        out->len = (size_t)(end - (const char *)out->at);
+    return end != NULL;
+}
