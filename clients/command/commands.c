@@ -49,7 +49,14 @@ static const char show_details[] =
     "executed}, result: {digits, sha256, text, head, tail}, converter, error}; with --ops also\n"
     "trace: [{name, operator, operands, node, attempt}]. What does not exist is null: result\n"
     "before the job is done, text of a result of more than 1000 digits (head and tail are then\n"
-    "its ends), trace of a job of more than 4096 operations. sha256 is that of the decimal text.";
+    "its ends), trace of a job of more than 4096 operations. sha256 is that of the decimal text.\n"
+    "--timing: at each moment the job is in one phase, so the phases add up to its time, from the\n"
+    "submit until its last entry is committed: computing (an operation of it is executed),\n"
+    "converting (only conversions are), moving (a value is on its way), keeping (one is being\n"
+    "written to disk), planning (the coordinator could hand something out), waiting (for workers,\n"
+    "or its turn), announcing (an entry of the log is awaited), earlier (under a coordinator that\n"
+    "is gone). --json: timing: {total_us, since, computing_us, ...}; since: the time from which\n"
+    "on the coordinator knows, null: all of it. null when it does not know the job's time.";
 
 static const char forget_details[] =
     "Removes finished jobs from all nodes, with their results; the disks are freed within "

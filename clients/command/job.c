@@ -7,15 +7,17 @@
 #include "clients/ask/digits.h"
 #include "clients/show/render.h"
 #include "clients/show/report.h"
+#include "clients/show/timing.h"
 
 static struct {
-    bool ops;
+    bool ops, timing;
     const char *output;
 } options;
 
 const struct option_spec job_show_options[] = {
     {"ops", OPTION_FLAG, &options.ops, 0, 0, NULL,
      "list every operation, with its node and its attempt"},
+    {"timing", OPTION_FLAG, &options.timing, 0, 0, NULL, "tell where the job's time went, or goes"},
     {0}};
 
 const struct option_spec job_output_options[] = {
@@ -27,6 +29,7 @@ static int get_job(struct cli *cli, job_id_t job, struct message **reply)
 {
     struct message *request = message_new(MESSAGE_JOB_GET);
     request->as.job_get.job = job;
+    request->as.job_get.timing = options.timing;
     int code = cli_ask(cli, request, MESSAGE_JOB, reply);
     if (!code && (*reply)->as.job.jobs.n != 1) {
         message_drop(reply);
@@ -69,8 +72,9 @@ static int list_operations(struct cli *cli, job_id_t job, json_t *array)
     return EXIT_OK;
 }
 
-static int show(struct cli *cli, const struct wire_job_row *row)
+static int show(struct cli *cli, const struct wire_job *answer)
 {
+    const struct wire_job_row *row = &answer->jobs.at[0];
     bool ops = options.ops && row->total <= TRACE_OPS_MAX;
     int code = EXIT_OK;
     if (options.ops && !ops)
@@ -81,6 +85,8 @@ static int show(struct cli *cli, const struct wire_job_row *row)
         code = ops ? list_operations(cli, row->job, trace) : EXIT_OK;
         if (options.ops)
             json_object_set(job, "trace", trace);
+        if (options.timing)
+            json_object_set_new(job, "timing", timing_json(answer));
         json_decref(trace);
         if (code)
             json_decref(job);
@@ -89,12 +95,14 @@ static int show(struct cli *cli, const struct wire_job_row *row)
         return code;
     }
     render_job_text(row, stdout);
+    if (options.timing)
+        timing_text(answer, stdout);
     return ops ? list_operations(cli, row->job, NULL) : code;
 }
 
 /* Gets the job that the words name, and gives it to the command. */
 static int with_job(struct cli *cli, int n_words, char **words,
-                    int (*command)(struct cli *cli, const struct wire_job_row *row))
+                    int (*command)(struct cli *cli, const struct wire_job *answer))
 {
     job_id_t job;
     struct message *reply = NULL;
@@ -102,7 +110,7 @@ static int with_job(struct cli *cli, int n_words, char **words,
     if (!code)
         code = get_job(cli, job, &reply);
     if (!code)
-        code = command(cli, &reply->as.job.jobs.at[0]);
+        code = command(cli, &reply->as.job);
     message_drop(&reply);
     return code;
 }
@@ -128,8 +136,9 @@ int job_wait_run(struct cli *cli, int n_words, char **words)
     return batch_run(&batch, submission);
 }
 
-static int give_result(struct cli *cli, const struct wire_job_row *row)
+static int give_result(struct cli *cli, const struct wire_job *answer)
 {
+    const struct wire_job_row *row = &answer->jobs.at[0];
     int code = report_state(row);
     if (code)
         return code;

@@ -222,7 +222,11 @@
 #define SUBTREES_PER_WORKER 16
 /* And no subtree is larger, so that progress is seen and little is lost. */
 #define SUBTREE_LEAVES_MAX 4096
-#define ACTIVE_JOBS_MAX    64 /* jobs that are scheduled at the same time; others wait in order */
+#define PHASES_MAX         16 /* of a job's time (timing.h), in an answer */
+#define PHASE_NAME_MAX     16
+/* Of finished jobs, their coordinator remembers so many accounts of their time: 100 KB. */
+#define TIMINGS_KEPT_MAX 1024
+#define ACTIVE_JOBS_MAX  64 /* jobs that are scheduled at the same time; others wait in order */
 /* Operations that wait or are executed at a worker: four times the largest credit of a coordinator.
  * Beyond, they are refused, and given to others. */
 #define WORK_QUEUED_MAX (8 * BATCH_OPS_MAX)

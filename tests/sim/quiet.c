@@ -7,13 +7,35 @@
 #include "tests/harness/inside.h"
 #include "tests/sim/scenario.h"
 
-#define QUIET_EVERY     8 /* seeds: it shares no fate with the aims (5), the bank (3) */
-#define QUIET_OFFSET    3
-#define QUIET_WITHIN_US (3600 * SECOND_US) /* the largest conversion takes a minute or two */
+#define QUIET_EVERY         8 /* seeds: it shares no fate with the aims (5), the bank (3) */
+#define QUIET_OFFSET        3
+#define COMMITTED_WITHIN_US SECOND_US
+#define QUIET_WITHIN_US     (3600 * SECOND_US) /* the largest conversion takes a minute or two */
 
 bool quiet_is_due(uint64_t seed)
 {
     return seed % QUIET_EVERY == QUIET_OFFSET;
+}
+
+/* No clock jumps here, so a job's time is known to everybody: its phases add up to it. The wall
+ * clock counts milliseconds; the last entry is committed soon after it was written. */
+static void check_timing(struct world *world, const struct node *node, const struct job *job)
+{
+    struct timing timing;
+    const struct step *step = inside_step(node);
+    uint64_t end_ms = job_is_finished(job) ? job->finished_ms : step->wall_ms;
+    uint64_t took_us = (end_ms - job->submitted_ms) * MS_US;
+    if (!schedule_timing(inside_schedule(node), job, &timing))
+        world_fail(world, "a coordinator knows the time of its jobs", "not that of job %" PRIx64,
+                   job->id);
+    uint64_t total_us = timing_total(&timing, timing.at_us);
+    if (total_us + 2 * MS_US < took_us ||
+        total_us > took_us + 2 * MS_US + job_is_finished(job) * COMMITTED_WITHIN_US)
+        world_fail(world, "the phases of a job add up to its time",
+                   "%" PRIu64 " us, but it took %" PRIu64, total_us, took_us);
+    if (timing.us[PHASE_EARLIER])
+        world_fail(world, "one coordinator knows all of a job's time", "but for %" PRIu64 " us",
+                   timing.us[PHASE_EARLIER]);
 }
 
 static void check(struct world *world)
@@ -23,6 +45,9 @@ static void check(struct world *world)
     if (!node)
         return;
     const struct schedule *schedule = inside_schedule(node);
+    const struct jobs *jobs = &inside_state(node)->jobs;
+    for (size_t i = 0; i < jobs->n; i++)
+        check_timing(world, node, jobs->at[i]);
     uint64_t again = schedule->reassigned + inside_state(node)->head.reassigned;
     if (schedule->copied || again)
         world_fail(world, "a quiet cluster copies nothing",

@@ -11,141 +11,12 @@
 #include "nodes/core/schedule/schedule.h"
 #include "shared/base/error.h"
 #include "shared/base/text.h"
+#include "tests/harness/scheduled.h"
 
-enum { NODES = 3, ME = 1, INTERVAL_US = 100000, HELD_BYTES = 4000 };
-
-/* --- a coordinator and two workers, 10! --- */
-
-struct fixture {
-    struct step step;
-    struct links links;
-    struct raft raft;
-    struct state state;
-    struct schedule schedule;
-    struct job *job;
-};
-
-static void pump(struct fixture *it)
-{
-    schedule_tick(&it->schedule);
-    schedule_pump(&it->schedule);
-    schedule_check_invariants(&it->schedule);
-}
-
-/* What is proposed is committed at once. */
-static void apply_all(struct fixture *it)
-{
-    while (it->raft.log.applied < it->raft.log.last) {
-        log_index_t index = it->raft.log.applied + 1;
-        struct job *job =
-            state_apply(&it->state, index, it->step.term, raft_log_waiting(&it->raft, index));
-        it->raft.log.applied = index;
-        if (job && job_is_finished(job))
-            schedule_job_finished(&it->schedule, job);
-        else if (job)
-            schedule_job_accepted(&it->schedule, job);
-        schedule_check_invariants(&it->schedule);
-        state_check_invariants(&it->state);
-    }
-}
-
-static void submit(struct fixture *it)
-{
-    struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
-    entry->as.entry_job_submitted.key = message_text(entry, "a");
-    entry->as.entry_job_submitted.kind = message_text(entry, "factorial");
-    entry->as.entry_job_submitted.spec = message_text(entry, "10");
-    raft_log_propose(&it->raft, entry);
-    apply_all(it);
-    it->job = jobs_find_key(&it->state.jobs, slice_of("a"));
-    assert_non_null(it->job);
-}
-
-static int begin(void **context)
-{
-    struct fixture *it = calloc(1, sizeof *it);
-    *context = it;
-    it->step = (struct step){.config = {.id = ME,
-                                        .n_nodes = NODES,
-                                        .n_voters = NODES,
-                                        .heartbeat_us = 60 * SECOND_US,
-                                        .result_max_bytes = 1000,
-                                        .checkpoint_interval_us = INTERVAL_US,
-                                        .checkpoint_bytes = 1000,
-                                        .log_level = LOG_ERROR},
-                             .identity = {.cluster_id = {1}},
-                             .now_us = SECOND_US,
-                             .term = 3,
-                             .coordinator = ME};
-    state_init(&it->state, &it->step);
-    it->links.step = &it->step;
-    it->raft = (struct raft){.step = &it->step,
-                             .links = &it->links,
-                             .machine = &state_machine,
-                             .state = &it->state};
-    it->raft.election.role = ROLE_COORDINATOR;
-    it->raft.election.serving = it->raft.election.voter = true;
-    it->schedule = (struct schedule){.step = &it->step,
-                                     .links = &it->links,
-                                     .raft = &it->raft,
-                                     .state = &it->state};
-    for (node_id_t id = 2; id <= NODES; id++) {
-        struct peer *peer = &it->links.peers[id];
-        peer->alive = true;
-        peer->heard_us = it->step.now_us;
-        peer->links[PLANE_CHANNEL].state = LINK_WELCOMED;
-        peer->incarnation = 7;
-        channel_open(&peer->channel, 7);
-        it->raft.members.of[id].voter = true;
-        memcpy(it->raft.members.of[id].cluster_id, it->step.identity.cluster_id, CLUSTER_ID_BYTES);
-    }
-    outbox_begin(&it->step.out);
-    schedule_start(&it->schedule);
-    submit(it);
-    pump(it);
-    return 0;
-}
-
-static int end(void **context)
-{
-    struct fixture *it = *context;
-    schedule_clear(&it->schedule);
-    raft_clear(&it->raft);
-    state_clear(&it->state);
-    links_clear(&it->links);
-    outbox_end(&it->step.out);
-    outbox_destroy(&it->step.out);
-    free(it);
-    return 0;
-}
-
-/* A worker returns a value: any bytes do, for a coordinator computes nothing. */
-static void give_back(struct fixture *it, node_id_t from, op_id_t op, uint64_t executed)
-{
-    static const uint8_t hash[HASH_BYTES] = {1};
-    struct message *message = message_new(MESSAGE_RESULT);
-    struct blob *value = blob_copy("3628800", 7);
-    message->as.result.ops.n = 1;
-    message->as.result.ops.at = message_room(message, 1, sizeof *message->as.result.ops.at);
-    message->as.result.ops.at[0] =
-        (struct wire_result_op){.job = it->job->id,
-                                .op = op,
-                                .attempt = 1,
-                                .executed = executed,
-                                .elapsed_us = 1000,
-                                .len = value->len,
-                                .frame = message_add_frame(message, value),
-                                .hash = message_copy(message, (struct slice){hash, sizeof hash}),
-                                .head = message_text(message, "362"),
-                                .tail = message_text(message, "800")};
-    blob_drop(&value);
-    schedule_results(&it->schedule, from, message);
-    message_drop(&message);
-    pump(it);
-}
+#define HELD_BYTES 4000
 
 /* A worker has a value that is too long for a message: it says so, and holds it. */
-static void hold(struct fixture *it, node_id_t from, op_id_t op, uint64_t elapsed_us)
+static void hold(struct scheduled *it, node_id_t from, op_id_t op, uint64_t elapsed_us)
 {
     static const uint8_t hash[HASH_BYTES] = {1};
     struct message *message = message_new(MESSAGE_RESULT);
@@ -161,11 +32,11 @@ static void hold(struct fixture *it, node_id_t from, op_id_t op, uint64_t elapse
     outbox_begin(&it->step.out);
     schedule_results(&it->schedule, from, message);
     message_drop(&message);
-    pump(it);
+    scheduled_pump(it);
 }
 
 /* How many outputs of that kind the last steps had, about that operation. */
-static size_t count(const struct fixture *it, enum output_kind kind, op_id_t op)
+static size_t count(const struct scheduled *it, enum output_kind kind, op_id_t op)
 {
     size_t n = 0;
     for (size_t i = 0; i < it->step.out.n; i++) {
@@ -178,7 +49,7 @@ static size_t count(const struct fixture *it, enum output_kind kind, op_id_t op)
 }
 
 /* Which voter the last steps have offered the value of that operation to; there is one. */
-static node_id_t offered(const struct fixture *it, op_id_t op)
+static node_id_t offered(const struct scheduled *it, op_id_t op)
 {
     node_id_t to = NODE_NONE;
     for (size_t i = 0; i < it->step.out.n; i++) {
@@ -192,14 +63,15 @@ static node_id_t offered(const struct fixture *it, op_id_t op)
     return to;
 }
 
-static void lose(struct fixture *it, node_id_t worker)
+static void lose(struct scheduled *it, node_id_t worker)
 {
     it->links.peers[worker].alive = false;
     schedule_worker_lost(&it->schedule, worker, false);
-    pump(it);
+    scheduled_pump(it);
 }
 
-static void refuse(struct fixture *it, node_id_t from, op_id_t op, uint64_t attempt, op_id_t lacks)
+static void refuse(struct scheduled *it, node_id_t from, op_id_t op, uint64_t attempt,
+                   op_id_t lacks)
 {
     struct message *message = message_new(MESSAGE_RESULT);
     message->as.result.ops.n = 1;
@@ -213,23 +85,16 @@ static void refuse(struct fixture *it, node_id_t from, op_id_t op, uint64_t atte
                                 .error = message_text(message, "an operand cannot be fetched")};
     schedule_results(&it->schedule, from, message);
     message_drop(&message);
-    pump(it);
-}
-
-static void log_what_is_done(struct fixture *it)
-{
-    it->step.now_us += INTERVAL_US;
-    pump(it);
-    apply_all(it);
+    scheduled_pump(it);
 }
 
 /* --- the stories --- */
 
 static void only_the_coordinator_knows_of_what_is_not_logged(void **context)
 {
-    struct fixture *it = *context;
+    struct scheduled *it = *context;
     assert_string_equal(schedule_status(&it->schedule, it->job).state, "running");
-    give_back(it, 2, 1, 2);
+    scheduled_give_back(it, 2, 1, 2);
     struct job_status now = schedule_status(&it->schedule, it->job);
     assert_int_equal(now.done, 1);
     assert_int_equal(now.executed, 2); /* once for nothing: it says so itself */
@@ -237,7 +102,7 @@ static void only_the_coordinator_knows_of_what_is_not_logged(void **context)
     assert_int_equal(it->job->state, JOB_QUEUED);
     assert_int_equal(it->job->done, 0);
     assert_null(it->job->trace);
-    log_what_is_done(it);
+    scheduled_log(it);
     assert_int_equal(it->job->done, 1);
     assert_int_equal(it->job->executed, 2);
     assert_int_equal(it->job->trace[0].node, 2);
@@ -245,10 +110,10 @@ static void only_the_coordinator_knows_of_what_is_not_logged(void **context)
 
 static void a_coordinator_that_ends_takes_what_is_not_logged_with_it(void **context)
 {
-    struct fixture *it = *context;
-    give_back(it, 2, 1, 1);
-    log_what_is_done(it);
-    give_back(it, 3, 2, 1);
+    struct scheduled *it = *context;
+    scheduled_give_back(it, 2, 1, 1);
+    scheduled_log(it);
+    scheduled_give_back(it, 3, 2, 1);
     assert_int_equal(schedule_status(&it->schedule, it->job).done, 2);
     schedule_stop(&it->schedule);
     struct job_status now = schedule_status(&it->schedule, it->job);
@@ -259,21 +124,21 @@ static void a_coordinator_that_ends_takes_what_is_not_logged_with_it(void **cont
     now = schedule_status(&it->schedule, it->job);
     assert_string_equal(now.state, "running");
     assert_int_equal(now.done, 1);
-    pump(it);
+    scheduled_pump(it);
     assert_true(it->schedule.slots[2].outstanding + it->schedule.slots[3].outstanding > 0);
 }
 
 static void a_job_runs_to_its_end(void **context)
 {
-    struct fixture *it = *context;
+    struct scheduled *it = *context;
     for (op_id_t op = 1; op <= it->job->plan.total; op++)
-        give_back(it, 2 + op % 2, op, (op + 1) / 2);
+        scheduled_give_back(it, 2 + op % 2, op, (op + 1) / 2);
     assert_int_equal(schedule_status(&it->schedule, it->job).done, 4);
     assert_int_equal(it->schedule.operations, 4);
-    give_back(it, 2, 1, 2); /* late: its operation is done */
+    scheduled_give_back(it, 2, 1, 2); /* late: its operation is done */
     assert_int_equal(it->schedule.operations, 4);
-    give_back(it, 2, job_text_op(it->job), 2);
-    apply_all(it);
+    scheduled_give_back(it, 2, job_text_op(it->job), 2);
+    scheduled_apply(it);
     struct job_status now = schedule_status(&it->schedule, it->job);
     assert_string_equal(now.state, "done");
     assert_int_equal(now.done, 4);
@@ -281,20 +146,21 @@ static void a_job_runs_to_its_end(void **context)
     assert_int_equal(it->job->digits, 7);
     assert_int_equal(it->schedule.n_active, 0);
     assert_int_equal(it->schedule.open_ops.count + it->schedule.job_schedules.count, 0);
+    schedule_check_invariants(&it->schedule);
 }
 
 static void what_a_lost_worker_had_goes_to_others(void **context)
 {
-    struct fixture *it = *context;
+    struct scheduled *it = *context;
     const struct worker_slot *slots = it->schedule.slots;
     uint64_t lost = slots[2].outstanding;
     assert_true(lost > 0);
     it->links.peers[2].alive = false;
     schedule_worker_lost(&it->schedule, 2, false);
     assert_int_equal(slots[2].outstanding, 0);
-    give_back(it, 3, 1, 1);
+    scheduled_give_back(it, 3, 1, 1);
     for (op_id_t op = 2; op <= 3; op++)
-        give_back(it, 3, op, op);
+        scheduled_give_back(it, 3, op, op);
     assert_int_equal(slots[2].outstanding, 0);
     assert_int_equal(slots[3].outstanding, 1); /* R4 */
     assert_int_equal(slots[3].operations, 3);
@@ -302,79 +168,79 @@ static void what_a_lost_worker_had_goes_to_others(void **context)
 
 static void a_value_that_is_cheap_to_make_stays_with_its_maker(void **context)
 {
-    struct fixture *it = *context;
+    struct scheduled *it = *context;
     hold(it, 2, 1, 10); /* 10 us: copies to three disks cost 120 us */
     assert_int_equal(schedule_status(&it->schedule, it->job).done, 1);
-    it->step.now_us += 10 * INTERVAL_US;
-    pump(it);
+    it->step.now_us += 10 * SCHEDULED_INTERVAL_US;
+    scheduled_pump(it);
     assert_int_equal(count(it, OUTPUT_FETCH, 1), 0);
-    apply_all(it);
+    scheduled_apply(it);
     assert_int_equal(it->job->done, 0); /* nobody else was told */
 }
 
 static void a_value_that_is_dear_to_make_is_kept_and_logged(void **context)
 {
-    struct fixture *it = *context;
+    struct scheduled *it = *context;
     struct value_id id = {it->job->id, 1};
     hold(it, 2, 1, SECOND_US);
-    it->step.now_us += INTERVAL_US;
-    pump(it);
+    it->step.now_us += SCHEDULED_INTERVAL_US;
+    scheduled_pump(it);
     assert_int_equal(count(it, OUTPUT_FETCH, 1), 1);
     assert_int_equal(count(it, OUTPUT_KEEP, 1), 0);
     schedule_value_ready(&it->schedule, id);
     assert_int_equal(count(it, OUTPUT_KEEP, 1), 1);
-    log_what_is_done(it);
+    scheduled_log(it);
     assert_int_equal(it->job->done, 0); /* not before the disk says so */
     schedule_value_kept(&it->schedule, id);
-    log_what_is_done(it);
+    scheduled_log(it);
     assert_int_equal(it->job->done, 0); /* not before another voter's disk says so */
     node_id_t told = offered(it, 1);
     assert_true(told == 2 || told == 3); /* one of them makes a majority */
     offers_held(&it->raft, told, &(struct wire_value_held){it->step.term, id.job, id.op});
-    log_what_is_done(it);
+    scheduled_log(it);
     assert_int_equal(it->job->done, 1);
     lose(it, 2); /* now it does no harm */
     assert_int_equal(it->schedule.lost_values, 0);
 }
 
-/* R1 is at worker 2 when that dies: 3 makes it again, and it counts once. */
 /* Nobody answers: the value is offered to all, and then its entry is proposed all the same. */
 static void a_value_that_does_not_spread_goes_with_its_entry(void **context)
 {
-    struct fixture *it = *context;
+    struct scheduled *it = *context;
     struct value_id id = {it->job->id, 1};
     hold(it, 2, 1, SECOND_US);
-    it->step.now_us += INTERVAL_US;
-    pump(it);
+    it->step.now_us += SCHEDULED_INTERVAL_US;
+    scheduled_pump(it);
     schedule_value_ready(&it->schedule, id);
     schedule_value_kept(&it->schedule, id);
     assert_true(offered(it, 1) != NODE_NONE);
     outbox_begin(&it->step.out);
-    it->step.now_us += 2 * OFFER_WAIT_US - INTERVAL_US;
+    it->step.now_us += 2 * OFFER_WAIT_US - SCHEDULED_INTERVAL_US;
     offers_tick(&it->raft);
-    log_what_is_done(it);
+    scheduled_log(it);
     assert_true(offered(it, 1) != NODE_NONE); /* the other one */
     assert_int_equal(it->job->done, 0);
-    it->step.now_us += INTERVAL_US;
-    log_what_is_done(it);
+    it->step.now_us += SCHEDULED_INTERVAL_US;
+    scheduled_log(it);
     assert_int_equal(it->job->done, 1);
 }
 
+/* R1 is at worker 2 when that dies: 3 makes it again, and it counts once. */
 static void what_a_lost_worker_alone_held_is_made_again(void **context)
 {
-    struct fixture *it = *context;
+    struct scheduled *it = *context;
     hold(it, 2, 1, 10);
-    give_back(it, 3, 2, 1);
+    scheduled_give_back(it, 3, 2, 1);
     assert_int_equal(it->schedule.operations, 2);
     lose(it, 2);
     assert_int_equal(it->schedule.lost_values, 1);
     hold(it, 3, 1, 10);
     assert_int_equal(it->schedule.operations, 2);
     assert_int_equal(schedule_status(&it->schedule, it->job).done, 2);
-    give_back(it, 3, 3, 3);
-    give_back(it, 3, 4, 4);
-    give_back(it, 3, job_text_op(it->job), 4);
-    apply_all(it);
+    scheduled_give_back(it, 3, 3, 3);
+    scheduled_give_back(it, 3, 4, 4);
+    scheduled_give_back(it, 3, job_text_op(it->job), 4);
+    scheduled_apply(it);
     assert_int_equal(it->job->state, JOB_DONE);
     assert_int_equal(it->job->done, 4);
     assert_int_equal(it->state.head.operations[2] + it->state.head.operations[3], 4);
@@ -383,18 +249,18 @@ static void what_a_lost_worker_alone_held_is_made_again(void **context)
 /* R1 to R3 went when R4 was done; R4 is lost, and all of them are made again. */
 static void what_a_lost_value_was_made_of_is_made_again_too(void **context)
 {
-    struct fixture *it = *context;
+    struct scheduled *it = *context;
     for (op_id_t op = 1; op <= 3; op++)
-        give_back(it, 3, op, op);
+        scheduled_give_back(it, 3, op, op);
     hold(it, 2, 4, 10);
     assert_int_equal(schedule_status(&it->schedule, it->job).done, 4);
     lose(it, 2);
     assert_int_equal(it->schedule.lost_values, 1);
     for (op_id_t op = 1; op <= 4; op++)
-        give_back(it, 3, op, 3 + op);
+        scheduled_give_back(it, 3, op, 3 + op);
     assert_int_equal(it->schedule.operations, 4);
-    give_back(it, 3, job_text_op(it->job), 7);
-    apply_all(it);
+    scheduled_give_back(it, 3, job_text_op(it->job), 7);
+    scheduled_apply(it);
     assert_int_equal(it->job->done, 4);
     assert_int_equal(it->job->executed, 7);
 }
@@ -402,17 +268,17 @@ static void what_a_lost_value_was_made_of_is_made_again_too(void **context)
 /* R1 to R3 were logged before R4 was made of them: they are not made again. */
 static void what_the_log_has_is_not_made_again(void **context)
 {
-    struct fixture *it = *context;
+    struct scheduled *it = *context;
     for (op_id_t op = 1; op <= 3; op++)
-        give_back(it, 3, op, op);
-    log_what_is_done(it);
+        scheduled_give_back(it, 3, op, op);
+    scheduled_log(it);
     assert_int_equal(it->job->done, 3);
     hold(it, 2, 4, 10);
     lose(it, 2);
     assert_int_equal(it->schedule.lost_values, 1);
-    give_back(it, 3, 4, 4);
-    give_back(it, 3, job_text_op(it->job), 4);
-    apply_all(it);
+    scheduled_give_back(it, 3, 4, 4);
+    scheduled_give_back(it, 3, job_text_op(it->job), 4);
+    scheduled_apply(it);
     assert_int_equal(it->job->done, 4);
     assert_int_equal(it->job->executed, 4);
 }
@@ -421,17 +287,17 @@ static void what_the_log_has_is_not_made_again(void **context)
  */
 static void a_lost_value_is_made_again_when_somebody_lacks_it(void **context)
 {
-    struct fixture *it = *context;
+    struct scheduled *it = *context;
     hold(it, 2, 1, 10);
-    give_back(it, 3, 2, 1);
-    give_back(it, 3, 3, 2);
+    scheduled_give_back(it, 3, 2, 1);
+    scheduled_give_back(it, 3, 3, 2);
     node_id_t user = it->schedule.slots[2].outstanding ? 2 : 3; /* of R4 */
     refuse(it, user, 4, 1, 1);
     assert_int_equal(it->schedule.lost_values, 1);
     it->step.now_us += SECOND_US; /* whoever refused rests */
-    pump(it);
+    scheduled_pump(it);
     hold(it, 3, 1, 10);
-    give_back(it, 3, 4, 4);
+    scheduled_give_back(it, 3, 4, 4);
     assert_int_equal(schedule_status(&it->schedule, it->job).done, 4);
     assert_int_equal(it->schedule.operations, 4);
 }
@@ -439,24 +305,27 @@ static void a_lost_value_is_made_again_when_somebody_lacks_it(void **context)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(only_the_coordinator_knows_of_what_is_not_logged, begin,
-                                        end),
+        cmocka_unit_test_setup_teardown(only_the_coordinator_knows_of_what_is_not_logged,
+                                        scheduled_begin, scheduled_end),
         cmocka_unit_test_setup_teardown(a_coordinator_that_ends_takes_what_is_not_logged_with_it,
-                                        begin, end),
-        cmocka_unit_test_setup_teardown(a_job_runs_to_its_end, begin, end),
-        cmocka_unit_test_setup_teardown(what_a_lost_worker_had_goes_to_others, begin, end),
-        cmocka_unit_test_setup_teardown(a_value_that_is_cheap_to_make_stays_with_its_maker, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(a_value_that_is_dear_to_make_is_kept_and_logged, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(a_value_that_does_not_spread_goes_with_its_entry, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(what_a_lost_worker_alone_held_is_made_again, begin, end),
-        cmocka_unit_test_setup_teardown(what_a_lost_value_was_made_of_is_made_again_too, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(what_the_log_has_is_not_made_again, begin, end),
-        cmocka_unit_test_setup_teardown(a_lost_value_is_made_again_when_somebody_lacks_it, begin,
-                                        end),
+                                        scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(a_job_runs_to_its_end, scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(what_a_lost_worker_had_goes_to_others, scheduled_begin,
+                                        scheduled_end),
+        cmocka_unit_test_setup_teardown(a_value_that_is_cheap_to_make_stays_with_its_maker,
+                                        scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(a_value_that_is_dear_to_make_is_kept_and_logged,
+                                        scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(a_value_that_does_not_spread_goes_with_its_entry,
+                                        scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(what_a_lost_worker_alone_held_is_made_again,
+                                        scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(what_a_lost_value_was_made_of_is_made_again_too,
+                                        scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(what_the_log_has_is_not_made_again, scheduled_begin,
+                                        scheduled_end),
+        cmocka_unit_test_setup_teardown(a_lost_value_is_made_again_when_somebody_lacks_it,
+                                        scheduled_begin, scheduled_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

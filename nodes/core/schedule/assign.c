@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "nodes/core/schedule/deadlines.h"
+#include "nodes/core/schedule/job_timing.h"
 #include "nodes/core/link/link.h"
 #include "nodes/core/schedule/results.h"
 #include "nodes/core/schedule/remake.h"
@@ -230,6 +231,7 @@ static void give(struct schedule *schedule, struct open_op *open, node_id_t id)
     if (open->attempt > open->job_schedule->attempts)
         open->job_schedule->attempts = open->attempt;
     assignment_begin(schedule, open, id);
+    job_timing_given(schedule, assignment_of(open, id));
     slot->alone = open->alone;
     slot->last_pick = ++schedule->picks;
     log_assignment(schedule, open);

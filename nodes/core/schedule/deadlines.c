@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "nodes/core/schedule/remake.h"
+#include "nodes/core/schedule/job_timing.h"
 #include "nodes/core/schedule/schedule.h"
 
 /* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
@@ -104,6 +105,7 @@ void schedule_heartbeat(struct schedule *schedule, node_id_t worker)
     struct open_op *open =
         open_op_find(schedule, heartbeat->executing_job, heartbeat->executing_op);
     bool stray = heartbeat->executing_op && !(open && assignment_of(open, worker));
+    job_timing_heartbeat(schedule, worker);
     slot->stray = !stray ? 0 : slot->stray < STRAY_BEATS ? slot->stray + 1 : STRAY_BEATS;
 }
 

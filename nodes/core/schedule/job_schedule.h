@@ -14,6 +14,8 @@ struct assignment {
     struct open_op *open;
     node_id_t node; /* NODE_NONE: in nobody's */
     uint64_t attempt, given_us;
+    bool fetches;      /* its operands are on their way to the worker, as far as we know */
+    uint64_t moved_us; /* in which its job was moving values before it was given */
     struct assignment *next, *previous; /* in the worker's queue */
 };
 
@@ -87,6 +89,8 @@ struct job_schedule {
     struct open_op *newest;       /* of all operations */
     struct open_op *spreading;    /* the last one: its text is kept here and offered to others */
     uint64_t n_open_ops;
+    struct timing timing;
+    unsigned at_work; /* job_timing_look()'s own: a bit for each phase */
 };
 
 void list_push(struct open_op_list *list, struct open_op *open);

@@ -5,6 +5,7 @@
 #include "nodes/core/schedule/completions.h"
 #include "nodes/core/schedule/deadlines.h"
 #include "nodes/core/schedule/remake.h"
+#include "nodes/core/schedule/job_timing.h"
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/schedule/suspicion.h"
@@ -245,8 +246,11 @@ static void take_result(struct schedule *schedule, node_id_t from, const struct 
                         struct open_op *open, const struct wire_result_op *result)
 {
     schedule->slots[from].errors = 0;
-    if (open->state == OP_ASSIGNED && assignment_of(open, from))
+    const struct assignment *assignment = assignment_of(open, from);
+    if (open->state == OP_ASSIGNED && assignment) {
+        job_timing_returned(schedule, assignment, result->elapsed_us);
         deadlines_note(schedule, from, open, result->elapsed_us);
+    }
     cancel_others(schedule, open, from);
     unlist(schedule, open);
     open->node = from;

@@ -11,6 +11,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/link/link.h"
 #include "nodes/core/schedule/job_schedule.h"
+#include "nodes/core/schedule/job_timing.h"
 #include "nodes/core/schedule/retention_set.h"
 #include "nodes/core/schedule/suspicion.h"
 #include "shared/base/error.h"
@@ -46,12 +47,15 @@ unsigned schedule_count_workers(const struct schedule *schedule)
     return workers;
 }
 
-static void take_up_jobs(struct schedule *schedule)
+/* `accepted`: the job that was accepted in this step; JOB_NONE: none was. */
+static void take_up_jobs(struct schedule *schedule, job_id_t accepted)
 {
     const struct job *job = jobs_open_after(&schedule->state->jobs, schedule->cursor);
     for (; job && schedule->n_active < ACTIVE_JOBS_MAX; job = job->newer_open) {
         schedule->cursor = job->id;
-        schedule->active[schedule->n_active++] = completions_resume(schedule, job);
+        struct job_schedule *job_schedule = completions_resume(schedule, job);
+        schedule->active[schedule->n_active++] = job_schedule;
+        job_timing_begin(schedule, job_schedule, job->id == accepted);
         if (!job->done)
             continue;
         char id[JOB_TEXT_MAX];
@@ -66,6 +70,8 @@ void schedule_start(struct schedule *schedule)
 {
     schedule->cursor = JOB_NONE;
     schedule->retention = 0;
+    schedule->began_us = schedule->step->now_us;
+    schedule->began_ms = schedule->step->wall_ms;
     schedule->operations = schedule->reassigned = schedule->copied = 0;
     schedule->lost_values = schedule->keep_pace = 0;
     schedule->watch_us = 0;
@@ -78,7 +84,7 @@ void schedule_start(struct schedule *schedule)
                                  .conversions = schedule->state->head.conversions[id]};
         schedule->operations += schedule->state->head.operations[id];
     }
-    take_up_jobs(schedule);
+    take_up_jobs(schedule, JOB_NONE);
 }
 
 void schedule_stop(struct schedule *schedule)
@@ -101,7 +107,7 @@ void schedule_job_accepted(struct schedule *schedule, const struct job *job)
     step_event(schedule->step, "job_accepted", NODE_NONE, job->id,
                "job %s: %s accepted, %" PRIu64 " operations", job_id_text(job->id, id), name.at,
                job->plan.total);
-    take_up_jobs(schedule);
+    take_up_jobs(schedule, job->id);
 }
 
 static void announce(struct schedule *schedule, const struct job *job)
@@ -145,6 +151,8 @@ static void release_at_workers(struct schedule *schedule, job_id_t job)
 void schedule_job_finished(struct schedule *schedule, const struct job *job)
 {
     struct job_schedule *job_schedule = job_schedule_of(schedule, job->id);
+    if (raft_serves(schedule->raft))
+        job_timing_end(schedule, job);
     if (!job_schedule)
         return;
     for (const struct open_op *open = job_schedule->out.first; open; open = open->next)
@@ -159,7 +167,7 @@ void schedule_job_finished(struct schedule *schedule, const struct job *job)
     release_at_workers(schedule, job->id);
     outbox_drop(&schedule->step->out, USER_SCHEDULE, (struct value_id){job->id, 0});
     announce(schedule, job);
-    take_up_jobs(schedule);
+    take_up_jobs(schedule, JOB_NONE);
 }
 
 /* --- losing a worker --- */
@@ -232,12 +240,13 @@ void schedule_clear(struct schedule *schedule)
 void schedule_pump(struct schedule *schedule)
 {
     /* What cannot be logged need not be done. */
-    if (!raft_serves(schedule->raft) || !space_suffices(schedule->raft, NULL))
-        return;
-    results_propose_spread(schedule);
-    assign_all(schedule);
-    completions_pump(schedule);
-    retention_pump(schedule);
+    if (raft_serves(schedule->raft) && space_suffices(schedule->raft, NULL)) {
+        results_propose_spread(schedule);
+        assign_all(schedule);
+        completions_pump(schedule);
+        retention_pump(schedule);
+    }
+    job_timing_look(schedule);
 }
 
 uint64_t schedule_deadline(const struct schedule *schedule)

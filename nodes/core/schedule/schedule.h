@@ -14,6 +14,7 @@
 
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/schedule/pace.h"
+#include "nodes/core/schedule/timing.h"
 #include "nodes/core/state/state.h"
 #include "shared/base/text.h"
 
@@ -43,6 +44,13 @@ struct worker_slot {
 
 struct job_schedule;
 
+/* Where the time of a job went that has ended. */
+struct timing_row {
+    job_id_t job;
+    struct timing timing;
+    uint64_t ended_us;
+};
+
 /* Zero-initialize, then set the first four. */
 struct schedule {
     struct step *step;
@@ -66,6 +74,9 @@ struct schedule {
     uint64_t unlogged, unlogged_bytes; /* operations finished since, and their values' bytes */
     job_id_t cursor;                   /* jobs up to here were taken up, or are finished */
     log_index_t retention;             /* our last entry about what is remembered; 0: none */
+    uint64_t began_us, began_ms;       /* to coordinate, by both clocks */
+    struct timing_row timings[TIMINGS_KEPT_MAX]; /* of the latest jobs that ended, as a ring */
+    uint64_t n_timings;                          /* that were ever put into it */
 };
 
 /* This node begins or stops to coordinate. */
@@ -94,6 +105,10 @@ struct job_status {
     const struct trace_mark *trace; /* borrowed until the next step; NULL: none */
 };
 struct job_status schedule_status(const struct schedule *schedule, const struct job *job);
+
+/* Where the job's time goes, or went, settled up to now or its end. False: it ended under another
+ * coordinator, or so long ago that it was forgotten. */
+bool schedule_timing(const struct schedule *schedule, const struct job *job, struct timing *out);
 
 /* True when values of the job's operations may be on this node's disk that no entry names. */
 bool schedule_keeps(const struct schedule *schedule, job_id_t job);

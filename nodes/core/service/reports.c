@@ -19,6 +19,20 @@ void report_job(const struct service *service, struct message *message, const st
     row->executed = status.executed;
 }
 
+void report_timing(const struct service *service, struct message *message, const struct job *job,
+                   struct wire_job *answer)
+{
+    struct timing timing;
+    if (!schedule_timing(service->schedule, job, &timing))
+        return;
+    answer->since_ms = timing.since_ms;
+    answer->timing.n = PHASE_KINDS;
+    answer->timing.at = message_room(message, PHASE_KINDS, sizeof *answer->timing.at);
+    for (enum phase phase = 0; phase < PHASE_KINDS; phase++)
+        answer->timing.at[phase] =
+            (struct wire_phase_row){slice_of(phase_name(phase)), timing.us[phase]};
+}
+
 void report_jobs(const struct service *service, struct message *message, job_id_t after,
                  struct wire_job_page *page)
 {

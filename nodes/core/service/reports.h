@@ -7,6 +7,10 @@
 
 void report_job(const struct service *service, struct message *message, const struct job *job,
                 struct wire_job_row *row);
+
+/* Where its time went; nothing when that is not known. */
+void report_timing(const struct service *service, struct message *message, const struct job *job,
+                   struct wire_job *answer);
 void report_jobs(const struct service *service, struct message *message, job_id_t after,
                  struct wire_job_page *page);
 

@@ -19,8 +19,8 @@ void requests_refuse_job(struct service *service, struct caller caller, job_id_t
     requests_refuse(service, caller, "not_found", reason.at);
 }
 
-void requests_reply_job(struct service *service, struct caller caller, const struct job *job,
-                        bool created)
+static void reply_job(struct service *service, struct caller caller, const struct job *job,
+                      bool created, bool timing)
 {
     struct message *message = message_new(MESSAGE_JOB);
     message->as.job.request = caller.request;
@@ -28,7 +28,15 @@ void requests_reply_job(struct service *service, struct caller caller, const str
     message->as.job.jobs.n = 1;
     message->as.job.jobs.at = message_room(message, 1, sizeof(struct wire_job_row));
     report_job(service, message, job, &message->as.job.jobs.at[0]);
+    if (timing)
+        report_timing(service, message, job, &message->as.job);
     outbox_reply(&service->step->out, caller.client, message);
+}
+
+void requests_reply_job(struct service *service, struct caller caller, const struct job *job,
+                        bool created)
+{
+    reply_job(service, caller, job, created, false);
 }
 
 static size_t count_pending_jobs(const struct service *service)
@@ -146,7 +154,7 @@ void requests_job_get(struct service *service, uint64_t client, struct message *
                             .job = job->id,
                             .deadline_us = service->step->now_us + get->wait_ms * MS_US};
     if (!get->wait_ms || job_is_finished(job) || !requests_wait(service, waiter))
-        requests_reply_job(service, caller, job, false);
+        reply_job(service, caller, job, false, get->timing);
 }
 
 void requests_job_list(struct service *service, uint64_t client, struct message *request)

@@ -97,10 +97,18 @@
     U64(REQ, state, U64_ANY, "the state; 0 for a node never set")                    \
     U64(REQ, snapshot, U64_ANY, "progress_snap: the id of the snap taken; else snaps taken so far")
 
-#define JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
-    U64(REQ, request, U64_ANY, "of the request")                           \
-    BOOL(OPT, created, "submit: the job is new; false: the key was known") \
-    LIST(REQ, jobs, job_row, 1, "the one job")
+#define PHASE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                \
+    STR(REQ, phase, PHASE_NAME_MAX, "computing, converting, moving, keeping, ...") \
+    U64(REQ, us, U64_ANY, "microseconds of the job's time that it was in it")
+
+#define JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                                          \
+    U64(REQ, request, U64_ANY, "of the request")                                       \
+    BOOL(OPT, created, "submit: the job is new; false: the key was known")             \
+    LIST(REQ, jobs, job_row, 1, "the one job")                                         \
+    LIST(OPT, timing, phase_row, PHASES_MAX,                                           \
+         "where its time went, if that was asked for and is known; they add up to it") \
+    U64(OPT, since_ms, U64_ANY,                                                        \
+        "of timing: since when its coordinator knows, milliseconds since 1970 UTC; 0: of all")
 
 #define JOB_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                 \
     U64(REQ, request, U64_ANY, "of the request")                   \
@@ -184,6 +192,7 @@
 
 #define REPLY_RECORDS(R)                 \
     R(account_row, ACCOUNT_ROW_FIELDS)   \
+    R(phase_row, PHASE_ROW_FIELDS)       \
     R(snapshot_row, SNAPSHOT_ROW_FIELDS) \
     R(trace_row, TRACE_ROW_FIELDS)       \
     R(node_row, NODE_ROW_FIELDS)

@@ -15,10 +15,11 @@
     STR(REQ, kind, JOB_KIND_MAX, "factorial")                                                \
     STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument: 10")
 
-#define JOB_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    REQUEST_FIELDS(U64)                           \
-    U64(REQ, job, U64_ANY, "which")               \
-    U64(OPT, wait_ms, WAIT_MAX_MS, "answer when it is finished, or after this long")
+#define JOB_GET_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
+    REQUEST_FIELDS(U64)                                                              \
+    U64(REQ, job, U64_ANY, "which")                                                  \
+    U64(OPT, wait_ms, WAIT_MAX_MS, "answer when it is finished, or after this long") \
+    BOOL(OPT, timing, "without wait_ms: tell where its time went, too")
 
 #define JOB_LIST_FIELDS(U64, BOOL, STR, BIN, LIST) \
     REQUEST_FIELDS(U64)                            \
