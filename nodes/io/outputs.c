@@ -83,6 +83,9 @@ void runtime_step(struct runtime *runtime, struct event *event)
     event->turn_us = turns.us;
     event->turn_own_us = turns.own_us;
     event->turn_in = turns.in;
+    if (event->kind == EVENT_TICK) /* heartbeats are made then, and it is read from a file */
+        runtime->starved_us = runtime->executor->kind->starved_us(runtime->executor);
+    event->starved_us = runtime->starved_us;
     event->value_bytes = transfer_received(runtime->transfer) + disk_written_bytes(runtime->disk);
     event->disk_busy_us = disk_busy_us(runtime->disk, event->now_us);
     struct node_outputs outputs = node_step(runtime->node, event);

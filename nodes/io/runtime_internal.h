@@ -20,6 +20,7 @@ struct runtime {
     struct store *store;
     struct compute *compute;
     struct executor *executor; /* the same, as the loop uses it */
+    uint64_t starved_us;       /* what it said last */
     struct values values;
     struct transfer *transfer;
     struct pull pull;

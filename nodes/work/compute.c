@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "nodes/work/heap.h"
+#include "nodes/work/starved.h"
 #include "nodes/work/thread.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
@@ -14,9 +15,11 @@
 
 /* Heartbeats and votes go before numbers; but whoever is too nice may hold a lock of the kernel,
  * such as that of the address space, for long before it has a processor again. */
-#define NICENESS     5
-#define STACK_BYTES  (1u << 20)   /* GMP keeps large temporaries on the heap */
-#define STOP_LOOK_US (20 * MS_US) /* a delay ends so soon after it was cancelled */
+#define NICENESS    5
+#define STACK_BYTES (1u << 20) /* GMP keeps large temporaries on the heap */
+/* Of what takes less, nobody asks how long it waited for a processor. */
+#define STARVED_FROM_US (2 * MS_US)
+#define STOP_LOOK_US    (20 * MS_US) /* a delay ends so soon after it was cancelled */
 
 /* A request, and the room for what becomes of it. The event loop allocates and frees all of it, the
  * result's value included: an allocator's lock that both threads took would let the loop wait for a
@@ -35,6 +38,8 @@ struct compute {
     pthread_t thread;
     uint64_t delay_us;
     struct failure failure; /* the thread's */
+    atomic_int starved_fd;  /* the thread's, which opens it; -1: not yet, or the kernel has none */
+    _Atomic uint64_t starved_before_us; /* the thread was starved before what it executes now */
     struct mailbox *requests, *results;
     struct request *open; /* handed over and not taken back, oldest first */
 };
@@ -76,10 +81,20 @@ static void hold_back(struct compute *compute, const struct request *request, ui
     }
 }
 
+/* How long since it was looked at last. */
+static uint64_t note_starved(struct compute *compute)
+{
+    uint64_t before_us = atomic_load_explicit(&compute->starved_before_us, memory_order_relaxed);
+    uint64_t now_us = starved_us(atomic_load_explicit(&compute->starved_fd, memory_order_relaxed));
+    atomic_store_explicit(&compute->starved_before_us, now_us, memory_order_relaxed);
+    return now_us > before_us ? now_us - before_us : 0;
+}
+
 static void serve_request(struct compute *compute, struct request *request,
                           enum failure_kind failure)
 {
     uint64_t start_us = clock_now_us(), delay_us = compute->delay_us;
+    struct computed *computed = &request->result.computed;
     if (request->op.id.op == compute->failure.config.on)
         raise(SIGKILL); /* as a fault in it would, or the system when it takes too much memory */
     work(request);
@@ -88,13 +103,18 @@ static void serve_request(struct compute *compute, struct request *request,
     request->result.exit = failure == FAILURE_EXIT;
     if (delay_us && !request->result.exit)
         hold_back(compute, request, delay_us);
-    request->result.computed.elapsed_us = clock_now_us() - start_us;
+    computed->elapsed_us = clock_now_us() - start_us;
+    if (computed->elapsed_us >= STARVED_FROM_US)
+        computed->starved_us = note_starved(compute);
+    if (computed->starved_us > computed->elapsed_us)
+        computed->starved_us = computed->elapsed_us;
 }
 
 static void *compute_main(void *argument)
 {
     struct compute *compute = argument;
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+    atomic_store_explicit(&compute->starved_fd, starved_open(), memory_order_relaxed);
     for (;;) {
         struct mail *mail = mailbox_wait(compute->requests, clock_now_us() + HEAP_IDLE_US);
         if (!mail && !mailbox_is_closed(compute->requests)) {
@@ -104,6 +124,7 @@ static void *compute_main(void *argument)
         if (!mail)
             break;
         enum failure_kind failure = failure_draw(&compute->failure);
+        note_starved(compute);
         while (mail) {
             struct request *request = (struct request *)mail;
             mail = mail->next;
@@ -116,6 +137,7 @@ static void *compute_main(void *argument)
         }
     }
     heap_give_back();
+    starved_close(atomic_exchange(&compute->starved_fd, -1));
     mailbox_close(compute->results); /* says that the thread is about to end */
     return NULL;
 }
@@ -197,12 +219,21 @@ static int ready_fd(const struct executor *executor)
     return mailbox_fd(((const struct compute *)(const void *)executor)->results);
 }
 
+static uint64_t starved(const struct executor *executor)
+{
+    const struct compute *compute = (const struct compute *)(const void *)executor;
+    uint64_t before_us = atomic_load_explicit(&compute->starved_before_us, memory_order_relaxed);
+    uint64_t now_us = starved_us(atomic_load_explicit(&compute->starved_fd, memory_order_relaxed));
+    return now_us > before_us ? now_us - before_us : 0;
+}
+
 static const struct executor_kind compute_kind = {
     .start = start,
     .poll = take,
     .cancel = cancel,
     .free = free_result,
     .fd = ready_fd,
+    .starved_us = starved,
 };
 
 struct compute *compute_start(uint64_t delay_us, const struct failure *failure)
@@ -210,6 +241,7 @@ struct compute *compute_start(uint64_t delay_us, const struct failure *failure)
     struct compute *compute = mem_new(1, sizeof *compute);
     compute->executor.kind = &compute_kind;
     compute->delay_us = delay_us;
+    atomic_store_explicit(&compute->starved_fd, -1, memory_order_relaxed);
     compute->failure = *failure;
     compute->requests = mailbox_new();
     compute->results = mailbox_new();

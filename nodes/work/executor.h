@@ -44,6 +44,9 @@ struct executor_kind {
 
     /* Readable while poll() has something; -1: whoever drives the executor knows (a model). */
     int (*fd)(const struct executor *executor);
+
+    /* For so long has what it executes now waited for a processor, which others had. */
+    uint64_t (*starved_us)(const struct executor *executor);
 };
 
 /* What computed.error says of an operation that was cancelled before it began. */

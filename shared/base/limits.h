@@ -251,6 +251,10 @@
 #define RESERVED_US           (100 * MS_US)    /* a worker is kept free for what goes alone */
 #define STALL_DEFAULT_US      (3 * SECOND_US)  /* of --fail-stall: six election timeouts */
 
+/* Time in which an operation waits for a processor counts for a quarter: one that gets a fourteenth
+ * of a processor, and more, is not slow after SLOW_FACTOR times what it should take. */
+#define STARVED_PART 4
+
 /* How long an operation should take (pace.h). Logarithms to base 2, in 256ths. Measured with GMP: a
  * unit of cost takes 0.1 ns at 64 bytes, 2 ns in a product of 1 MB, 1 ns in a conversion of 27 MB:
  * a quarter of a doubling for each doubling of the operands, at most. So each doubling away from

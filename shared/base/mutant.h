@@ -42,6 +42,7 @@
     X(open_unbounded, "any number of jobs is open")                                              \
     X(wiped_unheard, "a broker does not hear a node whose disk was wiped")                       \
     X(linear_pace, "an operation of any size is expected to take as long a unit as all others")  \
+    X(starved_is_slow, "an operation that waits for a processor is taken for one that is stuck") \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
     X(remade_counts, "an operation that is made again counts again (T9)")                        \
     X(held_goes_early, "what a worker alone holds goes before it was used (T10)")                \

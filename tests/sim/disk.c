@@ -297,3 +297,12 @@ void disk_wipe(struct world *world, node_id_t id)
     rot_forget(node);
     node->durable = (struct node_durable){0};
 }
+
+void world_slow_disk(struct world *world, node_id_t id, uint64_t by_us, uint64_t for_us)
+{
+    world_say(world, id, "its disk takes %" PRIu64 " ms longer for %" PRIu64 " ms", by_us / 1000,
+              for_us / 1000);
+    world_count(world, FAULT_SLOW_DISK);
+    world->nodes[id].disk_slow_us = by_us;
+    world->nodes[id].disk_slow_until_us = world->now_us + for_us;
+}

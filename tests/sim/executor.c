@@ -11,6 +11,7 @@ struct execution {
     struct executor_result result; /* first */
     struct execution *next;
     uint64_t begin_us, took_us;
+    uint64_t starved_us; /* of these */
 };
 
 struct world_executor {
@@ -65,14 +66,19 @@ static uint64_t length_of(const struct compute_op *op, operation_lookup *lookup,
     return op->count && value ? value->len : bytes;
 }
 
-/* What it takes beyond the time of every operation, with a processor that is shared now and then.
- */
-static uint64_t growth_us(struct world *world, uint64_t bytes)
+/* What it takes beyond the time of every operation, alone on a processor. */
+static uint64_t growth_us(const struct world *world, uint64_t bytes)
+{
+    return bytes * root_of(bytes) * world->options.growth_ns / 1000;
+}
+
+/* Processors are shared: by two and a half who compute, or now and then with others by eight. */
+static uint64_t starved_us(struct world *world, uint64_t alone_us)
 {
     if (!world->options.growth_ns)
         return 0;
-    uint64_t alone_us = bytes * root_of(bytes) * world->options.growth_ns / 1000;
-    return alone_us + alone_us * world_random(world, 151) / 100;
+    uint64_t percent = world_random(world, 6) ? world_random(world, 151) : 700;
+    return alone_us * percent / 100;
 }
 
 static void start(struct executor *executor, const struct compute_op *op, operation_lookup *lookup,
@@ -88,6 +94,9 @@ static void start(struct executor *executor, const struct compute_op *op, operat
     execution->took_us =
         operations * failures_op_us(it->world, it->id) + /* failing takes time, too */
         growth_us(it->world, length_of(op, lookup, context, result->value));
+    execution->starved_us = starved_us(it->world, execution->took_us);
+    execution->took_us += execution->starved_us;
+    result->computed.starved_us = execution->starved_us;
     schedule(it, execution);
     failures_compute(it->world, it->id, op, &result->computed, it->busy_us);
     while (*last)
@@ -161,12 +170,24 @@ static int no_fd(const struct executor *executor)
     return -1;
 }
 
+static uint64_t starved(const struct executor *executor)
+{
+    const struct world_executor *it = (const struct world_executor *)executor;
+    const struct execution *first = it->first;
+    if (!first || !first->took_us || it->world->now_us <= first->begin_us)
+        return 0;
+    uint64_t done_us = it->world->now_us - first->begin_us;
+    return done_us < first->took_us ? first->starved_us * done_us / first->took_us
+                                    : first->starved_us;
+}
+
 static const struct executor_kind model = {
     .start = start,
     .poll = take,
     .cancel = cancel,
     .free = free_result,
     .fd = no_fd,
+    .starved_us = starved,
 };
 
 struct executor *executor_of(struct world *world, node_id_t id)
@@ -205,6 +226,12 @@ void executor_finished(struct world *world, node_id_t id)
     }
     world_step(world, id, &event);
     executor->kind->free(result);
+}
+
+uint64_t executor_starved_us(const struct world *world, node_id_t id)
+{
+    const struct world_executor *it = world->nodes[id].executor;
+    return it ? starved(&it->executor) : 0;
 }
 
 void executor_lose(struct world *world, node_id_t id)

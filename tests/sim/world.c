@@ -215,6 +215,7 @@ void world_step(struct world *world, node_id_t id, struct event *event)
     event->rejected = node->rejected;
     event->value_bytes = node->value_bytes + transfer_received(node->transfer);
     event->disk_busy_us = disk_is_busy_us(world, id);
+    event->starved_us = executor_starved_us(world, id);
     oracle_before(world, id, event);
     struct node_outputs outputs = node_step(node->core, event);
     world->counts.steps++;
@@ -346,15 +347,6 @@ void world_pause(struct world *world, node_id_t id, uint64_t for_us)
     world_say(world, id, "is stopped for %" PRIu64 " ms", for_us / 1000);
     world_count(world, FAULT_PAUSE);
     world_extend(&world->nodes[id].paused_until_us, world->now_us + for_us);
-}
-
-void world_slow_disk(struct world *world, node_id_t id, uint64_t by_us, uint64_t for_us)
-{
-    world_say(world, id, "its disk takes %" PRIu64 " ms longer for %" PRIu64 " ms", by_us / 1000,
-              for_us / 1000);
-    world_count(world, FAULT_SLOW_DISK);
-    world->nodes[id].disk_slow_us = by_us;
-    world->nodes[id].disk_slow_until_us = world->now_us + for_us;
 }
 
 void world_fill_disk(struct world *world, node_id_t id, uint64_t for_us)

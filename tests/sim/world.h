@@ -471,6 +471,7 @@ struct executor *executor_of(struct world *world, node_id_t id);
 void executor_start(struct world *world, node_id_t id, const struct compute_op *op);
 void executor_cancel(struct world *world, node_id_t id, struct value_id op, uint64_t attempt);
 void executor_finished(struct world *world, node_id_t id);
+uint64_t executor_starved_us(const struct world *world, node_id_t id);
 void executor_lose(struct world *world, node_id_t id);
 
 /* Longer values stay outside of the node. */

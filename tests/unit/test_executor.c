@@ -7,8 +7,10 @@
 
 #include <cmocka.h>
 #include <poll.h>
+#include <sched.h>
 
 #include "nodes/work/compute.h"
+#include "nodes/work/starved.h"
 #include "shared/base/clock.h"
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
@@ -281,6 +283,49 @@ static void a_delay_ends_when_it_is_cancelled(void **state)
     assert_true(compute_destroy(&compute, PATIENCE_MS));
 }
 
+/* --- waiting for a processor --- */
+
+/* Two threads on one processor: each has about half of it, and knows what it lacked. */
+static void who_shares_a_processor_says_what_it_waited(void **state)
+{
+    (void)state;
+    enum { BYTES = 1000000 };
+    cpu_set_t all, one;
+    int fd = starved_open();
+    if (fd < 0)
+        skip(); /* this kernel does not tell */
+    starved_close(fd);
+    CPU_ZERO(&one);
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    for (int at = 0; !CPU_COUNT(&one); at++)
+        if (CPU_ISSET(at, &all))
+            CPU_SET(at, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    struct blob *value = blob_new(BYTES);
+    memset(value->at, 0xa7, BYTES);
+    struct compute *computes[2];
+    uint64_t elapsed_us = 0, starved_us = 0;
+    for (size_t i = 0; i < 2; i++) {
+        computes[i] = compute_start(0, &never);
+        submit(computes[i],
+               &(struct compute_op){.id = {1, 1},
+                                    .opcode = OPCODE_TEXT,
+                                    .n_operands = 1,
+                                    .operands = {{.kind = OPERAND_BLOB, .blob = value}}});
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct executor_result *result = next_result(computes[i]);
+        assert_true(result->computed.starved_us <= result->computed.elapsed_us);
+        elapsed_us += result->computed.elapsed_us;
+        starved_us += result->computed.starved_us;
+        result_free(computes[i], result);
+        assert_true(compute_destroy(&computes[i], PATIENCE_MS));
+    }
+    assert_true(starved_us > elapsed_us / 5);
+    blob_drop(&value);
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+}
+
 static void the_model_cancels_as_the_thread_does(void **state)
 {
     (void)state;
@@ -341,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_conversion_that_runs_ends_when_it_is_cancelled),
         cmocka_unit_test(a_product_that_runs_ends_when_it_is_cancelled),
         cmocka_unit_test(a_delay_ends_when_it_is_cancelled),
+        cmocka_unit_test(who_shares_a_processor_says_what_it_waited),
         cmocka_unit_test(the_model_cancels_as_the_thread_does),
         cmocka_unit_test(an_exit_on_purpose_returns_nothing_to_tell),
     };

@@ -5,6 +5,7 @@
 #include "nodes/core/schedule/remake.h"
 #include "nodes/core/schedule/job_timing.h"
 #include "nodes/core/schedule/schedule.h"
+#include "shared/base/mutant.h"
 
 /* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
  * happen. */
@@ -50,12 +51,13 @@ static struct pace_of pace_of(const struct schedule *schedule, const struct open
 }
 
 void deadlines_note(struct schedule *schedule, node_id_t worker, const struct open_op *open,
-                    uint64_t elapsed_us)
+                    const struct wire_result_op *result)
 {
     struct worker_slot *slot = &schedule->slots[worker];
     struct pace_of what = pace_of(schedule, open);
-    uint64_t delay_us = delay_of(schedule, worker);
-    uint64_t work_us = elapsed_us > delay_us ? elapsed_us - delay_us : 0;
+    uint64_t elapsed_us = result->elapsed_us;
+    uint64_t other_us = delay_of(schedule, worker) + result->starved_us;
+    uint64_t work_us = elapsed_us > other_us ? elapsed_us - other_us : 0;
     if (elapsed_us > PACE_MAX_US)
         return; /* no clock of ours */
     pace_average(&slot->operation_us, elapsed_us);
@@ -115,11 +117,27 @@ bool deadlines_holds_back(const struct schedule *schedule, node_id_t worker)
     return slot->slow || slot->overdue || slot->stray >= STRAY_BEATS || is_quiet(schedule, worker);
 }
 
-static bool is_slow(const struct schedule *schedule, const struct assignment *assignment)
+/* How long the worker has been at it. Who waits for a processor does not stand still, and others on
+ * a machine that is busy do not get on better: that time counts for a part. */
+static uint64_t charged_us(const struct schedule *schedule, const struct assignment *assignment)
 {
     uint64_t taken_us = schedule->step->now_us - schedule->slots[assignment->node].busy_us;
+    const struct message *message = schedule->links->peers[assignment->node].heartbeat;
+    const struct wire_heartbeat *heartbeat = message ? &message->as.heartbeat : NULL;
+    const struct open_op *open = assignment->open;
+    if (!heartbeat || heartbeat->executing_op != open->op ||
+        heartbeat->executing_job != open->job_schedule->job->id || MUTANT(starved_is_slow))
+        return taken_us;
+    uint64_t starved_us = heartbeat->executing_starved_us;
+    starved_us = starved_us < taken_us ? starved_us : taken_us;
+    return taken_us - starved_us + starved_us / STARVED_PART;
+}
+
+static bool is_slow(const struct schedule *schedule, const struct assignment *assignment)
+{
     return is_quiet(schedule, assignment->node) ||
-           taken_us > allowed_us(schedule, assignment, SLOW_FACTOR, SLOW_MIN_US);
+           charged_us(schedule, assignment) >
+               allowed_us(schedule, assignment, SLOW_FACTOR, SLOW_MIN_US);
 }
 
 static void check_deadline(struct schedule *schedule, const struct assignment *assignment)
@@ -127,8 +145,8 @@ static void check_deadline(struct schedule *schedule, const struct assignment *a
     struct worker_slot *slot = &schedule->slots[assignment->node];
     uint64_t taken_us = schedule->step->now_us - slot->busy_us;
     struct text name = {0};
-    if (slot->overdue ||
-        taken_us <= allowed_us(schedule, assignment, DEADLINE_FACTOR, DEADLINE_MIN_US))
+    if (slot->overdue || charged_us(schedule, assignment) <=
+                             allowed_us(schedule, assignment, DEADLINE_FACTOR, DEADLINE_MIN_US))
         return;
     slot->overdue = true;
     open_op_name(assignment->open, &name);

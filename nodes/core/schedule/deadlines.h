@@ -14,7 +14,7 @@
 
 /* A worker returned a result of the operation: its pace, and a new chance. */
 void deadlines_note(struct schedule *schedule, node_id_t worker, const struct open_op *open,
-                    uint64_t elapsed_us);
+                    const struct wire_result_op *result);
 
 /* The worker returned something: it may be executing the next operation from now on. */
 void deadlines_returned(struct schedule *schedule, node_id_t worker);

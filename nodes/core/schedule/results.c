@@ -249,7 +249,7 @@ static void take_result(struct schedule *schedule, node_id_t from, const struct 
     const struct assignment *assignment = assignment_of(open, from);
     if (open->state == OP_ASSIGNED && assignment) {
         job_timing_returned(schedule, assignment, result->elapsed_us);
-        deadlines_note(schedule, from, open, result->elapsed_us);
+        deadlines_note(schedule, from, open, result);
     }
     cancel_others(schedule, open, from);
     unlist(schedule, open);

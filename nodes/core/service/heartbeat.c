@@ -23,6 +23,7 @@ static void publish_heartbeat(struct service *service)
         .queued = service->worker->queued,
         .executing_job = executing.job,
         .executing_op = executing.op,
+        .executing_starved_us = executing.op ? service->starved_us : 0,
         .delay_us = config->delay_us,
         .held_bytes = service->worker->held_bytes,
         .pressed = worker_is_pressed(service->worker),

@@ -52,6 +52,7 @@ struct service {
     struct reads reads;
     uint64_t heartbeat_at_us;
     uint64_t turn_us, turn_own_us; /* as the last event said */
+    uint64_t starved_us;           /* likewise */
     const char *turn_in;
 };
 

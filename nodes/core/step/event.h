@@ -59,6 +59,7 @@ struct computed {
     enum opcode opcode;
     uint64_t operations; /* executed, those of the subtree included */
     uint64_t elapsed_us; /* simulated delay included */
+    uint64_t starved_us; /* of these, for so long it waited for a processor; 0 when it was short */
     uint64_t len;        /* of the value in bytes */
     uint8_t hash[HASH_BYTES];
     struct blob *value; /* borrowed; NULL when it is longer than VALUE_INLINE_MAX_BYTES: the runtime
@@ -77,6 +78,7 @@ struct event {
     uint64_t turn_own_us; /* ... and without what turns waited for a processor; the first one ... */
     const char *turn_in;  /* ... and what it was in, a static string; NULL: not measured */
     uint64_t value_bytes; /* of values that came from peers or went to disk so far */
+    uint64_t starved_us;  /* so long has the operation under way waited for a processor */
     uint64_t disk_busy_us; /* for so long the disk has been at one piece of work; 0: it waits */
     union {
         struct {

@@ -122,6 +122,7 @@ static void add_computed(struct worker *worker, node_id_t to, struct batch *batc
         .operations = computed->operations,
         .executed = executed_of(worker, computed->id.job),
         .elapsed_us = computed->elapsed_us,
+        .starved_us = computed->starved_us,
         .len = computed->len,
         .head = message_text(message, computed->head),
         .tail = message_text(message, computed->tail),

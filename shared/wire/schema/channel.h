@@ -23,6 +23,7 @@
     U64(OPT, operations, U64_ANY, "operations executed for it, its subtree's included")    \
     U64(OPT, executed, OP_MAX, "operations of the job executed here so far, all included") \
     U64(OPT, elapsed_us, U64_ANY, "time it took, simulated delay included")                \
+    U64(OPT, starved_us, U64_ANY, "of these, for so long it waited for a processor")       \
     U64(OPT, len, U64_ANY, "the value's length in bytes")                                  \
     U64(OPT, frame, MESSAGE_FRAMES_MAX,                                                    \
         "which further frame (from 1) holds the value; 0: the worker keeps it")            \

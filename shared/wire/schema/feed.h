@@ -14,6 +14,7 @@
     U64(OPT, queued, U64_ANY, "operations waiting or executing here")                     \
     U64(OPT, executing_job, U64_ANY, "the operation that it executes now: its job, ...")  \
     U64(OPT, executing_op, OP_MAX, "... and its number; 0: none")                         \
+    U64(OPT, executing_starved_us, U64_ANY, "for so long that waited for a processor")    \
     U64(OPT, delay_us, U64_ANY, "simulated time that it adds to every operation")         \
     U64(OPT, held_bytes, U64_ANY, "bytes of the values held in memory")                   \
     BOOL(OPT, pressed, "these are more than its --memory-limit: it should get no work")   \
