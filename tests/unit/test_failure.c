@@ -374,6 +374,28 @@ static void a_stopped_straggler_is_overtaken_before_its_heartbeats_are_missed_T9
     world_free(&world);
 }
 
+/* On a machine that is busy heartbeats come late. A copy of what takes seconds would not be done
+ * before it is known whether the worker lives. */
+static void late_heartbeats_are_no_reason_to_copy_a_long_operation(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct world *world = begin(seed, 3 * SECOND_US);
+        submit(world, "warm", 4);
+        assert_done(world, "warm", 20 * SECOND_US);
+        submit(world, "a", 4);
+        assert_true(world_run_until(world, is_somebody_busy, SECOND_US));
+        world_run(world, 500 * MS_US);
+        world_pause(world, somebody_busy(world, false), 350 * MS_US);
+        world_run(world, SECOND_US);
+        assert_true(is_whole(world));
+        assert_int_equal(inside_schedule(coordinator(world))->copied, 0);
+        assert_done(world, "a", 20 * SECOND_US);
+        assert_int_equal(inside_schedule(coordinator(world))->copied, 0);
+        world_free(&world);
+    }
+}
+
 static void an_overdue_worker_keeps_no_queue_waiting_T9(void **state)
 {
     (void)state;
@@ -514,6 +536,7 @@ int main(void)
         cmocka_unit_test(an_operation_of_ten_minutes_is_not_lost_T7_T8),
         cmocka_unit_test(the_first_result_wins_and_copies_are_cancelled_T9),
         cmocka_unit_test(a_stopped_straggler_is_overtaken_before_its_heartbeats_are_missed_T9),
+        cmocka_unit_test(late_heartbeats_are_no_reason_to_copy_a_long_operation),
         cmocka_unit_test(an_overdue_worker_keeps_no_queue_waiting_T9),
         cmocka_unit_test(a_worker_short_of_memory_is_throttled_T11),
         cmocka_unit_test(votes_and_heartbeats_share_no_plane_with_bulk_data_T12),

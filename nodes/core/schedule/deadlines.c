@@ -65,14 +65,21 @@ void deadlines_note(struct schedule *schedule, node_id_t worker, const struct op
     pace_note(&schedule->paces, what, work_us);
 }
 
-static uint64_t allowed_us(const struct schedule *schedule, const struct assignment *assignment,
-                           uint64_t factor, uint64_t least_us)
+/* What it should take, `fetch_us` for its operands and the worker's delay left aside. */
+static struct pace_estimate expected_of(const struct schedule *schedule,
+                                        const struct assignment *assignment, uint64_t *fetch_us)
 {
     const struct worker_slot *slot = &schedule->slots[assignment->node];
     struct pace_of what = pace_of(schedule, assignment->open);
-    struct pace_estimate expected = pace_estimate(&slot->paces, &schedule->paces, what);
-    uint64_t delay_us = delay_of(schedule, assignment->node) * 3 / 2;
-    uint64_t fetch_us = what.bytes / TRANSFER_BYTES_PER_US;
+    *fetch_us = what.bytes / TRANSFER_BYTES_PER_US;
+    return pace_estimate(&slot->paces, &schedule->paces, what);
+}
+
+static uint64_t allowed_us(const struct schedule *schedule, const struct assignment *assignment,
+                           uint64_t factor, uint64_t least_us)
+{
+    uint64_t fetch_us, delay_us = delay_of(schedule, assignment->node) * 3 / 2;
+    struct pace_estimate expected = expected_of(schedule, assignment, &fetch_us);
     return delay_us + least_us + factor * (expected.us + fetch_us) +
            (expected.known ? 0 : DEADLINE_UNKNOWN_US);
 }
@@ -133,9 +140,18 @@ static uint64_t charged_us(const struct schedule *schedule, const struct assignm
     return taken_us - starved_us + starved_us / STARVED_PART;
 }
 
+/* Its worker may be stopped. A copy of what takes longer than the verdict on that is of no use. */
+static bool may_be_stopped(const struct schedule *schedule, const struct assignment *assignment)
+{
+    uint64_t fetch_us, delay_us = delay_of(schedule, assignment->node);
+    return is_quiet(schedule, assignment->node) &&
+           expected_of(schedule, assignment, &fetch_us).us + fetch_us + delay_us <=
+               schedule->step->config.election_timeout_us;
+}
+
 static bool is_slow(const struct schedule *schedule, const struct assignment *assignment)
 {
-    return is_quiet(schedule, assignment->node) ||
+    return may_be_stopped(schedule, assignment) ||
            charged_us(schedule, assignment) >
                allowed_us(schedule, assignment, SLOW_FACTOR, SLOW_MIN_US);
 }

@@ -5,8 +5,9 @@
  * What waits behind the operation that a slow, quiet or overdue worker executes is taken back; that
  * operation itself stays where it is, for it may be a live one of ten minutes, and gets one copy
  * elsewhere: of an overdue worker as soon as another has room, else when there is nothing else to
- * hand out and another worker is idle. The first result wins. Nothing here declares
- * a worker dead. */
+ * hand out and another worker is idle; because heartbeats are missing only when it is short, for a
+ * worker that is dead is known to be soon. The first result wins. Nothing here declares a worker
+ * dead. */
 #ifndef CONCLAVE_CORE_DEADLINES_H
 #define CONCLAVE_CORE_DEADLINES_H
 
