@@ -8,11 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "shared/base/mutant.h"
+
 typedef const atomic_bool stop_flag; /* behind a pointer; NULL: nobody will ever say so */
 
 static inline bool stop_is_set(stop_flag *stop)
 {
-    return stop && atomic_load_explicit(stop, memory_order_relaxed);
+    return stop && atomic_load_explicit(stop, memory_order_relaxed) && !MUTANT(stop_ignored);
 }
 
 #endif

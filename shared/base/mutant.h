@@ -93,7 +93,9 @@
     X(lines_unlimited, "every rejected message and every event is a line of the log")             \
     X(log_never_turns, "a log file grows without end")                                            \
     X(subscriptions_unbounded, "a subscriber may ask for any number of topics")                   \
-    X(message_never_ends, "a message may have any number of parts")
+    X(message_never_ends, "a message may have any number of parts")                               \
+    X(stop_ignored, "what is cancelled while it is computed goes on to its end")                  \
+    X(phase_unsettled, "the time of the phase that a job leaves is not counted")
 
 enum mutant {
     MUTANT_none,

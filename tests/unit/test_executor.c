@@ -225,12 +225,12 @@ static struct executor_result *cancelled_after(struct compute *compute, const st
     return next_result(compute);
 }
 
-/* A value of 4 MB takes a second; whatever the machine is busy with, a tenth of its digits do not
- * take longer than all of them. */
+/* A value of 2 MB takes half a second; whatever the machine is busy with, a tenth of its digits do
+ * not take longer than all of them. */
 static void a_conversion_that_runs_ends_when_it_is_cancelled(void **state)
 {
     (void)state;
-    enum { BYTES = 4000000, AFTER_MS = 50 };
+    enum { BYTES = 2000000, AFTER_MS = 20 };
     struct compute *compute = compute_start(0, &never);
     struct blob *value = blob_new(BYTES);
     memset(value->at, 0xa7, BYTES);

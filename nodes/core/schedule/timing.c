@@ -1,5 +1,7 @@
 #include "nodes/core/schedule/timing.h"
 
+#include "shared/base/mutant.h"
+
 const char *phase_name(enum phase phase)
 {
     static const char *const names[PHASE_KINDS] = {
@@ -24,7 +26,7 @@ void timing_begin(struct timing *timing, uint64_t now_us, enum phase phase, enum
 
 void timing_enter(struct timing *timing, uint64_t now_us, enum phase phase)
 {
-    timing->us[timing->phase] += since(timing, now_us);
+    timing->us[timing->phase] += MUTANT(phase_unsettled) ? 0 : since(timing, now_us);
     if (now_us > timing->at_us)
         timing->at_us = now_us;
     timing->phase = phase;
