@@ -374,6 +374,26 @@ static void a_stopped_straggler_is_overtaken_before_its_heartbeats_are_missed_T9
     world_free(&world);
 }
 
+/* Slow operations go one at a time, so a worker has room only in the step in which it returns one:
+ * what waits for it then is the copy, not what is ready. */
+static void a_copy_of_what_is_overdue_goes_before_what_is_ready_T9(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct world *world = begin(seed, 30 * MS_US);
+        submit(world, "a", 20000);
+        run_until_running(world, "a");
+        world_run(world, SECOND_US);
+        node_id_t slow = world_coordinator(world) % 6 + 1;
+        world_pace(world, slow, 100 * SECOND_US);
+        world_run(world, 20 * SECOND_US);
+        const struct job_schedule *job_schedule = run_of_key(world, "a");
+        assert_true(job_schedule && job_schedule->done < job_schedule->job->plan.total / 2);
+        assert_int_equal(inside_schedule(coordinator(world))->copied, 1);
+        world_free(&world);
+    }
+}
+
 /* On a machine that is busy heartbeats come late. A copy of what takes seconds would not be done
  * before it is known whether the worker lives. */
 static void late_heartbeats_are_no_reason_to_copy_a_long_operation(void **state)
@@ -536,6 +556,7 @@ int main(void)
         cmocka_unit_test(an_operation_of_ten_minutes_is_not_lost_T7_T8),
         cmocka_unit_test(the_first_result_wins_and_copies_are_cancelled_T9),
         cmocka_unit_test(a_stopped_straggler_is_overtaken_before_its_heartbeats_are_missed_T9),
+        cmocka_unit_test(a_copy_of_what_is_overdue_goes_before_what_is_ready_T9),
         cmocka_unit_test(late_heartbeats_are_no_reason_to_copy_a_long_operation),
         cmocka_unit_test(an_overdue_worker_keeps_no_queue_waiting_T9),
         cmocka_unit_test(a_worker_short_of_memory_is_throttled_T11),

@@ -279,20 +279,27 @@ static bool is_anybody_idle(const struct schedule *schedule)
     return false;
 }
 
-/* Looks at deadlines, and gives copies of what takes too long to others. */
+/* Looks at deadlines, and gives copies of what takes too long to others. A copy that waits for room
+ * is looked at in every step: whoever has room in this one is given it before anything else. */
 static void watch(struct schedule *schedule)
 {
     struct open_op *open;
-    if (!schedule->n_active || schedule->step->now_us < schedule->watch_us)
+    bool due = schedule->step->now_us >= schedule->watch_us;
+    if (!schedule->n_active || (!due && !schedule->copy_waits))
         return;
-    schedule->watch_us = schedule->step->now_us + WATCH_US;
-    results_watch_values(schedule);
+    if (due) {
+        schedule->watch_us = schedule->step->now_us + WATCH_US;
+        results_watch_values(schedule);
+    }
+    schedule->copy_waits = false;
     while ((open = deadlines_watch(schedule,
                                    is_anybody_idle(schedule) && !is_anything_ready(schedule)))) {
         node_id_t slow = open->node, id = pick(schedule, open);
         struct text name = {0};
-        if (!id)
+        if (!id) {
+            schedule->copy_waits = true;
             return;
+        }
         open_op_name(open, &name);
         give(schedule, open, id);
         schedule->copied++;

@@ -75,6 +75,7 @@ void schedule_start(struct schedule *schedule)
     schedule->operations = schedule->reassigned = schedule->copied = 0;
     schedule->lost_values = schedule->keep_pace = 0;
     schedule->watch_us = 0;
+    schedule->copy_waits = false;
     schedule->paces = (struct paces){0};
     schedule->unlogged = schedule->unlogged_bytes = 0;
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {

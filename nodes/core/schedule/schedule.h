@@ -67,7 +67,8 @@ struct schedule {
     uint64_t lost_values;     /* that their makers alone held, in this term */
     uint64_t keep_pace;       /* bytes in 1024 us from a worker to our disk; 0: unknown */
     struct paces paces;       /* of all workers */
-    uint64_t watch_us;        /* when deadlines are looked at next */
+    uint64_t watch_us;        /* when deadlines are looked at next ... */
+    bool copy_waits;          /* ... or in every step: nobody had room for a copy */
     struct job_schedule *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled; owned */
     size_t n_active, turn;             /* whose turn it is to have an operation assigned */
     uint64_t completions_us;           /* when finished operations are logged next */
