@@ -2,6 +2,7 @@
 import random
 import re
 import shutil
+import time
 import uuid
 
 import msgpack
@@ -16,9 +17,10 @@ WROTE = re.compile(r"wrote a checkpoint at entry \d+, (\d+) parts, (\d+) of them
 
 def submit_until_killed(cluster, process, accepted):
     """One job after another; the ids of those that were accepted, by key."""
-    dealer = dealer_to(cluster.broker)
+    dealer, end = dealer_to(cluster.broker), time.monotonic() + seconds(60)
     try:
         while process.poll() is None:
+            assert time.monotonic() < end, "the node was not killed: is tests/shim/kill_disk.c built and loaded?"
             key = str(uuid.uuid4())
             dealer.send(msgpack.packb({"type": "submit", "request": len(accepted), "key": key, "kind": "factorial",
                                        "spec": "12"}))
