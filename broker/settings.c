@@ -5,6 +5,7 @@
 
 #include "shared/base/error.h"
 #include "shared/base/options.h"
+#include "shared/base/quorum.h"
 #include "shared/base/text.h"
 
 static const struct broker_settings defaults = {.port = PORT_DEFAULT,
@@ -22,7 +23,8 @@ static const struct option_spec specs[] = {
     {"bind", OPTION_STRING, &given.bind, 0, 0, "ADDRESS", "listen there (default 127.0.0.1)"},
     {"nodes", OPTION_U64, &given.nodes, 1, NODES_MAX, "N",
      "how many nodes the cluster has (default 6)"},
-    {"voters", OPTION_U64, &given.voters, 1, NODES_MAX, "K", "nodes 1..K vote (default: all)"},
+    {"voters", OPTION_U64, &given.voters, 1, NODES_MAX, "K",
+     "nodes 1..K vote, until the nodes say so (default: all, at most 5)"},
     {"peers", OPTION_STRING, &given.peers, 0, 0, "HOST1,HOST2,...",
      "hosts of node 1..N (default: all 127.0.0.1)"},
     {"silence", OPTION_DURATION, &given.silence_us, 10 * MS_US, 600 * SECOND_US, "TIME",
@@ -69,13 +71,14 @@ int broker_settings_apply(const struct broker_settings *settings, char *peers,
     uint64_t front = settings->front ? settings->front : settings->port;
     uint64_t last =
         settings->port + PORT_NODES_OFFSET + PORT_NODE_STRIDE * settings->nodes + PLANE_COUNT;
-    *config = (struct broker_config){.bind = settings->bind,
-                                     .port = (uint32_t)settings->port,
-                                     .front = (uint32_t)front,
-                                     .n_nodes = (uint32_t)settings->nodes,
-                                     .n_voters = (uint32_t)(settings->voters ? settings->voters
-                                                                             : settings->nodes),
-                                     .silence_us = settings->silence_us};
+    uint32_t voters = quorum_voters_default(settings->nodes);
+    *config =
+        (struct broker_config){.bind = settings->bind,
+                               .port = (uint32_t)settings->port,
+                               .front = (uint32_t)front,
+                               .n_nodes = (uint32_t)settings->nodes,
+                               .n_voters = settings->voters ? (uint32_t)settings->voters : voters,
+                               .silence_us = settings->silence_us};
     if (last > PORT_LIMIT || front + 1 >= PORT_LIMIT) {
         text_format(why, TEXT_MAX,
                     "--port %" PRIu64 ": the ports of %" PRIu64 " nodes would reach beyond %d",

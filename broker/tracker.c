@@ -59,8 +59,12 @@ int tracker_hear(struct tracker *tracker, const struct message *message, uint64_
         *node = (struct tracker_node){.heard = true, .incarnation = incarnation, .role = "unknown"};
     node->seq = seq;
     node->heard_us = now_us;
-    if (beats)
-        take_heartbeat(node, &message->as.heartbeat);
+    if (!beats)
+        return OK;
+    take_heartbeat(node, &message->as.heartbeat);
+    /* The cluster knows better than whoever started this broker. */
+    if (message->as.heartbeat.voters && message->as.heartbeat.voters <= tracker->n_nodes)
+        tracker->n_voters = (uint32_t)message->as.heartbeat.voters;
     return OK;
 }
 

@@ -33,7 +33,7 @@ struct tracker {
     struct tracker_node nodes[NODES_MAX + 1]; /* by id, from 1 */
 };
 
-/* Begins with nobody heard. `n_voters` 1..n_nodes. */
+/* Begins with nobody heard. `n_voters` 1..n_nodes; what a cluster says of itself goes before it. */
 void tracker_init(struct tracker *tracker, uint32_t n_nodes, uint32_t n_voters,
                   uint64_t silence_us);
 

@@ -15,6 +15,7 @@
 #include "shared/base/log.h"
 #include "shared/base/log_file.h"
 #include "shared/base/memory.h"
+#include "shared/base/quorum.h"
 #include "shared/base/version.h"
 
 #define HOST_SHOWN_MAX 64
@@ -51,16 +52,19 @@ static int settle(uint64_t *given, uint64_t known, const char *dir, const char *
 
 /* A store that belongs to a cluster knows its size, and no option says otherwise; the defaults are
  * for a new one. */
-static int settle_size(struct settings *is, const struct identity *identity, char why[TEXT_MAX])
+static int settle_size(struct settings *is, const struct disk *disk,
+                       const struct identity *identity, char why[TEXT_MAX])
 {
+    bool old = disk && disk_is_old(disk);
     if (identity_is_set(identity)) {
         int error = settle(&is->nodes, identity->n_nodes, is->dir, "nodes", why);
         return error ? error : settle(&is->voters, identity->n_voters, is->dir, "voters", why);
     }
     if (!is->nodes)
         is->nodes = NODES_DEFAULT;
-    if (!is->voters)
-        is->voters = is->nodes;
+    is->voters_open = !is->voters && !old;
+    if (!is->voters) /* in a store of the format before all vote */
+        is->voters = old ? is->nodes : quorum_voters_default(is->nodes);
     return OK;
 }
 
@@ -104,6 +108,7 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
         .node = {.id = (node_id_t)is->id,
                  .n_nodes = (uint32_t)is->nodes,
                  .n_voters = (uint32_t)is->voters,
+                 .voters_open = is->voters_open,
                  .heartbeat_us = is->heartbeat_us,
                  .election_timeout_us = is->election_timeout_us,
                  .result_max_bytes = is->max_result_bytes,
@@ -159,7 +164,7 @@ static int start(struct settings *is)
     if (!error)
         error = open_known(is, &disk, &identity, why);
     if (!error)
-        error = settle_size(is, &identity, why);
+        error = settle_size(is, disk, &identity, why);
     if (!error)
         error = settings_check_size(is, why);
     if (!error)

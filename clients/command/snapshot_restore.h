@@ -27,8 +27,8 @@ void snapshot_losses(const struct snapshot_model *model, struct restore_notes *o
 void snapshot_settle(struct snapshot_model *model, struct restore_notes *notes);
 
 /* All of it: refuses a snapshot that is not consistent, or partial unless `force`; settles it, says
- * what becomes of the jobs, writes the shares of a new cluster with so many voters (0: all nodes).
- * Returns an exit code, after one line or more. */
+ * what becomes of the jobs, writes the shares of a new cluster with so many voters (0: the
+ * default). Returns an exit code, after one line or more. */
 int snapshot_restore_into(struct snapshot_model *model, const char *dir, uint64_t voters,
                           bool force);
 

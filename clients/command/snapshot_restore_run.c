@@ -9,6 +9,7 @@
 #include "clients/command/snapshot_restore.h"
 #include "shared/snapshot/verify.h"
 #include "shared/base/hash.h"
+#include "shared/base/quorum.h"
 
 static struct {
     const char *dir;
@@ -19,7 +20,8 @@ static struct {
 const struct option_spec snapshot_restore_options[] = {
     {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",
      "the fresh cluster's directory (default .conclave)"},
-    {"voters", OPTION_U64, &options.voters, 1, NODES_MAX, "K", "nodes 1..K vote (default: all)"},
+    {"voters", OPTION_U64, &options.voters, 1, NODES_MAX, "K",
+     "nodes 1..K vote (default: all, at most 5)"},
     {"node", OPTION_U64, &options.node, 1, NODES_MAX, "ID",
      "only this node's ledger, back into the cluster in DIR, which must not run"},
     {"dry-run", OPTION_FLAG, &options.dry_run, 0, 0, NULL,
@@ -61,7 +63,7 @@ static int refuse_losses(const struct snapshot_model *model, bool force)
 static void found(struct snapshot_model *model, uint64_t voters)
 {
     hash_random(model->cluster_id, sizeof model->cluster_id);
-    model->voters = voters ? voters : model->n_nodes;
+    model->voters = voters ? voters : quorum_voters_default(model->n_nodes);
 }
 
 /* `up` takes the size of the new cluster from there. */

@@ -89,7 +89,8 @@ static void add_counts(json_t *all, const struct wire_status *status)
         uint64_t count;
     } counts[] = {{"operations", is->operations}, {"reassigned", is->reassigned},
                   {"copied", is->copied},         {"restarts", is->restarts},
-                  {"elections", is->elections},   {"may_fail", is->may_fail}};
+                  {"elections", is->elections},   {"may_fail", is->may_fail},
+                  {"voters", health_voters(is)}};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         json_object_set_new(all, counts[i].name,
                             status ? json_integer((json_int_t)counts[i].count) : json_null());

@@ -12,6 +12,7 @@
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/base/mutant.h"
+#include "shared/base/quorum.h"
 #include "shared/base/text.h"
 
 #define RECORD "founded.json"
@@ -164,7 +165,9 @@ int founded_settle(const char *dir, struct founded *is, bool *record, char *why)
     /* Shares of a snapshot in place of the stores: another cluster begins there. */
     bool anew = !found.stores && found.shares && old.served;
     *record = !old.there || !old.served || anew;
-    if (!error && old.there && !anew)
+    /* A try that never served, and left no store, binds nobody. */
+    bool binds = old.served || found.stores + found.shares;
+    if (!error && old.there && !anew && binds)
         error = settle_known(dir, &old, &found, is, why);
     else if (!error && found.stores + found.shares)
         error = compare(dir, "nodes", is->nodes, found.nodes, why);
@@ -172,7 +175,8 @@ int founded_settle(const char *dir, struct founded *is, bool *record, char *why)
         return error;
     if (!is->nodes)
         is->nodes = found.stores + found.shares ? found.nodes : NODES_DEFAULT;
-    is->voters = first_of(is->voters, is->nodes);
+    /* Stores without a record are of an older version, in which all voted. */
+    is->voters = first_of(is->voters, found.stores ? is->nodes : quorum_voters_default(is->nodes));
     is->port = first_of(is->port, PORT_DEFAULT);
     is->brokers = first_of(is->brokers, 1);
     return OK;

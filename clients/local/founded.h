@@ -1,6 +1,6 @@
 /* founded.h - what a local cluster is: how many nodes and voters, on which port. Written once into
- * DIR/founded.json, when a coordinator served for the first time, and kept when the cluster is
- * down:
+ * DIR/founded.json before the first start, then when a coordinator served for the first time, and
+ * kept when the cluster is down:
  *
  *   {"format": 1, "nodes", "voters", "port", "brokers", "founded": TIME, or null: not yet}
  *
@@ -23,7 +23,8 @@ struct founded {
 int founded_settle(const char *dir, struct founded *is, bool *record, char *why);
 
 /* Writes the record. `served`: a coordinator has served; false for a cluster that is prepared only
- * (restored from a snapshot). ERR_IO after one line in `why`. */
+ * (restored from a snapshot, or about to be started for the first time). ERR_IO after one line in
+ * `why`. */
 int founded_write(const char *dir, const struct founded *is, bool served, char *why);
 
 #endif

@@ -27,11 +27,17 @@
 #include "shared/base/log_file.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
+#include "shared/base/quorum.h"
 #include "shared/base/text.h"
 
 #define END_US         (3 * SECOND_US) /* each ends within 2 s of SIGTERM; later it is killed */
 #define UNFIT_TRIES    4               /* starts in a row: most of a second */
 #define PROBE_PAUSE_US (150 * MS_US)   /* between two looks for a serving coordinator */
+
+uint64_t supervisor_voters(const struct supervisor_config *config)
+{
+    return config->voters ? config->voters : quorum_voters_default(config->nodes);
+}
 
 int supervisor_check(const struct supervisor_config *config, char *why)
 {
@@ -74,7 +80,7 @@ static void say(const char *format, ...)
 static bool is_voter(const struct supervisor *supervisor, const struct child *child)
 {
     const struct supervisor_config *config = supervisor->config;
-    return child->node && child->node <= (config->voters ? config->voters : config->nodes);
+    return child->node && child->node <= supervisor_voters(config);
 }
 
 /* Something outside keeps it from starting: not for a moment only, as when its predecessor is just
@@ -89,7 +95,7 @@ static bool is_unfit(const struct child *child)
 static int find_hopeless(const struct supervisor *supervisor, char *why)
 {
     const struct supervisor_config *config = supervisor->config;
-    uint64_t voters = config->voters ? config->voters : config->nodes, unfit = 0, doors = 0;
+    uint64_t voters = supervisor_voters(config), unfit = 0, doors = 0;
     const char *trouble = NULL;
     for (size_t i = 0; i < supervisor->n; i++) {
         const struct child *child = &supervisor->children[i];
@@ -114,15 +120,19 @@ static int find_hopeless(const struct supervisor *supervisor, char *why)
     return EXIT_FAILED;
 }
 
-static void note_served(struct supervisor *supervisor)
+static void record(const struct supervisor *supervisor)
 {
     const struct supervisor_config *config = supervisor->config;
     char why[TEXT_MAX];
-    struct founded is = {config->nodes, config->voters ? config->voters : config->nodes,
-                         config->port, config->brokers};
-    supervisor->served = supervisor->changed = true;
-    if (config->record && founded_write(config->dir, &is, true, why))
+    struct founded is = {config->nodes, supervisor_voters(config), config->port, config->brokers};
+    if (config->record && founded_write(config->dir, &is, supervisor->served, why))
         say("%s", why);
+}
+
+static void note_served(struct supervisor *supervisor)
+{
+    supervisor->served = supervisor->changed = true;
+    record(supervisor);
 }
 
 static void note_end(struct supervisor *supervisor, struct child *child, int status)
@@ -303,6 +313,7 @@ static int claim_and_run(struct supervisor *supervisor, char *why)
                            why))
             say("%s", why);
         why[0] = '\0';
+        record(supervisor);
         supervisor->children_fd = open_children_fd();
         code = watch(supervisor, why);
         say("the cluster ends");

@@ -11,7 +11,7 @@
 
 struct supervisor_config {
     const char *dir;
-    uint64_t nodes, voters, port, brokers; /* voters 0: all */
+    uint64_t nodes, voters, port, brokers; /* voters 0: the default */
     uint64_t heartbeat_us, election_us, delay_us, max_result;
     uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
     uint64_t keep_jobs, keep_bytes; /* 0: as the cluster has it */
@@ -48,7 +48,7 @@ struct supervisor_config {
          1,                                                                       \
          NODES_MAX,                                                               \
          "K",                                                                     \
-         "nodes 1..K vote (default: DIR's, all)"},                                \
+         "nodes 1..K vote (default: DIR's; all, at most 5)"},                     \
         {"delay",                                                                 \
          OPTION_DURATION,                                                         \
          &(config).delay_us,                                                      \
@@ -176,6 +176,9 @@ struct supervisor_config {
         "log-level", OPTION_STRING, &(config).log_level, 0, 0, "LEVEL",           \
             "of the logs: error, warn, info or debug (default info)"              \
     }
+
+/* How many nodes vote. */
+uint64_t supervisor_voters(const struct supervisor_config *config);
 
 /* Checks what options cannot: OK, or ERR_MALFORMED after one line in `why` (TEXT_MAX bytes). */
 int supervisor_check(const struct supervisor_config *config, char *why);

@@ -67,7 +67,7 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child_add(child, "--id=%" PRIu64, id);
     child_add(child, "--dir=%s", data);
     child_add(child, "--nodes=%" PRIu64, config->nodes);
-    child_add(child, "--voters=%" PRIu64, config->voters ? config->voters : config->nodes);
+    child_add(child, "--voters=%" PRIu64, supervisor_voters(config));
     child_add(child, "--port=%" PRIu64, config->port);
     child_add(child, "--heartbeat=%" PRIu64 "us", config->heartbeat_us);
     child_add(child, "--election-timeout=%" PRIu64 "us", config->election_us);
@@ -100,7 +100,7 @@ static int plan_broker(struct supervisor *supervisor, uint64_t i, char *why)
     if (!child || name_child(child, config->dir, name, why))
         return ERR_NOT_FOUND;
     child_add(child, "--nodes=%" PRIu64, config->nodes);
-    child_add(child, "--voters=%" PRIu64, config->voters ? config->voters : config->nodes);
+    child_add(child, "--voters=%" PRIu64, supervisor_voters(config));
     child_add(child, "--port=%" PRIu64, config->port);
     child_add(child, "--front=%" PRIu64, config->port + 2 * i);
     child_add(child, "--silence=%" PRIu64 "us",

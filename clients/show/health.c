@@ -91,8 +91,19 @@ void health_add_faults(const struct wire_status *status, struct text *out)
 
 void health_add_margin(const struct wire_status *status, struct text *out)
 {
+    uint64_t voters = health_voters(status);
     text_add(out, "%" PRIu64 " more voter%s may fail", status->may_fail,
              status->may_fail == 1 ? "" : "s");
+    if (voters && voters < status->nodes.n)
+        text_add(out, " (nodes 1 to %" PRIu64 " vote)", voters);
+}
+
+uint64_t health_voters(const struct wire_status *status)
+{
+    uint64_t voters = 0;
+    for (size_t i = 0; i < status->nodes.n; i++)
+        voters += status->nodes.at[i].voter;
+    return voters;
 }
 
 const char *health_word(const struct wire_node_row *row)

@@ -14,8 +14,11 @@ void health_add_faults(const struct wire_status *status, struct text *out);
 /* Adds why a process of that node is refused, if one is. */
 void health_add_refusal(const struct wire_node_row *row, struct text *out);
 
-/* Adds how many more voters may stop. */
+/* Adds how many more voters may stop, and which they are when not all nodes vote. */
 void health_add_margin(const struct wire_status *status, struct text *out);
+
+/* How many nodes vote. */
+uint64_t health_voters(const struct wire_status *status);
 
 /* One word for a row of the table of nodes: yes, no, full, behind or stalls. */
 const char *health_word(const struct wire_node_row *row);

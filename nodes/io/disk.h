@@ -50,6 +50,9 @@ void disk_close(struct disk **disk);
 node_id_t disk_node(const struct disk *disk);
 const char *disk_cluster(const struct disk *disk);
 
+/* It is of format 2, and not migrated yet. */
+bool disk_is_old(const struct disk *disk);
+
 /* Brings a store of an earlier format to the present one. Format 2 did not know its cluster's size:
  * if it has been part of a cluster, it was one of that size, and gets an identity that all members
  * of that cluster derive alike. Format 3 has its checkpoint in another way, which is read until the

@@ -175,6 +175,11 @@ static bool was_used(struct disk *disk, const struct node_durable *durable)
     return durable->term || durable->voter || log.ms_entries || image.ms_entries;
 }
 
+bool disk_is_old(const struct disk *disk)
+{
+    return disk->format == FORMAT_OLD;
+}
+
 int disk_migrate(struct disk *disk, uint32_t n_nodes, uint32_t n_voters, struct text *why)
 {
     struct node_durable durable;

@@ -73,6 +73,10 @@ static int open_node(struct runtime *runtime, struct text *why)
         error = disk_boot(runtime->disk, &config->node.incarnation, &durable, why);
     if (error)
         return error;
+    if (identity_is_set(&durable.identity)) { /* as a share has, perhaps */
+        config->node.n_voters = durable.identity.n_voters;
+        config->node.voters_open = false;
+    }
     hash_random(&config->node.random, sizeof config->node.random);
     hash_random(&runtime->random, sizeof runtime->random);
     runtime->node = node_new(&config->node, &durable, clock_now_us());

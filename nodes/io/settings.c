@@ -46,7 +46,7 @@ static const struct option_spec specs[] = {
     {"peers", OPTION_STRING, &given.peers, 0, 0, "HOST,HOST,...",
      "hosts of node 1..N (all 127.0.0.1)"},
     {"voters", OPTION_U64, &given.voters, 1, NODES_MAX, "K",
-     "nodes 1..K vote (all, or what DIR says)"},
+     "nodes 1..K vote (what the cluster says; a new one: all, at most 5)"},
     {"cluster", OPTION_STRING, &given.cluster, 0, 0, "NAME", "the cluster's name (conclave)"},
     {"heartbeat", OPTION_DURATION, &given.heartbeat_us, MS_US, 60 * SECOND_US, "TIME",
      "time between two heartbeats (50ms)"},

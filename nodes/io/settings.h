@@ -13,6 +13,7 @@
 struct settings {
     uint64_t id, port;
     uint64_t nodes, voters; /* 0: not given */
+    bool voters_open;       /* neither were they given, nor does DIR say */
     const char *dir, *bind, *peers, *cluster, *durability, *fail_on, *restore;
     uint64_t memory_limit_bytes, start_jitter_us;
     struct failure_config failure;

@@ -111,13 +111,15 @@ static int take_head(struct share *share, const struct wire_snapshot_head *head)
     if (head->cluster_id.len != CLUSTER_ID_BYTES || !head->voters)
         return fail(share, ERR_STALE,
                     "it names no cluster; `conclave snapshot restore` makes a share for each node");
-    if (head->voters != config->n_voters) {
+    if (head->voters > config->n_nodes ||
+        (head->voters != config->n_voters && !config->voters_open)) {
         text_add(share->why, "it is of a cluster of %" PRIu64 " voters, and --voters says %" PRIu32,
                  head->voters, config->n_voters);
         return ERR_STALE;
     }
-    *identity =
-        (struct identity){.founder = 1, .n_nodes = config->n_nodes, .n_voters = config->n_voters};
+    *identity = (struct identity){.founder = 1,
+                                  .n_nodes = config->n_nodes,
+                                  .n_voters = (uint32_t)head->voters};
     memcpy(identity->cluster_id, head->cluster_id.at, CLUSTER_ID_BYTES);
     share->headed = true;
     return identity_is_set(identity) ? OK : fail(share, ERR_MALFORMED, "it names no cluster");
@@ -226,7 +228,7 @@ static int try(struct share *share)
     static const char name[] = "share";
     struct node_config config = {.id = share->config->id,
                                  .n_nodes = share->config->n_nodes,
-                                 .n_voters = share->config->n_voters,
+                                 .n_voters = share->identity.n_voters,
                                  .incarnation = 1,
                                  .heartbeat_us = HEARTBEAT_DEFAULT_US,
                                  .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,

@@ -1,5 +1,12 @@
 #include "shared/base/quorum.h"
 
+#include "shared/base/limits.h"
+
+uint32_t quorum_voters_default(uint64_t n_nodes)
+{
+    return (uint32_t)(n_nodes < VOTERS_DEFAULT_MAX ? n_nodes : VOTERS_DEFAULT_MAX);
+}
+
 uint32_t quorum_of(uint32_t n_voters)
 {
     return n_voters / 2 + 1;

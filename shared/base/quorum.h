@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How many of n nodes vote when nothing is said: at most VOTERS_DEFAULT_MAX. */
+uint32_t quorum_voters_default(uint64_t n_nodes);
+
 /* The fewest of n voters such that any two groups of so many share one. n > 0. */
 uint32_t quorum_of(uint32_t n_voters);
 

@@ -108,7 +108,7 @@ def test_control_bytes_are_escaped_in_what_is_said_X9(cluster):
 
 
 def test_no_quorum_exits_with_the_reason(make_cluster):
-    cluster = make_cluster().start()
+    cluster = make_cluster(voters=6).start()
     cluster.wait_healthy()
     for node in (3, 4, 5, 6):
         cluster.kill(cluster.nodes[node])

@@ -90,7 +90,7 @@ def test_jobs_go_on_while_coordinators_are_killed(make_cluster):
 
 
 def test_without_a_majority_nobody_coordinates_R27(make_cluster):
-    cluster = make_cluster().start()
+    cluster = make_cluster(voters=6).start()
     term = cluster.wait_healthy()["term"]
     for process in cluster.nodes.values():
         process.kill()

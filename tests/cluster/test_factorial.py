@@ -138,7 +138,7 @@ def test_status_counts_add_up_to_the_operations_of_the_jobs(cluster):
 
 def test_status_has_the_shape_that_scripts_rely_on(cluster):
     status = cluster.status()
-    assert status["healthy"] is True and status["quorum"] == 4 and status["term"] >= 1
+    assert status["healthy"] is True and status["quorum"] == 3 and status["term"] >= 1
     assert [node["id"] for node in status["nodes"]] == [1, 2, 3, 4, 5, 6]
     for node in status["nodes"]:
         assert {"id", "host", "pid", "role", "alive", "incarnation", "operations", "held",

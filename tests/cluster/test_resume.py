@@ -164,7 +164,7 @@ def test_up_goes_on_in_its_directory(make_cluster, how):
 # --- half of them are down ---
 
 def test_three_of_six_take_no_job_and_one_more_goes_on_by_itself_R27(make_cluster):
-    cluster = make_cluster(delay="20ms").start()
+    cluster = make_cluster(delay="20ms", voters=6).start()
     status = cluster.wait_healthy()
     running = cluster.start_conclave("submit", "factorial", 20000, "--json")
     wait_done(cluster, 20000, 0.1)

@@ -219,6 +219,7 @@ void stage_start(struct stage *stage, node_id_t id)
         .id = id,
         .n_nodes = stage->n_nodes,
         .n_voters = stage->n_voters,
+        .voters_open = stage->voters_open,
         .incarnation = node->incarnation,
         .heartbeat_us = HEARTBEAT_DEFAULT_US,
         .election_timeout_us = T,

@@ -66,7 +66,8 @@ struct stage_node {
 
 struct stage {
     uint32_t n_nodes, n_voters;
-    bool unfounded; /* the disks are blank; else they belong to one cluster from the beginning */
+    bool unfounded;   /* the disks are blank; else they belong to one cluster from the beginning */
+    bool voters_open; /* n_voters is nobody's wish: for the nodes that are started from now on */
     uint64_t compact_entries;                                          /* 0: the default */
     uint64_t checkpoint_slice_rows, install_bytes, progress_snaps_max; /* likewise */
     uint64_t progress_index_max; /* clients may set so many; 0: the nodes only */

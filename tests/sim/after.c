@@ -28,7 +28,7 @@ bool after_is_empty(const struct world *world)
 
 void after_check_values(const struct world *world)
 {
-    for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
+    for (node_id_t id = 1; id <= world_voters(world); id++) {
         const struct world_node *node = &world->nodes[id];
         const struct jobs *jobs = &inside_state(node->core)->jobs;
         for (size_t i = 0; i < jobs->n; i++) {
@@ -36,7 +36,7 @@ void after_check_values(const struct world *world)
             struct value_id value = {job->id, job_text_op(job)};
             if (job->state == JOB_DONE && job->digits > TEXT_INLINE_DIGITS &&
                 !rot_read(node, value))
-                world_fail(world, "after healing every result is on every disk",
+                world_fail(world, "after healing every result is on every voter's disk",
                            "node %u lacks that of job %zu", id, i + 1);
         }
     }

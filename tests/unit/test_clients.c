@@ -379,6 +379,24 @@ static void the_reason_counts_who_is_missing(void **state)
     assert_string_equal(why.at, "no quorum: 0 of 5 voters are alive, 3 needed");
 }
 
+static void the_cluster_says_how_many_vote(void **state)
+{
+    (void)state;
+    struct tracker tracker;
+    struct text why = {0};
+    tracker_init(&tracker, 6, 5, 500 * MS_US);
+    struct message *message = beat(1, 7, 1, 1, false);
+    message->as.heartbeat.voters = 6; /* founded when all voted by default */
+    hear(&tracker, message, 1000, OK);
+    hear(&tracker, beat(2, 7, 1, 1, false), 1000, OK); /* an older build does not say */
+    tracker_reason(&tracker, 1000, &why);
+    assert_string_equal(why.at, "no quorum: 2 of 6 nodes are alive, 4 needed");
+    message = beat(1, 7, 2, 1, false);
+    message->as.heartbeat.voters = 7; /* of six nodes */
+    hear(&tracker, message, 1000, OK);
+    assert_int_equal(tracker.n_voters, 6);
+}
+
 static void the_reason_names_whom_a_new_cluster_waits_for_R30(void **state)
 {
     (void)state;
@@ -550,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_request_goes_to_whom_it_names_or_to_who_serves),
         cmocka_unit_test(late_heartbeats_of_a_former_life_do_not_count),
         cmocka_unit_test(the_reason_counts_who_is_missing),
+        cmocka_unit_test(the_cluster_says_how_many_vote),
         cmocka_unit_test(the_reason_names_whom_a_new_cluster_waits_for_R30),
         cmocka_unit_test(the_reason_tells_of_disks_that_do_not_count_R31),
         cmocka_unit_test(absent_values_are_null_in_json),

@@ -40,7 +40,9 @@ void peers_link_up(struct links *links, enum plane plane, node_id_t id)
         .cluster_id = message_copy(message, step_cluster_id(links->step)),
         .birth = links->step->birth,
         .nodes = links->step->config.n_nodes,
-        .voters = links->step->config.n_voters,
+        .voters = step_is_founded(links->step) || !links->step->config.voters_open
+                      ? links->step->config.n_voters
+                      : 0, /* as many as the cluster that it finds has */
     };
     outbox_send(&links->step->out, plane, id, message);
     send_welcome(links, plane, id);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "nodes/core/raft/follower_internal.h"
+#include "nodes/core/raft/members.h"
 #include "shared/base/error.h"
 
 #define FETCH_TRIES 5 /* at least, in rounds of all nodes: then a checkpoint is asked for */
@@ -30,6 +31,9 @@ void follower_want(struct raft *raft, node_id_t source, struct value_id id, uint
                    struct slice hash, log_index_t index)
 {
     struct follower *follower = &raft->follower;
+    /* Who does not vote acknowledges nothing that counts, and never coordinates. */
+    if (!members_is_voter(raft, raft->step->config.id))
+        return;
     if (find_need(follower, id) || map_get(&follower->kept, (struct map_key){id.job, id.op}))
         return;
     if (follower->n_needs == follower->needs_size) {

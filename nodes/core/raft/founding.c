@@ -78,6 +78,7 @@ static void join(struct raft *raft, const struct identity *identity)
 {
     node_id_t self = raft->step->config.id;
     raft->step->identity = *identity;
+    raft->step->config.n_voters = identity->n_voters;
     members_found(raft, identity);
     /* Our disk has been the same since before the founding, and has forgotten nothing. */
     raft->election.voter =
@@ -129,7 +130,7 @@ void founding_take(struct raft *raft, node_id_t from, const struct wire_found *f
         return;
     }
     if (identity.n_nodes != raft->step->config.n_nodes ||
-        identity.n_voters != raft->step->config.n_voters) {
+        (identity.n_voters != raft->step->config.n_voters && !members_is_open(raft))) {
         text_add(&why,
                  "its cluster has %" PRIu32 " nodes, %" PRIu32 " of them vote; we were started "
                  "with %" PRIu32 " and %" PRIu32,

@@ -139,6 +139,11 @@ bool members_accepts(struct raft *raft, node_id_t from, struct slice cluster_id)
     return false;
 }
 
+bool members_is_open(const struct raft *raft)
+{
+    return raft->step->config.voters_open && !step_is_founded(raft->step);
+}
+
 /* Whoever is of another cluster, or of one of another size, is not met. */
 bool members_welcomes(struct raft *raft, node_id_t from, const struct wire_hello *hello)
 {
@@ -150,7 +155,7 @@ bool members_welcomes(struct raft *raft, node_id_t from, const struct wire_hello
     else if (hello->nodes && hello->nodes != config->n_nodes)
         text_add(&why, "its cluster has %" PRIu64 " nodes, ours %" PRIu32, hello->nodes,
                  config->n_nodes);
-    else if (hello->voters && hello->voters != config->n_voters)
+    else if (hello->voters && hello->voters != config->n_voters && !members_is_open(raft))
         text_add(&why, "its cluster has %" PRIu64 " voters, ours %" PRIu32, hello->voters,
                  config->n_voters);
     if (why.len)

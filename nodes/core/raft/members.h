@@ -75,6 +75,9 @@ void members_apply(struct raft *raft, log_index_t index,
 /* A checkpoint replaced the log; `births` are those of its head. */
 void members_installed(struct raft *raft);
 
+/* Nobody has said how many vote: the cluster that this node joins does. */
+bool members_is_open(const struct raft *raft);
+
 /* Whether a peer may be met: not when it is of another cluster, or of one of another size. Then why
  * is complained about. */
 bool members_welcomes(struct raft *raft, node_id_t from, const struct wire_hello *hello);

@@ -44,6 +44,7 @@ static void publish_heartbeat(struct service *service)
         .birth = service->step->birth,
         .voter = members_counts(service->raft, config->id),
         .entries = ENTRY_LEVEL,
+        .voters = step_is_founded(service->step) ? config->n_voters : 0,
     };
     outbox_publish(&service->step->out, message);
 }

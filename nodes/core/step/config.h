@@ -18,6 +18,8 @@ struct node_config {
     node_id_t id;      /* 1..n_nodes */
     uint32_t n_nodes;  /* 1..NODES_MAX */
     uint32_t n_voters; /* nodes 1..n_voters vote; 1..n_nodes */
+    bool voters_open;  /* nobody has said so: a cluster that this node joins may have another number
+                        */
     incarnation_t incarnation;
     uint64_t heartbeat_us;
     uint64_t election_timeout_us; /* the timeout is drawn from [T, 2T) */

@@ -28,6 +28,7 @@
     U64(OPT, birth, U64_ANY, "the first incarnation on its disk")                         \
     BOOL(OPT, voter, "its disk is admitted as a voter's")                                 \
     U64(OPT, entries, U64_ANY, "newest kinds of log entries that it knows, by number")    \
+    U64(OPT, voters, NODES_MAX, "how many nodes of its disk's cluster vote")              \
     STR(REQ, version, 32, "of its program")
 
 #define EVENT_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
