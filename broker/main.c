@@ -12,6 +12,7 @@
 #include "shared/base/log_file.h"
 #include "shared/base/memory.h"
 #include "shared/base/text.h"
+#include "shared/base/urgency.h"
 #include "shared/base/version.h"
 
 #define ARENAS_MAX 2 /* the loop's and that of ZeroMQ's thread */
@@ -67,6 +68,7 @@ int main(int argc, char **argv)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    urgency_high();
     mallopt(M_ARENA_MAX, ARENAS_MAX);
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     log_open("broker", options.level);

@@ -16,6 +16,7 @@
 #include "shared/base/log_file.h"
 #include "shared/base/memory.h"
 #include "shared/base/quorum.h"
+#include "shared/base/urgency.h"
 #include "shared/base/version.h"
 
 #define HOST_SHOWN_MAX 64
@@ -214,6 +215,7 @@ int main(int argc, char **argv)
     if (n_words)
         return usage_error("it takes only options; --help lists them");
     log_file_limit(given.log_limit_bytes);
+    urgency_high();
     heap_init();
     return start(&given);
 }

@@ -21,7 +21,7 @@
 #define TURN_LONG_OWN_US (50 * MS_US)
 
 /* What is polled besides the mesh. */
-enum { POLL_SIGNAL, POLL_STORE, POLL_COMPUTE, POLL_OWN };
+enum { POLL_SIGNAL, POLL_STORE, POLL_BULK, POLL_COMPUTE, POLL_OWN };
 
 /* --- waiting --- */
 
@@ -41,6 +41,7 @@ static void wait_for_work(struct runtime *runtime, bool readable[PLANE_COUNT])
     struct pollfd items[POLL_OWN + MESH_POLL_MAX] = {
         [POLL_SIGNAL] = {.fd = runtime->signal_fd, .events = POLLIN},
         [POLL_STORE] = {.fd = store_fd(runtime->store), .events = POLLIN},
+        [POLL_BULK] = {.fd = bulk_fd(runtime->bulk), .events = POLLIN},
         [POLL_COMPUTE] = {.fd = runtime->executor->kind->fd(runtime->executor), .events = POLLIN},
     };
     bool at_once = mesh_look(runtime->mesh, readable);
@@ -83,8 +84,6 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
     } else if (report->kind == STORE_SCRUBBED) {
         runtime->scrubbing = false;
         runtime->scrub_us = clock_now_us() + scrub_pause_us(report);
-    } else if (report->kind == STORE_HASHED) {
-        transfer_hashed(runtime->transfer, report->seq, report->hash, clock_now_us());
     }
     if (store_report_event(report, runtime->config.node.id, &event))
         runtime_step(runtime, &event);
@@ -227,6 +226,7 @@ static uint64_t give_back(struct runtime *runtime, uint64_t now_us)
     if (!runtime->worked_us || now_us < runtime->worked_us + HEAP_IDLE_US)
         return now_us;
     runtime->worked_us = 0;
+    bulk_give_back(runtime->bulk);
     heap_give_back();
     now_us = clock_now_us();
     turns_part(&runtime->turns, "memory", now_us);
@@ -263,6 +263,7 @@ void runtime_turn(struct runtime *runtime)
     turns_begin(&runtime->turns, clock_now_us());
     take_store(runtime);
     turns_part(&runtime->turns, "store", clock_now_us());
+    pull_take_moved(&runtime->pull, clock_now_us());
     take_computed(runtime);
     turns_part(&runtime->turns, "compute", clock_now_us());
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {

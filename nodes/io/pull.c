@@ -1,5 +1,7 @@
 #include "nodes/io/pull.h"
 
+#include <stdlib.h>
+
 #include "shared/base/memory.h"
 
 static struct map_key key_of(uint64_t seq)
@@ -7,7 +9,7 @@ static struct map_key key_of(uint64_t seq)
     return (struct map_key){seq, 0};
 }
 
-static void add_to_hash(struct pull *pull, const struct transfer_output *output)
+static void move(struct pull *pull, const struct transfer_output *output)
 {
     struct hash_stream *stream = map_get(&pull->streams, key_of(output->seq));
     if (!stream) {
@@ -15,17 +17,17 @@ static void add_to_hash(struct pull *pull, const struct transfer_output *output)
         hash_begin(stream);
         map_put(&pull->streams, key_of(output->seq), stream);
     }
-    store_hash(pull->store, stream, output->blob, output->offset, output->len, output->last,
-               output->seq);
+    bulk_move(pull->bulk, stream, output->blob, output->offset, output->piece, output->last,
+              output->seq);
     if (output->last)
-        map_remove(&pull->streams, key_of(output->seq)); /* the store thread frees it */
+        map_remove(&pull->streams, key_of(output->seq)); /* the thread frees it */
 }
 
 static void abandon(struct pull *pull, uint64_t seq)
 {
     struct hash_stream *stream = map_remove(&pull->streams, key_of(seq));
     if (stream)
-        store_hash(pull->store, stream, NULL, 0, 0, true, 0);
+        bulk_move(pull->bulk, stream, NULL, 0, NULL, true, 0);
 }
 
 bool pull_next(struct pull *pull, struct transfer_output *end)
@@ -35,8 +37,8 @@ bool pull_next(struct pull *pull, struct transfer_output *end)
         case TRANSFER_ASK:
             gate_send(pull->gate, PLANE_VALUE, end->node, end->message, 0);
             break;
-        case TRANSFER_HASH:
-            add_to_hash(pull, end);
+        case TRANSFER_MOVE:
+            move(pull, end);
             break;
         case TRANSFER_ABANDON:
             abandon(pull, end->seq);
@@ -47,6 +49,18 @@ bool pull_next(struct pull *pull, struct transfer_output *end)
         transfer_output_clear(end);
     }
     return false;
+}
+
+void pull_take_moved(struct pull *pull, uint64_t now_us)
+{
+    for (struct bulk_report *next, *done = bulk_take(pull->bulk); done; done = next) {
+        next = bulk_next(done);
+        if (done->last)
+            transfer_hashed(pull->transfer, done->seq, done->hash, now_us);
+        else
+            transfer_moved(pull->transfer, done->seq, done->len, now_us);
+        free(done);
+    }
 }
 
 void pull_clear(struct pull *pull)

@@ -123,12 +123,12 @@ static void start_parts(struct runtime *runtime)
     inbox_serve(runtime->inbox, runtime->node);
     runtime->started_us = clock_now_us();
     runtime->store = store_start(runtime->disk);
+    runtime->bulk = bulk_start();
     begin_failures(runtime);
     struct transfer_config transfer = {.self = node->id, .len_max = value_max_bytes};
     runtime->transfer = transfer_new(&transfer, &runtime->values);
-    runtime->pull = (struct pull){.transfer = runtime->transfer,
-                                  .store = runtime->store,
-                                  .gate = runtime->gate};
+    runtime->pull =
+        (struct pull){.transfer = runtime->transfer, .bulk = runtime->bulk, .gate = runtime->gate};
     runtime->serve = serve_new(node->id, &runtime->values, runtime->store, runtime->gate);
     mesh_connect(runtime->mesh, clock_now_us());
 }
@@ -250,8 +250,10 @@ void runtime_close(struct runtime **runtime)
         return;
     bool idle = compute_destroy(&it->compute, COMPUTE_PATIENCE_MS);
     transfer_destroy(&it->transfer);
-    if (it->store)
+    if (it->bulk) {
         pull_clear(&it->pull);
+        bulk_stop(it->bulk);
+    }
     finish_store(it);
     disk_close(&it->disk);
     if (!idle) {
@@ -267,6 +269,7 @@ void runtime_close(struct runtime **runtime)
     clients_clear(&it->clients);
     mesh_close(&it->mesh, LINGER_CLEAN_MS);
     bus_close(it->context);
+    bulk_destroy(&it->bulk); /* when nobody drops a blob any more */
     close(it->signal_fd);
     free(it);
 }

@@ -18,6 +18,7 @@ struct runtime {
     struct inbox *inbox;
     struct disk *disk;
     struct store *store;
+    struct bulk *bulk;
     struct compute *compute;
     struct executor *executor; /* the same, as the loop uses it */
     uint64_t starved_us;       /* what it said last */

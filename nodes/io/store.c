@@ -7,10 +7,11 @@
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
+#include "shared/base/urgency.h"
 
 #define STACK_BYTES (1u << 19) /* nothing here recurses or keeps much on the stack */
 
-enum task_kind { TASK_PERSIST, TASK_KEEP, TASK_READ, TASK_DROP, TASK_LIST, TASK_SCRUB, TASK_HASH };
+enum task_kind { TASK_PERSIST, TASK_KEEP, TASK_READ, TASK_DROP, TASK_LIST, TASK_SCRUB };
 
 struct task {
     struct mail mail;
@@ -26,8 +27,6 @@ struct task {
     struct blob *blob; /* owned */
     uint64_t offset, len;
     void *cookie;
-    struct hash_stream *stream;
-    bool last;
 };
 
 struct queue {
@@ -112,18 +111,6 @@ static void persist_all(struct store *store, struct queue *urgent)
     report(store, (struct store_report){.kind = STORE_PERSISTED, .seq = seq});
     if (disk_reserve(store->disk))
         set_full(store, true);
-}
-
-static void hash(struct store *store, struct task *task)
-{
-    if (task->blob)
-        hash_add(task->stream, task->blob->at + task->offset, (size_t)task->len);
-    if (!task->last)
-        return;
-    struct store_report done = {.kind = STORE_HASHED, .seq = task->seq};
-    hash_end(task->stream, done.hash);
-    free(task->stream);
-    report(store, done);
 }
 
 static void report_kept(struct store *store, const struct task *task, int error)
@@ -218,9 +205,6 @@ static void execute(struct store *store, struct task *task)
             disk_list_kept(store->disk, task->job, task->id, done.ids, SWEEP_SLICE_MAX, &done.end);
         report(store, done);
         break;
-    case TASK_HASH:
-        hash(store, task);
-        break;
     }
     task_free(task);
 }
@@ -270,6 +254,7 @@ static void *store_main(void *argument)
     struct store *store = argument;
     struct queue urgent = {0}, bulk = {0}, stuck = {0};
     uint64_t retry_us = MAILBOX_FOREVER, tidy_us = MAILBOX_FOREVER;
+    urgency_normal();
     set_full(store, disk_reserve(store->disk) != OK);
     for (;;) {
         if (!store->full)
@@ -397,19 +382,6 @@ void store_drop(struct store *store, const struct value_id *ids, size_t n)
     task->ids = mem_new(n, sizeof *ids);
     task->n_ids = n;
     memcpy(task->ids, ids, n * sizeof *ids);
-    mailbox_put(store->tasks, &task->mail);
-}
-
-void store_hash(struct store *store, struct hash_stream *stream, struct blob *blob, uint64_t offset,
-                uint64_t len, bool last, uint64_t seq)
-{
-    struct task *task = task_new(TASK_HASH);
-    task->stream = stream;
-    task->blob = blob_ref(blob);
-    task->offset = offset;
-    task->len = len;
-    task->last = last;
-    task->seq = seq;
     mailbox_put(store->tasks, &task->mail);
 }
 

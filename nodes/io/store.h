@@ -1,10 +1,8 @@
-/* store.h - the store thread: everything that waits for the disk, and hashing of what comes from
- * peers.
+/* store.h - the store thread: everything that waits for the disk.
  *
  * What is to be persisted goes first: the thread takes all that has come meanwhile, commits it in
- * one transaction (group commit), reports. Values are kept, read, dropped and hashed one piece at a
- * time in between, so that a vote never waits for more than one of them. Hashing is here and not
- * with the compute thread, which may be inside one multiplication for seconds.
+ * one transaction (group commit), reports. Values are kept, read and dropped one piece at a time in
+ * between, so that a vote never waits for more than one of them.
  *
  * A full disk: a reserve is kept for what is to be persisted (disk_reserve()); values wait until
  * there is room again. Both ends are reported as they come. A disk that fails otherwise ends the
@@ -16,7 +14,6 @@
 
 #include "nodes/io/disk.h"
 #include "nodes/io/store_report.h"
-#include "shared/base/hash.h"
 
 struct store;
 
@@ -50,12 +47,6 @@ void store_scrub(struct store *store);
 
 /* Asks for names of kept values, at most SWEEP_SLICE_MAX: STORE_LISTED, as disk_list_kept(). */
 void store_list(struct store *store, job_id_t job, struct value_id after);
-
-/* Adds a range of a blob (takes a new reference) to a stream; the last call for a stream yields
- * STORE_HASHED(seq) and frees it. Takes the stream with the first call; it comes from malloc and
- * hash_begin(). */
-void store_hash(struct store *store, struct hash_stream *stream, struct blob *blob, uint64_t offset,
-                uint64_t len, bool last, uint64_t seq);
 
 /* Takes all reports, oldest first; NULL when there is none. Each is the caller's to free. */
 struct store_report *store_take(struct store *store);

@@ -37,8 +37,6 @@ bool store_report_event(const struct store_report *report, node_id_t self, struc
         event->kind = EVENT_VALUE_LOST;
         event->value.id = report->id;
         return store_report_is_lost(report);
-    case STORE_HASHED:
-        break; /* the transfer waits for it, not the core */
     }
     return false;
 }

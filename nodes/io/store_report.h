@@ -11,7 +11,6 @@ enum store_report_kind {
     STORE_PERSISTED,
     STORE_KEPT,
     STORE_READ,
-    STORE_HASHED,
     STORE_LISTED,
     STORE_SCRUBBED,
     STORE_SPACE
@@ -20,19 +19,18 @@ enum store_report_kind {
 struct store_report {
     struct mail mail; /* first: reports come as a list of these */
     enum store_report_kind kind;
-    uint64_t seq;             /* PERSISTED: everything up to it; HASHED: which */
-    enum value_user user;     /* KEPT: who asked */
-    struct value_id id;       /* KEPT, READ; SCRUBBED: job 0, a round has ended */
-    int error;                /* READ: as disk_read_kept(); KEPT: ERR_NOT_FOUND, nothing to keep, or
-                                 it was dropped first; SCRUBBED: the value is gone or damaged */
-    struct blob *blob;        /* READ: owned */
-    uint64_t total;           /* READ: the value's length; SCRUBBED: bytes that were read */
-    struct value_id *ids;     /* LISTED: owned */
-    size_t n;                 /* LISTED */
-    bool end;                 /* LISTED: there are no more */
-    void *cookie;             /* READ: as it was asked with */
-    uint8_t hash[HASH_BYTES]; /* HASHED */
-    bool full;                /* SPACE: the disk has become full, or has room again */
+    uint64_t seq;         /* PERSISTED: everything up to it */
+    enum value_user user; /* KEPT: who asked */
+    struct value_id id;   /* KEPT, READ; SCRUBBED: job 0, a round has ended */
+    int error;            /* READ: as disk_read_kept(); KEPT: ERR_NOT_FOUND, nothing to keep, or
+                             it was dropped first; SCRUBBED: the value is gone or damaged */
+    struct blob *blob;    /* READ: owned */
+    uint64_t total;       /* READ: the value's length; SCRUBBED: bytes that were read */
+    struct value_id *ids; /* LISTED: owned */
+    size_t n;             /* LISTED */
+    bool end;             /* LISTED: there are no more */
+    void *cookie;         /* READ: as it was asked with */
+    bool full;            /* SPACE: the disk has become full, or has room again */
 };
 
 /* READ, SCRUBBED: the value that a record names is gone or damaged. A read that begins after its

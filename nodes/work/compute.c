@@ -12,6 +12,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
+#include "shared/base/urgency.h"
 
 /* Heartbeats and votes go before numbers; but whoever is too nice may hold a lock of the kernel,
  * such as that of the address space, for long before it has a processor again. */
@@ -113,6 +114,7 @@ static void serve_request(struct compute *compute, struct request *request,
 static void *compute_main(void *argument)
 {
     struct compute *compute = argument;
+    urgency_normal();
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
     atomic_store_explicit(&compute->starved_fd, starved_open(), memory_order_relaxed);
     for (;;) {

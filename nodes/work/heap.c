@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/work/large.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 
@@ -27,6 +28,7 @@
 
 struct free_block {
     struct free_block *next;
+    size_t size;
 };
 
 static _Thread_local struct free_block *kept[CLASSES];
@@ -48,10 +50,18 @@ static size_t class_of(size_t size, size_t *rounded)
 /* As GMP wants it: never NULL, and not cleared. */
 static void *fresh_block(size_t size)
 {
-    void *block = malloc(size);
+    void *block = size < LARGE_BYTES ? malloc(size) : large_map(size);
     if (!block)
         panic("out of memory: %zu bytes for a number", size);
     return block;
+}
+
+static void free_block(void *block, size_t size)
+{
+    if (size < LARGE_BYTES)
+        free(block);
+    else
+        large_unmap(block, size);
 }
 
 void *heap_alloc(size_t size)
@@ -69,13 +79,13 @@ void *heap_alloc(size_t size)
 
 void heap_free(void *block, size_t size)
 {
-    size_t rounded, class = size < HEAP_LARGE_BYTES ? CLASSES : class_of(size, &rounded);
+    size_t rounded = size, class = size < HEAP_LARGE_BYTES ? CLASSES : class_of(size, &rounded);
     if (class == CLASSES || kept_bytes + rounded > HEAP_KEPT_BYTES) {
-        free(block);
+        free_block(block, rounded);
         return;
     }
     struct free_block *it = block;
-    it->next = kept[class];
+    *it = (struct free_block){kept[class], rounded};
     kept[class] = it;
     kept_bytes += rounded;
 }
@@ -107,7 +117,7 @@ static void give_back_kept(void)
     for (size_t class = 0; class < CLASSES; class ++)
         for (struct free_block *it; (it = kept[class]);) {
             kept[class] = it->next;
-            free(it);
+            free_block(it, it->size);
         }
     kept_bytes = 0;
 }

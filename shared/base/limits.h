@@ -63,6 +63,9 @@
  * anyone. */
 #define LATE_US (100 * MS_US)
 
+/* What an event loop asks for at a time (urgency.h): the least that the kernel takes. */
+#define URGENT_TURN_US ((uint64_t)100)
+
 /* --- messages --- */
 
 #define FRAME_MAP_MAX_BYTES    (64 * KIB_BYTES) /* frame 0, the msgpack map */
@@ -299,6 +302,9 @@
 #define REPAIRS_MAX      64              /* of damaged values at once; others are found again */
 #define STORE_KEEP_BYTES (4 * MIB_BYTES) /* of values that are made durable together */
 #define STORE_SLICE_US   (2 * MS_US)     /* of work with values between two writes of the log */
+/* Blocks of large values that are free, kept for the next ones: beyond, and after a while without
+ * values, they go back to the system. */
+#define BULK_KEPT_BYTES (64 * MIB_BYTES)
 /* Kept values are read again, so slowly that an idle node stays one (100 MB in 200 s, 0.3 % of a
  * processor), a value this often at most, and none again before the next round. */
 #define SCRUB_BYTES_PER_S (512 * KIB_BYTES)

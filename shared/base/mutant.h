@@ -71,30 +71,33 @@
 
 /* Likewise, outside of what the simulator runs: tests/tools/process-mutants.py knows which test
  * finds each. The environment plants them: MUTANT_PLANTED=record_ignored. */
-#define PROCESS_MUTANTS(X)                                                                        \
-    X(record_ignored, "options of up count more than what the directory says")                    \
-    X(file_must_be_long, "a store is refused when its last page number is beyond its end")        \
-    X(one_ends_all, "a node that refuses its configuration later ends the whole cluster")         \
-    X(share_stays, "the share of a snapshot is not removed once it is taken")                     \
-    X(index_unbounded, "progress is set at any index")                                            \
-    X(live_results_at_once, "all live results of a job are packed in one turn of the loop")       \
-    X(mailbox_locked, "the writer's wake-up and the reader share a lock")                         \
-    X(doubled_is_believed, "who says HELLO last is the node of that id")                          \
-    X(descriptors_unchecked, "too low a limit of open files is not noticed at the start")         \
-    X(pages_believed, "the pages of a store are not looked at before it is opened")               \
-    X(output_replaces, "a device or FIFO that --output names is replaced by a file")              \
-    X(answers_wait_unbounded, "any number of answers waits in a broker for one client")           \
-    X(replies_wait_unbounded, "any number of answers waits in a node for those that do not read") \
-    X(waits_unbounded, "one client may have all requests that wait in a broker for a node")       \
-    X(shares_unbounded, "one client may have all requests that may wait in a node")               \
-    X(held_unbounded, "any number of bytes is held back until the disk is done")                  \
-    X(work_unbounded, "any number of operations waits at a worker")                               \
-    X(reads_at_once, "all reads that a majority has confirmed are answered in one turn")          \
-    X(lines_unlimited, "every rejected message and every event is a line of the log")             \
-    X(log_never_turns, "a log file grows without end")                                            \
-    X(subscriptions_unbounded, "a subscriber may ask for any number of topics")                   \
-    X(message_never_ends, "a message may have any number of parts")                               \
-    X(stop_ignored, "what is cancelled while it is computed goes on to its end")                  \
+#define PROCESS_MUTANTS(X)                                                                         \
+    X(record_ignored, "options of up count more than what the directory says")                     \
+    X(file_must_be_long, "a store is refused when its last page number is beyond its end")         \
+    X(one_ends_all, "a node that refuses its configuration later ends the whole cluster")          \
+    X(share_stays, "the share of a snapshot is not removed once it is taken")                      \
+    X(index_unbounded, "progress is set at any index")                                             \
+    X(live_results_at_once, "all live results of a job are packed in one turn of the loop")        \
+    X(mailbox_locked, "the writer's wake-up and the reader share a lock")                          \
+    X(doubled_is_believed, "who says HELLO last is the node of that id")                           \
+    X(descriptors_unchecked, "too low a limit of open files is not noticed at the start")          \
+    X(pages_believed, "the pages of a store are not looked at before it is opened")                \
+    X(output_replaces, "a device or FIFO that --output names is replaced by a file")               \
+    X(answers_wait_unbounded, "any number of answers waits in a broker for one client")            \
+    X(replies_wait_unbounded, "any number of answers waits in a node for those that do not read")  \
+    X(waits_unbounded, "one client may have all requests that wait in a broker for a node")        \
+    X(shares_unbounded, "one client may have all requests that may wait in a node")                \
+    X(held_unbounded, "any number of bytes is held back until the disk is done")                   \
+    X(work_unbounded, "any number of operations waits at a worker")                                \
+    X(reads_at_once, "all reads that a majority has confirmed are answered in one turn")           \
+    X(lines_unlimited, "every rejected message and every event is a line of the log")              \
+    X(log_never_turns, "a log file grows without end")                                             \
+    X(subscriptions_unbounded, "a subscriber may ask for any number of topics")                    \
+    X(message_never_ends, "a message may have any number of parts")                                \
+    X(loop_gives_back, "whoever drops a large value gives its memory back to the system")          \
+    X(loop_waits_its_turn, "an event loop takes turns as long as those of a thread that computes") \
+    X(chunks_unbounded, "any number of pieces of values waits to be put into its place")           \
+    X(stop_ignored, "what is cancelled while it is computed goes on to its end")                   \
     X(phase_unsettled, "the time of the phase that a job leaves is not counted")
 
 enum mutant {

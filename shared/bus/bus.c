@@ -6,6 +6,7 @@
 
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
+#include "shared/base/memory.h"
 #include "shared/bus/descriptors.h"
 #include "shared/bus/intake.h"
 
@@ -211,6 +212,26 @@ struct slice bus_part(const struct bus_parts *parts, size_t i)
     return (struct slice){zmq_msg_data(part), zmq_msg_size(part)};
 }
 
+static void release_part(void *hint)
+{
+    zmq_msg_close(hint);
+    free(hint);
+}
+
+/* A large frame is not copied: the message is shared, and freed by whoever is the last. A small one
+ * may lie in a buffer of ZeroMQ with others, and live long. */
+static struct blob *frame_of(const struct bus_parts *parts, size_t i)
+{
+    struct slice bytes = bus_part(parts, i);
+    if (bytes.len <= VALUE_INLINE_MAX_BYTES)
+        return blob_copy(bytes.at, bytes.len);
+    zmq_msg_t *part = mem_new(1, sizeof *part);
+    zmq_msg_init(part);
+    if (zmq_msg_copy(part, (zmq_msg_t *)&parts->at[i]))
+        panic("cannot share a message: %s", zmq_strerror(errno));
+    return blob_lend(zmq_msg_data(part), bytes.len, release_part, part);
+}
+
 int bus_decode(const struct bus_parts *parts, size_t first, struct message **out, struct text *why)
 {
     *out = NULL;
@@ -220,8 +241,7 @@ int bus_decode(const struct bus_parts *parts, size_t first, struct message **out
     }
     int error = codec_decode(bus_part(parts, first), out, why);
     for (size_t i = first + 1; !error && i < parts->n; i++) {
-        struct slice bytes = bus_part(parts, i);
-        struct blob *frame = blob_copy(bytes.at, bytes.len);
+        struct blob *frame = frame_of(parts, i);
         message_add_frame(*out, frame);
         blob_drop(&frame);
     }

@@ -149,8 +149,12 @@ static void carry_out(struct world *world, node_id_t id, const struct transfer_o
         mark_asked(&world->nodes[id], &output->id, output->node);
         net_send(world, id, PLANE_VALUE, output->node, output->message);
         break;
-    case TRANSFER_HASH:
-        if (output->last)
+    case TRANSFER_MOVE:
+        memcpy(output->blob->at + output->offset, output->piece->at, output->piece->len);
+        if (!output->last)
+            transfer_moved(world->nodes[id].transfer, output->seq, output->piece->len,
+                           world_local_us(world, id));
+        else
             world_post(world, &(struct pending){.at_us = world->now_us + world->options.disk_us,
                                                 .kind = PENDING_HASHED,
                                                 .to = id,

@@ -34,6 +34,7 @@ struct side {
     struct values values;
     struct disk *disk;
     struct store *store;
+    struct bulk *bulk;
     struct transfer *transfer;
     struct pull pull;
     struct serve *serve;
@@ -79,10 +80,10 @@ static void open_side(node_id_t id)
     side->gate = gate_new(side->mesh, &side->clients, NODES);
     side->inbox = inbox_new("conclave", id, NODES, side->mesh, &side->clients, side->gate);
     side->store = store_start(side->disk);
+    side->bulk = bulk_start();
     struct transfer_config transfer = {.self = id, .len_max = 64 * MIB_BYTES};
     side->transfer = transfer_new(&transfer, &side->values);
-    side->pull =
-        (struct pull){.transfer = side->transfer, .store = side->store, .gate = side->gate};
+    side->pull = (struct pull){.transfer = side->transfer, .bulk = side->bulk, .gate = side->gate};
     side->serve = serve_new(id, &side->values, side->store, side->gate);
     mesh_connect(side->mesh, clock_now_us());
 }
@@ -93,10 +94,10 @@ static void take_reports(struct side *side)
         next = store_next(report);
         if (report->kind == STORE_READ)
             serve_read(side->serve, report, 0);
-        else if (report->kind == STORE_HASHED && side->transfer)
-            transfer_hashed(side->transfer, report->seq, report->hash, clock_now_us());
         store_report_free(report);
     }
+    if (side->transfer)
+        pull_take_moved(&side->pull, clock_now_us());
 }
 
 static void close_side(node_id_t id)
@@ -104,6 +105,7 @@ static void close_side(node_id_t id)
     struct side *side = &sides[id];
     transfer_destroy(&side->transfer);
     pull_clear(&side->pull);
+    bulk_stop(side->bulk);
     store_stop(side->store);
     take_reports(side);
     store_destroy(&side->store);
@@ -114,6 +116,7 @@ static void close_side(node_id_t id)
     values_clear(&side->values);
     clients_clear(&side->clients);
     mesh_close(&side->mesh, 0);
+    bulk_destroy(&side->bulk);
 }
 
 /* --- what they do in a turn --- */

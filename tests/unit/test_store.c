@@ -441,7 +441,7 @@ static void what_is_reported_is_on_disk(void **state)
     disk_close(&disk);
 }
 
-static void the_thread_keeps_reads_and_hashes(void **state)
+static void the_thread_keeps_and_reads(void **state)
 {
     (void)state;
     struct disk *disk = datadir_open();
@@ -454,25 +454,17 @@ static void the_thread_keeps_reads_and_hashes(void **state)
     store_keep(store, USER_FOLLOWER, (struct value_id){1, 2}, NULL);
     store_read(store, (struct value_id){1, 1}, 999990, 100, &cookie);
     store_read(store, (struct value_id){1, 2}, 0, 100, &cookie);
-    struct hash_stream *stream = mem_new(1, sizeof *stream);
-    hash_begin(stream);
-    store_hash(store, stream, value, 0, 400000, false, 9);
-    store_hash(store, stream, value, 400000, 600000, true, 9);
     store_stop(store); /* finishes what was asked for */
     struct store_report *first = store_take(store), *kept = first, *there = store_next(kept),
                         *absent = store_next(there), *found = store_next(absent),
-                        *missing = store_next(found), *hashed = store_next(missing);
+                        *missing = store_next(found);
     assert_int_equal(kept->kind, STORE_KEPT);
     assert_true(there->kind == STORE_KEPT && !there->error);
     assert_true(absent->kind == STORE_KEPT && absent->error == ERR_NOT_FOUND);
     assert_true(found->kind == STORE_READ && !found->error && found->cookie == &cookie);
     assert_true(found->blob->len == 10 && found->total == value->len);
     assert_true(missing->kind == STORE_READ && missing->error == ERR_NOT_FOUND && !missing->blob);
-    uint8_t hash[HASH_BYTES];
-    hash_bytes(value->at, value->len, hash);
-    assert_true(hashed->kind == STORE_HASHED && hashed->seq == 9);
-    assert_memory_equal(hashed->hash, hash, HASH_BYTES);
-    assert_null(store_next(hashed));
+    assert_null(store_next(missing));
     free_reports(first);
     store_destroy(&store);
     blob_drop(&value);
@@ -495,7 +487,7 @@ int main(void)
         fresh(a_damaged_record_is_refused_by_name),
         fresh(damage_is_noticed),
         fresh(what_is_reported_is_on_disk),
-        fresh(the_thread_keeps_reads_and_hashes),
+        fresh(the_thread_keeps_and_reads),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@ struct seen {
     unsigned ready, failed; /* sets of users */
     uint64_t seq;           /* of the stream that is complete; 0: none */
     unsigned abandoned;
+    unsigned waiting; /* pieces that nobody has moved yet */
 };
 
 struct bench {
@@ -29,6 +30,7 @@ struct bench {
     struct transfer *transfer;
     struct blob *value;
     uint64_t now_us;
+    bool slow; /* what comes is not moved */
 };
 
 static int setup(void **state)
@@ -66,6 +68,15 @@ static void drop(struct bench *bench, enum value_user user)
     transfer_drop(bench->transfer, user, ID, bench->now_us);
 }
 
+static void move(struct bench *bench, const struct transfer_output *output, struct seen *seen)
+{
+    memcpy(output->blob->at + output->offset, output->piece->at, output->piece->len);
+    seen->seq = output->last ? output->seq : seen->seq;
+    seen->waiting += bench->slow;
+    if (!output->last && !bench->slow)
+        transfer_moved(bench->transfer, output->seq, output->piece->len, bench->now_us);
+}
+
 static struct seen take(struct bench *bench)
 {
     struct seen seen = {0};
@@ -75,8 +86,8 @@ static struct seen take(struct bench *bench)
             seen.asks[output.node]++;
         else if (output.kind == TRANSFER_ABANDON)
             seen.abandoned++;
-        else if (output.kind == TRANSFER_HASH)
-            seen.seq = output.last ? output.seq : seen.seq;
+        else if (output.kind == TRANSFER_MOVE)
+            move(bench, &output, &seen);
         else if (output.ready)
             seen.ready += value_user_bit(output.user); /* a second end would not fit */
         else
@@ -232,6 +243,44 @@ static void another_value_of_that_name_is_refused_for_who_asks(void **state)
     assert_int_equal(deliver(bench, 2, true).ready, WORKER);
 }
 
+/* Pieces that wait for their place are bounded: more are asked for when they are there. */
+static void what_is_not_moved_yet_is_bounded_W5(void **state)
+{
+    struct bench *bench = *state;
+    struct fetch_order order = {.user = USER_WORKER, .id = ID, .from = 2, .len = 100 * CHUNK};
+    transfer_fetch(bench->transfer, &order, bench->now_us);
+    bench->slow = true;
+    unsigned asked = take(bench).asks[2], waiting = 0;
+    for (uint64_t offset = 0; offset < asked * CHUNK && asked < 100; offset += CHUNK) {
+        struct message *message = message_new(MESSAGE_VALUE_CHUNK);
+        struct text why = {0};
+        struct blob *bytes = blob_new(CHUNK);
+        memset(bytes->at, 1, CHUNK);
+        message->as.value_chunk = (struct wire_value_chunk){.src = 2,
+                                                            .job = ID.job,
+                                                            .op = ID.op,
+                                                            .offset = offset,
+                                                            .total = order.len,
+                                                            .found = true};
+        message_add_frame(message, bytes);
+        blob_drop(&bytes);
+        assert_int_equal(transfer_chunk(bench->transfer, 2, message, bench->now_us, &why), OK);
+        message_drop(&message);
+        struct seen seen = take(bench);
+        asked += seen.asks[2];
+        waiting += seen.waiting;
+    }
+    assert_int_equal(asked, FETCH_WINDOW);
+    assert_int_equal(waiting, FETCH_WINDOW);
+    /* Time alone asks for nothing more, and its ticks have an end. */
+    bench->now_us += FETCH_RETRY_US;
+    transfer_tick(bench->transfer, bench->now_us);
+    assert_int_equal(take(bench).asks[2], 0);
+    assert_true(transfer_deadline(bench->transfer) > bench->now_us);
+    transfer_moved(bench->transfer, 1, CHUNK, bench->now_us);
+    assert_int_equal(take(bench).asks[2], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +291,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(another_source_is_an_alternative_W3, setup, teardown),
         cmocka_unit_test_setup_teardown(silence_and_a_lost_link_end_it_W2, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_moved_yet_is_bounded_W5, setup, teardown),
         cmocka_unit_test_setup_teardown(another_value_of_that_name_is_refused_for_who_asks, setup,
                                         teardown),
     };

@@ -1,15 +1,19 @@
 /* How long the turns of an event loop take, and whose fault it is. */
 #include "nodes/io/turns.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include <cmocka.h>
 
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
+#include "shared/base/urgency.h"
 
 #define LONG_US (20 * MS_US)
 
@@ -67,11 +71,43 @@ static void a_turn_that_computes_is_to_blame_for_that_alone(void **state)
     turns_close(&turns);
 }
 
+static void *look(void *high)
+{
+    *(bool *)high = urgency_is_high();
+    urgency_normal();
+    *((bool *)high + 1) = urgency_is_high();
+    return NULL;
+}
+
+/* The threads of ZeroMQ carry the heartbeats; those that compute say that they are none of these.
+ */
+static void a_loop_takes_short_turns_and_so_does_what_it_starts(void **state)
+{
+    (void)state;
+    struct utsname system;
+    unsigned major = 0, minor = 0;
+    pthread_t thread;
+    bool high[2] = {false, true};
+    uname(&system);
+    sscanf(system.release, "%u.%u", &major, &minor);
+    assert_false(urgency_is_high());
+    urgency_high();
+    if (major < 6 || (major == 6 && minor < 12))
+        skip(); /* the kernel knows no such turns */
+    assert_true(urgency_is_high());
+    assert_int_equal(pthread_create(&thread, NULL, look, high), 0);
+    pthread_join(thread, NULL);
+    assert_true(high[0] && !high[1]);
+    urgency_normal();
+    assert_false(urgency_is_high());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_turn_that_waits_for_something_is_to_blame),
         cmocka_unit_test(a_turn_that_computes_is_to_blame_for_that_alone),
+        cmocka_unit_test(a_loop_takes_short_turns_and_so_does_what_it_starts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,8 +24,8 @@ struct fetch {
     node_id_t from;                 /* the source in use, or to be used */
     uint64_t seq;                   /* names its stream; 0: none was begun */
     struct blob *blob;
-    uint64_t received, asked;       /* bytes from the start */
-    uint64_t progress_us, asked_us; /* when bytes came last, when they were asked for last */
+    uint64_t moved, received, asked; /* bytes from the start: in their place, come, asked for */
+    uint64_t progress_us, asked_us;  /* when bytes came last, when they were asked for last */
 };
 
 struct transfer {
@@ -76,6 +76,7 @@ void transfer_output_clear(struct transfer_output *output)
 {
     message_drop(&output->message);
     blob_drop(&output->blob);
+    blob_drop(&output->piece);
 }
 
 struct event transfer_event(const struct transfer_output *end)
@@ -110,7 +111,7 @@ static void abandon(struct transfer *transfer, struct fetch *fetch)
     if (fetch->seq && fetch->state == FETCH_PULLING)
         put(transfer, TRANSFER_ABANDON)->seq = fetch->seq;
     fetch->seq = 0;
-    fetch->received = fetch->asked = 0;
+    fetch->moved = fetch->received = fetch->asked = 0;
     blob_drop(&fetch->blob);
 }
 
@@ -153,7 +154,9 @@ static struct fetch *find(const struct transfer *transfer, struct value_id id)
 static void ask(struct transfer *transfer, struct fetch *fetch, uint64_t now_us)
 {
     uint64_t chunk = transfer->config.chunk_bytes;
-    uint64_t window_end = fetch->received + FETCH_WINDOW * chunk;
+    uint64_t window_end = fetch->moved + FETCH_WINDOW * chunk;
+    if (MUTANT(chunks_unbounded))
+        window_end = fetch->received + FETCH_WINDOW * chunk;
     while (fetch->asked < fetch->len && fetch->asked < window_end) {
         uint64_t rest = fetch->len - fetch->asked;
         struct transfer_output *output = put(transfer, TRANSFER_ASK);
@@ -305,24 +308,33 @@ bool transfer_is_wanted(const struct transfer *transfer, enum value_user user, s
 /* --- chunks --- */
 
 static void take_bytes(struct transfer *transfer, struct fetch *fetch, uint64_t offset,
-                       const struct blob *bytes, uint64_t now_us)
+                       struct blob *bytes, uint64_t now_us)
 {
-    memcpy(fetch->blob->at + offset, bytes->at, bytes->len);
     fetch->received += bytes->len;
     transfer->received_bytes += bytes->len;
     fetch->progress_us = fetch->asked_us = now_us;
-    struct transfer_output *output = put(transfer, TRANSFER_HASH);
+    struct transfer_output *output = put(transfer, TRANSFER_MOVE);
     output->seq = fetch->seq;
     output->blob = blob_ref(fetch->blob);
+    output->piece = blob_ref(bytes);
     output->offset = offset;
-    output->len = bytes->len;
     output->last = fetch->received == fetch->len;
     if (output->last) {
         set_state(transfer, fetch, FETCH_CHECKING);
         pull_waiting(transfer, now_us);
-    } else {
-        ask(transfer, fetch, now_us);
     }
+}
+
+void transfer_moved(struct transfer *transfer, uint64_t seq, uint64_t len, uint64_t now_us)
+{
+    struct fetch *fetch = transfer->first;
+    while (fetch && (fetch->seq != seq || fetch->state != FETCH_PULLING))
+        fetch = fetch->next;
+    if (!seq || !fetch)
+        return;
+    fetch->moved += len;
+    fetch->progress_us = now_us;
+    ask(transfer, fetch, now_us);
 }
 
 int transfer_chunk(struct transfer *transfer, node_id_t from, const struct message *message,
@@ -342,7 +354,7 @@ int transfer_chunk(struct transfer *transfer, node_id_t from, const struct messa
         pull_waiting(transfer, now_us);
         return OK;
     }
-    const struct blob *bytes = message_frame(message, 1);
+    struct blob *bytes = message_frame(message, 1);
     if (chunk->total != fetch->len || !bytes || message->n_frames != 1 ||
         bytes->len > VALUE_CHUNK_BYTES || chunk->offset > fetch->len || !bytes->len ||
         bytes->len > fetch->len - chunk->offset) {
@@ -402,6 +414,7 @@ void transfer_tick(struct transfer *transfer, uint64_t now_us)
             fail_source(transfer, fetch);
         } else if (now_us >= fetch->asked_us + FETCH_RETRY_US) {
             fetch->asked = fetch->received;
+            fetch->asked_us = now_us;
             ask(transfer, fetch, now_us);
         }
     }

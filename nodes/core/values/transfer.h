@@ -9,8 +9,8 @@
  * alternative: a fetch fails only when each of its sources has.
  *
  * A few chunks are in flight; what does not come is asked for again from where it stopped, and a
- * source from which nothing comes for FETCH_FAIL_US has failed. The hash is computed elsewhere, as
- * chunks come (TRANSFER_HASH).
+ * source from which nothing comes for FETCH_FAIL_US has failed. Chunks are put into their place and
+ * hashed elsewhere, as they come (TRANSFER_MOVE); more are asked for when that is done.
  *
  * The runtime drives it with sockets and threads, the simulator with a network that is made up:
  * after every call, take what transfer_next() has. */
@@ -34,8 +34,8 @@ struct transfer_config {
 };
 
 enum transfer_output_kind {
-    TRANSFER_ASK,     /* send the message to a peer on the value plane; lost when it cannot be */
-    TRANSFER_HASH,    /* add a range of the blob to the stream `seq`; `last`: transfer_hashed() */
+    TRANSFER_ASK,  /* send the message to a peer on the value plane; lost when it cannot be */
+    TRANSFER_MOVE, /* copy the piece into the blob, add it to the stream `seq`: transfer_moved() */
     TRANSFER_ABANDON, /* the stream is of no use any more */
     TRANSFER_END      /* a user's fetch has ended: EVENT_VALUE_READY or EVENT_VALUE_FAILED */
 };
@@ -44,10 +44,11 @@ struct transfer_output {
     enum transfer_output_kind kind;
     node_id_t node;          /* ASK: to whom; END: the last source */
     struct message *message; /* ASK: owned by whoever takes the output */
-    uint64_t seq;            /* HASH, ABANDON: names the stream; streams begin with their first */
-    struct blob *blob;       /* HASH: likewise owned */
-    uint64_t offset, len;
-    bool last;
+    uint64_t seq;            /* MOVE, ABANDON: names the stream; streams begin with their first */
+    struct blob *blob;       /* MOVE: into which; likewise owned ... */
+    struct blob *piece;      /* ... and what */
+    uint64_t offset;
+    bool last;            /* then the stream has a hash: transfer_hashed() */
     enum value_user user; /* END */
     struct value_id id;
     bool ready; /* in memory, held for the user */
@@ -70,7 +71,10 @@ void transfer_drop(struct transfer *transfer, enum value_user user, struct value
 int transfer_chunk(struct transfer *transfer, node_id_t from, const struct message *message,
                    uint64_t now_us, struct text *why);
 
-/* The hash of a stream whose last range was given out. */
+/* A piece of that length is in its place, and not the last one. */
+void transfer_moved(struct transfer *transfer, uint64_t seq, uint64_t len, uint64_t now_us);
+
+/* The last piece is, too, and this is the hash of the stream. */
 void transfer_hashed(struct transfer *transfer, uint64_t seq, const uint8_t hash[HASH_BYTES],
                      uint64_t now_us);
 

@@ -1,0 +1,25 @@
+#include "nodes/work/large.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "shared/base/error.h"
+
+#define PIECE_BYTES ((size_t)8 * MIB_BYTES) /* some 50 us; without large pages a millisecond */
+
+void *large_map(size_t size)
+{
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
+        panic("out of memory: %zu bytes for a value or a number", size);
+    madvise(at, size, MADV_HUGEPAGE); /* where there are none it is only slower */
+    return at;
+}
+
+void large_unmap(void *at, size_t size)
+{
+    uint8_t *from = at;
+    for (size_t done = 0; done < size; done += PIECE_BYTES)
+        munmap(from + done, size - done < PIECE_BYTES ? size - done : PIECE_BYTES);
+}

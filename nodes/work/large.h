@@ -1,0 +1,23 @@
+/* large.h - memory in large pieces, straight from the system.
+ *
+ * Touching 64 MiB for the first time takes 80 ms in pages of 4 KiB, and giving them back 9 ms; in
+ * pages of 2 MiB, which the system is asked for here, it is 9 ms and 0.3 ms. */
+#ifndef CONCLAVE_WORK_LARGE_H
+#define CONCLAVE_WORK_LARGE_H
+
+#include <stddef.h>
+
+#include "shared/base/limits.h"
+
+/* From here on: two pages of 2 MiB. Below, what is rounded up would be much of it. */
+#define LARGE_BYTES ((size_t)4 * MIB_BYTES)
+
+/* Returns so many bytes, zero, aligned to a page; panics when there are none. Nothing of it is
+ * touched. Caller unmaps. */
+void *large_map(size_t size);
+
+/* In pieces, so that no other thread that wants the lock of the address space waits for all of it.
+ */
+void large_unmap(void *at, size_t size);
+
+#endif
