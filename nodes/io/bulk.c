@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/work/large.h"
+#include "shared/base/large.h"
 #include "nodes/work/thread.h"
 #include "shared/base/memory.h"
 #include "shared/base/urgency.h"
@@ -74,11 +74,11 @@ static void *alloc(size_t size)
 {
     size_t class, rounded = round_up(size, &class);
     if (!keeps)
-        return large_map(rounded);
+        return large_map(rounded, true);
     take_returned();
     struct task *block = kept[class];
     if (!block)
-        return large_map(rounded);
+        return large_map(rounded, true);
     kept[class] = (struct task *)block->mail.next;
     atomic_fetch_sub(&pool.kept_bytes, rounded);
     return block;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/work/large.h"
+#include "shared/base/large.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 
@@ -50,7 +50,7 @@ static size_t class_of(size_t size, size_t *rounded)
 /* As GMP wants it: never NULL, and not cleared. */
 static void *fresh_block(size_t size)
 {
-    void *block = size < LARGE_BYTES ? malloc(size) : large_map(size);
+    void *block = size < LARGE_BYTES ? malloc(size) : large_map(size, true);
     if (!block)
         panic("out of memory: %zu bytes for a number", size);
     return block;

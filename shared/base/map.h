@@ -1,5 +1,7 @@
-/* map.h - a hash map from one or two 64-bit numbers to a pointer,
- * in insertion-independent order. */
+/* map.h - a hash map from one or two 64-bit numbers to a pointer.
+ *
+ * A large one grows a little with each change: no call takes longer than a few microseconds,
+ * however many keys there are. */
 #ifndef CONCLAVE_BASE_MAP_H
 #define CONCLAVE_BASE_MAP_H
 
@@ -15,10 +17,14 @@ struct map_slot {
     void *value; /* NULL: free */
 };
 
-/* Zero-initialize before the first use. Open addressing, deletion by backward shift. */
+/* Zero-initialize before the first use. Open addressing, deletion by backward shift; in a table
+ * that a larger one is about to replace, by a mark. */
 struct map {
     struct map_slot *slots;
     size_t size, count;
+    struct map_slot *old;    /* what is not moved yet; NULL: all is */
+    size_t old_size, old_at; /* what is before old_at is moved */
+    size_t old_freed;        /* bytes of it that are given back */
 };
 
 /* Returns the value under the key, or NULL. */

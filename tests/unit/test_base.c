@@ -14,7 +14,6 @@
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
-#include "shared/base/map.h"
 #include "shared/base/memory.h"
 #include "shared/base/options.h"
 #include "shared/base/random.h"
@@ -375,63 +374,6 @@ static void help_has_a_line_an_option(void **state)
     free(text);
 }
 
-/* --- the map against a plain array --- */
-
-#define ORACLE_KEYS 700
-
-static void the_map_agrees_with_a_naive_one(void **state)
-{
-    (void)state;
-    for (uint64_t seed = 1; seed <= 20; seed++) {
-        uint64_t random = seed;
-        struct map map = {0};
-        static int marks[ORACLE_KEYS];
-        void *oracle[ORACLE_KEYS] = {0};
-        size_t count = 0;
-        for (int step = 0; step < 20000; step++) {
-            /* Phases of growth and of shrinking; keys that differ in either half only. */
-            size_t i = (size_t)random_below(&random, ORACLE_KEYS);
-            struct map_key key = {i % 2 ? i : 0, i % 2 ? 0 : i * UINT64_C(0x100000000)};
-            bool growing = step % 8000 < 4000;
-            uint64_t dice = random_below(&random, 10);
-            if (dice < (growing ? 6 : 2)) {
-                void *value = &marks[random_below(&random, ORACLE_KEYS)];
-                assert_ptr_equal(map_put(&map, key, value), oracle[i]);
-                count += !oracle[i];
-                oracle[i] = value;
-            } else if (dice < 8) {
-                assert_ptr_equal(map_remove(&map, key), oracle[i]);
-                count -= oracle[i] != NULL;
-                oracle[i] = NULL;
-            } else {
-                assert_ptr_equal(map_get(&map, key), oracle[i]);
-            }
-            assert_int_equal(map.count, count);
-        }
-        size_t at = 0, seen = 0;
-        struct map_key key;
-        void *value;
-        while ((value = map_next(&map, &at, &key))) {
-            size_t i = key.a ? key.a : key.b >> 32;
-            assert_ptr_equal(oracle[i], value);
-            seen++;
-        }
-        assert_int_equal(seen, count);
-        map_clear(&map);
-        assert_null(map_get(&map, (struct map_key){1, 0}));
-        assert_null(map_remove(&map, (struct map_key){1, 0}));
-    }
-}
-
-static void hashes_of_keys_differ(void **state)
-{
-    (void)state;
-    assert_true(map_hash("a", 1) == map_hash("a", 1));
-    assert_true(map_hash("a", 1) != map_hash("b", 1));
-    assert_true(map_hash("a", 1) != map_hash("a\0", 2));
-    (void)map_hash(NULL, 0);
-}
-
 /* --- memory --- */
 
 static void a_ring_keeps_the_order_while_it_grows(void **state)
@@ -573,8 +515,6 @@ int main(void)
         cmocka_unit_test(options_that_are_wrong_say_what_is_allowed),
         cmocka_unit_test(options_come_from_the_environment_too),
         cmocka_unit_test(help_has_a_line_an_option),
-        cmocka_unit_test(the_map_agrees_with_a_naive_one),
-        cmocka_unit_test(hashes_of_keys_differ),
         cmocka_unit_test(a_ring_keeps_the_order_while_it_grows),
         cmocka_unit_test(an_arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(a_blob_lives_as_long_as_its_last_reference),

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "nodes/io/bulk.h"
-#include "nodes/work/large.h"
+#include "shared/base/large.h"
 #include "shared/base/memory.h"
 
 #define PIECE   ((size_t)512 * KIB_BYTES)

@@ -1,4 +1,4 @@
-#include "nodes/work/large.h"
+#include "shared/base/large.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -8,12 +8,13 @@
 
 #define PIECE_BYTES ((size_t)8 * MIB_BYTES) /* some 50 us; without large pages a millisecond */
 
-void *large_map(size_t size)
+void *large_map(size_t size, bool large_pages)
 {
     void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED)
         panic("out of memory: %zu bytes for a value or a number", size);
-    madvise(at, size, MADV_HUGEPAGE); /* where there are none it is only slower */
+    if (large_pages) /* where there are none it is only slower */
+        madvise(at, size, MADV_HUGEPAGE);
     return at;
 }
 

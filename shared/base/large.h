@@ -2,9 +2,10 @@
  *
  * Touching 64 MiB for the first time takes 80 ms in pages of 4 KiB, and giving them back 9 ms; in
  * pages of 2 MiB, which the system is asked for here, it is 9 ms and 0.3 ms. */
-#ifndef CONCLAVE_WORK_LARGE_H
-#define CONCLAVE_WORK_LARGE_H
+#ifndef CONCLAVE_BASE_LARGE_H
+#define CONCLAVE_BASE_LARGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "shared/base/limits.h"
@@ -13,10 +14,12 @@
 #define LARGE_BYTES ((size_t)4 * MIB_BYTES)
 
 /* Returns so many bytes, zero, aligned to a page; panics when there are none. Nothing of it is
- * touched. Caller unmaps. */
-void *large_map(size_t size);
+ * touched. Large pages are for what a thread other than an event loop fills: one alone may take ten
+ * milliseconds where the system has to find it. Caller unmaps. */
+void *large_map(size_t size, bool large_pages);
 
-/* In pieces, so that no other thread that wants the lock of the address space waits for all of it.
+/* Part of it, in whole pages, or all; in pieces, so that no other thread that wants the lock of the
+ * address space waits for all of it.
  */
 void large_unmap(void *at, size_t size);
 
