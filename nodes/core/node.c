@@ -516,10 +516,8 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     node->step.wall_ms = event->wall_ms;
     node->step.random ^= event->random;
     node->step.rejected = event->rejected + node->step.rejected_here;
-    node->service.turn_us = event->turn_us;
-    node->service.turn_own_us = event->turn_own_us;
+    node->service.turn = event->turn;
     node->service.starved_us = event->starved_us;
-    node->service.turn_in = event->turn_in;
     health_note(&node->raft, event);
     check_lateness(node);
     settle(node);

@@ -264,6 +264,7 @@ void runtime_turn(struct runtime *runtime)
     take_store(runtime);
     turns_part(&runtime->turns, "store", clock_now_us());
     pull_take_moved(&runtime->pull, clock_now_us());
+    turns_part(&runtime->turns, "bulk", clock_now_us());
     take_computed(runtime);
     turns_part(&runtime->turns, "compute", clock_now_us());
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {

@@ -73,7 +73,7 @@ uint64_t turns_end(struct turns *turns, uint64_t now_us)
     uint64_t took_us = now_us - turns->began_us, number = now_us / WINDOW_US;
     struct turns_window *window = &turns->windows[number % TURNS_WINDOWS];
     if (window->number != number)
-        *window = (struct turns_window){.number = number, .in = ""};
+        *window = (struct turns_window){.number = number, .in = "", .own_in = ""};
     if (took_us > window->longest_us) {
         window->longest_us = took_us;
         window->in = turns->most;
@@ -87,8 +87,12 @@ uint64_t turns_end(struct turns *turns, uint64_t now_us)
         turns->last.given_up = used.given_up - turns->used.given_up;
     }
     uint64_t own_us = turns_own_us(turns, took_us);
-    if (own_us > window->own_us)
+    if (own_us > window->own_us) {
         window->own_us = own_us;
+        window->own_in = turns->most;
+        window->faults = turns->last.faults;
+        window->blocked = turns->last.given_up;
+    }
     return took_us;
 }
 
@@ -99,16 +103,20 @@ uint64_t turns_own_us(const struct turns *turns, uint64_t took_us)
     return used->ran_us && !used->given_up && used->ran_us < own_us ? used->ran_us : own_us;
 }
 
-struct turns_longest turns_longest(const struct turns *turns, uint64_t now_us)
+struct turn_report turns_longest(const struct turns *turns, uint64_t now_us)
 {
     uint64_t number = now_us / WINDOW_US;
-    struct turns_longest longest = {.in = ""};
+    struct turn_report longest = {.in = "", .own_in = ""};
     for (int i = 0; i < TURNS_WINDOWS; i++) {
         const struct turns_window *window = &turns->windows[i];
         if (window->number + TURNS_WINDOWS <= number)
             continue;
-        if (window->own_us > longest.own_us)
+        if (window->own_us > longest.own_us) {
             longest.own_us = window->own_us;
+            longest.own_in = window->own_in;
+            longest.faults = window->faults;
+            longest.blocked = window->blocked;
+        }
         if (window->longest_us <= longest.us)
             continue;
         longest.us = window->longest_us;

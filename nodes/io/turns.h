@@ -9,7 +9,7 @@
 #ifndef CONCLAVE_IO_TURNS_H
 #define CONCLAVE_IO_TURNS_H
 
-#include <stdint.h>
+#include "nodes/core/node.h"
 
 #define TURNS_WINDOWS 7 /* the minute is kept in ten-second pieces, the present one included */
 
@@ -19,13 +19,8 @@ struct turns_window {
     uint64_t longest_us;
     const char *in;  /* what took most of that turn; a static string */
     uint64_t own_us; /* the longest, without what it waited for a processor */
-};
-
-/* What the turns of a minute came to. */
-struct turns_longest {
-    uint64_t us;
-    uint64_t own_us; /* of the turn that was longest without waiting for a processor */
-    const char *in;
+    const char *own_in;
+    uint64_t faults, blocked; /* of that one */
 };
 
 /* What the kernel has counted of a thread so far, or between two moments. */
@@ -66,6 +61,6 @@ uint64_t turns_end(struct turns *turns, uint64_t now_us);
 uint64_t turns_own_us(const struct turns *turns, uint64_t took_us);
 
 /* The longest turns of the last minute; 0 when there was none. */
-struct turns_longest turns_longest(const struct turns *turns, uint64_t now_us);
+struct turn_report turns_longest(const struct turns *turns, uint64_t now_us);
 
 #endif

@@ -55,17 +55,18 @@ def run(directory, arguments):
         while not ended(job, LOOK) and time.monotonic() < began + 600:
             status = cluster.status()
             for row in status["nodes"] if status else []:
-                own = max(row["longest_turn_own_us"], worst.get(row["id"], (0, 0, ""))[0])
+                own = (row["longest_turn_own_us"], row["longest_turn_own_in"], row["longest_turn_page_faults"])
                 turn = (row["longest_turn_us"], row["longest_turn_in"])
-                worst[row["id"]] = own, *max(turn, worst.get(row["id"], (0, 0, ""))[1:])
+                before = worst.get(row["id"], (own, turn))
+                worst[row["id"]] = max(own, before[0]), max(turn, before[1])
         for client in (bank, more):
             client.terminate()
         last = cluster.wait_served(20)
         heard = cluster.feed.messages[since:]
         suspected = [m["text"] for m in heard if m.get("event") in ("node_suspected", "stepped_down", "elected")]
         return {"done": job.poll() == 0, "seconds": time.monotonic() - began, "suspected": suspected,
-                "elections": last["term"] - first["term"], "own": max((row[0] for row in worst.values()), default=0),
-                "turn": max((row[1:] for row in worst.values()), default=(0, "")), "long": long_turns(cluster)}
+                "elections": last["term"] - first["term"], "own": max((row[0] for row in worst.values()), default=(0, "", 0)),
+                "turn": max((row[1] for row in worst.values()), default=(0, "")), "long": long_turns(cluster)}
     finally:
         cluster.close()
 
@@ -87,11 +88,12 @@ def main():
         finally:
             shutil.rmtree(directory, ignore_errors=True)
         longest_us, where = seen["turn"]
+        own_us, own_in, faults = seen["own"]
         good = (seen["done"] and not seen["elections"] and not seen["suspected"] and
-                seen["own"] <= 1000 * arguments.turn_ms)
+                own_us <= 1000 * arguments.turn_ms)
         failed += not good
         print(f"run {number}: {'ok' if good else 'FAIL'}, {arguments.job}! in {seen['seconds']:.1f} s, "
-              f"{seen['elections']} elections, longest turn {seen['own'] / 1000:.1f} ms of its own, "
+              f"{seen['elections']} elections, longest turn {own_us / 1000:.1f} ms of its own ({own_in}, {faults} page faults), "
               f"{longest_us / 1000:.1f} ms with waiting for a processor ({where})", flush=True)
         for line in seen["suspected"] + ([] if good else seen["long"]):
             print(f"    {line}")

@@ -550,6 +550,7 @@ static void the_longest_turn_of_the_last_minute_is_known(void **state)
     assert_int_equal(turns_longest(&turns, 559 * SECOND_US).us, 600);
     assert_int_equal(turns_longest(&turns, 559 * SECOND_US).own_us, 600);
     assert_string_equal(turns_longest(&turns, 559 * SECOND_US).in, "value");
+    assert_string_equal(turns_longest(&turns, 559 * SECOND_US).own_in, "value");
     take_turn(&turns, 570 * SECOND_US, 1, 2);
     assert_int_equal(turns_longest(&turns, 579 * SECOND_US).us, 600);
     assert_int_equal(turns_longest(&turns, 580 * SECOND_US).us, 3);

@@ -91,9 +91,12 @@ static void report_self(const struct service *service, struct message *message,
     row->applied = service->raft->log.applied;
     row->rejected = service->step->rejected;
     row->full = service->raft->full;
-    row->turn_us = service->turn_us;
-    row->turn_own_us = service->turn_own_us;
-    row->turn_in = message_text(message, service->turn_in ? service->turn_in : "");
+    row->turn_us = service->turn.us;
+    row->turn_in = message_text(message, service->turn.in ? service->turn.in : "");
+    row->turn_own_us = service->turn.own_us;
+    row->turn_own_in = message_text(message, service->turn.own_in ? service->turn.own_in : "");
+    row->turn_faults = service->turn.faults;
+    row->turn_blocked = service->turn.blocked;
     row->cluster_id = message_copy(message, step_cluster_id(service->step));
     row->version = message_text(message, service->step->config.version);
 }
@@ -123,6 +126,9 @@ static void report_peer(const struct service *service, node_id_t id, struct mess
     row->turn_us = heartbeat->turn_us;
     row->turn_own_us = heartbeat->turn_own_us;
     row->turn_in = message_copy(message, heartbeat->turn_in);
+    row->turn_own_in = message_copy(message, heartbeat->turn_own_in);
+    row->turn_faults = heartbeat->turn_faults;
+    row->turn_blocked = heartbeat->turn_blocked;
     row->version = message_copy(message, heartbeat->version);
 }
 

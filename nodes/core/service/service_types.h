@@ -51,9 +51,8 @@ struct service {
     struct waiters waiters;
     struct reads reads;
     uint64_t heartbeat_at_us;
-    uint64_t turn_us, turn_own_us; /* as the last event said */
-    uint64_t starved_us;           /* likewise */
-    const char *turn_in;
+    struct turn_report turn; /* as the last event said */
+    uint64_t starved_us;     /* likewise */
 };
 
 #endif

@@ -68,17 +68,24 @@ struct computed {
     const char *error; /* NULL: it went well; else one line, borrowed */
 };
 
+/* The longest turns of the runtime's loop in the last minute. */
+struct turn_report {
+    uint64_t us;     /* of the longest ... */
+    const char *in;  /* ... and what most of it was in, a static string; NULL: not measured */
+    uint64_t own_us; /* of the one that was longest without waiting for a processor ... */
+    const char *own_in;
+    uint64_t faults, blocked; /* ... pages that were made for it, and how often it waited */
+};
+
 struct event {
     enum event_kind kind;
-    uint64_t now_us;      /* monotonic */
-    uint64_t wall_ms;     /* for people; may jump */
-    uint64_t random;      /* fresh with each event */
-    uint64_t rejected;    /* malformed or foreign messages that the runtime has dropped so far */
-    uint64_t turn_us;     /* the longest turn of the runtime's loop in the last minute ... */
-    uint64_t turn_own_us; /* ... and without what turns waited for a processor; the first one ... */
-    const char *turn_in;  /* ... and what it was in, a static string; NULL: not measured */
-    uint64_t value_bytes; /* of values that came from peers or went to disk so far */
-    uint64_t starved_us;  /* so long has the operation under way waited for a processor */
+    uint64_t now_us;   /* monotonic */
+    uint64_t wall_ms;  /* for people; may jump */
+    uint64_t random;   /* fresh with each event */
+    uint64_t rejected; /* malformed or foreign messages that the runtime has dropped so far */
+    struct turn_report turn;
+    uint64_t value_bytes;  /* of values that came from peers or went to disk so far */
+    uint64_t starved_us;   /* so long has the operation under way waited for a processor */
     uint64_t disk_busy_us; /* for so long the disk has been at one piece of work; 0: it waits */
     union {
         struct {

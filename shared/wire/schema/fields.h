@@ -30,11 +30,14 @@
     U64(OPT, pid, U64_ANY, "process id on that host")
 
 /* What a node says of its own health, in its heartbeats and in the rows of status. */
-#define HEALTH_FIELDS(U64, BOOL, STR)                                                   \
-    BOOL(OPT, full, "its disk is full: it takes in no new log entries")                 \
-    U64(OPT, turn_us, U64_ANY, "the longest turn of its event loop in the last minute") \
-    STR(OPT, turn_in, 16, "what most of that turn was in")                              \
-    U64(OPT, turn_own_us, U64_ANY, "the longest, without what it waited for a processor")
+#define HEALTH_FIELDS(U64, BOOL, STR)                                                     \
+    BOOL(OPT, full, "its disk is full: it takes in no new log entries")                   \
+    U64(OPT, turn_us, U64_ANY, "the longest turn of its event loop in the last minute")   \
+    STR(OPT, turn_in, 16, "what most of that turn was in")                                \
+    U64(OPT, turn_own_us, U64_ANY, "the longest, without what it waited for a processor") \
+    STR(OPT, turn_own_in, 16, "what most of that one was in")                             \
+    U64(OPT, turn_faults, U64_ANY, "pages that were made for it, when it was long")       \
+    U64(OPT, turn_blocked, U64_ANY, "how often it waited, for a lock or a disk")
 
 /* What a node counts, in its heartbeats (where all are required) and in the rows of status. */
 #define COUNT_FIELDS(U64, need)                           \
