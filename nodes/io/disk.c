@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "nodes/io/disk_internal.h"
+#include "nodes/io/logger.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/map.h"
@@ -31,6 +32,7 @@ uint64_t disk_check(uint64_t seed, const void *at, size_t len)
 void disk_fail(const struct disk *disk, const char *doing, int number)
 {
     /* No core dump and no retry: after a failed write only a fresh start knows what is on disk. */
+    logger_flush();
     fprintf(stderr,
             "conclave-node: cannot %s in %s: %s; stopping, because nothing more can be promised\n",
             doing, disk->dir, mdb_strerror(number));

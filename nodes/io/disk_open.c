@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "nodes/io/disk_internal.h"
+#include "nodes/io/logger.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 
@@ -90,6 +91,7 @@ static void on_assert(MDB_env *env, const char *what)
 {
     const char *path = "the store";
     mdb_env_get_path(env, &path);
+    logger_flush();
     fprintf(stderr, "conclave-node: %s/data.mdb is damaged: %s" DISK_ADVICE "\n", path, what);
     _exit(EXIT_ENVIRONMENT);
 }

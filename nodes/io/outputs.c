@@ -2,6 +2,7 @@
 #include "nodes/io/runtime_internal.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
+#include "shared/base/mutant.h"
 #include "shared/base/random.h"
 
 static struct blob *value_at(void *context, struct value_id id)
@@ -14,6 +15,10 @@ static void keep(struct runtime *runtime, enum value_user user, struct value_id 
 {
     if (!value)
         value = values_get(&runtime->values, id);
+    if (value && MUTANT(loop_hashes)) {
+        uint8_t hash[HASH_BYTES];
+        hash_bytes(value->at, value->len, hash);
+    }
     store_keep(runtime->store, user, id, value); /* without one: it may be on disk already */
 }
 

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "nodes/io/logger.h"
 #include "nodes/io/restore.h"
 #include "nodes/io/runtime_internal.h"
 #include "shared/base/clock.h"
@@ -122,6 +123,7 @@ static void start_parts(struct runtime *runtime)
                                &runtime->clients, runtime->gate);
     inbox_serve(runtime->inbox, runtime->node);
     runtime->started_us = clock_now_us();
+    logger_start();
     runtime->store = store_start(runtime->disk);
     runtime->bulk = bulk_start();
     begin_failures(runtime);
@@ -204,6 +206,7 @@ void runtime_fail(struct runtime *runtime)
     nanosleep(&(struct timespec){.tv_nsec = (long)(GOODBYE_US * 1000)}, NULL);
     mesh_close(&runtime->mesh, LINGER_FAIL_MS);
     bus_close(runtime->context);
+    logger_flush();
     _exit(EXIT_INJECTED);
 }
 
@@ -214,6 +217,7 @@ void runtime_fail_coordinating(struct runtime *runtime)
     enum failure_kind failure = failure_draw(&runtime->failure);
     if (failure == FAILURE_EXIT) {
         log_write(LOG_WARN, "exits on purpose, as the coordinator (--fail-exit)");
+        logger_flush();
         _exit(EXIT_INJECTED);
     }
     if (failure == FAILURE_STALL) {
@@ -258,6 +262,7 @@ void runtime_close(struct runtime **runtime)
     disk_close(&it->disk);
     if (!idle) {
         log_write(LOG_INFO, "stopped in the middle of an operation");
+        logger_flush();
         _exit(EXIT_OK);
     }
     serve_destroy(&it->serve);
@@ -269,6 +274,7 @@ void runtime_close(struct runtime **runtime)
     clients_clear(&it->clients);
     mesh_close(&it->mesh, LINGER_CLEAN_MS);
     bus_close(it->context);
+    logger_stop();
     bulk_destroy(&it->bulk); /* when nobody drops a blob any more */
     close(it->signal_fd);
     free(it);

@@ -1,6 +1,7 @@
 #include "shared/base/error.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,9 +34,19 @@ int exit_code_of(int error)
     }
 }
 
+static void (*_Atomic before_panic)(void);
+
+void panic_calls(void (*first)(void))
+{
+    atomic_store(&before_panic, first);
+}
+
 void panic(const char *format, ...)
 {
     va_list args;
+    void (*first)(void) = atomic_exchange(&before_panic, NULL); /* it may panic itself */
+    if (first)
+        first();
     va_start(args, format);
     fputs("panic: ", stderr);
     vfprintf(stderr, format, args);

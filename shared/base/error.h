@@ -52,4 +52,7 @@ int exit_code_of(int error);
  * a failed fsync. Never for what a peer, a client or a file brought in. */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What panic() calls before it says anything: lines that wait to be written. */
+void panic_calls(void (*first)(void));
+
 #endif

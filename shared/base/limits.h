@@ -166,6 +166,10 @@
 #define LOG_LINES_PER_S 200
 /* Of those about rejected messages: strangers cause them for nothing. */
 #define LOG_REJECTED_PER_S 1
+/* Of lines that wait to be written: some thousands, which is what a node writes in minutes. */
+#define LOG_WAITING_BYTES MIB_BYTES
+/* Who ends waits so long for them: a pipe that nobody reads keeps no process. */
+#define LOG_FLUSH_US (200 * MS_US)
 /* What `conclave up` lets each of its processes log into a file; then it becomes FILE.1 in the
  * place of the one before. Six nodes, a broker and `up` itself: 256 MiB. */
 #define LOG_FILE_BYTES (16 * MIB_BYTES)

@@ -15,6 +15,17 @@ bool log_enabled(enum log_level level);
 /* Writes one line; control bytes in it are escaped. Any thread. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same, past whoever log_through() names. */
+void log_write_now(enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* From now on whole lines go to `take`, which copies them and brings them to log_put(); NULL: they
+ * are written at once. */
+void log_through(void (*take)(const char *line, size_t len));
+
+/* Writes a line, as it is. */
+void log_put(const char *line, size_t len);
+
 /* Parses "error", "warn", "info" or "debug"; ERR_MALFORMED otherwise. */
 int log_parse_level(struct slice text, enum log_level *out);
 

@@ -97,6 +97,8 @@
     X(loop_gives_back, "whoever drops a large value gives its memory back to the system")          \
     X(loop_waits_its_turn, "an event loop takes turns as long as those of a thread that computes") \
     X(map_grows_at_once, "a map that grows moves all that it has in one call")                     \
+    X(loop_hashes, "the event loop hashes each value that goes to disk")                           \
+    X(loop_writes_log, "a log that nobody reads stops the event loop")                             \
     X(chunks_unbounded, "any number of pieces of values waits to be put into its place")           \
     X(stop_ignored, "what is cancelled while it is computed goes on to its end")                   \
     X(phase_unsettled, "the time of the phase that a job leaves is not counted")

@@ -44,6 +44,8 @@ TESTS = {
     "subscriptions_unbounded": ("test_limits", "a_subscriber_names_few_topics"),
     "loop_waits_its_turn": ("test_turns", "a_loop_takes_short_turns_and_so_does_what_it_starts"),
     "map_grows_at_once": ("test_map", "no_call_takes_long_however_many_keys_there_are_W7"),
+    "loop_hashes": "tests/cluster/test_steady.py::test_no_loop_stands_still_while_a_large_value_is_spread_W6",
+    "loop_writes_log": ("test_logger", "a_log_that_nobody_reads_stops_nobody"),
     "loop_gives_back": ("test_bulk", "who_drops_a_large_value_gives_nothing_back"),
     "chunks_unbounded": ("test_transfer", "what_is_not_moved_yet_is_bounded_W5"),
     "message_never_ends": ("test_limits", "a_message_of_too_many_parts_ends_its_connection"),
