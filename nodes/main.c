@@ -166,8 +166,10 @@ static int start(struct settings *is)
         error = open_known(is, &disk, &identity, why);
     if (!error)
         error = settle_size(is, disk, &identity, why);
-    if (!error)
+    if (!error) {
+        settings_settle_heartbeat(is);
         error = settings_check_size(is, why);
+    }
     if (!error)
         error = settings_split_hosts(list, is->nodes, hosts, why);
     if (error)

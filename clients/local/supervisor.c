@@ -39,6 +39,14 @@ uint64_t supervisor_voters(const struct supervisor_config *config)
     return config->voters ? config->voters : quorum_voters_default(config->nodes);
 }
 
+uint64_t supervisor_heartbeat_us(const struct supervisor_config *config)
+{
+    uint64_t usual_us = HEARTBEAT_DEFAULT_OF(config->nodes);
+    if (config->heartbeat_us)
+        return config->heartbeat_us;
+    return 2 * usual_us <= config->election_us ? usual_us : HEARTBEAT_DEFAULT_US;
+}
+
 int supervisor_check(const struct supervisor_config *config, char *why)
 {
     enum log_level level;
@@ -49,7 +57,7 @@ int supervisor_check(const struct supervisor_config *config, char *why)
     else if (config->voters > config->nodes)
         text_format(why, TEXT_MAX, "--voters %" PRIu64 ": there are only %" PRIu64 " nodes",
                     config->voters, config->nodes);
-    else if (config->election_us < 2 * config->heartbeat_us)
+    else if (config->election_us < 2 * supervisor_heartbeat_us(config))
         text_format(why, TEXT_MAX, "--election-timeout must be at least twice the --heartbeat");
     else if (strcmp(config->durability, "fsync") && strcmp(config->durability, "os") &&
              strcmp(config->durability, "off"))

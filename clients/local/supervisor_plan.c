@@ -69,7 +69,7 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child_add(child, "--nodes=%" PRIu64, config->nodes);
     child_add(child, "--voters=%" PRIu64, supervisor_voters(config));
     child_add(child, "--port=%" PRIu64, config->port);
-    child_add(child, "--heartbeat=%" PRIu64 "us", config->heartbeat_us);
+    child_add(child, "--heartbeat=%" PRIu64 "us", supervisor_heartbeat_us(config));
     child_add(child, "--election-timeout=%" PRIu64 "us", config->election_us);
     child_add(child, "--delay=%" PRIu64 "us", config->delay_us);
     child_add(child, "--max-result=%" PRIu64, config->max_result);
@@ -92,7 +92,7 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
 static int plan_broker(struct supervisor *supervisor, uint64_t i, char *why)
 {
     const struct supervisor_config *config = supervisor->config;
-    uint64_t silence_us = SILENCE_BEATS * config->heartbeat_us;
+    uint64_t silence_us = SILENCE_BEATS * supervisor_heartbeat_us(config);
     char name[32] = "broker";
     if (i)
         text_format(name, sizeof name, "broker%" PRIu64, i + 1);

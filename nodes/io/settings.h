@@ -17,7 +17,8 @@ struct settings {
     const char *dir, *bind, *peers, *cluster, *durability, *fail_on, *restore;
     uint64_t memory_limit_bytes, start_jitter_us;
     struct failure_config failure;
-    uint64_t heartbeat_us, election_timeout_us, delay_us, max_result_bytes;
+    uint64_t heartbeat_us; /* 0: not given */
+    uint64_t election_timeout_us, delay_us, max_result_bytes;
     uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
     uint64_t snapshot_timeout_us, snapshot_every_us, snapshot_keep, snapshot_memory_bytes;
     uint64_t keep_jobs, keep_bytes; /* 0: not given */
@@ -36,7 +37,9 @@ void settings_help(FILE *out);
  * one line in `why` (TEXT_MAX bytes). */
 int settings_check(struct settings *settings, char why[TEXT_MAX]);
 
-/* What depends on it, once nodes and voters are known. Errors likewise. */
+/* What depends on it, once nodes and voters are known: the heartbeat when it was not given, then
+ * the checks. Errors likewise. */
+void settings_settle_heartbeat(struct settings *settings);
 int settings_check_size(const struct settings *settings, char why[TEXT_MAX]);
 
 /* Splits "HOST1,HOST2,..." in place of `list` into hosts[1..n] (borrowed from it); without a list
