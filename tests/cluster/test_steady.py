@@ -10,13 +10,14 @@ pytestmark = pytest.mark.alone
 
 N, DIGITS = (300_000, 1_512_852) if SANITIZED else (3_000_000, 18_128_484)  # a text of 18 MB goes to five disks
 # Of a turn, without what it waited for a processor. What a loop would do of the bulk itself takes longer: to hash such a
-# text 70 ms, to touch its memory for the first time as long.
-LONGEST_OWN_US = 40_000
+# text 50 ms, to touch its memory for the first time 20.
+LONGEST_OWN_US = 50_000
 TROUBLE = ("node_suspected", "stepped_down", "elected")
 
 
 def test_no_loop_stands_still_while_a_large_value_is_spread_W6(make_cluster):
-    cluster = make_cluster(nodes=6).start()
+    # A loaded machine may suspect somebody in the usual 500 ms: what a loop does itself is told apart.
+    cluster = make_cluster(nodes=6, election_timeout="1500ms").start()
     before = cluster.wait_healthy(20)
     since = cluster.feed.mark()
     job = cluster.submit(N, timeout=120)
