@@ -39,13 +39,14 @@ void *mesh_socket(const struct mesh *mesh, enum plane plane);
 bool mesh_look(struct mesh *mesh, bool readable[PLANE_COUNT]);
 
 /* Fills in the descriptors to poll besides the caller's own `n` items, from `items[n]` on, in room
- * for MESH_POLL_MAX more: the receiving sockets in the order of their planes, then monitors.
+ * for MESH_POLL_MAX more: the receiving sockets in the order of their planes, then all monitors as
+ * one.
  * Returns the number of all. They are ZMQ_FDs, which signal once: call mesh_look() before waiting,
  * or what came earlier is slept over. */
-#define MESH_POLL_MAX (PLANE_COUNT + NODES_MAX * PLANE_COUNT)
+#define MESH_POLL_MAX (PLANE_COUNT + 1)
 size_t mesh_poll_items(struct mesh *mesh, struct pollfd *items, size_t n);
 
-/* Says that a polled monitor is readable: mesh_next() looks at all of them at once. */
+/* Says that some monitor is readable: mesh_next() looks at all of them at once. */
 void mesh_sweep_now(struct mesh *mesh);
 
 /* Takes the next change of a connection's state; false when there is none. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
@@ -26,6 +27,8 @@ struct link {
     int queue_max;
     void *socket, *monitor; /* NULL while the link pauses */
     int fd;                 /* of the monitor */
+    int watch;              /* an epoll set where that is watched; -1: nowhere */
+    bool watched;
     bool up;
     bool sleeps;  /* it was refused, and libzmq waits until it tries again */
     bool hurried; /* the peer is there: sleep no longer */
@@ -39,6 +42,9 @@ static void unmake(struct link *link, int linger_ms)
 {
     if (!link->socket)
         return;
+    if (link->watched)
+        epoll_ctl(link->watch, EPOLL_CTL_DEL, link->fd, NULL);
+    link->watched = false;
     zmq_socket_monitor(link->socket, NULL,
                        0); /* first, or the I/O thread may wait for the PAIR forever */
     bus_socket_close(&link->monitor, 0);
@@ -67,6 +73,8 @@ static void make(struct link *link, uint64_t now_us)
     }
     size_t len = sizeof link->fd;
     zmq_getsockopt(link->monitor, ZMQ_FD, &link->fd, &len);
+    struct epoll_event readable = {.events = EPOLLIN};
+    link->watched = link->watch >= 0 && !epoll_ctl(link->watch, EPOLL_CTL_ADD, link->fd, &readable);
     /* The host was checked when the program started; an unknown one is looked up again at each
      * retry. */
     if (bus_connect(link->socket, link->host, link->port))
@@ -91,14 +99,15 @@ static void retry_later(struct link *link, uint64_t now_us)
         make(link, now_us);
 }
 
-struct link *link_new(void *context, const char *host, unsigned port, int queue_max,
+struct link *link_new(void *context, const char *host, unsigned port, int queue_max, int watch,
                       uint64_t now_us)
 {
     struct link *link = mem_new(1, sizeof *link);
     *link = (struct link){.context = context,
                           .host = mem_string(host),
                           .port = port,
-                          .queue_max = queue_max};
+                          .queue_max = queue_max,
+                          .watch = watch};
     make(link, now_us);
     return link;
 }

@@ -18,8 +18,9 @@ struct link;
 enum link_news { LINK_NOTHING, LINK_UP, LINK_DOWN };
 
 /* Makes a link and starts to connect to HOST:PORT (copies the host). `queue_max` messages wait at
- * most in it. Caller destroys. */
-struct link *link_new(void *context, const char *host, unsigned port, int queue_max,
+ * most in it. `watch` is an epoll set that becomes readable when link_next() may have something to
+ * say; -1: none. Caller destroys, before the set is closed. */
+struct link *link_new(void *context, const char *host, unsigned port, int queue_max, int watch,
                       uint64_t now_us);
 
 /* Ends the connection; what is queued is still sent within `linger_ms`. Accepts NULL, nulls the

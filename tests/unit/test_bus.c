@@ -238,7 +238,7 @@ static void a_link_comes_up_goes_down_and_comes_back(void **state)
     (void)state;
     void *router = bus_socket(context, ZMQ_ROUTER);
     unsigned port = bind_somewhere(router);
-    struct link *link = link_new(context, HOST, port, 100, clock_now_us());
+    struct link *link = link_new(context, HOST, port, 100, -1, clock_now_us());
     struct message *message = value_get(1);
     assert_int_equal(link_send(link, message), ERR_UNAVAILABLE);
     struct bus_parts parts = {0};
@@ -274,7 +274,7 @@ static void connections_that_do_not_last_are_made_less_and_less_often(void **sta
     (void)state;
     uint64_t now_us = 1000 * SECOND_US, last_us = 0;
     unsigned made = 0;
-    struct link *link = link_new(context, HOST, 20002, 100, now_us);
+    struct link *link = link_new(context, HOST, 20002, 100, -1, now_us);
     for (uint64_t end_us = now_us + 20 * SECOND_US; now_us < end_us; now_us += MS_US) {
         link_next(link, now_us);
         if (link_fd(link) >= 0) {
@@ -311,7 +311,7 @@ static void a_connection_that_is_being_made_is_not_given_up(void **state)
     (void)state;
     unsigned port, accepted = 0;
     int fd = listen_silently(&port);
-    struct link *link = link_new(context, HOST, port, 100, clock_now_us());
+    struct link *link = link_new(context, HOST, port, 100, -1, clock_now_us());
     for (uint64_t end_us = clock_now_us() + SECOND_US; clock_now_us() < end_us;) {
         link_next(link, clock_now_us());
         poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 2 * RECONNECT_MS);
