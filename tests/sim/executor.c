@@ -72,12 +72,12 @@ static uint64_t growth_us(const struct world *world, uint64_t bytes)
     return bytes * root_of(bytes) * world->options.growth_ns / 1000;
 }
 
-/* Processors are shared: by two and a half who compute, or now and then with others by eight. */
+/* Processors are shared: by two and a half who compute, or now and then with others by six. */
 static uint64_t starved_us(struct world *world, uint64_t alone_us)
 {
     if (!world->options.growth_ns)
         return 0;
-    uint64_t percent = world_random(world, 6) ? world_random(world, 151) : 700;
+    uint64_t percent = world_random(world, 6) ? world_random(world, 151) : 500;
     return alone_us * percent / 100;
 }
 
