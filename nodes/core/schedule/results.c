@@ -262,8 +262,9 @@ static void take_result(struct schedule *schedule, node_id_t from, const struct 
     copy_edge(open->head, result->head);
     copy_edge(open->tail, result->tail);
     /* A stranger clock's must not overflow a sum. */
-    open->elapsed_us = result->elapsed_us < UNLOGGED_US_MAX ? result->elapsed_us : UNLOGGED_US_MAX;
-    open->remake_us = remake_cost_us(schedule, open, result->elapsed_us);
+    uint64_t us = result->elapsed_us < UNLOGGED_US_MAX ? result->elapsed_us : UNLOGGED_US_MAX;
+    open->elapsed_us = us - (result->starved_us < us ? result->starved_us : us);
+    open->remake_us = remake_cost_us(schedule, open, open->elapsed_us);
     if (open->value || open->op != plan_result(&open->job_schedule->job->plan))
         complete(schedule, open);
     else
