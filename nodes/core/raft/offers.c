@@ -63,6 +63,7 @@ void offers_make(struct raft *raft, struct value_id id, node_id_t source, uint64
                  const uint8_t hash[HASH_BYTES])
 {
     begin_term(raft);
+    raft->machine->holds(raft->state, id); /* it may come to our disk when we lead no more */
     if (find_made(raft, id) || raft->offers.n_made == OFFERS_MAX)
         return;
     struct offer *offer = &raft->offers.made[raft->offers.n_made++];
