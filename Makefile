@@ -313,7 +313,8 @@ sim: $(B)/sim/sim ## whole clusters in a simulated world, from seeds (SEED=n, SE
 	  $(if $(SIM_JOBS),--jobs $(SIM_JOBS)) $(if $(MUTANT),--mutant $(MUTANT))
 
 .PHONY: process-mutants
-mutant_units := $(patsubst %,$(B)/unit/test_%,bounds io limits mailbox pages rooms service)
+# The unit tests that its table names.
+mutant_units := $(addprefix $(B)/unit/,$(sort $(shell sed -n 's/.*"\(test_[a-z_]*\)".*/\1/p' tests/tools/process-mutants.py)))
 
 process-mutants: ## known bugs outside of the simulator's world: the test that finds each must fail
 	@sh tests/tools/deps.sh build test
