@@ -19,7 +19,7 @@ static struct {
     char who[32];
     enum log_level level;
     log_taker *_Atomic take; /* NULL: nobody else writes */
-} log_state = {"conclave", LOG_INFO, NULL};
+} log_state = {.who = "conclave", .level = LOG_INFO};
 
 void log_open(const char *who, enum log_level level)
 {

@@ -119,6 +119,7 @@ static void fill(struct disk_maker *it)
                                               .n_parts = it->n_parts,
                                               .whole = true});
         log.base = index;
+        log.names = it->host.log.names; /* of the checkpoint's parts */
         it->host.log = log;
     }
 }
