@@ -314,7 +314,7 @@ sim: $(B)/sim/sim ## whole clusters in a simulated world, from seeds (SEED=n, SE
 
 .PHONY: process-mutants
 # The unit tests that its table names.
-mutant_units := $(addprefix $(B)/unit/,$(sort $(shell sed -n 's/.*"\(test_[a-z_]*\)".*/\1/p' tests/tools/process-mutants.py)))
+mutant_units := $(addprefix $(B)/unit/,$(sort $(shell sed -n 's/.*"\(test_[a-z_]*\)".*/\1/p' tests/tools/process-mutants.py 2>/dev/null)))
 
 process-mutants: ## known bugs outside of the simulator's world: the test that finds each must fail
 	@sh tests/tools/deps.sh build test
