@@ -45,15 +45,17 @@ class Load:
                            Submitter(cluster, generator.random(), list(SMALL))]
         self.teller, self.snapper = Teller(cluster, generator.random()), Snapper(cluster, generator.random())
         self.setter = Setter(cluster, generator.random())
-        self.clients = [*self.submitters, self.teller, self.snapper, self.setter]
+        self.others = [self.teller, self.snapper, self.setter]
+        self.clients = [*self.submitters, *self.others]
 
     def accepted(self):
         return sum(len(it.accepted) for it in self.submitters)
 
     def wait_under_way(self):
-        before, transfers = self.accepted(), self.teller.settled
-        wait_for(lambda: self.accepted() >= before + UNDER_WAY and self.teller.settled > transfers, HEAL_SECONDS,
-                 "jobs are accepted, and money moves")
+        before, settled = self.accepted(), [client.settled for client in self.others]
+        wait_for(lambda: self.accepted() >= before + UNDER_WAY and
+                 all(client.settled > then for client, then in zip(self.others, settled)), HEAL_SECONDS,
+                 "jobs are accepted, money moves, progress is set and snapped")
 
 
 def wait_admitted(cluster, node):
