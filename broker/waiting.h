@@ -7,15 +7,17 @@
 #ifndef CONCLAVE_BROKER_WAITING_H
 #define CONCLAVE_BROKER_WAITING_H
 
-#include "shared/base/map.h"
+#include "shared/base/tally.h"
 #include "shared/base/types.h"
 
 /* Zero-initialize before the first use. */
 struct waiting {
-    struct map clients; /* hash of a client's routing id -> its counts */
-    uint64_t n, stale;  /* all of them; of these, those from before the last turn */
+    struct tally fresh, stale; /* by client: since the last turn, and before */
     uint64_t turned_us;
 };
+
+/* How many wait, of all clients. */
+uint64_t waiting_count(const struct waiting *waiting);
 
 /* Counts a request of the client; false, and it is not counted, when `limit` wait or the client's
  * share is full. */

@@ -13,10 +13,6 @@ struct client {
 
 /* --- shares --- */
 
-struct share {
-    size_t waiting;
-};
-
 static struct map_key broker_key(struct slice broker)
 {
     return (struct map_key){map_hash(broker.at, broker.len), 0};
@@ -28,29 +24,6 @@ static struct map_key client_key(struct slice broker, struct slice client)
     return (struct map_key){map_hash(broker.at, broker.len), map_hash(client.at, client.len) | 1};
 }
 
-static size_t share_of(const struct clients *clients, struct map_key key)
-{
-    const struct share *share = map_get(&clients->shares, key);
-    return share ? share->waiting : 0;
-}
-
-static void share_add(struct clients *clients, struct map_key key)
-{
-    struct share *share = map_get(&clients->shares, key);
-    if (!share) {
-        share = mem_new(1, sizeof *share);
-        map_put(&clients->shares, key, share);
-    }
-    share->waiting++;
-}
-
-static void share_take(struct clients *clients, struct map_key key)
-{
-    struct share *share = map_get(&clients->shares, key);
-    if (--share->waiting == 0)
-        free(map_remove(&clients->shares, key));
-}
-
 static bool has_room(const struct clients *clients, struct slice broker, struct slice client,
                      size_t limit)
 {
@@ -58,8 +31,10 @@ static bool has_room(const struct clients *clients, struct slice broker, struct 
         return false;
     if (MUTANT(shares_unbounded))
         return true;
-    size_t left = limit - clients->map.count, of_broker = share_of(clients, broker_key(broker));
-    return of_broker < left && share_of(clients, client_key(broker, client)) < left - of_broker;
+    uint64_t left = limit - clients->map.count;
+    uint64_t of_broker = tally_of(&clients->shares, broker_key(broker));
+    return of_broker < left &&
+           tally_of(&clients->shares, client_key(broker, client)) < left - of_broker;
 }
 
 /* --- envelopes --- */
@@ -75,8 +50,8 @@ uint64_t clients_add(struct clients *clients, struct slice broker, struct slice 
     memcpy(it->bytes, broker.at, broker.len);
     memcpy(it->bytes + broker.len, client.at, client.len);
     map_put(&clients->map, (struct map_key){++clients->last, 0}, it);
-    share_add(clients, broker_key(broker));
-    share_add(clients, client_key(broker, client));
+    tally_add(&clients->shares, broker_key(broker));
+    tally_add(&clients->shares, client_key(broker, client));
     return clients->last;
 }
 
@@ -86,8 +61,8 @@ struct client *clients_take(struct clients *clients, uint64_t number)
     if (it) {
         struct slice parts[ENVELOPE_PARTS];
         client_envelope(it, parts);
-        share_take(clients, broker_key(parts[0]));
-        share_take(clients, client_key(parts[0], parts[1]));
+        tally_take(&clients->shares, broker_key(parts[0]));
+        tally_take(&clients->shares, client_key(parts[0], parts[1]));
     }
     return it;
 }
@@ -111,9 +86,5 @@ void clients_clear(struct clients *clients)
     while ((it = map_next(&clients->map, &at, NULL)))
         client_free(it);
     map_clear(&clients->map);
-    struct share *share;
-    at = 0;
-    while ((share = map_next(&clients->shares, &at, NULL)))
-        free(share);
-    map_clear(&clients->shares);
+    tally_clear(&clients->shares);
 }

@@ -3,7 +3,7 @@
 #ifndef CONCLAVE_IO_CLIENTS_H
 #define CONCLAVE_IO_CLIENTS_H
 
-#include "shared/base/map.h"
+#include "shared/base/tally.h"
 #include "shared/base/types.h"
 
 #define ENVELOPE_PARTS 3 /* the broker's routing id, the client's, an empty one */
@@ -11,7 +11,7 @@
 /* Zero-initialize before the first use. */
 struct clients {
     struct map map;
-    struct map shares; /* what each broker has in it, and each client of each broker */
+    struct tally shares; /* what each broker has in it, and each client of each broker */
     uint64_t last;
 };
 

@@ -1,11 +1,8 @@
 #include "nodes/io/turns.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
+#include "nodes/work/starved.h"
 #include "shared/base/limits.h"
 
 #define WINDOW_US (10 * SECOND_US)
@@ -16,30 +13,24 @@
 
 void turns_open(struct turns *turns)
 {
-    int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    int fd = starved_open();
     turns->schedstat = fd > 0 ? fd : 0;
 }
 
 void turns_close(struct turns *turns)
 {
     if (turns->schedstat)
-        close(turns->schedstat);
+        starved_close(turns->schedstat);
     turns->schedstat = 0;
 }
 
 /* Zero where the kernel does not tell. */
 static struct turns_used used_by_now(const struct turns *turns)
 {
-    char text[64];
-    uint64_t ran_ns, wait_ns;
+    struct turns_used used = {0};
     struct rusage usage;
-    ssize_t n = turns->schedstat ? pread(turns->schedstat, text, sizeof text - 1, 0) : 0;
-    if (n <= 0)
+    if (!turns->schedstat || !starved_read(turns->schedstat, &used.ran_us, &used.wait_us))
         return (struct turns_used){0};
-    text[n] = '\0';
-    if (sscanf(text, "%" SCNu64 " %" SCNu64, &ran_ns, &wait_ns) != 2)
-        return (struct turns_used){0};
-    struct turns_used used = {.ran_us = ran_ns / 1000, .wait_us = wait_ns / 1000};
     if (!getrusage(RUSAGE_THREAD, &usage)) {
         used.faults = (uint64_t)usage.ru_minflt;
         used.given_up = (uint64_t)usage.ru_nvcsw;

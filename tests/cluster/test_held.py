@@ -13,18 +13,16 @@ def undisturbed(cluster):
     return done["result"]["sha256"]
 
 
-class Holders:
-    """How many bytes of values each node holds, by the last heartbeat."""
-
-    def __init__(self, feed):
-        self.feed = feed
-
-    def most(self, since, but):
-        with self.feed.changed:
-            beats = [m for m in self.feed.messages[since:] if m.get("type") == "heartbeat"]
+def wait_held(feed, since, but):
+    """The node, not `but`, that holds the most bytes of values by the last heartbeats, once that is more than 1 MiB."""
+    def most():
+        with feed.changed:
+            beats = [m for m in feed.messages[since:] if m.get("type") == "heartbeat"]
         held = {m["node"]: m.get("held_bytes", 0) for m in beats}
         held.pop(but, None)
-        return max(held.items(), key=lambda it: it[1], default=(0, 0))
+        node = max(held, key=held.get, default=None)
+        return node if node and held[node] > 1 << 20 else None
+    return wait_for(most, 30, "somebody holds more than 1 MiB")
 
 
 def run_and(cluster, disturb):
@@ -40,11 +38,10 @@ def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster):
     cluster = make_cluster(nodes=6).start()
     status = cluster.wait_healthy(20)
     digits = undisturbed(cluster)
-    since, holders = cluster.feed.mark(), Holders(cluster.feed)
+    since = cluster.feed.mark()
 
     def kill():
-        node, _ = wait_for(lambda: (lambda it: it if it[1] > 1 << 20 else None)(
-            holders.most(since, status["coordinator"])), 30, "somebody holds more than 1 MiB")
+        node = wait_held(cluster.feed, since, status["coordinator"])
         cluster.nodes[node].send_signal(signal.SIGKILL)
         cluster.nodes[node].wait()
     done = run_and(cluster, kill)
@@ -60,10 +57,10 @@ def test_the_coordinator_is_killed_while_others_hold_values_T10(make_cluster):
     cluster = make_cluster(nodes=5).start()
     status = cluster.wait_healthy(20)
     digits = undisturbed(cluster)
-    since, holders = cluster.feed.mark(), Holders(cluster.feed)
+    since = cluster.feed.mark()
 
     def kill():
-        wait_for(lambda: holders.most(since, status["coordinator"])[1] > 1 << 20, 30, "a value is held")
+        wait_held(cluster.feed, since, status["coordinator"])
         cluster.nodes[status["coordinator"]].send_signal(signal.SIGKILL)
     done = run_and(cluster, kill)
     assert done["result"]["sha256"] == digits

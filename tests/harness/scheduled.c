@@ -103,29 +103,36 @@ int scheduled_end(void **context)
     return 0;
 }
 
-void scheduled_give(struct scheduled *it, node_id_t from, op_id_t op, uint64_t executed,
-                    uint64_t keeps)
+void scheduled_return(struct scheduled *it, node_id_t from, struct wire_result_op result,
+                      struct blob *value)
 {
     static const uint8_t hash[HASH_BYTES] = {1};
     struct message *message = message_new(MESSAGE_RESULT);
-    struct blob *value = blob_copy("3628800", 7);
     message->as.result.ops.n = 1;
     message->as.result.ops.at = message_room(message, 1, sizeof *message->as.result.ops.at);
-    message->as.result.ops.at[0] =
-        (struct wire_result_op){.job = it->job->id,
-                                .op = op,
-                                .attempt = 1,
-                                .executed = executed,
-                                .elapsed_us = 1000,
-                                .len = keeps ? keeps : value->len,
-                                .frame = keeps ? 0 : message_add_frame(message, value),
-                                .hash = message_copy(message, (struct slice){hash, sizeof hash}),
-                                .head = message_text(message, "362"),
-                                .tail = message_text(message, "800")};
-    blob_drop(&value);
+    result.job = it->job->id;
+    result.hash = message_copy(message, (struct slice){hash, sizeof hash});
+    result.frame = value ? message_add_frame(message, value) : 0;
+    message->as.result.ops.at[0] = result;
     schedule_results(&it->schedule, from, message);
     message_drop(&message);
     scheduled_pump(it);
+}
+
+void scheduled_give(struct scheduled *it, node_id_t from, op_id_t op, uint64_t executed,
+                    uint64_t keeps)
+{
+    struct blob *value = blob_copy("3628800", 7);
+    scheduled_return(it, from,
+                     (struct wire_result_op){.op = op,
+                                             .attempt = 1,
+                                             .executed = executed,
+                                             .elapsed_us = 1000,
+                                             .len = keeps ? keeps : value->len,
+                                             .head = slice_of("362"),
+                                             .tail = slice_of("800")},
+                     keeps ? NULL : value);
+    blob_drop(&value);
 }
 
 void scheduled_give_back(struct scheduled *it, node_id_t from, op_id_t op, uint64_t executed)

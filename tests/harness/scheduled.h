@@ -34,6 +34,11 @@ void scheduled_give(struct scheduled *it, node_id_t from, op_id_t op, uint64_t e
                     uint64_t keeps);
 void scheduled_give_back(struct scheduled *it, node_id_t from, op_id_t op, uint64_t executed);
 
+/* A worker returns this result of the job at hand; its texts are borrowed until the end of the
+ * call. */
+void scheduled_return(struct scheduled *it, node_id_t from, struct wire_result_op result,
+                      struct blob *value);
+
 /* Time passes, and finished operations are logged. */
 void scheduled_log(struct scheduled *it);
 

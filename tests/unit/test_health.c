@@ -98,16 +98,23 @@ static void a_coordinator_without_reason_stays_R35(void **state)
     stage_free(&stage);
 }
 
-/* A large result that nobody gets in time: the entry that names it waits until followers have
- * fetched it. Bytes that come are progress; bytes that come no more are none. */
-static void values_on_their_way_are_progress_R35(void **state)
+/* Three nodes, and a large result that its coordinator has and the others do not get. */
+static struct stage *begin_large_result(void)
 {
-    (void)state;
     struct stage *stage = stage_begin(3);
     stage->nodes[2].slow_values = stage->nodes[3].slow_values = true;
     for (node_id_t id = 1; id <= 3; id++)
         stage->nodes[id].op_us = 1;
     stage_ask(stage, 1, stage_submit_request("key", "30000"));
+    return stage;
+}
+
+/* A large result that nobody gets in time: the entry that names it waits until followers have
+ * fetched it. Bytes that come are progress; bytes that come no more are none. */
+static void values_on_their_way_are_progress_R35(void **state)
+{
+    (void)state;
+    struct stage *stage = begin_large_result();
     stage_run(stage, 2 * OFFER_WAIT_US + T); /* it is offered first, in vain */
     assert_true(stage_raft(stage, 1)->log.last > stage_raft(stage, 1)->log.commit);
     for (int i = 0; i < 20; i++) {
@@ -124,11 +131,7 @@ static void values_on_their_way_are_progress_R35(void **state)
 static void a_value_on_its_way_holds_up_nothing_else_T10(void **state)
 {
     (void)state;
-    struct stage *stage = stage_begin(3);
-    stage->nodes[2].slow_values = stage->nodes[3].slow_values = true;
-    for (node_id_t id = 1; id <= 3; id++)
-        stage->nodes[id].op_us = 1;
-    stage_ask(stage, 1, stage_submit_request("key", "30000"));
+    struct stage *stage = begin_large_result();
     stage_run(stage, OFFER_WAIT_US / 2); /* computed, and at nobody else's */
     stage_ask(stage, 1, stage_submit_request("key2", "10"));
     stage_run(stage, OFFER_WAIT_US / 4);

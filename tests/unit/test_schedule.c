@@ -18,21 +18,11 @@
 /* A worker has a value that is too long for a message: it says so, and holds it. */
 static void hold(struct scheduled *it, node_id_t from, op_id_t op, uint64_t elapsed_us)
 {
-    static const uint8_t hash[HASH_BYTES] = {1};
-    struct message *message = message_new(MESSAGE_RESULT);
-    message->as.result.ops.n = 1;
-    message->as.result.ops.at = message_room(message, 1, sizeof *message->as.result.ops.at);
-    message->as.result.ops.at[0] =
-        (struct wire_result_op){.job = it->job->id,
-                                .op = op,
-                                .attempt = 1,
-                                .elapsed_us = elapsed_us,
-                                .len = HELD_BYTES,
-                                .hash = message_copy(message, (struct slice){hash, sizeof hash})};
     outbox_begin(&it->step.out);
-    schedule_results(&it->schedule, from, message);
-    message_drop(&message);
-    scheduled_pump(it);
+    scheduled_return(it, from,
+                     (struct wire_result_op){
+                         .op = op, .attempt = 1, .elapsed_us = elapsed_us, .len = HELD_BYTES},
+                     NULL);
 }
 
 /* How many outputs of that kind the last steps had, about that operation. */
@@ -70,22 +60,15 @@ static void lose(struct scheduled *it, node_id_t worker)
     scheduled_pump(it);
 }
 
-static void refuse(struct scheduled *it, node_id_t from, op_id_t op, uint64_t attempt,
-                   op_id_t lacks)
+static void refuse(struct scheduled *it, node_id_t from, op_id_t op, op_id_t lacks)
 {
-    struct message *message = message_new(MESSAGE_RESULT);
-    message->as.result.ops.n = 1;
-    message->as.result.ops.at = message_room(message, 1, sizeof *message->as.result.ops.at);
-    message->as.result.ops.at[0] =
-        (struct wire_result_op){.job = it->job->id,
-                                .op = op,
-                                .attempt = attempt,
-                                .again = true,
-                                .lacks = lacks,
-                                .error = message_text(message, "an operand cannot be fetched")};
-    schedule_results(&it->schedule, from, message);
-    message_drop(&message);
-    scheduled_pump(it);
+    scheduled_return(it, from,
+                     (struct wire_result_op){.op = op,
+                                             .attempt = 1,
+                                             .again = true,
+                                             .lacks = lacks,
+                                             .error = slice_of("an operand cannot be fetched")},
+                     NULL);
 }
 
 /* --- the stories --- */
@@ -292,7 +275,7 @@ static void a_lost_value_is_made_again_when_somebody_lacks_it(void **context)
     scheduled_give_back(it, 3, 2, 1);
     scheduled_give_back(it, 3, 3, 2);
     node_id_t user = it->schedule.slots[2].outstanding ? 2 : 3; /* of R4 */
-    refuse(it, user, 4, 1, 1);
+    refuse(it, user, 4, 1);
     assert_int_equal(it->schedule.lost_values, 1);
     it->step.now_us += SECOND_US; /* whoever refused rests */
     scheduled_pump(it);

@@ -45,15 +45,9 @@ static uint64_t credit(const struct schedule *schedule, node_id_t id)
 static void weigh(const struct schedule *schedule, const struct open_op *open,
                   uint64_t bytes[NODES_MAX + 1])
 {
-    struct plan_operand operands[OPERANDS_MAX];
-    size_t n = open->count ? 0 : plan_operands(&open->job_schedule->job->plan, open->op, operands);
-    for (size_t i = 0; i < n; i++) {
-        struct open_op *used =
-            operands[i].op ? open_op_find(schedule, open->job_schedule->job->id, operands[i].op)
-                           : NULL;
-        if (used && !used->value)
-            bytes[used->node] += used->len;
-    }
+    struct open_op *used[OPERANDS_MAX];
+    for (size_t i = open_op_used(schedule, open, used); i-- > 0;)
+        bytes[used[i]->node] += used[i]->value ? 0 : used[i]->len;
 }
 
 /* True when the worker may get the operation, leaving aside how much it has to do. */
@@ -159,15 +153,10 @@ static void add_operands(struct schedule *schedule, const struct open_op *open,
 
 static size_t operand_bytes(const struct schedule *schedule, const struct open_op *open)
 {
-    struct plan_operand operands[OPERANDS_MAX];
-    size_t n = open->count ? 0 : plan_operands(&open->job_schedule->job->plan, open->op, operands),
-           bytes = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct open_op *used =
-            operands[i].op ? open_op_find(schedule, open->job_schedule->job->id, operands[i].op)
-                           : NULL;
-        bytes += used && used->value ? used->value->len : 0;
-    }
+    struct open_op *used[OPERANDS_MAX];
+    size_t bytes = 0;
+    for (size_t i = open_op_used(schedule, open, used); i-- > 0;)
+        bytes += used[i]->value ? used[i]->value->len : 0;
     return bytes;
 }
 
@@ -270,15 +259,6 @@ static bool is_anything_ready(struct schedule *schedule)
     return false;
 }
 
-static bool is_anybody_idle(const struct schedule *schedule)
-{
-    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
-        if (schedule_is_worker(schedule, id) && !schedule->slots[id].outstanding &&
-            !deadlines_holds_back(schedule, id))
-            return true;
-    return false;
-}
-
 /* Looks at deadlines, and gives copies of what takes too long to others. A copy that waits for room
  * is looked at in every step: whoever has room in this one is given it before anything else. */
 static void watch(struct schedule *schedule)
@@ -292,8 +272,8 @@ static void watch(struct schedule *schedule)
         results_watch_values(schedule);
     }
     schedule->copy_waits = false;
-    while ((open = deadlines_watch(schedule,
-                                   is_anybody_idle(schedule) && !is_anything_ready(schedule)))) {
+    while ((open = deadlines_watch(schedule, deadlines_anybody_is_idle(schedule) &&
+                                                 !is_anything_ready(schedule)))) {
         node_id_t slow = open->node, id = pick(schedule, open);
         struct text name = {0};
         if (!id) {

@@ -124,6 +124,15 @@ bool deadlines_holds_back(const struct schedule *schedule, node_id_t worker)
     return slot->slow || slot->overdue || slot->stray >= STRAY_BEATS || is_quiet(schedule, worker);
 }
 
+bool deadlines_anybody_is_idle(const struct schedule *schedule)
+{
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
+        if (schedule_is_worker(schedule, id) && !schedule->slots[id].outstanding &&
+            !deadlines_holds_back(schedule, id))
+            return true;
+    return false;
+}
+
 /* How long the worker has been at it. Who waits for a processor does not stand still, and others on
  * a machine that is busy do not get on better: that time counts for a part. */
 static uint64_t charged_us(const struct schedule *schedule, const struct assignment *assignment)

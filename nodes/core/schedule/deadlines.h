@@ -26,6 +26,9 @@ void deadlines_stray(struct schedule *schedule, const struct assignment *assignm
 /* True when the worker should get nothing new now. */
 bool deadlines_holds_back(const struct schedule *schedule, node_id_t worker);
 
+/* True when a worker has nothing to do and could get something. */
+bool deadlines_anybody_is_idle(const struct schedule *schedule);
+
 /* Takes back what waits behind an operation that takes too long. `idle`: everything ready was
  * handed out. Returns an operation that should get a copy; NULL: none. */
 struct open_op *deadlines_watch(struct schedule *schedule, bool idle);

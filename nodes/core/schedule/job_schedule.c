@@ -84,6 +84,19 @@ struct open_op *open_op_find(const struct schedule *schedule, job_id_t job, op_i
     return map_get(&schedule->open_ops, open_op_key(job, op));
 }
 
+size_t open_op_used(const struct schedule *schedule, const struct open_op *open,
+                    struct open_op *used[OPERANDS_MAX])
+{
+    struct plan_operand operands[OPERANDS_MAX];
+    const struct job *job = open->job_schedule->job;
+    size_t found = 0, n = open->count ? 0 : plan_operands(&job->plan, open->op, operands);
+    for (size_t i = 0; i < n; i++) {
+        used[found] = operands[i].op ? open_op_find(schedule, job->id, operands[i].op) : NULL;
+        found += used[found] != NULL;
+    }
+    return found;
+}
+
 struct open_op *open_op_add(struct schedule *schedule, struct job_schedule *job_schedule,
                             op_id_t op)
 {

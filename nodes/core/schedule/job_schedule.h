@@ -115,6 +115,10 @@ void job_schedule_note_done(struct job_schedule *job_schedule, const struct open
 
 struct open_op *open_op_find(const struct schedule *schedule, job_id_t job, op_id_t op);
 
+/* The open operations whose values the operation uses; returns how many. A subtree uses none. */
+size_t open_op_used(const struct schedule *schedule, const struct open_op *open,
+                    struct open_op *used[OPERANDS_MAX]);
+
 /* Makes an open one of the operation, pending. */
 struct open_op *open_op_add(struct schedule *schedule, struct job_schedule *job_schedule,
                             op_id_t op);

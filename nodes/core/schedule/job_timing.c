@@ -107,15 +107,6 @@ static bool has_ready(const struct job_schedule *job_schedule)
            job_schedule->next_cut < job_schedule->job->plan.nodes[job_schedule->level];
 }
 
-static bool is_anybody_idle(const struct schedule *schedule)
-{
-    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
-        if (schedule_is_worker(schedule, id) && !schedule->slots[id].outstanding &&
-            !deadlines_holds_back(schedule, id))
-            return true;
-    return false;
-}
-
 /* `at_work`: a bit for each phase that a worker's present operation puts it into. */
 static enum phase phase_now(const struct schedule *schedule,
                             const struct job_schedule *job_schedule, unsigned at_work)
@@ -128,7 +119,7 @@ static enum phase phase_now(const struct schedule *schedule,
     if (has_state(job_schedule, OP_KEEPING))
         return PHASE_KEEPING;
     if (has_ready(job_schedule) && !job_schedule->failing)
-        return is_anybody_idle(schedule) ? PHASE_PLANNING : PHASE_WAITING;
+        return deadlines_anybody_is_idle(schedule) ? PHASE_PLANNING : PHASE_WAITING;
     return job_schedule->out.first ? PHASE_WAITING : PHASE_ANNOUNCING;
 }
 

@@ -10,20 +10,6 @@ bool remake_is_held(const struct open_op *open)
     return open->state == OP_DONE && !open->value && !open->here && !open->kept;
 }
 
-/* Open operations whose values the operation uses; how many. */
-static size_t used_by(const struct schedule *schedule, const struct open_op *open,
-                      struct open_op *used[OPERANDS_MAX])
-{
-    struct plan_operand operands[OPERANDS_MAX];
-    const struct job *job = open->job_schedule->job;
-    size_t found = 0, n = open->count ? 0 : plan_operands(&job->plan, open->op, operands);
-    for (size_t i = 0; i < n; i++) {
-        used[found] = operands[i].op ? open_op_find(schedule, job->id, operands[i].op) : NULL;
-        found += used[found] != NULL;
-    }
-    return found;
-}
-
 /* --- what it costs --- */
 
 uint64_t remake_cost_us(const struct schedule *schedule, const struct open_op *open,
@@ -31,7 +17,7 @@ uint64_t remake_cost_us(const struct schedule *schedule, const struct open_op *o
 {
     struct open_op *used[OPERANDS_MAX];
     uint64_t us = elapsed_us;
-    for (size_t i = used_by(schedule, open, used); i-- > 0;)
+    for (size_t i = open_op_used(schedule, open, used); i-- > 0;)
         us += used[i]->logged ? 0 : used[i]->remake_us;
     return us;
 }
@@ -114,7 +100,7 @@ static void make_again(struct schedule *schedule, struct open_op *open)
 bool remake_is_crippled(const struct schedule *schedule, const struct open_op *open)
 {
     struct open_op *used[OPERANDS_MAX];
-    for (size_t i = used_by(schedule, open, used); i-- > 0;)
+    for (size_t i = open_op_used(schedule, open, used); i-- > 0;)
         if (used[i]->lost)
             return true;
     return false;
@@ -128,7 +114,7 @@ bool remake_operands(struct schedule *schedule, struct open_op *open)
     list_remove(&open->job_schedule->combine, open); /* a unit has no operands */
     open->state = OP_PENDING;
     open->missing = 0;
-    for (size_t i = used_by(schedule, open, used); i-- > 0;) {
+    for (size_t i = open_op_used(schedule, open, used); i-- > 0;) {
         if (used[i]->lost)
             make_again(schedule, used[i]);
         open->missing += used[i]->state != OP_DONE;

@@ -131,19 +131,12 @@ static void drop_value(struct schedule *schedule, const struct open_op *used, no
 /* The values that the operation used are of no use any more. */
 static void drop_operands(struct schedule *schedule, const struct open_op *open)
 {
-    const struct job *job = open->job_schedule->job;
-    struct plan_operand operands[OPERANDS_MAX];
-    if (open->count)
-        return;
-    size_t n = plan_operands(&job->plan, open->op, operands);
+    struct open_op *used[OPERANDS_MAX];
+    size_t n = open_op_used(schedule, open, used);
     for (size_t i = 0; i < n; i++) {
-        struct open_op *used =
-            operands[i].op ? open_op_find(schedule, job->id, operands[i].op) : NULL;
-        if (!used)
-            continue;
-        if (!used->value)
-            drop_value(schedule, used, open->node);
-        open_op_remove(schedule, used);
+        if (!used[i]->value)
+            drop_value(schedule, used[i], open->node);
+        open_op_remove(schedule, used[i]);
     }
 }
 
