@@ -13,6 +13,7 @@
 #include "nodes/core/step/step.h"
 #include "shared/base/error.h"
 #include "shared/base/random.h"
+#include "tests/harness/reload.h"
 #include "tests/harness/stage.h"
 
 #define TERM 2
@@ -230,18 +231,7 @@ static struct model_job *draw_job(struct model *model, uint64_t *draw, bool ende
 
 static void reload(struct step *step, struct state *state)
 {
-    struct checkpoint_build *build = checkpoint_begin(state, CHECKPOINT_WHOLE);
-    for (; !checkpoint_is_done(build); checkpoint_pump(state))
-        step->now_us += CHECKPOINT_SLICE_GAP_US;
-    const struct checkpoint *checkpoint = checkpoint_of(build);
-    struct state *loaded = checkpoint_scratch_new(state);
-    for (size_t i = 0; i < checkpoint->n; i++)
-        assert_int_equal(checkpoint_load_part(loaded,
-                                              (struct slice){checkpoint->parts[i]->at,
-                                                             checkpoint->parts[i]->len},
-                                              NULL, NULL),
-                         OK);
-    checkpoint_end(state, &build);
+    struct state *loaded = reload_state(step, state);
     assert_null(state_differs(state, loaded));
     assert_true(state_digest(state) == state_digest(loaded));
     checkpoint_replace_state(state, &loaded);

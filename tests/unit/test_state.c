@@ -14,6 +14,7 @@
 #include "shared/base/session_key.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
+#include "tests/harness/reload.h"
 
 #define TERM     ((term_t)3)
 #define TOKEN    77
@@ -206,26 +207,6 @@ static bool has(const struct seen *seen, const char *of)
 
 /* --- saving and loading --- */
 
-static struct state *reload(struct step *step, struct state *state)
-{
-    struct checkpoint_build *build = checkpoint_begin(state, CHECKPOINT_WHOLE);
-    for (; !checkpoint_is_done(build); checkpoint_pump(state)) {
-        state_check_invariants(state);
-        step->now_us += CHECKPOINT_SLICE_GAP_US;
-    }
-    const struct checkpoint *checkpoint = checkpoint_of(build);
-    struct state *loaded = checkpoint_scratch_new(state);
-    for (size_t i = 0; i < checkpoint->n; i++)
-        assert_int_equal(checkpoint_load_part(loaded,
-                                              (struct slice){checkpoint->parts[i]->at,
-                                                             checkpoint->parts[i]->len},
-                                              NULL, NULL),
-                         OK);
-    checkpoint_end(state, &build);
-    state_check_invariants(loaded);
-    return loaded;
-}
-
 static void all_of_a_state_is_saved_and_loaded(void **unused)
 {
     static const char *const structs[] = {"state.",         "head.",      "snaps.",
@@ -247,7 +228,7 @@ static void all_of_a_state_is_saved_and_loaded(void **unused)
             fail_msg("%s is zero in all rows of this test", seen.names[i]);
     for (size_t i = 0; i < sizeof structs / sizeof *structs; i++)
         assert_true(has(&seen, structs[i]));
-    struct state *loaded = reload(&step, &state);
+    struct state *loaded = reload_state(&step, &state);
     const char *differs = state_differs(&state, loaded);
     if (differs)
         fail_msg("%s is not saved, or not loaded", differs);
@@ -268,7 +249,7 @@ static void what_differs_is_named(void **unused)
     (void)unused;
     begin(&step, &state);
     fill(&state);
-    struct state *other = reload(&step, &state);
+    struct state *other = reload_state(&step, &state);
     struct job *job = jobs_find(&other->jobs, OPEN_JOB);
     job->executed++;
     assert_string_equal(state_differs(&state, other), "job.executed");
@@ -301,7 +282,7 @@ static void what_cannot_be_read_is_not_compared(void **unused)
     step.config.progress_snaps_max = 2;
     state_init(&state, &step);
     fill(&state);
-    struct state *loaded = reload(&step, &state);
+    struct state *loaded = reload_state(&step, &state);
     struct progress_node *node = progress_find(&state.progress, 3);
     for (uint64_t i = 0; i < 3; i++) {
         progress_set_state(&state.progress, 3, 100 + i);
@@ -552,7 +533,7 @@ static void the_oldest_traces_go_first_whoever_finishes_last(void **unused)
     assert_false(has_trace(&state, 1) || has_trace(&state, 150));
     assert_true(has_trace(&state, first) && state.jobs.traces == KEPT);
     /* The same after a checkpoint, which does not say where to look. */
-    struct state *again = reload(&step, &state);
+    struct state *again = reload_state(&step, &state);
     size_t late = (size_t)again->applied + 1;
     submit(again, "late", "10", 0);
     trace_job(again, job_number(late));
