@@ -89,14 +89,14 @@ class Watched(Nemesis):
         self.recorder.write("wipe", node=node, phase="end")
 
 
-def level(cluster):
+def level(cluster, since):
     """When it was heard that every node, by its own heartbeats, has applied what all others have; false while that is not so, or
-    while a job is open."""
+    while a job is open. What was heard before `since` (monotonic seconds) says nothing: each node must have told it since."""
     status = whole(cluster)
     if not status or status["jobs"]["queued"] or status["jobs"]["running"]:
         return False
     with cluster.feed.changed:
-        heard = [m for m in cluster.feed.messages[-50 * cluster.n_nodes:] if "applied" in m]
+        heard = [m for m in cluster.feed.messages[-50 * cluster.n_nodes:] if "applied" in m and m["heard"] >= since]
     latest = {m["node"]: m["applied"] for m in heard}
     return len(latest) == cluster.n_nodes and len(set(latest.values())) == 1 and heard[-1]["heard"]
 
@@ -209,7 +209,8 @@ def load(cluster, clients, nemesis, recorder, seconds):
         for client in (*clients, sampler):
             client.end()
         recorder.mark("healed")
-    heard = wait_for(lambda: level(cluster), LEVEL_SECONDS, "all nodes have applied the same", pause=0.1)
+        healed = time.monotonic()
+    heard = wait_for(lambda: level(cluster, healed), LEVEL_SECONDS, "all nodes have applied the same", pause=0.1)
     recorder.write("mark", int(heard * 1e9), f="level")
 
 

@@ -273,7 +273,10 @@ def check_applied(history, limit=APPLIED_SECONDS):
         return finding
     end = history.marks.get("level", float("inf"))
     lines = [line for line in history.feed if line.get("applied") is not None and healed <= line["t"] <= end]
-    most = max((line["applied"] for line in lines), default=0)
+    if not lines:
+        finding.doubt("no heartbeat was heard after the end of the trouble")
+        return finding
+    most = max(line["applied"] for line in lines)
     for node in range(1, history.run["nodes"] + 1):
         own = [line for line in lines if line["node"] == node]
         reached = next((line["t"] for line in own if line["applied"] == most), None)

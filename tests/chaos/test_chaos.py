@@ -1,12 +1,14 @@
 """The nemesis in the history, with a double of a cluster whose nodes are killed and wiped."""
 import random
 import signal
+import threading
 import time
+import types
 
 import pytest
 
 import linear
-from chaos import Watched
+from chaos import Watched, level
 from double import Double
 from facts import check_money
 from harness import wait_for
@@ -74,6 +76,23 @@ def struck(cluster, recorder, teller, kinds, strikes):
         nemesis.bag = [name]
         nemesis.strike()
     return nemesis
+
+
+def test_only_what_is_heard_after_the_trouble_says_that_all_is_level(monkeypatch):
+    """Quiet nodes tell the same before and after it; the moment must be one of which the verdict has heartbeats."""
+    monkeypatch.setattr("chaos.whole", lambda _: {"jobs": {"queued": 0, "running": 0}})
+    cluster = types.SimpleNamespace(n_nodes=2, feed=types.SimpleNamespace(changed=threading.Lock(), messages=[]))
+
+    def beat(node, heard, applied=7):
+        cluster.feed.messages.append({"node": node, "applied": applied, "heard": heard})
+    beat(1, 10.0), beat(2, 10.1)
+    assert not level(cluster, 10.2)
+    beat(1, 10.3)
+    assert not level(cluster, 10.2)
+    beat(2, 10.4, 6)
+    assert not level(cluster, 10.2)
+    beat(2, 10.5)
+    assert level(cluster, 10.2) == 10.5
 
 
 def test_what_the_nemesis_does_is_in_the_history_with_its_moments(tmp_path, standing, monkeypatch):
