@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "nodes/work/heap.h"
+#include "nodes/work/integer.h"
 #include "nodes/work/starved.h"
 #include "nodes/work/thread.h"
 #include "shared/base/clock.h"
@@ -111,6 +112,12 @@ static void serve_request(struct compute *compute, struct request *request,
         computed->starved_us = computed->elapsed_us;
 }
 
+static void give_back(void)
+{
+    integer_give_back();
+    heap_give_back();
+}
+
 static void *compute_main(void *argument)
 {
     struct compute *compute = argument;
@@ -120,7 +127,7 @@ static void *compute_main(void *argument)
     for (;;) {
         struct mail *mail = mailbox_wait(compute->requests, clock_now_us() + HEAP_IDLE_US);
         if (!mail && !mailbox_is_closed(compute->requests)) {
-            heap_give_back();
+            give_back();
             mail = mailbox_wait(compute->requests, MAILBOX_FOREVER);
         }
         if (!mail)
@@ -138,7 +145,7 @@ static void *compute_main(void *argument)
             mailbox_put(compute->results, &request->result.mail); /* it is freed there */
         }
     }
-    heap_give_back();
+    give_back();
     starved_close(atomic_exchange(&compute->starved_fd, -1));
     mailbox_close(compute->results); /* says that the thread is about to end */
     return NULL;

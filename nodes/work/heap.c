@@ -1,5 +1,6 @@
 #include "nodes/work/heap.h"
 
+#include <flint/flint.h>
 #include <gmp.h>
 #include <mimalloc.h>
 #include <stdlib.h>
@@ -107,6 +108,44 @@ void *heap_resize(void *block, size_t old_size, size_t new_size)
     return fresh;
 }
 
+/* --- FLINT tells no sizes: they stand before the block --- */
+
+#define SIZE_ROOM 64 /* keeps the alignment that vector instructions like */
+
+static void *flint_block(size_t size)
+{
+    if (size > SIZE_MAX - SIZE_ROOM)
+        panic("out of memory: %zu bytes for a number", size);
+    uint8_t *block = heap_alloc(size + SIZE_ROOM);
+    *(size_t *)(void *)block = size + SIZE_ROOM;
+    return block + SIZE_ROOM;
+}
+
+static void *flint_zeroed(size_t n, size_t size)
+{
+    if (size && n > SIZE_MAX / size)
+        panic("out of memory: %zu times %zu bytes for a number", n, size);
+    return memset(flint_block(n * size), 0, n * size);
+}
+
+static void flint_unblock(void *at)
+{
+    if (!at)
+        return;
+    uint8_t *block = (uint8_t *)at - SIZE_ROOM;
+    heap_free(block, *(size_t *)(void *)block);
+}
+
+static void *flint_resized(void *at, size_t size)
+{
+    if (!at)
+        return flint_block(size);
+    uint8_t *block = (uint8_t *)at - SIZE_ROOM;
+    block = heap_resize(block, *(size_t *)(void *)block, size + SIZE_ROOM);
+    *(size_t *)(void *)block = size + SIZE_ROOM;
+    return block + SIZE_ROOM;
+}
+
 size_t heap_kept_bytes(void)
 {
     return kept_bytes;
@@ -127,6 +166,7 @@ static void give_back_kept(void)
 void heap_init(void)
 {
     mp_set_memory_functions(heap_alloc, heap_resize, heap_free);
+    __flint_set_memory_functions(flint_block, flint_zeroed, flint_resized, flint_unblock);
     if (!mi_option_set_default)
         return;
     mi_option_set_default(mi_option_decommit_delay, GIVE_BACK_MS);

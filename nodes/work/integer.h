@@ -1,4 +1,4 @@
-/* integer.h - operators on big integers with GMP: pure functions from values to values.
+/* integer.h - operators on big integers with GMP and FLINT: pure functions from values to values.
  *
  * A value is a magnitude as little-endian bytes, a multiple of 8 of them and at least 8: on a
  * little-endian machine exactly GMP's limbs, read in place. Leading zero limbs are allowed in
@@ -12,7 +12,7 @@
 
 #define INTEGER_LIMB_BYTES 8
 
-/* GMP aborts when it runs out of memory, so sizes are bounded before it is asked. */
+/* GMP and FLINT abort when they run out of memory, so sizes are bounded before they are asked. */
 /* Four times the default limit on results. */
 #define INTEGER_MAX_BYTES ((uint64_t)512 * MIB_BYTES)
 /* A subtree needs at most 64 MiB of scratch memory. */
@@ -35,6 +35,10 @@ struct integer_operand {
 int integer_multiply_room(const struct integer_operand *operands, size_t n, size_t *room_bytes);
 bool integer_multiply_into(const struct integer_operand *operands, size_t n, struct blob *out,
                            stop_flag *stop);
+
+/* Ends the threads that help with large products, and frees what FLINT keeps: by the thread that
+ * multiplies, before it ends or when it has nothing to do. */
+void integer_give_back(void);
 
 /* The product of the integers first, first-1, ..., `count` of them, by the tree of the plan: level
  * by level, groups of four, a lone node promoted without an operation; a single leaf is one

@@ -1,27 +1,37 @@
 #include "shared/base/hash.h"
 
+#include <nettle/sha2.h>
 #include <sodium.h>
+
+_Static_assert(sizeof(struct sha256_ctx) <= sizeof(struct hash_stream), "the state fits");
+_Static_assert(SHA256_DIGEST_SIZE == HASH_BYTES, "a hash is a whole digest");
+
+static struct sha256_ctx *state_of(struct hash_stream *stream)
+{
+    return (struct sha256_ctx *)(void *)stream->state;
+}
 
 void hash_bytes(const void *at, size_t len, uint8_t out[HASH_BYTES])
 {
-    crypto_hash_sha256(out, at, len);
+    struct hash_stream stream;
+    hash_begin(&stream);
+    hash_add(&stream, at, len);
+    hash_end(&stream, out);
 }
-
-_Static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct hash_stream), "the state fits");
 
 void hash_begin(struct hash_stream *stream)
 {
-    crypto_hash_sha256_init((crypto_hash_sha256_state *)stream->state);
+    sha256_init(state_of(stream));
 }
 
 void hash_add(struct hash_stream *stream, const void *at, size_t len)
 {
-    crypto_hash_sha256_update((crypto_hash_sha256_state *)stream->state, at, len);
+    sha256_update(state_of(stream), len, at);
 }
 
 void hash_end(struct hash_stream *stream, uint8_t out[HASH_BYTES])
 {
-    crypto_hash_sha256_final((crypto_hash_sha256_state *)stream->state, out);
+    sha256_digest(state_of(stream), HASH_BYTES, out);
 }
 
 char *hash_text(const uint8_t hash[HASH_BYTES], char at[HASH_TEXT_MAX])

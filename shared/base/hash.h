@@ -1,4 +1,5 @@
-/* hash.h - SHA-256, by libsodium: of values on the value plane and of results. */
+/* hash.h - SHA-256, by nettle, which uses the processor's instructions for it: of values on the
+ * value plane and of results. */
 #ifndef CONCLAVE_BASE_HASH_H
 #define CONCLAVE_BASE_HASH_H
 

@@ -223,9 +223,11 @@
 
 /* --- scheduling --- */
 
-/* A value that its maker alone holds is copied to the disks when making it again would cost more
- * than that. Before a copy was measured, 100 MB a second; one of less than so many bytes measures
- * how long it waited. */
+/* A value that its maker alone holds is copied to the disks when making it again would cost so many
+ * times more than that: the copies are paid for always, the making only if the maker is lost before
+ * the value's use. Before a copy was measured, 100 MB a second; one of less than so many bytes
+ * measures how long it waited. */
+#define KEEP_ODDS         16
 #define KEEP_PACE_DEFAULT (100 * 1024) /* bytes in 1024 us */
 #define KEEP_PACE_BYTES   MIB_BYTES
 /* Finished operations of a job that are not in the log yet. All of them are looked at with each

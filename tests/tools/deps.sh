@@ -17,10 +17,12 @@ build   pc:libzmq           libzmq3-dev
 build   pc:libczmq          libczmq-dev
 build   pc:msgpack,msgpack-c libmsgpack-c-dev|libmsgpack-dev
 build   hdr:gmp.h           libgmp-dev
+build   hdr:flint/fft.h     libflint-dev
 build   hdr:lmdb.h          liblmdb-dev
 build   hdr:mimalloc.h      libmimalloc-dev
 build   pc:jansson          libjansson-dev
 build   pc:libsodium        libsodium-dev
+build   pc:nettle           nettle-dev
 test    pc:cmocka           libcmocka-dev
 test    cmd:python3         python3
 test    py:pytest           python3-pytest

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <flint/flint.h>
 
 #include "shared/base/random.h"
 
@@ -26,6 +27,28 @@ static void a_large_block_is_kept_for_the_next_one(void **state)
     assert_ptr_not_equal(other, first);
     heap_free(other, 7 * LARGE);
     heap_give_back();
+}
+
+/* FLINT's blocks come from there, too, though it tells no sizes when it frees them. */
+static void the_blocks_of_flint_are_kept(void **state)
+{
+    (void)state;
+    heap_init();
+    uint8_t *first = flint_malloc(5 * LARGE);
+    memset(first, 7, 5 * LARGE);
+    first = flint_realloc(first, 6 * LARGE);
+    assert_int_equal(first[5 * LARGE - 1], 7);
+    flint_free(first);
+    assert_true(heap_kept_bytes() >= 11 * LARGE);
+    uint8_t *again = flint_calloc(6, LARGE);
+    assert_ptr_equal(again, first);
+    for (size_t i = 0; i < 6 * LARGE; i += 4096)
+        assert_int_equal(again[i], 0);
+    flint_free(again);
+    flint_free(flint_realloc(NULL, 100));
+    flint_free(NULL);
+    heap_give_back();
+    assert_int_equal(heap_kept_bytes(), 0);
 }
 
 /* Whatever sizes come, a block holds what was written to it: also when it is resized across the
@@ -98,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_block_is_kept_for_the_next_one),
         cmocka_unit_test(blocks_keep_their_content),
+        cmocka_unit_test(the_blocks_of_flint_are_kept),
         cmocka_unit_test(every_class_has_room_for_its_sizes),
         cmocka_unit_test(what_is_kept_is_bounded),
     };

@@ -121,6 +121,40 @@ static void products_are_those_of_the_schoolbook(void **state)
     }
 }
 
+/* The value's own limbs, as a number of GMP: it is not cleared. */
+static mpz_srcptr number_in(mpz_t number, const struct blob *value)
+{
+    const mp_limb_t *limbs = (const mp_limb_t *)(const void *)value->at;
+    return mpz_roinit_n(number, limbs, (mp_size_t)(value->len / INTEGER_LIMB_BYTES));
+}
+
+/* FLINT's, with one thread or two as the machine has them idle, are GMP's; before and after its
+ * threads were ended. */
+static void large_products_are_those_of_gmp(void **state)
+{
+    (void)state;
+    static const size_t limbs[][2] = {{249999, 249999}, {250000, 250000}, {250001, 700000}};
+    uint64_t random = 3;
+    for (size_t i = 0; i < sizeof limbs / sizeof *limbs; i++) {
+        struct blob *a = random_value(&random, limbs[i][0]);
+        struct blob *b = random_value(&random, limbs[i][1]);
+        struct blob *product = run(&(struct compute_op){.n_operands = 2,
+                                                        .operands = {{OPERAND_BLOB, .blob = a},
+                                                                     {OPERAND_BLOB, .blob = b}}},
+                                   NULL);
+        mpz_t x, y, expected;
+        mpz_init(expected);
+        mpz_mul(expected, number_in(x, a), number_in(y, b));
+        assert_int_equal(product->len, mpz_size(expected) * INTEGER_LIMB_BYTES);
+        assert_memory_equal(product->at, mpz_limbs_read(expected), product->len);
+        mpz_clear(expected);
+        blob_drop(&product);
+        blob_drop(&a);
+        blob_drop(&b);
+        integer_give_back();
+    }
+}
+
 static void small_and_big_operands_mix(void **state)
 {
     (void)state;
@@ -417,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_seed_gives_each_life_a_sequence_of_its_own),
         cmocka_unit_test(failures_come_as_often_as_they_are_asked_for),
         cmocka_unit_test(products_are_those_of_the_schoolbook),
+        cmocka_unit_test(large_products_are_those_of_gmp),
         cmocka_unit_test(small_and_big_operands_mix),
         cmocka_unit_test(what_is_no_value_is_refused),
         cmocka_unit_test(a_subtree_over_leaves_is_a_falling_product),

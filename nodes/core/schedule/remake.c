@@ -30,7 +30,8 @@ bool remake_pays(const struct schedule *schedule, const struct open_op *open)
     const struct node_config *config = &schedule->step->config;
     uint64_t pace = schedule->keep_pace ? schedule->keep_pace : KEEP_PACE_DEFAULT;
     pace = config->keep_pace ? config->keep_pace : pace;
-    return open->remake_us / config->n_voters >= open->len * 1024 / pace;
+    uint64_t copy_us = config->n_voters * (open->len * 1024 / pace);
+    return open->remake_us >= KEEP_ODDS * copy_us;
 }
 
 void remake_note_kept(struct schedule *schedule, const struct open_op *open)
