@@ -368,6 +368,14 @@ bench-history: all $(B)/bench/history ## does anything get slower as jobs pile u
 	@$(B)/bench/history $(or $(HISTORY_KEPT),1000 10000 100000)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/history.py --dir $(B) $(HISTORY_ARGS)
 
+$(B)/bench/gmp_factorial: $(B)/obj/tests/bench/gmp_factorial.o $(call lib,base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+
+.PHONY: bench-large
+bench-large: all $(B)/bench/gmp_factorial ## 10000000! ten times beside GMP in one process (LARGE_ARGS='--job 30000000 --runs 1', '--busy 2', '--kill', '--nodes 25')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/large.py --gmp '$(abspath $(B))/bench/gmp_factorial' --dir $(B) $(LARGE_ARGS)
+
 .PHONY: compare
 compare: all ## BEFORE=DIR: operations/s, jobs/s and idle processor time beside another build's programs, in turn
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/compare.py '$(BEFORE)' --dir $(B) $(BENCH_ARGS)

@@ -122,6 +122,7 @@ static void *compute_main(void *argument)
 {
     struct compute *compute = argument;
     urgency_normal();
+    heap_keep();
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
     atomic_store_explicit(&compute->starved_fd, starved_open(), memory_order_relaxed);
     for (;;) {

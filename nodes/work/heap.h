@@ -22,9 +22,11 @@ void heap_init(void);
 void heap_give_back(void);
 
 /* For GMP and FLINT, whose temporaries are large and many: blocks from HEAP_LARGE_BYTES on that a
- * thread frees are kept for its next ones, up to HEAP_KEPT_BYTES of them, until it gives back,
- * which a thread that has frees behind it does before it ends. The sizes are those that GMP tells;
- * FLINT tells none, and has them noted. heap_init() installs all. */
+ * thread frees are kept for its next ones, up to HEAP_KEPT_BYTES of them, if it said heap_keep()
+ * and so promises heap_give_back() before it ends; what others free goes back at once, as that of
+ * FLINT's own threads, whose end nobody here sees. The sizes are those that GMP tells; FLINT tells
+ * none, and has them noted. heap_init() installs all. */
+void heap_keep(void);
 void *heap_alloc(size_t size);
 void *heap_resize(void *block, size_t old_size, size_t new_size);
 void heap_free(void *block, size_t size);

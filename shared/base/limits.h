@@ -242,8 +242,11 @@
 #define BATCH_TARGET_US (4 * MS_US) /* a batch is about this much measured work */
 /* A job is cut into at least so many subtrees per worker, when it has them. */
 #define SUBTREES_PER_WORKER 16
-/* And no subtree is larger, so that progress is seen and little is lost. */
-#define SUBTREE_LEAVES_MAX 4096
+/* And no subtree is larger, so that progress is seen and little is lost: 5 ms of computing. With a
+ * quarter of it the value of 10000000! took a tenth longer; nodes from before ENTRY_LEVEL_UNITS
+ * take no more than that. */
+#define SUBTREE_LEAVES_MAX 16384
+#define SUBTREE_LEAVES_OLD 4096
 #define PHASES_MAX         16 /* of a job's time (timing.h), in an answer */
 #define PHASE_NAME_MAX     16
 /* Of finished jobs, their coordinator remembers so many accounts of their time: 100 KB. */

@@ -1,6 +1,7 @@
 /* Large blocks for numbers: kept by the thread that frees them, bounded, and given back. */
 #include "nodes/work/heap.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -27,6 +28,23 @@ static void a_large_block_is_kept_for_the_next_one(void **state)
     assert_ptr_not_equal(other, first);
     heap_free(other, 7 * LARGE);
     heap_give_back();
+}
+
+static void *free_one(void *block)
+{
+    heap_free(block, 5 * LARGE);
+    return (void *)heap_kept_bytes();
+}
+
+/* A thread that did not promise to give back keeps nothing: it would be lost when it ends. */
+static void others_keep_nothing(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    void *kept = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, free_one, heap_alloc(5 * LARGE)), 0);
+    assert_int_equal(pthread_join(thread, &kept), 0);
+    assert_null(kept);
 }
 
 /* FLINT's blocks come from there, too, though it tells no sizes when it frees them. */
@@ -121,9 +139,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_block_is_kept_for_the_next_one),
         cmocka_unit_test(blocks_keep_their_content),
+        cmocka_unit_test(others_keep_nothing),
         cmocka_unit_test(the_blocks_of_flint_are_kept),
         cmocka_unit_test(every_class_has_room_for_its_sizes),
         cmocka_unit_test(what_is_kept_is_bounded),
     };
+    heap_keep();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -236,15 +236,16 @@ static void units_are_small_enough_and_many_enough(void **state)
     for (int i = 0; i < 20000; i++) {
         struct plan plan = plan_of(random_n(&random));
         uint64_t workers = random_below(&random, 100);
-        unsigned level = plan_subtree_level(&plan, workers);
+        uint64_t most = i % 2 ? SUBTREE_LEAVES_MAX : SUBTREE_LEAVES_OLD;
+        unsigned level = plan_subtree_level(&plan, workers, most);
         assert_true(level < plan.levels);
-        assert_true(level == 0 || (uint64_t)1 << 2 * (level + 1) <= SUBTREE_LEAVES_MAX);
+        assert_true(level == 0 || (uint64_t)1 << 2 * (level + 1) <= most);
         assert_true(level == 0 ||
                     plan.nodes[level] >= (workers ? workers : 1) * SUBTREES_PER_WORKER);
         /* And no higher level would do. */
         bool higher = level + 1 < plan.levels &&
                       plan.nodes[level + 1] >= (workers ? workers : 1) * SUBTREES_PER_WORKER &&
-                      (uint64_t)1 << 2 * (level + 2) <= SUBTREE_LEAVES_MAX;
+                      (uint64_t)1 << 2 * (level + 2) <= most;
         assert_false(higher);
     }
 }

@@ -153,12 +153,12 @@ uint64_t plan_subtree_ops(uint64_t leaves)
     return plan.total;
 }
 
-unsigned plan_subtree_level(const struct plan *plan, uint64_t workers)
+unsigned plan_subtree_level(const struct plan *plan, uint64_t workers, uint64_t leaves_max)
 {
     unsigned level = 0;
     uint64_t wanted = (workers ? workers : 1) * SUBTREES_PER_WORKER;
     while (level + 1 < plan->levels && plan->nodes[level + 1] >= wanted &&
-           (uint64_t)1 << 2 * (level + 2) <= SUBTREE_LEAVES_MAX)
+           (uint64_t)1 << 2 * (level + 2) <= leaves_max)
         level++;
     return level;
 }

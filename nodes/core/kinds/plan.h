@@ -83,7 +83,7 @@ void plan_leaves(const struct plan *plan, struct plan_node node, uint64_t *first
 uint64_t plan_subtree_ops(uint64_t leaves);
 
 /* The level whose subtrees are handed out whole: the highest that still yields SUBTREES_PER_WORKER
- * subtrees per worker, each of at most SUBTREE_LEAVES_MAX leaves. */
-unsigned plan_subtree_level(const struct plan *plan, uint64_t workers);
+ * subtrees per worker, each of at most so many leaves. */
+unsigned plan_subtree_level(const struct plan *plan, uint64_t workers, uint64_t leaves_max);
 
 #endif

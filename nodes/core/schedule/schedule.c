@@ -262,5 +262,7 @@ uint64_t schedule_deadline(const struct schedule *schedule)
 
 unsigned schedule_subtree_level(const struct schedule *schedule, const struct plan *plan)
 {
-    return plan_subtree_level(plan, schedule_count_workers(schedule));
+    bool known = members_know_entries(schedule->raft, ENTRY_LEVEL_UNITS, NULL);
+    return plan_subtree_level(plan, schedule_count_workers(schedule),
+                              known ? SUBTREE_LEAVES_MAX : SUBTREE_LEAVES_OLD);
 }

@@ -70,9 +70,10 @@
 
 /* Kinds of entries came with this number, which heartbeats tell. A kind is proposed only when those
  * that are needed know it: members_know_entries(). 0: all but the following. 1: retention_set,
- * jobs_forgotten. */
-#define ENTRY_LEVEL           1
+ * jobs_forgotten. 2: jobs whose units have more than SUBTREE_LEAVES_OLD leaves. */
+#define ENTRY_LEVEL           2
 #define ENTRY_LEVEL_RETENTION 1
+#define ENTRY_LEVEL_UNITS     2
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \
