@@ -74,11 +74,11 @@ static void *alloc(size_t size)
 {
     size_t class, rounded = round_up(size, &class);
     if (!keeps)
-        return large_map(rounded, rounded >= LARGE_BYTES);
+        return large_map(rounded, true);
     take_returned();
     struct task *block = kept[class];
     if (!block)
-        return large_map(rounded, rounded >= LARGE_BYTES);
+        return large_map(rounded, true);
     kept[class] = (struct task *)block->mail.next;
     atomic_fetch_sub(&pool.kept_bytes, rounded);
     return block;
@@ -110,7 +110,7 @@ static void drop(void *at, size_t size)
     mailbox_put(returned, &block->mail);
 }
 
-static const struct blob_memory large_blobs = {.from = BULK_BYTES, .alloc = alloc, .free = drop};
+static const struct blob_memory large_blobs = {.from = LARGE_BYTES, .alloc = alloc, .free = drop};
 
 static void release_kept(void)
 {

@@ -4,7 +4,7 @@
  * Not the store thread, which may wait for a disk, nor a compute thread, which may be inside one
  * multiplication for seconds.
  *
- * While it runs, blobs from BULK_BYTES on have their bytes from here (blob_use()). A block that is
+ * While it runs, large blobs have their bytes from here (LARGE_BYTES, blob_use()). A block that is
  * dropped, by whatever thread, is kept for the next blob of the loop, up to BULK_KEPT_BYTES;
  * others the thread gives back to the system. So the loop gives no memory back, and touches none
  * for the first time: both take a large value tens of milliseconds. */
@@ -14,10 +14,6 @@
 #include "nodes/work/mailbox.h"
 #include "shared/base/blob.h"
 #include "shared/base/hash.h"
-
-/* What an allocator has given to values it keeps: its pages, free, stayed a node's for good (25 MiB
- * after 10000000!), because nobody asks it for such pages any more. */
-#define BULK_BYTES ((size_t)256 * KIB_BYTES)
 
 struct bulk;
 

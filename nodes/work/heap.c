@@ -186,10 +186,14 @@ void heap_give_back(void)
 {
     give_back_kept();
     /* What a thread has freed goes back only with a later free nearby, which a thread with nothing
-     * to do never makes: 20 MB stayed with whoever had multiplied last. So the heap is ended; the
-     * thread's next block begins another. */
-    if (keeps && mi_thread_done)
+     * to do never makes: 20 MB stayed with whoever had multiplied last. So its heap is ended; the
+     * next block begins another, which can let go of what nobody has now. */
+    if (keeps && mi_thread_done) {
         mi_thread_done();
-    else if (mi_collect)
+        volatile size_t *any = fresh_block(sizeof *any);
+        *any = 0;
+        free((void *)any);
+    }
+    if (mi_collect)
         mi_collect(true);
 }
