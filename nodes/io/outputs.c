@@ -15,7 +15,7 @@ static void keep(struct runtime *runtime, enum value_user user, struct value_id 
 {
     if (!value)
         value = values_get(&runtime->values, id);
-    for (int i = 0; value && MUTANT(loop_hashes) && i < 4; i++) { /* quick processors, too */
+    for (int i = 0; value && MUTANT(loop_hashes) && i < 16; i++) { /* quick ones, too */
         uint8_t hash[HASH_BYTES];
         hash_bytes(value->at, value->len, hash);
     }

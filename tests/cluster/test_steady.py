@@ -9,8 +9,8 @@ from harness import SANITIZED
 pytestmark = pytest.mark.alone
 
 N, DIGITS = (300_000, 1_512_852) if SANITIZED else (3_000_000, 18_128_484)  # a text of 18 MB goes to five disks
-# Of a turn, without what it waited for a processor. What a loop would do of the bulk itself takes longer: to hash such a
-# text 50 ms, to touch its memory for the first time 20.
+# Of a turn, without what it waited for a processor. What a loop would do of the bulk itself adds up: to hash such a
+# text takes 10 to 80 ms, as the processor is, to touch its memory for the first time 20.
 LONGEST_OWN_US = 50_000
 TROUBLE = ("node_suspected", "stepped_down", "elected")
 
