@@ -337,6 +337,12 @@ class Cluster:
             return status if status and status["healthy"] else None
         return wait_for(healthy, deadline, "the cluster is healthy")
 
+    def wait_met(self, nodes=None, deadline=10):
+        """Until each of these nodes (all) has met all others: that the coordinator has does not say so. Takes snapshots."""
+        for node in nodes or range(1, self.n_nodes + 1):
+            wait_for(lambda n=node: self.conclave("snapshot", "take", "--node", n).returncode == OK, deadline,
+                     f"node {node} knows all")
+
     def wait_served(self, deadline=10):
         """Until a coordinator serves; returns the status."""
         def served():

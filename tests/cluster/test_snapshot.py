@@ -168,6 +168,7 @@ def describe(what, snapshots, rows):
 def test_crowds_of_snapshots_under_the_highest_load_S7_S13_S14(make_cluster):
     cluster = make_cluster(nodes=6, log_level="warn")
     cluster.start().wait_healthy()
+    cluster.wait_met()
     wanted, load_s = (40, 20) if SANITIZED else (200, 10)
     load = cluster.start_conclave("bank", "load", "--rate", 0, "--seconds", load_s, "--json")
     wait_for(lambda: cluster.json("bank", "list")["total"] >= FUND * 0.99, what="the accounts are funded")

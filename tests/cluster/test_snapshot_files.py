@@ -168,8 +168,7 @@ def money(cluster):
 def test_a_fresh_cluster_goes_on_from_a_snapshot_S15(make_cluster, tmp_path):
     cluster = make_cluster(nodes=3, delay="20ms")
     cluster.start().wait_healthy()
-    # That the coordinator knows all nodes does not say that node 2 knows node 3.
-    wait_for(lambda: cluster.conclave("snapshot", "take", "--node", 2).returncode == OK, what="node 2 knows all")
+    cluster.wait_met([2])
     cluster.ok("bank", "deposit", "A@1", 1000)
     cluster.ok("bank", "deposit", "B@2", 1000)
     cluster.ok("kv", "put", "--from", 1, "--node", 2, "greeting", "hello")
