@@ -30,8 +30,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
 from clients import Conversation  # noqa: E402
 
 IDLE_SECONDS = 30       # after them a node has given back what it does not need
-LOOK = 0.02             # seconds between two looks at how far the job is
-HELD_SOON = 1 << 20     # bytes; so much somebody holds in the midst of a large job
+LOOK_MS = 20            # a look at how far the job is waits so long for its end
 
 
 def sha256_of(path):
@@ -58,14 +57,6 @@ def on_disk(cluster):
                if path.is_file())
 
 
-def held_most(cluster, since, but):
-    with cluster.feed.changed:
-        held = {m["node"]: m.get("held_bytes", 0) for m in cluster.feed.messages[since:] if m.get("type") == "heartbeat"}
-    held.pop(but, None)
-    node = max(held, key=held.get, default=None)
-    return (node, held[node]) if node and held[node] >= HELD_SOON else None
-
-
 class Killer:
     """kill -9 of the worker that holds the most, once something is worth it: half of the operations are done."""
 
@@ -75,7 +66,7 @@ class Killer:
     def look(self, row):
         if self.node or row["done"] < row["total"] / 2:
             return
-        most = held_most(self.cluster, self.since, self.coordinator)
+        most = self.cluster.feed.holds_most(self.since, self.coordinator)
         if most:
             self.node, self.held = most
             self.cluster.nodes[self.node].send_signal(signal.SIGKILL)
@@ -97,14 +88,13 @@ def run(cluster, arguments):
     job = talk.ask(type="submit", key=str(uuid.uuid4()), kind="factorial", spec=str(arguments.job))["jobs"][0]["job"]
     killer = Killer(cluster, since, first["coordinator"]) if arguments.kill else None
     while True:
-        row = talk.ask(type="job_get", job=job)["jobs"][0]
+        row = talk.ask(type="job_get", job=job, wait_ms=LOOK_MS)["jobs"][0]
         if killer:
             killer.look(row)
         if not known and row["done"] == row["total"]:
             known = time.monotonic() - began
         if row["state"] not in ("queued", "running"):
             break
-        time.sleep(LOOK)
     seconds = time.monotonic() - began
     talk.close()
     cluster.wait_served(20)

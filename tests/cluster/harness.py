@@ -231,6 +231,15 @@ class Feed:
                     raise AssertionError(f"the feed did not tell in time: {what or condition}")
                 self.changed.wait(left)
 
+    def holds_most(self, since, but, least=1 << 20):
+        """(node, bytes): who, but for one node, holds the most bytes of values by the last heartbeats from index `since` on;
+        None while that is less than `least`."""
+        with self.changed:
+            held = {m["node"]: m.get("held_bytes", 0) for m in self.messages[since:] if m.get("type") == "heartbeat"}
+        held.pop(but, None)
+        node = max(held, key=held.get, default=None)
+        return (node, held[node]) if node and held[node] > least else None
+
     def executed(self):
         """Operations that the nodes said they executed, in all their lives."""
         with self.changed:

@@ -14,15 +14,8 @@ def undisturbed(cluster):
 
 
 def wait_held(feed, since, but):
-    """The node, not `but`, that holds the most bytes of values by the last heartbeats, once that is more than 1 MiB."""
-    def most():
-        with feed.changed:
-            beats = [m for m in feed.messages[since:] if m.get("type") == "heartbeat"]
-        held = {m["node"]: m.get("held_bytes", 0) for m in beats}
-        held.pop(but, None)
-        node = max(held, key=held.get, default=None)
-        return node if node and held[node] > 1 << 20 else None
-    return wait_for(most, 30, "somebody holds more than 1 MiB")
+    """The node, not `but`, that holds the most, once that is more than 1 MiB."""
+    return wait_for(lambda: feed.holds_most(since, but), 30, "somebody holds more than 1 MiB")[0]
 
 
 def run_and(cluster, disturb):
