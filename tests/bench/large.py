@@ -48,10 +48,6 @@ def written(pids):
     return sum(int(re.search(r"^write_bytes: (\d+)", pathlib.Path(f"/proc/{pid}/io").read_text(), re.M)[1]) for pid in pids)
 
 
-def resident(pid):
-    return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) * 1024
-
-
 def on_disk(cluster):
     return sum(path.stat().st_blocks * 512 for node in cluster.nodes for path in (cluster.dir / f"node{node}").rglob("*")
                if path.is_file())
@@ -99,9 +95,7 @@ def run(cluster, arguments):
     talk.close()
     cluster.wait_served(20)
     status = cluster.status()
-    with cluster.feed.changed:
-        heard = [m.get("text") for m in cluster.feed.messages[since:]
-                 if m.get("event") in ("node_suspected", "stepped_down", "elected")]
+    heard = cluster.feed.trouble(since)
     worst = max(status["nodes"], key=lambda line: line["longest_turn_own_us"] or 0)
     seen = {"state": row["state"], "known": known, "seconds": seconds, "sha256": (row.get("sha256") or b"").hex(),
             "again": row["executed"] - row["total"], "total": row["total"],
@@ -177,7 +171,7 @@ def main():
         print(f"kept for good: {status['kept']['bytes'] / 1e6:.0f} MB of results on each of the disks that hold them; "
               f"the data directories take {on_disk(cluster) / 1e6:.0f} MB in all")
         time.sleep(IDLE_SECONDS)  # what is looked at is what idle nodes hold
-        print("memory of idle nodes: " + ", ".join(f"{resident(p.pid) / (1 << 20):.1f}" for p in cluster.nodes.values()) + " MiB")
+        print("memory of idle nodes: " + ", ".join(f"{harness.memory(p) / (1 << 20):.1f}" for p in cluster.nodes.values()) + " MiB")
     finally:
         cluster.close()
         shutil.rmtree(directory, ignore_errors=True)

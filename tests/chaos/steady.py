@@ -62,8 +62,7 @@ def run(directory, arguments):
         for client in (bank, more):
             client.terminate()
         last = cluster.wait_served(20)
-        heard = cluster.feed.messages[since:]
-        suspected = [m["text"] for m in heard if m.get("event") in ("node_suspected", "stepped_down", "elected")]
+        suspected = cluster.feed.trouble(since)
         return {"done": job.poll() == 0, "seconds": time.monotonic() - began, "suspected": suspected,
                 "elections": last["term"] - first["term"], "own": max((row[0] for row in worst.values()), default=(0, "", 0)),
                 "turn": max((row[1] for row in worst.values()), default=(0, "")), "long": long_turns(cluster)}

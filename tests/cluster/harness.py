@@ -231,6 +231,12 @@ class Feed:
                     raise AssertionError(f"the feed did not tell in time: {what or condition}")
                 self.changed.wait(left)
 
+    def trouble(self, since):
+        """What was said from index `since` on that a healthy cluster has no reason to say."""
+        with self.changed:
+            return [m["text"] for m in self.messages[since:]
+                    if m.get("event") in ("node_suspected", "stepped_down", "elected")]
+
     def holds_most(self, since, but, least=1 << 20):
         """(node, bytes): who, but for one node, holds the most bytes of values by the last heartbeats from index `since` on;
         None while that is less than `least`."""

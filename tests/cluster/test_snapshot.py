@@ -40,11 +40,7 @@ def verified(cluster, snapshot, total=None):
 
 def resident_mib(cluster):
     """Resident memory of each node that runs."""
-    sizes = {}
-    for node, process in cluster.nodes.items():
-        lines = open(f"/proc/{process.pid}/status", encoding="ascii").read().splitlines()
-        sizes[node] = next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmRSS"))
-    return sizes
+    return {node: harness.memory(process) >> 20 for node, process in cluster.nodes.items()}
 
 
 def settled(cluster):

@@ -12,7 +12,6 @@ N, DIGITS = (300_000, 1_512_852) if SANITIZED else (3_000_000, 18_128_484)  # a 
 # Of a turn, without what it waited for a processor. What a loop would do of the bulk itself adds up: to hash such a
 # text takes 10 to 80 ms, as the processor is, to touch its memory for the first time 20.
 LONGEST_OWN_US = 50_000
-TROUBLE = ("node_suspected", "stepped_down", "elected")
 
 
 def test_no_loop_stands_still_while_a_large_value_is_spread_W6(make_cluster):
@@ -27,7 +26,7 @@ def test_no_loop_stands_still_while_a_large_value_is_spread_W6(make_cluster):
             for row in after["nodes"]}
     print(f"{N}!, longest turns: " + ", ".join(f"node {node} {own:.1f} ms in {where} ({faults} page faults)"
                                                for node, (own, where, faults) in seen.items()))
-    trouble = [m["text"] for m in cluster.feed.messages[since:] if m.get("event") in TROUBLE]
+    trouble = cluster.feed.trouble(since)
     assert not trouble and after["term"] == before["term"], trouble
     if not SANITIZED:
         assert max(own for own, _, _ in seen.values()) < LONGEST_OWN_US / 1000, seen
