@@ -79,6 +79,9 @@ static void fill_window(struct flight *flight)
         }
         struct submission *submission = mem_new(1, sizeof *submission);
         submission->spec = spec;
+        if (flight->batch->plan)
+            text_format(submission->spec.plan, sizeof submission->spec.plan, "%s",
+                        flight->batch->plan);
         submission->line = file->line;
         make_key(flight, submission->key);
         launch(flight, submission);

@@ -4,9 +4,10 @@
 #include "clients/ask/batch.h"
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
+#include "nodes/core/kinds/kinds.h"
 
 static struct {
-    const char *file, *key, *output;
+    const char *file, *key, *output, *plan;
     bool follow, no_wait;
 } options;
 
@@ -15,6 +16,8 @@ const struct option_spec submit_options[] = {
      "print the job's id as soon as it is accepted"},
     {"key", OPTION_STRING, &options.key, 0, 0, "KEY",
      "requests with the same key are the same job (default: a new UUID)"},
+    {"plan", OPTION_STRING, &options.plan, 0, 0, "PLAN",
+     "tree: over the integers N..1; primes: over the primes up to N (default: the faster one)"},
     {"output", OPTION_STRING, &options.output, 0, 0, "FILE",
      "write only the digits, to this file; - is stdout"},
     {"file", OPTION_STRING, &options.file, 0, 0, "JOBS",
@@ -26,7 +29,10 @@ static int submit_file(struct cli *cli, const char *path)
 {
     char why[TEXT_MAX];
     struct jobfile file;
-    struct batch batch = {.cli = cli, .file = &file, .no_wait = options.no_wait};
+    struct batch batch = {.cli = cli,
+                          .file = &file,
+                          .no_wait = options.no_wait,
+                          .plan = options.plan};
     if (options.key || options.output)
         return cli_fail(EXIT_USAGE, "--%s is for one job; a file may hold many",
                         options.key ? "key" : "output");
@@ -47,9 +53,12 @@ int submit_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX];
     struct jobspec spec;
+    enum plan_choice choice;
     bool from_stdin = n_words == 1 && !strcmp(words[0], "-");
     if (options.file && n_words)
         return cli_fail(EXIT_USAGE, "either a job or --file, not both");
+    if (plan_choice_parse(slice_of(options.plan ? options.plan : ""), &choice))
+        return cli_fail(EXIT_USAGE, "--plan takes tree or primes");
     if (options.file || from_stdin)
         return submit_file(cli, options.file ? options.file : "-");
     if (options.follow)
@@ -66,6 +75,8 @@ int submit_run(struct cli *cli, int n_words, char **words)
         return code;
     struct submission *submission = mem_new(1, sizeof *submission);
     submission->spec = spec;
+    text_format(submission->spec.plan, sizeof submission->spec.plan, "%s",
+                options.plan ? options.plan : "");
     text_format(submission->key, sizeof submission->key, "%s", key);
     struct batch batch = {.cli = cli, .no_wait = options.no_wait, .output = options.output};
     return batch_run(&batch, submission);

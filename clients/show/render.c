@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clients/ask/jobspec.h"
+#include "nodes/core/kinds/kinds.h"
 #include "shared/base/clock.h"
 
 /* --- JSON --- */
@@ -139,10 +141,16 @@ char *render_size(uint64_t bytes, char at[RENDER_SIZE_MAX])
 
 void render_operation_text(const struct wire_trace_row *row, struct text *out)
 {
-    char at[32];
+    char at[32], name[JOB_KIND_MAX * 4 + 1];
     text_add(out, "R%" PRIu64 "=", row->op);
+    enum opcode opcode;
+    const char *sign = row->opcode.len ? " " : "*"; /* a newer node may know more operators */
+    if (operator_find(row->opcode, &opcode) && operator_traits(opcode)->sign)
+        sign = operator_traits(opcode)->sign;
+    if (strcmp(sign, "*"))
+        text_add(out, "%s ", text_escape(name, sizeof name, row->opcode));
     for (size_t i = 0; i < row->operands.n; i++)
-        text_add(out, "%s%s", i ? "*" : "", operand_text(&row->operands.at[i], at));
+        text_add(out, "%s%s", i ? sign : "", operand_text(&row->operands.at[i], at));
 }
 
 bool render_job_is_finished(const struct wire_job_row *row)

@@ -21,12 +21,6 @@ _Static_assert(sizeof(mp_limb_t) == INTEGER_LIMB_BYTES && GMP_NAIL_BITS == 0,
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are read as limbs in place");
 _Static_assert(OPERANDS_MAX == 4, "a group of the tree has four nodes");
 
-/* A number without leading zero limbs; zero has one limb. */
-struct number {
-    const mp_limb_t *at;
-    size_t n;
-};
-
 static size_t trimmed(const mp_limb_t *at, size_t n)
 {
     while (n > 1 && !at[n - 1])
@@ -82,8 +76,7 @@ void integer_give_back(void)
     flint_cleanup_master();
 }
 
-/* Writes a * b, a->n + b->n limbs, to a place that overlaps neither; returns its length. */
-static size_t multiply_two(mp_limb_t *out, struct number a, struct number b)
+size_t integer_multiply_two(mp_limb_t *out, struct number a, struct number b)
 {
     if (a.n < b.n) {
         struct number swap = a;
@@ -92,6 +85,8 @@ static size_t multiply_two(mp_limb_t *out, struct number a, struct number b)
     }
     if (b.n == 1)
         out[a.n] = mpn_mul_1(out, a.at, (mp_size_t)a.n, b.at[0]);
+    else if (b.n < FLINT_LIMBS && a.at == b.at && a.n == b.n)
+        mpn_sqr(out, a.at, (mp_size_t)a.n);
     else if (b.n < FLINT_LIMBS)
         mpn_mul(out, a.at, (mp_size_t)a.n, b.at, (mp_size_t)b.n);
     else
@@ -128,10 +123,10 @@ static size_t multiply_group(mp_limb_t *out, mp_limb_t *scratch, struct number *
         if (stop_is_set(stop))
             return 0;
         struct number a = numbers[n - 1], b = numbers[n - 2];
-        numbers[n - 2] = (struct number){scratch, multiply_two(scratch, a, b)};
+        numbers[n - 2] = (struct number){scratch, integer_multiply_two(scratch, a, b)};
         scratch += a.n + b.n;
     }
-    return stop_is_set(stop) ? 0 : multiply_two(out, numbers[0], numbers[1]);
+    return stop_is_set(stop) ? 0 : integer_multiply_two(out, numbers[0], numbers[1]);
 }
 
 /* Reads the operands; *total becomes the sum of their lengths. */
@@ -180,13 +175,6 @@ bool integer_multiply_into(const struct integer_operand *operands, size_t n, str
 
 /* --- a subtree over leaves --- */
 
-/* One level of the tree: nodes that lie one after another in `limbs`. */
-struct level {
-    size_t n;
-    uint32_t *lengths; /* of each node, in limbs */
-    mp_limb_t *limbs;
-};
-
 /* The product of four leaves at most: in one word as long as it fits. Returns its length. */
 static size_t multiply_leaf_group(mp_limb_t *out, uint64_t first, size_t n)
 {
@@ -232,6 +220,18 @@ static void multiply_level(const struct level *from, struct level *to, mp_limb_t
     }
 }
 
+bool integer_multiply_up(struct level *level, struct level *above, mp_limb_t *scratch,
+                         stop_flag *stop)
+{
+    while (level->n > 1 && !stop_is_set(stop)) {
+        multiply_level(level, above, scratch);
+        struct level swap = *level;
+        *level = *above;
+        *above = swap;
+    }
+    return level->n == 1;
+}
+
 static uint64_t operations_of(uint64_t count)
 {
     if (count == 1)
@@ -263,13 +263,7 @@ bool integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint6
     struct level level = {0, lengths, limbs}, above = {0, lengths + n, limbs + room};
     mp_limb_t *scratch = limbs + 2 * room;
     multiply_leaf_level(&level, first, count);
-    while (level.n > 1 && !stop_is_set(stop)) {
-        multiply_level(&level, &above, scratch);
-        struct level swap = level;
-        level = above;
-        above = swap;
-    }
-    bool whole = level.n == 1;
+    bool whole = integer_multiply_up(&level, &above, scratch, stop);
     size_t len_bytes = level.lengths[0] * sizeof *limbs;
     assert(out->len >= len_bytes);
     if (whole) {

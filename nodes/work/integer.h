@@ -18,6 +18,9 @@
 /* A subtree needs at most 64 MiB of scratch memory. */
 #define INTEGER_LEAVES_MAX ((uint64_t)1 << 21)
 
+/* A factorial of more has over 800 MB. */
+#define INTEGER_PRIMES_MAX ((uint64_t)1 << 28)
+
 /* An operand: a value, or, when `value` is NULL, a small integer. */
 struct integer_operand {
     uint64_t literal;
@@ -47,6 +50,11 @@ void integer_give_back(void);
 int integer_leaves_room(uint64_t first, uint64_t count, size_t *room_bytes);
 bool integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint64_t *operations,
                          stop_flag *stop);
+
+/* Of `n`!: the product over the primes in from < p <= to, each to the power with which it divides
+ * n!; 1 when there is none. ERR_RANGE: not 1 <= from <= to <= n <= INTEGER_PRIMES_MAX. */
+int integer_primes_room(uint64_t n, uint64_t from, uint64_t to, size_t *room_bytes);
+bool integer_primes_into(uint64_t n, uint64_t from, uint64_t to, struct blob *out, stop_flag *stop);
 
 /* A value as decimal digits (ASCII, not terminated). ERR_MALFORMED, ERR_TOO_BIG as above. */
 int integer_text_room(const struct blob *value, size_t *room_bytes);

@@ -247,8 +247,15 @@
  * take no more than that. */
 #define SUBTREE_LEAVES_MAX 16384
 #define SUBTREE_LEAVES_OLD 4096
-#define PHASES_MAX         16 /* of a job's time (timing.h), in an answer */
-#define PHASE_NAME_MAX     16
+/* Operations of a plan's flat stage: a power of four, so that its tree has no gaps; two a worker,
+ * to the most nodes there may be; and no fewer than 16: with 4 the last one takes as long as all
+ * others together. */
+#define PLAN_RANGES_MAX   256
+#define PLAN_RANGES_MIN   16
+#define RANGES_PER_WORKER 2
+#define PLAN_CHOICE_MAX   16 /* the name of a plan, in a request */
+#define PHASES_MAX        16 /* of a job's time (timing.h), in an answer */
+#define PHASE_NAME_MAX    16
 /* Of finished jobs, their coordinator remembers so many accounts of their time: 100 KB. */
 #define TIMINGS_KEPT_MAX 1024
 #define ACTIVE_JOBS_MAX  64 /* jobs that are scheduled at the same time; others wait in order */

@@ -30,6 +30,7 @@
     X(install_keeps_suffix, "an installed checkpoint leaves the old log's end on disk (R18)")    \
     X(image_one_behind, "a checkpoint says that it covers one entry less (R16)")                 \
     X(image_loses_keys, "a checkpoint loses the keys of jobs (R28)")                             \
+    X(image_loses_ranges, "a checkpoint loses what the plan of a job is over (T3)")              \
     X(checkpoint_torn, "a row that changes while a checkpoint is built is packed as it is then") \
     X(checkpoint_misses, "a row that changes while a checkpoint is built is not packed")         \
     X(checkpoint_stale, "rows that changed are taken as the last checkpoint has them")           \

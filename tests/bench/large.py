@@ -1,6 +1,6 @@
 """make bench-large: one large factorial again and again on one cluster, beside GMP in one process, in turn.
 
-  large.py [--job 10000000] [--runs 10] [--nodes 6] [--busy 0] [--kill] [--gmp PROGRAM] [--dir DIR]
+  large.py [--job 10000000] [--plan PLAN] [--runs 10] [--nodes 6] [--busy 0] [--kill] [--gmp PROGRAM] [--dir DIR]
 
 Says of each run: when the value was known and how long GMP took for it, when the text was there, copies, elections,
 suspicions, what operations were executed beyond the total, the longest own turn of an event loop, and what was written to all
@@ -81,7 +81,8 @@ def run(cluster, arguments):
     before, began, known = written(pids), time.monotonic(), None
     # Not by starting commands: fifty a second would take half a processor.
     talk = Conversation(cluster)
-    job = talk.ask(type="submit", key=str(uuid.uuid4()), kind="factorial", spec=str(arguments.job))["jobs"][0]["job"]
+    job = talk.ask(type="submit", key=str(uuid.uuid4()), kind="factorial", spec=str(arguments.job),
+                   **({"plan": arguments.plan} if arguments.plan else {}))["jobs"][0]["job"]
     killer = Killer(cluster, since, first["coordinator"]) if arguments.kill else None
     while True:
         row = talk.ask(type="job_get", job=job, wait_ms=LOOK_MS)["jobs"][0]
@@ -147,6 +148,7 @@ def main():
     harness.end_by_exit()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--job", type=int, default=10000000)
+    parser.add_argument("--plan", choices=("tree", "primes"), help="default: the coordinator chooses")
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--nodes", type=int, default=6)
     parser.add_argument("--busy", type=int, default=0)

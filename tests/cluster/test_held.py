@@ -1,14 +1,18 @@
 """Values that only the worker that made them holds: it dies, or the coordinator does, and the digits are right."""
 import signal
 
+import pytest
+
 import harness
 from harness import OK, wait_for
 
-N = 2_000_000  # values of some MB, a second or two of work
+# Values of some MB, a second or two of work.
+JOBS = pytest.mark.parametrize("job", [(2_000_000, "--plan", "tree"), (6_000_000, "--plan", "primes")],
+                               ids=["tree", "primes"])
 
 
-def undisturbed(cluster):
-    done = cluster.submit(N, timeout=120)
+def undisturbed(cluster, job):
+    done = cluster.submit(*job, timeout=120)
     assert done["state"] == "done"
     return done["result"]["sha256"]
 
@@ -18,26 +22,27 @@ def wait_held(feed, since, but):
     return wait_for(lambda: feed.holds_most(since, but), 30, "somebody holds more than 1 MiB")[0]
 
 
-def run_and(cluster, disturb):
+def run_and(cluster, job, disturb):
     """The job as it ends when `disturb` has done its work in its midst."""
-    client = cluster.start_conclave("submit", "factorial", N, "--json", "--timeout", "2m")
+    client = cluster.start_conclave("submit", "factorial", *job, "--json", "--timeout", "2m")
     disturb()
     out, err = client.communicate(timeout=harness.seconds(120))
     assert client.returncode == OK, err
     return harness.json.loads(out)
 
 
-def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster):
+@JOBS
+def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster, job):
     cluster = make_cluster(nodes=6).start()
     status = cluster.wait_healthy(20)
-    digits = undisturbed(cluster)
+    digits = undisturbed(cluster, job)
     since = cluster.feed.mark()
 
     def kill():
         node = wait_held(cluster.feed, since, status["coordinator"])
         cluster.nodes[node].send_signal(signal.SIGKILL)
         cluster.nodes[node].wait()
-    done = run_and(cluster, kill)
+    done = run_and(cluster, job, kill)
     assert done["result"]["sha256"] == digits
     total = done["operations"]["total"]
     assert done["operations"]["done"] == total
@@ -46,15 +51,16 @@ def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster):
     assert not [m for m in cluster.feed.messages[since:] if m.get("event") == "job_failed"]
 
 
-def test_the_coordinator_is_killed_while_others_hold_values_T10(make_cluster):
+@JOBS
+def test_the_coordinator_is_killed_while_others_hold_values_T10(make_cluster, job):
     cluster = make_cluster(nodes=5).start()
     status = cluster.wait_healthy(20)
-    digits = undisturbed(cluster)
+    digits = undisturbed(cluster, job)
     since = cluster.feed.mark()
 
     def kill():
         wait_held(cluster.feed, since, status["coordinator"])
         cluster.nodes[status["coordinator"]].send_signal(signal.SIGKILL)
-    done = run_and(cluster, kill)
+    done = run_and(cluster, job, kill)
     assert done["result"]["sha256"] == digits
     assert done["operations"]["done"] == done["operations"]["total"]

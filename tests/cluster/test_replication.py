@@ -356,7 +356,7 @@ def test_a_killed_coordinator_is_replaced_soon(make_cluster, load):
     cluster = make_cluster(delay="20ms").start()
     status, times = cluster.wait_healthy(), []
     if load != "idle":
-        cluster.ok("submit", "factorial", 2000000, "--no-wait")
+        cluster.ok("submit", "factorial", 2000000, "--plan", "tree", "--no-wait")
         wait_for(lambda: cluster.json("job", "list")[-1]["operations"]["done"] > 0, what="it runs")
     for _ in range(rounds):
         since, began = cluster.feed.mark(), time.monotonic()

@@ -86,7 +86,7 @@ def test_no_healthy_operation_is_copied_whatever_its_size(make_cluster):
     cluster = make_cluster()
     cluster.start()
     cluster.wait_healthy()
-    for n in (10, 100, 10, 1000, 300000, 10, 5000, 500000):
+    for n in (10, 100, 10, 1000, 300000, 10, 5000, 500000, 2000000):
         assert cluster.submit(n, timeout=100)["state"] == "done"
     status = cluster.status()
     assert status["copied"] == status["reassigned"] == 0

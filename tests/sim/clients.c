@@ -64,6 +64,8 @@ static struct message *ask_job(const struct world_client *client)
         message->as.submit.key = message_text(message, client->key);
         message->as.submit.kind = message_text(message, "factorial");
         message->as.submit.spec = message_text(message, spec.at);
+        if (client->n % 4 == 3)
+            message->as.submit.plan = slice_of("primes");
     }
     return message;
 }

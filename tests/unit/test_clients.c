@@ -467,6 +467,11 @@ static void operations_read_as_in_the_seed(void **state)
     struct text line = {0};
     render_operation_text(&row, &line);
     assert_string_equal(line.at, "R4=R1*R2*10");
+    struct wire_operand range[] = {{.literal = 10}, {.literal = 1}, {.literal = 3}};
+    struct wire_trace_row primes = {.op = 1, .operands = {range, 3}, .opcode = slice_of("primes")};
+    line = (struct text){0};
+    render_operation_text(&primes, &line);
+    assert_string_equal(line.at, "R1=primes 10 1 3");
     json_t *json = render_operation(&row);
     json_t *list = json_object_get(json, "operands");
     assert_string_equal(json_string_value(json_array_get(list, 0)), "R1");

@@ -394,6 +394,89 @@ static void a_result_is_shown_after_its_label(void **state)
     assert_string_equal(name.at, "factorial 10");
 }
 
+/* --- plans by primes --- */
+
+/* Walks all operations: the ranges lie one after another from 1 to N, each result is used once, and
+ * consumers are the inverse of operands. */
+static void check_ranges(uint64_t n, uint64_t ranges)
+{
+    struct plan plan = plan_of(n);
+    uint64_t next = 1;
+    assert_int_equal(plan_set_ranges(&plan, ranges), OK);
+    bool *used = mem_new(plan.total + 1, sizeof *used);
+    for (op_id_t op = 1; op <= plan.total; op++) {
+        struct plan_operand operands[OPERANDS_MAX];
+        size_t count = plan_operands(&plan, op, operands);
+        assert_true(plan_is_flat(&plan, op) == (op <= ranges));
+        assert_int_equal(plan_opcode(&plan, op), op <= ranges ? OPCODE_PRIMES : OPCODE_MULTIPLY);
+        assert_true(plan_op_at(&plan, plan_node_of(&plan, op)) == op);
+        if (op <= ranges) {
+            assert_int_equal(count, 3);
+            assert_true(!operands[0].op && !operands[1].op && !operands[2].op);
+            assert_true(operands[0].literal == n && operands[1].literal == next);
+            assert_true(operands[2].literal >= next && operands[2].literal <= n);
+            next = operands[2].literal;
+            assert_true(plan.kind->range_bytes(&plan, op - 1) > 0);
+            continue;
+        }
+        assert_int_equal(count, OPERANDS_MAX);
+        for (size_t i = 0; i < count; i++) {
+            assert_true(operands[i].op && operands[i].op < op && !used[operands[i].op]);
+            used[operands[i].op] = true;
+            assert_true(plan_consumer(&plan, operands[i].op) == op);
+        }
+    }
+    assert_true(next == n);
+    for (op_id_t op = 1; op < plan.total; op++)
+        assert_true(used[op]);
+    assert_true(plan_consumer(&plan, plan.total) == plan_result(&plan));
+    assert_int_equal(plan_opcode(&plan, plan_result(&plan)), OPCODE_TEXT);
+    free(used);
+}
+
+static void ranges_of_primes_lie_one_after_another(void **state)
+{
+    (void)state;
+    uint64_t random = 7;
+    for (uint64_t ranges = 4; ranges <= PLAN_RANGES_MAX; ranges *= 4) {
+        for (uint64_t n = 4; n <= BUILT_MAX; n++)
+            check_ranges(n, ranges);
+        for (int i = 0; i < 200; i++) {
+            uint64_t n = random_n(&random);
+            check_ranges(n < 4 ? 4 : n, ranges);
+        }
+        check_ranges(UINT64_MAX, ranges);
+    }
+}
+
+static void a_plan_by_primes_is_chosen_for_large_numbers(void **state)
+{
+    (void)state;
+    struct plan small = plan_of(1000000), large = plan_of(10000000), least = plan_of(3);
+    assert_int_equal(plan_choose_ranges(&small, PLAN_FASTER, 5), 0);
+    assert_int_equal(plan_choose_ranges(&small, PLAN_PRIMES, 5), 16);
+    assert_int_equal(plan_choose_ranges(&least, PLAN_PRIMES, 5), 0);
+    assert_int_equal(plan_choose_ranges(&large, PLAN_FASTER, 5), 16);
+    assert_int_equal(plan_choose_ranges(&large, PLAN_FASTER, 24), 64);
+    assert_int_equal(plan_choose_ranges(&large, PLAN_FASTER, NODES_MAX), PLAN_RANGES_MAX);
+    assert_int_equal(plan_choose_ranges(&large, PLAN_TREE, 5), 0);
+}
+
+static void ranges_that_cannot_be_change_nothing(void **state)
+{
+    (void)state;
+    static const uint64_t wrong[] = {1, 2, 3, 5, 8, 32, 1024, UINT64_MAX};
+    struct plan plan = plan_of(100), least = plan_of(3), before = plan;
+    enum plan_choice choice;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(plan_set_ranges(&plan, wrong[i]), ERR_RANGE);
+    assert_int_equal(plan_set_ranges(&least, 4), ERR_UNSUPPORTED);
+    assert_memory_equal(&plan, &before, sizeof plan);
+    assert_int_equal(plan_choice_parse(slice_of("trees"), &choice), ERR_MALFORMED);
+    assert_int_equal(plan_choice_parse(slice_of(""), &choice), OK);
+    assert_int_equal(choice, PLAN_FASTER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +487,9 @@ int main(void)
         cmocka_unit_test(what_is_no_job_is_refused_with_the_reason),
         cmocka_unit_test(a_result_is_shown_after_its_label),
         cmocka_unit_test(the_plan_of_10_is_the_seeds_R1_to_R4),
+        cmocka_unit_test(ranges_of_primes_lie_one_after_another),
+        cmocka_unit_test(a_plan_by_primes_is_chosen_for_large_numbers),
+        cmocka_unit_test(ranges_that_cannot_be_change_nothing),
         cmocka_unit_test(one_leaf_is_one_operation),
         cmocka_unit_test(every_leaf_and_every_result_is_used_once),
         cmocka_unit_test(large_plans_hold_together_in_random_places),

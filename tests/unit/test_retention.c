@@ -411,21 +411,43 @@ static void nothing_is_logged_that_a_living_node_does_not_know_W6(void **unused)
     stage_free(&stage);
 }
 
-/* How many leaves the units of a large job have, while node 3 is of that release. */
-static uint64_t unit_of_large_job(node_id_t earlier)
+/* The plan of a large job, and the level of its units, while node 3 is of that release. */
+static struct plan plan_of_large_job(node_id_t earlier, const char *plan, unsigned *level)
 {
     struct stage *stage = stage_new(3, 3);
     stage->earlier = earlier;
     stage_start_all(stage);
     stage_elect(stage, 1);
     stage_run(stage, 200 * MS_US);
-    stage_ask(stage, 1, stage_submit_request("key", "2000000"));
+    struct message *request = stage_submit_request("key", "2000000");
+    request->as.submit.plan = slice_of(plan);
+    stage_ask(stage, 1, request);
     stage_run(stage, 5 * MS_US);
     assert_true(stage_answered(stage, MESSAGE_JOB));
-    job_id_t job = stage->answer->as.job.jobs.at[0].job;
-    unsigned level = jobs_find(&stage_state(stage, 1)->jobs, job)->level;
+    const struct job *job =
+        jobs_find(&stage_state(stage, 1)->jobs, stage->answer->as.job.jobs.at[0].job);
+    struct plan it = job->plan;
+    *level = job->level;
     stage_free(&stage);
+    return it;
+}
+
+static uint64_t unit_of_large_job(node_id_t earlier)
+{
+    unsigned level;
+    plan_of_large_job(earlier, "tree", &level);
     return (uint64_t)1 << 2 * (level + 1);
+}
+
+/* A node of that release would compute another plan from the same entry. */
+static void no_plan_by_primes_before_all_know_it_W6(void **unused)
+{
+    (void)unused;
+    unsigned level;
+    assert_int_equal(plan_of_large_job(NODE_NONE, "", &level).ranges, PLAN_RANGES_MIN);
+    assert_int_equal(level, 0);
+    assert_int_equal(plan_of_large_job(NODE_NONE, "tree", &level).ranges, 0);
+    assert_int_equal(plan_of_large_job(3, "", &level).ranges, 0);
 }
 
 /* Its nodes would refuse larger ones. */
@@ -500,6 +522,7 @@ int main(void)
         cmocka_unit_test(the_coordinator_logs_its_limits_and_all_follow_W6),
         cmocka_unit_test(a_limit_that_is_not_given_stays_as_it_is_W6),
         cmocka_unit_test(nothing_is_logged_that_a_living_node_does_not_know_W6),
+        cmocka_unit_test(no_plan_by_primes_before_all_know_it_W6),
         cmocka_unit_test(units_are_as_small_as_an_earlier_release_takes_them_W6),
         cmocka_unit_test(a_job_is_forgotten_by_hand_for_good_R29),
         cmocka_unit_test(a_running_job_is_not_forgotten_R28),

@@ -245,6 +245,105 @@ static void a_subtree_over_leaves_is_a_falling_product(void **state)
     mpz_clear(expected);
 }
 
+/* The primes between two bounds, with their powers in n!, one after another. */
+static void expect_primes(uint64_t n, uint64_t from, uint64_t to, mpz_t out)
+{
+    mpz_t power;
+    mpz_init(power);
+    mpz_set_ui(out, 1);
+    for (uint64_t p = from + 1; p <= to; p++) {
+        uint64_t exponent = 0;
+        bool prime = p > 1;
+        for (uint64_t d = 2; prime && d * d <= p; d++)
+            prime = p % d != 0;
+        for (uint64_t q = n / p; prime && q; q /= p)
+            exponent += q;
+        mpz_ui_pow_ui(power, p, exponent);
+        mpz_mul(out, out, power);
+    }
+    mpz_clear(power);
+}
+
+static void check_primes(uint64_t n, uint64_t from, uint64_t to)
+{
+    size_t room;
+    mpz_t expected, view;
+    mpz_init(expected);
+    expect_primes(n, from, to, expected);
+    assert_int_equal(integer_primes_room(n, from, to, &room), OK);
+    struct blob *product = blob_new(room);
+    assert_true(integer_primes_into(n, from, to, product, NULL));
+    assert_true(product->len <= room && product->len % INTEGER_LIMB_BYTES == 0);
+    mpz_roinit_n(view, (const mp_limb_t *)(const void *)product->at,
+                 (mp_size_t)(product->len / INTEGER_LIMB_BYTES));
+    assert_int_equal(mpz_cmp(view, expected), 0);
+    blob_drop(&product);
+    mpz_clear(expected);
+}
+
+static void primes_have_the_powers_that_they_have_in_a_factorial(void **state)
+{
+    (void)state;
+    uint64_t random = 11;
+    for (uint64_t n = 1; n <= 60; n++)
+        for (uint64_t from = 1; from <= n; from++)
+            for (uint64_t to = from; to <= n; to++)
+                check_primes(n, from, to);
+    for (int i = 0; i < 200; i++) {
+        uint64_t n = 1 + random_below(&random, 20000), from = 1 + random_below(&random, n);
+        check_primes(n, from, from + random_below(&random, n - from + 1));
+    }
+    check_primes(300000, 1, 300000);      /* more than one segment */
+    check_primes(600000, 262144, 524289); /* from one's end to the next one's beginning */
+}
+
+/* The room is told before anything is sieved: it has to do for all bounds. */
+static void the_room_for_primes_is_never_too_small(void **state)
+{
+    (void)state;
+    static const uint64_t bounds[] = {1,      2,      3,       4,       5,      6,     7,
+                                      10,     11,     13,      30,      31,     97,    113,
+                                      1000,   1327,   10000,   31397,   65536,  99991, 200000,
+                                      370261, 492113, 1000000, 1349533, 2010733};
+    size_t n_bounds = sizeof bounds / sizeof *bounds;
+    const uint64_t n = 2010733;
+    for (size_t i = 0; i < n_bounds; i++) {
+        for (size_t k = i; k < n_bounds; k += 3) {
+            size_t room;
+            assert_int_equal(integer_primes_room(n, bounds[i], bounds[k], &room), OK);
+            struct blob *product = blob_new(room);
+            assert_true(integer_primes_into(n, bounds[i], bounds[k], product, NULL));
+            assert_true(product->len <= room);
+            blob_drop(&product);
+        }
+    }
+}
+
+static void absurd_ranges_of_primes_are_refused(void **state)
+{
+    (void)state;
+    size_t room;
+    assert_int_equal(integer_primes_room(10, 0, 5, &room), ERR_RANGE);
+    assert_int_equal(integer_primes_room(10, 6, 5, &room), ERR_RANGE);
+    assert_int_equal(integer_primes_room(10, 5, 11, &room), ERR_RANGE);
+    assert_int_equal(integer_primes_room(0, 0, 0, &room), ERR_RANGE);
+    assert_int_equal(integer_primes_room(UINT64_MAX, 1, UINT64_MAX, &room), ERR_RANGE);
+    assert_int_equal(integer_primes_room(INTEGER_PRIMES_MAX, 1, INTEGER_PRIMES_MAX, &room),
+                     ERR_TOO_BIG);
+}
+
+static void a_product_over_primes_stops_when_told(void **state)
+{
+    (void)state;
+    size_t room;
+    stop_flag stop = true;
+    assert_int_equal(integer_primes_room(100000, 1, 100000, &room), OK);
+    struct blob *product = blob_new(room);
+    assert_false(integer_primes_into(100000, 1, 100000, product, &stop));
+    assert_int_equal(product->len, room);
+    blob_drop(&product);
+}
+
 static void the_seed_counts_four_operations_for_ten(void **state)
 {
     (void)state;
@@ -387,6 +486,11 @@ static void what_cannot_be_executed_fails_with_a_reason(void **state)
         {.n_operands = 1, .count = 2, .first = 2, .operands = {{.literal = 1}}},
         {.first = 3, .count = 9},
         {.opcode = OPCODES, .n_operands = 1, .operands = {{.literal = 1}}},
+        {.opcode = OPCODE_PRIMES, .n_operands = 2, .operands = {{.literal = 9}, {.literal = 2}}},
+        {.opcode = OPCODE_PRIMES,
+         .n_operands = 3,
+         .operands = {{.literal = 9}, {.literal = 2}, {.kind = OPERAND_BLOB, .blob = ten}}},
+        {.opcode = OPCODE_PRIMES, .first = 9, .count = 9},
         {.opcode = OPCODE_TEXT, .first = 2, .count = 2},
         {.opcode = OPCODE_TEXT, .n_operands = 1, .operands = {{.literal = 1}}},
         {.opcode = OPCODE_TEXT,
@@ -455,6 +559,10 @@ int main(void)
         cmocka_unit_test(small_and_big_operands_mix),
         cmocka_unit_test(what_is_no_value_is_refused),
         cmocka_unit_test(a_subtree_over_leaves_is_a_falling_product),
+        cmocka_unit_test(primes_have_the_powers_that_they_have_in_a_factorial),
+        cmocka_unit_test(the_room_for_primes_is_never_too_small),
+        cmocka_unit_test(absurd_ranges_of_primes_are_refused),
+        cmocka_unit_test(a_product_over_primes_stops_when_told),
         cmocka_unit_test(the_seed_counts_four_operations_for_ten),
         cmocka_unit_test(absurd_subtrees_are_refused),
         cmocka_unit_test(text_has_all_digits_and_no_more),

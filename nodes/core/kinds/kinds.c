@@ -51,6 +51,42 @@ int plan_parse(struct plan *plan, struct slice kind, struct slice spec, struct t
     return error;
 }
 
+static bool is_power_of_four(uint64_t number)
+{
+    return number && !(number & (number - 1)) && !(__builtin_ctzll(number) & 1);
+}
+
+int plan_set_ranges(struct plan *plan, uint64_t ranges)
+{
+    if (ranges && (!plan->kind->range || plan->n < plan->kind->ranges_from))
+        return ERR_UNSUPPORTED;
+    if (ranges && (ranges == 1 || ranges > PLAN_RANGES_MAX || !is_power_of_four(ranges)))
+        return ERR_RANGE;
+    *plan = (struct plan){.kind = plan->kind, .n = plan->n, .ranges = ranges};
+    plan->kind->plan(plan);
+    return OK;
+}
+
+int plan_choice_parse(struct slice name, enum plan_choice *choice)
+{
+    *choice = slice_equals(name, "primes") ? PLAN_PRIMES
+              : slice_equals(name, "tree") ? PLAN_TREE
+                                           : PLAN_FASTER;
+    return *choice == PLAN_FASTER && name.len ? ERR_MALFORMED : OK;
+}
+
+uint64_t plan_choose_ranges(const struct plan *plan, enum plan_choice choice, uint64_t workers)
+{
+    const struct job_kind *kind = plan->kind;
+    uint64_t from = choice == PLAN_PRIMES ? kind->ranges_from : kind->ranges_faster_from;
+    uint64_t ranges = PLAN_RANGES_MIN;
+    if (choice == PLAN_TREE || !kind->range || plan->n < from)
+        return 0;
+    while (ranges < workers * RANGES_PER_WORKER && ranges < PLAN_RANGES_MAX)
+        ranges *= OPERANDS_MAX;
+    return ranges;
+}
+
 uint64_t plan_cost(const struct plan *plan)
 {
     return plan->kind->cost(plan->n);
@@ -81,6 +117,8 @@ void kinds_check_invariants(void)
         assert(kind->name[0] && strlen(kind->name) <= JOB_KIND_MAX);
         assert(kind->parse && kind->cost && kind->plan && kind->label);
         assert(kind_find(slice_of(kind->name)) == kind);
+        assert(!kind->range || (kind->range_bytes && kind->ranges_from &&
+                                kind->ranges_from <= kind->ranges_faster_from));
     }
     for (enum opcode opcode = 0; opcode < OPCODES; opcode++) {
         const struct operator_traits *traits = operator_traits(opcode);

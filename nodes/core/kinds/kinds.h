@@ -23,8 +23,16 @@ struct job_kind {
     /* An upper bound of the result's size in bytes, without overflow: the cost that is limited. */
     uint64_t (*cost)(uint64_t n);
 
-    /* Adds the stages; kind and n are set, all else is zero. */
+    /* Adds the stages; kind, n and ranges are set, all else is zero. */
     void (*plan)(struct plan *plan);
+
+    /* From which argument on a plan with a flat stage is possible, and from which on it is faster.
+     * The operands of its operation `at` (from 0): small integers. The size of that operation for
+     * whoever estimates its time: the operand bytes of a product that takes as long, about. NULL
+     * and 0 in a kind that has no such plan. */
+    uint64_t ranges_from, ranges_faster_from;
+    size_t (*range)(const struct plan *plan, uint64_t at, struct plan_operand out[OPERANDS_MAX]);
+    uint64_t (*range_bytes)(const struct plan *plan, uint64_t at);
 
     /* Appends what stands before a result: "10!". `spec` is printable. */
     void (*label)(const char *spec, struct text *out);
@@ -43,6 +51,24 @@ void kinds_list(struct text *out);
  * kind; ERR_MALFORMED, ERR_RANGE: the kind does not take the argument. `why` (may be NULL) is told
  * the reason, for people. */
 int plan_parse(struct plan *plan, struct slice kind, struct slice spec, struct text *why);
+
+/* Makes it a plan with a flat stage of so many operations, or with 0 one without. ERR_UNSUPPORTED:
+ * the kind, or its argument, has no such plan; ERR_RANGE: not a power of four up to
+ * PLAN_RANGES_MAX. The plan is unchanged then. */
+int plan_set_ranges(struct plan *plan, uint64_t ranges);
+
+/* What a client asks for. */
+enum plan_choice {
+    PLAN_FASTER, /* whichever is faster */
+    PLAN_TREE,   /* without a flat stage */
+    PLAN_PRIMES  /* with one, where it is possible */
+};
+
+/* Reads "tree", "primes", or nothing. ERR_MALFORMED. */
+int plan_choice_parse(struct slice name, enum plan_choice *choice);
+
+/* How many operations a flat stage should have, for so many workers; 0: there should be none. */
+uint64_t plan_choose_ranges(const struct plan *plan, enum plan_choice choice, uint64_t workers);
 
 /* An upper bound of the result's size in bytes: the cost that is limited. */
 uint64_t plan_cost(const struct plan *plan);

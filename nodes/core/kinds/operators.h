@@ -13,7 +13,9 @@
 /* X(SYMBOL, name, fields of struct operator_traits); the order is of no importance: on wires and
  * disks stand names. */
 #define OPERATORS(X)                                                                        \
-    X(MULTIPLY, multiply, .operands_max = OPERANDS_MAX, .over_leaves = true, .logs = 1)     \
+    X(MULTIPLY, multiply, .sign = "*", .operands_max = OPERANDS_MAX, .over_leaves = true,   \
+      .logs = 1)                                                                            \
+    X(PRIMES, primes, .sign = " ", .operands_max = 3, .logs = 1)                            \
     X(TEXT, text, .label = "the conversion to text", .operands_max = 1, .conversion = true, \
       .logs = 2)
 
@@ -27,6 +29,7 @@ enum opcode {
 struct operator_traits {
     const char *name;    /* in messages and traces */
     const char *label;   /* in lines for people, in place of "R17"; NULL: that */
+    const char *sign;    /* between operands in lines for people; NULL: there is one operand */
     size_t operands_max; /* 1..OPERANDS_MAX */
     bool over_leaves;    /* it may be handed out as a whole subtree over leaves */
     bool conversion;     /* makes a text for people: counted as a conversion, not as an operation of

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "nodes/core/kinds/kinds.h"
+
 #define ARITY ((uint64_t)OPERANDS_MAX)
 
 static uint64_t groups_of(uint64_t children)
@@ -24,22 +26,34 @@ static uint64_t children_of(const struct plan *plan, struct plan_node node)
 
 static bool is_promoted(const struct plan *plan, struct plan_node node)
 {
-    return plan->leaves > 1 && children_of(plan, node) == 1;
+    return plan->leaves > 1 && !(plan->ranges && !node.level) && children_of(plan, node) == 1;
+}
+
+static void add_level(struct plan *plan, uint64_t nodes, bool lone)
+{
+    unsigned level = plan->levels++;
+    assert(level < PLAN_LEVELS_MAX);
+    plan->nodes[level] = nodes;
+    plan->ops[level] = nodes - lone;
+    plan->total += plan->ops[level];
+}
+
+void plan_add_flat(struct plan *plan, enum opcode opcode)
+{
+    assert(plan->ranges > 1 && !plan->n_stages);
+    plan->leaves = plan->ranges;
+    add_level(plan, plan->ranges, false);
+    plan->stages[plan->n_stages++] = (struct plan_stage){STAGE_FLAT, opcode, plan->total};
 }
 
 void plan_add_tree(struct plan *plan, enum opcode opcode, uint64_t leaves)
 {
-    assert(leaves && !plan->n_stages);
-    plan->leaves = leaves;
-    uint64_t children = leaves;
+    assert(leaves && plan->n_stages == (plan->ranges > 0));
+    plan->leaves = plan->ranges ? plan->ranges : leaves;
+    uint64_t children = plan->leaves;
     do {
-        unsigned level = plan->levels++;
-        assert(level < PLAN_LEVELS_MAX);
-        plan->nodes[level] = groups_of(children);
-        bool lone = children % ARITY == 1 && plan->leaves > 1;
-        plan->ops[level] = plan->nodes[level] - lone;
-        plan->total += plan->ops[level];
-        children = plan->nodes[level];
+        add_level(plan, groups_of(children), children % ARITY == 1 && plan->leaves > 1);
+        children = groups_of(children);
     } while (children > 1);
     plan->stages[plan->n_stages++] = (struct plan_stage){STAGE_TREE, opcode, plan->total};
 }
@@ -70,6 +84,11 @@ enum opcode plan_opcode(const struct plan *plan, op_id_t op)
 op_id_t plan_result(const struct plan *plan)
 {
     return plan->stages[plan->n_stages - 1].last;
+}
+
+bool plan_is_flat(const struct plan *plan, op_id_t op)
+{
+    return plan->stages[stage_of(plan, op)].shape == STAGE_FLAT;
 }
 
 /* --- the tree --- */
@@ -110,6 +129,8 @@ size_t plan_operands(const struct plan *plan, op_id_t op, struct plan_operand ou
         return 1;
     }
     struct plan_node node = plan_node_of(plan, op);
+    if (plan->stages[stage].shape == STAGE_FLAT)
+        return plan->kind->range(plan, node.at, out);
     uint64_t n = children_of(plan, node);
     for (uint64_t i = 0; i < n; i++) {
         uint64_t child = node.at * ARITY + i;
@@ -127,7 +148,7 @@ size_t plan_operands(const struct plan *plan, op_id_t op, struct plan_operand ou
 op_id_t plan_consumer(const struct plan *plan, op_id_t op)
 {
     size_t stage = stage_of(plan, op);
-    if (op == plan->stages[stage].last)
+    if (op == plan->stages[stage].last && plan->stages[stage].shape != STAGE_FLAT)
         return stage + 1 < plan->n_stages ? op + 1 : 0; /* a later stage is one operation */
     struct plan_node node = plan_node_of(plan, op);
     do {

@@ -5,7 +5,10 @@
  * below. A node with a single child is promoted: it is no operation, its child stands in for it. A
  * last stage is one operation on the result of the one before. Operations are numbered from 1,
  * level by level and stage by stage: for 10! exactly R1=10*9*8*7 R2=6*5*4*3 R3=2*1 R4=R1*R2*R3
- * (second seed, part 1), and 5 is the conversion of R4 to text. */
+ * (second seed, part 1), and 5 is the conversion of R4 to text.
+ *
+ * Or a flat stage comes first: operations on small integers that the kind says, each for itself.
+ * Then they are level 0 of the tree, and its other levels take four results an operation. */
 #ifndef CONCLAVE_CORE_PLAN_H
 #define CONCLAVE_CORE_PLAN_H
 
@@ -14,9 +17,10 @@
 #include "shared/base/types.h"
 
 #define PLAN_LEVELS_MAX 32 /* 4^32 leaves */
-#define PLAN_STAGES_MAX 2  /* a tree, and what is made of its result */
+#define PLAN_STAGES_MAX 3  /* a flat one, a tree, and what is made of its result */
 
 enum stage_shape {
+    STAGE_FLAT, /* operations on integers that the kind says; level 0 of the tree that follows */
     STAGE_TREE, /* upwards over the leaves */
     STAGE_ONE   /* one operation on the result of the stage before */
 };
@@ -32,7 +36,8 @@ struct job_kind;
 struct plan {
     const struct job_kind *kind;
     uint64_t n;      /* the job's argument */
-    uint64_t leaves; /* of the tree, 1 at least */
+    uint64_t ranges; /* operations of the flat stage; 0: there is none, the leaves are integers */
+    uint64_t leaves; /* of the tree, 1 at least; `ranges`, if there are any */
     unsigned levels;
     uint64_t nodes[PLAN_LEVELS_MAX]; /* a level's nodes, a promoted one included */
     uint64_t ops[PLAN_LEVELS_MAX];   /* a level's operations */
@@ -53,7 +58,9 @@ struct plan_operand {
     uint64_t literal; /* the leaf's integer */
 };
 
-/* For a kind's plan(): the first stage, over 1 leaf or more; then the second. */
+/* For a kind's plan(): a flat stage of plan->ranges operations, 2 or more, or none; a tree over its
+ * results, or else over 1 leaf or more; what is made of the tree's result. */
+void plan_add_flat(struct plan *plan, enum opcode opcode);
 void plan_add_tree(struct plan *plan, enum opcode opcode, uint64_t leaves);
 void plan_add_one(struct plan *plan, enum opcode opcode);
 
@@ -62,6 +69,9 @@ enum opcode plan_opcode(const struct plan *plan, op_id_t op);
 
 /* The operation whose value is the job's result: the last. */
 op_id_t plan_result(const struct plan *plan);
+
+/* True for an operation of the flat stage: its operands are integers. */
+bool plan_is_flat(const struct plan *plan, op_id_t op);
 
 /* The operation that computes the node, climbing down from promoted ones; 0 when that ends in a
  * leaf. */
@@ -76,7 +86,7 @@ size_t plan_operands(const struct plan *plan, op_id_t op, struct plan_operand ou
 /* The operation that uses the operation's result; 0 for plan_result(). */
 op_id_t plan_consumer(const struct plan *plan, op_id_t op);
 
-/* The leaves below a node: the greatest integer and how many. */
+/* The leaves below a node: the greatest integer and how many. Not for a plan with a flat stage. */
 void plan_leaves(const struct plan *plan, struct plan_node node, uint64_t *first, uint64_t *count);
 
 /* The number of operations in a subtree over so many leaves. */

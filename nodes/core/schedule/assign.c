@@ -203,8 +203,11 @@ static void log_assignment(struct schedule *schedule, const struct open_op *open
     } else {
         struct plan_operand operands[OPERANDS_MAX];
         size_t n = plan_operands(&open->job_schedule->job->plan, open->op, operands);
+        if (open->cut && !open->count)
+            text_add(&line, "%s ", open_op_traits(open)->name);
         for (size_t i = 0; i < n; i++)
-            text_add(&line, "%s%s%" PRIu64, i ? "*" : "", operands[i].op ? "R" : "",
+            text_add(&line, "%s%s%" PRIu64, i ? open_op_traits(open)->sign : "",
+                     operands[i].op ? "R" : "",
                      operands[i].op ? operands[i].op : operands[i].literal);
     }
     outbox_log(&schedule->step->out, LOG_DEBUG, "%s", line.at);
@@ -230,7 +233,7 @@ static void give(struct schedule *schedule, struct open_op *open, node_id_t id)
 static void assign(struct schedule *schedule, struct open_op *open, node_id_t id)
 {
     struct job_schedule *job_schedule = open->job_schedule;
-    list_remove(open->count ? &job_schedule->subtrees : &job_schedule->combine, open);
+    list_remove(open_op_list(open), open);
     list_push(&job_schedule->out, open);
     open->state = OP_ASSIGNED;
     give(schedule, open, id);

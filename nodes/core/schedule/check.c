@@ -16,8 +16,7 @@ static void check_list(const struct job_schedule *job_schedule, const struct ope
 static void check_open_op(const struct schedule *schedule, const struct open_op *open)
 {
     bool listed = open->next || open->previous || open->job_schedule->combine.first == open ||
-                  open->job_schedule->subtrees.first == open ||
-                  open->job_schedule->out.first == open;
+                  open->job_schedule->cuts.first == open || open->job_schedule->out.first == open;
     assert((assignments_count(open) > 0) == (open->state == OP_ASSIGNED));
     assert(listed == (open->state != OP_PENDING && open->state != OP_DONE));
     assert((open->missing > 0) == (open->state == OP_PENDING));
@@ -35,12 +34,12 @@ static void check_run(const struct schedule *schedule, const struct job_schedule
     assert(job_schedule->done <= job_schedule->job->plan.total &&
            job_schedule->n_unlogged <= job_schedule->unlogged_size);
     check_list(job_schedule, &job_schedule->combine);
-    check_list(job_schedule, &job_schedule->subtrees);
+    check_list(job_schedule, &job_schedule->cuts);
     check_list(job_schedule, &job_schedule->out);
     for (const struct open_op *open = job_schedule->combine.first; open; open = open->next)
-        assert(open->state == OP_READY && !open->count);
-    for (const struct open_op *open = job_schedule->subtrees.first; open; open = open->next)
-        assert(open->state == OP_READY && open->count);
+        assert(open->state == OP_READY && !open->cut && !open->count);
+    for (const struct open_op *open = job_schedule->cuts.first; open; open = open->next)
+        assert(open->state == OP_READY && open->cut);
     for (const struct open_op *open = job_schedule->out.first; open; open = open->next)
         assert(open->state != OP_READY);
     for (const struct open_op *open = job_schedule->newest; open; open = open->older, n++) {

@@ -25,9 +25,12 @@ static uint64_t operand_bytes(const struct schedule *schedule, const struct open
 {
     struct plan_operand operands[OPERANDS_MAX];
     uint64_t bytes = 0;
+    const struct plan *plan = &open->job_schedule->job->plan;
     if (open->count)
         return open->count * (log2_of(open->first) + 1) / 8;
-    size_t n = plan_operands(&open->job_schedule->job->plan, open->op, operands);
+    if (open->cut)
+        return plan->kind->range_bytes(plan, plan_node_of(plan, open->op).at);
+    size_t n = plan_operands(plan, open->op, operands);
     for (size_t i = 0; i < n; i++) {
         const struct open_op *used =
             operands[i].op ? open_op_find(schedule, open->job_schedule->job->id, operands[i].op)

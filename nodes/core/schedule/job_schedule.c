@@ -141,10 +141,24 @@ void job_schedule_destroy(struct schedule *schedule, struct job_schedule **job_s
     free(it);
 }
 
+struct open_op_list *open_op_list(const struct open_op *open)
+{
+    return open->cut ? &open->job_schedule->cuts : &open->job_schedule->combine;
+}
+
+void open_op_cut(struct open_op *open)
+{
+    const struct plan *plan = &open->job_schedule->job->plan;
+    open->cut = true;
+    if (plan_is_flat(plan, open->op))
+        return; /* one operation */
+    plan_leaves(plan, plan_node_of(plan, open->op), &open->first, &open->count);
+    open->operations = plan_subtree_ops(open->count);
+}
+
 void open_op_make_ready(struct open_op *open, bool again)
 {
-    struct job_schedule *job_schedule = open->job_schedule;
-    struct open_op_list *list = open->count ? &job_schedule->subtrees : &job_schedule->combine;
+    struct open_op_list *list = open_op_list(open);
     open->state = OP_READY;
     if (again)
         push_front(list, open);
@@ -161,7 +175,7 @@ static bool is_covered(const struct job *job, op_id_t op)
     return false;
 }
 
-/* Cuts the next subtree off the plan; NULL when all are cut. */
+/* Cuts the next subtree, or operation of a flat stage, off the plan; NULL when all are cut. */
 static struct open_op *cut(struct schedule *schedule, struct job_schedule *job_schedule)
 {
     const struct job *job = job_schedule->job;
@@ -173,8 +187,7 @@ static struct open_op *cut(struct schedule *schedule, struct job_schedule *job_s
         if (is_covered(job, op))
             continue; /* done under an earlier coordinator */
         struct open_op *open = open_op_add(schedule, job_schedule, op);
-        plan_leaves(&job->plan, node, &open->first, &open->count);
-        open->operations = plan_subtree_ops(open->count);
+        open_op_cut(open);
         open_op_make_ready(open, false);
         return open;
     }
@@ -185,8 +198,8 @@ struct open_op *job_schedule_next(struct schedule *schedule, struct job_schedule
 {
     if (job_schedule->combine.first)
         return job_schedule->combine.first;
-    if (job_schedule->subtrees.first)
-        return job_schedule->subtrees.first;
+    if (job_schedule->cuts.first)
+        return job_schedule->cuts.first;
     return cut(schedule, job_schedule);
 }
 

@@ -24,7 +24,8 @@ struct open_op {
     struct job_schedule *job_schedule;
     op_id_t op;
     enum open_op_state state;
-    uint64_t first, count; /* count > 0: a subtree over leaves */
+    bool cut;              /* off the plan: it needs no other operation's result */
+    uint64_t first, count; /* count > 0: a subtree over leaves, which is cut */
     enum opcode opcode;
     uint64_t operations; /* that count: 1, or those of the subtree; conversions count apart */
     unsigned missing;    /* operands not done yet */
@@ -79,15 +80,15 @@ struct job_schedule {
     struct trace_mark *trace;   /* by operation number - 1; owned; NULL: they are too many */
     struct done_mark *unlogged; /* in the order in which they were finished; owned */
     size_t n_unlogged, unlogged_size;
-    uint64_t unlogged_us;         /* of computing, in all of these */
-    uint64_t attempts;            /* the greatest number of an attempt at any of its operations */
-    unsigned level;               /* of the subtrees */
-    uint64_t next_cut;            /* the next subtree to cut, of plan.nodes[level] */
-    struct open_op_list combine;  /* ready operations on results: they go before starting leaves */
-    struct open_op_list subtrees; /* handed back, or just cut */
-    struct open_op_list out;      /* assigned, fetching or being kept */
-    struct open_op *newest;       /* of all operations */
-    struct open_op *spreading;    /* the last one: its text is kept here and offered to others */
+    uint64_t unlogged_us;        /* of computing, in all of these */
+    uint64_t attempts;           /* the greatest number of an attempt at any of its operations */
+    unsigned level;              /* of the subtrees */
+    uint64_t next_cut;           /* the next subtree to cut, of plan.nodes[level] */
+    struct open_op_list combine; /* ready operations on results: they go before starting leaves */
+    struct open_op_list cuts;    /* subtrees and flat operations, handed back or just cut */
+    struct open_op_list out;     /* assigned, fetching or being kept */
+    struct open_op *newest;      /* of all operations */
+    struct open_op *spreading;   /* the last one: its text is kept here and offered to others */
     uint64_t n_open_ops;
     struct timing timing;
     unsigned at_work; /* job_timing_look()'s own: a bit for each phase */
@@ -125,6 +126,12 @@ struct open_op *open_op_add(struct schedule *schedule, struct job_schedule *job_
 
 /* Removes and frees an operation that is in no list. */
 void open_op_remove(struct schedule *schedule, struct open_op *open);
+
+/* It comes off the plan: a subtree over leaves, or an operation of a flat stage. */
+void open_op_cut(struct open_op *open);
+
+/* The list of ready operations that it belongs to. */
+struct open_op_list *open_op_list(const struct open_op *open);
 
 /* Puts a pending or returned operation into its list of ready ones; in front when it is handed out
  * again. */

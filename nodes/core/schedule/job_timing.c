@@ -103,7 +103,7 @@ static bool has_state(const struct job_schedule *job_schedule, enum open_op_stat
 
 static bool has_ready(const struct job_schedule *job_schedule)
 {
-    return job_schedule->combine.first || job_schedule->subtrees.first ||
+    return job_schedule->combine.first || job_schedule->cuts.first ||
            job_schedule->next_cut < job_schedule->job->plan.nodes[job_schedule->level];
 }
 

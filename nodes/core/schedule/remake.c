@@ -59,17 +59,14 @@ static void make_again(struct schedule *schedule, struct open_op *open);
 static struct open_op *open_again(struct schedule *schedule, struct job_schedule *job_schedule,
                                   op_id_t op)
 {
-    const struct plan *plan = &job_schedule->job->plan;
     const struct done_op *done = map_get(&job_schedule->job->live, (struct map_key){op, 0});
     if (done)
         return completions_take_up(schedule, job_schedule, done);
     struct open_op *open = open_op_add(schedule, job_schedule, op);
     open->counted = !MUTANT(remade_counts);
     open->attempt = job_schedule->attempts; /* no number comes twice */
-    if (is_unit(job_schedule, op)) {
-        plan_leaves(plan, plan_node_of(plan, op), &open->first, &open->count);
-        open->operations = plan_subtree_ops(open->count);
-    }
+    if (is_unit(job_schedule, op))
+        open_op_cut(open);
     make_again(schedule, open);
     return open;
 }

@@ -19,7 +19,7 @@ static void unlist(struct schedule *schedule, struct open_op *open)
     struct job_schedule *job_schedule = open->job_schedule;
     switch (open->state) {
     case OP_READY:
-        list_remove(open->count ? &job_schedule->subtrees : &job_schedule->combine, open);
+        list_remove(open_op_list(open), open);
         break;
     case OP_ASSIGNED:
         assignments_end(schedule, open);

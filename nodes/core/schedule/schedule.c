@@ -263,6 +263,8 @@ uint64_t schedule_deadline(const struct schedule *schedule)
 unsigned schedule_subtree_level(const struct schedule *schedule, const struct plan *plan)
 {
     bool known = members_know_entries(schedule->raft, ENTRY_LEVEL_UNITS, NULL);
+    if (plan->ranges)
+        return 0; /* each operation of its flat stage by itself */
     return plan_subtree_level(plan, schedule_count_workers(schedule),
                               known ? SUBTREE_LEAVES_MAX : SUBTREE_LEAVES_OLD);
 }

@@ -27,8 +27,9 @@ void schedule_explain(const struct schedule *schedule, const struct job *job, st
         return;
     }
     uint64_t uncut = job->plan.nodes[job_schedule->level] - job_schedule->next_cut;
-    text_add(out, "subtrees over leaves: %" PRIu64 " not yet cut, %" PRIu64 " ready\n", uncut,
-             job_schedule->subtrees.n);
+    text_add(out, "%s: %" PRIu64 " not yet cut, %" PRIu64 " ready\n",
+             job->plan.ranges ? "ranges of primes" : "subtrees over leaves", uncut,
+             job_schedule->cuts.n);
     text_add(out, "combining operations ready: %" PRIu64 "\n", job_schedule->combine.n);
     if (!schedule_count_workers(schedule))
         text_add(out, "it waits: no worker is alive\n");

@@ -65,6 +65,27 @@ static bool is_full(const struct service *service)
 
 /* --- submit --- */
 
+/* By primes only when all that may take it up know what that is. */
+static int choose_plan(const struct service *service, struct slice name, struct plan *plan,
+                       struct text *reason)
+{
+    enum plan_choice choice;
+    char shown[PLAN_CHOICE_MAX * 4 + 1];
+    node_id_t without;
+    if (plan_choice_parse(name, &choice)) {
+        text_add(reason, "there is no plan '%s'; known: tree, primes",
+                 text_escape(shown, sizeof shown, name));
+        return ERR_MALFORMED;
+    }
+    bool known = members_know_entries(service->raft, ENTRY_LEVEL_RANGES, &without);
+    if (!known && choice == PLAN_PRIMES && without) {
+        text_add(reason, "node %u has an earlier release and knows no plan by primes", without);
+        return ERR_UNSUPPORTED;
+    }
+    uint64_t workers = schedule_count_workers(service->schedule);
+    return plan_set_ranges(plan, known ? plan_choose_ranges(plan, choice, workers) : 0);
+}
+
 /* Says why a submit is refused, before anything is done about it; NULL: it is not. */
 static const char *check_submit(const struct service *service, const struct wire_submit *submit,
                                 struct plan *plan, struct text *reason)
@@ -74,6 +95,8 @@ static const char *check_submit(const struct service *service, const struct wire
         return "invalid";
     }
     if (plan_parse(plan, submit->kind, submit->spec, reason))
+        return "invalid";
+    if (choose_plan(service, submit->plan, plan, reason))
         return "invalid";
     uint64_t bytes = plan_cost(plan);
     if (bytes > service->step->config.result_max_bytes) {
@@ -130,6 +153,7 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
             .spec = message_copy(entry, submit->spec),
             .level = schedule_subtree_level(service->schedule, &plan),
             .time_ms = service->step->wall_ms,
+            .ranges = plan.ranges,
         };
         index = raft_log_propose(service->raft, entry);
     }

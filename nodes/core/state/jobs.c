@@ -84,6 +84,12 @@ bool job_text_fits(struct slice text, uint64_t digits)
     return !text.len || text.len == digits;
 }
 
+static int read_plan(struct plan *plan, const struct wire_entry_job_submitted *entry)
+{
+    int error = plan_parse(plan, entry->kind, entry->spec, NULL);
+    return error ? error : plan_set_ranges(plan, entry->ranges);
+}
+
 bool jobs_entry_is_valid(const struct message *entry)
 {
     struct plan plan;
@@ -101,8 +107,7 @@ bool jobs_entry_is_valid(const struct message *entry)
     case MESSAGE_ENTRY_JOB_SUBMITTED:
         return step_key_is_valid(entry->as.entry_job_submitted.key) &&
                entry->as.entry_job_submitted.level < PLAN_LEVELS_MAX &&
-               !plan_parse(&plan, entry->as.entry_job_submitted.kind,
-                           entry->as.entry_job_submitted.spec, NULL);
+               !read_plan(&plan, &entry->as.entry_job_submitted);
     default:
         return false;
     }
@@ -156,6 +161,8 @@ struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const 
     text_copy(job->key, sizeof job->key, key);
     job->plan = *plan;
     job->level = level < job->plan.levels ? level : job->plan.levels - 1;
+    if (plan->ranges)
+        job->level = 0; /* each operation of the flat stage is handed out by itself */
     make_room(jobs);
     size_t at = jobs_after(jobs, id); /* from a checkpoint they may come in any order */
     memmove(&jobs->at[at + 1], &jobs->at[at], (jobs->n++ - at) * sizeof *jobs->at);
@@ -176,7 +183,7 @@ static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
      * submit. */
     if (map_get(&jobs->by_key, text_key(entry->key)) && !MUTANT(argument_is_key))
         return NULL;
-    if (plan_parse(&plan, entry->kind, entry->spec, NULL))
+    if (read_plan(&plan, entry))
         return NULL;
     struct job *job = jobs_insert(jobs, id, entry->key, &plan, (unsigned)entry->level);
     job->submitted_ms = entry->time_ms;

@@ -72,6 +72,7 @@ void job_write_row(struct message *message, const struct job *job, struct wire_j
         .executed = job->executed,
         .error = message_text(message, job->reason),
         .ended = job->ended,
+        .ranges = MUTANT(image_loses_ranges) ? 0 : job->plan.ranges,
     };
     if (job->state != JOB_DONE)
         return;
@@ -163,10 +164,10 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_inde
     enum job_state state;
     struct plan plan;
     if (!row || parse_state(row->state, &state) || plan_parse(&plan, row->kind, row->spec, NULL) ||
-        !step_key_is_valid(row->key) || jobs_find(jobs, row->job) ||
-        jobs_find_key(jobs, row->key) || jobs_key_collides(jobs, row->key) ||
-        part->level >= PLAN_LEVELS_MAX || !fits_state(part, state) ||
-        !was_applied(row->job, applied))
+        plan_set_ranges(&plan, row->ranges) || !step_key_is_valid(row->key) ||
+        jobs_find(jobs, row->job) || jobs_find_key(jobs, row->key) ||
+        jobs_key_collides(jobs, row->key) || part->level >= PLAN_LEVELS_MAX ||
+        !fits_state(part, state) || !was_applied(row->job, applied))
         return ERR_MALFORMED;
     struct job *job = jobs_insert(jobs, row->job, row->key, &plan, (unsigned)part->level);
     job->submitted_ms = row->submitted_ms;

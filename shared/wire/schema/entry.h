@@ -17,7 +17,8 @@
     STR(REQ, kind, JOB_KIND_MAX, "factorial")                                    \
     STR(REQ, spec, JOB_SPEC_MAX, "its argument")                                 \
     U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole") \
-    U64(REQ, time_ms, U64_ANY, "when it was accepted")
+    U64(REQ, time_ms, U64_ANY, "when it was accepted")                           \
+    U64(OPT, ranges, PLAN_RANGES_MAX, "ranges of primes of its plan; 0: its plan is over integers")
 
 /* What was done for a job since its last entry. */
 #define DONE_FIELDS(U64, LIST)                                                             \
@@ -70,10 +71,12 @@
 
 /* Kinds of entries came with this number, which heartbeats tell. A kind is proposed only when those
  * that are needed know it: members_know_entries(). 0: all but the following. 1: retention_set,
- * jobs_forgotten. 2: jobs whose units have more than SUBTREE_LEAVES_OLD leaves. */
-#define ENTRY_LEVEL           2
+ * jobs_forgotten. 2: jobs whose units have more than SUBTREE_LEAVES_OLD leaves. 3: jobs with a plan
+ * over ranges of primes. */
+#define ENTRY_LEVEL           3
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
+#define ENTRY_LEVEL_RANGES    3
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \

@@ -29,7 +29,8 @@
     TEXT_FIELDS(U64, STR)                                                                  \
     STR(OPT, error, JOB_REASON_MAX, "why it failed")                                       \
     U64(OPT, ended, LOG_INDEX_MAX,                                                         \
-        "the log entry that ended it; 0: none, or before the log said how many are kept")
+        "the log entry that ended it; 0: none, or before the log said how many are kept")  \
+    U64(OPT, ranges, PLAN_RANGES_MAX, "ranges of primes of its plan; 0: its plan is over integers")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
     U64(REQ, op, OP_MAX, "the operation, or the root of the subtree")                         \

@@ -13,7 +13,8 @@
     REQUEST_FIELDS(U64)                                                                      \
     STR(REQ, key, JOB_KEY_MAX, "makes the request idempotent: the same key is the same job") \
     STR(REQ, kind, JOB_KIND_MAX, "factorial")                                                \
-    STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument: 10")
+    STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument: 10")                                  \
+    STR(OPT, plan, PLAN_CHOICE_MAX, "tree or primes; without it the coordinator chooses")
 
 #define JOB_GET_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
     REQUEST_FIELDS(U64)                                                              \
