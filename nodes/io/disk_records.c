@@ -3,6 +3,7 @@
 #include "nodes/io/disk_internal.h"
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
+#include "shared/base/large.h"
 #include "shared/base/map.h"
 
 #define HEAD_BYTES 8 /* a checksum over key and value */
@@ -43,6 +44,7 @@ static int read_one(MDB_val name, MDB_val found, disk_record_fn *each, void *con
 {
     struct slice key = {name.mv_data, name.mv_size};
     const uint8_t *at = found.mv_data;
+    large_will_read(at, found.mv_size);
     if (!disk_record_is_sound(key, (struct slice){at, found.mv_size}))
         return ERR_CORRUPT;
     return each(context, key, (struct slice){at + HEAD_BYTES, found.mv_size - HEAD_BYTES});
