@@ -71,8 +71,8 @@ static void make(struct link *link, uint64_t now_us)
         link->retry_us = now_us + RECONNECT_MAX_MS * MS_US;
         return;
     }
-    /* libzmq says that something has come only to who has found nothing before: whoever makes a link
-     * reads its monitor until it is empty, or nobody is woken by what happens next. */
+    /* libzmq says that something has come only to who has found nothing before: whoever makes a
+     * link reads its monitor until it is empty, or nobody is woken by what happens next. */
     size_t len = sizeof link->fd;
     zmq_getsockopt(link->monitor, ZMQ_FD, &link->fd, &len);
     struct epoll_event readable = {.events = EPOLLIN};

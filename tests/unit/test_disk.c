@@ -20,11 +20,9 @@
 
 #include "nodes/io/disk_internal.h"
 #include "nodes/io/store.h"
-#include "shared/base/bytes.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
-#include "shared/base/map.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
 #include "tests/harness/tree.h"
@@ -586,49 +584,6 @@ static void a_full_disk_takes_votes_and_what_was_promised_R25(void **state)
     disk_close(&disk);
 }
 
-/* --- checksums --- */
-
-static bool holds(uint64_t sum, uint64_t seed, const void *at, size_t len)
-{
-    uint8_t found[8];
-    bytes_put_be64(found, sum);
-    return disk_check_holds(found, seed, at, len);
-}
-
-/* Of every length up to some lines of words: each bit, the length, and the seed count. */
-static void a_checksum_sees_every_flipped_bit_R23(void **state)
-{
-    uint8_t bytes[100];
-    uint64_t random = 7;
-    (void)state;
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)random_u64(&random);
-    for (size_t len = 0; len <= sizeof bytes; len++) {
-        uint64_t sum = disk_check(5, bytes, len);
-        assert_true(holds(sum, 5, bytes, len));
-        assert_false(holds(sum, 6, bytes, len));
-        assert_false(len && holds(sum, 5, bytes, len - 1));
-        for (size_t bit = 0; bit < 8 * len; bit++) {
-            bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-            assert_false(holds(sum, 5, bytes, len));
-            bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        }
-    }
-    memset(bytes, 0, sizeof bytes); /* nothing is something, too */
-    assert_true(disk_check(5, bytes, 8) != disk_check(5, bytes, 9));
-}
-
-/* Stores that exist have the one of before, and nobody rewrites them. */
-static void the_checksum_of_before_is_taken(void **state)
-{
-    static const char text[] = "entry";
-    (void)state;
-    uint64_t sum = map_hash(text, sizeof text) ^ 9 * RANDOM_GAMMA;
-    assert_true(holds(sum, 9, text, sizeof text));
-    assert_false(holds(sum, 8, text, sizeof text));
-    assert_false(holds(sum, 9, "entrz", sizeof text));
-}
-
 #define fresh(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
 
 int main(void)
@@ -638,8 +593,6 @@ int main(void)
         fresh(every_store_opens_after_exits_in_the_middle_of_group_commits_R23),
         fresh(a_failed_fsync_ends_the_process_without_an_acknowledgement_R24),
         fresh(a_full_disk_takes_votes_and_what_was_promised_R25),
-        cmocka_unit_test(a_checksum_sees_every_flipped_bit_R23),
-        cmocka_unit_test(the_checksum_of_before_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
