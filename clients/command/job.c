@@ -5,6 +5,7 @@
 #include "clients/ask/batch.h"
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
+#include "clients/show/losses.h"
 #include "clients/show/render.h"
 #include "clients/show/report.h"
 #include "clients/show/timing.h"
@@ -85,6 +86,7 @@ static int show(struct cli *cli, const struct wire_job *answer)
         code = ops ? list_operations(cli, row->job, trace) : EXIT_OK;
         if (options.ops)
             json_object_set(job, "trace", trace);
+        json_object_set_new(job, "losses", losses_json(answer));
         if (options.timing)
             json_object_set_new(job, "timing", timing_json(answer));
         json_decref(trace);
@@ -95,6 +97,7 @@ static int show(struct cli *cli, const struct wire_job *answer)
         return code;
     }
     render_job_text(row, stdout);
+    losses_text(answer, stdout);
     if (options.timing)
         timing_text(answer, stdout);
     return ops ? list_operations(cli, row->job, NULL) : code;

@@ -10,24 +10,16 @@
 
 #include "nodes/io/disk_internal.h"
 #include "nodes/io/logger.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
-#include "shared/base/map.h"
 #include "shared/base/memory.h"
-#include "shared/base/random.h"
 
 #define KEY_BOOTS    "boots"
 #define KEY_VOTE     "vote"
 #define KEY_BIRTH    "birth"
 #define VOTER_FLAG   (UINT64_C(1) << 32) /* beside the vote */
 #define NUMBER_WORDS 3                   /* two numbers and a checksum */
-
-/* --- bytes --- */
-
-uint64_t disk_check(uint64_t seed, const void *at, size_t len)
-{
-    return map_hash(at, len) ^ (seed * RANDOM_GAMMA);
-}
 
 void disk_fail(const struct disk *disk, const char *doing, int number)
 {
@@ -97,7 +89,9 @@ static int get_numbers(struct disk *disk, MDB_txn *txn, const char *key, uint64_
     if (value.mv_size != sizeof words)
         return ERR_CORRUPT;
     memcpy(words, value.mv_data, sizeof words);
-    if (words[2] != disk_check(1, words, 2 * sizeof words[0]))
+    uint8_t sum[8];
+    bytes_put_be64(sum, words[2]);
+    if (!disk_check_holds(sum, 1, words, 2 * sizeof words[0]))
         return ERR_CORRUPT;
     *a = words[0];
     *b = words[1];

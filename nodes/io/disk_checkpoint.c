@@ -27,9 +27,9 @@ static void pack_name(struct part_name name, uint8_t at[NAME_BYTES])
     bytes_put_be64(at + 8, name.place);
 }
 
-static uint64_t check_part(struct part_name name, struct slice part)
+static uint64_t seed_of(struct part_name name)
 {
-    return disk_check(PART_SEED + name.index + name.place, part.at, part.len);
+    return PART_SEED + name.index + name.place;
 }
 
 /* --- writing --- */
@@ -43,7 +43,7 @@ static void put_part(struct disk *disk, struct part_name name, const struct blob
     if (number)
         disk_fail(disk, "write the checkpoint", number);
     uint8_t *bytes = value.mv_data;
-    bytes_put_be64(bytes, check_part(name, (struct slice){part->at, part->len}));
+    bytes_put_be64(bytes, disk_check(seed_of(name), part->at, part->len));
     memcpy(bytes + PART_HEAD_BYTES, part->at, part->len);
 }
 
@@ -116,7 +116,8 @@ static int read_part(MDB_val value, struct part_name name, disk_part_fn *each, v
     if (value.mv_size <= PART_HEAD_BYTES)
         return ERR_CORRUPT;
     struct slice part = {at + PART_HEAD_BYTES, value.mv_size - PART_HEAD_BYTES};
-    return bytes_get_be64(at) == check_part(name, part) ? each(context, part) : ERR_CORRUPT;
+    return disk_check_holds(at, seed_of(name), part.at, part.len) ? each(context, part)
+                                                                  : ERR_CORRUPT;
 }
 
 /* Of a format before 4: in the order of the keys. */
@@ -152,8 +153,7 @@ int disk_walk_checkpoint(struct disk *disk, MDB_txn *txn, log_index_t index, uin
     const uint8_t *names = (const uint8_t *)list.mv_data + LIST_HEAD_BYTES;
     if (list.mv_size < LIST_HEAD_BYTES || (list.mv_size - LIST_HEAD_BYTES) % NAME_BYTES ||
         (list.mv_size - LIST_HEAD_BYTES) / NAME_BYTES != n_parts ||
-        bytes_get_be64(list.mv_data) !=
-            disk_check(LIST_SEED + index, names, list.mv_size - LIST_HEAD_BYTES) ||
+        !disk_check_holds(list.mv_data, LIST_SEED + index, names, list.mv_size - LIST_HEAD_BYTES) ||
         mdb_stat(txn, disk->image, &image) || image.ms_entries != n_parts)
         return ERR_CORRUPT;
     for (uint64_t i = 0; i < n_parts && !error; i++, names += NAME_BYTES) {

@@ -36,7 +36,7 @@ static int unpack_identity(MDB_val value, struct identity *out)
 {
     const uint8_t *row = value.mv_data;
     if (value.mv_size != ROW_BYTES ||
-        bytes_get_be64(row + ROW_BYTES - 8) != disk_check(CLUSTER_SEED, row, ROW_BYTES - 8))
+        !disk_check_holds(row + ROW_BYTES - 8, CLUSTER_SEED, row, ROW_BYTES - 8))
         return ERR_CORRUPT;
     uint64_t words[WORDS];
     for (size_t i = 0; i < WORDS; i++)

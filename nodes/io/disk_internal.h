@@ -89,7 +89,9 @@ int disk_reopen(struct disk *disk);
 /* Says in `why` what of data.mdb is damaged; returns ERR_CORRUPT. */
 int disk_corrupt(const struct disk *disk, struct text *why, const char *what);
 
-/* A checksum over parts of a record. */
+/* A checksum over parts of a record; and whether one that was read, big-endian, is right, be it of
+ * this kind or of the one that stores had before: disk_check.c. Allocate nothing. */
 uint64_t disk_check(uint64_t seed, const void *at, size_t len);
+bool disk_check_holds(const uint8_t found[8], uint64_t seed, const void *at, size_t len);
 
 #endif

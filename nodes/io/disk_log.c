@@ -54,8 +54,8 @@ bool disk_entry_is_sound(struct slice key, struct slice value)
     if (key.len != 8 || value.len <= ENTRY_HEAD_BYTES)
         return false;
     uint64_t seed = bytes_get_be64(value.at) + bytes_get_be64(key.at);
-    return bytes_get_be64(value.at + 8) ==
-           disk_check(seed, value.at + ENTRY_HEAD_BYTES, value.len - ENTRY_HEAD_BYTES);
+    return disk_check_holds(value.at + 8, seed, value.at + ENTRY_HEAD_BYTES,
+                            value.len - ENTRY_HEAD_BYTES);
 }
 
 int disk_walk_entries(struct disk *disk, MDB_txn *txn, log_index_t *index, disk_entry_fn *each,
@@ -76,7 +76,7 @@ int disk_walk_entries(struct disk *disk, MDB_txn *txn, log_index_t *index, disk_
         }
         term_t term = bytes_get_be64(at);
         struct slice entry = {at + ENTRY_HEAD_BYTES, value.mv_size - ENTRY_HEAD_BYTES};
-        error = bytes_get_be64(at + 8) == disk_check(term + *index, entry.at, entry.len)
+        error = disk_check_holds(at + 8, term + *index, entry.at, entry.len)
                     ? each(context, *index, term, entry)
                     : ERR_CORRUPT;
     }

@@ -3,13 +3,14 @@
 #include "nodes/io/disk_internal.h"
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
+#include "shared/base/large.h"
 #include "shared/base/map.h"
 
 #define HEAD_BYTES 8 /* a checksum over key and value */
 
-static uint64_t check(struct slice key, const void *value, size_t len)
+static uint64_t seed_of(struct slice key)
 {
-    return disk_check(map_hash(key.at, key.len), value, len);
+    return map_hash(key.at, key.len);
 }
 
 void disk_put_record(struct disk *disk, const struct write *write)
@@ -28,20 +29,22 @@ void disk_put_record(struct disk *disk, const struct write *write)
     if (number)
         disk_fail(disk, "write a record", number);
     uint8_t *at = value.mv_data;
-    bytes_put_be64(at, check((struct slice){write->key, write->key_len}, record->at, record->len));
+    bytes_put_be64(at, disk_check(seed_of((struct slice){write->key, write->key_len}), record->at,
+                                  record->len));
     memcpy(at + HEAD_BYTES, record->at, record->len);
 }
 
 bool disk_record_is_sound(struct slice key, struct slice value)
 {
     return value.len >= HEAD_BYTES && key.len <= RECORD_KEY_MAX &&
-           bytes_get_be64(value.at) == check(key, value.at + HEAD_BYTES, value.len - HEAD_BYTES);
+           disk_check_holds(value.at, seed_of(key), value.at + HEAD_BYTES, value.len - HEAD_BYTES);
 }
 
 static int read_one(MDB_val name, MDB_val found, disk_record_fn *each, void *context)
 {
     struct slice key = {name.mv_data, name.mv_size};
     const uint8_t *at = found.mv_data;
+    large_will_read(at, found.mv_size);
     if (!disk_record_is_sound(key, (struct slice){at, found.mv_size}))
         return ERR_CORRUPT;
     return each(context, key, (struct slice){at + HEAD_BYTES, found.mv_size - HEAD_BYTES});

@@ -30,8 +30,8 @@ int disk_read_share(struct disk *disk, uint8_t hash[HASH_BYTES], bool *taken, st
     int number = mdb_get(txn, disk->meta, &key, &value);
     if (!number && value.mv_size == ROW_BYTES) {
         memcpy(hash, value.mv_data, HASH_BYTES);
-        *taken = bytes_get_be64((const uint8_t *)value.mv_data + HASH_BYTES) ==
-                 disk_check(SHARE_SEED, hash, HASH_BYTES);
+        *taken = disk_check_holds((const uint8_t *)value.mv_data + HASH_BYTES, SHARE_SEED, hash,
+                                  HASH_BYTES);
     }
     mdb_txn_abort(txn);
     if (*taken || number == MDB_NOTFOUND)

@@ -121,9 +121,9 @@ static size_t block_bytes(uint64_t len, uint64_t block)
     return (size_t)(rest < BLOCK_BYTES ? rest : BLOCK_BYTES);
 }
 
-static uint64_t sum_of(uint64_t block, const uint8_t *at, size_t len)
+static uint64_t seed_of(uint64_t block)
 {
-    return disk_check(block + 1, at, len);
+    return block + 1;
 }
 
 static void write_record(struct disk *disk, const struct disk_value *it)
@@ -146,8 +146,8 @@ static void write_record(struct disk *disk, const struct disk_value *it)
         memcpy(head + HEAD_BYTES, value->at, value->len);
     for (uint64_t block = 0; !small && block < blocks_of(value->len); block++)
         bytes_put_be64(head + HEAD_BYTES + block * BLOCK_SUM_BYTES,
-                       sum_of(block, value->at + block * BLOCK_BYTES,
-                              block_bytes(value->len, block)));
+                       disk_check(seed_of(block), value->at + block * BLOCK_BYTES,
+                                  block_bytes(value->len, block)));
 }
 
 /* All are written before the first is made durable, so that the file system's journal has them
@@ -208,7 +208,7 @@ static int parse_record(const uint8_t *head, size_t len, struct kept *kept)
     if (len < HEAD_BYTES)
         return ERR_CORRUPT;
     *kept = (struct kept){.total = bytes_get_be64(head), .hash = head + 16};
-    if (bytes_get_be64(head + 8) != disk_check(kept->total, kept->hash, HASH_BYTES))
+    if (!disk_check_holds(head + 8, kept->total, kept->hash, HASH_BYTES))
         return ERR_CORRUPT;
     size_t rest = len - HEAD_BYTES;
     if (kept->total <= VALUE_INLINE_MAX_BYTES)
@@ -276,7 +276,7 @@ static int read_block(int fd, const struct kept *kept, uint64_t block, uint8_t *
     size_t len = block_bytes(kept->total, block);
     int error = read_at(fd, buffer, len, block * BLOCK_BYTES);
     if (!error && kept->sums &&
-        bytes_get_be64(kept->sums + block * BLOCK_SUM_BYTES) != sum_of(block, buffer, len))
+        !disk_check_holds(kept->sums + block * BLOCK_SUM_BYTES, seed_of(block), buffer, len))
         error = ERR_CORRUPT;
     return error;
 }

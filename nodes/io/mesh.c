@@ -187,8 +187,10 @@ static struct link *link_of(const struct mesh *mesh, enum plane plane, node_id_t
 void mesh_remake(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t now_us)
 {
     struct link *link = link_of(mesh, plane, peer);
-    if (link)
-        link_remake(link, now_us);
+    if (!link)
+        return;
+    link_remake(link, now_us);
+    mesh_sweep_now(mesh); /* its monitor is a new one */
 }
 
 void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "shared/base/error.h"
+#include "shared/base/large.h"
 #include "shared/base/mutant.h"
 
 _Static_assert(sizeof(void *) == 8, "the layout below is that of 64-bit machines");
@@ -203,6 +204,7 @@ static int read_value(struct walk *walk, const struct node *node, struct slice *
     if (error)
         return error;
     out->at = page + PAGE_HEAD;
+    large_will_read(out->at, out->len);
     return OK;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shared/base/error.h"
+#include "shared/base/large.h"
 #include "shared/base/limits.h"
 
 #define ALIGN 16 /* of the bytes behind the head */
@@ -43,6 +44,7 @@ struct blob *blob_new(size_t len)
 struct blob *blob_copy(const void *at, size_t len)
 {
     struct blob *blob = blob_new(len);
+    large_will_write(blob->at, len);
     if (len)
         memcpy(blob->at, at, len);
     return blob;

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "shared/base/error.h"
 
@@ -23,4 +24,21 @@ void large_unmap(void *at, size_t size)
     uint8_t *from = at;
     for (size_t done = 0; done < size; done += PIECE_BYTES)
         munmap(from + done, size - done < PIECE_BYTES ? size - done : PIECE_BYTES);
+}
+
+static void populate(const void *at, size_t size, int advice)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)at & ~(page - 1);
+    if (size >= LARGE_TOUCH_BYTES)
+        (void)madvise((void *)from, (uintptr_t)at + size - from, advice);
+}
+
+void large_will_read(const void *at, size_t size)
+{
+    populate(at, size, MADV_POPULATE_READ);
+}
+
+void large_will_write(void *at, size_t size)
+{
+    populate(at, size, MADV_POPULATE_WRITE);
 }

@@ -71,6 +71,8 @@ static void make(struct link *link, uint64_t now_us)
         link->retry_us = now_us + RECONNECT_MAX_MS * MS_US;
         return;
     }
+    /* libzmq says that something has come only to who has found nothing before: whoever makes a
+     * link reads its monitor until it is empty, or nobody is woken by what happens next. */
     size_t len = sizeof link->fd;
     zmq_getsockopt(link->monitor, ZMQ_FD, &link->fd, &len);
     struct epoll_event readable = {.events = EPOLLIN};
@@ -151,13 +153,10 @@ static unsigned next_event(struct link *link)
 
 enum link_news link_next(struct link *link, uint64_t now_us)
 {
-    if (!link->socket) {
-        if (now_us >= link->retry_us || link->hurried)
-            make(link, now_us);
-        return LINK_NOTHING;
-    }
+    if (!link->socket && (now_us >= link->retry_us || link->hurried))
+        make(link, now_us);
     unsigned event;
-    while ((event = next_event(link))) {
+    while (link->socket && (event = next_event(link))) {
         bool was_up = link->up;
         if (event & TRYING_EVENTS) {
             link->sleeps = event == ZMQ_EVENT_CONNECT_RETRIED;
@@ -170,16 +169,18 @@ enum link_news link_next(struct link *link, uint64_t now_us)
             continue;
         }
         retry_later(link, now_us);
-        return was_up ? LINK_DOWN : LINK_NOTHING; /* with the socket went the rest of its events */
+        if (was_up)
+            return LINK_DOWN; /* with the socket went the rest of its events */
     }
     /* Only now, with all events read: a connection that is being made must not be given up. With
      * many nodes on few processors a handshake takes long; each new one would delay all others. */
-    if (link->hurried && link->sleeps) {
-        unmake(link, 0);
-        make(link, now_us);
-    }
+    bool again = link->hurried && link->sleeps;
     link->hurried = false;
-    return LINK_NOTHING;
+    if (!again)
+        return LINK_NOTHING;
+    unmake(link, 0);
+    make(link, now_us);
+    return link_next(link, now_us);
 }
 
 void link_remake(struct link *link, uint64_t now_us)

@@ -39,6 +39,9 @@ struct blob *codec_pack(const struct message *message);
 /* Takes such bytes apart again (caller drops). Errors as codec_decode(). */
 int codec_unpack(struct slice packed, struct message **out, struct text *why);
 
+/* The same, and the frames are parts of `packed`, which they hold, instead of copies. */
+int codec_unpack_shared(struct blob *packed, struct message **out, struct text *why);
+
 /* Appends the message as one readable line: type{field=value, ...}. Strangers' bytes
  * are escaped. */
 void codec_print(const struct message *message, struct text *out);

@@ -28,7 +28,8 @@ static int take_part(struct slice *rest, struct slice *part, struct text *why)
     return ERR_MALFORMED;
 }
 
-int codec_unpack(struct slice packed, struct message **out, struct text *why)
+/* `whole`: what is packed, to hold on to; NULL: frames are copied. */
+static int unpack(struct slice packed, struct blob *whole, struct message **out, struct text *why)
 {
     struct slice part;
     *out = NULL;
@@ -43,11 +44,22 @@ int codec_unpack(struct slice packed, struct message **out, struct text *why)
         }
         if (error)
             break;
-        struct blob *frame = blob_copy(part.at, part.len);
+        struct blob *frame = whole ? blob_part(whole, (size_t)(part.at - whole->at), part.len)
+                                   : blob_copy(part.at, part.len);
         message_add_frame(*out, frame);
         blob_drop(&frame);
     }
     if (error)
         message_drop(out);
     return error;
+}
+
+int codec_unpack(struct slice packed, struct message **out, struct text *why)
+{
+    return unpack(packed, NULL, out, why);
+}
+
+int codec_unpack_shared(struct blob *packed, struct message **out, struct text *why)
+{
+    return unpack((struct slice){packed->at, packed->len}, packed, out, why);
 }

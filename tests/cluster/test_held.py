@@ -38,8 +38,11 @@ def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster, job):
     digits = undisturbed(cluster, job)
     since = cluster.feed.mark()
 
+    killed = []
+
     def kill():
         node = wait_held(cluster.feed, since, status["coordinator"])
+        killed.append(node)
         cluster.nodes[node].send_signal(signal.SIGKILL)
         cluster.nodes[node].wait()
     done = run_and(cluster, job, kill)
@@ -48,6 +51,15 @@ def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster, job):
     assert done["operations"]["done"] == total
     # What it held is made again, and nothing else: far less than the whole.
     assert total <= done["operations"]["executed"] < 2 * total
+    # `job show` says so: which node's end it was, and what it cost.
+    shown = harness.json.loads(cluster.conclave("job", "show", done["id"], "--json").stdout)
+    assert [loss["node"] for loss in shown["losses"]] == killed
+    loss = shown["losses"][0]
+    assert loss["values"] > 0 and loss["computing_us"] > 0
+    assert 0 < loss["operations"] < total
+    text = cluster.conclave("job", "show", done["id"]).stdout
+    assert f"node {killed[0]} was lost with {loss['values']} values that it alone held: " \
+           f"{loss['operations']} operations computed again" in text
     assert not [m for m in cluster.feed.messages[since:] if m.get("event") == "job_failed"]
 
 

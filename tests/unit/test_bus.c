@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -269,6 +270,41 @@ static void a_link_comes_up_goes_down_and_comes_back(void **state)
     bus_socket_close(&router, 0);
 }
 
+/* Waits for nothing but the set, however long the link takes; false: it was never told. */
+static bool is_told(struct link *link, int watch)
+{
+    while (link_next(link, clock_now_us()) != LINK_UP)
+        if (poll(&(struct pollfd){.fd = watch, .events = POLLIN}, 1, PATIENCE_US / MS_US / 5) <= 0)
+            return false;
+    return true;
+}
+
+/* A node that was started again was not replicated to for half a second, until all monitors were
+ * read: a connection that was made because it had said HELLO told nobody that it was up. */
+static void a_link_that_is_made_again_says_when_it_is_up(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 5; round++) {
+        unsigned port = next_port++; /* nobody listens there yet */
+        int watch = epoll_create1(EPOLL_CLOEXEC);
+        struct link *link = link_new(context, HOST, port, 100, watch, clock_now_us());
+        for (int i = 0; i < 10; i++) { /* refused: it sleeps */
+            assert_int_equal(link_next(link, clock_now_us()), LINK_NOTHING);
+            poll(NULL, 0, 2);
+        }
+        void *router = bus_socket(context, ZMQ_ROUTER);
+        assert_int_equal(bus_bind(router, HOST, port), OK);
+        link_hurry(link);
+        assert_true(is_told(link, watch));
+        link_remake(link, clock_now_us());
+        link_hurry(link);
+        assert_true(is_told(link, watch));
+        link_destroy(&link, 0);
+        bus_socket_close(&router, 0);
+        close(watch);
+    }
+}
+
 static void connections_that_do_not_last_are_made_less_and_less_often(void **state)
 {
     (void)state;
@@ -415,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_gauge_counts_until_it_is_read),
         cmocka_unit_test(a_port_in_use_and_a_bad_address_are_told_apart),
         cmocka_unit_test(a_link_comes_up_goes_down_and_comes_back),
+        cmocka_unit_test(a_link_that_is_made_again_says_when_it_is_up),
         cmocka_unit_test(connections_that_do_not_last_are_made_less_and_less_often),
         cmocka_unit_test(a_connection_that_is_being_made_is_not_given_up),
         cmocka_unit_test(only_a_hello_for_us_is_accepted),

@@ -208,6 +208,15 @@ static void a_value_that_does_not_spread_goes_with_its_entry(void **context)
     assert_int_equal(it->job->done, 1);
 }
 
+/* The log says what the loss of that node cost, and of no other. */
+static void check_loss(const struct job *job, node_id_t node, uint64_t values, uint64_t operations)
+{
+    assert_int_equal(job->losses.n, 1);
+    assert_int_equal(job->losses.at[0].node, node);
+    assert_int_equal(job->losses.at[0].values, values);
+    assert_int_equal(job->losses.at[0].operations, operations);
+}
+
 /* R1 is at worker 2 when that dies: 3 makes it again, and it counts once. */
 static void what_a_lost_worker_alone_held_is_made_again(void **context)
 {
@@ -227,6 +236,7 @@ static void what_a_lost_worker_alone_held_is_made_again(void **context)
     assert_int_equal(it->job->state, JOB_DONE);
     assert_int_equal(it->job->done, 4);
     assert_int_equal(it->state.head.operations[2] + it->state.head.operations[3], 4);
+    check_loss(it->job, 2, 1, 1);
 }
 
 /* R1 to R3 went when R4 was done; R4 is lost, and all of them are made again. */
@@ -246,6 +256,7 @@ static void what_a_lost_value_was_made_of_is_made_again_too(void **context)
     scheduled_apply(it);
     assert_int_equal(it->job->done, 4);
     assert_int_equal(it->job->executed, 7);
+    check_loss(it->job, 2, 1, 4); /* one value; four operations for it */
 }
 
 /* R1 to R3 were logged before R4 was made of them: they are not made again. */
@@ -264,6 +275,7 @@ static void what_the_log_has_is_not_made_again(void **context)
     scheduled_apply(it);
     assert_int_equal(it->job->done, 4);
     assert_int_equal(it->job->executed, 4);
+    check_loss(it->job, 2, 1, 1);
 }
 
 /* Who executes what uses the value may have it already; whoever finds that nobody has it says so.

@@ -68,6 +68,10 @@ static void fill_done(struct message *entry, job_id_t job, size_t n_ops)
     done->tallies.at = message_room(entry, 1, sizeof *done->tallies.at);
     done->tallies.at[0] = (struct wire_tally){
         .node = 2, .operations = 4, .conversions = 1, .incarnation = 9, .executed = 7};
+    done->losses.n = 2;
+    done->losses.at = message_room(entry, 2, sizeof *done->losses.at);
+    done->losses.at[0] = (struct wire_loss){.node = 3, .values = 2, .operations = 5, .us = 700};
+    done->losses.at[1] = (struct wire_loss){.node = 1, .values = 1, .operations = 1, .us = 9};
     done->ops.n = n_ops;
     done->ops.at = message_room(entry, n_ops, sizeof *done->ops.at);
 }
@@ -209,11 +213,12 @@ static bool has(const struct seen *seen, const char *of)
 
 static void all_of_a_state_is_saved_and_loaded(void **unused)
 {
-    static const char *const structs[] = {"state.",         "head.",      "snaps.",
-                                          "jobs.",          "job.",       "done_op.",
-                                          "snap_key.",      "keys.",      "key_session.",
-                                          "key_window.",    "key_block.", "progress.",
-                                          "progress_mark.", "retention.", "finished_jobs."};
+    static const char *const structs[] = {"state.",     "head.",         "snaps.",
+                                          "jobs.",      "job.",          "done_op.",
+                                          "job_loss.",  "job_losses.",   "snap_key.",
+                                          "keys.",      "key_session.",  "key_window.",
+                                          "key_block.", "progress.",     "progress_mark.",
+                                          "retention.", "finished_jobs."};
     struct step step;
     struct state state, empty;
     struct seen seen = {0};

@@ -201,7 +201,7 @@ int ledger_restore_key(struct ledger_keys *keys, struct slice key, struct slice 
 }
 
 static int restore_block(struct key_window *window, const struct message *block,
-                         struct slice packed)
+                         struct blob *packed)
 {
     const struct blob *frame = message_frame(block, 1);
     uint64_t number = block->as.image_key_block.number;
@@ -218,10 +218,12 @@ static int restore_block(struct key_window *window, const struct message *block,
 int ledger_restore_block(struct ledger_keys *keys, struct slice key, struct slice value)
 {
     struct message *block;
-    if (key_window_unpack(key, value, &block))
-        return ERR_CORRUPT;
-    int error = restore_block(&keys->forgotten.window, block, value);
+    struct blob *packed = blob_copy(value.at, value.len);
+    int error = key_window_unpack(key, packed, &block);
+    if (!error)
+        error = restore_block(&keys->forgotten.window, block, packed);
     message_drop(&block);
+    blob_drop(&packed);
     return error ? ERR_CORRUPT : OK;
 }
 

@@ -47,6 +47,7 @@ static void begin(const struct schedule *schedule, const struct job_schedule *jo
         most = CHECKPOINT_OPS_MAX;
     done->job = job_schedule->job->id;
     done->executed = job_schedule->executed;
+    done->losses.n = job_losses_write(&job_schedule->losses, entry, &done->losses.at);
     done->ops.at = message_room(entry, most, sizeof *done->ops.at);
     done->tallies.at =
         message_room(entry, schedule->step->config.n_nodes, sizeof *done->tallies.at);

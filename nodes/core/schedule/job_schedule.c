@@ -44,6 +44,7 @@ struct job_schedule *job_schedule_new(struct schedule *schedule, const struct jo
     job_schedule->level = job->level;
     job_schedule->done = job->done;
     job_schedule->executed = job->executed;
+    job_losses_copy(&job_schedule->losses, &job->losses);
     if (job->executors)
         memcpy(job_schedule->executors, job->executors, sizeof job_schedule->executors);
     if (job->plan.total <= TRACE_OPS_MAX)
@@ -137,6 +138,7 @@ void job_schedule_destroy(struct schedule *schedule, struct job_schedule **job_s
     }
     map_remove(&schedule->job_schedules, open_op_key(it->job->id, 0));
     free(it->unlogged);
+    job_losses_clear(&it->losses);
     free(it->trace);
     free(it);
 }

@@ -44,6 +44,7 @@ struct open_op {
     bool keeping, here, kept;
     uint64_t keep_us;               /* since when it is on its way */
     bool lost;                      /* done, and its value is gone with its maker */
+    node_id_t remade_for;           /* made again since that node lost it, or what it is for */
     bool counted;                   /* it was done before, or is now: it counts no more */
     bool logged;                    /* among the logged completions */
     uint64_t elapsed_us, remake_us; /* it took, and would cost to make again (remake_cost_us()) */
@@ -77,6 +78,7 @@ struct job_schedule {
     uint64_t again;        /* of these: their values were lost, and are being made again */
     uint64_t executed;     /* operations executed in all, repetitions included */
     struct job_executor executors[NODES_MAX + 1]; /* the same, by node */
+    struct job_losses losses;   /* what was computed again, since workers were lost */
     struct trace_mark *trace;   /* by operation number - 1; owned; NULL: they are too many */
     struct done_mark *unlogged; /* in the order in which they were finished; owned */
     size_t n_unlogged, unlogged_size;

@@ -52,12 +52,12 @@ static bool is_unit(const struct job_schedule *job_schedule, op_id_t op)
     return op <= plan->total && plan_node_of(plan, op).level <= job_schedule->level;
 }
 
-static void make_again(struct schedule *schedule, struct open_op *open);
+static void make_again(struct schedule *schedule, struct open_op *open, node_id_t loser);
 
 /* An operation that had gone with its consumer's end is open once more: with its value when the log
  * has that, else to be made again. */
 static struct open_op *open_again(struct schedule *schedule, struct job_schedule *job_schedule,
-                                  op_id_t op)
+                                  op_id_t op, node_id_t loser)
 {
     const struct done_op *done = map_get(&job_schedule->job->live, (struct map_key){op, 0});
     if (done)
@@ -67,12 +67,20 @@ static struct open_op *open_again(struct schedule *schedule, struct job_schedule
     open->attempt = job_schedule->attempts; /* no number comes twice */
     if (is_unit(job_schedule, op))
         open_op_cut(open);
-    make_again(schedule, open);
+    make_again(schedule, open, loser);
     return open;
 }
 
-/* The depth of recursion is that of the plan. */
-static void make_again(struct schedule *schedule, struct open_op *open)
+/* A value that was lost with its maker is needed: it is made again, and whose loss that was is
+ * noted. */
+static void replace_lost(struct schedule *schedule, struct open_op *open)
+{
+    job_losses_of(&open->job_schedule->losses, open->node)->values++;
+    make_again(schedule, open, open->node);
+}
+
+/* The depth of recursion is that of the plan. `loser`: the node whose loss is the cause. */
+static void make_again(struct schedule *schedule, struct open_op *open, node_id_t loser)
 {
     struct job_schedule *job_schedule = open->job_schedule;
     struct plan_operand operands[OPERANDS_MAX];
@@ -80,15 +88,16 @@ static void make_again(struct schedule *schedule, struct open_op *open)
     open->lost = open->keeping = open->kept = open->here = false;
     open->state = OP_PENDING;
     open->missing = 0;
+    open->remade_for = loser;
     job_schedule->again += open->counted ? open->operations : 0;
     for (size_t i = 0; i < n; i++) {
         if (!operands[i].op)
             continue;
         struct open_op *used = open_op_find(schedule, job_schedule->job->id, operands[i].op);
         if (!used)
-            used = open_again(schedule, job_schedule, operands[i].op);
+            used = open_again(schedule, job_schedule, operands[i].op, loser);
         else if (used->lost)
-            make_again(schedule, used);
+            replace_lost(schedule, used);
         open->missing += used->state != OP_DONE;
     }
     if (!open->missing)
@@ -114,7 +123,7 @@ bool remake_operands(struct schedule *schedule, struct open_op *open)
     open->missing = 0;
     for (size_t i = open_op_used(schedule, open, used); i-- > 0;) {
         if (used[i]->lost)
-            make_again(schedule, used[i]);
+            replace_lost(schedule, used[i]);
         open->missing += used[i]->state != OP_DONE;
     }
     return true;
@@ -139,7 +148,7 @@ static void lose(struct schedule *schedule, struct open_op *open)
     if (consumer->state == OP_READY) {
         remake_operands(schedule, consumer);
     } else if (consumer->state == OP_PENDING) {
-        make_again(schedule, open);
+        replace_lost(schedule, open);
         consumer->missing++;
     }
 }
@@ -158,6 +167,15 @@ uint64_t remake_lose(struct schedule *schedule, node_id_t worker)
     }
     schedule->lost_values += lost;
     return lost;
+}
+
+void remake_note_done(const struct open_op *open)
+{
+    if (!open->remade_for)
+        return;
+    struct job_loss *loss = job_losses_of(&open->job_schedule->losses, open->remade_for);
+    loss->operations += open->operations;
+    loss->us += open->elapsed_us;
 }
 
 void remake_missing(struct schedule *schedule, struct value_id id)

@@ -29,6 +29,9 @@ void remake_note_kept(struct schedule *schedule, const struct open_op *open);
 /* A worker is gone, and with it what it alone held; returns how many values that were. */
 uint64_t remake_lose(struct schedule *schedule, node_id_t worker);
 
+/* An operation that was done before is done again: its job's account says for whose loss. */
+void remake_note_done(const struct open_op *open);
+
 /* A worker that should have got the value found that its maker does not have it. */
 void remake_missing(struct schedule *schedule, struct value_id id);
 

@@ -171,10 +171,12 @@ static void count(struct schedule *schedule, struct open_op *open)
 static void complete(struct schedule *schedule, struct open_op *open)
 {
     open->state = OP_DONE;
-    if (open->counted)
+    if (open->counted) {
         open->job_schedule->again -= open->operations;
-    else
+        remake_note_done(open);
+    } else {
         count(schedule, open);
+    }
     drop_operands(schedule, open);
     if (open->op == plan_result(&open->job_schedule->job->plan)) {
         finish_result(schedule, open);

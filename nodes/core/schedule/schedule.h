@@ -103,7 +103,8 @@ void schedule_value_kept(struct schedule *schedule, struct value_id id);
 struct job_status {
     const char *state; /* a job_state_name(), or "running": it is being scheduled here */
     uint64_t done, executed;
-    const struct trace_mark *trace; /* borrowed until the next step; NULL: none */
+    const struct trace_mark *trace;  /* borrowed until the next step; NULL: none */
+    const struct job_losses *losses; /* the same */
 };
 struct job_status schedule_status(const struct schedule *schedule, const struct job *job);
 

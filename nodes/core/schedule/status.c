@@ -9,8 +9,9 @@ struct job_status schedule_status(const struct schedule *schedule, const struct 
     const struct job_schedule *job_schedule = job_schedule_of(schedule, job->id);
     if (job_schedule)
         return (struct job_status){"running", job_schedule->done, job_schedule->executed,
-                                   job_schedule->trace};
-    return (struct job_status){job_state_name(job->state), job->done, job->executed, job->trace};
+                                   job_schedule->trace, &job_schedule->losses};
+    return (struct job_status){job_state_name(job->state), job->done, job->executed, job->trace,
+                               &job->losses};
 }
 
 bool schedule_keeps(const struct schedule *schedule, job_id_t job)

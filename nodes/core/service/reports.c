@@ -19,6 +19,13 @@ void report_job(const struct service *service, struct message *message, const st
     row->executed = status.executed;
 }
 
+void report_losses(const struct service *service, struct message *message, const struct job *job,
+                   struct wire_job *answer)
+{
+    const struct job_losses *losses = schedule_status(service->schedule, job).losses;
+    answer->losses.n = job_losses_write(losses, message, &answer->losses.at);
+}
+
 void report_timing(const struct service *service, struct message *message, const struct job *job,
                    struct wire_job *answer)
 {

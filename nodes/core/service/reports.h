@@ -8,6 +8,10 @@
 void report_job(const struct service *service, struct message *message, const struct job *job,
                 struct wire_job_row *row);
 
+/* What was computed again for the job, since workers were lost. */
+void report_losses(const struct service *service, struct message *message, const struct job *job,
+                   struct wire_job *answer);
+
 /* Where its time went; nothing when that is not known. */
 void report_timing(const struct service *service, struct message *message, const struct job *job,
                    struct wire_job *answer);

@@ -28,6 +28,7 @@ static void reply_job(struct service *service, struct caller caller, const struc
     message->as.job.jobs.n = 1;
     message->as.job.jobs.at = message_room(message, 1, sizeof(struct wire_job_row));
     report_job(service, message, job, &message->as.job.jobs.at[0]);
+    report_losses(service, message, job, &message->as.job);
     if (timing)
         report_timing(service, message, job, &message->as.job);
     outbox_reply(&service->step->out, caller.client, message);

@@ -354,6 +354,7 @@ void job_destroy(struct job **job)
     job_clear_live(it);
     free(it->trace);
     free(it->executors);
+    job_losses_clear(&it->losses);
     free(it);
 }
 

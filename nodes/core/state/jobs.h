@@ -12,6 +12,7 @@
 #include "nodes/core/kinds/kinds.h"
 #include "nodes/core/state/row.h"
 #include "shared/base/map.h"
+#include "nodes/core/state/job_losses.h"
 #include "shared/wire/message.h"
 
 enum job_state { JOB_QUEUED, JOB_DONE, JOB_FAILED, JOB_CANCELLED, JOB_STATES };
@@ -57,6 +58,7 @@ struct job {
     unsigned level;                 /* of the plan, whose subtrees are handed out whole */
     struct map live;                /* op -> struct done_op: what a new coordinator goes on from */
     struct job_executor *executors; /* by node, while it is unfinished; NULL: none yet */
+    struct job_losses losses;       /* what was computed again, since workers were lost */
     /* By operation number - 1, up to TRACE_OPS_MAX; NULL: not kept, or nothing is done yet. */
     struct trace_mark *trace;
     bool keeps; /* this node's own: values of it may be on the disk, its end sweeps them */

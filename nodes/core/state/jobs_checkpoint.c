@@ -105,6 +105,7 @@ void job_save(struct checkpoint_sink *sink, const struct state *state, const str
                 row->tallies.at[row->tallies.n++] = tally;
         }
     }
+    row->losses.n = job_losses_write(&job->losses, message, &row->losses.at);
     row->source = state->step->config.id;
     if (job->trace)
         write_trace(message, job);
@@ -167,7 +168,8 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_inde
         plan_set_ranges(&plan, row->ranges) || !step_key_is_valid(row->key) ||
         jobs_find(jobs, row->job) || jobs_find_key(jobs, row->key) ||
         jobs_key_collides(jobs, row->key) || part->level >= PLAN_LEVELS_MAX ||
-        !fits_state(part, state) || !was_applied(row->job, applied))
+        !fits_state(part, state) || !job_losses_are_valid(part->losses.at, part->losses.n) ||
+        !was_applied(row->job, applied))
         return ERR_MALFORMED;
     struct job *job = jobs_insert(jobs, row->job, row->key, &plan, (unsigned)part->level);
     job->submitted_ms = row->submitted_ms;
@@ -177,6 +179,7 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_inde
     for (size_t i = 0; i < part->tallies.n; i++)
         if (part->tallies.at[i].node)
             job_log_executed(job, &part->tallies.at[i]);
+    job_losses_read(&job->losses, part->losses.at, part->losses.n);
     job->digits = row->digits;
     job->converter = (node_id_t)row->converter;
     if (row->sha256.len == HASH_BYTES)

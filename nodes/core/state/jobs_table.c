@@ -106,6 +106,27 @@ static uint64_t digest_executors(const void *owner, const struct member *field)
     return executors ? digest_block(executors, (NODES_MAX + 1) * sizeof *executors) : 0;
 }
 
+static const struct member job_loss_fields[] = {
+    FIELD(job_loss, node, bytes),
+    FIELD(job_loss, values, bytes),
+    FIELD(job_loss, operations, bytes),
+    FIELD(job_loss, us, bytes),
+};
+
+static const struct member job_losses_fields[] = {
+    WITHIN(job_losses, at),
+    FIELD(job_losses, n, bytes),
+};
+
+static uint64_t digest_losses(const void *owner, const struct member *field)
+{
+    const struct job_losses *losses = member_at(owner, field);
+    uint64_t sum = digest_fields(FIELDS_OF(job_losses), losses);
+    for (size_t i = 0; i < losses->n; i++)
+        sum = random_fold(sum, digest_fields(FIELDS_OF(job_loss), &losses->at[i]));
+    return sum;
+}
+
 static uint64_t digest_trace(const void *owner, const struct member *field)
 {
     const struct job *job = owner;
@@ -136,6 +157,7 @@ static const struct member job_fields[] = {
     FIELD(job, level, bytes),
     FIELD(job, live, live),
     FIELD(job, executors, executors),
+    FIELD(job, losses, losses),
     FIELD(job, trace, trace),
     FIELD(job, ended, bytes),
     DERIVED(job, rank),
@@ -184,6 +206,14 @@ static void compare_live(const struct comparison *to, const struct job *a, const
         compare_fields(to, FIELDS_OF(done_op), done, b ? map_get(&b->live, op) : NULL);
 }
 
+static void compare_losses(const struct comparison *to, const struct job *a, const struct job *b)
+{
+    compare_fields(to, FIELDS_OF(job_losses), a ? &a->losses : NULL, b ? &b->losses : NULL);
+    for (size_t i = 0; a && i < a->losses.n; i++)
+        compare_fields(to, FIELDS_OF(job_loss), &a->losses.at[i],
+                       b && i < b->losses.n ? &b->losses.at[i] : NULL);
+}
+
 static void compare(const struct comparison *to, const struct state *a, const struct state *b)
 {
     const struct jobs *left = &a->jobs, *right = &b->jobs;
@@ -191,6 +221,7 @@ static void compare(const struct comparison *to, const struct state *a, const st
         const struct job *one = i < left->n ? left->at[i] : NULL;
         const struct job *other = i < right->n ? right->at[i] : NULL;
         compare_live(to, one, other);
+        compare_losses(to, one, other);
         compare_fields(to, FIELDS_OF(job), one, other);
     }
     compare_fields(to, FIELDS_OF(jobs), left, right);

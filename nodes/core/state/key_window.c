@@ -202,7 +202,7 @@ int key_window_begin(struct key_window *window, uint64_t next, uint64_t sealed)
     return OK;
 }
 
-int key_window_load(struct key_window *window, const struct message *message, struct slice packed)
+int key_window_load(struct key_window *window, const struct message *message, struct blob *packed)
 {
     const struct blob *frame = message_frame(message, 1);
     if (!frame || message->n_frames != 1 || frame->len != HASH_WIDTH * window->block_hashes ||
@@ -212,7 +212,7 @@ int key_window_load(struct key_window *window, const struct message *message, st
     for (size_t i = 1; i < window->block_hashes; i++)
         if (hash_at(&block, i - 1) >= hash_at(&block, i))
             return ERR_MALFORMED;
-    put_block(window, window->next - window->missing--, blob_copy(packed.at, packed.len));
+    put_block(window, window->next - window->missing--, blob_ref(packed));
     return OK;
 }
 
@@ -225,11 +225,12 @@ int key_window_add_packed(struct key_window *window, struct slice hashes)
     return OK;
 }
 
-int key_window_unpack(struct slice key, struct slice packed, struct message **block)
+int key_window_unpack(struct slice key, struct blob *packed, struct message **block)
 {
     struct text why = {0};
     uint64_t number;
-    if (key.len != 8 || !record_u64(key, 0, &number) || codec_unpack(packed, block, &why))
+    *block = NULL;
+    if (key.len != 8 || !record_u64(key, 0, &number) || codec_unpack_shared(packed, block, &why))
         return ERR_CORRUPT;
     if ((*block)->type == MESSAGE_IMAGE_KEY_BLOCK && (*block)->as.image_key_block.number == number)
         return OK;

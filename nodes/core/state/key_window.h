@@ -41,17 +41,18 @@ bool key_window_has(const struct key_window *window, uint64_t hash);
 bool key_window_add(struct key_window *window, uint64_t hash);
 
 /* Loads: first the number of the open block and how many are sealed before it; then the sealed
- * ones, in order, and the hashes of the open one with key_window_add(). ERR_MALFORMED when a block
- * is not the one that is missing next, or not sealed. */
+ * ones, in order (each as it is packed, to which a reference is added), and the hashes of the open
+ * one with key_window_add(). ERR_MALFORMED when a block is not the one that is missing next, or not
+ * sealed. */
 int key_window_begin(struct key_window *window, uint64_t next, uint64_t sealed);
-int key_window_load(struct key_window *window, const struct message *message, struct slice packed);
+int key_window_load(struct key_window *window, const struct message *message, struct blob *packed);
 
 /* Adds hashes as they are packed, 64-bit little-endian. ERR_MALFORMED when they are cut. */
 int key_window_add_packed(struct key_window *window, struct slice hashes);
 
-/* A block from its record, under its number. ERR_CORRUPT when it is none, or another one. Caller
- * drops. */
-int key_window_unpack(struct slice key, struct slice packed, struct message **block);
+/* A block from its record, under its number: the message (caller drops) holds parts of `packed`.
+ * ERR_CORRUPT when it is none, or another one. */
+int key_window_unpack(struct slice key, struct blob *packed, struct message **block);
 
 /* The open block as it would be sealed now, except that it keeps its order (caller drops). */
 struct blob *key_window_pack_open(const struct key_window *window);

@@ -187,14 +187,17 @@ void keys_forget_blocks(struct state *state)
 int keys_restore_block(struct state *state, struct slice key, struct slice packed)
 {
     struct message *block;
-    if (key_window_unpack(key, packed, &block))
-        return ERR_CORRUPT;
-    uint64_t number = block->as.image_key_block.number;
-    int error = key_window_load(&state->keys.window, block, packed);
+    struct blob *whole = blob_copy(packed.at, packed.len);
+    int error = key_window_unpack(key, whole, &block);
+    if (!error) {
+        uint64_t number = block->as.image_key_block.number;
+        error = key_window_load(&state->keys.window, block, whole);
+        if (!state->keys_stored_next)
+            state->keys_stored_first = number;
+        state->keys_stored_next = number + 1;
+    }
     message_drop(&block);
-    if (!state->keys_stored_next)
-        state->keys_stored_first = number;
-    state->keys_stored_next = number + 1;
+    blob_drop(&whole);
     return error ? ERR_CORRUPT : OK;
 }
 
@@ -208,6 +211,14 @@ static int load_sessions(struct keys *keys, struct slice sessions)
     return error;
 }
 
+static int load_block(struct keys *keys, const struct message *message, struct slice packed)
+{
+    struct blob *whole = blob_copy(packed.at, packed.len);
+    int error = key_window_load(&keys->window, message, whole);
+    blob_drop(&whole);
+    return error;
+}
+
 int keys_load_part(struct keys *keys, const struct message *message, struct slice packed)
 {
     switch (message->type) {
@@ -215,7 +226,7 @@ int keys_load_part(struct keys *keys, const struct message *message, struct slic
         return key_window_begin(&keys->window, message->as.image_keys.next,
                                 message->as.image_keys.sealed);
     case MESSAGE_IMAGE_KEY_BLOCK:
-        return key_window_load(&keys->window, message, packed);
+        return load_block(keys, message, packed);
     case MESSAGE_IMAGE_FORGOTTEN:
         return key_window_add_packed(&keys->window, message->as.image_forgotten.keys);
     case MESSAGE_IMAGE_SESSIONS:

@@ -150,6 +150,7 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
     if (job->done > job->plan.total)
         job->done = job->plan.total;
     job->executed = done->executed;
+    job_losses_read(&job->losses, done->losses.at, done->losses.n);
 }
 
 bool jobs_done_is_valid(const struct message *entry)
@@ -165,7 +166,7 @@ bool jobs_done_is_valid(const struct message *entry)
     for (size_t i = 0; i < done->tallies.n; i++)
         if (!done->tallies.at[i].node)
             return false;
-    return true;
+    return job_losses_are_valid(done->losses.at, done->losses.n);
 }
 
 bool jobs_entry_is_done(const struct message *entry)

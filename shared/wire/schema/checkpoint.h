@@ -21,14 +21,15 @@
     BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster ...")       \
     LIST(OPT, births, voter_birth, NODES_MAX, "... and the disks of its voters")
 
-#define IMAGE_JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
-    LIST(REQ, jobs, job_row, 1, "the job")                                       \
-    U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole") \
-    U64(REQ, source, NODES_MAX,                                                  \
-        "a node that holds its kept text, when it is longer than 1000 digits")   \
-    BIN(OPT, trace, TRACE_BYTES_MAX,                                             \
-        "node and attempt of each operation, two little-endian bytes each")      \
-    LIST(OPT, tallies, tally, NODES_MAX, "of an unfinished job: incarnation and executed by node")
+#define IMAGE_JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                                                \
+    LIST(REQ, jobs, job_row, 1, "the job")                                                         \
+    U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole")                   \
+    U64(REQ, source, NODES_MAX,                                                                    \
+        "a node that holds its kept text, when it is longer than 1000 digits")                     \
+    BIN(OPT, trace, TRACE_BYTES_MAX,                                                               \
+        "node and attempt of each operation, two little-endian bytes each")                        \
+    LIST(OPT, tallies, tally, NODES_MAX, "of an unfinished job: incarnation and executed by node") \
+    LIST(OPT, losses, loss, NODES_MAX, "what was computed again because values were lost")
 
 #define IMAGE_OPS_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
     U64(REQ, job, U64_ANY, "of an unfinished job")                      \

@@ -28,7 +28,8 @@
          "finished operations whose values are still needed, or traced")                   \
     LIST(REQ, tallies, tally, NODES_MAX, "what every node contributed")                    \
     U64(OPT, reassigned, U64_ANY,                                                          \
-        "operations of any job handed out again since the last such entry")
+        "operations of any job handed out again since the last such entry")                \
+    LIST(OPT, losses, loss, NODES_MAX, "what was computed again because values were lost, in all")
 
 #define ENTRY_OPS_DONE_FIELDS(U64, BOOL, STR, BIN, LIST) \
     DONE_FIELDS(U64, LIST)                               \

@@ -50,6 +50,12 @@
     U64(OPT, executed, OP_MAX,                                                    \
         "operations of the job that this incarnation says it executed, all included")
 
+#define LOSS_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
+    U64(REQ, node, NODES_MAX, "who alone held values, and died or did not have them")     \
+    U64(OPT, values, U64_ANY, "how many of them were needed again")                       \
+    U64(OPT, operations, U64_ANY, "executed again for these values, their operands' too") \
+    U64(OPT, us, U64_ANY, "microseconds of computing that this took")
+
 #define JOB_REF_FIELDS(U64, BOOL, STR, BIN, LIST) U64(REQ, job, U64_ANY, "which")
 
 /* A voter's disk, see nodes/core/step/identity.h. */
@@ -61,6 +67,7 @@
     R(operand, OPERAND_FIELDS)         \
     R(done_op, DONE_OP_FIELDS)         \
     R(tally, TALLY_FIELDS)             \
+    R(loss, LOSS_FIELDS)               \
     R(voter_birth, VOTER_BIRTH_FIELDS) \
     R(job_row, JOB_ROW_FIELDS)         \
     R(job_ref, JOB_REF_FIELDS)

@@ -101,14 +101,15 @@
     STR(REQ, phase, PHASE_NAME_MAX, "computing, converting, moving, keeping, ...") \
     U64(REQ, us, U64_ANY, "microseconds of the job's time that it was in it")
 
-#define JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                                          \
-    U64(REQ, request, U64_ANY, "of the request")                                       \
-    BOOL(OPT, created, "submit: the job is new; false: the key was known")             \
-    LIST(REQ, jobs, job_row, 1, "the one job")                                         \
-    LIST(OPT, timing, phase_row, PHASES_MAX,                                           \
-         "where its time went, if that was asked for and is known; they add up to it") \
-    U64(OPT, since_ms, U64_ANY,                                                        \
-        "of timing: since when its coordinator knows, milliseconds since 1970 UTC; 0: of all")
+#define JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                                                  \
+    U64(REQ, request, U64_ANY, "of the request")                                               \
+    BOOL(OPT, created, "submit: the job is new; false: the key was known")                     \
+    LIST(REQ, jobs, job_row, 1, "the one job")                                                 \
+    LIST(OPT, timing, phase_row, PHASES_MAX,                                                   \
+         "where its time went, if that was asked for and is known; they add up to it")         \
+    U64(OPT, since_ms, U64_ANY,                                                                \
+        "of timing: since when its coordinator knows, milliseconds since 1970 UTC; 0: of all") \
+    LIST(OPT, losses, loss, NODES_MAX, "what was computed again because values were lost")
 
 #define JOB_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                 \
     U64(REQ, request, U64_ANY, "of the request")                   \
