@@ -36,6 +36,7 @@ static void note_code(struct flight *flight, int code)
 static void launch(struct flight *flight, struct submission *submission)
 {
     submission->no_wait = flight->batch->no_wait;
+    submission->plan = flight->batch->plan;
     submission->poll_us = (flight->bar.on ? FAST_POLL_MS : CLIENT_POLL_MS) * MS_US;
     submission->deadline_us = cli_deadline_us(flight->batch->cli);
     flight->ring[flight->next++ % WINDOW] = submission;
@@ -79,9 +80,6 @@ static void fill_window(struct flight *flight)
         }
         struct submission *submission = mem_new(1, sizeof *submission);
         submission->spec = spec;
-        if (flight->batch->plan)
-            text_format(submission->spec.plan, sizeof submission->spec.plan, "%s",
-                        flight->batch->plan);
         submission->line = file->line;
         make_key(flight, submission->key);
         launch(flight, submission);

@@ -9,7 +9,7 @@ struct batch {
     struct cli *cli;
     struct jobfile *file; /* where jobs come from; NULL: only what batch_add() was given */
     const char *key;      /* NULL: each job gets a new one */
-    const char *plan;     /* of jobs from the file; NULL: whichever is faster */
+    const char *plan;     /* of all jobs; NULL: whichever is faster */
     const char *output;   /* a file for the digits, or NULL */
     bool no_wait;
     bool temporary;  /* the cluster ends with the command */

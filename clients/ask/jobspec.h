@@ -8,8 +8,7 @@
 
 struct jobspec {
     char kind[JOB_KIND_MAX + 1];
-    char spec[JOB_SPEC_MAX + 1];    /* in its canonical form: no leading zeros */
-    char plan[PLAN_CHOICE_MAX + 1]; /* empty: whichever is faster */
+    char spec[JOB_SPEC_MAX + 1]; /* in its canonical form: no leading zeros */
 };
 
 /* Takes "factorial" "10". ERR_MALFORMED after one line in `why` (TEXT_MAX bytes). */

@@ -11,7 +11,8 @@ static void submit(struct submission *submission, struct client *client)
     body->key = message_text(request, submission->key);
     body->kind = message_text(request, submission->spec.kind);
     body->spec = message_text(request, submission->spec.spec);
-    body->plan = message_text(request, submission->spec.plan);
+    if (submission->plan)
+        body->plan = message_text(request, submission->plan);
     /* Once a coordinator has accepted the job, nothing but the deadline ends our interest in it. */
     enum client_need need = submission->job ? CLIENT_LASTING : CLIENT_PATIENT;
     client_start(client, request, need, 0, submission->deadline_us, submission);

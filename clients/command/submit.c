@@ -75,9 +75,10 @@ int submit_run(struct cli *cli, int n_words, char **words)
         return code;
     struct submission *submission = mem_new(1, sizeof *submission);
     submission->spec = spec;
-    text_format(submission->spec.plan, sizeof submission->spec.plan, "%s",
-                options.plan ? options.plan : "");
     text_format(submission->key, sizeof submission->key, "%s", key);
-    struct batch batch = {.cli = cli, .no_wait = options.no_wait, .output = options.output};
+    struct batch batch = {.cli = cli,
+                          .no_wait = options.no_wait,
+                          .plan = options.plan,
+                          .output = options.output};
     return batch_run(&batch, submission);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "nodes/work/heap.h"
+#include "shared/base/bits.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 
@@ -247,7 +248,7 @@ int integer_leaves_room(uint64_t first, uint64_t count, size_t *room_bytes)
     *room_bytes = 0;
     if (count < 1 || count > INTEGER_LEAVES_MAX || first < count)
         return ERR_RANGE;
-    uint64_t bits = 64 - (uint64_t)__builtin_clzll(first); /* of the largest leaf */
+    uint64_t bits = bits_of(first); /* of the largest leaf */
     *room_bytes = (size_t)(count * bits + 63) / 64 * INTEGER_LIMB_BYTES;
     return OK;
 }

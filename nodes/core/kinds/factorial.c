@@ -4,10 +4,11 @@
  * it divides N!. An operation takes (N, from, to) and makes the product over the primes in
  * from < p <= to; the bounds are N^(i/ranges), for the primes up to x make up about log x / log N
  * of N!, so all results are of one size. Powers are made by squaring, so this takes little more
- * than half of the time of the tree (docs/performance.md). */
+ * than half of the time of the tree (docs/reliability.md). */
 #include <inttypes.h>
 
 #include "nodes/core/kinds/kinds_table.h"
+#include "shared/base/bits.h"
 #include "shared/base/error.h"
 
 static size_t count_words(struct slice spec)
@@ -39,9 +40,7 @@ static int parse(struct slice spec, uint64_t *n, struct text *why)
 /* N! is below N^N. */
 static uint64_t cost(uint64_t n)
 {
-    uint64_t bits = 1;
-    while (bits < 64 && n >> bits)
-        bits++;
+    uint64_t bits = bits_of(n | 1);
     return n > UINT64_MAX / bits ? UINT64_MAX / 8 : n * bits / 8 + 1;
 }
 
@@ -93,17 +92,12 @@ static size_t range(const struct plan *plan, uint64_t at, struct plan_operand ou
     return 3;
 }
 
-static uint64_t log2_of(uint64_t number)
-{
-    return 63 - (uint64_t)__builtin_clzll(number | 1);
-}
-
 /* The result has N * log2(to / from) bits. Large primes have small exponents: less is squared, more
  * multiplied, and they have to be found. As measured: of 16 ranges of 10000000! the first takes 29
  * ms, the middle one 47, the last 192. */
 static uint64_t range_bytes(const struct plan *plan, uint64_t at)
 {
-    uint64_t bits = log2_of(plan->n) + 1, log = bits * (at + 1) / plan->ranges;
+    uint64_t log = bits_of(plan->n) * (at + 1) / plan->ranges;
     uint64_t bytes = cost(plan->n) / plan->ranges + 1;
     return bytes + bytes / 100 * log * log;
 }

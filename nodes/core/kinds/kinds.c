@@ -62,6 +62,8 @@ int plan_set_ranges(struct plan *plan, uint64_t ranges)
         return ERR_UNSUPPORTED;
     if (ranges && (ranges == 1 || ranges > PLAN_RANGES_MAX || !is_power_of_four(ranges)))
         return ERR_RANGE;
+    if (ranges == plan->ranges)
+        return OK; /* as most jobs: nothing is laid out twice */
     *plan = (struct plan){.kind = plan->kind, .n = plan->n, .ranges = ranges};
     plan->kind->plan(plan);
     return OK;

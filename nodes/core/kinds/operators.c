@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "shared/base/bits.h"
+
 static const struct operator_traits operators[OPCODES] = {
 #define X(SYMBOL, id, ...) [OPCODE_##SYMBOL] = {.name = #id, __VA_ARGS__},
     OPERATORS(X)
@@ -24,18 +26,10 @@ bool operator_find(struct slice name, enum opcode *out)
     return false;
 }
 
-static unsigned log2_of(uint64_t number)
-{
-    unsigned log = 0;
-    while (number >>= 1)
-        log++;
-    return log;
-}
-
 uint64_t operator_cost(enum opcode opcode, uint64_t bytes)
 {
     uint64_t size = bytes + 64, cost = size; /* a small one is no more than its overhead */
     for (unsigned i = 0; i < operator_traits(opcode)->logs; i++)
-        cost *= log2_of(size);
+        cost *= bits_of(size) - 1;
     return cost;
 }

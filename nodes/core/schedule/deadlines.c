@@ -5,6 +5,7 @@
 #include "nodes/core/schedule/remake.h"
 #include "nodes/core/schedule/job_timing.h"
 #include "nodes/core/schedule/schedule.h"
+#include "shared/base/bits.h"
 #include "shared/base/mutant.h"
 
 /* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
@@ -13,21 +14,13 @@
 
 /* --- what an operation costs, and how long it should take --- */
 
-static unsigned log2_of(uint64_t number)
-{
-    unsigned log = 0;
-    while (number >>= 1)
-        log++;
-    return log;
-}
-
 static uint64_t operand_bytes(const struct schedule *schedule, const struct open_op *open)
 {
     struct plan_operand operands[OPERANDS_MAX];
     uint64_t bytes = 0;
     const struct plan *plan = &open->job_schedule->job->plan;
     if (open->count)
-        return open->count * (log2_of(open->first) + 1) / 8;
+        return open->count * bits_of(open->first) / 8;
     if (open->cut)
         return plan->kind->range_bytes(plan, plan_node_of(plan, open->op).at);
     size_t n = plan_operands(plan, open->op, operands);
