@@ -86,7 +86,8 @@ static int show(struct cli *cli, const struct wire_job *answer)
         code = ops ? list_operations(cli, row->job, trace) : EXIT_OK;
         if (options.ops)
             json_object_set(job, "trace", trace);
-        json_object_set_new(job, "losses", losses_json(answer));
+        if (answer->losses.n) /* else it is the object that submit and wait print */
+            json_object_set_new(job, "losses", losses_json(answer));
         if (options.timing)
             json_object_set_new(job, "timing", timing_json(answer));
         json_decref(trace);
