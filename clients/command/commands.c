@@ -46,7 +46,7 @@ static const char show_details[] =
     "operations: how many of the plan are done, and how many were executed for it in all: more\n"
     "than the plan has when workers or coordinators failed or stragglers were overtaken.\n"
     "lost: for each node that was lost with values that it alone held, how many operations were\n"
-    "computed again for these. If any: losses: [{node, values, operations, computing_us}] in JSON.\n"
+    "computed again for these; if any, losses: [{node, values, operations, computing_us}].\n"
     "--json: {id, kind, spec, key, state, submitted, finished, operations: {done, total,\n"
     "executed}, result: {digits, sha256, text, head, tail}, converter, error}; with --ops also\n"
     "trace: [{name, operator, operands, node, attempt}]. What does not exist is null: result\n"
