@@ -12,10 +12,6 @@
 
 #define STACK_BYTES (1u << 18)
 
-/* Sizes are rounded up to one of four steps between powers of two, so that blocks fit again. */
-#define STEPS   4
-#define CLASSES ((size_t)64 * STEPS)
-
 enum task_kind { TASK_MOVE, TASK_RELEASE };
 
 /* Also the head of a block that is free: nothing else is in it then. */
@@ -44,17 +40,9 @@ static struct {
 
 /* The loop's. */
 static _Thread_local bool keeps;
-static _Thread_local struct task *kept[CLASSES];
+static _Thread_local struct task *kept[LARGE_CLASSES];
 
 /* --- blocks --- */
-
-static size_t round_up(size_t size, size_t *class)
-{
-    unsigned bits = 63 - (unsigned)__builtin_clzll(size);
-    size_t step = ((size_t)1 << bits) / STEPS, rounded = (size + step - 1) / step * step;
-    *class = bits * STEPS + rounded / step - STEPS;
-    return rounded;
-}
 
 static void take_returned(void)
 {
@@ -64,7 +52,7 @@ static void take_returned(void)
         struct task *block = (struct task *)mail;
         size_t class;
         mail = mail->next;
-        round_up(block->size, &class);
+        large_round(block->size, &class);
         block->mail.next = (struct mail *)kept[class];
         kept[class] = block;
     }
@@ -72,13 +60,13 @@ static void take_returned(void)
 
 static void *alloc(size_t size)
 {
-    size_t class, rounded = round_up(size, &class);
+    size_t class, rounded = large_round(size, &class);
     if (!keeps)
-        return large_map(rounded, true);
+        return large_take(rounded);
     take_returned();
     struct task *block = kept[class];
     if (!block)
-        return large_map(rounded, true);
+        return large_take(rounded);
     kept[class] = (struct task *)block->mail.next;
     atomic_fetch_sub(&pool.kept_bytes, rounded);
     return block;
@@ -88,7 +76,7 @@ static void release(void *at, size_t rounded)
 {
     struct mailbox *box = atomic_load(&pool.releases);
     if (!box || MUTANT(loop_gives_back)) {
-        large_unmap(at, rounded);
+        large_give(at, rounded);
         return;
     }
     struct task *block = at;
@@ -98,7 +86,7 @@ static void release(void *at, size_t rounded)
 
 static void drop(void *at, size_t size)
 {
-    size_t class, rounded = round_up(size, &class);
+    size_t class, rounded = large_round(size, &class);
     struct mailbox *returned = atomic_load(&pool.returned);
     struct task *block = at;
     if (!returned || atomic_load(&pool.kept_bytes) + rounded > BULK_KEPT_BYTES) {
@@ -115,7 +103,7 @@ static const struct blob_memory large_blobs = {.from = LARGE_BYTES, .alloc = all
 static void release_kept(void)
 {
     take_returned();
-    for (size_t class = 0; class < CLASSES; class ++)
+    for (size_t class = 0; class < LARGE_CLASSES; class ++)
         for (struct task *block; (block = kept[class]);) {
             kept[class] = (struct task *)block->mail.next;
             atomic_fetch_sub(&pool.kept_bytes, block->size);
@@ -166,7 +154,7 @@ static void *bulk_main(void *argument)
             struct task *task = (struct task *)mail;
             mail = mail->next;
             if (task->kind == TASK_RELEASE)
-                large_unmap(task, task->size);
+                large_give(task, task->size);
             else
                 move(bulk, task);
         }
@@ -205,7 +193,7 @@ static void clear(struct mailbox *box)
     for (struct mail *mail = mailbox_take(box); mail;) {
         struct task *task = (struct task *)mail;
         mail = mail->next;
-        large_unmap(task, task->size);
+        large_give(task, task->size);
     }
 }
 

@@ -25,36 +25,19 @@
  * What an allocator does not keep it maps and unmaps. That takes the lock of the address space: a
  * compute thread that holds it and loses its processor stops the event loop at its next page. */
 
-/* Sizes are rounded up to one of four steps between powers of two, so that blocks fit again. */
-#define STEPS   4
-#define CLASSES ((size_t)(40 - HEAP_LARGE_BITS) * STEPS) /* beyond 2^40 bytes: as it comes */
-
 struct free_block {
     struct free_block *next;
     size_t size;
 };
 
-static _Thread_local struct free_block *kept[CLASSES];
+static _Thread_local struct free_block *kept[LARGE_CLASSES];
 static _Thread_local size_t kept_bytes;
 static _Thread_local bool keeps;
-
-/* The class of a large size, and the length of its blocks; CLASSES: it has none. */
-static size_t class_of(size_t size, size_t *rounded)
-{
-    unsigned bits = 63 - (unsigned)__builtin_clzll(size); /* 2^bits <= size */
-    size_t step = ((size_t)1 << bits) / STEPS;
-    *rounded = (size + step - 1) / step * step;
-    size_t class = (bits - HEAP_LARGE_BITS) * STEPS + *rounded / step - STEPS;
-    if (class < CLASSES)
-        return class;
-    *rounded = size;
-    return CLASSES;
-}
 
 /* As GMP wants it: never NULL, and not cleared. */
 static void *fresh_block(size_t size)
 {
-    void *block = size < LARGE_BYTES ? malloc(size) : large_map(size, true);
+    void *block = size < LARGE_BYTES ? malloc(size) : large_take(size);
     if (!block)
         panic("out of memory: %zu bytes for a number", size);
     return block;
@@ -65,7 +48,7 @@ static void free_block(void *block, size_t size)
     if (size < LARGE_BYTES)
         free(block);
     else
-        large_unmap(block, size);
+        large_give(block, size);
 }
 
 void heap_keep(void)
@@ -77,8 +60,8 @@ void *heap_alloc(size_t size)
 {
     if (size < HEAP_LARGE_BYTES)
         return fresh_block(size);
-    size_t rounded, class = class_of(size, &rounded);
-    struct free_block *block = class < CLASSES ? kept[class] : NULL;
+    size_t class, rounded = large_round(size, &class);
+    struct free_block *block = kept[class];
     if (!block)
         return fresh_block(rounded);
     kept[class] = block->next;
@@ -88,8 +71,10 @@ void *heap_alloc(size_t size)
 
 void heap_free(void *block, size_t size)
 {
-    size_t rounded = size, class = size < HEAP_LARGE_BYTES ? CLASSES : class_of(size, &rounded);
-    if (!keeps || class == CLASSES || kept_bytes + rounded > HEAP_KEPT_BYTES) {
+    size_t rounded = size, class = 0;
+    if (size >= HEAP_LARGE_BYTES)
+        rounded = large_round(size, &class);
+    if (!keeps || !class || kept_bytes + rounded > HEAP_KEPT_BYTES) {
         free_block(block, rounded);
         return;
     }
@@ -101,12 +86,12 @@ void heap_free(void *block, size_t size)
 
 void *heap_resize(void *block, size_t old_size, size_t new_size)
 {
-    size_t old_rounded = 0, new_rounded = 1;
+    size_t class, old_rounded = 0, new_rounded = 1;
     if (old_size < HEAP_LARGE_BYTES && new_size < HEAP_LARGE_BYTES)
         return mem_grow(block, 1, new_size);
     if (old_size >= HEAP_LARGE_BYTES && new_size >= HEAP_LARGE_BYTES) {
-        class_of(old_size, &old_rounded);
-        class_of(new_size, &new_rounded);
+        old_rounded = large_round(old_size, &class);
+        new_rounded = large_round(new_size, &class);
     }
     if (old_rounded == new_rounded)
         return block;
@@ -161,7 +146,7 @@ size_t heap_kept_bytes(void)
 
 static void give_back_kept(void)
 {
-    for (size_t class = 0; class < CLASSES; class ++)
+    for (size_t class = 0; class < LARGE_CLASSES; class ++)
         for (struct free_block *it; (it = kept[class]);) {
             kept[class] = it->next;
             free_block(it, it->size);

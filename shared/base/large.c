@@ -1,22 +1,145 @@
 #include "shared/base/large.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shared/base/bits.h"
 #include "shared/base/error.h"
 
 #define PIECE_BYTES ((size_t)8 * MIB_BYTES) /* some 50 us; without large pages a millisecond */
 
-void *large_map(size_t size, bool large_pages)
+/* --- sizes --- */
+
+size_t large_round(size_t size, size_t *class)
+{
+    *class = LARGE_CLASSES - 1;
+    if (size > SIZE_MAX / 2)
+        return size;                   /* which nobody has */
+    unsigned bits = bits_of(size) - 1; /* 2^bits <= size */
+    size_t step = (((size_t)1 << bits) + LARGE_STEPS - 1) / LARGE_STEPS;
+    size_t rounded = (size + step - 1) / step * step;
+    *class = bits * LARGE_STEPS + rounded / step - LARGE_STEPS;
+    return rounded;
+}
+
+/* --- the reserved range ---
+ *
+ * Each class has a number of slots there, taken or free by one bit. A block for which there is no
+ * slot is mapped, and so are all where the range cannot be reserved: under a limit of the address
+ * space, or where the system counts what is not touched. */
+
+#define PAGE_BYTES ((size_t)2 * MIB_BYTES) /* a large one: two blocks share none */
+#define LOW_BITS   22                      /* LARGE_BYTES */
+#define SOME_BITS  28 /* from here on few slots: more than one machine's memory is no use */
+#define HIGH_BITS  32 /* below: what may be reserved is not endless, and such blocks are rare */
+#define MANY_SLOTS 64u
+#define FEW_SLOTS  8u
+#define FIRST      ((size_t)LOW_BITS * LARGE_STEPS)
+#define CLASSES    ((size_t)(HIGH_BITS - LOW_BITS) * LARGE_STEPS)
+
+_Static_assert(LARGE_BYTES == (size_t)1 << LOW_BITS, "the first class");
+
+static struct {
+    pthread_once_t once;
+    uint8_t *at, *end;       /* NULL: none */
+    size_t offsets[CLASSES]; /* where the slots of each class begin */
+    atomic_uint_fast64_t taken[CLASSES];
+} reserve = {.once = PTHREAD_ONCE_INIT};
+
+static size_t size_of(size_t class)
+{
+    size_t bits = LOW_BITS + class / LARGE_STEPS, step = ((size_t)1 << bits) / LARGE_STEPS;
+    size_t size = (LARGE_STEPS + class % LARGE_STEPS) * step;
+    return (size + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+}
+
+static unsigned slots_of(size_t class)
+{
+    return LOW_BITS + class / LARGE_STEPS < SOME_BITS ? MANY_SLOTS : FEW_SLOTS;
+}
+
+static void make_reserve(void)
+{
+    size_t size = 0;
+    for (size_t class = 0; class < CLASSES; class ++) {
+        reserve.offsets[class] = size;
+        size += slots_of(class) * size_of(class);
+    }
+    uint8_t *at = mmap(NULL, size + PAGE_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        return;
+    at += PAGE_BYTES - 1 - ((uintptr_t)at + PAGE_BYTES - 1) % PAGE_BYTES;
+    madvise(at, size, MADV_HUGEPAGE); /* where there are none it is only slower */
+    reserve.at = at;
+    reserve.end = at + size;
+}
+
+/* NULL: there is none. */
+static void *take_slot(size_t class)
+{
+    unsigned slots = slots_of(class);
+    uint64_t all = slots == MANY_SLOTS ? UINT64_MAX : (UINT64_C(1) << slots) - 1;
+    uint64_t taken = atomic_load(&reserve.taken[class]);
+    while (taken != all) {
+        unsigned slot = (unsigned)__builtin_ctzll(~taken);
+        if (atomic_compare_exchange_weak(&reserve.taken[class], &taken,
+                                         taken | UINT64_C(1) << slot))
+            return reserve.at + reserve.offsets[class] + slot * size_of(class);
+    }
+    return NULL;
+}
+
+/* False: it was mapped. */
+static bool give_slot(uint8_t *at, size_t size, size_t class)
+{
+    if (!reserve.at || at < reserve.at || at >= reserve.end)
+        return false;
+    for (size_t done = 0; done < size; done += PIECE_BYTES) {
+        size_t piece = size - done < PIECE_BYTES ? size - done : PIECE_BYTES;
+        if (madvise(at + done, piece, MADV_DONTNEED)) /* locked: it stays, as a new one */
+            memset(at + done, 0, piece);
+    }
+    size_t slot = (size_t)(at - reserve.at - reserve.offsets[class]) / size_of(class);
+    atomic_fetch_and(&reserve.taken[class], ~(UINT64_C(1) << slot));
+    return true;
+}
+
+static void *map(size_t size, bool large_pages)
 {
     void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED)
         panic("out of memory: %zu bytes for a value or a number", size);
-    if (large_pages) /* where there are none it is only slower */
+    if (large_pages)
         madvise(at, size, MADV_HUGEPAGE);
     return at;
+}
+
+void *large_take(size_t size)
+{
+    size_t class;
+    pthread_once(&reserve.once, make_reserve);
+    large_round(size, &class);
+    bool has = reserve.at && class >= FIRST && class - FIRST < CLASSES;
+    void *at = has ? take_slot(class - FIRST) : NULL;
+    return at ? at : map(size, true);
+}
+
+void large_give(void *at, size_t size)
+{
+    size_t class;
+    large_round(size, &class);
+    if (!give_slot(at, size, class - FIRST))
+        large_unmap(at, size);
+}
+
+void *large_map(size_t size)
+{
+    return map(size, false);
 }
 
 void large_unmap(void *at, size_t size)
@@ -25,6 +148,8 @@ void large_unmap(void *at, size_t size)
     for (size_t done = 0; done < size; done += PIECE_BYTES)
         munmap(from + done, size - done < PIECE_BYTES ? size - done : PIECE_BYTES);
 }
+
+/* --- pages --- */
 
 static void populate(const void *at, size_t size, int advice)
 {

@@ -68,7 +68,7 @@ static bool is_large(size_t size)
 
 static struct map_slot *new_slots(size_t size)
 {
-    return is_large(size) ? large_map(size * sizeof(struct map_slot), false)
+    return is_large(size) ? large_map(size * sizeof(struct map_slot))
                           : mem_new(size, sizeof(struct map_slot));
 }
 
