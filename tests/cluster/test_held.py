@@ -76,3 +76,23 @@ def test_the_coordinator_is_killed_while_others_hold_values_T10(make_cluster, jo
     done = run_and(cluster, job, kill)
     assert done["result"]["sha256"] == digits
     assert done["operations"]["done"] == done["operations"]["total"]
+
+
+@JOBS
+def test_the_coordinator_is_killed_after_a_worker_was_lost_T10(make_cluster, job):
+    """What was to be made again is forgotten with who knew of it: the next coordinator finds out for itself."""
+    cluster = make_cluster(nodes=6).start()
+    status = cluster.wait_healthy(20)
+    digits = undisturbed(cluster, job)
+    since = cluster.feed.mark()
+
+    def kill():
+        node = wait_held(cluster.feed, since, status["coordinator"])
+        for victim in (node, status["coordinator"]):
+            cluster.nodes[victim].send_signal(signal.SIGKILL)
+        cluster.nodes[node].wait()
+        cluster.start_node(node)  # of six, four are needed: another may fail
+    done = run_and(cluster, job, kill)
+    assert done["result"]["sha256"] == digits
+    assert done["operations"]["done"] == done["operations"]["total"]
+    assert not [m for m in cluster.feed.messages[since:] if m.get("event") == "job_failed"]
