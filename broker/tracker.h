@@ -43,7 +43,8 @@ int tracker_hear(struct tracker *tracker, const struct message *message, uint64_
 
 bool tracker_alive(const struct tracker *tracker, node_id_t node, uint64_t now_us);
 
-/* Returns the living node that serves in the highest term; NODE_NONE when there is none. */
+/* Returns the living node that serves and that a majority of the voters says it follows; else the
+ * one that serves in the highest term; NODE_NONE when nobody serves. */
 node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us);
 
 /* Who gets a request: the node that it names, else whoever serves; before there is a coordinator,

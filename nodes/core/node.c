@@ -262,6 +262,9 @@ static void take_heartbeat(struct node *node, node_id_t from, struct message *me
     settle(node);
     if (!peers_heartbeat(&node->links, from, message))
         return;
+    election_heard_follower(&node->raft, heartbeat);
+    settle(node);
+    replication_followed(&node->raft, from);
     health_heartbeat(&node->raft, from, heartbeat);
     settle(node);
     if (raft_serves(&node->raft))
@@ -310,7 +313,7 @@ struct gate {
     X(PLANE_CONTROL, ACCOUNT_REPLY, ANYBODY,                                                   \
       ledger_query_reply(ledger, from, &m->as.account_reply))                                  \
     X(PLANE_CHECKPOINT, APPEND, OUR_COORDINATOR(append),                                       \
-      accepted ? follower_append(raft, from, m) : follower_refuse_append(raft, from))          \
+      accepted ? follower_append(raft, from, m) : follower_refuse_append(raft, from, m))       \
     X(PLANE_CHECKPOINT, APPEND_REPLY, ANYBODY,                                                 \
       replication_append_reply(raft, from, &m->as.append_reply))                               \
     X(PLANE_CHECKPOINT, INSTALL, OUR_COORDINATOR(install),                                     \
@@ -378,17 +381,28 @@ static bool follows(struct node *node, node_id_t from, term_t term)
     return accepted;
 }
 
+/* Work of a coordinator that is not known to be one: it stays in the channel, as if it had been
+ * lost on its way, until that is known. */
+static bool is_early(const struct node *node, node_id_t from, const struct message *message)
+{
+    const struct gate *gate = &gates[message->type];
+    if (!gate->term)
+        return false;
+    term_t term = *(const term_t *)((const char *)message + gate->term);
+    return term > node->step.term ||
+           (term == node->step.term && !election_may_lead(&node->raft, from));
+}
+
 /* A message that was delivered in its turn; it is noted for snapshots that record. */
 static bool take_from_channel(struct node *node, node_id_t from, struct message *message)
 {
-    if (!peers_receive(&node->links, from, message))
+    if (is_early(node, from, message) || !peers_receive(&node->links, from, message))
         return false;
     snapshot_record(&node->snapshots, from, message);
     return true;
 }
 
-/* The place of a message on a plane was checked by the runtime; who sent it, too. What is in it was
- * not. */
+/* Its place on a plane was checked by the runtime; who sent it, too. What is in it was not. */
 static void take_message(struct node *node, enum plane plane, node_id_t from,
                          struct message *message)
 {

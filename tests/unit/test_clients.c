@@ -310,6 +310,20 @@ static void the_coordinator_is_who_serves_in_the_highest_term(void **state)
     hear(&tracker, beat(0, 7, 1, 9, true), 1901 * ms, ERR_RANGE);
 }
 
+/* X15: who has a node's key can say that it serves, in any term. */
+static void who_is_followed_goes_before_who_says_so_X15(void **state)
+{
+    (void)state;
+    struct tracker tracker;
+    tracker_init(&tracker, 3, 3, 500 * MS_US);
+    for (uint64_t id = 1; id <= 3; id++) {
+        struct message *message = beat(id, 7, 1, id == 3 ? TERM_MAX : 5, id != 2);
+        message->as.heartbeat.coordinator = id == 3 ? 3 : 1;
+        hear(&tracker, message, 1000 * MS_US, OK);
+    }
+    assert_int_equal(tracker_coordinator(&tracker, 1000 * MS_US), 1);
+}
+
 static node_id_t route(const struct tracker *tracker, enum message_type type, uint64_t node,
                        uint64_t now_us, const char **code)
 {
@@ -570,6 +584,7 @@ int main(void)
         cmocka_unit_test(gaps_and_doubles_of_the_feed_are_seen),
         cmocka_unit_test(strangers_bytes_do_not_reach_the_terminal),
         cmocka_unit_test(the_coordinator_is_who_serves_in_the_highest_term),
+        cmocka_unit_test(who_is_followed_goes_before_who_says_so_X15),
         cmocka_unit_test(a_request_goes_to_whom_it_names_or_to_who_serves),
         cmocka_unit_test(late_heartbeats_of_a_former_life_do_not_count),
         cmocka_unit_test(the_reason_counts_who_is_missing),
