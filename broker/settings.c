@@ -76,6 +76,7 @@ int broker_settings_apply(const struct broker_settings *settings, char *peers,
     uint64_t last =
         settings->port + PORT_NODES_OFFSET + PORT_NODE_STRIDE * settings->nodes + PLANE_COUNT;
     uint32_t voters = quorum_voters_default(settings->nodes);
+    char shown[TEXT_MAX / 4];
     *config =
         (struct broker_config){.bind = settings->bind,
                                .access = settings->access,
@@ -93,7 +94,7 @@ int broker_settings_apply(const struct broker_settings *settings, char *peers,
         text_format(why, TEXT_MAX,
                     "there is no key: --access FILE names this broker's, `conclave keys init` "
                     "makes it; --insecure lets whoever reaches %s do everything",
-                    settings->bind);
+                    text_escape(shown, sizeof shown, slice_of(settings->bind)));
         return ERR_MALFORMED;
     }
     if (last > PORT_LIMIT || front + 1 >= PORT_LIMIT) {
