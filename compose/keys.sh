@@ -14,6 +14,8 @@ done
 for service in $services; do
     install -m 600 $all/keys/$service.json /keys/$service/access.json
     install -m 600 $all/keys/check-$service.json /keys/$service/check.json
+    cmp -s $all/keys/allowed.json /keys/$service/allowed.json && continue
+    # Whole or not at all: the service may be reading it.
     install -m 600 $all/keys/allowed.json /keys/$service/.allowed.new
     mv /keys/$service/.allowed.new /keys/$service/allowed.json
 done
