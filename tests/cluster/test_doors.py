@@ -242,7 +242,7 @@ def test_a_wrong_key_is_told_from_a_dead_broker_at_once_X1(cluster, tmp_path):
 
 def test_a_broker_without_keys_is_not_spoken_to(cluster, make_cluster):
     open_ = make_cluster(nodes=1, insecure=True).start()
-    wait_for(lambda: open_.status(), what="it answers")
+    open_.wait_healthy()
     done, took = quick(cluster, "status", CONCLAVE_BROKER=open_.broker)
     assert done.returncode == KEY_REFUSED and "works without keys" in done.stderr and took < seconds(2), done
     done, took = quick(open_, "status", CONCLAVE_BROKER=cluster.broker)
