@@ -200,6 +200,12 @@ static void take_request(struct broker *broker)
         reject(broker, "front", "a message without a frame");
         return;
     }
+    /* The list may have changed since the connection was made. */
+    if (!doors_are_insecure(broker->doors) &&
+        !doors_who(broker->doors, &broker->parts, 1, &(struct visitor){0})) {
+        reject(broker, "front", "its key is not allowed any more");
+        return;
+    }
     /* Whatever follows frame 0 is passed on unread. */
     int error = codec_decode(bus_part(&broker->parts, 1), &message, &why);
     if (!error && message_kind(message->type)->place != PLACE_REQUEST) {

@@ -240,6 +240,25 @@ def test_a_wrong_key_is_told_from_a_dead_broker_at_once_X1(cluster, tmp_path):
     assert done.returncode == UNREACHABLE and "no broker answers" in done.stderr
 
 
+def test_a_request_on_an_old_connection_with_a_revoked_key_is_dropped(cluster):
+    cluster.ok("keys", "add", "carol", "--role", "submit", "--dir", cluster.locks.dir)
+    dealer = zmq.Context.instance().socket(zmq.DEALER)
+    dealer.linger = 0
+    cluster.locks.unlock(dealer, cluster.port, cluster.locks.file("carol"))
+    dealer.connect(f"tcp://127.0.0.1:{cluster.port}")
+
+    def answered():
+        dealer.send(msgpack.packb({"type": "broker_get", "request": 1}))
+        return bool(dealer.poll(1000 * seconds(0.3))) and dealer.recv_multipart()
+    try:
+        wait_for(answered, what="she is served")
+        cluster.ok("keys", "revoke", "carol", "--dir", cluster.locks.dir)
+        wait_for(lambda: not answered(), 2, "she is not served any more")
+        assert not answered()
+    finally:
+        dealer.close()
+
+
 def test_a_broker_without_keys_is_not_spoken_to(cluster, make_cluster):
     open_ = make_cluster(nodes=1, insecure=True).start()
     open_.wait_healthy()
