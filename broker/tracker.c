@@ -31,6 +31,8 @@ static void take_heartbeat(struct tracker_node *node, const struct wire_heartbea
     node->held = beat->held;
     node->applied = beat->applied;
     node->rejected = beat->rejected;
+    node->refused = beat->refused;
+    node->insecure = beat->insecure;
     node->pid = beat->pid;
     copy_text(node->role, sizeof node->role, beat->role);
     copy_text(node->host, sizeof node->host, beat->host);
@@ -239,6 +241,8 @@ static void report_node(struct message *report, struct wire_node_row *row,
     row->held = node->held;
     row->applied = node->applied;
     row->rejected = node->rejected;
+    row->refused = node->refused;
+    row->insecure = node->insecure;
 }
 
 struct message *tracker_report(const struct tracker *tracker, uint64_t now_us)

@@ -20,10 +20,10 @@ struct tracker_node {
     uint64_t seq;
     term_t term;
     node_id_t coordinator;
-    bool serving, full;
+    bool serving, full, insecure;
     bool founded;  /* its disk belongs to a cluster */
     bool admitted; /* and counts as a voter's */
-    uint64_t operations, conversions, held, applied, rejected, queued, pid;
+    uint64_t operations, conversions, held, applied, rejected, refused, queued, pid;
     char role[TRACKER_ROLE_MAX], host[TRACKER_HOST_MAX], version[TRACKER_VERSION_MAX];
 };
 

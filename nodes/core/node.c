@@ -530,6 +530,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     node->step.wall_ms = event->wall_ms;
     node->step.random ^= event->random;
     node->step.rejected = event->rejected + node->step.rejected_here;
+    node->step.refused = event->refused;
     node->service.turn = event->turn;
     node->service.starved_us = event->starved_us;
     health_note(&node->raft, event);

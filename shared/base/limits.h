@@ -150,6 +150,8 @@
 /* Of one message that is received: more than twice what is dropped and counted. Beyond, its
  * connection is ended. */
 #define INTAKE_PARTS_MAX 1024
+/* What CURVE adds to a frame (RFC 26): a command's name, a nonce, a seal, flags. */
+#define SEAL_BYTES       33
 #define INTAKE_BYTES_MAX (4 * MIB_BYTES)
 /* Of all topics that a subscriber names while its connection lasts, with so much for each: ours
  * name one, the empty one. Beyond, its connection is ended. */

@@ -110,7 +110,12 @@
     X(loop_writes_log, "a log that nobody reads stops the event loop")                             \
     X(chunks_unbounded, "any number of pieces of values waits to be put into its place")           \
     X(stop_ignored, "what is cancelled while it is computed goes on to its end")                   \
-    X(phase_unsettled, "the time of the phase that a job leaves is not counted")
+    X(phase_unsettled, "the time of the phase that a job leaves is not counted")                   \
+    X(doors_have_no_handler, "nobody decides which keys are admitted (X1)")                        \
+    X(doors_admit_all_keys, "every key is admitted (X1)")                                          \
+    X(doors_admit_all_roles, "a key is admitted at every door (X2)")                               \
+    X(hello_unbound, "a node's key may say HELLO as any node (X2)")                                \
+    X(sealed_never_ends, "an encrypted message may have any number of parts (X4)")
 
 enum mutant {
     MUTANT_none,

@@ -141,9 +141,13 @@ static int parse_with_unit(struct slice text, const struct unit *units, uint64_t
 
 int parse_duration_us(struct slice text, uint64_t max_us, uint64_t *out)
 {
-    static const struct unit units[] = {
-        {"us", 1}, {"ms", MS_US}, {"s", SECOND_US}, {"m", 60 * SECOND_US}, {"h", 3600 * SECOND_US},
-        {NULL, 0}};
+    static const struct unit units[] = {{"us", 1},
+                                        {"ms", MS_US},
+                                        {"s", SECOND_US},
+                                        {"m", 60 * SECOND_US},
+                                        {"h", 3600 * SECOND_US},
+                                        {"d", 24 * 3600 * SECOND_US},
+                                        {NULL, 0}};
     return parse_with_unit(text, units, max_us, out);
 }
 

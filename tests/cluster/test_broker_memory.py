@@ -6,6 +6,7 @@ import pytest
 import zmq
 
 import harness
+import locks
 from harness import forget_peak, memory, seconds, wait_for
 
 pytestmark = pytest.mark.alone
@@ -24,7 +25,7 @@ class Deaf:
         self.dealer = self.context.socket(zmq.DEALER)
         for option, value in ((zmq.RCVHWM, 1), (zmq.RCVBUF, 4096), (zmq.LINGER, 0)):
             self.dealer.setsockopt(option, value)
-        self.dealer.connect(address)
+        locks.connect(self.dealer, address)
         self.asked = 0
         self.envelope = []
 

@@ -31,7 +31,7 @@ class Mixed:
         cluster = self.cluster
         cluster.nodes[FOREIGN] = cluster.spawn(
             "foreign", sys.executable, pathlib.Path(foreign.__file__), "--id", FOREIGN, "--nodes", cluster.n_nodes,
-            "--voters", 3, "--port", cluster.port, "--dir", cluster.dir / "foreign", "--mute", self.mute)
+            "--voters", 3, "--port", cluster.port, "--dir", cluster.dir / "foreign", "--access", cluster.locks.node(FOREIGN), "--mute", self.mute)
 
     def wait_voter(self, since=0):
         self.cluster.feed.wait(lambda m: m["node"] == FOREIGN and m.get("voter"), 15, "the foreign node votes", since)
