@@ -19,7 +19,7 @@ TEST_SECONDS = 120       # a bug may make its test hang: that is a finding, too
 # mutant -> the unit test (program, test) or the test on real processes that finds it
 TESTS = {
     "candidacies_unlimited": ("test_terms", "a_candidate_raises_no_term_without_end_X15"),
-    "broker_believes_one": ("test_clients", "who_is_followed_goes_before_who_says_so_X15"),
+    "broker_believes_one": ("test_tracker", "who_is_followed_goes_before_who_says_so_X15"),
     "record_ignored": "tests/cluster/test_up.py::test_another_size_is_refused_with_both_numbers",
     "file_must_be_long": ("test_pages", "a_file_that_LMDB_left_short_is_sound"),
     "one_ends_all": "tests/cluster/test_up.py::test_a_node_that_refuses_its_configuration_later_ends_nobody",

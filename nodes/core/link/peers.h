@@ -1,7 +1,7 @@
 /* peers.h - who the other nodes are, whether they live, and our connections and channels to them.
  *
  * The door of the room. What a peer's life means to other rooms is none of this one's business: it
- * reports facts, which node.c hands on (settle()) after each call that may make some. */
+ * reports facts, which node.c hands on (node_settle()) after each call that may make some. */
 #ifndef CONCLAVE_CORE_PEERS_H
 #define CONCLAVE_CORE_PEERS_H
 

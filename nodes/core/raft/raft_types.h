@@ -2,7 +2,7 @@
  * values that entries name.
  *
  * It knows of the state what machine.h says, and of other rooms nothing: what they must hear it
- * reports as facts, which node.c hands on (settle()). */
+ * reports as facts, which node.c hands on (node_settle()). */
 #ifndef CONCLAVE_CORE_RAFT_TYPES_H
 #define CONCLAVE_CORE_RAFT_TYPES_H
 
