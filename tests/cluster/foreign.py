@@ -560,7 +560,8 @@ class Node:
         self.send(sender, VALUE, chunk, *piece)
 
 
-def main():
+def options():
+    """What every node of this kind is told at its start."""
     parser = argparse.ArgumentParser()
     for name in ("id", "nodes", "voters", "port"):
         parser.add_argument(f"--{name}", type=int, required=True)
@@ -568,8 +569,8 @@ def main():
     parser.add_argument("--access", required=True)
     parser.add_argument("--cluster", default="conclave")
     parser.add_argument("--mute")
-    Node(parser.parse_args()).run()
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    Node(options().parse_args()).run()

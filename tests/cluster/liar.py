@@ -1,12 +1,11 @@
 #!/usr/bin/python3
 """A voter whose key somebody has stolen: it does what foreign.py does, and forges messages of the same node beside that.
 
-    liar.py --id 3 --nodes 4 --voters 3 --port 9000 --dir DIR --lie FILE
+    liar.py --id 3 --nodes 4 --voters 3 --port 9000 --dir DIR --access KEYFILE --lie FILE
 
 As long as FILE exists it says a term that no election has led to, in every message in which a node can say one: the
 number in FILE, or so much more than its own term when that begins with "+".
 """
-import argparse
 import os
 
 import msgpack
@@ -59,12 +58,7 @@ class Liar(foreign.Node):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    for name in ("id", "nodes", "voters", "port"):
-        parser.add_argument(f"--{name}", type=int, required=True)
-    parser.add_argument("--dir", required=True)
-    parser.add_argument("--cluster", default="conclave")
-    parser.add_argument("--mute")
+    parser = foreign.options()
     parser.add_argument("--lie", required=True)
     Liar(parser.parse_args()).run()
 
