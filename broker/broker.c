@@ -19,6 +19,7 @@
 #include "shared/base/mutant.h"
 #include "shared/base/version.h"
 #include "shared/bus/bus.h"
+#include "shared/bus/doors.h"
 #include "shared/bus/descriptors.h"
 #include "shared/bus/intake.h"
 
@@ -28,13 +29,17 @@
 /* A node that lives but has answered nothing for this long (longer than any long poll) gets a new
  * connection: a connecting socket can die for good without a sign. */
 #define MUTE_US (15 * SECOND_US)
+/* A node that is not heard gets new connections this often: the list of keys may have changed. */
+#define REFUSED_RETRY_US (5 * SECOND_US)
 /* libzmq 4.3 receives into buffers of 8 KiB, and messages that fit into one stay there. */
 #define RECEIVE_BUFFER_BYTES 8192
 #define TRIM_US              SECOND_US
 #define TRIM_BYTES           (16 * MIB_BYTES) /* passed on since: less than that is not worth it */
 
 struct link {
-    void *socket;           /* DEALER to the node's control plane */
+    void *socket;      /* DEALER to the node's control plane */
+    unsigned attempts; /* each with another key of the node, while it has several */
+    uint64_t opened_us;
     struct gauge *gauge;    /* requests that wait in it */
     struct waiting waiting; /* requests that it has not answered */
     uint64_t
@@ -44,6 +49,7 @@ struct link {
 struct broker {
     const struct broker_config *config;
     void *context, *front, *feed_in, *feed_out;
+    struct doors *doors;
     int signals;
     struct link links[NODES_MAX + 1];
     struct tracker tracker;
@@ -140,6 +146,8 @@ static void report(struct broker *broker, struct slice client, uint64_t request)
     self->refused = broker->refused;
     self->dropped = broker->dropped;
     self->waiting = gauge_bytes(broker->clients.all);
+    self->keys_refused = doors_refused(broker->doors);
+    self->insecure = doors_are_insecure(broker->doors);
     self->pid = (uint64_t)getpid();
     self->version = message_text(reply, CONCLAVE_VERSION);
     answer(broker, client, reply);
@@ -190,6 +198,12 @@ static void take_request(struct broker *broker)
     uint64_t now = clock_now_us();
     if (broker->parts.n < 2) {
         reject(broker, "front", "a message without a frame");
+        return;
+    }
+    /* The list may have changed since the connection was made. */
+    if (!doors_are_insecure(broker->doors) &&
+        !doors_who(broker->doors, &broker->parts, 1, &(struct visitor){0})) {
+        reject(broker, "front", "its key is not allowed any more");
         return;
     }
     /* Whatever follows frame 0 is passed on unread. */
@@ -308,13 +322,24 @@ static void drain(struct broker *broker, void *socket, enum source source, struc
 static void link_open(struct broker *broker, node_id_t node)
 {
     struct link *link = &broker->links[node];
+    unsigned attempt = link->attempts;
     bus_socket_close(&link->socket, 0);
     gauge_drop(&link->gauge);
     waiting_clear(&link->waiting);
-    *link =
-        (struct link){.socket = bus_socket(broker->context, ZMQ_DEALER), .gauge = gauge_new(NULL)};
+    *link = (struct link){.socket = bus_socket(broker->context, ZMQ_DEALER),
+                          .gauge = gauge_new(NULL),
+                          .attempts = attempt + 1,
+                          .opened_us = clock_now_us()};
     const char *host = broker->config->peers[node];
-    if (bus_connect(link->socket, host, node_port(broker, node, PLANE_CONTROL)))
+    unsigned control = node_port(broker, node, PLANE_CONTROL),
+             feed = node_port(broker, node, PLANE_HEARTBEAT);
+    bus_disconnect(broker->feed_in, host, feed);
+    /* A node whose key is not in the list is tried again later: mend_links(). */
+    if (doors_present(broker->doors, broker->feed_in, node, attempt) ||
+        doors_present(broker->doors, link->socket, node, attempt))
+        return;
+    bus_connect(broker->feed_in, host, feed);
+    if (bus_connect(link->socket, host, control))
         log_write(LOG_ERROR, "node %" PRIu32 " at '%s': cannot connect to this address", node,
                   host);
 }
@@ -324,9 +349,15 @@ static void mend_links(struct broker *broker)
     uint64_t now = clock_now_us();
     for (node_id_t id = 1; id <= broker->tracker.n_nodes; id++) {
         struct link *link = &broker->links[id];
+        bool alive = tracker_alive(&broker->tracker, id, now);
         waiting_turn(&link->waiting, now);
-        if (!link->asked_us || now - link->asked_us < MUTE_US ||
-            !tracker_alive(&broker->tracker, id, now))
+        if (alive)
+            link->attempts = 0; /* the next time with its newest key first */
+        /* A connection that was refused for its key is not tried again by libzmq. */
+        if (!alive && !doors_are_insecure(broker->doors) &&
+            now - link->opened_us >= REFUSED_RETRY_US)
+            link_open(broker, id);
+        if (!alive || !link->asked_us || now - link->asked_us < MUTE_US)
             continue;
         log_write(LOG_WARN, "node %" PRIu32 " is alive but does not answer: connecting again", id);
         link_open(broker, id);
@@ -387,9 +418,10 @@ static int loop(struct broker *broker)
     }
 }
 
-static int bind_or_explain(void *socket, const struct broker_config *config, unsigned port)
+static int bind_or_explain(const struct broker *broker, void *socket, enum door door, unsigned port)
 {
-    int error = bus_bind(socket, config->bind, port);
+    const struct broker_config *config = broker->config;
+    int error = doors_bind(broker->doors, socket, door, config->bind, port);
     if (error == ERR_EXISTS)
         fprintf(stderr,
                 "conclave-broker: port %u is in use (%s); choose another with --front or --port\n",
@@ -400,6 +432,25 @@ static int bind_or_explain(void *socket, const struct broker_config *config, uns
     return error;
 }
 
+/* Before anything is bound. */
+static int open_doors(struct broker *broker)
+{
+    const struct broker_config *config = broker->config;
+    struct text why = {0};
+    int error = OK;
+    if (config->insecure)
+        broker->doors = doors_open_to_all();
+    else
+        error = doors_open(broker->context, config->access, NODE_NONE, &broker->doors, &why);
+    if (config->insecure)
+        log_write(LOG_WARN,
+                  "--insecure: whoever reaches %s can do everything; no keys are asked for",
+                  config->bind);
+    else if (error)
+        fprintf(stderr, "conclave-broker: %s\n", why.at);
+    return error;
+}
+
 static int open_sockets(struct broker *broker)
 {
     const struct broker_config *config = broker->config;
@@ -407,15 +458,13 @@ static int open_sockets(struct broker *broker)
     bus_limit(broker->front, FRONT_HWM, FRONT_HWM);
     broker->feed_out = bus_socket(broker->context, ZMQ_XPUB);
     broker->feed_in = bus_socket(broker->context, ZMQ_XSUB);
-    int error = bind_or_explain(broker->front, config, config->front);
+    int error = bind_or_explain(broker, broker->front, DOOR_front, config->front);
     if (!error)
-        error = bind_or_explain(broker->feed_out, config, config->front + 1);
+        error = bind_or_explain(broker, broker->feed_out, DOOR_feed, config->front + 1);
     if (error)
         return error;
-    for (node_id_t id = 1; id <= config->n_nodes; id++) {
-        bus_connect(broker->feed_in, config->peers[id], node_port(broker, id, PLANE_HEARTBEAT));
+    for (node_id_t id = 1; id <= config->n_nodes; id++)
         link_open(broker, id);
-    }
     static const uint8_t everything[] = {1};
     zmq_send(broker->feed_in, everything, sizeof everything, 0);
     return OK;
@@ -454,7 +503,10 @@ int broker_run(const struct broker_config *config)
     broker->context = bus_open();
     broker->clients.all = gauge_new(NULL);
     tracker_init(&broker->tracker, config->n_nodes, config->n_voters, config->silence_us);
-    int error = open_sockets(broker), code = exit_code_of(error);
+    int error = open_doors(broker);
+    if (!error)
+        error = open_sockets(broker);
+    int code = exit_code_of(error);
     if (!error) {
         log_write(LOG_INFO,
                   "conclave-broker %s: front at port %" PRIu32 ", feed at port %" PRIu32
@@ -473,6 +525,7 @@ int broker_run(const struct broker_config *config)
     bus_socket_close(&broker->feed_in, 0);
     bus_socket_close(&broker->feed_out, 0);
     bus_socket_close(&broker->front, LINGER_CLEAN_MS);
+    doors_close(&broker->doors);
     bus_close(broker->context);
     for (node_id_t id = 1; id <= config->n_nodes; id++) {
         gauge_drop(&broker->links[id].gauge);

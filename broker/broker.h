@@ -8,6 +8,8 @@
 #include "shared/base/types.h"
 
 struct broker_config {
+    const char *access; /* the key file; NULL: only with `insecure` */
+    bool insecure;      /* run without keys */
     const char *bind;
     uint32_t port;  /* the cluster's: node i binds at port + 100 + 10 i */
     uint32_t front; /* ROUTER of the front door; the feed's XPUB is the next port */

@@ -21,6 +21,10 @@ static const struct option_spec specs[] = {
     {"front", OPTION_U64, &given.front, 1, PORT_LIMIT - 2, "PORT",
      "where clients connect; the feed is at the next port (default: --port)"},
     {"bind", OPTION_STRING, &given.bind, 0, 0, "ADDRESS", "listen there (default 127.0.0.1)"},
+    {"access", OPTION_STRING, &given.access, 0, 0, "FILE",
+     "this broker's key; allowed.json, the keys of all, lies beside it (see conclave keys)"},
+    {"insecure", OPTION_FLAG, &given.insecure, 0, 0, NULL,
+     "run without keys: whoever reaches the ports can do everything"},
     {"nodes", OPTION_U64, &given.nodes, 1, NODES_MAX, "N",
      "how many nodes the cluster has (default 6)"},
     {"voters", OPTION_U64, &given.voters, 1, NODES_MAX, "K",
@@ -72,13 +76,27 @@ int broker_settings_apply(const struct broker_settings *settings, char *peers,
     uint64_t last =
         settings->port + PORT_NODES_OFFSET + PORT_NODE_STRIDE * settings->nodes + PLANE_COUNT;
     uint32_t voters = quorum_voters_default(settings->nodes);
+    char shown[TEXT_MAX / 4];
     *config =
         (struct broker_config){.bind = settings->bind,
+                               .access = settings->access,
+                               .insecure = settings->insecure,
                                .port = (uint32_t)settings->port,
                                .front = (uint32_t)front,
                                .n_nodes = (uint32_t)settings->nodes,
                                .n_voters = settings->voters ? (uint32_t)settings->voters : voters,
                                .silence_us = settings->silence_us};
+    if (settings->access && settings->insecure) {
+        text_format(why, TEXT_MAX, "--access and --insecure exclude each other");
+        return ERR_MALFORMED;
+    }
+    if (!settings->access && !settings->insecure) {
+        text_format(why, TEXT_MAX,
+                    "there is no key: --access FILE names this broker's, `conclave keys init` "
+                    "makes it; --insecure lets whoever reaches %s do everything",
+                    text_escape(shown, sizeof shown, slice_of(settings->bind)));
+        return ERR_MALFORMED;
+    }
     if (last > PORT_LIMIT || front + 1 >= PORT_LIMIT) {
         text_format(why, TEXT_MAX,
                     "--port %" PRIu64 ": the ports of %" PRIu64 " nodes would reach beyond %d",

@@ -11,9 +11,9 @@
 /* The strings: borrowed from argv or the environment. */
 struct broker_settings {
     uint64_t port, front, nodes, voters, silence_us, log_limit_bytes;
-    const char *bind, *peers;
+    const char *bind, *peers, *access;
     enum log_level level;
-    bool help, version;
+    bool insecure, help, version;
 };
 
 /* Reads options; what is not given has its default. As options_parse(). One thread at a time. */

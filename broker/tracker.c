@@ -31,6 +31,8 @@ static void take_heartbeat(struct tracker_node *node, const struct wire_heartbea
     node->held = beat->held;
     node->applied = beat->applied;
     node->rejected = beat->rejected;
+    node->refused = beat->refused;
+    node->insecure = beat->insecure;
     node->pid = beat->pid;
     copy_text(node->role, sizeof node->role, beat->role);
     copy_text(node->host, sizeof node->host, beat->host);
@@ -74,14 +76,29 @@ bool tracker_alive(const struct tracker *tracker, node_id_t node, uint64_t now_u
     return it->heard && now_us - it->heard_us <= tracker->silence_us;
 }
 
+/* A majority of the voters says that it follows the node: what one says of itself does not do. */
+static bool is_followed(const struct tracker *tracker, node_id_t of, uint64_t now_us)
+{
+    uint32_t n = 0;
+    for (node_id_t id = 1; id <= tracker->n_voters; id++)
+        n += tracker_alive(tracker, id, now_us) && tracker->nodes[id].coordinator == of;
+    return n >= quorum_of(tracker->n_voters) && !MUTANT(broker_believes_one);
+}
+
 node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us)
 {
     node_id_t best = NODE_NONE;
+    bool best_followed = false;
     for (node_id_t id = 1; id <= tracker->n_nodes; id++) {
         const struct tracker_node *node = &tracker->nodes[id];
-        if (node->serving && tracker_alive(tracker, id, now_us) &&
-            (best == NODE_NONE || node->term > tracker->nodes[best].term))
+        if (!node->serving || !tracker_alive(tracker, id, now_us))
+            continue;
+        bool followed = is_followed(tracker, id, now_us);
+        if (best == NODE_NONE || followed > best_followed ||
+            (followed == best_followed && node->term > tracker->nodes[best].term)) {
             best = id;
+            best_followed = followed;
+        }
     }
     return best;
 }
@@ -224,6 +241,8 @@ static void report_node(struct message *report, struct wire_node_row *row,
     row->held = node->held;
     row->applied = node->applied;
     row->rejected = node->rejected;
+    row->refused = node->refused;
+    row->insecure = node->insecure;
 }
 
 struct message *tracker_report(const struct tracker *tracker, uint64_t now_us)

@@ -20,10 +20,10 @@ struct tracker_node {
     uint64_t seq;
     term_t term;
     node_id_t coordinator;
-    bool serving, full;
+    bool serving, full, insecure;
     bool founded;  /* its disk belongs to a cluster */
     bool admitted; /* and counts as a voter's */
-    uint64_t operations, conversions, held, applied, rejected, queued, pid;
+    uint64_t operations, conversions, held, applied, rejected, refused, queued, pid;
     char role[TRACKER_ROLE_MAX], host[TRACKER_HOST_MAX], version[TRACKER_VERSION_MAX];
 };
 
@@ -43,7 +43,8 @@ int tracker_hear(struct tracker *tracker, const struct message *message, uint64_
 
 bool tracker_alive(const struct tracker *tracker, node_id_t node, uint64_t now_us);
 
-/* Returns the living node that serves in the highest term; NODE_NONE when there is none. */
+/* Returns the living node that serves and that a majority of the voters says it follows; else the
+ * one that serves in the highest term; NODE_NONE when nobody serves. */
 node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us);
 
 /* Who gets a request: the node that it names, else whoever serves; before there is a coordinator,

@@ -17,16 +17,53 @@ void *cli_context(struct cli *cli)
     return cli->context;
 }
 
+void cli_use_dir(struct cli *cli, const char *dir)
+{
+    cli->access = NULL;
+    cli->dir = dir;
+}
+
+/* Brokers that no option names are those of the key file. */
+static void find_entry(struct cli *cli)
+{
+    const struct access *access;
+    char why[TEXT_MAX], list[ACCESS_BROKERS_MAX * ACCESS_ADDRESS_MAX] = BROKER_DEFAULT;
+    size_t len = 0;
+    entry_clear(&cli->entry);
+    if (cli->insecure)
+        entry_without_keys(&cli->entry);
+    else
+        entry_find(cli->access, cli->dir, &cli->entry);
+    access = cli->entry.access;
+    if (cli->brokers.n)
+        return;
+    for (size_t i = 0; access && i < access->n_brokers; i++)
+        len += text_format(list + len, sizeof list - len, "%s%s", i ? "," : "", access->brokers[i]);
+    if (!addresses_parse(list, &cli->brokers, why))
+        return;
+    cli->entry.error = ERR_MALFORMED;
+    text_add(&cli->entry.why, "%s: %s", cli->entry.path, why);
+    (void)addresses_parse(BROKER_DEFAULT, &cli->brokers, why);
+}
+
 struct client *cli_client(struct cli *cli)
 {
-    if (!cli->client)
-        cli->client = client_new(cli_context(cli), &cli->brokers);
+    if (!cli->client) {
+        find_entry(cli);
+        cli->client = client_new(cli_context(cli), &cli->brokers, &cli->entry);
+    }
     return cli->client;
+}
+
+void cli_forget_key(struct cli *cli)
+{
+    client_destroy(&cli->client);
+    entry_clear(&cli->entry);
 }
 
 void cli_close(struct cli *cli)
 {
-    client_destroy(&cli->client);
+    cli_forget_key(cli);
     if (cli->context)
         bus_close(cli->context);
     cli->context = NULL;
@@ -77,12 +114,25 @@ int cli_interrupted(void)
     return 128 + interrupt_seen();
 }
 
+int cli_outcome_code(int outcome)
+{
+    switch (outcome) {
+    case ERR_TIMEOUT:
+        return EXIT_TIMEOUT;
+    case ERR_REFUSED:
+        return EXIT_KEY_REFUSED;
+    case ERR_MALFORMED:
+        return EXIT_USAGE;
+    default:
+        return EXIT_UNREACHABLE;
+    }
+}
+
 int cli_explain(struct cli *cli, int outcome)
 {
     if (outcome == ERR_INTERRUPTED)
         return cli_interrupted();
-    return cli_fail(outcome == ERR_TIMEOUT ? EXIT_TIMEOUT : EXIT_UNREACHABLE, "%s",
-                    client_reason(cli->client));
+    return cli_fail(cli_outcome_code(outcome), "%s", client_reason(cli->client));
 }
 
 int cli_refusal_code(const struct message *reply)

@@ -10,8 +10,13 @@
 #include "shared/base/error.h"
 #include "shared/base/options.h"
 
+#define BROKER_DEFAULT "tcp://127.0.0.1:7000"
+
 struct cli {
-    struct addresses brokers;
+    struct addresses brokers; /* of --broker; else none, until cli_client() asks the key file */
+    const char *access, *dir; /* where the key is: --access, --dir */
+    bool insecure;            /* use none */
+    struct entry entry;       /* with the client */
     uint64_t timeout_us;
     bool timeout_given; /* else it is the default */
     bool json;
@@ -46,6 +51,12 @@ void *cli_context(struct cli *cli);
 /* Closes both. */
 void cli_close(struct cli *cli);
 
+/* Says where the key is, whatever the options say: before the client is asked for. */
+void cli_use_dir(struct cli *cli, const char *dir);
+
+/* Forgets the client and its key: the next client looks again. */
+void cli_forget_key(struct cli *cli);
+
 /* Returns the client, connected to the first broker. */
 struct client *cli_client(struct cli *cli);
 
@@ -57,6 +68,9 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Adds a line to an array of them, for an answer in JSON. */
 void cli_add_line(json_t *lines, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The exit code of a call's outcome. */
+int cli_outcome_code(int outcome);
 
 /* Explains why a call came to nothing; returns the exit code. */
 int cli_explain(struct cli *cli, int outcome);

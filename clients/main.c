@@ -14,14 +14,19 @@
 #include "shared/base/version.h"
 
 static struct {
-    const char *broker;
+    const char *broker, *access, *dir;
     uint64_t timeout_us;
-    bool json, help, version;
-} options = {.broker = "tcp://127.0.0.1:7000"};
+    bool json, insecure, help, version;
+} options;
 
 const struct option_spec cli_options[] = {
     {"broker", OPTION_STRING, &options.broker, 0, 0, "ADDRESS",
-     "the broker, or several with commas (default tcp://127.0.0.1:7000)"},
+     "the broker, or several with commas (default: as the key file says, tcp://127.0.0.1:7000)"},
+    {"access", OPTION_STRING, &options.access, 0, 0, "FILE",
+     "the key to come with (default: access.json in DIR)"},
+    {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",
+     "a cluster's directory (default: .conclave, here or above)"},
+    {"insecure", OPTION_FLAG, &options.insecure, 0, 0, NULL, "for a cluster without keys"},
     {"timeout", OPTION_DURATION, &options.timeout_us, MS_US, 30 * 24 * 3600 * SECOND_US, "TIME",
      "give up after this long, with exit code 4 (default 10m; monitor: never)"},
     {"json", OPTION_FLAG, &options.json, 0, 0, NULL, "results as JSON"},
@@ -114,10 +119,13 @@ static int run(const struct command *command, int n_words, char **words)
     char why[TEXT_MAX];
     struct cli cli = {.timeout_us = options.timeout_us,
                       .json = options.json,
+                      .access = options.access,
+                      .dir = options.dir,
+                      .insecure = options.insecure,
                       .timeout_given = options.timeout_us};
     if (!cli.timeout_given)
         cli.timeout_us = CLIENT_TIMEOUT_DEFAULT_MS * MS_US;
-    if (addresses_parse(options.broker, &cli.brokers, why))
+    if (options.broker && addresses_parse(options.broker, &cli.brokers, why))
         return cli_fail(EXIT_USAGE, "%s", why);
     interrupt_open();
 

@@ -134,6 +134,8 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
         .dir = is->dir,
         .disk = disk,
         .restore = is->restore,
+        .access = is->access,
+        .insecure = is->insecure,
         .bind = is->bind,
         .port = (unsigned)is->port,
         .hosts = hosts,

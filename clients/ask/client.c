@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clients/ask/interrupt.h"
+#include "clients/ask/knock.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/bus/bus.h"
+#include "shared/bus/monitor.h"
 
 #define BACKOFF_MAX_MS      500
 #define REFUSALS_PER_BROKER 4   /* then another broker may know of a coordinator */
@@ -17,7 +20,11 @@
 struct client {
     const struct addresses *brokers;
     size_t broker; /* which one is connected */
-    void *context, *socket;
+    const struct entry *entry;
+    void *context, *socket, *monitor;
+    bool refused_by[BROKERS_MAX]; /* since one took our key */
+    unsigned shut;                /* handshakes in a row that were cut off */
+    struct text denial;           /* why the last broker did not take our key */
     struct bus_parts parts;
     struct client_call *calls;
     uint64_t requests;          /* the last one's number */
@@ -40,14 +47,28 @@ static void probe(struct client *client, uint64_t now_us)
     client->probed_us = now_us;
 }
 
+static void close_socket(struct client *client)
+{
+    if (client->socket)
+        monitor_close(client->socket, &client->monitor);
+    bus_socket_close(&client->socket, 0);
+}
+
 /* A new socket also drops what the old one had queued, which a broker that comes back would answer
  * in vain. */
 static void connect_to(struct client *client, size_t broker, uint64_t now_us)
 {
     const struct address *address = &client->brokers->at[broker % client->brokers->n];
-    bus_socket_close(&client->socket, 0);
+    close_socket(client);
+    if (client->entry->error)
+        return; /* all calls end with it */
     client->socket = bus_socket(client->context, ZMQ_DEALER);
+    client->monitor = monitor_open(client->context, client->socket, KNOCK_EVENTS);
+    client->shut = 0;
+    if (!client->monitor)
+        panic("a socket cannot be watched: %s", zmq_strerror(errno));
     client->broker = broker % client->brokers->n;
+    knock_present(client->socket, client->entry->access);
     /* A name that does not resolve is a broker that does not answer. */
     (void)bus_connect(client->socket, address->host, address->port);
     probe(client, now_us);
@@ -55,10 +76,11 @@ static void connect_to(struct client *client, size_t broker, uint64_t now_us)
         call->due_us = now_us;
 }
 
-struct client *client_new(void *context, const struct addresses *brokers)
+struct client *client_new(void *context, const struct addresses *brokers, const struct entry *entry)
 {
     struct client *client = mem_new(1, sizeof *client);
     client->brokers = brokers;
+    client->entry = entry;
     client->context = context;
     connect_to(client, 0, clock_now_us());
     return client;
@@ -76,8 +98,7 @@ void client_destroy(struct client **client)
         client_call_drop(&call);
     }
     bus_parts_clear(&it->parts);
-    bus_socket_close(&it->socket, 0);
-
+    close_socket(it);
     free(it);
 }
 
@@ -107,7 +128,13 @@ static void finish(struct client *client, struct client_call *call, int outcome)
     if (outcome == OK)
         return;
     client->reason = (struct text){0};
-    if (outcome == ERR_IO) {
+    if (outcome == ERR_IO && client->denial.len)
+        call->outcome = outcome = ERR_REFUSED; /* those that answered at all */
+    if (outcome == ERR_MALFORMED) {
+        text_add(&client->reason, "%s", client->entry->why.at);
+    } else if (outcome == ERR_REFUSED) {
+        text_add(&client->reason, "%s", client->denial.at);
+    } else if (outcome == ERR_IO) {
         text_add(&client->reason, "no broker answers at ");
         for (size_t i = 0; i < client->brokers->n; i++)
             text_add(&client->reason, "%s%s", i ? ", " : "",
@@ -150,6 +177,61 @@ static void take_sign_of_life(struct client *client, const struct wire_broker *b
         call->due_us = now_us;
     client->coordinator = broker->coordinator;
     client->term = broker->term;
+}
+
+/* --- our key --- */
+
+static void deny(struct client *client, enum knock knock)
+{
+    const struct access *access = client->entry->access;
+    char at[ADDRESS_TEXT_MAX];
+    address_text(&client->brokers->at[client->broker], at);
+    client->denial = (struct text){0};
+    if (knock == KNOCK_REFUSED)
+        text_add(&client->denial, "the broker at %s refused this key (%s of cluster %s)", at,
+                 client->entry->path, access ? access->cluster : "");
+    else if (knock == KNOCK_NO_KEY)
+        text_add(&client->denial, "the broker at %s asks for a key; --access FILE names one", at);
+    else
+        text_add(&client->denial,
+                 "the broker at %s works without keys; if that is meant: --insecure", at);
+    client->refused_by[client->broker] = true;
+}
+
+/* Reads the monitor. Returns whether all brokers refuse us: then nothing is worth waiting for. */
+static bool take_knocks(struct client *client)
+{
+    enum knock knock = KNOCK_NOTHING;
+    const struct address *broker = &client->brokers->at[client->broker];
+    for (int i = 0; i < DRAIN_MAX && knock == KNOCK_NOTHING && client->socket; i++) {
+        int events = 0;
+        size_t len = sizeof events;
+        zmq_getsockopt(client->monitor, ZMQ_EVENTS, &events, &len);
+        if (!(events & ZMQ_POLLIN))
+            return false;
+        knock = knock_next(client->monitor, broker, client->entry->access, &client->shut);
+        if (knock == KNOCK_SHUT)
+            knock = KNOCK_NOTHING; /* as one that does not answer */
+    }
+    if (knock == KNOCK_IN) {
+        memset(client->refused_by, 0, sizeof client->refused_by);
+        client->denial = (struct text){0};
+    }
+    if (knock == KNOCK_NOTHING || knock == KNOCK_IN)
+        return false;
+    deny(client, knock);
+    connect_to(client, client->broker + 1, clock_now_us());
+    for (size_t i = 0; i < client->brokers->n; i++)
+        if (!client->refused_by[i])
+            return false;
+    return true;
+}
+
+static void finish_all(struct client *client, int outcome)
+{
+    for (struct client_call *call = client->calls; call; call = call->next)
+        if (!call->finished)
+            finish(client, call, outcome);
 }
 
 static void take_reply(struct client *client, uint64_t now_us)
@@ -278,7 +360,11 @@ static int work(struct client *client, const struct client_call *wanted, uint64_
 {
     for (;;) {
         uint64_t now_us = clock_now_us();
-        for (int i = 0; i < DRAIN_MAX; i++) {
+        if (client->entry->error)
+            finish_all(client, client->entry->error);
+        else if (take_knocks(client))
+            finish_all(client, ERR_REFUSED);
+        for (int i = 0; i < DRAIN_MAX && client->socket; i++) {
             int error = bus_receive(client->socket, &client->parts);
             if (error == ERR_NOT_FOUND)
                 break;
@@ -292,11 +378,12 @@ static int work(struct client *client, const struct client_call *wanted, uint64_
             return ERR_INTERRUPTED;
         if (now_us >= until_us)
             return ERR_TIMEOUT;
-        zmq_pollitem_t items[] = {{.socket = client->socket, .events = ZMQ_POLLIN},
-                                  {.fd = interrupt_fd(), .events = ZMQ_POLLIN}};
+        zmq_pollitem_t items[] = {{.fd = interrupt_fd(), .events = ZMQ_POLLIN},
+                                  {.socket = client->socket, .events = ZMQ_POLLIN},
+                                  {.socket = client->monitor, .events = ZMQ_POLLIN}};
         uint64_t wait_us = next_us - now_us < SECOND_US ? next_us - now_us : SECOND_US;
         long wait_ms = (long)((wait_us + MS_US - 1) / MS_US);
-        if (zmq_poll(items, 2, wait_ms) < 0 && errno != EINTR)
+        if (zmq_poll(items, client->socket ? 3 : 1, wait_ms) < 0 && errno != EINTR)
             panic("zmq_poll: %s", zmq_strerror(errno));
     }
 }

@@ -7,6 +7,7 @@
 #define CONCLAVE_CLIENTS_CLIENT_H
 
 #include "clients/ask/address.h"
+#include "clients/ask/entry.h"
 #include "shared/wire/message.h"
 
 struct client;
@@ -25,7 +26,8 @@ struct client_call {
     struct message
         *reply;  /* owned, may be moved out; NULL unless the outcome is OK. May be an `error`. */
     int outcome; /* OK; ERR_UNAVAILABLE: no coordinator; ERR_IO: no broker answers; ERR_TIMEOUT: the
-                    deadline */
+                    deadline; ERR_REFUSED: the brokers refuse our key; ERR_MALFORMED: there is no
+                    key */
     void *context; /* the caller's */
 
     enum client_need need;
@@ -35,9 +37,10 @@ struct client_call {
     struct client_call *next;
 };
 
-/* Connects to the first broker, in the context that bus_open() made. Borrows both.
- * Caller destroys. */
-struct client *client_new(void *context, const struct addresses *brokers);
+/* Connects to the first broker, in the context that bus_open() made, with the key of the entry;
+ * when that has an error, all calls end with it at once. Borrows all three. Caller destroys. */
+struct client *client_new(void *context, const struct addresses *brokers,
+                          const struct entry *entry);
 
 /* Drops all calls. Accepts NULL. */
 void client_destroy(struct client **client);

@@ -8,7 +8,7 @@
 static struct message *ask_broker(struct cli *cli, const struct address *broker, uint64_t within_us)
 {
     struct addresses only = {.n = 1, .at = {*broker}};
-    struct client *client = client_new(cli_context(cli), &only);
+    struct client *client = client_new(cli_context(cli), &only, &cli->entry);
     struct message *reply = NULL;
     int error = client_ask(client, message_new(MESSAGE_BROKER_GET), CLIENT_ONCE, 0,
                            clock_now_us() + within_us, &reply);
@@ -37,6 +37,8 @@ int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
         message_drop(&reply);
         view->outcome = ERR_UNAVAILABLE;
     }
+    if (view->outcome == ERR_REFUSED || view->outcome == ERR_MALFORMED)
+        return cli_outcome_code(view->outcome);
     if (view->outcome == ERR_INTERRUPTED || view->outcome == ERR_IO)
         return EXIT_UNREACHABLE;
     for (size_t i = 0; i < cli->brokers.n; i++)

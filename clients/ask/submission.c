@@ -64,8 +64,7 @@ static void take_outcome(struct submission *submission, struct client *client, i
         end(submission, EXIT_TIMEOUT, "");
         return;
     }
-    end(submission, outcome == ERR_TIMEOUT ? EXIT_TIMEOUT : EXIT_UNREACHABLE,
-        client_reason(client));
+    end(submission, cli_outcome_code(outcome), client_reason(client));
 }
 
 static void take_error(struct submission *submission, struct client *client,

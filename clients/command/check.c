@@ -83,6 +83,8 @@ int check_run(struct cli *cli, int n_words, char **words)
     int code = cli_no_words(n_words, words);
     if (code)
         return code;
+    if (options.dir)
+        cli->dir = options.dir;
     code = cluster_look(cli, CLIENT_UNREACHABLE_MS * MS_US + SECOND_US, &view);
     if (view.outcome == ERR_INTERRUPTED)
         code = cli_interrupted();

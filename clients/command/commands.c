@@ -7,7 +7,9 @@ static const char up_details[] =
     "Starts the nodes and a broker, and restarts what dies. Without --detach it prints what\n"
     "happens, and Ctrl-C stops the cluster; with it, it returns once a coordinator serves.\n"
     "DIR holds nodeN/ (data), nodeN.log, broker.log, supervisor.log; cluster.json and\n"
-    "supervisor.json while it runs; and founded.json, which says what the cluster is: the next\n"
+    "supervisor.json while it runs; access.json and keys/, made at the first start (--insecure:\n"
+    "without; then whoever reaches the ports can do everything); and founded.json, which says what "
+    "the cluster is: the next\n"
     "`conclave up` in DIR continues with its data, nodes, voters, port and brokers. A different\n"
     "number of nodes or voters is refused (2), and so is a DIR whose stores are all gone. Once a\n"
     "coordinator has served, no process stops the others: one that cannot start is tried again\n"
@@ -175,11 +177,13 @@ static const char snapshot_restore_details[] =
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive,\n"
     "incarnation, boots, term, operations, conversions, assigned, held, applied, rejected,\n"
+    "refused, insecure,\n"
     "disk_full, longest_turn_us, longest_turn_in, longest_turn_own_us, longest_turn_own_in,\n"
     "longest_turn_page_faults, longest_turn_blocked, refusal, version}],\n"
     "jobs: {queued, running, done, failed, cancelled}, kept: {jobs, bytes, jobs_max, bytes_max},\n"
-    "brokers: [{address, alive, coordinator, forwarded, rejected, refused, dropped, waiting, pid,\n"
-    "version}], operations, reassigned, copied, restarts, elections, may_fail, voters, troubles,\n"
+    "brokers: [{address, alive, coordinator, forwarded, rejected, refused, keys_refused,\n"
+    "insecure, dropped, waiting, pid, version}], operations, reassigned, copied, restarts, "
+    "elections, may_fail, voters, troubles,\n"
     "error}. kept: the\n"
     "finished jobs that are remembered and the bytes of their results, and how much of both is\n"
     "kept at most (--keep-jobs, --keep-bytes). troubles is a list of lines: which process of\n"
@@ -208,6 +212,30 @@ static const char monitor_details[] =
 static const char run_details[] =
     "Starts a cluster in a temporary directory and on free ports, submits the job, prints the\n"
     "result as `submit` does, and removes everything, also on Ctrl-C.";
+
+static const char keys_init_details[] =
+    "`conclave up` does this for a cluster on one machine. For several machines: the keys of all\n"
+    "nodes and brokers, and DIR/access.json, the admin's. --broker names the brokers as users\n"
+    "reach them. Each machine gets its DIR/keys/nodeN.json or brokerN.json and "
+    "DIR/keys/allowed.json\n"
+    "beside it: conclave-node --access nodeN.json. What is there is left as it is.\n"
+    "--json: {dir, nodes, brokers}. docs/security.md explains keys and roles.";
+
+static const char keys_add_details[] =
+    "Prints the file to hand out, DIR/keys/NAME.json: with it a user of another machine needs\n"
+    "nothing else (--access FILE, or CONCLAVE_ACCESS). Roles: admin, everything; submit, jobs,\n"
+    "values and accounts; commands, also programs; monitor, the feed and status. Processes that\n"
+    "`up` runs in DIR know the key within a second; on other machines allowed.json is to be\n"
+    "copied again. --json: {name, role, file}.";
+
+static const char keys_revoke_details[] =
+    "Takes the name's keys out of DIR/keys/allowed.json. Processes that read that file admit them\n"
+    "no more within a second. --json: {revoked}.";
+
+static const char keys_rotate_details[] =
+    "Without a name: the keys of all. The file of each name is replaced; its old key is valid for\n"
+    "--overlap. Copy the files and allowed.json to their machines, then start nodes and brokers\n"
+    "again, one after the other. The brokers' front door keeps its key. --json: {rotated: [NAME]}.";
 
 const struct command commands[] = {
     {"up", "", "Start a supervised cluster on this machine", up_details, up_options, up_run},
@@ -268,6 +296,14 @@ const struct command commands[] = {
      check_options, check_run},
     {"monitor", "", "Tail the nodes' heartbeats and events", monitor_details, monitor_options,
      monitor_run},
+    {"keys init", "", "Make the keys of a cluster on several machines", keys_init_details,
+     keys_init_options, keys_init_run},
+    {"keys add", "NAME", "Make a key for somebody; prints the file to hand out", keys_add_details,
+     keys_add_options, keys_add_run},
+    {"keys list", "", "List who has a key, with roles", NULL, keys_options, keys_list_run},
+    {"keys revoke", "NAME", "Revoke a key", keys_revoke_details, keys_options, keys_revoke_run},
+    {"keys rotate", "[NAME ...]", "Replace keys by new ones", keys_rotate_details,
+     keys_rotate_options, keys_rotate_run},
     {"version", "", "Show the version", NULL, NULL, version_run},
     {"help", "[COMMAND]", "Show help", NULL, NULL, help_run},
     {0}};

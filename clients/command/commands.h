@@ -38,6 +38,11 @@ int up_run(struct cli *cli, int n_words, char **words);
 int recover_run(struct cli *cli, int n_words, char **words);
 int down_run(struct cli *cli, int n_words, char **words);
 int run_run(struct cli *cli, int n_words, char **words);
+int keys_init_run(struct cli *cli, int n_words, char **words);
+int keys_add_run(struct cli *cli, int n_words, char **words);
+int keys_list_run(struct cli *cli, int n_words, char **words);
+int keys_revoke_run(struct cli *cli, int n_words, char **words);
+int keys_rotate_run(struct cli *cli, int n_words, char **words);
 
 extern const struct option_spec submit_options[];
 extern const struct option_spec job_list_options[];
@@ -64,5 +69,9 @@ extern const struct option_spec up_options[];
 extern const struct option_spec recover_options[];
 extern const struct option_spec down_options[];
 extern const struct option_spec run_options[];
+extern const struct option_spec keys_options[];
+extern const struct option_spec keys_init_options[];
+extern const struct option_spec keys_add_options[];
+extern const struct option_spec keys_rotate_options[];
 
 #endif

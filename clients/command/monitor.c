@@ -8,10 +8,12 @@
 #include "clients/command/commands.h"
 #include "clients/show/feed.h"
 #include "clients/ask/interrupt.h"
+#include "clients/ask/knock.h"
 #include "clients/show/render.h"
 #include "clients/show/top.h"
 #include "shared/base/clock.h"
 #include "shared/bus/bus.h"
+#include "shared/bus/monitor.h"
 
 #define TOP_MS 500
 /* Nodes beat several times a second: this is a lost broker, or a lost cluster. */
@@ -34,20 +36,32 @@ const struct option_spec monitor_options[] = {
 
 struct monitor {
     struct cli *cli;
-    void *socket;
+    void *socket, *knocks;
     struct bus_parts parts;
+    bool refused; /* a broker does not take our key for its feed */
     struct feed feed;
     struct top top;
     uint64_t shown, heard_us, renewed_us, drawn_us, deadline_us;
     bool quiet;
 };
 
+static void close_socket(struct monitor *monitor)
+{
+    if (monitor->socket)
+        monitor_close(monitor->socket, &monitor->knocks);
+    bus_socket_close(&monitor->socket, 0);
+}
+
 /* Subscribes at every broker: what two of them relay is told apart by its seq. */
 static void subscribe(struct monitor *monitor, uint64_t now_us)
 {
     const struct addresses *brokers = &monitor->cli->brokers;
-    bus_socket_close(&monitor->socket, 0);
+    close_socket(monitor);
     monitor->socket = bus_socket(cli_context(monitor->cli), ZMQ_SUB);
+    monitor->knocks = monitor_open(cli_context(monitor->cli), monitor->socket, KNOCK_EVENTS);
+    if (!monitor->knocks)
+        panic("a socket cannot be watched: %s", zmq_strerror(errno));
+    knock_present(monitor->socket, monitor->cli->entry.access);
     zmq_setsockopt(monitor->socket, ZMQ_SUBSCRIBE, "", 0);
     for (size_t i = 0; i < brokers->n; i++)
         (void)bus_connect(monitor->socket, brokers->at[i].host, brokers->at[i].port + 1);
@@ -126,6 +140,14 @@ static void drain(struct monitor *monitor, uint64_t now_us)
     fflush(stdout);
 }
 
+/* The broker has taken our key at its front; its feed may be closed to our role. */
+static void take_knocks(struct monitor *monitor)
+{
+    unsigned event;
+    while ((event = monitor_next(monitor->knocks, NULL)))
+        monitor->refused = monitor->refused || event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+}
+
 static void watch(struct monitor *monitor, uint64_t now_us)
 {
     uint64_t quiet_us = now_us - monitor->heard_us;
@@ -147,7 +169,13 @@ static int loop(struct monitor *monitor)
     for (;;) {
         uint64_t now_us = clock_now_us();
         drain(monitor, now_us);
+        take_knocks(monitor);
         watch(monitor, now_us);
+        if (monitor->refused)
+            return cli_fail(EXIT_KEY_REFUSED,
+                            "the feed is closed to this key (%s, role %s); it takes monitor or "
+                            "admin",
+                            monitor->cli->entry.path, role_name(monitor->cli->entry.access->role));
         if (satisfied(monitor) || interrupt_seen())
             return EXIT_OK;
         if (ferror(stdout))
@@ -155,8 +183,9 @@ static int loop(struct monitor *monitor)
         if (now_us >= monitor->deadline_us)
             return cli_fail(EXIT_TIMEOUT, "%" PRIu64 " messages arrived in time", monitor->shown);
         zmq_pollitem_t items[] = {{.socket = monitor->socket, .events = ZMQ_POLLIN},
+                                  {.socket = monitor->knocks, .events = ZMQ_POLLIN},
                                   {.fd = interrupt_fd(), .events = ZMQ_POLLIN}};
-        if (zmq_poll(items, 2, TOP_MS / 2) < 0 && errno != EINTR)
+        if (zmq_poll(items, 3, TOP_MS / 2) < 0 && errno != EINTR)
             panic("zmq_poll: %s", zmq_strerror(errno));
     }
 }
@@ -183,7 +212,7 @@ int monitor_run(struct cli *cli, int n_words, char **words)
     subscribe(monitor, monitor->heard_us);
     code = loop(monitor);
     bus_parts_clear(&monitor->parts);
-    bus_socket_close(&monitor->socket, 0);
+    close_socket(monitor);
     free(monitor);
     return code;
 }

@@ -72,6 +72,7 @@ int run_run(struct cli *cli, int n_words, char **words)
         !mkdtemp(dir))
         return cli_fail(EXIT_FAILED, "no temporary directory could be made: %s", strerror(errno));
     config.dir = dir;
+    config.insecure = cli->insecure;
     code = in_directory(cli, &spec);
     local_remove(dir); /* the supervisor did, unless it never began or was killed */
     return code;

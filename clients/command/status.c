@@ -49,14 +49,13 @@ static json_t *render_broker(const struct address *address, const struct message
     const struct {
         const char *name;
         uint64_t count;
-    } counts[] = {{"forwarded", row->forwarded},
-                  {"rejected", row->rejected},
-                  {"refused", row->refused},
-                  {"dropped", row->dropped},
-                  {"waiting", row->waiting}};
+    } counts[] = {{"forwarded", row->forwarded}, {"rejected", row->rejected},
+                  {"refused", row->refused},     {"keys_refused", row->keys_refused},
+                  {"dropped", row->dropped},     {"waiting", row->waiting}};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         json_object_set_new(broker, counts[i].name,
                             answer ? json_integer((json_int_t)counts[i].count) : json_null());
+    json_object_set_new(broker, "insecure", answer ? json_boolean(row->insecure) : json_null());
     json_object_set_new(broker, "pid", render_number(row->pid));
     json_object_set_new(broker, "version", render_text(row->version));
     return broker;
@@ -182,6 +181,28 @@ static void print_kept(const struct wire_status *status)
     printf(" of their results\n");
 }
 
+/* What stands open, and who was turned away for their keys. */
+static void print_keys(const struct cli *cli, const struct cluster_view *view)
+{
+    const struct wire_node_row *rows = NULL;
+    size_t n = 0, open = 0;
+    uint64_t refused = 0;
+    cluster_nodes(view, &rows, &n);
+    for (size_t i = 0; i < n; i++) {
+        open += rows[i].insecure;
+        refused += rows[i].refused;
+    }
+    for (size_t i = 0; i < cli->brokers.n; i++) {
+        const struct message *answer = view->brokers[i];
+        open += answer && answer->as.broker.insecure;
+        refused += answer ? answer->as.broker.keys_refused : 0;
+    }
+    if (open)
+        printf("keys         none (--insecure): whoever reaches the ports can do everything\n");
+    else
+        printf("keys         asked for by all; %" PRIu64 " connections were refused\n", refused);
+}
+
 static void print_text(const struct cli *cli, const struct cluster_view *view)
 {
     struct summary summary = summarize(view);
@@ -208,6 +229,7 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
         printf("coordinator  none\n");
     }
     print_loops(view);
+    print_keys(cli, view);
     print_nodes(view);
     printf("\n");
     for (size_t i = 0; i < cli->brokers.n; i++) {
@@ -233,6 +255,8 @@ int status_run(struct cli *cli, int n_words, char **words)
     int code = cli_no_words(n_words, words);
     if (code)
         return code;
+    if (dir)
+        cli->dir = dir;
     code = cluster_look(cli, CLIENT_UNREACHABLE_MS * MS_US + STATUS_US, &view);
     if (view.outcome == ERR_INTERRUPTED)
         code = cli_interrupted();

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clients/command/commands.h"
 #include "clients/local/founded.h"
@@ -69,6 +70,8 @@ static void announce(struct cli *cli, const struct launch *launch, const struct 
            config.nodes, config.dir, status->coordinator, status->term);
     if (config.port != PORT_DEFAULT || config.brokers > 1)
         printf("export CONCLAVE_BROKER=%s\n", brokers.at);
+    if (!config.insecure && strcmp(config.dir, LOCAL_DIR_DEFAULT) != 0)
+        printf("export CONCLAVE_ACCESS=%s/" ENTRY_FILE "\n", config.dir);
 }
 
 static int detached(struct cli *cli)
@@ -127,6 +130,7 @@ static int settle(void)
 
 int up_run(struct cli *cli, int n_words, char **words)
 {
+    config.insecure = cli->insecure;
     int code = cli_no_words(n_words, words);
     if (!code)
         code = prepare();

@@ -17,6 +17,7 @@
 #include "clients/local/supervised.h"
 
 #include "shared/base/clock.h"
+#include "shared/base/error.h"
 #include "shared/base/limits.h"
 
 /* Six nodes elect in less than a second; each connects to all others, so many of them on a machine
@@ -147,6 +148,8 @@ int launch_wait(struct cli *cli, const struct supervisor_config *config, struct 
              until_us = clock_now_us() + limit_us;
     cli->brokers =
         (struct addresses){.n = 1, .at = {{.host = "127.0.0.1", .port = (unsigned)config->port}}};
+    cli->insecure = config->insecure;
+    cli_use_dir(cli, config->dir);
     for (;;) {
         struct pollfd items[] = {{.fd = launch->pipe, .events = POLLIN},
                                  {.fd = interrupt_fd(), .events = POLLIN}};
@@ -164,6 +167,8 @@ int launch_wait(struct cli *cli, const struct supervisor_config *config, struct 
         }
         *why = view.reason;
         cluster_view_clear(&view);
+        if (view.outcome == ERR_MALFORMED) /* the supervisor is about to make the keys */
+            cli_forget_key(cli);
         if (*status && has_seen_it(config->dir))
             return EXIT_OK;
         if (clock_now_us() < until_us)

@@ -17,6 +17,7 @@
 #include "shared/base/text.h"
 
 #define DESCRIPTION "cluster.json"
+#define DIR_MODE    0700 /* keys are in it */
 
 int local_path(const char *dir, const char *name, char at[LOCAL_PATH_MAX])
 {
@@ -46,7 +47,7 @@ int local_claim(const char *dir, int *lock, char *why)
         text_format(why, TEXT_MAX, "--dir: the name is too long");
         return ERR_IO;
     }
-    if (mkdir(dir, 0777) && errno != EEXIST)
+    if (mkdir(dir, DIR_MODE) && errno != EEXIST)
         return explain(why, ERR_IO, "cannot make", dir);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)

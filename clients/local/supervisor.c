@@ -15,6 +15,7 @@
 #include "clients/local/child.h"
 #include "clients/local/founded.h"
 #include "clients/ask/interrupt.h"
+#include "clients/local/keyring.h"
 #include "clients/local/local.h"
 #include "clients/local/outfile.h"
 #include "clients/local/ports.h"
@@ -300,6 +301,16 @@ static void redirect_remarks(const char *dir)
     log_file_limit(LOG_FILE_BYTES);
 }
 
+/* Those that are missing: all of them at the first start. */
+static int make_keys(const struct supervisor_config *config, char *why)
+{
+    struct addresses brokers = {.n = config->brokers};
+    for (size_t i = 0; i < brokers.n; i++)
+        brokers.at[i] =
+            (struct address){.host = "127.0.0.1", .port = (unsigned)(config->port + 2 * i)};
+    return config->insecure ? OK : keyring_ensure(config->dir, config->nodes, &brokers, why);
+}
+
 static int claim_and_run(struct supervisor *supervisor, char *why)
 {
     const struct supervisor_config *config = supervisor->config;
@@ -314,7 +325,7 @@ static int claim_and_run(struct supervisor *supervisor, char *why)
         return EXIT_USAGE;
     if (config->detached)
         redirect_remarks(config->dir);
-    if (!supervisor_plan(supervisor, why)) {
+    if (!make_keys(config, why) && !supervisor_plan(supervisor, why)) {
         say("%" PRIu64 " nodes in %s, broker at tcp://127.0.0.1:%" PRIu64 "%s", config->nodes,
             config->dir, config->port, config->detached ? "" : "; Ctrl-C ends them");
         if (local_describe(config->dir, (unsigned)config->port, config->nodes, config->brokers,

@@ -20,6 +20,7 @@ struct supervisor_config {
     uint64_t fail_exit_ppm, fail_stall_ppm, stall_us, fail_seed; /* failures on purpose */
     const char *fail_on;                                         /* NULL: none */
     const char *durability, *log_level;
+    bool insecure;  /* without keys */
     bool record;    /* write DIR/founded.json once a coordinator has served */
     bool temporary; /* remove the directory at the end */
     bool detached;  /* remarks go to DIR/supervisor.log instead of stderr */

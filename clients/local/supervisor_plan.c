@@ -2,6 +2,8 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "clients/ask/entry.h"
+#include "clients/local/keyring.h"
 #include "clients/local/local.h"
 #include "clients/local/supervisor_internal.h"
 #include "shared/base/error.h"
@@ -32,6 +34,23 @@ static int name_child(struct child *child, const char *dir, const char *name, ch
         return OK;
     text_format(why, TEXT_MAX, "--dir: the name is too long");
     return ERR_TOO_BIG;
+}
+
+/* The key of a process, DIR/FILE; the others of its cluster are beside it. */
+static void add_key(struct child *child, const struct supervisor_config *config, const char *file)
+{
+    if (config->insecure)
+        child_add(child, "--insecure");
+    else
+        child_add(child, "--access=%s/%s", config->dir, file);
+}
+
+static void add_key_of(struct child *child, const struct supervisor_config *config,
+                       const char *name)
+{
+    char file[64];
+    text_format(file, sizeof file, KEYRING_DIR "/%s.json", name);
+    add_key(child, config, file);
 }
 
 static void add_chance(struct child *child, const char *name, uint64_t ppm)
@@ -66,6 +85,7 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child->node = (uint32_t)id;
     child_add(child, "--id=%" PRIu64, id);
     child_add(child, "--dir=%s", data);
+    add_key_of(child, config, name);
     child_add(child, "--nodes=%" PRIu64, config->nodes);
     child_add(child, "--voters=%" PRIu64, supervisor_voters(config));
     child_add(child, "--port=%" PRIu64, config->port);
@@ -99,6 +119,7 @@ static int plan_broker(struct supervisor *supervisor, uint64_t i, char *why)
     struct child *child = add_child(supervisor, "conclave-broker", why);
     if (!child || name_child(child, config->dir, name, why))
         return ERR_NOT_FOUND;
+    add_key_of(child, config, name);
     child_add(child, "--nodes=%" PRIu64, config->nodes);
     child_add(child, "--voters=%" PRIu64, supervisor_voters(config));
     child_add(child, "--port=%" PRIu64, config->port);
@@ -118,6 +139,7 @@ static int plan_monitor(struct supervisor *supervisor, char *why)
     text_format(child->name, sizeof child->name, "monitor");
     child_add(child, "monitor");
     child_add(child, "--events");
+    add_key(child, supervisor->config, ENTRY_FILE);
     child_add(child, "--broker=tcp://127.0.0.1:%" PRIu64, supervisor->config->port);
     return OK;
 }
@@ -132,6 +154,7 @@ static int plan_probe(struct supervisor *supervisor, char *why)
     child->quiet = true;
     child_add(child, "check");
     child_add(child, "--quorum");
+    add_key(child, supervisor->config, ENTRY_FILE);
     child_add(child, "--broker=tcp://127.0.0.1:%" PRIu64, supervisor->config->port);
     supervisor->probe = child;
     return OK;

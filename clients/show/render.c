@@ -86,6 +86,8 @@ json_t *render_node(const struct wire_node_row *row)
                   "rejected", count(row->rejected));
     json_object_update(node, counts);
     json_decref(counts);
+    json_object_set_new(node, "refused", count(row->refused));
+    json_object_set_new(node, "insecure", json_boolean(row->insecure));
     json_object_set_new(node, "disk_full", json_boolean(row->full));
     json_object_set_new(node, "longest_turn_us", count(row->turn_us));
     json_object_set_new(node, "longest_turn_own_us", count(row->turn_own_us));

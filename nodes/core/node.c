@@ -14,8 +14,6 @@
 #include "nodes/core/worker/worker.h"
 #include "shared/base/error.h"
 
-static void settle(struct node *node);
-
 /* --- the rooms --- */
 
 /* In this order time passes in them, and then each does what is due: what was heard; what there is
@@ -69,7 +67,7 @@ static void applied(void *context, log_index_t index, void *made)
 {
     struct node *node = context;
     struct job *job = made;
-    settle(node);
+    node_settle(node);
     bool kept = job && (job->keeps || schedule_keeps(&node->schedule, job->id));
     if (job && job_is_finished(job) && (kept || job->state != JOB_DONE))
         sweep_job(&node->raft, job->id);
@@ -199,9 +197,7 @@ static void settle_raft(struct node *node, const struct raft_fact *fact)
     }
 }
 
-/* Hands on all that was reported, and what that makes others report: after each entry of a table,
- * and wherever a call may have reported something that the next one must not miss. */
-static void settle(struct node *node)
+void node_settle(struct node *node)
 {
     for (;;) {
         struct raft_fact raft;
@@ -213,208 +209,6 @@ static void settle(struct node *node)
         else
             return;
     }
-}
-
-/* --- messages --- */
-
-/* A peer is heard as this incarnation. */
-static void meet(struct node *node, node_id_t from, incarnation_t incarnation)
-{
-    peers_end_life(&node->links, from, incarnation);
-    settle(node);
-    peers_meet(&node->links, from, incarnation);
-    settle(node);
-}
-
-static void take_hello(struct node *node, node_id_t from, const struct wire_hello *hello)
-{
-    if (peers_is_doubled(&node->links, from, hello->incarnation)) {
-        peers_complain(&node->links, from, "another process of that id runs already");
-        return;
-    }
-    if (!members_welcomes(&node->raft, from, hello))
-        return;
-    meet(node, from, hello->incarnation);
-    members_learn(&node->raft, from, hello->cluster_id, hello->birth);
-    if (hello->plane == PLANE_CONTROL)
-        founding_met(&node->raft, from);
-    peers_hello(&node->links, from, hello);
-}
-
-static void take_welcome(struct node *node, node_id_t from, const struct wire_welcome *welcome)
-{
-    if (!peers_is_ours(&node->links, from, welcome))
-        return; /* it answers a connection that is no more */
-    meet(node, from, welcome->incarnation);
-    peers_welcome(&node->links, from, welcome);
-}
-
-static void take_heartbeat(struct node *node, node_id_t from, struct message *message)
-{
-    const struct wire_heartbeat *heartbeat = &message->as.heartbeat;
-    founding_heartbeat(&node->raft, from, heartbeat);
-    if (members_is_foreign(&node->raft, from)) {
-        if (heartbeat->term) /* else it may still join ours */
-            peers_complain(&node->links, from, PEERS_FOREIGN);
-        return;
-    }
-    election_heartbeat(&node->raft, from, heartbeat);
-    settle(node);
-    if (!peers_heartbeat(&node->links, from, message))
-        return;
-    health_heartbeat(&node->raft, from, heartbeat);
-    settle(node);
-    if (raft_serves(&node->raft))
-        schedule_heartbeat(&node->schedule, from);
-}
-
-/* From whom a message is taken in. */
-struct gate {
-    bool stranger;  /* from a node of another cluster, too: it may come to belong to ours */
-    size_t term;    /* where its term is: only that term's coordinator sends it; 0: anybody does */
-    size_t cluster; /* where it names its cluster, when it must be ours; 0: it need not say */
-};
-
-#define ANYBODY \
-    {           \
-        0       \
-    }
-#define STRANGER         \
-    {                    \
-        .stranger = true \
-    }
-#define COORDINATOR(name)                              \
-    {                                                  \
-        .term = offsetof(struct message, as.name.term) \
-    }
-/* One of an old term is answered, so that it learns of the new one: see `accepted`. */
-#define OUR_COORDINATOR(name)                                   \
-    {                                                           \
-        .term = offsetof(struct message, as.name.term),         \
-        .cluster = offsetof(struct message, as.name.cluster_id) \
-    }
-
-/* Each message of another node: its plane, who may send it, and the function of a room that takes
- * it in. A message that is not here is rejected. */
-#define MESSAGES(X)                                                                            \
-    X(m->as.hello.plane, HELLO, STRANGER, take_hello(node, from, &m->as.hello))                \
-    X(m->as.welcome.plane, WELCOME, ANYBODY, take_welcome(node, from, &m->as.welcome))         \
-    X(PLANE_HEARTBEAT, HEARTBEAT, STRANGER, take_heartbeat(node, from, m))                     \
-    X(PLANE_HEARTBEAT, EVENT, STRANGER, (void)0 /* for people */)                              \
-    X(PLANE_CONTROL, FOUND, STRANGER, founding_take(raft, from, &m->as.found))                 \
-    X(PLANE_CONTROL, GOODBYE, ANYBODY, peers_goodbye(links, from, &m->as.goodbye))             \
-    X(PLANE_CONTROL, VOTE_REQUEST, ANYBODY,                                                    \
-      election_vote_request(raft, from, &m->as.vote_request))                                  \
-    X(PLANE_CONTROL, VOTE_REPLY, ANYBODY, election_vote_reply(raft, from, &m->as.vote_reply))  \
-    X(PLANE_CONTROL, ACCOUNT_QUERY, ANYBODY, ledger_query(ledger, from, &m->as.account_query)) \
-    X(PLANE_CONTROL, ACCOUNT_REPLY, ANYBODY,                                                   \
-      ledger_query_reply(ledger, from, &m->as.account_reply))                                  \
-    X(PLANE_CHECKPOINT, APPEND, OUR_COORDINATOR(append),                                       \
-      accepted ? follower_append(raft, from, m) : follower_refuse_append(raft, from))          \
-    X(PLANE_CHECKPOINT, APPEND_REPLY, ANYBODY,                                                 \
-      replication_append_reply(raft, from, &m->as.append_reply))                               \
-    X(PLANE_CHECKPOINT, INSTALL, OUR_COORDINATOR(install),                                     \
-      accepted ? follower_install(raft, from, m) : follower_refuse_install(raft, from, m))     \
-    X(PLANE_CHECKPOINT, INSTALL_REPLY, ANYBODY,                                                \
-      replication_install_reply(raft, from, &m->as.install_reply))                             \
-    X(PLANE_CHECKPOINT, VALUE_OFFER, COORDINATOR(value_offer),                                 \
-      offers_take(raft, from, &m->as.value_offer))                                             \
-    X(PLANE_CHECKPOINT, VALUE_HELD, ANYBODY, offers_held(raft, from, &m->as.value_held))       \
-    X(PLANE_CHANNEL, TASK, COORDINATOR(task), worker_task(worker, from, m))                    \
-    X(PLANE_CHANNEL, RELEASE, COORDINATOR(release),                                            \
-      worker_release(worker, from, m->as.release.job, m->as.release.op))                       \
-    X(PLANE_CHANNEL, RESULT, ANYBODY, schedule_results(schedule, from, m))                     \
-    X(PLANE_CHANNEL, TRANSFER, ANYBODY, ledger_message(ledger, from, m))                       \
-    X(PLANE_CHANNEL, APP, ANYBODY, ledger_message(ledger, from, m))                            \
-    X(PLANE_CHANNEL, LEDGER_ACK, ANYBODY, ledger_message(ledger, from, m))                     \
-    X(PLANE_CHANNEL, MARKER, ANYBODY, snapshot_marker(snapshots, from, &m->as.marker))         \
-    X(PLANE_CHANNEL, SNAPSHOT_REPORT, ANYBODY, snapshot_report(snapshots, from, m))            \
-    X(PLANE_CHANNEL, SNAPSHOT_END, ANYBODY, snapshot_end(snapshots, from, &m->as.snapshot_end))
-
-static const struct gate gates[MESSAGE_TYPES] = {
-#define GATE(at, NAME, gate, call) [MESSAGE_##NAME] = gate,
-    MESSAGES(GATE)
-#undef GATE
-};
-
-static bool is_on_its_plane(enum plane plane, const struct message *m)
-{
-    switch (m->type) {
-#define PLANE(at, NAME, gate, call) \
-    case MESSAGE_##NAME:            \
-        return (at) == plane;
-        MESSAGES(PLANE)
-#undef PLANE
-    default:
-        return false;
-    }
-}
-
-static void hand_on(struct node *node, node_id_t from, struct message *m, bool accepted)
-{
-    struct links *links = &node->links;
-    struct raft *raft = &node->raft;
-    struct worker *worker = &node->worker;
-    struct schedule *schedule = &node->schedule;
-    struct ledger *ledger = &node->ledger;
-    struct snapshots *snapshots = &node->snapshots;
-    switch (m->type) {
-#define TAKE(at, NAME, gate, call) \
-    case MESSAGE_##NAME:           \
-        call;                      \
-        break;
-        MESSAGES(TAKE)
-#undef TAKE
-    default:
-        break;
-    }
-}
-
-/* What only the coordinator of a term sends; what that changes is known before it is read. */
-static bool follows(struct node *node, node_id_t from, term_t term)
-{
-    bool accepted = election_accept_coordinator(&node->raft, from, term);
-    settle(node);
-    return accepted;
-}
-
-/* A message that was delivered in its turn; it is noted for snapshots that record. */
-static bool take_from_channel(struct node *node, node_id_t from, struct message *message)
-{
-    if (!peers_receive(&node->links, from, message))
-        return false;
-    snapshot_record(&node->snapshots, from, message);
-    return true;
-}
-
-/* The place of a message on a plane was checked by the runtime; who sent it, too. What is in it was
- * not. */
-static void take_message(struct node *node, enum plane plane, node_id_t from,
-                         struct message *message)
-{
-    const struct gate *gate = &gates[message->type];
-    const char *at = (const char *)message;
-    bool begins = message->type == MESSAGE_HELLO || message->type == MESSAGE_WELCOME;
-    if (!step_is_peer(&node->step, from)) {
-        step_reject(&node->step, from, "there is no such node");
-        return;
-    }
-    if (members_is_foreign(&node->raft, from) && !gate->stranger) {
-        peers_complain(&node->links, from, PEERS_FOREIGN);
-        return;
-    }
-    if (plane == PLANE_CHANNEL && !begins && !take_from_channel(node, from, message))
-        return;
-    if (!is_on_its_plane(plane, message)) {
-        step_reject(&node->step, from, "it does not belong on its plane");
-        return;
-    }
-    if (gate->cluster &&
-        !members_accepts(&node->raft, from, *(const struct slice *)(at + gate->cluster)))
-        return;
-    bool accepted = !gate->term || follows(node, from, *(const term_t *)(at + gate->term));
-    if (accepted || gate->cluster)
-        hand_on(node, from, message, accepted);
 }
 
 /* --- the door --- */
@@ -467,7 +261,7 @@ static void take_event(struct node *node, const struct event *event)
     case EVENT_TICK:
         break;
     case EVENT_MESSAGE:
-        take_message(node, event->message.plane, event->message.from, event->message.message);
+        node_take_message(node, event->message.plane, event->message.from, event->message.message);
         break;
     case EVENT_LINK_UP:
         peers_link_up(&node->links, event->link.plane, event->link.peer);
@@ -516,23 +310,24 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     node->step.wall_ms = event->wall_ms;
     node->step.random ^= event->random;
     node->step.rejected = event->rejected + node->step.rejected_here;
+    node->step.refused = event->refused;
     node->service.turn = event->turn;
     node->service.starved_us = event->starved_us;
     health_note(&node->raft, event);
     check_lateness(node);
-    settle(node);
+    node_settle(node);
     take_event(node, event);
-    settle(node);
+    node_settle(node);
 #define TICK(room, at)      \
     room##_tick(&node->at); \
-    settle(node);
+    node_settle(node);
     if (event->kind == EVENT_TICK) {
         ROOMS(TICK)
     }
 #undef TICK
 #define PUMP(room, at)      \
     room##_pump(&node->at); \
-    settle(node);
+    node_settle(node);
     ROOMS(PUMP)
 #undef PUMP
     links_send(&node->links);

@@ -1,5 +1,5 @@
-/* rooms.h - a node as the rooms that it consists of: for node.c, and for tests/harness/inside.c,
- * through which tests look inside. */
+/* rooms.h - a node as the rooms that it consists of: for node.c and messages.c, which stand above
+ * them, and for tests/harness/inside.c, through which tests look inside. */
 #ifndef CONCLAVE_CORE_ROOMS_H
 #define CONCLAVE_CORE_ROOMS_H
 
@@ -26,5 +26,14 @@ struct node {
     struct service service;
     struct links links;
 };
+
+/* Hands on all that rooms have reported, and what that makes others report: after each entry of a
+ * table, and wherever a call may have reported something that the next one must not miss. */
+void node_settle(struct node *node);
+
+/* Takes in what another node says (messages.c); borrows the message. Its place on a plane was
+ * checked by the runtime; who sent it, too. What is in it was not. */
+void node_take_message(struct node *node, enum plane plane, node_id_t from,
+                       struct message *message);
 
 #endif

@@ -8,6 +8,7 @@
 #include "shared/base/log.h"
 #include "shared/base/log_limit.h"
 #include "shared/base/memory.h"
+#include "shared/base/mutant.h"
 #include "shared/bus/intake.h"
 #include "shared/bus/roster.h"
 
@@ -29,6 +30,7 @@ struct inbox {
     const struct node *node; /* NULL: none that refuses */
     struct feed *feeds;      /* by node */
     struct bus_parts parts;
+    struct visitor visitor;  /* who sent it, by the key of the connection; not without keys */
     struct message *message; /* lent out until the next call */
     uint64_t rejected;
     struct log_limit complaints;
@@ -94,6 +96,14 @@ void inbox_serve(struct inbox *inbox, const struct node *node)
     inbox->node = node;
 }
 
+/* With keys: whether the connection's key is that of a node, and of this one. */
+static bool has_key_of(const struct inbox *inbox, uint64_t node)
+{
+    return doors_are_insecure(mesh_doors(inbox->mesh)) ||
+           (inbox->visitor.role == ROLE_node && inbox->visitor.node == node) ||
+           MUTANT(hello_unbound);
+}
+
 /* Before the roster, which would fence the connections of the one that lives. */
 static bool refuse_double(struct inbox *inbox, enum plane plane, const struct wire_hello *hello,
                           struct text *why)
@@ -129,6 +139,11 @@ static int take_hello(struct inbox *inbox, enum plane plane, uint64_t now_us, st
 {
     const struct wire_hello *hello = &inbox->message->as.hello;
     bool first;
+    if (!has_key_of(inbox, hello->src)) {
+        text_add(why, "HELLO of node %" PRIu64 " with the key of %s", hello->src,
+                 inbox->visitor.name);
+        return ERR_MALFORMED;
+    }
     if (refuse_double(inbox, plane, hello, why))
         return ERR_STALE;
     int error = roster_hello(inbox->roster, plane, bus_part(&inbox->parts, 0), hello, &first, why);
@@ -198,6 +213,11 @@ static int take_from_node(struct inbox *inbox, enum plane plane, uint64_t now_us
                  message_name(message->type));
         return ERR_STALE;
     }
+    if (!has_key_of(inbox, event->message.from)) {
+        text_add(why, "%s on a connection of node %u, with the key of %s",
+                 message_name(message->type), (unsigned)event->message.from, inbox->visitor.name);
+        return ERR_MALFORMED;
+    }
     uint64_t claimed = claimed_sender(message);
     if (claimed && claimed != event->message.from) {
         text_add(why, "%s says that it is from node %" PRIu64, message_name(message->type),
@@ -245,6 +265,10 @@ static void refuse_request(struct inbox *inbox, uint64_t request, const char *co
 
 static int take_request(struct inbox *inbox, struct event *event, struct text *why)
 {
+    if (!doors_are_insecure(mesh_doors(inbox->mesh)) && inbox->visitor.role != ROLE_broker) {
+        text_add(why, "a request with the key of %s, who is no broker", inbox->visitor.name);
+        return ERR_MALFORMED;
+    }
     int error = bus_decode(&inbox->parts, ENVELOPE_PARTS, &inbox->message, why);
     if (!error && message_kind(inbox->message->type)->place != PLACE_REQUEST) {
         text_add(why, "%s is not a request", message_name(inbox->message->type));
@@ -268,6 +292,22 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
 
 /* --- receiving --- */
 
+/* Finds who sent the message at hand; false: its key is no more allowed. What comes from the feed
+ * is from nodes that we have connected to by their keys. */
+static bool find_visitor(struct inbox *inbox, enum plane plane)
+{
+    struct doors *doors = mesh_doors(inbox->mesh);
+    return plane == PLANE_HEARTBEAT || doors_are_insecure(doors) ||
+           (inbox->parts.n > 1 &&
+            doors_who(doors, &inbox->parts, inbox->parts.n - 1, &inbox->visitor));
+}
+
+static int refuse_key(struct text *why)
+{
+    text_add(why, "its key is not allowed any more");
+    return ERR_STALE;
+}
+
 /* [broker's routing id][client's routing id][""][frame 0]... from somebody who is no node. */
 static bool is_request(const struct inbox *inbox, enum plane plane)
 {
@@ -289,6 +329,8 @@ int inbox_receive(struct inbox *inbox, enum plane plane, uint64_t now_us, struct
     event->message.plane = plane;
     if (error)
         text_add(&why, "too many parts or bytes");
+    else if (!find_visitor(inbox, plane))
+        error = refuse_key(&why);
     else if (plane == PLANE_HEARTBEAT)
         error = take_from_feed(inbox, event, &why);
     else if (is_request(inbox, plane))

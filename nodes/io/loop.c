@@ -13,6 +13,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
+#include "shared/bus/intake.h"
 
 #define POLL_MAX_US (100 * MS_US) /* monitors that are not polled are read at least so often */
 /* Worth a line in the log: half an election timeout, or a tenth not counting what it waited for a
@@ -228,6 +229,7 @@ static uint64_t give_back(struct runtime *runtime, uint64_t now_us)
     runtime->worked_us = 0;
     bulk_give_back(runtime->bulk);
     heap_give_back();
+    intake_call_once(heap_give_back); /* sealed messages are made and opened in ZeroMQ's thread */
     now_us = clock_now_us();
     turns_part(&runtime->turns, "memory", now_us);
     return now_us;

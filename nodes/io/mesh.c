@@ -21,8 +21,9 @@ struct mesh {
     struct mesh_config config;
     void *receivers[PLANE_COUNT]; /* ROUTERs; on the heartbeat plane the SUB */
     int receiver_fds[PLANE_COUNT];
-    void *feed;          /* PUB */
-    struct link **links; /* [peer * PLANE_COUNT + plane]; NULL: none */
+    void *feed;              /* PUB */
+    unsigned *feed_attempts; /* by peer: which of its keys its feed is connected with */
+    struct link **links;     /* [peer * PLANE_COUNT + plane]; NULL: none */
     size_t n_links;
     int watch;             /* an epoll set of their monitors */
     size_t at;             /* where the sweep goes on */
@@ -41,7 +42,8 @@ unsigned mesh_base_port(unsigned cluster_port, node_id_t id)
 static int listen_on(struct mesh *mesh, void *socket, enum plane plane, struct text *why)
 {
     unsigned port = mesh_base_port(mesh->config.port, mesh->config.id) + plane;
-    int error = bus_bind(socket, mesh->config.bind, port);
+    /* The planes are the first doors, in the same order. */
+    int error = doors_bind(mesh->config.doors, socket, (enum door)plane, mesh->config.bind, port);
     if (error == ERR_EXISTS)
         text_add(why, "port %u (%s plane) on %s is in use", port, plane_name(plane),
                  mesh->config.bind);
@@ -58,6 +60,7 @@ int mesh_open(void *context, const struct mesh_config *config, struct mesh **out
     mesh->config = *config;
     mesh->n_links = (size_t)(config->n_nodes + 1) * PLANE_COUNT;
     mesh->links = mem_new(mesh->n_links, sizeof(struct link *));
+    mesh->feed_attempts = mem_new(config->n_nodes + 1, sizeof *mesh->feed_attempts);
     mesh->replies.all = gauge_new(NULL);
     mesh->watch = epoll_create1(EPOLL_CLOEXEC);
     if (mesh->watch < 0)
@@ -88,12 +91,18 @@ void mesh_connect(struct mesh *mesh, uint64_t now_us)
             continue;
         unsigned base = mesh_base_port(config->port, peer);
         for (int plane = 0; plane < PLANE_COUNT; plane++)
-            if (plane != PLANE_HEARTBEAT)
+            if (plane != PLANE_HEARTBEAT) {
+                struct link_config link = {.doors = config->doors,
+                                           .node = peer,
+                                           .host = config->hosts[peer],
+                                           .port = base + (unsigned)plane,
+                                           .queue_max =
+                                               plane == PLANE_VALUE ? VALUE_QUEUE_MAX : SOCKET_HWM,
+                                           .watch = mesh->watch};
                 mesh->links[peer * PLANE_COUNT + (unsigned)plane] =
-                    link_new(mesh->context, config->hosts[peer], base + (unsigned)plane,
-                             plane == PLANE_VALUE ? VALUE_QUEUE_MAX : SOCKET_HWM, mesh->watch,
-                             now_us);
-        bus_connect(mesh->receivers[PLANE_HEARTBEAT], config->hosts[peer], base + PLANE_HEARTBEAT);
+                    link_new(mesh->context, &link, now_us);
+            }
+        mesh_refeed(mesh, peer);
     }
 }
 
@@ -111,7 +120,13 @@ void mesh_close(struct mesh **mesh, int linger_ms)
     close(it->watch);
     gauges_clear(&it->replies);
     free(it->links);
+    free(it->feed_attempts);
     free(it);
+}
+
+struct doors *mesh_doors(const struct mesh *mesh)
+{
+    return mesh->config.doors;
 }
 
 /* --- polling --- */
@@ -146,6 +161,16 @@ size_t mesh_poll_items(struct mesh *mesh, struct pollfd *items, size_t n)
     return n;
 }
 
+/* The feed takes the key that the peer is known to have now: a SUB is never told that its own does
+ * not fit. */
+static void feed_as(struct mesh *mesh, node_id_t peer, unsigned attempt)
+{
+    if (mesh->feed_attempts[peer] == attempt)
+        return;
+    mesh->feed_attempts[peer] = attempt;
+    mesh_refeed(mesh, peer);
+}
+
 bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, node_id_t *peer)
 {
     /* Links that pause have no monitor to wait for, so the clock alone wakes them. */
@@ -160,6 +185,8 @@ bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, 
             *up = news == LINK_UP;
             *plane = (enum plane)(mesh->at % PLANE_COUNT);
             *peer = (node_id_t)(mesh->at / PLANE_COUNT);
+            if (*up && *plane == PLANE_CONTROL)
+                feed_as(mesh, *peer, link_attempt(link));
             return true;
         }
         mesh->n_paused += link && link_fd(link) < 0;
@@ -205,9 +232,11 @@ void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer)
 void mesh_refeed(struct mesh *mesh, node_id_t peer)
 {
     const struct mesh_config *config = &mesh->config;
+    void *feed = mesh->receivers[PLANE_HEARTBEAT];
     unsigned port = mesh_base_port(config->port, peer) + PLANE_HEARTBEAT;
-    bus_disconnect(mesh->receivers[PLANE_HEARTBEAT], config->hosts[peer], port);
-    bus_connect(mesh->receivers[PLANE_HEARTBEAT], config->hosts[peer], port);
+    bus_disconnect(feed, config->hosts[peer], port);
+    if (!doors_present(config->doors, feed, peer, mesh->feed_attempts[peer]))
+        bus_connect(feed, config->hosts[peer], port);
 }
 
 /* --- sending --- */

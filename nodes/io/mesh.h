@@ -7,7 +7,7 @@
 #include <poll.h>
 
 #include "nodes/io/clients.h"
-#include "shared/bus/bus.h"
+#include "shared/bus/doors.h"
 
 struct mesh_config {
     node_id_t id;
@@ -15,6 +15,7 @@ struct mesh_config {
     unsigned port;            /* of the cluster; node i begins at port + 100 + 10 i */
     const char *bind;         /* address to listen on */
     const char *const *hosts; /* of node 1 is hosts[1]; borrowed */
+    struct doors *doors;      /* who may connect; borrowed */
 };
 
 struct mesh;
@@ -22,9 +23,12 @@ struct mesh;
 /* The first port of a node. */
 unsigned mesh_base_port(unsigned cluster_port, node_id_t id);
 
-/* Binds what others connect to. ERR_EXISTS, ERR_MALFORMED, ERR_IO with one line in `why` that names
- * the address. Copies config. Caller closes. */
+/* Binds what others connect to, each plane a door. ERR_EXISTS, ERR_MALFORMED, ERR_IO with one line
+ * in `why` that names the address. Copies config. Caller closes. */
 int mesh_open(void *context, const struct mesh_config *config, struct mesh **out, struct text *why);
+
+/* Who may connect, and who is behind a message. */
+struct doors *mesh_doors(const struct mesh *mesh);
 
 /* Starts to connect to the peers. */
 void mesh_connect(struct mesh *mesh, uint64_t now_us);

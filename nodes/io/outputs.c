@@ -84,6 +84,7 @@ void runtime_step(struct runtime *runtime, struct event *event)
     event->wall_ms = clock_wall_ms();
     event->random = random_u64(&runtime->random);
     event->rejected = inbox_rejected(runtime->inbox);
+    event->refused = doors_refused(runtime->doors);
     event->turn = turns_longest(&runtime->turns, event->now_us);
     if (event->kind == EVENT_TICK) /* heartbeats are made then, and it is read from a file */
         runtime->starved_us = runtime->executor->kind->starved_us(runtime->executor);

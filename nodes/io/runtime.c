@@ -143,6 +143,17 @@ static int claim_descriptors(uint32_t n_nodes, struct text *why)
     return descriptors_claim(FILES_OWN + links + connections + links, links, why);
 }
 
+/* Before anything is bound. */
+static int open_doors(struct runtime *runtime, struct text *why)
+{
+    const struct runtime_config *config = &runtime->config;
+    runtime->config.node.insecure = config->insecure;
+    if (!config->insecure)
+        return doors_open(runtime->context, config->access, config->node.id, &runtime->doors, why);
+    runtime->doors = doors_open_to_all();
+    return OK;
+}
+
 int runtime_open(const struct runtime_config *config, struct runtime **out, struct text *why)
 {
     struct disk *disk = config->disk;
@@ -162,7 +173,10 @@ int runtime_open(const struct runtime_config *config, struct runtime **out, stru
                                .port = config->port,
                                .bind = config->bind,
                                .hosts = config->hosts};
-    error = mesh_open(runtime->context, &mesh, &runtime->mesh, why);
+    error = open_doors(runtime, why);
+    mesh.doors = runtime->doors;
+    if (!error)
+        error = mesh_open(runtime->context, &mesh, &runtime->mesh, why);
     if (!error)
         error = open_node(runtime, why);
     if (error)
@@ -183,6 +197,10 @@ int runtime_run(struct runtime *runtime)
               "started: incarnation %" PRIu64 ".%08" PRIx64 ", listening on %s:%u-%u, pid %ld",
               config->node.incarnation >> 32, config->node.incarnation & UINT32_MAX, config->bind,
               base, base + PLANE_COUNT - 1, (long)getpid());
+    if (doors_are_insecure(runtime->doors))
+        log_write(LOG_WARN,
+                  "--insecure: whoever reaches %s can do everything; no keys are asked for",
+                  config->bind);
     if (config->durability == DURABILITY_OFF)
         log_write(LOG_WARN, "--durability off: nothing of the log is kept; for measuring only");
     turns_open(&runtime->turns);
@@ -205,6 +223,7 @@ void runtime_fail(struct runtime *runtime)
     /* It should be read before the end of a connection on another plane is. */
     nanosleep(&(struct timespec){.tv_nsec = (long)(GOODBYE_US * 1000)}, NULL);
     mesh_close(&runtime->mesh, LINGER_FAIL_MS);
+    doors_close(&runtime->doors);
     bus_close(runtime->context);
     logger_flush();
     _exit(EXIT_INJECTED);
@@ -273,6 +292,7 @@ void runtime_close(struct runtime **runtime)
     values_clear(&it->values);
     clients_clear(&it->clients);
     mesh_close(&it->mesh, LINGER_CLEAN_MS);
+    doors_close(&it->doors);
     bus_close(it->context);
     logger_stop();
     bulk_destroy(&it->bulk); /* when nobody drops a blob any more */

@@ -14,6 +14,8 @@ struct runtime_config {
     struct disk *disk;   /* this directory, opened before (takes it); NULL: not yet */
     const char *restore; /* a share of a snapshot to begin with; NULL: see restore.h */
     enum durability durability;
+    const char *access; /* the key file; NULL: only with `insecure` */
+    bool insecure;      /* run without keys */
     const char *bind;
     unsigned port;            /* of the cluster */
     const char *const *hosts; /* of node 1 is hosts[1] */

@@ -12,6 +12,7 @@
 struct runtime {
     struct runtime_config config;
     void *context;
+    struct doors *doors;
     struct mesh *mesh;
     struct clients clients;
     struct gate *gate;

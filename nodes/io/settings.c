@@ -44,6 +44,10 @@ static const struct option_spec specs[] = {
     {"bind", OPTION_STRING, &given.bind, 0, 0, "ADDRESS", "address to listen on (127.0.0.1)"},
     {"peers", OPTION_STRING, &given.peers, 0, 0, "HOST,HOST,...",
      "hosts of node 1..N (all 127.0.0.1)"},
+    {"access", OPTION_STRING, &given.access, 0, 0, "FILE",
+     "this node's key; allowed.json, the keys of all, lies beside it (see conclave keys)"},
+    {"insecure", OPTION_FLAG, &given.insecure, 0, 0, NULL,
+     "run without keys: whoever reaches the ports can do everything"},
     {"voters", OPTION_U64, &given.voters, 1, NODES_MAX, "K",
      "nodes 1..K vote (what the cluster says; a new one: all, at most 5)"},
     {"cluster", OPTION_STRING, &given.cluster, 0, 0, "NAME", "the cluster's name (conclave)"},
@@ -185,6 +189,13 @@ int settings_check(struct settings *is, char why[TEXT_MAX])
     else if (!is_name(is->bind, strlen(is->bind), HOST_MAX, "-_.*"))
         text_format(why, TEXT_MAX, "--bind '%s' is not an address of this machine",
                     text_escape(shown, sizeof shown, slice_of(is->bind)));
+    else if (is->access && is->insecure)
+        text_format(why, TEXT_MAX, "--access and --insecure exclude each other");
+    else if (!is->access && !is->insecure)
+        text_format(why, TEXT_MAX,
+                    "there is no key: --access FILE names this node's, `conclave keys init` makes "
+                    "it; --insecure lets whoever reaches %s do everything",
+                    is->bind);
     else if (durability_parse(is->durability, &durability))
         text_format(why, TEXT_MAX, "--durability '%s' is not allowed; it takes fsync, os or off",
                     text_escape(shown, sizeof shown, slice_of(is->durability)));

@@ -14,7 +14,7 @@ struct settings {
     uint64_t id, port;
     uint64_t nodes, voters; /* 0: not given */
     bool voters_open;       /* neither were they given, nor does DIR say */
-    const char *dir, *bind, *peers, *cluster, *durability, *fail_on, *restore;
+    const char *dir, *bind, *peers, *cluster, *durability, *fail_on, *restore, *access;
     uint64_t memory_limit_bytes, start_jitter_us;
     struct failure_config failure;
     uint64_t heartbeat_us; /* 0: not given */
@@ -24,6 +24,7 @@ struct settings {
     uint64_t keep_jobs, keep_bytes; /* 0: not given */
     uint64_t log_limit_bytes;
     enum log_level log_level;
+    bool insecure; /* run without keys */
     bool help, version;
 };
 

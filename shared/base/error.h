@@ -18,6 +18,7 @@
     X(ERR_TIMEOUT, "timed out")       \
     X(ERR_UNAVAILABLE, "unavailable") \
     X(ERR_UNSUPPORTED, "unsupported") \
+    X(ERR_REFUSED, "refused")         \
     X(ERR_CORRUPT, "corrupt")
 
 enum error {
@@ -38,10 +39,11 @@ enum exit_code {
     EXIT_TIMEOUT = 4,
     EXIT_CANCELLED = 5,
     EXIT_NOT_FOUND = 6,
-    EXIT_INJECTED = 7,   /* a node failed on purpose: --fail-exit */
-    EXIT_ENVIRONMENT = 8 /* what a node or broker needs is missing: a damaged or unusable data
-                          * directory, a port in use, descriptors, a full or failing disk. The
-                          * options are right: the next start may succeed */
+    EXIT_KEY_REFUSED = 7, /* a broker refuses the key */
+    EXIT_INJECTED = 7,    /* of a node: it failed on purpose (--fail-exit) */
+    EXIT_ENVIRONMENT = 8  /* what a node or broker needs is missing: a damaged or unusable data
+                           * directory, a port in use, descriptors, a full or failing disk. The
+                           * options are right: the next start may succeed */
 };
 
 /* Returns with which exit code a node or a broker ends that cannot start because of this error:

@@ -51,10 +51,25 @@
 #define ELECTION_RANK_MAX      5 /* later ranks wait no longer than this many delays */
 /* Votes split after a disconnect: ask again this soon. */
 #define ELECTION_SPLIT_US (50 * MS_US)
-/* A job id holds 24 bits of term; more is refused. */
-#define TERM_MAX      (((uint64_t)1 << 24) - 1)
-#define LOG_INDEX_MAX (((uint64_t)1 << 40) - 1) /* and 40 bits of index */
-#define TERM_JUMP_MAX 1000000 /* a peer's term further ahead than this is refused */
+/* What JSON carries exactly everywhere. A hundred elections a second, ten times what disconnects in
+ * a row make of them, take 2.8 million years to get there; so many terms as one node with a key can
+ * add (TERM_CLIMB_MAX in every timeout of 500 ms, without an end) 1.4 million years; 20,000 entries
+ * a second, 14,000 years. Job ids hold them as job_id.h says. */
+#define TERM_MAX      (((uint64_t)1 << 53) - 1)
+#define LOG_INDEX_MAX (((uint64_t)1 << 53) - 1)
+/* An election raises the term by one. Only where too few voters are heard to confirm a higher term
+ * does a node whose own election timeout has run out without result go up to what one of them says,
+ * by so much each time: a node that missed a thousand elections is there in ten timeouts. */
+#define TERM_CLIMB_MAX 100
+/* A candidate may raise a voter's term so often in a row (as often as a disconnect makes one ask
+ * again), ... */
+#define CANDIDACIES_MAX 10
+/* ... and again after so many election timeouts each: two more than others wait to begin. */
+#define CANDIDACY_TIMEOUTS 4
+/* A voter that is alone in a higher term is brought back by an election, first after one election
+ * timeout, then after twice as long each time, up to so many doublings: an hour with the defaults.
+ */
+#define RECALL_DOUBLINGS_MAX 13
 
 /* In election timeouts. Entries that wait, or the coordinator's own disk, without any progress for
  * so long: it steps down. A slow write of a loaded disk ends well before; a client that waits has
@@ -93,8 +108,9 @@
 #define CHANNEL_ACK_EVERY    64    /* a pure ack at the latest after so many messages */
 #define CHANNEL_ACK_DELAY_US (20 * MS_US)   /* or after this long without traffic to ride on */
 #define CHANNEL_RESEND_US    (1000 * MS_US) /* oldest message unacknowledged this long: go back */
-/* An ack or sequence further ahead is refused as out of range. */
-#define CHANNEL_SEQ_JUMP_MAX (1u << 20)
+/* Nobody sends further ahead of what was acknowledged, so nothing further ahead of what was
+ * delivered arrives: it is refused as out of range. */
+#define CHANNEL_SEQ_JUMP_MAX CHANNEL_WINDOW
 
 /* --- sockets (why: ZeroMQ's behaviour, docs/design.md "Sockets") --- */
 
@@ -134,6 +150,8 @@
 /* Of one message that is received: more than twice what is dropped and counted. Beyond, its
  * connection is ended. */
 #define INTAKE_PARTS_MAX 1024
+/* What CURVE adds to a frame (RFC 26): a command's name, a nonce, a seal, flags. */
+#define SEAL_BYTES       33
 #define INTAKE_BYTES_MAX (4 * MIB_BYTES)
 /* Of all topics that a subscriber names while its connection lasts, with so much for each: ours
  * name one, the empty one. Beyond, its connection is ended. */

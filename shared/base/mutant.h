@@ -19,6 +19,12 @@
     X(old_disk_counts, "votes and acks of a disk that was replaced count (R31)")                 \
     X(founds_without_all, "a cluster is founded while voters are missing (R30)")                 \
     X(old_term_counted, "an entry of an older term commits by counting (R9, Raft figure 8)")     \
+    X(term_of_one, "a term is entered when one node says that it is in it (X15)")                \
+    X(climbs_at_once, "a node without coordinator enters any term that one node says (X15)")     \
+    X(coordinator_of_one, "whoever says that it coordinates a term is believed (X15)")           \
+    X(commit_of_one, "a coordinator commits what one follower says is committed (X10)")          \
+    X(recalls_without_end, "a coordinator steps aside for whoever is in a higher term (X15)")    \
+    X(nobody_is_recalled, "a voter that is alone in a higher term stays alone")                  \
     X(no_noop, "a coordinator begins without an entry of its own (R10)")                         \
     X(unconfirmed_reads, "a read is answered without asking a majority (R11, R13)")              \
     X(old_ack_confirms, "acks to an earlier round confirm a read (R11)")                         \
@@ -73,6 +79,8 @@
 /* Likewise, outside of what the simulator runs: tests/tools/process-mutants.py knows which test
  * finds each. The environment plants them: MUTANT_PLANTED=record_ignored. */
 #define PROCESS_MUTANTS(X)                                                                         \
+    X(candidacies_unlimited, "a candidate raises a voter's term as often as it likes (X15)")       \
+    X(broker_believes_one, "a broker believes whoever says that it serves (X15)")                  \
     X(record_ignored, "options of up count more than what the directory says")                     \
     X(file_must_be_long, "a store is refused when its last page number is beyond its end")         \
     X(one_ends_all, "a node that refuses its configuration later ends the whole cluster")          \
@@ -102,7 +110,12 @@
     X(loop_writes_log, "a log that nobody reads stops the event loop")                             \
     X(chunks_unbounded, "any number of pieces of values waits to be put into its place")           \
     X(stop_ignored, "what is cancelled while it is computed goes on to its end")                   \
-    X(phase_unsettled, "the time of the phase that a job leaves is not counted")
+    X(phase_unsettled, "the time of the phase that a job leaves is not counted")                   \
+    X(doors_have_no_handler, "nobody decides which keys are admitted (X1)")                        \
+    X(doors_admit_all_keys, "every key is admitted (X1)")                                          \
+    X(doors_admit_all_roles, "a key is admitted at every door (X2)")                               \
+    X(hello_unbound, "a node's key may say HELLO as any node (X2)")                                \
+    X(sealed_never_ends, "an encrypted message may have any number of parts (X4)")
 
 enum mutant {
     MUTANT_none,

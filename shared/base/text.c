@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shared/base/error.h"
+#include "shared/base/job_id.h"
 #include "shared/base/limits.h"
 
 void text_add_v(struct text *text, const char *format, va_list args)
@@ -140,9 +141,13 @@ static int parse_with_unit(struct slice text, const struct unit *units, uint64_t
 
 int parse_duration_us(struct slice text, uint64_t max_us, uint64_t *out)
 {
-    static const struct unit units[] = {
-        {"us", 1}, {"ms", MS_US}, {"s", SECOND_US}, {"m", 60 * SECOND_US}, {"h", 3600 * SECOND_US},
-        {NULL, 0}};
+    static const struct unit units[] = {{"us", 1},
+                                        {"ms", MS_US},
+                                        {"s", SECOND_US},
+                                        {"m", 60 * SECOND_US},
+                                        {"h", 3600 * SECOND_US},
+                                        {"d", 24 * 3600 * SECOND_US},
+                                        {NULL, 0}};
     return parse_with_unit(text, units, max_us, out);
 }
 
@@ -182,9 +187,9 @@ int parse_job_id(struct slice text, job_id_t *out)
     if (dash == text.len)
         return ERR_MALFORMED;
     uint64_t term, index;
-    int error = parse_u64((struct slice){text.at, dash}, TERM_MAX, &term);
+    int error = parse_u64((struct slice){text.at, dash}, UINT64_MAX >> JOB_INDEX_BITS, &term);
     if (!error)
-        error = parse_u64((struct slice){text.at + dash + 1, text.len - dash - 1}, LOG_INDEX_MAX,
+        error = parse_u64((struct slice){text.at + dash + 1, text.len - dash - 1}, JOB_INDEX_MASK,
                           &index);
     if (error)
         return error;
@@ -195,7 +200,7 @@ int parse_job_id(struct slice text, job_id_t *out)
 char *job_id_text(job_id_t job, char at[JOB_TEXT_MAX])
 {
     text_format(at, JOB_TEXT_MAX, "%" PRIu64 "-%" PRIu64, job >> JOB_INDEX_BITS,
-                job & LOG_INDEX_MAX);
+                job & JOB_INDEX_MASK);
     return at;
 }
 

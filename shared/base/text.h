@@ -48,7 +48,7 @@ static inline bool slice_equals(struct slice slice, const char *text)
 /* Parses a whole decimal number, digits only; ERR_MALFORMED, or ERR_RANGE when it exceeds `max`. */
 int parse_u64(struct slice text, uint64_t max, uint64_t *out);
 
-/* Parses "250ms", "2s", "10m", "1h", "500us" or "0" into microseconds. */
+/* Parses "250ms", "2s", "10m", "1h", "30d", "500us" or "0" into microseconds. */
 int parse_duration_us(struct slice text, uint64_t max_us, uint64_t *out);
 
 /* Parses "4096", "64KiB", "128MiB", "1GiB" into bytes. */

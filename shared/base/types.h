@@ -19,7 +19,7 @@ typedef uint64_t log_index_t;
  * lower. */
 typedef uint64_t incarnation_t;
 
-/* A job: the term (24 bits) and the log index (40 bits) of the entry that accepted it. */
+/* A job: the term and the log index of the entry that accepted it, as one number (job_id.h). */
 typedef uint64_t job_id_t;
 #define JOB_INDEX_BITS 40
 #define JOB_NONE       ((job_id_t)0)

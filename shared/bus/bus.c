@@ -51,6 +51,18 @@ static void set(void *socket, int option, int value)
         panic("socket option %d refused: %s", option, zmq_strerror(errno));
 }
 
+static void set_message_max(void *socket, uint64_t bytes)
+{
+    int64_t most = (int64_t)bytes;
+    if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most))
+        panic("MAXMSGSIZE refused: %s", zmq_strerror(errno));
+}
+
+void bus_allow_sealed(void *socket)
+{
+    set_message_max(socket, MESSAGE_MAX_BYTES + SEAL_BYTES);
+}
+
 void *bus_socket(void *context, int type)
 {
     void *socket = bus_socket_try(context, type);
@@ -87,9 +99,7 @@ void *bus_socket_try(void *context, int type)
     set(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S);
     set(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL_S);
     set(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT);
-    int64_t message_max = (int64_t)MESSAGE_MAX_BYTES;
-    if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max))
-        panic("MAXMSGSIZE refused: %s", zmq_strerror(errno));
+    set_message_max(socket, MESSAGE_MAX_BYTES);
     if (type == ZMQ_ROUTER)
         set(socket, ZMQ_ROUTER_MANDATORY, 1);
     return socket;

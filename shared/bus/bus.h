@@ -34,6 +34,9 @@ void *bus_socket_try(void *context, int type);
  * or connect. */
 void bus_limit(void *socket, int send_messages, int receive_messages);
 
+/* Lets frames be as much longer as CURVE makes them; before bind or connect. */
+void bus_allow_sealed(void *socket);
+
 /* Closes with LINGER `linger_ms` and nulls the pointer. Accepts NULL. */
 void bus_socket_close(void **socket, int linger_ms);
 

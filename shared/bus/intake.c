@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <sodium.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,6 +22,8 @@
 #define SIGNATURE_FIRST 0xff
 #define VERSION_AT      10
 #define VERSION_MIN     3
+#define MECHANISM_AT    12
+#define SEALED_FIRST    'C' /* of CURVE; the others are NULL, PLAIN and GSSAPI */
 #define GREETING_BYTES  64
 #define FLAG_MORE       1
 #define FLAG_LONG       2
@@ -28,14 +32,22 @@
  * READY, ERROR) leave nothing behind, SUBSCRIBE and CANCEL do. */
 #define NAME_SHORT_MIN 4
 #define NAME_SHORT_MAX 5
+/* RFC 26: what a client's messages are sealed with begins so; then comes a counter. */
+#define NONCE_OF_CLIENT "CurveZMQMESSAGEC"
+/* Bytes of an opened message before its own, which begins with flags as a frame does. */
+#define OPENED_AT      crypto_box_ZEROBYTES
+#define OPENED_COMMAND 2 /* where a frame's flags have FLAG_COMMAND */
 
-enum stage { NOT_FOLLOWED, IN_GREETING, AT_FLAGS, IN_LENGTH, AT_BODY, IN_BODY };
+enum stage { NOT_FOLLOWED, IN_GREETING, AT_FLAGS, IN_LENGTH, AT_BODY, IN_BODY, CONDEMNED };
 
 struct connection {
     uint8_t stage;
     uint8_t flags;
     uint8_t n; /* bytes of the greeting that were seen, or of the length that are to come */
     bool subscriptions;
+    bool wanted;    /* to be sealed */
+    bool sealed;    /* by CURVE: its frames tell nothing, what is in them is followed */
+    uint64_t key;   /* of a sealed one, some of the key that opens its messages; 0: not seen yet */
     uint32_t parts; /* of the message at hand */
     uint64_t left;  /* bytes of the frame to come */
     uint64_t bytes; /* of the message at hand, or of all topics */
@@ -43,12 +55,27 @@ struct connection {
 
 /* By descriptor; for the thread of ZeroMQ. Pages that no connection has used take no memory. */
 static struct connection connections[FILES_MAX];
+static void (*_Atomic once)(void);
 static _Atomic bool is_feed[PORTS];
-static _Atomic uint64_t ended;
+static _Atomic bool wants_keys[PORTS];
+static _Atomic uint64_t ended, keyless;
+static _Thread_local int received_from = -1; /* the descriptor that was read last */
+static _Atomic int files_used;               /* above the highest descriptor that was accepted */
 
 uint64_t intake_ended(void)
 {
     return ended;
+}
+
+uint64_t intake_keyless(void)
+{
+    return keyless;
+}
+
+void intake_expect_keys(unsigned port)
+{
+    if (port < PORTS)
+        wants_keys[port] = true;
 }
 
 void intake_listen(unsigned port, bool subscriptions)
@@ -68,7 +95,11 @@ void intake_begin(int fd, int listener)
         port = ntohs(((struct sockaddr_in *)&at)->sin_port);
     else if (at.ss_family == AF_INET6)
         port = ntohs(((struct sockaddr_in6 *)&at)->sin6_port);
-    connections[fd] = (struct connection){.stage = IN_GREETING, .subscriptions = is_feed[port]};
+    connections[fd] = (struct connection){.stage = IN_GREETING,
+                                          .subscriptions = is_feed[port],
+                                          .wanted = wants_keys[port]};
+    if (fd >= files_used)
+        files_used = fd + 1;
 }
 
 /* --- following the frames: NULL, or why the connection has to end --- */
@@ -77,35 +108,50 @@ static const char *greet(struct connection *it, uint8_t byte)
 {
     if ((it->n == 0 && byte != SIGNATURE_FIRST) || (it->n == VERSION_AT && byte < VERSION_MIN))
         return "does not speak ZMTP 3";
+    if (it->n == MECHANISM_AT) {
+        it->sealed = byte == SEALED_FIRST;
+        keyless += it->wanted && !it->sealed;
+    }
     if (++it->n == GREETING_BYTES)
         it->stage = AT_FLAGS;
     return NULL;
 }
 
-static const char *count(struct connection *it, bool harmless)
+static const char *count_part(struct connection *it, uint64_t len)
 {
-    if (harmless)
-        return NULL;
     it->parts++;
-    it->bytes += it->left;
+    it->bytes += len;
     if (it->subscriptions)
         return it->bytes + (uint64_t)it->parts * INTAKE_TOPIC_BYTES > INTAKE_TOPICS_BYTES &&
                        !MUTANT(subscriptions_unbounded)
                    ? "names too many topics"
                    : NULL;
     return (it->parts > INTAKE_PARTS_MAX || it->bytes > INTAKE_BYTES_MAX) &&
-                   !MUTANT(message_never_ends)
+                   !MUTANT(message_never_ends) && !(it->sealed && MUTANT(sealed_never_ends))
                ? "sends a message that does not end"
                : NULL;
+}
+
+static const char *count(struct connection *it, bool harmless)
+{
+    if (harmless || it->sealed)
+        return NULL;
+    return count_part(it, it->left);
+}
+
+static void end_part(struct connection *it, uint8_t flags)
+{
+    if (!it->subscriptions && !(flags & (FLAG_MORE | FLAG_COMMAND))) {
+        it->parts = 0;
+        it->bytes = 0;
+    }
 }
 
 static void end_frame(struct connection *it)
 {
     it->stage = AT_FLAGS;
-    if (!it->subscriptions && !(it->flags & (FLAG_MORE | FLAG_COMMAND))) {
-        it->parts = 0;
-        it->bytes = 0;
-    }
+    if (!it->sealed)
+        end_part(it, it->flags);
 }
 
 static const char *begin_body(struct connection *it, uint8_t first)
@@ -168,9 +214,22 @@ static void say_ended(const char *why)
                   unsaid ? "s" : "", why);
 }
 
+void intake_call_once(void (*what)(void))
+{
+    atomic_store(&once, what);
+}
+
 ssize_t recv(int fd, void *at, size_t len, int flags)
 {
+    void (*call)(void) = once ? atomic_exchange(&once, NULL) : NULL;
+    if (call)
+        call();
+    if (fd >= 0 && fd < FILES_MAX && connections[fd].stage == CONDEMNED) {
+        errno = ECONNRESET;
+        return -1;
+    }
     ssize_t got = syscall(SYS_recvfrom, fd, at, len, flags, NULL, NULL);
+    received_from = fd;
     if (got <= 0 || fd < 0 || fd >= FILES_MAX || connections[fd].stage == NOT_FOLLOWED)
         return got;
     const char *why = follow(&connections[fd], at, (size_t)got);
@@ -189,4 +248,82 @@ int socket(int domain, int type, int protocol)
     if (fd >= 0 && fd < FILES_MAX)
         connections[fd].stage = NOT_FOLLOWED;
     return fd;
+}
+
+/* --- sealed messages --- */
+
+/* Which connection a message came from: usually the one that was read last. One whose reader was
+ * full goes on later, between others, and is known by its key. */
+static struct connection *sealed_by(uint64_t key)
+{
+    struct connection *last =
+        received_from >= 0 && received_from < FILES_MAX ? &connections[received_from] : NULL;
+    if (last && last->sealed && last->key == key)
+        return last;
+    for (int fd = 0; fd < files_used; fd++)
+        if (connections[fd].sealed && connections[fd].key == key)
+            return &connections[fd];
+    if (!last || !last->sealed || last->key)
+        return NULL; /* of a connection that we made */
+    last->key = key;
+    return last;
+}
+
+/* It ends with the next read, which its end brings about at once. A failure to open the message
+ * would not do: libzmq 4.3.4 then stops to read, and keeps the connection. */
+static void condemn(struct connection *it, const char *why)
+{
+    it->stage = CONDEMNED;
+    shutdown((int)(it - connections), SHUT_RDWR);
+    say_ended(why);
+}
+
+static void follow_sealed(uint64_t key, const uint8_t *at, size_t len)
+{
+    struct connection *it = sealed_by(key);
+    if (!it || !len || it->stage == NOT_FOLLOWED || it->stage == CONDEMNED)
+        return;
+    bool command = at[0] & OPENED_COMMAND;
+    uint8_t flags = (at[0] & FLAG_MORE) | (command ? FLAG_COMMAND : 0), first = len > 1 ? at[1] : 0;
+    bool harmless =
+        command && (!it->subscriptions || (first >= NAME_SHORT_MIN && first <= NAME_SHORT_MAX));
+    const char *why = harmless ? NULL : count_part(it, len - 1);
+    end_part(it, flags);
+    if (why)
+        condemn(it, why);
+}
+
+static void note_opened(const uint8_t *opened, unsigned long long len, const uint8_t *nonce,
+                        const uint8_t *key)
+{
+    uint64_t known_by;
+    if (memcmp(nonce, NONCE_OF_CLIENT, sizeof NONCE_OF_CLIENT - 1) != 0)
+        return;
+    memcpy(&known_by, key, sizeof known_by);
+    follow_sealed(known_by | 1, opened, (size_t)len);
+}
+
+/* libzmq opens each message by one of two functions of libsodium: from 4.3.4 on by this one ... */
+int crypto_box_open_easy_afternm(unsigned char *out, const unsigned char *in,
+                                 unsigned long long len, const unsigned char *nonce,
+                                 const unsigned char *key)
+{
+    if (len < crypto_box_MACBYTES)
+        return -1;
+    unsigned long long left = len - crypto_box_MACBYTES;
+    int error =
+        crypto_box_open_detached_afternm(out, in + crypto_box_MACBYTES, in, left, nonce, key);
+    if (!error)
+        note_opened(out, left, nonce, key);
+    return error;
+}
+
+/* ... before by that one, which has zeros in front. */
+int crypto_box_open_afternm(unsigned char *out, const unsigned char *in, unsigned long long len,
+                            const unsigned char *nonce, const unsigned char *key)
+{
+    int error = crypto_box_curve25519xsalsa20poly1305_open_afternm(out, in, len, nonce, key);
+    if (!error && len > OPENED_AT)
+        note_opened(out + OPENED_AT, len - OPENED_AT, nonce, key);
+    return error;
 }

@@ -16,8 +16,16 @@
  * (INTAKE_PARTS_MAX, INTAKE_BYTES_MAX). */
 void intake_listen(unsigned port, bool subscriptions);
 
+/* Says that who connects there has to bring a key (CURVE); who greets without one is counted. */
+void intake_expect_keys(unsigned port);
+uint64_t intake_keyless(void);
+
 /* A connection was accepted: it is followed from its first byte on. */
 void intake_begin(int fd, int listener);
+
+/* Has the thread of ZeroMQ call a function once, with what it reads next: what only that thread can
+ * do, such as giving back what it has freed. Another call before that replaces it. */
+void intake_call_once(void (*what)(void));
 
 /* How many connections were ended so far. */
 uint64_t intake_ended(void);

@@ -7,26 +7,26 @@
 
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
+#include "shared/base/log.h"
+#include "shared/base/log_limit.h"
 #include "shared/base/memory.h"
+#include "shared/bus/monitor.h"
 
-#define LASTING_US       SECOND_US /* a connection that lived this long did not fail at once */
-#define MONITOR_NAME_MAX 48
-#define EVENT_PART_BYTES 6 /* 16 bits of event, 32 of value */
-
-#define FAILED_EVENTS                                                             \
-    (ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | \
-     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+#define LASTING_US    SECOND_US /* a connection that lived this long did not fail at once */
 #define TRYING_EVENTS (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED)
 #define WATCHED_EVENTS \
-    (TRYING_EVENTS | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | FAILED_EVENTS)
+    (TRYING_EVENTS | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | MONITOR_FAILED)
 
 struct link {
     void *context;
+    struct doors *doors;
+    node_id_t node;
     char *host;
     unsigned port;
     int queue_max;
     void *socket, *monitor; /* NULL while the link pauses */
     int fd;                 /* of the monitor */
+    unsigned attempts;      /* each with another key of the node, while it has several */
     int watch;              /* an epoll set where that is watched; -1: nowhere */
     bool watched;
     bool up;
@@ -45,28 +45,23 @@ static void unmake(struct link *link, int linger_ms)
     if (link->watched)
         epoll_ctl(link->watch, EPOLL_CTL_DEL, link->fd, NULL);
     link->watched = false;
-    zmq_socket_monitor(link->socket, NULL,
-                       0); /* first, or the I/O thread may wait for the PAIR forever */
-    bus_socket_close(&link->monitor, 0);
+    monitor_close(link->socket, &link->monitor);
     bus_socket_close(&link->socket, linger_ms);
     link->up = link->sleeps = false;
 }
 
 static void make(struct link *link, uint64_t now_us)
 {
-    static _Atomic unsigned count; /* names of inproc endpoints are shared by the whole context */
-    char name[MONITOR_NAME_MAX];
-    text_format(name, sizeof name, "inproc://link-monitor-%u", count++);
     link->made_us = now_us;
     link->hurried = false;
     link->socket = bus_socket_try(link->context, ZMQ_DEALER);
     if (link->socket) {
         bus_limit(link->socket, link->queue_max, 1); /* nobody answers on this socket */
-        link->monitor = zmq_socket(link->context, ZMQ_PAIR);
+        if (!doors_present(link->doors, link->socket, link->node, link->attempts))
+            link->monitor = monitor_open(link->context, link->socket, WATCHED_EVENTS);
     }
-    if (!link->monitor || zmq_socket_monitor(link->socket, name, WATCHED_EVENTS) ||
-        zmq_connect(link->monitor, name)) {
-        /* Out of descriptors: as a connection that failed. */
+    if (!link->monitor) {
+        /* Out of descriptors, or the node's key is not known yet: as a connection that failed. */
         unmake(link, 0);
         link->retry_us = now_us + RECONNECT_MAX_MS * MS_US;
         return;
@@ -86,6 +81,7 @@ static void make(struct link *link, uint64_t now_us)
 static void retry_later(struct link *link, uint64_t now_us)
 {
     uint64_t pause_us = 0;
+    link->attempts += !link->up;
     if (now_us - link->made_us >= LASTING_US) {
         link->failures = 0;
     } else {
@@ -101,15 +97,16 @@ static void retry_later(struct link *link, uint64_t now_us)
         make(link, now_us);
 }
 
-struct link *link_new(void *context, const char *host, unsigned port, int queue_max, int watch,
-                      uint64_t now_us)
+struct link *link_new(void *context, const struct link_config *config, uint64_t now_us)
 {
     struct link *link = mem_new(1, sizeof *link);
     *link = (struct link){.context = context,
-                          .host = mem_string(host),
-                          .port = port,
-                          .queue_max = queue_max,
-                          .watch = watch};
+                          .doors = config->doors,
+                          .node = config->node,
+                          .host = mem_string(config->host),
+                          .port = config->port,
+                          .queue_max = config->queue_max,
+                          .watch = config->watch};
     make(link, now_us);
     return link;
 }
@@ -127,28 +124,13 @@ void link_destroy(struct link **link, int linger_ms)
 
 /* --- its state --- */
 
-/* Receives the next event of the monitor: a part with the event's number, a part with
- * the address. */
-static unsigned next_event(struct link *link)
+static void note_refusal(const struct link *link, uint64_t now_us)
 {
-    unsigned event = 0;
-    bool more = true;
-    for (int i = 0; more; i++) {
-        zmq_msg_t part;
-        zmq_msg_init(&part);
-        if (zmq_msg_recv(&part, link->monitor, ZMQ_DONTWAIT) < 0) {
-            zmq_msg_close(&part);
-            return event;
-        }
-        if (i == 0 && zmq_msg_size(&part) >= EVENT_PART_BYTES) {
-            uint16_t number;
-            memcpy(&number, zmq_msg_data(&part), sizeof number);
-            event = number;
-        }
-        more = zmq_msg_more(&part);
-        zmq_msg_close(&part);
-    }
-    return event;
+    static struct log_limit limit;
+    uint64_t unsaid;
+    if (log_limit_allows(&limit, now_us, LOG_REJECTED_PER_S, &unsaid))
+        log_write(LOG_WARN, "node %u at %s:%u refuses our key", (unsigned)link->node, link->host,
+                  link->port);
 }
 
 enum link_news link_next(struct link *link, uint64_t now_us)
@@ -156,7 +138,7 @@ enum link_news link_next(struct link *link, uint64_t now_us)
     if (!link->socket && (now_us >= link->retry_us || link->hurried))
         make(link, now_us);
     unsigned event;
-    while (link->socket && (event = next_event(link))) {
+    while (link->socket && (event = monitor_next(link->monitor, NULL))) {
         bool was_up = link->up;
         if (event & TRYING_EVENTS) {
             link->sleeps = event == ZMQ_EVENT_CONNECT_RETRIED;
@@ -168,6 +150,8 @@ enum link_news link_next(struct link *link, uint64_t now_us)
                 return LINK_UP;
             continue;
         }
+        if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+            note_refusal(link, now_us);
         retry_later(link, now_us);
         if (was_up)
             return LINK_DOWN; /* with the socket went the rest of its events */
@@ -192,6 +176,11 @@ void link_remake(struct link *link, uint64_t now_us)
 void link_hurry(struct link *link)
 {
     link->hurried = !link->up;
+}
+
+unsigned link_attempt(const struct link *link)
+{
+    return link->attempts;
 }
 
 bool link_is_up(const struct link *link)

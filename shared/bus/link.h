@@ -11,17 +11,24 @@
 #ifndef CONCLAVE_BUS_LINK_H
 #define CONCLAVE_BUS_LINK_H
 
-#include "shared/bus/bus.h"
+#include "shared/bus/doors.h"
 
 struct link;
 
 enum link_news { LINK_NOTHING, LINK_UP, LINK_DOWN };
 
-/* Makes a link and starts to connect to HOST:PORT (copies the host). `queue_max` messages wait at
- * most in it. `watch` is an epoll set that becomes readable when link_next() may have something to
- * say; -1: none. Caller destroys, before the set is closed. */
-struct link *link_new(void *context, const char *host, unsigned port, int queue_max, int watch,
-                      uint64_t now_us);
+struct link_config {
+    struct doors *doors; /* borrowed for the link's life */
+    node_id_t node;      /* whom it connects to: whose key it must have */
+    const char *host;    /* copied */
+    unsigned port;
+    int queue_max; /* so many messages wait in it at most */
+    int watch; /* an epoll set that becomes readable when link_next() may have something to say; -1:
+                  none */
+};
+
+/* Makes a link and starts to connect. Caller destroys, before the set is closed. */
+struct link *link_new(void *context, const struct link_config *config, uint64_t now_us);
 
 /* Ends the connection; what is queued is still sent within `linger_ms`. Accepts NULL, nulls the
  * pointer. */
@@ -38,6 +45,9 @@ void link_remake(struct link *link, uint64_t now_us);
 /* Says that the peer is there: a link that waits to retry does so in the next link_next(). One that
  * is connecting, or is up, is left alone. */
 void link_hurry(struct link *link);
+
+/* Which of the node's keys the present socket tries: for doors_present(). */
+unsigned link_attempt(const struct link *link);
 
 bool link_is_up(const struct link *link);
 

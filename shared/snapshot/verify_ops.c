@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "shared/snapshot/verify_internal.h"
+#include "shared/base/job_id.h"
 #include "shared/base/memory.h"
 
 enum place_kind { PLACE_HANDED_OUT, PLACE_TASK, PLACE_WORKER, PLACE_BACK };
@@ -115,7 +116,7 @@ static bool are_older(const struct snapshot_model *model, const struct place *at
     size_t back = 0;
     for (size_t i = 1; i < n; i++)
         back += at[i].kind == PLACE_BACK;
-    return at->job >> JOB_INDEX_BITS < model->nodes[model->coordinator].state.term && back + 2 >= n;
+    return at->job < job_id_of(model->nodes[model->coordinator].state.term, 0) && back + 2 >= n;
 }
 
 /* at[0] was handed out; at[1..n-1] is where it was found. */

@@ -21,6 +21,7 @@ import zmq
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
 import harness  # noqa: E402  (it lies beside the cluster tests)
+import locks    # noqa: E402
 
 VARIANTS = ("fsync", "os", "off")
 LONE_SUBMITS = 100
@@ -69,7 +70,7 @@ class Submitter(threading.Thread):
         context = zmq.Context()
         dealer = context.socket(zmq.DEALER)
         dealer.linger = 0
-        dealer.connect(self.address)
+        locks.connect(dealer, self.address)
         wanted = self.left
         try:
             for _ in range(min(self.window, self.left)):
@@ -113,7 +114,7 @@ def acknowledged_ms(cluster):
     """What a lone client waits until its job is accepted: on disk at a majority."""
     dealer = zmq.Context.instance().socket(zmq.DEALER)
     dealer.linger = 0
-    dealer.connect(cluster.broker)
+    locks.connect(dealer, cluster.broker)
     times = []
     for number in range(LONE_SUBMITS):
         began = time.monotonic()

@@ -29,6 +29,7 @@ import msgpack                            # noqa: E402
 import zmq                                # noqa: E402
 
 import harness                            # noqa: E402
+import locks                              # noqa: E402
 import net                                # noqa: E402
 from harness import wait_for              # noqa: E402
 from rig import CLIENTS, SWITCH, Rig      # noqa: E402
@@ -83,7 +84,7 @@ class BrokerWriter(Writer):
         dealer = zmq.Context.instance().socket(zmq.DEALER)
         dealer.linger = 0
         for front in self.fronts:
-            dealer.connect(f"tcp://127.0.0.1:{front}")
+            locks.connect(dealer, f"tcp://127.0.0.1:{front}")
         number, asked = 0, {}
         while not self.over.is_set():
             number += 1

@@ -8,6 +8,7 @@ import uuid
 import msgpack
 import zmq
 
+import locks
 from harness import factorial_digits
 
 RETRY_MS = 700        # no answer for this long: the same request again
@@ -30,7 +31,7 @@ class Conversation:
         self.dealer.setsockopt(zmq.LINGER, 0)
         self.dealer.setsockopt(zmq.RECONNECT_IVL, 50)
         for front in cluster.fronts:
-            self.dealer.connect(f"tcp://127.0.0.1:{front}")
+            locks.connect(self.dealer, f"tcp://127.0.0.1:{front}")
 
     def close(self):
         self.dealer.close()

@@ -30,17 +30,19 @@ def alarm():
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """Six healthy nodes and a broker, shared by the tests of a file that do not break them."""
-    yield from harness.healthy(tmp_path_factory.mktemp("shared"))
+def cluster(tmp_path_factory, request):
+    """Six healthy nodes and a broker, shared by the tests of a file that do not break them; CLUSTER in the file has options
+    for all of its clusters."""
+    yield from harness.healthy(tmp_path_factory.mktemp("shared"), **getattr(request.module, "CLUSTER", {}))
 
 
 @pytest.fixture
-def make_cluster(tmp_path):
+def make_cluster(tmp_path, request):
     """Makes clusters for one test alone, not started yet."""
     made = []
 
     def make(**options):
+        options = getattr(request.module, "CLUSTER", {}) | options
         made.append(harness.Cluster(tmp_path / f"cluster{len(made)}", **options))
         return made[-1]
     make.made = made

@@ -4,7 +4,7 @@
 It keeps the log and its values on a disk of its own, acknowledges, votes and is admitted as the page says, and does no
 work. What it needed to know is on that page; when a change of the code breaks this file, the page has to change as well.
 
-    foreign.py --id 3 --nodes 4 --voters 3 --port 9000 --dir DIR [--mute FILE]
+    foreign.py --id 3 --nodes 4 --voters 3 --port 9000 --dir DIR --access KEYFILE [--mute FILE]
 
 While FILE exists it acknowledges nothing, and does all else.
 """
@@ -19,6 +19,7 @@ import msgpack
 import zmq
 
 from foreign_disk import Disk, named_by_entry, named_by_row, rows_of_part, unpack
+from foreign_keys import Keys
 
 CONTROL, CHANNEL, CHECKPOINT, HEARTBEAT, VALUE = range(5)
 PLANES = (CONTROL, CHECKPOINT, VALUE)  # without the channel plane it is given no work
@@ -44,6 +45,7 @@ class Link:
         self.socket = self.node.context.socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        self.node.keys.present(self.socket, self.peer)
         self.ends = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self.socket.connect(f"tcp://127.0.0.1:{self.node.port_of(self.peer, self.plane)}")
         self.connection, self.welcomed, self.since = self.connection + 1, False, time.monotonic()
@@ -134,15 +136,19 @@ class Node:
 
     def open(self):
         self.context = zmq.Context()
+        self.keys = Keys(self.options.access, self.context)
         self.routers = {plane: self.context.socket(zmq.ROUTER) for plane in PLANES}
         for plane, router in self.routers.items():
+            self.keys.guard(router, plane)
             router.bind(f"tcp://127.0.0.1:{self.port_of(self.id, plane)}")
         self.pub, self.sub = self.context.socket(zmq.PUB), self.context.socket(zmq.SUB)
+        self.keys.guard(self.pub, HEARTBEAT)
         self.pub.bind(f"tcp://127.0.0.1:{self.port_of(self.id, HEARTBEAT)}")
         self.sub.subscribe(b"")
         self.sub.setsockopt(zmq.RECONNECT_IVL, 50)
         self.peers = [peer for peer in range(1, self.options.nodes + 1) if peer != self.id]
         for peer in self.peers:
+            self.keys.present(self.sub, peer)
             self.sub.connect(f"tcp://127.0.0.1:{self.port_of(peer, HEARTBEAT)}")
         self.links = {(peer, plane): Link(self, peer, plane) for peer in self.peers for plane in PLANES}
 
@@ -554,15 +560,17 @@ class Node:
         self.send(sender, VALUE, chunk, *piece)
 
 
-def main():
+def options():
+    """What every node of this kind is told at its start."""
     parser = argparse.ArgumentParser()
     for name in ("id", "nodes", "voters", "port"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--dir", required=True)
+    parser.add_argument("--access", required=True)
     parser.add_argument("--cluster", default="conclave")
     parser.add_argument("--mute")
-    Node(parser.parse_args()).run()
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    Node(options().parse_args()).run()

@@ -22,6 +22,8 @@ import uuid
 import msgpack
 import zmq
 
+import locks
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("CONCLAVE_BIN") or ROOT / "build/release/bin")
 LIB = BIN.parent / "lib"
@@ -201,7 +203,7 @@ class Feed:
         sub.setsockopt(zmq.RCVHWM, 100000)
         sub.setsockopt(zmq.SUBSCRIBE, b"")
         for address in self.addresses:
-            sub.connect(address)
+            locks.connect(sub, address)
         while self.running:
             if not sub.poll(50):
                 continue
@@ -275,7 +277,7 @@ class Feed:
 class Cluster:
     """Nodes and brokers on this machine, in a directory of their own."""
 
-    def __init__(self, directory, nodes=6, brokers=1, **options):
+    def __init__(self, directory, nodes=6, brokers=1, insecure=False, **options):
         self.dir, self.n_nodes, self.n_brokers = pathlib.Path(directory), nodes, brokers
         self.dir.mkdir(parents=True, exist_ok=True)
         self.options = options  # of every node: delay="200ms", log_level="debug"
@@ -284,6 +286,8 @@ class Cluster:
         self.port = self.ports.base
         self.fronts = [self.port + 2 * i for i in range(brokers)]
         self.nodes, self.brokers, self.clients = {}, {}, []
+        self.locks = None if insecure else locks.Locks(BIN / "conclave", self.dir / "up", self.port, nodes, self.fronts,
+                                                       clean_environment())
         self.feed = Feed([f"tcp://{self.host(i)}:{self.node_port(i, 3)}" for i in range(1, nodes + 1)])
 
     def host(self, _node):
@@ -298,7 +302,8 @@ class Cluster:
         return ",".join(f"tcp://127.0.0.1:{front}" for front in self.fronts)
 
     def environment(self, **more):
-        return clean_environment(self.mark, CONCLAVE_BROKER=self.broker, **more)
+        access = {"CONCLAVE_ACCESS": str(self.locks.admin)} if self.locks else {"CONCLAVE_INSECURE": "1"}
+        return clean_environment(self.mark, **{"CONCLAVE_BROKER": self.broker} | access | more)
 
     # starting and ending
 
@@ -307,9 +312,13 @@ class Cluster:
             return subprocess.Popen([str(a) for a in arguments], stdin=subprocess.DEVNULL,
                                     stdout=log, stderr=log, env=self.environment(**variables))
 
+    def access(self, role, number):
+        """The option with the key of a process."""
+        return {"access": getattr(self.locks, role)(number)} if self.locks else {}
+
     def node_command(self, node, **options):
         options = {"id": node, "dir": self.dir / f"node{node}", "nodes": self.n_nodes,
-                   "port": self.port} | self.options | options
+                   "port": self.port} | self.access("node", node) | self.options | options
         command = [BIN / "conclave-node"]
         for name, value in options.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
@@ -317,7 +326,7 @@ class Cluster:
 
     def broker_command(self, broker, **options):
         options = {"port": self.port, "front": self.fronts[broker],
-                   "nodes": self.n_nodes} | options
+                   "nodes": self.n_nodes} | self.access("broker", broker) | options
         command = [BIN / "conclave-broker"]
         for name, value in options.items():
             command += [f"--{name}", str(value)]
@@ -389,6 +398,8 @@ class Cluster:
                 process.kill()
                 process.wait()
         end_marked(self.mark)
+        if self.locks:
+            self.locks.forget()
         self.ports.release()
 
     # asking
@@ -482,8 +493,7 @@ def dealer_to(address):
     """A socket for requests to a broker. The caller closes it."""
     dealer = zmq.Context.instance().socket(zmq.DEALER)
     dealer.setsockopt(zmq.LINGER, 0)
-    dealer.connect(address)
-    return dealer
+    return locks.connect(dealer, address)
 
 
 def request(address, body, *frames, timeout=5):

@@ -5,6 +5,7 @@ import time
 import msgpack
 import zmq
 
+import locks
 from harness import seconds
 
 
@@ -14,7 +15,7 @@ class Asker:
     def __init__(self, cluster):
         self.dealer = zmq.Context.instance().socket(zmq.DEALER)
         self.dealer.setsockopt(zmq.LINGER, 0)
-        self.dealer.connect(f"tcp://127.0.0.1:{cluster.port}")
+        locks.connect(self.dealer, f"tcp://127.0.0.1:{cluster.port}")
         self.asked, self.answers = 0, {}
 
     def __enter__(self):

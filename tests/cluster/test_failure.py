@@ -193,8 +193,10 @@ def test_an_idle_node_uses_about_1_percent_of_a_core_at_most_and_20_MiB(make_clu
 # --- foreign clients, as docs/protocol.md shows them ---
 
 SUBMITTER = textwrap.dedent("""
-    import sys, uuid, msgpack, zmq
+    import json, sys, uuid, msgpack, zmq
     dealer = zmq.Context().socket(zmq.DEALER)
+    key = {k: v.encode() for k, v in json.load(open(sys.argv[2])).items() if "public" in k or k == "secret"}
+    dealer.curve_publickey, dealer.curve_secretkey, dealer.curve_serverkey = map(key.get, ("public", "secret", "brokers_public"))
     dealer.connect(sys.argv[1])
     def ask(**request):
         dealer.send(msgpack.packb({"request": 1, **request}))
@@ -206,8 +208,10 @@ SUBMITTER = textwrap.dedent("""
     """)
 
 TAILER = textwrap.dedent("""
-    import sys, msgpack, zmq
+    import json, sys, msgpack, zmq
     sub = zmq.Context().socket(zmq.SUB)
+    key = {k: v.encode() for k, v in json.load(open(sys.argv[2])).items() if "public" in k or k == "secret"}
+    sub.curve_publickey, sub.curve_secretkey, sub.curve_serverkey = map(key.get, ("public", "secret", "brokers_public"))
     sub.subscribe(b"")
     sub.connect(sys.argv[1])
     for _ in range(20):
@@ -225,7 +229,7 @@ def run_python(text, *arguments):
 
 def test_a_dozen_lines_of_python_submit_a_job_and_tail_the_feed(cluster):
     assert len(SUBMITTER.strip().splitlines()) <= 12 and len(TAILER.strip().splitlines()) <= 12
-    assert run_python(SUBMITTER, f"tcp://127.0.0.1:{cluster.port}") == "3628800\n"
-    lines = run_python(TAILER, f"tcp://127.0.0.1:{cluster.port + 1}").splitlines()
+    assert run_python(SUBMITTER, f"tcp://127.0.0.1:{cluster.port}", str(cluster.locks.admin)) == "3628800\n"
+    lines = run_python(TAILER, f"tcp://127.0.0.1:{cluster.port + 1}", str(cluster.locks.admin)).splitlines()
     assert len(lines) == 20
     assert {line.split()[0] for line in lines} <= set("123456")

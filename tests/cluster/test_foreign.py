@@ -28,10 +28,14 @@ class Mixed:
         self.start()
 
     def start(self):
+        self.spawn(foreign)
+
+    def spawn(self, program, *more):
         cluster = self.cluster
         cluster.nodes[FOREIGN] = cluster.spawn(
-            "foreign", sys.executable, pathlib.Path(foreign.__file__), "--id", FOREIGN, "--nodes", cluster.n_nodes,
-            "--voters", 3, "--port", cluster.port, "--dir", cluster.dir / "foreign", "--mute", self.mute)
+            program.__name__, sys.executable, pathlib.Path(program.__file__), "--id", FOREIGN, "--nodes", cluster.n_nodes,
+            "--voters", 3, "--port", cluster.port, "--dir", cluster.dir / "foreign", "--access", cluster.locks.node(FOREIGN),
+            "--mute", self.mute, *more)
 
     def wait_voter(self, since=0):
         self.cluster.feed.wait(lambda m: m["node"] == FOREIGN and m.get("voter"), 15, "the foreign node votes", since)

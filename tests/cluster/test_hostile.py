@@ -11,6 +11,7 @@ import zmq
 
 from harness import request, seconds, wait_for
 
+CLUSTER = {"insecure": True}  # what may be thrown at sockets that know no keys; test_doors.py has those that do
 PLANES = {"control": 0, "channel": 1, "checkpoint": 2, "heartbeat": 3, "value": 4}
 NODES = range(1, 7)
 

@@ -20,6 +20,7 @@ from test_broker_memory import Deaf
 
 pytestmark = pytest.mark.alone
 
+CLUSTER = {"insecure": True}  # the bounds are those of the wire; test_doors.py has strangers and keys
 FULL = os.environ.get("CONCLAVE_LIMITS") == "full"
 MIB = 1 << 20
 IDLE = 10_000  # connections; to a node, which has no clients of its own, fewer when time is short
@@ -38,7 +39,7 @@ no_sanitizer = pytest.mark.skipif(SANITIZED, reason="sanitizers keep what is fre
 @pytest.fixture(scope="module")
 def trio(tmp_path_factory):
     # Not so short that a loaded machine elects: what a loop does itself is told from what it waits for a processor.
-    yield from harness.healthy(tmp_path_factory.mktemp("limits"), nodes=3, election_timeout="3s")
+    yield from harness.healthy(tmp_path_factory.mktemp("limits"), nodes=3, insecure=True, election_timeout="3s")
 
 
 @pytest.fixture(autouse=True)

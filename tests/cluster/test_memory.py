@@ -8,7 +8,7 @@ import pytest
 
 import harness
 from harness import SANITIZED, memory, wait_for
-from test_broker_memory import Deaf, flood
+from test_broker_memory import Deaf, flood, press
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
 import memory as groups  # noqa: E402
@@ -20,12 +20,6 @@ BROKER_LIMIT = 160 * MIB  # BROKER_WAITING_BYTES, what sockets of the system hol
 pytestmark = [pytest.mark.alone,
               pytest.mark.skipif(groups.why_not() is not None, reason=str(groups.why_not())),
               pytest.mark.skipif(SANITIZED, reason="sanitizers keep what is freed")]
-
-
-def given_up(cluster):
-    """Requests refused, and answers dropped; a machine that is busy may not tell at once."""
-    brokers = (cluster.status() or {}).get("brokers")
-    return brokers and brokers[0]["refused"] + brokers[0]["dropped"]
 
 
 @pytest.fixture
@@ -45,7 +39,7 @@ def test_a_broker_with_little_memory_outlives_clients_that_never_read(make_clust
     deaf = [Deaf(cluster.broker) for _ in range(CLIENTS)]
     try:
         flood(deaf, job)
-        wait_for(lambda: given_up(cluster), 30, "what is too much is given up")
+        press(deaf, job, cluster)
         assert cluster.ok("submit", "factorial", 10) == "10!=3628800\n"
     finally:
         for it in deaf:

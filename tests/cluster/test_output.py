@@ -261,7 +261,7 @@ def test_a_dangling_link_gets_its_target(cluster, job, place):
 def test_the_description_of_a_cluster_follows_its_link(make_cluster):
     cluster = make_cluster(nodes=2)
     up, far = cluster.dir / "up", cluster.dir / "far"
-    up.mkdir()
+    up.mkdir(exist_ok=True)
     far.mkdir()
     (up / "cluster.json").symlink_to("../far/description")
     cluster.json("up", "--detach", "--dir", up, "--port", cluster.port, "--nodes", 2, timeout=60)

@@ -7,6 +7,7 @@ import pytest
 import zmq
 
 import harness
+import locks
 from harness import NOT_FOUND, USAGE, wait_for
 
 
@@ -175,7 +176,7 @@ def test_a_foreign_client_reads_and_sets_progress(cluster):
     """As docs/protocol.md has it: msgpack maps through a DEALER."""
     dealer = zmq.Context.instance().socket(zmq.DEALER)
     dealer.linger = 0
-    dealer.connect(cluster.broker)
+    locks.connect(dealer, cluster.broker)
 
     def ask(**request):
         dealer.send(msgpack.packb({"request": 1} | request))

@@ -377,12 +377,12 @@ def test_the_coordinator_takes_them_by_the_clock_and_keeps_five(make_cluster):
 def test_up_hands_the_clock_to_its_nodes(make_cluster, tmp_path):
     ports = harness.Ports(2, 1)
     cluster, where = make_cluster(nodes=2), tmp_path / "up"
-    broker = f"tcp://127.0.0.1:{ports.base}"
+    broker, env = f"tcp://127.0.0.1:{ports.base}", {"CONCLAVE_ACCESS": str(where / "access.json")}
     try:
         cluster.ok("up", "--detach", "--nodes", 2, "--port", ports.base, "--dir", where, "--snapshot-every", "100ms",
                    "--snapshot-keep", 2, "--snapshot-timeout", "1s")
         def two():
-            kept = json.loads(cluster.ok("snapshot", "list", "--json", broker=broker))
+            kept = json.loads(cluster.ok("snapshot", "list", "--json", broker=broker, env=env))
             return kept if len(kept) == 2 and all(int(row["snapshot_id"].split("-")[2]) > 2 for row in kept) else None
         rows = wait_for(two, what="two are kept, and not the first ones")
         assert all(row["periodic"] and row["is_complete"] for row in rows)

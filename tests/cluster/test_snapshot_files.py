@@ -231,14 +231,14 @@ def test_up_begins_from_a_snapshot(cluster, tmp_path):
     path, fresh = tmp_path / "picture.json", tmp_path / "fresh"
     cluster.ok("snapshot", "export", take(cluster), path)
     ports = harness.Ports(3, 1)
-    broker = f"tcp://127.0.0.1:{ports.base}"
+    there = {"broker": f"tcp://127.0.0.1:{ports.base}", "env": {"CONCLAVE_ACCESS": str(fresh / "access.json")}}
     up = ["up", "--detach", "--port", ports.base, "--dir", fresh, "--restore", path]
     try:
         done = cluster.conclave(*up, "--nodes", 5)
         assert done.returncode == USAGE and "of 3 nodes" in done.stderr and not fresh.exists()
         cluster.ok(*up)
-        assert cluster.ok("bank", "balance", "A@1", broker=broker).strip() == "1000"
-        assert cluster.ok("kv", "get", "--node", 3, "greeting", broker=broker).strip() == "hellö"
+        assert cluster.ok("bank", "balance", "A@1", **there).strip() == "1000"
+        assert cluster.ok("kv", "get", "--node", 3, "greeting", **there).strip() == "hellö"
         cluster.ok("down", "--dir", fresh)
         done = cluster.conclave(*up)
         assert done.returncode == USAGE and "not empty" in done.stderr

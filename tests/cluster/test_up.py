@@ -177,14 +177,16 @@ def test_troubles_of_another_cluster_are_not_shown(make_cluster):
     cluster, other = make_cluster(nodes=3), make_cluster(nodes=1)
     told = json.loads(cluster.ok("up", "--detach", "--nodes", 3, "--port", cluster.port, "--json",
                                  timeout=60))
+    cluster.locks.dir = cluster.dir / ".conclave"
+    env = {"CONCLAVE_ACCESS": str(other.locks.admin)}
     status = cluster.wait_healthy()
     other.start()
     other.wait_healthy()
     with Held(told["pid"], status["nodes"][1]["pid"]):
         taken = occupy(cluster.node_port(2, 1))
     wait_for(lambda: troubles(cluster), 15, "the one at hand is looked at")
-    assert cluster.conclave("check", broker=other.broker).returncode == OK
-    assert json.loads(cluster.conclave("status", "--json", broker=other.broker).stdout)["troubles"] == []
+    assert cluster.conclave("check", broker=other.broker, env=env).returncode == OK
+    assert json.loads(cluster.conclave("status", "--json", broker=other.broker, env=env).stdout)["troubles"] == []
     taken.close()
     cluster.wait_healthy(20)
     cluster.ok("down")

@@ -20,8 +20,8 @@ def small_disk(make_cluster):
         pytest.skip("it takes the right to mount")
     cluster = make_cluster(nodes=3)
     up = cluster.dir / "up"
-    up.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL_MIB}m", "none", up], check=False).returncode:
+    up.mkdir(exist_ok=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL_MIB}m,mode=700", "none", up], check=False).returncode:
         pytest.skip("nothing can be mounted here")
     try:
         yield cluster

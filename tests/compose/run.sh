@@ -156,7 +156,7 @@ checked() {
 }
 submit() { cluster run --rm -T submit factorial 10 2>>"$work/log" </dev/null; }
 coordinator() {
-    cluster exec -T broker conclave status --json 2>>"$work/log" </dev/null |
+    cluster exec -T broker conclave status --json --access /etc/conclave/check.json 2>>"$work/log" </dev/null |
         sed -n 's/.*"coordinator": *\([0-9][0-9]*\).*/\1/p'
 }
 
@@ -170,6 +170,8 @@ scenario() {
     ok "a broker and six nodes are healthy"
     is "$(cluster exec -T node1 id -un </dev/null)" conclave "a node does not run as root"
     is "$(submit)" "10!=3628800" "submit factorial 10"
+    is "$(cluster exec -T node1 sh -c 'cat /etc/conclave/*.json' </dev/null | grep -c '"secret"')" 2 \
+        "a node has its own key and that of its health check, and no other"
     is "$(cluster run --rm -T monitor --count 20 2>>"$work/log" </dev/null | wc -l)" 20 "monitor --count 20"
 
     local old s since
@@ -178,7 +180,7 @@ scenario() {
     docker kill "$(container "node$old")" >/dev/null
     is "$(submit)" "10!=3628800" "submit factorial 10 after the coordinator's container was killed"
     if [ "$(coordinator)" != "$old" ]; then ok "another node coordinates"; else bad "node $old still coordinates"; fi
-    cluster exec -T broker conclave check </dev/null >>"$work/log" 2>&1 && s=0 || s=$?
+    cluster exec -T broker conclave check --access /etc/conclave/check.json </dev/null >>"$work/log" 2>&1 && s=0 || s=$?
     is "$s" 3 "conclave check tells that a node is down"
     since=$(date +%s)
     for s in $services; do
@@ -192,7 +194,7 @@ scenario() {
     cluster start "node$old" >>"$work/log" 2>&1
     until_true 60 all_healthy || die "the killed node is not healthy again after 60 s"
     ok "the killed node is back, and healthy"
-    cluster exec -T broker conclave check </dev/null >>"$work/log" 2>&1 && s=0 || s=$?
+    cluster exec -T broker conclave check --access /etc/conclave/check.json </dev/null >>"$work/log" 2>&1 && s=0 || s=$?
     is "$s" 0 "conclave check tells that all is well"
 
     down

@@ -163,6 +163,32 @@ static void beat(struct attack *it, node_id_t from)
     deliver(it, PLANE_HEARTBEAT, from, message);
 }
 
+/* All peers, or one of them, say that they are in a term that may be any, and whom they follow. */
+static void say_term(struct attack *it, node_id_t from)
+{
+    static const char *const roles[] = {"worker", "candidate", "coordinator", "worker"};
+    uint8_t how = reader_byte(&it->in);
+    term_t ours = inside_step(it->host.node)->term;
+    term_t term = how & 1 ? ours + (how >> 4) : reader_u64(&it->in) % (TERM_MAX + 1);
+    if (how & 2)
+        term = TERM_MAX - (how >> 4);
+    for (node_id_t peer = 2; peer <= it->host.config.n_nodes; peer++) {
+        if (how & 4 && peer != from)
+            continue;
+        struct message *message = message_new(MESSAGE_HEARTBEAT);
+        message->as.heartbeat =
+            (struct wire_heartbeat){.node = peer,
+                                    .incarnation = incarnation_of(peer),
+                                    .birth = incarnation_of(peer),
+                                    .seq = ++it->connection,
+                                    .term = term,
+                                    .voter = true,
+                                    .coordinator = from,
+                                    .role = message_text(message, roles[how >> 6 & 3])};
+        deliver(it, PLANE_HEARTBEAT, peer, message);
+    }
+}
+
 static void grant(struct attack *it, node_id_t from, bool pre)
 {
     struct message *message = message_new(MESSAGE_VOTE_REPLY);
@@ -449,6 +475,8 @@ static void take_honest(struct attack *it, unsigned what)
         break;
     case 7:
         grant(it, peer, how & 1);
+        if (how & 128)
+            say_term(it, peer);
         break;
     case 8:
         change_link(it, EVENT_LINK_DOWN, (enum plane)(how % PLANE_COUNT), peer);

@@ -109,8 +109,7 @@ void bench_crash(void)
     bench.wanted_seq = bench.disk_seq = 0;
 }
 
-/* A message arrives, from the peer's one incarnation; drops it. */
-static void deliver(enum plane plane, node_id_t from, struct message *message)
+void bench_deliver(enum plane plane, node_id_t from, struct message *message)
 {
     founded_sign(message);
     struct event event = {.kind = EVENT_MESSAGE};
@@ -148,13 +147,13 @@ void bench_start(void)
         hello->as.hello.incarnation = 100 + id;
         hello->as.hello.birth = 100 + id;
         hello->as.hello.connection = 1;
-        deliver(PLANE_CONTROL, id, hello);
+        bench_deliver(PLANE_CONTROL, id, hello);
         struct message *welcome = message_new(MESSAGE_WELCOME);
         welcome->as.welcome.src = id;
         welcome->as.welcome.incarnation = 100 + id;
         welcome->as.welcome.dst_incarnation = config.incarnation;
         welcome->as.welcome.connection = 1;
-        deliver(PLANE_CONTROL, id, welcome);
+        bench_deliver(PLANE_CONTROL, id, welcome);
     }
     bench_forget_sent();
 }
@@ -185,14 +184,14 @@ void bench_request_vote(node_id_t from, bool pre, term_t term, log_index_t index
                                                           .term = term,
                                                           .last_index = index,
                                                           .last_term = last};
-    deliver(PLANE_CONTROL, from, message);
+    bench_deliver(PLANE_CONTROL, from, message);
 }
 
 void bench_reply_vote(node_id_t from, bool pre, term_t term, bool granted)
 {
     struct message *message = message_new(MESSAGE_VOTE_REPLY);
     message->as.vote_reply = (struct wire_vote_reply){.pre = pre, .term = term, .granted = granted};
-    deliver(PLANE_CONTROL, from, message);
+    bench_deliver(PLANE_CONTROL, from, message);
 }
 
 void bench_heartbeat(node_id_t from, const char *role, term_t term, node_id_t coordinator)
@@ -203,8 +202,9 @@ void bench_heartbeat(node_id_t from, const char *role, term_t term, node_id_t co
                                                     .term = term,
                                                     .coordinator = coordinator,
                                                     .birth = 100 + from,
+                                                    .voter = true,
                                                     .role = message_text(message, role)};
-    deliver(PLANE_HEARTBEAT, from, message);
+    bench_deliver(PLANE_HEARTBEAT, from, message);
 }
 
 void bench_pass(uint64_t us)

@@ -29,6 +29,9 @@ struct bench {
 
 extern struct bench bench;
 
+/* A message arrives, from the peer's one incarnation; drops it. */
+void bench_deliver(enum plane plane, node_id_t from, struct message *message);
+
 /* The last vote that was answered; NULL: none was. */
 const struct wire_vote_reply *bench_answer(void);
 

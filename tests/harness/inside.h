@@ -1,7 +1,7 @@
 /* inside.h - the rooms of a whole node, for tests that look at what its outputs do not tell.
  *
- * What struct node consists of is known to node.c, and here. A test that looks into a room includes
- * that room's door. All pointers are borrowed, and last as long as the node. */
+ * What struct node consists of is known to node.c, to messages.c and here. A test that looks into a
+ * room includes that room's door. All pointers are borrowed, and last as long as the node. */
 #ifndef CONCLAVE_HARNESS_INSIDE_H
 #define CONCLAVE_HARNESS_INSIDE_H
 

@@ -80,6 +80,9 @@ int scheduled_begin(void **context)
         peer->links[PLANE_CHANNEL].state = LINK_WELCOMED;
         peer->incarnation = 7;
         channel_open(&peer->channel, 7);
+        peer->heartbeat = message_new(MESSAGE_HEARTBEAT);
+        peer->heartbeat->as.heartbeat.term = it->step.term;
+        peer->heartbeat->as.heartbeat.coordinator = ME;
         it->raft.members.of[id].voter = true;
         memcpy(it->raft.members.of[id].cluster_id, it->step.identity.cluster_id, CLUSTER_ID_BYTES);
     }

@@ -7,6 +7,7 @@
 
 #include "nodes/core/node.h"
 #include "shared/base/hash.h"
+#include "shared/base/job_id.h"
 #include "shared/base/text.h"
 #include "tests/sim/brokers.h"
 #include "tests/sim/oracle.h"
@@ -357,7 +358,7 @@ static void take_job(struct world *world, unsigned number, const struct wire_job
         world_fail(world, "no job is cancelled unless its client says so", "one was");
     if (!client->job)
         world_say(world, NODE_NONE, "client %u: %s is job %" PRIu64 "-%" PRIu64, number,
-                  client->key, row->job >> JOB_INDEX_BITS, row->job & LOG_INDEX_MAX);
+                  client->key, row->job >> JOB_INDEX_BITS, row->job & JOB_INDEX_MASK);
     client->job = row->job;
     if (!finished) {
         ask(world, number);

@@ -4,6 +4,7 @@
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 #include "tests/sim/brokers.h"
+#include "tests/sim/hostile.h"
 
 #define CONNECT_US (2 * MS_US)  /* of a connection to a node that lives */
 #define RETRY_US   (50 * MS_US) /* between attempts to reach one that does not */
@@ -87,6 +88,7 @@ void net_send(struct world *world, node_id_t from, enum plane plane, node_id_t t
 void net_publish(struct world *world, node_id_t from, struct message *message)
 {
     struct message *arrives = world_transmit(message);
+    hostile_hear(world, from, arrives);
     for (node_id_t to = 1; to <= world->options.n_nodes; to++) {
         if (to == from || !world->nodes[to].core ||
             planes_are_cut(world, from, to, PLANE_HEARTBEAT) || is_lost(world))

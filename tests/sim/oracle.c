@@ -396,6 +396,28 @@ static bool is_pre_vote_request(const struct event *event)
            event->message.message->as.vote_request.pre;
 }
 
+/* X15: a term moves by an election, which raises it by one; to one that another node has reached
+ * without a lie; or, to what is claimed, by what a node goes up in one election without result. */
+static void check_rise(struct world *world, node_id_t id)
+{
+    term_t before = world->oracle->nodes[id].term_before,
+           term = inside_step(world->nodes[id].core)->term;
+    uint64_t step = world->hostile ? TERM_CLIMB_MAX : 1;
+    if (term > world->oracle->term && term > before + step)
+        world_fail(world, "X15: terms move only by elections",
+                   "node %u goes from term %" PRIu64 " to %" PRIu64
+                   ", where nobody was beyond %" PRIu64,
+                   id, before, term, world->oracle->term);
+    if (term > world->oracle->term)
+        world->oracle->term = term;
+    if (world->oracle->nodes[id].led_before &&
+        inside_raft(world->nodes[id].core)->election.role == ROLE_CANDIDATE)
+        world_count(world, FAULT_RECALLED);
+    if (term < before)
+        world_fail(world, "R14: terms never fall", "node %u goes from term %" PRIu64 " to %" PRIu64,
+                   id, before, term);
+}
+
 void oracle_after(struct world *world, node_id_t id, const struct event *event,
                   const struct node_outputs *outputs)
 {
@@ -409,6 +431,7 @@ void oracle_after(struct world *world, node_id_t id, const struct event *event,
     for (size_t i = 0; i < outputs->n; i++)
         if (outputs->at[i].kind == OUTPUT_PERSIST)
             check_writes(world, id, &outputs->at[i]);
+    check_rise(world, id);
     check_leader(world, id);
     check_commits(world, id);
     check_state(world, id);

@@ -6,6 +6,7 @@
 #include "nodes/core/state/state.h"
 #include "nodes/core/step/step.h"
 #include "tests/harness/inside.h"
+#include "shared/base/job_id.h"
 #include "shared/wire/codec.h"
 #include "tests/sim/oracle_internal.h"
 #include "tests/sim/rot.h"
@@ -237,7 +238,7 @@ void oracle_replied(struct world *world, node_id_t id, const struct message *mes
     if (message->type != MESSAGE_JOB)
         return;
     job_id_t job = message->as.job.jobs.at[0].job;
-    log_index_t index = job & LOG_INDEX_MAX;
+    log_index_t index = job & JOB_INDEX_MASK;
     const struct ghost_commit *commit = map_get(&world->oracle->commits, key(index));
     if (!commit || commit->term != job >> JOB_INDEX_BITS)
         world_fail(world, "a job is acknowledged when it is committed",

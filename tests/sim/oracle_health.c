@@ -1,6 +1,7 @@
 /* Who is no use though its heartbeats arrive (R35, R36). What the cores decide by what they are
  * told, this decides by what is so. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "nodes/core/link/link.h"
 #include "nodes/core/node.h"
@@ -96,6 +97,11 @@ void oracle_health(struct world *world, node_id_t id, const struct event *event)
 {
     if (event->kind != EVENT_TICK)
         return;
+    struct ghost_health *health = &world->oracle->nodes[id].health;
+    term_t term = inside_step(world->nodes[id].core)->term;
+    if (health->term != term)
+        memset(health->levels, 0, sizeof health->levels);
+    health->term = term;
     check_leading(world, id);
     for (node_id_t peer = 1; peer <= world->options.n_nodes; peer++)
         if (peer != id)

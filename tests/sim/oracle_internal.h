@@ -30,6 +30,7 @@ struct ghost_move {
 
 struct ghost_health {
     struct ghost_move moves[WORLD_NODES_MAX + 1];
+    term_t term;           /* a coordinator looks at others anew in each term */
     log_index_t committed; /* moves are counted from each commit on */
     struct ghost_level levels[WORLD_NODES_MAX + 1];
 };
@@ -65,6 +66,7 @@ struct oracle {
     struct map commits; /* index -> struct ghost_commit */
     log_index_t committed;
     struct map leaders;                        /* term -> node */
+    term_t term;                               /* the greatest that any node was in */
     incarnation_t births[WORLD_NODES_MAX + 1]; /* by the committed log */
     bool admitted[WORLD_NODES_MAX + 1];        /* since the founding */
     bool founded;

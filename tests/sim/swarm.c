@@ -15,6 +15,7 @@
 #include "tests/sim/bank.h"
 #include "tests/sim/brokers.h"
 #include "tests/sim/clients.h"
+#include "tests/sim/hostile.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/quiet.h"
 #include "tests/sim/rot.h"
@@ -23,6 +24,7 @@
 
 /* After healing: a coordinator within this time, all jobs done and all logs equal within that. */
 #define ELECTED_WITHIN_US  (20 * SECOND_US)
+#define HOSTILE_FACTOR     3 /* so much more, with a node that lies on in every election */
 #define SETTLED_WITHIN_US  (120 * SECOND_US)
 #define SWEPT_WITHIN_US    (10 * SECOND_US)   /* and then no disk has what no state names */
 #define REPAIRED_WITHIN_US (20 * SECOND_US)   /* and then no value that is named is damaged */
@@ -519,9 +521,10 @@ static void stop_minority(struct world *world)
 {
     if (!after_stop_minority(world))
         return;
-    if (!wait_for(world, after_job_done, ELECTED_WITHIN_US))
+    uint64_t within_us = ELECTED_WITHIN_US * (world->hostile ? HOSTILE_FACTOR : 1);
+    if (!wait_for(world, after_job_done, within_us))
         world_fail(world, "any minority of the voters may stop", "no job ends within %u s",
-                   (unsigned)(ELECTED_WITHIN_US / SECOND_US));
+                   (unsigned)(within_us / SECOND_US));
     world_heal(world);
     if (!wait_for(world, is_settled, SETTLED_WITHIN_US))
         fail_unsettled(world);
@@ -534,17 +537,19 @@ static uint64_t settle(struct world *world)
     uint64_t since_us = world->now_us, jobs = 0;
     world_heal(world);
     bank_close(world);
-    if (!wait_for(world, world_is_served, ELECTED_WITHIN_US))
+    uint64_t within_us = ELECTED_WITHIN_US * (world->hostile ? HOSTILE_FACTOR : 1);
+    if (!wait_for(world, world_is_served, within_us))
         world_fail(world, "after healing there is a coordinator", "not within %u s",
-                   (unsigned)(ELECTED_WITHIN_US / SECOND_US));
+                   (unsigned)(within_us / SECOND_US));
     if (!wait_for(world, is_settled, SETTLED_WITHIN_US))
         fail_unsettled(world);
     wait_for(world, rot_is_repaired, REPAIRED_WITHIN_US); /* the oracle says what is not */
     oracle_end(world);
     after_check_values(world);
-    if (!wait_for(world, values_are_swept, SWEPT_WITHIN_US))
+    uint64_t swept_us = SWEPT_WITHIN_US * (world->hostile ? HOSTILE_FACTOR : 1);
+    if (!wait_for(world, values_are_swept, swept_us))
         world_fail(world, "W4: what no state names is collected", "not within %u s",
-                   (unsigned)(SWEPT_WITHIN_US / SECOND_US));
+                   (unsigned)(swept_us / SECOND_US));
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         jobs += world->clients[client].jobs;
     jobs += shared_jobs(world);
@@ -553,6 +558,7 @@ static uint64_t settle(struct world *world)
         world_fail(world, "one job per key", "%zu jobs for %" PRIu64 " keys",
                    inside_state(node)->jobs.n, jobs);
     since_us = world->now_us - since_us;
+    hostile_check(world);
     if (has_bank(world)) {
         bank_check(world);
         take_last(world);
@@ -575,6 +581,7 @@ struct swarm_result swarm_run(uint64_t seed, bool story)
     beginning_start(world);
     unsigned n_clients = draw_clients(world);
     draw_bank(world);
+    hostile_open(world);
     if (swarm.aim)
         aims_clients(world, swarm.aim, n_clients);
     (swarm.aim ? trouble_aimed : trouble)(&swarm);

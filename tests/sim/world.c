@@ -15,6 +15,7 @@
 #include "shared/base/text.h"
 #include "tests/harness/inside.h"
 #include "tests/sim/brokers.h"
+#include "tests/sim/hostile.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/shared.h"
@@ -536,6 +537,7 @@ static bool run_one(struct world *world, uint64_t until_us)
     }
     happen(world, &pending);
     discard(&pending);
+    hostile_look(world);
     return true;
 }
 
@@ -579,6 +581,7 @@ void world_free(struct world **world)
     askers_clear(it);
     brokers_free(&it->brokers);
     shared_free(&it->shared);
+    hostile_free(&it->hostile);
     for (size_t i = 0; i < it->heap_n; i++)
         discard(&it->heap[i]);
     oracle_free(&it->oracle);

@@ -70,7 +70,9 @@ struct world;
     X(KEYS_GONE, "keys executed again because so many came after")           \
     X(SESSION_EVICTED, "sessions that others had evicted")                   \
     X(LEDGER_KEY_FORGOTTEN, "transfers asked for again that were forgotten") \
-    X(MANY_PARTS, "checkpoints sent in several messages")
+    X(MANY_PARTS, "checkpoints sent in several messages")                    \
+    X(FORGED, "messages forged with the key of a node")                      \
+    X(RECALLED, "terms that one voter had reached alone and an election with it")
 
 enum fault {
 #define X(symbol, text) FAULT_##symbol,
@@ -248,6 +250,7 @@ struct world {
     struct world_brokers *brokers; /* brokers.h; NULL: clients ask the nodes themselves */
     struct world_shared *shared;   /* shared.h; NULL: no key is shared */
     struct world_bank bank;
+    struct hostile *hostile; /* hostile.h; NULL: nobody's key is stolen */
     struct oracle *oracle;
     struct losses *losses; /* losses.h; NULL: the ledgers have written nothing yet */
     struct world_counts counts;

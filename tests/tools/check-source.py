@@ -3,7 +3,7 @@
 
   check-source.py layers            who may include what
   check-source.py rooms             rooms of nodes/core: downwards only, through the door; no circles anywhere;
-                                    what a node consists of is node.c's alone
+                                    what a node consists of is known to node.c and messages.c alone
   check-source.py rooms-tested      every room has check_invariants(), and a unit test that knows its door only
   check-source.py rooms-fail        the same, of copies of the source with one fault each: that it finds them
   check-source.py lengths           files and functions that do not fit a head
@@ -53,10 +53,10 @@ LIBRARIES = ("values", "records")
 # What a job may be is the same for a node and for who submits it: the door is open to all.
 PUBLIC = CORE + "kinds/kinds.h"
 # Where a node is put together.
-TOP = ("nodes/core/node.c", "nodes/core/node.h", "nodes/core/rooms.h")
-# struct node as what it consists of: for node.c, and for the one file through which tests look inside.
+TOP = ("nodes/core/node.c", "nodes/core/messages.c", "nodes/core/node.h", "nodes/core/rooms.h")
+# struct node as what it consists of: for what stands above the rooms, and for the one file through which tests look inside.
 INSIDE = "nodes/core/rooms.h"
-INSIDERS = ("nodes/core/node.c", "tests/harness/inside.c")
+INSIDERS = ("nodes/core/node.c", "nodes/core/messages.c", "tests/harness/inside.c")
 # Headers that bring a whole node into a test.
 WHOLE = (r"nodes/core/(node|rooms)\.h|nodes/io/|tests/sim/|"
          r"tests/harness/(bench|inside|ledgers|snapshots|stage|trace|worlds)\.h")
@@ -130,7 +130,7 @@ def room_faults(path, line, header):
     """What is wrong with one include of a room's header."""
     if header == INSIDE:
         return [] if str(path) in INSIDERS else [
-            f"{path}:{line}: includes {header}; struct node is known to {' and '.join(INSIDERS)} alone"]
+            f"{path}:{line}: includes {header}; struct node is known to {', '.join(INSIDERS)} alone"]
     room = re.match(CORE + r"(\w+)/", header)
     if not room or room.group(1) in LIBRARIES:
         return []
@@ -192,7 +192,7 @@ def rooms():
     if circle:
         faults.append("files include each other: " + " -> ".join(circle))
     return faults, ("rooms: " + " < ".join(ROOMS) + ", each through its door; struct node is known "
-                    "to node.c, and to tests through tests/harness/inside.c; no circle of includes in the whole tree")
+                    "to node.c and messages.c, and to tests through tests/harness/inside.c; no circle of includes in the whole tree")
 
 
 def tests_of(room, check):

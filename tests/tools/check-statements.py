@@ -85,15 +85,26 @@ STATEMENTS = {
     "W4": "every value on a node's disk is named by its state",
     "W5": "every queue and every replicated table has a bound and a policy",
     "W6": "finished jobs and their results are forgotten by count, bytes and hand, the same ones on every node",
+    "X1": "without a handler, with an unknown key or without one: refused",
+    "X2": "a client's key cannot vote or append, a node's key speaks for its own id alone",
+    "X3": "a stolen routing id mutes nobody",
+    "X4": "sizes, handshakes, queues and connections are bounded, sealed or not",
+    "X5": "idle and senseless connections block nobody",
+    "X6": "msgpack bombs are refused without allocating",
+    "X7": "a job beyond any limit is refused before any work",
+    "X9": "logs escape control bytes and print no keys; key files are closed to others",
+    "X10": "terms, sequences and lengths out of range are refused",
+    "X11": "files on disk are not trusted",
+    "X15": "terms move by elections only: no message of one peer raises one by more",
 }
 
 PLACES = ("tests/unit/test_*.c", "tests/sim/*.c", "tests/trace/*.txt", "tests/cluster/*.py")
 
 # At the end of a test's name: ..._R9( or ..._R9_R10,
-IN_NAME = re.compile(r"[a-z0-9]((?:_[RSTWrstw]\d+)+)(?=\W)")
+IN_NAME = re.compile(r"[a-z0-9]((?:_[RSTWXrstwx]\d+)+)(?=\W)")
 # In a comment of a trace: "# R9: ...", "(R9)", "(R9, Raft 5.4.2)", "(R16 to R20; ...". Elsewhere R1
 # is an operation of a plan.
-IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RSTW]\d+)(?=[:,);]| to )")
+IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RSTWX]\d+)(?=[:,);]| to )")
 
 
 def names_in(path):

@@ -83,7 +83,7 @@ free_port() {
 }
 
 port=$(free_port)
-export CONCLAVE_BROKER=tcp://127.0.0.1:$port
+export CONCLAVE_BROKER=tcp://127.0.0.1:$port CONCLAVE_ACCESS=$dir/access.json
 
 # from_logs PATTERN: the lines of all logs that match, in the order of time.
 from_logs() { cat "$dir"/node*.log | grep -E "$1" | sort -s -k1,1; }

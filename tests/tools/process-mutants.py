@@ -18,6 +18,8 @@ TEST_SECONDS = 120       # a bug may make its test hang: that is a finding, too
 
 # mutant -> the unit test (program, test) or the test on real processes that finds it
 TESTS = {
+    "candidacies_unlimited": ("test_terms", "a_candidate_raises_no_term_without_end_X15"),
+    "broker_believes_one": ("test_tracker", "who_is_followed_goes_before_who_says_so_X15"),
     "record_ignored": "tests/cluster/test_up.py::test_another_size_is_refused_with_both_numbers",
     "file_must_be_long": ("test_pages", "a_file_that_LMDB_left_short_is_sound"),
     "one_ends_all": "tests/cluster/test_up.py::test_a_node_that_refuses_its_configuration_later_ends_nobody",
@@ -51,6 +53,11 @@ TESTS = {
     "message_never_ends": ("test_limits", "a_message_of_too_many_parts_ends_its_connection"),
     "stop_ignored": ("test_executor", "a_conversion_that_runs_ends_when_it_is_cancelled"),
     "phase_unsettled": ("test_timing", "phases_add_up_in_any_order"),
+    "doors_have_no_handler": ("test_doors", "who_is_admitted_at_a_door_is_in_one_table_X1_X2"),
+    "doors_admit_all_keys": ("test_doors", "who_is_admitted_at_a_door_is_in_one_table_X1_X2"),
+    "doors_admit_all_roles": ("test_doors", "who_is_admitted_at_a_door_is_in_one_table_X1_X2"),
+    "hello_unbound": "tests/cluster/test_doors.py::test_a_nodes_key_speaks_for_its_own_id_alone_X2",
+    "sealed_never_ends": ("test_doors", "a_sealed_message_is_bounded_as_an_open_one_X4"),
 }
 
 

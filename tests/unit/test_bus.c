@@ -21,12 +21,14 @@
 #define HOST        "127.0.0.1"
 
 static void *context;
+static struct doors *doors;
 static unsigned next_port;
 
 static int open_context(void **state)
 {
     (void)state;
     context = bus_open();
+    doors = doors_open_to_all();
     next_port = 20000 + (unsigned)getpid() % 5000; /* two runs at once do not meet */
     return 0;
 }
@@ -34,6 +36,7 @@ static int open_context(void **state)
 static int close_context(void **state)
 {
     (void)state;
+    doors_close(&doors);
     bus_close(context);
     return 0;
 }
@@ -222,6 +225,18 @@ static void a_port_in_use_and_a_bad_address_are_told_apart(void **state)
 
 /* --- links --- */
 
+static struct link *watched_link_to(unsigned port, int watch, uint64_t now_us)
+{
+    struct link_config config = {
+        .doors = doors, .node = 1, .host = HOST, .port = port, .queue_max = 100, .watch = watch};
+    return link_new(context, &config, now_us);
+}
+
+static struct link *link_to(unsigned port, uint64_t now_us)
+{
+    return watched_link_to(port, -1, now_us);
+}
+
 static enum link_news next_news(struct link *link)
 {
     uint64_t deadline_us = clock_now_us() + PATIENCE_US;
@@ -239,7 +254,7 @@ static void a_link_comes_up_goes_down_and_comes_back(void **state)
     (void)state;
     void *router = bus_socket(context, ZMQ_ROUTER);
     unsigned port = bind_somewhere(router);
-    struct link *link = link_new(context, HOST, port, 100, -1, clock_now_us());
+    struct link *link = link_to(port, clock_now_us());
     struct message *message = value_get(1);
     assert_int_equal(link_send(link, message), ERR_UNAVAILABLE);
     struct bus_parts parts = {0};
@@ -287,7 +302,7 @@ static void a_link_that_is_made_again_says_when_it_is_up(void **state)
     for (int round = 0; round < 5; round++) {
         unsigned port = next_port++; /* nobody listens there yet */
         int watch = epoll_create1(EPOLL_CLOEXEC);
-        struct link *link = link_new(context, HOST, port, 100, watch, clock_now_us());
+        struct link *link = watched_link_to(port, watch, clock_now_us());
         for (int i = 0; i < 10; i++) { /* refused: it sleeps */
             assert_int_equal(link_next(link, clock_now_us()), LINK_NOTHING);
             poll(NULL, 0, 2);
@@ -310,7 +325,7 @@ static void connections_that_do_not_last_are_made_less_and_less_often(void **sta
     (void)state;
     uint64_t now_us = 1000 * SECOND_US, last_us = 0;
     unsigned made = 0;
-    struct link *link = link_new(context, HOST, 20002, 100, -1, now_us);
+    struct link *link = link_to(20002, now_us);
     for (uint64_t end_us = now_us + 20 * SECOND_US; now_us < end_us; now_us += MS_US) {
         link_next(link, now_us);
         if (link_fd(link) >= 0) {
@@ -347,7 +362,7 @@ static void a_connection_that_is_being_made_is_not_given_up(void **state)
     (void)state;
     unsigned port, accepted = 0;
     int fd = listen_silently(&port);
-    struct link *link = link_new(context, HOST, port, 100, -1, clock_now_us());
+    struct link *link = link_to(port, clock_now_us());
     for (uint64_t end_us = clock_now_us() + SECOND_US; clock_now_us() < end_us;) {
         link_next(link, clock_now_us());
         poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 2 * RECONNECT_MS);

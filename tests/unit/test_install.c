@@ -11,6 +11,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/state/state.h"
 #include "nodes/core/step/step.h"
+#include "shared/base/job_id.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 #include "tests/harness/stage.h"
@@ -166,7 +167,7 @@ static void a_compacted_job_is_still_committed_R20(void **state)
     stage_start(stage, 3);
     stage_run(stage, 100 * MS_US);
     job_id_t job = jobs_find_key(&stage_state(stage, 1)->jobs, slice_of("key"))->id;
-    assert_true((job & LOG_INDEX_MAX) <= stage_raft(stage, 3)->log.base);
+    assert_true((job & JOB_INDEX_MASK) <= stage_raft(stage, 3)->log.base);
     stage_lose_messages(stage, 2, NODE_NONE, MESSAGE_VOTE_REQUEST);
     stage_kill(stage, 1);
     stage_elect(stage, 3);
@@ -284,11 +285,11 @@ static void a_wiped_node_votes_for_no_second_one_in_its_term_R22(void **state)
     assert_true(stage->nodes[3].durable.voter);
     stage_kill(stage, 1);
     struct message *message = message_new(MESSAGE_VOTE_REQUEST);
-    message->as.vote_request =
-        (struct wire_vote_request){.term = 1, .last_index = 100, .last_term = 1};
+    message->as.vote_request = (struct wire_vote_request){.term = 1, .last_index = 100};
     stage_forget_story(stage);
     stage_say(stage, 2, 3, PLANE_CONTROL, message);
     assert_true(stage_told(stage, "3 -> 2  vote refused, term 1"));
+    assert_int_equal(stage->nodes[3].durable.vote, 1);
     stage_free(&stage);
 }
 

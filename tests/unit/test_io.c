@@ -52,6 +52,7 @@ struct side {
 #define PORT_STEP  40 /* beyond all ports of a cluster of two */
 
 static void *context;
+static struct doors *doors;
 static char root[64];
 static unsigned port;
 static struct side sides[NODES + 1];
@@ -63,7 +64,7 @@ static void open_side(node_id_t id)
     static const char *const hosts[] = {NULL, "127.0.0.1", "127.0.0.1"};
     struct side *side = &sides[id];
     struct mesh_config config = {
-        .id = id, .n_nodes = NODES, .port = port, .bind = "127.0.0.1", .hosts = hosts};
+        .id = id, .n_nodes = NODES, .port = port, .bind = hosts[1], .hosts = hosts, .doors = doors};
     struct text why = {0};
     char dir[128];
     text_format(dir, sizeof dir, "%s/node%u", root, (unsigned)id);
@@ -225,6 +226,7 @@ static int open_both(void **state)
     if (!mkdtemp(root))
         return -1;
     context = bus_open();
+    doors = doors_open_to_all();
     port = 25000 + (unsigned)getpid() % 5000;
     open_side(1);
     open_side(2);
@@ -237,6 +239,7 @@ static int close_both(void **state)
     (void)state;
     close_side(1);
     close_side(2);
+    doors_close(&doors);
     bus_close(context);
     return tree_remove(root);
 }

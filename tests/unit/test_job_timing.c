@@ -38,6 +38,8 @@ static node_id_t holder(const struct scheduled *it)
 static void beat(struct scheduled *it, node_id_t id, op_id_t executing)
 {
     struct message *heartbeat = message_new(MESSAGE_HEARTBEAT);
+    heartbeat->as.heartbeat.term = it->step.term;
+    heartbeat->as.heartbeat.coordinator = it->step.coordinator;
     heartbeat->as.heartbeat.executing_job = executing ? it->job->id : JOB_NONE;
     heartbeat->as.heartbeat.executing_op = executing;
     message_drop(&it->links.peers[id].heartbeat);
@@ -142,6 +144,8 @@ static void a_new_coordinator_says_since_when_it_knows(void **context)
     pass(it, 500);
     schedule_stop(&it->schedule);
     it->step.term++;
+    for (node_id_t id = 2; id <= SCHEDULED_NODES; id++)
+        it->links.peers[id].heartbeat->as.heartbeat.term = it->step.term; /* they follow */
     pass(it, 300);
     schedule_start(&it->schedule);
     scheduled_pump(it);

@@ -83,6 +83,13 @@ void peers_meet(struct links *links, node_id_t id, incarnation_t incarnation)
 
 /* --- heartbeats --- */
 
+bool peers_follows(const struct links *links, node_id_t id)
+{
+    const struct message *heartbeat = links->peers[id].heartbeat;
+    return heartbeat && heartbeat->as.heartbeat.term == links->step->term &&
+           heartbeat->as.heartbeat.coordinator == links->step->config.id;
+}
+
 bool peers_heartbeat(struct links *links, node_id_t from, struct message *message)
 {
     const struct wire_heartbeat *heartbeat = &message->as.heartbeat;
@@ -91,10 +98,12 @@ bool peers_heartbeat(struct links *links, node_id_t from, struct message *messag
         return false; /* a leftover, or a new incarnation that has not said HELLO yet */
     if (!peer->incarnation || links->step->now_us < peer->distrust_until_us)
         return false;
+    bool followed = peers_follows(links, from);
     message_drop(&peer->heartbeat);
     peer->heartbeat = message_ref(message);
     peer->heard_us = links->step->now_us;
-    if (heartbeat->term == links->step->term && heartbeat->coordinator == links->step->config.id)
+    peer->begins = !followed && peers_follows(links, from);
+    if (peers_follows(links, from))
         peer->follows_us = links->step->now_us;
     declare_alive(links, from);
     return true;

@@ -1,7 +1,7 @@
 /* peers.h - who the other nodes are, whether they live, and our connections and channels to them.
  *
  * The door of the room. What a peer's life means to other rooms is none of this one's business: it
- * reports facts, which node.c hands on (settle()) after each call that may make some. */
+ * reports facts, which node.c hands on (node_settle()) after each call that may make some. */
 #ifndef CONCLAVE_CORE_PEERS_H
 #define CONCLAVE_CORE_PEERS_H
 
@@ -33,6 +33,7 @@ struct peer {
     bool excused;         /* it announced that it stops: no operation is to blame for its end */
     uint64_t heard_us;    /* the last heartbeat */
     uint64_t follows_us;  /* the last one that said it follows us in our term */
+    bool begins;          /* that was the first one that did */
     uint64_t distrust_until_us; /* after a disconnect: heartbeats up to here may be leftovers */
     struct message *heartbeat;  /* the last one; NULL: none yet */
     uint64_t complained_us;     /* when the log last said that it is refused */
@@ -103,6 +104,9 @@ struct message *peers_refused(const struct links *links, node_id_t peer);
 /* A peer's heartbeat: notes its life and its numbers. False: it is of another incarnation, or
  * a leftover. */
 bool peers_heartbeat(struct links *links, node_id_t from, struct message *heartbeat);
+
+/* Its last heartbeat says that it follows us, in our term. */
+bool peers_follows(const struct links *links, node_id_t id);
 
 #define PEERS_FOREIGN "it belongs to another cluster"
 

@@ -37,19 +37,20 @@ void election_wait_for_winner(struct raft *raft)
 
 /* --- candidacy --- */
 
-void election_become_candidate(struct raft *raft)
+void election_become_candidate(struct raft *raft, term_t term)
 {
     struct election *election = &raft->election;
-    if (raft->step->term >= TERM_MAX)
-        return; /* a job id could not hold it; 16 million elections are not reached in practice */
+    if (term > TERM_MAX)
+        return; /* not reached in a million years */
     election->role = ROLE_CANDIDATE;
-    election->began_us = raft->step->now_us;
-    raft->step->term++;
+    election->began_us = election->entered_us = raft->step->now_us;
+    election->leader = NODE_NONE;
+    raft->step->term = term;
     election->vote = raft->step->config.id;
     election_write(raft);
     outbox_log(&raft->step->out, LOG_INFO, "is a candidate in term %" PRIu64, raft->step->term);
     election_wait_for_winner(raft);
-    election_ask_for_votes(raft, false);
+    election_ask_for_votes(raft, false, term);
     if (election_count_votes(raft) >= election_quorum(raft))
         election_become_coordinator(raft);
 }
@@ -57,6 +58,9 @@ void election_become_candidate(struct raft *raft)
 static void begin_pre_vote(struct raft *raft)
 {
     struct election *election = &raft->election;
+    bool failed = election->role != ROLE_FOLLOWER;
+    if (failed && !election->retries)
+        election_climb(raft);
     election->role = ROLE_PRE_CANDIDATE;
     election->began_us = raft->step->now_us;
     raft->step->coordinator = NODE_NONE;
@@ -68,9 +72,9 @@ static void begin_pre_vote(struct raft *raft)
     }
     outbox_log(&raft->step->out, LOG_DEBUG,
                "hears no coordinator: asks for pre-votes for term %" PRIu64, raft->step->term + 1);
-    election_ask_for_votes(raft, true);
+    election_ask_for_votes(raft, true, raft->step->term + 1);
     if (election_count_votes(raft) >= election_quorum(raft))
-        election_become_candidate(raft);
+        election_become_candidate(raft, raft->step->term + 1);
 }
 
 /* Voters start in turn, not all at once: the lowest living id first. */
@@ -105,20 +109,25 @@ void election_tick(struct raft *raft)
     election_make_way(raft);
     if (election->role == ROLE_COORDINATOR) {
         election_check_quorum(raft);
+        if (election->role == ROLE_COORDINATOR)
+            election_recall(raft);
         return;
     }
-    if (raft->step->now_us < election->timeout_us || !members_is_voter(raft, raft->step->config.id))
+    if (raft->step->now_us < election->timeout_us)
         return;
     bool makes_way = health_rests(raft) || (raft->full && space_suffices(raft, NULL));
-    if (members_counts(raft, raft->step->config.id) && !makes_way)
+    if (members_counts(raft, raft->step->config.id) && !makes_way) {
         begin_pre_vote(raft);
-    else
-        election_rest(raft);
+        return;
+    }
+    election_climb(raft);
+    election_rest(raft);
 }
 
 uint64_t election_deadline(const struct raft *raft)
 {
     if (election_leads(raft))
         return election_followed_until_us(raft);
-    return members_is_voter(raft, raft->step->config.id) ? raft->election.timeout_us : UINT64_MAX;
+    bool may_climb = members_is_voter(raft, raft->step->config.id) || step_is_founded(raft->step);
+    return may_climb ? raft->election.timeout_us : UINT64_MAX;
 }

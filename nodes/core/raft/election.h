@@ -23,11 +23,21 @@ void election_vote_reply(struct raft *raft, node_id_t from, const struct wire_vo
 void election_heartbeat(struct raft *raft, node_id_t from, const struct wire_heartbeat *heartbeat);
 
 /* Something that only the coordinator of a term sends arrived from a node. False: it is of an old
- * term. */
+ * term, or nothing shows that this node was elected in it. */
 bool election_accept_coordinator(struct raft *raft, node_id_t from, term_t term);
 
-/* Somebody is in a higher term: so are we, as a follower. */
+/* A peer says that it is in a term. When enough voters are in a higher one than we, so are we, as a
+ * follower (election_terms.c). */
 void election_see_term(struct raft *raft, node_id_t from, term_t term);
+
+/* A new incarnation of a peer has said nothing yet. */
+void election_forget_stated(struct raft *raft, node_id_t peer);
+
+/* False when nothing shows yet that a peer was elected in our term. */
+bool election_may_lead(const struct raft *raft, node_id_t from);
+
+/* After a peer's heartbeat was taken in: whom it follows may be the coordinator of our term. */
+void election_heard_follower(struct raft *raft, const struct wire_heartbeat *heartbeat);
 
 /* Our disk's admission is applied: from now on, once that is durable, it counts as a voter's. */
 void election_admitted(struct raft *raft);

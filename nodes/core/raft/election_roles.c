@@ -40,7 +40,7 @@ void election_init(struct raft *raft, const struct node_durable *durable)
     raft->step->term = durable->term;
     raft->election.vote = durable->vote;
     raft->election.voter = durable->voter;
-    raft->election.began_us = raft->step->now_us;
+    raft->election.began_us = raft->election.entered_us = raft->step->now_us;
     election_rest(raft);
 }
 
@@ -94,25 +94,18 @@ void election_enter_term(struct raft *raft, term_t term)
     election_become_follower(raft, NODE_NONE);
     raft->election.retries = retries; /* the coordinator is as dead in the new term */
     raft->step->term = term;
-    raft->election.vote = NODE_NONE;
+    raft->election.vote = raft->election.leader = NODE_NONE;
+    raft->election.entered_us = raft->step->now_us;
     election_write(raft);
-}
-
-/* True when a term that somebody names may be entered: not out of range. */
-bool election_is_plausible(struct raft *raft, node_id_t from, term_t term)
-{
-    if (term <= raft->step->term + TERM_JUMP_MAX && term <= TERM_MAX)
-        return true;
-    step_reject(raft->step, from, "it names a term that is out of range");
-    return false;
 }
 
 void election_become_coordinator(struct raft *raft)
 {
     struct election *election = &raft->election;
     election->role = ROLE_COORDINATOR;
-    raft->step->coordinator = raft->step->config.id;
+    raft->step->coordinator = election->leader = raft->step->config.id;
     election->serving = false;
+    election->ahead_us = election->recall_term = 0;
     election->began_us = raft->step->now_us;
     raft->step->news = true;
     raft_report(raft, RAFT_FOLLOWS, raft->step->term);
@@ -144,25 +137,22 @@ void election_serve(struct raft *raft)
 
 /* --- the coordinator's life --- */
 
-void election_see_term(struct raft *raft, node_id_t from, term_t term)
-{
-    if (step_is_founded(raft->step) && term > raft->step->term &&
-        election_is_plausible(raft, from, term))
-        election_enter_term(raft, term);
-}
-
 bool election_accept_coordinator(struct raft *raft, node_id_t from, term_t term)
 {
     struct election *election = &raft->election;
-    if (!step_is_founded(raft->step) || term < raft->step->term ||
-        !election_is_plausible(raft, from, term))
+    election_see_term(raft, from, term);
+    if (!step_is_founded(raft->step) || term != raft->step->term)
         return false;
-    if (term > raft->step->term)
-        election_enter_term(raft, term);
     if (election->role == ROLE_COORDINATOR) {
         step_reject(raft->step, from, "it claims to coordinate our own term");
         return false;
     }
+    if (!election_may_lead(raft, from)) {
+        if (election->leader)
+            step_reject(raft->step, from, "it claims a term that another node coordinates");
+        return false;
+    }
+    election->leader = from;
     if (raft->step->coordinator != from || election->role != ROLE_FOLLOWER)
         election_become_follower(raft, from);
     raft_report(raft, RAFT_FOLLOWS, term);

@@ -234,8 +234,11 @@ static void take_parked(struct raft *raft, node_id_t from)
     }
 }
 
-void follower_refuse_append(struct raft *raft, node_id_t from)
+void follower_refuse_append(struct raft *raft, node_id_t from, const struct message *message)
 {
+    /* Who is not believed yet is not answered: it would go back to the log's beginning. */
+    if (message->as.append.term >= raft->step->term)
+        return;
     follower_reply_append(raft, from, (struct wire_append_reply){.ok = false});
 }
 

@@ -15,7 +15,7 @@ void follower_append(struct raft *raft, node_id_t from, struct message *message)
 void follower_install(struct raft *raft, node_id_t from, const struct message *message);
 
 /* It has not: whoever sent the message learns our term. */
-void follower_refuse_append(struct raft *raft, node_id_t from);
+void follower_refuse_append(struct raft *raft, node_id_t from, const struct message *message);
 void follower_refuse_install(struct raft *raft, node_id_t from, const struct message *message);
 
 /* A value became durable here, is in memory here, or could not be had. */

@@ -28,7 +28,9 @@ void follower_finish_install(struct raft *raft, node_id_t to)
 {
     struct follower *follower = &raft->follower;
     struct checkpoint *checkpoint = checkpoint_ref(follower->checkpoint);
-    if (!raft->machine->is_whole(follower->loaded, checkpoint)) {
+    if (checkpoint->index <= raft->log.commit) { /* an append went further meanwhile */
+        reply_install(raft, to, checkpoint->index, checkpoint->n);
+    } else if (!raft->machine->is_whole(follower->loaded, checkpoint)) {
         step_reject(raft->step, to, "its checkpoint does not match its head");
     } else {
         raft->machine->replace(raft->state, &follower->loaded);
@@ -101,7 +103,8 @@ static int load_parts(struct raft *raft, const struct message *message)
 
 void follower_refuse_install(struct raft *raft, node_id_t from, const struct message *message)
 {
-    reply_install(raft, from, message->as.install.index, 0);
+    if (message->as.install.term < raft->step->term) /* as with appends */
+        reply_install(raft, from, message->as.install.index, 0);
 }
 
 void follower_install(struct raft *raft, node_id_t from, const struct message *message)

@@ -89,6 +89,7 @@ void members_forget(struct raft *raft, node_id_t peer)
     it->birth = 0;
     it->voter = false;
     it->found_us = 0;
+    election_forget_stated(raft, peer);
 }
 
 void members_learn(struct raft *raft, node_id_t from, struct slice cluster_id, incarnation_t birth)

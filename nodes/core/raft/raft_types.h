@@ -2,7 +2,7 @@
  * values that entries name.
  *
  * It knows of the state what machine.h says, and of other rooms nothing: what they must hear it
- * reports as facts, which node.c hands on (settle()). */
+ * reports as facts, which node.c hands on (node_settle()). */
 #ifndef CONCLAVE_CORE_RAFT_TYPES_H
 #define CONCLAVE_CORE_RAFT_TYPES_H
 
@@ -86,6 +86,11 @@ struct election {
     node_id_t vote;
     bool voter; /* see struct node_durable */
     bool voted_for_us[NODES_MAX + 1];
+    term_t stated[NODES_MAX + 1];           /* the greatest that each peer said it is in */
+    uint64_t candidacies_us[NODES_MAX + 1]; /* a candidate's raises of our term count until then */
+    node_id_t leader;                       /* the coordinator of our term, once it is known */
+    uint64_t entered_us;                    /* when we entered our term, or started */
+    uint64_t told_us;        /* when we entered one because enough voters were in it; 0: never */
     uint64_t timeout_us;     /* when a voter that hears nothing starts a pre-vote */
     uint64_t contact_us;     /* the last contact with the coordinator */
     bool lost;               /* its connection closed: a hint that it died */
@@ -93,6 +98,12 @@ struct election {
     uint64_t began_us;       /* when this role began */
     uint64_t rests_until_us; /* it leads badly: others are to be elected until then */
     bool serving;            /* coordinator whose first entry is committed */
+    uint64_t ahead_us;       /* as such: since when a voter is in a higher term; 0: none is */
+    uint64_t recall_us;      /* not recalled again before */
+    term_t recall_term;      /* pre-votes for it are counted; 0: none */
+    unsigned recalls;        /* in a row */
+    node_id_t recalled_by;   /* as follower: our coordinator, which we gave such a pre-vote, ... */
+    term_t recalled_term;    /* ... for this term */
 };
 
 /* --- log --- */
@@ -196,7 +207,7 @@ struct raft_owner {
     void (*applied)(void *node, log_index_t index, void *made);
 
     /* True while a value that no entry names must stay on this disk. Entries name only values of
-     * jobs, whose ids have a term (JOB_INDEX_BITS). */
+     * jobs, whose ids have a term (job_id.h). */
     bool (*names)(const void *node, struct value_id id);
 };
 

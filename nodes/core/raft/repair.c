@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "nodes/core/raft/sweep.h"
+#include "shared/base/job_id.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
@@ -59,7 +60,7 @@ void repair_lost(struct raft *raft, struct value_id id)
     if (find(raft, id) || raft->repairs.n == REPAIRS_MAX || MUTANT(rot_stays))
         return;
     if (!describe(raft, &repair)) {
-        if (!(id.job >> JOB_INDEX_BITS) && sweep_names(raft, id)) /* only this node has it */
+        if (!job_id_has_term(id.job) && sweep_names(raft, id)) /* only this node has it */
             say(raft, LOG_WARN, id, "is missing or damaged: that snapshot cannot be read");
         return;
     }

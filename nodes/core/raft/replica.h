@@ -35,6 +35,7 @@ struct replica {
     unsigned in_flight;      /* appends or installs not answered yet */
     uint64_t sent_us;        /* the last one; 0: something is to be sent at once */
     uint64_t sent_round, answered_round;
+    bool answered; /* anything, in our term */
     log_index_t sent_commit;
     struct checkpoint *checkpoint; /* INSTALL: what it gets; NULL: it is being built */
     log_index_t useless;           /* values that a checkpoint up to here refers to are gone */

@@ -17,6 +17,14 @@ void replication_probe(struct raft *raft, node_id_t peer)
     replica_reconnected(&raft->replicas[peer]);
 }
 
+void replication_followed(struct raft *raft, node_id_t peer)
+{
+    const struct replica *replica = &raft->replicas[peer];
+    if (election_leads(raft) && raft->links->peers[peer].begins && replica->sent_us &&
+        !replica->answered)
+        replication_probe(raft, peer);
+}
+
 void replication_forget(struct raft *raft, node_id_t peer)
 {
     replica_forget(&raft->replicas[peer], raft->log.last);

@@ -21,6 +21,11 @@ void replication_install_reply(struct raft *raft, node_id_t from,
 /* A follower's connection was welcomed, or broke: it is probed again. */
 void replication_probe(struct raft *raft, node_id_t peer);
 
+/* A follower's heartbeat was taken in: what was sent before it knew us as coordinator is sent
+ * again.
+ */
+void replication_followed(struct raft *raft, node_id_t peer);
+
 /* A follower lives again: what it had, it may have lost with its disk. */
 void replication_forget(struct raft *raft, node_id_t peer);
 

@@ -4,6 +4,7 @@
 #include "nodes/core/raft/log.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/raft/replication_internal.h"
+#include "shared/base/mutant.h"
 
 /* False when the answer is not to us as coordinator of this term. */
 static bool is_current(struct raft *raft, node_id_t from, term_t term, uint64_t round)
@@ -19,6 +20,7 @@ static bool is_current(struct raft *raft, node_id_t from, term_t term, uint64_t 
         return false;
     }
     struct replica *replica = &raft->replicas[from];
+    replica->answered = true;
     if (round > replica->answered_round)
         replica->answered_round = round;
     return true;
@@ -45,10 +47,18 @@ static void follow_answer(struct raft *raft, struct replica *replica,
  * gone back to its checkpoint need not count again. It may not even be able to: who has applied an
  * entry, and has a checkpoint of that on disk, keeps the values no more that a slower follower
  * needs before it acknowledges. */
-static void learn_commit(struct raft *raft, log_index_t commit)
+static bool learn_commit(struct raft *raft, node_id_t from, log_index_t commit)
 {
-    if (commit > raft->log.commit)
-        raft_log_commit(raft, commit);
+    term_t term;
+    if (commit <= raft->log.commit)
+        return true;
+    /* What is of our own term, nobody but we can have committed. */
+    if (raft_log_term(raft, commit, &term) && term == raft->step->term && !MUTANT(commit_of_one)) {
+        step_reject(raft->step, from, "it says that more is committed than we have committed");
+        return false;
+    }
+    raft_log_commit(raft, commit);
+    return true;
 }
 
 void replication_append_reply(struct raft *raft, node_id_t from,
@@ -62,7 +72,8 @@ void replication_append_reply(struct raft *raft, node_id_t from,
         step_reject(raft->step, from, "it acknowledges more entries than there are");
         return;
     }
-    learn_commit(raft, reply->commit);
+    if (!learn_commit(raft, from, reply->commit))
+        return;
     /* Values that an older checkpoint refers to may be gone by now, too. */
     bool anew = replica->checkpoint && replica->checkpoint->index < raft->log.applied;
     if (reply->install && (replica->state != REPLICA_INSTALL || anew)) {

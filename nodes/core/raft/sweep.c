@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/job_id.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
 
@@ -14,8 +15,8 @@ struct logged {
 
 bool sweep_names(const struct raft *raft, struct value_id id)
 {
-    return id.job >> JOB_INDEX_BITS ? raft->machine->names(raft->state, id)
-                                    : raft->owner->names(raft->node, id);
+    return job_id_has_term(id.job) ? raft->machine->names(raft->state, id)
+                                   : raft->owner->names(raft->node, id);
 }
 
 /* --- what the log names --- */

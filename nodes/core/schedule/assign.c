@@ -54,7 +54,8 @@ static void weigh(const struct schedule *schedule, const struct open_op *open,
 static bool is_suitable(const struct schedule *schedule, node_id_t id, struct open_op *open)
 {
     const struct worker_slot *slot = &schedule->slots[id];
-    return schedule_is_worker(schedule, id) && !slot->alone &&
+    /* Who does not know yet that we coordinate takes nothing in. */
+    return schedule_is_worker(schedule, id) && peers_follows(schedule->links, id) && !slot->alone &&
            schedule->step->now_us >= slot->rests_until_us && !deadlines_holds_back(schedule, id) &&
            !assignment_of(open, id) && !suspicion_avoids(schedule, open, id);
 }

@@ -3,6 +3,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/schedule/deadlines.h"
 #include "nodes/core/schedule/schedule.h"
+#include "shared/base/job_id.h"
 
 /* --- beginning --- */
 
@@ -19,7 +20,7 @@ static struct timing not_begun(const struct schedule *schedule, const struct job
     struct timing timing;
     uint64_t now_us = schedule->step->now_us, before_us = age_us(schedule, job);
     timing_begin(&timing, now_us, PHASE_WAITING, before, before_us);
-    if (job->id >> JOB_INDEX_BITS == schedule->step->term)
+    if (job_id_is_of(job->id, schedule->step->term, schedule->state->applied))
         return timing;
     uint64_t known_us = now_us - schedule->began_us;
     known_us = known_us < before_us ? known_us : before_us;

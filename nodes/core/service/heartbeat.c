@@ -30,6 +30,8 @@ static void publish_heartbeat(struct service *service)
         .held = service->worker->held.count,
         .applied = service->raft->log.applied,
         .rejected = service->step->rejected,
+        .refused = service->step->refused,
+        .insecure = config->insecure,
         .jobs = step_coordinates(service->step) ? service->state->jobs.open : 0,
         .full = service->raft->full,
         .turn_us = service->turn.us,

@@ -97,6 +97,8 @@ static void report_self(const struct service *service, struct message *message,
     row->held = service->worker->held.count;
     row->applied = service->raft->log.applied;
     row->rejected = service->step->rejected;
+    row->refused = service->step->refused;
+    row->insecure = service->step->config.insecure;
     row->full = service->raft->full;
     row->turn_us = service->turn.us;
     row->turn_in = message_text(message, service->turn.in ? service->turn.in : "");
@@ -129,6 +131,8 @@ static void report_peer(const struct service *service, node_id_t id, struct mess
     row->held = heartbeat->held;
     row->applied = heartbeat->applied;
     row->rejected = heartbeat->rejected;
+    row->refused = heartbeat->refused;
+    row->insecure = heartbeat->insecure;
     row->full = heartbeat->full;
     row->turn_us = heartbeat->turn_us;
     row->turn_own_us = heartbeat->turn_own_us;

@@ -3,6 +3,7 @@
 
 #include "nodes/core/state/apply.h"
 #include "nodes/core/state/state_table.h"
+#include "shared/base/job_id.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
@@ -82,7 +83,7 @@ bool state_names(const struct state *state, struct value_id id)
 {
     const struct job *job = jobs_find(&state->jobs, id.job);
     if (!job) /* forgotten, or of an entry that was cut off; or one that is not applied yet */
-        return (id.job & LOG_INDEX_MAX) > state->applied;
+        return job_id_index(id.job, state->applied) > state->applied;
     if (job_is_finished(job) || MUTANT(value_collected_too_early))
         return job_needs(job, id.op);
     return job_needs(job, id.op) || !is_covered(job, id.op);

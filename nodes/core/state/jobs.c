@@ -8,6 +8,7 @@
 #include "nodes/core/state/jobs_internal.h"
 #include "nodes/core/step/step.h"
 #include "shared/base/error.h"
+#include "shared/base/job_id.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
@@ -298,8 +299,7 @@ struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
     struct job *job;
     switch (entry->type) {
     case MESSAGE_ENTRY_JOB_SUBMITTED:
-        return apply_submitted(jobs, term << JOB_INDEX_BITS | index,
-                               &entry->as.entry_job_submitted);
+        return apply_submitted(jobs, job_id_of(term, index), &entry->as.entry_job_submitted);
     case MESSAGE_ENTRY_OPS_DONE:
         jobs_apply_ops(jobs, entry);
         return NULL;

@@ -5,6 +5,7 @@
 #include "nodes/core/state/jobs_internal.h"
 #include "nodes/core/step/step.h"
 #include "shared/base/error.h"
+#include "shared/base/job_id.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
@@ -155,7 +156,7 @@ static bool fits_state(const struct wire_image_job *part, enum job_state state)
  * another job. */
 static bool was_applied(job_id_t job, log_index_t applied)
 {
-    log_index_t index = job & (((job_id_t)1 << JOB_INDEX_BITS) - 1);
+    log_index_t index = job_id_index(job, applied);
     return index && index <= applied;
 }
 

@@ -4,6 +4,7 @@
 #include "nodes/core/step/step.h"
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
+#include "shared/base/job_id.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
 #include "shared/base/random.h"
@@ -36,8 +37,8 @@ static struct job *apply(struct state *state, log_index_t index, term_t term,
 {
     uint64_t evicted;
     if (entry->type == MESSAGE_ENTRY_SESSION_OPENED)
-        keys_open(&state->keys, term << JOB_INDEX_BITS | index,
-                  entry->as.entry_session_opened.token, &evicted);
+        keys_open(&state->keys, job_id_of(term, index), entry->as.entry_session_opened.token,
+                  &evicted);
     else if (entry->type == MESSAGE_ENTRY_JOB_SUBMITTED)
         keys_use(&state->keys, entry->as.entry_job_submitted.key);
     return NULL;

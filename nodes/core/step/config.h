@@ -56,6 +56,7 @@ struct node_config {
     enum log_level log_level; /* assignments are logged one by one at LOG_DEBUG only */
     const char *cluster;      /* these strings: borrows for the node's life */
     const char *host;
+    bool insecure; /* it runs without keys; said in heartbeats and status */
     const char *version;
 };
 

@@ -83,6 +83,7 @@ struct event {
     uint64_t wall_ms;  /* for people; may jump */
     uint64_t random;   /* fresh with each event */
     uint64_t rejected; /* malformed or foreign messages that the runtime has dropped so far */
+    uint64_t refused;  /* connections that the runtime has refused for their keys so far */
     struct turn_report turn;
     uint64_t value_bytes;  /* of values that came from peers or went to disk so far */
     uint64_t starved_us;   /* so long has the operation under way waited for a processor */

@@ -8,6 +8,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/worker/work.h"
 #include "shared/base/error.h"
+#include "shared/base/job_id.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
@@ -83,9 +84,10 @@ static void forget_executed(struct worker *worker)
     struct map left = {0};
     struct map_key key;
     void *sum;
+    log_index_t applied = worker->raft->log.applied;
     for (size_t at = 0; (sum = map_next(&worker->executed, &at, &key));) {
         const struct job *job = jobs_find(&worker->state->jobs, key.a);
-        bool unknown = !job && (key.a & LOG_INDEX_MAX) > worker->raft->log.applied; /* yet */
+        bool unknown = !job && job_id_index(key.a, applied) > applied; /* yet */
         if (unknown || (job && !job_is_finished(job)))
             map_put(&left, key, sum);
     }

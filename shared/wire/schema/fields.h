@@ -37,7 +37,9 @@
     U64(OPT, turn_own_us, U64_ANY, "the longest, without what it waited for a processor") \
     STR(OPT, turn_own_in, 16, "what most of that one was in")                             \
     U64(OPT, turn_faults, U64_ANY, "pages that were made for it, when it was long")       \
-    U64(OPT, turn_blocked, U64_ANY, "how often it waited, for a lock or a disk")
+    U64(OPT, turn_blocked, U64_ANY, "how often it waited, for a lock or a disk")          \
+    U64(OPT, refused, U64_ANY, "connections refused for their keys")                      \
+    BOOL(OPT, insecure, "it runs without keys")
 
 /* What a node counts, in its heartbeats (where all are required) and in the rows of status. */
 #define COUNT_FIELDS(U64, need)                           \

@@ -181,6 +181,8 @@
     U64(OPT, dropped, U64_ANY, "answers dropped: so, or their client is gone")          \
     U64(OPT, waiting, U64_ANY, "bytes of answers that wait for clients to read them")   \
     U64(OPT, pid, U64_ANY, "process id of the broker")                                  \
+    U64(OPT, keys_refused, U64_ANY, "connections refused for their keys")               \
+    BOOL(OPT, insecure, "it runs without keys")                                         \
     STR(OPT, version, 32, "of its program")
 
 #define ERROR_FIELDS(U64, BOOL, STR, BIN, LIST)                                                    \

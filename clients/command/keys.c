@@ -1,0 +1,201 @@
+/* keys.c - conclave keys: the keys of a cluster, made and handed out by whoever runs it. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clients/command/commands.h"
+#include "clients/local/keyring.h"
+#include "shared/base/clock.h"
+#include "shared/base/limits.h"
+
+#define DAY_US       (24 * 3600 * SECOND_US)
+#define EXPIRES_MAX  (3650 * DAY_US)
+#define OVERLAP_US   DAY_US /* time enough to bring new files to all machines */
+#define BROKERS_HERE "tcp://127.0.0.1:7000"
+
+static struct {
+    uint64_t nodes, expires_us, overlap_us;
+    const char *dir, *role;
+} options = {.nodes = NODES_DEFAULT, .overlap_us = OVERLAP_US, .dir = LOCAL_DIR_DEFAULT};
+
+#define DIR_OPTION                                                                                \
+    {                                                                                             \
+        "dir", OPTION_STRING, &options.dir, 0, 0, "DIR", "where the keys are (default .conclave)" \
+    }
+
+const struct option_spec keys_options[] = {DIR_OPTION, {0}};
+
+const struct option_spec keys_init_options[] = {{"nodes", OPTION_U64, &options.nodes, 1, NODES_MAX,
+                                                 "N", "how many nodes the cluster has (default 6)"},
+                                                DIR_OPTION,
+                                                {0}};
+
+const struct option_spec keys_add_options[] = {
+    {"role", OPTION_STRING, &options.role, 0, 0, "ROLE",
+     "admin, submit, commands or monitor; node or broker for another machine"},
+    {"expires", OPTION_DURATION, &options.expires_us, SECOND_US, EXPIRES_MAX, "TIME",
+     "the key ends then: 30d (default: never)"},
+    DIR_OPTION,
+    {0}};
+
+const struct option_spec keys_rotate_options[] = {
+    {"overlap", OPTION_DURATION, &options.overlap_us, 0, EXPIRES_MAX, "TIME",
+     "the old keys are valid for so long (default 24h)"},
+    DIR_OPTION,
+    {0}};
+
+static int code_of(int error)
+{
+    switch (error) {
+    case OK:
+        return EXIT_OK;
+    case ERR_NOT_FOUND:
+        return EXIT_NOT_FOUND;
+    case ERR_IO:
+        return EXIT_FAILED;
+    default:
+        return EXIT_USAGE;
+    }
+}
+
+static int explain(int error, const char *why)
+{
+    return error ? cli_fail(code_of(error), "%s", why) : EXIT_OK;
+}
+
+static int one_name(int n_words)
+{
+    return n_words == 1 ? EXIT_OK : cli_fail(EXIT_USAGE, "one name is needed, such as alice");
+}
+
+int keys_init_run(struct cli *cli, int n_words, char **words)
+{
+    char why[TEXT_MAX] = "";
+    struct addresses brokers = cli->brokers;
+    int code = cli_no_words(n_words, words);
+    if (code)
+        return code;
+    if (!brokers.n && addresses_parse(BROKERS_HERE, &brokers, why))
+        return cli_fail(EXIT_USAGE, "%s", why);
+    code = explain(keyring_ensure(options.dir, options.nodes, &brokers, why), why);
+    if (code)
+        return code;
+    if (cli->json)
+        cli_print_json(cli, json_pack("{s:s, s:I, s:I}", "dir", options.dir, "nodes",
+                                      (json_int_t)options.nodes, "brokers", (json_int_t)brokers.n));
+    else
+        printf("keys of %" PRIu64 " nodes and %zu brokers are in %s/" KEYRING_DIR
+               "; allowed.json goes with each\n",
+               options.nodes, brokers.n, options.dir);
+    return EXIT_OK;
+}
+
+int keys_add_run(struct cli *cli, int n_words, char **words)
+{
+    char why[TEXT_MAX] = "", path[LOCAL_PATH_MAX] = "";
+    enum role role;
+    int code = one_name(n_words);
+    if (code)
+        return code;
+    if (!options.role || role_parse(slice_of(options.role), &role))
+        return cli_fail(EXIT_USAGE,
+                        "--role takes admin, submit, commands, monitor, node or broker");
+    uint64_t expires_ms = options.expires_us ? clock_wall_ms() + options.expires_us / MS_US : 0;
+    code = explain(keyring_add(options.dir, words[0], role, expires_ms, path, why), why);
+    if (code)
+        return code;
+    if (cli->json)
+        cli_print_json(cli, json_pack("{s:s, s:s, s:s}", "name", words[0], "role", role_name(role),
+                                      "file", path));
+    else
+        printf("%s\n", path);
+    return EXIT_OK;
+}
+
+int keys_revoke_run(struct cli *cli, int n_words, char **words)
+{
+    char why[TEXT_MAX] = "";
+    int code = one_name(n_words);
+    if (!code)
+        code = explain(keyring_revoke(options.dir, words[0], why), why);
+    if (code)
+        return code;
+    if (cli->json)
+        cli_print_json(cli, json_pack("{s:s}", "revoked", words[0]));
+    else
+        printf("%s has no key any more\n", words[0]);
+    return EXIT_OK;
+}
+
+/* Adds each name of the list once. */
+static json_t *names_of(const json_t *rows)
+{
+    json_t *names = json_object();
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        json_object_set_new(names,
+                            json_string_value(json_object_get(json_array_get(rows, i), "name")),
+                            json_true());
+    return names;
+}
+
+static int rotate(const char *name)
+{
+    char why[TEXT_MAX] = "";
+    uint64_t until_ms = clock_wall_ms() + options.overlap_us / MS_US;
+    return explain(keyring_rotate(options.dir, name, until_ms, why), why);
+}
+
+int keys_rotate_run(struct cli *cli, int n_words, char **words)
+{
+    char why[TEXT_MAX] = "";
+    json_t *rows = NULL, *done = json_array(), *names = NULL;
+    const char *name;
+    json_t *ignored;
+    int code = n_words ? EXIT_OK : explain(keyring_list(options.dir, &rows, why), why);
+    for (int i = 0; i < n_words && !code; i++) {
+        code = rotate(words[i]);
+        json_array_append_new(done, json_string(words[i]));
+    }
+    names = rows && !code ? names_of(rows) : json_object();
+    json_object_foreach(names, name, ignored)
+    {
+        code = code ? code : rotate(name);
+        json_array_append_new(done, json_string(name));
+    }
+    if (!code && cli->json)
+        cli_print_json(cli, json_pack("{s:O}", "rotated", done));
+    else if (!code)
+        printf("%zu new keys; nodes and brokers take theirs when they start again\n",
+               json_array_size(done));
+    json_decref(names);
+    json_decref(rows);
+    json_decref(done);
+    return code;
+}
+
+int keys_list_run(struct cli *cli, int n_words, char **words)
+{
+    char why[TEXT_MAX] = "";
+    json_t *rows = NULL;
+    int code = cli_no_words(n_words, words);
+    if (!code)
+        code = explain(keyring_list(options.dir, &rows, why), why);
+    if (code)
+        return code;
+    if (cli->json) {
+        cli_print_json(cli, rows);
+        return EXIT_OK;
+    }
+    printf("%-20s %-9s %s\n", "NAME", "ROLE", "EXPIRES");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        const char *ends = json_string_value(json_object_get(row, "expires"));
+        bool over = ends && access_time_ms(ends) <= clock_wall_ms();
+        printf("%-20s %-9s %s%s\n", json_string_value(json_object_get(row, "name")),
+               json_string_value(json_object_get(row, "role")), ends ? ends : "never",
+               over ? " (over)" : "");
+    }
+    json_decref(rows);
+    return EXIT_OK;
+}

@@ -1,0 +1,74 @@
+/* doors.h - which key may connect to which socket, and who is behind a message.
+ *
+ * Every socket that others connect to is a door. Who binds is the CURVE server; a handler of ZAP
+ * (RFC 27) in a thread of its own asks for each connection whether the list of allowed keys has the
+ * key, and whether the key's role is admitted at this door. libzmq fails open: without a handler,
+ * or without a domain, it admits everybody. So doors are opened before anything is bound, and a
+ * socket is bound only through here. The thread reads the list again when its file changes, and
+ * counts who was refused.
+ *
+ * Without keys (`--insecure`) the same functions do nothing. One object a process. */
+#ifndef CONCLAVE_BUS_DOORS_H
+#define CONCLAVE_BUS_DOORS_H
+
+#include "shared/bus/allowed.h"
+#include "shared/bus/bus.h"
+
+/* X(door, roles that are admitted). The planes of a node come first, in their order. */
+#define DOORS(X)                                                                  \
+    X(control, BIT_OF(node) | BIT_OF(broker))                                     \
+    X(channel, BIT_OF(node))                                                      \
+    X(checkpoint, BIT_OF(node))                                                   \
+    X(heartbeat, BIT_OF(node) | BIT_OF(broker))                                   \
+    X(value, BIT_OF(node))                                                        \
+    X(front, BIT_OF(admin) | BIT_OF(submit) | BIT_OF(commands) | BIT_OF(monitor)) \
+    X(feed, BIT_OF(admin) | BIT_OF(monitor))
+enum door {
+#define X(door, roles) DOOR_##door,
+    DOORS(X)
+#undef X
+        DOOR_COUNT
+};
+
+const char *door_name(enum door door);
+bool door_admits(enum door door, enum role role);
+
+struct doors;
+
+/* Who sent a message. */
+struct visitor {
+    enum role role;
+    node_id_t node;
+    char name[ACCESS_NAME_MAX];
+};
+
+/* Reads the key file, and allowed.json beside it, and starts the handler. `node`: whose key it must
+ * be; NODE_NONE: a broker's. ERR_MALFORMED and ERR_STALE: the files are wrong; ERR_IO: the handler
+ * does not start; one line in `why`. Caller closes, after all sockets and before bus_close(). */
+int doors_open(void *context, const char *access_path, node_id_t node, struct doors **out,
+               struct text *why);
+
+/* Doors without keys: everybody who can reach a port is admitted. To be closed, too. */
+struct doors *doors_open_to_all(void);
+
+/* Accepts NULL, nulls the pointer. */
+void doors_close(struct doors **doors);
+
+/* Whether there are no keys. */
+bool doors_are_insecure(const struct doors *doors);
+
+/* Makes the socket a door, then binds it as bus_bind() does. */
+int doors_bind(struct doors *doors, void *socket, enum door door, const char *host, unsigned port);
+
+/* Lets the socket show our key to a node, and know the node's: before bus_connect(). Of several
+ * keys of the node the `attempt`-th, in turn. ERR_NOT_FOUND: the list has none; do not connect. */
+int doors_present(struct doors *doors, void *socket, node_id_t node, unsigned attempt);
+
+/* Who sent the message at hand, by a part that came from the wire (libzmq 4.3.4 forgets it for
+ * routing ids). false: nobody who may speak now. Without keys: nobody asks. */
+bool doors_who(struct doors *doors, struct bus_parts *parts, size_t part, struct visitor *out);
+
+/* How many connections were refused for their keys. */
+uint64_t doors_refused(const struct doors *doors);
+
+#endif
