@@ -42,7 +42,7 @@ uint64_t supervisor_voters(const struct supervisor_config *config)
 
 uint64_t supervisor_heartbeat_us(const struct supervisor_config *config)
 {
-    uint64_t usual_us = HEARTBEAT_DEFAULT_OF(config->nodes);
+    uint64_t usual_us = HEARTBEAT_DEFAULT_OF(config->nodes, true);
     if (config->heartbeat_us)
         return config->heartbeat_us;
     return 2 * usual_us <= config->election_us ? usual_us : HEARTBEAT_DEFAULT_US;

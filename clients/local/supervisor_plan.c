@@ -89,7 +89,8 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child_add(child, "--nodes=%" PRIu64, config->nodes);
     child_add(child, "--voters=%" PRIu64, supervisor_voters(config));
     child_add(child, "--port=%" PRIu64, config->port);
-    child_add(child, "--heartbeat=%" PRIu64 "us", supervisor_heartbeat_us(config));
+    if (config->heartbeat_us) /* else each knows its own */
+        child_add(child, "--heartbeat=%" PRIu64 "us", config->heartbeat_us);
     child_add(child, "--election-timeout=%" PRIu64 "us", config->election_us);
     child_add(child, "--delay=%" PRIu64 "us", config->delay_us);
     child_add(child, "--max-result=%" PRIu64, config->max_result);

@@ -52,7 +52,8 @@ static const struct option_spec specs[] = {
      "nodes 1..K vote (what the cluster says; a new one: all, at most 5)"},
     {"cluster", OPTION_STRING, &given.cluster, 0, 0, "NAME", "the cluster's name (conclave)"},
     {"heartbeat", OPTION_DURATION, &given.heartbeat_us, MS_US, 60 * SECOND_US, "TIME",
-     "time between two heartbeats (50ms; 100ms from 13 nodes on, 200ms from 37)"},
+     "time between two heartbeats (50ms; from 13 nodes on 100ms, and 200ms for those that do not "
+     "vote; 200ms from 37)"},
     {"election-timeout", OPTION_DURATION, &given.election_timeout_us, 10 * MS_US, DURATION_MAX_US,
      "TIME", "silence after which a coordinator is replaced (500ms)"},
     {"delay", OPTION_DURATION, &given.delay_us, 0, DURATION_MAX_US, "TIME",
@@ -133,7 +134,7 @@ static bool is_name(const char *text, size_t len, size_t max, const char *punctu
 
 void settings_settle_heartbeat(struct settings *is)
 {
-    uint64_t usual_us = HEARTBEAT_DEFAULT_OF(is->nodes);
+    uint64_t usual_us = HEARTBEAT_DEFAULT_OF(is->nodes, is->id <= is->voters);
     if (!is->heartbeat_us)
         is->heartbeat_us =
             2 * usual_us <= is->election_timeout_us ? usual_us : HEARTBEAT_DEFAULT_US;

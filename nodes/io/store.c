@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/work/heap.h"
 #include "nodes/work/thread.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
@@ -253,6 +254,7 @@ static void *store_main(void *argument)
 {
     struct store *store = argument;
     struct queue urgent = {0}, bulk = {0}, stuck = {0};
+    struct heap_idle idle = {.at_us = HEAP_NEVER};
     uint64_t retry_us = MAILBOX_FOREVER, tidy_us = MAILBOX_FOREVER;
     urgency_normal();
     set_full(store, disk_reserve(store->disk) != OK);
@@ -262,10 +264,16 @@ static void *store_main(void *argument)
         else if (retry_us == MAILBOX_FOREVER)
             retry_us = clock_now_us() + STORE_SPACE_RETRY_US;
         uint64_t until_us = retry_us < tidy_us ? retry_us : tidy_us;
+        if (idle.at_us < until_us)
+            until_us = idle.at_us;
         bool any = take_tasks(store, &urgent, &bulk, until_us, &tidy_us);
         uint64_t now_us = clock_now_us();
         bool retries = store->full && now_us >= retry_us, tidies = now_us >= tidy_us;
-        if (!any && !bulk.first && !retries && !tidies)
+        if (any)
+            heap_worked(&idle, now_us);
+        else if (heap_is_idle(&idle, now_us))
+            heap_give_back();
+        else if (!bulk.first && !retries && !tidies)
             break; /* closed, and all is done */
         disk_working(store->disk, true);
         if (urgent.first)

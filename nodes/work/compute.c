@@ -125,14 +125,15 @@ static void *compute_main(void *argument)
     heap_keep();
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
     atomic_store_explicit(&compute->starved_fd, starved_open(), memory_order_relaxed);
+    struct heap_idle idle = {.at_us = HEAP_NEVER};
     for (;;) {
-        struct mail *mail = mailbox_wait(compute->requests, clock_now_us() + HEAP_IDLE_US);
-        if (!mail && !mailbox_is_closed(compute->requests)) {
-            give_back();
-            mail = mailbox_wait(compute->requests, MAILBOX_FOREVER);
-        }
-        if (!mail)
+        struct mail *mail = mailbox_wait(compute->requests, idle.at_us);
+        if (!mail && mailbox_is_closed(compute->requests))
             break;
+        if (!mail && heap_is_idle(&idle, clock_now_us()))
+            give_back();
+        if (!mail)
+            continue;
         enum failure_kind failure = failure_draw(&compute->failure);
         note_starved(compute);
         while (mail) {
@@ -145,6 +146,7 @@ static void *compute_main(void *argument)
             failure = FAILURE_NONE;
             mailbox_put(compute->results, &request->result.mail); /* it is freed there */
         }
+        heap_worked(&idle, clock_now_us());
     }
     give_back();
     starved_close(atomic_exchange(&compute->starved_fd, -1));

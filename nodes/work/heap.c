@@ -182,3 +182,17 @@ void heap_give_back(void)
     if (mi_collect)
         mi_collect(true);
 }
+
+void heap_worked(struct heap_idle *idle, uint64_t now_us)
+{
+    *idle = (struct heap_idle){now_us + HEAP_IDLE_US, false};
+}
+
+bool heap_is_idle(struct heap_idle *idle, uint64_t now_us)
+{
+    if (now_us < idle->at_us)
+        return false;
+    idle->at_us = idle->again ? HEAP_NEVER : now_us + HEAP_AGAIN_US;
+    idle->again = true;
+    return true;
+}

@@ -7,6 +7,7 @@
 #define CONCLAVE_WORK_HEAP_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shared/base/limits.h"
@@ -15,11 +16,28 @@
  * last operations of a large job, in which most workers have nothing to do. */
 #define HEAP_IDLE_US (20 * SECOND_US)
 
+/* What other threads free of a thread's memory while they give theirs back is its own again with a
+ * second look, so much later. */
+#define HEAP_AGAIN_US (5 * SECOND_US)
+
 /* Before other threads are started. */
 void heap_init(void);
 
 /* Gives free memory of the calling thread back to the system; takes some milliseconds. */
 void heap_give_back(void);
+
+/* When a thread that waits for work gives back. Begins as {HEAP_NEVER}. */
+#define HEAP_NEVER UINT64_MAX
+struct heap_idle {
+    uint64_t at_us; /* to be woken then */
+    bool again;     /* it has given back once */
+};
+
+/* There was work. */
+void heap_worked(struct heap_idle *idle, uint64_t now_us);
+
+/* True when it is time to give back: once HEAP_IDLE_US after the last work, and once more. */
+bool heap_is_idle(struct heap_idle *idle, uint64_t now_us);
 
 /* For GMP and FLINT, whose temporaries are large and many: blocks from HEAP_LARGE_BYTES on that a
  * thread frees are kept for its next ones, up to HEAP_KEPT_BYTES of them, if it said heap_keep()

@@ -157,7 +157,7 @@ def main():
     parser.add_argument("--gmp", required=True, help="the program gmp_factorial")
     parser.add_argument("--dir", default=".", help="a directory on the disk that is measured")
     arguments = parser.parse_args()
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="large.", dir=arguments.dir))
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="large.", dir=arguments.dir)).resolve()
     more = {"max_result": arguments.max_result} if arguments.max_result else {}
     cluster = harness.Cluster(directory / "cluster", nodes=arguments.nodes, **more)
     try:
