@@ -21,6 +21,7 @@
 #include "shared/bus/bus.h"
 #include "shared/bus/doors.h"
 #include "shared/bus/descriptors.h"
+#include "shared/bus/feeds.h"
 #include "shared/bus/intake.h"
 
 /* Without any message the loop still looks at the clock this often: a silent
@@ -40,6 +41,7 @@ struct link {
     void *socket;      /* DEALER to the node's control plane */
     unsigned attempts; /* each with another key of the node, while it has several */
     uint64_t opened_us;
+    struct presented presented;
     struct gauge *gauge;    /* requests that wait in it */
     struct waiting waiting; /* requests that it has not answered */
     uint64_t
@@ -48,7 +50,8 @@ struct link {
 
 struct broker {
     const struct broker_config *config;
-    void *context, *front, *feed_in, *feed_out;
+    void *context, *front, *feed_out;
+    struct feeds *feeds; /* of the nodes */
     struct doors *doors;
     int signals;
     struct link links[NODES_MAX + 1];
@@ -259,13 +262,24 @@ static void take_reply(struct broker *broker, struct link *link)
 
 /* --- the feed --- */
 
-static void take_feed(struct broker *broker)
+/* Whose feed it is, and who the message says to be. */
+static bool is_from(node_id_t node, const struct message *message)
+{
+    return message->as.heartbeat.node == node || MUTANT(feed_unbound); /* events begin so, too */
+}
+
+static void take_feed(struct broker *broker, node_id_t from)
 {
     struct message *message = NULL;
     struct text why = {0};
     int error = bus_decode(&broker->parts, 0, &message, &why);
     if (!error && message_kind(message->type)->place != PLACE_FEED) {
         text_add(&why, "%s does not belong on the feed", message_name(message->type));
+        error = ERR_MALFORMED;
+    }
+    if (!error && !is_from(from, message)) {
+        text_add(&why, "%s of node %" PRIu64 " on the feed of node %" PRIu32,
+                 message_name(message->type), message->as.heartbeat.node, from);
         error = ERR_MALFORMED;
     }
     if (!error && tracker_hear(&broker->tracker, message, clock_now_us()) == ERR_RANGE) {
@@ -297,7 +311,7 @@ static void log_coordinator(struct broker *broker)
 
 /* --- the loop --- */
 
-enum source { FROM_FEED, FROM_SUBSCRIBER, FROM_NODE, FROM_CLIENT };
+enum source { FROM_SUBSCRIBER, FROM_NODE, FROM_CLIENT };
 
 static void drain(struct broker *broker, void *socket, enum source source, struct link *link)
 {
@@ -308,14 +322,27 @@ static void drain(struct broker *broker, void *socket, enum source source, struc
             return;
         if (error)
             reject(broker, "socket", error_text(error));
-        else if (source == FROM_FEED)
-            take_feed(broker);
         else if (source == FROM_NODE)
             take_reply(broker, link);
         else if (source == FROM_CLIENT)
             take_request(broker);
         /* What subscribers send is read and forgotten: the broker itself subscribes
          * to everything. */
+    }
+}
+
+static void drain_feeds(struct broker *broker)
+{
+    uint64_t end_us = clock_now_us() + DRAIN_US;
+    for (int i = 0; i < DRAIN_MAX && clock_now_us() < end_us; i++) {
+        node_id_t from;
+        int error = feeds_receive(broker->feeds, &broker->parts, &from);
+        if (error == ERR_NOT_FOUND)
+            return;
+        if (error)
+            reject(broker, "feed", error_text(error));
+        else
+            take_feed(broker, from);
     }
 }
 
@@ -333,12 +360,10 @@ static void link_open(struct broker *broker, node_id_t node)
     const char *host = broker->config->peers[node];
     unsigned control = node_port(broker, node, PLANE_CONTROL),
              feed = node_port(broker, node, PLANE_HEARTBEAT);
-    bus_disconnect(broker->feed_in, host, feed);
+    feeds_connect(broker->feeds, node, host, feed, attempt);
     /* A node whose key is not in the list is tried again later: mend_links(). */
-    if (doors_present(broker->doors, broker->feed_in, node, attempt) ||
-        doors_present(broker->doors, link->socket, node, attempt))
+    if (doors_present(broker->doors, link->socket, node, attempt, &link->presented))
         return;
-    bus_connect(broker->feed_in, host, feed);
     if (bus_connect(link->socket, host, control))
         log_write(LOG_ERROR, "node %" PRIu32 " at '%s': cannot connect to this address", node,
                   host);
@@ -354,8 +379,9 @@ static void mend_links(struct broker *broker)
         if (alive)
             link->attempts = 0; /* the next time with its newest key first */
         /* A connection that was refused for its key is not tried again by libzmq. */
-        if (!alive && !doors_are_insecure(broker->doors) &&
-            now - link->opened_us >= REFUSED_RETRY_US)
+        if ((!alive && !doors_are_insecure(broker->doors) &&
+             now - link->opened_us >= REFUSED_RETRY_US) ||
+            !doors_still_allow(broker->doors, &link->presented))
             link_open(broker, id);
         if (!alive || !link->asked_us || now - link->asked_us < MUTE_US)
             continue;
@@ -392,7 +418,7 @@ static int loop(struct broker *broker)
     enum { SIGNALS, FEED, SUBSCRIBERS, FRONT, NODES };
     zmq_pollitem_t items[NODES + NODES_MAX] = {
         [SIGNALS] = {.fd = broker->signals, .events = ZMQ_POLLIN},
-        [FEED] = {.socket = broker->feed_in, .events = ZMQ_POLLIN},
+        [FEED] = {.fd = feeds_fd(broker->feeds), .events = ZMQ_POLLIN},
         [SUBSCRIBERS] = {.socket = broker->feed_out, .events = ZMQ_POLLIN},
         [FRONT] = {.socket = broker->front, .events = ZMQ_POLLIN}};
     uint32_t n = broker->tracker.n_nodes;
@@ -400,11 +426,12 @@ static int loop(struct broker *broker)
         for (node_id_t id = 1; id <= n; id++)
             items[NODES + id - 1] =
                 (zmq_pollitem_t){.socket = broker->links[id].socket, .events = ZMQ_POLLIN};
-        if (zmq_poll(items, (int)(NODES + n), TICK_MS) < 0 && errno != EINTR)
+        if (zmq_poll(items, (int)(NODES + n), feeds_pending(broker->feeds) ? 0 : TICK_MS) < 0 &&
+            errno != EINTR)
             panic("zmq_poll: %s", zmq_strerror(errno));
         if (items[SIGNALS].revents)
             return EXIT_OK;
-        drain(broker, broker->feed_in, FROM_FEED, NULL);
+        drain_feeds(broker);
         if (items[SUBSCRIBERS].revents)
             drain(broker, broker->feed_out, FROM_SUBSCRIBER, NULL);
         for (node_id_t id = 1; id <= n; id++)
@@ -457,7 +484,7 @@ static int open_sockets(struct broker *broker)
     broker->front = bus_socket(broker->context, ZMQ_ROUTER);
     bus_limit(broker->front, FRONT_HWM, FRONT_HWM);
     broker->feed_out = bus_socket(broker->context, ZMQ_XPUB);
-    broker->feed_in = bus_socket(broker->context, ZMQ_XSUB);
+    broker->feeds = feeds_new(broker->context, broker->doors, config->n_nodes);
     int error = bind_or_explain(broker, broker->front, DOOR_front, config->front);
     if (!error)
         error = bind_or_explain(broker, broker->feed_out, DOOR_feed, config->front + 1);
@@ -465,8 +492,6 @@ static int open_sockets(struct broker *broker)
         return error;
     for (node_id_t id = 1; id <= config->n_nodes; id++)
         link_open(broker, id);
-    static const uint8_t everything[] = {1};
-    zmq_send(broker->feed_in, everything, sizeof everything, 0);
     return OK;
 }
 
@@ -522,7 +547,7 @@ int broker_run(const struct broker_config *config)
     bus_parts_clear(&broker->parts);
     for (node_id_t id = 1; id <= config->n_nodes; id++)
         bus_socket_close(&broker->links[id].socket, 0);
-    bus_socket_close(&broker->feed_in, 0);
+    feeds_destroy(&broker->feeds);
     bus_socket_close(&broker->feed_out, 0);
     bus_socket_close(&broker->front, LINGER_CLEAN_MS);
     doors_close(&broker->doors);

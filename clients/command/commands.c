@@ -229,8 +229,8 @@ static const char keys_add_details[] =
     "copied again. --json: {name, role, file}.";
 
 static const char keys_revoke_details[] =
-    "Takes the name's keys out of DIR/keys/allowed.json. Processes that read that file admit them\n"
-    "no more within a second. --json: {revoked}.";
+    "Takes the name's keys out of DIR/keys/allowed.json. Processes that read that file end their\n"
+    "connections and subscriptions within a second, and admit them no more. --json: {revoked}.";
 
 static const char keys_rotate_details[] =
     "Without a name: the keys of all. The file of each name is replaced; its old key is valid for\n"

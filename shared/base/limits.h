@@ -135,13 +135,13 @@
 /* Nor longer: 256 chunks of values would take 100 ms. */
 #define DRAIN_US (5 * MS_US)
 /* Descriptors that a process of N nodes needs (descriptors.h): a link is a socket, the two of its
- * monitor and a connection; four planes have links, the fifth a connection. */
+ * monitor and a connection; four planes have links, the fifth a socket and a connection. */
 /* The store, values, eventfds, listening sockets, ZeroMQ's, and some more. */
 #define FILES_OWN            64
-#define FILES_PEER           17 /* of a node, for each other node: four links and the heartbeat's */
+#define FILES_PEER           18 /* of a node, for each other node: four links and its feed's two */
 #define FILES_FROM_PEER      5  /* and as many connections come from it */
 #define FILES_BROKERS        32 /* two connections of each of 16 brokers to a node */
-#define FILES_LINK_OF_BROKER 3  /* of a broker, for each node: a socket, two connections */
+#define FILES_LINK_OF_BROKER 4  /* of a broker, for each node: two sockets, two connections */
 #define FILES_CLIENTS        64 /* two connections of each of 32 clients, at least */
 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts. */
 #define FILES_MIN 8192

@@ -16,6 +16,7 @@
 #include "shared/bus/doors_internal.h"
 #include "shared/bus/intake.h"
 #include "shared/bus/monitor.h"
+#include "shared/bus/owners.h"
 
 #define ADDRESS_SHOWN 64
 /* Draft in the header of libzmq 4.3, and in the library all the same: without a handler nobody is
@@ -78,8 +79,41 @@ static int load(struct doors *doors, struct allowed **list, struct text *why)
     return ERR_MALFORMED;
 }
 
-/* A file that changes and cannot be read changes nothing: the last list that could be counts. */
-void doors_look_again(struct doors *doors)
+/* Whether a connection to one of our ports may go on. */
+static bool stays(void *context, unsigned port, const uint8_t bytes[KEY_BYTES])
+{
+    struct doors *doors = context;
+    char public_key[KEY_TEXT_MAX];
+    struct visitor who;
+    zmq_z85_encode(public_key, bytes, KEY_BYTES);
+    for (int door = 0; door < DOOR_COUNT; door++)
+        if (doors->ports[door] == port)
+            return find(doors, public_key, &who) && door_admits((enum door)door, who.role);
+    return true;
+}
+
+static uint64_t next_end_ms(const struct allowed *list, uint64_t wall_ms)
+{
+    uint64_t next_ms = UINT64_MAX;
+    for (size_t i = 0; i < list->n; i++) {
+        uint64_t end_ms = list->at[i].expires_ms;
+        next_ms = end_ms > wall_ms && end_ms < next_ms ? end_ms : next_ms;
+    }
+    return next_ms;
+}
+
+/* Somebody may not be allowed any more: who is connected already is not asked again by ZeroMQ. */
+static void end_old(struct doors *doors)
+{
+    doors->next_end_ms = next_end_ms(doors->list, clock_wall_ms());
+    doors->generation++;
+    size_t ended = owners_end(stays, doors);
+    if (ended)
+        log_write(LOG_WARN, "ended %zu connection%s with keys that are not allowed any more", ended,
+                  ended == 1 ? "" : "s");
+}
+
+static void read_again(struct doors *doors)
 {
     struct stat is;
     struct allowed *list = NULL;
@@ -97,6 +131,15 @@ void doors_look_again(struct doors *doors)
     pthread_mutex_unlock(&doors->lock);
     free(old);
     log_write(LOG_INFO, "%s was read again: %zu keys", doors->list_path, list->n);
+    end_old(doors);
+}
+
+/* A file that changes and cannot be read changes nothing: the last list that could be counts. */
+void doors_look_again(struct doors *doors)
+{
+    read_again(doors);
+    if (clock_wall_ms() >= doors->next_end_ms)
+        end_old(doors);
 }
 
 /* --- the handler: a thread of its own --- */
@@ -280,24 +323,36 @@ int doors_bind(struct doors *doors, void *socket, enum door door, const char *ho
         guard(doors, socket, door);
         intake_expect_keys(port);
     }
+    doors->ports[door] = port;
     return bus_bind(socket, host, port);
 }
 
-int doors_present(struct doors *doors, void *socket, node_id_t node, unsigned attempt)
+int doors_present(struct doors *doors, void *socket, node_id_t node, unsigned attempt,
+                  struct presented *out)
 {
-    char server[KEY_TEXT_MAX] = "";
+    *out = (struct presented){.generation = doors->generation};
     if (doors->insecure)
         return OK;
     pthread_mutex_lock(&doors->lock);
     const struct allowed_key *key = allowed_of_node(doors->list, node, attempt, clock_wall_ms());
     if (key)
-        memcpy(server, key->public_key, sizeof server);
+        memcpy(out->server, key->public_key, sizeof out->server);
     pthread_mutex_unlock(&doors->lock);
-    if (!*server)
+    if (!*out->server)
         return ERR_NOT_FOUND;
     set_keys(socket, doors->own->public_key, doors->own->secret_key);
-    set_text(socket, ZMQ_CURVE_SERVERKEY, server);
+    set_text(socket, ZMQ_CURVE_SERVERKEY, out->server);
     return OK;
+}
+
+bool doors_still_allow(struct doors *doors, struct presented *presented)
+{
+    struct visitor who;
+    uint64_t generation = doors->generation;
+    if (presented->generation == generation || !*presented->server)
+        return true;
+    presented->generation = generation;
+    return find(doors, presented->server, &who) || MUTANT(revoked_stay_connected);
 }
 
 bool doors_who(struct doors *doors, struct bus_parts *parts, size_t part, struct visitor *out)
