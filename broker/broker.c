@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "broker/access_ask.h"
 #include "broker/tracker.h"
 #include "broker/waiting.h"
 #include "shared/base/clock.h"
@@ -56,6 +57,7 @@ struct broker {
     int signals;
     struct link links[NODES_MAX + 1];
     struct tracker tracker;
+    struct access_ask access;
     struct bus_parts parts; /* of the message at hand */
     node_id_t coordinator;  /* as last logged */
     struct gauges clients;  /* answers that wait in `front` */
@@ -193,19 +195,25 @@ static void forward(struct broker *broker, node_id_t node, uint64_t request)
         link->asked_us = clock_now_us();
 }
 
+/* Whoever may change the list of keys may do everything. */
+static bool needs_admin(enum message_type type)
+{
+    return type == MESSAGE_ACCESS_SET || type == MESSAGE_ACCESS_GET;
+}
+
 static void take_request(struct broker *broker)
 {
     struct slice client = bus_part(&broker->parts, 0);
     struct message *message = NULL;
     struct text why = {0};
+    struct visitor who = {.role = ROLE_admin};
     uint64_t now = clock_now_us();
     if (broker->parts.n < 2) {
         reject(broker, "front", "a message without a frame");
         return;
     }
     /* The list may have changed since the connection was made. */
-    if (!doors_are_insecure(broker->doors) &&
-        !doors_who(broker->doors, &broker->parts, 1, &(struct visitor){0})) {
+    if (!doors_are_insecure(broker->doors) && !doors_who(broker->doors, &broker->parts, 1, &who)) {
         reject(broker, "front", "its key is not allowed any more");
         return;
     }
@@ -222,11 +230,14 @@ static void take_request(struct broker *broker)
         return;
     }
     uint64_t request = message->as.request.request;
-    bool local = message->type == MESSAGE_BROKER_GET;
+    bool local = message->type == MESSAGE_BROKER_GET, closed = needs_admin(message->type);
     const char *code = NULL;
     node_id_t node = local ? NODE_NONE : tracker_route(&broker->tracker, message, now, &code, &why);
     message_drop(&message);
-    if (local) {
+    if (closed && who.role != ROLE_admin) {
+        broker->refused++;
+        refuse(broker, client, request, "key_refused", "the list of keys takes an admin's key");
+    } else if (local) {
         report(broker, client, request);
     } else if (!has_room(broker, client, MESSAGE_MAX_BYTES)) {
         broker->refused++;
@@ -249,6 +260,10 @@ static void take_reply(struct broker *broker, struct link *link)
     }
     struct slice client = bus_part(&broker->parts, 0);
     uint64_t len = 0;
+    if (access_is_answer(client)) {
+        access_answered(&broker->access, broker->doors, &broker->parts, 2);
+        return;
+    }
     waiting_take(&link->waiting, client);
     for (size_t i = 2; i < broker->parts.n; i++)
         len += bus_part(&broker->parts, i).len;
@@ -369,6 +384,11 @@ static void link_open(struct broker *broker, node_id_t node)
                   host);
 }
 
+static void *socket_to(void *context, node_id_t node)
+{
+    return ((struct broker *)context)->links[node].socket;
+}
+
 static void mend_links(struct broker *broker)
 {
     uint64_t now = clock_now_us();
@@ -441,6 +461,8 @@ static int loop(struct broker *broker)
             drain(broker, broker->front, FROM_CLIENT, NULL);
         log_coordinator(broker);
         mend_links(broker);
+        access_ask(&broker->access, &broker->tracker, broker->doors, socket_to, broker,
+                   clock_now_us());
         give_back(broker);
     }
 }

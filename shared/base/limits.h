@@ -101,6 +101,12 @@
 /* Half of a message, so that a chunk never meets the cap. */
 #define VALUE_CHUNK_BYTES (512 * KIB_BYTES)
 
+/* The list of keys as one entry of the log: with its request it fits into frame 0. Some 400 keys;
+ * a longer list is not replicated, and its file is to be copied. */
+#define ACCESS_LIST_BYTES (48 * KIB_BYTES)
+/* JSON carries it exactly; one change a microsecond makes as many in 285 years. */
+#define ACCESS_VERSION_MAX ((uint64_t)1 << 53)
+
 /* --- channels --- */
 
 #define CHANNEL_WINDOW       1024  /* unacknowledged messages a channel; then sends are queued */

@@ -77,6 +77,20 @@ int doors_present(struct doors *doors, void *socket, node_id_t node, unsigned at
  * Cheap. */
 bool doors_still_allow(struct doors *doors, struct presented *presented);
 
+/* The version of the list that counts; 0: it has none, or there are no keys. */
+uint64_t doors_version(struct doors *doors);
+
+/* Whether the bytes are a list of this cluster, of that version. ERR_MALFORMED after one line. */
+int doors_check(struct doors *doors, struct slice bytes, uint64_t version, struct text *why);
+
+/* Takes a list with a higher version than ours from whoever may change it: it counts at once, and
+ * is written to allowed.json; that this failed is logged. ERR_STALE: it is no newer;
+ * ERR_MALFORMED; after one line. */
+int doors_take(struct doors *doors, struct slice bytes, struct text *why);
+
+/* Reads allowed.json as it goes into the log. Caller frees. */
+int doors_copy(struct doors *doors, char **bytes, size_t *len, uint64_t *version);
+
 /* Who sent the message at hand, by a part that came from the wire (libzmq 4.3.4 forgets it for
  * routing ids). false: nobody who may speak now. Without keys: nobody asks. */
 bool doors_who(struct doors *doors, struct bus_parts *parts, size_t part, struct visitor *out);
