@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "broker/access_ask.h"
+#include "broker/admission.h"
 #include "broker/tracker.h"
 #include "broker/waiting.h"
 #include "shared/base/clock.h"
@@ -58,6 +59,7 @@ struct broker {
     struct link links[NODES_MAX + 1];
     struct tracker tracker;
     struct access_ask access;
+    struct quota quota;
     struct bus_parts parts; /* of the message at hand */
     node_id_t coordinator;  /* as last logged */
     struct gauges clients;  /* answers that wait in `front` */
@@ -195,18 +197,12 @@ static void forward(struct broker *broker, node_id_t node, uint64_t request)
         link->asked_us = clock_now_us();
 }
 
-/* Whoever may change the list of keys may do everything. */
-static bool needs_admin(enum message_type type)
-{
-    return type == MESSAGE_ACCESS_SET || type == MESSAGE_ACCESS_GET;
-}
-
 static void take_request(struct broker *broker)
 {
     struct slice client = bus_part(&broker->parts, 0);
     struct message *message = NULL;
     struct text why = {0};
-    struct visitor who = {.role = ROLE_admin};
+    struct visitor who = {0};
     uint64_t now = clock_now_us();
     if (broker->parts.n < 2) {
         reject(broker, "front", "a message without a frame");
@@ -230,13 +226,15 @@ static void take_request(struct broker *broker)
         return;
     }
     uint64_t request = message->as.request.request;
-    bool local = message->type == MESSAGE_BROKER_GET, closed = needs_admin(message->type);
-    const char *code = NULL;
+    bool local = message->type == MESSAGE_BROKER_GET, keyed = !doors_are_insecure(broker->doors);
+    const char *code = NULL, *reason;
+    const char *refused =
+        admission_refusal(&broker->quota, keyed, &who, message->type, now, &reason);
     node_id_t node = local ? NODE_NONE : tracker_route(&broker->tracker, message, now, &code, &why);
     message_drop(&message);
-    if (closed && who.role != ROLE_admin) {
+    if (refused) {
         broker->refused++;
-        refuse(broker, client, request, "key_refused", "the list of keys takes an admin's key");
+        refuse(broker, client, request, refused, reason);
     } else if (local) {
         report(broker, client, request);
     } else if (!has_room(broker, client, MESSAGE_MAX_BYTES)) {
@@ -549,6 +547,7 @@ int broker_run(const struct broker_config *config)
     broker->signals = open_signals();
     broker->context = bus_open();
     broker->clients.all = gauge_new(NULL);
+    quota_init(&broker->quota, config->quota_rate);
     tracker_init(&broker->tracker, config->n_nodes, config->n_voters, config->silence_us);
     int error = open_doors(broker);
     if (!error)
@@ -579,6 +578,7 @@ int broker_run(const struct broker_config *config)
         waiting_clear(&broker->links[id].waiting);
     }
     gauges_clear(&broker->clients);
+    quota_clear(&broker->quota);
     close(broker->signals);
     free(broker);
     return code;

@@ -194,7 +194,7 @@
     U64(REQ, request, U64_ANY, "of the request; 0 when it could not be read")                      \
     STR(REQ, code, JOB_KIND_MAX,                                                                   \
         "invalid, too_costly, not_found, unavailable, not_coordinator, busy, finished, not_kept, " \
-        "insufficient, overflow, too_many, disk_full, malformed, key_refused, stale")              \
+        "insufficient, overflow, too_many, disk_full, malformed, key_refused, stale, quota")       \
     STR(REQ, reason, TEXT_FIELD_MAX, "one line for people")                                        \
     U64(OPT, coordinator, NODES_MAX, "not_coordinator: whom this node follows; 0: nobody")
 
