@@ -10,6 +10,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "broker/access_ask.h"
+#include "broker/admission.h"
 #include "broker/tracker.h"
 #include "broker/waiting.h"
 #include "shared/base/clock.h"
@@ -21,6 +23,7 @@
 #include "shared/bus/bus.h"
 #include "shared/bus/doors.h"
 #include "shared/bus/descriptors.h"
+#include "shared/bus/feeds.h"
 #include "shared/bus/intake.h"
 
 /* Without any message the loop still looks at the clock this often: a silent
@@ -40,6 +43,7 @@ struct link {
     void *socket;      /* DEALER to the node's control plane */
     unsigned attempts; /* each with another key of the node, while it has several */
     uint64_t opened_us;
+    struct presented presented;
     struct gauge *gauge;    /* requests that wait in it */
     struct waiting waiting; /* requests that it has not answered */
     uint64_t
@@ -48,11 +52,14 @@ struct link {
 
 struct broker {
     const struct broker_config *config;
-    void *context, *front, *feed_in, *feed_out;
+    void *context, *front, *feed_out;
+    struct feeds *feeds; /* of the nodes */
     struct doors *doors;
     int signals;
     struct link links[NODES_MAX + 1];
     struct tracker tracker;
+    struct access_ask access;
+    struct quota quota;
     struct bus_parts parts; /* of the message at hand */
     node_id_t coordinator;  /* as last logged */
     struct gauges clients;  /* answers that wait in `front` */
@@ -195,14 +202,14 @@ static void take_request(struct broker *broker)
     struct slice client = bus_part(&broker->parts, 0);
     struct message *message = NULL;
     struct text why = {0};
+    struct visitor who = {0};
     uint64_t now = clock_now_us();
     if (broker->parts.n < 2) {
         reject(broker, "front", "a message without a frame");
         return;
     }
     /* The list may have changed since the connection was made. */
-    if (!doors_are_insecure(broker->doors) &&
-        !doors_who(broker->doors, &broker->parts, 1, &(struct visitor){0})) {
+    if (!doors_are_insecure(broker->doors) && !doors_who(broker->doors, &broker->parts, 1, &who)) {
         reject(broker, "front", "its key is not allowed any more");
         return;
     }
@@ -219,11 +226,16 @@ static void take_request(struct broker *broker)
         return;
     }
     uint64_t request = message->as.request.request;
-    bool local = message->type == MESSAGE_BROKER_GET;
-    const char *code = NULL;
+    bool local = message->type == MESSAGE_BROKER_GET, keyed = !doors_are_insecure(broker->doors);
+    const char *code = NULL, *reason;
+    const char *refused =
+        admission_refusal(&broker->quota, keyed, &who, message->type, now, &reason);
     node_id_t node = local ? NODE_NONE : tracker_route(&broker->tracker, message, now, &code, &why);
     message_drop(&message);
-    if (local) {
+    if (refused) {
+        broker->refused++;
+        refuse(broker, client, request, refused, reason);
+    } else if (local) {
         report(broker, client, request);
     } else if (!has_room(broker, client, MESSAGE_MAX_BYTES)) {
         broker->refused++;
@@ -246,6 +258,10 @@ static void take_reply(struct broker *broker, struct link *link)
     }
     struct slice client = bus_part(&broker->parts, 0);
     uint64_t len = 0;
+    if (access_is_answer(client)) {
+        access_answered(&broker->access, broker->doors, &broker->parts, 2);
+        return;
+    }
     waiting_take(&link->waiting, client);
     for (size_t i = 2; i < broker->parts.n; i++)
         len += bus_part(&broker->parts, i).len;
@@ -259,13 +275,24 @@ static void take_reply(struct broker *broker, struct link *link)
 
 /* --- the feed --- */
 
-static void take_feed(struct broker *broker)
+/* Whose feed it is, and who the message says to be. */
+static bool is_from(node_id_t node, const struct message *message)
+{
+    return message->as.heartbeat.node == node || MUTANT(feed_unbound); /* events begin so, too */
+}
+
+static void take_feed(struct broker *broker, node_id_t from)
 {
     struct message *message = NULL;
     struct text why = {0};
     int error = bus_decode(&broker->parts, 0, &message, &why);
     if (!error && message_kind(message->type)->place != PLACE_FEED) {
         text_add(&why, "%s does not belong on the feed", message_name(message->type));
+        error = ERR_MALFORMED;
+    }
+    if (!error && !is_from(from, message)) {
+        text_add(&why, "%s of node %" PRIu64 " on the feed of node %" PRIu32,
+                 message_name(message->type), message->as.heartbeat.node, from);
         error = ERR_MALFORMED;
     }
     if (!error && tracker_hear(&broker->tracker, message, clock_now_us()) == ERR_RANGE) {
@@ -297,7 +324,7 @@ static void log_coordinator(struct broker *broker)
 
 /* --- the loop --- */
 
-enum source { FROM_FEED, FROM_SUBSCRIBER, FROM_NODE, FROM_CLIENT };
+enum source { FROM_SUBSCRIBER, FROM_NODE, FROM_CLIENT };
 
 static void drain(struct broker *broker, void *socket, enum source source, struct link *link)
 {
@@ -308,14 +335,27 @@ static void drain(struct broker *broker, void *socket, enum source source, struc
             return;
         if (error)
             reject(broker, "socket", error_text(error));
-        else if (source == FROM_FEED)
-            take_feed(broker);
         else if (source == FROM_NODE)
             take_reply(broker, link);
         else if (source == FROM_CLIENT)
             take_request(broker);
         /* What subscribers send is read and forgotten: the broker itself subscribes
          * to everything. */
+    }
+}
+
+static void drain_feeds(struct broker *broker)
+{
+    uint64_t end_us = clock_now_us() + DRAIN_US;
+    for (int i = 0; i < DRAIN_MAX && clock_now_us() < end_us; i++) {
+        node_id_t from;
+        int error = feeds_receive(broker->feeds, &broker->parts, &from);
+        if (error == ERR_NOT_FOUND)
+            return;
+        if (error)
+            reject(broker, "feed", error_text(error));
+        else
+            take_feed(broker, from);
     }
 }
 
@@ -333,15 +373,18 @@ static void link_open(struct broker *broker, node_id_t node)
     const char *host = broker->config->peers[node];
     unsigned control = node_port(broker, node, PLANE_CONTROL),
              feed = node_port(broker, node, PLANE_HEARTBEAT);
-    bus_disconnect(broker->feed_in, host, feed);
+    feeds_connect(broker->feeds, node, host, feed, attempt);
     /* A node whose key is not in the list is tried again later: mend_links(). */
-    if (doors_present(broker->doors, broker->feed_in, node, attempt) ||
-        doors_present(broker->doors, link->socket, node, attempt))
+    if (doors_present(broker->doors, link->socket, node, attempt, &link->presented))
         return;
-    bus_connect(broker->feed_in, host, feed);
     if (bus_connect(link->socket, host, control))
         log_write(LOG_ERROR, "node %" PRIu32 " at '%s': cannot connect to this address", node,
                   host);
+}
+
+static void *socket_to(void *context, node_id_t node)
+{
+    return ((struct broker *)context)->links[node].socket;
 }
 
 static void mend_links(struct broker *broker)
@@ -354,8 +397,9 @@ static void mend_links(struct broker *broker)
         if (alive)
             link->attempts = 0; /* the next time with its newest key first */
         /* A connection that was refused for its key is not tried again by libzmq. */
-        if (!alive && !doors_are_insecure(broker->doors) &&
-            now - link->opened_us >= REFUSED_RETRY_US)
+        if ((!alive && !doors_are_insecure(broker->doors) &&
+             now - link->opened_us >= REFUSED_RETRY_US) ||
+            !doors_still_allow(broker->doors, &link->presented))
             link_open(broker, id);
         if (!alive || !link->asked_us || now - link->asked_us < MUTE_US)
             continue;
@@ -392,7 +436,7 @@ static int loop(struct broker *broker)
     enum { SIGNALS, FEED, SUBSCRIBERS, FRONT, NODES };
     zmq_pollitem_t items[NODES + NODES_MAX] = {
         [SIGNALS] = {.fd = broker->signals, .events = ZMQ_POLLIN},
-        [FEED] = {.socket = broker->feed_in, .events = ZMQ_POLLIN},
+        [FEED] = {.fd = feeds_fd(broker->feeds), .events = ZMQ_POLLIN},
         [SUBSCRIBERS] = {.socket = broker->feed_out, .events = ZMQ_POLLIN},
         [FRONT] = {.socket = broker->front, .events = ZMQ_POLLIN}};
     uint32_t n = broker->tracker.n_nodes;
@@ -400,11 +444,12 @@ static int loop(struct broker *broker)
         for (node_id_t id = 1; id <= n; id++)
             items[NODES + id - 1] =
                 (zmq_pollitem_t){.socket = broker->links[id].socket, .events = ZMQ_POLLIN};
-        if (zmq_poll(items, (int)(NODES + n), TICK_MS) < 0 && errno != EINTR)
+        if (zmq_poll(items, (int)(NODES + n), feeds_pending(broker->feeds) ? 0 : TICK_MS) < 0 &&
+            errno != EINTR)
             panic("zmq_poll: %s", zmq_strerror(errno));
         if (items[SIGNALS].revents)
             return EXIT_OK;
-        drain(broker, broker->feed_in, FROM_FEED, NULL);
+        drain_feeds(broker);
         if (items[SUBSCRIBERS].revents)
             drain(broker, broker->feed_out, FROM_SUBSCRIBER, NULL);
         for (node_id_t id = 1; id <= n; id++)
@@ -414,6 +459,8 @@ static int loop(struct broker *broker)
             drain(broker, broker->front, FROM_CLIENT, NULL);
         log_coordinator(broker);
         mend_links(broker);
+        access_ask(&broker->access, &broker->tracker, broker->doors, socket_to, broker,
+                   clock_now_us());
         give_back(broker);
     }
 }
@@ -457,7 +504,7 @@ static int open_sockets(struct broker *broker)
     broker->front = bus_socket(broker->context, ZMQ_ROUTER);
     bus_limit(broker->front, FRONT_HWM, FRONT_HWM);
     broker->feed_out = bus_socket(broker->context, ZMQ_XPUB);
-    broker->feed_in = bus_socket(broker->context, ZMQ_XSUB);
+    broker->feeds = feeds_new(broker->context, broker->doors, config->n_nodes);
     int error = bind_or_explain(broker, broker->front, DOOR_front, config->front);
     if (!error)
         error = bind_or_explain(broker, broker->feed_out, DOOR_feed, config->front + 1);
@@ -465,8 +512,6 @@ static int open_sockets(struct broker *broker)
         return error;
     for (node_id_t id = 1; id <= config->n_nodes; id++)
         link_open(broker, id);
-    static const uint8_t everything[] = {1};
-    zmq_send(broker->feed_in, everything, sizeof everything, 0);
     return OK;
 }
 
@@ -502,6 +547,7 @@ int broker_run(const struct broker_config *config)
     broker->signals = open_signals();
     broker->context = bus_open();
     broker->clients.all = gauge_new(NULL);
+    quota_init(&broker->quota, config->quota_rate);
     tracker_init(&broker->tracker, config->n_nodes, config->n_voters, config->silence_us);
     int error = open_doors(broker);
     if (!error)
@@ -522,7 +568,7 @@ int broker_run(const struct broker_config *config)
     bus_parts_clear(&broker->parts);
     for (node_id_t id = 1; id <= config->n_nodes; id++)
         bus_socket_close(&broker->links[id].socket, 0);
-    bus_socket_close(&broker->feed_in, 0);
+    feeds_destroy(&broker->feeds);
     bus_socket_close(&broker->feed_out, 0);
     bus_socket_close(&broker->front, LINGER_CLEAN_MS);
     doors_close(&broker->doors);
@@ -532,6 +578,7 @@ int broker_run(const struct broker_config *config)
         waiting_clear(&broker->links[id].waiting);
     }
     gauges_clear(&broker->clients);
+    quota_clear(&broker->quota);
     close(broker->signals);
     free(broker);
     return code;

@@ -15,6 +15,7 @@ struct broker_config {
     uint32_t front; /* ROUTER of the front door; the feed's XPUB is the next port */
     uint32_t n_nodes, n_voters;
     uint64_t silence_us;
+    uint64_t quota_rate;              /* requests a second of one key; 0: any number */
     const char *peers[NODES_MAX + 1]; /* host of node i, from 1 */
 };
 

@@ -10,6 +10,7 @@
 
 static const struct broker_settings defaults = {.port = PORT_DEFAULT,
                                                 .nodes = NODES_DEFAULT,
+                                                .quota_rate = QUOTA_RATE_DEFAULT,
                                                 .silence_us = ELECTION_TIMEOUT_DEFAULT_US,
                                                 .bind = "127.0.0.1",
                                                 .level = LOG_INFO};
@@ -33,6 +34,8 @@ static const struct option_spec specs[] = {
      "hosts of node 1..N (default: all 127.0.0.1)"},
     {"silence", OPTION_DURATION, &given.silence_us, 10 * MS_US, 600 * SECOND_US, "TIME",
      "a node silent for this long is not alive (default 500ms)"},
+    {"quota-rate", OPTION_U64, &given.quota_rate, 0, QUOTA_RATE_MAX, "N",
+     "so many requests a second one key may make (default 20000; 0: any number)"},
     {"log-level", OPTION_LEVEL, &given.level, 0, 0, "LEVEL",
      "error, warn, info or debug (default info)"},
     {"log-limit", OPTION_SIZE, &given.log_limit_bytes, 0, INT64_MAX, "SIZE",
@@ -85,6 +88,7 @@ int broker_settings_apply(const struct broker_settings *settings, char *peers,
                                .front = (uint32_t)front,
                                .n_nodes = (uint32_t)settings->nodes,
                                .n_voters = settings->voters ? (uint32_t)settings->voters : voters,
+                               .quota_rate = settings->quota_rate,
                                .silence_us = settings->silence_us};
     if (settings->access && settings->insecure) {
         text_format(why, TEXT_MAX, "--access and --insecure exclude each other");

@@ -10,7 +10,7 @@
 
 /* The strings: borrowed from argv or the environment. */
 struct broker_settings {
-    uint64_t port, front, nodes, voters, silence_us, log_limit_bytes;
+    uint64_t port, front, nodes, voters, silence_us, quota_rate, log_limit_bytes;
     const char *bind, *peers, *access;
     enum log_level level;
     bool insecure, help, version;

@@ -34,6 +34,10 @@ static void take_heartbeat(struct tracker_node *node, const struct wire_heartbea
     node->refused = beat->refused;
     node->insecure = beat->insecure;
     node->pid = beat->pid;
+    if (beat->access_hash.len == HASH_BYTES) {
+        node->access_version = beat->access_version;
+        memcpy(node->access_hash, beat->access_hash.at, HASH_BYTES);
+    }
     copy_text(node->role, sizeof node->role, beat->role);
     copy_text(node->host, sizeof node->host, beat->host);
     copy_text(node->version, sizeof node->version, beat->version);
@@ -101,6 +105,29 @@ node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us)
         }
     }
     return best;
+}
+
+static bool has_same_list(const struct tracker_node *a, const struct tracker_node *b)
+{
+    return a->access_version == b->access_version &&
+           !memcmp(a->access_hash, b->access_hash, HASH_BYTES);
+}
+
+node_id_t tracker_access(const struct tracker *tracker, uint64_t version, uint64_t now_us,
+                         const struct tracker_node **out)
+{
+    for (node_id_t id = 1; id <= tracker->n_voters; id++) {
+        uint32_t n = 0;
+        *out = &tracker->nodes[id];
+        if ((*out)->access_version <= version || !tracker_alive(tracker, id, now_us))
+            continue;
+        for (node_id_t other = 1; other <= tracker->n_voters; other++)
+            n += tracker_alive(tracker, other, now_us) &&
+                 has_same_list(*out, &tracker->nodes[other]);
+        if (n >= quorum_of(tracker->n_voters) || MUTANT(broker_believes_one))
+            return id;
+    }
+    return NODE_NONE;
 }
 
 /* --- requests --- */

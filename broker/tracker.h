@@ -24,6 +24,8 @@ struct tracker_node {
     bool founded;  /* its disk belongs to a cluster */
     bool admitted; /* and counts as a voter's */
     uint64_t operations, conversions, held, applied, rejected, refused, queued, pid;
+    uint64_t access_version; /* of the list of keys in its log; 0: none */
+    uint8_t access_hash[HASH_BYTES];
     char role[TRACKER_ROLE_MAX], host[TRACKER_HOST_MAX], version[TRACKER_VERSION_MAX];
 };
 
@@ -46,6 +48,12 @@ bool tracker_alive(const struct tracker *tracker, node_id_t node, uint64_t now_u
 /* Returns the living node that serves and that a majority of the voters says it follows; else the
  * one that serves in the highest term; NODE_NONE when nobody serves. */
 node_id_t tracker_coordinator(const struct tracker *tracker, uint64_t now_us);
+
+/* Finds a list of keys of a higher version that a majority of the voters says it has, all the same
+ * one: its version and hash, and a node that has it; NODE_NONE: there is none. One node's word does
+ * not do: its key may be stolen. */
+node_id_t tracker_access(const struct tracker *tracker, uint64_t version, uint64_t now_us,
+                         const struct tracker_node **out);
 
 /* Who gets a request: the node that it names, else whoever serves; before there is a coordinator,
  * the lowest living node founds. NODE_NONE: nobody, and `code` and `why` are those of the error. */

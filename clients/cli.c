@@ -140,7 +140,8 @@ int cli_refusal_code(const struct message *reply)
     static const struct {
         const char *code;
         int exit;
-    } codes[] = {{"invalid", EXIT_USAGE},           {"too_costly", EXIT_USAGE},
+    } codes[] = {{"key_refused", EXIT_KEY_REFUSED}, {"quota", EXIT_ENVIRONMENT},
+                 {"invalid", EXIT_USAGE},           {"too_costly", EXIT_USAGE},
                  {"malformed", EXIT_USAGE},         {"not_found", EXIT_NOT_FOUND},
                  {"forgotten", EXIT_NOT_FOUND},     {"not_kept", EXIT_NOT_FOUND},
                  {"unavailable", EXIT_UNREACHABLE}, {"not_coordinator", EXIT_UNREACHABLE},

@@ -86,6 +86,18 @@ static bool ask_mechanism(const struct address *broker, char mechanism[MECHANISM
     return len == sizeof theirs;
 }
 
+bool knock_listens(const struct address *broker)
+{
+    int fd = dial(broker), error = 0;
+    socklen_t len = sizeof error;
+    if (fd < 0)
+        return false;
+    bool open = wait_for(fd, POLLOUT, clock_now_us() + ASK_MS * MS_US) &&
+                !getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) && !error;
+    close(fd);
+    return open;
+}
+
 /* --- events --- */
 
 enum knock knock_next(void *monitor, const struct address *broker, const struct access *access,

@@ -25,4 +25,7 @@ void knock_present(void *socket, const struct access *access);
 enum knock knock_next(void *monitor, const struct address *broker, const struct access *access,
                       unsigned *shut);
 
+/* Whether anybody accepts connections there; 300 ms are waited for it. */
+bool knock_listens(const struct address *broker);
+
 #endif

@@ -224,17 +224,19 @@ static const char keys_init_details[] =
 static const char keys_add_details[] =
     "Prints the file to hand out, DIR/keys/NAME.json: with it a user of another machine needs\n"
     "nothing else (--access FILE, or CONCLAVE_ACCESS). Roles: admin, everything; submit, jobs,\n"
-    "values and accounts; commands, also programs; monitor, the feed and status. Processes that\n"
-    "`up` runs in DIR know the key within a second; on other machines allowed.json is to be\n"
-    "copied again. --json: {name, role, file}.";
+    "values and accounts; commands, also programs; monitor, the feed and status. A cluster that\n"
+    "runs is handed the new list, which all its processes have within two seconds; else the list "
+    "in\n"
+    "DIR counts when it starts. --json: {name, role, file}.";
 
 static const char keys_revoke_details[] =
-    "Takes the name's keys out of DIR/keys/allowed.json. Processes that read that file admit them\n"
-    "no more within a second. --json: {revoked}.";
+    "Takes the name's keys out of DIR/keys/allowed.json, and hands the list to the cluster if it\n"
+    "runs: all its processes end the connections and subscriptions of these keys within two\n"
+    "seconds, and admit them no more. --json: {revoked}.";
 
 static const char keys_rotate_details[] =
     "Without a name: the keys of all. The file of each name is replaced; its old key is valid for\n"
-    "--overlap. Copy the files and allowed.json to their machines, then start nodes and brokers\n"
+    "--overlap. Copy the files to their machines, then start nodes and brokers\n"
     "again, one after the other. The brokers' front door keeps its key. --json: {rotated: [NAME]}.";
 
 const struct command commands[] = {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clients/command/commands.h"
+#include "clients/command/keys_cluster.h"
 #include "clients/local/keyring.h"
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
@@ -101,8 +102,14 @@ int keys_add_run(struct cli *cli, int n_words, char **words)
     if (!options.role || role_parse(slice_of(options.role), &role))
         return cli_fail(EXIT_USAGE,
                         "--role takes admin, submit, commands, monitor, node or broker");
+    bool runs;
+    code = keys_fetch(cli, options.dir, &runs);
+    if (code)
+        return code;
     uint64_t expires_ms = options.expires_us ? clock_wall_ms() + options.expires_us / MS_US : 0;
     code = explain(keyring_add(options.dir, words[0], role, expires_ms, path, why), why);
+    if (!code && runs)
+        code = keys_hand_over(cli, options.dir);
     if (code)
         return code;
     if (cli->json)
@@ -116,9 +123,14 @@ int keys_add_run(struct cli *cli, int n_words, char **words)
 int keys_revoke_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX] = "";
+    bool runs = false;
     int code = one_name(n_words);
     if (!code)
+        code = keys_fetch(cli, options.dir, &runs);
+    if (!code)
         code = explain(keyring_revoke(options.dir, words[0], why), why);
+    if (!code && runs)
+        code = keys_hand_over(cli, options.dir);
     if (code)
         return code;
     if (cli->json)
@@ -152,7 +164,10 @@ int keys_rotate_run(struct cli *cli, int n_words, char **words)
     json_t *rows = NULL, *done = json_array(), *names = NULL;
     const char *name;
     json_t *ignored;
-    int code = n_words ? EXIT_OK : explain(keyring_list(options.dir, &rows, why), why);
+    bool runs;
+    int code = keys_fetch(cli, options.dir, &runs);
+    if (!code)
+        code = n_words ? EXIT_OK : explain(keyring_list(options.dir, &rows, why), why);
     for (int i = 0; i < n_words && !code; i++) {
         code = rotate(words[i]);
         json_array_append_new(done, json_string(words[i]));
@@ -163,6 +178,8 @@ int keys_rotate_run(struct cli *cli, int n_words, char **words)
         code = code ? code : rotate(name);
         json_array_append_new(done, json_string(name));
     }
+    if (!code && runs)
+        code = keys_hand_over(cli, options.dir);
     if (!code && cli->json)
         cli_print_json(cli, json_pack("{s:O}", "rotated", done));
     else if (!code)

@@ -13,6 +13,7 @@
 #include "clients/show/top.h"
 #include "shared/base/clock.h"
 #include "shared/bus/bus.h"
+#include "shared/bus/doors.h"
 #include "shared/bus/monitor.h"
 
 #define TOP_MS 500
@@ -164,6 +165,19 @@ static void watch(struct monitor *monitor, uint64_t now_us)
     }
 }
 
+static int refused(const struct monitor *monitor)
+{
+    const struct access *access = monitor->cli->entry.access;
+    if (door_admits(DOOR_feed, access->role))
+        return cli_fail(
+            EXIT_KEY_REFUSED,
+            "the feed refused this key (%s of cluster %s): it was revoked, or has ended",
+            monitor->cli->entry.path, access->cluster);
+    return cli_fail(EXIT_KEY_REFUSED,
+                    "the feed is closed to this key (%s, role %s); it takes monitor or admin",
+                    monitor->cli->entry.path, role_name(access->role));
+}
+
 static int loop(struct monitor *monitor)
 {
     for (;;) {
@@ -172,10 +186,7 @@ static int loop(struct monitor *monitor)
         take_knocks(monitor);
         watch(monitor, now_us);
         if (monitor->refused)
-            return cli_fail(EXIT_KEY_REFUSED,
-                            "the feed is closed to this key (%s, role %s); it takes monitor or "
-                            "admin",
-                            monitor->cli->entry.path, role_name(monitor->cli->entry.access->role));
+            return refused(monitor);
         if (satisfied(monitor) || interrupt_seen())
             return EXIT_OK;
         if (ferror(stdout))

@@ -110,8 +110,11 @@ static int write_access(const char *path, const struct access *access, bool repl
     return error;
 }
 
+/* Each list that is written has a higher version than the one before. */
 static int write_list(const struct keyring *ring, char *why)
 {
+    json_int_t version = json_integer_value(json_object_get(ring->list, "version"));
+    json_object_set_new(ring->list, "version", json_integer(version + 1));
     char *text = json_dumps(ring->list, JSON_INDENT(2));
     int error = outfile_put_secret(ring->list_path, text, strlen(text), true, why);
     free(text);
@@ -164,8 +167,8 @@ static int begin_anew(struct keyring *ring, const char *front_path, char *why)
     memcpy(front->brokers_key, front->public_key, KEY_TEXT_MAX);
     front->brokers_secret = secret_new(KEY_TEXT_MAX);
     memcpy(front->brokers_secret, front->secret_key, KEY_TEXT_MAX);
-    ring->list =
-        json_pack("{s:i, s:s, s:[]}", "format", ACCESS_FORMAT, "cluster", front->cluster, "keys");
+    ring->list = json_pack("{s:i, s:s, s:i, s:[]}", "format", ACCESS_FORMAT, "cluster",
+                           front->cluster, "version", 0, "keys");
     /* The list first: a directory with a front and no list would be damaged. */
     int error = write_list(ring, why);
     return error ? error : write_access(front_path, front, false, why);
@@ -475,6 +478,45 @@ int keyring_rotate(const char *dir, const char *name, uint64_t until_ms, char *w
     access_destroy(&old);
     access_destroy(&access);
     ring_close(&ring);
+    return error;
+}
+
+int keyring_adopt(const char *dir, struct slice bytes, char *why)
+{
+    struct keyring ring;
+    struct text reason = {0};
+    struct allowed *list = NULL;
+    int error = ring_open(&ring, dir, false, why);
+    if (error)
+        return error;
+    error = allowed_parse((const char *)bytes.at, bytes.len, "the cluster's list", &list, &reason);
+    if (!error && strcmp(list->cluster, ring.front->cluster) != 0) {
+        text_add(&reason, "the cluster that answers is another one than that of %s", dir);
+        error = ERR_MALFORMED;
+    }
+    json_int_t ours = json_integer_value(json_object_get(ring.list, "version"));
+    if (!error && list->version > (uint64_t)ours) {
+        json_decref(ring.list);
+        ring.list = json_loadb((const char *)bytes.at, bytes.len, 0, NULL);
+        json_object_set_new(ring.list, "version", json_integer((json_int_t)list->version - 1));
+        error = write_list(&ring, why);
+    } else if (error) {
+        text_format(why, TEXT_MAX, "%s", reason.at);
+    }
+    free(list);
+    ring_close(&ring);
+    return error;
+}
+
+int keyring_compact(const char *dir, char **bytes, size_t *len, uint64_t *version, char *why)
+{
+    struct text reason = {0};
+    char path[LOCAL_PATH_MAX];
+    int error = path_of(dir, "allowed", path, why);
+    if (error)
+        return error;
+    error = allowed_compact(path, bytes, len, version, &reason);
+    text_format(why, TEXT_MAX, "%s", reason.at);
     return error;
 }
 

@@ -35,6 +35,12 @@ int keyring_revoke(const char *dir, const char *name, char *why);
 /* Gives the name a new key: its file is replaced, and the old key is valid until `until_ms`. */
 int keyring_rotate(const char *dir, const char *name, uint64_t until_ms, char *why);
 
+/* Takes a list over that the cluster has, in the place of an older one. */
+int keyring_adopt(const char *dir, struct slice bytes, char *why);
+
+/* Reads the list as the cluster takes it; caller frees. */
+int keyring_compact(const char *dir, char **bytes, size_t *len, uint64_t *version, char *why);
+
 /* Reads the rows of the list (caller decrefs). */
 int keyring_list(const char *dir, json_t **rows, char *why);
 

@@ -362,6 +362,13 @@ bool node_coordinates(const struct node *node)
     return raft_serves(&node->raft);
 }
 
+uint64_t node_access_list(const struct node *node, struct slice *bytes)
+{
+    const struct access_list *list = &node->state.access_list;
+    *bytes = list->bytes ? (struct slice){list->bytes->at, list->bytes->len} : (struct slice){0};
+    return list->version;
+}
+
 bool node_names(const struct node *node, struct value_id id)
 {
     return sweep_names(&node->raft, id);

@@ -44,6 +44,10 @@ uint64_t node_deadline(const struct node *node);
 /* True while this node is a coordinator that serves. */
 bool node_coordinates(const struct node *node);
 
+/* The list of keys that are allowed, as the log has it: its version, 0 when there is none, and its
+ * bytes (borrowed). */
+uint64_t node_access_list(const struct node *node, struct slice *bytes);
+
 /* True when this node knows that nobody needs the value of entry `index` any more: it has applied
  * that entry, and what it has applied since does not name the value. */
 bool node_is_done_with(const struct node *node, struct value_id id, log_index_t index);

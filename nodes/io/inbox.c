@@ -227,7 +227,8 @@ static int take_from_node(struct inbox *inbox, enum plane plane, uint64_t now_us
     return OK;
 }
 
-static int take_from_feed(struct inbox *inbox, struct event *event, struct text *why)
+static int take_from_feed(struct inbox *inbox, node_id_t feed, struct event *event,
+                          struct text *why)
 {
     int error = bus_decode(&inbox->parts, 0, &inbox->message, why);
     if (error)
@@ -237,6 +238,11 @@ static int take_from_feed(struct inbox *inbox, struct event *event, struct text 
     uint64_t node = message->as.heartbeat.node;
     if (!fits_plane(message_kind(message->type)->place, PLANE_HEARTBEAT) || !is_peer(inbox, node)) {
         text_add(why, "%s does not belong on the feed", message_name(message->type));
+        return ERR_MALFORMED;
+    }
+    event->message.from = feed;
+    if (node != feed && !MUTANT(feed_unbound)) {
+        text_add(why, "%s says that it is from node %" PRIu64, message_name(message->type), node);
         return ERR_MALFORMED;
     }
     event->message.from = (node_id_t)node;
@@ -273,6 +279,12 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
     if (!error && message_kind(inbox->message->type)->place != PLACE_REQUEST) {
         text_add(why, "%s is not a request", message_name(inbox->message->type));
         error = ERR_MALFORMED;
+    }
+    const struct wire_access_set *set = &inbox->message->as.access_set;
+    if (!error && inbox->message->type == MESSAGE_ACCESS_SET &&
+        (error = doors_check(mesh_doors(inbox->mesh), set->list, set->version, why))) {
+        refuse_request(inbox, set->request, "invalid", why->at);
+        return error;
     }
     if (error) {
         refuse_request(inbox, 0, "malformed", why->at);
@@ -321,7 +333,8 @@ static bool is_request(const struct inbox *inbox, enum plane plane)
 int inbox_receive(struct inbox *inbox, enum plane plane, uint64_t now_us, struct event *event)
 {
     message_drop(&inbox->message);
-    int error = bus_receive(mesh_socket(inbox->mesh, plane), &inbox->parts);
+    node_id_t feed;
+    int error = mesh_take(inbox->mesh, plane, &inbox->parts, &feed);
     if (error == ERR_NOT_FOUND)
         return error;
     struct text why = {0};
@@ -332,7 +345,7 @@ int inbox_receive(struct inbox *inbox, enum plane plane, uint64_t now_us, struct
     else if (!find_visitor(inbox, plane))
         error = refuse_key(&why);
     else if (plane == PLANE_HEARTBEAT)
-        error = take_from_feed(inbox, event, &why);
+        error = take_from_feed(inbox, feed, event, &why);
     else if (is_request(inbox, plane))
         error = take_request(inbox, event, &why);
     else

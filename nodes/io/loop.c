@@ -284,6 +284,7 @@ void runtime_turn(struct runtime *runtime)
     turns_part(&runtime->turns, "transfers", clock_now_us());
     struct event tick = {.kind = EVENT_TICK};
     runtime_step(runtime, &tick);
+    access_follow(runtime, clock_now_us());
     store_flush(runtime->store);
     end_turn(runtime);
 }

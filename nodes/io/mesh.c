@@ -10,6 +10,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
+#include "shared/bus/feeds.h"
 #include "shared/bus/link.h"
 
 #define VALUE_QUEUE_MAX 64            /* chunks that wait for a peer: at most 32 MiB */
@@ -19,9 +20,10 @@
 struct mesh {
     void *context;
     struct mesh_config config;
-    void *receivers[PLANE_COUNT]; /* ROUTERs; on the heartbeat plane the SUB */
+    void *receivers[PLANE_COUNT]; /* ROUTERs; none on the heartbeat plane */
     int receiver_fds[PLANE_COUNT];
     void *feed;              /* PUB */
+    struct feeds *feeds;     /* of the others */
     unsigned *feed_attempts; /* by peer: which of its keys its feed is connected with */
     struct link **links;     /* [peer * PLANE_COUNT + plane]; NULL: none */
     size_t n_links;
@@ -62,20 +64,21 @@ int mesh_open(void *context, const struct mesh_config *config, struct mesh **out
     mesh->links = mem_new(mesh->n_links, sizeof(struct link *));
     mesh->feed_attempts = mem_new(config->n_nodes + 1, sizeof *mesh->feed_attempts);
     mesh->replies.all = gauge_new(NULL);
+    mesh->feeds = feeds_new(context, config->doors, config->n_nodes);
     mesh->watch = epoll_create1(EPOLL_CLOEXEC);
     if (mesh->watch < 0)
         panic("cannot watch connections: %s", strerror(errno));
     int error = OK;
     for (int plane = 0; plane < PLANE_COUNT && !error; plane++) {
         bool feed = plane == PLANE_HEARTBEAT;
-        mesh->receivers[plane] = bus_socket(context, feed ? ZMQ_SUB : ZMQ_ROUTER);
-        if (feed) {
-            mesh->feed = bus_socket(context, ZMQ_PUB);
-            zmq_setsockopt(mesh->receivers[plane], ZMQ_SUBSCRIBE, "", 0);
-        }
+        void **socket = feed ? &mesh->feed : &mesh->receivers[plane];
         size_t len = sizeof mesh->receiver_fds[plane];
-        zmq_getsockopt(mesh->receivers[plane], ZMQ_FD, &mesh->receiver_fds[plane], &len);
-        error = listen_on(mesh, feed ? mesh->feed : mesh->receivers[plane], (enum plane)plane, why);
+        *socket = bus_socket(context, feed ? ZMQ_PUB : ZMQ_ROUTER);
+        if (feed)
+            mesh->receiver_fds[plane] = feeds_fd(mesh->feeds);
+        else
+            zmq_getsockopt(*socket, ZMQ_FD, &mesh->receiver_fds[plane], &len);
+        error = listen_on(mesh, *socket, (enum plane)plane, why);
     }
     if (error)
         mesh_close(&mesh, 0);
@@ -117,6 +120,7 @@ void mesh_close(struct mesh **mesh, int linger_ms)
     for (int plane = 0; plane < PLANE_COUNT; plane++)
         bus_socket_close(&it->receivers[plane], linger_ms);
     bus_socket_close(&it->feed, linger_ms);
+    feeds_destroy(&it->feeds);
     close(it->watch);
     gauges_clear(&it->replies);
     free(it->links);
@@ -136,6 +140,14 @@ void *mesh_socket(const struct mesh *mesh, enum plane plane)
     return mesh->receivers[plane];
 }
 
+int mesh_take(struct mesh *mesh, enum plane plane, struct bus_parts *parts, node_id_t *feed)
+{
+    *feed = NODE_NONE;
+    if (plane == PLANE_HEARTBEAT)
+        return feeds_receive(mesh->feeds, parts, feed);
+    return bus_receive(mesh->receivers[plane], parts);
+}
+
 /* Not zmq_poll(): it asks every socket twice in each turn, monitors included, and each time costs a
  * system call. That was more than all the rest of what an idle node does. */
 bool mesh_look(struct mesh *mesh, bool readable[PLANE_COUNT])
@@ -144,8 +156,9 @@ bool mesh_look(struct mesh *mesh, bool readable[PLANE_COUNT])
     for (int plane = 0; plane < PLANE_COUNT; plane++) {
         int events = 0;
         size_t len = sizeof events;
-        zmq_getsockopt(mesh->receivers[plane], ZMQ_EVENTS, &events, &len);
-        readable[plane] = events & ZMQ_POLLIN;
+        if (mesh->receivers[plane])
+            zmq_getsockopt(mesh->receivers[plane], ZMQ_EVENTS, &events, &len);
+        readable[plane] = mesh->receivers[plane] ? events & ZMQ_POLLIN : feeds_pending(mesh->feeds);
         any = any || readable[plane];
     }
     return any;
@@ -165,7 +178,7 @@ size_t mesh_poll_items(struct mesh *mesh, struct pollfd *items, size_t n)
  * not fit. */
 static void feed_as(struct mesh *mesh, node_id_t peer, unsigned attempt)
 {
-    if (mesh->feed_attempts[peer] == attempt)
+    if (mesh->feed_attempts[peer] == attempt && feeds_follow(mesh->feeds, peer))
         return;
     mesh->feed_attempts[peer] = attempt;
     mesh_refeed(mesh, peer);
@@ -195,6 +208,7 @@ bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, 
     mesh->at = 0;
     mesh->swept_us = now_us;
     gauges_sweep(&mesh->replies);
+    feeds_check(mesh->feeds);
     return false;
 }
 
@@ -231,12 +245,8 @@ void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer)
 
 void mesh_refeed(struct mesh *mesh, node_id_t peer)
 {
-    const struct mesh_config *config = &mesh->config;
-    void *feed = mesh->receivers[PLANE_HEARTBEAT];
-    unsigned port = mesh_base_port(config->port, peer) + PLANE_HEARTBEAT;
-    bus_disconnect(feed, config->hosts[peer], port);
-    if (!doors_present(config->doors, feed, peer, mesh->feed_attempts[peer]))
-        bus_connect(feed, config->hosts[peer], port);
+    unsigned port = mesh_base_port(mesh->config.port, peer) + PLANE_HEARTBEAT;
+    feeds_connect(mesh->feeds, peer, mesh->config.hosts[peer], port, mesh->feed_attempts[peer]);
 }
 
 /* --- sending --- */

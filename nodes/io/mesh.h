@@ -1,6 +1,6 @@
 /* mesh.h - all sockets of a node: on each plane a ROUTER that only receives and a DEALER to every
- * peer that only sends; a PUB for its own feed and one SUB for everybody else's. Only the event
- * loop's thread uses it. */
+ * peer that only sends; a PUB for its own feed and a SUB for each other's. Only the event loop's
+ * thread uses it. */
 #ifndef CONCLAVE_IO_MESH_H
 #define CONCLAVE_IO_MESH_H
 
@@ -36,8 +36,12 @@ void mesh_connect(struct mesh *mesh, uint64_t now_us);
 /* Closes all; what is queued is still sent within `linger_ms`. Accepts NULL, nulls the pointer. */
 void mesh_close(struct mesh **mesh, int linger_ms);
 
-/* The socket to receive from: the plane's ROUTER; for the heartbeat plane the SUB. */
+/* The plane's ROUTER; NULL for the heartbeat plane. */
 void *mesh_socket(const struct mesh *mesh, enum plane plane);
+
+/* Receives the next message of a plane without waiting, as bus_receive(). *feed: on the heartbeat
+ * plane, of which node the feed is that it came from; else NODE_NONE. */
+int mesh_take(struct mesh *mesh, enum plane plane, struct bus_parts *parts, node_id_t *feed);
 
 /* Looks which receiving sockets have something; true: at least one has. */
 bool mesh_look(struct mesh *mesh, bool readable[PLANE_COUNT]);

@@ -2,6 +2,7 @@
 #ifndef CONCLAVE_IO_RUNTIME_INTERNAL_H
 #define CONCLAVE_IO_RUNTIME_INTERNAL_H
 
+#include "nodes/io/access_follow.h"
 #include "nodes/io/inbox.h"
 #include "nodes/io/pull.h"
 #include "nodes/io/runtime.h"
@@ -13,6 +14,7 @@ struct runtime {
     struct runtime_config config;
     void *context;
     struct doors *doors;
+    struct access_follow access;
     struct mesh *mesh;
     struct clients clients;
     struct gate *gate;

@@ -102,6 +102,21 @@
 /* Half of a message, so that a chunk never meets the cap. */
 #define VALUE_CHUNK_BYTES (512 * KIB_BYTES)
 
+/* The list of keys as one entry of the log: with its request it fits into frame 0. Some 400 keys;
+ * a longer list is not replicated, and its file is to be copied. */
+#define ACCESS_LIST_BYTES (48 * KIB_BYTES)
+/* JSON carries it exactly; one change a microsecond makes as many in 285 years. */
+#define ACCESS_VERSION_MAX ((uint64_t)1 << 53)
+
+/* Requests a second of one key in one broker, however many connections it has; --quota-rate. The
+ * tests that ask for 70,000 changes in a row, 256 on their way at once, stay below. */
+#define QUOTA_RATE_DEFAULT 20000
+#define QUOTA_RATE_MAX     1000000
+/* What a key saves up while it asks for nothing: a client that begins sends a window at once. */
+#define QUOTA_BURST_US (2 * SECOND_US)
+/* Names that a broker remembers: twice what a list has. Beyond, all begin again. */
+#define QUOTA_NAMES_MAX 8192
+
 /* --- channels --- */
 
 #define CHANNEL_WINDOW       1024  /* unacknowledged messages a channel; then sends are queued */
@@ -136,13 +151,13 @@
 /* Nor longer: 256 chunks of values would take 100 ms. */
 #define DRAIN_US (5 * MS_US)
 /* Descriptors that a process of N nodes needs (descriptors.h): a link is a socket, the two of its
- * monitor and a connection; four planes have links, the fifth a connection. */
+ * monitor and a connection; four planes have links, the fifth a socket and a connection. */
 /* The store, values, eventfds, listening sockets, ZeroMQ's, and some more. */
 #define FILES_OWN            64
-#define FILES_PEER           17 /* of a node, for each other node: four links and the heartbeat's */
+#define FILES_PEER           18 /* of a node, for each other node: four links and its feed's two */
 #define FILES_FROM_PEER      5  /* and as many connections come from it */
 #define FILES_BROKERS        32 /* two connections of each of 16 brokers to a node */
-#define FILES_LINK_OF_BROKER 3  /* of a broker, for each node: a socket, two connections */
+#define FILES_LINK_OF_BROKER 4  /* of a broker, for each node: two sockets, two connections */
 #define FILES_CLIENTS        64 /* two connections of each of 32 clients, at least */
 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts. */
 #define FILES_MIN 8192

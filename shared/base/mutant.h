@@ -115,7 +115,10 @@
     X(doors_admit_all_keys, "every key is admitted (X1)")                                          \
     X(doors_admit_all_roles, "a key is admitted at every door (X2)")                               \
     X(hello_unbound, "a node's key may say HELLO as any node (X2)")                                \
-    X(sealed_never_ends, "an encrypted message may have any number of parts (X4)")
+    X(sealed_never_ends, "an encrypted message may have any number of parts (X4)")                 \
+    X(revoked_stay_connected, "a revoked key keeps the connections that it has (X12)")             \
+    X(feed_unbound, "on its feed a node may say what another one does (X2)")                       \
+    X(quota_ignored, "a key may make any number of requests a second (X8)")
 
 enum mutant {
     MUTANT_none,

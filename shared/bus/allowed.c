@@ -1,9 +1,12 @@
 #include "shared/bus/allowed.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
@@ -67,9 +70,15 @@ int allowed_parse(const char *bytes, size_t len, const char *shown, struct allow
     else if (!*cluster || strlen(cluster) >= ACCESS_CLUSTER_MAX ||
              strspn(cluster, "0123456789abcdef") != strlen(cluster))
         wrong = "the cluster's id is missing";
+    const json_t *number = json_object_get(object, "version");
+    json_int_t version = json_integer_value(number);
+    if (!wrong && number &&
+        (!json_is_integer(number) || version < 0 || (uint64_t)version > ACCESS_VERSION_MAX))
+        wrong = "its version is no number, or out of range";
     if (!wrong) {
         *out = mem_new(1, sizeof **out + n * sizeof *(*out)->at);
         text_format((*out)->cluster, sizeof(*out)->cluster, "%s", cluster);
+        (*out)->version = (uint64_t)version;
         wrong = take_keys(keys, *out);
     }
     json_decref(object);
@@ -92,6 +101,49 @@ int allowed_load(const char *path, struct allowed **out, struct text *why)
     error = allowed_parse(bytes, len, path, out, why);
     secret_free(&bytes);
     return error;
+}
+
+int allowed_compact(const char *path, char **bytes, size_t *len, uint64_t *version,
+                    struct text *why)
+{
+    struct allowed *list = NULL;
+    char *read = NULL;
+    int error = access_read_private(AT_FDCWD, path, path, ALLOWED_FILE_BYTES, &read, len, why);
+    if (!error)
+        error = allowed_parse(read, *len, path, &list, why);
+    if (!error) {
+        json_t *object = json_loadb(read, *len, 0, NULL);
+        *bytes = json_dumps(object, JSON_COMPACT);
+        *len = strlen(*bytes);
+        *version = list->version;
+        json_decref(object);
+    }
+    secret_free(&read);
+    free(list);
+    return error;
+}
+
+int allowed_store(const char *path, struct slice bytes, struct text *why)
+{
+    size_t size = strlen(path) + 32;
+    char *new = mem_new(size, 1);
+    text_format(new, size, "%s.%ld", path, (long)getpid()); /* processes may share a directory */
+    unlink(new);
+    int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool stored = fd >= 0 && write(fd, bytes.at, bytes.len) == (ssize_t)bytes.len && !fdatasync(fd);
+    int number = errno;
+    if (fd >= 0 && close(fd))
+        stored = false;
+    if (stored && rename(new, path)) {
+        number = errno;
+        stored = false;
+    }
+    if (!stored) {
+        unlink(new);
+        text_add(why, "cannot write %s: %s", path, strerror(number));
+    }
+    free(new);
+    return stored ? OK : ERR_IO;
 }
 
 static bool is_valid(const struct allowed_key *key, uint64_t wall_ms)

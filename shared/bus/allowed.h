@@ -1,10 +1,11 @@
 /* allowed.h - the list of keys that a cluster knows, with what each is for. It holds no secret.
  *
- *   {"format": 1, "cluster": ID, "keys": [{"name", "role", "node": N or null, "public": KEY,
- *    "expires": TIME or null}, ...]}
+ *   {"format": 1, "cluster": ID, "version": N, "keys": [{"name", "role", "node": N or null,
+ * "public": KEY, "expires": TIME or null}, ...]}
  *
  * Every node and every broker has a copy, allowed.json beside its key file. A list is never changed
- * in memory: a newer one takes its place (doors.h). A name may have several keys, an old and a new
+ * in memory: a newer one takes its place (doors.h), which is one with a higher version. Lists of
+ * releases that had no versions have version 0. A name may have several keys, an old and a new
  * one while it is being replaced. */
 #ifndef CONCLAVE_BUS_ALLOWED_H
 #define CONCLAVE_BUS_ALLOWED_H
@@ -28,6 +29,7 @@ struct allowed_key {
 
 struct allowed {
     char cluster[ACCESS_CLUSTER_MAX];
+    uint64_t version;
     size_t n;
     struct allowed_key at[]; /* in the order of their public keys */
 };
@@ -38,6 +40,13 @@ int allowed_load(const char *path, struct allowed **out, struct text *why);
 /* The same from bytes. */
 int allowed_parse(const char *bytes, size_t len, const char *shown, struct allowed **out,
                   struct text *why);
+
+/* Reads the file as the log carries it: checked, without white space; caller frees with free(). */
+int allowed_compact(const char *path, char **bytes, size_t *len, uint64_t *version,
+                    struct text *why);
+
+/* Puts the list into the file, whole or not at all. ERR_IO after one line. */
+int allowed_store(const char *path, struct slice bytes, struct text *why);
 
 /* Finds a key that is valid now; NULL: there is none. Borrowed from the list. */
 const struct allowed_key *allowed_find(const struct allowed *list, const char *public_key,

@@ -16,6 +16,7 @@
 #include "shared/bus/doors_internal.h"
 #include "shared/bus/intake.h"
 #include "shared/bus/monitor.h"
+#include "shared/bus/owners.h"
 
 #define ADDRESS_SHOWN 64
 /* Draft in the header of libzmq 4.3, and in the library all the same: without a handler nobody is
@@ -66,20 +67,79 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-static int load(struct doors *doors, struct allowed **list, struct text *why)
+static int check_cluster(struct doors *doors, const char *shown, struct allowed **list,
+                         struct text *why)
 {
-    int error = allowed_load(doors->list_path, list, why);
-    if (error || !strcmp((*list)->cluster, doors->own->cluster))
-        return error;
-    text_add(why, "%s is of another cluster (%s) than the key of %s (%s)", doors->list_path,
-             (*list)->cluster, doors->own->name, doors->own->cluster);
+    if (!strcmp((*list)->cluster, doors->own->cluster))
+        return OK;
+    text_add(why, "%s is of another cluster (%s) than the key of %s (%s)", shown, (*list)->cluster,
+             doors->own->name, doors->own->cluster);
     free(*list);
     *list = NULL;
     return ERR_MALFORMED;
 }
 
-/* A file that changes and cannot be read changes nothing: the last list that could be counts. */
-void doors_look_again(struct doors *doors)
+static int load(struct doors *doors, struct allowed **list, struct text *why)
+{
+    int error = allowed_load(doors->list_path, list, why);
+    return error ? error : check_cluster(doors, doors->list_path, list, why);
+}
+
+/* Puts the list in the place of ours, unless that is newer; frees the one that counts no more.
+ * `higher`: one of the same version does not do. */
+static int replace(struct doors *doors, struct allowed *list, bool higher, struct text *why)
+{
+    pthread_mutex_lock(&doors->lock);
+    uint64_t ours = doors->list->version;
+    bool newer = list->version > ours || (list->version == ours && !higher);
+    struct allowed *old = newer ? doors->list : list;
+    if (newer)
+        doors->list = list;
+    pthread_mutex_unlock(&doors->lock);
+    if (!newer)
+        text_add(why, "it has version %" PRIu64 ", and version %" PRIu64 " counts", list->version,
+                 ours);
+    free(old);
+    return newer ? OK : ERR_STALE;
+}
+
+/* Whether a connection to one of our ports may go on. */
+static bool stays(void *context, unsigned port, const uint8_t bytes[KEY_BYTES])
+{
+    struct doors *doors = context;
+    char public_key[KEY_TEXT_MAX];
+    struct visitor who;
+    zmq_z85_encode(public_key, bytes, KEY_BYTES);
+    for (int door = 0; door < DOOR_COUNT; door++)
+        if (doors->ports[door] == port)
+            return find(doors, public_key, &who) && door_admits((enum door)door, who.role);
+    return true;
+}
+
+static uint64_t next_end_ms(const struct allowed *list, uint64_t wall_ms)
+{
+    uint64_t next_ms = UINT64_MAX;
+    for (size_t i = 0; i < list->n; i++) {
+        uint64_t end_ms = list->at[i].expires_ms;
+        next_ms = end_ms > wall_ms && end_ms < next_ms ? end_ms : next_ms;
+    }
+    return next_ms;
+}
+
+/* Somebody may not be allowed any more: who is connected already is not asked again by ZeroMQ. */
+static void end_old(struct doors *doors)
+{
+    pthread_mutex_lock(&doors->lock);
+    doors->next_end_ms = next_end_ms(doors->list, clock_wall_ms());
+    pthread_mutex_unlock(&doors->lock);
+    doors->generation++;
+    size_t ended = owners_end(stays, doors);
+    if (ended)
+        log_write(LOG_WARN, "ended %zu connection%s with keys that are not allowed any more", ended,
+                  ended == 1 ? "" : "s");
+}
+
+static void read_again(struct doors *doors)
 {
     struct stat is;
     struct allowed *list = NULL;
@@ -91,12 +151,77 @@ void doors_look_again(struct doors *doors)
         log_write(LOG_WARN, "the list of keys stays as it was: %s", why.at);
         return;
     }
+    size_t n = list->n;
+    uint64_t version = list->version;
+    if (replace(doors, list, false, &why)) {
+        log_write(LOG_WARN, "%s was read again and changes nothing: %s", doors->list_path, why.at);
+        return;
+    }
+    log_write(LOG_INFO, "%s was read again: %zu keys, version %" PRIu64, doors->list_path, n,
+              version);
+    end_old(doors);
+}
+
+/* A file that changes and cannot be read changes nothing: the last list that could be counts. */
+void doors_look_again(struct doors *doors)
+{
+    read_again(doors);
+    if (atomic_exchange(&doors->replaced, false) || clock_wall_ms() >= doors->next_end_ms)
+        end_old(doors);
+}
+
+uint64_t doors_version(struct doors *doors)
+{
     pthread_mutex_lock(&doors->lock);
-    struct allowed *old = doors->list;
-    doors->list = list;
+    uint64_t version = doors->list ? doors->list->version : 0;
     pthread_mutex_unlock(&doors->lock);
-    free(old);
-    log_write(LOG_INFO, "%s was read again: %zu keys", doors->list_path, list->n);
+    return version;
+}
+
+static int parse(struct doors *doors, struct slice bytes, struct allowed **list, struct text *why)
+{
+    if (doors->insecure) {
+        text_add(why, "this cluster runs without keys");
+        return ERR_MALFORMED;
+    }
+    int error = allowed_parse((const char *)bytes.at, bytes.len, "the list", list, why);
+    return error ? error : check_cluster(doors, "the list", list, why);
+}
+
+int doors_check(struct doors *doors, struct slice bytes, uint64_t version, struct text *why)
+{
+    struct allowed *list = NULL;
+    int error = parse(doors, bytes, &list, why);
+    if (!error && list->version != version) {
+        text_add(why, "the list is of another version than it is said to be");
+        error = ERR_MALFORMED;
+    }
+    free(list);
+    return error;
+}
+
+int doors_take(struct doors *doors, struct slice bytes, struct text *why)
+{
+    struct allowed *list = NULL;
+    int error = parse(doors, bytes, &list, why);
+    if (error)
+        return error;
+    uint64_t version = list->version;
+    error = replace(doors, list, true, why);
+    if (error)
+        return error;
+    doors->replaced = true;
+    log_write(LOG_INFO, "version %" PRIu64 " of the list of keys counts now", version);
+    struct text unwritten = {0};
+    if (allowed_store(doors->list_path, bytes, &unwritten))
+        log_write(LOG_WARN, "%s; the list counts until this process ends", unwritten.at);
+    return OK;
+}
+
+int doors_copy(struct doors *doors, char **bytes, size_t *len, uint64_t *version)
+{
+    struct text why = {0};
+    return allowed_compact(doors->list_path, bytes, len, version, &why);
 }
 
 /* --- the handler: a thread of its own --- */
@@ -280,24 +405,36 @@ int doors_bind(struct doors *doors, void *socket, enum door door, const char *ho
         guard(doors, socket, door);
         intake_expect_keys(port);
     }
+    doors->ports[door] = port;
     return bus_bind(socket, host, port);
 }
 
-int doors_present(struct doors *doors, void *socket, node_id_t node, unsigned attempt)
+int doors_present(struct doors *doors, void *socket, node_id_t node, unsigned attempt,
+                  struct presented *out)
 {
-    char server[KEY_TEXT_MAX] = "";
+    *out = (struct presented){.generation = doors->generation};
     if (doors->insecure)
         return OK;
     pthread_mutex_lock(&doors->lock);
     const struct allowed_key *key = allowed_of_node(doors->list, node, attempt, clock_wall_ms());
     if (key)
-        memcpy(server, key->public_key, sizeof server);
+        memcpy(out->server, key->public_key, sizeof out->server);
     pthread_mutex_unlock(&doors->lock);
-    if (!*server)
+    if (!*out->server)
         return ERR_NOT_FOUND;
     set_keys(socket, doors->own->public_key, doors->own->secret_key);
-    set_text(socket, ZMQ_CURVE_SERVERKEY, server);
+    set_text(socket, ZMQ_CURVE_SERVERKEY, out->server);
     return OK;
+}
+
+bool doors_still_allow(struct doors *doors, struct presented *presented)
+{
+    struct visitor who;
+    uint64_t generation = doors->generation;
+    if (presented->generation == generation || !*presented->server)
+        return true;
+    presented->generation = generation;
+    return find(doors, presented->server, &who) || MUTANT(revoked_stay_connected);
 }
 
 bool doors_who(struct doors *doors, struct bus_parts *parts, size_t part, struct visitor *out)

@@ -5,7 +5,8 @@
  * key, and whether the key's role is admitted at this door. libzmq fails open: without a handler,
  * or without a domain, it admits everybody. So doors are opened before anything is bound, and a
  * socket is bound only through here. The thread reads the list again when its file changes, and
- * counts who was refused.
+ * counts who was refused. Connections with a key that is not in the list any more, or has ended, or
+ * has another role now, are ended then, and with them what was subscribed to (owners.h).
  *
  * Without keys (`--insecure`) the same functions do nothing. One object a process. */
 #ifndef CONCLAVE_BUS_DOORS_H
@@ -60,9 +61,35 @@ bool doors_are_insecure(const struct doors *doors);
 /* Makes the socket a door, then binds it as bus_bind() does. */
 int doors_bind(struct doors *doors, void *socket, enum door door, const char *host, unsigned port);
 
+/* Which key the other side of a socket of ours has to have. Zero-initialize. */
+struct presented {
+    char server[KEY_TEXT_MAX]; /* "": none is asked for */
+    uint64_t generation;       /* of the list in which it was seen last */
+};
+
 /* Lets the socket show our key to a node, and know the node's: before bus_connect(). Of several
- * keys of the node the `attempt`-th, in turn. ERR_NOT_FOUND: the list has none; do not connect. */
-int doors_present(struct doors *doors, void *socket, node_id_t node, unsigned attempt);
+ * keys of the node the `attempt`-th, in turn; notes which. ERR_NOT_FOUND: the list has none; do not
+ * connect. */
+int doors_present(struct doors *doors, void *socket, node_id_t node, unsigned attempt,
+                  struct presented *out);
+
+/* Whether the key on the other side is still allowed; else whoever made the socket closes it.
+ * Cheap. */
+bool doors_still_allow(struct doors *doors, struct presented *presented);
+
+/* The version of the list that counts; 0: it has none, or there are no keys. */
+uint64_t doors_version(struct doors *doors);
+
+/* Whether the bytes are a list of this cluster, of that version. ERR_MALFORMED after one line. */
+int doors_check(struct doors *doors, struct slice bytes, uint64_t version, struct text *why);
+
+/* Takes a list with a higher version than ours from whoever may change it: it counts at once, and
+ * is written to allowed.json; that this failed is logged. ERR_STALE: it is no newer;
+ * ERR_MALFORMED; after one line. */
+int doors_take(struct doors *doors, struct slice bytes, struct text *why);
+
+/* Reads allowed.json as it goes into the log. Caller frees. */
+int doors_copy(struct doors *doors, char **bytes, size_t *len, uint64_t *version);
 
 /* Who sent the message at hand, by a part that came from the wire (libzmq 4.3.4 forgets it for
  * routing ids). false: nobody who may speak now. Without keys: nobody asks. */

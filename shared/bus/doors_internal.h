@@ -17,6 +17,10 @@ struct doors {
     struct stat list_stat; /* of the list at hand; for the handler */
     pthread_mutex_t lock;  /* held for the time of one look-up; by no nice thread */
     struct allowed *list;
+    _Atomic unsigned ports[DOOR_COUNT]; /* where each is bound; 0: nowhere yet */
+    _Atomic bool replaced;       /* the list, not from the file: the handler ends who is old */
+    _Atomic uint64_t generation; /* of who is allowed: changes when somebody is not */
+    uint64_t next_end_ms;        /* when the next key of the list ends; for the handler */
     _Atomic uint64_t refused;
     void *handler; /* zactor_t */
     bool ready;

@@ -15,6 +15,7 @@
 #include "shared/base/log.h"
 #include "shared/base/log_limit.h"
 #include "shared/base/mutant.h"
+#include "shared/bus/owners.h"
 
 #define PORTS 65536
 
@@ -100,6 +101,13 @@ void intake_begin(int fd, int listener)
                                           .wanted = wants_keys[port]};
     if (fd >= files_used)
         files_used = fd + 1;
+    owners_begin(fd, port);
+}
+
+int intake_reading(void)
+{
+    int fd = received_from;
+    return fd >= 0 && fd < FILES_MAX && connections[fd].stage != NOT_FOLLOWED ? fd : -1;
 }
 
 /* --- following the frames: NULL, or why the connection has to end --- */

@@ -23,6 +23,9 @@ uint64_t intake_keyless(void);
 /* A connection was accepted: it is followed from its first byte on. */
 void intake_begin(int fd, int listener);
 
+/* The accepted connection that the calling thread has read last; -1: none. */
+int intake_reading(void);
+
 /* Has the thread of ZeroMQ call a function once, with what it reads next: what only that thread can
  * do, such as giving back what it has freed. Another call before that replaces it. */
 void intake_call_once(void (*what)(void));

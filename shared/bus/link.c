@@ -27,7 +27,8 @@ struct link {
     void *socket, *monitor; /* NULL while the link pauses */
     int fd;                 /* of the monitor */
     unsigned attempts;      /* each with another key of the node, while it has several */
-    int watch;              /* an epoll set where that is watched; -1: nowhere */
+    struct presented presented;
+    int watch; /* an epoll set where that is watched; -1: nowhere */
     bool watched;
     bool up;
     bool sleeps;  /* it was refused, and libzmq waits until it tries again */
@@ -57,7 +58,7 @@ static void make(struct link *link, uint64_t now_us)
     link->socket = bus_socket_try(link->context, ZMQ_DEALER);
     if (link->socket) {
         bus_limit(link->socket, link->queue_max, 1); /* nobody answers on this socket */
-        if (!doors_present(link->doors, link->socket, link->node, link->attempts))
+        if (!doors_present(link->doors, link->socket, link->node, link->attempts, &link->presented))
             link->monitor = monitor_open(link->context, link->socket, WATCHED_EVENTS);
     }
     if (!link->monitor) {
@@ -137,9 +138,15 @@ enum link_news link_next(struct link *link, uint64_t now_us)
 {
     if (!link->socket && (now_us >= link->retry_us || link->hurried))
         make(link, now_us);
+    bool was_up = link->up;
+    if (link->socket && !doors_still_allow(link->doors, &link->presented)) {
+        retry_later(link, now_us);
+        if (was_up)
+            return LINK_DOWN;
+    }
     unsigned event;
     while (link->socket && (event = monitor_next(link->monitor, NULL))) {
-        bool was_up = link->up;
+        was_up = link->up;
         if (event & TRYING_EVENTS) {
             link->sleeps = event == ZMQ_EVENT_CONNECT_RETRIED;
             continue;

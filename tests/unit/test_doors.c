@@ -12,175 +12,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shared/base/clock.h"
 #include "shared/base/error.h"
-#include "shared/bus/doors.h"
 #include "shared/bus/intake.h"
 #include "shared/bus/link.h"
 #include "shared/bus/monitor.h"
-#include "tests/harness/datadir.h"
-
-#define HOST        "127.0.0.1"
-#define CLUSTER     "00112233aabbccdd"
-#define PATIENCE_US (5 * SECOND_US)
-#define REFUSED_US  (500 * MS_US) /* what is admitted is so in 10 ms */
-#define FILE_MAX    8192
-
-/* Somebody with a key, as the files would have it. */
-struct person {
-    const char *name;
-    enum role role;
-    node_id_t node;
-    char public_key[KEY_TEXT_MAX], *secret_key;
-};
-
-static struct person people[] = {{.name = "node1", .role = ROLE_node, .node = 1},
-                                 {.name = "node2", .role = ROLE_node, .node = 2},
-                                 {.name = "broker", .role = ROLE_broker},
-                                 {.name = "admin", .role = ROLE_admin},
-                                 {.name = "alice", .role = ROLE_submit},
-                                 {.name = "bob", .role = ROLE_commands},
-                                 {.name = "tail", .role = ROLE_monitor},
-                                 {.name = "front", .role = ROLE_broker}};
-enum { NODE_1, NODE_2, BROKER, ADMIN, ALICE, BOB, TAIL, FRONT, PEOPLE };
-
-static void *context;
-static unsigned next_port;
-
-/* --- files --- */
-
-static const char *path_of(const char *name)
-{
-    static char path[2][160];
-    static unsigned turn;
-    char *at = path[turn++ % 2];
-    text_format(at, sizeof path[0], "%s/%s", datadir, name);
-    return at;
-}
-
-static void write_file(const char *name, const char *text, mode_t mode)
-{
-    const char *path = path_of(name);
-    unlink(path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    assert_int_equal(fchmod(fd, mode), 0);
-    close(fd);
-}
-
-static const char *file_of(const struct person *person, const char *expires)
-{
-    static char text[FILE_MAX];
-    char node[16] = "null";
-    if (person->node)
-        text_format(node, sizeof node, "%u", (unsigned)person->node);
-    text_format(text, sizeof text,
-                "{\"format\": 1, \"cluster\": \"" CLUSTER "\", \"name\": \"%s\", \"role\": \"%s\", "
-                "\"node\": %s, \"expires\": %s, \"public\": \"%s\", \"secret\": \"%s\", "
-                "\"brokers_public\": \"%s\", \"brokers\": [\"tcp://127.0.0.1:7000\"]%s%s%s}",
-                person->name, role_name(person->role), node, expires, person->public_key,
-                person->secret_key, people[FRONT].public_key,
-                person->role == ROLE_broker ? ", \"brokers_secret\": \"" : "",
-                person->role == ROLE_broker ? people[FRONT].secret_key : "",
-                person->role == ROLE_broker ? "\"" : "");
-    return text;
-}
-
-/* Of all but one (-1: of all), in the cluster of that id. */
-static const char *list_without(int left_out, const char *cluster)
-{
-    static char text[FILE_MAX];
-    size_t len =
-        text_format(text, sizeof text, "{\"format\": 1, \"cluster\": \"%s\", \"keys\": [", cluster);
-    for (int i = 0, nth = 0; i < FRONT; i++) {
-        char node[16] = "null";
-        if (people[i].node)
-            text_format(node, sizeof node, "%u", (unsigned)people[i].node);
-        if (i != left_out)
-            len += text_format(text + len, sizeof text - len,
-                               "%s{\"name\": \"%s\", \"role\": \"%s\", \"node\": %s, "
-                               "\"public\": \"%s\", \"expires\": null}",
-                               nth++ ? ", " : "", people[i].name, role_name(people[i].role), node,
-                               people[i].public_key);
-    }
-    text_format(text + len, sizeof text - len, "]}");
-    return text;
-}
-
-static int open_all(void **state)
-{
-    assert_int_equal(datadir_make(state), 0);
-    for (int i = 0; i < PEOPLE; i++)
-        secret_make_pair(people[i].public_key, &people[i].secret_key);
-    write_file(ALLOWED_FILE, list_without(-1, CLUSTER), 0600);
-    for (int i = 0; i < FRONT; i++) {
-        char name[64];
-        text_format(name, sizeof name, "%s.json", people[i].name);
-        write_file(name, file_of(&people[i], "null"), 0600);
-    }
-    context = bus_open();
-    next_port = 25000 + (unsigned)getpid() % 5000;
-    return 0;
-}
-
-static int close_all(void **state)
-{
-    bus_close(context);
-    for (int i = 0; i < PEOPLE; i++)
-        secret_free(&people[i].secret_key);
-    return datadir_remove(state);
-}
-
-static struct doors *doors_of(int who)
-{
-    struct doors *doors = NULL;
-    struct text why = {0};
-    char name[64];
-    text_format(name, sizeof name, "%s.json", people[who].name);
-    if (doors_open(context, path_of(name), people[who].node, &doors, &why))
-        fail_msg("%s", why.at);
-    return doors;
-}
-
-static unsigned bind_somewhere(struct doors *doors, void *socket, enum door door)
-{
-    int error = doors_bind(doors, socket, door, HOST, ++next_port);
-    while (error == ERR_EXISTS) {
-        error = bus_bind(socket, HOST, ++next_port); /* a door it is already */
-        intake_expect_keys(next_port);
-    }
-    assert_int_equal(error, OK);
-    return next_port;
-}
+#include "tests/harness/people.h"
 
 /* --- knocking --- */
-
-static void set_text(void *socket, int option, const char *text)
-{
-    assert_int_equal(zmq_setsockopt(socket, option, text, strlen(text)), 0);
-}
-
-/* A socket that connects with somebody's key (NULL: none), and knows that of the server. */
-static void *visit(const struct person *person, const char *server, int type, unsigned port)
-{
-    void *socket = bus_socket(context, type);
-    if (person) {
-        set_text(socket, ZMQ_CURVE_PUBLICKEY, person->public_key);
-        set_text(socket, ZMQ_CURVE_SECRETKEY, person->secret_key);
-        set_text(socket, ZMQ_CURVE_SERVERKEY, server);
-    }
-    if (type == ZMQ_SUB)
-        zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0);
-    assert_int_equal(bus_connect(socket, HOST, port), OK);
-    return socket;
-}
 
 /* Whether a message from there arrives; who sent it. */
 static bool is_admitted(struct doors *doors, void *router, unsigned port, const struct person *as,
                         const char *server, struct visitor *who)
 {
     struct bus_parts parts = {0};
-    void *dealer = visit(as, server, ZMQ_DEALER, port);
+    void *dealer = people_visit(as, server, ZMQ_DEALER, port);
     assert_true(zmq_send(dealer, "hello", 5, 0) == 5);
     zmq_pollitem_t item = {.socket = router, .events = ZMQ_POLLIN};
     bool came = zmq_poll(&item, 1, REFUSED_US / MS_US) > 0 && !bus_receive(router, &parts);
@@ -197,8 +42,8 @@ static int read_own(const char *text, mode_t mode, struct text *why)
 {
     struct access *access = NULL;
     *why = (struct text){0};
-    write_file("read.json", text, mode);
-    int error = access_load(AT_FDCWD, path_of("read.json"), "read.json", &access, why);
+    people_write("read.json", text, mode);
+    int error = access_load(AT_FDCWD, people_path("read.json"), "read.json", &access, why);
     assert_true(error ? !access && strstr(why->at, "read.json") : access != NULL);
     for (int i = 0; i < PEOPLE; i++)
         assert_null(strstr(why->at, people[i].secret_key));
@@ -212,19 +57,21 @@ static void a_key_file_that_others_may_read_or_that_is_damaged_is_refused_X9(voi
     (void)state;
     struct text why;
     char text[FILE_MAX];
-    assert_int_equal(read_own(file_of(&people[ALICE], "null"), 0600, &why), OK);
-    assert_int_equal(read_own(file_of(&people[ALICE], "\"2999-01-01T00:00:00.000Z\""), 0400, &why),
+    assert_int_equal(read_own(people_file(&people[ALICE], "null"), 0600, &why), OK);
+    assert_int_equal(read_own(people_file(&people[ALICE], "\"2999-01-01T00:00:00.000Z\""), 0400,
+                              &why),
                      OK);
     for (mode_t mode = 1; mode < 0100; mode <<= 1)
-        assert_int_equal(read_own(file_of(&people[ALICE], "null"), 0600 | mode, &why),
+        assert_int_equal(read_own(people_file(&people[ALICE], "null"), 0600 | mode, &why),
                          ERR_MALFORMED);
     assert_non_null(strstr(why.at, "chmod 600"));
-    assert_int_equal(read_own(file_of(&people[ALICE], "\"2020-01-01T00:00:00.000Z\""), 0600, &why),
+    assert_int_equal(read_own(people_file(&people[ALICE], "\"2020-01-01T00:00:00.000Z\""), 0600,
+                              &why),
                      ERR_STALE);
     assert_non_null(strstr(why.at, "expired at 2020-01-01"));
-    assert_int_equal(read_own(file_of(&people[ALICE], "\"soon\""), 0600, &why), ERR_MALFORMED);
+    assert_int_equal(read_own(people_file(&people[ALICE], "\"soon\""), 0600, &why), ERR_MALFORMED);
     /* Whatever is cut off, or is another byte, is noticed, or was nothing. */
-    text_format(text, sizeof text, "%s", file_of(&people[BROKER], "null"));
+    text_format(text, sizeof text, "%s", people_file(&people[BROKER], "null"));
     size_t len = strlen(text);
     for (size_t end = 1; end < len; end++) {
         char cut[FILE_MAX];
@@ -236,7 +83,7 @@ static void a_key_file_that_others_may_read_or_that_is_damaged_is_refused_X9(voi
         char *at = strstr(text, secret);
         at[7] = at[7] == 'a' ? 'b' : 'a';
         assert_int_equal(read_own(text, 0600, &why), ERR_MALFORMED);
-        text_format(text, sizeof text, "%s", file_of(&people[BROKER], "null"));
+        text_format(text, sizeof text, "%s", people_file(&people[BROKER], "null"));
     }
 }
 
@@ -301,18 +148,23 @@ static void doors_do_not_open_with_the_wrong_files_X1(void **state)
     (void)state;
     struct doors *doors = NULL;
     struct text why = {0};
-    assert_int_equal(doors_open(context, path_of("none.json"), 1, &doors, &why), ERR_NOT_FOUND);
-    assert_int_equal(doors_open(context, path_of("node2.json"), 1, &doors, &why), ERR_MALFORMED);
-    assert_int_equal(doors_open(context, path_of("admin.json"), 1, &doors, &why), ERR_MALFORMED);
-    assert_int_equal(doors_open(context, path_of("node1.json"), NODE_NONE, &doors, &why),
+    assert_int_equal(doors_open(people_context, people_path("none.json"), 1, &doors, &why),
+                     ERR_NOT_FOUND);
+    assert_int_equal(doors_open(people_context, people_path("node2.json"), 1, &doors, &why),
+                     ERR_MALFORMED);
+    assert_int_equal(doors_open(people_context, people_path("admin.json"), 1, &doors, &why),
+                     ERR_MALFORMED);
+    assert_int_equal(doors_open(people_context, people_path("node1.json"), NODE_NONE, &doors, &why),
                      ERR_MALFORMED);
     why = (struct text){0};
-    write_file(ALLOWED_FILE, list_without(-1, "ffff"), 0600);
-    assert_int_equal(doors_open(context, path_of("node1.json"), 1, &doors, &why), ERR_MALFORMED);
+    people_write(ALLOWED_FILE, people_list(-1, "ffff"), 0600);
+    assert_int_equal(doors_open(people_context, people_path("node1.json"), 1, &doors, &why),
+                     ERR_MALFORMED);
     assert_non_null(strstr(why.at, "of another cluster"));
-    write_file(ALLOWED_FILE, list_without(NODE_1, CLUSTER), 0600);
-    assert_int_equal(doors_open(context, path_of("node1.json"), 1, &doors, &why), ERR_MALFORMED);
-    write_file(ALLOWED_FILE, list_without(-1, CLUSTER), 0600);
+    people_write(ALLOWED_FILE, people_list(NODE_1, CLUSTER), 0600);
+    assert_int_equal(doors_open(people_context, people_path("node1.json"), 1, &doors, &why),
+                     ERR_MALFORMED);
+    people_write(ALLOWED_FILE, people_list(-1, CLUSTER), 0600);
     assert_null(doors);
 }
 
@@ -330,10 +182,10 @@ static void who_is_admitted_at_a_door_is_in_one_table_X1_X2(void **state)
                                                      [DOOR_feed] = "admin tail"};
     for (int door = 0; door < DOOR_COUNT; door++) {
         bool of_broker = door == DOOR_front || door == DOOR_feed;
-        struct doors *doors = doors_of(of_broker ? BROKER : NODE_1);
+        struct doors *doors = people_doors(of_broker ? BROKER : NODE_1);
         const char *server = people[of_broker ? FRONT : NODE_1].public_key;
-        void *router = bus_socket(context, ZMQ_ROUTER);
-        unsigned port = bind_somewhere(doors, router, (enum door)door);
+        void *router = bus_socket(people_context, ZMQ_ROUTER);
+        unsigned port = people_bind(doors, router, (enum door)door);
         for (int i = 0; i < FRONT; i++) {
             struct visitor who = {0};
             bool expected = strstr(admitted[door], people[i].name) != NULL;
@@ -364,18 +216,19 @@ static void without_a_handler_nothing_starts_X1(void **state)
     (void)state;
     struct doors *doors = NULL;
     struct text why = {0};
-    void *other = zmq_socket(context, ZMQ_REP);
+    void *other = zmq_socket(people_context, ZMQ_REP);
     assert_int_equal(zmq_bind(other, "inproc://zeromq.zap.01"), 0);
-    assert_int_equal(doors_open(context, path_of("node1.json"), 1, &doors, &why), ERR_IO);
+    assert_int_equal(doors_open(people_context, people_path("node1.json"), 1, &doors, &why),
+                     ERR_IO);
     assert_null(doors);
     assert_non_null(strstr(why.at, "nothing starts"));
     zmq_unbind(other, "inproc://zeromq.zap.01");
     zmq_close(other);
     /* And a handler that ends admits nobody more: the domain is enforced. */
     struct visitor who;
-    doors = doors_of(NODE_1);
-    void *router = bus_socket(context, ZMQ_ROUTER);
-    unsigned port = bind_somewhere(doors, router, DOOR_control);
+    doors = people_doors(NODE_1);
+    void *router = bus_socket(people_context, ZMQ_ROUTER);
+    unsigned port = people_bind(doors, router, DOOR_control);
     struct doors *open = doors_open_to_all();
     doors_close(&doors);
     assert_false(is_admitted(open, router, port, &people[NODE_2], people[NODE_1].public_key, &who));
@@ -395,32 +248,31 @@ static void wait_admitted(struct doors *doors, void *router, unsigned port, int 
 static void the_list_is_read_again_when_it_changes_and_only_whole_X12(void **state)
 {
     (void)state;
-    struct doors *doors = doors_of(BROKER);
+    struct doors *doors = people_doors(BROKER);
     struct visitor who;
     struct bus_parts parts = {0};
-    void *router = bus_socket(context, ZMQ_ROUTER);
-    unsigned port = bind_somewhere(doors, router, DOOR_front);
-    void *dealer = visit(&people[ALICE], people[FRONT].public_key, ZMQ_DEALER, port);
+    void *router = bus_socket(people_context, ZMQ_ROUTER);
+    unsigned port = people_bind(doors, router, DOOR_front);
+    void *dealer = people_visit(&people[ALICE], people[FRONT].public_key, ZMQ_DEALER, port);
     wait_admitted(doors, router, port, ALICE, true);
-    write_file(ALLOWED_FILE, list_without(ALICE, CLUSTER), 0600);
+    people_write(ALLOWED_FILE, people_list(ALICE, CLUSTER), 0600);
     wait_admitted(doors, router, port, ALICE, false);
     wait_admitted(doors, router, port, BOB, true);
-    /* What comes on the connection that she has is from nobody. */
-    assert_true(zmq_send(dealer, "still here", 10, 0) > 0);
-    while (bus_receive(router, &parts))
-        zmq_poll(&(zmq_pollitem_t){.socket = router, .events = ZMQ_POLLIN}, 1, 100);
-    assert_false(doors_who(doors, &parts, 1, &who));
+    /* The connection that she has is ended: what is sent on it comes from nobody, or not at all. */
+    zmq_send(dealer, "still here", 10, ZMQ_DONTWAIT);
+    zmq_poll(&(zmq_pollitem_t){.socket = router, .events = ZMQ_POLLIN}, 1, REFUSED_US / MS_US);
+    assert_true(bus_receive(router, &parts) || !doors_who(doors, &parts, 1, &who));
     bus_parts_clear(&parts);
     /* A list that is cut off, of another cluster, or open to others changes nothing. */
     char cut[FILE_MAX];
-    text_format(cut, 300, "%s", list_without(-1, CLUSTER));
-    write_file(ALLOWED_FILE, cut, 0600);
+    text_format(cut, 300, "%s", people_list(-1, CLUSTER));
+    people_write(ALLOWED_FILE, cut, 0600);
     wait_admitted(doors, router, port, BOB, true);
-    write_file(ALLOWED_FILE, list_without(-1, "ffff"), 0600);
+    people_write(ALLOWED_FILE, people_list(-1, "ffff"), 0600);
     wait_admitted(doors, router, port, ALICE, false);
-    write_file(ALLOWED_FILE, list_without(-1, CLUSTER), 0644);
+    people_write(ALLOWED_FILE, people_list(-1, CLUSTER), 0644);
     wait_admitted(doors, router, port, ALICE, false);
-    write_file(ALLOWED_FILE, list_without(-1, CLUSTER), 0600);
+    people_write(ALLOWED_FILE, people_list(-1, CLUSTER), 0600);
     wait_admitted(doors, router, port, ALICE, true);
     bus_socket_close(&dealer, 0);
     bus_socket_close(&router, 0);
@@ -430,24 +282,24 @@ static void the_list_is_read_again_when_it_changes_and_only_whole_X12(void **sta
 static void a_link_that_is_refused_comes_up_once_its_key_is_allowed(void **state)
 {
     (void)state;
-    write_file(ALLOWED_FILE, list_without(NODE_2, CLUSTER), 0600);
-    struct doors *doors = doors_of(NODE_1), *open = doors_open_to_all();
-    void *router = bus_socket(context, ZMQ_ROUTER);
-    unsigned port = bind_somewhere(doors, router, DOOR_channel);
+    people_write(ALLOWED_FILE, people_list(NODE_2, CLUSTER), 0600);
+    struct doors *doors = people_doors(NODE_1), *open = doors_open_to_all();
+    void *router = bus_socket(people_context, ZMQ_ROUTER);
+    unsigned port = people_bind(doors, router, DOOR_channel);
     /* Node 1's own key stands for that of another node: the list has no other at first. */
     struct link_config config = {
         .doors = doors, .node = 2, .host = HOST, .port = port, .queue_max = 10, .watch = -1};
-    struct link *link = link_new(context, &config, clock_now_us());
+    struct link *link = link_new(people_context, &config, clock_now_us());
     assert_int_equal(link_next(link, clock_now_us()), LINK_NOTHING);
     assert_int_equal(link_fd(link), -1); /* it does not even connect: whom would it talk to? */
     link_destroy(&link, 0);
     config.node = 1;
-    link = link_new(context, &config, clock_now_us());
+    link = link_new(people_context, &config, clock_now_us());
     uint64_t until_us = clock_now_us() + PATIENCE_US;
     while (link_next(link, clock_now_us()) != LINK_UP)
         assert_true(clock_now_us() < until_us);
     link_destroy(&link, 0);
-    write_file(ALLOWED_FILE, list_without(-1, CLUSTER), 0600);
+    people_write(ALLOWED_FILE, people_list(-1, CLUSTER), 0600);
     bus_socket_close(&router, 0);
     doors_close(&open);
     doors_close(&doors);
@@ -474,9 +326,9 @@ static bool ends(void *dealer, void *monitor, int parts, size_t bytes)
 static void a_sealed_message_is_bounded_as_an_open_one_X4(void **state)
 {
     (void)state;
-    struct doors *doors = doors_of(NODE_1);
-    void *router = bus_socket(context, ZMQ_ROUTER);
-    unsigned port = bind_somewhere(doors, router, DOOR_control);
+    struct doors *doors = people_doors(NODE_1);
+    void *router = bus_socket(people_context, ZMQ_ROUTER);
+    unsigned port = people_bind(doors, router, DOOR_control);
     const struct {
         int parts;
         size_t bytes;
@@ -488,11 +340,11 @@ static void a_sealed_message_is_bounded_as_an_open_one_X4(void **state)
                  {6, MIB_BYTES - 100, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint64_t before = intake_ended();
-        void *dealer = bus_socket(context, ZMQ_DEALER);
-        void *monitor = monitor_open(context, dealer, ZMQ_EVENT_DISCONNECTED);
-        set_text(dealer, ZMQ_CURVE_PUBLICKEY, people[NODE_2].public_key);
-        set_text(dealer, ZMQ_CURVE_SECRETKEY, people[NODE_2].secret_key);
-        set_text(dealer, ZMQ_CURVE_SERVERKEY, people[NODE_1].public_key);
+        void *dealer = bus_socket(people_context, ZMQ_DEALER);
+        void *monitor = monitor_open(people_context, dealer, ZMQ_EVENT_DISCONNECTED);
+        people_set(dealer, ZMQ_CURVE_PUBLICKEY, people[NODE_2].public_key);
+        people_set(dealer, ZMQ_CURVE_SECRETKEY, people[NODE_2].secret_key);
+        people_set(dealer, ZMQ_CURVE_SERVERKEY, people[NODE_1].public_key);
         assert_int_equal(bus_connect(dealer, HOST, port), OK);
         if (ends(dealer, monitor, cases[i].parts, cases[i].bytes) != cases[i].ends)
             fail_msg("%d parts of %zu bytes", cases[i].parts, cases[i].bytes);
@@ -507,11 +359,11 @@ static void a_sealed_message_is_bounded_as_an_open_one_X4(void **state)
 static void topics_of_a_sealed_subscriber_are_bounded_X4(void **state)
 {
     (void)state;
-    struct doors *doors = doors_of(BROKER);
-    void *feed = bus_socket(context, ZMQ_XPUB);
-    unsigned port = bind_somewhere(doors, feed, DOOR_feed);
+    struct doors *doors = people_doors(BROKER);
+    void *feed = bus_socket(people_context, ZMQ_XPUB);
+    unsigned port = people_bind(doors, feed, DOOR_feed);
     uint64_t before = intake_ended();
-    void *sub = visit(&people[TAIL], people[FRONT].public_key, ZMQ_SUB, port);
+    void *sub = people_visit(&people[TAIL], people[FRONT].public_key, ZMQ_SUB, port);
     uint8_t topic[100] = {0};
     zmq_pollitem_t item = {.socket = feed, .events = ZMQ_POLLIN};
     assert_true(zmq_poll(&item, 1, PATIENCE_US / MS_US) > 0); /* one topic is what everybody has */
@@ -542,5 +394,5 @@ int main(void)
         cmocka_unit_test(a_sealed_message_is_bounded_as_an_open_one_X4),
         cmocka_unit_test(topics_of_a_sealed_subscriber_are_bounded_X4),
     };
-    return cmocka_run_group_tests_name("doors", tests, open_all, close_all);
+    return cmocka_run_group_tests_name("doors", tests, people_open, people_close);
 }

@@ -146,6 +146,14 @@ static void set_retention(struct state *state, uint64_t jobs, uint64_t bytes)
     apply(state, entry);
 }
 
+static void set_access(struct state *state, uint64_t version, const char *list)
+{
+    struct message *entry = message_new(MESSAGE_ENTRY_ACCESS_CHANGED);
+    entry->as.entry_access_changed.version = version;
+    entry->as.entry_access_changed.list = message_text(entry, list);
+    apply(state, entry);
+}
+
 static void open_session(struct state *state)
 {
     char key[SESSION_KEY_MAX + 1];
@@ -165,6 +173,9 @@ static void fill(struct state *state)
     submit(state, "failed", "20", 0);
     log_results(state, OPEN_JOB);
     set_retention(state, 100, 1000);
+    set_access(state, 7, "a list");
+    set_access(state, 6, "an older one");
+    assert_true(state->access_list.version == 7 && state->access_list.bytes->len == 6);
     finish_job(state, DONE_JOB);
     fail_job(state, BAD_JOB);
     apply(state, message_new(MESSAGE_ENTRY_NOOP));
@@ -213,12 +224,12 @@ static bool has(const struct seen *seen, const char *of)
 
 static void all_of_a_state_is_saved_and_loaded(void **unused)
 {
-    static const char *const structs[] = {"state.",     "head.",         "snaps.",
-                                          "jobs.",      "job.",          "done_op.",
-                                          "job_loss.",  "job_losses.",   "snap_key.",
-                                          "keys.",      "key_session.",  "key_window.",
-                                          "key_block.", "progress.",     "progress_mark.",
-                                          "retention.", "finished_jobs."};
+    static const char *const structs[] = {"state.",     "head.",        "snaps.",
+                                          "jobs.",      "job.",         "done_op.",
+                                          "job_loss.",  "job_losses.",  "snap_key.",
+                                          "keys.",      "key_session.", "key_window.",
+                                          "key_block.", "progress.",    "progress_mark.",
+                                          "retention.", "access_list.", "finished_jobs."};
     struct step step;
     struct state state, empty;
     struct seen seen = {0};

@@ -4,6 +4,11 @@
 #include "nodes/core/worker/worker.h"
 #include "shared/base/text.h"
 
+static struct slice access_hash(const struct access_list *list)
+{
+    return (struct slice){list->hash, list->version ? sizeof list->hash : 0};
+}
+
 static void publish_heartbeat(struct service *service)
 {
     const struct node_config *config = &service->step->config;
@@ -49,6 +54,8 @@ static void publish_heartbeat(struct service *service)
         .birth = service->step->birth,
         .voter = members_counts(service->raft, config->id),
         .entries = ENTRY_LEVEL,
+        .access_version = service->state->access_list.version,
+        .access_hash = message_copy(message, access_hash(&service->state->access_list)),
         .voters = step_is_founded(service->step) ? config->n_voters : 0,
     };
     outbox_publish(&service->step->out, message);

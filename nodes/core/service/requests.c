@@ -88,6 +88,8 @@ static void reply_applied(struct service *service, const struct waiter *waiter,
                      keys_session_reply(service->state->keys.newest, caller.request));
     else if (waiter->kind == WAIT_FORGET)
         requests_reply_forgotten(service, caller);
+    else if (waiter->kind == WAIT_ACCESS)
+        requests_access_applied(service, caller, waiter->job);
     else if (waiter->kind != WAIT_JOB)
         requests_reply_progress(service, caller, true,
                                 progress_now(&service->state->progress, waiter->job), snapshot);

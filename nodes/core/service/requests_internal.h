@@ -37,6 +37,9 @@ void requests_reply_progress(struct service *service, struct caller caller, bool
 /* The entry is being applied that forgets what job_forget named. */
 void requests_reply_forgotten(struct service *service, struct caller caller);
 
+/* An entry with a list of keys of that version is being applied, or an earlier one of the same. */
+void requests_access_applied(struct service *service, struct caller caller, uint64_t version);
+
 void requests_refuse_job(struct service *service, struct caller caller, job_id_t job);
 void requests_reply_job(struct service *service, struct caller caller, const struct job *job,
                         bool created);

@@ -35,7 +35,9 @@
     X(KV_GET, NAMED, READ, ledger_request, get)                          \
     X(SNAPSHOT_TAKE, ANY, WRITE, snapshot_request, take)                 \
     X(SNAPSHOT_LIST, ANY, READ, snapshot_request, list)                  \
-    X(SNAPSHOT_GET, ANY, READ, snapshot_request, get)
+    X(SNAPSHOT_GET, ANY, READ, snapshot_request, get)                    \
+    X(ACCESS_SET, COORDINATOR, WRITE, requests, access_set) /* admin */  \
+    X(ACCESS_GET, ANY, READ, requests, access_get)          /* admin, a broker for itself */
 
 /* What a room's functions are called with. */
 #define ROOM_requests(service)         (service)

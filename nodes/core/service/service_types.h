@@ -11,13 +11,13 @@
 
 /* --- requests that wait --- */
 
-enum wait_kind { WAIT_JOB, WAIT_SET, WAIT_SNAP, WAIT_SESSION, WAIT_FORGET };
+enum wait_kind { WAIT_JOB, WAIT_SET, WAIT_SNAP, WAIT_SESSION, WAIT_FORGET, WAIT_ACCESS };
 
 struct waiter {
     enum wait_kind kind;
     char key[JOB_KEY_MAX + 1]; /* WAIT_SNAP */
     uint64_t client, request;
-    job_id_t job;         /* answered when it is finished ... */
+    job_id_t job;         /* answered when it is finished ...; of others, a number of theirs */
     log_index_t index;    /* ... or, for a submit, when this entry is applied */
     uint64_t deadline_us; /* long poll: answer at the latest then */
 };

@@ -2,6 +2,7 @@
 #ifndef CONCLAVE_CORE_STATE_TYPES_H
 #define CONCLAVE_CORE_STATE_TYPES_H
 
+#include "nodes/core/state/access_list.h"
 #include "nodes/core/state/groups.h"
 #include "nodes/core/state/head.h"
 #include "nodes/core/state/jobs.h"
@@ -29,7 +30,7 @@ struct state {
     struct step *step;
     log_index_t applied; /* the last entry that is in it ... */
     term_t applied_term; /* ... and its term */
-    /* The tables: head, snaps, keys (of jobs and snaps), progress, retention,
+    /* The tables: head, snaps, keys (of jobs and snaps), progress, retention, access_list,
      * jobs. */
 #define X(SYMBOL, name, type) type name;
     STATE_TABLES(X)

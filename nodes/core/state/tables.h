@@ -16,6 +16,7 @@
     X(KEYS, keys, struct keys)                                                                \
     X(PROGRESS, progress, struct progress)                                                    \
     X(RETENTION, retention, struct retention)                                                 \
+    X(ACCESS_LIST, access_list, struct access_list)                                           \
     X(JOBS, jobs, struct jobs) /* last: the others look whether the entry's job is still open */
 
 enum row_table {

@@ -71,6 +71,10 @@
     U64(REQ, jobs, U64_ANY, "as the last entry retention_set says") \
     U64(REQ, bytes, U64_ANY, "likewise")
 
+#define IMAGE_ACCESS_FIELDS(U64, BOOL, STR, BIN, LIST)                             \
+    U64(REQ, version, ACCESS_VERSION_MAX, "as the last entry access_changed says") \
+    BIN(REQ, list, ACCESS_LIST_BYTES, "likewise")
+
 #define CHECKPOINT_RECORDS(R) R(mark, MARK_FIELDS)
 
 #define CHECKPOINT_MESSAGES(M)                                                                 \
@@ -92,6 +96,8 @@
     M(IMAGE_SESSIONS, image_sessions, IMAGE_SESSIONS_FIELDS, PLACE_CHECKPOINT,                 \
       "sessions in a checkpoint")                                                              \
     M(IMAGE_RETENTION, image_retention, IMAGE_RETENTION_FIELDS, PLACE_CHECKPOINT,              \
-      "how much of finished jobs is remembered")
+      "how much of finished jobs is remembered")                                               \
+    M(IMAGE_ACCESS, image_access, IMAGE_ACCESS_FIELDS, PLACE_CHECKPOINT,                       \
+      "the keys that are allowed")
 
 #endif

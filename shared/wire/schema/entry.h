@@ -70,14 +70,20 @@
 #define ENTRY_JOBS_FORGOTTEN_FIELDS(U64, BOOL, STR, BIN, LIST) \
     LIST(REQ, jobs, job_ref, FORGET_JOBS_MAX, "finished jobs; others are passed over")
 
+/* The whole list, so that none depends on the one before. */
+#define ENTRY_ACCESS_CHANGED_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
+    U64(REQ, version, ACCESS_VERSION_MAX, "of the list; one that is not higher changes nothing") \
+    BIN(REQ, list, ACCESS_LIST_BYTES, "allowed.json, without white space")
+
 /* Kinds of entries came with this number, which heartbeats tell. A kind is proposed only when those
  * that are needed know it: members_know_entries(). 0: all but the following. 1: retention_set,
  * jobs_forgotten. 2: jobs whose units have more than SUBTREE_LEAVES_OLD leaves. 3: jobs with a plan
- * over ranges of primes. */
-#define ENTRY_LEVEL           3
+ * over ranges of primes. 4: access_changed. */
+#define ENTRY_LEVEL           4
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
 #define ENTRY_LEVEL_RANGES    3
+#define ENTRY_LEVEL_ACCESS    4
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \
@@ -101,6 +107,8 @@
     M(ENTRY_RETENTION_SET, entry_retention_set, ENTRY_RETENTION_SET_FIELDS, PLACE_ENTRY,          \
       "how much of finished jobs is remembered from now on")                                      \
     M(ENTRY_JOBS_FORGOTTEN, entry_jobs_forgotten, ENTRY_JOBS_FORGOTTEN_FIELDS, PLACE_ENTRY,       \
-      "a client had them forgotten")
+      "a client had them forgotten")                                                              \
+    M(ENTRY_ACCESS_CHANGED, entry_access_changed, ENTRY_ACCESS_CHANGED_FIELDS, PLACE_ENTRY,       \
+      "another list of the keys that are allowed")
 
 #endif

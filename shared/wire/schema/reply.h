@@ -185,11 +185,16 @@
     BOOL(OPT, insecure, "it runs without keys")                                         \
     STR(OPT, version, 32, "of its program")
 
+#define ACCESS_FIELDS(U64, BOOL, STR, BIN, LIST)                                      \
+    U64(REQ, request, U64_ANY, "of the request")                                      \
+    U64(REQ, version, ACCESS_VERSION_MAX, "of the list in the log; 0: there is none") \
+    BIN(OPT, list, ACCESS_LIST_BYTES, "access_get: the list")
+
 #define ERROR_FIELDS(U64, BOOL, STR, BIN, LIST)                                                    \
     U64(REQ, request, U64_ANY, "of the request; 0 when it could not be read")                      \
     STR(REQ, code, JOB_KIND_MAX,                                                                   \
         "invalid, too_costly, not_found, unavailable, not_coordinator, busy, finished, not_kept, " \
-        "insufficient, overflow, too_many, disk_full, malformed")                                  \
+        "insufficient, overflow, too_many, disk_full, malformed, key_refused, stale, quota")       \
     STR(REQ, reason, TEXT_FIELD_MAX, "one line for people")                                        \
     U64(OPT, coordinator, NODES_MAX, "not_coordinator: whom this node follows; 0: nobody")
 
@@ -219,6 +224,7 @@
     M(STATUS, status, STATUS_FIELDS, PLACE_REPLY, "the cluster as its coordinator sees it")       \
     M(INITED, inited, INITED_FIELDS, PLACE_REPLY, "the cluster is founded")                       \
     M(BROKER, broker, BROKER_FIELDS, PLACE_REPLY, "the cluster as a broker sees it")              \
+    M(ACCESS, access, ACCESS_FIELDS, PLACE_REPLY, "the keys that are allowed")                    \
     M(ERROR, error, ERROR_FIELDS, PLACE_REPLY, "the request was refused, and nothing changed")
 
 #endif

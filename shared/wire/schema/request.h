@@ -55,6 +55,13 @@
 
 #define INIT_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
 
+#define ACCESS_SET_FIELDS(U64, BOOL, STR, BIN, LIST)                                          \
+    REQUEST_FIELDS(U64)                                                                       \
+    U64(REQ, version, ACCESS_VERSION_MAX, "of the list; must be higher than that in the log") \
+    BIN(REQ, list, ACCESS_LIST_BYTES, "allowed.json, without white space")
+
+#define ACCESS_GET_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
+
 #define PROGRESS_SET_FIELDS(U64, BOOL, STR, BIN, LIST)                                   \
     REQUEST_FIELDS(U64)                                                                  \
     U64(REQ, index, PROGRESS_STATE_MAX, "the node whose state is set (first seed: idx)") \
@@ -165,6 +172,11 @@
       "takes a global snapshot; answered by snapshot when it is kept")                         \
     M(SNAPSHOT_LIST, snapshot_list, SNAPSHOT_LIST_FIELDS, PLACE_REQUEST,                       \
       "answered by snapshot_page")                                                             \
-    M(SNAPSHOT_GET, snapshot_get, SNAPSHOT_GET_FIELDS, PLACE_REQUEST, "answered by snapshot_chunk")
+    M(SNAPSHOT_GET, snapshot_get, SNAPSHOT_GET_FIELDS, PLACE_REQUEST,                          \
+      "answered by snapshot_chunk")                                                            \
+    M(ACCESS_SET, access_set, ACCESS_SET_FIELDS, PLACE_REQUEST,                                \
+      "another list of the keys that are allowed; answered by access or error")                \
+    M(ACCESS_GET, access_get, ACCESS_GET_FIELDS, PLACE_REQUEST,                                \
+      "the list of the keys that are allowed; answered by access")
 
 #endif

@@ -1,0 +1,87 @@
+#include "clients/command/keys_cluster.h"
+
+#include <stdlib.h>
+
+#include "clients/ask/client.h"
+#include "clients/ask/knock.h"
+#include "clients/local/keyring.h"
+#include "shared/base/clock.h"
+#include "shared/base/error.h"
+#include "shared/base/limits.h"
+
+/* A cluster that serves answers in a fraction of it; an election fits in. */
+#define ASK_US (5 * SECOND_US)
+
+static bool anybody_listens(struct cli *cli)
+{
+    for (size_t i = 0; i < cli->brokers.n; i++)
+        if (knock_listens(&cli->brokers.at[i]))
+            return true;
+    return false;
+}
+
+/* *answered: the code is that of an answer. */
+static int ask(struct cli *cli, struct message *request, struct message **reply, bool *answered)
+{
+    *reply = NULL;
+    int error =
+        client_ask(cli_client(cli), request, CLIENT_PATIENT, 0, clock_now_us() + ASK_US, reply);
+    int code = error ? cli_explain(cli, error) : cli_expect(*reply, MESSAGE_ACCESS);
+    *answered = !error;
+    if (code)
+        message_drop(reply);
+    return code;
+}
+
+int keys_fetch(struct cli *cli, const char *dir, bool *runs)
+{
+    struct message *reply;
+    bool answered;
+    *runs = false;
+    char why[TEXT_MAX] = "";
+    if (!cli->access && !cli->insecure)
+        cli_use_dir(cli, dir);
+    cli_client(cli); /* with the key as it is before the change, and the brokers that it names */
+    if (cli->entry.error || cli->insecure || !anybody_listens(cli))
+        return EXIT_OK;
+    int code = ask(cli, message_new(MESSAGE_ACCESS_GET), &reply, &answered);
+    if (code && answered && code == EXIT_KEY_REFUSED)
+        return code;
+    if (code) {
+        cli_note("the list of keys changes here alone");
+        return EXIT_OK;
+    }
+    if (reply->as.access.list.len && keyring_adopt(dir, reply->as.access.list, why))
+        cli_note("%s", why);
+    message_drop(&reply);
+    *runs = true;
+    return EXIT_OK;
+}
+
+int keys_hand_over(struct cli *cli, const char *dir)
+{
+    char *bytes, why[TEXT_MAX] = "";
+    size_t len;
+    uint64_t version;
+    struct message *reply;
+    bool answered;
+    if (keyring_compact(dir, &bytes, &len, &version, why))
+        return cli_fail(EXIT_FAILED, "%s", why);
+    if (len > ACCESS_LIST_BYTES) {
+        free(bytes);
+        return cli_fail(EXIT_FAILED,
+                        "the list of keys has %zu bytes, and the cluster takes %d: copy "
+                        "allowed.json to all machines, or revoke what is not used",
+                        len, (int)ACCESS_LIST_BYTES);
+    }
+    struct message *request = message_new(MESSAGE_ACCESS_SET);
+    request->as.access_set.version = version;
+    request->as.access_set.list =
+        message_copy(request, (struct slice){(const uint8_t *)bytes, len});
+    free(bytes);
+    int code = ask(cli, request, &reply, &answered);
+    message_drop(&reply);
+    if (code)
+        cli_note("the list of keys has changed here, and not in the cluster");
+    return code;
+}

@@ -1,0 +1,86 @@
+"""Requests a second of each key (X8): who asks without end is refused, and the others are served as before."""
+import threading
+import time
+
+import msgpack
+import zmq
+
+from harness import seconds, wait_for
+
+RATE = 300
+QUOTA_EXIT = 8
+FLOOD_CONNECTIONS = 20
+
+
+def dealer_of(cluster, name):
+    dealer = zmq.Context.instance().socket(zmq.DEALER)
+    dealer.linger = 0
+    cluster.locks.unlock(dealer, cluster.port, cluster.locks.file(name))
+    dealer.connect(f"tcp://127.0.0.1:{cluster.port}")
+    return dealer
+
+
+def timed(dealer, times, pause=1 / 50):
+    """Milliseconds of each request, one after the other, well within the rate; sorted."""
+    took = []
+    for number in range(times):
+        began = time.monotonic()
+        dealer.send(msgpack.packb({"type": "status_get", "request": number}))
+        assert dealer.poll(1000 * seconds(10)), "no answer"
+        assert msgpack.unpackb(dealer.recv_multipart()[0])["type"] == "status"
+        took.append(1000 * (time.monotonic() - began))
+        time.sleep(pause)  # the pace of somebody who works
+    return sorted(took)
+
+
+class Flood(threading.Thread):
+    def __init__(self, dealers):
+        super().__init__(daemon=True)
+        self.dealers, self.over, self.sent, self.counts = dealers, threading.Event(), 0, {}
+
+    def run(self):
+        while not self.over.is_set():
+            for dealer in self.dealers:
+                try:
+                    dealer.send(msgpack.packb({"type": "status_get", "request": self.sent}), zmq.DONTWAIT)
+                    self.sent += 1
+                except zmq.Again:
+                    pass
+                while dealer.poll(0):
+                    answer = msgpack.unpackb(dealer.recv_multipart()[0])
+                    kind = answer.get("code", answer["type"])
+                    self.counts[kind] = self.counts.get(kind, 0) + 1
+
+
+def test_a_flood_of_one_key_is_refused_and_another_one_is_served_X8(make_cluster):
+    cluster = make_cluster(nodes=3)
+    command = cluster.broker_command
+    cluster.broker_command = lambda broker: [*command(broker), "--quota-rate", str(RATE)]
+    cluster.start()
+    before = cluster.wait_healthy()
+    for name in ("greedy", "modest"):
+        cluster.ok("keys", "add", name, "--role", "submit", "--dir", cluster.locks.dir)
+    modest, dealers = dealer_of(cluster, "modest"), [dealer_of(cluster, "greedy") for _ in range(FLOOD_CONNECTIONS)]
+    idle = timed(modest, 150)
+    flood, began = Flood(dealers), time.monotonic()
+    flood.start()
+    try:
+        wait_for(lambda: flood.counts.get("quota", 0) > RATE, 20, "the flood is refused")
+        under = timed(modest, 150)
+        env = {"CONCLAVE_ACCESS": str(cluster.locks.file("greedy"))}
+        refused = [done for done in (cluster.conclave("job", "list", env=env) for _ in range(10)) if done.returncode]
+        assert refused and all(d.returncode == QUOTA_EXIT and len(d.stderr.splitlines()) == 1 and "requests a second" in d.stderr
+                               for d in refused), refused
+    finally:
+        flood.over.set()
+        flood.join()
+        lasted = time.monotonic() - began
+        for dealer in [modest, *dealers]:
+            dealer.close()
+    p99 = [took[int(len(took) * 0.99)] for took in (idle, under)]
+    print(f"p99 {p99[1]:.2f} ms beside a flood of {flood.sent / lasted:.0f} requests/s, {p99[0]:.2f} ms idle; {flood.counts}")
+    # The burst, and the rate.
+    assert flood.counts.get("status", 0) <= RATE * (lasted + 3)
+    assert p99[1] <= 40 * max(p99[0], 5)
+    after = cluster.wait_healthy()
+    assert (after["term"], after["coordinator"]) == (before["term"], before["coordinator"])
