@@ -23,7 +23,7 @@ struct tracker_node {
     bool serving, full, insecure;
     bool founded;  /* its disk belongs to a cluster */
     bool admitted; /* and counts as a voter's */
-    uint64_t operations, conversions, held, applied, rejected, refused, queued, pid;
+    uint64_t operations, conversions, held, applied, rejected, refused, forbidden, queued, pid;
     char role[TRACKER_ROLE_MAX], host[TRACKER_HOST_MAX], version[TRACKER_VERSION_MAX];
 };
 

@@ -256,7 +256,7 @@ static void append_row(const struct keyring *ring, const struct access *access)
 /* --- keys --- */
 
 /* A new key of this name and role. Caller destroys. */
-static struct access *new_access(const struct keyring *ring, const char *name, enum role role,
+static struct access *new_access(const struct keyring *ring, const char *name, enum key_role role,
                                  node_id_t node)
 {
     struct access *access = mem_new(1, sizeof *access);
@@ -301,8 +301,8 @@ static bool is_listed(const struct keyring *ring, const struct access *access)
 }
 
 /* Makes a key unless its file is there and belongs here. */
-static int ensure_key(const struct keyring *ring, const char *name, enum role role, node_id_t node,
-                      const char *path, const struct addresses *brokers, char *why)
+static int ensure_key(const struct keyring *ring, const char *name, enum key_role role,
+                      node_id_t node, const char *path, const struct addresses *brokers, char *why)
 {
     struct access *access = NULL, *old = NULL;
     int error = load(path, &old, why);
@@ -384,7 +384,7 @@ static int take_brokers(const struct keyring *ring, struct access *access, char 
     return error;
 }
 
-int keyring_add(const char *dir, const char *name, enum role role, uint64_t expires_ms,
+int keyring_add(const char *dir, const char *name, enum key_role role, uint64_t expires_ms,
                 char path[LOCAL_PATH_MAX], char *why)
 {
     struct keyring ring;

@@ -31,6 +31,7 @@ struct inbox {
     struct feed *feeds;      /* by node */
     struct bus_parts parts;
     struct visitor visitor;  /* who sent it, by the key of the connection; not without keys */
+    struct asker asker;      /* whose request it is; lent out likewise */
     struct message *message; /* lent out until the next call */
     uint64_t rejected;
     struct log_limit complaints;
@@ -263,9 +264,22 @@ static void refuse_request(struct inbox *inbox, uint64_t request, const char *co
     message_drop(&answer);
 }
 
+/* The broker states the client's key, and no more: what it is for is in our own list. */
+static bool find_asker(struct inbox *inbox)
+{
+    struct visitor client;
+    inbox->asker = (struct asker){0};
+    if (!doors_identify(mesh_doors(inbox->mesh), bus_part(&inbox->parts, STATED_PART), &client))
+        return false;
+    inbox->asker.role = client.role;
+    text_copy(inbox->asker.name, sizeof inbox->asker.name, slice_of(client.name));
+    return true;
+}
+
 static int take_request(struct inbox *inbox, struct event *event, struct text *why)
 {
-    if (!doors_are_insecure(mesh_doors(inbox->mesh)) && inbox->visitor.role != ROLE_broker) {
+    bool secure = !doors_are_insecure(mesh_doors(inbox->mesh));
+    if (secure && inbox->visitor.role != ROLE_broker) {
         text_add(why, "a request with the key of %s, who is no broker", inbox->visitor.name);
         return ERR_MALFORMED;
     }
@@ -278,8 +292,15 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
         refuse_request(inbox, 0, "malformed", why->at);
         return error;
     }
+    if (secure && !find_asker(inbox)) {
+        text_add(why, "the key of this client is not in the list of keys of node %u",
+                 (unsigned)inbox->self);
+        refuse_request(inbox, inbox->message->as.request.request, "forbidden", why->at);
+        return ERR_REFUSED;
+    }
     event->kind = EVENT_REQUEST;
     event->request.message = inbox->message;
+    event->request.asker = secure ? &inbox->asker : NULL;
     event->request.client = clients_add(inbox->clients, bus_part(&inbox->parts, 0),
                                         bus_part(&inbox->parts, 1), REQUEST_CLIENTS_MAX);
     if (event->request.client)
@@ -308,13 +329,16 @@ static int refuse_key(struct text *why)
     return ERR_STALE;
 }
 
-/* [broker's routing id][client's routing id][""][frame 0]... from somebody who is no node. */
+/* [broker's routing id][client's routing id][client's public key][frame 0]... from somebody who is
+ * no node; without keys the third part is empty. */
 static bool is_request(const struct inbox *inbox, enum plane plane)
 {
     node_id_t node;
     incarnation_t incarnation;
+    size_t stated = doors_are_insecure(mesh_doors(inbox->mesh)) ? 0 : KEY_TEXT_LEN;
     return plane == PLANE_CONTROL && inbox->parts.n > ENVELOPE_PARTS &&
-           bus_part(&inbox->parts, 1).len > 0 && bus_part(&inbox->parts, 2).len == 0 &&
+           bus_part(&inbox->parts, 1).len > 0 &&
+           bus_part(&inbox->parts, STATED_PART).len == stated &&
            !roster_find(inbox->roster, plane, bus_part(&inbox->parts, 0), &node, &incarnation);
 }
 

@@ -192,6 +192,8 @@
 #define LOG_LINES_PER_S 200
 /* Of those about rejected messages: strangers cause them for nothing. */
 #define LOG_REJECTED_PER_S 1
+/* Lines of refused requests: each is by somebody whose key is known, and worth a look. */
+#define AUDIT_REFUSED_PER_S 10
 /* Of lines that wait to be written: some thousands, which is what a node writes in minutes. */
 #define LOG_WAITING_BYTES MIB_BYTES
 /* Who ends waits so long for them: a pipe that nobody reads keeps no process. */
@@ -202,7 +204,9 @@
 
 /* --- jobs --- */
 
-#define JOB_KEY_MAX    64 /* a UUID has 36 */
+#define JOB_KEY_MAX    64 /* as a client gives it; a UUID has 36 */
+#define OWNER_MAX      32 /* bytes of a key's name, which is part of a file's */
+#define KEY_STORED_MAX (OWNER_MAX + 1 + JOB_KEY_MAX) /* "alice/nightly": requests_scope_key() */
 #define JOB_KIND_MAX   32
 #define JOB_SPEC_MAX   256
 #define JOB_REASON_MAX 256
@@ -220,9 +224,11 @@
 /* Jobs that one entry forgets, by hand or because it lowers a limit: some 100 us of a step. More
  * are forgotten by further entries. */
 #define FORGET_JOBS_MAX 256
-#define JOB_PAGE_MAX    100  /* rows in one answer of job_list */
-#define TRACE_OPS_MAX   4096 /* jobs of up to so many operations keep their full trace */
-#define TRACE_PAGE_MAX  200
+#define JOB_PAGE_MAX    100 /* rows in one answer of job_list */
+/* Jobs that are looked at for them, of which most may be somebody else's: about a millisecond. */
+#define JOB_PAGE_LOOK_MAX 10000
+#define TRACE_OPS_MAX     4096 /* jobs of up to so many operations keep their full trace */
+#define TRACE_PAGE_MAX    200
 /* A result up to this long is logged whole and kept in the table. */
 #define TEXT_INLINE_DIGITS 1000
 #define TEXT_EDGE_DIGITS   20 /* a longer one is logged as its first and last digits */

@@ -115,7 +115,11 @@
     X(doors_admit_all_keys, "every key is admitted (X1)")                                          \
     X(doors_admit_all_roles, "a key is admitted at every door (X2)")                               \
     X(hello_unbound, "a node's key may say HELLO as any node (X2)")                                \
-    X(sealed_never_ends, "an encrypted message may have any number of parts (X4)")
+    X(sealed_never_ends, "an encrypted message may have any number of parts (X4)")                 \
+    X(roles_unchecked, "every key may ask for everything")                                         \
+    X(owners_unchecked, "every key sees every job (X14)")                                          \
+    X(image_loses_owners, "a checkpoint loses whose the jobs are (X14)")                           \
+    X(changes_unaudited, "a change leaves no line in the log (X16)")
 
 enum mutant {
     MUTANT_none,

@@ -17,27 +17,6 @@
 #define OTHERS  077 /* the rights of everybody but the owner */
 #define WRITERS 022 /* of these, to write */
 
-const char *role_name(enum role role)
-{
-    static const char *const names[] = {
-#define X(role) #role,
-        ROLES(X)
-#undef X
-    };
-    return role < ROLE_COUNT ? names[role] : "none";
-}
-
-int role_parse(struct slice text, enum role *out)
-{
-    for (int role = 0; role < ROLE_COUNT; role++) {
-        if (slice_equals(text, role_name((enum role)role))) {
-            *out = (enum role)role;
-            return OK;
-        }
-    }
-    return ERR_NOT_FOUND;
-}
-
 bool access_name_is_valid(const char *name)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

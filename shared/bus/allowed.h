@@ -21,7 +21,7 @@
 struct allowed_key {
     char public_key[KEY_TEXT_MAX];
     char name[ACCESS_NAME_MAX];
-    enum role role;
+    enum key_role role;
     node_id_t node;
     uint64_t expires_ms; /* 0: never */
 };

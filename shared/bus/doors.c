@@ -32,7 +32,7 @@ const char *door_name(enum door door)
     return door < DOOR_COUNT ? names[door] : "no";
 }
 
-bool door_admits(enum door door, enum role role)
+bool door_admits(enum door door, enum key_role role)
 {
     static const unsigned admitted[] = {
 #define BIT_OF(role)   (1u << ROLE_##role)
@@ -54,6 +54,7 @@ static bool find(struct doors *doors, const char *public_key, struct visitor *ou
     if (key) {
         *out = (struct visitor){.role = key->role, .node = key->node};
         memcpy(out->name, key->name, sizeof out->name);
+        memcpy(out->public_key, key->public_key, sizeof out->public_key);
     }
     pthread_mutex_unlock(&doors->lock);
     return key != NULL;
@@ -298,6 +299,15 @@ int doors_present(struct doors *doors, void *socket, node_id_t node, unsigned at
     set_keys(socket, doors->own->public_key, doors->own->secret_key);
     set_text(socket, ZMQ_CURVE_SERVERKEY, server);
     return OK;
+}
+
+bool doors_identify(struct doors *doors, struct slice public_key, struct visitor *out)
+{
+    char text[KEY_TEXT_MAX];
+    if (public_key.len != KEY_TEXT_LEN)
+        return false;
+    text_copy(text, sizeof text, public_key);
+    return find(doors, text, out);
 }
 
 bool doors_who(struct doors *doors, struct bus_parts *parts, size_t part, struct visitor *out)

@@ -31,15 +31,16 @@ enum door {
 };
 
 const char *door_name(enum door door);
-bool door_admits(enum door door, enum role role);
+bool door_admits(enum door door, enum key_role role);
 
 struct doors;
 
 /* Who sent a message. */
 struct visitor {
-    enum role role;
+    enum key_role role;
     node_id_t node;
     char name[ACCESS_NAME_MAX];
+    char public_key[KEY_TEXT_MAX];
 };
 
 /* Reads the key file, and allowed.json beside it, and starts the handler. `node`: whose key it must
@@ -67,6 +68,10 @@ int doors_present(struct doors *doors, void *socket, node_id_t node, unsigned at
 /* Who sent the message at hand, by a part that came from the wire (libzmq 4.3.4 forgets it for
  * routing ids). false: nobody who may speak now. Without keys: nobody asks. */
 bool doors_who(struct doors *doors, struct bus_parts *parts, size_t part, struct visitor *out);
+
+/* Whose key it is: what the list says now of a public key, as text. Whoever wants to know what a
+ * key may do asks here. false: it is not allowed. */
+bool doors_identify(struct doors *doors, struct slice public_key, struct visitor *out);
 
 /* How many connections were refused for their keys. */
 uint64_t doors_refused(const struct doors *doors);

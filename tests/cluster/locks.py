@@ -76,6 +76,12 @@ def unlock(socket, address, path=None):
     return socket
 
 
+def stated(address):
+    """What a broker puts before a request of the admin, when it asks the node at an address."""
+    locks, _ = of(address)
+    return locks.read(locks.admin)["public"].encode() if locks else b""
+
+
 def connect(socket, address):
     unlock(socket, address).connect(address)
     return socket

@@ -219,6 +219,7 @@ void host_init(struct host *host, uint32_t n_nodes, uint32_t n_voters, unsigned 
                                         .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
                                         .checkpoint_slice_rows = limits & 2 ? 1 : 0,
                                         .poison_deaths = POISON_DEATHS,
+                                        .insecure = true,
                                         .cluster = "conclave",
                                         .host = "host",
                                         .version = "0"};

@@ -37,6 +37,9 @@ void requests_reply_progress(struct service *service, struct caller caller, bool
 /* The entry is being applied that forgets what job_forget named. */
 void requests_reply_forgotten(struct service *service, struct caller caller);
 
+/* The job, if there is one and the asker may see it; NULL, and the caller is told. */
+struct job *requests_find_job(struct service *service, struct caller caller, job_id_t id);
+
 void requests_refuse_job(struct service *service, struct caller caller, job_id_t job);
 void requests_reply_job(struct service *service, struct caller caller, const struct job *job,
                         bool created);

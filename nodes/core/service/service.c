@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "nodes/core/service/audit.h"
+
 void service_tick(struct service *service)
 {
     requests_tick(service);
@@ -14,6 +16,7 @@ void service_pump(struct service *service)
 
 void service_publish(struct service *service)
 {
+    audit_answers(service);
     heartbeat_tick(service);
 }
 
@@ -26,6 +29,7 @@ uint64_t service_deadline(const struct service *service)
 void service_clear(struct service *service)
 {
     requests_clear(service);
+    audit_clear(service);
 }
 
 void service_check_invariants(const struct service *service)

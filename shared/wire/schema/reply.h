@@ -111,10 +111,12 @@
         "of timing: since when its coordinator knows, milliseconds since 1970 UTC; 0: of all") \
     LIST(OPT, losses, loss, NODES_MAX, "what was computed again because values were lost")
 
-#define JOB_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                 \
-    U64(REQ, request, U64_ANY, "of the request")                   \
-    BOOL(REQ, more, "there are more: ask again after the last id") \
-    LIST(REQ, jobs, job_row, JOB_PAGE_MAX, "in the order of their ids")
+#define JOB_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                \
+    U64(REQ, request, U64_ANY, "of the request")                  \
+    BOOL(REQ, more, "there are more")                             \
+    LIST(REQ, jobs, job_row, JOB_PAGE_MAX,                        \
+         "in the order of their ids; those that the key may see") \
+    U64(OPT, after, U64_ANY, "after which id to ask again, when there are more")
 
 #define JOBS_FORGOTTEN_FIELDS(U64, BOOL, STR, BIN, LIST)         \
     U64(REQ, request, U64_ANY, "of the request")                 \
