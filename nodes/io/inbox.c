@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/io/askers.h"
 #include "shared/base/error.h"
 #include "shared/base/log.h"
 #include "shared/base/log_limit.h"
@@ -28,7 +29,8 @@ struct inbox {
     struct gate *gate;
     struct roster *roster;
     const struct node *node; /* NULL: none that refuses */
-    struct feed *feeds;      /* by node */
+    incarnation_t incarnation;
+    struct feed *feeds; /* by node */
     struct bus_parts parts;
     struct visitor visitor;  /* who sent it, by the key of the connection; not without keys */
     struct asker asker;      /* whose request it is; lent out likewise */
@@ -92,9 +94,10 @@ static bool is_peer(const struct inbox *inbox, uint64_t node)
     return node >= 1 && node <= inbox->n_nodes && node != inbox->self;
 }
 
-void inbox_serve(struct inbox *inbox, const struct node *node)
+void inbox_serve(struct inbox *inbox, const struct node *node, incarnation_t incarnation)
 {
     inbox->node = node;
+    inbox->incarnation = incarnation;
 }
 
 /* With keys: whether the connection's key is that of a node, and of this one. */
@@ -264,18 +267,6 @@ static void refuse_request(struct inbox *inbox, uint64_t request, const char *co
     message_drop(&answer);
 }
 
-/* The broker states the client's key, and no more: what it is for is in our own list. */
-static bool find_asker(struct inbox *inbox)
-{
-    struct visitor client;
-    inbox->asker = (struct asker){0};
-    if (!doors_identify(mesh_doors(inbox->mesh), bus_part(&inbox->parts, STATED_PART), &client))
-        return false;
-    inbox->asker.role = client.role;
-    text_copy(inbox->asker.name, sizeof inbox->asker.name, slice_of(client.name));
-    return true;
-}
-
 static int take_request(struct inbox *inbox, struct event *event, struct text *why)
 {
     bool secure = !doors_are_insecure(mesh_doors(inbox->mesh));
@@ -292,10 +283,12 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
         refuse_request(inbox, 0, "malformed", why->at);
         return error;
     }
-    if (secure && !find_asker(inbox)) {
+    /* The broker states the client's key, and no more: what it is for is in our own list. */
+    if (secure && !askers_find(mesh_doors(inbox->mesh), &inbox->parts, STATED_PART, inbox->self,
+                               inbox->incarnation, &inbox->asker)) {
         text_add(why, "the key of this client is not in the list of keys of node %u",
                  (unsigned)inbox->self);
-        refuse_request(inbox, inbox->message->as.request.request, "forbidden", why->at);
+        refuse_request(inbox, inbox->message->as.request.request, "key_unknown", why->at);
         return ERR_REFUSED;
     }
     event->kind = EVENT_REQUEST;

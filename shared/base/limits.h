@@ -194,6 +194,8 @@
 #define LOG_REJECTED_PER_S 1
 /* Lines of refused requests: each is by somebody whose key is known, and worth a look. */
 #define AUDIT_REFUSED_PER_S 10
+/* Keys whose counters of signatures a node remembers: as many as a list of keys may have. */
+#define SIGNERS_MAX 4096
 /* Of lines that wait to be written: some thousands, which is what a node writes in minutes. */
 #define LOG_WAITING_BYTES MIB_BYTES
 /* Who ends waits so long for them: a pipe that nobody reads keeps no process. */
@@ -482,7 +484,10 @@
 
 #define CLIENT_UNREACHABLE_MS 2000 /* no broker answered anything for this long: exit 3 */
 /* Brokers answer, but no coordinator serves for this long: exit 3. */
-#define CLIENT_UNAVAILABLE_MS     5000
+#define CLIENT_UNAVAILABLE_MS 5000
+/* Nodes read a list of keys that has changed within 250 ms; copied to all machines, somewhat later.
+ */
+#define CLIENT_KEY_SPREADS_MS     3000
 #define CLIENT_RETRY_MS           1000 /* an unanswered request is sent again, to the next broker */
 #define CLIENT_BACKOFF_MS         50   /* pause before asking again when there is no coordinator */
 #define CLIENT_TIMEOUT_DEFAULT_MS 600000 /* submit and wait: ten minutes */

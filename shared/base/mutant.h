@@ -117,6 +117,8 @@
     X(hello_unbound, "a node's key may say HELLO as any node (X2)")                                \
     X(sealed_never_ends, "an encrypted message may have any number of parts (X4)")                 \
     X(roles_unchecked, "every key may ask for everything")                                         \
+    X(signatures_unchecked, "every signature fits (X13)")                                          \
+    X(replays_accepted, "a signature is taken any number of times (X13)")                          \
     X(owners_unchecked, "every key sees every job (X14)")                                          \
     X(image_loses_owners, "a checkpoint loses whose the jobs are (X14)")                           \
     X(changes_unaudited, "a change leaves no line in the log (X16)")

@@ -183,6 +183,20 @@ static const char *take_brokers(const json_t *object, struct access *access)
     return NULL;
 }
 
+/* Files of a time before there were signatures have none. */
+static const char *take_signing(const json_t *object, struct access *access)
+{
+    char derived[KEY_TEXT_MAX];
+    if (!access->signing_secret)
+        return NULL;
+    const char *wrong = take_key(object, "signing_public", access->signing_key);
+    if (wrong)
+        return wrong;
+    secret_derive_signing(access->signing_secret, derived);
+    return memcmp(derived, access->signing_key, KEY_TEXT_LEN) ? "its signing keys are no pair"
+                                                              : NULL;
+}
+
 static const char *take_all(const json_t *object, struct access *access)
 {
     char derived[KEY_TEXT_MAX];
@@ -200,8 +214,9 @@ static const char *take_all(const json_t *object, struct access *access)
     secret_derive(access->secret_key, derived);
     if (memcmp(derived, access->public_key, KEY_TEXT_LEN) != 0)
         return "its keys are no pair";
-    if (access->role != ROLE_broker)
-        return NULL;
+    wrong = take_signing(object, access);
+    if (wrong || access->role != ROLE_broker)
+        return wrong;
     if (!access->brokers_secret)
         return "the brokers' secret key is missing";
     secret_derive(access->brokers_secret, derived);
@@ -215,6 +230,7 @@ int access_parse(char *bytes, size_t len, const char *shown, struct access **out
     char when[CLOCK_TEXT_MAX];
     access->secret_key = take_secret(bytes, len, "secret");
     access->brokers_secret = take_secret(bytes, len, "brokers_secret");
+    access->signing_secret = take_secret(bytes, len, "signing_secret");
     json_t *object = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, NULL);
     const char *wrong = take_all(object, access);
     json_decref(object);
@@ -251,5 +267,6 @@ void access_destroy(struct access **access)
         return;
     secret_free(&it->secret_key);
     secret_free(&it->brokers_secret);
+    secret_free(&it->signing_secret);
     free(it);
 }

@@ -3,7 +3,8 @@
  *   {"format": 1, "cluster": ID, "name", "role", "node": N or null, "expires": TIME or null,
  *    "public": KEY, "secret": KEY, "brokers_public": KEY, "brokers": [ADDRESS, ...]}
  *
- * and in a broker's also "brokers_secret". docs/security.md explains them. A file that others may
+ * in a broker's also "brokers_secret", in a person's "signing_public" and "signing_secret"
+ * (signature.h). docs/security.md explains them. A file that others may
  * read or write, or that is not whole, is refused. The bytes are not to be trusted: what is read is
  * checked before it is used. */
 #ifndef CONCLAVE_BUS_ACCESS_H
@@ -30,6 +31,7 @@ struct access {
     char public_key[KEY_TEXT_MAX], *secret_key;
     char brokers_key[KEY_TEXT_MAX]; /* the public key of all brokers' front doors */
     char *brokers_secret;           /* of a broker; else NULL */
+    char signing_key[KEY_TEXT_MAX], *signing_secret; /* of a person; NULL: it cannot sign */
     size_t n_brokers;
     char brokers[ACCESS_BROKERS_MAX][ACCESS_ADDRESS_MAX];
 };

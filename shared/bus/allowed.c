@@ -35,6 +35,10 @@ static int take_row(const json_t *row, struct allowed_key *key)
         if (!key->expires_ms)
             return ERR_MALFORMED;
     }
+    const char *signing = text_of(row, "signing");
+    if (*signing && !key_is_valid(signing, strlen(signing)))
+        return ERR_MALFORMED;
+    text_format(key->signing_key, sizeof key->signing_key, "%s", signing);
     key->node = (node_id_t)id;
     memcpy(key->public_key, public_key, KEY_TEXT_MAX);
     text_format(key->name, sizeof key->name, "%s", name);

@@ -1,7 +1,7 @@
 /* allowed.h - the list of keys that a cluster knows, with what each is for. It holds no secret.
  *
  *   {"format": 1, "cluster": ID, "keys": [{"name", "role", "node": N or null, "public": KEY,
- *    "expires": TIME or null}, ...]}
+ *    "expires": TIME or null, "signing": KEY or null}, ...]}
  *
  * Every node and every broker has a copy, allowed.json beside its key file. A list is never changed
  * in memory: a newer one takes its place (doors.h). A name may have several keys, an old and a new
@@ -23,7 +23,8 @@ struct allowed_key {
     char name[ACCESS_NAME_MAX];
     enum key_role role;
     node_id_t node;
-    uint64_t expires_ms; /* 0: never */
+    uint64_t expires_ms;            /* 0: never */
+    char signing_key[KEY_TEXT_MAX]; /* of a person; empty: it cannot sign */
 };
 
 struct allowed {

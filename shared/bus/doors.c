@@ -55,6 +55,7 @@ static bool find(struct doors *doors, const char *public_key, struct visitor *ou
         *out = (struct visitor){.role = key->role, .node = key->node};
         memcpy(out->name, key->name, sizeof out->name);
         memcpy(out->public_key, key->public_key, sizeof out->public_key);
+        memcpy(out->signing_key, key->signing_key, sizeof out->signing_key);
     }
     pthread_mutex_unlock(&doors->lock);
     return key != NULL;
@@ -227,6 +228,11 @@ void doors_close(struct doors **doors)
     free(it->list);
     free(it->list_path);
     free(it);
+}
+
+const char *doors_cluster(const struct doors *doors)
+{
+    return doors->own ? doors->own->cluster : "";
 }
 
 bool doors_are_insecure(const struct doors *doors)

@@ -40,7 +40,7 @@ struct visitor {
     enum key_role role;
     node_id_t node;
     char name[ACCESS_NAME_MAX];
-    char public_key[KEY_TEXT_MAX];
+    char public_key[KEY_TEXT_MAX], signing_key[KEY_TEXT_MAX];
 };
 
 /* Reads the key file, and allowed.json beside it, and starts the handler. `node`: whose key it must
@@ -54,6 +54,9 @@ struct doors *doors_open_to_all(void);
 
 /* Accepts NULL, nulls the pointer. */
 void doors_close(struct doors **doors);
+
+/* The id of the cluster whose keys they are; empty without keys. Borrowed. */
+const char *doors_cluster(const struct doors *doors);
 
 /* Whether there are no keys. */
 bool doors_are_insecure(const struct doors *doors);

@@ -1,5 +1,6 @@
-"""What a key of each role can do, on real processes: roles (X2), owners (X14) and the lines that changes leave (X16)."""
+"""What a key of each role can do, on real processes: roles (X2), signatures (X13), owners (X14) and the lines that changes leave (X16)."""
 import json
+import os
 import re
 
 import msgpack
@@ -7,6 +8,7 @@ import pytest
 import zmq
 
 import harness
+import signing
 from harness import NOT_FOUND, OK, seconds, wait_for
 from test_doors import PLANES, knock, vote
 
@@ -111,8 +113,11 @@ class Broker:
         self.dealer.curve_serverkey = cluster.locks.public_of_node(node).encode()
         self.dealer.connect(f"tcp://127.0.0.1:{cluster.node_port(node)}")
 
-    def ask(self, stated, body, *frames, wait=5):
-        self.dealer.send_multipart([b"client", stated, msgpack.packb({"request": 7} | body), *frames])
+    def ask(self, stated, body, wait=5):
+        return self.send(stated, msgpack.packb({"request": 7} | body), wait=wait)
+
+    def send(self, stated, body, *frames, wait=5):
+        self.dealer.send_multipart([b"client", stated, body, *frames])
         if not self.dealer.poll(1000 * seconds(wait)):
             return None
         return msgpack.unpackb(self.dealer.recv_multipart()[2])
@@ -139,8 +144,9 @@ def test_a_node_believes_a_broker_the_key_and_looks_the_role_up_itself(cluster, 
     assert broker.ask(public(cluster, "eve"), submit)["code"] == "forbidden"
     # What the client says of itself is nothing.
     assert broker.ask(public(cluster, "eve"), submit | {"role": "admin", "owner": "admin"})["code"] == "forbidden"
-    for nobody in (zmq.curve_keypair()[0], public(cluster, "node1"), public(cluster, "broker")):
-        assert broker.ask(nobody, submit)["code"] == "forbidden", nobody
+    assert broker.ask(zmq.curve_keypair()[0], submit)["code"] == "key_unknown"
+    for nobody in ("node1", "broker"):
+        assert broker.ask(public(cluster, nobody), submit)["code"] == "forbidden", nobody
     assert broker.ask(b"", submit, wait=1) is None  # without a key it is no request
     answer = broker.ask(public(cluster, "alice"), submit)
     assert answer["type"] == "job" and answer["jobs"][0]["owner"] == "alice", answer
@@ -152,6 +158,120 @@ def test_a_nodes_key_asks_for_nothing(cluster):
         assert other.ask(public(cluster, "admin"), {"type": "status_get", "node": 2}, wait=1) is None
     finally:
         other.close()
+
+
+def test_the_admins_key_does_everything_that_can_be_asked_for(cluster):
+    job = ok(cluster, "alice", "submit", "factorial", 13, "--json")
+    cluster.ok("job", "show", json.loads(job)["id"])
+    long = ok(cluster, "alice", "submit", "factorial", 3000000, "--no-wait").strip()
+    assert cluster.conclave("job", "cancel", long).returncode in (OK, harness.CANCELLED)
+    assert json.loads(ok(cluster, "alice", "job", "show", long, "--json"))["state"] == "cancelled"
+    head = cluster.json("snapshot", "take")
+    cluster.ok("snapshot", "show", head["snapshot_id"])
+    cluster.ok("snapshot", "export", head["snapshot_id"], cluster.dir / "all.snapshot")
+    cluster.ok("bank", "deposit", "root@3", 1)
+    cluster.ok("kv", "put", "a", "b", "--node", 3)
+    cluster.ok("job", "forget", long)
+    # But it is nobody's place to be a node.
+    address = f"tcp://127.0.0.1:{cluster.node_port(2)}"
+    keys = cluster.locks
+    assert not knock(address, keys.read(keys.admin), keys.public_of_node(2), [vote(3)])[0]
+
+
+# --- signatures ---
+
+def taken(cluster):
+    """Snapshots that somebody asked for, on all nodes."""
+    return sum(not row.get("periodic") for node in cluster.nodes for row in cluster.json("snapshot", "list", "--node", node))
+
+
+def pack(**body):
+    return msgpack.packb({"request": 7} | body)
+
+
+def test_a_brokers_key_makes_no_request_of_the_admin_X13(cluster, broker):
+    """What a stolen broker's key may try: it speaks to a node and states the admin's key."""
+    before, count, admin = taken(cluster), forbidden(cluster), public(cluster, "admin")
+    mine = signing.Signer(cluster.locks.file("carol"))
+    told = broker.send(admin, pack(type="snapshot_take"), b"")
+    assert told["code"] == "unsigned" and told["incarnation"] and told["node"], told
+    mine.take(told)
+    for kind in ("snapshot_take", "init", "snapshot_get"):
+        body = pack(type=kind, incarnation=1, counter=1, offset=0)
+        assert broker.send(admin, body)["code"] == "unsigned", kind
+        for frame in (mine.frame(body), mine.frame(body, public=admin.decode()),
+                      mine.frame(body, public=admin.decode(), seed=os.urandom(32)), bytes(88)):
+            answer = broker.send(admin, body, frame)
+            assert answer["code"] in ("forbidden", "unsigned") and answer["type"] == "error", (kind, answer)
+    body = pack(type="snapshot_take")
+    assert broker.send(admin, body, mine.frame(body, public=admin.decode()))["code"] == "forbidden"
+    # Who signs as itself has its own role.
+    assert broker.send(public(cluster, "carol"), body, mine.frame(body))["code"] == "forbidden"
+    assert taken(cluster) == before
+    wait_for(lambda: forbidden(cluster) >= count + 15, what="they are counted")
+    assert audits(cluster, "name=admin role=admin request=snapshot_take result=forbidden")
+    assert audits(cluster, "name=admin role=admin request=init result=unsigned")
+
+
+def test_a_signed_request_is_executed_once_and_nowhere_else_X13(make_cluster):
+    """What a stolen broker's key may try with what it has seen, here and after a failover."""
+    cluster = make_cluster(nodes=3).start()
+    first = cluster.wait_healthy()["coordinator"]
+    other = first % 3 + 1
+    admin, signer = public(cluster, "admin"), signing.Signer(cluster.locks.admin)
+    asker, elsewhere = Broker(cluster, first), Broker(cluster, other)
+    try:
+        body = pack(type="snapshot_take")
+        signer.take(asker.send(admin, body, b""))
+        seen = signer.frame(body)
+        assert asker.send(admin, body, seen)["type"] == "snapshot"
+        count = taken(cluster)
+        for _ in range(3):
+            assert asker.send(admin, body, seen)["code"] == "unsigned"
+        assert elsewhere.send(admin, body, seen)["code"] == "unsigned"
+        assert asker.send(admin, pack(type="init"), seen)["code"] == "forbidden"  # other bytes
+        # One that was kept back: a later one makes it void.
+        early, late = signer.frame(body), signer.frame(body)
+        assert asker.send(admin, body, late)["type"] == "snapshot"
+        assert asker.send(admin, body, early)["code"] == "unsigned"
+        # Another life of the node, and another coordinator.
+        kept = signer.frame(body)
+        asker.close()
+        cluster.kill(cluster.nodes[first])
+        cluster.start_node(first)
+        cluster.wait_healthy()
+        asker = Broker(cluster, first)
+        for it in (asker, elsewhere):
+            for frame in (seen, late, kept):
+                assert it.send(admin, body, frame)["code"] == "unsigned"
+        assert taken(cluster) == count + 1
+        assert cluster.conclave("snapshot", "take").returncode == OK
+    finally:
+        asker.close()
+        elsewhere.close()
+
+
+def test_several_programs_sign_with_one_key_at_a_time(cluster):
+    node = cluster.wait_healthy()["coordinator"]
+    programs = [cluster.start_conclave("snapshot", "take", "--node", node, "--json") for _ in range(6)]
+    ids = set()
+    for program in programs:
+        out, err = program.communicate(timeout=seconds(30))
+        assert program.returncode == OK, err
+        ids.add(json.loads(out)["snapshot_id"])
+    assert len(ids) == 6
+    assert cluster.conclave("snapshot", "show", ids.pop(), "--json").returncode == OK
+
+
+def test_a_key_file_that_cannot_sign_says_so(cluster, tmp_path):
+    old = cluster.locks.read(cluster.locks.admin)
+    del old["signing_public"], old["signing_secret"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(old))
+    path.chmod(0o600)
+    done = cluster.conclave("snapshot", "take", env={"CONCLAVE_ACCESS": str(path)})
+    assert done.returncode == KEY_REFUSED and "keys rotate" in done.stderr and len(done.stderr.splitlines()) == 1, done
+    assert cluster.conclave("submit", "factorial", 10, env={"CONCLAVE_ACCESS": str(path)}).returncode == OK
 
 
 # --- owners ---

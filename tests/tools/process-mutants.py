@@ -58,6 +58,8 @@ TESTS = {
     "doors_admit_all_roles": ("test_doors", "who_is_admitted_at_a_door_is_in_one_table_X1_X2"),
     "hello_unbound": "tests/cluster/test_doors.py::test_a_nodes_key_speaks_for_its_own_id_alone_X2",
     "roles_unchecked": ("test_rights", "a_request_is_refused_when_the_role_does_not_suffice"),
+    "signatures_unchecked": ("test_signature", "a_signature_is_for_one_request_of_one_key_X13"),
+    "replays_accepted": ("test_signature", "a_signature_is_taken_once_X13"),
     "owners_unchecked": ("test_rights", "a_job_is_its_owners_the_admins_and_is_seen_by_who_watches_X14"),
     "image_loses_owners": ("test_state", "all_of_a_state_is_saved_and_loaded"),
     "changes_unaudited": ("test_rights", "a_change_leaves_a_line_X16"),

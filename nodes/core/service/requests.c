@@ -7,6 +7,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/service/audit.h"
 #include "nodes/core/service/rights.h"
+#include "nodes/core/service/signatures.h"
 #include "nodes/core/state/state.h"
 #include "nodes/core/service/requests_table.h"
 #include "shared/base/error.h"
@@ -266,16 +267,29 @@ static void handle_coordinators(struct service *service, const struct request_ro
         row->answer(service, client, message);
 }
 
-/* Whether the asker may; else it is answered, counted and told. */
+static void refuse_asker(struct service *service, struct caller caller, const char *code,
+                         const char *why)
+{
+    struct message *error = step_error(service->step, caller.request, code, why);
+    if (!strcmp(code, "unsigned"))
+        signatures_tell(service, error);
+    outbox_reply(&service->step->out, caller.client, error);
+}
+
+/* Whether the asker may; else it is answered, counted and told. Who asks what it is to sign has
+ * done nothing wrong. */
 static bool check_rights(struct service *service, const struct request_row *row,
                          struct caller caller, const struct message *message)
 {
-    struct text why = {0};
-    if (rights_suffice(service, row, &why))
+    struct text reason = {0};
+    const char *code = "forbidden", *why = reason.at;
+    if (rights_suffice(service, row, &reason) && signatures_suffice(service, row, &code, &why))
         return true;
-    service->step->forbidden++;
-    audit_refused(service, message, "forbidden");
-    requests_refuse(service, caller, "forbidden", why.at);
+    bool asked = !strcmp(code, "unsigned") && service->asker->proof == PROOF_ASKED;
+    service->step->forbidden += !asked;
+    if (!asked)
+        audit_refused(service, message, code);
+    refuse_asker(service, caller, code, why);
     return false;
 }
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "nodes/core/service/audit.h"
+#include "nodes/core/service/signatures.h"
 
 void service_tick(struct service *service)
 {
@@ -30,6 +31,7 @@ void service_clear(struct service *service)
 {
     requests_clear(service);
     audit_clear(service);
+    signatures_clear(service);
 }
 
 void service_check_invariants(const struct service *service)

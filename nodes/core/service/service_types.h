@@ -53,7 +53,9 @@ struct service {
     struct waiters waiters;
     struct reads reads;
     const struct asker *asker; /* of the request that is being answered; NULL: nobody with a key */
-    struct map audits;         /* client -> struct audit: changes that are not answered; owned */
+    struct map signers;        /* key -> struct signer: counters of signatures; owned */
+    uint64_t signers_floor;
+    struct map audits; /* client -> struct audit: changes that are not answered; owned */
     uint64_t heartbeat_at_us;
     struct turn_report turn; /* as the last event said */
     uint64_t starved_us;     /* likewise */

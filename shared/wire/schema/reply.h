@@ -191,9 +191,13 @@
     U64(REQ, request, U64_ANY, "of the request; 0 when it could not be read")                      \
     STR(REQ, code, JOB_KIND_MAX,                                                                   \
         "invalid, too_costly, not_found, unavailable, not_coordinator, busy, finished, not_kept, " \
-        "insufficient, overflow, too_many, disk_full, malformed")                                  \
+        "insufficient, overflow, too_many, disk_full, forbidden, unsigned, "                       \
+        "key_unknown, malformed")                                                                  \
     STR(REQ, reason, TEXT_FIELD_MAX, "one line for people")                                        \
-    U64(OPT, coordinator, NODES_MAX, "not_coordinator: whom this node follows; 0: nobody")
+    U64(OPT, coordinator, NODES_MAX, "not_coordinator: whom this node follows; 0: nobody")         \
+    U64(OPT, node, NODES_MAX, "unsigned: the node that a signature must be for ...")               \
+    U64(OPT, incarnation, U64_ANY, "... its incarnation ...")                                      \
+    U64(OPT, counter, U64_ANY, "... and what its counter must be greater than")
 
 #define REPLY_RECORDS(R)                 \
     R(account_row, ACCOUNT_ROW_FIELDS)   \
