@@ -29,7 +29,8 @@ struct allowed_key {
 
 struct allowed {
     char cluster[ACCESS_CLUSTER_MAX];
-    size_t n;
+    size_t n, n_slots;
+    uint32_t *slots;         /* by the hash of a public key: its place in at[], from 1; 0: free */
     struct allowed_key at[]; /* in the order of their public keys */
 };
 
@@ -40,7 +41,8 @@ int allowed_load(const char *path, struct allowed **out, struct text *why);
 int allowed_parse(const char *bytes, size_t len, const char *shown, struct allowed **out,
                   struct text *why);
 
-/* Finds a key that is valid now; NULL: there is none. Borrowed from the list. */
+/* Finds a key that is valid now, by its hash: it is asked for with each message. NULL: there is
+ * none. Borrowed from the list. */
 const struct allowed_key *allowed_find(const struct allowed *list, const char *public_key,
                                        uint64_t wall_ms);
 

@@ -100,6 +100,23 @@ void audit_refused(struct service *service, const struct message *request, const
     step_line(service->step, LINES_KIND, AUDIT_REFUSED_PER_S, LOG_WARN, "%s", line.at);
 }
 
+/* Nobody may fill the log with what costs nothing: what is refused, and what was done before. */
+static bool is_change(enum message_type request, const struct message *reply)
+{
+    switch (reply->type) {
+    case MESSAGE_ERROR:
+        return false;
+    case MESSAGE_JOB:
+        return request != MESSAGE_SUBMIT || reply->as.job.created;
+    case MESSAGE_BANK_ACCOUNT:
+        return !reply->as.bank_account.repeated;
+    case MESSAGE_KV_VALUE:
+        return !reply->as.kv_value.repeated;
+    default:
+        return true;
+    }
+}
+
 static void write_answer(struct service *service, const struct audit *audit,
                          const struct message *reply)
 {
@@ -115,7 +132,10 @@ static void write_answer(struct service *service, const struct audit *audit,
         text_add(&line, " job=%s%s", job_id_text(reply->as.job.jobs.at[0].job, id),
                  reply->as.job.created ? "" : " known=1");
     text_add(&line, "%s", audit->object);
-    outbox_log(&service->step->out, LOG_INFO, "%s", line.at);
+    if (is_change(audit->type, reply))
+        outbox_log(&service->step->out, LOG_INFO, "%s", line.at);
+    else
+        step_line(service->step, "audit, no change", LOG_LINES_PER_S, LOG_INFO, "%s", line.at);
 }
 
 void audit_answers(struct service *service)

@@ -5,8 +5,9 @@
  * kind="factorial"...
  *
  * The result is ok, or the code of the error. What came from outside is escaped, so that a line is
- * one line, and a quoted text ends where it ends. A change is told when it is answered. What a role
- * or a signature refuses is told too, changes or not, but only so many times in a second. */
+ * one line, and a quoted text ends where it ends. A change is told when it is answered, each one.
+ * What changed nothing is told too, and what a role or a signature refuses, changes or not: but
+ * only so many times in a second. */
 #ifndef CONCLAVE_CORE_AUDIT_H
 #define CONCLAVE_CORE_AUDIT_H
 
