@@ -25,7 +25,7 @@ void access_ask(struct access_ask *ask, const struct tracker *tracker, struct do
     ask->asked_us = now_us;
     ask->version = has->access_version;
     memcpy(ask->hash, has->access_hash, HASH_BYTES);
-    const struct slice envelope[] = {{self, sizeof self}, {(const uint8_t *)"", 0}};
+    const struct slice envelope[] = {{self, sizeof self}, slice_of(doors_own_key(doors))};
     struct message *request = message_new(MESSAGE_ACCESS_GET);
     request->as.access_get.node = node;
     bus_send(socket(context, node), envelope, 2, request); /* what is lost is asked again */

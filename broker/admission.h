@@ -5,9 +5,9 @@
 #include "broker/quota.h"
 #include "shared/bus/doors.h"
 
-/* Why this key may not ask this, or not now: the code of the error, and its reason; NULL: it may.
- * Counts it for the key's quota. `keyed`: there are keys. */
+/* Why this key may not ask now: the code of the error, and its reason; NULL: it may. Counts it for
+ * the key's quota. What its role may is the nodes' to know. `keyed`: there are keys. */
 const char *admission_refusal(struct quota *quota, bool keyed, const struct visitor *who,
-                              enum message_type type, uint64_t now_us, const char **reason);
+                              uint64_t now_us, const char **reason);
 
 #endif

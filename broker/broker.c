@@ -174,10 +174,12 @@ static bool has_room(const struct broker *broker, struct slice client, uint64_t 
 
 /* --- requests --- */
 
-static void forward(struct broker *broker, node_id_t node, uint64_t request)
+/* `stated`: the client's public key, as its connection has shown; empty without keys. What it may
+ * do is the nodes' to know. */
+static void forward(struct broker *broker, node_id_t node, uint64_t request, const char *stated)
 {
     struct slice client = bus_part(&broker->parts, 0);
-    const struct slice envelope[] = {client, {(const uint8_t *)"", 0}};
+    const struct slice envelope[] = {client, slice_of(stated)};
     struct link *link = &broker->links[node];
     bool full = gauge_bytes(link->gauge) > LINK_WAITING_BYTES;
     if (full || !waiting_add(&link->waiting, client, LINK_WAITING_REQUESTS)) {
@@ -202,14 +204,15 @@ static void take_request(struct broker *broker)
     struct slice client = bus_part(&broker->parts, 0);
     struct message *message = NULL;
     struct text why = {0};
-    struct visitor who = {0};
+    struct visitor visitor = {0};
     uint64_t now = clock_now_us();
     if (broker->parts.n < 2) {
         reject(broker, "front", "a message without a frame");
         return;
     }
     /* The list may have changed since the connection was made. */
-    if (!doors_are_insecure(broker->doors) && !doors_who(broker->doors, &broker->parts, 1, &who)) {
+    if (!doors_are_insecure(broker->doors) &&
+        !doors_who(broker->doors, &broker->parts, 1, &visitor)) {
         reject(broker, "front", "its key is not allowed any more");
         return;
     }
@@ -228,8 +231,7 @@ static void take_request(struct broker *broker)
     uint64_t request = message->as.request.request;
     bool local = message->type == MESSAGE_BROKER_GET, keyed = !doors_are_insecure(broker->doors);
     const char *code = NULL, *reason;
-    const char *refused =
-        admission_refusal(&broker->quota, keyed, &who, message->type, now, &reason);
+    const char *refused = admission_refusal(&broker->quota, keyed, &visitor, now, &reason);
     node_id_t node = local ? NODE_NONE : tracker_route(&broker->tracker, message, now, &code, &why);
     message_drop(&message);
     if (refused) {
@@ -244,7 +246,7 @@ static void take_request(struct broker *broker)
     } else if (!node) {
         refuse(broker, client, request, code, why.at);
     } else {
-        forward(broker, node, request);
+        forward(broker, node, request, visitor.public_key);
     }
 }
 

@@ -32,6 +32,7 @@ static void take_heartbeat(struct tracker_node *node, const struct wire_heartbea
     node->applied = beat->applied;
     node->rejected = beat->rejected;
     node->refused = beat->refused;
+    node->forbidden = beat->forbidden;
     node->insecure = beat->insecure;
     node->pid = beat->pid;
     if (beat->access_hash.len == HASH_BYTES) {
@@ -269,6 +270,7 @@ static void report_node(struct message *report, struct wire_node_row *row,
     row->applied = node->applied;
     row->rejected = node->rejected;
     row->refused = node->refused;
+    row->forbidden = node->forbidden;
     row->insecure = node->insecure;
 }
 

@@ -140,12 +140,19 @@ int cli_refusal_code(const struct message *reply)
     static const struct {
         const char *code;
         int exit;
-    } codes[] = {{"key_refused", EXIT_KEY_REFUSED}, {"quota", EXIT_ENVIRONMENT},
-                 {"invalid", EXIT_USAGE},           {"too_costly", EXIT_USAGE},
-                 {"malformed", EXIT_USAGE},         {"not_found", EXIT_NOT_FOUND},
-                 {"forgotten", EXIT_NOT_FOUND},     {"not_kept", EXIT_NOT_FOUND},
-                 {"unavailable", EXIT_UNREACHABLE}, {"not_coordinator", EXIT_UNREACHABLE},
-                 {"disk_full", EXIT_UNREACHABLE}};
+    } codes[] = {{"quota", EXIT_ENVIRONMENT},
+                 {"invalid", EXIT_USAGE},
+                 {"too_costly", EXIT_USAGE},
+                 {"malformed", EXIT_USAGE},
+                 {"not_found", EXIT_NOT_FOUND},
+                 {"forgotten", EXIT_NOT_FOUND},
+                 {"not_kept", EXIT_NOT_FOUND},
+                 {"unavailable", EXIT_UNREACHABLE},
+                 {"not_coordinator", EXIT_UNREACHABLE},
+                 {"disk_full", EXIT_UNREACHABLE},
+                 {"forbidden", EXIT_KEY_REFUSED},
+                 {"unsigned", EXIT_KEY_REFUSED},
+                 {"key_unknown", EXIT_KEY_REFUSED}};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (slice_equals(reply->as.error.code, codes[i].code))
             return codes[i].exit;

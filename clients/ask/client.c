@@ -6,6 +6,7 @@
 
 #include "clients/ask/interrupt.h"
 #include "clients/ask/knock.h"
+#include "clients/ask/sign.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
@@ -27,7 +28,8 @@ struct client {
     struct text denial;           /* why the last broker did not take our key */
     struct bus_parts parts;
     struct client_call *calls;
-    uint64_t requests;          /* the last one's number */
+    uint64_t requests; /* the last one's number */
+    struct sign sign;
     uint64_t probed_us;         /* when the broker was last asked for a sign of life */
     uint64_t heard_us;          /* anything, from any broker; 0: never */
     uint64_t coordinator, term; /* as the broker last told; 0: not yet */
@@ -234,6 +236,13 @@ static void finish_all(struct client *client, int outcome)
             finish(client, call, outcome);
 }
 
+/* A new key that the broker knows may reach the nodes' lists a moment later. */
+static bool may_come(const struct client_call *call, const struct message *reply, uint64_t now_us)
+{
+    return reply->type == MESSAGE_ERROR && slice_equals(reply->as.error.code, "key_unknown") &&
+           now_us < call->started_us + CLIENT_KEY_SPREADS_MS * MS_US;
+}
+
 static void take_reply(struct client *client, uint64_t now_us)
 {
     struct message *reply = NULL;
@@ -250,7 +259,13 @@ static void take_reply(struct client *client, uint64_t now_us)
     while (call &&
            (call->finished || call->request->as.request.request != reply->as.request.request))
         call = call->next;
-    if (call && call->need != CLIENT_ONCE && refused(client, reply)) {
+    if (call && call->signatures < SIGN_TRIES_MAX && client->entry->access &&
+        client->entry->access->signing_secret && sign_take(&client->sign, reply)) {
+        call->signatures++;
+        call->due_us = now_us;
+    } else if (call && may_come(call, reply, now_us)) {
+        call->due_us = now_us + CLIENT_BACKOFF_MS * MS_US;
+    } else if (call && call->need != CLIENT_ONCE && refused(client, reply)) {
         uint64_t pause_ms = CLIENT_BACKOFF_MS * (1 + call->refusals++ / 4);
         call->due_us = now_us + (pause_ms < BACKOFF_MAX_MS ? pause_ms : BACKOFF_MAX_MS) * MS_US;
         elsewhere = call->refusals % REFUSALS_PER_BROKER == 0 && client->brokers->n > 1;
@@ -284,6 +299,7 @@ static uint64_t patience_ends_us(const struct client *client, const struct clien
 
 static void send_call(struct client *client, struct client_call *call, uint64_t now_us)
 {
+    sign_request(&client->sign, client->entry->access, call->request);
     int error = bus_send(client->socket, NULL, 0, call->request);
     if (error == ERR_TOO_BIG)
         panic("a request exceeds the limits of its own message");

@@ -32,7 +32,7 @@ struct client_call {
 
     enum client_need need;
     uint64_t wait_us, started_us, deadline_us, due_us;
-    unsigned refusals;
+    unsigned refusals, signatures; /* tries that were refused, and not signed as needed */
     bool finished;
     struct client_call *next;
 };

@@ -49,7 +49,7 @@ static const char show_details[] =
     "than the plan has when workers or coordinators failed or stragglers were overtaken.\n"
     "lost: for each node that was lost with values that it alone held, how many operations were\n"
     "computed again for these; if any, losses: [{node, values, operations, computing_us}].\n"
-    "--json: {id, kind, spec, key, state, submitted, finished, operations: {done, total,\n"
+    "--json: {id, kind, spec, key, owner, state, submitted, finished, operations: {done, total,\n"
     "executed}, result: {digits, sha256, text, head, tail}, converter, error}; with --ops also\n"
     "trace: [{name, operator, operands, node, attempt}]. What does not exist is null: result\n"
     "before the job is done, text of a result of more than 1000 digits (head and tail are then\n"
@@ -177,7 +177,7 @@ static const char snapshot_restore_details[] =
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive,\n"
     "incarnation, boots, term, operations, conversions, assigned, held, applied, rejected,\n"
-    "refused, insecure,\n"
+    "refused, forbidden, insecure,\n"
     "disk_full, longest_turn_us, longest_turn_in, longest_turn_own_us, longest_turn_own_in,\n"
     "longest_turn_page_faults, longest_turn_blocked, refusal, version}],\n"
     "jobs: {queued, running, done, failed, cancelled}, kept: {jobs, bytes, jobs_max, bytes_max},\n"

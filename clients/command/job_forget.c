@@ -109,6 +109,7 @@ static int choose_finished(struct cli *cli, struct chosen *chosen)
             if (is_meant(row, now_ms))
                 choose(chosen, row->job);
         }
+        after = page->after > after ? page->after : after;
         more = page->more && after > before;
         message_drop(&reply);
     }

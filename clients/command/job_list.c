@@ -81,6 +81,8 @@ int job_list_run(struct cli *cli, int n_words, char **words)
                    "SUBMITTED");
         uint64_t before = after;
         take_page(&reply->as.job_page, array, &after);
+        if (reply->as.job_page.after > after)
+            after = reply->as.job_page.after;
         more = reply->as.job_page.more && after > before;
         message_drop(&reply);
     }

@@ -95,7 +95,7 @@ int keys_init_run(struct cli *cli, int n_words, char **words)
 int keys_add_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX] = "", path[LOCAL_PATH_MAX] = "";
-    enum role role;
+    enum key_role role;
     int code = one_name(n_words);
     if (code)
         return code;

@@ -186,11 +186,12 @@ static void print_keys(const struct cli *cli, const struct cluster_view *view)
 {
     const struct wire_node_row *rows = NULL;
     size_t n = 0, open = 0;
-    uint64_t refused = 0;
+    uint64_t refused = 0, forbidden = 0;
     cluster_nodes(view, &rows, &n);
     for (size_t i = 0; i < n; i++) {
         open += rows[i].insecure;
         refused += rows[i].refused;
+        forbidden += rows[i].forbidden;
     }
     for (size_t i = 0; i < cli->brokers.n; i++) {
         const struct message *answer = view->brokers[i];
@@ -200,7 +201,9 @@ static void print_keys(const struct cli *cli, const struct cluster_view *view)
     if (open)
         printf("keys         none (--insecure): whoever reaches the ports can do everything\n");
     else
-        printf("keys         asked for by all; %" PRIu64 " connections were refused\n", refused);
+        printf("keys         asked for by all; %" PRIu64 " connections were refused, and %" PRIu64
+               " requests\n",
+               refused, forbidden);
 }
 
 static void print_text(const struct cli *cli, const struct cluster_view *view)

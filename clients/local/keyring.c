@@ -80,6 +80,10 @@ static json_t *json_of(const struct access *access)
                   access->brokers_key, "brokers", brokers);
     if (access->brokers_secret)
         json_object_set_new(object, "brokers_secret", json_string(HIDDEN));
+    if (access->signing_secret) {
+        json_object_set_new(object, "signing_public", json_string(access->signing_key));
+        json_object_set_new(object, "signing_secret", json_string(HIDDEN));
+    }
     return object;
 }
 
@@ -103,6 +107,7 @@ static int write_access(const char *path, const struct access *access, bool repl
     bytes[len++] = '\n';
     fill_in(bytes, "secret", access->secret_key);
     fill_in(bytes, "brokers_secret", access->brokers_secret);
+    fill_in(bytes, "signing_secret", access->signing_secret);
     int error = outfile_put_secret(path, bytes, len, replace, why);
     secret_free(&bytes);
     free(text);
@@ -247,10 +252,11 @@ static void append_row(const struct keyring *ring, const struct access *access)
 {
     char when[CLOCK_TEXT_MAX];
     json_array_append_new(json_object_get(ring->list, "keys"),
-                          json_pack("{s:s, s:s, s:o, s:s, s:o}", "name", access->name, "role",
+                          json_pack("{s:s, s:s, s:o, s:s, s:s?, s:o}", "name", access->name, "role",
                                     role_name(access->role), "node",
                                     access->node ? json_integer(access->node) : json_null(),
-                                    "public", access->public_key, "expires",
+                                    "public", access->public_key, "signing",
+                                    access->signing_secret ? access->signing_key : NULL, "expires",
                                     access->expires_ms
                                         ? json_string(clock_text(access->expires_ms, when))
                                         : json_null()));
@@ -259,7 +265,7 @@ static void append_row(const struct keyring *ring, const struct access *access)
 /* --- keys --- */
 
 /* A new key of this name and role. Caller destroys. */
-static struct access *new_access(const struct keyring *ring, const char *name, enum role role,
+static struct access *new_access(const struct keyring *ring, const char *name, enum key_role role,
                                  node_id_t node)
 {
     struct access *access = mem_new(1, sizeof *access);
@@ -269,6 +275,8 @@ static struct access *new_access(const struct keyring *ring, const char *name, e
     access->node = node;
     secret_make_pair(access->public_key, &access->secret_key);
     memcpy(access->brokers_key, ring->front->public_key, KEY_TEXT_MAX);
+    if (role != ROLE_node && role != ROLE_broker)
+        secret_make_signing_pair(access->signing_key, &access->signing_secret);
     if (role == ROLE_broker) {
         access->brokers_secret = secret_new(KEY_TEXT_MAX);
         memcpy(access->brokers_secret, ring->front->secret_key, KEY_TEXT_MAX);
@@ -304,8 +312,8 @@ static bool is_listed(const struct keyring *ring, const struct access *access)
 }
 
 /* Makes a key unless its file is there and belongs here. */
-static int ensure_key(const struct keyring *ring, const char *name, enum role role, node_id_t node,
-                      const char *path, const struct addresses *brokers, char *why)
+static int ensure_key(const struct keyring *ring, const char *name, enum key_role role,
+                      node_id_t node, const char *path, const struct addresses *brokers, char *why)
 {
     struct access *access = NULL, *old = NULL;
     int error = load(path, &old, why);
@@ -387,7 +395,7 @@ static int take_brokers(const struct keyring *ring, struct access *access, char 
     return error;
 }
 
-int keyring_add(const char *dir, const char *name, enum role role, uint64_t expires_ms,
+int keyring_add(const char *dir, const char *name, enum key_role role, uint64_t expires_ms,
                 char path[LOCAL_PATH_MAX], char *why)
 {
     struct keyring ring;

@@ -26,7 +26,7 @@ int keyring_ensure(const char *dir, uint64_t nodes, const struct addresses *brok
 
 /* Makes a key and its file, DIR/keys/NAME.json. `expires_ms`: since 1970, 0: never. A node's name
  * is nodeN. ERR_EXISTS: the name has a key. */
-int keyring_add(const char *dir, const char *name, enum role role, uint64_t expires_ms,
+int keyring_add(const char *dir, const char *name, enum key_role role, uint64_t expires_ms,
                 char path[LOCAL_PATH_MAX], char *why);
 
 /* Takes all keys of this name out of the list. ERR_NOT_FOUND: it has none. */

@@ -64,13 +64,13 @@ json_t *render_job(const struct wire_job_row *row)
     char id[JOB_TEXT_MAX];
     json_t *operations = json_pack("{s:o, s:o, s:o}", "done", count(row->done), "total",
                                    count(row->total), "executed", count(row->executed));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
                      job_id_text(row->job, id), "kind", render_text(row->kind), "spec",
-                     render_text(row->spec), "key", render_text(row->key), "state",
-                     render_text(row->state), "submitted", render_time(row->submitted_ms),
-                     "finished", render_time(row->finished_ms), "operations", operations, "result",
-                     render_result(row), "converter", render_number(row->converter), "error",
-                     render_text(row->error));
+                     render_text(row->spec), "key", render_text(row->key), "owner",
+                     render_text(row->owner), "state", render_text(row->state), "submitted",
+                     render_time(row->submitted_ms), "finished", render_time(row->finished_ms),
+                     "operations", operations, "result", render_result(row), "converter",
+                     render_number(row->converter), "error", render_text(row->error));
 }
 
 json_t *render_node(const struct wire_node_row *row)
@@ -87,6 +87,7 @@ json_t *render_node(const struct wire_node_row *row)
     json_object_update(node, counts);
     json_decref(counts);
     json_object_set_new(node, "refused", count(row->refused));
+    json_object_set_new(node, "forbidden", count(row->forbidden));
     json_object_set_new(node, "insecure", json_boolean(row->insecure));
     json_object_set_new(node, "disk_full", json_boolean(row->full));
     json_object_set_new(node, "longest_turn_us", count(row->turn_us));
@@ -175,6 +176,8 @@ static void show_result(const struct wire_job_row *row, FILE *out)
     jobspec_label(row->kind, row->spec, label);
     if (row->text.len)
         fprintf(out, "%-12s%s=%s\n", "result", label, text_escape(text, sizeof text, row->text));
+    else if (!row->head.len)
+        fprintf(out, "%-12snot for this key\n", "result");
     else
         fprintf(out, "%-12s%s=%s...%s\n", "result", label,
                 text_escape(head, sizeof head, row->head),
@@ -190,6 +193,7 @@ void render_job_text(const struct wire_job_row *row, FILE *out)
     fprintf(out, "%-12s%s\n", "job", job_id_text(row->job, id));
     fprintf(out, "%-12s%s\n", "computes", jobspec_label(row->kind, row->spec, label));
     show(out, "key", row->key);
+    show(out, "owner", row->owner);
     show(out, "state", row->state);
     fprintf(out, "%-12s%s\n", "submitted", clock_text(row->submitted_ms, when));
     if (row->finished_ms)

@@ -295,7 +295,7 @@ static void take_event(struct node *node, const struct event *event)
         space_event(&node->raft, event->full);
         break;
     case EVENT_REQUEST:
-        requests_handle(&node->service, event->request.client, event->request.message);
+        requests_take(&node->service, event);
         break;
     case EVENT_STOP:
         peers_say_goodbye(&node->links, event->stop.injected);

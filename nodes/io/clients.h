@@ -6,7 +6,9 @@
 #include "shared/base/tally.h"
 #include "shared/base/types.h"
 
-#define ENVELOPE_PARTS 3 /* the broker's routing id, the client's, an empty one */
+#define ENVELOPE_PARTS \
+    3                 /* the broker's routing id, the client's, and one between them and frame 0: */
+#define STATED_PART 2 /* of a request the client's public key; of an answer it is empty */
 
 /* Zero-initialize before the first use. */
 struct clients {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/io/askers.h"
 #include "shared/base/error.h"
 #include "shared/base/log.h"
 #include "shared/base/log_limit.h"
@@ -28,9 +29,11 @@ struct inbox {
     struct gate *gate;
     struct roster *roster;
     const struct node *node; /* NULL: none that refuses */
-    struct feed *feeds;      /* by node */
+    incarnation_t incarnation;
+    struct feed *feeds; /* by node */
     struct bus_parts parts;
     struct visitor visitor;  /* who sent it, by the key of the connection; not without keys */
+    struct asker asker;      /* whose request it is; lent out likewise */
     struct message *message; /* lent out until the next call */
     uint64_t rejected;
     struct log_limit complaints;
@@ -91,9 +94,10 @@ static bool is_peer(const struct inbox *inbox, uint64_t node)
     return node >= 1 && node <= inbox->n_nodes && node != inbox->self;
 }
 
-void inbox_serve(struct inbox *inbox, const struct node *node)
+void inbox_serve(struct inbox *inbox, const struct node *node, incarnation_t incarnation)
 {
     inbox->node = node;
+    inbox->incarnation = incarnation;
 }
 
 /* With keys: whether the connection's key is that of a node, and of this one. */
@@ -271,7 +275,8 @@ static void refuse_request(struct inbox *inbox, uint64_t request, const char *co
 
 static int take_request(struct inbox *inbox, struct event *event, struct text *why)
 {
-    if (!doors_are_insecure(mesh_doors(inbox->mesh)) && inbox->visitor.role != ROLE_broker) {
+    bool secure = !doors_are_insecure(mesh_doors(inbox->mesh));
+    if (secure && inbox->visitor.role != ROLE_broker) {
         text_add(why, "a request with the key of %s, who is no broker", inbox->visitor.name);
         return ERR_MALFORMED;
     }
@@ -290,8 +295,17 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
         refuse_request(inbox, 0, "malformed", why->at);
         return error;
     }
+    /* The broker states the client's key, and no more: what it is for is in our own list. */
+    if (secure && !askers_find(mesh_doors(inbox->mesh), &inbox->parts, STATED_PART, inbox->self,
+                               inbox->incarnation, &inbox->asker)) {
+        text_add(why, "the key of this client is not in the list of keys of node %u",
+                 (unsigned)inbox->self);
+        refuse_request(inbox, inbox->message->as.request.request, "key_unknown", why->at);
+        return ERR_REFUSED;
+    }
     event->kind = EVENT_REQUEST;
     event->request.message = inbox->message;
+    event->request.asker = secure ? &inbox->asker : NULL;
     event->request.client = clients_add(inbox->clients, bus_part(&inbox->parts, 0),
                                         bus_part(&inbox->parts, 1), REQUEST_CLIENTS_MAX);
     if (event->request.client)
@@ -320,13 +334,16 @@ static int refuse_key(struct text *why)
     return ERR_STALE;
 }
 
-/* [broker's routing id][client's routing id][""][frame 0]... from somebody who is no node. */
+/* [broker's routing id][client's routing id][client's public key][frame 0]... from somebody who is
+ * no node; without keys the third part is empty. */
 static bool is_request(const struct inbox *inbox, enum plane plane)
 {
     node_id_t node;
     incarnation_t incarnation;
+    size_t stated = doors_are_insecure(mesh_doors(inbox->mesh)) ? 0 : KEY_TEXT_LEN;
     return plane == PLANE_CONTROL && inbox->parts.n > ENVELOPE_PARTS &&
-           bus_part(&inbox->parts, 1).len > 0 && bus_part(&inbox->parts, 2).len == 0 &&
+           bus_part(&inbox->parts, 1).len > 0 &&
+           bus_part(&inbox->parts, STATED_PART).len == stated &&
            !roster_find(inbox->roster, plane, bus_part(&inbox->parts, 0), &node, &incarnation);
 }
 

@@ -18,8 +18,9 @@ void inbox_destroy(struct inbox **inbox);
  * EVENT_REQUEST (its times and random number are the caller's to fill in; the message is borrowed
  * until the next call); ERR_MALFORMED: it was rejected, there may be more; ERR_NOT_FOUND: there is
  * none. */
-/* HELLOs that this node refuses (node_refuses()) change nothing, and are answered. Borrows it. */
-void inbox_serve(struct inbox *inbox, const struct node *node);
+/* HELLOs that this node refuses (node_refuses()) change nothing, and are answered. Borrows it.
+ * `incarnation`: of this node, which signatures must be for. */
+void inbox_serve(struct inbox *inbox, const struct node *node, incarnation_t incarnation);
 
 int inbox_receive(struct inbox *inbox, enum plane plane, uint64_t now_us, struct event *event);
 

@@ -121,7 +121,7 @@ static void start_parts(struct runtime *runtime)
     runtime->gate = gate_new(runtime->mesh, &runtime->clients, node->n_nodes);
     runtime->inbox = inbox_new(node->cluster, node->id, node->n_nodes, runtime->mesh,
                                &runtime->clients, runtime->gate);
-    inbox_serve(runtime->inbox, runtime->node);
+    inbox_serve(runtime->inbox, runtime->node, node->incarnation);
     runtime->started_us = clock_now_us();
     logger_start();
     runtime->store = store_start(runtime->disk);

@@ -39,7 +39,7 @@ enum exit_code {
     EXIT_TIMEOUT = 4,
     EXIT_CANCELLED = 5,
     EXIT_NOT_FOUND = 6,
-    EXIT_KEY_REFUSED = 7, /* a broker refuses the key */
+    EXIT_KEY_REFUSED = 7, /* a broker refuses the key, or it may not do what was asked for */
     EXIT_INJECTED = 7,    /* of a node: it failed on purpose (--fail-exit) */
     EXIT_ENVIRONMENT = 8  /* what a node or broker needs is missing: a damaged or unusable data
                            * directory, a port in use, descriptors, a full or failing disk. The

@@ -208,6 +208,10 @@
 #define LOG_LINES_PER_S 200
 /* Of those about rejected messages: strangers cause them for nothing. */
 #define LOG_REJECTED_PER_S 1
+/* Lines of refused requests: each is by somebody whose key is known, and worth a look. */
+#define AUDIT_REFUSED_PER_S 10
+/* Keys whose counters of signatures a node remembers: as many as a list of keys may have. */
+#define SIGNERS_MAX 4096
 /* Of lines that wait to be written: some thousands, which is what a node writes in minutes. */
 #define LOG_WAITING_BYTES MIB_BYTES
 /* Who ends waits so long for them: a pipe that nobody reads keeps no process. */
@@ -218,7 +222,9 @@
 
 /* --- jobs --- */
 
-#define JOB_KEY_MAX    64 /* a UUID has 36 */
+#define JOB_KEY_MAX    64 /* as a client gives it; a UUID has 36 */
+#define OWNER_MAX      32 /* bytes of a key's name, which is part of a file's */
+#define KEY_STORED_MAX (OWNER_MAX + 1 + JOB_KEY_MAX) /* "alice/nightly": requests_scope_key() */
 #define JOB_KIND_MAX   32
 #define JOB_SPEC_MAX   256
 #define JOB_REASON_MAX 256
@@ -236,9 +242,11 @@
 /* Jobs that one entry forgets, by hand or because it lowers a limit: some 100 us of a step. More
  * are forgotten by further entries. */
 #define FORGET_JOBS_MAX 256
-#define JOB_PAGE_MAX    100  /* rows in one answer of job_list */
-#define TRACE_OPS_MAX   4096 /* jobs of up to so many operations keep their full trace */
-#define TRACE_PAGE_MAX  200
+#define JOB_PAGE_MAX    100 /* rows in one answer of job_list */
+/* Jobs that are looked at for them, of which most may be somebody else's: about a millisecond. */
+#define JOB_PAGE_LOOK_MAX 10000
+#define TRACE_OPS_MAX     4096 /* jobs of up to so many operations keep their full trace */
+#define TRACE_PAGE_MAX    200
 /* A result up to this long is logged whole and kept in the table. */
 #define TEXT_INLINE_DIGITS 1000
 #define TEXT_EDGE_DIGITS   20 /* a longer one is logged as its first and last digits */
@@ -492,7 +500,10 @@
 
 #define CLIENT_UNREACHABLE_MS 2000 /* no broker answered anything for this long: exit 3 */
 /* Brokers answer, but no coordinator serves for this long: exit 3. */
-#define CLIENT_UNAVAILABLE_MS     5000
+#define CLIENT_UNAVAILABLE_MS 5000
+/* Nodes read a list of keys that has changed within 250 ms; copied to all machines, somewhat later.
+ */
+#define CLIENT_KEY_SPREADS_MS     3000
 #define CLIENT_RETRY_MS           1000 /* an unanswered request is sent again, to the next broker */
 #define CLIENT_BACKOFF_MS         50   /* pause before asking again when there is no coordinator */
 #define CLIENT_TIMEOUT_DEFAULT_MS 600000 /* submit and wait: ten minutes */

@@ -118,7 +118,13 @@
     X(sealed_never_ends, "an encrypted message may have any number of parts (X4)")                 \
     X(revoked_stay_connected, "a revoked key keeps the connections that it has (X12)")             \
     X(feed_unbound, "on its feed a node may say what another one does (X2)")                       \
-    X(quota_ignored, "a key may make any number of requests a second (X8)")
+    X(quota_ignored, "a key may make any number of requests a second (X8)")                        \
+    X(roles_unchecked, "every key may ask for everything")                                         \
+    X(signatures_unchecked, "every signature fits (X13)")                                          \
+    X(replays_accepted, "a signature is taken any number of times (X13)")                          \
+    X(owners_unchecked, "every key sees every job (X14)")                                          \
+    X(image_loses_owners, "a checkpoint loses whose the jobs are (X14)")                           \
+    X(changes_unaudited, "a change leaves no line in the log (X16)")
 
 enum mutant {
     MUTANT_none,

@@ -17,27 +17,6 @@
 #define OTHERS  077 /* the rights of everybody but the owner */
 #define WRITERS 022 /* of these, to write */
 
-const char *role_name(enum role role)
-{
-    static const char *const names[] = {
-#define X(role) #role,
-        ROLES(X)
-#undef X
-    };
-    return role < ROLE_COUNT ? names[role] : "none";
-}
-
-int role_parse(struct slice text, enum role *out)
-{
-    for (int role = 0; role < ROLE_COUNT; role++) {
-        if (slice_equals(text, role_name((enum role)role))) {
-            *out = (enum role)role;
-            return OK;
-        }
-    }
-    return ERR_NOT_FOUND;
-}
-
 bool access_name_is_valid(const char *name)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -204,6 +183,20 @@ static const char *take_brokers(const json_t *object, struct access *access)
     return NULL;
 }
 
+/* Files of a time before there were signatures have none. */
+static const char *take_signing(const json_t *object, struct access *access)
+{
+    char derived[KEY_TEXT_MAX];
+    if (!access->signing_secret)
+        return NULL;
+    const char *wrong = take_key(object, "signing_public", access->signing_key);
+    if (wrong)
+        return wrong;
+    secret_derive_signing(access->signing_secret, derived);
+    return memcmp(derived, access->signing_key, KEY_TEXT_LEN) ? "its signing keys are no pair"
+                                                              : NULL;
+}
+
 static const char *take_all(const json_t *object, struct access *access)
 {
     char derived[KEY_TEXT_MAX];
@@ -221,8 +214,9 @@ static const char *take_all(const json_t *object, struct access *access)
     secret_derive(access->secret_key, derived);
     if (memcmp(derived, access->public_key, KEY_TEXT_LEN) != 0)
         return "its keys are no pair";
-    if (access->role != ROLE_broker)
-        return NULL;
+    wrong = take_signing(object, access);
+    if (wrong || access->role != ROLE_broker)
+        return wrong;
     if (!access->brokers_secret)
         return "the brokers' secret key is missing";
     secret_derive(access->brokers_secret, derived);
@@ -236,6 +230,7 @@ int access_parse(char *bytes, size_t len, const char *shown, struct access **out
     char when[CLOCK_TEXT_MAX];
     access->secret_key = take_secret(bytes, len, "secret");
     access->brokers_secret = take_secret(bytes, len, "brokers_secret");
+    access->signing_secret = take_secret(bytes, len, "signing_secret");
     json_t *object = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, NULL);
     const char *wrong = take_all(object, access);
     json_decref(object);
@@ -272,5 +267,6 @@ void access_destroy(struct access **access)
         return;
     secret_free(&it->secret_key);
     secret_free(&it->brokers_secret);
+    secret_free(&it->signing_secret);
     free(it);
 }

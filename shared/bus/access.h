@@ -3,45 +3,35 @@
  *   {"format": 1, "cluster": ID, "name", "role", "node": N or null, "expires": TIME or null,
  *    "public": KEY, "secret": KEY, "brokers_public": KEY, "brokers": [ADDRESS, ...]}
  *
- * and in a broker's also "brokers_secret". docs/security.md explains them. A file that others may
+ * in a broker's also "brokers_secret", in a person's "signing_public" and "signing_secret"
+ * (signature.h). docs/security.md explains them. A file that others may
  * read or write, or that is not whole, is refused. The bytes are not to be trusted: what is read is
  * checked before it is used. */
 #ifndef CONCLAVE_BUS_ACCESS_H
 #define CONCLAVE_BUS_ACCESS_H
 
+#include "shared/base/key_role.h"
+#include "shared/base/limits.h"
 #include "shared/base/text.h"
 #include "shared/bus/secret.h"
 
 #define ACCESS_FORMAT      1
-#define ACCESS_NAME_MAX    33 /* with its end; it is part of a file's name */
-#define ACCESS_CLUSTER_MAX 17 /* 16 hexadecimal digits, and the end */
+#define ACCESS_NAME_MAX    (OWNER_MAX + 1) /* with its end */
+#define ACCESS_CLUSTER_MAX 17              /* 16 hexadecimal digits, and the end */
 #define ACCESS_BROKERS_MAX 16
 #define ACCESS_ADDRESS_MAX 272
 #define ACCESS_FILE_BYTES  (64 * 1024) /* a key file is 2 KiB; a longer one is none */
 
-/* X(role): what a key is for. */
-#define ROLES(X) X(node) X(broker) X(admin) X(submit) X(commands) X(monitor)
-enum role {
-#define X(role) ROLE_##role,
-    ROLES(X)
-#undef X
-        ROLE_COUNT
-};
-
-const char *role_name(enum role role);
-
-/* ERR_NOT_FOUND: no role has this name. */
-int role_parse(struct slice text, enum role *out);
-
 struct access {
     char cluster[ACCESS_CLUSTER_MAX];
     char name[ACCESS_NAME_MAX];
-    enum role role;
+    enum key_role role;
     node_id_t node;      /* of a node's key, else NODE_NONE */
     uint64_t expires_ms; /* since 1970; 0: never */
     char public_key[KEY_TEXT_MAX], *secret_key;
     char brokers_key[KEY_TEXT_MAX]; /* the public key of all brokers' front doors */
     char *brokers_secret;           /* of a broker; else NULL */
+    char signing_key[KEY_TEXT_MAX], *signing_secret; /* of a person; NULL: it cannot sign */
     size_t n_brokers;
     char brokers[ACCESS_BROKERS_MAX][ACCESS_ADDRESS_MAX];
 };

@@ -10,6 +10,7 @@
 
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
+#include "shared/base/map.h"
 #include "shared/base/memory.h"
 
 static int compare(const void *a, const void *b)
@@ -38,10 +39,41 @@ static int take_row(const json_t *row, struct allowed_key *key)
         if (!key->expires_ms)
             return ERR_MALFORMED;
     }
+    const char *signing = text_of(row, "signing");
+    if (*signing && !key_is_valid(signing, strlen(signing)))
+        return ERR_MALFORMED;
+    text_format(key->signing_key, sizeof key->signing_key, "%s", signing);
     key->node = (node_id_t)id;
     memcpy(key->public_key, public_key, KEY_TEXT_MAX);
     text_format(key->name, sizeof key->name, "%s", name);
     return OK;
+}
+
+/* Keys are random, or made by whoever writes the list. */
+static size_t first_slot(const struct allowed *list, const char *public_key)
+{
+    return map_hash(public_key, KEY_TEXT_LEN) % list->n_slots;
+}
+
+static void fill_slots(struct allowed *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        size_t at = first_slot(list, list->at[i].public_key);
+        while (list->slots[at])
+            at = (at + 1) % list->n_slots;
+        list->slots[at] = (uint32_t)(i + 1);
+    }
+}
+
+/* Half of the slots stay free, and one at least. One block, for free(). */
+static struct allowed *new_list(size_t n)
+{
+    size_t n_slots = 2 * n + 1, keys = sizeof(struct allowed) + n * sizeof(struct allowed_key);
+    size_t align = _Alignof(uint32_t), before = (keys + align - 1) / align * align;
+    struct allowed *list = mem_new(1, before + n_slots * sizeof(uint32_t));
+    list->n_slots = n_slots;
+    list->slots = (uint32_t *)((uint8_t *)list + before);
+    return list;
 }
 
 static const char *take_keys(const json_t *keys, struct allowed *list)
@@ -53,6 +85,7 @@ static const char *take_keys(const json_t *keys, struct allowed *list)
     for (size_t i = 1; i < list->n; i++)
         if (!compare(&list->at[i - 1], &list->at[i]))
             return "a key is there twice";
+    fill_slots(list);
     return NULL;
 }
 
@@ -76,7 +109,7 @@ int allowed_parse(const char *bytes, size_t len, const char *shown, struct allow
         (!json_is_integer(number) || version < 0 || (uint64_t)version > ACCESS_VERSION_MAX))
         wrong = "its version is no number, or out of range";
     if (!wrong) {
-        *out = mem_new(1, sizeof **out + n * sizeof *(*out)->at);
+        *out = new_list(n);
         text_format((*out)->cluster, sizeof(*out)->cluster, "%s", cluster);
         (*out)->version = (uint64_t)version;
         wrong = take_keys(keys, *out);
@@ -154,12 +187,14 @@ static bool is_valid(const struct allowed_key *key, uint64_t wall_ms)
 const struct allowed_key *allowed_find(const struct allowed *list, const char *public_key,
                                        uint64_t wall_ms)
 {
-    struct allowed_key wanted;
     if (strlen(public_key) != KEY_TEXT_LEN)
         return NULL;
-    memcpy(wanted.public_key, public_key, KEY_TEXT_LEN);
-    const struct allowed_key *key = bsearch(&wanted, list->at, list->n, sizeof *list->at, compare);
-    return key && is_valid(key, wall_ms) ? key : NULL;
+    for (size_t i = first_slot(list, public_key); list->slots[i]; i = (i + 1) % list->n_slots) {
+        const struct allowed_key *key = &list->at[list->slots[i] - 1];
+        if (!memcmp(key->public_key, public_key, KEY_TEXT_LEN))
+            return is_valid(key, wall_ms) ? key : NULL;
+    }
+    return NULL;
 }
 
 /* Whether `a` is the newer key of two of the same node: one without an end, or with a later one. */

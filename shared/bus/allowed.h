@@ -1,7 +1,7 @@
 /* allowed.h - the list of keys that a cluster knows, with what each is for. It holds no secret.
  *
  *   {"format": 1, "cluster": ID, "version": N, "keys": [{"name", "role", "node": N or null,
- * "public": KEY, "expires": TIME or null}, ...]}
+ *    "public": KEY, "expires": TIME or null, "signing": KEY or null}, ...]}
  *
  * Every node and every broker has a copy, allowed.json beside its key file. A list is never changed
  * in memory: a newer one takes its place (doors.h), which is one with a higher version. Lists of
@@ -22,15 +22,17 @@
 struct allowed_key {
     char public_key[KEY_TEXT_MAX];
     char name[ACCESS_NAME_MAX];
-    enum role role;
+    enum key_role role;
     node_id_t node;
-    uint64_t expires_ms; /* 0: never */
+    uint64_t expires_ms;            /* 0: never */
+    char signing_key[KEY_TEXT_MAX]; /* of a person; empty: it cannot sign */
 };
 
 struct allowed {
     char cluster[ACCESS_CLUSTER_MAX];
     uint64_t version;
-    size_t n;
+    size_t n, n_slots;
+    uint32_t *slots;         /* by the hash of a public key: its place in at[], from 1; 0: free */
     struct allowed_key at[]; /* in the order of their public keys */
 };
 
@@ -48,7 +50,8 @@ int allowed_compact(const char *path, char **bytes, size_t *len, uint64_t *versi
 /* Puts the list into the file, whole or not at all. ERR_IO after one line. */
 int allowed_store(const char *path, struct slice bytes, struct text *why);
 
-/* Finds a key that is valid now; NULL: there is none. Borrowed from the list. */
+/* Finds a key that is valid now, by its hash: it is asked for with each message. NULL: there is
+ * none. Borrowed from the list. */
 const struct allowed_key *allowed_find(const struct allowed *list, const char *public_key,
                                        uint64_t wall_ms);
 

@@ -33,7 +33,7 @@ const char *door_name(enum door door)
     return door < DOOR_COUNT ? names[door] : "no";
 }
 
-bool door_admits(enum door door, enum role role)
+bool door_admits(enum door door, enum key_role role)
 {
     static const unsigned admitted[] = {
 #define BIT_OF(role)   (1u << ROLE_##role)
@@ -55,6 +55,8 @@ static bool find(struct doors *doors, const char *public_key, struct visitor *ou
     if (key) {
         *out = (struct visitor){.role = key->role, .node = key->node};
         memcpy(out->name, key->name, sizeof out->name);
+        memcpy(out->public_key, key->public_key, sizeof out->public_key);
+        memcpy(out->signing_key, key->signing_key, sizeof out->signing_key);
     }
     pthread_mutex_unlock(&doors->lock);
     return key != NULL;
@@ -353,6 +355,11 @@ void doors_close(struct doors **doors)
     free(it);
 }
 
+const char *doors_cluster(const struct doors *doors)
+{
+    return doors->own ? doors->own->cluster : "";
+}
+
 bool doors_are_insecure(const struct doors *doors)
 {
     return doors->insecure;
@@ -435,6 +442,20 @@ bool doors_still_allow(struct doors *doors, struct presented *presented)
         return true;
     presented->generation = generation;
     return find(doors, presented->server, &who) || MUTANT(revoked_stay_connected);
+}
+
+const char *doors_own_key(const struct doors *doors)
+{
+    return doors->own ? doors->own->public_key : "";
+}
+
+bool doors_identify(struct doors *doors, struct slice public_key, struct visitor *out)
+{
+    char text[KEY_TEXT_MAX];
+    if (public_key.len != KEY_TEXT_LEN)
+        return false;
+    text_copy(text, sizeof text, public_key);
+    return find(doors, text, out);
 }
 
 bool doors_who(struct doors *doors, struct bus_parts *parts, size_t part, struct visitor *out)

@@ -32,15 +32,16 @@ enum door {
 };
 
 const char *door_name(enum door door);
-bool door_admits(enum door door, enum role role);
+bool door_admits(enum door door, enum key_role role);
 
 struct doors;
 
 /* Who sent a message. */
 struct visitor {
-    enum role role;
+    enum key_role role;
     node_id_t node;
     char name[ACCESS_NAME_MAX];
+    char public_key[KEY_TEXT_MAX], signing_key[KEY_TEXT_MAX];
 };
 
 /* Reads the key file, and allowed.json beside it, and starts the handler. `node`: whose key it must
@@ -54,6 +55,9 @@ struct doors *doors_open_to_all(void);
 
 /* Accepts NULL, nulls the pointer. */
 void doors_close(struct doors **doors);
+
+/* The id of the cluster whose keys they are; empty without keys. Borrowed. */
+const char *doors_cluster(const struct doors *doors);
 
 /* Whether there are no keys. */
 bool doors_are_insecure(const struct doors *doors);
@@ -94,6 +98,13 @@ int doors_copy(struct doors *doors, char **bytes, size_t *len, uint64_t *version
 /* Who sent the message at hand, by a part that came from the wire (libzmq 4.3.4 forgets it for
  * routing ids). false: nobody who may speak now. Without keys: nobody asks. */
 bool doors_who(struct doors *doors, struct bus_parts *parts, size_t part, struct visitor *out);
+
+/* Whose key it is: what the list says now of a public key, as text. Whoever wants to know what a
+ * key may do asks here. false: it is not allowed. */
+bool doors_identify(struct doors *doors, struct slice public_key, struct visitor *out);
+
+/* The public key of this process, as text; empty without keys. */
+const char *doors_own_key(const struct doors *doors);
 
 /* How many connections were refused for their keys. */
 uint64_t doors_refused(const struct doors *doors);

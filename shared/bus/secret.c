@@ -48,6 +48,27 @@ void secret_derive(const char *secret_key, char public_key[KEY_TEXT_MAX])
     secret_free(&secret_bytes);
 }
 
+void secret_derive_signing(const char *secret_key, char public_key[KEY_TEXT_MAX])
+{
+    uint8_t public_bytes[KEY_BYTES];
+    char *seed = secret_new(KEY_BYTES), *pair = secret_new(crypto_sign_SECRETKEYBYTES);
+    zmq_z85_decode((uint8_t *)seed, secret_key);
+    crypto_sign_seed_keypair(public_bytes, (uint8_t *)pair, (const uint8_t *)seed);
+    zmq_z85_encode(public_key, public_bytes, KEY_BYTES);
+    secret_free(&pair);
+    secret_free(&seed);
+}
+
+void secret_make_signing_pair(char public_key[KEY_TEXT_MAX], char **secret_key)
+{
+    char *seed = secret_new(KEY_BYTES);
+    *secret_key = secret_new(KEY_TEXT_MAX);
+    randombytes_buf(seed, KEY_BYTES);
+    zmq_z85_encode(*secret_key, (uint8_t *)seed, KEY_BYTES);
+    secret_derive_signing(*secret_key, public_key);
+    secret_free(&seed);
+}
+
 bool key_is_valid(const char *text, size_t len)
 {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -22,6 +22,10 @@ void secret_make_pair(char public_key[KEY_TEXT_MAX], char **secret_key);
 /* The public key that belongs to a secret one. */
 void secret_derive(const char *secret_key, char public_key[KEY_TEXT_MAX]);
 
+/* The same for keys that sign (Ed25519); the secret one is the seed. */
+void secret_make_signing_pair(char public_key[KEY_TEXT_MAX], char **secret_key);
+void secret_derive_signing(const char *secret_key, char public_key[KEY_TEXT_MAX]);
+
 /* Whether the text is that of a key: 40 characters of Z85, and a number of 32 bytes. */
 bool key_is_valid(const char *text, size_t len);
 

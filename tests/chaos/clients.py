@@ -32,6 +32,7 @@ class Conversation:
         self.dealer.setsockopt(zmq.RECONNECT_IVL, 50)
         for front in cluster.fronts:
             locks.connect(self.dealer, f"tcp://127.0.0.1:{front}")
+        self.signer = locks.signer(f"tcp://127.0.0.1:{cluster.fronts[0]}")
 
     def close(self):
         self.dealer.close()
@@ -44,16 +45,21 @@ class Conversation:
     def ask_frames(self, body, timeout_ms=RETRY_MS):
         """The answer and its further frames as a list, or None when none came in time."""
         self.number += 1
-        self.dealer.send(msgpack.packb({"request": self.number} | body))
+        self.send(body)
         end = time.monotonic() + timeout_ms / 1000
         while (left := end - time.monotonic()) > 0:
             if not self.dealer.poll(1000 * left):
                 return None
             first, *others = self.dealer.recv_multipart()
             answer = msgpack.unpackb(first)
-            if answer.get("request") == self.number:
+            if answer.get("request") == self.number and self.signer.take(answer):
+                self.send(body)
+            elif answer.get("request") == self.number:
                 return [answer, *others]
         return None
+
+    def send(self, body):
+        self.dealer.send_multipart(self.signer.frames(body["type"], msgpack.packb({"request": self.number} | body)))
 
     def ask(self, **body):
         """The answer that settles it: a result, or a refusal that does not pass."""

@@ -7,6 +7,8 @@ import json
 import pathlib
 import subprocess
 
+import signing
+
 CLUSTERS = []  # of this process, the latest last
 BROKERS_PLANES = (0, 3)  # control and heartbeat: what a broker may connect to
 
@@ -74,6 +76,18 @@ def unlock(socket, address, path=None):
     if locks:
         locks.unlock(socket, port, path)
     return socket
+
+
+def stated(address):
+    """What a broker puts before a request of the admin, when it asks the node at an address."""
+    locks, _ = of(address)
+    return locks.read(locks.admin)["public"].encode() if locks else b""
+
+
+def signer(address):
+    """Signs for the admin of the cluster at an address."""
+    locks, _ = of(address)
+    return signing.Signer(locks.admin) if locks else signing.Unsigned()
 
 
 def connect(socket, address):

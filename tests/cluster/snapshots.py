@@ -16,7 +16,8 @@ class Asker:
         self.dealer = zmq.Context.instance().socket(zmq.DEALER)
         self.dealer.setsockopt(zmq.LINGER, 0)
         locks.connect(self.dealer, f"tcp://127.0.0.1:{cluster.port}")
-        self.asked, self.answers = 0, {}
+        self.signer = locks.signer(f"tcp://127.0.0.1:{cluster.port}")
+        self.asked, self.answers, self.bodies = 0, {}, {}
 
     def __enter__(self):
         return self
@@ -27,8 +28,13 @@ class Asker:
     def start(self, **body):
         """Asks; returns the request's number."""
         self.asked += 1
-        self.dealer.send(msgpack.packb({"request": self.asked} | body))
+        self.bodies[self.asked] = body
+        self.send(self.asked)
         return self.asked
+
+    def send(self, request):
+        body = self.bodies[request]
+        self.dealer.send_multipart(self.signer.frames(body["type"], msgpack.packb({"request": request} | body)))
 
     def work(self, timeout):
         """Takes what comes within the time; returns whether anything did."""
@@ -36,7 +42,10 @@ class Asker:
             return False
         answer = self.dealer.recv_multipart()
         body = msgpack.unpackb(answer[0])
-        self.answers[body["request"]] = body, answer[1:]
+        if self.signer.take(body):
+            self.send(body["request"])
+        else:
+            self.answers[body["request"]] = body, answer[1:]
         return True
 
     def wait(self, request, timeout=10):

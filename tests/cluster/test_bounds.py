@@ -10,6 +10,7 @@ import msgpack
 import pytest
 
 import harness
+import locks
 from harness import SANITIZED, wait_for
 
 pytestmark = pytest.mark.alone
@@ -25,21 +26,28 @@ class Asker:
     """Many requests at a time to one broker, as fast as they are answered."""
 
     def __init__(self, cluster):
-        self.dealer = harness.dealer_to(f"tcp://127.0.0.1:{cluster.fronts[0]}")
+        address = f"tcp://127.0.0.1:{cluster.fronts[0]}"
+        self.dealer, self.signer = harness.dealer_to(address), locks.signer(address)
         self.waiting, self.answers, self.errors = {}, 0, {}
 
     def take(self, timeout=0):
         while self.dealer.poll(timeout):
             answer = msgpack.unpackb(self.dealer.recv_multipart()[0])
-            self.waiting.pop(answer.get("request"), None)
+            body = self.waiting.pop(answer.get("request"), None)
+            if body and self.signer.take(answer):
+                self.send(answer["request"], body)
+                continue
             self.answers += 1
             if answer["type"] == "error":
                 self.errors[answer["code"]] = answer["reason"]
             timeout = 0
 
+    def send(self, number, body):
+        self.dealer.send_multipart(self.signer.frames(body["type"], msgpack.packb(dict(body, request=number))))
+        self.waiting[number] = body
+
     def ask(self, number, body):
-        self.dealer.send_multipart([msgpack.packb(dict(body, request=number))])
-        self.waiting[number] = True
+        self.send(number, body)
         while len(self.waiting) >= WINDOW:
             self.take(1000)
         self.take()

@@ -134,8 +134,9 @@ def test_a_node_keeps_little_for_a_broker_that_does_not_read(cluster, job):
     """What a broker that stands still leaves in the node is bounded, too; other brokers notice nothing."""
     status = cluster.status()
     node = cluster.nodes[status["coordinator"]]
-    broker = Deaf(f"tcp://127.0.0.1:{cluster.node_port(status['coordinator'])}")
-    broker.envelope = [b"client", b""]
+    address = f"tcp://127.0.0.1:{cluster.node_port(status['coordinator'])}"
+    broker = Deaf(address)
+    broker.envelope = [b"client", locks.stated(address)]
     try:
         broker.ask(job)
         assert broker.dealer.poll(seconds(10) * 1000), "it is connected, and served"

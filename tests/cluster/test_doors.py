@@ -113,7 +113,7 @@ def test_a_nodes_key_speaks_for_its_own_id_alone_X2(cluster):
     assert "HELLO of node 1 with the key of node3" in cluster.logs(40)
     # A node is no broker, and a broker no node.
     control = f"tcp://127.0.0.1:{cluster.node_port(2)}"
-    ask = [b"client", b"", msgpack.packb({"type": "status_get", "request": 1})]
+    ask = [b"client", keys.read(keys.admin)["public"].encode(), msgpack.packb({"type": "status_get", "request": 1})]
     assert knock(control, keys.read(keys.broker()), keys.public_of_node(2), ask)[1], "a broker's request is answered"
     assert not knock(control, keys.read(keys.node(3)), keys.public_of_node(2), ask)[1]
     assert not knock(control, keys.read(keys.broker()), keys.public_of_node(2), [hello(3, 2, 0)])[1]

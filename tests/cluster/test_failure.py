@@ -207,6 +207,25 @@ SUBMITTER = textwrap.dedent("""
     print(job["text"])
     """)
 
+SIGNER = textwrap.dedent("""
+    import hashlib, json, struct, sys, time, msgpack, zmq
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from zmq.utils import z85
+    dealer = zmq.Context().socket(zmq.DEALER)
+    key = {k: v.encode() for k, v in json.load(open(sys.argv[2])).items() if isinstance(v, str)}
+    dealer.curve_publickey, dealer.curve_secretkey, dealer.curve_serverkey = map(key.get, ("public", "secret", "brokers_public"))
+    dealer.connect(sys.argv[1])
+    def ask(*frames):
+        dealer.send_multipart(frames)
+        return msgpack.unpackb(dealer.recv_multipart()[0])
+    body = msgpack.packb({"request": 1, "type": "snapshot_take"})
+    told = ask(body, b"")  # an empty last frame: what is to be signed?
+    whom = struct.pack("<3Q", told["node"], told["incarnation"], max(told.get("counter", 0) + 1, time.time_ns() // 1000))
+    digest = hashlib.sha256(struct.pack("<Q", len(body)) + body).digest()
+    signer = Ed25519PrivateKey.from_private_bytes(z85.decode(key["signing_secret"]))
+    print(ask(body, whom + signer.sign(b"conclave request 1\\n" + key["cluster"] + key["public"] + whom + digest))["type"])
+    """)
+
 TAILER = textwrap.dedent("""
     import json, sys, msgpack, zmq
     sub = zmq.Context().socket(zmq.SUB)
@@ -230,6 +249,7 @@ def run_python(text, *arguments):
 def test_a_dozen_lines_of_python_submit_a_job_and_tail_the_feed(cluster):
     assert len(SUBMITTER.strip().splitlines()) <= 12 and len(TAILER.strip().splitlines()) <= 12
     assert run_python(SUBMITTER, f"tcp://127.0.0.1:{cluster.port}", str(cluster.locks.admin)) == "3628800\n"
+    assert run_python(SIGNER, f"tcp://127.0.0.1:{cluster.port}", str(cluster.locks.admin)) == "snapshot\n"
     lines = run_python(TAILER, f"tcp://127.0.0.1:{cluster.port + 1}", str(cluster.locks.admin)).splitlines()
     assert len(lines) == 20
     assert {line.split()[0] for line in lines} <= set("123456")

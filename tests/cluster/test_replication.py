@@ -9,6 +9,7 @@ import msgpack
 import pytest
 
 import harness
+import locks
 from harness import OK, SANITIZED, dealer_to, factorial_digits, seconds, wait_for
 
 
@@ -32,10 +33,11 @@ class Direct:
     """Requests to one node, with no broker between: as from a broker that has not noticed anything."""
 
     def __init__(self, cluster, node):
-        self.dealer = dealer_to(f"tcp://127.0.0.1:{cluster.node_port(node)}")
+        address = f"tcp://127.0.0.1:{cluster.node_port(node)}"
+        self.dealer, self.stated = dealer_to(address), locks.stated(address)
 
     def send(self, number, **body):
-        self.dealer.send_multipart([b"client", b"", msgpack.packb({"request": number, **body})])
+        self.dealer.send_multipart([b"client", self.stated, msgpack.packb({"request": number, **body})])
 
     def receive(self):
         assert self.dealer.poll(seconds(5) * 1000), "no answer"

@@ -219,6 +219,7 @@ void host_init(struct host *host, uint32_t n_nodes, uint32_t n_voters, unsigned 
                                         .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
                                         .checkpoint_slice_rows = limits & 2 ? 1 : 0,
                                         .poison_deaths = POISON_DEATHS,
+                                        .insecure = !(limits & 8),
                                         .cluster = "conclave",
                                         .host = "host",
                                         .version = "0"};
@@ -376,8 +377,14 @@ void host_ask(struct host *host, struct message *request)
 {
     if (host->n_clients < HOST_CLIENTS_MAX) {
         struct event event = {.kind = EVENT_REQUEST};
+        /* Counts on with the clients, so that each role asks, and signatures are new or old. */
+        struct asker asker = {.role = (enum key_role)(host->next_client % ROLE_COUNT),
+                              .proof = (enum proof)(host->next_client % (PROOF_GOOD + 1)),
+                              .counter = host->next_client & ~(uint64_t)8};
+        asker.name[0] = (char)('a' + host->next_client / ROLE_COUNT % 3);
         event.request.client = host->clients[host->n_clients++] = ++host->next_client;
         event.request.message = request;
+        event.request.asker = &asker;
         host_step(host, event);
     }
     message_drop(&request);

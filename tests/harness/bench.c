@@ -132,6 +132,7 @@ void bench_start(void)
                                  .election_timeout_us = T,
                                  .result_max_bytes = RESULT_MAX_DEFAULT_BYTES,
                                  .random = boots,
+                                 .insecure = true,
                                  .cluster = "conclave",
                                  .host = "host",
                                  .version = "0"};

@@ -17,7 +17,7 @@
 /* Somebody with a key, as the files would have it. */
 struct person {
     const char *name;
-    enum role role;
+    enum key_role role;
     node_id_t node;
     char public_key[KEY_TEXT_MAX], *secret_key;
 };

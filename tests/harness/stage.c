@@ -235,6 +235,7 @@ void stage_start(struct stage *stage, node_id_t id)
         .progress_index_max = stage->progress_index_max,
         .progress_snaps_max = stage->progress_snaps_max,
         .random = id,
+        .insecure = true,
         .poison_deaths = POISON_DEATHS,
         .pid = id,
         .log_level = LOG_DEBUG,

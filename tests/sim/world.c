@@ -273,6 +273,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .sets_retention = options->keep_bytes != 0,
         .random = world_random(world, UINT64_MAX),
         .sweep_every_us = OR(options->sweep_every_us, SIM_SWEEP_EVERY_US),
+        .insecure = true,
         .poison_deaths = options->poison_deaths,
         .keys = options->keys,
         .memory_limit_bytes = options->memory_limit,

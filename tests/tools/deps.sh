@@ -29,6 +29,7 @@ test    py:pytest           python3-pytest
 test    py:xdist            python3-pytest-xdist
 test    py:zmq              python3-zmq
 test    py:msgpack          python3-msgpack
+test    py:cryptography     python3-cryptography
 test    cmd:valgrind        valgrind
 format  cmd:clang-format    clang-format
 fuzz    cmd:clang           clang

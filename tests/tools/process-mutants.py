@@ -60,6 +60,12 @@ TESTS = {
     "revoked_stay_connected": ("test_revoked", "a_key_that_is_gone_loses_what_it_has_subscribed_to_X12"),
     "quota_ignored": ("test_quota", "a_key_has_its_rate_and_a_burst_and_takes_nobody_elses_X8"),
     "feed_unbound": "tests/cluster/test_revocation.py::test_a_node_speaks_for_itself_alone_on_its_feed_X2",
+    "roles_unchecked": ("test_rights", "a_request_is_refused_when_the_role_does_not_suffice"),
+    "signatures_unchecked": ("test_signature", "a_signature_is_for_one_request_of_one_key_X13"),
+    "replays_accepted": ("test_signature", "a_signature_is_taken_once_X13"),
+    "owners_unchecked": ("test_rights", "a_job_is_its_owners_the_admins_and_is_seen_by_who_watches_X14"),
+    "image_loses_owners": ("test_state", "all_of_a_state_is_saved_and_loaded"),
+    "changes_unaudited": ("test_rights", "a_change_leaves_a_line_X16"),
     "sealed_never_ends": ("test_doors", "a_sealed_message_is_bounded_as_an_open_one_X4"),
 }
 

@@ -28,9 +28,9 @@ def main():
         DOCUMENT.write_text(wanted, encoding="utf-8")
     elif text != wanted:
         sys.exit(f"{DOCUMENT} has old tables: make protocol-tables")
-    for name in ("SUBMITTER", "TAILER"):
+    for name in ("SUBMITTER", "TAILER", "SIGNER"):
         found = re.search(name + r' = textwrap\.dedent\("""(.*?)"""\)', CLIENTS.read_text(encoding="utf-8"), re.S)
-        if not found or textwrap.dedent(found[1]).strip() not in text:
+        if not found or textwrap.dedent(found[1]).replace("\\\\", "\\").strip() not in text:
             sys.exit(f"{DOCUMENT} lacks the client {name} as {CLIENTS} runs it")
     print(f"docs: {DOCUMENT} is as the schema and the tests have it")
 

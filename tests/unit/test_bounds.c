@@ -41,6 +41,7 @@ static struct node *node_of(void)
                                  .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
                                  .compact_entries = COMPACT_ENTRIES,
                                  .log_level = LOG_ERROR,
+                                 .insecure = true,
                                  .cluster = "bounds",
                                  .host = "bounds",
                                  .version = "0"};

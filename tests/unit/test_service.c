@@ -63,7 +63,8 @@ struct scene {
 static struct scene *scene_new(void)
 {
     struct scene *scene = mem_new(1, sizeof *scene);
-    scene->step.config = (struct node_config){.id = 2, .n_nodes = 3, .n_voters = 3};
+    scene->step.config =
+        (struct node_config){.id = 2, .n_nodes = 3, .n_voters = 3, .insecure = true};
     scene->raft.step = &scene->step;
     scene->service = (struct service){.step = &scene->step, .raft = &scene->raft};
     return scene;
@@ -81,7 +82,7 @@ static const struct output *ask(struct scene *scene, enum message_type type, uin
     message->as.request.request = 7;
     message->as.request.node = node;
     outbox_begin(&scene->step.out);
-    requests_handle(&scene->service, 5, message);
+    requests_handle(&scene->service, 5, message, NULL);
     service_check_invariants(&scene->service);
     message_drop(&message);
     assert_int_equal(scene->step.out.n, 1); /* exactly one reply */
@@ -134,7 +135,8 @@ static void reads_are_answered_some_in_a_step(void **state)
     enum { READS = 3 * READS_SLICE_MAX + 5 };
     struct scene *scene = scene_new();
     struct state replicated = {0};
-    scene->step.config = (struct node_config){.id = 1, .n_nodes = 1, .n_voters = 1};
+    scene->step.config =
+        (struct node_config){.id = 1, .n_nodes = 1, .n_voters = 1, .insecure = true};
     scene->step.identity = (struct identity){.cluster_id = {1}};
     scene->step.coordinator = 1;
     state_init(&replicated, &scene->step);
@@ -148,7 +150,7 @@ static void reads_are_answered_some_in_a_step(void **state)
         struct message *message = message_new(MESSAGE_JOB_GET);
         message->as.job_get.request = i;
         message->as.job_get.job = 99;
-        requests_handle(&scene->service, i + 1, message);
+        requests_handle(&scene->service, i + 1, message, NULL);
         message_drop(&message);
     }
     service_pump(&scene->service);

@@ -54,7 +54,8 @@ static void submit(struct state *state, const char *key, const char *spec, unsig
                                           .kind = message_text(entry, "factorial"),
                                           .spec = message_text(entry, spec),
                                           .level = level,
-                                          .time_ms = 1000};
+                                          .time_ms = 1000,
+                                          .owner = message_text(entry, "alice")};
     apply(state, entry);
 }
 

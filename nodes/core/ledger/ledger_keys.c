@@ -168,7 +168,7 @@ const struct ledger_key *ledger_key_add(struct ledger *ledger, struct slice text
     key->request = request;
     key->outcome = outcome;
     key->balance = balance;
-    uint8_t bytes[HEAD_BYTES + JOB_KEY_MAX];
+    uint8_t bytes[HEAD_BYTES + KEY_STORED_MAX];
     bytes_put_be64(bytes, key->seq);
     bytes_put_be64(bytes + 8, request);
     bytes_put_be64(bytes + 16, outcome);
@@ -190,7 +190,7 @@ int ledger_restore_key(struct ledger_keys *keys, struct slice key, struct slice 
         !record_u64(value, 8, &request) || !record_u64(value, 16, &outcome) ||
         !record_u64(value, 24, &balance) || outcome >= LEDGER_OUTCOMES ||
         seq % keys->forgotten.limits.requests != slot || !seq || balance > MONEY_MAX ||
-        value.len > HEAD_BYTES + JOB_KEY_MAX || value.len == HEAD_BYTES)
+        value.len > HEAD_BYTES + KEY_STORED_MAX || value.len == HEAD_BYTES)
         return ERR_CORRUPT;
     struct ledger_key *it =
         put(keys, seq, (struct slice){value.at + HEAD_BYTES, value.len - HEAD_BYTES});

@@ -65,7 +65,7 @@ struct ledger_key {
     uint64_t request; /* hash of what was asked for */
     enum ledger_outcome outcome;
     uint64_t balance; /* as answered */
-    char key[JOB_KEY_MAX + 1];
+    char key[KEY_STORED_MAX + 1];
 };
 
 struct ledger_keys {

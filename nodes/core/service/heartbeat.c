@@ -36,6 +36,7 @@ static void publish_heartbeat(struct service *service)
         .applied = service->raft->log.applied,
         .rejected = service->step->rejected,
         .refused = service->step->refused,
+        .forbidden = service->step->forbidden,
         .insecure = config->insecure,
         .jobs = step_coordinates(service->step) ? service->state->jobs.open : 0,
         .full = service->raft->full,

@@ -6,6 +6,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/link/link.h"
 #include "nodes/core/schedule/schedule.h"
+#include "nodes/core/service/rights.h"
 
 #define PAGE_BYTES_MAX (FRAME_MAP_MAX_BYTES / 2) /* of texts in one page of jobs */
 
@@ -14,6 +15,9 @@ void report_job(const struct service *service, struct message *message, const st
 {
     struct job_status status = schedule_status(service->schedule, job);
     job_write_row(message, job, row);
+    row->key = message_text(message, rights_given_key(job));
+    if (!rights_see_results(service))
+        row->sha256 = row->text = row->head = row->tail = (struct slice){0};
     row->state = message_text(message, status.state);
     row->done = status.done;
     row->executed = status.executed;
@@ -46,17 +50,21 @@ void report_jobs(const struct service *service, struct message *message, job_id_
     const struct jobs *jobs = &service->state->jobs;
     size_t at = jobs_after(jobs, after), bytes = 0;
     page->jobs.at = message_room(message, JOB_PAGE_MAX, sizeof *page->jobs.at);
-    while (at < jobs->n && page->jobs.n < JOB_PAGE_MAX) {
+    for (size_t seen = 0; at < jobs->n && page->jobs.n < JOB_PAGE_MAX; at++) {
         const struct job *job = jobs->at[at];
+        if (seen++ == JOB_PAGE_LOOK_MAX)
+            break;
+        if (!rights_see_job(service, job))
+            continue;
         /* Room for the numbers and names, and for the texts of this one. */
-        size_t wanted = 512 + (job->text ? job->text->len : 0) + slice_of(job->reason).len;
+        size_t wanted = 560 + (job->text ? job->text->len : 0) + slice_of(job->reason).len;
         if (bytes + wanted > PAGE_BYTES_MAX)
             break;
         bytes += wanted;
         report_job(service, message, job, &page->jobs.at[page->jobs.n++]);
-        at++;
     }
     page->more = at < jobs->n;
+    page->after = page->more && at ? jobs->at[at - 1]->id : after;
 }
 
 bool report_trace(const struct service *service, struct message *message, const struct job *job,
@@ -98,6 +106,7 @@ static void report_self(const struct service *service, struct message *message,
     row->applied = service->raft->log.applied;
     row->rejected = service->step->rejected;
     row->refused = service->step->refused;
+    row->forbidden = service->step->forbidden;
     row->insecure = service->step->config.insecure;
     row->full = service->raft->full;
     row->turn_us = service->turn.us;
@@ -132,6 +141,7 @@ static void report_peer(const struct service *service, node_id_t id, struct mess
     row->applied = heartbeat->applied;
     row->rejected = heartbeat->rejected;
     row->refused = heartbeat->refused;
+    row->forbidden = heartbeat->forbidden;
     row->insecure = heartbeat->insecure;
     row->full = heartbeat->full;
     row->turn_us = heartbeat->turn_us;

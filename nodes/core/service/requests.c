@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "nodes/core/raft/raft.h"
+#include "nodes/core/service/audit.h"
+#include "nodes/core/service/rights.h"
+#include "nodes/core/service/signatures.h"
 #include "nodes/core/state/state.h"
 #include "nodes/core/service/requests_table.h"
 #include "shared/base/error.h"
@@ -53,6 +56,8 @@ bool requests_wait(struct service *service, struct waiter waiter)
         waiters->size = waiters->size ? waiters->size * 2 : 16;
         waiters->at = mem_grow(waiters->at, waiters->size, sizeof *waiters->at);
     }
+    if (service->asker)
+        waiter.asker = *service->asker;
     waiters->at[waiters->n++] = waiter;
     return true;
 }
@@ -80,6 +85,7 @@ static void reply_applied(struct service *service, const struct waiter *waiter,
                           const struct job *job)
 {
     struct caller caller = {waiter->client, waiter->request};
+    service->asker = &waiter->asker;
     uint64_t snapshot = service->state->progress.snapshots;
     if (waiter->kind == WAIT_SNAP)
         snaps_find(&service->state->snaps, slice_of(waiter->key), &snapshot);
@@ -93,11 +99,12 @@ static void reply_applied(struct service *service, const struct waiter *waiter,
     else if (waiter->kind != WAIT_JOB)
         requests_reply_progress(service, caller, true,
                                 progress_now(&service->state->progress, waiter->job), snapshot);
-    else if (job)
+    else if (job && rights_see_job(service, job))
         requests_reply_job(service, caller, job, waiter->index != 0);
     else
         requests_refuse(service, caller, "unavailable",
                         "the key was taken meanwhile: submit again");
+    service->asker = NULL;
 }
 
 void requests_applied(struct service *service, log_index_t index, const struct job *job)
@@ -144,10 +151,12 @@ void requests_tick(struct service *service)
         struct waiter waiter = take_waiter(waiters, i);
         struct caller caller = {waiter.client, waiter.request};
         struct job *job = jobs_find(&service->state->jobs, waiter.job);
+        service->asker = &waiter.asker;
         if (job)
             requests_reply_job(service, caller, job, false);
         else
             requests_refuse_job(service, caller, waiter.job);
+        service->asker = NULL;
     }
 }
 
@@ -213,7 +222,10 @@ static void confirm_first(struct service *service, uint64_t client, struct messa
         reads->at = mem_grow(reads->at, reads->size, sizeof *reads->at);
     }
     reads->at[reads->n++] =
-        (struct read){client, replication_confirm(service->raft), message_ref(message)};
+        (struct read){.client = client,
+                      .round = replication_confirm(service->raft),
+                      .asker = service->asker ? *service->asker : (struct asker){0},
+                      .message = message_ref(message)};
 }
 
 void requests_confirmed(struct service *service)
@@ -224,7 +236,9 @@ void requests_confirmed(struct service *service)
     size_t slice = MUTANT(reads_at_once) ? reads->n : READS_SLICE_MAX;
     while (done < reads->n && done < slice && reads->at[done].round <= confirmed) {
         struct read *read = &reads->at[done++];
+        service->asker = &read->asker;
         request_row(read->message->type)->answer(service, read->client, read->message);
+        service->asker = NULL;
         message_drop(&read->message);
     }
     if (done)
@@ -255,20 +269,65 @@ static void handle_coordinators(struct service *service, const struct request_ro
         row->answer(service, client, message);
 }
 
-void requests_handle(struct service *service, uint64_t client, struct message *message)
+static void refuse_asker(struct service *service, struct caller caller, const char *code,
+                         const char *why)
+{
+    struct message *error = step_error(service->step, caller.request, code, why);
+    if (!strcmp(code, "unsigned"))
+        signatures_tell(service, error);
+    outbox_reply(&service->step->out, caller.client, error);
+}
+
+/* Whether the asker may; else it is answered, counted and told. Who asks what it is to sign has
+ * done nothing wrong. */
+static bool check_rights(struct service *service, const struct request_row *row,
+                         struct caller caller, const struct message *message)
+{
+    struct text reason = {0};
+    const char *code = "forbidden", *why = reason.at;
+    if (rights_suffice(service, row, &reason) && signatures_suffice(service, row, &code, &why))
+        return true;
+    bool asked = !strcmp(code, "unsigned") && service->asker->proof == PROOF_ASKED;
+    service->step->forbidden += !asked;
+    if (!asked)
+        audit_refused(service, message, code);
+    refuse_asker(service, caller, code, why);
+    return false;
+}
+
+static void handle(struct service *service, uint64_t client, struct message *message)
 {
     struct caller caller = caller_of(client, message);
     const struct request_row *row = request_row(message->type);
     uint64_t target = message->as.request.node;
-    if (target && target != service->step->config.id)
+    if (target && target != service->step->config.id) {
         requests_refuse(service, caller, "invalid", "the request is meant for another node");
-    else if (!row || row->by == BY_BROKER)
+    } else if (!row || row->by == BY_BROKER) {
         requests_refuse(service, caller, "invalid", "a node does not answer this request");
-    else if (row->by == BY_NAMED && !target)
+    } else if (!check_rights(service, row, caller, message)) {
+        return;
+    } else if (row->by == BY_NAMED && !target) {
         requests_refuse(service, caller, "invalid",
                         "every node has a ledger of its own: name the node");
-    else if (row->by == BY_ANY || row->by == BY_NAMED)
-        row->answer(service, client, message);
-    else
-        handle_coordinators(service, row, client, message);
+    } else {
+        audit_asked(service, client, row, message);
+        rights_scope_key(service, message);
+        if (row->by == BY_ANY || row->by == BY_NAMED)
+            row->answer(service, client, message);
+        else
+            handle_coordinators(service, row, client, message);
+    }
+}
+
+void requests_handle(struct service *service, uint64_t client, struct message *message,
+                     const struct asker *asker)
+{
+    service->asker = asker;
+    handle(service, client, message);
+    service->asker = NULL;
+}
+
+void requests_take(struct service *service, const struct event *event)
+{
+    requests_handle(service, event->request.client, event->request.message, event->request.asker);
 }

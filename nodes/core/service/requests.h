@@ -21,7 +21,8 @@ enum request_use { READ = 1, WRITE = 2 };
 struct request_row {
     enum message_type type;
     enum request_by by;
-    unsigned use; /* READ, WRITE or both */
+    unsigned use;        /* READ, WRITE or both */
+    enum key_role needs; /* the least role that may ask for it */
     void (*answer)(struct service *service, uint64_t client, struct message *request);
 };
 
@@ -31,8 +32,13 @@ const struct request_row *request_row(enum message_type type);
 
 /* --- handling them --- */
 
-/* A client's request; the reply may come at once or with a later step. */
-void requests_handle(struct service *service, uint64_t client, struct message *message);
+/* A client's request; the reply may come at once or with a later step. `asker`: whose key it comes
+ * with; NULL: there are no keys, or it has none. */
+void requests_handle(struct service *service, uint64_t client, struct message *message,
+                     const struct asker *asker);
+
+/* The same of an EVENT_REQUEST. */
+void requests_take(struct service *service, const struct event *event);
 
 /* An entry was applied; it made or finished `job` (NULL: neither): who waits for it is answered. */
 void requests_applied(struct service *service, log_index_t index, const struct job *job);

@@ -1,6 +1,7 @@
 /* Forgetting finished jobs by hand. */
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/service/requests_table.h"
+#include "nodes/core/service/rights.h"
 #include "nodes/core/state/state.h"
 #include "shared/base/text.h"
 
@@ -21,7 +22,7 @@ static job_id_t find_open(const struct service *service, const struct wire_job_f
 {
     for (size_t i = 0; i < forget->jobs.n; i++) {
         const struct job *job = jobs_find(&service->state->jobs, forget->jobs.at[i].job);
-        if (job && !job_is_finished(job))
+        if (job && rights_see_job(service, job) && !job_is_finished(job))
             return job->id;
     }
     return JOB_NONE;
@@ -40,13 +41,17 @@ static void refuse_unknown_entry(struct service *service, struct caller caller, 
     requests_refuse(service, caller, without ? "invalid" : "unavailable", reason.at);
 }
 
+/* What the asker may not see is not known to it. */
 static log_index_t propose(struct service *service, const struct wire_job_forget *forget)
 {
     struct message *entry = message_new(MESSAGE_ENTRY_JOBS_FORGOTTEN);
     struct wire_entry_jobs_forgotten *forgotten = &entry->as.entry_jobs_forgotten;
     forgotten->jobs.at = message_room(entry, forget->jobs.n, sizeof *forgotten->jobs.at);
-    for (size_t i = 0; i < forget->jobs.n; i++)
-        forgotten->jobs.at[forgotten->jobs.n++].job = forget->jobs.at[i].job;
+    for (size_t i = 0; i < forget->jobs.n; i++) {
+        const struct job *job = jobs_find(&service->state->jobs, forget->jobs.at[i].job);
+        if (job && rights_see_job(service, job))
+            forgotten->jobs.at[forgotten->jobs.n++].job = job->id;
+    }
     return raft_log_propose(service->raft, entry);
 }
 

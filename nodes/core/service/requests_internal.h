@@ -39,6 +39,8 @@ void requests_reply_forgotten(struct service *service, struct caller caller);
 
 /* An entry with a list of keys of that version is being applied, or an earlier one of the same. */
 void requests_access_applied(struct service *service, struct caller caller, uint64_t version);
+/* The job, if there is one and the asker may see it; NULL, and the caller is told. */
+struct job *requests_find_job(struct service *service, struct caller caller, job_id_t id);
 
 void requests_refuse_job(struct service *service, struct caller caller, job_id_t job);
 void requests_reply_job(struct service *service, struct caller caller, const struct job *job,

@@ -5,11 +5,14 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/service/reports.h"
+#include "nodes/core/service/rights.h"
 #include "nodes/core/service/requests_table.h"
 #include "nodes/core/state/state.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
+
+#define CANNOT_BE_USED "this key cannot be used; choose another"
 
 void requests_refuse_job(struct service *service, struct caller caller, job_id_t job)
 {
@@ -17,6 +20,15 @@ void requests_refuse_job(struct service *service, struct caller caller, job_id_t
     char id[JOB_TEXT_MAX];
     text_add(&reason, "there is no job %s", job_id_text(job, id));
     requests_refuse(service, caller, "not_found", reason.at);
+}
+
+struct job *requests_find_job(struct service *service, struct caller caller, job_id_t id)
+{
+    struct job *job = jobs_find(&service->state->jobs, id);
+    if (job && rights_see_job(service, job))
+        return job;
+    requests_refuse_job(service, caller, id);
+    return NULL;
 }
 
 static void reply_job(struct service *service, struct caller caller, const struct job *job,
@@ -123,12 +135,16 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
         return;
     }
     struct job *job = jobs_find_key(&service->state->jobs, submit->key);
+    if (job && !rights_see_job(service, job)) {
+        requests_refuse(service, caller, "invalid", CANNOT_BE_USED);
+        return;
+    }
     if (job && !is_another(job, &plan)) {
         requests_reply_job(service, caller, job, false);
         return;
     }
     if (jobs_key_collides(&service->state->jobs, submit->key)) {
-        requests_refuse(service, caller, "invalid", "this key cannot be used; choose another");
+        requests_refuse(service, caller, "invalid", CANNOT_BE_USED);
         return;
     }
     if (service->step->config.n_nodes == 1) {
@@ -155,6 +171,7 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
             .level = schedule_subtree_level(service->schedule, &plan),
             .time_ms = service->step->wall_ms,
             .ranges = plan.ranges,
+            .owner = message_text(entry, rights_owner(service)),
         };
         index = raft_log_propose(service->raft, entry);
     }
@@ -169,11 +186,9 @@ void requests_job_get(struct service *service, uint64_t client, struct message *
 {
     const struct wire_job_get *get = &request->as.job_get;
     struct caller caller = caller_of(client, request);
-    struct job *job = jobs_find(&service->state->jobs, get->job);
-    if (!job) {
-        requests_refuse_job(service, caller, get->job);
+    struct job *job = requests_find_job(service, caller, get->job);
+    if (!job)
         return;
-    }
     struct waiter waiter = {.client = caller.client,
                             .request = caller.request,
                             .job = job->id,
@@ -196,11 +211,9 @@ void requests_job_cancel(struct service *service, uint64_t client, struct messag
 {
     const struct wire_job_cancel *cancel = &request->as.job_cancel;
     struct caller caller = caller_of(client, request);
-    struct job *job = jobs_find(&service->state->jobs, cancel->job);
-    if (!job) {
-        requests_refuse_job(service, caller, cancel->job);
+    struct job *job = requests_find_job(service, caller, cancel->job);
+    if (!job)
         return;
-    }
     struct waiter waiter = {.client = caller.client,
                             .request = caller.request,
                             .job = job->id,
@@ -221,11 +234,9 @@ void requests_job_trace(struct service *service, uint64_t client, struct message
 {
     const struct wire_job_trace *trace = &request->as.job_trace;
     struct caller caller = caller_of(client, request);
-    struct job *job = jobs_find(&service->state->jobs, trace->job);
-    if (!job) {
-        requests_refuse_job(service, caller, trace->job);
+    struct job *job = requests_find_job(service, caller, trace->job);
+    if (!job)
         return;
-    }
     struct message *message = message_new(MESSAGE_TRACE_PAGE);
     if (!report_trace(service, message, job, trace->after, &message->as.trace_page)) {
         message_drop(&message);
@@ -243,11 +254,9 @@ void requests_job_explain(struct service *service, uint64_t client, struct messa
 {
     const struct wire_job_explain *explain = &request->as.job_explain;
     struct caller caller = caller_of(client, request);
-    struct job *job = jobs_find(&service->state->jobs, explain->job);
-    if (!job) {
-        requests_refuse_job(service, caller, explain->job);
+    struct job *job = requests_find_job(service, caller, explain->job);
+    if (!job)
         return;
-    }
     struct text text = {0};
     report_explanation(service, job, &text);
     struct message *message = message_new(MESSAGE_EXPLANATION);
@@ -260,11 +269,9 @@ void requests_result_get(struct service *service, uint64_t client, struct messag
 {
     const struct wire_result_get *get = &request->as.result_get;
     struct caller caller = caller_of(client, request);
-    struct job *job = jobs_find(&service->state->jobs, get->job);
-    if (!job) {
-        requests_refuse_job(service, caller, get->job);
+    struct job *job = requests_find_job(service, caller, get->job);
+    if (!job)
         return;
-    }
     if (job->state != JOB_DONE) {
         struct text reason = {0};
         text_add(&reason, "the job has no result: it is %s",

@@ -2,7 +2,7 @@
 
 #include "nodes/core/service/requests.h"
 
-#define X(TYPE, who, how, room, function)                                                        \
+#define X(TYPE, who, how, role, room, function)                                                  \
     static void answer_##TYPE(struct service *service, uint64_t client, struct message *request) \
     {                                                                                            \
         room##_##function(ROOM_##room(service), client, request);                                \
@@ -11,7 +11,8 @@ REQUESTS(X)
 #undef X
 
 static const struct request_row rows[] = {
-#define X(TYPE, who, how, room, function) {MESSAGE_##TYPE, BY_##who, how, answer_##TYPE},
+#define X(TYPE, who, how, role, room, function) \
+    {MESSAGE_##TYPE, BY_##who, how, ROLE_##role, answer_##TYPE},
     REQUESTS(X)
 #undef X
 };

@@ -8,36 +8,37 @@
 
 #include "nodes/core/service/requests_internal.h"
 
-/* X(type, who answers, READ or WRITE, room, function). That a job which is to be cancelled or
- * forgotten is unknown, or finished, is read. */
-#define REQUESTS(X)                                                      \
-    X(SUBMIT, COORDINATOR, WRITE, requests, submit)                      \
-    X(JOB_GET, COORDINATOR, READ, requests, job_get)                     \
-    X(JOB_LIST, COORDINATOR, READ, requests, job_list)                   \
-    X(JOB_CANCEL, COORDINATOR, READ | WRITE, requests, job_cancel)       \
-    X(JOB_FORGET, COORDINATOR, READ | WRITE, requests, job_forget)       \
-    X(JOB_TRACE, COORDINATOR, READ, requests, job_trace)                 \
-    X(JOB_EXPLAIN, COORDINATOR, READ, requests, job_explain)             \
-    X(RESULT_GET, COORDINATOR, READ, requests, result_get)               \
-    X(STATUS_GET, COORDINATOR_OR_NAMED, READ, requests, status_get)      \
-    X(BROKER_GET, BROKER, READ, requests, unanswered)                    \
-    X(INIT, ANY, WRITE, founding, init)                                  \
-    X(SESSION_OPEN, COORDINATOR_OR_NAMED, WRITE, requests, open_session) \
-    X(PROGRESS_SET, COORDINATOR, WRITE, requests, progress_set)          \
-    X(PROGRESS_SNAP, COORDINATOR, WRITE, requests, progress_snap)        \
-    X(PROGRESS_GET, COORDINATOR, READ, requests, progress_get)           \
-    X(BANK_DEPOSIT, NAMED, WRITE, ledger_request, deposit)               \
-    X(BANK_WITHDRAW, NAMED, WRITE, ledger_request, withdraw)             \
-    X(BANK_TRANSFER, NAMED, WRITE, ledger_request, transfer)             \
-    X(BANK_BALANCE, NAMED, READ, ledger_request, balance)                \
-    X(BANK_LIST, NAMED, READ, ledger_request, list)                      \
-    X(KV_PUT, NAMED, WRITE, ledger_request, put)                         \
-    X(KV_GET, NAMED, READ, ledger_request, get)                          \
-    X(SNAPSHOT_TAKE, ANY, WRITE, snapshot_request, take)                 \
-    X(SNAPSHOT_LIST, ANY, READ, snapshot_request, list)                  \
-    X(SNAPSHOT_GET, ANY, READ, snapshot_request, get)                    \
-    X(ACCESS_SET, COORDINATOR, WRITE, requests, access_set) /* admin */  \
-    X(ACCESS_GET, ANY, READ, requests, access_get)          /* admin, a broker for itself */
+/* X(type, who answers, READ or WRITE, the role that it needs, room, function). That a job which is
+ * to be cancelled or forgotten is unknown, or finished, is read. A snapshot holds what belongs to
+ * everybody: so it is the admin's. */
+#define REQUESTS(X)                                                              \
+    X(SUBMIT, COORDINATOR, WRITE, submit, requests, submit)                      \
+    X(JOB_GET, COORDINATOR, READ, monitor, requests, job_get)                    \
+    X(JOB_LIST, COORDINATOR, READ, monitor, requests, job_list)                  \
+    X(JOB_CANCEL, COORDINATOR, READ | WRITE, submit, requests, job_cancel)       \
+    X(JOB_FORGET, COORDINATOR, READ | WRITE, submit, requests, job_forget)       \
+    X(JOB_TRACE, COORDINATOR, READ, monitor, requests, job_trace)                \
+    X(JOB_EXPLAIN, COORDINATOR, READ, monitor, requests, job_explain)            \
+    X(RESULT_GET, COORDINATOR, READ, submit, requests, result_get)               \
+    X(STATUS_GET, COORDINATOR_OR_NAMED, READ, monitor, requests, status_get)     \
+    X(BROKER_GET, BROKER, READ, monitor, requests, unanswered)                   \
+    X(INIT, ANY, WRITE, admin, founding, init)                                   \
+    X(SESSION_OPEN, COORDINATOR_OR_NAMED, WRITE, submit, requests, open_session) \
+    X(PROGRESS_SET, COORDINATOR, WRITE, submit, requests, progress_set)          \
+    X(PROGRESS_SNAP, COORDINATOR, WRITE, submit, requests, progress_snap)        \
+    X(PROGRESS_GET, COORDINATOR, READ, monitor, requests, progress_get)          \
+    X(BANK_DEPOSIT, NAMED, WRITE, submit, ledger_request, deposit)               \
+    X(BANK_WITHDRAW, NAMED, WRITE, submit, ledger_request, withdraw)             \
+    X(BANK_TRANSFER, NAMED, WRITE, submit, ledger_request, transfer)             \
+    X(BANK_BALANCE, NAMED, READ, monitor, ledger_request, balance)               \
+    X(BANK_LIST, NAMED, READ, monitor, ledger_request, list)                     \
+    X(KV_PUT, NAMED, WRITE, submit, ledger_request, put)                         \
+    X(KV_GET, NAMED, READ, monitor, ledger_request, get)                         \
+    X(SNAPSHOT_TAKE, ANY, WRITE, admin, snapshot_request, take)                  \
+    X(SNAPSHOT_LIST, ANY, READ, monitor, snapshot_request, list)                 \
+    X(SNAPSHOT_GET, ANY, READ, admin, snapshot_request, get)                     \
+    X(ACCESS_SET, COORDINATOR, WRITE, admin, requests, access_set)               \
+    X(ACCESS_GET, ANY, READ, monitor, requests, access_get)
 
 /* What a room's functions are called with. */
 #define ROOM_requests(service)         (service)
@@ -51,7 +52,7 @@
 #define DECLARE_ledger_request(function)
 #define DECLARE_snapshot_request(function)
 #define DECLARE_founding(function)
-#define X(type, by, use, room, function) DECLARE_##room(function)
+#define X(type, by, use, needs, room, function) DECLARE_##room(function)
 REQUESTS(X)
 #undef X
 

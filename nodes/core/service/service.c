@@ -2,6 +2,9 @@
 
 #include <assert.h>
 
+#include "nodes/core/service/audit.h"
+#include "nodes/core/service/signatures.h"
+
 void service_tick(struct service *service)
 {
     requests_tick(service);
@@ -14,6 +17,7 @@ void service_pump(struct service *service)
 
 void service_publish(struct service *service)
 {
+    audit_answers(service);
     heartbeat_tick(service);
 }
 
@@ -26,6 +30,8 @@ uint64_t service_deadline(const struct service *service)
 void service_clear(struct service *service)
 {
     requests_clear(service);
+    audit_clear(service);
+    signatures_clear(service);
 }
 
 void service_check_invariants(const struct service *service)

@@ -15,8 +15,9 @@ enum wait_kind { WAIT_JOB, WAIT_SET, WAIT_SNAP, WAIT_SESSION, WAIT_FORGET, WAIT_
 
 struct waiter {
     enum wait_kind kind;
-    char key[JOB_KEY_MAX + 1]; /* WAIT_SNAP */
+    char key[KEY_STORED_MAX + 1]; /* WAIT_SNAP */
     uint64_t client, request;
+    struct asker asker;
     job_id_t job;         /* answered when it is finished ...; of others, a number of theirs */
     log_index_t index;    /* ... or, for a submit, when this entry is applied */
     uint64_t deadline_us; /* long poll: answer at the latest then */
@@ -30,6 +31,7 @@ struct waiters {
 /* A read that waits until a majority has confirmed that we still coordinate. */
 struct read {
     uint64_t client, round;
+    struct asker asker;
     struct message *message; /* owned */
 };
 
@@ -50,6 +52,10 @@ struct service {
     struct snapshots *snapshots;
     struct waiters waiters;
     struct reads reads;
+    const struct asker *asker; /* of the request that is being answered; NULL: nobody with a key */
+    struct map signers;        /* key -> struct signer: counters of signatures; owned */
+    uint64_t signers_floor;
+    struct map audits; /* client -> struct audit: changes that are not answered; owned */
     uint64_t heartbeat_at_us;
     struct turn_report turn; /* as the last event said */
     uint64_t starved_us;     /* likewise */

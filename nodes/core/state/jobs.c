@@ -187,6 +187,7 @@ static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
     if (read_plan(&plan, entry))
         return NULL;
     struct job *job = jobs_insert(jobs, id, entry->key, &plan, (unsigned)entry->level);
+    text_copy(job->owner, sizeof job->owner, entry->owner);
     job->submitted_ms = entry->time_ms;
     jobs_link_open(jobs, job);
     return job;

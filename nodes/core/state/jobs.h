@@ -43,7 +43,8 @@ struct job {
     struct job *older_open, *newer_open; /* of those that are not finished, in the order of ids */
     job_id_t id;
     enum job_state state;
-    char key[JOB_KEY_MAX + 1];
+    char key[KEY_STORED_MAX + 1];
+    char owner[OWNER_MAX + 1]; /* the name of the key that submitted it; empty: without keys */
     struct plan plan;
     uint64_t submitted_ms, finished_ms;
     uint64_t done;     /* operations of the plan that are done */

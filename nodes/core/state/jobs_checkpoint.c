@@ -73,6 +73,7 @@ void job_write_row(struct message *message, const struct job *job, struct wire_j
         .executed = job->executed,
         .error = message_text(message, job->reason),
         .ended = job->ended,
+        .owner = message_text(message, MUTANT(image_loses_owners) ? "" : job->owner),
         .ranges = MUTANT(image_loses_ranges) ? 0 : job->plan.ranges,
     };
     if (job->state != JOB_DONE)
@@ -173,6 +174,7 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_inde
         !was_applied(row->job, applied))
         return ERR_MALFORMED;
     struct job *job = jobs_insert(jobs, row->job, row->key, &plan, (unsigned)part->level);
+    text_copy(job->owner, sizeof job->owner, row->owner);
     job->submitted_ms = row->submitted_ms;
     job->finished_ms = row->finished_ms;
     job->done = row->done <= job->plan.total ? row->done : job->plan.total;

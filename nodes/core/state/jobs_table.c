@@ -142,6 +142,7 @@ static const struct member job_fields[] = {
     FIELD(job, id, bytes),
     FIELD(job, state, bytes),
     FIELD(job, key, text),
+    FIELD(job, owner, text),
     FIELD(job, plan, plan),
     FIELD(job, submitted_ms, bytes),
     FIELD(job, finished_ms, bytes),

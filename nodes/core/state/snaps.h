@@ -10,7 +10,7 @@
 #include "shared/base/text.h"
 
 struct snap_key {
-    char key[JOB_KEY_MAX + 1];
+    char key[KEY_STORED_MAX + 1];
     uint64_t snapshot;
 };
 

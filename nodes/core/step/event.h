@@ -3,6 +3,7 @@
 #define CONCLAVE_CORE_EVENT_H
 
 #include "nodes/core/kinds/kinds.h"
+#include "nodes/core/step/asker.h"
 #include "shared/wire/message.h"
 
 enum event_kind {
@@ -121,6 +122,7 @@ struct event {
         struct {
             uint64_t client; /* names the client until the one reply to this request */
             struct message *message;
+            const struct asker *asker; /* whose key it comes with; NULL: it comes with none */
         } request;
         struct {
             bool injected; /* by --fail-exit: as if it died, but no operation is to blame */

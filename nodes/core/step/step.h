@@ -23,6 +23,7 @@ struct step {
     uint64_t random;
     uint64_t rejected, rejected_here; /* messages dropped: in all, and by the core */
     uint64_t refused;                 /* connections, for their keys */
+    uint64_t forbidden;               /* requests, for what their keys may not do */
     uint64_t feed_seq;                /* of the last heartbeat or event */
     struct identity identity;         /* of the cluster; none: not founded yet: as raft has it */
     incarnation_t birth;              /* of our disk */

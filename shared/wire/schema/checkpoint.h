@@ -43,9 +43,10 @@
     BIN(OPT, packed, PROGRESS_BYTES_MAX,                                \
         "the same: snaps taken before, and state, 64-bit little-endian, for each")
 
-#define IMAGE_SNAPS_FIELDS(U64, BOOL, STR, BIN, LIST)                                            \
-    U64(REQ, snapshots, U64_ANY, "snaps taken")                                                  \
-    STR(OPT, key, JOB_KEY_MAX, "of the last ones taken, one message each: the client's key ...") \
+#define IMAGE_SNAPS_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
+    U64(REQ, snapshots, U64_ANY, "snaps taken")                           \
+    STR(OPT, key, KEY_STORED_MAX,                                         \
+        "of the last ones taken, one message each: the client's key ...") \
     U64(OPT, snapshot, U64_ANY, "... and the snap that it took")
 
 #define IMAGE_FORGOTTEN_FIELDS(U64, BOOL, STR, BIN, LIST) \

@@ -13,12 +13,14 @@
     BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "in which cluster; means nothing in another")
 
 #define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
-    STR(REQ, key, JOB_KEY_MAX, "the client's key")                               \
+    STR(REQ, key, KEY_STORED_MAX, "the client's key; with an owner: OWNER/KEY")  \
     STR(REQ, kind, JOB_KIND_MAX, "factorial")                                    \
     STR(REQ, spec, JOB_SPEC_MAX, "its argument")                                 \
     U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole") \
     U64(REQ, time_ms, U64_ANY, "when it was accepted")                           \
-    U64(OPT, ranges, PLAN_RANGES_MAX, "ranges of primes of its plan; 0: its plan is over integers")
+    U64(OPT, ranges, PLAN_RANGES_MAX,                                            \
+        "ranges of primes of its plan; 0: its plan is over integers")            \
+    STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys")
 
 /* What was done for a job since its last entry. */
 #define DONE_FIELDS(U64, LIST)                                                             \
@@ -48,7 +50,7 @@
     U64(REQ, state, U64_ANY, "the state")
 
 #define ENTRY_PROGRESS_SNAPPED_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    STR(REQ, key, JOB_KEY_MAX, "the client's key")
+    STR(REQ, key, KEY_STORED_MAX, "the client's key, likewise")
 
 #define ENTRY_SESSION_OPENED_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, token, U64_ANY, "random; the id is made of the entry's term and index, as a job's is")

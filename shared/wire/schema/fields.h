@@ -39,6 +39,7 @@
     U64(OPT, turn_faults, U64_ANY, "pages that were made for it, when it was long")       \
     U64(OPT, turn_blocked, U64_ANY, "how often it waited, for a lock or a disk")          \
     U64(OPT, refused, U64_ANY, "connections refused for their keys")                      \
+    U64(OPT, forbidden, U64_ANY, "requests refused for what their keys may not do")       \
     BOOL(OPT, insecure, "it runs without keys")
 
 /* What a node counts, in its heartbeats (where all are required) and in the rows of status. */

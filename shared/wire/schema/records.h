@@ -13,24 +13,26 @@
     U64(OPT, source, NODES_MAX, "a node that holds the value, when it is fetched") \
     BIN(OPT, hash, HASH_BYTES, "SHA-256 of the value, when it is fetched")
 
-#define JOB_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                          \
-    U64(REQ, job, U64_ANY, "the job's id: term << 40 | log index")                         \
-    STR(REQ, key, JOB_KEY_MAX, "the client's key")                                         \
-    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                              \
-    STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument")                                    \
-    STR(REQ, state, JOB_KIND_MAX, "queued, running, done, failed or cancelled")            \
-    U64(REQ, submitted_ms, U64_ANY, "milliseconds since 1970 UTC")                         \
-    U64(OPT, finished_ms, U64_ANY, "0 while it is not finished")                           \
-    U64(REQ, done, U64_ANY, "operations of the plan that are done")                        \
-    U64(REQ, total, U64_ANY, "operations of the plan")                                     \
-    U64(OPT, executed, U64_ANY, "operations executed for it in all, repetitions included") \
-    U64(OPT, digits, U64_ANY, "length of the result as decimal text")                      \
-    BIN(OPT, sha256, HASH_BYTES, "of the decimal text")                                    \
-    TEXT_FIELDS(U64, STR)                                                                  \
-    STR(OPT, error, JOB_REASON_MAX, "why it failed")                                       \
-    U64(OPT, ended, LOG_INDEX_MAX,                                                         \
-        "the log entry that ended it; 0: none, or before the log said how many are kept")  \
-    U64(OPT, ranges, PLAN_RANGES_MAX, "ranges of primes of its plan; 0: its plan is over integers")
+#define JOB_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                               \
+    U64(REQ, job, U64_ANY, "the job's id: term << 40 | log index")                              \
+    STR(REQ, key, KEY_STORED_MAX, "the client's key; in a checkpoint OWNER/KEY, if it has one") \
+    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                                   \
+    STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument")                                         \
+    STR(REQ, state, JOB_KIND_MAX, "queued, running, done, failed or cancelled")                 \
+    U64(REQ, submitted_ms, U64_ANY, "milliseconds since 1970 UTC")                              \
+    U64(OPT, finished_ms, U64_ANY, "0 while it is not finished")                                \
+    U64(REQ, done, U64_ANY, "operations of the plan that are done")                             \
+    U64(REQ, total, U64_ANY, "operations of the plan")                                          \
+    U64(OPT, executed, U64_ANY, "operations executed for it in all, repetitions included")      \
+    U64(OPT, digits, U64_ANY, "length of the result as decimal text")                           \
+    BIN(OPT, sha256, HASH_BYTES, "of the decimal text")                                         \
+    TEXT_FIELDS(U64, STR)                                                                       \
+    STR(OPT, error, JOB_REASON_MAX, "why it failed")                                            \
+    U64(OPT, ended, LOG_INDEX_MAX,                                                              \
+        "the log entry that ended it; 0: none, or before the log said how many are kept")       \
+    U64(OPT, ranges, PLAN_RANGES_MAX,                                                           \
+        "ranges of primes of its plan; 0: its plan is over integers")                           \
+    STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
     U64(REQ, op, OP_MAX, "the operation, or the root of the subtree")                         \

@@ -111,10 +111,12 @@
         "of timing: since when its coordinator knows, milliseconds since 1970 UTC; 0: of all") \
     LIST(OPT, losses, loss, NODES_MAX, "what was computed again because values were lost")
 
-#define JOB_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                 \
-    U64(REQ, request, U64_ANY, "of the request")                   \
-    BOOL(REQ, more, "there are more: ask again after the last id") \
-    LIST(REQ, jobs, job_row, JOB_PAGE_MAX, "in the order of their ids")
+#define JOB_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                \
+    U64(REQ, request, U64_ANY, "of the request")                  \
+    BOOL(REQ, more, "there are more")                             \
+    LIST(REQ, jobs, job_row, JOB_PAGE_MAX,                        \
+         "in the order of their ids; those that the key may see") \
+    U64(OPT, after, U64_ANY, "after which id to ask again, when there are more")
 
 #define JOBS_FORGOTTEN_FIELDS(U64, BOOL, STR, BIN, LIST)         \
     U64(REQ, request, U64_ANY, "of the request")                 \
@@ -194,9 +196,13 @@
     U64(REQ, request, U64_ANY, "of the request; 0 when it could not be read")                      \
     STR(REQ, code, JOB_KIND_MAX,                                                                   \
         "invalid, too_costly, not_found, unavailable, not_coordinator, busy, finished, not_kept, " \
-        "insufficient, overflow, too_many, disk_full, malformed, key_refused, stale, quota")       \
+        "insufficient, overflow, too_many, disk_full, forbidden, unsigned, "                       \
+        "key_unknown, malformed, stale, quota")                                                    \
     STR(REQ, reason, TEXT_FIELD_MAX, "one line for people")                                        \
-    U64(OPT, coordinator, NODES_MAX, "not_coordinator: whom this node follows; 0: nobody")
+    U64(OPT, coordinator, NODES_MAX, "not_coordinator: whom this node follows; 0: nobody")         \
+    U64(OPT, node, NODES_MAX, "unsigned: the node that a signature must be for ...")               \
+    U64(OPT, incarnation, U64_ANY, "... its incarnation ...")                                      \
+    U64(OPT, counter, U64_ANY, "... and what its counter must be greater than")
 
 #define REPLY_RECORDS(R)                 \
     R(account_row, ACCOUNT_ROW_FIELDS)   \
