@@ -38,8 +38,9 @@ static void offer(struct runtime *runtime, uint64_t now_us)
         struct message *request = message_new(MESSAGE_ACCESS_SET);
         request->as.access_set.version = version;
         request->as.access_set.list = message_copy(request, (struct slice){(uint8_t *)bytes, len});
+        const struct asker own = {.role = ROLE_admin, .name = "its-own-file", .proof = PROOF_OWN};
         struct event event = {.kind = EVENT_REQUEST,
-                              .request = {.client = NOBODY, .message = request}};
+                              .request = {.client = NOBODY, .message = request, .asker = &own}};
         runtime_step(runtime, &event);
         message_drop(&request);
     } else if (version != runtime->access.refused) {

@@ -104,7 +104,7 @@ def test_a_revoked_broker_hears_no_node_and_its_requests_end_X12(cluster):
     dealer.connect(f"tcp://127.0.0.1:{cluster.node_port(1)}")
 
     def answered():
-        dealer.send_multipart([b"x", b"", msgpack.packb({"type": "status_get", "request": 1})])
+        dealer.send_multipart([b"x", stolen["public"].encode(), msgpack.packb({"type": "status_get", "request": 1})])
         return bool(dealer.poll(1000 * seconds(0.3))) and dealer.recv_multipart()
     try:
         wait_for(answered, what="its requests are answered")

@@ -196,8 +196,9 @@ def test_a_brokers_key_makes_no_request_of_the_admin_X13(cluster, broker):
     told = broker.send(admin, pack(type="snapshot_take"), b"")
     assert told["code"] == "unsigned" and told["incarnation"] and told["node"], told
     mine.take(told)
-    for kind in ("snapshot_take", "init", "snapshot_get"):
-        body = pack(type=kind, incarnation=1, counter=1, offset=0)
+    listed = json.dumps(cluster.locks.read(cluster.locks.file("allowed")) | {"version": 99}).encode()
+    for kind in ("snapshot_take", "init", "snapshot_get", "access_set"):
+        body = pack(type=kind, incarnation=1, counter=1, offset=0, version=99, list=listed)
         assert broker.send(admin, body)["code"] == "unsigned", kind
         for frame in (mine.frame(body), mine.frame(body, public=admin.decode()),
                       mine.frame(body, public=admin.decode(), seed=os.urandom(32)), bytes(88)):

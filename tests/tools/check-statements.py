@@ -95,7 +95,12 @@ STATEMENTS = {
     "X9": "logs escape control bytes and print no keys; key files are closed to others",
     "X10": "terms, sequences and lengths out of range are refused",
     "X11": "files on disk are not trusted",
+    "X8": "a key has a share of its own, and takes nobody else's",
+    "X12": "a revoked key loses established connections and subscriptions",
+    "X13": "a broker's key can make no request of an admin",
+    "X14": "objects have owners: what is another's does not exist",
     "X15": "terms move by elections only: no message of one peer raises one by more",
+    "X16": "every change leaves a line",
 }
 
 PLACES = ("tests/unit/test_*.c", "tests/sim/*.c", "tests/trace/*.txt", "tests/cluster/*.py")

@@ -166,6 +166,20 @@ static void pump_install(struct raft *raft, node_id_t id)
         send_parts(raft, id);
 }
 
+/* Until then a node that never votes gets nothing new, for nobody waits for it: what comes
+ * meanwhile goes to it, and onto its disk, together. */
+static uint64_t paced_until_us(const struct raft *raft, node_id_t id)
+{
+    const struct replica *replica = &raft->replicas[id];
+    bool votes = id <= raft->step->config.n_voters || replica->state != REPLICA_PIPELINE;
+    return votes || !replica->sent_us ? 0 : replica->sent_us + LEARNER_APPEND_US;
+}
+
+static bool has_entries_for(const struct raft *raft, const struct replica *replica)
+{
+    return replica->next <= raft->log.last || replica->sent_commit < raft->log.commit;
+}
+
 static void pump(struct raft *raft, node_id_t id)
 {
     struct replica *replica = &raft->replicas[id];
@@ -182,11 +196,14 @@ static void pump(struct raft *raft, node_id_t id)
         pump_install(raft, id);
         return;
     }
+    if (raft->step->now_us < paced_until_us(raft, id))
+        return;
     /* While it can take nothing in, one at a time. */
     unsigned window = space_peer_is_full(raft, id) ? 1 : replica_window(replica);
     while (replica->next <= raft->log.last && replica->in_flight < window)
         send_append(raft, id);
-    bool news = replica->sent_round < raft->replication.asked ||
+    bool asked = id <= raft->step->config.n_voters || replica->state != REPLICA_PIPELINE;
+    bool news = (asked && replica->sent_round < raft->replication.asked) ||
                 replica->sent_commit < raft->log.commit || !replica->sent_us;
     if (news && replica->in_flight < window)
         send_append(raft, id);
@@ -213,6 +230,10 @@ uint64_t replication_deadline(const struct raft *raft)
     for (node_id_t id = 1; election_leads(raft) && id <= raft->step->config.n_nodes; id++) {
         const struct replica *replica = &raft->replicas[id];
         uint64_t due = replica->sent_us + APPEND_RESEND_US;
+        uint64_t paced_us = paced_until_us(raft, id);
+        bool paced = raft->step->now_us < paced_us && step_is_peer(raft->step, id);
+        if (paced && paced_us < at && is_reached(raft, id) && has_entries_for(raft, replica))
+            at = paced_us;
         if (due >= at || !step_is_peer(raft->step, id) || !is_reached(raft, id))
             continue;
         bool waits = replica->state == REPLICA_INSTALL && !replica->checkpoint; /* for a slice */

@@ -11,7 +11,8 @@ enum proof {
     PROOF_ASKED, /* it asks what it is to sign */
     PROOF_WRONG, /* its signature is not that of its key over its bytes */
     PROOF_STALE, /* it was signed for another node, or another life of this one */
-    PROOF_GOOD
+    PROOF_GOOD,
+    PROOF_OWN /* nobody asks: the node offers what its own file says */
 };
 
 #define ASKER_KEY_BYTES 40 /* a public key, as text */
