@@ -531,9 +531,41 @@ static void a_forgotten_key_is_an_error_R29(void **state)
     stage_free(&stage);
 }
 
+/* Nobody waits for it, and each append costs its disk a transaction. */
+static void who_never_votes_gets_what_came_together(void **state)
+{
+    (void)state;
+    struct stage *stage = stage_new(4, 3);
+    stage_start_all(stage);
+    stage_elect(stage, 1);
+    stage_run(stage, SECOND_US);
+    stage->topics = TELL_APPENDS;
+    stage_forget_story(stage);
+    for (uint64_t i = 1; i <= 40; i++) {
+        stage_set(stage, 1, 1, i);
+        stage_run(stage, LEARNER_APPEND_US / 10); /* four paces in all */
+    }
+    assert_true(stage_told_times(stage, "1 -> 2  append:") >= 40);
+    unsigned times = stage_told_times(stage, "1 -> 4  append:");
+    if (times < 3 || times > 6)
+        fail_msg("%u appends", times);
+    stage_run(stage, 2 * LEARNER_APPEND_US);
+    assert_true(stage_logs_are_equal(stage, 1, 4));
+    /* A read takes the word of a majority, and not the others'. */
+    stage_forget_story(stage);
+    for (int i = 0; i < 10; i++) {
+        stage_read(stage, 1, 1);
+        stage_run(stage, LEARNER_APPEND_US);
+    }
+    assert_true(stage_told_times(stage, "1 -> 2  append:") >= 10);
+    assert_int_equal(stage_told_times(stage, "1 -> 4  append:"), 0);
+    stage_free(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_never_votes_gets_what_came_together),
         cmocka_unit_test(not_even_a_heartbeat_tells_a_term_before_it_is_on_disk_R1),
         cmocka_unit_test(a_chain_of_nodes_keeps_its_terms_and_commits_R6),
         cmocka_unit_test(stepping_down_answers_unknown_R8),
