@@ -285,14 +285,14 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
         text_add(why, "%s is not a request", message_name(inbox->message->type));
         error = ERR_MALFORMED;
     }
-    const struct wire_access_set *set = &inbox->message->as.access_set;
-    if (!error && inbox->message->type == MESSAGE_ACCESS_SET &&
-        (error = doors_check(mesh_doors(inbox->mesh), set->list, set->version, why))) {
-        refuse_request(inbox, set->request, "invalid", why->at);
-        return error;
-    }
     if (error) {
         refuse_request(inbox, 0, "malformed", why->at);
+        return error;
+    }
+    const struct wire_access_set *set = &inbox->message->as.access_set;
+    if (inbox->message->type == MESSAGE_ACCESS_SET &&
+        (error = doors_check(mesh_doors(inbox->mesh), set->list, set->version, why))) {
+        refuse_request(inbox, set->request, "invalid", why->at);
         return error;
     }
     /* The broker states the client's key, and no more: what it is for is in our own list. */

@@ -7,7 +7,8 @@
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
 
-/* A value that an entry after the checkpoint on disk names. */
+/* A value that an entry after the checkpoint on disk names; or a job of which the state named
+ * values until such an entry. */
 struct logged {
     log_index_t index; /* the last such entry */
     uint64_t bytes;
@@ -26,11 +27,18 @@ static struct map_key key_of(struct value_id id)
     return (struct map_key){id.job, id.op};
 }
 
+/* True while the checkpoint on disk may name a value of that job. */
+static bool is_saved(const struct raft *raft, struct value_id id)
+{
+    const struct logged *dropped = map_get(&raft->sweep.dropped, (struct map_key){id.job, 0});
+    return dropped && dropped->index > raft->log.saved && !MUTANT(saved_not_kept);
+}
+
 bool sweep_keeps(const struct raft *raft, struct value_id id)
 {
     const struct logged *logged = map_get(&raft->sweep.logged, key_of(id));
     bool in_log = logged && logged->index > raft->log.saved && !MUTANT(log_not_kept);
-    return in_log || sweep_names(raft, id);
+    return in_log || is_saved(raft, id) || sweep_names(raft, id);
 }
 
 /* Returns what this entry adds: what it was noted for already counts once. */
@@ -81,6 +89,32 @@ static void forget(struct raft *raft, struct value_id *ids, size_t n)
     output->forget.n = n;
 }
 
+static void want(struct sweep *sweep, job_id_t job)
+{
+    if (sweep->n_jobs == SWEEP_JOBS_MAX) {
+        sweep->all = true;
+        return;
+    }
+    sweep->jobs[sweep->n_jobs++] = job;
+}
+
+/* The jobs whose end, or whose being forgotten, the checkpoint on disk covers now. */
+static void sweep_dropped(struct raft *raft)
+{
+    struct map *map = &raft->sweep.dropped;
+    struct map_key *covered = mem_new(map->count + 1, sizeof *covered), key;
+    const struct logged *dropped;
+    size_t n = 0;
+    for (size_t at = 0; (dropped = map_next(map, &at, &key));)
+        if (dropped->index <= raft->log.saved)
+            covered[n++] = key;
+    for (size_t i = 0; i < n; i++) {
+        free(map_remove(map, covered[i]));
+        want(&raft->sweep, covered[i].a);
+    }
+    free(covered);
+}
+
 void sweep_saved(struct raft *raft)
 {
     struct map *map = &raft->sweep.logged;
@@ -94,11 +128,12 @@ void sweep_saved(struct raft *raft)
     for (size_t i = 0; i < n; i++) {
         struct value_id id = {covered[i].a, covered[i].b};
         free(map_remove(map, covered[i]));
-        if (!sweep_names(raft, id) && !MUTANT(values_never_collected))
+        if (!is_saved(raft, id) && !sweep_names(raft, id) && !MUTANT(values_never_collected))
             useless[n_useless++] = id;
     }
     forget(raft, useless, n_useless);
     free(covered);
+    sweep_dropped(raft);
 }
 
 uint64_t sweep_held_bytes(const struct raft *raft)
@@ -109,7 +144,7 @@ uint64_t sweep_held_bytes(const struct raft *raft)
     for (size_t at = 0; (logged = map_next(&raft->sweep.logged, &at, &key));)
         if (!sweep_names(raft, (struct value_id){key.a, key.b}))
             bytes += logged->bytes;
-    return bytes;
+    return bytes + raft->sweep.dropped.count;
 }
 
 void sweep_clear(struct raft *raft)
@@ -118,6 +153,9 @@ void sweep_clear(struct raft *raft)
     for (size_t at = 0; (logged = map_next(&raft->sweep.logged, &at, NULL));)
         free(logged);
     map_clear(&raft->sweep.logged);
+    for (size_t at = 0; (logged = map_next(&raft->sweep.dropped, &at, NULL));)
+        free(logged);
+    map_clear(&raft->sweep.dropped);
 }
 
 /* --- sweeping --- */
@@ -127,14 +165,27 @@ void sweep_all(struct raft *raft)
     raft->sweep.all = true;
 }
 
+/* A checkpoint that is on disk, or on its way there, may name what the state names no more. */
+static bool may_be_saved(const struct raft *raft, job_id_t job)
+{
+    const struct raft_log *log = &raft->log;
+    return job_id_has_term(job) && !MUTANT(saved_not_kept) &&
+           (log->build || log->saving || job_id_index(job, log->applied) <= log->saved);
+}
+
 void sweep_job(struct raft *raft, job_id_t job)
 {
-    struct sweep *sweep = &raft->sweep;
-    if (sweep->n_jobs == SWEEP_JOBS_MAX) {
-        sweep->all = true;
+    struct map_key key = {job, 0};
+    if (!may_be_saved(raft, job)) {
+        want(&raft->sweep, job);
         return;
     }
-    sweep->jobs[sweep->n_jobs++] = job;
+    struct logged *dropped = map_get(&raft->sweep.dropped, key);
+    if (!dropped) {
+        dropped = mem_new(1, sizeof *dropped);
+        map_put(&raft->sweep.dropped, key, dropped);
+    }
+    dropped->index = raft->log.applied;
 }
 
 static void list(struct raft *raft)

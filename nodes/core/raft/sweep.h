@@ -4,12 +4,12 @@
  * of the disk is listed at start, when a term begins, after an install, and every SWEEP_EVERY_US; a
  * job's own values when it ends or is forgotten.
  *
- * A value is kept for two reasons. The applied state names it; or an entry after the
- * checkpoint on disk does: a start takes the applied state back to that checkpoint, and whoever
- * coordinates then must be able to give the value to a follower that lacks the entry. What neither
- * names is never named again, so a node that asks for such a value can be told that it is used up
- * (node_is_done_with()). What only entries name goes when a checkpoint that covers them
- * is durable. */
+ * A value is kept for three reasons. The applied state names it; or an entry after the checkpoint
+ * on disk does, or that checkpoint itself: a start takes the applied state back to it, and whoever
+ * coordinates then must be able to give the value to a follower that lacks the entry, or the
+ * checkpoint. What none of them names is never named again, so a node that asks for such a value
+ * can be told that it is used up (node_is_done_with()). What only entries name goes when a
+ * checkpoint that covers them is durable. */
 #ifndef CONCLAVE_CORE_SWEEP_H
 #define CONCLAVE_CORE_SWEEP_H
 
@@ -30,7 +30,8 @@ uint64_t sweep_note(struct raft *raft, log_index_t index, const struct message *
  * goes. */
 void sweep_saved(struct raft *raft);
 
-/* Bytes of values that only entries name: a checkpoint would free them. */
+/* Bytes of values that only entries name, and one for each job of which only the checkpoint on disk
+ * may name some: a new one would free them. */
 uint64_t sweep_held_bytes(const struct raft *raft);
 
 /* Sweeps all; sweeps the values of one job. */
