@@ -60,7 +60,8 @@
     X(second_source_ignored, "a fetch under way ignores another source that is named (W3)")      \
     X(leads_without_acks, "a coordinator that nobody acknowledges leads on (R35)")               \
     X(level_while_alive, "a node whose heartbeats arrive counts as level (R36)")                 \
-    X(saved_not_kept, "what only the checkpoint on disk names is dropped before the next one")   \
+    X(saved_not_kept,                                                                            \
+      "what only the checkpoint on disk names is dropped before the next one (W4)")              \
     X(log_not_kept, "what only entries after the checkpoint on disk name is collected (W4)")     \
     X(value_collected_too_early, "a value that is not logged yet is collected (W4)")             \
     X(values_never_collected, "what no state names stays on disk (W4)")                          \

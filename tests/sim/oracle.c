@@ -446,6 +446,7 @@ void oracle_started(struct world *world, node_id_t id)
     struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct world_node *disk = &world->nodes[id];
     oracle_log_values(world, id);
+    oracle_saved_values(world, id);
     ghost->checked = ghost->applied = 0;
     ghost->finished = 0;
     forget_jobs(ghost);

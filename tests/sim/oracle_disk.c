@@ -62,21 +62,46 @@ static void check_named(struct world *world, node_id_t id, struct value_id value
                    "node %u lacks operation %" PRIu64 " of %" PRIu64, id, value.op, value.job);
 }
 
+/* Each value that the state of a node names. */
+static void each_named(struct world *world, node_id_t id,
+                       void (*check)(struct world *world, node_id_t id, struct value_id value,
+                                     const uint8_t hash[HASH_BYTES]))
+{
+    const struct jobs *jobs = &inside_state(world->nodes[id].core)->jobs;
+    for (size_t i = 0; i < jobs->n; i++) {
+        struct job *job = jobs->at[i];
+        struct done_op *done;
+        if (job->state == JOB_DONE && job->digits > TEXT_INLINE_DIGITS)
+            check(world, id, (struct value_id){job->id, job_text_op(job)}, job->sha256);
+        for (size_t at = 0; (done = map_next(&job->live, &at, NULL));)
+            if (!done->value)
+                check(world, id, (struct value_id){job->id, done->op}, done->hash);
+    }
+}
+
 /* Who does not vote keeps none. */
 void oracle_values(struct world *world)
 {
-    for (node_id_t id = 1; id <= world_voters(world); id++) {
-        const struct jobs *jobs = &inside_state(world->nodes[id].core)->jobs;
-        for (size_t i = 0; i < jobs->n; i++) {
-            struct job *job = jobs->at[i];
-            struct done_op *done;
-            if (job->state == JOB_DONE && job->digits > TEXT_INLINE_DIGITS)
-                check_named(world, id, (struct value_id){job->id, job_text_op(job)}, job->sha256);
-            for (size_t at = 0; (done = map_next(&job->live, &at, NULL));)
-                if (!done->value)
-                    check_named(world, id, (struct value_id){job->id, done->op}, done->hash);
-        }
-    }
+    for (node_id_t id = 1; id <= world_voters(world); id++)
+        each_named(world, id, check_named);
+}
+
+static void check_saved(struct world *world, node_id_t id, struct value_id value,
+                        const uint8_t hash[HASH_BYTES])
+{
+    (void)hash; /* rot is found and repaired */
+    if (!map_get(&world->nodes[id].kept, machine_value_key(value)) &&
+        !map_get(&world->oracle->used, machine_value_key(value)))
+        world_fail(world, "W4: a value that the checkpoint on disk names is on disk",
+                   "node %u lacks operation %" PRIu64 " of %" PRIu64, id, value.op, value.job);
+}
+
+/* A node that starts has the state of the checkpoint on its disk. As coordinator it may have to
+ * give that to a follower, with its values. */
+void oracle_saved_values(struct world *world, node_id_t id)
+{
+    if (id <= world_voters(world))
+        each_named(world, id, check_saved);
 }
 
 /* A log entry promises that the values that it refers to are on this voter's disk, unless nobody

@@ -89,6 +89,7 @@ void oracle_values(struct world *world);
 
 /* A node starts: what its log names is on its disk, too (W4). */
 void oracle_log_values(struct world *world, node_id_t id);
+void oracle_saved_values(struct world *world, node_id_t id);
 
 static inline void *as_pointer(uint64_t number)
 {
