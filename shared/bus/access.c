@@ -117,7 +117,9 @@ static char *take_secret(char *bytes, size_t len, const char *name)
         return NULL;
     char *secret = secret_new(KEY_TEXT_MAX);
     memcpy(secret, at + 1, KEY_TEXT_LEN);
-    memset(at + 1, '0', KEY_TEXT_LEN);
+    /* A file that was edited by hand may have it twice. */
+    for (at = bytes; (at = memmem(at, (size_t)(end - at), secret, KEY_TEXT_LEN));)
+        at = (char *)memset(at, '0', KEY_TEXT_LEN) + KEY_TEXT_LEN;
     return secret;
 }
 
