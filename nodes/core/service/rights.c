@@ -59,6 +59,13 @@ static struct slice *find_key(struct message *request)
     return NULL;
 }
 
+/* A job of a time without keys, which is admin's: asked for again it is that one, not another. */
+static bool is_of_before(const struct service *service, struct slice key)
+{
+    const struct job *job = jobs_find_key(&service->state->jobs, key);
+    return job && !*job->owner && service->asker->role == ROLE_admin;
+}
+
 void rights_scope_key(const struct service *service, struct message *request)
 {
     char scoped[KEY_STORED_MAX + 1];
@@ -66,6 +73,8 @@ void rights_scope_key(const struct service *service, struct message *request)
     const char *owner = rights_owner(service);
     struct slice *key = *owner ? find_key(request) : NULL;
     if (!key || !key->len || session_key_parse(*key, &ignored))
+        return;
+    if (request->type == MESSAGE_SUBMIT && is_of_before(service, *key))
         return;
     text_format(scoped, sizeof scoped, "%s%c%.*s", owner, OWNER_ENDS, (int)key->len,
                 (const char *)key->at);

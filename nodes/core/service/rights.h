@@ -21,7 +21,8 @@ bool rights_see_results(const struct service *service);
 const char *rights_owner(const struct service *service);
 
 /* Clients choose keys, and two of them may choose the same: with an owner, a key that is no
- * session's is kept as OWNER/KEY, which no name and no other key can be. Changes the request. */
+ * session's is kept as OWNER/KEY, which no name and no other key can be; but admin who submits with
+ * a key of a job without an owner means that job. Changes the request. */
 void rights_scope_key(const struct service *service, struct message *request);
 
 /* The key of a job as its client gave it. Borrowed. */
