@@ -117,10 +117,16 @@ static char *take_secret(char *bytes, size_t len, const char *name)
         return NULL;
     char *secret = secret_new(KEY_TEXT_MAX);
     memcpy(secret, at + 1, KEY_TEXT_LEN);
-    /* A file that was edited by hand may have it twice. */
-    for (at = bytes; (at = memmem(at, (size_t)(end - at), secret, KEY_TEXT_LEN));)
-        at = (char *)memset(at, '0', KEY_TEXT_LEN) + KEY_TEXT_LEN;
+    memset(at + 1, '0', KEY_TEXT_LEN);
     return secret;
+}
+
+/* A file that was edited by hand may have it once more. */
+static void hide(char *bytes, size_t len, const char *secret)
+{
+    char *at = bytes, *end = bytes + len;
+    while (secret && (at = memmem(at, (size_t)(end - at), secret, KEY_TEXT_LEN)))
+        at = (char *)memset(at, '0', KEY_TEXT_LEN) + KEY_TEXT_LEN;
 }
 
 static const char *string_of(const json_t *object, const char *name, size_t max)
@@ -233,6 +239,9 @@ int access_parse(char *bytes, size_t len, const char *shown, struct access **out
     access->secret_key = take_secret(bytes, len, "secret");
     access->brokers_secret = take_secret(bytes, len, "brokers_secret");
     access->signing_secret = take_secret(bytes, len, "signing_secret");
+    hide(bytes, len, access->secret_key);
+    hide(bytes, len, access->brokers_secret);
+    hide(bytes, len, access->signing_secret);
     json_t *object = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, NULL);
     const char *wrong = take_all(object, access);
     json_decref(object);
