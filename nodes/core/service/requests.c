@@ -131,13 +131,13 @@ void requests_step_down(struct service *service)
         requests_refuse(service, (struct caller){waiter.client, waiter.request}, "not_coordinator",
                         NO_MORE);
     }
-    for (size_t i = 0; i < reads->n; i++) {
+    for (size_t i = reads->first; i < reads->n; i++) {
         uint64_t request = reads->at[i].message->as.request.request;
         requests_refuse(service, (struct caller){reads->at[i].client, request}, "not_coordinator",
                         NO_MORE);
         message_drop(&reads->at[i].message);
     }
-    reads->n = 0;
+    reads->first = reads->n = 0;
 }
 
 void requests_tick(struct service *service)
@@ -163,7 +163,8 @@ void requests_tick(struct service *service)
 static bool reads_are_confirmed(const struct service *service)
 {
     const struct reads *reads = &service->reads;
-    return reads->n && reads->at[0].round <= replication_confirmed(service->raft);
+    return reads->first < reads->n &&
+           reads->at[reads->first].round <= replication_confirmed(service->raft);
 }
 
 uint64_t requests_deadline(const struct service *service)
@@ -177,7 +178,7 @@ uint64_t requests_deadline(const struct service *service)
 
 void requests_clear(struct service *service)
 {
-    for (size_t i = 0; i < service->reads.n; i++)
+    for (size_t i = service->reads.first; i < service->reads.n; i++)
         message_drop(&service->reads.at[i].message);
     free(service->reads.at);
     free(service->waiters.at);
@@ -217,6 +218,12 @@ bool requests_are_forgotten(struct service *service, struct caller caller, enum 
 static void confirm_first(struct service *service, uint64_t client, struct message *message)
 {
     struct reads *reads = &service->reads;
+    if (reads->n == reads->size && reads->first &&
+        2 * reads->first >= reads->n) { /* half of it is answered */
+        reads->n -= reads->first;
+        memmove(reads->at, reads->at + reads->first, reads->n * sizeof *reads->at);
+        reads->first = 0;
+    }
     if (reads->n == reads->size) {
         reads->size = reads->size ? 2 * reads->size : 16;
         reads->at = mem_grow(reads->at, reads->size, sizeof *reads->at);
@@ -231,19 +238,20 @@ static void confirm_first(struct service *service, uint64_t client, struct messa
 void requests_confirmed(struct service *service)
 {
     struct reads *reads = &service->reads;
-    size_t done = 0;
-    uint64_t confirmed = reads->n ? replication_confirmed(service->raft) : 0;
-    size_t slice = MUTANT(reads_at_once) ? reads->n : READS_SLICE_MAX;
-    while (done < reads->n && done < slice && reads->at[done].round <= confirmed) {
-        struct read *read = &reads->at[done++];
+    size_t waiting = reads->n - reads->first;
+    uint64_t confirmed = waiting ? replication_confirmed(service->raft) : 0;
+    size_t slice = MUTANT(reads_at_once) ? waiting : READS_SLICE_MAX;
+    for (size_t done = 0;
+         done < slice && reads->first < reads->n && reads->at[reads->first].round <= confirmed;
+         done++) {
+        struct read *read = &reads->at[reads->first++];
         service->asker = &read->asker;
         request_row(read->message->type)->answer(service, read->client, read->message);
         service->asker = NULL;
         message_drop(&read->message);
     }
-    if (done)
-        memmove(reads->at, reads->at + done, (reads->n - done) * sizeof *reads->at);
-    reads->n -= done;
+    if (reads->first == reads->n)
+        reads->first = reads->n = 0;
 }
 
 /* The coordinator answers, unless the request names a node that may: then that node does. */
@@ -261,7 +269,7 @@ static void handle_coordinators(struct service *service, const struct request_ro
                             ? "this node is becoming the coordinator; ask again"
                             : "this node is not the coordinator");
     else if ((!named && service->waiters.n >= WAITERS_MAX) ||
-             (confirm && service->reads.n >= REQUEST_CLIENTS_MAX))
+             (confirm && service->reads.n - service->reads.first >= REQUEST_CLIENTS_MAX))
         requests_refuse(service, caller, "busy", "too many requests are waiting; try again later");
     else if (confirm)
         confirm_first(service, client, message);

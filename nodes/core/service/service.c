@@ -42,6 +42,6 @@ void service_check_invariants(const struct service *service)
     /* Who waits for an entry, or for a majority's word, waits for a coordinator. */
     for (size_t i = 0; i < waiters->n; i++)
         assert(!waiters->at[i].index || (leads && waiters->at[i].index > service->state->applied));
-    for (size_t i = 0; i < service->reads.n; i++)
+    for (size_t i = service->reads.first; i < service->reads.n; i++)
         assert(leads && service->reads.at[i].message);
 }

@@ -35,9 +35,10 @@ struct read {
     struct message *message; /* owned */
 };
 
+/* Those from `first` on wait, in the order in which they came. */
 struct reads {
     struct read *at;
-    size_t n, size;
+    size_t first, n, size;
 };
 
 /* Zero-initialize, then set the first eight. */
