@@ -166,13 +166,18 @@ static void pump_install(struct raft *raft, node_id_t id)
         send_parts(raft, id);
 }
 
-/* Until then a node that never votes gets nothing new, for nobody waits for it: what comes
- * meanwhile goes to it, and onto its disk, together. */
+/* Nobody waits for a node that never votes and keeps up. */
+static bool is_waited_for(const struct raft *raft, node_id_t id)
+{
+    return id <= raft->step->config.n_voters || raft->replicas[id].state != REPLICA_PIPELINE;
+}
+
+/* Until then such a node gets nothing new: what comes meanwhile goes to it, and onto its disk,
+ * together. */
 static uint64_t paced_until_us(const struct raft *raft, node_id_t id)
 {
-    const struct replica *replica = &raft->replicas[id];
-    bool votes = id <= raft->step->config.n_voters || replica->state != REPLICA_PIPELINE;
-    return votes || !replica->sent_us ? 0 : replica->sent_us + LEARNER_APPEND_US;
+    uint64_t sent_us = raft->replicas[id].sent_us;
+    return is_waited_for(raft, id) || !sent_us ? 0 : sent_us + LEARNER_APPEND_US;
 }
 
 static bool has_entries_for(const struct raft *raft, const struct replica *replica)
@@ -202,8 +207,7 @@ static void pump(struct raft *raft, node_id_t id)
     unsigned window = space_peer_is_full(raft, id) ? 1 : replica_window(replica);
     while (replica->next <= raft->log.last && replica->in_flight < window)
         send_append(raft, id);
-    bool asked = id <= raft->step->config.n_voters || replica->state != REPLICA_PIPELINE;
-    bool news = (asked && replica->sent_round < raft->replication.asked) ||
+    bool news = (is_waited_for(raft, id) && replica->sent_round < raft->replication.asked) ||
                 replica->sent_commit < raft->log.commit || !replica->sent_us;
     if (news && replica->in_flight < window)
         send_append(raft, id);

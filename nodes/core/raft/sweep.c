@@ -41,14 +41,21 @@ bool sweep_keeps(const struct raft *raft, struct value_id id)
     return in_log || is_saved(raft, id) || sweep_names(raft, id);
 }
 
+/* What is noted under the key; at first nothing. */
+static struct logged *logged_at(struct map *map, struct map_key key)
+{
+    struct logged *logged = map_get(map, key);
+    if (!logged) {
+        logged = mem_new(1, sizeof *logged);
+        map_put(map, key, logged);
+    }
+    return logged;
+}
+
 /* Returns what this entry adds: what it was noted for already counts once. */
 static uint64_t note(struct raft *raft, log_index_t index, struct value_id id, uint64_t bytes)
 {
-    struct logged *logged = map_get(&raft->sweep.logged, key_of(id));
-    if (!logged) {
-        logged = mem_new(1, sizeof *logged);
-        map_put(&raft->sweep.logged, key_of(id), logged);
-    }
+    struct logged *logged = logged_at(&raft->sweep.logged, key_of(id));
     /* An entry that was cut off may have been noted: what it named stays a little longer. */
     uint64_t more = logged->index < index ? bytes : 0;
     if (more)
@@ -98,41 +105,47 @@ static void want(struct sweep *sweep, job_id_t job)
     sweep->jobs[sweep->n_jobs++] = job;
 }
 
-/* The jobs whose end, or whose being forgotten, the checkpoint on disk covers now. */
-static void sweep_dropped(struct raft *raft)
+/* Takes out what the checkpoint on disk covers, and returns its keys; caller frees them. */
+static struct map_key *take_covered(const struct raft *raft, struct map *map, size_t *n)
 {
-    struct map *map = &raft->sweep.dropped;
-    struct map_key *covered = mem_new(map->count + 1, sizeof *covered), key;
-    const struct logged *dropped;
-    size_t n = 0;
-    for (size_t at = 0; (dropped = map_next(map, &at, &key));)
-        if (dropped->index <= raft->log.saved)
-            covered[n++] = key;
-    for (size_t i = 0; i < n; i++) {
-        free(map_remove(map, covered[i]));
-        want(&raft->sweep, covered[i].a);
-    }
-    free(covered);
-}
-
-void sweep_saved(struct raft *raft)
-{
-    struct map *map = &raft->sweep.logged;
     struct map_key *covered = mem_new(map->count + 1, sizeof *covered), key;
     const struct logged *logged;
-    size_t n = 0, n_useless = 0;
+    *n = 0;
     for (size_t at = 0; (logged = map_next(map, &at, &key));)
         if (logged->index <= raft->log.saved)
-            covered[n++] = key;
+            covered[(*n)++] = key;
+    for (size_t i = 0; i < *n; i++)
+        free(map_remove(map, covered[i]));
+    return covered;
+}
+
+static void sweep_logged(struct raft *raft)
+{
+    size_t n, n_useless = 0;
+    struct map_key *covered = take_covered(raft, &raft->sweep.logged, &n);
     struct value_id *useless = n ? arena_new(&raft->step->out.arena, n * sizeof *useless) : NULL;
     for (size_t i = 0; i < n; i++) {
         struct value_id id = {covered[i].a, covered[i].b};
-        free(map_remove(map, covered[i]));
         if (!is_saved(raft, id) && !sweep_names(raft, id) && !MUTANT(values_never_collected))
             useless[n_useless++] = id;
     }
     forget(raft, useless, n_useless);
     free(covered);
+}
+
+/* The jobs whose end, or whose being forgotten, it covers now. */
+static void sweep_dropped(struct raft *raft)
+{
+    size_t n;
+    struct map_key *covered = take_covered(raft, &raft->sweep.dropped, &n);
+    for (size_t i = 0; i < n; i++)
+        want(&raft->sweep, covered[i].a);
+    free(covered);
+}
+
+void sweep_saved(struct raft *raft)
+{
+    sweep_logged(raft);
     sweep_dropped(raft);
 }
 
@@ -147,15 +160,18 @@ uint64_t sweep_held_bytes(const struct raft *raft)
     return bytes + raft->sweep.dropped.count;
 }
 
-void sweep_clear(struct raft *raft)
+static void clear(struct map *map)
 {
     struct logged *logged;
-    for (size_t at = 0; (logged = map_next(&raft->sweep.logged, &at, NULL));)
+    for (size_t at = 0; (logged = map_next(map, &at, NULL));)
         free(logged);
-    map_clear(&raft->sweep.logged);
-    for (size_t at = 0; (logged = map_next(&raft->sweep.dropped, &at, NULL));)
-        free(logged);
-    map_clear(&raft->sweep.dropped);
+    map_clear(map);
+}
+
+void sweep_clear(struct raft *raft)
+{
+    clear(&raft->sweep.logged);
+    clear(&raft->sweep.dropped);
 }
 
 /* --- sweeping --- */
@@ -175,17 +191,10 @@ static bool may_be_saved(const struct raft *raft, job_id_t job)
 
 void sweep_job(struct raft *raft, job_id_t job)
 {
-    struct map_key key = {job, 0};
-    if (!may_be_saved(raft, job)) {
+    if (may_be_saved(raft, job))
+        logged_at(&raft->sweep.dropped, (struct map_key){job, 0})->index = raft->log.applied;
+    else
         want(&raft->sweep, job);
-        return;
-    }
-    struct logged *dropped = map_get(&raft->sweep.dropped, key);
-    if (!dropped) {
-        dropped = mem_new(1, sizeof *dropped);
-        map_put(&raft->sweep.dropped, key, dropped);
-    }
-    dropped->index = raft->log.applied;
 }
 
 static void list(struct raft *raft)
