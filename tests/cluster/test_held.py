@@ -17,6 +17,17 @@ def undisturbed(cluster, job):
     return done["result"]["sha256"]
 
 
+def prepare(make_cluster, nodes, job):
+    """A cluster with the id of its coordinator, the digits of the job, and where the feed is before it is asked for again."""
+    cluster = make_cluster(nodes=nodes).start()
+    status = cluster.wait_healthy(20)
+    return cluster, status["coordinator"], undisturbed(cluster, job), cluster.feed.mark()
+
+
+def no_job_failed(cluster, since):
+    return not [m for m in cluster.feed.messages[since:] if m.get("event") == "job_failed"]
+
+
 def wait_held(feed, since, but):
     """The node, not `but`, that holds the most, once that is more than 1 MiB."""
     return wait_for(lambda: feed.holds_most(since, but), 30, "somebody holds more than 1 MiB")[0]
@@ -33,15 +44,12 @@ def run_and(cluster, job, disturb):
 
 @JOBS
 def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster, job):
-    cluster = make_cluster(nodes=6).start()
-    status = cluster.wait_healthy(20)
-    digits = undisturbed(cluster, job)
-    since = cluster.feed.mark()
+    cluster, coordinator, digits, since = prepare(make_cluster, 6, job)
 
     killed = []
 
     def kill():
-        node = wait_held(cluster.feed, since, status["coordinator"])
+        node = wait_held(cluster.feed, since, coordinator)
         killed.append(node)
         cluster.nodes[node].send_signal(signal.SIGKILL)
         cluster.nodes[node].wait()
@@ -60,19 +68,16 @@ def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster, job):
     text = cluster.conclave("job", "show", done["id"]).stdout
     assert f"node {killed[0]} was lost with {loss['values']} values that it alone held: " \
            f"{loss['operations']} operations computed again" in text
-    assert not [m for m in cluster.feed.messages[since:] if m.get("event") == "job_failed"]
+    assert no_job_failed(cluster, since)
 
 
 @JOBS
 def test_the_coordinator_is_killed_while_others_hold_values_T10(make_cluster, job):
-    cluster = make_cluster(nodes=5).start()
-    status = cluster.wait_healthy(20)
-    digits = undisturbed(cluster, job)
-    since = cluster.feed.mark()
+    cluster, coordinator, digits, since = prepare(make_cluster, 5, job)
 
     def kill():
-        wait_held(cluster.feed, since, status["coordinator"])
-        cluster.nodes[status["coordinator"]].send_signal(signal.SIGKILL)
+        wait_held(cluster.feed, since, coordinator)
+        cluster.nodes[coordinator].send_signal(signal.SIGKILL)
     done = run_and(cluster, job, kill)
     assert done["result"]["sha256"] == digits
     assert done["operations"]["done"] == done["operations"]["total"]
@@ -81,18 +86,15 @@ def test_the_coordinator_is_killed_while_others_hold_values_T10(make_cluster, jo
 @JOBS
 def test_the_coordinator_is_killed_after_a_worker_was_lost_T10(make_cluster, job):
     """What was to be made again is forgotten with who knew of it: the next coordinator finds out for itself."""
-    cluster = make_cluster(nodes=6).start()
-    status = cluster.wait_healthy(20)
-    digits = undisturbed(cluster, job)
-    since = cluster.feed.mark()
+    cluster, coordinator, digits, since = prepare(make_cluster, 6, job)
 
     def kill():
-        node = wait_held(cluster.feed, since, status["coordinator"])
-        for victim in (node, status["coordinator"]):
+        node = wait_held(cluster.feed, since, coordinator)
+        for victim in (node, coordinator):
             cluster.nodes[victim].send_signal(signal.SIGKILL)
         cluster.nodes[node].wait()
         cluster.start_node(node)  # of six, four are needed: another may fail
     done = run_and(cluster, job, kill)
     assert done["result"]["sha256"] == digits
     assert done["operations"]["done"] == done["operations"]["total"]
-    assert not [m for m in cluster.feed.messages[since:] if m.get("event") == "job_failed"]
+    assert no_job_failed(cluster, since)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/service/service.h"
+#include "tests/harness/scene.h"
 
 #define TERM ((term_t)3)
 
@@ -88,44 +88,13 @@ static void roles_are_in_one_order(void **unused)
 
 /* --- a coordinator of one node, which has applied what it has --- */
 
-struct scene {
-    struct step step;
-    struct raft raft;
-    struct state state;
-    struct schedule schedule;
-    struct service service;
-};
-
-static struct scene *scene_new(void)
+static struct scene *coordinator_new(void)
 {
-    struct scene *scene = mem_new(1, sizeof *scene);
-    scene->step =
-        (struct step){.config = {.id = 1, .n_nodes = 1, .n_voters = 1, .log_level = LOG_DEBUG},
-                      .identity = {.cluster_id = {1}},
-                      .coordinator = 1,
-                      .term = TERM};
+    struct scene *scene = scene_new(
+        (struct node_config){.id = 1, .n_nodes = 1, .n_voters = 1, .log_level = LOG_DEBUG});
     scene->step.out.level = LOG_DEBUG;
-    state_init(&scene->state, &scene->step);
-    scene->raft =
-        (struct raft){.step = &scene->step, .machine = &state_machine, .state = &scene->state};
-    scene->raft.election.role = ROLE_COORDINATOR;
-    scene->raft.election.serving = scene->raft.election.voter = true;
-    scene->schedule.step = &scene->step;
-    scene->schedule.state = &scene->state;
-    scene->service = (struct service){.step = &scene->step,
-                                      .raft = &scene->raft,
-                                      .state = &scene->state,
-                                      .schedule = &scene->schedule,
-                                      .heartbeat_at_us = UINT64_MAX};
+    scene_coordinate(scene, TERM);
     return scene;
-}
-
-static void scene_free(struct scene *scene)
-{
-    service_clear(&scene->service);
-    state_clear(&scene->state);
-    outbox_destroy(&scene->step.out);
-    free(scene);
 }
 
 static job_id_t add_job(struct scene *scene, const char *owner, const char *key)
@@ -192,7 +161,7 @@ static void a_request_is_refused_when_the_role_does_not_suffice(void **unused)
     (void)unused;
     const struct request_row *row;
     for (int role = 0; role <= ROLE_COUNT; role++) {
-        struct scene *scene = scene_new();
+        struct scene *scene = coordinator_new();
         struct asker asker = asker_of("somebody", (enum key_role)role);
         scene->raft.election.serving = false; /* whoever may is told to ask another node */
         scene->step.config.n_nodes = 3;
@@ -216,7 +185,7 @@ static void a_request_is_refused_when_the_role_does_not_suffice(void **unused)
 static void a_node_refuses_likewise_whom_it_answers_itself(void **unused)
 {
     (void)unused;
-    struct scene *scene = scene_new();
+    struct scene *scene = coordinator_new();
     const struct request_row *row;
     for (size_t i = 0; (row = request_row_at(i)); i++) {
         for (int role = 0; role < ROLE_COUNT; role++) {
@@ -235,7 +204,7 @@ static void a_node_refuses_likewise_whom_it_answers_itself(void **unused)
 static void a_refusal_names_the_role_that_is_there_and_the_one_that_is_needed(void **unused)
 {
     (void)unused;
-    struct scene *scene = scene_new();
+    struct scene *scene = coordinator_new();
     struct asker alice = asker_of("alice", ROLE_monitor);
     const struct message *answer = ask(scene, message_new(MESSAGE_SNAPSHOT_TAKE), &alice);
     assert_true(slice_equals(answer->as.error.reason,
@@ -250,7 +219,7 @@ static void a_refusal_names_the_role_that_is_there_and_the_one_that_is_needed(vo
 static void a_job_is_its_owners_the_admins_and_is_seen_by_who_watches_X14(void **unused)
 {
     (void)unused;
-    struct scene *scene = scene_new();
+    struct scene *scene = coordinator_new();
     struct asker alice = asker_of("alice", ROLE_submit), bob = asker_of("bob", ROLE_commands),
                  admin = asker_of("root", ROLE_admin), eve = asker_of("eve", ROLE_monitor);
     job_id_t job = add_job(scene, "alice", "alice/nightly");
@@ -272,7 +241,7 @@ static void a_job_is_its_owners_the_admins_and_is_seen_by_who_watches_X14(void *
 static void a_job_without_an_owner_is_the_admins(void **unused)
 {
     (void)unused;
-    struct scene *scene = scene_new();
+    struct scene *scene = coordinator_new();
     struct asker nobody = asker_of("", ROLE_submit), admin = asker_of("root", ROLE_admin);
     job_id_t job = add_job(scene, "", "nightly");
     assert_true(is_error(ask_job(scene, MESSAGE_JOB_GET, job, &nobody), "not_found"));
@@ -285,7 +254,7 @@ static void a_job_without_an_owner_is_the_admins(void **unused)
 static void who_watches_sees_no_results(void **unused)
 {
     (void)unused;
-    struct scene *scene = scene_new();
+    struct scene *scene = coordinator_new();
     struct asker alice = asker_of("alice", ROLE_submit), eve = asker_of("eve", ROLE_monitor);
     job_id_t id = add_job(scene, "alice", "alice/nightly");
     struct message *done = message_new(MESSAGE_ENTRY_JOB_DONE);
@@ -312,7 +281,7 @@ static void who_watches_sees_no_results(void **unused)
 static void a_list_has_what_the_key_may_see(void **unused)
 {
     (void)unused;
-    struct scene *scene = scene_new();
+    struct scene *scene = coordinator_new();
     struct asker alice = asker_of("alice", ROLE_submit), eve = asker_of("eve", ROLE_monitor);
     enum { OTHERS = JOB_PAGE_LOOK_MAX + 50 };
     char key[32];
@@ -357,7 +326,7 @@ static const char *audit_line(const struct scene *scene)
 static void a_change_leaves_a_line_X16(void **unused)
 {
     (void)unused;
-    struct scene *scene = scene_new();
+    struct scene *scene = coordinator_new();
     struct asker alice = asker_of("alice", ROLE_submit);
     job_id_t job = add_job(scene, "bob", "bob/1");
     ask_job(scene, MESSAGE_JOB_CANCEL, job, &alice);
@@ -386,7 +355,7 @@ static void a_change_leaves_a_line_X16(void **unused)
 static void lines_of_what_is_refused_are_limited_X16(void **unused)
 {
     (void)unused;
-    struct scene *scene = scene_new();
+    struct scene *scene = coordinator_new();
     struct asker eve = asker_of("eve", ROLE_monitor);
     size_t lines = 0;
     scene->step.now_us = SECOND_US;

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "nodes/core/service/service.h"
+#include "tests/harness/scene.h"
 
 static size_t count_rows(enum message_type type)
 {
@@ -53,27 +53,10 @@ static void each_row_reads_or_writes(void **state)
 
 /* --- the door, with nothing behind it but what a refusal needs --- */
 
-struct scene {
-    struct step step;
-    struct raft raft;
-    struct service service;
-};
-
 /* Node 2 of three, which follows nobody. */
-static struct scene *scene_new(void)
+static struct scene *follower_new(void)
 {
-    struct scene *scene = mem_new(1, sizeof *scene);
-    scene->step.config =
-        (struct node_config){.id = 2, .n_nodes = 3, .n_voters = 3, .insecure = true};
-    scene->raft.step = &scene->step;
-    scene->service = (struct service){.step = &scene->step, .raft = &scene->raft};
-    return scene;
-}
-
-static void scene_free(struct scene *scene)
-{
-    outbox_destroy(&scene->step.out);
-    free(scene);
+    return scene_new((struct node_config){.id = 2, .n_nodes = 3, .n_voters = 3, .insecure = true});
 }
 
 static const struct output *ask(struct scene *scene, enum message_type type, uint64_t node)
@@ -104,7 +87,7 @@ static void assert_refused(const struct output *output, const char *code)
 static void who_may_not_answer_refuses(void **state)
 {
     (void)state;
-    struct scene *scene = scene_new();
+    struct scene *scene = follower_new();
     const struct request_row *row;
     for (size_t i = 0; (row = request_row_at(i)); i++) {
         assert_refused(ask(scene, row->type, 3), "invalid"); /* meant for another node */
@@ -123,7 +106,7 @@ static void who_may_not_answer_refuses(void **state)
 static void what_is_no_request_is_refused(void **state)
 {
     (void)state;
-    struct scene *scene = scene_new();
+    struct scene *scene = follower_new();
     assert_refused(ask(scene, MESSAGE_JOB, 0), "invalid");
     scene_free(scene);
 }
@@ -133,18 +116,9 @@ static void reads_are_answered_some_in_a_step(void **state)
 {
     (void)state;
     enum { READS = 3 * READS_SLICE_MAX + 5 };
-    struct scene *scene = scene_new();
-    struct state replicated = {0};
-    scene->step.config =
-        (struct node_config){.id = 1, .n_nodes = 1, .n_voters = 1, .insecure = true};
-    scene->step.identity = (struct identity){.cluster_id = {1}};
-    scene->step.coordinator = 1;
-    state_init(&replicated, &scene->step);
-    scene->raft.machine = &state_machine;
-    scene->raft.state = &replicated;
-    scene->raft.election.role = ROLE_COORDINATOR;
-    scene->raft.election.serving = scene->raft.election.voter = true;
-    scene->service.state = &replicated;
+    struct scene *scene =
+        scene_new((struct node_config){.id = 1, .n_nodes = 1, .n_voters = 1, .insecure = true});
+    scene_coordinate(scene, 0);
     outbox_begin(&scene->step.out);
     for (uint64_t i = 0; i < READS; i++) {
         struct message *message = message_new(MESSAGE_JOB_GET);
@@ -165,7 +139,6 @@ static void reads_are_answered_some_in_a_step(void **state)
         left -= most;
     }
     requests_clear(&scene->service);
-    state_clear(&replicated);
     scene_free(scene);
 }
 

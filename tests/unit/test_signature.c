@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 #include "clients/ask/sign.h"
-#include "nodes/core/service/service.h"
 #include "shared/base/error.h"
 #include "shared/bus/signature.h"
 #include "shared/wire/codec.h"
+#include "tests/harness/scene.h"
 
 #define CLUSTER "0123456789abcdef"
 
@@ -139,33 +139,10 @@ static void a_client_signs_each_time_anew(void **unused)
 
 /* --- the node's memory of counters --- */
 
-struct scene {
-    struct step step;
-    struct raft raft;
-    struct state state;
-    struct service service;
-};
-
 /* A node that answers nothing: a request that may pass is told so. */
-static struct scene *scene_new(void)
+static struct scene *follower_new(void)
 {
-    struct scene *scene = mem_new(1, sizeof *scene);
-    scene->step.config =
-        (struct node_config){.id = 2, .n_nodes = 3, .n_voters = 3, .incarnation = 9};
-    scene->raft.step = &scene->step;
-    scene->raft.state = &scene->state;
-    scene->service = (struct service){.step = &scene->step,
-                                      .raft = &scene->raft,
-                                      .state = &scene->state,
-                                      .heartbeat_at_us = UINT64_MAX};
-    return scene;
-}
-
-static void scene_free(struct scene *scene)
-{
-    service_clear(&scene->service);
-    outbox_destroy(&scene->step.out);
-    free(scene);
+    return scene_new((struct node_config){.id = 2, .n_nodes = 3, .n_voters = 3, .incarnation = 9});
 }
 
 static struct asker admin(uint64_t key, enum proof proof, uint64_t counter)
@@ -208,7 +185,7 @@ static bool passes(struct scene *scene, struct asker asker)
 static void a_signature_is_taken_once_X13(void **unused)
 {
     (void)unused;
-    struct scene *scene = scene_new();
+    struct scene *scene = follower_new();
     bool passed;
     assert_true(passes(scene, admin(1, PROOF_GOOD, 5)));
     assert_false(passes(scene, admin(1, PROOF_GOOD, 5)));
@@ -225,7 +202,7 @@ static void a_signature_is_taken_once_X13(void **unused)
 static void without_a_good_signature_nothing_passes_X13(void **unused)
 {
     (void)unused;
-    struct scene *scene = scene_new();
+    struct scene *scene = follower_new();
     assert_false(passes(scene, admin(1, PROOF_ASKED, 5)));
     assert_int_equal(scene->step.forbidden, 0); /* it asked what to sign */
     assert_false(passes(scene, admin(1, PROOF_NONE, 5)));
@@ -241,7 +218,7 @@ static void without_a_good_signature_nothing_passes_X13(void **unused)
 static void counters_of_many_keys_are_bounded_and_none_is_taken_twice_X13(void **unused)
 {
     (void)unused;
-    struct scene *scene = scene_new();
+    struct scene *scene = follower_new();
     /* Somebody takes the greatest count there is: it is its own alone. */
     assert_true(passes(scene, admin(1, PROOF_GOOD, UINT64_MAX)));
     for (uint64_t i = 2; i <= SIGNERS_MAX + 100; i++)
