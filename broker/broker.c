@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "broker/access_ask.h"
-#include "broker/admission.h"
+#include "broker/quota.h"
 #include "broker/tracker.h"
 #include "broker/waiting.h"
 #include "shared/base/clock.h"
@@ -230,13 +230,14 @@ static void take_request(struct broker *broker)
     }
     uint64_t request = message->as.request.request;
     bool local = message->type == MESSAGE_BROKER_GET, keyed = !doors_are_insecure(broker->doors);
-    const char *code = NULL, *reason;
-    const char *refused = admission_refusal(&broker->quota, keyed, &visitor, now, &reason);
+    bool within = !keyed || quota_allows(&broker->quota, slice_of(visitor.name), now);
+    const char *code = NULL;
     node_id_t node = local ? NODE_NONE : tracker_route(&broker->tracker, message, now, &code, &why);
     message_drop(&message);
-    if (refused) {
+    if (!within) {
         broker->refused++;
-        refuse(broker, client, request, refused, reason);
+        refuse(broker, client, request, "quota",
+               "this key makes more requests a second than one may (--quota-rate of the broker)");
     } else if (local) {
         report(broker, client, request);
     } else if (!has_room(broker, client, MESSAGE_MAX_BYTES)) {

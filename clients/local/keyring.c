@@ -16,6 +16,7 @@
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
+#include "shared/base/private_file.h"
 #include "shared/bus/allowed.h"
 
 #define FRONT     "front"
@@ -97,6 +98,16 @@ static void fill_in(char *bytes, const char *name, const char *secret)
         memcpy(at + before, secret, KEY_TEXT_LEN);
 }
 
+/* `why` has TEXT_MAX bytes. */
+static int put(const char *path, struct slice bytes, bool replace, char *why)
+{
+    struct text text = {0};
+    int error = private_file_put(path, bytes, replace, &text);
+    if (error)
+        text_format(why, TEXT_MAX, "%s", text.at);
+    return error;
+}
+
 static int write_access(const char *path, const struct access *access, bool replace, char *why)
 {
     json_t *object = json_of(access);
@@ -108,7 +119,7 @@ static int write_access(const char *path, const struct access *access, bool repl
     fill_in(bytes, "secret", access->secret_key);
     fill_in(bytes, "brokers_secret", access->brokers_secret);
     fill_in(bytes, "signing_secret", access->signing_secret);
-    int error = outfile_put_secret(path, bytes, len, replace, why);
+    int error = put(path, (struct slice){(uint8_t *)bytes, len}, replace, why);
     secret_free(&bytes);
     free(text);
     json_decref(object);
@@ -121,7 +132,7 @@ static int write_list(const struct keyring *ring, char *why)
     json_int_t version = json_integer_value(json_object_get(ring->list, "version"));
     json_object_set_new(ring->list, "version", json_integer(version + 1));
     char *text = json_dumps(ring->list, JSON_INDENT(2));
-    int error = outfile_put_secret(ring->list_path, text, strlen(text), true, why);
+    int error = put(ring->list_path, slice_of(text), true, why);
     free(text);
     return error;
 }

@@ -16,11 +16,10 @@
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
-#define LINKS_MAX   40 /* symbolic links behind each other: the kernel's own limit */
-#define TRIES_MAX   16 /* names for the file beside; one of 2^64 is taken only on purpose */
-#define SECRET_MODE 0600
-#define NEW_MODE    0666 /* as far as the umask allows */
-#define MODE_BITS   07777
+#define LINKS_MAX 40   /* symbolic links behind each other: the kernel's own limit */
+#define TRIES_MAX 16   /* names for the file beside; one of 2^64 is taken only on purpose */
+#define NEW_MODE  0666 /* as far as the umask allows */
+#define MODE_BITS 07777
 
 /* --- where it goes --- */
 
@@ -256,38 +255,6 @@ int outfile_put(const char *path, const void *bytes, size_t len, char *why)
     if (error)
         text_format(why, TEXT_MAX, "cannot write %s: %s", path, strerror(errno));
     return error ? ERR_IO : OK;
-}
-
-static int write_secret(const char *path, const void *bytes, size_t len)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, SECRET_MODE);
-    if (fd < 0)
-        return ERR_IO;
-    bool good = write(fd, bytes, len) == (ssize_t)len && !fsync(fd);
-    int number = errno;
-    close(fd);
-    errno = number;
-    return good ? OK : ERR_IO;
-}
-
-int outfile_put_secret(const char *path, const void *bytes, size_t len, bool replace, char *why)
-{
-    char beside[OUTFILE_PATH_MAX];
-    int error = ERR_TOO_BIG;
-    errno = ENAMETOOLONG;
-    if (text_format(beside, sizeof beside, "%s.%d.new", path, (int)getpid()) < sizeof beside - 1) {
-        unlink(beside);
-        error = write_secret(beside, bytes, len);
-        /* A link is made only where nothing is. */
-        if (!error && (replace ? rename(beside, path) : link(beside, path)))
-            error = errno == EEXIST ? ERR_EXISTS : ERR_IO;
-        int number = errno;
-        unlink(beside);
-        errno = number;
-    }
-    if (error)
-        text_format(why, TEXT_MAX, "cannot write %s: %s", path, strerror(errno));
-    return error;
 }
 
 int outfile_append(const char *path)

@@ -41,10 +41,6 @@ int outfile_check(const char *what, const char *path);
  * bytes). */
 int outfile_put(const char *path, const void *bytes, size_t len, char *why);
 
-/* The same for a file with a secret in it: only its owner may read it, and what is there already is
- * left alone (ERR_EXISTS), or replaced. */
-int outfile_put_secret(const char *path, const void *bytes, size_t len, bool replace, char *why);
-
 /* Opens a log to append to; makes it. Returns the descriptor, -1 with errno. */
 int outfile_append(const char *path);
 

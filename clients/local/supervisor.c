@@ -23,6 +23,7 @@
 #include "clients/local/supervisor_internal.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
+#include "shared/base/heartbeat.h"
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
 #include "shared/base/log_file.h"
@@ -42,10 +43,8 @@ uint64_t supervisor_voters(const struct supervisor_config *config)
 
 uint64_t supervisor_heartbeat_us(const struct supervisor_config *config)
 {
-    uint64_t usual_us = HEARTBEAT_DEFAULT_OF(config->nodes, true);
-    if (config->heartbeat_us)
-        return config->heartbeat_us;
-    return 2 * usual_us <= config->election_us ? usual_us : HEARTBEAT_DEFAULT_US;
+    return config->heartbeat_us ? config->heartbeat_us
+                                : heartbeat_default_us(config->nodes, true, config->election_us);
 }
 
 int supervisor_check(const struct supervisor_config *config, char *why)

@@ -5,6 +5,7 @@
 
 #include "nodes/io/disk.h"
 #include "shared/base/error.h"
+#include "shared/base/heartbeat.h"
 #include "shared/base/limits.h"
 #include "shared/base/options.h"
 
@@ -134,10 +135,9 @@ static bool is_name(const char *text, size_t len, size_t max, const char *punctu
 
 void settings_settle_heartbeat(struct settings *is)
 {
-    uint64_t usual_us = HEARTBEAT_DEFAULT_OF(is->nodes, is->id <= is->voters);
     if (!is->heartbeat_us)
         is->heartbeat_us =
-            2 * usual_us <= is->election_timeout_us ? usual_us : HEARTBEAT_DEFAULT_US;
+            heartbeat_default_us(is->nodes, is->id <= is->voters, is->election_timeout_us);
 }
 
 int settings_check_size(const struct settings *is, char why[TEXT_MAX])

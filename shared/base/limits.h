@@ -37,14 +37,9 @@
 
 #define HEARTBEAT_DEFAULT_US (50 * MS_US)
 /* All hear all: N nodes send and receive N squared heartbeats in a period. With more than so many
- * nodes the period is twice as long by default, with even more four times; and with more than few
- * nodes four times for those that do not vote, whose silence elects nobody. */
+ * nodes the period is longer by default (heartbeat.h). */
 #define HEARTBEAT_NODES_FEW  12
 #define HEARTBEAT_NODES_MANY 36
-#define HEARTBEAT_DEFAULT_OF(nodes, votes)                                   \
-    ((nodes) <= HEARTBEAT_NODES_FEW               ? HEARTBEAT_DEFAULT_US     \
-     : (nodes) <= HEARTBEAT_NODES_MANY && (votes) ? 2 * HEARTBEAT_DEFAULT_US \
-                                                  : 4 * HEARTBEAT_DEFAULT_US)
 /* Ten heartbeats: one lost burst elects nobody. */
 #define ELECTION_TIMEOUT_DEFAULT_US (500 * MS_US)
 /* After a disconnect voters start in turn, not at once. */

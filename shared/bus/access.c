@@ -101,8 +101,7 @@ int access_check_dir(int fd, const char *shown, struct text *why)
 
 /* --- its content --- */
 
-/* Moves the key that is called `name` out of the bytes, so that the reader of JSON, whose memory is
- * any memory, never sees it. NULL: there is none. */
+/* Copies the key that is called `name` out of the bytes. NULL: there is none. */
 static char *take_secret(char *bytes, size_t len, const char *name)
 {
     char quoted[ACCESS_NAME_MAX];
@@ -117,11 +116,11 @@ static char *take_secret(char *bytes, size_t len, const char *name)
         return NULL;
     char *secret = secret_new(KEY_TEXT_MAX);
     memcpy(secret, at + 1, KEY_TEXT_LEN);
-    memset(at + 1, '0', KEY_TEXT_LEN);
     return secret;
 }
 
-/* A file that was edited by hand may have it once more. */
+/* Wherever it stands in the bytes, once or more, the reader of JSON, whose memory is any memory,
+ * never sees it. After all were taken: two of them may be one. */
 static void hide(char *bytes, size_t len, const char *secret)
 {
     char *at = bytes, *end = bytes + len;

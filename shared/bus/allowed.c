@@ -10,7 +10,6 @@
 
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
-#include "shared/base/map.h"
 #include "shared/base/memory.h"
 
 static int compare(const void *a, const void *b)
@@ -49,33 +48,6 @@ static int take_row(const json_t *row, struct allowed_key *key)
     return OK;
 }
 
-/* Keys are random, or made by whoever writes the list. */
-static size_t first_slot(const struct allowed *list, const char *public_key)
-{
-    return map_hash(public_key, KEY_TEXT_LEN) % list->n_slots;
-}
-
-static void fill_slots(struct allowed *list)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        size_t at = first_slot(list, list->at[i].public_key);
-        while (list->slots[at])
-            at = (at + 1) % list->n_slots;
-        list->slots[at] = (uint32_t)(i + 1);
-    }
-}
-
-/* Half of the slots stay free, and one at least. One block, for free(). */
-static struct allowed *new_list(size_t n)
-{
-    size_t n_slots = 2 * n + 1, keys = sizeof(struct allowed) + n * sizeof(struct allowed_key);
-    size_t align = _Alignof(uint32_t), before = (keys + align - 1) / align * align;
-    struct allowed *list = mem_new(1, before + n_slots * sizeof(uint32_t));
-    list->n_slots = n_slots;
-    list->slots = (uint32_t *)((uint8_t *)list + before);
-    return list;
-}
-
 static const char *take_keys(const json_t *keys, struct allowed *list)
 {
     for (; list->n < json_array_size(keys); list->n++)
@@ -85,7 +57,6 @@ static const char *take_keys(const json_t *keys, struct allowed *list)
     for (size_t i = 1; i < list->n; i++)
         if (!compare(&list->at[i - 1], &list->at[i]))
             return "a key is there twice";
-    fill_slots(list);
     return NULL;
 }
 
@@ -109,7 +80,7 @@ int allowed_parse(const char *bytes, size_t len, const char *shown, struct allow
         (!json_is_integer(number) || version < 0 || (uint64_t)version > ACCESS_VERSION_MAX))
         wrong = "its version is no number, or out of range";
     if (!wrong) {
-        *out = new_list(n);
+        *out = mem_new(1, sizeof **out + n * sizeof(struct allowed_key));
         text_format((*out)->cluster, sizeof(*out)->cluster, "%s", cluster);
         (*out)->version = (uint64_t)version;
         wrong = take_keys(keys, *out);
@@ -156,29 +127,6 @@ int allowed_compact(const char *path, char **bytes, size_t *len, uint64_t *versi
     return error;
 }
 
-int allowed_store(const char *path, struct slice bytes, struct text *why)
-{
-    size_t size = strlen(path) + 32;
-    char *new = mem_new(size, 1);
-    text_format(new, size, "%s.%ld", path, (long)getpid()); /* processes may share a directory */
-    unlink(new);
-    int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool stored = fd >= 0 && write(fd, bytes.at, bytes.len) == (ssize_t)bytes.len && !fdatasync(fd);
-    int number = errno;
-    if (fd >= 0 && close(fd))
-        stored = false;
-    if (stored && rename(new, path)) {
-        number = errno;
-        stored = false;
-    }
-    if (!stored) {
-        unlink(new);
-        text_add(why, "cannot write %s: %s", path, strerror(number));
-    }
-    free(new);
-    return stored ? OK : ERR_IO;
-}
-
 static bool is_valid(const struct allowed_key *key, uint64_t wall_ms)
 {
     return !key->expires_ms || wall_ms < key->expires_ms;
@@ -187,14 +135,12 @@ static bool is_valid(const struct allowed_key *key, uint64_t wall_ms)
 const struct allowed_key *allowed_find(const struct allowed *list, const char *public_key,
                                        uint64_t wall_ms)
 {
+    struct allowed_key wanted;
     if (strlen(public_key) != KEY_TEXT_LEN)
         return NULL;
-    for (size_t i = first_slot(list, public_key); list->slots[i]; i = (i + 1) % list->n_slots) {
-        const struct allowed_key *key = &list->at[list->slots[i] - 1];
-        if (!memcmp(key->public_key, public_key, KEY_TEXT_LEN))
-            return is_valid(key, wall_ms) ? key : NULL;
-    }
-    return NULL;
+    memcpy(wanted.public_key, public_key, KEY_TEXT_LEN);
+    const struct allowed_key *key = bsearch(&wanted, list->at, list->n, sizeof *list->at, compare);
+    return key && is_valid(key, wall_ms) ? key : NULL;
 }
 
 /* Whether `a` is the newer key of two of the same node: one without an end, or with a later one. */

@@ -31,8 +31,7 @@ struct allowed_key {
 struct allowed {
     char cluster[ACCESS_CLUSTER_MAX];
     uint64_t version;
-    size_t n, n_slots;
-    uint32_t *slots;         /* by the hash of a public key: its place in at[], from 1; 0: free */
+    size_t n;
     struct allowed_key at[]; /* in the order of their public keys */
 };
 
@@ -47,11 +46,7 @@ int allowed_parse(const char *bytes, size_t len, const char *shown, struct allow
 int allowed_compact(const char *path, char **bytes, size_t *len, uint64_t *version,
                     struct text *why);
 
-/* Puts the list into the file, whole or not at all. ERR_IO after one line. */
-int allowed_store(const char *path, struct slice bytes, struct text *why);
-
-/* Finds a key that is valid now, by its hash: it is asked for with each message. NULL: there is
- * none. Borrowed from the list. */
+/* Finds a key that is valid now; NULL: there is none. Borrowed from the list. */
 const struct allowed_key *allowed_find(const struct allowed *list, const char *public_key,
                                        uint64_t wall_ms);
 

@@ -13,6 +13,7 @@
 #include "shared/base/log_limit.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
+#include "shared/base/private_file.h"
 #include "shared/bus/doors_internal.h"
 #include "shared/bus/intake.h"
 #include "shared/bus/monitor.h"
@@ -215,7 +216,7 @@ int doors_take(struct doors *doors, struct slice bytes, struct text *why)
     doors->replaced = true;
     log_write(LOG_INFO, "version %" PRIu64 " of the list of keys counts now", version);
     struct text unwritten = {0};
-    if (allowed_store(doors->list_path, bytes, &unwritten))
+    if (private_file_put(doors->list_path, bytes, true, &unwritten))
         log_write(LOG_WARN, "%s; the list counts until this process ends", unwritten.at);
     return OK;
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "nodes/core/service/service.h"
 #include "tests/harness/scene.h"
 
 static size_t count_rows(enum message_type type)

@@ -1,0 +1,25 @@
+/* heartbeat.h - how often a node is heard when nobody says how often. */
+#ifndef CONCLAVE_BASE_HEARTBEAT_H
+#define CONCLAVE_BASE_HEARTBEAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/base/limits.h"
+
+/* Twice HEARTBEAT_DEFAULT_US with more than few nodes, four times with many, or with more than few
+ * for a node that does not vote, whose silence elects nobody. Where two of them would not fit into
+ * an election timeout: once. */
+static inline uint64_t heartbeat_default_us(uint64_t nodes, bool votes,
+                                            uint64_t election_timeout_us)
+{
+    uint64_t times = 4;
+    if (nodes <= HEARTBEAT_NODES_FEW)
+        times = 1;
+    else if (nodes <= HEARTBEAT_NODES_MANY && votes)
+        times = 2;
+    uint64_t usual_us = times * HEARTBEAT_DEFAULT_US;
+    return 2 * usual_us <= election_timeout_us ? usual_us : HEARTBEAT_DEFAULT_US;
+}
+
+#endif
