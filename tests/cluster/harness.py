@@ -506,3 +506,12 @@ def request(address, body, *frames, timeout=5):
         return msgpack.unpackb(answer[0]), answer[1:]
     finally:
         dealer.close()
+
+
+def signed_request(address, body, timeout=5):
+    """The same for what needs a signature: first it is asked what is to be signed."""
+    signer = locks.signer(address)
+    answer, frames = request(address, body, b"", timeout=timeout)
+    if not signer.take(answer):
+        return answer, frames
+    return request(address, body, signer.frame(msgpack.packb(body)), timeout=timeout)

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from harness import OK, SANITIZED, request, seconds, wait_for
+from harness import OK, SANITIZED, request, seconds, signed_request, wait_for
 from test_founding import check_text
 
 AT_ONCE = 3     # clusters; each waits for time-outs most of its time
@@ -152,7 +152,7 @@ def test_two_nodes_that_found_at_once_end_in_one_cluster_R30(make_cluster, tmp_p
             wait_for(lambda at=cluster, it=node: lacks_only(at, it, 3), 10, f"node {node} waits for node 3 only")
         hangs.write_text("hang_sync /\n")
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            asked = [pool.submit(request, cluster.broker, {"type": "init", "request": node, "node": node}, timeout=20)
+            asked = [pool.submit(signed_request, cluster.broker, {"type": "init", "request": node, "node": node}, timeout=20)
                      for node in (1, 2)]
             for node in (1, 2):
                 wait_for(lambda it=f"founded by node {node}", log=cluster.dir / f"node{node}.log":
