@@ -103,8 +103,8 @@
 /* JSON carries it exactly; one change a microsecond makes as many in 285 years. */
 #define ACCESS_VERSION_MAX ((uint64_t)1 << 53)
 
-/* Requests a second of one key in one broker, however many connections it has; --quota-rate. The
- * tests that ask for 70,000 changes in a row, 256 on their way at once, stay below. */
+/* Requests a second of one key in one broker, however many connections it has; --quota-rate. What
+ * `bank load` asks for by itself; two processors pass on some 30,000. */
 #define QUOTA_RATE_DEFAULT 20000
 #define QUOTA_RATE_MAX     1000000
 /* What a key saves up while it asks for nothing: a client that begins sends a window at once. */

@@ -157,21 +157,29 @@ def busy_seconds():
     return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
-def resident_mib(pid):
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in text.splitlines() if "VmRSS" in line).split()[1]) / 1024
+# MiB of memory. The pages of the libraries are shared by all processes of a machine; how many of them are resident is a
+# matter of its kernel and of their versions: 9 MiB here, with keys.
+OWN_MAX, RESIDENT_MAX = 12, 24
+
+
+def memory_mib(pid):
+    """Of its own, and all that is resident."""
+    rows = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+    return [int(rows[name].split()[0]) / 1024 for name in ("RssAnon", "VmRSS")]
 
 
 @pytest.mark.skipif(harness.SANITIZED, reason="sanitizers cost more")
-def test_an_idle_node_uses_about_1_percent_of_a_core_at_most_and_20_MiB(make_cluster):
+def test_an_idle_node_uses_about_1_percent_of_a_core_at_most_and_12_MiB_of_its_own(make_cluster):
     cluster = make_cluster().start()
     cluster.wait_healthy()
     cluster.submit(200000)  # it has worked, and gave the memory back
     cluster.feed.close()    # nobody but the cluster itself listens
     pids = {f"node {i}": p.pid for i, p in cluster.nodes.items()}
     pids["broker"] = cluster.brokers[0].pid
-    wait_for(lambda: max(map(resident_mib, pids.values())) < 20, 60, "memory is given back")
-    assert max(map(resident_mib, pids.values())) < 20
+    end = time.monotonic() + seconds(60)
+    while too_much := {n: m for n, p in pids.items() if (m := memory_mib(p))[0] > OWN_MAX or m[1] > RESIDENT_MAX}:
+        assert time.monotonic() < end, f"memory is not given back: {too_much}"
+        time.sleep(0.1)
     # Caches and wake-ups cost more beside other work: only a window of a quiet machine is a measure, and machines
     # differ. Twice the 1 % that is aimed at is no slow day but a loop that does not sleep.
     for _ in range(6):
