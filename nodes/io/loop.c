@@ -106,7 +106,7 @@ static void take_computed(struct runtime *runtime)
     struct executor_result *results = runtime->executor->kind->poll(runtime->executor);
     if (!results)
         return;
-    runtime->worked_us = clock_now_us();
+    heap_worked(&runtime->heap_idle, clock_now_us());
     size_t n = 0;
     for (struct executor_result *result = results; result; result = executor_next(result)) {
         if (result->exit)
@@ -166,7 +166,7 @@ static void drain(struct runtime *runtime, enum plane plane)
         if (error)
             continue;
         if (plane == PLANE_VALUE || plane == PLANE_CHANNEL)
-            runtime->worked_us = now_us;
+            heap_worked(&runtime->heap_idle, now_us);
         bool value = event.kind == EVENT_MESSAGE && plane == PLANE_VALUE &&
                      message_kind(event.message.message->type)->place == PLACE_VALUE;
         if (value) {
@@ -223,10 +223,9 @@ static void take_transfers(struct runtime *runtime)
 static uint64_t give_back(struct runtime *runtime, uint64_t now_us)
 {
     if (mesh_replies_bytes(runtime->mesh))
-        runtime->worked_us = now_us; /* until the last of them is read, or dropped */
-    if (!runtime->worked_us || now_us < runtime->worked_us + HEAP_IDLE_US)
+        heap_worked(&runtime->heap_idle, now_us); /* until the last is read, or dropped */
+    if (!heap_is_idle(&runtime->heap_idle, now_us))
         return now_us;
-    runtime->worked_us = 0;
     bulk_give_back(runtime->bulk);
     heap_give_back();
     intake_call_once(heap_give_back); /* sealed messages are made and opened in ZeroMQ's thread */

@@ -164,6 +164,7 @@ int runtime_open(const struct runtime_config *config, struct runtime **out, stru
         return error;
     }
     struct runtime *runtime = mem_new(1, sizeof *runtime);
+    runtime->heap_idle.at_us = HEAP_NEVER;
     runtime->config = *config;
     runtime->disk = disk;
     runtime->signal_fd = open_signals();

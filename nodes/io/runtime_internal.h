@@ -9,6 +9,7 @@
 #include "nodes/io/serve.h"
 #include "nodes/io/turns.h"
 #include "nodes/work/compute.h"
+#include "nodes/work/heap.h"
 
 struct runtime {
     struct runtime_config config;
@@ -35,7 +36,7 @@ struct runtime {
     uint64_t random;        /* state of the generator for events */
     struct failure failure; /* of the coordinator */
     struct turns turns;
-    uint64_t worked_us; /* when values or results came last; 0: what they took is given back */
+    struct heap_idle heap_idle; /* since values or results came last */
     int signal_fd;
     bool stopping;
     int exit_code;

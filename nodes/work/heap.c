@@ -185,14 +185,16 @@ void heap_give_back(void)
 
 void heap_worked(struct heap_idle *idle, uint64_t now_us)
 {
-    *idle = (struct heap_idle){now_us + HEAP_IDLE_US, false};
+    *idle = (struct heap_idle){now_us + HEAP_IDLE_US, 0};
 }
 
 bool heap_is_idle(struct heap_idle *idle, uint64_t now_us)
 {
     if (now_us < idle->at_us)
         return false;
-    idle->at_us = idle->again ? HEAP_NEVER : now_us + HEAP_AGAIN_US;
-    idle->again = true;
+    idle->pause_us = idle->pause_us ? 2 * idle->pause_us : HEAP_AGAIN_US;
+    if (idle->pause_us > HEAP_AGAIN_MAX_US)
+        idle->pause_us = HEAP_AGAIN_MAX_US;
+    idle->at_us = now_us + idle->pause_us;
     return true;
 }

@@ -16,9 +16,10 @@
  * last operations of a large job, in which most workers have nothing to do. */
 #define HEAP_IDLE_US (20 * SECOND_US)
 
-/* What other threads free of a thread's memory while they give theirs back is its own again with a
- * second look, so much later. */
-#define HEAP_AGAIN_US (5 * SECOND_US)
+/* What other threads free of a thread's memory while they give theirs back is its own again when it
+ * looks again: so much later, and as long as nothing comes each time after twice the pause. */
+#define HEAP_AGAIN_US     (5 * SECOND_US)
+#define HEAP_AGAIN_MAX_US (300 * SECOND_US) /* then it costs nothing that could be measured */
 
 /* Before other threads are started. */
 void heap_init(void);
@@ -29,14 +30,14 @@ void heap_give_back(void);
 /* When a thread that waits for work gives back. Begins as {HEAP_NEVER}. */
 #define HEAP_NEVER UINT64_MAX
 struct heap_idle {
-    uint64_t at_us; /* to be woken then */
-    bool again;     /* it has given back once */
+    uint64_t at_us;    /* to be woken then */
+    uint64_t pause_us; /* between the last time that it gave back and the next; 0: it has not */
 };
 
 /* There was work. */
 void heap_worked(struct heap_idle *idle, uint64_t now_us);
 
-/* True when it is time to give back: once HEAP_IDLE_US after the last work, and once more. */
+/* True when it is time to give back: HEAP_IDLE_US after the last work, and again and again. */
 bool heap_is_idle(struct heap_idle *idle, uint64_t now_us);
 
 /* For GMP and FLINT, whose temporaries are large and many: blocks from HEAP_LARGE_BYTES on that a

@@ -134,6 +134,30 @@ static void what_is_kept_is_bounded(void **state)
     assert_int_equal(heap_kept_bytes(), 0);
 }
 
+/* What nobody has now goes back some time after the last work, and is looked for again ever more
+ * seldom. */
+static void an_idle_thread_gives_back_again_and_again(void **state)
+{
+    (void)state;
+    struct heap_idle idle = {.at_us = HEAP_NEVER};
+    uint64_t now_us = 5 * SECOND_US, times = 0;
+    assert_false(heap_is_idle(&idle, now_us));
+    heap_worked(&idle, now_us);
+    assert_false(heap_is_idle(&idle, now_us + HEAP_IDLE_US - 1));
+    for (uint64_t end_us = now_us + HEAP_IDLE_US + 4 * HEAP_AGAIN_US; now_us < end_us;
+         now_us = idle.at_us)
+        times += heap_is_idle(&idle, now_us);
+    assert_int_equal(times, 3); /* 20, 25 and 35 s after the work */
+    for (int i = 0; i < 100; i++) {
+        assert_false(heap_is_idle(&idle, idle.at_us - 1));
+        now_us = idle.at_us;
+        assert_true(heap_is_idle(&idle, now_us));
+    }
+    assert_int_equal(idle.at_us - now_us, HEAP_AGAIN_MAX_US);
+    heap_worked(&idle, now_us);
+    assert_int_equal(idle.at_us, now_us + HEAP_IDLE_US);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +166,7 @@ int main(void)
         cmocka_unit_test(others_keep_nothing),
         cmocka_unit_test(the_blocks_of_flint_are_kept),
         cmocka_unit_test(every_class_has_room_for_its_sizes),
+        cmocka_unit_test(an_idle_thread_gives_back_again_and_again),
         cmocka_unit_test(what_is_kept_is_bounded),
     };
     heap_keep();
