@@ -182,6 +182,22 @@
  * for a client beyond its share, "busy". One alone may have half of them, the widest window of
  * ours. */
 #define LINK_WAITING_REQUESTS (2 * FRONT_HWM)
+/* Of requests that were passed on to one node and that it may not have read (broker/unread.h): what
+ * it answers in some four milliseconds, which is how long whoever comes next waits for a key that
+ * asks without end. With 64 a flood of reads alone got a quarter less through (28,000 a second),
+ * with 256 whoever came next waited twice as long. */
+#define UNREAD_MAX   128
+#define UNREAD_BYTES (256 * KIB_BYTES) /* likewise; one request may be longer, and goes alone */
+/* Nothing is answered for so long: they count as read, and wait for something else. Longer than a
+ * node's turn; a disk or a network that takes so long for an answer still gets 6,400 a second. Up
+ * to the latter for a node that stands still: else its queue would grow meanwhile. */
+#define UNREAD_SILENT_US     (20 * MS_US)
+#define UNREAD_SILENT_MAX_US (320 * MS_US)
+/* Of requests that wait in a broker for their turn, for all nodes and keys (broker/fair.h); one key
+ * alone may have half of them, the widest window of ours. Beyond, and for a key beyond its share,
+ * "busy". */
+#define FAIR_REQUESTS_MAX (2 * FRONT_HWM)
+#define FAIR_BYTES_MAX    (32 * MIB_BYTES)
 /* Of answers that wait in a node for one broker: beyond, they are dropped and asked for again. */
 #define REPLIES_WAITING_BYTES (32 * MIB_BYTES)
 /* For all that connect to a node: beyond, only those for whom nothing waits get another answer. */
