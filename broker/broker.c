@@ -501,7 +501,8 @@ static int claim_descriptors(uint32_t n_nodes)
 {
     struct text why = {0};
     uint64_t links = (uint64_t)FILES_LINK_OF_BROKER * n_nodes;
-    int error = descriptors_claim(FILES_OWN + links + FILES_CLIENTS + links, links, &why);
+    int error =
+        descriptors_claim(FILES_OWN + links + FILES_HALF_OPEN + FILES_CLIENTS + links, links, &why);
     if (error)
         fprintf(stderr, "conclave-broker: %s\n", why.at);
     return error;

@@ -153,7 +153,12 @@
 #define FILES_FROM_PEER      5  /* and as many connections come from it */
 #define FILES_BROKERS        32 /* two connections of each of 16 brokers to a node */
 #define FILES_LINK_OF_BROKER 4  /* of a broker, for each node: two sockets, two connections */
+#define FILES_HALF_OPEN      16 /* connections that have not brought a key yet, at least */
 #define FILES_CLIENTS        64 /* two connections of each of 32 clients, at least */
+/* Of the descriptors beyond what a process needs, connections that have not brought a key yet may
+ * have a part: a handshake takes milliseconds, so nobody with a key needs more. Beyond, the oldest
+ * is ended, and after HANDSHAKE_MS each. */
+#define FILES_HALF_OPEN_PART 4
 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts. */
 #define FILES_MIN 8192
 /* Of connections, whatever RLIMIT_NOFILE is: each takes memory. Beyond, they are refused. */

@@ -123,6 +123,7 @@
     X(quota_ignored, "a key may make any number of requests a second (X8)")                        \
     X(one_turn_for_all, "requests of all keys wait for a node in the order of arrival (X8)")       \
     X(passed_on_at_once, "any number of requests is passed on before a node has read them (X8)")   \
+    X(half_open_unbounded, "connections without a key may take all descriptors (X5)")              \
     X(roles_unchecked, "every key may ask for everything")                                         \
     X(signatures_unchecked, "every signature fits (X13)")                                          \
     X(replays_accepted, "a signature is taken any number of times (X13)")                          \
