@@ -237,7 +237,11 @@ static const char keys_revoke_details[] =
 static const char keys_rotate_details[] =
     "Without a name: the keys of all. The file of each name is replaced; its old key is valid for\n"
     "--overlap. Copy the files to their machines, then start nodes and brokers\n"
-    "again, one after the other. The brokers' front door keeps its key. --json: {rotated: [NAME]}.";
+    "again, one after the other. --json: {rotated: [NAME]}.\n"
+    "--front: the key by which clients know the brokers' front doors, in all files of DIR. A "
+    "broker\n"
+    "has one key: let new ones run beside the old ones, at other ports (--broker), until all have\n"
+    "their new files. {rotated: [front]}.";
 
 const struct command commands[] = {
     {"up", "", "Start a supervised cluster on this machine", up_details, up_options, up_run},

@@ -392,6 +392,41 @@ def test_new_keys_replace_old_ones_while_all_goes_on(make_cluster):
     assert cluster.ok("submit", "factorial", 10) == "10!=3628800\n"
 
 
+def test_the_front_doors_key_is_replaced_while_all_goes_on(make_cluster, tmp_path):
+    """A broker with the old key and one with the new run side by side, until all have their new files."""
+    cluster = make_cluster(nodes=3, brokers=2)
+    cluster.start_broker(0)
+    for node in (1, 2, 3):
+        cluster.start_node(node)
+    cluster.wait_healthy()
+    keys = cluster.locks
+    cluster.ok("keys", "add", "alice", "--role", "submit", "--dir", keys.dir)
+    old = tmp_path / "alice.json"
+    shutil.copy(keys.file("alice"), old)
+    before, first, second = keys.read(keys.file("front")), *(f"tcp://127.0.0.1:{front}" for front in cluster.fronts)
+    done = cluster.conclave("keys", "rotate", "--front", "--dir", keys.dir, broker=second)
+    assert done.returncode == OK and "new key of the front doors" in done.stdout, done
+    cluster.start_broker(1)
+    new, files = keys.read(keys.file("front")), [keys.admin, keys.node(1), keys.broker(0), keys.broker(1), keys.file("alice")]
+    assert new["public"] != before["public"] and {keys.read(file)["brokers_public"] for file in files} == {new["public"]}
+    assert {keys.read(keys.broker(n))["brokers_secret"] for n in (0, 1)} == {new["secret"]}
+    assert keys.read(keys.admin)["brokers"] == keys.read(keys.file("alice"))["brokers"] == [second]
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
+
+    def asks(file, broker):
+        return cluster.conclave("job", "list", "--access", file, broker=broker).returncode
+    for file in (keys.admin, keys.file("alice")):
+        wait_for(lambda f=file: asks(f, second) == OK, 10, "the new broker serves who has a new file")
+        assert asks(file, first) == KEY_REFUSED
+    assert asks(old, first) == OK and asks(old, second) == KEY_REFUSED
+    cluster.kill(cluster.brokers[0], harness.signal.SIGTERM)
+    cluster.start_broker(0)
+    wait_for(lambda: asks(keys.file("alice"), first) == OK, 10, "it has the new key now")
+    assert asks(old, first) == KEY_REFUSED
+    for words in (["alice"], ["--overlap", "1x"]):
+        assert cluster.conclave("keys", "rotate", "--front", *words, "--dir", keys.dir).returncode == USAGE
+
+
 def test_no_two_handlers_and_a_broken_list_is_an_error_at_the_start_X1(cluster, tmp_path):
     """A process whose files would let it admit nobody, or everybody, does not start."""
     for damage in ("gone", "cut", "open"):
