@@ -234,6 +234,12 @@
  * allows; a small disk of a machine has as much to spare. The last job's result is always kept. */
 #define KEEP_BYTES_DEFAULT (4096 * MIB_BYTES)
 #define KEEP_BYTES_LIMIT   ((uint64_t)1 << 50) /* 1 PiB: any disk */
+/* Of one key: --quota-jobs, --quota-bytes (conclave quota). A quarter of what all have together:
+ * whoever takes all that it may leaves as much to three others. Beyond, its submits are refused
+ * with "quota". */
+#define QUOTA_JOBS_DEFAULT  (JOBS_OPEN_MAX / 4)
+#define QUOTA_BYTES_DEFAULT (KEEP_BYTES_DEFAULT / 4)
+#define QUOTA_PAGE_MAX      200 /* keys in one answer of quota_get: some 20 KiB */
 /* Jobs that one entry forgets, by hand or because it lowers a limit: some 100 us of a step. More
  * are forgotten by further entries. */
 #define FORGET_JOBS_MAX 256

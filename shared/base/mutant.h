@@ -48,6 +48,8 @@
     X(argument_is_key, "a key with another argument is another job (R28)")                       \
     X(open_unbounded, "any number of jobs is open")                                              \
     X(wiped_unheard, "a broker does not hear a node whose disk was wiped")                       \
+    X(cancelled_stays_counted, "a job that is cancelled stays counted as open of its key (X8)")  \
+    X(quota_passes_pending, "jobs that are proposed do not count in the quota of a key (X8)")    \
     X(linear_pace, "an operation of any size is expected to take as long a unit as all others")  \
     X(starved_is_slow, "an operation that waits for a processor is taken for one that is stuck") \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \

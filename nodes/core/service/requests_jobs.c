@@ -156,6 +156,8 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
     if (requests_are_forgotten(service, caller, KEY_OF_JOB, submit->key))
         return;
     log_index_t index = requests_pending_key(service, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
+    if (!index && !requests_within_quota(service, caller))
+        return;
     if (!index && is_full(service)) {
         requests_refuse(service, caller, "busy", "too many jobs are waiting; try again later");
         return;
