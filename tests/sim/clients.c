@@ -150,12 +150,27 @@ static void ask(struct world *world, unsigned number)
     message_drop(&message);
 }
 
+const struct asker *client_asker(const struct world *world, unsigned number)
+{
+    static const struct asker even = {.role = ROLE_submit, .name = "even"},
+                              odd = {.role = ROLE_commands, .name = "odd"},
+                              root = {.role = ROLE_admin, .name = "root", .proof = PROOF_OWN};
+    if (!world->options.owners)
+        return NULL;
+    if (number >= WORLD_CLIENTS_MAX || !world->clients[number].mixed)
+        return &root;
+    return number % 2 && !world->shared ? &odd : &even;
+}
+
 void client_request(struct world *world, struct pending *pending)
 {
     struct event event = {.kind = EVENT_REQUEST};
+    struct message *message = world_transmit(pending->message); /* a node changes what it gets */
     event.request.client = brokers_caller(pending);
-    event.request.message = pending->message;
+    event.request.message = message;
+    event.request.asker = client_asker(world, pending->client);
     world_step(world, pending->to, &event);
+    message_drop(&message);
 }
 
 /* --- wishing --- */
@@ -489,6 +504,26 @@ static void take_forgotten(struct world *world, struct world_client *client,
     }
 }
 
+static void try_again(struct world *world, unsigned number)
+{
+    world->clients[number].retry_us = world->now_us + RETRY_US / 6;
+    wake_at(world, number, RETRY_US / 6);
+}
+
+/* True: its key keeps so much that it gives up; else it has too many jobs open, which end. */
+static bool take_quota(struct world *world, const struct world_client *client,
+                       const struct message *message)
+{
+    char reason[TEXT_MAX];
+    text_escape(reason, sizeof reason, message->as.error.reason);
+    bool jobs = strstr(reason, "open jobs");
+    if (!is_job(client) || client->job ||
+        !(jobs ? world->options.quota_jobs : world->options.quota_bytes))
+        world_fail(world, "X8: only a new job is refused for a quota", "%s", reason);
+    world_count(world, jobs ? FAULT_QUOTA_JOBS : FAULT_QUOTA_BYTES);
+    return !jobs;
+}
+
 void client_reply(struct world *world, struct pending *pending)
 {
     if (pending->client >= WORLD_CLIENTS_MAX) {
@@ -532,10 +567,16 @@ void client_reply(struct world *world, struct pending *pending)
     if (slice_equals(message->as.error.code, "not_found"))
         world_fail(world, "an accepted job is never lost", "%.*s",
                    (int)message->as.error.reason.len, (const char *)message->as.error.reason.at);
+    if (slice_equals(message->as.error.code, "quota")) {
+        if (take_quota(world, client, message))
+            end(world, pending->client);
+        else
+            try_again(world, pending->client);
+        return;
+    }
     if (slice_equals(message->as.error.code, "busy") && world->options.jobs_open_max)
         world_count(world, FAULT_MANY_JOBS);
-    client->retry_us = world->now_us + RETRY_US / 6;
-    wake_at(world, pending->client, RETRY_US / 6);
+    try_again(world, pending->client);
 }
 
 void world_client(struct world *world, unsigned client, uint64_t jobs, uint64_t n_max)
