@@ -94,17 +94,19 @@ static void *take_slot(size_t class)
     return NULL;
 }
 
-/* False: it was mapped. */
-static bool give_slot(uint8_t *at, size_t size, size_t class)
+/* False: it was mapped. The whole slot goes back: the block's last large page may reach beyond its
+ * end, and would stay with what is there. */
+static bool give_slot(uint8_t *at, size_t class)
 {
     if (!reserve.at || at < reserve.at || at >= reserve.end)
         return false;
+    size_t size = size_of(class);
     for (size_t done = 0; done < size; done += PIECE_BYTES) {
         size_t piece = size - done < PIECE_BYTES ? size - done : PIECE_BYTES;
         if (madvise(at + done, piece, MADV_DONTNEED)) /* locked: it stays, as a new one */
             memset(at + done, 0, piece);
     }
-    size_t slot = (size_t)(at - reserve.at - reserve.offsets[class]) / size_of(class);
+    size_t slot = (size_t)(at - reserve.at - reserve.offsets[class]) / size;
     atomic_fetch_and(&reserve.taken[class], ~(UINT64_C(1) << slot));
     return true;
 }
@@ -133,7 +135,7 @@ void large_give(void *at, size_t size)
 {
     size_t class;
     large_round(size, &class);
-    if (!give_slot(at, size, class - FIRST))
+    if (!give_slot(at, class - FIRST))
         large_unmap(at, size);
 }
 

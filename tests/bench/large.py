@@ -29,7 +29,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
 
 from clients import Conversation  # noqa: E402
 
-IDLE_SECONDS = 30       # after them a node has given back what it does not need
+IDLE_SECONDS = 60       # after them a node has given back what it does not need
 LOOK_MS = 20            # a look at how far the job is waits so long for its end
 
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -63,6 +64,30 @@ static void a_block_is_not_mapped(void **state)
     }
 }
 
+static size_t resident(const void *at, size_t size)
+{
+    static unsigned char pages[8 * MIB_BYTES / 4096];
+    size_t n = 0;
+    assert_true(size / 4096 <= sizeof pages);
+    assert_int_equal(mincore((void *)at, size, pages), 0);
+    for (size_t i = 0; i < size / 4096; i++)
+        n += pages[i] & 1;
+    return n * 4096;
+}
+
+/* The last large page of a block may reach beyond it: up to 2 MiB of each block ever used stayed.
+ */
+static void what_is_given_back_is_not_resident(void **state)
+{
+    (void)state;
+    size_t size = 5 * MIB_BYTES, room = 6 * MIB_BYTES;
+    uint8_t *block = large_take(size);
+    memset(block, 7, size);
+    assert_in_range(resident(block, room), size, room);
+    large_give(block, size);
+    assert_int_equal(resident(block, room), 0);
+}
+
 /* Whoever has more of one size than anybody should have the rest mapped. */
 static void beyond_the_reserve_blocks_are_mapped(void **state)
 {
@@ -113,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_have_four_steps),
         cmocka_unit_test(a_block_is_not_mapped),
+        cmocka_unit_test(what_is_given_back_is_not_resident),
         cmocka_unit_test(beyond_the_reserve_blocks_are_mapped),
         cmocka_unit_test(threads_share_no_block),
     };
