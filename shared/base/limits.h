@@ -289,10 +289,13 @@
  * others together. */
 #define PLAN_RANGES_MAX   256
 #define PLAN_RANGES_MIN   16
+#define PLAN_RANGES_LEAST 4 /* of a plan that cannot be without */
 #define RANGES_PER_WORKER 2
-#define PLAN_CHOICE_MAX   16 /* the name of a plan, in a request */
-#define PHASES_MAX        16 /* of a job's time (timing.h), in an answer */
-#define PHASE_NAME_MAX    16
+/* Primes have 32 bits. */
+#define SIEVE_MAX       ((uint64_t)UINT32_MAX)
+#define PLAN_CHOICE_MAX 16 /* the name of a plan, in a request */
+#define PHASES_MAX      16 /* of a job's time (timing.h), in an answer */
+#define PHASE_NAME_MAX  16
 /* Of finished jobs, their coordinator remembers so many accounts of their time: 100 KB. */
 #define TIMINGS_KEPT_MAX 1024
 #define ACTIVE_JOBS_MAX  64 /* jobs that are scheduled at the same time; others wait in order */

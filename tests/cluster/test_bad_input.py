@@ -22,7 +22,7 @@ WORDS = [
     ("submit factorial 1000000000000", USAGE, "too costly"),
     ("submit factorial 1000000000000000000", USAGE, "too costly"),
     ("submit factorial 18446744073709551615", USAGE, "too costly"),
-    ("submit factorial 1e6", USAGE, "1e6"),
+    ("submit factorial 1e", USAGE, "'1e'"),
     ("submit factorial +5", USAGE, "+5"),
     ("submit factorial 0x10", USAGE, "0x10"),
     ("submit sqrt 2", USAGE, "sqrt"),

@@ -96,7 +96,7 @@ static uint64_t digest_plan(const void *owner, const struct member *field)
 {
     const struct plan *plan = member_at(owner, field);
     const char *kind = plan->kind ? plan->kind->name : "";
-    return random_fold(digest_block(kind, strlen(kind)), plan->n);
+    return random_fold(random_fold(digest_block(kind, strlen(kind)), plan->n), plan->k);
 }
 
 static uint64_t digest_executors(const void *owner, const struct member *field)
