@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "broker/access_ask.h"
-#include "broker/quota.h"
-#include "broker/tracker.h"
+#include "broker/admission.h"
 #include "broker/waiting.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
@@ -202,10 +201,7 @@ static void forward(struct broker *broker, node_id_t node, uint64_t request, con
 static void take_request(struct broker *broker)
 {
     struct slice client = bus_part(&broker->parts, 0);
-    struct message *message = NULL;
-    struct text why = {0};
     struct visitor visitor = {0};
-    uint64_t now = clock_now_us();
     if (broker->parts.n < 2) {
         reject(broker, "front", "a message without a frame");
         return;
@@ -216,39 +212,28 @@ static void take_request(struct broker *broker)
         reject(broker, "front", "its key is not allowed any more");
         return;
     }
-    /* Whatever follows frame 0 is passed on unread. */
-    int error = codec_decode(bus_part(&broker->parts, 1), &message, &why);
-    if (!error && message_kind(message->type)->place != PLACE_REQUEST) {
-        text_add(&why, "%s is not a request", message_name(message->type));
-        error = ERR_MALFORMED;
-    }
-    if (error) {
-        reject(broker, "front", why.at);
-        refuse(broker, client, 0, "malformed", why.at);
-        message_drop(&message);
-        return;
-    }
-    uint64_t request = message->as.request.request;
-    bool local = message->type == MESSAGE_BROKER_GET, keyed = !doors_are_insecure(broker->doors);
-    bool within = !keyed || visitor.role == ROLE_admin ||
-                  quota_allows(&broker->quota, slice_of(visitor.name), now);
-    const char *code = NULL;
-    node_id_t node = local ? NODE_NONE : tracker_route(&broker->tracker, message, now, &code, &why);
-    message_drop(&message);
-    if (!within) {
+    struct admitted admitted =
+        admission_judge(&broker->tracker, doors_are_insecure(broker->doors) ? NULL : &broker->quota,
+                        visitor.role, slice_of(visitor.name), bus_part(&broker->parts, 1),
+                        clock_now_us());
+    uint64_t request = admitted.request;
+    if (admitted.is == ADMISSION_MALFORMED) {
+        reject(broker, "front", admitted.why.at);
+        refuse(broker, client, request, "malformed", admitted.why.at);
+    } else if (admitted.is == ADMISSION_OVER_QUOTA) {
         broker->refused++;
         refuse(broker, client, request, "quota",
                "this key makes more requests a second than one may (--quota-rate of the broker)");
-    } else if (local) {
+    } else if (admitted.is == ADMISSION_LOCAL) {
         report(broker, client, request);
     } else if (!has_room(broker, client, MESSAGE_MAX_BYTES)) {
         broker->refused++;
         refuse(broker, client, request, "unavailable",
                "busy: answers wait for this client to read them");
-    } else if (!node) {
-        refuse(broker, client, request, code, why.at);
+    } else if (admitted.is == ADMISSION_NOBODY) {
+        refuse(broker, client, request, admitted.code, admitted.why.at);
     } else {
-        forward(broker, node, request, visitor.public_key);
+        forward(broker, admitted.node, request, visitor.public_key);
     }
 }
 
@@ -279,32 +264,15 @@ static void take_reply(struct broker *broker, struct link *link)
 
 /* --- the feed --- */
 
-/* Whose feed it is, and who the message says to be. */
-static bool is_from(node_id_t node, const struct message *message)
-{
-    return message->as.heartbeat.node == node || MUTANT(feed_unbound); /* events begin so, too */
-}
-
 static void take_feed(struct broker *broker, node_id_t from)
 {
     struct message *message = NULL;
     struct text why = {0};
     int error = bus_decode(&broker->parts, 0, &message, &why);
-    if (!error && message_kind(message->type)->place != PLACE_FEED) {
-        text_add(&why, "%s does not belong on the feed", message_name(message->type));
-        error = ERR_MALFORMED;
-    }
-    if (!error && !is_from(from, message)) {
-        text_add(&why, "%s of node %" PRIu64 " on the feed of node %" PRIu32,
-                 message_name(message->type), message->as.heartbeat.node, from);
-        error = ERR_MALFORMED;
-    }
-    if (!error && tracker_hear(&broker->tracker, message, clock_now_us()) == ERR_RANGE) {
-        text_add(&why, "%s of a node that the cluster does not have", message_name(message->type));
-        error = ERR_RANGE;
-    }
+    if (!error)
+        error = admission_hear(&broker->tracker, from, message, clock_now_us(), &why);
     message_drop(&message);
-    if (error)
+    if (error && error != ERR_STALE)
         reject(broker, "feed", why.at);
     else if (pass_on(broker->feed_out, NULL, 0, &broker->parts, 0, NULL))
         broker->dropped++;
