@@ -345,6 +345,11 @@ fuzz-corpus: ## takes what test-fuzz has learned over into tests/fuzz/corpus (FU
 	@+$(sub_make) $(fuzz_flags) $(if $(FUZZ),$(FUZZ:%=build/fuzz/fuzz_%),fuzzers)
 	@sh tests/fuzz/merge.sh $(FUZZ)
 
+.PHONY: fuzz-mutants
+fuzz-mutants: ## do the fuzzers see? known bugs, one at a time, and after how many seconds each is found (MUTANT="this that", FUZZ_SECONDS each)
+	@+$(sub_make) $(fuzz_flags) B=build/fuzz-mutants MUTANTS=1 $(addprefix build/fuzz-mutants/fuzz_,peers broker rights)
+	@FUZZ_SEED=$(FUZZ_SEED) sh tests/fuzz/mutants.sh $(FUZZ_SECONDS) $(MUTANT)
+
 test-corpus: $(replays) ## the fuzzers' code on every input of tests/fuzz/corpus, without a fuzzer
 	@sh tests/fuzz/replay.sh $(B) $(replays)
 
@@ -359,9 +364,14 @@ $(B)/bench/history: $(B)/obj/tests/bench/history.o $(call lib,core wire base)
 	$(Q)$(link) $(alloc_conclave-node) $(PKG_LIBS)
 
 .PHONY: bench
-bench: all $(B)/bench/commits ## what durability costs: operations/s and jobs/s with fsync, os and off (BENCH_ARGS=...); what snapshots cost (BENCH_SNAPSHOT_ARGS=...)
+bench: all $(B)/bench/commits ## what durability costs: operations/s and jobs/s with fsync, os and off (BENCH_ARGS=...); what snapshots cost (BENCH_SNAPSHOT_ARGS=...); what keys cost (BENCH_KEYS_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/bench.py --dir $(B) --commits $(B)/bench/commits $(BENCH_ARGS)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/snapshots.py --dir $(B) $(BENCH_SNAPSHOT_ARGS)
+	@+$(sub_make) bench-keys
+
+.PHONY: bench-keys
+bench-keys: all ## what keys cost: jobs/s, operations/s, transfers/s and failover beside --insecure (BENCH_KEYS_ARGS='--nodes 3 6')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/keys.py --dir $(B) $(BENCH_KEYS_ARGS)
 
 .PHONY: bench-history
 bench-history: all $(B)/bench/history ## does anything get slower as jobs pile up? (HISTORY_ARGS='--marks 20000 100000', HISTORY_KEPT='1000 10000 100000')

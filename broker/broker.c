@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "broker/access_ask.h"
-#include "broker/quota.h"
-#include "broker/tracker.h"
-#include "broker/waiting.h"
+#include "broker/admission.h"
+#include "broker/link.h"
+#include "broker/pass.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/log.h"
@@ -29,26 +29,15 @@
 /* Without any message the loop still looks at the clock this often: a silent
  * coordinator is logged. */
 #define TICK_MS 250
+/* While requests wait for their turn: a node's silence is noticed. */
+#define TURN_MS 5
 /* A node that lives but has answered nothing for this long (longer than any long poll) gets a new
  * connection: a connecting socket can die for good without a sign. */
 #define MUTE_US (15 * SECOND_US)
 /* A node that is not heard gets new connections this often: the list of keys may have changed. */
 #define REFUSED_RETRY_US (5 * SECOND_US)
-/* libzmq 4.3 receives into buffers of 8 KiB, and messages that fit into one stay there. */
-#define RECEIVE_BUFFER_BYTES 8192
-#define TRIM_US              SECOND_US
-#define TRIM_BYTES           (16 * MIB_BYTES) /* passed on since: less than that is not worth it */
-
-struct link {
-    void *socket;      /* DEALER to the node's control plane */
-    unsigned attempts; /* each with another key of the node, while it has several */
-    uint64_t opened_us;
-    struct presented presented;
-    struct gauge *gauge;    /* requests that wait in it */
-    struct waiting waiting; /* requests that it has not answered */
-    uint64_t
-        asked_us; /* when the first request went out that nothing has come back after; 0: none */
-};
+#define TRIM_US          SECOND_US
+#define TRIM_BYTES       (16 * MIB_BYTES) /* passed on since: less than that is not worth it */
 
 struct broker {
     const struct broker_config *config;
@@ -57,6 +46,7 @@ struct broker {
     struct doors *doors;
     int signals;
     struct link links[NODES_MAX + 1];
+    struct fair_total waiting; /* requests that wait for their turn */
     struct tracker tracker;
     struct access_ask access;
     struct quota quota;
@@ -86,43 +76,7 @@ static void reject(struct broker *broker, const char *where, const char *why)
               where, unsaid + 1, why);
 }
 
-/* --- passing messages on --- */
-
-/* Readies a received part to wait: a small one lies within a buffer that ZeroMQ received it in, and
- * would keep all of that; it is copied out. */
-static void settle(zmq_msg_t *part, struct gauge *gauge)
-{
-    size_t len = zmq_msg_size(part);
-    zmq_msg_t copy;
-    if (len <= RECEIVE_BUFFER_BYTES) {
-        if (zmq_msg_init_size(&copy, len))
-            panic("out of memory for a message of %zu bytes", len);
-        if (len)
-            memcpy(zmq_msg_data(&copy), zmq_msg_data(part), len);
-        zmq_msg_move(part, &copy);
-        zmq_msg_close(&copy);
-    }
-    if (gauge)
-        gauge_count(gauge, part);
-}
-
-/* Moves the received parts first..n-1 on after `n_envelope` slices, without decoding them; the
- * gauge, if there is one, counts them. Only the first part of a message can meet a full queue. */
-static int pass_on(void *socket, const struct slice *envelope, size_t n_envelope,
-                   struct bus_parts *parts, size_t first, struct gauge *gauge)
-{
-    for (size_t i = first; i < parts->n; i++)
-        settle(&parts->at[i], gauge);
-    for (size_t i = 0; i < n_envelope; i++)
-        if (zmq_send(socket, envelope[i].at, envelope[i].len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
-            return errno == EHOSTUNREACH ? ERR_NOT_FOUND : ERR_FULL;
-    for (size_t i = first; i < parts->n; i++) {
-        int more = i + 1 < parts->n ? ZMQ_SNDMORE : 0;
-        if (zmq_msg_send(&parts->at[i], socket, ZMQ_DONTWAIT | more) < 0)
-            return errno == EHOSTUNREACH ? ERR_NOT_FOUND : ERR_FULL;
-    }
-    return OK;
-}
+/* --- answers of its own --- */
 
 static void answer(struct broker *broker, struct slice client, struct message *reply)
 {
@@ -174,38 +128,42 @@ static bool has_room(const struct broker *broker, struct slice client, uint64_t 
 
 /* --- requests --- */
 
-/* `stated`: the client's public key, as its connection has shown; empty without keys. What it may
- * do is the nodes' to know. */
-static void forward(struct broker *broker, node_id_t node, uint64_t request, const char *stated)
+/* What the client may do is the nodes' to know: they are told its key. */
+static void forward(struct broker *broker, node_id_t node, const struct link_asker *asker,
+                    uint64_t now)
 {
-    struct slice client = bus_part(&broker->parts, 0);
-    const struct slice envelope[] = {client, slice_of(stated)};
-    struct link *link = &broker->links[node];
-    bool full = gauge_bytes(link->gauge) > LINK_WAITING_BYTES;
-    if (full || !waiting_add(&link->waiting, client, LINK_WAITING_REQUESTS)) {
-        refuse(broker, client, request, "unavailable",
-               full ? "busy: the queue to the node is full"
-                    : "busy: too many requests of this client wait for the node");
+    const char *why = link_offer(&broker->links[node], asker, &broker->parts, now);
+    if (!why) {
+        broker->forwarded++;
         return;
     }
-    /* The parts after the client's routing id move to the socket; the routing id stays with us. */
-    if (pass_on(link->socket, envelope, 2, &broker->parts, 1, link->gauge)) {
-        waiting_take(&link->waiting, client);
-        refuse(broker, client, request, "unavailable", "busy: the queue to the node is full");
-        return;
-    }
-    broker->forwarded++;
-    if (!link->asked_us)
-        link->asked_us = clock_now_us();
+    broker->refused++;
+    refuse(broker, bus_part(&broker->parts, 0), asker->request, "unavailable", why);
+}
+
+static void refuse_waiting(struct broker *broker, struct link_request *waited, const char *why)
+{
+    broker->refused++;
+    refuse(broker, link_request_client(waited), waited->request, "unavailable", why);
+    link_request_free(waited);
+}
+
+static void pump(struct broker *broker, struct link *link, uint64_t now)
+{
+    for (struct link_request *failed; (failed = link_pump(link, now));)
+        refuse_waiting(broker, failed, "busy: the queue to the node is full");
+}
+
+static void refuse_all(struct broker *broker, struct link *link, const char *why)
+{
+    for (struct link_request *waited; (waited = link_unqueue(link));)
+        refuse_waiting(broker, waited, why);
 }
 
 static void take_request(struct broker *broker)
 {
     struct slice client = bus_part(&broker->parts, 0);
-    struct message *message = NULL;
-    struct text why = {0};
     struct visitor visitor = {0};
-    uint64_t now = clock_now_us();
     if (broker->parts.n < 2) {
         reject(broker, "front", "a message without a frame");
         return;
@@ -216,39 +174,34 @@ static void take_request(struct broker *broker)
         reject(broker, "front", "its key is not allowed any more");
         return;
     }
-    /* Whatever follows frame 0 is passed on unread. */
-    int error = codec_decode(bus_part(&broker->parts, 1), &message, &why);
-    if (!error && message_kind(message->type)->place != PLACE_REQUEST) {
-        text_add(&why, "%s is not a request", message_name(message->type));
-        error = ERR_MALFORMED;
-    }
-    if (error) {
-        reject(broker, "front", why.at);
-        refuse(broker, client, 0, "malformed", why.at);
-        message_drop(&message);
-        return;
-    }
-    uint64_t request = message->as.request.request;
-    bool local = message->type == MESSAGE_BROKER_GET, keyed = !doors_are_insecure(broker->doors);
-    bool within = !keyed || visitor.role == ROLE_admin ||
-                  quota_allows(&broker->quota, slice_of(visitor.name), now);
-    const char *code = NULL;
-    node_id_t node = local ? NODE_NONE : tracker_route(&broker->tracker, message, now, &code, &why);
-    message_drop(&message);
-    if (!within) {
+    uint64_t now_us = clock_now_us();
+    bool keyed = !doors_are_insecure(broker->doors);
+    struct admitted admitted =
+        admission_judge(&broker->tracker, keyed ? &broker->quota : NULL, visitor.role,
+                        slice_of(visitor.name), bus_part(&broker->parts, 1), now_us);
+    uint64_t request = admitted.request;
+    if (admitted.is == ADMISSION_MALFORMED) {
+        reject(broker, "front", admitted.why.at);
+        refuse(broker, client, request, "malformed", admitted.why.at);
+    } else if (admitted.is == ADMISSION_OVER_QUOTA) {
         broker->refused++;
         refuse(broker, client, request, "quota",
                "this key makes more requests a second than one may (--quota-rate of the broker)");
-    } else if (local) {
+    } else if (admitted.is == ADMISSION_LOCAL) {
         report(broker, client, request);
     } else if (!has_room(broker, client, MESSAGE_MAX_BYTES)) {
         broker->refused++;
         refuse(broker, client, request, "unavailable",
                "busy: answers wait for this client to read them");
-    } else if (!node) {
-        refuse(broker, client, request, code, why.at);
+    } else if (admitted.is == ADMISSION_NOBODY) {
+        refuse(broker, client, request, admitted.code, admitted.why.at);
     } else {
-        forward(broker, node, request, visitor.public_key);
+        /* Without keys each connection is somebody. */
+        forward(broker, admitted.node,
+                &(struct link_asker){.name = keyed ? slice_of(visitor.name) : client,
+                                     .stated = visitor.public_key,
+                                     .request = request},
+                now_us);
     }
 }
 
@@ -266,47 +219,31 @@ static void take_reply(struct broker *broker, struct link *link)
         access_answered(&broker->access, broker->doors, &broker->parts, 2);
         return;
     }
-    waiting_take(&link->waiting, client);
+    link_answered(link, client, bus_part(&broker->parts, 2), clock_now_us());
     for (size_t i = 2; i < broker->parts.n; i++)
         len += bus_part(&broker->parts, i).len;
     struct gauge *gauge = len < GAUGE_MIN_BYTES ? NULL : gauges_get(&broker->clients, client);
     if (!has_room(broker, client, len) ||
-        pass_on(broker->front, &client, 1, &broker->parts, 2, gauge))
+        pass_on(broker->front, &client, 1, broker->parts.at + 2, broker->parts.n - 2, gauge))
         broker->dropped++;
     else
         broker->passed += len;
+    pump(broker, link, clock_now_us());
 }
 
 /* --- the feed --- */
-
-/* Whose feed it is, and who the message says to be. */
-static bool is_from(node_id_t node, const struct message *message)
-{
-    return message->as.heartbeat.node == node || MUTANT(feed_unbound); /* events begin so, too */
-}
 
 static void take_feed(struct broker *broker, node_id_t from)
 {
     struct message *message = NULL;
     struct text why = {0};
     int error = bus_decode(&broker->parts, 0, &message, &why);
-    if (!error && message_kind(message->type)->place != PLACE_FEED) {
-        text_add(&why, "%s does not belong on the feed", message_name(message->type));
-        error = ERR_MALFORMED;
-    }
-    if (!error && !is_from(from, message)) {
-        text_add(&why, "%s of node %" PRIu64 " on the feed of node %" PRIu32,
-                 message_name(message->type), message->as.heartbeat.node, from);
-        error = ERR_MALFORMED;
-    }
-    if (!error && tracker_hear(&broker->tracker, message, clock_now_us()) == ERR_RANGE) {
-        text_add(&why, "%s of a node that the cluster does not have", message_name(message->type));
-        error = ERR_RANGE;
-    }
+    if (!error)
+        error = admission_hear(&broker->tracker, from, message, clock_now_us(), &why);
     message_drop(&message);
-    if (error)
+    if (error && error != ERR_STALE)
         reject(broker, "feed", why.at);
-    else if (pass_on(broker->feed_out, NULL, 0, &broker->parts, 0, NULL))
+    else if (pass_on(broker->feed_out, NULL, 0, broker->parts.at, broker->parts.n, NULL))
         broker->dropped++;
 }
 
@@ -367,13 +304,8 @@ static void link_open(struct broker *broker, node_id_t node)
 {
     struct link *link = &broker->links[node];
     unsigned attempt = link->attempts;
-    bus_socket_close(&link->socket, 0);
-    gauge_drop(&link->gauge);
-    waiting_clear(&link->waiting);
-    *link = (struct link){.socket = bus_socket(broker->context, ZMQ_DEALER),
-                          .gauge = gauge_new(NULL),
-                          .attempts = attempt + 1,
-                          .opened_us = clock_now_us()};
+    refuse_all(broker, link, "the connection to the node is made anew");
+    link_renew(link, broker->context, clock_now_us());
     const char *host = broker->config->peers[node];
     unsigned control = node_port(broker, node, PLANE_CONTROL),
              feed = node_port(broker, node, PLANE_HEARTBEAT);
@@ -398,6 +330,9 @@ static void mend_links(struct broker *broker)
         struct link *link = &broker->links[id];
         bool alive = tracker_alive(&broker->tracker, id, now);
         waiting_turn(&link->waiting, now);
+        pump(broker, link, now);
+        if (!alive)
+            refuse_all(broker, link, "the node is not alive any more");
         if (alive)
             link->attempts = 0; /* the next time with its newest key first */
         /* A connection that was refused for its key is not tried again by libzmq. */
@@ -448,8 +383,8 @@ static int loop(struct broker *broker)
         for (node_id_t id = 1; id <= n; id++)
             items[NODES + id - 1] =
                 (zmq_pollitem_t){.socket = broker->links[id].socket, .events = ZMQ_POLLIN};
-        if (zmq_poll(items, (int)(NODES + n), feeds_pending(broker->feeds) ? 0 : TICK_MS) < 0 &&
-            errno != EINTR)
+        int wait_ms = feeds_pending(broker->feeds) ? 0 : broker->waiting.n ? TURN_MS : TICK_MS;
+        if (zmq_poll(items, (int)(NODES + n), wait_ms) < 0 && errno != EINTR)
             panic("zmq_poll: %s", zmq_strerror(errno));
         if (items[SIGNALS].revents)
             return EXIT_OK;
@@ -535,7 +470,8 @@ static int claim_descriptors(uint32_t n_nodes)
 {
     struct text why = {0};
     uint64_t links = (uint64_t)FILES_LINK_OF_BROKER * n_nodes;
-    int error = descriptors_claim(FILES_OWN + links + FILES_CLIENTS + links, links, &why);
+    int error =
+        descriptors_claim(FILES_OWN + links + FILES_HALF_OPEN + FILES_CLIENTS + links, links, &why);
     if (error)
         fprintf(stderr, "conclave-broker: %s\n", why.at);
     return error;
@@ -552,6 +488,8 @@ int broker_run(const struct broker_config *config)
     broker->context = bus_open();
     broker->clients.all = gauge_new(NULL);
     quota_init(&broker->quota, config->quota_rate);
+    for (node_id_t id = 1; id <= config->n_nodes; id++)
+        link_init(&broker->links[id], &broker->waiting);
     tracker_init(&broker->tracker, config->n_nodes, config->n_voters, config->silence_us);
     int error = open_doors(broker);
     if (!error)
@@ -571,16 +509,12 @@ int broker_run(const struct broker_config *config)
     }
     bus_parts_clear(&broker->parts);
     for (node_id_t id = 1; id <= config->n_nodes; id++)
-        bus_socket_close(&broker->links[id].socket, 0);
+        link_clear(&broker->links[id]);
     feeds_destroy(&broker->feeds);
     bus_socket_close(&broker->feed_out, 0);
     bus_socket_close(&broker->front, LINGER_CLEAN_MS);
     doors_close(&broker->doors);
     bus_close(broker->context);
-    for (node_id_t id = 1; id <= config->n_nodes; id++) {
-        gauge_drop(&broker->links[id].gauge);
-        waiting_clear(&broker->links[id].waiting);
-    }
     gauges_clear(&broker->clients);
     quota_clear(&broker->quota);
     close(broker->signals);

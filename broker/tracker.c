@@ -39,9 +39,24 @@ static void take_heartbeat(struct tracker_node *node, const struct wire_heartbea
         node->access_version = beat->access_version;
         memcpy(node->access_hash, beat->access_hash.at, HASH_BYTES);
     }
+    node->voters = (uint32_t)beat->voters;
     copy_text(node->role, sizeof node->role, beat->role);
     copy_text(node->host, sizeof node->host, beat->host);
     copy_text(node->version, sizeof node->version, beat->version);
+}
+
+/* The cluster knows better than whoever started this broker how many vote: when a majority of those
+ * who voted until now says so. Of one node's word a majority would be whatever it likes, itself
+ * alone for one. */
+static void take_voters(struct tracker *tracker, uint32_t voters, uint64_t now_us)
+{
+    uint32_t n = 0;
+    if (!voters || voters > tracker->n_nodes)
+        return;
+    for (node_id_t id = 1; id <= tracker->n_voters; id++)
+        n += tracker_alive(tracker, id, now_us) && tracker->nodes[id].voters == voters;
+    if (n >= quorum_of(tracker->n_voters) || MUTANT(broker_believes_one))
+        tracker->n_voters = voters;
 }
 
 int tracker_hear(struct tracker *tracker, const struct message *message, uint64_t now_us)
@@ -69,9 +84,7 @@ int tracker_hear(struct tracker *tracker, const struct message *message, uint64_
     if (!beats)
         return OK;
     take_heartbeat(node, &message->as.heartbeat);
-    /* The cluster knows better than whoever started this broker. */
-    if (message->as.heartbeat.voters && message->as.heartbeat.voters <= tracker->n_nodes)
-        tracker->n_voters = (uint32_t)message->as.heartbeat.voters;
+    take_voters(tracker, node->voters, now_us);
     return OK;
 }
 

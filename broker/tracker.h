@@ -21,8 +21,9 @@ struct tracker_node {
     term_t term;
     node_id_t coordinator;
     bool serving, full, insecure;
-    bool founded;  /* its disk belongs to a cluster */
-    bool admitted; /* and counts as a voter's */
+    bool founded;    /* its disk belongs to a cluster */
+    bool admitted;   /* and counts as a voter's */
+    uint32_t voters; /* so many vote, it says; 0: it does not say */
     uint64_t operations, conversions, held, applied, rejected, refused, forbidden, queued, pid;
     uint64_t access_version; /* of the list of keys in its log; 0: none */
     uint8_t access_hash[HASH_BYTES];
@@ -35,7 +36,8 @@ struct tracker {
     struct tracker_node nodes[NODES_MAX + 1]; /* by id, from 1 */
 };
 
-/* Begins with nobody heard. `n_voters` 1..n_nodes; what a cluster says of itself goes before it. */
+/* Begins with nobody heard. `n_voters` 1..n_nodes; what a majority of so many voters says goes
+ * before it. */
 void tracker_init(struct tracker *tracker, uint32_t n_nodes, uint32_t n_voters,
                   uint64_t silence_us);
 

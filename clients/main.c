@@ -21,7 +21,8 @@ static struct {
 
 const struct option_spec cli_options[] = {
     {"broker", OPTION_STRING, &options.broker, 0, 0, "ADDRESS",
-     "the broker, or several with commas (default: as the key file says, tcp://127.0.0.1:7000)"},
+     "the broker, or several with commas; HOST alone is tcp://HOST:7000 (default: as the key file "
+     "says, tcp://127.0.0.1:7000)"},
     {"access", OPTION_STRING, &options.access, 0, 0, "FILE",
      "the key to come with (default: access.json in DIR)"},
     {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",

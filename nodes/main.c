@@ -119,6 +119,8 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
                  .keep_jobs = is->keep_jobs,
                  .keep_bytes = is->keep_bytes,
                  .sets_retention = true,
+                 .quota_jobs = is->quota_jobs,
+                 .quota_bytes = is->quota_bytes,
                  .snapshot_timeout_us = is->snapshot_timeout_us,
                  .snapshot_every_us = is->snapshot_every_us,
                  .snapshot_keep = is->snapshot_keep,

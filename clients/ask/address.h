@@ -18,8 +18,8 @@ struct addresses {
     struct address at[BROKERS_MAX];
 };
 
-/* Parses a list; "tcp://" may be left out. ERR_MALFORMED after one line in
- * `why` (TEXT_MAX bytes). */
+/* Parses a list; "tcp://" may be left out, and ":PORT": then it is PORT_DEFAULT. ERR_MALFORMED
+ * after one line in `why` (TEXT_MAX bytes). */
 int addresses_parse(const char *list, struct addresses *out, char *why);
 
 /* Writes "tcp://HOST:PORT"; returns `at`. */

@@ -22,6 +22,7 @@ int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
 {
     struct message *reply = NULL;
     char room[TEXT_MAX];
+    int refusal = EXIT_UNREACHABLE;
     *view = (struct cluster_view){0};
     view->outcome = client_ask(cli_client(cli), message_new(MESSAGE_STATUS_GET), CLIENT_ONCE, 0,
                                clock_now_us() + within_us, &reply);
@@ -29,9 +30,10 @@ int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
         text_add(&view->reason, "%s", client_reason(cli->client));
     else if (reply->type == MESSAGE_STATUS)
         view->status = reply;
-    else if (reply->type == MESSAGE_ERROR)
+    else if (reply->type == MESSAGE_ERROR) {
         text_add(&view->reason, "%s", text_escape(room, sizeof room, reply->as.error.reason));
-    else
+        refusal = cli_refusal_code(reply);
+    } else
         text_add(&view->reason, "the answer is %s instead of status", message_name(reply->type));
     if (!view->outcome && !view->status) {
         message_drop(&reply);
@@ -41,6 +43,9 @@ int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
         return cli_outcome_code(view->outcome);
     if (view->outcome == ERR_INTERRUPTED || view->outcome == ERR_IO)
         return EXIT_UNREACHABLE;
+    /* What is about the key, no other broker changes. */
+    if (refusal == EXIT_ENVIRONMENT || refusal == EXIT_KEY_REFUSED)
+        return refusal;
     for (size_t i = 0; i < cli->brokers.n; i++)
         view->brokers[i] = ask_broker(cli, &cli->brokers.at[i], within_us);
     return view->status ? EXIT_OK : EXIT_UNREACHABLE;

@@ -13,8 +13,9 @@ struct cluster_view {
     struct message *brokers[BROKERS_MAX]; /* owned; each broker's answer, NULL where it is silent */
 };
 
-/* Asks the coordinator and every broker, `within_us` at most each. EXIT_OK, or EXIT_UNREACHABLE
- * when no coordinator answered; says nothing. */
+/* Asks the coordinator and every broker, `within_us` at most each. EXIT_OK; EXIT_UNREACHABLE when
+ * no coordinator answered; another code when the key was refused, or is over its quota: then no
+ * broker is asked. Says nothing. */
 int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view);
 
 /* Returns the nodes as the coordinator, else the first broker that answered, sees them. False:

@@ -63,7 +63,7 @@ char *jobspec_label(struct slice kind, struct slice spec, char at[JOBSPEC_LABEL_
     const struct job_kind *known = kind_find(kind); /* a newer node may know more */
     struct text label = {0};
     if (known)
-        known->label(right, &label);
+        kind_label(known, right, &label);
     else
         text_add(&label, "%s(%s)", left, right);
     text_format(at, JOBSPEC_LABEL_MAX, "%s", label.at);

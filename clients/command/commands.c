@@ -204,6 +204,17 @@ static const char check_details[] =
     "Exit code 0 when a coordinator serves, every node is alive, and all processes that `up`\n"
     "started in DIR run; else 3, with one line that says why.";
 
+static const char quota_details[] =
+    "A key may have so many jobs open (--quota-jobs of `up`), and when the results of its "
+    "finished\n"
+    "jobs take so many bytes (--quota-bytes) it submits nothing more until some are forgotten, by\n"
+    "`job forget` or by themselves. Beyond, submit ends with exit code 8, and nothing has "
+    "changed.\n"
+    "admin and monitor see all keys that have jobs, others their own. An admin's own jobs have no\n"
+    "such bound, nor do clusters without keys. --json: {jobs_max, bytes_max, bounded, keys: "
+    "[{name,\n"
+    "open_jobs, kept_jobs, kept_bytes}]}; null: any number; bounded: they hold for who asks.";
+
 static const char monitor_details[] =
     "One line per message until Ctrl-C. With --json one object per line: type is heartbeat or\n"
     "event, or gap where messages of a node were missed (from, to, missed). A feed may miss\n"
@@ -237,7 +248,11 @@ static const char keys_revoke_details[] =
 static const char keys_rotate_details[] =
     "Without a name: the keys of all. The file of each name is replaced; its old key is valid for\n"
     "--overlap. Copy the files to their machines, then start nodes and brokers\n"
-    "again, one after the other. The brokers' front door keeps its key. --json: {rotated: [NAME]}.";
+    "again, one after the other. --json: {rotated: [NAME]}.\n"
+    "--front: the key by which clients know the brokers' front doors, in all files of DIR. A "
+    "broker\n"
+    "has one key: let new ones run beside the old ones, at other ports (--broker), until all have\n"
+    "their new files. {rotated: [front]}.";
 
 const struct command commands[] = {
     {"up", "", "Start a supervised cluster on this machine", up_details, up_options, up_run},
@@ -292,6 +307,8 @@ const struct command commands[] = {
      snapshot_restore_details, snapshot_restore_options, snapshot_restore_run},
     {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details,
      status_options, status_run},
+    {"quota", "", "Show how many jobs and bytes keys have, and may have", quota_details, NULL,
+     quota_run},
     {"init", "", "Found a new cluster while voters are missing", init_details, init_options,
      init_run},
     {"check", "", "Check that the cluster is healthy, for health checks and cron", check_details,

@@ -30,6 +30,7 @@ int snapshot_show_run(struct cli *cli, int n_words, char **words);
 int snapshot_export_run(struct cli *cli, int n_words, char **words);
 int snapshot_verify_run(struct cli *cli, int n_words, char **words);
 int snapshot_restore_run(struct cli *cli, int n_words, char **words);
+int quota_run(struct cli *cli, int n_words, char **words);
 int status_run(struct cli *cli, int n_words, char **words);
 int init_run(struct cli *cli, int n_words, char **words);
 int check_run(struct cli *cli, int n_words, char **words);

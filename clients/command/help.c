@@ -6,6 +6,8 @@
 #include "shared/base/text.h"
 #include "shared/base/version.h"
 
+#define KIND_COLUMN 16 /* of a kind and its example, in help */
+
 const struct command *help_find(const char *name)
 {
     for (const struct command *command = commands; command->name; command++)
@@ -66,9 +68,12 @@ void help_command(const struct command *command, FILE *out)
             command->options ? " [options]" : "", *command->arguments ? " " : "",
             command->arguments, command->summary);
     if (!strncmp(command->arguments, "KIND", 4)) {
-        struct text kinds = {0};
-        kinds_list(&kinds);
-        fprintf(out, "\nKinds of jobs: %s.\n", kinds.at);
+        fprintf(out, "\nKinds of jobs:\n");
+        for (size_t i = 0; kind_at(i); i++)
+            fprintf(out, "  %s %-*s%s\n", kind_at(i)->name,
+                    (int)(KIND_COLUMN - strlen(kind_at(i)->name)), kind_at(i)->example,
+                    kind_at(i)->about);
+        fprintf(out, "Numbers are written as 1000000, 1_000_000, 1e6, 10^6 or 5*10^5.\n");
     }
     if (command->details)
         fprintf(out, "\n%s\n", command->details);

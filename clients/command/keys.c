@@ -18,6 +18,7 @@
 static struct {
     uint64_t nodes, expires_us, overlap_us;
     const char *dir, *role;
+    bool front;
 } options = {.nodes = NODES_DEFAULT, .overlap_us = OVERLAP_US, .dir = LOCAL_DIR_DEFAULT};
 
 #define DIR_OPTION                                                                                \
@@ -43,6 +44,9 @@ const struct option_spec keys_add_options[] = {
 const struct option_spec keys_rotate_options[] = {
     {"overlap", OPTION_DURATION, &options.overlap_us, 0, EXPIRES_MAX, "TIME",
      "the old keys are valid for so long (default 24h)"},
+    {"front", OPTION_FLAG, &options.front, 0, 0, NULL,
+     "instead the key of the brokers' front doors, in all files; with --broker also where they "
+     "are"},
     DIR_OPTION,
     {0}};
 
@@ -158,8 +162,24 @@ static int rotate(const char *name)
     return explain(keyring_rotate(options.dir, name, until_ms, why), why);
 }
 
+static int rotate_front(struct cli *cli, int n_words, char **words)
+{
+    char why[TEXT_MAX] = "";
+    int code = cli_no_words(n_words, words);
+    if (!code)
+        code = explain(keyring_rotate_front(options.dir, &cli->brokers, why), why);
+    if (!code && cli->json)
+        cli_print_json(cli, json_pack("{s:[s]}", "rotated", "front"));
+    else if (!code)
+        printf("all files have the new key of the front doors; brokers take it when they start "
+               "again,\nand then only who has a new file finds them\n");
+    return code;
+}
+
 int keys_rotate_run(struct cli *cli, int n_words, char **words)
 {
+    if (options.front)
+        return rotate_front(cli, n_words, words);
     char why[TEXT_MAX] = "";
     json_t *rows = NULL, *done = json_array(), *names = NULL;
     const char *name;

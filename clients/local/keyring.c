@@ -500,6 +500,54 @@ int keyring_rotate(const char *dir, const char *name, uint64_t until_ms, char *w
     return error;
 }
 
+/* Gives the file of a name the front doors' pair at hand, and the addresses unless there are none.
+ * A file that is gone was handed out, and is its owner's. */
+static int renew_front(const struct keyring *ring, const char *name,
+                       const struct addresses *brokers, char *why)
+{
+    char path[LOCAL_PATH_MAX];
+    struct access *access = NULL;
+    int error = !strcmp(name, ADMIN) ? local_path(ring->dir, ENTRY_FILE, path)
+                                     : path_of(ring->dir, name, path, why);
+    if (error || faccessat(AT_FDCWD, path, F_OK, 0))
+        return error;
+    error = load(path, &access, why);
+    if (error)
+        return error;
+    memcpy(access->brokers_key, ring->front->public_key, KEY_TEXT_MAX);
+    if (access->brokers_secret)
+        memcpy(access->brokers_secret, ring->front->secret_key, KEY_TEXT_MAX);
+    if (brokers->n && access->n_brokers)
+        name_brokers(access, brokers);
+    error = write_access(path, access, true, why);
+    access_destroy(&access);
+    return error;
+}
+
+int keyring_rotate_front(const char *dir, const struct addresses *brokers, char *why)
+{
+    struct keyring ring;
+    char path[LOCAL_PATH_MAX];
+    int error = ring_open(&ring, dir, false, why);
+    if (error)
+        return error;
+    struct access *front = ring.front;
+    secret_free(&front->secret_key);
+    secret_make_pair(front->public_key, &front->secret_key);
+    memcpy(front->brokers_key, front->public_key, KEY_TEXT_MAX);
+    memcpy(front->brokers_secret, front->secret_key, KEY_TEXT_MAX);
+    error = path_of(dir, FRONT, path, why);
+    if (!error)
+        error = write_access(path, front, true, why);
+    const json_t *rows = json_object_get(ring.list, "keys");
+    for (size_t i = 0; i < json_array_size(rows) && !error; i++)
+        error =
+            renew_front(&ring, json_string_value(json_object_get(json_array_get(rows, i), "name")),
+                        brokers, why);
+    ring_close(&ring);
+    return error;
+}
+
 int keyring_adopt(const char *dir, struct slice bytes, char *why)
 {
     struct keyring ring;

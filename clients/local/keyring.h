@@ -35,6 +35,11 @@ int keyring_revoke(const char *dir, const char *name, char *why);
 /* Gives the name a new key: its file is replaced, and the old key is valid until `until_ms`. */
 int keyring_rotate(const char *dir, const char *name, uint64_t until_ms, char *why);
 
+/* Makes a new key pair of the brokers' front doors, and puts it into the files of all names that
+ * are in DIR; `brokers`: their addresses from now on, if any. When it fails half-way, it is to be
+ * done again: then all have the same pair. */
+int keyring_rotate_front(const char *dir, const struct addresses *brokers, char *why);
+
 /* Takes a list over that the cluster has, in the place of an older one. */
 int keyring_adopt(const char *dir, struct slice bytes, char *why);
 

@@ -16,6 +16,7 @@ struct supervisor_config {
     uint64_t election_us, delay_us, max_result;
     uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
     uint64_t keep_jobs, keep_bytes; /* 0: as the cluster has it */
+    uint64_t quota_jobs, quota_bytes;
     uint64_t snapshot_timeout_us, snapshot_every_us, snapshot_keep;
     uint64_t fail_exit_ppm, fail_stall_ppm, stall_us, fail_seed; /* failures on purpose */
     const char *fail_on;                                         /* NULL: none */
@@ -31,6 +32,7 @@ struct supervisor_config {
 #define SUPERVISOR_DEFAULTS                                                                       \
     .election_us = ELECTION_TIMEOUT_DEFAULT_US, .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US,  \
     .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT, .compact_entries = COMPACT_ENTRIES,             \
+    .quota_jobs = QUOTA_JOBS_DEFAULT, .quota_bytes = QUOTA_BYTES_DEFAULT,                         \
     .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US, .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP, \
     .max_result = RESULT_MAX_DEFAULT_BYTES, .stall_us = STALL_DEFAULT_US, .durability = "fsync",  \
     .log_level = "info"
@@ -109,6 +111,20 @@ struct supervisor_config {
          "SIZE",                                                                    \
          "or when their results are larger, but never the last one (default: as "   \
          "the cluster has it, 4GiB)"},                                              \
+        {"quota-jobs",                                                              \
+         OPTION_U64,                                                                \
+         &(config).quota_jobs,                                                      \
+         0,                                                                         \
+         JOBS_OPEN_MAX,                                                             \
+         "N",                                                                       \
+         "open jobs of one key, but not admin's; 0: any number (default 2500)"},    \
+        {"quota-bytes",                                                             \
+         OPTION_SIZE,                                                               \
+         &(config).quota_bytes,                                                     \
+         0,                                                                         \
+         KEEP_BYTES_LIMIT,                                                          \
+         "SIZE",                                                                    \
+         "refuse a key's jobs when it keeps so much of results (default 1GiB)"},    \
         {"snapshot-every",                                                          \
          OPTION_DURATION,                                                           \
          &(config).snapshot_every_us,                                               \

@@ -140,7 +140,7 @@ static int claim_descriptors(uint32_t n_nodes, struct text *why)
     uint64_t links = (uint64_t)FILES_PEER * (n_nodes - 1);
     uint64_t connections = (uint64_t)FILES_FROM_PEER * (n_nodes - 1) + FILES_BROKERS;
     /* The links once more: strangers may have taken what a peer that was down had left. */
-    return descriptors_claim(FILES_OWN + links + connections + links, links, why);
+    return descriptors_claim(FILES_OWN + links + FILES_HALF_OPEN + connections + links, links, why);
 }
 
 /* Before anything is bound. */

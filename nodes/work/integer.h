@@ -18,6 +18,9 @@
 /* A subtree needs at most 64 MiB of scratch memory. */
 #define INTEGER_LEAVES_MAX ((uint64_t)1 << 21)
 
+/* Factors above the line of a binomial coefficient that is not sieved. */
+#define INTEGER_DIRECT_MAX 1000000
+
 /* A factorial of more has over 800 MB. */
 #define INTEGER_PRIMES_MAX ((uint64_t)1 << 28)
 
@@ -55,6 +58,16 @@ bool integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint6
  * n!; 1 when there is none. ERR_RANGE: not 1 <= from <= to <= n <= INTEGER_PRIMES_MAX. */
 int integer_primes_room(uint64_t n, uint64_t from, uint64_t to, size_t *room_bytes);
 bool integer_primes_into(uint64_t n, uint64_t from, uint64_t to, struct blob *out, stop_flag *stop);
+
+/* The product of the primes in from < p <= to; of all these, each to the power with which it
+ * divides n! / (k! (n - k)!), which is 0 for k > n. The whole range, 1 to n, of few factors is not
+ * sieved, and may have an n above SIEVE_MAX. ERR_RANGE: not 1 <= from <= to <= SIEVE_MAX, or n, if
+ * that is not 0. */
+int integer_primorial_room(uint64_t from, uint64_t to, size_t *room_bytes);
+bool integer_primorial_into(uint64_t from, uint64_t to, struct blob *out, stop_flag *stop);
+int integer_binomial_room(uint64_t n, uint64_t k, uint64_t from, uint64_t to, size_t *room_bytes);
+bool integer_binomial_into(uint64_t n, uint64_t k, uint64_t from, uint64_t to, struct blob *out,
+                           stop_flag *stop);
 
 /* A value as decimal digits (ASCII, not terminated). ERR_MALFORMED, ERR_TOO_BIG as above. */
 int integer_text_room(const struct blob *value, size_t *room_bytes);

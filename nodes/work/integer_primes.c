@@ -1,4 +1,5 @@
-/* A factorial's part between two primes. The primes whose exponents have the highest bit are
+/* Products of the primes between two bounds: a factorial's part, a binomial coefficient's, or each
+ * once. The primes whose exponents have the highest bit are
  * multiplied, the product squared, multiplied by the primes with the next bit, and so on: what is
  * multiplied again and again in a tree over all integers is squared here, once. */
 #include <assert.h>
@@ -26,21 +27,39 @@ struct primes {
     struct power *at;
 };
 
-static uint32_t exponent_of(uint64_t n, uint64_t prime)
+/* Of n! / (k! (n - k)!), k 0 for n! itself; n 0: every prime once. */
+struct family {
+    uint64_t n, k;
+};
+
+static uint64_t exponent_in(uint64_t n, uint64_t prime)
 {
     uint64_t exponent = 0;
     while (n /= prime)
         exponent += n;
+    return exponent;
+}
+
+static uint32_t exponent_of(const struct family *family, uint64_t prime)
+{
+    if (!family->n)
+        return 1;
+    uint64_t exponent = exponent_in(family->n, prime);
+    if (family->k)
+        exponent -= exponent_in(family->k, prime) + exponent_in(family->n - family->k, prime);
     return (uint32_t)exponent;
 }
 
-static void add(struct primes *primes, uint64_t n, uint64_t prime)
+static void add(struct primes *primes, const struct family *family, uint64_t prime)
 {
+    uint32_t exponent = exponent_of(family, prime);
+    if (!exponent)
+        return;
     if (primes->n == primes->size) {
         primes->size = primes->size ? 2 * primes->size : 1024;
         primes->at = mem_grow(primes->at, primes->size, sizeof *primes->at);
     }
-    primes->at[primes->n++] = (struct power){(uint32_t)prime, exponent_of(n, prime)};
+    primes->at[primes->n++] = (struct power){(uint32_t)prime, exponent};
 }
 
 static uint64_t root_of(uint64_t number)
@@ -55,8 +74,8 @@ static uint64_t root_of(uint64_t number)
 
 /* Adds the primes in first <= p < first + length. Of `small`, all primes up to the root of that are
  * marked 0. */
-static void sieve(struct primes *primes, uint64_t n, const uint8_t *small, uint64_t first,
-                  uint64_t length, uint8_t *segment)
+static void sieve(struct primes *primes, const struct family *family, const uint8_t *small,
+                  uint64_t first, uint64_t length, uint8_t *segment)
 {
     memset(segment, 0, length);
     for (uint64_t p = 2; p * p < first + length; p++) {
@@ -69,11 +88,12 @@ static void sieve(struct primes *primes, uint64_t n, const uint8_t *small, uint6
     }
     for (uint64_t i = 0; i < length; i++)
         if (!segment[i])
-            add(primes, n, first + i);
+            add(primes, family, first + i);
 }
 
 /* All primes in from < p <= to. False: it was stopped. */
-static bool find(struct primes *primes, uint64_t n, uint64_t from, uint64_t to, stop_flag *stop)
+static bool find(struct primes *primes, const struct family *family, uint64_t from, uint64_t to,
+                 stop_flag *stop)
 {
     uint64_t root = root_of(to), first = from + 1;
     uint8_t *small = mem_new(root + 1, 1), *segment = mem_new(SEGMENT, 1);
@@ -82,7 +102,7 @@ static bool find(struct primes *primes, uint64_t n, uint64_t from, uint64_t to, 
             small[at] = 1;
     while (first <= to && !stop_is_set(stop)) {
         uint64_t length = to + 1 - first < SEGMENT ? to + 1 - first : SEGMENT;
-        sieve(primes, n, small, first, length, segment);
+        sieve(primes, family, small, first, length, segment);
         first += length;
     }
     free(small);
@@ -145,7 +165,9 @@ static bool take_in(struct work *work, const struct primes *primes, unsigned bit
 
 static unsigned bits_of(const struct primes *primes)
 {
-    uint32_t most = primes->n ? primes->at[0].exponent : 0; /* the smallest has the greatest */
+    uint32_t most = 0;
+    for (size_t i = 0; i < primes->n; i++)
+        most |= primes->at[i].exponent;
     return most ? 32 - (unsigned)__builtin_clz(most) : 0;
 }
 
@@ -198,10 +220,102 @@ int integer_primes_room(uint64_t n, uint64_t from, uint64_t to, size_t *room_byt
     return *room_bytes > INTEGER_MAX_BYTES ? ERR_TOO_BIG : OK;
 }
 
-bool integer_primes_into(uint64_t n, uint64_t from, uint64_t to, struct blob *out, stop_flag *stop)
+static bool product_into(struct family family, uint64_t from, uint64_t to, struct blob *out,
+                         stop_flag *stop)
 {
     struct primes primes = {0};
-    bool whole = find(&primes, n, from, to, stop) && multiply_all(&primes, out, stop);
+    bool whole = find(&primes, &family, from, to, stop) && multiply_all(&primes, out, stop);
     free(primes.at);
     return whole;
+}
+
+bool integer_primes_into(uint64_t n, uint64_t from, uint64_t to, struct blob *out, stop_flag *stop)
+{
+    return product_into((struct family){n, 0}, from, to, out, stop);
+}
+
+/* --- each once --- */
+
+/* Bits of the product of the primes in from < p <= to. The sum of log p up to x is below 1.017 x
+ * (Rosser and Schoenfeld), and there are at most 2 y / log y primes in any y integers (Montgomery
+ * and Vaughan). */
+static double primorial_bits(uint64_t from, uint64_t to)
+{
+    double width = (double)(to - from), all = 1.017 * (double)to / M_LN2;
+    if (width < 3)
+        return 32 * width;
+    double some = 2 * width / log(width) * log2((double)to);
+    return some < all ? some : all;
+}
+
+static int room_of(double bits, size_t *room_bytes)
+{
+    *room_bytes = ((size_t)bits / 64 + 1) * INTEGER_LIMB_BYTES;
+    return *room_bytes > INTEGER_MAX_BYTES ? ERR_TOO_BIG : OK;
+}
+
+int integer_primorial_room(uint64_t from, uint64_t to, size_t *room_bytes)
+{
+    *room_bytes = 0;
+    if (from < 1 || from > to || to > SIEVE_MAX)
+        return ERR_RANGE;
+    return room_of(primorial_bits(from, to), room_bytes);
+}
+
+bool integer_primorial_into(uint64_t from, uint64_t to, struct blob *out, stop_flag *stop)
+{
+    return product_into((struct family){0, 0}, from, to, out, stop);
+}
+
+/* --- binomial coefficients --- */
+
+/* Above the line. */
+static uint64_t factors_of(uint64_t n, uint64_t k)
+{
+    return k < n - k ? k : n - k;
+}
+
+static bool is_direct(uint64_t n, uint64_t k, uint64_t from, uint64_t to)
+{
+    return from == 1 && to == n && factors_of(n, k) <= INTEGER_DIRECT_MAX;
+}
+
+/* No p^e of C(n,k) is greater than n; above the root of n no e is greater than 1, and up to x there
+ * are fewer than 1.256 x / log x primes (Rosser and Schoenfeld). */
+int integer_binomial_room(uint64_t n, uint64_t k, uint64_t from, uint64_t to, size_t *room_bytes)
+{
+    *room_bytes = INTEGER_LIMB_BYTES;
+    if (from < 1 || from > to || to > (n ? n : 1))
+        return ERR_RANGE;
+    if (k > n)
+        return OK;
+    if (is_direct(n, k, from, to))
+        return room_of((double)factors_of(n, k) * log2((double)n + 1), room_bytes);
+    if (n > SIEVE_MAX)
+        return from == to ? OK : ERR_RANGE;
+    double root = sqrt((double)n) + 2;
+    return room_of(primorial_bits(from, to) + 1.256 * root / log(root) * log2((double)n + 1),
+                   room_bytes);
+}
+
+static void put_number(struct blob *out, const mpz_t number)
+{
+    out->len = (mpz_size(number) ? mpz_size(number) : 1) * sizeof(mp_limb_t);
+    memset(out->at, 0, sizeof(mp_limb_t));
+    memcpy(out->at, mpz_limbs_read(number), mpz_size(number) * sizeof(mp_limb_t));
+}
+
+bool integer_binomial_into(uint64_t n, uint64_t k, uint64_t from, uint64_t to, struct blob *out,
+                           stop_flag *stop)
+{
+    bool whole = k > n || is_direct(n, k, from, to);
+    if (!whole && from < to)
+        return product_into((struct family){n, k ? k : n}, from, to, out, stop); /* the same */
+    mpz_t number;
+    mpz_init_set_ui(number, 1);
+    if (whole)
+        mpz_bin_uiui(number, n, k);
+    put_number(out, number);
+    mpz_clear(number);
+    return true;
 }

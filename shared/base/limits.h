@@ -153,7 +153,12 @@
 #define FILES_FROM_PEER      5  /* and as many connections come from it */
 #define FILES_BROKERS        32 /* two connections of each of 16 brokers to a node */
 #define FILES_LINK_OF_BROKER 4  /* of a broker, for each node: two sockets, two connections */
+#define FILES_HALF_OPEN      16 /* connections that have not brought a key yet, at least */
 #define FILES_CLIENTS        64 /* two connections of each of 32 clients, at least */
+/* Of the descriptors beyond what a process needs, connections that have not brought a key yet may
+ * have a part: a handshake takes milliseconds, so nobody with a key needs more. Beyond, the oldest
+ * is ended, and after HANDSHAKE_MS each. */
+#define FILES_HALF_OPEN_PART 4
 /* RLIMIT_NOFILE: out of descriptors, accept spins and bind aborts. */
 #define FILES_MIN 8192
 /* Of connections, whatever RLIMIT_NOFILE is: each takes memory. Beyond, they are refused. */
@@ -182,6 +187,22 @@
  * for a client beyond its share, "busy". One alone may have half of them, the widest window of
  * ours. */
 #define LINK_WAITING_REQUESTS (2 * FRONT_HWM)
+/* Of requests that were passed on to one node and that it may not have read (broker/unread.h): what
+ * it answers in some four milliseconds, which is how long whoever comes next waits for a key that
+ * asks without end. With 64 a flood of reads alone got a quarter less through (28,000 a second),
+ * with 256 whoever came next waited twice as long. */
+#define UNREAD_MAX   128
+#define UNREAD_BYTES (256 * KIB_BYTES) /* likewise; one request may be longer, and goes alone */
+/* Nothing is answered for so long: they count as read, and wait for something else. Longer than a
+ * node's turn; a disk or a network that takes so long for an answer still gets 6,400 a second. Up
+ * to the latter for a node that stands still: else its queue would grow meanwhile. */
+#define UNREAD_SILENT_US     (20 * MS_US)
+#define UNREAD_SILENT_MAX_US (320 * MS_US)
+/* Of requests that wait in a broker for their turn, for all nodes and keys (broker/fair.h); one key
+ * alone may have half of them, the widest window of ours. Beyond, and for a key beyond its share,
+ * "busy". */
+#define FAIR_REQUESTS_MAX (2 * FRONT_HWM)
+#define FAIR_BYTES_MAX    (32 * MIB_BYTES)
 /* Of answers that wait in a node for one broker: beyond, they are dropped and asked for again. */
 #define REPLIES_WAITING_BYTES (32 * MIB_BYTES)
 /* For all that connect to a node: beyond, only those for whom nothing waits get another answer. */
@@ -234,6 +255,12 @@
  * allows; a small disk of a machine has as much to spare. The last job's result is always kept. */
 #define KEEP_BYTES_DEFAULT (4096 * MIB_BYTES)
 #define KEEP_BYTES_LIMIT   ((uint64_t)1 << 50) /* 1 PiB: any disk */
+/* Of one key: --quota-jobs, --quota-bytes (conclave quota). A quarter of what all have together:
+ * whoever takes all that it may leaves as much to three others. Beyond, its submits are refused
+ * with "quota". */
+#define QUOTA_JOBS_DEFAULT  (JOBS_OPEN_MAX / 4)
+#define QUOTA_BYTES_DEFAULT (KEEP_BYTES_DEFAULT / 4)
+#define QUOTA_PAGE_MAX      200 /* keys in one answer of quota_get: some 20 KiB */
 /* Jobs that one entry forgets, by hand or because it lowers a limit: some 100 us of a step. More
  * are forgotten by further entries. */
 #define FORGET_JOBS_MAX 256
@@ -289,10 +316,13 @@
  * others together. */
 #define PLAN_RANGES_MAX   256
 #define PLAN_RANGES_MIN   16
+#define PLAN_RANGES_LEAST 4 /* of a plan that cannot be without */
 #define RANGES_PER_WORKER 2
-#define PLAN_CHOICE_MAX   16 /* the name of a plan, in a request */
-#define PHASES_MAX        16 /* of a job's time (timing.h), in an answer */
-#define PHASE_NAME_MAX    16
+/* Primes have 32 bits. */
+#define SIEVE_MAX       ((uint64_t)UINT32_MAX)
+#define PLAN_CHOICE_MAX 16 /* the name of a plan, in a request */
+#define PHASES_MAX      16 /* of a job's time (timing.h), in an answer */
+#define PHASE_NAME_MAX  16
 /* Of finished jobs, their coordinator remembers so many accounts of their time: 100 KB. */
 #define TIMINGS_KEPT_MAX 1024
 #define ACTIVE_JOBS_MAX  64 /* jobs that are scheduled at the same time; others wait in order */

@@ -48,6 +48,8 @@
     X(argument_is_key, "a key with another argument is another job (R28)")                       \
     X(open_unbounded, "any number of jobs is open")                                              \
     X(wiped_unheard, "a broker does not hear a node whose disk was wiped")                       \
+    X(cancelled_stays_counted, "a job that is cancelled stays counted as open of its key (X8)")  \
+    X(quota_passes_pending, "jobs that are proposed do not count in the quota of a key (X8)")    \
     X(linear_pace, "an operation of any size is expected to take as long a unit as all others")  \
     X(starved_is_slow, "an operation that waits for a processor is taken for one that is stuck") \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
@@ -121,6 +123,9 @@
     X(revoked_stay_connected, "a revoked key keeps the connections that it has (X12)")             \
     X(feed_unbound, "on its feed a node may say what another one does (X2)")                       \
     X(quota_ignored, "a key may make any number of requests a second (X8)")                        \
+    X(one_turn_for_all, "requests of all keys wait for a node in the order of arrival (X8)")       \
+    X(passed_on_at_once, "any number of requests is passed on before a node has read them (X8)")   \
+    X(half_open_unbounded, "connections without a key may take all descriptors (X5)")              \
     X(roles_unchecked, "every key may ask for everything")                                         \
     X(signatures_unchecked, "every signature fits (X13)")                                          \
     X(replays_accepted, "a signature is taken any number of times (X13)")                          \

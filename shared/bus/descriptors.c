@@ -58,6 +58,9 @@ int descriptors_claim(uint64_t needed, uint64_t reserved, struct text *why)
         return ERR_FULL;
     }
     descriptors.limit = limit - reserved > FILES_MAX ? FILES_MAX : (int)(limit - reserved);
+    uint64_t more = (uint64_t)descriptors.limit + reserved;
+    more = more > needed ? (more - needed) / FILES_HALF_OPEN_PART : 0;
+    intake_bound_half_open(FILES_HALF_OPEN + (int)more);
     descriptors.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return OK;
 }

@@ -11,9 +11,10 @@
 
 /* Raises the soft limit of open files (RLIMIT_NOFILE) to FILES_MIN, or to `needed` if that is more,
  * as far as the hard limit allows. From now on the highest `reserved` of them are kept for what
- * this process opens itself: connections that others make are refused there. ERR_FULL, with one
- * line that names both numbers, when `needed` is more than the hard limit. Call
- * before bus_open(). */
+ * this process opens itself: connections that others make are refused there. Of what is beyond
+ * `needed`, which has FILES_HALF_OPEN in it, a part is for connections that have brought no key yet
+ * (intake.h). ERR_FULL, with one line that names both numbers, when `needed` is more than the hard
+ * limit. Call before bus_open(). */
 int descriptors_claim(uint64_t needed, uint64_t reserved, struct text *why);
 
 /* Raises the soft limit as far as is useful. What every program does. */

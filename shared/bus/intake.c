@@ -52,6 +52,8 @@ struct connection {
     uint32_t parts; /* of the message at hand */
     uint64_t left;  /* bytes of the frame to come */
     uint64_t bytes; /* of the message at hand, or of all topics */
+    bool half_open; /* accepted, and not shown yet that it can speak: in the list below */
+    int older, newer;
 };
 
 /* By descriptor; for the thread of ZeroMQ. Pages that no connection has used take no memory. */
@@ -62,6 +64,13 @@ static _Atomic bool wants_keys[PORTS];
 static _Atomic uint64_t ended, keyless;
 static _Thread_local int received_from = -1; /* the descriptor that was read last */
 static _Atomic int files_used;               /* above the highest descriptor that was accepted */
+
+/* Half-open connections, for the thread of ZeroMQ. That ZeroMQ has closed one is noticed when its
+ * descriptor is used again, so there may be fewer than it says. */
+static struct {
+    int max; /* 0: any number */
+    int n, oldest, newest;
+} half_open = {.oldest = -1, .newest = -1};
 
 uint64_t intake_ended(void)
 {
@@ -85,6 +94,68 @@ void intake_listen(unsigned port, bool subscriptions)
         is_feed[port] = subscriptions;
 }
 
+static void say_ended(const char *why)
+{
+    static struct log_limit limit;
+    uint64_t unsaid;
+    ended++;
+    if (log_limit_allows(&limit, clock_now_us(), LOG_REJECTED_PER_S, &unsaid))
+        log_write(LOG_WARN, "ended %" PRIu64 " connection%s; the last one %s", unsaid + 1,
+                  unsaid ? "s" : "", why);
+}
+
+/* --- half-open connections --- */
+
+void intake_bound_half_open(int max)
+{
+    half_open.max = max;
+}
+
+static void add_half_open(int fd)
+{
+    struct connection *it = &connections[fd];
+    it->half_open = true;
+    it->older = half_open.newest;
+    it->newer = -1;
+    if (half_open.newest >= 0)
+        connections[half_open.newest].newer = fd;
+    else
+        half_open.oldest = fd;
+    half_open.newest = fd;
+    half_open.n++;
+}
+
+static void take_half_open(int fd)
+{
+    struct connection *it = &connections[fd];
+    if (!it->half_open)
+        return;
+    it->half_open = false;
+    if (it->older >= 0)
+        connections[it->older].newer = it->newer;
+    else
+        half_open.oldest = it->newer;
+    if (it->newer >= 0)
+        connections[it->newer].older = it->older;
+    else
+        half_open.newest = it->older;
+    half_open.n--;
+}
+
+/* Who has a key is done with its handshake long before its turn comes. */
+static void end_oldest(void)
+{
+    while (half_open.max && half_open.n > half_open.max && !MUTANT(half_open_unbounded)) {
+        int fd = half_open.oldest;
+        take_half_open(fd);
+        if (connections[fd].stage == NOT_FOLLOWED)
+            continue; /* it ended, and is one that we made */
+        connections[fd].stage = CONDEMNED;
+        shutdown(fd, SHUT_RDWR);
+        say_ended("brought no key while others waited to be accepted");
+    }
+}
+
 void intake_begin(int fd, int listener)
 {
     struct sockaddr_storage at = {0};
@@ -96,12 +167,15 @@ void intake_begin(int fd, int listener)
         port = ntohs(((struct sockaddr_in *)&at)->sin_port);
     else if (at.ss_family == AF_INET6)
         port = ntohs(((struct sockaddr_in6 *)&at)->sin6_port);
+    take_half_open(fd); /* of the one that had this descriptor before */
     connections[fd] = (struct connection){.stage = IN_GREETING,
                                           .subscriptions = is_feed[port],
                                           .wanted = wants_keys[port]};
     if (fd >= files_used)
         files_used = fd + 1;
     owners_begin(fd, port);
+    add_half_open(fd);
+    end_oldest();
 }
 
 int intake_reading(void)
@@ -158,8 +232,11 @@ static void end_part(struct connection *it, uint8_t flags)
 static void end_frame(struct connection *it)
 {
     it->stage = AT_FLAGS;
-    if (!it->sealed)
-        end_part(it, it->flags);
+    if (it->sealed)
+        return;
+    end_part(it, it->flags);
+    if (!it->wanted) /* else libzmq refuses it for its greeting */
+        take_half_open((int)(it - connections));
 }
 
 static const char *begin_body(struct connection *it, uint8_t first)
@@ -212,16 +289,6 @@ static const char *follow(struct connection *it, const uint8_t *at, size_t len)
 
 /* --- receiving --- */
 
-static void say_ended(const char *why)
-{
-    static struct log_limit limit;
-    uint64_t unsaid;
-    ended++;
-    if (log_limit_allows(&limit, clock_now_us(), LOG_REJECTED_PER_S, &unsaid))
-        log_write(LOG_WARN, "ended %" PRIu64 " connection%s; the last one %s", unsaid + 1,
-                  unsaid ? "s" : "", why);
-}
-
 void intake_call_once(void (*what)(void))
 {
     atomic_store(&once, what);
@@ -238,6 +305,8 @@ ssize_t recv(int fd, void *at, size_t len, int flags)
     }
     ssize_t got = syscall(SYS_recvfrom, fd, at, len, flags, NULL, NULL);
     received_from = fd;
+    if (!got && fd >= 0 && fd < FILES_MAX)
+        take_half_open(fd);
     if (got <= 0 || fd < 0 || fd >= FILES_MAX || connections[fd].stage == NOT_FOLLOWED)
         return got;
     const char *why = follow(&connections[fd], at, (size_t)got);
@@ -291,6 +360,7 @@ static void follow_sealed(uint64_t key, const uint8_t *at, size_t len)
     struct connection *it = sealed_by(key);
     if (!it || !len || it->stage == NOT_FOLLOWED || it->stage == CONDEMNED)
         return;
+    take_half_open((int)(it - connections)); /* its key was admitted: it speaks */
     bool command = at[0] & OPENED_COMMAND;
     uint8_t flags = (at[0] & FLAG_MORE) | (command ? FLAG_COMMAND : 0), first = len > 1 ? at[1] : 0;
     bool harmless =

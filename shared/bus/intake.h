@@ -23,6 +23,10 @@ uint64_t intake_keyless(void);
 /* A connection was accepted: it is followed from its first byte on. */
 void intake_begin(int fd, int listener);
 
+/* Of accepted connections that have said nothing with a key yet (without keys: no whole frame),
+ * more than `max` are never kept: the oldest is ended. 0: any number. Before anything is bound. */
+void intake_bound_half_open(int max);
+
 /* The accepted connection that the calling thread has read last; -1: none. */
 int intake_reading(void);
 

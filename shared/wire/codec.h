@@ -26,6 +26,10 @@ void codec_buffer_clear(struct codec_buffer *buffer);
  * ERR_TOO_BIG with one line in `why`. Allocates nothing. */
 int codec_scan(struct slice frame, struct text *why);
 
+/* Finds a number of the map, by its name of less than 32 bytes, and decodes nothing else. false: it
+ * has none, or is no map. Allocates nothing. */
+bool codec_find_number(struct slice frame, const char *name, uint64_t *out);
+
 /* Decodes frame 0 into a new message (caller drops); copies all that it keeps. The caller adds the
  * further frames. ERR_MALFORMED, ERR_TOO_BIG or ERR_RANGE with one line in `why` that names the
  * message and the field. */

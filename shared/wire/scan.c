@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 
@@ -148,4 +150,40 @@ int codec_scan(struct slice frame, struct text *why)
     if (scanner.left)
         return refuse(why, ERR_MALFORMED, "bytes are left over after the msgpack object");
     return OK;
+}
+
+/* Skips one whole object, with all that is in it. */
+static bool skip_object(struct scanner *scanner)
+{
+    for (uint64_t left = 1, children; left; left += children - 1)
+        if (!scan_head(scanner, &children) || children > scanner->left)
+            return false;
+    return true;
+}
+
+bool codec_find_number(struct slice frame, const char *name, uint64_t *out)
+{
+    struct scanner scanner = {.at = frame.at, .left = frame.len};
+    size_t len = strlen(name);
+    uint64_t children;
+    if (!frame.len || !(*frame.at >> 4 == 0x8 || *frame.at == 0xde || *frame.at == 0xdf) ||
+        !scan_head(&scanner, &children))
+        return false;
+    for (; children; children -= 2) {
+        const uint8_t *key = scanner.at;
+        if (!skip_object(&scanner))
+            return false;
+        /* A short text: its length in the first byte. */
+        bool found = *key == (0xa0 | len) && !memcmp(key + 1, name, len);
+        const uint8_t *value = scanner.at;
+        if (!skip_object(&scanner))
+            return false;
+        if (!found)
+            continue;
+        struct scanner number = {.at = value + 1, .left = (size_t)(scanner.at - value) - 1};
+        *out = *value;
+        return *value <= 0x7f || (*value >= 0xcc && *value <= 0xcf &&
+                                  take_number(&number, (size_t)1 << (*value - 0xcc), out));
+    }
+    return false;
 }

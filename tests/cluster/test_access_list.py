@@ -4,6 +4,7 @@ import shutil
 import time
 
 import pytest
+import zmq
 
 import harness
 from harness import OK, seconds, wait_for
@@ -146,4 +147,32 @@ def test_only_an_admin_may_change_the_list_X2(apart):
     assert answer["code"] == "unsigned", answer
     answer, _ = harness.signed_request(cluster.broker, old)
     assert answer["code"] == "stale", answer
+    assert cluster.ok("submit", "factorial", 10) == "10!=3628800\n" and has_version(machines, version)
+
+
+def test_an_admins_key_alone_makes_keys(apart):
+    """What a stolen one can do (docs/security.md): no directory is needed, as the list is what it hands in."""
+    cluster, machines = apart
+    public, secret = (part.decode() for part in zmq.curve_keypair())
+    listed = here(cluster)
+    listed["version"] += 1
+    listed["keys"].append({"name": "evil", "role": "admin", "node": 0, "public": public, "signing": None, "expires": None})
+    answer, _ = harness.signed_request(cluster.broker, {"type": "access_set", "request": 1, "version": listed["version"],
+                                                        "list": json.dumps(listed).encode()})
+    assert answer["type"] == "access", answer
+    wait_for(lambda: has_version(machines, listed["version"]), 5, "all have it")
+    assert "evil" in {key["name"] for key in machines.list("node2")["keys"]}
+
+
+def test_a_list_that_is_too_long_for_the_log_is_refused_X4(apart):
+    cluster, machines = apart
+    version = here(cluster)["version"]
+    wait_for(lambda: has_version(machines, version), 5, "all have it")
+    listed = here(cluster) | {"version": version + 1}
+    listed["keys"] += [{"name": f"n{i}", "role": "monitor", "node": 0, "public": zmq.curve_keypair()[0].decode(), "signing": None,
+                        "expires": None} for i in range(500)]
+    text = json.dumps(listed, separators=(",", ":")).encode()
+    assert len(text) > 48 * 1024
+    answer, _ = harness.request(cluster.broker, {"type": "access_set", "request": 1, "version": version + 1, "list": text}, b"")
+    assert answer["type"] == "error" and answer["code"] == "malformed", answer
     assert cluster.ok("submit", "factorial", 10) == "10!=3628800\n" and has_version(machines, version)

@@ -195,3 +195,15 @@ def test_help_knows_every_command(cluster):
 def test_options_come_from_the_environment(cluster):
     out = cluster.ok("submit", "factorial", 10, env={"CONCLAVE_JSON": "1"})
     assert json.loads(out)["result"]["text"] == "3628800"
+
+
+def test_a_broker_is_named_by_its_host_alone(cluster):
+    """Nobody listens there: what is said names the port that was taken."""
+    for how in ({"broker": "127.9.9.9"}, {"broker": "tcp://127.9.9.9"}):
+        done = cluster.conclave("job", "list", **how)
+        assert done.returncode == UNREACHABLE and "tcp://127.9.9.9:7000" in done.stderr, done
+    done = cluster.conclave("job", "list", "--broker", "127.9.9.9")
+    assert done.returncode == UNREACHABLE and "tcp://127.9.9.9:7000" in done.stderr, done
+    for bad in ("7000", "127.0.0.1:", "127.0.0.1:x", "http://127.0.0.1", "a b", "::1", "a,"):
+        for done in (cluster.conclave("status", "--broker", bad), cluster.conclave("status", broker=bad)):
+            assert done.returncode == USAGE and len(done.stderr.splitlines()) == 1 and "is not an address" in done.stderr, (bad, done)

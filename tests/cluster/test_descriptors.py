@@ -4,8 +4,10 @@ import re
 import resource
 import socket
 import subprocess
+import threading
 import time
 
+import msgpack
 import pytest
 
 import harness
@@ -111,7 +113,7 @@ def test_connections_beyond_the_limit_are_refused_and_all_goes_on(make_cluster):
     for name, (process, port) in processes.items():
         assert in_use(process) < needed[name] - 20
         held = intrude(port)
-        wait_for(lambda: "refuses connections" in (cluster.dir / f"{name}.log").read_text(), 10, "it says so")
+        wait_for(lambda: "brought no key while others waited" in (cluster.dir / f"{name}.log").read_text(), 10, "it says so")
         began, used = time.monotonic(), cpu_seconds(process.pid)
         for n in range(50, 55):  # those that were connected before are served
             if name != "broker0":
@@ -124,6 +126,15 @@ def test_connections_beyond_the_limit_are_refused_and_all_goes_on(make_cluster):
         wait_for(lambda: in_use(process) < needed[name] - 20, 10, "they are given back")
         cluster.wait_healthy()
         cluster.submit(60)
+    # Those with a key are refused when there is no descriptor left.
+    known = [harness.dealer_to(f"tcp://127.0.0.1:{cluster.port}") for _ in range(needed["broker0"])]
+    for dealer in known:
+        dealer.send(msgpack.packb({"type": "broker_get", "request": 1}))
+    wait_for(lambda: "refuses connections" in (cluster.dir / "broker0.log").read_text(), 10, "it says so")
+    assert known[0].poll(1000 * harness.seconds(5)) and in_use(cluster.brokers[0]) <= needed["broker0"]
+    for dealer in known:
+        dealer.close()
+    wait_for(lambda: in_use(cluster.brokers[0]) < needed["broker0"] - 20, 10, "they are given back")
     # A peer that comes back finds room, whoever took what it had left.
     follower = next(n for n in (1, 2, 3) if n != cluster.status()["coordinator"])
     coordinator = cluster.status()["coordinator"]
@@ -134,3 +145,72 @@ def test_connections_beyond_the_limit_are_refused_and_all_goes_on(make_cluster):
     cluster.start_node(follower)
     cluster.wait_healthy(20)
     cluster.submit(61)
+
+
+class Strangers(threading.Thread):
+    """As many connections as a port takes, which say nothing and are made again when they are ended."""
+
+    def __init__(self, ports, each):
+        super().__init__(daemon=True)
+        self.ports, self.each, self.over, self.made, self.held = ports, each, threading.Event(), 0, []
+
+    def run(self):
+        while not self.over.is_set():
+            for port in self.ports:
+                one = socket.socket()
+                one.settimeout(0.5)
+                try:
+                    one.connect(("127.0.0.1", port))
+                    self.made += 1
+                    self.held.append(one)
+                except OSError:
+                    one.close()
+            while len(self.held) > self.each * len(self.ports):
+                self.held.pop(0).close()
+            self.over.wait(0.002)
+        for one in self.held:
+            one.close()
+
+
+def test_who_brings_no_key_leaves_room_for_who_has_one_X5(make_cluster):
+    """All processes have just the descriptors that they need. Strangers open connections to all their ports that others connect
+    to, hold them, and make new ones. Clients with a key come and are answered, and a node that starts again meets all others."""
+    cluster = make_cluster(nodes=3)
+    start_with_what_is_needed(cluster)
+    before = cluster.status()
+    ports = [cluster.port, *(cluster.node_port(node, plane) for node in (1, 2, 3) for plane in (0, 1, 2, 3))]
+    strangers = Strangers(ports, 300)
+    strangers.start()
+    try:
+        wait_for(lambda: strangers.made > 100 * len(ports), 30, "they hold all that they get")
+        for n in range(50, 60):  # each is a new connection
+            assert cluster.ok("submit", "factorial", n, timeout=10)
+        held = cluster.status()
+        assert (held["term"], held["coordinator"]) == (before["term"], before["coordinator"])
+        follower = next(n for n in (1, 2, 3) if n != before["coordinator"])
+        cluster.kill(cluster.nodes[follower])
+        cluster.start_node(follower)
+        cluster.wait_healthy(20)
+        cluster.wait_met(deadline=20)
+        for n in range(60, 65):
+            assert cluster.ok("submit", "factorial", n, timeout=10)
+    finally:
+        strangers.over.set()
+        strangers.join()
+    after = cluster.wait_healthy(20)
+    assert (after["term"], after["coordinator"]) == (before["term"], before["coordinator"])
+
+
+def test_a_connection_without_a_key_is_ended_after_a_while_X5(make_cluster):
+    """HANDSHAKE_MS: five seconds."""
+    cluster = make_cluster(nodes=1).start()
+    cluster.wait_healthy()
+    held = [socket.create_connection(("127.0.0.1", port)) for port in (cluster.port, cluster.port + 1, cluster.node_port(1))]
+    began = time.monotonic()
+    for one in held:
+        one.settimeout(harness.seconds(10))
+        greeting = one.recv(10)
+        while greeting:  # what the other side greets with, then its end
+            greeting = one.recv(100)
+        assert 4 < time.monotonic() - began < harness.seconds(8)
+        one.close()

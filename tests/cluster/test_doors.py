@@ -221,6 +221,65 @@ def quick(cluster, *arguments, **env):
     return done, time.monotonic() - began
 
 
+class Listener:
+    """Stands between a client and a port of this machine, and keeps what passes by."""
+
+    def __init__(self, port):
+        self.target, self.heard, self.server = port, bytearray(), socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client = self.server.accept()[0]
+            except OSError:
+                return
+            other = socket.create_connection(("127.0.0.1", self.target))
+            for source, to in ((client, other), (other, client)):
+                threading.Thread(target=self.pass_on, args=(source, to), daemon=True).start()
+
+    def pass_on(self, source, to):
+        try:
+            while part := source.recv(65536):
+                self.heard += part
+                to.sendall(part)
+        except OSError:
+            pass
+        for end in (source, to):
+            end.close()
+
+    def close(self):
+        self.server.close()
+
+
+def test_who_listens_on_the_way_reads_nothing_X1(cluster, make_cluster):
+    """Neither what is asked nor what is answered; without keys it is there to read, so the test would see it."""
+    for it in (cluster, make_cluster(nodes=3, insecure=True).start()):
+        it.wait_healthy()
+        listener = Listener(it.port)
+        try:
+            done = it.conclave("submit", "factorial", 20, "--key", "telling-name", broker=f"tcp://127.0.0.1:{listener.port}")
+            assert done.stdout == "20!=2432902008176640000\n", done
+        finally:
+            listener.close()
+        for word in (b"telling-name", b"2432902008176640000", b"factorial"):
+            assert (word in listener.heard) == (it is not cluster), word
+
+
+def test_keys_are_made_for_their_owner_alone_and_replace_none_X9(cluster, tmp_path):
+    made = tmp_path / "made"
+    init = ["keys", "init", "--dir", made, "--nodes", 3, "--broker", "tcp://127.0.0.1:1"]
+    cluster.ok(*init)
+    cluster.ok("keys", "add", "alice", "--role", "submit", "--dir", made, env={"CONCLAVE_ACCESS": ""})
+    files = {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
+    assert {"access.json", "node1.json", "broker.json", "allowed.json", "alice.json"} <= {path.name for path in files}
+    for path in [made, *made.rglob("*")]:
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+    cluster.ok(*init)  # again
+    assert {path: path.read_bytes() for path in files} == files
+
+
 def test_a_wrong_key_is_told_from_a_dead_broker_at_once_X1(cluster, tmp_path):
     other = locks.Locks(BIN / "conclave", tmp_path / "other", cluster.port, 3, cluster.fronts, harness.clean_environment())
     other.forget()
@@ -390,6 +449,41 @@ def test_new_keys_replace_old_ones_while_all_goes_on(make_cluster):
     after = cluster.wait_healthy(20)
     assert after["term"] >= before["term"]
     assert cluster.ok("submit", "factorial", 10) == "10!=3628800\n"
+
+
+def test_the_front_doors_key_is_replaced_while_all_goes_on(make_cluster, tmp_path):
+    """A broker with the old key and one with the new run side by side, until all have their new files."""
+    cluster = make_cluster(nodes=3, brokers=2)
+    cluster.start_broker(0)
+    for node in (1, 2, 3):
+        cluster.start_node(node)
+    cluster.wait_healthy()
+    keys = cluster.locks
+    cluster.ok("keys", "add", "alice", "--role", "submit", "--dir", keys.dir)
+    old = tmp_path / "alice.json"
+    shutil.copy(keys.file("alice"), old)
+    before, first, second = keys.read(keys.file("front")), *(f"tcp://127.0.0.1:{front}" for front in cluster.fronts)
+    done = cluster.conclave("keys", "rotate", "--front", "--dir", keys.dir, broker=second)
+    assert done.returncode == OK and "new key of the front doors" in done.stdout, done
+    cluster.start_broker(1)
+    new, files = keys.read(keys.file("front")), [keys.admin, keys.node(1), keys.broker(0), keys.broker(1), keys.file("alice")]
+    assert new["public"] != before["public"] and {keys.read(file)["brokers_public"] for file in files} == {new["public"]}
+    assert {keys.read(keys.broker(n))["brokers_secret"] for n in (0, 1)} == {new["secret"]}
+    assert keys.read(keys.admin)["brokers"] == keys.read(keys.file("alice"))["brokers"] == [second]
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
+
+    def asks(file, broker):
+        return cluster.conclave("job", "list", "--access", file, broker=broker).returncode
+    for file in (keys.admin, keys.file("alice")):
+        wait_for(lambda f=file: asks(f, second) == OK, 10, "the new broker serves who has a new file")
+        assert asks(file, first) == KEY_REFUSED
+    assert asks(old, first) == OK and asks(old, second) == KEY_REFUSED
+    cluster.kill(cluster.brokers[0], harness.signal.SIGTERM)
+    cluster.start_broker(0)
+    wait_for(lambda: asks(keys.file("alice"), first) == OK, 10, "it has the new key now")
+    assert asks(old, first) == KEY_REFUSED
+    for words in (["alice"], ["--overlap", "1x"]):
+        assert cluster.conclave("keys", "rotate", "--front", *words, "--dir", keys.dir).returncode == USAGE
 
 
 def test_no_two_handlers_and_a_broken_list_is_an_error_at_the_start_X1(cluster, tmp_path):

@@ -86,6 +86,16 @@ def test_who_submits_does_nothing_that_needs_admin(cluster):
     assert not [row for row in cluster.json("snapshot", "list") if not row.get("periodic")]
 
 
+def test_a_snapshot_is_the_admins_to_read(cluster):
+    """It holds what belongs to everybody."""
+    head = cluster.json("snapshot", "take")["snapshot_id"]
+    for name in PEOPLE:
+        assert "snapshot_get needs admin" in refused(cluster, name, "snapshot", "show", head)
+        assert run(cluster, name, "snapshot", "export", head, cluster.dir / f"{name}.snapshot").returncode == KEY_REFUSED
+        assert not (cluster.dir / f"{name}.snapshot").exists()
+    cluster.ok("snapshot", "show", head)
+
+
 def test_a_clients_key_sends_no_message_of_a_node_X2(cluster):
     """Neither to a node nor through a broker."""
     before, keys = cluster.wait_healthy(), cluster.locks
@@ -150,6 +160,16 @@ def test_a_node_believes_a_broker_the_key_and_looks_the_role_up_itself(cluster, 
     assert broker.ask(b"", submit, wait=1) is None  # without a key it is no request
     answer = broker.ask(public(cluster, "alice"), submit)
     assert answer["type"] == "job" and answer["jobs"][0]["owner"] == "alice", answer
+
+
+def test_a_brokers_key_asks_in_any_name_for_what_is_not_signed(cluster, broker):
+    """What a stolen one can do (docs/security.md): it is said, so it is to be true."""
+    mine = json.loads(ok(cluster, "alice", "submit", "factorial", 3000000, "--no-wait", "--json"))
+    answer = broker.ask(public(cluster, "alice"), {"type": "job_cancel", "job": harness.job_number(mine["id"])})
+    assert answer["type"] == "job", answer
+    wait_for(lambda: json.loads(ok(cluster, "alice", "job", "show", mine["id"], "--json"))["state"] == "cancelled",
+             what="it is cancelled")
+    wait_for(lambda: audits(cluster, "name=alice", "request=job_cancel", mine["id"]), what="a line in the name that it stated")
 
 
 def test_a_nodes_key_asks_for_nothing(cluster):

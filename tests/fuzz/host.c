@@ -7,6 +7,7 @@
 #include "nodes/work/operation.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
+#include "shared/base/random.h"
 #include "shared/wire/codec.h"
 #include "tests/fuzz/host_internal.h"
 #include "tests/sim/founded.h"
@@ -160,6 +161,9 @@ static void take_fetch(struct host *host, const struct fetch_order *fetch)
 static void take_output(struct host *host, const struct output *output)
 {
     assert(output->after_seq <= host->seq + 1); /* the step's own persist is its last output */
+    if (host->post && (output->kind == OUTPUT_SEND || output->kind == OUTPUT_REPLY ||
+                       output->kind == OUTPUT_PUBLISH))
+        host->post(host->post_context, host, output);
     switch (output->kind) {
     case OUTPUT_PERSIST:
         host_persist(host, output);
@@ -237,10 +241,16 @@ void host_init(struct host *host, uint32_t n_nodes, uint32_t n_voters, unsigned 
         host->durable.identity.births[id] = 100 + id;
 }
 
+/* No two nodes draw the same. */
+static uint64_t chance(const struct host *host)
+{
+    return (host->config.id - HOST_SELF) * RANDOM_GAMMA;
+}
+
 int host_try(struct host *host)
 {
     host->config.incarnation = ++host->boots << 32 | host->config.id;
-    host->config.random = host->boots;
+    host->config.random = host->boots + chance(host);
     host->node = node_new(&host->config, &host->durable, host->now_us);
     host->seq = 0;
     int error = host_restore(host);
@@ -297,7 +307,7 @@ void host_step(struct host *host, struct event event)
 {
     event.now_us = host->now_us;
     event.wall_ms = host->now_us / 1000;
-    event.random = host->now_us * 7 + host->boots;
+    event.random = host->now_us * 7 + host->boots + chance(host);
     struct node_outputs outputs = node_step(host->node, &event);
     for (size_t i = 0; i < outputs.n; i++)
         take_output(host, &outputs.at[i]);
@@ -373,19 +383,26 @@ void host_list(struct host *host)
     host_step(host, event);
 }
 
-void host_ask(struct host *host, struct message *request)
+uint64_t host_ask_as(struct host *host, struct message *request, const struct asker *asker)
 {
+    uint64_t client = 0;
     if (host->n_clients < HOST_CLIENTS_MAX) {
         struct event event = {.kind = EVENT_REQUEST};
-        /* Counts on with the clients, so that each role asks, and signatures are new or old. */
-        struct asker asker = {.role = (enum key_role)(host->next_client % ROLE_COUNT),
-                              .proof = (enum proof)(host->next_client % (PROOF_GOOD + 1)),
-                              .counter = host->next_client & ~(uint64_t)8};
-        asker.name[0] = (char)('a' + host->next_client / ROLE_COUNT % 3);
-        event.request.client = host->clients[host->n_clients++] = ++host->next_client;
+        event.request.client = host->clients[host->n_clients++] = client = ++host->next_client;
         event.request.message = request;
-        event.request.asker = &asker;
+        event.request.asker = asker;
         host_step(host, event);
     }
     message_drop(&request);
+    return client;
+}
+
+void host_ask(struct host *host, struct message *request)
+{
+    /* Counts on with the clients, so that each role asks, and signatures are new or old. */
+    struct asker asker = {.role = (enum key_role)(host->next_client % ROLE_COUNT),
+                          .proof = (enum proof)(host->next_client % (PROOF_GOOD + 1)),
+                          .counter = host->next_client & ~(uint64_t)8};
+    asker.name[0] = (char)('a' + host->next_client / ROLE_COUNT % 3);
+    host_ask_as(host, request, &asker);
 }

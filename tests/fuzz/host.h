@@ -68,6 +68,10 @@ struct host {
     uint64_t heard[HOST_HEARD_MAX], n_heard;
     struct host_task tasks[HOST_TASKS_MAX];
     uint64_t n_tasks;
+
+    /* Where messages, replies and what is published go, if anybody wants them; borrowed. */
+    void (*post)(void *context, const struct host *host, const struct output *output);
+    void *post_context;
 };
 
 /* Node 1 of a cluster of so many nodes and voters: its configuration, and a disk that was founded.
@@ -104,5 +108,11 @@ void host_list(struct host *host);
 
 /* A client asks (takes the message); it is answered once, now or later. */
 void host_ask(struct host *host, struct message *request);
+
+/* The same, by who is given; returns the client's number, 0: too many wait. */
+uint64_t host_ask_as(struct host *host, struct message *request, const struct asker *asker);
+
+/* All up to this sequence is durable. */
+uint64_t host_durable(const struct host *host);
 
 #endif

@@ -75,6 +75,11 @@ void host_persisted(struct host *host, bool all)
     host_step(host, (struct event){.kind = EVENT_PERSISTED, .persisted = seq});
 }
 
+uint64_t host_durable(const struct host *host)
+{
+    return host->n_persists ? host->persists[0].seq - 1 : host->seq;
+}
+
 void host_lose(struct host *host)
 {
     while (host->n_persists)

@@ -72,6 +72,9 @@ struct stage {
     uint64_t checkpoint_slice_rows, install_bytes, progress_snaps_max; /* likewise */
     uint64_t progress_index_max; /* clients may set so many; 0: the nodes only */
     uint64_t keep_jobs[STAGE_NODES_MAX + 1], keep_bytes; /* options of each; 0: none is logged */
+    uint64_t quota_jobs, quota_bytes;                    /* of each key; 0: any number */
+    const struct asker *asker; /* who asks from now on; NULL when the nodes are started: they have
+                                  no keys */
     node_id_t earlier; /* a release that knows no kinds of entries beyond the first; NODE_NONE */
     uint64_t now_us, begun_us, wall_skew_ms;
     unsigned topics;

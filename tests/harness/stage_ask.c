@@ -50,6 +50,7 @@ void stage_ask(struct stage *stage, node_id_t id, struct message *request)
     struct event event = {.kind = EVENT_REQUEST};
     event.request.client = 1;
     event.request.message = request;
+    event.request.asker = stage->asker;
     message_drop(&stage->answer);
     stage_step(stage, id, event);
     message_drop(&request);

@@ -77,6 +77,8 @@ enum aim aims_draw(struct world *world)
     enum aim aim = 1 + (enum aim)world_random(world, AIM_KINDS - 1);
     world->options.n_nodes = sizes[world_random(world, sizeof sizes / sizeof sizes[0])];
     world->options.n_voters = 0;
+    world->options.quota_jobs = world->options.quota_bytes =
+        0; /* somebody always wants something */
     draw_short_times(world);
     draw_few_faults(world);
     if (aim == AIM_KEPT_VALUES)

@@ -1,6 +1,7 @@
 /* Those who ask named nodes: their ledgers, mostly. They are numbered after the clients. */
 #include "shared/base/text.h"
 #include "tests/sim/brokers.h"
+#include "tests/sim/clients.h"
 
 #define RETRY_US (300 * MS_US)
 #define TAKE_US  (3 * SECOND_US) /* for a snapshot: a node takes its time when others are silent */
@@ -32,6 +33,7 @@ static void send(struct world *world, unsigned number)
     event.request.client = brokers_caller(
         &(struct pending){.client = WORLD_CLIENTS_MAX + number, .seq = asker->number});
     event.request.message = message;
+    event.request.asker = client_asker(world, WORLD_CLIENTS_MAX + number);
     world_step(world, node, &event);
     message_drop(&message);
 }

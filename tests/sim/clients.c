@@ -1,14 +1,13 @@
 #include "tests/sim/clients.h"
 
-#include <gmp.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nodes/core/node.h"
-#include "shared/base/hash.h"
 #include "shared/base/job_id.h"
 #include "shared/base/text.h"
+#include "tests/sim/asked.h"
 #include "tests/sim/brokers.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/shared.h"
@@ -48,6 +47,18 @@ static bool is_snap(const struct world_client *client)
 
 /* --- asking --- */
 
+static struct message *ask_submit(const struct world_client *client)
+{
+    struct text spec = {0};
+    struct message *message = message_new(MESSAGE_SUBMIT);
+    message->as.submit.key = message_text(message, client->key);
+    message->as.submit.kind = message_text(message, asked_job(client->n, &spec));
+    message->as.submit.spec = message_text(message, spec.at);
+    if (client->n % 4 == 3)
+        message->as.submit.plan = slice_of("primes");
+    return message;
+}
+
 static struct message *ask_job(const struct world_client *client)
 {
     struct message *message;
@@ -59,14 +70,7 @@ static struct message *ask_job(const struct world_client *client)
         message->as.job_get.job = client->job;
         message->as.job_get.wait_ms = 200;
     } else {
-        struct text spec = {0};
-        text_add(&spec, "%" PRIu64, client->n);
-        message = message_new(MESSAGE_SUBMIT);
-        message->as.submit.key = message_text(message, client->key);
-        message->as.submit.kind = message_text(message, "factorial");
-        message->as.submit.spec = message_text(message, spec.at);
-        if (client->n % 4 == 3)
-            message->as.submit.plan = slice_of("primes");
+        message = ask_submit(client);
     }
     return message;
 }
@@ -150,12 +154,27 @@ static void ask(struct world *world, unsigned number)
     message_drop(&message);
 }
 
+const struct asker *client_asker(const struct world *world, unsigned number)
+{
+    static const struct asker even = {.role = ROLE_submit, .name = "even"},
+                              odd = {.role = ROLE_commands, .name = "odd"},
+                              root = {.role = ROLE_admin, .name = "root", .proof = PROOF_OWN};
+    if (!world->options.owners)
+        return NULL;
+    if (number >= WORLD_CLIENTS_MAX || !world->clients[number].mixed)
+        return &root;
+    return number % 2 && !world->shared ? &odd : &even;
+}
+
 void client_request(struct world *world, struct pending *pending)
 {
     struct event event = {.kind = EVENT_REQUEST};
+    struct message *message = world_transmit(pending->message); /* a node changes what it gets */
     event.request.client = brokers_caller(pending);
-    event.request.message = pending->message;
+    event.request.message = message;
+    event.request.asker = client_asker(world, pending->client);
     world_step(world, pending->to, &event);
+    message_drop(&message);
 }
 
 /* --- wishing --- */
@@ -254,39 +273,15 @@ void client_wake(struct world *world, unsigned number)
 
 /* --- answers about jobs --- */
 
-/* Results of GMP's own factorial, remembered for the life of the process. */
-static void expect(uint64_t n, uint8_t hash[HASH_BYTES], uint64_t *digits)
-{
-    static struct map known;
-    struct {
-        uint64_t digits;
-        uint8_t hash[HASH_BYTES];
-    } *it = map_get(&known, (struct map_key){n, 0});
-    if (!it) {
-        mpz_t product;
-        it = mem_new(1, sizeof *it);
-        mpz_init(product);
-        mpz_fac_ui(product, n);
-        char *text = mpz_get_str(NULL, 10, product);
-        it->digits = strlen(text);
-        hash_bytes(text, it->digits, it->hash);
-        free(text);
-        mpz_clear(product);
-        map_put(&known, (struct map_key){n, 0}, it);
-    }
-    memcpy(hash, it->hash, HASH_BYTES);
-    *digits = it->digits;
-}
-
 static void check_result(struct world *world, const struct world_client *client,
                          const struct wire_job_row *row)
 {
     uint8_t hash[HASH_BYTES];
     uint64_t digits;
-    expect(client->n, hash, &digits);
+    asked_expect(client->n, hash, &digits);
     if (row->digits != digits || row->sha256.len != HASH_BYTES ||
         memcmp(hash, row->sha256.at, HASH_BYTES))
-        world_fail(world, "a result is right", "factorial %" PRIu64 " is not", client->n);
+        world_fail(world, "a result is right", "the job of %" PRIu64 " has another", client->n);
     if (row->done != row->total || row->executed < row->total)
         world_fail(world, "a job that is done has all its operations",
                    "%" PRIu64 " of %" PRIu64 ", %" PRIu64 " executed", row->done, row->total,
@@ -364,7 +359,7 @@ static void take_job(struct world *world, unsigned number, const struct wire_job
         ask(world, number);
         return;
     }
-    world_say(world, NODE_NONE, "client %u: factorial %" PRIu64 " is %.*s", number, client->n,
+    world_say(world, NODE_NONE, "client %u: the job of %" PRIu64 " is %.*s", number, client->n,
               (int)row->state.len, (const char *)row->state.at);
     if (!cancelled && !failed)
         check_result(world, client, row);
@@ -489,6 +484,26 @@ static void take_forgotten(struct world *world, struct world_client *client,
     }
 }
 
+static void try_again(struct world *world, unsigned number)
+{
+    world->clients[number].retry_us = world->now_us + RETRY_US / 6;
+    wake_at(world, number, RETRY_US / 6);
+}
+
+/* True: its key keeps so much that it gives up; else it has too many jobs open, which end. */
+static bool take_quota(struct world *world, const struct world_client *client,
+                       const struct message *message)
+{
+    char reason[TEXT_MAX];
+    text_escape(reason, sizeof reason, message->as.error.reason);
+    bool jobs = strstr(reason, "open jobs");
+    if (!is_job(client) || client->job ||
+        !(jobs ? world->options.quota_jobs : world->options.quota_bytes))
+        world_fail(world, "X8: only a new job is refused for a quota", "%s", reason);
+    world_count(world, jobs ? FAULT_QUOTA_JOBS : FAULT_QUOTA_BYTES);
+    return !jobs;
+}
+
 void client_reply(struct world *world, struct pending *pending)
 {
     if (pending->client >= WORLD_CLIENTS_MAX) {
@@ -532,10 +547,16 @@ void client_reply(struct world *world, struct pending *pending)
     if (slice_equals(message->as.error.code, "not_found"))
         world_fail(world, "an accepted job is never lost", "%.*s",
                    (int)message->as.error.reason.len, (const char *)message->as.error.reason.at);
+    if (slice_equals(message->as.error.code, "quota")) {
+        if (take_quota(world, client, message))
+            end(world, pending->client);
+        else
+            try_again(world, pending->client);
+        return;
+    }
     if (slice_equals(message->as.error.code, "busy") && world->options.jobs_open_max)
         world_count(world, FAULT_MANY_JOBS);
-    client->retry_us = world->now_us + RETRY_US / 6;
-    wake_at(world, pending->client, RETRY_US / 6);
+    try_again(world, pending->client);
 }
 
 void world_client(struct world *world, unsigned client, uint64_t jobs, uint64_t n_max)

@@ -71,4 +71,8 @@ struct world_client {
     size_t n_old, n_snaps;
 };
 
+/* Whose key comes with the requests of a client, or of an asker behind them; NULL: nobody has one.
+ * Those who want jobs alone, and askers, are admins. */
+const struct asker *client_asker(const struct world *world, unsigned number);
+
 #endif

@@ -230,9 +230,11 @@ static void write_request(struct world *world, const struct write *write)
     static const char deposit[] = "deposit-";
     struct slice value = bytes_of(write->entry);
     uint64_t outcome;
+    size_t at = REQUEST_KEY_AT; /* with keys it is OWNER/KEY */
+    const uint8_t *end = value.len > at ? memchr(value.at + at, '/', value.len - at) : NULL;
+    at = end ? (size_t)(end + 1 - value.at) : at;
     if (record_u64(value, REQUEST_OUTCOME_AT, &outcome) && outcome == LEDGER_DONE &&
-        value.len > REQUEST_KEY_AT + strlen(deposit) &&
-        !memcmp((const char *)value.at + REQUEST_KEY_AT, deposit, strlen(deposit)))
+        value.len > at + strlen(deposit) && !memcmp(value.at + at, deposit, strlen(deposit)))
         losses_of(world)->deposited += BANK_DEPOSIT;
 }
 

@@ -346,6 +346,39 @@ static void check_limits(struct world *world, node_id_t id)
         world_extend(&world->oracle->keys_gone, (window->next - blocks) * window->block_hashes);
 }
 
+/* X8: what is counted of each key is what a count of all jobs finds, and no key has more open than
+ * it may, whoever coordinated when. */
+static void check_owners(struct world *world, node_id_t id)
+{
+    const struct jobs *jobs = &inside_state(world->nodes[id].core)->jobs;
+    uint64_t most = world->options.quota_jobs;
+    size_t owned = 0;
+    for (size_t i = 0; i < jobs->owners.n; i++) {
+        const struct job_owner *owner = jobs->owners.at[i];
+        struct job_owner counted = {0};
+        for (size_t k = 0; k < jobs->n; k++) {
+            const struct job *job = jobs->at[k];
+            if (strcmp(job->owner, owner->name))
+                continue;
+            counted.jobs++;
+            counted.open += !job_is_finished(job);
+            counted.bytes += job->state == JOB_DONE ? job->digits : 0;
+        }
+        owned += counted.jobs;
+        if (owner->jobs != counted.jobs || owner->open != counted.open ||
+            owner->bytes != counted.bytes)
+            world_fail(world, "X8: the counts of a key are those of its jobs",
+                       "node %u counts %zu open of %zu, there are %zu of %zu", id, owner->open,
+                       owner->jobs, counted.open, counted.jobs);
+        if (most && counted.open > most && strcmp(owner->name, "root"))
+            world_fail(world, "X8: no key has more jobs open than it may",
+                       "node %u has %zu of %s, not %" PRIu64, id, counted.open, owner->name, most);
+    }
+    if (owned != (world->options.owners ? jobs->n : 0))
+        world_fail(world, "X8: each job is counted for its key", "%zu of %zu at node %u", owned,
+                   jobs->n, id);
+}
+
 uint64_t oracle_keys_forgotten(const struct world *world)
 {
     return world->oracle->keys_forgotten;
@@ -366,6 +399,7 @@ static void check_state(struct world *world, node_id_t id)
     check_sums(world, id);
     check_limits(world, id);
     check_retention(world, id);
+    check_owners(world, id);
     uint64_t now = state_digest_with(inside_state(node), digest_job, ghost),
              *known = map_get(&world->oracle->states, key(ghost->applied));
     if (!known) {
@@ -462,6 +496,7 @@ void oracle_end(struct world *world)
     for (node_id_t id = 1; id <= world->options.n_nodes; id++) {
         const struct node *node = world->nodes[id].core;
         check_sums(world, id);
+        check_owners(world, id);
         if (inside_state(node)->jobs.open)
             world_fail(world, "every accepted job ends", "%zu are open at node %u",
                        inside_state(node)->jobs.open, id);

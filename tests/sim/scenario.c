@@ -92,6 +92,21 @@ static void draw_retention(struct world *world)
     options->forgets = random_below(&draw, 2);
 }
 
+/* In half of the seeds clients have keys, and two of them share one; mostly it may have few jobs
+ * open. Who keeps too much gives up, so that may be only where jobs are forgotten. From a stream of
+ * its own, likewise. */
+static void draw_owners(struct world *world)
+{
+    struct world_options *options = &world->options;
+    uint64_t draw = ~options->seed * 3;
+    if (random_below(&draw, 2))
+        return;
+    options->owners = true;
+    options->quota_jobs = random_below(&draw, 4) ? 1 + random_below(&draw, 3) : 0;
+    if (world_forgets_jobs(world) && random_below(&draw, 2))
+        options->quota_bytes = (uint64_t)64 << random_below(&draw, 8);
+}
+
 static void draw_chances(struct world *world)
 {
     struct world_options *options = &world->options;
@@ -114,4 +129,5 @@ void scenario_draw(struct world *world)
     draw_limits(world);
     draw_keys(world);
     draw_retention(world);
+    draw_owners(world);
 }

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shared/base/text.h"
 #include "tests/sim/oracle.h"
@@ -110,8 +111,12 @@ static void take(struct world *world, struct shared_key *key, uint64_t is, uint6
     world->shared->jobs += !key->snap;
 }
 
+/* The first number, whatever the kind. */
 static uint64_t argument_of(struct slice spec)
 {
+    const uint8_t *space = memchr(spec.at, ' ', spec.len);
+    if (space)
+        spec.len = (size_t)(space - spec.at);
     uint64_t n = 0;
     return parse_u64(spec, UINT64_MAX, &n) ? UINT64_MAX : n;
 }
@@ -124,7 +129,7 @@ uint64_t shared_job(struct world *world, unsigned number, const struct wire_job_
     bool same = key->is == row->job;
     if (!was_asked(key, argument) || (same && argument != key->argument))
         world_fail(world, "R28: a key's job is what somebody asked for",
-                   "key shared-%u is factorial %" PRIu64, number, argument);
+                   "key shared-%u is of %" PRIu64, number, argument);
     take(world, key, row->job, asked_us);
     if (key->is == row->job)
         key->argument = argument;

@@ -64,6 +64,8 @@ struct world;
     X(SHARED_KEY, "keys that another client had used")                       \
     X(OTHER_SPEC, "of these, with another argument")                         \
     X(MANY_JOBS, "submits refused because too many jobs were open")          \
+    X(QUOTA_JOBS, "submits refused because their key had too many open")     \
+    X(QUOTA_BYTES, "submits refused because their key kept too much")        \
     X(FORGOTTEN_BYTES, "jobs forgotten for the bytes of results")            \
     X(FORGOTTEN_HAND, "jobs forgotten by hand")                              \
     X(JOB_FORGOTTEN, "jobs asked for again that were forgotten")             \
@@ -96,7 +98,9 @@ struct world_options {
     /* What a coordinator logs of them, of node 1; the others were told twice, thrice, ... as much.
      */
     uint64_t keep_jobs, keep_bytes;
-    bool forgets; /* clients have jobs forgotten by hand */
+    bool forgets;                     /* clients have jobs forgotten by hand */
+    bool owners;                      /* clients have keys, and jobs owners */
+    uint64_t quota_jobs, quota_bytes; /* of each; 0: any number */
     uint64_t heartbeat_us, election_timeout_us;
     uint64_t checkpoint_interval_us, checkpoint_bytes;
     uint64_t keep_pace;         /* bytes in 1024 us; 0: measured */

@@ -58,6 +58,10 @@ TESTS = {
     "doors_admit_all_roles": ("test_doors", "who_is_admitted_at_a_door_is_in_one_table_X1_X2"),
     "hello_unbound": "tests/cluster/test_doors.py::test_a_nodes_key_speaks_for_its_own_id_alone_X2",
     "revoked_stay_connected": ("test_revoked", "a_key_that_is_gone_loses_what_it_has_subscribed_to_X12"),
+    "one_turn_for_all": ("test_fair", "a_key_waits_for_one_request_of_each_other_key_X8"),
+    "passed_on_at_once": "tests/cluster/test_quota.py::test_keys_take_turns_whatever_one_of_them_asks_X8",
+    "half_open_unbounded":
+        "tests/cluster/test_descriptors.py::test_who_brings_no_key_leaves_room_for_who_has_one_X5",
     "quota_ignored": ("test_quota", "a_key_has_its_rate_and_a_burst_and_takes_nobody_elses_X8"),
     "feed_unbound": "tests/cluster/test_revocation.py::test_a_node_speaks_for_itself_alone_on_its_feed_X2",
     "roles_unchecked": ("test_rights", "a_request_is_refused_when_the_role_does_not_suffice"),

@@ -206,12 +206,35 @@ static void brokers_are_named_with_commas(void **state)
                      OK);
     assert_int_equal(brokers.n, 2);
     assert_string_equal(address_text(&brokers.at[1], at), "tcp://broker.example:8000");
-    static const char *const bad[] = {"",          ",",        "tcp://",         "localhost",
-                                      "a:",        "a:0",      "a:65536",        ":7000",
-                                      "a:7000,",   "a b:7000", "ipc:///tmp/x:1", "tcp://*:7000",
-                                      "a:7000:x1", "a:-1"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    /* A host alone is at the default port. */
+    assert_int_equal(addresses_parse("localhost,tcp://10.0.0.1,a:8000", &brokers, why), OK);
+    assert_int_equal(brokers.n, 3);
+    assert_string_equal(address_text(&brokers.at[0], at), "tcp://localhost:7000");
+    assert_string_equal(address_text(&brokers.at[1], at), "tcp://10.0.0.1:7000");
+    static const char *const bad[] = {"",
+                                      ",",
+                                      "tcp://",
+                                      "7000",
+                                      "a:",
+                                      "a:0",
+                                      "a:65536",
+                                      ":7000",
+                                      "a:7000,",
+                                      "a b:7000",
+                                      "ipc:///tmp/x:1",
+                                      "tcp://*:7000",
+                                      "a:7000:x1",
+                                      "a:-1",
+                                      "a b",
+                                      "*",
+                                      "tcp://a/",
+                                      "::1",
+                                      "[::1]:7000",
+                                      "http://a"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(addresses_parse(bad[i], &brokers, why), ERR_MALFORMED);
+        assert_null(strchr(why, '\n'));
+    }
 }
 
 /* --- the feed --- */

@@ -339,7 +339,8 @@ static void each_kind_reads_what_it_writes(void **state)
         struct text spec = {0}, name = {0};
         assert_ptr_equal(kind_find(slice_of(kind->name)), kind);
         assert_in_range(strlen(kind->name), 1, JOB_KIND_MAX);
-        assert_int_equal(plan_parse(&plan, slice_of(kind->name), slice_of("10"), NULL), OK);
+        assert_int_equal(plan_parse(&plan, slice_of(kind->name), slice_of(kind->example), NULL),
+                         OK);
         plan_spec(&plan, &spec);
         assert_int_equal(plan_parse(&again, slice_of(kind->name), slice_of(spec.at), NULL), OK);
         assert_memory_equal(&plan, &again, sizeof plan);
@@ -348,7 +349,7 @@ static void each_kind_reads_what_it_writes(void **state)
         for (op_id_t op = 1; op < plan_result(&plan); op++)
             assert_true(plan_consumer(&plan, op) > op);
     }
-    assert_true(n >= 1);
+    assert_true(n >= 3);
 }
 
 static void what_is_no_job_is_refused_with_the_reason(void **state)
@@ -365,6 +366,16 @@ static void what_is_no_job_is_refused_with_the_reason(void **state)
         {"factorial", "-1", "'-1'", ERR_MALFORMED},
         {"factorial", " 1", "' 1'", ERR_MALFORMED},
         {"factorial", "18446744073709551616", "too large", ERR_RANGE},
+        {"factorial", "1.5", "'1.5'", ERR_MALFORMED},
+        {"factorial", "1 ", "'1 '", ERR_MALFORMED},
+        {"primorial", "4294967296", "at most 4294967295", ERR_RANGE},
+        {"primorial", "", "one whole number, such as `primorial 30`", ERR_MALFORMED},
+        {"binomial", "10", "two whole numbers, such as `binomial 10 3`; got 1 words",
+         ERR_MALFORMED},
+        {"binomial", "10  3", "'10  3'", ERR_MALFORMED},
+        {"binomial", "10 -3", "'10 -3'", ERR_MALFORMED},
+        {"binomial", "1 2 3", "got 3 words", ERR_MALFORMED},
+        {"binomial", "4294967296 2000000", "at most 4294967295", ERR_RANGE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct plan plan;

@@ -137,22 +137,54 @@ static void the_reason_counts_who_is_missing(void **state)
     assert_string_equal(why.at, "no quorum: 0 of 5 voters are alive, 3 needed");
 }
 
+static struct message *beat_of(uint64_t node, uint64_t seq, uint64_t voters)
+{
+    struct message *message = beat(node, 7, seq, 1, false);
+    message->as.heartbeat.voters = voters;
+    return message;
+}
+
 static void the_cluster_says_how_many_vote(void **state)
 {
     (void)state;
     struct tracker tracker;
     struct text why = {0};
     tracker_init(&tracker, 6, 5, 500 * MS_US);
-    struct message *message = beat(1, 7, 1, 1, false);
-    message->as.heartbeat.voters = 6; /* founded when all voted by default */
-    hear(&tracker, message, 1000, OK);
-    hear(&tracker, beat(2, 7, 1, 1, false), 1000, OK); /* an older build does not say */
-    tracker_reason(&tracker, 1000, &why);
-    assert_string_equal(why.at, "no quorum: 2 of 6 nodes are alive, 4 needed");
-    message = beat(1, 7, 2, 1, false);
-    message->as.heartbeat.voters = 7; /* of six nodes */
-    hear(&tracker, message, 1000, OK);
+    for (uint64_t node = 1; node <= 3; node++) /* founded when all voted by default */
+        hear(&tracker, beat_of(node, 1, 6), 1000, OK);
+    hear(&tracker, beat_of(4, 1, 0), 1000, OK); /* an older build does not say */
     assert_int_equal(tracker.n_voters, 6);
+    tracker_reason(&tracker, 1000 + 501 * MS_US, &why);
+    assert_string_equal(why.at, "no quorum: 0 of 6 nodes are alive, 4 needed");
+    for (uint64_t node = 1; node <= 6; node++)
+        hear(&tracker, beat_of(node, 2, 7), 1000, OK); /* of six nodes */
+    assert_int_equal(tracker.n_voters, 6);
+}
+
+/* X15, X10: else who has node 1's key says that it alone votes, and is a majority: of who serves,
+ * and of which keys count. */
+static void one_node_does_not_say_how_many_vote_X15(void **state)
+{
+    (void)state;
+    struct tracker tracker;
+    const struct tracker_node *has;
+    tracker_init(&tracker, 3, 3, 500 * MS_US);
+    for (uint64_t node = 2; node <= 3; node++) {
+        struct message *message = beat(node, 7, 1, 1, node == 2);
+        message->as.heartbeat.voters = 3;
+        message->as.heartbeat.coordinator = 2;
+        hear(&tracker, message, 1000, OK);
+    }
+    struct message *lie = beat(1, 7, 1, 9, true);
+    lie->as.heartbeat.voters = 1;
+    lie->as.heartbeat.coordinator = 1;
+    lie->as.heartbeat.access_version = 9;
+    lie->as.heartbeat.access_hash = message_text(lie, "a list that it has made by itself, for it");
+    lie->as.heartbeat.access_hash.len = HASH_BYTES;
+    hear(&tracker, lie, 1000, OK);
+    assert_int_equal(tracker.n_voters, 3);
+    assert_int_equal(tracker_coordinator(&tracker, 1000), 2);
+    assert_int_equal(tracker_access(&tracker, 0, 1000, &has), NODE_NONE);
 }
 
 static void the_reason_names_whom_a_new_cluster_waits_for_R30(void **state)
@@ -199,6 +231,7 @@ int main(void)
         cmocka_unit_test(late_heartbeats_of_a_former_life_do_not_count),
         cmocka_unit_test(the_reason_counts_who_is_missing),
         cmocka_unit_test(the_cluster_says_how_many_vote),
+        cmocka_unit_test(one_node_does_not_say_how_many_vote_X15),
         cmocka_unit_test(the_reason_names_whom_a_new_cluster_waits_for_R30),
         cmocka_unit_test(the_reason_tells_of_disks_that_do_not_count_R31),
     };

@@ -5,42 +5,13 @@
  * from < p <= to; the bounds are N^(i/ranges), for the primes up to x make up about log x / log N
  * of N!, so all results are of one size. Powers are made by squaring, so this takes little more
  * than half of the time of the tree (docs/reliability.md). */
-#include <inttypes.h>
-
 #include "nodes/core/kinds/kinds_table.h"
 #include "shared/base/bits.h"
-#include "shared/base/error.h"
-
-static size_t count_words(struct slice spec)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < spec.len; i++)
-        n += spec.at[i] != ' ' && (!i || spec.at[i - 1] == ' ');
-    return n;
-}
-
-static int parse(struct slice spec, uint64_t *n, struct text *why)
-{
-    char shown[TEXT_MAX / 4];
-    int error = parse_u64(spec, UINT64_MAX, n);
-    text_escape(shown, sizeof shown, spec);
-    if (!error)
-        return OK;
-    if (count_words(spec) != 1)
-        text_add(why, "factorial takes one whole number, such as `factorial 10`; got %zu words",
-                 count_words(spec));
-    else if (error == ERR_RANGE)
-        text_add(why, "factorial %s: the number is too large; at most %" PRIu64 " can be asked for",
-                 shown, UINT64_MAX);
-    else
-        text_add(why, "factorial takes a whole number of digits 0 to 9 only, not '%s'", shown);
-    return error;
-}
 
 /* N! is below N^N. */
-static uint64_t cost(uint64_t n)
+static uint64_t cost(const struct plan *plan)
 {
-    uint64_t bits = bits_of(n | 1);
+    uint64_t n = plan->n, bits = bits_of(n | 1);
     return n > UINT64_MAX / bits ? UINT64_MAX / 8 : n * bits / 8 + 1;
 }
 
@@ -98,7 +69,7 @@ static size_t range(const struct plan *plan, uint64_t at, struct plan_operand ou
 static uint64_t range_bytes(const struct plan *plan, uint64_t at)
 {
     uint64_t log = bits_of(plan->n) * (at + 1) / plan->ranges;
-    uint64_t bytes = cost(plan->n) / plan->ranges + 1;
+    uint64_t bytes = cost(plan) / plan->ranges + 1;
     return bytes + bytes / 100 * log * log;
 }
 
@@ -110,19 +81,16 @@ static void plan_stages(struct plan *plan)
     plan_add_one(plan, OPCODE_TEXT);
 }
 
-static void label(const char *spec, struct text *out)
-{
-    text_add(out, "%s!", spec);
-}
-
 const struct job_kind kind_factorial = {
     .name = "factorial",
-    .parse = parse,
+    .example = "10",
+    .about = "10!, the product of 1 to 10",
+    .numbers = 1,
     .cost = cost,
     .plan = plan_stages,
     .ranges_from = PRIMES_FROM,
     .ranges_faster_from = PRIMES_FASTER_FROM,
     .range = range,
     .range_bytes = range_bytes,
-    .label = label,
+    .after = "!",
 };

@@ -6,6 +6,7 @@
 
 #include "nodes/core/kinds/kinds_table.h"
 #include "shared/base/error.h"
+#include "shared/base/whole.h"
 
 static const struct job_kind *const kinds[] = {
 #define X(name) &kind_##name,
@@ -34,6 +35,84 @@ void kinds_list(struct text *out)
         text_add(out, "%s%s", i ? ", " : "", kinds[i]->name);
 }
 
+/* --- arguments --- */
+
+/* Takes the next word; what follows it begins with its space. */
+static struct slice take_word(struct slice *spec)
+{
+    struct slice word = {spec->at, 0};
+    while (word.len < spec->len && spec->at[word.len] != ' ')
+        word.len++;
+    *spec = (struct slice){spec->at + word.len, spec->len - word.len};
+    return word;
+}
+
+static size_t count_words(struct slice spec)
+{
+    size_t n = 0;
+    while (spec.len) {
+        n += take_word(&spec).len > 0;
+        if (spec.len)
+            spec = (struct slice){spec.at + 1, spec.len - 1};
+    }
+    return n;
+}
+
+static void expect(const struct job_kind *kind, struct text *why)
+{
+    text_add(why, "%s takes %s, such as `%s %s`", kind->name,
+             kind->numbers == 1 ? "one whole number" : "two whole numbers", kind->name,
+             kind->example);
+}
+
+static int read_numbers(struct plan *plan, struct slice spec, struct text *why)
+{
+    const struct job_kind *kind = plan->kind;
+    uint64_t *const numbers[] = {&plan->n, &plan->k};
+    char shown[TEXT_MAX / 4];
+    if (count_words(spec) != kind->numbers) {
+        expect(kind, why);
+        text_add(why, "; got %zu words", count_words(spec));
+        return ERR_MALFORMED;
+    }
+    struct slice rest = spec;
+    for (size_t i = 0; i < kind->numbers; i++) {
+        struct slice word = take_word(&rest);
+        int error = parse_whole(word, UINT64_MAX, numbers[i]);
+        text_escape(shown, sizeof shown, error == ERR_RANGE ? word : spec);
+        if (error == ERR_RANGE) {
+            text_add(why, "%s: %s is too large; at most %" PRIu64 " can be asked for", kind->name,
+                     shown, UINT64_MAX);
+        } else if (error) {
+            expect(kind, why);
+            text_add(why, ", of digits only or as 1e6 or 10^6, not '%s'", shown);
+        }
+        if (error)
+            return error;
+        if (rest.len && i + 1 < kind->numbers)
+            rest = (struct slice){rest.at + 1, rest.len - 1}; /* one space */
+    }
+    if (!rest.len)
+        return OK;
+    text_escape(shown, sizeof shown, spec);
+    expect(kind, why);
+    text_add(why, ", not '%s'", shown);
+    return ERR_MALFORMED;
+}
+
+/* --- plans --- */
+
+static bool has_other_plan(const struct job_kind *kind)
+{
+    return !kind->range || kind->ranges_faster_from;
+}
+
+/* Of a plan that cannot be without. */
+static uint64_t ranges_least(const struct job_kind *kind)
+{
+    return has_other_plan(kind) ? 0 : PLAN_RANGES_LEAST;
+}
+
 int plan_parse(struct plan *plan, struct slice kind, struct slice spec, struct text *why)
 {
     struct text unread = {0};
@@ -45,10 +124,14 @@ int plan_parse(struct plan *plan, struct slice kind, struct slice spec, struct t
         kinds_list(why);
         return ERR_UNSUPPORTED;
     }
-    int error = plan->kind->parse(spec, &plan->n, why);
-    if (!error)
-        plan->kind->plan(plan);
-    return error;
+    int error = read_numbers(plan, spec, why);
+    if (!error && plan->kind->check)
+        error = plan->kind->check(plan, why);
+    if (error)
+        return error;
+    plan->ranges = ranges_least(plan->kind);
+    plan->kind->plan(plan);
+    return OK;
 }
 
 static bool is_power_of_four(uint64_t number)
@@ -62,9 +145,11 @@ int plan_set_ranges(struct plan *plan, uint64_t ranges)
         return ERR_UNSUPPORTED;
     if (ranges && (ranges == 1 || ranges > PLAN_RANGES_MAX || !is_power_of_four(ranges)))
         return ERR_RANGE;
+    if (!ranges)
+        ranges = ranges_least(plan->kind);
     if (ranges == plan->ranges)
         return OK; /* as most jobs: nothing is laid out twice */
-    *plan = (struct plan){.kind = plan->kind, .n = plan->n, .ranges = ranges};
+    *plan = (struct plan){.kind = plan->kind, .n = plan->n, .k = plan->k, .ranges = ranges};
     plan->kind->plan(plan);
     return OK;
 }
@@ -82,7 +167,7 @@ uint64_t plan_choose_ranges(const struct plan *plan, enum plan_choice choice, ui
     const struct job_kind *kind = plan->kind;
     uint64_t from = choice == PLAN_PRIMES ? kind->ranges_from : kind->ranges_faster_from;
     uint64_t ranges = PLAN_RANGES_MIN;
-    if (choice == PLAN_TREE || !kind->range || plan->n < from)
+    if ((choice == PLAN_TREE && has_other_plan(kind)) || !kind->range || plan->n < from)
         return 0;
     while (ranges < workers * RANGES_PER_WORKER && ranges < PLAN_RANGES_MAX)
         ranges *= OPERANDS_MAX;
@@ -91,12 +176,25 @@ uint64_t plan_choose_ranges(const struct plan *plan, enum plan_choice choice, ui
 
 uint64_t plan_cost(const struct plan *plan)
 {
-    return plan->kind->cost(plan->n);
+    return plan->kind->cost(plan);
+}
+
+void kind_label(const struct job_kind *kind, const char *spec, struct text *out)
+{
+    const char *space = kind->numbers > 1 ? strchr(spec, ' ') : NULL;
+    text_add(out, "%s", kind->before ? kind->before : "");
+    if (space)
+        text_add(out, "%.*s%s%s", (int)(space - spec), spec, kind->between, space + 1);
+    else
+        text_add(out, "%s", spec);
+    text_add(out, "%s", kind->after);
 }
 
 void plan_spec(const struct plan *plan, struct text *out)
 {
     text_add(out, "%" PRIu64, plan->n);
+    if (plan->kind->numbers > 1)
+        text_add(out, " %" PRIu64, plan->k);
 }
 
 void plan_name(const struct plan *plan, struct text *out)
@@ -109,7 +207,7 @@ void plan_label(const struct plan *plan, struct text *out)
 {
     struct text spec = {0};
     plan_spec(plan, &spec);
-    plan->kind->label(spec.at, out);
+    kind_label(plan->kind, spec.at, out);
 }
 
 void kinds_check_invariants(void)
@@ -117,10 +215,12 @@ void kinds_check_invariants(void)
     for (size_t i = 0; i < KINDS; i++) {
         const struct job_kind *kind = kinds[i];
         assert(kind->name[0] && strlen(kind->name) <= JOB_KIND_MAX);
-        assert(kind->parse && kind->cost && kind->plan && kind->label);
+        assert(kind->numbers == 1 || (kind->numbers == 2 && kind->between));
+        assert(kind->example && kind->about && kind->cost && kind->plan && kind->after);
         assert(kind_find(slice_of(kind->name)) == kind);
-        assert(!kind->range || (kind->range_bytes && kind->ranges_from &&
-                                kind->ranges_from <= kind->ranges_faster_from));
+        assert(!kind->range ||
+               (kind->range_bytes && kind->ranges_from <= kind->ranges_faster_from));
+        assert(kind->level <= ENTRY_LEVEL);
     }
     for (enum opcode opcode = 0; opcode < OPCODES; opcode++) {
         const struct operator_traits *traits = operator_traits(opcode);

@@ -12,21 +12,29 @@
 #include "nodes/core/kinds/plan.h"
 #include "shared/base/text.h"
 
-#define JOB_KINDS(X) X(factorial)
+#define JOB_KINDS(X) X(factorial) X(primorial) X(binomial)
 
 struct job_kind {
     const char *name; /* 1..JOB_KIND_MAX characters */
 
-    /* Reads the argument. ERR_MALFORMED or ERR_RANGE, with a reason for people in `why`. */
-    int (*parse)(struct slice spec, uint64_t *n, struct text *why);
+    const char *example, *about; /* an argument, and what the job makes, for people */
+
+    /* The kind came with this number, which nodes tell (ENTRY_LEVEL); 0: it was there before. */
+    unsigned level;
+
+    /* The argument is so many whole numbers, 1 or 2; what is wrong with them beyond that, NULL:
+     * nothing can be. ERR_RANGE, with a reason for people in `why`. */
+    size_t numbers;
+    int (*check)(const struct plan *plan, struct text *why);
 
     /* An upper bound of the result's size in bytes, without overflow: the cost that is limited. */
-    uint64_t (*cost)(uint64_t n);
+    uint64_t (*cost)(const struct plan *plan);
 
-    /* Adds the stages; kind, n and ranges are set, all else is zero. */
+    /* Adds the stages; kind, n, k and ranges are set, all else is zero. */
     void (*plan)(struct plan *plan);
 
-    /* From which argument on a plan with a flat stage is possible, and from which on it is faster.
+    /* From which n on a plan with a flat stage is possible, and from which on it is faster; both 0:
+     * there is no other plan.
      * The operands of its operation `at` (from 0): small integers. The size of that operation for
      * whoever estimates its time: the operand bytes of a product that takes as long, about. NULL
      * and 0 in a kind that has no such plan. */
@@ -34,8 +42,8 @@ struct job_kind {
     size_t (*range)(const struct plan *plan, uint64_t at, struct plan_operand out[OPERANDS_MAX]);
     uint64_t (*range_bytes)(const struct plan *plan, uint64_t at);
 
-    /* Appends what stands before a result: "10!". `spec` is printable. */
-    void (*label)(const char *spec, struct text *out);
+    /* What stands before a result, around the numbers and between them: "C(", ",", ")". */
+    const char *before, *between, *after;
 };
 
 /* The kinds by number, from 0; NULL one past the last. */
@@ -72,6 +80,10 @@ uint64_t plan_choose_ranges(const struct plan *plan, enum plan_choice choice, ui
 
 /* An upper bound of the result's size in bytes: the cost that is limited. */
 uint64_t plan_cost(const struct plan *plan);
+
+/* Appends what stands before a result: "10!". `spec` is printable; any other text than plan_spec()
+ * writes is shown as well as it can be. */
+void kind_label(const struct job_kind *kind, const char *spec, struct text *out);
 
 /* Appends the argument, as plan_parse() takes it: "10". */
 void plan_spec(const struct plan *plan, struct text *out);

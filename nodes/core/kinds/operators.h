@@ -16,6 +16,8 @@
     X(MULTIPLY, multiply, .sign = "*", .operands_max = OPERANDS_MAX, .over_leaves = true,   \
       .logs = 1)                                                                            \
     X(PRIMES, primes, .sign = " ", .operands_max = 3, .logs = 1)                            \
+    X(PRIMORIAL, primorial, .sign = " ", .operands_max = 2, .logs = 1)                      \
+    X(BINOMIAL, binomial, .sign = " ", .operands_max = 4, .logs = 1)                        \
     X(TEXT, text, .label = "the conversion to text", .operands_max = 1, .conversion = true, \
       .logs = 2)
 

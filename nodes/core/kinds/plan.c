@@ -65,6 +65,12 @@ void plan_add_one(struct plan *plan, enum opcode opcode)
     plan->stages[plan->n_stages++] = (struct plan_stage){STAGE_ONE, opcode, last};
 }
 
+uint64_t plan_bound(const struct plan *plan, uint64_t at)
+{
+    uint64_t length = plan->n ? plan->n - 1 : 0;
+    return 1 + (uint64_t)((unsigned __int128)length * at / plan->ranges);
+}
+
 /* --- stages --- */
 
 static size_t stage_of(const struct plan *plan, op_id_t op)

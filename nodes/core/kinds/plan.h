@@ -35,7 +35,7 @@ struct job_kind;
 
 struct plan {
     const struct job_kind *kind;
-    uint64_t n;      /* the job's argument */
+    uint64_t n, k;   /* the job's argument: one whole number, or two */
     uint64_t ranges; /* operations of the flat stage; 0: there is none, the leaves are integers */
     uint64_t leaves; /* of the tree, 1 at least; `ranges`, if there are any */
     unsigned levels;
@@ -63,6 +63,10 @@ struct plan_operand {
 void plan_add_flat(struct plan *plan, enum opcode opcode);
 void plan_add_tree(struct plan *plan, enum opcode opcode, uint64_t leaves);
 void plan_add_one(struct plan *plan, enum opcode opcode);
+
+/* Bounds of flat operations over ranges of one length, 1 for at = 0 and n, or 1, for at = ranges:
+ * that of operation `at` is from < x <= to, between its bound and the next one. */
+uint64_t plan_bound(const struct plan *plan, uint64_t at);
 
 /* What an operation does, 1..plan_result(). */
 enum opcode plan_opcode(const struct plan *plan, op_id_t op);

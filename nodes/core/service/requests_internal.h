@@ -27,6 +27,10 @@ bool requests_may_propose(struct service *service, struct caller caller);
 bool requests_are_forgotten(struct service *service, struct caller caller, enum key_use use,
                             struct slice key);
 
+/* False, and the caller is told, when the asker's key has as many jobs open, or keeps as much, as
+ * it may. */
+bool requests_within_quota(struct service *service, struct caller caller);
+
 log_index_t requests_pending_key(const struct service *service, enum message_type type,
                                  struct slice key);
 

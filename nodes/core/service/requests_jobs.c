@@ -66,7 +66,7 @@ static size_t count_pending_jobs(const struct service *service)
 /* Never: the key alone says which job is meant (R28). */
 static bool is_another(const struct job *job, const struct plan *plan)
 {
-    return MUTANT(argument_is_key) && job->plan.n != plan->n;
+    return MUTANT(argument_is_key) && (job->plan.n != plan->n || job->plan.k != plan->k);
 }
 
 static bool is_full(const struct service *service)
@@ -93,6 +93,16 @@ static int choose_plan(const struct service *service, struct slice name, struct 
     bool known = members_know_entries(service->raft, ENTRY_LEVEL_RANGES, &without);
     if (!known && choice == PLAN_PRIMES && without) {
         text_add(reason, "node %u has an earlier release and knows no plan by primes", without);
+        return ERR_UNSUPPORTED;
+    }
+    if (choice == PLAN_TREE && plan->ranges) {
+        text_add(reason, "%s has one plan only, and that is no tree over integers",
+                 plan->kind->name);
+        return ERR_MALFORMED;
+    }
+    if (!members_know_entries(service->raft, plan->kind->level, &without)) {
+        text_add(reason, "node %u has an earlier release and knows no %s", without,
+                 plan->kind->name);
         return ERR_UNSUPPORTED;
     }
     uint64_t workers = schedule_count_workers(service->schedule);
@@ -156,6 +166,8 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
     if (requests_are_forgotten(service, caller, KEY_OF_JOB, submit->key))
         return;
     log_index_t index = requests_pending_key(service, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
+    if (!index && !requests_within_quota(service, caller))
+        return;
     if (!index && is_full(service)) {
         requests_refuse(service, caller, "busy", "too many jobs are waiting; try again later");
         return;

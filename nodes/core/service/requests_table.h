@@ -21,6 +21,7 @@
     X(JOB_EXPLAIN, COORDINATOR, READ, monitor, requests, job_explain)            \
     X(RESULT_GET, COORDINATOR, READ, submit, requests, result_get)               \
     X(STATUS_GET, COORDINATOR_OR_NAMED, READ, monitor, requests, status_get)     \
+    X(QUOTA_GET, COORDINATOR, READ, monitor, requests, quota_get)                \
     X(BROKER_GET, BROKER, READ, monitor, requests, unanswered)                   \
     X(INIT, ANY, WRITE, admin, founding, init)                                   \
     X(SESSION_OPEN, COORDINATOR_OR_NAMED, WRITE, submit, requests, open_session) \

@@ -28,15 +28,23 @@ bool rights_suffice(const struct service *service, const struct request_row *row
     return false;
 }
 
-bool rights_see_job(const struct service *service, const struct job *job)
+bool rights_see_all(const struct service *service)
 {
     const struct asker *asker = service->asker;
     if (!has_keys(service) || MUTANT(owners_unchecked))
         return true;
-    if (!asker)
-        return false;
-    return asker->role == ROLE_admin || asker->role == ROLE_monitor ||
-           (*job->owner && !strcmp(job->owner, asker->name));
+    return asker && (asker->role == ROLE_admin || asker->role == ROLE_monitor);
+}
+
+bool rights_see_job(const struct service *service, const struct job *job)
+{
+    const struct asker *asker = service->asker;
+    return rights_see_all(service) || (asker && *job->owner && !strcmp(job->owner, asker->name));
+}
+
+bool rights_are_bounded(const struct service *service)
+{
+    return has_keys(service) && service->asker && service->asker->role != ROLE_admin;
 }
 
 bool rights_see_results(const struct service *service)

@@ -14,8 +14,14 @@
 /* Whether the asker's role suffices for the request; else why not, in one line. */
 bool rights_suffice(const struct service *service, const struct request_row *row, struct text *why);
 
+/* Whether all jobs are to be seen, and not only the asker's own. */
+bool rights_see_all(const struct service *service);
 bool rights_see_job(const struct service *service, const struct job *job);
 bool rights_see_results(const struct service *service);
+
+/* Whether quotas hold for the asker: with a key that is not admin's, which could give itself any.
+ */
+bool rights_are_bounded(const struct service *service);
 
 /* The owner of what is made now; empty without keys. */
 const char *rights_owner(const struct service *service);

@@ -188,6 +188,7 @@ static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
         return NULL;
     struct job *job = jobs_insert(jobs, id, entry->key, &plan, (unsigned)entry->level);
     text_copy(job->owner, sizeof job->owner, entry->owner);
+    job_owners_open(&jobs->owners, job);
     job->submitted_ms = entry->time_ms;
     jobs_link_open(jobs, job);
     return job;
@@ -294,6 +295,12 @@ static struct job *apply_end(struct jobs *jobs, const struct message *entry)
     }
 }
 
+void jobs_add_finished(struct jobs *jobs, struct job *job)
+{
+    finished_jobs_add(&jobs->finished, job);
+    job_owners_end(job);
+}
+
 struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
                        const struct message *entry)
 {
@@ -310,7 +317,7 @@ struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
     default:
         job = apply_end(jobs, entry);
         if (job)
-            finished_jobs_add(&jobs->finished, job);
+            jobs_add_finished(jobs, job);
         return job;
     }
 }
@@ -337,6 +344,7 @@ struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max, uint64_t bytes_m
     struct job *job = jobs->finished.at[0];
     row_goes(jobs->watch, TABLE_JOBS, &job->row);
     finished_jobs_remove(&jobs->finished, job);
+    job_owners_forget(&jobs->owners, job);
     take_out(jobs, job);
     jobs->states[job->state]--;
     jobs->traces -= job->trace != NULL;
@@ -365,6 +373,7 @@ void jobs_clear(struct jobs *jobs)
         job_destroy(&jobs->at[i]);
     free(jobs->room);
     finished_jobs_clear(&jobs->finished);
+    job_owners_clear(&jobs->owners);
     map_clear(&jobs->by_id);
     map_clear(&jobs->by_key);
     *jobs = (struct jobs){0};
@@ -407,6 +416,7 @@ void jobs_check_invariants(const struct jobs *jobs)
         assert(jobs->states[state] == states[state]);
     assert(jobs->open == states[JOB_QUEUED] && jobs->traces == traces);
     finished_jobs_check_invariants(jobs);
+    job_owners_check_invariants(jobs);
     const struct job *older = NULL;
     for (const struct job *job = jobs->oldest_open; job; older = job, job = job->newer_open) {
         assert(!job_is_finished(job) && job->older_open == older);

@@ -10,9 +10,10 @@
 #define CONCLAVE_CORE_JOBS_H
 
 #include "nodes/core/kinds/kinds.h"
+#include "nodes/core/state/job_losses.h"
+#include "nodes/core/state/job_owners.h"
 #include "nodes/core/state/row.h"
 #include "shared/base/map.h"
-#include "nodes/core/state/job_losses.h"
 #include "shared/wire/message.h"
 
 enum job_state { JOB_QUEUED, JOB_DONE, JOB_FAILED, JOB_CANCELLED, JOB_STATES };
@@ -45,6 +46,7 @@ struct job {
     enum job_state state;
     char key[KEY_STORED_MAX + 1];
     char owner[OWNER_MAX + 1]; /* the name of the key that submitted it; empty: without keys */
+    struct job_owner *account; /* of that name, in jobs.owners; NULL: without keys */
     struct plan plan;
     uint64_t submitted_ms, finished_ms;
     uint64_t done;     /* operations of the plan that are done */
@@ -85,6 +87,7 @@ struct jobs {
     struct job **room; /* owned: `size` places, of which those before `at` were forgotten */
     size_t open;       /* not finished */
     struct finished_jobs finished;
+    struct job_owners owners;
     struct job *oldest_open, *newest_open;
     size_t traces;      /* finished ones that still have their trace */
     job_id_t traceless; /* finished ones up to here have none any more */

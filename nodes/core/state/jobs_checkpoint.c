@@ -175,6 +175,7 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_inde
         return ERR_MALFORMED;
     struct job *job = jobs_insert(jobs, row->job, row->key, &plan, (unsigned)part->level);
     text_copy(job->owner, sizeof job->owner, row->owner);
+    job_owners_open(&jobs->owners, job);
     job->submitted_ms = row->submitted_ms;
     job->finished_ms = row->finished_ms;
     job->done = row->done <= job->plan.total ? row->done : job->plan.total;
@@ -196,7 +197,7 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_inde
     jobs_set_state(jobs, job, state);
     if (job_is_finished(job)) {
         jobs->open--;
-        finished_jobs_add(&jobs->finished, job);
+        jobs_add_finished(jobs, job);
     } else {
         jobs_link_open(jobs, job);
     }

@@ -16,6 +16,9 @@ struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const 
 /* Puts a job that is not finished among those. From a checkpoint they may come in any order. */
 void jobs_link_open(struct jobs *jobs, struct job *job);
 
+/* A job is finished, with its result and `ended`. */
+void jobs_add_finished(struct jobs *jobs, struct job *job);
+
 void jobs_set_state(struct jobs *jobs, struct job *job, enum job_state state);
 
 /* A text that is there is all of the result: clients are given pieces of it by their offsets. */

@@ -96,7 +96,7 @@ static uint64_t digest_plan(const void *owner, const struct member *field)
 {
     const struct plan *plan = member_at(owner, field);
     const char *kind = plan->kind ? plan->kind->name : "";
-    return random_fold(digest_block(kind, strlen(kind)), plan->n);
+    return random_fold(random_fold(digest_block(kind, strlen(kind)), plan->n), plan->k);
 }
 
 static uint64_t digest_executors(const void *owner, const struct member *field)
@@ -143,6 +143,7 @@ static const struct member job_fields[] = {
     FIELD(job, state, bytes),
     FIELD(job, key, text),
     FIELD(job, owner, text),
+    DERIVED(job, account),
     FIELD(job, plan, plan),
     FIELD(job, submitted_ms, bytes),
     FIELD(job, finished_ms, bytes),
@@ -171,20 +172,11 @@ static uint64_t digest_row(const struct row *row)
 }
 
 static const struct member jobs_fields[] = {
-    WITHIN(jobs, at),
-    FIELD(jobs, n, bytes),
-    OWN(jobs, size),
-    FIELD(jobs, open, bytes),
-    FIELD(jobs, traces, bytes),
-    FIELD(jobs, states, bytes),
-    DERIVED(jobs, by_id),
-    DERIVED(jobs, by_key),
-    OWN(jobs, watch),
-    OWN(jobs, room),
-    DERIVED(jobs, traceless),
-    WITHIN(jobs, finished),
-    DERIVED(jobs, oldest_open),
-    DERIVED(jobs, newest_open),
+    WITHIN(jobs, at),         FIELD(jobs, n, bytes),      OWN(jobs, size),
+    FIELD(jobs, open, bytes), FIELD(jobs, traces, bytes), FIELD(jobs, states, bytes),
+    DERIVED(jobs, by_id),     DERIVED(jobs, by_key),      OWN(jobs, watch),
+    OWN(jobs, room),          DERIVED(jobs, traceless),   WITHIN(jobs, finished),
+    WITHIN(jobs, owners),     DERIVED(jobs, oldest_open), DERIVED(jobs, newest_open),
 };
 
 static const struct member finished_jobs_fields[] = {
@@ -193,10 +185,28 @@ static const struct member finished_jobs_fields[] = {
     FIELD(finished_jobs, bytes, bytes), OWN(finished_jobs, leaving_bytes),
 };
 
+static const struct member job_owner_fields[] = {
+    FIELD(job_owner, name, text),
+    FIELD(job_owner, jobs, bytes),
+    FIELD(job_owner, open, bytes),
+    FIELD(job_owner, bytes, bytes),
+};
+
+static const struct member job_owners_fields[] = {
+    WITHIN(job_owners, at),
+    FIELD(job_owners, n, bytes),
+    OWN(job_owners, size),
+};
+
 static uint64_t digest(const struct state *state)
 {
-    return random_fold(digest_fields(FIELDS_OF(jobs), &state->jobs),
-                       digest_fields(FIELDS_OF(finished_jobs), &state->jobs.finished));
+    const struct job_owners *owners = &state->jobs.owners;
+    uint64_t sum = random_fold(digest_fields(FIELDS_OF(jobs), &state->jobs),
+                               digest_fields(FIELDS_OF(finished_jobs), &state->jobs.finished));
+    sum = random_fold(sum, digest_fields(FIELDS_OF(job_owners), owners));
+    for (size_t i = 0; i < owners->n; i++)
+        sum = random_fold(sum, digest_fields(FIELDS_OF(job_owner), owners->at[i]));
+    return sum;
 }
 
 static void compare_live(const struct comparison *to, const struct job *a, const struct job *b)
@@ -215,6 +225,15 @@ static void compare_losses(const struct comparison *to, const struct job *a, con
                        b && i < b->losses.n ? &b->losses.at[i] : NULL);
 }
 
+static void compare_owners(const struct comparison *to, const struct job_owners *a,
+                           const struct job_owners *b)
+{
+    compare_fields(to, FIELDS_OF(job_owners), a, b);
+    for (size_t i = 0; i < a->n || i < b->n; i++)
+        compare_fields(to, FIELDS_OF(job_owner), i < a->n ? a->at[i] : NULL,
+                       i < b->n ? b->at[i] : NULL);
+}
+
 static void compare(const struct comparison *to, const struct state *a, const struct state *b)
 {
     const struct jobs *left = &a->jobs, *right = &b->jobs;
@@ -227,6 +246,7 @@ static void compare(const struct comparison *to, const struct state *a, const st
     }
     compare_fields(to, FIELDS_OF(jobs), left, right);
     compare_fields(to, FIELDS_OF(finished_jobs), &left->finished, &right->finished);
+    compare_owners(to, &left->owners, &right->owners);
 }
 
 /* --- the table --- */

@@ -36,7 +36,10 @@ struct node_config {
                                         0: it is measured */
     /* What the coordinator has all remember of finished jobs; 0: what the log says already. */
     uint64_t keep_jobs, keep_bytes;
-    bool sets_retention;     /* it logs the defaults when the log says nothing */
+    bool sets_retention; /* it logs the defaults when the log says nothing */
+    /* Of one key, as long as this node is the coordinator: jobs that are open, and bytes of results
+     * with which a submit is refused; 0: any number. */
+    uint64_t quota_jobs, quota_bytes;
     uint64_t append_entries; /* in one append; 0 or too many: APPEND_ENTRIES_MAX */
     /* Smaller limits, for tests; 0: as in limits.h. All nodes must have the same of the state's. */
     uint64_t checkpoint_slice_rows;  /* of a checkpoint, packed in one slice */

@@ -80,12 +80,13 @@
 /* Kinds of entries came with this number, which heartbeats tell. A kind is proposed only when those
  * that are needed know it: members_know_entries(). 0: all but the following. 1: retention_set,
  * jobs_forgotten. 2: jobs whose units have more than SUBTREE_LEAVES_OLD leaves. 3: jobs with a plan
- * over ranges of primes. 4: access_changed. */
-#define ENTRY_LEVEL           4
+ * over ranges of primes. 4: access_changed. 5: jobs of the kinds primorial and binomial. */
+#define ENTRY_LEVEL           5
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
 #define ENTRY_LEVEL_RANGES    3
 #define ENTRY_LEVEL_ACCESS    4
+#define ENTRY_LEVEL_NUMBERS   5
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \

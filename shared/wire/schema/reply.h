@@ -164,6 +164,22 @@
     U64(OPT, keep_jobs, U64_ANY, "how many are remembered at most")                           \
     U64(OPT, keep_bytes, U64_ANY, "and bytes of their results; 0: any number of them")
 
+#define QUOTA_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)              \
+    STR(REQ, name, OWNER_MAX, "of the key")                      \
+    U64(REQ, open_jobs, U64_ANY, "accepted and not finished")    \
+    U64(REQ, kept_jobs, U64_ANY, "finished ones, as remembered") \
+    U64(REQ, kept_bytes, U64_ANY, "bytes of their results")
+
+#define QUOTA_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
+    U64(REQ, request, U64_ANY, "of the request")                                            \
+    U64(REQ, jobs_max, U64_ANY, "jobs that a key may have open; 0: any number")             \
+    U64(REQ, bytes_max, U64_ANY,                                                            \
+        "bytes of results with which a key may submit nothing more; 0: any number of them") \
+    BOOL(REQ, bounded, "the key that asks is under these bounds")                           \
+    LIST(REQ, keys, quota_row, QUOTA_PAGE_MAX,                                              \
+         "those with jobs, in the order of their names; who may see its own jobs only: it") \
+    BOOL(REQ, more, "there are greater names")
+
 #define INITED_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
     U64(REQ, request, U64_ANY, "of the request")                     \
     BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "of the cluster founded") \
@@ -207,6 +223,7 @@
 #define REPLY_RECORDS(R)                 \
     R(account_row, ACCOUNT_ROW_FIELDS)   \
     R(phase_row, PHASE_ROW_FIELDS)       \
+    R(quota_row, QUOTA_ROW_FIELDS)       \
     R(snapshot_row, SNAPSHOT_ROW_FIELDS) \
     R(trace_row, TRACE_ROW_FIELDS)       \
     R(node_row, NODE_ROW_FIELDS)
@@ -228,6 +245,7 @@
     M(EXPLANATION, explanation, EXPLANATION_FIELDS, PLACE_REPLY, "why a job is where it is")      \
     M(RESULT_CHUNK, result_chunk, RESULT_CHUNK_FIELDS, PLACE_REPLY, "digits, as a further frame") \
     M(STATUS, status, STATUS_FIELDS, PLACE_REPLY, "the cluster as its coordinator sees it")       \
+    M(QUOTA_PAGE, quota_page, QUOTA_PAGE_FIELDS, PLACE_REPLY, "what keys have and may have")      \
     M(INITED, inited, INITED_FIELDS, PLACE_REPLY, "the cluster is founded")                       \
     M(BROKER, broker, BROKER_FIELDS, PLACE_REPLY, "the cluster as a broker sees it")              \
     M(ACCESS, access, ACCESS_FIELDS, PLACE_REPLY, "the keys that are allowed")                    \

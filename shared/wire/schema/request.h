@@ -51,6 +51,10 @@
 
 #define STATUS_GET_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
 
+#define QUOTA_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                             \
+    STR(OPT, after, OWNER_MAX, "list keys with greater names")
+
 #define BROKER_GET_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
 
 #define INIT_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
@@ -143,6 +147,8 @@
     M(RESULT_GET, result_get, RESULT_GET_FIELDS, PLACE_REQUEST,                                \
       "answered by result_chunk or error")                                                     \
     M(STATUS_GET, status_get, STATUS_GET_FIELDS, PLACE_REQUEST, "answered by status")          \
+    M(QUOTA_GET, quota_get, QUOTA_GET_FIELDS, PLACE_REQUEST,                                   \
+      "what keys have of their quotas of jobs and bytes; answered by quota_page")              \
     M(BROKER_GET, broker_get, BROKER_GET_FIELDS, PLACE_REQUEST,                                \
       "answered by the broker itself, with broker")                                            \
     M(INIT, init, INIT_FIELDS, PLACE_REQUEST,                                                  \

@@ -1,0 +1,48 @@
+/* job_owners.h - what each key has of the table of jobs: how many are open, how many bytes of
+ * results are kept.
+ *
+ * Follows from the jobs, so no entry and no checkpoint tells of it: it is counted when a job is
+ * made, ends and is forgotten, and when a checkpoint is loaded. A job costs the same however many
+ * there are. Jobs without an owner, of a time or a cluster without keys, are in no account. */
+#ifndef CONCLAVE_CORE_JOB_OWNERS_H
+#define CONCLAVE_CORE_JOB_OWNERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/base/limits.h"
+
+struct job;
+struct jobs;
+
+/* One owner of at least one job. */
+struct job_owner {
+    char name[OWNER_MAX + 1]; /* of the key */
+    size_t jobs;              /* that are remembered, the open ones included */
+    size_t open;              /* of these, accepted and not finished */
+    uint64_t bytes;           /* of the results of the others */
+};
+
+/* Zero-initialize. */
+struct job_owners {
+    struct job_owner **at; /* in the order of their names; owned */
+    size_t n, size;
+};
+
+/* A job of job->owner is accepted; it has ended, with its result; it is forgotten. */
+void job_owners_open(struct job_owners *owners, struct job *job);
+void job_owners_end(const struct job *job);
+void job_owners_forget(struct job_owners *owners, struct job *job);
+
+/* NULL: it has no jobs. Borrowed until the next entry is applied. */
+const struct job_owner *job_owners_find(const struct job_owners *owners, const char *name);
+
+/* The first one with a name after that, as an index into at[]; n when there is none. */
+size_t job_owners_after(const struct job_owners *owners, const char *name);
+
+void job_owners_clear(struct job_owners *owners);
+
+/* Counts all jobs again. */
+void job_owners_check_invariants(const struct jobs *jobs);
+
+#endif
