@@ -254,6 +254,9 @@ static const char keys_rotate_details[] =
     "has one key: let new ones run beside the old ones, at other ports (--broker), until all have\n"
     "their new files. {rotated: [front]}.";
 
+static const char kinds_details[] =
+    "Asks nobody: these are the kinds that this program knows. --json: [{kind, example, about}].";
+
 const struct command commands[] = {
     {"up", "", "Start a supervised cluster on this machine", up_details, up_options, up_run},
     {"down", "", "Stop the cluster", down_details, down_options, down_run},
@@ -263,6 +266,7 @@ const struct command commands[] = {
      run_options, run_run},
     {"submit", "KIND SPEC", "Submit a job and wait for its result: submit factorial 10",
      submit_details, submit_options, submit_run},
+    {"kinds", "", "List the kinds of jobs, with examples", kinds_details, NULL, kinds_run},
     {"job list", "", "List jobs", NULL, job_list_options, job_list_run},
     {"job show", "ID", "Show a job", show_details, job_show_options, job_show_run},
     {"job wait", "ID", "Wait for a job, then print its result as submit does", NULL,

@@ -62,6 +62,15 @@ void help_overview(FILE *out)
     fprintf(out, "`conclave help COMMAND` says more.\n");
 }
 
+static void list_kinds(const char *indent, FILE *out)
+{
+    for (size_t i = 0; kind_at(i); i++)
+        fprintf(out, "%s%s %-*s%s\n", indent, kind_at(i)->name,
+                (int)(KIND_COLUMN - strlen(kind_at(i)->name)), kind_at(i)->example,
+                kind_at(i)->about);
+    fprintf(out, "Numbers are written as 1000000, 1_000_000, 1e6, 10^6 or 5*10^5.\n");
+}
+
 void help_command(const struct command *command, FILE *out)
 {
     fprintf(out, "usage: conclave %s%s%s%s\n\n%s.\n", command->name,
@@ -69,11 +78,7 @@ void help_command(const struct command *command, FILE *out)
             command->arguments, command->summary);
     if (!strncmp(command->arguments, "KIND", 4)) {
         fprintf(out, "\nKinds of jobs:\n");
-        for (size_t i = 0; kind_at(i); i++)
-            fprintf(out, "  %s %-*s%s\n", kind_at(i)->name,
-                    (int)(KIND_COLUMN - strlen(kind_at(i)->name)), kind_at(i)->example,
-                    kind_at(i)->about);
-        fprintf(out, "Numbers are written as 1000000, 1_000_000, 1e6, 10^6 or 5*10^5.\n");
+        list_kinds("  ", out);
     }
     if (command->details)
         fprintf(out, "\n%s\n", command->details);
@@ -129,5 +134,23 @@ int version_run(struct cli *cli, int n_words, char **words)
         cli_print_json(cli, json_pack("{s:s}", "version", CONCLAVE_VERSION));
     else
         printf("conclave %s\n", CONCLAVE_VERSION);
+    return EXIT_OK;
+}
+
+int kinds_run(struct cli *cli, int n_words, char **words)
+{
+    int code = cli_no_words(n_words, words);
+    if (code)
+        return code;
+    if (!cli->json) {
+        list_kinds("", stdout);
+        return EXIT_OK;
+    }
+    json_t *rows = json_array();
+    for (size_t i = 0; kind_at(i); i++)
+        json_array_append_new(rows,
+                              json_pack("{s:s, s:s, s:s}", "kind", kind_at(i)->name, "example",
+                                        kind_at(i)->example, "about", kind_at(i)->about));
+    cli_print_json(cli, rows);
     return EXIT_OK;
 }

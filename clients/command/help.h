@@ -20,5 +20,6 @@ int help_unknown(int n_words, char **words);
 
 int help_run(struct cli *cli, int n_words, char **words);
 int version_run(struct cli *cli, int n_words, char **words);
+int kinds_run(struct cli *cli, int n_words, char **words);
 
 #endif

@@ -60,10 +60,13 @@ def test_a_kind_without_a_tree_refuses_one(cluster):
     assert done.returncode == USAGE and "one plan only" in done.stderr
 
 
-def test_help_names_each_kind_with_an_example(cluster):
-    said = cluster.ok("help", "submit")
-    for example in ("factorial 10", "primorial 30", "binomial 10 3"):
-        assert example in said
+def test_help_and_kinds_name_each_kind_with_an_example(cluster):
+    said, listed = cluster.ok("help", "submit"), cluster.ok("kinds")
+    rows = cluster.json("kinds")
+    assert [row["kind"] for row in rows] == ["factorial", "primorial", "binomial"]
+    for row in rows:
+        example = f"{row['kind']} {row['example']}"
+        assert example in said and example in listed and row["about"] in listed
         assert cluster.conclave("submit", *example.split()).returncode == OK
     assert re.search(r"1e6.*10\^6", said)
 
