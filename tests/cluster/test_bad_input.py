@@ -37,7 +37,7 @@ WORDS = [
     ("submit factorial 10 --file x", USAGE, "not both"),
     ("submit factorial 10 --follow", USAGE, "--follow"),
     ("submit factorial 10 --broker nonsense://x", USAGE, "nonsense"),
-    ("submit factorial 10 --broker tcp://127.0.0.1", USAGE, "127.0.0.1"),
+    ("submit factorial 10 --broker tcp://127.0.0.1:", USAGE, "127.0.0.1"),
     ("submit factorial 10 --broker tcp://127.0.0.1:99999", USAGE, "99999"),
     ("job show", USAGE, "job"),
     ("job show x", USAGE, "x"),

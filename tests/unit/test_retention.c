@@ -411,37 +411,6 @@ static void nothing_is_logged_that_a_living_node_does_not_know_W6(void **unused)
     stage_free(&stage);
 }
 
-static struct message *list_request(uint64_t version)
-{
-    struct message *message = message_new(MESSAGE_ACCESS_SET);
-    message->as.access_set.version = version;
-    message->as.access_set.list = slice_of("{}");
-    return message;
-}
-
-/* The list that takes away a key cannot be kept out of the log by who has that key and says that it
- * is of an earlier release. Without keys it is believed: it would not know what to do with a list.
- */
-static void an_earlier_release_that_has_a_key_holds_up_no_list_of_keys_X4(void **unused)
-{
-    (void)unused;
-    const struct asker admin = {.role = ROLE_admin, .name = "admin", .proof = PROOF_OWN};
-    for (int keyed = 0; keyed <= 1; keyed++) {
-        struct stage *stage = stage_new(3, 3);
-        stage->earlier = 3;
-        stage->asker = keyed ? &admin : NULL;
-        stage_start_all(stage);
-        stage_elect(stage, 1);
-        stage_run(stage, 200 * MS_US);
-        stage_ask(stage, 1, list_request(7));
-        stage_run(stage, 50 * MS_US);
-        assert_int_equal(stage_state(stage, 1)->access_list.version, keyed ? 7 : 0);
-        assert_true(keyed ? stage_answered(stage, MESSAGE_ACCESS)
-                          : stage_refused(stage, "unavailable"));
-        stage_free(&stage);
-    }
-}
-
 /* The plan of a large job, and the level of its units, while node 3 is of that release. */
 static struct plan plan_of_large_job(node_id_t earlier, const char *plan, unsigned *level)
 {
@@ -553,7 +522,6 @@ int main(void)
         cmocka_unit_test(the_coordinator_logs_its_limits_and_all_follow_W6),
         cmocka_unit_test(a_limit_that_is_not_given_stays_as_it_is_W6),
         cmocka_unit_test(nothing_is_logged_that_a_living_node_does_not_know_W6),
-        cmocka_unit_test(an_earlier_release_that_has_a_key_holds_up_no_list_of_keys_X4),
         cmocka_unit_test(no_plan_by_primes_before_all_know_it_W6),
         cmocka_unit_test(units_are_as_small_as_an_earlier_release_takes_them_W6),
         cmocka_unit_test(a_job_is_forgotten_by_hand_for_good_R29),
