@@ -40,6 +40,9 @@ void oracle_end(struct world *world);
 /* True when the committed log admits another disk of the node. */
 bool oracle_is_replaced(const struct world *world, node_id_t id, incarnation_t birth);
 
+/* Whether some other voter has a disk that was replaced and does not know it. */
+bool oracle_has_returned(const struct world *world, node_id_t but);
+
 /* True when the rule of R22 can bear that this node, which is down, loses its disk. */
 bool oracle_may_wipe(const struct world *world, node_id_t id);
 

@@ -320,6 +320,17 @@ bool oracle_is_replaced(const struct world *world, node_id_t id, incarnation_t b
     return oracle->founded && oracle->births[id] && oracle->births[id] != birth;
 }
 
+bool oracle_has_returned(const struct world *world, node_id_t but)
+{
+    const incarnation_t *births = world->oracle->births;
+    for (node_id_t id = 1; id <= world_voters(world); id++) {
+        const struct node_durable *durable = &world->nodes[id].durable;
+        if (id != but && births[id] && durable->voter && durable->birth != births[id])
+            return true;
+    }
+    return false;
+}
+
 bool oracle_may_wipe(const struct world *world, node_id_t id)
 {
     const struct oracle *oracle = world->oracle;

@@ -80,8 +80,9 @@ static void check_peer(struct world *world, node_id_t id, node_id_t peer)
     if (other)
         applied = inside_raft(other)->log.applied < match ? inside_raft(other)->log.applied : match;
     if (!node_coordinates(node) || !inside_links(node)->peers[peer].alive || !level->since_us ||
-        applied >= level->goal) {
-        *level = (struct ghost_level){inside_raft(node)->log.commit, world->now_us};
+        applied >= level->goal || level->incarnation != world->nodes[peer].incarnation) {
+        *level = (struct ghost_level){inside_raft(node)->log.commit, world->now_us,
+                                      world->nodes[peer].incarnation};
         return;
     }
     if (world->now_us > level->since_us + oracle_late_us(world, BEHIND_TIMEOUTS) &&

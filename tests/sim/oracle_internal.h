@@ -16,10 +16,12 @@ struct ghost_commit {
     term_t in; /* the term in which it was first committed; greater when it came beneath another */
 };
 
-/* What a coordinator sees of a peer, as it is: goal was committed at since_us. */
+/* What a coordinator sees of a peer, as it is: goal was committed at since_us. A peer that was
+ * killed begins anew, though it may be up again before anybody looks. */
 struct ghost_level {
     log_index_t goal;
     uint64_t since_us;
+    incarnation_t incarnation; /* of the peer */
 };
 
 /* A voter, as long as a coordinator has something that waits: what it has done of it, and when it
