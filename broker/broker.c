@@ -128,6 +128,14 @@ static bool has_room(const struct broker *broker, struct slice client, uint64_t 
 
 /* --- requests --- */
 
+/* Refuses what is too much, and counts it. */
+static void turn_away(struct broker *broker, struct slice client, uint64_t request,
+                      const char *code, const char *why)
+{
+    broker->refused++;
+    refuse(broker, client, request, code, why);
+}
+
 /* What the client may do is the nodes' to know: they are told its key. */
 static void forward(struct broker *broker, node_id_t node, const struct link_asker *asker,
                     uint64_t now)
@@ -137,14 +145,12 @@ static void forward(struct broker *broker, node_id_t node, const struct link_ask
         broker->forwarded++;
         return;
     }
-    broker->refused++;
-    refuse(broker, bus_part(&broker->parts, 0), asker->request, "unavailable", why);
+    turn_away(broker, bus_part(&broker->parts, 0), asker->request, "unavailable", why);
 }
 
 static void refuse_waiting(struct broker *broker, struct link_request *waited, const char *why)
 {
-    broker->refused++;
-    refuse(broker, link_request_client(waited), waited->request, "unavailable", why);
+    turn_away(broker, link_request_client(waited), waited->request, "unavailable", why);
     link_request_free(waited);
 }
 
@@ -184,15 +190,14 @@ static void take_request(struct broker *broker)
         reject(broker, "front", admitted.why.at);
         refuse(broker, client, request, "malformed", admitted.why.at);
     } else if (admitted.is == ADMISSION_OVER_QUOTA) {
-        broker->refused++;
-        refuse(broker, client, request, "quota",
-               "this key makes more requests a second than one may (--quota-rate of the broker)");
+        turn_away(
+            broker, client, request, "quota",
+            "this key makes more requests a second than one may (--quota-rate of the broker)");
     } else if (admitted.is == ADMISSION_LOCAL) {
         report(broker, client, request);
     } else if (!has_room(broker, client, MESSAGE_MAX_BYTES)) {
-        broker->refused++;
-        refuse(broker, client, request, "unavailable",
-               "busy: answers wait for this client to read them");
+        turn_away(broker, client, request, "unavailable",
+                  "busy: answers wait for this client to read them");
     } else if (admitted.is == ADMISSION_NOBODY) {
         refuse(broker, client, request, admitted.code, admitted.why.at);
     } else {
@@ -219,7 +224,8 @@ static void take_reply(struct broker *broker, struct link *link)
         access_answered(&broker->access, broker->doors, &broker->parts, 2);
         return;
     }
-    link_answered(link, client, bus_part(&broker->parts, 2), clock_now_us());
+    uint64_t now_us = clock_now_us();
+    link_answered(link, client, bus_part(&broker->parts, 2), now_us);
     for (size_t i = 2; i < broker->parts.n; i++)
         len += bus_part(&broker->parts, i).len;
     struct gauge *gauge = len < GAUGE_MIN_BYTES ? NULL : gauges_get(&broker->clients, client);
@@ -228,7 +234,7 @@ static void take_reply(struct broker *broker, struct link *link)
         broker->dropped++;
     else
         broker->passed += len;
-    pump(broker, link, clock_now_us());
+    pump(broker, link, now_us);
 }
 
 /* --- the feed --- */

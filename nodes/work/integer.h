@@ -18,9 +18,6 @@
 /* A subtree needs at most 64 MiB of scratch memory. */
 #define INTEGER_LEAVES_MAX ((uint64_t)1 << 21)
 
-/* Factors above the line of a binomial coefficient that is not sieved. */
-#define INTEGER_DIRECT_MAX 1000000
-
 /* A factorial of more has over 800 MB. */
 #define INTEGER_PRIMES_MAX ((uint64_t)1 << 28)
 

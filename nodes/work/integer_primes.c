@@ -277,7 +277,7 @@ static uint64_t factors_of(uint64_t n, uint64_t k)
 
 static bool is_direct(uint64_t n, uint64_t k, uint64_t from, uint64_t to)
 {
-    return from == 1 && to == n && factors_of(n, k) <= INTEGER_DIRECT_MAX;
+    return from == 1 && to == n && factors_of(n, k) <= BINOMIAL_DIRECT_MAX;
 }
 
 /* No p^e of C(n,k) is greater than n; above the root of n no e is greater than 1, and up to x there

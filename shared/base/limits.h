@@ -318,6 +318,9 @@
 #define PLAN_RANGES_MIN   16
 #define PLAN_RANGES_LEAST 4 /* of a plan that cannot be without */
 #define RANGES_PER_WORKER 2
+/* Factors above the line of a binomial coefficient that one operation makes whole, without a sieve:
+ * a third of a second. */
+#define BINOMIAL_DIRECT_MAX 1000000
 /* Primes have 32 bits. */
 #define SIEVE_MAX       ((uint64_t)UINT32_MAX)
 #define PLAN_CHOICE_MAX 16 /* the name of a plan, in a request */

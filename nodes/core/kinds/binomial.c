@@ -7,9 +7,8 @@
 #include "shared/base/bits.h"
 #include "shared/base/error.h"
 
-/* Factors above the line that one operation takes: a third of a second. */
-#define DIRECT_MAX 1000000
-/* And so many times fewer than there are integers to be sieved. */
+/* One operation makes all of it when its factors are so many times fewer than the integers to be
+ * sieved. */
 #define DIRECT_ODDS 64
 
 /* K, or N - K if that is less; 0 also when K > N. */
@@ -24,7 +23,7 @@ static uint64_t factors(const struct plan *plan)
 static bool is_direct(const struct plan *plan)
 {
     uint64_t few = factors(plan);
-    return few <= DIRECT_MAX && few <= plan->n / DIRECT_ODDS;
+    return few <= BINOMIAL_DIRECT_MAX && few <= plan->n / DIRECT_ODDS;
 }
 
 static int check(const struct plan *plan, struct text *why)
@@ -34,7 +33,7 @@ static int check(const struct plan *plan, struct text *why)
     text_add(why,
              "binomial: N is at most %" PRIu64 " when K and N - K are above %d; got %" PRIu64
              " and %" PRIu64,
-             SIEVE_MAX, DIRECT_MAX, plan->n, plan->k);
+             SIEVE_MAX, BINOMIAL_DIRECT_MAX, plan->n, plan->k);
     return ERR_RANGE;
 }
 
@@ -65,9 +64,7 @@ static uint64_t range_bytes(const struct plan *plan, uint64_t at)
 
 static void plan_stages(struct plan *plan)
 {
-    plan_add_flat(plan, OPCODE_BINOMIAL);
-    plan_add_tree(plan, OPCODE_MULTIPLY, plan->ranges);
-    plan_add_one(plan, OPCODE_TEXT);
+    plan_add_ranges(plan, OPCODE_BINOMIAL);
 }
 
 const struct job_kind kind_binomial = {

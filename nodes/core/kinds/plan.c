@@ -65,6 +65,13 @@ void plan_add_one(struct plan *plan, enum opcode opcode)
     plan->stages[plan->n_stages++] = (struct plan_stage){STAGE_ONE, opcode, last};
 }
 
+void plan_add_ranges(struct plan *plan, enum opcode opcode)
+{
+    plan_add_flat(plan, opcode);
+    plan_add_tree(plan, OPCODE_MULTIPLY, plan->ranges);
+    plan_add_one(plan, OPCODE_TEXT);
+}
+
 uint64_t plan_bound(const struct plan *plan, uint64_t at)
 {
     uint64_t length = plan->n ? plan->n - 1 : 0;

@@ -64,6 +64,9 @@ void plan_add_flat(struct plan *plan, enum opcode opcode);
 void plan_add_tree(struct plan *plan, enum opcode opcode, uint64_t leaves);
 void plan_add_one(struct plan *plan, enum opcode opcode);
 
+/* All stages of a product over ranges: a flat one, the tree over its results, and their text. */
+void plan_add_ranges(struct plan *plan, enum opcode opcode);
+
 /* Bounds of flat operations over ranges of one length, 1 for at = 0 and n, or 1, for at = ranges:
  * that of operation `at` is from < x <= to, between its bound and the next one. */
 uint64_t plan_bound(const struct plan *plan, uint64_t at);

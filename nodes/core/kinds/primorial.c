@@ -37,9 +37,7 @@ static uint64_t range_bytes(const struct plan *plan, uint64_t at)
 
 static void plan_stages(struct plan *plan)
 {
-    plan_add_flat(plan, OPCODE_PRIMORIAL);
-    plan_add_tree(plan, OPCODE_MULTIPLY, plan->ranges);
-    plan_add_one(plan, OPCODE_TEXT);
+    plan_add_ranges(plan, OPCODE_PRIMORIAL);
 }
 
 const struct job_kind kind_primorial = {
