@@ -17,7 +17,7 @@ struct ghost_commit {
 };
 
 /* What a coordinator sees of a peer, as it is: goal was committed at since_us. A peer that was
- * killed begins anew, though it may be up again before anybody looks. */
+ * killed begins from the start, though it may be up again before anybody looks. */
 struct ghost_level {
     log_index_t goal;
     uint64_t since_us;
