@@ -41,10 +41,10 @@ static void the_plan_of_10_is_the_seeds_R1_to_R4(void **state)
         size_t n;
         struct plan_operand operands[OPERANDS_MAX];
     } seed[] = {
-        {4, {{0, 10}, {0, 9}, {0, 8}, {0, 7}}},
-        {4, {{0, 6}, {0, 5}, {0, 4}, {0, 3}}},
-        {2, {{0, 2}, {0, 1}}},
-        {3, {{1, 0}, {2, 0}, {3, 0}}},
+        {4, {{0, 10, 0}, {0, 9, 0}, {0, 8, 0}, {0, 7, 0}}},
+        {4, {{0, 6, 0}, {0, 5, 0}, {0, 4, 0}, {0, 3, 0}}},
+        {2, {{0, 2, 0}, {0, 1, 0}}},
+        {3, {{1, 0, 0}, {2, 0, 0}, {3, 0, 0}}},
     };
     struct plan plan = plan_of(10);
     assert_int_equal(plan.total, 4);

@@ -52,10 +52,12 @@ struct plan_node {
     uint64_t at; /* from 0, left (greatest integers) to right */
 };
 
-/* An operand: the result of an operation, or a leaf. */
+/* An operand: the result of an operation, a leaf, or a segment of a stored value that is the job's
+ * input. */
 struct plan_operand {
-    op_id_t op;       /* 0: a leaf */
-    uint64_t literal; /* the leaf's integer */
+    op_id_t op;       /* 0: a leaf, or a segment */
+    uint64_t literal; /* the leaf's integer; the segment's number, from 1 */
+    uint64_t input;   /* which of the job's inputs the segment is of, from 1; 0: of none */
 };
 
 /* For a kind's plan(): a flat stage of plan->ranges operations, 2 or more, or none; a tree over its
