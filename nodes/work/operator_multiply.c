@@ -4,6 +4,8 @@
 static int room(const struct compute_op *op, size_t *room_bytes)
 {
     struct integer_operand operands[OPERANDS_MAX];
+    if (operator_is_signed(op))
+        return operator_signed_room(op, room_bytes);
     operator_integers(op, operands);
     return op->count ? integer_leaves_room(op->first, op->count, room_bytes)
                      : integer_multiply_room(operands, op->n_operands, room_bytes);
@@ -13,6 +15,8 @@ static bool into(const struct compute_op *op, struct blob *out, uint64_t *operat
                  stop_flag *stop)
 {
     struct integer_operand operands[OPERANDS_MAX];
+    if (operator_is_signed(op))
+        return operator_signed_into(op, out, stop);
     operator_integers(op, operands);
     return op->count ? integer_leaves_into(op->first, op->count, out, operations, stop)
                      : integer_multiply_into(operands, op->n_operands, out, stop);

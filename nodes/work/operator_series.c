@@ -3,6 +3,7 @@
 #include <gmp.h>
 #include <string.h>
 
+#include "nodes/core/kinds/series.h"
 #include "nodes/work/operator_work.h"
 #include "shared/base/bits.h"
 #include "shared/base/error.h"
@@ -56,7 +57,7 @@ static int take_room(uint64_t bytes, size_t *room_bytes)
     return OK;
 }
 
-/* --- ranges of terms: P, Q and T of from < k <= to --- */
+/* --- ranges of terms: P, Q and T of from <= k < to --- */
 
 struct sums {
     mpz_t p, q, t;
@@ -66,6 +67,12 @@ typedef void term_of(uint64_t k, struct sums *out);
 
 static void pi_term(uint64_t k, struct sums *out)
 {
+    if (!k) {
+        mpz_set_ui(out->p, 1);
+        mpz_set_ui(out->q, 1);
+        mpz_set_ui(out->t, CHUDNOVSKY_A);
+        return;
+    }
     mpz_set_ui(out->p, 6 * k - 5);
     mpz_mul_ui(out->p, out->p, 2 * k - 1);
     mpz_mul_ui(out->p, out->p, 6 * k - 1);
@@ -81,7 +88,7 @@ static void pi_term(uint64_t k, struct sums *out)
 static void e_term(uint64_t k, struct sums *out)
 {
     mpz_set_ui(out->p, 1);
-    mpz_set_ui(out->q, k);
+    mpz_set_ui(out->q, k ? k : 1);
     mpz_set_ui(out->t, 1);
 }
 
@@ -98,14 +105,8 @@ static void sums_clear(struct sums *sums)
 /* The depth of recursion is that of the range's logarithm. False: it was stopped. */
 static bool split(uint64_t from, uint64_t to, term_of *term, struct sums *out, stop_flag *stop)
 {
-    if (from == to) {
-        mpz_set_ui(out->p, 1);
-        mpz_set_ui(out->q, 1);
-        mpz_set_ui(out->t, 0);
-        return true;
-    }
     if (from + 1 == to) {
-        term(to, out);
+        term(from, out);
         return !stop_is_set(stop);
     }
     struct sums right;
@@ -125,15 +126,15 @@ static bool split(uint64_t from, uint64_t to, term_of *term, struct sums *out, s
 static int terms_room(const struct compute_op *op, size_t *room_bytes)
 {
     const struct compute_operand *operands = op->operands;
-    if (op->n_operands != 3)
+    if (op->n_operands != 2)
         return ERR_RANGE;
     for (size_t i = 0; i < op->n_operands; i++)
         if (operands[i].blob)
             return ERR_MALFORMED; /* a value is none */
-    if (operands[1].literal > operands[2].literal || operands[2].literal > TERMS_MAX)
+    if (operands[0].literal >= operands[1].literal || operands[1].literal > TERMS_MAX)
         return ERR_RANGE;
-    uint64_t bits = PI_TERM_BITS + 3 * bits_of(operands[2].literal | 1);
-    uint64_t terms = operands[2].literal - operands[1].literal;
+    uint64_t bits = PI_TERM_BITS + 3 * bits_of(operands[1].literal);
+    uint64_t terms = operands[1].literal - operands[0].literal;
     return take_room((terms + 2) * bits / 8 + 4 * INTEGER_LIMB_BYTES, room_bytes);
 }
 
@@ -142,7 +143,7 @@ static bool terms_into(const struct compute_op *op, struct blob *out, term_of *t
 {
     struct sums sums;
     sums_init(&sums);
-    bool whole = split(op->operands[1].literal, op->operands[2].literal, term, &sums, stop);
+    bool whole = split(op->operands[0].literal, op->operands[1].literal, term, &sums, stop);
     if (whole)
         write_integer(which == 'p' ? sums.p : which == 'q' ? sums.q : sums.t, out);
     sums_clear(&sums);
@@ -163,6 +164,41 @@ TERMS(pi_q, pi_term, 'q')
 TERMS(pi_t, pi_term, 't')
 TERMS(e_q, e_term, 'q')
 TERMS(e_t, e_term, 't')
+
+/* --- a product with signs --- */
+
+bool operator_is_signed(const struct compute_op *op)
+{
+    for (size_t i = 0; i < op->n_operands; i++)
+        if (op->operands[i].blob && op->operands[i].blob->len % INTEGER_LIMB_BYTES)
+            return true;
+    return false;
+}
+
+int operator_signed_room(const struct compute_op *op, size_t *room_bytes)
+{
+    uint64_t bytes = 1;
+    for (size_t i = 0; i < op->n_operands; i++) {
+        if (!is_integer(&op->operands[i]))
+            return ERR_MALFORMED;
+        bytes += bytes_of(&op->operands[i]);
+    }
+    return take_room(bytes, room_bytes);
+}
+
+bool operator_signed_into(const struct compute_op *op, struct blob *out, stop_flag *stop)
+{
+    mpz_t product, factor;
+    mpz_init_set_ui(product, 1);
+    mpz_init(factor);
+    for (size_t i = 0; i < op->n_operands; i++) {
+        read_integer(&op->operands[i], factor);
+        mpz_mul(product, product, factor);
+    }
+    write_integer(product, out);
+    mpz_clears(product, factor, NULL);
+    return !stop_is_set(stop);
+}
 
 /* --- T1*Q2 + P1*T2 --- */
 
@@ -204,72 +240,96 @@ const struct operator_work operator_cross_work = {cross_room, cross_into};
 
 /* --- the constant times 10^decimals, rounded down --- */
 
-/* With so many digits more than asked for, the error of the series and of the root does not reach
- * the last one. */
-#define GUARD_DIGITS 20
-
-static int digits_room(const struct compute_op *op, size_t *room_bytes)
+static int decimals_room(uint64_t decimals, size_t *room_bytes)
 {
-    if (op->n_operands != 3)
+    if (decimals > DECIMALS_MAX)
         return ERR_RANGE;
-    if (!op->operands[0].blob || !op->operands[1].blob || op->operands[2].blob ||
-        !is_integer(&op->operands[0]) || !is_integer(&op->operands[1]))
-        return ERR_MALFORMED;
-    if (op->operands[2].literal > INTEGER_MAX_BYTES * 2)
-        return ERR_TOO_BIG;
-    return take_room(op->operands[2].literal * 27 / 64 + 4 * INTEGER_LIMB_BYTES, room_bytes);
+    return take_room((decimals + SERIES_GUARD) * 27 / 64 + 4 * INTEGER_LIMB_BYTES, room_bytes);
 }
 
-static void pi_quotient(mpz_t q, mpz_t t, uint64_t decimals, mpz_t out)
+static int root_room(const struct compute_op *op, size_t *room_bytes)
 {
-    mpz_ui_pow_ui(out, 10, 2 * decimals);
-    mpz_mul_ui(out, out, 10005);
-    mpz_sqrt(out, out);
-    mpz_addmul_ui(t, q, CHUDNOVSKY_A);
-    mpz_mul_ui(q, q, 426880);
-    mpz_mul(out, out, q);
-    mpz_tdiv_q(out, out, t);
+    return op->operands[0].blob ? ERR_MALFORMED
+                                : decimals_room(op->operands[0].literal, room_bytes);
 }
 
-static void e_quotient(mpz_t q, mpz_t t, uint64_t decimals, mpz_t out)
+static bool root_into(const struct compute_op *op, struct blob *out, uint64_t *operations,
+                      stop_flag *stop)
 {
-    mpz_ui_pow_ui(out, 10, decimals);
-    mpz_add(t, t, q);
-    mpz_mul(out, out, t);
-    mpz_tdiv_q(out, out, q);
+    mpz_t root;
+    *operations = 1;
+    mpz_init(root);
+    mpz_ui_pow_ui(root, 10, 2 * (op->operands[0].literal + SERIES_GUARD));
+    mpz_mul_ui(root, root, 10005);
+    mpz_sqrt(root, root);
+    write_integer(root, out);
+    mpz_clear(root);
+    return !stop_is_set(stop);
 }
 
-static bool digits_into(const struct compute_op *op, struct blob *out, stop_flag *stop,
-                        void (*quotient)(mpz_t q, mpz_t t, uint64_t decimals, mpz_t out))
+const struct operator_work operator_pi_sqrt_work = {root_room, root_into};
+
+static int digits_room(const struct compute_op *op, size_t values, size_t *room_bytes)
 {
-    mpz_t q, t, digits;
-    mpz_inits(q, t, digits, NULL);
-    read_integer(&op->operands[0], q);
-    read_integer(&op->operands[1], t);
-    quotient(q, t, op->operands[2].literal + GUARD_DIGITS, digits);
-    mpz_ui_pow_ui(t, 10, GUARD_DIGITS);
-    mpz_tdiv_q(digits, digits, t);
-    write_integer(digits, out);
-    mpz_clears(q, t, digits, NULL);
+    if (op->n_operands != values + 1 || op->operands[values].blob)
+        return ERR_RANGE;
+    for (size_t i = 0; i < values; i++)
+        if (!op->operands[i].blob || !is_integer(&op->operands[i]))
+            return ERR_MALFORMED;
+    return decimals_room(op->operands[values].literal, room_bytes);
+}
+
+static int pi_digits_room(const struct compute_op *op, size_t *room_bytes)
+{
+    return digits_room(op, 3, room_bytes);
+}
+
+static int e_digits_room(const struct compute_op *op, size_t *room_bytes)
+{
+    return digits_room(op, 2, room_bytes);
+}
+
+/* factor * a / b without the guard digits. */
+static bool quotient(mpz_t factor, const struct compute_operand *a, const struct compute_operand *b,
+                     struct blob *out, stop_flag *stop)
+{
+    mpz_t number;
+    mpz_init(number);
+    read_integer(a, number);
+    mpz_mul(factor, factor, number);
+    read_integer(b, number);
+    mpz_tdiv_q(factor, factor, number);
+    mpz_ui_pow_ui(number, 10, SERIES_GUARD);
+    mpz_tdiv_q(factor, factor, number);
+    write_integer(factor, out);
+    mpz_clear(number);
+    mpz_clear(factor);
     return !stop_is_set(stop);
 }
 
 static bool pi_digits_into(const struct compute_op *op, struct blob *out, uint64_t *operations,
                            stop_flag *stop)
 {
+    mpz_t factor;
     *operations = 1;
-    return digits_into(op, out, stop, pi_quotient);
+    mpz_init(factor);
+    read_integer(&op->operands[0], factor);
+    mpz_mul_ui(factor, factor, 426880);
+    return quotient(factor, &op->operands[1], &op->operands[2], out, stop);
 }
 
 static bool e_digits_into(const struct compute_op *op, struct blob *out, uint64_t *operations,
                           stop_flag *stop)
 {
+    mpz_t factor;
     *operations = 1;
-    return digits_into(op, out, stop, e_quotient);
+    mpz_init(factor);
+    mpz_ui_pow_ui(factor, 10, op->operands[2].literal + SERIES_GUARD);
+    return quotient(factor, &op->operands[1], &op->operands[0], out, stop);
 }
 
-const struct operator_work operator_pi_digits_work = {digits_room, pi_digits_into};
-const struct operator_work operator_e_digits_work = {digits_room, e_digits_into};
+const struct operator_work operator_pi_digits_work = {pi_digits_room, pi_digits_into};
+const struct operator_work operator_e_digits_work = {e_digits_room, e_digits_into};
 
 /* --- the text --- */
 

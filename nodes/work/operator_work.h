@@ -24,6 +24,11 @@ struct operator_work {
 OPERATORS(X)
 #undef X
 
+/* A product of which some operands are negative. */
+bool operator_is_signed(const struct compute_op *op);
+int operator_signed_room(const struct compute_op *op, size_t *room_bytes);
+bool operator_signed_into(const struct compute_op *op, struct blob *out, stop_flag *stop);
+
 /* The operands as integers. */
 void operator_integers(const struct compute_op *op, struct integer_operand out[OPERANDS_MAX]);
 
