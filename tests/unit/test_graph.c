@@ -1,5 +1,5 @@
 /* Plans in which a result has several consumers: against plans that are really built, operation by
- * operation, and one kind of job against GMP. */
+ * operation, and their digits against other formulas. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,14 +8,13 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <gmp.h>
 
 #include "nodes/core/kinds/kinds.h"
 #include "nodes/core/kinds/series.h"
 #include "nodes/work/operation.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
-#include "shared/base/random.h"
+#include "tests/sim/constants.h"
 
 static struct plan plan_of(const char *kind, const char *spec)
 {
@@ -313,54 +312,14 @@ static struct blob *run(const struct plan *plan)
     return text;
 }
 
-/* Machin's formula, so that nothing of it is what the plan does. */
-static void arctan_of_inverse(uint64_t x, const mpz_t unity, mpz_t out)
-{
-    mpz_t term, part;
-    mpz_inits(term, part, NULL);
-    mpz_tdiv_q_ui(term, unity, x);
-    mpz_set(out, term);
-    for (uint64_t k = 1; mpz_sgn(term); k++) {
-        mpz_tdiv_q_ui(term, term, x * x);
-        mpz_tdiv_q_ui(part, term, 2 * k + 1);
-        (k % 2 ? mpz_sub : mpz_add)(out, out, part);
-    }
-    mpz_clears(term, part, NULL);
-}
-
-static void digits_of(bool pi, uint64_t decimals, struct text *out)
-{
-    mpz_t unity, sum, other;
-    mpz_inits(unity, sum, other, NULL);
-    mpz_ui_pow_ui(unity, 10, decimals + 30);
-    if (pi) {
-        arctan_of_inverse(5, unity, sum);
-        arctan_of_inverse(239, unity, other);
-        mpz_mul_ui(sum, sum, 16);
-        mpz_submul_ui(sum, other, 4);
-    } else {
-        mpz_set(other, unity);
-        for (uint64_t k = 1; mpz_sgn(other); k++) {
-            mpz_add(sum, sum, other);
-            mpz_tdiv_q_ui(other, other, k);
-        }
-    }
-    mpz_ui_pow_ui(unity, 10, 30);
-    mpz_tdiv_q(sum, sum, unity);
-    char *text = mpz_get_str(NULL, 10, sum);
-    text_add(out, "%c%s%s", text[0], text[1] ? "." : "", text + 1);
-    free(text);
-    mpz_clears(unity, sum, other, NULL);
-}
-
 static void check_digits(const char *kind, uint64_t decimals, uint64_t ranges)
 {
     struct plan plan = plan_of_series(kind, decimals, ranges);
-    struct text wanted = {0};
-    digits_of(!strcmp(kind, "pi"), decimals, &wanted);
+    char *wanted = constant_text(!strcmp(kind, "pi"), decimals);
     struct blob *text = run(&plan);
-    assert_int_equal(text->len, strlen(wanted.at));
-    assert_memory_equal(text->at, wanted.at, text->len);
+    assert_int_equal(text->len, strlen(wanted));
+    assert_memory_equal(text->at, wanted, text->len);
+    free(wanted);
     blob_drop(&text);
 }
 

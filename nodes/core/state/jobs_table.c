@@ -161,6 +161,7 @@ static const struct member job_fields[] = {
     FIELD(job, reason, text),
     FIELD(job, level, bytes),
     FIELD(job, live, live),
+    DERIVED(job, covered),
     FIELD(job, executors, executors),
     FIELD(job, losses, losses),
     FIELD(job, trace, trace),
