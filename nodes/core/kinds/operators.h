@@ -19,8 +19,9 @@
  * pi_p, pi_q, pi_t, e_q, e_t(decimals, from, to): of the terms in from < k <= to of a series, where
  * an empty range gives P = Q = 1 and T = 0, and the term 0 is left to the digits; cross(T1, Q2, P1,
  * T2): T1*Q2 + P1*T2, where an operand may be a small integer; pi_digits(Q, T, decimals), e_digits
- * likewise: the constant times 10^decimals, rounded down; decimals_text(x): its digits, with a
- * point after the first. */
+ * likewise: the constant times 10^decimals, rounded down; pi_sqrt(decimals): what may be the fourth
+ * operand of pi_digits, which else makes it itself; decimals_text(x): its digits, with a point
+ * after the first; or (x, decimals), with so many digits after it. */
 #define OPERATORS(X)                                                                             \
     X(MULTIPLY, multiply, .sign = "*", .operands_max = OPERANDS_MAX, .over_leaves = true,        \
       .logs = 1)                                                                                 \
@@ -41,10 +42,11 @@
     X(E_Q, e_q, .sign = " ", .operands_max = 3, .logs = 2)                                       \
     X(E_T, e_t, .sign = " ", .operands_max = 3, .logs = 2)                                       \
     X(CROSS, cross, .sign = " ", .operands_max = 4, .logs = 1)                                   \
-    X(PI_DIGITS, pi_digits, .sign = " ", .operands_max = 3, .logs = 1)                           \
+    X(PI_SQRT, pi_sqrt, .operands_max = 1, .logs = 1)                                            \
+    X(PI_DIGITS, pi_digits, .sign = " ", .operands_max = 4, .logs = 1)                           \
     X(E_DIGITS, e_digits, .sign = " ", .operands_max = 3, .logs = 1)                             \
-    X(DECIMALS_TEXT, decimals_text, .label = "the conversion to text", .operands_max = 1,        \
-      .conversion = true, .logs = 2)
+    X(DECIMALS_TEXT, decimals_text, .label = "the conversion to text", .sign = " ",              \
+      .operands_max = 2, .conversion = true, .logs = 2)
 
 enum opcode {
 #define X(SYMBOL, name, ...) OPCODE_##SYMBOL,
