@@ -9,7 +9,6 @@ static int no_room(const struct compute_op *op, size_t *room_bytes)
     return ERR_UNSUPPORTED;
 }
 
-const struct operator_work operator_product_of_work = {no_room, NULL};
 const struct operator_work operator_remainder_work = {no_room, NULL};
 const struct operator_work operator_gcds_work = {no_room, NULL};
 const struct operator_work operator_gather_work = {no_room, NULL};

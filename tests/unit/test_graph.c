@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 #include "nodes/core/kinds/kinds.h"
-#include "nodes/core/kinds/series.h"
+#include "nodes/core/kinds/splitting.h"
+#include "nodes/work/integer_series.h"
 #include "nodes/work/operation.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
@@ -336,6 +337,19 @@ static void pi_and_e_have_their_digits(void **state)
     }
 }
 
+/* Plans cut the terms; operators count them again when the guard decimals are in doubt. */
+static void plans_and_operators_count_the_same_terms(void **state)
+{
+    (void)state;
+    assert_int_equal(SPLITTING_GUARD, SERIES_GUARD);
+    assert_true(DECIMALS_MAX == SERIES_DECIMALS_MAX);
+    for (uint64_t decimals = 0; decimals <= DECIMALS_MAX; decimals += 1 + decimals / 7) {
+        uint64_t all = decimals + SERIES_GUARD;
+        assert_true(splitting_pi_terms(decimals) >= series_terms(SERIES_PI, all));
+        assert_true(splitting_e_terms(decimals) >= series_terms(SERIES_E, all));
+    }
+}
+
 /* --- cost --- */
 
 static void the_cost_of_a_series_is_above_each_of_its_integers_X7(void **state)
@@ -419,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_product_takes_each_segment_once),
         cmocka_unit_test(no_integers_have_the_product_1),
         cmocka_unit_test(pi_and_e_have_their_digits),
+        cmocka_unit_test(plans_and_operators_count_the_same_terms),
         cmocka_unit_test(the_cost_of_a_series_is_above_each_of_its_integers_X7),
         cmocka_unit_test(what_is_too_large_is_refused_before_any_work_X7),
         cmocka_unit_test(labels_name_what_people_asked_for),

@@ -66,8 +66,11 @@ static void plan_stages(struct plan *plan)
     size_t remainders = plan_add_down(plan, products, &remainder, numbers[SEGMENTS]);
     size_t each = plan_add_each(plan, remainders, &gcds);
     size_t rows = plan_add_up(plan, each, &gather, OPERANDS_MAX);
-    plan_add_last(plan, &report, (struct plan_root[]){{rows, 0}}, 1,
-                  (uint64_t[]){numbers[INTEGERS], numbers[KNOWN_INTEGERS]}, 2);
+    plan_add_last(plan, &report,
+                  (struct plan_root[]){{.part = rows},
+                                       {.is_literal = true, .literal = numbers[INTEGERS]},
+                                       {.is_literal = true, .literal = numbers[KNOWN_INTEGERS]}},
+                  3);
 }
 
 const struct job_kind kind_batch_gcd = {

@@ -3,7 +3,7 @@
 #include "nodes/core/kinds/splitting.h"
 #include "shared/base/bits.h"
 
-enum { Q, T, LANES };
+enum { Q = SPLITTING_Q, T = SPLITTING_T, LANES };
 
 static const struct plan_lane leaves[LANES] = {{.opcode = OPCODE_E_Q}, {.opcode = OPCODE_E_T}};
 static const struct plan_lane pairs[LANES] = {
@@ -16,7 +16,7 @@ static const struct plan_lane digits = {.opcode = OPCODE_E_DIGITS};
 
 static uint64_t terms(const struct plan *plan)
 {
-    return series_e_terms(plan->n + SERIES_GUARD);
+    return splitting_e_terms(plan->n);
 }
 
 /* Of the largest integer, T of all terms: below 3 k!, and that below 3 k^k. */
@@ -42,8 +42,7 @@ static void plan_stages(struct plan *plan)
 {
     size_t flat = plan_add_leaves(plan, leaves, LANES, splitting_leaves(plan, terms(plan)), false);
     size_t tree = plan_add_up(plan, flat, pairs, 2);
-    splitting_end(plan, plan_add_last(plan, &digits, (struct plan_root[]){{tree, Q}, {tree, T}}, 2,
-                                      &plan->n, 1));
+    splitting_end(plan, &digits, tree, NULL);
 }
 
 const struct job_kind kind_e = {

@@ -179,19 +179,13 @@ size_t plan_add_each(struct plan *plan, size_t over, const struct plan_lane *lan
 }
 
 size_t plan_add_last(struct plan *plan, const struct plan_lane *lane, const struct plan_root *roots,
-                     size_t n_roots, const uint64_t *literals, size_t n_literals)
+                     size_t n_roots)
 {
-    struct plan_part part = {.shape = PART_ONE,
-                             .lanes = lane,
-                             .n_lanes = 1,
-                             .ops = 1,
-                             .n_roots = n_roots,
-                             .n_literals = n_literals};
-    assert(n_roots && n_roots + n_literals <= OPERANDS_MAX);
+    struct plan_part part = {
+        .shape = PART_ONE, .lanes = lane, .n_lanes = 1, .ops = 1, .n_roots = n_roots};
+    assert(n_roots && n_roots <= OPERANDS_MAX);
     for (size_t i = 0; i < n_roots; i++)
         part.roots[i] = roots[i];
-    for (size_t i = 0; i < n_literals; i++)
-        part.literals[i] = literals[i];
     return add_part(plan, part);
 }
 
@@ -300,10 +294,10 @@ size_t graph_operands(const struct plan *plan, op_id_t op, struct plan_operand o
         return n;
     case PART_ONE:
     default:
-        for (size_t root = 0; root < part->n_roots; root++)
-            out[n++] = (struct plan_operand){.op = root_op(plan, &part->roots[root])};
-        for (size_t literal = 0; literal < part->n_literals; literal++)
-            out[n++] = (struct plan_operand){.literal = part->literals[literal]};
+        for (; n < part->n_roots; n++)
+            out[n] = part->roots[n].is_literal
+                         ? (struct plan_operand){.literal = part->roots[n].literal}
+                         : (struct plan_operand){.op = root_op(plan, &part->roots[n])};
         return n;
     }
 }
@@ -325,9 +319,11 @@ static void add(struct consumers *out, op_id_t op)
 static void add_last(const struct plan *plan, size_t part, uint64_t lane, struct consumers *out)
 {
     for (size_t i = part + 1; i < plan->n_parts; i++)
-        for (size_t root = 0; root < plan->parts[i].n_roots; root++)
-            if (plan->parts[i].roots[root].part == part && plan->parts[i].roots[root].lane == lane)
+        for (size_t n = 0; n < plan->parts[i].n_roots; n++) {
+            const struct plan_root *root = &plan->parts[i].roots[n];
+            if (!root->is_literal && root->part == part && root->lane == lane)
                 add(out, plan->parts[i].before + 1);
+        }
 }
 
 static bool takes(const struct plan_lane *lane, bool same, uint64_t child, uint64_t child_lane)

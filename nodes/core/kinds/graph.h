@@ -56,7 +56,7 @@ size_t plan_add_each(struct plan *plan, size_t over, const struct plan_lane *lan
 
 /* One operation. */
 size_t plan_add_last(struct plan *plan, const struct plan_lane *lane, const struct plan_root *roots,
-                     size_t n_roots, const uint64_t *literals, size_t n_literals);
+                     size_t n_roots);
 
 /* --- for plan.c --- */
 

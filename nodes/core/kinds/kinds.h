@@ -8,6 +8,7 @@
 #ifndef CONCLAVE_CORE_KINDS_H
 #define CONCLAVE_CORE_KINDS_H
 
+#include "nodes/core/kinds/op_set.h"
 #include "nodes/core/kinds/operators.h"
 #include "nodes/core/kinds/plan.h"
 #include "shared/base/text.h"

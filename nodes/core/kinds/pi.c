@@ -8,7 +8,12 @@
 /* A term's Q has 53.3 bits and three times those of its number. */
 #define TERM_BITS 54
 
-enum { Q, T, P, LANES }; /* P is the last: the rightmost one of a level has no consumer */
+enum {
+    Q = SPLITTING_Q,
+    T = SPLITTING_T,
+    P,
+    LANES
+}; /* P is the last: the rightmost one of a level has no consumer */
 
 static const struct plan_lane leaves[LANES] = {{.opcode = OPCODE_PI_Q},
                                                {.opcode = OPCODE_PI_T},
@@ -25,7 +30,7 @@ static const struct plan_lane digits = {.opcode = OPCODE_PI_DIGITS};
 
 static uint64_t terms(const struct plan *plan)
 {
-    return series_pi_terms(plan->n + SERIES_GUARD);
+    return splitting_pi_terms(plan->n);
 }
 
 /* Of the largest integer, T of all terms. */
@@ -54,9 +59,7 @@ static void plan_stages(struct plan *plan)
     size_t first = plan_add_leaves(plan, &root, 1, 1, false);
     size_t flat = plan_add_leaves(plan, leaves, LANES, splitting_leaves(plan, terms(plan)), true);
     size_t tree = plan_add_up(plan, flat, pairs, 2);
-    splitting_end(plan, plan_add_last(plan, &digits,
-                                      (struct plan_root[]){{first, 0}, {tree, Q}, {tree, T}}, 3,
-                                      &plan->n, 1));
+    splitting_end(plan, &digits, tree, &(struct plan_root){.part = first});
 }
 
 const struct job_kind kind_pi = {

@@ -46,9 +46,12 @@ enum part_shape { PART_FLAT, PART_UP, PART_DOWN, PART_EACH, PART_ONE };
 
 struct plan_lane;
 
+/* An operand of a ONE part: the result of a whole part in a lane, or a small integer. */
 struct plan_root {
     size_t part;
     uint64_t lane;
+    bool is_literal;
+    uint64_t literal;
 };
 
 struct plan_part {
@@ -59,9 +62,8 @@ struct plan_part {
     bool spare;
     op_id_t before; /* the last number before its own */
     uint64_t ops;
-    struct plan_root roots[OPERANDS_MAX]; /* ONE: whose results it takes, and which integers */
-    uint64_t literals[OPERANDS_MAX];
-    size_t n_roots, n_literals;
+    struct plan_root roots[OPERANDS_MAX]; /* ONE: its operands */
+    size_t n_roots;
 };
 
 struct job_kind;

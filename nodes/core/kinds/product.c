@@ -52,7 +52,7 @@ static void plan_stages(struct plan *plan)
     uint64_t n = segments(plan);
     size_t flat = plan_add_leaves(plan, n ? &segment : &multiply, 1, n ? n : 1, false);
     size_t tree = plan_add_up(plan, flat, &multiply, OPERANDS_MAX);
-    plan_add_last(plan, &text, (struct plan_root[]){{tree, 0}}, 1, NULL, 0);
+    plan_add_last(plan, &text, (struct plan_root[]){{.part = tree}}, 1);
 }
 
 const struct job_kind kind_product = {

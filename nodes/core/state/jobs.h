@@ -10,7 +10,6 @@
 #define CONCLAVE_CORE_JOBS_H
 
 #include "nodes/core/kinds/kinds.h"
-#include "nodes/core/kinds/op_set.h"
 #include "nodes/core/state/job_losses.h"
 #include "nodes/core/state/job_owners.h"
 #include "nodes/core/state/row.h"

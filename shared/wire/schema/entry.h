@@ -12,14 +12,14 @@
     U64(REQ, birth, U64_ANY, "its disk from now on; acks and votes of others are void") \
     BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "in which cluster; means nothing in another")
 
-#define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
-    STR(REQ, key, KEY_STORED_MAX, "the client's key; with an owner: OWNER/KEY")  \
-    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                    \
-    STR(REQ, spec, JOB_SPEC_MAX, "its argument")                                 \
-    U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole") \
-    U64(REQ, time_ms, U64_ANY, "when it was accepted")                           \
-    U64(OPT, ranges, PLAN_RANGES_MAX,                                            \
-        "ranges of its plan's flat stage; 0: its plan is over integers, or segments")            \
+#define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                         \
+    STR(REQ, key, KEY_STORED_MAX, "the client's key; with an owner: OWNER/KEY")       \
+    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                         \
+    STR(REQ, spec, JOB_SPEC_MAX, "its argument")                                      \
+    U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole")      \
+    U64(REQ, time_ms, U64_ANY, "when it was accepted")                                \
+    U64(OPT, ranges, PLAN_RANGES_MAX,                                                 \
+        "ranges of its plan's flat stage; 0: its plan is over integers, or segments") \
     STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys")
 
 /* What was done for a job since its last entry. */
