@@ -56,8 +56,8 @@ void requests_job_forget(struct service *service, uint64_t client, struct messag
         requests_refuse(service, caller, "invalid", reason.at);
         return;
     }
-    const char *code = requests_unknown_to_some(service, ENTRY_LEVEL_RETENTION,
-                                                "forgetting by hand", &reason);
+    const char *code =
+        requests_unknown_to_some(service, ENTRY_LEVEL_RETENTION, "forgetting by hand", &reason);
     if (code) {
         requests_refuse(service, caller, code, reason.at);
         return;
