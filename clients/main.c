@@ -29,7 +29,7 @@ const struct option_spec cli_options[] = {
      "a cluster's directory (default: .conclave, here or above)"},
     {"insecure", OPTION_FLAG, &options.insecure, 0, 0, NULL, "for a cluster without keys"},
     {"timeout", OPTION_DURATION, &options.timeout_us, MS_US, TIME_NEVER_US, "TIME",
-     "give up after this long, or never, with exit code 4 (default 10m; monitor: never)"},
+     "give up after this long, or never, with exit code 4 (default 10m; for a job's end: never)"},
     {"json", OPTION_FLAG, &options.json, 0, 0, NULL, "results as JSON"},
     {"help", OPTION_FLAG, &options.help, 0, 0, NULL, "show the command's help"},
     {"version", OPTION_FLAG, &options.version, 0, 0, NULL, "show the version"},

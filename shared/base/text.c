@@ -196,6 +196,7 @@ static const struct unit sizes[] = {{"", 1},
                                     {"KiB", KIB_BYTES},
                                     {"MiB", MIB_BYTES},
                                     {"GiB", GIB_BYTES},
+                                    {"TiB", 1024 * GIB_BYTES},
                                     {NULL, 0}};
 
 int parse_duration_us(struct slice text, uint64_t max_us, uint64_t *out)
