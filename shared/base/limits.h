@@ -440,6 +440,7 @@
 /* --keep-values: a whole value that no job names; and one that is not whole, if that is less. An
  * upload that is to be resumed is resumed soon. */
 #define KEEP_VALUES_DEFAULT_US (24 * 3600 * SECOND_US)
+#define KEEP_VALUES_LIMIT_US   (30 * 24 * 3600 * SECOND_US) /* who needs one for longer names it */
 #define KEEP_UNFINISHED_US     (3600 * SECOND_US)
 /* The age of values is logged so often, while there is one that ages: what a change of coordinator
  * loses of it is no more. With a shorter --keep-values, that many times in it. */

@@ -495,6 +495,7 @@ uint64_t world_moment(const struct world *world, node_id_t id, uint64_t local_us
 void values_start(struct world *world, node_id_t id);
 void values_lose(struct world *world, node_id_t id);
 void values_fetch(struct world *world, node_id_t id, const struct fetch_order *order);
+void values_feed(struct world *world, node_id_t id, const struct feed_order *order);
 void values_let_go(struct world *world, node_id_t id, enum value_user user, struct value_id meant);
 void values_pull(struct world *world, node_id_t id);
 void values_list(struct world *world, const struct pending *pending);

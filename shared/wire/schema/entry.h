@@ -113,7 +113,7 @@
  * jobs_forgotten. 2: jobs whose units have more than SUBTREE_LEAVES_OLD leaves. 3: jobs with a plan
  * over ranges of primes. 4: access_changed. 5: jobs of the kinds primorial and binomial.
  * 6: stored values, and jobs that name them. */
-#define ENTRY_LEVEL           5
+#define ENTRY_LEVEL           6
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
 #define ENTRY_LEVEL_RANGES    3

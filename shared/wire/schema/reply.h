@@ -207,16 +207,19 @@
     STR(REQ, name, OWNER_MAX, "of the key")                      \
     U64(REQ, open_jobs, U64_ANY, "accepted and not finished")    \
     U64(REQ, kept_jobs, U64_ANY, "finished ones, as remembered") \
-    U64(REQ, kept_bytes, U64_ANY, "bytes of their results")
+    U64(REQ, kept_bytes, U64_ANY, "bytes of their results")      \
+    U64(OPT, values, U64_ANY, "stored values")                   \
+    U64(OPT, value_bytes, U64_ANY, "that they have, or will have when they are whole")
 
-#define QUOTA_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
-    U64(REQ, request, U64_ANY, "of the request")                                            \
-    U64(REQ, jobs_max, U64_ANY, "jobs that a key may have open; 0: any number")             \
-    U64(REQ, bytes_max, U64_ANY,                                                            \
-        "bytes of results with which a key may submit nothing more; 0: any number of them") \
-    BOOL(REQ, bounded, "the key that asks is under these bounds")                           \
-    LIST(REQ, keys, quota_row, QUOTA_PAGE_MAX,                                              \
-         "those with jobs, in the order of their names; who may see its own jobs only: it") \
+#define QUOTA_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                                          \
+    U64(REQ, request, U64_ANY, "of the request")                                              \
+    U64(REQ, jobs_max, U64_ANY, "jobs that a key may have open; 0: any number")               \
+    U64(REQ, bytes_max, U64_ANY,                                                              \
+        "bytes of results and stored values of a key, beyond which it may submit and upload " \
+        "nothing more; 0: any number of them")                                                \
+    BOOL(REQ, bounded, "the key that asks is under these bounds")                             \
+    LIST(REQ, keys, quota_row, QUOTA_PAGE_MAX,                                                \
+         "those with jobs, in the order of their names; who may see its own jobs only: it")   \
     BOOL(REQ, more, "there are greater names")
 
 #define INITED_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
