@@ -15,6 +15,7 @@
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 #include "tests/harness/reload.h"
+#include "tests/harness/stored.h"
 
 #define TERM     ((term_t)3)
 #define TOKEN    77
@@ -167,51 +168,6 @@ static void open_session(struct state *state)
     keys_forget(&state->keys, KEY_OF_JOB, slice_of(key));
 }
 
-/* A value of two segments that a job names, and one that is only begun. */
-static void store_values(struct state *state)
-{
-    static const uint8_t hash[HASH_BYTES] = {8, 9};
-    for (uint64_t i = 0; i < 2; i++) {
-        struct message *entry = message_new(MESSAGE_ENTRY_VALUE_BEGUN);
-        entry->as.entry_value_begun = (struct wire_entry_value_begun){
-            .owner = message_text(entry, "alice"),
-            .sha256 = message_copy(entry, (struct slice){hash, sizeof hash}),
-            .len = 30,
-            .format = message_text(entry, i ? "bytes" : "integers"),
-            .name = message_text(entry, "numbers.txt"),
-            .time_ms = 900};
-        apply(state, entry);
-        entry = message_new(MESSAGE_ENTRY_VALUE_AGED);
-        entry->as.entry_value_aged.elapsed_ms = 5000;
-        apply(state, entry);
-    }
-    job_id_t value = state->stored.at[0]->id;
-    for (uint64_t i = 1; i <= 2; i++) {
-        struct message *entry = message_new(MESSAGE_ENTRY_VALUE_SEGMENT);
-        entry->as.entry_value_segment = (struct wire_entry_value_segment){
-            .value = value,
-            .segment = i,
-            .op = stored_op(TERM, i),
-            .len = 10 * i,
-            .sha256 = message_copy(entry, (struct slice){hash, sizeof hash}),
-            .items = 3};
-        apply(state, entry);
-    }
-    struct message *entry = message_new(MESSAGE_ENTRY_VALUE_WHOLE);
-    entry->as.entry_value_whole.value = value;
-    apply(state, entry);
-    assert_true(state->stored.at[0]->whole && stored_values_settled(&state->stored) == value);
-    entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
-    entry->as.entry_job_submitted =
-        (struct wire_entry_job_submitted){.key = message_text(entry, "naming"),
-                                          .kind = message_text(entry, "factorial"),
-                                          .spec = message_text(entry, "40")};
-    entry->as.entry_job_submitted.inputs.n = 1;
-    entry->as.entry_job_submitted.inputs.at = message_room(entry, 1, sizeof(struct wire_value_ref));
-    entry->as.entry_job_submitted.inputs.at[0].value = value;
-    apply(state, entry);
-}
-
 static void fill(struct state *state)
 {
     submit(state, "open", "100", 1);
@@ -233,7 +189,7 @@ static void fill(struct state *state)
     keys_forget(&state->keys, KEY_OF_JOB, slice_of("forgotten-3")); /* ... another one */
     keys_forget(&state->keys, KEY_OF_JOB, slice_of("forgotten-4")); /* stays in the open block */
     open_session(state);
-    store_values(state);
+    stored_fill(state, TERM);
     for (node_id_t id = 1; id <= 3; id++)
         state->head.births[id] = 100 + id;
     state_check_invariants(state);
