@@ -109,10 +109,10 @@ STATEMENTS = {
 PLACES = ("tests/unit/test_*.c", "tests/sim/*.c", "tests/trace/*.txt", "tests/cluster/*.py")
 
 # At the end of a test's name: ..._R9( or ..._R9_R10,
-IN_NAME = re.compile(r"[a-z0-9]((?:_[RSTWXrstwx]\d+)+)(?=\W)")
+IN_NAME = re.compile(r"[a-z0-9]((?:_[RSTVWXrstvwx]\d+)+)(?=\W)")
 # In a comment of a trace: "# R9: ...", "(R9)", "(R9, Raft 5.4.2)", "(R16 to R20; ...". Elsewhere R1
 # is an operation of a plan.
-IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RSTWX]\d+)(?=[:,);]| to )")
+IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RSTVWX]\d+)(?=[:,);]| to )")
 
 
 def names_in(path):
