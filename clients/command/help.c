@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nodes/core/kinds/kinds.h"
+#include "shared/base/nearest.h"
 #include "shared/base/text.h"
 #include "shared/base/version.h"
 
@@ -14,6 +15,11 @@ const struct command *help_find(const char *name)
         if (!strcmp(command->name, name))
             return command;
     return NULL;
+}
+
+bool help_has_leading_options(const struct command *command)
+{
+    return command && !strncmp(command->arguments, "[--]", 4);
 }
 
 /* Returns whether the command belongs to the family: "job list" to "job". */
@@ -71,6 +77,19 @@ static void list_kinds(const char *indent, FILE *out)
     fprintf(out, "Numbers are written as 1000000, 1_000_000, 1e6, 10^6 or 5*10^5.\n");
 }
 
+/* An option of the command stands for the one of all that has its name. */
+static void list_common_options(const struct command *command, FILE *out)
+{
+    for (const struct option_spec *common = cli_options; common->name; common++) {
+        struct option_spec one[] = {*common, {0}};
+        const struct option_spec *own = command->options;
+        while (own && own->name && strcmp(own->name, common->name))
+            own++;
+        if (!own || !own->name)
+            options_help(one, out);
+    }
+}
+
 void help_command(const struct command *command, FILE *out)
 {
     fprintf(out, "usage: conclave %s%s%s%s\n\n%s.\n", command->name,
@@ -87,7 +106,7 @@ void help_command(const struct command *command, FILE *out)
         options_help(command->options, out);
     }
     fprintf(out, "\nOptions of every command:\n");
-    options_help(cli_options, out);
+    list_common_options(command, out);
     fprintf(out, "\n");
     list_exit_codes(out);
 }
@@ -104,8 +123,13 @@ int help_unknown(int n_words, char **words)
         }
     if (n_words > 1)
         text_format(given, sizeof given, "%s %s", words[0], words[1]);
-    return cli_fail(EXIT_USAGE, "there is no command '%s'; `conclave help` lists them",
-                    text_escape(name, sizeof name, slice_of(given)));
+    struct nearest nearest = nearest_begin(given, strlen(given));
+    for (const struct command *command = commands; command->name; command++)
+        nearest_offer(&nearest, command->name);
+    return cli_fail(EXIT_USAGE, "there is no command '%s'; %s%s%s",
+                    text_escape(name, sizeof name, slice_of(given)),
+                    nearest.found ? "did you mean `conclave " : "`conclave help` lists them",
+                    nearest.found ? nearest.found : "", nearest.found ? "`?" : "");
 }
 
 int help_run(struct cli *cli, int n_words, char **words)

@@ -7,6 +7,8 @@
 
 #include "shared/base/error.h"
 #include "shared/base/log.h"
+#include "shared/base/memory.h"
+#include "shared/base/nearest.h"
 #include "shared/base/text.h"
 
 #define ENV_NAME_MAX 64
@@ -29,9 +31,10 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
                     spec->max);
         return at;
     case OPTION_DURATION:
+    case OPTION_LIMIT:
         text_format(at, TEXT_MAX,
-                    "a time from %" PRIu64 "us to %" PRIu64 "s, such as 250ms, 2s or 10m",
-                    spec->min, spec->max / 1000000);
+                    "a time from %" PRIu64 "us to %" PRIu64 "s, such as 250ms, 2s or 10m%s",
+                    spec->min, spec->max / 1000000, spec->kind == OPTION_LIMIT ? ", or never" : "");
         return at;
     case OPTION_SIZE:
         text_format(at, TEXT_MAX,
@@ -43,6 +46,8 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
     case OPTION_LEVEL:
         return "error, warn, info or debug";
     case OPTION_STRING:
+    case OPTION_WORD:
+    case OPTION_LIST:
         break;
     }
     return "a text that is not empty";
@@ -51,12 +56,23 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
 static int store_number(const struct option_spec *spec, struct slice text)
 {
     uint64_t number = 0;
-    int error = spec->kind == OPTION_U64        ? parse_u64(text, spec->max, &number)
-                : spec->kind == OPTION_DURATION ? parse_duration_us(text, spec->max, &number)
-                                                : parse_size(text, spec->max, &number);
+    if (spec->kind == OPTION_LIMIT && slice_equals(text, "never")) {
+        *(uint64_t *)spec->value = 0;
+        return OK;
+    }
+    int error = spec->kind == OPTION_U64    ? parse_u64(text, spec->max, &number)
+                : spec->kind == OPTION_SIZE ? parse_size(text, spec->max, &number)
+                                            : parse_duration_us(text, spec->max, &number);
     if (error || number < spec->min)
         return ERR_MALFORMED;
     *(uint64_t *)spec->value = number;
+    return OK;
+}
+
+static int add_to_list(struct option_list *list, const char *word)
+{
+    list->at = mem_grow(list->at, list->n + 1, sizeof *list->at);
+    list->at[list->n++] = word;
     return OK;
 }
 
@@ -73,6 +89,7 @@ static int store(const struct option_spec *spec, const char *word)
     case OPTION_U64:
     case OPTION_DURATION:
     case OPTION_SIZE:
+    case OPTION_LIMIT:
         return store_number(spec, text);
     case OPTION_CHANCE:
         if (parse_probability(text, &number))
@@ -82,10 +99,14 @@ static int store(const struct option_spec *spec, const char *word)
     case OPTION_LEVEL:
         return log_parse_level(text, spec->value);
     case OPTION_STRING:
+    case OPTION_WORD:
+    case OPTION_LIST:
         break;
     }
     if (!text.len)
         return ERR_MALFORMED;
+    if (spec->kind == OPTION_LIST)
+        return add_to_list(spec->value, word);
     *(const char **)spec->value = word;
     return OK;
 }
@@ -104,7 +125,8 @@ static int parse_environment(const struct option_spec *specs, char *why)
         char name[ENV_NAME_MAX];
         /* What asks for a text instead of work is for the command line: CONCLAVE_VERSION may mean
          * anything. */
-        if (!strcmp(spec->name, "help") || !strcmp(spec->name, "version"))
+        if (!strcmp(spec->name, "help") || !strcmp(spec->name, "version") ||
+            spec->kind == OPTION_WORD || spec->kind == OPTION_LIST)
             continue;
         const char *word = getenv(env_name(spec, name));
         if (word && *word && store(spec, word))
@@ -121,16 +143,26 @@ static const struct option_spec *find(const struct option_spec *specs, const cha
     return NULL;
 }
 
+static void complain_unknown(const struct option_spec *specs, const char *word, char *why)
+{
+    char shown[TEXT_MAX / 4];
+    struct nearest nearest = nearest_begin(word + 2, strcspn(word + 2, "="));
+    for (; specs->name; specs++)
+        nearest_offer(&nearest, specs->name);
+    text_format(why, TEXT_MAX, "unknown option '%s'; %s%s%s",
+                text_escape(shown, sizeof shown, slice_of(word)),
+                nearest.found ? "did you mean --" : "--help lists them",
+                nearest.found ? nearest.found : "", nearest.found ? "?" : "");
+}
+
 static int parse_one(const struct option_spec *specs, int argc, char **argv, int *at, char *why)
 {
     const char *name = argv[*at] + 2;
     const char *equals = strchr(name, '=');
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
-    char shown[TEXT_MAX / 4];
     const struct option_spec *spec = find(specs, name, len);
     if (!spec) {
-        text_format(why, TEXT_MAX, "unknown option '%s'; --help lists them",
-                    text_escape(shown, sizeof shown, slice_of(argv[*at])));
+        complain_unknown(specs, argv[*at], why);
         return ERR_MALFORMED;
     }
     const char *word = equals ? equals + 1 : NULL;
@@ -147,28 +179,52 @@ static int parse_one(const struct option_spec *specs, int argc, char **argv, int
     return ERR_MALFORMED;
 }
 
-int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why)
+/* -u: a flag whose name is a letter. */
+static bool parse_letter(const struct option_spec *specs, const char *word)
+{
+    const struct option_spec *spec =
+        word[0] == '-' && word[1] && !word[2] ? find(specs, word + 1, 1) : NULL;
+    if (!spec || spec->kind != OPTION_FLAG)
+        return false;
+    *(bool *)spec->value = true;
+    return true;
+}
+
+static int parse(const struct option_spec *specs, int argc, char **argv, bool leading, int *n_words,
+                 char *why)
 {
     int error = parse_environment(specs, why);
     bool options_end = false;
     *n_words = 0;
     for (int i = 1; i < argc && !error; i++) {
-        if (!options_end && !strcmp(argv[i], "--"))
-            options_end = true;
-        else if (!options_end && !strncmp(argv[i], "--", 2))
+        bool option = !options_end && (!strncmp(argv[i], "--", 2) || parse_letter(specs, argv[i]));
+        bool end = option && !strcmp(argv[i], "--");
+        options_end = options_end || end || (leading && !option);
+        if (option && !end && argv[i][1] == '-')
             error = parse_one(specs, argc, argv, &i, why);
-        else
+        else if (!option || (end && leading))
             argv[1 + (*n_words)++] = argv[i];
     }
     return error;
+}
+
+int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why)
+{
+    return parse(specs, argc, argv, false, n_words, why);
+}
+
+int options_parse_leading(const struct option_spec *specs, int argc, char **argv, int *n_words,
+                          char *why)
+{
+    return parse(specs, argc, argv, true, n_words, why);
 }
 
 void options_help(const struct option_spec *specs, FILE *out)
 {
     for (; specs->name; specs++) {
         char left[64];
-        text_format(left, sizeof left, "--%s%s%s", specs->name, specs->argument ? " " : "",
-                    specs->argument ? specs->argument : "");
+        text_format(left, sizeof left, "-%s%s%s%s", specs->name[1] ? "-" : "", specs->name,
+                    specs->argument ? " " : "", specs->argument ? specs->argument : "");
         fprintf(out, "  %-28s %s\n", left, specs->help);
     }
 }

@@ -18,11 +18,20 @@ enum option_kind {
     OPTION_SIZE,     /* uint64_t bytes within min..max */
     OPTION_CHANCE,   /* uint64_t millionths, from a probability within 0..1 */
     OPTION_STRING,   /* const char *, borrowed from argv or the environment */
-    OPTION_LEVEL     /* enum log_level */
+    OPTION_WORD, /* as OPTION_STRING, on the command line only: its variable means something else */
+    OPTION_LEVEL, /* enum log_level */
+    OPTION_LIMIT, /* as OPTION_DURATION, or the word "never": 0 */
+    OPTION_LIST   /* struct option_list: it may be given several times; on the command line only */
+};
+
+/* What an option of the kind OPTION_LIST was given, in that order. The table's owner frees `at`. */
+struct option_list {
+    const char **at; /* each borrowed from argv */
+    size_t n;
 };
 
 struct option_spec {
-    const char *name; /* without the dashes; NULL ends the table */
+    const char *name; /* without the dashes, a letter alone has one: -u; NULL ends the table */
     enum option_kind kind;
     void *value; /* where it goes; holds the default before parsing */
     uint64_t min, max;
@@ -35,6 +44,11 @@ struct option_spec {
  * ERR_MALFORMED after having written one line to `why` (TEXT_MAX bytes): what was wrong and what is
  * allowed. */
 int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why);
+
+/* The same, but the first word that is no option ends them, as "--" does: what follows is a command
+ * with options of its own. A "--" that ended them stays, as the first word. */
+int options_parse_leading(const struct option_spec *specs, int argc, char **argv, int *n_words,
+                          char *why);
 
 /* Prints one line an option. */
 void options_help(const struct option_spec *specs, FILE *out);
