@@ -36,7 +36,7 @@ const struct option_spec map_options[] = {
      "more attempts after an exit code other than 0, or the time limit (0)"},
     {"retry-delay", OPTION_DURATION, &options.request.retry_delay_us, 0, TASK_DELAY_MAX_US, "TIME",
      "before the first of them; then it doubles (1s)"},
-    {"time-limit", OPTION_LIMIT, &options.request.time_limit_us, 100 * MS_US, TASK_TIME_MAX_US,
+    {"time-limit", OPTION_DURATION, &options.request.time_limit_us, 100 * MS_US, TIME_NEVER_US,
      "TIME", "of an attempt (never)"},
     {"max-fails", OPTION_WORD, &options.request.max_fails, 0, 0, "N|N%",
      "cancel the rest when so many tasks have failed"},

@@ -30,9 +30,9 @@ static struct {
     uint64_t time_limit_us;
 } options = {TIME_LIMIT_DEFAULT_US};
 
-const struct option_spec op_check_options[] = {{"time-limit", OPTION_LIMIT, &options.time_limit_us,
-                                                100 * MS_US, TASK_TIME_MAX_US, "TIME",
-                                                "of one run of the program (1m)"},
+const struct option_spec op_check_options[] = {{"time-limit", OPTION_DURATION,
+                                                &options.time_limit_us, 100 * MS_US, TIME_NEVER_US,
+                                                "TIME", "of one run of the program (1m)"},
                                                {0}};
 
 /* --- one run --- */
@@ -71,13 +71,11 @@ static int await(pid_t pid, int *status)
         struct pollfd polled[] = {{fd, POLLIN, 0}, {interrupt_fd(), POLLIN, 0}};
         uint64_t now_us = clock_now_us();
         uint64_t left_ms = deadline_us > now_us ? (deadline_us - now_us) / MS_US + 1 : 0;
-        int wait_ms = !options.time_limit_us    ? -1
-                      : left_ms > INT32_MAX / 2 ? INT32_MAX / 2
-                                                : (int)left_ms;
+        int wait_ms = left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
         int n = poll(polled, 2, wait_ms);
         if (interrupt_seen())
             error = ERR_INTERRUPTED;
-        else if (n == 0 && options.time_limit_us && clock_now_us() >= deadline_us)
+        else if (n == 0 && clock_now_us() >= deadline_us)
             error = ERR_TIMEOUT;
         else
             ended = n > 0 && polled[0].revents;

@@ -172,7 +172,7 @@ int map_spec(const struct map_request *request, const struct inputs *inputs, str
     spec->on_stdin = request->on_stdin;
     spec->retries = request->retries;
     spec->retry_delay_us = request->retry_delay_us;
-    spec->time_limit_us = request->time_limit_us;
+    spec->time_limit_us = request->time_limit_us == TIME_NEVER_US ? 0 : request->time_limit_us;
     spec->slots = request->slots;
     spec->max_output = request->max_output;
     spec->at_most_once = request->at_most_once;

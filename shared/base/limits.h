@@ -543,8 +543,9 @@
 #define TASK_WORDS_MAX 1000
 /* The texts of a specification together; the rest of frame 0 is room for their envelope. */
 #define TASK_SPEC_TEXT_MAX (40 * KIB_BYTES)
-#define TASK_WORD_MAX      (16 * KIB_BYTES) /* of a command, as it is written down: the longest script \
-                                             */
+#define TASK_WORD_MAX                                                           \
+    (16 * KIB_BYTES) /* of a command, as it is written down: the longest script \
+                      */
 /* Inputs of one task: columns of a table, sources of a product. More columns than people name. */
 #define TASK_INPUTS_MAX 64
 #define TASK_RECORD_MAX (MIB_BYTES) /* all inputs of one task; a segment holds eight or more */
@@ -557,7 +558,7 @@
 #define TASK_GLOBS_MAX    64  /* patterns of files to collect; one may match any number */
 #define TASK_RETRIES_MAX  100 /* more attempts hide that the command does not work */
 #define TASK_DELAY_MAX_US (3600 * SECOND_US) /* it doubles from there, see --retry-delay */
-#define TASK_TIME_MAX_US  (30 * 24 * 3600 * SECOND_US)
+#define TASK_TIME_MAX_US  ((uint64_t)10000 * 24 * 3600 * SECOND_US) /* TIME_LONGEST_US */
 #define TASK_SLOTS_MAX    1024 /* of a node that one task takes: the largest machines */
 /* Of each of a task's two streams. An output is committed with its outcome: what is longer belongs
  * into a file that is collected. */
@@ -574,7 +575,7 @@
 #define CLIENT_KEY_SPREADS_MS     3000
 #define CLIENT_RETRY_MS           1000 /* an unanswered request is sent again, to the next broker */
 #define CLIENT_BACKOFF_MS         50   /* pause before asking again when there is no coordinator */
-#define CLIENT_TIMEOUT_DEFAULT_MS 600000 /* submit and wait: ten minutes */
+#define CLIENT_TIMEOUT_DEFAULT_MS 600000 /* of a call; who waits for a job's end waits on */
 #define CLIENT_POLL_MS            1000   /* a long poll's length while waiting for a job */
 #define JOBS_FILE_LINE_MAX        512
 

@@ -73,7 +73,15 @@ static void durations_need_their_unit(void **state)
         {"1", ERR_MALFORMED, 0},
         {"ms", ERR_MALFORMED, 0},
         {"", ERR_MALFORMED, 0},
-        {"1.5s", ERR_MALFORMED, 0},
+        {"1.5s", OK, 1500000},
+        {"0.25ms", OK, 250},
+        {"1.000001s", OK, 1000001},
+        {"0.0", OK, 0},
+        {"1.0000001s", ERR_MALFORMED, 0},
+        {"1.s", ERR_MALFORMED, 0},
+        {".5s", ERR_MALFORMED, 0},
+        {"1.5.5s", ERR_MALFORMED, 0},
+        {"1.000001h", ERR_RANGE, 0},
         {"-1s", ERR_MALFORMED, 0},
         {"1 s", ERR_MALFORMED, 0},
         {"1d", ERR_RANGE, 0},
@@ -95,17 +103,75 @@ static void sizes_are_bytes_or_binary_units(void **state)
 {
     (void)state;
     static const struct number_case cases[] = {
-        {"4096", OK, 4096},        {"64KiB", OK, 65536},
-        {"128MiB", OK, 134217728}, {"1GiB", OK, 1073741824},
-        {"1KB", ERR_MALFORMED, 0}, {"1kib", ERR_MALFORMED, 0},
-        {"KiB", ERR_MALFORMED, 0}, {"", ERR_MALFORMED, 0},
-        {"3GiB", ERR_RANGE, 0},    {"17179869184GiB", ERR_RANGE, 0}, /* 2^64 */
+        {"4096", OK, 4096},
+        {"64KiB", OK, 65536},
+        {"128MiB", OK, 134217728},
+        {"1GiB", OK, 1073741824},
+        {"1KB", OK, 1000},
+        {"1kib", ERR_MALFORMED, 0},
+        {"2M", OK, 2097152},
+        {"1.5KiB", OK, 1536},
+        {"7B", OK, 7},
+        {"1.9", OK, 1},
+        {"2G", OK, 2147483648},
+        {"2.1G", ERR_RANGE, 0},
+        {"KiB", ERR_MALFORMED, 0},
+        {"", ERR_MALFORMED, 0},
+        {"3GiB", ERR_RANGE, 0},
+        {"17179869184GiB", ERR_RANGE, 0}, /* 2^64 */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint64_t out = 4711;
         int error = parse_size(slice_of(cases[i].text), 2048 * MIB_BYTES, &out);
         assert_int_equal(error, cases[i].error);
         assert_true(out == (error ? 4711 : cases[i].value));
+    }
+}
+
+static void measures_are_written_as_they_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t number;
+        const char *time, *size;
+    } cases[] = {{0, "0us", "0"},
+                 {1, "1us", "1B"},
+                 {1500, "1500us", "1500B"},
+                 {90 * SECOND_US, "90s", "90MB"},
+                 {3600 * SECOND_US, "1h", "3600MB"},
+                 {24 * 3600 * SECOND_US, "1d", "86400MB"},
+                 {64 * KIB_BYTES, "65536us", "64KiB"},
+                 {UINT64_MAX, "18446744073709551615us", "18446744073709551615B"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char at[MEASURE_TEXT_MAX];
+        uint64_t again;
+        assert_string_equal(text_duration(cases[i].number, at), cases[i].time);
+        assert_int_equal(parse_duration_us(slice_of(at), UINT64_MAX, &again), OK);
+        assert_true(again == cases[i].number);
+        assert_string_equal(text_size(cases[i].number, at), cases[i].size);
+        assert_int_equal(parse_size(slice_of(at), UINT64_MAX, &again), OK);
+        assert_true(again == cases[i].number);
+    }
+}
+
+static void the_word_that_is_meant_is_found(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"submit", "status", "snapshot", "up", "kv"};
+    static const struct {
+        const char *given, *meant; /* NULL: none */
+    } cases[] = {
+        {"submt", "submit"},       {"sumbit", "submit"}, {"statsu", "status"}, {"stat", NULL},
+        {"snapshots", "snapshot"}, {"u", NULL},          {"pu", "up"},         {"", NULL},
+        {"zzzzzz", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *near = NULL;
+        size_t slips = TEXT_FAR;
+        for (size_t at = 0; at < sizeof words / sizeof words[0]; at++)
+            if (text_nearer(slice_of(cases[i].given), slice_of(words[at]), &slips))
+                near = words[at];
+        if (cases[i].meant ? !near || strcmp(near, cases[i].meant) : near != NULL)
+            fail_msg("'%s' is taken for %s", cases[i].given, near ? near : "nothing");
     }
 }
 
@@ -360,6 +426,8 @@ int main(void)
         cmocka_unit_test(whole_numbers_are_parsed_or_refused),
         cmocka_unit_test(durations_need_their_unit),
         cmocka_unit_test(sizes_are_bytes_or_binary_units),
+        cmocka_unit_test(measures_are_written_as_they_are_read),
+        cmocka_unit_test(the_word_that_is_meant_is_found),
         cmocka_unit_test(probabilities_are_from_0_to_1),
         cmocka_unit_test(job_ids_are_read_as_they_are_written),
         cmocka_unit_test(lines_are_cut_and_terminated),

@@ -1,8 +1,7 @@
-/* Options: from the command line and the environment, and what is said of wrong ones. */
+/* Options: the command line, the environment, what is wrong, and the help. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +10,6 @@
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
-#include "shared/base/nearest.h"
 #include "shared/base/options.h"
 #include "shared/base/text.h"
 
@@ -34,10 +32,10 @@ static const struct option_spec specs[] = {
     {"size", OPTION_SIZE, &values.size, 1, MIB_BYTES, "SIZE", "a size"},
     {"word", OPTION_STRING, &values.word, 0, 0, "WORD", "a word"},
     {"level", OPTION_LEVEL, &values.level, 0, 0, "LEVEL", "a level"},
-    {"limit", OPTION_LIMIT, &values.limit, 1000, 10 * SECOND_US, "TIME", "a time or never"},
+    {"limit", OPTION_DURATION, &values.limit, 1000, TIME_NEVER_US, "TIME", "a time or never"},
     {"here", OPTION_WORD, &values.here, 0, 0, "WORD", "a word of the line"},
     {"list", OPTION_LIST, &values.list, 0, 0, "WORD", "several words"},
-    {"l", OPTION_FLAG, &values.letter, 0, 0, NULL, "a letter"},
+    {"u", OPTION_FLAG, &values.letter, 0, 0, NULL, "a letter"},
     {0}};
 #define WORDS_MAX 20
 
@@ -49,7 +47,7 @@ static int parse_with(int (*parser)(const struct option_spec *, int, char **, in
     static char *argv[WORDS_MAX + 2];
     int argc = 0;
     free(values.list.at);
-    values = (struct values){.number = 42, .level = LOG_INFO, .limit = 7};
+    values = (struct values){.number = 42, .level = LOG_INFO};
     text_format(room, sizeof room, "program %s", line);
     char *rest = room;
     for (char *word; (word = strsep(&rest, " ")) && argc < WORDS_MAX;)
@@ -116,17 +114,20 @@ static void options_that_are_wrong_say_what_is_allowed(void **state)
         {"--number -1", "--number", "'-1'"},
         {"--some-time 5", "--some-time", "250ms"},
         {"--some-time 11s", "--some-time", "10s"},
-        {"--some-time 999us", "--some-time", "from 1000us"},
-        {"--size 2MiB", "--size", "64KiB"},
+        {"--some-time 999us", "--some-time", "from 1ms"},
+        {"--some-time never", "--some-time", "from 1ms"},
+        {"--size 2MiB", "--size", "64K"},
         {"--level loud", "--level", "debug"},
         {"--flag=yes", "--flag", "0 or 1"},
         {"--word=", "--word", "not empty"},
-        {"--limit 11s", "--limit", "or never"},
         {"--limit ever", "--limit", "or never"},
         {"--list=", "--list", "not empty"},
-        {"--nonsense", "--nonsense", "--help lists them"},
+        {"--nonsense", "--nonsense", "unknown option"},
         {"--numbe 1", "--numbe", "did you mean --number?"},
-        {"--nubmer=1", "--nubmer=1", "did you mean --number?"},
+        {"--fleg", "--fleg", "did you mean --flag?"},
+        {"-n 1", "'-n'", "did you mean --number?"},
+        {"-number 1", "'-number'", "did you mean --number?"},
+        {"-x", "'-x'", "unknown option"},
         {"--number\x1b 1", "\\x1b", "unknown option"},
     };
     char why[TEXT_MAX];
@@ -139,24 +140,20 @@ static void options_that_are_wrong_say_what_is_allowed(void **state)
     }
 }
 
-static void options_may_be_given_several_times(void **state)
+static void options_may_be_given_several_times_or_be_a_letter(void **state)
 {
     (void)state;
     char why[TEXT_MAX], *words[WORDS_MAX];
     int n_words;
-    assert_int_equal(parse("--list a x --list=b --list a -l -x --limit never", &n_words, words,
-                           why),
+    assert_int_equal(parse("--list a x --list=b --list a -u --limit never", &n_words, words, why),
                      OK);
     assert_int_equal(values.list.n, 3);
     assert_string_equal(values.list.at[0], "a");
     assert_string_equal(values.list.at[1], "b");
     assert_string_equal(values.list.at[2], "a");
     assert_true(values.letter);
-    assert_int_equal(values.limit, 0);
-    assert_int_equal(n_words, 2);
-    assert_string_equal(words[1], "-x");
-    assert_int_equal(parse("--limit 2s", &n_words, words, why), OK);
-    assert_int_equal(values.limit, 2 * SECOND_US);
+    assert_int_equal(n_words, 1);
+    assert_string_equal(words[0], "x");
 }
 
 static void a_command_of_its_own_ends_the_options(void **state)
@@ -164,11 +161,11 @@ static void a_command_of_its_own_ends_the_options(void **state)
     (void)state;
     static const struct {
         const char *line, *words;
-    } cases[] = {{"--flag -l run --number x", "run --number x"},
-                 {"--flag -l -- --run -l", "-- --run -l"},
-                 {"--flag -l -x --number", "-x --number"},
-                 {"--flag -l", ""},
-                 {"--flag -l run -- x", "run -- x"}};
+    } cases[] = {{"--flag -u run --number x", "run --number x"},
+                 {"--flag -u -- --run -l", "-- --run -l"},
+                 {"--flag -u - --number", "- --number"},
+                 {"--flag -u", ""},
+                 {"--flag -u run -- x", "run -- x"}};
     char why[TEXT_MAX], *words[WORDS_MAX];
     int n_words;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -181,6 +178,8 @@ static void a_command_of_its_own_ends_the_options(void **state)
         assert_string_equal(joined.at, cases[i].words);
     }
     assert_int_equal(parse_with(options_parse_leading, "--numb 1 run", &n_words, words, why),
+                     ERR_MALFORMED);
+    assert_int_equal(parse_with(options_parse_leading, "-x run", &n_words, words, why),
                      ERR_MALFORMED);
 }
 
@@ -228,48 +227,15 @@ static void help_has_a_line_an_option(void **state)
     free(text);
 }
 
-/* --- what was meant --- */
-
-static void a_slip_has_a_nearest_name(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"retries", "retry-delay", "time-limit", "u", "up"};
-    static const struct {
-        const char *word, *found;
-    } cases[] = {{"retires", "retries"},
-                 {"retris", "retries"},
-                 {"timelimit", "time-limit"},
-                 {"x", NULL},
-                 {"upp", "up"},
-                 {"nothing", NULL},
-                 {"", NULL},
-                 {"retry-dela", "retry-delay"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct nearest nearest = nearest_begin(cases[i].word, strlen(cases[i].word));
-        for (size_t j = 0; j < sizeof names / sizeof *names; j++)
-            nearest_offer(&nearest, names[j]);
-        if (cases[i].found)
-            assert_string_equal(nearest.found, cases[i].found);
-        else
-            assert_null(nearest.found);
-    }
-    char endless[1000];
-    memset(endless, 'r', sizeof endless);
-    struct nearest nearest = nearest_begin(endless, sizeof endless);
-    nearest_offer(&nearest, "retries");
-    assert_null(nearest.found);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_come_from_the_command_line),
         cmocka_unit_test(options_that_are_wrong_say_what_is_allowed),
-        cmocka_unit_test(options_may_be_given_several_times),
+        cmocka_unit_test(options_may_be_given_several_times_or_be_a_letter),
         cmocka_unit_test(a_command_of_its_own_ends_the_options),
         cmocka_unit_test(options_come_from_the_environment_too),
         cmocka_unit_test(help_has_a_line_an_option),
-        cmocka_unit_test(a_slip_has_a_nearest_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
