@@ -5,6 +5,7 @@
 
 #include "nodes/core/link/link.h"
 #include "nodes/core/raft/raft.h"
+#include "nodes/core/runner/runner.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/state/state.h"
 #include "nodes/core/worker/worker.h"
@@ -12,6 +13,7 @@
 #include "nodes/core/step/step.h"
 #include "nodes/core/service/service.h"
 #include "nodes/core/snapshot/snapshot.h"
+#include "nodes/core/tasks/tasks.h"
 
 struct node {
     struct step step;
@@ -21,6 +23,8 @@ struct node {
     struct state state;
     struct schedule schedule;
     struct worker worker;
+    struct runner runner;
+    struct tasks tasks;
     struct ledger ledger;
     struct snapshots snapshots;
     struct service service;

@@ -19,8 +19,10 @@
 #include "shared/wire/schema/entry.h"
 #include "shared/wire/schema/checkpoint.h"
 #include "shared/wire/schema/cut.h"
+#include "shared/wire/schema/tasks.h"
 
 #define WIRE_RECORDS(R)    \
+    TASKS_RECORDS(R)       \
     SHARED_RECORDS(R)      \
     CHANNEL_RECORDS(R)     \
     REPLICATION_RECORDS(R) \
@@ -39,6 +41,7 @@
     REPLY_MESSAGES(M)       \
     ENTRY_MESSAGES(M)       \
     CHECKPOINT_MESSAGES(M)  \
-    CUT_MESSAGES(M)
+    CUT_MESSAGES(M)         \
+    TASKS_MESSAGES(M)
 
 #endif

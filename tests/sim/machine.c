@@ -139,6 +139,12 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
     case OUTPUT_CANCEL:
         executor_cancel(world, id, output->cancel.id, output->cancel.attempt);
         break;
+    case OUTPUT_TASK:
+        tasks_begin(world, id, &output->task);
+        break;
+    case OUTPUT_TASK_CANCEL:
+        tasks_cancel(world, id, &output->task);
+        break;
     case OUTPUT_FETCH:
         values_fetch(world, id, &output->fetch);
         break;

@@ -12,7 +12,7 @@
 #include "nodes/core/kinds/plan.h"
 #include "shared/base/text.h"
 
-#define JOB_KINDS(X) X(factorial) X(primorial) X(binomial)
+#define JOB_KINDS(X) X(factorial) X(primorial) X(binomial) X(empty)
 
 struct job_kind {
     const char *name; /* 1..JOB_KIND_MAX characters */
@@ -26,6 +26,10 @@ struct job_kind {
      * nothing can be. ERR_RANGE, with a reason for people in `why`. */
     size_t numbers;
     int (*check)(const struct plan *plan, struct text *why);
+
+    /* It has no operations but independent tasks, as many as its first number says (tasks/). Its
+     * plan is one that nobody schedules. `instant`: they do nothing, and nobody executes them. */
+    bool tasks, instant;
 
     /* An upper bound of the result's size in bytes, without overflow: the cost that is limited. */
     uint64_t (*cost)(const struct plan *plan);
@@ -80,6 +84,9 @@ uint64_t plan_choose_ranges(const struct plan *plan, enum plan_choice choice, ui
 
 /* An upper bound of the result's size in bytes: the cost that is limited. */
 uint64_t plan_cost(const struct plan *plan);
+
+/* The tasks of a job of tasks; 0: it has operations. */
+uint64_t plan_tasks(const struct plan *plan);
 
 /* Appends what stands before a result: "10!". `spec` is printable; any other text than plan_spec()
  * writes is shown as well as it can be. */

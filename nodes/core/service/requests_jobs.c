@@ -133,6 +133,7 @@ static const char *check_submit(const struct service *service, const struct wire
     if (choose_plan(service, submit->plan, plan, reason))
         return "invalid";
     const char *code = check_kind(service, plan->kind, reason);
+    code = code ? code : requests_check_tasks(service, submit, plan, reason);
     if (code)
         return code;
     uint64_t bytes = plan_cost(plan);
@@ -198,7 +199,9 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
             .time_ms = service->step->wall_ms,
             .ranges = plan.ranges,
             .owner = message_text(entry, rights_owner(service)),
+            .parent = submit->parent,
         };
+        requests_add_options(entry, submit);
         index = raft_log_propose(service->raft, entry);
     }
     requests_wait(service, (struct waiter){.client = caller.client,
@@ -304,6 +307,11 @@ void requests_result_get(struct service *service, uint64_t client, struct messag
                  schedule_status(service->schedule, job).state);
         requests_refuse(service, caller, job_is_finished(job) ? "finished" : "unavailable",
                         reason.at);
+        return;
+    }
+    if (plan_tasks(&job->plan)) {
+        requests_refuse(service, caller, "invalid",
+                        "a job of tasks has no result of its own, but outputs of its tasks");
         return;
     }
     if (get->offset > job->digits) {

@@ -7,6 +7,7 @@
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/snapshot/snapshot.h"
 #include "nodes/core/state/state.h"
+#include "nodes/core/tasks/tasks.h"
 #include "nodes/core/worker/worker.h"
 
 /* --- requests that wait --- */
@@ -41,7 +42,7 @@ struct reads {
     size_t first, n, size;
 };
 
-/* Zero-initialize, then set the first eight. */
+/* Zero-initialize, then set the first nine. */
 struct service {
     struct step *step;
     struct links *links;
@@ -49,6 +50,7 @@ struct service {
     struct state *state;
     struct worker *worker;
     struct schedule *schedule;
+    struct tasks *tasks;
     struct ledger *ledger;
     struct snapshots *snapshots;
     struct waiters waiters;

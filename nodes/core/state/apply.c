@@ -52,11 +52,14 @@ struct job *state_forget_one(struct state *state)
     struct job *job = jobs_forget_one(&state->jobs, (size_t)most.jobs, most.bytes);
     if (job && !(MUTANT(forgotten_executes) && job->leaves))
         keys_forget(&state->keys, KEY_OF_JOB, slice_of(job->key));
+    if (job)
+        task_jobs_forget(&state->task_jobs, job->id);
     return job;
 }
 
 void state_entry_values(const struct message *entry, machine_value *each, void *context)
 {
+    task_jobs_entry_values(entry, each, context);
     if (!jobs_entry_is_done(entry))
         return;
     const struct wire_done *done = &entry->as.done;
@@ -84,6 +87,8 @@ bool state_names(const struct state *state, struct value_id id)
     const struct job *job = jobs_find(&state->jobs, id.job);
     if (!job) /* forgotten, or of an entry that was cut off; or one that is not applied yet */
         return job_id_index(id.job, state->applied) > state->applied;
+    if (plan_tasks(&job->plan))
+        return task_jobs_name(&state->task_jobs, id);
     if (job_is_finished(job) || MUTANT(value_collected_too_early))
         return job_needs(job, id.op);
     return job_needs(job, id.op) || !is_covered(job, id.op);
@@ -95,6 +100,8 @@ bool state_describes(const struct state *state, struct value_id id, uint64_t *le
     const struct job *job = jobs_find(&state->jobs, id.job);
     if (!job)
         return false;
+    if (plan_tasks(&job->plan))
+        return task_jobs_describe(&state->task_jobs, id, len, hash);
     const struct done_op *done = map_get(&job->live, (struct map_key){id.op, 0});
     bool result = job->state == JOB_DONE && id.op == job_text_op(job);
     if (!result && (!done || done->value))

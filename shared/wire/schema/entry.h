@@ -12,15 +12,17 @@
     U64(REQ, birth, U64_ANY, "its disk from now on; acks and votes of others are void") \
     BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "in which cluster; means nothing in another")
 
-#define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
-    STR(REQ, key, KEY_STORED_MAX, "the client's key; with an owner: OWNER/KEY")  \
-    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                    \
-    STR(REQ, spec, JOB_SPEC_MAX, "its argument")                                 \
-    U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole") \
-    U64(REQ, time_ms, U64_ANY, "when it was accepted")                           \
-    U64(OPT, ranges, PLAN_RANGES_MAX,                                            \
-        "ranges of primes of its plan; 0: its plan is over integers")            \
-    STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys")
+#define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                                 \
+    STR(REQ, key, KEY_STORED_MAX, "the client's key; with an owner: OWNER/KEY")               \
+    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                                 \
+    STR(REQ, spec, JOB_SPEC_MAX, "its argument")                                              \
+    U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole")              \
+    U64(REQ, time_ms, U64_ANY, "when it was accepted")                                        \
+    U64(OPT, ranges, PLAN_RANGES_MAX,                                                         \
+        "ranges of primes of its plan; 0: its plan is over integers")                         \
+    STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys") \
+    LIST(OPT, tasks, task_options, 1, "of a job of tasks: how they are executed")             \
+    U64(OPT, parent, U64_ANY, "the job whose tasks it repeats: those done there are done")
 
 /* What was done for a job since its last entry. */
 #define DONE_FIELDS(U64, LIST)                                                             \
@@ -80,13 +82,15 @@
 /* Kinds of entries came with this number, which heartbeats tell. A kind is proposed only when those
  * that are needed know it: members_know_entries(). 0: all but the following. 1: retention_set,
  * jobs_forgotten. 2: jobs whose units have more than SUBTREE_LEAVES_OLD leaves. 3: jobs with a plan
- * over ranges of primes. 4: access_changed. 5: jobs of the kinds primorial and binomial. */
-#define ENTRY_LEVEL           5
+ * over ranges of primes. 4: access_changed. 5: jobs of the kinds primorial and binomial. 8: jobs of
+ * tasks: tasks_done, tasks_started. */
+#define ENTRY_LEVEL           8
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
 #define ENTRY_LEVEL_RANGES    3
 #define ENTRY_LEVEL_ACCESS    4
 #define ENTRY_LEVEL_NUMBERS   5
+#define ENTRY_LEVEL_TASKS     8
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \
