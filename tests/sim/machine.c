@@ -6,6 +6,7 @@
 #include "tests/sim/bank.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rot.h"
+#include "tests/sim/tasks.h"
 
 struct map_key machine_value_key(struct value_id id)
 {
