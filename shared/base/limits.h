@@ -346,7 +346,9 @@
 /* Ranges of tasks in one message between coordinator and worker. */
 #define TASK_HANDS_MAX 64
 /* Tasks in one range for a worker: at a microsecond each, a batch of BATCH_TARGET_US. */
-#define TASK_BATCH_MAX       4096
+#define TASK_BATCH_MAX 4096
+/* Ranges that wait at a worker: two batches of single tasks of each of two jobs, and more. */
+#define TASK_WORKS_MAX       (4 * TASK_BATCH_MAX)
 #define TASK_SLOTS           1  /* tasks that a node executes at the same time */
 #define ACTIVE_TASK_JOBS_MAX 64 /* of which tasks are handed out at the same time */
 /* Details of outcomes that go into one value, and in all that are on their way there: then nothing

@@ -199,6 +199,8 @@ void runner_given(struct runner *runner, const struct message *message)
             step_reject(runner->step, runner->step->coordinator, "it hands out no task");
             continue;
         }
+        if (runner->n_works == TASK_WORKS_MAX)
+            return; /* no credit of any coordinator allows that */
         struct task_work *work = mem_new(1, sizeof *work);
         work->order = (struct task_order){.job = hand->job,
                                           .hand = hand->hand,
@@ -210,6 +212,7 @@ void runner_given(struct runner *runner, const struct message *message)
         *(runner->last ? &runner->last->next : &runner->first) = work;
         runner->last = work;
         runner->queued += work->count;
+        runner->n_works++;
     }
 }
 
@@ -222,6 +225,7 @@ static void take_first(struct runner *runner, uint64_t count)
     work->count -= count;
     if (work->count)
         return;
+    runner->n_works--;
     runner->first = work->next;
     if (!runner->first)
         runner->last = NULL;
@@ -272,6 +276,7 @@ static void cancel(struct runner *runner)
         }
         *at = work->next;
         runner->queued -= work->count;
+        runner->n_works--;
         free(work);
     }
     runner->last = last;
@@ -342,13 +347,14 @@ void runner_clear(struct runner *runner)
 void runner_check_invariants(const struct runner *runner)
 {
     uint64_t queued = 0;
-    size_t kept = 0;
-    for (const struct task_work *work = runner->first; work; work = work->next) {
+    size_t kept = 0, works = 0;
+    for (const struct task_work *work = runner->first; work; work = work->next, works++) {
         assert(work->count && (work->next || work == runner->last));
         queued += work->count;
     }
     for (const struct task_kept *it = runner->kept; it; it = it->next, kept++)
         assert(it->next || it == runner->last_kept);
     assert(queued == runner->queued && kept == runner->n_kept);
+    assert(works == runner->n_works && works <= TASK_WORKS_MAX);
     assert(runner->n_executing <= TASK_SLOTS && !runner->last == !runner->first);
 }

@@ -40,7 +40,8 @@ struct runner {
     struct state *state;
     term_t term; /* of the coordinator whose tasks these are */
     struct task_work *first, *last;
-    uint64_t queued; /* tasks */
+    size_t n_works;
+    uint64_t queued; /* tasks, in all of these */
     struct task_executing executing[TASK_SLOTS];
     size_t n_executing;
     struct task_kept *kept, *last_kept;

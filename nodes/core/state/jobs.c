@@ -301,8 +301,8 @@ void jobs_add_finished(struct jobs *jobs, struct job *job)
     job_owners_end(job);
 }
 
-struct job *jobs_end_tasks(struct jobs *jobs, job_id_t id, enum job_state state,
-                           const char *reason, uint64_t time_ms, log_index_t index)
+struct job *jobs_end_tasks(struct jobs *jobs, job_id_t id, enum job_state state, const char *reason,
+                           uint64_t time_ms, log_index_t index)
 {
     struct job *job = finish(jobs, id, state, time_ms);
     if (!job)

@@ -143,17 +143,22 @@ uint64_t failures_deadline(const struct tasks *tasks, const struct task_schedule
 
 /* --- workers that fail fast --- */
 
+/* Another worker does well, or has not shown yet how it does. */
+static bool others_may_do_better(const struct tasks *tasks, const struct task_schedule *of,
+                                 node_id_t node)
+{
+    for (node_id_t id = 1; id <= tasks->step->config.n_nodes; id++)
+        if (id != node && schedule_is_worker(tasks->schedule, id) && !of->workers[id].failed)
+            return true;
+    return false;
+}
+
 void failures_note(struct tasks *tasks, struct task_schedule *of, node_id_t node, bool failed)
 {
     struct task_worker *worker = &of->workers[node];
-    bool others_do_well = false;
-    worker->done += !failed;
     worker->failed = failed ? worker->failed + 1 : 0;
-    for (node_id_t id = 1; id <= tasks->step->config.n_nodes; id++)
-        others_do_well =
-            others_do_well || (id != node && of->workers[id].done && !of->workers[id].failed);
-    if (worker->failed < 2 || !others_do_well)
-        return; /* once is no sign, and a task that fails everywhere is none either */
+    if (worker->failed < 2 || !others_may_do_better(tasks, of, node))
+        return; /* once is no sign, and tasks that fail everywhere are none either */
     uint64_t doublings = worker->failed - 2 < 8 ? worker->failed - 2 : 8;
     uint64_t pause_us = ERROR_BACKOFF_US << doublings;
     worker->rests_until_us =

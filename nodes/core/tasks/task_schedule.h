@@ -48,7 +48,7 @@ struct task_writing {
 
 /* How a worker does with the job. */
 struct task_worker {
-    uint64_t done, failed; /* attempts; those that failed, in a row */
+    uint64_t failed; /* attempts in a row */
     uint64_t rests_until_us;
 };
 
