@@ -35,7 +35,7 @@ static const char down_details[] =
 
 static const char submit_details[] =
     "Prints the result (10!=3628800) as soon as it is there. When a broker is lost or the\n"
-    "coordinator changes, it continues to wait for a job that was accepted, until --timeout.\n"
+    "coordinator changes, it continues to wait for a job that was accepted, if need be for ever.\n"
     "On a terminal a result of more than 1000 digits is shortened; into a pipe or file it is\n"
     "written whole.\n"
     "A file holds one job per line (factorial 10); blank lines and what follows # are ignored.\n"

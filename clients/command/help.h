@@ -15,7 +15,10 @@ void help_overview(FILE *out);
 /* One command. */
 void help_command(const struct command *command, FILE *out);
 
-/* Says that there is no such command; returns EXIT_USAGE. */
+/* The commands that begin with that word: "job"; false: there are none. */
+bool help_family(const char *name, FILE *out);
+
+/* Says that there is no such command, and which may be meant; returns EXIT_USAGE. */
 int help_unknown(int n_words, char **words);
 
 int help_run(struct cli *cli, int n_words, char **words);

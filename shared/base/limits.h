@@ -574,7 +574,7 @@
 #define CLIENT_KEY_SPREADS_MS     3000
 #define CLIENT_RETRY_MS           1000 /* an unanswered request is sent again, to the next broker */
 #define CLIENT_BACKOFF_MS         50   /* pause before asking again when there is no coordinator */
-#define CLIENT_TIMEOUT_DEFAULT_MS 600000 /* submit and wait: ten minutes */
+#define CLIENT_TIMEOUT_DEFAULT_MS 600000 /* of a call; who waits for a job's end waits on */
 #define CLIENT_POLL_MS            1000   /* a long poll's length while waiting for a job */
 #define JOBS_FILE_LINE_MAX        512
 

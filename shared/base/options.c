@@ -19,8 +19,14 @@ static const char *env_name(const struct option_spec *spec, char at[ENV_NAME_MAX
     return at;
 }
 
+static bool takes_never(const struct option_spec *spec)
+{
+    return spec->kind == OPTION_DURATION && spec->max == TIME_NEVER_US;
+}
+
 static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
 {
+    char least[MEASURE_TEXT_MAX], most[MEASURE_TEXT_MAX];
     switch (spec->kind) {
     case OPTION_FLAG:
         return "0 or 1";
@@ -29,14 +35,14 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
                     spec->max);
         return at;
     case OPTION_DURATION:
-        text_format(at, TEXT_MAX,
-                    "a time from %" PRIu64 "us to %" PRIu64 "s, such as 250ms, 2s or 10m",
-                    spec->min, spec->max / 1000000);
+        text_format(at, TEXT_MAX, "a time from %s to %s, such as 250ms, 1.5s or 10m%s",
+                    text_duration(spec->min, least),
+                    text_duration(takes_never(spec) ? TIME_LONGEST_US : spec->max, most),
+                    takes_never(spec) ? ", or never" : "");
         return at;
     case OPTION_SIZE:
-        text_format(at, TEXT_MAX,
-                    "a size from %" PRIu64 " to %" PRIu64 " bytes, such as 4096, 64KiB or 128MiB",
-                    spec->min, spec->max);
+        text_format(at, TEXT_MAX, "a size from %s to %s, such as 4096, 64K or 128MiB",
+                    text_size(spec->min, least), text_size(spec->max, most));
         return at;
     case OPTION_CHANCE:
         return "a probability from 0 to 1, such as 0.02, with at most six decimals";
@@ -50,10 +56,14 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
 
 static int store_number(const struct option_spec *spec, struct slice text)
 {
-    uint64_t number = 0;
-    int error = spec->kind == OPTION_U64        ? parse_u64(text, spec->max, &number)
-                : spec->kind == OPTION_DURATION ? parse_duration_us(text, spec->max, &number)
-                                                : parse_size(text, spec->max, &number);
+    uint64_t number = 0, max = takes_never(spec) ? TIME_LONGEST_US : spec->max;
+    int error = spec->kind == OPTION_U64        ? parse_u64(text, max, &number)
+                : spec->kind == OPTION_DURATION ? parse_duration_us(text, max, &number)
+                                                : parse_size(text, max, &number);
+    if (takes_never(spec) && slice_equals(text, "never")) {
+        number = TIME_NEVER_US;
+        error = OK;
+    }
     if (error || number < spec->min)
         return ERR_MALFORMED;
     *(uint64_t *)spec->value = number;
@@ -121,18 +131,32 @@ static const struct option_spec *find(const struct option_spec *specs, const cha
     return NULL;
 }
 
+static int complain_of_name(const struct option_spec *specs, const char *word, size_t len,
+                            char *why)
+{
+    char shown[TEXT_MAX / 4];
+    const char *near = NULL;
+    size_t slips = TEXT_FAR;
+    for (; specs->name; specs++)
+        if (text_nearer((struct slice){(const uint8_t *)word + 2, len}, slice_of(specs->name),
+                        &slips))
+            near = specs->name;
+    text_escape(shown, sizeof shown, slice_of(word));
+    if (near)
+        text_format(why, TEXT_MAX, "unknown option '%s'; did you mean --%s?", shown, near);
+    else
+        text_format(why, TEXT_MAX, "unknown option '%s'; --help lists them", shown);
+    return ERR_MALFORMED;
+}
+
 static int parse_one(const struct option_spec *specs, int argc, char **argv, int *at, char *why)
 {
     const char *name = argv[*at] + 2;
     const char *equals = strchr(name, '=');
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
-    char shown[TEXT_MAX / 4];
     const struct option_spec *spec = find(specs, name, len);
-    if (!spec) {
-        text_format(why, TEXT_MAX, "unknown option '%s'; --help lists them",
-                    text_escape(shown, sizeof shown, slice_of(argv[*at])));
-        return ERR_MALFORMED;
-    }
+    if (!spec)
+        return complain_of_name(specs, argv[*at], len, why);
     const char *word = equals ? equals + 1 : NULL;
     if (!word && spec->kind == OPTION_FLAG)
         word = "1";
@@ -147,6 +171,29 @@ static int parse_one(const struct option_spec *specs, int argc, char **argv, int
     return ERR_MALFORMED;
 }
 
+/* "-h", or a slip: "-o", "-timeout". "-" is a file, and "-5" a number. */
+static bool is_short(const char *word)
+{
+    return word[0] == '-' && isalpha((unsigned char)word[1]);
+}
+
+static int parse_short(const struct option_spec *specs, const char *word, char *why)
+{
+    const struct option_spec *help = find(specs, "help", strlen("help"));
+    if (help && !strcmp(word, "-h"))
+        return store(help, "1");
+    char shown[TEXT_MAX / 4];
+    text_escape(shown, sizeof shown, slice_of(word));
+    for (; specs->name; specs++) {
+        if (strcmp(specs->name, word + 1) && (word[2] || specs->name[0] != word[1]))
+            continue;
+        text_format(why, TEXT_MAX, "unknown option '%s'; did you mean --%s?", shown, specs->name);
+        return ERR_MALFORMED;
+    }
+    text_format(why, TEXT_MAX, "unknown option '%s'; --help lists them", shown);
+    return ERR_MALFORMED;
+}
+
 int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why)
 {
     int error = parse_environment(specs, why);
@@ -157,6 +204,8 @@ int options_parse(const struct option_spec *specs, int argc, char **argv, int *n
             options_end = true;
         else if (!options_end && !strncmp(argv[i], "--", 2))
             error = parse_one(specs, argc, argv, &i, why);
+        else if (!options_end && is_short(argv[i]))
+            error = parse_short(specs, argv[i], why);
         else
             argv[1 + (*n_words)++] = argv[i];
     }

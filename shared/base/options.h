@@ -1,9 +1,9 @@
 /* options.h - options declared in one table: from it come parsing, environment variables, help and
  * the manual.
  *
- * "--name value" and "--name=value" on the command line, CONCLAVE_NAME in the environment (dashes
- * become underscores); the command line wins. A flag takes no value; in the environment it is 1 or
- * 0. */
+ * "-h" is --help, and there are no other short ones. "--name value" and "--name=value" on the
+ * command line, CONCLAVE_NAME in the environment (dashes become underscores); the command line
+ * wins. A flag takes no value; in the environment it is 1 or 0. */
 #ifndef CONCLAVE_BASE_OPTIONS_H
 #define CONCLAVE_BASE_OPTIONS_H
 
@@ -11,10 +11,16 @@
 
 #include "shared/base/types.h"
 
+/* No end, and the longest time with one that such an option takes: sums of these do not overflow.
+ */
+#define TIME_NEVER_US   (UINT64_MAX / 4)
+#define TIME_LONGEST_US ((uint64_t)10000 * 24 * 3600 * 1000000)
+
 enum option_kind {
     OPTION_FLAG,     /* bool */
     OPTION_U64,      /* uint64_t within min..max */
-    OPTION_DURATION, /* uint64_t microseconds within min..max */
+    OPTION_DURATION, /* uint64_t microseconds within min..max; with a max of TIME_NEVER_US also
+                        "never", which is that */
     OPTION_SIZE,     /* uint64_t bytes within min..max */
     OPTION_CHANCE,   /* uint64_t millionths, from a probability within 0..1 */
     OPTION_STRING,   /* const char *, borrowed from argv or the environment */
