@@ -19,14 +19,18 @@
 #include "shared/wire/schema/entry.h"
 #include "shared/wire/schema/checkpoint.h"
 #include "shared/wire/schema/cut.h"
+#include "shared/wire/schema/stored.h"
+#include "shared/wire/schema/tasks.h"
 
 #define WIRE_RECORDS(R)    \
+    TASKS_RECORDS(R)       \
     SHARED_RECORDS(R)      \
     CHANNEL_RECORDS(R)     \
     REPLICATION_RECORDS(R) \
     REPLY_RECORDS(R)       \
     CHECKPOINT_RECORDS(R)  \
-    CUT_RECORDS(R)
+    CUT_RECORDS(R)         \
+    STORED_RECORDS(R)
 
 #define WIRE_MESSAGES(M)    \
     LINK_MESSAGES(M)        \
@@ -39,6 +43,8 @@
     REPLY_MESSAGES(M)       \
     ENTRY_MESSAGES(M)       \
     CHECKPOINT_MESSAGES(M)  \
-    CUT_MESSAGES(M)
+    CUT_MESSAGES(M)         \
+    STORED_MESSAGES(M)      \
+    TASKS_MESSAGES(M)
 
 #endif

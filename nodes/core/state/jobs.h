@@ -48,6 +48,8 @@ struct job {
     char owner[OWNER_MAX + 1]; /* the name of the key that submitted it; empty: without keys */
     struct job_owner *account; /* of that name, in jobs.owners; NULL: without keys */
     struct plan plan;
+    size_t n_inputs;
+    job_id_t inputs[INPUTS_MAX]; /* stored values, which stay while the job is remembered */
     uint64_t submitted_ms, finished_ms;
     uint64_t done;     /* operations of the plan that are done */
     uint64_t executed; /* operations executed in all, repetitions included */
@@ -176,6 +178,11 @@ void jobs_leave(struct jobs *jobs, struct job *job);
 /* True when there are more finished jobs than so many, or more bytes of their results, and not only
  * because of the last one that finished. */
 bool jobs_are_beyond(const struct jobs *jobs, size_t kept_max, uint64_t bytes_max);
+
+/* All tasks of a job of tasks have an outcome: ends it in that state; `index`: for jobs_ended(), 0:
+ * not. Returns it; NULL: there is none, or it is finished already. */
+struct job *jobs_end_tasks(struct jobs *jobs, job_id_t id, enum job_state state, const char *reason,
+                           uint64_t time_ms, log_index_t index);
 
 /* Removes a finished job that leaves, or the oldest one when they are beyond the limits; caller
  * frees it with job_destroy(). NULL: there is none. */
