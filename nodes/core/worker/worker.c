@@ -266,14 +266,26 @@ void worker_computed(struct worker *worker, const struct computed *results, size
 
 /* --- tasks --- */
 
-static void fetch(struct worker *worker, struct work *work, size_t i)
+/* True when an operation, that one excepted, waits for the operand. */
+static bool is_awaited(const struct worker *worker, const struct work *except, struct value_id id)
+{
+    for (const struct work *work = worker->first; work; work = work->next)
+        for (size_t i = 0; work != except && i < work->op.n_operands; i++)
+            if (work->waits[i].missing && value_id_same(work->op.operands[i].id, id))
+                return true;
+    return false;
+}
+
+/* One fetch serves all that wait for the value. */
+static void fetch(struct worker *worker, struct work *work, size_t i, bool under_way)
 {
     const struct wait *wait = &work->waits[i];
     uint64_t deadline_us = worker->step->now_us + value_wait_us(wait->len);
     if (deadline_us > work->deadline_us)
         work->deadline_us = deadline_us;
-    outbox_fetch(&worker->step->out, USER_WORKER, work->op.operands[i].id, wait->source, wait->len,
-                 wait->hash, 0);
+    if (!under_way)
+        outbox_fetch(&worker->step->out, USER_WORKER, work->op.operands[i].id, wait->source,
+                     wait->len, wait->hash, 0);
 }
 
 static void accept_task(struct worker *worker, node_id_t from, const struct message *message,
@@ -297,7 +309,7 @@ static void accept_task(struct worker *worker, node_id_t from, const struct mess
     worker->queued++;
     for (size_t i = 0; i < work->op.n_operands; i++)
         if (work->waits[i].missing)
-            fetch(worker, work, i);
+            fetch(worker, work, i, is_awaited(worker, work, work->op.operands[i].id));
 }
 
 void worker_task(struct worker *worker, node_id_t from, const struct message *message)
@@ -323,16 +335,6 @@ void worker_value_ready(struct worker *worker, struct value_id id)
         outbox_drop(&worker->step->out, USER_WORKER, id);
 }
 
-/* True when an operation, that one excepted, waits for the operand. */
-static bool is_awaited(const struct worker *worker, const struct work *except, struct value_id id)
-{
-    for (const struct work *work = worker->first; work; work = work->next)
-        for (size_t i = 0; work != except && i < work->op.n_operands; i++)
-            if (work->waits[i].missing && value_id_same(work->op.operands[i].id, id))
-                return true;
-    return false;
-}
-
 /* Nobody else waits for the operands that the operation still lacks: their fetches end. */
 static void stop_fetches(struct worker *worker, struct work *work)
 {
@@ -354,6 +356,7 @@ static void remove_work(struct worker *worker, struct work *previous, struct wor
 void worker_value_failed(struct worker *worker, struct value_id id)
 {
     struct work *previous = NULL, *next;
+    bool under_way = false;
     for (struct work *work = worker->first; work; work = next) {
         next = work->next;
         bool give_up = false;
@@ -364,7 +367,8 @@ void worker_value_failed(struct worker *worker, struct value_id id)
             give_up = wait->source == work->coordinator;
             wait->source = work->coordinator;
             if (!give_up)
-                fetch(worker, work, i);
+                fetch(worker, work, i, under_way);
+            under_way = under_way || !give_up;
         }
         if (!give_up) {
             previous = work;
