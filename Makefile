@@ -383,6 +383,15 @@ $(B)/bench/gmp_factorial: $(B)/obj/tests/bench/gmp_factorial.o $(call lib,base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
+$(B)/bench/gmp_numbers: $(B)/obj/tests/bench/gmp_numbers.o $(call lib,base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+
+.PHONY: bench-numbers
+bench-numbers: $(B)/bench/gmp_numbers ## products, batch-gcd and pi in one process by GMP alone (NUMBERS='product:1000000 batch-gcd:20000 pi:1000000')
+	@for job in $(or $(NUMBERS),product:1000000 batch-gcd:20000 pi:1000000); do \
+	  printf '%-20s %s s\n' "$$job" "$$($(B)/bench/gmp_numbers $${job%:*} $${job#*:})" || exit 1; done
+
 .PHONY: bench-large
 bench-large: all $(B)/bench/gmp_factorial ## 10000000! ten times beside GMP in one process (LARGE_ARGS='--job 30000000 --runs 1', '--busy 2', '--kill', '--nodes 25')
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/large.py --gmp '$(abspath $(B))/bench/gmp_factorial' --dir $(B) $(LARGE_ARGS)
