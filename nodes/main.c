@@ -9,6 +9,7 @@
 #include "nodes/io/settings.h"
 #include "nodes/io/tool.h"
 #include "nodes/work/heap.h"
+#include "nodes/work/spawner.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
@@ -205,6 +206,8 @@ static void print_help(void)
 int main(int argc, char **argv)
 {
     char why[TEXT_MAX];
+    if (spawner_is_called(argc, argv))
+        return spawner_main();
     int tool = tool_run(argc - 1, argv + 1); /* argv ends with NULL */
     if (tool >= 0)
         return tool;
