@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "shared/base/log_file.h"
 #include "shared/base/memory.h"
 #include "shared/base/quorum.h"
+#include "shared/base/slots.h"
 #include "shared/base/urgency.h"
 #include "shared/base/version.h"
 
@@ -145,6 +147,10 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
         .hosts = hosts,
         .delay_us = is->delay_us,
         .failure = is->failure,
+        .commands = {.scratch = is->scratch,
+                     .user = is->commands_user,
+                     .slots = (unsigned)(is->slots ? is->slots : slots_default(1)),
+                     .files_soft = is->files_soft},
     };
     struct runtime *runtime;
     struct text why = {0};
@@ -224,6 +230,9 @@ int main(int argc, char **argv)
         return EXIT_OK;
     if (n_words)
         return usage_error("it takes only options; --help lists them");
+    struct rlimit files;
+    if (!getrlimit(RLIMIT_NOFILE, &files)) /* before it is raised */
+        given.files_soft = files.rlim_cur;
     log_file_limit(given.log_limit_bytes);
     urgency_high();
     heap_init();

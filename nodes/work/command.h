@@ -14,6 +14,7 @@
 #include "nodes/work/mailbox.h"
 #include "shared/base/blob.h"
 #include "shared/base/limits.h"
+#include "shared/base/slots.h"
 #include "shared/base/text.h"
 #include "shared/base/types.h"
 
@@ -38,7 +39,6 @@
 #define COMMAND_KILL_PATIENCE_US (10 * SECOND_US)
 /* Commands that wait for a slot. Who hands work out gives no more than a few to each slot. */
 #define COMMANDS_WAITING_MAX 4096
-#define COMMAND_SLOTS_MAX    1024
 
 /* --- what to run --- */
 

@@ -121,7 +121,7 @@ bool spawner_config_unpack(struct slice frame, struct spawner_config *config)
     config->record = unpacked_text(&in);
     config->user = unpacked_text(&in);
     config->nonce = unpacked_u64(&in, UINT64_MAX);
-    config->slot = unpacked_u64(&in, COMMAND_SLOTS_MAX);
+    config->slot = unpacked_u64(&in, SLOTS_MAX);
     config->node = unpacked_u64(&in, NODES_MAX);
     config->files_soft = unpacked_u64(&in, UINT64_MAX);
     return unpacked_end(&in) && config->dir && config->scratch && config->outputs && config->record;

@@ -320,8 +320,8 @@ int commands_start(const struct commands_config *config, struct commands **out, 
     commands->config.program = copy(config->program);
     if (!commands->config.slots)
         commands->config.slots = 1;
-    if (commands->config.slots > COMMAND_SLOTS_MAX)
-        commands->config.slots = COMMAND_SLOTS_MAX;
+    if (commands->config.slots > SLOTS_MAX)
+        commands->config.slots = SLOTS_MAX;
     commands->slots = mem_new(commands->config.slots, sizeof *commands->slots);
     commands->last = &commands->first;
     commands->requests = mailbox_new();

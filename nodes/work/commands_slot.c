@@ -134,7 +134,7 @@ bool slot_wait_ready(struct commands *commands, struct slot *slot, struct text *
  * and so does what its record names. */
 void slot_close(struct commands *commands, struct slot *slot)
 {
-    pid_t spared[COMMAND_SLOTS_MAX];
+    pid_t spared[SLOTS_MAX];
     size_t n = 0;
     if (!slot->pid)
         return;
