@@ -104,6 +104,7 @@ static void wait_by_chance(uint64_t most_us)
 
 static int run(const struct settings *is, struct disk *disk, const char **hosts)
 {
+    uint64_t slots = is->slots ? is->slots : slots_default(1);
     char who[32], host[HOST_SHOWN_MAX + 1] = "localhost";
     text_format(who, sizeof who, "node %" PRIu64, is->id);
     log_open(who, is->log_level);
@@ -130,6 +131,7 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
                  .snapshot_keep = is->snapshot_keep,
                  .snapshot_memory_bytes = is->snapshot_memory_bytes,
                  .delay_us = is->delay_us,
+                 .slots = is->insecure ? 0 : slots,
                  .memory_limit_bytes = is->memory_limit_bytes,
                  .poison_deaths = POISON_DEATHS,
                  .pid = (uint64_t)getpid(),
@@ -149,7 +151,7 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
         .failure = is->failure,
         .commands = {.scratch = is->scratch,
                      .user = is->commands_user,
-                     .slots = (unsigned)(is->slots ? is->slots : slots_default(1)),
+                     .slots = (unsigned)slots,
                      .files_soft = is->files_soft},
     };
     struct runtime *runtime;
