@@ -392,6 +392,14 @@ bench-numbers: $(B)/bench/gmp_numbers ## products, batch-gcd and pi in one proce
 	@for job in $(or $(NUMBERS),product:1000000 batch-gcd:20000 pi:1000000); do \
 	  printf '%-20s %s s\n' "$$job" "$$($(B)/bench/gmp_numbers $${job%:*} $${job#*:})" || exit 1; done
 
+$(B)/bench/commands: $(B)/obj/tests/bench/commands.o $(call lib,work base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(alloc_conclave-node) $(PKG_LIBS)
+
+.PHONY: bench-commands
+bench-commands: $(B)/bench/commands ## 10,000 times /bin/true by the executor of commands, beside xargs, in turn (COMMANDS_ARGS='--n 1000 --slots 4')
+	@$(PYTHON) -B tests/bench/commands.py --bench '$(abspath $(B))/bench/commands' $(COMMANDS_ARGS)
+
 .PHONY: bench-large
 bench-large: all $(B)/bench/gmp_factorial ## 10000000! ten times beside GMP in one process (LARGE_ARGS='--job 30000000 --runs 1', '--busy 2', '--kill', '--nodes 25')
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/large.py --gmp '$(abspath $(B))/bench/gmp_factorial' --dir $(B) $(LARGE_ARGS)

@@ -94,6 +94,8 @@
 /* Likewise, outside of what the simulator runs: tests/tools/process-mutants.py knows which test
  * finds each. The environment plants them: MUTANT_PLANTED=record_ignored. */
 #define PROCESS_MUTANTS(X)                                                                         \
+    X(descendants_spared, "what left a command's session goes on when it ends (T18)")              \
+    X(survivors_by_pid, "whoever has the pid of a command of before is killed (T18)")              \
     X(candidacies_unlimited, "a candidate raises a voter's term as often as it likes (X15)")       \
     X(broker_believes_one, "a broker believes whoever says that it serves (X15)")                  \
     X(record_ignored, "options of up count more than what the directory says")                     \
