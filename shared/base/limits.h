@@ -531,7 +531,7 @@
 
 /* Of one job. A task is a line of a progress bar that people wait for, and its details some 100
  * bytes: a gigabyte of them. */
-#define TASKS_MAX 10000000
+#define MAP_TASKS_MAX 10000000
 /* What Linux takes as one argument (MAX_ARG_STRLEN, 32 pages) without the zero byte at its end: an
  * input, or a string for the shell. */
 #define TASK_ARG_BYTES_MAX (128 * KIB_BYTES - 1)
@@ -556,7 +556,7 @@
 /* Files that every task gets: beyond, an archive is quicker to move and to unpack. */
 #define TASK_UPLOADS_MAX  256
 #define TASK_GLOBS_MAX    64  /* patterns of files to collect; one may match any number */
-#define TASK_RETRIES_MAX  100 /* more attempts hide that the command does not work */
+#define MAP_RETRIES_MAX   100 /* more attempts hide that the command does not work */
 #define TASK_DELAY_MAX_US (3600 * SECOND_US) /* it doubles from there, see --retry-delay */
 #define TASK_TIME_MAX_US  ((uint64_t)10000 * 24 * 3600 * SECOND_US) /* TIME_LONGEST_US */
 #define TASK_SLOTS_MAX    1024 /* of a node that one task takes: the largest machines */
