@@ -32,7 +32,7 @@ const struct option_spec map_options[] = {
     {"stdin", OPTION_FLAG, &options.request.on_stdin, 0, 0, NULL,
      "the input is what the command reads, instead of an argument"},
     {"dry-run", OPTION_FLAG, &options.dry_run, 0, 0, NULL, "print the commands, and run none"},
-    {"retries", OPTION_U64, &options.request.retries, 0, MAP_RETRIES_MAX, "N",
+    {"retries", OPTION_U64, &options.request.retries, 0, TASK_RETRIES_MAX, "N",
      "more attempts after an exit code other than 0, or the time limit (0)"},
     {"retry-delay", OPTION_DURATION, &options.request.retry_delay_us, 0, TASK_DELAY_MAX_US, "TIME",
      "before the first of them; then it doubles (1s)"},

@@ -108,14 +108,14 @@ static int write_ordered(struct outputs *outputs, FILE *out, struct text *why)
         int error = source->get(source->context, task, &view, why);
         if (error)
             return error;
-        if (!task_state_is_end(view.state) && wait) {
+        if (!task_view_is_end(view.state) && wait) {
             error = source->wait(source->context, why);
             wait = error != ERR_NOT_FOUND;
             if (error && wait)
                 return error;
             continue;
         }
-        if (!task_state_is_end(view.state))
+        if (!task_view_is_end(view.state))
             outputs->missing++;
         else if (task_choice_has_state(choice, view.state))
             error = write_task(outputs, &view, out, why);

@@ -209,7 +209,7 @@ int outputs_save(const struct task_source *source, const struct task_choice *cho
         error = source->get(source->context, task, &view, why);
         if (error)
             break;
-        if (!task_state_is_end(view.state)) {
+        if (!task_view_is_end(view.state)) {
             saved->missing++;
         } else if (task_choice_has_state(choice, view.state) && view.attempt) {
             joblog_line(&view, log.file);

@@ -73,9 +73,9 @@ int task_choice_parse(const char *tasks, const char *state, bool failed, struct 
         return ERR_MALFORMED;
     }
     if (failed)
-        out->states = 1u << TASK_FAILED | 1u << TASK_LOST;
-    for (int i = 0; state && i < TASK_STATES_COUNT; i++)
-        if (!strcmp(state, task_state_name((enum task_state)i)))
+        out->states = 1u << VIEW_FAILED | 1u << VIEW_LOST;
+    for (int i = 0; state && i < TASK_VIEW_STATES_COUNT; i++)
+        if (!strcmp(state, task_view_state_name((enum task_view_state)i)))
             out->states = 1u << i;
     if (state && !out->states) {
         text_add(why,
@@ -99,7 +99,7 @@ uint64_t task_choice_from(const struct task_choice *choice, uint64_t task, uint6
     return 0;
 }
 
-bool task_choice_has_state(const struct task_choice *choice, enum task_state state)
+bool task_choice_has_state(const struct task_choice *choice, enum task_view_state state)
 {
     return !choice->states || (choice->states & 1u << state);
 }

@@ -11,7 +11,7 @@ struct task_choice {
     struct {
         uint64_t first, last;
     } ranges[TASK_CHOICE_RANGES]; /* in their order, without overlap */
-    uint64_t states;              /* a bit for each enum task_state; 0: all */
+    uint64_t states;              /* a bit for each enum task_view_state; 0: all */
     uint64_t limit;               /* of tasks; 0: none */
 };
 
@@ -24,6 +24,6 @@ int task_choice_parse(const char *tasks, const char *state, bool failed, struct 
 uint64_t task_choice_from(const struct task_choice *choice, uint64_t task, uint64_t total);
 
 /* Whether a task of that state is chosen. */
-bool task_choice_has_state(const struct task_choice *choice, enum task_state state);
+bool task_choice_has_state(const struct task_choice *choice, enum task_view_state state);
 
 #endif

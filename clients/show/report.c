@@ -7,6 +7,7 @@
 
 #include "clients/ask/digits.h"
 #include "clients/show/render.h"
+#include "clients/show/tasks.h"
 
 int report_state(const struct wire_job_row *row)
 {
@@ -42,13 +43,17 @@ static int print_result(struct cli *cli, const struct wire_job_row *row)
 static int print_job(struct cli *cli, const struct wire_job_row *row, const char *output)
 {
     int code = report_state(row);
-    if (!code && output) {
+    if (!code && output && tasks_are(row))
+        code = cli_fail(EXIT_USAGE, "%s", REPORT_NO_RESULT);
+    else if (!code && output) {
         code = digits_save(cli, row, output);
         if (!code && strcmp(output, "-"))
             cli_note("%" PRIu64 " digits are in %s", row->digits, output);
     }
     if (cli->json)
         cli_print_json(cli, render_job(row));
+    else if (!code && tasks_are(row))
+        tasks_print(row, stdout);
     else if (!code && !output)
         code = print_result(cli, row);
     return code;

@@ -14,30 +14,30 @@
 #define ENDED_WIDTH   10
 #define LINE_MAX_WIDE 8192 /* of a line that is wide; the rest is cut */
 
-const char *task_state_name(enum task_state state)
+const char *task_view_state_name(enum task_view_state state)
 {
     static const char *const names[] = {
 #define X(symbol, name) [symbol] = name,
-        TASK_STATES(X)
+        TASK_VIEW_STATES(X)
 #undef X
     };
     return names[state];
 }
 
-bool task_state_is_end(enum task_state state)
+bool task_view_is_end(enum task_view_state state)
 {
-    return state != TASK_QUEUED && state != TASK_RUNNING;
+    return state != VIEW_QUEUED && state != VIEW_RUNNING;
 }
 
 const char *task_ended_by(const struct task_view *view, char at[TEXT_MAX])
 {
-    if (!task_state_is_end(view->state))
+    if (!task_view_is_end(view->state))
         return "-";
     if (view->time_limit)
         return "time limit";
     if (view->reason.len)
         return text_escape(at, TEXT_MAX, view->reason);
-    if (view->state == TASK_LOST)
+    if (view->state == VIEW_LOST)
         return "node died";
     if (view->signal)
         text_format(at, TEXT_MAX, "signal %d", view->signal);
@@ -53,7 +53,7 @@ const char *task_ended_by(const struct task_view *view, char at[TEXT_MAX])
 static const char *time_text(const struct task_view *view, char at[32])
 {
     uint64_t us = view->wall_us, seconds = us / SECOND_US;
-    if (!task_state_is_end(view->state) || !view->attempt)
+    if (!task_view_is_end(view->state) || !view->attempt)
         return "-";
     if (us < 10 * SECOND_US)
         text_format(at, 32, "%.1fs", (double)us / SECOND_US);
@@ -106,7 +106,7 @@ void task_table_row(const struct task_view *view, uint64_t total, bool wide, FIL
     printable_text(view->last_line, line, sizeof line, line_columns);
     padding = padding < INPUT_WIDTH ? INPUT_WIDTH - padding : 0;
     fprintf(out, "%*" PRIu64 " %-9s %s%*s %4s %3s %-*.*s %6s  %s\n", number_width(total),
-            view->task, task_state_name(view->state), input, (int)padding, "",
+            view->task, task_view_state_name(view->state), input, (int)padding, "",
             number_text(view->node, node), number_text(view->attempt, attempt), ENDED_WIDTH,
             wide ? TEXT_MAX : ENDED_WIDTH, task_ended_by(view, ended), time_text(view, time),
             line[0] ? line : "-");
@@ -129,7 +129,7 @@ static json_t *output_json(const struct task_view *view, enum task_stream_kind k
 {
     const struct task_view_output *output = &view->output[kind];
     char hash[HASH_TEXT_MAX];
-    if (!task_state_is_end(view->state) || !view->attempt)
+    if (!task_view_is_end(view->state) || !view->attempt)
         return json_null();
     return json_pack("{s:o, s:s, s:b}", "bytes", number(output->bytes, true), "sha256",
                      hash_text(output->sha256, hash), "cut", output->kept < output->bytes);
@@ -137,16 +137,16 @@ static json_t *output_json(const struct task_view *view, enum task_stream_kind k
 
 json_t *task_view_json(const struct task_view *view)
 {
-    bool ended = task_state_is_end(view->state) && view->attempt;
+    bool ended = task_view_is_end(view->state) && view->attempt;
     char room[TEXT_MAX];
     json_t *object = json_object();
     json_object_set_new(object, "task", number(view->task, true));
     json_object_set_new(object, "input", printable_json(view->input));
-    json_object_set_new(object, "state", json_string(task_state_name(view->state)));
+    json_object_set_new(object, "state", json_string(task_view_state_name(view->state)));
     json_object_set_new(object, "node", number(view->node, view->node));
     json_object_set_new(object, "attempt", number(view->attempt, view->attempt));
     json_object_set_new(object, "reason",
-                        ended && view->state != TASK_DONE ? json_string(task_ended_by(view, room))
+                        ended && view->state != VIEW_DONE ? json_string(task_ended_by(view, room))
                                                           : json_null());
     json_object_set_new(object, "exit", number((uint64_t)view->exit, ended && view->exit >= 0));
     json_object_set_new(object, "signal", number((uint64_t)view->signal, ended && view->signal));

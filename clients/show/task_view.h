@@ -10,19 +10,19 @@
 #include "shared/base/text.h"
 
 /* X(symbol, name): in what state a task is. */
-#define TASK_STATES(X)         \
-    X(TASK_QUEUED, "queued")   \
-    X(TASK_RUNNING, "running") \
-    X(TASK_DONE, "done")       \
-    X(TASK_FAILED, "failed")   \
-    X(TASK_LOST, "lost")       \
-    X(TASK_CANCELLED, "cancelled")
+#define TASK_VIEW_STATES(X)    \
+    X(VIEW_QUEUED, "queued")   \
+    X(VIEW_RUNNING, "running") \
+    X(VIEW_DONE, "done")       \
+    X(VIEW_FAILED, "failed")   \
+    X(VIEW_LOST, "lost")       \
+    X(VIEW_CANCELLED, "cancelled")
 
-enum task_state {
+enum task_view_state {
 #define X(symbol, name) symbol,
-    TASK_STATES(X)
+    TASK_VIEW_STATES(X)
 #undef X
-        TASK_STATES_COUNT
+        TASK_VIEW_STATES_COUNT
 };
 
 enum task_stream_kind { TASK_STDOUT, TASK_STDERR, TASK_STREAMS };
@@ -37,7 +37,7 @@ struct task_view {
     uint64_t task;        /* from 1 */
     struct slice input;   /* all inputs, with spaces between them; any bytes */
     struct slice command; /* as it was executed, quoted, one line; empty: not known */
-    enum task_state state;
+    enum task_view_state state;
     uint64_t node, attempt;           /* 0: none yet */
     int exit;                         /* -1: it did not exit */
     int signal;                       /* that ended it; 0: none */
@@ -51,10 +51,10 @@ struct task_view {
 };
 
 /* Returns a constant. */
-const char *task_state_name(enum task_state state);
+const char *task_view_state_name(enum task_view_state state);
 
 /* True for a task of which nothing more will come. */
-bool task_state_is_end(enum task_state state);
+bool task_view_is_end(enum task_view_state state);
 
 /* Returns what ended the last attempt, in words: "exit 1", "signal 9", "time limit". */
 const char *task_ended_by(const struct task_view *view, char at[TEXT_MAX]);

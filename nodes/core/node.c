@@ -11,6 +11,7 @@
 #include "nodes/core/link/link.h"
 #include "nodes/core/step/step.h"
 #include "nodes/core/rooms.h"
+#include "nodes/core/uploads/uploads.h"
 #include "nodes/core/worker/worker.h"
 #include "shared/base/error.h"
 
@@ -25,7 +26,10 @@
 #define ROOMS(X)           \
     X(links, links)        \
     X(schedule, schedule)  \
+    X(tasks, tasks)        \
     X(worker, worker)      \
+    X(uploads, uploads)    \
+    X(runner, runner)      \
     X(state, state)        \
     X(raft, raft)          \
     X(ledger, ledger)      \
@@ -43,6 +47,10 @@ static void connect(struct node *node)
     node->raft = (struct raft){.step = step, .links = links};
     node->worker = (struct worker){.step = step, .links = links, .raft = raft, .state = state};
     node->schedule = (struct schedule){.step = step, .links = links, .raft = raft, .state = state};
+    node->uploads = (struct uploads){.step = step, .raft = raft, .state = state};
+    node->runner = (struct runner){.step = step, .links = links, .raft = raft, .state = state};
+    node->tasks = (struct tasks){
+        .step = step, .links = links, .raft = raft, .state = state, .schedule = &node->schedule};
     node->ledger = (struct ledger){.step = step, .links = links, .raft = raft};
     node->snapshots = (struct snapshots){.step = step, .links = links, .raft = raft};
     snapshot_join(&node->snapshots, &ledger_participant, &node->ledger);
@@ -55,12 +63,26 @@ static void connect(struct node *node)
                                      .state = state,
                                      .worker = &node->worker,
                                      .schedule = &node->schedule,
+                                     .tasks = &node->tasks,
                                      .ledger = &node->ledger,
                                      .snapshots = &node->snapshots,
+                                     .uploads = &node->uploads,
                                      .heartbeat_at_us = step->now_us};
 }
 
 /* --- what the log asks --- */
+
+/* A job of tasks has another coordinator's room than one of operations. */
+static void tell_of_job(struct node *node, const struct job *job)
+{
+    bool tasks = plan_tasks(&job->plan) > 0;
+    if (job_is_finished(job))
+        (tasks ? tasks_job_finished(&node->tasks, job)
+               : schedule_job_finished(&node->schedule, job));
+    else
+        (tasks ? tasks_job_accepted(&node->tasks, job)
+               : schedule_job_accepted(&node->schedule, job));
+}
 
 /* Which room hears of an applied entry, and in what order. */
 static void applied(void *context, log_index_t index, void *made)
@@ -71,16 +93,16 @@ static void applied(void *context, log_index_t index, void *made)
     bool kept = job && (job->keeps || schedule_keeps(&node->schedule, job->id));
     if (job && job_is_finished(job) && (kept || job->state != JOB_DONE))
         sweep_job(&node->raft, job->id);
-    if (job && job_is_finished(job))
-        schedule_job_finished(&node->schedule, job);
-    else if (job)
-        schedule_job_accepted(&node->schedule, job);
+    if (job)
+        tell_of_job(node, job);
     requests_applied(&node->service, index, job);
     for (unsigned n = 0; n < FORGET_JOBS_MAX && (job = state_forget_one(&node->state)); n++) {
         if (job_result_bytes(job) > TEXT_INLINE_DIGITS) /* else its end has swept all of it */
             sweep_job(&node->raft, job->id);
         job_destroy(&job);
     }
+    for (job_id_t id; (id = stored_values_settled(&node->state.stored));)
+        sweep_job(&node->raft, id);
 }
 
 static bool names(const void *context, struct value_id id)
@@ -138,7 +160,8 @@ int node_restore_record(struct node *node, struct slice key, struct slice value)
 
 int node_restore_end(struct node *node)
 {
-    return node->state.keys.window.missing ? ERR_CORRUPT : OK;
+    bool whole = !node->state.keys.window.missing && state_has_all_inputs(&node->state);
+    return whole ? OK : ERR_CORRUPT;
 }
 
 void node_destroy(struct node **node)
@@ -161,6 +184,7 @@ static void settle_link(struct node *node, const struct link_fact *fact)
     switch (fact->kind) {
     case LINK_LOST:
         schedule_worker_lost(&node->schedule, fact->node, fact->died);
+        tasks_worker_lost(&node->tasks, fact->node, fact->died);
         break;
     case LINK_BACK:
         schedule_worker_lives(&node->schedule, fact->node, true);
@@ -168,6 +192,7 @@ static void settle_link(struct node *node, const struct link_fact *fact)
     case LINK_MET:
         members_forget(&node->raft, fact->node);
         schedule_worker_lives(&node->schedule, fact->node, false);
+        tasks_worker_met(&node->tasks, fact->node);
         replication_forget(&node->raft, fact->node);
         snapshot_peer_met(&node->snapshots, fact->node); /* before: what the ledger sends counts */
         ledger_peer_met(&node->ledger, fact->node);
@@ -186,15 +211,31 @@ static void settle_raft(struct node *node, const struct raft_fact *fact)
     switch (fact->kind) {
     case RAFT_SERVES:
         schedule_start(&node->schedule);
+        uploads_start(&node->uploads);
+        tasks_start(&node->tasks);
+        runner_asked(&node->runner, node->step.config.id);
         break;
     case RAFT_ENDED:
         requests_step_down(&node->service);
         schedule_stop(&node->schedule);
+        uploads_stop(&node->uploads);
+        tasks_stop(&node->tasks);
         break;
     case RAFT_FOLLOWS:
         worker_reset(&node->worker, fact->term);
+        runner_reset(&node->runner, fact->term);
         break;
     }
+}
+
+/* What this node tells itself, as a worker that was, of tasks. */
+static void settle_own(struct node *node, struct message *own)
+{
+    if (own->type == MESSAGE_TASKS_ENDED)
+        tasks_ended(&node->tasks, node->step.config.id, own);
+    else
+        tasks_held(&node->tasks, node->step.config.id, own);
+    message_drop(&own);
 }
 
 void node_settle(struct node *node)
@@ -202,10 +243,13 @@ void node_settle(struct node *node)
     for (;;) {
         struct raft_fact raft;
         struct link_fact link;
+        struct message *own;
         if (raft_take_fact(&node->raft, &raft))
             settle_raft(node, &raft);
         else if (peers_take_fact(&node->links, &link))
             settle_link(node, &link);
+        else if ((own = runner_take_own(&node->runner)))
+            settle_own(node, own);
         else
             return;
     }
@@ -234,7 +278,12 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
     typedef void schedule_fn(struct schedule * schedule, struct value_id id);
     typedef void snapshot_fn(struct snapshots * snapshots, struct value_id id);
     typedef void worker_fn(struct worker * worker, struct value_id id);
+    typedef void uploads_fn(struct uploads * uploads, struct value_id id);
+    static uploads_fn *const uploads[3] = {uploads_value_ready, uploads_value_failed,
+                                           uploads_value_kept};
     typedef void raft_fn(struct raft * raft, struct value_id id);
+    typedef void tasks_fn(struct tasks * tasks, struct value_id id);
+    static tasks_fn *const tasks[3] = {NULL, tasks_value_failed, tasks_value_kept};
     static snapshot_fn *const snapshots[3] = {NULL, snapshot_value_failed, snapshot_value_kept};
     static raft_fn *const rafts[VALUE_USERS][3] = {
         [USER_FOLLOWER] = {follower_value_ready, follower_value_failed, follower_value_kept},
@@ -249,8 +298,12 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
         schedules[at](&node->schedule, id);
     if (user == USER_WORKER && workers[at])
         workers[at](&node->worker, id);
+    if (user == USER_UPLOAD)
+        uploads[at](&node->uploads, id);
     if (user == USER_SNAPSHOT && snapshots[at])
         snapshots[at](&node->snapshots, id);
+    if (user == USER_TASKS && tasks[at])
+        tasks[at](&node->tasks, id);
     if (rafts[user][at])
         rafts[user][at](&node->raft, id);
 }
@@ -275,6 +328,9 @@ static void take_event(struct node *node, const struct event *event)
         break;
     case EVENT_COMPUTED:
         worker_computed(&node->worker, event->computed.at, event->computed.n);
+        break;
+    case EVENT_TASKS:
+        runner_results(&node->runner, event->tasks.at, event->tasks.n);
         break;
     case EVENT_VALUE_READY:
     case EVENT_VALUE_FAILED:

@@ -5,13 +5,16 @@
 
 #include "nodes/core/link/link.h"
 #include "nodes/core/raft/raft.h"
+#include "nodes/core/runner/runner.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/state/state.h"
+#include "nodes/core/uploads/uploads.h"
 #include "nodes/core/worker/worker.h"
 #include "nodes/core/ledger/ledger.h"
 #include "nodes/core/step/step.h"
 #include "nodes/core/service/service.h"
 #include "nodes/core/snapshot/snapshot.h"
+#include "nodes/core/tasks/tasks.h"
 
 struct node {
     struct step step;
@@ -21,6 +24,9 @@ struct node {
     struct state state;
     struct schedule schedule;
     struct worker worker;
+    struct uploads uploads;
+    struct runner runner;
+    struct tasks tasks;
     struct ledger ledger;
     struct snapshots snapshots;
     struct service service;

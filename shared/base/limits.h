@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "shared/base/limits_map.h"
+
 #define MS_US     ((uint64_t)1000)
 #define SECOND_US ((uint64_t)1000000)
 #define KIB_BYTES ((uint64_t)1024)
@@ -318,6 +320,11 @@
 #define PLAN_RANGES_MIN   16
 #define PLAN_RANGES_LEAST 4 /* of a plan that cannot be without */
 #define RANGES_PER_WORKER 2
+/* Leaves of a plan whose results have several consumers: up to five operations each, and what is
+ * done of them is a bit each in memory and is walked once when a checkpoint is loaded, 0.1 s. */
+#define PLAN_LEAVES_MAX 16384
+/* Of a stored value of integers: it is what one operation reads of an input. */
+#define SEGMENT_BYTES_MAX (8 * MIB_BYTES)
 /* Factors above the line of a binomial coefficient that one operation makes whole, without a sieve:
  * a third of a second. */
 #define BINOMIAL_DIRECT_MAX 1000000
@@ -328,7 +335,43 @@
 #define PHASE_NAME_MAX  16
 /* Of finished jobs, their coordinator remembers so many accounts of their time: 100 KB. */
 #define TIMINGS_KEPT_MAX 1024
-#define ACTIVE_JOBS_MAX  64 /* jobs that are scheduled at the same time; others wait in order */
+/* --- jobs of tasks --- */
+
+/* Of one job. A range is all that a task in a row costs, so that the limit is that of patience: a
+ * day at 10,000 a second. */
+#define TASKS_MAX            ((uint64_t)1000000000)
+#define TASK_TIME_MAX_MS     ((uint64_t)366 * 86400 * 1000) /* a year: more is a slip */
+#define TASK_EXIT_MAX        255
+#define TASK_DELAY_DOUBLINGS 20 /* of the delay before another attempt: a week for a second */
+#define TASK_REASON_MAX      47 /* bytes of a reason beside exit and signal: a short clause */
+/* Rows of one entry, or of one part of a checkpoint: with all their fields they fit into frame 0.
+ */
+#define TASK_RANGES_MAX     512
+#define TASK_EXCEPTIONS_MAX 150
+#define TASK_SEGMENTS_MAX   100 /* and starts */
+/* Ranges of tasks in one message between coordinator and worker. */
+#define TASK_HANDS_MAX 64
+/* Tasks in one range for a worker: at a microsecond each, a batch of BATCH_TARGET_US. */
+#define TASK_BATCH_MAX 4096
+/* Ranges that wait at a worker: two batches of single tasks of each of two jobs, and more. */
+#define TASK_WORKS_MAX       (4 * TASK_BATCH_MAX)
+#define TASK_SLOTS           1  /* tasks that a node executes at the same time */
+#define ACTIVE_TASK_JOBS_MAX 64 /* of which tasks are handed out at the same time */
+/* Details of outcomes that go into one value, and in all that are on their way there: then nothing
+ * more is handed out until some are in the log. */
+#define TASK_ROWS_BYTES    MIB_BYTES
+#define TASK_BATCHES_BYTES (4 * MIB_BYTES)
+#define TASK_BATCHES_MAX   8
+/* Each entry leaves a row of its segment in memory. From so many on the interval between entries
+ * grows with them: after a day a job has 15,000, and an outcome waits 1.5 s for its entry. */
+#define TASK_SEGMENTS_FEW   1000
+#define TASK_WRITE_AGAIN_US SECOND_US /* after a value that could not be written */
+/* How long a new coordinator waits for what workers have, before it hands out what they may have:
+ * their first word comes with the first heartbeat that tells them of it. A worker that says nothing
+ * for so long is cut off, and will be declared lost. */
+#define TASK_REPORTS_US (1000 * MS_US)
+
+#define ACTIVE_JOBS_MAX 64 /* jobs that are scheduled at the same time; others wait in order */
 /* Operations that wait or are executed at a worker: four times the largest credit of a coordinator.
  * Beyond, they are refused, and given to others. */
 #define WORK_QUEUED_MAX (8 * BATCH_OPS_MAX)
@@ -407,6 +450,45 @@
 /* A client's read waits so long for a value to be repaired. */
 #define SERVE_REPAIR_US (8 * SECOND_US)
 #define SWEEP_JOBS_MAX  256 /* ended jobs that wait for their sweep; beyond, all is swept */
+
+/* --- stored values: what clients upload --- */
+
+/* Of a segment; one that holds a single larger integer may be larger. So long a node's disk or
+ * network is busy with one, 50 ms, and so much is sent again after a failure, at most. */
+#define SEGMENT_BYTES_MAX (8 * MIB_BYTES)
+/* Of a value: its row of a checkpoint is one message. 8 GiB, in segments of full length. */
+#define VALUE_SEGMENTS_MAX 1024
+#define VALUE_BYTES_MAX    (VALUE_SEGMENTS_MAX * SEGMENT_BYTES_MAX)
+/* The low bits of the number that names a segment's bytes are the segment; above are the term and
+ * which try of the term stored it (uploads.h). */
+#define VALUE_SEGMENT_BITS 11
+/* In all. A look through them takes 40 us; a checkpoint with so many small ones has one MiB. */
+#define VALUES_MAX        4096
+#define STORED_FORMAT_MAX 16
+#define STORED_NAME_MAX   128 /* bytes of a file's name; what is longer is cut by the client */
+#define VALUE_PAGE_MAX    64  /* rows in one answer of value_list: they fit the map's 64 KiB */
+#define VALUE_JOBS_SHOWN  16  /* of the jobs that name a value, in its row */
+#define DROP_VALUES_MAX   256 /* in one entry; more are dropped by further ones */
+#define INPUTS_MAX        2   /* stored values that a job names: numbers, and those known before */
+/* Values that are being uploaded at a coordinator at the same time, and bytes of segments that are
+ * not committed yet, which it holds in memory; one longer segment may be alone. Beyond, "busy": the
+ * client asks again. Sixteen clients that send as fast as the disks write. */
+#define UPLOADS_MAX       64
+#define UPLOADS_BYTES_MAX (128 * MIB_BYTES)
+/* Segments of one value that are not committed: as many as chunks of a client may be unanswered. */
+#define UPLOAD_SEGMENTS_MAX 8
+/* A segment of which nothing more comes for so long frees its memory: longer than a client takes to
+ * find another broker. It is begun again. */
+#define UPLOAD_IDLE_US (30 * SECOND_US)
+/* --keep-values: a whole value that no job names; and one that is not whole, if that is less. An
+ * upload that is to be resumed is resumed soon. */
+#define KEEP_VALUES_DEFAULT_US (24 * 3600 * SECOND_US)
+#define KEEP_VALUES_LIMIT_US   (30 * 24 * 3600 * SECOND_US) /* who needs one for longer names it */
+#define KEEP_UNFINISHED_US     (3600 * SECOND_US)
+/* The age of values is logged so often, while there is one that ages: what a change of coordinator
+ * loses of it is no more. With a shorter --keep-values, that many times in it. */
+#define VALUES_AGE_EVERY_US (600 * SECOND_US)
+#define VALUES_AGE_PARTS    8
 
 /* --- replication --- */
 
@@ -526,44 +608,6 @@
 #define SNAPSHOTS_PERIODIC_KEEP 5                  /* --snapshot-keep */
 #define SNAPSHOT_FILE_BYTES_MAX (1024 * MIB_BYTES) /* a larger one is refused by the client */
 #define SNAPSHOT_ENDED_MAX      1024               /* ids whose late markers are known to be late */
-
-/* --- commands over inputs (map) --- */
-
-/* Of one job. A task is a line of a progress bar that people wait for, and its details some 100
- * bytes: a gigabyte of them. */
-#define MAP_TASKS_MAX 10000000
-/* What Linux takes as one argument (MAX_ARG_STRLEN, 32 pages) without the zero byte at its end: an
- * input, or a string for the shell. */
-#define TASK_ARG_BYTES_MAX (128 * KIB_BYTES - 1)
-/* All arguments of one command: half of the 2 MiB that Linux takes for arguments and environment
- * with the usual stack of 8 MiB. */
-#define TASK_COMMAND_BYTES_MAX (MIB_BYTES)
-/* Words of a command as it is written down: with names and environment they fit into the
- * specification, which is one frame. More arguments belong into inputs or files. */
-#define TASK_WORDS_MAX 1000
-/* The texts of a specification together; the rest of frame 0 is room for their envelope. */
-#define TASK_SPEC_TEXT_MAX (40 * KIB_BYTES)
-#define TASK_WORD_MAX                                                           \
-    (16 * KIB_BYTES) /* of a command, as it is written down: the longest script \
-                      */
-/* Inputs of one task: columns of a table, sources of a product. More columns than people name. */
-#define TASK_INPUTS_MAX 64
-#define TASK_RECORD_MAX (MIB_BYTES) /* all inputs of one task; a segment holds eight or more */
-/* Of a column, a variable of the environment, a name for people. */
-#define TASK_NAME_MAX 255
-#define TASK_PATH_MAX 1023 /* of a file in the scratch directory; its own path comes before it */
-#define TASK_ENV_MAX  256
-/* Files that every task gets: beyond, an archive is quicker to move and to unpack. */
-#define TASK_UPLOADS_MAX  256
-#define TASK_GLOBS_MAX    64  /* patterns of files to collect; one may match any number */
-#define MAP_RETRIES_MAX   100 /* more attempts hide that the command does not work */
-#define TASK_DELAY_MAX_US (3600 * SECOND_US) /* it doubles from there, see --retry-delay */
-#define TASK_TIME_MAX_US  ((uint64_t)10000 * 24 * 3600 * SECOND_US) /* TIME_LONGEST_US */
-#define TASK_SLOTS_MAX    1024 /* of a node that one task takes: the largest machines */
-/* Of each of a task's two streams. An output is committed with its outcome: what is longer belongs
- * into a file that is collected. */
-#define TASK_OUTPUT_DEFAULT_BYTES (MIB_BYTES)
-#define TASK_OUTPUT_MAX_BYTES     (64 * MIB_BYTES)
 
 /* --- clients --- */
 

@@ -52,6 +52,9 @@
     X(quota_passes_pending, "jobs that are proposed do not count in the quota of a key (X8)")    \
     X(linear_pace, "an operation of any size is expected to take as long a unit as all others")  \
     X(starved_is_slow, "an operation that waits for a processor is taken for one that is stuck") \
+    X(named_value_dropped, "a stored value is dropped while a job names it (V2)")                \
+    X(segment_told_early, "a segment is acknowledged before its entry is committed (V1)")        \
+    X(values_age_twice, "the time since the last value_aged counts again in the next (V3)")      \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
     X(remade_counts, "an operation that is made again counts again (T9)")                        \
     X(held_goes_early, "what a worker alone holds goes before it was used (T10)")                \
@@ -77,8 +80,16 @@
     X(old_marker_accepted, "a marker of an old incarnation starts a recording (S6)")             \
     X(transfer_applied_twice, "an outbox message that was applied is applied again (S14)")       \
     X(outbox_lost, "a node that starts again has forgotten its outbox (S14)")                    \
+    X(one_consumer, "a value goes with the first operation that used it")                        \
+    X(used_is_dropped, "whoever made a value drops it when it has used it itself")               \
+    X(consumers_remake, "a lost value is made again for each operation that uses it")            \
     X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
-    X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
+    X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")            \
+    X(outcome_again, "an outcome of a task that has one counts again (T15)")                     \
+    X(ended_is_forgotten, "a worker forgets how tasks ended when their coordinator dies (T15)")  \
+    X(started_unlogged, "a task that may begin once is begun before the log has it (T16)")       \
+    X(lost_is_free, "a task that may have begun, and may only once, begins again (T16)")         \
+    X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")
 
 /* Likewise, outside of what the simulator runs: tests/tools/process-mutants.py knows which test
  * finds each. The environment plants them: MUTANT_PLANTED=record_ignored. */

@@ -180,6 +180,11 @@ static void take_output(struct host *host, const struct output *output)
     case OUTPUT_COMPUTE:
         take_compute(host, &output->compute);
         break;
+    case OUTPUT_FEED:
+        if (output->feed.offset + output->feed.piece->len == output->feed.len)
+            add_wait(host,
+                     (struct host_wait){true, output->feed.user, output->feed.id, host->config.id});
+        break;
     case OUTPUT_FETCH:
         take_fetch(host, &output->fetch);
         break;
@@ -200,6 +205,8 @@ static void take_output(struct host *host, const struct output *output)
         drop_waits(host, output->drop.user, output->drop.id);
         break;
     case OUTPUT_CANCEL: /* it goes on to its end */
+    case OUTPUT_TASK:   /* tasks that do nothing are not executed */
+    case OUTPUT_TASK_CANCEL:
     case OUTPUT_RELINK:
     case OUTPUT_LOG:
         break;

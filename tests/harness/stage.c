@@ -84,13 +84,19 @@ static void take_output(struct stage *stage, node_id_t id, const struct output *
     case OUTPUT_PERSIST:
         stage_persist(stage, id, output);
         break;
-    case OUTPUT_SEND:
     case OUTPUT_REPLY:
+        stage_attach(stage, id, output);
+        stage_gate(stage, id, output);
+        break;
+    case OUTPUT_SEND:
     case OUTPUT_PUBLISH:
         stage_gate(stage, id, output);
         break;
     case OUTPUT_COMPUTE:
         stage_compute(stage, id, &output->compute);
+        break;
+    case OUTPUT_FEED:
+        stage_feed(stage, id, &output->feed);
         break;
     case OUTPUT_FETCH:
     case OUTPUT_KEEP:
@@ -104,7 +110,9 @@ static void take_output(struct stage *stage, node_id_t id, const struct output *
         stage_connect(stage, id, output->relink.peer, output->relink.plane, STAGE_DELAY_US);
         break;
     case OUTPUT_CANCEL: /* it goes on to its end */
-    case OUTPUT_LIST:   /* disks are plenty, and so is memory */
+    case OUTPUT_TASK:   /* tasks that do nothing are not executed */
+    case OUTPUT_TASK_CANCEL:
+    case OUTPUT_LIST: /* disks are plenty, and so is memory */
     case OUTPUT_FORGET:
     case OUTPUT_DROP:
         break;
@@ -234,6 +242,7 @@ void stage_start(struct stage *stage, node_id_t id)
         .sets_retention = stage->keep_jobs[id] || stage->keep_bytes,
         .quota_jobs = stage->quota_jobs,
         .quota_bytes = stage->quota_bytes,
+        .keep_values_us = stage->keep_values_us,
         .progress_index_max = stage->progress_index_max,
         .progress_snaps_max = stage->progress_snaps_max,
         .random = id,

@@ -21,7 +21,7 @@ struct fake {
     uint64_t total, order[FAKE_MAX], n_ended, n_told, waits;
     const char *out[FAKE_MAX + 1], *err[FAKE_MAX + 1]; /* by task */
     const char *input[FAKE_MAX + 1];
-    enum task_state end[FAKE_MAX + 1];
+    enum task_view_state end[FAKE_MAX + 1];
     struct {
         const char *path, *bytes;
         bool executable;
@@ -51,12 +51,12 @@ static int fake_get(void *context, uint64_t task, struct task_view *out, struct 
     (void)why;
     *out = (struct task_view){.task = task,
                               .exit = -1,
-                              .state = TASK_RUNNING,
+                              .state = VIEW_RUNNING,
                               .input = slice_of(fake->input[task] ? fake->input[task] : "in"),
                               .command = slice_of("cmd")};
     if (!has_ended(fake, task))
         return OK;
-    out->state = fake->end[task] ? fake->end[task] : TASK_DONE;
+    out->state = fake->end[task] ? fake->end[task] : VIEW_DONE;
     out->exit = 0;
     out->node = out->attempt = 1;
     out->files = task == 1 ? fake->n_files : 0;
@@ -153,7 +153,7 @@ static struct fake four_tasks(void)
                          .out = {NULL, "one\n", "two\nmore", "three\n", ""},
                          .err = {NULL, "e1\n", NULL, NULL, "e4\n"},
                          .input = {NULL, "a", "b\nc", "d", "e"},
-                         .end = {[4] = TASK_FAILED}};
+                         .end = {[4] = VIEW_FAILED}};
 }
 
 static void outputs_come_in_order_as_soon_as_they_can(void **state)

@@ -20,7 +20,7 @@ static struct task_view failed_task(void)
     return (struct task_view){.task = 17,
                               .input = slice_of("data/17.csv"),
                               .command = slice_of("./clean.sh data/17.csv"),
-                              .state = TASK_FAILED,
+                              .state = VIEW_FAILED,
                               .node = 3,
                               .attempt = 3,
                               .exit = 1,
@@ -66,7 +66,7 @@ static void rows_fit_80_columns(void **state)
     assert_non_null(strstr(row, "than there is room for"));
     free(row);
     view = (struct task_view){.task = 10000000,
-                              .state = TASK_QUEUED,
+                              .state = VIEW_QUEUED,
                               .exit = -1,
                               .input = slice_of("x")};
     row = row_of(&view, 10000000, false);
@@ -80,14 +80,14 @@ static void what_ended_a_task_is_said_in_words(void **state)
     static const struct {
         struct task_view view;
         const char *text;
-    } cases[] = {{{.state = TASK_DONE, .exit = 0}, "exit 0"},
-                 {{.state = TASK_FAILED, .exit = -1, .signal = 9}, "signal 9"},
-                 {{.state = TASK_FAILED, .exit = -1, .signal = 9, .time_limit = true},
+    } cases[] = {{{.state = VIEW_DONE, .exit = 0}, "exit 0"},
+                 {{.state = VIEW_FAILED, .exit = -1, .signal = 9}, "signal 9"},
+                 {{.state = VIEW_FAILED, .exit = -1, .signal = 9, .time_limit = true},
                   "time limit"},
-                 {{.state = TASK_LOST, .exit = -1}, "node died"},
-                 {{.state = TASK_CANCELLED, .exit = -1}, "-"},
-                 {{.state = TASK_RUNNING, .exit = -1}, "-"},
-                 {{.state = TASK_FAILED, .exit = -1, .reason = {(const uint8_t *)"disk\nfull", 9}},
+                 {{.state = VIEW_LOST, .exit = -1}, "node died"},
+                 {{.state = VIEW_CANCELLED, .exit = -1}, "-"},
+                 {{.state = VIEW_RUNNING, .exit = -1}, "-"},
+                 {{.state = VIEW_FAILED, .exit = -1, .reason = {(const uint8_t *)"disk\nfull", 9}},
                   "disk\\x0afull"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char at[TEXT_MAX];
@@ -117,7 +117,7 @@ static void json_has_the_keys_that_are_documented(void **state)
     assert_true(json_is_true(json_object_get(err, "cut")));
     assert_true(json_is_false(json_object_get(json_object_get(object, "stdout"), "cut")));
     json_decref(object);
-    view = (struct task_view){.task = 1, .state = TASK_QUEUED, .exit = -1};
+    view = (struct task_view){.task = 1, .state = VIEW_QUEUED, .exit = -1};
     object = task_view_json(&view);
     for (size_t i = 3; i < sizeof keys / sizeof *keys; i++)
         assert_true(json_is_null(json_object_get(object, keys[i])));
@@ -213,14 +213,14 @@ static void tasks_are_chosen_by_number_and_state(void **state)
         len += text_format(all + len, sizeof all - len, "%d ", (int)t);
     assert_string_equal(all, "3 17 70 71 72 ");
     assert_int_equal(choice.n, 3);
-    assert_true(task_choice_has_state(&choice, TASK_FAILED));
-    assert_true(task_choice_has_state(&choice, TASK_LOST));
-    assert_false(task_choice_has_state(&choice, TASK_DONE));
+    assert_true(task_choice_has_state(&choice, VIEW_FAILED));
+    assert_true(task_choice_has_state(&choice, VIEW_LOST));
+    assert_false(task_choice_has_state(&choice, VIEW_DONE));
     assert_int_equal(task_choice_parse(NULL, "running", false, &choice, &why), OK);
     assert_int_equal(task_choice_from(&choice, 5, 5), 5);
     assert_int_equal(task_choice_from(&choice, 6, 5), 0);
-    assert_true(task_choice_has_state(&choice, TASK_RUNNING));
-    assert_false(task_choice_has_state(&choice, TASK_QUEUED));
+    assert_true(task_choice_has_state(&choice, VIEW_RUNNING));
+    assert_false(task_choice_has_state(&choice, VIEW_QUEUED));
     static const char *const bad[] = {"",    "0",  "x",  "1,",    ",1",
                                       "2-1", "1-", "-1", "1-2-3", "99999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -7,6 +7,7 @@
 #include "nodes/core/service/reports.h"
 #include "nodes/core/service/rights.h"
 #include "nodes/core/service/requests_table.h"
+#include "nodes/core/service/requests_values.h"
 #include "nodes/core/state/state.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
@@ -66,7 +67,8 @@ static size_t count_pending_jobs(const struct service *service)
 /* Never: the key alone says which job is meant (R28). */
 static bool is_another(const struct job *job, const struct plan *plan)
 {
-    return MUTANT(argument_is_key) && (job->plan.n != plan->n || job->plan.k != plan->k);
+    return MUTANT(argument_is_key) &&
+           memcmp(job->plan.numbers, plan->numbers, sizeof plan->numbers) != 0;
 }
 
 static bool is_full(const struct service *service)
@@ -120,6 +122,7 @@ static const char *check_submit(const struct service *service, const struct wire
     unsigned level = plan->kind->level;
     const char *code =
         level ? requests_unknown_to_some(service, level, plan->kind->name, reason) : NULL;
+    code = code ? code : requests_check_tasks(service, submit, plan, reason);
     if (code)
         return code;
     uint64_t bytes = plan_cost(plan);
@@ -132,6 +135,77 @@ static const char *check_submit(const struct service *service, const struct wire
         return "too_costly";
     }
     return NULL;
+}
+
+/* By name, and what the asker may not see is not there. */
+static const char *check_inputs(const struct service *service, const struct wire_submit *submit,
+                                struct text *reason)
+{
+    char id[JOB_TEXT_MAX];
+    node_id_t without;
+    if (submit->inputs.n && !members_know_entries(service->raft, ENTRY_LEVEL_VALUES, &without)) {
+        text_add(reason, "not all nodes are known to know stored values; ask again");
+        return "unavailable";
+    }
+    for (size_t i = 0; i < submit->inputs.n; i++) {
+        job_id_t input = submit->inputs.at[i].value;
+        const struct stored_value *value = requests_see_value(service, input);
+        if (value && value->whole)
+            continue;
+        text_add(reason,
+                 value ? "the stored value %s is not whole: its upload has not ended"
+                       : "there is no stored value %s",
+                 job_id_text(input, id));
+        return value ? "unavailable" : "not_found";
+    }
+    return NULL;
+}
+
+static void write_inputs(struct message *entry, const struct wire_submit *submit)
+{
+    struct wire_entry_job_submitted *submitted = &entry->as.entry_job_submitted;
+    submitted->inputs.n = submit->inputs.n;
+    submitted->inputs.at = message_room(entry, INPUTS_MAX, sizeof *submitted->inputs.at);
+    for (size_t i = 0; i < submit->inputs.n; i++)
+        submitted->inputs.at[i] = submit->inputs.at[i];
+}
+
+/* Puts the job into the log. */
+static log_index_t propose_job(struct service *service, const struct wire_submit *submit,
+                               const struct plan *plan)
+{
+    struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
+    entry->as.entry_job_submitted = (struct wire_entry_job_submitted){
+        .key = message_copy(entry, submit->key),
+        .kind = message_copy(entry, submit->kind),
+        .spec = message_copy(entry, submit->spec),
+        .level = schedule_subtree_level(service->schedule, plan),
+        .time_ms = service->step->wall_ms,
+        .ranges = plan->ranges,
+        .owner = message_text(entry, rights_owner(service)),
+        .parent = submit->parent,
+    };
+    write_inputs(entry, submit);
+    requests_add_options(entry, submit);
+    return raft_log_propose(service->raft, entry);
+}
+
+/* A key that is new: false, and the caller is told, when something else stands in the way. */
+static bool may_begin(struct service *service, struct caller caller,
+                      const struct wire_submit *submit)
+{
+    struct text reason = {0};
+    const char *code = check_inputs(service, submit, &reason);
+    if (code) {
+        requests_refuse(service, caller, code, reason.at);
+        return false;
+    }
+    if (!requests_within_quota(service, caller))
+        return false;
+    if (!is_full(service))
+        return true;
+    requests_refuse(service, caller, "busy", "too many jobs are waiting; try again later");
+    return false;
 }
 
 void requests_submit(struct service *service, uint64_t client, struct message *request)
@@ -167,27 +241,10 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
     if (requests_are_forgotten(service, caller, KEY_OF_JOB, submit->key))
         return;
     log_index_t index = requests_pending_key(service, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
-    if (!index && !requests_within_quota(service, caller))
+    if ((!index && !may_begin(service, caller, submit)) || !requests_may_propose(service, caller))
         return;
-    if (!index && is_full(service)) {
-        requests_refuse(service, caller, "busy", "too many jobs are waiting; try again later");
-        return;
-    }
-    if (!requests_may_propose(service, caller))
-        return;
-    if (!index) {
-        struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
-        entry->as.entry_job_submitted = (struct wire_entry_job_submitted){
-            .key = message_copy(entry, submit->key),
-            .kind = message_copy(entry, submit->kind),
-            .spec = message_copy(entry, submit->spec),
-            .level = schedule_subtree_level(service->schedule, &plan),
-            .time_ms = service->step->wall_ms,
-            .ranges = plan.ranges,
-            .owner = message_text(entry, rights_owner(service)),
-        };
-        index = raft_log_propose(service->raft, entry);
-    }
+    if (!index)
+        index = propose_job(service, submit, &plan);
     requests_wait(service, (struct waiter){.client = caller.client,
                                            .request = caller.request,
                                            .index = index});
@@ -291,6 +348,11 @@ void requests_result_get(struct service *service, uint64_t client, struct messag
                  schedule_status(service->schedule, job).state);
         requests_refuse(service, caller, job_is_finished(job) ? "finished" : "unavailable",
                         reason.at);
+        return;
+    }
+    if (plan_tasks(&job->plan)) {
+        requests_refuse(service, caller, "invalid",
+                        "a job of tasks has no result of its own, but outputs of its tasks");
         return;
     }
     if (get->offset > job->digits) {

@@ -48,6 +48,8 @@ struct job {
     char owner[OWNER_MAX + 1]; /* the name of the key that submitted it; empty: without keys */
     struct job_owner *account; /* of that name, in jobs.owners; NULL: without keys */
     struct plan plan;
+    size_t n_inputs;
+    job_id_t inputs[INPUTS_MAX]; /* stored values, which stay while the job is remembered */
     uint64_t submitted_ms, finished_ms;
     uint64_t done;     /* operations of the plan that are done */
     uint64_t executed; /* operations executed in all, repetitions included */
@@ -58,8 +60,11 @@ struct job {
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
     node_id_t converter;
     char reason[JOB_REASON_MAX + 1];
-    unsigned level;                 /* of the plan, whose subtrees are handed out whole */
-    struct map live;                /* op -> struct done_op: what a new coordinator goes on from */
+    unsigned level;  /* of the plan, whose subtrees are handed out whole */
+    struct map live; /* op -> struct done_op: what a new coordinator goes on from */
+    /* Operations whose results all consumers have used: derived from `live`, in a plan that shares
+     * results only, since in others it is derived again each time. */
+    struct op_set covered;
     struct job_executor *executors; /* by node, while it is unfinished; NULL: none yet */
     struct job_losses losses;       /* what was computed again, since workers were lost */
     /* By operation number - 1, up to TRACE_OPS_MAX; NULL: not kept, or nothing is done yet. */
@@ -135,6 +140,12 @@ bool jobs_is_open(const struct jobs *jobs, const struct message *entry);
  * the result. */
 bool job_needs(const struct job *job, op_id_t op);
 
+/* True when the log says that all that uses the operation's value is done. */
+bool job_covers(const struct job *job, op_id_t op);
+
+/* True when the log says that the operation is done: it, or all that used its result. */
+bool job_has_done(const struct job *job, op_id_t op);
+
 /* Fills a record of an entry or a checkpoint from a finished operation; its value becomes a
  * further frame. */
 void job_write_done(struct message *message, const struct done_op *done, struct wire_done_op *out);
@@ -167,6 +178,11 @@ void jobs_leave(struct jobs *jobs, struct job *job);
 /* True when there are more finished jobs than so many, or more bytes of their results, and not only
  * because of the last one that finished. */
 bool jobs_are_beyond(const struct jobs *jobs, size_t kept_max, uint64_t bytes_max);
+
+/* All tasks of a job of tasks have an outcome: ends it in that state; `index`: for jobs_ended(), 0:
+ * not. Returns it; NULL: there is none, or it is finished already. */
+struct job *jobs_end_tasks(struct jobs *jobs, job_id_t id, enum job_state state, const char *reason,
+                           uint64_t time_ms, log_index_t index);
 
 /* Removes a finished job that leaves, or the oldest one when they are beyond the limits; caller
  * frees it with job_destroy(). NULL: there is none. */

@@ -40,6 +40,7 @@ struct node_config {
     /* Of one key, as long as this node is the coordinator: jobs that are open, and bytes of results
      * with which a submit is refused; 0: any number. */
     uint64_t quota_jobs, quota_bytes;
+    uint64_t keep_values_us; /* stored values that no job names; 0: KEEP_VALUES_DEFAULT_US */
     uint64_t append_entries; /* in one append; 0 or too many: APPEND_ENTRIES_MAX */
     /* Smaller limits, for tests; 0: as in limits.h. All nodes must have the same of the state's. */
     uint64_t checkpoint_slice_rows;  /* of a checkpoint, packed in one slice */
@@ -54,6 +55,7 @@ struct node_config {
     uint64_t sweep_every_us;     /* the disk is swept so often; 0: SWEEP_EVERY_US */
     uint64_t delay_us;           /* announced: the compute thread adds it to each operation */
     uint64_t memory_limit_bytes; /* of values held; beyond, it asks for no more work; 0: none */
+    bool tasks_execute;          /* for tests: tasks that do nothing are executed, as others are */
     uint64_t poison_deaths;      /* an operation that kills so many workers fails; 0: never */
     uint64_t pid;
     enum log_level log_level; /* assignments are logged one by one at LOG_DEBUG only */

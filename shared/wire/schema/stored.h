@@ -26,7 +26,7 @@
     LIST(OPT, names, spec_text, TASK_INPUTS_MAX, "of the inputs; empty: they have none")         \
     BOOL(OPT, on_stdin, "the input is what the command reads, and is not appended to it")        \
     BOOL(OPT, files, "each task has a file of its own, whose path is its only input")            \
-    U64(OPT, retries, MAP_RETRIES_MAX, "more attempts after a failure")                          \
+    U64(OPT, retries, TASK_RETRIES_MAX, "more attempts after a failure")                         \
     U64(OPT, retry_delay_us, TASK_DELAY_MAX_US, "before the first of them; then it doubles")     \
     U64(OPT, time_limit_us, TASK_TIME_MAX_US, "of an attempt; 0: none")                          \
     U64(OPT, max_fails, MAP_TASKS_MAX,                                                           \
