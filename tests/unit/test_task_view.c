@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "clients/map/task_choice.h"
+#include "clients/map/task_rows.h"
 #include "clients/show/printable.h"
 #include "clients/show/task_sum.h"
 #include "clients/show/task_view.h"
@@ -232,6 +233,55 @@ static void tasks_are_chosen_by_number_and_state(void **state)
     assert_int_equal(task_choice_parse(NULL, "done", true, &choice, &why), ERR_MALFORMED);
 }
 
+static void rows_of_details_become_views(void **state)
+{
+    (void)state;
+    struct task_row row = {.first = 10,
+                           .count = 4,
+                           .state = 2,
+                           .node = 3,
+                           .attempts = 2,
+                           .exit = 7,
+                           .started_ms = 1000,
+                           .wall_us = 8000000,
+                           .cpu_us = 4,
+                           .max_rss = 5,
+                           .out = {.bytes = 9, .at = slice_of("abc")},
+                           .err = {.bytes = 6, .at = slice_of("x\nlast\n\n"), .hash = {1}}};
+    struct task_view view = {.input = slice_of("in")};
+    assert_false(task_rows_view(&row, 9, &view));
+    assert_false(task_rows_view(&row, 14, &view));
+    assert_true(task_rows_view(&row, 13, &view));
+    assert_true(slice_equals(view.input, "in") && slice_equals(view.last_line, "last"));
+    assert_int_equal(view.task, 13);
+    assert_int_equal(view.state, VIEW_FAILED);
+    assert_int_equal(view.exit, 7);
+    assert_int_equal(view.attempt, 2);
+    assert_int_equal(view.wall_us, 2000000);
+    assert_int_equal(view.finished_ms, 3000);
+    assert_int_equal(view.output[TASK_STDOUT].bytes, 9);
+    assert_int_equal(view.output[TASK_STDOUT].kept, 3);
+    assert_int_equal(view.output[TASK_STDERR].sha256[0], 1);
+    row.limit = 1;
+    row.signal = 15;
+    assert_true(task_rows_view(&row, 10, &view));
+    assert_int_equal(view.exit, -1);
+    assert_true(view.time_limit);
+    row.state = 3;
+    row.limit = row.signal = 0;
+    assert_true(task_rows_view(&row, 10, &view));
+    assert_int_equal(view.state, VIEW_LOST);
+    assert_int_equal(view.exit, -1);
+    static const uint64_t no_states[] = {0, 5, UINT64_MAX};
+    for (size_t i = 0; i < 3; i++) {
+        row.state = no_states[i];
+        assert_false(task_rows_view(&row, 10, &view));
+    }
+    assert_int_equal(task_rows_last_line(slice_of("")).len, 0);
+    assert_true(slice_equals(task_rows_last_line(slice_of("one")), "one"));
+    assert_true(slice_equals(task_rows_last_line(slice_of("a\r\nb\r\n")), "b"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +292,7 @@ int main(void)
         cmocka_unit_test(bytes_are_cut_to_columns),
         cmocka_unit_test(a_job_of_tasks_has_a_bar_a_last_line_and_a_code),
         cmocka_unit_test(tasks_are_chosen_by_number_and_state),
+        cmocka_unit_test(rows_of_details_become_views),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
