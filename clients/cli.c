@@ -74,6 +74,11 @@ uint64_t cli_deadline_us(const struct cli *cli)
     return clock_now_us() + cli->timeout_us;
 }
 
+uint64_t cli_wait_deadline_us(const struct cli *cli)
+{
+    return clock_now_us() + (cli->timeout_given ? cli->timeout_us : TIME_NEVER_US);
+}
+
 static void write_line(const char *format, va_list args)
 {
     struct text line = {0};

@@ -45,6 +45,9 @@ extern const struct option_spec cli_options[];
 /* When what begins now must have ended: --timeout from now. */
 uint64_t cli_deadline_us(const struct cli *cli);
 
+/* The same for who waits for a job, which may take a night: without the option, never. */
+uint64_t cli_wait_deadline_us(const struct cli *cli);
+
 /* Returns ZeroMQ's context. A command that forks does so before. */
 void *cli_context(struct cli *cli);
 

@@ -28,8 +28,8 @@ const struct option_spec cli_options[] = {
     {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",
      "a cluster's directory (default: .conclave, here or above)"},
     {"insecure", OPTION_FLAG, &options.insecure, 0, 0, NULL, "for a cluster without keys"},
-    {"timeout", OPTION_DURATION, &options.timeout_us, MS_US, 30 * 24 * 3600 * SECOND_US, "TIME",
-     "give up after this long, with exit code 4 (default 10m; monitor: never)"},
+    {"timeout", OPTION_DURATION, &options.timeout_us, MS_US, TIME_NEVER_US, "TIME",
+     "give up after this long, or never, with exit code 4 (default 10m; for a job's end: never)"},
     {"json", OPTION_FLAG, &options.json, 0, 0, NULL, "results as JSON"},
     {"help", OPTION_FLAG, &options.help, 0, 0, NULL, "show the command's help"},
     {"version", OPTION_FLAG, &options.version, 0, 0, NULL, "show the version"},
@@ -95,24 +95,35 @@ static int parse_options(const struct command *command, int argc, char **argv, i
     if (n_own)
         memcpy(merged, command->options, n_own * sizeof *merged);
     memcpy(merged + n_own, cli_options, n_all * sizeof *merged);
-    int error = options_parse(merged, argc, argv, n_words, why);
+    int error = help_has_leading_options(command)
+                    ? options_parse_leading(merged, argc, argv, n_words, why)
+                    : options_parse(merged, argc, argv, n_words, why);
     free(merged);
     return error;
+}
+
+static bool asks_for_help(const char *word)
+{
+    return !strcmp(word, "-h") || !strcmp(word, "--help");
 }
 
 static int no_command(int argc, char **argv)
 {
     char why[TEXT_MAX];
     int n_words, at = next_word(argc, argv, 1);
-    if (at < argc && strcmp(argv[at], "-h"))
-        return help_unknown(at + 1 < argc && strncmp(argv[at + 1], "--", 2) ? 2 : 1, argv + at);
+    if (at < argc && !asks_for_help(argv[at])) {
+        bool more = at + 1 < argc;
+        if (more && asks_for_help(argv[at + 1]) && help_family(argv[at], stdout))
+            return EXIT_OK;
+        return help_unknown(more && strncmp(argv[at + 1], "--", 2) ? 2 : 1, argv + at);
+    }
     if (parse_options(NULL, argc, argv, &n_words, why))
         return cli_fail(EXIT_USAGE, "%s", why);
     if (options.version)
         printf("conclave %s\n", CONCLAVE_VERSION);
     else
-        help_overview(options.help || n_words ? stdout : stderr);
-    return options.version || options.help || n_words ? EXIT_OK : EXIT_USAGE;
+        help_overview(options.help ? stdout : stderr);
+    return options.version || options.help ? EXIT_OK : EXIT_USAGE;
 }
 
 static int run(const struct command *command, int n_words, char **words)

@@ -38,7 +38,7 @@ static void launch(struct flight *flight, struct submission *submission)
     submission->no_wait = flight->batch->no_wait;
     submission->plan = flight->batch->plan;
     submission->poll_us = (flight->bar.on ? FAST_POLL_MS : CLIENT_POLL_MS) * MS_US;
-    submission->deadline_us = cli_deadline_us(flight->batch->cli);
+    submission->deadline_us = cli_wait_deadline_us(flight->batch->cli);
     flight->ring[flight->next++ % WINDOW] = submission;
     submission_start(submission, flight->client);
 }

@@ -16,6 +16,11 @@ const struct command *help_find(const char *name)
     return NULL;
 }
 
+bool help_has_leading_options(const struct command *command)
+{
+    return command && !strncmp(command->arguments, "[--]", 4);
+}
+
 /* Returns whether the command belongs to the family: "job list" to "job". */
 static bool is_member(const struct command *command, const char *family)
 {
@@ -71,6 +76,19 @@ static void list_kinds(const char *indent, FILE *out)
     fprintf(out, "Numbers are written as 1000000, 1_000_000, 1e6, 10^6 or 5*10^5.\n");
 }
 
+/* An option of the command stands for the one of all that has its name. */
+static void list_common_options(const struct command *command, FILE *out)
+{
+    for (const struct option_spec *common = cli_options; common->name; common++) {
+        struct option_spec one[] = {*common, {0}};
+        const struct option_spec *own = command->options;
+        while (own && own->name && strcmp(own->name, common->name))
+            own++;
+        if (!own || !own->name)
+            options_help(one, out);
+    }
+}
+
 void help_command(const struct command *command, FILE *out)
 {
     fprintf(out, "usage: conclave %s%s%s%s\n\n%s.\n", command->name,
@@ -87,25 +105,60 @@ void help_command(const struct command *command, FILE *out)
         options_help(command->options, out);
     }
     fprintf(out, "\nOptions of every command:\n");
-    options_help(cli_options, out);
+    list_common_options(command, out);
     fprintf(out, "\n");
     list_exit_codes(out);
 }
 
+static bool is_family(const char *name)
+{
+    const struct command *command = commands;
+    while (command->name && !is_member(command, name))
+        command++;
+    return command->name != NULL;
+}
+
+bool help_family(const char *name, FILE *out)
+{
+    if (!is_family(name))
+        return false;
+    fprintf(out, "conclave %s takes one of these:\n", name);
+    list(name, out);
+    return true;
+}
+
+/* The command that somebody may have meant, or the family of commands, for whoever gave one word;
+ * an empty slice: none is near. `family`: one of its members. */
+static struct slice nearest_command(struct slice given, const char *family)
+{
+    struct slice near = {0};
+    size_t slips = TEXT_FAR;
+    for (const struct command *command = commands; command->name; command++) {
+        struct slice whole = slice_of(command->name), first = whole;
+        const char *space = strchr(command->name, ' ');
+        if (space)
+            first.len = (size_t)(space - command->name);
+        struct slice candidate = family ? whole : first;
+        if ((!family || is_member(command, family)) && text_nearer(given, candidate, &slips))
+            near = candidate;
+    }
+    return near;
+}
+
 int help_unknown(int n_words, char **words)
 {
-    char name[TEXT_MAX / 4], given[TEXT_MAX];
-    text_format(given, sizeof given, "%s", words[0]);
-    for (const struct command *command = commands; command->name && n_words == 1; command++)
-        if (is_member(command, given)) {
-            fprintf(stderr, "conclave: %s takes one of these:\n", given);
-            list(given, stderr);
-            return EXIT_USAGE;
-        }
-    if (n_words > 1)
-        text_format(given, sizeof given, "%s %s", words[0], words[1]);
-    return cli_fail(EXIT_USAGE, "there is no command '%s'; `conclave help` lists them",
-                    text_escape(name, sizeof name, slice_of(given)));
+    char shown[TEXT_MAX / 4], given[TEXT_MAX];
+    bool family = is_family(words[0]);
+    if (n_words == 1 && help_family(words[0], stderr))
+        return EXIT_USAGE;
+    text_format(given, sizeof given, "%s%s%s", words[0], family ? " " : "", family ? words[1] : "");
+    struct slice near = nearest_command(slice_of(given), family ? words[0] : NULL);
+    text_escape(shown, sizeof shown, slice_of(given));
+    if (near.len)
+        return cli_fail(EXIT_USAGE, "there is no command '%s'; did you mean `conclave %.*s`?",
+                        shown, (int)near.len, (const char *)near.at);
+    return cli_fail(EXIT_USAGE, "there is no command '%s'; `conclave help%s%s` lists them", shown,
+                    family ? " " : "", family ? words[0] : "");
 }
 
 int help_run(struct cli *cli, int n_words, char **words)
@@ -119,6 +172,8 @@ int help_run(struct cli *cli, int n_words, char **words)
     text_format(name, sizeof name, "%s%s%s", words[0], n_words > 1 ? " " : "",
                 n_words > 1 ? words[1] : "");
     const struct command *command = help_find(name);
+    if (!command && n_words == 1 && help_family(name, stdout))
+        return EXIT_OK;
     if (!command)
         return help_unknown(n_words, words);
     help_command(command, stdout);

@@ -7,6 +7,7 @@
 
 #include "shared/base/error.h"
 #include "shared/base/log.h"
+#include "shared/base/memory.h"
 #include "shared/base/text.h"
 
 #define ENV_NAME_MAX 64
@@ -19,8 +20,14 @@ static const char *env_name(const struct option_spec *spec, char at[ENV_NAME_MAX
     return at;
 }
 
+static bool takes_never(const struct option_spec *spec)
+{
+    return spec->kind == OPTION_DURATION && spec->max == TIME_NEVER_US;
+}
+
 static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
 {
+    char least[MEASURE_TEXT_MAX], most[MEASURE_TEXT_MAX];
     switch (spec->kind) {
     case OPTION_FLAG:
         return "0 or 1";
@@ -29,20 +36,22 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
                     spec->max);
         return at;
     case OPTION_DURATION:
-        text_format(at, TEXT_MAX,
-                    "a time from %" PRIu64 "us to %" PRIu64 "s, such as 250ms, 2s or 10m",
-                    spec->min, spec->max / 1000000);
+        text_format(at, TEXT_MAX, "a time from %s to %s, such as 250ms, 1.5s or 10m%s",
+                    text_duration(spec->min, least),
+                    text_duration(takes_never(spec) ? TIME_LONGEST_US : spec->max, most),
+                    takes_never(spec) ? ", or never" : "");
         return at;
     case OPTION_SIZE:
-        text_format(at, TEXT_MAX,
-                    "a size from %" PRIu64 " to %" PRIu64 " bytes, such as 4096, 64KiB or 128MiB",
-                    spec->min, spec->max);
+        text_format(at, TEXT_MAX, "a size from %s to %s, such as 4096, 64K or 128MiB",
+                    text_size(spec->min, least), text_size(spec->max, most));
         return at;
     case OPTION_CHANCE:
         return "a probability from 0 to 1, such as 0.02, with at most six decimals";
     case OPTION_LEVEL:
         return "error, warn, info or debug";
     case OPTION_STRING:
+    case OPTION_WORD:
+    case OPTION_LIST:
         break;
     }
     return "a text that is not empty";
@@ -50,13 +59,24 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
 
 static int store_number(const struct option_spec *spec, struct slice text)
 {
-    uint64_t number = 0;
-    int error = spec->kind == OPTION_U64        ? parse_u64(text, spec->max, &number)
-                : spec->kind == OPTION_DURATION ? parse_duration_us(text, spec->max, &number)
-                                                : parse_size(text, spec->max, &number);
+    uint64_t number = 0, max = takes_never(spec) ? TIME_LONGEST_US : spec->max;
+    int error = spec->kind == OPTION_U64        ? parse_u64(text, max, &number)
+                : spec->kind == OPTION_DURATION ? parse_duration_us(text, max, &number)
+                                                : parse_size(text, max, &number);
+    if (takes_never(spec) && slice_equals(text, "never")) {
+        number = TIME_NEVER_US;
+        error = OK;
+    }
     if (error || number < spec->min)
         return ERR_MALFORMED;
     *(uint64_t *)spec->value = number;
+    return OK;
+}
+
+static int add_to_list(struct option_list *list, const char *word)
+{
+    list->at = mem_grow(list->at, list->n + 1, sizeof *list->at);
+    list->at[list->n++] = word;
     return OK;
 }
 
@@ -82,10 +102,14 @@ static int store(const struct option_spec *spec, const char *word)
     case OPTION_LEVEL:
         return log_parse_level(text, spec->value);
     case OPTION_STRING:
+    case OPTION_WORD:
+    case OPTION_LIST:
         break;
     }
     if (!text.len)
         return ERR_MALFORMED;
+    if (spec->kind == OPTION_LIST)
+        return add_to_list(spec->value, word);
     *(const char **)spec->value = word;
     return OK;
 }
@@ -104,7 +128,8 @@ static int parse_environment(const struct option_spec *specs, char *why)
         char name[ENV_NAME_MAX];
         /* What asks for a text instead of work is for the command line: CONCLAVE_VERSION may mean
          * anything. */
-        if (!strcmp(spec->name, "help") || !strcmp(spec->name, "version"))
+        if (!strcmp(spec->name, "help") || !strcmp(spec->name, "version") ||
+            spec->kind == OPTION_WORD || spec->kind == OPTION_LIST)
             continue;
         const char *word = getenv(env_name(spec, name));
         if (word && *word && store(spec, word))
@@ -121,18 +146,32 @@ static const struct option_spec *find(const struct option_spec *specs, const cha
     return NULL;
 }
 
+static int complain_of_name(const struct option_spec *specs, const char *word, size_t len,
+                            char *why)
+{
+    char shown[TEXT_MAX / 4];
+    const char *near = NULL;
+    size_t slips = TEXT_FAR;
+    for (; specs->name; specs++)
+        if (text_nearer((struct slice){(const uint8_t *)word + 2, len}, slice_of(specs->name),
+                        &slips))
+            near = specs->name;
+    text_escape(shown, sizeof shown, slice_of(word));
+    if (near)
+        text_format(why, TEXT_MAX, "unknown option '%s'; did you mean --%s?", shown, near);
+    else
+        text_format(why, TEXT_MAX, "unknown option '%s'; --help lists them", shown);
+    return ERR_MALFORMED;
+}
+
 static int parse_one(const struct option_spec *specs, int argc, char **argv, int *at, char *why)
 {
     const char *name = argv[*at] + 2;
     const char *equals = strchr(name, '=');
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
-    char shown[TEXT_MAX / 4];
     const struct option_spec *spec = find(specs, name, len);
-    if (!spec) {
-        text_format(why, TEXT_MAX, "unknown option '%s'; --help lists them",
-                    text_escape(shown, sizeof shown, slice_of(argv[*at])));
-        return ERR_MALFORMED;
-    }
+    if (!spec)
+        return complain_of_name(specs, argv[*at], len, why);
     const char *word = equals ? equals + 1 : NULL;
     if (!word && spec->kind == OPTION_FLAG)
         word = "1";
@@ -147,28 +186,69 @@ static int parse_one(const struct option_spec *specs, int argc, char **argv, int
     return ERR_MALFORMED;
 }
 
-int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why)
+/* "-h", or a slip: "-o", "-timeout". "-" is a file, and "-5" a number. */
+static bool is_short(const char *word)
+{
+    return word[0] == '-' && isalpha((unsigned char)word[1]);
+}
+
+static int parse_short(const struct option_spec *specs, const char *word, char *why)
+{
+    const struct option_spec *help = find(specs, "help", strlen("help"));
+    const struct option_spec *letter = word[2] ? NULL : find(specs, word + 1, 1);
+    if (letter && letter->kind == OPTION_FLAG)
+        return store(letter, "1");
+    if (help && !strcmp(word, "-h"))
+        return store(help, "1");
+    char shown[TEXT_MAX / 4];
+    text_escape(shown, sizeof shown, slice_of(word));
+    for (; specs->name; specs++) {
+        if (strcmp(specs->name, word + 1) && (word[2] || specs->name[0] != word[1]))
+            continue;
+        text_format(why, TEXT_MAX, "unknown option '%s'; did you mean --%s?", shown, specs->name);
+        return ERR_MALFORMED;
+    }
+    text_format(why, TEXT_MAX, "unknown option '%s'; --help lists them", shown);
+    return ERR_MALFORMED;
+}
+
+static int parse(const struct option_spec *specs, int argc, char **argv, bool leading, int *n_words,
+                 char *why)
 {
     int error = parse_environment(specs, why);
     bool options_end = false;
     *n_words = 0;
     for (int i = 1; i < argc && !error; i++) {
-        if (!options_end && !strcmp(argv[i], "--"))
-            options_end = true;
-        else if (!options_end && !strncmp(argv[i], "--", 2))
+        bool end = !options_end && !strcmp(argv[i], "--");
+        bool option = !options_end && !end && (!strncmp(argv[i], "--", 2) || is_short(argv[i]));
+        if (option && argv[i][1] == '-')
             error = parse_one(specs, argc, argv, &i, why);
-        else
+        else if (option)
+            error = parse_short(specs, argv[i], why);
+        else if (!end || leading)
             argv[1 + (*n_words)++] = argv[i];
+        options_end = options_end || end || (leading && !option);
     }
     return error;
+}
+
+int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why)
+{
+    return parse(specs, argc, argv, false, n_words, why);
+}
+
+int options_parse_leading(const struct option_spec *specs, int argc, char **argv, int *n_words,
+                          char *why)
+{
+    return parse(specs, argc, argv, true, n_words, why);
 }
 
 void options_help(const struct option_spec *specs, FILE *out)
 {
     for (; specs->name; specs++) {
         char left[64];
-        text_format(left, sizeof left, "--%s%s%s", specs->name, specs->argument ? " " : "",
-                    specs->argument ? specs->argument : "");
+        text_format(left, sizeof left, "-%s%s%s%s", specs->name[1] ? "-" : "", specs->name,
+                    specs->argument ? " " : "", specs->argument ? specs->argument : "");
         fprintf(out, "  %-28s %s\n", left, specs->help);
     }
 }

@@ -114,48 +114,164 @@ struct unit {
     uint64_t factor;
 };
 
-static int parse_with_unit(struct slice text, const struct unit *units, uint64_t max, uint64_t *out)
+/* The digits after a point, as millionths: six at most. */
+#define FRACTION_DIGITS 6
+#define FRACTION_ONE    1000000
+
+static size_t count_digits(struct slice text)
 {
     size_t digits = 0;
     while (digits < text.len && text.at[digits] >= '0' && text.at[digits] <= '9')
         digits++;
-    uint64_t number;
+    return digits;
+}
+
+static struct slice after(struct slice text, size_t n)
+{
+    return (struct slice){text.at + n, text.len - n};
+}
+
+/* Takes ".25" off the text, if it is there. */
+static int take_fraction(struct slice *text, uint64_t *millionths)
+{
+    *millionths = 0;
+    if (!text->len || text->at[0] != '.')
+        return OK;
+    size_t digits = count_digits(after(*text, 1));
+    if (!digits || digits > FRACTION_DIGITS)
+        return ERR_MALFORMED;
+    int error = parse_u64((struct slice){text->at + 1, digits}, FRACTION_ONE, millionths);
+    for (size_t i = digits; i < FRACTION_DIGITS; i++)
+        *millionths *= 10;
+    *text = after(*text, 1 + digits);
+    return error;
+}
+
+static int parse_with_unit(struct slice text, const struct unit *units, uint64_t max, uint64_t *out)
+{
+    size_t digits = count_digits(text);
+    uint64_t number, millionths;
     int error = parse_u64((struct slice){text.at, digits}, UINT64_MAX, &number);
+    struct slice suffix = after(text, digits);
+    if (!error)
+        error = take_fraction(&suffix, &millionths);
     if (error)
         return error;
-    struct slice suffix = {text.at + digits, text.len - digits};
     for (; units->suffix; units++) {
         if (!slice_equals(suffix, units->suffix))
             continue;
-        if (number > max / units->factor)
+        uint64_t part = (uint64_t)((unsigned __int128)units->factor * millionths / FRACTION_ONE);
+        if (number > max / units->factor || part > max - number * units->factor)
             return ERR_RANGE;
-        *out = number * units->factor;
+        *out = number * units->factor + part;
         return OK;
     }
-    if (!suffix.len && number == 0) {
-        *out = 0;
-        return OK;
-    }
-    return ERR_MALFORMED;
+    if (suffix.len || number || millionths)
+        return ERR_MALFORMED;
+    *out = 0;
+    return OK;
 }
+
+static const struct unit times[] = {{"us", 1},
+                                    {"ms", MS_US},
+                                    {"s", SECOND_US},
+                                    {"m", 60 * SECOND_US},
+                                    {"h", 3600 * SECOND_US},
+                                    {"d", 24 * 3600 * SECOND_US},
+                                    {NULL, 0}};
+
+#define GIB_BYTES (1024 * MIB_BYTES)
+
+/* As coreutils have them: K is KiB. The longest names of a factor come last. */
+static const struct unit sizes[] = {{"", 1},
+                                    {"B", 1},
+                                    {"K", KIB_BYTES},
+                                    {"M", MIB_BYTES},
+                                    {"G", GIB_BYTES},
+                                    {"KB", 1000},
+                                    {"MB", 1000000},
+                                    {"GB", 1000000000},
+                                    {"T", 1024 * GIB_BYTES},
+                                    {"TB", 1000000000000},
+                                    {"KiB", KIB_BYTES},
+                                    {"MiB", MIB_BYTES},
+                                    {"GiB", GIB_BYTES},
+                                    {"TiB", 1024 * GIB_BYTES},
+                                    {NULL, 0}};
 
 int parse_duration_us(struct slice text, uint64_t max_us, uint64_t *out)
 {
-    static const struct unit units[] = {{"us", 1},
-                                        {"ms", MS_US},
-                                        {"s", SECOND_US},
-                                        {"m", 60 * SECOND_US},
-                                        {"h", 3600 * SECOND_US},
-                                        {"d", 24 * 3600 * SECOND_US},
-                                        {NULL, 0}};
-    return parse_with_unit(text, units, max_us, out);
+    return parse_with_unit(text, times, max_us, out);
 }
 
 int parse_size(struct slice text, uint64_t max, uint64_t *out)
 {
-    static const struct unit units[] = {
-        {"", 1}, {"KiB", KIB_BYTES}, {"MiB", MIB_BYTES}, {"GiB", 1024 * MIB_BYTES}, {NULL, 0}};
-    return parse_with_unit(text, units, max, out);
+    return parse_with_unit(text, sizes, max, out);
+}
+
+/* In the largest unit of which it is a multiple; the last of the units of that size. */
+static char *in_units(uint64_t number, const struct unit *units, char at[MEASURE_TEXT_MAX])
+{
+    const struct unit *best = units;
+    for (; units->suffix; units++)
+        if (number && units->factor >= best->factor && number % units->factor == 0)
+            best = units;
+    text_format(at, MEASURE_TEXT_MAX, "%" PRIu64 "%s", number / best->factor, best->suffix);
+    return at;
+}
+
+char *text_duration(uint64_t us, char at[MEASURE_TEXT_MAX])
+{
+    return in_units(us, times, at);
+}
+
+char *text_size(uint64_t bytes, char at[MEASURE_TEXT_MAX])
+{
+    return in_units(bytes, sizes, at);
+}
+
+/* --- the nearest word --- */
+
+#define NEAREST_MAX 64 /* longer words are compared with none */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein's distance, with two neighbours changed for each other as one slip. */
+static size_t distance(struct slice a, struct slice b)
+{
+    size_t rows[3][NEAREST_MAX + 1];
+    size_t *before = rows[0], *last = rows[1], *row = rows[2];
+    for (size_t j = 0; j <= b.len; j++)
+        last[j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            bool same = a.at[i - 1] == b.at[j - 1];
+            row[j] = least(least(row[j - 1], last[j]) + 1, last[j - 1] + !same);
+            if (i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1])
+                row[j] = least(row[j], before[j - 2] + 1);
+        }
+        size_t *oldest = before;
+        before = last;
+        last = row;
+        row = oldest;
+    }
+    return last[b.len];
+}
+
+bool text_nearer(struct slice word, struct slice candidate, size_t *slips)
+{
+    if (!word.len || word.len > NEAREST_MAX || candidate.len > NEAREST_MAX)
+        return false;
+    /* One slip in three letters: what differs more is another word. */
+    size_t found = distance(word, candidate), allowed = word.len / 3 + (word.len == 2);
+    if (found > allowed || found >= *slips)
+        return false;
+    *slips = found;
+    return true;
 }
 
 int parse_probability(struct slice text, uint64_t *out_ppm)

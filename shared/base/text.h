@@ -48,11 +48,23 @@ static inline bool slice_equals(struct slice slice, const char *text)
 /* Parses a whole decimal number, digits only; ERR_MALFORMED, or ERR_RANGE when it exceeds `max`. */
 int parse_u64(struct slice text, uint64_t max, uint64_t *out);
 
-/* Parses "250ms", "2s", "10m", "1h", "30d", "500us" or "0" into microseconds. */
+/* Parses "250ms", "1.5s", "10m", "1h", "30d", "500us" or "0" into microseconds. */
 int parse_duration_us(struct slice text, uint64_t max_us, uint64_t *out);
 
-/* Parses "4096", "64KiB", "128MiB", "1GiB" into bytes. */
+/* Parses "4096", "64KiB", "64K", "1.5GiB" and "64KB", which is 64000, into bytes. */
 int parse_size(struct slice text, uint64_t max, uint64_t *out);
+
+#define MEASURE_TEXT_MAX 32
+
+/* Writes them as these read them, without loss: "90s", "64KiB"; returns `at`. */
+char *text_duration(uint64_t us, char at[MEASURE_TEXT_MAX]);
+char *text_size(uint64_t bytes, char at[MEASURE_TEXT_MAX]);
+
+/* True when the candidate may be meant by the word, and is nearer to it than `*slips`, which it
+ * sets: letters that are wrong, missing, too many or changed for each other. Begins with TEXT_FAR.
+ */
+#define TEXT_FAR SIZE_MAX
+bool text_nearer(struct slice word, struct slice candidate, size_t *slips);
 
 /* Parses a probability, "0", "0.02" or "1", into millionths; at most six digits
  * after the point. */

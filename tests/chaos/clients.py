@@ -59,7 +59,8 @@ class Conversation:
         return None
 
     def send(self, body):
-        self.dealer.send_multipart(self.signer.frames(body["type"], msgpack.packb({"request": self.number} | body)))
+        packed = msgpack.packb({"request": self.number} | body)
+        self.dealer.send_multipart(self.signer.frames(body["type"], packed, body.get("node")))
 
     def ask(self, **body):
         """The answer that settles it: a result, or a refusal that does not pass."""

@@ -16,8 +16,7 @@ class Asker:
         self.dealer = zmq.Context.instance().socket(zmq.DEALER)
         self.dealer.setsockopt(zmq.LINGER, 0)
         locks.connect(self.dealer, f"tcp://127.0.0.1:{cluster.port}")
-        self.signer_of = lambda: locks.signer(f"tcp://127.0.0.1:{cluster.port}")
-        self.signers = {}  # by node
+        self.signer = locks.signer(f"tcp://127.0.0.1:{cluster.port}")
         self.asked, self.answers, self.bodies = 0, {}, {}
 
     def __enter__(self):
@@ -33,16 +32,10 @@ class Asker:
         self.send(self.asked)
         return self.asked
 
-    def signer(self, request):
-        """Whoever signs for the node that the request goes to."""
-        node = self.bodies[request].get("node")
-        if node not in self.signers:
-            self.signers[node] = self.signer_of()
-        return self.signers[node]
-
     def send(self, request):
         body = self.bodies[request]
-        self.dealer.send_multipart(self.signer(request).frames(body["type"], msgpack.packb({"request": request} | body)))
+        packed = msgpack.packb({"request": request} | body)
+        self.dealer.send_multipart(self.signer.frames(body["type"], packed, body.get("node")))
 
     def work(self, timeout):
         """Takes what comes within the time; returns whether anything did."""
@@ -50,7 +43,7 @@ class Asker:
             return False
         answer = self.dealer.recv_multipart()
         body = msgpack.unpackb(answer[0])
-        if self.signer(body["request"]).take(body):
+        if self.signer.take(body):
             self.send(body["request"])
         else:
             self.answers[body["request"]] = body, answer[1:]
@@ -72,7 +65,7 @@ class Asker:
 
     def start_snapshot(self, node):
         """It has begun when the node answers what it is asked next: what is to be signed was asked before."""
-        if node not in self.signers:
+        if not self.signer.knows(node):
             self.ask(type="snapshot_get", node=node, offset=0, incarnation=1, counter=1)
         return self.start(type="snapshot_take", node=node)
 

@@ -62,7 +62,14 @@ WORDS = [
     ("up --quota-bytes much", USAGE, "--quota-bytes"),
     ("quota alice", USAGE, "alice"),
     ("job list --state strange", USAGE, "strange"),
-    ("job nonsense", USAGE, None),
+    ("job nonsense", USAGE, "job nonsense"),
+    ("job lst", USAGE, "job list"),
+    ("submt factorial 10", USAGE, "'submt'; did you mean `conclave submit`"),
+    ("help submt", USAGE, "conclave submit"),
+    ("submit factorial 10 -o x", USAGE, "--output"),
+    ("status --timeut 3s", USAGE, "--timeout"),
+    ("status --timeout 20000d", USAGE, "or never"),
+    ("up --max-result 1P", USAGE, "1TiB"),
     ("job", USAGE, None),
     ("nonsense", USAGE, "nonsense"),
     ("status x", USAGE, "x"),
@@ -102,6 +109,14 @@ def test_one_clear_line_the_right_exit_code_and_nothing_changed(cluster, line, c
     assert cluster.json("job", "list") == before
     assert sorted(cluster.dir.iterdir()) == files
     assert set(harness.marked_pids(cluster.mark)) == processes
+
+
+@pytest.mark.parametrize("line", ["-h", "--help", "help", "job -h", "job --help", "help job", "submit -h", "help submit", "job list -h"])
+def test_help_is_on_stdout_and_ends_with_0(cluster, line):
+    done = cluster.conclave(*line.split())
+    assert done.returncode == 0 and done.stdout and not done.stderr
+    if "submit" in line:
+        assert "primorial 30" in done.stdout
 
 
 def test_control_bytes_are_escaped_in_what_is_said_X9(cluster):

@@ -43,7 +43,7 @@ class Asker:
             timeout = 0
 
     def send(self, number, body):
-        self.dealer.send_multipart(self.signer.frames(body["type"], msgpack.packb(dict(body, request=number))))
+        self.dealer.send_multipart(self.signer.frames(body["type"], msgpack.packb(dict(body, request=number)), body.get("node")))
         self.waiting[number] = body
 
     def ask(self, number, body):

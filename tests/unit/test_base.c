@@ -15,7 +15,6 @@
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
-#include "shared/base/options.h"
 #include "shared/base/random.h"
 #include "shared/base/ring.h"
 #include "shared/base/text.h"
@@ -74,7 +73,15 @@ static void durations_need_their_unit(void **state)
         {"1", ERR_MALFORMED, 0},
         {"ms", ERR_MALFORMED, 0},
         {"", ERR_MALFORMED, 0},
-        {"1.5s", ERR_MALFORMED, 0},
+        {"1.5s", OK, 1500000},
+        {"0.25ms", OK, 250},
+        {"1.000001s", OK, 1000001},
+        {"0.0", OK, 0},
+        {"1.0000001s", ERR_MALFORMED, 0},
+        {"1.s", ERR_MALFORMED, 0},
+        {".5s", ERR_MALFORMED, 0},
+        {"1.5.5s", ERR_MALFORMED, 0},
+        {"1.000001h", ERR_RANGE, 0},
         {"-1s", ERR_MALFORMED, 0},
         {"1 s", ERR_MALFORMED, 0},
         {"1d", ERR_RANGE, 0},
@@ -96,17 +103,75 @@ static void sizes_are_bytes_or_binary_units(void **state)
 {
     (void)state;
     static const struct number_case cases[] = {
-        {"4096", OK, 4096},        {"64KiB", OK, 65536},
-        {"128MiB", OK, 134217728}, {"1GiB", OK, 1073741824},
-        {"1KB", ERR_MALFORMED, 0}, {"1kib", ERR_MALFORMED, 0},
-        {"KiB", ERR_MALFORMED, 0}, {"", ERR_MALFORMED, 0},
-        {"3GiB", ERR_RANGE, 0},    {"17179869184GiB", ERR_RANGE, 0}, /* 2^64 */
+        {"4096", OK, 4096},
+        {"64KiB", OK, 65536},
+        {"128MiB", OK, 134217728},
+        {"1GiB", OK, 1073741824},
+        {"1KB", OK, 1000},
+        {"1kib", ERR_MALFORMED, 0},
+        {"2M", OK, 2097152},
+        {"1.5KiB", OK, 1536},
+        {"7B", OK, 7},
+        {"1.9", OK, 1},
+        {"2G", OK, 2147483648},
+        {"2.1G", ERR_RANGE, 0},
+        {"KiB", ERR_MALFORMED, 0},
+        {"", ERR_MALFORMED, 0},
+        {"3GiB", ERR_RANGE, 0},
+        {"17179869184GiB", ERR_RANGE, 0}, /* 2^64 */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint64_t out = 4711;
         int error = parse_size(slice_of(cases[i].text), 2048 * MIB_BYTES, &out);
         assert_int_equal(error, cases[i].error);
         assert_true(out == (error ? 4711 : cases[i].value));
+    }
+}
+
+static void measures_are_written_as_they_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t number;
+        const char *time, *size;
+    } cases[] = {{0, "0us", "0"},
+                 {1, "1us", "1B"},
+                 {1500, "1500us", "1500B"},
+                 {90 * SECOND_US, "90s", "90MB"},
+                 {3600 * SECOND_US, "1h", "3600MB"},
+                 {24 * 3600 * SECOND_US, "1d", "86400MB"},
+                 {64 * KIB_BYTES, "65536us", "64KiB"},
+                 {UINT64_MAX, "18446744073709551615us", "18446744073709551615B"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char at[MEASURE_TEXT_MAX];
+        uint64_t again;
+        assert_string_equal(text_duration(cases[i].number, at), cases[i].time);
+        assert_int_equal(parse_duration_us(slice_of(at), UINT64_MAX, &again), OK);
+        assert_true(again == cases[i].number);
+        assert_string_equal(text_size(cases[i].number, at), cases[i].size);
+        assert_int_equal(parse_size(slice_of(at), UINT64_MAX, &again), OK);
+        assert_true(again == cases[i].number);
+    }
+}
+
+static void the_word_that_is_meant_is_found(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"submit", "status", "snapshot", "up", "kv"};
+    static const struct {
+        const char *given, *meant; /* NULL: none */
+    } cases[] = {
+        {"submt", "submit"},       {"sumbit", "submit"}, {"statsu", "status"}, {"stat", NULL},
+        {"snapshots", "snapshot"}, {"u", NULL},          {"pu", "up"},         {"", NULL},
+        {"zzzzzz", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *near = NULL;
+        size_t slips = TEXT_FAR;
+        for (size_t at = 0; at < sizeof words / sizeof words[0]; at++)
+            if (text_nearer(slice_of(cases[i].given), slice_of(words[at]), &slips))
+                near = words[at];
+        if (cases[i].meant ? !near || strcmp(near, cases[i].meant) : near != NULL)
+            fail_msg("'%s' is taken for %s", cases[i].given, near ? near : "nothing");
     }
 }
 
@@ -228,151 +293,6 @@ static void slices_compare_by_bytes(void **state)
     assert_false(slice_equals(slice_of("ab"), "abc"));
     assert_true(slice_equals((struct slice){NULL, 0}, ""));
     assert_true(slice_same((struct slice){NULL, 0}, slice_of("")));
-}
-
-/* --- options --- */
-
-struct values {
-    bool flag;
-    uint64_t number, time, size;
-    const char *word;
-    enum log_level level;
-};
-
-static struct values values;
-static const struct option_spec specs[] = {
-    {"flag", OPTION_FLAG, &values.flag, 0, 0, NULL, "a flag"},
-    {"number", OPTION_U64, &values.number, 1, 100, "N", "a number"},
-    {"some-time", OPTION_DURATION, &values.time, 1000, 10 * SECOND_US, "TIME", "a time"},
-    {"size", OPTION_SIZE, &values.size, 1, MIB_BYTES, "SIZE", "a size"},
-    {"word", OPTION_STRING, &values.word, 0, 0, "WORD", "a word"},
-    {"level", OPTION_LEVEL, &values.level, 0, 0, "LEVEL", "a level"},
-    {0}};
-#define WORDS_MAX 20
-
-/* Parses a line whose words are separated by single blanks ("" is written as two blanks). */
-static int parse(const char *line, int *n_words, char **words, char *why)
-{
-    static char room[TEXT_MAX];
-    static char *argv[WORDS_MAX + 2];
-    int argc = 0;
-    values = (struct values){.number = 42, .level = LOG_INFO};
-    text_format(room, sizeof room, "program %s", line);
-    char *rest = room;
-    for (char *word; (word = strsep(&rest, " ")) && argc < WORDS_MAX;)
-        argv[argc++] = word;
-    if (!*line)
-        argc = 1;
-    argv[argc] = NULL;
-    why[0] = '\0';
-    int error = options_parse(specs, argc, argv, n_words, why);
-    for (int i = 0; i < *n_words && words; i++)
-        words[i] = argv[1 + i];
-    return error;
-}
-
-static void options_come_from_the_command_line(void **state)
-{
-    (void)state;
-    char why[TEXT_MAX], *words[WORDS_MAX];
-    int n_words;
-    assert_int_equal(parse("", &n_words, words, why), OK);
-    assert_int_equal(n_words, 0);
-    assert_int_equal(values.number, 42);
-    assert_int_equal(parse("one --flag --number 7 two --some-time=250ms --size 64KiB --word=a=b "
-                           "--level debug three",
-                           &n_words, words, why),
-                     OK);
-    assert_true(values.flag);
-    assert_int_equal(values.number, 7);
-    assert_int_equal(values.time, 250000);
-    assert_int_equal(values.size, 65536);
-    assert_string_equal(values.word, "a=b");
-    assert_int_equal(values.level, LOG_DEBUG);
-    assert_int_equal(n_words, 3);
-    assert_string_equal(words[0], "one");
-    assert_string_equal(words[1], "two");
-    assert_string_equal(words[2], "three");
-    assert_int_equal(parse("--flag=0 -- --number 7 -1", &n_words, words, why), OK);
-    assert_false(values.flag);
-    assert_int_equal(n_words, 3);
-    assert_string_equal(words[0], "--number");
-    assert_int_equal(parse("factorial -1", &n_words, words, why), OK);
-    assert_string_equal(words[1], "-1");
-    /* The later one wins. */
-    assert_int_equal(parse("--number 7 --number 8", &n_words, words, why), OK);
-    assert_int_equal(values.number, 8);
-}
-
-static void options_that_are_wrong_say_what_is_allowed(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *line, *name, *allowed;
-    } cases[] = {
-        {"--number 0", "--number", "from 1 to 100"},
-        {"--number 101", "--number", "from 1 to 100"},
-        {"--number=", "--number", "from 1 to 100"},
-        {"--number x", "'x'", "from 1 to 100"},
-        {"--number", "--number", "needs a value"},
-        {"--number -1", "--number", "'-1'"},
-        {"--some-time 5", "--some-time", "250ms"},
-        {"--some-time 11s", "--some-time", "10s"},
-        {"--some-time 999us", "--some-time", "from 1000us"},
-        {"--size 2MiB", "--size", "64KiB"},
-        {"--level loud", "--level", "debug"},
-        {"--flag=yes", "--flag", "0 or 1"},
-        {"--word=", "--word", "not empty"},
-        {"--nonsense", "--nonsense", "unknown option"},
-        {"--numbe 1", "--numbe", "unknown option"},
-        {"--number\x1b 1", "\\x1b", "unknown option"},
-    };
-    char why[TEXT_MAX];
-    int n_words;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(parse(cases[i].line, &n_words, NULL, why), ERR_MALFORMED);
-        assert_non_null(strstr(why, cases[i].name));
-        assert_non_null(strstr(why, cases[i].allowed));
-        assert_null(strchr(why, '\n'));
-    }
-}
-
-static void options_come_from_the_environment_too(void **state)
-{
-    (void)state;
-    char why[TEXT_MAX];
-    int n_words;
-    setenv("CONCLAVE_SOME_TIME", "2s", 1);
-    setenv("CONCLAVE_FLAG", "1", 1);
-    setenv("CONCLAVE_NUMBER", "9", 1);
-    assert_int_equal(parse("--number 10", &n_words, NULL, why), OK);
-    assert_int_equal(values.time, 2 * SECOND_US);
-    assert_true(values.flag);
-    assert_int_equal(values.number, 10); /* the command line wins */
-    setenv("CONCLAVE_NUMBER", "", 1);    /* empty is as good as unset */
-    assert_int_equal(parse("", &n_words, NULL, why), OK);
-    assert_int_equal(values.number, 42);
-    setenv("CONCLAVE_NUMBER", "many", 1);
-    assert_int_equal(parse("", &n_words, NULL, why), ERR_MALFORMED);
-    assert_non_null(strstr(why, "CONCLAVE_NUMBER"));
-    unsetenv("CONCLAVE_SOME_TIME");
-    unsetenv("CONCLAVE_FLAG");
-    unsetenv("CONCLAVE_NUMBER");
-}
-
-static void help_has_a_line_an_option(void **state)
-{
-    (void)state;
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-    options_help(specs, out);
-    fclose(out);
-    for (const struct option_spec *spec = specs; spec->name; spec++) {
-        assert_non_null(strstr(text, spec->name));
-        assert_non_null(strstr(text, spec->help));
-    }
-    free(text);
 }
 
 /* --- memory --- */
@@ -506,16 +426,14 @@ int main(void)
         cmocka_unit_test(whole_numbers_are_parsed_or_refused),
         cmocka_unit_test(durations_need_their_unit),
         cmocka_unit_test(sizes_are_bytes_or_binary_units),
+        cmocka_unit_test(measures_are_written_as_they_are_read),
+        cmocka_unit_test(the_word_that_is_meant_is_found),
         cmocka_unit_test(probabilities_are_from_0_to_1),
         cmocka_unit_test(job_ids_are_read_as_they_are_written),
         cmocka_unit_test(lines_are_cut_and_terminated),
         cmocka_unit_test(strangers_bytes_are_escaped_X9),
         cmocka_unit_test(text_is_utf8_or_not),
         cmocka_unit_test(slices_compare_by_bytes),
-        cmocka_unit_test(options_come_from_the_command_line),
-        cmocka_unit_test(options_that_are_wrong_say_what_is_allowed),
-        cmocka_unit_test(options_come_from_the_environment_too),
-        cmocka_unit_test(help_has_a_line_an_option),
         cmocka_unit_test(a_ring_keeps_the_order_while_it_grows),
         cmocka_unit_test(an_arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(a_blob_lives_as_long_as_its_last_reference),

@@ -34,7 +34,7 @@ static void an_earlier_release_that_has_a_key_holds_up_no_list_of_keys_X4(void *
         stage_run(stage, 50 * MS_US);
         assert_int_equal(stage_state(stage, 1)->access_list.version, keyed ? 7 : 0);
         assert_true(keyed ? stage_answered(stage, MESSAGE_ACCESS)
-                          : stage_refused(stage, "unavailable"));
+                          : stage_refused(stage, "invalid"));
         stage_free(&stage);
     }
 }

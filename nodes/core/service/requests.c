@@ -209,6 +209,20 @@ void requests_clear(struct service *service)
 /* --- what requests have in common --- */
 
 /* False, and the caller is told, when nothing new can be taken in now. */
+const char *requests_unknown_to_some(const struct service *service, uint64_t level,
+                                     const char *what, struct text *reason)
+{
+    node_id_t without;
+    if (members_know_entries(service->raft, level, &without))
+        return NULL;
+    if (without)
+        text_add(reason, "node %u is of an earlier release and does not know %s: upgrade it first",
+                 (unsigned)without, what);
+    else
+        text_add(reason, "it is not known yet whether all nodes know %s; ask again", what);
+    return without ? "invalid" : "unavailable";
+}
+
 bool requests_may_propose(struct service *service, struct caller caller)
 {
     struct text reason = {0};

@@ -41,7 +41,6 @@ void requests_access_set(struct service *service, uint64_t client, struct messag
     const struct access_list *list = &service->state->access_list;
     struct caller caller = caller_of(client, request);
     struct text reason = {0};
-    node_id_t without;
     if (set->version == list->version && same(set->list, bytes_of(list))) {
         reply_access(service, caller, false); /* asked again */
         return;
@@ -56,11 +55,11 @@ void requests_access_set(struct service *service, uint64_t client, struct messag
     }
     /* Whoever has a key is of a release that knows lists: who claims another must not keep out the
      * list that takes its key away. */
-    if (service->step->config.insecure &&
-        !members_know_entries(service->raft, ENTRY_LEVEL_ACCESS, &without)) {
-        text_add(&reason, "node %u is of a release that keeps no list of keys in the log",
-                 (unsigned)without);
-        requests_refuse(service, caller, "unavailable", reason.at);
+    const char *code = NULL;
+    if (service->step->config.insecure)
+        code = requests_unknown_to_some(service, ENTRY_LEVEL_ACCESS, "lists of keys", &reason);
+    if (code) {
+        requests_refuse(service, caller, code, reason.at);
         return;
     }
     if (!requests_may_propose(service, caller))

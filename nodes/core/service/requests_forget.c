@@ -28,19 +28,6 @@ static job_id_t find_open(const struct service *service, const struct wire_job_f
     return JOB_NONE;
 }
 
-static void refuse_unknown_entry(struct service *service, struct caller caller, node_id_t without)
-{
-    struct text reason = {0};
-    if (without)
-        text_add(&reason,
-                 "node %u is of an earlier release, which cannot forget jobs by hand: "
-                 "upgrade it first",
-                 (unsigned)without);
-    else
-        text_add(&reason, "too few voters are heard; ask again");
-    requests_refuse(service, caller, without ? "invalid" : "unavailable", reason.at);
-}
-
 /* What the asker may not see is not known to it. */
 static log_index_t propose(struct service *service, const struct wire_job_forget *forget)
 {
@@ -62,7 +49,6 @@ void requests_job_forget(struct service *service, uint64_t client, struct messag
     const struct wire_job_forget *forget = &request->as.job_forget;
     struct caller caller = caller_of(client, request);
     struct text reason = {0};
-    node_id_t without;
     char id[JOB_TEXT_MAX];
     job_id_t open = find_open(service, forget);
     if (open) {
@@ -70,8 +56,10 @@ void requests_job_forget(struct service *service, uint64_t client, struct messag
         requests_refuse(service, caller, "invalid", reason.at);
         return;
     }
-    if (!members_know_entries(service->raft, ENTRY_LEVEL_RETENTION, &without)) {
-        refuse_unknown_entry(service, caller, without);
+    const char *code =
+        requests_unknown_to_some(service, ENTRY_LEVEL_RETENTION, "forgetting by hand", &reason);
+    if (code) {
+        requests_refuse(service, caller, code, reason.at);
         return;
     }
     if (!requests_may_propose(service, caller))

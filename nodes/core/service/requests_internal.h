@@ -23,6 +23,12 @@ bool requests_wait(struct service *service, struct waiter waiter);
 /* False, and the caller is told, when nothing new can be taken in now. */
 bool requests_may_propose(struct service *service, struct caller caller);
 
+/* Why what came with that level of entries (ENTRY_LEVEL) cannot be logged yet: the code of the
+ * refusal, and the `reason` for people; `what` does a node of an earlier release not know? NULL: it
+ * can be. */
+const char *requests_unknown_to_some(const struct service *service, uint64_t level,
+                                     const char *what, struct text *reason);
+
 /* True, and the caller is told, when a key without an outcome may have had one. */
 bool requests_are_forgotten(struct service *service, struct caller caller, enum key_use use,
                             struct slice key);

@@ -67,7 +67,8 @@ static size_t count_pending_jobs(const struct service *service)
 /* Never: the key alone says which job is meant (R28). */
 static bool is_another(const struct job *job, const struct plan *plan)
 {
-    return MUTANT(argument_is_key) && (job->plan.n != plan->n || job->plan.k != plan->k);
+    return MUTANT(argument_is_key) &&
+           memcmp(job->plan.numbers, plan->numbers, sizeof plan->numbers) != 0;
 }
 
 static bool is_full(const struct service *service)
@@ -105,22 +106,6 @@ static int choose_plan(const struct service *service, struct slice name, struct 
     return plan_set_ranges(plan, known ? plan_choose_ranges(plan, choice, workers) : 0);
 }
 
-/* Why a job of that kind cannot be accepted yet; NULL: it can. A node that does not know it would
- * not know what to do with its entry. */
-static const char *check_kind(const struct service *service, const struct job_kind *kind,
-                              struct text *reason)
-{
-    node_id_t without;
-    if (!kind->level || members_know_entries(service->raft, kind->level, &without))
-        return NULL;
-    if (without)
-        text_add(reason, "node %u has an earlier release and knows no %s", (unsigned)without,
-                 kind->name);
-    else
-        text_add(reason, "it is not known yet whether all nodes know %s", kind->name);
-    return without ? "invalid" : "unavailable";
-}
-
 /* Says why a submit is refused, before anything is done about it; NULL: it is not. */
 static const char *check_submit(const struct service *service, const struct wire_submit *submit,
                                 struct plan *plan, struct text *reason)
@@ -133,7 +118,10 @@ static const char *check_submit(const struct service *service, const struct wire
         return "invalid";
     if (choose_plan(service, submit->plan, plan, reason))
         return "invalid";
-    const char *code = check_kind(service, plan->kind, reason);
+    /* What a node does not know it would not know what to do with. */
+    unsigned level = plan->kind->level;
+    const char *code =
+        level ? requests_unknown_to_some(service, level, plan->kind->name, reason) : NULL;
     if (code)
         return code;
     uint64_t bytes = plan_cost(plan);
