@@ -121,6 +121,7 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
                  .sets_retention = true,
                  .quota_jobs = is->quota_jobs,
                  .quota_bytes = is->quota_bytes,
+                 .keep_values_us = is->keep_values_us,
                  .snapshot_timeout_us = is->snapshot_timeout_us,
                  .snapshot_every_us = is->snapshot_every_us,
                  .snapshot_keep = is->snapshot_keep,

@@ -17,6 +17,7 @@ struct supervisor_config {
     uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
     uint64_t keep_jobs, keep_bytes; /* 0: as the cluster has it */
     uint64_t quota_jobs, quota_bytes;
+    uint64_t keep_values_us;
     uint64_t snapshot_timeout_us, snapshot_every_us, snapshot_keep;
     uint64_t fail_exit_ppm, fail_stall_ppm, stall_us, fail_seed; /* failures on purpose */
     const char *fail_on;                                         /* NULL: none */
@@ -33,9 +34,9 @@ struct supervisor_config {
     .election_us = ELECTION_TIMEOUT_DEFAULT_US, .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US,  \
     .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT, .compact_entries = COMPACT_ENTRIES,             \
     .quota_jobs = QUOTA_JOBS_DEFAULT, .quota_bytes = QUOTA_BYTES_DEFAULT,                         \
-    .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US, .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP, \
-    .max_result = RESULT_MAX_DEFAULT_BYTES, .stall_us = STALL_DEFAULT_US, .durability = "fsync",  \
-    .log_level = "info"
+    .keep_values_us = KEEP_VALUES_DEFAULT_US, .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US, \
+    .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP, .max_result = RESULT_MAX_DEFAULT_BYTES,             \
+    .stall_us = STALL_DEFAULT_US, .durability = "fsync", .log_level = "info"
 
 /* The options of `up` and `run` that fill a configuration; to be put into a command's table. */
 #define SUPERVISOR_OPTIONS(config)                                                  \
@@ -124,7 +125,14 @@ struct supervisor_config {
          0,                                                                         \
          KEEP_BYTES_LIMIT,                                                          \
          "SIZE",                                                                    \
-         "refuse a key's jobs when it keeps so much of results (default 1GiB)"},    \
+         "refuse a key's jobs and values when it keeps so much (default 1GiB)"},    \
+        {"keep-values",                                                             \
+         OPTION_DURATION,                                                           \
+         &(config).keep_values_us,                                                  \
+         SECOND_US,                                                                 \
+         KEEP_VALUES_LIMIT_US,                                                      \
+         "TIME",                                                                    \
+         "drop stored values that no job names after so long (default 24h)"},       \
         {"snapshot-every",                                                          \
          OPTION_DURATION,                                                           \
          &(config).snapshot_every_us,                                               \

@@ -99,6 +99,7 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child_add(child, "--compact-entries=%" PRIu64, config->compact_entries);
     child_add(child, "--quota-jobs=%" PRIu64, config->quota_jobs);
     child_add(child, "--quota-bytes=%" PRIu64, config->quota_bytes);
+    child_add(child, "--keep-values=%" PRIu64 "us", config->keep_values_us);
     if (config->keep_jobs)
         child_add(child, "--keep-jobs=%" PRIu64, config->keep_jobs);
     if (config->keep_bytes)

@@ -11,6 +11,7 @@
 #include "nodes/core/link/link.h"
 #include "nodes/core/step/step.h"
 #include "nodes/core/rooms.h"
+#include "nodes/core/uploads/uploads.h"
 #include "nodes/core/worker/worker.h"
 #include "shared/base/error.h"
 
@@ -26,6 +27,7 @@
     X(links, links)        \
     X(schedule, schedule)  \
     X(worker, worker)      \
+    X(uploads, uploads)    \
     X(state, state)        \
     X(raft, raft)          \
     X(ledger, ledger)      \
@@ -43,6 +45,7 @@ static void connect(struct node *node)
     node->raft = (struct raft){.step = step, .links = links};
     node->worker = (struct worker){.step = step, .links = links, .raft = raft, .state = state};
     node->schedule = (struct schedule){.step = step, .links = links, .raft = raft, .state = state};
+    node->uploads = (struct uploads){.step = step, .raft = raft, .state = state};
     node->ledger = (struct ledger){.step = step, .links = links, .raft = raft};
     node->snapshots = (struct snapshots){.step = step, .links = links, .raft = raft};
     snapshot_join(&node->snapshots, &ledger_participant, &node->ledger);
@@ -57,6 +60,7 @@ static void connect(struct node *node)
                                      .schedule = &node->schedule,
                                      .ledger = &node->ledger,
                                      .snapshots = &node->snapshots,
+                                     .uploads = &node->uploads,
                                      .heartbeat_at_us = step->now_us};
 }
 
@@ -81,6 +85,8 @@ static void applied(void *context, log_index_t index, void *made)
             sweep_job(&node->raft, job->id);
         job_destroy(&job);
     }
+    for (job_id_t id; (id = stored_values_settled(&node->state.stored));)
+        sweep_job(&node->raft, id);
 }
 
 static bool names(const void *context, struct value_id id)
@@ -138,7 +144,8 @@ int node_restore_record(struct node *node, struct slice key, struct slice value)
 
 int node_restore_end(struct node *node)
 {
-    return node->state.keys.window.missing ? ERR_CORRUPT : OK;
+    bool whole = !node->state.keys.window.missing && state_has_all_inputs(&node->state);
+    return whole ? OK : ERR_CORRUPT;
 }
 
 void node_destroy(struct node **node)
@@ -186,10 +193,12 @@ static void settle_raft(struct node *node, const struct raft_fact *fact)
     switch (fact->kind) {
     case RAFT_SERVES:
         schedule_start(&node->schedule);
+        uploads_start(&node->uploads);
         break;
     case RAFT_ENDED:
         requests_step_down(&node->service);
         schedule_stop(&node->schedule);
+        uploads_stop(&node->uploads);
         break;
     case RAFT_FOLLOWS:
         worker_reset(&node->worker, fact->term);
@@ -234,6 +243,9 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
     typedef void schedule_fn(struct schedule * schedule, struct value_id id);
     typedef void snapshot_fn(struct snapshots * snapshots, struct value_id id);
     typedef void worker_fn(struct worker * worker, struct value_id id);
+    typedef void uploads_fn(struct uploads * uploads, struct value_id id);
+    static uploads_fn *const uploads[3] = {uploads_value_ready, uploads_value_failed,
+                                           uploads_value_kept};
     typedef void raft_fn(struct raft * raft, struct value_id id);
     static snapshot_fn *const snapshots[3] = {NULL, snapshot_value_failed, snapshot_value_kept};
     static raft_fn *const rafts[VALUE_USERS][3] = {
@@ -249,6 +261,8 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
         schedules[at](&node->schedule, id);
     if (user == USER_WORKER && workers[at])
         workers[at](&node->worker, id);
+    if (user == USER_UPLOAD)
+        uploads[at](&node->uploads, id);
     if (user == USER_SNAPSHOT && snapshots[at])
         snapshots[at](&node->snapshots, id);
     if (rafts[user][at])

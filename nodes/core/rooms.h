@@ -7,6 +7,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/state/state.h"
+#include "nodes/core/uploads/uploads.h"
 #include "nodes/core/worker/worker.h"
 #include "nodes/core/ledger/ledger.h"
 #include "nodes/core/step/step.h"
@@ -21,6 +22,7 @@ struct node {
     struct state state;
     struct schedule schedule;
     struct worker worker;
+    struct uploads uploads;
     struct ledger ledger;
     struct snapshots snapshots;
     struct service service;

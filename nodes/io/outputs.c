@@ -53,6 +53,9 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
         runtime->executor->kind->cancel(runtime->executor, output->cancel.id,
                                         output->cancel.attempt);
         break;
+    case OUTPUT_FEED:
+        transfer_feed(runtime->transfer, &output->feed, now_us);
+        break;
     case OUTPUT_FETCH:
         transfer_fetch(runtime->transfer, &output->fetch, now_us);
         break;

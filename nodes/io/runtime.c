@@ -117,7 +117,7 @@ static void start_parts(struct runtime *runtime)
     const struct node_config *node = &config->node;
     /* A result as text is at most as long as it was estimated, with room for
      * the estimate's error. */
-    uint64_t value_max_bytes = 4 * node->result_max_bytes + MIB_BYTES;
+    uint64_t value_max_bytes = 4 * node->result_max_bytes + SEGMENT_BYTES_MAX;
     runtime->gate = gate_new(runtime->mesh, &runtime->clients, node->n_nodes);
     runtime->inbox = inbox_new(node->cluster, node->id, node->n_nodes, runtime->mesh,
                                &runtime->clients, runtime->gate);

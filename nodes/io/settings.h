@@ -23,6 +23,7 @@ struct settings {
     uint64_t snapshot_timeout_us, snapshot_every_us, snapshot_keep, snapshot_memory_bytes;
     uint64_t keep_jobs, keep_bytes; /* 0: not given */
     uint64_t quota_jobs, quota_bytes;
+    uint64_t keep_values_us;
     uint64_t log_limit_bytes;
     enum log_level log_level;
     bool insecure; /* run without keys */

@@ -52,6 +52,9 @@
     X(quota_passes_pending, "jobs that are proposed do not count in the quota of a key (X8)")    \
     X(linear_pace, "an operation of any size is expected to take as long a unit as all others")  \
     X(starved_is_slow, "an operation that waits for a processor is taken for one that is stuck") \
+    X(named_value_dropped, "a stored value is dropped while a job names it (V2)")                \
+    X(segment_told_early, "a segment is acknowledged before its entry is committed (V1)")        \
+    X(values_age_twice, "the time since the last value_aged counts again in the next (V3)")      \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
     X(remade_counts, "an operation that is made again counts again (T9)")                        \
     X(held_goes_early, "what a worker alone holds goes before it was used (T10)")                \

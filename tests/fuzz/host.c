@@ -180,6 +180,11 @@ static void take_output(struct host *host, const struct output *output)
     case OUTPUT_COMPUTE:
         take_compute(host, &output->compute);
         break;
+    case OUTPUT_FEED:
+        if (output->feed.offset + output->feed.piece->len == output->feed.len)
+            add_wait(host,
+                     (struct host_wait){true, output->feed.user, output->feed.id, host->config.id});
+        break;
     case OUTPUT_FETCH:
         take_fetch(host, &output->fetch);
         break;

@@ -13,10 +13,13 @@ struct scene *scene_new(struct node_config config)
         (struct raft){.step = &scene->step, .machine = &state_machine, .state = &scene->state};
     scene->schedule.step = &scene->step;
     scene->schedule.state = &scene->state;
+    scene->uploads =
+        (struct uploads){.step = &scene->step, .raft = &scene->raft, .state = &scene->state};
     scene->service = (struct service){.step = &scene->step,
                                       .raft = &scene->raft,
                                       .state = &scene->state,
                                       .schedule = &scene->schedule,
+                                      .uploads = &scene->uploads,
                                       .heartbeat_at_us = UINT64_MAX};
     return scene;
 }

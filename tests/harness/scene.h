@@ -10,6 +10,7 @@ struct scene {
     struct raft raft;
     struct state state;
     struct schedule schedule;
+    struct uploads uploads;
     struct service service;
 };
 

@@ -84,13 +84,19 @@ static void take_output(struct stage *stage, node_id_t id, const struct output *
     case OUTPUT_PERSIST:
         stage_persist(stage, id, output);
         break;
-    case OUTPUT_SEND:
     case OUTPUT_REPLY:
+        stage_attach(stage, id, output);
+        stage_gate(stage, id, output);
+        break;
+    case OUTPUT_SEND:
     case OUTPUT_PUBLISH:
         stage_gate(stage, id, output);
         break;
     case OUTPUT_COMPUTE:
         stage_compute(stage, id, &output->compute);
+        break;
+    case OUTPUT_FEED:
+        stage_feed(stage, id, &output->feed);
         break;
     case OUTPUT_FETCH:
     case OUTPUT_KEEP:
@@ -234,6 +240,7 @@ void stage_start(struct stage *stage, node_id_t id)
         .sets_retention = stage->keep_jobs[id] || stage->keep_bytes,
         .quota_jobs = stage->quota_jobs,
         .quota_bytes = stage->quota_bytes,
+        .keep_values_us = stage->keep_values_us,
         .progress_index_max = stage->progress_index_max,
         .progress_snaps_max = stage->progress_snaps_max,
         .random = id,

@@ -53,8 +53,9 @@ struct stage_node {
     uint64_t pinned_us; /* the timeout as the stage set it */
     uint64_t busy_us;   /* it computes until then */
     log_index_t told_commit, checked;
-    struct map values; /* (job, op) -> struct blob */
-    bool lived;        /* its disk was used: it is what it is, wiped or not */
+    struct map values;  /* (job, op) -> struct blob */
+    struct map feeding; /* likewise: what clients bring, and is not all there */
+    bool lived;         /* its disk was used: it is what it is, wiped or not */
 
     struct node_durable durable;
     struct entries log;
@@ -73,6 +74,7 @@ struct stage {
     uint64_t progress_index_max; /* clients may set so many; 0: the nodes only */
     uint64_t keep_jobs[STAGE_NODES_MAX + 1], keep_bytes; /* options of each; 0: none is logged */
     uint64_t quota_jobs, quota_bytes;                    /* of each key; 0: any number */
+    uint64_t keep_values_us;                             /* 0: the default */
     const struct asker *asker; /* who asks from now on; NULL when the nodes are started: they have
                                   no keys */
     node_id_t earlier; /* a release that knows no kinds of entries beyond the first; NODE_NONE */

@@ -97,6 +97,7 @@ void stage_lose(struct stage *stage, node_id_t id)
     struct stage_node *node = &stage->nodes[id];
     while (node->wanted)
         free_persist(take_persist(node));
+    stage_forget_feeding(node);
     node->disk_seq = UINT64_MAX; /* what is gated goes nowhere: nobody is alive to send it */
     for (struct stage_letter *letter; (letter = node->gated);) {
         node->gated = letter->next;

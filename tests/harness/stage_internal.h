@@ -38,8 +38,13 @@ void stage_connect(struct stage *stage, node_id_t from, node_id_t to, enum plane
 void stage_persist(struct stage *stage, node_id_t id, const struct output *output);
 void stage_gate(struct stage *stage, node_id_t id, const struct output *output);
 void stage_compute(struct stage *stage, node_id_t id, const struct compute_op *op);
+/* Attaches what a reply is to bring of a kept value. */
+void stage_attach(struct stage *stage, node_id_t id, const struct output *output);
+
+void stage_feed(struct stage *stage, node_id_t id, const struct feed_order *feed);
 void stage_value(struct stage *stage, node_id_t id, const struct output *output);
 void stage_forget_values(struct stage_node *node);
+void stage_forget_feeding(struct stage_node *node);
 
 /* What a killed node loses. */
 void stage_lose(struct stage *stage, node_id_t id);

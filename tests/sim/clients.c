@@ -11,6 +11,7 @@
 #include "tests/sim/brokers.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/shared.h"
+#include "tests/sim/uploaders.h"
 
 #define RETRY_US    (300 * MS_US)
 #define INDEX_FIRST 100 /* of progress that clients set: beyond all nodes, see world_start() */
@@ -30,7 +31,7 @@ bool world_is_idle(const struct world *world)
     for (unsigned i = 0; i < WORLD_CLIENTS_MAX; i++)
         if (world->clients[i].wish != WISH_NONE || world->clients[i].things_left)
             return false;
-    return true;
+    return uploaders_are_idle(world);
 }
 
 static bool is_job(const struct world_client *client)
@@ -256,6 +257,10 @@ static void end(struct world *world, unsigned number)
 
 void client_wake(struct world *world, unsigned number)
 {
+    if (number >= UPLOADERS_FIRST) {
+        uploader_wake(world, number - UPLOADERS_FIRST);
+        return;
+    }
     if (number >= WORLD_CLIENTS_MAX) {
         asker_wake(world, number - WORLD_CLIENTS_MAX);
         return;
@@ -506,6 +511,10 @@ static bool take_quota(struct world *world, const struct world_client *client,
 
 void client_reply(struct world *world, struct pending *pending)
 {
+    if (pending->client >= UPLOADERS_FIRST) {
+        uploader_reply(world, pending->client - UPLOADERS_FIRST, pending);
+        return;
+    }
     if (pending->client >= WORLD_CLIENTS_MAX) {
         asker_reply(world, pending->client - WORLD_CLIENTS_MAX, pending);
         return;

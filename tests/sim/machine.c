@@ -139,6 +139,9 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
     case OUTPUT_CANCEL:
         executor_cancel(world, id, output->cancel.id, output->cancel.attempt);
         break;
+    case OUTPUT_FEED:
+        values_feed(world, id, &output->feed);
+        break;
     case OUTPUT_FETCH:
         values_fetch(world, id, &output->fetch);
         break;

@@ -77,6 +77,11 @@ static void each_named(struct world *world, node_id_t id,
             if (!done->value)
                 check(world, id, (struct value_id){job->id, done->op}, done->hash);
     }
+    const struct stored_values *stored = &inside_state(world->nodes[id].core)->stored;
+    for (size_t i = 0; i < stored->n; i++)
+        for (size_t k = 0; k < stored->at[i]->n_segments; k++)
+            check(world, id, (struct value_id){stored->at[i]->id, stored->at[i]->segments[k].op},
+                  stored->at[i]->segments[k].sha256);
 }
 
 /* Who does not vote keeps none. */
@@ -124,6 +129,12 @@ static void check_values(struct world *world, node_id_t id, const struct blob *p
             world_fail(world, check, "node %u lacks operation %" PRIu64 " of entry %" PRIu64, id,
                        op->op, index);
     }
+    const struct wire_entry_value_segment *segment = &entry->as.entry_value_segment;
+    struct value_id value = {segment->value, segment->op};
+    if (entry->type == MESSAGE_ENTRY_VALUE_SEGMENT && !map_get(values, machine_value_key(value)) &&
+        !map_get(&world->oracle->used, machine_value_key(value)))
+        world_fail(world, check, "node %u lacks segment %" PRIu64 " of entry %" PRIu64, id,
+                   segment->segment, index);
     message_drop(&entry);
 }
 

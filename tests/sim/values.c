@@ -85,6 +85,19 @@ void values_fetch(struct world *world, node_id_t id, const struct fetch_order *o
     wake(world, id);
 }
 
+void values_feed(struct world *world, node_id_t id, const struct feed_order *order)
+{
+    struct world_node *node = &world->nodes[id];
+    struct want *want = map_get(&node->wants, want_key(order->user, order->id));
+    if (!want) {
+        want = mem_new(1, sizeof *want);
+        map_put(&node->wants, want_key(order->user, order->id), want);
+    }
+    *want = (struct want){.user = order->user, .id = order->id, .from = id, .asked = true};
+    transfer_feed(node->transfer, order, world_local_us(world, id));
+    wake(world, id);
+}
+
 /* Nobody else's fetch may end with it. */
 static void check_others(const struct world *world, node_id_t id)
 {

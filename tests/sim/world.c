@@ -258,6 +258,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .checkpoint_interval_us =
             OR(options->checkpoint_interval_us, CHECKPOINT_INTERVAL_DEFAULT_US),
         .keep_pace = options->keep_pace,
+        .keep_values_us = options->keep_values_us,
         .checkpoint_bytes = OR(options->checkpoint_bytes, CHECKPOINT_BYTES_DEFAULT),
         .compact_entries = OR(options->compact_entries, COMPACT_ENTRIES),
         .append_entries = options->append_entries,
@@ -590,6 +591,7 @@ void world_free(struct world **world)
     oracle_free(&it->oracle);
     losses_free(&it->losses);
     free(it->clients);
+    free(it->uploaders);
     free(it->heap);
     free(it);
 }

@@ -103,6 +103,7 @@ struct world_options {
     uint64_t quota_jobs, quota_bytes; /* of each; 0: any number */
     uint64_t heartbeat_us, election_timeout_us;
     uint64_t checkpoint_interval_us, checkpoint_bytes;
+    uint64_t keep_values_us;    /* 0: the default */
     uint64_t keep_pace;         /* bytes in 1024 us; 0: measured */
     uint64_t inline_bytes;      /* longer values are kept by the runtime, not handed over */
     uint64_t chunk_bytes;       /* of values on the value plane */
@@ -183,6 +184,7 @@ struct world_plane {
 };
 
 struct world_client;
+struct world_uploader;
 struct world_brokers;
 struct world_shared;
 struct oracle;
@@ -228,7 +230,8 @@ struct world_bank {
 
 struct world_counts {
     uint64_t steps, messages, elections, jobs_done, jobs_cancelled, jobs_failed, reads;
-    uint64_t entries; /* of the log, sent */
+    uint64_t entries;                             /* of the log, sent */
+    uint64_t values, values_dropped, values_aged; /* stored ones: whole; gone by hand, by age */
     uint64_t transfers, snapshots_complete, snapshots_partial;
     uint64_t forgotten;         /* keys that were refused for that */
     uint64_t snapshots_holding; /* complete ones with money in channels */
@@ -251,6 +254,8 @@ struct world {
     uint64_t feed_last_us[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
     struct world_client *clients; /* WORLD_CLIENTS_MAX of them */
     struct world_asker askers[WORLD_ASKERS_MAX];
+    struct world_uploader *uploaders; /* uploaders.h; NULL: there are none */
+    unsigned n_uploaders;
     struct world_brokers *brokers; /* brokers.h; NULL: clients ask the nodes themselves */
     struct world_shared *shared;   /* shared.h; NULL: no key is shared */
     struct world_bank bank;
@@ -495,6 +500,7 @@ uint64_t world_moment(const struct world *world, node_id_t id, uint64_t local_us
 void values_start(struct world *world, node_id_t id);
 void values_lose(struct world *world, node_id_t id);
 void values_fetch(struct world *world, node_id_t id, const struct fetch_order *order);
+void values_feed(struct world *world, node_id_t id, const struct feed_order *order);
 void values_let_go(struct world *world, node_id_t id, enum value_user user, struct value_id meant);
 void values_pull(struct world *world, node_id_t id);
 void values_list(struct world *world, const struct pending *pending);

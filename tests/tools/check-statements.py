@@ -49,6 +49,9 @@ STATEMENTS = {
     "R35": "a coordinator whose waiting entries stand still for 4 T steps down",
     "R36": "check and status name who is behind or stalls, and how many more may fail",
     "R37": "a value that is missing or rotten on one disk comes from another; reads check hashes",
+    "V1": "a segment of a stored value is acknowledged when it is committed, its bytes on the disks of a majority",
+    "V2": "a stored value that a job names is there until the job is forgotten",
+    "V3": "the age of stored values counts once, by the log",
     "S1": "recording and enqueuing all markers is one step",
     "S2": "no message behind a marker is processed before recording",
     "S3": "recorded is what came after the cut and before the marker",
@@ -106,10 +109,10 @@ STATEMENTS = {
 PLACES = ("tests/unit/test_*.c", "tests/sim/*.c", "tests/trace/*.txt", "tests/cluster/*.py")
 
 # At the end of a test's name: ..._R9( or ..._R9_R10,
-IN_NAME = re.compile(r"[a-z0-9]((?:_[RSTWXrstwx]\d+)+)(?=\W)")
+IN_NAME = re.compile(r"[a-z0-9]((?:_[RSTVWXrstvwx]\d+)+)(?=\W)")
 # In a comment of a trace: "# R9: ...", "(R9)", "(R9, Raft 5.4.2)", "(R16 to R20; ...". Elsewhere R1
 # is an operation of a plan.
-IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RSTWX]\d+)(?=[:,);]| to )")
+IN_COMMENT = re.compile(r"(?:^# |[(;,] ?)([RSTVWX]\d+)(?=[:,);]| to )")
 
 
 def names_in(path):

@@ -32,6 +32,9 @@ static const struct {
     {MESSAGE_KV_PUT, ROLE_submit},        {MESSAGE_INIT, ROLE_admin},
     {MESSAGE_SNAPSHOT_TAKE, ROLE_admin},  {MESSAGE_SNAPSHOT_GET, ROLE_admin},
     {MESSAGE_ACCESS_SET, ROLE_admin},     {MESSAGE_ACCESS_GET, ROLE_monitor},
+    {MESSAGE_VALUE_BEGIN, ROLE_submit},   {MESSAGE_VALUE_PUT, ROLE_submit},
+    {MESSAGE_VALUE_END, ROLE_submit},     {MESSAGE_VALUE_LIST, ROLE_submit},
+    {MESSAGE_VALUE_READ, ROLE_submit},    {MESSAGE_VALUE_DROP, ROLE_submit},
 };
 
 static enum key_role wanted_of(enum message_type type)

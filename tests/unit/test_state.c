@@ -15,6 +15,7 @@
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 #include "tests/harness/reload.h"
+#include "tests/harness/stored.h"
 
 #define TERM     ((term_t)3)
 #define TOKEN    77
@@ -188,6 +189,7 @@ static void fill(struct state *state)
     keys_forget(&state->keys, KEY_OF_JOB, slice_of("forgotten-3")); /* ... another one */
     keys_forget(&state->keys, KEY_OF_JOB, slice_of("forgotten-4")); /* stays in the open block */
     open_session(state);
+    stored_fill(state, TERM);
     for (node_id_t id = 1; id <= 3; id++)
         state->head.births[id] = 100 + id;
     state_check_invariants(state);
@@ -225,12 +227,13 @@ static bool has(const struct seen *seen, const char *of)
 
 static void all_of_a_state_is_saved_and_loaded(void **unused)
 {
-    static const char *const structs[] = {"state.",     "head.",        "snaps.",
-                                          "jobs.",      "job.",         "done_op.",
-                                          "job_loss.",  "job_losses.",  "snap_key.",
-                                          "keys.",      "key_session.", "key_window.",
-                                          "key_block.", "progress.",    "progress_mark.",
-                                          "retention.", "access_list.", "finished_jobs."};
+    static const char *const structs[] = {"state.",         "head.",         "snaps.",
+                                          "jobs.",          "job.",          "done_op.",
+                                          "job_loss.",      "job_losses.",   "snap_key.",
+                                          "keys.",          "key_session.",  "key_window.",
+                                          "key_block.",     "progress.",     "progress_mark.",
+                                          "retention.",     "access_list.",  "finished_jobs.",
+                                          "stored_values.", "stored_value.", "stored_segment."};
     struct step step;
     struct state state, empty;
     struct seen seen = {0};

@@ -40,14 +40,29 @@ static void add_jobs(struct text *out, const struct wire_job_forget *forget)
         text_add(out, "%s%s", i ? "," : " jobs=", job_id_text(forget->jobs.at[i].job, id));
 }
 
+static void add_inputs(struct text *out, const struct wire_submit *submit)
+{
+    char id[JOB_TEXT_MAX];
+    for (size_t i = 0; i < submit->inputs.n; i++)
+        text_add(out, "%s%s", i ? "," : " inputs=", job_id_text(submit->inputs.at[i].value, id));
+}
+
+static void add_hash(struct text *out, struct slice sha256)
+{
+    text_add(out, " sha256=");
+    for (size_t i = 0; i < sha256.len; i++)
+        text_add(out, "%02x", sha256.at[i]);
+}
+
 /* Values are not shown: a log is no place for them. */
 static void add_field(struct text *out, const struct field *field, const void *at)
 {
     char id[JOB_TEXT_MAX];
     if (field->kind == FIELD_STR && strcmp(field->name, "value"))
         quote(out, field->name, *(const struct slice *)at);
-    else if (field->kind == FIELD_U64 && !strcmp(field->name, "job"))
-        text_add(out, " job=%s", job_id_text(*(const job_id_t *)at, id));
+    else if (field->kind == FIELD_U64 &&
+             (!strcmp(field->name, "job") || !strcmp(field->name, "value")))
+        text_add(out, " %s=%s", field->name, job_id_text(*(const job_id_t *)at, id));
     else if (field->kind == FIELD_U64)
         text_add(out, " %s=%" PRIu64, field->name, *(const uint64_t *)at);
 }
@@ -60,6 +75,10 @@ static void add_object(struct text *out, const struct message *request)
                   (const uint8_t *)&request->as + record->fields[i].offset);
     if (request->type == MESSAGE_JOB_FORGET)
         add_jobs(out, &request->as.job_forget);
+    if (request->type == MESSAGE_VALUE_BEGIN)
+        add_hash(out, request->as.value_begin.sha256);
+    if (request->type == MESSAGE_SUBMIT)
+        add_inputs(out, &request->as.submit);
 }
 
 /* --- lines --- */
@@ -79,7 +98,9 @@ void audit_asked(struct service *service, uint64_t client, const struct request_
                  const struct message *request)
 {
     struct text object = {0};
-    if (!is_audited(service) || !(row->use & WRITE) || MUTANT(changes_unaudited))
+    /* Of an upload the beginning and the end have lines. */
+    if (!is_audited(service) || !(row->use & WRITE) || request->type == MESSAGE_VALUE_PUT ||
+        MUTANT(changes_unaudited))
         return;
     add_object(&object, request);
     struct audit *audit = mem_new(1, sizeof *audit + object.len + 1);
@@ -112,6 +133,8 @@ static bool is_change(enum message_type request, const struct message *reply)
         return !reply->as.bank_account.repeated;
     case MESSAGE_KV_VALUE:
         return !reply->as.kv_value.repeated;
+    case MESSAGE_VALUE:
+        return request != MESSAGE_VALUE_BEGIN || reply->as.value.created;
     default:
         return true;
     }
@@ -131,6 +154,9 @@ static void write_answer(struct service *service, const struct audit *audit,
     if (reply->type == MESSAGE_JOB && audit->type == MESSAGE_SUBMIT)
         text_add(&line, " job=%s%s", job_id_text(reply->as.job.jobs.at[0].job, id),
                  reply->as.job.created ? "" : " known=1");
+    if (reply->type == MESSAGE_VALUE && audit->type == MESSAGE_VALUE_BEGIN)
+        text_add(&line, " value=%s%s", job_id_text(reply->as.value.values.at[0].value, id),
+                 reply->as.value.created ? "" : " known=1");
     text_add(&line, "%s", audit->object);
     if (is_change(audit->type, reply))
         outbox_log(&service->step->out, LOG_INFO, "%s", line.at);

@@ -10,6 +10,7 @@
 #include "nodes/core/service/signatures.h"
 #include "nodes/core/state/state.h"
 #include "nodes/core/service/requests_table.h"
+#include "nodes/core/service/requests_values.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
@@ -81,8 +82,7 @@ void requests_reply_progress(struct service *service, struct caller caller, bool
     outbox_reply(&service->step->out, caller.client, message);
 }
 
-static void reply_applied(struct service *service, const struct waiter *waiter,
-                          const struct job *job)
+static void reply_applied(struct service *service, struct waiter *waiter, const struct job *job)
 {
     struct caller caller = {waiter->client, waiter->request};
     service->asker = &waiter->asker;
@@ -96,6 +96,8 @@ static void reply_applied(struct service *service, const struct waiter *waiter,
         requests_reply_forgotten(service, caller);
     else if (waiter->kind == WAIT_ACCESS)
         requests_access_applied(service, caller, waiter->job);
+    else if (waiter->kind == WAIT_VALUE || waiter->kind == WAIT_DROP)
+        requests_value_applied(service, waiter);
     else if (waiter->kind != WAIT_JOB)
         requests_reply_progress(service, caller, true,
                                 progress_now(&service->state->progress, waiter->job), snapshot);
@@ -103,7 +105,7 @@ static void reply_applied(struct service *service, const struct waiter *waiter,
         requests_reply_job(service, caller, job, waiter->index != 0);
     else
         requests_refuse(service, caller, "unavailable",
-                        "the key was taken meanwhile: submit again");
+                        "the key was taken, or a stored value dropped, meanwhile: submit again");
     service->asker = NULL;
 }
 
@@ -123,6 +125,20 @@ void requests_applied(struct service *service, log_index_t index, const struct j
     }
 }
 
+void requests_segments(struct service *service)
+{
+    struct waiters *waiters = &service->waiters;
+    for (size_t i = 0; service->segments && i < waiters->n;) {
+        if (waiters->at[i].kind != WAIT_SEGMENT ||
+            !requests_answer_segment(service, &waiters->at[i])) {
+            i++;
+            continue;
+        }
+        take_waiter(waiters, i);
+        service->segments--;
+    }
+}
+
 void requests_step_down(struct service *service)
 {
     struct reads *reads = &service->reads;
@@ -130,7 +146,9 @@ void requests_step_down(struct service *service)
         struct waiter waiter = take_waiter(&service->waiters, 0);
         requests_refuse(service, (struct caller){waiter.client, waiter.request}, "not_coordinator",
                         NO_MORE);
+        message_drop(&waiter.reply);
     }
+    service->segments = 0;
     for (size_t i = reads->first; i < reads->n; i++) {
         uint64_t request = reads->at[i].message->as.request.request;
         requests_refuse(service, (struct caller){reads->at[i].client, request}, "not_coordinator",
@@ -181,6 +199,8 @@ void requests_clear(struct service *service)
     for (size_t i = service->reads.first; i < service->reads.n; i++)
         message_drop(&service->reads.at[i].message);
     free(service->reads.at);
+    for (size_t i = 0; i < service->waiters.n; i++)
+        message_drop(&service->waiters.at[i].reply);
     free(service->waiters.at);
     service->waiters = (struct waiters){0};
     service->reads = (struct reads){0};

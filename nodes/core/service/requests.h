@@ -47,6 +47,9 @@ void requests_applied(struct service *service, log_index_t index, const struct j
  * each step. */
 void requests_confirmed(struct service *service);
 
+/* Answers who waits for a segment of a stored value that is committed, or given up. */
+void requests_segments(struct service *service);
+
 /* This node is no longer coordinator: who waits is told to ask another; whether its job is accepted
  * stays open. */
 void requests_step_down(struct service *service);

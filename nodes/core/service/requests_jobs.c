@@ -7,6 +7,7 @@
 #include "nodes/core/service/reports.h"
 #include "nodes/core/service/rights.h"
 #include "nodes/core/service/requests_table.h"
+#include "nodes/core/service/requests_values.h"
 #include "nodes/core/state/state.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
@@ -134,6 +135,75 @@ static const char *check_submit(const struct service *service, const struct wire
     return NULL;
 }
 
+/* By name, and what the asker may not see is not there. */
+static const char *check_inputs(const struct service *service, const struct wire_submit *submit,
+                                struct text *reason)
+{
+    char id[JOB_TEXT_MAX];
+    node_id_t without;
+    if (submit->inputs.n && !members_know_entries(service->raft, ENTRY_LEVEL_VALUES, &without)) {
+        text_add(reason, "not all nodes are known to know stored values; ask again");
+        return "unavailable";
+    }
+    for (size_t i = 0; i < submit->inputs.n; i++) {
+        job_id_t input = submit->inputs.at[i].value;
+        const struct stored_value *value = requests_see_value(service, input);
+        if (value && value->whole)
+            continue;
+        text_add(reason,
+                 value ? "the stored value %s is not whole: its upload has not ended"
+                       : "there is no stored value %s",
+                 job_id_text(input, id));
+        return value ? "unavailable" : "not_found";
+    }
+    return NULL;
+}
+
+static void write_inputs(struct message *entry, const struct wire_submit *submit)
+{
+    struct wire_entry_job_submitted *submitted = &entry->as.entry_job_submitted;
+    submitted->inputs.n = submit->inputs.n;
+    submitted->inputs.at = message_room(entry, INPUTS_MAX, sizeof *submitted->inputs.at);
+    for (size_t i = 0; i < submit->inputs.n; i++)
+        submitted->inputs.at[i] = submit->inputs.at[i];
+}
+
+/* Puts the job into the log. */
+static log_index_t propose_job(struct service *service, const struct wire_submit *submit,
+                               const struct plan *plan)
+{
+    struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
+    entry->as.entry_job_submitted = (struct wire_entry_job_submitted){
+        .key = message_copy(entry, submit->key),
+        .kind = message_copy(entry, submit->kind),
+        .spec = message_copy(entry, submit->spec),
+        .level = schedule_subtree_level(service->schedule, plan),
+        .time_ms = service->step->wall_ms,
+        .ranges = plan->ranges,
+        .owner = message_text(entry, rights_owner(service)),
+    };
+    write_inputs(entry, submit);
+    return raft_log_propose(service->raft, entry);
+}
+
+/* A key that is new: false, and the caller is told, when something else stands in the way. */
+static bool may_begin(struct service *service, struct caller caller,
+                      const struct wire_submit *submit)
+{
+    struct text reason = {0};
+    const char *code = check_inputs(service, submit, &reason);
+    if (code) {
+        requests_refuse(service, caller, code, reason.at);
+        return false;
+    }
+    if (!requests_within_quota(service, caller))
+        return false;
+    if (!is_full(service))
+        return true;
+    requests_refuse(service, caller, "busy", "too many jobs are waiting; try again later");
+    return false;
+}
+
 void requests_submit(struct service *service, uint64_t client, struct message *request)
 {
     const struct wire_submit *submit = &request->as.submit;
@@ -167,27 +237,10 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
     if (requests_are_forgotten(service, caller, KEY_OF_JOB, submit->key))
         return;
     log_index_t index = requests_pending_key(service, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
-    if (!index && !requests_within_quota(service, caller))
+    if ((!index && !may_begin(service, caller, submit)) || !requests_may_propose(service, caller))
         return;
-    if (!index && is_full(service)) {
-        requests_refuse(service, caller, "busy", "too many jobs are waiting; try again later");
-        return;
-    }
-    if (!requests_may_propose(service, caller))
-        return;
-    if (!index) {
-        struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
-        entry->as.entry_job_submitted = (struct wire_entry_job_submitted){
-            .key = message_copy(entry, submit->key),
-            .kind = message_copy(entry, submit->kind),
-            .spec = message_copy(entry, submit->spec),
-            .level = schedule_subtree_level(service->schedule, &plan),
-            .time_ms = service->step->wall_ms,
-            .ranges = plan.ranges,
-            .owner = message_text(entry, rights_owner(service)),
-        };
-        index = raft_log_propose(service->raft, entry);
-    }
+    if (!index)
+        index = propose_job(service, submit, &plan);
     requests_wait(service, (struct waiter){.client = caller.client,
                                            .request = caller.request,
                                            .index = index});

@@ -4,6 +4,7 @@
 
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/service/requests_table.h"
+#include "nodes/core/service/requests_values.h"
 #include "nodes/core/service/rights.h"
 #include "nodes/core/state/state.h"
 #include "shared/base/mutant.h"
@@ -31,7 +32,7 @@ bool requests_within_quota(struct service *service, struct caller caller)
     const char *name = rights_owner(service);
     const struct job_owner *has = job_owners_find(&service->state->jobs.owners, name);
     size_t open = (has ? has->open : 0) + count_pending(service, name);
-    uint64_t bytes = has ? has->bytes : 0;
+    uint64_t bytes = has ? has->bytes + has->value_bytes : 0;
     if (config->quota_jobs && open >= config->quota_jobs)
         text_add(&reason,
                  "the key of %s has %zu open jobs, and may have %" PRIu64
@@ -39,11 +40,34 @@ bool requests_within_quota(struct service *service, struct caller caller)
                  name, open, config->quota_jobs);
     else if (config->quota_bytes && bytes >= config->quota_bytes)
         text_add(&reason,
-                 "the key of %s keeps %" PRIu64 " bytes of results, and may keep %" PRIu64
-                 " (--quota-bytes of the nodes): forget jobs (`conclave job forget`)",
-                 name, bytes, config->quota_bytes);
+                 "the key of %s keeps %" PRIu64 " bytes of results%s, and may keep %" PRIu64
+                 " (--quota-bytes of the nodes): forget jobs (`conclave job forget`)%s",
+                 name, bytes, has->values ? " and stored values" : "", config->quota_bytes,
+                 has->values ? ", or drop values (`conclave value rm`)" : "");
     else
         return true;
+    requests_refuse(service, caller, "quota", reason.at);
+    return false;
+}
+
+bool requests_value_within_quota(struct service *service, struct caller caller, uint64_t bytes,
+                                 uint64_t pending_bytes)
+{
+    const struct node_config *config = &service->step->config;
+    struct text reason = {0};
+    if (!rights_are_bounded(service) || !config->quota_bytes)
+        return true;
+    const char *name = rights_owner(service);
+    const struct job_owner *has = job_owners_find(&service->state->jobs.owners, name);
+    uint64_t kept = pending_bytes + (has ? has->bytes + has->value_bytes : 0);
+    if (kept <= config->quota_bytes && bytes <= config->quota_bytes - kept)
+        return true;
+    text_add(&reason,
+             "the key of %s keeps %" PRIu64
+             " bytes of results and stored values, and may keep %" PRIu64
+             " (--quota-bytes of the nodes): %" PRIu64
+             " more are too many; drop values (`conclave value rm`), or forget jobs",
+             name, kept, config->quota_bytes, bytes);
     requests_refuse(service, caller, "quota", reason.at);
     return false;
 }
@@ -57,7 +81,9 @@ static void add_row(struct message *message, const char *name, const struct job_
         (struct wire_quota_row){.name = message_text(message, name),
                                 .open_jobs = has ? has->open : 0,
                                 .kept_jobs = has ? has->jobs - has->open : 0,
-                                .kept_bytes = has ? has->bytes : 0};
+                                .kept_bytes = has ? has->bytes : 0,
+                                .values = has ? has->values : 0,
+                                .value_bytes = has ? has->value_bytes : 0};
 }
 
 static void add_all(struct message *message, const struct job_owners *owners, struct slice after)

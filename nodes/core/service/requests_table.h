@@ -39,7 +39,13 @@
     X(SNAPSHOT_LIST, ANY, READ, monitor, snapshot_request, list)                 \
     X(SNAPSHOT_GET, ANY, READ, admin, snapshot_request, get)                     \
     X(ACCESS_SET, COORDINATOR, WRITE, admin, requests, access_set)               \
-    X(ACCESS_GET, ANY, READ, monitor, requests, access_get)
+    X(ACCESS_GET, ANY, READ, monitor, requests, access_get)                      \
+    X(VALUE_BEGIN, COORDINATOR, WRITE, submit, requests, value_begin)            \
+    X(VALUE_PUT, COORDINATOR, WRITE, submit, requests, value_put)                \
+    X(VALUE_END, COORDINATOR, WRITE, submit, requests, value_end)                \
+    X(VALUE_LIST, COORDINATOR, READ, submit, requests, value_list)               \
+    X(VALUE_READ, COORDINATOR, READ, submit, requests, value_read)               \
+    X(VALUE_DROP, COORDINATOR, READ | WRITE, submit, requests, value_drop)
 
 /* What a room's functions are called with. */
 #define ROOM_requests(service)         (service)

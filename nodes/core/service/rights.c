@@ -36,10 +36,15 @@ bool rights_see_all(const struct service *service)
     return asker && (asker->role == ROLE_admin || asker->role == ROLE_monitor);
 }
 
-bool rights_see_job(const struct service *service, const struct job *job)
+bool rights_see_owner(const struct service *service, const char *owner)
 {
     const struct asker *asker = service->asker;
-    return rights_see_all(service) || (asker && *job->owner && !strcmp(job->owner, asker->name));
+    return rights_see_all(service) || (asker && *owner && !strcmp(owner, asker->name));
+}
+
+bool rights_see_job(const struct service *service, const struct job *job)
+{
+    return rights_see_owner(service, job->owner);
 }
 
 bool rights_are_bounded(const struct service *service)

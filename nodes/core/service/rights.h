@@ -16,6 +16,7 @@ bool rights_suffice(const struct service *service, const struct request_row *row
 
 /* Whether all jobs are to be seen, and not only the asker's own. */
 bool rights_see_all(const struct service *service);
+bool rights_see_owner(const struct service *service, const char *owner);
 bool rights_see_job(const struct service *service, const struct job *job);
 bool rights_see_results(const struct service *service);
 

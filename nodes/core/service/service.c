@@ -13,6 +13,7 @@ void service_tick(struct service *service)
 void service_pump(struct service *service)
 {
     requests_confirmed(service);
+    requests_segments(service);
 }
 
 void service_publish(struct service *service)
@@ -40,6 +41,10 @@ void service_check_invariants(const struct service *service)
     bool leads = election_leads(service->raft);
     assert(waiters->n <= WAITERS_MAX);
     /* Who waits for an entry, or for a majority's word, waits for a coordinator. */
+    size_t segments = 0;
+    for (size_t i = 0; i < waiters->n; i++)
+        segments += waiters->at[i].kind == WAIT_SEGMENT;
+    assert(segments == service->segments && (leads || !segments));
     for (size_t i = 0; i < waiters->n; i++)
         assert(!waiters->at[i].index || (leads && waiters->at[i].index > service->state->applied));
     for (size_t i = service->reads.first; i < service->reads.n; i++)

@@ -7,20 +7,34 @@
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/snapshot/snapshot.h"
 #include "nodes/core/state/state.h"
+#include "nodes/core/uploads/uploads.h"
 #include "nodes/core/worker/worker.h"
 
 /* --- requests that wait --- */
 
-enum wait_kind { WAIT_JOB, WAIT_SET, WAIT_SNAP, WAIT_SESSION, WAIT_FORGET, WAIT_ACCESS };
+enum wait_kind {
+    WAIT_JOB,
+    WAIT_SET,
+    WAIT_SNAP,
+    WAIT_SESSION,
+    WAIT_FORGET,
+    WAIT_ACCESS,
+    WAIT_VALUE,   /* a stored value is begun, or whole */
+    WAIT_DROP,    /* one is dropped */
+    WAIT_SEGMENT, /* a segment is committed, or given up: for no entry */
+};
 
 struct waiter {
     enum wait_kind kind;
     char key[KEY_STORED_MAX + 1]; /* WAIT_SNAP */
     uint64_t client, request;
     struct asker asker;
-    job_id_t job;         /* answered when it is finished ...; of others, a number of theirs */
-    log_index_t index;    /* ... or, for a submit, when this entry is applied */
-    uint64_t deadline_us; /* long poll: answer at the latest then */
+    job_id_t job;             /* answered when it is finished ...; of others, a number of theirs */
+    log_index_t index;        /* ... or, for a submit, when this entry is applied */
+    uint64_t deadline_us;     /* long poll: answer at the latest then */
+    uint64_t segment, offset; /* WAIT_SEGMENT: of the stored value `job` */
+    bool created;             /* WAIT_VALUE: the entry makes it */
+    struct message *reply;    /* WAIT_DROP: owned */
 };
 
 struct waiters {
@@ -41,7 +55,7 @@ struct reads {
     size_t first, n, size;
 };
 
-/* Zero-initialize, then set the first eight. */
+/* Zero-initialize, then set the first nine. */
 struct service {
     struct step *step;
     struct links *links;
@@ -51,7 +65,9 @@ struct service {
     struct schedule *schedule;
     struct ledger *ledger;
     struct snapshots *snapshots;
+    struct uploads *uploads;
     struct waiters waiters;
+    size_t segments; /* waiters for one */
     struct reads reads;
     const struct asker *asker; /* of the request that is being answered; NULL: nobody with a key */
     struct map signers;        /* key -> struct signer: counters of signatures; owned */

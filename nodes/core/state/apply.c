@@ -29,6 +29,25 @@ struct job *state_apply(struct state *state, log_index_t index, term_t term,
     return job;
 }
 
+bool state_has_inputs(const struct state *state, const struct message *entry)
+{
+    const struct wire_entry_job_submitted *submitted = &entry->as.entry_job_submitted;
+    return stored_values_have(&state->stored, submitted->inputs.at, submitted->inputs.n);
+}
+
+bool state_has_all_inputs(const struct state *state)
+{
+    for (size_t i = 0; i < state->jobs.n; i++) {
+        const struct job *job = state->jobs.at[i];
+        for (size_t k = 0; k < job->n_inputs; k++) {
+            const struct stored_value *value = stored_values_find(&state->stored, job->inputs[k]);
+            if (!value || !value->whole)
+                return false;
+        }
+    }
+    return true;
+}
+
 struct retention retention_of(const struct state *state)
 {
     const struct node_config *config = &state->step->config;
@@ -52,11 +71,17 @@ struct job *state_forget_one(struct state *state)
     struct job *job = jobs_forget_one(&state->jobs, (size_t)most.jobs, most.bytes);
     if (job && !(MUTANT(forgotten_executes) && job->leaves))
         keys_forget(&state->keys, KEY_OF_JOB, slice_of(job->key));
+    for (size_t i = 0; job && i < job->n_inputs; i++)
+        stored_values_unname(&state->stored, job->inputs[i], job->id);
     return job;
 }
 
 void state_entry_values(const struct message *entry, machine_value *each, void *context)
 {
+    const struct wire_entry_value_segment *segment = &entry->as.entry_value_segment;
+    if (entry->type == MESSAGE_ENTRY_VALUE_SEGMENT)
+        each(context, NODE_NONE, (struct value_id){segment->value, segment->op}, segment->len,
+             segment->sha256);
     if (!jobs_entry_is_done(entry))
         return;
     const struct wire_done *done = &entry->as.done;
@@ -82,6 +107,9 @@ static bool is_covered(const struct job *job, op_id_t op)
 bool state_names(const struct state *state, struct value_id id)
 {
     const struct job *job = jobs_find(&state->jobs, id.job);
+    const struct stored_value *value = job ? NULL : stored_values_find(&state->stored, id.job);
+    if (value)
+        return stored_value_names(value, id.op);
     if (!job) /* forgotten, or of an entry that was cut off; or one that is not applied yet */
         return job_id_index(id.job, state->applied) > state->applied;
     if (job_is_finished(job) || MUTANT(value_collected_too_early))
@@ -93,6 +121,13 @@ bool state_describes(const struct state *state, struct value_id id, uint64_t *le
                      uint8_t hash[HASH_BYTES])
 {
     const struct job *job = jobs_find(&state->jobs, id.job);
+    const struct stored_value *value = job ? NULL : stored_values_find(&state->stored, id.job);
+    const struct stored_segment *segment = value ? stored_value_segment(value, id.op) : NULL;
+    if (segment) {
+        *len = segment->len;
+        memcpy(hash, segment->sha256, HASH_BYTES);
+        return true;
+    }
     if (!job)
         return false;
     const struct done_op *done = map_get(&job->live, (struct map_key){id.op, 0});

@@ -12,6 +12,12 @@ bool state_entry_is_valid(const struct message *entry);
 struct job *state_apply(struct state *state, log_index_t index, term_t term,
                         const struct message *entry);
 
+/* True when what an entry job_submitted names is there: else it makes no job, and uses no key. */
+bool state_has_inputs(const struct state *state, const struct message *entry);
+
+/* True when all that jobs name is there: after a checkpoint was loaded. */
+bool state_has_all_inputs(const struct state *state);
+
 /* What holds now: as the log says, else as in all releases before it could; jobs is never 0. */
 struct retention retention_of(const struct state *state);
 

@@ -54,6 +54,7 @@ static void save_all(struct checkpoint_sink *sink, const struct state *state)
     head->index_term = sink->term;
     head->elections = state->head.elections;
     head->reassigned = state->head.reassigned;
+    head->values_ms = sink->use == CHECKPOINT_OPEN ? 0 : state->stored.clock_ms;
     save_births(state, message, head);
     head->tallies.n = NODES_MAX;
     head->tallies.at = message_room(message, NODES_MAX, sizeof *head->tallies.at);
@@ -87,6 +88,7 @@ static int load(struct state *state, const struct message *part, struct slice pa
     state->applied_term = head->index_term;
     state->head.elections = head->elections;
     state->head.reassigned = head->reassigned;
+    state->stored.clock_ms = head->values_ms;
     for (size_t i = 0; i < head->births.n; i++)
         if (!head->births.at[i].node)
             return ERR_MALFORMED;

@@ -72,6 +72,16 @@ void job_owners_end(const struct job *job)
     job->account->bytes += job_result_bytes(job);
 }
 
+/* Who has nothing any more goes. */
+static void drop_empty(struct job_owners *owners, struct job_owner *owner)
+{
+    if (owner->jobs || owner->values)
+        return;
+    size_t at = place_of(owners, owner->name);
+    memmove(&owners->at[at], &owners->at[at + 1], (--owners->n - at) * sizeof *owners->at);
+    free(owner);
+}
+
 void job_owners_forget(struct job_owners *owners, struct job *job)
 {
     struct job_owner *owner = job->account;
@@ -79,11 +89,28 @@ void job_owners_forget(struct job_owners *owners, struct job *job)
     if (!owner)
         return;
     owner->bytes -= job_result_bytes(job);
-    if (--owner->jobs)
+    owner->jobs--;
+    drop_empty(owners, owner);
+}
+
+void job_owners_add_value(struct job_owners *owners, const char *name, uint64_t bytes)
+{
+    if (!*name)
         return;
-    size_t at = place_of(owners, owner->name);
-    memmove(&owners->at[at], &owners->at[at + 1], (--owners->n - at) * sizeof *owners->at);
-    free(owner);
+    struct job_owner *owner = find(owners, name);
+    owner = owner ? owner : add(owners, name);
+    owner->values++;
+    owner->value_bytes += bytes;
+}
+
+void job_owners_drop_value(struct job_owners *owners, const char *name, uint64_t bytes)
+{
+    struct job_owner *owner = *name ? find(owners, name) : NULL;
+    if (!owner)
+        return;
+    owner->values--;
+    owner->value_bytes -= bytes;
+    drop_empty(owners, owner);
 }
 
 void job_owners_clear(struct job_owners *owners)
@@ -112,7 +139,8 @@ void job_owners_check_invariants(const struct jobs *jobs)
     for (size_t i = 0; i < owners->n; i++) {
         const struct job_owner *owner = owners->at[i];
         assert(!i || strcmp(owners->at[i - 1]->name, owner->name) < 0);
-        assert(owner->jobs && owner->jobs == counted[i].jobs && owner->open == counted[i].open);
+        assert((owner->jobs || owner->values) && owner->jobs == counted[i].jobs);
+        assert(owner->open == counted[i].open);
         assert(owner->bytes == counted[i].bytes);
     }
     free(counted);

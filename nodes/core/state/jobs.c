@@ -176,6 +176,13 @@ struct job *jobs_insert(struct jobs *jobs, job_id_t id, struct slice key, const 
     return job;
 }
 
+void job_read_inputs(struct job *job, const struct wire_value_ref *inputs, size_t n)
+{
+    job->n_inputs = n;
+    for (size_t i = 0; i < n; i++)
+        job->inputs[i] = inputs[i].value;
+}
+
 static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
                                    const struct wire_entry_job_submitted *entry)
 {
@@ -189,6 +196,7 @@ static struct job *apply_submitted(struct jobs *jobs, job_id_t id,
     struct job *job = jobs_insert(jobs, id, entry->key, &plan, (unsigned)entry->level);
     text_copy(job->owner, sizeof job->owner, entry->owner);
     job_owners_open(&jobs->owners, job);
+    job_read_inputs(job, entry->inputs.at, entry->inputs.n);
     job->submitted_ms = entry->time_ms;
     jobs_link_open(jobs, job);
     return job;

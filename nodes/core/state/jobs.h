@@ -48,6 +48,8 @@ struct job {
     char owner[OWNER_MAX + 1]; /* the name of the key that submitted it; empty: without keys */
     struct job_owner *account; /* of that name, in jobs.owners; NULL: without keys */
     struct plan plan;
+    size_t n_inputs;
+    job_id_t inputs[INPUTS_MAX]; /* stored values, which stay while the job is remembered */
     uint64_t submitted_ms, finished_ms;
     uint64_t done;     /* operations of the plan that are done */
     uint64_t executed; /* operations executed in all, repetitions included */

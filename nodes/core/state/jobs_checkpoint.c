@@ -76,6 +76,10 @@ void job_write_row(struct message *message, const struct job *job, struct wire_j
         .owner = message_text(message, MUTANT(image_loses_owners) ? "" : job->owner),
         .ranges = MUTANT(image_loses_ranges) ? 0 : job->plan.ranges,
     };
+    row->inputs.n = job->n_inputs;
+    row->inputs.at = message_room(message, INPUTS_MAX, sizeof *row->inputs.at);
+    for (size_t i = 0; i < job->n_inputs; i++)
+        row->inputs.at[i].value = job->inputs[i];
     if (job->state != JOB_DONE)
         return;
     row->digits = job->digits;
@@ -176,6 +180,7 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_inde
     struct job *job = jobs_insert(jobs, row->job, row->key, &plan, (unsigned)part->level);
     text_copy(job->owner, sizeof job->owner, row->owner);
     job_owners_open(&jobs->owners, job);
+    job_read_inputs(job, row->inputs.at, row->inputs.n);
     job->submitted_ms = row->submitted_ms;
     job->finished_ms = row->finished_ms;
     job->done = row->done <= job->plan.total ? row->done : job->plan.total;

@@ -19,6 +19,9 @@ void jobs_link_open(struct jobs *jobs, struct job *job);
 /* A job is finished, with its result and `ended`. */
 void jobs_add_finished(struct jobs *jobs, struct job *job);
 
+/* The stored values that it names, at most INPUTS_MAX. */
+void job_read_inputs(struct job *job, const struct wire_value_ref *inputs, size_t n);
+
 void jobs_set_state(struct jobs *jobs, struct job *job, enum job_state state);
 
 /* A text that is there is all of the result: clients are given pieces of it by their offsets. */

@@ -1,6 +1,7 @@
 /* The jobs as a table of the state: a row is a job with its live results. */
 #include <string.h>
 
+#include "nodes/core/state/apply.h"
 #include "nodes/core/state/jobs_internal.h"
 #include "nodes/core/state/keys_replicated.h"
 #include "nodes/core/state/state_table.h"
@@ -22,10 +23,21 @@ static void check_invariants(const struct state *state)
     jobs_check_invariants(&state->jobs);
 }
 
+/* The stored values know which jobs name them. */
+static void name_inputs(struct state *state, const struct job *job)
+{
+    for (size_t i = 0; i < job->n_inputs; i++)
+        stored_values_name(&state->stored, job->inputs[i], job->id);
+}
+
 static struct job *apply(struct state *state, log_index_t index, term_t term,
                          const struct message *entry)
 {
+    if (entry->type == MESSAGE_ENTRY_JOB_SUBMITTED && !state_has_inputs(state, entry))
+        return NULL;
     struct job *job = jobs_apply(&state->jobs, index, term, entry);
+    if (job && entry->type == MESSAGE_ENTRY_JOB_SUBMITTED)
+        name_inputs(state, job);
     if (job && job_is_finished(job) && state->retention.jobs)
         jobs_ended(&state->jobs, job, index);
     return job;
@@ -50,9 +62,12 @@ static bool is_open(const struct row *row)
 static int load(struct state *state, const struct message *part, struct slice packed)
 {
     (void)packed;
-    return part->type == MESSAGE_IMAGE_JOB
-               ? jobs_load_job(&state->jobs, &part->as.image_job, state->applied)
-               : jobs_load_ops(&state->jobs, part);
+    if (part->type != MESSAGE_IMAGE_JOB)
+        return jobs_load_ops(&state->jobs, part);
+    int error = jobs_load_job(&state->jobs, &part->as.image_job, state->applied);
+    if (!error)
+        name_inputs(state, jobs_find(&state->jobs, part->as.image_job.jobs.at[0].job));
+    return error;
 }
 
 static void want_values(const struct message *part, machine_value *want, void *wanting)
@@ -145,6 +160,8 @@ static const struct member job_fields[] = {
     FIELD(job, owner, text),
     DERIVED(job, account),
     FIELD(job, plan, plan),
+    FIELD(job, n_inputs, bytes),
+    FIELD(job, inputs, bytes),
     FIELD(job, submitted_ms, bytes),
     FIELD(job, finished_ms, bytes),
     FIELD(job, done, bytes),
@@ -186,10 +203,9 @@ static const struct member finished_jobs_fields[] = {
 };
 
 static const struct member job_owner_fields[] = {
-    FIELD(job_owner, name, text),
-    FIELD(job_owner, jobs, bytes),
-    FIELD(job_owner, open, bytes),
-    FIELD(job_owner, bytes, bytes),
+    FIELD(job_owner, name, text),    FIELD(job_owner, jobs, bytes),
+    FIELD(job_owner, open, bytes),   FIELD(job_owner, bytes, bytes),
+    FIELD(job_owner, values, bytes), FIELD(job_owner, value_bytes, bytes),
 };
 
 static const struct member job_owners_fields[] = {

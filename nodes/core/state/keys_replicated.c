@@ -1,5 +1,6 @@
 #include "nodes/core/state/keys_replicated.h"
 
+#include "nodes/core/state/apply.h"
 #include "nodes/core/state/state_table.h"
 #include "nodes/core/step/step.h"
 #include "shared/base/bytes.h"
@@ -39,7 +40,7 @@ static struct job *apply(struct state *state, log_index_t index, term_t term,
     if (entry->type == MESSAGE_ENTRY_SESSION_OPENED)
         keys_open(&state->keys, job_id_of(term, index), entry->as.entry_session_opened.token,
                   &evicted);
-    else if (entry->type == MESSAGE_ENTRY_JOB_SUBMITTED)
+    else if (entry->type == MESSAGE_ENTRY_JOB_SUBMITTED && state_has_inputs(state, entry))
         keys_use(&state->keys, entry->as.entry_job_submitted.key);
     return NULL;
 }

@@ -70,7 +70,7 @@ static bool is_whole(const void *fresh, const struct checkpoint *checkpoint)
 {
     const struct state *loaded = fresh;
     return loaded->applied == checkpoint->index && loaded->applied_term == checkpoint->term &&
-           !loaded->keys.window.missing;
+           !loaded->keys.window.missing && state_has_all_inputs(loaded);
 }
 
 static void replace(void *state, void **fresh)

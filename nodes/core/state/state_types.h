@@ -10,6 +10,7 @@
 #include "nodes/core/state/progress.h"
 #include "nodes/core/state/retention.h"
 #include "nodes/core/state/snaps.h"
+#include "nodes/core/state/stored_values.h"
 #include "nodes/core/state/tables.h"
 #include "nodes/core/step/step.h"
 
@@ -31,7 +32,7 @@ struct state {
     log_index_t applied; /* the last entry that is in it ... */
     term_t applied_term; /* ... and its term */
     /* The tables: head, snaps, keys (of jobs and snaps), progress, retention, access_list,
-     * jobs. */
+     * stored, jobs. */
 #define X(SYMBOL, name, type) type name;
     STATE_TABLES(X)
 #undef X

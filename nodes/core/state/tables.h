@@ -17,6 +17,7 @@
     X(PROGRESS, progress, struct progress)                                                    \
     X(RETENTION, retention, struct retention)                                                 \
     X(ACCESS_LIST, access_list, struct access_list)                                           \
+    X(STORED, stored, struct stored_values) /* before the jobs that name them */              \
     X(JOBS, jobs, struct jobs) /* last: the others look whether the entry's job is still open */
 
 enum row_table {

@@ -40,6 +40,7 @@ struct node_config {
     /* Of one key, as long as this node is the coordinator: jobs that are open, and bytes of results
      * with which a submit is refused; 0: any number. */
     uint64_t quota_jobs, quota_bytes;
+    uint64_t keep_values_us; /* stored values that no job names; 0: KEEP_VALUES_DEFAULT_US */
     uint64_t append_entries; /* in one append; 0 or too many: APPEND_ENTRIES_MAX */
     /* Smaller limits, for tests; 0: as in limits.h. All nodes must have the same of the state's. */
     uint64_t checkpoint_slice_rows;  /* of a checkpoint, packed in one slice */

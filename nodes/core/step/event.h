@@ -50,6 +50,7 @@ enum value_user {
     USER_SNAPSHOT,
     USER_REPAIR, /* what this disk has lost */
     USER_OFFER,  /* what the coordinator offers: an entry will name it */
+    USER_UPLOAD, /* as coordinator, segments of stored values */
     VALUE_USERS
 };
 

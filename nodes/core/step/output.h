@@ -15,6 +15,7 @@ enum output_kind {
     OUTPUT_COMPUTE, /* hand an operation to the compute thread, then EVENT_COMPUTED */
     OUTPUT_CANCEL,  /* nobody wants that attempt any more: it ends as soon as it can, with the same
                        event */
+    OUTPUT_FEED,    /* a piece of a value that a client brings; after the last one as for FETCH */
     OUTPUT_FETCH,   /* pull a value from a node, then EVENT_VALUE_READY or EVENT_VALUE_FAILED */
     OUTPUT_KEEP,    /* write a value to disk, then EVENT_VALUE_KEPT or EVENT_VALUE_FAILED */
     OUTPUT_LIST,    /* names of values on disk, in order, then EVENT_VALUES_LISTED */
@@ -111,6 +112,16 @@ struct fetch_order {
     log_index_t index; /* of the entry that names it; 0: an answer "used" is of no use */
 };
 
+/* A piece of a value, in its place behind those before it: what comes anew at offset 0 begins. */
+struct feed_order {
+    enum value_user user;
+    struct value_id id;
+    uint64_t len; /* of the value, at least 1 */
+    uint8_t hash[HASH_BYTES];
+    uint64_t offset;
+    struct blob *piece;
+};
+
 struct output {
     enum output_kind kind;
     uint64_t after_seq; /* SEND, REPLY, PUBLISH: hold back until this persist sequence is durable */
@@ -140,6 +151,7 @@ struct output {
             uint64_t attempt;
         } cancel;
         struct fetch_order fetch;
+        struct feed_order feed;
         struct {
             enum value_user user;
             struct value_id id;

@@ -8,7 +8,7 @@
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
 
-enum fetch_state { FETCH_WAITING, FETCH_PULLING, FETCH_CHECKING };
+enum fetch_state { FETCH_WAITING, FETCH_PULLING, FETCH_FED, FETCH_CHECKING };
 
 enum source_state { SOURCE_NONE, SOURCE_UNTRIED, SOURCE_FAILED };
 
@@ -108,7 +108,7 @@ static void set_state(struct transfer *transfer, struct fetch *fetch, enum fetch
 /* What has come is of no use; its hash will belong to no fetch. */
 static void abandon(struct transfer *transfer, struct fetch *fetch)
 {
-    if (fetch->seq && fetch->state == FETCH_PULLING)
+    if (fetch->seq && (fetch->state == FETCH_PULLING || fetch->state == FETCH_FED))
         put(transfer, TRANSFER_ABANDON)->seq = fetch->seq;
     fetch->seq = 0;
     fetch->moved = fetch->received = fetch->asked = 0;
@@ -323,6 +323,39 @@ static void take_bytes(struct transfer *transfer, struct fetch *fetch, uint64_t 
         set_state(transfer, fetch, FETCH_CHECKING);
         pull_waiting(transfer, now_us);
     }
+}
+
+static struct fetch *begin_fed(struct transfer *transfer, const struct feed_order *order)
+{
+    struct fetch *fetch = mem_new(1, sizeof *fetch);
+    *fetch = (struct fetch){.state = FETCH_FED,
+                            .users = value_user_bit(order->user),
+                            .id = order->id,
+                            .from = transfer->config.self,
+                            .len = order->len,
+                            .seq = ++transfer->last_seq,
+                            .blob = blob_new((size_t)order->len)};
+    memcpy(fetch->hash, order->hash, HASH_BYTES);
+    *transfer->end = fetch;
+    transfer->end = &fetch->next;
+    return fetch;
+}
+
+void transfer_feed(struct transfer *transfer, const struct feed_order *order, uint64_t now_us)
+{
+    struct fetch *fetch = find(transfer, order->id);
+    bool sound = order->len && order->len <= transfer->config.len_max;
+    if (!fetch && sound && !order->offset)
+        fetch = begin_fed(transfer, order);
+    if (!fetch) {
+        put_end(transfer, order->user, order->id, transfer->config.self, false);
+        return;
+    }
+    if (fetch->state == FETCH_FED && order->offset == fetch->received &&
+        order->piece->len <= fetch->len - fetch->received)
+        take_bytes(transfer, fetch, order->offset, order->piece, now_us);
+    else if (fetch->state == FETCH_FED)
+        end_fetch(transfer, fetch, false, false);
 }
 
 void transfer_moved(struct transfer *transfer, uint64_t seq, uint64_t len, uint64_t now_us)

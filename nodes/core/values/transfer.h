@@ -2,6 +2,7 @@
  *
  *   waiting --> pulling --> checking --> ready
  *                  |___________|_______> pulling from the next source, or failed
+ *   fed --> checking --> ready, or failed (its pieces come from the core: transfer_feed())
  *
  * A fetch of a value is shared: whoever wants it (enum value_user) joins the one that is under way,
  * and each gets exactly one end of its own: TRANSFER_END, ready or failed, or the end of its own
@@ -61,6 +62,10 @@ void transfer_destroy(struct transfer **transfer);
 
 /* OUTPUT_FETCH. A user that asks again before the end adds a source, and has one end. */
 void transfer_fetch(struct transfer *transfer, const struct fetch_order *order, uint64_t now_us);
+
+/* OUTPUT_FEED: a piece of a value that nobody is asked for. What does not come behind the pieces
+ * before it ends the fetch: it failed. It is given up by transfer_drop() alone. */
+void transfer_feed(struct transfer *transfer, const struct feed_order *order, uint64_t now_us);
 
 /* The user gives up fetching, and lets go of, a value; op 0: all of the job; job 0: everything.
  * That is the end of its fetches; nobody else's change. */

@@ -12,14 +12,15 @@
 #define IMAGE_BUNDLE_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, rows, MESSAGE_FRAMES_MAX, "further frames, each of them a packed part")
 
-#define IMAGE_HEAD_FIELDS(U64, BOOL, STR, BIN, LIST)                \
-    U64(REQ, index, LOG_INDEX_MAX, "the last entry that it covers") \
-    U64(REQ, index_term, TERM_MAX, "and its term")                  \
-    LIST(REQ, tallies, tally, NODES_MAX, "of all jobs, by node")    \
-    U64(OPT, elections, U64_ANY, "won so far")                      \
-    U64(OPT, reassigned, U64_ANY, "operations handed out again")    \
-    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster ...")       \
-    LIST(OPT, births, voter_birth, NODES_MAX, "... and the disks of its voters")
+#define IMAGE_HEAD_FIELDS(U64, BOOL, STR, BIN, LIST)                             \
+    U64(REQ, index, LOG_INDEX_MAX, "the last entry that it covers")              \
+    U64(REQ, index_term, TERM_MAX, "and its term")                               \
+    LIST(REQ, tallies, tally, NODES_MAX, "of all jobs, by node")                 \
+    U64(OPT, elections, U64_ANY, "won so far")                                   \
+    U64(OPT, reassigned, U64_ANY, "operations handed out again")                 \
+    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster ...")                    \
+    LIST(OPT, births, voter_birth, NODES_MAX, "... and the disks of its voters") \
+    U64(OPT, values_ms, U64_ANY, "the clock of stored values: the sum of all value_aged")
 
 #define IMAGE_JOB_FIELDS(U64, BOOL, STR, BIN, LIST)                                                \
     LIST(REQ, jobs, job_row, 1, "the job")                                                         \
@@ -76,6 +77,20 @@
     U64(REQ, version, ACCESS_VERSION_MAX, "as the last entry access_changed says") \
     BIN(REQ, list, ACCESS_LIST_BYTES, "likewise")
 
+/* A record of `packed` is 56 bytes: op, length and items, 64-bit little-endian, and the SHA-256. */
+#define IMAGE_VALUE_FIELDS(U64, BOOL, STR, BIN, LIST)                                          \
+    U64(REQ, value, U64_ANY, "its id")                                                         \
+    STR(OPT, owner, OWNER_MAX, "as in value_begun, and what follows")                          \
+    BIN(REQ, sha256, HASH_BYTES, "likewise")                                                   \
+    U64(REQ, len, VALUE_BYTES_MAX, "likewise")                                                 \
+    STR(REQ, format, STORED_FORMAT_MAX, "likewise")                                            \
+    STR(OPT, name, STORED_NAME_MAX, "likewise")                                                \
+    U64(REQ, begun_ms, U64_ANY, "likewise")                                                    \
+    U64(REQ, since_ms, U64_ANY, "what the clock of stored values said when it was last named") \
+    BOOL(REQ, whole, "all of it is there")                                                     \
+    U64(REQ, source, NODES_MAX, "a node that holds its segments on disk")                      \
+    BIN(REQ, packed, VALUE_SEGMENTS_BYTES, "its segments")
+
 #define CHECKPOINT_RECORDS(R) R(mark, MARK_FIELDS)
 
 #define CHECKPOINT_MESSAGES(M)                                                                 \
@@ -99,6 +114,7 @@
     M(IMAGE_RETENTION, image_retention, IMAGE_RETENTION_FIELDS, PLACE_CHECKPOINT,              \
       "how much of finished jobs is remembered")                                               \
     M(IMAGE_ACCESS, image_access, IMAGE_ACCESS_FIELDS, PLACE_CHECKPOINT,                       \
-      "the keys that are allowed")
+      "the keys that are allowed")                                                             \
+    M(IMAGE_VALUE, image_value, IMAGE_VALUE_FIELDS, PLACE_CHECKPOINT, "a stored value")
 
 #endif

@@ -12,15 +12,17 @@
     U64(REQ, birth, U64_ANY, "its disk from now on; acks and votes of others are void") \
     BIN(REQ, cluster_id, CLUSTER_ID_BYTES, "in which cluster; means nothing in another")
 
-#define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
-    STR(REQ, key, KEY_STORED_MAX, "the client's key; with an owner: OWNER/KEY")  \
-    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                    \
-    STR(REQ, spec, JOB_SPEC_MAX, "its argument")                                 \
-    U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole") \
-    U64(REQ, time_ms, U64_ANY, "when it was accepted")                           \
-    U64(OPT, ranges, PLAN_RANGES_MAX,                                            \
-        "ranges of primes of its plan; 0: its plan is over integers")            \
-    STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys")
+#define ENTRY_JOB_SUBMITTED_FIELDS(U64, BOOL, STR, BIN, LIST)                                 \
+    STR(REQ, key, KEY_STORED_MAX, "the client's key; with an owner: OWNER/KEY")               \
+    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                                 \
+    STR(REQ, spec, JOB_SPEC_MAX, "its argument")                                              \
+    U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole")              \
+    U64(REQ, time_ms, U64_ANY, "when it was accepted")                                        \
+    U64(OPT, ranges, PLAN_RANGES_MAX,                                                         \
+        "ranges of primes of its plan; 0: its plan is over integers")                         \
+    STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys") \
+    LIST(OPT, inputs, value_ref, INPUTS_MAX,                                                  \
+         "the stored values that it names; no job is made when one of them is not whole")
 
 /* What was done for a job since its last entry. */
 #define DONE_FIELDS(U64, LIST)                                                             \
@@ -77,16 +79,47 @@
     U64(REQ, version, ACCESS_VERSION_MAX, "of the list; one that is not higher changes nothing") \
     BIN(REQ, list, ACCESS_LIST_BYTES, "allowed.json, without white space")
 
+/* A stored value's id is made of this entry's term and index, as a job's is. The same again, of one
+ * that is there, makes it young. */
+#define ENTRY_VALUE_BEGUN_FIELDS(U64, BOOL, STR, BIN, LIST)                               \
+    STR(OPT, owner, OWNER_MAX, "the name of the key that began it; absent: without keys") \
+    BIN(REQ, sha256, HASH_BYTES, "of all of its bytes")                                   \
+    U64(REQ, len, VALUE_BYTES_MAX, "how many bytes those are")                            \
+    STR(REQ, format, STORED_FORMAT_MAX, "bytes, integers or tasks")                       \
+    STR(OPT, name, STORED_NAME_MAX, "for people")                                         \
+    U64(REQ, time_ms, U64_ANY, "when")
+
+/* One that is not the next is passed over. */
+#define ENTRY_VALUE_SEGMENT_FIELDS(U64, BOOL, STR, BIN, LIST)                           \
+    U64(REQ, value, U64_ANY, "which")                                                   \
+    U64(REQ, segment, VALUE_SEGMENTS_MAX, "its next segment")                           \
+    U64(REQ, op, OP_MAX,                                                                \
+        "with the value's id it names the bytes: the segment, and which try stored it") \
+    U64(REQ, len, VALUE_BYTES_MAX, "of the segment")                                    \
+    BIN(REQ, sha256, HASH_BYTES, "of the segment")                                      \
+    U64(REQ, items, U64_ANY, "that it holds")
+
+#define ENTRY_VALUE_WHOLE_FIELDS(U64, BOOL, STR, BIN, LIST) U64(REQ, value, U64_ANY, "which")
+
+#define ENTRY_VALUE_DROPPED_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    LIST(REQ, values, value_ref, DROP_VALUES_MAX, "those that jobs name by now are passed over")
+
+#define ENTRY_VALUE_AGED_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, elapsed_ms, U64_ANY,                          \
+        "by the coordinator's clock, since its last such entry or since its term began")
+
 /* Kinds of entries came with this number, which heartbeats tell. A kind is proposed only when those
  * that are needed know it: members_know_entries(). 0: all but the following. 1: retention_set,
  * jobs_forgotten. 2: jobs whose units have more than SUBTREE_LEAVES_OLD leaves. 3: jobs with a plan
- * over ranges of primes. 4: access_changed. 5: jobs of the kinds primorial and binomial. */
-#define ENTRY_LEVEL           5
+ * over ranges of primes. 4: access_changed. 5: jobs of the kinds primorial and binomial.
+ * 6: stored values, and jobs that name them. */
+#define ENTRY_LEVEL           6
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
 #define ENTRY_LEVEL_RANGES    3
 #define ENTRY_LEVEL_ACCESS    4
 #define ENTRY_LEVEL_NUMBERS   5
+#define ENTRY_LEVEL_VALUES    6
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \
@@ -112,6 +145,16 @@
     M(ENTRY_JOBS_FORGOTTEN, entry_jobs_forgotten, ENTRY_JOBS_FORGOTTEN_FIELDS, PLACE_ENTRY,       \
       "a client had them forgotten")                                                              \
     M(ENTRY_ACCESS_CHANGED, entry_access_changed, ENTRY_ACCESS_CHANGED_FIELDS, PLACE_ENTRY,       \
-      "another list of the keys that are allowed")
+      "another list of the keys that are allowed")                                                \
+    M(ENTRY_VALUE_BEGUN, entry_value_begun, ENTRY_VALUE_BEGUN_FIELDS, PLACE_ENTRY,                \
+      "a client begins a stored value")                                                           \
+    M(ENTRY_VALUE_SEGMENT, entry_value_segment, ENTRY_VALUE_SEGMENT_FIELDS, PLACE_ENTRY,          \
+      "a segment of it is on the disks")                                                          \
+    M(ENTRY_VALUE_WHOLE, entry_value_whole, ENTRY_VALUE_WHOLE_FIELDS, PLACE_ENTRY,                \
+      "all of it is there")                                                                       \
+    M(ENTRY_VALUE_DROPPED, entry_value_dropped, ENTRY_VALUE_DROPPED_FIELDS, PLACE_ENTRY,          \
+      "stored values are removed: a client had them dropped, or they were too old")               \
+    M(ENTRY_VALUE_AGED, entry_value_aged, ENTRY_VALUE_AGED_FIELDS, PLACE_ENTRY,                   \
+      "stored values that nobody names are so much older")
 
 #endif

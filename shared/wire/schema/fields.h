@@ -24,6 +24,10 @@
 #define FORGOTTEN_BYTES_MAX ((uint64_t)48 * 1024) /* of hashes, or sessions, in one message */
 #define PROGRESS_BYTES_MAX  ((uint64_t)48 * 1024) /* of marks in one message */
 
+/* A segment of a stored value in a checkpoint: three numbers, and its SHA-256. */
+#define VALUE_SEGMENT_BYTES  (3 * 8 + HASH_BYTES)
+#define VALUE_SEGMENTS_BYTES ((uint64_t)VALUE_SEGMENT_BYTES * VALUE_SEGMENTS_MAX)
+
 /* The process behind a node id. */
 #define PROCESS_FIELDS(U64, STR)    \
     STR(OPT, host, 64, "host name") \

@@ -6,12 +6,16 @@
 
 #define OPERAND_FIELDS(U64, BOOL, STR, BIN, LIST)                                  \
     U64(OPT, op, OP_MAX, "the operation whose result this is; 0 for a literal")    \
+    U64(OPT, value, U64_ANY,                                                       \
+        "not 0: the operand is a segment of this stored value, and op names it")   \
     U64(OPT, literal, U64_ANY, "the integer, when op is 0")                        \
     U64(OPT, frame, MESSAGE_FRAMES_MAX,                                            \
         "which further frame (from 1) holds the value; 0: fetch it")               \
     U64(OPT, len, U64_ANY, "the value's length in bytes, when it is fetched")      \
     U64(OPT, source, NODES_MAX, "a node that holds the value, when it is fetched") \
     BIN(OPT, hash, HASH_BYTES, "SHA-256 of the value, when it is fetched")
+
+#define VALUE_REF_FIELDS(U64, BOOL, STR, BIN, LIST) U64(REQ, value, U64_ANY, "a stored value's id")
 
 #define JOB_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                               \
     U64(REQ, job, U64_ANY, "the job's id: term << 40 | log index")                              \
@@ -32,7 +36,8 @@
         "the log entry that ended it; 0: none, or before the log said how many are kept")       \
     U64(OPT, ranges, PLAN_RANGES_MAX,                                                           \
         "ranges of primes of its plan; 0: its plan is over integers")                           \
-    STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys")
+    STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys")   \
+    LIST(OPT, inputs, value_ref, INPUTS_MAX, "the stored values that it names, in order")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
     U64(REQ, op, OP_MAX, "the operation, or the root of the subtree")                         \
@@ -71,6 +76,7 @@
     R(tally, TALLY_FIELDS)             \
     R(loss, LOSS_FIELDS)               \
     R(voter_birth, VOTER_BIRTH_FIELDS) \
+    R(value_ref, VALUE_REF_FIELDS)     \
     R(job_row, JOB_ROW_FIELDS)         \
     R(job_ref, JOB_REF_FIELDS)
 

@@ -133,6 +133,45 @@
     U64(REQ, request, U64_ANY, "of the request")      \
     STR(REQ, text, 4096, "lines for people")
 
+#define VALUE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                         \
+    U64(REQ, value, U64_ANY, "its id, made as a job's is")                                  \
+    BIN(REQ, sha256, HASH_BYTES, "of all of its bytes, as its client says")                 \
+    U64(REQ, len, VALUE_BYTES_MAX, "how many bytes those are")                              \
+    STR(REQ, format, STORED_FORMAT_MAX, "bytes, integers or tasks")                         \
+    STR(OPT, name, STORED_NAME_MAX, "for people")                                           \
+    STR(OPT, owner, OWNER_MAX, "the name of the key that began it; absent: without keys")   \
+    BOOL(REQ, whole, "all of it is there, and it may be used")                              \
+    U64(REQ, segments, VALUE_SEGMENTS_MAX, "segments that are durable")                     \
+    U64(REQ, bytes, VALUE_BYTES_MAX, "in these")                                            \
+    U64(REQ, items, U64_ANY, "in these")                                                    \
+    U64(REQ, age_ms, U64_ANY, "for so long nobody has named it, by the cluster's own time") \
+    LIST(OPT, jobs, job_ref, VALUE_JOBS_SHOWN, "jobs that name it; it is kept while any does")
+
+/* A value that was dropped: its row as it was. */
+#define VALUE_FIELDS(U64, BOOL, STR, BIN, LIST)                       \
+    U64(REQ, request, U64_ANY, "of the request")                      \
+    BOOL(OPT, created, "value_begin: it is new; false: it was there") \
+    LIST(REQ, values, value_row, 1, "the one value")
+
+#define VALUE_CHUNK_TAKEN_FIELDS(U64, BOOL, STR, BIN, LIST)  \
+    U64(REQ, request, U64_ANY, "of the request")             \
+    U64(REQ, value, U64_ANY, "as in value_put")              \
+    U64(REQ, segment, VALUE_SEGMENTS_MAX, "as in value_put") \
+    U64(REQ, offset, VALUE_BYTES_MAX, "as in value_put")
+
+#define VALUE_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)              \
+    U64(REQ, request, U64_ANY, "of the request")                  \
+    BOOL(REQ, more, "there are more")                             \
+    LIST(REQ, values, value_row, VALUE_PAGE_MAX,                  \
+         "in the order of their ids; those that the key may see") \
+    U64(OPT, after, U64_ANY, "after which id to ask again, when there are more")
+
+#define VALUE_BYTES_FIELDS(U64, BOOL, STR, BIN, LIST)                      \
+    U64(REQ, request, U64_ANY, "of the request")                           \
+    U64(REQ, value, U64_ANY, "which")                                      \
+    U64(REQ, offset, VALUE_BYTES_MAX, "of the bytes in the further frame") \
+    U64(REQ, total, VALUE_BYTES_MAX, "bytes of the value in all")
+
 #define RESULT_CHUNK_FIELDS(U64, BOOL, STR, BIN, LIST)              \
     U64(REQ, request, U64_ANY, "of the request")                    \
     U64(REQ, offset, U64_ANY, "of the digits in the further frame") \
@@ -168,16 +207,19 @@
     STR(REQ, name, OWNER_MAX, "of the key")                      \
     U64(REQ, open_jobs, U64_ANY, "accepted and not finished")    \
     U64(REQ, kept_jobs, U64_ANY, "finished ones, as remembered") \
-    U64(REQ, kept_bytes, U64_ANY, "bytes of their results")
+    U64(REQ, kept_bytes, U64_ANY, "bytes of their results")      \
+    U64(OPT, values, U64_ANY, "stored values")                   \
+    U64(OPT, value_bytes, U64_ANY, "that they have, or will have when they are whole")
 
-#define QUOTA_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
-    U64(REQ, request, U64_ANY, "of the request")                                            \
-    U64(REQ, jobs_max, U64_ANY, "jobs that a key may have open; 0: any number")             \
-    U64(REQ, bytes_max, U64_ANY,                                                            \
-        "bytes of results with which a key may submit nothing more; 0: any number of them") \
-    BOOL(REQ, bounded, "the key that asks is under these bounds")                           \
-    LIST(REQ, keys, quota_row, QUOTA_PAGE_MAX,                                              \
-         "those with jobs, in the order of their names; who may see its own jobs only: it") \
+#define QUOTA_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                                          \
+    U64(REQ, request, U64_ANY, "of the request")                                              \
+    U64(REQ, jobs_max, U64_ANY, "jobs that a key may have open; 0: any number")               \
+    U64(REQ, bytes_max, U64_ANY,                                                              \
+        "bytes of results and stored values of a key, beyond which it may submit and upload " \
+        "nothing more; 0: any number of them")                                                \
+    BOOL(REQ, bounded, "the key that asks is under these bounds")                             \
+    LIST(REQ, keys, quota_row, QUOTA_PAGE_MAX,                                                \
+         "those with jobs, in the order of their names; who may see its own jobs only: it")   \
     BOOL(REQ, more, "there are greater names")
 
 #define INITED_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
@@ -213,7 +255,7 @@
     STR(REQ, code, JOB_KIND_MAX,                                                                   \
         "invalid, too_costly, not_found, unavailable, not_coordinator, busy, finished, not_kept, " \
         "insufficient, overflow, too_many, disk_full, forbidden, unsigned, "                       \
-        "key_unknown, malformed, stale, quota")                                                    \
+        "key_unknown, malformed, stale, quota, unknown, in_use")                                   \
     STR(REQ, reason, TEXT_FIELD_MAX, "one line for people")                                        \
     U64(OPT, coordinator, NODES_MAX, "not_coordinator: whom this node follows; 0: nobody")         \
     U64(OPT, node, NODES_MAX, "unsigned: the node that a signature must be for ...")               \
@@ -226,6 +268,7 @@
     R(quota_row, QUOTA_ROW_FIELDS)       \
     R(snapshot_row, SNAPSHOT_ROW_FIELDS) \
     R(trace_row, TRACE_ROW_FIELDS)       \
+    R(value_row, VALUE_ROW_FIELDS)       \
     R(node_row, NODE_ROW_FIELDS)
 
 #define REPLY_MESSAGES(M)                                                                         \
@@ -249,6 +292,12 @@
     M(INITED, inited, INITED_FIELDS, PLACE_REPLY, "the cluster is founded")                       \
     M(BROKER, broker, BROKER_FIELDS, PLACE_REPLY, "the cluster as a broker sees it")              \
     M(ACCESS, access, ACCESS_FIELDS, PLACE_REPLY, "the keys that are allowed")                    \
+    M(VALUE, value, VALUE_FIELDS, PLACE_REPLY, "a stored value")                                  \
+    M(VALUE_CHUNK_TAKEN, value_chunk_taken, VALUE_CHUNK_TAKEN_FIELDS, PLACE_REPLY,                \
+      "a chunk is there; the last one of a segment: the segment is committed")                    \
+    M(VALUE_PAGE, value_page, VALUE_PAGE_FIELDS, PLACE_REPLY, "stored values")                    \
+    M(VALUE_BYTES, value_bytes, VALUE_BYTES_FIELDS, PLACE_REPLY,                                  \
+      "bytes of a stored value, as a further frame")                                              \
     M(ERROR, error, ERROR_FIELDS, PLACE_REPLY, "the request was refused, and nothing changed")
 
 #endif

@@ -14,7 +14,8 @@
     STR(REQ, key, JOB_KEY_MAX, "makes the request idempotent: the same key is the same job") \
     STR(REQ, kind, JOB_KIND_MAX, "factorial")                                                \
     STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument: 10")                                  \
-    STR(OPT, plan, PLAN_CHOICE_MAX, "tree or primes; without it the coordinator chooses")
+    STR(OPT, plan, PLAN_CHOICE_MAX, "tree or primes; without it the coordinator chooses")    \
+    LIST(OPT, inputs, value_ref, INPUTS_MAX, "stored values that the job works on, in order")
 
 #define JOB_GET_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
     REQUEST_FIELDS(U64)                                                              \
@@ -131,6 +132,47 @@
     U64(REQ, counter, U64_ANY, "as in the id")                       \
     U64(REQ, offset, U64_ANY, "from which byte; at most 512 KiB come at once")
 
+/* Stored values: bytes that a client uploads, in segments, each of them in chunks. Who begins one
+ * that it has begun before is told how many segments are durable, and goes on behind them. */
+#define VALUE_BEGIN_FIELDS(U64, BOOL, STR, BIN, LIST)               \
+    REQUEST_FIELDS(U64)                                             \
+    BIN(REQ, sha256, HASH_BYTES,                                    \
+        "of all of its bytes: with the format and the owner it is " \
+        "the value's name")                                         \
+    U64(REQ, len, VALUE_BYTES_MAX, "how many bytes those are")      \
+    STR(REQ, format, STORED_FORMAT_MAX, "bytes, integers or tasks") \
+    STR(OPT, name, STORED_NAME_MAX, "for people: a file's name")
+
+/* In order: segments from 1, the chunks of one from its beginning. All chunks of a segment say the
+ * same of it. The last one of a segment is answered when the segment is committed. */
+#define VALUE_PUT_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
+    REQUEST_FIELDS(U64)                                                                    \
+    U64(REQ, value, U64_ANY, "which, as value_begin was answered")                         \
+    U64(REQ, segment, VALUE_SEGMENTS_MAX, "of which segment, from 1")                      \
+    U64(REQ, offset, VALUE_BYTES_MAX, "in the segment, of the bytes in the further frame") \
+    U64(REQ, len, VALUE_BYTES_MAX, "of the segment")                                       \
+    BIN(REQ, sha256, HASH_BYTES, "of the segment")                                         \
+    U64(REQ, items, U64_ANY, "items of the format that the segment holds, each whole")
+
+#define VALUE_END_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                             \
+    U64(REQ, value, U64_ANY, "which")
+
+#define VALUE_LIST_FIELDS(U64, BOOL, STR, BIN, LIST)         \
+    REQUEST_FIELDS(U64)                                      \
+    U64(OPT, after, U64_ANY, "list values with greater ids") \
+    STR(OPT, prefix, 2 * HASH_BYTES, "only those whose SHA-256 in hexadecimal digits begins so")
+
+#define VALUE_READ_FIELDS(U64, BOOL, STR, BIN, LIST)     \
+    REQUEST_FIELDS(U64)                                  \
+    U64(REQ, value, U64_ANY, "which; it must be whole")  \
+    U64(REQ, offset, VALUE_BYTES_MAX, "from which byte") \
+    U64(REQ, len, VALUE_BYTES_MAX, "how many; at most 512 KiB come at once")
+
+#define VALUE_DROP_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                              \
+    U64(REQ, value, U64_ANY, "which")
+
 #define REQUEST_MESSAGES(M)                                                                    \
     M(SUBMIT, submit, SUBMIT_FIELDS, PLACE_REQUEST, "submits a job; answered by job or error") \
     M(JOB_GET, job_get, JOB_GET_FIELDS, PLACE_REQUEST,                                         \
@@ -183,6 +225,18 @@
     M(ACCESS_SET, access_set, ACCESS_SET_FIELDS, PLACE_REQUEST,                                \
       "another list of the keys that are allowed; answered by access or error")                \
     M(ACCESS_GET, access_get, ACCESS_GET_FIELDS, PLACE_REQUEST,                                \
-      "the list of the keys that are allowed; answered by access")
+      "the list of the keys that are allowed; answered by access")                             \
+    M(VALUE_BEGIN, value_begin, VALUE_BEGIN_FIELDS, PLACE_REQUEST,                             \
+      "begins a stored value, or goes on with it; answered by value or error")                 \
+    M(VALUE_PUT, value_put, VALUE_PUT_FIELDS, PLACE_REQUEST,                                   \
+      "a chunk of a segment, as a further frame; answered by value_chunk_taken or error")      \
+    M(VALUE_END, value_end, VALUE_END_FIELDS, PLACE_REQUEST,                                   \
+      "all segments are there; answered by value or error")                                    \
+    M(VALUE_LIST, value_list, VALUE_LIST_FIELDS, PLACE_REQUEST,                                \
+      "lists stored values; answered by value_page")                                           \
+    M(VALUE_READ, value_read, VALUE_READ_FIELDS, PLACE_REQUEST,                                \
+      "answered by value_bytes or error")                                                      \
+    M(VALUE_DROP, value_drop, VALUE_DROP_FIELDS, PLACE_REQUEST,                                \
+      "removes a stored value that no job names; answered by value or error")
 
 #endif
