@@ -161,7 +161,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call objs,$(unit_helpers)) $(call lib,$(LIBS))
 	@mkdir -p $(@D); $(call say,LINK,$@)
-	$(Q)$(link) $(CMOCKA_LIBS) $(PKG_LIBS) -lm
+	$(Q)$(link) $(CMOCKA_LIBS) $(PKG_LIBS) -lmpfr -lm
 .SECONDARY:
 
 # Libraries that a test loads into a program before all others, to stand in for the C library. No sanitizers: these want to

@@ -68,7 +68,7 @@ static void work(struct request *request)
     if (operation_into(&request->op, request->result.value, VALUE_INLINE_MAX_BYTES, computed,
                        &request->unwanted))
         computed->value = request->result.value;
-    else
+    else if (!computed->error)
         computed->error = EXECUTOR_CANCELLED;
 }
 
@@ -193,7 +193,7 @@ static struct executor_result *take(struct executor *executor)
         struct request *request = request_of(it);
         compute->open = request->next;
         it->cancelled = atomic_load_explicit(&request->unwanted, memory_order_relaxed);
-        if (!it->cancelled)
+        if (!it->cancelled && !it->computed.error)
             continue;
         blob_drop(&it->value);
         it->computed.value = NULL;

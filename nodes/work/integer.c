@@ -22,30 +22,13 @@ _Static_assert(sizeof(mp_limb_t) == INTEGER_LIMB_BYTES && GMP_NAIL_BITS == 0,
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are read as limbs in place");
 _Static_assert(OPERANDS_MAX == 4, "a group of the tree has four nodes");
 
-static size_t trimmed(const mp_limb_t *at, size_t n)
-{
-    while (n > 1 && !at[n - 1])
-        n--;
-    return n;
-}
-
-static bool read_value(const struct blob *value, struct number *out)
-{
-    if (!value->len || value->len % INTEGER_LIMB_BYTES)
-        return false;
-    const mp_limb_t *at = (const mp_limb_t *)(const void *)value->at;
-    *out = (struct number){at, trimmed(at, value->len / INTEGER_LIMB_BYTES)};
-    return true;
-}
-
 /* --- products ---
  *
  * GMP's are the best up to some millions of digits; beyond, FLINT's take 0.7 to 0.9 of the time,
  * and can take a second processor, which otherwise has nothing to do: the last operations of a tree
  * are the largest, and wait for each other (docs/decisions.md). */
 
-#define FLINT_LIMBS 250000 /* of the smaller factor: below, GMP may be the faster */
-#define THREADS_MAX 2      /* a third is worth little: a transform's passes wait for memory */
+#define THREADS_MAX 2 /* a third is worth little: a transform's passes wait for memory */
 
 /* Processors that have nothing to run at the moment; 0 when nobody tells. */
 static int idle_processors(void)
@@ -92,7 +75,7 @@ size_t integer_multiply_two(mp_limb_t *out, struct number a, struct number b)
         mpn_mul(out, a.at, (mp_size_t)a.n, b.at, (mp_size_t)b.n);
     else
         multiply_large(out, a, b);
-    return trimmed(out, a.n + b.n);
+    return integer_trimmed(out, a.n + b.n);
 }
 
 static void move_smallest_last(struct number *numbers, size_t n)
@@ -124,26 +107,29 @@ static size_t multiply_group(mp_limb_t *out, mp_limb_t *scratch, struct number *
         if (stop_is_set(stop))
             return 0;
         struct number a = numbers[n - 1], b = numbers[n - 2];
-        numbers[n - 2] = (struct number){scratch, integer_multiply_two(scratch, a, b)};
+        numbers[n - 2] = (struct number){scratch, integer_multiply_two(scratch, a, b), false};
         scratch += a.n + b.n;
     }
     return stop_is_set(stop) ? 0 : integer_multiply_two(out, numbers[0], numbers[1]);
 }
 
-/* Reads the operands; *total becomes the sum of their lengths. */
+/* Reads the operands; *total becomes the sum of their lengths, *negative the sign of a product that
+ * is not 0. */
 static int read_operands(const struct integer_operand *operands, size_t n, struct number *numbers,
-                         size_t *total)
+                         size_t *total, bool *negative)
 {
     *total = 0;
+    *negative = false;
     if (n < 1 || n > OPERANDS_MAX)
         return ERR_RANGE;
     for (size_t i = 0; i < n; i++) {
-        numbers[i] = (struct number){&operands[i].literal, 1};
-        if (operands[i].value && !read_value(operands[i].value, &numbers[i]))
-            return ERR_MALFORMED;
+        int error = integer_operand_number(&operands[i], &numbers[i]);
+        if (error == ERR_MALFORMED)
+            return error;
         if (numbers[i].n > INTEGER_MAX_BYTES / INTEGER_LIMB_BYTES - *total)
             return ERR_TOO_BIG;
         *total += numbers[i].n;
+        *negative ^= numbers[i].negative;
     }
     return OK;
 }
@@ -152,8 +138,9 @@ int integer_multiply_room(const struct integer_operand *operands, size_t n, size
 {
     struct number numbers[OPERANDS_MAX];
     size_t total;
-    int error = read_operands(operands, n, numbers, &total);
-    *room_bytes = total * INTEGER_LIMB_BYTES;
+    bool negative;
+    int error = read_operands(operands, n, numbers, &total, &negative);
+    *room_bytes = total * INTEGER_LIMB_BYTES + negative;
     return error;
 }
 
@@ -162,13 +149,14 @@ bool integer_multiply_into(const struct integer_operand *operands, size_t n, str
 {
     struct number numbers[OPERANDS_MAX];
     size_t total;
-    int error = read_operands(operands, n, numbers, &total);
-    assert(!error && out->len >= total * INTEGER_LIMB_BYTES);
+    bool negative;
+    int error = read_operands(operands, n, numbers, &total, &negative);
+    assert(!error && out->len >= total * INTEGER_LIMB_BYTES + negative);
     size_t scratch_bytes = n > 2 ? 2 * total * INTEGER_LIMB_BYTES : 0;
     mp_limb_t *scratch = scratch_bytes ? heap_alloc(scratch_bytes) : NULL;
     size_t len = multiply_group((mp_limb_t *)(void *)out->at, scratch, numbers, n, stop);
     if (len)
-        out->len = len * INTEGER_LIMB_BYTES;
+        integer_end(out, len, negative);
     if (scratch)
         heap_free(scratch, scratch_bytes);
     return len > 0;
@@ -210,7 +198,7 @@ static void multiply_level(const struct level *from, struct level *to, mp_limb_t
         struct number group[OPERANDS_MAX];
         size_t n = 0;
         for (; n < OPERANDS_MAX && done + n < from->n; n++) {
-            group[n] = (struct number){at, from->lengths[done + n]};
+            group[n] = (struct number){at, from->lengths[done + n], false};
             at += group[n].n;
         }
         /* The last group of a level may be a lone node: multiply_group() copies it, which is its
@@ -279,22 +267,11 @@ bool integer_leaves_into(uint64_t first, uint64_t count, struct blob *out, uint6
 
 /* --- text --- */
 
-int integer_read(const struct blob *value, mpz_t out)
-{
-    struct number number;
-    if (!read_value(value, &number))
-        return ERR_MALFORMED;
-    if (value->len > INTEGER_MAX_BYTES)
-        return ERR_TOO_BIG;
-    mpz_roinit_n(out, number.at, (mp_size_t)number.n);
-    return OK;
-}
-
 int integer_text_room(const struct blob *value, size_t *room_bytes)
 {
     mpz_t integer;
     int error = integer_read(value, integer);
     /* Its digits, exact or one too many; GMP may write a sign and terminates. */
-    *room_bytes = error ? 0 : mpz_sizeinbase(integer, 10) + 2;
+    *room_bytes = error ? 0 : mpz_sizeinbase(integer, 10) + 2 + (mpz_sgn(integer) < 0);
     return error;
 }

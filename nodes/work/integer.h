@@ -2,7 +2,10 @@
  *
  * A value is a magnitude as little-endian bytes, a multiple of 8 of them and at least 8: on a
  * little-endian machine exactly GMP's limbs, read in place. Leading zero limbs are allowed in
- * operands, absent in results. */
+ * operands, absent in results. A negative value has one byte more, of value 1; 0 is never negative.
+ * Any other bytes are ERR_MALFORMED.
+ *
+ * Families of operators have headers of their own: integer_list.h, integer_series.h. */
 #ifndef CONCLAVE_WORK_INTEGER_H
 #define CONCLAVE_WORK_INTEGER_H
 
@@ -66,7 +69,8 @@ int integer_binomial_room(uint64_t n, uint64_t k, uint64_t from, uint64_t to, si
 bool integer_binomial_into(uint64_t n, uint64_t k, uint64_t from, uint64_t to, struct blob *out,
                            stop_flag *stop);
 
-/* A value as decimal digits (ASCII, not terminated). ERR_MALFORMED, ERR_TOO_BIG as above. */
+/* A value as decimal digits (ASCII, not terminated), after "-" when it is negative. ERR_MALFORMED,
+ * ERR_TOO_BIG as above. */
 int integer_text_room(const struct blob *value, size_t *room_bytes);
 bool integer_text_into(const struct blob *value, struct blob *out, stop_flag *stop);
 

@@ -11,7 +11,40 @@
 struct number {
     const mp_limb_t *at;
     size_t n;
+    bool negative; /* never zero */
 };
+
+/* Reads a value without copying it (borrows). ERR_MALFORMED, ERR_TOO_BIG. */
+int integer_number(const struct blob *value, struct number *out);
+
+/* The same of an operand, which may be a literal: borrows that, too. */
+struct integer_operand;
+int integer_operand_number(const struct integer_operand *operand, struct number *out);
+
+/* As GMP's number, which needs no mpz_clear(). */
+mpz_srcptr integer_view(mpz_t view, struct number number);
+
+/* How many limbs that is without leading zeros; at least 1. */
+size_t integer_trimmed(const mp_limb_t *at, size_t n);
+
+/* The bytes of a value of so many limbs at most, whatever its sign. */
+static inline size_t integer_room(size_t limbs)
+{
+    return limbs * sizeof(mp_limb_t) + 1;
+}
+
+/* The limbs of a result stand in the blob: says how many, without leading zeros, and the sign,
+ * which zero has not. There is room for that (integer_room()) if it is negative. */
+void integer_end(struct blob *out, size_t limbs, bool negative);
+
+/* Writes a whole result. False: it would need more room than there is. */
+bool integer_put(struct blob *out, mpz_srcptr number);
+
+/* out = a * b by the fastest way for their size; `out` is neither of them. */
+void integer_multiply_numbers(mpz_ptr out, mpz_srcptr a, mpz_srcptr b);
+
+/* Below, GMP's products may be faster than FLINT's. */
+#define FLINT_LIMBS 250000 /* of the smaller factor */
 
 /* Writes a * b, a.n + b.n limbs, to a place that overlaps neither; returns its length. */
 size_t integer_multiply_two(mp_limb_t *out, struct number a, struct number b);
@@ -28,8 +61,30 @@ struct level {
 bool integer_multiply_up(struct level *level, struct level *above, mp_limb_t *scratch,
                          stop_flag *stop);
 
-/* Reads a value as GMP's number, without copying it; it needs no mpz_clear(). ERR_MALFORMED,
- * ERR_TOO_BIG. */
+/* --- integer_series.c --- */
+
+struct series_sum {
+    mpz_t p, q, t;
+};
+
+#define SERIES_BIT(part) (1u << (part)) /* in a set of parts */
+
+enum series_constant;
+
+void series_begin(struct series_sum *sum);
+void series_clear(struct series_sum *sum);
+
+/* The parts that are wanted of terms in from < k <= to; `sum` has just begun. What is wanted of
+ * none is left undefined. False: it was stopped. */
+bool series_add(enum series_constant constant, unsigned parts, uint64_t from, uint64_t to,
+                struct series_sum *sum, stop_flag *stop);
+
+/* The constant times 10^decimals, rounded down, by so many guard decimals, and twice as many again
+ * and again while the last decimal is in doubt. False: it was stopped. */
+bool series_digits(enum series_constant constant, uint64_t decimals, uint64_t guard, mpz_ptr out,
+                   stop_flag *stop);
+
+/* integer_number() and integer_view(). */
 int integer_read(const struct blob *value, mpz_t out);
 
 #endif

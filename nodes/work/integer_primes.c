@@ -151,15 +151,15 @@ static void multiply(struct work *work, struct number a, struct number b)
 /* The product becomes its square, times the primes of the bit. */
 static bool take_in(struct work *work, const struct primes *primes, unsigned bit)
 {
-    struct number square = {work->product, work->len};
+    struct number square = {work->product, work->len, false};
     take_bit(&work->level, primes, bit);
     if (!integer_multiply_up(&work->level, &work->above, work->scratch, work->stop))
         return false;
     multiply(work, square, square);
     if (stop_is_set(work->stop))
         return false;
-    multiply(work, (struct number){work->product, work->len},
-             (struct number){work->level.limbs, work->level.lengths[0]});
+    multiply(work, (struct number){work->product, work->len, false},
+             (struct number){work->level.limbs, work->level.lengths[0], false});
     return !stop_is_set(work->stop);
 }
 
@@ -298,13 +298,6 @@ int integer_binomial_room(uint64_t n, uint64_t k, uint64_t from, uint64_t to, si
                    room_bytes);
 }
 
-static void put_number(struct blob *out, const mpz_t number)
-{
-    out->len = (mpz_size(number) ? mpz_size(number) : 1) * sizeof(mp_limb_t);
-    memset(out->at, 0, sizeof(mp_limb_t));
-    memcpy(out->at, mpz_limbs_read(number), mpz_size(number) * sizeof(mp_limb_t));
-}
-
 bool integer_binomial_into(uint64_t n, uint64_t k, uint64_t from, uint64_t to, struct blob *out,
                            stop_flag *stop)
 {
@@ -315,7 +308,8 @@ bool integer_binomial_into(uint64_t n, uint64_t k, uint64_t from, uint64_t to, s
     mpz_init_set_ui(number, 1);
     if (whole)
         mpz_bin_uiui(number, n, k);
-    put_number(out, number);
+    bool fits = integer_put(out, number);
+    assert(fits);
     mpz_clear(number);
     return true;
 }

@@ -98,12 +98,17 @@ bool integer_text_into(const struct blob *value, struct blob *out, stop_flag *st
     struct splitting it = {.stop = stop};
     int error = integer_read(value, integer);
     uint64_t digits = error ? 0 : mpz_sizeinbase(integer, 10); /* or one more than it has */
-    assert(!error && out->len >= digits + 2);
+    assert(!error && out->len >= digits + 2 + (mpz_sgn(integer) < 0));
     while (PIECE_DIGITS << it.levels < digits)
         it.levels++;
     it.piece = (digits >> it.levels) + 1;
     make_powers(&it);
-    const char *end = write_levels(&it, integer, it.levels, (char *)out->at, false);
+    char *at = (char *)out->at;
+    if (mpz_sgn(integer) < 0) {
+        *at++ = '-';
+        integer->_mp_size = -integer->_mp_size; /* a view: mpz_neg() would copy */
+    }
+    const char *end = write_levels(&it, integer, it.levels, at, false);
     for (int level = 0; level < it.levels; level++)
         mpz_clear(it.powers[level]);
     if (end)

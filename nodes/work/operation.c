@@ -17,6 +17,14 @@ void operator_integers(const struct compute_op *op, struct integer_operand out[O
         out[i] = (struct integer_operand){op->operands[i].literal, op->operands[i].blob};
 }
 
+int operator_literals(const struct compute_op *op, size_t n)
+{
+    for (size_t i = 0; i < op->n_operands; i++)
+        if (op->operands[i].blob)
+            return ERR_MALFORMED; /* a value is none */
+    return op->n_operands == n ? OK : ERR_RANGE;
+}
+
 int operation_bind(struct compute_op *op, operation_lookup *lookup, void *context)
 {
     for (size_t i = 0; i < op->n_operands; i++) {
@@ -55,8 +63,11 @@ bool operation_into(const struct compute_op *op, struct blob *value, uint64_t in
 {
     bool text = operator_traits(op->opcode)->conversion;
     out->operations = 1;
-    if (!works[op->opcode]->into(op, value, &out->operations, stop)) {
+    int error = works[op->opcode]->into(op, value, &out->operations, stop);
+    if (error) {
         out->operations = 0;
+        if (error != ERR_INTERRUPTED)
+            out->error = operation_error_text(error);
         return false;
     }
     out->len = value->len;
@@ -81,8 +92,8 @@ void operation_run(const struct compute_op *op, operation_lookup *lookup, void *
     *value = error ? NULL : blob_new(room_bytes);
     if (error)
         out->error = operation_error_text(error);
-    else
-        operation_into(&bound, *value, inline_max, out, NULL);
+    else if (!operation_into(&bound, *value, inline_max, out, NULL))
+        blob_drop(value);
 }
 
 const char *operation_error_text(int error)

@@ -31,9 +31,9 @@ int operation_bind(struct compute_op *op, operation_lookup *lookup, void *contex
 int operation_room(const struct compute_op *op, size_t *room_bytes);
 
 /* Third, with what the second found to be good: writes the result into a blob of that length, and
- * sets its length. False: `stop` (may be NULL) was set before it was done, and nothing of the
- * operation was executed. It is looked at between two products, and between two pieces of a
- * conversion. */
+ * sets its length. False, and nothing of the operation was executed: `stop` (may be NULL) was set
+ * before it was done, which is looked at between two products, and between two pieces of a
+ * conversion; or, when out->error says so, an operand turned out to be malformed. */
 bool operation_into(const struct compute_op *op, struct blob *value, uint64_t inline_max,
                     struct computed *out, stop_flag *stop);
 

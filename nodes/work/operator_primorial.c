@@ -5,20 +5,18 @@
 static int room(const struct compute_op *op, size_t *room_bytes)
 {
     const struct compute_operand *operands = op->operands;
-    for (size_t i = 0; i < op->n_operands; i++)
-        if (operands[i].blob)
-            return ERR_MALFORMED; /* a value is none */
-    if (op->n_operands != 2)
-        return ERR_RANGE;
-    return integer_primorial_room(operands[0].literal, operands[1].literal, room_bytes);
+    int error = operator_literals(op, 2);
+    return error ? error
+                 : integer_primorial_room(operands[0].literal, operands[1].literal, room_bytes);
 }
 
-static bool into(const struct compute_op *op, struct blob *out, uint64_t *operations,
-                 stop_flag *stop)
+static int into(const struct compute_op *op, struct blob *out, uint64_t *operations,
+                stop_flag *stop)
 {
     const struct compute_operand *operands = op->operands;
     *operations = 1;
-    return integer_primorial_into(operands[0].literal, operands[1].literal, out, stop);
+    bool whole = integer_primorial_into(operands[0].literal, operands[1].literal, out, stop);
+    return whole ? OK : ERR_INTERRUPTED;
 }
 
 const struct operator_work operator_primorial_work = {room, into};

@@ -15,14 +15,19 @@ struct operator_work {
     int (*room)(const struct compute_op *op, size_t *room_bytes);
 
     /* Writes the result into a blob of that length, sets its length, and counts the operations.
-     * False: `stop` was set before it was done. What can take long looks at it now and then. */
-    bool (*into)(const struct compute_op *op, struct blob *out, uint64_t *operations,
-                 stop_flag *stop);
+     * ERR_INTERRUPTED: `stop` was set before it was done. What can take long looks at it now and
+     * then. ERR_RANGE, ERR_MALFORMED, ERR_TOO_BIG: what room() had no time to look at, because the
+     * event loop calls it, such as all items of a list. */
+    int (*into)(const struct compute_op *op, struct blob *out, uint64_t *operations,
+                stop_flag *stop);
 };
 
 #define X(SYMBOL, name, ...) extern const struct operator_work operator_##name##_work;
 OPERATORS(X)
 #undef X
+
+/* ERR_RANGE, ERR_MALFORMED: they are not `n` literals. */
+int operator_literals(const struct compute_op *op, size_t n);
 
 /* The operands as integers. */
 void operator_integers(const struct compute_op *op, struct integer_operand out[OPERANDS_MAX]);

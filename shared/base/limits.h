@@ -318,6 +318,11 @@
 #define PLAN_RANGES_MIN   16
 #define PLAN_RANGES_LEAST 4 /* of a plan that cannot be without */
 #define RANGES_PER_WORKER 2
+/* Leaves of a plan whose results have several consumers: up to five operations each, and what is
+ * done of them is a bit each in memory and is walked once when a checkpoint is loaded, 0.1 s. */
+#define PLAN_LEAVES_MAX 16384
+/* Of a stored value of integers: it is what one operation reads of an input. */
+#define SEGMENT_BYTES_MAX (8 * MIB_BYTES)
 /* Factors above the line of a binomial coefficient that one operation makes whole, without a sieve:
  * a third of a second. */
 #define BINOMIAL_DIRECT_MAX 1000000

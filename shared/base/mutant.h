@@ -80,6 +80,9 @@
     X(old_marker_accepted, "a marker of an old incarnation starts a recording (S6)")             \
     X(transfer_applied_twice, "an outbox message that was applied is applied again (S14)")       \
     X(outbox_lost, "a node that starts again has forgotten its outbox (S14)")                    \
+    X(one_consumer, "a value goes with the first operation that used it")                        \
+    X(used_is_dropped, "whoever made a value drops it when it has used it itself")               \
+    X(consumers_remake, "a lost value is made again for each operation that uses it")            \
     X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
     X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
 

@@ -7,17 +7,20 @@
 
 #include "shared/base/map.h"
 #include "shared/base/memory.h"
+#include "tests/sim/constants.h"
 
-enum asked { ASKED_FACTORIAL, ASKED_PRIMORIAL, ASKED_BINOMIAL };
+enum asked { ASKED_FACTORIAL, ASKED_PRIMORIAL, ASKED_BINOMIAL, ASKED_PI, ASKED_E };
 
 static enum asked asked_for(uint64_t n)
 {
-    return n % 8 == 1 ? ASKED_PRIMORIAL : n % 8 == 5 ? ASKED_BINOMIAL : ASKED_FACTORIAL;
+    static const enum asked asked[8] = {
+        [1] = ASKED_PRIMORIAL, [2] = ASKED_PI, [5] = ASKED_BINOMIAL, [6] = ASKED_E};
+    return asked[n % 8];
 }
 
 const char *asked_job(uint64_t n, struct text *spec)
 {
-    static const char *const kinds[] = {"factorial", "primorial", "binomial"};
+    static const char *const kinds[] = {"factorial", "primorial", "binomial", "pi", "e"};
     enum asked asked = asked_for(n);
     text_add(spec, "%" PRIu64, n);
     if (asked == ASKED_BINOMIAL)
@@ -25,15 +28,23 @@ const char *asked_job(uint64_t n, struct text *spec)
     return kinds[asked];
 }
 
-static void by_gmp(uint64_t n, mpz_t out)
+/* Caller frees. */
+static char *by_gmp(uint64_t n)
 {
     enum asked asked = asked_for(n);
+    if (asked == ASKED_PI || asked == ASKED_E)
+        return constant_text(asked == ASKED_PI, n);
+    mpz_t product;
+    mpz_init(product);
     if (asked == ASKED_PRIMORIAL)
-        mpz_primorial_ui(out, n);
+        mpz_primorial_ui(product, n);
     else if (asked == ASKED_BINOMIAL)
-        mpz_bin_uiui(out, n, n / 3);
+        mpz_bin_uiui(product, n, n / 3);
     else
-        mpz_fac_ui(out, n);
+        mpz_fac_ui(product, n);
+    char *text = mpz_get_str(NULL, 10, product);
+    mpz_clear(product);
+    return text;
 }
 
 /* Results of GMP's own functions, remembered for the life of the process. */
@@ -45,15 +56,11 @@ void asked_expect(uint64_t n, uint8_t hash[HASH_BYTES], uint64_t *digits)
         uint8_t hash[HASH_BYTES];
     } *it = map_get(&known, (struct map_key){n, 0});
     if (!it) {
-        mpz_t product;
         it = mem_new(1, sizeof *it);
-        mpz_init(product);
-        by_gmp(n, product);
-        char *text = mpz_get_str(NULL, 10, product);
+        char *text = by_gmp(n);
         it->digits = strlen(text);
         hash_bytes(text, it->digits, it->hash);
         free(text);
-        mpz_clear(product);
         map_put(&known, (struct map_key){n, 0}, it);
     }
     memcpy(hash, it->hash, HASH_BYTES);

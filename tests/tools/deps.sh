@@ -24,6 +24,7 @@ build   pc:jansson          libjansson-dev
 build   pc:libsodium        libsodium-dev
 build   pc:nettle           nettle-dev
 test    pc:cmocka           libcmocka-dev
+test    hdr:mpfr.h          libmpfr-dev
 test    cmd:python3         python3
 test    py:pytest           python3-pytest
 test    py:xdist            python3-pytest-xdist

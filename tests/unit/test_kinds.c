@@ -78,7 +78,7 @@ static void results_of_other_kinds_are_shown_after_their_labels(void **state)
     assert_string_equal(label.at, "C(1000000,500000)");
     assert_string_equal(name.at, "binomial 1000000 500000");
     kind_label(plan.kind, "10", &strange); /* what a stranger sent */
-    assert_string_equal(strange.at, "C(10)");
+    assert_string_equal(strange.at, "C(10,)");
     plan = parsed("primorial", "3_0");
     label = (struct text){0};
     plan_label(&plan, &label);

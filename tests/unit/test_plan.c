@@ -346,8 +346,11 @@ static void each_kind_reads_what_it_writes(void **state)
         assert_memory_equal(&plan, &again, sizeof plan);
         plan_name(&plan, &name);
         assert_true(!strncmp(name.at, kind->name, strlen(kind->name)));
-        for (op_id_t op = 1; op < plan_result(&plan); op++)
-            assert_true(plan_consumer(&plan, op) > op);
+        for (op_id_t op = 1; op < plan_result(&plan); op++) {
+            op_id_t consumers[CONSUMERS_MAX];
+            size_t users = plan_consumers(&plan, op, consumers);
+            assert_true(users && consumers[0] > op && (users == 1 || plan_shares(&plan)));
+        }
     }
     assert_true(n >= 3);
 }

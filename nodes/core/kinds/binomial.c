@@ -78,7 +78,5 @@ const struct job_kind kind_binomial = {
     .plan = plan_stages,
     .range = range,
     .range_bytes = range_bytes,
-    .before = "C(",
-    .between = ",",
-    .after = ")",
+    .label = "C(%1,%2)",
 };

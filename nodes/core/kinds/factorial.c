@@ -92,5 +92,5 @@ const struct job_kind kind_factorial = {
     .ranges_faster_from = PRIMES_FASTER_FROM,
     .range = range,
     .range_bytes = range_bytes,
-    .after = "!",
+    .label = "%1!",
 };

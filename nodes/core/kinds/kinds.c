@@ -60,15 +60,15 @@ static size_t count_words(struct slice spec)
 
 static void expect(const struct job_kind *kind, struct text *why)
 {
-    text_add(why, "%s takes %s, such as `%s %s`", kind->name,
-             kind->numbers == 1 ? "one whole number" : "two whole numbers", kind->name,
-             kind->example);
+    static const char *const numbers[] = {"one whole number", "two whole numbers",
+                                          "three whole numbers", "four whole numbers"};
+    text_add(why, "%s takes %s, such as `%s %s`", kind->name, numbers[kind->numbers - 1],
+             kind->name, kind->example);
 }
 
 static int read_numbers(struct plan *plan, struct slice spec, struct text *why)
 {
     const struct job_kind *kind = plan->kind;
-    uint64_t *const numbers[] = {&plan->n, &plan->k};
     char shown[TEXT_MAX / 4];
     if (count_words(spec) != kind->numbers) {
         expect(kind, why);
@@ -78,7 +78,7 @@ static int read_numbers(struct plan *plan, struct slice spec, struct text *why)
     struct slice rest = spec;
     for (size_t i = 0; i < kind->numbers; i++) {
         struct slice word = take_word(&rest);
-        int error = parse_whole(word, UINT64_MAX, numbers[i]);
+        int error = parse_whole(word, UINT64_MAX, &plan->numbers[i]);
         text_escape(shown, sizeof shown, error == ERR_RANGE ? word : spec);
         if (error == ERR_RANGE) {
             text_add(why, "%s: %s is too large; at most %" PRIu64 " can be asked for", kind->name,
@@ -104,7 +104,7 @@ static int read_numbers(struct plan *plan, struct slice spec, struct text *why)
 
 static bool has_other_plan(const struct job_kind *kind)
 {
-    return !kind->range || kind->ranges_faster_from;
+    return !kind->range || kind->ranges_faster_from || kind->input;
 }
 
 /* Of a plan that cannot be without. */
@@ -141,7 +141,7 @@ static bool is_power_of_four(uint64_t number)
 
 int plan_set_ranges(struct plan *plan, uint64_t ranges)
 {
-    if (ranges && (!plan->kind->range || plan->n < plan->kind->ranges_from))
+    if (ranges && (!plan->kind->range || plan->kind->input || plan->n < plan->kind->ranges_from))
         return ERR_UNSUPPORTED;
     if (ranges && (ranges == 1 || ranges > PLAN_RANGES_MAX || !is_power_of_four(ranges)))
         return ERR_RANGE;
@@ -149,7 +149,9 @@ int plan_set_ranges(struct plan *plan, uint64_t ranges)
         ranges = ranges_least(plan->kind);
     if (ranges == plan->ranges)
         return OK; /* as most jobs: nothing is laid out twice */
-    *plan = (struct plan){.kind = plan->kind, .n = plan->n, .k = plan->k, .ranges = ranges};
+    struct plan other = {.kind = plan->kind, .ranges = ranges};
+    memcpy(other.numbers, plan->numbers, sizeof other.numbers);
+    *plan = other;
     plan->kind->plan(plan);
     return OK;
 }
@@ -167,11 +169,29 @@ uint64_t plan_choose_ranges(const struct plan *plan, enum plan_choice choice, ui
     const struct job_kind *kind = plan->kind;
     uint64_t from = choice == PLAN_PRIMES ? kind->ranges_from : kind->ranges_faster_from;
     uint64_t ranges = PLAN_RANGES_MIN;
-    if ((choice == PLAN_TREE && has_other_plan(kind)) || !kind->range || plan->n < from)
+    if ((choice == PLAN_TREE && has_other_plan(kind)) || !kind->range || kind->input ||
+        plan->n < from)
         return 0;
     while (ranges < workers * RANGES_PER_WORKER && ranges < PLAN_RANGES_MAX)
         ranges *= OPERANDS_MAX;
     return ranges;
+}
+
+size_t plan_inputs(const struct plan *plan)
+{
+    struct plan_input unused;
+    size_t n = 0;
+    while (plan->kind->input && plan->kind->input(plan, n + 1, &unused))
+        n++;
+    return n;
+}
+
+struct plan_input plan_input(const struct plan *plan, size_t input)
+{
+    struct plan_input out = {0};
+    if (plan->kind->input)
+        plan->kind->input(plan, input, &out);
+    return out;
 }
 
 uint64_t plan_cost(const struct plan *plan)
@@ -181,20 +201,25 @@ uint64_t plan_cost(const struct plan *plan)
 
 void kind_label(const struct job_kind *kind, const char *spec, struct text *out)
 {
-    const char *space = kind->numbers > 1 ? strchr(spec, ' ') : NULL;
-    text_add(out, "%s", kind->before ? kind->before : "");
-    if (space)
-        text_add(out, "%.*s%s%s", (int)(space - spec), spec, kind->between, space + 1);
-    else
-        text_add(out, "%s", spec);
-    text_add(out, "%s", kind->after);
+    for (const char *at = kind->label; *at; at++) {
+        if (*at != '%') {
+            text_add(out, "%c", *at);
+            continue;
+        }
+        struct slice rest = slice_of(spec), word = {0};
+        for (char number = *++at; number >= '1'; number--) {
+            if (word.at && rest.len)
+                rest = (struct slice){rest.at + 1, rest.len - 1};
+            word = take_word(&rest);
+        }
+        text_add(out, "%.*s", (int)word.len, (const char *)word.at);
+    }
 }
 
 void plan_spec(const struct plan *plan, struct text *out)
 {
-    text_add(out, "%" PRIu64, plan->n);
-    if (plan->kind->numbers > 1)
-        text_add(out, " %" PRIu64, plan->k);
+    for (size_t i = 0; i < plan->kind->numbers; i++)
+        text_add(out, "%s%" PRIu64, i ? " " : "", plan->numbers[i]);
 }
 
 void plan_name(const struct plan *plan, struct text *out)
@@ -215,8 +240,8 @@ void kinds_check_invariants(void)
     for (size_t i = 0; i < KINDS; i++) {
         const struct job_kind *kind = kinds[i];
         assert(kind->name[0] && strlen(kind->name) <= JOB_KIND_MAX);
-        assert(kind->numbers == 1 || (kind->numbers == 2 && kind->between));
-        assert(kind->example && kind->about && kind->cost && kind->plan && kind->after);
+        assert(kind->numbers >= 1 && kind->numbers <= PLAN_NUMBERS_MAX);
+        assert(kind->example && kind->about && kind->cost && kind->plan && kind->label);
         assert(kind_find(slice_of(kind->name)) == kind);
         assert(!kind->range ||
                (kind->range_bytes && kind->ranges_from <= kind->ranges_faster_from));

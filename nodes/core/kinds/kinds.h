@@ -4,15 +4,18 @@
  * too, so that both mean the same by a job.
  *
  * A job kind is a row of JOB_KINDS here and a file NAME.c in this folder, which defines
- * `const struct job_kind kind_NAME`. */
+ * `const struct job_kind kind_NAME`; its own name may have a hyphen where NAME has none. */
 #ifndef CONCLAVE_CORE_KINDS_H
 #define CONCLAVE_CORE_KINDS_H
 
+#include "nodes/core/kinds/op_set.h"
 #include "nodes/core/kinds/operators.h"
 #include "nodes/core/kinds/plan.h"
 #include "shared/base/text.h"
 
-#define JOB_KINDS(X) X(factorial) X(primorial) X(binomial)
+#define JOB_KINDS(X) X(factorial) X(primorial) X(binomial) X(product) X(batch_gcd) X(pi) X(e)
+
+struct plan_input;
 
 struct job_kind {
     const char *name; /* 1..JOB_KIND_MAX characters */
@@ -22,28 +25,39 @@ struct job_kind {
     /* The kind came with this number, which nodes tell (ENTRY_LEVEL); 0: it was there before. */
     unsigned level;
 
-    /* The argument is so many whole numbers, 1 or 2; what is wrong with them beyond that, NULL:
-     * nothing can be. ERR_RANGE, with a reason for people in `why`. */
+    /* The argument is so many whole numbers, 1 to PLAN_NUMBERS_MAX; what is wrong with them beyond
+     * that, NULL: nothing can be. ERR_RANGE, with a reason for people in `why`. */
     size_t numbers;
     int (*check)(const struct plan *plan, struct text *why);
 
     /* An upper bound of the result's size in bytes, without overflow: the cost that is limited. */
     uint64_t (*cost)(const struct plan *plan);
 
-    /* Adds the stages; kind, n, k and ranges are set, all else is zero. */
+    /* Adds the stages, or (graph.h) the parts; kind, numbers and ranges are set, all else is zero.
+     */
     void (*plan)(struct plan *plan);
+
+    /* How many integers and segments the job's input number `input` (from 1) has; false: it has no
+     * such input. NULL: it has none at all. */
+    bool (*input)(const struct plan *plan, size_t input, struct plan_input *out);
 
     /* From which n on a plan with a flat stage is possible, and from which on it is faster; both 0:
      * there is no other plan.
      * The operands of its operation `at` (from 0): small integers. The size of that operation for
      * whoever estimates its time: the operand bytes of a product that takes as long, about. NULL
-     * and 0 in a kind that has no such plan. */
+     * and 0 in a kind that has no such plan. A kind with inputs has a flat stage over their
+     * segments, whatever `ranges` is. */
     uint64_t ranges_from, ranges_faster_from;
     size_t (*range)(const struct plan *plan, uint64_t at, struct plan_operand out[OPERANDS_MAX]);
     uint64_t (*range_bytes)(const struct plan *plan, uint64_t at);
 
-    /* What stands before a result, around the numbers and between them: "C(", ",", ")". */
-    const char *before, *between, *after;
+    /* What stands before a result, %1 and %2 in the place of the argument's numbers: "C(%1,%2)". */
+    const char *label;
+};
+
+/* What an input of a job must be: a stored value of integers. */
+struct plan_input {
+    uint64_t segments, integers;
 };
 
 /* The kinds by number, from 0; NULL one past the last. */
@@ -77,6 +91,10 @@ int plan_choice_parse(struct slice name, enum plan_choice *choice);
 
 /* How many operations a flat stage should have, for so many workers; 0: there should be none. */
 uint64_t plan_choose_ranges(const struct plan *plan, enum plan_choice choice, uint64_t workers);
+
+/* How many inputs the job has, up to INPUTS_MAX, and what number `input`, from 1, must be. */
+size_t plan_inputs(const struct plan *plan);
+struct plan_input plan_input(const struct plan *plan, size_t input);
 
 /* An upper bound of the result's size in bytes: the cost that is limited. */
 uint64_t plan_cost(const struct plan *plan);

@@ -11,15 +11,42 @@
 #include "shared/base/types.h"
 
 /* X(SYMBOL, name, fields of struct operator_traits); the order is of no importance: on wires and
- * disks stand names. */
-#define OPERATORS(X)                                                                        \
-    X(MULTIPLY, multiply, .sign = "*", .operands_max = OPERANDS_MAX, .over_leaves = true,   \
-      .logs = 1)                                                                            \
-    X(PRIMES, primes, .sign = " ", .operands_max = 3, .logs = 1)                            \
-    X(PRIMORIAL, primorial, .sign = " ", .operands_max = 2, .logs = 1)                      \
-    X(BINOMIAL, binomial, .sign = " ", .operands_max = 4, .logs = 1)                        \
-    X(TEXT, text, .label = "the conversion to text", .operands_max = 1, .conversion = true, \
-      .logs = 2)
+ * disks stand names.
+ *
+ * product_of(segment): the product of its integers. remainder(a, b): a mod b^2. gcds(r, segment): r
+ * is all numbers' product, modulo the square of that of the segment; rows of its integers that
+ * share a factor. gather(rows...): in order. report(rows, integers, known integers): the text.
+ * pi_p, pi_q, pi_t, e_q, e_t(decimals, from, to): of the terms in from < k <= to of a series, where
+ * an empty range gives P = Q = 1 and T = 0, and the term 0 is left to the digits; cross(T1, Q2, P1,
+ * T2): T1*Q2 + P1*T2, where an operand may be a small integer; pi_digits(Q, T, decimals), e_digits
+ * likewise: the constant times 10^decimals, rounded down; pi_sqrt(decimals): what may be the fourth
+ * operand of pi_digits, which else makes it itself; decimals_text(x): its digits, with a point
+ * after the first; or (x, decimals), with so many digits after it. */
+#define OPERATORS(X)                                                                             \
+    X(MULTIPLY, multiply, .sign = "*", .operands_max = OPERANDS_MAX, .over_leaves = true,        \
+      .logs = 1)                                                                                 \
+    X(PRIMES, primes, .sign = " ", .operands_max = 3, .logs = 1)                                 \
+    X(PRIMORIAL, primorial, .sign = " ", .operands_max = 2, .logs = 1)                           \
+    X(BINOMIAL, binomial, .sign = " ", .operands_max = 4, .logs = 1)                             \
+    X(TEXT, text, .label = "the conversion to text", .operands_max = 1, .conversion = true,      \
+      .logs = 2)                                                                                 \
+    X(PRODUCT_OF, product_of, .operands_max = 1, .logs = 2)                                      \
+    X(REMAINDER, remainder, .sign = " mod the square of ", .operands_max = 2, .logs = 1)         \
+    X(GCDS, gcds, .sign = " ", .operands_max = 2, .logs = 2)                                     \
+    X(GATHER, gather, .sign = " ", .operands_max = OPERANDS_MAX, .logs = 0)                      \
+    X(REPORT, report, .label = "the report", .sign = " ", .operands_max = 3, .conversion = true, \
+      .logs = 1)                                                                                 \
+    X(PI_P, pi_p, .sign = " ", .operands_max = 3, .logs = 2)                                     \
+    X(PI_Q, pi_q, .sign = " ", .operands_max = 3, .logs = 2)                                     \
+    X(PI_T, pi_t, .sign = " ", .operands_max = 3, .logs = 2)                                     \
+    X(E_Q, e_q, .sign = " ", .operands_max = 3, .logs = 2)                                       \
+    X(E_T, e_t, .sign = " ", .operands_max = 3, .logs = 2)                                       \
+    X(CROSS, cross, .sign = " ", .operands_max = 4, .logs = 1)                                   \
+    X(PI_SQRT, pi_sqrt, .operands_max = 1, .logs = 1)                                            \
+    X(PI_DIGITS, pi_digits, .sign = " ", .operands_max = 4, .logs = 1)                           \
+    X(E_DIGITS, e_digits, .sign = " ", .operands_max = 3, .logs = 1)                             \
+    X(DECIMALS_TEXT, decimals_text, .label = "the conversion to text", .sign = " ",              \
+      .operands_max = 2, .conversion = true, .logs = 2)
 
 enum opcode {
 #define X(SYMBOL, name, ...) OPCODE_##SYMBOL,

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "nodes/core/kinds/graph.h"
 #include "nodes/core/kinds/kinds.h"
 
 #define ARITY ((uint64_t)OPERANDS_MAX)
@@ -78,6 +79,11 @@ uint64_t plan_bound(const struct plan *plan, uint64_t at)
     return 1 + (uint64_t)((unsigned __int128)length * at / plan->ranges);
 }
 
+bool plan_shares(const struct plan *plan)
+{
+    return plan->n_parts > 0;
+}
+
 /* --- stages --- */
 
 static size_t stage_of(const struct plan *plan, op_id_t op)
@@ -91,17 +97,33 @@ static size_t stage_of(const struct plan *plan, op_id_t op)
 
 enum opcode plan_opcode(const struct plan *plan, op_id_t op)
 {
-    return plan->stages[stage_of(plan, op)].opcode;
+    return plan_shares(plan) ? graph_opcode(plan, op) : plan->stages[stage_of(plan, op)].opcode;
 }
 
 op_id_t plan_result(const struct plan *plan)
 {
-    return plan->stages[plan->n_stages - 1].last;
+    return plan_shares(plan) ? graph_result(plan) : plan->stages[plan->n_stages - 1].last;
 }
 
 bool plan_is_flat(const struct plan *plan, op_id_t op)
 {
-    return plan->stages[stage_of(plan, op)].shape == STAGE_FLAT;
+    return plan_shares(plan) ? graph_is_flat(plan, op)
+                             : plan->stages[stage_of(plan, op)].shape == STAGE_FLAT;
+}
+
+uint64_t plan_cuts(const struct plan *plan, unsigned level)
+{
+    return plan_shares(plan) ? graph_flats(plan) : plan->nodes[level];
+}
+
+op_id_t plan_cut_at(const struct plan *plan, unsigned level, uint64_t at)
+{
+    return plan_shares(plan) ? at + 1 : plan_op_at(plan, (struct plan_node){level, at});
+}
+
+uint64_t plan_flat_bytes(const struct plan *plan, op_id_t op)
+{
+    return plan->kind->range_bytes(plan, op - 1); /* they have the lowest numbers */
 }
 
 /* --- the tree --- */
@@ -136,6 +158,8 @@ static uint64_t leaf_value(const struct plan *plan, uint64_t at)
 
 size_t plan_operands(const struct plan *plan, op_id_t op, struct plan_operand out[OPERANDS_MAX])
 {
+    if (plan_shares(plan))
+        return graph_operands(plan, op, out);
     size_t stage = stage_of(plan, op);
     if (plan->stages[stage].shape == STAGE_ONE) {
         out[0] = (struct plan_operand){.op = plan->stages[stage - 1].last};
@@ -156,6 +180,14 @@ size_t plan_operands(const struct plan *plan, op_id_t op, struct plan_operand ou
         }
     }
     return (size_t)n;
+}
+
+size_t plan_consumers(const struct plan *plan, op_id_t op, op_id_t out[CONSUMERS_MAX])
+{
+    if (plan_shares(plan))
+        return graph_consumers(plan, op, out);
+    out[0] = plan_consumer(plan, op);
+    return out[0] != 0;
 }
 
 op_id_t plan_consumer(const struct plan *plan, op_id_t op)

@@ -8,16 +8,26 @@
  * (second seed, part 1), and 5 is the conversion of R4 to text.
  *
  * Or a flat stage comes first: operations on small integers that the kind says, each for itself.
- * Then they are level 0 of the tree, and its other levels take four results an operation. */
+ * Then they are level 0 of the tree, and its other levels take four results an operation.
+ *
+ * In such a plan each result has one consumer. A plan of another kind is a row of parts, and a
+ * result may have several (graph.h). */
 #ifndef CONCLAVE_CORE_PLAN_H
 #define CONCLAVE_CORE_PLAN_H
+
+#include <stdbool.h>
 
 #include "nodes/core/kinds/operators.h"
 #include "shared/base/limits.h"
 #include "shared/base/types.h"
 
-#define PLAN_LEVELS_MAX 32 /* 4^32 leaves */
-#define PLAN_STAGES_MAX 3  /* a flat one, a tree, and what is made of its result */
+#define PLAN_LEVELS_MAX  32 /* 4^32 leaves */
+#define PLAN_STAGES_MAX  3  /* a flat one, a tree, and what is made of its result */
+#define PLAN_PARTS_MAX   8
+#define PLAN_LANES_MAX   3
+#define PLAN_NUMBERS_MAX 4 /* of a job's argument */
+/* Of a result: those above it, the one beside it, or those below the root of a tree downwards. */
+#define CONSUMERS_MAX (PLAN_LANES_MAX + OPERANDS_MAX + 1)
 
 enum stage_shape {
     STAGE_FLAT, /* operations on integers that the kind says; level 0 of the tree that follows */
@@ -31,19 +41,51 @@ struct plan_stage {
     op_id_t last; /* the greatest number of its operations: that one makes its result */
 };
 
+/* A part of a plan in which results have several consumers: graph.h. */
+enum part_shape { PART_FLAT, PART_UP, PART_DOWN, PART_EACH, PART_ONE };
+
+struct plan_lane;
+
+/* An operand of a ONE part: the result of a whole part in a lane, or a small integer. */
+struct plan_root {
+    size_t part;
+    uint64_t lane;
+    bool is_literal;
+    uint64_t literal;
+};
+
+struct plan_part {
+    enum part_shape shape;
+    size_t over; /* UP, DOWN, EACH: the place of the part that it is over */
+    const struct plan_lane *lanes;
+    uint64_t n_lanes, leaves, arity;
+    bool spare;
+    op_id_t before; /* the last number before its own */
+    uint64_t ops;
+    struct plan_root roots[OPERANDS_MAX]; /* ONE: its operands */
+    size_t n_roots;
+};
+
 struct job_kind;
 
 struct plan {
     const struct job_kind *kind;
-    uint64_t n, k;   /* the job's argument: one whole number, or two */
+    union { /* the job's argument: whole numbers, 1 to PLAN_NUMBERS_MAX; the others are 0 */
+        struct {
+            uint64_t n, k;
+        };
+        uint64_t numbers[PLAN_NUMBERS_MAX];
+    };
     uint64_t ranges; /* operations of the flat stage; 0: there is none, the leaves are integers */
     uint64_t leaves; /* of the tree, 1 at least; `ranges`, if there are any */
     unsigned levels;
     uint64_t nodes[PLAN_LEVELS_MAX]; /* a level's nodes, a promoted one included */
     uint64_t ops[PLAN_LEVELS_MAX];   /* a level's operations */
-    uint64_t total;                  /* operations of the tree, conversions not counted */
+    uint64_t total;                  /* operations, the conversion not counted */
     size_t n_stages;
     struct plan_stage stages[PLAN_STAGES_MAX];
+    size_t n_parts; /* 0: it has stages */
+    struct plan_part parts[PLAN_PARTS_MAX];
 };
 
 /* A node of the tree. */
@@ -73,26 +115,41 @@ void plan_add_ranges(struct plan *plan, enum opcode opcode);
  * that of operation `at` is from < x <= to, between its bound and the next one. */
 uint64_t plan_bound(const struct plan *plan, uint64_t at);
 
+/* True when a result may have several consumers. */
+bool plan_shares(const struct plan *plan);
+
 /* What an operation does, 1..plan_result(). */
 enum opcode plan_opcode(const struct plan *plan, op_id_t op);
 
 /* The operation whose value is the job's result: the last. */
 op_id_t plan_result(const struct plan *plan);
 
-/* True for an operation of the flat stage: its operands are integers. */
+/* True for an operation of the flat stage: it needs no other one's result. */
 bool plan_is_flat(const struct plan *plan, op_id_t op);
+
+/* How many operations, or subtrees of that level, need no other one's result; and the `at`th of
+ * them, from 0: 0 where there is no operation, but a promoted leaf. */
+uint64_t plan_cuts(const struct plan *plan, unsigned level);
+op_id_t plan_cut_at(const struct plan *plan, unsigned level, uint64_t at);
+
+/* The size of a flat operation for whoever estimates its time. */
+uint64_t plan_flat_bytes(const struct plan *plan, op_id_t op);
 
 /* The operation that computes the node, climbing down from promoted ones; 0 when that ends in a
  * leaf. */
 op_id_t plan_op_at(const struct plan *plan, struct plan_node node);
 
-/* The node of an operation of the tree, 1..total. */
+/* The node of an operation of the tree, 1..total; not of a plan that shares results. */
 struct plan_node plan_node_of(const struct plan *plan, op_id_t op);
 
 /* Writes the operands of an operation, in order; returns how many, 1..OPERANDS_MAX. */
 size_t plan_operands(const struct plan *plan, op_id_t op, struct plan_operand out[OPERANDS_MAX]);
 
-/* The operation that uses the operation's result; 0 for plan_result(). */
+/* The operations that use the operation's result: none for plan_result(), one or more for any
+ * other. Returns how many. */
+size_t plan_consumers(const struct plan *plan, op_id_t op, op_id_t out[CONSUMERS_MAX]);
+
+/* The one that does, in a plan that does not share results; 0 for plan_result(). */
 op_id_t plan_consumer(const struct plan *plan, op_id_t op);
 
 /* The leaves below a node: the greatest integer and how many. Not for a plan with a flat stage. */

@@ -51,5 +51,5 @@ const struct job_kind kind_primorial = {
     .plan = plan_stages,
     .range = range,
     .range_bytes = range_bytes,
-    .after = "#",
+    .label = "%1#",
 };

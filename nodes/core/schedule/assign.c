@@ -1,5 +1,6 @@
 #include "nodes/core/schedule/assign.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "nodes/core/schedule/deadlines.h"
@@ -140,10 +141,12 @@ static void add_operands(struct schedule *schedule, const struct open_op *open,
         if (!out->op)
             continue;
         struct open_op *used = open_op_find(schedule, open->job_schedule->job->id, out->op);
+        assert(used); /* it stays while there is a consumer that is not done */
         if (used->value) {
             out->frame = message_add_frame(message, used->value);
         } else {
             out->len = used->len;
+            out->stays = used->node == open->node && plan_shares(&open->job_schedule->job->plan);
             out->source = used->node == open->node ? schedule->step->config.id : used->node;
             if (!schedule_is_worker(schedule, used->node))
                 out->source = schedule->step->config.id;

@@ -13,6 +13,18 @@ static void check_list(const struct job_schedule *job_schedule, const struct ope
     assert(list->last == last && list->n == n);
 }
 
+/* No value is dropped while an operation that is not done needs it. */
+static void check_operands(const struct schedule *schedule, const struct open_op *open)
+{
+    struct plan_operand operands[OPERANDS_MAX];
+    const struct job *job = open->job_schedule->job;
+    if (open->count || open->missing || open->state == OP_DONE || open->state == OP_FETCHING ||
+        open->state == OP_KEEPING)
+        return;
+    for (size_t i = plan_operands(&job->plan, open->op, operands); i-- > 0;)
+        assert(!operands[i].op || open_op_find(schedule, job->id, operands[i].op));
+}
+
 static void check_open_op(const struct schedule *schedule, const struct open_op *open)
 {
     bool listed = open->next || open->previous || open->job_schedule->combine.first == open ||
@@ -20,6 +32,8 @@ static void check_open_op(const struct schedule *schedule, const struct open_op 
     assert((assignments_count(open) > 0) == (open->state == OP_ASSIGNED));
     assert(listed == (open->state != OP_PENDING && open->state != OP_DONE));
     assert((open->missing > 0) == (open->state == OP_PENDING));
+    assert(open->state != OP_PENDING || open->missing == open_op_count_missing(schedule, open));
+    check_operands(schedule, open);
     for (unsigned at = 0; at < HOLDERS_MAX; at++)
         assert(!open->assignments[at].node ||
                (open->assignments[at].open == open &&

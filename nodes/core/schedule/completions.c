@@ -92,6 +92,13 @@ static void tally(struct message *entry, const struct done_mark *mark)
     line->conversions += is_conversion(mark);
 }
 
+/* The log knows that it is done, or will when it has the entry. */
+static void settle(struct job_schedule *job_schedule, op_id_t op)
+{
+    if (job_schedule->settled.words)
+        op_set_add(&job_schedule->settled, op);
+}
+
 static void write_row(struct message *entry, const struct done_mark *mark, struct open_op *open)
 {
     struct wire_done *done = &entry->as.done;
@@ -104,14 +111,24 @@ static void write_row(struct message *entry, const struct done_mark *mark, struc
         op.value = open->value;
         memcpy(op.hash, open->hash, HASH_BYTES);
         open->logged = true;
+        settle(open->job_schedule, mark->op);
     }
     job_write_done(entry, &op, &done->ops.at[done->ops.n++]);
 }
 
 /* True when what used the operation's result, directly or not, is logged: only then does the log
  * know that the operation is done. */
-static bool is_covered(const struct schedule *schedule, const struct job *job, op_id_t op)
+static bool is_covered(const struct schedule *schedule, const struct job_schedule *job_schedule,
+                       op_id_t op)
 {
+    const struct job *job = job_schedule->job;
+    if (plan_shares(&job->plan)) {
+        op_id_t consumers[CONSUMERS_MAX];
+        for (size_t i = plan_consumers(&job->plan, op, consumers); i-- > 0;)
+            if (!op_set_has(&job_schedule->settled, consumers[i]))
+                return false;
+        return true;
+    }
     while ((op = plan_consumer(&job->plan, op))) {
         const struct open_op *open = open_op_find(schedule, job->id, op);
         if (open)
@@ -121,15 +138,16 @@ static bool is_covered(const struct schedule *schedule, const struct job *job, o
 }
 
 /* Puts one finished operation into the entry; false when it must wait for a later one. */
-static bool put(struct schedule *schedule, const struct job_schedule *job_schedule,
+static bool put(struct schedule *schedule, struct job_schedule *job_schedule,
                 const struct done_mark *mark, struct message *entry, size_t *bytes)
 {
     struct open_op *open = open_op_find(schedule, job_schedule->job->id, mark->op);
     if (is_conversion(mark))
         return false; /* the job's last entry tells of it */
     if (!open) {
-        if (!is_covered(schedule, job_schedule->job, mark->op))
+        if (!is_covered(schedule, job_schedule, mark->op))
             return false;
+        settle(job_schedule, mark->op);
         if (job_schedule->trace)
             write_row(entry, mark, NULL);
         tally(entry, mark);

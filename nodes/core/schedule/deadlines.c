@@ -22,7 +22,7 @@ static uint64_t operand_bytes(const struct schedule *schedule, const struct open
     if (open->count)
         return open->count * bits_of(open->first) / 8;
     if (open->cut)
-        return plan->kind->range_bytes(plan, plan_node_of(plan, open->op).at);
+        return plan_flat_bytes(plan, open->op);
     size_t n = plan_operands(plan, open->op, operands);
     for (size_t i = 0; i < n; i++) {
         const struct open_op *used =

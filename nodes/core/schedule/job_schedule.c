@@ -37,6 +37,19 @@ static struct map_key open_op_key(job_id_t job, op_id_t op)
     return (struct map_key){job, op};
 }
 
+/* From what the log says is done. */
+static void open_sets(struct job_schedule *job_schedule)
+{
+    const struct job *job = job_schedule->job;
+    op_set_open(&job_schedule->finished, plan_result(&job->plan));
+    op_set_open(&job_schedule->settled, plan_result(&job->plan));
+    for (op_id_t op = 1; op <= job->plan.total; op++)
+        if (job_has_done(job, op)) {
+            op_set_add(&job_schedule->finished, op);
+            op_set_add(&job_schedule->settled, op);
+        }
+}
+
 struct job_schedule *job_schedule_new(struct schedule *schedule, const struct job *job)
 {
     struct job_schedule *job_schedule = mem_new(1, sizeof *job_schedule);
@@ -51,6 +64,8 @@ struct job_schedule *job_schedule_new(struct schedule *schedule, const struct jo
         job_schedule->trace = mem_new(job->plan.total, sizeof *job_schedule->trace);
     if (job->trace)
         memcpy(job_schedule->trace, job->trace, job->plan.total * sizeof *job_schedule->trace);
+    if (plan_shares(&job->plan))
+        open_sets(job_schedule);
     map_put(&schedule->job_schedules, open_op_key(job->id, 0), job_schedule);
     return job_schedule;
 }
@@ -75,6 +90,8 @@ void job_schedule_note_executed(struct job_schedule *job_schedule, node_id_t nod
 void job_schedule_note_done(struct job_schedule *job_schedule, const struct open_op *open)
 {
     job_schedule->done += open->operations;
+    if (job_schedule->finished.words)
+        op_set_add(&job_schedule->finished, open->op);
     if (job_schedule->trace && !open_op_traits(open)->conversion)
         job_mark_trace(job_schedule->job, job_schedule->trace, open->op, open->count > 0,
                        (struct trace_mark){(uint16_t)open->node, (uint16_t)open->won});
@@ -96,6 +113,35 @@ size_t open_op_used(const struct schedule *schedule, const struct open_op *open,
         found += used[found] != NULL;
     }
     return found;
+}
+
+bool open_op_is_used_up(const struct schedule *schedule, const struct open_op *open)
+{
+    const struct job_schedule *job_schedule = open->job_schedule;
+    op_id_t consumers[CONSUMERS_MAX];
+    size_t n = plan_consumers(&job_schedule->job->plan, open->op, consumers);
+    for (size_t i = 0; i < n; i++) {
+        const struct open_op *consumer =
+            open_op_find(schedule, job_schedule->job->id, consumers[i]);
+        if (consumer ? consumer->state != OP_DONE
+                     : !op_set_has(&job_schedule->finished, consumers[i]))
+            return false;
+    }
+    return true;
+}
+
+unsigned open_op_count_missing(const struct schedule *schedule, const struct open_op *open)
+{
+    struct plan_operand operands[OPERANDS_MAX];
+    const struct job *job = open->job_schedule->job;
+    size_t n = open->count ? 0 : plan_operands(&job->plan, open->op, operands);
+    unsigned missing = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct open_op *used =
+            operands[i].op ? open_op_find(schedule, job->id, operands[i].op) : NULL;
+        missing += operands[i].op && !(used && used->state == OP_DONE);
+    }
+    return missing;
 }
 
 struct open_op *open_op_add(struct schedule *schedule, struct job_schedule *job_schedule,
@@ -139,6 +185,8 @@ void job_schedule_destroy(struct schedule *schedule, struct job_schedule **job_s
     map_remove(&schedule->job_schedules, open_op_key(it->job->id, 0));
     free(it->unlogged);
     job_losses_clear(&it->losses);
+    op_set_clear(&it->finished);
+    op_set_clear(&it->settled);
     free(it->trace);
     free(it);
 }
@@ -168,25 +216,15 @@ void open_op_make_ready(struct open_op *open, bool again)
         list_push(list, open);
 }
 
-/* True when the log says that the operation is done: it, or what used its result. */
-static bool is_covered(const struct job *job, op_id_t op)
-{
-    for (; job->live.count && op; op = plan_consumer(&job->plan, op))
-        if (map_get(&job->live, (struct map_key){op, 0}))
-            return true;
-    return false;
-}
-
 /* Cuts the next subtree, or operation of a flat stage, off the plan; NULL when all are cut. */
 static struct open_op *cut(struct schedule *schedule, struct job_schedule *job_schedule)
 {
     const struct job *job = job_schedule->job;
-    while (job_schedule->next_cut < job->plan.nodes[job_schedule->level]) {
-        struct plan_node node = {job_schedule->level, job_schedule->next_cut++};
-        op_id_t op = plan_op_at(&job->plan, node);
+    while (job_schedule->next_cut < plan_cuts(&job->plan, job_schedule->level)) {
+        op_id_t op = plan_cut_at(&job->plan, job_schedule->level, job_schedule->next_cut++);
         if (!op)
             continue; /* a promoted leaf: an operand, no operation */
-        if (is_covered(job, op))
+        if (job_has_done(job, op))
             continue; /* done under an earlier coordinator */
         struct open_op *open = open_op_add(schedule, job_schedule, op);
         open_op_cut(open);

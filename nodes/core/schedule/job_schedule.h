@@ -90,7 +90,10 @@ struct job_schedule {
     struct open_op_list cuts;    /* subtrees and flat operations, handed back or just cut */
     struct open_op_list out;     /* assigned, fetching or being kept */
     struct open_op *newest;      /* of all operations */
-    struct open_op *spreading;   /* the last one: its text is kept here and offered to others */
+    /* In a plan that shares results: what was done once, whether its value is there or not; and of
+     * what the log knows, with what is proposed, that it is done. */
+    struct op_set finished, settled;
+    struct open_op *spreading; /* the last one: its text is kept here and offered to others */
     uint64_t n_open_ops;
     struct timing timing;
     unsigned at_work; /* job_timing_look()'s own: a bit for each phase */
@@ -112,6 +115,12 @@ struct job_schedule *job_schedule_of(const struct schedule *schedule, job_id_t j
 /* A node says how much it has executed for the job in this incarnation: what is new counts. */
 void job_schedule_note_executed(struct job_schedule *job_schedule, node_id_t node,
                                 incarnation_t incarnation, uint64_t executed);
+
+/* True when all that uses the operation's value is done, and is not being made again. */
+bool open_op_is_used_up(const struct schedule *schedule, const struct open_op *open);
+
+/* How many of its operands are not done. */
+unsigned open_op_count_missing(const struct schedule *schedule, const struct open_op *open);
 
 /* The operations that it stands for are done. */
 void job_schedule_note_done(struct job_schedule *job_schedule, const struct open_op *open);

@@ -105,7 +105,7 @@ static bool has_state(const struct job_schedule *job_schedule, enum open_op_stat
 static bool has_ready(const struct job_schedule *job_schedule)
 {
     return job_schedule->combine.first || job_schedule->cuts.first ||
-           job_schedule->next_cut < job_schedule->job->plan.nodes[job_schedule->level];
+           job_schedule->next_cut < plan_cuts(&job_schedule->job->plan, job_schedule->level);
 }
 
 /* `at_work`: a bit for each phase that a worker's present operation puts it into. */

@@ -49,6 +49,8 @@ void remake_note_kept(struct schedule *schedule, const struct open_op *open)
 static bool is_unit(const struct job_schedule *job_schedule, op_id_t op)
 {
     const struct plan *plan = &job_schedule->job->plan;
+    if (plan_shares(plan))
+        return plan_is_flat(plan, op);
     return op <= plan->total && plan_node_of(plan, op).level <= job_schedule->level;
 }
 
@@ -56,27 +58,45 @@ static void make_again(struct schedule *schedule, struct open_op *open, node_id_
 
 /* An operation that had gone with its consumer's end is open once more: with its value when the log
  * has that, else to be made again. */
-static struct open_op *open_again(struct schedule *schedule, struct job_schedule *job_schedule,
-                                  op_id_t op, node_id_t loser)
+static void open_again(struct schedule *schedule, struct job_schedule *job_schedule, op_id_t op,
+                       node_id_t loser)
 {
     const struct done_op *done = map_get(&job_schedule->job->live, (struct map_key){op, 0});
-    if (done)
-        return completions_take_up(schedule, job_schedule, done);
+    if (done) {
+        completions_take_up(schedule, job_schedule, done);
+        return;
+    }
     struct open_op *open = open_op_add(schedule, job_schedule, op);
     open->counted = !MUTANT(remade_counts);
     open->attempt = job_schedule->attempts; /* no number comes twice */
     if (is_unit(job_schedule, op))
         open_op_cut(open);
     make_again(schedule, open, loser);
-    return open;
+}
+
+/* The open operations that use its value; returns how many. */
+static size_t open_consumers(const struct schedule *schedule, const struct open_op *open,
+                             struct open_op *out[CONSUMERS_MAX])
+{
+    const struct job *job = open->job_schedule->job;
+    op_id_t consumers[CONSUMERS_MAX];
+    size_t found = 0, n = plan_consumers(&job->plan, open->op, consumers);
+    for (size_t i = 0; i < n; i++) {
+        out[found] = open_op_find(schedule, job->id, consumers[i]);
+        found += out[found] != NULL;
+    }
+    return found;
 }
 
 /* A value that was lost with its maker is needed: it is made again, and whose loss that was is
- * noted. */
+ * noted. Whatever waits for other operands now waits for this one, too. */
 static void replace_lost(struct schedule *schedule, struct open_op *open)
 {
+    struct open_op *consumers[CONSUMERS_MAX];
     job_losses_of(&open->job_schedule->losses, open->node)->values++;
     make_again(schedule, open, open->node);
+    for (size_t i = open_consumers(schedule, open, consumers); i-- > 0;)
+        consumers[i]->missing += consumers[i]->state == OP_PENDING;
 }
 
 /* The depth of recursion is that of the plan. `loser`: the node whose loss is the cause. */
@@ -86,8 +106,6 @@ static void make_again(struct schedule *schedule, struct open_op *open, node_id_
     struct plan_operand operands[OPERANDS_MAX];
     size_t n = open->count ? 0 : plan_operands(&job_schedule->job->plan, open->op, operands);
     open->lost = open->keeping = open->kept = open->here = false;
-    open->state = OP_PENDING;
-    open->missing = 0;
     open->remade_for = loser;
     job_schedule->again += open->counted ? open->operations : 0;
     for (size_t i = 0; i < n; i++) {
@@ -95,11 +113,12 @@ static void make_again(struct schedule *schedule, struct open_op *open, node_id_
             continue;
         struct open_op *used = open_op_find(schedule, job_schedule->job->id, operands[i].op);
         if (!used)
-            used = open_again(schedule, job_schedule, operands[i].op, loser);
+            open_again(schedule, job_schedule, operands[i].op, loser);
         else if (used->lost)
             replace_lost(schedule, used);
-        open->missing += used->state != OP_DONE;
     }
+    open->state = OP_PENDING;
+    open->missing = open_op_count_missing(schedule, open);
     if (!open->missing)
         open_op_make_ready(open, true);
 }
@@ -108,8 +127,8 @@ bool remake_is_crippled(const struct schedule *schedule, const struct open_op *o
 {
     struct open_op *used[OPERANDS_MAX];
     for (size_t i = open_op_used(schedule, open, used); i-- > 0;)
-        if (used[i]->lost)
-            return true;
+        if (used[i]->lost || used[i]->state != OP_DONE)
+            return true; /* not done: it is being made again for another that uses it */
     return false;
 }
 
@@ -119,13 +138,11 @@ bool remake_operands(struct schedule *schedule, struct open_op *open)
     if (!remake_is_crippled(schedule, open))
         return false;
     list_remove(&open->job_schedule->combine, open); /* a unit has no operands */
-    open->state = OP_PENDING;
-    open->missing = 0;
-    for (size_t i = open_op_used(schedule, open, used); i-- > 0;) {
+    for (size_t i = open_op_used(schedule, open, used); i-- > 0;)
         if (used[i]->lost)
             replace_lost(schedule, used[i]);
-        open->missing += used[i]->state != OP_DONE;
-    }
+    open->state = OP_PENDING;
+    open->missing = open_op_count_missing(schedule, open);
     return true;
 }
 
@@ -134,8 +151,9 @@ static void lose(struct schedule *schedule, struct open_op *open)
 {
     struct job_schedule *job_schedule = open->job_schedule;
     struct value_id id = {job_schedule->job->id, open->op};
-    struct open_op *consumer =
-        open_op_find(schedule, id.job, plan_consumer(&job_schedule->job->plan, open->op));
+    struct open_op *consumers[CONSUMERS_MAX];
+    size_t n = open_consumers(schedule, open, consumers);
+    bool waits = false;
     if (MUTANT(lost_is_there))
         return;
     if (open->keeping)
@@ -143,14 +161,15 @@ static void lose(struct schedule *schedule, struct open_op *open)
     offers_end(schedule->raft, id);
     open->lost = true;
     open->keeping = false;
-    if (!consumer)
-        return; /* it was the last one, whose text is on disk */
-    if (consumer->state == OP_READY) {
-        remake_operands(schedule, consumer);
-    } else if (consumer->state == OP_PENDING) {
+    for (size_t i = 0; i < n; i++)
+        waits = waits || consumers[i]->state == OP_READY || consumers[i]->state == OP_PENDING;
+    if (waits)
         replace_lost(schedule, open);
-        consumer->missing++;
-    }
+    if (waits && n > 1 && MUTANT(consumers_remake))
+        replace_lost(schedule, open);
+    for (size_t i = 0; i < n; i++)
+        if (consumers[i]->state == OP_READY)
+            remake_operands(schedule, consumers[i]);
 }
 
 uint64_t remake_lose(struct schedule *schedule, node_id_t worker)

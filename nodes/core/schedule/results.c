@@ -128,32 +128,35 @@ static void drop_value(struct schedule *schedule, const struct open_op *used, no
         assignment_cancel(schedule, used->node, used->job_schedule->job->id, used->op);
 }
 
-/* The values that the operation used are of no use any more. */
+/* The values that the operation used are of no use any more, unless others use them, too. Who made
+ * such a value has kept it, though he may have used it last. */
 static void drop_operands(struct schedule *schedule, const struct open_op *open)
 {
     struct open_op *used[OPERANDS_MAX];
     size_t n = open_op_used(schedule, open, used);
+    bool shares = plan_shares(&open->job_schedule->job->plan);
     for (size_t i = 0; i < n; i++) {
+        if (used[i]->state != OP_DONE ||
+            (!open_op_is_used_up(schedule, used[i]) && !MUTANT(one_consumer)))
+            continue;
         if (!used[i]->value)
-            drop_value(schedule, used[i], open->node);
+            drop_value(schedule, used[i], shares ? NODE_NONE : open->node);
         open_op_remove(schedule, used[i]);
     }
 }
 
-static struct open_op *consumer_of(struct schedule *schedule, const struct open_op *open)
+/* One operand more is there for an operation. One that is done, or at a worker, has had it. */
+static void supply(struct schedule *schedule, struct job_schedule *job_schedule, op_id_t op)
 {
-    struct job_schedule *job_schedule = open->job_schedule;
-    const struct job *job = job_schedule->job;
-    op_id_t op = plan_consumer(&job->plan, open->op);
-    struct open_op *consumer = open_op_find(schedule, job->id, op);
-    if (consumer)
-        return consumer;
-    struct plan_operand operands[OPERANDS_MAX];
-    size_t n = plan_operands(&job->plan, op, operands);
-    consumer = open_op_add(schedule, job_schedule, op);
-    for (size_t i = 0; i < n; i++)
-        consumer->missing += operands[i].op != 0;
-    return consumer;
+    struct open_op *consumer = open_op_find(schedule, job_schedule->job->id, op);
+    if (!consumer && op_set_has(&job_schedule->finished, op))
+        return;
+    if (!consumer) {
+        consumer = open_op_add(schedule, job_schedule, op);
+        consumer->missing = open_op_count_missing(schedule, consumer) + 1;
+    }
+    if (consumer->state == OP_PENDING && --consumer->missing == 0)
+        open_op_make_ready(consumer, false);
 }
 
 static void count(struct schedule *schedule, struct open_op *open)
@@ -187,9 +190,10 @@ static void complete(struct schedule *schedule, struct open_op *open)
 
 void results_supply(struct schedule *schedule, const struct open_op *open)
 {
-    struct open_op *consumer = consumer_of(schedule, open);
-    if (--consumer->missing == 0)
-        open_op_make_ready(consumer, false);
+    op_id_t consumers[CONSUMERS_MAX];
+    size_t n = plan_consumers(&open->job_schedule->job->plan, open->op, consumers);
+    for (size_t i = 0; i < n; i++)
+        supply(schedule, open->job_schedule, consumers[i]);
     if (MUTANT(held_goes_early) && remake_is_held(open))
         drop_value(schedule, open, NODE_NONE);
 }

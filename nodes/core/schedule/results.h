@@ -5,7 +5,7 @@
 
 #include "nodes/core/schedule/assignments.h"
 
-/* An operation's value is there: its consumer has one operand more. */
+/* An operation's value is there: its consumers have one operand more. */
 void results_supply(struct schedule *schedule, const struct open_op *open);
 
 /* Proposes the ends of jobs whose texts are on the disks of a majority. */

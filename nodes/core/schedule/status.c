@@ -27,10 +27,10 @@ void schedule_explain(const struct schedule *schedule, const struct job *job, st
         text_add(out, "it waits: %d jobs are running, the most at once\n", ACTIVE_JOBS_MAX);
         return;
     }
-    uint64_t uncut = job->plan.nodes[job_schedule->level] - job_schedule->next_cut;
+    uint64_t uncut = plan_cuts(&job->plan, job_schedule->level) - job_schedule->next_cut;
     text_add(out, "%s: %" PRIu64 " not yet cut, %" PRIu64 " ready\n",
-             job->plan.ranges ? "ranges of primes" : "subtrees over leaves", uncut,
-             job_schedule->cuts.n);
+             plan_is_flat(&job->plan, 1) ? "operations of the flat stage" : "subtrees over leaves",
+             uncut, job_schedule->cuts.n);
     text_add(out, "combining operations ready: %" PRIu64 "\n", job_schedule->combine.n);
     if (!schedule_count_workers(schedule))
         text_add(out, "it waits: no worker is alive\n");

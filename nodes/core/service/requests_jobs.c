@@ -67,7 +67,8 @@ static size_t count_pending_jobs(const struct service *service)
 /* Never: the key alone says which job is meant (R28). */
 static bool is_another(const struct job *job, const struct plan *plan)
 {
-    return MUTANT(argument_is_key) && (job->plan.n != plan->n || job->plan.k != plan->k);
+    return MUTANT(argument_is_key) &&
+           memcmp(job->plan.numbers, plan->numbers, sizeof plan->numbers) != 0;
 }
 
 static bool is_full(const struct service *service)

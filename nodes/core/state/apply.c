@@ -93,17 +93,6 @@ void state_entry_values(const struct message *entry, machine_value *each, void *
 
 /* --- which values are named --- */
 
-/* True when the log says that what used the value is done. */
-static bool is_covered(const struct job *job, op_id_t op)
-{
-    if (op > job->plan.total)
-        return false;
-    while (job->live.count && (op = plan_consumer(&job->plan, op)))
-        if (map_get(&job->live, (struct map_key){op, 0}))
-            return true;
-    return false;
-}
-
 bool state_names(const struct state *state, struct value_id id)
 {
     const struct job *job = jobs_find(&state->jobs, id.job);
@@ -114,7 +103,7 @@ bool state_names(const struct state *state, struct value_id id)
         return job_id_index(id.job, state->applied) > state->applied;
     if (job_is_finished(job) || MUTANT(value_collected_too_early))
         return job_needs(job, id.op);
-    return job_needs(job, id.op) || !is_covered(job, id.op);
+    return job_needs(job, id.op) || !job_covers(job, id.op);
 }
 
 bool state_describes(const struct state *state, struct value_id id, uint64_t *len,

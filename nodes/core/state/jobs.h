@@ -60,8 +60,11 @@ struct job {
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
     node_id_t converter;
     char reason[JOB_REASON_MAX + 1];
-    unsigned level;                 /* of the plan, whose subtrees are handed out whole */
-    struct map live;                /* op -> struct done_op: what a new coordinator goes on from */
+    unsigned level;  /* of the plan, whose subtrees are handed out whole */
+    struct map live; /* op -> struct done_op: what a new coordinator goes on from */
+    /* Operations whose results all consumers have used: derived from `live`, in a plan that shares
+     * results only, since in others it is derived again each time. */
+    struct op_set covered;
     struct job_executor *executors; /* by node, while it is unfinished; NULL: none yet */
     struct job_losses losses;       /* what was computed again, since workers were lost */
     /* By operation number - 1, up to TRACE_OPS_MAX; NULL: not kept, or nothing is done yet. */
@@ -136,6 +139,12 @@ bool jobs_is_open(const struct jobs *jobs, const struct message *entry);
 /* True when the value of an operation on disk is still needed: its consumer is not done, or it is
  * the result. */
 bool job_needs(const struct job *job, op_id_t op);
+
+/* True when the log says that all that uses the operation's value is done. */
+bool job_covers(const struct job *job, op_id_t op);
+
+/* True when the log says that the operation is done: it, or all that used its result. */
+bool job_has_done(const struct job *job, op_id_t op);
 
 /* Fills a record of an entry or a checkpoint from a finished operation; its value becomes a
  * further frame. */

@@ -222,7 +222,7 @@ int jobs_load_ops(struct jobs *jobs, const struct message *part)
         if (!job_has_op(job, op) || !op->len || (op->frame && (!value || value->len != op->len)) ||
             (!op->frame && op->hash.len != HASH_BYTES))
             return ERR_MALFORMED;
-        job_put_done(job, part, op);
+        job_load_done(job, part, op);
     }
     return OK;
 }

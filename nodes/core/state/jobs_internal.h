@@ -44,9 +44,9 @@ bool jobs_done_is_valid(const struct message *entry);
 /* Takes the finished operations of an entry in; nothing for a job that is unknown or finished. */
 void jobs_apply_ops(struct jobs *jobs, const struct message *entry);
 
-/* A live result: of an entry, or of a part. */
+/* A live result: of an entry or a part; of a part of a checkpoint. */
 bool job_has_op(const struct job *job, const struct wire_done_op *op);
-void job_put_done(struct job *job, const struct message *message, const struct wire_done_op *op);
+void job_load_done(struct job *job, const struct message *part, const struct wire_done_op *op);
 void job_clear_live(struct job *job);
 
 /* How much a node has executed for the job, as the line says. */

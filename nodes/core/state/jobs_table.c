@@ -111,7 +111,10 @@ static uint64_t digest_plan(const void *owner, const struct member *field)
 {
     const struct plan *plan = member_at(owner, field);
     const char *kind = plan->kind ? plan->kind->name : "";
-    return random_fold(random_fold(digest_block(kind, strlen(kind)), plan->n), plan->k);
+    uint64_t sum = digest_block(kind, strlen(kind));
+    for (size_t i = 0; i < PLAN_NUMBERS_MAX; i++)
+        sum = random_fold(sum, plan->numbers[i]);
+    return sum;
 }
 
 static uint64_t digest_executors(const void *owner, const struct member *field)
@@ -175,6 +178,7 @@ static const struct member job_fields[] = {
     FIELD(job, reason, text),
     FIELD(job, level, bytes),
     FIELD(job, live, live),
+    DERIVED(job, covered),
     FIELD(job, executors, executors),
     FIELD(job, losses, losses),
     FIELD(job, trace, trace),

@@ -26,6 +26,7 @@ void job_clear_live(struct job *job)
     for (size_t at = 0; (done = map_next(&job->live, &at, NULL));)
         free_done(&done);
     map_clear(&job->live);
+    op_set_clear(&job->covered);
 }
 
 bool job_needs(const struct job *job, op_id_t op)
@@ -35,11 +36,59 @@ bool job_needs(const struct job *job, op_id_t op)
     return map_get(&job->live, op_key(op)) != NULL;
 }
 
+bool job_has_done(const struct job *job, op_id_t op)
+{
+    return job_covers(job, op) || map_get(&job->live, op_key(op));
+}
+
+bool job_covers(const struct job *job, op_id_t op)
+{
+    if (op > job->plan.total)
+        return false;
+    if (plan_shares(&job->plan))
+        return op_set_has(&job->covered, op);
+    while (job->live.count && (op = plan_consumer(&job->plan, op)))
+        if (map_get(&job->live, op_key(op)))
+            return true;
+    return false;
+}
+
+static bool is_used_up(const struct job *job, op_id_t op)
+{
+    op_id_t consumers[CONSUMERS_MAX];
+    for (size_t i = plan_consumers(&job->plan, op, consumers); i-- > 0;)
+        if (!job_has_done(job, consumers[i]))
+            return false;
+    return true;
+}
+
+/* The same where a result may have several consumers: it goes when all are done. Each operation is
+ * covered once, so a job costs its plan; the depth of recursion is that of the plan. */
+static void cover_shared(struct job *job, op_id_t op)
+{
+    struct plan_operand operands[OPERANDS_MAX];
+    size_t n = plan_operands(&job->plan, op, operands);
+    op_set_open(&job->covered, plan_result(&job->plan));
+    for (size_t i = 0; i < n; i++) {
+        op_id_t used = operands[i].op;
+        if (!used || op_set_has(&job->covered, used) || !is_used_up(job, used))
+            continue;
+        struct done_op *done = map_remove(&job->live, op_key(used));
+        op_set_add(&job->covered, used);
+        free_done(&done);
+        cover_shared(job, used);
+    }
+}
+
 /* Removes what the operation used: its operands, or, where these were used before they were logged,
  * theirs. */
 static void cover(struct job *job, op_id_t op)
 {
     struct plan_operand operands[OPERANDS_MAX];
+    if (plan_shares(&job->plan)) {
+        cover_shared(job, op);
+        return;
+    }
     if (plan_node_of(&job->plan, op).level <= job->level)
         return; /* a unit, or below one: used nothing that was logged */
     size_t n = plan_operands(&job->plan, op, operands);
@@ -53,7 +102,7 @@ static void cover(struct job *job, op_id_t op)
     }
 }
 
-void job_put_done(struct job *job, const struct message *message, const struct wire_done_op *op)
+static void put_done(struct job *job, const struct message *message, const struct wire_done_op *op)
 {
     struct done_op *done = mem_new(1, sizeof *done);
     *done = (struct done_op){.op = op->op,
@@ -69,6 +118,23 @@ void job_put_done(struct job *job, const struct message *message, const struct w
     free_done(&before);
 }
 
+static void put_and_cover(struct job *job, const struct message *entry,
+                          const struct wire_done_op *op)
+{
+    if (op_set_has(&job->covered, op->op))
+        return; /* nobody needs it any more */
+    put_done(job, entry, op);
+    cover(job, op->op);
+}
+
+void job_load_done(struct job *job, const struct message *part, const struct wire_done_op *op)
+{
+    if (plan_shares(&job->plan))
+        put_and_cover(job, part, op);
+    else
+        put_done(job, part, op);
+}
+
 void job_open_trace(struct job *job)
 {
     if (!job->trace && job->plan.total && job->plan.total <= TRACE_OPS_MAX)
@@ -78,8 +144,10 @@ void job_open_trace(struct job *job)
 void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,
                     struct trace_mark mark)
 {
-    struct plan_node root = plan_node_of(&job->plan, op);
     trace[op - 1] = mark;
+    if (plan_shares(&job->plan))
+        return; /* no units */
+    struct plan_node root = plan_node_of(&job->plan, op);
     for (unsigned level = 0; unit && level < root.level; level++) {
         uint64_t width = (uint64_t)1 << 2 * (root.level - level);
         uint64_t at = root.at * width, end = at + width;
@@ -133,11 +201,9 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
     for (size_t i = 0; i < done->ops.n; i++) {
         const struct wire_done_op *op = &done->ops.at[i];
         if (!job_has_op(job, op))
-            continue;  /* the text: the entry's own fields tell all about it */
-        if (op->len) { /* else it tells only who executed it */
-            job_put_done(job, entry, op);
-            cover(job, op->op);
-        }
+            continue; /* the text: the entry's own fields tell all about it */
+        if (op->len)  /* else it tells only who executed it */
+            put_and_cover(job, entry, op);
         if (job->trace)
             job_mark_trace(job, job->trace, op->op, op->unit,
                            (struct trace_mark){(uint16_t)op->node, (uint16_t)op->attempt});

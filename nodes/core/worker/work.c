@@ -19,12 +19,16 @@ static bool read_operand(const struct worker *worker, const struct message *mess
         return out->blob != NULL;
     }
     out->kind = OPERAND_VALUE;
+    work->waits[i].stays = operand->stays;
     if (map_get(&worker->held, work_value_key(out->id)))
         return true;
     if (operand->hash.len != HASH_BYTES || !operand->len ||
         !step_is_peer(worker->step, operand->source))
         return false;
-    work->waits[i] = (struct wait){true, (node_id_t)operand->source, operand->len, {0}};
+    work->waits[i] = (struct wait){.missing = true,
+                                   .stays = operand->stays,
+                                   .source = (node_id_t)operand->source,
+                                   .len = operand->len};
     memcpy(work->waits[i].hash, operand->hash.at, HASH_BYTES);
     work->missing++;
     return true;

@@ -7,6 +7,7 @@
 /* An operand on its way. */
 struct wait {
     bool missing;
+    bool stays;       /* made here, and others use it: it is dropped when the coordinator says so */
     node_id_t source; /* where it is being fetched */
     uint64_t len;
     uint8_t hash[HASH_BYTES];

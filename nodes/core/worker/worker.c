@@ -154,17 +154,6 @@ static void drop_value(struct worker *worker, struct value_id id)
     outbox_drop(&worker->step->out, USER_WORKER, id);
 }
 
-/* Operands that were used are of no use here any more. What was made here, for which the
- * coordinator named itself as another source, stays when the operation has failed: another will be
- * given it. */
-static void drop_operands(struct worker *worker, const struct work *work, bool failed)
-{
-    for (size_t i = 0; i < work->op.n_operands; i++)
-        if (work->op.operands[i].kind == OPERAND_VALUE &&
-            !(failed && work->waits[i].source == work->coordinator))
-            drop_value(worker, work->op.operands[i].id);
-}
-
 static struct work *find_computing(struct worker *worker, const struct computed *computed,
                                    struct work **previous)
 {
@@ -184,6 +173,19 @@ static bool is_operand(const struct worker *worker, struct value_id id)
                 value_id_same(work->op.operands[i].id, id))
                 return true;
     return false;
+}
+
+/* Operands that were used are of no use here any more, unless the coordinator or another operation
+ * here says that they are. What was made here, for which the coordinator named itself as another
+ * source, stays when the operation has failed: another will be given it. */
+static void drop_operands(struct worker *worker, const struct work *work, bool failed)
+{
+    for (size_t i = 0; i < work->op.n_operands; i++)
+        if (work->op.operands[i].kind == OPERAND_VALUE &&
+            !(failed && work->waits[i].source == work->coordinator) &&
+            !(work->waits[i].stays && !MUTANT(used_is_dropped)) &&
+            !is_operand(worker, work->op.operands[i].id))
+            drop_value(worker, work->op.operands[i].id);
 }
 
 /* True when the value is held here, or another attempt will make it. */

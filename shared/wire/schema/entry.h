@@ -19,7 +19,7 @@
     U64(REQ, level, 32, "level of the plan whose subtrees are handed out whole")              \
     U64(REQ, time_ms, U64_ANY, "when it was accepted")                                        \
     U64(OPT, ranges, PLAN_RANGES_MAX,                                                         \
-        "ranges of primes of its plan; 0: its plan is over integers")                         \
+        "ranges of its plan's flat stage; 0: its plan is over integers, or segments")         \
     STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys") \
     LIST(OPT, inputs, value_ref, INPUTS_MAX,                                                  \
          "the stored values that it names; no job is made when one of them is not whole")
@@ -112,14 +112,16 @@
  * that are needed know it: members_know_entries(). 0: all but the following. 1: retention_set,
  * jobs_forgotten. 2: jobs whose units have more than SUBTREE_LEAVES_OLD leaves. 3: jobs with a plan
  * over ranges of primes. 4: access_changed. 5: jobs of the kinds primorial and binomial.
- * 6: stored values, and jobs that name them. */
-#define ENTRY_LEVEL           6
+ * 6: stored values, and jobs that name them. 7: jobs of the kinds product, batch-gcd, pi and e,
+ * whose results have several consumers. */
+#define ENTRY_LEVEL           7
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
 #define ENTRY_LEVEL_RANGES    3
 #define ENTRY_LEVEL_ACCESS    4
 #define ENTRY_LEVEL_NUMBERS   5
 #define ENTRY_LEVEL_VALUES    6
+#define ENTRY_LEVEL_PLANS     7
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \

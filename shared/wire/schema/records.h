@@ -13,7 +13,8 @@
         "which further frame (from 1) holds the value; 0: fetch it")               \
     U64(OPT, len, U64_ANY, "the value's length in bytes, when it is fetched")      \
     U64(OPT, source, NODES_MAX, "a node that holds the value, when it is fetched") \
-    BIN(OPT, hash, HASH_BYTES, "SHA-256 of the value, when it is fetched")
+    BIN(OPT, hash, HASH_BYTES, "SHA-256 of the value, when it is fetched")         \
+    BOOL(OPT, stays, "others use it, too: whoever made it keeps it until a release")
 
 #define VALUE_REF_FIELDS(U64, BOOL, STR, BIN, LIST) U64(REQ, value, U64_ANY, "a stored value's id")
 

@@ -1,0 +1,89 @@
+/* Which of many integers share a factor (Bernstein 2004): the product of all by a tree upwards,
+ * that modulo the square of each node's product downwards, and at each segment the common factors
+ * of what comes down and its integers. A second input's integers are known ones: they are in the
+ * product, and no factors of theirs are looked for. */
+#include "nodes/core/kinds/graph.h"
+#include "nodes/core/kinds/kinds_table.h"
+#include "nodes/core/kinds/segments.h"
+#include "shared/base/error.h"
+
+enum { SEGMENTS, INTEGERS, KNOWN_SEGMENTS, KNOWN_INTEGERS };
+
+static int check(const struct plan *plan, struct text *why)
+{
+    const uint64_t *numbers = plan->numbers;
+    int error = segments_check(plan, numbers[SEGMENTS], numbers[INTEGERS], why);
+    if (!error)
+        error = segments_check(plan, numbers[KNOWN_SEGMENTS], numbers[KNOWN_INTEGERS], why);
+    if (!error && numbers[SEGMENTS] + numbers[KNOWN_SEGMENTS] > PLAN_LEAVES_MAX)
+        error = segments_check(plan, numbers[SEGMENTS] + numbers[KNOWN_SEGMENTS], UINT64_MAX, why);
+    if (error || numbers[SEGMENTS])
+        return error;
+    text_add(why, "%s: there is no integer to look for factors of", plan->kind->name);
+    return ERR_RANGE;
+}
+
+static bool input(const struct plan *plan, size_t input, struct plan_input *out)
+{
+    bool known = input == 2;
+    *out = (struct plan_input){plan->numbers[known ? KNOWN_SEGMENTS : SEGMENTS],
+                               plan->numbers[known ? KNOWN_INTEGERS : INTEGERS]};
+    return input >= 1 && input <= 2 && out->segments;
+}
+
+/* What comes down is no longer than the product of all. */
+static uint64_t cost(const struct plan *plan)
+{
+    return segments_bytes(plan->numbers[SEGMENTS] + plan->numbers[KNOWN_SEGMENTS]);
+}
+
+static size_t range(const struct plan *plan, uint64_t at, struct plan_operand out[OPERANDS_MAX])
+{
+    uint64_t own = plan->numbers[SEGMENTS];
+    out[0] = at < own ? (struct plan_operand){.literal = at + 1, .input = 1}
+                      : (struct plan_operand){.literal = at - own + 1, .input = 2};
+    return 1;
+}
+
+static uint64_t range_bytes(const struct plan *plan, uint64_t at)
+{
+    (void)plan, (void)at;
+    return SEGMENT_BYTES_MAX;
+}
+
+static void plan_stages(struct plan *plan)
+{
+    static const struct plan_lane product_of = {.opcode = OPCODE_PRODUCT_OF},
+                                  multiply = {.opcode = OPCODE_MULTIPLY},
+                                  remainder = {.opcode = OPCODE_REMAINDER},
+                                  gcds = {.opcode = OPCODE_GCDS},
+                                  gather = {.opcode = OPCODE_GATHER},
+                                  report = {.opcode = OPCODE_REPORT};
+    const uint64_t *numbers = plan->numbers;
+    size_t flat =
+        plan_add_leaves(plan, &product_of, 1, numbers[SEGMENTS] + numbers[KNOWN_SEGMENTS], false);
+    size_t products = plan_add_up(plan, flat, &multiply, OPERANDS_MAX);
+    size_t remainders = plan_add_down(plan, products, &remainder, numbers[SEGMENTS]);
+    size_t each = plan_add_each(plan, remainders, &gcds);
+    size_t rows = plan_add_up(plan, each, &gather, OPERANDS_MAX);
+    plan_add_last(plan, &report,
+                  (struct plan_root[]){{.part = rows},
+                                       {.is_literal = true, .literal = numbers[INTEGERS]},
+                                       {.is_literal = true, .literal = numbers[KNOWN_INTEGERS]}},
+                  3);
+}
+
+const struct job_kind kind_batch_gcd = {
+    .name = "batch-gcd",
+    .example = "1 2000 0 0",
+    .about = "which of the 2000 integers in 1 segment of a stored value share a factor",
+    .level = ENTRY_LEVEL_PLANS,
+    .numbers = 4,
+    .check = check,
+    .cost = cost,
+    .plan = plan_stages,
+    .input = input,
+    .range = range,
+    .range_bytes = range_bytes,
+    .label = "batch-gcd(%2 integers)",
+};

@@ -1,0 +1,71 @@
+/* The product of all integers of a stored value: an operation a segment, a tree of products, and
+ * the conversion of its root to text. No integers have the product 1. */
+#include "nodes/core/kinds/graph.h"
+#include "nodes/core/kinds/kinds_table.h"
+#include "nodes/core/kinds/segments.h"
+
+static uint64_t segments(const struct plan *plan)
+{
+    return plan->numbers[0];
+}
+
+static uint64_t integers(const struct plan *plan)
+{
+    return plan->numbers[1];
+}
+
+static int check(const struct plan *plan, struct text *why)
+{
+    return segments_check(plan, segments(plan), integers(plan), why);
+}
+
+static bool input(const struct plan *plan, size_t input, struct plan_input *out)
+{
+    *out = (struct plan_input){segments(plan), integers(plan)};
+    return input == 1 && segments(plan);
+}
+
+/* A product is no longer than its factors together. */
+static uint64_t cost(const struct plan *plan)
+{
+    return segments_bytes(segments(plan));
+}
+
+static size_t range(const struct plan *plan, uint64_t at, struct plan_operand out[OPERANDS_MAX])
+{
+    out[0] = segments(plan) ? (struct plan_operand){.literal = at + 1, .input = 1}
+                            : (struct plan_operand){.literal = 1};
+    return 1;
+}
+
+static uint64_t range_bytes(const struct plan *plan, uint64_t at)
+{
+    (void)plan, (void)at;
+    return SEGMENT_BYTES_MAX;
+}
+
+static void plan_stages(struct plan *plan)
+{
+    static const struct plan_lane segment = {.opcode = OPCODE_PRODUCT_OF},
+                                  multiply = {.opcode = OPCODE_MULTIPLY},
+                                  text = {.opcode = OPCODE_TEXT};
+    uint64_t n = segments(plan);
+    size_t flat = plan_add_leaves(plan, n ? &segment : &multiply, 1, n ? n : 1, false);
+    size_t tree = plan_add_up(plan, flat, &multiply, OPERANDS_MAX);
+    plan_add_last(plan, &text, (struct plan_root[]){{.part = tree}}, 1);
+}
+
+const struct job_kind kind_product = {
+    .name = "product",
+    .example = "1 1000",
+    .about = "the product of the 1000 integers in 1 segment of a stored value",
+    .level = ENTRY_LEVEL_PLANS,
+    .numbers = 2,
+    .check = check,
+    .cost = cost,
+    .plan = plan_stages,
+    .input = input,
+    .range = range,
+    .range_bytes = range_bytes,
+    .label = "product(%2 integers)",
+};

@@ -1,0 +1,89 @@
+/* Values with their signs: how they are read and written. */
+#include <assert.h>
+#include <string.h>
+
+#include "nodes/work/integer.h"
+#include "nodes/work/integer_internal.h"
+#include "shared/base/error.h"
+
+#define NEGATIVE 1 /* the byte after a negative value's magnitude */
+
+size_t integer_trimmed(const mp_limb_t *at, size_t n)
+{
+    while (n > 1 && !at[n - 1])
+        n--;
+    return n;
+}
+
+int integer_number(const struct blob *value, struct number *out)
+{
+    size_t sign = value->len % INTEGER_LIMB_BYTES;
+    if (value->len < INTEGER_LIMB_BYTES || sign > 1 ||
+        (sign && value->at[value->len - 1] != NEGATIVE))
+        return ERR_MALFORMED;
+    const mp_limb_t *at = (const mp_limb_t *)(const void *)value->at;
+    *out = (struct number){at, integer_trimmed(at, value->len / INTEGER_LIMB_BYTES), sign};
+    if (sign && out->n == 1 && !at[0])
+        return ERR_MALFORMED;
+    return value->len > INTEGER_MAX_BYTES + 1 ? ERR_TOO_BIG : OK;
+}
+
+int integer_operand_number(const struct integer_operand *operand, struct number *out)
+{
+    *out = (struct number){&operand->literal, 1, false};
+    return operand->value ? integer_number(operand->value, out) : OK;
+}
+
+mpz_srcptr integer_view(mpz_t view, struct number number)
+{
+    mp_size_t n = (mp_size_t)number.n;
+    return mpz_roinit_n(view, number.at, number.negative ? -n : n);
+}
+
+int integer_read(const struct blob *value, mpz_t out)
+{
+    struct number number;
+    int error = integer_number(value, &number);
+    if (!error)
+        integer_view(out, number);
+    return error;
+}
+
+void integer_end(struct blob *out, size_t limbs, bool negative)
+{
+    const mp_limb_t *at = (const mp_limb_t *)(const void *)out->at;
+    limbs = integer_trimmed(at, limbs);
+    bool sign = negative && (limbs > 1 || at[0]);
+    assert(limbs * sizeof *at + sign <= out->len);
+    out->len = limbs * sizeof *at;
+    if (sign)
+        out->at[out->len++] = NEGATIVE;
+}
+
+bool integer_put(struct blob *out, mpz_srcptr number)
+{
+    size_t limbs = mpz_size(number), bytes = limbs * sizeof(mp_limb_t);
+    if (out->len < bytes + (mpz_sgn(number) < 0) || out->len < sizeof(mp_limb_t))
+        return false;
+    memset(out->at, 0, sizeof(mp_limb_t));
+    memcpy(out->at, mpz_limbs_read(number), bytes);
+    integer_end(out, limbs ? limbs : 1, mpz_sgn(number) < 0);
+    return true;
+}
+
+static struct number number_of(mpz_srcptr number)
+{
+    return (struct number){mpz_limbs_read(number), mpz_size(number), mpz_sgn(number) < 0};
+}
+
+void integer_multiply_numbers(mpz_ptr out, mpz_srcptr a, mpz_srcptr b)
+{
+    struct number x = number_of(a), y = number_of(b);
+    if (x.n < FLINT_LIMBS || y.n < FLINT_LIMBS) {
+        mpz_mul(out, a, b);
+        return;
+    }
+    mp_limb_t *at = mpz_limbs_write(out, (mp_size_t)(x.n + y.n));
+    mp_size_t n = (mp_size_t)integer_multiply_two(at, x, y);
+    mpz_limbs_finish(out, x.negative != y.negative ? -n : n);
+}
