@@ -90,7 +90,7 @@ compile      = $(CC) $(all_cppflags) $(all_cflags) -MMD -MP
 
 # --- Sources ------------------------------------------------------------------------------------
 
-LIBS        := base wire bus snapshot core work io broker clients
+LIBS        := base wire bus snapshot tasks core work io broker clients
 srcs_base   := $(wildcard shared/base/*.c)
 srcs_wire   := $(wildcard shared/wire/*.c)
 srcs_bus    := $(wildcard shared/bus/*.c)
@@ -100,6 +100,7 @@ srcs_io     := $(wildcard nodes/io/*.c)
 srcs_broker  := $(filter-out broker/main.c,$(wildcard broker/*.c))
 srcs_clients := $(filter-out clients/main.c,$(wildcard clients/*.c clients/*/*.c))
 srcs_snapshot := $(wildcard shared/snapshot/*.c)
+srcs_tasks   := $(wildcard shared/tasks/*.c)
 objs         = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib          = $(patsubst %,$(B)/lib/lib%.a,$(1))
 
@@ -108,8 +109,8 @@ srcs_conclave        := $(wildcard clients/main.c)
 srcs_conclave-node   := $(wildcard nodes/main.c)
 srcs_conclave-broker := $(wildcard broker/main.c)
 # of the core: what a job may be (nodes/core/kinds)
-libs_conclave        := clients snapshot core bus wire base
-libs_conclave-node   := io work core bus wire base
+libs_conclave        := clients snapshot tasks core bus wire base
+libs_conclave-node   := io work tasks core bus wire base
 libs_conclave-broker := broker bus wire base
 alloc_conclave-node  := $(alloc_libs)
 programs             := $(foreach p,$(PROGRAMS),$(if $(srcs_$(p)),$(B)/bin/$(p)))
@@ -194,7 +195,7 @@ $(B)/fuzz/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call objs,tests/fuzz/replay.c
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
-$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c tests/harness/inside.c tests/harness/records.c) $(call lib,broker clients snapshot bus io work core wire base)
+$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c tests/harness/inside.c tests/harness/records.c) $(call lib,broker clients snapshot tasks bus io work core wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 

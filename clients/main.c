@@ -95,7 +95,9 @@ static int parse_options(const struct command *command, int argc, char **argv, i
     if (n_own)
         memcpy(merged, command->options, n_own * sizeof *merged);
     memcpy(merged + n_own, cli_options, n_all * sizeof *merged);
-    int error = options_parse(merged, argc, argv, n_words, why);
+    int error = help_has_leading_options(command)
+                    ? options_parse_leading(merged, argc, argv, n_words, why)
+                    : options_parse(merged, argc, argv, n_words, why);
     free(merged);
     return error;
 }

@@ -288,6 +288,44 @@ static const char keys_rotate_details[] =
     "has one key: let new ones run beside the old ones, at other ports (--broker), until all have\n"
     "their new files. {rotated: [front]}.";
 
+static const char map_details[] =
+    "This version shows the commands (--dry-run), and runs none yet. Without --sh there is no\n"
+    "shell. The first word ends the options; a command that begins with - comes after --.\n"
+    "\n"
+    "Inputs, each of which makes a task:\n"
+    "  ::: A B C          these words; several ::: are a product, --link pairs them\n"
+    "  :::: FILE          its lines, - for stdin; also empty ones, and those that begin with #\n"
+    "  --csv FILE         its rows; the header names the columns: {name}, or {1} {2}\n"
+    "  --array 1-50:2     1, 3, 5 and so on\n"
+    "  --files 'data/*'   files, sorted by name; no match is an error\n"
+    "  else               the lines of stdin; when that is a terminal, exit code 2\n"
+    "--csv, --array and --files may also stand at the very end, unless -- was used.\n"
+    "\n"
+    "In the command:\n"
+    "  {}    the input               {.}   without extension    {#}   the task's number, from 1\n"
+    "  {/}   its base name           {//}  its directory        {/.}  base name, no extension\n"
+    "  {2}   the second of several   {name}  of that column     {2/} {name.}  and so on: both\n"
+    "Without any of these the inputs are appended, unless they are the stdin (--stdin). A {} that\n"
+    "is a word of its own becomes one word for each of several inputs. Other braces stay. With\n"
+    "--sh inputs are quoted, whatever bytes they have, so {} itself must not stand in quotes.\n"
+    "\n"
+    "Examples:\n"
+    "  conclave map --dry-run gzip -9 {} ::: a.txt b.txt\n"
+    "  conclave map --dry-run ./simulate --seed {1} --size {2} ::: 1 2 3 ::: small large\n"
+    "  conclave map --dry-run --csv jobs.csv -- ./train --rate {rate} --out {name}.bin\n"
+    "  ls *.wav | conclave map --dry-run --sh 'sox {} {.}.mp3 && rm {}'\n"
+    "--json prints {task, inputs, command} for each task, one a line.";
+
+static const char op_check_details[] =
+    "An operator is a program that folds 2 to 4 files into one: merge.sh FILE1 FILE2 [FILE3\n"
+    "FILE4], its result on stdout, exit code 0. A cluster combines values in any shape that keeps\n"
+    "their order, so all must give the same bytes. This command runs the program here, on two or\n"
+    "more files, in several shapes, the first one twice: ((a b) c) d, a (b (c d)), a tree of\n"
+    "pairs, of threes, of fours. Exit code 0 when all results are equal, else 1 with the two that\n"
+    "differ; also 1 when the program fails or takes longer than --time-limit. --json: {equal,\n"
+    "shapes: [{shape, sha256, bytes, runs}]}.\n"
+    "NAME is the program's path, with a slash: ./merge.sh. The files are read in place.";
+
 static const char kinds_details[] =
     "Asks nobody: these are the kinds that this program knows. --json: [{kind, example, about}].";
 
@@ -300,6 +338,10 @@ const struct command commands[] = {
      run_options, run_run},
     {"submit", "KIND SPEC...", "Submit a job and wait for its result: submit factorial 10",
      submit_details, submit_options, submit_run},
+    {"map", "[--] CMD ARG... [::: A B...]", "Show the commands that inputs make: map --dry-run",
+     map_details, map_options, map_run},
+    {"op check", "NAME FILE FILE...", "Check a program that folds files: all shapes give the same",
+     op_check_details, op_check_options, op_check_run},
     {"kinds", "", "List the kinds of jobs, with examples", kinds_details, NULL, kinds_run},
     {"job list", "", "List jobs", NULL, job_list_options, job_list_run},
     {"job show", "ID", "Show a job", show_details, job_show_options, job_show_run},

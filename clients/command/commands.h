@@ -5,6 +5,8 @@
 #include "clients/cli.h"
 
 /* Each takes the words after its name and returns an exit code. */
+int map_run(struct cli *cli, int n_words, char **words);
+int op_check_run(struct cli *cli, int n_words, char **words);
 int submit_run(struct cli *cli, int n_words, char **words);
 int job_list_run(struct cli *cli, int n_words, char **words);
 int job_show_run(struct cli *cli, int n_words, char **words);
@@ -49,6 +51,8 @@ int keys_list_run(struct cli *cli, int n_words, char **words);
 int keys_revoke_run(struct cli *cli, int n_words, char **words);
 int keys_rotate_run(struct cli *cli, int n_words, char **words);
 
+extern const struct option_spec map_options[];
+extern const struct option_spec op_check_options[];
 extern const struct option_spec submit_options[];
 extern const struct option_spec job_list_options[];
 extern const struct option_spec job_show_options[];

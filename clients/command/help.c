@@ -16,6 +16,11 @@ const struct command *help_find(const char *name)
     return NULL;
 }
 
+bool help_has_leading_options(const struct command *command)
+{
+    return command && !strncmp(command->arguments, "[--]", 4);
+}
+
 /* Returns whether the command belongs to the family: "job list" to "job". */
 static bool is_member(const struct command *command, const char *family)
 {
@@ -71,6 +76,19 @@ static void list_kinds(const char *indent, FILE *out)
     fprintf(out, "Numbers are written as 1000000, 1_000_000, 1e6, 10^6 or 5*10^5.\n");
 }
 
+/* An option of the command stands for the one of all that has its name. */
+static void list_common_options(const struct command *command, FILE *out)
+{
+    for (const struct option_spec *common = cli_options; common->name; common++) {
+        struct option_spec one[] = {*common, {0}};
+        const struct option_spec *own = command->options;
+        while (own && own->name && strcmp(own->name, common->name))
+            own++;
+        if (!own || !own->name)
+            options_help(one, out);
+    }
+}
+
 void help_command(const struct command *command, FILE *out)
 {
     fprintf(out, "usage: conclave %s%s%s%s\n\n%s.\n", command->name,
@@ -87,7 +105,7 @@ void help_command(const struct command *command, FILE *out)
         options_help(command->options, out);
     }
     fprintf(out, "\nOptions of every command:\n");
-    options_help(cli_options, out);
+    list_common_options(command, out);
     fprintf(out, "\n");
     list_exit_codes(out);
 }

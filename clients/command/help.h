@@ -9,6 +9,10 @@
 /* Returns the command of that name ("submit", "job list"), or NULL. */
 const struct command *help_find(const char *name);
 
+/* True for a command whose arguments are another program's command: the first word ends its own
+ * options (options_parse_leading). Its usage says so with [--]. */
+bool help_has_leading_options(const struct command *command);
+
 /* All commands, the global options and the exit codes. */
 void help_overview(FILE *out);
 

@@ -7,6 +7,7 @@
 
 #include "shared/base/error.h"
 #include "shared/base/log.h"
+#include "shared/base/memory.h"
 #include "shared/base/text.h"
 
 #define ENV_NAME_MAX 64
@@ -49,6 +50,8 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
     case OPTION_LEVEL:
         return "error, warn, info or debug";
     case OPTION_STRING:
+    case OPTION_WORD:
+    case OPTION_LIST:
         break;
     }
     return "a text that is not empty";
@@ -67,6 +70,13 @@ static int store_number(const struct option_spec *spec, struct slice text)
     if (error || number < spec->min)
         return ERR_MALFORMED;
     *(uint64_t *)spec->value = number;
+    return OK;
+}
+
+static int add_to_list(struct option_list *list, const char *word)
+{
+    list->at = mem_grow(list->at, list->n + 1, sizeof *list->at);
+    list->at[list->n++] = word;
     return OK;
 }
 
@@ -92,10 +102,14 @@ static int store(const struct option_spec *spec, const char *word)
     case OPTION_LEVEL:
         return log_parse_level(text, spec->value);
     case OPTION_STRING:
+    case OPTION_WORD:
+    case OPTION_LIST:
         break;
     }
     if (!text.len)
         return ERR_MALFORMED;
+    if (spec->kind == OPTION_LIST)
+        return add_to_list(spec->value, word);
     *(const char **)spec->value = word;
     return OK;
 }
@@ -114,7 +128,8 @@ static int parse_environment(const struct option_spec *specs, char *why)
         char name[ENV_NAME_MAX];
         /* What asks for a text instead of work is for the command line: CONCLAVE_VERSION may mean
          * anything. */
-        if (!strcmp(spec->name, "help") || !strcmp(spec->name, "version"))
+        if (!strcmp(spec->name, "help") || !strcmp(spec->name, "version") ||
+            spec->kind == OPTION_WORD || spec->kind == OPTION_LIST)
             continue;
         const char *word = getenv(env_name(spec, name));
         if (word && *word && store(spec, word))
@@ -180,6 +195,9 @@ static bool is_short(const char *word)
 static int parse_short(const struct option_spec *specs, const char *word, char *why)
 {
     const struct option_spec *help = find(specs, "help", strlen("help"));
+    const struct option_spec *letter = word[2] ? NULL : find(specs, word + 1, 1);
+    if (letter && letter->kind == OPTION_FLAG)
+        return store(letter, "1");
     if (help && !strcmp(word, "-h"))
         return store(help, "1");
     char shown[TEXT_MAX / 4];
@@ -194,30 +212,43 @@ static int parse_short(const struct option_spec *specs, const char *word, char *
     return ERR_MALFORMED;
 }
 
-int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why)
+static int parse(const struct option_spec *specs, int argc, char **argv, bool leading, int *n_words,
+                 char *why)
 {
     int error = parse_environment(specs, why);
     bool options_end = false;
     *n_words = 0;
     for (int i = 1; i < argc && !error; i++) {
-        if (!options_end && !strcmp(argv[i], "--"))
-            options_end = true;
-        else if (!options_end && !strncmp(argv[i], "--", 2))
+        bool end = !options_end && !strcmp(argv[i], "--");
+        bool option = !options_end && !end && (!strncmp(argv[i], "--", 2) || is_short(argv[i]));
+        if (option && argv[i][1] == '-')
             error = parse_one(specs, argc, argv, &i, why);
-        else if (!options_end && is_short(argv[i]))
+        else if (option)
             error = parse_short(specs, argv[i], why);
-        else
+        else if (!end || leading)
             argv[1 + (*n_words)++] = argv[i];
+        options_end = options_end || end || (leading && !option);
     }
     return error;
+}
+
+int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why)
+{
+    return parse(specs, argc, argv, false, n_words, why);
+}
+
+int options_parse_leading(const struct option_spec *specs, int argc, char **argv, int *n_words,
+                          char *why)
+{
+    return parse(specs, argc, argv, true, n_words, why);
 }
 
 void options_help(const struct option_spec *specs, FILE *out)
 {
     for (; specs->name; specs++) {
         char left[64];
-        text_format(left, sizeof left, "--%s%s%s", specs->name, specs->argument ? " " : "",
-                    specs->argument ? specs->argument : "");
+        text_format(left, sizeof left, "-%s%s%s%s", specs->name[1] ? "-" : "", specs->name,
+                    specs->argument ? " " : "", specs->argument ? specs->argument : "");
         fprintf(out, "  %-28s %s\n", left, specs->help);
     }
 }

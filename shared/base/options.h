@@ -1,8 +1,8 @@
 /* options.h - options declared in one table: from it come parsing, environment variables, help and
  * the manual.
  *
- * "-h" is --help, and there are no other short ones. "--name value" and "--name=value" on the
- * command line, CONCLAVE_NAME in the environment (dashes become underscores); the command line
+ * "-h" is --help; a flag whose name is a letter has one dash. "--name value" and "--name=value" on
+ * the command line, CONCLAVE_NAME in the environment (dashes become underscores); the command line
  * wins. A flag takes no value; in the environment it is 1 or 0. */
 #ifndef CONCLAVE_BASE_OPTIONS_H
 #define CONCLAVE_BASE_OPTIONS_H
@@ -24,7 +24,16 @@ enum option_kind {
     OPTION_SIZE,     /* uint64_t bytes within min..max */
     OPTION_CHANCE,   /* uint64_t millionths, from a probability within 0..1 */
     OPTION_STRING,   /* const char *, borrowed from argv or the environment */
+    OPTION_WORD,     /* the same, on the command line only: its variable means something else */
+    OPTION_LIST,     /* struct option_list: may be given several times, on the command line only */
     OPTION_LEVEL     /* enum log_level */
+};
+
+/* What an option of the kind OPTION_LIST was given, in that order. Whoever owns the list frees
+ * `at`. */
+struct option_list {
+    const char **at; /* each borrowed from argv */
+    size_t n;
 };
 
 struct option_spec {
@@ -41,6 +50,11 @@ struct option_spec {
  * ERR_MALFORMED after having written one line to `why` (TEXT_MAX bytes): what was wrong and what is
  * allowed. */
 int options_parse(const struct option_spec *specs, int argc, char **argv, int *n_words, char *why);
+
+/* The same, but the first word that is no option ends them, as "--" does: what follows is a command
+ * with options of its own. A "--" that ended them stays, as the first word. */
+int options_parse_leading(const struct option_spec *specs, int argc, char **argv, int *n_words,
+                          char *why);
 
 /* Prints one line an option. */
 void options_help(const struct option_spec *specs, FILE *out);

@@ -21,7 +21,8 @@ enum message_place {
     PLACE_REPLY,       /* to a client */
     PLACE_ENTRY,       /* an entry of the log, on disk and inside APPEND */
     PLACE_CHECKPOINT,  /* a part of a checkpoint, on disk and inside INSTALL */
-    PLACE_CUT          /* a part of a snapshot, on disk and inside SNAPSHOT_REPORT */
+    PLACE_CUT,         /* a part of a snapshot, on disk and inside SNAPSHOT_REPORT */
+    PLACE_STORED       /* a record of a stored value */
 };
 
 /* --- the structs: struct wire_hello, struct wire_task_op, ... --- */

@@ -19,6 +19,7 @@
 #include "shared/wire/schema/entry.h"
 #include "shared/wire/schema/checkpoint.h"
 #include "shared/wire/schema/cut.h"
+#include "shared/wire/schema/stored.h"
 
 #define WIRE_RECORDS(R)    \
     SHARED_RECORDS(R)      \
@@ -26,7 +27,8 @@
     REPLICATION_RECORDS(R) \
     REPLY_RECORDS(R)       \
     CHECKPOINT_RECORDS(R)  \
-    CUT_RECORDS(R)
+    CUT_RECORDS(R)         \
+    STORED_RECORDS(R)
 
 #define WIRE_MESSAGES(M)    \
     LINK_MESSAGES(M)        \
@@ -39,6 +41,7 @@
     REPLY_MESSAGES(M)       \
     ENTRY_MESSAGES(M)       \
     CHECKPOINT_MESSAGES(M)  \
-    CUT_MESSAGES(M)
+    CUT_MESSAGES(M)         \
+    STORED_MESSAGES(M)
 
 #endif

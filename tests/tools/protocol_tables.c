@@ -31,6 +31,7 @@ static const struct section sections[] = {
      "Kept on disk and in files in this form, and packed into `snapshot_report`; no socket accepts "
      "them.",
      0},
+    {PLACE_STORED, "Records of stored values", "Kept in values; no socket accepts them.", 0},
 };
 
 static void print_type(const struct field *field)

@@ -1,0 +1,183 @@
+/* map.c - conclave map: a command over inputs. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clients/command/commands.h"
+#include "clients/map/request.h"
+#include "clients/show/printable.h"
+#include "shared/base/limits.h"
+#include "shared/base/memory.h"
+#include "shared/tasks/expand.h"
+#include "shared/tasks/shell.h"
+
+static struct {
+    struct map_request request;
+    const char *key, *name, *dir, *joblog, *reduce;
+    bool dry_run, no_wait, tag, unordered;
+} options = {
+    .request = {.retry_delay_us = SECOND_US, .slots = 1, .max_output = TASK_OUTPUT_DEFAULT_BYTES}};
+
+const struct option_spec map_options[] = {
+    {"sh", OPTION_WORD, &options.request.shell, 0, 0, "STRING",
+     "the command as a line for /bin/sh; the inputs in it are quoted"},
+    {"csv", OPTION_WORD, &options.request.inputs.csv, 0, 0, "FILE",
+     "inputs: the rows of a table, its columns {NAME} by the header"},
+    {"array", OPTION_WORD, &options.request.inputs.array, 0, 0, "A-B[:STEP]",
+     "inputs: these numbers"},
+    {"files", OPTION_LIST, &options.request.inputs.files, 0, 0, "PATTERN",
+     "inputs: files, each of which goes with its task"},
+    {"link", OPTION_FLAG, &options.request.inputs.link, 0, 0, NULL,
+     "several ::: side by side, instead of each with each"},
+    {"stdin", OPTION_FLAG, &options.request.on_stdin, 0, 0, NULL,
+     "the input is what the command reads, instead of an argument"},
+    {"dry-run", OPTION_FLAG, &options.dry_run, 0, 0, NULL, "print the commands, and run none"},
+    {"retries", OPTION_U64, &options.request.retries, 0, TASK_RETRIES_MAX, "N",
+     "more attempts after an exit code other than 0, or the time limit (0)"},
+    {"retry-delay", OPTION_DURATION, &options.request.retry_delay_us, 0, TASK_DELAY_MAX_US, "TIME",
+     "before the first of them; then it doubles (1s)"},
+    {"time-limit", OPTION_DURATION, &options.request.time_limit_us, 100 * MS_US, TIME_NEVER_US,
+     "TIME", "of an attempt (never)"},
+    {"max-fails", OPTION_WORD, &options.request.max_fails, 0, 0, "N|N%",
+     "cancel the rest when so many tasks have failed"},
+    {"slots", OPTION_U64, &options.request.slots, 1, TASK_SLOTS_MAX, "N",
+     "of its node, that a task takes (1)"},
+    {"env", OPTION_LIST, &options.request.env, 0, 0, "NAME[=V]",
+     "add a variable to the environment, with its value here or V"},
+    {"upload", OPTION_LIST, &options.request.uploads, 0, 0, "FILE",
+     "a file that every task finds in its directory"},
+    {"collect", OPTION_LIST, &options.request.collect, 0, 0, "GLOB",
+     "files of a task's directory that are results"},
+    {"max-output", OPTION_SIZE, &options.request.max_output, 0, TASK_OUTPUT_MAX_BYTES, "SIZE",
+     "of stdout and of stderr of a task; the rest is cut (1MiB)"},
+    {"at-most-once", OPTION_FLAG, &options.request.at_most_once, 0, 0, NULL,
+     "a task whose worker died is lost, and not run again"},
+    {"speculate", OPTION_FLAG, &options.request.speculate, 0, 0, NULL,
+     "run a second copy of what is slow near the end"},
+    {"reduce", OPTION_WORD, &options.reduce, 0, 0, "OPERATOR", "fold the outputs"},
+    {"dir", OPTION_WORD, &options.dir, 0, 0, "DIR", "write all outputs and files there"},
+    {"joblog", OPTION_WORD, &options.joblog, 0, 0, "FILE", "write a log as GNU parallel does"},
+    {"tag", OPTION_FLAG, &options.tag, 0, 0, NULL, "begin each line with its input and a tab"},
+    {"u", OPTION_FLAG, &options.unordered, 0, 0, NULL, "print outputs as tasks end"},
+    {"no-wait", OPTION_FLAG, &options.no_wait, 0, 0, NULL,
+     "print the job's id as soon as it is accepted"},
+    {"key", OPTION_WORD, &options.key, 0, 0, "KEY",
+     "requests with the same key are the same job (a new UUID)"},
+    {"name", OPTION_WORD, &options.name, 0, 0, "TEXT", "what the job is called, for people"},
+    {0}};
+
+/* --- the commands, shown --- */
+
+static void print_word(const char *word, char **room, size_t *size)
+{
+    struct slice bytes = slice_of(word);
+    size_t most = shell_quoted_max(bytes.len);
+    if (most > *size)
+        *room = mem_grow(*room, *size = 2 * most, 1);
+    fwrite(*room, 1, shell_quote_line(*room, bytes), stdout);
+}
+
+/* A line for a shell is shown as it is: it is quoted already; unless it is more than one. */
+static bool is_line(const struct wire_task_spec *spec, const struct task_command *command)
+{
+    const char *at = task_command_word(command, command->n - 1);
+    while (spec->shell.len && (unsigned char)*at >= ' ' && *at != 0x7f)
+        at++;
+    return spec->shell.len && !*at;
+}
+
+static void show(const struct wire_task_spec *spec, const struct task_command *command)
+{
+    static char *room; /* one for all */
+    static size_t size;
+    if (is_line(spec, command)) {
+        puts(task_command_word(command, command->n - 1));
+        return;
+    }
+    for (size_t i = 0; i < command->n; i++) {
+        if (i)
+            putchar(' ');
+        print_word(task_command_word(command, i), &room, &size);
+    }
+    putchar('\n');
+}
+
+static void show_json(struct cli *cli, uint64_t task, const struct task_record *record,
+                      const struct task_command *command)
+{
+    json_t *inputs = json_array(), *argv = json_array();
+    for (size_t i = 0; i < record->n_inputs; i++)
+        json_array_append_new(inputs, printable_json(record->inputs[i]));
+    for (size_t i = 0; i < command->n; i++)
+        json_array_append_new(argv, printable_json(slice_of(task_command_word(command, i))));
+    cli_print_json(cli, json_pack("{s:I, s:o, s:o}", "task", (json_int_t)task, "inputs", inputs,
+                                  "command", argv));
+}
+
+static int dry_run(struct cli *cli, const struct message *message, struct inputs *inputs,
+                   struct text *why)
+{
+    const struct wire_task_spec *spec = &message->as.task_spec;
+    struct task_record *record = mem_new(1, sizeof *record);
+    struct task_command command = {0};
+    int error;
+    cli->json_lines = true;
+    while (!(error = inputs_next(inputs, record, why)) &&
+           !(error = task_expand(spec, record, inputs_count(inputs), &command, why))) {
+        if (cli->json)
+            show_json(cli, inputs_count(inputs), record, &command);
+        else
+            show(spec, &command);
+    }
+    if (error == ERR_NOT_FOUND && !inputs_count(inputs))
+        cli_note("there are no inputs, and so no tasks");
+    task_command_clear(&command);
+    free(record);
+    return error == ERR_NOT_FOUND ? OK : error;
+}
+
+/* --- the command --- */
+
+static int check_request(void)
+{
+    const struct {
+        bool given;
+        const char *name;
+    } outputs[] = {{options.dir, "dir"},
+                   {options.joblog, "joblog"},
+                   {options.tag, "tag"},
+                   {options.reduce, "reduce"}};
+    for (size_t i = 0; options.no_wait && i < sizeof outputs / sizeof *outputs; i++)
+        if (outputs[i].given)
+            return cli_fail(EXIT_USAGE, "--%s needs the results, --no-wait does not wait for them",
+                            outputs[i].name);
+    if (options.no_wait && options.unordered)
+        return cli_fail(EXIT_USAGE, "-u needs the results, --no-wait does not wait for them");
+    if (options.name &&
+        (slice_of(options.name).len > TASK_NAME_MAX || !text_is_utf8(slice_of(options.name))))
+        return cli_fail(EXIT_USAGE, "--name takes a text of at most %d bytes", TASK_NAME_MAX);
+    char key[JOB_KEY_TEXT_MAX];
+    return options.key ? cli_key(options.key, key) : EXIT_OK;
+}
+
+int map_run(struct cli *cli, int n_words, char **words)
+{
+    struct text why = {0};
+    struct inputs *inputs = NULL;
+    struct message *spec = NULL;
+    int code = check_request();
+    if (code)
+        return code;
+    int error = map_words(&options.request, (size_t)n_words, words, &why);
+    if (!error && !options.dry_run)
+        return cli_fail(EXIT_USAGE, "this version runs no commands yet: --dry-run shows them");
+    if (!error)
+        error = inputs_open(&options.request.inputs, &inputs, &why);
+    if (!error)
+        error = map_spec(&options.request, inputs, &spec, &why);
+    if (!error)
+        error = dry_run(cli, spec, inputs, &why);
+    message_drop(&spec);
+    inputs_destroy(&inputs);
+    return error ? cli_fail(EXIT_USAGE, "%s", why.at) : EXIT_OK;
+}
