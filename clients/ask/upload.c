@@ -244,7 +244,7 @@ static void say(const struct upload *upload, const char *what, bool was_there, u
     render_size(upload->content->len, size);
     stored_text(row_of(upload)->sha256, at);
     if (was_there)
-        cli_note("%s, %s, were uploaded before, as %s", what, size, at);
+        cli_note("%s, %s, uploaded before as %s", what, size, at);
     else
         cli_note("%s, %s, uploaded in %.1fs as %s", what, size, (double)took_us / SECOND_US, at);
 }

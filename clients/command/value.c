@@ -44,11 +44,12 @@ static const char *name_of(const char *path)
 
 static int read_content(struct content *content, const char *path, struct text *what)
 {
-    char why[TEXT_MAX];
+    char why[TEXT_MAX], shown[TEXT_MAX / 4];
     if (options.format && !strcmp(options.format, "integers"))
         return numbers_of_file(path, (unsigned)options.base, content, what);
     int error = content_of_bytes(content, path, why);
-    text_add(what, "%" PRIu64 " bytes", content->len);
+    text_escape(shown, sizeof shown, slice_of(strcmp(path, "-") ? path : "stdin"));
+    text_add(what, "%s", shown);
     if (error == ERR_INTERRUPTED)
         return cli_interrupted();
     return error ? cli_fail(EXIT_USAGE, "%s", why) : EXIT_OK;
