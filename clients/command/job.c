@@ -8,6 +8,7 @@
 #include "clients/show/losses.h"
 #include "clients/show/render.h"
 #include "clients/show/report.h"
+#include "clients/show/tasks.h"
 #include "clients/show/timing.h"
 
 static struct {
@@ -144,6 +145,8 @@ static int give_result(struct cli *cli, const struct wire_job *answer)
 {
     const struct wire_job_row *row = &answer->jobs.at[0];
     int code = report_state(row);
+    if (!code && tasks_are(row))
+        code = cli_fail(EXIT_USAGE, "%s", REPORT_NO_RESULT);
     if (code)
         return code;
     if (options.output)

@@ -97,8 +97,8 @@ int inputs_next(struct inputs *inputs, struct task_record *out, struct text *why
     int error = inputs->form->next(inputs, out, why);
     if (error)
         return error;
-    if (inputs->count == TASKS_MAX) {
-        text_add(why, "there are more than %d tasks; several jobs take more", TASKS_MAX);
+    if (inputs->count == MAP_TASKS_MAX) {
+        text_add(why, "there are more than %d tasks; several jobs take more", MAP_TASKS_MAX);
         return ERR_TOO_BIG;
     }
     inputs->count++;

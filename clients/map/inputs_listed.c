@@ -49,8 +49,8 @@ static int open_array(struct inputs *inputs, const struct inputs_request *reques
                  shown);
         return ERR_MALFORMED;
     }
-    if ((own->last - own->next) / own->step >= TASKS_MAX) {
-        text_add(why, "--array %s: at most %d tasks; several jobs take more", shown, TASKS_MAX);
+    if ((own->last - own->next) / own->step >= MAP_TASKS_MAX) {
+        text_add(why, "--array %s: at most %d tasks; several jobs take more", shown, MAP_TASKS_MAX);
         return ERR_TOO_BIG;
     }
     inputs->n_inputs = 1;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clients/ask/jobspec.h"
+#include "clients/show/tasks.h"
 #include "nodes/core/kinds/kinds.h"
 #include "shared/base/clock.h"
 
@@ -52,7 +53,7 @@ static json_t *render_hash(struct slice hash)
 
 static json_t *render_result(const struct wire_job_row *row)
 {
-    if (!slice_equals(row->state, "done"))
+    if (!slice_equals(row->state, "done") || tasks_are(row))
         return json_null();
     return json_pack("{s:o, s:o, s:o, s:o, s:o}", "digits", count(row->digits), "sha256",
                      render_hash(row->sha256), "text", render_text(row->text), "head",
@@ -64,13 +65,16 @@ json_t *render_job(const struct wire_job_row *row)
     char id[JOB_TEXT_MAX];
     json_t *operations = json_pack("{s:o, s:o, s:o}", "done", count(row->done), "total",
                                    count(row->total), "executed", count(row->executed));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-                     job_id_text(row->job, id), "kind", render_text(row->kind), "spec",
-                     render_text(row->spec), "key", render_text(row->key), "owner",
-                     render_text(row->owner), "state", render_text(row->state), "submitted",
-                     render_time(row->submitted_ms), "finished", render_time(row->finished_ms),
-                     "operations", operations, "result", render_result(row), "converter",
-                     render_number(row->converter), "error", render_text(row->error));
+    json_t *job =
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+                  job_id_text(row->job, id), "kind", render_text(row->kind), "spec",
+                  render_text(row->spec), "key", render_text(row->key), "owner",
+                  render_text(row->owner), "state", render_text(row->state), "submitted",
+                  render_time(row->submitted_ms), "finished", render_time(row->finished_ms),
+                  "operations", operations, "result", render_result(row), "converter",
+                  render_number(row->converter), "error", render_text(row->error));
+    tasks_add_json(job, row);
+    return job;
 }
 
 json_t *render_node(const struct wire_node_row *row)
@@ -198,9 +202,12 @@ void render_job_text(const struct wire_job_row *row, FILE *out)
     fprintf(out, "%-12s%s\n", "submitted", clock_text(row->submitted_ms, when));
     if (row->finished_ms)
         fprintf(out, "%-12s%s\n", "finished", clock_text(row->finished_ms, when));
-    fprintf(out, "%-12s%" PRIu64 " of %" PRIu64 " done, %" PRIu64 " executed\n", "operations",
-            row->done, row->total, row->executed);
-    if (slice_equals(row->state, "done"))
+    if (tasks_are(row))
+        tasks_show(row, out);
+    else
+        fprintf(out, "%-12s%" PRIu64 " of %" PRIu64 " done, %" PRIu64 " executed\n", "operations",
+                row->done, row->total, row->executed);
+    if (slice_equals(row->state, "done") && !tasks_are(row))
         show_result(row, out);
     show(out, "error", row->error);
 }

@@ -11,6 +11,7 @@
 #include "clients/local/outfile.h"
 #include "clients/show/gcds.h"
 #include "clients/show/render.h"
+#include "clients/show/tasks.h"
 
 int report_state(const struct wire_job_row *row)
 {
@@ -129,13 +130,17 @@ static int print_job(struct cli *cli, const struct submission *submission,
     int code = report_state(row);
     if (!code && has_rows(row))
         return print_rows(cli, submission, choice);
-    if (!code && choice->output) {
+    if (!code && choice->output && tasks_are(row)) {
+        code = cli_fail(EXIT_USAGE, "%s", REPORT_NO_RESULT);
+    } else if (!code && choice->output) {
         code = digits_save(cli, row, choice->output);
         if (!code && strcmp(choice->output, "-"))
             cli_note("%" PRIu64 " digits are in %s", row->digits, choice->output);
     }
     if (cli->json)
         cli_print_json(cli, render_job(row));
+    else if (!code && tasks_are(row))
+        tasks_print(row, stdout);
     else if (!code && !choice->output)
         code = print_result(cli, row);
     return code;

@@ -16,6 +16,9 @@ struct report_choice {
 int report_submission(struct cli *cli, const struct submission *submission,
                       const struct report_choice *choice);
 
+/* Why --output, or `job result`, is of no use with a job of tasks. */
+#define REPORT_NO_RESULT "a job of tasks has no result of its own"
+
 /* Returns the exit code of a finished job after one line on stderr unless it is done. */
 int report_state(const struct wire_job_row *row);
 

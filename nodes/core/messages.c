@@ -117,6 +117,10 @@ struct gate {
     X(PLANE_CHANNEL, RELEASE, COORDINATOR(release),                                            \
       worker_release(worker, from, m->as.release.job, m->as.release.op))                       \
     X(PLANE_CHANNEL, RESULT, ANYBODY, schedule_results(schedule, from, m))                     \
+    X(PLANE_CHANNEL, TASKS_GIVEN, COORDINATOR(tasks_given), runner_given(runner, m))           \
+    X(PLANE_CHANNEL, TASKS_ASK, COORDINATOR(tasks_ask), runner_asked(runner, from))            \
+    X(PLANE_CHANNEL, TASKS_ENDED, ANYBODY, tasks_ended(tasks, from, m))                        \
+    X(PLANE_CHANNEL, TASKS_HELD, ANYBODY, tasks_held(tasks, from, m))                          \
     X(PLANE_CHANNEL, TRANSFER, ANYBODY, ledger_message(ledger, from, m))                       \
     X(PLANE_CHANNEL, APP, ANYBODY, ledger_message(ledger, from, m))                            \
     X(PLANE_CHANNEL, LEDGER_ACK, ANYBODY, ledger_message(ledger, from, m))                     \
@@ -149,6 +153,8 @@ static void hand_on(struct node *node, node_id_t from, struct message *m, bool a
     struct raft *raft = &node->raft;
     struct worker *worker = &node->worker;
     struct schedule *schedule = &node->schedule;
+    struct runner *runner = &node->runner;
+    struct tasks *tasks = &node->tasks;
     struct ledger *ledger = &node->ledger;
     struct snapshots *snapshots = &node->snapshots;
     switch (m->type) {

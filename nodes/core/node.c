@@ -26,8 +26,10 @@
 #define ROOMS(X)           \
     X(links, links)        \
     X(schedule, schedule)  \
+    X(tasks, tasks)        \
     X(worker, worker)      \
     X(uploads, uploads)    \
+    X(runner, runner)      \
     X(state, state)        \
     X(raft, raft)          \
     X(ledger, ledger)      \
@@ -46,6 +48,9 @@ static void connect(struct node *node)
     node->worker = (struct worker){.step = step, .links = links, .raft = raft, .state = state};
     node->schedule = (struct schedule){.step = step, .links = links, .raft = raft, .state = state};
     node->uploads = (struct uploads){.step = step, .raft = raft, .state = state};
+    node->runner = (struct runner){.step = step, .links = links, .raft = raft, .state = state};
+    node->tasks = (struct tasks){
+        .step = step, .links = links, .raft = raft, .state = state, .schedule = &node->schedule};
     node->ledger = (struct ledger){.step = step, .links = links, .raft = raft};
     node->snapshots = (struct snapshots){.step = step, .links = links, .raft = raft};
     snapshot_join(&node->snapshots, &ledger_participant, &node->ledger);
@@ -58,6 +63,7 @@ static void connect(struct node *node)
                                      .state = state,
                                      .worker = &node->worker,
                                      .schedule = &node->schedule,
+                                     .tasks = &node->tasks,
                                      .ledger = &node->ledger,
                                      .snapshots = &node->snapshots,
                                      .uploads = &node->uploads,
@@ -65,6 +71,18 @@ static void connect(struct node *node)
 }
 
 /* --- what the log asks --- */
+
+/* A job of tasks has another coordinator's room than one of operations. */
+static void tell_of_job(struct node *node, const struct job *job)
+{
+    bool tasks = plan_tasks(&job->plan) > 0;
+    if (job_is_finished(job))
+        (tasks ? tasks_job_finished(&node->tasks, job)
+               : schedule_job_finished(&node->schedule, job));
+    else
+        (tasks ? tasks_job_accepted(&node->tasks, job)
+               : schedule_job_accepted(&node->schedule, job));
+}
 
 /* Which room hears of an applied entry, and in what order. */
 static void applied(void *context, log_index_t index, void *made)
@@ -75,10 +93,8 @@ static void applied(void *context, log_index_t index, void *made)
     bool kept = job && (job->keeps || schedule_keeps(&node->schedule, job->id));
     if (job && job_is_finished(job) && (kept || job->state != JOB_DONE))
         sweep_job(&node->raft, job->id);
-    if (job && job_is_finished(job))
-        schedule_job_finished(&node->schedule, job);
-    else if (job)
-        schedule_job_accepted(&node->schedule, job);
+    if (job)
+        tell_of_job(node, job);
     requests_applied(&node->service, index, job);
     for (unsigned n = 0; n < FORGET_JOBS_MAX && (job = state_forget_one(&node->state)); n++) {
         if (job_result_bytes(job) > TEXT_INLINE_DIGITS) /* else its end has swept all of it */
@@ -168,6 +184,7 @@ static void settle_link(struct node *node, const struct link_fact *fact)
     switch (fact->kind) {
     case LINK_LOST:
         schedule_worker_lost(&node->schedule, fact->node, fact->died);
+        tasks_worker_lost(&node->tasks, fact->node, fact->died);
         break;
     case LINK_BACK:
         schedule_worker_lives(&node->schedule, fact->node, true);
@@ -175,6 +192,7 @@ static void settle_link(struct node *node, const struct link_fact *fact)
     case LINK_MET:
         members_forget(&node->raft, fact->node);
         schedule_worker_lives(&node->schedule, fact->node, false);
+        tasks_worker_met(&node->tasks, fact->node);
         replication_forget(&node->raft, fact->node);
         snapshot_peer_met(&node->snapshots, fact->node); /* before: what the ledger sends counts */
         ledger_peer_met(&node->ledger, fact->node);
@@ -194,16 +212,30 @@ static void settle_raft(struct node *node, const struct raft_fact *fact)
     case RAFT_SERVES:
         schedule_start(&node->schedule);
         uploads_start(&node->uploads);
+        tasks_start(&node->tasks);
+        runner_asked(&node->runner, node->step.config.id);
         break;
     case RAFT_ENDED:
         requests_step_down(&node->service);
         schedule_stop(&node->schedule);
         uploads_stop(&node->uploads);
+        tasks_stop(&node->tasks);
         break;
     case RAFT_FOLLOWS:
         worker_reset(&node->worker, fact->term);
+        runner_reset(&node->runner, fact->term);
         break;
     }
+}
+
+/* What this node tells itself, as a worker that was, of tasks. */
+static void settle_own(struct node *node, struct message *own)
+{
+    if (own->type == MESSAGE_TASKS_ENDED)
+        tasks_ended(&node->tasks, node->step.config.id, own);
+    else
+        tasks_held(&node->tasks, node->step.config.id, own);
+    message_drop(&own);
 }
 
 void node_settle(struct node *node)
@@ -211,10 +243,13 @@ void node_settle(struct node *node)
     for (;;) {
         struct raft_fact raft;
         struct link_fact link;
+        struct message *own;
         if (raft_take_fact(&node->raft, &raft))
             settle_raft(node, &raft);
         else if (peers_take_fact(&node->links, &link))
             settle_link(node, &link);
+        else if ((own = runner_take_own(&node->runner)))
+            settle_own(node, own);
         else
             return;
     }
@@ -247,6 +282,8 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
     static uploads_fn *const uploads[3] = {uploads_value_ready, uploads_value_failed,
                                            uploads_value_kept};
     typedef void raft_fn(struct raft * raft, struct value_id id);
+    typedef void tasks_fn(struct tasks * tasks, struct value_id id);
+    static tasks_fn *const tasks[3] = {NULL, tasks_value_failed, tasks_value_kept};
     static snapshot_fn *const snapshots[3] = {NULL, snapshot_value_failed, snapshot_value_kept};
     static raft_fn *const rafts[VALUE_USERS][3] = {
         [USER_FOLLOWER] = {follower_value_ready, follower_value_failed, follower_value_kept},
@@ -265,6 +302,8 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
         uploads[at](&node->uploads, id);
     if (user == USER_SNAPSHOT && snapshots[at])
         snapshots[at](&node->snapshots, id);
+    if (user == USER_TASKS && tasks[at])
+        tasks[at](&node->tasks, id);
     if (rafts[user][at])
         rafts[user][at](&node->raft, id);
 }
@@ -289,6 +328,9 @@ static void take_event(struct node *node, const struct event *event)
         break;
     case EVENT_COMPUTED:
         worker_computed(&node->worker, event->computed.at, event->computed.n);
+        break;
+    case EVENT_TASKS:
+        runner_results(&node->runner, event->tasks.at, event->tasks.n);
         break;
     case EVENT_VALUE_READY:
     case EVENT_VALUE_FAILED:

@@ -5,6 +5,7 @@
 
 #include "nodes/core/link/link.h"
 #include "nodes/core/raft/raft.h"
+#include "nodes/core/runner/runner.h"
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/state/state.h"
 #include "nodes/core/uploads/uploads.h"
@@ -13,6 +14,7 @@
 #include "nodes/core/step/step.h"
 #include "nodes/core/service/service.h"
 #include "nodes/core/snapshot/snapshot.h"
+#include "nodes/core/tasks/tasks.h"
 
 struct node {
     struct step step;
@@ -23,6 +25,8 @@ struct node {
     struct schedule schedule;
     struct worker worker;
     struct uploads uploads;
+    struct runner runner;
+    struct tasks tasks;
     struct ledger ledger;
     struct snapshots snapshots;
     struct service service;

@@ -333,7 +333,43 @@
 #define PHASE_NAME_MAX  16
 /* Of finished jobs, their coordinator remembers so many accounts of their time: 100 KB. */
 #define TIMINGS_KEPT_MAX 1024
-#define ACTIVE_JOBS_MAX  64 /* jobs that are scheduled at the same time; others wait in order */
+/* --- jobs of tasks --- */
+
+/* Of one job. A range is all that a task in a row costs, so that the limit is that of patience: a
+ * day at 10,000 a second. */
+#define TASKS_MAX            ((uint64_t)1000000000)
+#define TASK_TIME_MAX_MS     ((uint64_t)366 * 86400 * 1000) /* a year: more is a slip */
+#define TASK_EXIT_MAX        255
+#define TASK_DELAY_DOUBLINGS 20 /* of the delay before another attempt: a week for a second */
+#define TASK_REASON_MAX      47 /* bytes of a reason beside exit and signal: a short clause */
+/* Rows of one entry, or of one part of a checkpoint: with all their fields they fit into frame 0.
+ */
+#define TASK_RANGES_MAX     512
+#define TASK_EXCEPTIONS_MAX 150
+#define TASK_SEGMENTS_MAX   100 /* and starts */
+/* Ranges of tasks in one message between coordinator and worker. */
+#define TASK_HANDS_MAX 64
+/* Tasks in one range for a worker: at a microsecond each, a batch of BATCH_TARGET_US. */
+#define TASK_BATCH_MAX 4096
+/* Ranges that wait at a worker: two batches of single tasks of each of two jobs, and more. */
+#define TASK_WORKS_MAX       (4 * TASK_BATCH_MAX)
+#define TASK_SLOTS           1  /* tasks that a node executes at the same time */
+#define ACTIVE_TASK_JOBS_MAX 64 /* of which tasks are handed out at the same time */
+/* Details of outcomes that go into one value, and in all that are on their way there: then nothing
+ * more is handed out until some are in the log. */
+#define TASK_ROWS_BYTES    MIB_BYTES
+#define TASK_BATCHES_BYTES (4 * MIB_BYTES)
+#define TASK_BATCHES_MAX   8
+/* Each entry leaves a row of its segment in memory. From so many on the interval between entries
+ * grows with them: after a day a job has 15,000, and an outcome waits 1.5 s for its entry. */
+#define TASK_SEGMENTS_FEW   1000
+#define TASK_WRITE_AGAIN_US SECOND_US /* after a value that could not be written */
+/* How long a new coordinator waits for what workers have, before it hands out what they may have:
+ * their first word comes with the first heartbeat that tells them of it. A worker that says nothing
+ * for so long is cut off, and will be declared lost. */
+#define TASK_REPORTS_US (1000 * MS_US)
+
+#define ACTIVE_JOBS_MAX 64 /* jobs that are scheduled at the same time; others wait in order */
 /* Operations that wait or are executed at a worker: four times the largest credit of a coordinator.
  * Beyond, they are refused, and given to others. */
 #define WORK_QUEUED_MAX (8 * BATCH_OPS_MAX)
@@ -575,7 +611,7 @@
 
 /* Of one job. A task is a line of a progress bar that people wait for, and its details some 100
  * bytes: a gigabyte of them. */
-#define TASKS_MAX 10000000
+#define MAP_TASKS_MAX 10000000
 /* What Linux takes as one argument (MAX_ARG_STRLEN, 32 pages) without the zero byte at its end: an
  * input, or a string for the shell. */
 #define TASK_ARG_BYTES_MAX (128 * KIB_BYTES - 1)

@@ -84,7 +84,12 @@
     X(used_is_dropped, "whoever made a value drops it when it has used it itself")               \
     X(consumers_remake, "a lost value is made again for each operation that uses it")            \
     X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
-    X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
+    X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")            \
+    X(outcome_again, "an outcome of a task that has one counts again (T15)")                     \
+    X(ended_is_forgotten, "a worker forgets how tasks ended when their coordinator dies (T15)")  \
+    X(started_unlogged, "a task that may begin once is begun before the log has it (T16)")       \
+    X(lost_is_free, "a task that may have begun, and may only once, begins again (T16)")         \
+    X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")
 
 /* Likewise, outside of what the simulator runs: tests/tools/process-mutants.py knows which test
  * finds each. The environment plants them: MUTANT_PLANTED=record_ignored. */

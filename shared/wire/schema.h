@@ -20,8 +20,10 @@
 #include "shared/wire/schema/checkpoint.h"
 #include "shared/wire/schema/cut.h"
 #include "shared/wire/schema/stored.h"
+#include "shared/wire/schema/tasks.h"
 
 #define WIRE_RECORDS(R)    \
+    TASKS_RECORDS(R)       \
     SHARED_RECORDS(R)      \
     CHANNEL_RECORDS(R)     \
     REPLICATION_RECORDS(R) \
@@ -42,6 +44,7 @@
     ENTRY_MESSAGES(M)       \
     CHECKPOINT_MESSAGES(M)  \
     CUT_MESSAGES(M)         \
-    STORED_MESSAGES(M)
+    STORED_MESSAGES(M)      \
+    TASKS_MESSAGES(M)
 
 #endif

@@ -205,6 +205,8 @@ static void take_output(struct host *host, const struct output *output)
         drop_waits(host, output->drop.user, output->drop.id);
         break;
     case OUTPUT_CANCEL: /* it goes on to its end */
+    case OUTPUT_TASK:   /* tasks that do nothing are not executed */
+    case OUTPUT_TASK_CANCEL:
     case OUTPUT_RELINK:
     case OUTPUT_LOG:
         break;

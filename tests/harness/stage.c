@@ -110,7 +110,9 @@ static void take_output(struct stage *stage, node_id_t id, const struct output *
         stage_connect(stage, id, output->relink.peer, output->relink.plane, STAGE_DELAY_US);
         break;
     case OUTPUT_CANCEL: /* it goes on to its end */
-    case OUTPUT_LIST:   /* disks are plenty, and so is memory */
+    case OUTPUT_TASK:   /* tasks that do nothing are not executed */
+    case OUTPUT_TASK_CANCEL:
+    case OUTPUT_LIST: /* disks are plenty, and so is memory */
     case OUTPUT_FORGET:
     case OUTPUT_DROP:
         break;

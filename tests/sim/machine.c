@@ -6,6 +6,7 @@
 #include "tests/sim/bank.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rot.h"
+#include "tests/sim/tasks.h"
 
 struct map_key machine_value_key(struct value_id id)
 {
@@ -141,6 +142,12 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
         break;
     case OUTPUT_FEED:
         values_feed(world, id, &output->feed);
+        break;
+    case OUTPUT_TASK:
+        tasks_begin(world, id, &output->task);
+        break;
+    case OUTPUT_TASK_CANCEL:
+        tasks_cancel(world, id, &output->task);
         break;
     case OUTPUT_FETCH:
         values_fetch(world, id, &output->fetch);

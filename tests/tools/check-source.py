@@ -48,7 +48,7 @@ WRITES = re.compile(r'\bO_CREAT\b|\bmkstemp\w*\s*\(|\bjson_dump_file\s*\(|\bfope
 WRITERS = ("clients/local/outfile.c", "clients/local/local.c")
 
 # The rooms of nodes/core from bottom to top: each may include those before it, and of them only the door, ROOM/ROOM.h.
-ROOMS = "kinds step link raft snapshot state worker schedule uploads ledger service".split()
+ROOMS = "kinds step link raft snapshot state worker runner schedule tasks uploads ledger service".split()
 # Libraries that need no room: whoever wants them takes them as they are.
 LIBRARIES = ("values", "records")
 # What a job may be is the same for a node and for who submits it: the door is open to all.

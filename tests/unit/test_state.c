@@ -16,6 +16,7 @@
 #include "shared/wire/codec.h"
 #include "tests/harness/reload.h"
 #include "tests/harness/stored.h"
+#include "tests/harness/task_entries.h"
 
 #define TERM     ((term_t)3)
 #define TOKEN    77
@@ -192,6 +193,7 @@ static void fill(struct state *state)
     stored_fill(state, TERM);
     for (node_id_t id = 1; id <= 3; id++)
         state->head.births[id] = 100 + id;
+    task_entries_fill(state, TERM);
     state_check_invariants(state);
 }
 
@@ -233,6 +235,8 @@ static void all_of_a_state_is_saved_and_loaded(void **unused)
                                           "keys.",          "key_session.",  "key_window.",
                                           "key_block.",     "progress.",     "progress_mark.",
                                           "retention.",     "access_list.",  "finished_jobs.",
+                                          "task_job.",      "task_jobs.",    "task_exception.",
+                                          "task_start.",    "task_segment.", "task_options.",
                                           "stored_values.", "stored_value.", "stored_segment."};
     struct step step;
     struct state state, empty;

@@ -199,6 +199,11 @@ uint64_t plan_cost(const struct plan *plan)
     return plan->kind->cost(plan);
 }
 
+uint64_t plan_tasks(const struct plan *plan)
+{
+    return plan->kind->tasks ? plan->n : 0;
+}
+
 void kind_label(const struct job_kind *kind, const char *spec, struct text *out)
 {
     for (const char *at = kind->label; *at; at++) {

@@ -13,7 +13,8 @@
 #include "nodes/core/kinds/plan.h"
 #include "shared/base/text.h"
 
-#define JOB_KINDS(X) X(factorial) X(primorial) X(binomial) X(product) X(batch_gcd) X(pi) X(e)
+#define JOB_KINDS(X) \
+    X(factorial) X(primorial) X(binomial) X(product) X(batch_gcd) X(pi) X(e) X(empty)
 
 struct plan_input;
 
@@ -29,6 +30,10 @@ struct job_kind {
      * that, NULL: nothing can be. ERR_RANGE, with a reason for people in `why`. */
     size_t numbers;
     int (*check)(const struct plan *plan, struct text *why);
+
+    /* It has no operations but independent tasks, as many as its first number says (tasks/). Its
+     * plan is one that nobody schedules. `instant`: they do nothing, and nobody executes them. */
+    bool tasks, instant;
 
     /* An upper bound of the result's size in bytes, without overflow: the cost that is limited. */
     uint64_t (*cost)(const struct plan *plan);
@@ -98,6 +103,9 @@ struct plan_input plan_input(const struct plan *plan, size_t input);
 
 /* An upper bound of the result's size in bytes: the cost that is limited. */
 uint64_t plan_cost(const struct plan *plan);
+
+/* The tasks of a job of tasks; 0: it has operations. */
+uint64_t plan_tasks(const struct plan *plan);
 
 /* Appends what stands before a result: "10!". `spec` is printable; any other text than plan_spec()
  * writes is shown as well as it can be. */

@@ -53,6 +53,8 @@ static void take_up_jobs(struct schedule *schedule, job_id_t accepted)
     const struct job *job = jobs_open_after(&schedule->state->jobs, schedule->cursor);
     for (; job && schedule->n_active < ACTIVE_JOBS_MAX; job = job->newer_open) {
         schedule->cursor = job->id;
+        if (plan_tasks(&job->plan))
+            continue; /* tasks/ has it */
         struct job_schedule *job_schedule = completions_resume(schedule, job);
         schedule->active[schedule->n_active++] = job_schedule;
         job_timing_begin(schedule, job_schedule, job->id == accepted);

@@ -10,6 +10,22 @@
 
 #define PAGE_BYTES_MAX (FRAME_MAP_MAX_BYTES / 2) /* of texts in one page of jobs */
 
+/* Of a job of tasks: `done` and `total` are theirs, as those of operations are of another. */
+static void report_tasks(const struct service *service, struct message *message,
+                         const struct job *job, struct wire_job_row *row)
+{
+    const struct task_job *tasks = task_jobs_find(&service->state->task_jobs, job->id);
+    row->tasks.n = 1;
+    row->tasks.at = message_room(message, 1, sizeof *row->tasks.at);
+    tasks_count(service->tasks, tasks, &row->tasks.at[0]);
+    row->parent = tasks->parent;
+    row->total = tasks->total;
+    row->done = tasks->decided.count;
+    row->executed = tasks->attempts;
+    if (tasks_is_active(service->tasks, job->id))
+        row->state = message_text(message, "running");
+}
+
 void report_job(const struct service *service, struct message *message, const struct job *job,
                 struct wire_job_row *row)
 {
@@ -21,6 +37,8 @@ void report_job(const struct service *service, struct message *message, const st
     row->state = message_text(message, status.state);
     row->done = status.done;
     row->executed = status.executed;
+    if (plan_tasks(&job->plan))
+        report_tasks(service, message, job, row);
 }
 
 void report_losses(const struct service *service, struct message *message, const struct job *job,
@@ -34,7 +52,7 @@ void report_timing(const struct service *service, struct message *message, const
                    struct wire_job *answer)
 {
     struct timing timing;
-    if (!schedule_timing(service->schedule, job, &timing))
+    if (plan_tasks(&job->plan) || !schedule_timing(service->schedule, job, &timing))
         return;
     answer->since_ms = timing.since_ms;
     answer->timing.n = PHASE_KINDS;
@@ -72,6 +90,8 @@ bool report_trace(const struct service *service, struct message *message, const 
 {
     const struct trace_mark *trace = schedule_status(service->schedule, job).trace;
     /* Of an unfinished job it is told before anything is done: nobody has executed anything yet. */
+    if (plan_tasks(&job->plan))
+        return false;
     if (!trace && job->plan.total && (job_is_finished(job) || job->plan.total > TRACE_OPS_MAX))
         return false;
     page->ops.at = message_room(message, TRACE_PAGE_MAX, sizeof *page->ops.at);
@@ -165,8 +185,8 @@ void report_status(const struct service *service, struct message *message,
         .quorum = election_quorum(service->raft),
         .healthy = health_is_good(service->raft),
         .may_fail = health_may_fail(service->raft),
-        .queued = states[JOB_QUEUED] - service->schedule->n_active,
-        .running = service->schedule->n_active,
+        .queued = states[JOB_QUEUED] - service->schedule->n_active - service->tasks->n_active,
+        .running = service->schedule->n_active + service->tasks->n_active,
         .done = states[JOB_DONE],
         .failed = states[JOB_FAILED],
         .cancelled = states[JOB_CANCELLED],
@@ -215,6 +235,10 @@ void report_explanation(const struct service *service, const struct job *job, st
     struct job_status status = schedule_status(service->schedule, job);
     text_add(out, "job %s, ", job_id_text(job->id, id));
     plan_name(&job->plan, out);
+    if (plan_tasks(&job->plan)) {
+        tasks_explain(service->tasks, job, out);
+        return;
+    }
     text_add(out, ", is %s\n", status.state);
     text_add(out, "%" PRIu64 " of %" PRIu64 " operations done, %" PRIu64 " executed in all\n",
              status.done, job->plan.total, status.executed);

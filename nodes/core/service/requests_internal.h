@@ -40,6 +40,14 @@ bool requests_within_quota(struct service *service, struct caller caller);
 log_index_t requests_pending_key(const struct service *service, enum message_type type,
                                  struct slice key);
 
+/* Why a job with these options for tasks, or that repeats those of another, is refused; NULL: it is
+ * not. */
+const char *requests_check_tasks(const struct service *service, const struct wire_submit *submit,
+                                 const struct plan *plan, struct text *reason);
+
+/* The options, for the entry of the job. */
+void requests_add_options(struct message *entry, const struct wire_submit *submit);
+
 /* The answer to a progress request. */
 void requests_reply_progress(struct service *service, struct caller caller, bool found,
                              uint64_t state, uint64_t snapshot);

@@ -122,6 +122,7 @@ static const char *check_submit(const struct service *service, const struct wire
     unsigned level = plan->kind->level;
     const char *code =
         level ? requests_unknown_to_some(service, level, plan->kind->name, reason) : NULL;
+    code = code ? code : requests_check_tasks(service, submit, plan, reason);
     if (code)
         return code;
     uint64_t bytes = plan_cost(plan);
@@ -182,8 +183,10 @@ static log_index_t propose_job(struct service *service, const struct wire_submit
         .time_ms = service->step->wall_ms,
         .ranges = plan->ranges,
         .owner = message_text(entry, rights_owner(service)),
+        .parent = submit->parent,
     };
     write_inputs(entry, submit);
+    requests_add_options(entry, submit);
     return raft_log_propose(service->raft, entry);
 }
 
@@ -345,6 +348,11 @@ void requests_result_get(struct service *service, uint64_t client, struct messag
                  schedule_status(service->schedule, job).state);
         requests_refuse(service, caller, job_is_finished(job) ? "finished" : "unavailable",
                         reason.at);
+        return;
+    }
+    if (plan_tasks(&job->plan)) {
+        requests_refuse(service, caller, "invalid",
+                        "a job of tasks has no result of its own, but outputs of its tasks");
         return;
     }
     if (get->offset > job->digits) {

@@ -8,6 +8,7 @@
 #include "nodes/core/snapshot/snapshot.h"
 #include "nodes/core/state/state.h"
 #include "nodes/core/uploads/uploads.h"
+#include "nodes/core/tasks/tasks.h"
 #include "nodes/core/worker/worker.h"
 
 /* --- requests that wait --- */
@@ -63,6 +64,7 @@ struct service {
     struct state *state;
     struct worker *worker;
     struct schedule *schedule;
+    struct tasks *tasks;
     struct ledger *ledger;
     struct snapshots *snapshots;
     struct uploads *uploads;

@@ -73,6 +73,8 @@ struct job *state_forget_one(struct state *state)
         keys_forget(&state->keys, KEY_OF_JOB, slice_of(job->key));
     for (size_t i = 0; job && i < job->n_inputs; i++)
         stored_values_unname(&state->stored, job->inputs[i], job->id);
+    if (job)
+        task_jobs_forget(&state->task_jobs, job->id);
     return job;
 }
 
@@ -82,6 +84,7 @@ void state_entry_values(const struct message *entry, machine_value *each, void *
     if (entry->type == MESSAGE_ENTRY_VALUE_SEGMENT)
         each(context, NODE_NONE, (struct value_id){segment->value, segment->op}, segment->len,
              segment->sha256);
+    task_jobs_entry_values(entry, each, context);
     if (!jobs_entry_is_done(entry))
         return;
     const struct wire_done *done = &entry->as.done;
@@ -101,6 +104,8 @@ bool state_names(const struct state *state, struct value_id id)
         return stored_value_names(value, id.op);
     if (!job) /* forgotten, or of an entry that was cut off; or one that is not applied yet */
         return job_id_index(id.job, state->applied) > state->applied;
+    if (plan_tasks(&job->plan))
+        return task_jobs_name(&state->task_jobs, id);
     if (job_is_finished(job) || MUTANT(value_collected_too_early))
         return job_needs(job, id.op);
     return job_needs(job, id.op) || !job_covers(job, id.op);
@@ -119,6 +124,8 @@ bool state_describes(const struct state *state, struct value_id id, uint64_t *le
     }
     if (!job)
         return false;
+    if (plan_tasks(&job->plan))
+        return task_jobs_describe(&state->task_jobs, id, len, hash);
     const struct done_op *done = map_get(&job->live, (struct map_key){id.op, 0});
     bool result = job->state == JOB_DONE && id.op == job_text_op(job);
     if (!result && (!done || done->value))

@@ -309,6 +309,19 @@ void jobs_add_finished(struct jobs *jobs, struct job *job)
     job_owners_end(job);
 }
 
+struct job *jobs_end_tasks(struct jobs *jobs, job_id_t id, enum job_state state, const char *reason,
+                           uint64_t time_ms, log_index_t index)
+{
+    struct job *job = finish(jobs, id, state, time_ms);
+    if (!job)
+        return NULL;
+    text_copy(job->reason, sizeof job->reason, slice_of(reason));
+    jobs_add_finished(jobs, job);
+    if (index)
+        jobs_ended(jobs, job, index);
+    return job;
+}
+
 struct job *jobs_apply(struct jobs *jobs, log_index_t index, term_t term,
                        const struct message *entry)
 {

@@ -179,6 +179,11 @@ void jobs_leave(struct jobs *jobs, struct job *job);
  * because of the last one that finished. */
 bool jobs_are_beyond(const struct jobs *jobs, size_t kept_max, uint64_t bytes_max);
 
+/* All tasks of a job of tasks have an outcome: ends it in that state; `index`: for jobs_ended(), 0:
+ * not. Returns it; NULL: there is none, or it is finished already. */
+struct job *jobs_end_tasks(struct jobs *jobs, job_id_t id, enum job_state state, const char *reason,
+                           uint64_t time_ms, log_index_t index);
+
 /* Removes a finished job that leaves, or the oldest one when they are beyond the limits; caller
  * frees it with job_destroy(). NULL: there is none. */
 struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max, uint64_t bytes_max);

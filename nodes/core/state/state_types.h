@@ -12,6 +12,7 @@
 #include "nodes/core/state/snaps.h"
 #include "nodes/core/state/stored_values.h"
 #include "nodes/core/state/tables.h"
+#include "nodes/core/state/task_jobs.h"
 #include "nodes/core/step/step.h"
 
 struct checkpoint_build;
@@ -32,7 +33,7 @@ struct state {
     log_index_t applied; /* the last entry that is in it ... */
     term_t applied_term; /* ... and its term */
     /* The tables: head, snaps, keys (of jobs and snaps), progress, retention, access_list,
-     * stored, jobs. */
+     * stored, jobs, task_jobs. */
 #define X(SYMBOL, name, type) type name;
     STATE_TABLES(X)
 #undef X

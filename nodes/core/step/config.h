@@ -55,6 +55,7 @@ struct node_config {
     uint64_t sweep_every_us;     /* the disk is swept so often; 0: SWEEP_EVERY_US */
     uint64_t delay_us;           /* announced: the compute thread adds it to each operation */
     uint64_t memory_limit_bytes; /* of values held; beyond, it asks for no more work; 0: none */
+    bool tasks_execute;          /* for tests: tasks that do nothing are executed, as others are */
     uint64_t poison_deaths;      /* an operation that kills so many workers fails; 0: never */
     uint64_t pid;
     enum log_level log_level; /* assignments are logged one by one at LOG_DEBUG only */

@@ -13,6 +13,7 @@ enum event_kind {
     EVENT_LINK_DOWN,     /* it is gone: a hint that the peer may have died */
     EVENT_PERSISTED,     /* everything up to a persist sequence is on disk */
     EVENT_COMPUTED,      /* the compute thread finished operations */
+    EVENT_TASKS,         /* OUTPUT_TASK: attempts of tasks ended */
     EVENT_VALUE_READY,   /* OUTPUT_FETCH: the value is in memory and its hash is right */
     EVENT_VALUE_FAILED,  /* OUTPUT_FETCH: no source that was named has it; OUTPUT_KEEP (from this
                             node itself): there is none, or it was forgotten before that */
@@ -51,6 +52,7 @@ enum value_user {
     USER_REPAIR, /* what this disk has lost */
     USER_OFFER,  /* what the coordinator offers: an entry will name it */
     USER_UPLOAD, /* as coordinator, segments of stored values */
+    USER_TASKS,  /* as coordinator, details of tasks */
     VALUE_USERS
 };
 
@@ -68,6 +70,22 @@ struct computed {
                            keeps it */
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1]; /* of a text */
     const char *error; /* NULL: it went well; else one line, borrowed */
+};
+
+/* How an attempt of a task ended, or those of tasks in a row, alike. */
+struct task_result {
+    job_id_t job;
+    uint64_t hand; /* as in struct task_order */
+    uint64_t first, count;
+    uint64_t exit, signal; /* both 0: it is done, unless one of the following says otherwise */
+    bool limit;            /* the time limit ended it */
+    bool cancelled;        /* OUTPUT_TASK_CANCEL did */
+    char reason[TASK_REASON_MAX + 1]; /* why it could not be executed; empty: it was */
+    uint64_t started_ms, wall_us, cpu_us, max_rss;
+    uint64_t out_bytes, err_bytes;                      /* that it wrote */
+    uint8_t out_hash[HASH_BYTES], err_hash[HASH_BYTES]; /* SHA-256 of what is kept */
+    struct blob *out, *err; /* what is kept of that, up to VALUE_INLINE_MAX_BYTES each; borrowed;
+                               NULL: nothing */
 };
 
 /* The longest turns of the runtime's loop in the last minute. */
@@ -109,6 +127,10 @@ struct event {
             const struct computed *at;
             size_t n;
         } computed;
+        struct {
+            const struct task_result *at;
+            size_t n;
+        } tasks;
         struct {
             enum value_user user;
             struct value_id id;

@@ -15,11 +15,14 @@ enum output_kind {
     OUTPUT_COMPUTE, /* hand an operation to the compute thread, then EVENT_COMPUTED */
     OUTPUT_CANCEL,  /* nobody wants that attempt any more: it ends as soon as it can, with the same
                        event */
-    OUTPUT_FEED,    /* a piece of a value that a client brings; after the last one as for FETCH */
-    OUTPUT_FETCH,   /* pull a value from a node, then EVENT_VALUE_READY or EVENT_VALUE_FAILED */
-    OUTPUT_KEEP,    /* write a value to disk, then EVENT_VALUE_KEPT or EVENT_VALUE_FAILED */
-    OUTPUT_LIST,    /* names of values on disk, in order, then EVENT_VALUES_LISTED */
-    OUTPUT_FORGET,  /* remove values from disk */
+    OUTPUT_TASK,    /* begin an attempt of a task, then EVENT_TASKS */
+    OUTPUT_TASK_CANCEL, /* nobody wants it any more: it ends as soon as it can, with the same event
+                         */
+    OUTPUT_FEED,   /* a piece of a value that a client brings; after the last one as for FETCH */
+    OUTPUT_FETCH,  /* pull a value from a node, then EVENT_VALUE_READY or EVENT_VALUE_FAILED */
+    OUTPUT_KEEP,   /* write a value to disk, then EVENT_VALUE_KEPT or EVENT_VALUE_FAILED */
+    OUTPUT_LIST,   /* names of values on disk, in order, then EVENT_VALUES_LISTED */
+    OUTPUT_FORGET, /* remove values from disk */
     OUTPUT_DROP,   /* the user wants a value, or all of a job, in memory no more: its fetches end */
     OUTPUT_RELINK, /* the connection is of no use: make a new one */
     OUTPUT_LOG     /* a line for people */
@@ -102,6 +105,14 @@ struct compute_op {
     struct compute_operand operands[OPERANDS_MAX];
 };
 
+/* An attempt of a task, for whoever executes them. */
+struct task_order {
+    job_id_t job;
+    uint64_t hand; /* names this handing out of the job's tasks, in all terms */
+    uint64_t task, attempt;
+    uint64_t time_limit_ms; /* 0: none */
+};
+
 /* A value to be pulled from a node. */
 struct fetch_order {
     enum value_user user;
@@ -150,6 +161,7 @@ struct output {
             struct value_id id;
             uint64_t attempt;
         } cancel;
+        struct task_order task; /* TASK, TASK_CANCEL */
         struct fetch_order fetch;
         struct feed_order feed;
         struct {

@@ -22,7 +22,9 @@
         "ranges of its plan's flat stage; 0: its plan is over integers, or segments")         \
     STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys") \
     LIST(OPT, inputs, value_ref, INPUTS_MAX,                                                  \
-         "the stored values that it names; no job is made when one of them is not whole")
+         "the stored values that it names; no job is made when one of them is not whole")     \
+    LIST(OPT, tasks, task_options, 1, "of a job of tasks: how they are executed")             \
+    U64(OPT, parent, U64_ANY, "the job whose tasks it repeats: those done there are done")
 
 /* What was done for a job since its last entry. */
 #define DONE_FIELDS(U64, LIST)                                                             \
@@ -113,8 +115,8 @@
  * jobs_forgotten. 2: jobs whose units have more than SUBTREE_LEAVES_OLD leaves. 3: jobs with a plan
  * over ranges of primes. 4: access_changed. 5: jobs of the kinds primorial and binomial.
  * 6: stored values, and jobs that name them. 7: jobs of the kinds product, batch-gcd, pi and e,
- * whose results have several consumers. */
-#define ENTRY_LEVEL           7
+ * whose results have several consumers. 8: jobs of tasks: tasks_done, tasks_started. */
+#define ENTRY_LEVEL           8
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
 #define ENTRY_LEVEL_RANGES    3
@@ -122,6 +124,7 @@
 #define ENTRY_LEVEL_NUMBERS   5
 #define ENTRY_LEVEL_VALUES    6
 #define ENTRY_LEVEL_PLANS     7
+#define ENTRY_LEVEL_TASKS     8
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \

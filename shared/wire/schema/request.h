@@ -9,13 +9,16 @@
     U64(REQ, request, U64_ANY, "chosen by the client; comes back in the answer") \
     U64(OPT, node, NODES_MAX, "the node that is asked; 0: the coordinator")
 
-#define SUBMIT_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
-    REQUEST_FIELDS(U64)                                                                      \
-    STR(REQ, key, JOB_KEY_MAX, "makes the request idempotent: the same key is the same job") \
-    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                                \
-    STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument: 10")                                  \
-    STR(OPT, plan, PLAN_CHOICE_MAX, "tree or primes; without it the coordinator chooses")    \
-    LIST(OPT, inputs, value_ref, INPUTS_MAX, "stored values that the job works on, in order")
+#define SUBMIT_FIELDS(U64, BOOL, STR, BIN, LIST)                                              \
+    REQUEST_FIELDS(U64)                                                                       \
+    STR(REQ, key, JOB_KEY_MAX, "makes the request idempotent: the same key is the same job")  \
+    STR(REQ, kind, JOB_KIND_MAX, "factorial")                                                 \
+    STR(REQ, spec, JOB_SPEC_MAX, "the kind's argument: 10")                                   \
+    STR(OPT, plan, PLAN_CHOICE_MAX, "tree or primes; without it the coordinator chooses")     \
+    LIST(OPT, inputs, value_ref, INPUTS_MAX, "stored values that the job works on, in order") \
+    LIST(OPT, tasks, task_options, 1, "of a job of tasks: how they are executed")             \
+    U64(OPT, parent, U64_ANY,                                                                 \
+        "a finished job of tasks: the same ones, of which those not done there are executed")
 
 #define JOB_GET_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
     REQUEST_FIELDS(U64)                                                              \

@@ -1,0 +1,360 @@
+#include "nodes/core/runner/runner.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/error.h"
+#include "shared/base/job_id.h"
+#include "shared/base/mutant.h"
+#include "shared/base/text.h"
+
+#define ENDED_BYTES_MAX (MESSAGE_MAX_BYTES / 2) /* of outputs in one message */
+
+static void kept_free(struct task_kept *kept)
+{
+    blob_drop(&kept->result.out);
+    blob_drop(&kept->result.err);
+    free(kept);
+}
+
+/* --- telling --- */
+
+/* To the coordinator, which may be this node; takes the message. Without a connection it is lost:
+ * the next one asks. */
+static void tell(struct runner *runner, node_id_t to, struct message *message)
+{
+    if (to != runner->step->config.id) {
+        if (!step_is_peer(runner->step, to))
+            message_drop(&message);
+        else
+            peers_send(runner->links, to, message);
+        return;
+    }
+    if (runner->n_own == runner->own_size) {
+        runner->own_size = runner->own_size ? 2 * runner->own_size : 8;
+        runner->own = mem_grow(runner->own, runner->own_size, sizeof(struct message *));
+    }
+    runner->own[runner->n_own++] = message;
+}
+
+struct message *runner_take_own(struct runner *runner)
+{
+    if (!runner->n_own)
+        return NULL;
+    struct message *message = runner->own[0];
+    memmove(runner->own, runner->own + 1, --runner->n_own * sizeof(struct message *));
+    return message;
+}
+
+/* Outcomes on their way into one message. */
+struct telling {
+    node_id_t to;
+    struct message *message; /* NULL: none is begun */
+    size_t bytes;
+};
+
+static void flush(struct runner *runner, struct telling *telling)
+{
+    if (telling->message)
+        tell(runner, telling->to, telling->message);
+    telling->message = NULL;
+    telling->bytes = 0;
+}
+
+static struct slice hash_of(struct message *message, const struct blob *output,
+                            const uint8_t hash[HASH_BYTES])
+{
+    return output ? message_copy(message, (struct slice){hash, HASH_BYTES}) : (struct slice){0};
+}
+
+static void add_outcome(struct runner *runner, struct telling *telling,
+                        const struct task_result *result)
+{
+    struct wire_tasks_ended *ended = telling->message ? &telling->message->as.tasks_ended : NULL;
+    size_t bytes = (result->out ? result->out->len : 0) + (result->err ? result->err->len : 0);
+    if (ended && (ended->job != result->job || ended->outcomes.n == TASK_HANDS_MAX ||
+                  telling->bytes + bytes > ENDED_BYTES_MAX))
+        flush(runner, telling);
+    if (!telling->message) {
+        telling->message = message_new(MESSAGE_TASKS_ENDED);
+        telling->message->as.tasks_ended.job = result->job;
+        telling->message->as.tasks_ended.outcomes.at =
+            message_room(telling->message, TASK_HANDS_MAX, sizeof(struct wire_task_outcome));
+    }
+    struct message *message = telling->message;
+    ended = &message->as.tasks_ended;
+    telling->bytes += bytes;
+    ended->outcomes.at[ended->outcomes.n++] = (struct wire_task_outcome){
+        .first = result->first,
+        .count = result->count,
+        .hand = result->hand,
+        .exit = result->exit,
+        .signal = result->signal,
+        .limit = result->limit,
+        .reason = message_text(message, result->reason),
+        .started_ms = result->started_ms,
+        .wall_us = result->wall_us,
+        .cpu_us = result->cpu_us,
+        .max_rss = result->max_rss,
+        .out_bytes = result->out_bytes,
+        .out_hash = hash_of(message, result->out, result->out_hash),
+        .out_frame = result->out ? message_add_frame(message, result->out) : 0,
+        .err_bytes = result->err_bytes,
+        .err_hash = hash_of(message, result->err, result->err_hash),
+        .err_frame = result->err ? message_add_frame(message, result->err) : 0,
+    };
+}
+
+void runner_asked(struct runner *runner, node_id_t from)
+{
+    struct telling telling = {.to = from};
+    struct message *message = message_new(MESSAGE_TASKS_HELD);
+    struct wire_tasks_held *held = &message->as.tasks_held;
+    for (const struct task_kept *kept = runner->kept; kept && !MUTANT(ended_is_forgotten);
+         kept = kept->next)
+        add_outcome(runner, &telling, &kept->result);
+    flush(runner, &telling);
+    held->term = runner->step->term;
+    held->running.at = message_room(message, TASK_SLOTS, sizeof *held->running.at);
+    for (size_t i = 0; i < runner->n_executing; i++) {
+        const struct task_executing *it = &runner->executing[i];
+        if (!it->cancelled)
+            held->running.at[held->running.n++] =
+                (struct wire_task_hand){.job = it->order.job,
+                                        .hand = it->order.hand,
+                                        .first = it->order.task,
+                                        .count = 1,
+                                        .attempt = it->order.attempt};
+    }
+    tell(runner, from, message);
+}
+
+/* --- ended --- */
+
+/* Keeps the outcome (takes new references to its outputs). */
+static void keep(struct runner *runner, const struct task_result *result)
+{
+    struct task_kept *kept = mem_new(1, sizeof *kept);
+    kept->result = *result;
+    blob_ref(kept->result.out);
+    blob_ref(kept->result.err);
+    *(runner->last_kept ? &runner->last_kept->next : &runner->kept) = kept;
+    runner->last_kept = kept;
+    runner->n_kept++;
+    runner->ended += result->count;
+}
+
+/* True when nobody will ask for it any more: the job is finished, or forgotten. One that is not
+ * known yet will be. */
+static bool is_over(const struct runner *runner, job_id_t job)
+{
+    const struct task_job *row = task_jobs_find(&runner->state->task_jobs, job);
+    log_index_t applied = runner->raft->log.applied;
+    return row ? row->ended : job_id_index(job, applied) <= applied;
+}
+
+static bool is_decided(const struct runner *runner, const struct task_result *result)
+{
+    const struct task_job *row = task_jobs_find(&runner->state->task_jobs, result->job);
+    return row && ranges_has_all(&row->decided, (struct range){result->first, result->count});
+}
+
+static void take_end(struct runner *runner, struct telling *telling,
+                     const struct task_result *result)
+{
+    size_t at = 0;
+    while (at < runner->n_executing && (runner->executing[at].order.job != result->job ||
+                                        runner->executing[at].order.hand != result->hand ||
+                                        runner->executing[at].order.task != result->first))
+        at++;
+    if (at == runner->n_executing)
+        return;
+    bool cancelled = runner->executing[at].cancelled;
+    runner->executing[at] = runner->executing[--runner->n_executing];
+    if (cancelled || is_over(runner, result->job))
+        return;
+    keep(runner, result);
+    add_outcome(runner, telling, result);
+}
+
+void runner_results(struct runner *runner, const struct task_result *at, size_t n)
+{
+    struct telling telling = {.to = runner->step->coordinator};
+    for (size_t i = 0; i < n; i++)
+        take_end(runner, &telling, &at[i]);
+    flush(runner, &telling);
+}
+
+/* --- what waits --- */
+
+void runner_given(struct runner *runner, const struct message *message)
+{
+    const struct wire_tasks_given *given = &message->as.tasks_given;
+    const struct job_kind *kind = kind_find(given->kind);
+    bool instant = kind && kind->instant && !runner->step->config.tasks_execute;
+    for (size_t i = 0; i < given->hands.n; i++) {
+        const struct wire_task_hand *hand = &given->hands.at[i];
+        if (!hand->first || !hand->count) {
+            step_reject(runner->step, runner->step->coordinator, "it hands out no task");
+            continue;
+        }
+        if (runner->n_works == TASK_WORKS_MAX)
+            return; /* no credit of any coordinator allows that */
+        struct task_work *work = mem_new(1, sizeof *work);
+        work->order = (struct task_order){.job = hand->job,
+                                          .hand = hand->hand,
+                                          .task = hand->first,
+                                          .attempt = hand->attempt,
+                                          .time_limit_ms = given->time_limit_ms};
+        work->count = hand->count;
+        work->instant = instant;
+        *(runner->last ? &runner->last->next : &runner->first) = work;
+        runner->last = work;
+        runner->queued += work->count;
+        runner->n_works++;
+    }
+}
+
+/* Takes the first out of the queue; frees it when the last of its tasks goes. */
+static void take_first(struct runner *runner, uint64_t count)
+{
+    struct task_work *work = runner->first;
+    runner->queued -= count;
+    work->order.task += count;
+    work->count -= count;
+    if (work->count)
+        return;
+    runner->n_works--;
+    runner->first = work->next;
+    if (!runner->first)
+        runner->last = NULL;
+    free(work);
+}
+
+static void drop_queue(struct runner *runner)
+{
+    while (runner->first)
+        take_first(runner, runner->first->count);
+}
+
+void runner_reset(struct runner *runner, term_t term)
+{
+    if (runner->term != term)
+        drop_queue(runner);
+    runner->term = term;
+}
+
+/* --- the log --- */
+
+static void let_go(struct runner *runner)
+{
+    struct task_kept **at = &runner->kept, *last = NULL;
+    while (*at) {
+        struct task_kept *kept = *at;
+        if (!is_decided(runner, &kept->result) && !is_over(runner, kept->result.job)) {
+            last = kept;
+            at = &kept->next;
+            continue;
+        }
+        *at = kept->next;
+        runner->n_kept--;
+        kept_free(kept);
+    }
+    runner->last_kept = last;
+}
+
+static void cancel(struct runner *runner)
+{
+    struct task_work **at = &runner->first, *last = NULL;
+    while (*at) {
+        struct task_work *work = *at;
+        if (!is_over(runner, work->order.job)) {
+            last = work;
+            at = &work->next;
+            continue;
+        }
+        *at = work->next;
+        runner->queued -= work->count;
+        runner->n_works--;
+        free(work);
+    }
+    runner->last = last;
+    for (size_t i = 0; i < runner->n_executing; i++) {
+        struct task_executing *it = &runner->executing[i];
+        if (it->cancelled || !is_over(runner, it->order.job))
+            continue;
+        it->cancelled = true;
+        outbox_add(&runner->step->out, OUTPUT_TASK_CANCEL)->task = it->order;
+    }
+}
+
+/* --- executing --- */
+
+/* Tasks that do nothing are done when they are begun. */
+static void end_instant(struct runner *runner, struct telling *telling)
+{
+    const struct task_work *work = runner->first;
+    struct task_result result = {.job = work->order.job,
+                                 .hand = work->order.hand,
+                                 .first = work->order.task,
+                                 .count = work->count,
+                                 .started_ms = runner->step->wall_ms};
+    keep(runner, &result);
+    add_outcome(runner, telling, &result);
+    take_first(runner, work->count);
+}
+
+static void begin(struct runner *runner)
+{
+    struct task_order order = runner->first->order;
+    runner->executing[runner->n_executing++] = (struct task_executing){.order = order};
+    outbox_add(&runner->step->out, OUTPUT_TASK)->task = order;
+    take_first(runner, 1);
+}
+
+void runner_pump(struct runner *runner)
+{
+    struct telling telling = {.to = runner->step->coordinator};
+    if (runner->seen != runner->raft->log.applied) {
+        runner->seen = runner->raft->log.applied;
+        let_go(runner);
+        cancel(runner);
+    }
+    while (runner->first && (runner->first->instant || runner->n_executing < TASK_SLOTS)) {
+        if (runner->first->instant)
+            end_instant(runner, &telling);
+        else
+            begin(runner);
+    }
+    flush(runner, &telling);
+}
+
+/* --- the room --- */
+
+void runner_clear(struct runner *runner)
+{
+    drop_queue(runner);
+    for (struct task_kept *next, *kept = runner->kept; kept; kept = next) {
+        next = kept->next;
+        kept_free(kept);
+    }
+    for (size_t i = 0; i < runner->n_own; i++)
+        message_drop(&runner->own[i]);
+    free(runner->own);
+}
+
+void runner_check_invariants(const struct runner *runner)
+{
+    uint64_t queued = 0;
+    size_t kept = 0, works = 0;
+    for (const struct task_work *work = runner->first; work; work = work->next, works++) {
+        assert(work->count && (work->next || work == runner->last));
+        queued += work->count;
+    }
+    for (const struct task_kept *it = runner->kept; it; it = it->next, kept++)
+        assert(it->next || it == runner->last_kept);
+    assert(queued == runner->queued && kept == runner->n_kept);
+    assert(works == runner->n_works && works <= TASK_WORKS_MAX);
+    assert(runner->n_executing <= TASK_SLOTS && !runner->last == !runner->first);
+}

@@ -1,0 +1,85 @@
+/* runner.h - what a node does with the tasks that the coordinator hands to it.
+ *
+ *   queued --> executing --> ended: told, and kept until the log tells it, too
+ *
+ * What a task's end was is kept here until the own log has it, and told to each coordinator that
+ * asks: so nothing that has ended is executed again because a coordinator died. What the log says
+ * is also what ends tasks here: of a job that is finished, or forgotten, all goes. */
+#ifndef CONCLAVE_CORE_RUNNER_H
+#define CONCLAVE_CORE_RUNNER_H
+
+#include "nodes/core/link/link.h"
+#include "nodes/core/raft/raft.h"
+#include "nodes/core/state/state.h"
+
+/* Tasks in a row that wait to be executed. */
+struct task_work {
+    struct task_work *next;
+    struct task_order order; /* of the first of them */
+    uint64_t count;
+    bool instant; /* they do nothing */
+};
+
+/* A task that is being executed. */
+struct task_executing {
+    struct task_order order;
+    bool cancelled;
+};
+
+/* How some ended. */
+struct task_kept {
+    struct task_kept *next;
+    struct task_result result; /* its outputs: owned references */
+};
+
+/* Zero-initialize, then set the first four. */
+struct runner {
+    struct step *step;
+    struct links *links;
+    struct raft *raft;
+    struct state *state;
+    term_t term; /* of the coordinator whose tasks these are */
+    struct task_work *first, *last;
+    size_t n_works;
+    uint64_t queued; /* tasks, in all of these */
+    struct task_executing executing[TASK_SLOTS];
+    size_t n_executing;
+    struct task_kept *kept, *last_kept;
+    size_t n_kept;
+    struct message **own; /* to be told to the coordinator, which this node is; owned */
+    size_t n_own, own_size;
+    log_index_t seen; /* what the log said up to here is taken into account */
+    uint64_t ended;   /* tasks that ended here, in this incarnation */
+};
+
+/* The coordinator hands out tasks; or asks what is here. */
+void runner_given(struct runner *runner, const struct message *message);
+void runner_asked(struct runner *runner, node_id_t from);
+
+/* Another term's coordinator begins: what was not begun is not. */
+void runner_reset(struct runner *runner, term_t term);
+
+/* Attempts that were begun here ended. */
+void runner_results(struct runner *runner, const struct task_result *at, size_t n);
+
+/* The next message of this node to itself as coordinator (caller drops); NULL: there is none. */
+struct message *runner_take_own(struct runner *runner);
+
+static inline void runner_tick(struct runner *runner)
+{
+    (void)runner; /* nothing depends on time */
+}
+
+/* Begins what can be begun, and lets go of what the log tells. */
+void runner_pump(struct runner *runner);
+
+static inline uint64_t runner_deadline(const struct runner *runner)
+{
+    (void)runner;
+    return UINT64_MAX;
+}
+
+void runner_clear(struct runner *runner);
+void runner_check_invariants(const struct runner *runner);
+
+#endif

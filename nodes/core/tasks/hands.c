@@ -1,0 +1,244 @@
+/* What workers have, and who gets what next. */
+#include <stdlib.h>
+
+#include "nodes/core/tasks/failures.h"
+#include "shared/base/mutant.h"
+
+/* From this time of a task on a worker gets no other one to hide the round trip. */
+#define SLOW_TASK_NS (20 * MS_US * 1000)
+
+/* --- what they have --- */
+
+static struct task_hand *add(struct tasks *tasks, struct task_schedule *of, node_id_t node,
+                             struct range range, uint64_t number)
+{
+    struct task_slot *slot = &tasks->slots[node];
+    struct task_hand *hand = mem_new(1, sizeof *hand);
+    *hand = (struct task_hand){.previous = slot->last,
+                               .of = of,
+                               .number = number,
+                               .node = node,
+                               .tasks = range,
+                               .given_us = tasks->step->now_us};
+    *(slot->last ? &slot->last->next : &slot->first) = hand;
+    slot->last = hand;
+    slot->outstanding += range.count;
+    of->handed += range.count;
+    return hand;
+}
+
+struct task_hand *hands_resume(struct tasks *tasks, struct task_schedule *of, node_id_t node,
+                               struct range range, uint64_t number)
+{
+    return add(tasks, of, node, range, number);
+}
+
+struct task_hand *hands_find(const struct tasks *tasks, node_id_t node, job_id_t job,
+                             uint64_t number, uint64_t task)
+{
+    struct task_hand *hand = tasks->slots[node].first;
+    while (hand && (hand->number != number || hand->of->row->id != job ||
+                    task < hand->tasks.first || task >= range_end(hand->tasks)))
+        hand = hand->next;
+    return hand;
+}
+
+static void remove_hand(struct tasks *tasks, struct task_hand *hand)
+{
+    struct task_slot *slot = &tasks->slots[hand->node];
+    *(hand->previous ? &hand->previous->next : &slot->first) = hand->next;
+    *(hand->next ? &hand->next->previous : &slot->last) = hand->previous;
+    slot->outstanding -= hand->tasks.count;
+    hand->of->handed -= hand->tasks.count;
+    free(hand);
+}
+
+void hands_take(struct tasks *tasks, struct task_hand *hand, struct range range)
+{
+    struct range before = {hand->tasks.first, range.first - hand->tasks.first};
+    struct range after = {range_end(range), range_end(hand->tasks) - range_end(range)};
+    if (before.count && after.count) {
+        struct task_hand *rest = add(tasks, hand->of, hand->node, after, hand->number);
+        rest->given_us = hand->given_us;
+        rest->start = hand->start;
+        after.count = 0;
+        range.count = range_end(hand->tasks) - range.first;
+    }
+    if (!before.count && !after.count) {
+        remove_hand(tasks, hand);
+        return;
+    }
+    tasks->slots[hand->node].outstanding -= range.count;
+    hand->of->handed -= range.count;
+    hand->tasks = before.count ? before : after;
+}
+
+void hands_end(struct tasks *tasks, const struct task_schedule *of)
+{
+    for (node_id_t id = 1; id <= NODES_MAX; id++)
+        for (struct task_hand *next, *hand = tasks->slots[id].first; hand; hand = next) {
+            next = hand->next;
+            if (hand->of == of)
+                remove_hand(tasks, hand);
+        }
+}
+
+/* --- who gets more --- */
+
+static uint64_t batch_tasks(const struct task_schedule *of)
+{
+    uint64_t target_ns = BATCH_TARGET_US * 1000, n = TASK_BATCH_MAX;
+    if (!of->measured)
+        return 1;
+    if (of->task_ns)
+        n = target_ns / of->task_ns;
+    return n < 1 ? 1 : n > TASK_BATCH_MAX ? TASK_BATCH_MAX : n;
+}
+
+/* One batch to work on, and one to hide the round trip. */
+static uint64_t credit(const struct task_schedule *of)
+{
+    if (!of->measured || of->task_ns >= SLOW_TASK_NS)
+        return TASK_SLOTS;
+    return 2 * batch_tasks(of);
+}
+
+bool hands_is_suitable(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
+{
+    return tasks->slots[id].told && schedule_is_worker(tasks->schedule, id) &&
+           peers_follows(tasks->links, id) && !failures_rests(tasks, of, id);
+}
+
+static bool has_room(const struct tasks *tasks, const struct task_schedule *of, node_id_t id,
+                     const struct task_trouble *trouble)
+{
+    const struct task_slot *slot = &tasks->slots[id];
+    if (trouble && trouble->deaths)
+        return !slot->outstanding;
+    return slot->outstanding < credit(of) && !failures_are_alone(slot);
+}
+
+static node_id_t pick(struct tasks *tasks, const struct task_schedule *of,
+                      const struct task_trouble *trouble)
+{
+    node_id_t best = NODE_NONE;
+    bool others = trouble && failures_has_others(tasks, of, trouble);
+    for (node_id_t id = 1; id <= tasks->step->config.n_nodes; id++) {
+        const struct task_slot *slot = &tasks->slots[id], *champion = &tasks->slots[best];
+        if (!hands_is_suitable(tasks, of, id) || !has_room(tasks, of, id, trouble) ||
+            (others && trouble->last_failed_on == id))
+            continue;
+        if (!best || slot->outstanding < champion->outstanding ||
+            (slot->outstanding == champion->outstanding && slot->last_pick < champion->last_pick))
+            best = id;
+    }
+    return best;
+}
+
+/* --- handing out --- */
+
+/* A message to one worker on tasks of one job. */
+struct giving {
+    const struct task_schedule *of;
+    struct message *message; /* NULL: none is begun */
+};
+
+static void flush(struct tasks *tasks, struct giving *giving, node_id_t id)
+{
+    struct message *message = giving->message;
+    giving->message = NULL;
+    if (message && peers_send(tasks->links, id, message))
+        tasks_worker_lost(tasks, id, false);
+}
+
+static void add_to(struct tasks *tasks, struct giving *giving, const struct task_hand *hand)
+{
+    const struct task_schedule *of = hand->of;
+    if (giving->message &&
+        (giving->of != of || giving->message->as.tasks_given.hands.n == TASK_HANDS_MAX))
+        flush(tasks, giving, hand->node);
+    if (!giving->message) {
+        giving->of = of;
+        giving->message = message_new(MESSAGE_TASKS_GIVEN);
+        struct wire_tasks_given *given = &giving->message->as.tasks_given;
+        given->term = tasks->step->term;
+        given->kind = message_text(giving->message, of->job->plan.kind->name);
+        given->time_limit_ms = of->row->options.time_limit_ms;
+        given->hands.at = message_room(giving->message, TASK_HANDS_MAX, sizeof *given->hands.at);
+    }
+    const struct task_trouble *trouble = failures_of(of, hand->tasks.first);
+    struct wire_tasks_given *given = &giving->message->as.tasks_given;
+    given->hands.at[given->hands.n++] =
+        (struct wire_task_hand){.job = of->row->id,
+                                .hand = hand->number,
+                                .first = hand->tasks.first,
+                                .count = hand->tasks.count,
+                                .attempt = 1 + (trouble ? trouble->failures : 0)};
+}
+
+/* The first tasks that are free and alike; false: none are. */
+static bool next_free(const struct task_schedule *of, struct range *range)
+{
+    struct range troubled;
+    if (of->stopping || batch_is_full(of) ||
+        !ranges_next(&of->free, (struct range){1, of->row->total}, range))
+        return false;
+    if (!ranges_next(&of->troubled, *range, &troubled))
+        return true;
+    range->count = troubled.first == range->first ? 1 : troubled.first - range->first;
+    return true;
+}
+
+static uint64_t at_most(uint64_t n, uint64_t most)
+{
+    return n < most ? n : most;
+}
+
+static bool give_one(struct tasks *tasks, struct task_schedule *of, struct giving *givings)
+{
+    struct range range;
+    if (!next_free(of, &range))
+        return false;
+    node_id_t id = pick(tasks, of, failures_of(of, range.first));
+    if (!id)
+        return false;
+    /* At the end each worker gets a share of what is left. */
+    uint64_t share = 1 + of->free.count / (2 * schedule_count_workers(tasks->schedule) + 1);
+    range.count = at_most(range.count, at_most(batch_tasks(of), share));
+    uint64_t number = tasks->step->term << 32 | ++tasks->hands;
+    struct task_hand *hand = add(tasks, of, id, range, number);
+    ranges_remove(&of->free, range);
+    tasks->slots[id].last_pick = ++tasks->picks;
+    if (of->row->options.at_most_once)
+        failures_begin(tasks, hand);
+    if (!hand->start || MUTANT(started_unlogged))
+        add_to(tasks, &givings[id], hand);
+    return true;
+}
+
+/* What was to be logged first, and is. */
+static void give_logged(struct tasks *tasks, struct giving *givings)
+{
+    for (node_id_t id = 1; id <= tasks->step->config.n_nodes; id++)
+        for (struct task_hand *hand = tasks->slots[id].first; hand; hand = hand->next)
+            if (hand->start && hand->start <= tasks->raft->log.applied) {
+                hand->start = 0;
+                if (!MUTANT(started_unlogged))
+                    add_to(tasks, &givings[id], hand);
+            }
+}
+
+void hands_out(struct tasks *tasks)
+{
+    struct giving givings[NODES_MAX + 1] = {{0}};
+    size_t idle = 0, n = at_most(tasks->n_active, ACTIVE_TASK_JOBS_MAX);
+    if (!n)
+        return;
+    give_logged(tasks, givings);
+    while (idle < n) {
+        tasks->turn = (tasks->turn + 1) % n;
+        idle = give_one(tasks, tasks->active[tasks->turn], givings) ? 0 : idle + 1;
+    }
+    for (node_id_t id = 1; id <= tasks->step->config.n_nodes; id++)
+        flush(tasks, &givings[id], id);
+}

@@ -1,0 +1,183 @@
+/* What workers tell: how tasks ended, and what they have. */
+#include <string.h>
+
+#include "nodes/core/tasks/failures.h"
+#include "shared/base/mutant.h"
+#include "shared/base/text.h"
+
+/* --- what is told of a task --- */
+
+static struct task_stream stream_of(const struct message *message, uint64_t bytes, uint64_t frame,
+                                    struct slice hash)
+{
+    const struct blob *blob = message_frame(message, frame);
+    struct task_stream stream = {.bytes = bytes};
+    if (blob && hash.len == HASH_BYTES && blob->len <= bytes) {
+        stream.at = (struct slice){blob->at, blob->len};
+        memcpy(stream.hash, hash.at, HASH_BYTES);
+    }
+    return stream;
+}
+
+static struct task_row row_of(const struct message *message, const struct task_schedule *of,
+                              node_id_t from, const struct wire_task_outcome *outcome,
+                              struct range range, enum task_state state)
+{
+    return (struct task_row){.first = range.first,
+                             .count = range.count,
+                             .state = state,
+                             .node = from,
+                             .attempts = failures_attempts(of, range.first) + (state == TASK_DONE),
+                             .exit = outcome->exit,
+                             .signal = outcome->signal,
+                             .limit = outcome->limit,
+                             .started_ms = outcome->started_ms,
+                             .wall_us = outcome->wall_us / outcome->count * range.count,
+                             .cpu_us = outcome->cpu_us,
+                             .max_rss = outcome->max_rss,
+                             .reason = outcome->reason,
+                             .out = stream_of(message, outcome->out_bytes, outcome->out_frame,
+                                              outcome->out_hash),
+                             .err = stream_of(message, outcome->err_bytes, outcome->err_frame,
+                                              outcome->err_hash)};
+}
+
+/* --- done --- */
+
+/* Whoever has them has them no more. */
+static void take_from_all(struct tasks *tasks, struct task_schedule *of, struct range range)
+{
+    ranges_remove(&of->free, range);
+    ranges_remove(&of->unsure, range);
+    for (node_id_t id = 1; id <= tasks->step->config.n_nodes && of->handed; id++)
+        for (struct task_hand *next, *hand = tasks->slots[id].first; hand; hand = next) {
+            uint64_t first = hand->tasks.first > range.first ? hand->tasks.first : range.first;
+            uint64_t end = range_end(hand->tasks) < range_end(range) ? range_end(hand->tasks)
+                                                                     : range_end(range);
+            next = hand->next;
+            if (hand->of == of && first < end)
+                hands_take(tasks, hand, (struct range){first, end - first});
+        }
+}
+
+static void take_done(struct tasks *tasks, node_id_t from, struct task_schedule *of,
+                      const struct message *message, const struct wire_task_outcome *outcome)
+{
+    struct range open, range = {outcome->first, outcome->count};
+    while (ranges_gap(&of->taken, range, &open)) {
+        struct task_row details = row_of(message, of, from, outcome, open, TASK_DONE);
+        struct task_hand *hand = hands_find(tasks, from, of->row->id, outcome->hand, open.first);
+        if (hand && range_end(open) <= range_end(hand->tasks))
+            hands_take(tasks, hand, open);
+        else
+            take_from_all(tasks, of, open);
+        failures_forget(of, open);
+        of->attempts += open.count;
+        batch_add(tasks, of, open, NULL, &details);
+    }
+}
+
+/* --- failed --- */
+
+static void fail(struct tasks *tasks, node_id_t from, struct task_schedule *of,
+                 const struct message *message, const struct wire_task_outcome *outcome,
+                 uint64_t task)
+{
+    struct range one = {task, 1};
+    of->attempts++;
+    if (failures_retry(tasks, of, task, from))
+        return;
+    struct task_row details = row_of(message, of, from, outcome, one, TASK_FAILED);
+    struct task_exception exception = {.state = TASK_FAILED,
+                                       .attempts = details.attempts,
+                                       .exit = outcome->exit,
+                                       .signal = outcome->signal,
+                                       .node = from};
+    struct slice reason =
+        outcome->limit && !outcome->reason.len ? slice_of("time limit") : outcome->reason;
+    text_copy(exception.reason, sizeof exception.reason, reason);
+    failures_end(tasks, of, one, &exception, &details);
+}
+
+/* An attempt counts when its task is in the hands of the worker, with that number: then it is no
+ * earlier one. Or when the worker tells it to a new coordinator, and nobody has the task. */
+static void take_failed(struct tasks *tasks, node_id_t from, struct task_schedule *of,
+                        const struct message *message, const struct wire_task_outcome *outcome)
+{
+    struct range range = {outcome->first, outcome->count};
+    if (range.count > TASK_BATCH_MAX)
+        return;
+    for (uint64_t task = range.first; task < range_end(range) && !of->stopping; task++) {
+        struct task_hand *hand = hands_find(tasks, from, of->row->id, outcome->hand, task);
+        bool told = !tasks->slots[from].told &&
+                    (ranges_has(&of->free, task) || ranges_has(&of->unsure, task));
+        if (ranges_has(&of->taken, task) || (!hand && !told))
+            continue;
+        if (hand)
+            hands_take(tasks, hand, (struct range){task, 1});
+        ranges_remove(&of->free, (struct range){task, 1});
+        ranges_remove(&of->unsure, (struct range){task, 1});
+        fail(tasks, from, of, message, outcome, task);
+    }
+}
+
+/* --- the door --- */
+
+static void measure(struct task_schedule *of, const struct wire_task_outcome *outcome)
+{
+    uint64_t us =
+        outcome->wall_us < TASK_TIME_MAX_MS * MS_US ? outcome->wall_us : TASK_TIME_MAX_MS * MS_US;
+    uint64_t ns = us * 1000 / outcome->count;
+    of->task_ns = of->measured ? (7 * of->task_ns + ns) / 8 : ns;
+    of->measured = true;
+}
+
+static void take_outcome(struct tasks *tasks, node_id_t from, struct task_schedule *of,
+                         const struct message *message, const struct wire_task_outcome *outcome)
+{
+    bool done = !outcome->exit && !outcome->signal && !outcome->limit && !outcome->reason.len;
+    if (!outcome->first || !outcome->count || outcome->first > of->row->total ||
+        outcome->count > of->row->total - outcome->first + 1) {
+        step_reject(tasks->step, from, "it tells of tasks that there are not");
+        return;
+    }
+    measure(of, outcome);
+    failures_note(tasks, of, from, !done);
+    if (done)
+        take_done(tasks, from, of, message, outcome);
+    else
+        take_failed(tasks, from, of, message, outcome);
+}
+
+void tasks_ended(struct tasks *tasks, node_id_t from, const struct message *message)
+{
+    const struct wire_tasks_ended *ended = &message->as.tasks_ended;
+    struct task_schedule *of =
+        raft_serves(tasks->raft) ? task_schedule_of(tasks, ended->job) : NULL;
+    for (size_t i = 0; of && i < ended->outcomes.n; i++)
+        take_outcome(tasks, from, of, message, &ended->outcomes.at[i]);
+}
+
+static void resume(struct tasks *tasks, node_id_t from, const struct wire_task_hand *hand)
+{
+    struct task_schedule *of = task_schedule_of(tasks, hand->job);
+    struct range range = {hand->first, hand->count}, part;
+    if (!of || of->stopping || !range.first || range.first > of->row->total ||
+        range.count > of->row->total - range.first + 1)
+        return;
+    while (ranges_next(&of->free, range, &part) || ranges_next(&of->unsure, range, &part)) {
+        ranges_remove(&of->free, part);
+        ranges_remove(&of->unsure, part);
+        hands_resume(tasks, of, from, part, hand->hand);
+    }
+}
+
+void tasks_held(struct tasks *tasks, node_id_t from, const struct message *message)
+{
+    const struct wire_tasks_held *held = &message->as.tasks_held;
+    if (!raft_serves(tasks->raft) || held->term != tasks->step->term || tasks->slots[from].told)
+        return;
+    for (size_t i = 0; i < held->running.n; i++)
+        resume(tasks, from, &held->running.at[i]);
+    tasks->slots[from].told = true;
+}

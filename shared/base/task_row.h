@@ -1,0 +1,42 @@
+/* task_row.h - what is told of a task when it has ended, in the values of its job: one row after
+ * another, each a part (bytes.h).
+ *
+ * A row is a sequence of numbers, seven bits to a byte with the lowest first and the top bit set in
+ * all but the last, and then the reason and the two outputs as parts: each output's SHA-256 and
+ * what is kept of it. A reader passes over what follows in a row: a later release may say more. */
+#ifndef CONCLAVE_BASE_TASK_ROW_H
+#define CONCLAVE_BASE_TASK_ROW_H
+
+#include "shared/base/hash.h"
+#include "shared/base/types.h"
+
+/* An output of a task. */
+struct task_stream {
+    uint64_t bytes;           /* that the task wrote; more than what is kept: it was cut */
+    uint8_t hash[HASH_BYTES]; /* SHA-256 of what is kept; of an empty one: zeros */
+    struct slice at;          /* what is kept; borrowed */
+};
+
+/* One task, or tasks in a row of which all of this is the same. */
+struct task_row {
+    uint64_t first, count;
+    uint64_t state; /* 1: done, 2: failed, 3: lost, 4: cancelled */
+    uint64_t node, attempts;
+    uint64_t exit, signal, limit; /* limit: 1: the time limit ended it */
+    uint64_t started_ms;          /* since 1970 UTC; 0: it was not begun */
+    uint64_t wall_us, cpu_us;     /* of a range: of all of it */
+    uint64_t max_rss;             /* bytes */
+    struct slice reason;          /* borrowed */
+    struct task_stream out, err;
+};
+
+/* The most bytes that task_row_write() takes for the row. */
+size_t task_row_room(const struct task_row *row);
+
+/* Writes the row with its length; returns how many bytes that took. */
+size_t task_row_write(uint8_t *at, const struct task_row *row);
+
+/* Takes the next row off `rest` (borrows its bytes); false: it is cut short, or no row. */
+bool task_row_take(struct slice *rest, struct task_row *row);
+
+#endif

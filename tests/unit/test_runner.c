@@ -1,0 +1,220 @@
+/* The worker's room of tasks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "nodes/core/runner/runner.h"
+#include "tests/harness/task_entries.h"
+
+enum { SELF = 1, TERM = 3 };
+
+/* The node is its own coordinator, so that what it tells is at hand. */
+struct run {
+    struct step step;
+    struct links links;
+    struct raft raft;
+    struct state state;
+    struct runner runner;
+    job_id_t job;
+};
+
+static void apply(struct run *it, struct message *entry)
+{
+    task_entry_apply(&it->state, TERM, entry);
+    it->raft.log.applied = it->state.applied;
+    runner_pump(&it->runner);
+    runner_check_invariants(&it->runner);
+}
+
+static int begin(void **context)
+{
+    struct run *it = calloc(1, sizeof *it);
+    it->step.config.id = SELF;
+    it->step.config.n_nodes = it->step.config.n_voters = 3;
+    it->step.term = TERM;
+    it->step.coordinator = SELF;
+    it->step.wall_ms = 1234;
+    state_init(&it->state, &it->step);
+    it->raft = (struct raft){.step = &it->step, .state = &it->state, .machine = &state_machine};
+    it->runner = (struct runner){.step = &it->step,
+                                 .links = &it->links,
+                                 .raft = &it->raft,
+                                 .state = &it->state};
+    outbox_begin(&it->step.out);
+    runner_reset(&it->runner, TERM);
+    apply(it, task_entry_submitted("a", 1000, NULL, JOB_NONE));
+    it->job = it->state.task_jobs.at[0]->id;
+    *context = it;
+    return 0;
+}
+
+static int end(void **context)
+{
+    struct run *it = *context;
+    runner_clear(&it->runner);
+    state_clear(&it->state);
+    outbox_end(&it->step.out);
+    outbox_destroy(&it->step.out);
+    free(it);
+    return 0;
+}
+
+static void give(struct run *it, uint64_t hand, uint64_t first, uint64_t count)
+{
+    struct message *message = message_new(MESSAGE_TASKS_GIVEN);
+    struct wire_tasks_given *given = &message->as.tasks_given;
+    given->kind = slice_of("empty");
+    given->hands.n = 1;
+    given->hands.at = message_room(message, 1, sizeof *given->hands.at);
+    given->hands.at[0] = (struct wire_task_hand){it->job, hand, first, count, 1};
+    runner_given(&it->runner, message);
+    message_drop(&message);
+    runner_pump(&it->runner);
+    runner_check_invariants(&it->runner);
+}
+
+/* How many tasks the node tells itself to have ended; and, at the end, how many it executes. */
+static uint64_t told(struct run *it, uint64_t *running)
+{
+    uint64_t n = 0;
+    for (struct message *own; (own = runner_take_own(&it->runner)); message_drop(&own)) {
+        if (own->type == MESSAGE_TASKS_HELD)
+            *running = own->as.tasks_held.running.n;
+        else
+            for (size_t i = 0; i < own->as.tasks_ended.outcomes.n; i++)
+                n += own->as.tasks_ended.outcomes.at[i].count;
+    }
+    return n;
+}
+
+static uint64_t told_when_asked(struct run *it, uint64_t *running)
+{
+    runner_asked(&it->runner, SELF);
+    return told(it, running);
+}
+
+static size_t count(const struct run *it, enum output_kind kind)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < it->step.out.n; i++)
+        n += it->step.out.at[i].kind == kind;
+    return n;
+}
+
+static void tasks_that_do_nothing_are_done_at_once(void **context)
+{
+    struct run *it = *context;
+    give(it, 1, 1, 1000);
+    assert_int_equal(told(it, NULL), 1000);
+    assert_int_equal(it->runner.queued, 0);
+    assert_int_equal(count(it, OUTPUT_TASK), 0);
+}
+
+static void what_ended_is_told_to_whoever_asks_until_the_log_has_it(void **context)
+{
+    struct run *it = *context;
+    uint64_t running;
+    give(it, 1, 1, 100);
+    give(it, 2, 101, 100);
+    assert_int_equal(told(it, &running), 200);
+    runner_reset(&it->runner, TERM + 1);
+    assert_int_equal(told_when_asked(it, &running), 200);
+    apply(it, task_entry_ended(it->job, (struct range){1, 150}, "done", 0));
+    assert_int_equal(told_when_asked(it, &running), 100); /* half of it is not there yet */
+    apply(it, task_entry_ended(it->job, (struct range){151, 50}, "done", 0));
+    assert_int_equal(told_when_asked(it, &running), 0);
+    assert_int_equal(it->runner.n_kept, 0);
+}
+
+static void what_is_executed_goes_on_and_what_waits_does_not_when_the_term_ends(void **context)
+{
+    struct run *it = *context;
+    uint64_t running = 0;
+    it->step.config.tasks_execute = true;
+    give(it, 1, 1, 3);
+    assert_int_equal(count(it, OUTPUT_TASK), TASK_SLOTS);
+    runner_reset(&it->runner, TERM + 1);
+    assert_int_equal(it->runner.queued, 0);
+    assert_int_equal(told_when_asked(it, &running), 0);
+    assert_int_equal(running, 1);
+    struct task_result result = {.job = it->job, .hand = 1, .first = 1, .count = 1};
+    runner_results(&it->runner, &result, 1);
+    runner_results(&it->runner, &result, 1); /* it is no attempt of ours any more */
+    assert_int_equal(told(it, &running), 1);
+    runner_check_invariants(&it->runner);
+}
+
+static void the_end_of_a_job_in_the_log_ends_its_tasks_here(void **context)
+{
+    struct run *it = *context;
+    uint64_t running = 9;
+    it->step.config.tasks_execute = true;
+    give(it, 1, 1, 3);
+    struct message *entry = message_new(MESSAGE_ENTRY_JOB_CANCELLED);
+    entry->as.entry_job_cancelled.job = it->job;
+    apply(it, entry);
+    assert_int_equal(count(it, OUTPUT_TASK_CANCEL), 1);
+    assert_int_equal(it->runner.queued, 0);
+    assert_int_equal(told_when_asked(it, &running), 0);
+    assert_int_equal(running, 0);
+    struct task_result result = {.job = it->job, .hand = 1, .first = 1, .count = 1, .signal = 15};
+    runner_results(&it->runner, &result, 1);
+    assert_int_equal(told(it, &running), 0);
+    assert_int_equal(it->runner.n_executing, 0);
+}
+
+static void outputs_come_along_with_their_hashes_T17(void **context)
+{
+    struct run *it = *context;
+    it->step.config.tasks_execute = true;
+    give(it, 1, 1, 1);
+    struct blob *text = blob_copy("hello\n", 6);
+    struct task_result result = {.job = it->job,
+                                 .hand = 1,
+                                 .first = 1,
+                                 .count = 1,
+                                 .exit = 2,
+                                 .out_bytes = 900,
+                                 .out_hash = {1, 2},
+                                 .out = text};
+    runner_results(&it->runner, &result, 1);
+    blob_drop(&text);
+    struct message *own = runner_take_own(&it->runner);
+    const struct wire_task_outcome *outcome = &own->as.tasks_ended.outcomes.at[0];
+    assert_int_equal(outcome->out_bytes, 900);
+    assert_int_equal(message_frame(own, outcome->out_frame)->len, 6);
+    assert_int_equal(outcome->out_hash.at[1], 2);
+    assert_int_equal(outcome->exit, 2);
+    assert_null(message_frame(own, outcome->err_frame));
+    message_drop(&own);
+}
+
+static void a_queue_has_a_bound(void **context)
+{
+    struct run *it = *context;
+    it->step.config.tasks_execute = true;
+    for (uint64_t i = 0; i < 2 * TASK_WORKS_MAX; i++)
+        give(it, i, 1, 10);
+    assert_int_equal(it->runner.n_works, TASK_WORKS_MAX);
+    give(it, 1, 0, 1);
+    give(it, 1, 1, 0);
+    assert_int_equal(it->runner.n_works, TASK_WORKS_MAX);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(tasks_that_do_nothing_are_done_at_once),
+        TEST(what_ended_is_told_to_whoever_asks_until_the_log_has_it),
+        TEST(what_is_executed_goes_on_and_what_waits_does_not_when_the_term_ends),
+        TEST(the_end_of_a_job_in_the_log_ends_its_tasks_here),
+        TEST(outputs_come_along_with_their_hashes_T17),
+        TEST(a_queue_has_a_bound),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

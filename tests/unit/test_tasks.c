@@ -1,0 +1,347 @@
+/* The coordinator's room of tasks: who gets what, and what becomes of outcomes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "nodes/core/tasks/tasks.h"
+#include "tests/harness/tasked.h"
+
+static const struct wire_task_outcome instant = {0}, slow = {.wall_us = 1000000},
+                                      failed = {.exit = 1, .wall_us = 1000000};
+
+static void both_tell(struct tasked *it)
+{
+    tasked_tell(it, 2, NULL);
+    tasked_tell(it, 3, NULL);
+}
+
+/* Whoever has something does it; returns how many tasks that were. */
+static uint64_t work(struct tasked *it, const struct wire_task_outcome *like)
+{
+    struct wire_task_hand hand;
+    uint64_t n = 0;
+    for (node_id_t id = 2; id <= TASKED_NODES; id++)
+        while (tasked_given(it, id, &hand)) {
+            tasked_ended(it, id, &hand, like);
+            n += hand.count;
+        }
+    return n;
+}
+
+static void ranges_go_out_and_come_back_as_ranges(void **context)
+{
+    struct tasked *it = *context;
+    struct task_job *job = tasked_submit(it, "a", 1000000, NULL);
+    struct wire_task_hand hand;
+    size_t messages = 0;
+    both_tell(it);
+    while (tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand)) {
+        node_id_t id = it->tasks.slots[2].outstanding >= it->tasks.slots[3].outstanding ? 2 : 3;
+        tasked_ended(it, id, &hand, &instant);
+        messages++;
+    }
+    tasked_log(it);
+    assert_true(job->ended);
+    assert_int_equal(task_job_count(job, TASK_DONE), 1000000);
+    assert_int_equal(job->attempts, 1000000);
+    assert_in_range(messages, 100, 1000);
+    assert_in_range(job->n_segments, 1, 5);
+    assert_int_equal(jobs_find(&it->state.jobs, job->id)->state, JOB_DONE);
+}
+
+static void nothing_goes_out_before_a_worker_has_told_what_it_has(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_hand hand;
+    tasked_submit(it, "a", 100, NULL);
+    assert_false(tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand));
+    tasked_tell(it, 2, NULL);
+    assert_false(tasked_given(it, 2, &hand)); /* what 3 has is not known */
+    it->step.now_us += TASK_REPORTS_US;
+    tasked_pump(it);
+    assert_true(tasked_given(it, 2, &hand));
+    assert_false(tasked_given(it, 3, &hand));
+    tasked_tell(it, 3, NULL);
+    assert_true(tasked_given(it, 3, &hand));
+}
+
+static void a_slow_task_is_the_only_one_that_its_worker_has(void **context)
+{
+    struct tasked *it = *context;
+    struct task_job *job = tasked_submit(it, "a", 10, NULL);
+    both_tell(it);
+    for (int round = 0; round < 5; round++) {
+        assert_int_equal(tasked_counts(it, job).running, 2);
+        assert_int_equal(work(it, &slow) > 0, 1);
+        if (job->ended)
+            break;
+    }
+    tasked_log(it);
+    assert_int_equal(tasked_counts(it, job).done, 10);
+}
+
+static void jobs_take_turns(void **context)
+{
+    struct tasked *it = *context;
+    struct task_job *one = tasked_submit(it, "a", 100, NULL);
+    struct task_job *other = tasked_submit(it, "b", 100, NULL);
+    struct wire_task_hand hand;
+    uint64_t n[2] = {0};
+    both_tell(it);
+    for (int i = 0; i < 20; i++)
+        for (node_id_t id = 2; id <= TASKED_NODES; id++)
+            if (tasked_given(it, id, &hand)) {
+                n[hand.job == other->id]++;
+                tasked_ended(it, id, &hand, &slow);
+            }
+    assert_true(one->id != other->id);
+    assert_in_range(n[0], 18, 22);
+    assert_in_range(n[1], 18, 22);
+}
+
+static void an_outcome_counts_once_whoever_tells_it_T15(void **context)
+{
+    struct tasked *it = *context;
+    struct task_job *job = tasked_submit(it, "a", 4, NULL);
+    struct wire_task_hand hand, again;
+    both_tell(it);
+    assert_true(tasked_given(it, 2, &hand));
+    tasks_worker_lost(&it->tasks, 2, false);
+    it->links.peers[2].alive = false;
+    tasked_pump(it);
+    do {
+        assert_true(tasked_given(it, 3, &again));
+        if (again.first != hand.first)
+            tasked_ended(it, 3, &again, &slow);
+    } while (again.first != hand.first);
+    assert_true(again.hand != hand.hand);
+    tasked_ended(it, 2, &hand, &failed); /* late: it is no attempt of now */
+    assert_int_equal(tasked_counts(it, job).failed, 0);
+    tasked_ended(it, 2, &hand, &slow); /* late, but done is done */
+    tasked_ended(it, 3, &again, &slow);
+    tasked_ended(it, 3, &again, &failed);
+    tasked_log(it);
+    assert_int_equal(tasked_counts(it, job).failed, 0);
+    while (!job->ended) {
+        assert_int_equal(work(it, &slow) > 0, 1);
+        tasked_log(it);
+    }
+    assert_int_equal(tasked_counts(it, job).done, 4);
+    assert_int_equal(job->attempts, 4);
+}
+
+static void what_was_done_is_told_to_the_next_coordinator_and_not_done_again(void **context)
+{
+    struct tasked *it = *context;
+    struct task_job *job = tasked_submit(it, "a", 3, NULL);
+    struct wire_task_hand done, running, hand;
+    both_tell(it);
+    assert_true(tasked_given(it, 2, &done) && tasked_given(it, 3, &running));
+    tasked_ended(it, 2, &done, &slow); /* it is not in the log yet */
+    tasked_next_term(it);
+    assert_int_equal(job->decided.count, 0);
+    tasked_ended(it, 2, &done, &slow);
+    tasked_tell(it, 2, NULL);
+    tasked_tell(it, 3, &running);
+    assert_true(tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand));
+    assert_int_equal(hand.first + done.first + running.first, 6); /* the third */
+    assert_int_equal(tasked_counts(it, job).running, 2);
+    tasked_ended(it, 3, &running, &slow);
+    tasked_ended(it, 2, &hand, &slow);
+    tasked_log(it);
+    assert_true(job->ended);
+    assert_int_equal(job->attempts, 3);
+}
+
+static void an_attempt_that_fails_is_made_again_after_a_while_that_doubles(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options options = {.retries = 2, .retry_delay_ms = 1000};
+    struct task_job *job = tasked_submit(it, "a", 1, &options);
+    struct wire_task_hand hand;
+    both_tell(it);
+    for (uint64_t attempt = 1; attempt <= 3; attempt++) {
+        assert_true(tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand));
+        assert_int_equal(hand.attempt, attempt);
+        node_id_t id = it->tasks.slots[2].outstanding ? 2 : 3;
+        tasked_ended(it, id, &hand, &failed);
+        if (attempt == 3)
+            break;
+        it->step.now_us += (SECOND_US << (attempt - 1)) - 1;
+        tasked_pump(it);
+        assert_false(tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand));
+        assert_int_equal(tasked_counts(it, job).queued, 1);
+        it->step.now_us++;
+        tasked_pump(it);
+    }
+    tasked_log(it);
+    assert_true(job->ended);
+    assert_int_equal(tasked_counts(it, job).failed, 1);
+    assert_int_equal(job->exceptions[0].attempts, 3);
+    assert_int_equal(job->exceptions[0].exit, 1);
+    assert_int_equal(job->retries, 2);
+    assert_int_equal(jobs_find(&it->state.jobs, job->id)->state, JOB_FAILED);
+}
+
+/* The worker dies, and comes back as a new incarnation that has nothing. */
+static void die(struct tasked *it, node_id_t id)
+{
+    it->links.peers[id].alive = false;
+    tasks_worker_lost(&it->tasks, id, true);
+    tasked_pump(it);
+    it->links.peers[id].alive = true;
+    tasks_worker_met(&it->tasks, id);
+    tasked_tell(it, id, NULL);
+}
+
+static void a_nodes_death_is_no_failure_and_three_of_the_same_task_are_T5_T19(void **context)
+{
+    struct tasked *it = *context;
+    struct task_job *job = tasked_submit(it, "a", 2, NULL); /* without retries */
+    struct wire_task_hand hand;
+    both_tell(it);
+    for (unsigned death = 1; death <= 3; death++) {
+        node_id_t id = tasked_given(it, 2, &hand) ? 2 : 3;
+        if (id == 3)
+            assert_true(tasked_given(it, 3, &hand));
+        while (hand.first != 1) {
+            tasked_ended(it, id, &hand, &slow);
+            id = tasked_given(it, 2, &hand) ? 2 : 3;
+            if (id == 3)
+                assert_true(tasked_given(it, 3, &hand));
+        }
+        assert_int_equal(hand.attempt, 1);
+        assert_int_equal(tasked_counts(it, job).failed, 0);
+        die(it, id);
+    }
+    while (!job->ended) {
+        work(it, &slow);
+        tasked_log(it);
+    }
+    assert_int_equal(tasked_counts(it, job).failed, 1);
+    assert_int_equal(job->exceptions[0].tasks.first, 1);
+    assert_string_equal(job->exceptions[0].reason, "its workers died");
+    assert_int_equal(job->deaths, 2);
+}
+
+static void too_many_failures_cancel_the_rest(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options options = {.max_fails = 2};
+    struct task_job *job = tasked_submit(it, "a", 1000, &options);
+    both_tell(it);
+    work(it, &failed);
+    tasked_log(it);
+    assert_true(job->ended);
+    assert_int_equal(tasked_counts(it, job).failed, 2);
+    assert_int_equal(tasked_counts(it, job).cancelled, 998);
+    assert_int_equal(jobs_find(&it->state.jobs, job->id)->state, JOB_FAILED);
+}
+
+static void a_worker_that_fails_fast_does_not_drain_the_queue_T14(void **context)
+{
+    struct tasked *it = *context;
+    struct task_job *job = tasked_submit(it, "a", 100, NULL);
+    struct wire_task_hand hand;
+    uint64_t quick = 0;
+    both_tell(it);
+    /* In a second node 3 does one task, and node 2 could fail at a thousand. */
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < 100; i++) {
+            it->step.now_us += 10 * MS_US;
+            tasked_pump(it);
+            if (!tasked_given(it, 2, &hand))
+                continue;
+            tasked_ended(it, 2, &hand, &failed);
+            quick++;
+        }
+        if (tasked_given(it, 3, &hand))
+            tasked_ended(it, 3, &hand, &slow);
+    }
+    tasked_log(it);
+    assert_in_range(tasked_counts(it, job).done, 19, 20);
+    assert_in_range(quick, 2, 12);
+}
+
+static void what_may_begin_once_begins_when_the_log_has_it_T16(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options once = {.at_most_once = true};
+    struct wire_task_hand hand;
+    struct task_job *job = tasked_submit(it, "a", 2, &once);
+    it->holds = true;
+    both_tell(it);
+    assert_false(tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand));
+    it->holds = false;
+    tasked_pump(it);
+    assert_int_equal(job->n_starts, 2);
+    assert_true(tasked_given(it, 2, &hand));
+    assert_true(tasked_given(it, 3, &hand));
+    die(it, 3);
+    tasked_log(it);
+    assert_false(tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand));
+    assert_int_equal(tasked_counts(it, job).lost, 1);
+}
+
+static void what_may_have_begun_is_lost_unless_somebody_tells_of_it_T16(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options once = {.at_most_once = true};
+    struct wire_task_hand one, other, hand;
+    struct task_job *job = tasked_submit(it, "a", 3, &once);
+    both_tell(it);
+    assert_true(tasked_given(it, 2, &one) && tasked_given(it, 3, &other));
+    tasked_next_term(it);
+    tasked_tell(it, 2, &one);
+    tasked_tell(it, 3, NULL);
+    tasked_log(it);
+    assert_int_equal(tasked_counts(it, job).lost, 1);
+    assert_true(tasked_given(it, 3, &hand));
+    assert_true(hand.first != one.first && hand.first != other.first);
+    tasked_ended(it, 2, &one, &slow);
+    tasked_ended(it, 3, &hand, &slow);
+    tasked_log(it);
+    assert_true(job->ended);
+    assert_int_equal(tasked_counts(it, job).done, 2);
+}
+
+static void absurd_outcomes_are_rejected(void **context)
+{
+    struct tasked *it = *context;
+    struct task_job *job = tasked_submit(it, "a", 10, NULL);
+    both_tell(it);
+    struct wire_task_hand absurd[] = {{.job = job->id, .first = 0, .count = 1},
+                                      {.job = job->id, .first = 1, .count = 0},
+                                      {.job = job->id, .first = 11, .count = 1},
+                                      {.job = job->id, .first = 2, .count = TASKS_MAX},
+                                      {.job = job->id + 1, .first = 1, .count = 1}};
+    for (size_t i = 0; i < sizeof absurd / sizeof *absurd; i++)
+        tasked_ended(it, 2, &absurd[i], &slow);
+    assert_int_equal(it->step.rejected_here, 4);
+    tasked_log(it);
+    assert_int_equal(tasked_counts(it, job).done, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tasked_begin, tasked_end)
+    const struct CMUnitTest tests[] = {
+        TEST(ranges_go_out_and_come_back_as_ranges),
+        TEST(nothing_goes_out_before_a_worker_has_told_what_it_has),
+        TEST(a_slow_task_is_the_only_one_that_its_worker_has),
+        TEST(jobs_take_turns),
+        TEST(an_outcome_counts_once_whoever_tells_it_T15),
+        TEST(what_was_done_is_told_to_the_next_coordinator_and_not_done_again),
+        TEST(an_attempt_that_fails_is_made_again_after_a_while_that_doubles),
+        TEST(a_nodes_death_is_no_failure_and_three_of_the_same_task_are_T5_T19),
+        TEST(too_many_failures_cancel_the_rest),
+        TEST(a_worker_that_fails_fast_does_not_drain_the_queue_T14),
+        TEST(what_may_begin_once_begins_when_the_log_has_it_T16),
+        TEST(what_may_have_begun_is_lost_unless_somebody_tells_of_it_T16),
+        TEST(absurd_outcomes_are_rejected),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
