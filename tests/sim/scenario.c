@@ -1,6 +1,7 @@
 #include "tests/sim/scenario.h"
 
 #include "shared/base/random.h"
+#include "tests/sim/uploaders.h"
 
 uint64_t scenario_scale(struct world *world, uint64_t low, uint64_t high)
 {
@@ -130,4 +131,5 @@ void scenario_draw(struct world *world)
     draw_keys(world);
     draw_retention(world);
     draw_owners(world);
+    uploaders_open(world);
 }

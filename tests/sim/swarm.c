@@ -21,7 +21,6 @@
 #include "tests/sim/rot.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/shared.h"
-#include "tests/sim/uploaders.h"
 
 /* After healing: a coordinator within this time, all jobs done and all logs equal within that. */
 #define ELECTED_WITHIN_US  (20 * SECOND_US)
@@ -556,7 +555,7 @@ static uint64_t settle(struct world *world)
         world_fail(world, "W4: what no state names is collected", "some is still there");
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         jobs += world->clients[client].jobs;
-    jobs += shared_jobs(world) + uploaders_jobs(world);
+    jobs += shared_jobs(world) + world->counts.uploaders_jobs;
     wait_served(world); /* who forges messages may have ended a reign meanwhile */
     const struct node *node = world->nodes[world_coordinator(world)].core;
     if (inside_state(node)->jobs.n != jobs && !world_forgets_jobs(world))
@@ -578,7 +577,6 @@ struct swarm_result swarm_run(uint64_t seed, bool story)
     struct swarm swarm = {.world = world_new(&options)};
     struct world *world = swarm.world;
     scenario_draw(world);
-    uploaders_draw(world);
     swarm.aim = aims_draw(world);
     draw_deeds(&swarm);
     draw_window(world);
@@ -586,7 +584,6 @@ struct swarm_result swarm_run(uint64_t seed, bool story)
     world_say(world, NODE_NONE, "%u nodes, %u vote", world->options.n_nodes, world_voters(world));
     beginning_start(world);
     unsigned n_clients = draw_clients(world);
-    uploaders_open(world);
     draw_bank(world);
     hostile_open(world);
     if (swarm.aim)

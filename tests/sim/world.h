@@ -231,6 +231,7 @@ struct world_bank {
 struct world_counts {
     uint64_t steps, messages, elections, jobs_done, jobs_cancelled, jobs_failed, reads;
     uint64_t entries;                             /* of the log, sent */
+    uint64_t uploaders_jobs;                      /* that name stored values */
     uint64_t values, values_dropped, values_aged; /* stored ones: whole; gone by hand, by age */
     uint64_t transfers, snapshots_complete, snapshots_partial;
     uint64_t forgotten;         /* keys that were refused for that */
