@@ -202,7 +202,7 @@ static const char value_get_details[] =
     "a value, if no other one begins so; an id does, too. --output writes the file whole or not "
     "at\n"
     "all; when the command is interrupted, the next one goes on with what was fetched. A value of\n"
-    "the format integers is in packed form, which docs/protocol.md describes.";
+    "the format integers is in packed form, which docs/jobs.md describes.";
 
 static const char value_rm_details[] =
     "Removes values. One that a job names is refused (1): forget the job first. When one of them\n"

@@ -154,7 +154,7 @@ static void rows_of_common_factors_are_shown(void **state)
     assert_string_equal(written(&gcds, gcds_table),
                         "2000 moduli: 3 share a factor, 1997 do not, 1 are equal to another one\n"
                         "    LINE      WITH  GCD\n"
-                        "       2     5,...  d3c1...07 (92 bits)\n"
+                        "       2     5,...  d3c1...07 (96 bits)\n"
                         "       5         2  0xf  equal\n"
                         "     900            0x11\n");
     json_t *object = gcds_json(&gcds);
