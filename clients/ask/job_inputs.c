@@ -24,7 +24,7 @@ void job_inputs_destroy(struct job_inputs **inputs)
             free(it->at[i].words[j]);
         free(it->at[i].words);
         if (it->read)
-            numbers_clear(&it->at[i].numbers);
+            integer_words_clear(&it->at[i].numbers);
     }
     free(it);
 }
@@ -81,7 +81,7 @@ static int take_words(struct job_inputs *inputs, size_t most, int n_words, char 
     }
     if (inputs->at[0].n_words)
         return OK;
-    text_format(why, TEXT_MAX, "%s takes " NUMBERS_WORDS, inputs->kind->name);
+    text_format(why, TEXT_MAX, "%s takes " INTEGER_WORDS, inputs->kind->name);
     return ERR_MALFORMED;
 }
 
@@ -115,7 +115,7 @@ static bool is_stdin(const char *word)
 
 bool job_inputs_are_remote(const struct job_inputs *inputs)
 {
-    return any_word(inputs, numbers_is_remote);
+    return any_word(inputs, integer_words_is_remote);
 }
 
 bool job_inputs_read_stdin(const struct job_inputs *inputs)
@@ -148,7 +148,7 @@ static int take_stored(struct cli *cli, struct job_input *input, bool *taken)
 
 int job_inputs_read(struct cli *cli, struct job_inputs *inputs)
 {
-    struct integers_rule rule = numbers_rule(inputs->base, inputs->positive);
+    struct integers_rule rule = integer_words_rule(inputs->base, inputs->positive);
     int code = EXIT_OK;
     if (inputs->n > 1 && job_inputs_read_stdin(inputs)) {
         size_t n = 0;
@@ -167,11 +167,11 @@ int job_inputs_read(struct cli *cli, struct job_inputs *inputs)
         code = take_stored(cli, input, &taken);
         if (code || taken)
             continue;
-        code = numbers_read(cli, input->n_words, input->words, &rule, &input->numbers);
+        code = integer_words_read(cli, input->n_words, input->words, &rule, &input->numbers);
         input->segments = input->numbers.content.n_segments;
         input->items = input->numbers.content.items;
     }
-    int faults = numbers_faults(&rule);
+    int faults = integer_words_faults(&rule);
     return code ? code : faults;
 }
 
@@ -179,7 +179,7 @@ static int upload_one(struct cli *cli, struct job_input *input)
 {
     struct message *value = NULL;
     struct text what = {0};
-    numbers_count(input->items, &what);
+    integer_words_count(input->items, &what);
     const char *slash = strrchr(input->numbers.name, '/');
     int code = upload(cli, &input->numbers.content, slash ? slash + 1 : input->numbers.name,
                       input->words[0][0] == '@' || input->numbers.content.len >= VALUE_CHUNK_BYTES

@@ -1,15 +1,15 @@
-/* job_inputs.h - the inputs of a job that works on stored values: words (numbers.h) become lists,
- * lists become stored values, and these the numbers that are the job's argument. */
+/* job_inputs.h - the inputs of a job that works on stored values: words (integer_words.h) become
+ * lists, lists become stored values, and these the numbers that are the job's argument. */
 #ifndef CONCLAVE_CLIENTS_JOB_INPUTS_H
 #define CONCLAVE_CLIENTS_JOB_INPUTS_H
 
-#include "clients/ask/numbers.h"
+#include "clients/ask/integer_words.h"
 #include "nodes/core/kinds/kinds.h"
 
 struct job_input {
     char **words; /* owned, terminated copies */
     size_t n_words;
-    struct numbers numbers;
+    struct integer_words numbers;
     job_id_t value;           /* the stored value; JOB_NONE: none yet, or no integer */
     uint64_t segments, items; /* of the value, or of the list */
 };

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "clients/ask/interrupt.h"
-#include "clients/ask/numbers.h"
+#include "clients/ask/integer_words.h"
 #include "clients/ask/stored.h"
 #include "clients/ask/upload.h"
 #include "clients/command/commands.h"
@@ -46,7 +46,7 @@ static int read_content(struct content *content, const char *path, struct text *
 {
     char why[TEXT_MAX], shown[TEXT_MAX / 4];
     if (options.format && !strcmp(options.format, "integers"))
-        return numbers_of_file(path, (unsigned)options.base, content, what);
+        return integer_words_of_file(path, (unsigned)options.base, content, what);
     int error = content_of_bytes(content, path, why);
     text_escape(shown, sizeof shown, slice_of(strcmp(path, "-") ? path : "stdin"));
     text_add(what, "%s", shown);
@@ -64,7 +64,7 @@ int value_put_run(struct cli *cli, int n_words, char **words)
         return cli_fail(EXIT_USAGE, "value put takes one file, or - for stdin");
     if (options.format && strcmp(options.format, "bytes") && strcmp(options.format, "integers"))
         return cli_fail(EXIT_USAGE, "--format takes bytes or integers");
-    if (numbers_check_base(options.base))
+    if (integer_words_check_base(options.base))
         return EXIT_USAGE;
     int code = read_content(&content, words[0], &what);
     if (!code)

@@ -1,4 +1,4 @@
-#include "clients/ask/numbers.h"
+#include "clients/ask/integer_words.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -26,31 +26,31 @@ static void tell_word(const char *line)
     cli_note("%s", line);
 }
 
-struct integers_rule numbers_rule(uint64_t base, bool positive)
+struct integers_rule integer_words_rule(uint64_t base, bool positive)
 {
     return (struct integers_rule){.base = (unsigned)base, .positive = positive};
 }
 
-int numbers_check_base(uint64_t base)
+int integer_words_check_base(uint64_t base)
 {
     return base == 10 || base == 16 ? EXIT_OK : cli_fail(EXIT_USAGE, "--base takes 10 or 16");
 }
 
-int numbers_faults(const struct integers_rule *rule)
+int integer_words_faults(const struct integers_rule *rule)
 {
     if (rule->faults > INTEGERS_FAULTS_SHOWN)
         cli_note("and %" PRIu64 " more that are wrong", rule->faults - INTEGERS_FAULTS_SHOWN);
     return rule->faults ? EXIT_USAGE : EXIT_OK;
 }
 
-void numbers_count(uint64_t n, struct text *out)
+void integer_words_count(uint64_t n, struct text *out)
 {
     text_add(out, "%" PRIu64 " integer%s", n, n == 1 ? "" : "s");
 }
 
 /* --- words --- */
 
-bool numbers_is_remote(const char *word)
+bool integer_words_is_remote(const char *word)
 {
     return stored_is_name(word) || !strncmp(word, JOB_PREFIX, strlen(JOB_PREFIX));
 }
@@ -179,11 +179,11 @@ static int read_word(struct list *list, const char *word)
     char why[TEXT_MAX], shown[TEXT_MAX / 4];
     if (word[0] == '@')
         return read_file(list, word + 1);
-    if (numbers_is_remote(word) && !list->cli)
+    if (integer_words_is_remote(word) && !list->cli)
         return EXIT_OK;
     if (stored_is_name(word))
         return read_value(list, word);
-    if (numbers_is_remote(word))
+    if (integer_words_is_remote(word))
         return read_job(list, word);
     text_escape(shown, sizeof shown, slice_of(word));
     if (!strcmp(word, "-"))
@@ -196,13 +196,13 @@ static int read_word(struct list *list, const char *word)
     return error ? cli_fail(EXIT_FAILED, "%s", why) : EXIT_OK;
 }
 
-int numbers_read(struct cli *cli, size_t n_words, char *const *words, struct integers_rule *rule,
-                 struct numbers *out)
+int integer_words_read(struct cli *cli, size_t n_words, char *const *words,
+                       struct integers_rule *rule, struct integer_words *out)
 {
     struct list list = {.cli = cli, .rule = rule};
     char why[TEXT_MAX];
     int code = EXIT_OK;
-    *out = (struct numbers){.content.spool.fd = -1};
+    *out = (struct integer_words){.content.spool.fd = -1};
     spool_begin(&list.spool);
     integers_begin(&list.integers, &list.spool);
     for (size_t i = 0; i < n_words && !code; i++)
@@ -220,25 +220,26 @@ int numbers_read(struct cli *cli, size_t n_words, char *const *words, struct int
     return code;
 }
 
-void numbers_clear(struct numbers *numbers)
+void integer_words_clear(struct integer_words *numbers)
 {
     content_clear(&numbers->content);
     free(numbers->lines.at);
-    *numbers = (struct numbers){.content.spool.fd = -1};
+    *numbers = (struct integer_words){.content.spool.fd = -1};
 }
 
-int numbers_of_file(const char *path, uint64_t base, struct content *content, struct text *what)
+int integer_words_of_file(const char *path, uint64_t base, struct content *content,
+                          struct text *what)
 {
-    struct integers_rule rule = numbers_rule(base, false);
-    struct numbers numbers;
+    struct integers_rule rule = integer_words_rule(base, false);
+    struct integer_words numbers;
     char *word = mem_new(strlen(path) + 2, 1);
     text_format(word, strlen(path) + 2, "@%s", path);
-    int code = numbers_read(NULL, 1, &word, &rule, &numbers);
-    code = code ? code : numbers_faults(&rule);
+    int code = integer_words_read(NULL, 1, &word, &rule, &numbers);
+    code = code ? code : integer_words_faults(&rule);
     free(word);
     *content = numbers.content;
     numbers.content = (struct content){.spool.fd = -1};
-    numbers_clear(&numbers);
-    numbers_count(content->items, what);
+    integer_words_clear(&numbers);
+    integer_words_count(content->items, what);
     return code;
 }
