@@ -68,9 +68,9 @@ sub_make = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(
 # --- Flags --------------------------------------------------------------------------------------
 
 # pkg-config is asked when the first recipe needs the answer, not when make starts: `make demo` on a
-# bare machine installs pkg-config on its way. msgpack-c has two names; flint, gmp and lmdb may have none.
+# bare machine installs pkg-config on its way. msgpack-c has two names; flint, gmp, lmdb and zlib may have none.
 packages = libzmq libczmq $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack) jansson libsodium nettle
-bare_libs = $(foreach p,flint gmp lmdb,$(shell $(PKG_CONFIG) --libs $(p) 2>/dev/null || echo -l$(p))) -lm
+bare_libs = $(foreach p,flint gmp lmdb zlib,$(shell $(PKG_CONFIG) --libs $(p) 2>/dev/null || echo -l$(p:zlib=z))) -lm
 PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(packages))))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(packages)) $(bare_libs))$(PKG_LIBS)
 CMOCKA_LIBS = $(eval CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka))$(CMOCKA_LIBS)
