@@ -26,12 +26,14 @@ static const struct {
     {MESSAGE_KV_GET, ROLE_monitor},       {MESSAGE_SNAPSHOT_LIST, ROLE_monitor},
     {MESSAGE_SUBMIT, ROLE_submit},        {MESSAGE_JOB_CANCEL, ROLE_submit},
     {MESSAGE_JOB_FORGET, ROLE_submit},    {MESSAGE_RESULT_GET, ROLE_submit},
-    {MESSAGE_SESSION_OPEN, ROLE_submit},  {MESSAGE_PROGRESS_SET, ROLE_submit},
-    {MESSAGE_PROGRESS_SNAP, ROLE_submit}, {MESSAGE_BANK_DEPOSIT, ROLE_submit},
-    {MESSAGE_BANK_WITHDRAW, ROLE_submit}, {MESSAGE_BANK_TRANSFER, ROLE_submit},
-    {MESSAGE_KV_PUT, ROLE_submit},        {MESSAGE_INIT, ROLE_admin},
-    {MESSAGE_SNAPSHOT_TAKE, ROLE_admin},  {MESSAGE_SNAPSHOT_GET, ROLE_admin},
-    {MESSAGE_ACCESS_SET, ROLE_admin},     {MESSAGE_ACCESS_GET, ROLE_monitor},
+    {MESSAGE_JOB_TASKS, ROLE_monitor},    {MESSAGE_JOB_SEGMENTS, ROLE_submit},
+    {MESSAGE_SEGMENT_GET, ROLE_submit},   {MESSAGE_SESSION_OPEN, ROLE_submit},
+    {MESSAGE_PROGRESS_SET, ROLE_submit},  {MESSAGE_PROGRESS_SNAP, ROLE_submit},
+    {MESSAGE_BANK_DEPOSIT, ROLE_submit},  {MESSAGE_BANK_WITHDRAW, ROLE_submit},
+    {MESSAGE_BANK_TRANSFER, ROLE_submit}, {MESSAGE_KV_PUT, ROLE_submit},
+    {MESSAGE_INIT, ROLE_admin},           {MESSAGE_SNAPSHOT_TAKE, ROLE_admin},
+    {MESSAGE_SNAPSHOT_GET, ROLE_admin},   {MESSAGE_ACCESS_SET, ROLE_admin},
+    {MESSAGE_ACCESS_GET, ROLE_monitor},
 };
 
 static enum key_role wanted_of(enum message_type type)
