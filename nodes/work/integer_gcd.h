@@ -30,8 +30,8 @@ int integer_remainder_into(const struct integer_operand *operands, size_t n, str
                            stop_flag *stop);
 
 /* The block of a list of integers, with Z modulo the square of their product. Memory: the list once
- * for each level of a binary tree over it, and four times more: 150 MiB for 8 MiB of 2,048-bit
- * integers. */
+ * for each level of a binary tree over it, and eight times more: some 200 MiB for 8 MiB of
+ * 2,048-bit integers. */
 int integer_gcds_room(const struct integer_operand *remainder, const struct blob *list,
                       size_t *room_bytes);
 int integer_gcds_into(const struct integer_operand *remainder, const struct blob *list,
