@@ -183,6 +183,7 @@ void tasked_ended(struct tasked *it, node_id_t from, const struct wire_task_hand
     ended->outcomes.at[0].first = hand->first;
     ended->outcomes.at[0].count = hand->count;
     ended->outcomes.at[0].hand = hand->hand;
+    ended->outcomes.at[0].attempt = hand->attempt;
     tasks_ended(&it->tasks, from, message);
     message_drop(&message);
     tasked_pump(it);

@@ -117,6 +117,7 @@ void tasks_end(struct world *world, const struct pending *pending)
     struct blob *text = exit ? blob_copy("failed\n", 7) : NULL;
     struct task_result result = {.job = pending->id.job,
                                  .hand = pending->seq,
+                                 .attempt = pending->epoch,
                                  .first = pending->id.op,
                                  .count = 1,
                                  .exit = pending->ok ? 0 : exit,

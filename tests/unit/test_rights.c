@@ -331,9 +331,10 @@ static void a_change_leaves_a_line_X16(void **unused)
                                               .kind = message_text(request, "no\nkind"),
                                               .spec = message_text(request, "10")};
     ask(scene, request, &alice);
-    assert_string_equal(audit_line(scene),
-                        "audit name=alice role=submit request=submit result=invalid "
-                        "key=\"x\\x22 result=ok\" kind=\"no\\x0akind\" spec=\"10\" plan=\"\"");
+    assert_string_equal(
+        audit_line(scene),
+        "audit name=alice role=submit request=submit result=invalid "
+        "key=\"x\\x22 result=ok\" kind=\"no\\x0akind\" spec=\"10\" plan=\"\" parent=0");
     ask(scene, message_new(MESSAGE_INIT), &alice);
     assert_string_equal(audit_line(scene),
                         "audit name=alice role=submit request=init result=forbidden");

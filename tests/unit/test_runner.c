@@ -130,6 +130,22 @@ static void what_ended_is_told_to_whoever_asks_until_the_log_has_it(void **conte
     assert_int_equal(it->runner.n_kept, 0);
 }
 
+/* Between two coordinators, or without a connection, there is nobody to tell. */
+static void what_cannot_be_told_is_told_later(void **context)
+{
+    struct run *it = *context;
+    uint64_t running;
+    it->step.coordinator = NODE_NONE;
+    give(it, 1, 1, 100);
+    assert_int_equal(told(it, &running), 0);
+    it->step.coordinator = SELF;
+    runner_pump(&it->runner);
+    assert_int_equal(told(it, &running), 100);
+    runner_pump(&it->runner);
+    assert_int_equal(told(it, &running), 0);
+    runner_check_invariants(&it->runner);
+}
+
 static void what_is_executed_goes_on_and_what_waits_does_not_when_the_term_ends(void **context)
 {
     struct run *it = *context;
@@ -144,6 +160,7 @@ static void what_is_executed_goes_on_and_what_waits_does_not_when_the_term_ends(
     struct task_result result = {.job = it->job, .hand = 1, .first = 1, .count = 1};
     runner_results(&it->runner, &result, 1);
     runner_results(&it->runner, &result, 1); /* it is no attempt of ours any more */
+    runner_pump(&it->runner);
     assert_int_equal(told(it, &running), 1);
     runner_check_invariants(&it->runner);
 }
@@ -163,6 +180,7 @@ static void the_end_of_a_job_in_the_log_ends_its_tasks_here(void **context)
     assert_int_equal(running, 0);
     struct task_result result = {.job = it->job, .hand = 1, .first = 1, .count = 1, .signal = 15};
     runner_results(&it->runner, &result, 1);
+    runner_pump(&it->runner);
     assert_int_equal(told(it, &running), 0);
     assert_int_equal(it->runner.n_executing, 0);
 }
@@ -182,6 +200,7 @@ static void outputs_come_along_with_their_hashes_T17(void **context)
                                  .out_hash = {1, 2},
                                  .out = text};
     runner_results(&it->runner, &result, 1);
+    runner_pump(&it->runner);
     blob_drop(&text);
     struct message *own = runner_take_own(&it->runner);
     const struct wire_task_outcome *outcome = &own->as.tasks_ended.outcomes.at[0];
@@ -211,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tasks_that_do_nothing_are_done_at_once),
         TEST(what_ended_is_told_to_whoever_asks_until_the_log_has_it),
+        TEST(what_cannot_be_told_is_told_later),
         TEST(what_is_executed_goes_on_and_what_waits_does_not_when_the_term_ends),
         TEST(the_end_of_a_job_in_the_log_ends_its_tasks_here),
         TEST(outputs_come_along_with_their_hashes_T17),

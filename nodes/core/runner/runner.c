@@ -20,22 +20,22 @@ static void kept_free(struct task_kept *kept)
 
 /* --- telling --- */
 
-/* To the coordinator, which may be this node; takes the message. Without a connection it is lost:
- * the next one asks. */
-static void tell(struct runner *runner, node_id_t to, struct message *message)
+/* To the coordinator, which may be this node; takes the message. False: there is no channel to it
+ * now, and the message is lost. */
+static bool tell(struct runner *runner, node_id_t to, struct message *message)
 {
+    if (to != runner->step->config.id && step_is_peer(runner->step, to))
+        return peers_send(runner->links, to, message) == OK;
     if (to != runner->step->config.id) {
-        if (!step_is_peer(runner->step, to))
-            message_drop(&message);
-        else
-            peers_send(runner->links, to, message);
-        return;
+        message_drop(&message);
+        return false;
     }
     if (runner->n_own == runner->own_size) {
         runner->own_size = runner->own_size ? 2 * runner->own_size : 8;
         runner->own = mem_grow(runner->own, runner->own_size, sizeof(struct message *));
     }
     runner->own[runner->n_own++] = message;
+    return true;
 }
 
 struct message *runner_take_own(struct runner *runner)
@@ -52,12 +52,18 @@ struct telling {
     node_id_t to;
     struct message *message; /* NULL: none is begun */
     size_t bytes;
+    struct task_kept *kept[TASK_HANDS_MAX]; /* of these */
 };
 
 static void flush(struct runner *runner, struct telling *telling)
 {
-    if (telling->message)
-        tell(runner, telling->to, telling->message);
+    struct message *message = telling->message;
+    size_t n = message ? message->as.tasks_ended.outcomes.n : 0;
+    bool told = message && (tell(runner, telling->to, message));
+    for (size_t i = 0; told && i < n; i++) {
+        runner->n_untold -= !telling->kept[i]->told;
+        telling->kept[i]->told = true;
+    }
     telling->message = NULL;
     telling->bytes = 0;
 }
@@ -68,9 +74,9 @@ static struct slice hash_of(struct message *message, const struct blob *output,
     return output ? message_copy(message, (struct slice){hash, HASH_BYTES}) : (struct slice){0};
 }
 
-static void add_outcome(struct runner *runner, struct telling *telling,
-                        const struct task_result *result)
+static void add_outcome(struct runner *runner, struct telling *telling, struct task_kept *kept)
 {
+    const struct task_result *result = &kept->result;
     struct wire_tasks_ended *ended = telling->message ? &telling->message->as.tasks_ended : NULL;
     size_t bytes = (result->out ? result->out->len : 0) + (result->err ? result->err->len : 0);
     if (ended && (ended->job != result->job || ended->outcomes.n == TASK_HANDS_MAX ||
@@ -85,10 +91,12 @@ static void add_outcome(struct runner *runner, struct telling *telling,
     struct message *message = telling->message;
     ended = &message->as.tasks_ended;
     telling->bytes += bytes;
+    telling->kept[ended->outcomes.n] = kept;
     ended->outcomes.at[ended->outcomes.n++] = (struct wire_task_outcome){
         .first = result->first,
         .count = result->count,
         .hand = result->hand,
+        .attempt = result->attempt,
         .exit = result->exit,
         .signal = result->signal,
         .limit = result->limit,
@@ -111,9 +119,9 @@ void runner_asked(struct runner *runner, node_id_t from)
     struct telling telling = {.to = from};
     struct message *message = message_new(MESSAGE_TASKS_HELD);
     struct wire_tasks_held *held = &message->as.tasks_held;
-    for (const struct task_kept *kept = runner->kept; kept && !MUTANT(ended_is_forgotten);
+    for (struct task_kept *kept = runner->kept; kept && !MUTANT(ended_is_forgotten);
          kept = kept->next)
-        add_outcome(runner, &telling, &kept->result);
+        add_outcome(runner, &telling, kept);
     flush(runner, &telling);
     held->term = runner->step->term;
     held->running.at = message_room(message, TASK_SLOTS, sizeof *held->running.at);
@@ -142,6 +150,7 @@ static void keep(struct runner *runner, const struct task_result *result)
     *(runner->last_kept ? &runner->last_kept->next : &runner->kept) = kept;
     runner->last_kept = kept;
     runner->n_kept++;
+    runner->n_untold++;
     runner->ended += result->count;
 }
 
@@ -160,8 +169,7 @@ static bool is_decided(const struct runner *runner, const struct task_result *re
     return row && ranges_has_all(&row->decided, (struct range){result->first, result->count});
 }
 
-static void take_end(struct runner *runner, struct telling *telling,
-                     const struct task_result *result)
+static void take_end(struct runner *runner, const struct task_result *result)
 {
     size_t at = 0;
     while (at < runner->n_executing && (runner->executing[at].order.job != result->job ||
@@ -175,14 +183,25 @@ static void take_end(struct runner *runner, struct telling *telling,
     if (cancelled || is_over(runner, result->job))
         return;
     keep(runner, result);
-    add_outcome(runner, telling, result);
 }
 
 void runner_results(struct runner *runner, const struct task_result *at, size_t n)
 {
-    struct telling telling = {.to = runner->step->coordinator};
     for (size_t i = 0; i < n; i++)
-        take_end(runner, &telling, &at[i]);
+        take_end(runner, &at[i]);
+}
+
+/* What could not be told when it ended is, as soon as there is a channel. */
+static void tell_untold(struct runner *runner)
+{
+    struct telling telling = {.to = runner->step->coordinator};
+    bool own = telling.to == runner->step->config.id;
+    if (!runner->n_untold || (!own && !(step_is_peer(runner->step, telling.to) &&
+                                        peers_is_linked(runner->links, telling.to))))
+        return;
+    for (struct task_kept *kept = runner->kept; kept; kept = kept->next)
+        if (!kept->told)
+            add_outcome(runner, &telling, kept);
     flush(runner, &telling);
 }
 
@@ -259,6 +278,7 @@ static void let_go(struct runner *runner)
         }
         *at = kept->next;
         runner->n_kept--;
+        runner->n_untold -= !kept->told;
         kept_free(kept);
     }
     runner->last_kept = last;
@@ -292,16 +312,16 @@ static void cancel(struct runner *runner)
 /* --- executing --- */
 
 /* Tasks that do nothing are done when they are begun. */
-static void end_instant(struct runner *runner, struct telling *telling)
+static void end_instant(struct runner *runner)
 {
     const struct task_work *work = runner->first;
     struct task_result result = {.job = work->order.job,
                                  .hand = work->order.hand,
+                                 .attempt = work->order.attempt,
                                  .first = work->order.task,
                                  .count = work->count,
                                  .started_ms = runner->step->wall_ms};
     keep(runner, &result);
-    add_outcome(runner, telling, &result);
     take_first(runner, work->count);
 }
 
@@ -315,7 +335,6 @@ static void begin(struct runner *runner)
 
 void runner_pump(struct runner *runner)
 {
-    struct telling telling = {.to = runner->step->coordinator};
     if (runner->seen != runner->raft->log.applied) {
         runner->seen = runner->raft->log.applied;
         let_go(runner);
@@ -323,11 +342,11 @@ void runner_pump(struct runner *runner)
     }
     while (runner->first && (runner->first->instant || runner->n_executing < TASK_SLOTS)) {
         if (runner->first->instant)
-            end_instant(runner, &telling);
+            end_instant(runner);
         else
             begin(runner);
     }
-    flush(runner, &telling);
+    tell_untold(runner);
 }
 
 /* --- the room --- */
@@ -347,13 +366,16 @@ void runner_clear(struct runner *runner)
 void runner_check_invariants(const struct runner *runner)
 {
     uint64_t queued = 0;
-    size_t kept = 0, works = 0;
+    size_t kept = 0, works = 0, untold = 0;
     for (const struct task_work *work = runner->first; work; work = work->next, works++) {
         assert(work->count && (work->next || work == runner->last));
         queued += work->count;
     }
-    for (const struct task_kept *it = runner->kept; it; it = it->next, kept++)
+    for (const struct task_kept *it = runner->kept; it; it = it->next, kept++) {
         assert(it->next || it == runner->last_kept);
+        untold += !it->told;
+    }
+    assert(untold == runner->n_untold);
     assert(queued == runner->queued && kept == runner->n_kept);
     assert(works == runner->n_works && works <= TASK_WORKS_MAX);
     assert(runner->n_executing <= TASK_SLOTS && !runner->last == !runner->first);

@@ -30,6 +30,7 @@ struct task_executing {
 struct task_kept {
     struct task_kept *next;
     struct task_result result; /* its outputs: owned references */
+    bool told;                 /* it is in the channel to the coordinator */
 };
 
 /* Zero-initialize, then set the first four. */
@@ -45,7 +46,7 @@ struct runner {
     struct task_executing executing[TASK_SLOTS];
     size_t n_executing;
     struct task_kept *kept, *last_kept;
-    size_t n_kept;
+    size_t n_kept, n_untold;
     struct message **own; /* to be told to the coordinator, which this node is; owned */
     size_t n_own, own_size;
     log_index_t seen; /* what the log said up to here is taken into account */

@@ -75,7 +75,7 @@ struct computed {
 /* How an attempt of a task ended, or those of tasks in a row, alike. */
 struct task_result {
     job_id_t job;
-    uint64_t hand; /* as in struct task_order */
+    uint64_t hand, attempt; /* as in struct task_order */
     uint64_t first, count;
     uint64_t exit, signal; /* both 0: it is done, unless one of the following says otherwise */
     bool limit;            /* the time limit ended it */

@@ -97,11 +97,19 @@ static uint64_t delay_us(const struct task_options *options, uint64_t failures)
     return (delay_ms < TASK_TIME_MAX_MS ? delay_ms : TASK_TIME_MAX_MS) * MS_US;
 }
 
-bool failures_retry(struct tasks *tasks, struct task_schedule *of, uint64_t task, node_id_t node)
+bool failures_is_earlier(const struct task_schedule *of, uint64_t task, uint64_t attempt)
+{
+    const struct task_trouble *trouble = failures_of(of, task);
+    return trouble && attempt <= trouble->failures;
+}
+
+bool failures_retry(struct tasks *tasks, struct task_schedule *of, uint64_t task, uint64_t attempt,
+                    node_id_t node)
 {
     const struct task_options *options = &of->row->options;
     struct task_trouble *trouble = trouble_of(of, task);
-    trouble->failures++;
+    /* What an earlier coordinator knew of others is known from the number. */
+    trouble->failures = attempt > trouble->failures ? attempt : trouble->failures + 1;
     trouble->last_failed_on = node;
     if (trouble->failures > options->retries)
         return false;

@@ -15,8 +15,12 @@ uint64_t failures_attempts(const struct task_schedule *of, uint64_t task);
 void failures_forget(struct task_schedule *of, struct range range);
 void failures_clear(struct task_schedule *of);
 
-/* An attempt of the task failed. True: it gets another one, after a while. */
-bool failures_retry(struct tasks *tasks, struct task_schedule *of, uint64_t task, node_id_t node);
+/* That attempt of the task, and all before it, failed. True: it gets another one, after a while. */
+bool failures_retry(struct tasks *tasks, struct task_schedule *of, uint64_t task, uint64_t attempt,
+                    node_id_t node);
+
+/* True when a later attempt of it has failed already. */
+bool failures_is_earlier(const struct task_schedule *of, uint64_t task, uint64_t attempt);
 
 /* Frees those whose while is over. */
 void failures_look(struct tasks *tasks, struct task_schedule *of);

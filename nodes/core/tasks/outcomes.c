@@ -85,7 +85,7 @@ static void fail(struct tasks *tasks, node_id_t from, struct task_schedule *of,
 {
     struct range one = {task, 1};
     of->attempts++;
-    if (failures_retry(tasks, of, task, from))
+    if (failures_retry(tasks, of, task, outcome->attempt, from))
         return;
     struct task_row details = row_of(message, of, from, outcome, one, TASK_FAILED);
     struct task_exception exception = {.state = TASK_FAILED,
@@ -109,7 +109,7 @@ static void take_failed(struct tasks *tasks, node_id_t from, struct task_schedul
         return;
     for (uint64_t task = range.first; task < range_end(range) && !of->stopping; task++) {
         struct task_hand *hand = hands_find(tasks, from, of->row->id, outcome->hand, task);
-        bool told = !tasks->slots[from].told &&
+        bool told = !tasks->slots[from].told && !failures_is_earlier(of, task, outcome->attempt) &&
                     (ranges_has(&of->free, task) || ranges_has(&of->unsure, task));
         if (ranges_has(&of->taken, task) || (!hand && !told && !MUTANT(late_failure_counts)))
             continue;

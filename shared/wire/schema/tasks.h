@@ -75,6 +75,7 @@
     U64(REQ, first, TASKS_MAX, "the first task")                                            \
     U64(REQ, count, TASKS_MAX, "how many: all that follows is the same for each")           \
     U64(REQ, hand, U64_ANY, "as they were given")                                           \
+    U64(OPT, attempt, UINT32_MAX, "likewise")                                               \
     U64(OPT, exit, TASK_EXIT_MAX, "the exit status")                                        \
     U64(OPT, signal, TASK_EXIT_MAX, "the signal that ended it; 0: none")                    \
     BOOL(OPT, limit, "the time limit ended it")                                             \
