@@ -109,6 +109,12 @@ static bool has(const struct job_list *jobs, job_id_t job)
     return false;
 }
 
+static void add_job(struct job_list *jobs, job_id_t job)
+{
+    jobs->at = mem_grow(jobs->at, jobs->n + 1, sizeof *jobs->at);
+    jobs->at[jobs->n++] = job;
+}
+
 static struct message *unpack(struct slice packed)
 {
     struct message *message = NULL;
@@ -125,12 +131,36 @@ static void find_jobs_to_restart(const struct snapshot_model *model, struct job_
         bool lacks = false;
         for (size_t k = 0; part && part->type == MESSAGE_IMAGE_OPS && k < ops->ops.n; k++)
             lacks = lacks || (ops->ops.at[k].len && !ops->ops.at[k].frame);
-        if (lacks && !has(jobs, ops->job)) {
-            jobs->at = mem_grow(jobs->at, jobs->n + 1, sizeof *jobs->at);
-            jobs->at[jobs->n++] = ops->job;
-        }
+        if (lacks && !has(jobs, ops->job))
+            add_job(jobs, ops->job);
         message_drop(&part);
     }
+}
+
+/* Jobs that name stored values, whose bytes are only on the disks of the old cluster; and how many
+ * such values there are. */
+static void find_jobs_without_inputs(const struct snapshot_model *model, struct job_list *jobs,
+                                     size_t *values)
+{
+    for (size_t i = 0; i < model->checkpoint.n; i++) {
+        struct message *part = unpack(model->checkpoint.at[i]);
+        *values += part && part->type == MESSAGE_IMAGE_VALUE;
+        if (part && part->type == MESSAGE_IMAGE_JOB && part->as.image_job.jobs.n &&
+            part->as.image_job.jobs.at[0].inputs.n)
+            add_job(jobs, part->as.image_job.jobs.at[0].job);
+        message_drop(&part);
+    }
+}
+
+/* True for what cannot go to another cluster. */
+static bool stays_behind(const struct message *part, const struct job_list *gone)
+{
+    if (!part)
+        return false;
+    if (part->type == MESSAGE_IMAGE_JOB && part->as.image_job.jobs.n)
+        return has(gone, part->as.image_job.jobs.at[0].job);
+    return part->type == MESSAGE_IMAGE_VALUE ||
+           (part->type == MESSAGE_IMAGE_OPS && has(gone, part->as.image_ops.job));
 }
 
 static void keep_part(struct snapshot_model *model, struct message *part, struct slice packed,
@@ -157,22 +187,32 @@ static void keep_part(struct snapshot_model *model, struct message *part, struct
 
 static void settle_jobs(struct snapshot_model *model, struct restore_notes *notes)
 {
-    struct job_list anew = {0};
+    struct job_list anew = {0}, gone = {0};
     struct slice *parts = model->checkpoint.at;
-    size_t n = model->checkpoint.n;
+    size_t n = model->checkpoint.n, values = 0;
     char job[JOB_TEXT_MAX];
     find_jobs_to_restart(model, &anew);
+    find_jobs_without_inputs(model, &gone, &values);
+    if (values)
+        note(notes,
+             "%zu stored values stay behind: their bytes were only on the old cluster's disks",
+             values);
+    for (size_t i = 0; i < gone.n; i++)
+        note(notes, "job %s stays behind: it names a stored value", job_id_text(gone.at[i], job));
     for (size_t i = 0; i < anew.n; i++)
-        note(notes, "job %s restarts: some of its values were only on the old cluster's disks",
-             job_id_text(anew.at[i], job));
+        if (!has(&gone, anew.at[i]))
+            note(notes, "job %s restarts: some of its values were only on the old cluster's disks",
+                 job_id_text(anew.at[i], job));
     model->checkpoint.at = NULL;
     model->checkpoint.n = 0;
     for (size_t i = 0; i < n; i++) {
         struct message *part = unpack(parts[i]);
-        keep_part(model, part, parts[i], &anew);
+        if (!stays_behind(part, &gone))
+            keep_part(model, part, parts[i], &anew);
         message_drop(&part);
     }
     free(anew.at);
+    free(gone.at);
 }
 
 void snapshot_settle(struct snapshot_model *model, struct restore_notes *notes)
