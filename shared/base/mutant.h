@@ -75,7 +75,6 @@
     X(forgotten_executes, "a key of a job that was forgotten by hand is executed again (R29)")   \
     X(rot_stays, "a value that is missing or damaged is not repaired (R37)")                     \
     X(late_failure_counts, "a late failure of an attempt that is not of now counts (T15)")       \
-    X(started_unlogged, "a task that may begin once is begun before the log has it (T16)")       \
     X(lost_is_free, "a task that may have begun, and may only once, begins again (T16)")         \
     X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")          \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
@@ -144,6 +143,7 @@
     X(owners_unchecked, "every key sees every job (X14)")                                          \
     X(image_loses_owners, "a checkpoint loses whose the jobs are (X14)")                           \
     X(changes_unaudited, "a change leaves no line in the log (X16)")                               \
+    X(started_unlogged, "a task that may begin once is begun before the log has it (T16)")         \
     X(ended_is_forgotten, "a worker forgets how tasks ended when their coordinator dies (T15)")
 
 enum mutant {

@@ -72,6 +72,7 @@ TESTS = {
     "owners_unchecked": ("test_rights", "a_job_is_its_owners_the_admins_and_is_seen_by_who_watches_X14"),
     "image_loses_owners": ("test_state", "all_of_a_state_is_saved_and_loaded"),
     "changes_unaudited": ("test_rights", "a_change_leaves_a_line_X16"),
+    "started_unlogged": ("test_tasks", "what_may_begin_once_begins_when_the_log_has_it_T16"),
     "ended_is_forgotten": ("test_runner", "what_ended_is_told_to_whoever_asks_until_the_log_has_it"),
     "sealed_never_ends": ("test_doors", "a_sealed_message_is_bounded_as_an_open_one_X4"),
 }

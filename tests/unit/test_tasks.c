@@ -322,6 +322,7 @@ static void absurd_outcomes_are_rejected(void **context)
         tasked_ended(it, 2, &absurd[i], &slow);
     assert_int_equal(it->step.rejected_here, 4);
     tasked_log(it);
+    tasks_check_invariants(&it->tasks);
     assert_int_equal(tasked_counts(it, job).done, 0);
 }
 
