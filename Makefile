@@ -68,9 +68,9 @@ sub_make = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(
 # --- Flags --------------------------------------------------------------------------------------
 
 # pkg-config is asked when the first recipe needs the answer, not when make starts: `make demo` on a
-# bare machine installs pkg-config on its way. msgpack-c has two names; flint, gmp and lmdb may have none.
+# bare machine installs pkg-config on its way. msgpack-c has two names; flint, gmp, lmdb and zlib may have none.
 packages = libzmq libczmq $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack) jansson libsodium nettle
-bare_libs = $(foreach p,flint gmp lmdb,$(shell $(PKG_CONFIG) --libs $(p) 2>/dev/null || echo -l$(p))) -lm
+bare_libs = $(foreach p,flint gmp lmdb zlib,$(shell $(PKG_CONFIG) --libs $(p) 2>/dev/null || echo -l$(p:zlib=z))) -lm
 PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(packages))))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(packages)) $(bare_libs))$(PKG_LIBS)
 CMOCKA_LIBS = $(eval CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka))$(CMOCKA_LIBS)
@@ -391,6 +391,14 @@ $(B)/bench/gmp_numbers: $(B)/obj/tests/bench/gmp_numbers.o $(call lib,base)
 bench-numbers: $(B)/bench/gmp_numbers ## products, batch-gcd and pi in one process by GMP alone (NUMBERS='product:1000000 batch-gcd:20000 pi:1000000')
 	@for job in $(or $(NUMBERS),product:1000000 batch-gcd:20000 pi:1000000); do \
 	  printf '%-20s %s s\n' "$$job" "$$($(B)/bench/gmp_numbers $${job%:*} $${job#*:})" || exit 1; done
+
+$(B)/bench/commands: $(B)/obj/tests/bench/commands.o $(call lib,work base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(alloc_conclave-node) $(PKG_LIBS)
+
+.PHONY: bench-commands
+bench-commands: $(B)/bench/commands ## 10,000 times /bin/true by the executor of commands, beside xargs, in turn (COMMANDS_ARGS='--n 1000 --slots 4')
+	@$(PYTHON) -B tests/bench/commands.py --bench '$(abspath $(B))/bench/commands' $(COMMANDS_ARGS)
 
 .PHONY: bench-large
 bench-large: all $(B)/bench/gmp_factorial ## 10000000! ten times beside GMP in one process (LARGE_ARGS='--job 30000000 --runs 1', '--busy 2', '--kill', '--nodes 25')

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "nodes/io/settings.h"
 #include "nodes/io/tool.h"
 #include "nodes/work/heap.h"
+#include "nodes/work/spawner.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
@@ -16,6 +18,7 @@
 #include "shared/base/log_file.h"
 #include "shared/base/memory.h"
 #include "shared/base/quorum.h"
+#include "shared/base/slots.h"
 #include "shared/base/urgency.h"
 #include "shared/base/version.h"
 
@@ -101,6 +104,7 @@ static void wait_by_chance(uint64_t most_us)
 
 static int run(const struct settings *is, struct disk *disk, const char **hosts)
 {
+    uint64_t slots = is->slots ? is->slots : slots_default(1);
     char who[32], host[HOST_SHOWN_MAX + 1] = "localhost";
     text_format(who, sizeof who, "node %" PRIu64, is->id);
     log_open(who, is->log_level);
@@ -127,6 +131,7 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
                  .snapshot_keep = is->snapshot_keep,
                  .snapshot_memory_bytes = is->snapshot_memory_bytes,
                  .delay_us = is->delay_us,
+                 .slots = is->insecure ? 0 : slots,
                  .memory_limit_bytes = is->memory_limit_bytes,
                  .poison_deaths = POISON_DEATHS,
                  .pid = (uint64_t)getpid(),
@@ -144,6 +149,10 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
         .hosts = hosts,
         .delay_us = is->delay_us,
         .failure = is->failure,
+        .commands = {.scratch = is->scratch,
+                     .user = is->commands_user,
+                     .slots = (unsigned)slots,
+                     .files_soft = is->files_soft},
     };
     struct runtime *runtime;
     struct text why = {0};
@@ -206,6 +215,8 @@ static void print_help(void)
 int main(int argc, char **argv)
 {
     char why[TEXT_MAX];
+    if (spawner_is_called(argc, argv))
+        return spawner_main();
     int tool = tool_run(argc - 1, argv + 1); /* argv ends with NULL */
     if (tool >= 0)
         return tool;
@@ -221,6 +232,9 @@ int main(int argc, char **argv)
         return EXIT_OK;
     if (n_words)
         return usage_error("it takes only options; --help lists them");
+    struct rlimit files;
+    if (!getrlimit(RLIMIT_NOFILE, &files)) /* before it is raised */
+        given.files_soft = files.rlim_cur;
     log_file_limit(given.log_limit_bytes);
     urgency_high();
     heap_init();

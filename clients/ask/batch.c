@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "clients/show/bar.h"
-#include "clients/show/report.h"
 #include "clients/ask/session.h"
 #include "shared/base/clock.h"
 
@@ -59,6 +58,20 @@ static void make_key(struct flight *flight, char at[JOB_KEY_TEXT_MAX])
         jobspec_new_key(at);
 }
 
+/* Uploads what a line names. False: that failed, and the line is reported. */
+static bool prepare(struct flight *flight, struct submission *submission)
+{
+    bar_erase(&flight->bar);
+    int code = submission_prepare(submission, flight->batch->cli);
+    if (!code)
+        return true;
+    cli_note("line %" PRIu64 ": it was not submitted", submission->line);
+    note_code(flight, code);
+    submission_clear(submission);
+    free(submission);
+    return false;
+}
+
 static void fill_window(struct flight *flight)
 {
     struct jobfile *file = flight->batch->file;
@@ -81,6 +94,8 @@ static void fill_window(struct flight *flight)
         struct submission *submission = mem_new(1, sizeof *submission);
         submission->spec = spec;
         submission->line = file->line;
+        if (spec.inputs && !prepare(flight, submission))
+            continue;
         make_key(flight, submission->key);
         launch(flight, submission);
     }
@@ -91,7 +106,8 @@ static void report_ended(struct flight *flight)
     while (flight->first < flight->next && flight->ring[flight->first % WINDOW]->ended) {
         struct submission *submission = flight->ring[flight->first++ % WINDOW];
         bar_erase(&flight->bar);
-        note_code(flight, report_submission(flight->batch->cli, submission, flight->batch->output));
+        note_code(flight,
+                  report_submission(flight->batch->cli, submission, &flight->batch->report));
         if (flight->batch->file)
             fflush(stdout);
         submission_clear(submission);

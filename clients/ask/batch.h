@@ -4,13 +4,14 @@
 
 #include "clients/ask/jobfile.h"
 #include "clients/ask/submission.h"
+#include "clients/show/report.h"
 
 struct batch {
     struct cli *cli;
-    struct jobfile *file; /* where jobs come from; NULL: only what batch_add() was given */
-    const char *key;      /* NULL: each job gets a new one */
-    const char *plan;     /* of all jobs; NULL: whichever is faster */
-    const char *output;   /* a file for the digits, or NULL */
+    struct jobfile *file;        /* where jobs come from; NULL: only what batch_add() was given */
+    const char *key;             /* NULL: each job gets a new one */
+    const char *plan;            /* of all jobs; NULL: whichever is faster */
+    struct report_choice report; /* how results are told */
     bool no_wait;
     bool temporary;  /* the cluster ends with the command */
     uint64_t n_jobs; /* for the progress bar; 0: unknown */

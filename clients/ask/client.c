@@ -27,8 +27,8 @@ struct client {
     unsigned shut;                /* handshakes in a row that were cut off */
     struct text denial;           /* why the last broker did not take our key */
     struct bus_parts parts;
-    struct client_call *calls;
-    uint64_t requests; /* the last one's number */
+    struct client_call *calls, **last; /* in the order in which they were started */
+    uint64_t requests;                 /* the last one's number */
     struct sign sign;
     uint64_t probed_us;         /* when the broker was last asked for a sign of life */
     uint64_t heard_us;          /* anything, from any broker; 0: never */
@@ -84,6 +84,7 @@ struct client *client_new(void *context, const struct addresses *brokers, const 
     client->brokers = brokers;
     client->entry = entry;
     client->context = context;
+    client->last = &client->calls;
     connect_to(client, 0, clock_now_us());
     return client;
 }
@@ -322,10 +323,21 @@ static uint64_t watch_broker(struct client *client, uint64_t now_us)
                                                  : client->heard_us + PROBE_MS * MS_US;
 }
 
-/* Ends, sends and sends again what is due. Returns when to look again; 0 when the call (NULL: any)
- * is finished.
- */
-static uint64_t advance(struct client *client, const struct client_call *wanted, uint64_t now_us,
+/* What a caller works for: one call, those of a context, or any. */
+struct wanted {
+    const struct client_call *call;
+    const void *context;
+};
+
+static bool is_wanted(const struct client_call *call, struct wanted wanted)
+{
+    return (!wanted.call || call == wanted.call) &&
+           (!wanted.context || call->context == wanted.context);
+}
+
+/* Ends, sends and sends again what is due. Returns when to look again; 0 when one that is wanted is
+ * finished. */
+static uint64_t advance(struct client *client, struct wanted wanted, uint64_t now_us,
                         uint64_t until_us)
 {
     bool any = false;
@@ -333,7 +345,7 @@ static uint64_t advance(struct client *client, const struct client_call *wanted,
         int outcome;
         if (!call->finished && now_us >= patience_ends_us(client, call, &outcome))
             finish(client, call, outcome);
-        any = any || (call->finished && (!wanted || call == wanted));
+        any = any || (call->finished && is_wanted(call, wanted));
     }
     if (any)
         return 0;
@@ -365,14 +377,14 @@ struct client_call *client_start(struct client *client, struct message *request,
                                  .started_us = now_us,
                                  .deadline_us = deadline_us,
                                  .due_us = now_us,
-                                 .context = context,
-                                 .next = client->calls};
-    client->calls = call;
+                                 .context = context};
+    *client->last = call;
+    client->last = &call->next;
     return call;
 }
 
-/* Works until the call (NULL: any) is finished. */
-static int work(struct client *client, const struct client_call *wanted, uint64_t until_us)
+/* Works until one that is wanted is finished. */
+static int work(struct client *client, struct wanted wanted, uint64_t until_us)
 {
     for (;;) {
         uint64_t now_us = clock_now_us();
@@ -406,34 +418,63 @@ static int work(struct client *client, const struct client_call *wanted, uint64_
 
 int client_work(struct client *client, uint64_t until_us)
 {
-    return work(client, NULL, until_us);
+    return work(client, (struct wanted){0}, until_us);
 }
 
-static struct client_call *unlink_call(struct client_call **at)
+int client_work_for(struct client *client, const void *context, uint64_t until_us)
+{
+    return work(client, (struct wanted){.context = context}, until_us);
+}
+
+static struct client_call *unlink_call(struct client *client, struct client_call **at)
 {
     struct client_call *call = *at;
     *at = call->next;
+    if (!*at)
+        client->last = at;
     call->next = NULL;
     return call;
 }
 
-struct client_call *client_finished(struct client *client)
+static struct client_call *find_finished(struct client *client, struct wanted wanted)
 {
     for (struct client_call **at = &client->calls; *at; at = &(*at)->next)
-        if ((*at)->finished)
-            return unlink_call(at);
+        if ((*at)->finished && is_wanted(*at, wanted))
+            return unlink_call(client, at);
     return NULL;
+}
+
+struct client_call *client_finished(struct client *client)
+{
+    return find_finished(client, (struct wanted){0});
+}
+
+struct client_call *client_finished_for(struct client *client, const void *context)
+{
+    return find_finished(client, (struct wanted){.context = context});
+}
+
+void client_abandon(struct client *client, const void *context)
+{
+    for (struct client_call **at = &client->calls; *at;) {
+        if ((*at)->context != context) {
+            at = &(*at)->next;
+            continue;
+        }
+        struct client_call *call = unlink_call(client, at);
+        client_call_drop(&call);
+    }
 }
 
 int client_ask(struct client *client, struct message *request, enum client_need need,
                uint64_t wait_us, uint64_t deadline_us, struct message **reply)
 {
     struct client_call *call = client_start(client, request, need, wait_us, deadline_us, NULL);
-    int error = work(client, call, UINT64_MAX);
+    int error = work(client, (struct wanted){.call = call}, UINT64_MAX);
     struct client_call **at = &client->calls;
     while (*at != call)
         at = &(*at)->next;
-    unlink_call(at);
+    unlink_call(client, at);
     if (!error) {
         error = call->outcome;
         *reply = call->reply;

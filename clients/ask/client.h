@@ -45,7 +45,8 @@ struct client *client_new(void *context, const struct addresses *brokers,
 /* Drops all calls. Accepts NULL. */
 void client_destroy(struct client **client);
 
-/* Starts a request (takes it). `wait_us`: how long the coordinator may hold the answer back (a long
+/* Starts a request (takes it). Requests are sent in the order in which they were started, also
+ * again. `wait_us`: how long the coordinator may hold the answer back (a long
  * poll). `deadline_us` in clock_now_us(). The call belongs to the client until client_finished()
  * hands it out. */
 struct client_call *client_start(struct client *client, struct message *request,
@@ -59,6 +60,14 @@ int client_work(struct client *client, uint64_t until_us);
 /* Hands out a finished call, which the caller then drops; NULL when there is none. */
 struct client_call *client_finished(struct client *client);
 void client_call_drop(struct client_call **call);
+
+/* The same for the calls of one context alone, which is not NULL: others that finish meanwhile wait
+ * for client_finished(). */
+int client_work_for(struct client *client, const void *context, uint64_t until_us);
+struct client_call *client_finished_for(struct client *client, const void *context);
+
+/* Drops all calls of a context, finished or not; what they asked for may still take effect. */
+void client_abandon(struct client *client, const void *context);
 
 /* One request with its answer (caller drops; may be an `error`). Errors as a call's outcome, or
  * ERR_INTERRUPTED. Other calls that finish meanwhile wait for client_finished(). */

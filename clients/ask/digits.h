@@ -1,4 +1,5 @@
-/* digits.h - a job's decimal digits, fetched in chunks and checked against their SHA-256. */
+/* digits.h - a job's result as text, decimal digits for most kinds, fetched in chunks and checked
+ * against its SHA-256. */
 #ifndef CONCLAVE_CLIENTS_DIGITS_H
 #define CONCLAVE_CLIENTS_DIGITS_H
 

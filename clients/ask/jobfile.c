@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clients/ask/job_inputs.h"
 #include "clients/cli.h"
 #include "shared/base/memory.h"
 
@@ -114,6 +115,11 @@ int jobfile_next(struct jobfile *file, struct jobspec *out, char *why)
         file->next += len + (end != NULL);
         file->line++;
         int error = jobspec_parse_line((struct slice){(const uint8_t *)from, len}, out, why);
+        if (!error && out->inputs && job_inputs_read_stdin(out->inputs)) {
+            jobspec_clear(out);
+            text_format(why, TEXT_MAX, "@- is for a job of its own; lines of a file name files");
+            error = ERR_MALFORMED;
+        }
         if (error != ERR_NOT_FOUND)
             return error;
     }
@@ -127,6 +133,11 @@ uint64_t jobfile_check(struct jobfile *file, uint64_t *n_jobs)
     uint64_t bad = 0;
     *n_jobs = 0;
     for (int error; (error = jobfile_next(file, &spec, why)) != ERR_NOT_FOUND;) {
+        if (!error && spec.inputs && job_inputs_read(NULL, spec.inputs)) {
+            text_format(why, TEXT_MAX, "its integers cannot be used");
+            error = ERR_MALFORMED;
+        }
+        jobspec_clear(&spec);
         if (!error)
             ++*n_jobs;
         else if (++bad <= BAD_LINES_SHOWN)

@@ -19,12 +19,12 @@ struct jobfile {
  * `why`. */
 int jobfile_open(struct jobfile *file, const char *path, bool follow, char *why);
 
-/* Takes the next job. ERR_NOT_FOUND: none is there (for good when file->ended); ERR_MALFORMED after
- * one line in `why`: the line is no job. */
+/* Takes the next job (caller clears it). ERR_NOT_FOUND: none is there (for good when file->ended);
+ * ERR_MALFORMED after one line in `why`: the line is no job. */
 int jobfile_next(struct jobfile *file, struct jobspec *out, char *why);
 
-/* Checks every line and counts the jobs, then begins at the first again. Each bad line goes to
- * stderr. Returns the number of bad lines. */
+/* Checks every line, and the files of integers that it names, and counts the jobs, then begins at
+ * the first again. Each bad line goes to stderr. Returns the number of bad lines. */
 uint64_t jobfile_check(struct jobfile *file, uint64_t *n_jobs);
 
 /* Reads what has come since, without waiting. */

@@ -2,15 +2,34 @@
 
 #include <string.h>
 
+#include "clients/ask/job_inputs.h"
 #include "nodes/core/kinds/kinds.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 
-#define LINE_WORDS_MAX 8
+#define LINE_WORDS_MAX (JOBS_FILE_LINE_MAX / 2 + 1) /* each of one character */
 
 /* --- parsing --- */
 
-int jobspec_parse(int n_words, char **words, struct jobspec *out, char *why)
+void jobspec_clear(struct jobspec *spec)
+{
+    job_inputs_destroy(&spec->inputs);
+}
+
+static int check_options(int n_words, char *const *words, char *why)
+{
+    for (int i = 1; i < n_words; i++) {
+        bool base = !strncmp(words[i], "--base", 6), against = !strncmp(words[i], "--against", 9);
+        if (!base && !against)
+            continue;
+        text_format(why, TEXT_MAX, "%s is for kinds that read integers: product, batch-gcd",
+                    base ? "--base" : "--against");
+        return ERR_MALFORMED;
+    }
+    return OK;
+}
+
+int jobspec_parse(int n_words, char *const *words, struct jobspec *out, char *why)
 {
     struct text argument = {0}, spec = {0}, reason = {0};
     struct plan plan;
@@ -19,6 +38,13 @@ int jobspec_parse(int n_words, char **words, struct jobspec *out, char *why)
         text_format(why, TEXT_MAX, "a job is needed, such as `factorial 10`");
         return ERR_MALFORMED;
     }
+    const struct job_kind *kind = kind_find(slice_of(words[0]));
+    if (kind && job_inputs_of(kind)) {
+        text_format(out->kind, sizeof out->kind, "%s", kind->name);
+        return job_inputs_parse(kind, n_words - 1, words + 1, &out->inputs, why);
+    }
+    if (check_options(n_words, words, why))
+        return ERR_MALFORMED;
     for (int i = 1; i < n_words; i++)
         text_add(&argument, "%s%s", i > 1 ? " " : "", words[i]);
     if (plan_parse(&plan, slice_of(words[0]), slice_of(argument.at), &reason)) {

@@ -6,13 +6,21 @@
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 
+struct job_inputs;
+
 struct jobspec {
     char kind[JOB_KIND_MAX + 1];
-    char spec[JOB_SPEC_MAX + 1]; /* in its canonical form: no leading zeros */
+    char spec[JOB_SPEC_MAX + 1]; /* in its canonical form: no leading zeros; empty until the inputs
+                                  * are there */
+    struct job_inputs *inputs;   /* owned (job_inputs.h); NULL: the kind takes none */
 };
 
-/* Takes "factorial" "10". ERR_MALFORMED after one line in `why` (TEXT_MAX bytes). */
-int jobspec_parse(int n_words, char **words, struct jobspec *out, char *why);
+/* Takes "factorial" "10", or "product" "@numbers.txt". ERR_MALFORMED after one line in `why`
+ * (TEXT_MAX bytes). Caller clears. */
+int jobspec_parse(int n_words, char *const *words, struct jobspec *out, char *why);
+
+/* Frees what it owns. */
+void jobspec_clear(struct jobspec *spec);
 
 /* The same from a line of a file: words between blanks, "#" begins a comment. ERR_NOT_FOUND: there
  * is no job in it. */

@@ -2,7 +2,33 @@
 
 #include <inttypes.h>
 
+#include "clients/ask/job_inputs.h"
 #include "clients/show/render.h"
+
+static void add_inputs(struct message *request, const struct job_inputs *inputs)
+{
+    struct wire_submit *body = &request->as.submit;
+    body->inputs.at = message_room(request, inputs->n, sizeof *body->inputs.at);
+    for (size_t i = 0; i < inputs->n; i++)
+        if (inputs->at[i].value) /* without integers there is none */
+            body->inputs.at[body->inputs.n++].value = inputs->at[i].value;
+}
+
+int submission_prepare(struct submission *submission, struct cli *cli)
+{
+    struct jobspec *spec = &submission->spec;
+    struct text argument = {0}, why = {0};
+    struct plan plan;
+    if (!spec->inputs)
+        return EXIT_OK;
+    int code = job_inputs_upload(cli, spec->inputs, &argument);
+    if (code)
+        return code;
+    if (plan_parse(&plan, slice_of(spec->kind), slice_of(argument.at), &why))
+        return cli_fail(EXIT_USAGE, "%s", why.at);
+    text_format(spec->spec, sizeof spec->spec, "%s", argument.at);
+    return EXIT_OK;
+}
 
 static void submit(struct submission *submission, struct client *client)
 {
@@ -11,6 +37,8 @@ static void submit(struct submission *submission, struct client *client)
     body->key = message_text(request, submission->key);
     body->kind = message_text(request, submission->spec.kind);
     body->spec = message_text(request, submission->spec.spec);
+    if (submission->spec.inputs)
+        add_inputs(request, submission->spec.inputs);
     if (submission->plan)
         body->plan = message_text(request, submission->plan);
     /* Once a coordinator has accepted the job, nothing but the deadline ends our interest in it. */
@@ -43,6 +71,7 @@ const struct wire_job_row *submission_row(const struct submission *submission)
 void submission_clear(struct submission *submission)
 {
     message_drop(&submission->last);
+    jobspec_clear(&submission->spec);
 }
 
 static void end(struct submission *submission, int exit_code, const char *reason)

@@ -38,6 +38,10 @@ void submission_take(struct submission *submission, struct client *client,
 /* The job as last seen, or NULL. */
 const struct wire_job_row *submission_row(const struct submission *submission);
 
+/* Uploads what the job's inputs name, and so makes its spec complete: before it is started.
+ * EXIT_OK, or an exit code after lines on stderr. */
+int submission_prepare(struct submission *submission, struct cli *cli);
+
 /* Drops what it owns. */
 void submission_clear(struct submission *submission);
 

@@ -39,6 +39,16 @@ static const char submit_details[] =
     "On a terminal a result of more than 1000 digits is shortened; into a pipe or file it is\n"
     "written whole.\n"
     "A file holds one job per line (factorial 10); blank lines and what follows # are ignored.\n"
+    "product and batch-gcd take integers: as arguments, @FILE or @- for stdin (one a line; blank\n"
+    "lines and what follows # do not count; gzip is recognised), job:ID for a job's result,\n"
+    "value:HASH for a stored value. They are uploaded first; the same list is sent once. A line\n"
+    "that is no integer is named, and nothing is submitted. batch-gcd prints LINE, WITH, GCD (in\n"
+    "hexadecimal digits) for each integer that shares a factor with another one: LINE and WITH "
+    "are\n"
+    "lines of the file, or count the integers where these come from elsewhere; with k before it,\n"
+    "of the known ones. WITH names 16 others at most, and is empty where nothing but known ones\n"
+    "shares the factor. --json: {moduli, shared, duplicates, rows: [{line, with, known, gcd,\n"
+    "duplicate}], id}.\n"
     "When a line is wrong, nothing of the file is submitted, unless --follow is given. Results\n"
     "come in the file's order. --output writes a file whole or not at all, follows links, and\n"
     "writes devices and FIFOs in place; - is stdout. --json prints the finished job as `job show`\n"
@@ -174,6 +184,31 @@ static const char snapshot_restore_details[] =
     "--json: {snapshot_id, node, done, accounts, total, values, sent_again, notes}.\n"
     "docs/snapshots.md explains more.";
 
+static const char value_put_details[] =
+    "Uploads a file, or stdin with -, and prints its name: value: and the first digits of its\n"
+    "SHA-256. What is there already is not sent again, and an upload that was interrupted goes on\n"
+    "where it was. Jobs take values by these names. A value is kept while a job names it, else 24\n"
+    "h of the cluster's own time. --format integers reads a list as `submit product @FILE` does.\n"
+    "--json: {value, id, sha256, format, name, owner, whole, bytes, uploaded, segments, items,\n"
+    "age_ms, jobs}.";
+
+static const char value_list_details[] = "UNUSED is for how long no job has named the value, - "
+                                         "while one does. --json: an array of what\n"
+                                         "`value put` prints.";
+
+static const char value_get_details[] =
+    "Writes the value's bytes, checked against its SHA-256. Any 4 or more digits behind value: "
+    "name\n"
+    "a value, if no other one begins so; an id does, too. --output writes the file whole or not "
+    "at\n"
+    "all; when the command is interrupted, the next one goes on with what was fetched. A value of\n"
+    "the format integers is in packed form, which docs/jobs.md describes.";
+
+static const char value_rm_details[] =
+    "Removes values. One that a job names is refused (1): forget the job first. When one of them\n"
+    "is not known (6), or several begin with its digits (2), nothing is removed. --json: an array\n"
+    "of what was removed.";
+
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive,\n"
     "incarnation, boots, term, operations, conversions, assigned, held, applied, rejected,\n"
@@ -300,9 +335,9 @@ const struct command commands[] = {
     {"down", "", "Stop the cluster", down_details, down_options, down_run},
     {"recover", "[[ID=]NODE_DIR...]", "Continue after a majority of the voters' disks was lost",
      recover_details, recover_options, recover_run},
-    {"run", "KIND SPEC", "One job on a temporary cluster: run factorial 10000", run_details,
+    {"run", "KIND SPEC...", "One job on a temporary cluster: run factorial 10000", run_details,
      run_options, run_run},
-    {"submit", "KIND SPEC", "Submit a job and wait for its result: submit factorial 10",
+    {"submit", "KIND SPEC...", "Submit a job and wait for its result: submit factorial 10",
      submit_details, submit_options, submit_run},
     {"map", "[--] CMD ARG... [::: A B...]", "Show the commands that inputs make: map --dry-run",
      map_details, map_options, map_run},
@@ -339,6 +374,13 @@ const struct command commands[] = {
     {"kv put", "NAME VALUE", "Put a value on a node, or send it there from another one",
      kv_put_details, kv_put_options, kv_put_run},
     {"kv get", "NAME", "Print a node's value", kv_get_details, kv_get_options, kv_get_run},
+    {"value put", "FILE|-", "Upload a file; prints its name", value_put_details, value_put_options,
+     value_put_run},
+    {"value list", "", "List stored values", value_list_details, value_list_options,
+     value_list_run},
+    {"value get", "VALUE", "Print a stored value, or write it to a file", value_get_details,
+     value_get_options, value_get_run},
+    {"value rm", "VALUE...", "Remove stored values", value_rm_details, NULL, value_rm_run},
     {"snapshot take", "", "Take a consistent snapshot of all nodes and channels; prints its id",
      snapshot_take_details, snapshot_take_options, snapshot_take_run},
     {"snapshot list", "", "List the snapshots that are kept", snapshot_list_details,

@@ -6,7 +6,7 @@
 #include "shared/base/text.h"
 #include "shared/base/version.h"
 
-#define KIND_COLUMN 16 /* of a kind and its example, in help */
+#define KIND_COLUMN 20 /* of a kind and its example, in help */
 
 const struct command *help_find(const char *name)
 {

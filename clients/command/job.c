@@ -137,7 +137,7 @@ int job_wait_run(struct cli *cli, int n_words, char **words)
         return code;
     struct submission *submission = mem_new(1, sizeof *submission);
     submission->job = job;
-    struct batch batch = {.cli = cli, .output = options.output};
+    struct batch batch = {.cli = cli, .report = {.output = options.output}};
     return batch_run(&batch, submission);
 }
 

@@ -7,6 +7,7 @@
 #include "clients/ask/batch.h"
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
+#include "clients/ask/job_inputs.h"
 #include "clients/local/launch.h"
 #include "clients/local/local.h"
 #include "clients/local/ports.h"
@@ -23,7 +24,7 @@ const struct option_spec run_options[] = {{"output", OPTION_STRING, &output, 0, 
                                           SUPERVISOR_OPTIONS(config),
                                           {0}};
 
-static int with_cluster(struct cli *cli, const struct jobspec *spec, struct launch *launch)
+static int with_cluster(struct cli *cli, struct jobspec *spec, struct launch *launch)
 {
     struct message *status = NULL;
     struct text why = {0};
@@ -36,15 +37,18 @@ static int with_cluster(struct cli *cli, const struct jobspec *spec, struct laun
     }
     struct submission *submission = mem_new(1, sizeof *submission);
     submission->spec = *spec;
+    spec->inputs = NULL;
     jobspec_new_key(submission->key);
-    struct batch batch = {.cli = cli, .output = output, .temporary = true};
-    code = batch_run(&batch, submission);
+    struct batch batch = {.cli = cli, .report = {.output = output}, .temporary = true};
+    code = submission_prepare(submission, cli);
+    if (!code)
+        code = batch_run(&batch, submission);
     cli_close(cli);
     launch_end(launch);
     return code;
 }
 
-static int in_directory(struct cli *cli, const struct jobspec *spec)
+static int in_directory(struct cli *cli, struct jobspec *spec)
 {
     char why[TEXT_MAX];
     struct launch launch;
@@ -58,14 +62,25 @@ static int in_directory(struct cli *cli, const struct jobspec *spec)
     return with_cluster(cli, spec, &launch);
 }
 
-int run_run(struct cli *cli, int n_words, char **words)
+/* What is wrong with the integers is told before a cluster starts. */
+static int read_inputs(struct job_inputs *inputs)
 {
-    char why[TEXT_MAX], dir[LOCAL_PATH_MAX];
+    if (!inputs)
+        return EXIT_OK;
+    if (job_inputs_are_remote(inputs))
+        return cli_fail(EXIT_USAGE,
+                        "a cluster of its own has no jobs and values yet; `conclave submit` takes "
+                        "job:ID and value:HASH");
+    return job_inputs_read(NULL, inputs);
+}
+
+static int run_job(struct cli *cli, struct jobspec *spec)
+{
+    char dir[LOCAL_PATH_MAX];
     const char *parent = getenv("TMPDIR");
-    struct jobspec spec;
-    if (jobspec_parse(n_words, words, &spec, why))
-        return cli_fail(EXIT_USAGE, "%s", why);
     int code = output ? digits_check(cli, output) : EXIT_OK;
+    if (!code)
+        code = read_inputs(spec->inputs);
     if (code)
         return code;
     if (local_path(parent && *parent ? parent : "/tmp", "conclave-run.XXXXXX", dir) ||
@@ -73,7 +88,18 @@ int run_run(struct cli *cli, int n_words, char **words)
         return cli_fail(EXIT_FAILED, "no temporary directory could be made: %s", strerror(errno));
     config.dir = dir;
     config.insecure = cli->insecure;
-    code = in_directory(cli, &spec);
+    code = in_directory(cli, spec);
     local_remove(dir); /* the supervisor did, unless it never began or was killed */
+    return code;
+}
+
+int run_run(struct cli *cli, int n_words, char **words)
+{
+    char why[TEXT_MAX];
+    struct jobspec spec;
+    if (jobspec_parse(n_words, words, &spec, why))
+        return cli_fail(EXIT_USAGE, "%s", why);
+    int code = run_job(cli, &spec);
+    jobspec_clear(&spec);
     return code;
 }

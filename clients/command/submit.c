@@ -1,4 +1,6 @@
 /* submit.c - conclave submit. */
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clients/ask/batch.h"
@@ -7,8 +9,9 @@
 #include "nodes/core/kinds/kinds.h"
 
 static struct {
-    const char *file, *key, *output, *plan;
-    bool follow, no_wait;
+    const char *file, *key, *output, *plan, *against;
+    uint64_t base;
+    bool follow, no_wait, exit_status;
 } options;
 
 const struct option_spec submit_options[] = {
@@ -20,6 +23,12 @@ const struct option_spec submit_options[] = {
      "tree: over the integers N..1; primes: over the primes up to N (default: the faster one)"},
     {"output", OPTION_STRING, &options.output, 0, 0, "FILE",
      "write only the digits, to this file; - is stdout"},
+    {"base", OPTION_U64, &options.base, 10, 16, "BASE",
+     "of the integers that product and batch-gcd read: 10 or 16 (default 10)"},
+    {"against", OPTION_STRING, &options.against, 0, 0, "INTEGERS",
+     "batch-gcd: known integers, such as @known.txt; factors shared with them count, too"},
+    {"exit-status", OPTION_FLAG, &options.exit_status, 0, 0, NULL,
+     "batch-gcd: exit with 1 when a factor is shared"},
     {"file", OPTION_STRING, &options.file, 0, 0, "JOBS",
      "submit the file's jobs, one per line (-: stdin)"},
     {"follow", OPTION_FLAG, &options.follow, 0, 0, NULL, "go on reading --file as it grows"},
@@ -33,9 +42,15 @@ static int submit_file(struct cli *cli, const char *path)
                           .file = &file,
                           .no_wait = options.no_wait,
                           .plan = options.plan};
-    if (options.key || options.output)
-        return cli_fail(EXIT_USAGE, "--%s is for one job; a file may hold many",
-                        options.key ? "key" : "output");
+    const char *alone = options.key           ? "key"
+                        : options.output      ? "output"
+                        : options.base        ? "base"
+                        : options.against     ? "against"
+                        : options.exit_status ? "exit-status"
+                                              : NULL;
+    if (alone)
+        return cli_fail(EXIT_USAGE, "--%s is for one job; a file may hold many%s", alone,
+                        options.base || options.against ? ", with it in their lines" : "");
     cli->json_lines = true;
     int error = jobfile_open(&file, path, options.follow, why), code = EXIT_OK;
     if (error)
@@ -49,10 +64,53 @@ static int submit_file(struct cli *cli, const char *path)
     return code;
 }
 
+/* The options of kinds are words of the job, as they are in the lines of a file. */
+static int parse_job(int n_words, char **words, struct jobspec *spec, char *why)
+{
+    static char against[] = "--against";
+    char base[32], **all = mem_new((size_t)n_words + 4, sizeof *all);
+    int n = 0;
+    for (; n < n_words; n++)
+        all[n] = words[n];
+    if (options.base) {
+        text_format(base, sizeof base, "--base=%" PRIu64, options.base);
+        all[n++] = base;
+    }
+    if (options.against) {
+        all[n++] = against;
+        all[n++] = (char *)(uintptr_t)options.against;
+    }
+    int error = jobspec_parse(n_words ? n : 0, all, spec, why);
+    free(all);
+    return error;
+}
+
+static int submit_one(struct cli *cli, struct submission *submission)
+{
+    struct batch batch = {.cli = cli,
+                          .no_wait = options.no_wait,
+                          .plan = options.plan,
+                          .report = {.output = options.output, .exit_status = options.exit_status}};
+    if (cli_key(options.key, submission->key))
+        return EXIT_USAGE;
+    if (options.output && options.no_wait)
+        return cli_fail(EXIT_USAGE, "--output needs the result, --no-wait does not wait for it");
+    if (options.exit_status && strcmp(submission->spec.kind, "batch-gcd"))
+        return cli_fail(EXIT_USAGE, "--exit-status is for batch-gcd");
+    if (options.exit_status && options.no_wait)
+        return cli_fail(EXIT_USAGE,
+                        "--exit-status needs the result, --no-wait does not wait for it");
+    int code = options.output ? digits_check(cli, options.output) : EXIT_OK;
+    if (!code)
+        code = submission_prepare(submission, cli);
+    if (code)
+        return code;
+    return batch_run(&batch, submission);
+}
+
 int submit_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX];
-    struct jobspec spec;
     enum plan_choice choice;
     bool from_stdin = n_words == 1 && !strcmp(words[0], "-");
     if (options.file && n_words)
@@ -63,22 +121,10 @@ int submit_run(struct cli *cli, int n_words, char **words)
         return submit_file(cli, options.file ? options.file : "-");
     if (options.follow)
         return cli_fail(EXIT_USAGE, "--follow needs --file");
-    if (jobspec_parse(n_words, words, &spec, why))
-        return cli_fail(EXIT_USAGE, "%s", why);
-    char key[JOB_KEY_TEXT_MAX];
-    if (cli_key(options.key, key))
-        return EXIT_USAGE;
-    if (options.output && options.no_wait)
-        return cli_fail(EXIT_USAGE, "--output needs the result, --no-wait does not wait for it");
-    int code = options.output ? digits_check(cli, options.output) : EXIT_OK;
-    if (code)
-        return code;
     struct submission *submission = mem_new(1, sizeof *submission);
-    submission->spec = spec;
-    text_format(submission->key, sizeof submission->key, "%s", key);
-    struct batch batch = {.cli = cli,
-                          .no_wait = options.no_wait,
-                          .plan = options.plan,
-                          .output = options.output};
-    return batch_run(&batch, submission);
+    if (parse_job(n_words, words, &submission->spec, why)) {
+        free(submission);
+        return cli_fail(EXIT_USAGE, "%s", why);
+    }
+    return submit_one(cli, submission);
 }

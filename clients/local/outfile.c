@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -126,6 +129,29 @@ static int open_beside(struct outfile *out, const struct stat *old)
     return ERR_IO;
 }
 
+/* OK, or an error with errno. */
+static int open_part(struct outfile *out, const struct stat *old, const char *tag)
+{
+    char name[NAME_MAX + 1];
+    if (old && faccessat(AT_FDCWD, out->target, W_OK, AT_EACCESS))
+        return ERR_IO;
+    text_format(name, sizeof name, ".conclave-%s.part", tag);
+    if (put_path(out->temporary, out->target, directory_len(out->target), name))
+        return ERR_IO;
+    int fd = open(out->temporary, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, NEW_MODE);
+    if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && (!old || !keep_permissions(fd, old)) &&
+        (out->file = fdopen(fd, "r+"))) {
+        out->resumes = true;
+        return OK;
+    }
+    int number = errno;
+    if (fd >= 0)
+        close(fd);
+    out->temporary[0] = '\0';
+    errno = number == EWOULDBLOCK ? EBUSY : number;
+    return ERR_IO;
+}
+
 static bool ends_as_directory(const char *path)
 {
     size_t len = strlen(path);
@@ -169,8 +195,8 @@ static int begin(struct outfile *out, const char *path, int flags)
 
 /* --- closing --- */
 
-/* OK, or an error with errno. `keep`: it shall become `path`. */
-static int end(struct outfile *out, bool keep)
+/* OK, or an error with errno. `keep`: it shall become `path`; `stay`: what is beside is left. */
+static int end(struct outfile *out, bool keep, bool stay)
 {
     bool beside = out->temporary[0];
     bool failed = fflush(out->file) || ferror(out->file);
@@ -189,7 +215,7 @@ static int end(struct outfile *out, bool keep)
         failed = true;
         number = errno;
     }
-    if (beside && (failed || !keep))
+    if (beside && (failed || !keep) && !stay)
         unlink(out->temporary);
     errno = number;
     return failed ? ERR_IO : OK;
@@ -209,9 +235,24 @@ int outfile_open(struct outfile *out, const char *what, const char *path)
     return begin(out, path, 0) ? explain_open(what, path) : EXIT_OK;
 }
 
+int outfile_resume(struct outfile *out, const char *what, const char *path, const char *tag)
+{
+    struct stat old;
+    bool is_new, in_place = false;
+    *out = (struct outfile){.path = path};
+    if (!strcmp(path, "-")) {
+        out->file = stdout;
+        return EXIT_OK;
+    }
+    if (find_target(out, &old, &is_new, &in_place))
+        return explain_open(what, path);
+    int error = in_place ? open_in_place(out, 0) : open_part(out, is_new ? NULL : &old, tag);
+    return error ? explain_open(what, path) : EXIT_OK;
+}
+
 int outfile_close(struct outfile *out, int code)
 {
-    if (!end(out, code == EXIT_OK) || code)
+    if (!end(out, code == EXIT_OK, out->resumes && code && code != EXIT_FAILED) || code)
         return code;
     if (errno == EINTR && interrupt_seen())
         return cli_interrupted();
@@ -233,7 +274,7 @@ int outfile_check(const char *what, const char *path)
                                                                  : EXIT_OK;
     if (open_beside(&out, is_new ? NULL : &old))
         return explain_open(what, path);
-    (void)end(&out, false);
+    (void)end(&out, false, false);
     return EXIT_OK;
 }
 
@@ -246,7 +287,7 @@ int outfile_put(const char *path, const void *bytes, size_t len, char *why)
     if (!error) {
         bool written = fwrite(bytes, 1, len, out.file) == len;
         int number = errno;
-        error = end(&out, written);
+        error = end(&out, written, false);
         if (!written) {
             error = ERR_IO;
             errno = number;
@@ -255,6 +296,24 @@ int outfile_put(const char *path, const void *bytes, size_t len, char *why)
     if (error)
         text_format(why, TEXT_MAX, "cannot write %s: %s", path, strerror(errno));
     return error ? ERR_IO : OK;
+}
+
+int outfile_temporary(char *why)
+{
+    char path[OUTFILE_PATH_MAX];
+    const char *dir = getenv("TMPDIR");
+    dir = dir && *dir ? dir : "/tmp";
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd < 0 && !put_path(path, dir, strlen(dir), "/conclave.XXXXXX")) {
+        /* Not all file systems have files without names. */
+        fd = mkostemp(path, O_CLOEXEC);
+        if (fd >= 0)
+            unlink(path);
+    }
+    if (fd < 0)
+        text_format(why, TEXT_MAX, "no temporary file can be made in %s (TMPDIR says where): %s",
+                    dir, strerror(errno));
+    return fd;
 }
 
 int outfile_append(const char *path)

@@ -20,6 +20,7 @@ struct outfile {
     char target[OUTFILE_PATH_MAX];    /* behind the links */
     char temporary[OUTFILE_PATH_MAX]; /* empty: it is written in place */
     bool ignores_pipe;                /* until it is closed */
+    bool resumes;                     /* what is beside stays when it is not complete */
     void (*on_pipe)(int);             /* what SIGPIPE did before */
 };
 
@@ -28,9 +29,15 @@ struct outfile {
  * cannot be opened. */
 int outfile_open(struct outfile *out, const char *what, const char *path);
 
+/* The same for what can be resumed: beside the file stands .conclave-TAG.part, TAG being what it
+ * will hold when it is whole (a hash). `out->file` is then for reading and writing, at its
+ * beginning; what is in it came from a command that was ended. Only one command at a time has it.
+ * What is written in place (out->resumes is false) begins anew. */
+int outfile_resume(struct outfile *out, const char *what, const char *path, const char *tag);
+
 /* Closes it. With EXIT_OK it becomes `path`, unless it could not be written: EXIT_FAILED after one
- * line. With any other code nothing is left of it, except what a device or a FIFO has taken.
- * Returns the code. */
+ * line. With any other code nothing is left of it, except what a device or a FIFO has taken, and
+ * what can be resumed unless the code is EXIT_FAILED. Returns the code. */
 int outfile_close(struct outfile *out, int code);
 
 /* Whether outfile_open() could open it, looked at before any work is done: the same codes and
@@ -40,6 +47,10 @@ int outfile_check(const char *what, const char *path);
 /* For the rest: a whole file at once; never waits. OK, or ERR_IO after one line in `why` (TEXT_MAX
  * bytes). */
 int outfile_put(const char *path, const void *bytes, size_t len, char *why);
+
+/* Opens a temporary file that has no name, in TMPDIR or /tmp, to write and read. Returns the
+ * descriptor; -1 after one line in `why` (TEXT_MAX bytes). */
+int outfile_temporary(char *why);
 
 /* Opens a log to append to; makes it. Returns the descriptor, -1 with errno. */
 int outfile_append(const char *path);

@@ -19,11 +19,16 @@ void bar_begin(struct bar *bar, uint64_t now_us);
 /* Draws what is done of the total; `what` names the units ("operations", "jobs"). */
 void bar_draw(struct bar *bar, uint64_t done, uint64_t total, const char *what, uint64_t now_us);
 
+/* The same of bytes. */
+void bar_draw_bytes(struct bar *bar, uint64_t done, uint64_t total, uint64_t now_us);
+
 /* Erases the bar, before anything else is written. */
 void bar_erase(struct bar *bar);
 
 /* Appends the bar's line: pure, for tests. `elapsed_us` since `first_done` of them were done. */
 void bar_line(struct text *out, uint64_t done, uint64_t total, uint64_t first_done,
               uint64_t elapsed_us, const char *what);
+void bar_line_bytes(struct text *out, uint64_t done, uint64_t total, uint64_t first_done,
+                    uint64_t elapsed_us);
 
 #endif

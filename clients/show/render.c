@@ -100,6 +100,7 @@ json_t *render_node(const struct wire_node_row *row)
     json_object_set_new(node, "longest_turn_own_in", render_text(row->turn_own_in));
     json_object_set_new(node, "longest_turn_page_faults", count(row->turn_faults));
     json_object_set_new(node, "longest_turn_blocked", count(row->turn_blocked));
+    json_object_set_new(node, "slots", count(row->slots));
     json_object_set_new(node, "behind_ms", count(row->behind_ms));
     json_object_set_new(node, "stalled_ms", count(row->stalled_ms));
     json_object_set_new(node, "refusal", render_text(row->refusal));

@@ -5,10 +5,16 @@
 #include "clients/cli.h"
 #include "clients/ask/submission.h"
 
-/* Prints how a submission ended: "10!=3628800", or the job's object with --json, or the digits into
- * `output` (NULL: stdout). A result of more than TEXT_INLINE_DIGITS is shortened on a terminal.
- * Returns the exit code. */
-int report_submission(struct cli *cli, const struct submission *submission, const char *output);
+struct report_choice {
+    const char *output; /* a file for the result alone; NULL: stdout, with what it is of */
+    bool exit_status;   /* of batch-gcd: EXIT_FAILED when a factor is shared */
+};
+
+/* Prints how a submission ended: "10!=3628800", the rows of batch-gcd, or an object with --json, or
+ * the result alone into a file. A result of more than TEXT_INLINE_DIGITS is shortened on a
+ * terminal. Returns the exit code. */
+int report_submission(struct cli *cli, const struct submission *submission,
+                      const struct report_choice *choice);
 
 /* Why --output, or `job result`, is of no use with a job of tasks. */
 #define REPORT_NO_RESULT "a job of tasks has no result of its own"

@@ -135,12 +135,13 @@ static void start_parts(struct runtime *runtime)
     mesh_connect(runtime->mesh, clock_now_us());
 }
 
-static int claim_descriptors(uint32_t n_nodes, struct text *why)
+static int claim_descriptors(uint32_t n_nodes, uint64_t slots, struct text *why)
 {
     uint64_t links = (uint64_t)FILES_PEER * (n_nodes - 1);
     uint64_t connections = (uint64_t)FILES_FROM_PEER * (n_nodes - 1) + FILES_BROKERS;
     /* The links once more: strangers may have taken what a peer that was down had left. */
-    return descriptors_claim(FILES_OWN + links + FILES_HALF_OPEN + connections + links, links, why);
+    return descriptors_claim(FILES_OWN + slots + links + FILES_HALF_OPEN + connections + links,
+                             links, why);
 }
 
 /* Before anything is bound. */
@@ -154,11 +155,22 @@ static int open_doors(struct runtime *runtime, struct text *why)
     return OK;
 }
 
+/* What an earlier life's commands have left ends here. */
+static int open_commands(struct runtime *runtime, struct text *why)
+{
+    struct commands_config *commands = &runtime->config.commands;
+    if (runtime->config.insecure)
+        return OK;
+    commands->dir = runtime->config.dir;
+    commands->node = runtime->config.node.id;
+    return commands_start(commands, &runtime->commands, why);
+}
+
 int runtime_open(const struct runtime_config *config, struct runtime **out, struct text *why)
 {
     struct disk *disk = config->disk;
     *out = NULL;
-    int error = claim_descriptors(config->node.n_nodes, why);
+    int error = claim_descriptors(config->node.n_nodes, config->commands.slots, why);
     if (error) {
         disk_close(&disk);
         return error;
@@ -180,6 +192,8 @@ int runtime_open(const struct runtime_config *config, struct runtime **out, stru
         error = mesh_open(runtime->context, &mesh, &runtime->mesh, why);
     if (!error)
         error = open_node(runtime, why);
+    if (!error)
+        error = open_commands(runtime, why);
     if (error)
         runtime_close(&runtime);
     else
@@ -273,6 +287,7 @@ void runtime_close(struct runtime **runtime)
     if (!it)
         return;
     bool idle = compute_destroy(&it->compute, COMPUTE_PATIENCE_MS);
+    commands_destroy(&it->commands);
     transfer_destroy(&it->transfer);
     if (it->bulk) {
         pull_clear(&it->pull);

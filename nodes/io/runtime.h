@@ -5,6 +5,7 @@
 
 #include "nodes/core/node.h"
 #include "nodes/io/disk.h"
+#include "nodes/work/command.h"
 #include "nodes/work/failure.h"
 #include "shared/base/text.h"
 
@@ -21,6 +22,7 @@ struct runtime_config {
     const char *const *hosts; /* of node 1 is hosts[1] */
     uint64_t delay_us;
     struct failure_config failure;
+    struct commands_config commands; /* but for .dir and .node; without keys there are none */
 };
 
 struct runtime;

@@ -26,6 +26,7 @@ struct runtime {
     struct compute *compute;
     struct executor *executor; /* the same, as the loop uses it */
     uint64_t starved_us;       /* what it said last */
+    struct commands *commands; /* NULL: without keys */
     struct values values;
     struct transfer *transfer;
     struct pull pull;

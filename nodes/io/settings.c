@@ -8,6 +8,7 @@
 #include "shared/base/heartbeat.h"
 #include "shared/base/limits.h"
 #include "shared/base/options.h"
+#include "shared/base/slots.h"
 
 #define HOST_MAX        253 /* RFC 1035 */
 #define SHOWN_MAX       64
@@ -93,6 +94,13 @@ static const struct option_spec specs[] = {
      "refuse jobs whose result would be larger (128MiB)"},
     {"memory-limit", OPTION_SIZE, &given.memory_limit_bytes, 1, 1024 * 1024 * MIB_BYTES, "SIZE",
      "a worker whose values in memory are larger gets less work (1GiB)"},
+    {"slots", OPTION_U64, &given.slots, 1, SLOTS_MAX, "N",
+     "commands at a time (as many as this machine has processors)"},
+    {"scratch", OPTION_STRING, &given.scratch, 0, 0, "DIR",
+     "where commands have their scratch directories (below the data directory)"},
+    {"commands-user", OPTION_STRING, &given.commands_user, 0, 0, "USER",
+     "the account that commands run as, when this node is root's; it must not be able to read the "
+     "data directory, and must reach --scratch"},
     {"fail-exit", OPTION_CHANCE, &given.failure.exit_ppm, 0, 0, "P",
      "fail on purpose: exit with this probability, a worker with each batch of operations, a "
      "coordinator with each batch of log entries (0)"},
@@ -207,6 +215,11 @@ int settings_check(struct settings *is, char why[TEXT_MAX])
                     "there is no key: --access FILE names this node's, `conclave keys init` makes "
                     "it; --insecure lets whoever reaches %s do everything",
                     is->bind);
+    else if (is->insecure && (is->commands_user || is->scratch))
+        text_format(why, TEXT_MAX,
+                    "--%s means nothing with --insecure: without keys there are no "
+                    "commands",
+                    is->commands_user ? "commands-user" : "scratch");
     else if (durability_parse(is->durability, &durability))
         text_format(why, TEXT_MAX, "--durability '%s' is not allowed; it takes fsync, os or off",
                     text_escape(shown, sizeof shown, slice_of(is->durability)));

@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "shared/base/limits_map.h"
+
 #define MS_US     ((uint64_t)1000)
 #define SECOND_US ((uint64_t)1000000)
 #define KIB_BYTES ((uint64_t)1024)
@@ -449,45 +451,6 @@
 #define SERVE_REPAIR_US (8 * SECOND_US)
 #define SWEEP_JOBS_MAX  256 /* ended jobs that wait for their sweep; beyond, all is swept */
 
-/* --- stored values: what clients upload --- */
-
-/* Of a segment; one that holds a single larger integer may be larger. So long a node's disk or
- * network is busy with one, 50 ms, and so much is sent again after a failure, at most. */
-#define SEGMENT_BYTES_MAX (8 * MIB_BYTES)
-/* Of a value: its row of a checkpoint is one message. 8 GiB, in segments of full length. */
-#define VALUE_SEGMENTS_MAX 1024
-#define VALUE_BYTES_MAX    (VALUE_SEGMENTS_MAX * SEGMENT_BYTES_MAX)
-/* The low bits of the number that names a segment's bytes are the segment; above are the term and
- * which try of the term stored it (uploads.h). */
-#define VALUE_SEGMENT_BITS 11
-/* In all. A look through them takes 40 us; a checkpoint with so many small ones has one MiB. */
-#define VALUES_MAX        4096
-#define STORED_FORMAT_MAX 16
-#define STORED_NAME_MAX   128 /* bytes of a file's name; what is longer is cut by the client */
-#define VALUE_PAGE_MAX    64  /* rows in one answer of value_list: they fit the map's 64 KiB */
-#define VALUE_JOBS_SHOWN  16  /* of the jobs that name a value, in its row */
-#define DROP_VALUES_MAX   256 /* in one entry; more are dropped by further ones */
-#define INPUTS_MAX        2   /* stored values that a job names: numbers, and those known before */
-/* Values that are being uploaded at a coordinator at the same time, and bytes of segments that are
- * not committed yet, which it holds in memory; one longer segment may be alone. Beyond, "busy": the
- * client asks again. Sixteen clients that send as fast as the disks write. */
-#define UPLOADS_MAX       64
-#define UPLOADS_BYTES_MAX (128 * MIB_BYTES)
-/* Segments of one value that are not committed: as many as chunks of a client may be unanswered. */
-#define UPLOAD_SEGMENTS_MAX 8
-/* A segment of which nothing more comes for so long frees its memory: longer than a client takes to
- * find another broker. It is begun again. */
-#define UPLOAD_IDLE_US (30 * SECOND_US)
-/* --keep-values: a whole value that no job names; and one that is not whole, if that is less. An
- * upload that is to be resumed is resumed soon. */
-#define KEEP_VALUES_DEFAULT_US (24 * 3600 * SECOND_US)
-#define KEEP_VALUES_LIMIT_US   (30 * 24 * 3600 * SECOND_US) /* who needs one for longer names it */
-#define KEEP_UNFINISHED_US     (3600 * SECOND_US)
-/* The age of values is logged so often, while there is one that ages: what a change of coordinator
- * loses of it is no more. With a shorter --keep-values, that many times in it. */
-#define VALUES_AGE_EVERY_US (600 * SECOND_US)
-#define VALUES_AGE_PARTS    8
-
 /* --- replication --- */
 
 #define APPEND_ENTRIES_MAX 128 /* entries in one append */
@@ -607,44 +570,6 @@
 #define SNAPSHOT_FILE_BYTES_MAX (1024 * MIB_BYTES) /* a larger one is refused by the client */
 #define SNAPSHOT_ENDED_MAX      1024               /* ids whose late markers are known to be late */
 
-/* --- commands over inputs (map) --- */
-
-/* Of one job. A task is a line of a progress bar that people wait for, and its details some 100
- * bytes: a gigabyte of them. */
-#define MAP_TASKS_MAX 10000000
-/* What Linux takes as one argument (MAX_ARG_STRLEN, 32 pages) without the zero byte at its end: an
- * input, or a string for the shell. */
-#define TASK_ARG_BYTES_MAX (128 * KIB_BYTES - 1)
-/* All arguments of one command: half of the 2 MiB that Linux takes for arguments and environment
- * with the usual stack of 8 MiB. */
-#define TASK_COMMAND_BYTES_MAX (MIB_BYTES)
-/* Words of a command as it is written down: with names and environment they fit into the
- * specification, which is one frame. More arguments belong into inputs or files. */
-#define TASK_WORDS_MAX 1000
-/* The texts of a specification together; the rest of frame 0 is room for their envelope. */
-#define TASK_SPEC_TEXT_MAX (40 * KIB_BYTES)
-#define TASK_WORD_MAX                                                           \
-    (16 * KIB_BYTES) /* of a command, as it is written down: the longest script \
-                      */
-/* Inputs of one task: columns of a table, sources of a product. More columns than people name. */
-#define TASK_INPUTS_MAX 64
-#define TASK_RECORD_MAX (MIB_BYTES) /* all inputs of one task; a segment holds eight or more */
-/* Of a column, a variable of the environment, a name for people. */
-#define TASK_NAME_MAX 255
-#define TASK_PATH_MAX 1023 /* of a file in the scratch directory; its own path comes before it */
-#define TASK_ENV_MAX  256
-/* Files that every task gets: beyond, an archive is quicker to move and to unpack. */
-#define TASK_UPLOADS_MAX  256
-#define TASK_GLOBS_MAX    64  /* patterns of files to collect; one may match any number */
-#define TASK_RETRIES_MAX  100 /* more attempts hide that the command does not work */
-#define TASK_DELAY_MAX_US (3600 * SECOND_US) /* it doubles from there, see --retry-delay */
-#define TASK_TIME_MAX_US  ((uint64_t)10000 * 24 * 3600 * SECOND_US) /* TIME_LONGEST_US */
-#define TASK_SLOTS_MAX    1024 /* of a node that one task takes: the largest machines */
-/* Of each of a task's two streams. An output is committed with its outcome: what is longer belongs
- * into a file that is collected. */
-#define TASK_OUTPUT_DEFAULT_BYTES (MIB_BYTES)
-#define TASK_OUTPUT_MAX_BYTES     (64 * MIB_BYTES)
-
 /* --- clients --- */
 
 #define CLIENT_UNREACHABLE_MS 2000 /* no broker answered anything for this long: exit 3 */
@@ -658,5 +583,7 @@
 #define CLIENT_TIMEOUT_DEFAULT_MS 600000 /* of a call; who waits for a job's end waits on */
 #define CLIENT_POLL_MS            1000   /* a long poll's length while waiting for a job */
 #define JOBS_FILE_LINE_MAX        512
+
+#include "shared/base/limits_stored.h"
 
 #endif

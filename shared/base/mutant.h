@@ -74,6 +74,10 @@
     X(forgets_newest, "the bytes of results forget the last job, too (W6)")                      \
     X(forgotten_executes, "a key of a job that was forgotten by hand is executed again (R29)")   \
     X(rot_stays, "a value that is missing or damaged is not repaired (R37)")                     \
+    X(late_failure_counts, "a late failure of an attempt that is not of now counts (T15)")       \
+    X(started_unlogged, "a task that may begin once is begun before the log has it (T16)")       \
+    X(lost_is_free, "a task that may have begun, and may only once, begins again (T16)")         \
+    X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")          \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
     X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \
     X(second_marker_records, "the state is recorded once more at the second marker (S4)")        \
@@ -84,16 +88,13 @@
     X(used_is_dropped, "whoever made a value drops it when it has used it itself")               \
     X(consumers_remake, "a lost value is made again for each operation that uses it")            \
     X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
-    X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")            \
-    X(outcome_again, "an outcome of a task that has one counts again (T15)")                     \
-    X(ended_is_forgotten, "a worker forgets how tasks ended when their coordinator dies (T15)")  \
-    X(started_unlogged, "a task that may begin once is begun before the log has it (T16)")       \
-    X(lost_is_free, "a task that may have begun, and may only once, begins again (T16)")         \
-    X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")
+    X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
 
 /* Likewise, outside of what the simulator runs: tests/tools/process-mutants.py knows which test
  * finds each. The environment plants them: MUTANT_PLANTED=record_ignored. */
 #define PROCESS_MUTANTS(X)                                                                         \
+    X(descendants_spared, "what left a command's session goes on when it ends (T18)")              \
+    X(survivors_by_pid, "whoever has the pid of a command of before is killed (T18)")              \
     X(candidacies_unlimited, "a candidate raises a voter's term as often as it likes (X15)")       \
     X(broker_believes_one, "a broker believes whoever says that it serves (X15)")                  \
     X(record_ignored, "options of up count more than what the directory says")                     \
@@ -142,7 +143,8 @@
     X(replays_accepted, "a signature is taken any number of times (X13)")                          \
     X(owners_unchecked, "every key sees every job (X14)")                                          \
     X(image_loses_owners, "a checkpoint loses whose the jobs are (X14)")                           \
-    X(changes_unaudited, "a change leaves no line in the log (X16)")
+    X(changes_unaudited, "a change leaves no line in the log (X16)")                               \
+    X(ended_is_forgotten, "a worker forgets how tasks ended when their coordinator dies (T15)")
 
 enum mutant {
     MUTANT_none,

@@ -28,6 +28,8 @@ def primorial(n):
     (["primorial", 30], "30#=6469693230"), (["primorial", 0], "0#=1"), (["primorial", "1_0e0"], "10#=210"),
     (["binomial", 10, 3], "C(10,3)=120"), (["binomial", 5, 7], "C(5,7)=0"), (["binomial", 0, 0], "C(0,0)=1"),
     (["binomial", "10^12", 2], "C(1000000000000,2)=499999999999500000000000"), (["factorial", "1e1"], "10!=3628800"),
+    (["pi", 0], "pi=3"), (["pi", 1], "pi=3.1"), (["pi", 50], "pi=3.14159265358979323846264338327950288419716939937510"),
+    (["e", 0], "e=2"), (["e", 20], "e=2.71828182845904523536"),
     (["binomial", 18446744073709551615, 1], "C(18446744073709551615,1)=18446744073709551615")])
 def test_a_job_of_each_kind_has_its_result(cluster, words, said):
     assert cluster.ok("submit", *words) == said + "\n"
@@ -42,6 +44,70 @@ def test_large_ones_have_all_digits(cluster, words, label, value, tmp_path):
     row = next(job for job in cluster.json("job", "list") if job["kind"] == words[0] and job["spec"].startswith(str(LARGE)))
     assert row["operations"]["done"] == row["operations"]["total"] > 4
     assert label in cluster.ok("job", "list")
+
+
+def pi_digits(decimals):
+    """By Machin's formula (1706), which is not what the cluster computes by."""
+    unity = 10 ** (decimals + 20)
+
+    def arctan(x):
+        term = total = unity // x
+        k = 1
+        while term:
+            term //= -x * x if term > 0 else x * x
+            term = -abs(term) if k % 2 else abs(term)
+            total += term // (2 * k + 1)
+            k += 1
+        return total
+    text = str((16 * arctan(5) - 4 * arctan(239)) // 10 ** 20)
+    return f"3.{text[1:]}"
+
+
+def e_digits(decimals):
+    term = unity = 10 ** (decimals + 20)
+    total, k = 0, 1
+    while term:
+        total += term
+        term //= k
+        k += 1
+    text = str(total // 10 ** 20)
+    return f"2.{text[1:]}"
+
+
+def text_of(cluster, words, path):
+    cluster.ok("submit", *words, "--output", path)
+    return path.read_text(encoding="ascii")
+
+
+def test_pi_and_e_have_all_decimals(cluster, tmp_path):
+    """Values that several operations use stay with their makers: at 20000 decimals they ride in messages, at 400000 not."""
+    assert text_of(cluster, ["pi", 20000], tmp_path / "pi") == pi_digits(20000)
+    assert text_of(cluster, ["e", 20000], tmp_path / "e") == e_digits(20000)
+    long = text_of(cluster, ["pi", 400_000], tmp_path / "long")
+    assert len(long) == 400_002 and long.startswith(pi_digits(20000))
+    row = next(job for job in cluster.json("job", "list") if job["kind"] == "pi" and job["spec"] == "400000")
+    assert row["operations"]["done"] == row["operations"]["total"] == row["operations"]["executed"]
+
+
+def test_pi_is_right_though_its_coordinator_and_a_worker_are_killed(make_cluster, tmp_path):
+    cluster = make_cluster(delay="50ms").start()
+    status = cluster.wait_healthy()
+    client = cluster.start_conclave("submit", "pi", 20000, "--output", tmp_path / "pi")
+
+    def runs(part):
+        done = cluster.conclave("job", "list", "--json")
+        jobs = harness.json.loads(done.stdout) if done.returncode == OK else []
+        return any(job["kind"] == "pi" and job["operations"]["done"] >= part * job["operations"]["total"] for job in jobs)
+    for part in (0.2, 0.5):
+        harness.wait_for(lambda part=part: runs(part), 30, f"{part:.0%} are done", pause=0.05)
+        status = cluster.wait_served()
+        worker = next(node for node in cluster.nodes if node != status["coordinator"])
+        for node in (status["coordinator"], worker):
+            cluster.kill(cluster.nodes[node])
+            cluster.start_node(node)
+    out, err = client.communicate(timeout=harness.seconds(60))
+    assert client.returncode == OK, (out, err)
+    assert (tmp_path / "pi").read_text(encoding="ascii") == pi_digits(20000)
 
 
 @pytest.mark.parametrize("words,why", [

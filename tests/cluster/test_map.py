@@ -1,6 +1,7 @@
 """`conclave map --dry-run` and `conclave op check`: what needs no cluster."""
 import json
 import os
+import pty
 import resource
 import subprocess
 
@@ -99,6 +100,18 @@ def test_a_slip_is_one_clear_line(run, words, what):
 
 def test_an_input_in_quotes_of_a_shell_is_refused(run):
     assert "stands within quotes" in run("map", "--dry-run", "--sh", 'gzip "{}"', ":::", "a", code=USAGE)
+
+
+def test_a_terminal_is_no_input():
+    master, slave = pty.openpty()
+    try:
+        done = subprocess.run([CONCLAVE, "map", "--dry-run", "echo"], stdin=slave, capture_output=True, text=True,
+                              timeout=seconds(10), check=False)
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert done.returncode == USAGE and not done.stdout
+    assert "there are no inputs" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_what_a_task_finds_in_its_environment_is_no_option(run):

@@ -12,6 +12,7 @@
 #include "tests/sim/oracle.h"
 #include "tests/sim/shared.h"
 #include "tests/sim/uploaders.h"
+#include "tests/sim/tasks.h"
 
 #define RETRY_US    (300 * MS_US)
 #define INDEX_FIRST 100 /* of progress that clients set: beyond all nodes, see world_start() */
@@ -31,7 +32,7 @@ bool world_is_idle(const struct world *world)
     for (unsigned i = 0; i < WORLD_CLIENTS_MAX; i++)
         if (world->clients[i].wish != WISH_NONE || world->clients[i].things_left)
             return false;
-    return uploaders_are_idle(world);
+    return uploaders_are_idle(world) && tasks_are_idle(world);
 }
 
 static bool is_job(const struct world_client *client)

@@ -63,6 +63,9 @@ void machine_pending(struct world *world, struct pending *pending)
     case PENDING_COMPUTED:
         executor_finished(world, pending->to);
         return;
+    case PENDING_TASK:
+        tasks_end(world, pending);
+        return;
     case PENDING_PULL:
         values_pull(world, pending->to);
         return;

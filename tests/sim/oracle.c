@@ -11,6 +11,7 @@
 #include "shared/base/random.h"
 #include "tests/harness/inside.h"
 #include "tests/sim/oracle_internal.h"
+#include "tests/sim/tasks.h"
 
 static void push_entry(struct entries *log, log_index_t index, term_t term, struct blob *packed)
 {
@@ -400,6 +401,7 @@ static void check_state(struct world *world, node_id_t id)
     check_limits(world, id);
     check_retention(world, id);
     check_owners(world, id);
+    tasks_check(world, id);
     uint64_t now = state_digest_with(inside_state(node), digest_job, ghost),
              *known = map_get(&world->oracle->states, key(ghost->applied));
     if (!known) {

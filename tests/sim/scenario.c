@@ -1,6 +1,7 @@
 #include "tests/sim/scenario.h"
 
 #include "shared/base/random.h"
+#include "tests/sim/uploaders.h"
 
 uint64_t scenario_scale(struct world *world, uint64_t low, uint64_t high)
 {
@@ -130,4 +131,22 @@ void scenario_draw(struct world *world)
     draw_keys(world);
     draw_retention(world);
     draw_owners(world);
+    uploaders_open(world);
+    world->options.tasks_execute = world->options.seed % 4 != 0;
+}
+
+unsigned scenario_clients(struct world *world)
+{
+    unsigned n = 1 + (unsigned)world_random(world, 4);
+    for (unsigned client = 0; client < n; client++) {
+        uint64_t n_max = world_random(world, 20) ? scenario_scale(world, 10, 1000)
+                                                 : scenario_scale(world, 1000, 20000);
+        if (world_random(world, 3))
+            world_client_mixed(world, client, 1 + world_random(world, 25), n_max,
+                               scenario_scale(world, 1, 500 * MS_US));
+        else /* progress only */
+            world_client_mixed(world, client, 1 + world_random(world, 100), 0,
+                               scenario_scale(world, 1, 200 * MS_US));
+    }
+    return n;
 }

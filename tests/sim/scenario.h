@@ -11,4 +11,7 @@ void scenario_draw(struct world *world);
 /* Draws a number between low (> 0) and high, every order of magnitude alike. */
 uint64_t scenario_scale(struct world *world, uint64_t low, uint64_t high);
 
+/* Draws what clients ask for; returns how many there are. */
+unsigned scenario_clients(struct world *world);
+
 #endif

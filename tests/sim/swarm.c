@@ -21,7 +21,7 @@
 #include "tests/sim/rot.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/shared.h"
-#include "tests/sim/uploaders.h"
+#include "tests/sim/tasks.h"
 
 /* After healing: a coordinator within this time, all jobs done and all logs equal within that. */
 #define ELECTED_WITHIN_US  (20 * SECOND_US)
@@ -98,23 +98,6 @@ static void draw_deeds(struct swarm *swarm)
     swarm->gap_us = scenario_scale(world, 50 * MS_US, 2 * SECOND_US);
     swarm->length_us = scenario_scale(world, 20 * MS_US, 5 * SECOND_US);
     swarm->wipes = world_random(world, 2);
-}
-
-/* Returns how many there are. */
-static unsigned draw_clients(struct world *world)
-{
-    unsigned n = 1 + (unsigned)world_random(world, 4);
-    for (unsigned client = 0; client < n; client++) {
-        uint64_t n_max = world_random(world, 20) ? scenario_scale(world, 10, 1000)
-                                                 : scenario_scale(world, 1000, 20000);
-        if (world_random(world, 3))
-            world_client_mixed(world, client, 1 + world_random(world, 25), n_max,
-                               scenario_scale(world, 1, 500 * MS_US));
-        else /* progress only */
-            world_client_mixed(world, client, 1 + world_random(world, 100), 0,
-                               scenario_scale(world, 1, 200 * MS_US));
-    }
-    return n;
 }
 
 /* Every third seed has a bank that is open all the time, and snapshots of it. A planted bug is
@@ -556,7 +539,7 @@ static uint64_t settle(struct world *world)
         world_fail(world, "W4: what no state names is collected", "some is still there");
     for (unsigned client = 0; client < WORLD_CLIENTS_MAX; client++)
         jobs += world->clients[client].jobs;
-    jobs += shared_jobs(world) + uploaders_jobs(world);
+    jobs += shared_jobs(world) + world->counts.uploaders_jobs + tasks_jobs(world);
     wait_served(world); /* who forges messages may have ended a reign meanwhile */
     const struct node *node = world->nodes[world_coordinator(world)].core;
     if (inside_state(node)->jobs.n != jobs && !world_forgets_jobs(world))
@@ -578,17 +561,16 @@ struct swarm_result swarm_run(uint64_t seed, bool story)
     struct swarm swarm = {.world = world_new(&options)};
     struct world *world = swarm.world;
     scenario_draw(world);
-    uploaders_draw(world);
     swarm.aim = aims_draw(world);
     draw_deeds(&swarm);
     draw_window(world);
     draw_brokers(world, swarm.aim);
     world_say(world, NODE_NONE, "%u nodes, %u vote", world->options.n_nodes, world_voters(world));
     beginning_start(world);
-    unsigned n_clients = draw_clients(world);
-    uploaders_open(world);
+    unsigned n_clients = scenario_clients(world);
     draw_bank(world);
     hostile_open(world);
+    tasks_open(world);
     if (swarm.aim)
         aims_clients(world, swarm.aim, n_clients);
     (swarm.aim ? trouble_aimed : trouble)(&swarm);

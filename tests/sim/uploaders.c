@@ -29,7 +29,6 @@ enum upload_wish {
 struct world_uploader {
     enum upload_wish wish;
     uint64_t random, left, things;
-    uint64_t jobs; /* that were accepted */
     /* The value at hand. */
     uint64_t seed, len, segment_len, chunk_len;
     job_id_t value;           /* JOB_NONE: it was not begun */
@@ -357,7 +356,7 @@ void uploader_reply(struct world *world, unsigned number, const struct pending *
         break;
     case MESSAGE_JOB:
         it->named = true;
-        it->jobs++;
+        world->counts.uploaders_jobs++;
         read_all(world, number);
         break;
     case MESSAGE_ERROR:
@@ -394,7 +393,7 @@ static bool are_wanted(const struct world *world)
     return world->options.seed % UPLOAD_EVERY == UPLOAD_EVERY - 2;
 }
 
-void uploaders_draw(struct world *world)
+void uploaders_open(struct world *world)
 {
     uint64_t draw = ~world->options.seed * 5;
     if (!are_wanted(world))
@@ -403,24 +402,11 @@ void uploaders_draw(struct world *world)
     world->uploaders = mem_new(WORLD_UPLOADERS_MAX, sizeof *world->uploaders);
     if (random_below(&draw, 3))
         world->options.keep_values_us = SECOND_US + random_below(&draw, 15 * SECOND_US);
-}
-
-void uploaders_open(struct world *world)
-{
-    uint64_t draw = ~world->options.seed * 7;
     for (unsigned i = 0; i < world->n_uploaders; i++) {
         world->uploaders[i].random = random_u64(&draw);
         world->uploaders[i].left = 1 + random_below(&draw, 12);
         wake_after(world, i, 1);
     }
-}
-
-uint64_t uploaders_jobs(const struct world *world)
-{
-    uint64_t jobs = 0;
-    for (unsigned i = 0; i < world->n_uploaders; i++)
-        jobs += world->uploaders[i].jobs;
-    return jobs;
 }
 
 bool uploaders_are_idle(const struct world *world)

@@ -11,17 +11,12 @@
 /* They are numbered after the clients and the askers. */
 #define UPLOADERS_FIRST (WORLD_CLIENTS_MAX + WORLD_ASKERS_MAX)
 
-/* Before any node starts: draws whether there are any, and what is kept for how long. */
-void uploaders_draw(struct world *world);
-
-/* They begin. */
+/* Before any node starts: draws whether there are any, and for how long what nobody names is kept.
+ */
 void uploaders_open(struct world *world);
 
 void uploader_wake(struct world *world, unsigned number);
 void uploader_reply(struct world *world, unsigned number, const struct pending *pending);
-
-/* Jobs that they submitted. */
-uint64_t uploaders_jobs(const struct world *world);
 
 /* They want nothing more. */
 bool uploaders_are_idle(const struct world *world);

@@ -19,6 +19,7 @@
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/shared.h"
+#include "tests/sim/tasks.h"
 
 #define WALL_START_MS INT64_C(1700000000000)
 #define MILLION       UINT64_C(1000000)
@@ -278,6 +279,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .quota_bytes = options->quota_bytes,
         .insecure = !options->owners,
         .poison_deaths = options->poison_deaths,
+        .tasks_execute = options->tasks_execute,
         .keys = options->keys,
         .memory_limit_bytes = options->memory_limit,
         .pid = id,
@@ -586,6 +588,7 @@ void world_free(struct world **world)
     brokers_free(&it->brokers);
     shared_free(&it->shared);
     hostile_free(&it->hostile);
+    tasks_free(it);
     for (size_t i = 0; i < it->heap_n; i++)
         discard(&it->heap[i]);
     oracle_free(&it->oracle);

@@ -123,6 +123,7 @@ struct world_options {
     struct key_limits keys;  /* what is remembered of keys; 0: as much as in the programs */
     uint64_t snapshot_memory; /* of all snapshots on a node; 0: the default */
     uint64_t sweep_every_us;  /* 0: so often that all is swept soon after healing */
+    bool tasks_execute;       /* tasks are executed by a model; else they end at once */
     bool story;               /* print what happens */
 };
 
@@ -231,6 +232,7 @@ struct world_bank {
 struct world_counts {
     uint64_t steps, messages, elections, jobs_done, jobs_cancelled, jobs_failed, reads;
     uint64_t entries;                             /* of the log, sent */
+    uint64_t uploaders_jobs;                      /* that name stored values */
     uint64_t values, values_dropped, values_aged; /* stored ones: whole; gone by hand, by age */
     uint64_t transfers, snapshots_complete, snapshots_partial;
     uint64_t forgotten;         /* keys that were refused for that */
@@ -259,7 +261,8 @@ struct world {
     struct world_brokers *brokers; /* brokers.h; NULL: clients ask the nodes themselves */
     struct world_shared *shared;   /* shared.h; NULL: no key is shared */
     struct world_bank bank;
-    struct hostile *hostile; /* hostile.h; NULL: nobody's key is stolen */
+    struct world_tasks *tasks; /* tasks.h; NULL: nobody submits jobs of tasks */
+    struct hostile *hostile;   /* hostile.h; NULL: nobody's key is stolen */
     struct oracle *oracle;
     struct losses *losses; /* losses.h; NULL: the ledgers have written nothing yet */
     struct world_counts counts;
@@ -413,7 +416,8 @@ enum pending_kind {
     PENDING_TO_RETURN, /* an answer does */
     PENDING_CLIENT,
     PENDING_REPLY,
-    PENDING_DEATH
+    PENDING_DEATH,
+    PENDING_TASK /* an attempt of a task ends */
 };
 
 struct pending {

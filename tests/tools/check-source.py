@@ -29,7 +29,8 @@ LAYERS = {
     r"c?zmq(_\w+)?\.h": ("shared/bus/", "nodes/io/", "broker/", "clients/"),
     r"zsys|zauth|zcert|zactor": ("shared/bus/", "nodes/io/", "broker/", "clients/"),
     r"lmdb\.h": ("nodes/io/",),
-    r"gmp\.h": ("nodes/work/",),
+    r"gmp\.h": ("nodes/work/", "clients/input/"),
+    r"zlib\.h": ("clients/input/",),
 }
 # What neither a core nor any project header that it includes may include.
 CORE_HEADERS = (r"c?zmq|msgpack|lmdb|gmp|time\.h|sys/time|threads\.h|pthread|stdio\.h|unistd\.h|"

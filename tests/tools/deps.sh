@@ -23,6 +23,7 @@ build   hdr:mimalloc.h      libmimalloc-dev
 build   pc:jansson          libjansson-dev
 build   pc:libsodium        libsodium-dev
 build   pc:nettle           nettle-dev
+build   hdr:zlib.h          zlib1g-dev
 test    pc:cmocka           libcmocka-dev
 test    hdr:mpfr.h          libmpfr-dev
 test    cmd:python3         python3

@@ -53,6 +53,8 @@ TESTS = {
     "message_never_ends": ("test_limits", "a_message_of_too_many_parts_ends_its_connection"),
     "stop_ignored": ("test_executor", "a_conversion_that_runs_ends_when_it_is_cancelled"),
     "phase_unsettled": ("test_timing", "phases_add_up_in_any_order"),
+    "descendants_spared": ("test_command_ends", "a_daemon_ends_with_it_T18"),
+    "survivors_by_pid": ("test_command_ends", "a_process_of_the_same_pid_is_left_alone_T18"),
     "doors_have_no_handler": ("test_doors", "who_is_admitted_at_a_door_is_in_one_table_X1_X2"),
     "doors_admit_all_keys": ("test_doors", "who_is_admitted_at_a_door_is_in_one_table_X1_X2"),
     "doors_admit_all_roles": ("test_doors", "who_is_admitted_at_a_door_is_in_one_table_X1_X2"),
@@ -70,6 +72,7 @@ TESTS = {
     "owners_unchecked": ("test_rights", "a_job_is_its_owners_the_admins_and_is_seen_by_who_watches_X14"),
     "image_loses_owners": ("test_state", "all_of_a_state_is_saved_and_loaded"),
     "changes_unaudited": ("test_rights", "a_change_leaves_a_line_X16"),
+    "ended_is_forgotten": ("test_runner", "what_ended_is_told_to_whoever_asks_until_the_log_has_it"),
     "sealed_never_ends": ("test_doors", "a_sealed_message_is_bounded_as_an_open_one_X4"),
 }
 

@@ -64,12 +64,35 @@ static void what_is_not_given_is_the_default(void **state)
     assert_non_null(strstr(why, "--id is missing"));
 }
 
+static void without_keys_no_option_of_commands_means_anything(void **state)
+{
+    char why[TEXT_MAX];
+    (void)state;
+    struct settings is = {.id = 1,
+                          .dir = "d",
+                          .cluster = "c",
+                          .bind = "127.0.0.1",
+                          .durability = "fsync",
+                          .insecure = true};
+    assert_int_equal(settings_check(&is, why), OK);
+    is.commands_user = "nobody";
+    assert_int_equal(settings_check(&is, why), ERR_MALFORMED);
+    assert_non_null(strstr(why, "--commands-user means nothing with --insecure"));
+    is.commands_user = NULL;
+    is.scratch = "/tmp";
+    assert_int_equal(settings_check(&is, why), ERR_MALFORMED);
+    is.insecure = false;
+    is.access = "key.json";
+    assert_int_equal(settings_check(&is, why), OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_begin_with_a_letter_or_a_digit),
         cmocka_unit_test(there_is_one_host_for_each_node),
         cmocka_unit_test(what_is_not_given_is_the_default),
+        cmocka_unit_test(without_keys_no_option_of_commands_means_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

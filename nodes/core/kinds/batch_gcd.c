@@ -75,8 +75,8 @@ static void plan_stages(struct plan *plan)
 
 const struct job_kind kind_batch_gcd = {
     .name = "batch-gcd",
-    .example = "1 2000 0 0",
-    .about = "which of the 2000 integers in 1 segment of a stored value share a factor",
+    .example = "15 21 77",
+    .about = "which of the integers share a factor; @FILE, --against @KNOWN",
     .level = ENTRY_LEVEL_PLANS,
     .numbers = 4,
     .check = check,

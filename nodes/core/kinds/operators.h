@@ -31,7 +31,7 @@
     X(TEXT, text, .label = "the conversion to text", .operands_max = 1, .conversion = true,      \
       .logs = 2)                                                                                 \
     X(PRODUCT_OF, product_of, .operands_max = 1, .logs = 2)                                      \
-    X(REMAINDER, remainder, .sign = " mod the square of ", .operands_max = 2, .logs = 1)         \
+    X(REMAINDER, remainder, .sign = " mod the square of ", .operands_max = 2, .logs = 2)         \
     X(GCDS, gcds, .sign = " ", .operands_max = 2, .logs = 2)                                     \
     X(GATHER, gather, .sign = " ", .operands_max = OPERANDS_MAX, .logs = 0)                      \
     X(REPORT, report, .label = "the report", .sign = " ", .operands_max = 3, .conversion = true, \
@@ -43,8 +43,8 @@
     X(E_T, e_t, .sign = " ", .operands_max = 3, .logs = 2)                                       \
     X(CROSS, cross, .sign = " ", .operands_max = 4, .logs = 1)                                   \
     X(PI_SQRT, pi_sqrt, .operands_max = 1, .logs = 1)                                            \
-    X(PI_DIGITS, pi_digits, .sign = " ", .operands_max = 4, .logs = 1)                           \
-    X(E_DIGITS, e_digits, .sign = " ", .operands_max = 3, .logs = 1)                             \
+    X(PI_DIGITS, pi_digits, .sign = " ", .operands_max = 4, .logs = 2)                           \
+    X(E_DIGITS, e_digits, .sign = " ", .operands_max = 3, .logs = 2)                             \
     X(DECIMALS_TEXT, decimals_text, .label = "the conversion to text", .sign = " ",              \
       .operands_max = 2, .conversion = true, .logs = 2)
 
@@ -63,7 +63,8 @@ struct operator_traits {
     bool over_leaves;    /* it may be handed out as a whole subtree over leaves */
     bool conversion;     /* makes a text for people: counted as a conversion, not as an operation of
                             the job, and its result tells the text's ends and always a hash */
-    unsigned logs;       /* n bytes cost about n * log(n)^logs */
+    unsigned logs;       /* n bytes cost about n * log(n)^logs; a quotient, which is several
+                            products, counts as if it grew like a conversion */
 };
 
 /* Never NULL for an opcode below OPCODES. */

@@ -57,8 +57,8 @@ static void plan_stages(struct plan *plan)
 
 const struct job_kind kind_product = {
     .name = "product",
-    .example = "1 1000",
-    .about = "the product of the 1000 integers in 1 segment of a stored value",
+    .example = "12 -5 7",
+    .about = "the product of the integers; @FILE, @- (stdin): one a line",
     .level = ENTRY_LEVEL_PLANS,
     .numbers = 2,
     .check = check,

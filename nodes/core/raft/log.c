@@ -142,7 +142,8 @@ void raft_log_persisted(struct raft *raft, uint64_t seq)
 static void apply(struct raft *raft, log_index_t index, term_t term, const struct message *entry)
 {
     raft->log.applied = index;
-    raft->log.tidy_us = raft->step->now_us + TIDY_AFTER_US;
+    if (entry->type != MESSAGE_ENTRY_VALUE_AGED) /* that time passes is nothing that goes on */
+        raft->log.tidy_us = raft->step->now_us + TIDY_AFTER_US;
     if (entry->type == MESSAGE_ENTRY_NOOP && term == raft->step->term)
         election_serve(raft);
     void *made = raft->machine->apply(raft->state, index, term, entry);

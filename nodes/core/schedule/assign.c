@@ -127,6 +127,41 @@ static void flush(struct schedule *schedule, node_id_t id)
         schedule_worker_lost(schedule, id, false);
 }
 
+/* A voter that lives and is not the worker itself, another one for each segment: all of them have
+ * it on disk, but for those that fetch it just now. */
+static node_id_t source_of(const struct schedule *schedule, node_id_t worker, uint64_t segment)
+{
+    uint32_t voters = schedule->step->config.n_voters;
+    for (uint32_t i = 0; i < voters; i++) {
+        node_id_t id = (node_id_t)((segment + i) % voters) + 1;
+        bool here = id == schedule->step->config.id;
+        if (id != worker && (here || schedule->links->peers[id].alive))
+            return id;
+    }
+    return schedule->step->config.id;
+}
+
+/* A segment of a stored value, which is there while the job is. */
+static void add_input(struct schedule *schedule, const struct open_op *open,
+                      const struct plan_operand *operand, struct message *message,
+                      struct wire_operand *out)
+{
+    const struct job *job = open->job_schedule->job;
+    const struct stored_value *value =
+        operand->input <= job->n_inputs
+            ? stored_values_find(&schedule->state->stored, job->inputs[operand->input - 1])
+            : NULL;
+    if (!value || !operand->literal || operand->literal > value->n_segments)
+        return; /* the worker refuses it: the kind has checked its segments */
+    const struct stored_segment *segment = &value->segments[operand->literal - 1];
+    out->literal = 0;
+    out->value = value->id;
+    out->op = segment->op;
+    out->len = segment->len;
+    out->source = source_of(schedule, open->node, operand->literal);
+    out->hash = message_copy(message, (struct slice){segment->sha256, HASH_BYTES});
+}
+
 static void add_operands(struct schedule *schedule, const struct open_op *open,
                          struct message *message, struct wire_task_op *task)
 {
@@ -138,7 +173,9 @@ static void add_operands(struct schedule *schedule, const struct open_op *open,
         struct wire_operand *out = &task->operands.at[i];
         out->op = operands[i].op;
         out->literal = operands[i].literal;
-        if (!out->op)
+        if (operands[i].input)
+            add_input(schedule, open, &operands[i], message, out);
+        if (!operands[i].op)
             continue;
         struct open_op *used = open_op_find(schedule, open->job_schedule->job->id, out->op);
         assert(used); /* it stays while there is a consumer that is not done */

@@ -30,6 +30,7 @@ static void publish_heartbeat(struct service *service)
         .executing_op = executing.op,
         .executing_starved_us = executing.op ? service->starved_us : 0,
         .delay_us = config->delay_us,
+        .slots = config->slots,
         .held_bytes = service->worker->held_bytes,
         .pressed = worker_is_pressed(service->worker),
         .held = service->worker->held.count,

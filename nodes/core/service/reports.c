@@ -122,6 +122,7 @@ static void report_self(const struct service *service, struct message *message,
     row->alive = true;
     row->incarnation = service->step->config.incarnation;
     row->term = service->step->term;
+    row->slots = service->step->config.slots;
     row->held = service->worker->held.count;
     row->applied = service->raft->log.applied;
     row->rejected = service->step->rejected;
@@ -157,6 +158,7 @@ static void report_peer(const struct service *service, node_id_t id, struct mess
     if (peer->alive)
         row->role = message_copy(message, heartbeat->role);
     row->term = heartbeat->term;
+    row->slots = heartbeat->slots;
     row->held = heartbeat->held;
     row->applied = heartbeat->applied;
     row->rejected = heartbeat->rejected;

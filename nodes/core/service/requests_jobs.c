@@ -137,9 +137,37 @@ static const char *check_submit(const struct service *service, const struct wire
     return NULL;
 }
 
+/* What a kind's argument says of its inputs is what they are: its plan is made of that alone. A
+ * kind that says nothing of inputs (of tasks) looks at them itself. */
+static const char *check_integers(const struct service *service, const struct wire_submit *submit,
+                                  const struct plan *plan, struct text *reason)
+{
+    size_t wanted = plan_inputs(plan);
+    if (!plan->kind->input)
+        return NULL;
+    if (submit->inputs.n != wanted) {
+        plan_name(plan, reason);
+        text_add(reason, " takes %zu stored values as its inputs, not %zu", wanted,
+                 submit->inputs.n);
+        return "invalid";
+    }
+    for (size_t i = 0; i < wanted; i++) {
+        const struct stored_value *value = requests_see_value(service, submit->inputs.at[i].value);
+        struct plan_input input = plan_input(plan, i + 1);
+        if (slice_equals(slice_of(value->format), "integers") &&
+            value->n_segments == input.segments && value->items == input.integers)
+            continue;
+        plan_name(plan, reason);
+        text_add(reason, ": its input %zu is %" PRIu64 " %s in %zu segments", i + 1, value->items,
+                 value->format, value->n_segments);
+        return "invalid";
+    }
+    return NULL;
+}
+
 /* By name, and what the asker may not see is not there. */
 static const char *check_inputs(const struct service *service, const struct wire_submit *submit,
-                                struct text *reason)
+                                const struct plan *plan, struct text *reason)
 {
     char id[JOB_TEXT_MAX];
     node_id_t without;
@@ -158,7 +186,7 @@ static const char *check_inputs(const struct service *service, const struct wire
                  job_id_text(input, id));
         return value ? "unavailable" : "not_found";
     }
-    return NULL;
+    return check_integers(service, submit, plan, reason);
 }
 
 static void write_inputs(struct message *entry, const struct wire_submit *submit)
@@ -192,10 +220,10 @@ static log_index_t propose_job(struct service *service, const struct wire_submit
 
 /* A key that is new: false, and the caller is told, when something else stands in the way. */
 static bool may_begin(struct service *service, struct caller caller,
-                      const struct wire_submit *submit)
+                      const struct wire_submit *submit, const struct plan *plan)
 {
     struct text reason = {0};
-    const char *code = check_inputs(service, submit, &reason);
+    const char *code = check_inputs(service, submit, plan, &reason);
     if (code) {
         requests_refuse(service, caller, code, reason.at);
         return false;
@@ -241,7 +269,8 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
     if (requests_are_forgotten(service, caller, KEY_OF_JOB, submit->key))
         return;
     log_index_t index = requests_pending_key(service, MESSAGE_ENTRY_JOB_SUBMITTED, submit->key);
-    if ((!index && !may_begin(service, caller, submit)) || !requests_may_propose(service, caller))
+    if ((!index && !may_begin(service, caller, submit, &plan)) ||
+        !requests_may_propose(service, caller))
         return;
     if (!index)
         index = propose_job(service, submit, &plan);

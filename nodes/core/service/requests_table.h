@@ -19,6 +19,9 @@
     X(JOB_FORGET, COORDINATOR, READ | WRITE, submit, requests, job_forget)       \
     X(JOB_TRACE, COORDINATOR, READ, monitor, requests, job_trace)                \
     X(JOB_EXPLAIN, COORDINATOR, READ, monitor, requests, job_explain)            \
+    X(JOB_TASKS, COORDINATOR, READ, monitor, requests, job_tasks)                \
+    X(JOB_SEGMENTS, COORDINATOR, READ, submit, requests, job_segments)           \
+    X(SEGMENT_GET, COORDINATOR, READ, submit, requests, segment_get)             \
     X(RESULT_GET, COORDINATOR, READ, submit, requests, result_get)               \
     X(STATUS_GET, COORDINATOR_OR_NAMED, READ, monitor, requests, status_get)     \
     X(QUOTA_GET, COORDINATOR, READ, monitor, requests, quota_get)                \

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nodes/core/service/requests_internal.h"
+#include "nodes/core/service/requests_table.h"
 #include "nodes/core/service/rights.h"
 #include "nodes/core/state/state.h"
 #include "shared/base/error.h"
@@ -53,4 +54,116 @@ void requests_add_options(struct message *entry, const struct wire_submit *submi
     submitted->tasks.n = 1;
     submitted->tasks.at = message_room(entry, 1, sizeof *submitted->tasks.at);
     submitted->tasks.at[0] = submit->tasks.at[0];
+}
+
+/* --- looking at them --- */
+
+/* The job, if it is one of tasks and the asker may see it; NULL, and the caller is told. */
+static const struct task_job *find_tasks(struct service *service, struct caller caller, job_id_t id)
+{
+    const struct job *job = requests_find_job(service, caller, id);
+    const struct task_job *row = job ? task_jobs_find(&service->state->task_jobs, id) : NULL;
+    if (job && !row)
+        requests_refuse(service, caller, "invalid", "the job has operations, no tasks");
+    return row;
+}
+
+/* From the task on, those that are alike, as one row. */
+static struct range alike(const struct service *service, const struct task_job *job, uint64_t first,
+                          const char **state, const struct task_exception **exception)
+{
+    struct range rest = {first, job->total + 1 - first}, found;
+    *exception = NULL;
+    if (ranges_gap(&job->decided, rest, &found) && found.first == first) {
+        found = tasks_alike(service->tasks, job, found, state);
+        return found;
+    }
+    ranges_next(&job->decided, rest, &found);
+    *state = task_state_name(task_job_state(job, first, exception));
+    if (*exception)
+        return (struct range){first, range_end((*exception)->tasks) - first};
+    found.count = task_job_done_until(job, found) - first;
+    return found;
+}
+
+void requests_job_tasks(struct service *service, uint64_t client, struct message *request)
+{
+    const struct wire_job_tasks *ask = &request->as.job_tasks;
+    struct caller caller = caller_of(client, request);
+    const struct task_job *job = find_tasks(service, caller, ask->job);
+    if (!job)
+        return;
+    struct message *message = message_new(MESSAGE_TASK_PAGE);
+    struct wire_task_page *page = &message->as.task_page;
+    size_t most = ask->limit ? (size_t)ask->limit : TASK_EXCEPTIONS_MAX;
+    page->request = caller.request;
+    page->counts.n = 1;
+    page->counts.at = message_room(message, 1, sizeof *page->counts.at);
+    tasks_count(service->tasks, job, &page->counts.at[0]);
+    page->rows.at = message_room(message, most, sizeof *page->rows.at);
+    uint64_t first = ask->after + 1;
+    /* Looking costs a row; those that are passed over count, too, but much less. */
+    for (size_t looked = 0; first <= job->total && page->rows.n < most; looked++) {
+        const struct task_exception *exception;
+        const char *state;
+        struct range range = alike(service, job, first, &state, &exception);
+        first = range_end(range);
+        if (ask->state.len && !slice_equals(ask->state, state) && looked < JOB_PAGE_LOOK_MAX)
+            continue;
+        struct wire_task_exception *row = &page->rows.at[page->rows.n++];
+        if (exception)
+            task_exception_write(message, exception, row);
+        row->first = range.first;
+        row->count = range.count;
+        row->state = slice_of(state);
+    }
+    page->more = first <= job->total;
+    outbox_reply(&service->step->out, caller.client, message);
+}
+
+void requests_job_segments(struct service *service, uint64_t client, struct message *request)
+{
+    const struct wire_job_segments *ask = &request->as.job_segments;
+    struct caller caller = caller_of(client, request);
+    const struct task_job *job = find_tasks(service, caller, ask->job);
+    if (!job)
+        return;
+    struct message *message = message_new(MESSAGE_SEGMENT_PAGE);
+    struct wire_segment_page *page = &message->as.segment_page;
+    page->request = caller.request;
+    page->total = job->n_segments;
+    page->segments.at = message_room(message, TASK_SEGMENTS_MAX, sizeof *page->segments.at);
+    for (uint64_t i = ask->from; i < job->n_segments && page->segments.n < TASK_SEGMENTS_MAX; i++) {
+        const struct task_segment *it = &job->segments[i];
+        page->segments.at[page->segments.n++] =
+            (struct wire_task_segment){it->op, it->len,
+                                       message_copy(message, (struct slice){it->hash, HASH_BYTES}),
+                                       it->first, it->last};
+    }
+    outbox_reply(&service->step->out, caller.client, message);
+}
+
+void requests_segment_get(struct service *service, uint64_t client, struct message *request)
+{
+    const struct wire_segment_get *ask = &request->as.segment_get;
+    struct caller caller = caller_of(client, request);
+    const struct task_job *job = find_tasks(service, caller, ask->job);
+    const struct task_segment *segment = job ? task_job_segment(job, ask->op) : NULL;
+    if (!job)
+        return;
+    if (!segment || ask->offset > segment->len) {
+        requests_refuse(service, caller, segment ? "invalid" : "not_found",
+                        segment ? "the offset is after the last byte"
+                                : "the job has no such segment");
+        return;
+    }
+    uint64_t rest = segment->len - ask->offset;
+    struct message *message = message_new(MESSAGE_SEGMENT_CHUNK);
+    message->as.segment_chunk =
+        (struct wire_segment_chunk){caller.request, ask->offset, segment->len};
+    struct output *output = outbox_reply(&service->step->out, caller.client, message);
+    output->reply.chunk = true;
+    output->reply.id = (struct value_id){job->id, segment->op};
+    output->reply.offset = ask->offset;
+    output->reply.len = rest < VALUE_CHUNK_BYTES ? rest : VALUE_CHUNK_BYTES;
 }

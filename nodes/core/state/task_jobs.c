@@ -196,6 +196,13 @@ enum task_state task_job_state(const struct task_job *job, uint64_t task,
     return (*exception)->state;
 }
 
+uint64_t task_job_done_until(const struct task_job *job, struct range decided)
+{
+    size_t at = find_exception(job, decided.first);
+    bool within = at < job->n_exceptions && job->exceptions[at].tasks.first < range_end(decided);
+    return within ? job->exceptions[at].tasks.first : range_end(decided);
+}
+
 uint64_t task_job_count(const struct task_job *job, enum task_state state)
 {
     uint64_t open = job->total - job->decided.count;

@@ -96,6 +96,10 @@ const struct task_segment *task_job_segment(const struct task_job *job, op_id_t 
 enum task_state task_job_state(const struct task_job *job, uint64_t task,
                                const struct task_exception **exception);
 
+/* One past the last task, from the first of `decided` on, that is done as it is; all of the range
+ * have an outcome. */
+uint64_t task_job_done_until(const struct task_job *job, struct range decided);
+
 /* So many tasks of the job are in that state. */
 uint64_t task_job_count(const struct task_job *job, enum task_state state);
 

@@ -3,6 +3,24 @@
 
 #include "nodes/core/tasks/failures.h"
 
+struct range tasks_alike(const struct tasks *tasks, const struct task_job *job, struct range open,
+                         const char **state)
+{
+    const struct task_schedule *of = task_schedule_of(tasks, job->id);
+    struct range queued;
+    *state = job->ended ? "cancelled" : "queued";
+    if (!of)
+        return open;
+    /* In hands, or with an outcome that is not in the log yet: to whoever asks it runs. */
+    *state = "running";
+    if (!ranges_next(&of->free, open, &queued))
+        return open;
+    if (queued.first > open.first)
+        return (struct range){open.first, queued.first - open.first};
+    *state = "queued";
+    return queued;
+}
+
 static const struct task_hand *slowest(const struct tasks *tasks, const struct task_schedule *of)
 {
     const struct task_hand *oldest = NULL;
@@ -87,7 +105,7 @@ void tasks_explain(const struct tasks *tasks, const struct job *job, struct text
     tasks_count(tasks, row, &counts);
     text_add(out, ", is %s\n", of ? "running" : job_state_name(job->state));
     text_add(out,
-             "running: %" PRIu64 " of %" PRIu64 " done, %" PRIu64 " running, %" PRIu64 " queued",
+             "tasks:   %" PRIu64 " of %" PRIu64 " done, %" PRIu64 " running, %" PRIu64 " queued",
              counts.done, counts.total, counts.running, counts.queued);
     if (counts.failed || counts.lost || counts.cancelled)
         text_add(out, "; %" PRIu64 " failed, %" PRIu64 " lost, %" PRIu64 " cancelled",

@@ -239,7 +239,7 @@ void tasks_worker_lost(struct tasks *tasks, node_id_t worker, bool died)
         struct task_hand *hand = slot->first;
         struct task_schedule *of = hand->of;
         struct range range = hand->tasks;
-        bool begun = of->row->options.at_most_once && (!hand->start || MUTANT(lost_is_free));
+        bool begun = of->row->options.at_most_once && !hand->start;
         lost += range.count;
         hands_take(tasks, hand, range);
         if (begun && !MUTANT(lost_is_free)) {

@@ -111,7 +111,7 @@ static void take_failed(struct tasks *tasks, node_id_t from, struct task_schedul
         struct task_hand *hand = hands_find(tasks, from, of->row->id, outcome->hand, task);
         bool told = !tasks->slots[from].told &&
                     (ranges_has(&of->free, task) || ranges_has(&of->unsure, task));
-        if (ranges_has(&of->taken, task) || (!hand && !told))
+        if (ranges_has(&of->taken, task) || (!hand && !told && !MUTANT(late_failure_counts)))
             continue;
         if (hand)
             hands_take(tasks, hand, (struct range){task, 1});

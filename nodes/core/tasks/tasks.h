@@ -74,6 +74,11 @@ void tasks_value_failed(struct tasks *tasks, struct value_id id);
 void tasks_count(const struct tasks *tasks, const struct task_job *job,
                  struct wire_task_counts *counts);
 
+/* Of tasks in a row that have no outcome in the log, the first ones that are alike, and their
+ * state: queued, running, or cancelled with the job. */
+struct range tasks_alike(const struct tasks *tasks, const struct task_job *job, struct range open,
+                         const char **state);
+
 /* Adds what is known of it, for people: what follows its name. */
 void tasks_explain(const struct tasks *tasks, const struct job *job, struct text *out);
 

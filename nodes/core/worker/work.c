@@ -7,7 +7,8 @@ static bool read_operand(const struct worker *worker, const struct message *mess
 {
     const struct wire_operand *operand = &task->operands.at[i];
     struct compute_operand *out = &work->op.operands[i];
-    out->id = (struct value_id){task->job, operand->op};
+    /* A segment of a stored value is named by that value. */
+    out->id = (struct value_id){operand->value ? operand->value : task->job, operand->op};
     if (!operand->op) {
         out->kind = OPERAND_LITERAL;
         out->literal = operand->literal;

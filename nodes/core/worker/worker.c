@@ -175,6 +175,22 @@ static bool is_operand(const struct worker *worker, struct value_id id)
     return false;
 }
 
+/* A segment of a stored value: no release of the job names it, and several operations may use it.
+ */
+static bool is_input(const struct work *work, size_t i)
+{
+    return work->op.operands[i].kind == OPERAND_VALUE &&
+           work->op.operands[i].id.job != work->op.id.job;
+}
+
+/* It left the queue: segments that no other operation here waits for go. */
+static void drop_inputs(struct worker *worker, const struct work *work)
+{
+    for (size_t i = 0; i < work->op.n_operands; i++)
+        if (is_input(work, i) && !is_operand(worker, work->op.operands[i].id))
+            drop_value(worker, work->op.operands[i].id);
+}
+
 /* Operands that were used are of no use here any more, unless the coordinator or another operation
  * here says that they are. What was made here, for which the coordinator named itself as another
  * source, stays when the operation has failed: another will be given it. */
@@ -346,6 +362,7 @@ static void remove_work(struct worker *worker, struct work *previous, struct wor
 {
     stop_fetches(worker, work);
     unlink_work(worker, previous, work);
+    drop_inputs(worker, work);
     work_free(work);
 }
 
@@ -370,7 +387,8 @@ void worker_value_failed(struct worker *worker, struct value_id id)
             previous = work;
             continue;
         }
-        refuse(worker, work->coordinator, &work->op, "an operand cannot be fetched", true, id.op);
+        refuse(worker, work->coordinator, &work->op, "an operand cannot be fetched", true,
+               id.job == work->op.id.job ? id.op : 0);
         remove_work(worker, previous, work);
     }
 }
@@ -380,7 +398,7 @@ static op_id_t first_missing(const struct work *work)
     size_t i = 0;
     while (!work->waits[i].missing)
         i++;
-    return work->op.operands[i].id.op;
+    return is_input(work, i) ? 0 : work->op.operands[i].id.op;
 }
 
 void worker_tick(struct worker *worker)

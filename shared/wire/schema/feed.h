@@ -30,6 +30,7 @@
     U64(OPT, entries, U64_ANY, "newest kinds of log entries that it knows, by number")    \
     U64(OPT, access_version, ACCESS_VERSION_MAX, "of the list of keys in its log")        \
     BIN(OPT, access_hash, HASH_BYTES, "SHA-256 of that list; absent: there is none")      \
+    U64(OPT, slots, U64_ANY, "commands that it runs at a time; 0: none")                  \
     U64(OPT, voters, NODES_MAX, "how many nodes of its disk's cluster vote")              \
     STR(REQ, version, 32, "of its program")
 

@@ -28,6 +28,7 @@
         "for so long it has not reached what was committed by then; 0: it is level")            \
     U64(OPT, stalled_ms, U64_ANY,                                                               \
         "for so long its disk has finished nothing of what it has to do; 0: it works")          \
+    U64(OPT, slots, U64_ANY, "commands that it runs at a time; 0: none")                        \
     BOOL(OPT, voter, "it votes, once its disk is admitted")                                     \
     BOOL(OPT, admitted, "its disk counts: votes and acknowledgements")                          \
     BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster of its disk; absent: none, or unheard") \

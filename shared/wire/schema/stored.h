@@ -29,7 +29,8 @@
     U64(OPT, retries, TASK_RETRIES_MAX, "more attempts after a failure")                         \
     U64(OPT, retry_delay_us, TASK_DELAY_MAX_US, "before the first of them; then it doubles")     \
     U64(OPT, time_limit_us, TASK_TIME_MAX_US, "of an attempt; 0: none")                          \
-    U64(OPT, max_fails, MAP_TASKS_MAX, "so many failed tasks cancel the rest; 0: see max_fails_ppm") \
+    U64(OPT, max_fails, MAP_TASKS_MAX,                                                           \
+        "so many failed tasks cancel the rest; 0: see max_fails_ppm")                            \
     U64(OPT, max_fails_ppm, 1000000, "the same as a share of all, in millionths; 0: never")      \
     U64(REQ, slots, TASK_SLOTS_MAX, "of its node, that a task takes")                            \
     U64(REQ, max_output, TASK_OUTPUT_MAX_BYTES, "of stdout and of stderr each, in bytes")        \

@@ -167,21 +167,69 @@
     U64(REQ, source, NODES_MAX, "as there")                       \
     TASK_LISTS_FIELDS(LIST)
 
-#define TASKS_MESSAGES(M)                                                                \
-    M(TASKS_GIVEN, tasks_given, TASKS_GIVEN_FIELDS, PLACE_CHANNEL,                       \
-      "the coordinator hands out tasks")                                                 \
-    M(TASKS_ENDED, tasks_ended, TASKS_ENDED_FIELDS, PLACE_CHANNEL,                       \
-      "a worker tells how they ended")                                                   \
-    M(TASKS_ASK, tasks_ask, TASKS_ASK_FIELDS, PLACE_CHANNEL,                             \
-      "a new coordinator, or of a new worker: what have you?")                           \
-    M(TASKS_HELD, tasks_held, TASKS_HELD_FIELDS, PLACE_CHANNEL,                          \
-      "the answer, after all outcomes that the log does not tell: what it executes")     \
-    M(ENTRY_TASKS_DONE, entry_tasks_done, ENTRY_TASKS_DONE_FIELDS, PLACE_ENTRY,          \
-      "a batch of outcomes of a job's tasks")                                            \
-    M(ENTRY_TASKS_STARTED, entry_tasks_started, ENTRY_TASKS_STARTED_FIELDS, PLACE_ENTRY, \
-      "tasks that are executed at most once are about to begin")                         \
-    M(IMAGE_TASKS, image_tasks, IMAGE_TASKS_FIELDS, PLACE_CHECKPOINT,                    \
-      "the tasks of a job in a checkpoint")                                              \
+/* --- requests and answers --- */
+
+#define JOB_TASKS_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
+    REQUEST_FIELDS(U64)                                                                \
+    U64(REQ, job, U64_ANY, "which")                                                    \
+    U64(OPT, after, TASKS_MAX, "list tasks with greater numbers")                      \
+    STR(OPT, state, 16, "only those queued, running, done, failed, lost or cancelled") \
+    U64(OPT, limit, TASK_EXCEPTIONS_MAX, "so many rows at most; 0: as many as fit")
+
+#define TASK_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                                         \
+    U64(REQ, request, U64_ANY, "of the request")                                            \
+    LIST(REQ, counts, task_counts, 1, "of all tasks of the job")                            \
+    LIST(REQ, rows, task_exception, TASK_EXCEPTIONS_MAX,                                    \
+         "in their order: tasks in a row of which all of this is the same; `state` may be " \
+         "queued, running or done, too")                                                    \
+    BOOL(REQ, more, "there are more: ask again after the last task")
+
+#define JOB_SEGMENTS_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                                \
+    U64(REQ, job, U64_ANY, "which")                    \
+    U64(OPT, from, U64_ANY, "the first that is wanted, from 0")
+
+#define SEGMENT_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    U64(REQ, request, U64_ANY, "of the request")       \
+    U64(REQ, total, U64_ANY, "of all")                 \
+    LIST(REQ, segments, task_segment, TASK_SEGMENTS_MAX, "in the order of their entries")
+
+#define SEGMENT_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    REQUEST_FIELDS(U64)                               \
+    U64(REQ, job, U64_ANY, "which")                   \
+    U64(REQ, op, OP_MAX, "as segment_page names it")  \
+    U64(REQ, offset, U64_ANY, "from which byte; at most 512 KiB come at once")
+
+#define SEGMENT_CHUNK_FIELDS(U64, BOOL, STR, BIN, LIST)            \
+    U64(REQ, request, U64_ANY, "of the request")                   \
+    U64(REQ, offset, U64_ANY, "of the bytes in the further frame") \
+    U64(REQ, total, U64_ANY, "bytes in all")
+
+#define TASKS_MESSAGES(M)                                                                      \
+    M(TASKS_GIVEN, tasks_given, TASKS_GIVEN_FIELDS, PLACE_CHANNEL,                             \
+      "the coordinator hands out tasks")                                                       \
+    M(TASKS_ENDED, tasks_ended, TASKS_ENDED_FIELDS, PLACE_CHANNEL,                             \
+      "a worker tells how they ended")                                                         \
+    M(TASKS_ASK, tasks_ask, TASKS_ASK_FIELDS, PLACE_CHANNEL,                                   \
+      "a new coordinator, or of a new worker: what have you?")                                 \
+    M(TASKS_HELD, tasks_held, TASKS_HELD_FIELDS, PLACE_CHANNEL,                                \
+      "the answer, after all outcomes that the log does not tell: what it executes")           \
+    M(ENTRY_TASKS_DONE, entry_tasks_done, ENTRY_TASKS_DONE_FIELDS, PLACE_ENTRY,                \
+      "a batch of outcomes of a job's tasks")                                                  \
+    M(ENTRY_TASKS_STARTED, entry_tasks_started, ENTRY_TASKS_STARTED_FIELDS, PLACE_ENTRY,       \
+      "tasks that are executed at most once are about to begin")                               \
+    M(IMAGE_TASKS, image_tasks, IMAGE_TASKS_FIELDS, PLACE_CHECKPOINT,                          \
+      "the tasks of a job in a checkpoint")                                                    \
+    M(JOB_TASKS, job_tasks, JOB_TASKS_FIELDS, PLACE_REQUEST, "answered by task_page or error") \
+    M(JOB_SEGMENTS, job_segments, JOB_SEGMENTS_FIELDS, PLACE_REQUEST,                          \
+      "the values with details of its tasks; answered by segment_page or error")               \
+    M(SEGMENT_GET, segment_get, SEGMENT_GET_FIELDS, PLACE_REQUEST,                             \
+      "answered by segment_chunk or error")                                                    \
+    M(TASK_PAGE, task_page, TASK_PAGE_FIELDS, PLACE_REPLY, "tasks of a job")                   \
+    M(SEGMENT_PAGE, segment_page, SEGMENT_PAGE_FIELDS, PLACE_REPLY,                            \
+      "the values with details of a job's tasks")                                              \
+    M(SEGMENT_CHUNK, segment_chunk, SEGMENT_CHUNK_FIELDS, PLACE_REPLY,                         \
+      "rows of details, as a further frame")                                                   \
     M(IMAGE_TASKS_MORE, image_tasks_more, IMAGE_TASKS_MORE_FIELDS, PLACE_CHECKPOINT, "more of them")
 
 #endif

@@ -1,0 +1,42 @@
+/* content.h - what is to be uploaded as a stored value, cut into segments, with its hashes: the
+ * same bytes are cut in the same way, wherever they come from, so that an upload can be resumed. */
+#ifndef CONCLAVE_CLIENTS_CONTENT_H
+#define CONCLAVE_CLIENTS_CONTENT_H
+
+#include "clients/input/integers.h"
+
+/* Segments of a value of integers: each is an operand of one operation, so a large job has some for
+ * every worker, and a small one is no more work to hand out than to do. */
+#define CONTENT_SEGMENTS    64
+#define CONTENT_LEAST_BYTES ((uint64_t)32 * 1024)
+#define CONTENT_MOST_BYTES                                                \
+    ((uint64_t)8 * 1024 * 1024) /* of any value, but for one long integer \
+                                 */
+
+struct content_segment {
+    uint64_t offset, len, items;
+    uint8_t sha256[HASH_BYTES];
+};
+
+struct content {
+    const char *format; /* "integers" or "bytes" */
+    struct spool spool;
+    uint64_t len, items;
+    uint8_t sha256[HASH_BYTES];
+    struct content_segment *segments; /* owned */
+    size_t n_segments, room;
+};
+
+/* Takes a spool of packed integers (also when it fails), and cuts it: whole integers, about
+ * CONTENT_SEGMENTS segments, each of CONTENT_LEAST_BYTES, but for the last, to CONTENT_MOST_BYTES;
+ * a longer integer is a segment of its own. ERR_IO, ERR_MALFORMED after one line in `why` (TEXT_MAX
+ * bytes). Caller clears in any case. */
+int content_of_integers(struct content *content, struct spool *spool, char *why);
+
+/* The bytes of a file, or of stdin for "-", as they are. A file that is not regular is copied
+ * first. The same errors, and ERR_INTERRUPTED without a line. */
+int content_of_bytes(struct content *content, const char *path, char *why);
+
+void content_clear(struct content *content);
+
+#endif

@@ -1,0 +1,41 @@
+/* limits_map.h - the limits of commands over inputs (map): a part of limits.h, which is what to
+ * include. */
+#ifndef CONCLAVE_BASE_LIMITS_MAP_H
+#define CONCLAVE_BASE_LIMITS_MAP_H
+
+/* Of one job. A task is a line of a progress bar that people wait for, and its details some 100
+ * bytes: a gigabyte of them. */
+#define MAP_TASKS_MAX 10000000
+/* What Linux takes as one argument (MAX_ARG_STRLEN, 32 pages) without the zero byte at its end: an
+ * input, or a string for the shell. */
+#define TASK_ARG_BYTES_MAX (128 * KIB_BYTES - 1)
+/* All arguments of one command: half of the 2 MiB that Linux takes for arguments and environment
+ * with the usual stack of 8 MiB. */
+#define TASK_COMMAND_BYTES_MAX (MIB_BYTES)
+/* Words of a command as it is written down: with names and environment they fit into the
+ * specification, which is one frame. More arguments belong into inputs or files. */
+#define TASK_WORDS_MAX 1000
+/* The texts of a specification together; the rest of frame 0 is room for their envelope. */
+#define TASK_SPEC_TEXT_MAX (40 * KIB_BYTES)
+/* A word of a command as it is written down: the longest script. */
+#define TASK_WORD_MAX (16 * KIB_BYTES)
+/* Inputs of one task: columns of a table, sources of a product. More columns than people name. */
+#define TASK_INPUTS_MAX 64
+#define TASK_RECORD_MAX (MIB_BYTES) /* all inputs of one task; a segment holds eight or more */
+/* Of a column, a variable of the environment, a name for people. */
+#define TASK_NAME_MAX 255
+#define TASK_PATH_MAX 1023 /* of a file in the scratch directory; its own path comes before it */
+#define TASK_ENV_MAX  256
+/* Files that every task gets: beyond, an archive is quicker to move and to unpack. */
+#define TASK_UPLOADS_MAX  256
+#define TASK_GLOBS_MAX    64  /* patterns of files to collect; one may match any number */
+#define TASK_RETRIES_MAX  100 /* more attempts hide that the command does not work */
+#define TASK_DELAY_MAX_US (3600 * SECOND_US) /* it doubles from there, see --retry-delay */
+#define TASK_TIME_MAX_US  ((uint64_t)10000 * 24 * 3600 * SECOND_US) /* TIME_LONGEST_US */
+#define TASK_SLOTS_MAX    1024 /* of a node that one task takes: the largest machines */
+/* Of each of a task's two streams. An output is committed with its outcome: what is longer belongs
+ * into a file that is collected. */
+#define TASK_OUTPUT_DEFAULT_BYTES (MIB_BYTES)
+#define TASK_OUTPUT_MAX_BYTES     (64 * MIB_BYTES)
+
+#endif
