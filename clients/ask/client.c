@@ -409,6 +409,15 @@ int client_work(struct client *client, uint64_t until_us)
     return work(client, NULL, until_us);
 }
 
+size_t client_items(const struct client *client, zmq_pollitem_t items[CLIENT_ITEMS_MAX])
+{
+    if (!client->socket)
+        return 0;
+    items[0] = (zmq_pollitem_t){.socket = client->socket, .events = ZMQ_POLLIN};
+    items[1] = (zmq_pollitem_t){.socket = client->monitor, .events = ZMQ_POLLIN};
+    return CLIENT_ITEMS_MAX;
+}
+
 static struct client_call *unlink_call(struct client_call **at)
 {
     struct client_call *call = *at;

@@ -125,6 +125,22 @@ json_t *render_operation(const struct wire_trace_row *row)
                      count(row->attempt));
 }
 
+json_t *render_explanation(job_id_t job, struct slice text)
+{
+    char id[JOB_TEXT_MAX], line[4 * 1024];
+    json_t *lines = json_array();
+    while (text.len) {
+        size_t len = 0;
+        while (len < text.len && text.at[len] != '\n')
+            len++;
+        text_escape(line, sizeof line, (struct slice){text.at, len});
+        json_array_append_new(lines, json_string(line));
+        len += len < text.len;
+        text = (struct slice){text.at + len, text.len - len};
+    }
+    return json_pack("{s:s, s:o}", "id", job_id_text(job, id), "explanation", lines);
+}
+
 /* --- text --- */
 
 char *render_size(uint64_t bytes, char at[RENDER_SIZE_MAX])

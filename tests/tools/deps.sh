@@ -22,6 +22,7 @@ build   hdr:lmdb.h          liblmdb-dev
 build   hdr:mimalloc.h      libmimalloc-dev
 build   pc:jansson          libjansson-dev
 build   pc:libsodium        libsodium-dev
+build   pc:libmicrohttpd    libmicrohttpd-dev
 build   pc:nettle           nettle-dev
 test    pc:cmocka           libcmocka-dev
 test    cmd:python3         python3
