@@ -2,6 +2,8 @@
 import hashlib
 import json
 import os
+import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -371,3 +373,27 @@ def test_a_signal_ends_it_at_once(cluster):
     web.process.send_signal(signal.SIGTERM)
     assert web.process.wait(seconds(2)) == OK
     wait_for(lambda: stream.ended)
+
+
+# --- what is made of the metrics ---
+
+PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging"
+
+
+def test_alerts_and_dashboard_name_metrics_that_exist(cluster, web):
+    cluster.ok("snapshot", "take")
+    names = {name for name, _ in read_metrics(web.ask("GET", "/metrics")[1].decode())}
+    dashboard = json.loads((PACKAGING / "grafana-dashboard.json").read_text(encoding="utf-8"))
+    used = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    used += re.findall(r"^ +expr: (.*)$", (PACKAGING / "conclave-alerts.yml").read_text(encoding="utf-8"), re.M)
+    assert len(used) > 25
+    for expression in used:
+        for name in re.findall(r"\bconclave_\w+", expression):
+            assert name in names, f"{name} in {expression}"
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool: Debian's package prometheus is not installed")
+@pytest.mark.parametrize("what, file", [("rules", "conclave-alerts.yml"), ("config", "prometheus.yml")])
+def test_promtool_takes_what_is_packaged(what, file):
+    done = subprocess.run(["promtool", "check", what, file], cwd=PACKAGING, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
