@@ -177,7 +177,7 @@ static const char snapshot_restore_details[] =
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive,\n"
     "incarnation, boots, term, operations, conversions, assigned, held, applied, rejected,\n"
-    "refused, forbidden, insecure,\n"
+    "committed, refused, forbidden, insecure,\n"
     "disk_full, longest_turn_us, longest_turn_in, longest_turn_own_us, longest_turn_own_in,\n"
     "longest_turn_page_faults, longest_turn_blocked, refusal, version}],\n"
     "jobs: {queued, running, done, failed, cancelled}, kept: {jobs, bytes, jobs_max, bytes_max},\n"

@@ -86,6 +86,7 @@ json_t *render_node(const struct wire_node_row *row)
                   "rejected", count(row->rejected));
     json_object_update(node, counts);
     json_decref(counts);
+    json_object_set_new(node, "committed", render_number(row->committed));
     json_object_set_new(node, "refused", count(row->refused));
     json_object_set_new(node, "forbidden", count(row->forbidden));
     json_object_set_new(node, "insecure", json_boolean(row->insecure));

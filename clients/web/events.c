@@ -106,6 +106,8 @@ void events_hear(struct events *events, const struct message *message)
 
 void events_take_look(struct events *events, const struct look *look)
 {
+    /* The broker may not have heard yet of who was elected. */
+    events->at_once = events->at_once || !look->view.status;
     if (events->streams)
         renew(events, &events->status, "status",
               status_json(&look->view, &events->web->cli->brokers, events->web->dir));

@@ -62,6 +62,8 @@ static const struct series of_nodes[] = {
      OF_NODE(boots)},
     {"conclave_node_applied_index", "gauge", "The last log entry that the node applied.", COUNT,
      OF_NODE(applied)},
+    {"conclave_node_committed_index", "gauge",
+     "The last log entry that the node knows to be committed.", COUNT, OF_NODE(committed)},
     {"conclave_node_lag_seconds", "gauge",
      "For so long the node has not reached what was committed by then.", MILLISECONDS,
      OF_NODE(behind_ms)},

@@ -98,12 +98,13 @@ def test_metrics_are_the_figures_of_the_status(cluster, web):
         pairs += [(figure("kept_jobs"), told["kept"]["jobs"]), (figure("kept_bytes"), told["kept"]["bytes"]),
                   (figure("kept_jobs_limit"), told["kept"]["jobs_max"])]
         for row in told["nodes"]:
-            for name, key in [("up", "alive"), ("term", "term"), ("applied_index", "applied"), ("boots_total", "boots"),
+            for name, key in [("up", "alive"), ("term", "term"), ("applied_index", "applied"), ("committed_index", "committed"),
+                              ("boots_total", "boots"),
                               ("operations_total", "operations"), ("conversions_total", "conversions"),
                               ("assigned_operations", "assigned"), ("held_values", "held"), ("disk_full", "disk_full"),
                               ("refused_connections_total", "refused"), ("forbidden_requests_total", "forbidden"),
                               ("rejected_messages_total", "rejected"), ("insecure", "insecure")]:
-                pairs.append((figure("node_" + name, node=str(row["id"])), row[key]))
+                pairs.append((figure("node_" + name, node=str(row["id"])), row[key] or 0))
             for name, key, scale in [("longest_turn_seconds", "longest_turn_us", 1e6), ("lag_seconds", "behind_ms", 1e3),
                                      ("disk_stalled_seconds", "stalled_ms", 1e3)]:
                 pairs.append((figure("node_" + name, node=str(row["id"])), row[key] / scale))
@@ -341,8 +342,9 @@ def test_a_stream_outlives_the_coordinator(make_cluster):
     killed = time.monotonic()
     cluster.kill_coordinator(old)
     stream.wait(lambda kind, data, _: kind == "event" and data["event"] == "elected" and data["term"] > old["term"])
-    stream.wait(lambda kind, data, _: kind == "status" and data["coordinator"] and data["term"] > old["term"])
     assert time.monotonic() - killed < seconds(1) and not stream.ended
+    stream.wait(lambda kind, data, _: kind == "status" and data["coordinator"] and data["term"] > old["term"])
+    assert time.monotonic() - killed < seconds(2)
     wait_for(lambda: web.get(f"/api/jobs/{job}")["state"] == "done", 30)
     stream.close()
 

@@ -104,6 +104,7 @@ static void report_self(const struct service *service, struct message *message,
     row->term = service->step->term;
     row->held = service->worker->held.count;
     row->applied = service->raft->log.applied;
+    row->committed = service->raft->log.commit;
     row->rejected = service->step->rejected;
     row->refused = service->step->refused;
     row->forbidden = service->step->forbidden;
@@ -139,6 +140,7 @@ static void report_peer(const struct service *service, node_id_t id, struct mess
     row->term = heartbeat->term;
     row->held = heartbeat->held;
     row->applied = heartbeat->applied;
+    row->committed = heartbeat->committed;
     row->rejected = heartbeat->rejected;
     row->refused = heartbeat->refused;
     row->forbidden = heartbeat->forbidden;
