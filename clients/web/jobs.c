@@ -205,34 +205,41 @@ static void replace(char **at, const char *text)
     *at = mem_string(text);
 }
 
+/* Not jobspec_parse(): in the words of a command line, @FILE may name a file of this machine. */
+static bool read_plan(struct order *order, struct text *why)
+{
+    struct plan plan;
+    struct text spec = {0};
+    enum plan_choice choice;
+    if (plan_parse(&plan, slice_of(order->kind), slice_of(order->spec), why))
+        return false;
+    if (order->key && !jobspec_key_is_valid(order->key))
+        text_add(why, "key takes 1 to %d printable characters without spaces", JOB_KEY_MAX);
+    else if (plan_choice_parse(slice_of(order->plan ? order->plan : ""), &choice))
+        text_add(why, "plan takes tree or primes");
+    plan_spec(&plan, &spec);
+    replace(&order->kind, plan.kind->name); /* as the cluster writes them */
+    replace(&order->spec, spec.at);
+    return !why->len;
+}
+
 void jobs_submit(struct request *request)
 {
     struct order *order = mem_new(1, sizeof *order);
     struct text why = {0};
-    struct jobspec spec;
-    enum plan_choice choice;
-    char line[TEXT_MAX], key[JOB_KEY_TEXT_MAX];
+    char key[JOB_KEY_TEXT_MAX];
     request->own = order;
     request->own_free = order_free;
-    bool good = read_order(request, order, &why);
-    if (good && jobspec_parse(2, (char *[]){order->kind, order->spec}, &spec, line))
-        text_add(&why, "%s", line);
-    else if (good && order->key && !jobspec_key_is_valid(order->key))
-        text_add(&why, "key takes 1 to %d printable characters without spaces", JOB_KEY_MAX);
-    else if (good && plan_choice_parse(slice_of(order->plan ? order->plan : ""), &choice))
-        text_add(&why, "plan takes tree or primes");
-    if (why.len) {
+    if (!read_order(request, order, &why) || !read_plan(order, &why)) {
         request_error(request, MHD_HTTP_BAD_REQUEST, "invalid", EXIT_USAGE, "%s", why.at);
         return;
     }
-    replace(&order->kind, spec.kind); /* as the cluster writes them */
-    replace(&order->spec, spec.spec);
     jobspec_new_key(key);
     struct message *message = message_new(MESSAGE_SUBMIT);
     struct wire_submit *submit = &message->as.submit;
     submit->key = message_text(message, order->key ? order->key : key);
-    submit->kind = message_text(message, spec.kind);
-    submit->spec = message_text(message, spec.spec);
+    submit->kind = message_text(message, order->kind);
+    submit->spec = message_text(message, order->spec);
     if (order->plan)
         submit->plan = message_text(message, order->plan);
     ask(request, message, take_submitted);

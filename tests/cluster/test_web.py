@@ -208,6 +208,8 @@ BAD = [("POST", "/api/jobs", b"", 400), ("POST", "/api/jobs", b"{", 400), ("POST
        ("POST", "/api/jobs", b'{"kind":"factorial"}', 400), ("POST", "/api/jobs", b'{"kind":"factorial","spec":10}', 400),
        ("POST", "/api/jobs", b'{"kind":"factorial","spec":"-1"}', 400),
        ("POST", "/api/jobs", b'{"kind":"nothing","spec":"1"}', 400),
+       ("POST", "/api/jobs", b'{"kind":"factorial","spec":"@/etc/hostname"}', 400),
+       ("POST", "/api/jobs", b'{"kind":"product","spec":"@/etc/hostname"}', 400),
        ("POST", "/api/jobs", b'{"kind":"factorial","spec":"1","spec":"2"}', 400),
        ("POST", "/api/jobs", b'{"kind":"factorial","spec":"1","more":"2"}', 400),
        ("POST", "/api/jobs", b'{"kind":"factorial","spec":"1\\u0000"}', 400),
