@@ -69,7 +69,7 @@ sub_make = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(
 
 # pkg-config is asked when the first recipe needs the answer, not when make starts: `make demo` on a
 # bare machine installs pkg-config on its way. msgpack-c has two names; flint, gmp, lmdb and zlib may have none.
-packages = libzmq libczmq $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack) jansson libsodium nettle
+packages = libzmq libczmq $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack) jansson libsodium nettle libmicrohttpd
 bare_libs = $(foreach p,flint gmp lmdb zlib,$(shell $(PKG_CONFIG) --libs $(p) 2>/dev/null || echo -l$(p:zlib=z))) -lm
 PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(packages))))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(packages)) $(bare_libs))$(PKG_LIBS)
@@ -142,12 +142,22 @@ $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D); $(call say,CC,$<)
 	$(Q)$(compile) -c -o $@ $<
 
+# The page of conclave web lies in the program.
+page_files   := $(wildcard clients/web/page/*)
+made_clients := $(B)/obj/made/page_files.o
+$(B)/made/page_files.c: $(page_files) clients/web/embed.sh
+	@mkdir -p $(@D); $(call say,EMBED,$@)
+	$(Q)sh clients/web/embed.sh $(page_files) >$@
+$(B)/obj/made/%.o: $(B)/made/%.c $(B)/flags
+	@mkdir -p $(@D); $(call say,CC,$<)
+	$(Q)$(compile) -c -o $@ $<
+
 define library
 $(B)/lib/$(1).list: force
-	$$(call remember,$(srcs_$(1)))
-$(B)/lib/lib$(1).a: $(call objs,$(srcs_$(1))) $(B)/lib/$(1).list
+	$$(call remember,$(srcs_$(1)) $(made_$(1)))
+$(B)/lib/lib$(1).a: $(call objs,$(srcs_$(1))) $(made_$(1)) $(B)/lib/$(1).list
 	@mkdir -p $$(@D); $$(call say,AR,$$@)
-	$$(Q)rm -f $$@ && $(AR) rcs $$@ $(call objs,$(srcs_$(1)))
+	$$(Q)rm -f $$@ && $(AR) rcs $$@ $(call objs,$(srcs_$(1))) $(made_$(1))
 endef
 $(foreach l,$(LIBS),$(eval $(call library,$(l))))
 
@@ -461,4 +471,4 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
 
--include $(patsubst %.o,%.d,$(call objs,$(c_files))) $(shims:.so=.d) $(header_marks:%=%.d)
+-include $(patsubst %.o,%.d,$(call objs,$(c_files)) $(made_clients)) $(shims:.so=.d) $(header_marks:%=%.d)

@@ -30,6 +30,7 @@ static void take_heartbeat(struct tracker_node *node, const struct wire_heartbea
     node->queued = beat->queued;
     node->held = beat->held;
     node->applied = beat->applied;
+    node->committed = beat->committed;
     node->rejected = beat->rejected;
     node->refused = beat->refused;
     node->forbidden = beat->forbidden;
@@ -281,6 +282,7 @@ static void report_node(struct message *report, struct wire_node_row *row,
     row->assigned = node->queued;
     row->held = node->held;
     row->applied = node->applied;
+    row->committed = node->committed;
     row->rejected = node->rejected;
     row->refused = node->refused;
     row->forbidden = node->forbidden;

@@ -426,6 +426,15 @@ int client_work_for(struct client *client, const void *context, uint64_t until_u
     return work(client, (struct wanted){.context = context}, until_us);
 }
 
+size_t client_items(const struct client *client, zmq_pollitem_t items[CLIENT_ITEMS_MAX])
+{
+    if (!client->socket)
+        return 0;
+    items[0] = (zmq_pollitem_t){.socket = client->socket, .events = ZMQ_POLLIN};
+    items[1] = (zmq_pollitem_t){.socket = client->monitor, .events = ZMQ_POLLIN};
+    return CLIENT_ITEMS_MAX;
+}
+
 static struct client_call *unlink_call(struct client *client, struct client_call **at)
 {
     struct client_call *call = *at;

@@ -6,6 +6,8 @@
 #ifndef CONCLAVE_CLIENTS_CLIENT_H
 #define CONCLAVE_CLIENTS_CLIENT_H
 
+#include <zmq.h>
+
 #include "clients/ask/address.h"
 #include "clients/ask/entry.h"
 #include "shared/wire/message.h"
@@ -56,6 +58,12 @@ struct client_call *client_start(struct client *client, struct message *request,
 /* Works until a call is finished (OK), `until_us` has come (ERR_TIMEOUT) or a signal
  * (ERR_INTERRUPTED). */
 int client_work(struct client *client, uint64_t until_us);
+
+/* For a loop of the caller's own, which has more to wait for: what becomes readable when there is
+ * work; then client_work() with an `until_us` that is over works without waiting. Returns how many;
+ * they are others after each call of it. */
+#define CLIENT_ITEMS_MAX 2
+size_t client_items(const struct client *client, zmq_pollitem_t items[CLIENT_ITEMS_MAX]);
 
 /* Hands out a finished call, which the caller then drops; NULL when there is none. */
 struct client_call *client_finished(struct client *client);

@@ -18,16 +18,14 @@ static struct message *ask_broker(struct cli *cli, const struct address *broker,
     return error ? NULL : reply;
 }
 
-int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
+int cluster_take_status(struct cluster_view *view, const struct client *client, int outcome,
+                        struct message *reply)
 {
-    struct message *reply = NULL;
     char room[TEXT_MAX];
     int refusal = EXIT_UNREACHABLE;
-    *view = (struct cluster_view){0};
-    view->outcome = client_ask(cli_client(cli), message_new(MESSAGE_STATUS_GET), CLIENT_ONCE, 0,
-                               clock_now_us() + within_us, &reply);
+    view->outcome = outcome;
     if (view->outcome)
-        text_add(&view->reason, "%s", client_reason(cli->client));
+        text_add(&view->reason, "%s", client_reason(client));
     else if (reply->type == MESSAGE_STATUS)
         view->status = reply;
     else if (reply->type == MESSAGE_ERROR) {
@@ -43,9 +41,20 @@ int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
         return cli_outcome_code(view->outcome);
     if (view->outcome == ERR_INTERRUPTED || view->outcome == ERR_IO)
         return EXIT_UNREACHABLE;
+    return refusal == EXIT_UNREACHABLE && view->status ? EXIT_OK : refusal;
+}
+
+int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
+{
+    struct message *reply = NULL;
+    *view = (struct cluster_view){0};
+    int outcome = client_ask(cli_client(cli), message_new(MESSAGE_STATUS_GET), CLIENT_ONCE, 0,
+                             clock_now_us() + within_us, &reply);
+    int code = cluster_take_status(view, cli->client, outcome, reply);
     /* What is about the key, no other broker changes. */
-    if (refusal == EXIT_ENVIRONMENT || refusal == EXIT_KEY_REFUSED)
-        return refusal;
+    if (code == EXIT_ENVIRONMENT || code == EXIT_KEY_REFUSED || code == EXIT_USAGE ||
+        view->outcome == ERR_INTERRUPTED || view->outcome == ERR_IO)
+        return code;
     for (size_t i = 0; i < cli->brokers.n; i++)
         view->brokers[i] = ask_broker(cli, &cli->brokers.at[i], within_us);
     return view->status ? EXIT_OK : EXIT_UNREACHABLE;

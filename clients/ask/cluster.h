@@ -18,6 +18,11 @@ struct cluster_view {
  * broker is asked. Says nothing. */
 int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view);
 
+/* The first half of it: takes in how the call of a `status_get` ended, into a zeroed view (takes
+ * the reply, NULL unless the outcome is OK). The same codes. */
+int cluster_take_status(struct cluster_view *view, const struct client *client, int outcome,
+                        struct message *reply);
+
 /* Returns the nodes as the coordinator, else the first broker that answered, sees them. False:
  * nobody answered. */
 bool cluster_nodes(const struct cluster_view *view, const struct wire_node_row **rows, size_t *n);

@@ -212,7 +212,7 @@ static const char value_rm_details[] =
 static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive,\n"
     "incarnation, boots, term, operations, conversions, assigned, held, applied, rejected,\n"
-    "refused, forbidden, insecure,\n"
+    "committed, refused, forbidden, insecure,\n"
     "disk_full, longest_turn_us, longest_turn_in, longest_turn_own_us, longest_turn_own_in,\n"
     "longest_turn_page_faults, longest_turn_blocked, refusal, version}],\n"
     "jobs: {queued, running, done, failed, cancelled}, kept: {jobs, bytes, jobs_max, bytes_max},\n"
@@ -254,6 +254,18 @@ static const char monitor_details[] =
     "One line per message until Ctrl-C. With --json one object per line: type is heartbeat or\n"
     "event, or gap where messages of a node were missed (from, to, missed). A feed may miss\n"
     "messages.";
+
+static const char web_details[] =
+    "Serves a page, an HTTP API and metrics for Prometheus until Ctrl-C, with the key that it is\n"
+    "given: monitor to look, submit to have jobs done as well, admin for the jobs of all. It\n"
+    "prints the page's address with the token, which everything that changes something needs\n"
+    "(Authorization: Bearer TOKEN). Beyond loopback reading needs it, too; there is no TLS.\n"
+    "  GET /metrics /api/status /api/events /api/jobs[?state=S&after=ID&limit=N] /api/jobs/ID\n"
+    "      [?ops=1&timing=1] /api/jobs/ID/result /api/jobs/ID/explain\n"
+    "  POST /api/jobs {\"kind\", \"spec\", \"key\", \"plan\"}   /api/jobs/ID/cancel\n"
+    "Answers are what these commands print with --json; errors {\"error\": {\"code\", "
+    "\"message\",\n"
+    "\"exit\"}}. --json: {url, token_file} once it listens. docs/operations.md explains more.";
 
 static const char run_details[] =
     "Starts a cluster in a temporary directory and on free ports, submits the job, prints the\n"
@@ -403,6 +415,7 @@ const struct command commands[] = {
      check_options, check_run},
     {"monitor", "", "Tail the nodes' heartbeats and events", monitor_details, monitor_options,
      monitor_run},
+    {"web", "", "Serve a dashboard, an HTTP API and metrics", web_details, web_options, web_run},
     {"keys init", "", "Make the keys of a cluster on several machines", keys_init_details,
      keys_init_options, keys_init_run},
     {"keys add", "NAME", "Make a key for somebody; prints the file to hand out", keys_add_details,

@@ -206,25 +206,15 @@ int job_explain_run(struct cli *cli, int n_words, char **words)
     code = cli_ask(cli, request, MESSAGE_EXPLANATION, &reply);
     if (code)
         return code;
-    struct slice text = reply->as.explanation.text;
-    char id[JOB_TEXT_MAX];
-    json_t *lines = json_array();
-    while (text.len) {
-        char line[4 * 1024];
-        size_t len = 0;
-        while (len < text.len && text.at[len] != '\n')
-            len++;
-        text_escape(line, sizeof line, (struct slice){text.at, len});
-        json_array_append_new(lines, json_string(line));
-        if (!cli->json)
-            printf("%s\n", line);
-        len += len < text.len;
-        text = (struct slice){text.at + len, text.len - len};
+    json_t *told = render_explanation(job, reply->as.explanation.text), *line;
+    size_t i;
+    if (cli->json) {
+        cli_print_json(cli, told);
+    } else {
+        json_array_foreach(json_object_get(told, "explanation"), i, line)
+            printf("%s\n", json_string_value(line));
+        json_decref(told);
     }
-    if (cli->json)
-        cli_print_json(cli,
-                       json_pack("{s:s, s:O}", "id", job_id_text(job, id), "explanation", lines));
-    json_decref(lines);
     message_drop(&reply);
     return EXIT_OK;
 }

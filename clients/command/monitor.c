@@ -8,18 +8,13 @@
 #include "clients/command/commands.h"
 #include "clients/show/feed.h"
 #include "clients/ask/interrupt.h"
-#include "clients/ask/knock.h"
+#include "clients/ask/subscription.h"
 #include "clients/show/render.h"
 #include "clients/show/top.h"
 #include "shared/base/clock.h"
-#include "shared/bus/bus.h"
 #include "shared/bus/doors.h"
-#include "shared/bus/monitor.h"
 
 #define TOP_MS 500
-/* Nodes beat several times a second: this is a lost broker, or a lost cluster. */
-#define QUIET_US (2 * SECOND_US)
-#define RENEW_US (5 * SECOND_US) /* a subscription can die without a sign: make a new one */
 
 static struct {
     uint64_t node, count;
@@ -37,48 +32,18 @@ const struct option_spec monitor_options[] = {
 
 struct monitor {
     struct cli *cli;
-    void *socket, *knocks;
-    struct bus_parts parts;
-    bool refused; /* a broker does not take our key for its feed */
+    struct subscription subscription;
     struct feed feed;
     struct top top;
-    uint64_t shown, heard_us, renewed_us, drawn_us, deadline_us;
+    uint64_t shown, drawn_us, deadline_us;
     bool quiet;
 };
-
-static void close_socket(struct monitor *monitor)
-{
-    if (monitor->socket)
-        monitor_close(monitor->socket, &monitor->knocks);
-    bus_socket_close(&monitor->socket, 0);
-}
-
-/* Subscribes at every broker: what two of them relay is told apart by its seq. */
-static void subscribe(struct monitor *monitor, uint64_t now_us)
-{
-    const struct addresses *brokers = &monitor->cli->brokers;
-    close_socket(monitor);
-    monitor->socket = bus_socket(cli_context(monitor->cli), ZMQ_SUB);
-    monitor->knocks = monitor_open(cli_context(monitor->cli), monitor->socket, KNOCK_EVENTS);
-    if (!monitor->knocks)
-        panic("a socket cannot be watched: %s", zmq_strerror(errno));
-    knock_present(monitor->socket, monitor->cli->entry.access);
-    zmq_setsockopt(monitor->socket, ZMQ_SUBSCRIBE, "", 0);
-    for (size_t i = 0; i < brokers->n; i++)
-        (void)bus_connect(monitor->socket, brokers->at[i].host, brokers->at[i].port + 1);
-    monitor->renewed_us = now_us;
-}
 
 static void show_gap(const struct monitor *monitor, const struct feed_origin *origin,
                      uint64_t missed)
 {
     if (monitor->cli->json)
-        cli_print_json(monitor->cli,
-                       json_pack("{s:s, s:I, s:o, s:I, s:I, s:I}", "type", "gap", "node",
-                                 (json_int_t)origin->node, "incarnation",
-                                 render_incarnation(origin->incarnation), "from",
-                                 (json_int_t)(origin->seq - missed), "to",
-                                 (json_int_t)(origin->seq - 1), "missed", (json_int_t)missed));
+        cli_print_json(monitor->cli, feed_gap_json(origin, missed));
     else
         cli_note("node %" PRIu32 ": %" PRIu64 " messages were missed, up to seq %" PRIu64,
                  origin->node, missed, origin->seq - 1);
@@ -96,32 +61,26 @@ static void show(struct monitor *monitor, const struct message *message)
     monitor->shown++;
 }
 
-static void take(struct monitor *monitor, uint64_t now_us)
+static void take(struct monitor *monitor, const struct message *message, uint64_t now_us)
 {
-    struct message *message = NULL;
-    struct text why = {0};
     struct feed_origin origin;
     uint64_t missed;
-    if (bus_decode(&monitor->parts, 0, &message, &why) || feed_origin(message, &origin)) {
-        message_drop(&message);
-        return; /* the broker relays nothing else; whoever stands in its place is not listened to */
-    }
+    if (feed_origin(message, &origin))
+        return;
     if (monitor->quiet)
         cli_note("the feed is back");
     monitor->quiet = false;
-    monitor->heard_us = now_us;
     bool wanted = (!options.node || origin.node == options.node) &&
                   (!options.events || message->type == MESSAGE_EVENT) &&
                   (!options.heartbeats || message->type == MESSAGE_HEARTBEAT);
-    if (!feed_hear(&monitor->feed, &origin, &missed)) {
-        if (missed && (!options.node || origin.node == options.node) && !options.top)
-            show_gap(monitor, &origin, missed);
-        if (options.top)
-            top_hear(&monitor->top, message, now_us);
-        else if (wanted)
-            show(monitor, message);
-    }
-    message_drop(&message);
+    if (feed_hear(&monitor->feed, &origin, &missed))
+        return;
+    if (missed && (!options.node || origin.node == options.node) && !options.top)
+        show_gap(monitor, &origin, missed);
+    if (options.top)
+        top_hear(&monitor->top, message, now_us);
+    else if (wanted)
+        show(monitor, message);
 }
 
 static bool satisfied(const struct monitor *monitor)
@@ -131,33 +90,24 @@ static bool satisfied(const struct monitor *monitor)
 
 static void drain(struct monitor *monitor, uint64_t now_us)
 {
-    for (int i = 0; i < DRAIN_MAX && !satisfied(monitor); i++) {
-        int error = bus_receive(monitor->socket, &monitor->parts);
-        if (error == ERR_NOT_FOUND)
-            break;
-        if (!error)
-            take(monitor, now_us);
+    struct message *message;
+    for (int i = 0; i < DRAIN_MAX && !satisfied(monitor) &&
+                    (message = subscription_next(&monitor->subscription, now_us));
+         i++) {
+        take(monitor, message, now_us);
+        message_drop(&message);
     }
     fflush(stdout);
 }
 
-/* The broker has taken our key at its front; its feed may be closed to our role. */
-static void take_knocks(struct monitor *monitor)
-{
-    unsigned event;
-    while ((event = monitor_next(monitor->knocks, NULL)))
-        monitor->refused = monitor->refused || event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
-}
-
 static void watch(struct monitor *monitor, uint64_t now_us)
 {
-    uint64_t quiet_us = now_us - monitor->heard_us;
-    if (quiet_us > QUIET_US && !monitor->quiet) {
+    uint64_t quiet_us = now_us - monitor->subscription.heard_us;
+    if (quiet_us > SUBSCRIPTION_QUIET_US && !monitor->quiet) {
         cli_note("nothing arrives on the feed; waiting for a broker and nodes");
         monitor->quiet = true;
     }
-    if (quiet_us > RENEW_US && now_us - monitor->renewed_us > RENEW_US)
-        subscribe(monitor, now_us);
+    subscription_watch(&monitor->subscription, now_us);
     if (options.top && now_us - monitor->drawn_us >= TOP_MS * MS_US) {
         top_draw(&monitor->top, now_us, isatty(STDOUT_FILENO), stdout);
         monitor->drawn_us = now_us;
@@ -183,9 +133,8 @@ static int loop(struct monitor *monitor)
     for (;;) {
         uint64_t now_us = clock_now_us();
         drain(monitor, now_us);
-        take_knocks(monitor);
         watch(monitor, now_us);
-        if (monitor->refused)
+        if (monitor->subscription.refused)
             return refused(monitor);
         if (satisfied(monitor) || interrupt_seen())
             return EXIT_OK;
@@ -193,10 +142,10 @@ static int loop(struct monitor *monitor)
             return EXIT_FAILED;
         if (now_us >= monitor->deadline_us)
             return cli_fail(EXIT_TIMEOUT, "%" PRIu64 " messages arrived in time", monitor->shown);
-        zmq_pollitem_t items[] = {{.socket = monitor->socket, .events = ZMQ_POLLIN},
-                                  {.socket = monitor->knocks, .events = ZMQ_POLLIN},
-                                  {.fd = interrupt_fd(), .events = ZMQ_POLLIN}};
-        if (zmq_poll(items, 3, TOP_MS / 2) < 0 && errno != EINTR)
+        zmq_pollitem_t items[SUBSCRIPTION_ITEMS + 1] = {
+            [SUBSCRIPTION_ITEMS] = {.fd = interrupt_fd(), .events = ZMQ_POLLIN}};
+        subscription_items(&monitor->subscription, items);
+        if (zmq_poll(items, SUBSCRIPTION_ITEMS + 1, TOP_MS / 2) < 0 && errno != EINTR)
             panic("zmq_poll: %s", zmq_strerror(errno));
     }
 }
@@ -218,12 +167,12 @@ int monitor_run(struct cli *cli, int n_words, char **words)
     struct monitor *monitor = mem_new(1, sizeof *monitor);
     cli->json_lines = true;
     monitor->cli = cli;
-    monitor->heard_us = monitor->drawn_us = clock_now_us();
+    monitor->drawn_us = clock_now_us();
     monitor->deadline_us = cli->timeout_given ? cli_deadline_us(cli) : UINT64_MAX;
-    subscribe(monitor, monitor->heard_us);
+    subscription_open(&monitor->subscription, cli_context(cli), &cli->brokers, cli->entry.access,
+                      monitor->drawn_us);
     code = loop(monitor);
-    bus_parts_clear(&monitor->parts);
-    close_socket(monitor);
+    subscription_close(&monitor->subscription);
     free(monitor);
     return code;
 }

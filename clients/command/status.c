@@ -6,6 +6,7 @@
 #include "clients/command/commands.h"
 #include "clients/show/health.h"
 #include "clients/show/render.h"
+#include "clients/show/status_json.h"
 #include "clients/local/supervised.h"
 #include "shared/base/limits.h"
 
@@ -18,83 +19,6 @@ const struct option_spec status_options[] = {
      "a cluster that `up` started: which processes do not start, and why (default .conclave)"},
     {0}};
 
-/* --- JSON --- */
-
-/* null without a coordinator, and from one of an earlier release. */
-static json_t *render_kept(const struct wire_status *status)
-{
-    if (!status || !status->keep_jobs)
-        return json_null();
-    return json_pack("{s:I, s:I, s:I, s:o}", "jobs", (json_int_t)status->kept_jobs, "bytes",
-                     (json_int_t)status->kept_bytes, "jobs_max", (json_int_t)status->keep_jobs,
-                     "bytes_max", render_number(status->keep_bytes));
-}
-
-static json_t *render_jobs(const struct wire_status *status)
-{
-    if (!status)
-        return json_null();
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "queued", (json_int_t)status->queued, "running",
-                     (json_int_t)status->running, "done", (json_int_t)status->done, "failed",
-                     (json_int_t)status->failed, "cancelled", (json_int_t)status->cancelled);
-}
-
-static json_t *render_broker(const struct address *address, const struct message *answer)
-{
-    char at[ADDRESS_TEXT_MAX];
-    json_t *broker =
-        json_pack("{s:s, s:b}", "address", address_text(address, at), "alive", answer != NULL);
-    const struct wire_broker empty = {0}, *row = answer ? &answer->as.broker : &empty;
-    json_object_set_new(broker, "coordinator", render_number(row->coordinator));
-    const struct {
-        const char *name;
-        uint64_t count;
-    } counts[] = {{"forwarded", row->forwarded}, {"rejected", row->rejected},
-                  {"refused", row->refused},     {"keys_refused", row->keys_refused},
-                  {"dropped", row->dropped},     {"waiting", row->waiting}};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        json_object_set_new(broker, counts[i].name,
-                            answer ? json_integer((json_int_t)counts[i].count) : json_null());
-    json_object_set_new(broker, "insecure", answer ? json_boolean(row->insecure) : json_null());
-    json_object_set_new(broker, "pid", render_number(row->pid));
-    json_object_set_new(broker, "version", render_text(row->version));
-    return broker;
-}
-
-/* What the coordinator says, or without one what the first broker knows. */
-struct summary {
-    uint64_t coordinator, term, quorum;
-    bool healthy;
-};
-
-static struct summary summarize(const struct cluster_view *view)
-{
-    if (view->status) {
-        const struct wire_status *status = &view->status->as.status;
-        return (struct summary){status->coordinator, status->term, status->quorum, status->healthy};
-    }
-    for (size_t i = 0; i < BROKERS_MAX; i++)
-        if (view->brokers[i])
-            return (struct summary){.quorum = view->brokers[i]->as.broker.quorum};
-    return (struct summary){0};
-}
-
-/* Counts that only a coordinator can tell. */
-static void add_counts(json_t *all, const struct wire_status *status)
-{
-    const struct wire_status none = {0}, *is = status ? status : &none;
-    const struct {
-        const char *name;
-        uint64_t count;
-    } counts[] = {{"operations", is->operations}, {"reassigned", is->reassigned},
-                  {"copied", is->copied},         {"restarts", is->restarts},
-                  {"elections", is->elections},   {"may_fail", is->may_fail},
-                  {"voters", health_voters(is)}};
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        json_object_set_new(all, counts[i].name,
-                            status ? json_integer((json_int_t)counts[i].count) : json_null());
-}
-
 static void print_troubles(const struct cli *cli)
 {
     json_t *supervised = supervised_find(dir, &cli->brokers),
@@ -103,31 +27,6 @@ static void print_troubles(const struct cli *cli)
         printf("supervisor   %s\n", json_string_value(json_array_get(lines, i)));
     json_decref(lines);
     json_decref(supervised);
-}
-
-static void print_json(const struct cli *cli, const struct cluster_view *view)
-{
-    const struct wire_status *status = view->status ? &view->status->as.status : NULL;
-    const struct wire_node_row *rows = NULL;
-    size_t n = 0;
-    json_t *nodes = json_array(), *brokers = json_array();
-    struct summary summary = summarize(view);
-    cluster_nodes(view, &rows, &n);
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(nodes, render_node(&rows[i]));
-    for (size_t i = 0; i < cli->brokers.n; i++)
-        json_array_append_new(brokers, render_broker(&cli->brokers.at[i], view->brokers[i]));
-    json_t *all = json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "coordinator",
-                            render_number(summary.coordinator), "term", render_number(summary.term),
-                            "quorum", render_number(summary.quorum), "healthy", summary.healthy,
-                            "nodes", nodes, "jobs", render_jobs(status), "brokers", brokers);
-    json_object_set_new(all, "kept", render_kept(status));
-    add_counts(all, status);
-    json_object_set_new(all, "error", render_text(slice_of(view->reason.at)));
-    json_t *supervised = supervised_find(dir, &cli->brokers);
-    json_object_set_new(all, "troubles", supervised_troubles(supervised));
-    json_decref(supervised);
-    cli_print_json(cli, all);
 }
 
 /* --- text --- */
@@ -208,7 +107,7 @@ static void print_keys(const struct cli *cli, const struct cluster_view *view)
 
 static void print_text(const struct cli *cli, const struct cluster_view *view)
 {
-    struct summary summary = summarize(view);
+    struct status_summary summary = status_summarize(view);
     if (view->status) {
         const struct wire_status *status = &view->status->as.status;
         struct text faults = {0};
@@ -266,7 +165,7 @@ int status_run(struct cli *cli, int n_words, char **words)
     else if (!cluster_nodes(&view, &rows, &n))
         code = cli_fail(code, "%s", view.reason.at);
     else if (cli->json)
-        print_json(cli, &view);
+        cli_print_json(cli, status_json(&view, &cli->brokers, dir));
     else
         print_text(cli, &view);
     if (code == EXIT_UNREACHABLE && cluster_nodes(&view, &rows, &n))

@@ -112,3 +112,12 @@ json_t *feed_json(const struct message *message)
     json_decref(rest);
     return all;
 }
+
+json_t *feed_gap_json(const struct feed_origin *origin, uint64_t missed)
+{
+    return json_pack("{s:s, s:I, s:o, s:I, s:I, s:I}", "type", "gap", "node",
+                     (json_int_t)origin->node, "incarnation",
+                     render_incarnation(origin->incarnation), "from",
+                     (json_int_t)(origin->seq - missed), "to", (json_int_t)(origin->seq - 1),
+                     "missed", (json_int_t)missed);
+}

@@ -37,4 +37,7 @@ void feed_line(const struct message *message, struct text *out);
 /* One JSON object; new reference. */
 json_t *feed_json(const struct message *message);
 
+/* The same of messages before this one that never came; type is gap. */
+json_t *feed_gap_json(const struct feed_origin *origin, uint64_t missed);
+
 #endif

@@ -90,6 +90,7 @@ json_t *render_node(const struct wire_node_row *row)
                   "rejected", count(row->rejected));
     json_object_update(node, counts);
     json_decref(counts);
+    json_object_set_new(node, "committed", render_number(row->committed));
     json_object_set_new(node, "refused", count(row->refused));
     json_object_set_new(node, "forbidden", count(row->forbidden));
     json_object_set_new(node, "insecure", json_boolean(row->insecure));
@@ -128,6 +129,22 @@ json_t *render_operation(const struct wire_trace_row *row)
     return json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", at, "operator", render_text(row->opcode),
                      "operands", operands, "node", render_number(row->node), "attempt",
                      count(row->attempt));
+}
+
+json_t *render_explanation(job_id_t job, struct slice text)
+{
+    char id[JOB_TEXT_MAX], line[4 * 1024];
+    json_t *lines = json_array();
+    while (text.len) {
+        size_t len = 0;
+        while (len < text.len && text.at[len] != '\n')
+            len++;
+        text_escape(line, sizeof line, (struct slice){text.at, len});
+        json_array_append_new(lines, json_string(line));
+        len += len < text.len;
+        text = (struct slice){text.at + len, text.len - len};
+    }
+    return json_pack("{s:s, s:o}", "id", job_id_text(job, id), "explanation", lines);
 }
 
 /* --- text --- */

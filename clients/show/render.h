@@ -29,6 +29,9 @@ char *render_size(uint64_t bytes, char at[RENDER_SIZE_MAX]);
 
 json_t *render_job(const struct wire_job_row *row);
 json_t *render_node(const struct wire_node_row *row);
+
+/* {"id", "explanation": [LINE, ...]} of the lines of an `explanation`. */
+json_t *render_explanation(job_id_t job, struct slice text);
 json_t *render_operation(const struct wire_trace_row *row);
 
 /* "R4=R1*R2*R3", without a line end. */

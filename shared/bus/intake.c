@@ -61,6 +61,7 @@ static struct connection connections[FILES_MAX];
 static void (*_Atomic once)(void);
 static _Atomic bool is_feed[PORTS];
 static _Atomic bool wants_keys[PORTS];
+static _Atomic bool is_left[PORTS];
 static _Atomic uint64_t ended, keyless;
 static _Thread_local int received_from = -1; /* the descriptor that was read last */
 static _Atomic int files_used;               /* above the highest descriptor that was accepted */
@@ -86,6 +87,12 @@ void intake_expect_keys(unsigned port)
 {
     if (port < PORTS)
         wants_keys[port] = true;
+}
+
+void intake_leave(unsigned port)
+{
+    if (port < PORTS)
+        is_left[port] = true;
 }
 
 void intake_listen(unsigned port, bool subscriptions)
@@ -167,6 +174,10 @@ void intake_begin(int fd, int listener)
         port = ntohs(((struct sockaddr_in *)&at)->sin_port);
     else if (at.ss_family == AF_INET6)
         port = ntohs(((struct sockaddr_in6 *)&at)->sin6_port);
+    if (is_left[port]) {
+        connections[fd].stage = NOT_FOLLOWED;
+        return;
+    }
     take_half_open(fd); /* of the one that had this descriptor before */
     connections[fd] = (struct connection){.stage = IN_GREETING,
                                           .subscriptions = is_feed[port],

@@ -20,6 +20,10 @@ void intake_listen(unsigned port, bool subscriptions);
 void intake_expect_keys(unsigned port);
 uint64_t intake_keyless(void);
 
+/* Says that a port of this process is not ZeroMQ's, such as that of an HTTP server, whose thread is
+ * another one: what is accepted there is not followed. */
+void intake_leave(unsigned port);
+
 /* A connection was accepted: it is followed from its first byte on. */
 void intake_begin(int fd, int listener);
 

@@ -2,7 +2,7 @@
 # Sees to it that what Conclave needs is installed: deps.sh GROUP...
 #   build    compiler and libraries        test    what the tests need on top
 #   format   clang-format                  compose a docker engine from the distribution
-#   fuzz     clang with its fuzzer
+#   fuzz     clang with its fuzzer         web      a browser and promtool; without them their tests are skipped
 # Silent and quick when nothing is missing. On Debian and Ubuntu the missing packages are installed
 # (as root, or through sudo); elsewhere, and without the right to, they are named and the exit status is 1.
 set -eu
@@ -22,6 +22,7 @@ build   hdr:lmdb.h          liblmdb-dev
 build   hdr:mimalloc.h      libmimalloc-dev
 build   pc:jansson          libjansson-dev
 build   pc:libsodium        libsodium-dev
+build   pc:libmicrohttpd    libmicrohttpd-dev
 build   pc:nettle           nettle-dev
 build   hdr:zlib.h          zlib1g-dev
 test    pc:cmocka           libcmocka-dev
@@ -36,6 +37,8 @@ test    cmd:valgrind        valgrind
 format  cmd:clang-format    clang-format
 fuzz    cmd:clang           clang
 fuzz    fuzzer:             libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
+web     cmd:chromium        chromium
+web     cmd:promtool        prometheus
 compose cmd:dockerd         docker.io
 compose cmd:docker-compose  docker-compose
 compose cmd:debootstrap     debootstrap

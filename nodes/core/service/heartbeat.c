@@ -35,6 +35,7 @@ static void publish_heartbeat(struct service *service)
         .pressed = worker_is_pressed(service->worker),
         .held = service->worker->held.count,
         .applied = service->raft->log.applied,
+        .committed = service->raft->log.commit,
         .rejected = service->step->rejected,
         .refused = service->step->refused,
         .forbidden = service->step->forbidden,

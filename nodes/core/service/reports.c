@@ -125,6 +125,7 @@ static void report_self(const struct service *service, struct message *message,
     row->slots = service->step->config.slots;
     row->held = service->worker->held.count;
     row->applied = service->raft->log.applied;
+    row->committed = service->raft->log.commit;
     row->rejected = service->step->rejected;
     row->refused = service->step->refused;
     row->forbidden = service->step->forbidden;
@@ -161,6 +162,7 @@ static void report_peer(const struct service *service, node_id_t id, struct mess
     row->slots = heartbeat->slots;
     row->held = heartbeat->held;
     row->applied = heartbeat->applied;
+    row->committed = heartbeat->committed;
     row->rejected = heartbeat->rejected;
     row->refused = heartbeat->refused;
     row->forbidden = heartbeat->forbidden;

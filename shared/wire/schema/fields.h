@@ -44,7 +44,8 @@
     U64(OPT, turn_blocked, U64_ANY, "how often it waited, for a lock or a disk")          \
     U64(OPT, refused, U64_ANY, "connections refused for their keys")                      \
     U64(OPT, forbidden, U64_ANY, "requests refused for what their keys may not do")       \
-    BOOL(OPT, insecure, "it runs without keys")
+    BOOL(OPT, insecure, "it runs without keys")                                           \
+    U64(OPT, committed, U64_ANY, "last log entry that it knows to be committed")
 
 /* What a node counts, in its heartbeats (where all are required) and in the rows of status. */
 #define COUNT_FIELDS(U64, need)                           \
