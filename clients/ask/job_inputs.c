@@ -8,7 +8,7 @@
 #include "clients/ask/upload.h"
 #include "shared/base/memory.h"
 
-#define NUMBERS_PER_INPUT 2 /* of a job's argument: segments and integers */
+#define NUMBERS_PER_INPUT 3 /* its segments, integers and bytes */
 
 size_t job_inputs_of(const struct job_kind *kind)
 {
@@ -141,6 +141,7 @@ static int take_stored(struct cli *cli, struct job_input *input, bool *taken)
         input->value = row->value;
         input->segments = row->segments;
         input->items = row->items;
+        input->bytes = row->len;
     }
     message_drop(&page);
     return EXIT_OK;
@@ -170,6 +171,7 @@ int job_inputs_read(struct cli *cli, struct job_inputs *inputs)
         code = integer_words_read(cli, input->n_words, input->words, &rule, &input->numbers);
         input->segments = input->numbers.content.n_segments;
         input->items = input->numbers.content.items;
+        input->bytes = input->numbers.content.len;
     }
     int faults = integer_words_faults(&rule);
     return code ? code : faults;
@@ -201,7 +203,8 @@ int job_inputs_upload(struct cli *cli, struct job_inputs *inputs, struct text *s
         struct job_input *input = &inputs->at[i];
         if (input->segments && !input->value)
             code = upload_one(cli, input);
-        text_add(spec, "%s%" PRIu64 " %" PRIu64, i ? " " : "", input->segments, input->items);
+        text_add(spec, "%s%" PRIu64 " %" PRIu64 " %" PRIu64, i ? " " : "", input->segments,
+                 input->items, input->bytes);
     }
     return code;
 }

@@ -10,8 +10,8 @@ struct job_input {
     char **words; /* owned, terminated copies */
     size_t n_words;
     struct integer_words numbers;
-    job_id_t value;           /* the stored value; JOB_NONE: none yet, or no integer */
-    uint64_t segments, items; /* of the value, or of the list */
+    job_id_t value;                  /* the stored value; JOB_NONE: none yet, or no integer */
+    uint64_t segments, items, bytes; /* of the value, or of the list */
 };
 
 struct job_inputs {

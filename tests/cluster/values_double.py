@@ -181,7 +181,7 @@ class Double(threading.Thread):
         inputs = [self.find(ref["value"]) for ref in request.get("inputs", [])]
         lists = [unpack_integers(value.bytes()) for value in inputs]
         spec = list(map(int, request["spec"].split()))
-        told = [number for value in inputs for number in (len(value.segments), value.items)]
+        told = [number for value in inputs for number in (len(value.segments), value.items, len(value.bytes()))]
         assert [n for n in spec if n] == told, (spec, told)
         if request["kind"] == "product":
             text = str(math.prod(lists[0]) if lists else 1)

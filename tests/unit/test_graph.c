@@ -38,15 +38,15 @@ static struct plan plan_of_series(const char *kind, uint64_t decimals, uint64_t 
 static struct plan plan_of_batch(uint64_t own, uint64_t known)
 {
     struct text spec = {0};
-    text_add(&spec, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, own, 10 * own, known,
-             10 * known);
+    text_add(&spec, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, own,
+             10 * own, 100 * own, known, 10 * known, 100 * known);
     return plan_of("batch-gcd", spec.at);
 }
 
 static struct plan plan_of_product(uint64_t segments)
 {
     struct text spec = {0};
-    text_add(&spec, "%" PRIu64 " %" PRIu64, segments, 10 * segments);
+    text_add(&spec, "%" PRIu64 " %" PRIu64 " %" PRIu64, segments, 10 * segments, 100 * segments);
     return plan_of("product", spec.at);
 }
 
@@ -390,13 +390,15 @@ static void what_is_too_large_is_refused_before_any_work_X7(void **state)
     } cases[] = {
         {"pi", "300000001", "at most 300000000"},
         {"e", "18446744073709551615", "at most 300000000"},
-        {"product", "2 1", "cannot be in 2 segments"},
-        {"product", "0 1", "cannot be in 0 segments"},
-        {"product", "16385 1000000", "16384 segments at most"},
-        {"batch-gcd", "0 0 0 0", "no integer"},
-        {"batch-gcd", "16000 100000 16000 100000", "16384 segments at most"},
-        {"batch-gcd", "18446744073709551615 18446744073709551615 1 1", "segments"},
-        {"batch-gcd", "1 2 3", "four whole numbers"},
+        {"product", "2 1 99", "cannot be in 2 segments"},
+        {"product", "0 1 99", "cannot be in 0 segments"},
+        {"product", "16385 1000000 99000000", "16384 segments at most"},
+        {"product", "1 10 49", "10 integers cannot have 49 bytes"},
+        {"product", "1 10 18446744073709551615", "cannot have"},
+        {"batch-gcd", "0 0 0 0 0 0", "no integer"},
+        {"batch-gcd", "16000 100000 900000 16000 100000 900000", "16384 segments at most"},
+        {"batch-gcd", "18446744073709551615 18446744073709551615 1 1 1 9", "segments"},
+        {"batch-gcd", "1 2 3", "six whole numbers"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct plan plan;
@@ -407,7 +409,7 @@ static void what_is_too_large_is_refused_before_any_work_X7(void **state)
         assert_non_null(strstr(why.at, cases[i].why));
     }
     struct plan large = plan_of_product(1000), most = plan_of_series("pi", DECIMALS_MAX, 256);
-    assert_true(plan_cost(&large) > 1000 * SEGMENT_BYTES_MAX);
+    assert_true(plan_cost(&large) == 100001);
     assert_true(plan_cost(&most) < 512 * MIB_BYTES);
 }
 

@@ -330,6 +330,13 @@ static void each_operator_is_found_by_its_name(void **state)
     assert_false(operator_traits(OPCODE_MULTIPLY)->conversion);
 }
 
+/* What a client makes of a job's inputs; of other kinds the argument is what people type. */
+static struct slice argument_of(const struct job_kind *kind)
+{
+    bool known = kind->numbers > 3;
+    return slice_of(!kind->input ? kind->example : known ? "2 10 100 1 5 50" : "2 10 100");
+}
+
 static void each_kind_reads_what_it_writes(void **state)
 {
     (void)state;
@@ -339,8 +346,7 @@ static void each_kind_reads_what_it_writes(void **state)
         struct text spec = {0}, name = {0};
         assert_ptr_equal(kind_find(slice_of(kind->name)), kind);
         assert_in_range(strlen(kind->name), 1, JOB_KIND_MAX);
-        assert_int_equal(plan_parse(&plan, slice_of(kind->name), slice_of(kind->example), NULL),
-                         OK);
+        assert_int_equal(plan_parse(&plan, slice_of(kind->name), argument_of(kind), NULL), OK);
         plan_spec(&plan, &spec);
         assert_int_equal(plan_parse(&again, slice_of(kind->name), slice_of(spec.at), NULL), OK);
         assert_memory_equal(&plan, &again, sizeof plan);

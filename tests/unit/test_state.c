@@ -20,7 +20,7 @@
 
 #define TERM     ((term_t)3)
 #define TOKEN    77
-#define NAMES    128 /* fields of all structs, at most */
+#define NAMES    220 /* of fields, of all tables */
 #define OPEN_JOB (TERM << JOB_INDEX_BITS | 1)
 #define DONE_JOB (TERM << JOB_INDEX_BITS | 2)
 #define BAD_JOB  (TERM << JOB_INDEX_BITS | 3)

@@ -7,34 +7,46 @@
 #include "nodes/core/kinds/segments.h"
 #include "shared/base/error.h"
 
-enum { SEGMENTS, INTEGERS, KNOWN_SEGMENTS, KNOWN_INTEGERS };
+enum { SEGMENTS, INTEGERS, BYTES, KNOWN_SEGMENTS, KNOWN_INTEGERS, KNOWN_BYTES };
+
+static uint64_t all_segments(const struct plan *plan)
+{
+    return plan->numbers[SEGMENTS] + plan->numbers[KNOWN_SEGMENTS];
+}
+
+static uint64_t all_bytes(const struct plan *plan)
+{
+    return plan->numbers[BYTES] + plan->numbers[KNOWN_BYTES];
+}
+
+static bool input(const struct plan *plan, size_t input, struct plan_input *out)
+{
+    const uint64_t *numbers = plan->numbers + (input == 2 ? KNOWN_SEGMENTS : SEGMENTS);
+    *out = (struct plan_input){numbers[SEGMENTS], numbers[INTEGERS], numbers[BYTES]};
+    return input >= 1 && input <= 2 && out->segments;
+}
 
 static int check(const struct plan *plan, struct text *why)
 {
-    const uint64_t *numbers = plan->numbers;
-    int error = segments_check(plan, numbers[SEGMENTS], numbers[INTEGERS], why);
-    if (!error)
-        error = segments_check(plan, numbers[KNOWN_SEGMENTS], numbers[KNOWN_INTEGERS], why);
-    if (!error && numbers[SEGMENTS] + numbers[KNOWN_SEGMENTS] > PLAN_LEAVES_MAX)
-        error = segments_check(plan, numbers[SEGMENTS] + numbers[KNOWN_SEGMENTS], UINT64_MAX, why);
-    if (error || numbers[SEGMENTS])
+    struct plan_input list;
+    int error = OK;
+    for (size_t i = 1; i <= 2 && !error; i++) {
+        (void)input(plan, i, &list);
+        error = segments_check(plan, &list, why);
+    }
+    struct plan_input all = {all_segments(plan), UINT64_MAX, 0};
+    if (!error && all.segments > PLAN_LEAVES_MAX)
+        error = segments_check(plan, &all, why);
+    if (error || plan->numbers[SEGMENTS])
         return error;
     text_add(why, "%s: there is no integer to look for factors of", plan->kind->name);
     return ERR_RANGE;
 }
 
-static bool input(const struct plan *plan, size_t input, struct plan_input *out)
-{
-    bool known = input == 2;
-    *out = (struct plan_input){plan->numbers[known ? KNOWN_SEGMENTS : SEGMENTS],
-                               plan->numbers[known ? KNOWN_INTEGERS : INTEGERS]};
-    return input >= 1 && input <= 2 && out->segments;
-}
-
 /* What comes down is no longer than the product of all. */
 static uint64_t cost(const struct plan *plan)
 {
-    return segments_bytes(plan->numbers[SEGMENTS] + plan->numbers[KNOWN_SEGMENTS]);
+    return all_bytes(plan) + 1;
 }
 
 static size_t range(const struct plan *plan, uint64_t at, struct plan_operand out[OPERANDS_MAX])
@@ -47,8 +59,8 @@ static size_t range(const struct plan *plan, uint64_t at, struct plan_operand ou
 
 static uint64_t range_bytes(const struct plan *plan, uint64_t at)
 {
-    (void)plan, (void)at;
-    return SEGMENT_BYTES_MAX;
+    (void)at;
+    return segment_bytes(all_segments(plan), all_bytes(plan));
 }
 
 static void plan_stages(struct plan *plan)
@@ -60,8 +72,7 @@ static void plan_stages(struct plan *plan)
                                   gather = {.opcode = OPCODE_GATHER},
                                   report = {.opcode = OPCODE_REPORT};
     const uint64_t *numbers = plan->numbers;
-    size_t flat =
-        plan_add_leaves(plan, &product_of, 1, numbers[SEGMENTS] + numbers[KNOWN_SEGMENTS], false);
+    size_t flat = plan_add_leaves(plan, &product_of, 1, all_segments(plan), false);
     size_t products = plan_add_up(plan, flat, &multiply, OPERANDS_MAX);
     size_t remainders = plan_add_down(plan, products, &remainder, numbers[SEGMENTS]);
     size_t each = plan_add_each(plan, remainders, &gcds);
@@ -78,7 +89,7 @@ const struct job_kind kind_batch_gcd = {
     .example = "15 21 77",
     .about = "which of the integers share a factor; @FILE, --against @KNOWN",
     .level = ENTRY_LEVEL_PLANS,
-    .numbers = 4,
+    .numbers = 6,
     .check = check,
     .cost = cost,
     .plan = plan_stages,

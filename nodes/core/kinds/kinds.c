@@ -60,8 +60,9 @@ static size_t count_words(struct slice spec)
 
 static void expect(const struct job_kind *kind, struct text *why)
 {
-    static const char *const numbers[] = {"one whole number", "two whole numbers",
-                                          "three whole numbers", "four whole numbers"};
+    static const char *const numbers[] = {"one whole number",    "two whole numbers",
+                                          "three whole numbers", "four whole numbers",
+                                          "five whole numbers",  "six whole numbers"};
     text_add(why, "%s takes %s, such as `%s %s`", kind->name, numbers[kind->numbers - 1],
              kind->name, kind->example);
 }

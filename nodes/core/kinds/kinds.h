@@ -62,7 +62,7 @@ struct job_kind {
 
 /* What an input of a job must be: a stored value of integers. */
 struct plan_input {
-    uint64_t segments, integers;
+    uint64_t segments, integers, bytes;
 };
 
 /* The kinds by number, from 0; NULL one past the last. */

@@ -25,7 +25,7 @@
 #define PLAN_STAGES_MAX  3  /* a flat one, a tree, and what is made of its result */
 #define PLAN_PARTS_MAX   8
 #define PLAN_LANES_MAX   3
-#define PLAN_NUMBERS_MAX 4 /* of a job's argument */
+#define PLAN_NUMBERS_MAX 6 /* of a job's argument */
 /* Of a result: those above it, the one beside it, or those below the root of a tree downwards. */
 #define CONSUMERS_MAX (PLAN_LANES_MAX + OPERANDS_MAX + 1)
 

@@ -4,31 +4,31 @@
 #include "nodes/core/kinds/kinds_table.h"
 #include "nodes/core/kinds/segments.h"
 
+enum { SEGMENTS, INTEGERS, BYTES };
+
 static uint64_t segments(const struct plan *plan)
 {
-    return plan->numbers[0];
-}
-
-static uint64_t integers(const struct plan *plan)
-{
-    return plan->numbers[1];
-}
-
-static int check(const struct plan *plan, struct text *why)
-{
-    return segments_check(plan, segments(plan), integers(plan), why);
+    return plan->numbers[SEGMENTS];
 }
 
 static bool input(const struct plan *plan, size_t input, struct plan_input *out)
 {
-    *out = (struct plan_input){segments(plan), integers(plan)};
+    const uint64_t *numbers = plan->numbers;
+    *out = (struct plan_input){numbers[SEGMENTS], numbers[INTEGERS], numbers[BYTES]};
     return input == 1 && segments(plan);
+}
+
+static int check(const struct plan *plan, struct text *why)
+{
+    struct plan_input list;
+    (void)input(plan, 1, &list);
+    return segments_check(plan, &list, why);
 }
 
 /* A product is no longer than its factors together. */
 static uint64_t cost(const struct plan *plan)
 {
-    return segments_bytes(segments(plan));
+    return plan->numbers[BYTES] + 1;
 }
 
 static size_t range(const struct plan *plan, uint64_t at, struct plan_operand out[OPERANDS_MAX])
@@ -40,8 +40,8 @@ static size_t range(const struct plan *plan, uint64_t at, struct plan_operand ou
 
 static uint64_t range_bytes(const struct plan *plan, uint64_t at)
 {
-    (void)plan, (void)at;
-    return SEGMENT_BYTES_MAX;
+    (void)at;
+    return segment_bytes(segments(plan), plan->numbers[BYTES]);
 }
 
 static void plan_stages(struct plan *plan)
@@ -60,7 +60,7 @@ const struct job_kind kind_product = {
     .example = "12 -5 7",
     .about = "the product of the integers; @FILE, @- (stdin): one a line",
     .level = ENTRY_LEVEL_PLANS,
-    .numbers = 2,
+    .numbers = 3,
     .check = check,
     .cost = cost,
     .plan = plan_stages,

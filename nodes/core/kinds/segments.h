@@ -7,11 +7,11 @@
 
 #include "nodes/core/kinds/kinds.h"
 
-/* ERR_RANGE: an input of so many integers does not have so many segments; a segment has one
- * integer or more. */
-int segments_check(const struct plan *plan, uint64_t segments, uint64_t integers, struct text *why);
+/* ERR_RANGE: an input of so many integers does not have so many segments, of which each has one
+ * integer or more, or not so many bytes. */
+int segments_check(const struct plan *plan, const struct plan_input *input, struct text *why);
 
-/* The bytes of so many segments, without overflow. */
-uint64_t segments_bytes(uint64_t segments);
+/* Of a segment of so many that have so many bytes together, for whoever estimates its time. */
+uint64_t segment_bytes(uint64_t segments, uint64_t bytes);
 
 #endif

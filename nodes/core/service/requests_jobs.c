@@ -155,7 +155,8 @@ static const char *check_integers(const struct service *service, const struct wi
         const struct stored_value *value = requests_see_value(service, submit->inputs.at[i].value);
         struct plan_input input = plan_input(plan, i + 1);
         if (slice_equals(slice_of(value->format), "integers") &&
-            value->n_segments == input.segments && value->items == input.integers)
+            value->n_segments == input.segments && value->items == input.integers &&
+            value->len == input.bytes)
             continue;
         plan_name(plan, reason);
         text_add(reason, ": its input %zu is %" PRIu64 " %s in %zu segments", i + 1, value->items,
