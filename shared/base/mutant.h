@@ -54,7 +54,6 @@
     X(starved_is_slow, "an operation that waits for a processor is taken for one that is stuck") \
     X(named_value_dropped, "a stored value is dropped while a job names it (V2)")                \
     X(segment_told_early, "a segment is acknowledged before its entry is committed (V1)")        \
-    X(values_age_twice, "the time since the last value_aged counts again in the next (V3)")      \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
     X(remade_counts, "an operation that is made again counts again (T9)")                        \
     X(held_goes_early, "what a worker alone holds goes before it was used (T10)")                \
@@ -92,6 +91,7 @@
 /* Likewise, outside of what the simulator runs: tests/tools/process-mutants.py knows which test
  * finds each. The environment plants them: MUTANT_PLANTED=record_ignored. */
 #define PROCESS_MUTANTS(X)                                                                         \
+    X(values_age_twice, "the time since the last value_aged counts again in the next (V3)")        \
     X(descendants_spared, "what left a command's session goes on when it ends (T18)")              \
     X(survivors_by_pid, "whoever has the pid of a command of before is killed (T18)")              \
     X(candidacies_unlimited, "a candidate raises a voter's term as often as it likes (X15)")       \

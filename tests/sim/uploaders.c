@@ -386,8 +386,7 @@ void uploader_wake(struct world *world, unsigned number)
 static bool are_wanted(const struct world *world)
 {
 #ifdef CONCLAVE_MUTANTS
-    if (mutant_planted == MUTANT_named_value_dropped || mutant_planted == MUTANT_values_age_twice ||
-        mutant_planted == MUTANT_segment_told_early)
+    if (mutant_planted == MUTANT_named_value_dropped || mutant_planted == MUTANT_segment_told_early)
         return true;
 #endif
     return world->options.seed % UPLOAD_EVERY == UPLOAD_EVERY - 2;

@@ -74,6 +74,7 @@ TESTS = {
     "changes_unaudited": ("test_rights", "a_change_leaves_a_line_X16"),
     "started_unlogged": ("test_tasks", "what_may_begin_once_begins_when_the_log_has_it_T16"),
     "ended_is_forgotten": ("test_runner", "what_ended_is_told_to_whoever_asks_until_the_log_has_it"),
+    "values_age_twice": ("test_uploads", "age_counts_once_by_the_log_and_what_is_old_is_dropped_V3"),
     "sealed_never_ends": ("test_doors", "a_sealed_message_is_bounded_as_an_open_one_X4"),
 }
 
