@@ -62,8 +62,7 @@ int integer_gather_into(const struct integer_operand *operands, size_t n, struct
  * the latter is a `duplicate`.
  *
  * Integers after the first `own` are known ones: they have no lines, and WITH names them by the
- * letter k and their number among the known ones: k12. Where blocks of the known ones are left out,
- * WITH may be empty: the factor is shared with known ones only.
+ * letter k and their number among the known ones: k12.
  *
  * ERR_MALFORMED, also: more integers than own and known ones. ERR_TOO_BIG, also: the tree over the
  * factors would need more than REPORT_TREE_BYTES. Time: that of some trees of products and

@@ -1,7 +1,7 @@
 /* Which of many integers share a factor (Bernstein 2004): the product of all by a tree upwards,
  * that modulo the square of each node's product downwards, and at each segment the common factors
- * of what comes down and its integers. A second input's integers are known ones: they are in the
- * product, and no factors of theirs are looked for. */
+ * of what comes down and its integers. A second input's integers are known ones: they have no lines
+ * of their own, but others share factors with them. */
 #include "nodes/core/kinds/graph.h"
 #include "nodes/core/kinds/kinds_table.h"
 #include "nodes/core/kinds/segments.h"
@@ -74,7 +74,7 @@ static void plan_stages(struct plan *plan)
     const uint64_t *numbers = plan->numbers;
     size_t flat = plan_add_leaves(plan, &product_of, 1, all_segments(plan), false);
     size_t products = plan_add_up(plan, flat, &multiply, OPERANDS_MAX);
-    size_t remainders = plan_add_down(plan, products, &remainder, numbers[SEGMENTS]);
+    size_t remainders = plan_add_down(plan, products, &remainder, all_segments(plan));
     size_t each = plan_add_each(plan, remainders, &gcds);
     size_t rows = plan_add_up(plan, each, &gather, OPERANDS_MAX);
     plan_add_last(plan, &report,

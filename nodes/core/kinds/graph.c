@@ -276,6 +276,7 @@ size_t graph_operands(const struct plan *plan, op_id_t op, struct plan_operand o
     size_t i = part_of(plan, op);
     const struct plan_part *part = &plan->parts[i], *over = &plan->parts[part->over];
     struct place place = place_of(plan, i, op);
+    struct plan_operand segment[OPERANDS_MAX];
     uint64_t child;
     size_t n = 0;
     switch (part->shape) {
@@ -290,7 +291,8 @@ size_t graph_operands(const struct plan *plan, op_id_t op, struct plan_operand o
         return n;
     case PART_EACH:
         out[n++] = (struct plan_operand){.op = down_op_of(plan, over, place.node)};
-        out[n++] = (struct plan_operand){.literal = place.node.at + 1, .input = 1};
+        (void)plan->kind->range(plan, place.node.at, segment);
+        out[n++] = segment[0];
         return n;
     case PART_ONE:
     default:
