@@ -242,13 +242,13 @@ static const char check_details[] =
 static const char quota_details[] =
     "A key may have so many jobs open (--quota-jobs of `up`), and when the results of its "
     "finished\n"
-    "jobs take so many bytes (--quota-bytes) it submits nothing more until some are forgotten, by\n"
-    "`job forget` or by themselves. Beyond, submit ends with exit code 8, and nothing has "
-    "changed.\n"
-    "admin and monitor see all keys that have jobs, others their own. An admin's own jobs have no\n"
-    "such bound, nor do clusters without keys. --json: {jobs_max, bytes_max, bounded, keys: "
-    "[{name,\n"
-    "open_jobs, kept_jobs, kept_bytes}]}; null: any number; bounded: they hold for who asks.";
+    "jobs and its stored values take so many bytes (--quota-bytes) it submits and uploads nothing\n"
+    "more until some are forgotten or removed, by `job forget` and `value rm` or by themselves.\n"
+    "Beyond, they end with exit code 8, and nothing has changed. admin and monitor see all keys\n"
+    "that have jobs or values, others their own. An admin's own have no such bound, nor do\n"
+    "clusters without keys. --json: {jobs_max, bytes_max, bounded, keys: [{name, open_jobs,\n"
+    "kept_jobs, kept_bytes, values, value_bytes}]}; null: any number; bounded: they hold for who\n"
+    "asks.";
 
 static const char monitor_details[] =
     "One line per message until Ctrl-C. With --json one object per line: type is heartbeat or\n"

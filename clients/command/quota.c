@@ -16,26 +16,28 @@ static void print_row(const struct wire_quota_page *page, const struct wire_quot
     text_format(jobs, sizeof jobs, "%" PRIu64, row->open_jobs);
     if (page->jobs_max)
         text_format(jobs, sizeof jobs, "%" PRIu64 " of %" PRIu64, row->open_jobs, page->jobs_max);
-    text_format(bytes, sizeof bytes, "%s", render_size(row->kept_bytes, has));
+    render_size(row->kept_bytes + row->value_bytes, has);
+    text_format(bytes, sizeof bytes, "%s", has);
     if (page->bytes_max)
-        text_format(bytes, sizeof bytes, "%s of %s", render_size(row->kept_bytes, has),
-                    render_size(page->bytes_max, most));
-    printf("%-32s %-14s %8" PRIu64 " %s\n", text_escape(name, sizeof name, row->name), jobs,
-           row->kept_jobs, bytes);
+        text_format(bytes, sizeof bytes, "%s of %s", has, render_size(page->bytes_max, most));
+    printf("%-26s %-12s %8" PRIu64 " %6" PRIu64 " %s\n", text_escape(name, sizeof name, row->name),
+           jobs, row->kept_jobs, row->values, bytes);
 }
 
 static void add_row(const struct wire_quota_row *row, json_t *keys)
 {
-    json_array_append_new(keys, json_pack("{s:o, s:I, s:I, s:I}", "name", render_text(row->name),
-                                          "open_jobs", (json_int_t)row->open_jobs, "kept_jobs",
-                                          (json_int_t)row->kept_jobs, "kept_bytes",
-                                          (json_int_t)row->kept_bytes));
+    json_array_append_new(keys,
+                          json_pack("{s:o, s:I, s:I, s:I, s:I, s:I}", "name",
+                                    render_text(row->name), "open_jobs", (json_int_t)row->open_jobs,
+                                    "kept_jobs", (json_int_t)row->kept_jobs, "kept_bytes",
+                                    (json_int_t)row->kept_bytes, "values", (json_int_t)row->values,
+                                    "value_bytes", (json_int_t)row->value_bytes));
 }
 
 static void take_page(const struct wire_quota_page *page, json_t *keys, bool first)
 {
     if (first && !keys)
-        printf("%-32s %-14s %8s %s\n", "KEY", "OPEN JOBS", "FINISHED", "BYTES KEPT");
+        printf("%-26s %-12s %8s %6s %s\n", "KEY", "OPEN JOBS", "FINISHED", "VALUES", "BYTES KEPT");
     for (size_t i = 0; i < page->keys.n; i++) {
         if (keys)
             add_row(&page->keys.at[i], keys);
