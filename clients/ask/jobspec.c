@@ -62,6 +62,7 @@ int jobspec_parse_line(struct slice line, struct jobspec *out, char *why)
     char room[JOBS_FILE_LINE_MAX + 1];
     char *words[LINE_WORDS_MAX];
     int n_words = 0;
+    *out = (struct jobspec){0};
     if (line.len > JOBS_FILE_LINE_MAX) {
         text_format(why, TEXT_MAX, "the line is longer than %d bytes", JOBS_FILE_LINE_MAX);
         return ERR_MALFORMED;
