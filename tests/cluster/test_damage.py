@@ -89,7 +89,7 @@ def test_an_empty_or_missing_store_is_no_new_one_X11(busy, what):
 # What every file of a node's directory is: lost or emptied, the node refuses with these words, or (None) heals.
 IS_GONE, IS_DAMAGED = ("is missing", "put it back", "an empty one", "conclave recover"), ("damaged", "an empty one")
 PARTS = {"store": (IS_GONE, None), "store/data.mdb": (IS_GONE, IS_DAMAGED), "values": (None, None),
-         "lock": (None, None)}
+         "commands": (None, None), "lock": (None, None)}
 
 
 def start_or_refuse(cluster, node):
@@ -103,9 +103,10 @@ def start_or_refuse(cluster, node):
 
 
 def part_of(path, top):
-    """The row of PARTS for a file: the larger values are one kind."""
+    """The row of PARTS for a file: the larger values are one kind, and so is what commands leave."""
     name = str(path.relative_to(top))
-    return PARTS["values"] if name.startswith("values/") else PARTS[name]
+    kind = name.split("/")[0]
+    return PARTS[kind] if kind in ("values", "commands") else PARTS[name]
 
 
 def test_each_part_of_a_directory_that_is_lost_or_emptied_heals_or_is_named_X11_R37(busy):
