@@ -85,12 +85,9 @@ static int parse_job(int n_words, char **words, struct jobspec *spec, char *why)
     return error;
 }
 
-static int submit_one(struct cli *cli, struct submission *submission)
+/* All that must be right, and there, before anything is submitted. */
+static int prepare_one(struct cli *cli, struct submission *submission)
 {
-    struct batch batch = {.cli = cli,
-                          .no_wait = options.no_wait,
-                          .plan = options.plan,
-                          .report = {.output = options.output, .exit_status = options.exit_status}};
     if (cli_key(options.key, submission->key))
         return EXIT_USAGE;
     if (options.output && options.no_wait)
@@ -101,11 +98,22 @@ static int submit_one(struct cli *cli, struct submission *submission)
         return cli_fail(EXIT_USAGE,
                         "--exit-status needs the result, --no-wait does not wait for it");
     int code = options.output ? digits_check(cli, options.output) : EXIT_OK;
+    return code ? code : submission_prepare(submission, cli);
+}
+
+/* Takes the submission. */
+static int submit_one(struct cli *cli, struct submission *submission)
+{
+    struct batch batch = {.cli = cli,
+                          .no_wait = options.no_wait,
+                          .plan = options.plan,
+                          .report = {.output = options.output, .exit_status = options.exit_status}};
+    int code = prepare_one(cli, submission);
     if (!code)
-        code = submission_prepare(submission, cli);
-    if (code)
-        return code;
-    return batch_run(&batch, submission);
+        return batch_run(&batch, submission);
+    submission_clear(submission);
+    free(submission);
+    return code;
 }
 
 int submit_run(struct cli *cli, int n_words, char **words)
