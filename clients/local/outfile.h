@@ -32,7 +32,7 @@ int outfile_open(struct outfile *out, const char *what, const char *path);
 /* The same for what can be resumed: beside the file stands .conclave-TAG.part, TAG being what it
  * will hold when it is whole (a hash). `out->file` is then for reading and writing, at its
  * beginning; what is in it came from a command that was ended. Only one command at a time has it.
- * What is written in place (out->resumes is false) begins anew. */
+ * What is written in place (out->resumes is false) starts again at its beginning. */
 int outfile_resume(struct outfile *out, const char *what, const char *path, const char *tag);
 
 /* Closes it. With EXIT_OK it becomes `path`, unless it could not be written: EXIT_FAILED after one

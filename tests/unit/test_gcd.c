@@ -14,48 +14,14 @@
 #include "nodes/work/integer_internal.h"
 #include "nodes/work/integer_rows.h"
 #include "nodes/work/integer_tree.h"
-#include "nodes/work/operation.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "shared/base/random.h"
 #include "tests/harness/packing.h"
+#include "tests/harness/operators.h"
 
 #define SEGMENTS_MAX 16
-
-static struct blob *nothing_at(void *context, struct value_id id)
-{
-    (void)context, (void)id;
-    return NULL;
-}
-
-/* --- operators --- */
-
-static struct compute_operand value(struct blob *blob)
-{
-    return (struct compute_operand){.kind = OPERAND_BLOB, .blob = blob};
-}
-
-static struct compute_operand literal(uint64_t number)
-{
-    return (struct compute_operand){.kind = OPERAND_LITERAL, .literal = number};
-}
-
-/* NULL: it cannot be executed. */
-static struct blob *run(enum opcode opcode, size_t n, const struct compute_operand *operands)
-{
-    struct compute_op op = {.opcode = opcode, .n_operands = n};
-    struct computed computed;
-    struct blob *out;
-    memcpy(op.operands, operands, n * sizeof *operands);
-    operation_run(&op, nothing_at, NULL, VALUE_INLINE_MAX_BYTES, &computed, &out);
-    assert_true(!computed.error == !!out);
-    return out;
-}
-
-#define RUN(opcode, ...)                                                                          \
-    run(opcode, sizeof((struct compute_operand[]){__VA_ARGS__}) / sizeof(struct compute_operand), \
-        (struct compute_operand[]){__VA_ARGS__})
 
 /* --- the way down a tree of products, two at a time --- */
 
@@ -67,10 +33,10 @@ struct work {
 static struct blob *product_up(struct work *work, size_t from, size_t to)
 {
     if (to - from == 1)
-        return RUN(OPCODE_PRODUCT_OF, value(work->lists[from]));
+        return RUN(OPCODE_PRODUCT_OF, operand_value(work->lists[from]));
     size_t middle = (from + to) / 2;
     struct blob *left = product_up(work, from, middle), *right = product_up(work, middle, to);
-    struct blob *product = RUN(OPCODE_MULTIPLY, value(left), value(right));
+    struct blob *product = RUN(OPCODE_MULTIPLY, operand_value(left), operand_value(right));
     blob_drop(&left);
     blob_drop(&right);
     return product;
@@ -80,12 +46,12 @@ static struct blob *product_up(struct work *work, size_t from, size_t to)
 static void go_down(struct work *work, size_t from, size_t to, struct blob *above)
 {
     struct blob *product = product_up(work, from, to);
-    struct blob *here = RUN(OPCODE_REMAINDER, value(above), value(product));
+    struct blob *here = RUN(OPCODE_REMAINDER, operand_value(above), operand_value(product));
     assert_non_null(here);
     blob_drop(&above);
     blob_drop(&product);
     if (to - from == 1) {
-        work->rows[from] = RUN(OPCODE_GCDS, value(here), value(work->lists[from]));
+        work->rows[from] = RUN(OPCODE_GCDS, operand_value(here), operand_value(work->lists[from]));
         assert_non_null(work->rows[from]);
     } else {
         size_t middle = (from + to) / 2;
@@ -104,8 +70,8 @@ static struct blob *gather(struct blob **rows, size_t n)
             struct compute_operand operands[OPERANDS_MAX];
             size_t taken = 0;
             for (; taken < OPERANDS_MAX && i + taken < n; taken++)
-                operands[taken] = value(rows[i + taken]);
-            struct blob *all = run(OPCODE_GATHER, taken, operands);
+                operands[taken] = operand_value(rows[i + taken]);
+            struct blob *all = operator_run(OPCODE_GATHER, taken, operands);
             for (size_t at = 0; at < taken; at++)
                 blob_drop(&rows[i + at]);
             rows[up] = all;
@@ -134,7 +100,8 @@ static struct blob *report_of(const mpz_t *own, size_t n_own, const mpz_t *known
     for (size_t i = reported; i < work.segments; i++)
         blob_drop(&work.rows[i]);
     struct blob *rows = gather(work.rows, reported);
-    struct blob *report = RUN(OPCODE_REPORT, value(rows), literal(n_own), literal(n_known));
+    struct blob *report =
+        RUN(OPCODE_REPORT, operand_value(rows), operand_literal(n_own), operand_literal(n_known));
     assert_non_null(report);
     blob_drop(&rows);
     for (size_t i = 0; i < work.segments; i++)
@@ -359,7 +326,8 @@ static void a_prime_that_all_share_takes_no_time(void **state)
     }
     struct blob *rows = rows_of((const mpz_t *)all, (const mpz_t *)factors, n);
     uint64_t before_us = clock_now_us();
-    struct blob *report = RUN(OPCODE_REPORT, value(rows), literal(n), literal(0));
+    struct blob *report =
+        RUN(OPCODE_REPORT, operand_value(rows), operand_literal(n), operand_literal(0));
     assert_non_null(report);
     assert_true(clock_now_us() - before_us < 20 * SECOND_US); /* 0.2 s on an idle machine */
     const char *start = "1\t2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17\t7fffffff";
@@ -395,7 +363,8 @@ static void chains_come_apart(void **state)
     for (size_t i = n - 1; i > 0; i--)
         mpz_swap(all[i], all[random_below(&random, i + 1)]);
     struct blob *rows = rows_of((const mpz_t *)all, (const mpz_t *)all, n);
-    struct blob *report = RUN(OPCODE_REPORT, value(rows), literal(n), literal(0));
+    struct blob *report =
+        RUN(OPCODE_REPORT, operand_value(rows), operand_literal(n), operand_literal(0));
     assert_non_null(report);
     struct expected expected = expect((const mpz_t *)all, n, n);
     assert_int_equal(report->len, expected.len);
@@ -424,23 +393,24 @@ static void hostile_operands_are_refused(void **state)
                 *minus_five = blob_copy(negative, 9), *list = blob_copy(item, sizeof item),
                 *minus_list = blob_copy(minus, sizeof minus), *odd = blob_copy("12345", 5),
                 *zero_list = blob_copy(nought, sizeof nought);
-    assert_null(RUN(OPCODE_REMAINDER, value(five), value(none)));
-    assert_null(RUN(OPCODE_REMAINDER, value(five), value(minus_five)));
-    assert_null(RUN(OPCODE_REMAINDER, value(minus_five), value(five)));
-    assert_null(RUN(OPCODE_REMAINDER, value(five), value(odd)));
-    assert_null(RUN(OPCODE_REMAINDER, value(five)));
-    assert_null(RUN(OPCODE_GCDS, value(five), value(minus_list)));
-    assert_null(RUN(OPCODE_GCDS, value(five), value(zero_list)));
-    assert_null(RUN(OPCODE_GCDS, value(five), value(odd)));
-    assert_null(RUN(OPCODE_GCDS, value(odd), value(list)));
-    assert_null(RUN(OPCODE_GCDS, value(five), literal(3)));
-    assert_null(RUN(OPCODE_GATHER, value(five), literal(3)));
-    struct blob *rows = RUN(OPCODE_GCDS, value(five), value(list));
+    assert_null(RUN(OPCODE_REMAINDER, operand_value(five), operand_value(none)));
+    assert_null(RUN(OPCODE_REMAINDER, operand_value(five), operand_value(minus_five)));
+    assert_null(RUN(OPCODE_REMAINDER, operand_value(minus_five), operand_value(five)));
+    assert_null(RUN(OPCODE_REMAINDER, operand_value(five), operand_value(odd)));
+    assert_null(RUN(OPCODE_REMAINDER, operand_value(five)));
+    assert_null(RUN(OPCODE_GCDS, operand_value(five), operand_value(minus_list)));
+    assert_null(RUN(OPCODE_GCDS, operand_value(five), operand_value(zero_list)));
+    assert_null(RUN(OPCODE_GCDS, operand_value(five), operand_value(odd)));
+    assert_null(RUN(OPCODE_GCDS, operand_value(odd), operand_value(list)));
+    assert_null(RUN(OPCODE_GCDS, operand_value(five), operand_literal(3)));
+    assert_null(RUN(OPCODE_GATHER, operand_value(five), operand_literal(3)));
+    struct blob *rows = RUN(OPCODE_GCDS, operand_value(five), operand_value(list));
     assert_non_null(rows);
-    assert_null(RUN(OPCODE_REPORT, value(odd), literal(1), literal(0)));
-    assert_null(RUN(OPCODE_REPORT, value(rows), literal(0), literal(0)));
-    assert_null(RUN(OPCODE_REPORT, value(rows), literal(UINT64_MAX), literal(1)));
-    assert_null(RUN(OPCODE_REPORT, value(rows), literal(1)));
+    assert_null(RUN(OPCODE_REPORT, operand_value(odd), operand_literal(1), operand_literal(0)));
+    assert_null(RUN(OPCODE_REPORT, operand_value(rows), operand_literal(0), operand_literal(0)));
+    assert_null(
+        RUN(OPCODE_REPORT, operand_value(rows), operand_literal(UINT64_MAX), operand_literal(1)));
+    assert_null(RUN(OPCODE_REPORT, operand_value(rows), operand_literal(1)));
     blob_drop(&rows);
     blob_drop(&five);
     blob_drop(&none);

@@ -12,46 +12,12 @@
 
 #include "nodes/work/integer_internal.h"
 #include "nodes/work/integer_series.h"
-#include "nodes/work/operation.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/random.h"
+#include "tests/harness/operators.h"
 
 #define DEFINED_TERMS 60
-
-/* --- operators --- */
-
-static struct blob *nothing_at(void *context, struct value_id id)
-{
-    (void)context, (void)id;
-    return NULL;
-}
-
-static struct compute_operand literal(uint64_t number)
-{
-    return (struct compute_operand){.kind = OPERAND_LITERAL, .literal = number};
-}
-
-static struct compute_operand value(struct blob *blob)
-{
-    return (struct compute_operand){.kind = OPERAND_BLOB, .blob = blob};
-}
-
-/* NULL: it cannot be executed, and says why. */
-static struct blob *run(enum opcode opcode, size_t n, const struct compute_operand *operands)
-{
-    struct compute_op op = {.opcode = opcode, .n_operands = n};
-    struct computed computed;
-    struct blob *out;
-    memcpy(op.operands, operands, n * sizeof *operands);
-    operation_run(&op, nothing_at, NULL, VALUE_INLINE_MAX_BYTES, &computed, &out);
-    assert_true(!computed.error == !!out);
-    return out;
-}
-
-#define RUN(opcode, ...)                                                                          \
-    run(opcode, sizeof((struct compute_operand[]){__VA_ARGS__}) / sizeof(struct compute_operand), \
-        (struct compute_operand[]){__VA_ARGS__})
 
 static mpz_srcptr number_in(mpz_t view, const struct blob *blob)
 {
@@ -116,12 +82,12 @@ static void check_range(uint64_t from, uint64_t to)
     mpz_t p, q, t;
     mpz_inits(p, q, t, NULL);
     define(true, from, to, p, q, t);
-    check(RUN(OPCODE_PI_P, literal(0), literal(from), literal(to)), p);
-    check(RUN(OPCODE_PI_Q, literal(0), literal(from), literal(to)), q);
-    check(RUN(OPCODE_PI_T, literal(0), literal(from), literal(to)), t);
+    check(RUN(OPCODE_PI_P, operand_literal(0), operand_literal(from), operand_literal(to)), p);
+    check(RUN(OPCODE_PI_Q, operand_literal(0), operand_literal(from), operand_literal(to)), q);
+    check(RUN(OPCODE_PI_T, operand_literal(0), operand_literal(from), operand_literal(to)), t);
     define(false, from, to, p, q, t);
-    check(RUN(OPCODE_E_Q, literal(0), literal(from), literal(to)), q);
-    check(RUN(OPCODE_E_T, literal(0), literal(from), literal(to)), t);
+    check(RUN(OPCODE_E_Q, operand_literal(0), operand_literal(from), operand_literal(to)), q);
+    check(RUN(OPCODE_E_T, operand_literal(0), operand_literal(from), operand_literal(to)), t);
     mpz_clears(p, q, t, NULL);
 }
 
@@ -147,23 +113,26 @@ static void two_ranges_make_one(void **state)
         uint64_t a = random_below(&random, 500), b = a + 1 + random_below(&random, 50),
                  c = b + 1 + random_below(&random, 50);
         mpz_t view;
-        struct blob *t1 = RUN(OPCODE_PI_T, literal(0), literal(a), literal(b)),
-                    *q2 = RUN(OPCODE_PI_Q, literal(0), literal(b), literal(c)),
-                    *p1 = RUN(OPCODE_PI_P, literal(0), literal(a), literal(b)),
-                    *t2 = RUN(OPCODE_PI_T, literal(0), literal(b), literal(c)),
-                    *whole = RUN(OPCODE_PI_T, literal(0), literal(a), literal(c));
-        check(RUN(OPCODE_CROSS, value(t1), value(q2), value(p1), value(t2)),
+        struct blob
+            *t1 = RUN(OPCODE_PI_T, operand_literal(0), operand_literal(a), operand_literal(b)),
+            *q2 = RUN(OPCODE_PI_Q, operand_literal(0), operand_literal(b), operand_literal(c)),
+            *p1 = RUN(OPCODE_PI_P, operand_literal(0), operand_literal(a), operand_literal(b)),
+            *t2 = RUN(OPCODE_PI_T, operand_literal(0), operand_literal(b), operand_literal(c)),
+            *whole = RUN(OPCODE_PI_T, operand_literal(0), operand_literal(a), operand_literal(c));
+        check(RUN(OPCODE_CROSS, operand_value(t1), operand_value(q2), operand_value(p1),
+                  operand_value(t2)),
               number_in(view, whole));
         blob_drop(&t1);
         blob_drop(&q2);
         blob_drop(&p1);
         blob_drop(&t2);
         blob_drop(&whole);
-        t1 = RUN(OPCODE_E_T, literal(0), literal(a), literal(b));
-        q2 = RUN(OPCODE_E_Q, literal(0), literal(b), literal(c));
-        t2 = RUN(OPCODE_E_T, literal(0), literal(b), literal(c));
-        whole = RUN(OPCODE_E_T, literal(0), literal(a), literal(c));
-        check(RUN(OPCODE_CROSS, value(t1), value(q2), literal(1), value(t2)),
+        t1 = RUN(OPCODE_E_T, operand_literal(0), operand_literal(a), operand_literal(b));
+        q2 = RUN(OPCODE_E_Q, operand_literal(0), operand_literal(b), operand_literal(c));
+        t2 = RUN(OPCODE_E_T, operand_literal(0), operand_literal(b), operand_literal(c));
+        whole = RUN(OPCODE_E_T, operand_literal(0), operand_literal(a), operand_literal(c));
+        check(RUN(OPCODE_CROSS, operand_value(t1), operand_value(q2), operand_literal(1),
+                  operand_value(t2)),
               number_in(view, whole));
         blob_drop(&t1);
         blob_drop(&q2);
@@ -189,18 +158,22 @@ static struct sum sum_of(bool pi, uint64_t from, uint64_t to, uint64_t leaf)
 {
     struct sum sum = {0}, left, right;
     if (to - from <= leaf) {
-        sum.p = pi ? RUN(OPCODE_PI_P, literal(0), literal(from), literal(to)) : NULL;
-        sum.q = RUN(pi ? OPCODE_PI_Q : OPCODE_E_Q, literal(0), literal(from), literal(to));
-        sum.t = RUN(pi ? OPCODE_PI_T : OPCODE_E_T, literal(0), literal(from), literal(to));
+        sum.p =
+            pi ? RUN(OPCODE_PI_P, operand_literal(0), operand_literal(from), operand_literal(to))
+               : NULL;
+        sum.q = RUN(pi ? OPCODE_PI_Q : OPCODE_E_Q, operand_literal(0), operand_literal(from),
+                    operand_literal(to));
+        sum.t = RUN(pi ? OPCODE_PI_T : OPCODE_E_T, operand_literal(0), operand_literal(from),
+                    operand_literal(to));
         return sum;
     }
     uint64_t middle = from + (to - from) / 2;
     left = sum_of(pi, from, middle, leaf);
     right = sum_of(pi, middle, to, leaf);
-    sum.p = pi ? RUN(OPCODE_MULTIPLY, value(left.p), value(right.p)) : NULL;
-    sum.q = RUN(OPCODE_MULTIPLY, value(left.q), value(right.q));
-    sum.t = RUN(OPCODE_CROSS, value(left.t), value(right.q), pi ? value(left.p) : literal(1),
-                value(right.t));
+    sum.p = pi ? RUN(OPCODE_MULTIPLY, operand_value(left.p), operand_value(right.p)) : NULL;
+    sum.q = RUN(OPCODE_MULTIPLY, operand_value(left.q), operand_value(right.q));
+    sum.t = RUN(OPCODE_CROSS, operand_value(left.t), operand_value(right.q),
+                pi ? operand_value(left.p) : operand_literal(1), operand_value(right.t));
     drop(&left);
     drop(&right);
     return sum;
@@ -211,12 +184,13 @@ static struct blob *digits_of(bool pi, uint64_t decimals, bool rooted)
 {
     uint64_t terms = series_terms(pi ? SERIES_PI : SERIES_E, decimals + SERIES_GUARD);
     struct sum sum = sum_of(pi, 0, terms, terms / 7 + 1);
-    struct blob *root = rooted ? RUN(OPCODE_PI_SQRT, literal(decimals)) : NULL, *digits;
+    struct blob *root = rooted ? RUN(OPCODE_PI_SQRT, operand_literal(decimals)) : NULL, *digits;
     if (rooted)
-        digits = RUN(OPCODE_PI_DIGITS, value(sum.q), value(sum.t), literal(decimals), value(root));
+        digits = RUN(OPCODE_PI_DIGITS, operand_value(sum.q), operand_value(sum.t),
+                     operand_literal(decimals), operand_value(root));
     else
-        digits = RUN(pi ? OPCODE_PI_DIGITS : OPCODE_E_DIGITS, value(sum.q), value(sum.t),
-                     literal(decimals));
+        digits = RUN(pi ? OPCODE_PI_DIGITS : OPCODE_E_DIGITS, operand_value(sum.q),
+                     operand_value(sum.t), operand_literal(decimals));
     assert_non_null(digits);
     blob_drop(&root);
     drop(&sum);
@@ -278,7 +252,8 @@ static void check_hash(bool pi, const char *expected)
     char text[HASH_TEXT_MAX];
     uint8_t hash[HASH_BYTES];
     struct blob *digits = digits_of(pi, 1000000, pi);
-    struct blob *decimals = RUN(OPCODE_DECIMALS_TEXT, value(digits), literal(1000000));
+    struct blob *decimals =
+        RUN(OPCODE_DECIMALS_TEXT, operand_value(digits), operand_literal(1000000));
     assert_int_equal(decimals->len, 1000002);
     blob_hash(decimals, hash);
     assert_string_equal(hash_text(hash, text), expected);
@@ -323,7 +298,7 @@ static void check_text(int64_t number, uint64_t decimals, const char *expected)
     memcpy(blob->at, &magnitude, sizeof magnitude);
     if (number < 0)
         blob->at[sizeof magnitude] = 1;
-    struct blob *text = RUN(OPCODE_DECIMALS_TEXT, value(blob), literal(decimals));
+    struct blob *text = RUN(OPCODE_DECIMALS_TEXT, operand_value(blob), operand_literal(decimals));
     assert_non_null(text);
     assert_int_equal(text->len, strlen(expected));
     assert_memory_equal(text->at, expected, text->len);
@@ -344,7 +319,7 @@ static void a_point_stands_before_the_decimals(void **state)
     check_text(-5, 2, "-0.05");
     check_text(-12345, 2, "-123.45");
     struct blob *e = digits_of(false, 0, false),
-                *text = RUN(OPCODE_DECIMALS_TEXT, value(e), literal(0));
+                *text = RUN(OPCODE_DECIMALS_TEXT, operand_value(e), operand_literal(0));
     assert_true(text->len == 1 && text->at[0] == '2');
     blob_drop(&text);
     blob_drop(&e);
@@ -359,25 +334,34 @@ static void hostile_operands_are_refused(void **state)
     struct blob *small = blob_copy(&one, sizeof one), *odd = blob_copy("123456789", 9),
                 *large = blob_new(1000);
     memset(large->at, 0xff, large->len);
-    assert_null(RUN(OPCODE_PI_T, literal(0), literal(6), literal(5)));
-    assert_null(RUN(OPCODE_PI_T, literal(0), literal(0), literal(huge)));
-    assert_null(RUN(OPCODE_E_Q, literal(0), literal(0), literal(huge)));
-    assert_null(RUN(OPCODE_E_Q, literal(0), literal(0)));
-    assert_null(RUN(OPCODE_E_Q, value(small), literal(3)));
-    assert_null(RUN(OPCODE_PI_SQRT, literal(SERIES_DECIMALS_MAX + 1)));
-    assert_null(RUN(OPCODE_PI_SQRT, literal(huge)));
-    assert_null(RUN(OPCODE_CROSS, value(small), value(small), value(small)));
-    assert_null(RUN(OPCODE_CROSS, value(small), value(odd), value(small), value(small)));
-    assert_null(RUN(OPCODE_PI_DIGITS, value(small), value(small), literal(10), value(small)));
-    assert_null(RUN(OPCODE_PI_DIGITS, value(large), value(small), literal(10), value(large)));
-    assert_null(RUN(OPCODE_PI_DIGITS, literal(0), value(small), literal(10)));
-    assert_null(RUN(OPCODE_PI_DIGITS, value(small), value(small), value(small)));
-    assert_null(RUN(OPCODE_E_DIGITS, value(small), value(large), literal(huge)));
-    assert_null(RUN(OPCODE_E_DIGITS, value(small), value(large), literal(10)));
-    assert_null(RUN(OPCODE_E_DIGITS, literal(0), value(small), literal(10)));
-    assert_null(RUN(OPCODE_DECIMALS_TEXT, value(odd), literal(10)));
-    assert_null(RUN(OPCODE_DECIMALS_TEXT, value(small), literal(huge)));
-    assert_null(RUN(OPCODE_DECIMALS_TEXT, literal(3), literal(0)));
+    assert_null(RUN(OPCODE_PI_T, operand_literal(0), operand_literal(6), operand_literal(5)));
+    assert_null(RUN(OPCODE_PI_T, operand_literal(0), operand_literal(0), operand_literal(huge)));
+    assert_null(RUN(OPCODE_E_Q, operand_literal(0), operand_literal(0), operand_literal(huge)));
+    assert_null(RUN(OPCODE_E_Q, operand_literal(0), operand_literal(0)));
+    assert_null(RUN(OPCODE_E_Q, operand_value(small), operand_literal(3)));
+    assert_null(RUN(OPCODE_PI_SQRT, operand_literal(SERIES_DECIMALS_MAX + 1)));
+    assert_null(RUN(OPCODE_PI_SQRT, operand_literal(huge)));
+    assert_null(
+        RUN(OPCODE_CROSS, operand_value(small), operand_value(small), operand_value(small)));
+    assert_null(RUN(OPCODE_CROSS, operand_value(small), operand_value(odd), operand_value(small),
+                    operand_value(small)));
+    assert_null(RUN(OPCODE_PI_DIGITS, operand_value(small), operand_value(small),
+                    operand_literal(10), operand_value(small)));
+    assert_null(RUN(OPCODE_PI_DIGITS, operand_value(large), operand_value(small),
+                    operand_literal(10), operand_value(large)));
+    assert_null(
+        RUN(OPCODE_PI_DIGITS, operand_literal(0), operand_value(small), operand_literal(10)));
+    assert_null(
+        RUN(OPCODE_PI_DIGITS, operand_value(small), operand_value(small), operand_value(small)));
+    assert_null(
+        RUN(OPCODE_E_DIGITS, operand_value(small), operand_value(large), operand_literal(huge)));
+    assert_null(
+        RUN(OPCODE_E_DIGITS, operand_value(small), operand_value(large), operand_literal(10)));
+    assert_null(
+        RUN(OPCODE_E_DIGITS, operand_literal(0), operand_value(small), operand_literal(10)));
+    assert_null(RUN(OPCODE_DECIMALS_TEXT, operand_value(odd), operand_literal(10)));
+    assert_null(RUN(OPCODE_DECIMALS_TEXT, operand_value(small), operand_literal(huge)));
+    assert_null(RUN(OPCODE_DECIMALS_TEXT, operand_literal(3), operand_literal(0)));
     atomic_bool stop = true;
     struct blob *out = blob_new(10000);
     assert_int_equal(integer_terms_into(SERIES_PI, SERIES_T, 0, 100, out, &stop), ERR_INTERRUPTED);

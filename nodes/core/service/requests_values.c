@@ -108,16 +108,11 @@ static struct pending count_pending(const struct service *service,
 static bool knows_values(struct service *service, struct caller caller)
 {
     struct text reason = {0};
-    node_id_t without;
-    if (members_know_entries(service->raft, ENTRY_LEVEL_VALUES, &without))
-        return true;
-    if (without)
-        text_add(&reason, "node %u is of an earlier release, which knows no stored values",
-                 (unsigned)without);
-    else
-        text_add(&reason, "too few voters are heard; ask again");
-    requests_refuse(service, caller, without ? "invalid" : "unavailable", reason.at);
-    return false;
+    const char *code =
+        requests_unknown_to_some(service, ENTRY_LEVEL_VALUES, "stored values", &reason);
+    if (code)
+        requests_refuse(service, caller, code, reason.at);
+    return !code;
 }
 
 static bool is_in_order(struct service *service, struct caller caller,
