@@ -23,6 +23,11 @@ bool requests_wait(struct service *service, struct waiter waiter);
 /* False, and the caller is told, when nothing new can be taken in now. */
 bool requests_may_propose(struct service *service, struct caller caller);
 
+/* Answers with bytes of a kept value of that length, from an offset within it: as many as come at
+ * once, as the message's further frame. Takes the message. */
+void requests_reply_chunk(struct service *service, uint64_t client, struct message *message,
+                          struct value_id id, uint64_t offset, uint64_t len);
+
 /* Why what came with that level of entries (ENTRY_LEVEL) cannot be logged yet: the code of the
  * refusal, and the `reason` for people; `what` does a node of an earlier release not know? NULL: it
  * can be. */

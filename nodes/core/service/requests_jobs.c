@@ -400,12 +400,8 @@ void requests_result_get(struct service *service, uint64_t client, struct messag
         outbox_reply(&service->step->out, caller.client, message);
         return;
     }
-    struct output *output = outbox_reply(&service->step->out, caller.client, message);
-    output->reply.chunk = true;
-    output->reply.id = (struct value_id){job->id, job_text_op(job)};
-    output->reply.offset = get->offset;
-    output->reply.len = job->digits - get->offset < VALUE_CHUNK_BYTES ? job->digits - get->offset
-                                                                      : VALUE_CHUNK_BYTES;
+    requests_reply_chunk(service, caller.client, message,
+                         (struct value_id){job->id, job_text_op(job)}, get->offset, job->digits);
 }
 
 void requests_status_get(struct service *service, uint64_t client, struct message *request)

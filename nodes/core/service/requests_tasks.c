@@ -157,13 +157,9 @@ void requests_segment_get(struct service *service, uint64_t client, struct messa
                                 : "the job has no such segment");
         return;
     }
-    uint64_t rest = segment->len - ask->offset;
     struct message *message = message_new(MESSAGE_SEGMENT_CHUNK);
     message->as.segment_chunk =
         (struct wire_segment_chunk){caller.request, ask->offset, segment->len};
-    struct output *output = outbox_reply(&service->step->out, caller.client, message);
-    output->reply.chunk = true;
-    output->reply.id = (struct value_id){job->id, segment->op};
-    output->reply.offset = ask->offset;
-    output->reply.len = rest < VALUE_CHUNK_BYTES ? rest : VALUE_CHUNK_BYTES;
+    requests_reply_chunk(service, caller.client, message, (struct value_id){job->id, segment->op},
+                         ask->offset, segment->len);
 }
