@@ -5,6 +5,7 @@
 #include "clients/ask/batch.h"
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
+#include "clients/map/map_label.h"
 #include "clients/show/losses.h"
 #include "clients/show/render.h"
 #include "clients/show/report.h"
@@ -98,7 +99,12 @@ static int show(struct cli *cli, const struct wire_job *answer)
             cli_print_json(cli, job);
         return code;
     }
-    render_job_text(row, stdout);
+    struct message *spec = map_label_spec(cli, row);
+    struct text label = {0};
+    if (spec)
+        map_label_long(spec, row->tasks.n ? row->tasks.at[0].total : row->total, &label);
+    render_job_text(row, spec ? label.at : NULL, spec ? &spec->as.task_spec.name : NULL, stdout);
+    message_drop(&spec);
     losses_text(answer, stdout);
     if (options.timing)
         timing_text(answer, stdout);
@@ -144,9 +150,9 @@ int job_wait_run(struct cli *cli, int n_words, char **words)
 static int give_result(struct cli *cli, const struct wire_job *answer)
 {
     const struct wire_job_row *row = &answer->jobs.at[0];
+    if (tasks_are(row) && !cli->json)
+        return job_tasks_result(cli, row->job, options.output);
     int code = report_state(row);
-    if (!code && tasks_are(row))
-        code = cli_fail(EXIT_USAGE, "%s", REPORT_NO_RESULT);
     if (code)
         return code;
     if (options.output)

@@ -209,11 +209,17 @@ static void show_result(const struct wire_job_row *row, FILE *out)
         fprintf(out, "%-12s%s\n", "sha256", hash_text(row->sha256.at, hash));
 }
 
-void render_job_text(const struct wire_job_row *row, FILE *out)
+void render_job_text(const struct wire_job_row *row, const char *given, const struct slice *name,
+                     FILE *out)
 {
     char id[JOB_TEXT_MAX], when[CLOCK_TEXT_MAX], label[JOBSPEC_LABEL_MAX];
     fprintf(out, "%-12s%s\n", "job", job_id_text(row->job, id));
-    fprintf(out, "%-12s%s\n", "computes", jobspec_label(row->kind, row->spec, label));
+    if (name)
+        show(out, "name", *name);
+    if (given)
+        fprintf(out, "%-12s%s\n", "job spec", given);
+    else
+        fprintf(out, "%-12s%s\n", "computes", jobspec_label(row->kind, row->spec, label));
     show(out, "key", row->key);
     show(out, "owner", row->owner);
     show(out, "state", row->state);
