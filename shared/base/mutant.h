@@ -92,6 +92,7 @@
  * finds each. The environment plants them: MUTANT_PLANTED=record_ignored. */
 #define PROCESS_MUTANTS(X)                                                                         \
     X(values_age_twice, "the time since the last value_aged counts again in the next (V3)")        \
+    X(commands_for_all, "a job that runs commands is submitted like any other (X14)")              \
     X(descendants_spared, "what left a command's session goes on when it ends (T18)")              \
     X(survivors_by_pid, "whoever has the pid of a command of before is killed (T18)")              \
     X(candidacies_unlimited, "a candidate raises a voter's term as often as it likes (X15)")       \
