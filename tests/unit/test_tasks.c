@@ -83,6 +83,35 @@ static void a_slow_task_is_the_only_one_that_its_worker_has(void **context)
     assert_int_equal(tasked_counts(it, job).done, 10);
 }
 
+static void a_worker_has_a_slow_task_for_each_of_its_slots(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_hand hand;
+    it->links.peers[2].heartbeat->as.heartbeat.slots = 4;
+    tasked_submit(it, "a", 100, NULL);
+    both_tell(it);
+    assert_true(it->tasks.slots[2].outstanding == 4 && it->tasks.slots[3].outstanding == 1);
+    for (int i = 0; i < 20; i++) {
+        assert_true(tasked_given(it, 2, &hand));
+        tasked_ended(it, 2, &hand, &slow);
+        assert_true(it->tasks.slots[2].outstanding == 4 && it->tasks.slots[3].outstanding == 1);
+    }
+}
+
+static void what_does_not_fit_into_one_message_is_told_in_several(void **context)
+{
+    struct tasked *it = *context;
+    struct message *held = message_new(MESSAGE_TASKS_HELD);
+    held->as.tasks_held.term = it->step.term;
+    held->as.tasks_held.more = true;
+    tasked_submit(it, "a", 100, NULL);
+    tasks_held(&it->tasks, 2, held);
+    assert_false(it->tasks.slots[2].told);
+    message_drop(&held);
+    both_tell(it);
+    assert_true(it->tasks.slots[2].told);
+}
+
 static void jobs_take_turns(void **context)
 {
     struct tasked *it = *context;
@@ -333,6 +362,8 @@ int main(void)
         TEST(ranges_go_out_and_come_back_as_ranges),
         TEST(nothing_goes_out_before_a_worker_has_told_what_it_has),
         TEST(a_slow_task_is_the_only_one_that_its_worker_has),
+        TEST(a_worker_has_a_slow_task_for_each_of_its_slots),
+        TEST(what_does_not_fit_into_one_message_is_told_in_several),
         TEST(jobs_take_turns),
         TEST(an_outcome_counts_once_whoever_tells_it_T15),
         TEST(what_was_done_is_told_to_the_next_coordinator_and_not_done_again),

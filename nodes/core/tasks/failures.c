@@ -202,7 +202,7 @@ static void blame(struct tasks *tasks, node_id_t worker)
     struct task_hand *hand = tasks->slots[worker].first;
     struct task_schedule *of = hand ? hand->of : NULL;
     uint64_t most = tasks->step->config.poison_deaths;
-    bool instant = of && of->job->plan.kind->instant && !tasks->step->config.tasks_execute;
+    bool instant = of && task_schedule_is_instant(tasks, of);
     if (!hand || instant || hand->start || tasks->links->peers[worker].excused)
         return;
     uint64_t task = hand->tasks.first;

@@ -3,6 +3,7 @@
 
 #include "nodes/core/tasks/failures.h"
 #include "shared/base/mutant.h"
+#include "shared/base/slots.h"
 
 /* From this time of a task on a worker gets no other one to hide the round trip. */
 #define SLOW_TASK_NS (20 * MS_US * 1000)
@@ -95,12 +96,21 @@ static uint64_t batch_tasks(const struct task_schedule *of)
     return n < 1 ? 1 : n > TASK_BATCH_MAX ? TASK_BATCH_MAX : n;
 }
 
-/* One batch to work on, and one to hide the round trip. */
-static uint64_t credit(const struct task_schedule *of)
+/* Tasks that the worker executes at the same time. */
+static uint64_t slots_of(const struct tasks *tasks, node_id_t id)
 {
+    const struct message *heartbeat = tasks->links->peers[id].heartbeat;
+    uint64_t slots = heartbeat ? heartbeat->as.heartbeat.slots : 0;
+    return slots < 1 ? 1 : slots > SLOTS_MAX ? SLOTS_MAX : slots;
+}
+
+/* For each slot one batch to work on, and one to hide the round trip. */
+static uint64_t credit(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
+{
+    uint64_t slots = task_schedule_is_instant(tasks, of) ? 1 : slots_of(tasks, id);
     if (!of->measured || of->task_ns >= SLOW_TASK_NS)
-        return TASK_SLOTS;
-    return 2 * batch_tasks(of);
+        return slots;
+    return 2 * slots * batch_tasks(of);
 }
 
 bool hands_is_suitable(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
@@ -115,7 +125,7 @@ static bool has_room(const struct tasks *tasks, const struct task_schedule *of, 
     const struct task_slot *slot = &tasks->slots[id];
     if (trouble && trouble->deaths)
         return !slot->outstanding;
-    return slot->outstanding < credit(of) && !failures_are_alone(slot);
+    return slot->outstanding < credit(tasks, of, id) && !failures_are_alone(slot);
 }
 
 static node_id_t pick(struct tasks *tasks, const struct task_schedule *of,

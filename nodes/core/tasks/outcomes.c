@@ -179,5 +179,5 @@ void tasks_held(struct tasks *tasks, node_id_t from, const struct message *messa
         return;
     for (size_t i = 0; i < held->running.n; i++)
         resume(tasks, from, &held->running.at[i]);
-    tasks->slots[from].told = true;
+    tasks->slots[from].told = !held->more;
 }

@@ -82,6 +82,13 @@ struct task_schedule {
 /* NULL: it is not in work here. */
 struct task_schedule *task_schedule_of(const struct tasks *tasks, job_id_t job);
 
+/* Its tasks do nothing, and nobody executes them. */
+static inline bool task_schedule_is_instant(const struct tasks *tasks,
+                                            const struct task_schedule *of)
+{
+    return of->job->plan.kind->instant && !tasks->step->config.tasks_execute;
+}
+
 /* --- hands.c: what workers have --- */
 
 /* The worker has these tasks, as an earlier coordinator gave them. */
