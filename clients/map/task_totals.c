@@ -34,14 +34,8 @@ static int compare(const void *a, const void *b)
 
 static void add_time(struct text *out, const char *before, uint64_t us)
 {
-    uint64_t seconds = us / SECOND_US;
-    text_add(out, "%s", before);
-    if (us < 60 * SECOND_US)
-        text_add(out, "%.*fs", us < SECOND_US ? 3 : 1, (double)us / SECOND_US);
-    else if (seconds < 3600)
-        text_add(out, "%" PRIu64 "m %02" PRIu64 "s", seconds / 60, seconds % 60);
-    else
-        text_add(out, "%" PRIu64 "h %02" PRIu64 "m", seconds / 3600, seconds / 60 % 60);
+    char at[RENDER_TOOK_MAX];
+    text_add(out, "%s%s", before, render_took(us, at));
 }
 
 /* The nearest rank: of n values in their order, at least that share of them is no greater. */

@@ -34,6 +34,10 @@ json_t *render_node(const struct wire_node_row *row);
 json_t *render_explanation(job_id_t job, struct slice text);
 json_t *render_operation(const struct wire_trace_row *row);
 
+/* "0.120s", "1.5s", "3m 12s", "2h 03m": how long something took, for people. Returns `at`. */
+#define RENDER_TOOK_MAX 32
+char *render_took(uint64_t us, char at[RENDER_TOOK_MAX]);
+
 /* "R4=R1*R2*R3", without a line end. */
 void render_operation_text(const struct wire_trace_row *row, struct text *out);
 
