@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clients/ask/interrupt.h"
 #include "clients/ask/upload.h"
 #include "clients/command/commands.h"
 #include "clients/map/command_line.h"
@@ -30,7 +31,7 @@ const struct option_spec map_options[] = {
     {"array", OPTION_WORD, &options.request.inputs.array, 0, 0, "A-B[:STEP]",
      "inputs: these numbers"},
     {"files", OPTION_LIST, &options.request.inputs.files, 0, 0, "PATTERN",
-     "inputs: files, each of which goes with its task; only with --dry-run yet"},
+     "inputs: files; only with --dry-run yet"},
     {"link", OPTION_FLAG, &options.request.inputs.link, 0, 0, NULL,
      "several ::: side by side, instead of each with each"},
     {"stdin", OPTION_FLAG, &options.request.on_stdin, 0, 0, NULL,
@@ -202,6 +203,13 @@ static int run_content(struct cli *cli, const struct message *spec, const struct
     return code;
 }
 
+/* A signal ends a read of stdin with an error. */
+static int explain(int error, const struct text *why)
+{
+    return error == ERR_INTERRUPTED || interrupt_seen() ? cli_interrupted()
+                                                        : cli_fail(EXIT_USAGE, "%s", why->at);
+}
+
 /* All inputs are read before anything is sent. */
 static int run(struct cli *cli, const struct message *spec, struct inputs *inputs)
 {
@@ -213,11 +221,7 @@ static int run(struct cli *cli, const struct message *spec, struct inputs *input
     int error = map_job_supported(&spec->as.task_spec, &why);
     if (!error)
         error = map_job_content(spec, inputs, &content, &why);
-    if (error == ERR_INTERRUPTED)
-        code = cli_interrupted();
-    else
-        code =
-            error ? cli_fail(EXIT_USAGE, "%s", why.at) : run_content(cli, spec, inputs, &content);
+    code = error ? explain(error, &why) : run_content(cli, spec, inputs, &content);
     content_clear(&content);
     return code;
 }
@@ -241,5 +245,5 @@ int map_run(struct cli *cli, int n_words, char **words)
         code = run(cli, spec, inputs);
     message_drop(&spec);
     inputs_destroy(&inputs);
-    return error ? cli_fail(EXIT_USAGE, "%s", why.at) : code;
+    return error ? explain(error, &why) : code;
 }
