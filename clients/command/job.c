@@ -1,6 +1,7 @@
 /* job.c - conclave job show, wait, result, cancel, explain. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "clients/ask/batch.h"
 #include "clients/command/commands.h"
@@ -252,6 +253,28 @@ int job_cancel_run(struct cli *cli, int n_words, char **words)
     return code;
 }
 
+/* What the nodes call a job by its numbers is said by its command, if this key may see it. */
+static void name_by_command(struct cli *cli, job_id_t job, json_t *lines)
+{
+    const char *first = json_string_value(json_array_get(lines, 0)), *at;
+    char label[JOBSPEC_LABEL_MAX];
+    struct message *reply = NULL, *spec = NULL;
+    struct text named = {0};
+    if (!first || !strstr(first, ", map(") || get_job(cli, job, &reply))
+        return;
+    const struct wire_job_row *row = &reply->as.job.jobs.at[0];
+    at = strstr(first, jobspec_label(row->kind, row->spec, label));
+    spec = at ? map_label_spec(cli, row) : NULL;
+    if (spec && tasks_are(row)) {
+        text_add(&named, "%.*s", (int)(at - first), first);
+        map_label_long(spec, row->tasks.at[0].total, &named);
+        text_add(&named, "%s", at + strlen(label));
+        json_array_set_new(lines, 0, json_string(named.at));
+    }
+    message_drop(&spec);
+    message_drop(&reply);
+}
+
 int job_explain_run(struct cli *cli, int n_words, char **words)
 {
     job_id_t job;
@@ -266,6 +289,7 @@ int job_explain_run(struct cli *cli, int n_words, char **words)
         return code;
     json_t *told = render_explanation(job, reply->as.explanation.text), *line;
     size_t i;
+    name_by_command(cli, job, json_object_get(told, "explanation"));
     if (cli->json) {
         cli_print_json(cli, told);
     } else {

@@ -140,6 +140,10 @@ class Double(values_double.Double):
             job.ends.setdefault(task, {"state": "cancelled"})
         return {"type": "job", "jobs": [job.row()]}
 
+    def job_explain(self, request):
+        job = self.find_job(request)
+        return {"type": "explanation", "text": f"job 1-{job.id & 0xffff}, map({job.total} tasks), is {job.state}\nqueued:  no worker\n"}
+
     def job_tasks(self, request):
         job, rows = self.find_job(request), []
         for task in range(request.get("after", 0) + 1, job.total + 1):
