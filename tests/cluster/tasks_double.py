@@ -142,7 +142,8 @@ class Double(values_double.Double):
 
     def job_explain(self, request):
         job = self.find_job(request)
-        return {"type": "explanation", "text": f"job 1-{job.id & 0xffff}, map({job.total} tasks), is {job.state}\nqueued:  no worker\n"}
+        text = f"job 1-{job.id & 0xffff}, map({job.total} tasks), is {job.state}\nqueued:  no worker\n"
+        return {"type": "explanation", "text": text}
 
     def job_tasks(self, request):
         job, rows = self.find_job(request), []
