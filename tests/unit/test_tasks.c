@@ -98,6 +98,23 @@ static void a_worker_has_a_slow_task_for_each_of_its_slots(void **context)
     }
 }
 
+static void a_task_may_take_several_slots(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options wide = {.slots = 2}, wider = {.slots = 9};
+    struct wire_task_hand hand;
+    it->links.peers[2].heartbeat->as.heartbeat.slots = 5;
+    struct task_job *job = tasked_submit(it, "a", 3, &wide);
+    both_tell(it);
+    assert_true(it->tasks.slots[2].outstanding == 2 && it->tasks.slots[3].outstanding == 1);
+    assert_true(job->options.slots == 2);
+    for (node_id_t id = 2; id <= 3; id++)
+        while (tasked_given(it, id, &hand))
+            tasked_ended(it, id, &hand, &slow);
+    tasked_submit(it, "b", 100, &wider); /* more than there are: one at a time */
+    assert_true(it->tasks.slots[2].outstanding == 1 && it->tasks.slots[3].outstanding == 1);
+}
+
 static void what_does_not_fit_into_one_message_is_told_in_several(void **context)
 {
     struct tasked *it = *context;
@@ -363,6 +380,7 @@ int main(void)
         TEST(nothing_goes_out_before_a_worker_has_told_what_it_has),
         TEST(a_slow_task_is_the_only_one_that_its_worker_has),
         TEST(a_worker_has_a_slow_task_for_each_of_its_slots),
+        TEST(a_task_may_take_several_slots),
         TEST(what_does_not_fit_into_one_message_is_told_in_several),
         TEST(jobs_take_turns),
         TEST(an_outcome_counts_once_whoever_tells_it_T15),

@@ -107,7 +107,10 @@ static uint64_t slots_of(const struct tasks *tasks, node_id_t id)
 /* For each slot one batch to work on, and one to hide the round trip. */
 static uint64_t credit(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
 {
-    uint64_t slots = task_schedule_is_instant(tasks, of) ? 1 : slots_of(tasks, id);
+    uint64_t slots = 1, each = of->row->options.slots;
+    if (!task_schedule_is_instant(tasks, of))
+        slots = slots_of(tasks, id) / (each ? each : 1);
+    slots = slots ? slots : 1; /* who has fewer than a task takes executes nothing beside it */
     if (!of->measured || of->task_ns >= SLOW_TASK_NS)
         return slots;
     return 2 * slots * batch_tasks(of);
@@ -174,6 +177,7 @@ static void add_to(struct tasks *tasks, struct giving *giving, const struct task
         given->term = tasks->step->term;
         given->kind = message_text(giving->message, of->job->plan.kind->name);
         given->time_limit_ms = of->row->options.time_limit_ms;
+        given->slots = of->row->options.slots;
         given->hands.at = message_room(giving->message, TASK_HANDS_MAX, sizeof *given->hands.at);
     }
     const struct task_trouble *trouble = failures_of(of, hand->tasks.first);
