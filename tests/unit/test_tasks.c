@@ -115,6 +115,35 @@ static void a_task_may_take_several_slots(void **context)
     assert_true(it->tasks.slots[2].outstanding == 1 && it->tasks.slots[3].outstanding == 1);
 }
 
+/* It failed on the one that has room, and the other one is busy for long. */
+static void a_task_that_waits_for_another_worker_holds_up_no_others(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options retries = {.retries = 5};
+    struct wire_task_hand hand, other;
+    tasked_submit(it, "a", 100, &retries);
+    both_tell(it);
+    assert_true(tasked_given(it, 2, &hand) && tasked_given(it, 3, &other));
+    tasked_ended(it, 2, &hand, &failed);
+    uint64_t again = hand.first;
+    assert_true(tasked_given(it, 2, &hand) && hand.first != again);
+    tasked_ended(it, 3, &other, &slow);
+    assert_true(tasked_given(it, 3, &hand) && hand.first == again && hand.attempt == 2);
+}
+
+static void what_was_not_executed_tells_nothing_of_how_long_that_takes(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options retries = {.retries = 5};
+    struct wire_task_outcome unstarted = {.reason = slice_of("its inputs cannot be fetched")};
+    struct wire_task_hand hand;
+    tasked_submit(it, "a", 100000, &retries);
+    both_tell(it);
+    assert_true(tasked_given(it, 2, &hand));
+    tasked_ended(it, 2, &hand, &unstarted);
+    assert_true(it->tasks.slots[2].outstanding == 1); /* not thousands */
+}
+
 static void what_does_not_fit_into_one_message_is_told_in_several(void **context)
 {
     struct tasked *it = *context;
@@ -381,6 +410,8 @@ int main(void)
         TEST(a_slow_task_is_the_only_one_that_its_worker_has),
         TEST(a_worker_has_a_slow_task_for_each_of_its_slots),
         TEST(a_task_may_take_several_slots),
+        TEST(a_task_that_waits_for_another_worker_holds_up_no_others),
+        TEST(what_was_not_executed_tells_nothing_of_how_long_that_takes),
         TEST(what_does_not_fit_into_one_message_is_told_in_several),
         TEST(jobs_take_turns),
         TEST(an_outcome_counts_once_whoever_tells_it_T15),
