@@ -302,6 +302,29 @@ static void a_nodes_death_is_no_failure_and_three_of_the_same_task_are_T5_T19(vo
     assert_int_equal(job->deaths, 2);
 }
 
+/* Else all who have slots would wait until one of them has none in use. */
+static void a_death_of_one_with_several_slots_makes_nobody_wait_but_a_second_does_T5(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_hand hand, first;
+    for (node_id_t id = 2; id <= 3; id++)
+        it->links.peers[id].heartbeat->as.heartbeat.slots = 4;
+    tasked_submit(it, "a", 100, NULL);
+    both_tell(it);
+    assert_true(tasked_given(it, 2, &first) && it->tasks.slots[2].outstanding == 4);
+    die(it, 2);
+    assert_true(it->tasks.slots[2].outstanding == 4 && it->tasks.slots[3].outstanding == 4);
+    while (tasked_given(it, 2, &hand) && hand.first != first.first)
+        ;
+    assert_true(hand.first == first.first);
+    die(it, 2); /* it was the oldest again */
+    assert_int_equal(it->tasks.slots[2].outstanding, 1);
+    assert_true(it->tasks.slots[2].first && tasked_given(it, 2, &hand));
+    while (tasked_given(it, 2, &hand))
+        ; /* what it was given before it died */
+    assert_true(hand.first == first.first);
+}
+
 static void too_many_failures_cancel_the_rest(void **context)
 {
     struct tasked *it = *context;
@@ -418,6 +441,7 @@ int main(void)
         TEST(what_was_done_is_told_to_the_next_coordinator_and_not_done_again),
         TEST(an_attempt_that_fails_is_made_again_after_a_while_that_doubles),
         TEST(a_nodes_death_is_no_failure_and_three_of_the_same_task_are_T5_T19),
+        TEST(a_death_of_one_with_several_slots_makes_nobody_wait_but_a_second_does_T5),
         TEST(too_many_failures_cancel_the_rest),
         TEST(a_worker_that_fails_fast_does_not_drain_the_queue_T14),
         TEST(what_may_begin_once_begins_when_the_log_has_it_T16),

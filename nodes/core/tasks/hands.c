@@ -102,8 +102,7 @@ static uint64_t batch_tasks(const struct task_schedule *of)
     return n < 1 ? 1 : n > TASK_BATCH_MAX ? TASK_BATCH_MAX : n;
 }
 
-/* Tasks that the worker executes at the same time. */
-static uint64_t slots_of(const struct tasks *tasks, node_id_t id)
+uint64_t hands_slots(const struct tasks *tasks, node_id_t id)
 {
     const struct message *heartbeat = tasks->links->peers[id].heartbeat;
     uint64_t slots = heartbeat ? heartbeat->as.heartbeat.slots : 0;
@@ -115,7 +114,7 @@ static uint64_t credit(const struct tasks *tasks, const struct task_schedule *of
 {
     uint64_t slots = 1, each = of->row->options.slots;
     if (!task_schedule_is_instant(tasks, of))
-        slots = slots_of(tasks, id) / (each ? each : 1);
+        slots = hands_slots(tasks, id) / (each ? each : 1);
     slots = slots ? slots : 1; /* who has fewer than a task takes executes nothing beside it */
     if (!of->measured || of->task_ns >= SLOW_TASK_NS)
         return slots;
@@ -132,7 +131,7 @@ static bool has_room(const struct tasks *tasks, const struct task_schedule *of, 
                      const struct task_trouble *trouble)
 {
     const struct task_slot *slot = &tasks->slots[id];
-    if (trouble && trouble->deaths)
+    if (trouble && trouble->alone)
         return !slot->outstanding;
     return slot->outstanding < credit(tasks, of, id) && !failures_are_alone(slot);
 }
@@ -215,7 +214,7 @@ static uint64_t at_most(uint64_t n, uint64_t most)
 }
 
 /* The next tasks, and who gets them; NODE_NONE: nobody can get any. Tasks that wait for another
- * worker than the one that has room are passed over; but not one of which a worker died, for which
+ * worker than the one that has room are passed over; but not one that is executed alone, for which
  * somebody must become idle. */
 static node_id_t next_pair(struct tasks *tasks, const struct task_schedule *of, struct range *range)
 {
@@ -224,7 +223,7 @@ static node_id_t next_pair(struct tasks *tasks, const struct task_schedule *of, 
          passed++) {
         const struct task_trouble *trouble = failures_of(of, range->first);
         node_id_t id = pick(tasks, of, trouble);
-        if (id || !trouble || trouble->deaths)
+        if (id || !trouble || trouble->alone)
             return id;
         from = range_end(*range);
     }
