@@ -284,7 +284,8 @@ static void next_job(struct world *world)
     it->made++;
     it->job = it->parent = JOB_NONE;
     it->total = 1 + draw(it, TASKS_MOST);
-    it->options = (struct wire_task_options){.retry_delay_ms = draw(it, 100)};
+    it->options =
+        (struct wire_task_options){.retry_delay_ms = draw(it, 100), .slots = it->made % 4};
     if (draw(it, 3) == 0)
         it->options.at_most_once = true;
     else

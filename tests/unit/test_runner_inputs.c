@@ -234,6 +234,42 @@ static void a_node_executes_as_many_as_it_has_slots(void **context)
     assert_int_equal(it->runner.queued, 0);
 }
 
+static void give_slots(struct run *it, uint64_t first, uint64_t count, uint64_t slots)
+{
+    struct message *message = message_new(MESSAGE_TASKS_GIVEN);
+    struct wire_tasks_given *given = &message->as.tasks_given;
+    given->kind = slice_of("map");
+    given->slots = slots;
+    given->hands.n = 1;
+    given->hands.at = message_room(message, 1, sizeof *given->hands.at);
+    given->hands.at[0] = (struct wire_task_hand){it->job, first, first, count, 1};
+    runner_given(&it->runner, message);
+    message_drop(&message);
+    pump(it);
+}
+
+static void a_task_takes_so_many_slots_and_nothing_passes_one_that_waits_for_them(void **context)
+{
+    struct run *it = *context;
+    submit(it);
+    it->step.config.slots = 4;
+    give_slots(it, 1, 1, 3);
+    arrives(it, 1);
+    give_slots(it, 2, 1, 2); /* waits */
+    give_slots(it, 3, 1, 1); /* has room, and waits behind it */
+    assert_int_equal(it->runner.n_executing, 1);
+    ends(it, 1, 1);
+    assert_int_equal(it->runner.n_executing, 2);
+    give_slots(it, 4, 1, 100); /* more than there are: alone */
+    assert_int_equal(it->runner.n_executing, 2);
+    ends(it, 2, 2);
+    assert_int_equal(it->runner.n_executing, 1);
+    ends(it, 3, 3);
+    assert_true(it->runner.n_executing == 1 && it->runner.executing[0].order.task == 4);
+    ends(it, 4, 4);
+    assert_true(it->runner.slots_taken == 0 && it->runner.queued == 0);
+}
+
 static void few_segments_are_held_and_all_tasks_are_executed(void **context)
 {
     struct run *it = *context;
@@ -322,6 +358,7 @@ int main(void)
         TEST(another_source_is_asked_and_at_the_end_one_attempt_has_a_reason),
         TEST(without_another_voter_the_coordinator_alone_is_asked),
         TEST(a_node_executes_as_many_as_it_has_slots),
+        TEST(a_task_takes_so_many_slots_and_nothing_passes_one_that_waits_for_them),
         TEST(few_segments_are_held_and_all_tasks_are_executed),
         TEST(what_a_job_needed_goes_with_it),
         TEST(a_job_that_the_log_does_not_tell_of_yet_waits),

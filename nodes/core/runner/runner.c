@@ -190,6 +190,7 @@ static void take_end(struct runner *runner, const struct task_result *result)
     if (at == runner->n_executing)
         return;
     bool cancelled = runner->executing[at].cancelled;
+    runner->slots_taken -= runner->executing[at].order.slots;
     runner->executing[at] = runner->executing[--runner->n_executing];
     if (cancelled || runner_is_over(runner, result->job))
         return;
@@ -218,6 +219,19 @@ static void tell_untold(struct runner *runner)
 
 /* --- what waits --- */
 
+static uint64_t slots_of(const struct runner *runner)
+{
+    uint64_t slots = runner->step->config.slots;
+    return slots < 1 ? 1 : slots > SLOTS_MAX ? SLOTS_MAX : slots;
+}
+
+/* A task that takes more than there are is executed alone. */
+static uint64_t slots_needed(const struct runner *runner, uint64_t slots)
+{
+    uint64_t all = slots_of(runner);
+    return slots < 1 ? 1 : slots > all ? all : slots;
+}
+
 void runner_given(struct runner *runner, const struct message *message)
 {
     const struct wire_tasks_given *given = &message->as.tasks_given;
@@ -236,7 +250,8 @@ void runner_given(struct runner *runner, const struct message *message)
                                           .hand = hand->hand,
                                           .task = hand->first,
                                           .attempt = hand->attempt,
-                                          .time_limit_ms = given->time_limit_ms};
+                                          .time_limit_ms = given->time_limit_ms,
+                                          .slots = slots_needed(runner, given->slots)};
         work->count = hand->count;
         work->instant = instant;
         work->inputs = kind && kind->input;
@@ -352,18 +367,14 @@ static void begin(struct runner *runner, struct task_work **at)
             mem_grow(runner->executing, runner->executing_size, sizeof *runner->executing);
     }
     runner->executing[runner->n_executing++] = (struct task_executing){.order = order};
+    runner->slots_taken += order.slots;
     outbox_add(&runner->step->out, OUTPUT_TASK)->task = order;
     take(runner, at, 1);
 }
 
-static size_t slots_of(const struct runner *runner)
-{
-    uint64_t slots = runner->step->config.slots;
-    return slots < 1 ? 1 : slots > SLOTS_MAX ? SLOTS_MAX : slots;
-}
-
-/* Begins tasks of the work at `*at`, or ends them; false: the rest of it waits. */
-static bool go_on(struct runner *runner, struct task_work **at)
+/* Begins tasks of the work at `*at`, or ends them; false: the rest of it waits. `*full`: for slots,
+ * which nothing after it gets before; it is told when that is so. */
+static bool go_on(struct runner *runner, struct task_work **at, bool *full)
 {
     const char *why = "";
     bool for_all = false;
@@ -375,19 +386,22 @@ static bool go_on(struct runner *runner, struct task_work **at)
         (*at)->inputs ? inputs_want(runner, &(*at)->order, &why, &for_all) : INPUTS_HERE;
     if (state == INPUTS_LACKING)
         end_at_once(runner, at, for_all ? (*at)->count : 1, why);
-    else if (state == INPUTS_HERE && runner->n_executing < slots_of(runner))
+    else if (state == INPUTS_WAIT || *full)
+        return false;
+    else if (runner->slots_taken + (*at)->order.slots <= slots_of(runner))
         begin(runner, at);
     else
-        return false;
-    return true;
+        *full = true;
+    return !*full;
 }
 
 static void look(struct runner *runner)
 {
     struct task_work **at = &runner->first;
+    bool full = false;
     inputs_look(runner);
     for (size_t passed = 0; *at && passed < TASK_WORKS_LOOK;)
-        if (!go_on(runner, at)) {
+        if (!go_on(runner, at, &full)) {
             at = &(*at)->next;
             passed++;
         }
@@ -435,6 +449,10 @@ void runner_check_invariants(const struct runner *runner)
     assert(untold == runner->n_untold);
     assert(queued == runner->queued && kept == runner->n_kept);
     assert(works == runner->n_works && works <= TASK_WORKS_MAX);
-    assert(runner->n_executing <= slots_of(runner) && !runner->last == !runner->first);
+    uint64_t taken = 0;
+    for (size_t i = 0; i < runner->n_executing; i++)
+        taken += runner->executing[i].order.slots;
+    assert(taken == runner->slots_taken && taken <= slots_of(runner));
+    assert(runner->n_executing <= taken && !runner->last == !runner->first);
     assert(runner->n_inputs <= INPUTS_HELD_MAX);
 }

@@ -60,6 +60,7 @@ struct runner {
     uint64_t queued;                  /* tasks, in all of these */
     struct task_executing *executing; /* as many as there are slots at most; owned */
     size_t n_executing, executing_size;
+    uint64_t slots_taken; /* by these */
     struct task_input inputs[INPUTS_HELD_MAX];
     size_t n_inputs;
     uint64_t looks; /* at what waits, so far */
