@@ -38,6 +38,7 @@ struct broker {
     struct fake_job jobs[2];
     unsigned asked[MESSAGE_TYPES];
     bool rots, forbids, operations;
+    bool hurries; /* a task ends after each question about what has ended */
 };
 
 static struct broker broker;
@@ -164,6 +165,12 @@ static struct message *refuse(const char *code)
     return message;
 }
 
+static void hurry(const struct broker *it, struct fake_job *job)
+{
+    if (it->hurries && job->order[job->ended])
+        job->ended++;
+}
+
 static struct message *answer(struct broker *it, const struct message *request)
 {
     uint64_t id = request->as.job_get.job; /* in all of these at the same place */
@@ -176,14 +183,19 @@ static struct message *answer(struct broker *it, const struct message *request)
         job = request->as.segment_get.job == it->jobs[0].id ? &it->jobs[0] : &it->jobs[1];
     if (!job)
         return refuse("not_found");
+    struct message *page;
     switch (request->type) {
     case MESSAGE_JOB_GET:
         return answer_job(it, job, request);
     case MESSAGE_JOB_TASKS:
-        return answer_tasks(job);
+        page = answer_tasks(job);
+        hurry(it, job);
+        return page;
     case MESSAGE_JOB_SEGMENTS:
-        return it->forbids ? refuse("forbidden")
-                           : answer_segments(job, request->as.job_segments.from);
+        page =
+            it->forbids ? refuse("forbidden") : answer_segments(job, request->as.job_segments.from);
+        hurry(it, job);
+        return page;
     case MESSAGE_SEGMENT_GET:
         return answer_chunk(it, job, &request->as.segment_get);
     default:
@@ -300,6 +312,22 @@ static void segments_are_read_once_while_the_job_runs(void **state)
     assert_int_equal(broker.asked[MESSAGE_SEGMENT_GET], 2 * TASKS_OF_JOB);
 }
 
+static void nothing_is_lost_that_ends_between_two_questions(void **state)
+{
+    (void)state;
+    struct task_cluster *cluster = NULL;
+    struct outputs outputs = {.streams = {true, false}, .wait = true};
+    begin((struct fake_job){.id = JOB, .order = {1, 2, 3, 4}}, (struct fake_job){0});
+    broker.hurries = true;
+    start();
+    assert_int_equal(task_cluster_open(&cli, JOB, &wants_both, &cluster), EXIT_OK);
+    char *text = write_all(cluster, &outputs, OK);
+    assert_string_equal(text, "7.1\n7.2\n7.3\n7.4\n");
+    free(text);
+    task_cluster_destroy(&cluster);
+    end();
+}
+
 static void what_did_not_end_has_its_state(void **state)
 {
     (void)state;
@@ -400,6 +428,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(segments_are_read_once_while_the_job_runs),
+        cmocka_unit_test(nothing_is_lost_that_ends_between_two_questions),
         cmocka_unit_test(what_did_not_end_has_its_state),
         cmocka_unit_test(a_retry_is_merged_with_what_it_repeats),
         cmocka_unit_test(what_is_wrong_is_an_exit_code),
