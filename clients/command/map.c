@@ -136,8 +136,9 @@ static int check_request(const struct cli *cli)
     if (options.request.name && (slice_of(options.request.name).len > TASK_NAME_MAX ||
                                  !text_is_utf8(slice_of(options.request.name))))
         return cli_fail(EXIT_USAGE, "--name takes a text of at most %d bytes", TASK_NAME_MAX);
-    if (options.reduce && !options.dry_run)
-        return cli_fail(EXIT_USAGE, "--reduce is not possible yet");
+    if (!options.dry_run && (options.reduce || options.request.uploads.n))
+        return cli_fail(EXIT_USAGE, "--%s is not possible yet",
+                        options.reduce ? "reduce" : "upload");
     if (cli->json && !options.dry_run && (options.wait.tag || options.wait.unordered))
         return cli_fail(EXIT_USAGE, "--json prints the job; %s is for outputs",
                         options.wait.tag ? "--tag" : "-u");
