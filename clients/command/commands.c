@@ -339,7 +339,7 @@ static const char map_details[] =
     "all\n"
     "tasks are done, 1 when some failed or were lost, 5 when the job was cancelled.\n"
     "Not possible yet: --files (but with --dry-run), --upload, --collect, --reduce, --speculate,\n"
-    "--slots over 1, and more than 64 KiB of output a stream and task.\n"
+    "and more than 64 KiB of output a stream and task.\n"
     "--json prints the finished job as `job show` does; with --dry-run {task, inputs, command} "
     "for\n"
     "each task, one a line.";

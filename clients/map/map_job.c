@@ -20,7 +20,6 @@ int map_job_supported(const struct wire_task_spec *spec, struct text *why)
         {spec->collect.n, "--collect is not possible yet: what a task writes to stdout is kept"},
         {spec->uploads.n, "--upload is not possible yet: --env and --stdin hand on what is short"},
         {spec->speculate, "--speculate is not possible yet"},
-        {spec->slots > 1, "--slots is not possible yet: a task takes one slot of its node"},
         {spec->max_output > MAP_OUTPUT_BYTES,
          "--max-output is at most 64KiB for now: what is longer belongs into a file"}};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
@@ -85,7 +84,8 @@ struct wire_task_options map_job_options(const struct wire_task_spec *spec)
                                       .time_limit_ms = ms_of(spec->time_limit_us),
                                       .max_fails = spec->max_fails,
                                       .max_fails_percent = spec->max_fails_ppm / 10000,
-                                      .at_most_once = spec->at_most_once};
+                                      .at_most_once = spec->at_most_once,
+                                      .slots = spec->slots > 1 ? spec->slots : 0};
 }
 
 static struct message *make_request(const struct map_submit *what)

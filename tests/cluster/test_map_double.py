@@ -196,7 +196,6 @@ def test_a_cancelled_job_ends_its_map_with_5(cluster):
     (["--upload", "x", "cat", ":::", "a"], "--upload"),
     (["--reduce", "merge", "cat", ":::", "a"], "--reduce"),
     (["--max-output", "1MiB", "cat", ":::", "a"], "--max-output"),
-    (["--slots", "2", "cat", ":::", "a"], "--slots"),
     (["--json", "--tag", "cat", ":::", "a"], "--tag"),
     (["--no-wait", "--tag", "cat", ":::", "a"], "--tag")])
 def test_what_is_not_possible_is_said_before_anything_is_sent(cluster, tmp_path, words, said):

@@ -372,6 +372,9 @@ static void options_are_those_of_the_specification(void **state)
     assert_int_equal(options.max_fails, 0);
     assert_int_equal(options.max_fails_percent, 10);
     assert_false(options.at_most_once);
+    assert_int_equal(options.slots, 0); /* one, as an earlier release has it */
+    spec.slots = 3;
+    assert_int_equal(map_job_options(&spec).slots, 3);
 }
 
 static void what_nodes_cannot_do_yet_is_said(void **state)
@@ -380,7 +383,6 @@ static void what_nodes_cannot_do_yet_is_said(void **state)
     const struct wire_task_spec wrong[] = {{.slots = 1, .files = true},
                                            {.slots = 1, .collect.n = 1},
                                            {.slots = 1, .uploads.n = 1},
-                                           {.slots = 2},
                                            {.slots = 1, .speculate = true},
                                            {.slots = 1, .max_output = MAP_OUTPUT_BYTES + 1}};
     struct text why = {0};
