@@ -214,7 +214,7 @@ int integer_words_read(struct cli *cli, size_t n_words, char *const *words,
         list.integers.lines = (struct integers_lines){0};
     }
     integers_clear(&list.integers);
-    if (!code && !rule->faults && content_of_integers(&out->content, &list.spool, why))
+    if (!code && !rule->faults && content_of_parts(&out->content, "integers", &list.spool, why))
         code = cli_fail(EXIT_FAILED, "%s", why);
     spool_clear(&list.spool);
     return code;

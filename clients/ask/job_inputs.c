@@ -12,7 +12,7 @@
 
 size_t job_inputs_of(const struct job_kind *kind)
 {
-    return kind->input ? kind->numbers / NUMBERS_PER_INPUT : 0;
+    return kind->input && !kind->tasks ? kind->numbers / NUMBERS_PER_INPUT : 0;
 }
 
 void job_inputs_destroy(struct job_inputs **inputs)

@@ -39,6 +39,10 @@ int jobspec_parse(int n_words, char *const *words, struct jobspec *out, char *wh
         return ERR_MALFORMED;
     }
     const struct job_kind *kind = kind_find(slice_of(words[0]));
+    if (kind && kind->commands) {
+        text_format(why, TEXT_MAX, "%s: `conclave %s` submits such jobs", kind->name, kind->name);
+        return ERR_MALFORMED;
+    }
     if (kind && job_inputs_of(kind)) {
         text_format(out->kind, sizeof out->kind, "%s", kind->name);
         return job_inputs_parse(kind, n_words - 1, words + 1, &out->inputs, why);

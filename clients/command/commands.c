@@ -86,7 +86,8 @@ static const char forget_details[] =
 
 static const char result_details[] =
     "Prints only the decimal digits. They are checked against the job's SHA-256; if they differ,\n"
-    "the exit code is 1 and what was printed is wrong.";
+    "the exit code is 1 and what was printed is wrong. Of a job of tasks: what all that are done\n"
+    "wrote to stdout, in their order; exit code 1 when some are missing.";
 
 static const char progress_set_details[] =
     "Prints the state. Workers' results are added to it: each result that the coordinator accepts\n"
@@ -302,15 +303,20 @@ static const char keys_rotate_details[] =
     "their new files. {rotated: [front]}.";
 
 static const char map_details[] =
-    "This version shows the commands (--dry-run), and runs none yet. Without --sh there is no\n"
-    "shell. The first word ends the options; a command that begins with - comes after --.\n"
+    "Runs the command once for each input, on the nodes, and prints what it writes to stdout: "
+    "whole\n"
+    "tasks in the order of their inputs, or with -u as they end. A task may run more than once (a\n"
+    "node died), its outcome counts once. Without --sh there is no shell. The first word ends the\n"
+    "options; a command that begins with - comes after --. Commands run only on clusters with "
+    "keys,\n"
+    "for keys of the roles commands and admin.\n"
     "\n"
     "Inputs, each of which makes a task:\n"
     "  ::: A B C          these words; several ::: are a product, --link pairs them\n"
     "  :::: FILE          its lines, - for stdin; also empty ones, and those that begin with #\n"
     "  --csv FILE         its rows; the header names the columns: {name}, or {1} {2}\n"
     "  --array 1-50:2     1, 3, 5 and so on\n"
-    "  --files 'data/*'   files, sorted by name; no match is an error\n"
+    "  --files 'data/*'   files, sorted by name; no match is an error; only with --dry-run yet\n"
     "  else               the lines of stdin; when that is a terminal, exit code 2\n"
     "--csv, --array and --files may also stand at the very end, unless -- was used.\n"
     "\n"
@@ -323,11 +329,40 @@ static const char map_details[] =
     "--sh inputs are quoted, whatever bytes they have, so {} itself must not stand in quotes.\n"
     "\n"
     "Examples:\n"
-    "  conclave map --dry-run gzip -9 {} ::: a.txt b.txt\n"
-    "  conclave map --dry-run ./simulate --seed {1} --size {2} ::: 1 2 3 ::: small large\n"
-    "  conclave map --dry-run --csv jobs.csv -- ./train --rate {rate} --out {name}.bin\n"
+    "  conclave map gzip -9 {} ::: /srv/a.txt /srv/b.txt\n"
+    "  conclave map --retries 2 ./simulate --seed {1} --size {2} ::: 1 2 3 ::: small large\n"
+    "  conclave map --dir out --csv jobs.csv -- ./train --rate {rate} --out {name}.bin\n"
     "  ls *.wav | conclave map --dry-run --sh 'sox {} {.}.mp3 && rm {}'\n"
-    "--json prints {task, inputs, command} for each task, one a line.";
+    "\n"
+    "Ctrl-C and --timeout leave the job as it is: it goes on. --dir writes DIR/17.out, DIR/17.err\n"
+    "(if something is in it) and DIR/joblog.tsv; what is there already stays. Exit code 0 when "
+    "all\n"
+    "tasks are done, 1 when some failed or were lost, 5 when the job was cancelled.\n"
+    "Not possible yet: --files (but with --dry-run), --upload, --collect, --reduce, --speculate,\n"
+    "and more than 64 KiB of output a stream and task.\n"
+    "--json prints the finished job as `job show` does; with --dry-run {task, inputs, command} "
+    "for\n"
+    "each task, one a line.";
+
+static const char tasks_details[] =
+    "One line a task, in 80 columns. --json: one object a line: {task, input, state, node, "
+    "attempt,\n"
+    "reason, exit, signal, started, finished, wall_us, cpu_us, max_rss, stdout: {bytes, sha256,\n"
+    "cut}, stderr, files}; what is not known is null.";
+
+static const char outputs_details[] =
+    "Prints what tasks wrote to stdout that have ended: whole tasks, in their order, each checked\n"
+    "against its SHA-256. --follow waits for the others. --dir writes DIR/17.out, DIR/17.err (if\n"
+    "something is in it) and DIR/joblog.tsv; what is there already with the same bytes stays.";
+
+static const char log_details[] =
+    "Seq, Host, Starttime, JobRuntime, Send, Receive, Exitval, Signal, Command, with tabs between\n"
+    "them: GNU parallel's joblog, of the tasks that have ended.";
+
+static const char retry_details[] =
+    "Makes a new job of the tasks that failed, were lost or cancelled, with their numbers, and\n"
+    "prints its id. Those that are done stay so. --merged of `job tasks`, `job output` and `job\n"
+    "log` shows of each task what came last; `job result` does so by itself.";
 
 static const char op_check_details[] =
     "An operator is a program that folds 2 to 4 files into one: merge.sh FILE1 FILE2 [FILE3\n"
@@ -351,7 +386,7 @@ const struct command commands[] = {
      run_options, run_run},
     {"submit", "KIND SPEC...", "Submit a job and wait for its result: submit factorial 10",
      submit_details, submit_options, submit_run},
-    {"map", "[--] CMD ARG... [::: A B...]", "Show the commands that inputs make: map --dry-run",
+    {"map", "[--] CMD ARG... [::: A B...]", "Run a command over inputs: map gzip {} ::: a b",
      map_details, map_options, map_run},
     {"op check", "NAME FILE FILE...", "Check a program that folds files: all shapes give the same",
      op_check_details, op_check_options, op_check_run},
@@ -363,6 +398,14 @@ const struct command commands[] = {
     {"job result", "ID", "Print the digits of a job's result", result_details, job_output_options,
      job_result_run},
     {"job cancel", "ID", "Cancel a job", NULL, NULL, job_cancel_run},
+    {"job tasks", "ID", "List the tasks of a job: states, nodes, exit codes", tasks_details,
+     job_tasks_options, job_tasks_run},
+    {"job output", "ID", "Print what the tasks of a job wrote", outputs_details,
+     job_outputs_options, job_outputs_run},
+    {"job log", "ID", "Print the tasks of a job as GNU parallel's joblog", log_details,
+     job_log_options, job_log_run},
+    {"job retry", "ID", "Run the tasks once more that are not done; prints an id", retry_details,
+     job_retry_options, job_retry_run},
     {"job forget", "[ID ...]", "Forget finished jobs and their results", forget_details,
      job_forget_options, job_forget_run},
     {"job explain", "ID", "Explain what a job is waiting for", NULL, NULL, job_explain_run},

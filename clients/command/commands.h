@@ -13,6 +13,10 @@ int job_show_run(struct cli *cli, int n_words, char **words);
 int job_wait_run(struct cli *cli, int n_words, char **words);
 int job_result_run(struct cli *cli, int n_words, char **words);
 int job_cancel_run(struct cli *cli, int n_words, char **words);
+int job_tasks_run(struct cli *cli, int n_words, char **words);
+int job_outputs_run(struct cli *cli, int n_words, char **words);
+int job_log_run(struct cli *cli, int n_words, char **words);
+int job_retry_run(struct cli *cli, int n_words, char **words);
 int job_forget_run(struct cli *cli, int n_words, char **words);
 int job_explain_run(struct cli *cli, int n_words, char **words);
 int progress_set_run(struct cli *cli, int n_words, char **words);
@@ -52,12 +56,20 @@ int keys_list_run(struct cli *cli, int n_words, char **words);
 int keys_revoke_run(struct cli *cli, int n_words, char **words);
 int keys_rotate_run(struct cli *cli, int n_words, char **words);
 
+/* What `job result` does for a job of tasks: the stdout of all that are done, to a file or (NULL)
+ * stdout. */
+int job_tasks_result(struct cli *cli, job_id_t job, const char *path);
+
 extern const struct option_spec map_options[];
 extern const struct option_spec op_check_options[];
 extern const struct option_spec submit_options[];
 extern const struct option_spec job_list_options[];
 extern const struct option_spec job_show_options[];
 extern const struct option_spec job_output_options[];
+extern const struct option_spec job_tasks_options[];
+extern const struct option_spec job_outputs_options[];
+extern const struct option_spec job_log_options[];
+extern const struct option_spec job_retry_options[];
 extern const struct option_spec job_forget_options[];
 extern const struct option_spec progress_snap_options[];
 extern const struct option_spec progress_get_options[];

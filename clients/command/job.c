@@ -1,15 +1,23 @@
 /* job.c - conclave job show, wait, result, cancel, explain. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "clients/ask/batch.h"
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
+#include "clients/map/map_label.h"
+#include "clients/map/task_cluster.h"
+#include "clients/map/task_totals.h"
 #include "clients/show/losses.h"
 #include "clients/show/render.h"
 #include "clients/show/report.h"
 #include "clients/show/tasks.h"
 #include "clients/show/timing.h"
+
+/* What `job show` reads of a job of tasks to add it up: 64 MiB at most, within a second or so. */
+#define SHOW_SEGMENTS_MAX 64
+#define SHOW_TASKS_MAX    1000000
 
 static struct {
     bool ops, timing;
@@ -74,6 +82,60 @@ static int list_operations(struct cli *cli, job_id_t job, json_t *array)
     return EXIT_OK;
 }
 
+/* Whether the details of the tasks are few, and this key may see them: nothing is said else. */
+static bool has_few_details(struct cli *cli, const struct wire_job_row *row)
+{
+    struct message *request = message_new(MESSAGE_JOB_SEGMENTS), *reply = NULL;
+    request->as.job_segments.job = row->job;
+    request->as.job_segments.from = SHOW_SEGMENTS_MAX;
+    int error =
+        client_ask(cli_client(cli), request, CLIENT_PATIENT, 0, cli_deadline_us(cli), &reply);
+    bool few = !error && reply->type == MESSAGE_SEGMENT_PAGE && reply->as.segment_page.total &&
+               reply->as.segment_page.total <= SHOW_SEGMENTS_MAX;
+    message_drop(&reply);
+    return few;
+}
+
+/* What the tasks took and wrote together. */
+static int show_totals(struct cli *cli, const struct wire_job_row *row)
+{
+    const struct task_cluster_wants wants = {0};
+    struct task_cluster *cluster = NULL;
+    struct task_totals totals = {0};
+    struct text why = {0}, lines = {0};
+    uint64_t took_ms =
+        row->finished_ms > row->submitted_ms ? row->finished_ms - row->submitted_ms : 0;
+    if (!tasks_are(row) || row->tasks.at[0].total > SHOW_TASKS_MAX || !has_few_details(cli, row))
+        return EXIT_OK;
+    int code = task_cluster_open(cli, row->job, &wants, &cluster);
+    if (!code && task_totals_read(task_cluster_source(cluster), &totals, &why))
+        code = task_cluster_explain(cluster, &why);
+    if (!code) {
+        task_totals_text(&totals, took_ms, &lines);
+        printf("%s", lines.at);
+    }
+    task_totals_clear(&totals);
+    task_cluster_destroy(&cluster);
+    return code;
+}
+
+/* As lines. */
+static int show_text(struct cli *cli, const struct wire_job *answer)
+{
+    const struct wire_job_row *row = &answer->jobs.at[0];
+    struct message *spec = map_label_spec(cli, row);
+    struct text label = {0};
+    if (spec)
+        map_label_long(spec, row->tasks.n ? row->tasks.at[0].total : row->total, &label);
+    render_job_text(row, spec ? label.at : NULL, spec ? &spec->as.task_spec.name : NULL, stdout);
+    message_drop(&spec);
+    int code = show_totals(cli, row);
+    losses_text(answer, stdout);
+    if (options.timing)
+        timing_text(answer, stdout);
+    return code;
+}
+
 static int show(struct cli *cli, const struct wire_job *answer)
 {
     const struct wire_job_row *row = &answer->jobs.at[0];
@@ -98,11 +160,8 @@ static int show(struct cli *cli, const struct wire_job *answer)
             cli_print_json(cli, job);
         return code;
     }
-    render_job_text(row, stdout);
-    losses_text(answer, stdout);
-    if (options.timing)
-        timing_text(answer, stdout);
-    return ops ? list_operations(cli, row->job, NULL) : code;
+    code = show_text(cli, answer);
+    return ops && !code ? list_operations(cli, row->job, NULL) : code;
 }
 
 /* Gets the job that the words name, and gives it to the command. */
@@ -144,9 +203,9 @@ int job_wait_run(struct cli *cli, int n_words, char **words)
 static int give_result(struct cli *cli, const struct wire_job *answer)
 {
     const struct wire_job_row *row = &answer->jobs.at[0];
+    if (tasks_are(row) && !cli->json)
+        return job_tasks_result(cli, row->job, options.output);
     int code = report_state(row);
-    if (!code && tasks_are(row))
-        code = cli_fail(EXIT_USAGE, "%s", REPORT_NO_RESULT);
     if (code)
         return code;
     if (options.output)
@@ -194,6 +253,28 @@ int job_cancel_run(struct cli *cli, int n_words, char **words)
     return code;
 }
 
+/* What the nodes call a job by its numbers is said by its command, if this key may see it. */
+static void name_by_command(struct cli *cli, job_id_t job, json_t *lines)
+{
+    const char *first = json_string_value(json_array_get(lines, 0)), *at;
+    char label[JOBSPEC_LABEL_MAX];
+    struct message *reply = NULL, *spec = NULL;
+    struct text named = {0};
+    if (!first || !strstr(first, ", map(") || get_job(cli, job, &reply))
+        return;
+    const struct wire_job_row *row = &reply->as.job.jobs.at[0];
+    at = strstr(first, jobspec_label(row->kind, row->spec, label));
+    spec = at ? map_label_spec(cli, row) : NULL;
+    if (spec && tasks_are(row)) {
+        text_add(&named, "%.*s", (int)(at - first), first);
+        map_label_long(spec, row->tasks.at[0].total, &named);
+        text_add(&named, "%s", at + strlen(label));
+        json_array_set_new(lines, 0, json_string(named.at));
+    }
+    message_drop(&spec);
+    message_drop(&reply);
+}
+
 int job_explain_run(struct cli *cli, int n_words, char **words)
 {
     job_id_t job;
@@ -208,6 +289,7 @@ int job_explain_run(struct cli *cli, int n_words, char **words)
         return code;
     json_t *told = render_explanation(job, reply->as.explanation.text), *line;
     size_t i;
+    name_by_command(cli, job, json_object_get(told, "explanation"));
     if (cli->json) {
         cli_print_json(cli, told);
     } else {

@@ -5,7 +5,9 @@
 
 #include "clients/command/commands.h"
 #include "clients/ask/jobspec.h"
+#include "clients/map/map_label.h"
 #include "clients/show/render.h"
+#include "clients/show/tasks.h"
 #include "shared/base/clock.h"
 
 static struct {
@@ -26,24 +28,60 @@ static bool state_is_known(void)
     return false;
 }
 
-static void print_row(const struct wire_job_row *row)
+/* A job of commands by its command, if this key may see it. */
+static void add_label(struct cli *cli, const struct wire_job_row *row, struct text *out)
 {
-    char id[JOB_TEXT_MAX], state[JOB_KIND_MAX + 1], label[JOBSPEC_LABEL_MAX], when[CLOCK_TEXT_MAX],
-        done[48];
-    char detail[TEXT_MAX] = "", room[TEXT_MAX];
-    text_format(done, sizeof done, "%" PRIu64 "/%" PRIu64, row->done, row->total);
-    if (row->error.len)
-        text_format(detail, sizeof detail, "  %s", text_escape(room, sizeof room, row->error));
-    else if (row->text.len && row->text.len <= 2 * TEXT_EDGE_DIGITS)
-        text_format(detail, sizeof detail, "  %s", text_escape(room, sizeof room, row->text));
-    else if (row->digits)
-        text_format(detail, sizeof detail, "  %" PRIu64 " digits", row->digits);
-    printf("%-10s %-10s %-16s %-15s %s%s\n", job_id_text(row->job, id),
-           text_escape(state, sizeof state, row->state), jobspec_label(row->kind, row->spec, label),
-           done, clock_text(row->submitted_ms, when), detail);
+    char label[JOBSPEC_LABEL_MAX];
+    struct message *spec = map_label_spec(cli, row);
+    if (spec)
+        map_label_short(spec, row->tasks.n ? row->tasks.at[0].total : row->total, out);
+    else
+        text_add(out, "%s", jobspec_label(row->kind, row->spec, label));
+    message_drop(&spec);
 }
 
-static void take_page(const struct wire_job_page *page, json_t *array, uint64_t *after)
+static void add_result(const struct wire_job_row *row, struct text *out)
+{
+    char room[TEXT_MAX];
+    tasks_add_detail(row, out);
+    if (out->len)
+        return;
+    if (row->error.len)
+        text_add(out, "%s", text_escape(room, sizeof room, row->error));
+    else if (row->text.len && row->text.len <= 2 * TEXT_EDGE_DIGITS)
+        text_add(out, "%s", text_escape(room, sizeof room, row->text));
+    else if (row->digits)
+        text_add(out, "%" PRIu64 " digits", row->digits);
+}
+
+#define TABLE "%-8s %-9s %-25s %-11s %-14s %-7s%s%s\n"
+
+static void print_head(void)
+{
+    printf(TABLE, "ID", "STATE", "JOB", "PROGRESS", "SUBMITTED UTC", "TOOK", " ", "RESULT");
+}
+
+static void print_row(struct cli *cli, const struct wire_job_row *row)
+{
+    char id[JOB_TEXT_MAX], state[JOB_KIND_MAX + 1], when[CLOCK_TEXT_MAX], progress[48],
+        took[RENDER_TOOK_MAX] = "-";
+    struct text label = {0}, result = {0};
+    struct task_sum sum = tasks_sum(row);
+    add_label(cli, row, &label);
+    add_result(row, &result);
+    text_format(progress, sizeof progress, "%" PRIu64 "/%" PRIu64,
+                tasks_are(row) ? task_sum_ended(&sum) : row->done, row->total);
+    if (row->finished_ms >= row->submitted_ms)
+        render_took((row->finished_ms - row->submitted_ms) * MS_US, took);
+    clock_text(row->submitted_ms, when); /* 2026-11-27T18:46:42.000Z */
+    when[10] = ' ';
+    when[19] = '\0';
+    printf(TABLE, job_id_text(row->job, id), text_escape(state, sizeof state, row->state), label.at,
+           progress, when + 5, took, result.len ? " " : "", result.at);
+}
+
+static void take_page(struct cli *cli, const struct wire_job_page *page, json_t *array,
+                      uint64_t *after)
 {
     for (size_t i = 0; i < page->jobs.n; i++) {
         const struct wire_job_row *row = &page->jobs.at[i];
@@ -53,7 +91,7 @@ static void take_page(const struct wire_job_page *page, json_t *array, uint64_t 
         if (array)
             json_array_append_new(array, render_job(row));
         else
-            print_row(row);
+            print_row(cli, row);
     }
 }
 
@@ -77,10 +115,9 @@ int job_list_run(struct cli *cli, int n_words, char **words)
         if (code)
             break;
         if (first && !array)
-            printf("%-10s %-10s %-16s %-15s %-24s\n", "ID", "STATE", "JOB", "OPERATIONS",
-                   "SUBMITTED");
+            print_head();
         uint64_t before = after;
-        take_page(&reply->as.job_page, array, &after);
+        take_page(cli, &reply->as.job_page, array, &after);
         if (reply->as.job_page.after > after)
             after = reply->as.job_page.after;
         more = reply->as.job_page.more && after > before;

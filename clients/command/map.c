@@ -3,20 +3,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clients/ask/interrupt.h"
+#include "clients/ask/upload.h"
 #include "clients/command/commands.h"
+#include "clients/map/command_line.h"
+#include "clients/map/map_job.h"
+#include "clients/map/map_wait.h"
 #include "clients/map/request.h"
 #include "clients/show/printable.h"
+#include "clients/show/render.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 #include "shared/tasks/expand.h"
-#include "shared/tasks/shell.h"
 
 static struct {
     struct map_request request;
-    const char *key, *name, *dir, *joblog, *reduce;
-    bool dry_run, no_wait, tag, unordered;
-} options = {
-    .request = {.retry_delay_us = SECOND_US, .slots = 1, .max_output = TASK_OUTPUT_DEFAULT_BYTES}};
+    const char *key, *reduce;
+    struct map_wait wait;
+    bool dry_run, no_wait;
+} options = {.request = {.retry_delay_us = SECOND_US, .slots = 1, .max_output = MAP_OUTPUT_BYTES}};
 
 const struct option_spec map_options[] = {
     {"sh", OPTION_WORD, &options.request.shell, 0, 0, "STRING",
@@ -26,7 +31,7 @@ const struct option_spec map_options[] = {
     {"array", OPTION_WORD, &options.request.inputs.array, 0, 0, "A-B[:STEP]",
      "inputs: these numbers"},
     {"files", OPTION_LIST, &options.request.inputs.files, 0, 0, "PATTERN",
-     "inputs: files, each of which goes with its task"},
+     "inputs: files; only with --dry-run yet"},
     {"link", OPTION_FLAG, &options.request.inputs.link, 0, 0, NULL,
      "several ::: side by side, instead of each with each"},
     {"stdin", OPTION_FLAG, &options.request.on_stdin, 0, 0, NULL,
@@ -49,56 +54,31 @@ const struct option_spec map_options[] = {
     {"collect", OPTION_LIST, &options.request.collect, 0, 0, "GLOB",
      "files of a task's directory that are results"},
     {"max-output", OPTION_SIZE, &options.request.max_output, 0, TASK_OUTPUT_MAX_BYTES, "SIZE",
-     "of stdout and of stderr of a task; the rest is cut (1MiB)"},
+     "of stdout and of stderr of a task; the rest is cut (64KiB)"},
     {"at-most-once", OPTION_FLAG, &options.request.at_most_once, 0, 0, NULL,
      "a task whose worker died is lost, and not run again"},
     {"speculate", OPTION_FLAG, &options.request.speculate, 0, 0, NULL,
      "run a second copy of what is slow near the end"},
     {"reduce", OPTION_WORD, &options.reduce, 0, 0, "OPERATOR", "fold the outputs"},
-    {"dir", OPTION_WORD, &options.dir, 0, 0, "DIR", "write all outputs and files there"},
-    {"joblog", OPTION_WORD, &options.joblog, 0, 0, "FILE", "write a log as GNU parallel does"},
-    {"tag", OPTION_FLAG, &options.tag, 0, 0, NULL, "begin each line with its input and a tab"},
-    {"u", OPTION_FLAG, &options.unordered, 0, 0, NULL, "print outputs as tasks end"},
+    {"dir", OPTION_WORD, &options.wait.dir, 0, 0, "DIR", "write all outputs and files there"},
+    {"joblog", OPTION_WORD, &options.wait.joblog, 0, 0, "FILE", "write a log as GNU parallel does"},
+    {"tag", OPTION_FLAG, &options.wait.tag, 0, 0, NULL, "begin each line with its input and a tab"},
+    {"u", OPTION_FLAG, &options.wait.unordered, 0, 0, NULL, "print outputs as tasks end"},
     {"no-wait", OPTION_FLAG, &options.no_wait, 0, 0, NULL,
      "print the job's id as soon as it is accepted"},
     {"key", OPTION_WORD, &options.key, 0, 0, "KEY",
      "requests with the same key are the same job (a new UUID)"},
-    {"name", OPTION_WORD, &options.name, 0, 0, "TEXT", "what the job is called, for people"},
+    {"name", OPTION_WORD, &options.request.name, 0, 0, "TEXT",
+     "what the job is called, for people"},
     {0}};
 
 /* --- the commands, shown --- */
 
-static void print_word(const char *word, char **room, size_t *size)
-{
-    struct slice bytes = slice_of(word);
-    size_t most = shell_quoted_max(bytes.len);
-    if (most > *size)
-        *room = mem_grow(*room, *size = 2 * most, 1);
-    fwrite(*room, 1, shell_quote_line(*room, bytes), stdout);
-}
-
-/* A line for a shell is shown as it is: it is quoted already; unless it is more than one. */
-static bool is_line(const struct wire_task_spec *spec, const struct task_command *command)
-{
-    const char *at = task_command_word(command, command->n - 1);
-    while (spec->shell.len && (unsigned char)*at >= ' ' && *at != 0x7f)
-        at++;
-    return spec->shell.len && !*at;
-}
-
 static void show(const struct wire_task_spec *spec, const struct task_command *command)
 {
-    static char *room; /* one for all */
-    static size_t size;
-    if (is_line(spec, command)) {
-        puts(task_command_word(command, command->n - 1));
-        return;
-    }
-    for (size_t i = 0; i < command->n; i++) {
-        if (i)
-            putchar(' ');
-        print_word(task_command_word(command, i), &room, &size);
-    }
+    static struct command_line line; /* one for all */
+    command_line_make(&line, spec, command);
+    fwrite(line.at, 1, line.len, stdout);
     putchar('\n');
 }
 
@@ -138,26 +118,113 @@ static int dry_run(struct cli *cli, const struct message *message, struct inputs
 
 /* --- the command --- */
 
-static int check_request(void)
+static int check_request(const struct cli *cli)
 {
     const struct {
         bool given;
         const char *name;
-    } outputs[] = {{options.dir, "dir"},
-                   {options.joblog, "joblog"},
-                   {options.tag, "tag"},
+    } outputs[] = {{options.wait.dir, "dir"},
+                   {options.wait.joblog, "joblog"},
+                   {options.wait.tag, "tag"},
                    {options.reduce, "reduce"}};
     for (size_t i = 0; options.no_wait && i < sizeof outputs / sizeof *outputs; i++)
         if (outputs[i].given)
             return cli_fail(EXIT_USAGE, "--%s needs the results, --no-wait does not wait for them",
                             outputs[i].name);
-    if (options.no_wait && options.unordered)
+    if (options.no_wait && options.wait.unordered)
         return cli_fail(EXIT_USAGE, "-u needs the results, --no-wait does not wait for them");
-    if (options.name &&
-        (slice_of(options.name).len > TASK_NAME_MAX || !text_is_utf8(slice_of(options.name))))
+    if (options.request.name && (slice_of(options.request.name).len > TASK_NAME_MAX ||
+                                 !text_is_utf8(slice_of(options.request.name))))
         return cli_fail(EXIT_USAGE, "--name takes a text of at most %d bytes", TASK_NAME_MAX);
+    if (!options.dry_run && (options.reduce || options.request.uploads.n))
+        return cli_fail(EXIT_USAGE, "--%s is not possible yet",
+                        options.reduce ? "reduce" : "upload");
+    if (cli->json && !options.dry_run && (options.wait.tag || options.wait.unordered))
+        return cli_fail(EXIT_USAGE, "--json prints the job; %s is for outputs",
+                        options.wait.tag ? "--tag" : "-u");
     char key[JOB_KEY_TEXT_MAX];
     return options.key ? cli_key(options.key, key) : EXIT_OK;
+}
+
+/* The same words again mean the same stored value: what is there is not sent again. */
+static int upload_tasks(struct cli *cli, const struct inputs *inputs, const struct content *content,
+                        struct message **value)
+{
+    struct text what = {0};
+    inputs_describe(inputs, &what);
+    return upload(cli, content, options.request.name,
+                  content->len >= VALUE_CHUNK_BYTES ? what.at : NULL, value);
+}
+
+static int submit(struct cli *cli, const struct wire_task_spec *spec, const struct content *content,
+                  const struct message *value, struct message **job)
+{
+    char key[JOB_KEY_TEXT_MAX], argument[JOB_SPEC_MAX + 1];
+    struct map_submit what = {.kind = "map",
+                              .spec = argument,
+                              .key = key,
+                              .commands = true,
+                              .value = value->as.value.values.at[0].value,
+                              .options = map_job_options(spec)};
+    text_format(argument, sizeof argument, "%" PRIu64 " %zu %" PRIu64, content->items - 1,
+                content->n_segments, content->len);
+    int code = cli_key(options.key, key);
+    return code ? code : map_job_submit(cli, &what, job);
+}
+
+static int wait_or_leave(struct cli *cli, const struct wire_job_row *row,
+                         const struct content *content)
+{
+    char id[JOB_TEXT_MAX];
+    options.wait.content = content;
+    if (!options.no_wait)
+        return map_wait(cli, row->job, &options.wait);
+    if (cli->json)
+        cli_print_json(cli, render_job(row));
+    else
+        printf("%s\n", job_id_text(row->job, id));
+    return EXIT_OK;
+}
+
+static int run_content(struct cli *cli, const struct message *spec, const struct inputs *inputs,
+                       const struct content *content)
+{
+    struct message *value = NULL, *job = NULL;
+    if (content->items < 2) {
+        cli_note("there are no inputs, and so no tasks");
+        return EXIT_OK;
+    }
+    int code = upload_tasks(cli, inputs, content, &value);
+    if (!code)
+        code = submit(cli, &spec->as.task_spec, content, value, &job);
+    if (!code)
+        code = wait_or_leave(cli, &job->as.job.jobs.at[0], content);
+    message_drop(&value);
+    message_drop(&job);
+    return code;
+}
+
+/* A signal ends a read of stdin with an error. */
+static int explain(int error, const struct text *why)
+{
+    return error == ERR_INTERRUPTED || interrupt_seen() ? cli_interrupted()
+                                                        : cli_fail(EXIT_USAGE, "%s", why->at);
+}
+
+/* All inputs are read before anything is sent. */
+static int run(struct cli *cli, const struct message *spec, struct inputs *inputs)
+{
+    struct content content = {.spool.fd = -1};
+    struct text why = {0};
+    int code = map_wait_check(&options.wait);
+    if (code)
+        return code;
+    int error = map_job_supported(&spec->as.task_spec, &why);
+    if (!error)
+        error = map_job_content(spec, inputs, &content, &why);
+    code = error ? explain(error, &why) : run_content(cli, spec, inputs, &content);
+    content_clear(&content);
+    return code;
 }
 
 int map_run(struct cli *cli, int n_words, char **words)
@@ -165,19 +232,19 @@ int map_run(struct cli *cli, int n_words, char **words)
     struct text why = {0};
     struct inputs *inputs = NULL;
     struct message *spec = NULL;
-    int code = check_request();
+    int code = check_request(cli);
     if (code)
         return code;
     int error = map_words(&options.request, (size_t)n_words, words, &why);
-    if (!error && !options.dry_run)
-        return cli_fail(EXIT_USAGE, "this version runs no commands yet: --dry-run shows them");
     if (!error)
         error = inputs_open(&options.request.inputs, &inputs, &why);
     if (!error)
         error = map_spec(&options.request, inputs, &spec, &why);
-    if (!error)
+    if (!error && options.dry_run)
         error = dry_run(cli, spec, inputs, &why);
+    else if (!error)
+        code = run(cli, spec, inputs);
     message_drop(&spec);
     inputs_destroy(&inputs);
-    return error ? cli_fail(EXIT_USAGE, "%s", why.at) : EXIT_OK;
+    return error ? explain(error, &why) : code;
 }

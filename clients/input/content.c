@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "clients/ask/interrupt.h"
+#include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
-#include "shared/base/packed.h"
 
 #define READ_BYTES ((size_t)262144)
 
@@ -32,7 +32,7 @@ static struct content_segment *add_segment(struct content *content, uint64_t off
     return segment;
 }
 
-/* --- integers --- */
+/* --- parts --- */
 
 static uint64_t aim_of(uint64_t len)
 {
@@ -42,7 +42,7 @@ static uint64_t aim_of(uint64_t len)
                                       : aim;
 }
 
-/* Where an integer begins and ends: only the lengths are read. */
+/* Where a part begins and ends: only the lengths are read. */
 static int cut(struct content *content, char *why)
 {
     uint64_t aim = aim_of(content->len);
@@ -62,7 +62,8 @@ static int cut(struct content *content, char *why)
         for (size_t byte = 0; byte < BYTES_LENGTH; byte++)
             len += (uint64_t)window[at - held + byte] << 8 * byte;
         if (len > content->len - at) {
-            text_format(why, TEXT_MAX, "the integers do not fit into their list");
+            text_format(why, TEXT_MAX, "what is to be stored as %s does not fit into its length",
+                        content->format);
             return ERR_MALFORMED;
         }
         if (!segment || segment->len >= aim || segment->len + len > CONTENT_MOST_BYTES)
@@ -96,9 +97,9 @@ static int hash_segments(struct content *content, char *why)
     return error;
 }
 
-int content_of_integers(struct content *content, struct spool *spool, char *why)
+int content_of_parts(struct content *content, const char *format, struct spool *spool, char *why)
 {
-    *content = (struct content){.format = "integers", .spool = *spool, .len = spool->len};
+    *content = (struct content){.format = format, .spool = *spool, .len = spool->len};
     *spool = (struct spool){.fd = -1};
     spool_hash(&content->spool, content->sha256);
     int error = cut(content, why);

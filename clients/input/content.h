@@ -5,8 +5,9 @@
 
 #include "clients/input/integers.h"
 
-/* Segments of a value of integers: each is an operand of one operation, so a large job has some for
- * every worker, and a small one is no more work to hand out than to do. */
+/* Segments of a value of parts: each is an operand of one operation, or what a worker reads for a
+ * task, so a large job has some for every worker, and a small one is no more work to hand out than
+ * to do. */
 #define CONTENT_SEGMENTS    64
 #define CONTENT_LEAST_BYTES ((uint64_t)32 * 1024)
 #define CONTENT_MOST_BYTES                                                \
@@ -19,7 +20,7 @@ struct content_segment {
 };
 
 struct content {
-    const char *format; /* "integers" or "bytes" */
+    const char *format; /* "integers", "tasks" or "bytes" */
     struct spool spool;
     uint64_t len, items;
     uint8_t sha256[HASH_BYTES];
@@ -27,11 +28,12 @@ struct content {
     size_t n_segments, room;
 };
 
-/* Takes a spool of packed integers (also when it fails), and cuts it: whole integers, about
- * CONTENT_SEGMENTS segments, each of CONTENT_LEAST_BYTES, but for the last, to CONTENT_MOST_BYTES;
- * a longer integer is a segment of its own. ERR_IO, ERR_MALFORMED after one line in `why` (TEXT_MAX
- * bytes). Caller clears in any case. */
-int content_of_integers(struct content *content, struct spool *spool, char *why);
+/* Takes a spool of parts (shared/base/bytes.h; also when it fails), which are the items of that
+ * format (borrows its name), and cuts it: whole parts, about CONTENT_SEGMENTS segments, each of
+ * CONTENT_LEAST_BYTES, but for the last, to CONTENT_MOST_BYTES; a longer part is a segment of its
+ * own. ERR_IO, ERR_MALFORMED after one line in `why` (TEXT_MAX bytes). Caller clears in any case.
+ */
+int content_of_parts(struct content *content, const char *format, struct spool *spool, char *why);
 
 /* The bytes of a file, or of stdin for "-", as they are. A file that is not regular is copied
  * first. The same errors, and ERR_INTERRUPTED without a line. */

@@ -113,6 +113,11 @@ void inputs_describe(const struct inputs *inputs, struct text *out)
     text_add(out, "%" PRIu64 " %s", inputs->count, inputs->what);
 }
 
+const char *inputs_what(const struct inputs *inputs)
+{
+    return inputs->what;
+}
+
 void inputs_destroy(struct inputs **inputs)
 {
     if (!*inputs)

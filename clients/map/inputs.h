@@ -43,6 +43,9 @@ int inputs_next(struct inputs *inputs, struct task_record *out, struct text *why
 /* Appends what they are, for people, once all are read: "200 files *.csv". */
 void inputs_describe(const struct inputs *inputs, struct text *out);
 
+/* The same without their number, before any is read: "files *.csv". */
+const char *inputs_what(const struct inputs *inputs);
+
 /* How many tasks were read. */
 uint64_t inputs_count(const struct inputs *inputs);
 

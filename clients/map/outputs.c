@@ -154,3 +154,23 @@ int outputs_write(struct outputs *outputs, FILE *out, struct text *why)
     return outputs->unordered ? write_unordered(outputs, out, why)
                               : write_ordered(outputs, out, why);
 }
+
+int outputs_log(const struct task_source *source, const struct task_choice *choice, FILE *out,
+                struct text *why)
+{
+    joblog_head(out);
+    uint64_t task = task_choice_from(choice, 1, source->total), logged = 0;
+    for (; task && (!choice->limit || logged < choice->limit);
+         task = task_choice_from(choice, task + 1, source->total)) {
+        struct task_view view;
+        int error = source->get(source->context, task, &view, why);
+        if (error)
+            return error;
+        if (!task_view_is_end(view.state) || !view.attempt ||
+            !task_choice_has_state(choice, view.state))
+            continue;
+        joblog_line(&view, out);
+        logged++;
+    }
+    return OK;
+}

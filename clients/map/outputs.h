@@ -20,6 +20,11 @@ struct outputs {
  * counted as missing. OK, or an error with one line in `why`. */
 int outputs_write(struct outputs *outputs, FILE *out, struct text *why);
 
+/* Writes a log as GNU parallel does: its head, and a line for each task that was executed. Errors
+ * as above. */
+int outputs_log(const struct task_source *source, const struct task_choice *choice, FILE *out,
+                struct text *why);
+
 /* What outputs_save() did. */
 struct outputs_saved {
     uint64_t written, present; /* files */

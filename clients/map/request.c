@@ -176,6 +176,9 @@ int map_spec(const struct map_request *request, const struct inputs *inputs, str
     spec->slots = request->slots;
     spec->max_output = request->max_output;
     spec->at_most_once = request->at_most_once;
+    spec->over = copy(message, inputs_what(inputs));
+    if (request->name)
+        spec->name = copy(message, request->name);
     spec->speculate = request->speculate;
     add_inputs(message, inputs);
     int error = add_command(message, request, why);

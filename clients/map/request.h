@@ -11,6 +11,7 @@ struct map_request {
     char **argv;       /* borrowed */
     size_t n_argv;
 
+    const char *name;      /* for people; NULL: none */
     const char *max_fails; /* N or N%; NULL: any number */
     uint64_t retries, retry_delay_us, time_limit_us, slots, max_output;
     bool on_stdin, at_most_once, speculate;

@@ -104,6 +104,15 @@ void bar_draw_bytes(struct bar *bar, uint64_t done, uint64_t total, uint64_t now
     draw(bar, &line);
 }
 
+void bar_draw_tasks(struct bar *bar, const struct task_sum *sum, uint64_t now_us)
+{
+    struct text line = {0};
+    if (!ready(bar, task_sum_ended(sum), now_us))
+        return;
+    task_sum_bar(sum, bar->first_done, now_us - bar->started_us, &line);
+    draw(bar, &line);
+}
+
 void bar_erase(struct bar *bar)
 {
     if (bar->shown)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "clients/show/task_sum.h"
 #include "shared/base/text.h"
 
 struct bar {
@@ -21,6 +22,9 @@ void bar_draw(struct bar *bar, uint64_t done, uint64_t total, const char *what, 
 
 /* The same of bytes. */
 void bar_draw_bytes(struct bar *bar, uint64_t done, uint64_t total, uint64_t now_us);
+
+/* The same of tasks, with how they ended. */
+void bar_draw_tasks(struct bar *bar, const struct task_sum *sum, uint64_t now_us);
 
 /* Erases the bar, before anything else is written. */
 void bar_erase(struct bar *bar);

@@ -164,6 +164,19 @@ char *render_size(uint64_t bytes, char at[RENDER_SIZE_MAX])
     return at;
 }
 
+char *render_took(uint64_t us, char at[RENDER_TOOK_MAX])
+{
+    uint64_t seconds = us / SECOND_US;
+    if (us < 60 * SECOND_US)
+        text_format(at, RENDER_TOOK_MAX, "%.*fs", us < SECOND_US ? 3 : 1, (double)us / SECOND_US);
+    else if (seconds < 3600)
+        text_format(at, RENDER_TOOK_MAX, "%" PRIu64 "m %02" PRIu64 "s", seconds / 60, seconds % 60);
+    else
+        text_format(at, RENDER_TOOK_MAX, "%" PRIu64 "h %02" PRIu64 "m", seconds / 3600,
+                    seconds / 60 % 60);
+    return at;
+}
+
 void render_operation_text(const struct wire_trace_row *row, struct text *out)
 {
     char at[32], name[JOB_KIND_MAX * 4 + 1];
@@ -209,11 +222,17 @@ static void show_result(const struct wire_job_row *row, FILE *out)
         fprintf(out, "%-12s%s\n", "sha256", hash_text(row->sha256.at, hash));
 }
 
-void render_job_text(const struct wire_job_row *row, FILE *out)
+void render_job_text(const struct wire_job_row *row, const char *given, const struct slice *name,
+                     FILE *out)
 {
     char id[JOB_TEXT_MAX], when[CLOCK_TEXT_MAX], label[JOBSPEC_LABEL_MAX];
     fprintf(out, "%-12s%s\n", "job", job_id_text(row->job, id));
-    fprintf(out, "%-12s%s\n", "computes", jobspec_label(row->kind, row->spec, label));
+    if (name)
+        show(out, "name", *name);
+    if (given)
+        fprintf(out, "%-12s%s\n", "job spec", given);
+    else
+        fprintf(out, "%-12s%s\n", "computes", jobspec_label(row->kind, row->spec, label));
     show(out, "key", row->key);
     show(out, "owner", row->owner);
     show(out, "state", row->state);

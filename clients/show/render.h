@@ -34,11 +34,17 @@ json_t *render_node(const struct wire_node_row *row);
 json_t *render_explanation(job_id_t job, struct slice text);
 json_t *render_operation(const struct wire_trace_row *row);
 
+/* "0.120s", "1.5s", "3m 12s", "2h 03m": how long something took, for people. Returns `at`. */
+#define RENDER_TOOK_MAX 32
+char *render_took(uint64_t us, char at[RENDER_TOOK_MAX]);
+
 /* "R4=R1*R2*R3", without a line end. */
 void render_operation_text(const struct wire_trace_row *row, struct text *out);
 
-/* Lines about a job, for `job show`. */
-void render_job_text(const struct wire_job_row *row, FILE *out);
+/* Lines about a job, for `job show`. What a job of commands is called (NULL: by its kind), and the
+ * name that a person gave it (NULL: none), stand in its stored value. */
+void render_job_text(const struct wire_job_row *row, const char *given, const struct slice *name,
+                     FILE *out);
 
 bool render_job_is_finished(const struct wire_job_row *row);
 

@@ -12,6 +12,11 @@ static void add_count(struct text *out, const char *before, uint64_t n, const ch
         text_add(out, "%s%" PRIu64 " %s", before, n, what);
 }
 
+uint64_t task_sum_ended(const struct task_sum *sum)
+{
+    return sum->done + sum->failed + sum->lost + sum->cancelled;
+}
+
 void task_sum_bar(const struct task_sum *sum, uint64_t first_ended, uint64_t elapsed_us,
                   struct text *out)
 {
@@ -20,8 +25,7 @@ void task_sum_bar(const struct task_sum *sum, uint64_t first_ended, uint64_t ela
     add_count(&what, "  ", sum->failed, "failed");
     add_count(&what, "  ", sum->lost, "lost");
     add_count(&what, "  ", sum->running, "running");
-    bar_line(out, sum->done + sum->failed + sum->lost + sum->cancelled, sum->total, first_ended,
-             elapsed_us, what.at);
+    bar_line(out, task_sum_ended(sum), sum->total, first_ended, elapsed_us, what.at);
 }
 
 void task_sum_line(const struct task_sum *sum, const char *job, struct text *out)

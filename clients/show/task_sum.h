@@ -10,6 +10,9 @@ struct task_sum {
     uint64_t total, queued, running, done, failed, lost, cancelled;
 };
 
+/* Those of which nothing more will come. */
+uint64_t task_sum_ended(const struct task_sum *sum);
+
 /* Appends the line of the bar: what has ended of all, in `elapsed_us` since `first_ended` had. */
 void task_sum_bar(const struct task_sum *sum, uint64_t first_ended, uint64_t elapsed_us,
                   struct text *out);

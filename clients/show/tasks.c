@@ -10,6 +10,20 @@ bool tasks_are(const struct wire_job_row *row)
     return row->tasks.n > 0;
 }
 
+struct task_sum tasks_sum(const struct wire_job_row *row)
+{
+    if (!tasks_are(row))
+        return (struct task_sum){0};
+    const struct wire_task_counts *it = &row->tasks.at[0];
+    return (struct task_sum){.total = it->total,
+                             .queued = it->queued,
+                             .running = it->running,
+                             .done = it->done,
+                             .failed = it->failed,
+                             .lost = it->lost,
+                             .cancelled = it->cancelled};
+}
+
 static json_t *number(uint64_t n)
 {
     return json_integer((json_int_t)(n & INT64_MAX));
@@ -27,6 +41,7 @@ void tasks_add_json(json_t *job, const struct wire_job_row *row)
                   number(it->done), "failed", number(it->failed), "lost", number(it->lost),
                   "cancelled", number(it->cancelled), "attempts", number(it->attempts), "retries",
                   number(it->retries), "after_deaths", number(it->deaths));
+    json_object_set_new(job, "schema", json_integer(1));
     json_object_set_new(job, "tasks", counts);
     json_object_set_new(job, "parent",
                         row->parent ? json_string(job_id_text(row->parent, id)) : json_null());
@@ -54,6 +69,18 @@ void tasks_show(const struct wire_job_row *row, FILE *out)
     if (row->parent)
         fprintf(out, "%-12s%s, of whose tasks %" PRIu64 " were done\n", "repeats",
                 job_id_text(row->parent, id), it->inherited);
+}
+
+void tasks_add_detail(const struct wire_job_row *row, struct text *out)
+{
+    struct task_sum sum = tasks_sum(row);
+    const struct {
+        uint64_t n;
+        const char *what;
+    } counts[] = {{sum.failed, "failed"}, {sum.lost, "lost"}, {sum.cancelled, "cancelled"}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (counts[i].n)
+            text_add(out, "%s%" PRIu64 " %s", out->len ? ", " : "", counts[i].n, counts[i].what);
 }
 
 void tasks_print(const struct wire_job_row *row, FILE *out)

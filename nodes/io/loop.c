@@ -22,7 +22,7 @@
 #define TURN_LONG_OWN_US (50 * MS_US)
 
 /* What is polled besides the mesh. */
-enum { POLL_SIGNAL, POLL_STORE, POLL_BULK, POLL_COMPUTE, POLL_OWN };
+enum { POLL_SIGNAL, POLL_STORE, POLL_BULK, POLL_COMPUTE, POLL_TASKS, POLL_OWN };
 
 /* --- waiting --- */
 
@@ -45,7 +45,8 @@ static void wait_for_work(struct runtime *runtime, bool readable[PLANE_COUNT])
         [POLL_BULK] = {.fd = bulk_fd(runtime->bulk), .events = POLLIN},
         [POLL_COMPUTE] = {.fd = runtime->executor->kind->fd(runtime->executor), .events = POLLIN},
     };
-    bool at_once = mesh_look(runtime->mesh, readable);
+    items[POLL_TASKS] = (struct pollfd){.fd = tasks_run_fd(runtime->tasks), .events = POLLIN};
+    bool at_once = mesh_look(runtime->mesh, readable) || tasks_run_is_due(runtime->tasks);
     size_t n = mesh_poll_items(runtime->mesh, items, POLL_OWN);
     int ready = poll(items, n, at_once ? 0 : timeout_ms(runtime));
     if (ready < 0 && errno != EINTR)
@@ -130,6 +131,14 @@ static void take_computed(struct runtime *runtime)
         next = executor_next(results);
         runtime->executor->kind->free(results);
     }
+}
+
+static void take_tasks(struct runtime *runtime)
+{
+    struct event event = {.kind = EVENT_TASKS};
+    event.tasks.n = tasks_run_take(runtime->tasks, &event.tasks.at);
+    if (event.tasks.n)
+        runtime_step(runtime, &event);
 }
 
 /* --- what comes from the network --- */
@@ -268,6 +277,8 @@ void runtime_turn(struct runtime *runtime)
     turns_part(&runtime->turns, "bulk", clock_now_us());
     take_computed(runtime);
     turns_part(&runtime->turns, "compute", clock_now_us());
+    take_tasks(runtime);
+    turns_part(&runtime->turns, "tasks", clock_now_us());
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         if (!readable[order[i]])
             continue;

@@ -56,9 +56,11 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
     case OUTPUT_FEED:
         transfer_feed(runtime->transfer, &output->feed, now_us);
         break;
-    case OUTPUT_TASK: /* no kind of job that this release knows has tasks to be executed */
+    case OUTPUT_TASK:
+        tasks_run_begin(runtime->tasks, &output->task);
+        break;
     case OUTPUT_TASK_CANCEL:
-        log_write(LOG_ERROR, "nobody executes tasks here");
+        tasks_run_cancel(runtime->tasks, &output->task);
         break;
     case OUTPUT_FETCH:
         transfer_fetch(runtime->transfer, &output->fetch, now_us);

@@ -126,6 +126,7 @@ static void start_parts(struct runtime *runtime)
     logger_start();
     runtime->store = store_start(runtime->disk);
     runtime->bulk = bulk_start();
+    runtime->tasks = tasks_run_new(runtime->commands, &runtime->values);
     begin_failures(runtime);
     struct transfer_config transfer = {.self = node->id, .len_max = value_max_bytes};
     runtime->transfer = transfer_new(&transfer, &runtime->values);
@@ -287,6 +288,7 @@ void runtime_close(struct runtime **runtime)
     if (!it)
         return;
     bool idle = compute_destroy(&it->compute, COMPUTE_PATIENCE_MS);
+    tasks_run_destroy(&it->tasks);
     commands_destroy(&it->commands);
     transfer_destroy(&it->transfer);
     if (it->bulk) {

@@ -7,6 +7,7 @@
 #include "nodes/io/pull.h"
 #include "nodes/io/runtime.h"
 #include "nodes/io/serve.h"
+#include "nodes/io/tasks_run.h"
 #include "nodes/io/turns.h"
 #include "nodes/work/compute.h"
 #include "nodes/work/heap.h"
@@ -27,6 +28,7 @@ struct runtime {
     struct executor *executor; /* the same, as the loop uses it */
     uint64_t starved_us;       /* what it said last */
     struct commands *commands; /* NULL: without keys */
+    struct tasks_run *tasks;
     struct values values;
     struct transfer *transfer;
     struct pull pull;

@@ -354,8 +354,13 @@
 /* Tasks in one range for a worker: at a microsecond each, a batch of BATCH_TARGET_US. */
 #define TASK_BATCH_MAX 4096
 /* Ranges that wait at a worker: two batches of single tasks of each of two jobs, and more. */
-#define TASK_WORKS_MAX       (4 * TASK_BATCH_MAX)
-#define TASK_SLOTS           1  /* tasks that a node executes at the same time */
+#define TASK_WORKS_MAX (4 * TASK_BATCH_MAX)
+/* A worker looks so far ahead in these for tasks whose inputs are there, and fetches those of the
+ * others: of a few jobs that take turns. */
+#define TASK_WORKS_LOOK 8
+/* Segments of inputs that a worker has in memory: 64 MiB. Two are enough to go on. */
+#define INPUTS_HELD_MAX      8
+#define INPUT_SOURCES_MAX    3  /* that are asked for one, until an attempt ends without it */
 #define ACTIVE_TASK_JOBS_MAX 64 /* of which tasks are handed out at the same time */
 /* Details of outcomes that go into one value, and in all that are on their way there: then nothing
  * more is handed out until some are in the log. */

@@ -76,6 +76,7 @@
     X(late_failure_counts, "a late failure of an attempt that is not of now counts (T15)")       \
     X(lost_is_free, "a task that may have begun, and may only once, begins again (T16)")         \
     X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")          \
+    X(record_off_by_one, "a task is executed with the record of the one before it")              \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
     X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \
     X(second_marker_records, "the state is recorded once more at the second marker (S4)")        \
@@ -92,6 +93,7 @@
  * finds each. The environment plants them: MUTANT_PLANTED=record_ignored. */
 #define PROCESS_MUTANTS(X)                                                                         \
     X(values_age_twice, "the time since the last value_aged counts again in the next (V3)")        \
+    X(commands_for_all, "a job that runs commands is submitted like any other (X14)")              \
     X(descendants_spared, "what left a command's session goes on when it ends (T18)")              \
     X(survivors_by_pid, "whoever has the pid of a command of before is killed (T18)")              \
     X(candidacies_unlimited, "a candidate raises a voter's term as often as it likes (X15)")       \

@@ -79,7 +79,8 @@ struct wire_done {
     DONE_FIELDS(WIRE_U64, WIRE_LIST)
 };
 
-/* What every request begins with: message->as.request. */
+/* What every request begins with: message->as.request. The two that submit a job have the same
+ * fields: message->as.submit reads them for both. */
 struct wire_request {
     REQUEST_FIELDS(WIRE_U64)
 };

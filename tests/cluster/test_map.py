@@ -66,7 +66,7 @@ def test_inputs_come_from_words_lines_tables_numbers_files_and_stdin(run, tmp_pa
 
 
 @pytest.mark.parametrize("words, what", [
-    ("map echo ::: a", "runs no commands yet"),
+    ("map --collect *.o make ::: a", "--collect"),
     ("map --dry-run", "a command is needed"),
     ("map --dry-run ::: a", "a command is needed"),
     ("map --dry-run --sh x y ::: a", "--sh has the whole command"),

@@ -33,8 +33,11 @@ static const struct {
 
 enum { ROOT = 4 };
 
-static const enum message_type signed_types[4] = {MESSAGE_INIT, MESSAGE_SNAPSHOT_TAKE,
-                                                  MESSAGE_SNAPSHOT_GET, MESSAGE_ACCESS_SET};
+static const enum message_type signed_types[] = {MESSAGE_INIT, MESSAGE_SNAPSHOT_TAKE,
+                                                 MESSAGE_SNAPSHOT_GET, MESSAGE_ACCESS_SET,
+                                                 MESSAGE_SUBMIT_COMMANDS};
+
+#define N_SIGNED (sizeof signed_types / sizeof *signed_types)
 
 static const char *const keys[] = {"k", "ce/k", "alice/k", "/k", "session-0000000000000001-0-1"};
 
@@ -75,10 +78,14 @@ static enum key_role role_needed(enum message_type type)
     case MESSAGE_SNAPSHOT_GET:
     case MESSAGE_ACCESS_SET:
         return ROLE_admin;
+    case MESSAGE_SUBMIT_COMMANDS:
+        return ROLE_commands;
     case MESSAGE_JOB_GET:
     case MESSAGE_JOB_LIST:
     case MESSAGE_JOB_TRACE:
     case MESSAGE_JOB_EXPLAIN:
+    case MESSAGE_JOB_TASKS:
+    case MESSAGE_QUOTA_GET:
     case MESSAGE_STATUS_GET:
     case MESSAGE_BROKER_GET:
     case MESSAGE_PROGRESS_GET:
@@ -181,6 +188,8 @@ static void check_jobs(struct attack *it)
     for (size_t i = 0; i < jobs->n; i++) {
         const struct job *job = jobs->at[i];
         struct known_job *known = find_job(it, job->id);
+        /* Nobody has uploaded what such a job needs. */
+        assert(!job->plan.kind->commands);
         if (!known && it->n_jobs < JOBS_MAX) {
             assert(was_submitted_by(it, job->owner));
             known = &it->jobs[it->n_jobs++];
@@ -220,6 +229,7 @@ static struct slice *text_of(struct message *message, const char *name)
 static void aim(struct attack *it, struct message *message)
 {
     static const char *const specs[] = {"3", "10", "20", "2000"};
+    bool submit = message->type == MESSAGE_SUBMIT || message->type == MESSAGE_SUBMIT_COMMANDS;
     uint8_t how = reader_byte(&it->in);
     uint64_t *job = number_of(message, "job");
     struct slice *key = text_of(message, "key");
@@ -227,10 +237,11 @@ static void aim(struct attack *it, struct message *message)
         *job = it->jobs[reader_below(&it->in, (unsigned)it->n_jobs)].id;
     if (key && how & 2)
         *key = message_text(message, keys[reader_below(&it->in, N_KEYS)]);
-    if (message->type == MESSAGE_SUBMIT && how & 4) {
-        message->as.submit.kind = message_text(message, "factorial");
+    if (submit && how & 4) {
+        bool commands = (how & 48) == (message->type == MESSAGE_SUBMIT ? 48 : 0);
+        message->as.submit.kind = message_text(message, commands ? "map" : "factorial");
         message->as.submit.plan = message_text(message, "");
-        message->as.submit.spec = message_text(message, specs[how >> 6]);
+        message->as.submit.spec = message_text(message, commands ? "3 1 100" : specs[how >> 6]);
     }
     for (size_t i = 0; message->type == MESSAGE_JOB_FORGET && i < message->as.job_forget.jobs.n;
          i++)
@@ -281,7 +292,7 @@ static void ask(struct attack *it)
     /* By chance an admin would hardly ever ask twice for what is signed. */
     if ((how & 96) == 96) {
         who = ROOT;
-        wanted = signed_types[how & 3];
+        wanted = signed_types[(how & 7) % N_SIGNED];
         how = (uint8_t)((how & 128) + PROOF_GOOD);
     }
     struct message *message = forge_message(&it->forge, wanted);

@@ -91,7 +91,8 @@ void task_entries_fill(struct state *state, term_t term)
                                         .retry_delay_ms = 10,
                                         .time_limit_ms = 500,
                                         .max_fails = 40,
-                                        .max_fails_percent = 50};
+                                        .max_fails_percent = 50,
+                                        .slots = 3};
     struct message *entry = task_entry_submitted("tasks-first", 5, NULL, JOB_NONE);
     job_id_t first = task_entry_apply(state, term, entry)->id;
     task_entry_apply(state, term, task_entry_ended(first, (struct range){1, 3}, "done", 0));

@@ -133,6 +133,7 @@ void scenario_draw(struct world *world)
     draw_owners(world);
     uploaders_open(world);
     world->options.tasks_execute = world->options.seed % 4 != 0;
+    world->options.slots = world->options.seed / 4 % 4;
 }
 
 unsigned scenario_clients(struct world *world)

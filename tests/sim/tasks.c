@@ -9,6 +9,7 @@
 #include "shared/base/random.h"
 #include "shared/base/text.h"
 #include "tests/harness/inside.h"
+#include "tests/sim/task_values.h"
 
 #define ASKER      (WORLD_ASKERS_MAX - 2) /* the last one founds */
 #define JOBS_MAX   8
@@ -19,6 +20,7 @@
 struct ghost_tasks {
     job_id_t job, parent;
     uint64_t total;
+    bool commands;
     uint64_t counted[WORLD_NODES_MAX + 1]; /* outcomes that a node was found to have */
     uint8_t states[TASKS_MOST + 1];        /* enum task_state */
     uint8_t exits[TASKS_MOST + 1];
@@ -32,6 +34,8 @@ struct world_tasks {
     job_id_t job;    /* that it waits for; JOB_NONE: none */
     job_id_t before; /* the last one that ended */
     uint64_t total, before_total;
+    bool commands, before_commands; /* it runs commands: its input is ... */
+    struct task_value value;        /* ... this */
     bool cancels;
     struct wire_task_options options;
     job_id_t parent;
@@ -79,6 +83,8 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
     uint64_t draw = draw_of(order->job, order->task, order->attempt + order->hand);
     world_say(world, id, "begins attempt %" PRIu64 " of task %" PRIu64, order->attempt,
               order->task);
+    if (order->spec.job)
+        task_value_check(world, id, order);
     if (ghost) {
         const struct ghost_tasks *parent = ghost->parent ? ghost_of(world, ghost->parent) : NULL;
         ghost->executions[order->task] += ghost->executions[order->task] < UINT8_MAX;
@@ -134,7 +140,7 @@ void tasks_end(struct world *world, const struct pending *pending)
 
 /* --- what must hold --- */
 
-static struct ghost_tasks *learn(struct world *world, const struct task_job *row)
+static struct ghost_tasks *learn(struct world *world, node_id_t id, const struct task_job *row)
 {
     struct ghost_tasks *ghost = ghost_of(world, row->id);
     if (ghost)
@@ -143,8 +149,19 @@ static struct ghost_tasks *learn(struct world *world, const struct task_job *row
     ghost->job = row->id;
     ghost->parent = row->parent;
     ghost->total = row->total;
+    const struct job *job = jobs_find(&inside_state(world->nodes[id].core)->jobs, row->id);
+    ghost->commands = job && job->plan.kind->commands;
     map_put(&world->tasks->jobs, key_of(row->id), ghost);
     return ghost;
+}
+
+/* An attempt may have ended without being executed, as nobody had its inputs: it counts, and those
+ * after it are what they are. */
+static bool may_fail(const struct task_job *row, uint64_t task,
+                     const struct task_exception *exception)
+{
+    uint64_t exit = exit_of(row->id, task, row->options.retries + 1);
+    return *exception->reason || (exit && exception->exit == exit);
 }
 
 static bool may_be(const struct world *world, const struct task_job *row, uint64_t task,
@@ -152,12 +169,14 @@ static bool may_be(const struct world *world, const struct task_job *row, uint64
 {
     const struct ghost_tasks *parent = row->parent ? ghost_of(world, row->parent) : NULL;
     uint64_t exit = final_exit(row->id, task, row->options.retries);
-    bool executes = world->options.tasks_execute;
+    bool commands = ghost_of(world, row->id)->commands;
+    bool executes = world->options.tasks_execute || commands;
     switch (state) {
     case TASK_DONE:
         return !executes || !exit || (parent && parent->states[task] == TASK_DONE);
     case TASK_FAILED:
-        return executes && exit && exception->exit == exit;
+        return (executes && exit && exception->exit == exit) ||
+               (commands && may_fail(row, task, exception));
     case TASK_LOST:
         return row->options.at_most_once;
     default:
@@ -187,7 +206,7 @@ static void check_task(struct world *world, node_id_t id, const struct task_job 
 
 static void check_job(struct world *world, node_id_t id, const struct task_job *row)
 {
-    struct ghost_tasks *ghost = learn(world, row);
+    struct ghost_tasks *ghost = learn(world, id, row);
     uint64_t sum = 0;
     for (enum task_state state = TASK_OPEN; state < TASK_STATES; state++)
         sum += task_job_count(row, state);
@@ -218,11 +237,19 @@ static uint64_t draw(struct world_tasks *it, uint64_t below)
 static struct message *submit(const struct world_tasks *it)
 {
     struct text key = {0}, spec = {0};
-    struct message *message = message_new(MESSAGE_SUBMIT);
-    text_add(&key, "tasks-%" PRIu64, it->made);
-    text_add(&spec, "%" PRIu64, it->total);
+    struct message *message = message_new(it->commands ? MESSAGE_SUBMIT_COMMANDS : MESSAGE_SUBMIT);
+    text_add(&key, "tasks-%" PRIu64, it->commands ? it->value.number : it->made);
+    if (it->commands && it->parent)
+        text_add(&key, "-again-%" PRIu64 "-%" PRIu64, it->made, it->value.number);
+    if (it->commands)
+        task_value_spec(&it->value, &spec);
+    else
+        text_add(&spec, "%" PRIu64, it->total);
     message->as.submit.key = message_text(message, key.at);
-    message->as.submit.kind = message_text(message, "empty");
+    message->as.submit.kind = message_text(message, it->commands ? "map" : "empty");
+    message->as.submit.inputs.n = it->commands;
+    message->as.submit.inputs.at = message_room(message, 1, sizeof(struct wire_value_ref));
+    message->as.submit.inputs.at[0].value = it->value.id;
     message->as.submit.spec = message_text(message, spec.at);
     message->as.submit.parent = it->parent;
     message->as.submit.tasks.n = 1;
@@ -242,6 +269,8 @@ static void ask(struct world *world, unsigned asker)
     } else if (it->job) {
         message = message_new(MESSAGE_JOB_GET);
         message->as.job_get.job = it->job;
+    } else if (it->commands && !it->value.whole) {
+        message = task_value_ask(&it->value);
     } else {
         message = submit(it);
     }
@@ -255,7 +284,8 @@ static void next_job(struct world *world)
     it->made++;
     it->job = it->parent = JOB_NONE;
     it->total = 1 + draw(it, TASKS_MOST);
-    it->options = (struct wire_task_options){.retry_delay_ms = draw(it, 100)};
+    it->options =
+        (struct wire_task_options){.retry_delay_ms = draw(it, 100), .slots = it->made % 4};
     if (draw(it, 3) == 0)
         it->options.at_most_once = true;
     else
@@ -265,6 +295,12 @@ static void next_job(struct world *world)
     if (it->before && draw(it, 2)) {
         it->parent = it->before;
         it->total = it->before_total;
+        it->commands = it->before_commands;
+    } else {
+        it->commands = world->options.owners && draw(it, 2);
+        it->value = (struct task_value){.number = it->made,
+                                        .tasks = it->total,
+                                        .segments = 1 + draw(it, it->total < 4 ? it->total : 4)};
     }
     world_wake_asker(world, ASKER, REST_US + draw(it, 4 * REST_US));
 }
@@ -280,6 +316,7 @@ static void job_ended(struct world *world, const struct wire_job_row *row)
     }
     it->before = row ? it->job : JOB_NONE;
     it->before_total = it->total;
+    it->before_commands = it->commands;
     it->job = JOB_NONE;
     if (it->left)
         next_job(world);
@@ -292,7 +329,9 @@ static void answered(struct world *world, unsigned asker)
     struct world_tasks *it = world->tasks;
     const struct message *answer = world->askers[asker].answer;
     const struct wire_error *error = &answer->as.error;
-    if (answer->type == MESSAGE_JOB) {
+    if (answer->type == MESSAGE_VALUE || answer->type == MESSAGE_VALUE_CHUNK_TAKEN) {
+        (void)task_value_answered(&it->value, answer);
+    } else if (answer->type == MESSAGE_JOB) {
         const struct wire_job_row *row = &answer->as.job.jobs.at[0];
         it->accepted += !it->job;
         it->job = row->job;
@@ -303,6 +342,8 @@ static void answered(struct world *world, unsigned asker)
     } else if (slice_equals(error->code, "not_coordinator")) {
         it->node = error->coordinator ? (node_id_t)error->coordinator
                                       : 1 + (node_id_t)draw(it, world->options.n_nodes);
+    } else if (slice_equals(error->code, "unknown")) {
+        (void)task_value_answered(&it->value, answer); /* another coordinator: from the begin */
     } else if (slice_equals(error->code, "forgotten") || slice_equals(error->code, "not_found") ||
                slice_equals(error->code, "invalid")) {
         job_ended(world, NULL); /* nobody knows it any more, or its parent */

@@ -284,6 +284,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .memory_limit_bytes = options->memory_limit,
         .pid = id,
         .log_level = options->story ? LOG_DEBUG : LOG_INFO,
+        .slots = options->slots,
         .cluster = "sim",
         .host = "sim",
         .version = "sim",
@@ -296,8 +297,7 @@ void world_start(struct world *world, node_id_t id)
     struct world_node *node = &world->nodes[id];
     if (node->core)
         return;
-    node->boots++;
-    node->incarnation = node->boots << 32 | world_random(world, UINT32_MAX);
+    node->incarnation = ++node->boots << 32 | world_random(world, UINT32_MAX);
     set_clock(world, node);
     struct node_config config = configure(world, id);
     if (!node->durable.birth)

@@ -123,6 +123,7 @@ struct world_options {
     struct key_limits keys;  /* what is remembered of keys; 0: as much as in the programs */
     uint64_t snapshot_memory; /* of all snapshots on a node; 0: the default */
     uint64_t sweep_every_us;  /* 0: so often that all is swept soon after healing */
+    uint64_t slots;           /* tasks that a node executes at a time; 0: one */
     bool tasks_execute;       /* tasks are executed by a model; else they end at once */
     bool story;               /* print what happens */
 };
@@ -233,6 +234,7 @@ struct world_counts {
     uint64_t steps, messages, elections, jobs_done, jobs_cancelled, jobs_failed, reads;
     uint64_t entries;                             /* of the log, sent */
     uint64_t uploaders_jobs;                      /* that name stored values */
+    uint64_t commands;                            /* of tasks, that were begun */
     uint64_t values, values_dropped, values_aged; /* stored ones: whole; gone by hand, by age */
     uint64_t transfers, snapshots_complete, snapshots_partial;
     uint64_t forgotten;         /* keys that were refused for that */

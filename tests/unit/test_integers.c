@@ -401,7 +401,7 @@ static void lists_are_cut_into_whole_integers(void **state)
         char why[TEXT_MAX];
         fill(&spool, cases[i].integers, cases[i].bytes_each);
         uint64_t len = spool.len, offset = 0, items = 0;
-        assert_int_equal(content_of_integers(&content, &spool, why), OK);
+        assert_int_equal(content_of_parts(&content, "integers", &spool, why), OK);
         assert_int_equal(content.len, len);
         if (content.n_segments < cases[i].segments_least ||
             content.n_segments > cases[i].segments_most)

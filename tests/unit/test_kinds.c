@@ -104,6 +104,38 @@ static void costs_are_bounds(void **state)
     }
 }
 
+static void a_map_says_what_its_input_must_be(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec, *why;
+    } wrong[] = {{"0 1 100", "1 to 10000000 tasks"},
+                 {"10000001 1 100000000", "1 to 10000000 tasks"},
+                 {"5 0 100", "cannot be in 0 segments"},
+                 {"5 7 100", "cannot be in 7 segments"},
+                 {"5000 1025 100000", "cannot be in 1025 segments"},
+                 {"5 1 23", "cannot have 23 bytes"},
+                 {"5 1 8589934593", "cannot have 8589934593 bytes"},
+                 {"5 1 18446744073709551615", "cannot have"},
+                 {"5 1", "three whole numbers"}};
+    struct plan plan = parsed("map", "5 6 24");
+    struct plan_input input = plan_input(&plan, 1);
+    struct text label = {0};
+    assert_true(plan.kind->tasks && plan.kind->commands && !plan.kind->instant);
+    assert_int_equal(plan_tasks(&plan), 5);
+    assert_int_equal(plan_inputs(&plan), 1);
+    assert_true(input.segments == 6 && input.items == 6 && input.bytes == 24);
+    assert_string_equal(input.format, "tasks");
+    plan_label(&plan, &label);
+    assert_string_equal(label.at, "map(5 tasks)");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct text why = {0};
+        if (!plan_parse(&plan, slice_of("map"), slice_of(wrong[i].spec), &why) ||
+            !strstr(why.at, wrong[i].why))
+            fail_msg("%s: %s", wrong[i].spec, why.at);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +143,7 @@ int main(void)
         cmocka_unit_test(some_kinds_are_never_without_ranges),
         cmocka_unit_test(results_of_other_kinds_are_shown_after_their_labels),
         cmocka_unit_test(costs_are_bounds),
+        cmocka_unit_test(a_map_says_what_its_input_must_be),
     };
     return cmocka_run_group_tests_name("kinds", tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "clients/map/outputs.h"
+#include "clients/map/task_totals.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 
@@ -377,9 +378,32 @@ static void what_came_wrong_is_not_written(void **state)
     assert_int_equal(rmdir("rotten"), 0); /* no temporary file is left */
 }
 
+static void what_tasks_took_is_added_up(void **state)
+{
+    (void)state;
+    struct fake fake = four_tasks();
+    struct task_source source = source_of(&fake);
+    struct task_totals totals = {0};
+    struct text why = {0}, lines = {0};
+    fake.n_ended = 4;
+    assert_int_equal(task_totals_read(&source, &totals, &why), OK);
+    assert_int_equal(totals.n, 4);
+    static const uint64_t walls[] = {61 * SECOND_US, 500 * MS_US, 1500 * MS_US, 2 * MS_US};
+    memcpy(totals.walls, walls, sizeof walls);
+    totals.cpu_us = 7384 * SECOND_US;
+    task_totals_text(&totals, 192000, &lines);
+    assert_string_equal(lines.at, "time        3m 12s; a task: median 0.500s, p90 1m 01s, max 1m "
+                                  "01s; CPU 2h 03m\n"
+                                  "output      stdout 18 B, stderr 6 B\n");
+    task_totals_clear(&totals);
+    task_totals_text(&totals, 1, &lines);
+    assert_non_null(strstr(lines.at, "6 B\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_tasks_took_is_added_up),
         cmocka_unit_test(outputs_come_in_order_as_soon_as_they_can),
         cmocka_unit_test(what_is_not_there_is_counted),
         cmocka_unit_test(lines_may_have_tags),

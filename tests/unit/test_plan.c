@@ -334,7 +334,9 @@ static void each_operator_is_found_by_its_name(void **state)
 static struct slice argument_of(const struct job_kind *kind)
 {
     bool known = kind->numbers > 3;
-    return slice_of(!kind->input ? kind->example : known ? "2 10 100 1 5 50" : "2 10 100");
+    return slice_of(!kind->input || kind->tasks ? kind->example
+                    : known                     ? "2 10 100 1 5 50"
+                                                : "2 10 100");
 }
 
 static void each_kind_reads_what_it_writes(void **state)

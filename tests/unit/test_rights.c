@@ -36,7 +36,7 @@ static const struct {
     {MESSAGE_ACCESS_GET, ROLE_monitor},   {MESSAGE_VALUE_BEGIN, ROLE_submit},
     {MESSAGE_VALUE_PUT, ROLE_submit},     {MESSAGE_VALUE_END, ROLE_submit},
     {MESSAGE_VALUE_LIST, ROLE_submit},    {MESSAGE_VALUE_READ, ROLE_submit},
-    {MESSAGE_VALUE_DROP, ROLE_submit},
+    {MESSAGE_VALUE_DROP, ROLE_submit},    {MESSAGE_SUBMIT_COMMANDS, ROLE_commands},
 };
 
 static enum key_role wanted_of(enum message_type type)
@@ -361,6 +361,60 @@ static void lines_of_what_is_refused_are_limited_X16(void **unused)
     scene_free(scene);
 }
 
+/* --- commands --- */
+
+static const struct message *ask_submit(struct scene *scene, enum message_type type,
+                                        const char *kind, const char *spec,
+                                        const struct asker *asker)
+{
+    struct message *request = message_new(type);
+    request->as.submit = (struct wire_submit){.key = message_text(request, "k"),
+                                              .kind = message_text(request, kind),
+                                              .spec = message_text(request, spec)};
+    return ask(scene, request, asker);
+}
+
+static bool is_refused(const struct message *answer, const char *code, const char *why)
+{
+    return is_error(answer, code) &&
+           memmem(answer->as.error.reason.at, answer->as.error.reason.len, why, strlen(why));
+}
+
+static void a_job_that_runs_commands_has_a_request_of_its_own_X14(void **unused)
+{
+    (void)unused;
+    struct scene *scene = coordinator_new();
+    struct asker alice = asker_of("alice", ROLE_submit), bob = asker_of("bob", ROLE_commands),
+                 carol = asker_of("carol", ROLE_commands);
+    bob.proof = PROOF_OWN;
+    assert_true(is_refused(ask_submit(scene, MESSAGE_SUBMIT, "map", "5 1 100", &alice), "forbidden",
+                           "map runs commands: it is submitted with submit_commands"));
+    assert_true(is_refused(ask_submit(scene, MESSAGE_SUBMIT, "map", "5 1 100", &bob), "forbidden",
+                           "map runs commands"));
+    assert_true(is_refused(ask_submit(scene, MESSAGE_SUBMIT_COMMANDS, "map", "5 1 100", &alice),
+                           "forbidden", "submit_commands needs commands"));
+    assert_true(
+        is_error(ask_submit(scene, MESSAGE_SUBMIT_COMMANDS, "map", "5 1 100", &carol), "unsigned"));
+    assert_true(is_refused(ask_submit(scene, MESSAGE_SUBMIT_COMMANDS, "factorial", "10", &bob),
+                           "invalid", "factorial runs no commands"));
+    assert_string_equal(audit_line(scene),
+                        "audit name=bob role=commands request=submit_commands result=invalid "
+                        "key=\"k\" kind=\"factorial\" spec=\"10\" plan=\"\" parent=0");
+    scene_free(scene);
+}
+
+static void without_keys_no_commands_are_run_X14(void **unused)
+{
+    (void)unused;
+    struct scene *scene = coordinator_new();
+    scene->step.config.insecure = true;
+    static const enum message_type types[] = {MESSAGE_SUBMIT, MESSAGE_SUBMIT_COMMANDS};
+    for (size_t i = 0; i < 2; i++)
+        assert_true(is_refused(ask_submit(scene, types[i], "map", "5 1 100", NULL), "forbidden",
+                               "without keys no commands are run"));
+    scene_free(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +429,8 @@ int main(void)
         cmocka_unit_test(a_list_has_what_the_key_may_see),
         cmocka_unit_test(a_change_leaves_a_line_X16),
         cmocka_unit_test(lines_of_what_is_refused_are_limited_X16),
+        cmocka_unit_test(a_job_that_runs_commands_has_a_request_of_its_own_X14),
+        cmocka_unit_test(without_keys_no_commands_are_run_X14),
     };
     return cmocka_run_group_tests_name("rights", tests, NULL, NULL);
 }

@@ -17,6 +17,10 @@ static const struct asker alice = {.role = ROLE_submit, .name = "alice"},
 
 enum { LEN = 300000, SEGMENT = 120000, CHUNK = 50000 };
 
+/* Of what is uploaded from now on, and how many bytes an item has. */
+static const char *format = "bytes";
+static uint64_t item_bytes = 1;
+
 /* --- a client --- */
 
 static uint8_t bytes_at(uint64_t seed, uint64_t at)
@@ -75,7 +79,7 @@ static struct message *begin_request(uint64_t seed, uint64_t len)
     struct message *request = message_new(MESSAGE_VALUE_BEGIN);
     request->as.value_begin.sha256 = sha_of(request, seed, 0, len);
     request->as.value_begin.len = len;
-    request->as.value_begin.format = message_text(request, "bytes");
+    request->as.value_begin.format = message_text(request, format);
     request->as.value_begin.name = message_text(request, "numbers");
     return request;
 }
@@ -97,7 +101,7 @@ static struct message *put_request(job_id_t value, uint64_t seed, uint64_t from,
                                                     .segment = segment,
                                                     .offset = offset,
                                                     .len = len,
-                                                    .items = n,
+                                                    .items = n / item_bytes,
                                                     .sha256 = sha_of(request, seed, from, len)};
     message_add_frame(request, bytes);
     blob_drop(&bytes);
@@ -273,6 +277,62 @@ static void what_a_job_names_is_kept_until_it_is_forgotten_V2(void **unused)
     assert_true(stage_refused(stage, "not_found"));
     for (node_id_t id = 1; id <= 3; id++)
         assert_int_equal(stage_state(stage, id)->stored.n, 1);
+    stage_free(&stage);
+}
+
+static job_id_t submit_map(struct stage *stage, const char *spec, job_id_t value, job_id_t parent)
+{
+    struct message *request = message_new(MESSAGE_SUBMIT_COMMANDS);
+    char key[32];
+    static unsigned number;
+    text_format(key, sizeof key, "map-%u", ++number);
+    request->as.submit = (struct wire_submit){.key = message_text(request, key),
+                                              .kind = message_text(request, "map"),
+                                              .spec = message_text(request, spec),
+                                              .parent = parent};
+    request->as.submit.inputs.n = 1;
+    request->as.submit.inputs.at = message_room(request, 1, sizeof(struct wire_value_ref));
+    request->as.submit.inputs.at[0].value = value;
+    ask(stage, &root, request);
+    return stage_answered(stage, MESSAGE_JOB) ? stage->answer->as.job.jobs.at[0].job : JOB_NONE;
+}
+
+static bool says(const struct stage *stage, const char *why)
+{
+    struct slice reason = stage->answer->as.error.reason;
+    return memmem(reason.at, reason.len, why, strlen(why)) != NULL;
+}
+
+static void a_job_of_commands_names_the_tasks_that_its_argument_says(void **unused)
+{
+    (void)unused;
+    struct stage *stage = stage_of(&root);
+    job_id_t bytes = upload(stage, &root, 1, 400);
+    format = "tasks";
+    item_bytes = 8;
+    job_id_t value = upload(stage, &root, 1, 400), other = upload(stage, &root, 2, 400);
+    format = "bytes";
+    item_bytes = 1;
+    assert_true(value && value != bytes);
+    static const char *const wrong[] = {"48 1 400", "49 2 400", "49 1 401"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(submit_map(stage, wrong[i], value, JOB_NONE), JOB_NONE);
+        assert_true(stage_refused(stage, "invalid"));
+        assert_true(says(stage, "its input 1 is 50 tasks in 1 segments"));
+    }
+    assert_int_equal(submit_map(stage, "49 1 400", bytes, JOB_NONE), JOB_NONE);
+    assert_true(stage_refused(stage, "invalid") && says(stage, "400 bytes in 1 segments"));
+    assert_int_equal(submit_map(stage, "49 1 400", other + 1, JOB_NONE), JOB_NONE);
+    assert_true(stage_refused(stage, "not_found"));
+    job_id_t job = submit_map(stage, "49 1 400", value, JOB_NONE);
+    assert_true(job);
+    struct message *cancel = message_new(MESSAGE_JOB_CANCEL);
+    cancel->as.job_cancel.job = job;
+    ask(stage, &root, cancel);
+    /* It is done again with the same tasks alone. */
+    assert_int_equal(submit_map(stage, "49 1 400", other, job), JOB_NONE);
+    assert_true(stage_refused(stage, "invalid") && says(stage, "has other tasks"));
+    assert_true(submit_map(stage, "49 1 400", value, job));
     stage_free(&stage);
 }
 
@@ -468,6 +528,7 @@ int main(void)
         cmocka_unit_test(an_upload_goes_on_behind_what_is_durable_at_another_coordinator_V1),
         cmocka_unit_test(who_waits_for_a_segment_is_told_that_its_fate_is_unknown_R8),
         cmocka_unit_test(what_a_job_names_is_kept_until_it_is_forgotten_V2),
+        cmocka_unit_test(a_job_of_commands_names_the_tasks_that_its_argument_says),
         cmocka_unit_test(a_drop_and_a_submit_are_decided_by_the_log_V2),
         cmocka_unit_test(a_job_whose_value_is_gone_is_not_made_and_uses_no_key_V2),
         cmocka_unit_test(a_value_is_its_owners_X14),

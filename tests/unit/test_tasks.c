@@ -83,6 +83,81 @@ static void a_slow_task_is_the_only_one_that_its_worker_has(void **context)
     assert_int_equal(tasked_counts(it, job).done, 10);
 }
 
+static void a_worker_has_a_slow_task_for_each_of_its_slots(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_hand hand;
+    it->links.peers[2].heartbeat->as.heartbeat.slots = 4;
+    tasked_submit(it, "a", 100, NULL);
+    both_tell(it);
+    assert_true(it->tasks.slots[2].outstanding == 4 && it->tasks.slots[3].outstanding == 1);
+    for (int i = 0; i < 20; i++) {
+        assert_true(tasked_given(it, 2, &hand));
+        tasked_ended(it, 2, &hand, &slow);
+        assert_true(it->tasks.slots[2].outstanding == 4 && it->tasks.slots[3].outstanding == 1);
+    }
+}
+
+static void a_task_may_take_several_slots(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options wide = {.slots = 2}, wider = {.slots = 9};
+    struct wire_task_hand hand;
+    it->links.peers[2].heartbeat->as.heartbeat.slots = 5;
+    struct task_job *job = tasked_submit(it, "a", 3, &wide);
+    both_tell(it);
+    assert_true(it->tasks.slots[2].outstanding == 2 && it->tasks.slots[3].outstanding == 1);
+    assert_true(job->options.slots == 2);
+    for (node_id_t id = 2; id <= 3; id++)
+        while (tasked_given(it, id, &hand))
+            tasked_ended(it, id, &hand, &slow);
+    tasked_submit(it, "b", 100, &wider); /* more than there are: one at a time */
+    assert_true(it->tasks.slots[2].outstanding == 1 && it->tasks.slots[3].outstanding == 1);
+}
+
+/* It failed on the one that has room, and the other one is busy for long. */
+static void a_task_that_waits_for_another_worker_holds_up_no_others(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options retries = {.retries = 5};
+    struct wire_task_hand hand, other;
+    tasked_submit(it, "a", 100, &retries);
+    both_tell(it);
+    assert_true(tasked_given(it, 2, &hand) && tasked_given(it, 3, &other));
+    tasked_ended(it, 2, &hand, &failed);
+    uint64_t again = hand.first;
+    assert_true(tasked_given(it, 2, &hand) && hand.first != again);
+    tasked_ended(it, 3, &other, &slow);
+    assert_true(tasked_given(it, 3, &hand) && hand.first == again && hand.attempt == 2);
+}
+
+static void what_was_not_executed_tells_nothing_of_how_long_that_takes(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options retries = {.retries = 5};
+    struct wire_task_outcome unstarted = {.reason = slice_of("its inputs cannot be fetched")};
+    struct wire_task_hand hand;
+    tasked_submit(it, "a", 100000, &retries);
+    both_tell(it);
+    assert_true(tasked_given(it, 2, &hand));
+    tasked_ended(it, 2, &hand, &unstarted);
+    assert_true(it->tasks.slots[2].outstanding == 1); /* not thousands */
+}
+
+static void what_does_not_fit_into_one_message_is_told_in_several(void **context)
+{
+    struct tasked *it = *context;
+    struct message *held = message_new(MESSAGE_TASKS_HELD);
+    held->as.tasks_held.term = it->step.term;
+    held->as.tasks_held.more = true;
+    tasked_submit(it, "a", 100, NULL);
+    tasks_held(&it->tasks, 2, held);
+    assert_false(it->tasks.slots[2].told);
+    message_drop(&held);
+    both_tell(it);
+    assert_true(it->tasks.slots[2].told);
+}
+
 static void jobs_take_turns(void **context)
 {
     struct tasked *it = *context;
@@ -227,6 +302,29 @@ static void a_nodes_death_is_no_failure_and_three_of_the_same_task_are_T5_T19(vo
     assert_int_equal(job->deaths, 2);
 }
 
+/* Else all who have slots would wait until one of them has none in use. */
+static void a_death_of_one_with_several_slots_makes_nobody_wait_but_a_second_does_T5(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_hand hand, first;
+    for (node_id_t id = 2; id <= 3; id++)
+        it->links.peers[id].heartbeat->as.heartbeat.slots = 4;
+    tasked_submit(it, "a", 100, NULL);
+    both_tell(it);
+    assert_true(tasked_given(it, 2, &first) && it->tasks.slots[2].outstanding == 4);
+    die(it, 2);
+    assert_true(it->tasks.slots[2].outstanding == 4 && it->tasks.slots[3].outstanding == 4);
+    while (tasked_given(it, 2, &hand) && hand.first != first.first)
+        ;
+    assert_true(hand.first == first.first);
+    die(it, 2); /* it was the oldest again */
+    assert_int_equal(it->tasks.slots[2].outstanding, 1);
+    assert_true(it->tasks.slots[2].first && tasked_given(it, 2, &hand));
+    while (tasked_given(it, 2, &hand))
+        ; /* what it was given before it died */
+    assert_true(hand.first == first.first);
+}
+
 static void too_many_failures_cancel_the_rest(void **context)
 {
     struct tasked *it = *context;
@@ -333,11 +431,17 @@ int main(void)
         TEST(ranges_go_out_and_come_back_as_ranges),
         TEST(nothing_goes_out_before_a_worker_has_told_what_it_has),
         TEST(a_slow_task_is_the_only_one_that_its_worker_has),
+        TEST(a_worker_has_a_slow_task_for_each_of_its_slots),
+        TEST(a_task_may_take_several_slots),
+        TEST(a_task_that_waits_for_another_worker_holds_up_no_others),
+        TEST(what_was_not_executed_tells_nothing_of_how_long_that_takes),
+        TEST(what_does_not_fit_into_one_message_is_told_in_several),
         TEST(jobs_take_turns),
         TEST(an_outcome_counts_once_whoever_tells_it_T15),
         TEST(what_was_done_is_told_to_the_next_coordinator_and_not_done_again),
         TEST(an_attempt_that_fails_is_made_again_after_a_while_that_doubles),
         TEST(a_nodes_death_is_no_failure_and_three_of_the_same_task_are_T5_T19),
+        TEST(a_death_of_one_with_several_slots_makes_nobody_wait_but_a_second_does_T5),
         TEST(too_many_failures_cancel_the_rest),
         TEST(a_worker_that_fails_fast_does_not_drain_the_queue_T14),
         TEST(what_may_begin_once_begins_when_the_log_has_it_T16),

@@ -22,7 +22,7 @@ static uint64_t all_bytes(const struct plan *plan)
 static bool input(const struct plan *plan, size_t input, struct plan_input *out)
 {
     const uint64_t *numbers = plan->numbers + (input == 2 ? KNOWN_SEGMENTS : SEGMENTS);
-    *out = (struct plan_input){numbers[SEGMENTS], numbers[INTEGERS], numbers[BYTES]};
+    *out = (struct plan_input){numbers[SEGMENTS], numbers[INTEGERS], numbers[BYTES], "integers"};
     return input >= 1 && input <= 2 && out->segments;
 }
 
@@ -34,7 +34,7 @@ static int check(const struct plan *plan, struct text *why)
         (void)input(plan, i, &list);
         error = segments_check(plan, &list, why);
     }
-    struct plan_input all = {all_segments(plan), UINT64_MAX, 0};
+    struct plan_input all = {.segments = all_segments(plan), .items = UINT64_MAX};
     if (!error && all.segments > PLAN_LEAVES_MAX)
         error = segments_check(plan, &all, why);
     if (error || plan->numbers[SEGMENTS])

@@ -14,7 +14,7 @@
 #include "shared/base/text.h"
 
 #define JOB_KINDS(X) \
-    X(factorial) X(primorial) X(binomial) X(product) X(batch_gcd) X(pi) X(e) X(empty)
+    X(factorial) X(primorial) X(binomial) X(product) X(batch_gcd) X(pi) X(e) X(empty) X(map)
 
 struct plan_input;
 
@@ -32,8 +32,9 @@ struct job_kind {
     int (*check)(const struct plan *plan, struct text *why);
 
     /* It has no operations but independent tasks, as many as its first number says (tasks/). Its
-     * plan is one that nobody schedules. `instant`: they do nothing, and nobody executes them. */
-    bool tasks, instant;
+     * plan is one that nobody schedules. `instant`: they do nothing, and nobody executes them.
+     * `commands`: they run what a user says, so a job needs a key that may (submit_commands). */
+    bool tasks, instant, commands;
 
     /* An upper bound of the result's size in bytes, without overflow: the cost that is limited. */
     uint64_t (*cost)(const struct plan *plan);
@@ -42,16 +43,16 @@ struct job_kind {
      */
     void (*plan)(struct plan *plan);
 
-    /* How many integers and segments the job's input number `input` (from 1) has; false: it has no
-     * such input. NULL: it has none at all. */
+    /* What the job's input number `input` (from 1) must be; false: it has no such input. NULL: it
+     * has none at all. */
     bool (*input)(const struct plan *plan, size_t input, struct plan_input *out);
 
     /* From which n on a plan with a flat stage is possible, and from which on it is faster; both 0:
      * there is no other plan.
      * The operands of its operation `at` (from 0): small integers. The size of that operation for
      * whoever estimates its time: the operand bytes of a product that takes as long, about. NULL
-     * and 0 in a kind that has no such plan. A kind with inputs has a flat stage over their
-     * segments, whatever `ranges` is. */
+     * and 0 in a kind that has no such plan. A kind with operations and inputs has a flat stage
+     * over their segments, whatever `ranges` is. */
     uint64_t ranges_from, ranges_faster_from;
     size_t (*range)(const struct plan *plan, uint64_t at, struct plan_operand out[OPERANDS_MAX]);
     uint64_t (*range_bytes)(const struct plan *plan, uint64_t at);
@@ -60,9 +61,10 @@ struct job_kind {
     const char *label;
 };
 
-/* What an input of a job must be: a stored value of integers. */
+/* What an input of a job must be: a stored value of that format, of so many items. */
 struct plan_input {
-    uint64_t segments, integers, bytes;
+    uint64_t segments, items, bytes;
+    const char *format;
 };
 
 /* The kinds by number, from 0; NULL one past the last. */

@@ -14,7 +14,7 @@ static uint64_t segments(const struct plan *plan)
 static bool input(const struct plan *plan, size_t input, struct plan_input *out)
 {
     const uint64_t *numbers = plan->numbers;
-    *out = (struct plan_input){numbers[SEGMENTS], numbers[INTEGERS], numbers[BYTES]};
+    *out = (struct plan_input){numbers[SEGMENTS], numbers[INTEGERS], numbers[BYTES], "integers"};
     return input == 1 && segments(plan);
 }
 

@@ -7,7 +7,7 @@
 
 int segments_check(const struct plan *plan, const struct plan_input *input, struct text *why)
 {
-    uint64_t segments = input->segments, integers = input->integers;
+    uint64_t segments = input->segments, integers = input->items;
     if (segments > PLAN_LEAVES_MAX || segments > integers || !segments != !integers) {
         text_add(why,
                  "%s: %" PRIu64 " integers cannot be in %" PRIu64

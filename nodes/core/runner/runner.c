@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/core/runner/inputs.h"
 #include "shared/base/error.h"
 #include "shared/base/job_id.h"
 #include "shared/base/mutant.h"
+#include "shared/base/slots.h"
 #include "shared/base/text.h"
 
 #define ENDED_BYTES_MAX (MESSAGE_MAX_BYTES / 2) /* of outputs in one message */
@@ -114,28 +116,39 @@ static void add_outcome(struct runner *runner, struct telling *telling, struct t
     };
 }
 
+/* What is executed, in as many messages as that takes. */
+static void tell_held(struct runner *runner, node_id_t to)
+{
+    size_t at = 0;
+    bool more;
+    do {
+        struct message *message = message_new(MESSAGE_TASKS_HELD);
+        struct wire_tasks_held *held = &message->as.tasks_held;
+        held->term = runner->step->term;
+        held->running.at = message_room(message, TASK_HANDS_MAX, sizeof *held->running.at);
+        for (; at < runner->n_executing && held->running.n < TASK_HANDS_MAX; at++) {
+            const struct task_executing *it = &runner->executing[at];
+            if (!it->cancelled)
+                held->running.at[held->running.n++] =
+                    (struct wire_task_hand){.job = it->order.job,
+                                            .hand = it->order.hand,
+                                            .first = it->order.task,
+                                            .count = 1,
+                                            .attempt = it->order.attempt};
+        }
+        more = held->more = at < runner->n_executing;
+        tell(runner, to, message);
+    } while (more);
+}
+
 void runner_asked(struct runner *runner, node_id_t from)
 {
     struct telling telling = {.to = from};
-    struct message *message = message_new(MESSAGE_TASKS_HELD);
-    struct wire_tasks_held *held = &message->as.tasks_held;
     for (struct task_kept *kept = runner->kept; kept && !MUTANT(ended_is_forgotten);
          kept = kept->next)
         add_outcome(runner, &telling, kept);
     flush(runner, &telling);
-    held->term = runner->step->term;
-    held->running.at = message_room(message, TASK_SLOTS, sizeof *held->running.at);
-    for (size_t i = 0; i < runner->n_executing; i++) {
-        const struct task_executing *it = &runner->executing[i];
-        if (!it->cancelled)
-            held->running.at[held->running.n++] =
-                (struct wire_task_hand){.job = it->order.job,
-                                        .hand = it->order.hand,
-                                        .first = it->order.task,
-                                        .count = 1,
-                                        .attempt = it->order.attempt};
-    }
-    tell(runner, from, message);
+    tell_held(runner, from);
 }
 
 /* --- ended --- */
@@ -154,9 +167,7 @@ static void keep(struct runner *runner, const struct task_result *result)
     runner->ended += result->count;
 }
 
-/* True when nobody will ask for it any more: the job is finished, or forgotten. One that is not
- * known yet will be. */
-static bool is_over(const struct runner *runner, job_id_t job)
+bool runner_is_over(const struct runner *runner, job_id_t job)
 {
     const struct task_job *row = task_jobs_find(&runner->state->task_jobs, job);
     log_index_t applied = runner->raft->log.applied;
@@ -179,8 +190,9 @@ static void take_end(struct runner *runner, const struct task_result *result)
     if (at == runner->n_executing)
         return;
     bool cancelled = runner->executing[at].cancelled;
+    runner->slots_taken -= runner->executing[at].order.slots;
     runner->executing[at] = runner->executing[--runner->n_executing];
-    if (cancelled || is_over(runner, result->job))
+    if (cancelled || runner_is_over(runner, result->job))
         return;
     keep(runner, result);
 }
@@ -207,6 +219,19 @@ static void tell_untold(struct runner *runner)
 
 /* --- what waits --- */
 
+static uint64_t slots_of(const struct runner *runner)
+{
+    uint64_t slots = runner->step->config.slots;
+    return slots < 1 ? 1 : slots > SLOTS_MAX ? SLOTS_MAX : slots;
+}
+
+/* A task that takes more than there are is executed alone. */
+static uint64_t slots_needed(const struct runner *runner, uint64_t slots)
+{
+    uint64_t all = slots_of(runner);
+    return slots < 1 ? 1 : slots > all ? all : slots;
+}
+
 void runner_given(struct runner *runner, const struct message *message)
 {
     const struct wire_tasks_given *given = &message->as.tasks_given;
@@ -225,9 +250,11 @@ void runner_given(struct runner *runner, const struct message *message)
                                           .hand = hand->hand,
                                           .task = hand->first,
                                           .attempt = hand->attempt,
-                                          .time_limit_ms = given->time_limit_ms};
+                                          .time_limit_ms = given->time_limit_ms,
+                                          .slots = slots_needed(runner, given->slots)};
         work->count = hand->count;
         work->instant = instant;
+        work->inputs = kind && kind->input;
         *(runner->last ? &runner->last->next : &runner->first) = work;
         runner->last = work;
         runner->queued += work->count;
@@ -235,26 +262,29 @@ void runner_given(struct runner *runner, const struct message *message)
     }
 }
 
-/* Takes the first out of the queue; frees it when the last of its tasks goes. */
-static void take_first(struct runner *runner, uint64_t count)
+/* Takes so many tasks off `*at`, the place of a work in the queue; frees it with its last task. */
+static void take(struct runner *runner, struct task_work **at, uint64_t count)
 {
-    struct task_work *work = runner->first;
+    struct task_work *work = *at;
     runner->queued -= count;
     work->order.task += count;
     work->count -= count;
     if (work->count)
         return;
     runner->n_works--;
-    runner->first = work->next;
-    if (!runner->first)
-        runner->last = NULL;
+    *at = work->next;
+    if (work == runner->last) {
+        runner->last = runner->first;
+        while (runner->last && runner->last->next)
+            runner->last = runner->last->next;
+    }
     free(work);
 }
 
 static void drop_queue(struct runner *runner)
 {
     while (runner->first)
-        take_first(runner, runner->first->count);
+        take(runner, &runner->first, runner->first->count);
 }
 
 void runner_reset(struct runner *runner, term_t term)
@@ -271,7 +301,7 @@ static void let_go(struct runner *runner)
     struct task_kept **at = &runner->kept, *last = NULL;
     while (*at) {
         struct task_kept *kept = *at;
-        if (!is_decided(runner, &kept->result) && !is_over(runner, kept->result.job)) {
+        if (!is_decided(runner, &kept->result) && !runner_is_over(runner, kept->result.job)) {
             last = kept;
             at = &kept->next;
             continue;
@@ -289,7 +319,7 @@ static void cancel(struct runner *runner)
     struct task_work **at = &runner->first, *last = NULL;
     while (*at) {
         struct task_work *work = *at;
-        if (!is_over(runner, work->order.job)) {
+        if (!runner_is_over(runner, work->order.job)) {
             last = work;
             at = &work->next;
             continue;
@@ -302,7 +332,7 @@ static void cancel(struct runner *runner)
     runner->last = last;
     for (size_t i = 0; i < runner->n_executing; i++) {
         struct task_executing *it = &runner->executing[i];
-        if (it->cancelled || !is_over(runner, it->order.job))
+        if (it->cancelled || !runner_is_over(runner, it->order.job))
             continue;
         it->cancelled = true;
         outbox_add(&runner->step->out, OUTPUT_TASK_CANCEL)->task = it->order;
@@ -311,26 +341,70 @@ static void cancel(struct runner *runner)
 
 /* --- executing --- */
 
-/* Tasks that do nothing are done when they are begun. */
-static void end_instant(struct runner *runner)
+/* So many of the work at `*at` ended without being executed: tasks that do nothing are done when
+ * they are begun, and what cannot be executed has a reason. */
+static void end_at_once(struct runner *runner, struct task_work **at, uint64_t count,
+                        const char *reason)
 {
-    const struct task_work *work = runner->first;
+    const struct task_work *work = *at;
     struct task_result result = {.job = work->order.job,
                                  .hand = work->order.hand,
                                  .attempt = work->order.attempt,
                                  .first = work->order.task,
-                                 .count = work->count,
+                                 .count = count,
                                  .started_ms = runner->step->wall_ms};
+    text_format(result.reason, sizeof result.reason, "%s", reason);
     keep(runner, &result);
-    take_first(runner, work->count);
+    take(runner, at, count);
 }
 
-static void begin(struct runner *runner)
+static void begin(struct runner *runner, struct task_work **at)
 {
-    struct task_order order = runner->first->order;
+    struct task_order order = (*at)->order;
+    if (runner->n_executing == runner->executing_size) {
+        runner->executing_size = runner->executing_size ? 2 * runner->executing_size : 4;
+        runner->executing =
+            mem_grow(runner->executing, runner->executing_size, sizeof *runner->executing);
+    }
     runner->executing[runner->n_executing++] = (struct task_executing){.order = order};
+    runner->slots_taken += order.slots;
     outbox_add(&runner->step->out, OUTPUT_TASK)->task = order;
-    take_first(runner, 1);
+    take(runner, at, 1);
+}
+
+/* Begins tasks of the work at `*at`, or ends them; false: the rest of it waits. `*full`: for slots,
+ * which nothing after it gets before; it is told when that is so. */
+static bool go_on(struct runner *runner, struct task_work **at, bool *full)
+{
+    const char *why = "";
+    bool for_all = false;
+    if ((*at)->instant) {
+        end_at_once(runner, at, (*at)->count, "");
+        return true;
+    }
+    enum inputs_state state =
+        (*at)->inputs ? inputs_want(runner, &(*at)->order, &why, &for_all) : INPUTS_HERE;
+    if (state == INPUTS_LACKING)
+        end_at_once(runner, at, for_all ? (*at)->count : 1, why);
+    else if (state == INPUTS_WAIT || *full)
+        return false;
+    else if (runner->slots_taken + (*at)->order.slots <= slots_of(runner))
+        begin(runner, at);
+    else
+        *full = true;
+    return !*full;
+}
+
+static void look(struct runner *runner)
+{
+    struct task_work **at = &runner->first;
+    bool full = false;
+    inputs_look(runner);
+    for (size_t passed = 0; *at && passed < TASK_WORKS_LOOK;)
+        if (!go_on(runner, at, &full)) {
+            at = &(*at)->next;
+            passed++;
+        }
 }
 
 void runner_pump(struct runner *runner)
@@ -339,13 +413,9 @@ void runner_pump(struct runner *runner)
         runner->seen = runner->raft->log.applied;
         let_go(runner);
         cancel(runner);
+        inputs_let_go(runner);
     }
-    while (runner->first && (runner->first->instant || runner->n_executing < TASK_SLOTS)) {
-        if (runner->first->instant)
-            end_instant(runner);
-        else
-            begin(runner);
-    }
+    look(runner);
     tell_untold(runner);
 }
 
@@ -361,6 +431,7 @@ void runner_clear(struct runner *runner)
     for (size_t i = 0; i < runner->n_own; i++)
         message_drop(&runner->own[i]);
     free(runner->own);
+    free(runner->executing);
 }
 
 void runner_check_invariants(const struct runner *runner)
@@ -378,5 +449,10 @@ void runner_check_invariants(const struct runner *runner)
     assert(untold == runner->n_untold);
     assert(queued == runner->queued && kept == runner->n_kept);
     assert(works == runner->n_works && works <= TASK_WORKS_MAX);
-    assert(runner->n_executing <= TASK_SLOTS && !runner->last == !runner->first);
+    uint64_t taken = 0;
+    for (size_t i = 0; i < runner->n_executing; i++)
+        taken += runner->executing[i].order.slots;
+    assert(taken == runner->slots_taken && taken <= slots_of(runner));
+    assert(runner->n_executing <= taken && !runner->last == !runner->first);
+    assert(runner->n_inputs <= INPUTS_HELD_MAX);
 }

@@ -18,12 +18,27 @@ struct task_work {
     struct task_order order; /* of the first of them */
     uint64_t count;
     bool instant; /* they do nothing */
+    bool inputs;  /* they need inputs */
 };
 
 /* A task that is being executed. */
 struct task_executing {
     struct task_order order;
     bool cancelled;
+};
+
+enum input_state { INPUT_FETCHING, INPUT_HERE, INPUT_FAILED };
+
+/* A segment of a stored value. */
+struct task_input {
+    struct value_id id;
+    enum input_state state;
+    job_id_t job;    /* which needed it last ... */
+    uint64_t wanted; /* ... in this look */
+    uint64_t len;
+    uint8_t hash[HASH_BYTES];
+    node_id_t sources[INPUT_SOURCES_MAX]; /* that were asked for it; the last one is */
+    size_t n_sources;
 };
 
 /* How some ended. */
@@ -42,9 +57,13 @@ struct runner {
     term_t term; /* of the coordinator whose tasks these are */
     struct task_work *first, *last;
     size_t n_works;
-    uint64_t queued; /* tasks, in all of these */
-    struct task_executing executing[TASK_SLOTS];
-    size_t n_executing;
+    uint64_t queued;                  /* tasks, in all of these */
+    struct task_executing *executing; /* as many as there are slots at most; owned */
+    size_t n_executing, executing_size;
+    uint64_t slots_taken; /* by these */
+    struct task_input inputs[INPUTS_HELD_MAX];
+    size_t n_inputs;
+    uint64_t looks; /* at what waits, so far */
     struct task_kept *kept, *last_kept;
     size_t n_kept, n_untold;
     struct message **own; /* to be told to the coordinator, which this node is; owned */
@@ -62,6 +81,14 @@ void runner_reset(struct runner *runner, term_t term);
 
 /* Attempts that were begun here ended. */
 void runner_results(struct runner *runner, const struct task_result *at, size_t n);
+
+/* A segment that was fetched is there, or cannot be had. */
+void runner_value_ready(struct runner *runner, struct value_id id);
+void runner_value_failed(struct runner *runner, struct value_id id);
+
+/* True when nobody will ask for how its tasks end any more: the job is finished, or forgotten. One
+ * that is not known yet will be. */
+bool runner_is_over(const struct runner *runner, job_id_t job);
 
 /* The next message of this node to itself as coordinator (caller drops); NULL: there is none. */
 struct message *runner_take_own(struct runner *runner);

@@ -19,6 +19,11 @@ struct audit {
     char object[]; /* what it is about, as the line shows it */
 };
 
+static bool is_submit(enum message_type type)
+{
+    return type == MESSAGE_SUBMIT || type == MESSAGE_SUBMIT_COMMANDS;
+}
+
 /* --- what a request is about --- */
 
 static void quote(struct text *out, const char *name, struct slice bytes)
@@ -77,7 +82,7 @@ static void add_object(struct text *out, const struct message *request)
         add_jobs(out, &request->as.job_forget);
     if (request->type == MESSAGE_VALUE_BEGIN)
         add_hash(out, request->as.value_begin.sha256);
-    if (request->type == MESSAGE_SUBMIT)
+    if (is_submit(request->type))
         add_inputs(out, &request->as.submit);
 }
 
@@ -128,7 +133,7 @@ static bool is_change(enum message_type request, const struct message *reply)
     case MESSAGE_ERROR:
         return false;
     case MESSAGE_JOB:
-        return request != MESSAGE_SUBMIT || reply->as.job.created;
+        return !is_submit(request) || reply->as.job.created;
     case MESSAGE_BANK_ACCOUNT:
         return !reply->as.bank_account.repeated;
     case MESSAGE_KV_VALUE:
@@ -151,7 +156,7 @@ static void write_answer(struct service *service, const struct audit *audit,
                  (const char *)reply->as.error.code.at);
     else
         text_add(&line, " result=ok");
-    if (reply->type == MESSAGE_JOB && audit->type == MESSAGE_SUBMIT)
+    if (reply->type == MESSAGE_JOB && is_submit(audit->type))
         text_add(&line, " job=%s%s", job_id_text(reply->as.job.jobs.at[0].job, id),
                  reply->as.job.created ? "" : " known=1");
     if (reply->type == MESSAGE_VALUE && audit->type == MESSAGE_VALUE_BEGIN)

@@ -15,6 +15,9 @@
 
 #define CANNOT_BE_USED "this key cannot be used; choose another"
 
+_Static_assert(sizeof(struct wire_submit) == sizeof(struct wire_submit_commands),
+               "the same fields");
+
 void requests_refuse_job(struct service *service, struct caller caller, job_id_t job)
 {
     struct text reason = {0};
@@ -106,9 +109,32 @@ static int choose_plan(const struct service *service, struct slice name, struct 
     return plan_set_ranges(plan, known ? plan_choose_ranges(plan, choice, workers) : 0);
 }
 
+/* A job that runs commands is asked for by a request that needs more than another job does; and
+ * where nobody has a key nobody may. */
+static const char *check_commands(const struct service *service, const struct job_kind *kind,
+                                  bool commands, struct text *reason)
+{
+    if (kind->commands && service->step->config.insecure) {
+        text_add(reason, "%s",
+                 "this cluster has no keys (--insecure), and without keys no commands are run");
+        return "forbidden";
+    }
+    if (commands && !kind->commands) {
+        text_add(reason, "%s runs no commands: it is submitted with submit", kind->name);
+        return "invalid";
+    }
+    if (!kind->commands || commands || MUTANT(commands_for_all))
+        return NULL;
+    text_add(reason,
+             "%s runs commands: it is submitted with submit_commands, for which a key "
+             "needs the role commands",
+             kind->name);
+    return "forbidden";
+}
+
 /* Says why a submit is refused, before anything is done about it; NULL: it is not. */
 static const char *check_submit(const struct service *service, const struct wire_submit *submit,
-                                struct plan *plan, struct text *reason)
+                                bool commands, struct plan *plan, struct text *reason)
 {
     if (!step_key_is_valid(submit->key)) {
         text_add(reason, "a key is 1 to %d printable characters without spaces", JOB_KEY_MAX);
@@ -116,12 +142,15 @@ static const char *check_submit(const struct service *service, const struct wire
     }
     if (plan_parse(plan, submit->kind, submit->spec, reason))
         return "invalid";
+    const char *code = check_commands(service, plan->kind, commands, reason);
+    if (code)
+        return code;
     if (choose_plan(service, submit->plan, plan, reason))
         return "invalid";
     /* What a node does not know it would not know what to do with. */
     unsigned level = plan->kind->level;
-    const char *code =
-        level ? requests_unknown_to_some(service, level, plan->kind->name, reason) : NULL;
+    if (level)
+        code = requests_unknown_to_some(service, level, plan->kind->name, reason);
     code = code ? code : requests_check_tasks(service, submit, plan, reason);
     if (code)
         return code;
@@ -137,10 +166,10 @@ static const char *check_submit(const struct service *service, const struct wire
     return NULL;
 }
 
-/* What a kind's argument says of its inputs is what they are: its plan is made of that alone. A
- * kind that says nothing of inputs (of tasks) looks at them itself. */
-static const char *check_integers(const struct service *service, const struct wire_submit *submit,
-                                  const struct plan *plan, struct text *reason)
+/* What a kind's argument says of its inputs is what they are: its plan is made of that alone. To a
+ * kind that says nothing of inputs they may be anything. */
+static const char *check_formats(const struct service *service, const struct wire_submit *submit,
+                                 const struct plan *plan, struct text *reason)
 {
     size_t wanted = plan_inputs(plan);
     if (!plan->kind->input)
@@ -154,8 +183,8 @@ static const char *check_integers(const struct service *service, const struct wi
     for (size_t i = 0; i < wanted; i++) {
         const struct stored_value *value = requests_see_value(service, submit->inputs.at[i].value);
         struct plan_input input = plan_input(plan, i + 1);
-        if (slice_equals(slice_of(value->format), "integers") &&
-            value->n_segments == input.segments && value->items == input.integers &&
+        if (slice_equals(slice_of(value->format), input.format) &&
+            value->n_segments == input.segments && value->items == input.items &&
             value->len == input.bytes)
             continue;
         plan_name(plan, reason);
@@ -187,7 +216,7 @@ static const char *check_inputs(const struct service *service, const struct wire
                  job_id_text(input, id));
         return value ? "unavailable" : "not_found";
     }
-    return check_integers(service, submit, plan, reason);
+    return check_formats(service, submit, plan, reason);
 }
 
 static void write_inputs(struct message *entry, const struct wire_submit *submit)
@@ -237,13 +266,15 @@ static bool may_begin(struct service *service, struct caller caller,
     return false;
 }
 
-void requests_submit(struct service *service, uint64_t client, struct message *request)
+/* Both requests, which have the same fields. */
+static void take_submit(struct service *service, uint64_t client, const struct message *request,
+                        bool commands)
 {
     const struct wire_submit *submit = &request->as.submit;
     struct caller caller = caller_of(client, request);
     struct text reason = {0};
     struct plan plan;
-    const char *code = check_submit(service, submit, &plan, &reason);
+    const char *code = check_submit(service, submit, commands, &plan, &reason);
     if (code) {
         requests_refuse(service, caller, code, reason.at);
         return;
@@ -278,6 +309,16 @@ void requests_submit(struct service *service, uint64_t client, struct message *r
     requests_wait(service, (struct waiter){.client = caller.client,
                                            .request = caller.request,
                                            .index = index});
+}
+
+void requests_submit(struct service *service, uint64_t client, struct message *request)
+{
+    take_submit(service, client, request, false);
+}
+
+void requests_submit_commands(struct service *service, uint64_t client, struct message *request)
+{
+    take_submit(service, client, request, true);
 }
 
 /* --- the other requests --- */

@@ -13,6 +13,7 @@
  * everybody: so it is the admin's. */
 #define REQUESTS(X)                                                              \
     X(SUBMIT, COORDINATOR, WRITE, submit, requests, submit)                      \
+    X(SUBMIT_COMMANDS, COORDINATOR, WRITE, commands, requests, submit_commands)  \
     X(JOB_GET, COORDINATOR, READ, monitor, requests, job_get)                    \
     X(JOB_LIST, COORDINATOR, READ, monitor, requests, job_list)                  \
     X(JOB_CANCEL, COORDINATOR, READ | WRITE, submit, requests, job_cancel)       \

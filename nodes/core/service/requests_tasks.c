@@ -12,9 +12,18 @@
 
 /* --- submit --- */
 
-static const char *check_parent(const struct service *service, job_id_t id, const struct plan *plan,
-                                struct text *reason)
+static bool has_same_inputs(const struct job *job, const struct wire_submit *submit)
 {
+    bool same = job->n_inputs == submit->inputs.n;
+    for (size_t i = 0; same && i < job->n_inputs; i++)
+        same = job->inputs[i] == submit->inputs.at[i].value;
+    return same;
+}
+
+static const char *check_parent(const struct service *service, const struct wire_submit *submit,
+                                const struct plan *plan, struct text *reason)
+{
+    job_id_t id = submit->parent;
     char text[JOB_TEXT_MAX];
     const struct job *parent = jobs_find(&service->state->jobs, id);
     if (!parent || !rights_see_job(service, parent)) {
@@ -22,7 +31,8 @@ static const char *check_parent(const struct service *service, job_id_t id, cons
         return "not_found";
     }
     job_id_text(id, text);
-    if (parent->plan.kind != plan->kind || plan_tasks(&parent->plan) != plan_tasks(plan))
+    if (parent->plan.kind != plan->kind || plan_tasks(&parent->plan) != plan_tasks(plan) ||
+        !has_same_inputs(parent, submit))
         text_add(reason, "job %s has other tasks", text);
     else if (!job_is_finished(parent))
         text_add(reason, "job %s is not finished: what of it is to be repeated is not known yet",
@@ -43,7 +53,7 @@ const char *requests_check_tasks(const struct service *service, const struct wir
         text_add(reason, "a task is executed at most once, or with retries, not both");
         return "invalid";
     }
-    return submit->parent ? check_parent(service, submit->parent, plan, reason) : NULL;
+    return submit->parent ? check_parent(service, submit, plan, reason) : NULL;
 }
 
 void requests_add_options(struct message *entry, const struct wire_submit *submit)

@@ -87,7 +87,8 @@ void rights_scope_key(const struct service *service, struct message *request)
     struct slice *key = *owner ? find_key(request) : NULL;
     if (!key || !key->len || session_key_parse(*key, &ignored))
         return;
-    if (request->type == MESSAGE_SUBMIT && is_of_before(service, *key))
+    bool submit = request->type == MESSAGE_SUBMIT || request->type == MESSAGE_SUBMIT_COMMANDS;
+    if (submit && is_of_before(service, *key))
         return;
     text_format(scoped, sizeof scoped, "%s%c%.*s", owner, OWNER_ENDS, (int)key->len,
                 (const char *)key->at);

@@ -69,7 +69,8 @@ bool task_exceptions_alike(const struct task_exception *a, const struct task_exc
 struct task_options task_options_read(const struct wire_task_options *from)
 {
     return (struct task_options){from->retries,   from->retry_delay_ms,    from->time_limit_ms,
-                                 from->max_fails, from->max_fails_percent, from->at_most_once};
+                                 from->max_fails, from->max_fails_percent, from->at_most_once,
+                                 from->slots};
 }
 
 struct wire_task_options task_options_write(const struct task_options *options)
@@ -79,7 +80,8 @@ struct wire_task_options task_options_write(const struct task_options *options)
                                       .time_limit_ms = options->time_limit_ms,
                                       .max_fails = options->max_fails,
                                       .max_fails_percent = options->max_fails_percent,
-                                      .at_most_once = options->at_most_once};
+                                      .at_most_once = options->at_most_once,
+                                      .slots = options->slots};
 }
 
 /* --- rows --- */

@@ -43,6 +43,7 @@ struct task_start {
 struct task_options {
     uint64_t retries, retry_delay_ms, time_limit_ms, max_fails, max_fails_percent;
     bool at_most_once;
+    uint64_t slots; /* of its node, that a task takes; 0: one */
 };
 
 struct task_job {

@@ -294,9 +294,13 @@ static const struct member task_start_fields[] = {
 };
 
 static const struct member task_options_fields[] = {
-    FIELD(task_options, retries, bytes),           FIELD(task_options, retry_delay_ms, bytes),
-    FIELD(task_options, time_limit_ms, bytes),     FIELD(task_options, max_fails, bytes),
-    FIELD(task_options, max_fails_percent, bytes), FIELD(task_options, at_most_once, bytes),
+    FIELD(task_options, retries, bytes),
+    FIELD(task_options, retry_delay_ms, bytes),
+    FIELD(task_options, time_limit_ms, bytes),
+    FIELD(task_options, max_fails, bytes),
+    FIELD(task_options, max_fails_percent, bytes),
+    FIELD(task_options, at_most_once, bytes),
+    FIELD(task_options, slots, bytes),
 };
 
 static uint64_t digest_options(const void *owner, const struct member *field)

@@ -53,6 +53,7 @@ enum value_user {
     USER_OFFER,  /* what the coordinator offers: an entry will name it */
     USER_UPLOAD, /* as coordinator, segments of stored values */
     USER_TASKS,  /* as coordinator, details of tasks */
+    USER_RUNNER, /* inputs of tasks that are executed here */
     VALUE_USERS
 };
 

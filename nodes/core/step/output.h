@@ -111,6 +111,12 @@ struct task_order {
     uint64_t hand; /* names this handing out of the job's tasks, in all terms */
     uint64_t task, attempt;
     uint64_t time_limit_ms; /* 0: none */
+    uint64_t slots;         /* that it takes, 1 at least */
+    /* Of a job with an input: the segments, which the runtime holds for USER_RUNNER, that begin
+     * with what all tasks have in common, and that have this one's record; and its place there,
+     * from 0. A task without has no `spec.job`. */
+    struct value_id spec, record;
+    uint64_t place;
 };
 
 /* A value to be pulled from a node. */

@@ -193,7 +193,7 @@ bool failures_are_alone(const struct task_slot *slot)
 {
     const struct task_trouble *trouble =
         slot->first ? failures_of(slot->first->of, slot->first->tasks.first) : NULL;
-    return trouble && trouble->deaths;
+    return trouble && trouble->alone;
 }
 
 /* The task that the worker executed when it died: the first that it had. */
@@ -202,7 +202,7 @@ static void blame(struct tasks *tasks, node_id_t worker)
     struct task_hand *hand = tasks->slots[worker].first;
     struct task_schedule *of = hand ? hand->of : NULL;
     uint64_t most = tasks->step->config.poison_deaths;
-    bool instant = of && of->job->plan.kind->instant && !tasks->step->config.tasks_execute;
+    bool instant = of && task_schedule_is_instant(tasks, of);
     if (!hand || instant || hand->start || tasks->links->peers[worker].excused)
         return;
     uint64_t task = hand->tasks.first;
@@ -210,6 +210,9 @@ static void blame(struct tasks *tasks, node_id_t worker)
     if (trouble->deaths < POISON_DEATHS)
         trouble->killed[trouble->deaths] = worker;
     trouble->deaths++;
+    /* One of several may well be innocent: nobody must be idle for it, until it happens again. */
+    bool several = hands_slots(tasks, worker) > 1 && tasks->slots[worker].outstanding > 1;
+    trouble->alone = !several || trouble->deaths > 1;
     if (of->row->options.at_most_once || !most || trouble->deaths < most)
         return;
     struct task_exception exception = {.state = TASK_FAILED,

@@ -3,9 +3,14 @@
 
 #include "nodes/core/tasks/failures.h"
 #include "shared/base/mutant.h"
+#include "shared/base/slots.h"
 
 /* From this time of a task on a worker gets no other one to hide the round trip. */
 #define SLOW_TASK_NS (20 * MS_US * 1000)
+
+/* Tasks that are passed over when one is looked for: their look costs, and more than these are
+ * seldom free again at a time. */
+#define TROUBLES_PASSED_MAX 16
 
 /* --- what they have --- */
 
@@ -85,22 +90,35 @@ void hands_end(struct tasks *tasks, const struct task_schedule *of)
 
 /* --- who gets more --- */
 
+/* A process takes a millisecond at least, so commands go one by one: what the last ones took says
+ * little of the next, and what waits at one worker no other one gets. */
 static uint64_t batch_tasks(const struct task_schedule *of)
 {
     uint64_t target_ns = BATCH_TARGET_US * 1000, n = TASK_BATCH_MAX;
-    if (!of->measured)
+    if (!of->measured || of->job->plan.kind->commands)
         return 1;
     if (of->task_ns)
         n = target_ns / of->task_ns;
     return n < 1 ? 1 : n > TASK_BATCH_MAX ? TASK_BATCH_MAX : n;
 }
 
-/* One batch to work on, and one to hide the round trip. */
-static uint64_t credit(const struct task_schedule *of)
+uint64_t hands_slots(const struct tasks *tasks, node_id_t id)
 {
+    const struct message *heartbeat = tasks->links->peers[id].heartbeat;
+    uint64_t slots = heartbeat ? heartbeat->as.heartbeat.slots : 0;
+    return slots < 1 ? 1 : slots > SLOTS_MAX ? SLOTS_MAX : slots;
+}
+
+/* For each slot one batch to work on, and one to hide the round trip. */
+static uint64_t credit(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
+{
+    uint64_t slots = 1, each = of->row->options.slots;
+    if (!task_schedule_is_instant(tasks, of))
+        slots = hands_slots(tasks, id) / (each ? each : 1);
+    slots = slots ? slots : 1; /* who has fewer than a task takes executes nothing beside it */
     if (!of->measured || of->task_ns >= SLOW_TASK_NS)
-        return TASK_SLOTS;
-    return 2 * batch_tasks(of);
+        return slots;
+    return 2 * slots * batch_tasks(of);
 }
 
 bool hands_is_suitable(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
@@ -113,9 +131,9 @@ static bool has_room(const struct tasks *tasks, const struct task_schedule *of, 
                      const struct task_trouble *trouble)
 {
     const struct task_slot *slot = &tasks->slots[id];
-    if (trouble && trouble->deaths)
+    if (trouble && trouble->alone)
         return !slot->outstanding;
-    return slot->outstanding < credit(of) && !failures_are_alone(slot);
+    return slot->outstanding < credit(tasks, of, id) && !failures_are_alone(slot);
 }
 
 static node_id_t pick(struct tasks *tasks, const struct task_schedule *of,
@@ -164,6 +182,7 @@ static void add_to(struct tasks *tasks, struct giving *giving, const struct task
         given->term = tasks->step->term;
         given->kind = message_text(giving->message, of->job->plan.kind->name);
         given->time_limit_ms = of->row->options.time_limit_ms;
+        given->slots = of->row->options.slots;
         given->hands.at = message_room(giving->message, TASK_HANDS_MAX, sizeof *given->hands.at);
     }
     const struct task_trouble *trouble = failures_of(of, hand->tasks.first);
@@ -176,12 +195,12 @@ static void add_to(struct tasks *tasks, struct giving *giving, const struct task
                                 .attempt = 1 + (trouble ? trouble->failures : 0)};
 }
 
-/* The first tasks that are free and alike; false: none are. */
-static bool next_free(const struct task_schedule *of, struct range *range)
+/* The first tasks from that one on that are free and alike; false: none are. */
+static bool next_free(const struct task_schedule *of, uint64_t from, struct range *range)
 {
     struct range troubled;
-    if (of->stopping || batch_is_full(of) ||
-        !ranges_next(&of->free, (struct range){1, of->row->total}, range))
+    if (of->stopping || batch_is_full(of) || from > of->row->total ||
+        !ranges_next(&of->free, (struct range){from, of->row->total + 1 - from}, range))
         return false;
     if (!ranges_next(&of->troubled, *range, &troubled))
         return true;
@@ -194,12 +213,27 @@ static uint64_t at_most(uint64_t n, uint64_t most)
     return n < most ? n : most;
 }
 
+/* The next tasks, and who gets them; NODE_NONE: nobody can get any. Tasks that wait for another
+ * worker than the one that has room are passed over; but not one that is executed alone, for which
+ * somebody must become idle. */
+static node_id_t next_pair(struct tasks *tasks, const struct task_schedule *of, struct range *range)
+{
+    uint64_t from = 1;
+    for (unsigned passed = 0; passed <= TROUBLES_PASSED_MAX && next_free(of, from, range);
+         passed++) {
+        const struct task_trouble *trouble = failures_of(of, range->first);
+        node_id_t id = pick(tasks, of, trouble);
+        if (id || !trouble || trouble->alone)
+            return id;
+        from = range_end(*range);
+    }
+    return NODE_NONE;
+}
+
 static bool give_one(struct tasks *tasks, struct task_schedule *of, struct giving *givings)
 {
     struct range range;
-    if (!next_free(of, &range))
-        return false;
-    node_id_t id = pick(tasks, of, failures_of(of, range.first));
+    node_id_t id = next_pair(tasks, of, &range);
     if (!id)
         return false;
     /* At the end each worker gets a share of what is left. */

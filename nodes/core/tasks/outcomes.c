@@ -123,8 +123,11 @@ static void take_failed(struct tasks *tasks, node_id_t from, struct task_schedul
 
 /* --- the door --- */
 
+/* What was not executed tells nothing of how long that takes. */
 static void measure(struct task_schedule *of, const struct wire_task_outcome *outcome)
 {
+    if (outcome->reason.len && !outcome->wall_us)
+        return;
     uint64_t us =
         outcome->wall_us < TASK_TIME_MAX_MS * MS_US ? outcome->wall_us : TASK_TIME_MAX_MS * MS_US;
     uint64_t ns = us * 1000 / outcome->count;
@@ -179,5 +182,5 @@ void tasks_held(struct tasks *tasks, node_id_t from, const struct message *messa
         return;
     for (size_t i = 0; i < held->running.n; i++)
         resume(tasks, from, &held->running.at[i]);
-    tasks->slots[from].told = true;
+    tasks->slots[from].told = !held->more;
 }

@@ -21,6 +21,7 @@ struct task_hand {
 struct task_trouble {
     uint64_t task, failures; /* attempts that failed */
     unsigned deaths;         /* of workers that executed it */
+    bool alone;              /* it is executed where nothing else is: then it is known who kills */
     node_id_t killed[POISON_DEATHS], last_failed_on;
     uint64_t due_us; /* it waits for its next attempt until then; 0: it does not */
 };
@@ -82,6 +83,13 @@ struct task_schedule {
 /* NULL: it is not in work here. */
 struct task_schedule *task_schedule_of(const struct tasks *tasks, job_id_t job);
 
+/* Its tasks do nothing, and nobody executes them. */
+static inline bool task_schedule_is_instant(const struct tasks *tasks,
+                                            const struct task_schedule *of)
+{
+    return of->job->plan.kind->instant && !tasks->step->config.tasks_execute;
+}
+
 /* --- hands.c: what workers have --- */
 
 /* The worker has these tasks, as an earlier coordinator gave them. */
@@ -91,6 +99,9 @@ struct task_hand *hands_resume(struct tasks *tasks, struct task_schedule *of, no
 /* The hand with that number and task; NULL: the worker has it not, or no more. */
 struct task_hand *hands_find(const struct tasks *tasks, node_id_t node, job_id_t job,
                              uint64_t number, uint64_t task);
+
+/* Tasks that the worker executes at the same time, as it says. */
+uint64_t hands_slots(const struct tasks *tasks, node_id_t id);
 
 /* These tasks of the hand are in it no more; frees it when nothing is left. */
 void hands_take(struct tasks *tasks, struct task_hand *hand, struct range range);

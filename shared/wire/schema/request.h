@@ -178,6 +178,8 @@
 
 #define REQUEST_MESSAGES(M)                                                                    \
     M(SUBMIT, submit, SUBMIT_FIELDS, PLACE_REQUEST, "submits a job; answered by job or error") \
+    M(SUBMIT_COMMANDS, submit_commands, SUBMIT_FIELDS, PLACE_REQUEST,                          \
+      "the same for a job that runs commands; answered by job or error")                       \
     M(JOB_GET, job_get, JOB_GET_FIELDS, PLACE_REQUEST,                                         \
       "shows or awaits a job; answered by job or error")                                       \
     M(JOB_LIST, job_list, JOB_LIST_FIELDS, PLACE_REQUEST, "lists jobs; answered by job_page")  \

@@ -41,7 +41,8 @@
     LIST(OPT, env, spec_env, TASK_ENV_MAX, "added to the environment")                           \
     LIST(OPT, uploads, spec_file, TASK_UPLOADS_MAX, "files that every task finds")               \
     LIST(OPT, collect, spec_text, TASK_GLOBS_MAX, "patterns of the files that are results")      \
-    STR(OPT, over, TEXT_FIELD_MAX, "what the inputs are, for people: 200 files *.csv")
+    STR(OPT, over, TEXT_FIELD_MAX, "what the inputs are, for people: files *.csv")               \
+    STR(OPT, name, TASK_NAME_MAX, "what the job is called, for people")
 
 #define STORED_RECORDS(R)          \
     R(spec_text, SPEC_TEXT_FIELDS) \

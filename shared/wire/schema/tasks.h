@@ -20,7 +20,8 @@
     U64(OPT, time_limit_ms, TASK_TIME_MAX_MS, "of an attempt; 0: none")                      \
     U64(OPT, max_fails, TASKS_MAX, "so many that fail or are lost cancel the rest; 0: none") \
     U64(OPT, max_fails_percent, 100, "the same, of all tasks; 0: none")                      \
-    BOOL(OPT, at_most_once, "a task whose worker died is lost, not executed again")
+    BOOL(OPT, at_most_once, "a task whose worker died is lost, not executed again")          \
+    U64(OPT, slots, TASK_SLOTS_MAX, "of its node, that a task takes; 0: one")
 
 /* How the tasks of a job stand. */
 #define TASK_COUNTS_FIELDS(U64, BOOL, STR, BIN, LIST)                                 \
@@ -108,6 +109,7 @@
     U64(REQ, term, TERM_MAX, "the coordinator's term")                    \
     STR(REQ, kind, JOB_KIND_MAX, "of the job")                            \
     U64(OPT, time_limit_ms, TASK_TIME_MAX_MS, "of each attempt; 0: none") \
+    U64(OPT, slots, TASK_SLOTS_MAX, "that each takes; 0: one")            \
     LIST(REQ, hands, task_hand, TASK_HANDS_MAX, "what to execute, of one job")
 
 #define TASKS_ENDED_FIELDS(U64, BOOL, STR, BIN, LIST) \

@@ -1,0 +1,94 @@
+/* job_retry.c - conclave job retry: the tasks of a job once more that are not done. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "clients/command/commands.h"
+#include "clients/map/map_job.h"
+#include "clients/map/map_label.h"
+#include "clients/show/render.h"
+#include "clients/show/tasks.h"
+
+static struct {
+    const char *key;
+    uint64_t time_limit_us;
+} options;
+
+const struct option_spec job_retry_options[] = {
+    {"time-limit", OPTION_DURATION, &options.time_limit_us, 100 * MS_US, TIME_NEVER_US, "TIME",
+     "of an attempt, instead of the job's"},
+    {"key", OPTION_STRING, &options.key, 0, 0, "KEY",
+     "requests with the same key are the same job (default: a new UUID)"},
+    {0}};
+
+static int check(const struct wire_job_row *row)
+{
+    char id[JOB_TEXT_MAX];
+    job_id_text(row->job, id);
+    if (!tasks_are(row))
+        return cli_fail(EXIT_USAGE, "job %s has operations, no tasks; submit it again", id);
+    if (!render_job_is_finished(row))
+        return cli_fail(EXIT_USAGE, "job %s is not finished; `conclave job wait %s` waits for it",
+                        id, id);
+    if (row->tasks.at[0].done == row->tasks.at[0].total)
+        return cli_fail(EXIT_USAGE, "all tasks of job %s are done", id);
+    return EXIT_OK;
+}
+
+static int submit(struct cli *cli, const struct wire_job_row *row, const struct message *spec,
+                  struct message **job)
+{
+    char key[JOB_KEY_TEXT_MAX], kind[JOB_KIND_MAX + 1], argument[JOB_SPEC_MAX + 1];
+    struct map_submit what = {.kind = kind,
+                              .spec = argument,
+                              .key = key,
+                              .commands = slice_equals(row->kind, "map"),
+                              .value = row->inputs.n ? row->inputs.at[0].value : JOB_NONE,
+                              .parent = row->job};
+    text_copy(kind, sizeof kind, row->kind);
+    text_copy(argument, sizeof argument, row->spec);
+    if (spec)
+        what.options = map_job_options(&spec->as.task_spec);
+    if (options.time_limit_us)
+        what.options.time_limit_ms = options.time_limit_us == TIME_NEVER_US
+                                         ? 0
+                                         : (options.time_limit_us + MS_US - 1) / MS_US;
+    int code = cli_key(options.key, key);
+    return code ? code : map_job_submit(cli, &what, job);
+}
+
+static int retry(struct cli *cli, const struct wire_job_row *row)
+{
+    char id[JOB_TEXT_MAX];
+    struct message *spec = map_label_spec(cli, row), *job = NULL;
+    int code = !spec && slice_equals(row->kind, "map")
+                   ? cli_fail(EXIT_FAILED, "the commands of job %s cannot be read",
+                              job_id_text(row->job, id))
+                   : submit(cli, row, spec, &job);
+    if (!code && cli->json)
+        cli_print_json(cli, render_job(&job->as.job.jobs.at[0]));
+    else if (!code)
+        printf("%s\n", job_id_text(job->as.job.jobs.at[0].job, id));
+    message_drop(&spec);
+    message_drop(&job);
+    return code;
+}
+
+int job_retry_run(struct cli *cli, int n_words, char **words)
+{
+    job_id_t id;
+    struct message *reply = NULL;
+    int code = cli_job_id(n_words, words, &id);
+    if (code)
+        return code;
+    struct message *request = message_new(MESSAGE_JOB_GET);
+    request->as.job_get.job = id;
+    code = cli_ask(cli, request, MESSAGE_JOB, &reply);
+    if (!code && reply->as.job.jobs.n != 1)
+        code = cli_fail(EXIT_FAILED, "the answer is not about one job");
+    if (!code)
+        code = check(&reply->as.job.jobs.at[0]);
+    if (!code)
+        code = retry(cli, &reply->as.job.jobs.at[0]);
+    message_drop(&reply);
+    return code;
+}

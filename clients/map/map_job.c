@@ -1,0 +1,134 @@
+#include "clients/map/map_job.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "clients/ask/interrupt.h"
+#include "clients/map/request.h"
+
+_Static_assert(sizeof(struct wire_submit) == sizeof(struct wire_submit_commands),
+               "both submits say the same");
+
+int map_job_supported(const struct wire_task_spec *spec, struct text *why)
+{
+    const struct {
+        bool asked;
+        const char *what;
+    } later[] = {
+        {spec->files, "--files sends no files yet: with ::: and a pattern the nodes read what they "
+                      "see under these paths"},
+        {spec->collect.n, "--collect is not possible yet: what a task writes to stdout is kept"},
+        {spec->uploads.n, "--upload is not possible yet: --env and --stdin hand on what is short"},
+        {spec->speculate, "--speculate is not possible yet"},
+        {spec->max_output > MAP_OUTPUT_BYTES,
+         "--max-output is at most 64KiB for now: what is longer belongs into a file"}};
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (later[i].asked) {
+            text_add(why, "%s", later[i].what);
+            return ERR_UNSUPPORTED;
+        }
+    return OK;
+}
+
+/* --- the stored value --- */
+
+static int put(void *context, struct slice record, struct text *why)
+{
+    char line[TEXT_MAX];
+    if (interrupt_seen())
+        return ERR_INTERRUPTED;
+    int error = spool_add(context, record.at, record.len, line);
+    if (error)
+        text_add(why, "%s", line);
+    return error;
+}
+
+static int no_file(void *context, const char *path, struct task_file *out, struct text *why)
+{
+    (void)context;
+    (void)out;
+    text_add(why, "%s cannot go with its task yet", path);
+    return ERR_UNSUPPORTED;
+}
+
+int map_job_content(const struct message *spec, struct inputs *inputs, struct content *content,
+                    struct text *why)
+{
+    struct spool spool;
+    char line[TEXT_MAX] = "";
+    spool_begin(&spool);
+    *content = (struct content){.spool.fd = -1};
+    const struct map_sink sink = {put, no_file, &spool};
+    int error = map_records(spec, inputs, &sink, why);
+    if (error) {
+        spool_clear(&spool);
+        return error;
+    }
+    error = content_of_parts(content, "tasks", &spool, line);
+    if (error)
+        text_add(why, "%s", line);
+    return error;
+}
+
+/* --- the submit --- */
+
+static uint64_t ms_of(uint64_t us)
+{
+    return (us + MS_US - 1) / MS_US;
+}
+
+struct wire_task_options map_job_options(const struct wire_task_spec *spec)
+{
+    return (struct wire_task_options){.retries = spec->retries,
+                                      .retry_delay_ms = ms_of(spec->retry_delay_us),
+                                      .time_limit_ms = ms_of(spec->time_limit_us),
+                                      .max_fails = spec->max_fails,
+                                      .max_fails_percent = spec->max_fails_ppm / 10000,
+                                      .at_most_once = spec->at_most_once,
+                                      .slots = spec->slots > 1 ? spec->slots : 0};
+}
+
+static struct message *make_request(const struct map_submit *what)
+{
+    struct message *request =
+        message_new(what->commands ? MESSAGE_SUBMIT_COMMANDS : MESSAGE_SUBMIT);
+    struct wire_submit *body = &request->as.submit;
+    body->key = message_text(request, what->key);
+    body->kind = message_text(request, what->kind);
+    body->spec = message_text(request, what->spec);
+    body->parent = what->parent;
+    body->tasks.at = message_room(request, 1, sizeof *body->tasks.at);
+    body->tasks.at[0] = what->options;
+    body->tasks.n = 1;
+    if (what->value) {
+        body->inputs.at = message_room(request, 1, sizeof *body->inputs.at);
+        body->inputs.at[0].value = what->value;
+        body->inputs.n = 1;
+    }
+    return request;
+}
+
+/* A key that was used before names the job of that time. */
+static bool is_ours(const struct wire_job_row *row, const struct map_submit *what)
+{
+    return slice_equals(row->kind, what->kind) && slice_equals(row->spec, what->spec) &&
+           row->parent == what->parent &&
+           (row->inputs.n == 1 ? row->inputs.at[0].value : JOB_NONE) == what->value;
+}
+
+int map_job_submit(struct cli *cli, const struct map_submit *what, struct message **job)
+{
+    char id[JOB_TEXT_MAX];
+    int code = cli_change(cli, make_request(what), MESSAGE_JOB, what->key, job);
+    if (code)
+        return code;
+    const struct wire_job *answer = &(*job)->as.job;
+    if (answer->jobs.n != 1)
+        code = cli_fail(EXIT_FAILED, "the answer is not about one job");
+    else if (!is_ours(&answer->jobs.at[0], what))
+        code = cli_fail(EXIT_USAGE, "the key belongs to another job: %s; `conclave job show %s`",
+                        job_id_text(answer->jobs.at[0].job, id), id);
+    if (code)
+        message_drop(job);
+    return code;
+}

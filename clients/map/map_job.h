@@ -1,0 +1,37 @@
+/* map_job.h - a job of commands on its way to the cluster: its tasks become a stored value, which
+ * the job names. */
+#ifndef CONCLAVE_CLIENTS_MAP_JOB_H
+#define CONCLAVE_CLIENTS_MAP_JOB_H
+
+#include "clients/cli.h"
+#include "clients/input/content.h"
+#include "clients/map/inputs.h"
+
+/* What nodes keep of each stream of a task for now: it rides in the log's details. */
+#define MAP_OUTPUT_BYTES (64 * KIB_BYTES)
+
+/* What the nodes cannot do yet: ERR_UNSUPPORTED with one line in `why`. */
+int map_job_supported(const struct wire_task_spec *spec, struct text *why);
+
+/* Makes the content of a stored value of the format "tasks" (caller clears in any case): the
+ * specification, and a record for each input. OK, or an error with one line in `why`; none when a
+ * signal came. */
+int map_job_content(const struct message *spec, struct inputs *inputs, struct content *content,
+                    struct text *why);
+
+/* What a submit says of the execution, as the specification has it. */
+struct wire_task_options map_job_options(const struct wire_task_spec *spec);
+
+/* A submit of a job of tasks. */
+struct map_submit {
+    const char *kind, *spec, *key; /* borrowed */
+    bool commands;                 /* it runs some: the request is another one */
+    job_id_t value, parent;        /* JOB_NONE: none */
+    struct wire_task_options options;
+};
+
+/* Submits it. EXIT_OK and its row (caller drops), or an exit code after one line on stderr: also
+ * when the key belongs to another job. */
+int map_job_submit(struct cli *cli, const struct map_submit *what, struct message **job);
+
+#endif

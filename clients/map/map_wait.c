@@ -1,0 +1,119 @@
+#include "clients/map/map_wait.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clients/local/outfile.h"
+#include "clients/map/outputs.h"
+#include "clients/map/task_cluster.h"
+#include "clients/show/render.h"
+#include "clients/show/tasks.h"
+
+static const struct task_choice all;
+
+int map_wait_check(const struct map_wait *wait)
+{
+    return wait->joblog ? outfile_check("--joblog", wait->joblog) : EXIT_OK;
+}
+
+static int explain(const struct task_cluster *cluster, int error, const struct text *why)
+{
+    return error ? task_cluster_explain(cluster, why) : EXIT_OK;
+}
+
+static int wait_for_all(struct task_cluster *cluster)
+{
+    const struct task_source *source = task_cluster_source(cluster);
+    struct text why = {0};
+    int error = OK;
+    while (!error)
+        error = source->wait(source->context, &why);
+    return explain(cluster, error == ERR_NOT_FOUND ? OK : error, &why);
+}
+
+static int write_outputs(struct task_cluster *cluster, const struct map_wait *wait)
+{
+    struct text why = {0};
+    struct outputs outputs = {.source = task_cluster_source(cluster),
+                              .choice = &all,
+                              .streams = {true, false},
+                              .tag = wait->tag,
+                              .unordered = wait->unordered,
+                              .wait = true};
+    return explain(cluster, outputs_write(&outputs, stdout, &why), &why);
+}
+
+static int save(struct task_cluster *cluster, const char *dir)
+{
+    struct text why = {0};
+    struct outputs_saved saved;
+    int code =
+        explain(cluster, outputs_save(task_cluster_source(cluster), &all, dir, &saved, &why), &why);
+    if (!code)
+        cli_note("%" PRIu64 " files are written to %s, %" PRIu64 " were there", saved.written, dir,
+                 saved.present);
+    return code;
+}
+
+static int write_log(struct task_cluster *cluster, const char *path)
+{
+    struct text why = {0};
+    struct outfile out;
+    int code = outfile_open(&out, "--joblog", path);
+    if (code)
+        return code;
+    code = explain(cluster, outputs_log(task_cluster_source(cluster), &all, out.file, &why), &why);
+    return outfile_close(&out, code);
+}
+
+/* The last line, and what the job came to. */
+static int conclude(struct cli *cli, const struct task_cluster *cluster)
+{
+    const struct wire_job_row *row = task_cluster_row(cluster);
+    struct task_sum sum = tasks_sum(row);
+    struct text line = {0};
+    char id[JOB_TEXT_MAX];
+    if (cli->json)
+        cli_print_json(cli, render_job(row));
+    fflush(stdout);
+    task_sum_line(&sum, job_id_text(row->job, id), &line);
+    cli_note("%s", line.at);
+    return task_sum_code(&sum);
+}
+
+static void say_it_goes_on(job_id_t job, int code)
+{
+    char id[JOB_TEXT_MAX];
+    if (code != EXIT_TIMEOUT && code < 128)
+        return;
+    job_id_text(job, id);
+    cli_note("job %s goes on; `conclave job output %s --follow` shows what it writes, `conclave "
+             "job cancel %s` ends it",
+             id, id, id);
+}
+
+int map_wait(struct cli *cli, job_id_t job, const struct map_wait *wait)
+{
+    struct task_cluster *cluster = NULL;
+    const struct task_cluster_wants wants = {.streams = {true, wait->dir},
+                                             .inputs = wait->tag || wait->dir || wait->joblog,
+                                             .commands = wait->dir || wait->joblog,
+                                             .bar = true,
+                                             .content = wait->content};
+    int code = task_cluster_open(cli, job, &wants, &cluster);
+    if (!code)
+        code = wait->dir || cli->json ? wait_for_all(cluster) : write_outputs(cluster, wait);
+    if (!code)
+        code = wait_for_all(cluster); /* also when nothing of the rest is shown */
+    if (!code && wait->dir)
+        code = save(cluster, wait->dir);
+    if (!code && wait->joblog)
+        code = write_log(cluster, wait->joblog);
+    if (!code)
+        code = conclude(cli, cluster);
+    else
+        say_it_goes_on(job, code);
+    task_cluster_destroy(&cluster);
+    return code;
+}

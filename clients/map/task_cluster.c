@@ -1,0 +1,457 @@
+#include "clients/map/task_cluster.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/ask/stored.h"
+#include "clients/map/task_kept.h"
+#include "clients/map/task_list.h"
+#include "clients/map/task_states.h"
+#include "clients/show/bar.h"
+#include "clients/show/render.h"
+#include "clients/show/tasks.h"
+#include "shared/base/clock.h"
+
+#define SEGMENT_READ_MAX (16 * MIB_BYTES) /* nodes make them of 1 MiB and a row */
+#define WAIT_MS          500              /* how often new outputs are looked for */
+#define BAR_WAIT_MS      250              /* the same, when somebody watches the bar */
+/* Jobs that repeat each other: each is asked for, and none is forgotten before the next. */
+#define PARENTS_MAX 32
+
+struct task_cluster {
+    struct cli *cli;
+    job_id_t job;
+    struct task_cluster_wants wants;
+    struct task_source source;
+    struct message *row; /* owned: the last answer about the job */
+    uint64_t deadline_us;
+    bool finished; /* nothing will come any more */
+    int exit_code; /* of the last error */
+
+    struct task_kept kept;
+    uint64_t segments; /* that were read */
+    struct task_states states;
+
+    bool listed; /* `list` is open */
+    struct task_list list;
+    struct spool spool; /* of the list, when it was fetched */
+
+    struct task_cluster *parent; /* owned; NULL: none, or it is not wanted */
+    struct bar bar;
+};
+
+/* --- asking --- */
+
+static int fail(struct task_cluster *cluster, int code, int error)
+{
+    cluster->exit_code = code;
+    return error;
+}
+
+/* What is about a job that is there is asked for until the deadline. */
+static int ask(struct task_cluster *cluster, struct message *request, uint64_t wait_us,
+               enum message_type expected, struct message **reply, struct text *why)
+{
+    struct client *client = cli_client(cluster->cli);
+    enum client_need need = cluster->row ? CLIENT_LASTING : CLIENT_PATIENT;
+    char shown[TEXT_MAX / 2];
+    int error = client_ask(client, request, need, wait_us, cluster->deadline_us, reply);
+    if (error == ERR_INTERRUPTED)
+        return fail(cluster, cli_interrupted(), error);
+    if (error) {
+        if (error == ERR_TIMEOUT)
+            text_add(why, "the job goes on, but --timeout is over");
+        else
+            text_add(why, "%s", client_reason(client));
+        return fail(cluster, cli_outcome_code(error), error);
+    }
+    if ((*reply)->type == expected)
+        return OK;
+    if ((*reply)->type == MESSAGE_ERROR) {
+        cluster->exit_code = cli_refusal_code(*reply);
+        text_add(why, "%s", text_escape(shown, sizeof shown, (*reply)->as.error.reason));
+    } else {
+        cluster->exit_code = EXIT_FAILED;
+        text_add(why, "the answer is %s instead of %s", message_name((*reply)->type),
+                 message_name(expected));
+    }
+    message_drop(reply);
+    return ERR_REFUSED;
+}
+
+static int damaged(struct task_cluster *cluster, struct text *why, const char *what)
+{
+    text_add(why, "%s", what);
+    return fail(cluster, EXIT_FAILED, ERR_CORRUPT);
+}
+
+static int ask_row(struct task_cluster *cluster, uint64_t wait_ms, struct text *why)
+{
+    struct message *request = message_new(MESSAGE_JOB_GET), *reply = NULL;
+    request->as.job_get.job = cluster->job;
+    request->as.job_get.wait_ms = wait_ms;
+    int error = ask(cluster, request, wait_ms * MS_US, MESSAGE_JOB, &reply, why);
+    if (error)
+        return error;
+    if (reply->as.job.jobs.n != 1) {
+        message_drop(&reply);
+        return damaged(cluster, why, "the answer is not about one job");
+    }
+    message_drop(&cluster->row);
+    cluster->row = reply;
+    return OK;
+}
+
+/* --- segments --- */
+
+static int fetch(struct task_cluster *cluster, const struct wire_task_segment *segment, uint8_t *at,
+                 struct text *why)
+{
+    uint8_t hash[HASH_BYTES];
+    for (uint64_t done = 0; done < segment->len;) {
+        struct message *request = message_new(MESSAGE_SEGMENT_GET), *reply = NULL;
+        request->as.segment_get.job = cluster->job;
+        request->as.segment_get.op = segment->op;
+        request->as.segment_get.offset = done;
+        int error = ask(cluster, request, 0, MESSAGE_SEGMENT_CHUNK, &reply, why);
+        if (error)
+            return error;
+        const struct blob *bytes = message_frame(reply, 1);
+        bool fits = bytes && bytes->len && bytes->len <= segment->len - done &&
+                    reply->as.segment_chunk.offset == done;
+        if (fits) {
+            memcpy(at + done, bytes->at, bytes->len);
+            done += bytes->len;
+        }
+        message_drop(&reply);
+        if (!fits)
+            return damaged(cluster, why, "a part of the tasks' details does not fit");
+    }
+    hash_bytes(at, segment->len, hash);
+    if (segment->hash.len != HASH_BYTES || memcmp(hash, segment->hash.at, HASH_BYTES))
+        return damaged(cluster, why, "details of tasks differ from their SHA-256");
+    return OK;
+}
+
+static int take_segment(struct task_cluster *cluster, const struct wire_task_segment *segment,
+                        struct text *why)
+{
+    if (segment->len > SEGMENT_READ_MAX)
+        return damaged(cluster, why, "details of tasks are longer than they can be");
+    uint8_t *at = mem_new((size_t)segment->len, 1);
+    int error = fetch(cluster, segment, at, why);
+    if (!error) {
+        error = task_kept_add(&cluster->kept, (struct slice){at, (size_t)segment->len}, why);
+        cluster->exit_code = EXIT_FAILED;
+    }
+    free(at);
+    cluster->segments += !error;
+    return error;
+}
+
+/* Reads all segments that came since the last time. */
+static int take_segments(struct task_cluster *cluster, struct text *why)
+{
+    for (bool more = true; more;) {
+        struct message *request = message_new(MESSAGE_JOB_SEGMENTS), *reply = NULL;
+        request->as.job_segments.job = cluster->job;
+        request->as.job_segments.from = cluster->segments;
+        int error = ask(cluster, request, 0, MESSAGE_SEGMENT_PAGE, &reply, why);
+        if (error)
+            return error;
+        const struct wire_segment_page *page = &reply->as.segment_page;
+        for (size_t i = 0; i < page->segments.n && !error; i++)
+            error = take_segment(cluster, &page->segments.at[i], why);
+        more = page->segments.n && cluster->segments < page->total;
+        message_drop(&reply);
+        if (error)
+            return error;
+    }
+    return OK;
+}
+
+/* --- states --- */
+
+static int take_states(struct task_cluster *cluster, struct text *why)
+{
+    uint64_t after = 0;
+    task_states_clear(&cluster->states);
+    for (bool more = true; more;) {
+        struct message *request = message_new(MESSAGE_JOB_TASKS), *reply = NULL;
+        request->as.job_tasks.job = cluster->job;
+        request->as.job_tasks.after = after;
+        int error = ask(cluster, request, 0, MESSAGE_TASK_PAGE, &reply, why);
+        if (error)
+            return error;
+        uint64_t before = after;
+        bool fits = task_states_add(&cluster->states, &reply->as.task_page, &after);
+        more = reply->as.task_page.more && after > before;
+        message_drop(&reply);
+        if (!fits)
+            return damaged(cluster, why, "the list of tasks is not in order");
+    }
+    return OK;
+}
+
+/* In this order: of what has ended there are details already. */
+static int take_all(struct task_cluster *cluster, struct text *why)
+{
+    int error = take_states(cluster, why);
+    return error ? error : take_segments(cluster, why);
+}
+
+/* --- inputs --- */
+
+static int fetch_list(struct task_cluster *cluster, job_id_t value, struct text *why)
+{
+    char id[JOB_TEXT_MAX], line[TEXT_MAX];
+    struct message *page = NULL;
+    const struct wire_value_row *found;
+    struct stored_reader reader;
+    struct slice bytes;
+    int code = stored_find(cluster->cli, job_id_text(value, id), &page, &found);
+    if (code)
+        return fail(cluster, code, ERR_REFUSED); /* it said so */
+    spool_begin(&cluster->spool);
+    stored_reader_begin(&reader, cluster->cli, found);
+    int error = OK;
+    while (!code && !error && !(code = stored_reader_next(&reader, &bytes)) && bytes.len)
+        error = spool_add(&cluster->spool, bytes.at, bytes.len, line);
+    stored_reader_end(&reader);
+    message_drop(&page);
+    if (code)
+        return fail(cluster, code, ERR_REFUSED);
+    if (error)
+        text_add(why, "%s", line);
+    return error;
+}
+
+static int open_list(struct task_cluster *cluster, struct text *why)
+{
+    const struct wire_job_row *row = task_cluster_row(cluster);
+    struct spool *spool = &cluster->spool;
+    int error = OK;
+    if ((!cluster->wants.inputs && !cluster->wants.commands) || cluster->listed || !row->inputs.n)
+        return OK;
+    if (cluster->wants.content)
+        spool = (struct spool *)(uintptr_t)&cluster->wants.content->spool;
+    else
+        error = fetch_list(cluster, row->inputs.at[0].value, why);
+    if (!error)
+        error = task_list_open(&cluster->list, spool, why);
+    cluster->listed = true;
+    return error;
+}
+
+static int add_input(struct task_cluster *cluster, struct task_view *out, struct text *why)
+{
+    cluster->exit_code = EXIT_FAILED;
+    if (!cluster->listed || !cluster->list.spec)
+        return OK;
+    return task_list_read(&cluster->list, out->task, &out->input,
+                          cluster->wants.commands ? &out->command : NULL, why);
+}
+
+/* --- the source --- */
+
+/* Whether the parent says what became of the task: here it ended without having been begun. */
+static bool is_of_parent(const struct task_cluster *cluster, uint64_t task)
+{
+    return cluster->parent && !task_kept_has(&cluster->kept, task) &&
+           task_view_is_end(task_states_of(&cluster->states, task));
+}
+
+static int cluster_get(void *context, uint64_t task, struct task_view *out, struct text *why)
+{
+    struct task_cluster *cluster = context;
+    if (is_of_parent(cluster, task))
+        return cluster_get(cluster->parent, task, out, why);
+    *out = (struct task_view){.task = task, .exit = -1};
+    cluster->exit_code = EXIT_FAILED;
+    int error = task_kept_view(&cluster->kept, task, out, why);
+    if (error == ERR_NOT_FOUND) {
+        task_states_view(&cluster->states, task, out);
+        error = OK;
+    }
+    return error ? error : add_input(cluster, out, why);
+}
+
+static int cluster_ended(void *context, struct task_view *out, struct text *why)
+{
+    struct task_cluster *cluster = context;
+    *out = (struct task_view){.exit = -1};
+    cluster->exit_code = EXIT_FAILED;
+    int error = task_kept_next(&cluster->kept, out, why);
+    return error ? error : add_input(cluster, out, why);
+}
+
+static void draw(struct task_cluster *cluster)
+{
+    const struct wire_job_row *row = task_cluster_row(cluster);
+    struct task_sum sum = tasks_sum(row);
+    if (cluster->wants.bar && tasks_are(row))
+        bar_draw_tasks(&cluster->bar, &sum, clock_now_us());
+}
+
+/* All that is known after the job has ended. */
+static int finish(struct task_cluster *cluster, struct text *why)
+{
+    int error = take_all(cluster, why);
+    cluster->finished = !error;
+    return error;
+}
+
+static int cluster_wait(void *context, struct text *why)
+{
+    struct task_cluster *cluster = context;
+    uint64_t rows = cluster->kept.rows;
+    int error = OK;
+    while (!error && !cluster->finished && cluster->kept.rows == rows) {
+        error = ask_row(cluster, cluster->bar.on ? BAR_WAIT_MS : WAIT_MS, why);
+        if (error)
+            break;
+        draw(cluster);
+        error = render_job_is_finished(task_cluster_row(cluster)) ? finish(cluster, why)
+                                                                  : take_segments(cluster, why);
+    }
+    bar_erase(&cluster->bar);
+    return error || cluster->kept.rows > rows ? error : ERR_NOT_FOUND;
+}
+
+static int cluster_read(void *context, uint64_t task, enum task_stream_kind kind, uint64_t offset,
+                        uint8_t *at, size_t len, struct text *why)
+{
+    struct task_cluster *cluster = context;
+    if (is_of_parent(cluster, task))
+        return cluster_read(cluster->parent, task, kind, offset, at, len, why);
+    cluster->exit_code = EXIT_FAILED;
+    return task_kept_read(&cluster->kept, task, kind, offset, at, len, why);
+}
+
+/* Nodes collect no files yet: no view has any. */
+static int cluster_file(void *context, uint64_t task, uint64_t file, struct task_source_file *out,
+                        struct text *why)
+{
+    (void)file;
+    (void)out;
+    text_add(why, "task %" PRIu64 " has no files", task);
+    return fail(context, EXIT_FAILED, ERR_CORRUPT);
+}
+
+static int cluster_read_file(void *context, uint64_t task, uint64_t file, uint64_t offset,
+                             uint8_t *at, size_t len, struct text *why)
+{
+    (void)offset;
+    (void)at;
+    (void)len;
+    return cluster_file(context, task, file, NULL, why);
+}
+
+/* --- opening --- */
+
+static int open_at(struct cli *cli, job_id_t job, const struct task_cluster_wants *wants,
+                   unsigned depth, struct task_cluster **out, struct text *why);
+
+static int open_parent(struct task_cluster *cluster, unsigned depth, struct text *why)
+{
+    const struct wire_job_row *row = task_cluster_row(cluster);
+    struct task_cluster_wants wants = cluster->wants;
+    char id[JOB_TEXT_MAX];
+    wants.bar = false;
+    if (!wants.merged || !row->parent || depth == PARENTS_MAX)
+        return OK;
+    int error = open_at(cluster->cli, row->parent, &wants, depth + 1, &cluster->parent, why);
+    if (!error)
+        return OK;
+    cluster->exit_code = cluster->parent->exit_code;
+    task_cluster_destroy(&cluster->parent);
+    if (cluster->exit_code != EXIT_NOT_FOUND)
+        return error;
+    *why = (struct text){0};
+    cli_note("job %s, which it repeats, is forgotten: what its tasks wrote is gone",
+             job_id_text(row->parent, id));
+    return OK;
+}
+
+static int look(struct task_cluster *cluster, unsigned depth, struct text *why)
+{
+    char id[JOB_TEXT_MAX];
+    int error = ask_row(cluster, 0, why);
+    if (error)
+        return error;
+    const struct wire_job_row *row = task_cluster_row(cluster);
+    if (!tasks_are(row)) {
+        text_add(why, "job %s has operations, no tasks; `conclave job show %s --ops` lists them",
+                 job_id_text(cluster->job, id), id);
+        return fail(cluster, EXIT_USAGE, ERR_UNSUPPORTED);
+    }
+    cluster->source.total = row->tasks.at[0].total;
+    task_kept_begin(&cluster->kept, cluster->source.total, cluster->wants.streams);
+    cluster->finished = render_job_is_finished(row);
+    error = take_all(cluster, why);
+    if (!error)
+        error = open_list(cluster, why);
+    return error ? error : open_parent(cluster, depth, why);
+}
+
+static int open_at(struct cli *cli, job_id_t job, const struct task_cluster_wants *wants,
+                   unsigned depth, struct task_cluster **out, struct text *why)
+{
+    struct task_cluster *cluster = *out = mem_new(1, sizeof *cluster);
+    *cluster = (struct task_cluster){.cli = cli,
+                                     .job = job,
+                                     .wants = *wants,
+                                     .source = {.context = cluster,
+                                                .get = cluster_get,
+                                                .ended = cluster_ended,
+                                                .wait = cluster_wait,
+                                                .read = cluster_read,
+                                                .file = cluster_file,
+                                                .read_file = cluster_read_file},
+                                     .deadline_us = cli_wait_deadline_us(cli),
+                                     .exit_code = EXIT_FAILED,
+                                     .spool.fd = -1};
+    if (wants->bar)
+        bar_begin(&cluster->bar, clock_now_us());
+    return look(cluster, depth, why);
+}
+
+int task_cluster_open(struct cli *cli, job_id_t job, const struct task_cluster_wants *wants,
+                      struct task_cluster **out)
+{
+    struct text why = {0};
+    int error = open_at(cli, job, wants, 0, out, &why);
+    return error ? task_cluster_explain(*out, &why) : EXIT_OK;
+}
+
+const struct task_source *task_cluster_source(const struct task_cluster *cluster)
+{
+    return &cluster->source;
+}
+
+const struct wire_job_row *task_cluster_row(const struct task_cluster *cluster)
+{
+    return &cluster->row->as.job.jobs.at[0];
+}
+
+int task_cluster_explain(const struct task_cluster *cluster, const struct text *why)
+{
+    int code = cluster->exit_code ? cluster->exit_code : EXIT_FAILED;
+    return why->len ? cli_fail(code, "%s", why->at) : code;
+}
+
+void task_cluster_destroy(struct task_cluster **cluster)
+{
+    struct task_cluster *it = *cluster;
+    *cluster = NULL;
+    if (!it)
+        return;
+    task_cluster_destroy(&it->parent);
+    task_kept_clear(&it->kept);
+    task_states_clear(&it->states);
+    task_list_clear(&it->list);
+    spool_clear(&it->spool);
+    message_drop(&it->row);
+    free(it);
+}

@@ -1,0 +1,179 @@
+#include "nodes/core/runner/inputs.h"
+
+#include <assert.h>
+
+#include "shared/base/mutant.h"
+
+static struct task_input *find(struct runner *runner, struct value_id id)
+{
+    for (size_t i = 0; i < runner->n_inputs; i++)
+        if (value_id_same(runner->inputs[i].id, id))
+            return &runner->inputs[i];
+    return NULL;
+}
+
+/* In memory no more, and fetched no more. */
+static void let_go(struct runner *runner, struct task_input *input)
+{
+    outbox_drop(&runner->step->out, USER_RUNNER, input->id);
+    *input = runner->inputs[--runner->n_inputs];
+}
+
+/* --- fetching --- */
+
+static bool is_asked(const struct task_input *input, node_id_t id)
+{
+    for (size_t i = 0; i < input->n_sources; i++)
+        if (input->sources[i] == id)
+            return true;
+    return false;
+}
+
+/* The coordinator, which has all; then voters that live, another one for each segment. */
+static node_id_t next_source(const struct runner *runner, const struct task_input *input)
+{
+    node_id_t coordinator = runner->step->coordinator;
+    uint32_t voters = runner->step->config.n_voters;
+    if (step_is_peer(runner->step, coordinator) && !is_asked(input, coordinator))
+        return coordinator;
+    for (uint32_t i = 0; i < voters; i++) {
+        node_id_t id = (node_id_t)((input->id.op + i) % voters) + 1;
+        if (step_is_peer(runner->step, id) && runner->links->peers[id].alive &&
+            !is_asked(input, id))
+            return id;
+    }
+    return NODE_NONE;
+}
+
+static void fetch(struct runner *runner, struct task_input *input)
+{
+    node_id_t source =
+        input->n_sources < INPUT_SOURCES_MAX ? next_source(runner, input) : NODE_NONE;
+    input->state = source ? INPUT_FETCHING : INPUT_FAILED;
+    if (!source)
+        return;
+    input->sources[input->n_sources++] = source;
+    outbox_fetch(&runner->step->out, USER_RUNNER, input->id, source, input->len, input->hash, 0);
+}
+
+void runner_value_ready(struct runner *runner, struct value_id id)
+{
+    struct task_input *input = find(runner, id);
+    if (input)
+        input->state = INPUT_HERE;
+    else
+        outbox_drop(&runner->step->out, USER_RUNNER, id);
+}
+
+void runner_value_failed(struct runner *runner, struct value_id id)
+{
+    struct task_input *input = find(runner, id);
+    if (input)
+        fetch(runner, input);
+}
+
+/* --- what is wanted --- */
+
+void inputs_look(struct runner *runner)
+{
+    runner->looks++;
+}
+
+/* There is room, or the one makes it that was not wanted for longest; not one of this look. */
+static bool make_room(struct runner *runner)
+{
+    struct task_input *oldest = NULL;
+    if (runner->n_inputs < INPUTS_HELD_MAX)
+        return true;
+    for (size_t i = 0; i < runner->n_inputs; i++)
+        if (runner->inputs[i].wanted < runner->looks &&
+            (!oldest || runner->inputs[i].wanted < oldest->wanted))
+            oldest = &runner->inputs[i];
+    if (!oldest)
+        return false;
+    let_go(runner, oldest);
+    return true;
+}
+
+static enum input_state want(struct runner *runner, job_id_t job, const struct stored_value *value,
+                             const struct stored_segment *segment)
+{
+    struct value_id id = {value->id, segment->op};
+    struct task_input *input = find(runner, id);
+    if (!input) {
+        if (!make_room(runner))
+            return INPUT_FETCHING;
+        input = &runner->inputs[runner->n_inputs++];
+        *input = (struct task_input){.id = id, .len = segment->len};
+        memcpy(input->hash, segment->sha256, HASH_BYTES);
+        fetch(runner, input);
+    }
+    input->job = job;
+    input->wanted = runner->looks;
+    return input->state;
+}
+
+/* The segment with that record, from 0, of all; and its place in there. NULL: there is none. */
+static const struct stored_segment *segment_of(const struct stored_value *value, uint64_t record,
+                                               uint64_t *place)
+{
+    for (size_t i = 0; i < value->n_segments; i++) {
+        if (record < value->segments[i].items) {
+            *place = record;
+            return &value->segments[i];
+        }
+        record -= value->segments[i].items;
+    }
+    return NULL;
+}
+
+/* One that failed goes: the next attempt fetches it again. */
+static void forget_failed(struct runner *runner)
+{
+    for (size_t i = 0; i < runner->n_inputs;)
+        if (runner->inputs[i].state == INPUT_FAILED)
+            let_go(runner, &runner->inputs[i]);
+        else
+            i++;
+}
+
+enum inputs_state inputs_want(struct runner *runner, struct task_order *order, const char **why,
+                              bool *for_all)
+{
+    const struct job *job = jobs_find(&runner->state->jobs, order->job);
+    if (!job)
+        return INPUTS_WAIT; /* the log will tell of it */
+    const struct stored_value *value =
+        job->n_inputs ? stored_values_find(&runner->state->stored, job->inputs[0]) : NULL;
+    uint64_t place = 0;
+    /* Record 0 is what all have in common. */
+    const struct stored_segment *spec = value ? segment_of(value, 0, &place) : NULL;
+    const struct stored_segment *record = spec ? segment_of(value, order->task, &place) : NULL;
+    *for_all = !record;
+    if (!record) {
+        *why = "its inputs are not there";
+        return INPUTS_LACKING;
+    }
+    enum input_state a = want(runner, job->id, value, spec);
+    enum input_state b = want(runner, job->id, value, record);
+    if (a == INPUT_FAILED || b == INPUT_FAILED) {
+        forget_failed(runner);
+        *why = "its inputs cannot be fetched";
+        return INPUTS_LACKING;
+    }
+    if (a != INPUT_HERE || b != INPUT_HERE)
+        return INPUTS_WAIT;
+    order->spec = (struct value_id){value->id, spec->op};
+    order->record = (struct value_id){value->id, record->op};
+    order->place = place - MUTANT(record_off_by_one);
+    return INPUTS_HERE;
+}
+
+void inputs_let_go(struct runner *runner)
+{
+    for (size_t i = 0; i < runner->n_inputs;)
+        if (runner_is_over(runner, runner->inputs[i].job))
+            let_go(runner, &runner->inputs[i]);
+        else
+            i++;
+}

@@ -1,0 +1,36 @@
+/* tasks_run.h - executes attempts of tasks (OUTPUT_TASK, OUTPUT_TASK_CANCEL) as commands of users
+ * (nodes/work/command.h), and says how they ended (EVENT_TASKS). What cannot be a command, and all
+ * on a node without keys, ends with a reason. */
+#ifndef CONCLAVE_IO_TASKS_RUN_H
+#define CONCLAVE_IO_TASKS_RUN_H
+
+#include "nodes/core/values/values.h"
+#include "nodes/work/command.h"
+
+/* Ends that are told at once: so long the loop's turn is bounded. */
+#define TASKS_ENDED_MAX 256
+
+struct tasks_run;
+
+/* Borrows both. commands NULL: this node runs none. Caller destroys. */
+struct tasks_run *tasks_run_new(struct commands *commands, const struct values *values);
+void tasks_run_destroy(struct tasks_run **run);
+
+void tasks_run_begin(struct tasks_run *run, const struct task_order *order);
+void tasks_run_cancel(struct tasks_run *run, const struct task_order *order);
+
+/* How attempts ended since the last call: borrowed until the next one. Returns how many. */
+size_t tasks_run_take(struct tasks_run *run, const struct task_result **out);
+
+/* True when tasks_run_take() has something that no descriptor tells of. */
+bool tasks_run_is_due(const struct tasks_run *run);
+
+/* To be polled; -1: nothing. */
+int tasks_run_fd(const struct tasks_run *run);
+
+/* What became of a command, as the core takes it: the hand and the number of the attempt are the
+ * order's. Borrows the result's bytes. */
+void task_result_of(const struct command_result *result, const struct task_order *order,
+                    struct task_result *out);
+
+#endif

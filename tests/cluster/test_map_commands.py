@@ -1,0 +1,82 @@
+"""`conclave map` and what looks at its jobs, on real processes: what a user types, what comes back."""
+import json
+import signal
+
+import harness
+from harness import CANCELLED, FAILED, OK
+
+CLUSTER = {"nodes": 3, "slots": 2}
+
+
+def job_of(errors):
+    """The id in the last line of a map."""
+    return errors.splitlines()[-1].split()[1].rstrip(":")
+
+
+def test_outputs_come_back_in_the_order_of_the_inputs(cluster):
+    done = cluster.conclave("map", "--sh", "sleep 0.$((9 - {#})); echo {} on $CONCLAVE_NODE", ":::", *"abcdefgh")
+    assert done.returncode == OK, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list("abcdefgh")
+    assert done.stderr.endswith("8 of 8 done\n")
+    many = cluster.conclave("map", "echo", "--array", "1-500")
+    assert many.stdout == "".join(f"{n}\n" for n in range(1, 501))
+
+
+def test_what_fails_is_listed_logged_and_tried_again(cluster, tmp_path):
+    mark, log = tmp_path / "mark", tmp_path / "log"
+    line = f"echo out {{}}; [ {{}} != b ] || [ -e {mark} ] || {{ echo 'run: bad header' >&2; exit 3; }}"
+    done = cluster.conclave("map", "--retries", "1", "--retry-delay", "50ms", "--joblog", log, "--sh", line, ":::", *"abc")
+    assert done.returncode == FAILED and done.stdout == "out a\nout b\nout c\n"
+    job = job_of(done.stderr)
+    assert f"2 of 3 done, 1 failed; `conclave job tasks {job} --failed`" in done.stderr
+    failed, = cluster.ok("job", "tasks", job, "--failed").splitlines()[1:]
+    assert failed.split()[:3] == ["2", "failed", "b"] and failed.endswith("run: bad header") and " exit 3 " in failed
+    row = json.loads(cluster.ok("job", "tasks", job, "--json", "--task", "2"))
+    assert row["attempt"] == 2 and row["exit"] == 3 and row["stdout"]["bytes"] == 6
+    lines = [one.split("\t") for one in log.read_text().splitlines()]
+    assert [(one[0], one[6]) for one in lines[1:]] == [("1", "0"), ("2", "3"), ("3", "0")]
+    assert cluster.ok("job", "log", job) == log.read_text()
+    mark.touch()
+    again = cluster.ok("job", "retry", job).strip()
+    cluster.ok("job", "wait", again)
+    assert cluster.ok("job", "output", again) == "out b\n"
+    assert cluster.ok("job", "result", again) == "out a\nout b\nout c\n"
+    assert f"repeats     {job}, of whose tasks 2 were done" in cluster.ok("job", "show", again)
+
+
+def test_a_directory_holds_what_tasks_wrote(cluster, tmp_path):
+    out = tmp_path / "out"
+    cluster.ok("map", "--dir", out, "--sh", "echo {}; [ {} = a ] || echo {} >&2", ":::", "a", "b")
+    assert sorted(path.name for path in out.iterdir()) == ["1.out", "2.err", "2.out", "joblog.tsv"]
+    assert (out / "2.err").read_text() == "b\n"
+
+
+def test_ctrl_c_leaves_the_job_and_cancel_ends_it(cluster):
+    process = cluster.start_conclave("map", "--sh", "echo {}; [ {} = a ] || sleep 600", ":::", *"abc")
+    assert process.stdout.readline() == "a\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=harness.seconds(30))
+    assert process.returncode == 130 and "goes on" in errors
+    job = errors.split()[2]
+    follower = cluster.start_conclave("job", "output", job, "--follow")
+    assert follower.stdout.readline() == "a\n"
+    cluster.ok("job", "cancel", job)
+    assert follower.wait(timeout=harness.seconds(30)) == OK
+    states = [json.loads(line)["state"] for line in cluster.ok("job", "tasks", job, "--json").splitlines()]
+    assert states == ["done", "cancelled", "cancelled"]
+
+
+def test_a_map_that_is_cancelled_ends_with_5(cluster):
+    process = cluster.start_conclave("map", "--sh", "echo {}; [ {} = a ] || sleep 600", ":::", *"ab")
+    assert process.stdout.readline() == "a\n"
+    job = cluster.json("job", "list")[-1]["id"]
+    cluster.ok("job", "cancel", job)
+    assert process.wait(timeout=harness.seconds(30)) == CANCELLED
+
+
+def test_without_keys_no_command_is_run(make_cluster):
+    cluster = make_cluster(nodes=1, insecure=True).start()
+    cluster.wait_healthy()
+    done = cluster.conclave("map", "touch", cluster.dir / "ran", ":::", "a")
+    assert done.returncode != OK and "keys" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not (cluster.dir / "ran").exists()

@@ -1,0 +1,437 @@
+/* The rows and outputs of a job's tasks, from a broker that is a thread of the test: what is asked
+ * for, how often, and what is not believed. */
+#include <assert.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "clients/ask/interrupt.h"
+#include "clients/map/outputs.h"
+#include "clients/map/task_cluster.h"
+#include "shared/base/task_row.h"
+#include "shared/bus/bus.h"
+
+enum { JOB = 7, PARENT = 5, TASKS_OF_JOB = 4, PORT_FIRST = 23000, PORTS = 200 };
+
+/* A job, one of whose tasks ends whenever somebody waits for it; each is a segment. */
+struct fake_job {
+    uint64_t id, parent;
+    uint64_t order[TASKS_OF_JOB + 1]; /* in which tasks end; 0: no more */
+    uint64_t failed;                  /* which of them fails; 0: none */
+    uint64_t ended;                   /* so many of them have */
+    uint64_t inherited;               /* a bit for each task that was done in the parent */
+    bool running;                     /* for ever: nothing more comes */
+};
+
+struct broker {
+    void *context, *socket;
+    unsigned port;
+    pthread_t thread;
+    atomic_bool stop;
+    struct fake_job jobs[2];
+    unsigned asked[MESSAGE_TYPES];
+    bool rots, forbids, operations;
+    bool hurries; /* a task ends after each question about what has ended */
+};
+
+static struct broker broker;
+
+static bool is_finished(const struct fake_job *job)
+{
+    return !job->order[job->ended] && !job->running;
+}
+
+static bool has_ended(const struct fake_job *job, uint64_t task)
+{
+    for (uint64_t i = 0; i < job->ended; i++)
+        if (job->order[i] == task)
+            return true;
+    return job->inherited & 1u << task;
+}
+
+/* Task 3 of job 7 writes "7.3", and to stderr "e3". */
+static size_t write_segment(const struct fake_job *job, size_t number, uint8_t *at)
+{
+    char out[16], err[16];
+    uint64_t task = job->order[number];
+    struct task_row row = {.first = task,
+                           .count = 1,
+                           .state = job->failed == task ? 2 : 1,
+                           .node = 1,
+                           .attempts = 1,
+                           .exit = job->failed == task};
+    text_format(out, sizeof out, "%d.%d\n", (int)job->id, (int)task);
+    text_format(err, sizeof err, "e%d\n", (int)task);
+    row.out = (struct task_stream){.bytes = strlen(out), .at = slice_of(out)};
+    row.err = (struct task_stream){.bytes = strlen(err), .at = slice_of(err)};
+    hash_bytes(out, strlen(out), row.out.hash);
+    hash_bytes(err, strlen(err), row.err.hash);
+    return task_row_write(at, &row);
+}
+
+/* --- answers --- */
+
+static struct message *answer_job(struct broker *it, struct fake_job *job,
+                                  const struct message *request)
+{
+    struct message *message = message_new(MESSAGE_JOB);
+    struct wire_job *body = &message->as.job;
+    bool waits = request->as.job_get.wait_ms;
+    if (waits && job->order[job->ended])
+        job->ended++;
+    body->jobs.at = message_room(message, 1, sizeof *body->jobs.at);
+    body->jobs.n = 1;
+    struct wire_job_row *row = &body->jobs.at[0];
+    *row = (struct wire_job_row){.job = job->id,
+                                 .key = slice_of("k"),
+                                 .kind = slice_of("empty"),
+                                 .spec = slice_of("4"),
+                                 .state = slice_of(is_finished(job) ? "done" : "running"),
+                                 .total = TASKS_OF_JOB,
+                                 .parent = job->parent};
+    row->tasks.at = message_room(message, 1, sizeof *row->tasks.at);
+    row->tasks.at[0] = (struct wire_task_counts){.total = TASKS_OF_JOB, .done = job->ended};
+    row->tasks.n = !it->operations;
+    return message;
+}
+
+static struct message *answer_tasks(const struct fake_job *job)
+{
+    struct message *message = message_new(MESSAGE_TASK_PAGE);
+    struct wire_task_page *page = &message->as.task_page;
+    page->counts.at = message_room(message, 1, sizeof *page->counts.at);
+    page->counts.at[0].total = TASKS_OF_JOB;
+    page->counts.n = 1;
+    page->rows.at = message_room(message, TASKS_OF_JOB, sizeof *page->rows.at);
+    for (uint64_t task = 1; task <= TASKS_OF_JOB; task++)
+        page->rows.at[page->rows.n++] = (struct wire_task_exception){
+            .first = task,
+            .count = 1,
+            .state = slice_of(!has_ended(job, task) ? is_finished(job) ? "cancelled" : "queued"
+                              : job->failed == task ? "failed"
+                                                    : "done")};
+    return message;
+}
+
+static struct message *answer_segments(const struct fake_job *job, uint64_t from)
+{
+    struct message *message = message_new(MESSAGE_SEGMENT_PAGE);
+    struct wire_segment_page *page = &message->as.segment_page;
+    page->total = job->ended;
+    page->segments.at = message_room(message, TASKS_OF_JOB, sizeof *page->segments.at);
+    for (uint64_t i = from; i < job->ended && page->segments.n < 1; i++) { /* one a page */
+        uint8_t at[512], hash[HASH_BYTES];
+        size_t len = write_segment(job, i, at);
+        hash_bytes(at, len, hash);
+        page->segments.at[page->segments.n++] =
+            (struct wire_task_segment){.op = i + 1,
+                                       .len = len,
+                                       .hash =
+                                           message_copy(message, (struct slice){hash, HASH_BYTES}),
+                                       .first = job->order[i],
+                                       .last = job->order[i]};
+    }
+    return message;
+}
+
+static struct message *answer_chunk(const struct broker *it, const struct fake_job *job,
+                                    const struct wire_segment_get *ask)
+{
+    struct message *message = message_new(MESSAGE_SEGMENT_CHUNK);
+    uint8_t at[512];
+    size_t len = write_segment(job, (size_t)ask->op - 1, at), half = len / 2;
+    if (it->rots)
+        at[len - 1] ^= 1;
+    size_t n = ask->offset ? len - (size_t)ask->offset : half; /* two chunks each */
+    struct blob *bytes = blob_copy(at + ask->offset, n);
+    message->as.segment_chunk = (struct wire_segment_chunk){.offset = ask->offset, .total = len};
+    message_add_frame(message, bytes);
+    blob_drop(&bytes);
+    return message;
+}
+
+static struct message *refuse(const char *code)
+{
+    struct message *message = message_new(MESSAGE_ERROR);
+    message->as.error.code = slice_of(code);
+    message->as.error.reason = slice_of("it is refused");
+    return message;
+}
+
+static void hurry(const struct broker *it, struct fake_job *job)
+{
+    if (it->hurries && job->order[job->ended])
+        job->ended++;
+}
+
+static struct message *answer(struct broker *it, const struct message *request)
+{
+    uint64_t id = request->as.job_get.job; /* in all of these at the same place */
+    struct fake_job *job = id == it->jobs[0].id   ? &it->jobs[0]
+                           : id == it->jobs[1].id ? &it->jobs[1]
+                                                  : NULL;
+    if (request->type == MESSAGE_BROKER_GET)
+        return message_new(MESSAGE_BROKER);
+    if (request->type == MESSAGE_SEGMENT_GET)
+        job = request->as.segment_get.job == it->jobs[0].id ? &it->jobs[0] : &it->jobs[1];
+    if (!job)
+        return refuse("not_found");
+    struct message *page;
+    switch (request->type) {
+    case MESSAGE_JOB_GET:
+        return answer_job(it, job, request);
+    case MESSAGE_JOB_TASKS:
+        page = answer_tasks(job);
+        hurry(it, job);
+        return page;
+    case MESSAGE_JOB_SEGMENTS:
+        page =
+            it->forbids ? refuse("forbidden") : answer_segments(job, request->as.job_segments.from);
+        hurry(it, job);
+        return page;
+    case MESSAGE_SEGMENT_GET:
+        return answer_chunk(it, job, &request->as.segment_get);
+    default:
+        return refuse("invalid");
+    }
+}
+
+/* Not by bus_send(): what that keeps for the next message is never freed, for it is the process's
+ * one thread that has it. */
+static void reply_to(const struct bus_parts *parts, const struct message *reply)
+{
+    struct codec_buffer bytes = {0};
+    struct slice client = bus_part(parts, 0);
+    assert(!codec_encode(reply, &bytes));
+    zmq_send(broker.socket, client.at, client.len, ZMQ_SNDMORE);
+    zmq_send(broker.socket, bytes.at, bytes.len, reply->n_frames ? ZMQ_SNDMORE : 0);
+    for (size_t i = 1; i <= reply->n_frames; i++) {
+        const struct blob *frame = message_frame(reply, i);
+        zmq_send(broker.socket, frame->at, frame->len, i < reply->n_frames ? ZMQ_SNDMORE : 0);
+    }
+    codec_buffer_clear(&bytes);
+}
+
+static void *serve(void *unused)
+{
+    (void)unused;
+    struct bus_parts parts = {0};
+    while (!atomic_load(&broker.stop)) {
+        zmq_pollitem_t item = {.socket = broker.socket, .events = ZMQ_POLLIN};
+        struct message *request = NULL;
+        struct text why = {0};
+        if (zmq_poll(&item, 1, 20) <= 0 || bus_receive(broker.socket, &parts) ||
+            bus_decode(&parts, 1, &request, &why))
+            continue;
+        broker.asked[request->type]++;
+        struct message *reply = answer(&broker, request);
+        reply->as.request.request = request->as.request.request;
+        reply_to(&parts, reply);
+        message_drop(&request);
+        message_drop(&reply);
+    }
+    bus_parts_clear(&parts);
+    bus_socket_close(&broker.socket, 0);
+    return NULL;
+}
+
+/* --- the scene --- */
+
+static struct cli cli;
+
+static void begin(struct fake_job job, struct fake_job parent)
+{
+    char brokers[64], why[TEXT_MAX];
+    static unsigned tried;
+    cli = (struct cli){.insecure = true, .timeout_us = 10 * SECOND_US, .timeout_given = true};
+    broker = (struct broker){.jobs = {job, parent}, .context = cli_context(&cli)};
+    broker.socket = bus_socket(broker.context, ZMQ_ROUTER);
+    do {
+        assert_true(tried < PORTS);
+        broker.port = PORT_FIRST + tried++;
+    } while (bus_bind(broker.socket, "127.0.0.1", broker.port));
+    text_format(brokers, sizeof brokers, "tcp://127.0.0.1:%u", broker.port);
+    assert_int_equal(addresses_parse(brokers, &cli.brokers, why), OK);
+}
+
+static void start(void)
+{
+    assert_int_equal(pthread_create(&broker.thread, NULL, serve, NULL), 0);
+}
+
+static void end(void)
+{
+    atomic_store(&broker.stop, true);
+    assert_int_equal(pthread_join(broker.thread, NULL), 0);
+    cli_close(&cli);
+}
+
+static char *write_all(struct task_cluster *cluster, struct outputs *outputs, int expected)
+{
+    static const struct task_choice all;
+    struct text why = {0};
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    outputs->source = task_cluster_source(cluster);
+    outputs->choice = &all;
+    assert_int_equal(outputs_write(outputs, out, &why), expected);
+    fclose(out);
+    return text;
+}
+
+static const struct task_cluster_wants wants_both = {.streams = {true, true}};
+
+/* --- tests --- */
+
+static void segments_are_read_once_while_the_job_runs(void **state)
+{
+    (void)state;
+    struct task_cluster *cluster = NULL;
+    struct outputs outputs = {.streams = {true, true}, .wait = true};
+    begin((struct fake_job){.id = JOB, .order = {3, 1, 4, 2}, .failed = 4}, (struct fake_job){0});
+    start();
+    assert_int_equal(task_cluster_open(&cli, JOB, &wants_both, &cluster), EXIT_OK);
+    char *text = write_all(cluster, &outputs, OK);
+    assert_string_equal(text, "7.1\ne1\n7.2\ne2\n7.3\ne3\n7.4\ne4\n");
+    free(text);
+    outputs.unordered = true;
+    text = write_all(cluster, &outputs, OK);
+    assert_string_equal(text, "7.3\ne3\n7.1\ne1\n7.4\ne4\n7.2\ne2\n");
+    free(text);
+    assert_true(slice_equals(task_cluster_row(cluster)->state, "done"));
+    task_cluster_destroy(&cluster);
+    end();
+    assert_int_equal(broker.asked[MESSAGE_SEGMENT_GET], 2 * TASKS_OF_JOB);
+}
+
+static void nothing_is_lost_that_ends_between_two_questions(void **state)
+{
+    (void)state;
+    struct task_cluster *cluster = NULL;
+    struct outputs outputs = {.streams = {true, false}, .wait = true};
+    begin((struct fake_job){.id = JOB, .order = {1, 2, 3, 4}}, (struct fake_job){0});
+    broker.hurries = true;
+    start();
+    assert_int_equal(task_cluster_open(&cli, JOB, &wants_both, &cluster), EXIT_OK);
+    char *text = write_all(cluster, &outputs, OK);
+    assert_string_equal(text, "7.1\n7.2\n7.3\n7.4\n");
+    free(text);
+    task_cluster_destroy(&cluster);
+    end();
+}
+
+static void what_did_not_end_has_its_state(void **state)
+{
+    (void)state;
+    struct task_cluster *cluster = NULL;
+    struct task_view view;
+    struct text why = {0};
+    begin((struct fake_job){.id = JOB, .order = {2}, .ended = 1, .running = true},
+          (struct fake_job){0});
+    start();
+    assert_int_equal(task_cluster_open(&cli, JOB, &wants_both, &cluster), EXIT_OK);
+    const struct task_source *source = task_cluster_source(cluster);
+    assert_int_equal(source->total, TASKS_OF_JOB);
+    assert_int_equal(source->get(source->context, 1, &view, &why), OK);
+    assert_int_equal(view.state, VIEW_QUEUED);
+    assert_int_equal(source->get(source->context, 2, &view, &why), OK);
+    assert_int_equal(view.state, VIEW_DONE);
+    broker.jobs[0].running = false; /* it was cancelled; the thread answers nothing meanwhile */
+    assert_int_equal(source->wait(source->context, &why), ERR_NOT_FOUND);
+    assert_int_equal(source->wait(source->context, &why), ERR_NOT_FOUND);
+    assert_int_equal(source->get(source->context, 1, &view, &why), OK);
+    assert_int_equal(view.state, VIEW_CANCELLED);
+    task_cluster_destroy(&cluster);
+    end();
+}
+
+static void a_retry_is_merged_with_what_it_repeats(void **state)
+{
+    (void)state;
+    struct task_cluster *cluster = NULL;
+    struct outputs outputs = {.streams = {true, false}};
+    struct task_cluster_wants wants = wants_both;
+    const struct fake_job parent = {.id = PARENT, .order = {1, 2, 3, 4}, .ended = 4, .failed = 2},
+                          job = {.id = JOB,
+                                 .parent = PARENT,
+                                 .order = {2},
+                                 .ended = 1,
+                                 .inherited = 1u << 1 | 1u << 3 | 1u << 4};
+    begin(job, parent);
+    start();
+    assert_int_equal(task_cluster_open(&cli, JOB, &wants, &cluster), EXIT_OK);
+    char *text = write_all(cluster, &outputs, OK);
+    assert_string_equal(text, "7.2\n");
+    free(text);
+    task_cluster_destroy(&cluster);
+    wants.merged = true;
+    assert_int_equal(task_cluster_open(&cli, JOB, &wants, &cluster), EXIT_OK);
+    text = write_all(cluster, &outputs, OK);
+    assert_string_equal(text, "5.1\n7.2\n5.3\n5.4\n");
+    free(text);
+    task_cluster_destroy(&cluster);
+    end();
+    /* What is forgotten is gone, and no error. */
+    begin(job, (struct fake_job){0});
+    start();
+    assert_int_equal(task_cluster_open(&cli, JOB, &wants, &cluster), EXIT_OK);
+    text = write_all(cluster, &outputs, OK);
+    assert_string_equal(text, "7.2\n");
+    free(text);
+    task_cluster_destroy(&cluster);
+    end();
+}
+
+static int open_wrong(struct task_cluster **cluster)
+{
+    start();
+    int code = task_cluster_open(&cli, JOB, &wants_both, cluster);
+    task_cluster_destroy(cluster);
+    end();
+    return code;
+}
+
+static void what_is_wrong_is_an_exit_code(void **state)
+{
+    (void)state;
+    struct task_cluster *cluster = NULL;
+    const struct fake_job job = {.id = JOB, .order = {1, 2}, .ended = 2};
+    begin(job, (struct fake_job){0});
+    broker.rots = true;
+    assert_int_equal(open_wrong(&cluster), EXIT_FAILED);
+    begin(job, (struct fake_job){0});
+    broker.forbids = true;
+    assert_int_equal(open_wrong(&cluster), EXIT_KEY_REFUSED);
+    begin(job, (struct fake_job){0});
+    broker.operations = true;
+    assert_int_equal(open_wrong(&cluster), EXIT_USAGE);
+    begin((struct fake_job){.id = PARENT}, (struct fake_job){0});
+    assert_int_equal(open_wrong(&cluster), EXIT_NOT_FOUND);
+}
+
+static int open_interrupts(void **state)
+{
+    (void)state;
+    interrupt_open();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(segments_are_read_once_while_the_job_runs),
+        cmocka_unit_test(nothing_is_lost_that_ends_between_two_questions),
+        cmocka_unit_test(what_did_not_end_has_its_state),
+        cmocka_unit_test(a_retry_is_merged_with_what_it_repeats),
+        cmocka_unit_test(what_is_wrong_is_an_exit_code),
+    };
+    return cmocka_run_group_tests(tests, open_interrupts, NULL);
+}
