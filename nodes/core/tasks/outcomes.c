@@ -193,8 +193,8 @@ static void free_unused(struct tasks *tasks, struct task_schedule *of, node_id_t
     struct range part, all = {1, of->row->total};
     for (size_t i = 0; i < of->row->n_starts && of->unsure.count; i++) {
         const struct task_start *start = &of->row->starts[i];
-        bool same = start->incarnation == incarnation_of(tasks, from) ||
-                    MUTANT(incarnations_are_alike);
+        bool same =
+            start->incarnation == incarnation_of(tasks, from) || MUTANT(incarnations_are_alike);
         if (start->node == from && same)
             ranges_add(&unused, start->tasks);
         else
