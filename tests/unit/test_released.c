@@ -220,10 +220,45 @@ static void what_the_checkpoint_on_disk_names_stays_until_the_next_W4(void **sta
     }
 }
 
+/* What was released before the cut is in no snapshot. */
+static void what_is_released_after_a_cut_stays_for_its_export_S15(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(1);
+    struct value_id before, after;
+    rooms_elect_alone(it);
+    persist(it);
+    rooms_drop_facts(it);
+    commit(it, used_up_in_a_tree(it, &before));
+    struct message *last = used_up_by_several(it, &after);
+    sweep_pin(&it->raft);
+    commit(it, last);
+    save_checkpoint(it);
+    assert_false(sweep_keeps(&it->raft, before));
+    assert_true(sweep_keeps(&it->raft, after));
+    assert_false(sweep_names(&it->raft, after));
+    assert_int_equal(sweep_held_bytes(&it->raft), 0); /* a checkpoint would not free it */
+    it->step.now_us += SNAPSHOT_PIN_US - 1;
+    sweep_pin(&it->raft); /* it is being read */
+    it->step.now_us += SNAPSHOT_PIN_US - 1;
+    sweep_pump(&it->raft);
+    assert_true(sweep_keeps(&it->raft, after));
+    assert_false(is_forgotten(it, after));
+    it->raft.full = true; /* room goes first */
+    assert_false(sweep_keeps(&it->raft, after));
+    it->raft.full = false;
+    it->step.now_us++;
+    sweep_pump(&it->raft);
+    assert_false(sweep_keeps(&it->raft, after));
+    assert_true(is_forgotten(it, after));
+    rooms_free(it);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_checkpoint_on_disk_names_stays_until_the_next_W4),
+        cmocka_unit_test(what_is_released_after_a_cut_stays_for_its_export_S15),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

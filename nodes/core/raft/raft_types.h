@@ -186,6 +186,7 @@ struct sweep {
     /* struct logged: values that entries after the checkpoint on disk name, or have made the state
      * name no more. */
     struct map logged;
+    uint64_t pinned_until_us; /* 0: no snapshot needs values */
 };
 
 /* --- facts --- */

@@ -11,6 +11,7 @@
 struct logged {
     log_index_t index; /* the last such entry */
     uint64_t bytes;
+    bool pinned; /* it was released while a snapshot needed it */
 };
 
 bool sweep_names(const struct raft *raft, struct value_id id)
@@ -26,21 +27,33 @@ static struct map_key key_of(struct value_id id)
     return (struct map_key){id.job, id.op};
 }
 
+static bool is_pinned(const struct raft *raft, const struct logged *logged)
+{
+    return logged->pinned && raft->step->now_us < raft->sweep.pinned_until_us && !raft->full;
+}
+
 bool sweep_keeps(const struct raft *raft, struct value_id id)
 {
     const struct logged *logged = map_get(&raft->sweep.logged, key_of(id));
     bool in_log = logged && logged->index > raft->log.saved && !MUTANT(log_not_kept);
-    return in_log || sweep_names(raft, id);
+    return in_log || (logged && is_pinned(raft, logged)) || sweep_names(raft, id);
 }
 
-/* Returns what this entry adds: what it was noted for already counts once. */
-static uint64_t note(struct raft *raft, log_index_t index, struct value_id id, uint64_t bytes)
+/* What is noted of the value; at first nothing. */
+static struct logged *logged_of(struct raft *raft, struct value_id id)
 {
     struct logged *logged = map_get(&raft->sweep.logged, key_of(id));
     if (!logged) {
         logged = mem_new(1, sizeof *logged);
         map_put(&raft->sweep.logged, key_of(id), logged);
     }
+    return logged;
+}
+
+/* Returns what this entry adds: what it was noted for already counts once. */
+static uint64_t note(struct raft *raft, log_index_t index, struct value_id id, uint64_t bytes)
+{
+    struct logged *logged = logged_of(raft, id);
     /* An entry that was cut off may have been noted: what it named stays a little longer. */
     uint64_t more = logged->index < index ? bytes : 0;
     if (more)
@@ -76,9 +89,12 @@ void sweep_released(struct raft *raft, log_index_t index)
 {
     struct value_id id;
     uint64_t bytes;
-    while (raft->machine->released(raft->state, &id, &bytes))
+    while (raft->machine->released(raft->state, &id, &bytes)) {
         if (!MUTANT(saved_not_kept))
             note(raft, index, id, bytes);
+        if (raft->step->now_us < raft->sweep.pinned_until_us)
+            logged_of(raft, id)->pinned = true;
+    }
 }
 
 static void forget(struct raft *raft, struct value_id *ids, size_t n)
@@ -98,7 +114,7 @@ static struct map_key *take_covered(struct raft *raft, size_t *n)
     const struct logged *logged;
     *n = 0;
     for (size_t at = 0; (logged = map_next(map, &at, &key));)
-        if (logged->index <= raft->log.saved)
+        if (logged->index <= raft->log.saved && !is_pinned(raft, logged))
             covered[(*n)++] = key;
     for (size_t i = 0; i < *n; i++)
         free(map_remove(map, covered[i]));
@@ -125,7 +141,7 @@ uint64_t sweep_held_bytes(const struct raft *raft)
     struct map_key key;
     uint64_t bytes = 0;
     for (size_t at = 0; (logged = map_next(&raft->sweep.logged, &at, &key));)
-        if (!sweep_names(raft, (struct value_id){key.a, key.b}))
+        if (logged->index > raft->log.saved && !sweep_names(raft, (struct value_id){key.a, key.b}))
             bytes += logged->bytes;
     return bytes;
 }
@@ -136,6 +152,23 @@ void sweep_clear(struct raft *raft)
     for (size_t at = 0; (logged = map_next(&raft->sweep.logged, &at, NULL));)
         free(logged);
     map_clear(&raft->sweep.logged);
+}
+
+/* --- what snapshots name --- */
+
+void sweep_pin(struct raft *raft)
+{
+    uint64_t pin_us = raft->step->config.snapshot_pin_us;
+    raft->sweep.pinned_until_us = raft->step->now_us + (pin_us ? pin_us : SNAPSHOT_PIN_US);
+}
+
+static void end_pins(struct raft *raft)
+{
+    struct sweep *sweep = &raft->sweep;
+    if (!sweep->pinned_until_us || raft->step->now_us < sweep->pinned_until_us)
+        return;
+    sweep->pinned_until_us = 0;
+    sweep_saved(raft);
 }
 
 /* --- sweeping --- */
@@ -187,12 +220,14 @@ uint64_t sweep_every_us(const struct raft *raft)
 uint64_t sweep_deadline(const struct raft *raft)
 {
     const struct sweep *sweep = &raft->sweep;
-    return sweep->listing ? sweep->asked_us + VALUE_WAIT_US : sweep->next_us;
+    uint64_t at = sweep->listing ? sweep->asked_us + VALUE_WAIT_US : sweep->next_us;
+    return sweep->pinned_until_us && sweep->pinned_until_us < at ? sweep->pinned_until_us : at;
 }
 
 void sweep_pump(struct raft *raft)
 {
     struct sweep *sweep = &raft->sweep;
+    end_pins(raft);
     if (sweep->listing && raft->step->now_us < sweep->asked_us + VALUE_WAIT_US)
         return;
     sweep->listing = false; /* the answer may still come, and is taken in then */

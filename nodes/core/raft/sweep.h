@@ -31,6 +31,11 @@ uint64_t sweep_note(struct raft *raft, log_index_t index, const struct message *
  * covers it. */
 void sweep_released(struct raft *raft, log_index_t index);
 
+/* A snapshot's cut is here, or what it names is being read: what the state releases in the next
+ * SNAPSHOT_PIN_US stays as long, and what stays for that reason does so anew. Room on a full disk
+ * goes first. */
+void sweep_pin(struct raft *raft);
+
 /* The checkpoint on disk covers all up to log.saved: what only entries up to there name
  * goes. */
 void sweep_saved(struct raft *raft);
