@@ -51,16 +51,33 @@ static int idle_processors(void)
     return CPU_COUNT(&set) > running ? CPU_COUNT(&set) - running : 0;
 }
 
+/* FLINT's other threads are the process's: who computes beside others has none of them. */
+static bool several;
+
+void integer_threads(size_t threads)
+{
+    several = threads > 1;
+}
+
+static int threads_for(size_t limbs)
+{
+    return several || limbs < PARALLEL_LIMBS ? 1 : 1 + idle_processors();
+}
+
 /* Two threads take a third more processor time than one: not while others have work. */
 static void multiply_large(mp_limb_t *out, struct number a, struct number b, int threads)
 {
-    flint_set_num_threads(threads < THREADS_MAX ? threads : THREADS_MAX);
+    if (!several)
+        flint_set_num_threads(threads < THREADS_MAX ? threads : THREADS_MAX);
     flint_mpn_mul_fft_main(out, a.at, (mp_size_t)a.n, b.at, (mp_size_t)b.n);
 }
 
 void integer_give_back(void)
 {
-    flint_cleanup_master();
+    if (several)
+        flint_cleanup();
+    else
+        flint_cleanup_master();
 }
 
 size_t integer_multiply_two(mp_limb_t *out, struct number a, struct number b)
@@ -70,7 +87,7 @@ size_t integer_multiply_two(mp_limb_t *out, struct number a, struct number b)
         a = b;
         b = swap;
     }
-    int threads = b.n < PARALLEL_LIMBS ? 1 : 1 + idle_processors();
+    int threads = threads_for(b.n);
     if (b.n == 1)
         out[a.n] = mpn_mul_1(out, a.at, (mp_size_t)a.n, b.at[0]);
     else if (b.n >= FLINT_LIMBS || threads > 1)

@@ -11,8 +11,8 @@
  * A modulus has two halves of 1,024 bits, where RSA has primes. A half is a product of primes from
  * 2^40 on, which a sieve finds in order, each used once: so no two halves share a factor, it is
  * known what is to be found, and a million moduli are made in half a minute, where primes of 1,024
- * bits would take a day. Planted are 200 pairs that share a half, 20 that are equal, and one modulus
- * that has one half of each of two others; fewer of them in less than 2,210 moduli. */
+ * bits would take a day. Planted are 200 pairs that share a half, 20 that are equal, and one
+ * modulus that has one half of each of two others; fewer of them in less than 2,210 moduli. */
 #include <gmp.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -25,12 +25,12 @@
 #include "shared/base/memory.h"
 #include "shared/base/random.h"
 
-#define PRIMES_FROM  (UINT64_C(1) << 40)
-#define HALF_BITS    1024
-#define PAIRS        200
-#define DUPLICATES   20
-#define STRIDE_MIN   10 /* moduli of a planted group */
-#define SIEVED       (1u << 20) /* integers at a time, and more than the root of the last */
+#define PRIMES_FROM (UINT64_C(1) << 40)
+#define HALF_BITS   1024
+#define PAIRS       200
+#define DUPLICATES  20
+#define STRIDE_MIN  10         /* moduli of a planted group */
+#define SIEVED      (1u << 20) /* integers at a time, and more than the root of the last */
 
 /* --- primes in order --- */
 
