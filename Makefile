@@ -270,7 +270,7 @@ check-format: ## clang-format would change nothing
 test-unit: $(unit_tests) ## every tests/unit/test_*.c (UNIT=name for one)
 	@sh tests/tools/run-unit.sh $(B) $(if $(UNIT),$(filter %/$(UNIT) %/test_$(UNIT),$(unit_tests)),$(unit_tests))
 
-test-cluster: all shims $(B)/chaos/switch ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
+test-cluster: all shims $(B)/chaos/switch $(B)/bench/gmp_numbers ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' \
 	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' $(PYTEST_ARGS)
 
@@ -405,6 +405,10 @@ $(B)/bench/gmp_numbers: $(B)/obj/tests/bench/gmp_numbers.o $(call lib,base)
 bench-numbers: $(B)/bench/gmp_numbers ## products, batch-gcd and pi in one process by GMP alone (NUMBERS='product:1000000 batch-gcd:20000 pi:1000000')
 	@for job in $(or $(NUMBERS),product:1000000 batch-gcd:20000 pi:1000000); do \
 	  printf '%-20s %s s\n' "$$job" "$$($(B)/bench/gmp_numbers $${job%:*} $${job#*:})" || exit 1; done
+
+.PHONY: bench-jobs
+bench-jobs: all $(B)/bench/gmp_numbers ## a product of 1,000,000 integers and batch-gcd beside GMP in one process, in turn (JOBS_ARGS='--jobs batch-gcd:300000 --memory-limit 256M --rounds 1 --no-gmp', '--json')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/jobs.py --gmp '$(abspath $(B))/bench/gmp_numbers' --dir $(B) $(JOBS_ARGS)
 
 $(B)/bench/commands: $(B)/obj/tests/bench/commands.o $(call lib,work base)
 	@mkdir -p $(@D); $(call say,LINK,$@)

@@ -54,6 +54,7 @@
     X(starved_is_slow, "an operation that waits for a processor is taken for one that is stuck") \
     X(named_value_dropped, "a stored value is dropped while a job names it (V2)")                \
     X(segment_told_early, "a segment is acknowledged before its entry is committed (V1)")        \
+    X(operations_take_none, "commands begin as if operations had no slots of the node")          \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
     X(remade_counts, "an operation that is made again counts again (T9)")                        \
     X(held_goes_early, "what a worker alone holds goes before it was used (T10)")                \

@@ -83,6 +83,7 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
     uint64_t draw = draw_of(order->job, order->task, order->attempt + order->hand);
     world_say(world, id, "begins attempt %" PRIu64 " of task %" PRIu64, order->attempt,
               order->task);
+    executor_check_slots(world, id);
     if (order->spec.job)
         task_value_check(world, id, order);
     if (ghost) {

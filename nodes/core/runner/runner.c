@@ -193,6 +193,7 @@ static void take_end(struct runner *runner, const struct task_result *result)
     bool cancelled = runner->executing[at].cancelled;
     runner->slots_taken -= runner->executing[at].order.slots;
     runner->executing[at] = runner->executing[--runner->n_executing];
+    runner->step->slots.tasks = runner->slots_taken;
     if (cancelled || runner_is_over(runner, result->job))
         return;
     keep(runner, result);
@@ -367,9 +368,23 @@ static void end_at_once(struct runner *runner, struct task_work **at, uint64_t c
     take(runner, at, count);
 }
 
+/* Slots for tasks, but for those that operations have, or one of them is to have next. */
+static uint64_t slots_free(const struct runner *runner)
+{
+    const struct slots_use *use = &runner->step->slots;
+    uint64_t slots = slots_of(runner), others = runner->slots_taken;
+    if (step_shares_slots(runner->step) && !MUTANT(operations_take_none)) {
+        bool next = use->operations_wait && use->operations_next && !use->operations;
+        others += use->operations + next;
+    }
+    return others < slots ? slots - others : 0;
+}
+
 static void begin(struct runner *runner, struct task_work **at)
 {
     struct task_order order = (*at)->order;
+    struct slots_use *use = &runner->step->slots;
+    use->operations_next = use->operations_wait;
     if (runner->n_executing == runner->executing_size) {
         runner->executing_size = runner->executing_size ? 2 * runner->executing_size : 4;
         runner->executing =
@@ -397,10 +412,12 @@ static bool go_on(struct runner *runner, struct task_work **at, bool *full)
         end_at_once(runner, at, for_all ? (*at)->count : 1, why, !for_all);
     else if (state == INPUTS_WAIT || *full)
         return false;
-    else if (runner->slots_taken + (*at)->order.slots <= slots_of(runner))
+    else if ((*at)->order.slots <= slots_free(runner))
         begin(runner, at);
-    else
+    else {
         *full = true;
+        runner->step->slots.tasks_wait = (*at)->order.slots;
+    }
     return !*full;
 }
 
@@ -408,12 +425,14 @@ static void look(struct runner *runner)
 {
     struct task_work **at = &runner->first;
     bool full = false;
+    runner->step->slots.tasks_wait = 0;
     inputs_look(runner);
     for (size_t passed = 0; *at && passed < TASK_WORKS_LOOK;)
         if (!go_on(runner, at, &full)) {
             at = &(*at)->next;
             passed++;
         }
+    runner->step->slots.tasks = runner->slots_taken;
 }
 
 void runner_pump(struct runner *runner)
@@ -462,6 +481,9 @@ void runner_check_invariants(const struct runner *runner)
     for (size_t i = 0; i < runner->n_executing; i++)
         taken += runner->executing[i].order.slots;
     assert(taken == runner->slots_taken && taken <= slots_of(runner));
+    assert(runner->step->slots.tasks == taken);
+    if (step_shares_slots(runner->step) && !MUTANT(operations_take_none))
+        assert(taken + runner->step->slots.operations <= slots_of(runner));
     assert(runner->n_executing <= taken && !runner->last == !runner->first);
     assert(runner->n_inputs <= INPUTS_HELD_MAX);
 }
