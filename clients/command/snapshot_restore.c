@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clients/ask/snapshot_values.h"
 #include "clients/local/local.h"
 #include "clients/local/outfile.h"
 #include "shared/snapshot/pack.h"
@@ -333,8 +334,7 @@ static int write_share(const struct snapshot_model *model, const char *dir, uint
         text_format(why, TEXT_MAX, "a row of node %" PRIu64 " is too large to be written", id);
         return ERR_TOO_BIG;
     }
-    int error = node_dir(dir, id, "", path) || (mkdir(path, 0777) && errno != EEXIST) ||
-                node_dir(dir, id, "/restore", path);
+    int error = node_dir(dir, id, "/restore", path);
     if (error)
         text_format(why, TEXT_MAX, "cannot write %s: %s", path, strerror(errno));
     else
@@ -343,7 +343,23 @@ static int write_share(const struct snapshot_model *model, const char *dir, uint
     return error ? ERR_IO : OK;
 }
 
-int snapshot_write_shares(const struct snapshot_model *model, const char *dir, char *why)
+/* The values first: a share is never without them. Nodes that do not vote keep none. */
+static int write_node(const struct snapshot_model *model, const struct snapshot_values *values,
+                      const char *file, const char *dir, uint64_t id, char *why)
+{
+    char path[LOCAL_PATH_MAX];
+    int error = OK;
+    if (node_dir(dir, id, "", path) || (mkdir(path, 0777) && errno != EEXIST)) {
+        text_format(why, TEXT_MAX, "cannot make %s: %s", path, strerror(errno));
+        return ERR_IO;
+    }
+    if (file && id <= model->voters)
+        error = snapshot_values_place(values, file, dir, id, why);
+    return error ? error : write_share(model, dir, id, why);
+}
+
+int snapshot_write_shares(const struct snapshot_model *model, const struct snapshot_values *values,
+                          const char *file, const char *dir, char *why)
 {
     char path[LOCAL_PATH_MAX];
     int error = OK;
@@ -359,6 +375,6 @@ int snapshot_write_shares(const struct snapshot_model *model, const char *dir, c
             return ERR_EXISTS;
         }
     for (uint64_t id = 1; id <= model->n_nodes && !error; id++)
-        error = write_share(model, dir, id, why);
+        error = write_node(model, values, file, dir, id, why);
     return error;
 }

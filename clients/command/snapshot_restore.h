@@ -35,9 +35,11 @@ void snapshot_settle(struct snapshot_model *model, const struct snapshot_values 
 int snapshot_restore_into(struct snapshot_model *model, const char *file, const char *dir,
                           uint64_t voters, bool force);
 
-/* Writes DIR/nodeN/restore for every node of a settled model; makes DIR. ERR_EXISTS when one of
+/* Writes DIR/nodeN/restore for every node of a settled model, and the values that are here; makes
+ * DIR. `file`: as above. ERR_EXISTS when one of
  * these directories has something in it, ERR_IO, with one line in `why` (TEXT_MAX bytes). */
-int snapshot_write_shares(const struct snapshot_model *model, const char *dir, char *why);
+int snapshot_write_shares(const struct snapshot_model *model, const struct snapshot_values *values,
+                          const char *file, const char *dir, char *why);
 
 /* Puts a node's accounts, values and transfers under way back into its ledger, which must be empty,
  * in the directory of a local cluster that does not run; says what is counted twice, missing or not

@@ -77,16 +77,6 @@ static int prepare_record(const struct snapshot_model *model, const char *dir, c
     return founded_write(dir, &is, false, why);
 }
 
-/* Nodes that do not vote keep no values. */
-static int place_values(const struct snapshot_model *model, const struct snapshot_values *values,
-                        const char *file, const char *dir, char *why)
-{
-    int error = OK;
-    for (uint64_t node = 1; node <= model->voters && !error; node++)
-        error = snapshot_values_place(values, file, dir, node, why);
-    return error;
-}
-
 int snapshot_restore_into(struct snapshot_model *model, const char *file, const char *dir,
                           uint64_t voters, bool force)
 {
@@ -106,8 +96,7 @@ int snapshot_restore_into(struct snapshot_model *model, const char *file, const 
         snapshot_values_look(&values, file);
     snapshot_settle(model, &values, &notes);
     found(model, voters);
-    if (snapshot_write_shares(model, dir, why) || place_values(model, &values, file, dir, why) ||
-        prepare_record(model, dir, why))
+    if (snapshot_write_shares(model, &values, file, dir, why) || prepare_record(model, dir, why))
         code = cli_fail(EXIT_USAGE, "%s", why);
     for (size_t i = 0; i < notes.lines.n && !code; i++)
         cli_note("%s", notes.lines.at[i]);
