@@ -309,6 +309,10 @@ soak-values: all ## VALUES=20000 large results while followers are stopped at ra
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SOAK_VALUES='$(or $(VALUES),20000)' \
 	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' -s -k twenty_thousand tests/cluster/test_values.py
 
+.PHONY: map-kills
+map-kills: all ## `conclave map` of 2,000 tasks while its coordinator is killed three times, a worker ten times, and all nodes once
+	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_MAP_KILLS=1 sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' -s tests/cluster/test_map_kills.py
+
 .PHONY: limits
 limits: all ## every limit under more load than the tests have: connections, floods, clients that never read, full states
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_LIMITS=full \
@@ -413,6 +417,10 @@ $(B)/bench/commands: $(B)/obj/tests/bench/commands.o $(call lib,work base)
 .PHONY: bench-commands
 bench-commands: $(B)/bench/commands ## 10,000 times /bin/true by the executor of commands, beside xargs, in turn (COMMANDS_ARGS='--n 1000 --slots 4')
 	@$(PYTHON) -B tests/bench/commands.py --bench '$(abspath $(B))/bench/commands' $(COMMANDS_ARGS)
+
+.PHONY: bench-map
+bench-map: all ## 10,000 times /bin/true by `conclave map`, beside xargs and GNU parallel (Debian's, when it is there), in turn; a million empty tasks (MAP_ARGS='--commands 1000 --rounds 1')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/map.py --dir $(B) $(MAP_ARGS)
 
 .PHONY: bench-large
 bench-large: all $(B)/bench/gmp_factorial ## 10000000! ten times beside GMP in one process (LARGE_ARGS='--job 30000000 --runs 1', '--busy 2', '--kill', '--nodes 25')

@@ -103,6 +103,7 @@ static void add_outcome(struct runner *runner, struct telling *telling, struct t
         .signal = result->signal,
         .limit = result->limit,
         .reason = message_text(message, result->reason),
+        .returned = result->returned,
         .started_ms = result->started_ms,
         .wall_us = result->wall_us,
         .cpu_us = result->cpu_us,
@@ -297,12 +298,19 @@ void runner_reset(struct runner *runner, term_t term)
 
 /* --- the log --- */
 
+/* What was not begun here is nobody's to ask for again once it was told. */
+static bool is_of_use(const struct runner *runner, const struct task_kept *kept)
+{
+    return !is_decided(runner, &kept->result) && !runner_is_over(runner, kept->result.job) &&
+           !(kept->result.returned && kept->told);
+}
+
 static void let_go(struct runner *runner)
 {
     struct task_kept **at = &runner->kept, *last = NULL;
     while (*at) {
         struct task_kept *kept = *at;
-        if (!is_decided(runner, &kept->result) && !runner_is_over(runner, kept->result.job)) {
+        if (is_of_use(runner, kept)) {
             last = kept;
             at = &kept->next;
             continue;
@@ -345,7 +353,7 @@ static void cancel(struct runner *runner)
 /* So many of the work at `*at` ended without being executed: tasks that do nothing are done when
  * they are begun, and what cannot be executed has a reason. */
 static void end_at_once(struct runner *runner, struct task_work **at, uint64_t count,
-                        const char *reason)
+                        const char *reason, bool returned)
 {
     const struct task_work *work = *at;
     struct task_result result = {.job = work->order.job,
@@ -353,6 +361,7 @@ static void end_at_once(struct runner *runner, struct task_work **at, uint64_t c
                                  .attempt = work->order.attempt,
                                  .first = work->order.task,
                                  .count = count,
+                                 .returned = returned,
                                  .started_ms = runner->step->wall_ms};
     text_format(result.reason, sizeof result.reason, "%s", reason);
     keep(runner, &result);
@@ -394,13 +403,13 @@ static bool go_on(struct runner *runner, struct task_work **at, bool *full)
     const char *why = "";
     bool for_all = false;
     if ((*at)->instant) {
-        end_at_once(runner, at, (*at)->count, "");
+        end_at_once(runner, at, (*at)->count, "", false);
         return true;
     }
     enum inputs_state state =
         (*at)->inputs ? inputs_want(runner, &(*at)->order, &why, &for_all) : INPUTS_HERE;
     if (state == INPUTS_LACKING)
-        end_at_once(runner, at, for_all ? (*at)->count : 1, why);
+        end_at_once(runner, at, for_all ? (*at)->count : 1, why, !for_all);
     else if (state == INPUTS_WAIT || *full)
         return false;
     else if ((*at)->order.slots <= slots_free(runner))
