@@ -12,7 +12,8 @@
 bool sign_is_needed(enum message_type type)
 {
     return type == MESSAGE_INIT || type == MESSAGE_SNAPSHOT_TAKE || type == MESSAGE_SNAPSHOT_GET ||
-           type == MESSAGE_ACCESS_SET || type == MESSAGE_SUBMIT_COMMANDS;
+           type == MESSAGE_SNAPSHOT_VALUE || type == MESSAGE_ACCESS_SET ||
+           type == MESSAGE_SUBMIT_COMMANDS;
 }
 
 /* Greater than all before: of two programs with one key that began at the same count, the clock

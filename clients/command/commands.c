@@ -161,7 +161,8 @@ static const char snapshot_export_details[] =
     "Writes JSON; - is stdout: {format, snapshot_id, is_complete, initiator, periodic, time,\n"
     "duration_us, bytes, processes, process_states, channel_states, missing, totals, coordinator,\n"
     "jobs, handed_out, checkpoint}; docs/snapshots.md describes them. The file is written whole\n"
-    "or not at all.";
+    "or not at all. FILE.values gets the large values that its jobs need, from the nodes, which\n"
+    "keep what a job has used up for a minute after the cut: export at once. `restore` needs both.";
 
 static const char snapshot_verify_details[] =
     "Says what it checked: in every channel sent - received = recorded, and nothing that was sent\n"
@@ -173,8 +174,8 @@ static const char snapshot_verify_details[] =
 static const char snapshot_restore_details[] =
     "Makes the data directories of a fresh cluster: accounts, values and messages in transit as\n"
     "they were, and the running jobs as far as the log knew them. What was in the channels is\n"
-    "sent again, in its order, before anything new. A job with values of more than 64 KiB\n"
-    "restarts. `conclave up --restore FILE` does both. It refuses a directory with data in it\n"
+    "sent again, in its order, before anything new. A job restarts when values of it are not in\n"
+    "FILE.values. `conclave up --restore FILE` does both. It refuses a directory with data in it\n"
     "(2), a snapshot that does not verify (1), and a partial one (2), saying what would be lost.\n"
     "--json: {snapshot_id, dir, nodes}.\n"
     "\n"

@@ -7,8 +7,10 @@
 #include "clients/command/commands.h"
 #include "clients/local/outfile.h"
 #include "clients/ask/snapshot_fetch.h"
+#include "clients/ask/snapshot_values.h"
 #include "clients/show/snapshot_json.h"
 #include "shared/snapshot/verify.h"
+#include "shared/base/error.h"
 #include "shared/base/limits.h"
 
 static struct {
@@ -54,6 +56,8 @@ int snapshot_export_run(struct cli *cli, int n_words, char **words)
     json_t *object = snapshot_json(model, (struct snapshot_json_parts){.checkpoint = true});
     code = write_file(object, words[1]);
     json_decref(object);
+    if (!code && strcmp(words[1], "-") != 0)
+        code = snapshot_values_export(cli, model, words[1]);
     snapshot_model_destroy(&model);
     return code;
 }
@@ -112,6 +116,28 @@ static void print_text(const struct snapshot_model *model, const struct findings
         printf("%-8s %s\n", words[findings->lines.at[i].kind], findings->lines.at[i].text);
 }
 
+/* What is beside a file is compared with the hashes that the snapshot has. That some are not there
+ * is no violation: no node had them when the file was written. */
+static void look_at_values(const struct snapshot_model *model, const char *file,
+                           struct findings *findings)
+{
+    struct snapshot_values values;
+    struct snapshot_name name;
+    if (!snapshot_name_parse(slice_of(file), &name) || !strcmp(file, "-"))
+        return; /* there is nothing beside it */
+    snapshot_values_of(model, &values);
+    size_t here = snapshot_values_look(&values, file);
+    if (here)
+        findings_add(findings, FINDING_CHECKED,
+                     "values: %zu of %zu that the jobs need are beside it, as their hashes say",
+                     here, values.n);
+    if (here < values.n)
+        findings_add(findings, FINDING_UNKNOWN,
+                     "values: %zu of %zu that the jobs need are not beside it", values.n - here,
+                     values.n);
+    snapshot_values_clear(&values);
+}
+
 int snapshot_verify_run(struct cli *cli, int n_words, char **words)
 {
     struct snapshot_model *model = NULL;
@@ -130,6 +156,7 @@ int snapshot_verify_run(struct cli *cli, int n_words, char **words)
     if (code)
         return code;
     snapshot_verify(model, expected, &findings);
+    look_at_values(model, words[0], &findings);
     if (cli->json)
         cli_print_json(cli, findings_json(model, &findings, expected));
     else

@@ -14,6 +14,7 @@
 #include "shared/snapshot/pack.h"
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
+#include "shared/wire/value_segment.h"
 
 /* --- notes --- */
 
@@ -122,58 +123,117 @@ static struct message *unpack(struct slice packed)
     return codec_unpack(packed, &message, &why) ? NULL : message;
 }
 
-/* Jobs of which a value is only on the disks of the old cluster. */
-static void find_jobs_to_restart(const struct snapshot_model *model, struct job_list *jobs)
+/* True when a file that the snapshot came with has its bytes. */
+static bool is_here(const struct snapshot_values *values, uint64_t job, uint64_t op)
 {
-    for (size_t i = 0; i < model->checkpoint.n; i++) {
-        struct message *part = unpack(model->checkpoint.at[i]);
-        const struct wire_image_ops *ops = part ? &part->as.image_ops : NULL;
-        bool lacks = false;
-        for (size_t k = 0; part && part->type == MESSAGE_IMAGE_OPS && k < ops->ops.n; k++)
-            lacks = lacks || (ops->ops.at[k].len && !ops->ops.at[k].frame);
-        if (lacks && !has(jobs, ops->job))
-            add_job(jobs, ops->job);
-        message_drop(&part);
-    }
+    const struct snapshot_value *value = snapshot_value_find(values, job, op);
+    return value && value->here;
 }
 
-/* Jobs that name stored values, whose bytes are only on the disks of the old cluster; and how many
- * such values there are. */
-static void find_jobs_without_inputs(const struct snapshot_model *model, struct job_list *jobs,
-                                     size_t *values)
+static bool has_all_segments(const struct snapshot_values *values,
+                             const struct wire_image_value *part)
 {
-    for (size_t i = 0; i < model->checkpoint.n; i++) {
-        struct message *part = unpack(model->checkpoint.at[i]);
-        *values += part && part->type == MESSAGE_IMAGE_VALUE;
-        if (part && part->type == MESSAGE_IMAGE_JOB && part->as.image_job.jobs.n &&
-            part->as.image_job.jobs.at[0].inputs.n)
-            add_job(jobs, part->as.image_job.jobs.at[0].job);
-        message_drop(&part);
-    }
+    for (size_t at = 0; at + VALUE_SEGMENT_BYTES <= part->packed.len; at += VALUE_SEGMENT_BYTES)
+        if (!is_here(values, part->value, value_segment_at(part->packed.at + at).op))
+            return false;
+    return true;
+}
+
+/* What becomes of the jobs and stored values. */
+struct fates {
+    const struct snapshot_values *values;
+    struct job_list anew; /* jobs that restart: a live result is not here */
+    struct job_list gone; /* jobs that stay behind: a stored value that they name does */
+    struct job_list left; /* stored values of which a segment is not here */
+    size_t details;       /* segments of details of tasks that are not here */
+};
+
+static void find_missing(struct fates *fates, const struct message *part)
+{
+    const struct wire_image_ops *ops = &part->as.image_ops;
+    bool lacks = false;
+    if (part->type == MESSAGE_IMAGE_VALUE &&
+        !has_all_segments(fates->values, &part->as.image_value))
+        add_job(&fates->left, part->as.image_value.value);
+    for (size_t k = 0; part->type == MESSAGE_IMAGE_OPS && k < ops->ops.n; k++)
+        lacks = lacks || (ops->ops.at[k].len && !ops->ops.at[k].frame &&
+                          !is_here(fates->values, ops->job, ops->ops.at[k].op));
+    if (lacks && !has(&fates->anew, ops->job))
+        add_job(&fates->anew, ops->job);
+}
+
+static void find_jobs_without_inputs(struct fates *fates, const struct message *part)
+{
+    const struct wire_image_job *image = &part->as.image_job;
+    bool lacks = false;
+    if (part->type != MESSAGE_IMAGE_JOB || !image->jobs.n)
+        return;
+    for (size_t i = 0; i < image->jobs.at[0].inputs.n; i++)
+        lacks = lacks || has(&fates->left, image->jobs.at[0].inputs.at[i].value);
+    if (lacks)
+        add_job(&fates->gone, image->jobs.at[0].job);
 }
 
 /* True for what cannot go to another cluster. */
-static bool stays_behind(const struct message *part, const struct job_list *gone)
+static bool stays_behind(const struct fates *fates, const struct message *part)
 {
-    if (!part)
+    switch (part->type) {
+    case MESSAGE_IMAGE_JOB:
+        return part->as.image_job.jobs.n && has(&fates->gone, part->as.image_job.jobs.at[0].job);
+    case MESSAGE_IMAGE_OPS:
+        return has(&fates->gone, part->as.image_ops.job) ||
+               has(&fates->anew, part->as.image_ops.job);
+    case MESSAGE_IMAGE_TASKS:
+        return has(&fates->gone, part->as.image_tasks.job);
+    case MESSAGE_IMAGE_TASKS_MORE:
+        return has(&fates->gone, part->as.image_tasks_more.job);
+    case MESSAGE_IMAGE_VALUE:
+        return has(&fates->left, part->as.image_value.value);
+    default:
         return false;
-    if (part->type == MESSAGE_IMAGE_JOB && part->as.image_job.jobs.n)
-        return has(gone, part->as.image_job.jobs.at[0].job);
-    return part->type == MESSAGE_IMAGE_VALUE ||
-           (part->type == MESSAGE_IMAGE_OPS && has(gone, part->as.image_ops.job));
+    }
 }
 
-static void keep_part(struct snapshot_model *model, struct message *part, struct slice packed,
-                      const struct job_list *anew)
+/* Returns whether some were left out. */
+static bool keep_segments(struct fates *fates, job_id_t job, struct wire_task_segment *at,
+                          size_t *n)
 {
-    if (part && part->type == MESSAGE_IMAGE_OPS && has(anew, part->as.image_ops.job))
-        return;
-    struct wire_image_job *image =
-        part && part->type == MESSAGE_IMAGE_JOB && part->as.image_job.jobs.n ? &part->as.image_job
-                                                                             : NULL;
-    if (image && has(anew, image->jobs.at[0].job)) {
+    size_t all = *n;
+    *n = 0;
+    for (size_t i = 0; i < all; i++)
+        if (is_here(fates->values, job, at[i].op))
+            at[(*n)++] = at[i];
+    fates->details += all - *n;
+    return *n < all;
+}
+
+/* Makes the part one of a job that begins again, or without what is not here; false: it is as it
+ * was. */
+static bool change(struct fates *fates, struct message *part)
+{
+    struct wire_image_tasks *tasks = &part->as.image_tasks;
+    struct wire_image_tasks_more *more = &part->as.image_tasks_more;
+    struct wire_image_job *image = &part->as.image_job;
+    switch (part->type) {
+    case MESSAGE_IMAGE_TASKS:
+        return keep_segments(fates, tasks->job, tasks->segments.at, &tasks->segments.n);
+    case MESSAGE_IMAGE_TASKS_MORE:
+        return keep_segments(fates, more->job, more->segments.at, &more->segments.n);
+    case MESSAGE_IMAGE_JOB:
+        if (!image->jobs.n || !has(&fates->anew, image->jobs.at[0].job))
+            return false;
         image->jobs.at[0].done = 0;
         image->trace = (struct slice){0};
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void keep_part(struct snapshot_model *model, struct fates *fates, struct message *part,
+                      struct slice packed)
+{
+    if (change(fates, part)) {
         struct blob *again = codec_pack(part);
         if (!again)
             panic("a part of a checkpoint that was read cannot be written");
@@ -185,40 +245,64 @@ static void keep_part(struct snapshot_model *model, struct message *part, struct
     MODEL_APPEND(model, model->checkpoint, &packed, 1);
 }
 
-static void settle_jobs(struct snapshot_model *model, struct restore_notes *notes)
+static void say(struct restore_notes *notes, const struct fates *fates)
 {
-    struct job_list anew = {0}, gone = {0};
-    struct slice *parts = model->checkpoint.at;
-    size_t n = model->checkpoint.n, values = 0;
     char job[JOB_TEXT_MAX];
-    find_jobs_to_restart(model, &anew);
-    find_jobs_without_inputs(model, &gone, &values);
-    if (values)
-        note(notes,
-             "%zu stored values stay behind: their bytes were only on the old cluster's disks",
-             values);
-    for (size_t i = 0; i < gone.n; i++)
-        note(notes, "job %s stays behind: it names a stored value", job_id_text(gone.at[i], job));
-    for (size_t i = 0; i < anew.n; i++)
-        if (!has(&gone, anew.at[i]))
-            note(notes, "job %s restarts: some of its values were only on the old cluster's disks",
-                 job_id_text(anew.at[i], job));
+    if (fates->left.n)
+        note(notes, "%zu stored values stay behind: their bytes are not with the snapshot",
+             fates->left.n);
+    for (size_t i = 0; i < fates->gone.n; i++)
+        note(notes, "job %s stays behind: it names a stored value that does",
+             job_id_text(fates->gone.at[i], job));
+    for (size_t i = 0; i < fates->anew.n; i++)
+        if (!has(&fates->gone, fates->anew.at[i]))
+            note(notes, "job %s restarts: some of its values are not with the snapshot",
+                 job_id_text(fates->anew.at[i], job));
+    if (fates->details)
+        note(notes, "%zu values with details of tasks are not with the snapshot: outcomes stay",
+             fates->details);
+}
+
+static void each_part(const struct snapshot_model *model, struct fates *fates,
+                      void (*look)(struct fates *fates, const struct message *part))
+{
+    for (size_t i = 0; i < model->checkpoint.n; i++) {
+        struct message *part = unpack(model->checkpoint.at[i]);
+        if (part)
+            look(fates, part);
+        message_drop(&part);
+    }
+}
+
+static void settle_jobs(struct snapshot_model *model, const struct snapshot_values *values,
+                        struct restore_notes *notes)
+{
+    struct fates fates = {.values = values};
+    struct slice *parts = model->checkpoint.at;
+    size_t n = model->checkpoint.n;
+    each_part(model, &fates, find_missing);
+    each_part(model, &fates, find_jobs_without_inputs);
     model->checkpoint.at = NULL;
     model->checkpoint.n = 0;
     for (size_t i = 0; i < n; i++) {
         struct message *part = unpack(parts[i]);
-        if (!stays_behind(part, &gone))
-            keep_part(model, part, parts[i], &anew);
+        if (part && !stays_behind(&fates, part))
+            keep_part(model, &fates, part, parts[i]);
+        else if (!part)
+            MODEL_APPEND(model, model->checkpoint, &parts[i], 1);
         message_drop(&part);
     }
-    free(anew.at);
-    free(gone.at);
+    say(notes, &fates);
+    free(fates.anew.at);
+    free(fates.gone.at);
+    free(fates.left.at);
 }
 
-void snapshot_settle(struct snapshot_model *model, struct restore_notes *notes)
+void snapshot_settle(struct snapshot_model *model, const struct snapshot_values *values,
+                     struct restore_notes *notes)
 {
     settle_ledgers(model);
-    settle_jobs(model, notes);
+    settle_jobs(model, values, notes);
 }
 
 /* --- the files --- */

@@ -4,7 +4,7 @@
 #define CONCLAVE_CLIENTS_SNAPSHOT_RESTORE_H
 
 #include "clients/cli.h"
-#include "shared/snapshot/model.h"
+#include "shared/snapshot/values.h"
 
 /* What happens with the jobs, and what a partial snapshot loses: a line each. */
 struct restore_notes {
@@ -22,15 +22,18 @@ void snapshot_losses(const struct snapshot_model *model, struct restore_notes *o
  *   - outboxes keep only what was under way at the cut, numbered from 1 in its order, and marks are
  *     gone: what was in the channels is sent again, in order, before anything new;
  *   - all nodes are in the highest term of the snapshot;
- *   - a job with values on the disks of the old cluster restarts;
+ *   - a job with values that are not here restarts; stored values that are not stay behind, with
+ *     the jobs that name them, and so do details of tasks;
  *   - missing nodes begin with nothing. */
-void snapshot_settle(struct snapshot_model *model, struct restore_notes *notes);
+void snapshot_settle(struct snapshot_model *model, const struct snapshot_values *values,
+                     struct restore_notes *notes);
 
-/* All of it: refuses a snapshot that is not consistent, or partial unless `force`; settles it, says
- * what becomes of the jobs, writes the shares of a new cluster with so many voters (0: the
- * default). Returns an exit code, after one line or more. */
-int snapshot_restore_into(struct snapshot_model *model, const char *dir, uint64_t voters,
-                          bool force);
+/* `file`: beside which the values are; NULL: nowhere. All of it: refuses a snapshot that is not
+ * consistent, or partial unless `force`; settles it, says what becomes of the jobs, writes the
+ * shares of a new cluster with so many voters (0: the default). Returns an exit code, after one
+ * line or more. */
+int snapshot_restore_into(struct snapshot_model *model, const char *file, const char *dir,
+                          uint64_t voters, bool force);
 
 /* Writes DIR/nodeN/restore for every node of a settled model; makes DIR. ERR_EXISTS when one of
  * these directories has something in it, ERR_IO, with one line in `why` (TEXT_MAX bytes). */

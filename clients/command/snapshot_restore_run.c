@@ -6,6 +6,7 @@
 #include "clients/command/commands.h"
 #include "clients/local/founded.h"
 #include "clients/ask/snapshot_fetch.h"
+#include "clients/ask/snapshot_values.h"
 #include "clients/command/snapshot_restore.h"
 #include "shared/snapshot/verify.h"
 #include "shared/base/hash.h"
@@ -76,11 +77,22 @@ static int prepare_record(const struct snapshot_model *model, const char *dir, c
     return founded_write(dir, &is, false, why);
 }
 
-int snapshot_restore_into(struct snapshot_model *model, const char *dir, uint64_t voters,
-                          bool force)
+/* Nodes that do not vote keep no values. */
+static int place_values(const struct snapshot_model *model, const struct snapshot_values *values,
+                        const char *file, const char *dir, char *why)
+{
+    int error = OK;
+    for (uint64_t node = 1; node <= model->voters && !error; node++)
+        error = snapshot_values_place(values, file, dir, node, why);
+    return error;
+}
+
+int snapshot_restore_into(struct snapshot_model *model, const char *file, const char *dir,
+                          uint64_t voters, bool force)
 {
     char why[TEXT_MAX];
     struct restore_notes notes = {0};
+    struct snapshot_values values;
     if (voters > model->n_nodes)
         return cli_fail(EXIT_USAGE, "--voters %" PRIu64 ": the snapshot is of %zu nodes", voters,
                         model->n_nodes);
@@ -89,12 +101,17 @@ int snapshot_restore_into(struct snapshot_model *model, const char *dir, uint64_
         code = refuse_losses(model, force);
     if (code)
         return code;
-    snapshot_settle(model, &notes);
+    snapshot_values_of(model, &values);
+    if (file)
+        snapshot_values_look(&values, file);
+    snapshot_settle(model, &values, &notes);
     found(model, voters);
-    if (snapshot_write_shares(model, dir, why) || prepare_record(model, dir, why))
+    if (snapshot_write_shares(model, dir, why) || place_values(model, &values, file, dir, why) ||
+        prepare_record(model, dir, why))
         code = cli_fail(EXIT_USAGE, "%s", why);
     for (size_t i = 0; i < notes.lines.n && !code; i++)
         cli_note("%s", notes.lines.at[i]);
+    snapshot_values_clear(&values);
     restore_notes_clear(&notes);
     return code;
 }
@@ -119,7 +136,7 @@ int snapshot_restore_run(struct cli *cli, int n_words, char **words)
         return code;
     }
     if (!code)
-        code = snapshot_restore_into(model, options.dir, options.voters, options.force);
+        code = snapshot_restore_into(model, words[0], options.dir, options.voters, options.force);
     if (!code && cli->json)
         cli_print_json(cli, json_pack("{s:s, s:s, s:I}", "snapshot_id",
                                       snapshot_name_text(&model->name, name), "dir", options.dir,

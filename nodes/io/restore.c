@@ -1,5 +1,6 @@
 #include "nodes/io/restore.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,9 +19,19 @@
 #include "shared/base/mutant.h"
 
 /* In the node's directory, as `conclave snapshot restore` leaves it. */
-#define SHARE_NAME "restore"
+#define SHARE_NAME    "restore"
+#define VALUES_SUFFIX ".values" /* behind the share's path: a directory */
 
 /* --- the file and the disk --- */
+
+/* JOB-OP, as `conclave snapshot restore` names a value. */
+static bool name_is_value(const char *name, struct value_id *id)
+{
+    const char *dash = strrchr(name, '-');
+    return dash &&
+           !parse_job_id((struct slice){(const uint8_t *)name, (size_t)(dash - name)}, &id->job) &&
+           !parse_u64(slice_of(dash + 1), OP_MAX, &id->op) && id->op;
+}
 
 static int read_file(const char *path, struct blob **out, struct text *why)
 {
@@ -77,6 +88,46 @@ static int read_share(struct share *share, const char *path, const struct node_c
     return error;
 }
 
+/* The bytes of the values that the share's checkpoint names lie beside it: one at a time goes
+ * through memory, as when it comes from another node. What is broken here, or missing, is repaired
+ * from other nodes. Before the share: with that on disk it is not read again. */
+static int keep_values(struct disk *disk, const char *path, struct text *why)
+{
+    char dir[DISK_PATH_MAX], file[DISK_PATH_MAX];
+    struct value_id id;
+    int error = OK;
+    text_format(dir, sizeof dir, "%s" VALUES_SUFFIX, path);
+    DIR *listed = opendir(dir);
+    for (struct dirent *entry; listed && !error && (entry = readdir(listed));) {
+        struct blob *value;
+        if (!name_is_value(entry->d_name, &id))
+            continue;
+        text_format(file, sizeof file, "%s/%s", dir, entry->d_name);
+        error = read_file(file, &value, why);
+        if (!error)
+            error = disk_keep(disk, id, value);
+        if (error && !why->len)
+            text_add(why, "the value %s cannot be kept: %s", file, error_text(error));
+        blob_drop(&value);
+    }
+    if (listed)
+        closedir(listed);
+    return error;
+}
+
+static void remove_values(const char *path)
+{
+    char dir[DISK_PATH_MAX];
+    text_format(dir, sizeof dir, "%s" VALUES_SUFFIX, path);
+    DIR *listed = opendir(dir);
+    for (struct dirent *entry; listed && (entry = readdir(listed));)
+        if (entry->d_name[0] != '.')
+            unlinkat(dirfd(listed), entry->d_name, 0);
+    if (listed)
+        closedir(listed);
+    rmdir(dir);
+}
+
 static int take(struct disk *disk, const char *path, const struct node_config *config,
                 struct text *why)
 {
@@ -87,6 +138,8 @@ static int take(struct disk *disk, const char *path, const struct node_config *c
         return ERR_STALE;
     }
     int error = read_share(&share, path, config, why);
+    if (!error)
+        error = keep_values(disk, path, why);
     if (!error)
         write_all(&share, disk);
     share_clear(&share);
@@ -127,6 +180,8 @@ static int put_away(const char *path, bool taken, const uint8_t hash[HASH_BYTES]
     int failed;
     if (access(path, F_OK) || MUTANT(share_stays))
         return OK;
+    if (taken)
+        remove_values(path);
     if (taken && is_that_file(path, hash)) {
         failed = unlink(path);
     } else {

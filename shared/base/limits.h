@@ -565,6 +565,11 @@
 #define SNAPSHOTS_ACTIVE_MAX        64
 #define SNAPSHOTS_KEPT_MAX          100 /* on the disk of each initiator; the oldest go first */
 #define SNAPSHOT_TIMEOUT_DEFAULT_US (2 * SECOND_US) /* who is silent for so long is missing */
+/* What was released since a cut that somebody asked for stays for so long, on each disk, until an
+ * export has begun to read it, and then while it goes on: a person types the next command within
+ * that; what a busy cluster releases in a minute fits on its disks. */
+#define SNAPSHOT_PIN_US (60 * SECOND_US)
+
 /* Of recorded messages; then the snapshot is given up. */
 #define SNAPSHOT_RECORD_BYTES_MAX (64 * MIB_BYTES)
 /* Of all recordings and reports that a node holds at once. Beyond, a snapshot is refused, or what

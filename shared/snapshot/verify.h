@@ -45,6 +45,10 @@ struct findings {
 void snapshot_verify(const struct snapshot_model *model, const uint64_t *expected,
                      struct findings *out);
 
+/* One line more, of whoever looked at what a snapshot came with. */
+void findings_add(struct findings *findings, enum finding_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 void findings_clear(struct findings *findings);
 
 #endif

@@ -4,9 +4,6 @@
 
 #include "shared/snapshot/verify.h"
 
-void findings_add(struct findings *findings, enum finding_kind kind, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
 /* True when both states are here and the channel's content is known. */
 bool verify_can_see(const struct snapshot_model *model, uint64_t from, uint64_t to);
 

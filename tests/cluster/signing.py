@@ -9,7 +9,7 @@ import time
 
 from zmq.utils import z85
 
-SIGNED = ("init", "snapshot_take", "snapshot_get", "access_set", "submit_commands")  # what needs commands or admin
+SIGNED = ("init", "snapshot_take", "snapshot_get", "snapshot_value", "access_set", "submit_commands")  # what needs commands or admin
 sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
 
 

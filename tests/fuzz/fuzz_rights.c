@@ -33,9 +33,9 @@ static const struct {
 
 enum { ROOT = 4 };
 
-static const enum message_type signed_types[] = {MESSAGE_INIT, MESSAGE_SNAPSHOT_TAKE,
-                                                 MESSAGE_SNAPSHOT_GET, MESSAGE_ACCESS_SET,
-                                                 MESSAGE_SUBMIT_COMMANDS};
+static const enum message_type signed_types[] = {MESSAGE_INIT,         MESSAGE_SNAPSHOT_TAKE,
+                                                 MESSAGE_SNAPSHOT_GET, MESSAGE_SNAPSHOT_VALUE,
+                                                 MESSAGE_ACCESS_SET,   MESSAGE_SUBMIT_COMMANDS};
 
 #define N_SIGNED (sizeof signed_types / sizeof *signed_types)
 
@@ -76,6 +76,7 @@ static enum key_role role_needed(enum message_type type)
     case MESSAGE_INIT:
     case MESSAGE_SNAPSHOT_TAKE:
     case MESSAGE_SNAPSHOT_GET:
+    case MESSAGE_SNAPSHOT_VALUE:
     case MESSAGE_ACCESS_SET:
         return ROLE_admin;
     case MESSAGE_SUBMIT_COMMANDS:

@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
     snapshot_verify(model, &(uint64_t){2100}, &findings);
     findings_clear(&findings);
     snapshot_losses(model, &notes);
-    snapshot_settle(model, &notes);
+    snapshot_settle(model, &(struct snapshot_values){0}, &notes);
     restore_notes_clear(&notes);
     snapshot_model_destroy(&model);
     return 0;

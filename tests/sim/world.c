@@ -24,8 +24,7 @@
 #define WALL_START_MS INT64_C(1700000000000)
 #define MILLION       UINT64_C(1000000)
 
-/* So that what nobody names is gone soon after healing. */
-#define SIM_SWEEP_EVERY_US (2 * SECOND_US)
+#define SIM_SWEEP_EVERY_US (2 * SECOND_US) /* what nobody names is gone soon after healing */
 
 void (*world_on_failure)(const char *check, const char *text);
 
@@ -252,6 +251,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .election_timeout_us = OR(options->election_timeout_us, ELECTION_TIMEOUT_DEFAULT_US),
         .result_max_bytes = RESULT_MAX_DEFAULT_BYTES,
         .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US,
+        .snapshot_pin_us = SECOND_US / 2, /* takers are at it all the time */
         .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP,
         .snapshot_record_bytes = options->record_bytes,
         .snapshot_memory_bytes = options->snapshot_memory,

@@ -71,6 +71,7 @@ FILE_LINES_MAX, FUNCTION_LINES_MAX, COLUMNS_MAX = 600, 70, 100
 STATE = CORE + "state/"
 STATE_WHOLE = ("trace_mark", "job_executor")
 STATE_APART = ("row", "row_watch", "row_group", "row_groups", "checkpoint_builds", "checkpoint_sink", "bundle",
+               "released", "released_value",
                "state_table", "fields", "member", "comparison")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)

@@ -60,6 +60,8 @@ static uint64_t raft_waits(const struct raft *raft)
         at = first_of(at, raft->repairs.at[i].wake_us);
     if (raft->sweep.listing)
         at = first_of(at, raft->sweep.asked_us + VALUE_WAIT_US);
+    if (raft->sweep.pinned_until_us)
+        at = first_of(at, raft->sweep.pinned_until_us);
     return first_of(at, raft->sweep.next_us);
 }
 

@@ -15,80 +15,7 @@
 #include "nodes/core/state/state.h"
 #include "nodes/core/step/step.h"
 #include "nodes/core/worker/worker.h"
-
-enum { SELF = 1, PEER = 2, NODES = 3 };
-
-/* --- what the rooms of one node share --- */
-
-struct rooms {
-    struct step step;
-    struct links links;
-    struct state state;
-    struct raft raft;
-    size_t applied;
-    bool snapshots_named;
-};
-
-static void note_applied(void *rooms, log_index_t index, void *made)
-{
-    struct rooms *it = rooms;
-    (void)index;
-    (void)made;
-    it->applied++;
-}
-
-static bool names_snapshot(const void *rooms, struct value_id id)
-{
-    (void)id;
-    return ((const struct rooms *)rooms)->snapshots_named;
-}
-
-static const struct raft_owner owner = {.applied = note_applied, .names = names_snapshot};
-
-static struct rooms *rooms_new(uint32_t n_voters)
-{
-    struct rooms *it = mem_new(1, sizeof *it);
-    it->step.config = (struct node_config){.id = SELF,
-                                           .n_nodes = NODES,
-                                           .n_voters = n_voters,
-                                           .incarnation = 11,
-                                           .heartbeat_us = HEARTBEAT_DEFAULT_US,
-                                           .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
-                                           .result_max_bytes = RESULT_MAX_DEFAULT_BYTES,
-                                           .compact_entries = 1000,
-                                           .snapshot_timeout_us = SECOND_US,
-                                           .snapshot_keep = 3,
-                                           .cluster = "rooms",
-                                           .host = "host",
-                                           .version = "0"};
-    it->step.now_us = SECOND_US;
-    outbox_begin(&it->step.out);
-    it->links.step = &it->step;
-    state_init(&it->state, &it->step);
-    it->raft = (struct raft){.step = &it->step,
-                             .links = &it->links,
-                             .machine = &state_machine,
-                             .state = &it->state,
-                             .owner = &owner,
-                             .node = it};
-    struct node_durable durable = {.voter = true, .birth = 7};
-    durable.identity = (struct identity){.cluster_id = {1},
-                                         .founder = SELF,
-                                         .n_nodes = NODES,
-                                         .n_voters = n_voters,
-                                         .births = {0, 7, 8, 9}};
-    raft_init(&it->raft, &durable);
-    return it;
-}
-
-static void rooms_free(struct rooms *it)
-{
-    raft_clear(&it->raft);
-    state_clear(&it->state);
-    links_clear(&it->links);
-    outbox_destroy(&it->step.out);
-    free(it);
-}
+#include "tests/harness/rooms.h"
 
 static void check(const struct rooms *it)
 {
@@ -96,22 +23,6 @@ static void check(const struct rooms *it)
     links_check_invariants(&it->links);
     raft_check_invariants(&it->raft);
     state_check_invariants(&it->state);
-}
-
-static void drop_facts(struct rooms *it)
-{
-    struct raft_fact raft;
-    struct link_fact link;
-    while (raft_take_fact(&it->raft, &raft) || peers_take_fact(&it->links, &link))
-        ;
-}
-
-static size_t count_outputs(const struct rooms *it, enum output_kind kind)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < it->step.out.n; i++)
-        n += it->step.out.at[i].kind == kind;
-    return n;
 }
 
 /* --- step --- */
@@ -124,7 +35,7 @@ static void what_is_written_is_one_batch_and_gates_what_must_wait_for_it(void **
     struct message *message = message_new(MESSAGE_GOODBYE);
     outbox_send(&it->step.out, PLANE_CONTROL, PEER, message);
     outbox_end(&it->step.out);
-    assert_int_equal(count_outputs(it, OUTPUT_PERSIST), 1);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_PERSIST), 1);
     assert_int_equal(it->step.out.at[0].kind, OUTPUT_SEND);
     assert_int_equal(it->step.out.at[0].after_seq, seq); /* nothing of a term leaves before (R1) */
     step_check_invariants(&it->step);
@@ -164,29 +75,22 @@ static void a_greeting_that_nobody_welcomes_is_made_again_when_it_is_due(void **
     assert_true(due_us > it->step.now_us && due_us < UINT64_MAX);
     it->step.now_us = due_us - 1;
     links_tick(&it->links);
-    assert_int_equal(count_outputs(it, OUTPUT_RELINK), 0);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_RELINK), 0);
     it->step.now_us = due_us;
     links_tick(&it->links);
-    assert_int_equal(count_outputs(it, OUTPUT_RELINK), 1);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_RELINK), 1);
     assert_true(links_deadline(&it->links) == UINT64_MAX);
     rooms_free(it);
 }
 
 /* --- raft, over the state --- */
 
-static void elect_alone(struct rooms *it)
-{
-    it->step.now_us = election_deadline(&it->raft);
-    raft_tick(&it->raft);
-    assert_true(election_leads(&it->raft));
-}
-
 static void the_only_voter_elects_itself_and_serves_once_its_entry_is_durable(void **state)
 {
     (void)state;
     struct rooms *it = rooms_new(1);
     struct raft_fact fact;
-    elect_alone(it);
+    rooms_elect_alone(it);
     assert_true(raft_take_fact(&it->raft, &fact) && fact.kind == RAFT_FOLLOWS);
     assert_false(raft_serves(&it->raft));
     outbox_end(&it->step.out);
@@ -227,7 +131,7 @@ static void a_worker_drops_what_another_term_had_given_it(void **state)
     assert_int_equal(worker.term, 5);
     worker_pump(&worker);
     worker_check_invariants(&worker);
-    assert_int_equal(count_outputs(it, OUTPUT_COMPUTE), 0);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_COMPUTE), 0);
     assert_int_equal(worker_executing(&worker).op, 0);
     assert_true(worker_deadline(&worker) == UINT64_MAX);
     worker_clear(&worker);
@@ -255,17 +159,17 @@ static void what_is_called_off_ends_and_is_no_result_of_what_comes_after(void **
     struct message *message = tasks(1, 1);
     worker_task(&worker, PEER, message);
     worker_pump(&worker);
-    assert_int_equal(count_outputs(it, OUTPUT_COMPUTE), 1);
-    assert_int_equal(count_outputs(it, OUTPUT_CANCEL), 0);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_COMPUTE), 1);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_CANCEL), 0);
     worker_release(&worker, PEER, 1, 2); /* another one */
-    assert_int_equal(count_outputs(it, OUTPUT_CANCEL), 0);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_CANCEL), 0);
     worker_release(&worker, PEER, 1, 1);
     worker_release(&worker, PEER, 1, 1);
-    assert_int_equal(count_outputs(it, OUTPUT_CANCEL), 1);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_CANCEL), 1);
     worker_reset(&worker, 6);
     worker_task(&worker, PEER, message);
     worker_pump(&worker);
-    assert_int_equal(count_outputs(it, OUTPUT_COMPUTE), 2);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_COMPUTE), 2);
     struct computed ended = {.id = {1, 1}, .error = "it was cancelled"};
     worker_computed(&worker, &ended, 1);
     worker_check_invariants(&worker);
@@ -312,17 +216,17 @@ static void lines_that_others_cause_are_limited_and_counted(void **state)
     it->step.out.level = LOG_INFO;
     for (int i = 0; i < 1000; i++)
         step_reject(&it->step, PEER, "it is not to be believed");
-    assert_int_equal(count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S);
     assert_int_equal(it->step.rejected_here, 1000);
     for (int i = 0; i < 1000; i++)
         step_event(&it->step, "job_done", NODE_NONE, 1, "job %d is done", i);
-    assert_int_equal(count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S + LOG_LINES_PER_S);
-    assert_int_equal(count_outputs(it, OUTPUT_PUBLISH), 1000); /* the feed tells all */
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S + LOG_LINES_PER_S);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_PUBLISH), 1000); /* the feed tells all */
     step_event(&it->step, "elected", SELF, JOB_NONE, "other kinds have room");
-    assert_int_equal(count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S + LOG_LINES_PER_S + 1);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S + LOG_LINES_PER_S + 1);
     it->step.now_us += SECOND_US;
     step_reject(&it->step, PEER, "it is not to be believed");
-    assert_int_equal(count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S + LOG_LINES_PER_S + 3);
+    assert_int_equal(rooms_count_outputs(it, OUTPUT_LOG), LOG_REJECTED_PER_S + LOG_LINES_PER_S + 3);
     const struct output *last = &it->step.out.at[it->step.out.n - 2];
     assert_string_equal(last->log.text, "999 lines of this kind were left out: rejected");
     rooms_free(it);
@@ -348,7 +252,7 @@ static void money_goes_from_an_account_only_with_an_outbox_message_and_survives(
     assert_int_equal(ledger.total, 6);
     assert_int_equal(ledger.in_transit, 4);
     peers_meet(&it->links, PEER, 22);
-    drop_facts(it);
+    rooms_drop_facts(it);
     ledger_peer_met(&ledger, PEER);
     ledger_pump(&ledger);
     ledger_check_invariants(&ledger);

@@ -154,7 +154,7 @@ static void a_settled_snapshot_holds_the_same_money_S15(void **state)
     assert_int_equal(snapshot_model_check(model, &why), OK);
     snapshot_losses(model, &notes);
     assert_int_equal(notes.lines.n, 0);
-    snapshot_settle(model, &notes);
+    snapshot_settle(model, &(struct snapshot_values){0}, &notes);
     const struct model_node *node = &model->nodes[1];
     assert_int_equal(node->outbox.n, 2); /* 6 was applied */
     assert_int_equal(node->outbox.at[0].number, 1);
@@ -173,37 +173,96 @@ static void a_settled_snapshot_holds_the_same_money_S15(void **state)
     snapshot_model_destroy(&model);
 }
 
-/* The value of R9 is on a disk that the fresh cluster does not have. */
-static void a_job_without_its_values_restarts_S15(void **state)
+/* A job of which R9 is a value on disk, and a stored value that it names or not. */
+static struct snapshot_model *with_values(uint64_t input)
 {
-    (void)state;
+    static const uint8_t hash[HASH_BYTES] = {4, 4};
     struct snapshot_model *model = sound_snapshot();
-    struct restore_notes notes = {0};
+    struct wire_value_ref named = {.value = input};
     struct wire_job_row row = {.job = SOUND_JOB,
                                .done = 3,
                                .total = 14,
-                               .state = slice_of("queued")};
-    struct wire_done_op done = {.op = 9, .node = 2, .attempt = 1, .len = 100000};
-    struct message *job = message_new(MESSAGE_IMAGE_JOB), *ops = message_new(MESSAGE_IMAGE_OPS);
+                               .state = slice_of("queued"),
+                               .inputs = {&named, input != 0}};
+    struct wire_done_op done = {
+        .op = 9, .node = 2, .attempt = 1, .len = 100000, .hash = {hash, HASH_BYTES}};
+    uint8_t segment[VALUE_SEGMENT_BYTES] = {[0] = 1, [8] = 50};
+    struct message *job = message_new(MESSAGE_IMAGE_JOB), *ops = message_new(MESSAGE_IMAGE_OPS),
+                   *value = message_new(MESSAGE_IMAGE_VALUE);
     job->as.image_job.jobs.at = &row;
     job->as.image_job.jobs.n = 1;
     ops->as.image_ops.job = SOUND_JOB;
     ops->as.image_ops.ops.at = &done;
     ops->as.image_ops.ops.n = 1;
-    struct slice parts[] = {pack_into(model, job), pack_into(model, ops)};
+    value->as.image_value.value = input ? input : 77;
+    value->as.image_value.packed = (struct slice){segment, sizeof segment};
+    struct slice parts[] = {pack_into(model, job), pack_into(model, ops), pack_into(model, value)};
     model->checkpoint.n = 0;
     model->checkpoint.at = NULL;
-    MODEL_APPEND(model, model->checkpoint, parts, 2);
-    snapshot_settle(model, &notes);
-    assert_int_equal(notes.lines.n, 1);
-    assert_non_null(strstr(notes.lines.at[0], "job 2-5 restarts"));
-    assert_int_equal(model->checkpoint.n, 1);
+    MODEL_APPEND(model, model->checkpoint, parts, 3);
+    return model;
+}
+
+/* Settles it with the values that are at these places of the list, by job and op. */
+static size_t settle_with(struct snapshot_model *model, bool live, bool stored,
+                          struct restore_notes *notes)
+{
+    struct snapshot_values values;
+    snapshot_values_of(model, &values);
+    assert_int_equal(values.n, 2);
+    for (size_t i = 0; i < values.n; i++)
+        values.at[i].here = values.at[i].job == SOUND_JOB ? live : stored;
+    snapshot_settle(model, &values, notes);
+    snapshot_values_clear(&values);
+    return model->checkpoint.n;
+}
+
+static uint64_t done_of(const struct snapshot_model *model)
+{
     struct message *got;
     struct text why = {0};
     assert_int_equal(codec_unpack(model->checkpoint.at[0], &got, &why), OK);
     assert_int_equal(got->type, MESSAGE_IMAGE_JOB);
-    assert_int_equal(got->as.image_job.jobs.at[0].done, 0);
+    uint64_t done = got->as.image_job.jobs.at[0].done;
     message_drop(&got);
+    return done;
+}
+
+/* The value of R9 is on a disk that the fresh cluster does not have. */
+static void a_job_without_its_values_restarts_S15(void **state)
+{
+    (void)state;
+    struct snapshot_model *model = with_values(0);
+    struct restore_notes notes = {0};
+    assert_int_equal(settle_with(model, false, true, &notes), 2);
+    assert_int_equal(notes.lines.n, 1);
+    assert_non_null(strstr(notes.lines.at[0], "job 2-5 restarts"));
+    assert_int_equal(done_of(model), 0);
+    restore_notes_clear(&notes);
+    snapshot_model_destroy(&model);
+}
+
+static void a_job_with_its_values_goes_on_S15(void **state)
+{
+    (void)state;
+    struct snapshot_model *model = with_values(77);
+    struct restore_notes notes = {0};
+    assert_int_equal(settle_with(model, true, true, &notes), 3);
+    assert_int_equal(notes.lines.n, 0);
+    assert_int_equal(done_of(model), 3);
+    restore_notes_clear(&notes);
+    snapshot_model_destroy(&model);
+}
+
+static void a_job_without_its_input_stays_behind_S15(void **state)
+{
+    (void)state;
+    struct snapshot_model *model = with_values(77);
+    struct restore_notes notes = {0};
+    assert_int_equal(settle_with(model, true, false, &notes), 0);
+    assert_int_equal(notes.lines.n, 2);
+    assert_non_null(strstr(notes.lines.at[0], "1 stored values stay behind"));
+    assert_non_null(strstr(notes.lines.at[1], "job 2-5 stays behind"));
     restore_notes_clear(&notes);
     snapshot_model_destroy(&model);
 }
@@ -295,6 +354,8 @@ int main(void)
         cmocka_unit_test(a_share_holds_one_node_and_the_jobs_S15),
         cmocka_unit_test(a_settled_snapshot_holds_the_same_money_S15),
         cmocka_unit_test(a_job_without_its_values_restarts_S15),
+        cmocka_unit_test(a_job_with_its_values_goes_on_S15),
+        cmocka_unit_test(a_job_without_its_input_stays_behind_S15),
         cmocka_unit_test(a_partial_snapshot_says_what_it_would_lose_S12),
         cmocka_unit_test(damaged_files_are_refused_X11),
         cmocka_unit_test(names_are_read_as_they_are_written_S8),

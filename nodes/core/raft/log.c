@@ -142,12 +142,14 @@ void raft_log_persisted(struct raft *raft, uint64_t seq)
 static void apply(struct raft *raft, log_index_t index, term_t term, const struct message *entry)
 {
     raft->log.applied = index;
-    if (entry->type != MESSAGE_ENTRY_VALUE_AGED) /* that time passes is nothing that goes on */
+    /* That time passes, and what is too old goes, is nothing that goes on. */
+    if (entry->type != MESSAGE_ENTRY_VALUE_AGED && entry->type != MESSAGE_ENTRY_VALUE_DROPPED)
         raft->log.tidy_us = raft->step->now_us + TIDY_AFTER_US;
     if (entry->type == MESSAGE_ENTRY_NOOP && term == raft->step->term)
         election_serve(raft);
     void *made = raft->machine->apply(raft->state, index, term, entry);
     raft->owner->applied(raft->node, index, made);
+    sweep_released(raft, index);
     if (entry->type == MESSAGE_ENTRY_VOTER_ADMITTED)
         members_apply(raft, index, &entry->as.entry_voter_admitted);
 }

@@ -32,6 +32,10 @@ struct machine {
     bool (*describe)(const void *state, struct value_id id, uint64_t *len,
                      uint8_t hash[HASH_BYTES]);
 
+    /* Takes one of the values that the entries applied so far have made the state name no more; its
+     * length. A checkpoint from before may name it still. False: there is none. */
+    bool (*released)(void *state, struct value_id *id, uint64_t *len);
+
     /* A value that the log may name later is coming to this disk: its job's end looks for it. */
     void (*holds)(void *state, struct value_id id);
 

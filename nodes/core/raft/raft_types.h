@@ -183,8 +183,10 @@ struct sweep {
     uint64_t asked_us, next_us;    /* when it was asked for; when all is listed next */
     job_id_t jobs[SWEEP_JOBS_MAX]; /* that wait for theirs */
     size_t n_jobs;
-    struct map logged;  /* struct logged: values that entries after the checkpoint on disk name */
-    struct map dropped; /* struct logged, by job: of which it may name values, and the state none */
+    /* struct logged: values that entries after the checkpoint on disk name, or have made the state
+     * name no more. */
+    struct map logged;
+    uint64_t pinned_until_us; /* 0: no snapshot needs values */
 };
 
 /* --- facts --- */

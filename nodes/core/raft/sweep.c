@@ -7,11 +7,11 @@
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
 
-/* A value that an entry after the checkpoint on disk names; or a job of which the state named
- * values until such an entry. */
+/* A value that an entry after the checkpoint on disk names, or that the state named until one. */
 struct logged {
     log_index_t index; /* the last such entry */
     uint64_t bytes;
+    bool pinned; /* it was released while a snapshot needed it */
 };
 
 bool sweep_names(const struct raft *raft, struct value_id id)
@@ -27,27 +27,25 @@ static struct map_key key_of(struct value_id id)
     return (struct map_key){id.job, id.op};
 }
 
-/* True while the checkpoint on disk may name a value of that job. */
-static bool is_saved(const struct raft *raft, struct value_id id)
+static bool is_pinned(const struct raft *raft, const struct logged *logged)
 {
-    const struct logged *dropped = map_get(&raft->sweep.dropped, (struct map_key){id.job, 0});
-    return dropped && dropped->index > raft->log.saved && !MUTANT(saved_not_kept);
+    return logged->pinned && raft->step->now_us < raft->sweep.pinned_until_us && !raft->full;
 }
 
 bool sweep_keeps(const struct raft *raft, struct value_id id)
 {
     const struct logged *logged = map_get(&raft->sweep.logged, key_of(id));
     bool in_log = logged && logged->index > raft->log.saved && !MUTANT(log_not_kept);
-    return in_log || is_saved(raft, id) || sweep_names(raft, id);
+    return in_log || (logged && is_pinned(raft, logged)) || sweep_names(raft, id);
 }
 
-/* What is noted under the key; at first nothing. */
-static struct logged *logged_at(struct map *map, struct map_key key)
+/* What is noted of the value; at first nothing. */
+static struct logged *logged_of(struct raft *raft, struct value_id id)
 {
-    struct logged *logged = map_get(map, key);
+    struct logged *logged = map_get(&raft->sweep.logged, key_of(id));
     if (!logged) {
         logged = mem_new(1, sizeof *logged);
-        map_put(map, key, logged);
+        map_put(&raft->sweep.logged, key_of(id), logged);
     }
     return logged;
 }
@@ -55,7 +53,7 @@ static struct logged *logged_at(struct map *map, struct map_key key)
 /* Returns what this entry adds: what it was noted for already counts once. */
 static uint64_t note(struct raft *raft, log_index_t index, struct value_id id, uint64_t bytes)
 {
-    struct logged *logged = logged_at(&raft->sweep.logged, key_of(id));
+    struct logged *logged = logged_of(raft, id);
     /* An entry that was cut off may have been noted: what it named stays a little longer. */
     uint64_t more = logged->index < index ? bytes : 0;
     if (more)
@@ -87,6 +85,18 @@ uint64_t sweep_note(struct raft *raft, log_index_t index, const struct message *
     return noted.bytes;
 }
 
+void sweep_released(struct raft *raft, log_index_t index)
+{
+    struct value_id id;
+    uint64_t bytes;
+    while (raft->machine->released(raft->state, &id, &bytes)) {
+        if (!MUTANT(saved_not_kept))
+            note(raft, index, id, bytes);
+        if (raft->step->now_us < raft->sweep.pinned_until_us)
+            logged_of(raft, id)->pinned = true;
+    }
+}
+
 static void forget(struct raft *raft, struct value_id *ids, size_t n)
 {
     if (!n)
@@ -96,57 +106,33 @@ static void forget(struct raft *raft, struct value_id *ids, size_t n)
     output->forget.n = n;
 }
 
-static void want(struct sweep *sweep, job_id_t job)
-{
-    if (sweep->n_jobs == SWEEP_JOBS_MAX) {
-        sweep->all = true;
-        return;
-    }
-    sweep->jobs[sweep->n_jobs++] = job;
-}
-
 /* Takes out what the checkpoint on disk covers, and returns its keys; caller frees them. */
-static struct map_key *take_covered(const struct raft *raft, struct map *map, size_t *n)
+static struct map_key *take_covered(struct raft *raft, size_t *n)
 {
+    struct map *map = &raft->sweep.logged;
     struct map_key *covered = mem_new(map->count + 1, sizeof *covered), key;
     const struct logged *logged;
     *n = 0;
     for (size_t at = 0; (logged = map_next(map, &at, &key));)
-        if (logged->index <= raft->log.saved)
+        if (logged->index <= raft->log.saved && !is_pinned(raft, logged))
             covered[(*n)++] = key;
     for (size_t i = 0; i < *n; i++)
         free(map_remove(map, covered[i]));
     return covered;
 }
 
-static void sweep_logged(struct raft *raft)
+void sweep_saved(struct raft *raft)
 {
     size_t n, n_useless = 0;
-    struct map_key *covered = take_covered(raft, &raft->sweep.logged, &n);
+    struct map_key *covered = take_covered(raft, &n);
     struct value_id *useless = n ? arena_new(&raft->step->out.arena, n * sizeof *useless) : NULL;
     for (size_t i = 0; i < n; i++) {
         struct value_id id = {covered[i].a, covered[i].b};
-        if (!is_saved(raft, id) && !sweep_names(raft, id) && !MUTANT(values_never_collected))
+        if (!sweep_names(raft, id) && !MUTANT(values_never_collected))
             useless[n_useless++] = id;
     }
     forget(raft, useless, n_useless);
     free(covered);
-}
-
-/* The jobs whose end, or whose being forgotten, it covers now. */
-static void sweep_dropped(struct raft *raft)
-{
-    size_t n;
-    struct map_key *covered = take_covered(raft, &raft->sweep.dropped, &n);
-    for (size_t i = 0; i < n; i++)
-        want(&raft->sweep, covered[i].a);
-    free(covered);
-}
-
-void sweep_saved(struct raft *raft)
-{
-    sweep_logged(raft);
-    sweep_dropped(raft);
 }
 
 uint64_t sweep_held_bytes(const struct raft *raft)
@@ -155,23 +141,34 @@ uint64_t sweep_held_bytes(const struct raft *raft)
     struct map_key key;
     uint64_t bytes = 0;
     for (size_t at = 0; (logged = map_next(&raft->sweep.logged, &at, &key));)
-        if (!sweep_names(raft, (struct value_id){key.a, key.b}))
+        if (logged->index > raft->log.saved && !sweep_names(raft, (struct value_id){key.a, key.b}))
             bytes += logged->bytes;
-    return bytes + raft->sweep.dropped.count;
-}
-
-static void clear(struct map *map)
-{
-    struct logged *logged;
-    for (size_t at = 0; (logged = map_next(map, &at, NULL));)
-        free(logged);
-    map_clear(map);
+    return bytes;
 }
 
 void sweep_clear(struct raft *raft)
 {
-    clear(&raft->sweep.logged);
-    clear(&raft->sweep.dropped);
+    struct logged *logged;
+    for (size_t at = 0; (logged = map_next(&raft->sweep.logged, &at, NULL));)
+        free(logged);
+    map_clear(&raft->sweep.logged);
+}
+
+/* --- what snapshots name --- */
+
+void sweep_pin(struct raft *raft)
+{
+    uint64_t pin_us = raft->step->config.snapshot_pin_us;
+    raft->sweep.pinned_until_us = raft->step->now_us + (pin_us ? pin_us : SNAPSHOT_PIN_US);
+}
+
+static void end_pins(struct raft *raft)
+{
+    struct sweep *sweep = &raft->sweep;
+    if (!sweep->pinned_until_us || raft->step->now_us < sweep->pinned_until_us)
+        return;
+    sweep->pinned_until_us = 0;
+    sweep_saved(raft);
 }
 
 /* --- sweeping --- */
@@ -181,20 +178,13 @@ void sweep_all(struct raft *raft)
     raft->sweep.all = true;
 }
 
-/* A checkpoint that is on disk, or on its way there, may name what the state names no more. */
-static bool may_be_saved(const struct raft *raft, job_id_t job)
-{
-    const struct raft_log *log = &raft->log;
-    return job_id_has_term(job) && !MUTANT(saved_not_kept) &&
-           (log->build || log->saving || job_id_index(job, log->applied) <= log->saved);
-}
-
 void sweep_job(struct raft *raft, job_id_t job)
 {
-    if (may_be_saved(raft, job))
-        logged_at(&raft->sweep.dropped, (struct map_key){job, 0})->index = raft->log.applied;
+    struct sweep *sweep = &raft->sweep;
+    if (sweep->n_jobs == SWEEP_JOBS_MAX)
+        sweep->all = true;
     else
-        want(&raft->sweep, job);
+        sweep->jobs[sweep->n_jobs++] = job;
 }
 
 static void list(struct raft *raft)
@@ -230,12 +220,14 @@ uint64_t sweep_every_us(const struct raft *raft)
 uint64_t sweep_deadline(const struct raft *raft)
 {
     const struct sweep *sweep = &raft->sweep;
-    return sweep->listing ? sweep->asked_us + VALUE_WAIT_US : sweep->next_us;
+    uint64_t at = sweep->listing ? sweep->asked_us + VALUE_WAIT_US : sweep->next_us;
+    return sweep->pinned_until_us && sweep->pinned_until_us < at ? sweep->pinned_until_us : at;
 }
 
 void sweep_pump(struct raft *raft)
 {
     struct sweep *sweep = &raft->sweep;
+    end_pins(raft);
     if (sweep->listing && raft->step->now_us < sweep->asked_us + VALUE_WAIT_US)
         return;
     sweep->listing = false; /* the answer may still come, and is taken in then */

@@ -8,8 +8,9 @@
  * on disk does, or that checkpoint itself: a start takes the applied state back to it, and whoever
  * coordinates then must be able to give the value to a follower that lacks the entry, or the
  * checkpoint. What none of them names is never named again, so a node that asks for such a value
- * can be told that it is used up (node_is_done_with()). What only entries name goes when a
- * checkpoint that covers them is durable. */
+ * can be told that it is used up (node_is_done_with()). What only entries name, and what the state
+ * has released since the checkpoint on disk, goes when one that covers the last such entry is
+ * durable. */
 #ifndef CONCLAVE_CORE_SWEEP_H
 #define CONCLAVE_CORE_SWEEP_H
 
@@ -26,12 +27,20 @@ bool sweep_keeps(const struct raft *raft, struct value_id id);
  * an earlier call for that entry has counted is left out: a follower may look at one again. */
 uint64_t sweep_note(struct raft *raft, log_index_t index, const struct message *entry);
 
+/* The entry at the index is applied: what it made the state name no more stays until a checkpoint
+ * covers it. */
+void sweep_released(struct raft *raft, log_index_t index);
+
+/* A snapshot's cut is here, or what it names is being read: what the state releases in the next
+ * SNAPSHOT_PIN_US stays as long, and what stays for that reason does so anew. Room on a full disk
+ * goes first. */
+void sweep_pin(struct raft *raft);
+
 /* The checkpoint on disk covers all up to log.saved: what only entries up to there name
  * goes. */
 void sweep_saved(struct raft *raft);
 
-/* Bytes of values that only entries name, and one for each job of which only the checkpoint on disk
- * may name some: a new one would free them. */
+/* Bytes of values that only entries, or the checkpoint on disk, name: a new one would free them. */
 uint64_t sweep_held_bytes(const struct raft *raft);
 
 /* Sweeps all; sweeps the values of one job. */

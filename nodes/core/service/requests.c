@@ -212,12 +212,7 @@ void requests_clear(struct service *service)
 void requests_reply_chunk(struct service *service, uint64_t client, struct message *message,
                           struct value_id id, uint64_t offset, uint64_t len)
 {
-    struct output *output = outbox_reply(&service->step->out, client, message);
-    uint64_t rest = len - offset;
-    output->reply.chunk = true;
-    output->reply.id = id;
-    output->reply.offset = offset;
-    output->reply.len = rest < VALUE_CHUNK_BYTES ? rest : VALUE_CHUNK_BYTES;
+    outbox_reply_chunk(&service->step->out, client, message, id, offset, len, VALUE_CHUNK_BYTES);
 }
 
 const char *requests_unknown_to_some(const struct service *service, uint64_t level,

@@ -42,6 +42,7 @@
     X(SNAPSHOT_TAKE, ANY, WRITE, admin, snapshot_request, take)                  \
     X(SNAPSHOT_LIST, ANY, READ, monitor, snapshot_request, list)                 \
     X(SNAPSHOT_GET, ANY, READ, admin, snapshot_request, get)                     \
+    X(SNAPSHOT_VALUE, ANY, READ, admin, snapshot_request, value)                 \
     X(ACCESS_SET, COORDINATOR, WRITE, admin, requests, access_set)               \
     X(ACCESS_GET, ANY, READ, monitor, requests, access_get)                      \
     X(VALUE_BEGIN, COORDINATOR, WRITE, submit, requests, value_begin)            \

@@ -123,6 +123,7 @@ static void send_markers(struct snapshots *snapshots, const struct recording *re
         marker->initiator = recording->id.initiator;
         marker->incarnation = recording->id.incarnation;
         marker->counter = recording->id.counter;
+        marker->values = recording->values;
         marker->participants.n = recording->n_participants;
         marker->participants.at =
             message_room(message, recording->n_participants, sizeof *marker->participants.at);
@@ -162,7 +163,8 @@ static void close_if_done(struct snapshots *snapshots, struct recording *recordi
 /* Chandy & Lamport 1985, marker-sending rule: the state, then a marker on every outgoing channel,
  * before anything else is sent there. Both are within one step (S1). */
 bool snapshot_begin(struct snapshots *snapshots, struct snapshot_id id,
-                    const struct wire_participant *participants, size_t n, node_id_t first_marker)
+                    const struct wire_participant *participants, size_t n, node_id_t first_marker,
+                    bool values)
 {
     snapshots->bytes_max = snapshots->step->config.snapshot_memory_bytes;
     if (!snapshots->bytes_max)
@@ -178,6 +180,9 @@ bool snapshot_begin(struct snapshots *snapshots, struct snapshot_id id,
     if (!recording->noted_max)
         recording->noted_max = SNAPSHOT_RECORD_BYTES_MAX;
     recording->first_marker = first_marker;
+    recording->values = values;
+    if (values)
+        sweep_pin(snapshots->raft);
     recording->n_participants = n;
     recording->participants = arena_new(&recording->arena, n * sizeof *participants);
     memcpy(recording->participants, participants, n * sizeof *participants);
@@ -276,7 +281,8 @@ void snapshot_marker(struct snapshots *snapshots, node_id_t from, const struct w
         /* Late, or of a former incarnation of ours or the initiator's: it starts nothing (S6). */
         if (is_late(snapshots, id) || !is_participant(snapshots, marker))
             return;
-        if (!snapshot_begin(snapshots, id, marker->participants.at, marker->participants.n, from)) {
+        if (!snapshot_begin(snapshots, id, marker->participants.at, marker->participants.n, from,
+                            marker->values)) {
             remember_end(snapshots, id);
             refuse(snapshots, id, "too many snapshots at once");
             return;

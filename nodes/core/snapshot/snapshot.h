@@ -53,6 +53,7 @@ struct recording {
     uint64_t noted_bytes;   /* of messages recorded so far ... */
     uint64_t noted_max;     /* ... beyond which what the channels held is given up */
     node_id_t first_marker; /* NODE_NONE: we are the initiator */
+    bool values;            /* what is released from now on stays for a while */
     struct blob **parts;    /* of the report: the state, then the channels; owned */
     size_t n_parts, parts_size, sent_parts;
     void *rests[PARTICIPANTS_MAX]; /* of each room's part, what is not packed yet; NULL: all is */
@@ -147,6 +148,7 @@ void snapshot_value_failed(struct snapshots *snapshots, struct value_id id);
 void snapshot_request_take(struct snapshots *snapshots, uint64_t client, struct message *request);
 void snapshot_request_list(struct snapshots *snapshots, uint64_t client, struct message *request);
 void snapshot_request_get(struct snapshots *snapshots, uint64_t client, struct message *request);
+void snapshot_request_value(struct snapshots *snapshots, uint64_t client, struct message *request);
 
 /* Takes back a kept snapshot's head from disk. ERR_CORRUPT. */
 int snapshot_restore(struct snapshots *snapshots, struct slice packed);

@@ -38,7 +38,8 @@ void recording_note(struct recording *recording, node_id_t from, const struct me
 
 /* Records the own state as initiator; the markers go out. False: too many snapshots at once. */
 bool snapshot_begin(struct snapshots *snapshots, struct snapshot_id id,
-                    const struct wire_participant *participants, size_t n, node_id_t first_marker);
+                    const struct wire_participant *participants, size_t n, node_id_t first_marker,
+                    bool values);
 
 /* The own report of an initiator is whole: snapshot_collect.c. */
 void collect_own(struct snapshots *snapshots, struct recording *recording);

@@ -7,6 +7,7 @@
 #include "nodes/core/raft/raft.h"
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
+#include "shared/base/job_id.h"
 #include "shared/base/text.h"
 #include "shared/wire/codec.h"
 
@@ -204,12 +205,31 @@ void snapshot_request_get(struct snapshots *snapshots, uint64_t client, struct m
     message->as.snapshot_chunk = (struct wire_snapshot_chunk){.request = get->request,
                                                               .offset = get->offset,
                                                               .total = head->bytes};
-    struct output *output = outbox_reply(&snapshots->step->out, client, message);
-    uint64_t rest = head->bytes - get->offset;
-    output->reply.chunk = true;
-    output->reply.id = (struct value_id){head->counter, SNAPSHOT_OP};
-    output->reply.offset = get->offset;
-    output->reply.len = rest < VALUE_CHUNK_BYTES / 2 ? rest : VALUE_CHUNK_BYTES / 2;
+    outbox_reply_chunk(&snapshots->step->out, client, message,
+                       (struct value_id){head->counter, SNAPSHOT_OP}, get->offset, head->bytes,
+                       VALUE_CHUNK_BYTES / 2);
+}
+
+/* What the state has released since the cut is still there for a while, and longer while it is
+ * read: sweep_pin(). */
+void snapshot_request_value(struct snapshots *snapshots, uint64_t client, struct message *request)
+{
+    const struct wire_snapshot_value *get = &request->as.snapshot_value;
+    struct value_id id = {get->job, get->op};
+    if (!job_id_has_term(id.job) || !sweep_keeps(snapshots->raft, id)) {
+        snapshot_refuse(snapshots, client, get->request, "not_kept", "the value is not here");
+        return;
+    }
+    if (get->offset >= get->len) {
+        snapshot_refuse(snapshots, client, get->request, "invalid",
+                        "the offset is after the last byte");
+        return;
+    }
+    sweep_pin(snapshots->raft);
+    struct message *message = message_new(MESSAGE_SNAPSHOT_CHUNK);
+    message->as.snapshot_chunk = (struct wire_snapshot_chunk){get->request, get->offset, get->len};
+    outbox_reply_chunk(&snapshots->step->out, client, message, id, get->offset, get->len,
+                       VALUE_CHUNK_BYTES / 2);
 }
 
 void snapshot_request_take(struct snapshots *snapshots, uint64_t client, struct message *request)

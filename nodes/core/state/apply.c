@@ -74,7 +74,7 @@ struct job *state_forget_one(struct state *state)
     for (size_t i = 0; job && i < job->n_inputs; i++)
         stored_values_unname(&state->stored, job->inputs[i], job->id);
     if (job)
-        task_jobs_forget(&state->task_jobs, job->id);
+        task_jobs_forget(&state->task_jobs, job->id, &state->released);
     return job;
 }
 

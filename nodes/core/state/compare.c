@@ -120,6 +120,7 @@ static const struct member state_fields[] = {
     OWN(state, keys_stored_first),
     OWN(state, keys_stored_next),
     OWN(state, builds),
+    OWN(state, released),
 };
 
 static uint64_t digest_row(void *context, size_t at, const struct row *row, row_digest *digest)

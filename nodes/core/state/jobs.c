@@ -245,7 +245,7 @@ static struct job *finish(struct jobs *jobs, job_id_t id, enum job_state state, 
     unlink_open(jobs, job);
     job->finished_ms = time_ms;
     jobs->open--;
-    job_clear_live(job);
+    job_clear_live(job, jobs->released);
     free(job->executors);
     job->executors = NULL;
     if (job->trace)
@@ -363,6 +363,8 @@ struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max, uint64_t bytes_m
     if (!jobs->finished.leaving && !jobs_are_beyond(jobs, kept_max, bytes_max))
         return NULL;
     struct job *job = jobs->finished.at[0];
+    if (job_result_bytes(job) > TEXT_INLINE_DIGITS)
+        released_add(jobs->released, (struct value_id){job->id, job_text_op(job)}, job->digits);
     row_goes(jobs->watch, TABLE_JOBS, &job->row);
     finished_jobs_remove(&jobs->finished, job);
     job_owners_forget(&jobs->owners, job);
@@ -381,7 +383,7 @@ void job_destroy(struct job **job)
     if (!it)
         return;
     blob_drop(&it->text);
-    job_clear_live(it);
+    job_clear_live(it, NULL);
     free(it->trace);
     free(it->executors);
     job_losses_clear(&it->losses);

@@ -12,6 +12,7 @@
 #include "nodes/core/kinds/kinds.h"
 #include "nodes/core/state/job_losses.h"
 #include "nodes/core/state/job_owners.h"
+#include "nodes/core/state/released.h"
 #include "nodes/core/state/row.h"
 #include "shared/base/map.h"
 #include "shared/wire/message.h"
@@ -98,7 +99,8 @@ struct jobs {
     job_id_t traceless; /* finished ones up to here have none any more */
     size_t states[JOB_STATES];
     struct map by_id, by_key;
-    struct row_watch *watch; /* told before a job changes; NULL: nobody */
+    struct row_watch *watch;   /* told before a job changes; NULL: nobody */
+    struct released *released; /* told of values that are used up; NULL: nobody */
 };
 
 /* True when the state is final. */

@@ -47,7 +47,7 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry);
 /* A live result: of an entry or a part; of a part of a checkpoint. */
 bool job_has_op(const struct job *job, const struct wire_done_op *op);
 void job_load_done(struct job *job, const struct message *part, const struct wire_done_op *op);
-void job_clear_live(struct job *job);
+void job_clear_live(struct job *job, struct released *released);
 
 /* How much a node has executed for the job, as the line says. */
 void job_log_executed(struct job *job, const struct wire_tally *tally);

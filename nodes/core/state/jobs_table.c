@@ -11,6 +11,7 @@
 static void watch(struct state *state, struct row_watch *watch)
 {
     state->jobs.watch = watch;
+    state->jobs.released = &state->released;
 }
 
 static void clear(struct state *state)
@@ -193,11 +194,22 @@ static uint64_t digest_row(const struct row *row)
 }
 
 static const struct member jobs_fields[] = {
-    WITHIN(jobs, at),         FIELD(jobs, n, bytes),      OWN(jobs, size),
-    FIELD(jobs, open, bytes), FIELD(jobs, traces, bytes), FIELD(jobs, states, bytes),
-    DERIVED(jobs, by_id),     DERIVED(jobs, by_key),      OWN(jobs, watch),
-    OWN(jobs, room),          DERIVED(jobs, traceless),   WITHIN(jobs, finished),
-    WITHIN(jobs, owners),     DERIVED(jobs, oldest_open), DERIVED(jobs, newest_open),
+    WITHIN(jobs, at),
+    FIELD(jobs, n, bytes),
+    OWN(jobs, size),
+    FIELD(jobs, open, bytes),
+    FIELD(jobs, traces, bytes),
+    FIELD(jobs, states, bytes),
+    DERIVED(jobs, by_id),
+    DERIVED(jobs, by_key),
+    OWN(jobs, watch),
+    OWN(jobs, released),
+    OWN(jobs, room),
+    DERIVED(jobs, traceless),
+    WITHIN(jobs, finished),
+    WITHIN(jobs, owners),
+    DERIVED(jobs, oldest_open),
+    DERIVED(jobs, newest_open),
 };
 
 static const struct member finished_jobs_fields[] = {

@@ -20,11 +20,19 @@ static void free_done(struct done_op **done)
     *done = NULL;
 }
 
-void job_clear_live(struct job *job)
+/* It is used up. */
+static void release(struct job *job, struct done_op **done, struct released *released)
+{
+    if (*done && !(*done)->value)
+        released_add(released, (struct value_id){job->id, (*done)->op}, (*done)->len);
+    free_done(done);
+}
+
+void job_clear_live(struct job *job, struct released *released)
 {
     struct done_op *done;
     for (size_t at = 0; (done = map_next(&job->live, &at, NULL));)
-        free_done(&done);
+        release(job, &done, released);
     map_clear(&job->live);
     op_set_clear(&job->covered);
 }
@@ -64,7 +72,7 @@ static bool is_used_up(const struct job *job, op_id_t op)
 
 /* The same where a result may have several consumers: it goes when all are done. Each operation is
  * covered once, so a job costs its plan; the depth of recursion is that of the plan. */
-static void cover_shared(struct job *job, op_id_t op)
+static void cover_shared(struct job *job, op_id_t op, struct released *released)
 {
     struct plan_operand operands[OPERANDS_MAX];
     size_t n = plan_operands(&job->plan, op, operands);
@@ -75,18 +83,18 @@ static void cover_shared(struct job *job, op_id_t op)
             continue;
         struct done_op *done = map_remove(&job->live, op_key(used));
         op_set_add(&job->covered, used);
-        free_done(&done);
-        cover_shared(job, used);
+        release(job, &done, released);
+        cover_shared(job, used, released);
     }
 }
 
 /* Removes what the operation used: its operands, or, where these were used before they were logged,
  * theirs. */
-static void cover(struct job *job, op_id_t op)
+static void cover(struct job *job, op_id_t op, struct released *released)
 {
     struct plan_operand operands[OPERANDS_MAX];
     if (plan_shares(&job->plan)) {
-        cover_shared(job, op);
+        cover_shared(job, op, released);
         return;
     }
     if (plan_node_of(&job->plan, op).level <= job->level)
@@ -96,9 +104,9 @@ static void cover(struct job *job, op_id_t op)
         struct done_op *used =
             operands[i].op ? map_remove(&job->live, op_key(operands[i].op)) : NULL;
         if (used)
-            free_done(&used);
+            release(job, &used, released);
         else if (operands[i].op)
-            cover(job, operands[i].op);
+            cover(job, operands[i].op, released);
     }
 }
 
@@ -119,18 +127,18 @@ static void put_done(struct job *job, const struct message *message, const struc
 }
 
 static void put_and_cover(struct job *job, const struct message *entry,
-                          const struct wire_done_op *op)
+                          const struct wire_done_op *op, struct released *released)
 {
     if (op_set_has(&job->covered, op->op))
         return; /* nobody needs it any more */
     put_done(job, entry, op);
-    cover(job, op->op);
+    cover(job, op->op, released);
 }
 
 void job_load_done(struct job *job, const struct message *part, const struct wire_done_op *op)
 {
     if (plan_shares(&job->plan))
-        put_and_cover(job, part, op);
+        put_and_cover(job, part, op, NULL);
     else
         put_done(job, part, op);
 }
@@ -203,7 +211,7 @@ void jobs_apply_ops(struct jobs *jobs, const struct message *entry)
         if (!job_has_op(job, op))
             continue; /* the text: the entry's own fields tell all about it */
         if (op->len)  /* else it tells only who executed it */
-            put_and_cover(job, entry, op);
+            put_and_cover(job, entry, op, jobs->released);
         if (job->trace)
             job_mark_trace(job, job->trace, op->op, op->unit,
                            (struct trace_mark){(uint16_t)op->node, (uint16_t)op->attempt});

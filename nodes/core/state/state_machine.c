@@ -24,6 +24,11 @@ static bool describe(const void *state, struct value_id id, uint64_t *len, uint8
     return state_describes(state, id, len, hash);
 }
 
+static bool released(void *state, struct value_id *id, uint64_t *len)
+{
+    return released_take(&((struct state *)state)->released, id, len);
+}
+
 static void holds(void *state, struct value_id id)
 {
     struct job *job = jobs_find(&((struct state *)state)->jobs, id.job);
@@ -94,6 +99,7 @@ const struct machine state_machine = {
     .apply = apply,
     .names = names,
     .describe = describe,
+    .released = released,
     .holds = holds,
     .rests = rests,
     .births = births,
@@ -129,6 +135,7 @@ uint64_t state_deadline(const struct state *state)
 void state_clear(struct state *state)
 {
     checkpoint_clear_state(state);
+    released_clear(&state->released);
 }
 
 void state_check_invariants(const struct state *state)

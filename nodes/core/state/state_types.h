@@ -8,6 +8,7 @@
 #include "nodes/core/state/jobs.h"
 #include "nodes/core/state/keys.h"
 #include "nodes/core/state/progress.h"
+#include "nodes/core/state/released.h"
 #include "nodes/core/state/retention.h"
 #include "nodes/core/state/snaps.h"
 #include "nodes/core/state/stored_values.h"
@@ -41,6 +42,7 @@ struct state {
      */
     uint64_t keys_stored_first, keys_stored_next;
     struct checkpoint_builds builds;
+    struct released released; /* by the entry that was applied last, until the log takes them */
 };
 
 #endif

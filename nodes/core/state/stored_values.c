@@ -220,6 +220,9 @@ static void drop(struct state *state, job_id_t id)
     struct stored_value *value = stored_values_find(stored, id);
     if (!value || (value->n_jobs && !MUTANT(named_value_dropped)))
         return;
+    for (size_t i = 0; i < value->n_segments; i++)
+        released_add(&state->released, (struct value_id){id, value->segments[i].op},
+                     value->segments[i].len);
     row_goes(stored->watch, TABLE_STORED, &value->row);
     job_owners_drop_value(&state->jobs.owners, value->owner, value->len);
     size_t at = stored_values_after(stored, id) - 1;

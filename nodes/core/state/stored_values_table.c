@@ -10,6 +10,7 @@
 #include "shared/base/job_id.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
+#include "shared/wire/value_segment.h"
 
 /* Of the longest rows that are half a megabyte: one slice of a checkpoint, or two. */
 #define GROUP_ROWS 8
@@ -122,10 +123,9 @@ static void save(struct checkpoint_sink *sink, const struct state *state, const 
 /* The record at `at` of a part's segments. */
 static struct stored_segment read_segment(const uint8_t *at)
 {
-    struct stored_segment segment = {.op = bytes_get_le64(at),
-                                     .len = bytes_get_le64(at + 8),
-                                     .items = bytes_get_le64(at + 16)};
-    memcpy(segment.sha256, at + 24, HASH_BYTES);
+    struct value_segment is = value_segment_at(at);
+    struct stored_segment segment = {.op = is.op, .len = is.len, .items = is.items};
+    memcpy(segment.sha256, is.sha256.at, HASH_BYTES);
     return segment;
 }
 

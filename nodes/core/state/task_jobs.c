@@ -132,12 +132,14 @@ void task_job_destroy(struct task_job **job)
     free(it);
 }
 
-void task_jobs_forget(struct task_jobs *jobs, job_id_t id)
+void task_jobs_forget(struct task_jobs *jobs, job_id_t id, struct released *released)
 {
     struct task_job *job = task_jobs_find(jobs, id);
     if (!job)
         return;
     size_t at = task_jobs_after(jobs, id) - 1;
+    for (size_t i = 0; i < job->n_segments; i++)
+        released_add(released, (struct value_id){id, job->segments[i].op}, job->segments[i].len);
     row_goes(jobs->watch, TABLE_TASK_JOBS, &job->row);
     memmove(&jobs->at[at], &jobs->at[at + 1], (--jobs->n - at) * sizeof *jobs->at);
     task_job_destroy(&job);

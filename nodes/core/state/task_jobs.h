@@ -107,8 +107,8 @@ uint64_t task_job_count(const struct task_job *job, enum task_state state);
 /* Calls for the values that an entry names. */
 void task_jobs_entry_values(const struct message *entry, machine_value *each, void *context);
 
-/* A job is forgotten, and its tasks with it. */
-void task_jobs_forget(struct task_jobs *jobs, job_id_t id);
+/* A job is forgotten, and its tasks with it; their details are released. */
+void task_jobs_forget(struct task_jobs *jobs, job_id_t id, struct released *released);
 
 /* An exception, as messages have it; false: it is none. */
 bool task_exception_read(struct task_exception *exception, const struct wire_task_exception *from);

@@ -86,7 +86,8 @@ static size_t part_of(size_t all, size_t from, size_t most)
         FILL(message, (part)->decided, job->decided.n, number, TASK_RANGES_MAX, write_decided); \
         FILL(message, (part)->exceptions, job->n_exceptions, number, TASK_EXCEPTIONS_MAX,       \
              write_exceptions);                                                                 \
-        FILL(message, (part)->segments, n_segments, number, TASK_SEGMENTS_MAX, write_segments); \
+        FILL(message, (part)->segments, job->n_segments, number, TASK_SEGMENTS_MAX,             \
+             write_segments);                                                                   \
         FILL(message, (part)->starts, job->n_starts, number, TASK_SEGMENTS_MAX, write_starts);  \
     } while (0)
 
@@ -153,7 +154,6 @@ static size_t parts_of(const struct task_job *job)
 static void save(struct checkpoint_sink *sink, const struct state *state, const struct row *row)
 {
     const struct task_job *job = (const struct task_job *)row;
-    size_t n_segments = sink->use == CHECKPOINT_OPEN ? 0 : job->n_segments;
     struct message *message = message_new(MESSAGE_IMAGE_TASKS);
     struct wire_image_tasks *head = &message->as.image_tasks;
     *head = (struct wire_image_tasks){.job = job->id,

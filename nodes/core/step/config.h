@@ -26,6 +26,7 @@ struct node_config {
     uint64_t result_max_bytes;
     uint64_t checkpoint_interval_us; /* finished operations are replicated this often, or ... */
     uint64_t compact_entries;        /* the log is compacted when it has so many entries */
+    uint64_t snapshot_pin_us;        /* what a snapshot names stays so long; 0: SNAPSHOT_PIN_US */
     uint64_t snapshot_timeout_us;    /* a node silent for this long is missing in a snapshot */
     uint64_t snapshot_every_us;      /* the coordinator takes one so often; 0: never */
     uint64_t snapshot_keep;          /* of those */

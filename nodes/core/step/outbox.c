@@ -109,6 +109,17 @@ struct output *outbox_reply(struct outbox *outbox, uint64_t client, struct messa
     return output;
 }
 
+void outbox_reply_chunk(struct outbox *outbox, uint64_t client, struct message *message,
+                        struct value_id id, uint64_t offset, uint64_t total, uint64_t most)
+{
+    struct output *output = outbox_reply(outbox, client, message);
+    uint64_t rest = total - offset;
+    output->reply.chunk = true;
+    output->reply.id = id;
+    output->reply.offset = offset;
+    output->reply.len = rest < most ? rest : most;
+}
+
 void outbox_reply_durable(struct outbox *outbox, uint64_t client, struct message *message)
 {
     outbox_reply(outbox, client, message)->after_seq = outbox_durable_seq(outbox);

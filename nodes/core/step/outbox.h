@@ -35,6 +35,11 @@ void outbox_send(struct outbox *outbox, enum plane plane, node_id_t to, struct m
 void outbox_publish(struct outbox *outbox, struct message *message);
 struct output *outbox_reply(struct outbox *outbox, uint64_t client, struct message *message);
 
+/* A reply with a piece of a kept value as its last frame: from the offset on, to its end at `total`
+ * or so many bytes at most. */
+void outbox_reply_chunk(struct outbox *outbox, uint64_t client, struct message *message,
+                        struct value_id id, uint64_t offset, uint64_t total, uint64_t most);
+
 /* The same, held back until everything written so far, in this step too, is durable. */
 void outbox_send_durable(struct outbox *outbox, enum plane plane, node_id_t to,
                          struct message *message);

@@ -65,10 +65,11 @@
     U64(OPT, op, OP_MAX, "only this operation of it: somebody else has its result; 0: all")
 
 /* The marker and the reports travel in the channels, after and before what they cut. */
-#define MARKER_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    CHANNEL_FIELDS(U64)                          \
-    SNAPSHOT_ID_FIELDS(U64)                      \
-    LIST(REQ, participants, participant, NODES_MAX, "whose states are in it")
+#define MARKER_FIELDS(U64, BOOL, STR, BIN, LIST)                              \
+    CHANNEL_FIELDS(U64)                                                       \
+    SNAPSHOT_ID_FIELDS(U64)                                                   \
+    LIST(REQ, participants, participant, NODES_MAX, "whose states are in it") \
+    BOOL(OPT, values, "what the state names at the cut stays for who asks for it (snapshot_value)")
 
 #define SNAPSHOT_REPORT_FIELDS(U64, BOOL, STR, BIN, LIST)                     \
     CHANNEL_FIELDS(U64)                                                       \

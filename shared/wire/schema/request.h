@@ -135,6 +135,14 @@
     U64(REQ, counter, U64_ANY, "as in the id")                       \
     U64(REQ, offset, U64_ANY, "from which byte; at most 512 KiB come at once")
 
+/* A value that the checkpoint in a snapshot names, by its id there; from any voter that has it. */
+#define SNAPSHOT_VALUE_FIELDS(U64, BOOL, STR, BIN, LIST)     \
+    REQUEST_FIELDS(U64)                                      \
+    U64(REQ, job, U64_ANY, "as the checkpoint has it")       \
+    U64(REQ, op, U64_ANY, "likewise")                        \
+    U64(REQ, len, VALUE_BYTES_MAX, "likewise: bytes in all") \
+    U64(REQ, offset, U64_ANY, "from which byte; at most 512 KiB come at once")
+
 /* Stored values: bytes that a client uploads, in segments, each of them in chunks. Who begins one
  * that it has begun before is told how many segments are durable, and goes on behind them. */
 #define VALUE_BEGIN_FIELDS(U64, BOOL, STR, BIN, LIST)               \
@@ -226,6 +234,8 @@
     M(SNAPSHOT_LIST, snapshot_list, SNAPSHOT_LIST_FIELDS, PLACE_REQUEST,                       \
       "answered by snapshot_page")                                                             \
     M(SNAPSHOT_GET, snapshot_get, SNAPSHOT_GET_FIELDS, PLACE_REQUEST,                          \
+      "answered by snapshot_chunk")                                                            \
+    M(SNAPSHOT_VALUE, snapshot_value, SNAPSHOT_VALUE_FIELDS, PLACE_REQUEST,                    \
       "answered by snapshot_chunk")                                                            \
     M(ACCESS_SET, access_set, ACCESS_SET_FIELDS, PLACE_REQUEST,                                \
       "another list of the keys that are allowed; answered by access or error")                \

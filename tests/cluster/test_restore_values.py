@@ -1,0 +1,101 @@
+"""A restored cluster goes on with what was done: from large live results, and from the outcomes of tasks."""
+import base64
+import json
+import math
+import os
+import pathlib
+import shutil
+
+import msgpack
+
+from harness import wait_for
+from snapshots import split
+
+NUMBERS, DIGITS = 16, 170_000  # 16 leaves of 70 kB each, and four products of 280 kB
+
+
+def restored(old, make_cluster, picture):
+    """A fresh cluster on a snapshot whose own cluster is gone, its directory, too."""
+    old.close()
+    for name in os.listdir(old.dir):
+        path = pathlib.Path(old.dir, name)
+        if path.is_dir():
+            shutil.rmtree(path)
+    fresh = make_cluster(nodes=3)
+    fresh.told = fresh.conclave("up", "--detach", "--port", fresh.port, "--dir", "up", "--slots", 1, "--nodes", 3,
+                                "--restore", picture, timeout=60)
+    assert fresh.told.returncode == 0, fresh.told
+    fresh.wait_healthy()
+    return fresh
+
+
+def operations(cluster, job):
+    return cluster.json("job", "show", job)["operations"]
+
+
+def export(cluster, tmp_path):
+    picture = tmp_path / "picture.json"
+    done = cluster.conclave("snapshot", "export", cluster.ok("snapshot", "take").strip(), picture)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return picture
+
+
+def test_a_product_goes_on_from_its_large_live_results_S15(make_cluster, tmp_path):
+    cluster = make_cluster(nodes=3, slots=1, delay="200ms").start()
+    cluster.wait_healthy()
+    numbers = tmp_path / "numbers.txt"
+    numbers.write_text("".join(f"{7 + i}{'3' * DIGITS}\n" for i in range(NUMBERS)))
+    job = cluster.json("submit", "product", f"@{numbers}", "--no-wait", timeout=60)["id"]
+    wait_for(lambda: operations(cluster, job)["done"] >= 18, 30, "two products of four are done")
+    picture = export(cluster, tmp_path)
+    values = list((tmp_path / "picture.json.values").iterdir())
+    assert len([v for v in values if v.stat().st_size > 250_000]) >= 2, values
+    assert "values: " in cluster.ok("snapshot", "verify", picture)
+    fresh = restored(cluster, make_cluster, picture)
+    assert "restarts" not in fresh.told.stderr and "behind" not in fresh.told.stderr
+    ended = fresh.json("job", "wait", job, timeout=60)
+    tail = ended["result"]["tail"]
+    assert ended["state"] == "done" and tail == str(pow(int("3" * len(tail)), NUMBERS, 10 ** len(tail))).zfill(len(tail))
+    assert ended["result"]["digits"] == NUMBERS * DIGITS + 1 + int(sum(math.log10(7 + i + 1 / 3) for i in range(NUMBERS)))
+    assert ended["operations"]["executed"] <= ended["operations"]["total"] + 3, ended  # nothing of the leaves again
+    names = {p.name for n in (1, 2, 3) for p in (fresh.dir / "up" / f"node{n}").iterdir()}
+    assert not [name for name in names if "restore" in name], names
+    fresh.ok("down", "--dir", "up")
+
+
+def pictured(picture):
+    """Of the jobs of tasks in a snapshot, in the order of their ids: which have an outcome, which may have been begun."""
+    for part in json.loads(picture.read_text())["checkpoint"]:
+        row = msgpack.unpackb(next(split(base64.b64decode(part))))
+        if row["type"] == "image_tasks":
+            yield tuple({task for it in row.get(name, []) for task in range(it["first"], it["first"] + it["count"])}
+                        for name in ("decided", "starts"))
+
+
+def test_a_map_goes_on_after_its_done_tasks_and_what_may_run_once_is_lost_T16(make_cluster, tmp_path):
+    cluster = make_cluster(nodes=3, slots=1).start()
+    cluster.wait_healthy()
+    ran = tmp_path / "ran"
+    ran.mkdir()
+    def command(name, rest):
+        return "sh", "-c", f"echo x >> {ran}/{name}-$1; {rest}", "sh", "{}", ":::"
+    many = cluster.ok("map", "--no-wait", *command("many", "sleep 0.1; echo $1"), *range(1, 41)).strip()
+    wait_for(lambda: cluster.json("job", "show", many)["tasks"]["done"] >= 10, 10, "some are done")
+    once = cluster.ok("map", "--no-wait", "--at-most-once", *command("once", "sleep 60"), 1, 2, 3, 4).strip()
+    wait_for(lambda: list(ran.glob("once-*")), 10, "one is begun")
+    picture = export(cluster, tmp_path)
+    (done, _), (_, begun) = pictured(picture)
+    assert len(done) >= 10 and begun
+    cluster.close()
+    before = {p.name: len(p.read_text().split()) for p in ran.iterdir()}
+    fresh = restored(cluster, make_cluster, picture)
+    assert "behind" not in fresh.told.stderr, fresh.told
+    wait_for(lambda: fresh.json("job", "show", once)["tasks"]["lost"] == len(begun), 10, "what was begun is lost")
+    fresh.ok("job", "cancel", once)
+    ended = fresh.json("job", "wait", many, timeout=60)
+    assert ended["state"] == "done" and ended["tasks"]["done"] == 40
+    again = {name for name in before if len((ran / name).read_text().split()) > before[name]}
+    assert not again & {f"many-{task}" for task in done}, again
+    assert not again & {f"once-{task}" for task in begun}, again
+    assert fresh.json("job", "show", once)["tasks"]["lost"] == len(begun)
+    fresh.ok("down", "--dir", "up")
