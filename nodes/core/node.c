@@ -97,7 +97,7 @@ static void applied(void *context, log_index_t index, void *made)
         tell_of_job(node, job);
     requests_applied(&node->service, index, job);
     for (unsigned n = 0; n < FORGET_JOBS_MAX && (job = state_forget_one(&node->state)); n++) {
-        if (job_result_bytes(job) > TEXT_INLINE_DIGITS) /* else its end has swept all of it */
+        if (job_result_bytes(job) && !job->text) /* else its end has swept all of it */
             sweep_job(&node->raft, job->id);
         job_destroy(&job);
     }

@@ -3,6 +3,7 @@
  * and the world then wakes the node. */
 #include <stdlib.h>
 
+#include "tests/harness/folding.h"
 #include "tests/sim/world.h"
 
 #define PIECES 4 /* of an operation: it can be stopped between two of them */
@@ -87,8 +88,8 @@ static void start(struct executor *executor, const struct compute_op *op, operat
     struct world_executor *it = (struct world_executor *)executor;
     struct execution *execution = mem_new(1, sizeof *execution), **last = &it->first;
     struct executor_result *result = &execution->result;
-    operation_run(op, lookup, context, world_inline_bytes(it->world), &result->computed,
-                  &result->value);
+    folding_run(op, lookup, context, world_inline_bytes(it->world), &result->computed,
+                &result->value);
     result->computed.value = result->value;
     uint64_t operations = result->computed.error ? 1 : result->computed.operations;
     execution->took_us =
