@@ -395,7 +395,7 @@ static void check_fold(struct world *world, const struct world_uploader *it,
     blob_drop(&blob);
     if (row->digits != len || row->sha256.len != HASH_BYTES ||
         memcmp(hash, row->sha256.at, HASH_BYTES) != 0)
-        world_fail(world, "T19: what a program makes of parts is their fold, in order",
+        world_fail(world, "what a program makes of parts is their fold, in order",
                    "%" PRIu64 " parts have another", it->len / it->segment_len);
 }
 

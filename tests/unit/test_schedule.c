@@ -401,7 +401,7 @@ static void a_fold_goes_with_its_program_and_up_to_four_parts(void **context)
     }
 }
 
-static void two_results_of_a_program_that_differ_fail_its_job_T19(void **context)
+static void two_results_of_a_program_that_differ_fail_its_job_T20(void **context)
 {
     struct scheduled *it = *context;
     begin_fold(it);
@@ -458,7 +458,7 @@ int main(void)
                                         scheduled_begin, scheduled_end),
         cmocka_unit_test_setup_teardown(a_fold_goes_with_its_program_and_up_to_four_parts,
                                         scheduled_begin, scheduled_end),
-        cmocka_unit_test_setup_teardown(two_results_of_a_program_that_differ_fail_its_job_T19,
+        cmocka_unit_test_setup_teardown(two_results_of_a_program_that_differ_fail_its_job_T20,
                                         scheduled_begin, scheduled_end),
         cmocka_unit_test_setup_teardown(a_program_that_fails_fails_its_job_at_once, scheduled_begin,
                                         scheduled_end),
