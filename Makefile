@@ -270,7 +270,7 @@ check-format: ## clang-format would change nothing
 test-unit: $(unit_tests) ## every tests/unit/test_*.c (UNIT=name for one)
 	@sh tests/tools/run-unit.sh $(B) $(if $(UNIT),$(filter %/$(UNIT) %/test_$(UNIT),$(unit_tests)),$(unit_tests))
 
-test-cluster: all shims $(B)/chaos/switch ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
+test-cluster: all shims $(B)/chaos/switch $(B)/bench/gmp_numbers ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' \
 	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' $(PYTEST_ARGS)
 
@@ -308,6 +308,10 @@ steady: all ## the highest load and no fault: nobody is suspected, no loop stand
 soak-values: all ## VALUES=20000 large results while followers are stopped at random
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SOAK_VALUES='$(or $(VALUES),20000)' \
 	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' -s -k twenty_thousand tests/cluster/test_values.py
+
+.PHONY: map-kills
+map-kills: all ## `conclave map` of 2,000 tasks while its coordinator is killed three times, a worker ten times, and all nodes once
+	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_MAP_KILLS=1 sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' -s tests/cluster/test_map_kills.py
 
 .PHONY: limits
 limits: all ## every limit under more load than the tests have: connections, floods, clients that never read, full states
@@ -402,6 +406,10 @@ bench-numbers: $(B)/bench/gmp_numbers ## products, batch-gcd and pi in one proce
 	@for job in $(or $(NUMBERS),product:1000000 batch-gcd:20000 pi:1000000); do \
 	  printf '%-20s %s s\n' "$$job" "$$($(B)/bench/gmp_numbers $${job%:*} $${job#*:})" || exit 1; done
 
+.PHONY: bench-jobs
+bench-jobs: all $(B)/bench/gmp_numbers ## a product of 1,000,000 integers and batch-gcd beside GMP in one process, in turn (JOBS_ARGS='--jobs batch-gcd:300000 --memory-limit 256M --rounds 1 --no-gmp', '--json')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/jobs.py --gmp '$(abspath $(B))/bench/gmp_numbers' --dir $(B) $(JOBS_ARGS)
+
 $(B)/bench/commands: $(B)/obj/tests/bench/commands.o $(call lib,work base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(alloc_conclave-node) $(PKG_LIBS)
@@ -409,6 +417,10 @@ $(B)/bench/commands: $(B)/obj/tests/bench/commands.o $(call lib,work base)
 .PHONY: bench-commands
 bench-commands: $(B)/bench/commands ## 10,000 times /bin/true by the executor of commands, beside xargs, in turn (COMMANDS_ARGS='--n 1000 --slots 4')
 	@$(PYTHON) -B tests/bench/commands.py --bench '$(abspath $(B))/bench/commands' $(COMMANDS_ARGS)
+
+.PHONY: bench-map
+bench-map: all ## 10,000 times /bin/true by `conclave map`, beside xargs and GNU parallel (Debian's, when it is there), in turn; a million empty tasks (MAP_ARGS='--commands 1000 --rounds 1')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/map.py --dir $(B) $(MAP_ARGS)
 
 .PHONY: bench-large
 bench-large: all $(B)/bench/gmp_factorial ## 10000000! ten times beside GMP in one process (LARGE_ARGS='--job 30000000 --runs 1', '--busy 2', '--kill', '--nodes 25')

@@ -104,7 +104,7 @@ static void wait_by_chance(uint64_t most_us)
 
 static int run(const struct settings *is, struct disk *disk, const char **hosts)
 {
-    uint64_t slots = is->slots ? is->slots : slots_default(1);
+    uint64_t slots = is->slots ? is->slots : slots_default(is->nodes_here);
     char who[32], host[HOST_SHOWN_MAX + 1] = "localhost";
     text_format(who, sizeof who, "node %" PRIu64, is->id);
     log_open(who, is->log_level);
@@ -132,6 +132,7 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
                  .snapshot_memory_bytes = is->snapshot_memory_bytes,
                  .delay_us = is->delay_us,
                  .slots = is->insecure ? 0 : slots,
+                 .operation_slots = is->slots,
                  .memory_limit_bytes = is->memory_limit_bytes,
                  .poison_deaths = POISON_DEATHS,
                  .pid = (uint64_t)getpid(),

@@ -36,16 +36,18 @@ static void print_nodes(const struct cluster_view *view)
     const struct wire_node_row *rows = NULL;
     size_t n = 0;
     cluster_nodes(view, &rows, &n);
-    printf("\n%-5s %-12s %-6s %-16s %8s %5s %11s %9s %6s %8s %8s\n", "NODE", "ROLE", "ALIVE",
-           "HOST", "PID", "BOOTS", "OPERATIONS", "ASSIGNED", "HELD", "APPLIED", "REJECTED");
+    printf("\n%-5s %-12s %-6s %-16s %8s %5s %11s %9s %6s %8s %8s %6s\n", "NODE", "ROLE", "ALIVE",
+           "HOST", "PID", "BOOTS", "OPERATIONS", "ASSIGNED", "HELD", "APPLIED", "REJECTED",
+           "SLOTS");
     for (size_t i = 0; i < n; i++) {
         char role[4 * 16 + 1], host[4 * 64 + 1];
         printf("%-5" PRIu64 " %-12s %-6s %-16s %8" PRIu64 " %5" PRIu64 " %11" PRIu64 " %9" PRIu64
-               " %6" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n",
+               " %6" PRIu64 " %8" PRIu64 " %8" PRIu64 " %3" PRIu64 "/%" PRIu64 "\n",
                rows[i].node, text_escape(role, sizeof role, rows[i].role), health_word(&rows[i]),
                text_escape(host, sizeof host, rows[i].host), rows[i].pid, rows[i].boots,
                rows[i].operations, rows[i].assigned, rows[i].held, rows[i].applied,
-               rows[i].rejected);
+               rows[i].rejected, rows[i].slots_used,
+               rows[i].operation_slots ? rows[i].operation_slots : rows[i].slots + 1);
     }
 }
 

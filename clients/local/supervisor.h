@@ -134,7 +134,8 @@ struct supervisor_config {
          1,                                                                         \
          SLOTS_MAX,                                                                 \
          "N",                                                                       \
-         "commands at a time on a node (default: processors / nodes)"},             \
+         "operations and commands at a time on a node, together (default: one\n"    \
+         "operation, and processors / nodes commands)"},                            \
         {"keep-values",                                                             \
          OPTION_DURATION,                                                           \
          &(config).keep_values_us,                                                  \

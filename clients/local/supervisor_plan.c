@@ -100,8 +100,10 @@ static int plan_node(struct supervisor *supervisor, uint64_t id, char *why)
     child_add(child, "--quota-jobs=%" PRIu64, config->quota_jobs);
     child_add(child, "--quota-bytes=%" PRIu64, config->quota_bytes);
     child_add(child, "--keep-values=%" PRIu64 "us", config->keep_values_us);
-    child_add(child, "--slots=%" PRIu64,
-              config->slots ? config->slots : slots_default(config->nodes));
+    if (config->slots)
+        child_add(child, "--slots=%" PRIu64, config->slots);
+    else
+        child_add(child, "--nodes-here=%" PRIu64, config->nodes);
     if (config->keep_jobs)
         child_add(child, "--keep-jobs=%" PRIu64, config->keep_jobs);
     if (config->keep_bytes)

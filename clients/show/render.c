@@ -103,6 +103,9 @@ json_t *render_node(const struct wire_node_row *row)
     json_object_set_new(node, "longest_turn_page_faults", count(row->turn_faults));
     json_object_set_new(node, "longest_turn_blocked", count(row->turn_blocked));
     json_object_set_new(node, "slots", count(row->slots));
+    json_object_set_new(node, "operation_slots",
+                        count(row->operation_slots ? row->operation_slots : 1));
+    json_object_set_new(node, "slots_used", count(row->slots_used));
     json_object_set_new(node, "behind_ms", count(row->behind_ms));
     json_object_set_new(node, "stalled_ms", count(row->stalled_ms));
     json_object_set_new(node, "refusal", render_text(row->refusal));

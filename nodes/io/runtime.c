@@ -92,6 +92,12 @@ static int open_node(struct runtime *runtime, struct text *why)
     return error ? ERR_CORRUPT : OK;
 }
 
+static size_t compute_threads(const struct node_config *config)
+{
+    uint64_t slots = config->operation_slots;
+    return slots < 1 ? 1 : slots < COMPUTE_IN_FLIGHT ? slots : COMPUTE_IN_FLIGHT;
+}
+
 static void begin_failures(struct runtime *runtime)
 {
     struct failure_config *config = &runtime->config.failure;
@@ -102,7 +108,8 @@ static void begin_failures(struct runtime *runtime)
         hash_random(&config->seed, sizeof config->seed);
     failure_begin(&failure, config, id, boots, FAILURE_WORKER);
     failure_begin(&runtime->failure, config, id, boots, FAILURE_COORDINATOR);
-    runtime->compute = compute_start(runtime->config.delay_us, &failure);
+    runtime->compute =
+        compute_start(compute_threads(&runtime->config.node), runtime->config.delay_us, &failure);
     runtime->executor = compute_executor(runtime->compute);
     if (config->exit_ppm || config->stall_ppm)
         log_write(LOG_INFO,
@@ -173,7 +180,10 @@ int runtime_open(const struct runtime_config *config, struct runtime **out, stru
 {
     struct disk *disk = config->disk;
     *out = NULL;
-    int error = claim_descriptors(config->node.n_nodes, config->commands.slots, why);
+    int error =
+        claim_descriptors(config->node.n_nodes,
+                          config->commands.slots + FILES_COMPUTE * compute_threads(&config->node),
+                          why);
     if (error) {
         disk_close(&disk);
         return error;

@@ -32,6 +32,7 @@ static const struct settings defaults = {.port = PORT_DEFAULT,
                                          .snapshot_timeout_us = SNAPSHOT_TIMEOUT_DEFAULT_US,
                                          .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP,
                                          .memory_limit_bytes = MEMORY_LIMIT_DEFAULT_BYTES,
+                                         .nodes_here = 1,
                                          .failure = {.stall_us = STALL_DEFAULT_US},
                                          .log_level = LOG_INFO};
 
@@ -95,7 +96,10 @@ static const struct option_spec specs[] = {
     {"memory-limit", OPTION_SIZE, &given.memory_limit_bytes, 1, 1024 * 1024 * MIB_BYTES, "SIZE",
      "a worker whose values in memory are larger gets less work (1GiB)"},
     {"slots", OPTION_U64, &given.slots, 1, SLOTS_MAX, "N",
-     "commands at a time (as many as this machine has processors)"},
+     "operations and commands at a time, together (one operation, and a command for each "
+     "processor)"},
+    {"nodes-here", OPTION_U64, &given.nodes_here, 1, NODES_MAX, "N",
+     "so many nodes run on this machine: without --slots each has its share of processors (1)"},
     {"scratch", OPTION_STRING, &given.scratch, 0, 0, "DIR",
      "where commands have their scratch directories (below the data directory)"},
     {"commands-user", OPTION_STRING, &given.commands_user, 0, 0, "USER",

@@ -25,7 +25,8 @@ struct settings {
     uint64_t quota_jobs, quota_bytes;
     uint64_t keep_values_us;
     uint64_t log_limit_bytes;
-    uint64_t slots;      /* 0: not given */
+    uint64_t slots; /* 0: not given */
+    uint64_t nodes_here;
     uint64_t files_soft; /* RLIMIT_NOFILE as this program was given it; no option */
     const char *scratch, *commands_user;
     enum log_level log_level;

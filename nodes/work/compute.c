@@ -32,17 +32,28 @@ struct request {
     int error;                     /* it cannot be executed, and this is why */
     atomic_bool unwanted;          /* the loop says so; the thread looks before it begins, and now
                                       and then while it computes */
+    struct lane *lane;             /* whose thread has it */
     struct request *next;          /* the loop's: of those that it has not taken back */
+};
+
+/* One thread, and what it is to do. */
+struct lane {
+    struct compute *of;
+    pthread_t thread;
+    struct failure failure; /* the thread's */
+    atomic_int starved_fd;  /* the thread's, which opens it; -1: not yet, or the kernel has none */
+    _Atomic uint64_t starved_before_us; /* the thread was starved before what it executes now */
+    struct mailbox *requests;
+    size_t n_open; /* the loop's: handed over and not taken back */
 };
 
 struct compute {
     struct executor executor; /* first */
-    pthread_t thread;
     uint64_t delay_us;
-    struct failure failure; /* the thread's */
-    atomic_int starved_fd;  /* the thread's, which opens it; -1: not yet, or the kernel has none */
-    _Atomic uint64_t starved_before_us; /* the thread was starved before what it executes now */
-    struct mailbox *requests, *results;
+    struct lane *lanes; /* owned */
+    size_t n_lanes;
+    atomic_size_t running; /* threads that have not ended */
+    struct mailbox *results;
     struct request *open; /* handed over and not taken back, oldest first */
 };
 
@@ -73,41 +84,40 @@ static void work(struct request *request)
 }
 
 /* Simulated time; it ends with the thread, or when nobody wants the result any more. */
-static void hold_back(struct compute *compute, const struct request *request, uint64_t delay_us)
+static void hold_back(struct lane *lane, const struct request *request, uint64_t delay_us)
 {
     uint64_t end_us = clock_now_us() + delay_us;
     for (uint64_t now_us; (now_us = clock_now_us()) < end_us && !stop_is_set(&request->unwanted);) {
         uint64_t next_us = now_us + STOP_LOOK_US;
-        if (mailbox_wait_closed(compute->requests, next_us < end_us ? next_us : end_us))
+        if (mailbox_wait_closed(lane->requests, next_us < end_us ? next_us : end_us))
             break;
     }
 }
 
 /* How long since it was looked at last. */
-static uint64_t note_starved(struct compute *compute)
+static uint64_t note_starved(struct lane *lane)
 {
-    uint64_t before_us = atomic_load_explicit(&compute->starved_before_us, memory_order_relaxed);
-    uint64_t now_us = starved_us(atomic_load_explicit(&compute->starved_fd, memory_order_relaxed));
-    atomic_store_explicit(&compute->starved_before_us, now_us, memory_order_relaxed);
+    uint64_t before_us = atomic_load_explicit(&lane->starved_before_us, memory_order_relaxed);
+    uint64_t now_us = starved_us(atomic_load_explicit(&lane->starved_fd, memory_order_relaxed));
+    atomic_store_explicit(&lane->starved_before_us, now_us, memory_order_relaxed);
     return now_us > before_us ? now_us - before_us : 0;
 }
 
-static void serve_request(struct compute *compute, struct request *request,
-                          enum failure_kind failure)
+static void serve_request(struct lane *lane, struct request *request, enum failure_kind failure)
 {
-    uint64_t start_us = clock_now_us(), delay_us = compute->delay_us;
+    uint64_t start_us = clock_now_us(), delay_us = lane->of->delay_us;
     struct computed *computed = &request->result.computed;
-    if (request->op.id.op == compute->failure.config.on)
+    if (request->op.id.op == lane->failure.config.on)
         raise(SIGKILL); /* as a fault in it would, or the system when it takes too much memory */
     work(request);
     if (failure == FAILURE_STALL)
-        delay_us += compute->failure.config.stall_us;
+        delay_us += lane->failure.config.stall_us;
     request->result.exit = failure == FAILURE_EXIT;
     if (delay_us && !request->result.exit)
-        hold_back(compute, request, delay_us);
+        hold_back(lane, request, delay_us);
     computed->elapsed_us = clock_now_us() - start_us;
     if (computed->elapsed_us >= STARVED_FROM_US)
-        computed->starved_us = note_starved(compute);
+        computed->starved_us = note_starved(lane);
     if (computed->starved_us > computed->elapsed_us)
         computed->starved_us = computed->elapsed_us;
 }
@@ -120,41 +130,53 @@ static void give_back(void)
 
 static void *compute_main(void *argument)
 {
-    struct compute *compute = argument;
+    struct lane *lane = argument;
+    struct compute *compute = lane->of;
     urgency_normal();
     heap_keep();
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
-    atomic_store_explicit(&compute->starved_fd, starved_open(), memory_order_relaxed);
+    atomic_store_explicit(&lane->starved_fd, starved_open(), memory_order_relaxed);
     struct heap_idle idle = {.at_us = HEAP_NEVER};
     for (;;) {
-        struct mail *mail = mailbox_wait(compute->requests, idle.at_us);
-        if (!mail && mailbox_is_closed(compute->requests))
+        struct mail *mail = mailbox_wait(lane->requests, idle.at_us);
+        if (!mail && mailbox_is_closed(lane->requests))
             break;
         if (!mail && heap_is_idle(&idle, clock_now_us()))
             give_back();
         if (!mail)
             continue;
-        enum failure_kind failure = failure_draw(&compute->failure);
-        note_starved(compute);
+        enum failure_kind failure = failure_draw(&lane->failure);
+        note_starved(lane);
         while (mail) {
             struct request *request = (struct request *)mail;
             mail = mail->next;
             if (atomic_load_explicit(&request->unwanted, memory_order_relaxed))
                 request->result.computed.error = EXECUTOR_CANCELLED;
-            else if (!mailbox_is_closed(compute->requests))
-                serve_request(compute, request, failure);
+            else if (!mailbox_is_closed(lane->requests))
+                serve_request(lane, request, failure);
             failure = FAILURE_NONE;
             mailbox_put(compute->results, &request->result.mail); /* it is freed there */
         }
         heap_worked(&idle, clock_now_us());
     }
     give_back();
-    starved_close(atomic_exchange(&compute->starved_fd, -1));
-    mailbox_close(compute->results); /* says that the thread is about to end */
+    starved_close(atomic_exchange(&lane->starved_fd, -1));
+    if (atomic_fetch_sub(&compute->running, 1) == 1)
+        mailbox_close(compute->results); /* says that the last thread is about to end */
     return NULL;
 }
 
 /* --- the event loop's side --- */
+
+/* Who has least to do; the first of these. */
+static struct lane *choose_lane(struct compute *compute)
+{
+    struct lane *best = compute->lanes;
+    for (size_t i = 1; i < compute->n_lanes; i++)
+        if (compute->lanes[i].n_open < best->n_open)
+            best = &compute->lanes[i];
+    return best;
+}
 
 static void start(struct executor *executor, const struct compute_op *op, operation_lookup *lookup,
                   void *context)
@@ -180,10 +202,21 @@ static void start(struct executor *executor, const struct compute_op *op, operat
     while (*last)
         last = &(*last)->next;
     *last = request;
-    mailbox_put(compute->requests, &request->result.mail);
+    request->lane = choose_lane(compute);
+    request->lane->n_open++;
+    mailbox_put(request->lane->requests, &request->result.mail);
 }
 
-/* They come back in the order in which they went. */
+/* They come back in the order in which they went, when there is one thread. */
+static void take_back(struct compute *compute, struct request *request)
+{
+    struct request **at = &compute->open;
+    while (*at != request)
+        at = &(*at)->next;
+    *at = request->next;
+    request->lane->n_open--;
+}
+
 static struct executor_result *take(struct executor *executor)
 {
     struct compute *compute = compute_of(executor);
@@ -191,7 +224,7 @@ static struct executor_result *take(struct executor *executor)
         (struct executor_result *)(void *)mailbox_take(compute->results);
     for (struct executor_result *it = results; it; it = executor_next(it)) {
         struct request *request = request_of(it);
-        compute->open = request->next;
+        take_back(compute, request);
         it->cancelled = atomic_load_explicit(&request->unwanted, memory_order_relaxed);
         if (!it->cancelled && !it->computed.error)
             continue;
@@ -234,9 +267,16 @@ static int ready_fd(const struct executor *executor)
 static uint64_t starved(const struct executor *executor)
 {
     const struct compute *compute = (const struct compute *)(const void *)executor;
-    uint64_t before_us = atomic_load_explicit(&compute->starved_before_us, memory_order_relaxed);
-    uint64_t now_us = starved_us(atomic_load_explicit(&compute->starved_fd, memory_order_relaxed));
-    return now_us > before_us ? now_us - before_us : 0;
+    uint64_t most_us = 0;
+    for (size_t i = 0; i < compute->n_lanes; i++) {
+        const struct lane *lane = &compute->lanes[i];
+        uint64_t before_us = atomic_load_explicit(&lane->starved_before_us, memory_order_relaxed);
+        int fd = atomic_load_explicit(&lane->starved_fd, memory_order_relaxed);
+        uint64_t now_us = lane->n_open ? starved_us(fd) : 0;
+        if (now_us > before_us && now_us - before_us > most_us)
+            most_us = now_us - before_us;
+    }
+    return most_us;
 }
 
 static const struct executor_kind compute_kind = {
@@ -248,16 +288,25 @@ static const struct executor_kind compute_kind = {
     .starved_us = starved,
 };
 
-struct compute *compute_start(uint64_t delay_us, const struct failure *failure)
+struct compute *compute_start(size_t threads, uint64_t delay_us, const struct failure *failure)
 {
     struct compute *compute = mem_new(1, sizeof *compute);
     compute->executor.kind = &compute_kind;
     compute->delay_us = delay_us;
-    atomic_store_explicit(&compute->starved_fd, -1, memory_order_relaxed);
-    compute->failure = *failure;
-    compute->requests = mailbox_new();
     compute->results = mailbox_new();
-    compute->thread = thread_start("compute", STACK_BYTES, compute_main, compute);
+    compute->lanes = mem_new(threads, sizeof *compute->lanes);
+    compute->n_lanes = threads;
+    atomic_store(&compute->running, threads);
+    integer_threads(threads);
+    for (size_t i = 0; i < threads; i++) {
+        struct lane *lane = &compute->lanes[i];
+        lane->of = compute;
+        lane->failure = *failure;
+        lane->failure.state += i; /* each draws for itself */
+        atomic_store_explicit(&lane->starved_fd, -1, memory_order_relaxed);
+        lane->requests = mailbox_new();
+        lane->thread = thread_start("compute", STACK_BYTES, compute_main, lane);
+    }
     return compute;
 }
 
@@ -273,15 +322,19 @@ bool compute_destroy(struct compute **compute, unsigned patience_ms)
         return true;
     for (struct request *request = it->open; request; request = request->next)
         atomic_store_explicit(&request->unwanted, true, memory_order_relaxed);
-    mailbox_close(it->requests);
+    for (size_t i = 0; i < it->n_lanes; i++)
+        mailbox_close(it->lanes[i].requests);
     if (!mailbox_wait_closed(it->results, clock_now_us() + patience_ms * MS_US))
         return false;
-    pthread_join(it->thread, NULL);
     *compute = NULL;
-    free_all(it->requests);
+    for (size_t i = 0; i < it->n_lanes; i++) {
+        pthread_join(it->lanes[i].thread, NULL);
+        free_all(it->lanes[i].requests);
+        mailbox_destroy(&it->lanes[i].requests);
+    }
     free_all(it->results);
-    mailbox_destroy(&it->requests);
     mailbox_destroy(&it->results);
+    free(it->lanes);
     free(it);
     return true;
 }

@@ -1,5 +1,6 @@
-/* compute.h - the compute thread: an executor (executor.h) that executes operations one after
- * another, away from the event loop.
+/* compute.h - the compute threads: an executor (executor.h) that executes operations away from the
+ * event loop, one after another, or as many at a time as it has threads. What is started goes to
+ * the thread that has least to do.
  *
  * Requests and results change hands through mailboxes; a result belongs to whoever took it. An
  * operation that is cancelled while it runs ends with the product, or the piece of a conversion,
@@ -13,15 +14,15 @@
 
 struct compute;
 
-/* Starts the thread, at nice +10. It holds every result back for `delay_us` (simulated processing
- * time), and executes nothing else meanwhile; it fails as `failure` says (copies).
- * Caller destroys. */
-struct compute *compute_start(uint64_t delay_us, const struct failure *failure);
+/* Starts so many threads (1 or more), at nice +5. Each holds every result back for `delay_us`
+ * (simulated processing time), and executes nothing else meanwhile; it fails as `failure` says
+ * (copies). Caller destroys. */
+struct compute *compute_start(size_t threads, uint64_t delay_us, const struct failure *failure);
 
 /* The same, as an executor (borrows). */
 struct executor *compute_executor(struct compute *compute);
 
-/* Ends the thread, and what it computes as if it was cancelled: when that is not over within
+/* Ends the threads, and what they compute as if it was cancelled: when that is not over within
  * `patience_ms`, returns false and leaves everything as it is, and the process has to exit. */
 bool compute_destroy(struct compute **compute, unsigned patience_ms);
 

@@ -42,6 +42,9 @@ int integer_multiply_room(const struct integer_operand *operands, size_t n, size
 bool integer_multiply_into(const struct integer_operand *operands, size_t n, struct blob *out,
                            stop_flag *stop);
 
+/* So many threads compute; before the first of them does. Several take no second one each. */
+void integer_threads(size_t threads);
+
 /* Ends the threads that help with large products, and frees what FLINT keeps: by the thread that
  * multiplies, before it ends or when it has nothing to do. */
 void integer_give_back(void);

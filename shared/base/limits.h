@@ -151,6 +151,7 @@
  * monitor and a connection; four planes have links, the fifth a socket and a connection. */
 /* The store, values, eventfds, listening sockets, ZeroMQ's, and some more. */
 #define FILES_OWN            64
+#define FILES_COMPUTE        3  /* of a compute thread: its mailbox, and how long it waited */
 #define FILES_PEER           18 /* of a node, for each other node: four links and its feed's two */
 #define FILES_FROM_PEER      5  /* and as many connections come from it */
 #define FILES_BROKERS        32 /* two connections of each of 16 brokers to a node */

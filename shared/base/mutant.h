@@ -55,6 +55,7 @@
     X(named_value_dropped, "a stored value is dropped while a job names it (V2)")                \
     X(segment_told_early, "a segment is acknowledged before its entry is committed (V1)")        \
     X(parts_swapped, "a program gets its last two values in another order")                      \
+    X(operations_take_none, "commands begin as if operations had no slots of the node")          \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
     X(remade_counts, "an operation that is made again counts again (T9)")                        \
     X(held_goes_early, "what a worker alone holds goes before it was used (T10)")                \
@@ -78,6 +79,7 @@
     X(lost_is_free, "a task that may have begun, and may only once, begins again (T16)")         \
     X(incarnations_are_alike,                                                                    \
       "a node that started again says what its former life did not begin (T16)")                 \
+    X(lack_is_failure, "a task whose inputs nobody had for the moment fails (T19)")              \
     X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")          \
     X(record_off_by_one, "a task is executed with the record of the one before it")              \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
@@ -142,6 +144,7 @@
     X(one_turn_for_all, "requests of all keys wait for a node in the order of arrival (X8)")       \
     X(passed_on_at_once, "any number of requests is passed on before a node has read them (X8)")   \
     X(half_open_unbounded, "connections without a key may take all descriptors (X5)")              \
+    X(descriptor_stays_followed, "what gets a connection's number next is followed in its stead")  \
     X(roles_unchecked, "every key may ask for everything")                                         \
     X(signatures_unchecked, "every signature fits (X13)")                                          \
     X(replays_accepted, "a signature is taken any number of times (X13)")                          \

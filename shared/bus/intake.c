@@ -66,8 +66,7 @@ static _Atomic uint64_t ended, keyless;
 static _Thread_local int received_from = -1; /* the descriptor that was read last */
 static _Atomic int files_used;               /* above the highest descriptor that was accepted */
 
-/* Half-open connections, for the thread of ZeroMQ. That ZeroMQ has closed one is noticed when its
- * descriptor is used again, so there may be fewer than it says. */
+/* Half-open connections, for the thread of ZeroMQ. */
 static struct {
     int max; /* 0: any number */
     int n, oldest, newest;
@@ -155,8 +154,6 @@ static void end_oldest(void)
     while (half_open.max && half_open.n > half_open.max && !MUTANT(half_open_unbounded)) {
         int fd = half_open.oldest;
         take_half_open(fd);
-        if (connections[fd].stage == NOT_FOLLOWED)
-            continue; /* it ended, and is one that we made */
         connections[fd].stage = CONDEMNED;
         shutdown(fd, SHUT_RDWR);
         say_ended("brought no key while others waited to be accepted");
@@ -174,11 +171,8 @@ void intake_begin(int fd, int listener)
         port = ntohs(((struct sockaddr_in *)&at)->sin_port);
     else if (at.ss_family == AF_INET6)
         port = ntohs(((struct sockaddr_in6 *)&at)->sin6_port);
-    if (is_left[port]) {
-        connections[fd].stage = NOT_FOLLOWED;
+    if (is_left[port])
         return;
-    }
-    take_half_open(fd); /* of the one that had this descriptor before */
     connections[fd] = (struct connection){.stage = IN_GREETING,
                                           .subscriptions = is_feed[port],
                                           .wanted = wants_keys[port]};
@@ -187,6 +181,17 @@ void intake_begin(int fd, int listener)
     owners_begin(fd, port);
     add_half_open(fd);
     end_oldest();
+}
+
+/* Only those that were accepted are of interest, and whoever accepts them closes them: of the
+ * descriptor of another thread nothing is written. */
+void intake_end(int fd)
+{
+    if (fd < 0 || fd >= FILES_MAX || MUTANT(descriptor_stays_followed))
+        return;
+    take_half_open(fd);
+    if (connections[fd].stage != NOT_FOLLOWED)
+        connections[fd] = (struct connection){.stage = NOT_FOLLOWED};
 }
 
 int intake_reading(void)
@@ -323,19 +328,10 @@ ssize_t recv(int fd, void *at, size_t len, int flags)
     const char *why = follow(&connections[fd], at, (size_t)got);
     if (!why)
         return got;
-    connections[fd].stage = NOT_FOLLOWED; /* nothing of it is read any more */
+    connections[fd].stage = CONDEMNED; /* nothing of it is read any more */
     say_ended(why);
     errno = ECONNRESET;
     return -1;
-}
-
-/* A descriptor of a connection that has ended is used again, for one that we make. */
-int socket(int domain, int type, int protocol)
-{
-    int fd = (int)syscall(SYS_socket, domain, type, protocol);
-    if (fd >= 0 && fd < FILES_MAX)
-        connections[fd].stage = NOT_FOLLOWED;
-    return fd;
 }
 
 /* --- sealed messages --- */

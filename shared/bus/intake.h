@@ -31,6 +31,10 @@ void intake_begin(int fd, int listener);
  * more than `max` are never kept: the oldest is ended. 0: any number. Before anything is bound. */
 void intake_bound_half_open(int max);
 
+/* A descriptor is about to be closed: what gets its number next is another thing, whatever it is.
+ */
+void intake_end(int fd);
+
 /* The accepted connection that the calling thread has read last; -1: none. */
 int intake_reading(void);
 

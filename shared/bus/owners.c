@@ -64,6 +64,7 @@ size_t owners_end(bool (*stays)(void *context, unsigned port, const uint8_t key[
 
 int close(int fd)
 {
+    intake_end(fd);
     if (fd < 0 || fd >= FILES_MAX || !owned[fd])
         return (int)syscall(SYS_close, fd);
     pthread_mutex_lock(&lock);

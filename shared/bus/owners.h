@@ -4,7 +4,8 @@
  * ZAP is asked once a connection, and is not told which. libzmq 4.3 opens what a client shows of
  * itself (the vouch of RFC 26's INITIATE) by crypto_box_open(), right after it has read it: this
  * file stands in for that function, and so learns the key, for ROUTERs and for feeds alike. It
- * stands in for close(), too: a descriptor that is used again is not mistaken for the one before.
+ * stands in for close(), too: a descriptor that is used again is not mistaken for the one before,
+ * neither here nor by intake.h.
  */
 #ifndef CONCLAVE_BUS_OWNERS_H
 #define CONCLAVE_BUS_OWNERS_H

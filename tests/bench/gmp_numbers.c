@@ -6,11 +6,13 @@
  *     gmp_numbers pi DECIMALS    seconds until the digits are known as a number
  *     gmp_numbers integers N     prints the integers of `product`, a line each
  *     gmp_numbers moduli N       prints the moduli of `batch-gcd`, in hexadecimal
+ *     gmp_numbers rows N         prints what is to be found in them, as `conclave` does into a pipe
  *
- * Moduli are products of primes from 2^40 on, which a sieve finds in order, each used once; so no
- * two share a factor, but those that are planted: of every 1,000, the first two share a prime of 64
- * bits. So what is to be found is known, and a million are made in half a minute, where primes of
- * 1,024 bits would take a day. */
+ * A modulus has two halves of 1,024 bits, where RSA has primes. A half is a product of primes from
+ * 2^40 on, which a sieve finds in order, each used once: so no two halves share a factor, it is
+ * known what is to be found, and a million moduli are made in half a minute, where primes of 1,024
+ * bits would take a day. Planted are 200 pairs that share a half, 20 that are equal, and one
+ * modulus that has one half of each of two others; fewer of them in less than 2,210 moduli. */
 #include <gmp.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -23,10 +25,12 @@
 #include "shared/base/memory.h"
 #include "shared/base/random.h"
 
-#define PRIMES_FROM  (UINT64_C(1) << 40)
-#define MODULUS_BITS 2048
-#define PLANTED_EACH 1000
-#define SIEVED       (1u << 20) /* integers at a time, and more than the root of the last */
+#define PRIMES_FROM (UINT64_C(1) << 40)
+#define HALF_BITS   1024
+#define PAIRS       200
+#define DUPLICATES  20
+#define STRIDE_MIN  10         /* moduli of a planted group */
+#define SIEVED      (1u << 20) /* integers at a time, and more than the root of the last */
 
 /* --- primes in order --- */
 
@@ -74,25 +78,85 @@ static mpz_t *make_integers(size_t n)
     return numbers;
 }
 
+static void make_half(struct sieve *sieve, mpz_t out)
+{
+    mpz_set_ui(out, 1);
+    while (mpz_sizeinbase(out, 2) + 41 <= HALF_BITS)
+        mpz_mul_ui(out, out, take_prime(sieve));
+}
+
+/* Groups stand at equal distances: first the one with both halves, then duplicates, then pairs. */
+struct layout {
+    size_t groups, duplicates, stride;
+};
+
+static struct layout layout_of(size_t n)
+{
+    size_t all = 1 + DUPLICATES + PAIRS, groups = n / STRIDE_MIN < all ? n / STRIDE_MIN : all;
+    return (struct layout){groups, (groups + 9) / 11, groups ? n / groups : 0};
+}
+
+/* The first of its group, and the last one that shares with it. */
+static size_t last_of(struct layout layout, size_t group)
+{
+    return group * layout.stride + layout.stride / 2;
+}
+
 static mpz_t *make_moduli(size_t n)
 {
-    mpz_t *numbers = mem_new(n, sizeof *numbers), planted;
+    mpz_t *numbers = mem_new(n, sizeof *numbers), first[2], half[2];
+    struct layout layout = layout_of(n);
     struct sieve sieve;
     sieve_begin(&sieve);
-    mpz_init_set_ui(planted, UINT64_C(1) << 63);
+    mpz_inits(first[0], first[1], half[0], half[1], NULL);
     for (size_t i = 0; i < n; i++) {
-        if (i % PLANTED_EACH == 0)
-            mpz_nextprime(planted, planted);
-        mpz_init_set_ui(numbers[i], 1);
-        if (i % PLANTED_EACH < 2)
-            mpz_set(numbers[i], planted);
-        while (mpz_sizeinbase(numbers[i], 2) + 41 <= MODULUS_BITS)
-            mpz_mul_ui(numbers[i], numbers[i], take_prime(&sieve));
+        size_t group = layout.stride ? i / layout.stride : 0;
+        bool planted = group < layout.groups, last = planted && i == last_of(layout, group);
+        make_half(&sieve, half[0]);
+        make_half(&sieve, half[1]);
+        if (planted && i == group * layout.stride) {
+            mpz_set(first[0], half[0]);
+            mpz_set(first[1], half[1]);
+        }
+        if (last || (planted && i == 1))
+            mpz_set(half[0], first[i == 1]);
+        if (last && group && group <= layout.duplicates)
+            mpz_set(half[1], first[1]);
+        mpz_init(numbers[i]);
+        mpz_mul(numbers[i], half[0], half[1]);
     }
     free(sieve.composite);
     free(sieve.small);
-    mpz_clear(planted);
+    mpz_clears(first[0], first[1], half[0], half[1], NULL);
     return numbers;
+}
+
+/* As the command prints a line that shares with one other, or with two. */
+static void print_row(mpz_t *numbers, size_t i, size_t with, size_t also)
+{
+    mpz_t factor, other;
+    mpz_inits(factor, other, NULL);
+    mpz_gcd(factor, numbers[i], numbers[with]);
+    mpz_gcd(other, numbers[i], numbers[also]);
+    if (also != with)
+        mpz_mul(factor, factor, other);
+    printf(also == with ? "%zu\t%zu\t" : "%zu\t%zu,%zu\t", i + 1, with + 1, also + 1);
+    mpz_out_str(stdout, 16, factor);
+    puts(mpz_cmp(numbers[i], numbers[with]) ? "" : "\tduplicate");
+    mpz_clears(factor, other, NULL);
+}
+
+static int print_rows(mpz_t *numbers, size_t n)
+{
+    struct layout layout = layout_of(n);
+    for (size_t group = 0; group < layout.groups; group++) {
+        size_t first = group * layout.stride, last = last_of(layout, group);
+        print_row(numbers, first, group ? last : 1, last);
+        if (!group)
+            print_row(numbers, 1, first, first);
+        print_row(numbers, last, first, first);
+    }
+    return fflush(stdout) != 0;
 }
 
 /* --- jobs --- */
@@ -111,27 +175,59 @@ static void product(const mpz_t *numbers, size_t n, mpz_t out)
     mpz_clear(right);
 }
 
-/* A tree of remainders as in the article by Bernstein, whose products are made again at each node,
- * so that no more than some times all moduli are held. Returns how many share a factor. */
-static size_t count_shared(const mpz_t *numbers, size_t n, const mpz_t above)
+/* The tree of products, whose levels all stay in memory: node i of a level has the nodes 2i and
+ * 2i + 1 of the one below. */
+struct tree {
+    mpz_t *at[64];
+    size_t n[64], levels;
+};
+
+static void tree_up(struct tree *tree, mpz_t *numbers, size_t n)
 {
-    mpz_t node, rest;
-    size_t shared = 0;
-    mpz_init(node);
-    mpz_init(rest);
-    product(numbers, n, node);
-    mpz_mul(rest, node, node);
-    mpz_tdiv_r(rest, above, rest);
-    if (n > 1) {
-        shared =
-            count_shared(numbers, n / 2, rest) + count_shared(numbers + n / 2, n - n / 2, rest);
-    } else {
-        mpz_divexact(rest, rest, node);
-        mpz_gcd(rest, rest, node);
-        shared = mpz_cmp_ui(rest, 1) > 0;
+    *tree = (struct tree){.at = {numbers}, .n = {n}, .levels = 1};
+    for (; n > 1; tree->levels++) {
+        mpz_t *below = tree->at[tree->levels - 1], *level = mem_new(n / 2 + 1, sizeof *level);
+        for (size_t i = 0; i < n; i += 2) {
+            mpz_init(level[i / 2]);
+            if (i + 1 < n)
+                mpz_mul(level[i / 2], below[i], below[i + 1]);
+            else
+                mpz_set(level[i / 2], below[i]);
+        }
+        n = (n + 1) / 2;
+        tree->at[tree->levels] = level;
+        tree->n[tree->levels] = n;
     }
-    mpz_clear(rest);
-    mpz_clear(node);
+}
+
+/* How many share a factor, by a tree of remainders modulo squares (Bernstein 2004). What is used is
+ * freed as it goes. */
+static size_t count_shared(mpz_t *numbers, size_t n)
+{
+    struct tree tree;
+    size_t shared = 0;
+    tree_up(&tree, numbers, n);
+    mpz_t *above = tree.at[tree.levels - 1], square;
+    mpz_init(square);
+    for (size_t level = tree.levels - 1; level--;) {
+        mpz_t *here = mem_new(tree.n[level], sizeof *here);
+        for (size_t i = 0; i < tree.n[level]; i++) {
+            mpz_init(here[i]);
+            mpz_mul(square, tree.at[level][i], tree.at[level][i]);
+            mpz_tdiv_r(here[i], above[i / 2], square);
+            if (level)
+                mpz_clear(tree.at[level][i]);
+            if (i % 2 || i + 1 == tree.n[level])
+                mpz_clear(above[i / 2]);
+        }
+        above = here;
+    }
+    for (size_t i = 0; n > 1 && i < n; i++) {
+        mpz_divexact(square, above[i], numbers[i]);
+        mpz_gcd(square, square, numbers[i]);
+        shared += mpz_cmp_ui(square, 1) > 0;
+    }
+    mpz_clear(square);
     return shared;
 }
 
@@ -186,19 +282,19 @@ static int measure(const char *job, uint64_t n)
 {
     bool gcd = !strcmp(job, "batch-gcd"), is_pi = !strcmp(job, "pi");
     mpz_t *numbers = gcd ? make_moduli(n) : is_pi ? NULL : make_integers(n), out;
-    size_t shared = 0, planted = 2 * (n / PLANTED_EACH) + (n % PLANTED_EACH > 1 ? 2 : 0);
+    size_t shared = 0, groups = layout_of(n).groups;
     mpz_init(out);
     uint64_t start_us = clock_now_us();
-    if (is_pi)
+    if (gcd)
+        shared = count_shared(numbers, n);
+    else if (is_pi)
         pi(n, out);
     else
         product((const mpz_t *)numbers, n, out);
-    if (gcd)
-        shared = count_shared((const mpz_t *)numbers, n, out);
     printf("%.3f\n", (double)(clock_now_us() - start_us) / SECOND_US);
-    if (!gcd || shared == planted)
+    if (!gcd || shared == 2 * groups + (groups > 0))
         return 0;
-    fprintf(stderr, "%zu share a factor, and %zu should\n", shared, planted);
+    fprintf(stderr, "%zu share a factor, and %zu should\n", shared, 2 * groups + 1);
     return 1;
 }
 
@@ -210,8 +306,10 @@ int main(int n_arguments, char **arguments)
         return print_numbers(make_integers(n), n, 10);
     if (n && !strcmp(job, "moduli"))
         return print_numbers(make_moduli(n), n, 16);
+    if (n && !strcmp(job, "rows"))
+        return print_rows(make_moduli(n), n);
     if (n && (!strcmp(job, "product") || !strcmp(job, "batch-gcd") || !strcmp(job, "pi")))
         return measure(job, n);
-    fprintf(stderr, "usage: gmp_numbers product|batch-gcd|pi|integers|moduli N\n");
+    fprintf(stderr, "usage: gmp_numbers product|batch-gcd|pi|integers|moduli|rows N\n");
     return 2;
 }

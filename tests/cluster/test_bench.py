@@ -1,10 +1,15 @@
 """make bench in small: it runs, and says what it measured. How fast that was is nobody's failure."""
+import json
 import re
 import subprocess
 import sys
 
+import pytest
+
 import harness
 from harness import OK, seconds
+
+GMP_NUMBERS = harness.BIN.parent / "bench/gmp_numbers"
 
 
 def test_the_bench_measures_every_durability_side_by_side(tmp_path):
@@ -45,4 +50,16 @@ def test_the_bench_measures_whether_jobs_that_pile_up_make_it_slower(tmp_path):
     assert done.returncode == OK, done.stdout + done.stderr
     for what in ("jobs/s", "cpu us a job", "list ms", "status ms", "restart ms", "install ms"):
         assert re.search(rf"^{what}(?: +[\d.,]+){{3}}$", done.stdout, re.M), done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not GMP_NUMBERS.exists(), reason="make test-cluster builds the program that plants them")
+def test_jobs_on_numbers_find_what_was_planted_and_nothing_else(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(harness.ROOT / "tests/bench/jobs.py"), "--rounds", "1", "--nodes", "3", "--json",
+         "--jobs", "product:2000", "batch-gcd:300", "--gmp", str(GMP_NUMBERS), "--dir", str(tmp_path)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds(90), check=False,
+        env=harness.clean_environment(CONCLAVE_BIN=str(harness.BIN)))
+    assert done.returncode == OK, done.stdout + done.stderr
+    assert [json.loads(row)["job"] for row in done.stdout.splitlines()] == ["product:2000", "batch-gcd:300"]
     assert not list(tmp_path.iterdir())

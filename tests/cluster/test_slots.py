@@ -3,11 +3,12 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import time
 
 import pytest
 
 import harness
-from harness import OK, USAGE
+from harness import OK, USAGE, seconds, wait_for
 
 
 @pytest.fixture
@@ -24,6 +25,26 @@ def test_status_tells_the_slots_of_each_node(two):
     assert [node["slots"] for node in nodes] == [3, 3]
     two.ok("down", "--dir", "up")
     assert not harness.marked_pids(two.mark)
+
+
+def slots(cluster):
+    """Of the worker: what is used, by the status of the moment."""
+    return max(node["slots_used"] for node in cluster.json("status")["nodes"])
+
+
+def test_a_node_has_operations_and_commands_in_its_slots_together(make_cluster):
+    cluster = make_cluster(nodes=2, slots=2, delay="150ms").start()
+    cluster.wait_healthy()
+    assert [(node["slots"], node["operation_slots"]) for node in cluster.json("status")["nodes"]] == [(2, 2), (2, 2)]
+    first = cluster.json("submit", "factorial", 40, "--no-wait")["id"]
+    wait_for(lambda: slots(cluster) == 2, 5, "two operations are executed at a time")
+    second = cluster.ok("map", "--no-wait", "sleep", "0.1", ":::", *range(4)).strip()
+    seen, deadline = set(), time.monotonic() + seconds(60)
+    while time.monotonic() < deadline and {cluster.json("job", "show", job)["state"] for job in (first, second)} != {"done"}:
+        seen.add(slots(cluster))
+    assert max(seen) <= 2
+    for job in (first, second):
+        assert cluster.json("job", "show", job)["state"] == "done", job
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give commands another account")

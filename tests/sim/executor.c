@@ -1,9 +1,12 @@
 /* The compute thread as a model (nodes/work/executor.h): the operation itself is the real one, its
- * time is arithmetic. A node executes one after another; a result is there when its time is over,
- * and the world then wakes the node. */
+ * time is arithmetic. A node executes one after another in each of its slots; a result is there
+ * when its time is over, and the world then wakes the node. */
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "nodes/core/step/step.h"
 #include "tests/harness/folding.h"
+#include "tests/harness/inside.h"
 #include "tests/sim/world.h"
 
 #define PIECES 4 /* of an operation: it can be stopped between two of them */
@@ -11,6 +14,7 @@
 struct execution {
     struct executor_result result; /* first */
     struct execution *next;
+    uint64_t lane;
     uint64_t begin_us, took_us;
     uint64_t starved_us; /* of these */
 };
@@ -19,8 +23,8 @@ struct world_executor {
     struct executor executor; /* first */
     struct world *world;
     node_id_t id;
-    struct execution *first; /* in the order in which they were started */
-    uint64_t busy_us;        /* the last one ends */
+    struct execution *first;           /* in the order in which they were started */
+    uint64_t busy_us[WORLD_SLOTS_MAX]; /* of each slot: its last one ends */
 };
 
 static struct blob *value_at(void *context, struct value_id id)
@@ -32,14 +36,30 @@ static struct blob *value_at(void *context, struct value_id id)
 static void schedule(struct world_executor *it, struct execution *execution)
 {
     struct world *world = it->world;
-    execution->begin_us = it->busy_us > world->now_us ? it->busy_us : world->now_us;
-    it->busy_us = execution->begin_us + execution->took_us;
+    uint64_t *busy_us = &it->busy_us[execution->lane];
+    execution->begin_us = *busy_us > world->now_us ? *busy_us : world->now_us;
+    *busy_us = execution->begin_us + execution->took_us;
     execution->result.computed.elapsed_us = execution->took_us;
 }
 
-static void wake(const struct world_executor *it)
+static uint64_t end_of(const struct execution *execution)
 {
-    world_post(it->world, &(struct pending){.at_us = it->busy_us,
+    return execution->begin_us + execution->took_us;
+}
+
+/* The slot that is free first. */
+static uint64_t choose_lane(const struct world_executor *it)
+{
+    uint64_t slots = it->world->options.operation_slots, best = 0;
+    for (uint64_t lane = 1; lane < slots; lane++)
+        if (it->busy_us[lane] < it->busy_us[best])
+            best = lane;
+    return best;
+}
+
+static void wake(const struct world_executor *it, uint64_t lane)
+{
+    world_post(it->world, &(struct pending){.at_us = it->busy_us[lane],
                                             .kind = PENDING_COMPUTED,
                                             .to = it->id,
                                             .incarnation = it->world->nodes[it->id].incarnation});
@@ -98,27 +118,31 @@ static void start(struct executor *executor, const struct compute_op *op, operat
     execution->starved_us = starved_us(it->world, execution->took_us);
     execution->took_us += execution->starved_us;
     result->computed.starved_us = execution->starved_us;
+    execution->lane = choose_lane(it);
     schedule(it, execution);
-    failures_compute(it->world, it->id, op, &result->computed, it->busy_us);
+    failures_compute(it->world, it->id, op, &result->computed, it->busy_us[execution->lane]);
     while (*last)
         last = &(*last)->next;
     *last = execution;
-    wake(it);
+    wake(it, execution->lane);
 }
 
 /* One at a time: each is an event of its own. */
 static struct executor_result *take(struct executor *executor)
 {
     struct world_executor *it = (struct world_executor *)executor;
-    struct execution *first = it->first;
-    if (!first || first->begin_us + first->took_us > it->world->now_us)
+    struct execution **at = &it->first;
+    while (*at && end_of(*at) > it->world->now_us)
+        at = &(*at)->next;
+    struct execution *done = *at;
+    if (!done)
         return NULL;
-    it->first = first->next;
-    if (first->result.cancelled) {
-        blob_drop(&first->result.value);
-        first->result.computed.value = NULL;
+    *at = done->next;
+    if (done->result.cancelled) {
+        blob_drop(&done->result.value);
+        done->result.computed.value = NULL;
     }
-    return &first->result;
+    return &done->result;
 }
 
 /* One that runs ends with the piece that it is at. */
@@ -151,12 +175,14 @@ static void cancel(struct executor *executor, struct value_id id, uint64_t attem
         at->result.computed.operations = 0;
         at->took_us = 0;
     }
-    it->busy_us = at->begin_us + at->took_us;
-    wake(it); /* the one at the old time finds nothing */
-    for (at = at->next; at; at = at->next) {
-        schedule(it, at);
-        wake(it);
-    }
+    uint64_t lane = at->lane;
+    it->busy_us[lane] = end_of(at);
+    wake(it, lane); /* the one at the old time finds nothing */
+    for (at = at->next; at; at = at->next)
+        if (at->lane == lane) {
+            schedule(it, at);
+            wake(it, lane);
+        }
 }
 
 static void free_result(struct executor_result *result)
@@ -201,10 +227,24 @@ struct executor *executor_of(struct world *world, node_id_t id)
     return &(*it)->executor;
 }
 
+void executor_check_slots(struct world *world, node_id_t id)
+{
+    const struct world_executor *it = world->nodes[id].executor;
+    uint64_t slots = world->options.operation_slots, operations = 0;
+    uint64_t tasks = inside_step(world->nodes[id].core)->slots.tasks;
+    for (const struct execution *at = it ? it->first : NULL; at; at = at->next)
+        operations += at->begin_us <= world->now_us && end_of(at) > world->now_us;
+    if (slots && operations + tasks > slots)
+        world_fail(world, "a node executes no more than it has slots",
+                   "%" PRIu64 " operations, and tasks in %" PRIu64 " of %" PRIu64 " slots",
+                   operations, tasks, slots);
+}
+
 void executor_start(struct world *world, node_id_t id, const struct compute_op *op)
 {
     struct executor *executor = executor_of(world, id);
     executor->kind->start(executor, op, value_at, &world->nodes[id].values);
+    executor_check_slots(world, id);
 }
 
 void executor_cancel(struct world *world, node_id_t id, struct value_id op, uint64_t attempt)

@@ -134,6 +134,7 @@ void scenario_draw(struct world *world)
     uploaders_open(world);
     world->options.tasks_execute = world->options.seed % 4 != 0;
     world->options.slots = world->options.seed / 4 % 4;
+    world->options.operation_slots = world->options.seed / 16 % (WORLD_SLOTS_MAX + 1);
 }
 
 unsigned scenario_clients(struct world *world)

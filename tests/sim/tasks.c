@@ -83,6 +83,7 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
     uint64_t draw = draw_of(order->job, order->task, order->attempt + order->hand);
     world_say(world, id, "begins attempt %" PRIu64 " of task %" PRIu64, order->attempt,
               order->task);
+    executor_check_slots(world, id);
     if (order->spec.job)
         task_value_check(world, id, order);
     if (ghost) {
@@ -155,28 +156,17 @@ static struct ghost_tasks *learn(struct world *world, node_id_t id, const struct
     return ghost;
 }
 
-/* An attempt may have ended without being executed, as nobody had its inputs: it counts, and those
- * after it are what they are. */
-static bool may_fail(const struct task_job *row, uint64_t task,
-                     const struct task_exception *exception)
-{
-    uint64_t exit = exit_of(row->id, task, row->options.retries + 1);
-    return *exception->reason || (exit && exception->exit == exit);
-}
-
 static bool may_be(const struct world *world, const struct task_job *row, uint64_t task,
                    enum task_state state, const struct task_exception *exception)
 {
     const struct ghost_tasks *parent = row->parent ? ghost_of(world, row->parent) : NULL;
     uint64_t exit = final_exit(row->id, task, row->options.retries);
-    bool commands = ghost_of(world, row->id)->commands;
-    bool executes = world->options.tasks_execute || commands;
+    bool executes = world->options.tasks_execute || ghost_of(world, row->id)->commands;
     switch (state) {
     case TASK_DONE:
         return !executes || !exit || (parent && parent->states[task] == TASK_DONE);
     case TASK_FAILED:
-        return (executes && exit && exception->exit == exit) ||
-               (commands && may_fail(row, task, exception));
+        return executes && exit && exception->exit == exit;
     case TASK_LOST:
         return row->options.at_most_once;
     default:

@@ -102,8 +102,7 @@ static void push(struct world *world, const struct pending *pending)
 
 void world_post(struct world *world, struct pending *pending)
 {
-    if (pending->at_us < world->now_us)
-        pending->at_us = world->now_us;
+    pending->at_us = pending->at_us < world->now_us ? world->now_us : pending->at_us;
     pending->order = world->order++;
     push(world, pending);
 }
@@ -284,7 +283,8 @@ static struct node_config configure(struct world *world, node_id_t id)
         .memory_limit_bytes = options->memory_limit,
         .pid = id,
         .log_level = options->story ? LOG_DEBUG : LOG_INFO,
-        .slots = options->slots,
+        .slots = OR(options->operation_slots, options->slots),
+        .operation_slots = options->operation_slots,
         .cluster = "sim",
         .host = "sim",
         .version = "sim",

@@ -18,6 +18,7 @@
 #include "tests/harness/records.h"
 
 #define WORLD_NODES_MAX   25
+#define WORLD_SLOTS_MAX   3
 #define WORLD_CLIENTS_MAX 8
 #define WORLD_ASKERS_MAX  16
 
@@ -123,6 +124,7 @@ struct world_options {
     struct key_limits keys;  /* what is remembered of keys; 0: as much as in the programs */
     uint64_t snapshot_memory; /* of all snapshots on a node; 0: the default */
     uint64_t sweep_every_us;  /* 0: so often that all is swept soon after healing */
+    uint64_t operation_slots; /* that operations and tasks share; 0: one, for operations alone */
     uint64_t slots;           /* tasks that a node executes at a time; 0: one */
     bool tasks_execute;       /* tasks are executed by a model; else they end at once */
     bool story;               /* print what happens */
@@ -490,6 +492,8 @@ struct executor *executor_of(struct world *world, node_id_t id);
 void executor_start(struct world *world, node_id_t id, const struct compute_op *op);
 void executor_cancel(struct world *world, node_id_t id, struct value_id op, uint64_t attempt);
 void executor_finished(struct world *world, node_id_t id);
+/* Fails when the node executes more, operations and tasks together, than it has slots. */
+void executor_check_slots(struct world *world, node_id_t id);
 uint64_t executor_starved_us(const struct world *world, node_id_t id);
 void executor_lose(struct world *world, node_id_t id);
 

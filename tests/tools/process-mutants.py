@@ -65,6 +65,7 @@ TESTS = {
     "passed_on_at_once": "tests/cluster/test_quota.py::test_keys_take_turns_whatever_one_of_them_asks_X8",
     "half_open_unbounded":
         "tests/cluster/test_descriptors.py::test_who_brings_no_key_leaves_room_for_who_has_one_X5",
+    "descriptor_stays_followed": ("test_limits", "a_descriptor_that_is_used_again_is_not_followed"),
     "quota_ignored": ("test_quota", "a_key_has_its_rate_and_a_burst_and_takes_nobody_elses_X8"),
     "feed_unbound": "tests/cluster/test_revocation.py::test_a_node_speaks_for_itself_alone_on_its_feed_X2",
     "roles_unchecked": ("test_rights", "a_request_is_refused_when_the_role_does_not_suffice"),

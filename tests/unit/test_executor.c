@@ -59,7 +59,7 @@ static void submit(struct compute *compute, const struct compute_op *op)
 static void operations_come_back_in_order(void **state)
 {
     (void)state;
-    struct compute *compute = compute_start(0, &never);
+    struct compute *compute = compute_start(1, 0, &never);
     for (uint64_t op = 1; op <= 100; op++)
         submit(compute, &(struct compute_op){.id = {1, op},
                                              .attempt = 3,
@@ -83,7 +83,7 @@ static void operations_come_back_in_order(void **state)
 static void a_big_value_has_its_hash_and_a_text_its_ends(void **state)
 {
     (void)state;
-    struct compute *compute = compute_start(0, &never);
+    struct compute *compute = compute_start(1, 0, &never);
     submit(compute, &(struct compute_op){.id = {1, 1}, .first = 60000, .count = 60000});
     struct executor_result *big = next_result(compute);
     uint8_t hash[HASH_BYTES];
@@ -124,7 +124,7 @@ static bool is_of_the_main_arena(const void *at)
 static void what_the_loop_frees_it_has_allocated_itself(void **state)
 {
     (void)state;
-    struct compute *compute = compute_start(0, &never);
+    struct compute *compute = compute_start(1, 0, &never);
     static const uint64_t counts[] = {1, 10, 4000, 60000};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         struct compute_op op = {.id = {1, 1}, .first = 60000, .count = counts[i]};
@@ -140,7 +140,7 @@ static void what_the_loop_frees_it_has_allocated_itself(void **state)
 static void an_operation_that_cannot_be_executed_says_why(void **state)
 {
     (void)state;
-    struct compute *compute = compute_start(0, &never);
+    struct compute *compute = compute_start(1, 0, &never);
     struct blob *odd = blob_copy("x", 1);
     submit(compute, &(struct compute_op){.id = {1, 4},
                                          .n_operands = 1,
@@ -168,7 +168,7 @@ static void a_delay_holds_results_back_and_ends_with_the_thread(void **state)
 {
     (void)state;
     uint64_t delay_us = 50 * MS_US, start_us = clock_now_us();
-    struct compute *compute = compute_start(delay_us, &never);
+    struct compute *compute = compute_start(1, delay_us, &never);
     struct compute_op op = {.id = {1, 1}, .first = 4, .count = 4};
     submit(compute, &op);
     struct executor_result *result = next_result(compute);
@@ -177,7 +177,7 @@ static void a_delay_holds_results_back_and_ends_with_the_thread(void **state)
     result_free(compute, result);
     assert_true(compute_destroy(&compute, PATIENCE_MS));
 
-    compute = compute_start(3600 * SECOND_US, &never);
+    compute = compute_start(1, 3600 * SECOND_US, &never);
     submit(compute, &op);
     submit(compute, &op);
     assert_true(compute_destroy(&compute, PATIENCE_MS));
@@ -190,12 +190,45 @@ static void cancel(struct executor *executor, op_id_t op)
     executor->kind->cancel(executor, (struct value_id){1, op}, 1);
 }
 
+static void several_threads_return_each_operation_once(void **state)
+{
+    (void)state;
+    struct compute *compute = compute_start(3, 0, &never);
+    bool seen[61] = {false};
+    for (uint64_t op = 1; op <= 60; op++)
+        submit(compute,
+               &(struct compute_op){.id = {1, op}, .first = 60000, .count = op % 3 ? 20 : 60000});
+    for (unsigned n = 0; n < 60;)
+        for (struct executor_result *next, *it = next_result(compute); it; it = next, n++) {
+            next = executor_next(it);
+            assert_false(seen[it->computed.id.op]);
+            assert_null(it->computed.error);
+            seen[it->computed.id.op] = true;
+            result_free(compute, it);
+        }
+    assert_true(compute_destroy(&compute, PATIENCE_MS));
+}
+
+/* The first one holds its thread for an hour: with one thread the second would not end before. */
+static void a_long_operation_holds_up_no_other_thread(void **state)
+{
+    (void)state;
+    struct compute *compute = compute_start(2, 3600 * SECOND_US, &never);
+    for (op_id_t op = 1; op <= 2; op++)
+        submit(compute, &(struct compute_op){.id = {1, op}, .attempt = 1, .first = 9, .count = 4});
+    cancel(compute_executor(compute), 2);
+    struct executor_result *result = next_result(compute);
+    assert_true(result->computed.id.op == 2 && result->cancelled && !executor_next(result));
+    result_free(compute, result);
+    assert_true(compute_destroy(&compute, PATIENCE_MS));
+}
+
 /* The first one may have begun or not; it holds the thread for a second, in which the second one
  * does not begin. */
 static void what_is_cancelled_ends_without_a_value(void **state)
 {
     (void)state;
-    struct compute *compute = compute_start(SECOND_US, &never);
+    struct compute *compute = compute_start(1, SECOND_US, &never);
     for (op_id_t op = 1; op <= 2; op++)
         submit(compute,
                &(struct compute_op){.id = {1, op}, .attempt = 1, .first = 60000, .count = 60000});
@@ -231,7 +264,7 @@ static void a_conversion_that_runs_ends_when_it_is_cancelled(void **state)
 {
     (void)state;
     enum { BYTES = 2000000, AFTER_MS = 20 };
-    struct compute *compute = compute_start(0, &never);
+    struct compute *compute = compute_start(1, 0, &never);
     struct blob *value = blob_new(BYTES);
     memset(value->at, 0xa7, BYTES);
     struct compute_op op = {.id = {1, 1},
@@ -258,7 +291,7 @@ static void a_product_that_runs_ends_when_it_is_cancelled(void **state)
 {
     (void)state;
     enum { BYTES = 4000000 };
-    struct compute *compute = compute_start(0, &never);
+    struct compute *compute = compute_start(1, 0, &never);
     struct blob *value = blob_new(BYTES);
     memset(value->at, 0xa7, BYTES);
     struct compute_op op = {.id = {1, 1}, .attempt = 1, .n_operands = OPERANDS_MAX};
@@ -274,7 +307,7 @@ static void a_product_that_runs_ends_when_it_is_cancelled(void **state)
 static void a_delay_ends_when_it_is_cancelled(void **state)
 {
     (void)state;
-    struct compute *compute = compute_start(3600 * SECOND_US, &never);
+    struct compute *compute = compute_start(1, 3600 * SECOND_US, &never);
     struct compute_op op = {.id = {1, 1}, .attempt = 1, .first = 10, .count = 10};
     struct executor_result *cut = cancelled_after(compute, &op, 50);
     assert_true(cut->cancelled && !cut->value);
@@ -306,7 +339,7 @@ static void who_shares_a_processor_says_what_it_waited(void **state)
     struct compute *computes[2];
     uint64_t elapsed_us = 0, starved_us = 0;
     for (size_t i = 0; i < 2; i++) {
-        computes[i] = compute_start(0, &never);
+        computes[i] = compute_start(1, 0, &never);
         submit(computes[i],
                &(struct compute_op){.id = {1, 1},
                                     .opcode = OPCODE_TEXT,
@@ -363,7 +396,7 @@ static void an_exit_on_purpose_returns_nothing_to_tell(void **state)
     struct failure_config config = {.exit_ppm = 1000000, .seed = 1};
     struct failure failure;
     failure_begin(&failure, &config, 1, 1, FAILURE_WORKER);
-    struct compute *compute = compute_start(0, &failure);
+    struct compute *compute = compute_start(1, 0, &failure);
     struct compute_op op = {.id = {1, 1}, .attempt = 1, .first = 10, .count = 10};
     submit(compute, &op);
     struct executor_result *result = NULL;
@@ -382,6 +415,8 @@ int main(void)
         cmocka_unit_test(what_the_loop_frees_it_has_allocated_itself),
         cmocka_unit_test(an_operation_that_cannot_be_executed_says_why),
         cmocka_unit_test(a_delay_holds_results_back_and_ends_with_the_thread),
+        cmocka_unit_test(several_threads_return_each_operation_once),
+        cmocka_unit_test(a_long_operation_holds_up_no_other_thread),
         cmocka_unit_test(what_is_cancelled_ends_without_a_value),
         cmocka_unit_test(a_conversion_that_runs_ends_when_it_is_cancelled),
         cmocka_unit_test(a_product_that_runs_ends_when_it_is_cancelled),

@@ -128,6 +128,49 @@ static void messages_that_end_are_let_in(void **state)
     close_pair(&it);
 }
 
+/* The socket of the process that runs commands, say. */
+static void a_descriptor_that_is_used_again_is_not_followed(void **state)
+{
+    (void)state;
+    struct pair it = open_pair(false);
+    uint64_t before = intake_ended();
+    int accepted = it.ours, ends[2], more[2] = {-1, -1};
+    uint8_t room[8];
+    assert_true(greet(&it));
+    close(it.ours); /* in the midst of what was followed */
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    if (ends[0] != accepted && ends[1] != accepted)
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, more), 0);
+    int reader = more[0] == accepted || ends[0] == accepted   ? accepted
+                 : more[1] == accepted || ends[1] == accepted ? accepted
+                                                              : -1;
+    int writer = reader == ends[0]   ? ends[1]
+                 : reader == ends[1] ? ends[0]
+                 : reader == more[0] ? more[1]
+                                     : more[0];
+    assert_int_equal(reader, accepted);
+    for (size_t i = 0; i < 4 * (size_t)INTAKE_PARTS_MAX; i++) { /* as parts that do not end */
+        assert_int_equal(send(writer, "\1\0", 2, 0), 2);
+        assert_int_equal(recv(reader, room, sizeof room, 0), 2);
+    }
+    /* Nor is it ended for another one that wants to be accepted. */
+    intake_bound_half_open(1);
+    struct pair other = open_pair(false), last = open_pair(false);
+    assert_int_equal(send(writer, "a", 1, MSG_NOSIGNAL), 1);
+    assert_int_equal(recv(reader, room, sizeof room, 0), 1);
+    intake_bound_half_open(0);
+    close_pair(&other);
+    close_pair(&last);
+    assert_int_equal(intake_ended(), before + 1); /* of those two */
+    for (int i = 0; i < 2; i++) {
+        close(ends[i]);
+        if (more[i] >= 0)
+            close(more[i]);
+    }
+    close(it.theirs);
+    close(it.listener);
+}
+
 static void a_message_of_too_many_parts_ends_its_connection(void **state)
 {
     (void)state;
@@ -352,6 +395,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_that_end_are_let_in),
+        cmocka_unit_test(a_descriptor_that_is_used_again_is_not_followed),
         cmocka_unit_test(a_message_of_too_many_parts_ends_its_connection),
         cmocka_unit_test(a_message_of_too_many_bytes_ends_its_connection),
         cmocka_unit_test(a_subscriber_names_few_topics),

@@ -199,6 +199,7 @@ static void another_source_is_asked_and_at_the_end_one_attempt_has_a_reason(void
     assert_int_equal(it->runner.n_kept, 1);
     assert_string_equal(it->runner.kept->result.reason, "its inputs cannot be fetched");
     assert_true(it->runner.kept->result.first == 1 && it->runner.kept->result.count == 1);
+    assert_true(it->runner.kept->result.returned);
     assert_int_equal(it->runner.queued, 1);
     assert_fetches(it, 1, COORDINATOR); /* the next attempt tries again */
     arrives(it, 1);

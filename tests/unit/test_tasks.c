@@ -144,6 +144,37 @@ static void what_was_not_executed_tells_nothing_of_how_long_that_takes(void **co
     assert_true(it->tasks.slots[2].outstanding == 1); /* not thousands */
 }
 
+static void a_task_whose_inputs_nobody_has_for_the_moment_is_given_again_T19(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options once = {.at_most_once = true};
+    struct wire_task_outcome unbegun = {.reason = slice_of("its inputs cannot be fetched"),
+                                        .returned = true};
+    struct wire_task_hand hand;
+    for (int round = 0; round < 2; round++) { /* without retries; and at most once */
+        struct task_job *job = tasked_submit(it, round ? "b" : "a", 1, round ? &once : NULL);
+        if (!round)
+            both_tell(it);
+        node_id_t had = NODE_NONE;
+        for (int times = 0; times < 12; times++) {
+            node_id_t id = tasked_given(it, 2, &hand) ? 2 : 3;
+            assert_true(id == 2 || tasked_given(it, 3, &hand));
+            assert_true(hand.attempt == 1 && id != had);
+            tasked_ended(it, id, &hand, &unbegun);
+            assert_false(tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand)); /* yet */
+            it->step.now_us += ERROR_BACKOFF_MAX_US;
+            tasked_pump(it);
+            had = id;
+        }
+        node_id_t id = tasked_given(it, 2, &hand) ? 2 : 3;
+        assert_true(id == 2 || tasked_given(it, 3, &hand));
+        tasked_ended(it, id, &hand, &slow);
+        tasked_log(it);
+        assert_true(job->ended && job->attempts == 1 && !job->retries);
+        assert_int_equal(tasked_counts(it, job).done, 1);
+    }
+}
+
 static void what_does_not_fit_into_one_message_is_told_in_several(void **context)
 {
     struct tasked *it = *context;
@@ -486,6 +517,7 @@ int main(void)
         TEST(a_task_may_take_several_slots),
         TEST(a_task_that_waits_for_another_worker_holds_up_no_others),
         TEST(what_was_not_executed_tells_nothing_of_how_long_that_takes),
+        TEST(a_task_whose_inputs_nobody_has_for_the_moment_is_given_again_T19),
         TEST(what_does_not_fit_into_one_message_is_told_in_several),
         TEST(jobs_take_turns),
         TEST(an_outcome_counts_once_whoever_tells_it_T15),

@@ -13,7 +13,7 @@
 enum inputs_state {
     INPUTS_HERE,
     INPUTS_WAIT,   /* they are fetched, or the log does not tell yet which they are */
-    INPUTS_LACKING /* they cannot be had: the attempt ends */
+    INPUTS_LACKING /* they cannot be had, now or (`for_all`) ever: the attempt ends */
 };
 
 /* Another look at what waits begins: what is wanted in it does not make room for the rest. */

@@ -103,6 +103,7 @@ static void add_outcome(struct runner *runner, struct telling *telling, struct t
         .signal = result->signal,
         .limit = result->limit,
         .reason = message_text(message, result->reason),
+        .returned = result->returned,
         .started_ms = result->started_ms,
         .wall_us = result->wall_us,
         .cpu_us = result->cpu_us,
@@ -192,6 +193,7 @@ static void take_end(struct runner *runner, const struct task_result *result)
     bool cancelled = runner->executing[at].cancelled;
     runner->slots_taken -= runner->executing[at].order.slots;
     runner->executing[at] = runner->executing[--runner->n_executing];
+    runner->step->slots.tasks = runner->slots_taken;
     if (cancelled || runner_is_over(runner, result->job))
         return;
     keep(runner, result);
@@ -296,12 +298,19 @@ void runner_reset(struct runner *runner, term_t term)
 
 /* --- the log --- */
 
+/* What was not begun here is nobody's to ask for again once it was told. */
+static bool is_of_use(const struct runner *runner, const struct task_kept *kept)
+{
+    return !is_decided(runner, &kept->result) && !runner_is_over(runner, kept->result.job) &&
+           !(kept->result.returned && kept->told);
+}
+
 static void let_go(struct runner *runner)
 {
     struct task_kept **at = &runner->kept, *last = NULL;
     while (*at) {
         struct task_kept *kept = *at;
-        if (!is_decided(runner, &kept->result) && !runner_is_over(runner, kept->result.job)) {
+        if (is_of_use(runner, kept)) {
             last = kept;
             at = &kept->next;
             continue;
@@ -344,7 +353,7 @@ static void cancel(struct runner *runner)
 /* So many of the work at `*at` ended without being executed: tasks that do nothing are done when
  * they are begun, and what cannot be executed has a reason. */
 static void end_at_once(struct runner *runner, struct task_work **at, uint64_t count,
-                        const char *reason)
+                        const char *reason, bool returned)
 {
     const struct task_work *work = *at;
     struct task_result result = {.job = work->order.job,
@@ -352,15 +361,30 @@ static void end_at_once(struct runner *runner, struct task_work **at, uint64_t c
                                  .attempt = work->order.attempt,
                                  .first = work->order.task,
                                  .count = count,
+                                 .returned = returned,
                                  .started_ms = runner->step->wall_ms};
     text_format(result.reason, sizeof result.reason, "%s", reason);
     keep(runner, &result);
     take(runner, at, count);
 }
 
+/* Slots for tasks, but for those that operations have, or one of them is to have next. */
+static uint64_t slots_free(const struct runner *runner)
+{
+    const struct slots_use *use = &runner->step->slots;
+    uint64_t slots = slots_of(runner), others = runner->slots_taken;
+    if (step_shares_slots(runner->step) && !MUTANT(operations_take_none)) {
+        bool next = use->operations_wait && use->operations_next && !use->operations;
+        others += use->operations + next;
+    }
+    return others < slots ? slots - others : 0;
+}
+
 static void begin(struct runner *runner, struct task_work **at)
 {
     struct task_order order = (*at)->order;
+    struct slots_use *use = &runner->step->slots;
+    use->operations_next = use->operations_wait;
     if (runner->n_executing == runner->executing_size) {
         runner->executing_size = runner->executing_size ? 2 * runner->executing_size : 4;
         runner->executing =
@@ -379,19 +403,21 @@ static bool go_on(struct runner *runner, struct task_work **at, bool *full)
     const char *why = "";
     bool for_all = false;
     if ((*at)->instant) {
-        end_at_once(runner, at, (*at)->count, "");
+        end_at_once(runner, at, (*at)->count, "", false);
         return true;
     }
     enum inputs_state state =
         (*at)->inputs ? inputs_want(runner, &(*at)->order, &why, &for_all) : INPUTS_HERE;
     if (state == INPUTS_LACKING)
-        end_at_once(runner, at, for_all ? (*at)->count : 1, why);
+        end_at_once(runner, at, for_all ? (*at)->count : 1, why, !for_all);
     else if (state == INPUTS_WAIT || *full)
         return false;
-    else if (runner->slots_taken + (*at)->order.slots <= slots_of(runner))
+    else if ((*at)->order.slots <= slots_free(runner))
         begin(runner, at);
-    else
+    else {
         *full = true;
+        runner->step->slots.tasks_wait = (*at)->order.slots;
+    }
     return !*full;
 }
 
@@ -399,12 +425,14 @@ static void look(struct runner *runner)
 {
     struct task_work **at = &runner->first;
     bool full = false;
+    runner->step->slots.tasks_wait = 0;
     inputs_look(runner);
     for (size_t passed = 0; *at && passed < TASK_WORKS_LOOK;)
         if (!go_on(runner, at, &full)) {
             at = &(*at)->next;
             passed++;
         }
+    runner->step->slots.tasks = runner->slots_taken;
 }
 
 void runner_pump(struct runner *runner)
@@ -453,6 +481,9 @@ void runner_check_invariants(const struct runner *runner)
     for (size_t i = 0; i < runner->n_executing; i++)
         taken += runner->executing[i].order.slots;
     assert(taken == runner->slots_taken && taken <= slots_of(runner));
+    assert(runner->step->slots.tasks == taken);
+    if (step_shares_slots(runner->step) && !MUTANT(operations_take_none))
+        assert(taken + runner->step->slots.operations <= slots_of(runner));
     assert(runner->n_executing <= taken && !runner->last == !runner->first);
     assert(runner->n_inputs <= INPUTS_HELD_MAX);
 }

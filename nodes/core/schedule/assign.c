@@ -9,6 +9,7 @@
 #include "nodes/core/schedule/results.h"
 #include "nodes/core/schedule/remake.h"
 #include "nodes/core/schedule/schedule.h"
+#include "nodes/core/schedule/shares.h"
 #include "nodes/core/schedule/suspicion.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
@@ -31,14 +32,18 @@ static bool is_pressed(const struct schedule *schedule, node_id_t id)
     return heartbeat && heartbeat->as.heartbeat.pressed;
 }
 
-/* How many operations or subtrees a worker may have: one batch to work on, and one to hide the
- * round trip. A worker short of memory gets one at a time: what it holds goes when it is used. */
+/* How many operations or subtrees a worker may have: for each slot one batch to work on, and one to
+ * hide the round trip, which is left out beside tasks. A worker short of memory gets one at a time:
+ * what it holds goes when it is used. */
 static uint64_t credit(const struct schedule *schedule, node_id_t id)
 {
     const struct worker_slot *slot = &schedule->slots[id];
-    if (!slot->operation_us || slot->operation_us >= SLOW_OPERATION_US || is_pressed(schedule, id))
-        return 1;
-    return 2 * batch_operations(slot);
+    uint64_t slots = shares_of_operations(schedule, id);
+    if (is_pressed(schedule, id))
+        return slots ? 1 : 0;
+    if (!slot->operation_us || slot->operation_us >= SLOW_OPERATION_US)
+        return slots;
+    return (shares_with_tasks(schedule, id) ? 1 : 2) * slots * batch_operations(slot);
 }
 
 /* --- the choice of a worker --- */
@@ -66,7 +71,7 @@ static bool has_room(const struct schedule *schedule, node_id_t id, const struct
 {
     const struct worker_slot *slot = &schedule->slots[id];
     if (open->alone)
-        return !slot->outstanding;
+        return !slot->outstanding && shares_of_operations(schedule, id);
     return slot->outstanding < credit(schedule, id) &&
            schedule->step->now_us >= slot->reserved_until_us;
 }
@@ -81,8 +86,10 @@ static bool is_better(const struct schedule *schedule, node_id_t id, node_id_t b
         return !is_pressed(schedule, id);
     if (bytes[id] != bytes[best])
         return bytes[id] > bytes[best];
-    return slot->outstanding != champion->outstanding ? slot->outstanding < champion->outstanding
-                                                      : slot->last_pick < champion->last_pick;
+    /* Whoever has fewer for each of its slots. */
+    uint64_t own = slot->outstanding * shares_slots(schedule, best),
+             other = champion->outstanding * shares_slots(schedule, id);
+    return own != other ? own < other : slot->last_pick < champion->last_pick;
 }
 
 /* An operation that goes alone waits for an idle worker: the one with least to do becomes it. */
@@ -285,6 +292,7 @@ static void give(struct schedule *schedule, struct open_op *open, node_id_t id)
     job_timing_given(schedule, assignment_of(open, id));
     slot->alone = open->alone;
     slot->last_pick = ++schedule->picks;
+    slot->tasks_last = false;
     log_assignment(schedule, open);
     add_task(schedule, open);
 }
@@ -358,6 +366,7 @@ void assign_all(struct schedule *schedule)
         schedule->turn = (schedule->turn + 1) % schedule->n_active;
         idle = assign_one(schedule, schedule->active[schedule->turn]) ? 0 : idle + 1;
     }
+    schedule->wants = schedule->task_jobs && is_anything_ready(schedule);
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
         flush(schedule, id);
 }

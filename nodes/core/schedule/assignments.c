@@ -1,5 +1,17 @@
 #include "nodes/core/schedule/assignments.h"
 
+#include "nodes/core/schedule/shares.h"
+
+/* It executes them in order, so many at a time. */
+static void note_begun(struct schedule *schedule, node_id_t worker)
+{
+    uint64_t left = shares_slots(schedule, worker);
+    struct assignment *it = schedule->slots[worker].first;
+    for (; it && left; it = it->next, left--)
+        if (!it->begun_us)
+            it->begun_us = schedule->step->now_us;
+}
+
 void assignment_begin(struct schedule *schedule, struct open_op *open, node_id_t worker)
 {
     struct worker_slot *slot = &schedule->slots[worker];
@@ -14,6 +26,7 @@ void assignment_begin(struct schedule *schedule, struct open_op *open, node_id_t
     slot->last = assignment;
     if (!slot->outstanding++)
         slot->busy_us = schedule->step->now_us;
+    note_begun(schedule, worker);
 }
 
 void assignment_end(struct schedule *schedule, struct assignment *assignment)
@@ -23,7 +36,9 @@ void assignment_end(struct schedule *schedule, struct assignment *assignment)
     *(assignment->next ? &assignment->next->previous : &slot->last) = assignment->previous;
     if (!--slot->outstanding)
         slot->alone = slot->overdue = slot->slow = false;
+    node_id_t worker = assignment->node;
     *assignment = (struct assignment){0};
+    note_begun(schedule, worker);
 }
 
 void assignments_end(struct schedule *schedule, struct open_op *open)
@@ -87,4 +102,25 @@ struct assignment *assignment_executing(const struct schedule *schedule, node_id
             return assignment;
     }
     return schedule->slots[worker].first;
+}
+
+size_t assignments_executing(const struct schedule *schedule, node_id_t worker,
+                             struct assignment *out[COMPUTE_IN_FLIGHT])
+{
+    uint64_t slots = shares_slots(schedule, worker);
+    size_t n = 0;
+    if (slots == 1 && schedule->slots[worker].first)
+        out[n++] = assignment_executing(schedule, worker);
+    for (struct assignment *it = schedule->slots[worker].first; slots > 1 && it && n < slots;
+         it = it->next)
+        out[n++] = it;
+    return n;
+}
+
+uint64_t assignment_busy_us(const struct schedule *schedule, const struct assignment *assignment)
+{
+    const struct worker_slot *slot = &schedule->slots[assignment->node];
+    if (shares_slots(schedule, assignment->node) == 1)
+        return slot->busy_us;
+    return assignment->begun_us > slot->forgiven_us ? assignment->begun_us : slot->forgiven_us;
 }

@@ -19,6 +19,13 @@ unsigned assignments_count(const struct open_op *open);
  * what it has had longest. NULL: nothing. */
 struct assignment *assignment_executing(const struct schedule *schedule, node_id_t worker);
 
+/* All that it executes now, as far as is known: so many as it has slots. Returns how many. */
+size_t assignments_executing(const struct schedule *schedule, node_id_t worker,
+                             struct assignment *out[COMPUTE_IN_FLIGHT]);
+
+/* Since when the worker may be executing one of these. */
+uint64_t assignment_busy_us(const struct schedule *schedule, const struct assignment *assignment);
+
 /* Takes an operation out of a worker's hands, and hands it out again when nobody else has it.
  * `cancel`: the worker is told to drop it. */
 void assignment_take_back(struct schedule *schedule, struct assignment *assignment, bool cancel);

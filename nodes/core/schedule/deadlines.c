@@ -5,6 +5,7 @@
 #include "nodes/core/schedule/remake.h"
 #include "nodes/core/schedule/job_timing.h"
 #include "nodes/core/schedule/schedule.h"
+#include "nodes/core/schedule/shares.h"
 #include "shared/base/bits.h"
 #include "shared/base/mutant.h"
 
@@ -123,7 +124,8 @@ bool deadlines_holds_back(const struct schedule *schedule, node_id_t worker)
 bool deadlines_anybody_is_idle(const struct schedule *schedule)
 {
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
-        if (schedule_is_worker(schedule, id) && !schedule->slots[id].outstanding &&
+        if (schedule_is_worker(schedule, id) &&
+            schedule->slots[id].outstanding < shares_slots(schedule, id) &&
             !deadlines_holds_back(schedule, id))
             return true;
     return false;
@@ -133,7 +135,7 @@ bool deadlines_anybody_is_idle(const struct schedule *schedule)
  * a machine that is busy do not get on better: that time counts for a part. */
 static uint64_t charged_us(const struct schedule *schedule, const struct assignment *assignment)
 {
-    uint64_t taken_us = schedule->step->now_us - schedule->slots[assignment->node].busy_us;
+    uint64_t taken_us = schedule->step->now_us - assignment_busy_us(schedule, assignment);
     const struct message *message = schedule->links->peers[assignment->node].heartbeat;
     const struct wire_heartbeat *heartbeat = message ? &message->as.heartbeat : NULL;
     const struct open_op *open = assignment->open;
@@ -161,36 +163,51 @@ static bool is_slow(const struct schedule *schedule, const struct assignment *as
                allowed_us(schedule, assignment, SLOW_FACTOR, SLOW_MIN_US);
 }
 
-static void check_deadline(struct schedule *schedule, const struct assignment *assignment)
+/* True when it is overdue. Of a single slot it stays so until something returns. */
+static bool check_deadline(struct schedule *schedule, const struct assignment *assignment)
 {
     struct worker_slot *slot = &schedule->slots[assignment->node];
-    uint64_t taken_us = schedule->step->now_us - slot->busy_us;
+    uint64_t taken_us = schedule->step->now_us - assignment_busy_us(schedule, assignment);
+    bool one = shares_slots(schedule, assignment->node) == 1;
     struct text name = {0};
-    if (slot->overdue || charged_us(schedule, assignment) <=
-                             allowed_us(schedule, assignment, DEADLINE_FACTOR, DEADLINE_MIN_US))
-        return;
+    if (one && slot->overdue)
+        return true;
+    if (charged_us(schedule, assignment) <=
+        allowed_us(schedule, assignment, DEADLINE_FACTOR, DEADLINE_MIN_US))
+        return false;
+    if (slot->overdue)
+        return true;
     slot->overdue = true;
     open_op_name(assignment->open, &name);
     step_event(schedule->step, "overdue", assignment->node, assignment->open->job_schedule->job->id,
                "node %u is overdue with %s: %" PRIu64 " ms", assignment->node, name.at,
                taken_us / MS_US);
+    return true;
+}
+
+static bool is_one_of(const struct assignment *assignment, struct assignment *const *at, size_t n)
+{
+    while (n && at[n - 1] != assignment)
+        n--;
+    return n > 0;
 }
 
 /* Takes back what the worker has not begun. */
-static void recall(struct schedule *schedule, const struct assignment *executing)
+static void recall(struct schedule *schedule, node_id_t worker, struct assignment *const *executing,
+                   size_t n_executing)
 {
-    struct assignment *next, *assignment = schedule->slots[executing->node].first;
+    struct assignment *next, *assignment = schedule->slots[worker].first;
     uint64_t n = 0;
     for (; assignment; assignment = next) {
         next = assignment->next;
-        if (assignment == executing)
+        if (is_one_of(assignment, executing, n_executing))
             continue;
         assignment_take_back(schedule, assignment, true);
         n++;
     }
     if (n)
-        step_event(schedule->step, "reassigned", executing->node, JOB_NONE,
-                   "%" PRIu64 " assignments that wait at node %u go to others", n, executing->node);
+        step_event(schedule->step, "reassigned", worker, JOB_NONE,
+                   "%" PRIu64 " assignments that wait at node %u go to others", n, worker);
 }
 
 /* What is suspected to kill its worker runs once at a time. */
@@ -200,22 +217,33 @@ static bool may_be_copied(const struct schedule *schedule, const struct open_op 
            !remake_is_crippled(schedule, open);
 }
 
+/* What takes too long there, of that which may be copied; NULL: nothing. */
+static struct open_op *watch_worker(struct schedule *schedule, node_id_t worker, bool idle)
+{
+    struct worker_slot *slot = &schedule->slots[worker];
+    struct assignment *executing[COMPUTE_IN_FLIGHT];
+    size_t n = assignments_executing(schedule, worker, executing);
+    struct open_op *wanted = NULL;
+    bool late = false;
+    for (size_t i = 0; i < n; i++) {
+        bool overdue = check_deadline(schedule, executing[i]);
+        if (!overdue && !(idle && is_slow(schedule, executing[i])))
+            continue;
+        late = slot->slow = true;
+        if (!wanted && may_be_copied(schedule, executing[i]->open))
+            wanted = executing[i]->open;
+    }
+    if (n && late)
+        recall(schedule, worker, executing, n);
+    return wanted;
+}
+
 struct open_op *deadlines_watch(struct schedule *schedule, bool idle)
 {
     struct open_op *wanted = NULL;
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
-        struct worker_slot *slot = &schedule->slots[id];
-        const struct assignment *executing =
-            slot->first ? assignment_executing(schedule, id) : NULL;
-        if (!executing)
-            continue;
-        check_deadline(schedule, executing);
-        if (!slot->overdue && !(idle && is_slow(schedule, executing)))
-            continue;
-        slot->slow = true;
-        recall(schedule, executing);
-        if (!wanted && may_be_copied(schedule, executing->open))
-            wanted = executing->open;
+        struct open_op *late = watch_worker(schedule, id, idle);
+        wanted = wanted ? wanted : late;
     }
     return wanted;
 }
@@ -223,5 +251,5 @@ struct open_op *deadlines_watch(struct schedule *schedule, bool idle)
 void schedule_forgive(struct schedule *schedule)
 {
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
-        schedule->slots[id].busy_us = schedule->step->now_us;
+        schedule->slots[id].busy_us = schedule->slots[id].forgiven_us = schedule->step->now_us;
 }

@@ -14,6 +14,8 @@ struct assignment {
     struct open_op *open;
     node_id_t node; /* NODE_NONE: in nobody's */
     uint64_t attempt, given_us;
+    uint64_t begun_us; /* one of its worker's slots is its own since then, as far as we know; 0: it
+                          waits behind others */
     bool fetches;      /* its operands are on their way to the worker, as far as we know */
     uint64_t moved_us; /* in which its job was moving values before it was given */
     struct assignment *next, *previous; /* in the worker's queue */

@@ -131,11 +131,12 @@ void job_timing_look(struct schedule *schedule)
     for (size_t i = 0; i < schedule->n_active; i++)
         schedule->active[i]->at_work = 0;
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
-        const struct assignment *executing =
-            schedule->slots[id].first ? assignment_executing(schedule, id) : NULL;
-        if (executing)
-            executing->open->job_schedule->at_work |=
-                1u << (executing->fetches ? PHASE_MOVING : executing_phase(executing->open));
+        struct assignment *executing[COMPUTE_IN_FLIGHT];
+        for (size_t n = assignments_executing(schedule, id, executing); n > 0; n--) {
+            const struct assignment *it = executing[n - 1];
+            it->open->job_schedule->at_work |=
+                1u << (it->fetches ? PHASE_MOVING : executing_phase(it->open));
+        }
     }
     for (size_t i = 0; i < schedule->n_active; i++) {
         struct job_schedule *it = schedule->active[i];

@@ -83,7 +83,8 @@ void schedule_start(struct schedule *schedule)
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
         message_drop(&schedule->slots[id].batch);
         schedule->slots[id] =
-            (struct worker_slot){.operations = schedule->state->head.operations[id],
+            (struct worker_slot){.tasks = schedule->slots[id].tasks,
+                                 .operations = schedule->state->head.operations[id],
                                  .conversions = schedule->state->head.conversions[id]};
         schedule->operations += schedule->state->head.operations[id];
     }

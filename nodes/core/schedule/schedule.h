@@ -24,7 +24,8 @@ struct assignment;
 struct worker_slot {
     struct assignment *first, *last; /* what it has, in the order in which it got it */
     uint64_t outstanding;            /* of these */
-    uint64_t busy_us;                /* since when the first of them may be executing */
+    uint64_t busy_us;     /* since when the first of them may be executing, of a single slot */
+    uint64_t forgiven_us; /* what was before is nobody's fault */
     unsigned stray; /* heartbeats in which it executed what it does not have from us any more */
     bool slow; /* what waited behind its operation was taken back; it has returned nothing since */
     bool overdue; /* it has overrun a deadline and returned nothing since */
@@ -38,6 +39,8 @@ struct worker_slot {
     uint64_t last_pick;  /* when it was last chosen, in picks */
     uint64_t operations; /* accepted from it in this term */
     uint64_t conversions;
+    uint64_t tasks;        /* slots that tasks take there: tasks/ says so */
+    bool tasks_last;       /* its one slot was for a task last */
     struct message *batch; /* the task message being filled; NULL: none */
     size_t batch_bytes;
 };
@@ -71,6 +74,9 @@ struct schedule {
     bool copy_waits;          /* ... or in every step: nobody had room for a copy */
     struct job_schedule *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled; owned */
     size_t n_active, turn;             /* whose turn it is to have an operation assigned */
+    bool wants;                        /* an operation is ready that nobody had room for */
+    size_t task_jobs;                  /* jobs of tasks in work: tasks/ says so ... */
+    bool tasks_want;                   /* ... and whether one of theirs could be handed out */
     uint64_t completions_us;           /* when finished operations are logged next */
     uint64_t unlogged, unlogged_bytes; /* operations finished since, and their values' bytes */
     job_id_t cursor;                   /* jobs up to here were taken up, or are finished */
@@ -121,6 +127,11 @@ bool schedule_end_is_pending(const struct schedule *schedule, job_id_t job);
 /* True when operations can be assigned to it. */
 bool schedule_is_worker(const struct schedule *schedule, node_id_t worker);
 unsigned schedule_count_workers(const struct schedule *schedule);
+
+/* Slots that tasks may have of the worker's, those that they have included; `slots`: without
+ * operations. 0: operations have its only one (shares.h). */
+uint64_t schedule_slots_for_tasks(const struct schedule *schedule, node_id_t worker,
+                                  uint64_t slots);
 
 /* A worker is gone: its operations go to others at once. `died`: its process has, so that what it
  * executed is suspected. */

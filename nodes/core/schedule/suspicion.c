@@ -54,8 +54,11 @@ void suspicion_blame(struct schedule *schedule, node_id_t worker)
     if (peer->excused || !assignment)
         return;
     struct open_op *open = assignment->open;
+    struct assignment *executing[COMPUTE_IN_FLIGHT];
     for (struct assignment *other = schedule->slots[worker].first; other; other = other->next)
         other->open->alone = true;
+    if (assignments_executing(schedule, worker, executing) > 1)
+        return; /* which of them it was shows when each is executed alone */
     if (open->deaths < POISON_DEATHS)
         open->killed[open->deaths] = worker;
     open->deaths++;

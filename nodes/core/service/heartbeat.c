@@ -31,6 +31,8 @@ static void publish_heartbeat(struct service *service)
         .executing_starved_us = executing.op ? service->starved_us : 0,
         .delay_us = config->delay_us,
         .slots = config->slots,
+        .operation_slots = config->operation_slots,
+        .slots_used = service->step->slots.operations + service->step->slots.tasks,
         .held_bytes = service->worker->held_bytes,
         .pressed = worker_is_pressed(service->worker),
         .held = service->worker->held.count,

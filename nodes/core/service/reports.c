@@ -123,6 +123,8 @@ static void report_self(const struct service *service, struct message *message,
     row->incarnation = service->step->config.incarnation;
     row->term = service->step->term;
     row->slots = service->step->config.slots;
+    row->operation_slots = service->step->config.operation_slots;
+    row->slots_used = service->step->slots.operations + service->step->slots.tasks;
     row->held = service->worker->held.count;
     row->applied = service->raft->log.applied;
     row->committed = service->raft->log.commit;
@@ -160,6 +162,8 @@ static void report_peer(const struct service *service, node_id_t id, struct mess
         row->role = message_copy(message, heartbeat->role);
     row->term = heartbeat->term;
     row->slots = heartbeat->slots;
+    row->operation_slots = heartbeat->operation_slots;
+    row->slots_used = heartbeat->slots_used;
     row->held = heartbeat->held;
     row->applied = heartbeat->applied;
     row->committed = heartbeat->committed;

@@ -54,6 +54,8 @@ struct node_config {
     uint64_t random;             /* seeds what must differ between nodes */
     uint64_t sweep_every_us;     /* the disk is swept so often; 0: SWEEP_EVERY_US */
     uint64_t slots;              /* announced: commands that it runs at a time; 0: none */
+    uint64_t operation_slots;    /* announced: operations that it executes at a time, with the
+                                    commands that it runs; 0: one, and commands do not count */
     uint64_t delay_us;           /* announced: the compute thread adds it to each operation */
     uint64_t memory_limit_bytes; /* of values held; beyond, it asks for no more work; 0: none */
     bool tasks_execute;          /* for tests: tasks that do nothing are executed, as others are */

@@ -84,6 +84,7 @@ struct task_result {
     bool limit;            /* the time limit ended it */
     bool cancelled;        /* OUTPUT_TASK_CANCEL did */
     char reason[TASK_REASON_MAX + 1]; /* why it could not be executed; empty: it was */
+    bool returned; /* it was not begun for want of its inputs: it is to be given again */
     uint64_t started_ms, wall_us, cpu_us, max_rss;
     uint64_t out_bytes, err_bytes;                      /* that it wrote */
     uint8_t out_hash[HASH_BYTES], err_hash[HASH_BYTES]; /* SHA-256 of what is kept */

@@ -15,6 +15,15 @@ struct step_lines {
     struct log_limit limit;
 };
 
+/* What has this node's slots, and waits for one: rooms that execute something tell each other here.
+ * When both wait, they take turns. */
+struct slots_use {
+    uint64_t operations, tasks; /* slots that these have; a task may have several */
+    bool operations_wait;       /* one could begin, if there were room */
+    uint64_t tasks_wait;        /* slots that the first task needs which could begin; 0: none */
+    bool operations_next;       /* a task began while operations waited */
+};
+
 #define STEP_LINES_KINDS_MAX 32 /* more than there are; the last one is for all others */
 
 struct step {
@@ -30,6 +39,7 @@ struct step {
     term_t term;                      /* ours, and whom we follow in it: the election's */
     node_id_t coordinator;
     struct step_lines lines[STEP_LINES_KINDS_MAX];
+    struct slots_use slots;
     bool news; /* something changed that others should know at once: a heartbeat is due */
     struct outbox out;
 };
@@ -54,6 +64,19 @@ struct slice step_cluster_id(const struct step *step);
 static inline bool step_coordinates(const struct step *step)
 {
     return step->coordinator == step->config.id;
+}
+
+/* Operations that this node executes at the same time, at most. */
+static inline uint64_t step_operation_slots(const struct step *step)
+{
+    uint64_t slots = step->config.operation_slots;
+    return slots < 1 ? 1 : slots < COMPUTE_IN_FLIGHT ? slots : COMPUTE_IN_FLIGHT;
+}
+
+/* True when commands and operations share the slots. */
+static inline bool step_shares_slots(const struct step *step)
+{
+    return step->config.operation_slots && step->config.slots;
 }
 
 /* Of two times; UINT64_MAX is never. */

@@ -97,6 +97,13 @@ static uint64_t delay_us(const struct task_options *options, uint64_t failures)
     return (delay_ms < TASK_TIME_MAX_MS ? delay_ms : TASK_TIME_MAX_MS) * MS_US;
 }
 
+static void delay(struct tasks *tasks, struct task_schedule *of, struct task_trouble *trouble,
+                  uint64_t us)
+{
+    trouble->due_us = tasks->step->now_us + us;
+    of->next_us = of->delayed++ ? earlier_us(of->next_us, trouble->due_us) : trouble->due_us;
+}
+
 bool failures_is_earlier(const struct task_schedule *of, uint64_t task, uint64_t attempt)
 {
     const struct task_trouble *trouble = failures_of(of, task);
@@ -113,11 +120,19 @@ bool failures_retry(struct tasks *tasks, struct task_schedule *of, uint64_t task
     trouble->last_failed_on = node;
     if (trouble->failures > options->retries)
         return false;
-    uint64_t due_us = tasks->step->now_us + delay_us(options, trouble->failures);
     of->retries++;
-    trouble->due_us = due_us;
-    of->next_us = of->delayed++ ? earlier_us(of->next_us, due_us) : due_us;
+    delay(tasks, of, trouble, delay_us(options, trouble->failures));
     return true;
+}
+
+/* It was accepted, so its inputs are on a majority of the voters' disks: they will be there again.
+ */
+void failures_return(struct tasks *tasks, struct task_schedule *of, uint64_t task, node_id_t node)
+{
+    struct task_trouble *trouble = trouble_of(of, task);
+    uint64_t pause_us = ERROR_BACKOFF_US << (trouble->returns < 8 ? trouble->returns++ : 8);
+    trouble->last_failed_on = node;
+    delay(tasks, of, trouble, pause_us < ERROR_BACKOFF_MAX_US ? pause_us : ERROR_BACKOFF_MAX_US);
 }
 
 void failures_look(struct tasks *tasks, struct task_schedule *of)

@@ -15,6 +15,10 @@ uint64_t failures_attempts(const struct task_schedule *of, uint64_t task);
 void failures_forget(struct task_schedule *of, struct range range);
 void failures_clear(struct task_schedule *of);
 
+/* The worker could not begin it, for want of its inputs: that is no attempt, and it is free again
+ * after a while. */
+void failures_return(struct tasks *tasks, struct task_schedule *of, uint64_t task, node_id_t node);
+
 /* That attempt of the task, and all before it, failed. True: it gets another one, after a while. */
 bool failures_retry(struct tasks *tasks, struct task_schedule *of, uint64_t task, uint64_t attempt,
                     node_id_t node);

@@ -14,6 +14,15 @@
 
 /* --- what they have --- */
 
+/* The schedule of operations knows how many slots tasks have. */
+static void note_slots(struct tasks *tasks, const struct task_hand *hand, uint64_t count, bool more)
+{
+    uint64_t each = hand->of->row->options.slots;
+    uint64_t slots = task_schedule_is_instant(tasks, hand->of) ? 0 : count * (each ? each : 1);
+    uint64_t *at = &tasks->schedule->slots[hand->node].tasks;
+    *at = more ? *at + slots : *at > slots ? *at - slots : 0;
+}
+
 static struct task_hand *add(struct tasks *tasks, struct task_schedule *of, node_id_t node,
                              struct range range, uint64_t number)
 {
@@ -29,6 +38,7 @@ static struct task_hand *add(struct tasks *tasks, struct task_schedule *of, node
     slot->last = hand;
     slot->outstanding += range.count;
     of->handed += range.count;
+    note_slots(tasks, hand, range.count, true);
     return hand;
 }
 
@@ -55,6 +65,7 @@ static void remove_hand(struct tasks *tasks, struct task_hand *hand)
     *(hand->next ? &hand->next->previous : &slot->last) = hand->previous;
     slot->outstanding -= hand->tasks.count;
     hand->of->handed -= hand->tasks.count;
+    note_slots(tasks, hand, hand->tasks.count, false);
     free(hand);
 }
 
@@ -75,6 +86,7 @@ void hands_take(struct tasks *tasks, struct task_hand *hand, struct range range)
     }
     tasks->slots[hand->node].outstanding -= range.count;
     hand->of->handed -= range.count;
+    note_slots(tasks, hand, range.count, false);
     hand->tasks = before.count ? before : after;
 }
 
@@ -113,8 +125,13 @@ uint64_t hands_slots(const struct tasks *tasks, node_id_t id)
 static uint64_t credit(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
 {
     uint64_t slots = 1, each = of->row->options.slots;
-    if (!task_schedule_is_instant(tasks, of))
-        slots = hands_slots(tasks, id) / (each ? each : 1);
+    if (!task_schedule_is_instant(tasks, of)) {
+        uint64_t all = hands_slots(tasks, id),
+                 own = schedule_slots_for_tasks(tasks->schedule, id, all);
+        if (!own)
+            return 0; /* operations have its only slot */
+        slots = own / (each ? each : 1);
+    }
     slots = slots ? slots : 1; /* who has fewer than a task takes executes nothing beside it */
     if (!of->measured || of->task_ns >= SLOW_TASK_NS)
         return slots;
@@ -132,7 +149,7 @@ static bool has_room(const struct tasks *tasks, const struct task_schedule *of, 
 {
     const struct task_slot *slot = &tasks->slots[id];
     if (trouble && trouble->alone)
-        return !slot->outstanding;
+        return !slot->outstanding && credit(tasks, of, id);
     return slot->outstanding < credit(tasks, of, id) && !failures_are_alone(slot);
 }
 
@@ -243,6 +260,7 @@ static bool give_one(struct tasks *tasks, struct task_schedule *of, struct givin
     struct task_hand *hand = add(tasks, of, id, range, number);
     ranges_remove(&of->free, range);
     tasks->slots[id].last_pick = ++tasks->picks;
+    tasks->schedule->slots[id].tasks_last = true;
     if (of->row->options.at_most_once)
         failures_begin(tasks, hand);
     if (!hand->start || MUTANT(started_unlogged))
@@ -262,10 +280,26 @@ static void give_logged(struct tasks *tasks, struct giving *givings)
             }
 }
 
+/* What the schedule of operations has to know: who else wants slots. */
+static void note_wants(struct tasks *tasks, size_t n)
+{
+    struct range range;
+    tasks->schedule->task_jobs = 0;
+    tasks->schedule->tasks_want = false;
+    for (size_t i = 0; i < n; i++) {
+        if (task_schedule_is_instant(tasks, tasks->active[i]))
+            continue;
+        tasks->schedule->task_jobs++;
+        if (next_free(tasks->active[i], 1, &range))
+            tasks->schedule->tasks_want = true;
+    }
+}
+
 void hands_out(struct tasks *tasks)
 {
     struct giving givings[NODES_MAX + 1] = {{0}};
     size_t idle = 0, n = at_most(tasks->n_active, ACTIVE_TASK_JOBS_MAX);
+    note_wants(tasks, n);
     if (!n)
         return;
     give_logged(tasks, givings);
@@ -273,6 +307,7 @@ void hands_out(struct tasks *tasks)
         tasks->turn = (tasks->turn + 1) % n;
         idle = give_one(tasks, tasks->active[tasks->turn], givings) ? 0 : idle + 1;
     }
+    note_wants(tasks, n);
     for (node_id_t id = 1; id <= tasks->step->config.n_nodes; id++)
         flush(tasks, &givings[id], id);
 }

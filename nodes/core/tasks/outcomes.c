@@ -121,6 +121,24 @@ static void take_failed(struct tasks *tasks, node_id_t from, struct task_schedul
     }
 }
 
+/* --- not begun --- */
+
+/* Those that the worker does not have are not its to return. */
+static void take_returned(struct tasks *tasks, node_id_t from, struct task_schedule *of,
+                          const struct wire_task_outcome *outcome)
+{
+    struct range range = {outcome->first, outcome->count};
+    if (range.count > TASK_BATCH_MAX)
+        return;
+    for (uint64_t task = range.first; task < range_end(range); task++) {
+        struct task_hand *hand = hands_find(tasks, from, of->row->id, outcome->hand, task);
+        if (!hand)
+            continue;
+        hands_take(tasks, hand, (struct range){task, 1});
+        failures_return(tasks, of, task, from);
+    }
+}
+
 /* --- the door --- */
 
 /* What was not executed tells nothing of how long that takes. */
@@ -138,7 +156,8 @@ static void measure(struct task_schedule *of, const struct wire_task_outcome *ou
 static void take_outcome(struct tasks *tasks, node_id_t from, struct task_schedule *of,
                          const struct message *message, const struct wire_task_outcome *outcome)
 {
-    bool done = !outcome->exit && !outcome->signal && !outcome->limit && !outcome->reason.len;
+    bool done = !outcome->exit && !outcome->signal && !outcome->limit && !outcome->reason.len &&
+                !outcome->returned;
     if (!outcome->first || !outcome->count || outcome->first > of->row->total ||
         outcome->count > of->row->total - outcome->first + 1) {
         step_reject(tasks->step, from, "it tells of tasks that there are not");
@@ -146,7 +165,9 @@ static void take_outcome(struct tasks *tasks, node_id_t from, struct task_schedu
     }
     measure(of, outcome);
     failures_note(tasks, of, from, !done);
-    if (done)
+    if (outcome->returned && !MUTANT(lack_is_failure))
+        take_returned(tasks, from, of, outcome);
+    else if (done)
         take_done(tasks, from, of, message, outcome);
     else
         take_failed(tasks, from, of, message, outcome);

@@ -21,6 +21,7 @@ struct task_hand {
 struct task_trouble {
     uint64_t task, failures; /* attempts that failed */
     unsigned deaths;         /* of workers that executed it */
+    unsigned returns;        /* of workers that could not get its inputs */
     bool alone;              /* it is executed where nothing else is: then it is known who kills */
     node_id_t killed[POISON_DEATHS], last_failed_on;
     uint64_t due_us; /* it waits for its next attempt until then; 0: it does not */

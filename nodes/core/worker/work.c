@@ -59,3 +59,20 @@ bool work_read(const struct worker *worker, const struct message *message,
     return task->program.n == 1 && task->program.at[0].op &&
            read_operand(worker, message, task, &task->program.at[0], work);
 }
+
+uint64_t work_room(const struct worker *worker)
+{
+    const struct slots_use *use = &worker->step->slots;
+    uint64_t slots = step_operation_slots(worker->step), others = use->tasks;
+    if (!step_shares_slots(worker->step) || (!use->tasks && !use->tasks_wait))
+        return slots > 1 ? slots : COMPUTE_IN_FLIGHT;
+    if (!use->operations_next)
+        others += use->tasks_wait;
+    return others < slots ? slots - others : 0;
+}
+
+void work_note_slots(struct worker *worker)
+{
+    uint64_t slots = step_operation_slots(worker->step);
+    worker->step->slots.operations = worker->n_submitted < slots ? worker->n_submitted : slots;
+}

@@ -34,4 +34,11 @@ static inline struct map_key work_value_key(struct value_id id)
 bool work_read(const struct worker *worker, const struct message *message,
                const struct wire_task_op *task, struct work *work);
 
+/* How many operations may be at the executor. With one slot and no commands beside it more than is
+ * executed: a turn of the loop between two of them takes longer than small ones. */
+uint64_t work_room(const struct worker *worker);
+
+/* Tells the other rooms how many slots operations have. */
+void work_note_slots(struct worker *worker);
+
 #endif

@@ -281,6 +281,7 @@ void worker_computed(struct worker *worker, const struct computed *results, size
         work_free(work);
     }
     flush(worker, to, &batch);
+    work_note_slots(worker);
 }
 
 /* --- tasks --- */
@@ -555,18 +556,25 @@ static void give_back(struct worker *worker)
 
 void worker_pump(struct worker *worker)
 {
+    uint64_t room = work_room(worker);
+    bool waits = false;
     if (worker_is_pressed(worker))
         give_back(worker);
-    for (struct work *work = worker->first; work && worker->n_submitted < COMPUTE_IN_FLIGHT;
-         work = work->next) {
+    for (struct work *work = worker->first; work && !waits; work = work->next) {
         if (work->computing || work->missing)
             continue;
+        waits = worker->n_submitted >= room;
+        if (waits)
+            break;
+        worker->step->slots.operations_next = false;
         work->computing = true;
         worker->computing++;
         worker->submitted[worker->n_submitted++] =
             (struct submitted){.id = work->op.id, .attempt = work->op.attempt};
         outbox_add(&worker->step->out, OUTPUT_COMPUTE)->compute = work->op;
     }
+    worker->step->slots.operations_wait = waits;
+    work_note_slots(worker);
 }
 
 struct value_id worker_executing(const struct worker *worker)

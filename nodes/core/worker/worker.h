@@ -27,7 +27,8 @@ struct worker {
     struct work *first, *last;
     uint64_t queued;    /* operations waiting or executing */
     unsigned computing; /* of these, at the compute thread */
-    /* At the compute thread, which executes the first: of the queue, and what was dropped since. */
+    /* At the executor, which executes the first, as many as the node has slots: of the queue, and
+     * what was dropped since. */
     struct submitted submitted[COMPUTE_IN_FLIGHT];
     size_t n_submitted;
     struct map held; /* values kept here for others: (job, op) -> its length, cast */
@@ -43,7 +44,7 @@ void worker_task(struct worker *worker, node_id_t from, const struct message *me
  * of it. */
 void worker_release(struct worker *worker, node_id_t from, job_id_t job, op_id_t op);
 
-/* The operation that the compute thread executes; op 0: none. */
+/* The operation that is executed, of several the one that was begun first; op 0: none. */
 struct value_id worker_executing(const struct worker *worker);
 
 /* True when the values held here take more memory than they may. */

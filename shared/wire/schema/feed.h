@@ -31,6 +31,9 @@
     U64(OPT, access_version, ACCESS_VERSION_MAX, "of the list of keys in its log")        \
     BIN(OPT, access_hash, HASH_BYTES, "SHA-256 of that list; absent: there is none")      \
     U64(OPT, slots, U64_ANY, "commands that it runs at a time; 0: none")                  \
+    U64(OPT, operation_slots, U64_ANY,                                                    \
+        "operations that it executes at a time, commands included; 0: one, beside them")  \
+    U64(OPT, slots_used, U64_ANY, "slots that operations and commands have now")          \
     U64(OPT, voters, NODES_MAX, "how many nodes of its disk's cluster vote")              \
     STR(REQ, version, 32, "of its program")
 

@@ -29,6 +29,9 @@
     U64(OPT, stalled_ms, U64_ANY,                                                               \
         "for so long its disk has finished nothing of what it has to do; 0: it works")          \
     U64(OPT, slots, U64_ANY, "commands that it runs at a time; 0: none")                        \
+    U64(OPT, operation_slots, U64_ANY,                                                          \
+        "operations that it executes at a time, commands included; 0: one, beside them")        \
+    U64(OPT, slots_used, U64_ANY, "slots that operations and commands have now")                \
     BOOL(OPT, voter, "it votes, once its disk is admitted")                                     \
     BOOL(OPT, admitted, "its disk counts: votes and acknowledgements")                          \
     BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster of its disk; absent: none, or unheard") \

@@ -72,24 +72,25 @@
     U64(OPT, attempt, UINT32_MAX, "1, and one more for each attempt that failed")
 
 /* How attempts ended, at a worker. */
-#define TASK_OUTCOME_FIELDS(U64, BOOL, STR, BIN, LIST)                                      \
-    U64(REQ, first, TASKS_MAX, "the first task")                                            \
-    U64(REQ, count, TASKS_MAX, "how many: all that follows is the same for each")           \
-    U64(REQ, hand, U64_ANY, "as they were given")                                           \
-    U64(OPT, attempt, UINT32_MAX, "likewise")                                               \
-    U64(OPT, exit, TASK_EXIT_MAX, "the exit status")                                        \
-    U64(OPT, signal, TASK_EXIT_MAX, "the signal that ended it; 0: none")                    \
-    BOOL(OPT, limit, "the time limit ended it")                                             \
-    STR(OPT, reason, TASK_REASON_MAX, "why it could not be executed; empty: it was")        \
-    U64(OPT, started_ms, U64_ANY, "milliseconds since 1970 UTC")                            \
-    U64(OPT, wall_us, U64_ANY, "from its beginning to its end; of a range: of all of it")   \
-    U64(OPT, cpu_us, U64_ANY, "of processors")                                              \
-    U64(OPT, max_rss, U64_ANY, "the most memory that it had, in bytes")                     \
-    U64(OPT, out_bytes, U64_ANY, "of standard output; what comes along may be cut")         \
-    U64(OPT, out_frame, MESSAGE_FRAMES_MAX, "which further frame (from 1) has it; 0: none") \
-    BIN(OPT, out_hash, HASH_BYTES, "SHA-256 of that")                                       \
-    U64(OPT, err_bytes, U64_ANY, "of standard error, likewise")                             \
-    U64(OPT, err_frame, MESSAGE_FRAMES_MAX, "likewise")                                     \
+#define TASK_OUTCOME_FIELDS(U64, BOOL, STR, BIN, LIST)                                       \
+    U64(REQ, first, TASKS_MAX, "the first task")                                             \
+    U64(REQ, count, TASKS_MAX, "how many: all that follows is the same for each")            \
+    U64(REQ, hand, U64_ANY, "as they were given")                                            \
+    U64(OPT, attempt, UINT32_MAX, "likewise")                                                \
+    U64(OPT, exit, TASK_EXIT_MAX, "the exit status")                                         \
+    U64(OPT, signal, TASK_EXIT_MAX, "the signal that ended it; 0: none")                     \
+    BOOL(OPT, limit, "the time limit ended it")                                              \
+    STR(OPT, reason, TASK_REASON_MAX, "why it could not be executed; empty: it was")         \
+    BOOL(OPT, returned, "it was not begun for want of its inputs, and is to be given again") \
+    U64(OPT, started_ms, U64_ANY, "milliseconds since 1970 UTC")                             \
+    U64(OPT, wall_us, U64_ANY, "from its beginning to its end; of a range: of all of it")    \
+    U64(OPT, cpu_us, U64_ANY, "of processors")                                               \
+    U64(OPT, max_rss, U64_ANY, "the most memory that it had, in bytes")                      \
+    U64(OPT, out_bytes, U64_ANY, "of standard output; what comes along may be cut")          \
+    U64(OPT, out_frame, MESSAGE_FRAMES_MAX, "which further frame (from 1) has it; 0: none")  \
+    BIN(OPT, out_hash, HASH_BYTES, "SHA-256 of that")                                        \
+    U64(OPT, err_bytes, U64_ANY, "of standard error, likewise")                              \
+    U64(OPT, err_frame, MESSAGE_FRAMES_MAX, "likewise")                                      \
     BIN(OPT, err_hash, HASH_BYTES, "likewise")
 
 #define TASKS_RECORDS(R)                     \
