@@ -205,7 +205,7 @@ $(B)/fuzz/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call objs,tests/fuzz/replay.c
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
-$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c tests/harness/inside.c tests/harness/records.c) $(call lib,broker clients snapshot tasks bus io work core wire base)
+$(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c tests/harness/folding.c tests/harness/inside.c tests/harness/records.c) $(call lib,broker clients snapshot tasks bus io work core wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 

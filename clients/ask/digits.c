@@ -3,11 +3,17 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clients/ask/interrupt.h"
 #include "clients/local/outfile.h"
 #include "shared/base/hash.h"
 #include "shared/base/text.h"
+
+bool digits_are_bytes(const struct wire_job_row *row)
+{
+    return slice_equals(row->kind, "reduce");
+}
 
 /* Digits, a sign, a point; hexadecimal digits in columns. */
 static bool is_text(struct slice bytes)
@@ -19,11 +25,14 @@ static bool is_text(struct slice bytes)
     return true;
 }
 
-static int write_checked(struct slice bytes, struct hash_stream *hash, FILE *out)
+/* `any`: what a program made, which may be any bytes. */
+static int write_checked(struct slice bytes, bool any, struct hash_stream *hash, FILE *out)
 {
     /* Nothing else may reach a terminal, whoever answers. */
-    if (!is_text(bytes))
-        return cli_fail(EXIT_FAILED, "the result contains bytes that are not text");
+    if (!is_text(bytes) && (!any || isatty(fileno(out))))
+        return cli_fail(EXIT_FAILED, any ? "the result is not text; into a pipe, or with --output "
+                                           "FILE, all of it is written"
+                                         : "the result contains bytes that are not text");
     hash_add(hash, bytes.at, bytes.len);
     if (fwrite(bytes.at, 1, bytes.len, out) == bytes.len)
         return EXIT_OK;
@@ -50,7 +59,8 @@ static int fetch_chunk(struct cli *cli, const struct wire_job_row *row, uint64_t
                         " expected",
                         chunk->total, row->digits);
     } else {
-        code = write_checked((struct slice){bytes->at, bytes->len}, hash, out);
+        code =
+            write_checked((struct slice){bytes->at, bytes->len}, digits_are_bytes(row), hash, out);
         *offset += bytes->len;
     }
     message_drop(&reply);
@@ -63,7 +73,8 @@ int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out)
     uint8_t got[HASH_BYTES];
     uint64_t offset = row->text.len;
     hash_begin(&hash);
-    int code = row->text.len ? write_checked(row->text, &hash, out) : EXIT_OK;
+    int code =
+        row->text.len ? write_checked(row->text, digits_are_bytes(row), &hash, out) : EXIT_OK;
     while (!code && offset < row->digits)
         code = fetch_chunk(cli, row, &offset, &hash, out);
     if (code)
@@ -72,6 +83,14 @@ int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out)
     if (row->sha256.len != HASH_BYTES || memcmp(got, row->sha256.at, HASH_BYTES))
         return cli_fail(EXIT_FAILED, "the result does not match its SHA-256: do not use it");
     return EXIT_OK;
+}
+
+int digits_line(struct cli *cli, const struct wire_job_row *row, FILE *out)
+{
+    int code = digits_write(cli, row, out);
+    if (!code && !digits_are_bytes(row))
+        fputc('\n', out);
+    return code;
 }
 
 int digits_check(const struct cli *cli, const char *path)
@@ -88,8 +107,6 @@ int digits_save(struct cli *cli, const struct wire_job_row *row, const char *pat
     int code = outfile_open(&out, "--output", path);
     if (code)
         return code;
-    code = digits_write(cli, row, out.file);
-    if (!code)
-        fputc('\n', out.file);
+    code = digits_line(cli, row, out.file);
     return outfile_close(&out, code);
 }

@@ -7,6 +7,13 @@
 
 #include "clients/cli.h"
 
+/* True for a result that is no text for people but what a program made: any bytes. A terminal gets
+ * them only when they are text, and nothing is added to them. */
+bool digits_are_bytes(const struct wire_job_row *row);
+
+/* As digits_write(), and a line end behind digits. */
+int digits_line(struct cli *cli, const struct wire_job_row *row, FILE *out);
+
 /* Writes the digits of a finished job to `out`, no line end after them. EXIT_OK, or an exit code
  * after one line on stderr: EXIT_FAILED when what came is not what the row promises (what was
  * written is then wrong). */

@@ -40,7 +40,11 @@ int jobspec_parse(int n_words, char *const *words, struct jobspec *out, char *wh
     }
     const struct job_kind *kind = kind_find(slice_of(words[0]));
     if (kind && kind->commands) {
-        text_format(why, TEXT_MAX, "%s: `conclave %s` submits such jobs", kind->name, kind->name);
+        text_format(why, TEXT_MAX,
+                    kind->tasks ? "%s: `conclave %s` submits such jobs"
+                                : "%s: `conclave submit %s NAME FILE...` submits such jobs, one at "
+                                  "a time",
+                    kind->name, kind->name);
         return ERR_MALFORMED;
     }
     if (kind && job_inputs_of(kind)) {

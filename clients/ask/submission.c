@@ -14,6 +14,14 @@ static void add_inputs(struct message *request, const struct job_inputs *inputs)
             body->inputs.at[body->inputs.n++].value = inputs->at[i].value;
 }
 
+static void add_values(struct message *request, const struct submission *submission)
+{
+    struct wire_submit *body = &request->as.submit;
+    body->inputs.at = message_room(request, submission->n_values, sizeof *body->inputs.at);
+    for (; body->inputs.n < submission->n_values; body->inputs.n++)
+        body->inputs.at[body->inputs.n].value = submission->values[body->inputs.n];
+}
+
 int submission_prepare(struct submission *submission, struct cli *cli)
 {
     struct jobspec *spec = &submission->spec;
@@ -32,13 +40,16 @@ int submission_prepare(struct submission *submission, struct cli *cli)
 
 static void submit(struct submission *submission, struct client *client)
 {
-    struct message *request = message_new(MESSAGE_SUBMIT);
-    struct wire_submit *body = &request->as.submit;
+    struct message *request =
+        message_new(submission->commands ? MESSAGE_SUBMIT_COMMANDS : MESSAGE_SUBMIT);
+    struct wire_submit *body = &request->as.submit; /* both have the same fields */
     body->key = message_text(request, submission->key);
     body->kind = message_text(request, submission->spec.kind);
     body->spec = message_text(request, submission->spec.spec);
     if (submission->spec.inputs)
         add_inputs(request, submission->spec.inputs);
+    if (submission->n_values)
+        add_values(request, submission);
     if (submission->plan)
         body->plan = message_text(request, submission->plan);
     /* Once a coordinator has accepted the job, nothing but the deadline ends our interest in it. */

@@ -14,10 +14,13 @@
 
 struct submission {
     struct jobspec spec;
-    char key[JOB_KEY_TEXT_MAX]; /* empty: a job that somebody else submitted is only waited for */
-    bool no_wait;               /* accepted is the end */
-    const char *plan;           /* borrowed; NULL: whichever is faster */
-    uint64_t poll_us;           /* how often to hear of progress */
+    char key[JOB_KEY_TEXT_MAX];  /* empty: a job that somebody else submitted is only waited for */
+    bool no_wait;                /* accepted is the end */
+    const char *plan;            /* borrowed; NULL: whichever is faster */
+    bool commands;               /* it needs a key that may run commands */
+    job_id_t values[INPUTS_MAX]; /* stored values that it names, beside those of spec.inputs */
+    size_t n_values;
+    uint64_t poll_us; /* how often to hear of progress */
     uint64_t deadline_us;
     uint64_t line; /* of the file it comes from; 0: none */
 

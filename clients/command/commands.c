@@ -49,6 +49,9 @@ static const char submit_details[] =
     "of the known ones. WITH names 16 others at most, and is empty where nothing but known ones\n"
     "shares the factor. --json: {moduli, shared, duplicates, rows: [{line, with, known, gcd,\n"
     "duplicate}], id}.\n"
+    "reduce NAME folds files by a program that `op add` stored: FILE, --files PATTERN, @- for\n"
+    "stdin, job:ID for a job's result, or of a map for what each of its tasks wrote. It prints\n"
+    "what the program makes, as it is. Needs a key of the role commands.\n"
     "When a line is wrong, nothing of the file is submitted, unless --follow is given. Results\n"
     "come in the file's order. --output writes a file whole or not at all, follows links, and\n"
     "writes devices and FIFOs in place; - is stdout. --json prints the finished job as `job show`\n"
@@ -339,8 +342,10 @@ static const char map_details[] =
     "(if something is in it) and DIR/joblog.tsv; what is there already stays. Exit code 0 when "
     "all\n"
     "tasks are done, 1 when some failed or were lost, 5 when the job was cancelled.\n"
-    "Not possible yet: --files (but with --dry-run), --upload, --collect, --reduce, --speculate,\n"
-    "and more than 64 KiB of output a stream and task.\n"
+    "--reduce folds what the tasks wrote to stdout, in input order, by an operator (op add), once\n"
+    "all are done; `submit reduce NAME job:ID` does so later.\n"
+    "Not possible yet: --files (but with --dry-run), --upload, --collect, --speculate, and more\n"
+    "than 64 KiB of output a stream and task.\n"
     "--json prints the finished job as `job show` does; with --dry-run {task, inputs, command} "
     "for\n"
     "each task, one a line.";
@@ -365,6 +370,27 @@ static const char retry_details[] =
     "prints its id. Those that are done stay so. --merged of `job tasks`, `job output` and `job\n"
     "log` shows of each task what came last; `job result` does so by itself.";
 
+static const char op_add_details[] =
+    "Stores the program in the cluster, under the name, for jobs that fold files: submit reduce.\n"
+    "A program takes the paths of 2 to 4 files and writes one to stdout, exit code 0; it must be\n"
+    "associative and give the same bytes every time: `op check` looks. It runs on the nodes, in "
+    "an\n"
+    "empty directory of its own with the files, so what else it needs must be installed there.\n"
+    "The name means the program from then on, for this key; jobs that are there keep the one that\n"
+    "they began with. With --commutative short files are folded with short ones. Needs a key of\n"
+    "the role commands. --json: {name, value, sha256, owner, bytes}.";
+
+static const char op_list_details[] =
+    "The operators that this key may see: its own, an admin's all. --json: an array of what op\n"
+    "add prints.";
+
+static const char op_show_details[] =
+    "NAME, or value:HASH for one that a newer one has replaced. --json: what op add prints, and\n"
+    "{added, program_bytes, time_limit_us, commutative, text}.";
+
+static const char op_rm_details[] =
+    "Removes the operator of this key; a job that names it keeps it until it is forgotten.";
+
 static const char op_check_details[] =
     "An operator is a program that folds 2 to 4 files into one: merge.sh FILE1 FILE2 [FILE3\n"
     "FILE4], its result on stdout, exit code 0. A cluster combines values in any shape that keeps\n"
@@ -373,7 +399,8 @@ static const char op_check_details[] =
     "pairs, of threes, of fours. Exit code 0 when all results are equal, else 1 with the two that\n"
     "differ; also 1 when the program fails or takes longer than --time-limit. --json: {equal,\n"
     "shapes: [{shape, sha256, bytes, runs}]}.\n"
-    "NAME is the program's path, with a slash: ./merge.sh. The files are read in place.";
+    "NAME is the program's path, with a slash: ./merge.sh; or an operator of the cluster, or\n"
+    "value:HASH. The files are read in place.";
 
 static const char kinds_details[] =
     "Asks nobody: these are the kinds that this program knows. --json: [{kind, example, about}].";
@@ -389,6 +416,11 @@ const struct command commands[] = {
      submit_details, submit_options, submit_run},
     {"map", "[--] CMD ARG... [::: A B...]", "Run a command over inputs: map gzip {} ::: a b",
      map_details, map_options, map_run},
+    {"op add", "NAME PROGRAM", "Store a program that folds files, for submit reduce",
+     op_add_details, op_add_options, op_add_run},
+    {"op list", "", "List operators", op_list_details, NULL, op_list_run},
+    {"op show", "NAME", "Show an operator", op_show_details, NULL, op_show_run},
+    {"op rm", "NAME", "Remove an operator", op_rm_details, NULL, op_rm_run},
     {"op check", "NAME FILE FILE...", "Check a program that folds files: all shapes give the same",
      op_check_details, op_check_options, op_check_run},
     {"kinds", "", "List the kinds of jobs, with examples", kinds_details, NULL, kinds_run},

@@ -7,6 +7,10 @@
 /* Each takes the words after its name and returns an exit code. */
 int map_run(struct cli *cli, int n_words, char **words);
 int op_check_run(struct cli *cli, int n_words, char **words);
+int op_add_run(struct cli *cli, int n_words, char **words);
+int op_list_run(struct cli *cli, int n_words, char **words);
+int op_show_run(struct cli *cli, int n_words, char **words);
+int op_rm_run(struct cli *cli, int n_words, char **words);
 int submit_run(struct cli *cli, int n_words, char **words);
 int job_list_run(struct cli *cli, int n_words, char **words);
 int job_show_run(struct cli *cli, int n_words, char **words);
@@ -62,6 +66,7 @@ int job_tasks_result(struct cli *cli, job_id_t job, const char *path);
 
 extern const struct option_spec map_options[];
 extern const struct option_spec op_check_options[];
+extern const struct option_spec op_add_options[];
 extern const struct option_spec submit_options[];
 extern const struct option_spec job_list_options[];
 extern const struct option_spec job_show_options[];

@@ -213,9 +213,7 @@ static int give_result(struct cli *cli, const struct wire_job *answer)
     if (cli->json)
         cli_print_json(cli, render_job(row));
     else if (!options.output) {
-        code = digits_write(cli, row, stdout);
-        if (!code)
-            printf("\n");
+        code = digits_line(cli, row, stdout);
     }
     return code;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clients/ask/digits.h"
 #include "clients/command/commands.h"
 #include "clients/ask/jobspec.h"
 #include "clients/map/map_label.h"
@@ -48,10 +49,10 @@ static void add_result(const struct wire_job_row *row, struct text *out)
         return;
     if (row->error.len)
         text_add(out, "%s", text_escape(room, sizeof room, row->error));
-    else if (row->text.len && row->text.len <= 2 * TEXT_EDGE_DIGITS)
+    else if (row->text.len && !digits_are_bytes(row) && row->text.len <= 2 * TEXT_EDGE_DIGITS)
         text_add(out, "%s", text_escape(room, sizeof room, row->text));
     else if (row->digits)
-        text_add(out, "%" PRIu64 " digits", row->digits);
+        text_add(out, "%" PRIu64 " %s", row->digits, digits_are_bytes(row) ? "bytes" : "digits");
 }
 
 #define TABLE "%-8s %-9s %-25s %-11s %-14s %-7s%s%s\n"

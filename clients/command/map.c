@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clients/ask/batch.h"
 #include "clients/ask/interrupt.h"
 #include "clients/ask/upload.h"
 #include "clients/command/commands.h"
 #include "clients/map/command_line.h"
 #include "clients/map/map_job.h"
 #include "clients/map/map_wait.h"
+#include "clients/map/named.h"
+#include "clients/map/reduce.h"
 #include "clients/map/request.h"
 #include "clients/show/printable.h"
 #include "clients/show/render.h"
@@ -136,9 +139,11 @@ static int check_request(const struct cli *cli)
     if (options.request.name && (slice_of(options.request.name).len > TASK_NAME_MAX ||
                                  !text_is_utf8(slice_of(options.request.name))))
         return cli_fail(EXIT_USAGE, "--name takes a text of at most %d bytes", TASK_NAME_MAX);
-    if (!options.dry_run && (options.reduce || options.request.uploads.n))
-        return cli_fail(EXIT_USAGE, "--%s is not possible yet",
-                        options.reduce ? "reduce" : "upload");
+    if (!options.dry_run && options.request.uploads.n)
+        return cli_fail(EXIT_USAGE, "--upload is not possible yet");
+    if (options.reduce && (options.wait.tag || options.wait.unordered))
+        return cli_fail(EXIT_USAGE, "--reduce folds the outputs; %s is for those that are printed",
+                        options.wait.tag ? "--tag" : "-u");
     if (cli->json && !options.dry_run && (options.wait.tag || options.wait.unordered))
         return cli_fail(EXIT_USAGE, "--json prints the job; %s is for outputs",
                         options.wait.tag ? "--tag" : "-u");
@@ -172,11 +177,57 @@ static int submit(struct cli *cli, const struct wire_task_spec *spec, const stru
     return code ? code : map_job_submit(cli, &what, job);
 }
 
+/* --- folding --- */
+
+/* Before anything is submitted: whether there is such an operator. */
+static int check_operator(struct cli *cli)
+{
+    struct message *page = NULL;
+    const struct wire_value_row *row;
+    int code = options.reduce ? named_find(cli, options.reduce, &page, &row) : EXIT_OK;
+    message_drop(&page);
+    return code;
+}
+
+/* A job of its own: with --key one that the same key finds again. */
+static int fold(struct cli *cli, job_id_t job, struct parts *parts)
+{
+    struct submission *submission = mem_new(1, sizeof *submission);
+    struct batch batch = {.cli = cli};
+    struct text key = {0};
+    char id[JOB_TEXT_MAX];
+    if (options.key)
+        text_add(&key, "%s.reduce", options.key);
+    int code = cli_key(options.key ? key.at : NULL, submission->key);
+    if (!code)
+        code = reduce_prepare(cli, options.reduce, parts, submission);
+    if (!code)
+        return batch_run(&batch, submission);
+    cli_note("the outputs are there: `conclave submit reduce %s job:%s` folds them", options.reduce,
+             job_id_text(job, id));
+    free(submission);
+    return code;
+}
+
+static int wait_and_fold(struct cli *cli, job_id_t job)
+{
+    struct parts parts;
+    parts_begin(&parts);
+    options.wait.parts = &parts;
+    int code = map_wait(cli, job, &options.wait);
+    if (!code)
+        code = fold(cli, job, &parts);
+    parts_clear(&parts);
+    return code;
+}
+
 static int wait_or_leave(struct cli *cli, const struct wire_job_row *row,
                          const struct content *content)
 {
     char id[JOB_TEXT_MAX];
     options.wait.content = content;
+    if (options.reduce)
+        return wait_and_fold(cli, row->job);
     if (!options.no_wait)
         return map_wait(cli, row->job, &options.wait);
     if (cli->json)
@@ -194,7 +245,9 @@ static int run_content(struct cli *cli, const struct message *spec, const struct
         cli_note("there are no inputs, and so no tasks");
         return EXIT_OK;
     }
-    int code = upload_tasks(cli, inputs, content, &value);
+    int code = check_operator(cli);
+    if (!code)
+        code = upload_tasks(cli, inputs, content, &value);
     if (!code)
         code = submit(cli, &spec->as.task_spec, content, value, &job);
     if (!code)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,12 +18,13 @@
 #include "clients/local/local.h"
 #include "clients/local/outfile.h"
 #include "clients/map/fold.h"
+#include "clients/map/named.h"
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 
 /* A program that takes longer for a few small files hangs; --time-limit says otherwise. */
-#define TIME_LIMIT_DEFAULT_US (60 * SECOND_US)
+#define TIME_LIMIT_DEFAULT_US OPERATOR_TIME_DEFAULT_US
 
 extern char **environ;
 
@@ -185,20 +187,37 @@ static int check(struct cli *cli, char *program, size_t n, const char *const *fi
     return equal ? EXIT_OK : EXIT_FAILED;
 }
 
+/* An operator of the cluster, with its own time limit unless another one is given. */
+static int fetch(struct cli *cli, const char *word, const char *dir, char path[LOCAL_PATH_MAX])
+{
+    struct message *page = NULL, *spec = NULL;
+    const struct wire_value_row *row;
+    char why[TEXT_MAX];
+    int code = named_find(cli, word, &page, &row);
+    if (!code)
+        code = named_read(cli, row, &spec);
+    if (!code && (local_path(dir, "program", path) ||
+                  outfile_put(path, message_frame(spec, 1)->at, message_frame(spec, 1)->len, why) ||
+                  chmod(path, 0700)))
+        code = cli_fail(EXIT_FAILED, "the program cannot be written to %s", dir);
+    if (!code && options.time_limit_us == TIME_LIMIT_DEFAULT_US &&
+        spec->as.operator_spec.time_limit_us)
+        options.time_limit_us = spec->as.operator_spec.time_limit_us;
+    message_drop(&spec);
+    message_drop(&page);
+    return code;
+}
+
 int op_check_run(struct cli *cli, int n_words, char **words)
 {
-    char dir[LOCAL_PATH_MAX], shown[TEXT_MAX / 4];
+    char dir[LOCAL_PATH_MAX], program[LOCAL_PATH_MAX], shown[TEXT_MAX / 4];
     const char *parent = getenv("TMPDIR");
     if (n_words < 3)
         return cli_fail(EXIT_USAGE,
                         "a program and two or more files are needed: op check ./merge.sh a b c");
     text_escape(shown, sizeof shown, slice_of(words[0]));
-    if (!strchr(words[0], '/'))
-        return cli_fail(EXIT_USAGE,
-                        "%s: this version stores no operators; name the program by its path, such "
-                        "as ./%s",
-                        shown, shown);
-    if (access(words[0], X_OK))
+    bool stored = !strchr(words[0], '/');
+    if (!stored && access(words[0], X_OK))
         return cli_fail(EXIT_USAGE, "%s cannot be executed: %s", shown, strerror(errno));
     for (int i = 1; i < n_words; i++)
         if (access(words[i], R_OK))
@@ -206,7 +225,10 @@ int op_check_run(struct cli *cli, int n_words, char **words)
                             text_escape(shown, sizeof shown, slice_of(words[i])), strerror(errno));
     if (local_path(parent && *parent ? parent : "/tmp", "conclave-op.XXXXXX", dir) || !mkdtemp(dir))
         return cli_fail(EXIT_FAILED, "no temporary directory could be made: %s", strerror(errno));
-    int code = check(cli, words[0], (size_t)n_words - 1, (const char *const *)(words + 1), dir);
+    int code = stored ? fetch(cli, words[0], dir, program) : EXIT_OK;
+    if (!code)
+        code = check(cli, stored ? program : words[0], (size_t)n_words - 1,
+                     (const char *const *)(words + 1), dir);
     local_remove(dir);
     return code;
 }

@@ -6,11 +6,13 @@
 #include "clients/ask/batch.h"
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
+#include "clients/map/reduce.h"
 #include "nodes/core/kinds/kinds.h"
 
 static struct {
     const char *file, *key, *output, *plan, *against;
     uint64_t base;
+    struct option_list files;
     bool follow, no_wait, exit_status;
 } options;
 
@@ -27,6 +29,7 @@ const struct option_spec submit_options[] = {
      "of the integers that product and batch-gcd read: 10 or 16 (default 10)"},
     {"against", OPTION_STRING, &options.against, 0, 0, "INTEGERS",
      "batch-gcd: known integers, such as @known.txt; factors shared with them count, too"},
+    {"files", OPTION_LIST, &options.files, 0, 0, "PATTERN", "reduce: the files that are folded"},
     {"exit-status", OPTION_FLAG, &options.exit_status, 0, 0, NULL,
      "batch-gcd: exit with 1 when a factor is shared"},
     {"file", OPTION_STRING, &options.file, 0, 0, "JOBS",
@@ -43,6 +46,7 @@ static int submit_file(struct cli *cli, const char *path)
                           .no_wait = options.no_wait,
                           .plan = options.plan};
     const char *alone = options.key           ? "key"
+                        : options.files.n     ? "files"
                         : options.output      ? "output"
                         : options.base        ? "base"
                         : options.against     ? "against"
@@ -116,6 +120,32 @@ static int submit_one(struct cli *cli, struct submission *submission)
     return code;
 }
 
+/* The parts are read and stored before the job is submitted. */
+static int submit_reduce(struct cli *cli, size_t n_words, char **words)
+{
+    struct submission *submission = mem_new(1, sizeof *submission);
+    struct parts parts;
+    int code = EXIT_OK;
+    parts_begin(&parts);
+    if (!n_words)
+        code = cli_fail(EXIT_USAGE, "reduce takes an operator and what it folds: reduce NAME "
+                                    "FILE..., or --files PATTERN; `conclave op list`");
+    else if (options.base || options.against || options.plan)
+        code = cli_fail(EXIT_USAGE, "--%s is not for reduce",
+                        options.base      ? "base"
+                        : options.against ? "against"
+                                          : "plan");
+    if (!code)
+        code = reduce_add(&parts, cli, n_words - 1, words + 1, &options.files);
+    if (!code)
+        code = reduce_prepare(cli, words[0], &parts, submission);
+    parts_clear(&parts);
+    if (!code)
+        return submit_one(cli, submission);
+    free(submission);
+    return code;
+}
+
 int submit_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX];
@@ -129,6 +159,10 @@ int submit_run(struct cli *cli, int n_words, char **words)
         return submit_file(cli, options.file ? options.file : "-");
     if (options.follow)
         return cli_fail(EXIT_USAGE, "--follow needs --file");
+    if (n_words && !strcmp(words[0], "reduce"))
+        return submit_reduce(cli, (size_t)n_words - 1, words + 1);
+    if (options.files.n)
+        return cli_fail(EXIT_USAGE, "--files is for reduce");
     struct submission *submission = mem_new(1, sizeof *submission);
     if (parse_job(n_words, words, &submission->spec, why)) {
         free(submission);

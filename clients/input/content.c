@@ -43,7 +43,7 @@ static uint64_t aim_of(uint64_t len)
 }
 
 /* Where a part begins and ends: only the lengths are read. */
-static int cut(struct content *content, char *why)
+static int cut(struct content *content, bool each, char *why)
 {
     uint64_t aim = aim_of(content->len);
     struct content_segment *segment = NULL;
@@ -66,7 +66,7 @@ static int cut(struct content *content, char *why)
                         content->format);
             return ERR_MALFORMED;
         }
-        if (!segment || segment->len >= aim || segment->len + len > CONTENT_MOST_BYTES)
+        if (!segment || each || segment->len >= aim || segment->len + len > CONTENT_MOST_BYTES)
             segment = add_segment(content, at);
         segment->len += len;
         segment->items++;
@@ -97,13 +97,25 @@ static int hash_segments(struct content *content, char *why)
     return error;
 }
 
-int content_of_parts(struct content *content, const char *format, struct spool *spool, char *why)
+static int take_parts(struct content *content, const char *format, struct spool *spool, bool each,
+                      char *why)
 {
     *content = (struct content){.format = format, .spool = *spool, .len = spool->len};
     *spool = (struct spool){.fd = -1};
     spool_hash(&content->spool, content->sha256);
-    int error = cut(content, why);
+    int error = cut(content, each, why);
     return error ? error : hash_segments(content, why);
+}
+
+int content_of_parts(struct content *content, const char *format, struct spool *spool, char *why)
+{
+    return take_parts(content, format, spool, false, why);
+}
+
+int content_of_each_part(struct content *content, const char *format, struct spool *spool,
+                         char *why)
+{
+    return take_parts(content, format, spool, true, why);
 }
 
 /* --- bytes --- */

@@ -20,7 +20,7 @@ struct content_segment {
 };
 
 struct content {
-    const char *format; /* "integers", "tasks" or "bytes" */
+    const char *format; /* "integers", "tasks", "parts", "operator" or "bytes" */
     struct spool spool;
     uint64_t len, items;
     uint8_t sha256[HASH_BYTES];
@@ -34,6 +34,10 @@ struct content {
  * own. ERR_IO, ERR_MALFORMED after one line in `why` (TEXT_MAX bytes). Caller clears in any case.
  */
 int content_of_parts(struct content *content, const char *format, struct spool *spool, char *why);
+
+/* The same, and each part is a segment of its own: an operand. */
+int content_of_each_part(struct content *content, const char *format, struct spool *spool,
+                         char *why);
 
 /* The bytes of a file, or of stdin for "-", as they are. A file that is not regular is copied
  * first. The same errors, and ERR_INTERRUPTED without a line. */

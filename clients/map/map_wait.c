@@ -68,13 +68,14 @@ static int write_log(struct task_cluster *cluster, const char *path)
 }
 
 /* The last line, and what the job came to. */
-static int conclude(struct cli *cli, const struct task_cluster *cluster)
+static int conclude(struct cli *cli, const struct task_cluster *cluster,
+                    const struct map_wait *wait)
 {
     const struct wire_job_row *row = task_cluster_row(cluster);
     struct task_sum sum = tasks_sum(row);
     struct text line = {0};
     char id[JOB_TEXT_MAX];
-    if (cli->json)
+    if (cli->json && !wait->parts)
         cli_print_json(cli, render_job(row));
     fflush(stdout);
     task_sum_line(&sum, job_id_text(row->job, id), &line);
@@ -103,16 +104,17 @@ int map_wait(struct cli *cli, job_id_t job, const struct map_wait *wait)
                                              .content = wait->content};
     int code = task_cluster_open(cli, job, &wants, &cluster);
     if (!code)
-        code = wait->dir || cli->json ? wait_for_all(cluster) : write_outputs(cluster, wait);
+        code = wait->dir || cli->json || wait->parts ? wait_for_all(cluster)
+                                                     : write_outputs(cluster, wait);
     if (!code)
         code = wait_for_all(cluster); /* also when nothing of the rest is shown */
     if (!code && wait->dir)
         code = save(cluster, wait->dir);
     if (!code && wait->joblog)
         code = write_log(cluster, wait->joblog);
-    if (!code)
-        code = conclude(cli, cluster);
-    else
+    if (!code && !(code = conclude(cli, cluster, wait)) && wait->parts)
+        code = parts_add_outputs(wait->parts, task_cluster_source(cluster));
+    else if (code)
         say_it_goes_on(job, code);
     task_cluster_destroy(&cluster);
     return code;

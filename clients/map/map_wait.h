@@ -4,11 +4,13 @@
 
 #include "clients/cli.h"
 #include "clients/input/content.h"
+#include "clients/map/parts.h"
 
 struct map_wait {
     const char *dir, *joblog; /* NULL: none */
     bool tag, unordered;
     const struct content *content; /* borrowed: the job's tasks */
+    struct parts *parts;           /* borrowed: gets the outputs of all, instead of stdout; NULL */
 };
 
 /* Whether the files can be written, looked at before anything is submitted. An exit code. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/ask/digits.h"
 #include "clients/ask/jobspec.h"
 #include "clients/show/tasks.h"
 #include "nodes/core/kinds/kinds.h"
@@ -214,13 +215,15 @@ static void show_result(const struct wire_job_row *row, FILE *out)
     jobspec_label(row->kind, row->spec, label);
     if (row->text.len)
         fprintf(out, "%-12s%s=%s\n", "result", label, text_escape(text, sizeof text, row->text));
+    else if (!row->digits)
+        fprintf(out, "%-12sempty\n", "result");
     else if (!row->head.len)
         fprintf(out, "%-12snot for this key\n", "result");
     else
         fprintf(out, "%-12s%s=%s...%s\n", "result", label,
                 text_escape(head, sizeof head, row->head),
                 text_escape(tail, sizeof tail, row->tail));
-    fprintf(out, "%-12s%" PRIu64 "\n", "digits", row->digits);
+    fprintf(out, "%-12s%" PRIu64 "\n", digits_are_bytes(row) ? "bytes" : "digits", row->digits);
     if (row->sha256.len == HASH_BYTES)
         fprintf(out, "%-12s%s\n", "sha256", hash_text(row->sha256.at, hash));
 }

@@ -34,6 +34,8 @@ static int print_result(struct cli *cli, const struct wire_job_row *row)
 {
     char label[JOBSPEC_LABEL_MAX], head[4 * TEXT_EDGE_DIGITS + 1], tail[4 * TEXT_EDGE_DIGITS + 1],
         id[JOB_TEXT_MAX];
+    if (digits_are_bytes(row)) /* as the program wrote it */
+        return digits_line(cli, row, stdout);
     printf("%s=", jobspec_label(row->kind, row->spec, label));
     if (row->text.len || !isatty(STDOUT_FILENO)) {
         int code = digits_write(cli, row, stdout);
@@ -135,7 +137,8 @@ static int print_job(struct cli *cli, const struct submission *submission,
     } else if (!code && choice->output) {
         code = digits_save(cli, row, choice->output);
         if (!code && strcmp(choice->output, "-"))
-            cli_note("%" PRIu64 " digits are in %s", row->digits, choice->output);
+            cli_note("%" PRIu64 " %s are in %s", row->digits,
+                     digits_are_bytes(row) ? "bytes" : "digits", choice->output);
     }
     if (cli->json)
         cli_print_json(cli, render_job(row));

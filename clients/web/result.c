@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/ask/digits.h"
 #include "clients/web/routes.h"
 #include "clients/web/web.h"
 #include "shared/base/blob.h"
@@ -107,7 +108,10 @@ static void begin(struct request *request, struct client_call *call, const struc
     struct message *reply = call->reply;
     call->reply = NULL;
     take_part(result, reply, row->text);
-    request_stream(request, "text/plain; charset=utf-8", result->digits + 1, read_result);
+    result->ended = digits_are_bytes(row); /* nothing is added to these */
+    request_stream(request,
+                   result->ended ? "application/octet-stream" : "text/plain; charset=utf-8",
+                   result->digits + !result->ended, read_result);
     MHD_add_response_header(request->response, "Conclave-SHA256", hash);
 }
 

@@ -46,7 +46,8 @@ static void wait_for_work(struct runtime *runtime, bool readable[PLANE_COUNT])
         [POLL_COMPUTE] = {.fd = runtime->executor->kind->fd(runtime->executor), .events = POLLIN},
     };
     items[POLL_TASKS] = (struct pollfd){.fd = tasks_run_fd(runtime->tasks), .events = POLLIN};
-    bool at_once = mesh_look(runtime->mesh, readable) || tasks_run_is_due(runtime->tasks);
+    bool at_once = mesh_look(runtime->mesh, readable) || tasks_run_is_due(runtime->tasks) ||
+                   programs_are_due(runtime->programs);
     size_t n = mesh_poll_items(runtime->mesh, items, POLL_OWN);
     int ready = poll(items, n, at_once ? 0 : timeout_ms(runtime));
     if (ready < 0 && errno != EINTR)
@@ -102,9 +103,9 @@ static void take_store(struct runtime *runtime)
     }
 }
 
-static void take_computed(struct runtime *runtime)
+static void take_computed(struct runtime *runtime, struct executor *executor)
 {
-    struct executor_result *results = runtime->executor->kind->poll(runtime->executor);
+    struct executor_result *results = executor->kind->poll(executor);
     if (!results)
         return;
     heap_worked(&runtime->heap_idle, clock_now_us());
@@ -129,7 +130,7 @@ static void take_computed(struct runtime *runtime)
     free(computed);
     for (struct executor_result *next; results; results = next) {
         next = executor_next(results);
-        runtime->executor->kind->free(results);
+        executor->kind->free(results);
     }
 }
 
@@ -275,9 +276,10 @@ void runtime_turn(struct runtime *runtime)
     turns_part(&runtime->turns, "store", clock_now_us());
     pull_take_moved(&runtime->pull, clock_now_us());
     turns_part(&runtime->turns, "bulk", clock_now_us());
-    take_computed(runtime);
+    take_computed(runtime, runtime->executor);
     turns_part(&runtime->turns, "compute", clock_now_us());
     take_tasks(runtime);
+    take_computed(runtime, programs_executor(runtime->programs));
     turns_part(&runtime->turns, "tasks", clock_now_us());
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         if (!readable[order[i]])

@@ -22,6 +22,19 @@ static void keep(struct runtime *runtime, enum value_user user, struct value_id 
     store_keep(runtime->store, user, id, value); /* without one: it may be on disk already */
 }
 
+static struct executor *executor_for(struct runtime *runtime, const struct compute_op *op)
+{
+    return programs_are_for(op) ? programs_executor(runtime->programs) : runtime->executor;
+}
+
+/* Whoever does not have it does nothing. */
+static void cancel(struct runtime *runtime, struct value_id id, uint64_t attempt)
+{
+    struct executor *programs = programs_executor(runtime->programs);
+    runtime->executor->kind->cancel(runtime->executor, id, attempt);
+    programs->kind->cancel(programs, id, attempt);
+}
+
 static void execute(struct runtime *runtime, const struct output *output, uint64_t now_us)
 {
     switch (output->kind) {
@@ -45,13 +58,13 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
     case OUTPUT_PUBLISH:
         gate_publish(runtime->gate, output->publish, output->after_seq);
         break;
-    case OUTPUT_COMPUTE:
-        runtime->executor->kind->start(runtime->executor, &output->compute, value_at,
-                                       &runtime->values);
+    case OUTPUT_COMPUTE: {
+        struct executor *executor = executor_for(runtime, &output->compute);
+        executor->kind->start(executor, &output->compute, value_at, &runtime->values);
         break;
+    }
     case OUTPUT_CANCEL:
-        runtime->executor->kind->cancel(runtime->executor, output->cancel.id,
-                                        output->cancel.attempt);
+        cancel(runtime, output->cancel.id, output->cancel.attempt);
         break;
     case OUTPUT_FEED:
         transfer_feed(runtime->transfer, &output->feed, now_us);

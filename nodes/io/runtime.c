@@ -133,7 +133,9 @@ static void start_parts(struct runtime *runtime)
     logger_start();
     runtime->store = store_start(runtime->disk);
     runtime->bulk = bulk_start();
+    runtime->programs = programs_new(runtime->commands);
     runtime->tasks = tasks_run_new(runtime->commands, &runtime->values);
+    tasks_run_share(runtime->tasks, runtime->programs);
     begin_failures(runtime);
     struct transfer_config transfer = {.self = node->id, .len_max = value_max_bytes};
     runtime->transfer = transfer_new(&transfer, &runtime->values);
@@ -299,6 +301,7 @@ void runtime_close(struct runtime **runtime)
         return;
     bool idle = compute_destroy(&it->compute, COMPUTE_PATIENCE_MS);
     tasks_run_destroy(&it->tasks);
+    programs_destroy(&it->programs);
     commands_destroy(&it->commands);
     transfer_destroy(&it->transfer);
     if (it->bulk) {

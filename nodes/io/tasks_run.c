@@ -9,6 +9,7 @@
 
 struct tasks_run {
     struct commands *commands;
+    struct programs *programs; /* NULL: none */
     const struct values *values;
     struct attempts *attempts;
     struct task_order *running; /* began here, and have not ended; owned */
@@ -28,6 +29,11 @@ struct tasks_run *tasks_run_new(struct commands *commands, const struct values *
     run->values = values;
     run->attempts = attempts_new();
     return run;
+}
+
+void tasks_run_share(struct tasks_run *run, struct programs *programs)
+{
+    run->programs = programs;
 }
 
 static void free_results(struct tasks_run *run)
@@ -197,6 +203,8 @@ size_t tasks_run_take(struct tasks_run *run, const struct task_result **out)
         forget_told(run);
     if (run->commands && !run->waiting)
         run->waiting = commands_poll(run->commands);
+    if (run->programs)
+        run->waiting = programs_sift(run->programs, run->waiting);
     while (run->waiting && run->n_results < TASKS_ENDED_MAX) {
         struct command_result *result = next_waiting(run);
         run->results[run->n_results++] = result;

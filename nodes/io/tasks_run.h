@@ -5,7 +5,7 @@
 #define CONCLAVE_IO_TASKS_RUN_H
 
 #include "nodes/core/values/values.h"
-#include "nodes/work/command.h"
+#include "nodes/work/programs.h"
 
 /* Ends that are told at once: so long the loop's turn is bounded. */
 #define TASKS_ENDED_MAX 256
@@ -14,6 +14,9 @@ struct tasks_run;
 
 /* Borrows both. commands NULL: this node runs none. Caller destroys. */
 struct tasks_run *tasks_run_new(struct commands *commands, const struct values *values);
+
+/* The commands run programs of operations, too: what is not a task's goes there (borrows). */
+void tasks_run_share(struct tasks_run *run, struct programs *programs);
 void tasks_run_destroy(struct tasks_run **run);
 
 void tasks_run_begin(struct tasks_run *run, const struct task_order *order);

@@ -82,7 +82,8 @@ struct command {
     size_t n_inputs;
     const char *const *collect; /* patterns as of glob(7), "**" too; ends with NULL; NULL: none */
     struct command_limits limits;
-    int nice; /* added to the node's; 0 or more */
+    int nice;  /* added to the node's; 0 or more */
+    bool part; /* see command_result_join(): that is done, away from the event loop */
 };
 
 /* --- what became of it --- */
@@ -145,6 +146,10 @@ struct command_result {
 
 /* Returns a constant. */
 const char *command_end_text(enum command_end end);
+
+/* Puts all that was kept of stdout into memory, in place of files, as a part behind its length
+ * (shared/base/bytes.h), with its hash. ERR_IO: a file cannot be read, and the result says so. */
+int command_result_join(struct command_result *result);
 
 /* The bytes and files that are still its own go with it. Accepts NULL. */
 void command_result_free(struct command_result *result);

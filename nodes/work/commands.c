@@ -153,6 +153,8 @@ static void look_at_slot(struct commands *commands, struct slot *slot, short hap
     if (slot->pid && happened & (POLLIN | POLLHUP | POLLERR))
         alive = slot_receive(slot, &result, &why);
     if (result) {
+        if (slot->ask->part)
+            (void)command_result_join(result); /* it says what became of it */
         ask_free(slot->ask);
         slot->ask = NULL;
         slot->kill_at_us = NEVER;
@@ -363,6 +365,7 @@ void commands_run(struct commands *commands, const struct command *command)
     ask->kind = ASK_RUN;
     ask->id = command->id;
     ask->time_us = command->limits.time_us;
+    ask->part = command->part;
     ask->error = command_pack(&ask->frame, command);
     ask->blobs = mem_new(command->n_inputs + 1, sizeof *ask->blobs);
     if (!ask->error) {

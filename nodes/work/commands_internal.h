@@ -17,7 +17,7 @@ struct ask {
     uint64_t time_us;    /* its limit; 0: none */
     struct blob **blobs; /* in the order of the frames BYTES */
     size_t n_blobs;
-    bool cancelled;
+    bool cancelled, part;
     struct ask *next; /* of those that wait */
 };
 

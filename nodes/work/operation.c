@@ -51,11 +51,19 @@ int operation_room(const struct compute_op *op, size_t *room_bytes)
     return works[op->opcode]->room(op, room_bytes);
 }
 
+/* What a program makes may be any bytes; people are shown these. */
+static void copy_edge(char *to, const uint8_t *at, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        to[i] =
+            at[i] == '\t' || at[i] == '\n' || (at[i] >= ' ' && at[i] < 0x7f) ? (char)at[i] : '.';
+}
+
 static void describe_text(struct computed *computed, const struct blob *text)
 {
     size_t edge = text->len < TEXT_EDGE_DIGITS ? text->len : TEXT_EDGE_DIGITS;
-    memcpy(computed->head, text->at, edge);
-    memcpy(computed->tail, text->at + text->len - edge, edge);
+    copy_edge(computed->head, text->at, edge);
+    copy_edge(computed->tail, text->at + text->len - edge, edge);
 }
 
 bool operation_into(const struct compute_op *op, struct blob *value, uint64_t inline_max,

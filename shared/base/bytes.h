@@ -43,11 +43,16 @@ static inline uint64_t bytes_get_be64(const uint8_t at[8])
 
 #define BYTES_LENGTH 4 /* of the length */
 
-/* Writes a part to `at`, where BYTES_LENGTH + len bytes are free; returns that sum. */
-static inline size_t bytes_put_part(uint8_t *at, const void *part, size_t len)
+static inline void bytes_put_length(uint8_t *at, size_t len)
 {
     for (int byte = 0; byte < BYTES_LENGTH; byte++)
         at[byte] = (uint8_t)(len >> 8 * byte);
+}
+
+/* Writes a part to `at`, where BYTES_LENGTH + len bytes are free; returns that sum. */
+static inline size_t bytes_put_part(uint8_t *at, const void *part, size_t len)
+{
+    bytes_put_length(at, len);
     if (len)
         memcpy(at + BYTES_LENGTH, part, len);
     return BYTES_LENGTH + len;

@@ -38,4 +38,21 @@
 #define TASK_OUTPUT_DEFAULT_BYTES (MIB_BYTES)
 #define TASK_OUTPUT_MAX_BYTES     (64 * MIB_BYTES)
 
+/* --- reduce: programs that fold --- */
+
+/* How a program is run, and the program: the items of such a stored value, in one segment. */
+#define OPERATOR_PARTS 2
+/* Of the name of an operator: people type it. */
+#define OPERATOR_NAME_MAX 64
+/* The program is one segment, for it goes to workers as an operand does; a larger one is a script
+ * that finds what it needs on the nodes. */
+#define OPERATOR_BYTES_MAX (7 * MIB_BYTES)
+/* A part that is folded, and what a program may make of several: a worker has four and the result
+ * in memory. As RESULT_MAX_DEFAULT_BYTES. */
+#define REDUCE_PART_BYTES_MAX    (64 * MIB_BYTES)
+#define PROGRAM_OUTPUT_MAX_BYTES (128 * MIB_BYTES)
+/* Of one run of a program, unless `op add` says otherwise: what takes longer for four values
+ * hangs. */
+#define OPERATOR_TIME_DEFAULT_US (60 * SECOND_US)
+
 #endif

@@ -54,6 +54,7 @@
     X(starved_is_slow, "an operation that waits for a processor is taken for one that is stuck") \
     X(named_value_dropped, "a stored value is dropped while a job names it (V2)")                \
     X(segment_told_early, "a segment is acknowledged before its entry is committed (V1)")        \
+    X(parts_swapped, "a program gets its last two values in another order")                      \
     X(operations_take_none, "commands begin as if operations had no slots of the node")          \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \
     X(remade_counts, "an operation that is made again counts again (T9)")                        \
@@ -151,7 +152,8 @@
     X(image_loses_owners, "a checkpoint loses whose the jobs are (X14)")                           \
     X(changes_unaudited, "a change leaves no line in the log (X16)")                               \
     X(started_unlogged, "a task that may begin once is begun before the log has it (T16)")         \
-    X(ended_is_forgotten, "a worker forgets how tasks ended when their coordinator dies (T15)")
+    X(ended_is_forgotten, "a worker forgets how tasks ended when their coordinator dies (T15)")    \
+    X(differences_pass, "two results of a program on the same values may differ (T20)")
 
 enum mutant {
     MUTANT_none,

@@ -76,7 +76,10 @@ static void collect(const struct snapshot_model *model, struct places *places)
         add(places, &model->handed_out.at[i], model->handed_out.at[i].node, PLACE_HANDED_OUT);
     for (uint64_t id = 1; id <= model->n_nodes; id++) {
         const struct model_node *node = &model->nodes[id];
-        for (size_t i = 0; i < node->queued.n; i++)
+        /* In an earlier term than the coordinator it has nothing of its: what is there is of a
+         * coordinator before it, and goes when the node hears of the term (seed 462). */
+        bool earlier = node->state.term < model->nodes[chief].state.term;
+        for (size_t i = 0; i < node->queued.n && !earlier; i++)
             add(places, &node->queued.at[i], id, PLACE_WORKER);
         if (id == chief)
             continue;

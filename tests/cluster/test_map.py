@@ -90,7 +90,7 @@ def test_inputs_come_from_words_lines_tables_numbers_files_and_stdin(run, tmp_pa
     ("map --dry-run --no-wait -u echo ::: a", "-u"),
     ("map --dry-run --retires 1 echo ::: a", "did you mean --retries?"),
     ("mpa --dry-run echo ::: a", "did you mean `conclave map`?"),
-    ("op check merge a b", "./merge"),
+    ("op check merge no-such b", "no-such: No such file"),
     ("op check ./merge a", "two or more files"),
     ("op check ./merge a b", "./merge cannot be executed"),
 ])

@@ -114,7 +114,8 @@ void scheduled_return(struct scheduled *it, node_id_t from, struct wire_result_o
     message->as.result.ops.n = 1;
     message->as.result.ops.at = message_room(message, 1, sizeof *message->as.result.ops.at);
     result.job = it->job->id;
-    result.hash = message_copy(message, (struct slice){hash, sizeof hash});
+    struct slice its = result.hash.len ? result.hash : (struct slice){hash, sizeof hash};
+    result.hash = message_copy(message, its);
     result.frame = value ? message_add_frame(message, value) : 0;
     message->as.result.ops.at[0] = result;
     schedule_results(&it->schedule, from, message);

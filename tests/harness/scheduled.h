@@ -35,7 +35,7 @@ void scheduled_give(struct scheduled *it, node_id_t from, op_id_t op, uint64_t e
 void scheduled_give_back(struct scheduled *it, node_id_t from, op_id_t op, uint64_t executed);
 
 /* A worker returns this result of the job at hand; its texts are borrowed until the end of the
- * call. */
+ * call. Without a hash it has one that all others have. */
 void scheduled_return(struct scheduled *it, node_id_t from, struct wire_result_op result,
                       struct blob *value);
 

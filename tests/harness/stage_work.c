@@ -4,6 +4,7 @@
 
 #include "nodes/work/operation.h"
 #include "shared/base/error.h"
+#include "tests/harness/folding.h"
 #include "tests/harness/stage_internal.h"
 
 static struct map_key value_key(struct value_id id)
@@ -90,7 +91,7 @@ void stage_compute(struct stage *stage, node_id_t id, const struct compute_op *o
     struct blob *value;
     if (node->hangs)
         return;
-    operation_run(op, value_at, &node->values, VALUE_INLINE_MAX_BYTES, &computed, &value);
+    folding_run(op, value_at, &node->values, VALUE_INLINE_MAX_BYTES, &computed, &value);
     computed.elapsed_us = computed.operations * node->op_us;
     node->busy_us =
         (node->busy_us > stage->now_us ? node->busy_us : stage->now_us) + computed.elapsed_us;

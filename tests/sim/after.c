@@ -34,8 +34,7 @@ void after_check_values(const struct world *world)
         for (size_t i = 0; i < jobs->n; i++) {
             const struct job *job = jobs->at[i];
             struct value_id value = {job->id, job_text_op(job)};
-            if (job->state == JOB_DONE && job->digits > TEXT_INLINE_DIGITS &&
-                !rot_read(node, value))
+            if (job->state == JOB_DONE && job->digits && !job->text && !rot_read(node, value))
                 world_fail(world, "after healing every result is on every voter's disk",
                            "node %u lacks that of job %zu", id, i + 1);
         }

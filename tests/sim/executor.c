@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "nodes/core/step/step.h"
+#include "tests/harness/folding.h"
 #include "tests/harness/inside.h"
 #include "tests/sim/world.h"
 
@@ -107,8 +108,8 @@ static void start(struct executor *executor, const struct compute_op *op, operat
     struct world_executor *it = (struct world_executor *)executor;
     struct execution *execution = mem_new(1, sizeof *execution), **last = &it->first;
     struct executor_result *result = &execution->result;
-    operation_run(op, lookup, context, world_inline_bytes(it->world), &result->computed,
-                  &result->value);
+    folding_run(op, lookup, context, world_inline_bytes(it->world), &result->computed,
+                &result->value);
     result->computed.value = result->value;
     uint64_t operations = result->computed.error ? 1 : result->computed.operations;
     execution->took_us =

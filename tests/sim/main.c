@@ -69,10 +69,11 @@ static void print_sums(const struct report *sum, double took)
            " of them with money in channels, %" PRIu64 " partial; each verified\n%" PRIu64
            " forgotten keys were refused\n%" PRIu64
            " stored values uploaded and read back, %" PRIu64 " dropped, %" PRIu64
-           " too old\n%" PRIu64 " commands of tasks compared with what their client meant\n",
+           " too old\n%" PRIu64 " jobs folded parts, each as it should\n%" PRIu64
+           " commands of tasks compared with what their client meant\n",
            counts->transfers, counts->snapshots_complete, counts->snapshots_holding,
            counts->snapshots_partial, counts->forgotten, counts->values, counts->values_dropped,
-           counts->values_aged, counts->commands);
+           counts->values_aged, counts->folds, counts->commands);
 }
 
 static unsigned print_faults(const struct report *sum)

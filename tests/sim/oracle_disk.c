@@ -71,7 +71,7 @@ static void each_named(struct world *world, node_id_t id,
     for (size_t i = 0; i < jobs->n; i++) {
         struct job *job = jobs->at[i];
         struct done_op *done;
-        if (job->state == JOB_DONE && job->digits > TEXT_INLINE_DIGITS)
+        if (job->state == JOB_DONE && job->digits && !job->text)
             check(world, id, (struct value_id){job->id, job_text_op(job)}, job->sha256);
         for (size_t at = 0; (done = map_next(&job->live, &at, NULL));)
             if (!done->value)

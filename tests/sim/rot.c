@@ -92,7 +92,7 @@ static bool is_named(const struct node *node, struct value_id id)
     if (!job)
         return false;
     if (job->state == JOB_DONE && id.op == job_text_op(job))
-        return job->digits > TEXT_INLINE_DIGITS;
+        return job->digits && !job->text;
     const struct done_op *done = map_get(&job->live, (struct map_key){id.op, 0});
     return done && !done->value;
 }

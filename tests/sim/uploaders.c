@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nodes/core/node.h"
+#include "shared/base/bytes.h"
 #include "shared/base/mutant.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
@@ -23,12 +24,23 @@ enum upload_wish {
     UPLOAD_END,
     UPLOAD_READ,
     UPLOAD_SUBMIT,
+    UPLOAD_WAIT,
     UPLOAD_DROP
+};
+
+/* What the value at hand is for. */
+enum upload_use {
+    USE_BYTES,   /* any job names it */
+    USE_PROGRAM, /* an operator, which a job needs that folds what is uploaded after it */
+    USE_PARTS    /* that is folded, each segment a part */
 };
 
 struct world_uploader {
     enum upload_wish wish;
     uint64_t random, left, things;
+    enum upload_use use;
+    job_id_t program, job; /* of a job that folds */
+    uint64_t program_len;
     /* The value at hand. */
     uint64_t seed, len, segment_len, chunk_len;
     job_id_t value;           /* JOB_NONE: it was not begun */
@@ -43,11 +55,20 @@ struct world_uploader {
 
 /* --- what is uploaded --- */
 
-static uint8_t byte_at(const struct world_uploader *it, uint64_t at)
+static uint8_t byte_of(const struct world_uploader *it, uint64_t at)
 {
     if (at < sizeof it->seed) /* no two are the same */
         return (uint8_t)(it->seed >> 8 * at);
     return (uint8_t)(it->seed * 131 + at * 7 + at / 253);
+}
+
+/* All parts are as long as their segments. */
+static uint8_t byte_at(const struct world_uploader *it, uint64_t at)
+{
+    uint64_t within = it->use == USE_PARTS ? at % it->segment_len : BYTES_LENGTH;
+    if (within < BYTES_LENGTH)
+        return (uint8_t)((it->segment_len - BYTES_LENGTH) >> 8 * within);
+    return byte_of(it, it->use == USE_PARTS ? at - BYTES_LENGTH * (at / it->segment_len + 1) : at);
 }
 
 static struct blob *content(const struct world_uploader *it, uint64_t from, uint64_t len)
@@ -76,14 +97,49 @@ static struct message *ask_put(const struct world_uploader *it)
     uint64_t len = it->len - it->bytes < it->segment_len ? it->len - it->bytes : it->segment_len;
     uint64_t n = len - it->offset < it->chunk_len ? len - it->offset : it->chunk_len;
     struct blob *bytes = content(it, it->bytes + it->offset, n);
-    message->as.value_put = (struct wire_value_put){.value = it->value,
-                                                    .segment = it->segments + 1,
-                                                    .offset = it->offset,
-                                                    .len = len,
-                                                    .items = len,
-                                                    .sha256 = sha_of(message, it, it->bytes, len)};
+    message->as.value_put =
+        (struct wire_value_put){.value = it->value,
+                                .segment = it->segments + 1,
+                                .offset = it->offset,
+                                .len = len,
+                                .items = it->use == USE_PARTS     ? 1
+                                         : it->use == USE_PROGRAM ? OPERATOR_PARTS
+                                                                  : len,
+                                .sha256 = sha_of(message, it, it->bytes, len)};
     message_add_frame(message, bytes);
     blob_drop(&bytes);
+    return message;
+}
+
+static struct message *ask_fold(const struct world_uploader *it, unsigned number)
+{
+    struct text key = {0}, spec = {0};
+    struct message *message = message_new(MESSAGE_SUBMIT_COMMANDS);
+    struct wire_submit_commands *body = &message->as.submit_commands;
+    text_add(&key, "uploader%u-%" PRIu64, number, it->things);
+    text_add(&spec, "%" PRIu64 " %" PRIu64 " %" PRIu64, it->len / it->segment_len, it->len,
+             it->program_len);
+    body->key = message_text(message, key.at);
+    body->kind = slice_of("reduce");
+    body->spec = message_text(message, spec.at);
+    body->inputs.n = 2;
+    body->inputs.at = message_room(message, 2, sizeof(struct wire_value_ref));
+    body->inputs.at[0].value = it->value;
+    body->inputs.at[1].value = it->program;
+    return message;
+}
+
+static struct message *ask_begin(const struct world_uploader *it, unsigned number)
+{
+    static const char *const formats[] = {"bytes", "operator", "parts"};
+    char name[STORED_NAME_MAX + 1];
+    struct message *message = message_new(MESSAGE_VALUE_BEGIN);
+    text_format(name, sizeof name, "simulated-%u",
+                number); /* the next operator has the name then */
+    message->as.value_begin = (struct wire_value_begin){.sha256 = sha_of(message, it, 0, it->len),
+                                                        .len = it->len,
+                                                        .format = slice_of(formats[it->use]),
+                                                        .name = message_text(message, name)};
     return message;
 }
 
@@ -107,13 +163,7 @@ static struct message *ask_for(const struct world_uploader *it, unsigned number)
     struct message *message = NULL;
     switch (it->wish) {
     case UPLOAD_BEGIN:
-        message = message_new(MESSAGE_VALUE_BEGIN);
-        message->as.value_begin =
-            (struct wire_value_begin){.sha256 = sha_of(message, it, 0, it->len),
-                                      .len = it->len,
-                                      .format = slice_of("bytes"),
-                                      .name = slice_of("simulated")};
-        break;
+        return ask_begin(it, number);
     case UPLOAD_PUT:
         return ask_put(it);
     case UPLOAD_END:
@@ -127,7 +177,11 @@ static struct message *ask_for(const struct world_uploader *it, unsigned number)
                                                           .len = VALUE_CHUNK_BYTES};
         break;
     case UPLOAD_SUBMIT:
-        return ask_submit(it, number);
+        return it->use == USE_PARTS ? ask_fold(it, number) : ask_submit(it, number);
+    case UPLOAD_WAIT:
+        message = message_new(MESSAGE_JOB_GET);
+        message->as.job_get.job = it->job;
+        break;
     case UPLOAD_DROP:
         message = message_new(MESSAGE_VALUE_DROP);
         message->as.value_drop.value = it->value;
@@ -180,6 +234,38 @@ static void want(struct world *world, unsigned number, enum upload_wish wish)
 
 /* --- values one after another --- */
 
+static void begin_value(struct world *world, unsigned number)
+{
+    struct world_uploader *it = &world->uploaders[number];
+    it->value = JOB_NONE;
+    it->segments = it->bytes = it->offset = 0;
+    it->whole = it->named = false;
+    want(world, number, UPLOAD_BEGIN);
+}
+
+static void shape_program(struct world_uploader *it)
+{
+    it->use = USE_PROGRAM;
+    it->segment_len = it->len;
+    it->chunk_len = 1 + it->len / 2;
+}
+
+/* Behind its program: some parts, among them often no multiple of four. */
+static void begin_parts(struct world *world, unsigned number)
+{
+    struct world_uploader *it = &world->uploaders[number];
+    uint64_t parts = 1 + random_below(&it->random, 20);
+    it->program = it->value;
+    it->program_len = it->len;
+    it->use = USE_PARTS;
+    it->things++;
+    it->seed = number * 1000 + it->things;
+    it->segment_len = BYTES_LENGTH + sizeof it->seed + random_below(&it->random, 3000);
+    it->len = parts * it->segment_len;
+    it->chunk_len = it->segment_len;
+    begin_value(world, number);
+}
+
 static void begin(struct world *world, unsigned number)
 {
     struct world_uploader *it = &world->uploaders[number];
@@ -189,13 +275,13 @@ static void begin(struct world *world, unsigned number)
     it->left--;
     it->things++;
     it->seed = number * 1000 + it->things;
+    it->use = USE_BYTES;
     it->len = sizeof it->seed + random_below(&it->random, LENGTH_MAX);
     it->segment_len = 1 + it->len / (1 + random_below(&it->random, 6));
     it->chunk_len = 1 + it->segment_len / (1 + random_below(&it->random, 3));
-    it->value = JOB_NONE;
-    it->segments = it->bytes = it->offset = 0;
-    it->whole = it->named = false;
-    want(world, number, UPLOAD_BEGIN);
+    if (world->options.owners && world->options.n_nodes > 1 && random_below(&it->random, 2))
+        shape_program(it);
+    begin_value(world, number);
 }
 
 static void rest(struct world *world, unsigned number)
@@ -252,7 +338,11 @@ static void take_row(struct world *world, unsigned number, const struct wire_val
     it->offset = 0;
     it->whole = row->whole;
     world->counts.values += it->whole && it->wish == UPLOAD_END;
-    if (it->whole)
+    if (it->whole && it->use == USE_PROGRAM)
+        begin_parts(world, number);
+    else if (it->whole && it->use == USE_PARTS)
+        want(world, number, UPLOAD_SUBMIT);
+    else if (it->whole)
         read_all(world, number);
     else
         send_more(world, number);
@@ -290,6 +380,49 @@ static void take_bytes(struct world *world, unsigned number, const struct messag
         after_reading(world, number);
 }
 
+/* --- jobs that fold --- */
+
+/* The model of a program appends: what is folded is all of it, in its order. */
+static void check_fold(struct world *world, const struct world_uploader *it,
+                       const struct wire_job_row *row)
+{
+    uint64_t len = it->len - it->len / it->segment_len * BYTES_LENGTH;
+    uint8_t hash[HASH_BYTES];
+    struct blob *blob = blob_new(len);
+    for (uint64_t i = 0; i < len; i++)
+        blob->at[i] = byte_of(it, i);
+    hash_bytes(blob->at, blob->len, hash);
+    blob_drop(&blob);
+    if (row->digits != len || row->sha256.len != HASH_BYTES ||
+        memcmp(hash, row->sha256.at, HASH_BYTES) != 0)
+        world_fail(world, "what a program makes of parts is their fold, in order",
+                   "%" PRIu64 " parts have another", it->len / it->segment_len);
+}
+
+static void take_job(struct world *world, unsigned number, const struct wire_job_row *row)
+{
+    struct world_uploader *it = &world->uploaders[number];
+    world->counts.uploaders_jobs += it->wish == UPLOAD_SUBMIT;
+    if (it->use != USE_PARTS) {
+        it->named = true;
+        read_all(world, number);
+        return;
+    }
+    it->job = row->job;
+    it->wish = UPLOAD_WAIT;
+    if (slice_equals(row->state, "done"))
+        check_fold(world, it, row);
+    else if (slice_equals(row->state, "failed") &&
+             world->counts.faults[FAULT_CRASH] + world->counts.faults[FAULT_FAILED_DISK] < 3)
+        world_fail(world, "no job fails", "%.*s", (int)row->error.len, (const char *)row->error.at);
+    else if (!slice_equals(row->state, "failed")) {
+        wake_after(world, number, RETRY_US);
+        return;
+    }
+    world->counts.folds++;
+    rest(world, number);
+}
+
 /* It is gone: it was dropped by a try before, or it was old. */
 static void take_gone(struct world *world, unsigned number)
 {
@@ -311,7 +444,11 @@ static void take_gone(struct world *world, unsigned number)
 static void take_error(struct world *world, unsigned number, const struct wire_error *error)
 {
     struct world_uploader *it = &world->uploaders[number];
-    if (slice_equals(error->code, "not_found")) {
+    if (slice_equals(error->code, "not_found") && it->wish == UPLOAD_WAIT) {
+        if (!world_forgets_jobs(world))
+            world_fail(world, "a job that was accepted is there", "uploader %u: it is not", number);
+        rest(world, number);
+    } else if (slice_equals(error->code, "not_found")) {
         take_gone(world, number);
     } else if (slice_equals(error->code, "unknown")) {
         want(world, number, UPLOAD_BEGIN);
@@ -330,7 +467,8 @@ static void take_error(struct world *world, unsigned number, const struct wire_e
 
 static const char *wish_name(enum upload_wish wish)
 {
-    static const char *const names[] = {"nothing", "begin", "put", "end", "read", "submit", "drop"};
+    static const char *const names[] = {"nothing", "begin",  "put",  "end",
+                                        "read",    "submit", "wait", "drop"};
     return names[wish];
 }
 
@@ -355,9 +493,7 @@ void uploader_reply(struct world *world, unsigned number, const struct pending *
         take_bytes(world, number, message);
         break;
     case MESSAGE_JOB:
-        it->named = true;
-        world->counts.uploaders_jobs++;
-        read_all(world, number);
+        take_job(world, number, &message->as.job.jobs.at[0]);
         break;
     case MESSAGE_ERROR:
         take_error(world, number, &message->as.error);

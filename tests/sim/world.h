@@ -235,6 +235,7 @@ struct world_bank {
 struct world_counts {
     uint64_t steps, messages, elections, jobs_done, jobs_cancelled, jobs_failed, reads;
     uint64_t entries;                             /* of the log, sent */
+    uint64_t folds;                               /* jobs of theirs that fold, finished */
     uint64_t uploaders_jobs;                      /* that name stored values */
     uint64_t commands;                            /* of tasks, that were begun */
     uint64_t values, values_dropped, values_aged; /* stored ones: whole; gone by hand, by age */

@@ -53,6 +53,7 @@ TESTS = {
     "message_never_ends": ("test_limits", "a_message_of_too_many_parts_ends_its_connection"),
     "stop_ignored": ("test_executor", "a_conversion_that_runs_ends_when_it_is_cancelled"),
     "phase_unsettled": ("test_timing", "phases_add_up_in_any_order"),
+    "differences_pass": ("test_schedule", "two_results_of_a_program_that_differ_fail_its_job_T20"),
     "descendants_spared": ("test_command_ends", "a_daemon_ends_with_it_T18"),
     "survivors_by_pid": ("test_command_ends", "a_process_of_the_same_pid_is_left_alone_T18"),
     "doors_have_no_handler": ("test_doors", "who_is_admitted_at_a_door_is_in_one_table_X1_X2"),

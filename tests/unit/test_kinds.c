@@ -136,6 +136,67 @@ static void a_map_says_what_its_input_must_be(void **state)
     }
 }
 
+/* The leaves take all parts, in their order, two to four at a time; a single one alone. */
+static void a_reduce_folds_all_parts_in_their_order(void **state)
+{
+    (void)state;
+    for (uint64_t parts = 1; parts <= VALUE_SEGMENTS_MAX; parts++) {
+        struct text spec = {0};
+        struct plan_operand operands[OPERANDS_MAX];
+        uint64_t next = 1, folds = 0;
+        text_add(&spec, "%zu %zu 100", (size_t)parts, (size_t)(9 * parts));
+        struct plan plan = parsed("reduce", spec.at);
+        op_id_t result = plan_result(&plan);
+        for (op_id_t op = 1; op < result; op++) {
+            size_t n = plan_operands(&plan, op, operands);
+            assert_int_equal(plan_opcode(&plan, op), OPCODE_FOLD);
+            assert_in_range(n, parts > 1 ? 2 : 1, OPERANDS_MAX);
+            folds += n - 1;
+            for (size_t i = 0; i < n; i++) {
+                assert_int_equal(operands[i].input, plan_is_flat(&plan, op));
+                if (operands[i].input)
+                    assert_int_equal(operands[i].literal, next++);
+                else /* results of others, from left to right */
+                    assert_true(operands[i].op && (!i || operands[i].op != operands[i - 1].op));
+            }
+        }
+        assert_int_equal(next, parts + 1);
+        assert_int_equal(folds, parts - 1);
+        assert_int_equal(plan_opcode(&plan, result), OPCODE_BYTES);
+        assert_int_equal(plan_operands(&plan, result, operands), 1);
+        assert_int_equal(operands[0].op, result - 1);
+    }
+}
+
+static void a_reduce_says_what_its_inputs_must_be(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec, *why;
+    } wrong[] = {{"0 0 100", "1 to 1024 parts"},
+                 {"1025 9000 100", "1 to 1024 parts"},
+                 {"5 19 100", "cannot have 19 bytes"},
+                 {"5 8589934593 100", "cannot have 8589934593 bytes"},
+                 {"5 100", "three whole numbers"}};
+    struct plan plan = parsed("reduce", "5 20 77");
+    struct plan_input values = plan_input(&plan, 1), program = plan_input(&plan, 2);
+    struct text label = {0};
+    assert_true(plan.kind->commands && !plan.kind->tasks);
+    assert_int_equal(plan_inputs(&plan), 2);
+    assert_true(values.segments == 5 && values.items == 5 && values.bytes == 20);
+    assert_string_equal(values.format, "parts");
+    assert_true(program.segments == 1 && program.items == 2 && program.bytes == 77);
+    assert_string_equal(program.format, "operator");
+    plan_label(&plan, &label);
+    assert_string_equal(label.at, "reduce(5 parts)");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct text why = {0};
+        if (!plan_parse(&plan, slice_of("reduce"), slice_of(wrong[i].spec), &why) ||
+            !strstr(why.at, wrong[i].why))
+            fail_msg("%s: %s", wrong[i].spec, why.at);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +205,8 @@ int main(void)
         cmocka_unit_test(results_of_other_kinds_are_shown_after_their_labels),
         cmocka_unit_test(costs_are_bounds),
         cmocka_unit_test(a_map_says_what_its_input_must_be),
+        cmocka_unit_test(a_reduce_folds_all_parts_in_their_order),
+        cmocka_unit_test(a_reduce_says_what_its_inputs_must_be),
     };
     return cmocka_run_group_tests_name("kinds", tests, NULL, NULL);
 }

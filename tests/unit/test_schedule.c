@@ -10,6 +10,7 @@
 
 #include "nodes/core/schedule/schedule.h"
 #include "shared/base/error.h"
+#include "shared/base/job_id.h"
 #include "shared/base/text.h"
 #include "tests/harness/scheduled.h"
 
@@ -297,6 +298,140 @@ static void a_lost_value_is_made_again_when_somebody_lacks_it(void **context)
     assert_int_equal(it->schedule.operations, 4);
 }
 
+/* --- programs that fold --- */
+
+static job_id_t store(struct scheduled *it, const char *format, uint64_t segments, uint64_t len,
+                      uint64_t items)
+{
+    uint8_t hash[HASH_BYTES] = {(uint8_t)format[0]};
+    struct message *begun = message_new(MESSAGE_ENTRY_VALUE_BEGUN);
+    struct wire_entry_value_begun *body = &begun->as.entry_value_begun;
+    body->sha256 = message_copy(begun, (struct slice){hash, sizeof hash});
+    body->len = segments * len;
+    body->format = message_text(begun, format);
+    job_id_t id = job_id_of(it->step.term, raft_log_propose(&it->raft, begun));
+    for (uint64_t segment = 1; segment <= segments; segment++) {
+        struct message *entry = message_new(MESSAGE_ENTRY_VALUE_SEGMENT);
+        entry->as.entry_value_segment = (struct wire_entry_value_segment){
+            .value = id,
+            .segment = segment,
+            .op = stored_op(it->step.term, segment),
+            .len = len,
+            .items = items,
+            .sha256 = message_copy(entry, (struct slice){hash, sizeof hash})};
+        raft_log_propose(&it->raft, entry);
+    }
+    struct message *whole = message_new(MESSAGE_ENTRY_VALUE_WHOLE);
+    whole->as.entry_value_whole.value = id;
+    raft_log_propose(&it->raft, whole);
+    return id;
+}
+
+/* The job at hand is done; the next one folds five parts: R1 two, R2 three of them, R3 both. */
+static void begin_fold(struct scheduled *it)
+{
+    for (op_id_t op = 1; op <= 5; op++)
+        scheduled_give_back(it, 2, op, op);
+    scheduled_log(it);
+    assert_int_equal(it->job->state, JOB_DONE);
+    job_id_t parts = store(it, "parts", 5, 6, 1), program = store(it, "operator", 1, 50, 2);
+    struct message *entry = message_new(MESSAGE_ENTRY_JOB_SUBMITTED);
+    struct wire_entry_job_submitted *body = &entry->as.entry_job_submitted;
+    body->key = message_text(entry, "fold");
+    body->kind = message_text(entry, "reduce");
+    body->spec = message_text(entry, "5 30 50");
+    body->inputs.n = 2;
+    body->inputs.at = message_room(entry, 2, sizeof *body->inputs.at);
+    body->inputs.at[0].value = parts;
+    body->inputs.at[1].value = program;
+    raft_log_propose(&it->raft, entry);
+    scheduled_apply(it);
+    it->job = jobs_find_key(&it->state.jobs, slice_of("fold"));
+    assert_non_null(it->job);
+    scheduled_pump(it);
+}
+
+/* That task, of those that wait in the channels to the workers; what is before it is passed over.
+ */
+static const struct wire_task_op *handed_out(struct scheduled *it, op_id_t op)
+{
+    uint64_t after_seq;
+    for (node_id_t id = 2; id <= SCHEDULED_NODES; id++) {
+        struct channel *channel = &it->links.peers[id].channel;
+        const struct message *message;
+        channel->linked = true;
+        channel->sent = 0;
+        while ((message = channel_next(channel, it->step.now_us, &after_seq)))
+            for (size_t i = 0; message->type == MESSAGE_TASK && i < message->as.task.ops.n; i++)
+                if (message->as.task.ops.at[i].job == it->job->id &&
+                    message->as.task.ops.at[i].op == op)
+                    return &message->as.task.ops.at[i];
+    }
+    fail_msg("operation %d was not handed out", (int)op);
+    return NULL;
+}
+
+static void give_hashed(struct scheduled *it, node_id_t from, op_id_t op, uint8_t byte)
+{
+    uint8_t hash[HASH_BYTES] = {byte};
+    struct blob *value = blob_copy("\3\0\0\0abc", 7);
+    scheduled_return(it, from,
+                     (struct wire_result_op){
+                         .op = op, .attempt = 1, .len = value->len, .hash = {hash, sizeof hash}},
+                     value);
+    blob_drop(&value);
+}
+
+static void a_fold_goes_with_its_program_and_up_to_four_parts(void **context)
+{
+    struct scheduled *it = *context;
+    begin_fold(it);
+    const struct wire_task_op *task = handed_out(it, 1), *other = handed_out(it, 2);
+    assert_true(slice_equals(task->opcode, "fold"));
+    assert_int_equal(task->operands.n, 2);
+    assert_int_equal(other->operands.n, 3);
+    assert_int_equal(task->program.n, 1);
+    assert_true(task->program.at[0].value == it->job->inputs[1]);
+    assert_true(task->program.at[0].op == stored_op(it->step.term, 1));
+    for (size_t i = 0; i < 5; i++) {
+        const struct wire_operand *operand =
+            i < 2 ? &task->operands.at[i] : &other->operands.at[i - 2];
+        assert_true(operand->value == it->job->inputs[0]);
+        assert_true(operand->op == stored_op(it->step.term, i + 1));
+    }
+}
+
+static void two_results_of_a_program_that_differ_fail_its_job_T20(void **context)
+{
+    struct scheduled *it = *context;
+    begin_fold(it);
+    give_hashed(it, 2, 1, 7);
+    give_hashed(it, 3, 1, 7); /* a copy that overlapped, and is the same */
+    scheduled_apply(it);
+    assert_false(job_is_finished(it->job));
+    give_hashed(it, 3, 1, 8);
+    scheduled_apply(it);
+    assert_int_equal(it->job->state, JOB_FAILED);
+    assert_string_equal(it->job->reason, "R1: two runs of the program on the same values gave two "
+                                         "results, on nodes 2 and 3");
+}
+
+static void a_program_that_fails_fails_its_job_at_once(void **context)
+{
+    struct scheduled *it = *context;
+    begin_fold(it);
+    for (op_id_t op = 1; op <= 2; op++) /* one of them is that worker's */
+        scheduled_return(it, 2,
+                         (struct wire_result_op){.op = op,
+                                                 .attempt = 1,
+                                                 .final = true,
+                                                 .error = slice_of("merge: exit code 3")},
+                         NULL);
+    scheduled_apply(it);
+    assert_int_equal(it->job->state, JOB_FAILED);
+    assert_non_null(strstr(it->job->reason, ": merge: exit code 3"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +456,12 @@ int main(void)
                                         scheduled_end),
         cmocka_unit_test_setup_teardown(a_lost_value_is_made_again_when_somebody_lacks_it,
                                         scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(a_fold_goes_with_its_program_and_up_to_four_parts,
+                                        scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(two_results_of_a_program_that_differ_fail_its_job_T20,
+                                        scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(a_program_that_fails_fails_its_job_at_once, scheduled_begin,
+                                        scheduled_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

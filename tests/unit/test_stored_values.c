@@ -521,6 +521,42 @@ static void what_nobody_names_is_dropped_when_it_is_old_V3(void **unused)
     stage_free(&stage);
 }
 
+/* The newest of a name does not grow old; one that a job names loses its name when it is dropped.
+ */
+static void an_operator_is_kept_for_its_name(void **unused)
+{
+    (void)unused;
+    static const struct asker carol = {.role = ROLE_commands, .name = "carol"};
+    struct stage *stage = stage_new(3, 3);
+    stage->keep_values_us = 4 * SECOND_US;
+    stage->asker = &carol;
+    stage->topics = 0;
+    stage_start_all(stage);
+    stage_elect(stage, 1);
+    stage_run(stage, 100 * MS_US);
+    format = "operator";
+    ask(stage, &alice, begin_request(1, 1000));
+    assert_true(stage_refused(stage, "forbidden"));
+    job_id_t first = upload(stage, &carol, 1, 1000);
+    stage_run(stage, 10 * SECOND_US);
+    const struct stored_values *stored = &stage_state(stage, 1)->stored;
+    assert_true(stored->n == 1 && stored->at[0]->id == first);
+    job_id_t second = upload(stage, &carol, 2, 1000);
+    assert_true(!stored_values_mean(stored, stored->at[0]) &&
+                stored_values_mean(stored, stored->at[1]));
+    stage_run(stage, 10 * SECOND_US);
+    assert_true(stored->n == 1 && stored->at[0]->id == second);
+    job_id_t job = submit(stage, &carol, "key", second);
+    ask_drop(stage, &carol, second);
+    assert_int_equal(answered_row(stage)->value, second);
+    assert_true(stored->n == 1 && !stored->at[0]->name[0] && stored->at[0]->n_jobs == 1);
+    ask_forget(stage, &carol, job);
+    stage_run(stage, 10 * SECOND_US);
+    assert_int_equal(stored->n, 0);
+    format = "bytes";
+    stage_free(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -536,6 +572,7 @@ int main(void)
         cmocka_unit_test(values_survive_checkpoints_installs_and_empty_disks_V1),
         cmocka_unit_test(a_node_of_an_earlier_release_keeps_values_out),
         cmocka_unit_test(what_nobody_names_is_dropped_when_it_is_old_V3),
+        cmocka_unit_test(an_operator_is_kept_for_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

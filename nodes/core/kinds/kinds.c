@@ -252,7 +252,7 @@ void kinds_check_invariants(void)
         assert(!kind->range ||
                (kind->range_bytes && kind->ranges_from <= kind->ranges_faster_from));
         assert(kind->level <= ENTRY_LEVEL);
-        assert(kind->tasks || (!kind->instant && !kind->commands));
+        assert(kind->tasks || !kind->instant);
     }
     for (enum opcode opcode = 0; opcode < OPCODES; opcode++) {
         const struct operator_traits *traits = operator_traits(opcode);

@@ -14,7 +14,8 @@
 #include "shared/base/text.h"
 
 #define JOB_KINDS(X) \
-    X(factorial) X(primorial) X(binomial) X(product) X(batch_gcd) X(pi) X(e) X(empty) X(map)
+    X(factorial)     \
+    X(primorial) X(binomial) X(product) X(batch_gcd) X(pi) X(e) X(empty) X(map) X(reduce)
 
 struct plan_input;
 
@@ -33,7 +34,8 @@ struct job_kind {
 
     /* It has no operations but independent tasks, as many as its first number says (tasks/). Its
      * plan is one that nobody schedules. `instant`: they do nothing, and nobody executes them.
-     * `commands`: they run what a user says, so a job needs a key that may (submit_commands). */
+     * `commands`: its tasks or operations run what a user says, so a job needs a key that may
+     * (submit_commands). */
     bool tasks, instant, commands;
 
     /* An upper bound of the result's size in bytes, without overflow: the cost that is limited. */

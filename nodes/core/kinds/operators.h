@@ -21,7 +21,9 @@
  * T2): T1*Q2 + P1*T2, where an operand may be a small integer; pi_digits(Q, T, decimals), e_digits
  * likewise: the constant times 10^decimals, rounded down; pi_sqrt(decimals): what may be the fourth
  * operand of pi_digits, which else makes it itself; decimals_text(x): its digits, with a point
- * after the first; or (x, decimals), with so many digits after it. */
+ * after the first; or (x, decimals), with so many digits after it. fold(parts...): what a user's
+ * program makes of two to four parts; of one, that; bytes(part): what is in it. A part is its
+ * length and its bytes (shared/base/bytes.h), so that an empty one is a value, too. */
 #define OPERATORS(X)                                                                             \
     X(MULTIPLY, multiply, .sign = "*", .operands_max = OPERANDS_MAX, .over_leaves = true,        \
       .logs = 1)                                                                                 \
@@ -46,7 +48,9 @@
     X(PI_DIGITS, pi_digits, .sign = " ", .operands_max = 4, .logs = 2)                           \
     X(E_DIGITS, e_digits, .sign = " ", .operands_max = 3, .logs = 2)                             \
     X(DECIMALS_TEXT, decimals_text, .label = "the conversion to text", .sign = " ",              \
-      .operands_max = 2, .conversion = true, .logs = 2)
+      .operands_max = 2, .conversion = true, .logs = 2)                                          \
+    X(FOLD, fold, .sign = " ", .operands_max = OPERANDS_MAX, .program = true, .logs = 0)         \
+    X(BYTES, bytes, .label = "the result", .operands_max = 1, .conversion = true, .logs = 0)
 
 enum opcode {
 #define X(SYMBOL, name, ...) OPCODE_##SYMBOL,
@@ -63,6 +67,8 @@ struct operator_traits {
     bool over_leaves;    /* it may be handed out as a whole subtree over leaves */
     bool conversion;     /* makes a text for people: counted as a conversion, not as an operation of
                             the job, and its result tells the text's ends and always a hash */
+    bool program;        /* of several operands: the job's last input, a program, executes it; its
+                            result tells always a hash */
     unsigned logs;       /* n bytes cost about n * log(n)^logs; a quotient, which is several
                             products, counts as if it grew like a conversion */
 };

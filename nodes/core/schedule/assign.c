@@ -12,6 +12,7 @@
 #include "nodes/core/schedule/shares.h"
 #include "nodes/core/schedule/suspicion.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 /* Beside such a subtree a round trip is nothing: no second one waits. */
@@ -169,6 +170,16 @@ static void add_input(struct schedule *schedule, const struct open_op *open,
     out->hash = message_copy(message, (struct slice){segment->sha256, HASH_BYTES});
 }
 
+/* What a user's program executes is that of the job's last input, whatever was added since. */
+static void add_program(struct schedule *schedule, const struct open_op *open,
+                        struct message *message, struct wire_task_op *task)
+{
+    struct plan_operand program = {.literal = 1, .input = open->job_schedule->job->n_inputs};
+    task->program.at = message_room(message, 1, sizeof *task->program.at);
+    task->program.n = 1;
+    add_input(schedule, open, &program, message, &task->program.at[0]);
+}
+
 static void add_operands(struct schedule *schedule, const struct open_op *open,
                          struct message *message, struct wire_task_op *task)
 {
@@ -197,6 +208,13 @@ static void add_operands(struct schedule *schedule, const struct open_op *open,
             out->hash = message_copy(message, (struct slice){used->hash, HASH_BYTES});
         }
     }
+    if (open_op_traits(open)->program && n > 1 && MUTANT(parts_swapped)) {
+        struct wire_operand last = task->operands.at[n - 1];
+        task->operands.at[n - 1] = task->operands.at[n - 2];
+        task->operands.at[n - 2] = last;
+    }
+    if (open_op_traits(open)->program && n > 1)
+        add_program(schedule, open, message, task);
 }
 
 static size_t operand_bytes(const struct schedule *schedule, const struct open_op *open)

@@ -52,6 +52,7 @@ struct open_op {
     uint64_t elapsed_us, remake_us; /* it took, and would cost to make again (remake_cost_us()) */
     uint64_t len;
     uint8_t hash[HASH_BYTES];
+    bool hashed; /* that is the one of a result that came in this term */
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1];
     struct open_op *next, *previous; /* of ready ones, or of those at workers */
     struct open_op *newer, *older;   /* all operations of the job schedule */

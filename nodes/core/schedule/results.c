@@ -49,13 +49,20 @@ static void hand_back(struct schedule *schedule, struct open_op *open)
     open_op_make_ready(open, true);
 }
 
+/* A short text goes into the log; of a program's bytes, which may be any, only what is a text. */
+static bool is_inline(const struct open_op *open)
+{
+    return open->value && open->len <= TEXT_INLINE_DIGITS &&
+           text_is_utf8((struct slice){open->value->at, open->value->len});
+}
+
 static void propose_done(struct schedule *schedule, const struct open_op *open)
 {
     if (schedule_end_is_pending(schedule, open->job_schedule->job->id))
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_JOB_DONE);
     struct wire_entry_job_done *done = &entry->as.entry_job_done;
-    bool kept = !open->value || open->len > TEXT_INLINE_DIGITS;
+    bool kept = !is_inline(open);
     completions_finish(schedule, open->job_schedule, entry);
     if (kept) {
         struct done_op text = {.op = open->op,
@@ -70,7 +77,7 @@ static void propose_done(struct schedule *schedule, const struct open_op *open)
     done->digits = open->len;
     done->sha256 = message_copy(entry, (struct slice){open->hash, HASH_BYTES});
     done->converter = open->node;
-    if (open->value && open->len <= TEXT_INLINE_DIGITS)
+    if (!kept)
         done->text = message_copy(entry, (struct slice){open->value->at, open->value->len});
     done->head = message_text(entry, open->head);
     done->tail = message_text(entry, open->tail);
@@ -80,7 +87,7 @@ static void propose_done(struct schedule *schedule, const struct open_op *open)
 /* The text is here: a short one goes into the log, a longer one to disk first. */
 static void finish_result(struct schedule *schedule, struct open_op *open)
 {
-    if (open->value && open->len <= TEXT_INLINE_DIGITS) {
+    if (is_inline(open)) {
         propose_done(schedule, open);
         return;
     }
@@ -222,7 +229,7 @@ static bool is_usable(const struct schedule *schedule, const struct message *mes
 {
     struct blob *value = message_frame(message, result->frame);
     bool text = open_op_traits(open)->conversion;
-    if (result->frame && (!value || value->len != result->len || !value->len))
+    if (result->frame && (!value || value->len != result->len || (!value->len && !text)))
         return false;
     if (!result->frame &&
         (!result->len || result->len > 4 * schedule->step->config.result_max_bytes))
@@ -241,6 +248,22 @@ static void cancel_others(struct schedule *schedule, const struct open_op *open,
         }
 }
 
+/* What a program makes of the same values must be the same: another result than the one that counts
+ * fails the job, for what was made of either is as good as the other. */
+static void compare(struct schedule *schedule, node_id_t from, struct open_op *open,
+                    const struct wire_result_op *result)
+{
+    struct text why = {0};
+    if (!open || !open_op_traits(open)->program || !open->hashed ||
+        result->hash.len != HASH_BYTES || MUTANT(differences_pass) ||
+        !memcmp(open->hash, result->hash.at, HASH_BYTES))
+        return;
+    text_add(&why,
+             "two runs of the program on the same values gave two results, on nodes %u and %u",
+             open->node, from);
+    suspicion_final(schedule, open, slice_of(why.at));
+}
+
 static void take_result(struct schedule *schedule, node_id_t from, const struct message *message,
                         struct open_op *open, const struct wire_result_op *result)
 {
@@ -250,13 +273,15 @@ static void take_result(struct schedule *schedule, node_id_t from, const struct 
         job_timing_returned(schedule, assignment, result->elapsed_us);
         deadlines_note(schedule, from, open, result);
     }
+    compare(schedule, from, open, result); /* it may have been done before, and lost */
     cancel_others(schedule, open, from);
     unlist(schedule, open);
     open->node = from;
     open->won = result->attempt;
     open->len = result->len;
     open->value = blob_ref(message_frame(message, result->frame));
-    if (result->hash.len == HASH_BYTES)
+    open->hashed = result->hash.len == HASH_BYTES;
+    if (open->hashed)
         memcpy(open->hash, result->hash.at, HASH_BYTES);
     copy_edge(open->head, result->head);
     copy_edge(open->tail, result->tail);
@@ -288,7 +313,10 @@ static void take_error(struct schedule *schedule, node_id_t from, struct open_op
     struct slice error = result->error;
     if (!error.len)
         error = slice_of("its result lacks a value");
-    suspicion_error(schedule, from, open, error, result->again && result->error.len);
+    if (result->final && result->error.len)
+        suspicion_final(schedule, open, error);
+    else
+        suspicion_error(schedule, from, open, error, result->again && result->error.len);
     assignment_take_back(schedule, assignment, false);
     if (result->lacks)
         remake_missing(schedule, (struct value_id){result->job, result->lacks});
@@ -314,6 +342,8 @@ static void accept_result(struct schedule *schedule, node_id_t from, const struc
         /* Only an open operation takes a result, whoever returns it and however late. */
         take_result(schedule, from, message, open, result);
     } else {
+        if (!result->error.len)
+            compare(schedule, from, open, result);
         if (MUTANT(late_result_counts) && open && open->state == OP_DONE &&
             !open_op_traits(open)->conversion)
             completions_note(schedule, open);

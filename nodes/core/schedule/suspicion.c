@@ -118,6 +118,14 @@ static void rest(struct schedule *schedule, node_id_t worker)
                            (pause_us < ERROR_BACKOFF_MAX_US ? pause_us : ERROR_BACKOFF_MAX_US);
 }
 
+void suspicion_final(struct schedule *schedule, struct open_op *open, struct slice error)
+{
+    struct text reason = {0};
+    open_op_name(open, &reason);
+    text_add(&reason, ": %.*s", (int)error.len, (const char *)error.at);
+    fail_job(schedule, open->job_schedule, slice_of(reason.at));
+}
+
 void suspicion_error(struct schedule *schedule, node_id_t worker, struct open_op *open,
                      struct slice error, bool again)
 {

@@ -20,6 +20,9 @@ void suspicion_absolve(struct schedule *schedule, node_id_t worker);
 void suspicion_error(struct schedule *schedule, node_id_t worker, struct open_op *open,
                      struct slice error, bool again);
 
+/* A user's program has failed, or gave two results: its job fails at once. */
+void suspicion_final(struct schedule *schedule, struct open_op *open, struct slice error);
+
 /* True when the operation should rather go to others: the worker refused it. */
 bool suspicion_avoids(const struct schedule *schedule, const struct open_op *open,
                       node_id_t worker);

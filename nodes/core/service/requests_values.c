@@ -8,6 +8,7 @@
 #include "nodes/core/service/rights.h"
 #include "nodes/core/state/state.h"
 #include "shared/base/job_id.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 /* --- rows --- */
@@ -105,6 +106,30 @@ static struct pending count_pending(const struct service *service,
     return pending;
 }
 
+/* What is a program may be run: whoever may not have commands run has no use for it. */
+static bool may_store(struct service *service, struct caller caller, struct slice format)
+{
+    const struct asker *asker = service->asker;
+    struct text reason = {0};
+    if (slice_equals(format, "operator") &&
+        (service->step->config.insecure ||
+         (asker && !role_suffices(asker->role, ROLE_commands) && !MUTANT(commands_for_all)))) {
+        requests_refuse(service, caller, "forbidden",
+                        service->step->config.insecure
+                            ? "this cluster has no keys (--insecure), and without keys no commands "
+                              "are run"
+                            : "operators are programs that are run: that needs a key of the role "
+                              "commands");
+        return false;
+    }
+    if (!slice_equals(format, "operator") && !slice_equals(format, "parts"))
+        return true;
+    const char *code = requests_unknown_to_some(service, ENTRY_LEVEL_REDUCE, "reduce", &reason);
+    if (code)
+        requests_refuse(service, caller, code, reason.at);
+    return !code;
+}
+
 static bool knows_values(struct service *service, struct caller caller)
 {
     struct text reason = {0};
@@ -122,7 +147,7 @@ static bool is_in_order(struct service *service, struct caller caller,
     if (begin->sha256.len != HASH_BYTES)
         wrong = "a SHA-256 has 32 bytes";
     else if (!stored_format_is_known(begin->format))
-        wrong = "a stored value has the format bytes, integers or tasks";
+        wrong = "a stored value has the format bytes, integers, tasks, parts or operator";
     if (wrong)
         requests_refuse(service, caller, "invalid", wrong);
     return !wrong;
@@ -160,7 +185,8 @@ void requests_value_begin(struct service *service, uint64_t client, struct messa
     const struct wire_value_begin *begin = &request->as.value_begin;
     struct caller caller = caller_of(client, request);
     struct slice owner = slice_of(rights_owner(service));
-    if (!is_in_order(service, caller, begin) || !knows_values(service, caller))
+    if (!is_in_order(service, caller, begin) || !knows_values(service, caller) ||
+        !may_store(service, caller, begin->format))
         return;
     const struct stored_values *stored = &service->state->stored;
     const struct stored_value *value =
@@ -314,7 +340,8 @@ void requests_value_drop(struct service *service, uint64_t client, struct messag
 {
     struct caller caller = caller_of(client, request);
     struct stored_value *value = find_value(service, caller, request->as.value_drop.value);
-    if (!value || refuse_named(service, caller, value) || !requests_may_propose(service, caller))
+    if (!value || (!stored_value_has_operator(value) && refuse_named(service, caller, value)) ||
+        !requests_may_propose(service, caller))
         return;
     struct message *entry = message_new(MESSAGE_ENTRY_VALUE_DROPPED);
     struct wire_entry_value_dropped *dropped = &entry->as.entry_value_dropped;
@@ -338,7 +365,7 @@ void requests_value_applied(struct service *service, struct waiter *waiter)
         reply_value(service, caller, value, waiter->created);
     } else if (waiter->kind == WAIT_VALUE) {
         requests_refuse(service, caller, "unknown", "the value was dropped meanwhile: begin again");
-    } else if (!value) {
+    } else if (!value || (slice_equals(slice_of(value->format), "operator") && !value->name[0])) {
         outbox_reply(&service->step->out, caller.client, waiter->reply);
         waiter->reply = NULL;
     } else if (!refuse_named(service, caller, value)) {

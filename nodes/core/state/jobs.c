@@ -363,7 +363,7 @@ struct job *jobs_forget_one(struct jobs *jobs, size_t kept_max, uint64_t bytes_m
     if (!jobs->finished.leaving && !jobs_are_beyond(jobs, kept_max, bytes_max))
         return NULL;
     struct job *job = jobs->finished.at[0];
-    if (job_result_bytes(job) > TEXT_INLINE_DIGITS)
+    if (job_result_bytes(job) && !job->text)
         released_add(jobs->released, (struct value_id){job->id, job_text_op(job)}, job->digits);
     row_goes(jobs->watch, TABLE_JOBS, &job->row);
     finished_jobs_remove(&jobs->finished, job);

@@ -82,7 +82,7 @@ static void want_values(const struct message *part, machine_value *want, void *w
                      ops->ops.at[i].hash);
     } else if (part->as.image_job.jobs.n) {
         const struct wire_job_row *row = &part->as.image_job.jobs.at[0];
-        if (slice_equals(row->state, "done") && row->digits > TEXT_INLINE_DIGITS)
+        if (slice_equals(row->state, "done") && row->digits && !row->text.len)
             want(wanting, (node_id_t)part->as.image_job.source,
                  (struct value_id){row->job, row->total + 1}, row->digits, row->sha256);
     }

@@ -40,7 +40,7 @@ void job_clear_live(struct job *job, struct released *released)
 bool job_needs(const struct job *job, op_id_t op)
 {
     if (job->state == JOB_DONE)
-        return op == job_text_op(job) && job->digits > TEXT_INLINE_DIGITS;
+        return op == job_text_op(job) && job->digits && !job->text;
     return map_get(&job->live, op_key(op)) != NULL;
 }
 

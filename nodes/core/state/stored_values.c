@@ -54,6 +54,24 @@ bool stored_values_have(const struct stored_values *stored, const struct wire_va
     return true;
 }
 
+bool stored_value_has_operator(const struct stored_value *value)
+{
+    return value->name[0] && slice_equals(slice_of(value->format), "operator");
+}
+
+bool stored_values_mean(const struct stored_values *stored, const struct stored_value *value)
+{
+    if (!value->whole || !stored_value_has_operator(value))
+        return false;
+    for (size_t at = stored_values_after(stored, value->id); at < stored->n; at++) {
+        const struct stored_value *later = stored->at[at];
+        if (later->whole && stored_value_has_operator(later) && !strcmp(later->name, value->name) &&
+            !strcmp(later->owner, value->owner))
+            return false;
+    }
+    return true;
+}
+
 uint64_t stored_value_age_ms(const struct stored_values *stored, const struct stored_value *value)
 {
     return value->n_jobs ? 0 : stored->clock_ms - value->since_ms;
@@ -76,7 +94,8 @@ bool stored_value_names(const struct stored_value *value, op_id_t op)
 bool stored_format_is_known(struct slice format)
 {
     return slice_equals(format, "bytes") || slice_equals(format, "integers") ||
-           slice_equals(format, "tasks");
+           slice_equals(format, "tasks") || slice_equals(format, "parts") ||
+           slice_equals(format, "operator");
 }
 
 /* --- who names what --- */
@@ -218,6 +237,10 @@ static void drop(struct state *state, job_id_t id)
 {
     struct stored_values *stored = &state->stored;
     struct stored_value *value = stored_values_find(stored, id);
+    if (value && value->n_jobs && stored_value_has_operator(value)) {
+        row_changes(stored->watch, TABLE_STORED, &value->row);
+        value->name[0] = '\0';
+    }
     if (!value || (value->n_jobs && !MUTANT(named_value_dropped)))
         return;
     for (size_t i = 0; i < value->n_segments; i++)

@@ -62,6 +62,14 @@ struct stored_value *stored_values_find(const struct stored_values *stored, job_
 struct stored_value *stored_values_find_same(const struct stored_values *stored, struct slice owner,
                                              struct slice sha256, struct slice format);
 
+/* It is an operator that people call by its name. Dropping it takes the name at least: jobs that
+ * name the value keep it. */
+bool stored_value_has_operator(const struct stored_value *value);
+
+/* True for the one that the name means: no later one of its owner has it. Such a one does not grow
+ * old. */
+bool stored_values_mean(const struct stored_values *stored, const struct stored_value *value);
+
 /* The first one with an id greater than `after`, as an index into at[]; n when there is none. */
 size_t stored_values_after(const struct stored_values *stored, job_id_t after);
 

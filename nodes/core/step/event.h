@@ -71,6 +71,8 @@ struct computed {
                            keeps it */
     char head[TEXT_EDGE_DIGITS + 1], tail[TEXT_EDGE_DIGITS + 1]; /* of a text */
     const char *error; /* NULL: it went well; else one line, borrowed */
+    bool again;        /* with an error: it may go better elsewhere, or later */
+    bool final;        /* with an error: a user's program failed, as it would anywhere */
 };
 
 /* How an attempt of a task ended, or those of tasks in a row, alike. */

@@ -94,6 +94,9 @@ struct compute_operand {
     struct value_id id;
 };
 
+/* The values, and the program that folds them: that comes last. */
+#define COMPUTE_OPERANDS_MAX (OPERANDS_MAX + 1)
+
 /* One operation for the compute thread, or a whole subtree of them over leaves first, first-1, ...
  * (count > 0): executed bottom-up, four operands an operation at most, a lone node promoted. */
 struct compute_op {
@@ -102,7 +105,7 @@ struct compute_op {
     enum opcode opcode;
     uint64_t first, count;
     size_t n_operands;
-    struct compute_operand operands[OPERANDS_MAX];
+    struct compute_operand operands[COMPUTE_OPERANDS_MAX];
 };
 
 /* An attempt of a task, for whoever executes them. */

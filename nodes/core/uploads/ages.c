@@ -45,8 +45,9 @@ static void log_time(struct uploads *uploads)
 
 static bool is_old(const struct uploads *uploads, const struct stored_value *value)
 {
-    return !value->n_jobs && stored_value_age_ms(&uploads->state->stored, value) >=
-                                 uploads_keep_ms(uploads, value->whole);
+    return !value->n_jobs && !stored_values_mean(&uploads->state->stored, value) &&
+           stored_value_age_ms(&uploads->state->stored, value) >=
+               uploads_keep_ms(uploads, value->whole);
 }
 
 /* Proposes to drop what is old; false: nothing is. */

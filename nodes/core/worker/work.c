@@ -3,9 +3,10 @@
 #include <string.h>
 
 static bool read_operand(const struct worker *worker, const struct message *message,
-                         const struct wire_task_op *task, size_t i, struct work *work)
+                         const struct wire_task_op *task, const struct wire_operand *operand,
+                         struct work *work)
 {
-    const struct wire_operand *operand = &task->operands.at[i];
+    size_t i = work->op.n_operands++;
     struct compute_operand *out = &work->op.operands[i];
     /* A segment of a stored value is named by that value. */
     out->id = (struct value_id){operand->value ? operand->value : task->job, operand->op};
@@ -50,12 +51,13 @@ bool work_read(const struct worker *worker, const struct message *message,
                task->count <= SUBTREE_LEAVES_MAX;
     if (!task->operands.n || task->operands.n > traits->operands_max)
         return false;
-    for (size_t i = 0; i < task->operands.n; i++) {
-        work->op.n_operands = i + 1;
-        if (!read_operand(worker, message, task, i, work))
+    for (size_t i = 0; i < task->operands.n; i++)
+        if (!read_operand(worker, message, task, &task->operands.at[i], work))
             return false;
-    }
-    return true;
+    if (!traits->program || task->operands.n == 1)
+        return true;
+    return task->program.n == 1 && task->program.at[0].op &&
+           read_operand(worker, message, task, &task->program.at[0], work);
 }
 
 uint64_t work_room(const struct worker *worker)

@@ -16,7 +16,7 @@ struct wait {
 struct work {
     struct work *next;
     struct compute_op op;
-    struct wait waits[OPERANDS_MAX];
+    struct wait waits[COMPUTE_OPERANDS_MAX];
     node_id_t coordinator;
     unsigned missing;
     uint64_t deadline_us; /* while operands are missing: then it goes back */

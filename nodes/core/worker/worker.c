@@ -133,11 +133,14 @@ static void add_computed(struct worker *worker, node_id_t to, struct batch *batc
         struct slice error = slice_of(computed->error);
         error.len = error.len < JOB_REASON_MAX ? error.len : JOB_REASON_MAX;
         result->error = message_copy(message, error);
+        result->again = computed->again;
+        result->final = computed->final;
     } else if (computed->value) {
         result->frame = message_add_frame(message, computed->value);
     }
-    bool text = operator_traits(computed->opcode)->conversion;
-    if (!computed->error && (!computed->value || text))
+    const struct operator_traits *traits = operator_traits(computed->opcode);
+    bool hashed = traits->conversion || traits->program;
+    if (!computed->error && (!computed->value || hashed))
         result->hash = message_copy(message, (struct slice){computed->hash, HASH_BYTES});
 }
 

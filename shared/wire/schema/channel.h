@@ -5,16 +5,17 @@
 
 #include "shared/wire/schema/fields.h"
 
-#define TASK_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
-    U64(REQ, job, U64_ANY, "the job")                                                         \
-    U64(REQ, op, OP_MAX,                                                                      \
-        "the operation's number in the job's plan; a subtree's is that of its root")          \
-    U64(REQ, attempt, U64_ANY, "1 for the first time it is handed out")                       \
-    STR(REQ, operator, JOB_KIND_MAX, "multiply or text")                                      \
-    U64(OPT, first, U64_ANY,                                                                  \
-        "a subtree over leaves: its greatest integer; 0 when operands are listed")            \
-    U64(OPT, count, U64_ANY, "how many integers the subtree multiplies: first, first-1, ...") \
-    LIST(OPT, operands, operand, OPERANDS_MAX, "the operands, when it is no subtree over leaves")
+#define TASK_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                                 \
+    U64(REQ, job, U64_ANY, "the job")                                                             \
+    U64(REQ, op, OP_MAX,                                                                          \
+        "the operation's number in the job's plan; a subtree's is that of its root")              \
+    U64(REQ, attempt, U64_ANY, "1 for the first time it is handed out")                           \
+    STR(REQ, operator, JOB_KIND_MAX, "multiply or text")                                          \
+    U64(OPT, first, U64_ANY,                                                                      \
+        "a subtree over leaves: its greatest integer; 0 when operands are listed")                \
+    U64(OPT, count, U64_ANY, "how many integers the subtree multiplies: first, first-1, ...")     \
+    LIST(OPT, operands, operand, OPERANDS_MAX, "the operands, when it is no subtree over leaves") \
+    LIST(OPT, program, operand, 1, "fold: the stored value that is the program")
 
 #define RESULT_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                        \
     U64(REQ, job, U64_ANY, "as in the task")                                               \
@@ -32,6 +33,7 @@
     STR(OPT, head, TEXT_EDGE_DIGITS, "a text's first digits")                              \
     STR(OPT, tail, TEXT_EDGE_DIGITS, "a text's last digits")                               \
     BOOL(OPT, again, "with an error: it may go better elsewhere or later")                 \
+    BOOL(OPT, final, "with an error: it is the program's own, and the job fails")          \
     U64(OPT, lacks, OP_MAX, "with an error: the operand whose value nobody has")           \
     STR(OPT, error, JOB_REASON_MAX, "why the operation cannot be executed; empty: it was")
 

@@ -1,5 +1,6 @@
 /* stored.h - what stored values hold as messages: the specification that a value of the format
- * "tasks" begins with (shared/tasks/spec.h). */
+ * "tasks" begins with (shared/tasks/spec.h), and the one of "operator" (shared/tasks/operator.h).
+ */
 #ifndef CONCLAVE_WIRE_SCHEMA_STORED_H
 #define CONCLAVE_WIRE_SCHEMA_STORED_H
 
@@ -44,13 +45,22 @@
     STR(OPT, over, TEXT_FIELD_MAX, "what the inputs are, for people: files *.csv")               \
     STR(OPT, name, TASK_NAME_MAX, "what the job is called, for people")
 
+#define OPERATOR_SPEC_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
+    STR(REQ, name, OPERATOR_NAME_MAX, "what people call it")                               \
+    U64(REQ, added_ms, U64_ANY, "when it was added: each time it is another stored value") \
+    U64(REQ, time_limit_us, TASK_TIME_MAX_US, "of a run; 0: none")                         \
+    BOOL(OPT, commutative, "values may be folded in any order")                            \
+    BOOL(OPT, text, "what it writes is for people")
+
 #define STORED_RECORDS(R)          \
     R(spec_text, SPEC_TEXT_FIELDS) \
     R(spec_env, SPEC_ENV_FIELDS)   \
     R(spec_file, SPEC_FILE_FIELDS)
 
-#define STORED_MESSAGES(M)                                  \
-    M(TASK_SPEC, task_spec, TASK_SPEC_FIELDS, PLACE_STORED, \
-      "What the tasks of a job have in common: the first record of a value of the format tasks.")
+#define STORED_MESSAGES(M)                                                                        \
+    M(TASK_SPEC, task_spec, TASK_SPEC_FIELDS, PLACE_STORED,                                       \
+      "What the tasks of a job have in common: the first record of a value of the format tasks.") \
+    M(OPERATOR_SPEC, operator_spec, OPERATOR_SPEC_FIELDS, PLACE_STORED,                           \
+      "How a program that folds is run, with the program: a value of the format operator.")
 
 #endif
