@@ -303,6 +303,8 @@ static void collect(struct run *run)
     if (run->pid && worth && command->collect && command->collect[0] && !result->survived)
         scratch_collect(&run->scratch, command->collect, command->limits.files_max_bytes,
                         run->spawner->config.outputs, prefix, run->result);
+    if (command->bundle)
+        bundle_make(run);
 }
 
 void run_command(struct run *run)

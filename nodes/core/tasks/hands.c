@@ -183,6 +183,7 @@ static void add_to(struct tasks *tasks, struct giving *giving, const struct task
         given->kind = message_text(giving->message, of->job->plan.kind->name);
         given->time_limit_ms = of->row->options.time_limit_ms;
         given->slots = of->row->options.slots;
+        given->bundles = of->row->options.bundles;
         given->hands.at = message_room(giving->message, TASK_HANDS_MAX, sizeof *given->hands.at);
     }
     const struct task_trouble *trouble = failures_of(of, hand->tasks.first);

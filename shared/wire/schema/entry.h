@@ -115,8 +115,9 @@
  * jobs_forgotten. 2: jobs whose units have more than SUBTREE_LEAVES_OLD leaves. 3: jobs with a plan
  * over ranges of primes. 4: access_changed. 5: jobs of the kinds primorial and binomial.
  * 6: stored values, and jobs that name them. 7: jobs of the kinds product, batch-gcd, pi and e,
- * whose results have several consumers. 8: jobs of tasks: tasks_done, tasks_started. */
-#define ENTRY_LEVEL           8
+ * whose results have several consumers. 8: jobs of tasks: tasks_done, tasks_started. 9: bundles
+ * in these. */
+#define ENTRY_LEVEL           9
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
 #define ENTRY_LEVEL_RANGES    3
@@ -125,6 +126,7 @@
 #define ENTRY_LEVEL_VALUES    6
 #define ENTRY_LEVEL_PLANS     7
 #define ENTRY_LEVEL_TASKS     8
+#define ENTRY_LEVEL_BUNDLES   9
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \
