@@ -213,6 +213,7 @@ static void settle_raft(struct node *node, const struct raft_fact *fact)
         schedule_start(&node->schedule);
         uploads_start(&node->uploads);
         tasks_start(&node->tasks);
+        runner_reset(&node->runner, node->step.term);
         runner_asked(&node->runner, node->step.config.id);
         break;
     case RAFT_ENDED:

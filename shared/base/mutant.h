@@ -75,6 +75,8 @@
     X(rot_stays, "a value that is missing or damaged is not repaired (R37)")                     \
     X(late_failure_counts, "a late failure of an attempt that is not of now counts (T15)")       \
     X(lost_is_free, "a task that may have begun, and may only once, begins again (T16)")         \
+    X(incarnations_are_alike,                                                                    \
+      "a node that started again says what its former life did not begin (T16)")                 \
     X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")          \
     X(record_off_by_one, "a task is executed with the record of the one before it")              \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \

@@ -23,7 +23,7 @@ TIMES_MOST = 3
 FAILED = re.compile(r"^FAIL  seed (\d+): (.*)$", re.MULTILINE)
 # Without a bank, as most mutants are looked for, a long run lacks snapshots and kinds of faults.
 OTHERWISE = re.compile(r"^FAIL  (no snapshot|\d+ kinds)", re.MULTILINE)
-NAMED = re.compile(r"^    X\((\w+), \"", re.MULTILINE)
+NAMED = re.compile(r"^    X\((\w+),", re.MULTILINE)
 
 
 def names_of(top):

@@ -384,7 +384,7 @@ static void what_may_begin_once_begins_when_the_log_has_it_T16(void **context)
     assert_int_equal(tasked_counts(it, job).lost, 1);
 }
 
-static void what_may_have_begun_is_lost_unless_somebody_tells_of_it_T16(void **context)
+static void what_may_have_begun_is_lost_when_its_worker_started_again_T16(void **context)
 {
     struct tasked *it = *context;
     struct wire_task_options once = {.at_most_once = true};
@@ -392,6 +392,7 @@ static void what_may_have_begun_is_lost_unless_somebody_tells_of_it_T16(void **c
     struct task_job *job = tasked_submit(it, "a", 3, &once);
     both_tell(it);
     assert_true(tasked_given(it, 2, &one) && tasked_given(it, 3, &other));
+    it->links.peers[3].incarnation++;
     tasked_next_term(it);
     tasked_tell(it, 2, &one);
     tasked_tell(it, 3, NULL);
@@ -404,6 +405,56 @@ static void what_may_have_begun_is_lost_unless_somebody_tells_of_it_T16(void **c
     tasked_log(it);
     assert_true(job->ended);
     assert_int_equal(tasked_counts(it, job).done, 2);
+}
+
+/* The coordinator died between the entry and the order, say. */
+static void what_its_worker_did_not_begin_is_not_lost_T16(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options once = {.at_most_once = true};
+    struct wire_task_hand one, other, again;
+    struct task_job *job = tasked_submit(it, "a", 2, &once);
+    both_tell(it);
+    assert_true(tasked_given(it, 2, &one) && tasked_given(it, 3, &other));
+    for (int term = 0; term < 3; term++) {
+        tasked_next_term(it);
+        tasked_tell(it, 2, &one);
+        tasked_tell(it, 3, NULL);
+        tasked_log(it);
+        assert_true(tasked_given(it, 3, &again) && again.first == other.first);
+        assert_int_equal(job->n_starts, 2);
+    }
+    tasked_ended(it, 2, &one, &slow);
+    tasked_ended(it, 3, &again, &slow);
+    tasked_log(it);
+    assert_true(job->ended && !job->n_starts);
+    assert_int_equal(tasked_counts(it, job).done, 2);
+}
+
+/* What it began in the former life of its node the last start does not tell. */
+static void who_may_have_begun_it_last_is_the_one_that_is_asked_T16(void **context)
+{
+    struct tasked *it = *context;
+    struct wire_task_options once = {.at_most_once = true};
+    struct wire_task_hand other, again;
+    struct task_job *job = tasked_submit(it, "a", 1, &once);
+    both_tell(it);
+    assert_true(tasked_given(it, 2, &other) || tasked_given(it, 3, &other));
+    node_id_t first = job->starts[0].node, second = first == 2 ? 3 : 2;
+    tasked_next_term(it);
+    tasked_tell(it, first, NULL);
+    tasked_tell(it, second, NULL);
+    tasked_log(it);
+    if (!tasked_given(it, second, &again))
+        assert_true(tasked_given(it, first, &again));
+    node_id_t last = job->starts[0].node;
+    it->links.peers[last].incarnation++;
+    tasked_next_term(it);
+    tasked_tell(it, first, NULL);
+    tasked_tell(it, second, NULL);
+    tasked_log(it);
+    assert_int_equal(tasked_counts(it, job).lost, 1);
+    assert_true(job->ended && again.first == other.first);
 }
 
 static void absurd_outcomes_are_rejected(void **context)
@@ -445,7 +496,9 @@ int main(void)
         TEST(too_many_failures_cancel_the_rest),
         TEST(a_worker_that_fails_fast_does_not_drain_the_queue_T14),
         TEST(what_may_begin_once_begins_when_the_log_has_it_T16),
-        TEST(what_may_have_begun_is_lost_unless_somebody_tells_of_it_T16),
+        TEST(what_may_have_begun_is_lost_when_its_worker_started_again_T16),
+        TEST(what_its_worker_did_not_begin_is_not_lost_T16),
+        TEST(who_may_have_begun_it_last_is_the_one_that_is_asked_T16),
         TEST(absurd_outcomes_are_rejected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -302,8 +302,21 @@ static void prune_starts(struct task_job *job)
     job->n_starts = left;
 }
 
+/* Forgets those of the same tasks: they were not used. */
+static void replace_starts(struct task_job *job, struct range tasks)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < job->n_starts; i++) {
+        struct range old = job->starts[i].tasks;
+        if (old.first < tasks.first || range_end(old) > range_end(tasks))
+            job->starts[left++] = job->starts[i];
+    }
+    job->n_starts = left;
+}
+
 void task_job_add_start(struct task_job *job, const struct wire_task_start *start)
 {
+    replace_starts(job, (struct range){start->first, start->count});
     if (job->n_starts == job->starts_size) {
         job->starts_size = job->starts_size ? 2 * job->starts_size : 16;
         job->starts = mem_grow(job->starts, job->starts_size, sizeof *job->starts);

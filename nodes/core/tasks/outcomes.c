@@ -254,6 +254,42 @@ static void resume(struct tasks *tasks, node_id_t from, const struct wire_task_h
     }
 }
 
+/* The incarnation of a node that tells. */
+static incarnation_t incarnation_of(const struct tasks *tasks, node_id_t from)
+{
+    if (from == tasks->step->config.id)
+        return tasks->step->config.incarnation;
+    return tasks->links->peers[from].incarnation;
+}
+
+/* Of tasks that are executed at most once, the worker may have begun some, and has told all that it
+ * began: it did not begin the others, and will not, since it takes no orders of an earlier term.
+ * What another incarnation of it began, it cannot know. A task's last start is the one that counts:
+ * each of the earlier ones was found not to have been used. */
+static void free_unused(struct tasks *tasks, struct task_schedule *of, node_id_t from)
+{
+    struct ranges unused = {0};
+    struct range part, all = {1, of->row->total};
+    for (size_t i = 0; i < of->row->n_starts && of->unsure.count; i++) {
+        const struct task_start *start = &of->row->starts[i];
+        bool same =
+            start->incarnation == incarnation_of(tasks, from) || MUTANT(incarnations_are_alike);
+        if (start->node == from && same)
+            ranges_add(&unused, start->tasks);
+        else
+            ranges_remove(&unused, start->tasks);
+    }
+    while (ranges_next(&unused, all, &part)) {
+        struct range open;
+        ranges_remove(&unused, part);
+        while (ranges_next(&of->unsure, part, &open)) {
+            ranges_remove(&of->unsure, open);
+            ranges_add(&of->free, open);
+        }
+    }
+    ranges_clear(&unused);
+}
+
 void tasks_held(struct tasks *tasks, node_id_t from, const struct message *message)
 {
     const struct wire_tasks_held *held = &message->as.tasks_held;
@@ -262,4 +298,6 @@ void tasks_held(struct tasks *tasks, node_id_t from, const struct message *messa
     for (size_t i = 0; i < held->running.n; i++)
         resume(tasks, from, &held->running.at[i]);
     tasks->slots[from].told = !held->more;
+    for (size_t i = 0; !held->more && i < tasks->n_active; i++)
+        free_unused(tasks, tasks->active[i], from);
 }
