@@ -24,6 +24,7 @@ def test_long_outputs_come_back_whole(cluster):
     assert cluster.ok("job", "tasks", job, "--task", "2").endswith("last b\n")
     assert cluster.ok("job", "output", job, "--stderr", "--task", "3") == "\0" * 9000000 + "\nlast c\n"
     assert cluster.ok("job", "result", job) == done.stdout
+    assert json.loads(cluster.ok("quota", "--json"))["keys"][0]["kept_bytes"] >= 3 * 9300000
     cut = cluster.conclave("map", "--max-output", "100KB", "--sh", "head -c 300000 /dev/zero; : {}", ":::", "a")
     assert len(cut.stdout) == 100000
     row = json.loads(cluster.ok("job", "tasks", job_of(cut.stderr), "--json"))

@@ -106,6 +106,36 @@ static void the_values_of_bundles_are_named_while_the_job_is_remembered(void **c
                                     (struct value_id){job->id, FIRST_NAME + unnamed[i]}));
 }
 
+/* As they come, and not when the job ends: else a job could fill disks before anybody counts. */
+static void what_tasks_have_left_counts_for_the_owner_at_once(void **context)
+{
+    struct tried *it = *context;
+    struct message *entry = task_entry_submitted("a", 2, NULL, JOB_NONE);
+    entry->as.entry_job_submitted.owner = slice_of("alice");
+    job_id_t id = task_entry_apply(&it->state, TERM, entry)->id;
+    const struct job_owner *owner = job_owners_find(&it->state.jobs.owners, "alice");
+    assert_true(owner->open == 1 && owner->bytes == 0);
+    entry = task_entry_ended(id, (struct range){1, 1}, "done", 0);
+    task_entry_name(entry, 77, 1234);
+    task_entry_leave(entry, FIRST_NAME, 100000);
+    task_entry_apply(&it->state, TERM, entry);
+    assert_true(owner->open == 1 && owner->bytes == 101234);
+    task_entry_apply(&it->state, TERM, task_entry_ended(id, (struct range){2, 1}, "failed", 1));
+    assert_true(owner->open == 0 && owner->bytes == 101234);
+    assert_int_equal(job_result_bytes(jobs_find(&it->state.jobs, id)), 101234);
+    entry = message_new(MESSAGE_ENTRY_JOBS_FORGOTTEN);
+    entry->as.entry_jobs_forgotten.jobs.n = 1;
+    entry->as.entry_jobs_forgotten.jobs.at =
+        message_room(entry, 1, sizeof *entry->as.entry_jobs_forgotten.jobs.at);
+    entry->as.entry_jobs_forgotten.jobs.at[0].job = id;
+    state_apply(&it->state, it->state.applied + 1, TERM, entry);
+    message_drop(&entry);
+    for (struct job *job; (job = state_forget_one(&it->state));)
+        job_destroy(&job);
+    assert_null(job_owners_find(&it->state.jobs.owners, "alice"));
+    state_check_invariants(&it->state);
+}
+
 static void what_a_bundle_says_of_itself_is_checked(void **context)
 {
     (void)context;
@@ -336,6 +366,8 @@ int main(void)
         TEST(a_job_is_done_when_all_its_tasks_are),
         cmocka_unit_test_setup_teardown(the_values_of_bundles_are_named_while_the_job_is_remembered,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(what_tasks_have_left_counts_for_the_owner_at_once, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(what_a_bundle_says_of_itself_is_checked, begin, end),
         cmocka_unit_test_setup_teardown(the_largest_entry_fits_into_a_frame, begin, end),
         TEST(an_outcome_counts_once_and_never_changes_T15),

@@ -416,6 +416,7 @@ static struct job *apply_done(struct state *state, log_index_t index,
     struct task_exception exception;
     if (!job || job->ended)
         return NULL;
+    uint64_t before = task_job_bytes(job);
     row_changes(state->task_jobs.watch, TABLE_TASK_JOBS, &job->row);
     for (size_t i = 0; i < entry->done.n; i++)
         task_job_decide(job, (struct range){entry->done.at[i].first, entry->done.at[i].count},
@@ -427,6 +428,8 @@ static struct job *apply_done(struct state *state, log_index_t index,
         task_job_add_segment(job, &entry->segments.at[0]);
     for (size_t i = 0; i < entry->bundles.n; i++)
         task_job_add_bundle(job, &entry->bundles.at[i]);
+    jobs_add_task_bytes(&state->jobs, jobs_find(&state->jobs, job->id),
+                        task_job_bytes(job) - before);
     job->attempts += entry->attempts;
     job->retries += entry->retries;
     job->deaths += entry->deaths;

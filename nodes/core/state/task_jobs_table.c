@@ -45,7 +45,7 @@ static void check_row(const struct state *state, const struct task_job *job)
     uint64_t bundle_bytes = 0;
     for (size_t i = 0; i < job->n_bundles; bundle_bytes += job->bundles[i++].len)
         assert(!i || job->bundles[i - 1].op < job->bundles[i].op);
-    assert(bundle_bytes == job->bundle_bytes);
+    assert(bundle_bytes == job->bundle_bytes && of->task_bytes == task_job_bytes(job));
 }
 
 static void check_invariants(const struct state *state)
@@ -247,9 +247,8 @@ static int load_lists(struct task_job *job, const struct lists *lists)
     return OK;
 }
 
-static int load(struct state *state, const struct message *part, struct slice packed)
+static int load_part(struct state *state, const struct message *part)
 {
-    (void)packed;
     if (part->type == MESSAGE_IMAGE_TASKS_MORE) {
         const struct wire_image_tasks_more *more = &part->as.image_tasks_more;
         struct task_job *row = task_jobs_find(&state->task_jobs, more->job);
@@ -277,6 +276,21 @@ static int load(struct state *state, const struct message *part, struct slice pa
     job->ended = head->ended;
     struct lists lists = LISTS_OF(head);
     return load_lists(job, &lists);
+}
+
+static int load(struct state *state, const struct message *part, struct slice packed)
+{
+    job_id_t id = part->type == MESSAGE_IMAGE_TASKS ? part->as.image_tasks.job
+                                                    : part->as.image_tasks_more.job;
+    const struct task_job *row = task_jobs_find(&state->task_jobs, id);
+    uint64_t before = row ? task_job_bytes(row) : 0;
+    int error = load_part(state, part);
+    (void)packed;
+    row = task_jobs_find(&state->task_jobs, id);
+    if (row)
+        jobs_add_task_bytes(&state->jobs, jobs_find(&state->jobs, id),
+                            task_job_bytes(row) - before);
+    return error;
 }
 
 static void want_values(const struct message *part, machine_value *want, void *wanting)
