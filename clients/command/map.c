@@ -24,7 +24,8 @@ static struct {
     const char *key, *reduce;
     struct map_wait wait;
     bool dry_run, no_wait;
-} options = {.request = {.retry_delay_us = SECOND_US, .slots = 1, .max_output = MAP_OUTPUT_BYTES}};
+} options = {
+    .request = {.retry_delay_us = SECOND_US, .slots = 1, .max_output = TASK_OUTPUT_DEFAULT_BYTES}};
 
 const struct option_spec map_options[] = {
     {"sh", OPTION_WORD, &options.request.shell, 0, 0, "STRING",
@@ -57,7 +58,7 @@ const struct option_spec map_options[] = {
     {"collect", OPTION_LIST, &options.request.collect, 0, 0, "GLOB",
      "files of a task's directory that are results"},
     {"max-output", OPTION_SIZE, &options.request.max_output, 0, TASK_OUTPUT_MAX_BYTES, "SIZE",
-     "of stdout and of stderr of a task; the rest is cut (64KiB)"},
+     "of stdout and of stderr of a task; the rest is cut (1MiB)"},
     {"at-most-once", OPTION_FLAG, &options.request.at_most_once, 0, 0, NULL,
      "a task whose worker died is lost, and not run again"},
     {"speculate", OPTION_FLAG, &options.request.speculate, 0, 0, NULL,

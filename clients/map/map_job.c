@@ -14,14 +14,12 @@ int map_job_supported(const struct wire_task_spec *spec, struct text *why)
     const struct {
         bool asked;
         const char *what;
-    } later[] = {
-        {spec->files, "--files sends no files yet: with ::: and a pattern the nodes read what they "
-                      "see under these paths"},
-        {spec->collect.n, "--collect is not possible yet: what a task writes to stdout is kept"},
-        {spec->uploads.n, "--upload is not possible yet: --env and --stdin hand on what is short"},
-        {spec->speculate, "--speculate is not possible yet"},
-        {spec->max_output > MAP_OUTPUT_BYTES,
-         "--max-output is at most 64KiB for now: what is longer belongs into a file"}};
+    } later[] = {{spec->files,
+                  "--files sends no files yet: with ::: and a pattern the nodes read what they "
+                  "see under these paths"},
+                 {spec->uploads.n,
+                  "--upload is not possible yet: --env and --stdin hand on what is short"},
+                 {spec->speculate, "--speculate is not possible yet"}};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (later[i].asked) {
             text_add(why, "%s", later[i].what);
@@ -85,7 +83,9 @@ struct wire_task_options map_job_options(const struct wire_task_spec *spec)
                                       .max_fails = spec->max_fails,
                                       .max_fails_percent = spec->max_fails_ppm / 10000,
                                       .at_most_once = spec->at_most_once,
-                                      .slots = spec->slots > 1 ? spec->slots : 0};
+                                      .slots = spec->slots > 1 ? spec->slots : 0,
+                                      .bundles =
+                                          spec->collect.n || spec->max_output > MAP_ROW_BYTES};
 }
 
 static struct message *make_request(const struct map_submit *what)

@@ -7,8 +7,9 @@
 #include "clients/input/content.h"
 #include "clients/map/inputs.h"
 
-/* What nodes keep of each stream of a task for now: it rides in the log's details. */
-#define MAP_OUTPUT_BYTES (64 * KIB_BYTES)
+/* What rides in the details of tasks, of each stream: more, and files, only nodes of this release
+ * keep. */
+#define MAP_ROW_BYTES (64 * KIB_BYTES)
 
 /* What the nodes cannot do yet: ERR_UNSUPPORTED with one line in `why`. */
 int map_job_supported(const struct wire_task_spec *spec, struct text *why);

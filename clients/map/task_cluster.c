@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clients/ask/stored.h"
+#include "clients/map/task_bundle.h"
 #include "clients/map/task_kept.h"
 #include "clients/map/task_list.h"
 #include "clients/map/task_states.h"
@@ -32,6 +33,7 @@ struct task_cluster {
     struct task_kept kept;
     uint64_t segments; /* that were read */
     struct task_states states;
+    struct bundle_reader bundles;
 
     bool listed; /* `list` is open */
     struct task_list list;
@@ -105,26 +107,40 @@ static int ask_row(struct task_cluster *cluster, uint64_t wait_ms, struct text *
 
 /* --- segments --- */
 
+/* What comes at once of a value of the job, at most the rest of it. */
+static int fetch_chunk(void *context, uint64_t op, uint64_t offset, struct blob **out,
+                       struct text *why)
+{
+    struct task_cluster *cluster = context;
+    struct message *request = message_new(MESSAGE_SEGMENT_GET), *reply = NULL;
+    request->as.segment_get.job = cluster->job;
+    request->as.segment_get.op = op;
+    request->as.segment_get.offset = offset;
+    int error = ask(cluster, request, 0, MESSAGE_SEGMENT_CHUNK, &reply, why);
+    if (error)
+        return error;
+    struct blob *bytes = message_frame(reply, 1);
+    bool fits = bytes && bytes->len && reply->as.segment_chunk.offset == offset;
+    *out = fits ? blob_ref(bytes) : NULL;
+    message_drop(&reply);
+    return fits ? OK : damaged(cluster, why, "a part of the tasks' details does not fit");
+}
+
 static int fetch(struct task_cluster *cluster, const struct wire_task_segment *segment, uint8_t *at,
                  struct text *why)
 {
     uint8_t hash[HASH_BYTES];
     for (uint64_t done = 0; done < segment->len;) {
-        struct message *request = message_new(MESSAGE_SEGMENT_GET), *reply = NULL;
-        request->as.segment_get.job = cluster->job;
-        request->as.segment_get.op = segment->op;
-        request->as.segment_get.offset = done;
-        int error = ask(cluster, request, 0, MESSAGE_SEGMENT_CHUNK, &reply, why);
+        struct blob *bytes;
+        int error = fetch_chunk(cluster, segment->op, done, &bytes, why);
         if (error)
             return error;
-        const struct blob *bytes = message_frame(reply, 1);
-        bool fits = bytes && bytes->len && bytes->len <= segment->len - done &&
-                    reply->as.segment_chunk.offset == done;
+        bool fits = bytes->len <= segment->len - done;
         if (fits) {
             memcpy(at + done, bytes->at, bytes->len);
             done += bytes->len;
         }
-        message_drop(&reply);
+        blob_drop(&bytes);
         if (!fits)
             return damaged(cluster, why, "a part of the tasks' details does not fit");
     }
@@ -319,33 +335,55 @@ static int cluster_wait(void *context, struct text *why)
     return error || cluster->kept.rows > rows ? error : ERR_NOT_FOUND;
 }
 
+/* Where the task's bundle is, and how its bytes come. */
+static int find_bundle(struct task_cluster *cluster, uint64_t task, struct task_bundle *bundle,
+                       struct bundle_fetch *from, struct text *why)
+{
+    cluster->exit_code = EXIT_FAILED;
+    *from = (struct bundle_fetch){fetch_chunk, cluster};
+    return task_kept_bundle(&cluster->kept, task, bundle, why);
+}
+
 static int cluster_read(void *context, uint64_t task, enum task_stream_kind kind, uint64_t offset,
                         uint8_t *at, size_t len, struct text *why)
 {
     struct task_cluster *cluster = context;
+    struct task_bundle bundle;
+    struct bundle_fetch from;
     if (is_of_parent(cluster, task))
         return cluster_read(cluster->parent, task, kind, offset, at, len, why);
-    cluster->exit_code = EXIT_FAILED;
+    int error = find_bundle(cluster, task, &bundle, &from, why);
+    if (error)
+        return error;
+    if (kind == TASK_STDERR ? bundle.err_len : bundle.out_len)
+        return bundle_read_stream(&cluster->bundles, &from, &bundle, kind, offset, at, len, why);
     return task_kept_read(&cluster->kept, task, kind, offset, at, len, why);
 }
 
-/* Nodes collect no files yet: no view has any. */
 static int cluster_file(void *context, uint64_t task, uint64_t file, struct task_source_file *out,
                         struct text *why)
 {
-    (void)file;
-    (void)out;
-    text_add(why, "task %" PRIu64 " has no files", task);
-    return fail(context, EXIT_FAILED, ERR_CORRUPT);
+    struct task_cluster *cluster = context;
+    struct task_bundle bundle;
+    struct bundle_fetch from;
+    if (is_of_parent(cluster, task))
+        return cluster_file(cluster->parent, task, file, out, why);
+    int error = find_bundle(cluster, task, &bundle, &from, why);
+    return error ? error : bundle_file(&cluster->bundles, &from, task, &bundle, file, out, why);
 }
 
 static int cluster_read_file(void *context, uint64_t task, uint64_t file, uint64_t offset,
                              uint8_t *at, size_t len, struct text *why)
 {
-    (void)offset;
-    (void)at;
-    (void)len;
-    return cluster_file(context, task, file, NULL, why);
+    struct task_cluster *cluster = context;
+    struct task_bundle bundle;
+    struct bundle_fetch from;
+    if (is_of_parent(cluster, task))
+        return cluster_read_file(cluster->parent, task, file, offset, at, len, why);
+    int error = find_bundle(cluster, task, &bundle, &from, why);
+    return error ? error
+                 : bundle_read_file(&cluster->bundles, &from, task, &bundle, file, offset, at, len,
+                                    why);
 }
 
 /* --- opening --- */
@@ -449,6 +487,7 @@ void task_cluster_destroy(struct task_cluster **cluster)
         return;
     task_cluster_destroy(&it->parent);
     task_kept_clear(&it->kept);
+    bundle_reader_clear(&it->bundles);
     task_states_clear(&it->states);
     task_list_clear(&it->list);
     spool_clear(&it->spool);

@@ -206,8 +206,10 @@ static int view_at(struct task_kept *kept, uint64_t place, uint64_t task, struct
         return error;
     if (!task_rows_view(&kept->row, task, out))
         return complain(why, "a row is about another task");
+    const uint64_t stored[TASK_STREAMS] = {kept->row.bundle.out_len, kept->row.bundle.err_len};
     for (int kind = 0; kind < TASK_STREAMS; kind++)
-        out->output[kind].kept = kept->kept[kind];
+        if (!stored[kind])
+            out->output[kind].kept = kept->kept[kind];
     return OK;
 }
 
@@ -233,6 +235,15 @@ int task_kept_next(struct task_kept *kept, struct task_view *out, struct text *w
             return complain(why, line);
         kept->told_place += HEAD_BYTES + bytes_get_le64(head + 16);
     }
+    return error;
+}
+
+int task_kept_bundle(struct task_kept *kept, uint64_t task, struct task_bundle *out,
+                     struct text *why)
+{
+    uint64_t place = find(kept, task);
+    int error = place ? read_row(kept, place, why) : complain(why, "nothing was told of a task");
+    *out = error ? (struct task_bundle){0} : kept->row.bundle;
     return error;
 }
 

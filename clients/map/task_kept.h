@@ -43,6 +43,10 @@ int task_kept_view(struct task_kept *kept, uint64_t task, struct task_view *out,
 /* The same for the next task in the order in which rows came. ERR_NOT_FOUND: no more for now. */
 int task_kept_next(struct task_kept *kept, struct task_view *out, struct text *why);
 
+/* What there is of the task beside its row; borrows until the next call. */
+int task_kept_bundle(struct task_kept *kept, uint64_t task, struct task_bundle *out,
+                     struct text *why);
+
 /* Reads bytes of a stream that is kept, of a task of which something was told. */
 int task_kept_read(struct task_kept *kept, uint64_t task, enum task_stream_kind kind,
                    uint64_t offset, uint8_t *at, size_t len, struct text *why);

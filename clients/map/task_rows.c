@@ -15,10 +15,12 @@ struct slice task_rows_last_line(struct slice output)
     return (struct slice){output.at + from, output.len - from};
 }
 
-static void fill_output(const struct task_stream *stream, struct task_view_output *out)
+/* It stands in the row, or in the bundle. */
+static void fill_output(const struct task_stream *stream, uint64_t stored,
+                        struct task_view_output *out)
 {
     out->bytes = stream->bytes;
-    out->kept = stream->at.len;
+    out->kept = stored ? stored : stream->at.len;
     memcpy(out->sha256, stream->hash, HASH_BYTES);
 }
 
@@ -41,8 +43,9 @@ bool task_rows_view(const struct task_row *row, uint64_t task, struct task_view 
     out->cpu_us = row->cpu_us / row->count;
     out->finished_ms = row->started_ms ? row->started_ms + out->wall_us / 1000 : 0;
     out->max_rss = row->max_rss;
-    fill_output(&row->out, &out->output[TASK_STDOUT]);
-    fill_output(&row->err, &out->output[TASK_STDERR]);
-    out->last_line = task_rows_last_line(row->err.at);
+    fill_output(&row->out, row->bundle.out_len, &out->output[TASK_STDOUT]);
+    fill_output(&row->err, row->bundle.err_len, &out->output[TASK_STDERR]);
+    out->files = row->bundle.files;
+    out->last_line = row->bundle.err_len ? row->bundle.err_line : task_rows_last_line(row->err.at);
     return true;
 }

@@ -282,8 +282,9 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
     typedef void raft_fn(struct raft * raft, struct value_id id);
     typedef void tasks_fn(struct tasks * tasks, struct value_id id);
     typedef void runner_fn(struct runner * runner, struct value_id id);
-    static runner_fn *const runners[3] = {runner_value_ready, runner_value_failed, NULL};
-    static tasks_fn *const tasks[3] = {NULL, tasks_value_failed, tasks_value_kept};
+    static runner_fn *const runners[3] = {runner_value_ready, runner_value_failed,
+                                          runner_value_kept};
+    static tasks_fn *const tasks[3] = {tasks_value_ready, tasks_value_failed, tasks_value_kept};
     static snapshot_fn *const snapshots[3] = {NULL, snapshot_value_failed, snapshot_value_kept};
     static raft_fn *const rafts[VALUE_USERS][3] = {
         [USER_FOLLOWER] = {follower_value_ready, follower_value_failed, follower_value_kept},

@@ -128,6 +128,13 @@ static bool is_among(const struct disk_value *values, size_t n, struct value_id 
     return false;
 }
 
+/* What a task has left is not promised to anybody yet: its attempt fails, and makes no node full.
+ */
+static bool may_fail(const struct task *task)
+{
+    return task->user == USER_RUNNER;
+}
+
 /* Writes the values at the front of the queue, together. False: what found no room is stuck. */
 static bool keep_some(struct store *store, struct queue *queue, struct queue *stuck)
 {
@@ -145,12 +152,12 @@ static bool keep_some(struct store *store, struct queue *queue, struct queue *st
     if (!store->full) /* a small value would take from the reserve */
         disk_keep_some(store->disk, values, n);
     for (size_t i = 0; i < n; i++) {
-        if (values[i].error) {
+        if (values[i].error && !may_fail(tasks[i])) {
             queue_add(stuck, tasks[i]);
             all = false;
             continue;
         }
-        report_kept(store, tasks[i], OK);
+        report_kept(store, tasks[i], values[i].error);
         task_free(tasks[i]);
     }
     return all;

@@ -1,7 +1,11 @@
 #include "nodes/io/tasks_run.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "nodes/work/attempt.h"
 #include "shared/base/memory.h"
@@ -18,6 +22,7 @@ struct tasks_run {
     size_t n_ended, ended_size;
     size_t told;                                     /* of these, with the last call */
     struct command_result *results[TASKS_ENDED_MAX]; /* that these borrow from */
+    struct task_piece *pieces[TASKS_ENDED_MAX];      /* of their bundles; owned */
     size_t n_results;
     struct command_result *waiting; /* came, and is for the next call; a list; owned */
 };
@@ -36,10 +41,26 @@ void tasks_run_share(struct tasks_run *run, struct programs *programs)
     run->programs = programs;
 }
 
+static size_t pieces_of(const struct command_result *result)
+{
+    const struct command_output *all = &result->bundle.all;
+    return all->bytes ? 1 : all->n_pieces;
+}
+
+static void task_pieces_free(struct task_piece *pieces, size_t n)
+{
+    for (size_t i = 0; pieces && i < n; i++)
+        blob_drop(&pieces[i].bytes);
+    free(pieces);
+}
+
 static void free_results(struct tasks_run *run)
 {
-    while (run->n_results)
-        command_result_free(run->results[--run->n_results]);
+    while (run->n_results) {
+        struct command_result *result = run->results[--run->n_results];
+        task_pieces_free(run->pieces[run->n_results], pieces_of(result));
+        command_result_free(result);
+    }
 }
 
 static struct command_result *next_waiting(struct tasks_run *run)
@@ -175,6 +196,77 @@ void task_result_of(const struct command_result *result, const struct task_order
     out->err = kept_of(&result->output[COMMAND_STDERR], &out->err_bytes, out->err_hash);
 }
 
+/* --- what it has left --- */
+
+struct mapped {
+    void *at;
+    size_t len;
+};
+
+static void unmap(void *hint)
+{
+    struct mapped *it = hint;
+    munmap(it->at, it->len);
+    free(it);
+}
+
+/* Nothing is read here: the thread that stores it does that. The file's name goes with the result,
+ * and the file when the blob does. NULL: it cannot be mapped. */
+static struct blob *map_file(const struct command_file *file)
+{
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    void *at = fd < 0 ? MAP_FAILED : mmap(NULL, (size_t)file->len, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    if (at == MAP_FAILED)
+        return NULL;
+    struct mapped *it = mem_new(1, sizeof *it);
+    *it = (struct mapped){at, (size_t)file->len};
+    return blob_lend(at, (size_t)file->len, unmap, it);
+}
+
+static bool map_pieces(const struct command_output *all, struct task_piece *pieces)
+{
+    for (size_t i = 0; i < all->n_pieces; i++) {
+        pieces[i].bytes = map_file(&all->pieces[i]);
+        if (!pieces[i].bytes)
+            return false;
+        memcpy(pieces[i].hash, all->pieces[i].hash, HASH_BYTES);
+    }
+    if (all->bytes) {
+        pieces[0].bytes = blob_ref(all->bytes);
+        memcpy(pieces[0].hash, all->hash, HASH_BYTES);
+    }
+    return true;
+}
+
+static void add_bundle(const struct command_result *result, struct task_piece **pieces,
+                       struct task_result *out)
+{
+    const struct command_bundle *bundle = &result->bundle;
+    if (!bundle->all.len)
+        return;
+    *pieces = mem_new(pieces_of(result) + 1, sizeof **pieces);
+    if (!map_pieces(&bundle->all, *pieces)) {
+        set_reason(out, "its output is gone", strerror(errno));
+        return;
+    }
+    out->pieces = *pieces;
+    out->n_pieces = pieces_of(result);
+    out->bundle_len = bundle->all.len;
+    out->head_len = bundle->head_len;
+    out->files = bundle->files;
+    out->out_len = bundle->out_len;
+    out->err_len = bundle->err_len;
+    memcpy(out->head_hash, bundle->head_hash, HASH_BYTES);
+    if (bundle->out_len)
+        memcpy(out->out_hash, result->output[COMMAND_STDOUT].hash, HASH_BYTES);
+    if (bundle->err_len)
+        memcpy(out->err_hash, result->output[COMMAND_STDERR].hash, HASH_BYTES);
+    out->err_line_len = strlen(bundle->err_line);
+    memcpy(out->err_line, bundle->err_line, out->err_line_len);
+}
+
 /* False: it is nobody's any more. */
 static bool take_running(struct tasks_run *run, struct command_id id, struct task_order *order)
 {
@@ -207,9 +299,14 @@ size_t tasks_run_take(struct tasks_run *run, const struct task_result **out)
         run->waiting = programs_sift(run->programs, run->waiting);
     while (run->waiting && run->n_results < TASKS_ENDED_MAX) {
         struct command_result *result = next_waiting(run);
+        struct task_piece **pieces = &run->pieces[run->n_results];
+        *pieces = NULL;
         run->results[run->n_results++] = result;
-        if (take_running(run, result->id, &order))
-            task_result_of(result, &order, add_end(run));
+        if (!take_running(run, result->id, &order))
+            continue;
+        struct task_result *end = add_end(run);
+        task_result_of(result, &order, end);
+        add_bundle(result, pieces, end);
     }
     run->told = run->n_ended;
     *out = run->ended;

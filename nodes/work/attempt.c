@@ -34,10 +34,10 @@ struct attempts {
     /* The command at hand, and the room for the next ones. */
     struct command command;
     struct task_command words, input;
-    const char **argv, **env;
-    size_t argv_size, env_size;
-    char *env_text, *shown;
-    size_t env_text_size, shown_size;
+    const char **argv, **env, **collect;
+    size_t argv_size, env_size, collect_size;
+    char *env_text, *shown, *collect_text;
+    size_t env_text_size, shown_size, collect_text_size;
 };
 
 struct attempts *attempts_new(void)
@@ -198,15 +198,43 @@ static void set_input(struct attempts *attempts, const struct wire_task_spec *sp
     command->stdin_bytes.blob = blob_copy(attempts->input.at, attempts->input.len);
 }
 
+static uint64_t at_most(uint64_t bytes, uint64_t most)
+{
+    return bytes < most ? bytes : most;
+}
+
 static void set_limits(struct command *command, const struct wire_task_spec *spec,
                        const struct task_order *order)
 {
+    uint64_t most = order->bundles ? TASK_OUTPUT_MAX_BYTES : COMMAND_INLINE_MAX_BYTES;
+    uint64_t files = spec->max_collect ? spec->max_collect : COMMAND_FILES_DEFAULT_BYTES;
     command->limits =
         (struct command_limits){.time_us = order->time_limit_ms * MS_US,
-                                .output_max_bytes = spec->max_output < COMMAND_INLINE_MAX_BYTES
-                                                        ? spec->max_output
-                                                        : COMMAND_INLINE_MAX_BYTES,
+                                .output_max_bytes = at_most(spec->max_output, most),
+                                .files_max_bytes = at_most(files, TASK_FILES_MAX_BYTES),
                                 .memory_bytes = spec->memory};
+    command->bundle = order->bundles;
+}
+
+/* Patterns, each terminated: none of them has a zero byte, or leads out (spec.h). */
+static void set_collect(struct attempts *attempts, const struct wire_task_spec *spec)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < spec->collect.n; i++)
+        bytes += spec->collect.at[i].text.len + 1;
+    attempts->collect_text = room(attempts->collect_text, &attempts->collect_text_size, bytes, 1);
+    attempts->collect =
+        room(attempts->collect, &attempts->collect_size, spec->collect.n, sizeof(char *));
+    char *at = attempts->collect_text;
+    for (size_t i = 0; i < spec->collect.n; i++) {
+        struct slice pattern = spec->collect.at[i].text;
+        attempts->collect[i] = at;
+        memcpy(at, pattern.at, pattern.len);
+        at += pattern.len;
+        *at++ = '\0';
+    }
+    attempts->collect[spec->collect.n] = NULL;
+    attempts->command.collect = attempts->collect;
 }
 
 /* NULL: it is; else why there is no command. */
@@ -223,8 +251,10 @@ static const char *make(struct attempts *attempts, const struct task_order *orde
     const struct wire_task_spec *spec = spec_of(attempts, order->spec, spec_bytes);
     if (!spec)
         return "what its tasks have in common is malformed";
-    if (spec->files || spec->uploads.n || spec->collect.n)
+    if (spec->files || spec->uploads.n)
         return "tasks have no files yet";
+    if (spec->collect.n && !order->bundles)
+        return "its job keeps no files";
     if (!find_record(attempts, order->record, record_bytes, order->place, &rest) ||
         task_record_take(&rest, spec, &record, &why))
         return "its record is malformed";
@@ -234,6 +264,7 @@ static const char *make(struct attempts *attempts, const struct task_order *orde
     set_argv(attempts);
     set_env(attempts, spec);
     set_input(attempts, spec, &record);
+    set_collect(attempts, spec);
     set_limits(&attempts->command, spec, order);
     return NULL;
 }
@@ -264,7 +295,9 @@ void attempts_destroy(struct attempts **attempts)
     task_command_clear(&it->input);
     free(it->argv);
     free(it->env);
+    free(it->collect);
     free(it->env_text);
+    free(it->collect_text);
     free(it->shown);
     free(it);
 }

@@ -86,5 +86,7 @@ void command_result_free(struct command_result *result)
         free_files(result->output[i].pieces, result->output[i].n_pieces);
     }
     free_files(result->files, result->n_files);
+    blob_drop(&result->bundle.all.bytes);
+    free_files(result->bundle.all.pieces, result->bundle.all.n_pieces);
     free(result);
 }

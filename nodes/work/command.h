@@ -25,13 +25,13 @@
 #define COMMAND_SPEC_MAX_BYTES MIB_BYTES
 /* Output of one stream that is kept in memory; what is longer goes to files. */
 #define COMMAND_INLINE_MAX_BYTES (64 * KIB_BYTES)
-/* So long is one of these files: a segment of a stored value. */
-#define COMMAND_PIECE_BYTES (8 * MIB_BYTES)
+/* So long is one of these files: a piece of a bundle. */
+#define COMMAND_PIECE_BYTES BUNDLE_PIECE_BYTES
 /* Defaults of what a command may write to a stream, and leave in files that are collected. */
 #define COMMAND_OUTPUT_DEFAULT_BYTES MIB_BYTES
-#define COMMAND_FILES_DEFAULT_BYTES  (1024 * MIB_BYTES)
+#define COMMAND_FILES_DEFAULT_BYTES  TASK_FILES_MAX_BYTES
 /* Files that are collected of a task; more: the command's files are not taken, and it says so. */
-#define COMMAND_FILES_MAX 1024
+#define COMMAND_FILES_MAX TASK_FILES_MAX
 /* Between TERM, which a command may catch to clean up, and KILL. */
 #define COMMAND_GRACE_US (5 * SECOND_US)
 /* What was killed and has not gone after so long hangs in the kernel (a dead network disk): the
@@ -82,8 +82,9 @@ struct command {
     size_t n_inputs;
     const char *const *collect; /* patterns as of glob(7), "**" too; ends with NULL; NULL: none */
     struct command_limits limits;
-    int nice;  /* added to the node's; 0 or more */
-    bool part; /* see command_result_join(): that is done, away from the event loop */
+    int nice;    /* added to the node's; 0 or more */
+    bool part;   /* see command_result_join(): that is done, away from the event loop */
+    bool bundle; /* what is long, and the files, become a bundle */
 };
 
 /* --- what became of it --- */
@@ -125,6 +126,15 @@ struct command_output {
     uint8_t hash[HASH_BYTES]; /* of what was kept */
 };
 
+/* What there is of long streams, and of files, one after another (shared/tasks/bundle.h). */
+struct command_bundle {
+    struct command_output all; /* no length: there is none */
+    uint64_t head_len;
+    uint8_t head_hash[HASH_BYTES];
+    uint64_t out_len, err_len, files;
+    char err_line[TASK_LINE_MAX + 1]; /* the last one of a stderr that is in it; any bytes but 0 */
+};
+
 enum { COMMAND_STDOUT, COMMAND_STDERR, COMMAND_STREAMS };
 
 struct command_result {
@@ -141,6 +151,7 @@ struct command_result {
     struct command_output output[COMMAND_STREAMS];
     struct command_file *files; /* sorted by name */
     size_t n_files;
+    struct command_bundle bundle; /* if it was wanted: then there are no pieces and files */
     bool survived; /* something of it could not be killed yet (COMMAND_KILL_PATIENCE_US) */
 };
 

@@ -175,6 +175,7 @@ int command_pack(struct packed *out, const struct command *command)
     packed_u64(out, command->limits.memory_bytes);
     packed_u64(out, command->limits.processes);
     packed_u64(out, (uint64_t)command->nice);
+    packed_u64(out, command->bundle);
     packed_end(out, FRAME_RUN);
     return out->len <= COMMAND_SPEC_MAX_BYTES ? OK : ERR_TOO_BIG;
 }
@@ -231,6 +232,7 @@ bool command_unpack(struct slice frame, struct command_order *order)
     command->limits.memory_bytes = unpacked_u64(&in, UINT64_MAX);
     command->limits.processes = unpacked_u64(&in, UINT64_MAX);
     command->nice = (int)unpacked_u64(&in, NICE_MAX);
+    command->bundle = unpacked_u64(&in, 1);
     return unpacked_end(&in) && command->argv[0];
 }
 
@@ -270,6 +272,17 @@ static void pack_output(struct packed *out, const struct command_output *output)
     packed_part(out, output->hash, HASH_BYTES);
 }
 
+static void pack_bundle(struct packed *out, const struct command_bundle *bundle)
+{
+    pack_output(out, &bundle->all);
+    packed_u64(out, bundle->head_len);
+    packed_part(out, bundle->head_hash, HASH_BYTES);
+    packed_u64(out, bundle->out_len);
+    packed_u64(out, bundle->err_len);
+    packed_u64(out, bundle->files);
+    packed_text(out, bundle->err_line);
+}
+
 void command_result_pack(struct packed *out, const struct command_result *result)
 {
     packed_u64(out, result->end);
@@ -283,6 +296,7 @@ void command_result_pack(struct packed *out, const struct command_result *result
     for (int i = 0; i < COMMAND_STREAMS; i++)
         pack_output(out, &result->output[i]);
     pack_files(out, result->files, result->n_files);
+    pack_bundle(out, &result->bundle);
     packed_u64(out, result->survived);
     packed_end(out, FRAME_RESULT);
 }
@@ -328,6 +342,18 @@ static void unpack_output(struct unpacked *in, struct command_output *output)
     unpack_hash(in, output->hash);
 }
 
+static void unpack_bundle(struct unpacked *in, struct command_bundle *bundle)
+{
+    unpack_output(in, &bundle->all);
+    bundle->head_len = unpacked_u64(in, UINT64_MAX);
+    unpack_hash(in, bundle->head_hash);
+    bundle->out_len = unpacked_u64(in, UINT64_MAX);
+    bundle->err_len = unpacked_u64(in, UINT64_MAX);
+    bundle->files = unpacked_u64(in, COMMAND_FILES_MAX);
+    const char *line = unpacked_text(in);
+    text_format(bundle->err_line, sizeof bundle->err_line, "%s", line ? line : "");
+}
+
 bool command_result_unpack(struct slice frame, struct command_result *result)
 {
     struct unpacked in = {frame, true};
@@ -343,6 +369,7 @@ bool command_result_unpack(struct slice frame, struct command_result *result)
     for (int i = 0; i < COMMAND_STREAMS; i++)
         unpack_output(&in, &result->output[i]);
     result->files = unpack_files(&in, &result->n_files);
+    unpack_bundle(&in, &result->bundle);
     result->survived = unpacked_u64(&in, 1);
     return unpacked_end(&in);
 }

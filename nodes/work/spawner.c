@@ -171,6 +171,23 @@ static bool configure(struct spawner *spawner)
     return ready && sent;
 }
 
+/* Its files are the node's now. */
+static void hand_over(struct command_file *files, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(files[i].path);
+        files[i].path = NULL;
+    }
+}
+
+static void hand_over_all(struct command_result *result)
+{
+    hand_over(result->files, result->n_files);
+    hand_over(result->bundle.all.pieces, result->bundle.all.n_pieces);
+    for (int stream = 0; stream < COMMAND_STREAMS; stream++)
+        hand_over(result->output[stream].pieces, result->output[stream].n_pieces);
+}
+
 static bool serve_one(struct spawner *spawner, struct slice body)
 {
     struct run *run = mem_new(1, sizeof *run);
@@ -186,16 +203,8 @@ static bool serve_one(struct spawner *spawner, struct slice body)
                    send_all(spawner->fd, answer.at, answer.len);
     }
     bool survived = run->result->survived;
-    if (going_on) /* its files are the node's now */
-        for (size_t i = 0; i < run->result->n_files; i++) {
-            free(run->result->files[i].path);
-            run->result->files[i].path = NULL;
-        }
-    for (int stream = 0; going_on && stream < COMMAND_STREAMS; stream++)
-        for (size_t i = 0; i < run->result->output[stream].n_pieces; i++) {
-            free(run->result->output[stream].pieces[i].path);
-            run->result->output[stream].pieces[i].path = NULL;
-        }
+    if (going_on)
+        hand_over_all(run->result);
     command_result_free(run->result);
     command_order_clear(&run->order);
     free(answer.at);

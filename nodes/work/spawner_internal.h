@@ -80,11 +80,18 @@ bool launch(struct run *run, const int fds[3]);
 /* Notes why it ended, but for what came first. */
 void run_fail(struct run *run, enum command_end end, const char *what, int error);
 
+/* --- spawner_bundle.c --- */
+
+/* Makes the bundle of long streams and files, which are gone then; an error ends the run. */
+void bundle_make(struct run *run);
+
 /* --- spawner_output.c --- */
 
 void stream_begin(struct stream *stream, int fd, uint64_t limit, struct command_output *output);
 /* Reads once; at the end closes fd. */
 void stream_read(struct stream *stream);
+/* More of it, that comes from elsewhere. */
+void stream_add(struct stream *stream, const uint8_t *at, size_t len);
 /* No more will come: the output is as it is. */
 void stream_end(struct stream *stream);
 

@@ -71,7 +71,7 @@ static void write_pieces(struct stream *stream, const uint8_t *at, size_t len)
     }
 }
 
-static void take(struct stream *stream, const uint8_t *at, size_t len)
+void stream_add(struct stream *stream, const uint8_t *at, size_t len)
 {
     struct command_output *output = stream->output;
     uint64_t left = stream->limit - output->len;
@@ -98,7 +98,7 @@ void stream_read(struct stream *stream)
     static uint8_t buffer[READ_BYTES];
     ssize_t n = read(stream->fd, buffer, sizeof buffer);
     if (n > 0) {
-        take(stream, buffer, (size_t)n);
+        stream_add(stream, buffer, (size_t)n);
         return;
     }
     if (n < 0 && (errno == EINTR || errno == EAGAIN))

@@ -97,8 +97,9 @@ static void prepare(struct run *run)
 {
     const struct spawner *spawner = run->spawner;
     const struct account *account = &spawner->account;
-    text_format(run->prefix, sizeof run->prefix, "%016" PRIx64 "-%" PRIu64 "-%" PRIu64,
-                spawner->config.nonce, spawner->config.slot, spawner->serial);
+    /* The process, too: what one that was killed has left must not stand in the way of the next. */
+    text_format(run->prefix, sizeof run->prefix, "%016" PRIx64 "-%" PRIu64 "-%d-%" PRIu64,
+                spawner->config.nonce, spawner->config.slot, (int)getpid(), spawner->serial);
     text_format(run->path, sizeof run->path, "%s/%s", spawner->config.scratch, run->prefix);
     run->scratch.fd = -1;
     if (!survivors_note(spawner->record_fd, 0, run->path))
@@ -303,6 +304,8 @@ static void collect(struct run *run)
     if (run->pid && worth && command->collect && command->collect[0] && !result->survived)
         scratch_collect(&run->scratch, command->collect, command->limits.files_max_bytes,
                         run->spawner->config.outputs, prefix, run->result);
+    if (command->bundle)
+        bundle_make(run);
 }
 
 void run_command(struct run *run)

@@ -33,10 +33,29 @@
 #define TASK_DELAY_MAX_US (3600 * SECOND_US) /* it doubles from there, see --retry-delay */
 #define TASK_TIME_MAX_US  ((uint64_t)10000 * 24 * 3600 * SECOND_US) /* TIME_LONGEST_US */
 #define TASK_SLOTS_MAX    1024 /* of a node that one task takes: the largest machines */
-/* Of each of a task's two streams. An output is committed with its outcome: what is longer belongs
- * into a file that is collected. */
+/* Of each of a task's two streams, and of all files that are collected of it: what a gigabit link
+ * moves in ten seconds. More is a data set, which has a place of its own. */
 #define TASK_OUTPUT_DEFAULT_BYTES (MIB_BYTES)
-#define TASK_OUTPUT_MAX_BYTES     (64 * MIB_BYTES)
+#define TASK_OUTPUT_MAX_BYTES     (1024 * MIB_BYTES)
+#define TASK_FILES_MAX_BYTES      (1024 * MIB_BYTES)
+/* Files that are collected of a task; more belong into an archive. */
+#define TASK_FILES_MAX 1024
+/* Of the last line of a standard error that is kept apart: a line of a table. */
+#define TASK_LINE_MAX 255
+/* A bundle (shared/tasks/bundle.h) is values of this length, and one of what is left: so much of it
+ * is in memory, and is sent again after a failure. */
+#define BUNDLE_PIECE_BYTES (8 * MIB_BYTES)
+/* Two streams, the files, and in one more the list of these. */
+#define BUNDLE_PIECES_MAX 385
+/* Bundles of one entry, or one part of a checkpoint, and pieces of these from which on it gets no
+ * further one: with 512 ranges and 150 exceptions they fit into frame 0. */
+#define BUNDLES_MAX        100
+#define BUNDLES_PIECES_MAX 100
+/* Bundles that a coordinator pulls from workers at the same time: 64 MiB in memory. */
+#define BUNDLE_PULLS_MAX 8
+/* It tries so often to get a piece, and so long after each: then the attempt has failed. */
+#define BUNDLE_TRIES_MAX 5
+#define BUNDLE_AGAIN_US  SECOND_US
 
 /* --- reduce: programs that fold --- */
 

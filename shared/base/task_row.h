@@ -3,7 +3,9 @@
  *
  * A row is a sequence of numbers, seven bits to a byte with the lowest first and the top bit set in
  * all but the last, and then the reason and the two outputs as parts: each output's SHA-256 and
- * what is kept of it. A reader passes over what follows in a row: a later release may say more. */
+ * what is kept of it. If there is a bundle its numbers follow, the SHA-256 of its list, its bytes
+ * if it stands here, and the last line of stderr, as parts. A reader passes over what follows in a
+ * row: a later release may say more. */
 #ifndef CONCLAVE_BASE_TASK_ROW_H
 #define CONCLAVE_BASE_TASK_ROW_H
 
@@ -17,6 +19,16 @@ struct task_stream {
     struct slice at;          /* what is kept; borrowed */
 };
 
+/* What the task has left beside these (shared/tasks/bundle.h). */
+struct task_bundle {
+    uint64_t len;                  /* 0: nothing */
+    uint64_t op;                   /* names the first of its values; 0: it stands here */
+    uint64_t head_len, files;      /* of the list of so many files that it begins with */
+    uint8_t head_hash[HASH_BYTES]; /* its SHA-256 */
+    uint64_t out_len, err_len;     /* of the streams: what is kept of them, and stands in there */
+    struct slice at, err_line;     /* it; and the last line of that stderr; borrowed */
+};
+
 /* One task, or tasks in a row of which all of this is the same. */
 struct task_row {
     uint64_t first, count;
@@ -28,7 +40,11 @@ struct task_row {
     uint64_t max_rss;             /* bytes */
     struct slice reason;          /* borrowed */
     struct task_stream out, err;
+    struct task_bundle bundle;
 };
+
+/* The streams and the list have room in it, and what stands here is all of it. */
+bool task_bundle_fits(const struct task_bundle *bundle);
 
 /* The most bytes that task_row_write() takes for the row. */
 size_t task_row_room(const struct task_row *row);

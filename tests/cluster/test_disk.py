@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import harness
-from harness import ENVIRONMENT, OK, TIMEOUT, UNREACHABLE, wait_for
+from harness import ENVIRONMENT, FAILED, OK, TIMEOUT, UNREACHABLE, wait_for
 
 SMALL_MIB = 64  # of a disk that is to be filled: the reserve and some jobs fit
 
@@ -226,3 +226,18 @@ def test_a_torn_or_missing_value_file_is_fetched_again_R23(make_cluster):
         cluster.wait_healthy()
     right = str(math.factorial(100000))
     assert all(it == right or "cannot be read" in it for it in answers), answers
+
+
+def test_outputs_that_fill_a_disk_fail_their_tasks_and_no_more_R25(make_cluster, small_disks):
+    cluster = make_cluster(nodes=3, slots=1)
+    disks = small_disks(cluster, [1, 2, 3])
+    cluster.start()
+    cluster.wait_healthy()
+    done = cluster.conclave("map", "--max-output", "1GiB", "--sh", "head -c 300000000 /dev/zero; : {}", ":::", *"ab", timeout=60)
+    assert done.returncode == FAILED, done.stderr
+    job = done.stderr.splitlines()[-1].split()[1].rstrip(":")
+    failed = cluster.ok("job", "tasks", job, "--failed", "--wide").splitlines()[1:]
+    assert len(failed) == 2 and all("disk full" in row or "no room" in row for row in failed), failed
+    small = cluster.conclave("map", "echo", ":::", *"cd", timeout=60)
+    assert (small.returncode, small.stdout) == (OK, "c\nd\n"), small.stderr
+    assert cluster.submit(300)["state"] == "done"

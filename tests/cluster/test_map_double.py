@@ -87,7 +87,8 @@ def test_what_a_job_is_asked_for_reaches_the_cluster(cluster):
     client.ok("map", "--retries", "2", "--retry-delay", "3s", "--time-limit", "5m", "--max-fails", "10%", "--name", "clean",
               "--env", "A=b", "--", "./clean.sh", "{}", ":::", "x")
     submit, = client.double.submits
-    assert submit["tasks"] == [{"retries": 2, "retry_delay_ms": 3000, "time_limit_ms": 300000, "max_fails_percent": 10}]
+    assert submit["tasks"] == [{"retries": 2, "retry_delay_ms": 3000, "time_limit_ms": 300000, "max_fails_percent": 10,
+                                "bundles": True}]
     spec, = [job.spec for job in client.double.map_jobs.values()]
     assert [word["text"] for word in spec["argv"]] == [b"./clean.sh", b"{}"]
     assert (spec["name"], spec["over"], spec["env"]) == ("clean", "inputs", [{"name": b"A", "value": b"b"}])
@@ -192,10 +193,8 @@ def test_a_cancelled_job_ends_its_map_with_5(cluster):
 
 @pytest.mark.parametrize("words, said", [
     (["--files", "*", "--", "cat"], "--files"),
-    (["--collect", "*.o", "make", ":::", "a"], "--collect"),
     (["--upload", "x", "cat", ":::", "a"], "--upload"),
     (["--reduce", "merge", "cat", ":::", "a"], "--reduce"),
-    (["--max-output", "1MiB", "cat", ":::", "a"], "--max-output"),
     (["--json", "--tag", "cat", ":::", "a"], "--tag"),
     (["--no-wait", "--tag", "cat", ":::", "a"], "--tag")])
 def test_what_is_not_possible_is_said_before_anything_is_sent(cluster, tmp_path, words, said):

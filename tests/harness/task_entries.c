@@ -64,6 +64,19 @@ void task_entry_name(struct message *entry, op_id_t op, uint64_t len)
                                    .last = 9};
 }
 
+void task_entry_leave(struct message *entry, op_id_t op, uint64_t len)
+{
+    struct wire_entry_tasks_done *ended = &entry->as.entry_tasks_done;
+    uint64_t pieces = (len + BUNDLE_PIECE_BYTES - 1) / BUNDLE_PIECE_BYTES;
+    uint8_t *hashes = message_room(entry, (size_t)pieces, HASH_BYTES);
+    for (uint64_t i = 0; i < pieces; i++)
+        hashes[i * HASH_BYTES] = (uint8_t)(op + i);
+    if (!ended->bundles.at)
+        ended->bundles.at = message_room(entry, BUNDLES_MAX, sizeof *ended->bundles.at);
+    ended->bundles.at[ended->bundles.n++] =
+        (struct wire_task_bundle){op, len, {hashes, (size_t)pieces * HASH_BYTES}};
+}
+
 struct message *task_entry_started(job_id_t job, struct range tasks, node_id_t node,
                                    incarnation_t incarnation)
 {
@@ -105,8 +118,9 @@ void task_entries_fill(struct state *state, term_t term)
     entry->as.entry_tasks_done.retries = 2;
     entry->as.entry_tasks_done.deaths = 1;
     task_entry_name(entry, 77, 1234);
+    task_entry_leave(entry, (op_id_t)1 << 61, BUNDLE_PIECE_BYTES + 5);
     task_entry_apply(state, term, entry);
-    options = (struct wire_task_options){.at_most_once = true};
+    options = (struct wire_task_options){.at_most_once = true, .bundles = true};
     entry = task_entry_submitted("tasks-once", 1000, &options, JOB_NONE);
     job_id_t once = task_entry_apply(state, term, entry)->id;
     task_entry_apply(state, term, task_entry_started(once, (struct range){1, 20}, 3, 33));

@@ -16,6 +16,9 @@ struct message *task_entry_ended(job_id_t job, struct range tasks, const char *s
 /* Adds to it a value with details of so many bytes. */
 void task_entry_name(struct message *entry, op_id_t op, uint64_t len);
 
+/* Adds to it a bundle of so many bytes. */
+void task_entry_leave(struct message *entry, op_id_t op, uint64_t len);
+
 /* The tasks may have begun at a node. */
 struct message *task_entry_started(job_id_t job, struct range tasks, node_id_t node,
                                    incarnation_t incarnation);

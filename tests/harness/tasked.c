@@ -32,9 +32,13 @@ static bool keep(struct tasked *it)
 {
     struct value_id ids[8];
     size_t n = 0;
-    for (size_t i = 0; i < it->step.out.n; i++)
-        if (it->step.out.at[i].kind == OUTPUT_KEEP && n < 8)
-            ids[n++] = it->step.out.at[i].keep.id;
+    for (size_t i = 0; i < it->step.out.n; i++) {
+        const struct output *output = &it->step.out.at[i];
+        if (output->kind == OUTPUT_FETCH)
+            it->fetched = output->fetch.id;
+        if (output->kind == OUTPUT_KEEP && n < 8 && (output->keep.value || !it->far))
+            ids[n++] = output->keep.id;
+    }
     outbox_end(&it->step.out);
     outbox_begin(&it->step.out);
     for (size_t i = 0; i < n; i++)

@@ -16,6 +16,8 @@ struct tasked {
     struct schedule schedule;
     struct tasks tasks;
     bool holds; /* what is proposed is not committed yet */
+    bool far;   /* what workers have made is not on this disk: the test says what becomes of it */
+    struct value_id fetched; /* the last that was fetched */
 };
 
 /* The fixture of a test, for cmocka. */

@@ -309,6 +309,18 @@ static void forget_jobs(struct ghost_node *ghost)
         memset(ghost->jobs, 0, ghost->n_jobs * sizeof *ghost->jobs);
 }
 
+/* The bytes of its result, or that its tasks have left. */
+static uint64_t bytes_of(const struct state *state, const struct job *job)
+{
+    const struct task_job *row = task_jobs_find(&state->task_jobs, job->id);
+    uint64_t bytes = job->state == JOB_DONE ? job->digits : 0;
+    for (size_t i = 0; row && i < row->n_segments; i++)
+        bytes += row->segments[i].len;
+    for (size_t i = 0; row && i < row->n_bundles; i++)
+        bytes += row->bundles[i].len;
+    return bytes;
+}
+
 /* W6: no more is remembered than the log says, but always what finished last. */
 static void check_retention(struct world *world, node_id_t id)
 {
@@ -317,8 +329,9 @@ static void check_retention(struct world *world, node_id_t id)
     uint64_t bytes = 0;
     size_t n = 0;
     for (size_t i = 0; i < state->jobs.n; i++) {
-        bytes += state->jobs.at[i]->state == JOB_DONE ? state->jobs.at[i]->digits : 0;
-        n += job_is_finished(state->jobs.at[i]);
+        bool finished = job_is_finished(state->jobs.at[i]);
+        bytes += finished ? bytes_of(state, state->jobs.at[i]) : 0;
+        n += finished;
     }
     if (n > 1 && state->retention.jobs &&
         (n > state->retention.jobs || bytes > state->retention.bytes))
@@ -351,7 +364,8 @@ static void check_limits(struct world *world, node_id_t id)
  * it may, whoever coordinated when. */
 static void check_owners(struct world *world, node_id_t id)
 {
-    const struct jobs *jobs = &inside_state(world->nodes[id].core)->jobs;
+    const struct state *state = inside_state(world->nodes[id].core);
+    const struct jobs *jobs = &state->jobs;
     uint64_t most = world->options.quota_jobs;
     size_t owned = 0;
     for (size_t i = 0; i < jobs->owners.n; i++) {
@@ -363,7 +377,7 @@ static void check_owners(struct world *world, node_id_t id)
                 continue;
             counted.jobs++;
             counted.open += !job_is_finished(job);
-            counted.bytes += job->state == JOB_DONE ? job->digits : 0;
+            counted.bytes += bytes_of(state, job);
         }
         owned += counted.jobs;
         if (owner->jobs != counted.jobs || owner->open != counted.open ||

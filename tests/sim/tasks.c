@@ -117,6 +117,20 @@ void tasks_cancel(struct world *world, node_id_t id, const struct task_order *or
                                         .ok = true});
 }
 
+/* What some attempts leave beside their outcome, of a job that keeps such: more than rides along.
+ */
+static struct blob *left_of(const struct world *world, const struct pending *pending)
+{
+    const struct state *state = inside_state(world->nodes[pending->to].core);
+    const struct task_job *row = task_jobs_find(&state->task_jobs, pending->id.job);
+    uint64_t draw = draw_of(pending->id.job, pending->id.op, ~pending->epoch);
+    if (!row || !row->options.bundles || draw % 3)
+        return NULL;
+    struct blob *bytes = blob_new(VALUE_INLINE_MAX_BYTES + 1 + draw % 4096);
+    memset(bytes->at, (int)(draw >> 8), bytes->len);
+    return bytes;
+}
+
 /* One that was cancelled ends twice: the second time nobody knows it any more. */
 void tasks_end(struct world *world, const struct pending *pending)
 {
@@ -135,7 +149,15 @@ void tasks_end(struct world *world, const struct pending *pending)
                                  .err_hash = {1},
                                  .err = text};
     struct event event = {.kind = EVENT_TASKS, .tasks = {&result, 1}};
+    struct task_piece left = {.bytes = pending->ok ? NULL : left_of(world, pending)};
+    if (left.bytes) {
+        hash_bytes(left.bytes->at, left.bytes->len, left.hash);
+        result.pieces = &left;
+        result.n_pieces = 1;
+        result.bundle_len = left.bytes->len;
+    }
     world_step(world, pending->to, &event);
+    blob_drop(&left.bytes);
     blob_drop(&text);
 }
 
@@ -156,6 +178,15 @@ static struct ghost_tasks *learn(struct world *world, node_id_t id, const struct
     return ghost;
 }
 
+/* An attempt may have been in vain, as what it left could not be had: it counts, and those after it
+ * are what they are. */
+static bool may_fail(const struct task_job *row, uint64_t task,
+                     const struct task_exception *exception)
+{
+    uint64_t exit = exit_of(row->id, task, row->options.retries + 1);
+    return strstr(exception->reason, "its output ") || (exit && exception->exit == exit);
+}
+
 static bool may_be(const struct world *world, const struct task_job *row, uint64_t task,
                    enum task_state state, const struct task_exception *exception)
 {
@@ -166,7 +197,8 @@ static bool may_be(const struct world *world, const struct task_job *row, uint64
     case TASK_DONE:
         return !executes || !exit || (parent && parent->states[task] == TASK_DONE);
     case TASK_FAILED:
-        return executes && exit && exception->exit == exit;
+        return (executes && exit && exception->exit == exit) ||
+               (row->options.bundles && may_fail(row, task, exception));
     case TASK_LOST:
         return row->options.at_most_once;
     default:
@@ -274,8 +306,9 @@ static void next_job(struct world *world)
     it->made++;
     it->job = it->parent = JOB_NONE;
     it->total = 1 + draw(it, TASKS_MOST);
-    it->options =
-        (struct wire_task_options){.retry_delay_ms = draw(it, 100), .slots = it->made % 4};
+    it->options = (struct wire_task_options){.retry_delay_ms = draw(it, 100),
+                                             .slots = it->made % 4,
+                                             .bundles = it->made % 2};
     if (draw(it, 3) == 0)
         it->options.at_most_once = true;
     else

@@ -212,6 +212,81 @@ static void outputs_come_along_with_their_hashes_T17(void **context)
     message_drop(&own);
 }
 
+/* A task has ended with so many values beside its outcome. */
+static struct message *left(struct run *it, size_t n, uint64_t len)
+{
+    struct task_piece pieces[2] = {{blob_copy("a", 1), {1}}, {blob_copy("b", 1), {2}}};
+    struct task_result result = {.job = it->job,
+                                 .hand = 1,
+                                 .first = 1,
+                                 .count = 1,
+                                 .pieces = pieces,
+                                 .n_pieces = n,
+                                 .bundle_len = len,
+                                 .files = 1};
+    it->step.config.tasks_execute = true;
+    give(it, 1, 1, 1);
+    runner_results(&it->runner, &result, 1);
+    runner_pump(&it->runner);
+    blob_drop(&pieces[0].bytes);
+    blob_drop(&pieces[1].bytes);
+    return runner_take_own(&it->runner);
+}
+
+static struct value_id kept(const struct run *it)
+{
+    for (size_t i = it->step.out.n; i-- > 0;)
+        if (it->step.out.at[i].kind == OUTPUT_KEEP)
+            return it->step.out.at[i].keep.id;
+    return (struct value_id){0};
+}
+
+static void what_a_task_left_is_on_disk_before_it_is_told(void **context)
+{
+    struct run *it = *context;
+    uint64_t running = 0;
+    assert_null(left(it, 2, BUNDLE_PIECE_BYTES + 1));
+    struct value_id first = kept(it);
+    assert_int_equal(first.job, it->job);
+    assert_int_equal(told_when_asked(it, &running), 0); /* for the coordinator it goes on */
+    assert_int_equal(running, 1);
+    runner_value_kept(&it->runner, first);
+    runner_pump(&it->runner);
+    assert_null(runner_take_own(&it->runner));
+    assert_int_equal(kept(it).op, first.op + 1);
+    runner_value_kept(&it->runner, kept(it));
+    runner_pump(&it->runner);
+    struct message *own = runner_take_own(&it->runner);
+    const struct wire_task_bundle *bundle = &own->as.tasks_ended.outcomes.at[0].bundle.at[0];
+    assert_true(bundle->op == first.op && bundle->len == BUNDLE_PIECE_BYTES + 1);
+    assert_true(bundle->hashes.len == 2 * HASH_BYTES && bundle->hashes.at[HASH_BYTES] == 2);
+    message_drop(&own);
+}
+
+static void a_full_disk_is_why_its_attempt_failed(void **context)
+{
+    struct run *it = *context;
+    assert_null(left(it, 2, BUNDLE_PIECE_BYTES + 1));
+    runner_value_failed(&it->runner, kept(it));
+    runner_pump(&it->runner);
+    struct message *own = runner_take_own(&it->runner);
+    const struct wire_task_outcome *outcome = &own->as.tasks_ended.outcomes.at[0];
+    assert_true(slice_equals(outcome->reason, "disk full: no room for its output"));
+    assert_true(!outcome->bundle.n && !outcome->bundle_len && !outcome->files);
+    message_drop(&own);
+}
+
+static void what_is_short_rides_along(void **context)
+{
+    struct run *it = *context;
+    struct message *own = left(it, 1, 1);
+    const struct wire_task_outcome *outcome = &own->as.tasks_ended.outcomes.at[0];
+    assert_int_equal(message_frame(own, outcome->bundle_frame)->len, 1);
+    assert_true(!outcome->bundle.n && outcome->bundle_len == 1 && outcome->files == 1);
+    assert_int_equal(count(it, OUTPUT_KEEP), 0);
+    message_drop(&own);
+}
+
 static void a_queue_has_a_bound(void **context)
 {
     struct run *it = *context;
@@ -234,6 +309,9 @@ int main(void)
         TEST(what_is_executed_goes_on_and_what_waits_does_not_when_the_term_ends),
         TEST(the_end_of_a_job_in_the_log_ends_its_tasks_here),
         TEST(outputs_come_along_with_their_hashes_T17),
+        TEST(what_a_task_left_is_on_disk_before_it_is_told),
+        TEST(a_full_disk_is_why_its_attempt_failed),
+        TEST(what_is_short_rides_along),
         TEST(a_queue_has_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,127 @@ static void a_job_is_done_when_all_its_tasks_are(void **context)
     assert_int_equal(it->state.jobs.open, 0);
 }
 
+#define FIRST_NAME ((op_id_t)1 << 61)
+
+static void the_values_of_bundles_are_named_while_the_job_is_remembered(void **context)
+{
+    struct tried *it = *context;
+    struct task_job *job = submit(it, "a", 10, NULL, JOB_NONE);
+    uint8_t hash[HASH_BYTES];
+    uint64_t len;
+    for (int i = 0; i < 2; i++) { /* the second in the list begins before the first */
+        struct message *entry =
+            task_entry_ended(job->id, (struct range){1 + 5 * (uint64_t)i, 5}, "done", 0);
+        task_entry_leave(entry, FIRST_NAME + 100 - 50 * (uint64_t)i, 2 * BUNDLE_PIECE_BYTES + 9);
+        task_entry_leave(entry, FIRST_NAME + 200 + (uint64_t)i, 100000);
+        task_entry_apply(&it->state, TERM, entry);
+    }
+    assert_true(job->ended && job->n_bundles == 4);
+    assert_int_equal(task_job_bytes(job), 4 * BUNDLE_PIECE_BYTES + 18 + 200000);
+    static const struct {
+        uint64_t op, len;
+    } named[] = {{50, BUNDLE_PIECE_BYTES}, {52, 9}, {101, BUNDLE_PIECE_BYTES}, {201, 100000}};
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        struct value_id id = {job->id, FIRST_NAME + named[i].op};
+        assert_true(task_jobs_name(&it->state.task_jobs, id));
+        assert_true(task_jobs_describe(&it->state.task_jobs, id, &len, hash));
+        assert_int_equal(len, named[i].len);
+        assert_int_equal(hash[0], (uint8_t)id.op);
+    }
+    static const uint64_t unnamed[] = {0, 49, 53, 99, 103, 202};
+    for (size_t i = 0; i < sizeof unnamed / sizeof *unnamed; i++)
+        assert_false(task_jobs_name(&it->state.task_jobs,
+                                    (struct value_id){job->id, FIRST_NAME + unnamed[i]}));
+}
+
+/* As they come, and not when the job ends: else a job could fill disks before anybody counts. */
+static void what_tasks_have_left_counts_for_the_owner_at_once(void **context)
+{
+    struct tried *it = *context;
+    struct message *entry = task_entry_submitted("a", 2, NULL, JOB_NONE);
+    entry->as.entry_job_submitted.owner = slice_of("alice");
+    job_id_t id = task_entry_apply(&it->state, TERM, entry)->id;
+    const struct job_owner *owner = job_owners_find(&it->state.jobs.owners, "alice");
+    assert_true(owner->open == 1 && owner->bytes == 0);
+    entry = task_entry_ended(id, (struct range){1, 1}, "done", 0);
+    task_entry_name(entry, 77, 1234);
+    task_entry_leave(entry, FIRST_NAME, 100000);
+    task_entry_apply(&it->state, TERM, entry);
+    assert_true(owner->open == 1 && owner->bytes == 101234);
+    task_entry_apply(&it->state, TERM, task_entry_ended(id, (struct range){2, 1}, "failed", 1));
+    assert_true(owner->open == 0 && owner->bytes == 101234);
+    assert_int_equal(job_result_bytes(jobs_find(&it->state.jobs, id)), 101234);
+    entry = message_new(MESSAGE_ENTRY_JOBS_FORGOTTEN);
+    entry->as.entry_jobs_forgotten.jobs.n = 1;
+    entry->as.entry_jobs_forgotten.jobs.at =
+        message_room(entry, 1, sizeof *entry->as.entry_jobs_forgotten.jobs.at);
+    entry->as.entry_jobs_forgotten.jobs.at[0].job = id;
+    state_apply(&it->state, it->state.applied + 1, TERM, entry);
+    message_drop(&entry);
+    for (struct job *job; (job = state_forget_one(&it->state));)
+        job_destroy(&job);
+    assert_null(job_owners_find(&it->state.jobs.owners, "alice"));
+    state_check_invariants(&it->state);
+}
+
+static void what_a_bundle_says_of_itself_is_checked(void **context)
+{
+    (void)context;
+    static const uint64_t lens[] = {0, BUNDLE_PIECES_MAX * BUNDLE_PIECE_BYTES + 1, UINT64_MAX};
+    struct message *entry = task_entry_ended(7, (struct range){1, 1}, "done", 0);
+    task_entry_leave(entry, FIRST_NAME, 100);
+    struct wire_task_bundle *bundle = &entry->as.entry_tasks_done.bundles.at[0];
+    assert_true(state_entry_is_valid(entry));
+    for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+        bundle->len = lens[i];
+        assert_false(state_entry_is_valid(entry));
+    }
+    bundle->len = BUNDLE_PIECE_BYTES + 1; /* two values, and one hash */
+    assert_false(state_entry_is_valid(entry));
+    bundle->len = 100;
+    bundle->op = 0;
+    assert_false(state_entry_is_valid(entry));
+    bundle->op = VALUE_OP_MAX;
+    assert_false(state_entry_is_valid(entry));
+    message_drop(&entry);
+}
+
+/* Of the largest entry that a coordinator makes, each part fits into a frame. */
+static void the_largest_entry_fits_into_a_frame(void **context)
+{
+    (void)context;
+    struct message *entry = message_new(MESSAGE_ENTRY_TASKS_DONE);
+    struct wire_entry_tasks_done *done = &entry->as.entry_tasks_done;
+    struct codec_buffer packed = {0};
+    done->job = UINT64_MAX;
+    done->time_ms = done->attempts = done->retries = done->deaths = UINT64_MAX;
+    done->done.n = TASK_RANGES_MAX;
+    done->done.at = message_room(entry, TASK_RANGES_MAX, sizeof *done->done.at);
+    for (size_t i = 0; i < TASK_RANGES_MAX; i++)
+        done->done.at[i] = (struct wire_task_range){TASKS_MAX, TASKS_MAX};
+    done->exceptions.n = TASK_EXCEPTIONS_MAX;
+    done->exceptions.at = message_room(entry, TASK_EXCEPTIONS_MAX, sizeof *done->exceptions.at);
+    for (size_t i = 0; i < TASK_EXCEPTIONS_MAX; i++)
+        done->exceptions.at[i] =
+            (struct wire_task_exception){TASKS_MAX,
+                                         TASKS_MAX,
+                                         slice_of("cancelled"),
+                                         UINT32_MAX,
+                                         TASK_EXIT_MAX,
+                                         TASK_EXIT_MAX,
+                                         slice_of(
+                                             "12345678901234567890123456789012345678901234567"),
+                                         NODES_MAX};
+    task_entry_name(entry, OP_MAX, UINT64_MAX);
+    for (size_t i = 0; i < BUNDLES_MAX - 1; i++)
+        task_entry_leave(entry, VALUE_OP_MAX / 2, BUNDLE_PIECE_BYTES);
+    task_entry_leave(entry, VALUE_OP_MAX / 2, BUNDLE_PIECES_MAX * BUNDLE_PIECE_BYTES);
+    assert_int_equal(codec_encode(entry, &packed), 0);
+    assert_in_range(packed.len, 40000, FRAME_MAP_MAX_BYTES);
+    codec_buffer_clear(&packed);
+    message_drop(&entry);
+}
+
 static void an_outcome_counts_once_and_never_changes_T15(void **context)
 {
     struct tried *it = *context;
@@ -243,6 +364,12 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_job_is_done_when_all_its_tasks_are),
+        cmocka_unit_test_setup_teardown(the_values_of_bundles_are_named_while_the_job_is_remembered,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(what_tasks_have_left_counts_for_the_owner_at_once, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(what_a_bundle_says_of_itself_is_checked, begin, end),
+        cmocka_unit_test_setup_teardown(the_largest_entry_fits_into_a_frame, begin, end),
         TEST(an_outcome_counts_once_and_never_changes_T15),
         TEST(what_is_alike_is_one_row_in_whatever_order_it_comes),
         TEST(a_retry_begins_with_what_was_done),

@@ -375,16 +375,21 @@ static void options_are_those_of_the_specification(void **state)
     assert_int_equal(options.slots, 0); /* one, as an earlier release has it */
     spec.slots = 3;
     assert_int_equal(map_job_options(&spec).slots, 3);
+    spec.max_output = MAP_ROW_BYTES;
+    assert_false(map_job_options(&spec).bundles); /* which nodes of an earlier release do, too */
+    spec.max_output++;
+    assert_true(map_job_options(&spec).bundles);
+    spec.max_output = 0;
+    spec.collect.n = 1;
+    assert_true(map_job_options(&spec).bundles);
 }
 
 static void what_nodes_cannot_do_yet_is_said(void **state)
 {
     (void)state;
     const struct wire_task_spec wrong[] = {{.slots = 1, .files = true},
-                                           {.slots = 1, .collect.n = 1},
                                            {.slots = 1, .uploads.n = 1},
-                                           {.slots = 1, .speculate = true},
-                                           {.slots = 1, .max_output = MAP_OUTPUT_BYTES + 1}};
+                                           {.slots = 1, .speculate = true}};
     struct text why = {0};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         why = (struct text){0};
@@ -392,7 +397,7 @@ static void what_nodes_cannot_do_yet_is_said(void **state)
         assert_non_null(strstr(why.at, "--"));
     }
     why = (struct text){0};
-    const struct wire_task_spec right = {.slots = 1, .max_output = MAP_OUTPUT_BYTES};
+    const struct wire_task_spec right = {.slots = 1, .max_output = MAP_ROW_BYTES};
     assert_int_equal(map_job_supported(&right, &why), OK);
 }
 

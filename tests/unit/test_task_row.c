@@ -33,7 +33,25 @@ static struct task_row row_of(uint64_t *random)
     row.out.bytes = row.out.at.len + random_below(r, 2);
     if (row.out.bytes)
         memset(row.out.hash, 0xab, HASH_BYTES);
+    if (random_below(r, 2)) {
+        row.bundle = (struct task_bundle){.len = 1 + (random_u64(r) >> 20),
+                                          .op = 1 + (random_u64(r) >> 2),
+                                          .files = random_below(r, 1025),
+                                          .err_line = {text, random_below(r, sizeof text)}};
+        row.bundle.head_len = random_below(r, row.bundle.len + 1);
+        row.bundle.out_len = random_below(r, row.bundle.len - row.bundle.head_len + 1);
+        memset(row.bundle.head_hash, 0xcd, HASH_BYTES);
+    }
     return row;
+}
+
+static void assert_same_bundle(const struct task_bundle *a, const struct task_bundle *b)
+{
+    assert_true(a->len == b->len && a->op == b->op && a->files == b->files);
+    assert_true(a->head_len == b->head_len && a->out_len == b->out_len && !b->err_len);
+    assert_memory_equal(a->head_hash, b->head_hash, HASH_BYTES);
+    assert_int_equal(a->err_line.len, b->err_line.len);
+    assert_memory_equal(a->err_line.at, b->err_line.at, a->err_line.len);
 }
 
 static void assert_same(const struct task_row *a, const struct task_row *b)
@@ -46,6 +64,28 @@ static void assert_same(const struct task_row *a, const struct task_row *b)
     assert_memory_equal(a->out.hash, b->out.hash, HASH_BYTES);
     assert_memory_equal(a->out.at.at, b->out.at.at, a->out.at.len);
     assert_int_equal(b->err.bytes, 0);
+    assert_same_bundle(&a->bundle, &b->bundle);
+}
+
+/* A row whose streams do not lie in its bundle is none: clients would read beside it. */
+static void a_bundle_has_room_for_what_lies_in_it(void **context)
+{
+    (void)context;
+    struct task_bundle right = {.len = 10, .op = 1, .head_len = 3, .out_len = 3, .err_len = 4};
+    assert_true(task_bundle_fits(&right));
+    struct task_bundle wrong[] = {right, right, right, right};
+    wrong[0].err_len = 5;
+    wrong[1].head_len = UINT64_MAX;
+    wrong[2].out_len = UINT64_MAX - 2;
+    wrong[3].op = 0; /* and no bytes here */
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct task_row row = {.first = 1, .count = 1, .bundle = wrong[i]}, read;
+        assert_false(task_bundle_fits(&wrong[i]));
+        uint8_t *at = mem_new(1, task_row_room(&row));
+        struct slice rest = {at, task_row_write(at, &row)};
+        assert_false(task_row_take(&rest, &read));
+        free(at);
+    }
 }
 
 static void what_is_written_is_read(void **context)
@@ -109,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(a_bundle_has_room_for_what_lies_in_it),
         cmocka_unit_test(a_row_that_is_cut_short_is_none),
         cmocka_unit_test(any_bytes_are_read_without_harm),
     };

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "nodes/core/runner/bundles.h"
 #include "shared/base/mutant.h"
 
 static struct task_input *find(struct runner *runner, struct value_id id)
@@ -70,6 +71,8 @@ void runner_value_failed(struct runner *runner, struct value_id id)
     struct task_input *input = find(runner, id);
     if (input)
         fetch(runner, input);
+    else
+        bundles_failed(runner, id);
 }
 
 /* --- what is wanted --- */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/core/runner/bundles.h"
 #include "nodes/core/runner/inputs.h"
 #include "shared/base/error.h"
 #include "shared/base/job_id.h"
@@ -12,11 +13,14 @@
 #include "shared/base/text.h"
 
 #define ENDED_BYTES_MAX (MESSAGE_MAX_BYTES / 2) /* of outputs in one message */
+/* Of hashes in one: with 64 outcomes and their last lines they fit into frame 0. */
+#define ENDED_PIECES_MAX BUNDLE_PIECES_MAX
 
 static void kept_free(struct task_kept *kept)
 {
     blob_drop(&kept->result.out);
     blob_drop(&kept->result.err);
+    bundles_clear(kept);
     free(kept);
 }
 
@@ -53,7 +57,7 @@ struct message *runner_take_own(struct runner *runner)
 struct telling {
     node_id_t to;
     struct message *message; /* NULL: none is begun */
-    size_t bytes;
+    size_t bytes, pieces;
     struct task_kept *kept[TASK_HANDS_MAX]; /* of these */
 };
 
@@ -67,7 +71,7 @@ static void flush(struct runner *runner, struct telling *telling)
         telling->kept[i]->told = true;
     }
     telling->message = NULL;
-    telling->bytes = 0;
+    telling->bytes = telling->pieces = 0;
 }
 
 static struct slice hash_of(struct message *message, const struct blob *output,
@@ -80,9 +84,14 @@ static void add_outcome(struct runner *runner, struct telling *telling, struct t
 {
     const struct task_result *result = &kept->result;
     struct wire_tasks_ended *ended = telling->message ? &telling->message->as.tasks_ended : NULL;
-    size_t bytes = (result->out ? result->out->len : 0) + (result->err ? result->err->len : 0);
-    if (ended && (ended->job != result->job || ended->outcomes.n == TASK_HANDS_MAX ||
-                  telling->bytes + bytes > ENDED_BYTES_MAX))
+    size_t pieces = kept->bundle ? result->n_pieces : 0;
+    size_t bytes = (result->out ? result->out->len : 0) + (result->err ? result->err->len : 0) +
+                   (pieces ? 0 : (size_t)result->bundle_len);
+    if (!bundles_is_stored(kept))
+        return;
+    if (ended &&
+        (ended->job != result->job || ended->outcomes.n == TASK_HANDS_MAX ||
+         telling->bytes + bytes > ENDED_BYTES_MAX || telling->pieces + pieces > ENDED_PIECES_MAX))
         flush(runner, telling);
     if (!telling->message) {
         telling->message = message_new(MESSAGE_TASKS_ENDED);
@@ -93,6 +102,7 @@ static void add_outcome(struct runner *runner, struct telling *telling, struct t
     struct message *message = telling->message;
     ended = &message->as.tasks_ended;
     telling->bytes += bytes;
+    telling->pieces += pieces;
     telling->kept[ended->outcomes.n] = kept;
     ended->outcomes.at[ended->outcomes.n++] = (struct wire_task_outcome){
         .first = result->first,
@@ -115,11 +125,21 @@ static void add_outcome(struct runner *runner, struct telling *telling, struct t
         .err_hash = hash_of(message, result->err, result->err_hash),
         .err_frame = result->err ? message_add_frame(message, result->err) : 0,
     };
+    bundles_tell(message, kept, &ended->outcomes.at[ended->outcomes.n - 1]);
 }
 
-/* What is executed, in as many messages as that takes. */
+/* The next one that has ended, and of which the coordinator is not to know that yet. */
+static const struct task_kept *next_unstored(const struct task_kept *kept)
+{
+    while (kept && bundles_is_stored(kept))
+        kept = kept->next;
+    return kept;
+}
+
+/* What is executed, or its output is on its way to this disk, in as many messages as that takes. */
 static void tell_held(struct runner *runner, node_id_t to)
 {
+    const struct task_kept *kept = next_unstored(runner->kept);
     size_t at = 0;
     bool more;
     do {
@@ -137,7 +157,11 @@ static void tell_held(struct runner *runner, node_id_t to)
                                             .count = 1,
                                             .attempt = it->order.attempt};
         }
-        more = held->more = at < runner->n_executing;
+        for (; kept && held->running.n < TASK_HANDS_MAX; kept = next_unstored(kept->next))
+            held->running.at[held->running.n++] =
+                (struct wire_task_hand){kept->result.job, kept->result.hand, kept->result.first, 1,
+                                        kept->result.attempt};
+        more = held->more = at < runner->n_executing || kept;
         tell(runner, to, message);
     } while (more);
 }
@@ -161,6 +185,7 @@ static void keep(struct runner *runner, const struct task_result *result)
     kept->result = *result;
     blob_ref(kept->result.out);
     blob_ref(kept->result.err);
+    bundles_store(runner, kept);
     *(runner->last_kept ? &runner->last_kept->next : &runner->kept) = kept;
     runner->last_kept = kept;
     runner->n_kept++;
@@ -253,7 +278,8 @@ void runner_given(struct runner *runner, const struct message *message)
                                           .task = hand->first,
                                           .attempt = hand->attempt,
                                           .time_limit_ms = given->time_limit_ms,
-                                          .slots = slots_needed(runner, given->slots)};
+                                          .slots = slots_needed(runner, given->slots),
+                                          .bundles = given->bundles};
         work->count = hand->count;
         work->instant = instant;
         work->inputs = kind && kind->input;

@@ -46,6 +46,8 @@ struct task_kept {
     struct task_kept *next;
     struct task_result result; /* its outputs: owned references */
     bool told;                 /* it is in the channel to the coordinator */
+    op_id_t bundle;            /* names the first of its values; 0: it has none */
+    size_t n_stored;           /* of these, on this disk, and in memory no more */
 };
 
 /* Zero-initialize, then set the first four. */
@@ -68,6 +70,7 @@ struct runner {
     size_t n_kept, n_untold;
     struct message **own; /* to be told to the coordinator, which this node is; owned */
     size_t n_own, own_size;
+    uint64_t pieces;  /* of bundles that were made in this incarnation */
     log_index_t seen; /* what the log said up to here is taken into account */
     uint64_t ended;   /* tasks that ended here, in this incarnation */
 };
@@ -82,9 +85,11 @@ void runner_reset(struct runner *runner, term_t term);
 /* Attempts that were begun here ended. */
 void runner_results(struct runner *runner, const struct task_result *at, size_t n);
 
-/* A segment that was fetched is there, or cannot be had. */
+/* A segment that was fetched is there, or cannot be had; what a task has left is on disk, or is
+ * not. */
 void runner_value_ready(struct runner *runner, struct value_id id);
 void runner_value_failed(struct runner *runner, struct value_id id);
+void runner_value_kept(struct runner *runner, struct value_id id);
 
 /* True when nobody will ask for how its tasks end any more: the job is finished, or forgotten. One
  * that is not known yet will be. */

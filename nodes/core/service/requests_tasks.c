@@ -53,6 +53,13 @@ const char *requests_check_tasks(const struct service *service, const struct wir
         text_add(reason, "a task is executed at most once, or with retries, not both");
         return "invalid";
     }
+    if (options && options->bundles) {
+        const char *code =
+            requests_unknown_to_some(service, ENTRY_LEVEL_BUNDLES,
+                                     "files and outputs of more than 64 KiB of tasks", reason);
+        if (code)
+            return code;
+    }
     return submit->parent ? check_parent(service, submit, plan, reason) : NULL;
 }
 
@@ -158,18 +165,20 @@ void requests_segment_get(struct service *service, uint64_t client, struct messa
     const struct wire_segment_get *ask = &request->as.segment_get;
     struct caller caller = caller_of(client, request);
     const struct task_job *job = find_tasks(service, caller, ask->job);
-    const struct task_segment *segment = job ? task_job_segment(job, ask->op) : NULL;
+    uint8_t hash[HASH_BYTES];
+    uint64_t len = 0;
     if (!job)
         return;
-    if (!segment || ask->offset > segment->len) {
-        requests_refuse(service, caller, segment ? "invalid" : "not_found",
-                        segment ? "the offset is after the last byte"
-                                : "the job has no such segment");
+    bool named = task_jobs_describe(&service->state->task_jobs, (struct value_id){job->id, ask->op},
+                                    &len, hash);
+    if (!named || ask->offset > len) {
+        requests_refuse(service, caller, named ? "invalid" : "not_found",
+                        named ? "the offset is after the last byte"
+                              : "the job has no such segment");
         return;
     }
     struct message *message = message_new(MESSAGE_SEGMENT_CHUNK);
-    message->as.segment_chunk =
-        (struct wire_segment_chunk){caller.request, ask->offset, segment->len};
-    requests_reply_chunk(service, caller.client, message, (struct value_id){job->id, segment->op},
-                         ask->offset, segment->len);
+    message->as.segment_chunk = (struct wire_segment_chunk){caller.request, ask->offset, len};
+    requests_reply_chunk(service, caller.client, message, (struct value_id){job->id, ask->op},
+                         ask->offset, len);
 }

@@ -12,7 +12,17 @@
 
 uint64_t job_result_bytes(const struct job *job)
 {
-    return job->state == JOB_DONE ? job->digits : 0;
+    return (job->state == JOB_DONE ? job->digits : 0) + job->task_bytes;
+}
+
+/* Also of a job that has ended: the parts of a checkpoint come one after another. */
+void jobs_add_task_bytes(struct jobs *jobs, struct job *job, uint64_t bytes)
+{
+    job->task_bytes += bytes;
+    if (job->account)
+        job->account->bytes += bytes;
+    if (job_is_finished(job))
+        jobs->finished.bytes += bytes;
 }
 
 static bool goes_before(const struct job *one, const struct job *other)

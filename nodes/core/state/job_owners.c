@@ -69,7 +69,7 @@ void job_owners_end(const struct job *job)
         return;
     if (!(MUTANT(cancelled_stays_counted) && job->state == JOB_CANCELLED))
         job->account->open--;
-    job->account->bytes += job_result_bytes(job);
+    job->account->bytes += job_result_bytes(job) - job->task_bytes; /* those count as they come */
 }
 
 /* Who has nothing any more goes. */

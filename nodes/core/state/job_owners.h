@@ -20,7 +20,7 @@ struct job_owner {
     char name[OWNER_MAX + 1]; /* of the key */
     size_t jobs;              /* that are remembered, the open ones included */
     size_t open;              /* of these, accepted and not finished */
-    uint64_t bytes;           /* of the results of the others */
+    uint64_t bytes;           /* of the results of the others, and of what tasks have left */
     size_t values;            /* stored ones */
     uint64_t value_bytes;     /* that they have, or will have */
 };

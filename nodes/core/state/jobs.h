@@ -55,6 +55,7 @@ struct job {
     uint64_t done;     /* operations of the plan that are done */
     uint64_t executed; /* operations executed in all, repetitions included */
     uint64_t digits;
+    uint64_t task_bytes; /* details, outputs and files of its tasks on disks */
     uint8_t sha256[HASH_BYTES];
     struct blob
         *text; /* the result's digits, up to TEXT_INLINE_DIGITS; NULL: none, or a kept value */
@@ -167,7 +168,10 @@ void job_write_executed(const struct job_executor *executors, struct wire_tally 
 void job_mark_trace(const struct job *job, struct trace_mark *trace, op_id_t op, bool unit,
                     struct trace_mark mark);
 
-/* The bytes of its result, wherever they are; 0: it has none. */
+/* So many more are, of its tasks. */
+void jobs_add_task_bytes(struct jobs *jobs, struct job *job, uint64_t bytes);
+
+/* The bytes of its result, and what its tasks have left, wherever they are; 0: it has none. */
 uint64_t job_result_bytes(const struct job *job);
 
 /* A job was finished by the entry at this index: from now on it is the last to be forgotten.

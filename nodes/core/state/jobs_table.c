@@ -171,6 +171,7 @@ static const struct member job_fields[] = {
     FIELD(job, done, bytes),
     FIELD(job, executed, bytes),
     FIELD(job, digits, bytes),
+    DERIVED(job, task_bytes),
     FIELD(job, sha256, bytes),
     FIELD(job, text, blob),
     FIELD(job, head, text),

@@ -68,9 +68,9 @@ bool task_exceptions_alike(const struct task_exception *a, const struct task_exc
 
 struct task_options task_options_read(const struct wire_task_options *from)
 {
-    return (struct task_options){from->retries,   from->retry_delay_ms,    from->time_limit_ms,
-                                 from->max_fails, from->max_fails_percent, from->at_most_once,
-                                 from->slots};
+    return (struct task_options){
+        from->retries,           from->retry_delay_ms, from->time_limit_ms, from->max_fails,
+        from->max_fails_percent, from->at_most_once,   from->slots,         from->bundles};
 }
 
 struct wire_task_options task_options_write(const struct task_options *options)
@@ -81,7 +81,8 @@ struct wire_task_options task_options_write(const struct task_options *options)
                                       .max_fails = options->max_fails,
                                       .max_fails_percent = options->max_fails_percent,
                                       .at_most_once = options->at_most_once,
-                                      .slots = options->slots};
+                                      .slots = options->slots,
+                                      .bundles = options->bundles};
 }
 
 /* --- rows --- */
@@ -128,6 +129,9 @@ void task_job_destroy(struct task_job **job)
     ranges_clear(&it->decided);
     free(it->exceptions);
     free(it->segments);
+    for (size_t i = 0; i < it->n_bundles; i++)
+        free(it->bundles[i].hashes);
+    free(it->bundles);
     free(it->starts);
     free(it);
 }
@@ -156,7 +160,8 @@ const struct task_segment *task_job_segment(const struct task_job *job, op_id_t 
 bool task_jobs_name(const struct task_jobs *jobs, struct value_id id)
 {
     const struct task_job *job = task_jobs_find(jobs, id.job);
-    return job && (!job->ended || task_job_segment(job, id.op));
+    return job &&
+           (!job->ended || task_job_segment(job, id.op) || task_job_piece(job, id.op, NULL, NULL));
 }
 
 bool task_jobs_describe(const struct task_jobs *jobs, struct value_id id, uint64_t *len,
@@ -165,7 +170,7 @@ bool task_jobs_describe(const struct task_jobs *jobs, struct value_id id, uint64
     const struct task_job *job = task_jobs_find(jobs, id.job);
     const struct task_segment *segment = job ? task_job_segment(job, id.op) : NULL;
     if (!segment)
-        return false;
+        return job && task_job_piece(job, id.op, len, hash);
     *len = segment->len;
     memcpy(hash, segment->hash, HASH_BYTES);
     return true;
@@ -339,6 +344,9 @@ static bool check_done(const struct wire_entry_tasks_done *entry)
     for (size_t i = 0; i < entry->exceptions.n; i++)
         if (!task_exception_read(&exception, &entry->exceptions.at[i]))
             return false;
+    for (size_t i = 0; i < entry->bundles.n; i++)
+        if (!task_bundle_is_sound(&entry->bundles.at[i]))
+            return false;
     return !entry->segments.n || is_segment(&entry->segments.at[0]);
 }
 
@@ -410,6 +418,7 @@ static struct job *apply_done(struct state *state, log_index_t index,
     struct task_exception exception;
     if (!job || job->ended)
         return NULL;
+    uint64_t before = task_job_bytes(job);
     row_changes(state->task_jobs.watch, TABLE_TASK_JOBS, &job->row);
     for (size_t i = 0; i < entry->done.n; i++)
         task_job_decide(job, (struct range){entry->done.at[i].first, entry->done.at[i].count},
@@ -419,6 +428,10 @@ static struct job *apply_done(struct state *state, log_index_t index,
             task_job_decide(job, exception.tasks, &exception);
     if (entry->segments.n)
         task_job_add_segment(job, &entry->segments.at[0]);
+    for (size_t i = 0; i < entry->bundles.n; i++)
+        task_job_add_bundle(job, &entry->bundles.at[i]);
+    jobs_add_task_bytes(&state->jobs, jobs_find(&state->jobs, job->id),
+                        task_job_bytes(job) - before);
     job->attempts += entry->attempts;
     job->retries += entry->retries;
     job->deaths += entry->deaths;
@@ -474,4 +487,6 @@ void task_jobs_entry_values(const struct message *entry, machine_value *each, vo
     if (entry->type == MESSAGE_ENTRY_TASKS_DONE && done->segments.n)
         each(context, NODE_NONE, (struct value_id){done->job, done->segments.at[0].op},
              done->segments.at[0].len, done->segments.at[0].hash);
+    for (size_t i = 0; entry->type == MESSAGE_ENTRY_TASKS_DONE && i < done->bundles.n; i++)
+        task_bundle_values(&done->bundles.at[i], NODE_NONE, done->job, each, context);
 }

@@ -32,6 +32,13 @@ struct task_segment {
     uint8_t hash[HASH_BYTES];
 };
 
+/* What a task has left beside its details: values with the numbers op, op + 1, ... */
+struct task_values {
+    op_id_t op;
+    uint64_t len;    /* of all together: bundle_piece_bytes() says how long each is */
+    uint8_t *hashes; /* SHA-256 of each; owned */
+};
+
 /* Tasks that may have been begun, of those that are executed at most once. */
 struct task_start {
     struct range tasks;
@@ -44,6 +51,7 @@ struct task_options {
     uint64_t retries, retry_delay_ms, time_limit_ms, max_fails, max_fails_percent;
     bool at_most_once;
     uint64_t slots; /* of its node, that a task takes; 0: one */
+    bool bundles;   /* long outputs and files of tasks are kept, too */
 };
 
 struct task_job {
@@ -62,6 +70,9 @@ struct task_job {
     struct task_segment *segments; /* in the order of their entries; owned */
     size_t n_segments, segments_size;
     uint64_t segment_bytes;
+    struct task_values *bundles; /* by op; owned */
+    size_t n_bundles, bundles_size;
+    uint64_t bundle_bytes;
     struct task_start *starts; /* of tasks without an outcome; owned */
     size_t n_starts, starts_size;
 };
@@ -92,6 +103,16 @@ bool task_jobs_describe(const struct task_jobs *jobs, struct value_id id, uint64
 
 /* The segment of that value; NULL: none is. */
 const struct task_segment *task_job_segment(const struct task_job *job, op_id_t op);
+
+/* Whether that is the value of a bundle; its length and SHA-256, which may be NULL. */
+bool task_job_piece(const struct task_job *job, op_id_t op, uint64_t *len,
+                    uint8_t hash[HASH_BYTES]);
+
+/* What a bundle says of itself is possible. */
+bool task_bundle_is_sound(const struct wire_task_bundle *bundle);
+
+/* Its details, outputs and files on disks. */
+uint64_t task_job_bytes(const struct task_job *job);
 
 /* What became of a task; *exception is set for what is neither open nor done. */
 enum task_state task_job_state(const struct task_job *job, uint64_t task,

@@ -17,7 +17,16 @@ void task_job_destroy(struct task_job **job);
 void task_job_decide(struct task_job *job, struct range tasks,
                      const struct task_exception *exception);
 void task_job_add_segment(struct task_job *job, const struct wire_task_segment *segment);
+void task_job_add_bundle(struct task_job *job, const struct wire_task_bundle *bundle);
 void task_job_add_start(struct task_job *job, const struct wire_task_start *start);
+
+/* Bundles as messages have them: as many from the one on as a part of a checkpoint takes. */
+struct wire_task_bundle *task_job_write_bundles(struct message *message, const struct task_job *job,
+                                                size_t from, size_t *n);
+
+/* Calls for each value of the bundle. */
+void task_bundle_values(const struct wire_task_bundle *bundle, node_id_t source, job_id_t job,
+                        machine_value *each, void *context);
 
 /* --- entries --- */
 

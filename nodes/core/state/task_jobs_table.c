@@ -8,6 +8,7 @@
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/base/random.h"
+#include "shared/tasks/bundle.h"
 
 static void watch(struct state *state, struct row_watch *watch)
 {
@@ -41,6 +42,10 @@ static void check_row(const struct state *state, const struct task_job *job)
     assert(end <= job->total + 1 && !memcmp(counts, job->counts, sizeof counts));
     assert(job->inherited <= task_job_count(job, TASK_DONE));
     assert(!job->ended || !job->n_starts);
+    uint64_t bundle_bytes = 0;
+    for (size_t i = 0; i < job->n_bundles; bundle_bytes += job->bundles[i++].len)
+        assert(!i || job->bundles[i - 1].op < job->bundles[i].op);
+    assert(bundle_bytes == job->bundle_bytes && of->task_bytes == task_job_bytes(job));
 }
 
 static void check_invariants(const struct state *state)
@@ -177,6 +182,15 @@ static void save(struct checkpoint_sink *sink, const struct state *state, const 
         FILL_LISTS(message, &message->as.image_tasks_more, number);
         checkpoint_sink_add(sink, message);
     }
+    size_t n_bundles = sink->use == CHECKPOINT_OPEN ? 0 : job->n_bundles;
+    for (size_t from = 0; from < n_bundles; from += message->as.image_tasks_more.bundles.n) {
+        message = message_new(MESSAGE_IMAGE_TASKS_MORE);
+        struct wire_image_tasks_more *more = &message->as.image_tasks_more;
+        more->job = job->id;
+        more->source = state->step->config.id;
+        more->bundles.at = task_job_write_bundles(message, job, from, &more->bundles.n);
+        checkpoint_sink_add(sink, message);
+    }
 }
 
 /* The lists of a part of either type. */
@@ -233,13 +247,17 @@ static int load_lists(struct task_job *job, const struct lists *lists)
     return OK;
 }
 
-static int load(struct state *state, const struct message *part, struct slice packed)
+static int load_part(struct state *state, const struct message *part)
 {
-    (void)packed;
     if (part->type == MESSAGE_IMAGE_TASKS_MORE) {
         const struct wire_image_tasks_more *more = &part->as.image_tasks_more;
         struct task_job *row = task_jobs_find(&state->task_jobs, more->job);
         struct lists lists = LISTS_OF(more);
+        for (size_t i = 0; row && i < more->bundles.n; i++) {
+            if (!task_bundle_is_sound(&more->bundles.at[i]))
+                return ERR_MALFORMED;
+            task_job_add_bundle(row, &more->bundles.at[i]);
+        }
         return row ? load_lists(row, &lists) : ERR_MALFORMED;
     }
     const struct wire_image_tasks *head = &part->as.image_tasks;
@@ -260,6 +278,21 @@ static int load(struct state *state, const struct message *part, struct slice pa
     return load_lists(job, &lists);
 }
 
+static int load(struct state *state, const struct message *part, struct slice packed)
+{
+    job_id_t id = part->type == MESSAGE_IMAGE_TASKS ? part->as.image_tasks.job
+                                                    : part->as.image_tasks_more.job;
+    const struct task_job *row = task_jobs_find(&state->task_jobs, id);
+    uint64_t before = row ? task_job_bytes(row) : 0;
+    int error = load_part(state, part);
+    (void)packed;
+    row = task_jobs_find(&state->task_jobs, id);
+    if (row)
+        jobs_add_task_bytes(&state->jobs, jobs_find(&state->jobs, id),
+                            task_job_bytes(row) - before);
+    return error;
+}
+
 static void want_values(const struct message *part, machine_value *want, void *wanting)
 {
     bool more = part->type == MESSAGE_IMAGE_TASKS_MORE;
@@ -270,6 +303,10 @@ static void want_values(const struct message *part, machine_value *want, void *w
     for (size_t i = 0; i < lists.n_segments; i++)
         want(wanting, (node_id_t)source, (struct value_id){job, lists.segments[i].op},
              lists.segments[i].len, lists.segments[i].hash);
+    for (size_t i = 0; more && i < part->as.image_tasks_more.bundles.n; i++)
+        if (task_bundle_is_sound(&part->as.image_tasks_more.bundles.at[i]))
+            task_bundle_values(&part->as.image_tasks_more.bundles.at[i], (node_id_t)source, job,
+                               want, wanting);
 }
 
 /* --- comparing --- */
@@ -287,6 +324,19 @@ static const struct member task_segment_fields[] = {
     FIELD(task_segment, hash, bytes),
 };
 
+static uint64_t digest_hashes(const void *owner, const struct member *field)
+{
+    const struct task_values *values = owner;
+    (void)field;
+    return digest_block(values->hashes, (size_t)bundle_pieces(values->len) * HASH_BYTES);
+}
+
+static const struct member task_values_fields[] = {
+    FIELD(task_values, op, bytes),
+    FIELD(task_values, len, bytes),
+    FIELD(task_values, hashes, hashes),
+};
+
 static const struct member task_start_fields[] = {
     FIELD(task_start, tasks, bytes),
     FIELD(task_start, node, bytes),
@@ -301,6 +351,7 @@ static const struct member task_options_fields[] = {
     FIELD(task_options, max_fails_percent, bytes),
     FIELD(task_options, at_most_once, bytes),
     FIELD(task_options, slots, bytes),
+    FIELD(task_options, bundles, bytes),
 };
 
 static uint64_t digest_options(const void *owner, const struct member *field)
@@ -334,6 +385,10 @@ static const struct member task_job_fields[] = {
     FIELD(task_job, n_segments, bytes),
     OWN(task_job, segments_size),
     DERIVED(task_job, segment_bytes),
+    WITHIN(task_job, bundles),
+    FIELD(task_job, n_bundles, bytes),
+    OWN(task_job, bundles_size),
+    DERIVED(task_job, bundle_bytes),
     WITHIN(task_job, starts),
     FIELD(task_job, n_starts, bytes),
     OWN(task_job, starts_size),
@@ -353,6 +408,7 @@ static uint64_t digest_row(const struct row *row)
     sum = random_fold(sum,
                       digest_array(FIELDS_OF(task_exception), job->exceptions, job->n_exceptions));
     sum = random_fold(sum, digest_array(FIELDS_OF(task_segment), job->segments, job->n_segments));
+    sum = random_fold(sum, digest_array(FIELDS_OF(task_values), job->bundles, job->n_bundles));
     return random_fold(sum, digest_array(FIELDS_OF(task_start), job->starts, job->n_starts));
 }
 
@@ -372,6 +428,8 @@ static void compare_rows(const struct comparison *to, const struct task_job *a,
                    b ? b->exceptions : NULL, b ? b->n_exceptions : 0);
     compare_arrays(to, FIELDS_OF(task_segment), a ? a->segments : NULL, a ? a->n_segments : 0,
                    b ? b->segments : NULL, b ? b->n_segments : 0);
+    compare_arrays(to, FIELDS_OF(task_values), a ? a->bundles : NULL, a ? a->n_bundles : 0,
+                   b ? b->bundles : NULL, b ? b->n_bundles : 0);
     compare_arrays(to, FIELDS_OF(task_start), a ? a->starts : NULL, a ? a->n_starts : 0,
                    b ? b->starts : NULL, b ? b->n_starts : 0);
     compare_fields(to, FIELDS_OF(task_options), a ? &a->options : NULL, b ? &b->options : NULL);

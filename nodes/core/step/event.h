@@ -76,6 +76,12 @@ struct computed {
 };
 
 /* How an attempt of a task ended, or those of tasks in a row, alike. */
+/* A value of what a task has left (shared/tasks/bundle.h). */
+struct task_piece {
+    struct blob *bytes;
+    uint8_t hash[HASH_BYTES];
+};
+
 struct task_result {
     job_id_t job;
     uint64_t hand, attempt; /* as in struct task_order */
@@ -88,8 +94,15 @@ struct task_result {
     uint64_t started_ms, wall_us, cpu_us, max_rss;
     uint64_t out_bytes, err_bytes;                      /* that it wrote */
     uint8_t out_hash[HASH_BYTES], err_hash[HASH_BYTES]; /* SHA-256 of what is kept */
-    struct blob *out, *err; /* what is kept of that, up to VALUE_INLINE_MAX_BYTES each; borrowed;
-                               NULL: nothing */
+    struct blob *out, *err;    /* what is kept of that, up to VALUE_INLINE_MAX_BYTES each; borrowed;
+                                  NULL: nothing */
+    struct task_piece *pieces; /* of its bundle, of BUNDLE_PIECE_BYTES but for the last; borrowed */
+    size_t n_pieces;           /* one of up to VALUE_INLINE_MAX_BYTES stands in its row */
+    uint64_t bundle_len, head_len, files;
+    uint8_t head_hash[HASH_BYTES];
+    uint64_t out_len, err_len;        /* of the streams, that stand in it */
+    char err_line[TASK_LINE_MAX + 1]; /* the last one, of such a stderr; any bytes */
+    size_t err_line_len;
 };
 
 /* The longest turns of the runtime's loop in the last minute. */

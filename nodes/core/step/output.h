@@ -115,6 +115,7 @@ struct task_order {
     uint64_t task, attempt;
     uint64_t time_limit_ms; /* 0: none */
     uint64_t slots;         /* that it takes, 1 at least */
+    bool bundles;           /* long outputs and files are kept, too */
     /* Of a job with an input: the segments, which the runtime holds for USER_RUNNER, that begin
      * with what all tasks have in common, and that have this one's record; and its place there,
      * from 0. A task without has no `spec.job`. */

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nodes/core/tasks/task_schedule.h"
+#include "nodes/core/tasks/pulls.h"
 #include "shared/base/mutant.h"
+#include "shared/tasks/bundle.h"
 
 /* Segments of different terms must not have the same name: what a dead coordinator has left on
  * disks is none of ours. The term's last bits tell them apart: as many elections would have to come
@@ -17,7 +18,8 @@
 static bool is_closed(const struct task_batch *batch)
 {
     return batch->done.n >= TASK_RANGES_MAX - 1 || batch->n_exceptions == TASK_EXCEPTIONS_MAX ||
-           batch->rows_len >= TASK_ROWS_BYTES;
+           batch->rows_len >= TASK_ROWS_BYTES || batch->n_bundles == BUNDLES_MAX ||
+           batch->n_pieces >= BUNDLES_PIECES_MAX;
 }
 
 static uint64_t interval_us(const struct tasks *tasks, const struct task_schedule *of)
@@ -89,6 +91,18 @@ void batch_add(struct tasks *tasks, struct task_schedule *of, struct range range
     of->cancelled += exception && exception->state == TASK_CANCELLED ? range.count : 0;
 }
 
+void batch_add_bundle(struct tasks *tasks, struct task_schedule *of,
+                      const struct wire_task_bundle *bundle)
+{
+    struct task_batch *batch = open_batch(tasks, of);
+    if (!batch->bundles)
+        batch->bundles = mem_new(BUNDLES_MAX, sizeof *batch->bundles);
+    struct task_values *it = &batch->bundles[batch->n_bundles++];
+    *it = (struct task_values){bundle->op, bundle->len, mem_new(1, bundle->hashes.len)};
+    memcpy(it->hashes, bundle->hashes.at, bundle->hashes.len);
+    batch->n_pieces += bundle_pieces(bundle->len);
+}
+
 bool batch_is_full(const struct task_schedule *of)
 {
     return of->batch_bytes >= TASK_BATCHES_BYTES || of->n_batches >= TASK_BATCHES_MAX;
@@ -99,6 +113,9 @@ bool batch_is_full(const struct task_schedule *of)
 static void free_batch(struct task_batch *batch)
 {
     ranges_clear(&batch->done);
+    for (size_t i = 0; i < batch->n_bundles; i++)
+        free(batch->bundles[i].hashes);
+    free(batch->bundles);
     free(batch->exceptions);
     free(batch->rows);
     free(batch);
@@ -116,6 +133,15 @@ static void write_lists(struct message *message, const struct task_batch *batch)
     entry->exceptions.at = message_room(message, batch->n_exceptions, sizeof *entry->exceptions.at);
     for (size_t i = 0; i < batch->n_exceptions; i++)
         task_exception_write(message, &batch->exceptions[i], &entry->exceptions.at[i]);
+    entry->bundles.n = batch->n_bundles;
+    entry->bundles.at = message_room(message, batch->n_bundles, sizeof *entry->bundles.at);
+    for (size_t i = 0; i < batch->n_bundles; i++) {
+        const struct task_values *it = &batch->bundles[i];
+        size_t bytes = (size_t)bundle_pieces(it->len) * HASH_BYTES;
+        entry->bundles.at[i] =
+            (struct wire_task_bundle){it->op, it->len,
+                                      message_copy(message, (struct slice){it->hashes, bytes})};
+    }
 }
 
 /* The details go to disks: here, and at a majority of the voters. */
@@ -218,9 +244,14 @@ static struct task_schedule *writing_of(const struct tasks *tasks, struct value_
     return of && of->writing.rows && value_id_same(of->writing.id, id) ? of : NULL;
 }
 
+void tasks_value_ready(struct tasks *tasks, struct value_id id)
+{
+    pulls_value_ready(tasks, id);
+}
+
 void tasks_value_kept(struct tasks *tasks, struct value_id id)
 {
-    struct task_schedule *of = writing_of(tasks, id);
+    struct task_schedule *of = pulls_value_kept(tasks, id) ? NULL : writing_of(tasks, id);
     if (!of)
         return;
     of->writing.kept = true;
@@ -229,7 +260,7 @@ void tasks_value_kept(struct tasks *tasks, struct value_id id)
 
 void tasks_value_failed(struct tasks *tasks, struct value_id id)
 {
-    struct task_schedule *of = writing_of(tasks, id);
+    struct task_schedule *of = pulls_value_failed(tasks, id) ? NULL : writing_of(tasks, id);
     if (of)
         of->writing.again_us = tasks->step->now_us + TASK_WRITE_AGAIN_US;
 }

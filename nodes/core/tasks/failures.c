@@ -1,6 +1,7 @@
 /* What goes wrong with tasks: attempts that fail, workers that die, and what may have been begun
  * and must not be begun again. */
 #include "nodes/core/tasks/failures.h"
+#include "nodes/core/tasks/pulls.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -61,6 +62,7 @@ static void cancel_rest(struct tasks *tasks, struct task_schedule *of)
     struct task_exception cancelled = {.state = TASK_CANCELLED, .reason = "too many tasks failed"};
     struct range open, all = {1, of->row->total};
     of->stopping = true;
+    pulls_end(tasks, NODE_NONE, of->row->id);
     hands_end(tasks, of);
     failures_forget(of, all);
     ranges_remove(&of->free, all);
@@ -258,6 +260,7 @@ static void lose(struct tasks *tasks, struct task_schedule *of, struct range ran
 void tasks_worker_lost(struct tasks *tasks, node_id_t worker, bool died)
 {
     struct task_slot *slot = &tasks->slots[worker];
+    pulls_end(tasks, worker, JOB_NONE);
     if (died)
         blame(tasks, worker);
     uint64_t lost = 0;

@@ -138,10 +138,16 @@ static uint64_t credit(const struct tasks *tasks, const struct task_schedule *of
     return 2 * slots * batch_tasks(of);
 }
 
+/* It takes in no entries, so it would hear of no new job, and has no room for what tasks leave. */
+static bool is_full(const struct tasks *tasks, node_id_t id)
+{
+    return id == tasks->step->config.id ? tasks->raft->full : space_peer_is_full(tasks->raft, id);
+}
+
 bool hands_is_suitable(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
 {
     return tasks->slots[id].told && schedule_is_worker(tasks->schedule, id) &&
-           peers_follows(tasks->links, id) && !failures_rests(tasks, of, id);
+           peers_follows(tasks->links, id) && !failures_rests(tasks, of, id) && !is_full(tasks, id);
 }
 
 static bool has_room(const struct tasks *tasks, const struct task_schedule *of, node_id_t id,
@@ -200,6 +206,7 @@ static void add_to(struct tasks *tasks, struct giving *giving, const struct task
         given->kind = message_text(giving->message, of->job->plan.kind->name);
         given->time_limit_ms = of->row->options.time_limit_ms;
         given->slots = of->row->options.slots;
+        given->bundles = of->row->options.bundles;
         given->hands.at = message_room(giving->message, TASK_HANDS_MAX, sizeof *given->hands.at);
     }
     const struct task_trouble *trouble = failures_of(of, hand->tasks.first);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "nodes/core/tasks/failures.h"
+#include "nodes/core/tasks/pulls.h"
 #include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
@@ -19,27 +20,61 @@ static struct task_stream stream_of(const struct message *message, uint64_t byte
     return stream;
 }
 
+/* In this message there may be anything: what says that it is longer than it is has no bytes. */
+static struct task_bundle task_bundle_of(const struct message *message,
+                                         const struct wire_task_outcome *outcome)
+{
+    const struct blob *blob = message_frame(message, outcome->bundle_frame);
+    bool pulled = outcome->bundle.n, here = blob && blob->len == outcome->bundle_len;
+    if (!outcome->bundle_len || outcome->head_hash.len != HASH_BYTES || (!pulled && !here))
+        return (struct task_bundle){0};
+    struct task_bundle bundle = {.len = outcome->bundle_len,
+                                 .op = pulled ? outcome->bundle.at[0].op : 0,
+                                 .head_len = outcome->head_len,
+                                 .files = outcome->files,
+                                 .out_len = outcome->out_len,
+                                 .err_len = outcome->err_len,
+                                 .err_line = outcome->err_line};
+    if (!pulled)
+        bundle.at = (struct slice){blob->at, blob->len};
+    memcpy(bundle.head_hash, outcome->head_hash.at, HASH_BYTES);
+    bool fits = task_bundle_fits(&bundle) && outcome->out_len <= outcome->out_bytes &&
+                outcome->err_len <= outcome->err_bytes;
+    return fits ? bundle : (struct task_bundle){0};
+}
+
+/* What stands in the bundle has a hash, too, and no bytes here. */
+static void note_stored(struct task_stream *stream, uint64_t stored, struct slice hash)
+{
+    if (stored && hash.len == HASH_BYTES)
+        memcpy(stream->hash, hash.at, HASH_BYTES);
+}
+
 static struct task_row row_of(const struct message *message, const struct task_schedule *of,
                               node_id_t from, const struct wire_task_outcome *outcome,
                               struct range range, enum task_state state)
 {
-    return (struct task_row){.first = range.first,
-                             .count = range.count,
-                             .state = state,
-                             .node = from,
-                             .attempts = failures_attempts(of, range.first) + (state == TASK_DONE),
-                             .exit = outcome->exit,
-                             .signal = outcome->signal,
-                             .limit = outcome->limit,
-                             .started_ms = outcome->started_ms,
-                             .wall_us = outcome->wall_us / outcome->count * range.count,
-                             .cpu_us = outcome->cpu_us,
-                             .max_rss = outcome->max_rss,
-                             .reason = outcome->reason,
-                             .out = stream_of(message, outcome->out_bytes, outcome->out_frame,
-                                              outcome->out_hash),
-                             .err = stream_of(message, outcome->err_bytes, outcome->err_frame,
-                                              outcome->err_hash)};
+    struct task_row row = {.first = range.first,
+                           .count = range.count,
+                           .state = state,
+                           .node = from,
+                           .attempts = failures_attempts(of, range.first) + (state == TASK_DONE),
+                           .exit = outcome->exit,
+                           .signal = outcome->signal,
+                           .limit = outcome->limit,
+                           .started_ms = outcome->started_ms,
+                           .wall_us = outcome->wall_us / outcome->count * range.count,
+                           .cpu_us = outcome->cpu_us,
+                           .max_rss = outcome->max_rss,
+                           .reason = outcome->reason,
+                           .out = stream_of(message, outcome->out_bytes, outcome->out_frame,
+                                            outcome->out_hash),
+                           .err = stream_of(message, outcome->err_bytes, outcome->err_frame,
+                                            outcome->err_hash),
+                           .bundle = task_bundle_of(message, outcome)};
+    note_stored(&row.out, row.bundle.out_len, outcome->out_hash);
+    note_stored(&row.err, row.bundle.err_len, outcome->err_hash);
+    return row;
 }
 
 /* --- done --- */
@@ -73,6 +108,8 @@ static void take_done(struct tasks *tasks, node_id_t from, struct task_schedule 
             take_from_all(tasks, of, open);
         failures_forget(of, open);
         of->attempts += open.count;
+        if (outcome->bundle.n)
+            batch_add_bundle(tasks, of, &outcome->bundle.at[0]);
         batch_add(tasks, of, open, NULL, &details);
     }
 }
@@ -96,7 +133,17 @@ static void fail(struct tasks *tasks, node_id_t from, struct task_schedule *of,
     struct slice reason =
         outcome->limit && !outcome->reason.len ? slice_of("time limit") : outcome->reason;
     text_copy(exception.reason, sizeof exception.reason, reason);
+    if (outcome->bundle.n)
+        batch_add_bundle(tasks, of, &outcome->bundle.at[0]);
     failures_end(tasks, of, one, &exception, &details);
+}
+
+/* A new coordinator hears of it from the worker, and nobody has the task. */
+static bool is_told(const struct tasks *tasks, node_id_t from, const struct task_schedule *of,
+                    const struct wire_task_outcome *outcome, uint64_t task)
+{
+    return !tasks->slots[from].told && !failures_is_earlier(of, task, outcome->attempt) &&
+           (ranges_has(&of->free, task) || ranges_has(&of->unsure, task));
 }
 
 /* An attempt counts when its task is in the hands of the worker, with that number: then it is no
@@ -109,8 +156,7 @@ static void take_failed(struct tasks *tasks, node_id_t from, struct task_schedul
         return;
     for (uint64_t task = range.first; task < range_end(range) && !of->stopping; task++) {
         struct task_hand *hand = hands_find(tasks, from, of->row->id, outcome->hand, task);
-        bool told = !tasks->slots[from].told && !failures_is_earlier(of, task, outcome->attempt) &&
-                    (ranges_has(&of->free, task) || ranges_has(&of->unsure, task));
+        bool told = is_told(tasks, from, of, outcome, task);
         if (ranges_has(&of->taken, task) || (!hand && !told && !MUTANT(late_failure_counts)))
             continue;
         if (hand)
@@ -153,33 +199,69 @@ static void measure(struct task_schedule *of, const struct wire_task_outcome *ou
     of->measured = true;
 }
 
-static void take_outcome(struct tasks *tasks, node_id_t from, struct task_schedule *of,
-                         const struct message *message, const struct wire_task_outcome *outcome)
+static bool is_done(const struct wire_task_outcome *outcome)
 {
-    bool done = !outcome->exit && !outcome->signal && !outcome->limit && !outcome->reason.len &&
-                !outcome->returned;
+    return !outcome->exit && !outcome->signal && !outcome->limit && !outcome->reason.len &&
+           !outcome->returned;
+}
+
+void outcomes_take(struct tasks *tasks, node_id_t from, const struct message *message,
+                   const struct wire_task_outcome *outcome, bool pulled)
+{
+    struct task_schedule *of = task_schedule_of(tasks, message->as.tasks_ended.job);
+    struct wire_task_outcome it = *outcome;
+    if (!of)
+        return;
+    if (it.bundle.n && !pulled)
+        it.bundle.n = it.bundle_len = 0;
+    measure(of, &it);
+    failures_note(tasks, of, from, !is_done(&it));
+    if (is_done(&it))
+        take_done(tasks, from, of, message, &it);
+    else
+        take_failed(tasks, from, of, message, &it);
+}
+
+/* What it has left is of use: it is the task's outcome, if it is taken in at all. */
+static bool decides(const struct tasks *tasks, node_id_t from, const struct task_schedule *of,
+                    const struct wire_task_outcome *outcome)
+{
+    uint64_t task = outcome->first;
+    if (ranges_has(&of->taken, task))
+        return false;
+    if (is_done(outcome))
+        return true;
+    if (outcome->attempt <= of->row->options.retries || of->stopping)
+        return false;
+    return hands_find(tasks, from, of->row->id, outcome->hand, task) ||
+           is_told(tasks, from, of, outcome, task);
+}
+
+static void take_in(struct tasks *tasks, node_id_t from, struct task_schedule *of,
+                    struct message *message, const struct wire_task_outcome *outcome)
+{
     if (!outcome->first || !outcome->count || outcome->first > of->row->total ||
         outcome->count > of->row->total - outcome->first + 1) {
         step_reject(tasks->step, from, "it tells of tasks that there are not");
         return;
     }
-    measure(of, outcome);
-    failures_note(tasks, of, from, !done);
-    if (outcome->returned && !MUTANT(lack_is_failure))
+    if (outcome->returned && !MUTANT(lack_is_failure)) {
+        failures_note(tasks, of, from, true);
         take_returned(tasks, from, of, outcome);
-    else if (done)
-        take_done(tasks, from, of, message, outcome);
-    else
-        take_failed(tasks, from, of, message, outcome);
+    } else if (!decides(tasks, from, of, outcome) ||
+               !pulls_begin(tasks, from, of, message, outcome)) {
+        outcomes_take(tasks, from, message, outcome, false);
+    }
 }
 
-void tasks_ended(struct tasks *tasks, node_id_t from, const struct message *message)
+void tasks_ended(struct tasks *tasks, node_id_t from, struct message *message)
 {
     const struct wire_tasks_ended *ended = &message->as.tasks_ended;
-    struct task_schedule *of =
-        raft_serves(tasks->raft) ? task_schedule_of(tasks, ended->job) : NULL;
-    for (size_t i = 0; of && i < ended->outcomes.n; i++)
-        take_outcome(tasks, from, of, message, &ended->outcomes.at[i]);
+    for (size_t i = 0; raft_serves(tasks->raft) && i < ended->outcomes.n; i++) {
+        struct task_schedule *of = task_schedule_of(tasks, ended->job);
+        if (of)
+            take_in(tasks, from, of, message, &ended->outcomes.at[i]);
+    }
 }
 
 static void resume(struct tasks *tasks, node_id_t from, const struct wire_task_hand *hand)

@@ -35,8 +35,11 @@ struct task_batch {
     size_t n_exceptions;
     uint8_t *rows; /* details; owned */
     size_t rows_len, rows_size;
-    struct hash_stream hash; /* of the rows so far */
-    uint64_t first, last;    /* tasks with rows */
+    struct hash_stream hash;     /* of the rows so far */
+    uint64_t first, last;        /* tasks with rows */
+    struct task_values *bundles; /* that these name; owned, and their hashes */
+    size_t n_bundles;
+    uint64_t n_pieces; /* of these */
 };
 
 /* Details that go to disks, and the entry that names them. */
@@ -116,11 +119,22 @@ bool hands_is_suitable(const struct tasks *tasks, const struct task_schedule *of
 /* Hands out what is free to whoever has room. */
 void hands_out(struct tasks *tasks);
 
+/* --- outcomes.c: how they ended --- */
+
+/* An outcome is taken in; `pulled`: the values that it names are on disks, else it has none. */
+void outcomes_take(struct tasks *tasks, node_id_t from, const struct message *message,
+                   const struct wire_task_outcome *outcome, bool pulled);
+
 /* --- batch.c: outcomes on their way into the log --- */
 
-/* The tasks, none of which has an outcome, are done, or (not NULL) end with that exception. */
+/* The tasks, none of which has an outcome, are done, or (not NULL) end with that exception. What is
+ * told of them may be NULL. */
 void batch_add(struct tasks *tasks, struct task_schedule *of, struct range range,
                const struct task_exception *exception, const struct task_row *details);
+
+/* The outcome that comes next names these values. */
+void batch_add_bundle(struct tasks *tasks, struct task_schedule *of,
+                      const struct wire_task_bundle *bundle);
 
 /* True when no more should be handed out before some of it is in the log. */
 bool batch_is_full(const struct task_schedule *of);

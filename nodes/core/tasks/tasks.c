@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "nodes/core/tasks/failures.h"
+#include "nodes/core/tasks/pulls.h"
 #include "shared/base/error.h"
 #include "shared/base/job_id.h"
 #include "shared/base/mutant.h"
@@ -95,6 +96,7 @@ static void take_up_all(struct tasks *tasks)
 
 static void drop(struct tasks *tasks, struct task_schedule *it)
 {
+    pulls_end(tasks, NODE_NONE, it->row->id);
     hands_end(tasks, it);
     batch_clear(tasks, it);
     failures_clear(it);
@@ -203,6 +205,7 @@ void tasks_pump(struct tasks *tasks)
     }
     for (size_t i = 0; i < tasks->n_active; i++)
         failures_look(tasks, tasks->active[i]);
+    pulls_pump(tasks);
     if (!tasks->waits)
         hands_out(tasks);
     for (size_t i = 0; i < tasks->n_active; i++)
@@ -216,6 +219,7 @@ uint64_t tasks_deadline(const struct tasks *tasks)
         return at;
     if (tasks->waits)
         at = tasks->asked_us + TASK_REPORTS_US;
+    at = earlier_us(at, pulls_deadline(tasks));
     for (size_t i = 0; i < tasks->n_active; i++) {
         at = earlier_us(at, batch_deadline(tasks->active[i]));
         at = earlier_us(at, failures_deadline(tasks, tasks->active[i]));

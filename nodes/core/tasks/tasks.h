@@ -22,6 +22,7 @@
 
 struct task_schedule;
 struct task_hand;
+struct task_pull;
 
 /* A worker, as far as tasks go. */
 struct task_slot {
@@ -45,7 +46,9 @@ struct tasks {
     job_id_t cursor;   /* jobs up to here were taken up, or are finished */
     bool asked, waits; /* workers were asked what they have; and some must be waited for */
     uint64_t asked_us;
-    uint64_t hands; /* given out in this term */
+    uint64_t hands;          /* given out in this term */
+    struct task_pull *pulls; /* outputs on their way here, oldest first; owned */
+    size_t n_pulls;
     uint64_t picks;
 };
 
@@ -59,14 +62,15 @@ void tasks_job_finished(struct tasks *tasks, const struct job *job);
 
 /* A worker, or this node itself, tells how tasks ended; and that it has told all, but what it
  * executes. */
-void tasks_ended(struct tasks *tasks, node_id_t from, const struct message *message);
+void tasks_ended(struct tasks *tasks, node_id_t from, struct message *message);
 void tasks_held(struct tasks *tasks, node_id_t from, const struct message *message);
 
 /* A worker is gone; one is there in a new incarnation. */
 void tasks_worker_lost(struct tasks *tasks, node_id_t worker, bool died);
 void tasks_worker_met(struct tasks *tasks, node_id_t worker);
 
-/* Details are on this node's disk, or could not be written. */
+/* An output is in memory; it or details are on this node's disk, or could not be had or written. */
+void tasks_value_ready(struct tasks *tasks, struct value_id id);
 void tasks_value_kept(struct tasks *tasks, struct value_id id);
 void tasks_value_failed(struct tasks *tasks, struct value_id id);
 

@@ -16,8 +16,11 @@
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
 
-#define U64_ANY        UINT64_MAX
-#define OP_MAX         ((uint64_t)1 << 40)
+#define U64_ANY UINT64_MAX
+#define OP_MAX  ((uint64_t)1 << 40)
+#define VALUE_OP_MAX                                                             \
+    ((uint64_t)1 << 62) /* of a value: pieces of bundles have names of their own \
+                         */
 #define TEXT_FIELD_MAX 400
 
 #define TRACE_BYTES_MAX     ((uint64_t)4 * TRACE_OPS_MAX)

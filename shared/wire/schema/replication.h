@@ -50,7 +50,7 @@
 #define VALUE_OFFER_FIELDS(U64, BOOL, STR, BIN, LIST)                  \
     U64(REQ, term, TERM_MAX, "the coordinator's term")                 \
     U64(REQ, job, U64_ANY, "a value that an entry will name: its job") \
-    U64(REQ, op, OP_MAX, "and the operation that made it")             \
+    U64(REQ, op, VALUE_OP_MAX, "and the operation that made it")       \
     U64(REQ, source, NODES_MAX, "who has it")                          \
     U64(REQ, len, U64_ANY, "its length in bytes")                      \
     BIN(REQ, hash, HASH_BYTES, "its SHA-256")
@@ -58,7 +58,7 @@
 #define VALUE_HELD_FIELDS(U64, BOOL, STR, BIN, LIST)    \
     U64(REQ, term, TERM_MAX, "as in value_offer")       \
     U64(REQ, job, U64_ANY, "the value is on disk here") \
-    U64(REQ, op, OP_MAX, "as in value_offer")
+    U64(REQ, op, VALUE_OP_MAX, "as in value_offer")
 
 #define REPLICATION_RECORDS(R) R(log_item, LOG_ITEM_FIELDS)
 

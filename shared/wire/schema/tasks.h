@@ -21,7 +21,8 @@
     U64(OPT, max_fails, TASKS_MAX, "so many that fail or are lost cancel the rest; 0: none") \
     U64(OPT, max_fails_percent, 100, "the same, of all tasks; 0: none")                      \
     BOOL(OPT, at_most_once, "a task whose worker died is lost, not executed again")          \
-    U64(OPT, slots, TASK_SLOTS_MAX, "of its node, that a task takes; 0: one")
+    U64(OPT, slots, TASK_SLOTS_MAX, "of its node, that a task takes; 0: one")                \
+    BOOL(OPT, bundles, "outputs of more than 64 KiB, and files, are kept, too")
 
 /* How the tasks of a job stand. */
 #define TASK_COUNTS_FIELDS(U64, BOOL, STR, BIN, LIST)                                 \
@@ -55,6 +56,13 @@
     BIN(REQ, hash, HASH_BYTES, "SHA-256 of the value")                 \
     U64(REQ, first, TASKS_MAX, "the least task of which it has a row") \
     U64(REQ, last, TASKS_MAX, "the greatest task of which it has a row")
+
+/* What one task has left beside short outputs (shared/tasks/bundle.h): values of 8 MiB each, and
+ * one of what is left, with the numbers op, op + 1, ... */
+#define TASK_BUNDLE_FIELDS(U64, BOOL, STR, BIN, LIST)                 \
+    U64(REQ, op, VALUE_OP_MAX, "names the first value, with the job") \
+    U64(REQ, len, U64_ANY, "of all together in bytes")                \
+    BIN(REQ, hashes, BUNDLE_PIECES_MAX *HASH_BYTES, "SHA-256 of each, in their order")
 
 /* Tasks that may have been begun, of a job whose tasks are executed at most once. */
 #define TASK_START_FIELDS(U64, BOOL, STR, BIN, LIST) \
@@ -91,9 +99,19 @@
     BIN(OPT, out_hash, HASH_BYTES, "SHA-256 of that")                                        \
     U64(OPT, err_bytes, U64_ANY, "of standard error, likewise")                              \
     U64(OPT, err_frame, MESSAGE_FRAMES_MAX, "likewise")                                      \
-    BIN(OPT, err_hash, HASH_BYTES, "likewise")
+    BIN(OPT, err_hash, HASH_BYTES, "likewise")                                               \
+    LIST(OPT, bundle, task_bundle, 1, "values with longer outputs, and files")               \
+    U64(OPT, bundle_frame, MESSAGE_FRAMES_MAX, "or which further frame has a short one")     \
+    U64(OPT, bundle_len, U64_ANY, "its length in bytes; 0: there is none")                   \
+    U64(OPT, head_len, U64_ANY, "of the list of files that it begins with")                  \
+    BIN(OPT, head_hash, HASH_BYTES, "SHA-256 of that list")                                  \
+    U64(OPT, files, TASK_FILES_MAX, "that were collected")                                   \
+    U64(OPT, out_len, TASK_OUTPUT_MAX_BYTES, "bytes of standard output in the bundle")       \
+    U64(OPT, err_len, TASK_OUTPUT_MAX_BYTES, "bytes of standard error in it")                \
+    BIN(OPT, err_line, TASK_LINE_MAX, "the last line of that standard error")
 
 #define TASKS_RECORDS(R)                     \
+    R(task_bundle, TASK_BUNDLE_FIELDS)       \
     R(task_range, TASK_RANGE_FIELDS)         \
     R(task_options, TASK_OPTIONS_FIELDS)     \
     R(task_counts, TASK_COUNTS_FIELDS)       \
@@ -111,6 +129,7 @@
     STR(REQ, kind, JOB_KIND_MAX, "of the job")                            \
     U64(OPT, time_limit_ms, TASK_TIME_MAX_MS, "of each attempt; 0: none") \
     U64(OPT, slots, TASK_SLOTS_MAX, "that each takes; 0: one")            \
+    BOOL(OPT, bundles, "long outputs and files are kept, too")            \
     LIST(REQ, hands, task_hand, TASK_HANDS_MAX, "what to execute, of one job")
 
 #define TASKS_ENDED_FIELDS(U64, BOOL, STR, BIN, LIST) \
@@ -137,6 +156,7 @@
     LIST(OPT, done, task_range, TASK_RANGES_MAX, "tasks that are done")                      \
     LIST(OPT, exceptions, task_exception, TASK_EXCEPTIONS_MAX, "tasks that ended otherwise") \
     LIST(OPT, segments, task_segment, 1, "the value with the details of all of these")       \
+    LIST(OPT, bundles, task_bundle, BUNDLES_MAX, "what these tasks left beside that")        \
     U64(OPT, attempts, U64_ANY, "that ended since the last such entry")                      \
     U64(OPT, retries, U64_ANY, "begun since, after one that failed")                         \
     U64(OPT, deaths, U64_ANY, "begun since, after a worker's death")
@@ -169,6 +189,7 @@
 #define IMAGE_TASKS_MORE_FIELDS(U64, BOOL, STR, BIN, LIST)        \
     U64(REQ, job, U64_ANY, "the job; its first part came before") \
     U64(REQ, source, NODES_MAX, "as there")                       \
+    LIST(OPT, bundles, task_bundle, BUNDLES_MAX, "more values")   \
     TASK_LISTS_FIELDS(LIST)
 
 /* --- requests and answers --- */
@@ -198,10 +219,10 @@
     U64(REQ, total, U64_ANY, "of all")                 \
     LIST(REQ, segments, task_segment, TASK_SEGMENTS_MAX, "in the order of their entries")
 
-#define SEGMENT_GET_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    REQUEST_FIELDS(U64)                               \
-    U64(REQ, job, U64_ANY, "which")                   \
-    U64(REQ, op, OP_MAX, "as segment_page names it")  \
+#define SEGMENT_GET_FIELDS(U64, BOOL, STR, BIN, LIST)                            \
+    REQUEST_FIELDS(U64)                                                          \
+    U64(REQ, job, U64_ANY, "which")                                              \
+    U64(REQ, op, VALUE_OP_MAX, "as segment_page, or a row of details, names it") \
     U64(REQ, offset, U64_ANY, "from which byte; at most 512 KiB come at once")
 
 #define SEGMENT_CHUNK_FIELDS(U64, BOOL, STR, BIN, LIST)            \

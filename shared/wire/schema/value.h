@@ -7,7 +7,7 @@
 #define VALUE_GET_FIELDS(U64, BOOL, STR, BIN, LIST)            \
     U64(REQ, src, NODES_MAX, "who asks")                       \
     U64(REQ, job, U64_ANY, "names the value")                  \
-    U64(REQ, op, OP_MAX, "names the value")                    \
+    U64(REQ, op, VALUE_OP_MAX, "names the value")              \
     U64(REQ, offset, U64_ANY, "from which byte")               \
     U64(REQ, len, VALUE_CHUNK_BYTES, "how many bytes at most") \
     U64(OPT, index, LOG_INDEX_MAX, "the entry of the log that names it")
@@ -15,7 +15,7 @@
 #define VALUE_CHUNK_FIELDS(U64, BOOL, STR, BIN, LIST)              \
     U64(REQ, src, NODES_MAX, "who answers")                        \
     U64(REQ, job, U64_ANY, "names the value")                      \
-    U64(REQ, op, OP_MAX, "names the value")                        \
+    U64(REQ, op, VALUE_OP_MAX, "names the value")                  \
     U64(REQ, offset, U64_ANY, "of the bytes in the further frame") \
     U64(REQ, total, U64_ANY, "the value's length")                 \
     BOOL(REQ, found, "false: the node does not hold it")           \
