@@ -6,6 +6,7 @@
 #include "clients/cli.h"
 #include "clients/input/content.h"
 #include "clients/map/inputs.h"
+#include "clients/map/task_choice.h"
 
 /* What rides in the details of tasks, of each stream: more, and files, only nodes of this release
  * keep. */
@@ -25,9 +26,10 @@ struct wire_task_options map_job_options(const struct wire_task_spec *spec);
 
 /* A submit of a job of tasks. */
 struct map_submit {
-    const char *kind, *spec, *key; /* borrowed */
-    bool commands;                 /* it runs some: the request is another one */
-    job_id_t value, parent;        /* JOB_NONE: none */
+    const char *kind, *spec, *key;    /* borrowed */
+    bool commands;                    /* it runs some: the request is another one */
+    job_id_t value, parent;           /* JOB_NONE: none */
+    const struct task_choice *choice; /* of the parent's tasks; NULL: all */
     struct wire_task_options options;
 };
 

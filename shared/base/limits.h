@@ -348,6 +348,7 @@
 /* Rows of one entry, or of one part of a checkpoint: with all their fields they fit into frame 0.
  */
 #define TASK_RANGES_MAX     512
+#define TASK_CHOSEN_MAX     256 /* ranges of tasks that a retry names, beside all else of a submit */
 #define TASK_EXCEPTIONS_MAX 150
 #define TASK_SEGMENTS_MAX   100 /* and starts */
 /* Ranges of tasks in one message between coordinator and worker. */
