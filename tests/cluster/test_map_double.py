@@ -194,7 +194,6 @@ def test_a_cancelled_job_ends_its_map_with_5(cluster):
 @pytest.mark.parametrize("words, said", [
     (["--files", "*", "--", "cat"], "--files"),
     (["--upload", "x", "cat", ":::", "a"], "--upload"),
-    (["--reduce", "merge", "cat", ":::", "a"], "--reduce"),
     (["--json", "--tag", "cat", ":::", "a"], "--tag"),
     (["--no-wait", "--tag", "cat", ":::", "a"], "--tag")])
 def test_what_is_not_possible_is_said_before_anything_is_sent(cluster, tmp_path, words, said):
