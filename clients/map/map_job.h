@@ -6,6 +6,7 @@
 #include "clients/cli.h"
 #include "clients/input/content.h"
 #include "clients/map/inputs.h"
+#include "clients/map/task_files.h"
 
 /* What rides in the details of tasks, of each stream: more, and files, only nodes of this release
  * keep. */
@@ -15,10 +16,10 @@
 int map_job_supported(const struct wire_task_spec *spec, struct text *why);
 
 /* Makes the content of a stored value of the format "tasks" (caller clears in any case): the
- * specification, and a record for each input. OK, or an error with one line in `why`; none when a
- * signal came. */
-int map_job_content(const struct message *spec, struct inputs *inputs, struct content *content,
-                    struct text *why);
+ * specification, and a record for each input, whose files are added to `files` (it has the
+ * uploads). OK, or an error with one line in `why`; none when a signal came. */
+int map_job_content(const struct message *spec, struct inputs *inputs, struct task_files *files,
+                    struct content *content, struct text *why);
 
 /* What a submit says of the execution, as the specification has it. */
 struct wire_task_options map_job_options(const struct wire_task_spec *spec);
@@ -27,7 +28,9 @@ struct wire_task_options map_job_options(const struct wire_task_spec *spec);
 struct map_submit {
     const char *kind, *spec, *key; /* borrowed */
     bool commands;                 /* it runs some: the request is another one */
-    job_id_t value, parent;        /* JOB_NONE: none */
+    job_id_t values[INPUTS_MAX];   /* the tasks, and their files */
+    size_t n_values;
+    job_id_t parent; /* JOB_NONE: none */
     struct wire_task_options options;
 };
 
