@@ -15,6 +15,38 @@ struct jobspec {
     struct job_inputs *inputs;   /* owned (job_inputs.h); NULL: the kind takes none */
 };
 
+/* Options of kinds, as `submit` and `run` take them; in the lines of a file they are words. */
+struct jobspec_options {
+    uint64_t base;
+    const char *against, *first;
+};
+
+#define JOBSPEC_OPTIONS(options)                                                                \
+    {"base",                                                                                    \
+     OPTION_U64,                                                                                \
+     &(options).base,                                                                           \
+     10,                                                                                        \
+     16,                                                                                        \
+     "BASE",                                                                                    \
+     "of the integers that product and batch-gcd read: 10 or 16 (default 10)"},                 \
+        {"against",                                                                             \
+         OPTION_STRING,                                                                         \
+         &(options).against,                                                                    \
+         0,                                                                                     \
+         0,                                                                                     \
+         "INTEGERS",                                                                            \
+         "batch-gcd: known integers, such as @known.txt; factors shared with them count, too"}, \
+    {                                                                                           \
+        "first", OPTION_STRING, &(options).first, 0, 0, "N", "primorial: of the first N primes" \
+    }
+
+/* The name of one that is given; NULL: none is. */
+const char *jobspec_option_given(const struct jobspec_options *options);
+
+/* As jobspec_parse(), with these options behind the words. */
+int jobspec_parse_with(const struct jobspec_options *options, int n_words, char *const *words,
+                       struct jobspec *out, char *why);
+
 /* Takes "factorial" "10", or "product" "@numbers.txt". ERR_MALFORMED after one line in `why`
  * (TEXT_MAX bytes). Caller clears. */
 int jobspec_parse(int n_words, char *const *words, struct jobspec *out, char *why);

@@ -5,15 +5,19 @@
 #include "clients/command/commands.h"
 #include "clients/map/map_job.h"
 #include "clients/map/map_label.h"
+#include "clients/map/task_choice.h"
 #include "clients/show/render.h"
 #include "clients/show/tasks.h"
 
 static struct {
-    const char *key;
+    const char *key, *tasks;
     uint64_t time_limit_us;
+    struct task_choice choice; /* of `tasks` */
 } options;
 
 const struct option_spec job_retry_options[] = {
+    {"task", OPTION_STRING, &options.tasks, 0, 0, "N,A-B",
+     "only these, of those that are not done; the others stay as they are (default: all)"},
     {"time-limit", OPTION_DURATION, &options.time_limit_us, 100 * MS_US, TIME_NEVER_US, "TIME",
      "of an attempt, instead of the job's"},
     {"key", OPTION_STRING, &options.key, 0, 0, "KEY",
@@ -31,6 +35,12 @@ static int check(const struct wire_job_row *row)
                         id, id);
     if (row->tasks.at[0].done == row->tasks.at[0].total)
         return cli_fail(EXIT_USAGE, "all tasks of job %s are done", id);
+    uint64_t total = row->tasks.at[0].total;
+    for (size_t i = 0; i < options.choice.n; i++)
+        if (options.choice.ranges[i].last > total)
+            return cli_fail(EXIT_USAGE,
+                            "job %s has no task %" PRIu64 "; its tasks are 1 to %" PRIu64, id,
+                            options.choice.ranges[i].last, total);
     return EXIT_OK;
 }
 
@@ -42,7 +52,8 @@ static int submit(struct cli *cli, const struct wire_job_row *row, const struct 
                               .spec = argument,
                               .key = key,
                               .commands = slice_equals(row->kind, "map"),
-                              .parent = row->job};
+                              .parent = row->job,
+                              .choice = &options.choice};
     for (; what.n_values < row->inputs.n && what.n_values < INPUTS_MAX; what.n_values++)
         what.values[what.n_values] = row->inputs.at[what.n_values].value;
     text_copy(kind, sizeof kind, row->kind);
@@ -74,11 +85,26 @@ static int retry(struct cli *cli, const struct wire_job_row *row)
     return code;
 }
 
+static int read_choice(void)
+{
+    struct text why = {0};
+    if (!options.tasks)
+        return EXIT_OK;
+    if (task_choice_parse(options.tasks, NULL, false, &options.choice, &why))
+        return cli_fail(EXIT_USAGE, "%s", why.at);
+    if (options.choice.n > TASK_CHOSEN_MAX)
+        return cli_fail(EXIT_USAGE, "--task names %zu ranges; allowed are %d", options.choice.n,
+                        TASK_CHOSEN_MAX);
+    return EXIT_OK;
+}
+
 int job_retry_run(struct cli *cli, int n_words, char **words)
 {
     job_id_t id;
     struct message *reply = NULL;
     int code = cli_job_id(n_words, words, &id);
+    if (!code)
+        code = read_choice();
     if (code)
         return code;
     struct message *request = message_new(MESSAGE_JOB_GET);

@@ -18,9 +18,11 @@ static struct supervisor_config config = {.nodes = NODES_DEFAULT,
                                           SUPERVISOR_DEFAULTS,
                                           .temporary = true};
 static const char *output;
+static struct jobspec_options kind;
 
 const struct option_spec run_options[] = {{"output", OPTION_STRING, &output, 0, 0, "FILE",
                                            "write only the digits, to this file; - is stdout"},
+                                          JOBSPEC_OPTIONS(kind),
                                           SUPERVISOR_OPTIONS(config),
                                           {0}};
 
@@ -97,7 +99,7 @@ int run_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX];
     struct jobspec spec;
-    if (jobspec_parse(n_words, words, &spec, why))
+    if (jobspec_parse_with(&kind, n_words, words, &spec, why))
         return cli_fail(EXIT_USAGE, "%s", why);
     int code = run_job(cli, &spec);
     jobspec_clear(&spec);

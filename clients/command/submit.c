@@ -10,8 +10,8 @@
 #include "nodes/core/kinds/kinds.h"
 
 static struct {
-    const char *file, *key, *output, *plan, *against;
-    uint64_t base;
+    const char *file, *key, *output, *plan;
+    struct jobspec_options kind;
     struct option_list files;
     bool follow, no_wait, exit_status;
 } options;
@@ -25,10 +25,7 @@ const struct option_spec submit_options[] = {
      "tree: over the integers N..1; primes: over the primes up to N (default: the faster one)"},
     {"output", OPTION_STRING, &options.output, 0, 0, "FILE",
      "write only the digits, to this file; - is stdout"},
-    {"base", OPTION_U64, &options.base, 10, 16, "BASE",
-     "of the integers that product and batch-gcd read: 10 or 16 (default 10)"},
-    {"against", OPTION_STRING, &options.against, 0, 0, "INTEGERS",
-     "batch-gcd: known integers, such as @known.txt; factors shared with them count, too"},
+    JOBSPEC_OPTIONS(options.kind),
     {"files", OPTION_LIST, &options.files, 0, 0, "PATTERN", "reduce: the files that are folded"},
     {"exit-status", OPTION_FLAG, &options.exit_status, 0, 0, NULL,
      "batch-gcd: exit with 1 when a factor is shared"},
@@ -48,13 +45,12 @@ static int submit_file(struct cli *cli, const char *path)
     const char *alone = options.key           ? "key"
                         : options.files.n     ? "files"
                         : options.output      ? "output"
-                        : options.base        ? "base"
-                        : options.against     ? "against"
                         : options.exit_status ? "exit-status"
                                               : NULL;
-    if (alone)
-        return cli_fail(EXIT_USAGE, "--%s is for one job; a file may hold many%s", alone,
-                        options.base || options.against ? ", with it in their lines" : "");
+    const char *of_kind = jobspec_option_given(&options.kind);
+    if (alone || of_kind)
+        return cli_fail(EXIT_USAGE, "--%s is for one job; a file may hold many%s",
+                        alone ? alone : of_kind, alone ? "" : ", with it in their lines");
     cli->json_lines = true;
     int error = jobfile_open(&file, path, options.follow, why), code = EXIT_OK;
     if (error)
@@ -66,27 +62,6 @@ static int submit_file(struct cli *cli, const char *path)
         code = batch_run(&batch, NULL);
     jobfile_close(&file);
     return code;
-}
-
-/* The options of kinds are words of the job, as they are in the lines of a file. */
-static int parse_job(int n_words, char **words, struct jobspec *spec, char *why)
-{
-    static char against[] = "--against";
-    char base[32], **all = mem_new((size_t)n_words + 4, sizeof *all);
-    int n = 0;
-    for (; n < n_words; n++)
-        all[n] = words[n];
-    if (options.base) {
-        text_format(base, sizeof base, "--base=%" PRIu64, options.base);
-        all[n++] = base;
-    }
-    if (options.against) {
-        all[n++] = against;
-        all[n++] = (char *)(uintptr_t)options.against;
-    }
-    int error = jobspec_parse(n_words ? n : 0, all, spec, why);
-    free(all);
-    return error;
 }
 
 /* All that must be right, and there, before anything is submitted. */
@@ -130,11 +105,9 @@ static int submit_reduce(struct cli *cli, size_t n_words, char **words)
     if (!n_words)
         code = cli_fail(EXIT_USAGE, "reduce takes an operator and what it folds: reduce NAME "
                                     "FILE..., or --files PATTERN; `conclave op list`");
-    else if (options.base || options.against || options.plan)
+    else if (options.plan || jobspec_option_given(&options.kind))
         code = cli_fail(EXIT_USAGE, "--%s is not for reduce",
-                        options.base      ? "base"
-                        : options.against ? "against"
-                                          : "plan");
+                        options.plan ? "plan" : jobspec_option_given(&options.kind));
     if (!code)
         code = reduce_add(&parts, cli, n_words - 1, words + 1, &options.files);
     if (!code)
@@ -164,7 +137,7 @@ int submit_run(struct cli *cli, int n_words, char **words)
     if (options.files.n)
         return cli_fail(EXIT_USAGE, "--files is for reduce");
     struct submission *submission = mem_new(1, sizeof *submission);
-    if (parse_job(n_words, words, &submission->spec, why)) {
+    if (jobspec_parse_with(&options.kind, n_words, words, &submission->spec, why)) {
         free(submission);
         return cli_fail(EXIT_USAGE, "%s", why);
     }

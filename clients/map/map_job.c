@@ -100,6 +100,15 @@ static struct message *make_request(const struct map_submit *what)
     body->tasks.at = message_room(request, 1, sizeof *body->tasks.at);
     body->tasks.at[0] = what->options;
     body->tasks.n = 1;
+    if (what->choice && what->choice->n) {
+        body->chosen.n = what->choice->n;
+        body->chosen.at = message_room(request, what->choice->n, sizeof *body->chosen.at);
+        for (size_t i = 0; i < what->choice->n; i++)
+            body->chosen.at[i] =
+                (struct wire_task_range){.first = what->choice->ranges[i].first,
+                                         .count = what->choice->ranges[i].last -
+                                                  what->choice->ranges[i].first + 1};
+    }
     body->inputs.at = message_room(request, what->n_values, sizeof *body->inputs.at);
     for (; body->inputs.n < what->n_values; body->inputs.n++)
         body->inputs.at[body->inputs.n].value = what->values[body->inputs.n];

@@ -6,6 +6,7 @@
 #include "clients/cli.h"
 #include "clients/input/content.h"
 #include "clients/map/inputs.h"
+#include "clients/map/task_choice.h"
 #include "clients/map/task_files.h"
 
 /* What rides in the details of tasks, of each stream: more, and files, only nodes of this release
@@ -30,7 +31,8 @@ struct map_submit {
     bool commands;                 /* it runs some: the request is another one */
     job_id_t values[INPUTS_MAX];   /* the tasks, and their files */
     size_t n_values;
-    job_id_t parent; /* JOB_NONE: none */
+    job_id_t parent;                  /* JOB_NONE: none */
+    const struct task_choice *choice; /* of the parent's tasks; NULL: all */
     struct wire_task_options options;
 };
 

@@ -345,9 +345,9 @@
 #define TASK_EXIT_MAX        255
 #define TASK_DELAY_DOUBLINGS 20 /* of the delay before another attempt: a week for a second */
 #define TASK_REASON_MAX      47 /* bytes of a reason beside exit and signal: a short clause */
-/* Rows of one entry, or of one part of a checkpoint: with all their fields they fit into frame 0.
- */
+/* Rows of one entry, or of one part of a checkpoint: with all their fields frame 0 has them. */
 #define TASK_RANGES_MAX     512
+#define TASK_CHOSEN_MAX     256 /* ranges of tasks that a retry names */
 #define TASK_EXCEPTIONS_MAX 150
 #define TASK_SEGMENTS_MAX   100 /* and starts */
 /* Ranges of tasks in one message between coordinator and worker. */

@@ -44,6 +44,26 @@ def test_what_fails_is_listed_logged_and_tried_again(cluster, tmp_path):
     assert f"repeats     {job}, of whose tasks 2 were done" in cluster.ok("job", "show", again)
 
 
+def test_some_tasks_are_tried_again_and_the_others_stay_as_they_are(cluster, tmp_path):
+    mark = tmp_path / "mark"
+    done = cluster.conclave("map", "--sh", f"echo {{}} >> {tmp_path}/{{}}; [ {{}} = a ] || [ -e {mark} ]", ":::", *"abcd")
+    job = job_of(done.stderr)
+    assert done.returncode == FAILED
+    for words in ("--task", "5"), ("--task", "x"), ("--task", "0"):
+        refused = cluster.conclave("job", "retry", job, *words)
+        assert refused.returncode == harness.USAGE and refused.stderr.count("\n") == 1
+    mark.touch()
+    some = cluster.ok("job", "retry", job, "--task", "1-2,4").strip()
+    assert cluster.conclave("job", "wait", some).returncode == FAILED
+    assert cluster.json("job", "show", some)["tasks"] | {"done": 3, "failed": 1, "attempts": 2} == \
+        cluster.json("job", "show", some)["tasks"]
+    rest = cluster.ok("job", "retry", some).strip()
+    cluster.ok("job", "wait", rest)
+    assert [len((tmp_path / name).read_text().split()) for name in "abcd"] == [1, 2, 2, 2]
+    assert [json.loads(line)["state"] for line in cluster.ok("job", "tasks", rest, "--merged", "--json").splitlines()] == \
+        ["done"] * 4
+
+
 def test_a_directory_holds_what_tasks_wrote(cluster, tmp_path):
     out = tmp_path / "out"
     cluster.ok("map", "--dir", out, "--sh", "echo {}; [ {} = a ] || echo {} >&2", ":::", "a", "b")

@@ -99,7 +99,9 @@ static bool take_operand(struct reader *reader, struct results *results,
 
 static bool is_integer(enum opcode opcode)
 {
-    return !operator_traits(opcode)->conversion && opcode != OPCODE_GCDS && opcode != OPCODE_GATHER;
+    const struct operator_traits *traits = operator_traits(opcode);
+    return !traits->conversion && !traits->program && opcode != OPCODE_GCDS &&
+           opcode != OPCODE_GATHER;
 }
 
 /* A new result, or NULL. */

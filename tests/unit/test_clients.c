@@ -43,6 +43,13 @@ static void a_job_is_a_kind_and_its_argument(void **state)
         {"factorial", NULL, "one whole number"},
         {"fibonacci 3", NULL, "'fibonacci'"},
         {"FACTORIAL 3", NULL, "'FACTORIAL'"},
+        {"primorial --first 10", "29", NULL},
+        {"primorial --first=5*10", "229", NULL},
+        {"primorial --first 0", NULL, "1 to 203280221"},
+        {"primorial --first 203280222", NULL, "1 to 203280221"},
+        {"primorial --first", NULL, "primorial --first 10"},
+        {"primorial 5 --first 3", NULL, "primorial --first 10"},
+        {"factorial --first 3", NULL, "for primorial"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct jobspec spec;
@@ -50,7 +57,8 @@ static void a_job_is_a_kind_and_its_argument(void **state)
         int error = jobspec_parse_line(slice_of(cases[i].line), &spec, why);
         assert_int_equal(error, cases[i].spec ? OK : ERR_MALFORMED);
         if (cases[i].spec) {
-            assert_string_equal(spec.kind, "factorial");
+            bool first = strstr(cases[i].line, "primorial");
+            assert_string_equal(spec.kind, first ? "primorial" : "factorial");
             assert_string_equal(spec.spec, cases[i].spec);
         } else {
             assert_non_null(strstr(why, cases[i].why));

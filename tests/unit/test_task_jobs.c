@@ -259,6 +259,38 @@ static void a_retry_begins_with_what_was_done(void **context)
     assert_int_equal(whole->state, JOB_CANCELLED);
 }
 
+static void a_retry_of_some_tasks_leaves_the_others_as_they_were(void **context)
+{
+    struct tried *it = *context;
+    const struct task_exception *exception;
+    struct task_job *job = submit(it, "a", 12, NULL, JOB_NONE);
+    ended(it, job, 1, 5, "done", 0);
+    ended(it, job, 7, 3, "failed", 7);
+    ended(it, job, 10, 2, "lost", 0);
+    struct message *cancel = message_new(MESSAGE_ENTRY_JOB_CANCELLED);
+    cancel->as.entry_job_cancelled.job = job->id; /* 6 and 12 have no outcome */
+    task_entry_apply(&it->state, TERM, cancel);
+    struct wire_task_range chosen[] = {{.first = 4, .count = 3},
+                                       {.first = 8, .count = 1},
+                                       {.first = 0, .count = 5}}; /* the last one means nothing */
+    struct message *entry = task_entry_submitted("b", 12, NULL, job->id);
+    entry->as.entry_job_submitted.chosen.n = 3;
+    entry->as.entry_job_submitted.chosen.at = chosen;
+    struct job *made = task_entry_apply(&it->state, TERM, entry);
+    struct task_job *again = task_jobs_find(&it->state.task_jobs, made->id);
+    assert_int_equal(again->inherited, 5);
+    assert_int_equal(task_job_count(again, TASK_OPEN), 2); /* 6 and 8 */
+    assert_int_equal(task_job_count(again, TASK_DONE), 5);
+    assert_int_equal(task_job_state(again, 7, &exception), TASK_FAILED);
+    assert_int_equal(exception->exit, 7);
+    assert_int_equal(task_job_state(again, 8, &exception), TASK_OPEN);
+    assert_int_equal(task_job_state(again, 11, &exception), TASK_LOST);
+    assert_int_equal(task_job_state(again, 12, &exception), TASK_CANCELLED);
+    assert_null(ended(it, again, 6, 1, "done", 0));
+    assert_int_equal(ended(it, again, 8, 1, "done", 0)->state, JOB_FAILED);
+    assert_int_equal(task_job_count(again, TASK_FAILED), 2);
+}
+
 static void a_cancelled_job_takes_no_more_outcomes(void **context)
 {
     struct tried *it = *context;
@@ -373,6 +405,7 @@ int main(void)
         TEST(an_outcome_counts_once_and_never_changes_T15),
         TEST(what_is_alike_is_one_row_in_whatever_order_it_comes),
         TEST(a_retry_begins_with_what_was_done),
+        TEST(a_retry_of_some_tasks_leaves_the_others_as_they_were),
         TEST(a_cancelled_job_takes_no_more_outcomes),
         TEST(details_are_named_as_long_as_their_job_is_known_T17),
         TEST(starts_are_remembered_until_their_tasks_have_an_outcome_T16),

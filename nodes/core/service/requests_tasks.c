@@ -40,12 +40,27 @@ static const char *check_parent(const struct service *service, const struct wire
     return reason->len ? "invalid" : NULL;
 }
 
+static const char *check_chosen(const struct service *service, const struct wire_submit *submit,
+                                const struct plan *plan, struct text *reason)
+{
+    uint64_t total = plan_tasks(plan);
+    for (size_t i = 0; i < submit->chosen.n; i++) {
+        const struct wire_task_range *range = &submit->chosen.at[i];
+        if (!range->first || !range->count || range->first > total ||
+            range->count > total - range->first + 1) {
+            text_add(reason, "its tasks are 1 to %" PRIu64, total);
+            return "invalid";
+        }
+    }
+    return requests_unknown_to_some(service, ENTRY_LEVEL_CHOSEN, "retries of some tasks", reason);
+}
+
 const char *requests_check_tasks(const struct service *service, const struct wire_submit *submit,
                                  const struct plan *plan, struct text *reason)
 {
     const struct wire_task_options *options = submit->tasks.n ? &submit->tasks.at[0] : NULL;
     if (!plan_tasks(plan)) {
-        if (options || submit->parent)
+        if (options || submit->parent || submit->chosen.n)
             text_add(reason, "%s has no tasks: options of tasks are of no use", plan->kind->name);
         return reason->len ? "invalid" : NULL;
     }
@@ -60,12 +75,21 @@ const char *requests_check_tasks(const struct service *service, const struct wir
         if (code)
             return code;
     }
-    return submit->parent ? check_parent(service, submit, plan, reason) : NULL;
+    if (submit->chosen.n && !submit->parent) {
+        text_add(reason, "tasks are chosen of a job that is repeated; none is");
+        return "invalid";
+    }
+    const char *code = submit->parent ? check_parent(service, submit, plan, reason) : NULL;
+    return code || !submit->chosen.n ? code : check_chosen(service, submit, plan, reason);
 }
 
 void requests_add_options(struct message *entry, const struct wire_submit *submit)
 {
     struct wire_entry_job_submitted *submitted = &entry->as.entry_job_submitted;
+    submitted->chosen.n = submit->chosen.n;
+    submitted->chosen.at = message_room(entry, submit->chosen.n, sizeof *submitted->chosen.at);
+    for (size_t i = 0; i < submit->chosen.n; i++)
+        submitted->chosen.at[i] = submit->chosen.at[i];
     if (!submit->tasks.n)
         return;
     submitted->tasks.n = 1;

@@ -363,13 +363,38 @@ bool task_jobs_check(const struct message *entry)
     return true;
 }
 
+/* Of a job that repeats some tasks only, the others are as they were there. */
+static void leave_others(struct task_job *job, const struct task_job *parent,
+                         const struct wire_entry_job_submitted *entry)
+{
+    struct range part, all = {1, job->total};
+    struct ranges others = {0};
+    ranges_add(&others, all);
+    for (size_t i = 0; i < entry->chosen.n; i++)
+        if (is_range(entry->chosen.at[i].first, entry->chosen.at[i].count))
+            ranges_remove(&others,
+                          (struct range){entry->chosen.at[i].first, entry->chosen.at[i].count});
+    for (size_t i = 0; i < parent->n_exceptions; i++)
+        for (const struct task_exception *it = &parent->exceptions[i];
+             ranges_next(&others, it->tasks, &part); ranges_remove(&others, part))
+            task_job_decide(job, part, it);
+    for (; ranges_next(&others, all, &part); ranges_remove(&others, part))
+        task_job_decide(job, part,
+                        &(struct task_exception){.state = TASK_CANCELLED,
+                                                 .reason = "it was not chosen"});
+    ranges_clear(&others);
+}
+
 /* What was done in the job that this one repeats is done. */
-static void inherit(struct task_job *job, const struct task_job *parent)
+static void inherit(struct task_job *job, const struct task_job *parent,
+                    const struct wire_entry_job_submitted *entry)
 {
     ranges_copy(&job->decided, &parent->decided);
     for (size_t i = 0; i < parent->n_exceptions; i++)
         ranges_remove(&job->decided, parent->exceptions[i].tasks);
     job->inherited = job->decided.count;
+    if (entry->chosen.n)
+        leave_others(job, parent, entry);
 }
 
 static struct job *end(struct state *state, struct task_job *row, log_index_t index,
@@ -402,7 +427,7 @@ static struct job *apply_submitted(struct state *state, log_index_t index, term_
         job->options = task_options_read(&entry->tasks.at[0]);
     job->parent = entry->parent;
     if (parent && parent->total == job->total)
-        inherit(job, parent);
+        inherit(job, parent, entry);
     else if (entry->parent)
         /* It was forgotten after the submit was looked at: what of it was done is not known. */
         task_job_decide(job, (struct range){1, job->total},

@@ -24,7 +24,9 @@
     LIST(OPT, inputs, value_ref, INPUTS_MAX,                                                  \
          "the stored values that it names; no job is made when one of them is not whole")     \
     LIST(OPT, tasks, task_options, 1, "of a job of tasks: how they are executed")             \
-    U64(OPT, parent, U64_ANY, "the job whose tasks it repeats: those done there are done")
+    U64(OPT, parent, U64_ANY, "the job whose tasks it repeats: those done there are done")    \
+    LIST(OPT, chosen, task_range, TASK_CHOSEN_MAX,                                            \
+         "of those, the only ones that it repeats; the others are as there; absent: all")
 
 /* What was done for a job since its last entry. */
 #define DONE_FIELDS(U64, LIST)                                                             \
@@ -117,7 +119,8 @@
  * 6: stored values, and jobs that name them. 7: jobs of the kinds product, batch-gcd, pi and e,
  * whose results have several consumers. 8: jobs of tasks: tasks_done, tasks_started.
  * 9: stored values of the formats parts and operator, and jobs of the kind reduce; bundles in
- * tasks_done and tasks_started; jobs of tasks with files, which are a second input. */
+ * tasks_done and tasks_started; jobs of tasks with files, which are a second input; jobs that
+ * repeat some tasks of another one. */
 #define ENTRY_LEVEL           9
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
@@ -130,6 +133,7 @@
 #define ENTRY_LEVEL_REDUCE    9
 #define ENTRY_LEVEL_BUNDLES   9
 #define ENTRY_LEVEL_FILES     9
+#define ENTRY_LEVEL_CHOSEN    9
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \

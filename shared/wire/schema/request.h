@@ -18,7 +18,9 @@
     LIST(OPT, inputs, value_ref, INPUTS_MAX, "stored values that the job works on, in order") \
     LIST(OPT, tasks, task_options, 1, "of a job of tasks: how they are executed")             \
     U64(OPT, parent, U64_ANY,                                                                 \
-        "a finished job of tasks: the same ones, of which those not done there are executed")
+        "a finished job of tasks: the same ones, of which those not done there are executed") \
+    LIST(OPT, chosen, task_range, TASK_CHOSEN_MAX,                                            \
+         "of those, the only ones to be executed; without it all are")
 
 #define JOB_GET_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
     REQUEST_FIELDS(U64)                                                              \
