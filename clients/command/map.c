@@ -166,7 +166,8 @@ static int upload_files(struct cli *cli, const struct content *files, struct map
     struct message *value = NULL;
     if (!files->len)
         return EXIT_OK;
-    int code = upload(cli, files, options.request.name, "files", &value);
+    int code = upload(cli, files, options.request.name,
+                      files->len >= VALUE_CHUNK_BYTES ? "files" : NULL, &value);
     if (!code)
         what->values[1] = value->as.value.values.at[0].value;
     what->n_values += !code;

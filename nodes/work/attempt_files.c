@@ -5,10 +5,17 @@
 
 #include "shared/base/memory.h"
 
+/* Of an input; the first ones are set. */
+static struct blob **pieces_of(const struct attempt_files *files, size_t input)
+{
+    return files->pieces + input * TASK_PARTS_MAX;
+}
+
 void attempt_files_drop(struct attempt_files *files)
 {
     for (size_t i = 0; i < files->n; i++)
-        blob_drop(&files->at[i].bytes.blob);
+        for (size_t j = 0; j < TASK_PARTS_MAX; j++)
+            blob_drop(&pieces_of(files, i)[j]);
     files->n = 0;
 }
 
@@ -16,43 +23,31 @@ void attempt_files_clear(struct attempt_files *files)
 {
     attempt_files_drop(files);
     free(files->at);
+    free(files->pieces);
     free(files->names);
     *files = (struct attempt_files){0};
 }
 
 /* --- bytes --- */
 
-/* Copies those of them that stand in the segment; returns how many. */
-static size_t copy_from(const struct task_part *part, const struct blob *bytes, uint64_t offset,
-                        uint8_t *at, size_t len)
+/* The parts of segments that they are, so nothing is copied; returns how many. 0: one is lacking.
+ */
+static size_t slice_parts(const struct task_order *order, struct blob *const *parts,
+                          uint64_t offset, uint64_t len, struct blob *out[TASK_PARTS_MAX])
 {
-    size_t skip = offset - part->offset, n = bytes->len - skip;
-    n = n < len ? n : len;
-    memcpy(at, bytes->at + skip, n);
-    return n;
-}
-
-/* Within one segment nothing is copied. NULL: a segment is lacking. */
-static struct blob *slice_of_parts(const struct task_order *order, struct blob *const *parts,
-                                   uint64_t offset, size_t len)
-{
-    struct blob *out = NULL;
-    size_t done = 0;
-    for (size_t i = 0; i < order->n_parts && done < len; i++) {
+    size_t n = 0;
+    for (size_t i = 0; i < order->n_parts && len; i++) {
         const struct task_part *part = &order->parts[i];
-        uint64_t at = offset + done;
-        if (!parts[i] || parts[i]->len != part->len || at < part->offset ||
-            at - part->offset >= part->len)
+        if (!parts[i] || parts[i]->len != part->len || offset < part->offset ||
+            offset - part->offset >= part->len)
             continue;
-        if (!done && part->len - (at - part->offset) >= len)
-            return blob_part(parts[i], (size_t)(at - part->offset), len);
-        if (!out)
-            out = blob_new(len);
-        done += copy_from(part, parts[i], at, out->at + done, len - done);
+        uint64_t skip = offset - part->offset, left = part->len - skip;
+        uint64_t take = left < len ? left : len;
+        out[n++] = blob_part(parts[i], (size_t)skip, (size_t)take);
+        offset += take;
+        len -= take;
     }
-    if (done < len)
-        blob_drop(&out);
-    return out;
+    return len ? 0 : n;
 }
 
 /* --- files --- */
@@ -62,15 +57,20 @@ static const char *add(struct attempt_files *files, char **names, struct slice p
                        struct blob *const *parts)
 {
     struct command_input *input = &files->at[files->n];
+    struct blob **pieces = pieces_of(files, files->n);
+    size_t n = 0;
     *input = (struct command_input){.name = *names, .executable = file->executable};
+    memset(pieces, 0, TASK_PARTS_MAX * sizeof(struct blob *));
+    files->n++;
     memcpy(*names, path.at, path.len);
     (*names)[path.len] = '\0';
     *names += path.len + 1;
-    if (file->len)
-        input->bytes.blob = slice_of_parts(order, parts, file->offset, (size_t)file->len);
-    if (file->len && !input->bytes.blob)
+    if (!file->len)
+        return NULL;
+    n = slice_parts(order, parts, file->offset, file->len, pieces);
+    if (!n)
         return "its files are not where its record says";
-    files->n++;
+    input->bytes = (struct command_bytes){.blob = pieces[0], .more = pieces + 1, .n_more = n - 1};
     return NULL;
 }
 
@@ -94,6 +94,7 @@ static void make_room(struct attempt_files *files, const struct wire_task_spec *
     if (n > files->room) {
         files->room = n;
         files->at = mem_grow(files->at, n, sizeof *files->at);
+        files->pieces = mem_grow(files->pieces, n * TASK_PARTS_MAX, sizeof(struct blob *));
     }
     files->names = mem_grow(files->names, bytes + 1, 1);
 }

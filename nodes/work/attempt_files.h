@@ -9,9 +9,10 @@
 
 /* Zero-initialize. */
 struct attempt_files {
-    struct command_input *at; /* owned, and the blobs of these */
+    struct command_input *at; /* owned */
     size_t n, room;
-    char *names; /* owned */
+    struct blob **pieces; /* of each of them TASK_PARTS_MAX, NULL after the last; owned */
+    char *names;          /* owned */
 };
 
 /* Makes the command's inputs: the uploads, and the task's own file. `parts` are the segments that

@@ -10,6 +10,7 @@
 #include "nodes/core/runner/needs.h"
 #include "nodes/io/tasks_run.h"
 #include "nodes/work/attempt.h"
+#include "nodes/work/command_wire.h"
 #include "nodes/work/scratch.h"
 #include "shared/base/random.h"
 #include "shared/tasks/record.h"
@@ -272,9 +273,12 @@ static void assert_bytes(const struct command_input *input, const char *name, ui
         assert_null(input->bytes.blob);
         return;
     }
-    assert_int_equal(input->bytes.blob->len, len);
-    for (size_t i = 0; i < len; i++)
-        assert_int_equal(input->bytes.blob->at[i], (from + i) % 251);
+    for (size_t piece = 0, i = 0; piece <= input->bytes.n_more; piece++) {
+        const struct blob *blob = piece ? input->bytes.more[piece - 1] : input->bytes.blob;
+        for (size_t j = 0; j < blob->len; j++, i++)
+            assert_int_equal(blob->at[j], (from + i) % 251);
+    }
+    assert_int_equal(command_bytes_len(&input->bytes), len);
 }
 
 static void files_are_slices_of_segments(void **context)
