@@ -146,6 +146,34 @@ static void what_cannot_be_told_is_told_later(void **context)
     runner_check_invariants(&it->runner);
 }
 
+/* Each of them while others wait here; all when there are enough, or after a while, or at the end.
+ */
+static void outcomes_share_a_message_while_more_is_to_be_executed(void **context)
+{
+    struct run *it = *context;
+    uint64_t running;
+    it->step.config.tasks_execute = true;
+    give(it, 1, 1, 7);
+    uint64_t of_a_time[] = {0, 0, 0, 4, 0, 2, 1}; /* nothing waits behind the last */
+    for (uint64_t task = 1; task <= 7; task++) {
+        struct task_result result = {.job = it->job, .hand = 1, .first = task, .count = 1};
+        runner_results(&it->runner, &result, 1);
+        runner_pump(&it->runner);
+        assert_int_equal(told(it, &running), of_a_time[task - 1]);
+        runner_check_invariants(&it->runner);
+    }
+    give(it, 2, 8, 3);
+    struct task_result result = {.job = it->job, .hand = 2, .first = 8, .count = 1};
+    runner_results(&it->runner, &result, 1);
+    runner_pump(&it->runner);
+    assert_int_equal(told(it, &running), 0);
+    it->step.now_us = runner_deadline(&it->runner);
+    assert_true(it->step.now_us < SECOND_US);
+    runner_pump(&it->runner);
+    assert_int_equal(told(it, &running), 1);
+    assert_int_equal(runner_deadline(&it->runner), UINT64_MAX);
+}
+
 static void what_is_executed_goes_on_and_what_waits_does_not_when_the_term_ends(void **context)
 {
     struct run *it = *context;
@@ -306,6 +334,7 @@ int main(void)
         TEST(tasks_that_do_nothing_are_done_at_once),
         TEST(what_ended_is_told_to_whoever_asks_until_the_log_has_it),
         TEST(what_cannot_be_told_is_told_later),
+        TEST(outcomes_share_a_message_while_more_is_to_be_executed),
         TEST(what_is_executed_goes_on_and_what_waits_does_not_when_the_term_ends),
         TEST(the_end_of_a_job_in_the_log_ends_its_tasks_here),
         TEST(outputs_come_along_with_their_hashes_T17),

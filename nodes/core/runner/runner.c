@@ -13,6 +13,11 @@
 #include "shared/base/text.h"
 
 #define ENDED_BYTES_MAX (MESSAGE_MAX_BYTES / 2) /* of outputs in one message */
+
+/* So many outcomes are told in one message when more is to be executed, or after so long: less than
+ * what is given before they are told takes (see hands.c). */
+#define TELL_AT_ONCE  4
+#define TELL_LATER_US (10 * MS_US)
 /* Of hashes in one: with 64 outcomes and their last lines they fit into frame 0. */
 #define ENDED_PIECES_MAX BUNDLE_PIECES_MAX
 
@@ -189,7 +194,8 @@ static void keep(struct runner *runner, const struct task_result *result)
     *(runner->last_kept ? &runner->last_kept->next : &runner->kept) = kept;
     runner->last_kept = kept;
     runner->n_kept++;
-    runner->n_untold++;
+    if (!runner->n_untold++)
+        runner->untold_us = runner->step->now_us;
     runner->ended += result->count;
 }
 
@@ -231,13 +237,32 @@ void runner_results(struct runner *runner, const struct task_result *at, size_t 
 }
 
 /* What could not be told when it ended is, as soon as there is a channel. */
+static bool can_tell(const struct runner *runner)
+{
+    node_id_t to = runner->step->coordinator;
+    return runner->n_untold &&
+           (to == runner->step->config.id ||
+            (step_is_peer(runner->step, to) && peers_is_linked(runner->links, to)));
+}
+
+/* While others wait here to be executed, the coordinator need not know at once. */
+static bool may_wait(const struct runner *runner)
+{
+    return runner->queued && runner->n_untold < TELL_AT_ONCE;
+}
+
+uint64_t runner_deadline(const struct runner *runner)
+{
+    return can_tell(runner) && may_wait(runner) ? runner->untold_us + TELL_LATER_US : UINT64_MAX;
+}
+
 static void tell_untold(struct runner *runner)
 {
     struct telling telling = {.to = runner->step->coordinator};
-    bool own = telling.to == runner->step->config.id;
-    if (!runner->n_untold || (!own && !(step_is_peer(runner->step, telling.to) &&
-                                        peers_is_linked(runner->links, telling.to))))
+    if (!can_tell(runner) ||
+        (may_wait(runner) && runner->step->now_us < runner->untold_us + TELL_LATER_US))
         return;
+    runner->untold_us = runner->step->now_us; /* what cannot be told now is told as much later */
     for (struct task_kept *kept = runner->kept; kept; kept = kept->next)
         if (!kept->told)
             add_outcome(runner, &telling, kept);

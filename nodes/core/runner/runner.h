@@ -80,6 +80,7 @@ struct runner {
     uint64_t looks; /* at what waits, so far */
     struct task_kept *kept, *last_kept;
     size_t n_kept, n_untold;
+    uint64_t untold_us;   /* since when the first of these waits */
     struct message **own; /* to be told to the coordinator, which this node is; owned */
     size_t n_own, own_size;
     uint64_t pieces;  /* of bundles that were made in this incarnation */
@@ -118,11 +119,8 @@ static inline void runner_tick(struct runner *runner)
 /* Begins what can be begun, and lets go of what the log tells. */
 void runner_pump(struct runner *runner);
 
-static inline uint64_t runner_deadline(const struct runner *runner)
-{
-    (void)runner;
-    return UINT64_MAX;
-}
+/* When what ended is told at the latest. */
+uint64_t runner_deadline(const struct runner *runner);
 
 void runner_clear(struct runner *runner);
 void runner_check_invariants(const struct runner *runner);
