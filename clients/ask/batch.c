@@ -127,7 +127,8 @@ static void draw(struct flight *flight)
     const struct submission *only = flight->first < flight->next ? flight->ring[0] : NULL;
     const struct wire_job_row *row = only ? submission_row(only) : NULL;
     if (row && !only->ended)
-        bar_draw(&flight->bar, row->done, row->total, "operations", now_us);
+        bar_draw(&flight->bar, row->done, row->total, row->tasks.n ? "tasks" : "operations",
+                 now_us);
 }
 
 /* Returns ERR_INTERRUPTED when a signal ended it, OK when all is done. */

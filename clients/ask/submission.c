@@ -99,8 +99,9 @@ static void take_outcome(struct submission *submission, struct client *client, i
     if (outcome == ERR_TIMEOUT && row) {
         text_add(&submission->reason,
                  "job %s has not finished in time (%" PRIu64 " of %" PRIu64
-                 " operations); `conclave job wait %s` continues to wait",
-                 job_id_text(submission->job, id), row->done, row->total, id);
+                 " %s); `conclave job wait %s` continues to wait",
+                 job_id_text(submission->job, id), row->done, row->total,
+                 row->tasks.n ? "tasks" : "operations", id);
         end(submission, EXIT_TIMEOUT, "");
         return;
     }

@@ -183,12 +183,13 @@ static void save(struct checkpoint_sink *sink, const struct state *state, const 
         checkpoint_sink_add(sink, message);
     }
     size_t n_bundles = sink->use == CHECKPOINT_OPEN ? 0 : job->n_bundles;
-    for (size_t from = 0; from < n_bundles; from += message->as.image_tasks_more.bundles.n) {
+    for (size_t n, from = 0; from < n_bundles; from += n) {
         message = message_new(MESSAGE_IMAGE_TASKS_MORE);
         struct wire_image_tasks_more *more = &message->as.image_tasks_more;
         more->job = job->id;
         more->source = state->step->config.id;
-        more->bundles.at = task_job_write_bundles(message, job, from, &more->bundles.n);
+        more->bundles.at = task_job_write_bundles(message, job, from, &n);
+        more->bundles.n = n;
         checkpoint_sink_add(sink, message);
     }
 }
