@@ -137,7 +137,6 @@ static void what_is_packed_comes_back(void **state)
     free(result.output[0].pieces[0].path);
     free(result.output[0].pieces);
     free(result.output[1].pieces);
-    free(result.bundle.all.pieces);
     blob_drop(&result.output[1].bytes);
     free(result.bundle.all.pieces);
     blob_drop(&result.bundle.all.bytes);
