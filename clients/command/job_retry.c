@@ -52,9 +52,10 @@ static int submit(struct cli *cli, const struct wire_job_row *row, const struct 
                               .spec = argument,
                               .key = key,
                               .commands = slice_equals(row->kind, "map"),
-                              .value = row->inputs.n ? row->inputs.at[0].value : JOB_NONE,
                               .parent = row->job,
                               .choice = &options.choice};
+    for (; what.n_values < row->inputs.n && what.n_values < INPUTS_MAX; what.n_values++)
+        what.values[what.n_values] = row->inputs.at[what.n_values].value;
     text_copy(kind, sizeof kind, row->kind);
     text_copy(argument, sizeof argument, row->spec);
     if (spec)

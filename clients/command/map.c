@@ -35,7 +35,7 @@ const struct option_spec map_options[] = {
     {"array", OPTION_WORD, &options.request.inputs.array, 0, 0, "A-B[:STEP]",
      "inputs: these numbers"},
     {"files", OPTION_LIST, &options.request.inputs.files, 0, 0, "PATTERN",
-     "inputs: files; only with --dry-run yet"},
+     "inputs: files, each of which goes with its task"},
     {"link", OPTION_FLAG, &options.request.inputs.link, 0, 0, NULL,
      "several ::: side by side, instead of each with each"},
     {"stdin", OPTION_FLAG, &options.request.on_stdin, 0, 0, NULL,
@@ -140,8 +140,6 @@ static int check_request(const struct cli *cli)
     if (options.request.name && (slice_of(options.request.name).len > TASK_NAME_MAX ||
                                  !text_is_utf8(slice_of(options.request.name))))
         return cli_fail(EXIT_USAGE, "--name takes a text of at most %d bytes", TASK_NAME_MAX);
-    if (!options.dry_run && options.request.uploads.n)
-        return cli_fail(EXIT_USAGE, "--upload is not possible yet");
     if (options.reduce && (options.wait.tag || options.wait.unordered))
         return cli_fail(EXIT_USAGE, "--reduce folds the outputs; %s is for those that are printed",
                         options.wait.tag ? "--tag" : "-u");
@@ -162,20 +160,48 @@ static int upload_tasks(struct cli *cli, const struct inputs *inputs, const stru
                   content->len >= VALUE_CHUNK_BYTES ? what.at : NULL, value);
 }
 
+/* Files first: tasks without them are of no use. */
+static int upload_files(struct cli *cli, const struct content *files, struct map_submit *what)
+{
+    struct message *value = NULL;
+    if (!files->len)
+        return EXIT_OK;
+    int code = upload(cli, files, options.request.name,
+                      files->len >= VALUE_CHUNK_BYTES ? "files" : NULL, &value);
+    if (!code)
+        what->values[1] = value->as.value.values.at[0].value;
+    what->n_values += !code;
+    message_drop(&value);
+    return code;
+}
+
+static int upload_all(struct cli *cli, const struct inputs *inputs, const struct content *content,
+                      const struct content *files, struct map_submit *what)
+{
+    struct message *value = NULL;
+    int code = upload_files(cli, files, what);
+    if (!code)
+        code = upload_tasks(cli, inputs, content, &value);
+    if (!code)
+        what->values[0] = value->as.value.values.at[0].value;
+    what->n_values++;
+    message_drop(&value);
+    return code;
+}
+
 static int submit(struct cli *cli, const struct wire_task_spec *spec, const struct content *content,
-                  const struct message *value, struct message **job)
+                  struct map_submit *what, struct message **job)
 {
     char key[JOB_KEY_TEXT_MAX], argument[JOB_SPEC_MAX + 1];
-    struct map_submit what = {.kind = "map",
-                              .spec = argument,
-                              .key = key,
-                              .commands = true,
-                              .value = value->as.value.values.at[0].value,
-                              .options = map_job_options(spec)};
+    what->kind = "map";
+    what->spec = argument;
+    what->key = key;
+    what->commands = true;
+    what->options = map_job_options(spec);
     text_format(argument, sizeof argument, "%" PRIu64 " %zu %" PRIu64, content->items - 1,
                 content->n_segments, content->len);
     int code = cli_key(options.key, key);
-    return code ? code : map_job_submit(cli, &what, job);
+    return code ? code : map_job_submit(cli, what, job);
 }
 
 /* --- folding --- */
@@ -239,21 +265,21 @@ static int wait_or_leave(struct cli *cli, const struct wire_job_row *row,
 }
 
 static int run_content(struct cli *cli, const struct message *spec, const struct inputs *inputs,
-                       const struct content *content)
+                       const struct content *content, const struct content *files)
 {
-    struct message *value = NULL, *job = NULL;
+    struct map_submit what = {0};
+    struct message *job = NULL;
     if (content->items < 2) {
         cli_note("there are no inputs, and so no tasks");
         return EXIT_OK;
     }
     int code = check_operator(cli);
     if (!code)
-        code = upload_tasks(cli, inputs, content, &value);
+        code = upload_all(cli, inputs, content, files, &what);
     if (!code)
-        code = submit(cli, &spec->as.task_spec, content, value, &job);
+        code = submit(cli, &spec->as.task_spec, content, &what, &job);
     if (!code)
         code = wait_or_leave(cli, &job->as.job.jobs.at[0], content);
-    message_drop(&value);
     message_drop(&job);
     return code;
 }
@@ -265,19 +291,27 @@ static int explain(int error, const struct text *why)
                                                         : cli_fail(EXIT_USAGE, "%s", why->at);
 }
 
-/* All inputs are read before anything is sent. */
-static int run(struct cli *cli, const struct message *spec, struct inputs *inputs)
+/* All inputs, and their files, are read before anything is sent. */
+static int run(struct cli *cli, struct message *spec, struct inputs *inputs)
 {
-    struct content content = {.spool.fd = -1};
+    struct content content = {.spool.fd = -1}, bytes = {.spool.fd = -1};
+    struct task_files files;
     struct text why = {0};
     int code = map_wait_check(&options.wait);
     if (code)
         return code;
+    task_files_begin(&files);
     int error = map_job_supported(&spec->as.task_spec, &why);
     if (!error)
-        error = map_job_content(spec, inputs, &content, &why);
-    code = error ? explain(error, &why) : run_content(cli, spec, inputs, &content);
+        error = task_files_upload(&files, &options.request.uploads, spec, &why);
+    if (!error)
+        error = map_job_content(spec, inputs, &files, &content, &why);
+    if (!error)
+        error = task_files_content(&files, &bytes, &why);
+    code = error ? explain(error, &why) : run_content(cli, spec, inputs, &content, &bytes);
+    task_files_clear(&files);
     content_clear(&content);
+    content_clear(&bytes);
     return code;
 }
 

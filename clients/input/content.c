@@ -120,6 +120,21 @@ int content_of_each_part(struct content *content, const char *format, struct spo
 
 /* --- bytes --- */
 
+int content_of_spool(struct content *content, struct spool *spool, char *why)
+{
+    *content = (struct content){.format = "bytes", .spool = *spool, .len = spool->len};
+    *spool = (struct spool){.fd = -1};
+    spool_hash(&content->spool, content->sha256);
+    for (uint64_t at = 0; at < content->len; at += CONTENT_MOST_BYTES) {
+        uint64_t left = content->len - at;
+        struct content_segment *segment = add_segment(content, at);
+        segment->len = left < CONTENT_MOST_BYTES ? left : CONTENT_MOST_BYTES;
+        segment->items = 1; /* each is an item of this format */
+        content->items++;
+    }
+    return hash_segments(content, why);
+}
+
 /* What is read is hashed, whole and by segments. */
 struct bytes {
     struct content *content;

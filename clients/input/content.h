@@ -39,6 +39,10 @@ int content_of_parts(struct content *content, const char *format, struct spool *
 int content_of_each_part(struct content *content, const char *format, struct spool *spool,
                          char *why);
 
+/* The bytes of a spool (taken, also when it fails) as they are, in segments of CONTENT_MOST_BYTES.
+ * The same errors. */
+int content_of_spool(struct content *content, struct spool *spool, char *why);
+
 /* The bytes of a file, or of stdin for "-", as they are. A file that is not regular is copied
  * first. The same errors, and ERR_INTERRUPTED without a line. */
 int content_of_bytes(struct content *content, const char *path, char *why);

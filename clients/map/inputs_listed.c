@@ -116,6 +116,16 @@ static int open_files(struct inputs *inputs, const struct inputs_request *reques
     return OK;
 }
 
+/* What is after its last "..": as tar names such files. */
+static const char *behind_dots(const char *path)
+{
+    const char *from = path;
+    for (const char *at = path; (at = strstr(at, "..")); at += 2)
+        if ((at == path || at[-1] == '/') && at[2] == '/')
+            from = at + 3;
+    return from;
+}
+
 static int next_file(struct inputs *inputs, struct task_record *out, struct text *why)
 {
     struct files *own = inputs->own;
@@ -129,10 +139,10 @@ static int next_file(struct inputs *inputs, struct task_record *out, struct text
         text_add(why, "--files: %s is no regular file", shown);
         return ERR_IO;
     }
-    if (!task_path(slice_of(path), own->path)) {
+    if (!task_path(slice_of(behind_dots(path)), own->path)) {
         text_add(why,
-                 "--files: %s: a path with .. or of more than %d bytes has no place in a "
-                 "scratch directory; go to a directory above",
+                 "--files: %s: a path of more than %d bytes has no place in a scratch directory; "
+                 "go to a directory nearer to it",
                  shown, TASK_PATH_MAX);
         return ERR_MALFORMED;
     }

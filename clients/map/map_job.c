@@ -14,12 +14,7 @@ int map_job_supported(const struct wire_task_spec *spec, struct text *why)
     const struct {
         bool asked;
         const char *what;
-    } later[] = {{spec->files,
-                  "--files sends no files yet: with ::: and a pattern the nodes read what they "
-                  "see under these paths"},
-                 {spec->uploads.n,
-                  "--upload is not possible yet: --env and --stdin hand on what is short"},
-                 {spec->speculate, "--speculate is not possible yet"}};
+    } later[] = {{spec->speculate, "--speculate is not possible yet"}};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (later[i].asked) {
             text_add(why, "%s", later[i].what);
@@ -30,33 +25,38 @@ int map_job_supported(const struct wire_task_spec *spec, struct text *why)
 
 /* --- the stored value --- */
 
+struct sinks {
+    struct spool *records;
+    struct task_files *files;
+};
+
 static int put(void *context, struct slice record, struct text *why)
 {
+    struct sinks *sinks = context;
     char line[TEXT_MAX];
     if (interrupt_seen())
         return ERR_INTERRUPTED;
-    int error = spool_add(context, record.at, record.len, line);
+    int error = spool_add(sinks->records, record.at, record.len, line);
     if (error)
         text_add(why, "%s", line);
     return error;
 }
 
-static int no_file(void *context, const char *path, struct task_file *out, struct text *why)
+static int put_file(void *context, const char *path, struct task_record *record, struct text *why)
 {
-    (void)context;
-    (void)out;
-    text_add(why, "%s cannot go with its task yet", path);
-    return ERR_UNSUPPORTED;
+    struct sinks *sinks = context;
+    return task_files_add(sinks->files, path, record, why);
 }
 
-int map_job_content(const struct message *spec, struct inputs *inputs, struct content *content,
-                    struct text *why)
+int map_job_content(const struct message *spec, struct inputs *inputs, struct task_files *files,
+                    struct content *content, struct text *why)
 {
     struct spool spool;
     char line[TEXT_MAX] = "";
     spool_begin(&spool);
     *content = (struct content){.spool.fd = -1};
-    const struct map_sink sink = {put, no_file, &spool};
+    struct sinks sinks = {&spool, files};
+    const struct map_sink sink = {put, put_file, &sinks};
     int error = map_records(spec, inputs, &sink, why);
     if (error) {
         spool_clear(&spool);
@@ -109,20 +109,20 @@ static struct message *make_request(const struct map_submit *what)
                                          .count = what->choice->ranges[i].last -
                                                   what->choice->ranges[i].first + 1};
     }
-    if (what->value) {
-        body->inputs.at = message_room(request, 1, sizeof *body->inputs.at);
-        body->inputs.at[0].value = what->value;
-        body->inputs.n = 1;
-    }
+    body->inputs.at = message_room(request, what->n_values, sizeof *body->inputs.at);
+    for (; body->inputs.n < what->n_values; body->inputs.n++)
+        body->inputs.at[body->inputs.n].value = what->values[body->inputs.n];
     return request;
 }
 
 /* A key that was used before names the job of that time. */
 static bool is_ours(const struct wire_job_row *row, const struct map_submit *what)
 {
-    return slice_equals(row->kind, what->kind) && slice_equals(row->spec, what->spec) &&
-           row->parent == what->parent &&
-           (row->inputs.n == 1 ? row->inputs.at[0].value : JOB_NONE) == what->value;
+    bool same = row->inputs.n == what->n_values;
+    for (size_t i = 0; same && i < what->n_values; i++)
+        same = row->inputs.at[i].value == what->values[i];
+    return same && slice_equals(row->kind, what->kind) && slice_equals(row->spec, what->spec) &&
+           row->parent == what->parent;
 }
 
 int map_job_submit(struct cli *cli, const struct map_submit *what, struct message **job)

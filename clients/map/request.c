@@ -219,7 +219,7 @@ int map_records(const struct message *spec, struct inputs *inputs, const struct 
     while (!error && !(error = inputs_next(inputs, record, why))) {
         record->has_file = spec->as.task_spec.files;
         if (record->has_file)
-            error = sink->file(sink->context, inputs_path(inputs), &record->file, why);
+            error = sink->file(sink->context, inputs_path(inputs), record, why);
         size_t len = task_record_bytes(record);
         if (len > size)
             room = mem_grow(room, size = 2 * len, 1);

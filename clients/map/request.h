@@ -23,9 +23,9 @@ struct map_request {
  * ERR_MALFORMED with one line in `why`. */
 int map_words(struct map_request *request, size_t n_words, char **words, struct text *why);
 
-/* Makes the specification for tasks with these inputs, without the files that go with them: where
- * these stand is known once they are stored. OK and a checked message (caller drops), or an error
- * with one line in `why`. */
+/* Makes the specification for tasks with these inputs, without the uploads that go with them: where
+ * these stand is known once they are read (task_files.h). OK and a checked message (caller drops),
+ * or an error with one line in `why`. */
 int map_spec(const struct map_request *request, const struct inputs *inputs, struct message **out,
              struct text *why);
 
@@ -33,8 +33,9 @@ int map_spec(const struct map_request *request, const struct inputs *inputs, str
  * never ERR_NOT_FOUND. */
 struct map_sink {
     int (*put)(void *context, struct slice record, struct text *why);
-    /* Takes in a task's own file, and says where it stands in the job's second input. */
-    int (*file)(void *context, const char *path, struct task_file *out, struct text *why);
+    /* Takes in a task's own file, whose name is the record's input, and says in the record where it
+     * stands in the job's second input. */
+    int (*file)(void *context, const char *path, struct task_record *record, struct text *why);
     void *context;
 };
 

@@ -271,7 +271,7 @@ static void check_lateness(struct node *node)
 
 /* The end of what one user has asked for, for that user alone. */
 static void take_value(struct node *node, enum event_kind kind, enum value_user user,
-                       struct value_id id)
+                       struct value_id id, struct blob *bytes)
 {
     typedef void schedule_fn(struct schedule * schedule, struct value_id id);
     typedef void snapshot_fn(struct snapshots * snapshots, struct value_id id);
@@ -282,8 +282,7 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
     typedef void raft_fn(struct raft * raft, struct value_id id);
     typedef void tasks_fn(struct tasks * tasks, struct value_id id);
     typedef void runner_fn(struct runner * runner, struct value_id id);
-    static runner_fn *const runners[3] = {runner_value_ready, runner_value_failed,
-                                          runner_value_kept};
+    static runner_fn *const runners[3] = {NULL, runner_value_failed, runner_value_kept};
     static tasks_fn *const tasks[3] = {tasks_value_ready, tasks_value_failed, tasks_value_kept};
     static snapshot_fn *const snapshots[3] = {NULL, snapshot_value_failed, snapshot_value_kept};
     static raft_fn *const rafts[VALUE_USERS][3] = {
@@ -307,6 +306,8 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
         tasks[at](&node->tasks, id);
     if (user == USER_RUNNER && runners[at])
         runners[at](&node->runner, id);
+    else if (user == USER_RUNNER)
+        runner_value_ready(&node->runner, id, bytes);
     if (rafts[user][at])
         rafts[user][at](&node->raft, id);
 }
@@ -342,7 +343,7 @@ static void take_event(struct node *node, const struct event *event)
             event->value.user == USER_FOLLOWER)
             follower_value_used(&node->raft, event->value.id);
         else
-            take_value(node, event->kind, event->value.user, event->value.id);
+            take_value(node, event->kind, event->value.user, event->value.id, event->value.bytes);
         break;
     case EVENT_VALUE_LOST:
         repair_lost(&node->raft, event->value.id);

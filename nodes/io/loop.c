@@ -223,6 +223,7 @@ static void take_transfers(struct runtime *runtime)
     struct transfer_output end;
     while (pull_next(&runtime->pull, &end)) {
         struct event event = transfer_event(&end);
+        event.value.bytes = values_get(&runtime->values, end.id);
         runtime_step(runtime, &event);
     }
 }

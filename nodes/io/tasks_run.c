@@ -105,13 +105,20 @@ static struct task_result end_of(const struct task_order *order)
                                 .count = 1};
 }
 
+static const struct command *make(struct tasks_run *run, const struct task_order *order,
+                                  char reason[TASK_REASON_MAX + 1])
+{
+    struct blob *parts[TASK_PARTS_MAX] = {NULL};
+    for (size_t i = 0; i < order->n_parts; i++)
+        parts[i] = values_get(run->values, order->parts[i].id);
+    return attempts_make(run->attempts, order, values_get(run->values, order->spec),
+                         values_get(run->values, order->record), parts, reason);
+}
+
 void tasks_run_begin(struct tasks_run *run, const struct task_order *order)
 {
     char reason[TASK_REASON_MAX + 1] = "without keys no commands are run";
-    const struct command *command = NULL;
-    if (run->commands)
-        command = attempts_make(run->attempts, order, values_get(run->values, order->spec),
-                                values_get(run->values, order->record), reason);
+    const struct command *command = run->commands ? make(run, order, reason) : NULL;
     if (!command) {
         struct task_result *end = add_end(run);
         *end = end_of(order);

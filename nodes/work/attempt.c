@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/work/attempt_files.h"
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/log.h"
@@ -34,6 +35,7 @@ struct attempts {
     /* The command at hand, and the room for the next ones. */
     struct command command;
     struct task_command words, input;
+    struct attempt_files files;
     const char **argv, **env, **collect;
     size_t argv_size, env_size, collect_size;
     char *env_text, *shown, *collect_text;
@@ -239,7 +241,8 @@ static void set_collect(struct attempts *attempts, const struct wire_task_spec *
 
 /* NULL: it is; else why there is no command. */
 static const char *make(struct attempts *attempts, const struct task_order *order,
-                        const struct blob *spec_bytes, const struct blob *record_bytes)
+                        const struct blob *spec_bytes, const struct blob *record_bytes,
+                        struct blob *const *parts)
 {
     struct task_record record;
     struct slice rest;
@@ -251,8 +254,6 @@ static const char *make(struct attempts *attempts, const struct task_order *orde
     const struct wire_task_spec *spec = spec_of(attempts, order->spec, spec_bytes);
     if (!spec)
         return "what its tasks have in common is malformed";
-    if (spec->files || spec->uploads.n)
-        return "tasks have no files yet";
     if (spec->collect.n && !order->bundles)
         return "its job keeps no files";
     if (!find_record(attempts, order->record, record_bytes, order->place, &rest) ||
@@ -260,6 +261,11 @@ static const char *make(struct attempts *attempts, const struct task_order *orde
         return "its record is malformed";
     if (task_expand(spec, &record, order->task, &attempts->words, &why) || !attempts->words.n)
         return "its command is too long";
+    const char *lacks = attempt_files_make(&attempts->files, spec, &record, order, parts);
+    if (lacks)
+        return lacks;
+    attempts->command.inputs = attempts->files.at;
+    attempts->command.n_inputs = attempts->files.n;
     attempts->command.id = (struct command_id){order->job, order->task, order->attempt};
     set_argv(attempts);
     set_env(attempts, spec);
@@ -271,11 +277,13 @@ static const char *make(struct attempts *attempts, const struct task_order *orde
 
 const struct command *attempts_make(struct attempts *attempts, const struct task_order *order,
                                     const struct blob *spec, const struct blob *record,
+                                    struct blob *const parts[TASK_PARTS_MAX],
                                     char reason[TASK_REASON_MAX + 1])
 {
     blob_drop(&attempts->command.stdin_bytes.blob);
+    attempt_files_drop(&attempts->files);
     attempts->command = (struct command){0};
-    const char *why = make(attempts, order, spec, record);
+    const char *why = make(attempts, order, spec, record, parts);
     text_format(reason, TASK_REASON_MAX + 1, "%s", why ? why : "");
     return why ? NULL : &attempts->command;
 }
@@ -291,6 +299,7 @@ void attempts_destroy(struct attempts **attempts)
     for (size_t i = 0; i < ATTEMPT_SEGMENTS_KEPT; i++)
         free(it->segments[i].marks);
     blob_drop(&it->command.stdin_bytes.blob);
+    attempt_files_clear(&it->files);
     task_command_clear(&it->words);
     task_command_clear(&it->input);
     free(it->argv);

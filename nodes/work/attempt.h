@@ -23,10 +23,11 @@ struct attempts *attempts_new(void);
 void attempts_destroy(struct attempts **attempts);
 
 /* Makes the command that the order means. Borrows the segments that it names, as they are in
- * memory; NULL: they are not. What is returned is borrowed until the next call; NULL: `reason` says
- * why there is no command. */
+ * memory; NULL: they are not. `parts` are as many as the order's. What is returned is borrowed
+ * until the next call; NULL: `reason` says why there is no command. */
 const struct command *attempts_make(struct attempts *attempts, const struct task_order *order,
                                     const struct blob *spec, const struct blob *record,
+                                    struct blob *const parts[TASK_PARTS_MAX],
                                     char reason[TASK_REASON_MAX + 1]);
 
 #endif

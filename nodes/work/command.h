@@ -46,6 +46,8 @@
 struct command_bytes {
     struct blob *blob; /* borrowed; its reference is counted while it is needed */
     const char *path;
+    struct blob *const *more; /* likewise: what comes after those of `blob` */
+    size_t n_more;
 };
 
 /* One file to be there when the command starts. */

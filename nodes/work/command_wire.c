@@ -145,9 +145,17 @@ static void pack_list(struct packed *out, const char *const *list)
         packed_text(out, list[i]);
 }
 
+uint64_t command_bytes_len(const struct command_bytes *bytes)
+{
+    uint64_t len = bytes->blob ? bytes->blob->len : UINT64_MAX;
+    for (size_t i = 0; i < bytes->n_more; i++)
+        len += bytes->more[i]->len;
+    return len;
+}
+
 static void pack_bytes(struct packed *out, const struct command_bytes *bytes)
 {
-    packed_u64(out, bytes->blob ? bytes->blob->len : UINT64_MAX);
+    packed_u64(out, command_bytes_len(bytes));
     packed_text(out, bytes->blob ? NULL : bytes->path);
 }
 

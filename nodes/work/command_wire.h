@@ -75,6 +75,9 @@ struct spawner_config {
 void spawner_config_pack(struct packed *out, const struct spawner_config *config);
 bool spawner_config_unpack(struct slice frame, struct spawner_config *config);
 
+/* How many there are in memory; UINT64_MAX: they are a file, or none. */
+uint64_t command_bytes_len(const struct command_bytes *bytes);
+
 /* Of inputs in memory the lengths alone. ERR_TOO_BIG; ERR_MALFORMED. */
 int command_pack(struct packed *out, const struct command *command);
 

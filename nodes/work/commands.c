@@ -353,10 +353,28 @@ int commands_start(const struct commands_config *config, struct commands **out, 
 
 /* --- the event loop's side --- */
 
-static void add_blob(struct ask *ask, struct blob *blob)
+static void add_bytes(struct ask *ask, const struct command_bytes *bytes)
 {
-    if (blob)
-        ask->blobs[ask->n_blobs++] = blob_ref(blob);
+    if (!bytes->blob)
+        return;
+    ask->lens[ask->n_blobs] = command_bytes_len(bytes);
+    ask->blobs[ask->n_blobs++] = blob_ref(bytes->blob);
+    for (size_t i = 0; i < bytes->n_more; i++) {
+        ask->lens[ask->n_blobs] = UINT64_MAX;
+        ask->blobs[ask->n_blobs++] = blob_ref(bytes->more[i]);
+    }
+}
+
+static void add_inputs(struct ask *ask, const struct command *command)
+{
+    size_t n = 1 + command->stdin_bytes.n_more;
+    for (size_t i = 0; i < command->n_inputs; i++)
+        n += 1 + command->inputs[i].bytes.n_more;
+    ask->blobs = mem_new(n, sizeof *ask->blobs);
+    ask->lens = mem_new(n, sizeof *ask->lens);
+    add_bytes(ask, &command->stdin_bytes);
+    for (size_t i = 0; i < command->n_inputs; i++)
+        add_bytes(ask, &command->inputs[i].bytes);
 }
 
 void commands_run(struct commands *commands, const struct command *command)
@@ -367,12 +385,8 @@ void commands_run(struct commands *commands, const struct command *command)
     ask->time_us = command->limits.time_us;
     ask->part = command->part;
     ask->error = command_pack(&ask->frame, command);
-    ask->blobs = mem_new(command->n_inputs + 1, sizeof *ask->blobs);
-    if (!ask->error) {
-        add_blob(ask, command->stdin_bytes.blob);
-        for (size_t i = 0; i < command->n_inputs; i++)
-            add_blob(ask, command->inputs[i].bytes.blob);
-    }
+    if (!ask->error)
+        add_inputs(ask, command);
     mailbox_put(commands->requests, &ask->mail);
 }
 

@@ -16,6 +16,7 @@ struct ask {
     struct packed frame; /* RUN */
     uint64_t time_us;    /* its limit; 0: none */
     struct blob **blobs; /* in the order of the frames BYTES */
+    uint64_t *lens;      /* of the frame that begins with the blob; UINT64_MAX: none does */
     size_t n_blobs;
     bool cancelled, part;
     struct ask *next; /* of those that wait */
@@ -30,7 +31,8 @@ struct slot {
     uint64_t serial; /* of that, as the spawner counts */
     uint64_t started_us;
     uint64_t kill_at_us; /* it has not answered by then: it hangs. UINT64_MAX: never */
-    /* What is to be sent: the frame, then each blob behind its header; and last a cancel. */
+    /* What is to be sent: the frame, then each blob, the first of a frame behind its header; and
+     * last a cancel. */
     size_t part, offset; /* part 0: the frame; 2i + 1 and 2i + 2: header and bytes of blob i */
     uint8_t header[COMMAND_HEADER_BYTES];
     uint8_t cancel[COMMAND_HEADER_BYTES + 8];

@@ -359,8 +359,8 @@
 /* A worker looks so far ahead in these for tasks whose inputs are there, and fetches those of the
  * others: of a few jobs that take turns. */
 #define TASK_WORKS_LOOK 8
-/* Segments of inputs that a worker has in memory: 64 MiB. Two are enough to go on. */
-#define INPUTS_HELD_MAX      8
+/* Segments of inputs that a worker has in memory, 96 MiB: all of a task, its files included. */
+#define INPUTS_HELD_MAX      (2 + TASK_PARTS_MAX)
 #define INPUT_SOURCES_MAX    3  /* that are asked for one, until an attempt ends without it */
 #define ACTIVE_TASK_JOBS_MAX 64 /* of which tasks are handed out at the same time */
 /* Details of outcomes that go into one value, and in all that are on their way there: then nothing

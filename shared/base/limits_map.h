@@ -27,7 +27,12 @@
 #define TASK_PATH_MAX 1023 /* of a file in the scratch directory; its own path comes before it */
 #define TASK_ENV_MAX  256
 /* Files that every task gets: beyond, an archive is quicker to move and to unpack. */
-#define TASK_UPLOADS_MAX  256
+#define TASK_UPLOADS_MAX 256
+/* The uploads and the own file of one task together: a worker has them in memory when the task
+ * begins. Larger data belongs on a disk that all nodes see. */
+#define TASK_INPUT_BYTES_MAX (64 * MIB_BYTES)
+/* Segments of SEGMENT_BYTES_MAX that these touch: the uploads begin with one, the file anywhere. */
+#define TASK_PARTS_MAX    10
 #define TASK_GLOBS_MAX    64  /* patterns of files to collect; one may match any number */
 #define TASK_RETRIES_MAX  100 /* more attempts hide that the command does not work */
 #define TASK_DELAY_MAX_US (3600 * SECOND_US) /* it doubles from there, see --retry-delay */

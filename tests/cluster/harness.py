@@ -404,7 +404,7 @@ class Cluster:
 
     # asking
 
-    def conclave(self, *arguments, timeout=30, input=None, broker=None, env=None):
+    def conclave(self, *arguments, timeout=30, input=None, broker=None, env=None, cwd=None):
         """Runs the command line to its end; stdout and stderr are text."""
         environment = self.environment(**(env or {}))
         if broker:
@@ -412,7 +412,7 @@ class Cluster:
         return subprocess.run([str(BIN / "conclave"), *map(str, arguments)], input=input,
                               stdin=None if input is not None else subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=seconds(timeout),
-                              env=environment, cwd=self.dir, check=False)
+                              env=environment, cwd=cwd or self.dir, check=False)
 
     def start_conclave(self, *arguments, **more):
         """Starts the command line; its end is the caller's, or that of the test."""

@@ -192,8 +192,8 @@ def test_a_cancelled_job_ends_its_map_with_5(cluster):
 
 
 @pytest.mark.parametrize("words, said", [
-    (["--files", "*", "--", "cat"], "--files"),
-    (["--upload", "x", "cat", ":::", "a"], "--upload"),
+    (["--files", "*", "--upload", "x", "--", "cat"], "--files: x has no place beside the upload x"),
+    (["--upload", "y", "cat", ":::", "a"], "--upload: y cannot be read"),
     (["--json", "--tag", "cat", ":::", "a"], "--tag"),
     (["--no-wait", "--tag", "cat", ":::", "a"], "--tag")])
 def test_what_is_not_possible_is_said_before_anything_is_sent(cluster, tmp_path, words, said):

@@ -77,9 +77,11 @@ def test_a_map_goes_on_after_its_done_tasks_and_what_may_run_once_is_lost_T16(ma
     cluster.wait_healthy()
     ran = tmp_path / "ran"
     ran.mkdir()
+    word = tmp_path / "word"
+    word.write_text("a file that goes with the tasks")
     def command(name, rest):
         return "sh", "-c", f"echo x >> {ran}/{name}-$1; {rest}", "sh", "{}", ":::"
-    many = cluster.ok("map", "--no-wait", *command("many", "sleep 0.1; echo $1"), *range(1, 41)).strip()
+    many = cluster.ok("map", "--no-wait", "--upload", word, *command("many", "sleep 0.1; cat word"), *range(1, 41)).strip()
     wait_for(lambda: cluster.json("job", "show", many)["tasks"]["done"] >= 10, 10, "some are done")
     once = cluster.ok("map", "--no-wait", "--at-most-once", *command("once", "sleep 60"), 1, 2, 3, 4).strip()
     wait_for(lambda: list(ran.glob("once-*")), 10, "one is begun")

@@ -1,6 +1,7 @@
 /* fuzz_tasks.c - libFuzzer on stored values of the format "tasks" (X11): whatever the bytes are,
  * reading them ends; what was read makes commands within their limits, is the same after a way
- * through bytes, and what a shell is given has every input as one quoted word.
+ * through bytes, and what a shell is given has every input as one quoted word; the bytes of files
+ * that a worker would fetch are those that are said.
  *
  * An input is a segment: the first part the specification, then the tasks. Also read: a command
  * line for a shell, from the whole input. */
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/core/runner/needs.h"
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
@@ -44,7 +46,27 @@ static void check_record(const struct task_record *record, struct slice bytes)
     free(put);
 }
 
-static void read_tasks(const struct wire_task_spec *spec, struct slice rest)
+/* What a worker fetches for the task is what the record and the uploads say: no less, and nothing
+ * that the value does not have. */
+static void check_needs(const struct task_record *record, struct task_input *input, uint64_t task)
+{
+    struct stored_segment segments[] = {{1, 1000, 1, {0}}, {2, 70000, 1, {0}}};
+    const struct stored_value value = {.id = 1, .segments = segments, .n_segments = 2};
+    struct needs_range ranges[NEEDS_MAX];
+    struct task_part parts[TASK_PARTS_MAX];
+    size_t n;
+    assert(needs_read(input, input, task, ranges));
+    if (record->has_file && record->file.len)
+        assert(ranges[NEEDS_FILE].from == record->file.offset &&
+               ranges[NEEDS_FILE].to == record->file.offset + record->file.len);
+    if (!needs_parts(&value, ranges, parts, &n))
+        assert(ranges[NEEDS_FILE].to > 71000 || ranges[NEEDS_UPLOADS].to > 71000);
+    else
+        assert(n <= 2);
+}
+
+static void read_tasks(const struct wire_task_spec *spec, struct slice rest,
+                       struct task_input *input)
 {
     struct task_record *record = mem_new(1, sizeof *record);
     struct task_command command = {0};
@@ -56,6 +78,7 @@ static void read_tasks(const struct wire_task_spec *spec, struct slice rest)
             break;
         }
         check_record(record, (struct slice){before.at, before.len - rest.len});
+        check_needs(record, input, task);
         if (task_expand(spec, record, task, &command, &why)) {
             assert(why.len);
             continue;
@@ -106,7 +129,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
     if (!spec)
         return 0;
     again(spec);
-    read_tasks(&spec->as.task_spec, rest);
+    struct task_input input = {.bytes = blob_copy(at, len)};
+    read_tasks(&spec->as.task_spec, rest, &input);
+    blob_drop(&input.bytes);
     message_drop(&spec);
     return 0;
 }

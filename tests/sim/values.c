@@ -152,6 +152,7 @@ static void end(struct world *world, node_id_t id, const struct transfer_output 
                    output->id.op, output->id.job, want->from);
     free(want);
     struct event event = transfer_event(output);
+    event.value.bytes = values_get(&world->nodes[id].values, output->id);
     world_step(world, id, &event);
 }
 

@@ -7,8 +7,11 @@
 
 #include <cmocka.h>
 
+#include "nodes/core/runner/needs.h"
 #include "nodes/io/tasks_run.h"
 #include "nodes/work/attempt.h"
+#include "nodes/work/command_wire.h"
+#include "nodes/work/scratch.h"
 #include "shared/base/random.h"
 #include "shared/tasks/record.h"
 #include "shared/tasks/spec.h"
@@ -17,6 +20,7 @@
 enum { RECORDS = 300 };
 
 static const struct value_id first = {7, 1}, second = {7, 2};
+static struct blob *const none_parts[TASK_PARTS_MAX];
 
 /* --- segments --- */
 
@@ -99,7 +103,7 @@ static void a_command_is_what_specification_and_record_say(void **context)
         struct task_order order =
             task <= 3 ? order_of(task, first, task) : order_of(task, second, task - 4);
         const struct command *it =
-            attempts_make(attempts, &order, spec, task <= 3 ? spec : more, reason);
+            attempts_make(attempts, &order, spec, task <= 3 ? spec : more, none_parts, reason);
         if (!it)
             fail_msg("task %zu: %s", (size_t)task, reason);
         text_format(wanted, sizeof wanted, "%zu:file-%zu", (size_t)task, (size_t)task);
@@ -131,7 +135,7 @@ static void inputs_are_the_commands_stdin_when_that_is_said(void **context)
     struct blob *bytes = joined(spec_bytes(message), records(1, 1));
     struct task_order order = order_of(1, first, 1);
     char reason[TASK_REASON_MAX + 1];
-    const struct command *it = attempts_make(attempts, &order, bytes, bytes, reason);
+    const struct command *it = attempts_make(attempts, &order, bytes, bytes, none_parts, reason);
     assert_non_null(it);
     assert_string_equal(it->argv[1], "-n");
     assert_null(it->argv[2]);
@@ -155,7 +159,7 @@ static void a_long_input_is_not_in_the_environment(void **context)
     bytes = joined(spec_bytes(spec_new("wc", "{}")), bytes);
     struct task_order order = order_of(1, first, 1);
     char reason[TASK_REASON_MAX + 1];
-    const struct command *it = attempts_make(attempts, &order, bytes, bytes, reason);
+    const struct command *it = attempts_make(attempts, &order, bytes, bytes, none_parts, reason);
     assert_true(it && !it->input && strlen(it->argv[1]) == 99999);
     blob_drop(&bytes);
     free(text);
@@ -177,7 +181,8 @@ static void more_jobs_than_are_remembered_have_their_own_commands(void **context
         size_t i = round * 7 % JOBS;
         struct task_order order = order_of(2, (struct value_id){100 + i, 1}, 2);
         order.spec = order.record;
-        const struct command *it = attempts_make(attempts, &order, bytes[i], bytes[i], reason);
+        const struct command *it =
+            attempts_make(attempts, &order, bytes[i], bytes[i], none_parts, reason);
         text_format(word, sizeof word, "job-%zu", i);
         assert_string_equal(it->argv[0], word);
         text_format(word, sizeof word, "file-%zu.csv", i + 1);
@@ -193,7 +198,7 @@ static void refused(const struct task_order *order, const struct blob *spec,
 {
     struct attempts *attempts = attempts_new();
     char reason[TASK_REASON_MAX + 1];
-    assert_null(attempts_make(attempts, order, spec, record, reason));
+    assert_null(attempts_make(attempts, order, spec, record, none_parts, reason));
     assert_string_equal(reason, why);
     attempts_destroy(&attempts);
 }
@@ -216,9 +221,130 @@ static void what_is_no_command_has_a_reason(void **context)
     struct message *message = spec_new("true", "{}");
     message->as.task_spec.files = true;
     struct blob *files = spec_bytes(message);
-    refused(&order, files, bytes, "tasks have no files yet");
+    refused(&order, files, bytes, "its record is malformed");
     blob_drop(&files);
     blob_drop(&bytes);
+}
+
+/* --- files --- */
+
+enum { PART = 1000 };
+
+/* Byte number i is i % 251; three segments, of which the second is not needed. */
+static void make_parts(struct task_order *order, struct blob *parts[TASK_PARTS_MAX])
+{
+    order->n_parts = 3;
+    for (size_t i = 0; i < 3; i++) {
+        order->parts[i] = (struct task_part){{8, i + 1}, (i ? i + 1 : 0) * PART, PART};
+        parts[i] = blob_new(PART);
+        for (size_t j = 0; j < PART; j++)
+            parts[i]->at[j] = (uint8_t)((order->parts[i].offset + j) % 251);
+    }
+}
+
+static void drop_parts(struct blob *parts[TASK_PARTS_MAX])
+{
+    for (size_t i = 0; i < TASK_PARTS_MAX; i++)
+        blob_drop(&parts[i]);
+}
+
+static struct blob *with_files(struct wire_spec_file *uploads, size_t n, struct task_file file)
+{
+    struct message *message = spec_new("./x", "{}");
+    struct wire_task_spec *spec = &message->as.task_spec;
+    uint8_t room[128];
+    struct task_record record = {.n_inputs = 1,
+                                 .inputs = {slice_of("data/it's 1.csv")},
+                                 .has_file = true,
+                                 .file = file};
+    spec->files = true;
+    spec->uploads.at = uploads;
+    spec->uploads.n = n;
+    struct blob *bytes = spec_bytes(message);
+    return joined(bytes, blob_copy(room, task_record_put(room, &record)));
+}
+
+static void assert_bytes(const struct command_input *input, const char *name, uint64_t from,
+                         size_t len, bool executable)
+{
+    assert_string_equal(input->name, name);
+    assert_true(input->executable == executable && !input->bytes.path);
+    if (!len) {
+        assert_null(input->bytes.blob);
+        return;
+    }
+    for (size_t piece = 0, i = 0; piece <= input->bytes.n_more; piece++) {
+        const struct blob *blob = piece ? input->bytes.more[piece - 1] : input->bytes.blob;
+        for (size_t j = 0; j < blob->len; j++, i++)
+            assert_int_equal(blob->at[j], (from + i) % 251);
+    }
+    assert_int_equal(command_bytes_len(&input->bytes), len);
+}
+
+static void files_are_slices_of_segments(void **context)
+{
+    (void)context;
+    static const uint8_t hash[HASH_BYTES];
+    const struct slice sha256 = {hash, HASH_BYTES};
+    struct wire_spec_file uploads[] = {{slice_of("bin/x"), 0, 10, sha256, true},
+                                       {slice_of("none"), 10, 0, sha256, false}};
+    struct blob *parts[TASK_PARTS_MAX] = {NULL};
+    struct attempts *attempts = attempts_new();
+    struct task_order order = order_of(1, first, 1);
+    char reason[TASK_REASON_MAX + 1];
+    make_parts(&order, parts);
+    const struct task_file cases[] = {{.offset = 2000, .len = 1000},
+                                      {.offset = 2999, .len = 2, .executable = true},
+                                      {.offset = 2000, .len = 2000},
+                                      {.offset = 1ull << 60, .len = 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct blob *bytes = with_files(uploads, 2, cases[i]);
+        order.spec.op = order.record.op = 10 + i;
+        const struct command *it = attempts_make(attempts, &order, bytes, bytes, parts, reason);
+        assert_non_null(it);
+        assert_int_equal(it->n_inputs, 3);
+        assert_bytes(&it->inputs[0], "bin/x", 0, 10, true);
+        assert_bytes(&it->inputs[1], "none", 0, 0, false);
+        assert_bytes(&it->inputs[2], "data/it's 1.csv", cases[i].offset, cases[i].len,
+                     cases[i].executable);
+        blob_drop(&bytes);
+    }
+    drop_parts(parts);
+    attempts_destroy(&attempts);
+}
+
+static void files_that_are_not_there_or_too_long_have_a_reason(void **context)
+{
+    (void)context;
+    static const uint8_t hash[HASH_BYTES];
+    struct wire_spec_file upload = {slice_of("x"), 0, 10, {hash, HASH_BYTES}, true};
+    struct blob *parts[TASK_PARTS_MAX] = {NULL};
+    struct attempts *attempts = attempts_new();
+    struct task_order order = order_of(1, first, 1);
+    char reason[TASK_REASON_MAX + 1];
+    make_parts(&order, parts);
+    const struct task_file cases[] = {{.offset = 1000, .len = 1},
+                                      {.offset = 999, .len = 2},
+                                      {.offset = 3999, .len = 2},
+                                      {.offset = 4000, .len = 1},
+                                      {.offset = 1ull << 63, .len = 1},
+                                      {.len = TASK_INPUT_BYTES_MAX}, /* with the upload */
+                                      {.len = 1ull << 63}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct blob *bytes = with_files(&upload, 1, cases[i]);
+        order.spec.op = order.record.op = 10 + i;
+        assert_null(attempts_make(attempts, &order, bytes, bytes, parts, reason));
+        assert_string_equal(reason, i < 5 ? "its files are not where its record says"
+                                          : "its files are more than 64 MiB");
+        blob_drop(&bytes);
+    }
+    drop_parts(parts);
+    struct blob *bytes = with_files(&upload, 1, (struct task_file){.offset = 2000, .len = 1});
+    order.spec.op = order.record.op = 100;
+    assert_null(attempts_make(attempts, &order, bytes, bytes, parts, reason)); /* NULL: lacking */
+    assert_string_equal(reason, "its files are not where its record says");
+    blob_drop(&bytes);
+    attempts_destroy(&attempts);
 }
 
 /* X11: whatever the bytes are, there is a command or a reason. */
@@ -236,7 +362,8 @@ static void no_bytes_of_a_client_do_harm_X11(void **context)
             other->at[random_below(&random, other->len)] = (uint8_t)random_below(&random, 256);
         for (uint64_t place = 0; place < 120; place += 17) {
             struct task_order order = order_of(place + 1, first, place);
-            const struct command *it = attempts_make(attempts, &order, other, other, reason);
+            const struct command *it =
+                attempts_make(attempts, &order, other, other, none_parts, reason);
             assert_true(it ? it->argv[0] != NULL : reason[0] != '\0');
             refusals += !it;
         }
@@ -244,6 +371,44 @@ static void no_bytes_of_a_client_do_harm_X11(void **context)
         attempts_destroy(&attempts);
     }
     assert_true(refusals > 1000);
+    blob_drop(&bytes);
+}
+
+/* The same of the places of files: for what the worker would fetch, too. */
+static void no_places_of_files_do_harm_X11(void **context)
+{
+    (void)context;
+    static const uint8_t hash[HASH_BYTES];
+    struct wire_spec_file upload = {slice_of("x"), 0, 10, {hash, HASH_BYTES}, true};
+    struct stored_segment segments[3] = {{1, PART, 1, {0}}, {2, PART, 1, {0}}, {3, PART, 1, {0}}};
+    const struct stored_value value = {.id = 8, .segments = segments, .n_segments = 3};
+    struct blob *bytes = with_files(&upload, 1, (struct task_file){.offset = 900, .len = 1100});
+    uint64_t random = 1, made = 0, refusals = 0;
+    for (size_t round = 0; round < 20000; round++) {
+        struct attempts *attempts = attempts_new();
+        struct task_order order = order_of(1, first, 1);
+        struct blob *parts[TASK_PARTS_MAX] = {NULL}, *other = blob_copy(bytes->at, bytes->len);
+        struct needs_range ranges[NEEDS_MAX];
+        char reason[TASK_REASON_MAX + 1];
+        for (size_t i = 0; i < round % 4; i++)
+            other->at[random_below(&random, other->len)] = (uint8_t)random_below(&random, 256);
+        struct task_input input = {.bytes = other};
+        if (!needs_read(&input, &input, 1, ranges) ||
+            !needs_parts(&value, ranges, order.parts, &order.n_parts))
+            order.n_parts = 0;
+        for (size_t i = 0; i < order.n_parts; i++)
+            parts[i] = blob_new(PART);
+        const struct command *it = attempts_make(attempts, &order, other, other, parts, reason);
+        assert_true(it ? it->n_inputs <= 2 : reason[0] != '\0');
+        for (size_t i = 0; it && i < it->n_inputs; i++)
+            assert_true(scratch_is_inside(it->inputs[i].name));
+        made += it != NULL;
+        refusals += !it;
+        drop_parts(parts);
+        blob_drop(&other);
+        attempts_destroy(&attempts);
+    }
+    assert_true(made > 5000 && refusals > 1000);
     blob_drop(&bytes);
 }
 
@@ -337,7 +502,10 @@ int main(void)
         cmocka_unit_test(a_long_input_is_not_in_the_environment),
         cmocka_unit_test(more_jobs_than_are_remembered_have_their_own_commands),
         cmocka_unit_test(what_is_no_command_has_a_reason),
+        cmocka_unit_test(files_are_slices_of_segments),
+        cmocka_unit_test(files_that_are_not_there_or_too_long_have_a_reason),
         cmocka_unit_test(no_bytes_of_a_client_do_harm_X11),
+        cmocka_unit_test(no_places_of_files_do_harm_X11),
         cmocka_unit_test(an_end_of_a_command_is_one_of_its_task),
         cmocka_unit_test(outputs_of_a_command_are_those_of_its_task),
         cmocka_unit_test(without_keys_an_attempt_ends_with_a_reason_X14),

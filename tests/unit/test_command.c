@@ -237,11 +237,14 @@ static void files_are_there_and_lead_nowhere_else(void **state)
 {
     (void)state;
     commands_up();
-    struct blob *tool = blob_copy("#!/bin/sh\ncat data/in.txt; cat passwd | head -c 4", 49);
-    struct blob *data = blob_copy("hello ", 6);
+    static const char script[] = "#!/bin/sh\nhead -c 10 data/in.txt; wc -c < data/in.txt; "
+                                 "cat passwd | head -c 4";
+    struct blob *tool = blob_copy(script, sizeof script - 1);
+    struct blob *data = blob_copy("hello ", 6), *more[] = {blob_copy("big ", 4), blob_new(8000000)};
+    memset(more[1]->at, ' ', more[1]->len);
     struct command_input inputs[] = {
         {.name = "tool", .bytes.blob = tool, .executable = true},
-        {.name = "data/in.txt", .bytes.blob = data},
+        {.name = "data/in.txt", .bytes = {.blob = data, .more = more, .n_more = 2}},
         {.name = "passwd", .bytes.path = "/etc/passwd"},
     };
     struct command *command = script_of("./tool", 1);
@@ -251,7 +254,7 @@ static void files_are_there_and_lead_nowhere_else(void **state)
     struct command_result *result = result_within(30);
     char *text = text_of(&result->output[0]);
     assert_ended(result, COMMAND_EXIT, 0);
-    assert_string_equal(text, "hello root");
+    assert_string_equal(text, "hello big 8000010\nroot");
     free(text);
     command_result_free(result);
     static const char *const bad[] = {"../x", "/tmp/x", "a/../../x", "",
@@ -273,6 +276,8 @@ static void files_are_there_and_lead_nowhere_else(void **state)
     command_result_free(result_within(30));
     blob_drop(&tool);
     blob_drop(&data);
+    blob_drop(&more[0]);
+    blob_drop(&more[1]);
     assert_nothing_left();
 }
 

@@ -256,7 +256,11 @@ static void files_are_sorted_and_must_be_there(void **state)
     request.files.n = 1;
     check(&request, "", ERR_IO, "no regular file");
     patterns[0] = "data/../data/a.csv";
-    check(&request, "", ERR_MALFORMED, "..");
+    check(&request, "data/a.csv;", ERR_NOT_FOUND, NULL); /* what is after the dots */
+    put("data/c..d", "");
+    patterns[0] = "./data/../data/sub/../c..d";
+    check(&request, "c..d;", ERR_NOT_FOUND, NULL);
+    assert_int_equal(unlink("data/c..d"), 0);
 }
 
 static void inputs_come_from_one_place(void **state)
@@ -411,11 +415,11 @@ static int store_record(void *context, struct slice record, struct text *why)
     return OK;
 }
 
-static int store_file(void *context, const char *path, struct task_file *out, struct text *why)
+static int store_file(void *context, const char *path, struct task_record *record, struct text *why)
 {
     struct store *store = context;
     (void)why;
-    *out = (struct task_file){.offset = store->offset, .len = strlen(path)};
+    record->file = (struct task_file){.offset = store->offset, .len = strlen(path)};
     store->offset += strlen(path);
     return OK;
 }

@@ -8,7 +8,11 @@
 #include <cmocka.h>
 
 #include "nodes/core/runner/runner.h"
+#include "shared/base/bytes.h"
+#include "shared/base/error.h"
 #include "shared/base/text.h"
+#include "shared/tasks/record.h"
+#include "shared/tasks/spec.h"
 #include "tests/harness/task_entries.h"
 
 enum { COORDINATOR = 1, SELF = 2, TERM = 3, SEGMENTS = 20, ITEMS = 5 };
@@ -21,7 +25,8 @@ struct run {
     struct state state;
     struct runner runner;
     job_id_t value, job;
-    size_t seen; /* outputs that were looked at */
+    job_id_t files; /* a value of long segments; JOB_NONE: the job has none */
+    size_t seen;    /* outputs that were looked at */
 };
 
 static void apply(struct run *it, struct message *entry)
@@ -36,32 +41,34 @@ static void pump(struct run *it)
     runner_check_invariants(&it->runner);
 }
 
-static void store(struct run *it)
+/* A value of equal segments. */
+static job_id_t store(struct run *it, const char *format, uint64_t len, uint64_t items)
 {
     static const uint8_t hash[HASH_BYTES] = {9};
     struct slice sha256 = {hash, sizeof hash};
     struct message *entry = message_new(MESSAGE_ENTRY_VALUE_BEGUN);
     entry->as.entry_value_begun =
         (struct wire_entry_value_begun){.sha256 = message_copy(entry, sha256),
-                                        .len = SEGMENTS * 100,
-                                        .format = message_text(entry, "tasks"),
+                                        .len = SEGMENTS * len,
+                                        .format = message_text(entry, format),
                                         .time_ms = 1};
     apply(it, entry);
-    it->value = it->state.stored.at[0]->id;
+    job_id_t value = it->state.stored.at[it->state.stored.n - 1]->id;
     for (uint64_t i = 1; i <= SEGMENTS; i++) {
         entry = message_new(MESSAGE_ENTRY_VALUE_SEGMENT);
         entry->as.entry_value_segment =
-            (struct wire_entry_value_segment){.value = it->value,
+            (struct wire_entry_value_segment){.value = value,
                                               .segment = i,
                                               .op = stored_op(TERM, i),
-                                              .len = 100,
+                                              .len = len,
                                               .sha256 = message_copy(entry, sha256),
-                                              .items = ITEMS};
+                                              .items = items};
         apply(it, entry);
     }
     entry = message_new(MESSAGE_ENTRY_VALUE_WHOLE);
-    entry->as.entry_value_whole.value = it->value;
+    entry->as.entry_value_whole.value = value;
     apply(it, entry);
+    return value;
 }
 
 static void submit(struct run *it)
@@ -72,9 +79,10 @@ static void submit(struct run *it)
                                                    .kind = message_text(entry, "map"),
                                                    .spec = message_text(entry, "99 20 2000"),
                                                    .time_ms = 1000};
-    submitted->inputs.n = 1;
-    submitted->inputs.at = message_room(entry, 1, sizeof *submitted->inputs.at);
+    submitted->inputs.n = it->files ? 2 : 1;
+    submitted->inputs.at = message_room(entry, 2, sizeof *submitted->inputs.at);
     submitted->inputs.at[0].value = it->value;
+    submitted->inputs.at[1].value = it->files;
     apply(it, entry);
     assert_int_equal(it->state.task_jobs.n, 1);
     it->job = it->state.task_jobs.at[0]->id;
@@ -97,7 +105,7 @@ static int begin(void **context)
                                  .state = &it->state};
     outbox_begin(&it->step.out);
     runner_reset(&it->runner, TERM);
-    store(it);
+    it->value = store(it, "tasks", 100, ITEMS);
     *context = it;
     return 0;
 }
@@ -145,7 +153,7 @@ static void assert_fetches(struct run *it, uint64_t segment, node_id_t from)
 
 static void arrives(struct run *it, uint64_t segment)
 {
-    runner_value_ready(&it->runner, (struct value_id){it->value, stored_op(TERM, segment)});
+    runner_value_ready(&it->runner, (struct value_id){it->value, stored_op(TERM, segment)}, NULL);
     pump(it);
 }
 
@@ -280,7 +288,7 @@ static void few_segments_are_held_and_all_tasks_are_executed(void **context)
         give(it, it->job, (SEGMENTS - 1 - i) * ITEMS + 1, 1);
     for (unsigned round = 0; round < 20 * SEGMENTS && executed < SEGMENTS; round++) {
         for (const struct output *output; (output = next(it, OUTPUT_FETCH));) {
-            runner_value_ready(&it->runner, output->fetch.id);
+            runner_value_ready(&it->runner, output->fetch.id, NULL);
             if (round % 3)
                 break; /* some come one after another */
         }
@@ -351,6 +359,149 @@ static void more_is_executed_than_one_message_tells(void **context)
     assert_true(told == 99 && messages == 2 && !more);
 }
 
+/* --- files --- */
+
+/* The segment with the specification and four records, whose files are these. */
+static struct blob *records_of(const struct task_file files[4])
+{
+    uint8_t room[2048];
+    struct text why = {0};
+    struct message *message = message_new(MESSAGE_TASK_SPEC);
+    struct wire_task_spec *spec = &message->as.task_spec;
+    static const uint8_t hash[HASH_BYTES];
+    struct wire_spec_file upload = {slice_of("x"), 0, 10, {hash, HASH_BYTES}, true};
+    struct wire_spec_text word = {slice_of("./x")};
+    spec->inputs = spec->slots = 1;
+    spec->files = true;
+    spec->argv.at = &word;
+    spec->uploads.at = &upload;
+    spec->argv.n = spec->uploads.n = 1;
+    assert_int_equal(task_spec_check(spec, &why), OK);
+    struct blob *packed = task_spec_pack(message);
+    size_t len = bytes_put_part(room, packed->at, packed->len);
+    for (size_t i = 0; i < 4; i++) {
+        struct task_record record = {.n_inputs = 1,
+                                     .inputs = {slice_of("file")},
+                                     .has_file = true,
+                                     .file = files[i]};
+        len += task_record_put(room + len, &record);
+    }
+    blob_drop(&packed);
+    message_drop(&message);
+    return blob_copy(room, len);
+}
+
+/* The job has files, and its first segment is here. */
+static void begin_files(struct run *it, const struct task_file files[4])
+{
+    struct blob *bytes = records_of(files);
+    it->files = store(it, "bytes", SEGMENT_BYTES_MAX, 1);
+    submit(it);
+    give(it, it->job, 1, 4);
+    runner_value_ready(&it->runner, (struct value_id){it->value, stored_op(TERM, 1)}, bytes);
+    blob_drop(&bytes);
+    it->seen = it->step.out.n;
+    pump(it);
+}
+
+static void file_arrives(struct run *it, uint64_t segment)
+{
+    runner_value_ready(&it->runner, (struct value_id){it->files, stored_op(TERM, segment)}, NULL);
+    pump(it);
+}
+
+static void assert_fetches_file(struct run *it, uint64_t segment)
+{
+    const struct output *output = next(it, OUTPUT_FETCH);
+    assert_non_null(output);
+    assert_true(output->fetch.id.job == it->files);
+    assert_true(output->fetch.id.op == stored_op(TERM, segment));
+    assert_true(output->fetch.len == SEGMENT_BYTES_MAX);
+}
+
+/* The task that begins next has these segments, the upload's first. */
+static void assert_begins(struct run *it, uint64_t task, size_t n, uint64_t segment)
+{
+    const struct output *output = next(it, OUTPUT_TASK);
+    assert_non_null(output);
+    assert_true(output->task.task == task && output->task.n_parts == n);
+    for (size_t i = 0; i < n; i++) {
+        const struct task_part *part = &output->task.parts[i];
+        uint64_t number = i ? segment + i - 1 : 1;
+        assert_true(part->id.job == it->files && part->id.op == stored_op(TERM, number));
+        assert_true(part->offset == (number - 1) * SEGMENT_BYTES_MAX);
+        assert_true(part->len == SEGMENT_BYTES_MAX);
+    }
+}
+
+static void a_task_begins_when_all_segments_of_its_files_are_there(void **context)
+{
+    struct run *it = *context;
+    begin_files(it, (const struct task_file[4]){
+                        {.offset = 2 * SEGMENT_BYTES_MAX - 1, .len = SEGMENT_BYTES_MAX + 2},
+                        {.offset = UINT64_MAX, .len = 0},
+                        {.offset = 9 * SEGMENT_BYTES_MAX, .len = 9 * SEGMENT_BYTES_MAX},
+                        {.offset = 0, .len = 10}});
+    for (uint64_t segment = 1; segment <= 4; segment++)
+        assert_fetches_file(it, segment);
+    for (uint64_t segment = 4; segment >= 2; segment--)
+        file_arrives(it, segment);
+    assert_int_equal(it->runner.n_executing, 0);
+    size_t seen = it->seen;
+    file_arrives(it, 1);
+    it->seen = seen;
+    assert_begins(it, 1, 4, 2);
+    ends(it, 1, 1);
+    assert_begins(it, 2, 1, 1);
+    seen = it->seen;
+    ends(it, 1, 2);
+    it->seen = seen;
+    for (uint64_t segment = 10; segment <= 18; segment++) /* as many as there may be */
+        assert_fetches_file(it, segment);
+    assert_true(it->runner.n_inputs <= INPUTS_HELD_MAX);
+    for (uint64_t segment = 10; segment <= 18; segment++)
+        file_arrives(it, segment);
+    it->seen = seen;
+    assert_begins(it, 3, 10, 10);
+    ends(it, 1, 3);
+    assert_begins(it, 4, 1, 1);
+}
+
+/* Then the node says what is wrong, and nothing is fetched. */
+static void files_that_cannot_be_there_are_not_fetched(void **context)
+{
+    struct run *it = *context;
+    it->step.config.slots = 4;
+    begin_files(it,
+                (const struct task_file[4]){{.offset = SEGMENTS * SEGMENT_BYTES_MAX - 1, .len = 2},
+                                            {.offset = SEGMENT_BYTES_MAX,
+                                             .len = 9 * SEGMENT_BYTES_MAX + 1},
+                                            {.offset = UINT64_MAX - 1, .len = 1},
+                                            {.offset = 0, .len = UINT64_MAX}});
+    size_t seen = it->seen;
+    assert_null(next(it, OUTPUT_FETCH));
+    it->seen = seen;
+    for (uint64_t task = 1; task <= 4; task++)
+        assert_begins(it, task, 0, 0);
+}
+
+static void a_task_whose_files_cannot_be_had_is_returned(void **context)
+{
+    struct run *it = *context;
+    begin_files(it, (const struct task_file[4]){{.offset = SEGMENT_BYTES_MAX, .len = 1}});
+    assert_fetches_file(it, 1);
+    assert_fetches_file(it, 2);
+    file_arrives(it, 1);
+    for (int source = 0; source < 2; source++) {
+        assert_int_equal(it->runner.n_kept, 0);
+        runner_value_failed(&it->runner, (struct value_id){it->files, stored_op(TERM, 2)});
+        pump(it);
+    }
+    assert_int_equal(it->runner.n_kept, 1);
+    assert_true(it->runner.kept->result.returned && it->runner.kept->result.first == 1);
+    assert_int_equal(it->runner.n_executing, 1); /* the next one needs the upload alone */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -364,6 +515,9 @@ int main(void)
         TEST(what_a_job_needed_goes_with_it),
         TEST(a_job_that_the_log_does_not_tell_of_yet_waits),
         TEST(more_is_executed_than_one_message_tells),
+        TEST(a_task_begins_when_all_segments_of_its_files_are_there),
+        TEST(files_that_cannot_be_there_are_not_fetched),
+        TEST(a_task_whose_files_cannot_be_had_is_returned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

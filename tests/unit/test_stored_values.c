@@ -280,7 +280,8 @@ static void what_a_job_names_is_kept_until_it_is_forgotten_V2(void **unused)
     stage_free(&stage);
 }
 
-static job_id_t submit_map(struct stage *stage, const char *spec, job_id_t value, job_id_t parent)
+static job_id_t submit_map(struct stage *stage, const char *spec, job_id_t value, job_id_t files,
+                           job_id_t parent)
 {
     struct message *request = message_new(MESSAGE_SUBMIT_COMMANDS);
     char key[32];
@@ -290,9 +291,10 @@ static job_id_t submit_map(struct stage *stage, const char *spec, job_id_t value
                                               .kind = message_text(request, "map"),
                                               .spec = message_text(request, spec),
                                               .parent = parent};
-    request->as.submit.inputs.n = 1;
-    request->as.submit.inputs.at = message_room(request, 1, sizeof(struct wire_value_ref));
+    request->as.submit.inputs.n = files ? 2 : 1;
+    request->as.submit.inputs.at = message_room(request, 2, sizeof(struct wire_value_ref));
     request->as.submit.inputs.at[0].value = value;
+    request->as.submit.inputs.at[1].value = files;
     ask(stage, &root, request);
     return stage_answered(stage, MESSAGE_JOB) ? stage->answer->as.job.jobs.at[0].job : JOB_NONE;
 }
@@ -316,23 +318,33 @@ static void a_job_of_commands_names_the_tasks_that_its_argument_says(void **unus
     assert_true(value && value != bytes);
     static const char *const wrong[] = {"48 1 400", "49 2 400", "49 1 401"};
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(submit_map(stage, wrong[i], value, JOB_NONE), JOB_NONE);
+        assert_int_equal(submit_map(stage, wrong[i], value, JOB_NONE, JOB_NONE), JOB_NONE);
         assert_true(stage_refused(stage, "invalid"));
         assert_true(says(stage, "its input 1 is 50 tasks in 1 segments"));
     }
-    assert_int_equal(submit_map(stage, "49 1 400", bytes, JOB_NONE), JOB_NONE);
+    assert_int_equal(submit_map(stage, "49 1 400", bytes, JOB_NONE, JOB_NONE), JOB_NONE);
     assert_true(stage_refused(stage, "invalid") && says(stage, "400 bytes in 1 segments"));
-    assert_int_equal(submit_map(stage, "49 1 400", other + 1, JOB_NONE), JOB_NONE);
+    assert_int_equal(submit_map(stage, "49 1 400", other + 1, JOB_NONE, JOB_NONE), JOB_NONE);
     assert_true(stage_refused(stage, "not_found"));
-    job_id_t job = submit_map(stage, "49 1 400", value, JOB_NONE);
+    job_id_t job = submit_map(stage, "49 1 400", value, JOB_NONE, JOB_NONE);
     assert_true(job);
+    /* Their files are a second one, of bytes. */
+    assert_int_equal(submit_map(stage, "49 1 400", value, other, JOB_NONE), JOB_NONE);
+    assert_true(stage_refused(stage, "invalid") && says(stage, "its input 2 is tasks, not bytes"));
+    assert_int_equal(submit_map(stage, "48 1 400", value, bytes, JOB_NONE), JOB_NONE);
+    assert_true(stage_refused(stage, "invalid") && says(stage, "its input 1 is 50 tasks"));
+    assert_true(submit_map(stage, "49 1 400", value, bytes, JOB_NONE));
+    ask_drop(stage, &root, bytes);
+    assert_true(stage_refused(stage, "in_use"));
     struct message *cancel = message_new(MESSAGE_JOB_CANCEL);
     cancel->as.job_cancel.job = job;
     ask(stage, &root, cancel);
     /* It is done again with the same tasks alone. */
-    assert_int_equal(submit_map(stage, "49 1 400", other, job), JOB_NONE);
+    assert_int_equal(submit_map(stage, "49 1 400", other, JOB_NONE, job), JOB_NONE);
     assert_true(stage_refused(stage, "invalid") && says(stage, "has other tasks"));
-    assert_true(submit_map(stage, "49 1 400", value, job));
+    assert_int_equal(submit_map(stage, "49 1 400", value, bytes, job), JOB_NONE);
+    assert_true(stage_refused(stage, "invalid") && says(stage, "has other tasks"));
+    assert_true(submit_map(stage, "49 1 400", value, JOB_NONE, job));
     stage_free(&stage);
 }
 

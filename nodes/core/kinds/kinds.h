@@ -48,6 +48,9 @@ struct job_kind {
     /* What the job's input number `input` (from 1) must be; false: it has no such input. NULL: it
      * has none at all. */
     bool (*input)(const struct plan *plan, size_t input, struct plan_input *out);
+    /* One more input of that format, of which the argument says nothing, may follow them; NULL:
+     * none may. */
+    const char *more_input;
 
     /* From which n on a plan with a flat stage is possible, and from which on it is faster; both 0:
      * there is no other plan.

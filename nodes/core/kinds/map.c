@@ -1,5 +1,6 @@
 /* A command over inputs: each task runs it once. The job's input is a stored value of tasks
- * (shared/tasks/record.h): first what they have in common, then a record for each. */
+ * (shared/tasks/record.h): first what they have in common, then a record for each. Their files
+ * are a second one, of bytes. */
 #include <inttypes.h>
 
 #include "nodes/core/kinds/kinds_table.h"
@@ -66,5 +67,6 @@ const struct job_kind kind_map = {
     .cost = cost,
     .plan = plan_stages,
     .input = input,
+    .more_input = "bytes", /* uploads and files of tasks, one after another */
     .label = "map(%1 tasks)",
 };

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "nodes/core/runner/bundles.h"
+#include "nodes/core/runner/needs.h"
 #include "shared/base/mutant.h"
 
 static struct task_input *find(struct runner *runner, struct value_id id)
@@ -17,6 +18,7 @@ static struct task_input *find(struct runner *runner, struct value_id id)
 static void let_go(struct runner *runner, struct task_input *input)
 {
     outbox_drop(&runner->step->out, USER_RUNNER, input->id);
+    blob_drop(&input->bytes);
     *input = runner->inputs[--runner->n_inputs];
 }
 
@@ -57,13 +59,16 @@ static void fetch(struct runner *runner, struct task_input *input)
     outbox_fetch(&runner->step->out, USER_RUNNER, input->id, source, input->len, input->hash, 0);
 }
 
-void runner_value_ready(struct runner *runner, struct value_id id)
+void runner_value_ready(struct runner *runner, struct value_id id, struct blob *bytes)
 {
     struct task_input *input = find(runner, id);
-    if (input)
-        input->state = INPUT_HERE;
-    else
+    if (!input) {
         outbox_drop(&runner->step->out, USER_RUNNER, id);
+        return;
+    }
+    input->state = INPUT_HERE;
+    blob_drop(&input->bytes);
+    input->bytes = blob_ref(bytes);
 }
 
 void runner_value_failed(struct runner *runner, struct value_id id)
@@ -140,6 +145,36 @@ static void forget_failed(struct runner *runner)
             i++;
 }
 
+static enum inputs_state lacking(struct runner *runner, const char **why)
+{
+    forget_failed(runner);
+    *why = "its inputs cannot be fetched";
+    return INPUTS_LACKING;
+}
+
+/* The segments of the job's second input, once those of the first are here. Where these do not say
+ * which, or others than there can be, the attempt begins without, and has that for its reason. */
+static enum inputs_state want_parts(struct runner *runner, const struct job *job,
+                                    struct task_order *order, const char **why)
+{
+    const struct stored_value *value = stored_values_find(&runner->state->stored, job->inputs[1]);
+    struct needs_range ranges[NEEDS_MAX];
+    bool here = true, failed = false;
+    if (!value ||
+        !needs_read(find(runner, order->spec), find(runner, order->record), order->place, ranges) ||
+        !needs_parts(value, ranges, order->parts, &order->n_parts)) {
+        order->n_parts = 0;
+        return INPUTS_HERE;
+    }
+    for (size_t i = 0; i < order->n_parts; i++) {
+        enum input_state state =
+            want(runner, job->id, value, stored_value_segment(value, order->parts[i].id.op));
+        here = here && state == INPUT_HERE;
+        failed = failed || state == INPUT_FAILED;
+    }
+    return failed ? lacking(runner, why) : here ? INPUTS_HERE : INPUTS_WAIT;
+}
+
 enum inputs_state inputs_want(struct runner *runner, struct task_order *order, const char **why,
                               bool *for_all)
 {
@@ -159,17 +194,22 @@ enum inputs_state inputs_want(struct runner *runner, struct task_order *order, c
     }
     enum input_state a = want(runner, job->id, value, spec);
     enum input_state b = want(runner, job->id, value, record);
-    if (a == INPUT_FAILED || b == INPUT_FAILED) {
-        forget_failed(runner);
-        *why = "its inputs cannot be fetched";
-        return INPUTS_LACKING;
-    }
+    if (a == INPUT_FAILED || b == INPUT_FAILED)
+        return lacking(runner, why);
     if (a != INPUT_HERE || b != INPUT_HERE)
         return INPUTS_WAIT;
     order->spec = (struct value_id){value->id, spec->op};
     order->record = (struct value_id){value->id, record->op};
     order->place = place - MUTANT(record_off_by_one);
-    return INPUTS_HERE;
+    order->n_parts = 0;
+    return job->n_inputs > 1 ? want_parts(runner, job, order, why) : INPUTS_HERE;
+}
+
+void inputs_clear(struct runner *runner)
+{
+    for (size_t i = 0; i < runner->n_inputs; i++)
+        blob_drop(&runner->inputs[i].bytes);
+    runner->n_inputs = 0;
 }
 
 void inputs_let_go(struct runner *runner)

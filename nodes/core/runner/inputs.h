@@ -28,4 +28,6 @@ enum inputs_state inputs_want(struct runner *runner, struct task_order *order, c
 /* What jobs needed that are over goes. */
 void inputs_let_go(struct runner *runner);
 
+void inputs_clear(struct runner *runner);
+
 #endif

@@ -507,6 +507,7 @@ void runner_clear(struct runner *runner)
         next = kept->next;
         kept_free(kept);
     }
+    inputs_clear(runner);
     for (size_t i = 0; i < runner->n_own; i++)
         message_drop(&runner->own[i]);
     free(runner->own);

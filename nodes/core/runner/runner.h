@@ -29,6 +29,14 @@ struct task_executing {
 
 enum input_state { INPUT_FETCHING, INPUT_HERE, INPUT_FAILED };
 
+/* What the first record of a job's input says of files. */
+struct task_common {
+    bool read, sound;
+    bool files;        /* each task has its own */
+    uint64_t inputs;   /* of a task */
+    uint64_t from, to; /* where the uploads stand */
+};
+
 /* A segment of a stored value. */
 struct task_input {
     struct value_id id;
@@ -39,6 +47,10 @@ struct task_input {
     uint8_t hash[HASH_BYTES];
     node_id_t sources[INPUT_SOURCES_MAX]; /* that were asked for it; the last one is */
     size_t n_sources;
+    struct blob *bytes; /* once it is here; an owned reference */
+    struct task_common common;
+    uint64_t place; /* one of its records, from 0, ... */
+    size_t offset;  /* ... begins here */
 };
 
 /* How some ended. */
@@ -86,9 +98,9 @@ void runner_reset(struct runner *runner, term_t term);
 /* Attempts that were begun here ended. */
 void runner_results(struct runner *runner, const struct task_result *at, size_t n);
 
-/* A segment that was fetched is there, or cannot be had; what a task has left is on disk, or is
- * not. */
-void runner_value_ready(struct runner *runner, struct value_id id);
+/* A segment that was fetched is there (borrowed), or cannot be had; what a task has left is on
+ * disk, or is not. */
+void runner_value_ready(struct runner *runner, struct value_id id, struct blob *bytes);
 void runner_value_failed(struct runner *runner, struct value_id id);
 void runner_value_kept(struct runner *runner, struct value_id id);
 

@@ -166,6 +166,20 @@ static const char *check_submit(const struct service *service, const struct wire
     return NULL;
 }
 
+/* The last one, beyond those that the argument speaks of. */
+static const char *check_more_input(const struct service *service, const struct wire_submit *submit,
+                                    const struct plan *plan, struct text *reason)
+{
+    const struct stored_value *value =
+        requests_see_value(service, submit->inputs.at[submit->inputs.n - 1].value);
+    if (slice_equals(slice_of(value->format), plan->kind->more_input))
+        return requests_unknown_to_some(service, ENTRY_LEVEL_FILES, "files of tasks", reason);
+    plan_name(plan, reason);
+    text_add(reason, ": its input %zu is %s, not %s", submit->inputs.n, value->format,
+             plan->kind->more_input);
+    return "invalid";
+}
+
 /* What a kind's argument says of its inputs is what they are: its plan is made of that alone. To a
  * kind that says nothing of inputs they may be anything. */
 static const char *check_formats(const struct service *service, const struct wire_submit *submit,
@@ -174,7 +188,11 @@ static const char *check_formats(const struct service *service, const struct wir
     size_t wanted = plan_inputs(plan);
     if (!plan->kind->input)
         return NULL;
-    if (submit->inputs.n != wanted) {
+    if (submit->inputs.n == wanted + 1 && plan->kind->more_input) {
+        const char *code = check_more_input(service, submit, plan, reason);
+        if (code)
+            return code;
+    } else if (submit->inputs.n != wanted) {
         plan_name(plan, reason);
         text_add(reason, " takes %zu stored values as its inputs, not %zu", wanted,
                  submit->inputs.n);

@@ -152,7 +152,8 @@ struct event {
             enum value_user user;
             struct value_id id;
             node_id_t from;
-            bool used; /* FAILED: the source says that no later state names it */
+            bool used;          /* FAILED: the source says that no later state names it */
+            struct blob *bytes; /* READY, for USER_RUNNER: the value, borrowed */
         } value;
         struct {
             const struct value_id *ids; /* in their order */

@@ -108,6 +108,12 @@ struct compute_op {
     struct compute_operand operands[COMPUTE_OPERANDS_MAX];
 };
 
+/* A segment of a job's files, and where it stands in these. */
+struct task_part {
+    struct value_id id;
+    uint64_t offset, len;
+};
+
 /* An attempt of a task, for whoever executes them. */
 struct task_order {
     job_id_t job;
@@ -121,6 +127,8 @@ struct task_order {
      * from 0. A task without has no `spec.job`. */
     struct value_id spec, record;
     uint64_t place;
+    struct task_part parts[TASK_PARTS_MAX]; /* with its files, in their order; held likewise */
+    size_t n_parts;
 };
 
 /* A value to be pulled from a node. */

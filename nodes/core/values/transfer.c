@@ -81,8 +81,9 @@ void transfer_output_clear(struct transfer_output *output)
 
 struct event transfer_event(const struct transfer_output *end)
 {
-    return (struct event){.kind = end->ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED,
-                          .value = {end->user, end->id, end->node, end->used}};
+    return (struct event){
+        .kind = end->ready ? EVENT_VALUE_READY : EVENT_VALUE_FAILED,
+        .value = {.user = end->user, .id = end->id, .from = end->node, .used = end->used}};
 }
 
 static struct transfer_output *put_end(struct transfer *transfer, enum value_user user,

@@ -119,7 +119,8 @@
  * 6: stored values, and jobs that name them. 7: jobs of the kinds product, batch-gcd, pi and e,
  * whose results have several consumers. 8: jobs of tasks: tasks_done, tasks_started.
  * 9: stored values of the formats parts and operator, and jobs of the kind reduce; bundles in
- * tasks_done and tasks_started; jobs that repeat some tasks of another one. */
+ * tasks_done and tasks_started; jobs of tasks with files, which are a second input; jobs that
+ * repeat some tasks of another one. */
 #define ENTRY_LEVEL           9
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
@@ -131,6 +132,7 @@
 #define ENTRY_LEVEL_TASKS     8
 #define ENTRY_LEVEL_REDUCE    9
 #define ENTRY_LEVEL_BUNDLES   9
+#define ENTRY_LEVEL_FILES     9
 #define ENTRY_LEVEL_CHOSEN    9
 
 #define ENTRY_MESSAGES(M)                                                                         \
