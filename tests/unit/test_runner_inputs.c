@@ -194,6 +194,23 @@ static void an_attempt_begins_when_its_segments_are_there(void **context)
     assert_true(task->task.record.op == stored_op(TERM, 2));
 }
 
+/* The last of the queue goes while none before it can begin. */
+static void what_lacks_its_inputs_ends_behind_one_that_waits_for_a_slot(void **context)
+{
+    struct run *it = *context;
+    submit(it);
+    give(it, it->job, 1, 2);
+    arrives(it, 1);
+    assert_int_equal(it->runner.n_executing, 1);
+    give(it, it->job, 5, 1);
+    fails(it, 2);
+    fails(it, 2);
+    assert_true(it->runner.n_kept == 1 && it->runner.kept->result.returned);
+    assert_int_equal(it->runner.queued, 1);
+    ends(it, 1, 1);
+    assert_true(it->runner.n_executing == 1 && !it->runner.queued);
+}
+
 static void another_source_is_asked_and_at_the_end_one_attempt_has_a_reason(void **context)
 {
     struct run *it = *context;
@@ -507,6 +524,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(an_attempt_begins_when_its_segments_are_there),
+        TEST(what_lacks_its_inputs_ends_behind_one_that_waits_for_a_slot),
         TEST(another_source_is_asked_and_at_the_end_one_attempt_has_a_reason),
         TEST(without_another_voter_the_coordinator_alone_is_asked),
         TEST(a_node_executes_as_many_as_it_has_slots),

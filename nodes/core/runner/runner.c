@@ -459,16 +459,17 @@ static bool go_on(struct runner *runner, struct task_work **at, bool *full)
     }
     enum inputs_state state =
         (*at)->inputs ? inputs_want(runner, &(*at)->order, &why, &for_all) : INPUTS_HERE;
-    if (state == INPUTS_LACKING)
+    if (state == INPUTS_LACKING) {
         end_at_once(runner, at, for_all ? (*at)->count : 1, why, !for_all);
-    else if (state == INPUTS_WAIT || *full)
-        return false;
-    else if ((*at)->order.slots <= slots_free(runner))
-        begin(runner, at);
-    else {
-        *full = true;
-        runner->step->slots.tasks_wait = (*at)->order.slots;
+        return true; /* also when nothing is begun any more: it is another work now, or none */
     }
+    if (state == INPUTS_WAIT || *full)
+        return false;
+    *full = (*at)->order.slots > slots_free(runner);
+    if (*full)
+        runner->step->slots.tasks_wait = (*at)->order.slots;
+    else
+        begin(runner, at);
     return !*full;
 }
 
