@@ -127,9 +127,12 @@ def test_connections_beyond_the_limit_are_refused_and_all_goes_on(make_cluster):
         cluster.wait_healthy()
         cluster.submit(60)
     # Those with a key are refused when there is no descriptor left.
-    known = [harness.dealer_to(f"tcp://127.0.0.1:{cluster.port}") for _ in range(needed["broker0"])]
+    known = [harness.dealer_to(f"tcp://127.0.0.1:{cluster.port}")]
+    known[0].send(msgpack.packb({"type": "broker_get", "request": 1}))
+    assert known[0].poll(1000 * harness.seconds(5)) and known[0].recv_multipart()
+    known += [harness.dealer_to(f"tcp://127.0.0.1:{cluster.port}") for _ in range(needed["broker0"])]
     for dealer in known:
-        dealer.send(msgpack.packb({"type": "broker_get", "request": 1}))
+        dealer.send(msgpack.packb({"type": "broker_get", "request": 2}))
     wait_for(lambda: "refuses connections" in (cluster.dir / "broker0.log").read_text(), 10, "it says so")
     assert known[0].poll(1000 * harness.seconds(5)) and in_use(cluster.brokers[0]) <= needed["broker0"]
     for dealer in known:
