@@ -100,3 +100,35 @@ def test_without_keys_no_command_is_run(make_cluster):
     done = cluster.conclave("map", "touch", cluster.dir / "ran", ":::", "a")
     assert done.returncode != OK and "keys" in done.stderr and len(done.stderr.splitlines()) == 1
     assert not (cluster.dir / "ran").exists()
+
+
+def test_too_many_failures_cancel_the_rest(cluster):
+    done = cluster.conclave("map", "--max-fails", "10%", "--array", "1-60", "--sh", "sleep 0.05; exit 1")
+    counts = cluster.json("job", "show", job_of(done.stderr))["tasks"]
+    assert done.returncode == FAILED and 6 <= counts["failed"] <= 6 + 6 and counts["failed"] + counts["cancelled"] == 60, counts
+
+
+def test_200_tasks_of_which_some_fail_in_known_ways_T19(cluster, tmp_path):
+    line = ("echo out {}; echo err {} >&2; case {} in 17|117) exit 3 ;; 64) kill -9 $$ ;; 99) sleep 60 ;; "
+            "150) [ $CONCLAVE_ATTEMPT = 2 ] ;; esac")
+    log, out = tmp_path / "log", tmp_path / "out"
+    done = cluster.conclave("map", "--retries", "1", "--retry-delay", "100ms", "--time-limit", "1s", "--joblog", log, "--dir", out,
+                            "--array", "1-200", "--sh", line, timeout=60)
+    job = job_of(done.stderr)
+    assert done.returncode == FAILED and "196 of 200 done, 4 failed" in done.stderr
+    rows = {row["task"]: row for row in map(json.loads, cluster.ok("job", "tasks", job, "--json").splitlines())}
+    assert {task: (row["state"], row["exit"], row["signal"], row["attempt"]) for task, row in rows.items() if task in (17, 64, 117)} \
+        == {17: ("failed", 3, None, 2), 64: ("failed", None, 9, 2), 117: ("failed", 3, None, 2)}
+    assert rows[99]["state"] == "failed" and rows[99]["reason"] == "time limit" and rows[99]["attempt"] == 2
+    assert rows[150]["state"] == "done" and rows[150]["attempt"] == 2
+    assert all(row["state"] == "done" and row["attempt"] == 1 for task, row in rows.items()
+               if task not in (17, 64, 99, 117, 150))
+    columns = [row.split("\t") for row in log.read_text().splitlines()]
+    assert columns[0] == "Seq Host Starttime JobRuntime Send Receive Exitval Signal Command".split()
+    assert {row[0]: (row[6], row[7]) for row in columns[1:] if (row[6], row[7]) != ("0", "0")}.keys() == {"17", "64", "99", "117"}
+    assert sorted(int(row[0]) for row in columns[1:]) == list(range(1, 201))
+    assert all((out / f"{task}.out").read_text() == f"out {task}\n" and (out / f"{task}.err").read_text() == f"err {task}\n"
+               for task in range(1, 201))
+    again = cluster.ok("job", "retry", job, "--time-limit", "2s").strip()
+    cluster.conclave("job", "wait", again, timeout=30)
+    assert cluster.json("job", "show", again)["tasks"]["attempts"] == 8  # two of each of the four
