@@ -15,7 +15,7 @@ struct task_list {
     struct message *spec;
     uint64_t total;
     uint64_t *places;           /* of each TASK_LIST_STEP-th record; owned */
-    uint64_t next, at;          /* the task behind the last one that was read, and where it is */
+    uint64_t next, at;          /* the task after the last one that was read, and where it is */
     struct task_record *record; /* owned; borrows from `bytes` */
     uint8_t *bytes;             /* owned */
     size_t size;

@@ -8,6 +8,8 @@
 #ifndef CONCLAVE_WORK_EXECUTOR_H
 #define CONCLAVE_WORK_EXECUTOR_H
 
+#include <stdlib.h>
+
 #include "nodes/core/node.h"
 #include "nodes/work/mailbox.h"
 #include "nodes/work/operation.h"
@@ -55,6 +57,20 @@ struct executor_kind {
 static inline struct executor_result *executor_next(const struct executor_result *result)
 {
     return (struct executor_result *)(void *)result->mail.next;
+}
+
+/* .free of an executor whose results are allocated each by itself. */
+static inline void executor_result_free(struct executor_result *result)
+{
+    blob_drop(&result->value);
+    free(result);
+}
+
+/* .fd of one that is driven by whoever knows. */
+static inline int executor_no_fd(const struct executor *executor)
+{
+    (void)executor;
+    return -1;
 }
 
 #endif

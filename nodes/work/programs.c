@@ -270,19 +270,6 @@ static void cancel(struct executor *executor, struct value_id id, uint64_t attem
         }
 }
 
-static void free_result(struct executor_result *result)
-{
-    blob_drop(&result->value);
-    free(result);
-}
-
-/* The commands' is polled already. */
-static int no_fd(const struct executor *executor)
-{
-    (void)executor;
-    return -1;
-}
-
 static uint64_t never_starved(const struct executor *executor)
 {
     (void)executor;
@@ -293,8 +280,8 @@ static const struct executor_kind programs_kind = {
     .start = start,
     .poll = take,
     .cancel = cancel,
-    .free = free_result,
-    .fd = no_fd,
+    .free = executor_result_free,
+    .fd = executor_no_fd, /* the commands' is polled already */
     .starved_us = never_starved,
 };
 
@@ -325,11 +312,11 @@ void programs_destroy(struct programs **programs)
         return;
     for (struct executor_result *next, *result = it->ended; result; result = next) {
         next = executor_next(result);
-        free_result(result);
+        executor_result_free(result);
     }
     for (struct run *next, *run = it->running; run; run = next) {
         next = run->next;
-        free_result(&run->result);
+        executor_result_free(&run->result);
     }
     free(it);
 }

@@ -185,18 +185,6 @@ static void cancel(struct executor *executor, struct value_id id, uint64_t attem
         }
 }
 
-static void free_result(struct executor_result *result)
-{
-    blob_drop(&result->value);
-    free(result);
-}
-
-static int no_fd(const struct executor *executor)
-{
-    (void)executor;
-    return -1;
-}
-
 static uint64_t starved(const struct executor *executor)
 {
     const struct world_executor *it = (const struct world_executor *)executor;
@@ -212,8 +200,8 @@ static const struct executor_kind model = {
     .start = start,
     .poll = take,
     .cancel = cancel,
-    .free = free_result,
-    .fd = no_fd,
+    .free = executor_result_free,
+    .fd = executor_no_fd,
     .starved_us = starved,
 };
 
@@ -283,7 +271,7 @@ void executor_lose(struct world *world, node_id_t id)
     world->nodes[id].executor = NULL;
     for (struct execution *next, *at = it ? it->first : NULL; at; at = next) {
         next = at->next;
-        free_result(&at->result);
+        executor_result_free(&at->result);
     }
     free(it);
 }

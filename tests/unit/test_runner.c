@@ -154,7 +154,7 @@ static void outcomes_share_a_message_while_more_is_to_be_executed(void **context
     uint64_t running;
     it->step.config.tasks_execute = true;
     give(it, 1, 1, 7);
-    uint64_t of_a_time[] = {0, 0, 0, 4, 0, 2, 1}; /* nothing waits behind the last */
+    uint64_t of_a_time[] = {0, 0, 0, 4, 0, 2, 1}; /* nothing waits after the last */
     for (uint64_t task = 1; task <= 7; task++) {
         struct task_result result = {.job = it->job, .hand = 1, .first = task, .count = 1};
         runner_results(&it->runner, &result, 1);

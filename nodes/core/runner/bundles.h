@@ -16,7 +16,7 @@ bool bundles_is_stored(const struct task_kept *kept);
 
 void bundles_failed(struct runner *runner, struct value_id id);
 
-/* Fills in what an outcome says of it; returns the bytes that ride along. */
+/* Fills in what an outcome says of it; a short one rides along as a further frame. */
 void bundles_tell(struct message *message, const struct task_kept *kept,
                   struct wire_task_outcome *outcome);
 

@@ -112,10 +112,7 @@ static void rest(struct schedule *schedule, node_id_t worker)
     struct worker_slot *slot = &schedule->slots[worker];
     if (schedule->step->now_us < slot->rests_until_us)
         return; /* of the same batch: one failure */
-    uint64_t pause_us = ERROR_BACKOFF_US << (slot->errors < 8 ? slot->errors : 8);
-    slot->errors++;
-    slot->rests_until_us = schedule->step->now_us +
-                           (pause_us < ERROR_BACKOFF_MAX_US ? pause_us : ERROR_BACKOFF_MAX_US);
+    slot->rests_until_us = schedule->step->now_us + error_pause_us(slot->errors++);
 }
 
 void suspicion_final(struct schedule *schedule, struct open_op *open, struct slice error)

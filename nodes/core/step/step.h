@@ -79,6 +79,13 @@ static inline bool step_shares_slots(const struct step *step)
     return step->config.operation_slots && step->config.slots;
 }
 
+/* How long a worker, or a task, rests after an error that follows so many others. */
+static inline uint64_t error_pause_us(uint64_t before)
+{
+    uint64_t pause_us = ERROR_BACKOFF_US << (before < 8 ? before : 8);
+    return pause_us < ERROR_BACKOFF_MAX_US ? pause_us : ERROR_BACKOFF_MAX_US;
+}
+
 /* Of two times; UINT64_MAX is never. */
 static inline uint64_t earlier_us(uint64_t a, uint64_t b)
 {

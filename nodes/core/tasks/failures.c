@@ -1,11 +1,11 @@
 /* What goes wrong with tasks: attempts that fail, workers that die, and what may have been begun
  * and must not be begun again. */
 #include "nodes/core/tasks/failures.h"
-#include "nodes/core/tasks/pulls.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "nodes/core/tasks/pulls.h"
 #include "shared/base/mutant.h"
 
 static struct map_key key_of(uint64_t task)
@@ -132,9 +132,8 @@ bool failures_retry(struct tasks *tasks, struct task_schedule *of, uint64_t task
 void failures_return(struct tasks *tasks, struct task_schedule *of, uint64_t task, node_id_t node)
 {
     struct task_trouble *trouble = trouble_of(of, task);
-    uint64_t pause_us = ERROR_BACKOFF_US << (trouble->returns < 8 ? trouble->returns++ : 8);
     trouble->last_failed_on = node;
-    delay(tasks, of, trouble, pause_us < ERROR_BACKOFF_MAX_US ? pause_us : ERROR_BACKOFF_MAX_US);
+    delay(tasks, of, trouble, error_pause_us(trouble->returns++));
 }
 
 void failures_look(struct tasks *tasks, struct task_schedule *of)
@@ -184,10 +183,7 @@ void failures_note(struct tasks *tasks, struct task_schedule *of, node_id_t node
     worker->failed = failed ? worker->failed + 1 : 0;
     if (worker->failed < 2 || !others_may_do_better(tasks, of, node))
         return; /* once is no sign, and tasks that fail everywhere are none either */
-    uint64_t doublings = worker->failed - 2 < 8 ? worker->failed - 2 : 8;
-    uint64_t pause_us = ERROR_BACKOFF_US << doublings;
-    worker->rests_until_us =
-        tasks->step->now_us + (pause_us < ERROR_BACKOFF_MAX_US ? pause_us : ERROR_BACKOFF_MAX_US);
+    worker->rests_until_us = tasks->step->now_us + error_pause_us(worker->failed - 2);
 }
 
 bool failures_rests(const struct tasks *tasks, const struct task_schedule *of, node_id_t node)
