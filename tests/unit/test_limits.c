@@ -171,6 +171,30 @@ static void a_descriptor_that_is_used_again_is_not_followed(void **state)
     close(it.listener);
 }
 
+/* Who speaks has its place; of the others the one that waits longest leaves for the next. */
+static void the_oldest_without_a_key_leaves_for_the_next_X5(void **state)
+{
+    (void)state;
+    struct pair speaks = open_pair(false), its[4];
+    uint64_t before = intake_ended();
+    uint8_t room[1];
+    assert_true(greet(&speaks));
+    assert_true(frame(&speaks, COMMAND, "\x05READY", 40));
+    intake_bound_half_open(2);
+    for (int i = 0; i < 4; i++)
+        its[i] = open_pair(false);
+    intake_bound_half_open(0);
+    assert_int_equal(intake_ended(), before + 2);
+    for (int i = 0; i < 4; i++) {
+        ssize_t got = recv(its[i].theirs, room, sizeof room, MSG_DONTWAIT);
+        assert_int_equal(got, i < 2 ? 0 : -1); /* the end, or nothing yet */
+    }
+    assert_true(frame(&speaks, 0, "", 0));
+    for (int i = 0; i < 4; i++)
+        close_pair(&its[i]);
+    close_pair(&speaks);
+}
+
 static void a_message_of_too_many_parts_ends_its_connection(void **state)
 {
     (void)state;
@@ -396,6 +420,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_that_end_are_let_in),
         cmocka_unit_test(a_descriptor_that_is_used_again_is_not_followed),
+        cmocka_unit_test(the_oldest_without_a_key_leaves_for_the_next_X5),
         cmocka_unit_test(a_message_of_too_many_parts_ends_its_connection),
         cmocka_unit_test(a_message_of_too_many_bytes_ends_its_connection),
         cmocka_unit_test(a_subscriber_names_few_topics),
