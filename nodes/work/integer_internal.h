@@ -43,11 +43,22 @@ bool integer_put(struct blob *out, mpz_srcptr number);
 /* out = a * b by the fastest way for their size; `out` is neither of them. */
 void integer_multiply_numbers(mpz_ptr out, mpz_srcptr a, mpz_srcptr b);
 
-/* Below, GMP's products may be faster than FLINT's. */
+/* Below, GMP's products, or transforms, may be faster than FLINT's. */
 #define FLINT_LIMBS 250000 /* of the smaller factor */
 
 /* Writes a * b, a.n + b.n limbs, to a place that overlaps neither; returns its length. */
 size_t integer_multiply_two(mp_limb_t *out, struct number a, struct number b);
+
+/* Of divisor and quotient, from which products by transforms make a division faster than GMP's. */
+#define DIVIDE_LIMBS 1000
+
+/* Divides a by b, which is not longer and not 0: a.n - b.n + 1 limbs of the quotient, or NULL, and
+ * b.n of the rest, to places that overlap nothing. Signs are not looked at. */
+void integer_divide(mp_limb_t *quotient, mp_limb_t *rest, struct number a, struct number b);
+
+/* The same of GMP's numbers, rounded towards zero; quotient or rest may be NULL, and either may be
+ * a or b. */
+void integer_divide_numbers(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b);
 
 /* One level of a tree of products: nodes that lie one after another in `limbs`. */
 struct level {

@@ -4,6 +4,7 @@
 
 #include "nodes/work/integer.h"
 #include "nodes/work/integer_internal.h"
+#include "nodes/work/integer_transform.h"
 #include "shared/base/error.h"
 
 #define NEGATIVE 1 /* the byte after a negative value's magnitude */
@@ -79,11 +80,38 @@ static struct number number_of(mpz_srcptr number)
 void integer_multiply_numbers(mpz_ptr out, mpz_srcptr a, mpz_srcptr b)
 {
     struct number x = number_of(a), y = number_of(b);
-    if (x.n < FLINT_LIMBS || y.n < FLINT_LIMBS) {
+    if (x.n < TRANSFORM_LIMBS || y.n < TRANSFORM_LIMBS) {
         mpz_mul(out, a, b);
         return;
     }
     mp_limb_t *at = mpz_limbs_write(out, (mp_size_t)(x.n + y.n));
     mp_size_t n = (mp_size_t)integer_multiply_two(at, x, y);
     mpz_limbs_finish(out, x.negative != y.negative ? -n : n);
+}
+
+void integer_divide_numbers(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b)
+{
+    struct number x = number_of(a), y = number_of(b);
+    if (x.n < y.n || y.n < DIVIDE_LIMBS || x.n - y.n < DIVIDE_LIMBS) {
+        if (quotient && rest)
+            mpz_tdiv_qr(quotient, rest, a, b);
+        else if (quotient)
+            mpz_tdiv_q(quotient, a, b);
+        else
+            mpz_tdiv_r(rest, a, b);
+        return;
+    }
+    mpz_t q, r;
+    mp_size_t q_n = (mp_size_t)(x.n - y.n + 1), r_n = (mp_size_t)y.n;
+    mpz_init2(q, (mp_bitcnt_t)q_n * GMP_NUMB_BITS);
+    mpz_init2(r, (mp_bitcnt_t)r_n * GMP_NUMB_BITS);
+    integer_divide(mpz_limbs_write(q, q_n), mpz_limbs_write(r, r_n), x, y);
+    mpz_limbs_finish(q, x.negative != y.negative ? -q_n : q_n);
+    mpz_limbs_finish(r, x.negative ? -r_n : r_n);
+    if (quotient)
+        mpz_swap(quotient, q);
+    if (rest)
+        mpz_swap(rest, r);
+    mpz_clear(r);
+    mpz_clear(q);
 }

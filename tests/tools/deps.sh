@@ -18,6 +18,7 @@ build   pc:libczmq          libczmq-dev
 build   pc:msgpack,msgpack-c libmsgpack-c-dev|libmsgpack-dev
 build   hdr:gmp.h           libgmp-dev
 build   hdr:flint/fft.h     libflint-dev
+build   pc:fftw3            libfftw3-dev
 build   hdr:lmdb.h          liblmdb-dev
 build   hdr:mimalloc.h      libmimalloc-dev
 build   pc:jansson          libjansson-dev
