@@ -344,8 +344,9 @@ static const char map_details[] =
     "tasks are done, 1 when some failed or were lost, 5 when the job was cancelled.\n"
     "--reduce folds what the tasks wrote to stdout, in input order, by an operator (op add), once\n"
     "all are done; `submit reduce NAME job:ID` does so later.\n"
-    "Not possible yet: --files (but with --dry-run), --upload, --collect, --speculate, and more\n"
-    "than 64 KiB of output a stream and task.\n"
+    "--speculate: when no task waits any more, one that takes twice what the others took on\n"
+    "average, and 3 s at least, is executed on another node, too; the first that is done "
+    "counts.\n"
     "--json prints the finished job as `job show` does; with --dry-run {task, inputs, command} "
     "for\n"
     "each task, one a line.";

@@ -81,6 +81,9 @@
       "a node that started again says what its former life did not begin (T16)")                 \
     X(lack_is_failure, "a task whose inputs nobody had for the moment fails (T19)")              \
     X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")          \
+    X(loser_goes_on, "a task whose copy was done is executed to its end  (T9)")                  \
+    X(copy_is_left, "a task that is done is in the hands of its copy's worker (T9)")             \
+    X(copy_failure_counts, "a copy that fails fails the task that is executed (T9)")             \
     X(record_off_by_one, "a task is executed with the record of the one before it")              \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
     X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \
