@@ -146,6 +146,7 @@
     X(quota_ignored, "a key may make any number of requests a second (X8)")                        \
     X(one_turn_for_all, "requests of all keys wait for a node in the order of arrival (X8)")       \
     X(passed_on_at_once, "any number of requests is passed on before a node has read them (X8)")   \
+    X(credit_unbounded, "a client may have any number of unanswered chunks (W5)")                  \
     X(half_open_unbounded, "connections without a key may take all descriptors (X5)")              \
     X(descriptor_stays_followed, "what gets a connection's number next is followed in its stead")  \
     X(roles_unchecked, "every key may ask for everything")                                         \
