@@ -44,24 +44,50 @@ def test_a_slow_task_is_overtaken_and_nothing_of_it_is_left_T9(cluster, line):
     assert " 1+ " in cluster.ok("job", "tasks", job, "--task", "3")
 
 
+def waits_for_a_file(marks, task):
+    """Both executions of the task wait for a file: the first for `go`, its copy for one that never comes."""
+    marks.chmod(0o777)
+    return (f"[ {{}} = {task} ] || exit 0; mkdir {marks}/first 2>/dev/null && mine=go || mine=never; "
+            f"until [ -e {marks}/$mine ]; do sleep 0.05; done; echo $mine")
+
+
+def runs_here(marks):
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return str(marks) in listed
+
+
 def test_a_copy_is_told_while_it_runs_and_the_first_may_win_T9(cluster, tmp_path):
-    """Both executions wait for a file: the first for its own, its copy for one that never comes."""
-    tmp_path.chmod(0o777)
-    line = f"[ {{}} = 2 ] || exit 0; mkdir {tmp_path}/first 2>/dev/null && mine=go || mine=never; " \
-           f"until [ -e {tmp_path}/$mine ]; do sleep 0.05; done; echo $mine"
-    job = cluster.ok("map", "--speculate", "--no-wait", "--array", "1-4", "--sh", line).strip()
+    job = cluster.ok("map", "--speculate", "--no-wait", "--array", "1-4", "--sh", waits_for_a_file(tmp_path, 2)).strip()
     runs = wait_for(lambda: (told := tasks(cluster, job)[2])["copy"] == "runs" and told, 20, "it has a copy")
     assert runs["state"] == "running" and runs["node"]
     explained = cluster.ok("job", "explain", job)
-    assert f"; on node {runs['node']} for" in explained and "1 second copies" in explained
+    assert f"; on node {runs['node']} for" in explained and "1 second copy" in explained
     (tmp_path / "go").touch()
     cluster.ok("job", "wait", job, timeout=30)
     told = tasks(cluster, job)[2]
     assert (told["state"], told["node"], told["copy"]) == ("done", runs["node"], "stopped")
     assert cluster.ok("job", "result", job) == "go\n"
-    listed = ["ps", "-eo", "args"]
-    wait_for(lambda: str(tmp_path) not in subprocess.run(listed, capture_output=True, text=True, check=True).stdout, 10,
-             "the processes of the copy end")
+    wait_for(lambda: not runs_here(tmp_path), 10, "the processes of the copy end")
+
+
+def test_both_go_on_under_the_next_coordinator_and_one_is_stopped_T9(make_cluster, tmp_path):
+    cluster = make_cluster(nodes=4, slots=1).start()
+    cluster.wait_healthy()
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    job = cluster.ok("map", "--speculate", "--no-wait", "--array", "1-4", "--sh", waits_for_a_file(marks, 3)).strip()
+    wait_for(lambda: tasks(cluster, job)[3]["copy"] == "runs", 20, "it has a copy")
+    before = cluster.kill_coordinator()  # which computes nothing
+    wait_for(lambda: (cluster.status() or {}).get("coordinator") not in (None, 0, before["coordinator"]), 20, "another serves")
+    wait_for(lambda: tasks(cluster, job)[3]["copy"] == "runs", 20, "the next one knows of both")
+    (marks / "go").touch()
+    cluster.ok("job", "wait", job, timeout=30)
+    assert cluster.ok("job", "result", job) == "go\n"
+    counts = cluster.json("job", "show", job)["tasks"]
+    assert (counts["done"], counts["failed"], counts["retries"], counts["after_deaths"]) == (4, 0, 0, 0)
+    wait_for(lambda: not runs_here(marks), 10, "the processes of the other one end")
+    cluster.start_node(before["coordinator"])
+    cluster.wait_healthy()
 
 
 def test_what_may_run_once_has_no_copy(cluster):

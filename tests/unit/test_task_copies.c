@@ -263,7 +263,7 @@ static void what_runs_twice_is_told(void **context)
     tasked_log(it);
     tasks_explain(&it->tasks, jobs_find(&it->state.jobs, job->id), &out);
     assert_non_null(strstr(out.at, "on node 3, too"));
-    assert_non_null(strstr(out.at, "1 second copies"));
+    assert_non_null(strstr(out.at, "1 second copy\n"));
     struct range open = {slow.first, 1};
     assert_int_equal(tasks_alike(&it->tasks, job, open, &state, &place).count, 1);
     assert_string_equal(state, "running");

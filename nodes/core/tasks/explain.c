@@ -150,7 +150,8 @@ void tasks_explain(const struct tasks *tasks, const struct job *job, struct text
         text_add(out, "; %" PRIu64 " failed, %" PRIu64 " lost, %" PRIu64 " cancelled",
                  counts.failed, counts.lost, counts.cancelled);
     if (counts.copies)
-        text_add(out, "; %" PRIu64 " second copies", counts.copies);
+        text_add(out, "; %" PRIu64 " second %s", counts.copies,
+                 counts.copies == 1 ? "copy" : "copies");
     text_add(out, "\n");
     if (!of)
         return;
