@@ -178,8 +178,10 @@ static const char snapshot_restore_details[] =
     "Makes the data directories of a fresh cluster: accounts, values and messages in transit as\n"
     "they were, and the running jobs as far as the log knew them. What was in the channels is\n"
     "sent again, in its order, before anything new. A job restarts when values of it are not in\n"
-    "FILE.values. `conclave up --restore FILE` does both. It refuses a directory with data in it\n"
-    "(2), a snapshot that does not verify (1), and a partial one (2), saying what would be lost.\n"
+    "FILE.values. `conclave up --restore FILE` does both. With the id of a snapshot, of a cluster\n"
+    "that runs, the values come from its nodes; when some are there no more it says so, and ends\n"
+    "(2), but with --force. It refuses a directory with data in it (2), a snapshot that does not\n"
+    "verify (1), and a partial one (2), saying what would be lost.\n"
     "--json: {snapshot_id, dir, nodes}.\n"
     "\n"
     "With --node it puts accounts, values and transfers in transit of one node back into its\n"
@@ -344,8 +346,9 @@ static const char map_details[] =
     "tasks are done, 1 when some failed or were lost, 5 when the job was cancelled.\n"
     "--reduce folds what the tasks wrote to stdout, in input order, by an operator (op add), once\n"
     "all are done; `submit reduce NAME job:ID` does so later.\n"
-    "Not possible yet: --files (but with --dry-run), --upload, --collect, --speculate, and more\n"
-    "than 64 KiB of output a stream and task.\n"
+    "--speculate: when no task waits any more, one that takes twice what the others took on\n"
+    "average, and 3 s at least, is executed on another node, too; the first that is done "
+    "counts.\n"
     "--json prints the finished job as `job show` does; with --dry-run {task, inputs, command} "
     "for\n"
     "each task, one a line.";
@@ -479,7 +482,7 @@ const struct command commands[] = {
      NULL, snapshot_export_run},
     {"snapshot verify", "ID|FILE", "Check that a snapshot is consistent", snapshot_verify_details,
      snapshot_verify_options, snapshot_verify_run},
-    {"snapshot restore", "FILE", "Prepare a fresh cluster that continues from a snapshot",
+    {"snapshot restore", "FILE|ID", "Prepare a fresh cluster that continues from a snapshot",
      snapshot_restore_details, snapshot_restore_options, snapshot_restore_run},
     {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details,
      status_options, status_run},

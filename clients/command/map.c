@@ -301,9 +301,7 @@ static int run(struct cli *cli, struct message *spec, struct inputs *inputs)
     if (code)
         return code;
     task_files_begin(&files);
-    int error = map_job_supported(&spec->as.task_spec, &why);
-    if (!error)
-        error = task_files_upload(&files, &options.request.uploads, spec, &why);
+    int error = task_files_upload(&files, &options.request.uploads, spec, &why);
     if (!error)
         error = map_job_content(spec, inputs, &files, &content, &why);
     if (!error)

@@ -96,8 +96,9 @@
 #define MSGPACK_DEPTH_MAX      8
 /* More than any message of ours; bounds what decoding allocates. */
 #define MSGPACK_ELEMENTS_MAX 20000
-/* Half of a message, so that a chunk never meets the cap. */
-#define VALUE_CHUNK_BYTES (512 * KIB_BYTES)
+/* Half of a message, so that a chunk never meets the cap; and how many unanswered a client has. */
+#define VALUE_CHUNK_BYTES   (512 * KIB_BYTES)
+#define VALUE_CHUNKS_CREDIT 8
 
 /* The list of keys as one entry of the log: with its request it fits into frame 0. Some 400 keys;
  * a longer list is not replicated, and its file is to be copied. */
@@ -329,11 +330,10 @@
 /* Factors above the line of a binomial coefficient that one operation makes whole, without a sieve:
  * a third of a second. */
 #define BINOMIAL_DIRECT_MAX 1000000
-/* Primes have 32 bits. */
-#define SIEVE_MAX       ((uint64_t)UINT32_MAX)
-#define PLAN_CHOICE_MAX 16 /* the name of a plan, in a request */
-#define PHASES_MAX      16 /* of a job's time (timing.h), in an answer */
-#define PHASE_NAME_MAX  16
+#define SIEVE_MAX           ((uint64_t)UINT32_MAX) /* primes have 32 bits */
+#define PLAN_CHOICE_MAX     16                     /* the name of a plan, in a request */
+#define PHASES_MAX          16                     /* of a job's time (timing.h), in an answer */
+#define PHASE_NAME_MAX      16
 /* Of finished jobs, their coordinator remembers so many accounts of their time: 100 KB. */
 #define TIMINGS_KEPT_MAX 1024
 /* --- jobs of tasks --- */

@@ -81,6 +81,9 @@
       "a node that started again says what its former life did not begin (T16)")                 \
     X(lack_is_failure, "a task whose inputs nobody had for the moment fails (T19)")              \
     X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")          \
+    X(loser_goes_on, "a task whose copy was done is executed to its end  (T9)")                  \
+    X(copy_is_left, "a task that is done is in the hands of its copy's worker (T9)")             \
+    X(copy_failure_counts, "a copy that fails fails the task that is executed (T9)")             \
     X(record_off_by_one, "a task is executed with the record of the one before it")              \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
     X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \
@@ -143,6 +146,7 @@
     X(quota_ignored, "a key may make any number of requests a second (X8)")                        \
     X(one_turn_for_all, "requests of all keys wait for a node in the order of arrival (X8)")       \
     X(passed_on_at_once, "any number of requests is passed on before a node has read them (X8)")   \
+    X(credit_unbounded, "a client may have any number of unanswered chunks (W5)")                  \
     X(half_open_unbounded, "connections without a key may take all descriptors (X5)")              \
     X(descriptor_stays_followed, "what gets a connection's number next is followed in its stead")  \
     X(roles_unchecked, "every key may ask for everything")                                         \

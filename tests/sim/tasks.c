@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nodes/core/state/state.h"
+#include "nodes/core/tasks/tasks.h"
 #include "shared/base/job_id.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
@@ -16,6 +17,10 @@
 #define TASKS_MOST 60
 #define REST_US    (150 * MS_US)
 
+/* Of a job whose slow tasks may have copies, each so manieth execution is slow, for so long. */
+#define SLOW_EACH 8
+#define SLOW_US   (TASK_COPY_MIN_US + 2 * SECOND_US)
+
 /* What is known of a job of tasks, by whichever node. */
 struct ghost_tasks {
     job_id_t job, parent;
@@ -25,6 +30,7 @@ struct ghost_tasks {
     uint8_t states[TASKS_MOST + 1];        /* enum task_state */
     uint8_t exits[TASKS_MOST + 1];
     uint8_t executions[TASKS_MOST + 1];
+    uint32_t cancelled[TASKS_MOST + 1]; /* at these nodes; a bit each */
 };
 
 struct world_tasks {
@@ -75,12 +81,19 @@ static struct ghost_tasks *ghost_of(const struct world *world, job_id_t job)
     return map_get(&world->tasks->jobs, key_of(job));
 }
 
+/* Which one is, the handing out decides: so its copy is not. */
+static uint64_t takes_us(const struct task_job *row, const struct task_order *order)
+{
+    uint64_t draw = draw_of(order->job, order->task, order->attempt + order->hand);
+    uint64_t slow = row && row->options.speculate && draw / 80 % SLOW_EACH == 0 ? SLOW_US : 0;
+    return MS_US + draw % (80 * MS_US) + slow;
+}
+
 void tasks_begin(struct world *world, node_id_t id, const struct task_order *order)
 {
     const struct state *state = inside_state(world->nodes[id].core);
     const struct task_job *row = task_jobs_find(&state->task_jobs, order->job);
     struct ghost_tasks *ghost = world->tasks ? ghost_of(world, order->job) : NULL;
-    uint64_t draw = draw_of(order->job, order->task, order->attempt + order->hand);
     world_say(world, id, "begins attempt %" PRIu64 " of task %" PRIu64, order->attempt,
               order->task);
     executor_check_slots(world, id);
@@ -89,6 +102,7 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
     if (ghost) {
         const struct ghost_tasks *parent = ghost->parent ? ghost_of(world, ghost->parent) : NULL;
         ghost->executions[order->task] += ghost->executions[order->task] < UINT8_MAX;
+        ghost->cancelled[order->task] &= ~(1u << id);
         if (row && row->options.at_most_once && ghost->executions[order->task] > 1)
             world_fail(world, "T16: no task begins twice that may begin once",
                        "task %" PRIu64 " at node %u", order->task, id);
@@ -96,7 +110,7 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
             world_fail(world, "a retry executes nothing that was done", "task %" PRIu64,
                        order->task);
     }
-    world_post(world, &(struct pending){.at_us = world->now_us + MS_US + draw % (80 * MS_US),
+    world_post(world, &(struct pending){.at_us = world->now_us + takes_us(row, order),
                                         .kind = PENDING_TASK,
                                         .to = id,
                                         .incarnation = world->nodes[id].incarnation,
@@ -107,6 +121,9 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
 
 void tasks_cancel(struct world *world, node_id_t id, const struct task_order *order)
 {
+    struct ghost_tasks *ghost = world->tasks ? ghost_of(world, order->job) : NULL;
+    if (ghost)
+        ghost->cancelled[order->task] |= 1u << id;
     world_post(world, &(struct pending){.at_us = world->now_us + MS_US,
                                         .kind = PENDING_TASK,
                                         .to = id,
@@ -131,11 +148,25 @@ static struct blob *left_of(const struct world *world, const struct pending *pen
     return bytes;
 }
 
+/* Nothing is executed to its end at a node whose log has had the task's outcome before. */
+static void check_in_vain(struct world *world, const struct pending *pending)
+{
+    const struct state *state = inside_state(world->nodes[pending->to].core);
+    const struct task_job *row = task_jobs_find(&state->task_jobs, pending->id.job);
+    const struct ghost_tasks *ghost = world->tasks ? ghost_of(world, pending->id.job) : NULL;
+    if (!row || !ghost || pending->ok || !ranges_has(&row->decided, pending->id.op))
+        return;
+    if (!(ghost->cancelled[pending->id.op] & 1u << pending->to))
+        world_fail(world, "T9: what has an outcome is executed nowhere else",
+                   "task %" PRIu64 " at node %u", pending->id.op, pending->to);
+}
+
 /* One that was cancelled ends twice: the second time nobody knows it any more. */
 void tasks_end(struct world *world, const struct pending *pending)
 {
     uint64_t exit = exit_of(pending->id.job, pending->id.op, pending->epoch);
     struct blob *text = exit ? blob_copy("failed\n", 7) : NULL;
+    check_in_vain(world, pending);
     struct task_result result = {.job = pending->id.job,
                                  .hand = pending->seq,
                                  .attempt = pending->epoch,
@@ -313,6 +344,7 @@ static void next_job(struct world *world)
         it->options.at_most_once = true;
     else
         it->options.retries = draw(it, 3);
+    it->options.speculate = !it->options.at_most_once && it->made % 3;
     it->options.max_fails = draw(it, 4) ? 0 : 1 + draw(it, 5);
     it->cancels = draw(it, 8) == 0;
     if (it->before && draw(it, 2)) {
@@ -336,6 +368,7 @@ static void job_ended(struct world *world, const struct wire_job_row *row)
         if (counts->done + counts->failed + counts->lost + counts->cancelled != it->total)
             world_fail(world, "when a job ends all its tasks have an outcome",
                        "%" PRIu64 " of %" PRIu64, counts->done, it->total);
+        world->counts.copies += counts->copies;
     }
     it->before = row ? it->job : JOB_NONE;
     it->before_total = it->total;

@@ -35,6 +35,7 @@ test    py:zmq              python3-zmq
 test    py:msgpack          python3-msgpack
 test    py:cryptography     python3-cryptography
 test    cmd:valgrind        valgrind
+test    cmd:gp              pari-gp
 format  cmd:clang-format    clang-format
 fuzz    cmd:clang           clang
 fuzz    fuzzer:             libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev

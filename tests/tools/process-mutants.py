@@ -63,6 +63,7 @@ TESTS = {
     "revoked_stay_connected": ("test_revoked", "a_key_that_is_gone_loses_what_it_has_subscribed_to_X12"),
     "one_turn_for_all": ("test_fair", "a_key_waits_for_one_request_of_each_other_key_X8"),
     "passed_on_at_once": "tests/cluster/test_quota.py::test_keys_take_turns_whatever_one_of_them_asks_X8",
+    "credit_unbounded": "tests/cluster/test_chunk_credit.py::test_who_never_reads_has_eight_chunks_under_way_W5",
     "half_open_unbounded": ("test_limits", "the_oldest_without_a_key_leaves_for_the_next_X5"),
     "descriptor_stays_followed": ("test_limits", "a_descriptor_that_is_used_again_is_not_followed"),
     "quota_ignored": ("test_quota", "a_key_has_its_rate_and_a_burst_and_takes_nobody_elses_X8"),

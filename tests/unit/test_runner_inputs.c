@@ -128,7 +128,7 @@ static void give(struct run *it, job_id_t job, uint64_t first, uint64_t count)
     given->kind = slice_of("map");
     given->hands.n = 1;
     given->hands.at = message_room(message, 1, sizeof *given->hands.at);
-    given->hands.at[0] = (struct wire_task_hand){job, first, first, count, 1};
+    given->hands.at[0] = (struct wire_task_hand){job, first, first, count, 1, false};
     runner_given(&it->runner, message);
     message_drop(&message);
     pump(it);
@@ -268,7 +268,7 @@ static void give_slots(struct run *it, uint64_t first, uint64_t count, uint64_t 
     given->slots = slots;
     given->hands.n = 1;
     given->hands.at = message_room(message, 1, sizeof *given->hands.at);
-    given->hands.at[0] = (struct wire_task_hand){it->job, first, first, count, 1};
+    given->hands.at[0] = (struct wire_task_hand){it->job, first, first, count, 1, false};
     runner_given(&it->runner, message);
     message_drop(&message);
     pump(it);

@@ -18,13 +18,14 @@ struct task_work {
     struct task_order order; /* of the first of them */
     uint64_t count;
     bool instant; /* they do nothing */
+    bool copy;    /* another worker executes them, too */
     bool inputs;  /* they need inputs */
 };
 
 /* A task that is being executed. */
 struct task_executing {
     struct task_order order;
-    bool cancelled;
+    bool copy, cancelled;
 };
 
 enum input_state { INPUT_FETCHING, INPUT_HERE, INPUT_FAILED };
@@ -57,6 +58,7 @@ struct task_input {
 struct task_kept {
     struct task_kept *next;
     struct task_result result; /* its outputs: owned references */
+    bool copy;                 /* another worker executed it, too */
     bool told;                 /* it is in the channel to the coordinator */
     op_id_t bundle;            /* names the first of its values; 0: it has none */
     size_t n_stored;           /* of these, on this disk, and in memory no more */
