@@ -19,6 +19,9 @@
 /* An estimated quotient is off by a few; more means that something was rounded wrong. */
 #define CORRECTIONS_MAX 16
 
+/* Limbs that a reciprocal has more than a block of the quotient. */
+#define RECIPROCAL_MORE 3
+
 /* Limbs of a transform beyond a remainder's, so that its sign can be told. */
 #define SIGN_LIMBS 2
 
@@ -136,40 +139,29 @@ static bool begin_reciprocal(struct reciprocal *it, mp_limb_t *at, size_t k, str
 
 /* --- blocks of a quotient --- */
 
-struct division {
-    struct number divisor; /* its highest bit is set */
-    struct reciprocal reciprocal;
-    struct spectrum estimate, divide; /* the reciprocal's and the divisor's */
-    size_t k;                         /* limbs of a block */
-};
-
-static bool begin_division(struct division *it, struct number divisor, size_t k, mp_limb_t *room)
+static bool begin_division(struct divisor *it)
 {
-    size_t precise = k < divisor.n ? k + 1 : divisor.n;
-    size_t high = transform_fit(k + precise + 2), low = transform_fit(divisor.n + SIGN_LIMBS);
-    *it = (struct division){.divisor = divisor, .k = k};
-    if (!high || !low || !begin_reciprocal(&it->reciprocal, room, precise, divisor))
+    size_t precise = it->k < it->n ? it->k + 1 : it->n;
+    size_t high = transform_fit(it->k + precise + 2), low = transform_fit(it->n + SIGN_LIMBS);
+    struct number divisor = {it->shifted, it->n, false};
+    struct reciprocal reciprocal;
+    if (!high || !low || !begin_reciprocal(&reciprocal, it->reciprocal, precise, divisor))
         return false;
-    spectrum_begin(&it->estimate, high, (struct number){room, precise + 1, false});
+    it->precise = precise;
+    spectrum_begin(&it->estimate, high, (struct number){it->reciprocal, precise + 1, false});
     spectrum_begin(&it->divide, low, divisor);
     return true;
 }
 
-static void end_division(struct division *it)
-{
-    spectrum_end(&it->divide);
-    spectrum_end(&it->estimate);
-}
-
 /* The k limbs of the quotient of `value`, which has divisor.n + k limbs and is less than the
  * divisor times 2^(64 k); the rest takes the place of its lowest limbs. */
-static void estimate(const struct division *it, mp_limb_t *quotient, const mp_limb_t *value)
+static void estimate(const struct divisor *it, mp_limb_t *quotient, const mp_limb_t *value)
 {
-    size_t k = it->k, precise = it->reciprocal.k, limbs = it->estimate.limbs;
+    size_t k = it->k, precise = it->precise, limbs = it->estimate.limbs;
     size_t n = k + 1 + precise + 1;
     struct spectrum high;
     mp_limb_t *product = take(limbs);
-    spectrum_begin(&high, limbs, (struct number){value + it->divisor.n - 1, k + 1, false});
+    spectrum_begin(&high, limbs, (struct number){value + it->n - 1, k + 1, false});
     spectrum_multiply(product, n, &it->estimate, &high);
     spectrum_end(&high);
     memcpy(quotient, product + precise + 1, k * sizeof *quotient);
@@ -179,10 +171,10 @@ static void estimate(const struct division *it, mp_limb_t *quotient, const mp_li
 }
 
 /* Brings the rest between 0 and the divisor, and the quotient with it. */
-static bool correct(const struct division *it, mp_limb_t *quotient, mp_limb_t *rest, size_t limbs,
+static bool correct(const struct divisor *it, mp_limb_t *quotient, mp_limb_t *rest, size_t limbs,
                     bool negative)
 {
-    size_t n = it->divisor.n;
+    size_t n = it->n;
     for (int i = 0; i < CORRECTIONS_MAX; i++) {
         bool high = false;
         for (size_t at = n; at < limbs && !high; at++)
@@ -190,27 +182,27 @@ static bool correct(const struct division *it, mp_limb_t *quotient, mp_limb_t *r
         bool zero = mpn_zero_p(rest, (mp_size_t)limbs);
         if (negative && zero)
             negative = false;
-        if (!negative && !high && mpn_cmp(rest, it->divisor.at, (mp_size_t)n) < 0)
+        if (!negative && !high && mpn_cmp(rest, it->shifted, (mp_size_t)n) < 0)
             return true;
         if (!negative) {
-            mpn_sub(rest, rest, (mp_size_t)limbs, it->divisor.at, (mp_size_t)n);
+            mpn_sub(rest, rest, (mp_size_t)limbs, it->shifted, (mp_size_t)n);
             mpn_add_1(quotient, quotient, (mp_size_t)it->k, 1);
             continue;
         }
         mpn_sub_1(quotient, quotient, (mp_size_t)it->k, 1);
-        if (high || mpn_cmp(rest, it->divisor.at, (mp_size_t)n) > 0) {
-            mpn_sub(rest, rest, (mp_size_t)limbs, it->divisor.at, (mp_size_t)n);
+        if (high || mpn_cmp(rest, it->shifted, (mp_size_t)n) > 0) {
+            mpn_sub(rest, rest, (mp_size_t)limbs, it->shifted, (mp_size_t)n);
         } else {
-            mpn_sub_n(rest, it->divisor.at, rest, (mp_size_t)n);
+            mpn_sub_n(rest, it->shifted, rest, (mp_size_t)n);
             negative = false;
         }
     }
     return false;
 }
 
-static bool divide_block(const struct division *it, mp_limb_t *quotient, mp_limb_t *value)
+static bool divide_block(const struct divisor *it, mp_limb_t *quotient, mp_limb_t *value)
 {
-    size_t n = it->divisor.n, k = it->k, limbs = it->divide.limbs;
+    size_t n = it->n, k = it->k, limbs = it->divide.limbs;
     mp_limb_t *rest = take(limbs), *folded = take(limbs);
     struct spectrum factor;
     estimate(it, quotient, value);
@@ -220,9 +212,10 @@ static bool divide_block(const struct division *it, mp_limb_t *quotient, mp_limb
     memset(folded, 0, limbs * sizeof *folded);
     add_folded(folded, limbs, value, n + k);
     bool negative = take_from(rest, limbs, folded);
-    bool right = correct(it, quotient, rest, limbs, negative) &&
-                 integer_is_product(value, n + k, (struct number){quotient, k, false}, it->divisor,
-                                    (struct number){rest, n, false});
+    bool right =
+        correct(it, quotient, rest, limbs, negative) &&
+        integer_is_product(value, n + k, (struct number){quotient, k, false},
+                           (struct number){it->shifted, n, false}, (struct number){rest, n, false});
     if (right) {
         memcpy(value, rest, n * sizeof *value);
         memset(value + n, 0, k * sizeof *value);
@@ -234,37 +227,61 @@ static bool divide_block(const struct division *it, mp_limb_t *quotient, mp_limb
 
 /* --- all of it --- */
 
-/* Both are shifted so that the divisor's highest bit is set. The quotient's blocks are of the same
- * length, from the highest down; the first may begin with zeros above the dividend. */
-bool transform_divide(mp_limb_t *quotient, mp_limb_t *rest, struct number a, struct number b)
+/* The quotient's blocks are of the same length; `longest` is of a dividend. */
+bool divisor_begin(struct divisor *it, struct number b, size_t longest)
 {
-    unsigned shift = (unsigned)__builtin_clzll(b.at[b.n - 1]);
-    size_t n = a.n + 1 - b.n, blocks = (n + b.n - 1) / b.n, k = (n + blocks - 1) / blocks;
-    size_t value_n = blocks * k + b.n, room = k + 3;
-    mp_limb_t *value = take(value_n), *divisor = take(b.n), *reciprocal = take(room);
-    mp_limb_t *parts = take(blocks * k);
-    memset(value, 0, value_n * sizeof *value);
-    memcpy(value, a.at, a.n * sizeof *value);
-    memcpy(divisor, b.at, b.n * sizeof *divisor);
-    if (shift) {
-        value[a.n] = mpn_lshift(value, value, (mp_size_t)a.n, shift);
-        mpn_lshift(divisor, divisor, (mp_size_t)b.n, shift);
-    }
-    struct division division;
-    bool right = begin_division(&division, (struct number){divisor, b.n, false}, k, reciprocal);
+    size_t n = longest + 1 - b.n, blocks = (n + b.n - 1) / b.n;
+    *it = (struct divisor){.shift = (unsigned)__builtin_clzll(b.at[b.n - 1]),
+                           .n = b.n,
+                           .k = (n + blocks - 1) / blocks};
+    it->shifted = take(b.n);
+    it->reciprocal = take(it->k + RECIPROCAL_MORE);
+    if (it->shift)
+        mpn_lshift(it->shifted, b.at, (mp_size_t)b.n, it->shift);
+    else
+        memcpy(it->shifted, b.at, b.n * sizeof *it->shifted);
+    return begin_division(it);
+}
+
+void divisor_end(struct divisor *it)
+{
+    spectrum_end(&it->divide);
+    spectrum_end(&it->estimate);
+    give(it->reciprocal, it->k + RECIPROCAL_MORE);
+    give(it->shifted, it->n);
+    *it = (struct divisor){0};
+}
+
+/* From the highest block down, which may begin with zeros above the dividend. */
+bool divisor_divide(const struct divisor *it, mp_limb_t *quotient, mp_limb_t *rest, struct number a)
+{
+    size_t n = a.n + 1 - it->n, blocks = (n + it->k - 1) / it->k;
+    size_t value_n = blocks * it->k + it->n, parts_n = blocks * it->k;
+    mp_limb_t *value = take(value_n), *parts = take(parts_n);
+    memset(value + a.n, 0, (value_n - a.n) * sizeof *value);
+    if (it->shift)
+        value[a.n] = mpn_lshift(value, a.at, (mp_size_t)a.n, it->shift);
+    else
+        memcpy(value, a.at, a.n * sizeof *value);
+    bool right = true;
     for (size_t i = blocks; right && i-- > 0;)
-        right = divide_block(&division, parts + i * k, value + i * k);
-    end_division(&division);
-    if (right && shift)
-        mpn_rshift(rest, value, (mp_size_t)b.n, shift);
+        right = divide_block(it, parts + i * it->k, value + i * it->k);
+    if (right && it->shift)
+        mpn_rshift(rest, value, (mp_size_t)it->n, it->shift);
     else if (right)
-        memcpy(rest, value, b.n * sizeof *rest);
+        memcpy(rest, value, it->n * sizeof *rest);
     if (right && quotient)
         memcpy(quotient, parts, n * sizeof *quotient);
-    give(parts, blocks * k);
-    give(reciprocal, room);
-    give(divisor, b.n);
+    give(parts, parts_n);
     give(value, value_n);
+    return right;
+}
+
+bool transform_divide(mp_limb_t *quotient, mp_limb_t *rest, struct number a, struct number b)
+{
+    struct divisor divisor;
+    bool right = divisor_begin(&divisor, b, a.n) && divisor_divide(&divisor, quotient, rest, a);
+    divisor_end(&divisor);
     return right;
 }
 

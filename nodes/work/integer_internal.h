@@ -24,6 +24,9 @@ int integer_operand_number(const struct integer_operand *operand, struct number 
 /* As GMP's number, which needs no mpz_clear(). */
 mpz_srcptr integer_view(mpz_t view, struct number number);
 
+/* The limbs of GMP's number (borrows). */
+struct number integer_limbs(mpz_srcptr number);
+
 /* How many limbs that is without leading zeros; at least 1. */
 size_t integer_trimmed(const mp_limb_t *at, size_t n);
 
@@ -59,6 +62,11 @@ void integer_divide(mp_limb_t *quotient, mp_limb_t *rest, struct number a, struc
 /* The same of GMP's numbers, rounded towards zero; quotient or rest may be NULL, and either may be
  * a or b. */
 void integer_divide_numbers(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b);
+
+/* And by a divisor that was prepared of b, for numbers as long as a; NULL: there is none. */
+struct divisor;
+void integer_divide_by(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b,
+                       const struct divisor *divisor);
 
 /* One level of a tree of products: nodes that lie one after another in `limbs`. */
 struct level {

@@ -72,14 +72,14 @@ bool integer_put(struct blob *out, mpz_srcptr number)
     return true;
 }
 
-static struct number number_of(mpz_srcptr number)
+struct number integer_limbs(mpz_srcptr number)
 {
     return (struct number){mpz_limbs_read(number), mpz_size(number), mpz_sgn(number) < 0};
 }
 
 void integer_multiply_numbers(mpz_ptr out, mpz_srcptr a, mpz_srcptr b)
 {
-    struct number x = number_of(a), y = number_of(b);
+    struct number x = integer_limbs(a), y = integer_limbs(b);
     if (x.n < TRANSFORM_LIMBS || y.n < TRANSFORM_LIMBS) {
         mpz_mul(out, a, b);
         return;
@@ -89,23 +89,31 @@ void integer_multiply_numbers(mpz_ptr out, mpz_srcptr a, mpz_srcptr b)
     mpz_limbs_finish(out, x.negative != y.negative ? -n : n);
 }
 
-void integer_divide_numbers(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b)
+static void divide_short(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b)
 {
-    struct number x = number_of(a), y = number_of(b);
+    if (quotient && rest)
+        mpz_tdiv_qr(quotient, rest, a, b);
+    else if (quotient)
+        mpz_tdiv_q(quotient, a, b);
+    else
+        mpz_tdiv_r(rest, a, b);
+}
+
+void integer_divide_by(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b,
+                       const struct divisor *divisor)
+{
+    struct number x = integer_limbs(a), y = integer_limbs(b);
     if (x.n < y.n || y.n < DIVIDE_LIMBS || x.n - y.n < DIVIDE_LIMBS) {
-        if (quotient && rest)
-            mpz_tdiv_qr(quotient, rest, a, b);
-        else if (quotient)
-            mpz_tdiv_q(quotient, a, b);
-        else
-            mpz_tdiv_r(rest, a, b);
+        divide_short(quotient, rest, a, b);
         return;
     }
     mpz_t q, r;
     mp_size_t q_n = (mp_size_t)(x.n - y.n + 1), r_n = (mp_size_t)y.n;
     mpz_init2(q, (mp_bitcnt_t)q_n * GMP_NUMB_BITS);
     mpz_init2(r, (mp_bitcnt_t)r_n * GMP_NUMB_BITS);
-    integer_divide(mpz_limbs_write(q, q_n), mpz_limbs_write(r, r_n), x, y);
+    mp_limb_t *q_at = mpz_limbs_write(q, q_n), *r_at = mpz_limbs_write(r, r_n);
+    if (!divisor || !divisor_divide(divisor, q_at, r_at, x))
+        integer_divide(q_at, r_at, x, y);
     mpz_limbs_finish(q, x.negative != y.negative ? -q_n : q_n);
     mpz_limbs_finish(r, x.negative ? -r_n : r_n);
     if (quotient)
@@ -114,4 +122,9 @@ void integer_divide_numbers(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_sr
         mpz_swap(rest, r);
     mpz_clear(r);
     mpz_clear(q);
+}
+
+void integer_divide_numbers(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b)
+{
+    integer_divide_by(quotient, rest, a, b, NULL);
 }

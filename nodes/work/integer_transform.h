@@ -60,8 +60,26 @@ void spectrum_multiply(mp_limb_t *out, size_t n, const struct spectrum *a, struc
 /* Writes a * b, a.n + b.n limbs; false: it was not right. transform_fit(a.n + b.n) is not 0. */
 bool transform_multiply(mp_limb_t *out, struct number a, struct number b);
 
-/* What integer_divide() writes, when both divisor and quotient have some hundred limbs; false: it
- * was not right, or is too long for transforms. */
+/* A divisor, prepared for dividends of so many limbs at most and as many as it has itself at least.
+ */
+struct divisor {
+    unsigned shift; /* so that its highest bit is set */
+    size_t n, k;    /* its limbs, and those of a block of the quotient */
+    size_t precise; /* limbs of the reciprocal, without the one before the point */
+    mp_limb_t *shifted, *reciprocal;
+    struct spectrum estimate, divide; /* the reciprocal's and the divisor's */
+};
+
+/* False: it is too long for transforms. To be ended in any case. Both have some hundred limbs, and
+ * so has their difference. */
+bool divisor_begin(struct divisor *it, struct number b, size_t longest);
+void divisor_end(struct divisor *it);
+
+/* As integer_divide(); false: it was not right. */
+bool divisor_divide(const struct divisor *it, mp_limb_t *quotient, mp_limb_t *rest,
+                    struct number a);
+
+/* The same of a divisor that is needed once. */
 bool transform_divide(mp_limb_t *quotient, mp_limb_t *rest, struct number a, struct number b);
 
 /* Whether n limbs are a * b + c modulo a prime of 63 bits; c may be without limbs. */
