@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include "clients/cli.h"
-#include "clients/local/local.h"
 #include "shared/base/error.h"
 
 enum { LOG_OWN, LOG_DIR, LOGS };
@@ -123,7 +122,7 @@ static int open_log(struct follow *follow, int log, const char *what, const char
 
 static int open_directory(struct follow *follow)
 {
-    static char path[LOCAL_PATH_MAX]; /* the log's, to its end */
+    char *path = follow->log_path;
     struct stat about;
     const char *why = NULL;
     if (mkdir(follow->dir, 0777) && errno != EEXIST)

@@ -6,6 +6,7 @@
 #ifndef CONCLAVE_CLIENTS_FOLLOW_H
 #define CONCLAVE_CLIENTS_FOLLOW_H
 
+#include "clients/local/local.h"
 #include "clients/local/outfile.h"
 #include "clients/map/outputs.h"
 #include "shared/base/ranges.h"
@@ -15,7 +16,8 @@ struct follow {
     const struct task_source *inner;
     const struct task_choice *choice;
     const char *dir;
-    struct outfile logs[2]; /* --joblog, and the directory's; no file: none */
+    struct outfile logs[2];        /* --joblog, and the directory's; no file: none */
+    char log_path[LOCAL_PATH_MAX]; /* of that */
     struct outputs_saved saved;
     struct ranges told; /* tasks of which all is written */
 };

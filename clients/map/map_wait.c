@@ -80,11 +80,9 @@ static int conclude(struct cli *cli, const struct task_cluster *cluster,
     return task_sum_code(&sum);
 }
 
-static void say_it_goes_on(job_id_t job, int code)
+static void say_it_goes_on(job_id_t job)
 {
     char id[JOB_TEXT_MAX];
-    if (code != EXIT_TIMEOUT && code < 128)
-        return;
     job_id_text(job, id);
     cli_note("job %s goes on; `conclave job output %s --follow` shows what it writes, `conclave "
              "job cancel %s` ends it",
@@ -100,12 +98,15 @@ int map_wait(struct cli *cli, job_id_t job, const struct map_wait *wait)
                                              .bar = true,
                                              .content = wait->content};
     int code = task_cluster_open(cli, job, &wants, &cluster);
+    bool opened = !code;
     if (!code)
         code = follow_job(cli, cluster, wait);
+    /* Also when its outputs cannot be written here. */
+    bool finished = opened && render_job_is_finished(task_cluster_row(cluster));
     if (!code && !(code = conclude(cli, cluster, wait)) && wait->parts)
         code = parts_add_outputs(wait->parts, task_cluster_source(cluster));
-    else if (code)
-        say_it_goes_on(job, code);
+    else if (code == EXIT_TIMEOUT || code >= 128 || (opened && !finished))
+        say_it_goes_on(job);
     task_cluster_destroy(&cluster);
     return code;
 }

@@ -98,6 +98,14 @@ def test_log_and_files_grow_while_the_job_runs_and_are_completed(cluster, tmp_pa
     assert files() | {"joblog.tsv": ""} == before | {"1.out": "b\n", "1/b.txt": "b\n", "joblog.tsv": ""}
 
 
+def test_a_job_goes_on_when_its_files_cannot_be_written(cluster, tmp_path):
+    (tmp_path / "out/2.out").mkdir(parents=True)
+    done = cluster.conclave("map", "--dir", tmp_path / "out", "--sh", "[ {} = a ] || sleep 600", ":::", *"ba")
+    *_, why, goes_on = done.stderr.splitlines()
+    assert done.returncode == FAILED and "2.out: stands in the way" in why and "goes on" in goes_on, done.stderr
+    cluster.ok("job", "cancel", goes_on.split()[2])
+
+
 def test_a_log_grows_beside_outputs_as_tasks_end(cluster, tmp_path):
     log = tmp_path / "log"
     process = cluster.start_conclave("map", "-u", "--joblog", log, "--sh", "echo {}; [ {} = a ] || sleep 600", ":::", *"ba")

@@ -229,6 +229,21 @@ static void a_cancel_ends_the_copying_of_files(void **state)
     assert_nothing_left();
 }
 
+/* Segments that the last life had there. */
+static void files_of_the_last_life_are_removed(void **state)
+{
+    (void)state;
+    commands_up();
+    char path[DATADIR_PATH_ROOM];
+    text_format(path, sizeof path, "%s/1-2-3", commands_files(the_commands));
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    commands_destroy(&the_commands);
+    commands_up();
+    assert_int_equal(entries_of(commands_files(the_commands)), 0);
+}
+
 int main(int argc, char **argv)
 {
     int code;
@@ -241,6 +256,7 @@ int main(int argc, char **argv)
         TEST(a_long_input_is_in_the_environment_or_a_file),
         TEST(an_input_that_does_not_fit_beside_the_arguments_is_in_a_file),
         TEST(a_cancel_ends_the_copying_of_files),
+        TEST(files_of_the_last_life_are_removed),
     };
     return cmocka_run_group_tests_name("command", tests, NULL, NULL);
 }
