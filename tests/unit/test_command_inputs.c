@@ -59,10 +59,12 @@ static void stdin_is_what_it_is_given(void **state)
     command_result_free(result);
 }
 
-/* A file of the node; `at` NULL: of spaces. Returns its path, until the next life of this test. */
+/* A file of the node; `at` NULL: of spaces. Returns its path, until it is made again. */
 static const char *own_file(const char *name, const char *at, size_t len)
 {
-    char *path = mem_string(datadir_path(name));
+    static char paths[2][DATADIR_PATH_ROOM];
+    char *path = paths[!at];
+    text_format(path, sizeof paths[0], "%s", datadir_path(name));
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     struct blob *bytes = blob_new(len);
     if (at)
