@@ -15,6 +15,10 @@ static void keep(struct runtime *runtime, enum value_user user, struct value_id 
 {
     if (!value)
         value = values_get(&runtime->values, id);
+    if (user == USER_FILES) {
+        tasks_run_keep(runtime->tasks, id, value);
+        return;
+    }
     for (int i = 0; value && MUTANT(loop_hashes) && i < 16; i++) { /* quick ones, too */
         uint8_t hash[HASH_BYTES];
         hash_bytes(value->at, value->len, hash);
@@ -82,7 +86,10 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
         keep(runtime, output->keep.user, output->keep.id, output->keep.value);
         break;
     case OUTPUT_DROP:
-        transfer_drop(runtime->transfer, output->drop.user, output->drop.id, now_us);
+        if (output->drop.user == USER_FILES)
+            tasks_run_drop(runtime->tasks, output->drop.id);
+        else
+            transfer_drop(runtime->transfer, output->drop.user, output->drop.id, now_us);
         break;
     case OUTPUT_LIST:
         store_list(runtime->store, output->list.job, output->list.after);

@@ -103,6 +103,8 @@
     X(values_age_twice, "the time since the last value_aged counts again in the next (V3)")        \
     X(commands_for_all, "a job that runs commands is submitted like any other (X14)")              \
     X(descendants_spared, "what left a command's session goes on when it ends (T18)")              \
+    X(needs_unbounded, "a follower fetches all values that an entry names at once")                \
+    X(staged_is_not_held, "a file goes from the scratch disk while an attempt reads it")           \
     X(survivors_by_pid, "whoever has the pid of a command of before is killed (T18)")              \
     X(candidacies_unlimited, "a candidate raises a voter's term as often as it likes (X15)")       \
     X(broker_believes_one, "a broker believes whoever says that it serves (X15)")                  \

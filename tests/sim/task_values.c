@@ -134,7 +134,7 @@ void task_value_check(struct world *world, node_id_t id, const struct task_order
     const struct job *job = jobs_find(&inside_state(world->nodes[id].core)->jobs, order->job);
     char reason[TASK_REASON_MAX + 1] = "the job is not known", number[32], wanted[64];
     struct attempts *attempts = attempts_new();
-    struct blob *parts[TASK_PARTS_MAX] = {NULL};
+    const char *const *parts = NULL; /* it has no files */
     const struct command *command =
         job ? attempts_make(attempts, order, values_get(values, order->spec),
                             values_get(values, order->record), parts, reason)

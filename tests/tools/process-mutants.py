@@ -55,6 +55,8 @@ TESTS = {
     "phase_unsettled": ("test_timing", "phases_add_up_in_any_order"),
     "differences_pass": ("test_schedule", "two_results_of_a_program_that_differ_fail_its_job_T20"),
     "descendants_spared": ("test_command_ends", "a_daemon_ends_with_it_T18"),
+    "needs_unbounded": "tests/cluster/test_map_files.py::test_a_file_of_any_length_goes_through_a_task_in_bounded_memory",
+    "staged_is_not_held": ("test_staging", "a_file_is_there_until_nobody_holds_it"),
     "survivors_by_pid": ("test_command_ends", "a_process_of_the_same_pid_is_left_alone_T18"),
     "doors_have_no_handler": ("test_doors", "who_is_admitted_at_a_door_is_in_one_table_X1_X2"),
     "doors_admit_all_keys": ("test_doors", "who_is_admitted_at_a_door_is_in_one_table_X1_X2"),

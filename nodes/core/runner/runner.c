@@ -457,6 +457,7 @@ static void begin(struct runner *runner, struct task_work **at)
     runner->executing[runner->n_executing++] =
         (struct task_executing){.order = order, .copy = (*at)->copy};
     runner->slots_taken += order.slots;
+    order.parts = inputs_parts(runner, &order.n_parts);
     outbox_add(&runner->step->out, OUTPUT_TASK)->task = order;
     take(runner, at, 1);
 }
@@ -466,7 +467,6 @@ static void begin(struct runner *runner, struct task_work **at)
 static bool go_on(struct runner *runner, struct task_work **at, bool *full)
 {
     const char *why = "";
-    bool for_all = false;
     if (is_in_vain(runner, &(*at)->order)) {
         take(runner, at, 1);
         return true;
@@ -475,10 +475,12 @@ static bool go_on(struct runner *runner, struct task_work **at, bool *full)
         end_at_once(runner, at, (*at)->count, "", false);
         return true;
     }
+    bool now = at == &runner->first && (*at)->order.slots <= slots_free(runner);
     enum inputs_state state =
-        (*at)->inputs ? inputs_want(runner, &(*at)->order, &why, &for_all) : INPUTS_HERE;
-    if (state == INPUTS_LACKING) {
-        end_at_once(runner, at, for_all ? (*at)->count : 1, why, !for_all);
+        (*at)->inputs ? inputs_want(runner, &(*at)->order, now, &why) : INPUTS_HERE;
+    if (state > INPUTS_WAIT) {
+        uint64_t count = state == INPUTS_NONE ? (*at)->count : 1;
+        end_at_once(runner, at, count, why, state == INPUTS_RETURN);
         return true; /* also when nothing is begun any more: it is another work now, or none */
     }
     if (state == INPUTS_WAIT || *full)
@@ -556,5 +558,5 @@ void runner_check_invariants(const struct runner *runner)
     if (step_shares_slots(runner->step) && !MUTANT(operations_take_none))
         assert(taken + runner->step->slots.operations <= slots_of(runner));
     assert(runner->n_executing <= taken && !runner->last == !runner->first);
-    assert(runner->n_inputs <= INPUTS_HELD_MAX);
+    inputs_check_invariants(runner);
 }

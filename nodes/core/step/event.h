@@ -54,6 +54,7 @@ enum value_user {
     USER_UPLOAD, /* as coordinator, segments of stored values */
     USER_TASKS,  /* as coordinator, details of tasks */
     USER_RUNNER, /* inputs of tasks that are executed here */
+    USER_FILES,  /* files of these: kept on the scratch disk, and until they are dropped */
     VALUE_USERS
 };
 
@@ -153,6 +154,7 @@ struct event {
             struct value_id id;
             node_id_t from;
             bool used;          /* FAILED: the source says that no later state names it */
+            bool full;          /* FAILED, for USER_FILES: for want of room on the disk */
             struct blob *bytes; /* READY, for USER_RUNNER: the value, borrowed */
         } value;
         struct {

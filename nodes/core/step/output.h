@@ -127,7 +127,9 @@ struct task_order {
      * from 0. A task without has no `spec.job`. */
     struct value_id spec, record;
     uint64_t place;
-    struct task_part parts[TASK_PARTS_MAX]; /* with its files, in their order; held likewise */
+    /* With its files, in their order, kept for USER_FILES; for as long as the outputs of the step.
+     */
+    const struct task_part *parts;
     size_t n_parts;
 };
 
