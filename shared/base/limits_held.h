@@ -6,6 +6,10 @@
 /* In memory; beyond, those needed latest go to disk, and where that has no room the worker is
  * throttled. */
 #define MEMORY_LIMIT_DEFAULT_BYTES (1024 * MIB_BYTES)
+/* Beside them free blocks are kept for the next values, and by each compute thread for the next
+ * numbers: one part in so many of the limit. With the default that is as much as ever is kept. */
+#define HEAP_KEPT_SHARE 4
+#define BULK_KEPT_SHARE 16
 /* When there is too much, one part in so many goes besides: not with each result is it looked what
  * is needed latest. */
 #define SPILL_SHARE 8
