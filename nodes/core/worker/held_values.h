@@ -8,7 +8,7 @@
 #ifndef CONCLAVE_CORE_HELD_VALUES_H
 #define CONCLAVE_CORE_HELD_VALUES_H
 
-#include "nodes/core/step/event.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/map.h"
 
 enum held_state { HELD_IN_MEMORY, HELD_WRITING, HELD_ON_DISK, HELD_READING, HELD_STATES };
