@@ -97,12 +97,10 @@ void spilled_check(const struct world *world, node_id_t id)
                        value->id.op, value->id.job, here ? "" : " not", (int)value->state);
     }
     /* Beyond the limit are what operations of the queue take, and what is on its way to disk. */
-    uint64_t beyond = worker->held.bytes[HELD_WRITING];
+    uint64_t beyond = worker->held.bytes[HELD_WRITING] + worker->held.bytes[HELD_READING];
     for (size_t at = 0; (value = map_next(&worker->held.map, &at, NULL));)
-        beyond += value->state != HELD_ON_DISK && value->state != HELD_WRITING &&
-                          work_uses(worker, value->id)
-                      ? value->len
-                      : 0;
+        if (value->state == HELD_IN_MEMORY && work_uses(worker, value->id))
+            beyond += value->len;
     if (!worker->pressed && held_memory_bytes(&worker->held) > limit + beyond)
         world_fail(world, "T22: held values stay below the limit",
                    "node %u holds %" PRIu64 " bytes in memory, %" PRIu64 " beyond", id,

@@ -192,8 +192,7 @@ static uint64_t mark_operands(struct worker *worker)
                 if (!value || value->round == round)
                     continue;
                 value->round = round;
-                bool stays = value->state == HELD_IN_MEMORY || value->state == HELD_READING;
-                beyond += counts && stays ? value->len : 0;
+                beyond += counts && value->state == HELD_IN_MEMORY ? value->len : 0;
             }
             next = next && begun;
         }
@@ -249,7 +248,7 @@ static uint64_t spill_some(struct worker *worker, uint64_t bytes)
 static bool relieve(struct worker *worker, uint64_t limit)
 {
     const struct held_values *held = &worker->held;
-    uint64_t beyond = mark_operands(worker) + held->bytes[HELD_WRITING];
+    uint64_t beyond = mark_operands(worker) + held->bytes[HELD_WRITING] + held->bytes[HELD_READING];
     uint64_t stays = held_memory_bytes(held) - beyond;
     /* Some more, so that this is not to be done again with every result. */
     if (stays > limit)
@@ -292,7 +291,7 @@ static void lose(struct worker *worker, struct held_value *value)
         for (size_t i = 0; i < work->op.n_operands; i++)
             uses = uses || (work->op.operands[i].kind == OPERAND_VALUE &&
                             value_id_same(work->op.operands[i].id, id));
-        if (!uses || work->computing || MUTANT(spilled_is_there)) {
+        if (!uses || work->computing) {
             previous = work;
             continue;
         }

@@ -506,6 +506,8 @@ void worker_pump(struct worker *worker)
         /* None overtakes one that has no room; but those that were begun before give it room. */
         if (!work->begun && !full)
             full = !holding_begin(worker, work);
+        if (full && MUTANT(begun_waits))
+            break;
         if (!work->begun || !holding_has_operands(worker, work))
             continue;
         worker->step->slots.operations_next = false;
