@@ -355,6 +355,9 @@ static void take_event(struct node *node, const struct event *event)
         else
             take_value(node, event->kind, event->value.user, event->value.id, event->value.bytes);
         break;
+    case EVENT_SPILLED:
+        worker_spilled(&node->worker, &event->spilled);
+        break;
     case EVENT_VALUE_LOST:
         repair_lost(&node->raft, event->value.id);
         break;

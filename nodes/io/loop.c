@@ -85,6 +85,8 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
         gate_durable(runtime->gate, report->seq);
     } else if (report->kind == STORE_READ) {
         serve_read(runtime->serve, report, clock_now_us());
+    } else if (report->kind == STORE_SPILLED && report->blob) {
+        values_put(&runtime->values, report->id, report->blob, value_user_bit(USER_WORKER));
     } else if (report->kind == STORE_SCRUBBED) {
         runtime->scrubbing = false;
         runtime->scrub_us = clock_now_us() + scrub_pause_us(report);

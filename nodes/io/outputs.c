@@ -26,6 +26,16 @@ static void keep(struct runtime *runtime, enum value_user user, struct value_id 
     store_keep(runtime->store, user, id, value); /* without one: it may be on disk already */
 }
 
+static void spill(struct runtime *runtime, const struct spill_order *order)
+{
+    struct blob *value =
+        order->step == SPILL_WRITE ? values_get(&runtime->values, order->id) : NULL;
+    if (order->step == SPILL_UNLOAD)
+        values_drop(&runtime->values, USER_WORKER, order->id);
+    else
+        store_spill(runtime->store, order, value);
+}
+
 static struct executor *executor_for(struct runtime *runtime, const struct compute_op *op)
 {
     return programs_are_for(op) ? programs_executor(runtime->programs) : runtime->executor;
@@ -90,6 +100,9 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
             tasks_run_drop(runtime->tasks, output->drop.id);
         else
             transfer_drop(runtime->transfer, output->drop.user, output->drop.id, now_us);
+        break;
+    case OUTPUT_SPILL:
+        spill(runtime, &output->spill);
         break;
     case OUTPUT_LIST:
         store_list(runtime->store, output->list.job, output->list.after);

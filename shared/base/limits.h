@@ -420,9 +420,6 @@
 #define PACE_OTHERS_LOG 512
 #define PACE_MAX_US     (UINT64_C(3600000) * SECOND_US) /* 1000 hours: sums stay below 2^64 */
 
-/* Of values that a worker holds in memory; beyond, it is throttled. */
-#define MEMORY_LIMIT_DEFAULT_BYTES (1024 * MIB_BYTES)
-
 /* --- values --- */
 
 /* No end of a fetch, or of a write to disk, within this: it is asked for again. The transfer itself
@@ -594,6 +591,7 @@
 #define CLIENT_POLL_MS            1000   /* a long poll's length while waiting for a job */
 #define JOBS_FILE_LINE_MAX        512
 
+#include "shared/base/limits_held.h"
 #include "shared/base/limits_stored.h"
 
 #endif

@@ -85,6 +85,8 @@
     X(copy_is_left, "a task that is done is in the hands of its copy's worker (T9)")             \
     X(copy_failure_counts, "a copy that fails fails the task that is executed (T9)")             \
     X(record_off_by_one, "a task is executed with the record of the one before it")              \
+    X(spilled_at_once, "a value that is to be spilled leaves memory before it is on disk (T22)") \
+    X(begun_waits, "an operation that was begun waits behind one that has no room (T22)")        \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
     X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \
     X(second_marker_records, "the state is recorded once more at the second marker (S4)")        \

@@ -75,6 +75,9 @@ void machine_pending(struct world *world, struct pending *pending)
     case PENDING_HASHED:
         values_hashed(world, pending);
         return;
+    case PENDING_SPILLED:
+        spilled_end(world, pending);
+        return;
     case PENDING_NOT_KEPT:
         report.error = ERR_NOT_FOUND;
         break;
@@ -102,6 +105,8 @@ static void keep(struct world *world, node_id_t id, const struct output *output)
     struct world_node *node = &world->nodes[id];
     struct value_id value = output->keep.id;
     struct blob *new = output->keep.value ? output->keep.value : values_get(&node->values, value);
+    if (!new)
+        new = map_get(&node->spilled, machine_value_key(value));
     /* Without bytes it is asked whether the file is there: that it is rotten is not seen. */
     struct blob *blob = new ? new : rot_look(node, value);
     bool here = rot_read(node, value) != NULL;
@@ -161,6 +166,9 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
     case OUTPUT_DROP:
         values_let_go(world, id, output->drop.user, output->drop.id);
         break;
+    case OUTPUT_SPILL:
+        spilled_order(world, id, &output->spill);
+        break;
     case OUTPUT_LIST:
         world_post(world, &(struct pending){.at_us = world->now_us + world->options.disk_us,
                                             .kind = PENDING_LISTED,
@@ -186,6 +194,7 @@ void machine_lose(struct world *world, node_id_t id)
 {
     struct world_node *node = &world->nodes[id];
     values_lose(world, id);
+    spilled_lose(world, id);
     disk_drop_held(world, id);
     executor_lose(world, id);
     node->disk_busy_us = 0;
