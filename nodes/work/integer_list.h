@@ -9,12 +9,10 @@
 
 #include "nodes/work/integer.h"
 
-/* The product of all items; of none 1. *operations: as many as a tree of four operands an operation
- * has, (n - 1) / 3 rounded up, and at least 1. ERR_TOO_BIG: the list is longer than
- * INTEGER_MAX_BYTES. Memory: at most seven times the list, 56 MiB for a
- * segment of 8 MiB; and what GMP or FLINT takes for the last product. */
+/* The product of all items; of none 1. ERR_TOO_BIG: the list is longer than INTEGER_MAX_BYTES.
+ * Memory: at most seven times the list, 56 MiB for a segment of 8 MiB; and what GMP or FLINT takes
+ * for the last product. */
 int integer_product_room(const struct blob *list, size_t *room_bytes);
-int integer_product_into(const struct blob *list, struct blob *out, uint64_t *operations,
-                         stop_flag *stop);
+int integer_product_into(const struct blob *list, struct blob *out, stop_flag *stop);
 
 #endif

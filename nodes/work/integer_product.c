@@ -171,13 +171,11 @@ static void copy_one(struct slice list, struct blob *out)
     integer_end(out, put_limbs((mp_limb_t *)(void *)out->at, &item), item.negative);
 }
 
-int integer_product_into(const struct blob *list, struct blob *out, uint64_t *operations,
-                         stop_flag *stop)
+int integer_product_into(const struct blob *list, struct blob *out, stop_flag *stop)
 {
     struct survey survey;
     if (!look(list_of(list), &survey))
         return ERR_MALFORMED;
-    *operations = survey.items > 1 ? (survey.items - 1 + OPERANDS_MAX - 2) / (OPERANDS_MAX - 1) : 1;
     if (survey.zero || !survey.items)
         put_word(out, survey.zero ? 0 : 1);
     else if (survey.items == 1)

@@ -42,8 +42,19 @@ def test_large_ones_have_all_digits(cluster, words, label, value, tmp_path):
     cluster.ok("submit", *words, "--output", tmp_path / "digits")
     assert int((tmp_path / "digits").read_text(encoding="ascii")) == value()
     row = next(job for job in cluster.json("job", "list") if job["kind"] == words[0] and job["spec"].startswith(str(LARGE)))
-    assert row["operations"]["done"] == row["operations"]["total"] > 4
+    assert row["operations"]["done"] == row["operations"]["total"] == row["operations"]["executed"] > 4
     assert label in cluster.ok("job", "list")
+
+
+def test_an_operation_over_many_integers_counts_as_one(cluster, tmp_path):
+    """It counted as many as a tree of them would have, and a job said that it had repeated nearly all."""
+    numbers = range(3, 5000, 2)
+    (tmp_path / "n.txt").write_text("".join(f"{n}\n" for n in numbers), encoding="ascii")
+    cluster.ok("submit", "product", f"@{tmp_path / 'n.txt'}", "--output", tmp_path / "digits")
+    assert int((tmp_path / "digits").read_text(encoding="ascii")) == math.prod(numbers)
+    row = next(job for job in cluster.json("job", "list") if job["kind"] == "product")
+    assert row["operations"]["done"] == row["operations"]["total"] == row["operations"]["executed"]
+    assert "repeated" not in cluster.ok("job", "show", row["id"], "--timing")
 
 
 def pi_digits(decimals):
