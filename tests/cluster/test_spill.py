@@ -7,6 +7,7 @@ from test_disk import small_disks  # noqa: F401  a fixture
 
 JOB = ("pi", "400000")  # its values have several consumers, and some hundreds of KiB
 LIMIT = "256K"
+DELAY = "20ms"  # of an operation: what is held is held for longer than from one heartbeat to the next
 
 
 def spilled_files(cluster):
@@ -31,18 +32,18 @@ def reference(make_cluster):
 
 def test_what_is_beyond_the_limit_is_on_disk_and_the_digits_are_right_T22(make_cluster):
     expected = reference(make_cluster)
-    cluster = make_cluster(nodes=4, memory_limit=LIMIT).start()
+    cluster = make_cluster(nodes=4, memory_limit=LIMIT, delay=DELAY).start()
     cluster.wait_healthy(20)
     since = cluster.feed.mark()
     assert digits(cluster) == expected
     cluster.feed.wait(spills, 5, "a node has spilled", since=since)
     wait_for(lambda: not spilled_files(cluster), 10, "files of spilled values are gone with the job")
-    assert not any(node["spilled_bytes"] for node in cluster.status()["nodes"])
+    wait_for(lambda: not any(node["spilled_bytes"] for node in cluster.status()["nodes"]), 10, "heartbeats say so")
 
 
 def test_a_node_that_had_spilled_is_killed_T22(make_cluster):
     expected = reference(make_cluster)
-    cluster = make_cluster(nodes=5, memory_limit=LIMIT).start()
+    cluster = make_cluster(nodes=5, memory_limit=LIMIT, delay=DELAY).start()
     cluster.wait_healthy(20)
     since = cluster.feed.mark()
     client = cluster.start_conclave("submit", *JOB, "--json", "--timeout", "2m")
@@ -58,7 +59,7 @@ def test_a_node_that_had_spilled_is_killed_T22(make_cluster):
 
 def test_a_disk_without_room_leaves_values_in_memory_and_status_says_so_T22(make_cluster, small_disks):  # noqa: F811
     expected = reference(make_cluster)
-    cluster = make_cluster(nodes=4, memory_limit=LIMIT)
+    cluster = make_cluster(nodes=4, memory_limit=LIMIT, delay=DELAY)
     small_disks(cluster, [1, 2, 3, 4])  # smaller than what is left for other things
     cluster.start().wait_healthy(20)
     since = cluster.feed.mark()
