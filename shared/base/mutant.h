@@ -82,6 +82,11 @@
     X(lack_is_failure, "a task whose inputs nobody had for the moment fails (T19)")              \
     X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")          \
     X(record_off_by_one, "a task is executed with the record of the one before it")              \
+    X(files_not_awaited, "a task begins before its files are at its node")                       \
+    X(lacking_file_begins, "a task begins without a file that nobody had for the moment")        \
+    X(lacking_file_is_failure, "a task of which nobody had a file for the moment fails (T19)")   \
+    X(files_in_one_segment, "a worker fetches one segment of a task's files, not all of them")   \
+    X(records_never_back, "a record before the last one that was looked for is not found again") \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
     X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \
     X(second_marker_records, "the state is recorded once more at the second marker (S4)")        \

@@ -70,10 +70,10 @@ static void print_sums(const struct report *sum, double took)
            " forgotten keys were refused\n%" PRIu64
            " stored values uploaded and read back, %" PRIu64 " dropped, %" PRIu64
            " too old\n%" PRIu64 " jobs folded parts, each as it should\n%" PRIu64
-           " commands of tasks compared with what their client meant\n",
+           " commands of tasks, with %" PRIu64 " files, compared with what their client meant\n",
            counts->transfers, counts->snapshots_complete, counts->snapshots_holding,
            counts->snapshots_partial, counts->forgotten, counts->values, counts->values_dropped,
-           counts->values_aged, counts->folds, counts->commands);
+           counts->values_aged, counts->folds, counts->commands, counts->task_files);
 }
 
 static unsigned print_faults(const struct report *sum)

@@ -263,16 +263,14 @@ static struct message *submit(const struct world_tasks *it)
     text_add(&key, "tasks-%" PRIu64, it->commands ? it->value.number : it->made);
     if (it->commands && it->parent)
         text_add(&key, "-again-%" PRIu64 "-%" PRIu64, it->made, it->value.number);
-    if (it->commands)
-        task_value_spec(&it->value, &spec);
-    else
+    if (it->commands) {
+        task_value_submit(&it->value, message);
+    } else {
         text_add(&spec, "%" PRIu64, it->total);
+        message->as.submit.kind = slice_of("empty");
+        message->as.submit.spec = message_text(message, spec.at);
+    }
     message->as.submit.key = message_text(message, key.at);
-    message->as.submit.kind = message_text(message, it->commands ? "map" : "empty");
-    message->as.submit.inputs.n = it->commands;
-    message->as.submit.inputs.at = message_room(message, 1, sizeof(struct wire_value_ref));
-    message->as.submit.inputs.at[0].value = it->value.id;
-    message->as.submit.spec = message_text(message, spec.at);
     message->as.submit.parent = it->parent;
     message->as.submit.tasks.n = 1;
     message->as.submit.tasks.at = message_room(message, 1, sizeof it->options);
@@ -291,7 +289,7 @@ static void ask(struct world *world, unsigned asker)
     } else if (it->job) {
         message = message_new(MESSAGE_JOB_GET);
         message->as.job_get.job = it->job;
-    } else if (it->commands && !it->value.whole) {
+    } else if (it->commands && !task_value_is_whole(&it->value)) {
         message = task_value_ask(&it->value);
     } else {
         message = submit(it);
@@ -323,7 +321,8 @@ static void next_job(struct world *world)
         it->commands = world->options.owners && draw(it, 2);
         it->value = (struct task_value){.number = it->made,
                                         .tasks = it->total,
-                                        .segments = 1 + draw(it, it->total < 4 ? it->total : 4)};
+                                        .segments = 1 + draw(it, it->total < 4 ? it->total : 4),
+                                        .files = files_given_of(world, it->made, it->total)};
     }
     world_wake_asker(world, ASKER, REST_US + draw(it, 4 * REST_US));
 }

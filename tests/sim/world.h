@@ -237,7 +237,7 @@ struct world_counts {
     uint64_t entries;                             /* of the log, sent */
     uint64_t folds;                               /* jobs of theirs that fold, finished */
     uint64_t uploaders_jobs;                      /* that name stored values */
-    uint64_t commands;                            /* of tasks, that were begun */
+    uint64_t commands, task_files;                /* of tasks, that were begun; of these */
     uint64_t values, values_dropped, values_aged; /* stored ones: whole; gone by hand, by age */
     uint64_t transfers, snapshots_complete, snapshots_partial;
     uint64_t forgotten;         /* keys that were refused for that */

@@ -152,10 +152,19 @@ static enum inputs_state lacking(struct runner *runner, const char **why)
     return INPUTS_LACKING;
 }
 
+static enum inputs_state parts_state(struct runner *runner, bool here, bool failed,
+                                     const char **why, bool *for_all)
+{
+    *for_all = failed && MUTANT(lacking_file_is_failure);
+    if (failed && !MUTANT(lacking_file_begins))
+        return lacking(runner, why);
+    return here || MUTANT(files_not_awaited) || failed ? INPUTS_HERE : INPUTS_WAIT;
+}
+
 /* The segments of the job's second input, once those of the first are here. Where these do not say
  * which, or others than there can be, the attempt begins without, and has that for its reason. */
 static enum inputs_state want_parts(struct runner *runner, const struct job *job,
-                                    struct task_order *order, const char **why)
+                                    struct task_order *order, const char **why, bool *for_all)
 {
     const struct stored_value *value = stored_values_find(&runner->state->stored, job->inputs[1]);
     struct needs_range ranges[NEEDS_MAX];
@@ -172,7 +181,7 @@ static enum inputs_state want_parts(struct runner *runner, const struct job *job
         here = here && state == INPUT_HERE;
         failed = failed || state == INPUT_FAILED;
     }
-    return failed ? lacking(runner, why) : here ? INPUTS_HERE : INPUTS_WAIT;
+    return parts_state(runner, here, failed, why, for_all);
 }
 
 enum inputs_state inputs_want(struct runner *runner, struct task_order *order, const char **why,
@@ -202,7 +211,7 @@ enum inputs_state inputs_want(struct runner *runner, struct task_order *order, c
     order->record = (struct value_id){value->id, record->op};
     order->place = place - MUTANT(record_off_by_one);
     order->n_parts = 0;
-    return job->n_inputs > 1 ? want_parts(runner, job, order, why) : INPUTS_HERE;
+    return job->n_inputs > 1 ? want_parts(runner, job, order, why, for_all) : INPUTS_HERE;
 }
 
 void inputs_clear(struct runner *runner)
