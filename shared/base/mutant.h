@@ -96,6 +96,14 @@
     X(one_consumer, "a value goes with the first operation that used it")                        \
     X(used_is_dropped, "whoever made a value drops it when it has used it itself")               \
     X(consumers_remake, "a lost value is made again for each operation that uses it")            \
+    X(parts_out_of_order, "the tasks of a restored job may stand before the job (S15)")          \
+    X(outcomes_stay_behind, "a restored job of tasks begins with the first of them (S15)")       \
+    X(failures_stay_behind, "a task that failed counts as done in a restored cluster (S15)")     \
+    X(starts_stay_behind, "a restored cluster does not know which tasks may have begun (S15)")   \
+    X(progress_stays_behind, "a restored cluster counts from 0 (S15)")                           \
+    X(lack_of_values_unseen, "a restored job goes on from values that are not there (S15)")      \
+    X(applied_sent_again, "what was applied before the cut is sent again (S15)")                 \
+    X(sent_stays_behind, "what was in a channel is lost when a cluster is restored (S15)")       \
     X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
     X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
 

@@ -11,6 +11,7 @@
 
 #define AFTER_CLIENT (WORLD_CLIENTS_MAX - 1) /* who submits while a minority is stopped */
 #define AFTER_N_MAX  200
+#define STEPS_MAX    UINT64_C(20000000) /* beyond: something goes round in circles */
 #define FOREVER_US   (3600 * SECOND_US) /* of a stop; healing ends it */
 
 bool after_is_good(const struct world *world)
@@ -24,6 +25,30 @@ bool after_is_good(const struct world *world)
 bool after_is_empty(const struct world *world)
 {
     return !inside_state(world->nodes[world_coordinator(world)].core)->jobs.open;
+}
+
+void after_check_circles(const struct world *world)
+{
+    if (world->counts.steps > STEPS_MAX)
+        world_fail(world, "nothing goes round in circles", "%" PRIu64 " steps",
+                   world->counts.steps);
+}
+
+bool after_is_settled(const struct world *world)
+{
+    return world_is_idle(world) && world_coordinator(world) && world_is_equal(world) &&
+           after_is_good(world) && after_is_empty(world);
+}
+
+bool after_wait_for(struct world *world, bool (*condition)(const struct world *), uint64_t for_us)
+{
+    for (uint64_t until_us = world->now_us + for_us; !condition(world);) {
+        if (world->now_us >= until_us)
+            return false;
+        world_run(world, 20 * MS_US);
+        after_check_circles(world);
+    }
+    return true;
 }
 
 void after_check_values(const struct world *world)

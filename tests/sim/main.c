@@ -74,6 +74,9 @@ static void print_sums(const struct report *sum, double took)
            counts->transfers, counts->snapshots_complete, counts->snapshots_holding,
            counts->snapshots_partial, counts->forgotten, counts->values, counts->values_dropped,
            counts->values_aged, counts->folds, counts->commands, counts->task_files);
+    printf("%" PRIu64 " clusters restored from snapshots, in which %" PRIu64
+           " tasks had ended and %" PRIu64 " that may begin once were begun\n",
+           counts->restored, counts->restored_ended, counts->restored_begun);
 }
 
 static unsigned print_faults(const struct report *sum)

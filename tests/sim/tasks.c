@@ -4,17 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/core/link/peers.h"
 #include "nodes/core/state/state.h"
+#include "nodes/core/step/step.h"
 #include "shared/base/job_id.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
 #include "tests/harness/inside.h"
+#include "tests/sim/picture.h"
 #include "tests/sim/task_values.h"
 
-#define ASKER      (WORLD_ASKERS_MAX - 2) /* the last one founds */
-#define JOBS_MAX   8
-#define TASKS_MOST 60
-#define REST_US    (150 * MS_US)
+#define ASKER    (WORLD_ASKERS_MAX - 2) /* the last one founds */
+#define JOBS_MAX 8
+#define REST_US  (150 * MS_US)
 
 /* What is known of a job of tasks, by whichever node. */
 struct ghost_tasks {
@@ -25,6 +27,7 @@ struct ghost_tasks {
     uint8_t states[TASKS_MOST + 1];        /* enum task_state */
     uint8_t exits[TASKS_MOST + 1];
     uint8_t executions[TASKS_MOST + 1];
+    struct task_begun begun[TASKS_MOST + 1]; /* the first time */
 };
 
 struct world_tasks {
@@ -80,14 +83,20 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
     const struct state *state = inside_state(world->nodes[id].core);
     const struct task_job *row = task_jobs_find(&state->task_jobs, order->job);
     struct ghost_tasks *ghost = world->tasks ? ghost_of(world, order->job) : NULL;
+    const struct node *core = world->nodes[id].core;
     uint64_t draw = draw_of(order->job, order->task, order->attempt + order->hand);
     world_say(world, id, "begins attempt %" PRIu64 " of task %" PRIu64, order->attempt,
               order->task);
     executor_check_slots(world, id);
+    picture_task_begins(world, id, order->job, order->task);
     if (order->spec.job)
         task_value_check(world, id, order);
     if (ghost) {
         const struct ghost_tasks *parent = ghost->parent ? ghost_of(world, ghost->parent) : NULL;
+        if (!ghost->executions[order->task])
+            ghost->begun[order->task] =
+                (struct task_begun){id, inside_step(core)->config.incarnation,
+                                    inside_links(core)->clock};
         ghost->executions[order->task] += ghost->executions[order->task] < UINT8_MAX;
         if (row && row->options.at_most_once && ghost->executions[order->task] > 1)
             world_fail(world, "T16: no task begins twice that may begin once",
@@ -219,7 +228,8 @@ static void check_task(struct world *world, node_id_t id, const struct task_job 
                    "node %u: task %" PRIu64 " was %s (%u), is %s (%u)", id, task,
                    task_state_name(ghost->states[task]), ghost->exits[task], task_state_name(state),
                    exit);
-    if (!may_be(world, row, task, state, exception))
+    struct task_outcome outcome = {row->id, task, state, exit};
+    if (!picture_task_ended(world, id, &outcome) && !may_be(world, row, task, state, exception))
         world_fail(world, "T19: a task ends as its attempts do",
                    "node %u: task %" PRIu64 " is %s (%u)", id, task, task_state_name(state), exit);
     ghost->states[task] = state;
@@ -247,6 +257,25 @@ void tasks_check(struct world *world, node_id_t id)
     const struct task_jobs *jobs = &inside_state(world->nodes[id].core)->task_jobs;
     for (size_t i = 0; world->tasks && i < jobs->n; i++)
         check_job(world, id, jobs->at[i]);
+}
+
+void tasks_outcome(const struct world *world, job_id_t job, uint64_t task, struct task_outcome *out)
+{
+    const struct ghost_tasks *ghost = world->tasks ? ghost_of(world, job) : NULL;
+    *out = (struct task_outcome){job, task, TASK_OPEN, 0};
+    if (!ghost || task > TASKS_MOST)
+        return;
+    out->state = ghost->states[task];
+    out->exit = ghost->exits[task];
+}
+
+bool tasks_begun(const struct world *world, job_id_t job, uint64_t task, struct task_begun *out)
+{
+    const struct ghost_tasks *ghost = world->tasks ? ghost_of(world, job) : NULL;
+    if (!ghost || task > TASKS_MOST || !ghost->executions[task])
+        return false;
+    *out = ghost->begun[task];
+    return true;
 }
 
 /* --- the client --- */
@@ -385,6 +414,11 @@ void tasks_open(struct world *world)
     world->askers[ASKER].done = answered;
     world->askers[ASKER].awake = ask;
     next_job(world);
+}
+
+void tasks_watch(struct world *world)
+{
+    world->tasks = mem_new(1, sizeof *world->tasks);
 }
 
 bool tasks_are_idle(const struct world *world)

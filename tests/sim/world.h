@@ -193,6 +193,8 @@ struct world_brokers;
 struct world_shared;
 struct oracle;
 struct losses;
+struct restored;
+struct picture;
 
 /* Somebody who asks one node one thing, again and again until there is an answer
  * that settles it. */
@@ -240,6 +242,8 @@ struct world_counts {
     uint64_t commands, task_files;                /* of tasks, that were begun; of these */
     uint64_t values, values_dropped, values_aged; /* stored ones: whole; gone by hand, by age */
     uint64_t transfers, snapshots_complete, snapshots_partial;
+    uint64_t restored, restored_ended,
+        restored_begun;         /* clusters; tasks of theirs, in the picture */
     uint64_t forgotten;         /* keys that were refused for that */
     uint64_t snapshots_holding; /* complete ones with money in channels */
     uint64_t simulated_us;
@@ -267,6 +271,8 @@ struct world {
     struct world_shared *shared;   /* shared.h; NULL: no key is shared */
     struct world_bank bank;
     struct world_tasks *tasks; /* tasks.h; NULL: nobody submits jobs of tasks */
+    struct restored *restored; /* restored.h; NULL: no snapshot becomes a cluster */
+    struct picture *picture;   /* picture.h; NULL: this cluster was founded */
     struct hostile *hostile;   /* hostile.h; NULL: nobody's key is stolen */
     struct oracle *oracle;
     struct losses *losses; /* losses.h; NULL: the ledgers have written nothing yet */
@@ -527,6 +533,7 @@ void disk_gate(struct world *world, node_id_t id, const struct output *output,
                struct message *message);
 void disk_persist(struct world *world, node_id_t id, const struct output *output);
 uint64_t disk_time(struct world *world, node_id_t id);
+void disk_write_one(struct world *world, node_id_t id, const struct write *write);
 void disk_done(struct world *world, struct pending *pending);
 void disk_synced(struct world *world, struct pending *pending);
 void disk_crash(struct world *world, node_id_t id);
