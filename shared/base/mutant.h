@@ -161,6 +161,7 @@
     X(roles_unchecked, "every key may ask for everything")                                         \
     X(signatures_unchecked, "every signature fits (X13)")                                          \
     X(replays_accepted, "a signature is taken any number of times (X13)")                          \
+    X(files_beyond_bundle, "a file that a task has left may be longer than all that it has left")  \
     X(owners_unchecked, "every key sees every job (X14)")                                          \
     X(image_loses_owners, "a checkpoint loses whose the jobs are (X14)")                           \
     X(changes_unaudited, "a change leaves no line in the log (X16)")                               \
